@@ -1,0 +1,53 @@
+# Two commands: `make serve` and `make test`. Each sets up what it needs first.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/pip --disable-pip-version-check --quiet
+
+.PHONY: help setup serve test check format bench clean
+
+help:
+	@echo "make serve   set up, and serve the demo on http://127.0.0.1:8080"
+	@echo "make test    set up, and run every test"
+	@echo "make setup   the virtual environment alone"
+	@echo "make check   lint, format, types, layers"
+	@echo "make bench   measure, beside Kannel where it is installed"
+	@echo "make clean   remove the virtual environment and caches (not ./data)"
+
+setup: $(VENV)/runtime
+
+serve: $(VENV)/runtime
+	@$(BIN)/homing serve --demo
+
+test: $(VENV)/dev
+	$(BIN)/pytest -n auto
+
+check: $(VENV)/dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/dev
+	$(BIN)/python -m bench
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Homing needs Python 3.11 or newer: make PYTHON=/path/to/python3.11"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/runtime: $(VENV)/bin/python requirements.txt pyproject.toml
+	$(PIP) install -r requirements.txt
+	$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/dev: $(VENV)/runtime requirements-dev.txt
+	$(PIP) install -r requirements-dev.txt
+	@touch $@

@@ -1,0 +1,157 @@
+"""Changing accounts: what the command line and the console call. Every change is one transaction and is noticed by the
+running processes at once (triggers tell them).
+"""
+
+import ipaddress
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from homing import errors, limits
+from homing.kit.crypto import Vault, make_secret
+from homing.model import Door
+from homing.store.database import Connection, Database, Record
+
+NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,62}", re.ASCII)
+SENDER: Final = re.compile(r"[\x20-\x7e]{1,32}", re.ASCII)
+
+
+class NewCredential(msgspec.Struct, frozen=True):
+    """A credential as it is shown, once: the secret cannot be read back."""
+
+    credential_id: int
+    door: Door
+    key: str
+    secret: str
+
+
+async def find_account(connection: Connection | Database, name_or_id: str) -> Record:
+    """An account by its name or its id. Raises `OperatorError` when there is none."""
+    account_id = int(name_or_id) if name_or_id.isascii() and name_or_id.isdigit() else None
+    row = await connection.row("account_find", name_or_id, account_id)
+    if row is None:
+        raise errors.OperatorError(f"there is no account {name_or_id!r}; `homing account list` shows them")
+    return row
+
+
+async def create_account(connection: Connection, name: str, email: str | None = None) -> int:
+    """Makes an account with an empty purse. Raises `OperatorError` when the name is taken or cannot be one."""
+    if not NAME.fullmatch(name) or name.isdigit():
+        raise errors.OperatorError(
+            f"{name!r} cannot be an account's name: letters, digits and _ . @ - (and not digits alone)"
+        )
+    row = await connection.row("account_create", name, email, limits.QUERIES_PER_S_DEFAULT)
+    if row is None:
+        raise errors.OperatorError(f"there is an account with the name {name!r} or that e-mail already")
+    await connection.execute("purse_create", row["account_id"])
+    return int(row["account_id"])
+
+
+async def set_lock(connection: Connection, account_id: int, reason: str | None) -> None:
+    """Locks with a reason, unlocks with None."""
+    await connection.execute("account_lock", account_id, reason)
+
+
+async def change_account(connection: Connection, account_id: int, changes: Mapping[str, Any]) -> None:
+    """Changes settings by column name: email, allowed_networks (texts), queries_per_s, templates_required,
+    refund_undeliverable, default_sender, retention_days. Raises `OperatorError` for a value that cannot be.
+    """
+    values = dict(await connection.row("account_settings", account_id) or {})
+    values.update(changes)
+    try:
+        networks = [ipaddress.ip_network(str(text), strict=False) for text in values["allowed_networks"]]
+    except ValueError as error:
+        raise errors.OperatorError(str(error)) from None
+    if not 1 <= values["queries_per_s"] <= 1_000_000:
+        raise errors.OperatorError("queries per second: 1 to 1000000")
+    await connection.execute(
+        "account_change",
+        account_id,
+        values["email"],
+        networks,
+        values["queries_per_s"],
+        values["templates_required"],
+        values["refund_undeliverable"],
+        values["default_sender"],
+        values["retention_days"],
+    )
+
+
+async def create_credential(
+    connection: Connection,
+    vault: Vault,
+    account_id: int,
+    door: Door,
+    key: str | None = None,
+    secret: str | None = None,
+    label: str = "",
+) -> NewCredential:
+    """A new key and secret in the door's own form, unless given. Raises `OperatorError` when the key is taken."""
+    if key is None:
+        key = (
+            f"API{10**9 + int.from_bytes(make_secret(8).encode()) % 9_000_000_000}"
+            if door is Door.LIA
+            else make_secret(8)
+        )
+    secret = secret or make_secret(16 if door is Door.LIA else 8)
+    if not 1 <= len(key) <= limits.KEY_CHARS_MAX or not key.isprintable() or not secret.isprintable():
+        raise errors.OperatorError("keys and secrets are printable text")
+    row = await connection.row("credential_create", account_id, door, key, vault.seal(secret), label)
+    if row is None:
+        raise errors.OperatorError(f"the key {key!r} is taken")
+    return NewCredential(row["credential_id"], door, key, secret)
+
+
+async def create_app(
+    connection: Connection,
+    account_id: int,
+    name: str,
+    app_id: str | None = None,
+    report_url: str | None = None,
+    inbound_url: str | None = None,
+) -> str:
+    """An SMS application; gives its id."""
+    app_id = app_id or make_secret(8)
+    for url in (report_url, inbound_url):
+        if url is not None and not url.startswith(("http://", "https://")):
+            raise errors.OperatorError(f"{url!r} is not an http address")
+    if await connection.row("app_create", app_id, account_id, name, report_url, inbound_url) is None:
+        raise errors.OperatorError(f"the app id {app_id!r} is taken")
+    return app_id
+
+
+async def add_sender(connection: Connection, account_id: int, sender: str, default: bool = False) -> None:
+    """Registers a sender ID; the first one, or one added as such, is the account's default."""
+    if not SENDER.fullmatch(sender) or not sender.strip():
+        raise errors.OperatorError("a sender ID is 1 to 32 printable ASCII characters")
+    await connection.execute("sender_add", account_id, sender)
+    if default:
+        await connection.execute("sender_default", account_id, sender)
+
+
+async def add_template(connection: Connection, account_id: int, name: str, body: str) -> int:
+    """A template; {V1}..{V5} in its body stand for variables. Gives its id."""
+    if not body or "\0" in body:
+        raise errors.OperatorError("a template needs a body")
+    row = await connection.row("template_add", account_id, name, body)
+    if row is None:
+        raise errors.OperatorError(f"the account has a template {name!r} already")
+    return int(row["template_id"])
+
+
+async def set_prices(connection: Connection, account_id: int, prices: Sequence[tuple[str, int]]) -> None:
+    """Sets (prefix, micro-units a segment) rows; account_id 0 is the general list. '' stands for every number."""
+    for prefix, micro in prices:
+        check_prefix(prefix)
+        if micro < 0:
+            raise errors.OperatorError("a price is not below zero")
+    await connection.execute(
+        "prices_set", account_id, [prefix for prefix, _micro in prices], [micro for _prefix, micro in prices]
+    )
+
+
+def check_prefix(prefix: str) -> None:
+    if prefix and not (prefix.isascii() and prefix.isdigit() and len(prefix) <= limits.PREFIX_DIGITS_MAX):
+        raise errors.OperatorError(f"{prefix!r} is not a prefix: digits without + or 00, or '' for every number")

@@ -1,0 +1,135 @@
+"""Credentials and profiles by key: from memory on the hot path, from the database when new or changed."""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+
+import structlog
+
+from homing import limits
+from homing.accounts.profile import Credential, Profile
+from homing.kit.batching import Batcher
+from homing.kit.crypto import Vault
+from homing.model import GENERAL, App, Door, Template
+from homing.store.database import Database, Record
+
+log = structlog.get_logger()
+Key = tuple[Door, str]
+
+
+class Directory:
+    """Looks up credentials. Entries live until their account changes (a notice from the database) or 30 s pass.
+
+    Unknown keys are remembered too, in a table of their own with a bound, so that a flood of wrong keys neither
+    reaches the database nor crowds out the customers.
+    """
+
+    def __init__(self, database: Database, vault: Vault, clock_s: Callable[[], float] = time.monotonic) -> None:
+        self._database = database
+        self._vault = vault
+        self._clock_s = clock_s
+        self._known: dict[Key, tuple[float, Credential]] = {}
+        self._unknown: dict[Key, float] = {}
+        self._changes = 0
+        self._loads: Batcher[Key, Credential | None] = Batcher(
+            self._load, weight_max=limits.BATCH_ITEMS_MAX, pending_max=limits.BATCH_PENDING_MAX
+        )
+
+    def peek(self, door: Door, key: str) -> Credential | None:
+        """The credential if it is in memory and fresh; no waiting."""
+        entry = self._known.get((door, key))
+        if entry is not None and entry[0] > self._clock_s():
+            return entry[1]
+        return None
+
+    async def find(self, door: Door, key: str) -> Credential | None:
+        """The credential of a key (or, in the lia dialect, of an account's e-mail), None when there is none.
+
+        Raises `StoreAway` or `StoreFailed` when it is not in memory and cannot be read.
+        """
+        if len(key) > limits.KEY_CHARS_MAX or "\0" in key or not key.isprintable():
+            return None
+        credential = self.peek(door, key)
+        if credential is None and self._unknown.get((door, key), 0.0) <= self._clock_s():
+            credential = await self._loads.put((door, key))
+        return credential
+
+    def changed(self, account: str) -> None:
+        """Forgets what is known of an account (its id as text); `0` concerns no account's profile."""
+        self._changes += 1
+        self._unknown.clear()
+        if account.isdigit() and int(account) != GENERAL:
+            account_id = int(account)
+            self._known = {
+                key: entry for key, entry in self._known.items() if entry[1].profile.account_id != account_id
+            }
+
+    def forget_all(self) -> None:
+        """Notices may have been missed."""
+        self._changes += 1
+        self._unknown.clear()
+        self._known.clear()
+
+    async def _load(self, keys: Sequence[Key]) -> list[Credential | None]:
+        changes = self._changes
+        unique = list(dict.fromkeys(keys))
+        rows = await self._database.fetch("credentials_find", [k[0] for k in unique], [k[1] for k in unique])
+        profiles = await self._profiles({row["account_id"] for row in rows})
+        found = {
+            (Door(row["door"]), row["asked"]): Credential(
+                Door(row["door"]), row["asked"], self._vault.open(row["secret"]), profiles[row["account_id"]]
+            )
+            for row in rows
+        }
+        if changes == self._changes:  # else it may be stale already: answer with it, but do not keep it
+            self._keep(unique, found)
+        return [found.get(key) for key in keys]
+
+    def _keep(self, asked: Sequence[Key], found: dict[Key, Credential]) -> None:
+        fresh_until = self._clock_s() + limits.PROFILE_AGE_S_MAX
+        if len(self._known) + len(found) > limits.PROFILES_MAX:
+            self._known.clear()
+        if len(self._unknown) + len(asked) > limits.UNKNOWN_KEYS_MAX:
+            self._unknown.clear()
+        for key in asked:
+            if key in found:
+                self._known[key] = (fresh_until, found[key])
+            else:
+                self._unknown[key] = fresh_until
+
+    async def _profiles(self, account_ids: set[int]) -> dict[int, Profile]:
+        if not account_ids:
+            return {}
+        wanted = list(account_ids)
+        accounts, apps, senders, templates = await asyncio.gather(
+            self._database.fetch("profiles_accounts", wanted),
+            self._database.fetch("profiles_apps", wanted),
+            self._database.fetch("profiles_senders", wanted),
+            self._database.fetch("profiles_templates", wanted),
+        )
+        return {row["account_id"]: _profile(row, apps, senders, templates) for row in accounts}
+
+
+def _profile(
+    account: Record, apps: Sequence[Record], senders: Sequence[Record], templates: Sequence[Record]
+) -> Profile:
+    mine = account["account_id"]
+    own_senders = [row["sender"] for row in senders if row["account_id"] == mine]
+    return Profile(
+        account_id=mine,
+        name=account["name"],
+        locked=account["locked_at"] is not None,
+        allowed_networks=tuple(account["allowed_networks"]),
+        queries_per_s=account["queries_per_s"],
+        templates_required=account["templates_required"],
+        default_sender=account["default_sender"] or (own_senders[0] if own_senders else None),
+        senders=frozenset(own_senders),
+        apps={
+            row["app_id"]: App(row["app_id"], row["name"], row["report_url"], row["inbound_url"])
+            for row in apps
+            if row["account_id"] == mine
+        },
+        templates=tuple(
+            Template(row["template_id"], row["name"], row["body"]) for row in templates if row["account_id"] == mine
+        ),
+    )

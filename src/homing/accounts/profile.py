@@ -1,0 +1,53 @@
+"""What a door needs to know of an account, read once and kept until a setting changes."""
+
+import ipaddress
+
+import msgspec
+
+from homing.model import App, Door, Template
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+class Profile(msgspec.Struct, frozen=True):
+    """An account's settings as one immutable value."""
+
+    account_id: int
+    name: str
+    locked: bool
+    allowed_networks: tuple[Network, ...]
+    queries_per_s: int
+    templates_required: bool
+    default_sender: str | None
+    senders: frozenset[str]
+    apps: dict[str, App]
+    templates: tuple[Template, ...]
+
+    @property
+    def default_app(self) -> App | None:
+        """The app that messages of doors without apps belong to: the account's first."""
+        return next(iter(self.apps.values()), None)
+
+    def allows(self, address: str) -> bool:
+        """Whether a call may come from this address; an empty list allows all."""
+        if not self.allowed_networks:
+            return True
+        try:
+            ip = ipaddress.ip_address(address)
+        except ValueError:
+            return False
+        if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped:
+            ip = ip.ipv4_mapped
+        return any(ip in network for network in self.allowed_networks if network.version == ip.version)
+
+
+class Credential(msgspec.Struct, frozen=True):
+    """A key with its plain secret, in memory only. `key` is the account's e-mail where that was asked for."""
+
+    door: Door
+    key: str
+    secret: str
+    profile: Profile
+
+    def __repr__(self) -> str:
+        return f"Credential(door={self.door!r}, key={self.key!r})"

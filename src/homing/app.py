@@ -1,0 +1,270 @@
+"""The composition root: each role builds its parts in order, runs until it is told to stop, and closes in reverse."""
+
+import asyncio
+import contextlib
+import os
+import random
+import signal
+import socket
+import sys
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+import structlog
+from prometheus_client import CollectorRegistry
+
+from homing import config, limits
+from homing.accounts.directory import Directory
+from homing.carriers.base import Report
+from homing.config import Settings
+from homing.conversions.feedback import Feedback
+from homing.dispatch.expiry import ExpirySweep
+from homing.dispatch.fleet import Fleet
+from homing.doors import laaffic_send, lia_send
+from homing.doors.health import HealthDoor
+from homing.doors.http import HttpDoor
+from homing.doors.laaffic import LaafficDoor, QueryBudget
+from homing.doors.laaffic_auth import Gate
+from homing.doors.laaffic_queries import Queries
+from homing.doors.lia import LiaDoor
+from homing.doors.server import HttpServer
+from homing.doors.wire import Endpoint
+from homing.events.guarded import GuardedPoster
+from homing.events.pusher import Pusher
+from homing.intake.intake import Intake, utc_now
+from homing.kit import crypto
+from homing.ledger.purse import Purses
+from homing.messages.lookup import Lookup
+from homing.model import CarrierInbound, CarrierReceipt
+from homing.observe import logs
+from homing.observe.metrics import MetricsBoard
+from homing.observe.requests import RequestTally
+from homing.observe.work import WorkTally
+from homing.receipts.inbound import InboundMail
+from homing.receipts.inbox import Arrived, ReceiptInbox
+from homing.routing.board import TariffBoard
+from homing.store.database import Database
+from homing.store.housekeeping import keep_house
+from homing.store.nodes import Node
+from homing.text.numbers import Numbering
+
+SETTINGS_CHANNEL: Final = "homing_settings"
+READY: Final = "ready"
+log = structlog.get_logger()
+
+
+class Role(Protocol):
+    """A part that runs as a process of its own."""
+
+    async def open(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+
+class Surroundings:
+    """What every role needs: settings, database, id node, metrics, and background tasks that end with it."""
+
+    def __init__(self, data: Path, settings: Settings, dsn: str, process: str) -> None:
+        self.data = data
+        self.settings = settings
+        self.process = process
+        self.dsn = dsn
+        self.database = Database(dsn)
+        self.owner = f"{socket.gethostname()}:{os.getpid()}:{process}"
+        self.node = Node(self.database, self.owner)
+        self.registry = CollectorRegistry()
+        self.metrics = MetricsBoard(self.registry, data / "run" / "metrics", process)
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def open(self) -> None:
+        await self.database.open()
+        await self.node.open()
+        self.background(self.metrics.write_for_ever())
+
+    async def close(self) -> None:
+        for task in reversed(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.node.close()
+        await self.database.close()
+        self.metrics.close()
+
+    def background(self, work: Awaitable[None]) -> asyncio.Task[None]:
+        async def run() -> None:
+            try:
+                await work
+            except asyncio.CancelledError:
+                raise
+            except Exception as error:  # a loop that must not end has: let the process be started anew
+                log.error("background_work_died", error=type(error).__name__, detail=repr(error)[:500])
+                os.kill(os.getpid(), signal.SIGTERM)
+                raise
+
+        task = asyncio.get_running_loop().create_task(run())
+        self._tasks.append(task)
+        return task
+
+
+class ApiRole:
+    """The data plane: both dialects over HTTP."""
+
+    def __init__(self, around: Surroundings) -> None:
+        settings, database = around.settings, around.database
+        self._around = around
+        self._board = TariffBoard(database)
+        key = crypto.load_key(os.environ.get("HOMING_SECRET_KEY", ""), around.data / "secret.key")
+        self._directory = Directory(database, crypto.Vault(key))
+        self._intake = Intake(database, self._board, Numbering.load(), around.node.next_id)
+        self._feedback = Feedback(database, utc_now)
+        self._draining = False
+        tally = RequestTally()
+        around.registry.register(tally)
+        self._http = HttpDoor(self._endpoints(), config.networks(settings.http.trusted_proxies), tally)
+        self._server = HttpServer(self._http, *config.host_port(settings.http.address))
+
+    def _endpoints(self) -> Mapping[str, Endpoint]:
+        database, settings = self._around.database, self._around.settings
+        purses, lookup = Purses(database), Lookup(database)
+        lia = LiaDoor(
+            self._directory,
+            lia_send.Sender(self._intake, settings.lia.success_remark),
+            purses,
+            lookup,
+            self._feedback,
+        )
+        laaffic = LaafficDoor(
+            Gate(self._directory),
+            laaffic_send.Sender(self._intake),
+            Queries(database, lookup),
+            purses,
+            self._feedback,
+            QueryBudget(),
+        )
+        health = HealthDoor(database, self._around.metrics, lambda: self._draining)
+        return {**lia.endpoints(), **laaffic.endpoints(), **health.endpoints()}
+
+    async def open(self) -> None:
+        await self._board.open()
+
+        def heard(account: str) -> None:
+            self._directory.changed(account)
+            self._board.changed()
+
+        def lost() -> None:
+            self._directory.forget_all()
+            self._board.changed()
+
+        self._around.background(self._around.database.listen(SETTINGS_CHANNEL, heard, lost))
+        await self._server.open()
+
+    async def close(self) -> None:
+        """No new calls; those under way are answered, and what they were promised is committed."""
+        self._draining = True
+        await self._server.close()
+        await self._http.drained()
+        await self._intake.drained()
+        await self._feedback.drained()
+        await self._board.close()
+
+
+class LinkRole:
+    """The way out and back: carriers, receipts, pushes, timers."""
+
+    def __init__(self, around: Surroundings) -> None:
+        database = around.database
+        self._around = around
+        tally = WorkTally(around.registry)
+        chance = random.Random()  # noqa: S311 - jitter, not secrets
+        self._inbox = ReceiptInbox(database, utc_now, tally)
+        self._mail = InboundMail(database, Numbering.load(), around.node.next_id)
+        self._fleet = Fleet(database, self._keep, around.owner, utc_now, tally, chance)
+        self._poster = GuardedPoster(config.networks(around.settings.push.allowed_networks))
+        self._pusher = Pusher(database, self._poster, utc_now, tally, chance)
+        self._pushing: asyncio.Task[None] | None = None
+
+    async def open(self) -> None:
+        await self._poster.open()
+        await self._fleet.open()
+        around = self._around
+        around.background(
+            around.database.listen(SETTINGS_CHANNEL, lambda _account: self._fleet.changed(), self._fleet.changed)
+        )
+        self._pushing = around.background(self._pusher.run())
+        around.background(self._inbox.retry_parked())
+        around.background(ExpirySweep(around.database, utc_now).run())
+        around.background(keep_house(around.database, around.dsn))
+
+    async def _keep(self, carrier_id: int, carrier: str, batch: Sequence[Report]) -> None:
+        receipts = [Arrived(carrier_id, carrier, one) for one in batch if isinstance(one, CarrierReceipt)]
+        inbound = [one for one in batch if isinstance(one, CarrierInbound)]
+        if receipts:
+            await self._inbox.take(receipts)
+        if inbound:
+            await self._mail.take(carrier_id, inbound)
+
+    async def close(self) -> None:
+        """No new claims; what carriers were given is answered for, and receipts at hand are stored."""
+        if self._pushing:
+            self._pushing.cancel()
+        await self._fleet.close()
+        await self._inbox.drained()
+        await self._pusher.drained()
+        await self._poster.close()
+
+
+ROLES: Final[Mapping[str, Callable[[Surroundings], Role]]] = {"api": ApiRole, "link": LinkRole}
+
+
+async def run_role(name: str, process: str, data: Path, settings: Settings, dsn: str) -> int:
+    """Runs one role until SIGTERM or until the parent is gone; the exit code."""
+    logs.start(settings.log.level, settings.log.format, process)
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, stop.set)
+    loop.add_signal_handler(signal.SIGINT, stop.set)
+    _stop_with_parent(stop)
+    around = Surroundings(data, settings, dsn, process)
+    await around.open()
+    role = ROLES[name](around)
+    await role.open()
+    print(READY, flush=True)  # noqa: T201 - the parent waits for this word
+    await stop.wait()
+    log.info("draining")
+    code = 0
+    try:
+        async with asyncio.timeout(limits.DRAIN_TIMEOUT_S):
+            await role.close()
+    except TimeoutError:
+        log.error("drain_incomplete", seconds=limits.DRAIN_TIMEOUT_S)
+        code = 1
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(limits.DRAIN_TIMEOUT_S):
+            await around.close()
+    log.info("stopped")
+    return code
+
+
+def _stop_with_parent(stop: asyncio.Event) -> None:
+    """The parent holds the other end of our stdin; when it dies, however it dies, the end of the file tells us."""
+    descriptor = sys.stdin.fileno()
+
+    def readable() -> None:
+        if not os.read(descriptor, 1024):
+            asyncio.get_running_loop().remove_reader(descriptor)
+            stop.set()
+
+    asyncio.get_running_loop().add_reader(descriptor, readable)
+
+
+def main(arguments: list[str]) -> Any:
+    """`python -m homing.app ROLE PROCESS`: what `homing serve` starts for each process."""
+    import uvloop
+
+    name, process = arguments
+    data = Path(os.environ["HOMING_DATA"])
+    return uvloop.run(run_role(name, process, data, config.load(data), os.environ["HOMING_DATABASE_URL"]))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

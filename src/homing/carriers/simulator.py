@@ -1,0 +1,196 @@
+"""The simulated carrier: a seeded stand-in for a real one, for the demo, the tests and the benches.
+
+What becomes of a message is a pure function of the seed, the carrier's reference and the number, so that a restarted
+process tells the same story about messages submitted before. A recipient's last four digits can force an outcome:
+0001 delivered at once, 0002 undeliverable, 0003 refused at submit, 0004 expired, 0005 never reported,
+0006 reported delivered though the person never got it. Everything else follows the odds in the settings.
+"""
+
+import asyncio
+import heapq
+import itertools
+import random
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from datetime import UTC, datetime
+from typing import Final
+
+import msgspec
+
+from homing.carriers.base import Report
+from homing.kit.spread import mix
+from homing.model import Answer, CarrierInbound, CarrierReceipt, Outbound, Outcome, Outstanding
+from homing.states import State
+
+GATHER_S: Final = 0.02  # receipts due within this time leave together, as carriers' links bunch them
+REPORT_BATCH_MAX: Final = 500
+
+
+class Place(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How a destination behaves; odds are between 0 and 1, times in milliseconds."""
+
+    submit_ms: float = 5.0
+    receipt_ms_mean: float = 800.0
+    refused: float = 0.0
+    lost: float = 0.0  # of the accepted ones: never reported
+    undeliverable: float = 0.03
+    expired: float = 0.01
+    fake: float = 0.0  # of the lost and undeliverable ones: reported delivered all the same
+    converted: float = 0.6  # of those whom it reached
+    replied: float = 0.0  # of those whom it reached
+
+
+class SimulatorSettings(Place, frozen=True, forbid_unknown_fields=True):
+    """The general behaviour, and that of prefixes which differ."""
+
+    seed: int = 1
+    prefixes: dict[str, Place] = {}
+
+
+class Fate(msgspec.Struct, frozen=True):
+    """What becomes of a message: the state that is reported (None: never), whether the person got it and came back."""
+
+    refused: bool
+    reported: State | None
+    reached: bool
+    converted: bool
+    replied: bool
+    receipt_ms: float
+
+
+MAGIC: Final[dict[str, Fate]] = {
+    "0001": Fate(False, State.DELIVERED, True, True, False, 0.0),
+    "0002": Fate(False, State.UNDELIVERABLE, False, False, False, 0.0),
+    "0003": Fate(True, None, False, False, False, 0.0),
+    "0004": Fate(False, State.EXPIRED, False, False, False, 0.0),
+    "0005": Fate(False, None, False, False, False, 0.0),
+    "0006": Fate(False, State.DELIVERED, False, False, False, 0.0),
+}
+RECEIPT_WORDS: Final = {
+    State.DELIVERED: ("DELIVRD", "000"),
+    State.UNDELIVERABLE: ("UNDELIV", "001"),
+    State.EXPIRED: ("EXPIRED", "003"),
+}
+
+
+def fate_of(settings: SimulatorSettings, carrier_ref: str, number: str) -> Fate:
+    """Pure: the same arguments always give the same fate."""
+    forced = MAGIC.get(number[-4:])
+    if forced is not None:
+        return forced
+    place = _place(settings, number)
+    chance = random.Random(mix(settings.seed ^ mix(int(carrier_ref, 16)) ^ mix(int(number))))  # noqa: S311
+    if chance.random() < place.refused:
+        return MAGIC["0003"]
+    receipt_ms = chance.expovariate(1.0) * place.receipt_ms_mean
+    truth: State | None = State.DELIVERED
+    draw = chance.random()
+    for odds, state in (
+        (place.lost, None),
+        (place.undeliverable, State.UNDELIVERABLE),
+        (place.expired, State.EXPIRED),
+    ):
+        if draw < odds:
+            truth = state
+            break
+        draw -= odds
+    reached = truth is State.DELIVERED
+    faked = not reached and chance.random() < place.fake
+    return Fate(
+        False,
+        State.DELIVERED if faked else truth,
+        reached,
+        reached and chance.random() < place.converted,
+        reached and chance.random() < place.replied,
+        receipt_ms,
+    )
+
+
+def _place(settings: SimulatorSettings, number: str) -> Place:
+    for length in range(min(len(number), 15), 0, -1):
+        place = settings.prefixes.get(number[:length])
+        if place is not None:
+            return place
+    return settings
+
+
+class SimulatorCarrier:
+    """See the module. References are 16 hex digits: the submit time in ms and a count."""
+
+    def __init__(self, settings: SimulatorSettings, clock_ms: Callable[[], int] | None = None) -> None:
+        self._settings = settings
+        self._clock_ms = clock_ms or (lambda: time.time_ns() // 1_000_000)
+        self._count = itertools.count()
+        self._due: list[tuple[float, int, CarrierReceipt | CarrierInbound]] = []
+        self._order = itertools.count()
+        self._woken = asyncio.Event()
+
+    async def open(self) -> None:
+        """Nothing to connect."""
+
+    async def close(self) -> None:
+        """Nothing to close."""
+
+    async def submit(self, batch: Sequence[Outbound]) -> Sequence[Answer]:
+        """Takes as long as its slowest destination's submit."""
+        await asyncio.sleep(max(_place(self._settings, m.number).submit_ms for m in batch) / 1000)
+        now_ms = self._clock_ms()
+        answers = []
+        for message in batch:
+            carrier_ref = f"{now_ms:011x}{next(self._count) & 0xFFFFF:05x}"
+            fate = fate_of(self._settings, carrier_ref, message.number)
+            if fate.refused:
+                answers.append(Answer(Outcome.REFUSED, None, "11", "Invalid destination address"))
+            else:
+                answers.append(Answer(Outcome.ACCEPTED, carrier_ref))
+                self._schedule(carrier_ref, message.number, message.sender, fate, now_ms)
+        return answers
+
+    async def resume(self, outstanding: Sequence[Outstanding]) -> None:
+        """The receipts that were still to come are scheduled again, overdue ones for now."""
+        for message in outstanding:
+            fate = fate_of(self._settings, message.carrier_ref, message.number)
+            self._schedule(message.carrier_ref, message.number, message.sender, fate, int(message.carrier_ref[:11], 16))
+
+    async def reports(self) -> AsyncIterator[Sequence[Report]]:
+        while True:
+            batch = self._take_due()
+            if batch:
+                yield batch
+                continue
+            self._woken.clear()
+            wait_s = (self._due[0][0] - self._clock_ms()) / 1000 if self._due else None
+            if wait_s is not None and wait_s <= GATHER_S:
+                await asyncio.sleep(GATHER_S)
+                continue
+            try:
+                await asyncio.wait_for(self._woken.wait(), wait_s)
+            except TimeoutError:
+                continue
+
+    def _schedule(self, carrier_ref: str, number: str, sender: str, fate: Fate, submitted_ms: int) -> None:
+        if fate.reported is None:
+            return
+        due_ms = submitted_ms + fate.receipt_ms
+        word, error = RECEIPT_WORDS[fate.reported]
+        at = datetime.fromtimestamp(due_ms / 1000, UTC)
+        raw = (
+            f"id:{carrier_ref} sub:001 dlvrd:{1 if fate.reported is State.DELIVERED else 0:03d}"
+            f" submit date:{datetime.fromtimestamp(submitted_ms / 1000, UTC):%y%m%d%H%M}"
+            f" done date:{at:%y%m%d%H%M} stat:{word} err:{error}"
+        )
+        self._push(due_ms, CarrierReceipt(carrier_ref, fate.reported, at, error, raw))
+        if fate.replied:
+            self._push(due_ms + 1_000, CarrierInbound(number, sender, "OK", at))
+
+    def _push(self, due_ms: float, report: CarrierReceipt | CarrierInbound) -> None:
+        heapq.heappush(self._due, (due_ms, next(self._order), report))
+        if self._due[0][2] is report:
+            self._woken.set()
+
+    def _take_due(self) -> list[Report]:
+        now_ms = self._clock_ms()
+        batch: list[Report] = []
+        while self._due and self._due[0][0] <= now_ms and len(batch) < REPORT_BATCH_MAX:
+            batch.append(heapq.heappop(self._due)[2])
+        return batch

@@ -1,0 +1,175 @@
+"""`homing serve` and `homing migrate`."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from homing import errors
+
+if TYPE_CHECKING:
+    from homing.config import Settings
+    from homing.kit.crypto import Vault
+
+
+@click.command()
+@click.option("--demo", is_flag=True, help="Fill an empty database with the demo account and two simulated carriers.")
+@click.option("--data", type=click.Path(path_type=Path), envvar="HOMING_DATA", default=Path("data"), show_default=True)
+@click.option("--http", metavar="HOST:PORT", help="Where the customers' APIs are served.  [default: 127.0.0.1:8080]")
+def serve(demo: bool, data: Path, http: str | None) -> None:
+    """Run Homing: database, customers' APIs, carriers, receipts and pushes.
+
+    Without HOMING_DATABASE_URL a PostgreSQL of its own is started, with its data under --data. Stop it with Ctrl-C
+    or SIGTERM: it takes no new work, finishes what is under way, and ends with status 0.
+
+    \b
+    Example:  homing serve --demo --data ./data --http 127.0.0.1:8080
+    """
+    if http:
+        os.environ["HOMING_HTTP_ADDRESS"] = http
+    from homing import config
+    from homing.store.embedded_errors import EmbeddedError
+
+    data = data.resolve()
+    try:
+        data.mkdir(parents=True, exist_ok=True)
+        with _only_server(data), _database(data) as dsn:
+            settings = config.load(data)
+            code = asyncio.run(_serve(data, dsn, settings, demo))
+    except (errors.OperatorError, EmbeddedError) as error:
+        raise click.ClickException(str(error)) from None
+    except errors.StoreAway as error:
+        raise click.ClickException(f"the database cannot be reached: {error}") from None
+    raise SystemExit(code)
+
+
+@click.command()
+@click.option("--data", type=click.Path(path_type=Path), envvar="HOMING_DATA", default=Path("data"), show_default=True)
+def migrate(data: Path) -> None:
+    """Bring the database to this release's schema. `homing serve` does it by itself.
+
+    \b
+    Example:  HOMING_DATABASE_URL=postgresql://homing@db/homing homing migrate
+    """
+    from homing.store import migrate as migrations
+    from homing.store.embedded_errors import EmbeddedError
+
+    try:
+        with _database(data) as dsn:
+            applied = asyncio.run(migrations.migrate(dsn))
+    except (errors.OperatorError, EmbeddedError) as error:
+        raise click.ClickException(str(error)) from None
+    click.echo("\n".join(f"applied {name}" for name in applied) or "nothing to do")
+
+
+async def _serve(data: Path, dsn: str, settings: "Settings", demo: bool) -> int:
+    from homing import config
+    from homing.kit.crypto import Vault, load_key
+    from homing.observe import logs
+    from homing.store import migrate as migrations
+    from homing.supervise import Supervisor
+
+    logs.start(settings.log.level, settings.log.format, "serve")
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    host, port = config.host_port(settings.http.address)
+    await migrations.migrate(dsn)
+    vault = Vault(load_key(os.environ.get("HOMING_SECRET_KEY", ""), data / "secret.key"))
+    if demo:
+        await _load_demo(dsn, vault)
+    supervisor = Supervisor({"link": settings.link.workers, "api": settings.http.workers}, data, dsn)
+    starting = asyncio.get_running_loop().create_task(supervisor.start())
+    stopping = asyncio.get_running_loop().create_task(stop.wait())
+    await asyncio.wait((starting, stopping), return_when=asyncio.FIRST_COMPLETED)
+    await starting
+    click.echo(await _greeting(dsn, f"http://{'[' + host + ']' if ':' in host else host}:{port}"))
+    await stopping
+    click.echo("Stopping: no new work, finishing what is under way ...")
+    return await supervisor.stop()
+
+
+async def _load_demo(dsn: str, vault: "Vault") -> None:
+    from homing import demo
+    from homing.store.database import FREE_PLANS, Database
+
+    database = Database(dsn, connections_max=1, plans=FREE_PLANS)
+    await database.open()
+    try:
+        await demo.load(database, vault)
+    except errors.OperatorError:
+        click.echo("The database is not empty: it is served as it is, the demo is not loaded again.")
+    finally:
+        await database.close()
+
+
+async def _greeting(dsn: str, address: str) -> str:
+    """What a newcomer needs: where it runs, and lines to paste. Keys are shown only if they are the demo's."""
+    from homing import demo
+    from homing.kit.crypto import laaffic_sign
+    from homing.model import Door
+    from homing.store.database import Database
+
+    database = Database(dsn, connections_max=1)
+    await database.open()
+    found = await database.fetch("credentials_find", [Door.LIA], [demo.LIA_KEY])
+    await database.close()
+    lines = [f"\nHoming serves {address}    (health: {address}/healthz, metrics: {address}/metrics)"]
+    if not found:
+        return "\n".join([*lines, "\nMake an account:  homing account create NAME; homing --help shows the rest.\n"])
+    timestamp = str(int(time.time()))
+    sign = laaffic_sign(demo.LAAFFIC_KEY, demo.LAAFFIC_SECRET, timestamp)
+    signed = f"-H 'Api-Key: {demo.LAAFFIC_KEY}' -H 'Timestamp: {timestamp}' -H 'Sign: {sign}'"
+    lia = f"api_id={demo.LIA_KEY}&api_password={demo.LIA_PASSWORD}"
+    return "\n".join(
+        [
+            *lines,
+            "\nSend with the lia dialect, and ask what became of it (a number ending in 0001 is delivered at once):",
+            f"  curl '{address}/api/SendSMS?{lia}&sms_type=T&encoding=T&sender_id=LIASMART"
+            "&phonenumber=8613800130001&textmessage=Your+code+is+123456&uid=first'",
+            f"  curl '{address}/api/GetDeliveryStatus?{lia}&uid=first'",
+            "\nThe same with the laaffic dialect (a signature holds for 30 minutes):",
+            f"  curl {signed} {address}/v3/getBalance",
+            f"  curl {signed} {address}/v3/sendSms"
+            f' -d \'{{"appId":"{demo.APP_ID}","numbers":"8613800130001","content":"Your code is 123456"}}\'',
+            "\nWhat happened to a message, step by step:  homing message show ID      Stop: Ctrl-C\n",
+        ]
+    )
+
+
+@contextlib.contextmanager
+def _only_server(data: Path) -> Iterator[None]:
+    """Holds the data folder's serve lock, which the kernel lets go of with us. Raises when another holds it."""
+    import fcntl
+
+    with (data / "serve.lock").open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            lock.seek(0)
+            raise errors.OperatorError(
+                f"Homing already serves {data} (process {lock.read().strip() or 'unknown'})"
+            ) from None
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        yield
+
+
+@contextlib.contextmanager
+def _database(data: Path) -> Iterator[str]:
+    """The DSN: HOMING_DATABASE_URL's, or that of the embedded PostgreSQL for as long as we need it."""
+    given = os.environ.get("HOMING_DATABASE_URL")
+    if given:
+        yield given
+        return
+    from homing.store.embedded import EmbeddedPostgres
+
+    with EmbeddedPostgres(data) as dsn:
+        yield dsn

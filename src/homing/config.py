@@ -1,0 +1,110 @@
+"""Settings: the default file, then `homing.toml` in the data folder, then the environment."""
+
+import ipaddress
+import json
+import os
+import tomllib
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from homing import errors
+from homing.accounts.profile import Network
+
+
+class Http(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    address: str
+    workers: int
+    trusted_proxies: list[str]
+
+
+class Link(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    workers: int
+
+
+class Lia(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    success_remark: str
+
+
+class PushSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    allowed_networks: list[str]
+
+
+class Log(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    level: str
+    format: str
+
+
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One value per heading of default.toml, which explains each."""
+
+    http: Http
+    link: Link
+    lia: Lia
+    push: PushSettings
+    log: Log
+
+
+def load(data: Path, environment: Mapping[str, str] | None = None) -> Settings:
+    """Raises `OperatorError` that names the setting which cannot be used."""
+    environment = os.environ if environment is None else environment
+    values = tomllib.loads(resources.files("homing").joinpath("default.toml").read_text(encoding="utf-8"))
+    own = data / "homing.toml"
+    if own.exists():
+        try:
+            _lay_over(values, tomllib.loads(own.read_text(encoding="utf-8")))
+        except tomllib.TOMLDecodeError as error:
+            raise errors.OperatorError(f"{own}: {error}") from None
+    _lay_over(values, _from_environment(values, environment))
+    try:
+        return msgspec.convert(values, Settings)
+    except msgspec.ValidationError as error:
+        raise errors.OperatorError(f"settings: {error}") from None
+
+
+def _lay_over(values: dict[str, Any], above: Mapping[str, Any]) -> None:
+    for heading, members in above.items():
+        if isinstance(members, dict):
+            values.setdefault(heading, {}).update(members)
+        else:
+            values[heading] = members
+
+
+def _from_environment(values: Mapping[str, Any], environment: Mapping[str, str]) -> dict[str, Any]:
+    found: dict[str, dict[str, Any]] = {}
+    for heading, members in values.items():
+        for name, default in members.items():
+            text = environment.get(f"HOMING_{heading}_{name}".upper())
+            if text is not None:
+                found.setdefault(heading, {})[name] = _read(text, default)
+    return found
+
+
+def _read(text: str, default: object) -> object:
+    if isinstance(default, str):
+        return text
+    if isinstance(default, list) and not text.startswith("["):
+        return [piece.strip() for piece in text.split(",") if piece.strip()]
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def networks(texts: list[str]) -> list[Network]:
+    """Addresses and networks. Raises `OperatorError` for what is neither."""
+    try:
+        return [ipaddress.ip_network(text, strict=False) for text in texts]
+    except ValueError as error:
+        raise errors.OperatorError(str(error)) from None
+
+
+def host_port(text: str) -> tuple[str, int]:
+    """`127.0.0.1:8080` or `[::1]:8080`. Raises `OperatorError`."""
+    host, colon, port = text.rpartition(":")
+    if not colon or not port.isdigit() or not 0 <= int(port) <= 65535 or not host:
+        raise errors.OperatorError(f"{text!r} is not HOST:PORT")
+    return host.strip("[]"), int(port)

@@ -1,0 +1,77 @@
+"""Conversions: the customer says that the person came back. One record per message, whichever dialect reports it."""
+
+import enum
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+import msgspec
+
+from homing import limits
+from homing.kit import ids
+from homing.kit.batching import Batcher
+from homing.model import Door
+from homing.store.database import Database
+
+
+class Verdict(enum.Enum):
+    RECORDED = 1
+    REPEATED = 2
+    UNKNOWN_MESSAGE = 3
+
+
+class Report(msgspec.Struct, frozen=True):
+    account_id: int
+    message_id: int
+    door: Door
+    reported_at: datetime | None
+
+
+class Feedback:
+    """Records conversions durably, many in one transaction; of simultaneous reports exactly one is the first."""
+
+    def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
+        self._database = database
+        self._clock = clock
+        self._records: Batcher[Report, Verdict] = Batcher(
+            self._record,
+            weight_max=limits.BATCH_ITEMS_MAX,
+            pending_max=limits.BATCH_PENDING_MAX,
+            lanes=2,
+        )
+
+    async def report(self, account_id: int, message_id: int, door: Door, reported_at: datetime | None) -> Verdict:
+        """`reported_at` is the customer's word for when it happened; None: now. Durable when it returns."""
+        if message_id > ids.ID_MAX:
+            return Verdict.UNKNOWN_MESSAGE
+        return await self._records.put(Report(account_id, message_id, door, reported_at))
+
+    async def latest_to(self, account_id: int, number: str, app_id: str) -> int | None:
+        """The id of the latest message to a number in an app: what a report without an id is about."""
+        row = await self._database.row("message_latest_to_number", account_id, number, app_id)
+        return None if row is None else int(row["message_id"])
+
+    async def drained(self) -> None:
+        await self._records.drained()
+
+    async def _record(self, reports: Sequence[Report]) -> list[Verdict]:
+        first = {(report.account_id, report.message_id): report for report in reversed(reports)}
+        ordered = sorted(first.items())  # one order for all, so that two batches cannot wait for each other
+        rows = await self._database.fetch(
+            "conversions_record",
+            [report.account_id for _key, report in ordered],
+            [report.message_id for _key, report in ordered],
+            [report.door for _key, report in ordered],
+            [report.reported_at for _key, report in ordered],
+            self._clock(),
+        )
+        recorded = {(row["account_id"], row["message_id"]): row["recorded"] for row in rows}
+        verdicts = []
+        for report in reports:
+            key = (report.account_id, report.message_id)
+            if key not in recorded:
+                verdicts.append(Verdict.UNKNOWN_MESSAGE)
+            elif recorded[key] and first[key] is report:
+                verdicts.append(Verdict.RECORDED)
+            else:
+                verdicts.append(Verdict.REPEATED)
+        return verdicts

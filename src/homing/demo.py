@@ -1,0 +1,53 @@
+"""The demo: an account with the two vendors' own sample credentials, prices, senders and two simulated carriers, so
+that the vendors' printed examples run against this machine as they stand.
+"""
+
+from typing import Final
+
+from homing import errors
+from homing.accounts import admin
+from homing.kit import money
+from homing.kit.crypto import Vault
+from homing.ledger.movements import gift, move, top_up
+from homing.model import GENERAL, Door
+from homing.store.database import Database
+
+ACCOUNT: Final = "demo"
+LIA_KEY: Final = "API4623444906"
+LIA_PASSWORD: Final = "password@123"  # noqa: S105 - printed in the vendor's document
+LAAFFIC_KEY: Final = "bDqJFiq9"
+LAAFFIC_SECRET: Final = "7bz1lzh9"  # noqa: S105 - printed in the vendor's document
+APP_ID: Final = "4luaKsL2"
+SENDERS: Final = ("LIASMART", "HOMING")
+PRICES: Final = (("86", "0.031"), ("91", "0.004"), ("1", "0.008"), ("", "0.02"))
+CARRIERS: Final = (
+    ("simulator-a", '{"seed": 1, "receipt_ms_mean": 600, "converted": 0.7}'),
+    (
+        "simulator-b",
+        '{"seed": 2, "receipt_ms_mean": 1500, "undeliverable": 0.08, "fake": 0.5, "converted": 0.5}',
+    ),
+)
+AUTHOR: Final = "demo"
+
+
+async def load(database: Database, vault: Vault) -> None:
+    """Fills an empty database. Raises `OperatorError` when there is anything in it already."""
+    async with database.transaction() as transaction:
+        state = await transaction.row("is_empty")
+        if state is None or not state["is_empty"]:
+            raise errors.OperatorError(
+                "the demo goes into an empty database only, and this one has accounts or carriers"
+            )
+        account_id = await admin.create_account(transaction, ACCOUNT)
+        await admin.create_credential(transaction, vault, account_id, Door.LIA, LIA_KEY, LIA_PASSWORD, "demo")
+        await admin.create_credential(transaction, vault, account_id, Door.LAAFFIC, LAAFFIC_KEY, LAAFFIC_SECRET, "demo")
+        await admin.create_app(transaction, account_id, "demo", APP_ID)
+        for sender in SENDERS:
+            await admin.add_sender(transaction, account_id, sender, default=sender == SENDERS[0])
+        await admin.set_prices(transaction, GENERAL, [(prefix, money.parse(price)) for prefix, price in PRICES])
+        await move(transaction, account_id, top_up(money.parse("99.99")), AUTHOR, "demo balance")
+        await move(transaction, account_id, gift(money.parse("50")), AUTHOR, "demo gift")
+        for name, settings in CARRIERS:
+            carrier = await transaction.row("carrier_add", name, "simulator", settings)
+            assert carrier is not None
+            await transaction.row("route_set", GENERAL, "", carrier["carrier_id"], 10, 1)

@@ -1,0 +1,148 @@
+"""The server adapter: plain request → response functions on granian's RSGI.
+
+It routes by path, bounds bodies and waits, gives each call a request id, and counts. What a call means is the doors'
+business; what a socket does is the server's.
+"""
+
+import asyncio
+import secrets
+import time
+import traceback
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import structlog
+
+from homing import errors, limits
+from homing.accounts.profile import Network
+from homing.doors.address import client_address
+from homing.doors.wire import Endpoint, Request, Response
+from homing.observe.requests import RequestTally
+
+log = structlog.get_logger()
+PLAIN: Final = "text/plain; charset=utf-8"
+
+
+class BodyTooLarge(Exception):
+    """The body is larger than `HTTP_BODY_BYTES_MAX`."""
+
+
+class HttpDoor:
+    """Serves endpoints by path. Paths under `/api/` match in any letter case, a trailing slash is dropped."""
+
+    def __init__(
+        self, endpoints: Mapping[str, Endpoint], trusted_proxies: Sequence[Network], tally: RequestTally
+    ) -> None:
+        self._endpoints = dict(endpoints)
+        self._trusted = tuple(trusted_proxies)
+        self._tally = tally
+        self._prefix = secrets.token_hex(4)
+        self._count = 0
+        self._in_flight = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    async def __call__(self, scope: Any, protocol: Any) -> None:
+        """One RSGI call."""
+        started_s = time.perf_counter()
+        self._count += 1
+        request_id = f"{self._prefix}{self._count:x}"
+        self._in_flight += 1
+        self._idle.clear()
+        endpoint: Endpoint | None = None
+        status = 500
+        try:
+            endpoint = self._find(scope.path)
+            if endpoint is None:
+                response = Response(b"not found\n", 404, PLAIN)
+            elif scope.method not in endpoint.methods:
+                response = Response(b"method not allowed\n", 405, PLAIN)
+            elif len(scope.query_string) > limits.HTTP_QUERY_BYTES_MAX:
+                response = Response(b"query too long\n", 414, PLAIN)
+            else:
+                response = await self._call(endpoint, scope, protocol, request_id)
+            status = response.status
+            await _answer(protocol, response, request_id)
+        finally:
+            self._in_flight -= 1
+            if not self._in_flight:
+                self._idle.set()
+            self._tally.count(endpoint.name if endpoint else "none", status, time.perf_counter() - started_s)
+
+    async def drained(self) -> None:
+        """Returns when no call is under way."""
+        await self._idle.wait()
+
+    def _find(self, path: str) -> Endpoint | None:
+        endpoint = self._endpoints.get(path)
+        if endpoint is None:
+            plain = path.rstrip("/")
+            endpoint = self._endpoints.get(plain)
+            if endpoint is None and plain[:5].lower() == "/api/":
+                endpoint = self._endpoints.get(plain.lower())
+        return endpoint
+
+    async def _call(self, endpoint: Endpoint, scope: Any, protocol: Any, request_id: str) -> Response:
+        try:
+            body = b""
+            if scope.method == "POST":
+                body = await _read_body(scope.headers.get("content-length"), protocol)
+            request = Request(
+                scope.method,
+                scope.path,
+                scope.query_string,
+                scope.headers,
+                body,
+                request_id,
+                lambda: self._address(scope),
+            )
+            return await endpoint.handler(request)
+        except BodyTooLarge:
+            return Response(b"body too large\n", 413, PLAIN)
+        except TimeoutError:
+            return Response(b"the body did not arrive in time\n", 408, PLAIN)
+        except Exception as error:  # what no dialect had words for; the caller gets no detail
+            log.error("request_failed", request_id=request_id, endpoint=endpoint.name, **describe(error))
+            return Response(b"internal error\n", 500, PLAIN)
+
+    def _address(self, scope: Any) -> str:
+        peer = scope.client.rpartition(":")[0].strip("[]")
+        return client_address(peer, scope.headers.get("x-forwarded-for"), self._trusted)
+
+
+def describe(error: BaseException) -> dict[str, object]:
+    """What may be logged of an unforeseen error: its type and place. Its text can hold a customer's data."""
+    frames = traceback.extract_tb(error.__traceback__)[-6:]
+    return {
+        "error": type(error).__name__,
+        "detail": str(error) if isinstance(error, errors.HomingError) else "",
+        "at": [f"{frame.filename.rpartition('/')[2]}:{frame.lineno} {frame.name}" for frame in frames],
+    }
+
+
+async def _read_body(content_length: str | None, protocol: Any) -> bytes:
+    if content_length is None:  # chunked: count as it comes
+        async with asyncio.timeout(limits.HTTP_BODY_TIMEOUT_S):
+            chunks, size = [], 0
+            async for chunk in protocol:
+                size += len(chunk)
+                if size > limits.HTTP_BODY_BYTES_MAX:
+                    raise BodyTooLarge
+                chunks.append(chunk)
+            return b"".join(chunks)
+    if not content_length.isascii() or not content_length.isdigit() or len(content_length) > 12:
+        raise BodyTooLarge
+    if int(content_length) > limits.HTTP_BODY_BYTES_MAX:
+        raise BodyTooLarge
+    async with asyncio.timeout(limits.HTTP_BODY_TIMEOUT_S):
+        return bytes(await protocol())
+
+
+async def _answer(protocol: Any, response: Response, request_id: str) -> None:
+    headers = [("content-type", response.content_type), ("x-request-id", request_id)]
+    if isinstance(response.body, bytes):
+        protocol.response_bytes(response.status, headers, response.body)
+        return
+    transport = protocol.response_stream(response.status, headers)
+    async for chunk in response.body:
+        await transport.send_bytes(chunk)

@@ -1,0 +1,198 @@
+"""The laaffic dialect, under /v3 and /sms (docs/reference/laaffic.md)."""
+
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final
+
+import msgspec
+import structlog
+
+from homing import errors, limits
+from homing.accounts.profile import Profile
+from homing.conversions.feedback import Feedback, Verdict
+from homing.doors import laaffic_parameters as parameters
+from homing.doors.http import describe
+from homing.doors.laaffic_auth import Gate
+from homing.doors.laaffic_queries import Queries
+from homing.doors.laaffic_send import Sender, app_of
+from homing.doors.wire import Endpoint, Request, Response
+from homing.kit.buckets import TokenBucket
+from homing.kit.money import fixed, trimmed
+from homing.ledger.purse import Purses
+from homing.model import Door
+from homing.text.numbers import normalise
+
+log = structlog.get_logger()
+encode: Final = msgspec.json.encode
+PREFIXES: Final = ("/v3", "/sms")
+GET: Final = frozenset(("GET",))
+POST: Final = frozenset(("POST",))
+
+send_body: Final = parameters.decoder(parameters.Group)
+batch_body: Final = parameters.decoder(parameters.Batch)
+record_body: Final = parameters.decoder(parameters.RecordMo)
+backfill_body: Final = parameters.decoder(parameters.Backfill)
+
+
+class Failure(msgspec.Struct):
+    status: str
+    reason: str
+
+
+class BalanceReply(msgspec.Struct):
+    status: str
+    reason: str
+    balance: str
+    gift: str
+    credit: str
+
+
+SUCCESS: Final = encode(Failure("0", "success"))
+Call = Callable[[Request, Profile], Awaitable[Response]]
+
+
+class QueryBudget:
+    """How often an account may query, for each kind of query; kept in this process."""
+
+    def __init__(self, clock_s: Callable[[], float] = time.monotonic) -> None:
+        self._clock_s = clock_s
+        self._buckets: dict[tuple[int, str], TokenBucket] = {}
+
+    def spend(self, account: Profile, query: str) -> None:
+        """Raises `QueryTooFrequent`."""
+        now_s = self._clock_s()
+        bucket = self._buckets.get((account.account_id, query))
+        if bucket is None or bucket.rate_per_s != account.queries_per_s:
+            if len(self._buckets) >= limits.PROFILES_MAX:
+                self._buckets.clear()
+            burst = account.queries_per_s * limits.QUERIES_BURST_FACTOR
+            bucket = TokenBucket(account.queries_per_s, burst, now_s)
+            self._buckets[(account.account_id, query)] = bucket
+        if not bucket.take(now_s):
+            raise errors.QueryTooFrequent
+
+
+class LaafficDoor:
+    """Each call: open the gate, read the parameters, do the one thing, word the answer."""
+
+    def __init__(
+        self,
+        gate: Gate,
+        sender: Sender,
+        queries: Queries,
+        purses: Purses,
+        feedback: Feedback,
+        budget: QueryBudget,
+    ) -> None:
+        self._gate = gate
+        self._sender = sender
+        self._queries = queries
+        self._purses = purses
+        self._feedback = feedback
+        self._budget = budget
+
+    def endpoints(self) -> Mapping[str, Endpoint]:
+        calls: dict[str, tuple[frozenset[str], Call]] = {
+            "getBalance": (GET, self._balance),
+            "sendSms": (GET | POST, self._send),
+            "sendSms/batch": (POST, self._send_batch),
+            "getReport": (GET, self._report),
+            "getSentRcd": (GET, self._sent),
+            "recordMo": (POST, self._inbound),
+            "postback/backfill": (POST, self._backfill),
+        }
+        return {
+            f"{prefix}/{name}": Endpoint(f"laaffic.{name}", methods, self._worded(name, call))
+            for prefix in PREFIXES
+            for name, (methods, call) in calls.items()
+        }
+
+    def _worded(self, name: str, call: Call) -> Callable[[Request], Awaitable[Response]]:
+        """Every outcome in the dialect's words: status 200, `{"status":"-N","reason":"..."}` for a failure."""
+
+        async def handler(request: Request) -> Response:
+            try:
+                account = await self._gate.open(request)
+                return await call(request, account)
+            except errors.Refusal as refusal:
+                return _failed(refusal)
+            except errors.PlatformFailure as failure:
+                log.warning("platform_failure", request_id=request.request_id, endpoint=name, failure=str(failure))
+                return _failed(failure)
+            except Exception as error:
+                log.error("request_failed", request_id=request.request_id, endpoint=name, **describe(error))
+                return _failed(errors.PlatformFailure())
+
+        return handler
+
+    async def _balance(self, _request: Request, account: Profile) -> Response:
+        purse = await self._purses.read(account.account_id)
+        return Response(
+            encode(
+                BalanceReply(
+                    "0",
+                    "success",
+                    fixed(purse.balance_micro, 6),
+                    fixed(purse.gift_micro, 5),
+                    trimmed(purse.credit_micro),
+                )
+            )
+        )
+
+    async def _send(self, request: Request, account: Profile) -> Response:
+        if request.method == "POST":
+            call = parameters.decode(request.body, send_body)
+            numbers_max = limits.LAAFFIC_NUMBERS_POST_MAX
+        else:
+            query = parameters.from_query(request.query)
+            call = msgspec.convert(
+                {name: query[name] for name in parameters.Group.__struct_fields__ if name in query},
+                parameters.Group,
+            )
+            numbers_max = limits.LAAFFIC_NUMBERS_GET_MAX
+        reply = await self._sender.send(account, call, numbers_max, request.request_id)
+        return Response(encode(reply))
+
+    async def _send_batch(self, request: Request, account: Profile) -> Response:
+        call = parameters.decode(request.body, batch_body)
+        return Response(encode(await self._sender.send_batch(account, call, request.request_id)))
+
+    async def _report(self, request: Request, account: Profile) -> Response:
+        self._budget.spend(account, "getReport")
+        return Response(await self._queries.report(account, parameters.from_query(request.query)))
+
+    async def _sent(self, request: Request, account: Profile) -> Response:
+        self._budget.spend(account, "getSentRcd")
+        return Response(await self._queries.sent(account, parameters.from_query(request.query)))
+
+    async def _inbound(self, request: Request, account: Profile) -> Response:
+        self._budget.spend(account, "recordMo")
+        call = parameters.decode(request.body, record_body)
+        return Response(await self._queries.inbound(account, call))
+
+    async def _backfill(self, request: Request, account: Profile) -> Response:
+        """By msgid, else the latest message to the number in the app; a repeated report is a success."""
+        call = parameters.decode(request.body, backfill_body)
+        app_id, number, at = map(parameters.text_of, (call.appId, call.number, call.time))
+        reported_at = parameters.epoch_of(at.strip())
+        digits = normalise(number)
+        if not app_id or digits is None or reported_at is None:
+            raise errors.QueryEmpty
+        app_of(account, app_id)
+        given_id = parameters.text_of(call.msgid).strip()
+        if given_id:
+            if not (given_id.isascii() and given_id.isdigit() and len(given_id) <= 16):
+                raise errors.QueryEmpty
+            message_id: int | None = int(given_id)
+        else:
+            message_id = await self._feedback.latest_to(account.account_id, digits, app_id)
+        if message_id is None:
+            raise errors.QueryEmpty
+        verdict = await self._feedback.report(account.account_id, message_id, Door.LAAFFIC, reported_at)
+        if verdict is Verdict.UNKNOWN_MESSAGE:
+            raise errors.QueryEmpty
+        return Response(SUCCESS)
+
+
+def _failed(error: errors.HomingError) -> Response:
+    return Response(encode(Failure(error.laaffic, type(error).message())))

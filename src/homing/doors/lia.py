@@ -1,0 +1,261 @@
+"""The lia dialect: five endpoints under /api (docs/reference/lia.md)."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final
+
+import msgspec
+import structlog
+
+from homing import errors
+from homing.accounts.directory import Directory
+from homing.accounts.profile import Profile
+from homing.conversions.feedback import Feedback, Verdict
+from homing.doors import lia_parameters
+from homing.doors.http import describe
+from homing.doors.lia_parameters import Parameters
+from homing.doors.lia_send import Sender, failed
+from homing.doors.wire import Endpoint, Request, Response
+from homing.kit.crypto import same
+from homing.ledger.purse import Purses
+from homing.messages.lia_form import currency_number, status_word
+from homing.messages.lookup import Lookup
+from homing.model import CURRENCY, Door
+from homing.states import State
+from homing.store.database import Record
+from homing.text.segments import Encoding, utf16_units
+
+log = structlog.get_logger()
+encode: Final = msgspec.json.encode
+BOTH: Final = frozenset(("GET", "POST"))
+NOT_ALLOWED: Final = "IP not Whitelisted"
+LOCKED: Final = "Account locked"
+BIGINT_MAX: Final = (1 << 63) - 1
+
+
+class CredentialRefusal(errors.Refusal):
+    """The call's credentials do not open an account."""
+
+    def __init__(self, code: int, text: str) -> None:
+        super().__init__(text)
+        self.code = code
+
+
+class TrackReply(msgspec.Struct):
+    ErrorCode: int
+    ErrorDescription: str
+
+
+class BalanceReply(msgspec.Struct):
+    BalanceAmount: float
+    CurrenceCode: str
+
+
+class FailureReply(msgspec.Struct):
+    status: str
+    remarks: str
+
+
+class StatusReply(msgspec.Struct):
+    """GetDeliveryStatus, members in the contract's order."""
+
+    message_id: int
+    PhoneNumber: str
+    SMSMessage: str
+    MessageType: str
+    MessageLength: int
+    MessageParts: int
+    ClientCost: float
+    DLRStatus: str
+    SMSID: str
+    ErrorCode: int
+    ErrorDescription: str
+    SentDateUTC: str
+    Remarks: str
+
+
+TRACK: Final = {
+    1000: "OK",
+    1001: "api_id not specified",
+    1002: "api_password not specified",
+    1003: "Invalid api_id",
+    1004: "Invalid api_password",
+    1005: "status not specified",
+    1006: "Invalid status",
+    1007: "message_id not specified",
+    1008: "Invalid message_id",
+    1009: "message_id already updated",
+}
+
+
+class LiaDoor:
+    """Each call: read the parameters, open the account, do the one thing, word the answer."""
+
+    def __init__(
+        self, directory: Directory, sender: Sender, purses: Purses, lookup: Lookup, feedback: Feedback
+    ) -> None:
+        self._directory = directory
+        self._sender = sender
+        self._purses = purses
+        self._lookup = lookup
+        self._feedback = feedback
+
+    def endpoints(self) -> Mapping[str, Endpoint]:
+        """By lower-case path: the path's letter case is free."""
+        calls: dict[str, tuple[str, Callable[[Request], Awaitable[bytes]], Callable[[str], bytes]]] = {
+            "/api/sendsms": ("lia.SendSMS", self._send, lambda remark: encode(failed(remark))),
+            "/api/sendsmsmulti": (
+                "lia.SendSMSMulti",
+                self._send_multi,
+                lambda remark: encode([failed(remark)]),
+            ),
+            "/api/checkbalance": ("lia.CheckBalance", self._balance, _failure),
+            "/api/getdeliverystatus": ("lia.GetDeliveryStatus", self._status, _failure),
+            "/api/ctrack": ("lia.CTrack", self._track, _track_failure),
+        }
+        return {
+            path: Endpoint(name, BOTH, self._worded(name, call, refuse)) for path, (name, call, refuse) in calls.items()
+        }
+
+    def _worded(
+        self, name: str, call: Callable[[Request], Awaitable[bytes]], refuse: Callable[[str], bytes]
+    ) -> Callable[[Request], Awaitable[Response]]:
+        """Every outcome in the dialect's words, with status 200; only malformed JSON is a 400 with `{}`."""
+
+        async def handler(request: Request) -> Response:
+            try:
+                return Response(await call(request))
+            except errors.BadShape:
+                return Response(b"{}", 400)
+            except errors.Refusal as refusal:
+                return Response(refuse(refusal.detail or refusal.lia))
+            except errors.PlatformFailure as failure:
+                log.warning("platform_failure", request_id=request.request_id, endpoint=name, failure=str(failure))
+                return Response(refuse(failure.lia))
+            except Exception as error:
+                log.error("request_failed", request_id=request.request_id, endpoint=name, **describe(error))
+                return Response(refuse(errors.PlatformFailure.lia))
+
+        return handler
+
+    async def _account(self, request: Request, parameters: Parameters) -> Profile:
+        """The account that the call's credentials open. Raises `CredentialRefusal` in the order of CTrack's codes."""
+        key, secret = parameters.get("api_id"), parameters.get("api_password")
+        if key is None:
+            raise CredentialRefusal(1001, TRACK[1001])
+        if secret is None:
+            raise CredentialRefusal(1002, TRACK[1002])
+        credential = self._directory.peek(Door.LIA, key) or await self._directory.find(Door.LIA, key)
+        if credential is None:
+            raise CredentialRefusal(1003, TRACK[1003])
+        if not same(credential.secret, secret):
+            raise CredentialRefusal(1004, TRACK[1004])
+        account = credential.profile
+        if account.allowed_networks and not account.allows(request.find_address()):
+            raise CredentialRefusal(1003, NOT_ALLOWED)
+        return account
+
+    async def _unlocked(self, request: Request, parameters: Parameters) -> Profile:
+        account = await self._account(request, parameters)
+        if account.locked:
+            raise errors.BadParameter(LOCKED)
+        return account
+
+    async def _send(self, request: Request) -> bytes:
+        parameters = lia_parameters.read(request)
+        account = await self._unlocked(request, parameters)
+        number = parameters.get("phonenumber")
+        numbers = () if number is None else (number,)
+        return encode((await self._sender.send(account, parameters, numbers, request.request_id))[0])
+
+    async def _send_multi(self, request: Request) -> bytes:
+        parameters = lia_parameters.read(request)
+        account = await self._unlocked(request, parameters)
+        numbers = [piece for piece in parameters.get("phonenumber", "").split(",") if piece.strip()]
+        return encode(await self._sender.send(account, parameters, numbers, request.request_id))
+
+    async def _balance(self, request: Request) -> bytes:
+        account = await self._unlocked(request, lia_parameters.read(request))
+        purse = await self._purses.read(account.account_id)
+        return encode(BalanceReply(currency_number(purse.gift_micro + purse.balance_micro), CURRENCY))
+
+    async def _status(self, request: Request) -> bytes:
+        parameters = lia_parameters.read(request)
+        account = await self._unlocked(request, parameters)
+        message = await self._find(account, parameters)
+        if message is None:
+            return _failure(TRACK[1008])
+        return encode(_status_reply(message))
+
+    async def _find(self, account: Profile, parameters: Parameters) -> Record | None:
+        if "message_id" in parameters:
+            message_id = _message_id(parameters["message_id"])
+            return None if message_id is None else await self._lookup.by_id(account.account_id, message_id)
+        for name, find in (("uid", self._lookup.by_reference), ("SMSID", self._lookup.by_carrier_ref)):
+            if name in parameters and lia_parameters.storable(parameters[name]):
+                return await find(account.account_id, parameters[name])
+        raise errors.BadParameter(TRACK[1007])
+
+    async def _track(self, request: Request) -> bytes:
+        """CTrack: the checks run in the order of the codes and stop at the first failure (contract, section 2)."""
+        parameters = lia_parameters.read(request)
+        try:
+            account = await self._account(request, parameters)
+        except CredentialRefusal as refusal:
+            return encode(TrackReply(refusal.code, TRACK[refusal.code]))
+        code = await self._track_code(account, parameters)
+        return encode(TrackReply(code, TRACK[code]))
+
+    async def _track_code(self, account: Profile, parameters: Parameters) -> int:
+        status, given_id = parameters.get("status"), parameters.get("message_id")
+        if status is None:
+            return 1005
+        if status.lower() != "true":
+            return 1006
+        if given_id is None:
+            return 1007
+        message_id = _message_id(given_id)
+        if message_id is None:
+            return 1008
+        verdict = await self._feedback.report(account.account_id, message_id, Door.LIA, None)
+        return {Verdict.RECORDED: 1000, Verdict.UNKNOWN_MESSAGE: 1008, Verdict.REPEATED: 1009}[verdict]
+
+
+def _message_id(text: str) -> int | None:
+    """Decimal digits within 64 bits, else None."""
+    text = text.strip()
+    if not (text.isascii() and text.isdigit() and len(text) <= 20):
+        return None
+    number = int(text)
+    return number if 0 < number <= BIGINT_MAX else None
+
+
+def _failure(remark: str) -> bytes:
+    return encode(FailureReply("F", remark))
+
+
+def _track_failure(_remark: str) -> bytes:
+    """The dialect has no code for a failure of the platform's own; a client must not take it for one of the ten."""
+    return encode(FailureReply("F", errors.PlatformFailure.lia))
+
+
+def _status_reply(message: Record) -> StatusReply:
+    is_unicode = message["encoding"] == Encoding.UCS2
+    return StatusReply(
+        message_id=message["message_id"],
+        PhoneNumber=message["number"],
+        SMSMessage=message["text"],
+        MessageType="Unicode" if is_unicode else "Text",
+        MessageLength=utf16_units(message["text"]) if is_unicode else len(message["text"]),
+        MessageParts=message["segments"],
+        ClientCost=currency_number(message["charge_micro"] - message["refund_micro"]),
+        DLRStatus=status_word(State(message["state"])),
+        SMSID=message["carrier_ref"] or "",
+        ErrorCode=_number(message["error_code"]),
+        ErrorDescription=message["error_text"] or "",
+        SentDateUTC=(message["sent_at"] or message["submitted_at"]).strftime("%Y-%m-%dT%H:%M:%S"),
+        Remarks="",
+    )
+
+
+def _number(code: str | None) -> int:
+    return int(code) if code and code.isascii() and code.isdigit() and len(code) < 10 else 0

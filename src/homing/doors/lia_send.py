@@ -1,0 +1,192 @@
+"""lia: SendSMS and SendSMSMulti (contract, sections 3 and 4)."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+from homing import errors, limits
+from homing.accounts.profile import Profile
+from homing.doors.lia_parameters import Parameters, storable
+from homing.intake.intake import Intake
+from homing.intake.submission import Accepted, Group, Submission
+from homing.intake.templates import fill
+from homing.model import Door, Recipient, Traffic
+from homing.text.gsm7 import is_gsm
+from homing.text.numbers import normalise
+from homing.text.segments import Encoding, utf16_units
+
+TRAFFIC: Final = {"T": Traffic.TRANSACTIONAL, "P": Traffic.PROMOTIONAL}
+ENCODINGS: Final = {
+    "T": (Encoding.GSM7, False),
+    "U": (Encoding.UCS2, False),
+    "FS": (Encoding.GSM7, True),
+    "UFS": (Encoding.UCS2, True),
+}
+
+
+class SendReply(msgspec.Struct):
+    """The wire's reply for one number; members in the contract's order."""
+
+    message_id: int
+    status: str
+    remarks: str
+    uid: str
+
+
+def failed(remarks: str, uid: str = "") -> SendReply:
+    return SendReply(0, "F", remarks, uid)
+
+
+class Sender:
+    """Turns a call's parameters into submissions, one for each number: a number that fails fails alone."""
+
+    def __init__(self, intake: Intake, success_remark: str) -> None:
+        self._intake = intake
+        self._success_remark = success_remark
+
+    async def send(
+        self, account: Profile, parameters: Parameters, numbers: Sequence[str], request_id: str
+    ) -> list[SendReply]:
+        """A reply per number, in order. Raises a `Refusal` when the call as a whole is wrong.
+
+        The checks run in the contract's order of parameters; the number's own comes between the sender's and the
+        text's, so that a call with one bad number hears of the number.
+        """
+        traffic = _one_of(parameters, "sms_type", TRAFFIC)
+        encoding, flash = _encoding(parameters)
+        sender = _sender(account, parameters)
+        uid = _optional(parameters, "uid", limits.LIA_REFERENCE_CHARS_MAX)
+        recipients = _recipients(numbers, uid)
+        text, notes = _text(account, parameters, encoding)
+        if flash:
+            notes["flash"] = True
+        for name in ("pe_id", "template_id"):
+            value = _optional(parameters, name, limits.LIA_REGISTRATION_CHARS_MAX)
+            if value:
+                notes[name] = value
+        validity_s, callback_url = _validity_s(parameters), _callback_url(parameters)
+        submissions = [
+            None
+            if recipient is None
+            else Submission(
+                account=account,
+                door=Door.LIA,
+                app_id=account.default_app.app_id if account.default_app else "",
+                request_id=request_id,
+                groups=(Group(text, sender, (recipient,), encoding, notes or None),),
+                traffic=traffic,
+                validity_s=validity_s,
+                callback_url=callback_url,
+            )
+            for recipient in recipients
+        ]
+        return await asyncio.gather(*(self._submit(submission, uid or "") for submission in submissions))
+
+    async def _submit(self, submission: Submission | None, uid: str) -> SendReply:
+        if submission is None:
+            return failed(errors.NumbersAbnormal.lia, uid)
+        try:
+            fate = (await self._intake.submit(submission))[0]
+        except errors.Refusal as refusal:
+            return failed(refusal.detail or refusal.lia, uid)
+        except errors.PlatformFailure as failure:
+            return failed(failure.lia, uid)
+        assert isinstance(fate, Accepted)
+        return SendReply(fate.message_id, "S", self._success_remark, uid)
+
+
+def _one_of(parameters: Parameters, name: str, table: dict[str, Traffic]) -> Traffic:
+    value = parameters.get(name)
+    if value is None:
+        raise errors.BadParameter(f"{name} not specified")
+    if value not in table:
+        raise errors.BadParameter(f"Invalid {name}")
+    return table[value]
+
+
+def _encoding(parameters: Parameters) -> tuple[Encoding | None, bool]:
+    """(encoding or None for the text to decide, flash)."""
+    value = parameters.get("encoding")
+    if value is None:
+        return None, False
+    if value not in ENCODINGS:
+        raise errors.BadParameter("Invalid encoding")
+    return ENCODINGS[value]
+
+
+def _sender(account: Profile, parameters: Parameters) -> str:
+    sender = parameters.get("sender_id")
+    if sender is None:
+        raise errors.BadParameter("sender_id not specified")
+    if sender not in account.senders:
+        raise errors.BadParameter("Invalid sender_id")
+    return sender
+
+
+def _recipients(numbers: Sequence[str], uid: str | None) -> list[Recipient | None]:
+    """None for a number that is not valid. Raises when there is none at all, or none that is valid."""
+    if not numbers:
+        raise errors.NumbersEmpty
+    if len(numbers) > limits.LIA_NUMBERS_MAX:
+        raise errors.NumbersTooMany
+    recipients: list[Recipient | None] = []
+    for raw in numbers:
+        number = normalise(raw)
+        recipients.append(None if number is None else Recipient(raw, number, uid))
+    if len(recipients) == 1 and recipients[0] is None:
+        raise errors.NumbersAbnormal
+    return recipients
+
+
+def _text(account: Profile, parameters: Parameters, encoding: Encoding | None) -> tuple[str, dict[str, object]]:
+    """The text, from the call or from a stored template, and notes for the timeline."""
+    notes: dict[str, object] = {}
+    template_id = parameters.get("templateid")
+    if template_id is not None:
+        template = next((t for t in account.templates if template_id in (str(t.template_id), t.name)), None)
+        if template is None:
+            raise errors.BadParameter("Invalid templateid")
+        variables = {n: parameters[f"V{n}"] for n in range(1, limits.LIA_VARIABLES + 1) if f"V{n}" in parameters}
+        if any(len(value) > limits.LIA_VARIABLE_CHARS_MAX for value in variables.values()):
+            raise errors.BadParameter("Invalid V1..V5: too long")
+        text = fill(template, variables)
+        notes["template"] = template.name
+    elif "textmessage" in parameters:
+        text = parameters["textmessage"]
+    else:
+        raise errors.ContentEmpty
+    if not storable(text):
+        raise errors.BadParameter("Invalid textmessage")
+    if utf16_units(text) > limits.LIA_TEXT_UNITS_MAX:
+        raise errors.ContentTooLong
+    if encoding is Encoding.GSM7 and not is_gsm(text):
+        raise errors.BadParameter("encoding T cannot carry this text")
+    return text, notes
+
+
+def _optional(parameters: Parameters, name: str, chars_max: int) -> str | None:
+    value = parameters.get(name)
+    if value is not None and (len(value) > chars_max or not storable(value)):
+        raise errors.BadParameter(f"Invalid {name}")
+    return value
+
+
+def _validity_s(parameters: Parameters) -> int:
+    value = parameters.get("ValidityPeriodInSeconds")
+    if value is None:
+        return limits.VALIDITY_S_DEFAULT
+    if not (value.isascii() and value.isdigit() and len(value) <= 9):
+        raise errors.BadParameter("Invalid ValidityPeriodInSeconds")
+    validity_s = int(value)
+    if not limits.VALIDITY_S_MIN <= validity_s <= limits.VALIDITY_S_MAX:
+        raise errors.BadParameter("Invalid ValidityPeriodInSeconds")
+    return validity_s
+
+
+def _callback_url(parameters: Parameters) -> str | None:
+    url = _optional(parameters, "callback_url", limits.LIA_URL_CHARS_MAX)
+    if url is not None and not (url.lower().startswith(("http://", "https://")) and url.isprintable()):
+        raise errors.BadParameter("Invalid callback_url")
+    return url

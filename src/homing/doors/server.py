@@ -1,0 +1,54 @@
+"""The HTTP server: granian, embedded in this process's event loop."""
+
+import asyncio
+import contextlib
+from typing import Any
+
+from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
+from granian.server.embed import Server
+
+from homing import limits
+
+
+class HttpServer:
+    """Serves an RSGI application on one address; HTTP/1.1 alone, which is what the dialects' clients speak."""
+
+    def __init__(self, application: Any, host: str, port: int) -> None:
+        self._server = Server(
+            application,
+            address=host,
+            port=port,
+            interface=Interfaces.RSGI,
+            http=HTTPModes.http1,
+            websockets=False,
+            backlog=limits.HTTP_BACKLOG,
+            http1_settings=HTTP1Settings(
+                header_read_timeout=limits.HTTP_HEADER_TIMEOUT_MS,
+                max_buffer_size=limits.HTTP_HEAD_BUFFER_BYTES,
+            ),
+            log_enabled=False,
+        )
+        self._host = host
+        self._port = port
+        self._serving: asyncio.Task[None] | None = None
+
+    async def open(self) -> None:
+        """Returns when connections are taken. Raises OSError when the address is taken already."""
+        self._serving = asyncio.get_running_loop().create_task(self._server.serve())
+        while True:
+            if self._serving.done():
+                self._serving.result()
+                raise OSError(f"the HTTP server stopped at start on {self._host}:{self._port}")
+            with contextlib.suppress(OSError):
+                _reader, writer = await asyncio.open_connection(self._host, self._port)
+                writer.close()
+                return
+            await asyncio.sleep(0.01)
+
+    async def close(self) -> None:
+        """Stops listening; calls under way are finished."""
+        self._server.stop()  # type: ignore[no-untyped-call]
+        if self._serving:
+            with contextlib.suppress(Exception):
+                await self._serving

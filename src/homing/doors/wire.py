@@ -1,0 +1,45 @@
+"""A request and a response as the doors see them, whatever server carries them."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Protocol
+
+import msgspec
+
+JSON_UTF8 = "application/json; charset=utf-8"
+
+
+class Headers(Protocol):
+    """Looks a header up by its lower-case name."""
+
+    def get(self, key: str, default: str | None = None) -> str | None: ...
+
+
+class Request(msgspec.Struct):
+    """One call. `query` is the raw query string; `address` is worked out only when somebody asks for it."""
+
+    method: str
+    path: str
+    query: str
+    headers: Headers
+    body: bytes
+    request_id: str
+    find_address: Callable[[], str]
+
+
+class Response(msgspec.Struct):
+    """`body` is sent whole, or chunk by chunk where it is an iterator."""
+
+    body: bytes | AsyncIterator[bytes]
+    status: int = 200
+    content_type: str = JSON_UTF8
+
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+class Endpoint(msgspec.Struct, frozen=True):
+    """A path's handler; `name` labels its metrics."""
+
+    name: str
+    methods: frozenset[str]
+    handler: Handler

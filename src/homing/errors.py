@@ -1,0 +1,200 @@
+"""Every refusal and failure Homing can word, and what follows from each.
+
+    HomingError
+    ├── Refusal                   the caller's or the account's doing; said in the dialect's own words
+    │   ├── BadShape · BadParameter · NumbersAbnormal · ContentEmpty · ...
+    │   ├── SensitiveWords · TemplateMismatch · TemplateMissing
+    │   ├── NoRoute · InsufficientBalance
+    │   └── ...
+    └── PlatformFailure           ours; the caller may come again
+        ├── StoreAway             no database: answered at once
+        ├── StoreFailed           the database refused or took too long
+        ├── Overloaded            more waits than the bounds allow
+        └── Draining              this process is stopping
+
+A class's docstring is its message. `laaffic` and `lia` are the dialects' words for it (docs/reference);
+`retryable` says whether the same request can succeed later; `fault` whose turn it is.
+"""
+
+from typing import ClassVar, Literal
+
+Fault = Literal["caller", "account", "platform"]
+
+
+class HomingError(Exception):
+    """Something went wrong."""
+
+    retryable: ClassVar[bool] = False
+    fault: ClassVar[Fault] = "platform"
+    laaffic: ClassVar[str] = "-18"
+    lia: ClassVar[str] = "System error, please try again"
+
+    def __init__(self, detail: str = "") -> None:
+        super().__init__(detail or type(self).message())
+        self.detail = detail
+
+    @classmethod
+    def message(cls) -> str:
+        return (cls.__doc__ or cls.__name__).strip().splitlines()[0].rstrip(".")
+
+
+class Refusal(HomingError):
+    """Refused."""
+
+    fault: ClassVar[Fault] = "caller"
+    laaffic = "-22"
+    lia = "Invalid request"
+
+
+class BadShape(Refusal):
+    """The request is not of the dialect's shape."""
+
+
+class BadParameter(Refusal):
+    """A parameter's value is wrong; `detail` is what the lia dialect says of it."""
+
+
+class UnknownApp(Refusal):
+    """The appId is unknown or another account's."""
+
+    laaffic = "-1"
+
+
+class NumbersEmpty(Refusal):
+    """No number was given."""
+
+    laaffic = "-8"
+    lia = "phonenumber not specified"
+
+
+class NumbersTooMany(Refusal):
+    """More numbers than one call may carry."""
+
+    laaffic = "-7"
+    lia = "Too many phonenumbers"
+
+
+class NumbersAbnormal(Refusal):
+    """None of the numbers is valid."""
+
+    laaffic = "-9"
+    lia = "Invalid phonenumber"
+
+
+class ContentEmpty(Refusal):
+    """The text is empty."""
+
+    laaffic = "-4"
+    lia = "textmessage not specified"
+
+
+class ContentTooLong(Refusal):
+    """The text is too long."""
+
+    laaffic = "-5"
+    lia = "textmessage too long"
+
+
+class SensitiveWords(Refusal):
+    """The text holds a word that may not be sent."""
+
+    laaffic = "-3"
+    lia = "textmessage contains sensitive words"
+
+
+class TemplateMismatch(Refusal):
+    """The text matches none of the account's templates."""
+
+    laaffic = "-6"
+    lia = "textmessage matches no template"
+
+
+class TemplateMissing(Refusal):
+    """The account must use templates and has none."""
+
+    laaffic = "-17"
+    lia = "Invalid templateid"
+
+
+class BatchEmpty(Refusal):
+    """A batch without groups."""
+
+    laaffic = "-14"
+
+
+class NoRoute(Refusal):
+    """No route or no price for this destination."""
+
+    fault = "account"
+    laaffic = "-19"
+    lia = "No route for this phonenumber"
+
+
+class InsufficientBalance(Refusal):
+    """The account's money does not cover the whole submission."""
+
+    fault = "account"
+    retryable = True
+    laaffic = "-10"
+    lia = "Insufficient balance"
+
+
+class QueryEmpty(Refusal):
+    """A field of the query is empty or its id is abnormal."""
+
+    laaffic = "-14"
+    lia = "Invalid message_id"
+
+
+class QueryTooFrequent(Refusal):
+    """Queries come faster than the account may ask."""
+
+    retryable = True
+    laaffic = "-15"
+
+
+class BadTime(Refusal):
+    """A time cannot be read, or the range is reversed."""
+
+    laaffic = "-11"
+
+
+class OutOfRange(Refusal):
+    """The time range is too long or too old."""
+
+    laaffic = "-25"
+
+
+class PlatformFailure(HomingError):
+    """Homing's own failure."""
+
+    retryable = True
+
+
+class StoreAway(PlatformFailure):
+    """The database cannot be reached."""
+
+
+class StoreFailed(PlatformFailure):
+    """The database refused the statement or took too long.
+
+    `poison`: something in the batch itself was refused (a value, a constraint), so a smaller batch may pass.
+    """
+
+    def __init__(self, detail: str = "", *, poison: bool = False) -> None:
+        super().__init__(detail)
+        self.poison = poison
+
+
+class Overloaded(PlatformFailure):
+    """More work is waiting than the bounds allow."""
+
+
+class Draining(PlatformFailure):
+    """This process is stopping and takes no new work."""
+
+
+class OperatorError(HomingError):
+    """A command cannot do what was asked; the text says why and what to do."""
+
+    fault = "caller"

@@ -1,0 +1,95 @@
+"""HTTP out to customers' addresses: one method, and no way into the operator's own network."""
+
+import ipaddress
+import socket
+import time
+from collections.abc import Sequence
+from typing import Any, Final
+
+import aiohttp
+import msgspec
+
+from homing import limits
+from homing.accounts.profile import Network
+
+HEADERS: Final = {"Content-Type": "application/json; charset=utf-8", "User-Agent": "Homing"}
+
+
+class Posted(msgspec.Struct, frozen=True):
+    """An attempt's outcome. `status` None: no HTTP answer; `answer` then says why, else holds the body's start."""
+
+    status: int | None
+    answer: str
+    took_ms: int
+
+
+class AddressRefused(OSError):
+    """The name resolves to an address that pushes may not go to."""
+
+
+class GuardedPoster:
+    """Posts JSON. The address that is really connected to is checked, after resolution, so that a name which changes
+    its mind between check and connect gains nothing; redirects are not followed.
+    """
+
+    def __init__(self, allowed: Sequence[Network]) -> None:
+        """`allowed`: private and loopback networks that the operator lets pushes go to."""
+        self._allowed = tuple(allowed)
+        self._session: aiohttp.ClientSession | None = None
+
+    async def open(self) -> None:
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(
+                limit=limits.PUSH_IN_FLIGHT_MAX,
+                limit_per_host=limits.PUSH_IN_FLIGHT_PER_ADDRESS_MAX,
+                socket_factory=self._socket,
+            ),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=aiohttp.ClientTimeout(total=limits.PUSH_TIMEOUT_S, sock_connect=limits.PUSH_CONNECT_TIMEOUT_S),
+            headers=HEADERS,
+            auto_decompress=False,
+        )
+
+    async def close(self) -> None:
+        if self._session:
+            await self._session.close()
+
+    async def post(self, url: str, body: str, headers: dict[str, str]) -> Posted:
+        """Never raises for what an address does."""
+        assert self._session is not None
+        started_s = time.perf_counter()
+        try:
+            async with self._session.post(url, data=body.encode(), headers=headers, allow_redirects=False) as response:
+                start = await response.content.read(limits.PUSH_ANSWER_CHARS_MAX)
+                status: int | None = response.status
+                answer = start.decode(errors="replace").replace("\0", "")
+        except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
+            status, answer = None, _reason(error)
+        return Posted(status, answer, round((time.perf_counter() - started_s) * 1000))
+
+    def _socket(self, address: Any) -> socket.socket:
+        family, kind, protocol, _name, target = address
+        check_address(target[0], self._allowed)
+        return socket.socket(family, kind, protocol)
+
+
+def check_address(address: str, allowed: Sequence[Network]) -> None:
+    """Raises `AddressRefused` unless the address is public or in a network that the operator allows."""
+    ip = ipaddress.ip_address(address.partition("%")[0])
+    if isinstance(ip, ipaddress.IPv6Address):
+        ip = ip.ipv4_mapped or ip.sixtofour or ip
+    if any(ip.version == network.version and ip in network for network in allowed):
+        return
+    if not ip.is_global or ip.is_multicast:
+        raise AddressRefused(f"{address} is not a public address")
+
+
+def _reason(error: BaseException) -> str:
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, AddressRefused):
+            return f"address refused: {cause}"
+        cause = cause.__cause__ or getattr(cause, "os_error", None)
+    if isinstance(error, TimeoutError):
+        return "timeout"
+    return f"{type(error).__name__}: {error}"[: limits.PUSH_ANSWER_CHARS_MAX]

@@ -1,0 +1,171 @@
+"""Pushes: due outbox rows are claimed, posted, and written down attempt by attempt, over days if need be."""
+
+import asyncio
+import random
+import time
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+
+import msgspec
+import structlog
+
+from homing import errors, limits
+from homing.events.guarded import GuardedPoster, Posted
+from homing.kit.backoff import scheduled_s
+from homing.kit.batching import Batcher
+from homing.model import PushKind, PushOutcome
+from homing.observe.work import WorkTally
+from homing.store.database import Database, Record
+
+log = structlog.get_logger()
+
+
+class Done(msgspec.Struct, frozen=True):
+    """A push attempt that has ended, and when the next is due (None: no more)."""
+
+    row: Record
+    at: datetime
+    posted: Posted
+    outcome: PushOutcome
+    due_at: datetime | None
+
+
+class Breaker:
+    """Rests an address after so many failures in a row, so that one dead customer does not hold up the living."""
+
+    def __init__(self) -> None:
+        self._failures: dict[str, int] = {}
+        self._rests_until_s: dict[str, float] = {}
+
+    def open_for_s(self, url: str, now_s: float) -> float:
+        """How long the address still rests; 0 when it may be tried."""
+        return max(0.0, self._rests_until_s.get(url, 0.0) - now_s)
+
+    def note(self, url: str, acknowledged: bool, now_s: float) -> None:
+        if acknowledged:
+            self._failures.pop(url, None)
+            self._rests_until_s.pop(url, None)
+            return
+        count = self._failures[url] = self._failures.get(url, 0) + 1
+        if count >= limits.PUSH_BREAKER_FAILURES:
+            self._rests_until_s[url] = now_s + limits.PUSH_BREAKER_REST_S
+        if len(self._failures) > limits.PROFILES_MAX:
+            self._failures.clear()
+            self._rests_until_s.clear()
+
+
+class Pusher:
+    """Serves the outbox's lanes. Pushes of one message go out in their order; at least once each."""
+
+    def __init__(
+        self,
+        database: Database,
+        poster: GuardedPoster,
+        clock: Callable[[], datetime],
+        tally: WorkTally,
+        chance: random.Random,
+    ) -> None:
+        self._database = database
+        self._poster = poster
+        self._clock = clock
+        self._tally = tally
+        self._chance = chance
+        self._breaker = Breaker()
+        self._in_flight = 0
+        self._freed = asyncio.Event()
+        self._posts: set[asyncio.Task[None]] = set()
+        self._records: Batcher[Done, None] = Batcher(
+            self._record, weight_max=limits.PUSH_BATCH_MAX, pending_max=limits.SUBMIT_PENDING_MAX
+        )
+
+    async def run(self) -> None:
+        """Claims for ever; cancel it to stop taking new work, then await `drained`."""
+        while True:
+            claimed = 0
+            for lane in range(limits.PUSH_LANES):
+                try:
+                    claimed += await self._claim(lane)
+                except errors.PlatformFailure as failure:
+                    log.warning("pushes_wait", failure=str(failure))
+                    await asyncio.sleep(limits.DISPATCH_ERROR_PAUSE_S)
+            if claimed < limits.PUSH_BATCH_MAX:
+                await asyncio.sleep(limits.PUSH_IDLE_S)
+
+    async def drained(self) -> None:
+        while self._posts:
+            await asyncio.gather(*self._posts, return_exceptions=True)
+        await self._records.drained()
+
+    async def _claim(self, lane: int) -> int:
+        while self._in_flight >= limits.PUSH_IN_FLIGHT_MAX:
+            self._freed.clear()
+            await self._freed.wait()
+        room = min(limits.PUSH_BATCH_MAX, limits.PUSH_IN_FLIGHT_MAX - self._in_flight)
+        rows = await self._database.fetch(
+            "pushes_claim", lane, self._clock(), room, timedelta(seconds=limits.PUSH_LEASE_S)
+        )
+        for chain in _chains(rows):
+            self._in_flight += len(chain)
+            task = asyncio.get_running_loop().create_task(self._serve(chain))
+            self._posts.add(task)
+            task.add_done_callback(self._posts.discard)
+        return len(rows)
+
+    async def _serve(self, chain: Sequence[Record]) -> None:
+        """One message's pushes, in order."""
+        try:
+            for row in chain:
+                await self._records.put(await self._post(row))
+        except errors.PlatformFailure as failure:  # the lease ends and they are due again
+            log.warning("push_not_recorded", failure=str(failure))
+        finally:
+            self._in_flight -= len(chain)
+            self._freed.set()
+
+    async def _post(self, row: Record) -> Done:
+        rest_s = self._breaker.open_for_s(row["url"], time.monotonic())
+        now = self._clock()
+        if rest_s:
+            due_at = now + timedelta(seconds=rest_s * self._chance.uniform(1.0, 1.5))
+            return Done(row, now, Posted(None, "", -1), PushOutcome.PENDING, due_at)
+        posted = await self._poster.post(row["url"], row["body"], {"webhook-id": f"push_{row['push_id']}"})
+        acknowledged = is_acknowledged(PushKind(row["kind"]), posted.status)
+        self._breaker.note(row["url"], acknowledged, time.monotonic())
+        if acknowledged:
+            return Done(row, now, posted, PushOutcome.ACKNOWLEDGED, None)
+        wait_s = scheduled_s(row["attempts"], limits.PUSH_WAITS_S, self._chance)
+        if wait_s is None:
+            return Done(row, now, posted, PushOutcome.GIVEN_UP, None)
+        return Done(row, now, posted, PushOutcome.PENDING, now + timedelta(seconds=wait_s))
+
+    async def _record(self, done: Sequence[Done]) -> list[None]:
+        await self._database.execute(
+            "pushes_record",
+            [one.row["account_id"] for one in done],
+            [one.row["push_id"] for one in done],
+            [one.row["attempts"] for one in done],
+            [one.at for one in done],
+            [one.posted.took_ms for one in done],
+            [one.posted.status for one in done],
+            [one.posted.answer for one in done],
+            [int(one.outcome) for one in done],
+            [one.due_at for one in done],
+            [one.row["message_id"] for one in done],
+        )
+        for outcome in PushOutcome:
+            self._tally.pushed(outcome.name.lower(), sum(1 for one in done if one.outcome is outcome))
+        return [None] * len(done)
+
+
+def is_acknowledged(kind: PushKind, status: int | None) -> bool:
+    """lia takes any 2xx for an answer, laaffic 200 alone (contracts, sections 7 and 10)."""
+    if status is None:
+        return False
+    return 200 <= status < 300 if kind is PushKind.LIA_REPORT else status == 200
+
+
+def _chains(rows: Sequence[Record]) -> list[list[Record]]:
+    chains: dict[int, list[Record]] = {}
+    for row in sorted(rows, key=lambda row: int(row["push_id"])):
+        chains.setdefault(row["message_id"], []).append(row)
+    return list(chains.values())

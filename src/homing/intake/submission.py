@@ -1,0 +1,53 @@
+"""What a door hands to the intake, and what it gets back."""
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from homing import errors, limits
+from homing.accounts.profile import Profile
+from homing.model import Door, Recipient, Traffic
+from homing.text.segments import Encoding
+
+
+class Group(msgspec.Struct, frozen=True):
+    """One text from one sender to one or more recipients. `encoding` None: the text decides.
+
+    `notes` is what the door decided that the message's timeline should tell (a replaced sender, a flash class).
+    """
+
+    text: str
+    sender: str
+    recipients: Sequence[Recipient]
+    encoding: Encoding | None = None
+    notes: Mapping[str, object] | None = None
+
+
+class Submission(msgspec.Struct, frozen=True):
+    """What is accepted or refused together: its money is taken at once, all or nothing."""
+
+    account: Profile
+    door: Door
+    app_id: str
+    request_id: str
+    groups: Sequence[Group]
+    traffic: Traffic = Traffic.TRANSACTIONAL
+    validity_s: int = limits.VALIDITY_S_DEFAULT
+    callback_url: str | None = None
+
+
+class Accepted(msgspec.Struct, frozen=True):
+    """A message that is stored, paid for and queued."""
+
+    message_id: int
+    recipient: Recipient
+
+
+class Refused(msgspec.Struct, frozen=True):
+    """A recipient of an accepted submission who gets no message, and why."""
+
+    recipient: Recipient
+    reason: errors.Refusal
+
+
+Fate = Accepted | Refused

@@ -1,0 +1,105 @@
+"""Group commit: work that arrives while a batch is under way becomes the next batch.
+
+No timer holds anything back: an idle system serves one item at once, a busy one serves what has gathered while the
+last transaction was being written. That is how a hundred callers share one fsync.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Generic, TypeVar
+
+from homing import errors
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+class Batcher(Generic[Item, Result]):
+    """Gathers items and runs them through `run`, `lanes` batches at a time.
+
+    `run` gets up to `weight_max` worth of items and returns one result each, in order. When it fails for a batch of
+    several, the batch is cut in two and tried again, so that one poisoned item fails alone; a database that is
+    away fails all at once, because trying again would only make callers wait.
+    """
+
+    def __init__(
+        self,
+        run: Callable[[Sequence[Item]], Awaitable[Sequence[Result]]],
+        *,
+        weight_max: int,
+        pending_max: int,
+        lanes: int = 1,
+        weigh: Callable[[Item], int] = lambda _item: 1,
+    ) -> None:
+        self._run = run
+        self._weight_max = weight_max
+        self._pending_max = pending_max
+        self._lanes = lanes
+        self._weigh = weigh
+        self._waiting: list[tuple[Item, asyncio.Future[Result]]] = []
+        self._waiting_weight = 0
+        self._workers: set[asyncio.Task[None]] = set()
+
+    def put(self, item: Item) -> asyncio.Future[Result]:
+        """Queues an item; the future gives its result. Raises `Overloaded` when too much is waiting."""
+        if self._waiting_weight >= self._pending_max:
+            raise errors.Overloaded
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Result] = loop.create_future()
+        self._waiting.append((item, future))
+        self._waiting_weight += self._weigh(item)
+        if len(self._workers) < self._lanes:
+            worker = loop.create_task(self._work())
+            self._workers.add(worker)
+            worker.add_done_callback(self._workers.discard)
+        return future
+
+    async def drained(self) -> None:
+        """Returns when nothing is waiting or under way."""
+        while self._workers:
+            await asyncio.gather(*self._workers, return_exceptions=True)
+
+    async def _work(self) -> None:
+        while self._waiting:
+            batch = self._take()
+            await self._serve(batch)
+
+    def _take(self) -> list[tuple[Item, asyncio.Future[Result]]]:
+        if self._waiting_weight <= self._weight_max:
+            batch, self._waiting = self._waiting, []
+            self._waiting_weight = 0
+            return batch
+        weight = 0
+        for count, (item, _future) in enumerate(self._waiting):
+            weight += self._weigh(item)
+            if weight > self._weight_max and count:
+                weight -= self._weigh(item)
+                break
+        else:
+            count = len(self._waiting)
+        batch, self._waiting = self._waiting[:count], self._waiting[count:]
+        self._waiting_weight -= weight
+        return batch
+
+    async def _serve(self, batch: list[tuple[Item, asyncio.Future[Result]]]) -> None:
+        try:
+            results = await self._run([item for item, _future in batch])
+        except errors.StoreAway as away:
+            self._fail(batch, away)
+        except Exception as error:
+            if len(batch) == 1 or (isinstance(error, errors.StoreFailed) and not error.poison):
+                self._fail(batch, error)
+                return
+            middle = len(batch) // 2
+            await self._serve(batch[:middle])
+            await self._serve(batch[middle:])
+        else:
+            for (_item, future), result in zip(batch, results, strict=True):
+                if not future.done():
+                    future.set_result(result)
+
+    @staticmethod
+    def _fail(batch: list[tuple[Item, asyncio.Future[Result]]], error: Exception) -> None:
+        for _item, future in batch:
+            if not future.done():
+                future.set_exception(error)

@@ -1,0 +1,68 @@
+"""Secrets at rest (AES-256-GCM), made-up secrets, and the laaffic dialect's signature."""
+
+import base64
+import hashlib
+import hmac
+import os
+import secrets
+import string
+from pathlib import Path
+from typing import Final
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+KEY_BYTES: Final = 32
+NONCE_BYTES: Final = 12
+ALPHABET: Final = string.ascii_letters + string.digits
+
+
+class Vault:
+    """Encrypts customers' secrets: the laaffic dialect signs with the plain secret, so a hash would not do."""
+
+    def __init__(self, key: bytes) -> None:
+        self._aead = AESGCM(key)
+
+    def seal(self, secret: str) -> bytes:
+        """nonce + ciphertext + tag."""
+        nonce = os.urandom(NONCE_BYTES)
+        return nonce + self._aead.encrypt(nonce, secret.encode(), None)
+
+    def open(self, sealed: bytes) -> str:
+        """Raises ValueError when the key is not the one that sealed it."""
+        try:
+            return self._aead.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], None).decode()
+        except InvalidTag:
+            raise ValueError("the secrets in this database were sealed with another key") from None
+
+
+def load_key(from_environment: str, file: Path) -> bytes:
+    """The vault's key: 32 bytes as base64 from the environment, else from a 0600 file that is made if need be."""
+    if from_environment:
+        key = base64.b64decode(from_environment)
+        if len(key) != KEY_BYTES:
+            raise ValueError("HOMING_SECRET_KEY must be 32 bytes as base64")
+        return key
+    try:
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return base64.b64decode(file.read_bytes())
+    with os.fdopen(descriptor, "wb") as out:
+        key = os.urandom(KEY_BYTES)
+        out.write(base64.b64encode(key))
+    return key
+
+
+def make_secret(length: int = 16) -> str:
+    """A random secret of letters and digits."""
+    return "".join(secrets.choice(ALPHABET) for _ in range(length))
+
+
+def laaffic_sign(key: str, secret: str, timestamp: str) -> str:
+    """MD5(key + secret + timestamp) as 32 lower-case hex digits (laaffic contract, section 1)."""
+    return hashlib.md5(f"{key}{secret}{timestamp}".encode(), usedforsecurity=False).hexdigest()
+
+
+def same(left: str, right: str) -> bool:
+    """Compares in constant time."""
+    return hmac.compare_digest(left.encode("utf-8", "surrogatepass"), right.encode("utf-8", "surrogatepass"))

@@ -1,0 +1,44 @@
+"""Finding an account's messages: by id, by the customer's reference, by the carrier's id. Look-ups share statements."""
+
+from collections.abc import Sequence
+
+from homing import limits
+from homing.kit import ids
+from homing.kit.batching import Batcher
+from homing.store.database import Database, Record
+
+Wanted = tuple[int, int]  # account_id, message_id
+
+
+class Lookup:
+    """Reads messages; another account's messages do not exist here. Rows carry `submitted_at`, from the id."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._by_id: Batcher[Wanted, Record | None] = Batcher(
+            self._read, weight_max=limits.BATCH_ITEMS_MAX, pending_max=limits.BATCH_PENDING_MAX
+        )
+
+    async def by_id(self, account_id: int, message_id: int) -> Record | None:
+        if message_id > ids.ID_MAX:
+            return None
+        return await self._by_id.put((account_id, message_id))
+
+    async def many(self, account_id: int, message_ids: Sequence[int]) -> dict[int, Record]:
+        """Those of the ids that are the account's."""
+        rows = await self._read([(account_id, message_id) for message_id in set(message_ids)])
+        return {row["message_id"]: row for row in rows if row is not None}
+
+    async def by_reference(self, account_id: int, reference: str) -> Record | None:
+        """The latest message with the customer's reference (uid, orderId)."""
+        return await self._database.row("message_by_reference", account_id, reference)
+
+    async def by_carrier_ref(self, account_id: int, carrier_ref: str) -> Record | None:
+        """The latest message that a carrier knows by this id."""
+        return await self._database.row("message_by_carrier_ref", account_id, carrier_ref)
+
+    async def _read(self, wanted: Sequence[Wanted]) -> list[Record | None]:
+        accounts, messages = zip(*wanted, strict=True)
+        rows = await self._database.fetch("messages_by_id", accounts, messages)
+        found = {(row["account_id"], row["message_id"]): row for row in rows}
+        return [found.get(key) for key in wanted]

@@ -1,0 +1,86 @@
+"""The one way a message changes its state: the state, the money it gives back and the pushes it owes, as one.
+
+Dispatch (carriers' answers), receipts and the expiry sweep all hand their events to `apply`.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import msgspec
+
+from homing import limits
+from homing.messages.outbox import Push, pushes_for
+from homing.states import RANKS, TABLE, State
+from homing.store.database import Connection, Record
+
+AWAITING_LANE = 0  # where a sent message waits for its receipt or its expiry
+
+
+class Event(msgspec.Struct, frozen=True):
+    """What happened to a message. `lane` is where its queue row lies; None leaves what the message has."""
+
+    account_id: int
+    message_id: int
+    state: State
+    at: datetime
+    lane: int = AWAITING_LANE
+    error_code: str | None = None
+    error_text: str | None = None
+    carrier_id: int | None = None
+    carrier_ref: str | None = None
+
+
+async def apply(transaction: Connection, events: Sequence[Event]) -> set[int]:
+    """Applies events of different messages; gives the ids of those that moved.
+
+    An event that would move a message backwards or sideways changes nothing. A message that ends undelivered gets
+    its money back to where it came from, once; one that ends leaves the queue; whoever asked for reports gets one.
+    """
+    if not events:
+        return set()
+    ordered = sorted(events, key=lambda event: (event.account_id, event.message_id))
+    moved = await transaction.fetch(
+        "messages_move",
+        RANKS,
+        [e.account_id for e in ordered],
+        [e.message_id for e in ordered],
+        [int(e.state) for e in ordered],
+        [TABLE[e.state].rank for e in ordered],
+        [TABLE[e.state].final for e in ordered],
+        [TABLE[e.state].refunded for e in ordered],
+        [e.at for e in ordered],
+        [e.error_code for e in ordered],
+        [e.error_text for e in ordered],
+        [e.carrier_id for e in ordered],
+        [e.carrier_ref for e in ordered],
+        int(State.UNDELIVERABLE),
+    )
+    lanes = {event.message_id: event.lane for event in ordered}
+    await _settle(transaction, moved, lanes)
+    return {row["message_id"] for row in moved}
+
+
+async def _settle(transaction: Connection, moved: Sequence[Record], lanes: dict[int, int]) -> None:
+    refunds = [row for row in moved if row["refund_micro"] > 0]
+    if refunds:
+        await transaction.execute(
+            "refunds_book",
+            [row["account_id"] for row in refunds],
+            [row["message_id"] for row in refunds],
+            [row["gift_micro"] for row in refunds],
+            [row["refund_micro"] - row["gift_micro"] for row in refunds],
+        )
+    ended = [row["message_id"] for row in moved if TABLE[State(row["state"])].final]
+    if ended:
+        await transaction.execute("queue_leave", [lanes[message_id] for message_id in ended], ended)
+    pushes: list[Push] = [push for row in moved for push in pushes_for(row)]
+    if pushes:
+        await transaction.execute(
+            "pushes_add",
+            [push.account_id for push in pushes],
+            [push.account_id % limits.PUSH_LANES for push in pushes],
+            [push.message_id for push in pushes],
+            [int(push.kind) for push in pushes],
+            [push.url for push in pushes],
+            [push.body for push in pushes],
+        )

@@ -1,0 +1,147 @@
+"""The nouns: what the tables' small integers mean, and the frozen structs that pass between the parts."""
+
+import enum
+from datetime import datetime
+from typing import Final
+
+import msgspec
+
+
+class Door(enum.IntEnum):
+    """The way in."""
+
+    LIA = 1
+    LAAFFIC = 2
+    REST = 3
+    SMPP = 4
+
+
+class Traffic(enum.IntEnum):
+    """Transactional messages (codes) leave before promotional ones."""
+
+    TRANSACTIONAL = 0
+    PROMOTIONAL = 1
+
+
+class Book(enum.IntEnum):
+    """The ledger's books. Every customer has one of each; an entry moves an amount from one to another."""
+
+    GIFT = 1
+    BALANCE = 2
+    SALES = 3
+    FUNDING = 4
+    PROMOTION = 5
+    ADJUSTMENT = 6
+
+
+class EntryKind(enum.IntEnum):
+    """Why money moved."""
+
+    CHARGE = 1
+    REFUND = 2
+    TOPUP = 3
+    GIFT = 4
+    ADJUSTMENT = 5
+
+
+class Outcome(enum.IntEnum):
+    """How a submit to a carrier ended."""
+
+    ACCEPTED = 1
+    REFUSED = 2  # for good: this message will not pass here
+    DEFERRED = 3  # come again later: throttled, queue full, link down
+
+
+class PushKind(enum.IntEnum):
+    """What a push tells, in which dialect's form."""
+
+    LIA_REPORT = 1
+    LAAFFIC_REPORT = 2
+    LAAFFIC_INBOUND = 3
+
+
+class PushOutcome(enum.IntEnum):
+    PENDING = 0
+    ACKNOWLEDGED = 1
+    GIVEN_UP = 2
+    SUPERSEDED = 3  # a later state of the same message made it stale
+
+
+class App(msgspec.Struct, frozen=True):
+    """An SMS application of an account; `*_url` are where its reports and inbound messages are pushed."""
+
+    app_id: str
+    name: str
+    report_url: str | None
+    inbound_url: str | None
+
+
+class Template(msgspec.Struct, frozen=True):
+    """A stored text in which {V1}..{V5} stand for variables."""
+
+    template_id: int
+    name: str
+    body: str
+
+
+class Recipient(msgspec.Struct, frozen=True):
+    """One number of a submission: as submitted, in E.164 digits, and the customer's reference for it."""
+
+    raw: str
+    number: str
+    reference: str | None = None
+
+
+class Outbound(msgspec.Struct, frozen=True):
+    """A message as a carrier gets it."""
+
+    account_id: int
+    message_id: int
+    attempt: int
+    number: str
+    sender: str
+    text: str
+    encoding: int
+    segments: int
+    expires_at: datetime
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """A carrier's answer to one submitted message. `carrier_ref` is the carrier's id, set when it accepted."""
+
+    outcome: Outcome
+    carrier_ref: str | None = None
+    error_code: str | None = None
+    error_text: str | None = None
+
+
+class CarrierReceipt(msgspec.Struct, frozen=True):
+    """A delivery report as a carrier made it: what it means (`state`), and what it said (`raw`)."""
+
+    carrier_ref: str
+    state: int
+    received_at: datetime
+    error_code: str | None
+    raw: str
+
+
+class CarrierInbound(msgspec.Struct, frozen=True):
+    """A message that a person sent: from `number` to one of our sender IDs."""
+
+    number: str
+    recipient: str
+    content: str
+    received_at: datetime
+
+
+class Outstanding(msgspec.Struct, frozen=True):
+    """A submitted message whose receipt has not come."""
+
+    carrier_ref: str
+    number: str
+    sender: str
+    submitted_at: datetime
+
+
+CURRENCY: Final = "USD"
+GENERAL: Final = 0  # the account_id of settings that hold for every account

@@ -1,0 +1,70 @@
+"""One `GET /metrics` for all of an installation's processes.
+
+Each process writes its own metrics to a file every few seconds; the one that is asked shows its own as they are now and
+the others' from their files. Every sample carries the label `process`.
+"""
+
+import asyncio
+import contextlib
+import os
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.metrics_core import Metric
+from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.registry import Collector
+
+WRITE_INTERVAL_S: Final = 2.0
+STALE_S: Final = 15.0
+
+
+class MetricsBoard:
+    """Writes this process's registry to `folder`, and renders everybody's."""
+
+    def __init__(self, registry: CollectorRegistry, folder: Path, process: str) -> None:
+        self._registry = registry
+        self._folder = folder
+        self._process = process
+        self._file = folder / f"{process}.prom"
+
+    async def write_for_ever(self) -> None:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        while True:
+            beside = self._file.with_suffix(".new")
+            beside.write_bytes(generate_latest(self._registry))
+            os.replace(beside, self._file)
+            await asyncio.sleep(WRITE_INTERVAL_S)
+
+    def close(self) -> None:
+        with contextlib.suppress(OSError):
+            self._file.unlink(missing_ok=True)
+
+    def render(self, extra: Iterable[Metric] = ()) -> bytes:
+        """Prometheus text. `extra` are families that are read on demand."""
+        texts = {self._process: generate_latest(self._registry).decode()}
+        for file in self._folder.glob("*.prom"):
+            with contextlib.suppress(OSError):
+                if file.stem != self._process and time.time() - file.stat().st_mtime < STALE_S:
+                    texts[file.stem] = file.read_text(encoding="utf-8")
+        registry = CollectorRegistry()
+        registry.register(_Merged(texts, list(extra)))
+        return generate_latest(registry)
+
+
+class _Merged(Collector):
+    def __init__(self, texts: dict[str, str], extra: list[Metric]) -> None:
+        self._texts = texts
+        self._extra = extra
+
+    def collect(self) -> Iterable[Metric]:
+        families: dict[str, Metric] = {}
+        for process, text in self._texts.items():
+            for family in text_string_to_metric_families(text):
+                into = families.setdefault(family.name, Metric(family.name, family.documentation, family.type))
+                for sample in family.samples:
+                    into.add_sample(sample.name, {**sample.labels, "process": process}, sample.value)
+        yield from families.values()
+        yield from self._extra

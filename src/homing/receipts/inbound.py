@@ -1,0 +1,77 @@
+"""Inbound messages (MO): given to the account and app that last wrote to the person, and pushed to it."""
+
+from collections.abc import Callable, Sequence
+from datetime import UTC
+from typing import Final
+
+import msgspec
+import structlog
+
+from homing import limits
+from homing.messages import laaffic_form
+from homing.model import CarrierInbound, PushKind
+from homing.store.database import Database
+from homing.text.numbers import Numbering, normalise
+
+log = structlog.get_logger()
+encode: Final = msgspec.json.encode
+
+
+class InboundMail:
+    """Stores what people send back. Whose it is: of the messages to this number, the latest one's account and app."""
+
+    def __init__(self, database: Database, numbering: Numbering, next_id: Callable[[], int]) -> None:
+        self._database = database
+        self._numbering = numbering
+        self._next_id = next_id
+
+    async def take(self, carrier_id: int, inbound: Sequence[CarrierInbound]) -> None:
+        """Durable when it returns."""
+        for one in inbound:
+            await self._take_one(carrier_id, one)
+
+    async def _take_one(self, carrier_id: int, one: CarrierInbound) -> None:
+        number = normalise(one.number) or one.number[:32]
+        owner = await self._database.row("inbound_owner", number, one.recipient)
+        if owner is None:
+            log.warning("inbound_for_nobody", carrier_id=carrier_id)
+            return
+        place = self._numbering.locate(number)
+        inbound_id = self._next_id()
+        content = one.content.replace("\0", "")
+        async with self._database.transaction() as transaction:
+            await transaction.execute(
+                "inbound_add",
+                owner["account_id"],
+                inbound_id,
+                owner["app_id"],
+                carrier_id,
+                number,
+                one.recipient,
+                content,
+                one.received_at,
+                place.mcc,
+                place.mnc,
+                place.network,
+            )
+            if owner["inbound_url"]:
+                form = laaffic_form.Inbound(
+                    msgid=str(inbound_id),
+                    mobile=number,
+                    reply_time=one.received_at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S"),
+                    content=content,
+                    sendid=one.recipient,
+                    mcc=place.mcc,
+                    mnc=place.mnc,
+                    operator=place.network or "-1",
+                    pricedetail=laaffic_form.price_detail(0, 1, 0),
+                )
+                await transaction.execute(
+                    "pushes_add",
+                    [owner["account_id"]],
+                    [owner["account_id"] % limits.PUSH_LANES],
+                    [inbound_id],
+                    [int(PushKind.LAAFFIC_INBOUND)],
+                    [owner["inbound_url"]],
+                    [encode(form).decode()],
+                )

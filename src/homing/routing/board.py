@@ -1,0 +1,61 @@
+"""The current tariff, read whole and replaced whole whenever a price, route, carrier or word changes."""
+
+import asyncio
+import contextlib
+
+from homing import errors, limits
+from homing.routing.tariff import Candidate, Tariff
+from homing.store.database import Database
+
+
+class TariffBoard:
+    """`tariff` is always a consistent whole; a change notice makes the board read a new one."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._stale = asyncio.Event()
+        self._reader: asyncio.Task[None] | None = None
+        self.tariff = Tariff((), (), (), ())
+
+    async def open(self) -> None:
+        """Reads the tariff. Raises `StoreAway` when it cannot."""
+        self.tariff = await read_tariff(self._database)
+        self._reader = asyncio.get_running_loop().create_task(self._follow())
+
+    async def close(self) -> None:
+        if self._reader:
+            self._reader.cancel()
+
+    def changed(self) -> None:
+        self._stale.set()
+
+    async def _follow(self) -> None:
+        while True:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stale.wait(), limits.PROFILE_AGE_S_MAX)
+            self._stale.clear()
+            try:
+                self.tariff = await read_tariff(self._database)
+            except errors.PlatformFailure:
+                self._stale.set()
+                await asyncio.sleep(limits.DATABASE_PROBE_INTERVAL_S)
+
+
+async def read_tariff(database: Database) -> Tariff:
+    async with database.transaction() as transaction:
+        prices = await transaction.fetch("tariff_prices")
+        routes = await transaction.fetch("tariff_routes")
+        carriers = await transaction.fetch("tariff_carriers")
+        words = await transaction.fetch("tariff_words")
+    return Tariff(
+        ((row["account_id"], row["prefix"], row["price_micro"]) for row in prices),
+        (
+            (
+                row["account_id"],
+                Candidate(row["route_id"], row["prefix"], row["carrier_id"], row["priority"], row["weight"]),
+            )
+            for row in routes
+        ),
+        (row["carrier_id"] for row in carriers),
+        ((row["account_id"], row["word"]) for row in words),
+    )

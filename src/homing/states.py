@@ -1,0 +1,66 @@
+"""The life of a message as one table: its states, what each dialect calls them, which may follow which.
+
+`queued → sending → sent → delivered | undeliverable | expired | rejected | failed | unknown`, monotone: an event moves
+a message only to a state of higher rank, so that late and repeated events change nothing. `unknown` ranks below
+the final states because a receipt may still settle it. (docs/internals/life-of-a-message.md)
+"""
+
+import enum
+from dataclasses import dataclass
+from typing import Final
+
+
+class State(enum.IntEnum):
+    """Stored as a small integer; never renumber."""
+
+    QUEUED = 0
+    SENDING = 1
+    SENT = 2
+    DELIVERED = 3
+    UNDELIVERABLE = 4
+    EXPIRED = 5
+    REJECTED = 6
+    FAILED = 7
+    UNKNOWN = 8
+
+
+@dataclass(frozen=True, slots=True)
+class StateFacts:
+    """One row of the table.
+
+    rank: an event may only raise it. final: no receipt moves it any more. lia: the dialect's `DLRStatus`.
+    laaffic: the row status of getReport (None: counted as `nofound`). refunded: the money goes back
+    whatever the account's policy says.
+    """
+
+    rank: int
+    final: bool
+    lia: str
+    laaffic: str | None
+    refunded: bool
+
+
+TABLE: Final[dict[State, StateFacts]] = {
+    State.QUEUED: StateFacts(0, False, "Pending", None, False),
+    State.SENDING: StateFacts(1, False, "Accepted", "-1", False),
+    State.SENT: StateFacts(2, False, "Acknowledged", "-1", False),
+    State.UNKNOWN: StateFacts(3, False, "Unknown", "-1", False),
+    State.DELIVERED: StateFacts(4, True, "Delivered", "0", False),
+    State.UNDELIVERABLE: StateFacts(4, True, "Undeliverable", "1", False),
+    State.EXPIRED: StateFacts(4, True, "Expired", "1", True),
+    State.REJECTED: StateFacts(4, True, "Rejected", "1", True),
+    State.FAILED: StateFacts(4, True, "Failed", "1", True),
+}
+
+RANKS: Final = [TABLE[state].rank for state in State]
+FINAL_STATES: Final = tuple(int(state) for state in State if TABLE[state].final)
+
+
+def may_move(current: State, to: State) -> bool:
+    """Whether an event may take a message from one state to another."""
+    return TABLE[to].rank > TABLE[current].rank
+
+
+def is_refunded(state: State, refund_undeliverable: bool) -> bool:
+    """Whether a message that ends in `state` is given its money back under the account's policy."""
+    return TABLE[state].refunded or (state is State.UNDELIVERABLE and refund_undeliverable)

@@ -1,0 +1,213 @@
+"""The one engine, seen from Python: a pool, named statements, and a clear word when the database is away."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from typing import Any
+
+import asyncpg
+import structlog
+
+from homing import errors, limits
+from homing.store import queries
+
+Record = Any  # asyncpg.Record: a tuple with names
+
+AWAY = (
+    OSError,
+    asyncpg.InterfaceError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.ConnectionDoesNotExistError,
+)
+POISON_CLASSES = ("22", "23")  # SQLSTATE: data exception, integrity violation
+
+# A batch statement joins a few hundred keys to tables of any size. Its plan is kept, and one that was made while the
+# table was small would scan it for ever; pinned to index look-ups it costs the same at ten rows and at 10^8.
+INDEX_PLANS: Mapping[str, str] = {
+    "enable_seqscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+    "enable_bitmapscan": "off",
+}
+FREE_PLANS: Mapping[str, str] = {}  # for proofs and lists, which read whole tables
+
+log = structlog.get_logger()
+
+
+def translate(error: BaseException) -> errors.PlatformFailure:
+    """What a driver's error means for the caller."""
+    if isinstance(error, TimeoutError):
+        return errors.StoreFailed("timeout")
+    if isinstance(error, AWAY):
+        return errors.StoreAway(type(error).__name__)
+    state = getattr(error, "sqlstate", None) or ""
+    return errors.StoreFailed(f"{type(error).__name__} {state}", poison=state[:2] in POISON_CLASSES)
+
+
+class Connection:
+    """One connection; statements are called by name. Raises `StoreAway` or `StoreFailed`."""
+
+    def __init__(self, raw: Any, sql: Mapping[str, str]) -> None:
+        self.raw = raw
+        self._sql = sql
+
+    async def fetch(self, name: str, *values: Any, timeout_s: float | None = None) -> list[Record]:
+        rows: list[Record] = await self.raw.fetch(self._sql[name], *values, timeout=timeout_s)
+        return rows
+
+    async def row(self, name: str, *values: Any) -> Record | None:
+        return await self.raw.fetchrow(self._sql[name], *values)
+
+    async def execute(self, name: str, *values: Any, timeout_s: float | None = None) -> None:
+        await self.raw.fetch(self._sql[name], *values, timeout=timeout_s)
+
+    def cursor(self, name: str, *values: Any, prefetch: int = 500) -> AsyncIterator[Record]:
+        """Rows one by one in bounded memory; inside a transaction only."""
+        rows: AsyncIterator[Record] = self.raw.cursor(self._sql[name], *values, prefetch=prefetch)
+        return rows
+
+
+class Database:
+    """A pool over one PostgreSQL.
+
+    While the server cannot be reached every call fails at once with `StoreAway`; a probe in the background notices
+    when it is back, so that nobody waits for a dead database and nobody has to restart Homing.
+    """
+
+    def __init__(
+        self,
+        dsn: str,
+        connections_max: int = limits.DATABASE_CONNECTIONS_MAX,
+        plans: Mapping[str, str] = INDEX_PLANS,
+    ) -> None:
+        """`plans`: planner settings of the sessions; the hot statements are pinned to index look-ups."""
+        self._dsn = dsn
+        self._plans = plans
+        self._connections_max = connections_max
+        self._pool: Any = None
+        self._probe: asyncio.Task[None] | None = None
+        self.sql = queries.load()
+        self.away = False
+
+    async def open(self) -> None:
+        """Connects. Raises `StoreAway` when there is no database."""
+        self._pool = asyncpg.create_pool(
+            self._dsn,
+            min_size=1,
+            max_size=self._connections_max,
+            max_inactive_connection_lifetime=0,
+            command_timeout=limits.DATABASE_STATEMENT_TIMEOUT_S,
+            timeout=limits.DATABASE_CONNECT_TIMEOUT_S,
+            reset=_keep_session,
+            server_settings={"application_name": "homing", **self._plans},
+        )
+        try:
+            await self._pool
+        except (*AWAY, TimeoutError) as error:
+            raise errors.StoreAway(str(error)) from error
+
+    async def close(self) -> None:
+        if self._probe:
+            self._probe.cancel()
+        if self._pool:
+            with contextlib.suppress(Exception):
+                await asyncio.wait_for(self._pool.close(), limits.DATABASE_STATEMENT_TIMEOUT_S)
+
+    @contextlib.asynccontextmanager
+    async def connection(self) -> AsyncIterator[Connection]:
+        """A connection for one or more statements, each its own transaction."""
+        if self.away:
+            raise errors.StoreAway
+        try:
+            async with self._pool.acquire(timeout=limits.DATABASE_CONNECT_TIMEOUT_S) as raw:
+                yield Connection(raw, self.sql)
+        except errors.HomingError:
+            raise
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+            failure = translate(error)
+            if isinstance(failure, errors.StoreAway) or isinstance(error, TimeoutError):
+                self._start_probe(away=isinstance(failure, errors.StoreAway))
+            raise failure from error
+
+    @contextlib.asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Connection]:
+        async with self.connection() as connection, connection.raw.transaction():
+            yield connection
+
+    async def fetch(self, name: str, *values: Any, timeout_s: float | None = None) -> list[Record]:
+        async with self.connection() as connection:
+            return await connection.fetch(name, *values, timeout_s=timeout_s)
+
+    async def row(self, name: str, *values: Any) -> Record | None:
+        async with self.connection() as connection:
+            return await connection.row(name, *values)
+
+    async def execute(self, name: str, *values: Any, timeout_s: float | None = None) -> None:
+        async with self.connection() as connection:
+            await connection.execute(name, *values, timeout_s=timeout_s)
+
+    async def listen(
+        self,
+        channel: str,
+        heard: Callable[[str], None],
+        lost: Callable[[], None],
+    ) -> None:
+        """Calls `heard` with each notice's payload for ever; `lost` whenever notices may have been missed."""
+
+        def on_notice(_connection: object, _pid: int, _channel: str, payload: str) -> None:
+            heard(payload)
+
+        while True:
+            try:
+                raw = await asyncpg.connect(self._dsn, timeout=limits.DATABASE_CONNECT_TIMEOUT_S)
+                closed = asyncio.Event()
+                raw.add_termination_listener(lambda _connection, closed=closed: closed.set())
+                await raw.add_listener(channel, on_notice)
+                lost()
+                await closed.wait()
+            except (*AWAY, TimeoutError, asyncpg.PostgresError):
+                pass
+            lost()
+            await asyncio.sleep(limits.DATABASE_PROBE_INTERVAL_S)
+
+    def _start_probe(self, away: bool) -> None:
+        self.away = self.away or away
+        if self._probe is None or self._probe.done():
+            self._probe = asyncio.get_running_loop().create_task(self._wait_until_back())
+
+    async def _wait_until_back(self) -> None:
+        while True:
+            try:
+                raw = await asyncpg.connect(self._dsn, timeout=1.0)
+                try:
+                    await raw.fetchval("SELECT 1", timeout=1.0)
+                finally:
+                    raw.terminate()
+            except (*AWAY, TimeoutError, asyncpg.PostgresError):
+                if not self.away:
+                    self.away = True
+                    log.error("database_away")
+                await asyncio.sleep(limits.DATABASE_PROBE_INTERVAL_S)
+            else:
+                if self.away:
+                    log.info("database_back")
+                self.away = False
+                return
+
+
+async def _keep_session(_connection: object) -> None:
+    """Nothing to reset: no statement changes a session's settings, and a round trip per borrow would cost more."""
+
+
+async def retrying(work: Callable[[], Awaitable[None]], pause_s: float, name: str) -> None:
+    """Runs a background loop for ever; a failure of the platform pauses it and is said once a time."""
+    while True:
+        try:
+            await work()
+        except errors.PlatformFailure as failure:
+            log.warning("background_work_waits", work=name, failure=str(failure))
+            await asyncio.sleep(pause_s)

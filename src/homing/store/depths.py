@@ -1,0 +1,19 @@
+"""How much waits in the database, as metrics that are read when somebody scrapes."""
+
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
+
+from homing import errors
+from homing.store.database import Database
+
+
+async def queue_depths(database: Database) -> list[Metric]:
+    """What waits, read when somebody asks."""
+    try:
+        rows = await database.fetch("depths")
+    except errors.PlatformFailure:
+        return []
+    waiting = GaugeMetricFamily("homing_waiting", "Rows that wait, by kind", labels=("kind",))
+    for row in rows:
+        waiting.add_metric((row["kind"],), row["waiting"])
+    return [waiting]

@@ -1,0 +1,24 @@
+"""Timers of the store: partitions for the coming weeks, and blanking what accounts do not want kept."""
+
+import asyncio
+
+import structlog
+
+from homing import errors, limits
+from homing.store.database import Database
+from homing.store.migrate import add_partitions
+
+log = structlog.get_logger()
+
+
+async def keep_house(database: Database, dsn: str) -> None:
+    """Every hour, for ever."""
+    while True:
+        try:
+            await add_partitions(dsn)
+            await database.execute("retention_blank", timeout_s=limits.DATABASE_SLOW_TIMEOUT_S)
+        except errors.PlatformFailure as failure:
+            log.warning("housekeeping_waits", failure=str(failure))
+        except Exception as error:
+            log.warning("housekeeping_waits", failure=type(error).__name__)
+        await asyncio.sleep(limits.PARTITION_SWEEP_S)

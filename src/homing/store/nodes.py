@@ -1,0 +1,66 @@
+"""Node numbers: each process that gives out message ids holds one of 64 under a lease."""
+
+import asyncio
+import contextlib
+from datetime import timedelta
+
+import structlog
+
+from homing import errors, limits
+from homing.kit import ids
+from homing.store.database import Database
+
+log = structlog.get_logger()
+
+
+class Node:
+    """Takes a free node number and keeps renewing it; `ids` gives ids only while the lease is certain.
+
+    After a database outage longer than the lease another process may hold the number; the next id then comes
+    from a newly taken one.
+    """
+
+    def __init__(self, database: Database, owner: str) -> None:
+        self._database = database
+        self._owner = owner
+        self._lease = timedelta(seconds=limits.NODE_LEASE_S)
+        self._renewal: asyncio.Task[None] | None = None
+        self._source: ids.IdSource | None = None
+        self._certain_until_s = 0.0
+
+    async def open(self) -> None:
+        """Raises `Overloaded` when all 64 numbers are in use."""
+        await self._take()
+        self._renewal = asyncio.get_running_loop().create_task(self._renew())
+
+    async def close(self) -> None:
+        if self._renewal:
+            self._renewal.cancel()
+        with contextlib.suppress(errors.PlatformFailure):
+            await self._database.execute("node_release", self._owner)
+
+    def next_id(self) -> int:
+        """Raises `StoreAway` when the lease has run out and could not be renewed."""
+        if self._source is None or asyncio.get_running_loop().time() > self._certain_until_s:
+            raise errors.StoreAway("the node lease has run out")
+        return self._source.next()
+
+    async def _take(self) -> None:
+        asked_s = asyncio.get_running_loop().time()
+        row = await self._database.row("node_take", self._owner, self._lease, ids.NODES)
+        if row is None:
+            raise errors.Overloaded(f"all {ids.NODES} node numbers are in use")
+        self._source = ids.IdSource(row["node"])
+        self._certain_until_s = asked_s + limits.NODE_LEASE_S
+
+    async def _renew(self) -> None:
+        while True:
+            await asyncio.sleep(limits.NODE_RENEW_S)
+            asked_s = asyncio.get_running_loop().time()
+            try:
+                if await self._database.row("node_renew", self._owner, self._lease):
+                    self._certain_until_s = asked_s + limits.NODE_LEASE_S
+                else:
+                    await self._take()
+            except errors.PlatformFailure as failure:
+                log.warning("node_lease_not_renewed", failure=str(failure))

@@ -1,0 +1,35 @@
+-- name: credentials_find
+SELECT asked.door, asked.key AS asked, credential.secret, credential.account_id
+FROM unnest($1::smallint[], $2::text[]) AS asked (door, key)
+JOIN credential USING (door, key)
+WHERE credential.revoked_at IS NULL
+UNION ALL
+SELECT DISTINCT ON (asked.door, asked.key) asked.door, asked.key, credential.secret, credential.account_id
+FROM unnest($1::smallint[], $2::text[]) AS asked (door, key)
+JOIN account ON account.email = asked.key
+JOIN credential ON credential.account_id = account.account_id AND credential.door = asked.door
+WHERE asked.door = 1 AND credential.revoked_at IS NULL
+ORDER BY 1, 2
+
+-- name: profiles_accounts
+SELECT account_id, name, locked_at, allowed_networks, queries_per_s, templates_required, default_sender
+FROM account
+WHERE account_id = ANY($1::bigint[])
+
+-- name: profiles_apps
+SELECT account_id, app_id, name, report_url, inbound_url
+FROM app
+WHERE account_id = ANY($1::bigint[])
+ORDER BY created_at, app_id
+
+-- name: profiles_senders
+SELECT account_id, sender
+FROM sender
+WHERE account_id = ANY($1::bigint[])
+ORDER BY created_at, sender
+
+-- name: profiles_templates
+SELECT account_id, template_id, name, body
+FROM template
+WHERE account_id = ANY($1::bigint[])
+ORDER BY template_id

@@ -1,0 +1,107 @@
+-- name: purse_move
+UPDATE balance
+SET gift_micro = gift_micro + $2, balance_micro = balance_micro + $3
+WHERE account_id = $1 AND gift_micro + $2 >= 0
+RETURNING account_id
+
+-- name: purse_credit
+UPDATE balance SET credit_micro = $2 WHERE account_id = $1
+
+-- name: entry_add
+INSERT INTO entry (account_id, at, kind, from_book, to_book, amount_micro, author, reason)
+VALUES ($1, now(), $2, $3, $4, $5, $6, $7)
+
+-- Newest first; books and kinds are model.py's numbers.
+-- name: ledger_entries
+SELECT entry_id, at, kind, from_book, to_book, amount_micro, submission_id, message_id, author, reason
+FROM entry
+WHERE account_id = $1
+ORDER BY entry_id DESC
+LIMIT $2
+
+-- name: ledger_of_message
+SELECT entry_id, at, kind, from_book, to_book, amount_micro, submission_id, message_id, author, reason
+FROM entry
+WHERE account_id = $1 AND submission_id = $3
+UNION ALL
+SELECT entry_id, at, kind, from_book, to_book, amount_micro, submission_id, message_id, author, reason
+FROM entry
+WHERE account_id = $1 AND message_id = $2
+ORDER BY entry_id
+
+-- name: prove_counts
+SELECT
+    (SELECT count(*) FROM balance WHERE $1::bigint IS NULL OR account_id = $1) AS accounts,
+    (SELECT count(*) FROM entry WHERE $1::bigint IS NULL OR account_id = $1) AS entries,
+    (SELECT count(*) FROM message WHERE $1::bigint IS NULL OR account_id = $1) AS messages
+
+-- The two books that customers hold, against what their entries come to.
+-- name: prove_balances
+WITH legs AS (
+    SELECT account_id, to_book AS book, amount_micro FROM entry WHERE $1::bigint IS NULL OR account_id = $1
+    UNION ALL
+    SELECT account_id, from_book, -amount_micro FROM entry WHERE $1::bigint IS NULL OR account_id = $1
+), computed AS (
+    SELECT account_id,
+        coalesce(sum(amount_micro) FILTER (WHERE book = 1), 0) AS gift_micro,
+        coalesce(sum(amount_micro) FILTER (WHERE book = 2), 0) AS balance_micro
+    FROM legs
+    GROUP BY account_id
+), compared AS (
+    SELECT account_id, coalesce(b.gift_micro, 0) AS gift, coalesce(c.gift_micro, 0) AS gift_computed,
+        coalesce(b.balance_micro, 0) AS balance, coalesce(c.balance_micro, 0) AS balance_computed,
+        coalesce(b.credit_micro, 0) AS credit
+    FROM (SELECT * FROM balance WHERE $1::bigint IS NULL OR account_id = $1) AS b
+    FULL JOIN computed AS c USING (account_id)
+)
+SELECT account_id, 'gift' AS what, gift AS recorded, gift_computed AS computed FROM compared WHERE gift <> gift_computed
+UNION ALL
+SELECT account_id, 'balance', balance, balance_computed FROM compared WHERE balance <> balance_computed
+
+-- What each submission's messages were charged, by the book that paid, against its entries.
+-- name: prove_submissions
+WITH charged AS (
+    SELECT account_id, submission_id, sum(gift_micro) AS gift_micro, sum(charge_micro - gift_micro) AS balance_micro
+    FROM message
+    WHERE $1::bigint IS NULL OR account_id = $1
+    GROUP BY account_id, submission_id
+), booked AS (
+    SELECT account_id, submission_id,
+        coalesce(sum(amount_micro) FILTER (WHERE from_book = 1 AND to_book = 3), 0) AS gift_micro,
+        coalesce(sum(amount_micro) FILTER (WHERE from_book = 2 AND to_book = 3), 0) AS balance_micro
+    FROM entry
+    WHERE submission_id IS NOT NULL AND ($1::bigint IS NULL OR account_id = $1)
+    GROUP BY account_id, submission_id
+)
+SELECT account_id, 'charge of submission ' || submission_id AS what,
+    coalesce(booked.gift_micro + booked.balance_micro, 0) AS recorded,
+    coalesce(charged.gift_micro + charged.balance_micro, 0) AS computed
+FROM charged
+FULL JOIN booked USING (account_id, submission_id)
+WHERE coalesce(charged.gift_micro, 0) <> coalesce(booked.gift_micro, 0)
+    OR coalesce(charged.balance_micro, 0) <> coalesce(booked.balance_micro, 0)
+
+-- name: prove_refunds
+WITH booked AS (
+    SELECT account_id, message_id, sum(amount_micro) AS refund_micro
+    FROM entry
+    WHERE message_id IS NOT NULL AND from_book = 3 AND ($1::bigint IS NULL OR account_id = $1)
+    GROUP BY account_id, message_id
+), given AS (
+    SELECT account_id, message_id, refund_micro
+    FROM message
+    WHERE refund_micro <> 0 AND ($1::bigint IS NULL OR account_id = $1)
+)
+SELECT account_id, 'refund of message ' || message_id AS what,
+    coalesce(booked.refund_micro, 0) AS recorded, coalesce(given.refund_micro, 0) AS computed
+FROM given
+FULL JOIN booked USING (account_id, message_id)
+WHERE coalesce(booked.refund_micro, 0) <> coalesce(given.refund_micro, 0)
+
+-- name: prove_prices
+SELECT account_id, 'segments x price of message ' || message_id AS what,
+    charge_micro AS recorded, price_micro * segments AS computed
+FROM message
+WHERE ($1::bigint IS NULL OR account_id = $1)
+    AND (charge_micro <> price_micro * segments OR gift_micro < 0 OR gift_micro > charge_micro
+        OR refund_micro NOT IN (0, charge_micro))

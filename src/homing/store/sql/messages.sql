@@ -1,0 +1,127 @@
+-- name: messages_by_id
+SELECT m.account_id, m.message_id, m.app_id, m.raw_number, m.number, m.country, m.mcc, m.mnc, m.sender, m.text,
+    m.encoding, m.segments, m.reference, m.price_micro, m.charge_micro, m.refund_micro, m.state, m.sent_at,
+    m.final_at, m.carrier_ref, m.error_code, m.error_text,
+    to_timestamp(((m.message_id >> 12) + 1735689600000) / 1000.0) AS submitted_at
+FROM (SELECT DISTINCT * FROM unnest($1::bigint[], $2::bigint[]) AS w (account_id, message_id)) AS wanted
+JOIN message AS m USING (account_id, message_id)
+
+-- name: message_by_reference
+SELECT m.*, to_timestamp(((m.message_id >> 12) + 1735689600000) / 1000.0) AS submitted_at
+FROM message AS m
+WHERE account_id = $1 AND reference = $2
+ORDER BY message_id DESC
+LIMIT 1
+
+-- name: message_by_carrier_ref
+SELECT m.*, to_timestamp(((m.message_id >> 12) + 1735689600000) / 1000.0) AS submitted_at
+FROM attempt AS a
+JOIN message AS m USING (account_id, message_id)
+WHERE a.carrier_ref = $2 AND a.account_id = $1
+ORDER BY m.message_id DESC
+LIMIT 1
+
+-- name: message_latest_to_number
+SELECT message_id
+FROM message
+WHERE account_id = $1 AND number = $2 AND app_id = $3
+ORDER BY message_id DESC
+LIMIT 1
+
+-- Finished messages of an app by submit time, which is the order of their ids.
+-- name: messages_finished
+SELECT message_id, coalesce(raw_number, number) AS number, state, final_at
+FROM message
+WHERE account_id = $1 AND app_id = $2 AND message_id >= $3 AND message_id < $4 AND state = ANY($5::smallint[])
+ORDER BY message_id
+OFFSET $6
+LIMIT $7
+
+-- name: inbound_count
+SELECT count(*) AS total
+FROM inbound
+WHERE account_id = $1 AND app_id = $2 AND received_at >= $3 AND received_at <= $4
+
+-- name: inbound_page
+SELECT number, recipient, received_at, content, mcc, mnc, operator
+FROM inbound
+WHERE account_id = $1 AND app_id = $2 AND received_at >= $3 AND received_at <= $4
+ORDER BY received_at DESC, inbound_id DESC
+OFFSET $5
+LIMIT $6
+
+-- Events in; out come the messages that moved. $1 gives each state's rank, and only a higher rank moves a message.
+-- name: messages_move
+UPDATE message AS m
+SET state = e.state,
+    sent_at = CASE WHEN e.state = 2 THEN e.at ELSE m.sent_at END,
+    final_at = CASE WHEN e.final THEN e.at ELSE m.final_at END,
+    error_code = coalesce(e.error_code, m.error_code),
+    error_text = coalesce(e.error_text, m.error_text),
+    carrier_id = coalesce(e.carrier_id, m.carrier_id),
+    carrier_ref = coalesce(e.carrier_ref, m.carrier_ref),
+    refund_micro = CASE
+        WHEN e.refunded OR (e.state = $13 AND a.refund_undeliverable) THEN m.charge_micro
+        ELSE m.refund_micro
+    END
+FROM unnest(
+    $2::bigint[], $3::bigint[], $4::smallint[], $5::smallint[], $6::boolean[], $7::boolean[], $8::timestamptz[],
+    $9::text[], $10::text[], $11::int[], $12::text[]
+) AS e (account_id, message_id, state, rank, final, refunded, at, error_code, error_text, carrier_id, carrier_ref)
+JOIN account AS a ON a.account_id = e.account_id
+WHERE m.account_id = e.account_id AND m.message_id = e.message_id AND ($1::smallint[])[m.state + 1] < e.rank
+RETURNING m.account_id, m.message_id, m.door, m.app_id, m.raw_number, m.number, m.mcc, m.mnc, m.segments,
+    m.reference, m.callback_url, m.price_micro, m.charge_micro, m.gift_micro, m.refund_micro, m.state,
+    m.carrier_ref, m.error_code, m.error_text, e.at,
+    CASE WHEN m.door = 2 THEN (SELECT report_url FROM app WHERE app.app_id = m.app_id) END AS report_url
+
+-- Back to where it came from: first what the gift paid, then the rest.
+-- name: refunds_book
+WITH refund AS MATERIALIZED (
+    SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[])
+        AS r (account_id, message_id, gift_micro, rest_micro)
+), total AS (
+    SELECT account_id, sum(gift_micro)::bigint AS gift_micro, sum(rest_micro)::bigint AS rest_micro
+    FROM refund
+    GROUP BY account_id
+), returned AS (
+    UPDATE balance AS b
+    SET gift_micro = b.gift_micro + t.gift_micro, balance_micro = b.balance_micro + t.rest_micro
+    FROM (SELECT * FROM total ORDER BY account_id) AS t
+    WHERE b.account_id = t.account_id
+)
+INSERT INTO entry (account_id, at, kind, from_book, to_book, amount_micro, message_id)
+SELECT account_id, now(), 2, 3, part.book, part.amount_micro, message_id
+FROM refund
+CROSS JOIN LATERAL (VALUES (1, refund.gift_micro), (2, refund.rest_micro)) AS part (book, amount_micro)
+WHERE part.amount_micro > 0
+
+-- name: queue_leave
+DELETE FROM queue AS q
+USING unnest($1::int[], $2::bigint[]) AS ended (lane, message_id)
+WHERE q.lane = ended.lane AND q.message_id = ended.message_id
+
+-- name: pushes_add
+INSERT INTO push (account_id, lane, message_id, kind, url, body, created_at, due_at)
+SELECT p.account_id, p.lane, p.message_id, p.kind, p.url, p.body, now(), now()
+FROM unnest($1::bigint[], $2::smallint[], $3::bigint[], $4::smallint[], $5::text[], $6::text[])
+    AS p (account_id, lane, message_id, kind, url, body)
+
+-- Bodies of finished messages past their account's retention; receipts can quote them, so their raw text goes too.
+-- name: retention_blank
+WITH old AS (
+    SELECT account_id, ((extract(epoch FROM now()) * 1000)::bigint - 1735689600000
+        - retention_days::bigint * 86400000) << 12 AS beyond_id
+    FROM account
+    WHERE retention_days IS NOT NULL
+), blanked AS (
+    UPDATE message AS m
+    SET text = ''
+    FROM old
+    WHERE m.account_id = old.account_id AND m.message_id < old.beyond_id AND m.text <> ''
+    RETURNING m.account_id, m.message_id
+)
+UPDATE receipt AS r
+SET raw = ''
+FROM blanked
+WHERE r.account_id = blanked.account_id AND r.message_id = blanked.message_id

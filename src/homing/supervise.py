@@ -1,0 +1,116 @@
+"""`homing serve` as a parent: one process per role, started in order, restarted when one dies, stopped in reverse."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import structlog
+
+from homing import errors, limits
+from homing.app import READY
+
+log = structlog.get_logger()
+
+
+class Child:
+    """One process of a role. It ends by itself when we die: its stdin is a pipe that we hold open."""
+
+    def __init__(self, role: str, number: int, environment: Mapping[str, str]) -> None:
+        self.role = role
+        self.name = f"{role}-{number}"
+        self._environment = dict(environment)
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def start(self) -> None:
+        """Returns when it is ready. Raises `OperatorError` when it is not in time or ends before."""
+        self._process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "homing.app",
+            self.role,
+            self.name,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            env=self._environment,
+            start_new_session=True,  # Ctrl-C in a terminal is for us; we tell the children in order
+        )
+        assert self._process.stdout is not None
+        try:
+            async with asyncio.timeout(limits.PROCESS_START_TIMEOUT_S):
+                word = (await self._process.stdout.readline()).decode().strip()
+        except TimeoutError:
+            word = "silence"
+        if word != READY:
+            await self.stop()
+            raise errors.OperatorError(f"the process {self.name} did not start; its words are above")
+
+    async def ended(self) -> int:
+        """Returns its exit code when it has ended."""
+        assert self._process is not None
+        return await self._process.wait()
+
+    async def stop(self) -> int:
+        """Asks it to drain, and kills it when it does not; the exit code."""
+        if self._process is None:
+            return 0
+        with contextlib.suppress(ProcessLookupError):
+            self._process.send_signal(signal.SIGTERM)
+        try:
+            async with asyncio.timeout(2 * limits.DRAIN_TIMEOUT_S + 5):
+                return await self._process.wait()
+        except TimeoutError:
+            log.error("process_killed", process=self.name)
+            with contextlib.suppress(ProcessLookupError):
+                self._process.kill()
+            return await self._process.wait()
+
+
+class Supervisor:
+    """Runs children until it is told to stop."""
+
+    def __init__(self, workers: Mapping[str, int], data: Path, dsn: str) -> None:
+        """`workers`: how many processes of each role, in starting order."""
+        environment = {**os.environ, "HOMING_DATA": str(data), "HOMING_DATABASE_URL": dsn}
+        self._children = [
+            Child(role, number, environment) for role, count in workers.items() for number in range(1, count + 1)
+        ]
+        self._watchers: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """Raises `OperatorError` when a child does not come up; those that did are stopped again."""
+        try:
+            for child in self._children:
+                await child.start()
+        except BaseException:
+            await self._stop(self._children)
+            raise
+        self._watchers = [asyncio.get_running_loop().create_task(self._watch(child)) for child in self._children]
+
+    async def stop(self) -> int:
+        """Stops the children, last started first; 0 when all drained in time."""
+        for watcher in self._watchers:
+            watcher.cancel()
+        await asyncio.gather(*self._watchers, return_exceptions=True)
+        return await self._stop(list(reversed(self._children)))
+
+    @staticmethod
+    async def _stop(children: Sequence[Child]) -> int:
+        codes = [await child.stop() for child in children]
+        return 1 if any(codes) else 0
+
+    async def _watch(self, child: Child) -> None:
+        pause_s = limits.PROCESS_RESTART_PAUSE_S
+        while True:
+            code = await child.ended()
+            log.error("process_ended", name=child.name, code=code)
+            await asyncio.sleep(pause_s)
+            try:
+                await child.start()
+                pause_s = limits.PROCESS_RESTART_PAUSE_S
+            except errors.OperatorError as error:
+                log.error("process_not_restarted", name=child.name, detail=str(error))
+                pause_s = min(pause_s * 2, limits.PROCESS_RESTART_PAUSE_S_MAX)
