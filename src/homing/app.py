@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import os
 import random
 import signal
@@ -43,6 +44,7 @@ from homing.observe.requests import RequestTally
 from homing.observe.work import WorkTally
 from homing.receipts.inbound import InboundMail
 from homing.receipts.inbox import Arrived, ReceiptInbox
+from homing.roles import READY
 from homing.routing.board import TariffBoard
 from homing.store.database import Database
 from homing.store.housekeeping import keep_house
@@ -50,7 +52,6 @@ from homing.store.nodes import Node
 from homing.text.numbers import Numbering
 
 SETTINGS_CHANNEL: Final = "homing_settings"
-READY: Final = "ready"
 log = structlog.get_logger()
 
 
@@ -228,6 +229,9 @@ async def run_role(name: str, process: str, data: Path, settings: Settings, dsn:
     await around.open()
     role = ROLES[name](around)
     await role.open()
+    gc.collect()
+    gc.freeze()  # what was built at start stays: without it the collector walks all of it again and again
+    gc.set_threshold(*limits.GC_THRESHOLDS)
     print(READY, flush=True)  # noqa: T201 - the parent waits for this word
     await stop.wait()
     log.info("draining")

@@ -5,7 +5,7 @@ that the vendors' printed examples run against this machine as they stand.
 from typing import Final
 
 from homing import errors
-from homing.accounts import admin
+from homing.accounts import admin, catalogue
 from homing.kit import money
 from homing.kit.crypto import Vault
 from homing.ledger.movements import gift, move, top_up
@@ -44,10 +44,9 @@ async def load(database: Database, vault: Vault) -> None:
         await admin.create_app(transaction, account_id, "demo", APP_ID)
         for sender in SENDERS:
             await admin.add_sender(transaction, account_id, sender, default=sender == SENDERS[0])
-        await admin.set_prices(transaction, GENERAL, [(prefix, money.parse(price)) for prefix, price in PRICES])
+        await catalogue.set_prices(transaction, GENERAL, [(prefix, money.parse(price)) for prefix, price in PRICES])
         await move(transaction, account_id, top_up(money.parse("99.99")), AUTHOR, "demo balance")
         await move(transaction, account_id, gift(money.parse("50")), AUTHOR, "demo gift")
         for name, settings in CARRIERS:
-            carrier = await transaction.row("carrier_add", name, "simulator", settings)
-            assert carrier is not None
-            await transaction.row("route_set", GENERAL, "", carrier["carrier_id"], 10, 1)
+            carrier_id = await catalogue.add_carrier(transaction, name, "simulator", settings)
+            await catalogue.set_route(transaction, GENERAL, "", carrier_id, 10, 1)

@@ -126,6 +126,7 @@ PARTITION_SWEEP_S: Final = 3_600.0
 
 # --- Processes ---------------------------------------------------------------------------------------------
 PROCESS_START_TIMEOUT_S: Final = 60.0
+GC_THRESHOLDS: Final = (20_000, 50, 100)  # a call makes some hundred objects that reference counting frees
 PROCESS_RESTART_PAUSE_S: Final = 1.0
 PROCESS_RESTART_PAUSE_S_MAX: Final = 30.0
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import structlog
 
 from homing import errors, limits
-from homing.app import READY
+from homing.roles import READY
 
 log = structlog.get_logger()
 

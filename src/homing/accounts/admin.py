@@ -4,13 +4,15 @@ running processes at once (triggers tell them).
 
 import ipaddress
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Final
 
+import asyncpg
 import msgspec
 
 from homing import errors, limits
 from homing.kit.crypto import Vault, make_secret
+from homing.kit.money import AMOUNT_MICRO_MAX
 from homing.model import Door
 from homing.store.database import Connection, Database, Record
 
@@ -27,9 +29,14 @@ class NewCredential(msgspec.Struct, frozen=True):
     secret: str
 
 
+def as_id(text: str) -> int | None:
+    """The id that a text spells, None when it cannot be one."""
+    return int(text) if re.fullmatch(r"[0-9]{1,18}", text) else None
+
+
 async def find_account(connection: Connection | Database, name_or_id: str) -> Record:
     """An account by its name or its id. Raises `OperatorError` when there is none."""
-    account_id = int(name_or_id) if name_or_id.isascii() and name_or_id.isdigit() else None
+    account_id = as_id(name_or_id)
     row = await connection.row("account_find", name_or_id, account_id)
     if row is None:
         raise errors.OperatorError(f"there is no account {name_or_id!r}; `homing account list` shows them")
@@ -42,6 +49,7 @@ async def create_account(connection: Connection, name: str, email: str | None = 
         raise errors.OperatorError(
             f"{name!r} cannot be an account's name: letters, digits and _ . @ - (and not digits alone)"
         )
+    _check_email(email)
     row = await connection.row("account_create", name, email, limits.QUERIES_PER_S_DEFAULT)
     if row is None:
         raise errors.OperatorError(f"there is an account with the name {name!r} or that e-mail already")
@@ -52,6 +60,13 @@ async def create_account(connection: Connection, name: str, email: str | None = 
 async def set_lock(connection: Connection, account_id: int, reason: str | None) -> None:
     """Locks with a reason, unlocks with None."""
     await connection.execute("account_lock", account_id, reason)
+
+
+async def set_credit(connection: Connection, account_id: int, credit_micro: int) -> None:
+    """How far below zero the balance may go."""
+    if not 0 <= credit_micro <= AMOUNT_MICRO_MAX:
+        raise errors.OperatorError("a credit is not below zero")
+    await connection.execute("purse_credit", account_id, credit_micro)
 
 
 async def change_account(connection: Connection, account_id: int, changes: Mapping[str, Any]) -> None:
@@ -66,17 +81,23 @@ async def change_account(connection: Connection, account_id: int, changes: Mappi
         raise errors.OperatorError(str(error)) from None
     if not 1 <= values["queries_per_s"] <= 1_000_000:
         raise errors.OperatorError("queries per second: 1 to 1000000")
-    await connection.execute(
-        "account_change",
-        account_id,
-        values["email"],
-        networks,
-        values["queries_per_s"],
-        values["templates_required"],
-        values["refund_undeliverable"],
-        values["default_sender"],
-        values["retention_days"],
-    )
+    _check_email(values["email"])
+    if changes.get("default_sender") is not None:
+        await _check_sender(connection, account_id, changes["default_sender"])
+    try:
+        await connection.execute(
+            "account_change",
+            account_id,
+            values["email"],
+            networks,
+            values["queries_per_s"],
+            values["templates_required"],
+            values["refund_undeliverable"],
+            values["default_sender"],
+            values["retention_days"],
+        )
+    except asyncpg.UniqueViolationError:
+        raise errors.OperatorError(f"another account has the e-mail {values['email']!r}") from None
 
 
 async def create_credential(
@@ -104,6 +125,21 @@ async def create_credential(
     return NewCredential(row["credential_id"], door, key, secret)
 
 
+async def revoke_credential(connection: Connection, key_or_id: str, door: Door | None = None) -> Record:
+    """Ends a credential, named by its id or its key; gives what it was. With a door the text is a key of that door.
+
+    Raises `OperatorError` when none is meant, or more than one: a key of digits can look like another's id.
+    """
+    rows = await connection.fetch("credential_matching", key_or_id, as_id(key_or_id), door)
+    if not rows:
+        raise errors.OperatorError(f"no credential in use has the key or id {key_or_id!r}")
+    if len(rows) > 1:
+        meant = ", ".join(f"{Door(row['door']).name.lower()} {row['key']} (id {row['credential_id']})" for row in rows)
+        raise errors.OperatorError(f"{key_or_id!r} can mean {meant}: name the key and its dialect")
+    await connection.execute("credential_revoke", rows[0]["credential_id"])
+    return rows[0]
+
+
 async def create_app(
     connection: Connection,
     account_id: int,
@@ -114,12 +150,22 @@ async def create_app(
 ) -> str:
     """An SMS application; gives its id."""
     app_id = app_id or make_secret(8)
-    for url in (report_url, inbound_url):
-        if url is not None and not url.startswith(("http://", "https://")):
-            raise errors.OperatorError(f"{url!r} is not an http address")
+    _check_url(report_url)
+    _check_url(inbound_url)
     if await connection.row("app_create", app_id, account_id, name, report_url, inbound_url) is None:
         raise errors.OperatorError(f"the app id {app_id!r} is taken")
     return app_id
+
+
+async def change_app(connection: Connection, app_id: str, changes: Mapping[str, str | None]) -> None:
+    """Changes `report_url` or `inbound_url`; None: nothing is pushed. Raises `OperatorError`."""
+    row = await connection.row("app_find", app_id)
+    if row is None:
+        raise errors.OperatorError(f"there is no app {app_id!r}; `homing app list` shows an account's")
+    values = {**row, **changes}
+    _check_url(values["report_url"])
+    _check_url(values["inbound_url"])
+    await connection.execute("app_change", app_id, values["report_url"], values["inbound_url"])
 
 
 async def add_sender(connection: Connection, account_id: int, sender: str, default: bool = False) -> None:
@@ -131,27 +177,43 @@ async def add_sender(connection: Connection, account_id: int, sender: str, defau
         await connection.execute("sender_default", account_id, sender)
 
 
+async def remove_sender(connection: Connection, account_id: int, sender: str) -> None:
+    """Raises `OperatorError` when it is not the account's. If it was the default, the first of the others is now."""
+    await _check_sender(connection, account_id, sender)
+    await connection.execute("sender_remove", account_id, sender)
+    await connection.execute("sender_default_forget", account_id, sender)
+
+
 async def add_template(connection: Connection, account_id: int, name: str, body: str) -> int:
     """A template; {V1}..{V5} in its body stand for variables. Gives its id."""
     if not body or "\0" in body:
         raise errors.OperatorError("a template needs a body")
+    if not name.strip() or "\0" in name or as_id(name) is not None:
+        raise errors.OperatorError("a template needs a name, and not one of digits alone: those are ids")
     row = await connection.row("template_add", account_id, name, body)
     if row is None:
         raise errors.OperatorError(f"the account has a template {name!r} already")
     return int(row["template_id"])
 
 
-async def set_prices(connection: Connection, account_id: int, prices: Sequence[tuple[str, int]]) -> None:
-    """Sets (prefix, micro-units a segment) rows; account_id 0 is the general list. '' stands for every number."""
-    for prefix, micro in prices:
-        check_prefix(prefix)
-        if micro < 0:
-            raise errors.OperatorError("a price is not below zero")
-    await connection.execute(
-        "prices_set", account_id, [prefix for prefix, _micro in prices], [micro for _prefix, micro in prices]
-    )
+async def _check_sender(connection: Connection, account_id: int, sender: str) -> None:
+    row = await connection.row("sender_exists", account_id, sender)
+    if row is None or not row["it_does"]:
+        raise errors.OperatorError(f"the account has no sender ID {sender!r}")
 
 
-def check_prefix(prefix: str) -> None:
-    if prefix and not (prefix.isascii() and prefix.isdigit() and len(prefix) <= limits.PREFIX_DIGITS_MAX):
-        raise errors.OperatorError(f"{prefix!r} is not a prefix: digits without + or 00, or '' for every number")
+def _check_email(email: str | None) -> None:
+    if email is not None and not (
+        "@" in email.strip("@") and email.isprintable() and " " not in email and len(email) <= limits.KEY_CHARS_MAX
+    ):
+        raise errors.OperatorError(f"{email!r} is not an e-mail address")
+
+
+def _check_url(url: str | None) -> None:
+    if url is not None and not (
+        url.lower().startswith(("http://", "https://"))
+        and url.isprintable()
+        and " " not in url
+        and len(url) <= limits.LIA_URL_CHARS_MAX
+    ):
+        raise errors.OperatorError(f"{url!r} is not an http address")

@@ -16,15 +16,12 @@ import structlog
 from homing import errors, limits
 from homing.accounts.profile import Network
 from homing.doors.address import client_address
+from homing.doors.body import BodyReader, BodyTooLarge
 from homing.doors.wire import Endpoint, Request, Response
 from homing.observe.requests import RequestTally
 
 log = structlog.get_logger()
 PLAIN: Final = "text/plain; charset=utf-8"
-
-
-class BodyTooLarge(Exception):
-    """The body is larger than `HTTP_BODY_BYTES_MAX`."""
 
 
 class HttpDoor:
@@ -36,6 +33,7 @@ class HttpDoor:
         self._endpoints = dict(endpoints)
         self._trusted = tuple(trusted_proxies)
         self._tally = tally
+        self._bodies = BodyReader()
         self._prefix = secrets.token_hex(4)
         self._count = 0
         self._in_flight = 0
@@ -86,7 +84,7 @@ class HttpDoor:
         try:
             body = b""
             if scope.method == "POST":
-                body = await _read_body(scope.headers.get("content-length"), protocol)
+                body = await self._bodies.read(scope.headers.get("content-length"), protocol)
             request = Request(
                 scope.method,
                 scope.path,
@@ -118,24 +116,6 @@ def describe(error: BaseException) -> dict[str, object]:
         "detail": str(error) if isinstance(error, errors.HomingError) else "",
         "at": [f"{frame.filename.rpartition('/')[2]}:{frame.lineno} {frame.name}" for frame in frames],
     }
-
-
-async def _read_body(content_length: str | None, protocol: Any) -> bytes:
-    if content_length is None:  # chunked: count as it comes
-        async with asyncio.timeout(limits.HTTP_BODY_TIMEOUT_S):
-            chunks, size = [], 0
-            async for chunk in protocol:
-                size += len(chunk)
-                if size > limits.HTTP_BODY_BYTES_MAX:
-                    raise BodyTooLarge
-                chunks.append(chunk)
-            return b"".join(chunks)
-    if not content_length.isascii() or not content_length.isdigit() or len(content_length) > 12:
-        raise BodyTooLarge
-    if int(content_length) > limits.HTTP_BODY_BYTES_MAX:
-        raise BodyTooLarge
-    async with asyncio.timeout(limits.HTTP_BODY_TIMEOUT_S):
-        return bytes(await protocol())
 
 
 async def _answer(protocol: Any, response: Response, request_id: str) -> None:

@@ -8,7 +8,6 @@ from homing import errors, limits
 from homing.intake.submission import Accepted, Fate, Group, Refused, Submission
 from homing.intake.templates import match_any
 from homing.routing.choose import choose
-from homing.routing.lanes import lane_of
 from homing.routing.tariff import Tariff
 from homing.text.numbers import Numbering
 from homing.text.segments import Segmentation, count
@@ -42,13 +41,12 @@ def prepare(submission: Submission, tariff: Tariff, numbering: Numbering, next_i
         for recipient in group.recipients:
             price = tariff.price(account.account_id, recipient.number)
             candidates = tariff.candidates(account.account_id, recipient.number)
-            if price is None or not candidates:
+            if price is None or candidates is None:
                 fates.append(Refused(recipient, errors.NoRoute()))
                 continue
             message_id = next_id()
             submission_id = submission_id or message_id
             route = choose(candidates, message_id)
-            assert route is not None
             place = numbering.locate(recipient.number)
             charge_micro = price.micro * segmentation.parts
             rows.append(
@@ -72,10 +70,8 @@ def prepare(submission: Submission, tariff: Tariff, numbering: Numbering, next_i
                     recipient.reference,
                     submission.callback_url,
                     price.micro,
-                    charge_micro,
                     route.route_id,
                     route.carrier_id,
-                    lane_of(route.carrier_id, submission.traffic),
                     notes,
                     submission.validity_s,
                     total_micro,

@@ -47,6 +47,14 @@ class Candidate(msgspec.Struct, frozen=True):
     weight: int
 
 
+class Candidates(msgspec.Struct, frozen=True):
+    """A prefix's routes, best priority first; `best` are those of that priority, which share the traffic."""
+
+    rows: Sequence[Candidate]
+    best: Sequence[Candidate]
+    best_weight: int
+
+
 class Tariff:
     """The settings at one moment. An account's own list, where it matches at all, stands before the general one."""
 
@@ -64,19 +72,16 @@ class Tariff:
         for account, candidate in routes:
             if candidate.carrier_id in enabled:
                 rows.setdefault((account, candidate.prefix), []).append(candidate)
-        self._routes = _tables(
-            (account, prefix, sorted(found, key=lambda row: (row.priority, row.route_id)))
-            for (account, prefix), found in rows.items()
-        )
+        self._routes = _tables((account, prefix, _ranked(found)) for (account, prefix), found in rows.items())
         self._words = _patterns(words)
 
     def price(self, account_id: int, number: str) -> Price | None:
         """The price a segment to this number, None when nothing is listed."""
         return _find(self._prices, account_id, number)
 
-    def candidates(self, account_id: int, number: str) -> Sequence[Candidate]:
-        """Routes of the longest matching prefix whose carrier is enabled, best priority first."""
-        return _find(self._routes, account_id, number) or ()
+    def candidates(self, account_id: int, number: str) -> Candidates | None:
+        """Routes of the longest matching prefix whose carrier is enabled, None when there is none."""
+        return _find(self._routes, account_id, number)
 
     def sensitive(self, account_id: int, text: str) -> bool:
         """Whether a text holds a word that neither the platform nor this account lets pass.
@@ -93,6 +98,12 @@ class Tariff:
 def fold(text: str) -> str:
     """The form in which words are compared."""
     return unicodedata.normalize("NFKC", text).casefold()
+
+
+def _ranked(found: Sequence[Candidate]) -> Candidates:
+    rows = sorted(found, key=lambda row: (row.priority, row.route_id))
+    best = [row for row in rows if row.priority == rows[0].priority]
+    return Candidates(rows, best, sum(row.weight for row in best))
 
 
 def _tables(rows: Iterable[tuple[int, str, T]]) -> dict[int, PrefixTable[T]]:

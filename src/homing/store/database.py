@@ -28,6 +28,7 @@ POISON_CLASSES = ("22", "23")  # SQLSTATE: data exception, integrity violation
 # A batch statement joins a few hundred keys to tables of any size. Its plan is kept, and one that was made while the
 # table was small would scan it for ever; pinned to index look-ups it costs the same at ten rows and at 10^8.
 INDEX_PLANS: Mapping[str, str] = {
+    "plan_cache_mode": "force_generic_plan",  # planning a batch anew took as long as running it
     "enable_seqscan": "off",
     "enable_hashjoin": "off",
     "enable_mergejoin": "off",

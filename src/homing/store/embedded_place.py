@@ -167,7 +167,7 @@ def _chosen_user(user: str | None) -> Owner:
 
 
 def _owner_of(folder: Path) -> Owner | None:
-    """Whom an existing folder belongs to: a database stays with who began it. None for root's, or no folder."""
+    """Whom an existing folder belongs to: a database stays with who began it. None for root's or none."""
     try:
         found = os.lstat(folder)
     except FileNotFoundError:

@@ -44,10 +44,14 @@ FROM credential
 WHERE account_id = $1
 ORDER BY credential_id
 
+-- name: credential_matching
+SELECT credential_id, account_id, door, key
+FROM credential
+WHERE revoked_at IS NULL AND ((key = $1 AND door = coalesce($3, door)) OR ($3::smallint IS NULL AND credential_id = $2))
+ORDER BY credential_id
+
 -- name: credential_revoke
-UPDATE credential SET revoked_at = now()
-WHERE (key = $1 OR credential_id = $2) AND revoked_at IS NULL
-RETURNING credential_id
+UPDATE credential SET revoked_at = now() WHERE credential_id = $1
 
 -- name: app_create
 INSERT INTO app (app_id, account_id, name, report_url, inbound_url) VALUES ($1, $2, $3, $4, $5)
@@ -57,8 +61,11 @@ RETURNING app_id
 -- name: app_list
 SELECT * FROM app WHERE account_id = $1 ORDER BY created_at, app_id
 
+-- name: app_find
+SELECT * FROM app WHERE app_id = $1
+
 -- name: app_change
-UPDATE app SET report_url = $3, inbound_url = $4 WHERE account_id = $1 AND app_id = $2 RETURNING app_id
+UPDATE app SET report_url = $2, inbound_url = $3 WHERE app_id = $1
 
 -- name: sender_add
 INSERT INTO sender (account_id, sender) VALUES ($1, $2) ON CONFLICT DO NOTHING
@@ -66,8 +73,16 @@ INSERT INTO sender (account_id, sender) VALUES ($1, $2) ON CONFLICT DO NOTHING
 -- name: sender_default
 UPDATE account SET default_sender = $2 WHERE account_id = $1
 
+-- name: sender_default_forget
+UPDATE account SET default_sender = NULL WHERE account_id = $1 AND default_sender = $2
+
+-- name: sender_exists
+SELECT EXISTS (SELECT FROM sender WHERE account_id = $1 AND sender = $2) AS it_does
+
+-- The first is the default where none is named.
 -- name: sender_list
-SELECT s.sender, s.created_at, s.sender = a.default_sender AS is_default
+SELECT s.sender, s.created_at,
+    coalesce(s.sender = a.default_sender, row_number() OVER (ORDER BY s.created_at, s.sender) = 1) AS is_default
 FROM sender AS s
 JOIN account AS a USING (account_id)
 WHERE s.account_id = $1
@@ -91,7 +106,11 @@ DELETE FROM template WHERE account_id = $1 AND (name = $2 OR template_id = $3) R
 INSERT INTO sensitive_word (account_id, word) VALUES ($1, $2) ON CONFLICT DO NOTHING
 
 -- name: word_list
-SELECT account_id, word FROM sensitive_word WHERE account_id = ANY($1::bigint[]) ORDER BY account_id, word
+SELECT w.account_id, a.name AS account, w.word, w.created_at
+FROM sensitive_word AS w
+LEFT JOIN account AS a USING (account_id)
+WHERE $1::bigint[] IS NULL OR w.account_id = ANY($1)
+ORDER BY w.account_id, w.word
 
 -- name: word_remove
 DELETE FROM sensitive_word WHERE account_id = $1 AND word = $2 RETURNING word
@@ -102,10 +121,14 @@ SELECT $1, prefix, micro FROM unnest($2::text[], $3::bigint[]) AS p (prefix, mic
 ON CONFLICT (account_id, prefix) DO UPDATE SET price_micro = excluded.price_micro, changed_at = now()
 
 -- name: price_list
-SELECT account_id, prefix, price_micro, changed_at
-FROM price
-WHERE account_id = ANY($1::bigint[])
-ORDER BY account_id, prefix
+SELECT p.account_id, a.name AS account, p.prefix, p.price_micro, p.changed_at
+FROM price AS p
+LEFT JOIN account AS a USING (account_id)
+WHERE $1::bigint[] IS NULL OR p.account_id = ANY($1)
+ORDER BY p.account_id, p.prefix
+
+-- name: prices_clear
+DELETE FROM price WHERE account_id = $1 AND prefix <> ALL($2::text[])
 
 -- name: price_remove
 DELETE FROM price WHERE account_id = $1 AND prefix = $2 RETURNING prefix
@@ -132,9 +155,11 @@ ON CONFLICT (account_id, prefix, carrier_id) DO UPDATE SET priority = excluded.p
 RETURNING route_id
 
 -- name: route_list
-SELECT r.route_id, r.account_id, r.prefix, r.priority, r.weight, c.name AS carrier, c.enabled
+SELECT r.route_id, r.account_id, a.name AS account, r.prefix, r.priority, r.weight, c.name AS carrier, c.enabled
 FROM route AS r
 JOIN carrier AS c USING (carrier_id)
+LEFT JOIN account AS a ON a.account_id = r.account_id
+WHERE $1::bigint[] IS NULL OR r.account_id = ANY($1)
 ORDER BY r.account_id, r.prefix, r.priority, r.route_id
 
 -- name: route_remove
@@ -142,3 +167,45 @@ DELETE FROM route WHERE route_id = $1 RETURNING route_id
 
 -- name: is_empty
 SELECT NOT EXISTS (SELECT FROM account) AND NOT EXISTS (SELECT FROM carrier) AS is_empty
+
+-- Of each account its latest, so that the key finds them however many there are. `failed`: those given up and those
+-- that wait for another try.
+-- name: pushes_latest
+SELECT p.push_id, p.account_id, a.name AS account, p.message_id, p.kind, p.url, p.created_at, p.due_at, p.attempts,
+    p.outcome, last.at AS answered_at, last.status, last.answer
+FROM account AS a
+CROSS JOIN LATERAL (
+    SELECT *
+    FROM push
+    WHERE push.account_id = a.account_id AND (
+        NOT $2::boolean OR push.outcome = 2 OR push.outcome = 0 AND EXISTS (
+            SELECT FROM push_attempt AS t WHERE t.account_id = push.account_id AND t.push_id = push.push_id
+        )
+    )
+    ORDER BY push.push_id DESC
+    LIMIT $3
+) AS p
+LEFT JOIN LATERAL (
+    SELECT at, status, answer
+    FROM push_attempt AS t
+    WHERE t.account_id = p.account_id AND t.push_id = p.push_id
+    ORDER BY t.attempt DESC
+    LIMIT 1
+) AS last ON true
+WHERE $1::bigint IS NULL OR a.account_id = $1
+ORDER BY p.push_id DESC
+LIMIT $3
+
+-- name: push_find
+SELECT p.account_id, p.push_id, p.outcome, p.due_at
+FROM account AS a
+JOIN push AS p ON p.account_id = a.account_id AND p.push_id = $1
+
+-- name: parked_unmatched
+SELECT p.parked_id, p.carrier_id, c.name AS carrier, p.carrier_ref, p.received_at, p.state, p.error_code, p.raw,
+    p.given_up_at
+FROM parked_receipt AS p
+LEFT JOIN carrier AS c USING (carrier_id)
+WHERE p.given_up_at IS NOT NULL
+ORDER BY p.parked_id DESC
+LIMIT $1

@@ -13,17 +13,18 @@ WITH asked AS MATERIALIZED (
     WHERE b.account_id = a.account_id AND b.gift_micro + b.balance_micro + b.credit_micro >= a.total_micro
     RETURNING b.account_id, old.gift_micro
 ), fresh AS MATERIALIZED (
-    SELECT m.*, greatest(0, least(m.charge_micro, p.gift_micro - m.before_micro)) AS from_gift_micro
+    SELECT m.*, m.price_micro * m.segments AS charge_micro,
+        greatest(0, least(m.price_micro * m.segments, p.gift_micro - m.before_micro)) AS from_gift_micro
     FROM unnest(
         $4::bigint[], $5::bigint[], $6::bigint[], $7::smallint[], $8::text[], $9::text[], $10::text[], $11::text[],
         $12::text[], $13::text[], $14::text[], $15::text[], $16::text[], $17::smallint[], $18::smallint[],
-        $19::smallint[], $20::text[], $21::text[], $22::bigint[], $23::bigint[], $24::int[], $25::int[], $26::int[],
-        $27::text[], $28::int[], $29::bigint[]
+        $19::smallint[], $20::text[], $21::text[], $22::bigint[], $23::int[], $24::int[], $25::text[], $26::int[],
+        $27::bigint[]
     ) AS m (
         account_id, message_id, submission_id, door, app_id, request_id, raw_number, number,
         country, mcc, mnc, sender, text, encoding, segments,
-        traffic, reference, callback_url, price_micro, charge_micro, route_id, carrier_id, lane,
-        notes, validity_s, before_micro
+        traffic, reference, callback_url, price_micro, route_id, carrier_id, notes, validity_s,
+        before_micro
     )
     JOIN paying AS p USING (account_id)
 ), stored AS (
@@ -40,7 +41,8 @@ WITH asked AS MATERIALIZED (
     FROM fresh
 ), queued AS (
     INSERT INTO queue (lane, message_id, account_id, due_at, expires_at)
-    SELECT lane, message_id, account_id, $1::timestamptz, $1::timestamptz + make_interval(secs => validity_s)
+    SELECT carrier_id * $28::int + traffic, message_id, account_id, $1::timestamptz,
+        $1::timestamptz + make_interval(secs => validity_s)
     FROM fresh
 ), booked AS (
     INSERT INTO entry (account_id, at, kind, from_book, to_book, amount_micro, submission_id)

@@ -1,0 +1,103 @@
+"""Changing what is sold and how it travels: prices, carriers and routes, and the words that are not carried. Called by
+the command line and the console; running processes notice every change at once (triggers tell them).
+"""
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+from homing import errors, limits
+from homing.carriers.kinds import make
+from homing.kit.money import AMOUNT_MICRO_MAX
+from homing.routing.tariff import fold
+from homing.store.database import Connection, Database, Record
+
+CARRIER_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}", re.ASCII)
+
+
+def check_prefix(prefix: str) -> None:
+    """Raises `OperatorError` unless it is digits, or '' for every number."""
+    if prefix and not (prefix.isascii() and prefix.isdigit() and len(prefix) <= limits.PREFIX_DIGITS_MAX):
+        raise errors.OperatorError(f"{prefix!r} is not a prefix: digits without + or 00, or * for every number")
+
+
+def check_price(micro: int) -> None:
+    """Raises `OperatorError` for what cannot be asked for a segment."""
+    if not 0 <= micro <= AMOUNT_MICRO_MAX:
+        raise errors.OperatorError("a price is not below zero")
+
+
+async def set_prices(connection: Connection, account_id: int, prices: Sequence[tuple[str, int]]) -> None:
+    """Sets (prefix, micro-units a segment) rows; account_id 0 is the general list. '' stands for every number."""
+    for prefix, micro in prices:
+        check_prefix(prefix)
+        check_price(micro)
+    await connection.execute(
+        "prices_set",
+        account_id,
+        [prefix for prefix, _micro in prices],
+        [micro for _prefix, micro in prices],
+        timeout_s=limits.DATABASE_SLOW_TIMEOUT_S,
+    )
+
+
+async def replace_prices(connection: Connection, account_id: int, prices: Sequence[tuple[str, int]]) -> None:
+    """As `set_prices`, and what the list holds beside them goes."""
+    await set_prices(connection, account_id, prices)
+    await connection.execute(
+        "prices_clear",
+        account_id,
+        [prefix for prefix, _micro in prices],
+        timeout_s=limits.DATABASE_SLOW_TIMEOUT_S,
+    )
+
+
+async def remove_price(connection: Connection | Database, account_id: int, prefix: str) -> None:
+    """Raises `OperatorError` when the list has no such price."""
+    if await connection.row("price_remove", account_id, prefix) is None:
+        raise errors.OperatorError(f"the list has no price for the prefix {prefix or '*'}")
+
+
+async def find_carrier(connection: Connection | Database, name_or_id: str) -> Record:
+    """A carrier by its name or its id. Raises `OperatorError` when there is none."""
+    carrier_id = int(name_or_id) if re.fullmatch(r"[0-9]{1,9}", name_or_id) else None
+    row = await connection.row("carrier_find", name_or_id, carrier_id)
+    if row is None:
+        raise errors.OperatorError(f"there is no carrier {name_or_id!r}; `homing carrier list` shows them")
+    return row
+
+
+async def add_carrier(connection: Connection | Database, name: str, kind: str, settings: str = "{}") -> int:
+    """A carrier, enabled; gives its id. `settings` is the JSON object that its kind reads. Raises `OperatorError` when
+    the name is taken, or the kind or a setting is unknown.
+    """
+    if not CARRIER_NAME.fullmatch(name) or name.isdigit():
+        raise errors.OperatorError(
+            f"{name!r} cannot be a carrier's name: letters, digits and _ . - (and not digits alone)"
+        )
+    make(kind, settings)
+    row = await connection.row("carrier_add", name, kind, settings)
+    if row is None:
+        raise errors.OperatorError(f"there is a carrier {name!r} already")
+    return int(row["carrier_id"])
+
+
+async def set_route(
+    connection: Connection | Database, account_id: int, prefix: str, carrier_id: int, priority: int, weight: int
+) -> int:
+    """Sends a prefix of an account (0: of every account) by a carrier; gives the route's id. A route of the same three
+    is changed.
+    """
+    check_prefix(prefix)
+    if weight < 1:
+        raise errors.OperatorError("a weight is at least 1")
+    row = await connection.row("route_set", account_id, prefix, carrier_id, priority, weight)
+    assert row is not None
+    return int(row["route_id"])
+
+
+async def add_word(connection: Connection | Database, account_id: int, word: str) -> None:
+    """Refuses texts that hold a word, for an account or (0) for all."""
+    if not fold(word).strip() or "\0" in word:
+        raise errors.OperatorError("a word has at least one character that is seen: an empty one would stop everything")
+    await connection.execute("word_add", account_id, word)

@@ -1,0 +1,56 @@
+"""A price list as CSV, the way it comes out of a spreadsheet: columns `prefix` and `price`, others are passed over."""
+
+import csv
+from collections.abc import Iterable
+from typing import Final
+
+from homing import errors
+from homing.accounts.catalogue import check_prefix, check_price
+from homing.kit import money
+
+COLUMNS: Final = ("prefix", "price")
+EVERY_NUMBER: Final = "*"
+
+
+def read(lines: Iterable[str], name: str) -> list[tuple[str, int]]:
+    """(prefix, micro-units a segment) of every row; the prefix `*` or nothing stands for every number.
+
+    `name` is the file's, for the messages. Raises `OperatorError` with a line for each row that cannot be used.
+    """
+    rows = csv.reader(lines, strict=True)
+    wrong: list[str] = []
+    prices: dict[str, int] = {}
+    try:
+        header = [heading.strip().lower() for heading in next(rows, [])]
+        missing = [column for column in COLUMNS if header.count(column) != 1]
+        if missing:
+            raise errors.OperatorError(f"{name}:1: the header must name the column {' and '.join(missing)} once")
+        positions = [header.index(column) for column in COLUMNS]
+        for row in rows:
+            if not any(cell.strip() for cell in row):
+                continue
+            try:
+                prefix, micro = _price(row, positions)
+                if prefix in prices:
+                    raise errors.OperatorError(f"the prefix {prefix or EVERY_NUMBER} is there twice")
+                prices[prefix] = micro
+            except (ValueError, errors.OperatorError) as error:
+                wrong.append(f"{name}:{rows.line_num}: {error}")
+    except csv.Error as error:
+        wrong.append(f"{name}:{rows.line_num}: {error}")
+    except UnicodeDecodeError:
+        raise errors.OperatorError(f"{name} is not UTF-8 text") from None
+    if wrong:
+        raise errors.OperatorError("nothing was changed:\n" + "\n".join(wrong))
+    return list(prices.items())
+
+
+def _price(row: list[str], positions: list[int]) -> tuple[str, int]:
+    if len(row) <= max(positions):
+        raise errors.OperatorError(f"the row has {len(row)} of at least {max(positions) + 1} columns")
+    prefix, price = (row[position].strip() for position in positions)
+    prefix = "" if prefix == EVERY_NUMBER else prefix
+    micro = money.parse(price)
+    check_prefix(prefix)
+    check_price(micro)
+    return prefix, micro

@@ -1,0 +1,200 @@
+"""`homing account`."""
+
+from typing import Any
+
+import click
+
+from homing.accounts import admin
+from homing.cli.app import APPS
+from homing.cli.credential import CREDENTIALS
+from homing.cli.desk import Desk, Noun, at_desk
+from homing.cli.parameters import AMOUNT
+from homing.cli.sender import SENDERS
+from homing.cli.show import COUNT, LIST, MONEY, PROSE, TIME, YES, Card, Column, Kind, Reply, Said, Table
+from homing.cli.template import TEMPLATES
+from homing.kit.money import trimmed
+
+PURSE = (
+    Column("balance_micro", "Balance", MONEY),
+    Column("gift_micro", "Gift", MONEY),
+    Column("credit_micro", "Credit", MONEY),
+)
+LIST_COLUMNS = (
+    Column("account_id", "Id", COUNT),
+    Column("name", "Name"),
+    Column("email", "E-mail", programs_only=True),
+    *PURSE,
+    Column("created_at", "Made (UTC)", TIME),
+    Column("locked_at", "Locked (UTC)", TIME),
+    Column("lock_reason", programs_only=True),
+)
+SHOW_COLUMNS = (
+    Column("account_id", "Id", COUNT),
+    Column("name", "Name"),
+    Column("email", "E-mail"),
+    Column("created_at", "Made (UTC)", TIME),
+    Column("locked_at", "Locked (UTC)", TIME),
+    Column("lock_reason", "Lock's reason", PROSE),
+    *PURSE,
+    Column("available_micro", "Can spend", MONEY),
+    Column("allowed_networks", "Calls from", Kind(LIST.text, LIST.json, absent="anywhere", wraps=True)),
+    Column("queries_per_s", "Queries a second", COUNT),
+    Column("templates_required", "Templates required", YES),
+    Column("refund_undeliverable", "Refund undeliverable", YES),
+    Column("default_sender", "Default sender", Kind(absent="the first")),
+    Column("retention_days", "Keep bodies", Kind(lambda days: f"{days} days", absent="for ever")),
+)
+
+
+@click.group(cls=Noun)
+def account() -> None:
+    """Customers: make, list, show, change, lock.
+
+    An account is named by its id or its name. Amounts are in USD.
+
+    \b
+    Example:  homing account create acme --email ops@acme.example --credit 50
+              homing topup acme 200
+              homing credential create acme --dialect lia
+    """
+
+
+@account.command("create")
+@click.argument("name")
+@click.option("--email", help="With the lia dialect it serves as a key too.")
+@click.option("--credit", type=AMOUNT, default=0, help="How far below zero the balance may go.  [default: 0]")
+@at_desk
+async def create(desk: Desk, name: str, email: str | None, credit: int) -> Reply:
+    """Make an account with nothing in its purse.
+
+    \b
+    Example:  homing account create acme --credit 50
+    """
+    async with desk.database.transaction() as transaction:
+        account_id = await admin.create_account(transaction, name, email)
+        await admin.set_credit(transaction, account_id, credit)
+    return Said(
+        f"Account {name} is made, with id {account_id}.",
+        {"account_id": account_id, "name": name, "email": email, "credit": trimmed(credit)},
+    )
+
+
+@account.command("list")
+@at_desk
+async def list_accounts(desk: Desk) -> Reply:
+    """Every account with its money.
+
+    \b
+    Example:  homing account list
+    """
+    rows = await desk.database.fetch("account_list")
+    return Table(LIST_COLUMNS, rows, "There is no account yet: homing account create NAME makes one.")
+
+
+@account.command("show")
+@click.argument("account")
+@at_desk
+async def show(desk: Desk, account: str) -> Reply:
+    """An account's money, settings, credentials (without their secrets), apps, senders and templates.
+
+    \b
+    Example:  homing account show demo
+    """
+    row = await desk.account(account)
+    account_id = row["account_id"]
+    purse = (await desk.database.fetch("purses", [account_id]))[0]
+    available_micro = purse["gift_micro"] + purse["balance_micro"] + purse["credit_micro"]
+    parts = {
+        "credentials": Table(CREDENTIALS, await desk.database.fetch("credential_list", account_id)),
+        "apps": Table(APPS, await desk.database.fetch("app_list", account_id)),
+        "senders": Table(SENDERS, await desk.database.fetch("sender_list", account_id)),
+        "templates": Table(TEMPLATES, await desk.database.fetch("template_list", account_id)),
+    }
+    return Card(SHOW_COLUMNS, {**row, **purse, "available_micro": available_micro}, parts)
+
+
+@account.command("lock")
+@click.argument("account")
+@click.option("--reason", default="by the operator", show_default=True, help="Kept with the account.")
+@at_desk
+async def lock(desk: Desk, account: str, reason: str) -> Reply:
+    """Refuse the account's calls from now on. What it has already sent runs its course.
+
+    \b
+    Example:  homing account lock acme --reason "unpaid since May"
+    """
+    return await _lock(desk, account, reason or "by the operator")
+
+
+@account.command("unlock")
+@click.argument("account")
+@at_desk
+async def unlock(desk: Desk, account: str) -> Reply:
+    """Let a locked account call again.
+
+    \b
+    Example:  homing account unlock acme
+    """
+    return await _lock(desk, account, None)
+
+
+async def _lock(desk: Desk, account: str, reason: str | None) -> Reply:
+    row = await desk.account(account)
+    async with desk.database.transaction() as transaction:
+        await admin.set_lock(transaction, row["account_id"], reason)
+    facts = {"account_id": row["account_id"], "name": row["name"], "locked": reason is not None, "lock_reason": reason}
+    return Said(f"Account {row['name']} is {f'locked: {reason}' if reason else 'not locked'}.", facts)
+
+
+@account.command("set")
+@click.argument("account")
+@click.option("--email", help="The account's e-mail; '' for none.")
+@click.option("--credit", type=AMOUNT, help="How far below zero the balance may go.")
+@click.option(
+    "--allow", metavar="NETWORK", multiple=True, help="Take calls from this address or network alone; can be repeated."
+)
+@click.option("--allow-any", is_flag=True, help="Take calls from anywhere.")
+@click.option("--queries-per-s", type=click.IntRange(1, 1_000_000), help="Queries a second it may ask.")
+@click.option("--templates-required/--no-templates-required", default=None, help="Send texts of templates alone.")
+@click.option("--refund-undeliverable/--no-refund-undeliverable", default=None, help="Give money back for these too.")
+@click.option("--default-sender", metavar="SENDER", help="One of its senders; '' for the first of them.")
+@click.option("--retention-days", type=click.IntRange(1, 36_500), help="Blank the bodies of messages older than this.")
+@click.option("--keep-for-ever", is_flag=True, help="Keep the bodies of messages.")
+@at_desk
+async def change(
+    desk: Desk,
+    account: str,
+    credit: int | None,
+    allow: tuple[str, ...],
+    allow_any: bool,
+    keep_for_ever: bool,
+    **settings: Any,
+) -> Reply:
+    """Change an account's settings; what is not named stays.
+
+    \b
+    Example:  homing account set acme --allow 203.0.113.0/24 --allow 2001:db8::/32
+              homing account set acme --credit 100 --refund-undeliverable
+    """
+    changes = {name: value for name, value in settings.items() if value is not None}
+    for name in ("email", "default_sender"):
+        if changes.get(name) == "":
+            changes[name] = None
+    if allow and allow_any:
+        raise click.UsageError("--allow and --allow-any contradict each other")
+    if allow or allow_any:
+        changes["allowed_networks"] = list(allow)
+    if keep_for_ever and "retention_days" in changes:
+        raise click.UsageError("--retention-days and --keep-for-ever contradict each other")
+    if keep_for_ever:
+        changes["retention_days"] = None
+    if not changes and credit is None:
+        raise click.UsageError("nothing to change: name a setting, such as --credit 50")
+    row = await desk.account(account)
+    async with desk.database.transaction() as transaction:
+        await admin.change_account(transaction, row["account_id"], changes)
+        if credit is not None:
+            await admin.set_credit(transaction, row["account_id"], credit)
+            changes["credit"] = trimmed(credit)
+    names = ", ".join(sorted(name.replace("_", " ") for name in changes))
+    return Said(f"Account {row['name']}: changed {names}.", {"account_id": row["account_id"], **changes})

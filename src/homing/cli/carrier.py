@@ -1,0 +1,106 @@
+"""`homing carrier`."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from homing.accounts import catalogue
+from homing.carriers.kinds import KINDS
+from homing.cli.desk import Desk, Noun, at_desk
+from homing.cli.show import COUNT, PROSE, TIME, YES, Column, Reply, Said, Table
+
+CARRIERS = (
+    Column("carrier_id", "Id", COUNT),
+    Column("name", "Name"),
+    Column("kind", "Kind"),
+    Column("enabled", "Enabled", YES),
+    Column("settings", "Settings", PROSE),
+    Column("created_at", "Added (UTC)", TIME),
+)
+
+
+class JsonText(click.ParamType[str]):
+    """JSON, or with @ the name of a file of it. What it says is checked by whoever reads it."""
+
+    name = "json|@file"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if not str(value).startswith("@"):
+            return str(value)
+        try:
+            return Path(value[1:]).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            self.fail(str(error), param, ctx)
+
+
+@click.group(cls=Noun)
+def carrier() -> None:
+    """The ways out: who carries messages.
+
+    \b
+    Example:  homing carrier add test --kind simulator --settings '{"seed": 7, "undeliverable": 0.1}'
+              homing route set test --prefix 86
+    """
+
+
+@carrier.command("add")
+@click.argument("name")
+@click.option("--kind", type=click.Choice(list(KINDS)), required=True, help="What it is.")
+@click.option("--settings", type=JsonText(), default="{}", help="What its kind reads, as a JSON object.")
+@at_desk
+async def add(desk: Desk, name: str, kind: str, settings: str) -> Reply:
+    """Add a carrier, enabled. Messages go by it when a route says so.
+
+    \b
+    Example:  homing carrier add test --kind simulator --settings @test.json
+    """
+    carrier_id = await catalogue.add_carrier(desk.database, name, kind, settings)
+    return Said(
+        f"Carrier {name} is added, with id {carrier_id}. Now tell what goes by it: homing route set {name}",
+        {"carrier_id": carrier_id, "name": name, "kind": kind, "enabled": True},
+    )
+
+
+@carrier.command("list")
+@at_desk
+async def list_carriers(desk: Desk) -> Reply:
+    """Every carrier.
+
+    \b
+    Example:  homing carrier list
+    """
+    return Table(CARRIERS, await desk.database.fetch("carrier_list"), "No carriers yet.")
+
+
+@carrier.command("enable")
+@click.argument("carrier")
+@at_desk
+async def enable(desk: Desk, carrier: str) -> Reply:
+    """Let messages go by a carrier (name or id) again.
+
+    \b
+    Example:  homing carrier enable test
+    """
+    return await _switch(desk, carrier, True)
+
+
+@carrier.command("disable")
+@click.argument("carrier")
+@at_desk
+async def disable(desk: Desk, carrier: str) -> Reply:
+    """Give a carrier (name or id) no more messages. What waits for it waits until it is enabled or too late.
+
+    \b
+    Example:  homing carrier disable test
+    """
+    return await _switch(desk, carrier, False)
+
+
+async def _switch(desk: Desk, name_or_id: str, enabled: bool) -> Reply:
+    row = await catalogue.find_carrier(desk.database, name_or_id)
+    await desk.database.execute("carrier_enable", row["carrier_id"], enabled)
+    return Said(
+        f"Carrier {row['name']} is {'enabled' if enabled else 'disabled'}.",
+        {"carrier_id": row["carrier_id"], "name": row["name"], "enabled": enabled},
+    )

@@ -1,0 +1,100 @@
+"""`homing credential`."""
+
+import click
+
+from homing.accounts import admin
+from homing.cli.desk import Desk, Noun, at_desk
+from homing.cli.show import COUNT, TIME, Card, Column, Reply, Said, Table, named
+from homing.model import Door
+
+CREDENTIALS = (
+    Column("credential_id", "Id", COUNT),
+    Column("door", "Dialect", named(Door)),
+    Column("key", "Key"),
+    Column("label", "Label"),
+    Column("created_at", "Made (UTC)", TIME),
+    Column("revoked_at", "Revoked (UTC)", TIME),
+)
+NEW_CREDENTIAL = (
+    Column("credential_id", "Id", COUNT),
+    Column("account", "Account"),
+    Column("door", "Dialect", named(Door)),
+    Column("key", "Key"),
+    Column("secret", "Secret"),
+)
+SHOWN_ONCE = (
+    "The secret is shown this once: Homing keeps it sealed and does not tell it again. Lost, it is replaced:\n"
+    "create another credential and revoke this one."
+)
+DIALECTS = click.Choice(["lia", "laaffic"])
+
+
+@click.group(cls=Noun)
+def credential() -> None:
+    """The keys and secrets with which customers call the APIs.
+
+    \b
+    Example:  homing credential create acme --dialect laaffic --label "web shop"
+    """
+
+
+@credential.command("create")
+@click.argument("account")
+@click.option("--dialect", type=DIALECTS, required=True, help="The API it is for.")
+@click.option("--key", help="lia: api_id; laaffic: Api-Key.  [default: a new one]")
+@click.option("--secret", help="lia: api_password; laaffic: the secret that signs.  [default: a new one]")
+@click.option("--label", default="", help="A word for people, to tell credentials apart.")
+@at_desk
+async def create(desk: Desk, account: str, dialect: str, key: str | None, secret: str | None, label: str) -> Reply:
+    """Make a key and its secret, and show the secret, once.
+
+    \b
+    Example:  homing credential create acme --dialect lia
+    """
+    row = await desk.account(account)
+    vault = desk.vault()
+    async with desk.database.transaction() as transaction:
+        made = await admin.create_credential(
+            transaction, vault, row["account_id"], Door[dialect.upper()], key, secret, label
+        )
+    values = {
+        "credential_id": made.credential_id,
+        "account": row["name"],
+        "door": made.door,
+        "key": made.key,
+        "secret": made.secret,
+    }
+    return Card(NEW_CREDENTIAL, values, note=SHOWN_ONCE)
+
+
+@credential.command("list")
+@click.argument("account")
+@at_desk
+async def list_credentials(desk: Desk, account: str) -> Reply:
+    """An account's credentials, without their secrets; revoked ones too.
+
+    \b
+    Example:  homing credential list acme
+    """
+    row = await desk.account(account)
+    return Table(CREDENTIALS, await desk.database.fetch("credential_list", row["account_id"]), "No credentials yet.")
+
+
+@credential.command("revoke")
+@click.argument("key_or_id")
+@click.option("--dialect", type=DIALECTS, help="Take the word for a key of this dialect.")
+@at_desk
+async def revoke(desk: Desk, key_or_id: str, dialect: str | None) -> Reply:
+    """End a credential: calls with it are refused from now on.
+
+    \b
+    Example:  homing credential revoke API4623444906
+    """
+    door = None if dialect is None else Door[dialect.upper()]
+    async with desk.database.transaction() as transaction:
+        row = await admin.revoke_credential(transaction, key_or_id, door)
+    dialect = Door(row["door"]).name.lower()
+    return Said(
+        f"Credential {row['credential_id']} ({dialect} {row['key']}) is revoked.",
+        {"credential_id": row["credential_id"], "door": dialect, "key": row["key"], "revoked": True},
+    )

@@ -1,0 +1,128 @@
+"""What every command stands on: the data folder, the open database, one way to fail and one way to answer."""
+
+import asyncio
+import contextlib
+import functools
+import os
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import asyncpg
+import click
+import msgspec
+
+from homing import errors
+from homing.accounts.admin import find_account
+from homing.cli.show import Card, Reply, print_reply
+from homing.kit.crypto import Vault, load_key
+from homing.model import GENERAL
+from homing.store.database import FREE_PLANS, Database, Record
+from homing.store.embedded import EmbeddedPostgres
+from homing.store.migrate import migrate
+
+CONNECTIONS_MAX: Final = 2
+
+data_option: Final = click.option(
+    "--data",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    envvar="HOMING_DATA",
+    default=Path("data"),
+    show_default=True,
+    show_envvar=True,
+    help="The data folder.",
+)
+json_option: Final = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+
+
+class Noun(click.Group):
+    """A noun's verbs, in the order in which they are written."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
+
+
+class Desk(msgspec.Struct, frozen=True):
+    """What a command works with."""
+
+    data: Path
+    database: Database
+
+    async def account(self, name_or_id: str) -> Record:
+        return await find_account(self.database, name_or_id)
+
+    async def scope(self, name_or_id: str | None) -> int:
+        """The account_id that a setting is kept under; without an account it holds for everyone."""
+        return GENERAL if name_or_id is None else int((await self.account(name_or_id))["account_id"])
+
+    def vault(self) -> Vault:
+        """What seals the customers' secrets. Raises `OperatorError` when its key cannot be used."""
+        self.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            return Vault(load_key(os.environ.get("HOMING_SECRET_KEY", ""), self.data / "secret.key"))
+        except ValueError as error:
+            raise errors.OperatorError(str(error)) from None
+
+
+def at_desk(work: Callable[..., Coroutine[Any, Any, Reply]]) -> Callable[..., None]:
+    """Makes a command of a coroutine function that takes a `Desk` first: adds --data and --json, opens (and migrates)
+    the database, prints what comes back, and turns what Homing can word into one line on stderr and status 1.
+    """
+
+    @data_option
+    @json_option
+    @functools.wraps(work)
+    def command(data: Path, as_json: bool, **values: Any) -> None:
+        _refuse_broken_text(values)
+        with _in_one_line(), database_url(data) as dsn:
+            reply = asyncio.run(_with_database(dsn, lambda database: work(Desk(data, database), **values)))
+        print_reply(reply, as_json)
+        if isinstance(reply, Card) and reply.failed:
+            raise SystemExit(1)
+
+    return command
+
+
+@contextlib.contextmanager
+def database_url(data: Path) -> Iterator[str]:
+    """The DSN: HOMING_DATABASE_URL's, or that of the embedded PostgreSQL for as long as it is needed."""
+    given = os.environ.get("HOMING_DATABASE_URL")
+    if given:
+        yield given
+        return
+    with EmbeddedPostgres(data) as dsn:
+        yield dsn
+
+
+async def _with_database(dsn: str, work: Callable[[Database], Awaitable[Reply]]) -> Reply:
+    database = Database(dsn, CONNECTIONS_MAX, FREE_PLANS)
+    try:
+        await migrate(dsn)
+        await database.open()
+    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        raise errors.OperatorError(f"the database cannot be opened: {error or type(error).__name__}") from error
+    try:
+        return await work(database)
+    finally:
+        await database.close()
+
+
+@contextlib.contextmanager
+def _in_one_line() -> Iterator[None]:
+    try:
+        yield
+    except errors.OperatorError as error:
+        raise click.ClickException(str(error)) from None
+    except errors.StoreAway as error:
+        raise click.ClickException(f"the database cannot be reached: {error}") from None
+    except errors.StoreFailed as error:
+        raise click.ClickException(f"the database did not do it: {error}") from None
+
+
+def _refuse_broken_text(values: dict[str, Any]) -> None:
+    """Arguments that are not UTF-8 reach Python as lone surrogates, which no database takes."""
+    for name, value in values.items():
+        for text in value if isinstance(value, tuple) else (value,):
+            if isinstance(text, str) and not text.isascii() and any("\ud800" <= c <= "\udfff" for c in text):
+                raise click.UsageError(f"{name.replace('_', '-')} is not UTF-8 text")

@@ -1,0 +1,107 @@
+"""`homing ledger`."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+from homing.cli.account import PURSE
+from homing.cli.desk import Desk, Noun, at_desk
+from homing.cli.parameters import limit_option
+from homing.cli.show import COUNT, MONEY, PROSE, TIME, YES, Card, Column, Reply, Table, named
+from homing.ledger.proof import prove as prove_ledger
+from homing.model import Book, EntryKind
+
+ENTRIES = (
+    Column("entry_id", programs_only=True),
+    Column("at", "Time (UTC)", TIME),
+    Column("kind", "Kind", named(EntryKind)),
+    Column("from_book", "From", named(Book)),
+    Column("to_book", "To", named(Book)),
+    Column("amount_micro", "Amount", MONEY),
+    Column("about", "About", PROSE),
+    Column("submission_id", programs_only=True),
+    Column("message_id", programs_only=True),
+    Column("author", programs_only=True),
+    Column("reason", programs_only=True),
+)
+PROOF = (
+    Column("accounts", "Accounts", COUNT),
+    Column("entries", "Entries", COUNT),
+    Column("messages", "Messages", COUNT),
+    Column("holds", "Adds up", YES),
+)
+DIFFERENCES = (
+    Column("account_id", "Account", COUNT),
+    Column("what", "What", PROSE),
+    Column("recorded_micro", "Recorded", MONEY),
+    Column("computed_micro", "Computed", MONEY),
+    Column("difference_micro", "Difference", MONEY),
+)
+
+
+@click.group(cls=Noun)
+def ledger() -> None:
+    """Every movement of money, and the proof that it adds up.
+
+    Double entry: each amount goes from one book to another. A customer holds the books gift and balance; sales,
+    funding, promotion and adjustment are the other sides.
+
+    \b
+    Example:  homing ledger show acme
+              homing ledger prove
+    """
+
+
+@ledger.command("show")
+@click.argument("account")
+@limit_option
+@at_desk
+async def show(desk: Desk, account: str, limit: int) -> Reply:
+    """What an account has, and its entries, newest first.
+
+    \b
+    Example:  homing ledger show acme --limit 10
+    """
+    row = await desk.account(account)
+    purse = (await desk.database.fetch("purses", [row["account_id"]]))[0]
+    entries = await desk.database.fetch("ledger_entries", row["account_id"], limit)
+    shown = [{**entry, "about": _about(entry)} for entry in entries]
+    columns = (Column("account_id", programs_only=True), Column("name", "Account"), *PURSE)
+    return Card(columns, {"name": row["name"], **purse}, {"entries": Table(ENTRIES, shown)})
+
+
+def _about(entry: Mapping[str, Any]) -> str:
+    if entry["submission_id"] is not None:
+        return f"submission {entry['submission_id']}"
+    if entry["message_id"] is not None:
+        return f"message {entry['message_id']}"
+    return f"{entry['reason']} (by {entry['author']})"
+
+
+@ledger.command("prove")
+@click.argument("account", required=False)
+@at_desk
+async def prove(desk: Desk, account: str | None) -> Reply:
+    """Recompute every balance from entries, and every charge and refund from messages.
+
+    Ends with status 1 when anything differs by as much as one micro-unit (0.000001), and lists what does.
+
+    \b
+    Example:  homing ledger prove
+              homing ledger prove acme
+    """
+    account_id = None if account is None else (await desk.account(account))["account_id"]
+    proof = await prove_ledger(desk.database, account_id)
+    counted = {"accounts": proof.accounts, "entries": proof.entries, "messages": proof.messages, "holds": proof.holds}
+    differences = [
+        {
+            "account_id": one.account_id,
+            "what": one.what,
+            "recorded_micro": one.recorded,
+            "computed_micro": one.computed,
+            "difference_micro": one.recorded - one.computed,
+        }
+        for one in proof.differences
+    ]
+    return Card(PROOF, counted, {"differences": Table(DIFFERENCES, differences)}, failed=not proof.holds)

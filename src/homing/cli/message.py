@@ -1,0 +1,106 @@
+"""`homing message`."""
+
+from datetime import datetime
+
+import click
+import msgspec
+
+from homing import errors
+from homing.cli.desk import Desk, Noun, at_desk
+from homing.cli.parameters import MESSAGE_ID, NUMBER, account_option, limit_option
+from homing.cli.show import COUNT, MONEY, PROSE, TIME, Card, Column, Kind, Reply, Table, named
+from homing.messages import timeline
+from homing.states import State
+
+MESSAGES = (
+    Column("message_id", "Message", COUNT),
+    Column("submitted_at", "Submitted (UTC)", TIME),
+    Column("account", "Account"),
+    Column("number", "Number"),
+    Column("sender", "Sender"),
+    Column("text", programs_only=True),
+    Column("segments", "Seg", COUNT),
+    Column("cost_micro", "Cost", MONEY),
+    Column("charge_micro", kind=MONEY, programs_only=True),
+    Column("refund_micro", kind=MONEY, programs_only=True),
+    Column("state", "State", named(State)),
+    Column("reference", programs_only=True),
+    Column("error_code", programs_only=True),
+    Column("error_text", programs_only=True),
+)
+MESSAGE = (
+    Column("message_id", "Message", COUNT),
+    Column("account_id", programs_only=True),
+    Column("account", "Account"),
+    Column("number", "Number"),
+    Column("sender", "Sender"),
+    Column("text", "Text", Kind(absent="", wraps=True)),
+    Column("segments", programs_only=True),
+    Column("state", "State", named(State)),
+    Column("reference", "Reference"),
+    Column("carrier", "Carrier"),
+    Column("carrier_ref", "Carrier's id"),
+    Column("charge_micro", "Charged", MONEY),
+    Column("refund_micro", "Given back", MONEY),
+    Column("submitted_at", programs_only=True),
+    Column("sent_at", programs_only=True),
+    Column("final_at", programs_only=True),
+    Column("error_code", programs_only=True),
+    Column("error_text", programs_only=True),
+)
+MOMENTS = (
+    Column("at", "Time (UTC)", TIME),
+    Column("after_s", "After", Kind(text=lambda after_s: f"{after_s:+.3f} s", right=True)),
+    Column("what", "What"),
+    Column("detail", "Detail", PROSE),
+)
+
+
+@click.group(cls=Noun)
+def message() -> None:
+    """What became of a message, step by step.
+
+    \b
+    Example:  homing message list --number 8613800130001
+              homing message show 231541870592001
+    """
+
+
+@message.command("show")
+@click.argument("message_id", metavar="ID", type=MESSAGE_ID)
+@at_desk
+async def show(desk: Desk, message_id: int) -> Reply:
+    """A message's whole timeline: how it came in, price and route, money, attempts, receipts, pushes, conversion.
+
+    \b
+    Example:  homing message show 231541870592001
+    """
+    async with desk.database.transaction() as transaction:
+        row = await timeline.find_message(transaction, message_id)
+        if row is None:
+            raise errors.OperatorError(f"there is no message {message_id}; `homing message list` shows the latest")
+        moments = await timeline.read_timeline(transaction, row)
+    return Card(MESSAGE, row, {"timeline": Table(MOMENTS, [_moment(one, row["submitted_at"]) for one in moments])})
+
+
+def _moment(moment: timeline.Moment, submitted_at: datetime) -> dict[str, object]:
+    return {**msgspec.structs.asdict(moment), "after_s": round((moment.at - submitted_at).total_seconds(), 3)}
+
+
+@message.command("list")
+@account_option
+@click.option("--number", type=NUMBER, help="To this number alone.")
+@limit_option
+@at_desk
+async def list_messages(desk: Desk, account: str | None, number: str | None, limit: int) -> Reply:
+    """The latest messages.
+
+    \b
+    Example:  homing message list --account acme --limit 10
+    """
+    account_id = None if account is None else (await desk.account(account))["account_id"]
+    if number is None:
+        rows = await desk.database.fetch("messages_latest", account_id, limit)
+    else:
+        rows = await desk.database.fetch("messages_latest_to", account_id, limit, number)
+    return Table(MESSAGES, rows, "No messages.")

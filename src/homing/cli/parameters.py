@@ -1,0 +1,67 @@
+"""Kinds of arguments that more than one command takes."""
+
+from typing import Any, Final
+
+import click
+
+from homing import errors
+from homing.accounts.catalogue import check_prefix
+from homing.accounts.price_sheet import EVERY_NUMBER
+from homing.kit import ids, money
+from homing.text.numbers import normalise
+
+MINUS_IS_A_SIGN: Final = {"ignore_unknown_options": True}
+"""For commands with an amount: `-1.5` is one, not a bundle of options."""
+
+
+class Amount(click.ParamType[int]):
+    """Money as people write it, in micro-units here."""
+
+    name = "amount"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if isinstance(value, int):
+            return value
+        try:
+            return money.parse(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+class Prefix(click.ParamType[str]):
+    """The first digits of numbers; `*` or nothing stands for every number, which is '' here."""
+
+    name = "prefix"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        prefix = "" if value == EVERY_NUMBER else str(value)
+        try:
+            check_prefix(prefix)
+        except errors.OperatorError as error:
+            self.fail(str(error), param, ctx)
+        return prefix
+
+
+class Number(click.ParamType[str]):
+    """A telephone number in international form, as E.164 digits here."""
+
+    name = "number"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        number = normalise(str(value))
+        if number is None:
+            self.fail(f"{value!r} is not a number in international form, such as +8613800130001", param, ctx)
+        return number
+
+
+AMOUNT: Final = Amount()
+PREFIX: Final = Prefix()
+NUMBER: Final = Number()
+MESSAGE_ID: Final = click.IntRange(0, ids.ID_MAX)
+ROW_ID: Final = click.IntRange(0, 2**63 - 1)
+
+account_option: Final = click.option("--account", help="For this account (name or id) alone.")
+limit_option: Final = click.option(
+    "--limit", type=click.IntRange(1, 100_000), default=50, show_default=True, help="How many at most, newest first."
+)
+author_option: Final = click.option("--author", help="Who does it.  [default: your user name on this machine]")

@@ -1,0 +1,67 @@
+"""`homing push`."""
+
+import click
+
+from homing import errors
+from homing.cli.desk import Desk, Noun, at_desk
+from homing.cli.parameters import ROW_ID, limit_option
+from homing.cli.show import COUNT, PROSE, TIME, Column, Reply, Said, Table, clock, named
+from homing.model import PushKind, PushOutcome
+
+PUSHES = (
+    Column("push_id", "Push", COUNT),
+    Column("account", "Account"),
+    Column("message_id", "Message", COUNT),
+    Column("kind", programs_only=True, kind=named(PushKind)),
+    Column("url", "To", PROSE),
+    Column("outcome", "Outcome", named(PushOutcome)),
+    Column("attempts", "Tries", COUNT),
+    Column("status", "HTTP", COUNT),
+    Column("answer", "Last answer", PROSE),
+    Column("created_at", programs_only=True),
+    Column("answered_at", programs_only=True),
+    Column("due_at", "Next try (UTC)", TIME),
+)
+
+
+@click.group(cls=Noun)
+def push() -> None:
+    """What customers were told, what they answered, and telling it again.
+
+    \b
+    Example:  homing push list --failed
+              homing push replay 17
+    """
+
+
+@push.command("list")
+@click.argument("account", required=False)
+@click.option("--failed", is_flag=True, help="Those given up, and those that failed and will be tried again.")
+@limit_option
+@at_desk
+async def list_pushes(desk: Desk, account: str | None, failed: bool, limit: int) -> Reply:
+    """The latest pushes, of all accounts or of one.
+
+    \b
+    Example:  homing push list acme --failed
+    """
+    account_id = None if account is None else (await desk.account(account))["account_id"]
+    return Table(PUSHES, await desk.database.fetch("pushes_latest", account_id, failed, limit), "No pushes.")
+
+
+@push.command("replay")
+@click.argument("push_id", metavar="ID", type=ROW_ID)
+@at_desk
+async def replay(desk: Desk, push_id: int) -> Reply:
+    """Send a push again that has ended, well or badly, with all its tries.
+
+    \b
+    Example:  homing push replay 17
+    """
+    row = await desk.database.row("push_find", push_id)
+    if row is None:
+        raise errors.OperatorError(f"there is no push {push_id}; `homing push list` shows the latest")
+    if await desk.database.row("push_replay", row["account_id"], push_id) is None:
+        due = f": it is due at {clock(row['due_at'])} UTC" if row["due_at"] else ""
+        raise errors.OperatorError(f"push {push_id} has not ended yet{due}")
+    return Said(f"Push {push_id} goes out again.", {"push_id": push_id, "account_id": row["account_id"]})

@@ -1,0 +1,180 @@
+"""How answers are printed: tables for people, one JSON document for programs, from the same values."""
+
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from enum import IntEnum
+from typing import Any, Final
+
+import click
+import msgspec
+from rich import box
+from rich.console import Console
+from rich.table import Table as Grid
+from rich.text import Text
+
+from homing.kit import money
+
+PIPE_COLUMNS: Final = 120  # the width where there is no terminal to ask
+GAP: Final = 2  # spaces between columns
+PROSE_CELLS_MIN: Final = 24  # a column that wraps is not made narrower
+EVERY_NUMBER: Final = "*"
+
+
+class Kind(msgspec.Struct, frozen=True):
+    """How a column's values look: `text` for people, `json` for programs, `absent` where there is no value."""
+
+    text: Callable[[Any], str] = str
+    json: Callable[[Any], object] = lambda value: value
+    absent: str = "-"
+    right: bool = False
+    wraps: bool = False
+
+
+def named(numbers: type[IntEnum]) -> Kind:
+    """Small integers by the names that model.py and states.py give them."""
+
+    def name(value: int) -> str:
+        return numbers(value).name.lower()
+
+    return Kind(text=lambda value: name(value).replace("_", " "), json=name)
+
+
+def clock(at: datetime) -> str:
+    """UTC, to the second."""
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
+
+
+TEXT: Final = Kind()
+PROSE: Final = Kind(wraps=True)
+COUNT: Final = Kind(right=True)
+MONEY: Final = Kind(text=money.fixed, json=money.trimmed, right=True)
+TIME: Final = Kind(text=clock)
+YES: Final = Kind(text=lambda value: "yes" if value else "no")
+LIST: Final = Kind(text=lambda values: ", ".join(map(str, values)), json=lambda values: [*map(str, values)], wraps=True)
+PREFIX: Final = Kind(text=lambda prefix: prefix or EVERY_NUMBER, json=lambda prefix: prefix or EVERY_NUMBER)
+SCOPE: Final = Kind(absent="everyone")  # an account's name, or none where a setting holds for all
+
+
+class Column(msgspec.Struct, frozen=True):
+    """A value of a row: where it comes from, what people read above it; `programs_only` leaves it out of tables."""
+
+    source: str
+    heading: str = ""
+    kind: Kind = TEXT
+    programs_only: bool = False
+
+    @property
+    def name(self) -> str:
+        """The member's name in JSON, where amounts are decimal texts and no longer micro-units."""
+        return self.source.removesuffix("_micro")
+
+    def text(self, row: Mapping[str, Any]) -> str:
+        value = row[self.source]
+        return _printable(self.kind.absent if value is None or value == [] else self.kind.text(value))
+
+    def json(self, row: Mapping[str, Any]) -> object:
+        value = row[self.source]
+        return None if value is None else self.kind.json(value)
+
+
+class Table(msgspec.Struct, frozen=True):
+    """Rows of the same columns; `empty` is said where there are none."""
+
+    columns: Sequence[Column]
+    rows: Sequence[Mapping[str, Any]]
+    empty: str = "none"
+
+
+class Card(msgspec.Struct, frozen=True):
+    """One thing: its values below each other, and tables that belong to it, by name. `note` is for people."""
+
+    columns: Sequence[Column]
+    row: Mapping[str, Any]
+    parts: Mapping[str, Table] = {}
+    note: str = ""
+    failed: bool = False
+
+
+class Said(msgspec.Struct, frozen=True):
+    """What was done: a sentence for people, its facts for programs."""
+
+    text: str
+    facts: Mapping[str, object]
+
+
+Reply = Table | Card | Said
+
+
+def print_reply(reply: Reply, as_json: bool) -> None:
+    if as_json:
+        click.echo(msgspec.json.format(msgspec.json.encode(_document(reply)), indent=2).decode())
+        return
+    console = Console(
+        width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else PIPE_COLUMNS, highlight=False, markup=False
+    )
+    if isinstance(reply, Said):
+        click.echo(_printable(reply.text))
+    elif isinstance(reply, Table):
+        _print_table(console, reply)
+    else:
+        _print_card(console, reply)
+
+
+def _document(reply: Reply) -> object:
+    if isinstance(reply, Said):
+        return reply.facts
+    if isinstance(reply, Table):
+        return [_members(reply.columns, row) for row in reply.rows]
+    parts = {name: _document(table) for name, table in reply.parts.items()}
+    return {**_members(reply.columns, reply.row), **parts}
+
+
+def _members(columns: Sequence[Column], row: Mapping[str, Any]) -> dict[str, object]:
+    return {column.name: column.json(row) for column in columns}
+
+
+def _print_table(console: Console, table: Table) -> None:
+    if not table.rows:
+        console.print(Text(table.empty, style="dim"))
+        return
+    shown = [column for column in table.columns if not column.programs_only]
+    rows = [[Text(column.text(row)) for column in shown] for row in table.rows]
+    grid = Grid(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False, header_style="bold")
+    width = GAP * (len(shown) - 1)
+    for column, cells in zip(shown, zip(*rows, strict=True), strict=True):
+        natural = max(len(column.heading), *(cell.cell_len for cell in cells))
+        width += min(natural, PROSE_CELLS_MIN) if column.kind.wraps else natural
+        grid.add_column(
+            Text(column.heading),
+            justify="right" if column.kind.right else "left",
+            no_wrap=not column.kind.wraps,
+            overflow="fold",
+        )
+    for row in rows:
+        grid.add_row(*row)
+    # In a window that is too narrow the terminal may break the lines; nothing is cut off.
+    console.print(grid, width=max(console.width, width), crop=False)
+
+
+def _print_card(console: Console, card: Card) -> None:
+    grid = Grid.grid(padding=(0, 2))
+    grid.add_column(style="bold", no_wrap=True)
+    grid.add_column(overflow="fold")
+    for column in card.columns:
+        if not column.programs_only:
+            grid.add_row(Text(column.heading), Text(column.text(card.row)))
+    console.print(grid)
+    for name, table in card.parts.items():
+        console.print()
+        console.print(Text(name.capitalize().replace("_", " "), style="bold underline"))
+        _print_table(console, table)
+    if card.note:
+        console.print()
+        console.print(Text(card.note))
+
+
+def _printable(text: str) -> str:
+    """Customers' texts can hold what would steer a terminal: only what prints is printed."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)

@@ -1,0 +1,72 @@
+"""`homing word`."""
+
+import click
+
+from homing import errors
+from homing.accounts import catalogue
+from homing.cli.desk import Desk, Noun, at_desk
+from homing.cli.parameters import account_option
+from homing.cli.show import SCOPE, TIME, Column, Reply, Said, Table
+from homing.model import GENERAL
+
+WORDS = (
+    Column("word", "Word"),
+    Column("account", "For", SCOPE),
+    Column("created_at", "Added (UTC)", TIME),
+)
+
+
+@click.group(cls=Noun)
+def word() -> None:
+    """Words that no message may hold.
+
+    A text with one of them is refused before it costs anything. Case and width do not matter, and a word is found
+    inside others too.
+
+    \b
+    Example:  homing word add casino
+              homing word add loan --account acme
+    """
+
+
+@word.command("add")
+@click.argument("word")
+@account_option
+@at_desk
+async def add(desk: Desk, word: str, account: str | None) -> Reply:
+    """Refuse texts that hold a word, of every account or of one.
+
+    \b
+    Example:  homing word add casino
+    """
+    async with desk.database.transaction() as transaction:
+        await catalogue.add_word(transaction, await desk.scope(account), word)
+    return Said(f"Texts of {account or 'every account'} may not hold {word!r}.", {"word": word, "account": account})
+
+
+@word.command("list")
+@account_option
+@at_desk
+async def list_words(desk: Desk, account: str | None) -> Reply:
+    """All words, or with --account those that hold for one account.
+
+    \b
+    Example:  homing word list --account acme
+    """
+    scope = None if account is None else [GENERAL, await desk.scope(account)]
+    return Table(WORDS, await desk.database.fetch("word_list", scope), "No words are refused.")
+
+
+@word.command("remove")
+@click.argument("word")
+@account_option
+@at_desk
+async def remove(desk: Desk, word: str, account: str | None) -> Reply:
+    """Let a word pass again.
+
+    \b
+    Example:  homing word remove casino
+    """
+    if await desk.database.row("word_remove", await desk.scope(account), word) is None:
+        raise errors.OperatorError(f"{word!r} is not refused for {account or 'every account'}")
+    return Said(f"{word!r} is refused no longer for {account or 'every account'}.", {"word": word, "account": account})

@@ -1,0 +1,83 @@
+"""Reading request bodies within bounds of size and time."""
+
+import asyncio
+from collections import deque
+from typing import Any
+
+from homing import limits
+
+
+class BodyTooLarge(Exception):
+    """The body is larger than `HTTP_BODY_BYTES_MAX`."""
+
+
+class Read:
+    """A body that is being read: until when, and by which task (None once it has been read)."""
+
+    __slots__ = ("deadline_s", "is_late", "task")
+
+    def __init__(self, deadline_s: float, task: "asyncio.Task[Any] | None") -> None:
+        self.deadline_s = deadline_s
+        self.task = task
+        self.is_late = False
+
+
+class BodyReader:
+    """Reads bodies; one sweep a second cuts off the clients that dribble theirs.
+
+    All reads have the same time, so they end in the order they began and a queue does what a timer for each would,
+    at a tenth of the cost: bodies nearly always arrive with their headers.
+    """
+
+    def __init__(self) -> None:
+        self._reads: deque[Read] = deque()
+        self._sweeper: asyncio.Task[None] | None = None
+
+    async def read(self, content_length: str | None, protocol: Any) -> bytes:
+        """Raises `BodyTooLarge`, or TimeoutError when the body does not arrive in time."""
+        if content_length is not None and not _within(content_length):
+            raise BodyTooLarge
+        if self._sweeper is None:
+            self._sweeper = asyncio.get_running_loop().create_task(self._sweep())
+        read = Read(asyncio.get_running_loop().time() + limits.HTTP_BODY_TIMEOUT_S, asyncio.current_task())
+        self._reads.append(read)
+        try:
+            if content_length is None:
+                return await _read_chunked(protocol)
+            return bytes(await protocol())
+        except asyncio.CancelledError:
+            if read.is_late:
+                raise TimeoutError from None
+            raise
+        finally:
+            read.task = None
+
+    async def _sweep(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(1.0)
+            now_s = loop.time()
+            while self._reads and (self._reads[0].task is None or self._reads[0].deadline_s <= now_s):
+                read = self._reads.popleft()
+                if read.task is not None:
+                    read.is_late = True
+                    read.task.cancel()
+
+
+def _within(content_length: str) -> bool:
+    return (
+        content_length.isascii()
+        and content_length.isdigit()
+        and len(content_length) <= 12
+        and int(content_length) <= limits.HTTP_BODY_BYTES_MAX
+    )
+
+
+async def _read_chunked(protocol: Any) -> bytes:
+    chunks, size = [], 0
+    async for chunk in protocol:
+        size += len(chunk)
+        if size > limits.HTTP_BODY_BYTES_MAX:
+            raise BodyTooLarge
+        chunks.append(bytes(chunk))
+    return b"".join(chunks)

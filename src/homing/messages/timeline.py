@@ -1,0 +1,211 @@
+"""A message's story, put together from its rows: what was decided, what happened, and when. The command line and the
+console tell it.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from itertools import chain
+from typing import Any, Final
+
+import msgspec
+
+from homing import limits
+from homing.kit.money import trimmed
+from homing.model import CURRENCY, Book, Door, EntryKind, Outcome, PushKind, PushOutcome, Traffic
+from homing.states import TABLE, State
+from homing.store.database import Connection, Record
+from homing.text.segments import Encoding
+
+Row = Mapping[str, Any]
+
+SENDER_NOTES: Final = ("sender_asked", "sender_replaced")  # told beside the sender
+
+
+class Moment(msgspec.Struct, frozen=True):
+    """One step: when, a word or two, and the rest of the sentence."""
+
+    at: datetime
+    what: str
+    detail: str
+
+
+async def find_message(connection: Connection, message_id: int) -> Record | None:
+    """A message's row with the names of its account, app, route and carrier; None when there is none."""
+    return await connection.row("timeline_message", message_id)
+
+
+async def read_timeline(connection: Connection, message: Record) -> list[Moment]:
+    """The story of a row of `find_message`, in the order of time. What is still to come stands at the end, at the
+    time when it is due.
+    """
+    key = message["account_id"], message["message_id"]
+    entries = await connection.fetch("ledger_of_message", *key, message["submission_id"])
+    attempts = await connection.fetch("timeline_attempts", *key)
+    receipts = await connection.fetch("timeline_receipts", *key)
+    pushes = await connection.fetch("timeline_pushes", *key)
+    posts = await connection.fetch("timeline_push_attempts", *key)
+    conversion = await connection.row("timeline_conversion", *key)
+    waiting = await connection.fetch(
+        "timeline_queue", message["message_id"], limits.LANES_PER_CARRIER, message["traffic"]
+    )
+    moments = chain(
+        _accepted(message),
+        map(_entry, entries),
+        map(_attempt, attempts),
+        map(_receipt, receipts),
+        _states(message),
+        map(_push, pushes),
+        map(_post, posts),
+        _converted(conversion),
+        map(_waits, waiting),
+        chain.from_iterable(map(_due_push, pushes)),
+    )
+    # A message's time is its id's, which in a burst can be a moment ahead of the clock; nothing comes before it.
+    # Of steps at the same time the cause comes first, as above.
+    return sorted(moments, key=lambda moment: max(moment.at, message["submitted_at"]))
+
+
+def _accepted(message: Row) -> Iterator[Moment]:
+    """What was decided before the message was taken."""
+    at = message["submitted_at"]
+    notes = json.loads(message["notes"] or "{}")
+    yield Moment(at, "submitted", _submitted(message))
+    yield Moment(at, "number", _number(message))
+    asked = f", in place of {notes['sender_asked']!r}" if "sender_asked" in notes else ""
+    why = f": {notes['sender_replaced']}" if "sender_replaced" in notes else ""
+    yield Moment(at, "sender", f"{message['sender'] or 'none'}{asked}{why}")
+    yield Moment(at, "text", _text(message, notes))
+    gift = f", {trimmed(message['gift_micro'])} of it from the gift" if message["gift_micro"] else ""
+    yield Moment(
+        at,
+        "price",
+        f"{trimmed(message['price_micro'])} a segment x {message['segments']}"
+        f" = {trimmed(message['charge_micro'])} {CURRENCY}{gift}",
+    )
+    yield Moment(at, "route", _route(message))
+
+
+def _submitted(message: Row) -> str:
+    app = f"{message['app']} ({message['app_id']})" if message["app"] else message["app_id"] or "none"
+    said = f"through {Door(message['door']).name.lower()}, app {app}, request {message['request_id']}"
+    return f"{said}, reference {message['reference']}" if message["reference"] is not None else said
+
+
+def _number(message: Row) -> str:
+    network = "" if message["mcc"] == "-1" else f", network {message['mcc']}-{message['mnc']}"
+    written = f", written {message['raw_number']!r}" if message["raw_number"] else ""
+    return f"{message['number']}, {message['country'] or 'unknown country'}{network}{written}"
+
+
+def _text(message: Row, notes: Mapping[str, object]) -> str:
+    told = [
+        Encoding(message["encoding"]).name,
+        _plural(message["segments"], "segment"),
+        Traffic(message["traffic"]).name.lower(),
+        f"valid until {_clock(message['expires_at'])}",
+        *(
+            name.replace("_", " ") if value is True else f"{name.replace('_', ' ')} {value}"
+            for name, value in notes.items()
+            if name not in SENDER_NOTES
+        ),
+    ]
+    return ", ".join(told)
+
+
+def _route(message: Row) -> str:
+    if message["route_prefix"] is None:
+        return f"route {message['route_id']}, which is there no longer"
+    return (
+        f"{message['route_carrier']}, by route {message['route_id']} (prefix {message['route_prefix'] or '*'},"
+        f" priority {message['route_priority']}, weight {message['route_weight']})"
+    )
+
+
+def _entry(entry: Row) -> Moment:
+    whole = f", for all of submission {entry['submission_id']}" if entry["submission_id"] is not None else ""
+    return Moment(
+        entry["at"],
+        EntryKind(entry["kind"]).name.lower(),
+        f"{trimmed(entry['amount_micro'])} {CURRENCY} from {Book(entry['from_book']).name.lower()}"
+        f" to {Book(entry['to_book']).name.lower()}{whole} (entry {entry['entry_id']})",
+    )
+
+
+def _attempt(attempt: Row) -> Moment:
+    outcome = Outcome(attempt["outcome"]).name.lower()
+    took_ms = round((attempt["answered_at"] - attempt["started_at"]).total_seconds() * 1000)
+    known = f" as {attempt['carrier_ref']}" if attempt["carrier_ref"] else ""
+    return Moment(
+        attempt["started_at"],
+        f"attempt {attempt['attempt']}",
+        f"{attempt['carrier']} {outcome} it{known} within {took_ms} ms{_error(attempt)}",
+    )
+
+
+def _receipt(receipt: Row) -> Moment:
+    state = State(receipt["state"]).name.lower()
+    effect = "" if receipt["applied"] else "; late or repeated, it changed nothing"
+    raw = f"; raw: {receipt['raw']}" if receipt["raw"] else ""
+    return Moment(receipt["received_at"], "receipt", f"{receipt['carrier']} says {state}{effect}{raw}")
+
+
+def _states(message: Row) -> Iterator[Moment]:
+    if message["sent_at"] is not None:
+        yield Moment(message["sent_at"], "sent", "the carrier has it")
+    state = State(message["state"])
+    if message["final_at"] is not None and TABLE[state].final:
+        back = f"{trimmed(message['refund_micro'])} {CURRENCY} given back" if message["refund_micro"] else "final"
+        yield Moment(message["final_at"], state.name.lower(), f"{back}{_error(message)}")
+
+
+def _push(push: Row) -> Moment:
+    kind = PushKind(push["kind"]).name.lower().replace("_", " ")
+    outcome = PushOutcome(push["outcome"]).name.lower().replace("_", " ")
+    return Moment(push["created_at"], f"push {push['push_id']}", f"{kind} for {push['url']}: {outcome}")
+
+
+def _post(post: Row) -> Moment:
+    answer = f"HTTP {post['status']}" if post["status"] is not None else "no answer"
+    said = f": {post['answer']}" if post["answer"] else ""
+    return Moment(
+        post["at"], f"push {post['push_id']}", f"try {post['attempt']}: {answer} within {post['took_ms']} ms{said}"
+    )
+
+
+def _due_push(push: Row) -> Iterator[Moment]:
+    if push["due_at"] is not None:
+        yield Moment(push["due_at"], f"push {push['push_id']}", f"try {push['attempts'] + 1} is due")
+
+
+def _converted(conversion: Row | None) -> Iterator[Moment]:
+    if conversion is not None:
+        happened = f", and happened at {_clock(conversion['reported_at'])}" if conversion["reported_at"] else ""
+        yield Moment(
+            conversion["recorded_at"],
+            "converted",
+            f"the person came back: reported through {Door(conversion['door']).name.lower()}{happened}",
+        )
+
+
+def _waits(queued: Row) -> Moment:
+    """The queue's row: for its carrier, for an answer under a lease, or in lane 0 for its receipt."""
+    if queued["carrier"] is None:
+        return Moment(queued["due_at"], "due", "expires, unless a receipt comes before (lane 0)")
+    place = f"{queued['carrier']} (lane {queued['lane']}), tried {_plural(queued['attempts'], 'time')}"
+    if queued["claimed_by"]:
+        return Moment(queued["due_at"], "due", f"is at {place}; claimed by {queued['claimed_by']} until then")
+    return Moment(queued["due_at"], "due", f"waits for {place}")
+
+
+def _error(row: Row) -> str:
+    told = " ".join(text for text in (row["error_code"], row["error_text"]) if text)
+    return f": {told}" if told else ""
+
+
+def _plural(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def _clock(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M:%S}"

@@ -1,0 +1,85 @@
+-- What people look up: a message's whole story, and lists of messages. By account and then by id, so that each look-up
+-- is one probe of a key in an account, whatever the size of the tables.
+
+-- name: timeline_message
+SELECT m.*, to_timestamp(((m.message_id >> 12) + 1735689600000) / 1000.0) AS submitted_at,
+    a.name AS account, app.name AS app, used.name AS carrier,
+    r.prefix AS route_prefix, r.priority AS route_priority, r.weight AS route_weight, chosen.name AS route_carrier
+FROM account AS a
+JOIN message AS m ON m.account_id = a.account_id AND m.message_id = $1
+LEFT JOIN app ON app.app_id = m.app_id
+LEFT JOIN carrier AS used ON used.carrier_id = m.carrier_id
+LEFT JOIN route AS r ON r.route_id = m.route_id
+LEFT JOIN carrier AS chosen ON chosen.carrier_id = r.carrier_id
+
+-- name: timeline_attempts
+SELECT t.attempt, t.started_at, t.answered_at, t.outcome, t.carrier_ref, t.error_code, t.error_text, c.name AS carrier
+FROM attempt AS t
+LEFT JOIN carrier AS c USING (carrier_id)
+WHERE t.account_id = $1 AND t.message_id = $2
+ORDER BY t.attempt
+
+-- name: timeline_receipts
+SELECT r.received_at, r.state, r.error_code, r.raw, r.applied, c.name AS carrier
+FROM receipt AS r
+LEFT JOIN carrier AS c USING (carrier_id)
+WHERE r.account_id = $1 AND r.message_id = $2
+ORDER BY r.receipt_id
+
+-- name: timeline_pushes
+SELECT push_id, kind, url, created_at, due_at, attempts, outcome
+FROM push
+WHERE account_id = $1 AND message_id = $2
+ORDER BY push_id
+
+-- name: timeline_push_attempts
+SELECT t.push_id, t.attempt, t.at, t.took_ms, t.status, t.answer
+FROM push AS p
+JOIN push_attempt AS t USING (account_id, push_id)
+WHERE p.account_id = $1 AND p.message_id = $2
+ORDER BY t.push_id, t.attempt
+
+-- name: timeline_conversion
+SELECT recorded_at, reported_at, door FROM conversion WHERE account_id = $1 AND message_id = $2
+
+-- The queue's key begins with the lane: lane 0, and of each carrier ($2 lanes) the one of the message's traffic ($3).
+-- name: timeline_queue
+SELECT q.lane, q.due_at, q.expires_at, q.attempts, q.claimed_by, lanes.carrier
+FROM (
+    SELECT 0 AS lane, NULL AS carrier
+    UNION ALL
+    SELECT carrier_id * $2::int + $3::int, name FROM carrier
+) AS lanes
+JOIN queue AS q ON q.lane = lanes.lane AND q.message_id = $1
+
+-- name: messages_latest
+SELECT m.*, a.name AS account
+FROM account AS a
+CROSS JOIN LATERAL (
+    SELECT account_id, message_id, number, sender, text, segments, state, charge_micro, refund_micro,
+        charge_micro - refund_micro AS cost_micro, reference, error_code, error_text,
+        to_timestamp(((message_id >> 12) + 1735689600000) / 1000.0) AS submitted_at
+    FROM message
+    WHERE message.account_id = a.account_id
+    ORDER BY message_id DESC
+    LIMIT $2
+) AS m
+WHERE $1::bigint IS NULL OR a.account_id = $1
+ORDER BY m.message_id DESC
+LIMIT $2
+
+-- name: messages_latest_to
+SELECT m.*, a.name AS account
+FROM account AS a
+CROSS JOIN LATERAL (
+    SELECT account_id, message_id, number, sender, text, segments, state, charge_micro, refund_micro,
+        charge_micro - refund_micro AS cost_micro, reference, error_code, error_text,
+        to_timestamp(((message_id >> 12) + 1735689600000) / 1000.0) AS submitted_at
+    FROM message
+    WHERE message.account_id = a.account_id AND message.number = $3
+    ORDER BY message_id DESC
+    LIMIT $2
+) AS m
+WHERE $1::bigint IS NULL OR a.account_id = $1
+ORDER BY m.message_id DESC
+LIMIT $2
