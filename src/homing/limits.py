@@ -125,6 +125,7 @@ PARTITIONS_AHEAD: Final = 4
 PARTITION_SWEEP_S: Final = 3_600.0
 
 # --- Processes ---------------------------------------------------------------------------------------------
+API_WORKERS_AUTO_MAX: Final = 8
 PROCESS_START_TIMEOUT_S: Final = 60.0
 GC_THRESHOLDS: Final = (20_000, 50, 100)  # a call makes some hundred objects that reference counting frees
 PROCESS_RESTART_PAUSE_S: Final = 1.0

@@ -4,18 +4,19 @@ from pathlib import Path
 from typing import Any
 
 import click
+import msgspec
 
 from homing.accounts import catalogue
 from homing.carriers.kinds import KINDS
 from homing.cli.desk import Desk, Noun, at_desk
-from homing.cli.show import COUNT, PROSE, TIME, YES, Column, Reply, Said, Table
+from homing.cli.show import COUNT, TIME, YES, Column, Kind, Reply, Said, Table
 
 CARRIERS = (
     Column("carrier_id", "Id", COUNT),
     Column("name", "Name"),
     Column("kind", "Kind"),
     Column("enabled", "Enabled", YES),
-    Column("settings", "Settings", PROSE),
+    Column("settings", "Settings", Kind(json=msgspec.json.decode, wraps=True)),
     Column("created_at", "Added (UTC)", TIME),
 )
 

@@ -23,8 +23,8 @@ NEW_CREDENTIAL = (
     Column("secret", "Secret"),
 )
 SHOWN_ONCE = (
-    "The secret is shown this once: Homing keeps it sealed and does not tell it again. Lost, it is replaced:\n"
-    "create another credential and revoke this one."
+    "The secret is shown this once: Homing keeps it sealed and does not tell it again. If it is lost, create another"
+    " credential and revoke this one."
 )
 DIALECTS = click.Choice(["lia", "laaffic"])
 

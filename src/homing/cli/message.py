@@ -8,7 +8,7 @@ import msgspec
 from homing import errors
 from homing.cli.desk import Desk, Noun, at_desk
 from homing.cli.parameters import MESSAGE_ID, NUMBER, account_option, limit_option
-from homing.cli.show import COUNT, MONEY, PROSE, TIME, Card, Column, Kind, Reply, Table, named
+from homing.cli.show import COUNT, MONEY, PROSE, TIME, Card, Column, Kind, Reply, Table, named, span
 from homing.messages import timeline
 from homing.states import State
 
@@ -50,7 +50,7 @@ MESSAGE = (
 )
 MOMENTS = (
     Column("at", "Time (UTC)", TIME),
-    Column("after_s", "After", Kind(text=lambda after_s: f"{after_s:+.3f} s", right=True)),
+    Column("after_s", "After", Kind(text=span, right=True)),
     Column("what", "What"),
     Column("detail", "Detail", PROSE),
 )

@@ -98,7 +98,7 @@ async def import_(desk: Desk, file: TextIO, account: str | None, replace: bool) 
     \b
     Example:  homing price import prices.csv --account acme --replace
     """
-    prices = price_sheet.read(file, file.name)
+    prices = price_sheet.read(file, getattr(file, "name", "-"))
     account_id = await desk.scope(account)
     async with desk.database.transaction() as transaction:
         await (catalogue.replace_prices if replace else catalogue.set_prices)(transaction, account_id, prices)

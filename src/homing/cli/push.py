@@ -1,5 +1,8 @@
 """`homing push`."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import click
 
 from homing import errors
@@ -13,14 +16,15 @@ PUSHES = (
     Column("account", "Account"),
     Column("message_id", "Message", COUNT),
     Column("kind", programs_only=True, kind=named(PushKind)),
-    Column("url", "To", PROSE),
+    Column("url", programs_only=True),
     Column("outcome", "Outcome", named(PushOutcome)),
     Column("attempts", "Tries", COUNT),
-    Column("status", "HTTP", COUNT),
-    Column("answer", "Last answer", PROSE),
     Column("created_at", programs_only=True),
-    Column("answered_at", programs_only=True),
     Column("due_at", "Next try (UTC)", TIME),
+    Column("told", "To, and the last answer", PROSE),
+    Column("answered_at", programs_only=True),
+    Column("status", programs_only=True),
+    Column("answer", programs_only=True),
 )
 
 
@@ -46,7 +50,13 @@ async def list_pushes(desk: Desk, account: str | None, failed: bool, limit: int)
     Example:  homing push list acme --failed
     """
     account_id = None if account is None else (await desk.account(account))["account_id"]
-    return Table(PUSHES, await desk.database.fetch("pushes_latest", account_id, failed, limit), "No pushes.")
+    rows = await desk.database.fetch("pushes_latest", account_id, failed, limit)
+    return Table(PUSHES, [{**row, "told": _told(row)} for row in rows], "No pushes.")
+
+
+def _told(push: Mapping[str, Any]) -> str:
+    status = None if push["status"] is None else f"HTTP {push['status']}"
+    return ": ".join(text for text in (push["url"], status, push["answer"]) if text)
 
 
 @push.command("replay")

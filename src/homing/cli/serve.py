@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from homing import errors
+from homing import errors, limits
 
 if TYPE_CHECKING:
     from homing.config import Settings
@@ -84,7 +84,8 @@ async def _serve(data: Path, dsn: str, settings: "Settings", demo: bool) -> int:
     vault = Vault(load_key(os.environ.get("HOMING_SECRET_KEY", ""), data / "secret.key"))
     if demo:
         await _load_demo(dsn, vault)
-    supervisor = Supervisor({"link": settings.link.workers, "api": settings.http.workers}, data, dsn)
+    api_workers = settings.http.workers or min(os.cpu_count() or 1, limits.API_WORKERS_AUTO_MAX)
+    supervisor = Supervisor({"link": settings.link.workers, "api": api_workers}, data, dsn)
     starting = asyncio.get_running_loop().create_task(supervisor.start())
     stopping = asyncio.get_running_loop().create_task(stop.wait())
     await asyncio.wait((starting, stopping), return_when=asyncio.FIRST_COMPLETED)

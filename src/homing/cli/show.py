@@ -46,6 +46,14 @@ def clock(at: datetime) -> str:
     return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
 
 
+def span(seconds: float) -> str:
+    """A time in the unit that shows it best: `+0.044 s`, `+2.6 min`, `+5.0 h`, `+2.0 d`."""
+    for unit, unit_s in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if abs(seconds) >= 2 * unit_s:
+            return f"{seconds / unit_s:+.1f} {unit}"
+    return f"{seconds:+.3f} s"
+
+
 TEXT: Final = Kind()
 PROSE: Final = Kind(wraps=True)
 COUNT: Final = Kind(right=True)
@@ -111,15 +119,18 @@ def print_reply(reply: Reply, as_json: bool) -> None:
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(_document(reply)), indent=2).decode())
         return
-    console = Console(
-        width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else PIPE_COLUMNS, highlight=False, markup=False
-    )
     if isinstance(reply, Said):
         click.echo(_printable(reply.text))
-    elif isinstance(reply, Table):
-        _print_table(console, reply)
-    else:
-        _print_card(console, reply)
+        return
+    width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else PIPE_COLUMNS
+    console = Console(width=width, highlight=False, markup=False)
+    with console.capture() as printed:
+        if isinstance(reply, Table):
+            _print_table(console, reply)
+        else:
+            _print_card(console, reply)
+    for line in printed.get().splitlines():
+        click.echo(line.rstrip())
 
 
 def _document(reply: Reply) -> object:

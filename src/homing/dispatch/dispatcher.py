@@ -113,11 +113,11 @@ class Dispatcher:
             if batch:
                 answers = await self._submit(batch)
                 self._tally.submitted(self._name, answers)
-                await self._records.put(
+                await self._keep(
                     [Answered(lane, message, answer, now) for message, answer in zip(batch, answers, strict=True)]
                 )
         except errors.PlatformFailure as failure:  # the lease ends and the messages are due again
-            log.warning("answers_not_recorded", carrier=self._name, messages=len(rows), failure=str(failure))
+            log.warning("claim_given_back", carrier=self._name, messages=len(rows), failure=str(failure))
         finally:
             self._in_flight -= len(rows)
             self._freed.set()
@@ -133,6 +133,18 @@ class Dispatcher:
             reason = type(error).__name__
             log.warning("carrier_failed", carrier=self._name, error=reason)
         return [Answer(Outcome.DEFERRED, None, None, reason)] * len(batch)
+
+    async def _keep(self, answered: list[Answered]) -> None:
+        """Until it is durable: an answer that is lost makes the message go out twice."""
+        while True:
+            try:
+                await self._records.put(answered)
+                return
+            except errors.PlatformFailure as failure:
+                log.warning("answers_wait", carrier=self._name, messages=len(answered), failure=str(failure))
+                if isinstance(failure, errors.StoreFailed) and failure.poison:
+                    raise
+                await asyncio.sleep(limits.DISPATCH_ERROR_PAUSE_S)
 
     async def _expire(self, lane: int, rows: Sequence[Record], now: datetime) -> None:
         events = [

@@ -60,7 +60,19 @@ class Running:
                 return
             except errors.PlatformFailure as failure:
                 log.warning("receipts_wait", carrier=self.row["name"], failure=str(failure))
+                if isinstance(failure, errors.StoreFailed) and failure.poison:
+                    await self._keep_halves(batch)
+                    return
                 await asyncio.sleep(limits.DISPATCH_ERROR_PAUSE_S)
+
+    async def _keep_halves(self, batch: Sequence[Report]) -> None:
+        """A report that the database refuses is found by halving, and is all that is lost."""
+        if len(batch) == 1:
+            log.error("report_refused", carrier=self.row["name"])
+            return
+        middle = len(batch) // 2
+        await self._keep(batch[:middle])
+        await self._keep(batch[middle:])
 
 
 class Fleet:

@@ -5,13 +5,12 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 import msgspec
-import structlog
 
 from homing import errors, limits
 from homing.accounts.profile import Profile
 from homing.conversions.feedback import Feedback, Verdict
 from homing.doors import laaffic_parameters as parameters
-from homing.doors.http import describe
+from homing.doors.failures import FailureLog
 from homing.doors.laaffic_auth import Gate
 from homing.doors.laaffic_queries import Queries
 from homing.doors.laaffic_send import Sender, app_of
@@ -22,7 +21,6 @@ from homing.ledger.purse import Purses
 from homing.model import Door
 from homing.text.numbers import normalise
 
-log = structlog.get_logger()
 encode: Final = msgspec.json.encode
 PREFIXES: Final = ("/v3", "/sms")
 GET: Final = frozenset(("GET",))
@@ -90,6 +88,7 @@ class LaafficDoor:
         self._purses = purses
         self._feedback = feedback
         self._budget = budget
+        self._failures = FailureLog()
 
     def endpoints(self) -> Mapping[str, Endpoint]:
         calls: dict[str, tuple[frozenset[str], Call]] = {
@@ -117,10 +116,10 @@ class LaafficDoor:
             except errors.Refusal as refusal:
                 return _failed(refusal)
             except errors.PlatformFailure as failure:
-                log.warning("platform_failure", request_id=request.request_id, endpoint=name, failure=str(failure))
+                self._failures.tell(request.request_id, name, failure)
                 return _failed(failure)
             except Exception as error:
-                log.error("request_failed", request_id=request.request_id, endpoint=name, **describe(error))
+                self._failures.tell(request.request_id, name, error)
                 return _failed(errors.PlatformFailure())
 
         return handler
@@ -195,4 +194,5 @@ class LaafficDoor:
 
 
 def _failed(error: errors.HomingError) -> Response:
-    return Response(encode(Failure(error.laaffic, type(error).message())))
+    reason = "interface fault, try again later" if error.laaffic == "-18" else type(error).message()
+    return Response(encode(Failure(error.laaffic, reason)))

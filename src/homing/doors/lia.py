@@ -4,14 +4,13 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 import msgspec
-import structlog
 
 from homing import errors
 from homing.accounts.directory import Directory
 from homing.accounts.profile import Profile
 from homing.conversions.feedback import Feedback, Verdict
 from homing.doors import lia_parameters
-from homing.doors.http import describe
+from homing.doors.failures import FailureLog
 from homing.doors.lia_parameters import Parameters
 from homing.doors.lia_send import Sender, failed
 from homing.doors.wire import Endpoint, Request, Response
@@ -24,7 +23,6 @@ from homing.states import State
 from homing.store.database import Record
 from homing.text.segments import Encoding, utf16_units
 
-log = structlog.get_logger()
 encode: Final = msgspec.json.encode
 BOTH: Final = frozenset(("GET", "POST"))
 NOT_ALLOWED: Final = "IP not Whitelisted"
@@ -98,6 +96,7 @@ class LiaDoor:
         self._purses = purses
         self._lookup = lookup
         self._feedback = feedback
+        self._failures = FailureLog()
 
     def endpoints(self) -> Mapping[str, Endpoint]:
         """By lower-case path: the path's letter case is free."""
@@ -129,10 +128,10 @@ class LiaDoor:
             except errors.Refusal as refusal:
                 return Response(refuse(refusal.detail or refusal.lia))
             except errors.PlatformFailure as failure:
-                log.warning("platform_failure", request_id=request.request_id, endpoint=name, failure=str(failure))
+                self._failures.tell(request.request_id, name, failure)
                 return Response(refuse(failure.lia))
             except Exception as error:
-                log.error("request_failed", request_id=request.request_id, endpoint=name, **describe(error))
+                self._failures.tell(request.request_id, name, error)
                 return Response(refuse(errors.PlatformFailure.lia))
 
         return handler

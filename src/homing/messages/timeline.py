@@ -3,7 +3,7 @@ console tell it.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import chain
 from typing import Any, Final
@@ -15,6 +15,7 @@ from homing.kit.money import trimmed
 from homing.model import CURRENCY, Book, Door, EntryKind, Outcome, PushKind, PushOutcome, Traffic
 from homing.states import TABLE, State
 from homing.store.database import Connection, Record
+from homing.text.numbers import UNKNOWN
 from homing.text.segments import Encoding
 
 Row = Mapping[str, Any]
@@ -49,21 +50,27 @@ async def read_timeline(connection: Connection, message: Record) -> list[Moment]
     waiting = await connection.fetch(
         "timeline_queue", message["message_id"], limits.LANES_PER_CARRIER, message["traffic"]
     )
-    moments = chain(
+    ours = chain(
         _accepted(message),
-        map(_entry, entries),
+        _entries(message, entries),
         map(_attempt, attempts),
+        _sent(message),
+    )
+    since = chain(
         map(_receipt, receipts),
-        _states(message),
+        _ended(message),
         map(_push, pushes),
         map(_post, posts),
         _converted(conversion),
         map(_waits, waiting),
         chain.from_iterable(map(_due_push, pushes)),
     )
-    # A message's time is its id's, which in a burst can be a moment ahead of the clock; nothing comes before it.
-    # Of steps at the same time the cause comes first, as above.
-    return sorted(moments, key=lambda moment: max(moment.at, message["submitted_at"]))
+    # The cause comes first, also where clocks differ by a moment: a message's time is its id's, which in a burst is
+    # ahead of the clock, and a receipt's is the carrier's, which can lie before we had noted that it was sent.
+    submitted_at, sent_at = message["submitted_at"], message["sent_at"] or message["submitted_at"]
+    ordered = [(max(moment.at, submitted_at), moment) for moment in ours]
+    ordered += [(max(moment.at, submitted_at, sent_at), moment) for moment in since]
+    return [moment for _at, moment in sorted(ordered, key=lambda pair: pair[0])]
 
 
 def _accepted(message: Row) -> Iterator[Moment]:
@@ -93,7 +100,8 @@ def _submitted(message: Row) -> str:
 
 
 def _number(message: Row) -> str:
-    network = "" if message["mcc"] == "-1" else f", network {message['mcc']}-{message['mnc']}"
+    known = [code for code in (message["mcc"], message["mnc"]) if code != UNKNOWN]
+    network = f", network {'-'.join(known)}" if known else ""
     written = f", written {message['raw_number']!r}" if message["raw_number"] else ""
     return f"{message['number']}, {message['country'] or 'unknown country'}{network}{written}"
 
@@ -122,14 +130,18 @@ def _route(message: Row) -> str:
     )
 
 
-def _entry(entry: Row) -> Moment:
-    whole = f", for all of submission {entry['submission_id']}" if entry["submission_id"] is not None else ""
-    return Moment(
-        entry["at"],
-        EntryKind(entry["kind"]).name.lower(),
-        f"{trimmed(entry['amount_micro'])} {CURRENCY} from {Book(entry['from_book']).name.lower()}"
-        f" to {Book(entry['to_book']).name.lower()}{whole} (entry {entry['entry_id']})",
-    )
+def _entries(message: Row, entries: Sequence[Row]) -> Iterator[Moment]:
+    """A charge is for a whole submission, which is said where that is more than this message."""
+    charged = [entry for entry in entries if entry["submission_id"] is not None]
+    is_shared = sum(entry["amount_micro"] for entry in charged) > message["charge_micro"]
+    for entry in entries:
+        whole = f", for all of submission {entry['submission_id']}" if is_shared and entry in charged else ""
+        yield Moment(
+            entry["at"],
+            EntryKind(entry["kind"]).name.lower(),
+            f"{trimmed(entry['amount_micro'])} {CURRENCY} from {Book(entry['from_book']).name.lower()}"
+            f" to {Book(entry['to_book']).name.lower()}{whole} (entry {entry['entry_id']})",
+        )
 
 
 def _attempt(attempt: Row) -> Moment:
@@ -139,7 +151,7 @@ def _attempt(attempt: Row) -> Moment:
     return Moment(
         attempt["started_at"],
         f"attempt {attempt['attempt']}",
-        f"{attempt['carrier']} {outcome} it{known} within {took_ms} ms{_error(attempt)}",
+        f"{attempt['carrier']} {outcome} it{known} after {took_ms} ms{_error(attempt)}",
     )
 
 
@@ -150,13 +162,16 @@ def _receipt(receipt: Row) -> Moment:
     return Moment(receipt["received_at"], "receipt", f"{receipt['carrier']} says {state}{effect}{raw}")
 
 
-def _states(message: Row) -> Iterator[Moment]:
+def _sent(message: Row) -> Iterator[Moment]:
     if message["sent_at"] is not None:
         yield Moment(message["sent_at"], "sent", "the carrier has it")
+
+
+def _ended(message: Row) -> Iterator[Moment]:
     state = State(message["state"])
     if message["final_at"] is not None and TABLE[state].final:
-        back = f"{trimmed(message['refund_micro'])} {CURRENCY} given back" if message["refund_micro"] else "final"
-        yield Moment(message["final_at"], state.name.lower(), f"{back}{_error(message)}")
+        back = f"; {trimmed(message['refund_micro'])} {CURRENCY} given back" if message["refund_micro"] else ""
+        yield Moment(message["final_at"], state.name.lower(), f"final{_error(message)}{back}")
 
 
 def _push(push: Row) -> Moment:
@@ -166,10 +181,10 @@ def _push(push: Row) -> Moment:
 
 
 def _post(post: Row) -> Moment:
-    answer = f"HTTP {post['status']}" if post["status"] is not None else "no answer"
+    answer = f"answered HTTP {post['status']}" if post["status"] is not None else "failed"
     said = f": {post['answer']}" if post["answer"] else ""
     return Moment(
-        post["at"], f"push {post['push_id']}", f"try {post['attempt']}: {answer} within {post['took_ms']} ms{said}"
+        post["at"], f"push {post['push_id']}", f"try {post['attempt']} {answer} after {post['took_ms']} ms{said}"
     )
 
 

@@ -128,7 +128,7 @@ class ReceiptInbox:
             [one.receipt.received_at for one, _owner in matched],
             [one.receipt.state for one, _owner in matched],
             [one.receipt.error_code for one, _owner in matched],
-            [one.receipt.raw[: limits.RECEIPT_TEXT_CHARS_MAX] for one, _owner in matched],
+            [_raw(one) for one, _owner in matched],
             [message_id in moved for _one, (_account_id, message_id) in matched],
         )
         waited = [one.parked_id for one, _owner in matched if one.parked_id is not None]
@@ -147,6 +147,11 @@ class ReceiptInbox:
 
 def _key(one: Arrived) -> tuple[int, str]:
     return one.carrier_id, one.receipt.carrier_ref
+
+
+def _raw(one: Arrived) -> str:
+    """A receipt's text as it can be kept: PostgreSQL refuses NUL, and a hostile carrier's text has no end."""
+    return one.receipt.raw[: limits.RECEIPT_TEXT_CHARS_MAX].replace("\0", "")
 
 
 def _event(one: Arrived, account_id: int, message_id: int) -> Event:
@@ -183,5 +188,5 @@ async def _park(transaction: Connection, parked: Sequence[Arrived]) -> None:
         [one.receipt.received_at for one in parked],
         [one.receipt.state for one in parked],
         [one.receipt.error_code for one in parked],
-        [one.receipt.raw[: limits.RECEIPT_TEXT_CHARS_MAX] for one in parked],
+        [_raw(one) for one in parked],
     )

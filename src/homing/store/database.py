@@ -163,19 +163,22 @@ class Database:
             heard(payload)
 
         while True:
-            try:
+            with contextlib.suppress(*AWAY, TimeoutError, asyncpg.PostgresError):
                 raw = await asyncpg.connect(self._dsn, timeout=limits.DATABASE_CONNECT_TIMEOUT_S)
-                closed = asyncio.Event()
-                raw.add_termination_listener(lambda _connection, closed=closed: closed.set())
-                await raw.add_listener(channel, on_notice)
-                lost()
-                await closed.wait()
-            except (*AWAY, TimeoutError, asyncpg.PostgresError):
-                pass
+                try:
+                    closed = asyncio.Event()
+                    raw.add_termination_listener(lambda _connection, closed=closed: closed.set())
+                    await raw.add_listener(channel, on_notice)
+                    lost()
+                    await closed.wait()
+                finally:
+                    raw.terminate()
             lost()
             await asyncio.sleep(limits.DATABASE_PROBE_INTERVAL_S)
 
     def _start_probe(self, away: bool) -> None:
+        if away and not self.away:
+            log.error("database_away")
         self.away = self.away or away
         if self._probe is None or self._probe.done():
             self._probe = asyncio.get_running_loop().create_task(self._wait_until_back())

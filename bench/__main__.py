@@ -1,0 +1,45 @@
+"""`make bench`: the figures that Homing promises, measured here and now, beside Kannel where it is installed."""
+
+import argparse
+import os
+import tempfile
+from pathlib import Path
+
+import uvloop
+
+from bench import accept, way_home
+from bench.machine import describe
+from bench.report import publish
+
+PARTS = ("accept", "way-home", "memory")
+
+
+async def measure(parts: list[str], folder: Path, rounds: int, seconds: float) -> None:
+    rows = []
+    if "accept" in parts:
+        rows += await accept.run(folder, rounds, seconds)
+    if "way-home" in parts:
+        rows += await way_home.run_sustained(folder, max(10.0, seconds * 3))
+    if "memory" in parts:
+        rows += await way_home.run_memory(folder)
+    path = publish("foundation", rows, describe())
+    print(f"\nwritten to {os.path.relpath(path)} and latest.md beside it")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("parts", nargs="*", default=list(PARTS), help=f"what to measure: {', '.join(PARTS)}")
+    parser.add_argument("--rounds", type=int, default=3, help="how often each accept figure is taken (default 3)")
+    parser.add_argument("--seconds", type=float, default=4.0, help="how long each run is (default 4)")
+    options = parser.parse_args()
+    unknown = set(options.parts) - set(PARTS)
+    if unknown:
+        parser.error(f"there is no part {', '.join(sorted(unknown))}")
+    with tempfile.TemporaryDirectory(prefix="homing-bench-") as folder:
+        # the database's user must be able to enter, where that is not us
+        Path(folder).chmod(0o711)
+        uvloop.run(measure(options.parts, Path(folder), options.rounds, options.seconds))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,145 @@
+"""Homing as a bench meets it: the real `homing serve`, its own data folder, the embedded PostgreSQL with fsync on."""
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from homing import demo
+from homing.kit.money import MICRO
+from homing.ledger.movements import move, top_up
+from homing.ledger.proof import Proof, prove
+from homing.store.database import FREE_PLANS, Database
+from homing.store.embedded import EmbeddedPostgres
+
+START_S: Final = 120.0
+FUNDS_MICRO: Final = 100_000_000 * MICRO
+
+
+class Homing:
+    """`with Homing(folder) as homing:` runs until the block ends. The demo account has money enough for any bench.
+
+    `link_workers=0` leaves the carriers out, so that messages only queue, as they do in the peer's accept bench.
+    """
+
+    def __init__(self, data: Path, link_workers: int = 1) -> None:
+        self._data = data
+        self._link_workers = link_workers
+        self._server: subprocess.Popen[bytes] | None = None
+        self._log = data.with_suffix(".log")
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.address: tuple[str, int] = ("127.0.0.1", free.getsockname()[1])
+
+    def __enter__(self) -> Self:
+        environment = {
+            **os.environ,
+            "HOMING_LINK_WORKERS": str(self._link_workers),
+            "HOMING_PUSH_ALLOWED_NETWORKS": "127.0.0.0/8",
+            "HOMING_LOG_LEVEL": "warning",
+        }
+        environment.pop("HOMING_DATABASE_URL", None)
+        command = [sys.executable, "-m", "homing.cli", "serve", "--demo", "--data", str(self._data)]
+        with self._log.open("ab") as log:
+            self._server = subprocess.Popen(
+                [*command, "--http", f"127.0.0.1:{self.address[1]}"], env=environment, stdout=log, stderr=log
+            )
+        deadline_s = time.monotonic() + START_S
+        while not self._is_up():
+            if self._server.poll() is not None or time.monotonic() > deadline_s:
+                raise RuntimeError("homing serve did not start:\n" + self._log.read_text()[-2000:])
+            time.sleep(0.1)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        assert self._server is not None
+        self._server.send_signal(signal.SIGTERM)
+        self._server.wait(120)
+
+    def pids(self) -> list[int]:
+        """Homing's own processes: the parent and its children."""
+        assert self._server is not None
+        pid = self._server.pid
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        return [pid, *map(int, children)]
+
+    def postgres_pids(self) -> list[int]:
+        """The database's processes, which belong to its postmaster."""
+        postgres = EmbeddedPostgres(self._data)
+        with postgres:
+            postmaster = postgres.pid
+        assert postmaster is not None
+        return [postmaster, *map(int, Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split())]
+
+    async def fund(self) -> None:
+        async with _Database(self._data) as database, database.transaction() as transaction:
+            account = await transaction.row("account_find", demo.ACCOUNT, None)
+            assert account is not None
+            await move(transaction, account["account_id"], top_up(FUNDS_MICRO), "bench", "load")
+
+    async def set_carriers(self, settings: str) -> None:
+        """The behaviour of every simulated carrier."""
+        async with _Database(self._data) as database, database.connection() as connection:
+            await connection.raw.execute("UPDATE carrier SET settings = $1::text::jsonb", settings)
+
+    async def set_report_url(self, url: str) -> None:
+        async with _Database(self._data) as database, database.connection() as connection:
+            await connection.raw.execute("UPDATE app SET report_url = $1", url)
+
+    async def waiting(self) -> dict[str, int]:
+        """How many messages and pushes wait, by kind."""
+        async with _Database(self._data) as database:
+            return {row["kind"]: row["waiting"] for row in await database.fetch("depths")}
+
+    async def proof(self) -> Proof:
+        async with _Database(self._data) as database:
+            return await prove(database)
+
+    def _is_up(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.address[1]}/healthz", timeout=1) as answer:
+                return bool(json.load(answer)["status"] == "ok")
+        except (OSError, urllib.error.URLError, ValueError):
+            return False
+
+
+class _Database:
+    """A connection to the running installation's database for as long as a block takes."""
+
+    def __init__(self, data: Path) -> None:
+        self._postgres = EmbeddedPostgres(data)
+        self._database: Database | None = None
+
+    async def __aenter__(self) -> Database:
+        dsn = await asyncio.to_thread(self._postgres.open)
+        self._database = Database(dsn, connections_max=1, plans=FREE_PLANS)
+        await self._database.open()
+        return self._database
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        assert self._database is not None
+        await self._database.close()
+        await asyncio.to_thread(self._postgres.close)
+
+
+def memory_mb(pids: list[int]) -> float:
+    """Proportional set size, in MB of 2^20 bytes: pages that several processes share count once."""
+    kilobytes = 0
+    for pid in pids:
+        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+            if line.startswith("Pss:"):
+                kilobytes += int(line.split()[1])
+    return kilobytes / 1024
