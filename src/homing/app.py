@@ -49,6 +49,7 @@ from homing.routing.board import TariffBoard
 from homing.store.database import Database
 from homing.store.housekeeping import keep_house
 from homing.store.nodes import Node
+from homing.store.pulse import Pulse
 from homing.text.numbers import Numbering
 
 SETTINGS_CHANNEL: Final = "homing_settings"
@@ -179,9 +180,10 @@ class LinkRole:
         chance = random.Random()  # noqa: S311 - jitter, not secrets
         self._inbox = ReceiptInbox(database, utc_now, tally)
         self._mail = InboundMail(database, Numbering.load(), around.node.next_id)
-        self._fleet = Fleet(database, self._keep, around.owner, utc_now, tally, chance)
+        self._pulse = Pulse(database, utc_now)
+        self._fleet = Fleet(database, self._keep, around.owner, self._pulse, utc_now, tally, chance)
         self._poster = GuardedPoster(config.networks(around.settings.push.allowed_networks))
-        self._pusher = Pusher(database, self._poster, utc_now, tally, chance)
+        self._pusher = Pusher(database, self._poster, self._pulse, utc_now, tally, chance)
         self._pushing: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
@@ -191,6 +193,7 @@ class LinkRole:
         around.background(
             around.database.listen(SETTINGS_CHANNEL, lambda _account: self._fleet.changed(), self._fleet.changed)
         )
+        around.background(self._pulse.run())
         self._pushing = around.background(self._pusher.run())
         around.background(self._inbox.retry_parked())
         around.background(ExpirySweep(around.database, utc_now).run())

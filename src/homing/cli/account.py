@@ -95,7 +95,9 @@ async def list_accounts(desk: Desk) -> Reply:
 @click.argument("account")
 @at_desk
 async def show(desk: Desk, account: str) -> Reply:
-    """An account's money, settings, credentials (without their secrets), apps, senders and templates.
+    """Everything about an account.
+
+    Its money, settings, credentials (without their secrets), apps, senders and templates.
 
     \b
     Example:  homing account show demo

@@ -75,7 +75,7 @@ def at_desk(work: Callable[..., Coroutine[Any, Any, Reply]]) -> Callable[..., No
     @functools.wraps(work)
     def command(data: Path, as_json: bool, **values: Any) -> None:
         _refuse_broken_text(values)
-        with _in_one_line(), database_url(data) as dsn:
+        with in_one_line(), database_url(data) as dsn:
             reply = asyncio.run(_with_database(dsn, lambda database: work(Desk(data, database), **values)))
         print_reply(reply, as_json)
         if isinstance(reply, Card) and reply.failed:
@@ -109,7 +109,8 @@ async def _with_database(dsn: str, work: Callable[[Database], Awaitable[Reply]])
 
 
 @contextlib.contextmanager
-def _in_one_line() -> Iterator[None]:
+def in_one_line() -> Iterator[None]:
+    """What Homing can word becomes one line on stderr and status 1."""
     try:
         yield
     except errors.OperatorError as error:

@@ -83,9 +83,10 @@ def _about(entry: Mapping[str, Any]) -> str:
 @click.argument("account", required=False)
 @at_desk
 async def prove(desk: Desk, account: str | None) -> Reply:
-    """Recompute every balance from entries, and every charge and refund from messages.
+    """Recompute every balance, charge and refund.
 
-    Ends with status 1 when anything differs by as much as one micro-unit (0.000001), and lists what does.
+    Balances come from the entries, charges and refunds from the messages. Ends with status 1 when anything differs by
+    as much as one micro-unit (0.000001), and lists what does.
 
     \b
     Example:  homing ledger prove

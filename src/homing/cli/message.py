@@ -70,7 +70,10 @@ def message() -> None:
 @click.argument("message_id", metavar="ID", type=MESSAGE_ID)
 @at_desk
 async def show(desk: Desk, message_id: int) -> Reply:
-    """A message's whole timeline: how it came in, price and route, money, attempts, receipts, pushes, conversion.
+    """A message's whole timeline.
+
+    How it came in, its price and route, the money that moved, attempts, receipts, pushes and the conversion; then what
+    is still to come.
 
     \b
     Example:  homing message show 231541870592001

@@ -92,7 +92,7 @@ async def remove(desk: Desk, prefix: str, account: str | None) -> Reply:
 async def import_(desk: Desk, file: TextIO, account: str | None, replace: bool) -> Reply:
     """Set many prices from a CSV file; '-' reads standard input.
 
-    Its header names the columns prefix and price; other columns are passed over. Every row is checked first: with
+    The header names the columns prefix and price; other columns are passed over. Every row is checked first: with
     one that cannot be used nothing is changed, and all of those are listed with their line numbers.
 
     \b

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from homing import errors
+from homing import errors, limits
 from homing.cli.desk import Desk, Noun, at_desk
 from homing.cli.parameters import ROW_ID, limit_option
 from homing.cli.show import COUNT, PROSE, TIME, Column, Reply, Said, Table, clock, named
@@ -50,7 +50,9 @@ async def list_pushes(desk: Desk, account: str | None, failed: bool, limit: int)
     Example:  homing push list acme --failed
     """
     account_id = None if account is None else (await desk.account(account))["account_id"]
-    rows = await desk.database.fetch("pushes_latest", account_id, failed, limit)
+    rows = await desk.database.fetch(
+        "pushes_latest", account_id, failed, limit, timeout_s=limits.DATABASE_SLOW_TIMEOUT_S
+    )
     return Table(PUSHES, [{**row, "told": _told(row)} for row in rows], "No pushes.")
 
 
@@ -63,7 +65,9 @@ def _told(push: Mapping[str, Any]) -> str:
 @click.argument("push_id", metavar="ID", type=ROW_ID)
 @at_desk
 async def replay(desk: Desk, push_id: int) -> Reply:
-    """Send a push again that has ended, well or badly, with all its tries.
+    """Send a push again that has ended.
+
+    Whether it was acknowledged or given up; it gets all its tries once more.
 
     \b
     Example:  homing push replay 17

@@ -32,9 +32,10 @@ def receipt() -> None:
 @limit_option
 @at_desk
 async def unmatched(desk: Desk, limit: int) -> Reply:
-    """Reports whose carrier's id no message has, after some minutes of waiting for one.
+    """Reports whose carrier's id no message has.
 
-    Many of them mean that a carrier reports to the wrong place, or spells its ids in two ways.
+    They have waited some minutes for one, as a report can be quicker than the answer to its submit. Many of them mean
+    that a carrier reports to the wrong place, or spells its ids in two ways.
 
     \b
     Example:  homing receipt unmatched --json

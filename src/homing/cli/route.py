@@ -42,7 +42,9 @@ def route() -> None:
 @click.option("--weight", type=click.IntRange(1, 1_000_000), default=1, show_default=True, help="Share among equals.")
 @at_desk
 async def change(desk: Desk, carrier: str, prefix: str, account: str | None, priority: int, weight: int) -> Reply:
-    """Send numbers by a carrier (name or id); the same route named again is changed.
+    """Send numbers by a carrier (name or id).
+
+    Another route for the same account, prefix and carrier changes the first.
 
     \b
     Example:  homing route set fast --prefix 86 --account acme

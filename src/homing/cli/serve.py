@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,8 @@ from typing import TYPE_CHECKING
 import click
 
 from homing import errors, limits
+from homing.cli.desk import data_option, database_url, in_one_line, json_option
+from homing.cli.show import Said, print_reply
 
 if TYPE_CHECKING:
     from homing.config import Settings
@@ -20,7 +23,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.option("--demo", is_flag=True, help="Fill an empty database with the demo account and two simulated carriers.")
-@click.option("--data", type=click.Path(path_type=Path), envvar="HOMING_DATA", default=Path("data"), show_default=True)
+@data_option
 @click.option("--http", metavar="HOST:PORT", help="Where the customers' APIs are served.  [default: 127.0.0.1:8080]")
 def serve(demo: bool, data: Path, http: str | None) -> None:
     """Run Homing: database, customers' APIs, carriers, receipts and pushes.
@@ -34,38 +37,30 @@ def serve(demo: bool, data: Path, http: str | None) -> None:
     if http:
         os.environ["HOMING_HTTP_ADDRESS"] = http
     from homing import config
-    from homing.store.embedded_errors import EmbeddedError
 
     data = data.resolve()
-    try:
-        data.mkdir(parents=True, exist_ok=True)
-        with _only_server(data), _database(data) as dsn:
-            settings = config.load(data)
-            code = asyncio.run(_serve(data, dsn, settings, demo))
-    except (errors.OperatorError, EmbeddedError) as error:
-        raise click.ClickException(str(error)) from None
-    except errors.StoreAway as error:
-        raise click.ClickException(f"the database cannot be reached: {error}") from None
+    with in_one_line():
+        data.mkdir(mode=0o711 if os.geteuid() == 0 else 0o700, parents=True, exist_ok=True)
+        with _only_server(data), database_url(data) as dsn:
+            code = asyncio.run(_serve(data, dsn, config.load(data), demo))
     raise SystemExit(code)
 
 
 @click.command()
-@click.option("--data", type=click.Path(path_type=Path), envvar="HOMING_DATA", default=Path("data"), show_default=True)
-def migrate(data: Path) -> None:
+@data_option
+@json_option
+def migrate(data: Path, as_json: bool) -> None:
     """Bring the database to this release's schema. `homing serve` does it by itself.
 
     \b
     Example:  HOMING_DATABASE_URL=postgresql://homing@db/homing homing migrate
     """
     from homing.store import migrate as migrations
-    from homing.store.embedded_errors import EmbeddedError
 
-    try:
-        with _database(data) as dsn:
-            applied = asyncio.run(migrations.migrate(dsn))
-    except (errors.OperatorError, EmbeddedError) as error:
-        raise click.ClickException(str(error)) from None
-    click.echo("\n".join(f"applied {name}" for name in applied) or "nothing to do")
+    with in_one_line(), database_url(data) as dsn:
+        applied = asyncio.run(migrations.migrate(dsn))
+    said = "\n".join(f"applied {name}" for name in applied) or "nothing to do"
+    print_reply(Said(said, {"applied": applied}), as_json)
 
 
 async def _serve(data: Path, dsn: str, settings: "Settings", demo: bool) -> int:
@@ -80,6 +75,7 @@ async def _serve(data: Path, dsn: str, settings: "Settings", demo: bool) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     host, port = config.host_port(settings.http.address)
+    _check_free(host, port)
     await migrations.migrate(dsn)
     vault = Vault(load_key(os.environ.get("HOMING_SECRET_KEY", ""), data / "secret.key"))
     if demo:
@@ -91,6 +87,8 @@ async def _serve(data: Path, dsn: str, settings: "Settings", demo: bool) -> int:
     await asyncio.wait((starting, stopping), return_when=asyncio.FIRST_COMPLETED)
     await starting
     click.echo(await _greeting(dsn, f"http://{'[' + host + ']' if ':' in host else host}:{port}"))
+    for warning in _risks(settings, host):
+        click.echo(f"Take care: {warning}", err=True)
     await stopping
     click.echo("Stopping: no new work, finishing what is under way ...")
     return await supervisor.stop()
@@ -144,6 +142,27 @@ async def _greeting(dsn: str, address: str) -> str:
     )
 
 
+def _risks(settings: "Settings", host: str) -> Iterator[str]:
+    """Settings that are right for some and dangerous for others, said aloud."""
+    if host not in ("127.0.0.1", "::1", "localhost"):
+        yield f"{host} is reachable from outside in plain HTTP: put TLS before it, and lock the demo account"
+    if settings.push.allowed_networks:
+        yield f"customers can make Homing post to {', '.join(settings.push.allowed_networks)} (push.allowed_networks)"
+    if any(network.endswith("/0") for network in settings.http.trusted_proxies):
+        yield "http.trusted_proxies holds everybody, so anybody can pass any allow-list"
+
+
+def _check_free(host: str, port: int) -> None:
+    """Several processes share the address, so none of them would notice that a stranger has it. Raises when so."""
+    try:
+        for family, kind, protocol, _name, target in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+            with socket.socket(family, kind, protocol) as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.bind(target)
+    except OSError as error:
+        raise errors.OperatorError(f"{host}:{port} cannot be served: {error.strerror or error}") from None
+
+
 @contextlib.contextmanager
 def _only_server(data: Path) -> Iterator[None]:
     """Holds the data folder's serve lock, which the kernel lets go of with us. Raises when another holds it."""
@@ -161,16 +180,3 @@ def _only_server(data: Path) -> Iterator[None]:
         lock.write(str(os.getpid()))
         lock.flush()
         yield
-
-
-@contextlib.contextmanager
-def _database(data: Path) -> Iterator[str]:
-    """The DSN: HOMING_DATABASE_URL's, or that of the embedded PostgreSQL for as long as we need it."""
-    given = os.environ.get("HOMING_DATABASE_URL")
-    if given:
-        yield given
-        return
-    from homing.store.embedded import EmbeddedPostgres
-
-    with EmbeddedPostgres(data) as dsn:
-        yield dsn

@@ -17,6 +17,7 @@ from homing.observe.work import WorkTally
 from homing.routing.lanes import lane_of
 from homing.states import TABLE, State
 from homing.store.database import Database, Record
+from homing.store.pulse import Pulse
 
 log = structlog.get_logger()
 
@@ -35,6 +36,7 @@ class Dispatcher:
         name: str,
         carrier: Carrier,
         owner: str,
+        pulse: Pulse,
         clock: Callable[[], datetime],
         tally: WorkTally,
         chance: random.Random,
@@ -45,6 +47,8 @@ class Dispatcher:
         self._name = name
         self._carrier = carrier
         self._owner = owner
+        self._lanes = tuple(lane_of(carrier_id, traffic) for traffic in Traffic)
+        self._pulse = pulse
         self._clock = clock
         self._tally = tally
         self._chance = chance
@@ -68,8 +72,10 @@ class Dispatcher:
                 log.warning("dispatch_waits", carrier=self._name, failure=str(failure))
                 await asyncio.sleep(limits.DISPATCH_ERROR_PAUSE_S)
                 continue
-            if claimed < limits.CLAIM_MESSAGES_MAX:
-                await asyncio.sleep(limits.DISPATCH_IDLE_S)
+            if not claimed:
+                await self._pulse.wait("queue", self._lanes)
+            elif claimed < limits.CLAIM_MESSAGES_MAX:
+                await asyncio.sleep(limits.DISPATCH_PACE_S)
 
     async def drained(self) -> None:
         """Returns when every submitted message's answer is recorded."""
@@ -85,10 +91,9 @@ class Dispatcher:
             await self._freed.wait()
             return limits.CLAIM_MESSAGES_MAX
         claimed = 0
-        for traffic in Traffic:
+        for lane in self._lanes:
             if claimed >= room:
                 break
-            lane = lane_of(self._carrier_id, traffic)
             now = self._clock()
             rows = await self._database.fetch(
                 "queue_claim", lane, now, room - claimed, timedelta(seconds=limits.CLAIM_LEASE_S), self._owner

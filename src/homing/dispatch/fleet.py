@@ -15,6 +15,7 @@ from homing.dispatch.dispatcher import Dispatcher
 from homing.model import Outstanding
 from homing.observe.work import WorkTally
 from homing.store.database import Database, Record
+from homing.store.pulse import Pulse
 
 log = structlog.get_logger()
 
@@ -83,6 +84,7 @@ class Fleet:
         database: Database,
         sink: ReportSink,
         owner: str,
+        pulse: Pulse,
         clock: Callable[[], datetime],
         tally: WorkTally,
         chance: random.Random,
@@ -90,6 +92,7 @@ class Fleet:
         self._database = database
         self._sink = sink
         self._owner = owner
+        self._pulse = pulse
         self._clock = clock
         self._tally = tally
         self._chance = chance
@@ -142,6 +145,7 @@ class Fleet:
             row["name"],
             carrier,
             self._owner,
+            self._pulse,
             self._clock,
             self._tally,
             self._chance,

@@ -16,6 +16,7 @@ from homing.kit.batching import Batcher
 from homing.model import PushKind, PushOutcome
 from homing.observe.work import WorkTally
 from homing.store.database import Database, Record
+from homing.store.pulse import Pulse
 
 log = structlog.get_logger()
 
@@ -61,12 +62,14 @@ class Pusher:
         self,
         database: Database,
         poster: GuardedPoster,
+        pulse: Pulse,
         clock: Callable[[], datetime],
         tally: WorkTally,
         chance: random.Random,
     ) -> None:
         self._database = database
         self._poster = poster
+        self._pulse = pulse
         self._clock = clock
         self._tally = tally
         self._chance = chance
@@ -88,8 +91,10 @@ class Pusher:
                 except errors.PlatformFailure as failure:
                     log.warning("pushes_wait", failure=str(failure))
                     await asyncio.sleep(limits.DISPATCH_ERROR_PAUSE_S)
-            if claimed < limits.PUSH_BATCH_MAX:
-                await asyncio.sleep(limits.PUSH_IDLE_S)
+            if not claimed:
+                await self._pulse.wait("push", tuple(range(limits.PUSH_LANES)))
+            elif claimed < limits.PUSH_BATCH_MAX:
+                await asyncio.sleep(limits.PUSH_PACE_S)
 
     async def drained(self) -> None:
         while self._posts:
@@ -133,7 +138,7 @@ class Pusher:
         self._breaker.note(row["url"], acknowledged, time.monotonic())
         if acknowledged:
             return Done(row, now, posted, PushOutcome.ACKNOWLEDGED, None)
-        wait_s = scheduled_s(row["attempts"], limits.PUSH_WAITS_S, self._chance)
+        wait_s = scheduled_s(row["attempts"] - row["attempts_replayed"], limits.PUSH_WAITS_S, self._chance)
         if wait_s is None:
             return Done(row, now, posted, PushOutcome.GIVEN_UP, None)
         return Done(row, now, posted, PushOutcome.PENDING, now + timedelta(seconds=wait_s))

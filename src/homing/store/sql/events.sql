@@ -11,7 +11,7 @@ UPDATE push AS p
 SET due_at = $2::timestamptz + $4::interval, attempts = p.attempts + 1
 FROM due
 WHERE p.account_id = due.account_id AND p.push_id = due.push_id
-RETURNING p.account_id, p.push_id, p.message_id, p.kind, p.url, p.body, p.attempts
+RETURNING p.account_id, p.push_id, p.message_id, p.kind, p.url, p.body, p.attempts, p.attempts_replayed
 
 -- A failed push whose message has a later one is stale: a late "Acknowledged" may not follow "Delivered".
 -- took_ms below zero: the address was resting, nothing was sent, and the attempt does not count.
@@ -40,6 +40,6 @@ CROSS JOIN LATERAL (
 WHERE p.account_id = d.account_id AND p.push_id = d.push_id
 
 -- name: push_replay
-UPDATE push SET due_at = now(), attempts = 0, outcome = 0
+UPDATE push SET due_at = now(), attempts_replayed = attempts, outcome = 0
 WHERE account_id = $1 AND push_id = $2 AND due_at IS NULL
 RETURNING push_id

@@ -7,3 +7,12 @@ UNION ALL SELECT 'messages_awaiting_receipt', count(*) FROM queue WHERE lane = 0
 UNION ALL SELECT 'pushes', count(*) FROM push WHERE due_at IS NOT NULL
 UNION ALL SELECT 'receipts_parked', count(*) FROM parked_receipt WHERE given_up_at IS NULL
 UNION ALL SELECT 'receipts_unmatched', count(*) FROM parked_receipt WHERE given_up_at IS NOT NULL
+
+-- name: lanes_due
+SELECT 'queue' AS source, asked.lane
+FROM unnest($1::int[]) AS asked (lane)
+WHERE EXISTS (SELECT FROM queue AS q WHERE q.lane = asked.lane AND q.due_at <= $3)
+UNION ALL
+SELECT 'push', asked.lane
+FROM unnest($2::int[]) AS asked (lane)
+WHERE EXISTS (SELECT FROM push AS p WHERE p.lane = asked.lane AND p.due_at <= $3)

@@ -225,11 +225,13 @@ CREATE TABLE push (                                        -- the outbox: what a
     created_at timestamptz NOT NULL,
     due_at timestamptz,                                   -- null: done; claimed: when the lease ends
     attempts smallint NOT NULL DEFAULT 0,
+    attempts_replayed smallint NOT NULL DEFAULT 0,        -- attempts before the last replay: the waits start anew from there
     outcome smallint NOT NULL DEFAULT 0,
     PRIMARY KEY (account_id, push_id)
 ) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.05);
 CREATE INDEX push_due ON push (lane, due_at) WHERE due_at IS NOT NULL;
 CREATE INDEX push_message ON push (message_id, push_id);
+CREATE INDEX push_given_up ON push (account_id, push_id) WHERE outcome = 2;
 
 CREATE TABLE push_attempt (                                -- one delivery row per attempt, with the answer
     account_id bigint NOT NULL,
