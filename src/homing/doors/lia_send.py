@@ -82,6 +82,8 @@ class Sender:
             )
             for recipient in recipients
         ]
+        if len(submissions) == 1:
+            return [await self._submit(submissions[0], uid or "")]
         return await asyncio.gather(*(self._submit(submission, uid or "") for submission in submissions))
 
     async def _submit(self, submission: Submission | None, uid: str) -> SendReply:
