@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 import structlog
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, disable_created_metrics
 
 from homing import config, limits
 from homing.accounts.directory import Directory
@@ -223,6 +223,7 @@ ROLES: Final[Mapping[str, Callable[[Surroundings], Role]]] = {"api": ApiRole, "l
 async def run_role(name: str, process: str, data: Path, settings: Settings, dsn: str) -> int:
     """Runs one role until SIGTERM or until the parent is gone; the exit code."""
     logs.start(settings.log.level, settings.log.format, process)
+    disable_created_metrics()  # type: ignore[no-untyped-call]
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, stop.set)

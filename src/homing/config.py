@@ -80,6 +80,11 @@ def _from_environment(values: Mapping[str, Any], environment: Mapping[str, str])
             text = environment.get(f"HOMING_{heading}_{name}".upper())
             if text is not None:
                 found.setdefault(heading, {})[name] = _read(text, default)
+    known = {f"HOMING_{heading}_{name}".upper() for heading, members in values.items() for name in members}
+    headings = tuple(f"HOMING_{heading}_".upper() for heading in values)
+    misspelt = sorted(name for name in environment if name.startswith(headings) and name not in known)
+    if misspelt:
+        raise errors.OperatorError(f"there is no setting {misspelt[0]}")
     return found
 
 

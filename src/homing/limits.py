@@ -90,7 +90,8 @@ RECEIPTS_BATCH_MAX: Final = 500
 RECEIPTS_PENDING_MAX: Final = 50_000
 RECEIPTS_LINGER_S: Final = 0.02
 RECEIPT_MATCH_DAYS: Final = 8  # how far back a carrier's reference is looked for
-RECEIPT_PARK_RETRY_S: Final = 0.5
+RECEIPT_PARK_RETRY_S: Final = 0.05  # the first time, then doubling
+RECEIPT_PARK_RETRY_S_MAX: Final = 1.0
 RECEIPT_PARK_S_MAX: Final = 300.0  # an early receipt waits this long for its submit answer, then counts as unmatched
 RECEIPT_TEXT_CHARS_MAX: Final = 1_024
 

@@ -88,7 +88,7 @@ class Queries:
         rows = []
         for piece in asked:
             message = found.get(int(piece)) if len(piece) <= 16 else None
-            status = None if message is None else TABLE[State(message["state"])].laaffic
+            status = None if message is None else TABLE[State(message["state_seen"])].laaffic
             if message is None or status is None or message["app_id"] != app_id:
                 continue
             counts[status] += 1

@@ -12,7 +12,7 @@ from homing.conversions.feedback import Feedback, Verdict
 from homing.doors import lia_parameters
 from homing.doors.failures import FailureLog
 from homing.doors.lia_parameters import Parameters
-from homing.doors.lia_send import Sender, failed
+from homing.doors.lia_send import Sender, echo_of, failed
 from homing.doors.wire import Endpoint, Request, Response
 from homing.kit.crypto import same
 from homing.ledger.purse import Purses
@@ -28,6 +28,10 @@ BOTH: Final = frozenset(("GET", "POST"))
 NOT_ALLOWED: Final = "IP not Whitelisted"
 LOCKED: Final = "Account locked"
 BIGINT_MAX: Final = (1 << 63) - 1
+
+Call = Callable[[Request, Parameters], Awaitable[bytes]]
+Refuse = Callable[[str, str], bytes]
+"""The body that says no: from a remark and the call's uid."""
 
 
 class CredentialRefusal(errors.Refusal):
@@ -100,12 +104,12 @@ class LiaDoor:
 
     def endpoints(self) -> Mapping[str, Endpoint]:
         """By lower-case path: the path's letter case is free."""
-        calls: dict[str, tuple[str, Callable[[Request], Awaitable[bytes]], Callable[[str], bytes]]] = {
-            "/api/sendsms": ("lia.SendSMS", self._send, lambda remark: encode(failed(remark))),
+        calls: dict[str, tuple[str, Call, Refuse]] = {
+            "/api/sendsms": ("lia.SendSMS", self._send, lambda remark, uid: encode(failed(remark, uid))),
             "/api/sendsmsmulti": (
                 "lia.SendSMSMulti",
                 self._send_multi,
-                lambda remark: encode([failed(remark)]),
+                lambda remark, uid: encode([failed(remark, uid)]),
             ),
             "/api/checkbalance": ("lia.CheckBalance", self._balance, _failure),
             "/api/getdeliverystatus": ("lia.GetDeliveryStatus", self._status, _failure),
@@ -115,24 +119,22 @@ class LiaDoor:
             path: Endpoint(name, BOTH, self._worded(name, call, refuse)) for path, (name, call, refuse) in calls.items()
         }
 
-    def _worded(
-        self, name: str, call: Callable[[Request], Awaitable[bytes]], refuse: Callable[[str], bytes]
-    ) -> Callable[[Request], Awaitable[Response]]:
+    def _worded(self, name: str, call: Call, refuse: Refuse) -> Callable[[Request], Awaitable[Response]]:
         """Every outcome in the dialect's words, with status 200; only malformed JSON is a 400 with `{}`."""
 
         async def handler(request: Request) -> Response:
             try:
-                return Response(await call(request))
+                parameters = lia_parameters.read(request)
             except errors.BadShape:
                 return Response(b"{}", 400)
+            try:
+                return Response(await call(request, parameters))
             except errors.Refusal as refusal:
-                return Response(refuse(refusal.detail or refusal.lia))
-            except errors.PlatformFailure as failure:
-                self._failures.tell(request.request_id, name, failure)
-                return Response(refuse(failure.lia))
+                remark = refusal.detail or refusal.lia
             except Exception as error:
                 self._failures.tell(request.request_id, name, error)
-                return Response(refuse(errors.PlatformFailure.lia))
+                remark = errors.PlatformFailure.lia
+            return Response(refuse(remark, echo_of(parameters)))
 
         return handler
 
@@ -159,26 +161,23 @@ class LiaDoor:
             raise errors.BadParameter(LOCKED)
         return account
 
-    async def _send(self, request: Request) -> bytes:
-        parameters = lia_parameters.read(request)
+    async def _send(self, request: Request, parameters: Parameters) -> bytes:
         account = await self._unlocked(request, parameters)
         number = parameters.get("phonenumber")
         numbers = () if number is None else (number,)
         return encode((await self._sender.send(account, parameters, numbers, request.request_id))[0])
 
-    async def _send_multi(self, request: Request) -> bytes:
-        parameters = lia_parameters.read(request)
+    async def _send_multi(self, request: Request, parameters: Parameters) -> bytes:
         account = await self._unlocked(request, parameters)
         numbers = [piece for piece in parameters.get("phonenumber", "").split(",") if piece.strip()]
         return encode(await self._sender.send(account, parameters, numbers, request.request_id))
 
-    async def _balance(self, request: Request) -> bytes:
-        account = await self._unlocked(request, lia_parameters.read(request))
+    async def _balance(self, request: Request, parameters: Parameters) -> bytes:
+        account = await self._unlocked(request, parameters)
         purse = await self._purses.read(account.account_id)
         return encode(BalanceReply(currency_number(purse.gift_micro + purse.balance_micro), CURRENCY))
 
-    async def _status(self, request: Request) -> bytes:
-        parameters = lia_parameters.read(request)
+    async def _status(self, request: Request, parameters: Parameters) -> bytes:
         account = await self._unlocked(request, parameters)
         message = await self._find(account, parameters)
         if message is None:
@@ -194,9 +193,8 @@ class LiaDoor:
                 return await find(account.account_id, parameters[name])
         raise errors.BadParameter(TRACK[1007])
 
-    async def _track(self, request: Request) -> bytes:
+    async def _track(self, request: Request, parameters: Parameters) -> bytes:
         """CTrack: the checks run in the order of the codes and stop at the first failure (contract, section 2)."""
-        parameters = lia_parameters.read(request)
         try:
             account = await self._account(request, parameters)
         except CredentialRefusal as refusal:
@@ -228,11 +226,11 @@ def _message_id(text: str) -> int | None:
     return number if 0 < number <= BIGINT_MAX else None
 
 
-def _failure(remark: str) -> bytes:
+def _failure(remark: str, _uid: str = "") -> bytes:
     return encode(FailureReply("F", remark))
 
 
-def _track_failure(_remark: str) -> bytes:
+def _track_failure(_remark: str, _uid: str) -> bytes:
     """The dialect has no code for a failure of the platform's own; a client must not take it for one of the ten."""
     return encode(FailureReply("F", errors.PlatformFailure.lia))
 
@@ -247,7 +245,7 @@ def _status_reply(message: Record) -> StatusReply:
         MessageLength=utf16_units(message["text"]) if is_unicode else len(message["text"]),
         MessageParts=message["segments"],
         ClientCost=currency_number(message["charge_micro"] - message["refund_micro"]),
-        DLRStatus=status_word(State(message["state"])),
+        DLRStatus=status_word(State(message["state_seen"])),
         SMSID=message["carrier_ref"] or "",
         ErrorCode=_number(message["error_code"]),
         ErrorDescription=message["error_text"] or "",

@@ -39,6 +39,12 @@ def failed(remarks: str, uid: str = "") -> SendReply:
     return SendReply(0, "F", remarks, uid)
 
 
+def echo_of(parameters: Parameters) -> str:
+    """The call's uid as a refusal echoes it; one that could not be stored is not repeated."""
+    uid = parameters.get("uid", "")
+    return uid if len(uid) <= limits.LIA_REFERENCE_CHARS_MAX and storable(uid) else ""
+
+
 class Sender:
     """Turns a call's parameters into submissions, one for each number: a number that fails fails alone."""
 

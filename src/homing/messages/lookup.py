@@ -11,7 +11,8 @@ Wanted = tuple[int, int]  # account_id, message_id
 
 
 class Lookup:
-    """Reads messages; another account's messages do not exist here. Rows carry `submitted_at`, from the id."""
+    """Reads messages; another account's messages do not exist here. Rows carry `submitted_at`, from
+    the id, and `state_seen`, in which a message under a carrier's claim is sending."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

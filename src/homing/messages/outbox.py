@@ -9,6 +9,7 @@ from homing.messages import laaffic_form, lia_form
 from homing.model import Door, PushKind
 from homing.states import TABLE, State
 from homing.store.database import Record
+from homing.text.numbers import UNKNOWN
 
 encode: Final = msgspec.json.encode
 
@@ -58,8 +59,14 @@ def lia_report(message: Record, state: State) -> lia_form.Report:
     )
 
 
+INVALID_DESTINATION: Final = "11"
+"""SMPP 3.4, section 5.1.3: ESME_RINVDSTADR. Carriers of other kinds word a wrong or barred number so too."""
+WRONG_NUMBER_MCC: Final = "999"
+
+
 def laaffic_report(message: Record, state: State) -> laaffic_form.Report:
     delivered = state is State.DELIVERED
+    is_wrong_number = state is State.REJECTED and message["error_code"] == INVALID_DESTINATION
     return laaffic_form.Report(
         appId=message["app_id"],
         orderId=message["reference"],
@@ -68,8 +75,8 @@ def laaffic_report(message: Record, state: State) -> laaffic_form.Report:
         status=0 if delivered else 1,
         reason="0" if delivered else message["error_text"] or message["error_code"] or TABLE[state].lia,
         timestamp=int(message["at"].timestamp() * 1000),
-        mcc=message["mcc"],
-        mnc=message["mnc"],
+        mcc=WRONG_NUMBER_MCC if is_wrong_number else message["mcc"],
+        mnc=UNKNOWN if is_wrong_number else message["mnc"],
         pricedetail=laaffic_form.price_detail(
             message["charge_micro"] - message["refund_micro"], message["segments"], message["price_micro"]
         ),

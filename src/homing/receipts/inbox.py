@@ -1,10 +1,11 @@
 """Receipts from carriers: matched to their messages, applied once, kept for ever.
 
-A receipt can come before the answer to its submit is stored, or never match at all. Those are parked, tried again every
-half second for some minutes, and then stay in a list that people can see.
+A receipt can come before the answer to its submit is stored, or never match at all. Those are parked, tried again for
+some minutes, and then stay in a list that people can see.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
@@ -39,6 +40,7 @@ class ReceiptInbox:
         self._database = database
         self._clock = clock
         self._tally = tally
+        self._parked = asyncio.Event()
         self._batches: Batcher[Sequence[Arrived], None] = Batcher(
             self._store,
             weight_max=limits.RECEIPTS_BATCH_MAX,
@@ -54,13 +56,20 @@ class ReceiptInbox:
         await self._batches.drained()
 
     async def retry_parked(self) -> None:
-        """Tries parked receipts again for ever."""
+        """Tries parked receipts again for ever: soon after one was parked, then less and less often."""
+        pause_s = limits.RECEIPT_PARK_RETRY_S_MAX
         while True:
-            await asyncio.sleep(limits.RECEIPT_PARK_RETRY_S)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._parked.wait(), pause_s)
+            if self._parked.is_set():
+                self._parked.clear()
+                pause_s = limits.RECEIPT_PARK_RETRY_S
+                await asyncio.sleep(pause_s)
             try:
                 await self._retry_once()
             except errors.PlatformFailure as failure:
                 log.warning("parked_receipts_wait", failure=str(failure))
+            pause_s = min(pause_s * 2, limits.RECEIPT_PARK_RETRY_S_MAX)
 
     async def _retry_once(self) -> None:
         give_up_before = self._clock() - timedelta(seconds=limits.RECEIPT_PARK_S_MAX)
@@ -114,6 +123,7 @@ class ReceiptInbox:
             await self._keep(transaction, matched, moved)
         if parked:
             await _park(transaction, parked)
+            self._parked.set()
         self._count(matched, parked, moved)
 
     async def _keep(

@@ -4,12 +4,15 @@ FROM unnest($1::smallint[], $2::text[]) AS asked (door, key)
 JOIN credential USING (door, key)
 WHERE credential.revoked_at IS NULL
 UNION ALL
-SELECT DISTINCT ON (asked.door, asked.key) asked.door, asked.key, credential.secret, credential.account_id
-FROM unnest($1::smallint[], $2::text[]) AS asked (door, key)
-JOIN account ON account.email = asked.key
-JOIN credential ON credential.account_id = account.account_id AND credential.door = asked.door
-WHERE asked.door = 1 AND credential.revoked_at IS NULL
-ORDER BY 1, 2
+-- In the lia dialect an account's e-mail works as its key, with the newest password.
+SELECT newest.* FROM (
+    SELECT DISTINCT ON (asked.door, asked.key) asked.door, asked.key, credential.secret, credential.account_id
+    FROM unnest($1::smallint[], $2::text[]) AS asked (door, key)
+    JOIN account ON account.email = asked.key
+    JOIN credential ON credential.account_id = account.account_id AND credential.door = asked.door
+    WHERE asked.door = 1 AND credential.revoked_at IS NULL
+    ORDER BY asked.door, asked.key, credential.credential_id DESC
+) AS newest
 
 -- name: profiles_accounts
 SELECT account_id, name, locked_at, allowed_networks, queries_per_s, templates_required, default_sender

@@ -1,22 +1,19 @@
 -- name: messages_by_id
-SELECT m.account_id, m.message_id, m.app_id, m.raw_number, m.number, m.country, m.mcc, m.mnc, m.sender, m.text,
-    m.encoding, m.segments, m.reference, m.price_micro, m.charge_micro, m.refund_micro, m.state, m.sent_at,
-    m.final_at, m.carrier_ref, m.error_code, m.error_text,
-    to_timestamp(((m.message_id >> 12) + 1735689600000) / 1000.0) AS submitted_at
+SELECT m.*
 FROM (SELECT DISTINCT * FROM unnest($1::bigint[], $2::bigint[]) AS w (account_id, message_id)) AS wanted
-JOIN message AS m USING (account_id, message_id)
+JOIN message_seen AS m USING (account_id, message_id)
 
 -- name: message_by_reference
-SELECT m.*, to_timestamp(((m.message_id >> 12) + 1735689600000) / 1000.0) AS submitted_at
-FROM message AS m
+SELECT *
+FROM message_seen
 WHERE account_id = $1 AND reference = $2
 ORDER BY message_id DESC
 LIMIT 1
 
 -- name: message_by_carrier_ref
-SELECT m.*, to_timestamp(((m.message_id >> 12) + 1735689600000) / 1000.0) AS submitted_at
+SELECT m.*
 FROM attempt AS a
-JOIN message AS m USING (account_id, message_id)
+JOIN message_seen AS m USING (account_id, message_id)
 WHERE a.carrier_ref = $2 AND a.account_id = $1
 ORDER BY m.message_id DESC
 LIMIT 1
@@ -120,8 +117,18 @@ WITH old AS (
     FROM old
     WHERE m.account_id = old.account_id AND m.message_id < old.beyond_id AND m.text <> ''
     RETURNING m.account_id, m.message_id
+), quotes AS (
+    UPDATE receipt AS r
+    SET raw = ''
+    FROM blanked
+    WHERE r.account_id = blanked.account_id AND r.message_id = blanked.message_id
+), replies AS (
+    UPDATE inbound AS i
+    SET content = ''
+    FROM old
+    WHERE i.account_id = old.account_id AND i.inbound_id < old.beyond_id AND i.content <> ''
 )
-UPDATE receipt AS r
-SET raw = ''
-FROM blanked
-WHERE r.account_id = blanked.account_id AND r.message_id = blanked.message_id
+UPDATE push AS p
+SET body = ''
+FROM old
+WHERE p.account_id = old.account_id AND p.message_id < old.beyond_id AND p.due_at IS NULL AND p.body <> ''

@@ -173,6 +173,20 @@ CREATE TABLE queue (                                       -- what happens next 
 ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 2000);
 CREATE INDEX queue_due ON queue (lane, due_at);
 
+-- A message as people see it. "Sending" is a queued message under a claim: it is not written to the message, because the
+-- claim says it already, and a row less is written for each.
+CREATE VIEW message_seen AS
+SELECT m.*,
+    to_timestamp(((m.message_id >> 12) + 1735689600000) / 1000.0) AS submitted_at,
+    CASE
+        WHEN m.state = 0 AND EXISTS (
+            SELECT FROM queue AS q
+            WHERE q.lane = m.carrier_id * 2 + m.traffic AND q.message_id = m.message_id AND q.claimed_by IS NOT NULL
+        ) THEN 1
+        ELSE m.state
+    END::smallint AS state_seen
+FROM message AS m;
+
 CREATE TABLE attempt (                                     -- one submit to a carrier and its answer
     account_id bigint NOT NULL,
     message_id bigint NOT NULL,
