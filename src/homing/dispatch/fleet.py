@@ -37,7 +37,10 @@ class Running:
         await self._carrier.open()
         await self._carrier.resume(outstanding)
         loop = asyncio.get_running_loop()
-        self._tasks = [loop.create_task(self._dispatcher.run()), loop.create_task(self._read())]
+        self._tasks = [
+            loop.create_task(self._for_ever(self._dispatcher.run)),
+            loop.create_task(self._for_ever(self._read)),
+        ]
 
     async def close(self) -> None:
         """Claims no more, waits for the answers under way, then lets the carrier go."""
@@ -48,6 +51,16 @@ class Running:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._carrier.close()
+
+    async def _for_ever(self, work: Callable[[], Awaitable[None]]) -> None:
+        """What must not end is started again: a carrier that stopped in silence is the worst of failures."""
+        while True:
+            try:
+                await work()
+                log.error("carrier_work_ended", carrier=self.row["name"])
+            except Exception as error:
+                log.error("carrier_work_failed", carrier=self.row["name"], error=type(error).__name__)
+            await asyncio.sleep(limits.DISPATCH_ERROR_PAUSE_S)
 
     async def _read(self) -> None:
         async for batch in self._carrier.reports():
@@ -97,6 +110,7 @@ class Fleet:
         self._tally = tally
         self._chance = chance
         self._running: dict[int, Running] = {}
+        self._unusable: dict[int, Record] = {}  # told once
         self._stale = asyncio.Event()
         self._follower: asyncio.Task[None] | None = None
 
@@ -134,9 +148,12 @@ class Fleet:
                 await self._start(row)
 
     async def _start(self, row: Record) -> None:
+        if self._unusable.get(row["carrier_id"]) == row:
+            return
         try:
             carrier = make(row["kind"], row["settings"])
         except errors.OperatorError as error:
+            self._unusable[row["carrier_id"]] = row
             log.error("carrier_unusable", carrier=row["name"], detail=str(error))
             return
         dispatcher = Dispatcher(

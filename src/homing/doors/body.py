@@ -11,6 +11,14 @@ class BodyTooLarge(Exception):
     """The body is larger than `HTTP_BODY_BYTES_MAX`."""
 
 
+class BodyBroken(Exception):
+    """The client went away, or its framing is wrong."""
+
+
+class LengthRequired(Exception):
+    """A chunked body whose end cannot be told from its breaking off."""
+
+
 class Read:
     """A body that is being read: until when, and by which task (None once it has been read)."""
 
@@ -34,9 +42,7 @@ class BodyReader:
         self._sweeper: asyncio.Task[None] | None = None
 
     async def read(self, content_length: str | None, protocol: Any) -> bytes:
-        """Raises `BodyTooLarge`, or TimeoutError when the body does not arrive in time."""
-        if content_length is not None and not _within(content_length):
-            raise BodyTooLarge
+        """Raises `BodyTooLarge`, `BodyBroken`, `LengthRequired`, or TimeoutError when it does not arrive in time."""
         if self._sweeper is None:
             self._sweeper = asyncio.get_running_loop().create_task(self._sweep())
         read = Read(asyncio.get_running_loop().time() + limits.HTTP_BODY_TIMEOUT_S, asyncio.current_task())
@@ -44,7 +50,11 @@ class BodyReader:
         try:
             if content_length is None:
                 return await _read_chunked(protocol)
+            if not _within(content_length, limits.HTTP_BODY_BYTES_MAX):
+                await _refuse(content_length, protocol)
             return bytes(await protocol())
+        except RuntimeError:  # the server's word for a connection or a framing that broke
+            raise BodyBroken from None
         except asyncio.CancelledError:
             if read.is_late:
                 raise TimeoutError from None
@@ -64,20 +74,36 @@ class BodyReader:
                     read.task.cancel()
 
 
-def _within(content_length: str) -> bool:
+def _within(content_length: str, bytes_max: int) -> bool:
     return (
         content_length.isascii()
         and content_length.isdigit()
         and len(content_length) <= 12
-        and int(content_length) <= limits.HTTP_BODY_BYTES_MAX
+        and int(content_length) <= bytes_max
     )
 
 
+async def _refuse(content_length: str, protocol: Any) -> None:
+    """Reads a body that is not absurdly too large to its end first: a client that sends all before it reads would
+    find a broken connection instead of the answer.
+    """
+    if _within(content_length, limits.HTTP_BODY_DRAIN_BYTES_MAX):
+        async for _chunk in protocol:
+            pass
+    raise BodyTooLarge
+
+
 async def _read_chunked(protocol: Any) -> bytes:
+    """The server ends the stream alike when the body is complete and when it breaks off. JSON shows which by itself;
+    a form cut in the middle is a shorter text, so a form has to say its length.
+    """
     chunks, size = [], 0
     async for chunk in protocol:
         size += len(chunk)
         if size > limits.HTTP_BODY_BYTES_MAX:
             raise BodyTooLarge
         chunks.append(bytes(chunk))
-    return b"".join(chunks)
+    body = b"".join(chunks)
+    if body.strip()[:1] not in (b"{", b"["):
+        raise LengthRequired
+    return body

@@ -16,7 +16,7 @@ import structlog
 from homing import errors, limits
 from homing.accounts.profile import Network
 from homing.doors.address import client_address
-from homing.doors.body import BodyReader, BodyTooLarge
+from homing.doors.body import BodyBroken, BodyReader, BodyTooLarge, LengthRequired
 from homing.doors.wire import Endpoint, Request, Response
 from homing.observe.requests import RequestTally
 
@@ -97,6 +97,10 @@ class HttpDoor:
             return await endpoint.handler(request)
         except BodyTooLarge:
             return Response(b"body too large\n", 413, PLAIN)
+        except BodyBroken:
+            return Response(b"the body broke off\n", 400, PLAIN)
+        except LengthRequired:
+            return Response(b"a form needs a Content-Length\n", 411, PLAIN)
         except TimeoutError:
             return Response(b"the body did not arrive in time\n", 408, PLAIN)
         except Exception as error:  # what no dialect had words for; the caller gets no detail

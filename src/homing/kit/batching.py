@@ -49,9 +49,7 @@ class Batcher(Generic[Item, Result]):
         self._waiting.append((item, future))
         self._waiting_weight += self._weigh(item)
         if len(self._workers) < self._lanes:
-            worker = loop.create_task(self._work())
-            self._workers.add(worker)
-            worker.add_done_callback(self._workers.discard)
+            self._workers.add(loop.create_task(self._work()))
         return future
 
     async def drained(self) -> None:
@@ -60,9 +58,13 @@ class Batcher(Generic[Item, Result]):
             await asyncio.gather(*self._workers, return_exceptions=True)
 
     async def _work(self) -> None:
-        while self._waiting:
-            batch = self._take()
-            await self._serve(batch)
+        try:
+            while self._waiting:
+                batch = self._take()
+                await self._serve(batch)
+        finally:
+            # in the same step that found nothing waiting: a caller who puts an item right after must start a worker
+            self._workers.discard(asyncio.current_task())
 
     def _take(self) -> list[tuple[Item, asyncio.Future[Result]]]:
         if self._waiting_weight <= self._weight_max:

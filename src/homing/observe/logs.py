@@ -8,6 +8,20 @@ import structlog
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 
+class LibraryLog(logging.Handler):
+    """What libraries say through `logging`, in our form: their sentence without its values, which can hold anything,
+    and an exception's type without its traceback.
+    """
+
+    def emit(self, record: logging.LogRecord) -> None:
+        structlog.get_logger().warning(
+            "library",
+            logger=record.name,
+            said=str(record.msg)[:200],
+            error=record.exc_info[0].__name__ if record.exc_info and record.exc_info[0] else "",
+        )
+
+
 def start(level: str, form: str, process: str) -> None:
     """Sets logging up for this process. No line ever holds a query string, a body, a number or a secret: events name
     ids, and an unforeseen error is told by its type and place (doors/http.py).
@@ -28,4 +42,5 @@ def start(level: str, form: str, process: str) -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=False,
     )
+    logging.basicConfig(handlers=[LibraryLog()], level=logging.WARNING, force=True)
     structlog.contextvars.bind_contextvars(process=process)

@@ -42,7 +42,7 @@ class TariffBoard:
 
 
 async def read_tariff(database: Database) -> Tariff:
-    async with database.transaction() as transaction:
+    async with database.transaction("repeatable_read") as transaction:
         prices = await transaction.fetch("tariff_prices")
         routes = await transaction.fetch("tariff_routes")
         carriers = await transaction.fetch("tariff_carriers")

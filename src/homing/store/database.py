@@ -16,6 +16,7 @@ Record = Any  # asyncpg.Record: a tuple with names
 AWAY = (
     OSError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # a connection that broke in the middle of a protocol step
     asyncpg.PostgresConnectionError,
     asyncpg.CannotConnectNowError,
     asyncpg.AdminShutdownError,
@@ -30,8 +31,6 @@ POISON_CLASSES = ("22", "23")  # SQLSTATE: data exception, integrity violation
 INDEX_PLANS: Mapping[str, str] = {
     "plan_cache_mode": "force_generic_plan",  # planning a batch anew took as long as running it
     "enable_seqscan": "off",
-    "enable_hashjoin": "off",
-    "enable_mergejoin": "off",
     "enable_bitmapscan": "off",
 }
 FREE_PLANS: Mapping[str, str] = {}  # for proofs and lists, which read whole tables
@@ -128,15 +127,16 @@ class Database:
                 yield Connection(raw, self.sql)
         except errors.HomingError:
             raise
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError) as error:
             failure = translate(error)
             if isinstance(failure, errors.StoreAway) or isinstance(error, TimeoutError):
                 self._start_probe(away=isinstance(failure, errors.StoreAway))
             raise failure from error
 
     @contextlib.asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Connection]:
-        async with self.connection() as connection, connection.raw.transaction():
+    async def transaction(self, isolation: str | None = None) -> AsyncIterator[Connection]:
+        """`isolation`: "repeatable_read" for several statements on one snapshot."""
+        async with self.connection() as connection, connection.raw.transaction(isolation=isolation):
             yield connection
 
     async def fetch(self, name: str, *values: Any, timeout_s: float | None = None) -> list[Record]:

@@ -34,7 +34,7 @@ FROM done AS d
 CROSS JOIN LATERAL (
     SELECT d.outcome = 0 AND EXISTS (
         SELECT FROM push AS later
-        WHERE later.account_id = d.account_id AND later.message_id = d.message_id AND later.push_id > d.push_id
+        WHERE later.message_id = d.message_id AND later.account_id + 0 = d.account_id AND later.push_id + 0 > d.push_id
     ) AS is_stale
 ) AS stale
 WHERE p.account_id = d.account_id AND p.push_id = d.push_id

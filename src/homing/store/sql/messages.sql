@@ -1,3 +1,5 @@
+-- `account_id + 0` and `message_id + 0` keep the planner from walking the primary key where the number, the reference
+-- or the carrier's id is what finds a handful of rows (docs/decisions/0002-plans-and-indexes.md).
 -- name: messages_by_id
 SELECT m.*
 FROM (SELECT DISTINCT * FROM unnest($1::bigint[], $2::bigint[]) AS w (account_id, message_id)) AS wanted
@@ -6,23 +8,23 @@ JOIN message_seen AS m USING (account_id, message_id)
 -- name: message_by_reference
 SELECT *
 FROM message_seen
-WHERE account_id = $1 AND reference = $2
-ORDER BY message_id DESC
+WHERE reference = $2 AND account_id + 0 = $1
+ORDER BY message_id + 0 DESC
 LIMIT 1
 
 -- name: message_by_carrier_ref
 SELECT m.*
 FROM attempt AS a
 JOIN message_seen AS m USING (account_id, message_id)
-WHERE a.carrier_ref = $2 AND a.account_id = $1
-ORDER BY m.message_id DESC
+WHERE a.carrier_ref = $2 AND a.account_id + 0 = $1
+ORDER BY m.message_id + 0 DESC
 LIMIT 1
 
 -- name: message_latest_to_number
 SELECT message_id
 FROM message
-WHERE account_id = $1 AND number = $2 AND app_id = $3
-ORDER BY message_id DESC
+WHERE number = $2 AND account_id + 0 = $1 AND app_id = $3
+ORDER BY message_id + 0 DESC
 LIMIT 1
 
 -- Finished messages of an app by submit time, which is the order of their ids.
@@ -58,14 +60,15 @@ SET state = e.state,
     carrier_id = coalesce(e.carrier_id, m.carrier_id),
     carrier_ref = coalesce(e.carrier_ref, m.carrier_ref),
     refund_micro = CASE
-        WHEN e.refunded OR (e.state = $13 AND a.refund_undeliverable) THEN m.charge_micro
+        WHEN e.refunded THEN m.charge_micro
+        WHEN e.state = $13 AND (SELECT a.refund_undeliverable FROM account AS a WHERE a.account_id = m.account_id)
+            THEN m.charge_micro
         ELSE m.refund_micro
     END
 FROM unnest(
     $2::bigint[], $3::bigint[], $4::smallint[], $5::smallint[], $6::boolean[], $7::boolean[], $8::timestamptz[],
     $9::text[], $10::text[], $11::int[], $12::text[]
 ) AS e (account_id, message_id, state, rank, final, refunded, at, error_code, error_text, carrier_id, carrier_ref)
-JOIN account AS a ON a.account_id = e.account_id
 WHERE m.account_id = e.account_id AND m.message_id = e.message_id AND ($1::smallint[])[m.state + 1] < e.rank
 RETURNING m.account_id, m.message_id, m.door, m.app_id, m.raw_number, m.number, m.mcc, m.mnc, m.segments,
     m.reference, m.callback_url, m.price_micro, m.charge_micro, m.gift_micro, m.refund_micro, m.state,

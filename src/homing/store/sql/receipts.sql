@@ -1,8 +1,13 @@
 -- name: receipts_match
-SELECT DISTINCT ON (r.carrier_id, r.carrier_ref) r.carrier_id, r.carrier_ref, a.account_id, a.message_id
+SELECT r.carrier_id, r.carrier_ref, a.account_id, a.message_id
 FROM unnest($1::int[], $2::text[]) AS r (carrier_id, carrier_ref)
-JOIN attempt AS a ON a.carrier_ref = r.carrier_ref AND a.carrier_id = r.carrier_id AND a.message_id >= $3
-ORDER BY r.carrier_id, r.carrier_ref, a.message_id DESC
+CROSS JOIN LATERAL (
+    SELECT account_id, message_id
+    FROM attempt
+    WHERE carrier_ref = r.carrier_ref AND carrier_id = r.carrier_id AND message_id >= $3
+    ORDER BY message_id + 0 DESC
+    LIMIT 1
+) AS a
 
 -- name: receipts_add
 INSERT INTO receipt (
@@ -39,8 +44,8 @@ FROM sender AS s
 JOIN LATERAL (
     SELECT account_id, app_id, message_id
     FROM message
-    WHERE account_id = s.account_id AND number = $1
-    ORDER BY message_id DESC
+    WHERE number = $1 AND account_id + 0 = s.account_id
+    ORDER BY message_id + 0 DESC
     LIMIT 1
 ) AS m ON true
 LEFT JOIN app ON app.app_id = m.app_id

@@ -156,10 +156,10 @@ CREATE TABLE message (
     error_text text,
     PRIMARY KEY (account_id, message_id)
 ) PARTITION BY RANGE (message_id);
--- Led by the number and the reference, not by account_id: beside the primary key a second index that starts with
--- account_id and holds message_id looks just as good to the planner while the tables are small, and is not.
-CREATE INDEX message_number ON message (number, account_id, message_id);
-CREATE INDEX message_reference ON message (reference, account_id) WHERE reference IS NOT NULL;
+-- One column each, and none of the primary key's: an index that also holds account_id or message_id looks as good to
+-- the planner as the primary key while the table is small, and the plan is kept when it no longer is.
+CREATE INDEX message_number ON message (number);
+CREATE INDEX message_reference ON message (reference) WHERE reference IS NOT NULL;
 
 CREATE TABLE queue (                                       -- what happens next with a message that is not final
     lane int NOT NULL,                                    -- a carrier's two lanes, or 0: waiting for its receipt
@@ -200,7 +200,7 @@ CREATE TABLE attempt (                                     -- one submit to a ca
     error_text text,
     PRIMARY KEY (account_id, message_id, attempt)
 ) PARTITION BY RANGE (message_id);
-CREATE INDEX attempt_reference ON attempt (carrier_ref, carrier_id) WHERE carrier_ref IS NOT NULL;
+CREATE INDEX attempt_reference ON attempt (carrier_ref) WHERE carrier_ref IS NOT NULL;
 
 CREATE TABLE receipt (                                     -- every report a carrier ever made of a message
     account_id bigint NOT NULL,
@@ -244,7 +244,7 @@ CREATE TABLE push (                                        -- the outbox: what a
     PRIMARY KEY (account_id, push_id)
 ) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.05);
 CREATE INDEX push_due ON push (lane, due_at) WHERE due_at IS NOT NULL;
-CREATE INDEX push_message ON push (message_id, push_id);
+CREATE INDEX push_message ON push (message_id);
 CREATE INDEX push_given_up ON push (account_id, push_id) WHERE outcome = 2;
 
 CREATE TABLE push_attempt (                                -- one delivery row per attempt, with the answer

@@ -1,0 +1,72 @@
+"""Fixtures: one throw-away PostgreSQL for all of a run's workers, a database and a server for each of them.
+
+The controller of a run makes a room (a folder) before its workers start and removes it when they have ended. What is
+in the room is made on first use, so a run of pure tests starts nothing.
+"""
+
+import os
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+import server as serving
+from homing.store.embedded import EmbeddedPostgres
+from sink import Sink
+
+ROOM = "HOMING_TEST_ROOM"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        room = Path(tempfile.mkdtemp(prefix="homing-tests-"))
+        room.chmod(0o711)  # root's PostgreSQL runs as an unprivileged user, who has to pass through
+        os.environ[ROOM] = str(room)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput") and ROOM in os.environ:
+        shutil.rmtree(os.environ.pop(ROOM), ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def room() -> Path:
+    """A folder that all workers of this run share."""
+    return Path(os.environ[ROOM])
+
+
+@pytest.fixture(scope="session")
+def worker() -> str:
+    """This worker's name: `gw0`, or `main` without xdist."""
+    return os.environ.get("PYTEST_XDIST_WORKER", "main")
+
+
+@pytest.fixture(scope="session")
+def postgres(room: Path) -> Iterator[str]:
+    """The DSN of the run's PostgreSQL. Make databases on it; leave its own alone."""
+    with EmbeddedPostgres(room / "postgres", durable=False) as dsn:
+        yield dsn
+
+
+@pytest.fixture(scope="session")
+async def server(postgres: str, room: Path, worker: str) -> AsyncIterator[serving.Server]:
+    """This worker's running Homing. What it logged is held against the rules of logging when it has stopped."""
+    data = room / worker
+    data.mkdir()
+    dsn = await serving.new_database(postgres, f"homing_{worker}")
+    async with serving.running(dsn, data) as running:
+        yield running
+    logs = running.logs
+    assert "Traceback" not in logs
+    assert "api_password" not in logs, "a query string or a body was logged"
+    assert not [secret for secret in running.secrets if secret in logs], "a secret was logged"
+    running.log_lines()
+
+
+@pytest.fixture(scope="session")
+async def sink() -> AsyncIterator[Sink]:
+    """A customer's machine that takes pushes."""
+    async with Sink() as taking:
+        yield taking

@@ -1,0 +1,169 @@
+"""Prices, routes and words over random tables, against the plainest way of finding each."""
+
+import unicodedata
+from collections import Counter
+from collections.abc import Iterator, Mapping
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from homing import errors
+from homing.accounts.profile import Profile
+from homing.intake.prepare import prepare
+from homing.intake.submission import Accepted, Group, Submission
+from homing.kit.ids import IdSource
+from homing.model import GENERAL, Door, Recipient
+from homing.routing.choose import choose
+from homing.routing.tariff import Candidate, Candidates, PrefixTable, Tariff
+from homing.text.numbers import Numbering
+from homing.text.segments import split
+
+OWN, OTHER = 7, 8
+NUMBERING = Numbering({})
+
+digits = st.text("012", max_size=5)
+numbers = st.text("012", min_size=7, max_size=9)
+price_lists = st.dictionaries(digits, st.integers(0, 10**9), max_size=12)
+
+
+def longest(table: Mapping[str, int], number: str) -> tuple[str, int] | None:
+    """The oracle: every prefix is tried, and the longest that matches wins."""
+    return max(((p, v) for p, v in table.items() if number.startswith(p)), key=lambda hit: len(hit[0]), default=None)
+
+
+def tariff(
+    prices: Mapping[int, Mapping[str, int]],
+    routes: Mapping[int, Mapping[str, int]] | None = None,
+    enabled: tuple[int, ...] = (1,),
+) -> Tariff:
+    return Tariff(
+        ((account, prefix, micro) for account, table in prices.items() for prefix, micro in table.items()),
+        (
+            (account, Candidate(n, prefix, carrier_id, 10, 1))
+            for account, table in (routes if routes is not None else {GENERAL: {"": 1}}).items()
+            for n, (prefix, carrier_id) in enumerate(table.items())
+        ),
+        enabled,
+        (),
+    )
+
+
+def profile(account_id: int = OWN) -> Profile:
+    return Profile(account_id, "a", False, (), 20, False, "HOMING", frozenset(("HOMING",)), {}, ())
+
+
+@given(price_lists, st.text("012", max_size=9))
+def test_the_longest_prefix_wins_as_a_search_of_all_prefixes_says(table: dict[str, int], number: str) -> None:
+    assert PrefixTable(table).find(number) == longest(table, number)
+
+
+@given(price_lists, price_lists, price_lists, numbers)
+def test_an_accounts_list_stands_before_the_general_one_wherever_it_matches(
+    own: dict[str, int], general: dict[str, int], other: dict[str, int], number: str
+) -> None:
+    priced = tariff({GENERAL: general, OWN: own, OTHER: other}).price(OWN, number)
+    expected = longest(own, number) or longest(general, number)
+    assert (None if priced is None else (priced.prefix, priced.micro)) == expected
+
+
+@given(
+    st.dictionaries(digits, st.sampled_from([1, 2]), max_size=6),
+    st.dictionaries(digits, st.sampled_from([1, 2]), max_size=6),
+    numbers,
+)
+def test_routes_of_disabled_carriers_are_as_if_they_were_not_there(
+    own: dict[str, int], general: dict[str, int], number: str
+) -> None:
+    found = tariff({}, {GENERAL: general, OWN: own}, enabled=(1,)).candidates(OWN, number)
+    expected = next(
+        (hit for table in (own, general) if (hit := longest({p: c for p, c in table.items() if c == 1}, number))), None
+    )
+    assert (None if found is None else (found.best[0].prefix, found.best[0].carrier_id)) == expected
+
+
+@given(
+    price_lists,
+    price_lists,
+    st.lists(numbers, min_size=1, max_size=20),
+    st.text("aé€码", min_size=1, max_size=400),
+)
+def test_a_submission_costs_segments_times_price_for_each_that_has_one(
+    own: dict[str, int], general: dict[str, int], called: list[str], text: str
+) -> None:
+    recipients = [Recipient(number, number) for number in called]
+    submission = Submission(profile(), Door.LAAFFIC, "app", "r", [Group(text, "HOMING", recipients)])
+    prices = [longest(own, number) or longest(general, number) for number in called]
+    source = IdSource(0)
+    try:
+        prepared = prepare(submission, tariff({GENERAL: general, OWN: own}), NUMBERING, source.next)
+    except errors.NoRoute:
+        assert not any(prices)
+        return
+    except errors.ContentTooLong:
+        assert len(split(text)) > 24
+        return
+    charges = [price[1] * len(split(text)) for price in prices if price is not None]
+    assert prepared.total_micro == sum(charges)
+    assert [isinstance(fate, Accepted) for fate in prepared.fates] == [price is not None for price in prices]
+    before = [row[-1] for row in prepared.rows]
+    assert before == [sum(charges[:n]) for n in range(len(charges))], "what the batch's earlier messages cost"
+
+
+candidates = st.lists(st.tuples(st.integers(1, 3), st.integers(1, 9)), min_size=1, max_size=6).map(
+    lambda rows: [Candidate(n, "", 1, priority, weight) for n, (priority, weight) in enumerate(rows)]
+)
+
+
+def ranked(rows: list[Candidate]) -> Candidates:
+    found = Tariff((), ((GENERAL, row) for row in rows), (1,), ()).candidates(OWN, "1")
+    assert found is not None
+    return found
+
+
+@given(candidates, st.integers(0, 2**53))
+def test_the_choice_is_among_the_best_priority_and_the_same_each_time(rows: list[Candidate], draw: int) -> None:
+    found = ranked(rows)
+    chosen = choose(found, draw)
+    assert chosen.priority == min(row.priority for row in rows)
+    assert chosen == choose(ranked(list(reversed(rows))), draw), "the order of the table's rows decides nothing"
+
+
+@given(st.lists(st.integers(1, 9), min_size=2, max_size=5), st.integers(0, 2**40))
+def test_traffic_is_shared_by_weight(weights: list[int], first: int) -> None:
+    found = ranked([Candidate(n, "", 1, 10, weight) for n, weight in enumerate(weights)])
+    sample = 6_000
+    counts = Counter(choose(found, message_id).route_id for message_id in _ids(first, sample))
+    for n, weight in enumerate(weights):
+        share = weight / sum(weights)
+        deviation = (sample * share * (1 - share)) ** 0.5
+        assert abs(counts[n] - sample * share) < 6 * deviation
+
+
+def _ids(first: int, count: int) -> Iterator[int]:
+    """Ids as a burst makes them: 64 to a millisecond, one node."""
+    for n in range(count):
+        yield (first + n // 64) << 12 | 5 << 6 | n % 64
+
+
+words = st.text("aAßKkİ码ｆf① ", min_size=1, max_size=4).filter(lambda word: word.strip())
+texts = st.text("aAßKkİ码ｆf① .", max_size=30)
+
+
+def folded(text: str) -> str:
+    return unicodedata.normalize("NFKC", text).casefold()
+
+
+@given(st.lists(words, max_size=4), st.lists(words, max_size=4), st.lists(words, max_size=4), texts)
+def test_a_text_is_sensitive_if_it_holds_a_word_in_any_case_or_width(
+    general: list[str], own: list[str], other: list[str], text: str
+) -> None:
+    listed = [(GENERAL, word) for word in general] + [(OWN, word) for word in own] + [(OTHER, word) for word in other]
+    expected = any(folded(word) in folded(text) for word in general + own)
+    assert Tariff((), (), (), listed).sensitive(OWN, text) == expected
+
+
+@given(st.text("aB.*+?()[]|\\^$", min_size=1, max_size=5))
+def test_a_words_characters_stand_for_themselves(word: str) -> None:
+    held = Tariff((), (), (), [(GENERAL, word)])
+    assert held.sensitive(OWN, f"x{word.swapcase()}y")
+    assert not held.sensitive(OWN, "nothing of the kind".replace("a", "").replace("b", ""))

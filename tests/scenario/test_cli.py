@@ -1,0 +1,718 @@
+"""The command line as people and programs meet it: on a real database, and beside a running Homing."""
+
+import asyncio
+import fcntl
+import itertools
+import json
+import os
+import pty
+import re
+import shlex
+import struct
+import subprocess
+import sys
+import termios
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import click
+import pytest
+from click.testing import CliRunner
+
+import homing
+from homing.cli import COMMANDS, main
+from homing.kit.crypto import Vault, load_key
+from server import QUEUED, Server, new_database
+from sink import Sink
+
+COLUMNS = 100
+WAIT_S = 15.0
+SIMULATOR = ("--kind", "simulator")
+
+
+@dataclass(frozen=True)
+class Said:
+    status: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+@dataclass(frozen=True)
+class Terminal:
+    """Runs commands on one database."""
+
+    environment: Mapping[str, str | None]
+
+    def __call__(self, *words: str, status: int = 0, stdin: str | bytes | None = None) -> Said:
+        """In this process. What a command says when it fails is one thing: no traceback, nothing on stdout."""
+        result = CliRunner().invoke(main, words, input=stdin, env=dict(self.environment), prog_name="homing")
+        said = Said(result.exit_code, result.stdout, result.stderr)
+        assert said.status == status, (words, said, result.exception)
+        assert not isinstance(result.exception, Exception), result.exception
+        return said
+
+    def json(self, *words: str, status: int = 0) -> Any:
+        return self(*words, "--json", status=status).json
+
+    async def beside(self, *words: str) -> Said:
+        """In this process too, in a thread, for tests that have a loop running."""
+        return await asyncio.to_thread(self, *words)
+
+    async def run(self, *words: str | bytes) -> Said:
+        """As a process of its own."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("HOMING_")}
+        given = {name: value for name, value in self.environment.items() if value is not None}
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "homing.cli",
+            *words,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            env={**kept, **given, "PYTHONPATH": str(Path(homing.__file__).parents[1])},
+        )
+        out, err = await process.communicate()
+        assert process.returncode is not None
+        return Said(process.returncode, out.decode(), err.decode())
+
+    def sql(self, statement: str, *values: object) -> list[Any]:
+        async def fetch() -> list[Any]:
+            connection = await asyncpg.connect(self.environment["HOMING_DATABASE_URL"])
+            try:
+                rows: list[Any] = await connection.fetch(statement, *values)
+                return rows
+            finally:
+                await connection.close()
+
+        return asyncio.run(fetch())
+
+
+def environment(data: Path, dsn: str | None) -> dict[str, str | None]:
+    return {"HOMING_DATA": str(data), "HOMING_DATABASE_URL": dsn, "COLUMNS": str(COLUMNS), "HOMING_SECRET_KEY": None}
+
+
+@pytest.fixture(scope="session")
+async def terminal(postgres: str, room: Path, worker: str) -> Terminal:
+    """Over an empty database: the first command migrates it."""
+    return Terminal(environment(room / f"cli-{worker}", await new_database(postgres, f"homing_cli_{worker}")))
+
+
+@pytest.fixture(scope="session")
+def names() -> Iterator[str]:
+    return (f"cli-{number}" for number in itertools.count(1))
+
+
+@pytest.fixture
+def account(terminal: Terminal, names: Iterator[str]) -> str:
+    """The name of a new account."""
+    name = next(names)
+    terminal("account", "create", name)
+    return name
+
+
+def lines(text: str) -> list[list[str]]:
+    """A table's rows as words, without its head."""
+    return [line.split() for line in text.splitlines()[2:]]
+
+
+# --- help -------------------------------------------------------------------------------------------------------
+
+
+def commands(command: click.Command, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    yield path, command
+    if isinstance(command, click.Group):
+        for name in command.list_commands(click.Context(command)):
+            found = command.get_command(click.Context(command), name)
+            assert found is not None
+            yield from commands(found, (*path, name))
+
+
+EVERY = dict(commands(main))
+
+
+@pytest.mark.parametrize("path", [path for path in EVERY if path], ids=" ".join)
+def test_every_command_teaches_with_examples_that_parse(
+    path: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "prices.csv").touch()
+    (tmp_path / "test.json").write_text("{}")
+    _before, example, after = (EVERY[path].help or "").partition("Example:")
+    assert example
+    shown = re.findall(r"(?:^|\s)homing (.+)$", after, re.MULTILINE)
+    assert shown
+    for line in shown:
+        words = shlex.split(line)
+        depth = 2 if tuple(words[:2]) in EVERY else 1
+        command = EVERY[tuple(words[:depth])]
+        assert not isinstance(command, click.Group), line
+        command.make_context(line, words[depth:])  # raises what a user would be told
+
+
+@pytest.mark.parametrize("path", [path for path, command in EVERY.items() if isinstance(command, click.Group)])
+def test_no_line_of_help_is_cut_off_in_a_window_of_80(path: tuple[str, ...]) -> None:
+    said = CliRunner().invoke(main, [*path, "--help"], prog_name="homing", env={"COLUMNS": "80"}).stdout
+    assert said.count("...") == said.count("[ARGS]...") == 1, said
+
+
+@pytest.mark.parametrize("path", [path for path, command in EVERY.items() if not isinstance(command, click.Group)])
+def test_every_command_that_answers_takes_data_and_json(path: tuple[str, ...]) -> None:
+    options = {option for parameter in EVERY[path].params for option in parameter.opts}
+    assert "--data" in options
+    assert "--json" in options or path in {("serve",), ("migrate",)}
+
+
+def test_the_first_page_names_every_command_and_imports_nothing_heavy() -> None:
+    program = (
+        "import sys; from homing.cli import main; main(['--help'], standalone_mode=False);"
+        "print(sorted({'asyncpg', 'rich', 'msgspec', 'cryptography'} & set(sys.modules)))"
+    )
+    said = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONPATH": str(Path(homing.__file__).parents[1]), "COLUMNS": "80"},
+    ).stdout
+    assert all(f"\n  {name} " in said and line in said for name, (_module, line) in COMMANDS.items()), said
+    assert said.splitlines()[-1] == "[]"
+
+
+# --- accounts ---------------------------------------------------------------------------------------------------
+
+
+def test_an_account_is_named_by_id_or_by_name(terminal: Terminal, names: Iterator[str]) -> None:
+    name = next(names)
+    made = terminal.json("account", "create", name, "--credit", "12.5", "--email", f"{name}@example.com")
+    by_name, by_id = terminal.json("account", "show", name), terminal.json("account", "show", str(made["account_id"]))
+    assert by_name == by_id
+    assert by_name["name"] == name
+    assert by_name["email"] == f"{name}@example.com"
+    assert (by_name["balance"], by_name["gift"], by_name["credit"], by_name["available"]) == ("0", "0", "12.5", "12.5")
+    assert by_name["credentials"] == by_name["apps"] == by_name["senders"] == by_name["templates"] == []
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("account", "show", "nobody"), "there is no account 'nobody'"),
+        (("account", "show", "9" * 40), "there is no account"),
+        (("account", "create", "7"), "cannot be an account's name"),
+        (("account", "create", "x y"), "cannot be an account's name"),
+        (("account", "create", "fresh", "--email", "nobody"), "is not an e-mail address"),
+        (("account", "create", "fresh", "--credit", "-1"), "a credit is not below zero"),
+        (("message", "show", "12"), "there is no message 12"),
+        (("push", "replay", "12"), "there is no push 12"),
+        (("route", "remove", "999999"), "there is no route 999999"),
+        (("route", "set", "nobody"), "there is no carrier 'nobody'"),
+        (("carrier", "enable", "nobody"), "there is no carrier 'nobody'"),
+        (("carrier", "add", "x", *SIMULATOR, "--settings", '{"sed": 1}'), "unknown field `sed`"),
+        (("carrier", "add", "x", *SIMULATOR, "--settings", "{"), "settings of a simulator carrier"),
+        (("price", "set", "1", "-0.1"), "a price is not below zero"),
+        (("price", "remove", "12345"), "no price for the prefix 12345"),
+        (("word", "add", " "), "at least one character"),
+        (("word", "remove", "nothing"), "is not refused"),
+        (("app", "set", "nothing", "--report-url", ""), "there is no app"),
+        (("credential", "revoke", "nothing"), "no credential in use"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_what_cannot_be_done_is_one_line_on_stderr_and_status_1(
+    terminal: Terminal, words: tuple[str, ...], said: str
+) -> None:
+    answer = terminal(*words, "--json", status=1)
+    assert answer.out == ""
+    assert answer.err.count("\n") == 1
+    assert answer.err.startswith("Error: ")
+    assert said in answer.err
+    assert "fresh" not in terminal("account", "list").out, "a refused account was made all the same"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("acount",),
+        ("account",),
+        ("account", "create"),
+        ("account", "set", "ACCOUNT"),
+        ("account", "set", "ACCOUNT", "--allow", "::1", "--allow-any"),
+        ("account", "set", "ACCOUNT", "--retention-days", "3", "--keep-for-ever"),
+        ("account", "set", "ACCOUNT", "--queries-per-s", "0"),
+        ("app", "set", "x"),
+        ("topup", "ACCOUNT", "1e-7"),
+        ("topup", "ACCOUNT", "nan"),
+        ("adjust", "ACCOUNT", "5"),
+        ("adjust", "ACCOUNT", "--resaon", "x"),
+        ("price", "set", "+86", "1"),
+        ("price", "import", "/nowhere.csv"),
+        ("carrier", "add", "x", *SIMULATOR, "--settings", "@/nowhere.json"),
+        ("message", "show", "x"),
+        ("message", "show", str(2**53)),
+        ("message", "list", "--number", "many"),
+        ("route", "set", "x", "--weight", "0"),
+    ],
+    ids=" ".join,
+)
+def test_what_is_not_a_command_is_status_2(terminal: Terminal, account: str, words: tuple[str, ...]) -> None:
+    answer = terminal(*(account if word == "ACCOUNT" else word for word in words), status=2)
+    assert answer.out == ""
+    assert "Usage: homing" in answer.err
+
+
+def test_settings_change_one_by_one_and_the_others_stay(terminal: Terminal, account: str) -> None:
+    terminal("sender", "add", account, "ACME")
+    terminal("account", "set", account, "--allow", "10.1.2.3/8", "--allow", "::1", "--queries-per-s", "7")
+    terminal("account", "set", account, "--templates-required", "--refund-undeliverable", "--retention-days", "30")
+    terminal("account", "set", account, "--default-sender", "ACME", "--credit", "3", "--email", f"{account}@x.example")
+    shown = terminal.json("account", "show", account)
+    assert shown["allowed_networks"] == ["10.0.0.0/8", "::1/128"]
+    assert (shown["queries_per_s"], shown["retention_days"], shown["credit"]) == (7, 30, "3")
+    assert shown["templates_required"] is shown["refund_undeliverable"] is True
+    assert (shown["default_sender"], shown["email"]) == ("ACME", f"{account}@x.example")
+    terminal("account", "set", account, "--allow-any", "--keep-for-ever", "--email", "", "--default-sender", "")
+    shown = terminal.json("account", "show", account)
+    assert shown["allowed_networks"] == []
+    assert shown["retention_days"] is shown["email"] is shown["default_sender"] is None
+    assert shown["templates_required"] is True
+
+
+def test_another_accounts_email_and_an_unknown_sender_are_refused(
+    terminal: Terminal, account: str, names: Iterator[str]
+) -> None:
+    other = next(names)
+    terminal("account", "create", other, "--email", f"{other}@example.com")
+    taken = terminal("account", "set", account, "--email", f"{other}@example.com", "--credit", "5", status=1)
+    assert "another account has the e-mail" in taken.err
+    assert "no sender ID 'NOPE'" in terminal("account", "set", account, "--default-sender", "NOPE", status=1).err
+    shown = terminal.json("account", "show", account)
+    assert (shown["email"], shown["default_sender"], shown["credit"]) == (None, None, "0")
+
+
+def test_a_lock_is_kept_with_its_reason(terminal: Terminal, account: str) -> None:
+    terminal("account", "lock", account, "--reason", "unpaid")
+    shown = terminal.json("account", "show", account)
+    assert shown["locked_at"] is not None
+    assert shown["lock_reason"] == "unpaid"
+    terminal("account", "unlock", account)
+    assert terminal.json("account", "show", account)["locked_at"] is None
+
+
+def test_a_secret_is_shown_once_and_kept_sealed(terminal: Terminal, account: str) -> None:
+    said = terminal("credential", "create", account, "--dialect", "laaffic", "--label", "shop").out
+    values = dict(line.split(maxsplit=1) for line in said.splitlines()[:5])
+    assert "shown this once" in said
+    assert values["Secret"] not in terminal("credential", "list", account).out
+    assert values["Secret"] not in terminal("account", "show", account).out
+    (row,) = terminal.sql("SELECT secret FROM credential WHERE key = $1", values["Key"])
+    key = load_key("", Path(terminal.environment["HOMING_DATA"] or "") / "secret.key")
+    assert Vault(key).open(row["secret"]) == values["Secret"]
+    (listed,) = terminal.json("credential", "list", account)
+    assert (listed["door"], listed["key"], listed["label"]) == ("laaffic", values["Key"], "shop")
+
+
+def test_a_credential_is_revoked_by_its_key_or_its_id_and_never_two_at_once(terminal: Terminal, account: str) -> None:
+    by_key = terminal.json("credential", "create", account, "--dialect", "lia", "--key", f"key-{account}")
+    by_id = terminal.json("credential", "create", account, "--dialect", "laaffic", "--key", f"key-{account}")
+    alike = terminal.json("credential", "create", account, "--dialect", "lia", "--key", str(by_id["credential_id"]))
+    assert (
+        "is taken"
+        in terminal("credential", "create", account, "--dialect", "lia", "--key", by_key["key"], status=1).err
+    )
+    assert "can mean" in terminal("credential", "revoke", by_key["key"], status=1).err
+    assert "can mean" in terminal("credential", "revoke", alike["key"], status=1).err
+    assert terminal.json("credential", "revoke", by_key["key"], "--dialect", "lia")["door"] == "lia"
+    assert terminal.json("credential", "revoke", alike["key"], "--dialect", "lia")["door"] == "lia"
+    assert terminal.json("credential", "revoke", str(by_id["credential_id"]))["door"] == "laaffic"
+    assert all(one["revoked_at"] for one in terminal.json("credential", "list", account))
+
+
+def test_apps_senders_templates_and_words_are_added_listed_and_removed(terminal: Terminal, account: str) -> None:
+    app = terminal.json("app", "create", account, "shop", "--report-url", "https://a.example/r")["app_id"]
+    terminal("app", "set", app, "--inbound-url", "http://a.example/i", "--report-url", "")
+    (listed,) = terminal.json("app", "list", account)
+    assert (listed["report_url"], listed["inbound_url"]) == (None, "http://a.example/i")
+    assert "not an http address" in terminal("app", "set", app, "--report-url", "ftp://a.example", status=1).err
+
+    terminal("sender", "add", account, "FIRST")
+    terminal("sender", "add", account, "SECOND")
+    assert [one["is_default"] for one in terminal.json("sender", "list", account)] == [True, False]
+    terminal("sender", "add", account, "THIRD", "--default")
+    terminal("sender", "remove", account, "THIRD")
+    assert {one["sender"]: one["is_default"] for one in terminal.json("sender", "list", account)} == {
+        "FIRST": True,
+        "SECOND": False,
+    }
+
+    first = terminal.json("template", "add", account, "code", "Your code is {V1}.")["template_id"]
+    terminal("template", "add", account, "bye", "Bye.")
+    assert "not one of digits alone" in terminal("template", "add", account, "12", "x", status=1).err
+    terminal("template", "remove", account, str(first))
+    terminal("template", "remove", account, "bye")
+    assert terminal.json("template", "list", account) == []
+
+    terminal("word", "add", f"loan {account}", "--account", account)
+    assert {"word": f"loan {account}", "account": account} in [
+        {"word": one["word"], "account": one["account"]} for one in terminal.json("word", "list", "--account", account)
+    ]
+    terminal("word", "remove", f"loan {account}", "--account", account)
+    assert not [one for one in terminal.json("word", "list") if account in one["word"]]
+
+
+# --- money ------------------------------------------------------------------------------------------------------
+
+
+def test_money_moves_up_and_down_and_the_ledger_tells_it(terminal: Terminal, account: str) -> None:
+    assert terminal.json("topup", account, "10", "--author", "ann")["balance"] == "10"
+    assert terminal.json("topup", account, "0.5", "--gift")["gift"] == "0.5"
+    assert terminal.json("adjust", account, "-1.5", "--reason", "oops")["balance"] == "8.5"
+    terminal("adjust", account, "--reason", "oops", "--", "-0.25")
+    shown = terminal.json("ledger", "show", account)
+    assert (shown["balance"], shown["gift"]) == ("8.25", "0.5")
+    told = [(one["kind"], one["from_book"], one["to_book"], one["amount"]) for one in shown["entries"]]
+    assert told == [
+        ("adjustment", "balance", "adjustment", "0.25"),
+        ("adjustment", "balance", "adjustment", "1.5"),
+        ("gift", "promotion", "gift", "0.5"),
+        ("topup", "funding", "balance", "10"),
+    ]
+    assert [one["author"] for one in shown["entries"]][-1] == "ann"
+    assert all(one["author"] and one["reason"] for one in shown["entries"])
+    assert len(terminal.json("ledger", "show", account, "--limit", "2")["entries"]) == 2
+
+
+def test_a_gift_is_not_adjusted_below_zero(terminal: Terminal, account: str) -> None:
+    said = terminal("adjust", account, "-.000001", "--gift", "--reason", "oops", status=1)
+    assert "the gift does not hold that much" in said.err
+    assert terminal.json("ledger", "show", account)["entries"] == []
+
+
+def test_the_proof_fails_on_a_difference_of_one_micro_unit(terminal: Terminal, account: str) -> None:
+    terminal("topup", account, "10")
+    proof = terminal.json("ledger", "prove", account)
+    assert proof == {"accounts": 1, "entries": 1, "messages": 0, "holds": True, "differences": []}
+    account_id = terminal.json("account", "show", account)["account_id"]
+    terminal.sql("UPDATE balance SET balance_micro = balance_micro + 1 WHERE account_id = $1", account_id)
+    try:
+        proof = terminal.json("ledger", "prove", status=1)
+        assert proof["holds"] is False
+        assert proof["differences"] == [
+            {
+                "account_id": account_id,
+                "what": "balance",
+                "recorded": "10.000001",
+                "computed": "10",
+                "difference": "0.000001",
+            }
+        ]
+        assert "0.000001" in terminal("ledger", "prove", account, status=1).out
+    finally:
+        terminal.sql("UPDATE balance SET balance_micro = balance_micro - 1 WHERE account_id = $1", account_id)
+    terminal("ledger", "prove")
+
+
+# --- prices, carriers, routes -----------------------------------------------------------------------------------
+
+
+def prices_of(terminal: Terminal, account: str) -> dict[str, str]:
+    listed = terminal.json("price", "list", "--account", account)
+    return {one["prefix"]: one["price"] for one in listed if one["account"] == account}
+
+
+def test_prices_are_set_and_removed_by_prefix(terminal: Terminal, account: str) -> None:
+    for prefix, amount in (("86", "0.031"), ("*", "0.02"), ("", "0.03"), ("1", "0")):
+        terminal("price", "set", prefix, amount, "--account", account)
+    assert prices_of(terminal, account) == {"*": "0.03", "1": "0", "86": "0.031"}
+    terminal("price", "remove", "*", "--account", account)
+    assert prices_of(terminal, account) == {"1": "0", "86": "0.031"}
+
+
+def test_a_price_list_is_imported_whole(terminal: Terminal, account: str, tmp_path: Path) -> None:
+    file = tmp_path / "prices.csv"
+    file.write_text("Country;,Price,prefix\r\nChina,0.031,86\r\n\r\nrest,.02,*\r\n", encoding="utf-8-sig")
+    terminal("price", "set", "33", "1", "--account", account)
+    assert terminal.json("price", "import", str(file), "--account", account)["prices"] == 2
+    assert prices_of(terminal, account) == {"*": "0.02", "33": "1", "86": "0.031"}
+    terminal("price", "import", "-", "--account", account, "--replace", stdin='prefix,price\n"86",0.04\n')
+    assert prices_of(terminal, account) == {"86": "0.04"}
+
+
+def test_an_import_tells_every_bad_line_and_changes_nothing(terminal: Terminal, account: str) -> None:
+    terminal("price", "set", "33", "1", "--account", account)
+    rows = ["prefix,price", "86,0.031", "+1,0.1", "91,cheap", "44", "86,0.04", "49,-1", "7,0.0000001", "61,0.05"]
+    said = terminal("price", "import", "-", "--account", account, "--replace", stdin="\n".join(rows), status=1)
+    told = [line.split(":")[1] for line in said.err.splitlines()[1:]]
+    assert told == ["3", "4", "5", "6", "7", "8"]
+    assert prices_of(terminal, account) == {"33": "1"}
+
+
+@pytest.mark.parametrize(
+    ("sheet", "said"),
+    [
+        (b"", "the header must name the column prefix and price once"),
+        (b"86,0.031\n", "the header must name the column prefix and price once"),
+        (b"prefix,price,price\n1,2,3\n", "the header must name the column price once"),
+        (b"prefix,price\n\xff\xfe,1\n", "is not UTF-8 text"),
+        (b'prefix,price\n"86,1\n', ":2: "),
+        (b"prefix,price\n86\x00,1\n", ":2: "),
+    ],
+    ids=["empty", "no header", "two prices", "not text", "open quote", "NUL"],
+)
+def test_a_file_that_is_no_price_list_is_refused(terminal: Terminal, sheet: bytes, said: str) -> None:
+    answer = terminal("price", "import", "-", stdin=sheet, status=1)
+    assert said in answer.err
+    assert "Traceback" not in answer.err
+
+
+def test_carriers_and_routes_are_set_up(terminal: Terminal, account: str, tmp_path: Path) -> None:
+    settings = tmp_path / "settings.json"
+    settings.write_text('{"seed": 7}')
+    carrier = f"carrier-{account}"
+    terminal("carrier", "add", carrier, *SIMULATOR, "--settings", f"@{settings}")
+    assert "already" in terminal("carrier", "add", carrier, *SIMULATOR, status=1).err
+    terminal("carrier", "disable", carrier)
+    (listed,) = [one for one in terminal.json("carrier", "list") if one["name"] == carrier]
+    assert (listed["kind"], listed["enabled"], listed["settings"]) == ("simulator", False, {"seed": 7})
+    terminal("carrier", "enable", carrier)
+    route = terminal.json("route", "set", carrier, "--prefix", "86", "--account", account)["route_id"]
+    again = terminal.json("route", "set", carrier, "--prefix", "86", "--account", account, "--priority", "2")
+    assert again["route_id"] == route
+    (shown,) = [one for one in terminal.json("route", "list", "--account", account) if one["account"] == account]
+    assert (shown["carrier"], shown["prefix"], shown["priority"], shown["enabled"]) == (carrier, "86", 2, True)
+    terminal("route", "remove", str(route))
+    assert not [one for one in terminal.json("route", "list") if one["account"] == account]
+
+
+# --- a running Homing beside it ---------------------------------------------------------------------------------
+
+
+async def until(ask: Callable[[], Awaitable[Said]], enough: Callable[[Any], bool]) -> Any:
+    """Asks until the answer is enough."""
+    async with asyncio.timeout(WAIT_S):
+        while True:
+            said = await ask()
+            if enough(said.json):
+                return said.json
+            await asyncio.sleep(0.05)
+
+
+async def test_a_messages_whole_story_is_told_in_order(server: Server, sink: Sink) -> None:
+    box = sink.box(500, 200)
+    terminal = Terminal(environment(server.data, server.dsn))
+    account = await server.account(balance="1", gifted="0.02", report_url=box.url)
+    reply = await server.client.laaffic(
+        account,
+        "POST",
+        "/v3/sendSms",
+        body={
+            "appId": account.app,
+            "numbers": "+8613800130001,8613800130002",
+            "content": "Your code is 1\x1b[31m23",
+            "senderId": "SHOP",
+            "orderId": "o1,o2",
+        },
+    )
+    message_id = reply.json["array"][0]["msgId"]
+    await box.first(2)
+    tracked = await server.client.lia(account, "CTrack", message_id=message_id, status="true")
+    assert tracked.json["ErrorCode"] == 1000
+
+    shown = await until(
+        lambda: terminal.beside("message", "show", message_id, "--json"),
+        lambda shown: any("answered HTTP 200" in one["detail"] for one in shown["timeline"]),
+    )
+    assert (shown["message_id"], shown["state"], shown["reference"]) == (int(message_id), "delivered", "o1")
+    assert (shown["charge"], shown["refund"]) == ("0.031", "0")
+    told = [(one["what"], one["detail"]) for one in shown["timeline"]]
+    what = list(dict.fromkeys(word.split()[0] for word, _detail in told))
+    expected = ["submitted", "number", "sender", "text", "price", "route", "charge", "attempt", "sent", "receipt"]
+    assert [word for word in what if word in expected] == expected
+    assert what.index("delivered") > what.index("receipt")
+    said = dict(reversed(told))
+    assert said["submitted"].startswith(f"through laaffic, app {account.name} ({account.app}), request ")
+    assert "written '+8613800130001'" in said["number"]
+    assert said["sender"] == "HOMING, in place of 'SHOP': not registered to the account"
+    assert said["price"] == "0.031 a segment x 1 = 0.031 USD, 0.02 of it from the gift"
+    assert f"for all of submission {message_id}" in said["charge"]
+    assert "accepted it as" in said["attempt 1"]
+    assert "says delivered; raw: id:" in said["receipt"]
+    assert said["converted"].startswith("the person came back: reported through lia")
+    assert len([detail for word, detail in told if word == "charge"]) == 2, "one from each book"
+
+    people = await terminal.run("message", "show", message_id)
+    assert people.status == 0
+    assert "\x1b" not in people.out, "a customer's text steers the terminal"
+    assert max(map(len, people.out.splitlines())) <= COLUMNS
+
+
+async def test_what_waits_and_what_failed_is_told_too(server: Server, sink: Sink) -> None:
+    terminal = Terminal(environment(server.data, server.dsn))
+    account = await server.account()
+    box = sink.box(404)
+
+    async def send(number: str) -> str:
+        reply = await server.client.lia(
+            account,
+            "SendSMS",
+            sms_type="T",
+            encoding="T",
+            sender_id=account.sender,
+            phonenumber=number,
+            textmessage="hello",
+            callback_url=box.url,
+        )
+        (one,) = reply.json if isinstance(reply.json, list) else [reply.json]
+        return str(one["message_id"])
+
+    refused, silent, queued = await send("8613800130003"), await send("8613800130005"), await send(f"{QUEUED}1234567")
+
+    def showing(message_id: str) -> Callable[[], Awaitable[Said]]:
+        return lambda: terminal.beside("message", "show", message_id, "--json")
+
+    def details(shown: Any, what: str) -> str:
+        return "\n".join(one["detail"] for one in shown["timeline"] if one["what"] == what)
+
+    shown = await until(showing(refused), lambda s: any("answered HTTP 404" in one["detail"] for one in s["timeline"]))
+    assert shown["state"] == "rejected"
+    assert "refused it after" in details(shown, "attempt 1")
+    assert "given back" in details(shown, "rejected")
+    assert "from sales to balance" in details(shown, "refund")
+    shown = await until(showing(silent), lambda s: s["state"] == "sent")
+    assert details(shown, "due") == "expires, unless a receipt comes before (lane 0)"
+    shown = await until(showing(queued), lambda s: s["state"] == "queued")
+    assert details(shown, "due").startswith("waits for unusable (lane ")
+
+    listed = (await terminal.beside("message", "list", "--account", account.name, "--json")).json
+    assert [str(one["message_id"]) for one in listed] == [queued, silent, refused]
+    listed = (await terminal.beside("message", "list", "--number", "+8613800130003", "--limit", "1", "--json")).json
+    assert [str(one["message_id"]) for one in listed] == [refused]
+
+    failed = (await terminal.beside("push", "list", account.name, "--failed", "--json")).json
+    assert {str(one["message_id"]) for one in failed} >= {refused}
+    assert {(one["outcome"], one["status"]) for one in failed} <= {("pending", 404), ("superseded", 404)}
+    waiting = await asyncio.to_thread(terminal, "push", "replay", str(failed[0]["push_id"]), status=1)
+    assert "has not ended yet: it is due at" in waiting.err
+
+
+async def test_a_push_that_has_ended_is_sent_again(server: Server, sink: Sink) -> None:
+    terminal = Terminal(environment(server.data, server.dsn))
+    box = sink.box()
+    account = await server.account(report_url=box.url)
+    await server.client.laaffic(
+        account, "POST", "/v3/sendSms", body={"appId": account.app, "numbers": "8613800130001", "content": "hello"}
+    )
+    await box.first()
+    (push,) = await until(
+        lambda: terminal.beside("push", "list", account.name, "--json"), lambda found: found[0]["outcome"] != "pending"
+    )
+    assert (push["outcome"], push["status"], push["url"]) == ("acknowledged", 200, box.url)
+    await terminal.beside("push", "replay", str(push["push_id"]))
+    first, second = await box.first(2)
+    assert first.body == second.body
+
+
+async def test_a_receipt_that_nobody_waits_for_is_listed(server: Server) -> None:
+    terminal = Terminal(environment(server.data, server.dsn))
+    await server.query(
+        "INSERT INTO parked_receipt (carrier_id, carrier_ref, received_at, state, raw, given_up_at)"
+        " SELECT carrier_id, 'stray', now(), 3, 'id:stray stat:DELIVRD', now() FROM carrier WHERE name = 'simulator-a'"
+    )
+    (found,) = (await terminal.beside("receipt", "unmatched", "--json")).json
+    assert (found["carrier"], found["carrier_ref"], found["state"]) == ("simulator-a", "stray", "delivered")
+
+
+# --- how it is printed ------------------------------------------------------------------------------------------
+
+
+def test_amounts_line_up_and_times_are_utc_to_the_second(terminal: Terminal, account: str) -> None:
+    terminal("topup", account, "1234.5")
+    terminal("topup", account, "0.000001")
+    said = terminal("ledger", "show", account).out
+    first, second = (line for line in said.splitlines() if "topup" in line)
+    assert first.index("0.000001") + len("0.000001") == second.index("1234.500000") + len("1234.500000")
+    assert len(first.split()[0]) == len("2026-01-01")
+    assert max(map(len, said.splitlines())) <= COLUMNS
+
+
+def test_a_text_cannot_steer_the_terminal_and_nothing_is_cut_off(terminal: Terminal, account: str) -> None:
+    body = "\x1b]0;gotcha\x07 [bold]not markup[/bold] " + "word " * 60 + "x" * 200 + "END"
+    terminal("template", "add", account, "long", body)
+    narrow = Terminal({**terminal.environment, "COLUMNS": "40"})
+    for said in (terminal("template", "list", account).out, narrow("template", "list", account).out):
+        assert "\x1b" not in said
+        assert "\x07" not in said
+        assert "\\x1b" in said
+        flat = "".join(said.split())
+        assert flat.count("word") == 60
+        assert flat.count("x") >= 200
+        assert "[bold]" in flat
+        assert "END" in flat
+    (listed,) = terminal.json("template", "list", account)
+    assert listed["body"] == body
+
+
+def test_a_list_of_nothing_says_so_to_people_and_is_empty_to_programs(terminal: Terminal, account: str) -> None:
+    assert terminal("sender", "list", account).out == "No senders yet.\n"
+    assert terminal.json("sender", "list", account) == []
+
+
+# --- processes and databases ------------------------------------------------------------------------------------
+
+
+async def test_the_first_command_starts_migrates_and_stops_a_database_of_its_own(room: Path, worker: str) -> None:
+    data = room / f"cli-own-{worker}"
+    terminal = Terminal(environment(data, None))
+    made = await terminal.run("account", "create", "acme")
+    assert made == Said(0, "Account acme is made, with id 1.\n", "")
+    assert not list(data.rglob("postmaster.pid")), "a command left its database running"
+    listed, shown = await asyncio.gather(
+        terminal.run("account", "list", "--json"), terminal.run("account", "show", "1", "--data", str(data), "--json")
+    )
+    assert [one["name"] for one in listed.json] == [shown.json["name"]] == ["acme"]
+    assert not list(data.rglob("postmaster.pid"))
+
+
+async def test_a_database_that_is_not_there_is_one_line(room: Path) -> None:
+    for dsn in ("postgresql://homing@127.0.0.1:1/homing", "nonsense://x"):
+        said = await Terminal(environment(room / "away", dsn)).run("account", "list")
+        assert (said.status, said.out) == (1, "")
+        assert said.err.startswith("Error: the database cannot be opened: ")
+        assert said.err.count("\n") == 1
+
+
+async def test_an_argument_that_is_not_text_is_status_2(terminal: Terminal) -> None:
+    said = await terminal.run("account", "show", b"\xff\xfe")
+    assert said.status == 2
+    assert "account is not UTF-8 text" in said.err
+
+
+def test_in_a_terminal_a_table_fits_its_width(terminal: Terminal, account: str) -> None:
+    """A real one: what it is asked for its width is its own, and what is printed has no line longer than it."""
+    ours, theirs = pty.openpty()
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("HOMING_") and name != "COLUMNS"}
+    given = {name: value for name, value in terminal.environment.items() if value is not None and name != "COLUMNS"}
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, COLUMNS, 0, 0))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "homing.cli", "account", "show", account],
+        stdin=theirs,
+        stdout=theirs,
+        env={**kept, **given, "PYTHONPATH": str(Path(homing.__file__).parents[1]), "TERM": "dumb"},
+    )
+    os.close(theirs)
+    said = b""
+    try:
+        while piece := os.read(ours, 65536):
+            said += piece
+    except OSError:  # the other end is closed
+        pass
+    os.close(ours)
+    assert process.wait(WAIT_S) == 0
+    printed = said.decode().replace("\r\n", "\n").splitlines()
+    assert any(account in line for line in printed)
+    assert max(map(len, printed)) <= COLUMNS

@@ -1,0 +1,274 @@
+"""`kill -9` in mid-traffic, of each process and of all: what was acknowledged is there once and goes its way."""
+
+import asyncio
+import json
+import os
+import signal
+import time
+from collections import Counter
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from homing import limits
+from homing.accounts import catalogue
+from homing.ledger.proof import prove
+from homing.model import GENERAL
+from homing.states import TABLE, State
+from installation import CONNECTIONS, Installation, Traffic, eventually, is_gone, nothing_left
+from server import Server, new_database, running
+from sink import Box, Sink
+
+SILENT = "0005"
+"""The simulator never reports such a number: it stays sent until its validity ends."""
+DRAIN_S = 20.0
+IN_FLIGHT_MAX = CONNECTIONS * 3
+
+
+@pytest.fixture(scope="module")
+async def box(sink: Sink) -> Box:
+    return sink.box()
+
+
+@pytest.fixture(scope="module")
+async def installation(room: Path, worker: str, box: Box) -> AsyncIterator[Installation]:
+    """One data folder for all of these tests: each finds what the kill before it has left."""
+    made = Installation(room / f"restart-{worker}")
+    with nothing_left(made):
+        await made.start()
+        await made.enrich(box.url)
+        yield made
+        if made.is_running:
+            assert await made.stop() == 0
+
+
+@pytest.fixture
+async def serving(installation: Installation) -> Installation:
+    if not installation.is_running:
+        await installation.start()
+    return installation
+
+
+async def all_is_well(installation: Installation, traffic: Traffic, box: Box) -> None:
+    """After traffic has ended and everything runs again: nothing lost, nothing invented, all of it finished."""
+    async with installation.looked_into() as database, database.connection() as connection:
+        rows = await connection.raw.fetch(
+            "SELECT message_id, reference, number, state FROM message WHERE reference LIKE $1", f"{traffic.name}-%"
+        )
+        stored = {row["reference"]: row["message_id"] for row in rows}
+        assert len(stored) == len(rows), "a message is there twice"
+        missing = {order for order, message_id in traffic.accepted.items() if stored.get(order) != message_id}
+        assert not missing, f"{len(missing)} of {len(traffic.accepted)} acknowledged messages are lost"
+        invented = set(stored) - set(traffic.accepted)
+        assert invented <= traffic.unknown, "there are messages that nobody was waiting for"
+
+        owners = await connection.raw.fetch("SELECT DISTINCT claimed_by FROM queue WHERE claimed_by IS NOT NULL")
+        dead = [owner for (owner,) in owners if is_gone(int(owner.split(":")[1]))]
+        await connection.raw.execute("UPDATE queue SET due_at = now() WHERE claimed_by = ANY($1)", dead)
+        await connection.raw.execute("UPDATE push SET due_at = now() WHERE due_at > now() AND attempts > 0")
+        deadline_s = time.monotonic() + DRAIN_S
+        while True:
+            waiting = await connection.raw.fetch(
+                "SELECT m.state, count(*) FROM queue JOIN message AS m USING (account_id, message_id)"
+                " WHERE NOT (m.state = $1 AND m.number LIKE $2) GROUP BY m.state",
+                State.SENT,
+                f"%{SILENT}",
+            )
+            pushes = await connection.raw.fetchval("SELECT count(*) FROM push WHERE due_at IS NOT NULL")
+            if not waiting and not pushes:
+                break
+            assert time.monotonic() < deadline_s, f"the queue does not drain: {waiting}, {pushes} pushes"
+            await asyncio.sleep(0.1)
+        ended = await connection.raw.fetch(
+            "SELECT message_id, number, state FROM message WHERE reference LIKE $1", f"{traffic.name}-%"
+        )
+        proof = await prove(database)
+        assert proof.holds, proof.differences[:5]
+    final = set()
+    for row in ended:
+        if row["number"].endswith(SILENT):
+            assert row["state"] == State.SENT
+        else:
+            assert TABLE[State(row["state"])].final
+            final.add(row["message_id"])
+    told = {int(push.json["msgid"]) for push in box.pushes}
+    assert final <= told, f"{len(final - told)} of {len(final)} messages were never reported to the customer"
+
+
+@pytest.mark.parametrize("role", ["api", "link"])
+async def test_a_killed_process_is_started_anew_and_nothing_is_lost(serving: Installation, box: Box, role: str) -> None:
+    victim = serving.roles(role)[0]
+    async with Traffic(serving.url, f"kill-{role}") as traffic:
+        await traffic.until(300)
+        await serving.killed(victim)
+        await traffic.until(300)
+    await eventually(lambda: len(serving.roles()) == serving.workers + 1, 10, "the dead process has a successor")
+    assert victim not in serving.roles(role)
+    if role == "link":
+        assert not traffic.unknown, "the customers noticed that a process which they do not talk to had died"
+    assert len(traffic.unknown) <= 2 * IN_FLIGHT_MAX
+    await all_is_well(serving, traffic, box)
+
+
+async def test_when_the_parent_is_killed_the_next_start_finds_all_and_the_orphans_end(
+    serving: Installation, box: Box
+) -> None:
+    orphans, servers = serving.roles(), serving.servers()
+    assert len(orphans) == serving.workers + 1
+    assert servers
+    async with Traffic(serving.url, "kill-parent", pause_s=0.002) as traffic:
+        await traffic.until(300)
+        await serving.killed(serving.pid)
+        await serving.start()
+        await traffic.until(100)
+    await eventually(
+        lambda: all(map(is_gone, orphans + servers)),
+        2 * limits.DRAIN_TIMEOUT_S,
+        "the processes of a killed parent and its PostgreSQL end",
+    )
+    await all_is_well(serving, traffic, box)
+
+
+async def test_when_all_is_killed_the_next_start_needs_no_help(serving: Installation, box: Box) -> None:
+    async with Traffic(serving.url, "kill-all", pause_s=0.002) as traffic:
+        await traffic.until(300)
+        await serving.killed(serving.postmaster(), *serving.servers(), *serving.roles(), serving.pid)
+    assert len(traffic.unknown) > 0
+    await serving.start()
+    await all_is_well(serving, traffic, box)
+
+
+async def test_sigterm_under_load_finishes_what_is_under_way_and_leaves_nothing_behind(
+    serving: Installation, box: Box
+) -> None:
+    children, servers = serving.roles(), serving.servers()
+    async with Traffic(serving.url, "sigterm", pause_s=0.002) as traffic:
+        await traffic.until(300)
+        started_s = time.monotonic()
+        code = await serving.stop()
+        took_s = time.monotonic() - started_s
+    assert code == 0, serving.log.read_text()[-3000:]
+    assert took_s < limits.DRAIN_TIMEOUT_S
+    assert all(map(is_gone, children + servers))
+    assert not serving.servers()
+    claimed = await serving.query("SELECT count(*) FROM queue WHERE claimed_by IS NOT NULL AND due_at > now()")
+    assert claimed[0][0] == 0, "a stop that drains leaves nobody's lease to wait for"
+    await serving.start()
+    await all_is_well(serving, traffic, box)
+
+
+async def test_a_second_serve_on_the_same_data_says_so_and_stops(serving: Installation) -> None:
+    second = await serving.command("serve", "--http", "127.0.0.1:0")
+    async with asyncio.timeout(20):
+        _, said = await second.communicate()
+    assert second.returncode not in (0, None)
+    assert "already serves" in said.decode()
+    assert str(serving.pid) in said.decode()
+    assert "Traceback" not in said.decode()
+    assert await serving.health() == 200
+
+
+async def test_the_command_line_proves_the_ledger_beside_a_running_server(serving: Installation) -> None:
+    proving = await serving.command("ledger", "prove", "--json")
+    async with asyncio.timeout(30):
+        said, errors = await proving.communicate()
+    assert proving.returncode == 0, errors.decode()
+    assert json.loads(said)["holds"] is True
+    assert await serving.health() == 200
+
+
+# --- leases ----------------------------------------------------------------------------------------------
+
+SLOW = "95999"
+SLOW_MS = 1_500
+
+
+@pytest.fixture(scope="module")
+async def server(postgres: str, room: Path, worker: str) -> AsyncIterator[Server]:
+    """A server of our own, whose processes we may kill, with a carrier that takes its time."""
+    data = room / f"leases-{worker}"
+    data.mkdir()
+    async with running(await new_database(postgres, f"leases_{worker}"), data) as made:
+        async with made.database.transaction() as transaction:
+            settings = json.dumps({"submit_ms": SLOW_MS, "receipt_ms_mean": 0})
+            carrier_id = await catalogue.add_carrier(transaction, "slow", "simulator", settings)
+            await catalogue.set_route(transaction, GENERAL, SLOW, carrier_id, 10, 1)
+        account = await made.account()
+        await made.settled()
+        assert account
+        yield made
+
+
+async def sent_to(server: Server, prefix: str, count: int) -> list[int]:
+    account = await server.account(balance="1000")
+    ids = []
+    for first in range(0, count, 500):
+        numbers = ",".join(f"{prefix}{n:04d}0001" for n in range(first, min(count, first + 500)))
+        reply = await server.client.laaffic(
+            account, "POST", "/v3/sendSms", body={"appId": account.app, "numbers": numbers, "content": "x"}
+        )
+        assert reply.json["status"] == "0", reply.json
+        ids += [int(sent["msgId"]) for sent in reply.json["array"]]
+    return ids
+
+
+async def queued(server: Server, ids: list[int]) -> Counter[tuple[str | None, int]]:
+    """How many rows each owner has claimed, and how often."""
+    rows = await server.query("SELECT claimed_by, attempts FROM queue WHERE message_id = ANY($1)", ids)
+    return Counter((row["claimed_by"], row["attempts"]) for row in rows)
+
+
+async def until_claimed(server: Server, ids: list[int], attempts: int) -> set[str | None]:
+    """The owners, once every message has been claimed so often."""
+    async with asyncio.timeout(10):
+        while True:
+            found = await queued(server, ids)
+            if sum(found.values()) == len(ids) and all(tries == attempts for _owner, tries in found):
+                return {owner for owner, _tries in found}
+            await asyncio.sleep(0.02)
+
+
+async def until_delivered(server: Server, ids: list[int]) -> None:
+    async with asyncio.timeout(15):
+        while True:
+            row = await server.query_row(
+                "SELECT count(*) FROM message WHERE message_id = ANY($1) AND state = $2", ids, State.DELIVERED
+            )
+            if row["count"] == len(ids):
+                return
+            await asyncio.sleep(0.05)
+
+
+async def attempts_of(server: Server, ids: list[int]) -> Counter[int]:
+    """How many submits the messages took, by how many messages took so many."""
+    rows = await server.query("SELECT count(*) FROM attempt WHERE message_id = ANY($1) GROUP BY message_id", ids)
+    return Counter(row["count"] for row in rows)
+
+
+async def test_a_dead_links_claims_are_kept_for_their_lease_and_then_taken_up(server: Server) -> None:
+    first = next(one for one in server.processes if one.name == "link-1")
+    ids = await sent_to(server, SLOW, 40)
+    (dead,) = await until_claimed(server, ids, attempts=1)
+    os.kill(first.process.pid, signal.SIGKILL)
+    await first.process.wait()
+    server.processes.remove(first)
+    await server.start("link", "link-2")
+    await asyncio.sleep(1.0)
+    assert await queued(server, ids) == {(dead, 1): 40}, "a lease that has not ended was not respected"
+    lease = await server.query_row("SELECT max(due_at) - now() AS left FROM queue WHERE message_id = ANY($1)", ids)
+    assert limits.CLAIM_LEASE_S - 15 < lease["left"].total_seconds() < limits.CLAIM_LEASE_S
+    await server.query("UPDATE queue SET due_at = now() WHERE claimed_by = $1", dead)
+    (living,) = await until_claimed(server, ids, attempts=2)
+    assert living != dead
+    await until_delivered(server, ids)
+    assert (await prove(server.database)).holds
+
+
+async def test_two_living_links_share_the_work_and_submit_each_message_once(server: Server) -> None:
+    third = await server.start("link", "link-3")
+    slow = await sent_to(server, SLOW, 600)
+    quick = await sent_to(server, "861380", 1_500)
+    await until_delivered(server, slow + quick)
+    assert await attempts_of(server, slow + quick) == {1: 2_100}
+    assert third.process.returncode is None

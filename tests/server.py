@@ -1,0 +1,317 @@
+"""A running Homing for tests: the real processes over a database of their own, and accounts made to measure."""
+
+import asyncio
+import itertools
+import json
+import os
+import re
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+import asyncpg
+
+import homing
+from client import Client
+from homing import demo
+from homing.accounts import admin, catalogue
+from homing.kit import crypto, money
+from homing.ledger.movements import gift, move, top_up
+from homing.model import GENERAL, Door
+from homing.store.database import FREE_PLANS, Database
+from homing.store.migrate import migrate
+
+START_S = 30.0
+STOP_S = 15.0
+SETTLE_S = 5.0
+POLL_S = 0.02
+
+NO_PRICE = "99"
+"""Numbers that begin so have a route and no price."""
+NO_ROUTE = "98"
+"""Numbers that begin so have a price and no route."""
+REPLYING = "97"
+"""Everybody with such a number gets the message at once and answers it a second later."""
+QUEUED = "96"
+"""Messages to such numbers stay queued: their carrier's settings cannot be used, so that nobody serves its lanes."""
+
+
+@dataclass(frozen=True)
+class Account:
+    """An account and its credentials in both dialects."""
+
+    account_id: int
+    name: str
+    email: str
+    api_id: str
+    api_password: str
+    key: str
+    secret: str
+    app: str
+    sender: str
+    templates: tuple[int, ...] = ()
+
+
+@dataclass
+class Process:
+    """One of Homing's processes. Our end of its stdin stays open: its end of file means that we are gone."""
+
+    name: str
+    log: Path
+    process: asyncio.subprocess.Process
+
+    @classmethod
+    async def start(cls, role: str, name: str, log: Path, environment: Mapping[str, str]) -> Self:
+        with log.open("ab") as stderr:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "homing.app",
+                role,
+                name,
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=stderr,
+                env=dict(environment),
+            )
+        return cls(name, log, process)
+
+    async def ready(self) -> None:
+        assert self.process.stdout
+        async with asyncio.timeout(START_S):
+            line = await self.process.stdout.readline()
+        assert line.strip() == b"ready", f"{self.name} did not start:\n{self.log.read_text()[-4000:]}"
+
+    async def stop(self) -> int:
+        """SIGTERM, as an operator stops it; the exit code."""
+        if self.process.returncode is None:
+            self.process.send_signal(signal.SIGTERM)
+        try:
+            async with asyncio.timeout(STOP_S):
+                return await self.process.wait()
+        except TimeoutError:
+            self.process.kill()
+            await self.process.wait()
+            raise AssertionError(f"{self.name} did not stop within {STOP_S:.0f} s of SIGTERM") from None
+
+
+@dataclass
+class Server:
+    """An api and a link over one database, which holds the demo and a few odd destinations."""
+
+    dsn: str
+    data: Path
+    database: Database
+    vault: crypto.Vault
+    environment: dict[str, str]
+    address: str
+    client: Client
+    demo: Account
+    processes: list[Process] = field(default_factory=list)
+    secrets: set[str] = field(default_factory=set)
+    _names: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
+    _probe: Account | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://{self.address}"
+
+    @property
+    def port(self) -> int:
+        return int(self.address.rpartition(":")[2])
+
+    @property
+    def logs(self) -> str:
+        return "".join(process.log.read_text(encoding="utf-8") for process in self.processes)
+
+    def log_lines(self) -> list[dict[str, Any]]:
+        """Every line that the processes logged; one that is not JSON fails here."""
+        return [json.loads(line) for line in self.logs.splitlines()]
+
+    async def start(self, role: str, name: str, **environment: str) -> Process:
+        log = self.data / f"{name}.log"
+        process = await Process.start(role, name, log, {**self.environment, **environment})
+        self.processes.append(process)
+        await process.ready()
+        return process
+
+    async def account(
+        self,
+        *,
+        balance: str = "10",
+        gifted: str = "0",
+        credit: str = "0",
+        locked: bool = False,
+        networks: Sequence[str] = (),
+        queries_per_s: int = 100_000,
+        refund_undeliverable: bool = False,
+        templates: Mapping[str, str] | None = None,
+        templates_required: bool = False,
+        words: Sequence[str] = (),
+        prices: Mapping[str, str] | None = None,
+        report_url: str | None = None,
+        inbound_url: str | None = None,
+    ) -> Account:
+        """A new account. Amounts in units. When this returns, every setting is in force."""
+        name = f"account-{next(self._names)}"
+        email = f"{name}@example.com"
+        async with self.database.transaction() as transaction:
+            account_id = await admin.create_account(transaction, name, email)
+            lia = await admin.create_credential(transaction, self.vault, account_id, Door.LIA)
+            laaffic = await admin.create_credential(transaction, self.vault, account_id, Door.LAAFFIC)
+            app = await admin.create_app(transaction, account_id, name, None, report_url, inbound_url)
+            await admin.add_sender(transaction, account_id, "HOMING", default=True)
+            listed = [await admin.add_template(transaction, account_id, *one) for one in (templates or {}).items()]
+            changes = {
+                "allowed_networks": list(networks),
+                "queries_per_s": queries_per_s,
+                "templates_required": templates_required,
+                "refund_undeliverable": refund_undeliverable,
+            }
+            await admin.change_account(transaction, account_id, changes)
+            if locked:
+                await admin.set_lock(transaction, account_id, "test")
+            own = [(prefix, money.parse(amount)) for prefix, amount in (prices or {}).items()]
+            await catalogue.set_prices(transaction, account_id, own)
+            for word in words:
+                await catalogue.add_word(transaction, account_id, word)
+            if money.parse(balance):
+                await move(transaction, account_id, top_up(money.parse(balance)), "test", "test balance")
+            if money.parse(gifted):
+                await move(transaction, account_id, gift(money.parse(gifted)), "test", "test gift")
+            await admin.set_credit(transaction, account_id, money.parse(credit))
+        self.secrets.update((lia.secret, laaffic.secret))
+        if words or prices:
+            await self.settled()
+        return Account(
+            account_id, name, email, lia.key, lia.secret, laaffic.key, laaffic.secret, app, "HOMING", tuple(listed)
+        )
+
+    async def settled(self) -> None:
+        """Returns when the api has heard of every setting that was changed before the call.
+
+        A new price of nothing, for a number of its own, opens the way for an account without money; the api learns of
+        changes in their order.
+        """
+        self._probe = self._probe or await self.account(balance="0")
+        number = f"88{self._probe.account_id:06d}{next(self._names):05d}"
+        async with self.database.transaction() as transaction:
+            await catalogue.set_prices(transaction, self._probe.account_id, [(number, 0)])
+        async with asyncio.timeout(SETTLE_S):
+            while True:
+                reply = await self.client.laaffic(
+                    self._probe, "GET", "/v3/sendSms", {"appId": self._probe.app, "numbers": number, "content": "x"}
+                )
+                if reply.json["status"] == "0":
+                    return
+                assert reply.json["status"] == "-10", reply
+                await asyncio.sleep(POLL_S)
+
+    async def holdings(self, account: Account) -> tuple[int, int, int]:
+        """(messages, gift, balance), money in micro-units: what no refused call may change."""
+        row = await self.query_row(
+            "SELECT (SELECT count(*) FROM message WHERE account_id = $1) AS messages, gift_micro, balance_micro"
+            " FROM balance WHERE account_id = $1",
+            account.account_id,
+        )
+        return row["messages"], row["gift_micro"], row["balance_micro"]
+
+    async def query(self, sql: str, *values: object) -> list[Any]:
+        async with self.database.connection() as connection:
+            rows: list[Any] = await connection.raw.fetch(sql, *values)
+        return rows
+
+    async def query_row(self, sql: str, *values: object) -> Any:
+        rows = await self.query(sql, *values)
+        assert len(rows) == 1, rows
+        return rows[0]
+
+    async def close(self) -> None:
+        codes = {process.name: await process.stop() for process in reversed(self.processes)}
+        await self.client.close()
+        await self.database.close()
+        assert not any(codes.values()), f"exit codes after SIGTERM: {codes}\n{self.logs[-4000:]}"
+
+
+def free_port(host: str = "127.0.0.1") -> int:
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.bind((host, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def database_url(server_dsn: str, name: str) -> str:
+    """The DSN of another database on the same PostgreSQL."""
+    return urlsplit(server_dsn)._replace(path=f"/{name}").geturl()
+
+
+async def new_database(server_dsn: str, name: str) -> str:
+    """Makes an empty database and gives its DSN."""
+    assert re.fullmatch(r"\w+", name), name
+    connection = await asyncpg.connect(server_dsn)
+    try:
+        await connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+        await connection.execute(f"CREATE DATABASE {name}")
+    finally:
+        await connection.close()
+    return database_url(server_dsn, name)
+
+
+async def odd_destinations(database: Database) -> None:
+    """In place of the demo's `anything else`: the same price and routes but for the prefixes named above."""
+    usual = [*"2345678", "90", *(f"9{n}" for n in range(2, 6))]
+    async with database.transaction() as transaction:
+        await catalogue.remove_price(transaction, GENERAL, "")
+        priced = [*usual, REPLYING, QUEUED, NO_ROUTE]
+        await catalogue.set_prices(transaction, GENERAL, [(prefix, money.parse("0.02")) for prefix in priced])
+        carriers = [row["carrier_id"] for row in await transaction.raw.fetch("SELECT carrier_id FROM carrier")]
+        await transaction.raw.execute("DELETE FROM route")
+        for prefix in ("1", "91", NO_PRICE, *usual):
+            for carrier_id in carriers:
+                await catalogue.set_route(transaction, GENERAL, prefix, carrier_id, 10, 1)
+        certain = {"receipt_ms_mean": 0, "undeliverable": 0, "expired": 0, "replied": 1}
+        answering = await catalogue.add_carrier(transaction, "answering", "simulator", json.dumps(certain))
+        await catalogue.set_route(transaction, GENERAL, REPLYING, answering, 10, 1)
+        unusable = await transaction.raw.fetchval(
+            "INSERT INTO carrier (name, kind, settings) VALUES ('unusable', 'simulator', '{\"no\": \"such setting\"}')"
+            " RETURNING carrier_id"
+        )
+        await catalogue.set_route(transaction, GENERAL, QUEUED, unusable, 10, 1)
+
+
+@asynccontextmanager
+async def running(dsn: str, data: Path) -> AsyncIterator[Server]:
+    """A server with the demo over an empty database. Proxies on 127.0.0.1 are trusted, and pushes may go there."""
+    await migrate(dsn)
+    database = Database(dsn, plans=FREE_PLANS)
+    await database.open()
+    vault = crypto.Vault(crypto.load_key("", data / "secret.key"))
+    await demo.load(database, vault)
+    await odd_destinations(database)
+    row = await database.row("account_find", demo.ACCOUNT, None)
+    assert row is not None
+    known = (demo.LIA_KEY, demo.LIA_PASSWORD, demo.LAAFFIC_KEY, demo.LAAFFIC_SECRET, demo.APP_ID, demo.SENDERS[0])
+    address = f"127.0.0.1:{free_port()}"
+    environment = {
+        **{name: value for name, value in os.environ.items() if not name.startswith("HOMING_")},
+        "PYTHONPATH": str(Path(homing.__file__).parents[1]),
+        "HOMING_DATA": str(data),
+        "HOMING_DATABASE_URL": dsn,
+        "HOMING_HTTP_ADDRESS": address,
+        "HOMING_HTTP_TRUSTED_PROXIES": "127.0.0.1",
+        "HOMING_PUSH_ALLOWED_NETWORKS": "127.0.0.0/8",
+    }
+    shown = Account(row["account_id"], demo.ACCOUNT, "", *known)
+    server = Server(dsn, data, database, vault, environment, address, Client(f"http://{address}"), shown)
+    server.secrets.update((demo.LIA_PASSWORD, demo.LAAFFIC_SECRET))
+    try:
+        await asyncio.gather(server.start("api", "api-1"), server.start("link", "link-1"))
+        yield server
+    finally:
+        await server.close()

@@ -1,0 +1,65 @@
+"""The life of a message: forward only."""
+
+import itertools
+
+import pytest
+
+from homing.messages.lia_form import status_word
+from homing.states import FINAL_STATES, RANKS, TABLE, State, is_refunded, may_move
+
+WAY = (State.QUEUED, State.SENDING, State.SENT, State.UNKNOWN)
+ENDS = (State.DELIVERED, State.UNDELIVERABLE, State.EXPIRED, State.REJECTED, State.FAILED)
+
+
+def test_the_states_are_these_and_keep_their_numbers() -> None:
+    names = "QUEUED SENDING SENT DELIVERED UNDELIVERABLE EXPIRED REJECTED FAILED UNKNOWN"
+    assert [State(n).name for n in range(9)] == names.split()
+    assert set(TABLE) == set(State) == {*WAY, *ENDS}
+
+
+def test_no_sequence_of_moves_leads_back() -> None:
+    for first, second, third in itertools.product(State, repeat=3):
+        if may_move(first, second) and may_move(second, third):
+            assert may_move(first, third)
+            assert third not in (first, second)
+
+
+@pytest.mark.parametrize("state", State)
+def test_a_repeated_event_moves_nothing(state: State) -> None:
+    assert not may_move(state, state)
+
+
+@pytest.mark.parametrize("state", ENDS)
+def test_an_end_is_an_end(state: State) -> None:
+    assert TABLE[state].final
+    assert not any(may_move(state, to) for to in State)
+
+
+@pytest.mark.parametrize("state", WAY)
+def test_every_end_can_be_reached_from_everywhere_on_the_way(state: State) -> None:
+    assert not TABLE[state].final
+    assert all(may_move(state, end) for end in ENDS)
+
+
+def test_the_way_leads_through_its_states_in_order() -> None:
+    for earlier, later in itertools.pairwise(WAY):
+        assert may_move(earlier, later)
+        assert not may_move(later, earlier)
+
+
+def test_what_sql_is_given_agrees_with_the_table() -> None:
+    assert [TABLE[State(n)].rank for n in range(9)] == RANKS
+    assert sorted(FINAL_STATES) == sorted(ENDS)
+
+
+def test_money_comes_back_for_what_was_never_carried_and_by_policy_for_what_did_not_arrive() -> None:
+    always = {State.EXPIRED, State.REJECTED, State.FAILED}
+    assert {state for state in State if is_refunded(state, False)} == always
+    assert {state for state in State if is_refunded(state, True)} == always | {State.UNDELIVERABLE}
+
+
+def test_each_state_has_its_words_in_both_dialects() -> None:
+    assert {TABLE[state].laaffic for state in State} == {None, "-1", "0", "1"}
+    assert [state for state in State if TABLE[state].laaffic == "0"] == [State.DELIVERED]
+    assert {state for state in State if TABLE[state].laaffic == "1"} == set(ENDS) - {State.DELIVERED}
+    assert len({status_word(state) for state in State}) == len(State)
