@@ -8,7 +8,8 @@ from typing import Final
 
 # --- HTTP, data plane -------------------------------------------------------------------------------------
 HTTP_BODY_BYTES_MAX: Final = 2 * 1024 * 1024  # 1000 numbers and 1024 characters take about 30 kB; a batch 1.1 MB
-HTTP_BODY_DRAIN_BYTES_MAX: Final = 16 * 1024 * 1024  # read to the end before it is refused
+HTTP_LINGER_BYTES_MAX: Final = 16 * 1024 * 1024  # of a refused body that is still read, so that its sender hears why
+HTTP_LINGER_S: Final = 5.0
 HTTP_QUERY_BYTES_MAX: Final = 64 * 1024
 HTTP_HEADER_TIMEOUT_MS: Final = 10_000  # a client that dribbles its headers is cut off
 HTTP_BODY_TIMEOUT_S: Final = 20.0

@@ -1,6 +1,7 @@
 """Reading request bodies within bounds of size and time."""
 
 import asyncio
+import contextlib
 from collections import deque
 from typing import Any
 
@@ -50,8 +51,8 @@ class BodyReader:
         try:
             if content_length is None:
                 return await _read_chunked(protocol)
-            if not _within(content_length, limits.HTTP_BODY_BYTES_MAX):
-                await _refuse(content_length, protocol)
+            if not _within(content_length):
+                raise BodyTooLarge
             return bytes(await protocol())
         except RuntimeError:  # the server's word for a connection or a framing that broke
             raise BodyBroken from None
@@ -74,23 +75,26 @@ class BodyReader:
                     read.task.cancel()
 
 
-def _within(content_length: str, bytes_max: int) -> bool:
+async def linger(protocol: Any) -> None:
+    """Reads on after a body was refused, for a while: a client that sends all before it reads would otherwise find a
+    broken connection instead of its answer.
+    """
+    size = 0
+    with contextlib.suppress(TimeoutError, RuntimeError):
+        async with asyncio.timeout(limits.HTTP_LINGER_S):
+            async for chunk in protocol:
+                size += len(chunk)
+                if size > limits.HTTP_LINGER_BYTES_MAX:
+                    return
+
+
+def _within(content_length: str) -> bool:
     return (
         content_length.isascii()
         and content_length.isdigit()
         and len(content_length) <= 12
-        and int(content_length) <= bytes_max
+        and int(content_length) <= limits.HTTP_BODY_BYTES_MAX
     )
-
-
-async def _refuse(content_length: str, protocol: Any) -> None:
-    """Reads a body that is not absurdly too large to its end first: a client that sends all before it reads would
-    find a broken connection instead of the answer.
-    """
-    if _within(content_length, limits.HTTP_BODY_DRAIN_BYTES_MAX):
-        async for _chunk in protocol:
-            pass
-    raise BodyTooLarge
 
 
 async def _read_chunked(protocol: Any) -> bytes:

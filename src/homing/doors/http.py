@@ -16,7 +16,7 @@ import structlog
 from homing import errors, limits
 from homing.accounts.profile import Network
 from homing.doors.address import client_address
-from homing.doors.body import BodyBroken, BodyReader, BodyTooLarge, LengthRequired
+from homing.doors.body import BodyBroken, BodyReader, BodyTooLarge, LengthRequired, linger
 from homing.doors.wire import Endpoint, Request, Response
 from homing.observe.requests import RequestTally
 
@@ -61,6 +61,8 @@ class HttpDoor:
                 response = await self._call(endpoint, scope, protocol, request_id)
             status = response.status
             await _answer(protocol, response, request_id)
+            if status == 413:
+                await linger(protocol)
         finally:
             self._in_flight -= 1
             if not self._in_flight:
