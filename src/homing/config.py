@@ -7,22 +7,24 @@ import tomllib
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 
 from homing import errors
 from homing.accounts.profile import Network
 
+Workers = Annotated[int, msgspec.Meta(ge=0, le=64)]
+
 
 class Http(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     address: str
-    workers: int
+    workers: Workers
     trusted_proxies: list[str]
 
 
 class Link(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    workers: int
+    workers: Workers
 
 
 class Lia(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -34,8 +36,8 @@ class PushSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Log(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    level: str
-    format: str
+    level: Literal["debug", "info", "warning", "error"]
+    format: Literal["json", "text"]
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -56,7 +58,7 @@ def load(data: Path, environment: Mapping[str, str] | None = None) -> Settings:
     if own.exists():
         try:
             _lay_over(values, tomllib.loads(own.read_text(encoding="utf-8")))
-        except tomllib.TOMLDecodeError as error:
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise errors.OperatorError(f"{own}: {error}") from None
     _lay_over(values, _from_environment(values, environment))
     try:
@@ -67,10 +69,9 @@ def load(data: Path, environment: Mapping[str, str] | None = None) -> Settings:
 
 def _lay_over(values: dict[str, Any], above: Mapping[str, Any]) -> None:
     for heading, members in above.items():
-        if isinstance(members, dict):
-            values.setdefault(heading, {}).update(members)
-        else:
-            values[heading] = members
+        if not isinstance(members, dict):
+            raise errors.OperatorError(f"settings: {heading} is a heading, as in [{heading}]")
+        values.setdefault(heading, {}).update(members)
 
 
 def _from_environment(values: Mapping[str, Any], environment: Mapping[str, str]) -> dict[str, Any]:
@@ -110,6 +111,6 @@ def networks(texts: list[str]) -> list[Network]:
 def host_port(text: str) -> tuple[str, int]:
     """`127.0.0.1:8080` or `[::1]:8080`. Raises `OperatorError`."""
     host, colon, port = text.rpartition(":")
-    if not colon or not port.isdigit() or not 0 <= int(port) <= 65535 or not host:
+    if not colon or not (port.isascii() and port.isdigit()) or not 0 <= int(port) <= 65535 or not host:
         raise errors.OperatorError(f"{text!r} is not HOST:PORT")
     return host.strip("[]"), int(port)

@@ -99,6 +99,24 @@ async def test_an_idle_batcher_serves_one_item_without_waiting_for_more() -> Non
         assert await batcher.put(4) == 40
 
 
+@pytest.mark.parametrize("lanes", [1, 2])
+async def test_a_caller_that_comes_again_at_once_is_served(lanes: int) -> None:
+    """As a carrier's reader does: the next batch is put in the very moment in which the last was answered."""
+    batcher = Store().batcher(lanes=lanes)
+    async with asyncio.timeout(1):
+        for item in range(5):
+            assert await batcher.put(item) == item * 10
+
+
+async def test_a_caller_that_comes_again_after_a_failure_is_served() -> None:
+    batcher = Store(poisoned_by(1)).batcher()
+    async with asyncio.timeout(1):
+        for _ in range(3):
+            with pytest.raises(errors.StoreFailed):
+                await batcher.put(1)
+            assert await batcher.put(2) == 20
+
+
 async def test_a_lone_failure_of_any_kind_reaches_its_caller() -> None:
     batcher = Store(lambda batch: ValueError("odd") if 3 in batch else None).batcher()
     results = await all_of(batcher, [1, 2, 3, 4])

@@ -158,6 +158,13 @@ async def test_sigterm_under_load_finishes_what_is_under_way_and_leaves_nothing_
     await all_is_well(serving, traffic, box)
 
 
+async def test_sigterm_while_a_dead_process_is_being_replaced_is_a_good_end_too(serving: Installation) -> None:
+    await serving.killed(serving.roles("api")[0])
+    await asyncio.sleep(limits.PROCESS_RESTART_PAUSE_S + 0.2)
+    assert await serving.stop() == 0, serving.log.read_text()[-2000:]
+    assert not serving.servers()
+
+
 async def test_a_second_serve_on_the_same_data_says_so_and_stops(serving: Installation) -> None:
     second = await serving.command("serve", "--http", "127.0.0.1:0")
     async with asyncio.timeout(20):

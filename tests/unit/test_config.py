@@ -16,7 +16,7 @@ def written(folder: Path, text: str | bytes) -> Path:
 def test_the_default_file_is_enough(tmp_path: Path) -> None:
     settings = config.load(tmp_path, {})
     assert settings.http.address == "127.0.0.1:8080"
-    assert (settings.http.workers, settings.link.workers) == (1, 1)
+    assert (settings.http.workers, settings.link.workers) == (0, 1)
     assert settings.push.allowed_networks == settings.http.trusted_proxies == []
     assert settings.lia.success_remark == "Message Submitted Sucessfully"
 
@@ -56,7 +56,7 @@ def test_a_text_setting_is_taken_as_it_stands(tmp_path: Path) -> None:
         ("http = 5\n", "http"),
         ("[push]\nallowed_networks = [1]\n", "allowed_networks"),
         (b"[lia]\nsuccess_remark = '\xff'\n", "homing.toml"),
-        ("[http]\nworkers = 0\n", "workers"),
+        ("[http]\nworkers = 65\n", "workers"),
         ("[link]\nworkers = -1\n", "workers"),
         ("[log]\nlevel = 'verbose'\n", "level"),
         ("[log]\nformat = 'xml'\n", "format"),

@@ -13,7 +13,7 @@ import random
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
 
@@ -26,18 +26,22 @@ GATHER_S: Final = 0.02  # receipts due within this time leave together, as carri
 REPORT_BATCH_MAX: Final = 500
 
 
+Odds = Annotated[float, msgspec.Meta(ge=0, le=1)]
+Milliseconds = Annotated[float, msgspec.Meta(ge=0, le=86_400_000)]
+
+
 class Place(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How a destination behaves; odds are between 0 and 1, times in milliseconds."""
 
-    submit_ms: float = 5.0
-    receipt_ms_mean: float = 800.0
-    refused: float = 0.0
-    lost: float = 0.0  # of the accepted ones: never reported
-    undeliverable: float = 0.03
-    expired: float = 0.01
-    fake: float = 0.0  # of the lost and undeliverable ones: reported delivered all the same
-    converted: float = 0.6  # of those whom it reached
-    replied: float = 0.0  # of those whom it reached
+    submit_ms: Milliseconds = 5.0
+    receipt_ms_mean: Milliseconds = 800.0
+    refused: Odds = 0.0
+    lost: Odds = 0.0  # of the accepted ones: never reported
+    undeliverable: Odds = 0.03
+    expired: Odds = 0.01
+    fake: Odds = 0.0  # of the lost and undeliverable ones: reported delivered all the same
+    converted: Odds = 0.6  # of those whom it reached
+    replied: Odds = 0.0  # of those whom it reached
 
 
 class SimulatorSettings(Place, frozen=True, forbid_unknown_fields=True):

@@ -77,11 +77,27 @@ def check_address(address: str, allowed: Sequence[Network]) -> None:
     """Raises `AddressRefused` unless the address is public or in a network that the operator allows."""
     ip = ipaddress.ip_address(address.partition("%")[0])
     if isinstance(ip, ipaddress.IPv6Address):
-        ip = ip.ipv4_mapped or ip.sixtofour or ip
+        ip = ip.ipv4_mapped or ip.sixtofour or _embedded(ip) or ip
     if any(ip.version == network.version and ip in network for network in allowed):
         return
-    if not ip.is_global or ip.is_multicast:
+    if not ip.is_global or ip.is_multicast or (isinstance(ip, ipaddress.IPv6Address) and _is_no_host(ip)):
         raise AddressRefused(f"{address} is not a public address")
+
+
+EMBEDDING: Final = tuple(map(ipaddress.IPv6Network, ("64:ff9b::/96", "::/96")))
+NO_HOSTS: Final = tuple(map(ipaddress.IPv6Network, ("64:ff9b:1::/48", "fec0::/10")))
+
+
+def _embedded(ip: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+    """The IPv4 address that a translator (NAT64, RFC 6052) or an old tunnel would send this on to."""
+    if int(ip) > 1 and any(ip in network for network in EMBEDDING):
+        return ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
+    return None
+
+
+def _is_no_host(ip: ipaddress.IPv6Address) -> bool:
+    """Local-use translation (RFC 8215) and the old site-local range: somebody's own network, whatever Python says."""
+    return any(ip in network for network in NO_HOSTS)
 
 
 def _reason(error: BaseException) -> str:

@@ -1,7 +1,7 @@
 """Templates: stored texts with the variables {V1}..{V5}. Filling one in, and finding the one a text was made from."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from homing import errors, limits
@@ -33,7 +33,7 @@ def matches(template: Template, text: str) -> bool:
         return text == template.body
     if not text.startswith(pieces[0]) or not text.endswith(pieces[-1]):
         return False
-    at = {len(pieces[0])}  # every place where the next variable may start
+    at = [len(pieces[0])]  # every place where the next variable may start, in order
     end = len(text) - len(pieces[-1])
     for piece in pieces[1:-1]:
         at = _after(text, piece, at, end)
@@ -44,14 +44,17 @@ def match_any(templates: Iterable[Template], text: str) -> Template | None:
     return next((template for template in templates if matches(template, text)), None)
 
 
-def _after(text: str, piece: str, starts: set[int], end: int) -> set[int]:
-    """Places after `piece` that lie a variable's length beyond one of the starts."""
+def _after(text: str, piece: str, starts: Sequence[int], end: int) -> list[int]:
+    """Places after `piece` that lie a variable's length beyond one of the starts: the nearest start before decides."""
     if not starts:
-        return set()
-    found = set()
-    place = text.find(piece, min(starts) + 1, end)
-    while place >= 0 and place <= max(starts) + limits.LIA_VARIABLE_CHARS_MAX:
-        if any(1 <= place - start <= limits.LIA_VARIABLE_CHARS_MAX for start in starts):
-            found.add(place + len(piece))
+        return []
+    found = []
+    nearest = 0
+    place = text.find(piece, starts[0] + 1, end)
+    while 0 <= place <= starts[-1] + limits.LIA_VARIABLE_CHARS_MAX:
+        while nearest + 1 < len(starts) and starts[nearest + 1] < place:
+            nearest += 1
+        if place - starts[nearest] <= limits.LIA_VARIABLE_CHARS_MAX:
+            found.append(place + len(piece))
         place = text.find(piece, place + 1, end)
     return found

@@ -39,17 +39,25 @@ class Vault:
 def load_key(from_environment: str, file: Path) -> bytes:
     """The vault's key: 32 bytes as base64 from the environment, else from a 0600 file that is made if need be."""
     if from_environment:
-        key = base64.b64decode(from_environment)
-        if len(key) != KEY_BYTES:
-            raise ValueError("HOMING_SECRET_KEY must be 32 bytes as base64")
-        return key
+        return _key(from_environment.encode(), "HOMING_SECRET_KEY")
     try:
         descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
-        return base64.b64decode(file.read_bytes())
+        return _key(file.read_bytes(), str(file))
     with os.fdopen(descriptor, "wb") as out:
         key = os.urandom(KEY_BYTES)
         out.write(base64.b64encode(key))
+    return key
+
+
+def _key(text: bytes, source: str) -> bytes:
+    """Raises ValueError: another key in its place would lock every stored secret in."""
+    try:
+        key = base64.b64decode(text, validate=True)
+    except ValueError:
+        key = b""
+    if len(key) != KEY_BYTES:
+        raise ValueError(f"{source} does not hold {KEY_BYTES} bytes as base64")
     return key
 
 

@@ -1,9 +1,11 @@
 """Money as integer micro-units (10^-6 of the currency), and its forms on the wire. Never a float."""
 
-from decimal import Decimal, InvalidOperation
+import re
 from typing import Final
 
 MICRO: Final = 1_000_000
+DECIMALS: Final = 6
+PLAIN: Final = re.compile(r"([+-]?)(?=\.?\d)(\d{0,12})(?:\.(\d{0,40}))?", re.ASCII)
 AMOUNT_MICRO_MAX: Final = 10**15  # a billion units: above any account, far below BIGINT
 
 
@@ -12,16 +14,17 @@ def parse(text: str) -> int:
 
     Raises ValueError when the text is no plain decimal, has more than six decimals or is beyond a billion.
     """
-    try:
-        value = Decimal(text.strip())
-    except InvalidOperation:
-        raise ValueError(f"{text!r} is not an amount") from None
-    if not value.is_finite() or abs(value) > AMOUNT_MICRO_MAX // MICRO:
-        raise ValueError(f"{text!r} is out of range")
-    micro = value * MICRO
-    if micro != micro.to_integral_value():
-        raise ValueError(f"{text!r} has more than six decimals")
-    return int(micro)
+    match = PLAIN.fullmatch(text.strip())
+    if match is None:
+        raise ValueError(f"{text[:40]!r} is not an amount")
+    sign, whole, part = match.groups(default="")
+    part = part.rstrip("0")
+    if len(part) > DECIMALS:
+        raise ValueError(f"{text[:40]!r} has more than six decimals")
+    micro = int(whole or 0) * MICRO + int(part.ljust(DECIMALS, "0"))
+    if micro > AMOUNT_MICRO_MAX:
+        raise ValueError(f"{text[:40]!r} is out of range")
+    return -micro if sign == "-" else micro
 
 
 def fixed(micro: int, decimals: int = 6) -> str:

@@ -1,0 +1,192 @@
+"""The database dies under load and comes back: callers are told at once, and everything resumes by itself."""
+
+import asyncio
+import json
+import os
+import signal
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from client import Reply
+from homing.ledger.movements import move, top_up
+from homing.ledger.proof import prove
+from homing.states import TABLE, State
+from homing.store.embedded import EmbeddedPostgres
+from installation import Traffic
+from server import Server, running
+from sink import Box, Sink
+
+AT_ONCE_S = 1.0
+AWAY_S = 2.5
+BACK_S = 6.0
+DRAIN_S = 25.0
+
+
+def throw_away(data: Path) -> EmbeddedPostgres:
+    """Nothing waits for the disk, but what was committed outlives the server: we kill it, not the machine."""
+    return EmbeddedPostgres(data, durable=False, settings={"synchronous_commit": "on"})
+
+
+@dataclass
+class Outage:
+    """A throw-away PostgreSQL that can be killed and started again."""
+
+    data: Path
+    used: EmbeddedPostgres
+
+    async def begin(self) -> None:
+        pid = self.used.pid
+        assert pid
+        os.kill(pid, signal.SIGKILL)
+
+    async def end(self) -> None:
+        again = throw_away(self.data)
+        assert await asyncio.to_thread(again.open)
+        await asyncio.to_thread(self.used.close)
+        self.used = again
+
+
+@pytest.fixture(scope="module")
+async def outage(room: Path, worker: str) -> AsyncIterator[Outage]:
+    data = room / f"away-{worker}"
+    used = throw_away(data)
+    await asyncio.to_thread(used.open)
+    made = Outage(data, used)
+    yield made
+    await asyncio.to_thread(made.used.close)
+
+
+@pytest.fixture(scope="module")
+async def server(outage: Outage, room: Path, worker: str) -> AsyncIterator[Server]:
+    """A server over it whose carriers report a second after the submit, so that receipts fall into the outage."""
+    data = room / f"away-server-{worker}"
+    data.mkdir()
+    async with running(outage.used.open(), data) as made:
+        settings = json.dumps({"receipt_ms_mean": 1_000, "undeliverable": 0.2, "expired": 0})
+        await made.query("UPDATE carrier SET settings = $1 WHERE name LIKE 'simulator-%'", settings)
+        async with made.database.transaction() as transaction:
+            await move(transaction, made.demo.account_id, top_up(10**11), "test", "to send many")
+        yield made
+
+
+@asynccontextmanager
+async def away(outage: Outage) -> AsyncIterator[None]:
+    await outage.begin()
+    try:
+        yield
+    finally:
+        await outage.end()
+
+
+def calls(server: Server) -> list[tuple[Callable[[], Awaitable[Reply]], dict[str, str]]]:
+    """One call of each kind, and what it must say while the database is away."""
+    client, account = server.client, server.demo
+    ours, theirs = {"status": "-18"}, {"status": "F"}
+    number = {"appId": account.app, "numbers": "8613800130001", "content": "x"}
+    text = {"sms_type": "T", "encoding": "T", "sender_id": "HOMING", "textmessage": "x", "phonenumber": "8613800130001"}
+    used = {"appId": account.app, "number": "8613800130001", "time": "1772366400"}
+    return [
+        (lambda: client.laaffic(account, "GET", "/v3/getBalance"), ours),
+        (lambda: client.laaffic(account, "POST", "/v3/sendSms", body=number), ours),
+        (lambda: client.laaffic(account, "GET", "/v3/getReport", {"appId": account.app, "msgids": "1"}), ours),
+        (lambda: client.laaffic(account, "POST", "/v3/postback/backfill", body=used), ours),
+        (lambda: client.lia(account, "SendSMS", **text), theirs),
+        (lambda: client.lia(account, "CheckBalance"), theirs),
+        (lambda: client.lia(account, "CTrack", message_id=1, status=True), theirs),
+        (lambda: client.lia(account, "GetDeliveryStatus", message_id=1), theirs),
+    ]
+
+
+def by_chance(order: str) -> str:
+    """Digits that force nothing: the carriers' odds and times decide."""
+    return f"{2_000 + int(order.rpartition('-')[2]) % 5_000:04d}"
+
+
+async def until_healthy(server: Server) -> float:
+    """How long it took."""
+    started_s = time.monotonic()
+    async with asyncio.timeout(BACK_S):
+        while (await server.client.call("GET", "/healthz")).status != 200:
+            await asyncio.sleep(0.05)
+    return time.monotonic() - started_s
+
+
+async def test_while_it_is_away_every_call_is_answered_at_once_and_health_is_red(
+    server: Server, outage: Outage
+) -> None:
+    await until_healthy(server)
+    async with away(outage):
+        for _ in range(3):
+            for call, failure in calls(server):
+                started_s = time.monotonic()
+                reply = await call()
+                assert time.monotonic() - started_s < AT_ONCE_S
+                assert (reply.status, reply.json["status"]) == (200, failure["status"])
+            health = await server.client.call("GET", "/healthz")
+            assert (health.status, health.json["database"]) == (503, "away")
+            metrics = await server.client.call("GET", "/metrics")
+            assert metrics.status == 200, "what watches us must see us while we are in need"
+    await until_healthy(server)
+    for call, failure in calls(server)[:2]:
+        assert (await call()).json["status"] not in failure.values()
+
+
+async def test_a_crowd_is_answered_at_once_too(server: Server, outage: Outage) -> None:
+    await until_healthy(server)
+    async with away(outage):
+        call, _failure = calls(server)[1]
+        started_s = time.monotonic()
+        replies = await asyncio.gather(*(call() for _ in range(200)))
+        assert time.monotonic() - started_s < 2 * AT_ONCE_S
+        assert {reply.json["status"] for reply in replies} == {"-18"}
+    await until_healthy(server)
+
+
+async def test_traffic_receipts_and_pushes_survive_an_outage(server: Server, outage: Outage, sink: Sink) -> None:
+    await until_healthy(server)
+    box: Box = sink.box()
+    await server.query("UPDATE app SET report_url = $1", box.url)
+    await server.settled()
+    async with Traffic(server.url, "outage", pause_s=0.005, tail=by_chance) as traffic:
+        await traffic.until(200)
+        async with away(outage):
+            await asyncio.sleep(AWAY_S)
+        assert await until_healthy(server) < BACK_S
+        await traffic.until(100, timeout_s=BACK_S)
+    await all_end(server, traffic, box)
+
+
+async def all_end(server: Server, traffic: Traffic, box: Box) -> None:
+    rows = await server.query("SELECT message_id, reference FROM message WHERE reference LIKE $1", f"{traffic.name}-%")
+    stored = {row["reference"]: row["message_id"] for row in rows}
+    assert len(stored) == len(rows)
+    assert all(stored.get(order) == message_id for order, message_id in traffic.accepted.items())
+    assert set(stored) - set(traffic.accepted) <= traffic.unknown
+
+    # A claim whose answer was lost with the connection waits for its lease; a push for its next try.
+    await asyncio.sleep(2)
+    await server.query("UPDATE queue SET due_at = now() WHERE claimed_by IS NOT NULL")
+    async with asyncio.timeout(DRAIN_S):
+        while True:
+            await server.query("UPDATE push SET due_at = now() WHERE due_at > now() + interval '10 s'")
+            states = await server.query(
+                "SELECT state, count(*) FROM message WHERE reference LIKE $1 GROUP BY state", f"{traffic.name}-%"
+            )
+            told = {int(push.json["msgid"]) for push in box.pushes}
+            if all(TABLE[State(row["state"])].final for row in states) and told >= set(stored.values()):
+                break
+            await asyncio.sleep(0.2)
+    submits = await server.query(
+        "SELECT count(*) AS times FROM attempt WHERE message_id = ANY($1) GROUP BY message_id HAVING count(*) > 1",
+        list(stored.values()),
+    )
+    assert not submits, f"{len(submits)} of {len(stored)} messages were given to the carrier twice"
+    unmatched = await server.query("SELECT count(*) FROM parked_receipt")
+    assert unmatched[0][0] == 0, "receipts that belong to no submit which we remember"
+    proof = await prove(server.database)
+    assert proof.holds, proof.differences[:5]
