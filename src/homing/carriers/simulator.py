@@ -7,9 +7,10 @@ process tells the same story about messages submitted before. A recipient's last
 """
 
 import asyncio
+import functools
 import heapq
 import itertools
-import random
+import math
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime
@@ -83,39 +84,60 @@ def fate_of(settings: SimulatorSettings, carrier_ref: str, number: str) -> Fate:
     if forced is not None:
         return forced
     place = _place(settings, number)
-    chance = random.Random(mix(settings.seed ^ mix(int(carrier_ref, 16)) ^ mix(int(number))))  # noqa: S311
-    if chance.random() < place.refused:
+    draw = Draws(mix(settings.seed) ^ int(carrier_ref, 16) ^ mix(int(number)))
+    if draw.next() < place.refused:
         return MAGIC["0003"]
-    receipt_ms = chance.expovariate(1.0) * place.receipt_ms_mean
-    truth: State | None = State.DELIVERED
-    draw = chance.random()
-    for odds, state in (
-        (place.lost, None),
-        (place.undeliverable, State.UNDELIVERABLE),
-        (place.expired, State.EXPIRED),
-    ):
-        if draw < odds:
-            truth = state
-            break
-        draw -= odds
+    receipt_ms = -math.log(1.0 - draw.next()) * place.receipt_ms_mean
+    truth = _truth(place, draw.next())
     reached = truth is State.DELIVERED
-    faked = not reached and chance.random() < place.fake
+    faked = not reached and draw.next() < place.fake
     return Fate(
         False,
         State.DELIVERED if faked else truth,
         reached,
-        reached and chance.random() < place.converted,
-        reached and chance.random() < place.replied,
+        reached and draw.next() < place.converted,
+        reached and draw.next() < place.replied,
         receipt_ms,
     )
 
 
+def _truth(place: Place, draw: float) -> State | None:
+    """What really happens to an accepted message; None: nobody ever hears of it."""
+    if draw < place.lost:
+        return None
+    if draw < place.lost + place.undeliverable:
+        return State.UNDELIVERABLE
+    if draw < place.lost + place.undeliverable + place.expired:
+        return State.EXPIRED
+    return State.DELIVERED
+
+
+class Draws:
+    """Numbers from 0 up to 1 from a seed (splitmix64). Seeding the library's generator costs more than a whole fate."""
+
+    __slots__ = ("_state",)
+
+    def __init__(self, seed: int) -> None:
+        self._state = seed
+
+    def next(self) -> float:
+        self._state = (self._state + 0x9E3779B97F4A7C15) & 0xFFFFFFFFFFFFFFFF
+        return (mix(self._state) >> 11) * 2.0**-53
+
+
 def _place(settings: SimulatorSettings, number: str) -> Place:
-    for length in range(min(len(number), 15), 0, -1):
-        place = settings.prefixes.get(number[:length])
-        if place is not None:
-            return place
+    if settings.prefixes:
+        for length in range(min(len(number), 15), 0, -1):
+            place = settings.prefixes.get(number[:length])
+            if place is not None:
+                return place
     return settings
+
+
+@functools.lru_cache(maxsize=1024)
+def _minute(minutes: int) -> str:
+    """A receipt's ten-digit date, of minutes since 1970."""
+    return f"{datetime.fromtimestamp(minutes * 60, UTC):%y%m%d%H%M}"
 
 
 class SimulatorCarrier:
@@ -180,8 +202,8 @@ class SimulatorCarrier:
         at = datetime.fromtimestamp(due_ms / 1000, UTC)
         raw = (
             f"id:{carrier_ref} sub:001 dlvrd:{1 if fate.reported is State.DELIVERED else 0:03d}"
-            f" submit date:{datetime.fromtimestamp(submitted_ms / 1000, UTC):%y%m%d%H%M}"
-            f" done date:{at:%y%m%d%H%M} stat:{word} err:{error}"
+            f" submit date:{_minute(submitted_ms // 60_000)}"
+            f" done date:{_minute(int(due_ms) // 60_000)} stat:{word} err:{error}"
         )
         self._push(due_ms, CarrierReceipt(carrier_ref, fate.reported, at, error, raw))
         if fate.replied:

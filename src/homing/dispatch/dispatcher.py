@@ -66,16 +66,13 @@ class Dispatcher:
     async def run(self) -> None:
         """Claims for ever; cancel it to stop taking new work, then await `drained`."""
         while True:
+            lanes = await self._pulse.wait("queue", self._lanes)
             try:
-                claimed = await self._claim()
+                while await self._claim(lanes) == limits.CLAIM_MESSAGES_MAX:
+                    pass
             except errors.PlatformFailure as failure:
                 log.warning("dispatch_waits", carrier=self._name, failure=str(failure))
                 await asyncio.sleep(limits.DISPATCH_ERROR_PAUSE_S)
-                continue
-            if not claimed:
-                await self._pulse.wait("queue", self._lanes)
-            elif claimed < limits.CLAIM_MESSAGES_MAX:
-                await asyncio.sleep(limits.DISPATCH_PACE_S)
 
     async def drained(self) -> None:
         """Returns when every submitted message's answer is recorded."""
@@ -83,15 +80,14 @@ class Dispatcher:
             await asyncio.gather(*self._submits, return_exceptions=True)
         await self._records.drained()
 
-    async def _claim(self) -> int:
-        """Claims up to a batch and sends it off; gives how many."""
-        room = min(limits.CLAIM_MESSAGES_MAX, self._window - self._in_flight)
-        if room <= 0:
+    async def _claim(self, lanes: Sequence[int]) -> int:
+        """Claims up to a batch from these lanes, in their order, and sends it off; gives how many."""
+        while self._in_flight >= self._window:
             self._freed.clear()
             await self._freed.wait()
-            return limits.CLAIM_MESSAGES_MAX
+        room = min(limits.CLAIM_MESSAGES_MAX, self._window - self._in_flight)
         claimed = 0
-        for lane in self._lanes:
+        for lane in lanes:
             if claimed >= room:
                 break
             now = self._clock()

@@ -2,10 +2,10 @@
 
 import asyncio
 import contextlib
-from collections import deque
 from typing import Any
 
 from homing import limits
+from homing.kit.deadlines import Deadlines
 
 
 class BodyTooLarge(Exception):
@@ -20,59 +20,23 @@ class LengthRequired(Exception):
     """A chunked body whose end cannot be told from its breaking off."""
 
 
-class Read:
-    """A body that is being read: until when, and by which task (None once it has been read)."""
-
-    __slots__ = ("deadline_s", "is_late", "task")
-
-    def __init__(self, deadline_s: float, task: "asyncio.Task[Any] | None") -> None:
-        self.deadline_s = deadline_s
-        self.task = task
-        self.is_late = False
-
-
 class BodyReader:
-    """Reads bodies; one sweep a second cuts off the clients that dribble theirs.
-
-    All reads have the same time, so they end in the order they began and a queue does what a timer for each would,
-    at a tenth of the cost: bodies nearly always arrive with their headers.
-    """
+    """Reads bodies; clients that dribble theirs are cut off."""
 
     def __init__(self) -> None:
-        self._reads: deque[Read] = deque()
-        self._sweeper: asyncio.Task[None] | None = None
+        self._deadlines = Deadlines(limits.HTTP_BODY_TIMEOUT_S)
 
     async def read(self, content_length: str | None, protocol: Any) -> bytes:
         """Raises `BodyTooLarge`, `BodyBroken`, `LengthRequired`, or TimeoutError when it does not arrive in time."""
-        if self._sweeper is None:
-            self._sweeper = asyncio.get_running_loop().create_task(self._sweep())
-        read = Read(asyncio.get_running_loop().time() + limits.HTTP_BODY_TIMEOUT_S, asyncio.current_task())
-        self._reads.append(read)
-        try:
-            if content_length is None:
-                return await _read_chunked(protocol)
-            if not _within(content_length):
-                raise BodyTooLarge
-            return bytes(await protocol())
-        except RuntimeError:  # the server's word for a connection or a framing that broke
-            raise BodyBroken from None
-        except asyncio.CancelledError:
-            if read.is_late:
-                raise TimeoutError from None
-            raise
-        finally:
-            read.task = None
-
-    async def _sweep(self) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
-            await asyncio.sleep(1.0)
-            now_s = loop.time()
-            while self._reads and (self._reads[0].task is None or self._reads[0].deadline_s <= now_s):
-                read = self._reads.popleft()
-                if read.task is not None:
-                    read.is_late = True
-                    read.task.cancel()
+        with self._deadlines.limit():
+            try:
+                if content_length is None:
+                    return await _read_chunked(protocol)
+                if not _within(content_length):
+                    raise BodyTooLarge
+                return bytes(await protocol())
+            except RuntimeError:  # the server's word for a connection or a framing that broke
+                raise BodyBroken from None
 
 
 async def linger(protocol: Any) -> None:

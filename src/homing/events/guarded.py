@@ -11,6 +11,7 @@ import msgspec
 
 from homing import limits
 from homing.accounts.profile import Network
+from homing.kit.deadlines import Deadlines
 
 HEADERS: Final = {"Content-Type": "application/json; charset=utf-8", "User-Agent": "Homing"}
 
@@ -35,6 +36,7 @@ class GuardedPoster:
     def __init__(self, allowed: Sequence[Network]) -> None:
         """`allowed`: private and loopback networks that the operator lets pushes go to."""
         self._allowed = tuple(allowed)
+        self._deadlines = Deadlines(limits.PUSH_TIMEOUT_S)
         self._session: aiohttp.ClientSession | None = None
 
     async def open(self) -> None:
@@ -45,8 +47,9 @@ class GuardedPoster:
                 socket_factory=self._socket,
             ),
             cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=aiohttp.ClientTimeout(total=limits.PUSH_TIMEOUT_S, sock_connect=limits.PUSH_CONNECT_TIMEOUT_S),
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=limits.PUSH_CONNECT_TIMEOUT_S),
             headers=HEADERS,
+            skip_auto_headers=("Accept", "Accept-Encoding"),
             auto_decompress=False,
         )
 
@@ -59,10 +62,13 @@ class GuardedPoster:
         assert self._session is not None
         started_s = time.perf_counter()
         try:
-            async with self._session.post(url, data=body.encode(), headers=headers, allow_redirects=False) as response:
-                start = await response.content.read(limits.PUSH_ANSWER_CHARS_MAX)
-                status: int | None = response.status
-                answer = start.decode(errors="replace").replace("\0", "")
+            with self._deadlines.limit():
+                async with self._session.post(
+                    url, data=body.encode(), headers=headers, allow_redirects=False
+                ) as response:
+                    start = await response.content.read(limits.PUSH_ANSWER_CHARS_MAX)
+                    status: int | None = response.status
+                    answer = start.decode(errors="replace").replace("\0", "")
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
             status, answer = None, _reason(error)
         return Posted(status, answer, round((time.perf_counter() - started_s) * 1000))

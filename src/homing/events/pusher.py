@@ -78,23 +78,23 @@ class Pusher:
         self._freed = asyncio.Event()
         self._posts: set[asyncio.Task[None]] = set()
         self._records: Batcher[Done, None] = Batcher(
-            self._record, weight_max=limits.PUSH_BATCH_MAX, pending_max=limits.SUBMIT_PENDING_MAX
+            self._record,
+            weight_max=limits.PUSH_BATCH_MAX,
+            pending_max=limits.SUBMIT_PENDING_MAX,
+            linger_s=limits.PUSH_LINGER_S,
         )
 
     async def run(self) -> None:
         """Claims for ever; cancel it to stop taking new work, then await `drained`."""
+        lanes = tuple(range(limits.PUSH_LANES))
         while True:
-            claimed = 0
-            for lane in range(limits.PUSH_LANES):
+            for lane in await self._pulse.wait("push", lanes):
                 try:
-                    claimed += await self._claim(lane)
+                    while await self._claim(lane) == limits.PUSH_BATCH_MAX:
+                        pass
                 except errors.PlatformFailure as failure:
                     log.warning("pushes_wait", failure=str(failure))
                     await asyncio.sleep(limits.DISPATCH_ERROR_PAUSE_S)
-            if not claimed:
-                await self._pulse.wait("push", tuple(range(limits.PUSH_LANES)))
-            elif claimed < limits.PUSH_BATCH_MAX:
-                await asyncio.sleep(limits.PUSH_PACE_S)
 
     async def drained(self) -> None:
         while self._posts:

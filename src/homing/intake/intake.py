@@ -40,6 +40,7 @@ class Intake:
             weight_max=limits.SUBMIT_MESSAGES_MAX,
             pending_max=limits.SUBMIT_PENDING_MAX,
             lanes=2,  # one is being written while the other gathers and is encoded
+            linger_s=limits.SUBMIT_LINGER_S,
             weigh=lambda prepared: len(prepared.rows),
         )
 
@@ -89,7 +90,7 @@ class Intake:
             before.extend(row[-1] + spent_micro for row in prepared.rows)  # type: ignore[operator]
             totals[prepared.account_id] = spent_micro + prepared.total_micro
         accounts = sorted(totals)  # one order for all, so that two batches cannot wait for each other
-        columns = map(without_nulls, list(zip(*rows, strict=True))[:-1])
+        columns = list(zip(*rows, strict=True))[:-1]
         found = await self._database.fetch(
             "submit",
             self._clock(),
@@ -100,13 +101,6 @@ class Intake:
             limits.LANES_PER_CARRIER,
         )
         return {row["account_id"]: (row["is_paid"], row["available_micro"]) for row in found}
-
-
-def without_nulls(column: Sequence[object]) -> Sequence[object]:
-    """A column of nothing but nulls as an empty one, which unnest pads to the others' length: encoding a null costs as
-    much as encoding a value, and most messages have no reference, no callback and no notes.
-    """
-    return column if column[0] is not None or any(value is not None for value in column) else ()
 
 
 def affordable(submissions: Sequence[Prepared], available_micro: int) -> list[Prepared]:

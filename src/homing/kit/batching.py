@@ -1,7 +1,7 @@
 """Group commit: work that arrives while a batch is under way becomes the next batch.
 
-No timer holds anything back: an idle system serves one item at once, a busy one serves what has gathered while the
-last transaction was being written. That is how a hundred callers share one fsync.
+A batch may also linger for a few milliseconds before it leaves, so that what arrives close together shares it. That is
+how a hundred callers share one fsync, and what makes a row cost a tenth of what it costs alone.
 """
 
 import asyncio
@@ -29,12 +29,14 @@ class Batcher(Generic[Item, Result]):
         weight_max: int,
         pending_max: int,
         lanes: int = 1,
+        linger_s: float = 0.0,
         weigh: Callable[[Item], int] = lambda _item: 1,
     ) -> None:
         self._run = run
         self._weight_max = weight_max
         self._pending_max = pending_max
         self._lanes = lanes
+        self._linger_s = linger_s
         self._weigh = weigh
         self._waiting: list[tuple[Item, asyncio.Future[Result]]] = []
         self._waiting_weight = 0
@@ -60,8 +62,11 @@ class Batcher(Generic[Item, Result]):
     async def _work(self) -> None:
         try:
             while self._waiting:
+                if self._linger_s and self._waiting_weight < self._weight_max:
+                    await asyncio.sleep(self._linger_s)
                 batch = self._take()
-                await self._serve(batch)
+                if batch:
+                    await self._serve(batch)
         finally:
             # in the same step that found nothing waiting: a caller who puts an item right after must start a worker
             self._workers.discard(asyncio.current_task())

@@ -45,6 +45,7 @@ class ReceiptInbox:
             self._store,
             weight_max=limits.RECEIPTS_BATCH_MAX,
             pending_max=limits.RECEIPTS_PENDING_MAX,
+            linger_s=limits.RECEIPTS_LINGER_S,
             weigh=len,
         )
 

@@ -16,22 +16,22 @@ Key = tuple[Table, int]
 
 
 class Pulse:
-    """Looks every 50 ms which lanes have due rows, and wakes those who serve them. A lane whose server is awake is not
-    looked at: it finds its work by claiming.
+    """Looks every 50 ms which lanes have due rows, and wakes those who serve them. It is also what gives the work its
+    pace: what has become due meanwhile is claimed, submitted and recorded together.
     """
 
     def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
         self._database = database
         self._clock = clock
-        self._sleepers: dict[Key, asyncio.Future[None]] = {}
+        self._sleepers: dict[Key, asyncio.Future[list[int]]] = {}
 
-    async def wait(self, table: Table, lanes: tuple[int, ...]) -> None:
-        """Returns when one of the lanes has a due row."""
-        due: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    async def wait(self, table: Table, lanes: tuple[int, ...]) -> list[int]:
+        """Returns the lanes that have due rows, as soon as there is one."""
+        due: asyncio.Future[list[int]] = asyncio.get_running_loop().create_future()
         keys: list[Key] = [(table, lane) for lane in lanes]
         self._sleepers.update(dict.fromkeys(keys, due))
         try:
-            await due
+            return await due
         finally:
             for key in keys:
                 if self._sleepers.get(key) is due:
@@ -52,7 +52,11 @@ class Pulse:
             except errors.PlatformFailure:
                 await asyncio.sleep(limits.DISPATCH_ERROR_PAUSE_S)
                 continue
+            found: dict[asyncio.Future[list[int]], list[int]] = {}
             for row in rows:
                 sleeper = self._sleepers.get((row["source"], row["lane"]))
-                if sleeper is not None and not sleeper.done():
-                    sleeper.set_result(None)
+                if sleeper is not None:
+                    found.setdefault(sleeper, []).append(row["lane"])
+            for sleeper, lanes in found.items():
+                if not sleeper.done():
+                    sleeper.set_result(sorted(lanes))
