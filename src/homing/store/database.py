@@ -28,11 +28,15 @@ COLUMNS = (list, tuple)
 POISON_CLASSES = ("22", "23")  # SQLSTATE: data exception, integrity violation
 
 # A batch statement joins a few hundred keys to tables of any size. Its plan is kept, and one that was made while the
-# table was small would scan it for ever; pinned to index look-ups it costs the same at ten rows and at 10^8.
+# table was small would scan it for ever; pinned to index look-ups it costs the same at ten rows and at 10^8. The other
+# half of the pin is in the statements: `key = ANY (ARRAY[...])` can be looked up by but not merged or hashed by, so the
+# batch drives and the table is probed (docs/decisions/0002-plans-and-indexes.md; tests/scenario/test_plans.py).
 INDEX_PLANS: Mapping[str, str] = {
     "plan_cache_mode": "force_generic_plan",  # planning a batch anew took as long as running it
     "enable_seqscan": "off",
     "enable_bitmapscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
 }
 FREE_PLANS: Mapping[str, str] = {}  # for proofs and lists, which read whole tables
 

@@ -6,7 +6,8 @@ WITH known AS MATERIALIZED (
         AS report (account_id, message_id, door, reported_at)
     WHERE EXISTS (
         SELECT FROM message AS m
-        WHERE m.account_id = report.account_id AND m.message_id = report.message_id
+        WHERE m.account_id = ANY (ARRAY[report.account_id]) AND m.message_id = ANY (ARRAY[report.message_id])
+            AND m.state >= 0
     )
 ), fresh AS (
     INSERT INTO conversion (account_id, message_id, recorded_at, reported_at, door)

@@ -11,13 +11,13 @@ WITH due AS MATERIALIZED (
     UPDATE queue AS q
     SET due_at = $2::timestamptz + $4::interval, attempts = q.attempts + 1, claimed_by = $5
     FROM due
-    WHERE q.lane = due.lane AND q.message_id = due.message_id
+    WHERE q.lane = ANY (ARRAY[due.lane]) AND q.message_id = ANY (ARRAY[due.message_id])
     RETURNING q.account_id, q.message_id, q.attempts, q.expires_at
 )
 SELECT c.account_id, c.message_id, c.attempts, c.expires_at,
     m.number, m.sender, m.text, m.encoding, m.segments, m.state
 FROM claimed AS c
-JOIN message AS m USING (account_id, message_id)
+JOIN message AS m ON m.account_id = ANY (ARRAY[c.account_id]) AND m.message_id = ANY (ARRAY[c.message_id])
 
 -- name: attempts_add
 INSERT INTO attempt (
@@ -34,13 +34,13 @@ ON CONFLICT DO NOTHING
 UPDATE queue AS q
 SET lane = 0, due_at = q.expires_at + $3::interval, claimed_by = NULL
 FROM unnest($1::int[], $2::bigint[]) AS sent (lane, message_id)
-WHERE q.lane = sent.lane AND q.message_id = sent.message_id
+WHERE q.lane = ANY (ARRAY[sent.lane]) AND q.message_id = ANY (ARRAY[sent.message_id])
 
 -- name: queue_defer
 UPDATE queue AS q
 SET due_at = later.due_at, claimed_by = NULL
 FROM unnest($1::int[], $2::bigint[], $3::timestamptz[]) AS later (lane, message_id, due_at)
-WHERE q.lane = later.lane AND q.message_id = later.message_id
+WHERE q.lane = ANY (ARRAY[later.lane]) AND q.message_id = ANY (ARRAY[later.message_id])
 
 -- name: queue_expired
 SELECT account_id, message_id, lane

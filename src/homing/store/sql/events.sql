@@ -10,7 +10,7 @@ WITH due AS MATERIALIZED (
 UPDATE push AS p
 SET due_at = $2::timestamptz + $4::interval, attempts = p.attempts + 1
 FROM due
-WHERE p.account_id = due.account_id AND p.push_id = due.push_id
+WHERE p.account_id = ANY (ARRAY[due.account_id]) AND p.push_id = ANY (ARRAY[due.push_id])
 RETURNING p.account_id, p.push_id, p.message_id, p.kind, p.url, p.body, p.attempts, p.attempts_replayed
 
 -- A failed push whose message has a later one is stale: a late "Acknowledged" may not follow "Delivered".
@@ -37,7 +37,7 @@ CROSS JOIN LATERAL (
         WHERE later.message_id = d.message_id AND later.account_id + 0 = d.account_id AND later.push_id + 0 > d.push_id
     ) AS is_stale
 ) AS stale
-WHERE p.account_id = d.account_id AND p.push_id = d.push_id
+WHERE p.account_id = ANY (ARRAY[d.account_id]) AND p.push_id = ANY (ARRAY[d.push_id])
 
 -- name: push_replay
 UPDATE push SET due_at = now(), attempts_replayed = attempts, outcome = 0

@@ -10,7 +10,7 @@ WITH asked AS MATERIALIZED (
     SET gift_micro = b.gift_micro - least(b.gift_micro, a.total_micro),
         balance_micro = b.balance_micro - (a.total_micro - least(b.gift_micro, a.total_micro))
     FROM asked AS a
-    WHERE b.account_id = a.account_id AND b.gift_micro + b.balance_micro + b.credit_micro >= a.total_micro
+    WHERE b.account_id = ANY (ARRAY[a.account_id]) AND b.gift_micro + b.balance_micro + b.credit_micro >= a.total_micro
     RETURNING b.account_id, old.gift_micro
 ), fresh AS MATERIALIZED (
     SELECT m.*, m.price_micro * m.segments AS charge_micro,

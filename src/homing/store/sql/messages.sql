@@ -3,7 +3,8 @@
 -- name: messages_by_id
 SELECT m.*
 FROM (SELECT DISTINCT * FROM unnest($1::bigint[], $2::bigint[]) AS w (account_id, message_id)) AS wanted
-JOIN message_seen AS m USING (account_id, message_id)
+JOIN message_seen AS m
+    ON m.account_id = ANY (ARRAY[wanted.account_id]) AND m.message_id = ANY (ARRAY[wanted.message_id])
 
 -- name: message_by_reference
 SELECT *
@@ -69,7 +70,8 @@ FROM unnest(
     $2::bigint[], $3::bigint[], $4::smallint[], $5::smallint[], $6::boolean[], $7::boolean[], $8::timestamptz[],
     $9::text[], $10::text[], $11::int[], $12::text[]
 ) AS e (account_id, message_id, state, rank, final, refunded, at, error_code, error_text, carrier_id, carrier_ref)
-WHERE m.account_id = e.account_id AND m.message_id = e.message_id AND ($1::smallint[])[m.state + 1] < e.rank
+WHERE m.account_id = ANY (ARRAY[e.account_id]) AND m.message_id = ANY (ARRAY[e.message_id])
+    AND ($1::smallint[])[m.state + 1] < e.rank
 RETURNING m.account_id, m.message_id, m.door, m.app_id, m.raw_number, m.number, m.mcc, m.mnc, m.segments,
     m.reference, m.callback_url, m.price_micro, m.charge_micro, m.gift_micro, m.refund_micro, m.state,
     m.carrier_ref, m.error_code, m.error_text, e.at,
@@ -88,7 +90,7 @@ WITH refund AS MATERIALIZED (
     UPDATE balance AS b
     SET gift_micro = b.gift_micro + t.gift_micro, balance_micro = b.balance_micro + t.rest_micro
     FROM (SELECT * FROM total ORDER BY account_id) AS t
-    WHERE b.account_id = t.account_id
+    WHERE b.account_id = ANY (ARRAY[t.account_id])
 )
 INSERT INTO entry (account_id, at, kind, from_book, to_book, amount_micro, message_id)
 SELECT account_id, now(), 2, 3, part.book, part.amount_micro, message_id
@@ -99,7 +101,7 @@ WHERE part.amount_micro > 0
 -- name: queue_leave
 DELETE FROM queue AS q
 USING unnest($1::int[], $2::bigint[]) AS ended (lane, message_id)
-WHERE q.lane = ended.lane AND q.message_id = ended.message_id
+WHERE q.lane = ANY (ARRAY[ended.lane]) AND q.message_id = ANY (ARRAY[ended.message_id])
 
 -- name: pushes_add
 INSERT INTO push (account_id, lane, message_id, kind, url, body, created_at, due_at)

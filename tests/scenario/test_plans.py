@@ -1,0 +1,87 @@
+"""Hot statements find their rows by key, whatever the planner believes of the tables' sizes when it plans them."""
+
+import re
+
+import asyncpg
+import pytest
+
+import server as serving
+from homing.store import queries
+from homing.store.database import INDEX_PLANS
+from homing.store.migrate import migrate
+
+KEYED = {
+    "messages_move": ("message", {"account_id", "message_id"}),
+    "messages_by_id": ("message", {"account_id", "message_id"}),
+    "conversions_record": ("message", {"account_id", "message_id"}),
+    "message_latest_to_number": ("message", {"number"}),
+    "message_by_reference": ("message", {"reference"}),
+    "queue_claim": ("message", {"account_id", "message_id"}),
+    "queue_await": ("queue", {"lane", "message_id"}),
+    "queue_leave": ("queue", {"lane", "message_id"}),
+    "queue_defer": ("queue", {"lane", "message_id"}),
+    "receipts_match": ("attempt", {"carrier_ref"}),
+    "pushes_claim": ("push", {"account_id", "push_id"}),
+    "pushes_record": ("push", {"account_id", "push_id"}),
+    "purses": ("balance", {"account_id"}),
+}
+"""Each statement, the table that grows without bound, and the columns by which its rows must be found."""
+
+FEW = """
+INSERT INTO account (name, queries_per_s) VALUES ('few', 1);
+INSERT INTO balance (account_id) VALUES (1);
+INSERT INTO message (account_id, message_id, submission_id, door, app_id, request_id, number, country, mcc, mnc, sender,
+    text, encoding, segments, traffic, price_micro, charge_micro, gift_micro, route_id, carrier_id, expires_at)
+SELECT 1, first.id + n, 1, 1, '', '', n::text, '', '', '', '', '', 0, 1, 0, 0, 0, 0, 1, 1, now()
+FROM (SELECT ((extract(epoch FROM now()) * 1000)::bigint - 1735689600000) << 12 AS id) AS first
+CROSS JOIN generate_series(1, 2) AS n;
+INSERT INTO queue (lane, message_id, account_id, due_at, expires_at)
+SELECT 2, message_id, account_id, now(), now() FROM message;
+INSERT INTO attempt (account_id, message_id, attempt, carrier_id, started_at, answered_at, outcome, carrier_ref)
+SELECT account_id, message_id, 1, 1, now(), now(), 1, message_id::text FROM message;
+INSERT INTO push (account_id, lane, message_id, kind, url, body, created_at, due_at)
+SELECT account_id, 1, message_id, 1, '', '', now(), now() FROM message;
+ANALYZE;
+"""
+
+
+@pytest.fixture(scope="module")
+async def connections(postgres: str, worker: str) -> dict[str, asyncpg.Connection]:
+    """Sessions with the data plane's settings on an empty database and on one with two rows a table, analysed."""
+    found = {}
+    for state in ("empty", "few"):
+        dsn = await serving.new_database(postgres, f"plans_{state}_{worker}")
+        await migrate(dsn)
+        connection = await asyncpg.connect(dsn, server_settings=dict(INDEX_PLANS))
+        if state == "few":
+            await connection.execute(FEW)
+        found[state] = connection
+    return found
+
+
+@pytest.mark.parametrize("state", ["empty", "few"])
+@pytest.mark.parametrize("name", sorted(KEYED))
+async def test_a_hot_statement_finds_its_rows_by_their_whole_key(
+    connections: dict[str, asyncpg.Connection], name: str, state: str
+) -> None:
+    table, key = KEYED[name]
+    connection, statement = connections[state], queries.load()[name]
+    values = ", ".join(
+        "0" if parameter.name in ("int4", "int8") else "NULL"
+        for parameter in (await connection.prepare(statement)).get_parameters()
+    )
+    await connection.execute(f"PREPARE kept AS {statement}")
+    plan = [row[0] for row in await connection.fetch(f"EXPLAIN EXECUTE kept ({values})")]
+    await connection.execute("DEALLOCATE kept")
+    assert not [line for line in plan if f"Seq Scan on {table}" in line], "\n".join(plan)
+    scans = [
+        (line, plan[at + 1])
+        for at, line in enumerate(plan)
+        if re.search(rf"Index (Only )?Scan.* on {table}(_\d{{8}})?\b", line) and not re.search(r"\blater", line)
+    ]
+    assert scans, "\n".join(plan)
+    for line, condition in scans:
+        if "due_at <=" in condition:
+            continue  # the claim itself walks the lane in order of time
+        columns = set(re.findall(r"\((?:\w+\.)?(\w+) = ", condition))
+        assert key <= columns, f"{line}\n{condition}"
