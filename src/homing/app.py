@@ -236,6 +236,7 @@ async def run_role(name: str, process: str, data: Path, settings: Settings, dsn:
     gc.collect()
     gc.freeze()  # what was built at start stays: without it the collector walks all of it again and again
     gc.set_threshold(*limits.GC_THRESHOLDS)
+    sys.setswitchinterval(limits.THREAD_SWITCH_S)
     print(READY, flush=True)  # noqa: T201 - the parent waits for this word
     await stop.wait()
     log.info("draining")

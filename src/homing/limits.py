@@ -44,7 +44,7 @@ VALIDITY_S_DEFAULT: Final = 172_800
 # --- Intake and group commit -------------------------------------------------------------------------------
 SEGMENTS_MAX: Final = 24  # above what either dialect's text limit can reach
 SUBMIT_MESSAGES_MAX: Final = 4_000  # messages a submit transaction carries
-SUBMIT_LINGER_S: Final = 0.004  # what arrives within it shares a transaction
+SUBMIT_LINGER_S: Final = 0.001  # what arrives within it shares a transaction
 SUBMIT_PENDING_MAX: Final = 200_000  # messages waiting for one; beyond it callers are told to come back
 BATCH_ITEMS_MAX: Final = 1_000  # queries and conversions that share a statement
 BATCH_PENDING_MAX: Final = 50_000
@@ -131,6 +131,9 @@ PARTITION_SWEEP_S: Final = 3_600.0
 # --- Processes ---------------------------------------------------------------------------------------------
 API_WORKERS_AUTO_MAX: Final = 8
 PROCESS_START_TIMEOUT_S: Final = 60.0
+THREAD_SWITCH_S: Final = (
+    0.0005  # the HTTP server's thread hands over call by call: at Python's 5 ms it queues behind a batch
+)
 GC_THRESHOLDS: Final = (20_000, 50, 100)  # a call makes some hundred objects that reference counting frees
 PROCESS_RESTART_PAUSE_S: Final = 1.0
 PROCESS_RESTART_PAUSE_S_MAX: Final = 30.0

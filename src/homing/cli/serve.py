@@ -80,7 +80,7 @@ async def _serve(data: Path, dsn: str, settings: "Settings", demo: bool) -> int:
     vault = Vault(load_key(os.environ.get("HOMING_SECRET_KEY", ""), data / "secret.key"))
     if demo:
         await _load_demo(dsn, vault)
-    api_workers = settings.http.workers or min(os.cpu_count() or 1, limits.API_WORKERS_AUTO_MAX)
+    api_workers = settings.http.workers or max(1, min((os.cpu_count() or 1) // 2, limits.API_WORKERS_AUTO_MAX))
     supervisor = Supervisor({"link": settings.link.workers, "api": api_workers}, data, dsn)
     starting = asyncio.get_running_loop().create_task(supervisor.start())
     stopping = asyncio.get_running_loop().create_task(stop.wait())
