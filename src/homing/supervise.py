@@ -54,14 +54,17 @@ class Child:
         return await self._process.wait()
 
     async def stop(self) -> int:
-        """Asks it to drain, and kills it when it does not; the exit code."""
-        if self._process is None:
+        """Asks it to drain, and kills it when it does not. 0 when it drained, or had nothing to drain: it was dead
+        already, or not ready yet.
+        """
+        if self._process is None or self._process.returncode is not None:
             return 0
         with contextlib.suppress(ProcessLookupError):
             self._process.send_signal(signal.SIGTERM)
         try:
             async with asyncio.timeout(2 * limits.DRAIN_TIMEOUT_S + 5):
-                return await self._process.wait()
+                code = await self._process.wait()
+                return 0 if code == -signal.SIGTERM else code
         except TimeoutError:
             log.error("process_killed", process=self.name)
             with contextlib.suppress(ProcessLookupError):

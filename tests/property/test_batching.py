@@ -195,7 +195,8 @@ async def test_a_caller_that_gives_up_hurts_nobody_else() -> None:
     callers[2].cancel()  # its batch is under way
     late[1].cancel()  # its batch is still gathering
     store.gate.set()
-    results = await asyncio.gather(*callers, *late, return_exceptions=True)
+    async with asyncio.timeout(1):
+        results = await asyncio.gather(*callers, *late, return_exceptions=True)
     for item, result in enumerate(results):
         if item in (2, 7):
             assert isinstance(result, asyncio.CancelledError)

@@ -434,3 +434,65 @@ def test_one_micro_unit_off_anywhere_is_seen(
     assert not proof.holds
     assert {one.account_id for one in proof.differences} == {busy.account_id}
     assert loop.run_until_complete(bank.prove(busy)).holds
+
+
+TAKEN_BY = "UPDATE balance SET gift_micro = gift_micro + $2, balance_micro = balance_micro + $3 WHERE account_id = $1"
+CONSISTENT_LIES = {
+    "a refund that went into the wrong purse": (
+        "UPDATE entry SET to_book = 2 WHERE account_id = $1 AND kind = 2 AND to_book = 1",
+        (-8_000, 8_000),
+    ),
+    "a rejected message that was not refunded": (
+        "WITH gone AS (DELETE FROM entry WHERE account_id = $1 AND kind = 2)"
+        " UPDATE message SET refund_micro = 0 WHERE account_id = $1 AND refund_micro > 0",
+        (-8_000, 0),
+    ),
+    "a delivered message that was refunded": (
+        "WITH given AS (INSERT INTO entry (account_id, at, kind, from_book, to_book, amount_micro, message_id)"
+        " SELECT account_id, now(), 2, 3, 1, charge_micro, message_id FROM message WHERE account_id = $1 AND state = 3)"
+        " UPDATE message SET refund_micro = charge_micro WHERE account_id = $1 AND state = 3",
+        (8_000, 0),
+    ),
+    "a refund that is noted and was never booked": (
+        "UPDATE message SET refund_micro = charge_micro WHERE account_id = $1 AND state = 3",
+        (0, 0),
+    ),
+    "a refund that is booked and was never noted": (
+        "UPDATE message SET refund_micro = 0 WHERE account_id = $1 AND refund_micro > 0",
+        (0, 0),
+    ),
+    "a charge for no submission": (
+        "INSERT INTO entry (account_id, at, kind, from_book, to_book, amount_micro) VALUES ($1, now(), 1, 2, 3, 1)",
+        (0, -1),
+    ),
+    "a refund for no message": (
+        "INSERT INTO entry (account_id, at, kind, from_book, to_book, amount_micro) VALUES ($1, now(), 2, 3, 2, 1)",
+        (0, 1),
+    ),
+}
+"""Wrong books whose sums agree: what is done to the entries and messages, and to the purse so that it fits them."""
+
+
+@pytest.mark.parametrize("lie", CONSISTENT_LIES)
+def test_books_that_agree_with_each_other_and_not_with_what_happened_are_seen(
+    bank: Bank, loop: asyncio.AbstractEventLoop, lie: str
+) -> None:
+    """One message that the gift paid was rejected and refunded, another was delivered."""
+
+    async def scenario() -> None:
+        account = await bank.account(balance=100_000, gifted=16_000)
+        rejected, delivered = await bank.send(0, account, [group("1", 2)])
+        ends = ((rejected, State.REJECTED), (delivered, State.DELIVERED))
+        async with bank.plain.transaction() as transaction:
+            await apply(
+                transaction,
+                [Event(account.account_id, one, state, datetime.now(UTC), bank.lane) for one, state in ends],
+            )
+        assert (await bank.purse(account)).gift == 8_000
+        assert (await bank.prove(account)).holds
+        statement, (gifted, balance) = CONSISTENT_LIES[lie]
+        await bank.query(statement, account.account_id)
+        await bank.query(TAKEN_BY, account.account_id, gifted, balance)
+        assert not (await bank.prove(account)).holds
+
+    loop.run_until_complete(scenario())

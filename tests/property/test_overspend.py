@@ -173,6 +173,29 @@ async def test_what_was_paid_in_a_first_round_is_said_even_if_later_rounds_fail(
     assert (await bank.prove()).holds
 
 
+async def test_what_fits_is_accepted_when_a_dearer_one_before_it_loses_its_money_to_another_process(
+    bank: Bank, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first round finds money for the dear one alone; before the second somebody else spends half of it."""
+    account = await bank.account(balance=10 * PRICE)
+    database = bank.databases[0]
+    fetch, rounds = database.fetch, 0
+
+    async def fetch_and_lose(name: str, *values: object) -> list[object]:
+        nonlocal rounds
+        found = await fetch(name, *values)
+        rounds += 1
+        if rounds == 1:
+            await bank.send(1, account, [group("1", 5)])
+        return found
+
+    monkeypatch.setattr(database, "fetch", fetch_and_lose)
+    dear, cheap = await outcomes([bank.send(0, account, [group("1", count)]) for count in (10, 1)])
+    assert isinstance(dear, errors.InsufficientBalance)
+    assert isinstance(cheap, list), "refused for want of money that was there all the time"
+    assert (await bank.purse(account)).balance == 4 * PRICE
+
+
 def test_affordable_passes_over_the_dear_and_keeps_the_order() -> None:
     def prepared(total: int) -> intake.Prepared:
         return intake.Prepared(1, total, [], [])

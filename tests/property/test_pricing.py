@@ -4,6 +4,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -160,6 +161,23 @@ def test_a_text_is_sensitive_if_it_holds_a_word_in_any_case_or_width(
     listed = [(GENERAL, word) for word in general] + [(OWN, word) for word in own] + [(OTHER, word) for word in other]
     expected = any(folded(word) in folded(text) for word in general + own)
     assert Tariff((), (), (), listed).sensitive(OWN, text) == expected
+
+
+@pytest.mark.parametrize(
+    ("word", "text"),
+    [
+        ("casino", "the CASINO is open"),
+        ("casino", "ｃａｓｉｎｏ"),  # full width
+        ("ｃａｓｉｎｏ", "Casino"),
+        ("straße", "STRASSE"),
+        ("1", "①"),
+        ("file", "ﬁle"),  # a ligature
+        ("博彩", "来博彩吧"),
+    ],
+)
+def test_no_spelling_hides_a_word(word: str, text: str) -> None:
+    assert Tariff((), (), (), [(OWN, word)]).sensitive(OWN, text)
+    assert not Tariff((), (), (), [(OWN, word)]).sensitive(OTHER, text)
 
 
 @given(st.text("aB.*+?()[]|\\^$", min_size=1, max_size=5))

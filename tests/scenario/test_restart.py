@@ -188,30 +188,34 @@ async def test_the_command_line_proves_the_ledger_beside_a_running_server(servin
 # --- leases ----------------------------------------------------------------------------------------------
 
 SLOW = "95999"
-SLOW_MS = 1_500
+"""Numbers whose carrier takes its time to answer a submit."""
+LATE = "95888"
+"""Numbers whose carrier takes its time to report."""
+CARRIERS = {
+    SLOW: {"submit_ms": 1_500, "receipt_ms_mean": 0},
+    LATE: {"submit_ms": 0, "receipt_ms_mean": 700, "undeliverable": 0, "expired": 0},
+}
 
 
 @pytest.fixture(scope="module")
 async def server(postgres: str, room: Path, worker: str) -> AsyncIterator[Server]:
-    """A server of our own, whose processes we may kill, with a carrier that takes its time."""
+    """A server of our own, whose processes we may kill, with carriers that take their time."""
     data = room / f"leases-{worker}"
     data.mkdir()
     async with running(await new_database(postgres, f"leases_{worker}"), data) as made:
         async with made.database.transaction() as transaction:
-            settings = json.dumps({"submit_ms": SLOW_MS, "receipt_ms_mean": 0})
-            carrier_id = await catalogue.add_carrier(transaction, "slow", "simulator", settings)
-            await catalogue.set_route(transaction, GENERAL, SLOW, carrier_id, 10, 1)
-        account = await made.account()
+            for prefix, settings in CARRIERS.items():
+                carrier_id = await catalogue.add_carrier(transaction, f"to-{prefix}", "simulator", json.dumps(settings))
+                await catalogue.set_route(transaction, GENERAL, prefix, carrier_id, 10, 1)
         await made.settled()
-        assert account
         yield made
 
 
-async def sent_to(server: Server, prefix: str, count: int) -> list[int]:
+async def sent_to(server: Server, prefix: str, count: int, tail: str = "0001") -> list[int]:
     account = await server.account(balance="1000")
     ids = []
     for first in range(0, count, 500):
-        numbers = ",".join(f"{prefix}{n:04d}0001" for n in range(first, min(count, first + 500)))
+        numbers = ",".join(f"{prefix}{n:04d}{tail}" for n in range(first, min(count, first + 500)))
         reply = await server.client.laaffic(
             account, "POST", "/v3/sendSms", body={"appId": account.app, "numbers": numbers, "content": "x"}
         )
@@ -279,3 +283,21 @@ async def test_two_living_links_share_the_work_and_submit_each_message_once(serv
     await until_delivered(server, slow + quick)
     assert await attempts_of(server, slow + quick) == {1: 2_100}
     assert third.process.returncode is None
+
+
+async def test_receipts_that_dead_links_were_waiting_for_are_heard_by_their_successor(server: Server) -> None:
+    ids = await sent_to(server, LATE, 80, tail="9999")
+    counts = (
+        "SELECT count(*) FILTER (WHERE state < $2) AS early, count(*) FILTER (WHERE state = $2) AS sent FROM message"
+    )
+    async with asyncio.timeout(10):
+        while (row := await server.query_row(f"{counts} WHERE message_id = ANY($1)", ids, State.SENT))["early"]:
+            await asyncio.sleep(0.01)
+    for dead in [one for one in server.processes if one.name.startswith("link")]:
+        os.kill(dead.process.pid, signal.SIGKILL)
+        await dead.process.wait()
+        server.processes.remove(dead)
+    assert row["sent"] > 10
+    await server.start("link", "link-4")
+    await until_delivered(server, ids)
+    assert await attempts_of(server, ids) == {1: 80}

@@ -13,6 +13,8 @@ from homing.store.database import Database
 from homing.text.numbers import Numbering
 
 Clock = Callable[[], datetime]
+Verdict = errors.HomingError | None
+"""Why a submission was not accepted; None: it is stored, paid for and queued."""
 
 
 def utc_now() -> datetime:
@@ -35,7 +37,7 @@ class Intake:
         self._numbering = numbering
         self._next_id = next_id
         self._clock = clock
-        self._commits: Batcher[Prepared, bool] = Batcher(
+        self._commits: Batcher[Prepared, Verdict] = Batcher(
             self._commit,
             weight_max=limits.SUBMIT_MESSAGES_MAX,
             pending_max=limits.SUBMIT_PENDING_MAX,
@@ -51,32 +53,47 @@ class Intake:
         know: the connection may have broken between the commit and its answer).
         """
         prepared = prepare(submission, self._board.tariff, self._numbering, self._next_id)
-        if not await self._commits.put(prepared):
-            raise errors.InsufficientBalance
+        verdict = await self._commits.put(prepared)
+        if isinstance(verdict, errors.HomingError):
+            raise verdict
         return prepared.fates
 
     async def drained(self) -> None:
         await self._commits.drained()
 
-    async def _commit(self, batch: Sequence[Prepared]) -> list[bool]:
-        """Whether each submission was paid for. Those that an account cannot pay are refused one by one, in order:
-        what the balance does carry goes into another round.
+    async def _commit(self, batch: Sequence[Prepared]) -> list[Verdict]:
+        """What became of each submission. All are tried together; of an account that cannot pay for all of its own,
+        another round tries what its money does cover, and what no round could cover is refused.
+
+        A failure after a round was paid is the fate of those who were not in it: nothing that is durable is tried,
+        or denied, again.
         """
-        paid: set[int] = set()
-        waiting = list(batch)
+        verdicts: dict[int, Verdict] = {}
+        accounts = _by_account(batch)
+        attempt = list(batch)
         for _round in range(limits.REQUERY_ROUNDS_MAX):
-            purses = await self._write(waiting)
-            short: list[Prepared] = []
-            for account_id, mine in _by_account(waiting).items():
+            try:
+                purses = await self._write(attempt)
+            except errors.PlatformFailure as failure:
+                if not verdicts:
+                    raise  # nothing is decided: the batcher may look for a poisoned submission
+                return [verdicts.get(id(prepared), failure) for prepared in batch]
+            tried = _by_account(attempt)
+            attempt = []
+            for account_id, mine in tried.items():
                 is_paid, available_micro = purses[account_id]
                 if is_paid:
-                    paid.update(map(id, mine))
-                else:
-                    short.extend(affordable(mine, available_micro))
-            if not short:
-                return [id(prepared) in paid for prepared in batch]
-            waiting = short
-        raise errors.Overloaded("the balance changes faster than it can be read")
+                    verdicts.update((id(prepared), None) for prepared in mine)
+                    available_micro -= sum(prepared.total_micro for prepared in mine)
+                open_ones = [prepared for prepared in accounts[account_id] if id(prepared) not in verdicts]
+                covered = affordable(open_ones, available_micro)
+                attempt += covered
+                if not covered:
+                    verdicts.update((id(prepared), errors.InsufficientBalance()) for prepared in open_ones)
+            if not attempt:
+                return [verdicts[id(prepared)] for prepared in batch]
+        overloaded = errors.Overloaded("the balance changes faster than it can be read")
+        return [verdicts.get(id(prepared), overloaded) for prepared in batch]
 
     async def _write(self, batch: Sequence[Prepared]) -> dict[int, tuple[bool, int]]:
         """One transaction. An account that can pay for all of its part has it charged, stored and queued; of the

@@ -91,6 +91,8 @@ class Batcher(Generic[Item, Result]):
     async def _serve(self, batch: list[tuple[Item, asyncio.Future[Result]]]) -> None:
         try:
             results = await self._run([item for item, _future in batch])
+            if len(results) != len(batch):
+                raise errors.StoreFailed(f"{len(results)} results for {len(batch)} items")
         except errors.StoreAway as away:
             self._fail(batch, away)
         except Exception as error:

@@ -1,6 +1,7 @@
 """Secrets at rest (AES-256-GCM), made-up secrets, and the laaffic dialect's signature."""
 
 import base64
+import contextlib
 import hashlib
 import hmac
 import os
@@ -40,14 +41,27 @@ def load_key(from_environment: str, file: Path) -> bytes:
     """The vault's key: 32 bytes as base64 from the environment, else from a 0600 file that is made if need be."""
     if from_environment:
         return _key(from_environment.encode(), "HOMING_SECRET_KEY")
-    try:
-        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return _key(file.read_bytes(), str(file))
+    if not file.exists():
+        _make_key(file)
+    return _key(file.read_bytes(), str(file))
+
+
+def _make_key(file: Path) -> None:
+    """Whole and on the disk before it has its name: secrets that are sealed with it will outlive a power cut. When two
+    processes make one at once, the first one's stands.
+    """
+    beside = file.with_name(f"{file.name}.{os.getpid()}")
+    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "wb") as out:
-        key = os.urandom(KEY_BYTES)
-        out.write(base64.b64encode(key))
-    return key
+        out.write(base64.b64encode(os.urandom(KEY_BYTES)))
+        out.flush()
+        os.fsync(out.fileno())
+    with contextlib.suppress(FileExistsError):
+        os.link(beside, file)
+    beside.unlink()
+    folder = os.open(file.parent, os.O_RDONLY)
+    os.fsync(folder)
+    os.close(folder)
 
 
 def _key(text: bytes, source: str) -> bytes:

@@ -5,6 +5,8 @@ import msgspec
 from homing import limits
 from homing.store.database import Database
 
+STATEMENTS = ("prove_balances", "prove_submissions", "prove_refunds", "prove_outcomes", "prove_prices")
+
 
 class Difference(msgspec.Struct, frozen=True):
     """Two figures that should be equal (micro-units, or a count where the name says so)."""
@@ -35,7 +37,7 @@ async def prove(database: Database, account_id: int | None = None) -> Proof:
             slow_s = limits.DATABASE_SLOW_TIMEOUT_S
             counted = await connection.fetch("prove_counts", account_id, timeout_s=slow_s)
             found: list[Difference] = []
-            for statement in ("prove_balances", "prove_submissions", "prove_refunds", "prove_prices"):
+            for statement in STATEMENTS:
                 rows = await connection.fetch(statement, account_id, timeout_s=slow_s)
                 found.extend(
                     Difference(row["account_id"], row["what"], int(row["recorded"]), int(row["computed"]))

@@ -81,22 +81,48 @@ FULL JOIN booked USING (account_id, submission_id)
 WHERE coalesce(charged.gift_micro, 0) <> coalesce(booked.gift_micro, 0)
     OR coalesce(charged.balance_micro, 0) <> coalesce(booked.balance_micro, 0)
 
+-- Each refund against its message, purse by purse: what the gift had paid goes back to the gift.
 -- name: prove_refunds
 WITH booked AS (
-    SELECT account_id, message_id, sum(amount_micro) AS refund_micro
+    SELECT account_id, message_id,
+        coalesce(sum(amount_micro) FILTER (WHERE to_book = 1), 0) AS gift_micro,
+        coalesce(sum(amount_micro) FILTER (WHERE to_book = 2), 0) AS balance_micro
     FROM entry
     WHERE message_id IS NOT NULL AND from_book = 3 AND ($1::bigint IS NULL OR account_id = $1)
     GROUP BY account_id, message_id
 ), given AS (
-    SELECT account_id, message_id, refund_micro
+    SELECT account_id, message_id, gift_micro, refund_micro - gift_micro AS balance_micro
     FROM message
     WHERE refund_micro <> 0 AND ($1::bigint IS NULL OR account_id = $1)
+), compared AS (
+    SELECT account_id, message_id,
+        coalesce(b.gift_micro, 0) AS gift_booked, coalesce(g.gift_micro, 0) AS gift_given,
+        coalesce(b.balance_micro, 0) AS balance_booked, coalesce(g.balance_micro, 0) AS balance_given
+    FROM given AS g
+    FULL JOIN booked AS b USING (account_id, message_id)
 )
-SELECT account_id, 'refund of message ' || message_id AS what,
-    coalesce(booked.refund_micro, 0) AS recorded, coalesce(given.refund_micro, 0) AS computed
-FROM given
-FULL JOIN booked USING (account_id, message_id)
-WHERE coalesce(booked.refund_micro, 0) <> coalesce(given.refund_micro, 0)
+SELECT account_id, 'refund to the gift of message ' || message_id AS what,
+    gift_booked AS recorded, gift_given AS computed
+FROM compared
+WHERE gift_booked <> gift_given
+UNION ALL
+SELECT account_id, 'refund to the balance of message ' || message_id, balance_booked, balance_given
+FROM compared
+WHERE balance_booked <> balance_given
+
+-- Messages that ended refused, expired or failed (states 6, 5, 7) have their money back; delivered ones and those on
+-- their way (3, 0, 1, 2, 8) have not. Undeliverable ones followed their account's policy of the day.
+-- name: prove_outcomes
+SELECT account_id, 'refund by the outcome of message ' || message_id AS what, refund_micro AS recorded,
+    CASE WHEN state IN (5, 6, 7) THEN charge_micro ELSE 0 END AS computed
+FROM message
+WHERE ($1::bigint IS NULL OR account_id = $1)
+    AND ((state IN (5, 6, 7) AND refund_micro <> charge_micro) OR (state IN (0, 1, 2, 3, 8) AND refund_micro <> 0))
+UNION ALL
+SELECT account_id, 'what entry ' || entry_id || ' is for', amount_micro, 0
+FROM entry
+WHERE ($1::bigint IS NULL OR account_id = $1)
+    AND ((to_book = 3 AND submission_id IS NULL) OR (from_book = 3 AND message_id IS NULL))
 
 -- name: prove_prices
 SELECT account_id, 'segments x price of message ' || message_id AS what,
