@@ -15,7 +15,7 @@ from typing import Any, Final, Protocol
 import structlog
 from prometheus_client import CollectorRegistry, disable_created_metrics
 
-from homing import config, limits
+from homing import config, errors, limits
 from homing.accounts.directory import Directory
 from homing.carriers.base import Report
 from homing.config import Settings
@@ -232,7 +232,12 @@ async def run_role(name: str, process: str, data: Path, settings: Settings, dsn:
     around = Surroundings(data, settings, dsn, process)
     await around.open()
     role = ROLES[name](around)
-    await role.open()
+    opening, stopping = loop.create_task(role.open()), loop.create_task(stop.wait())
+    await asyncio.wait((opening, stopping), return_when=asyncio.FIRST_COMPLETED)
+    if not opening.done():  # told to stop, or orphaned, before it was ready: there is nothing to drain
+        opening.cancel()
+        return 0
+    await opening
     gc.collect()
     gc.freeze()  # what was built at start stays: without it the collector walks all of it again and again
     gc.set_threshold(*limits.GC_THRESHOLDS)
@@ -272,7 +277,11 @@ def main(arguments: list[str]) -> Any:
 
     name, process = arguments
     data = Path(os.environ["HOMING_DATA"])
-    return uvloop.run(run_role(name, process, data, config.load(data), os.environ["HOMING_DATABASE_URL"]))
+    try:
+        return uvloop.run(run_role(name, process, data, config.load(data), os.environ["HOMING_DATABASE_URL"]))
+    except (errors.HomingError, OSError) as error:
+        log.error("start_failed", process=process, error=type(error).__name__, detail=str(error))
+        return 1
 
 
 if __name__ == "__main__":

@@ -154,6 +154,8 @@ def _risks(settings: "Settings", host: str) -> Iterator[str]:
 
 def _check_free(host: str, port: int) -> None:
     """Several processes share the address, so none of them would notice that a stranger has it. Raises when so."""
+    if port == 0:
+        raise errors.OperatorError("port 0 is no address to serve on: name a port from 1 to 65535")
     try:
         for family, kind, protocol, _name, target in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
             with socket.socket(family, kind, protocol) as probe:

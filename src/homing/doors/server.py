@@ -34,9 +34,11 @@ class HttpServer:
         self._serving: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
-        """Returns when connections are taken. Raises OSError when the address is taken already."""
-        self._serving = asyncio.get_running_loop().create_task(self._server.serve())
-        while True:
+        """Returns when connections are taken. Raises OSError when the address cannot be served."""
+        loop = asyncio.get_running_loop()
+        self._serving = loop.create_task(self._server.serve())
+        deadline_s = loop.time() + limits.HTTP_START_TIMEOUT_S
+        while loop.time() < deadline_s:
             if self._serving.done():
                 self._serving.result()
                 raise OSError(f"the HTTP server stopped at start on {self._host}:{self._port}")
@@ -45,6 +47,7 @@ class HttpServer:
                 writer.close()
                 return
             await asyncio.sleep(0.01)
+        raise OSError(f"nothing answers on {self._host}:{self._port}")
 
     async def close(self) -> None:
         """Stops listening; calls under way are finished."""
