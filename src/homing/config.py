@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from homing import errors
-from homing.accounts.profile import Network
+from homing.kit.networks import Network
 
 Workers = Annotated[int, msgspec.Meta(ge=0, le=64)]
 

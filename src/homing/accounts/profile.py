@@ -1,12 +1,9 @@
 """What a door needs to know of an account, read once and kept until a setting changes."""
 
-import ipaddress
-
 import msgspec
 
+from homing.kit.networks import Network, is_within
 from homing.model import App, Door, Template
-
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 class Profile(msgspec.Struct, frozen=True):
@@ -30,15 +27,7 @@ class Profile(msgspec.Struct, frozen=True):
 
     def allows(self, address: str) -> bool:
         """Whether a call may come from this address; an empty list allows all."""
-        if not self.allowed_networks:
-            return True
-        try:
-            ip = ipaddress.ip_address(address)
-        except ValueError:
-            return False
-        if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped:
-            ip = ip.ipv4_mapped
-        return any(ip in network for network in self.allowed_networks if network.version == ip.version)
+        return not self.allowed_networks or is_within(address, self.allowed_networks)
 
 
 class Credential(msgspec.Struct, frozen=True):

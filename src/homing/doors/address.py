@@ -1,9 +1,8 @@
 """The address a call really came from: the socket's peer, or what trusted proxies say of it."""
 
-import ipaddress
 from collections.abc import Sequence
 
-from homing.accounts.profile import Network
+from homing.kit.networks import Network, is_within
 
 
 def client_address(peer: str, forwarded_for: str | None, trusted: Sequence[Network]) -> str:
@@ -13,21 +12,11 @@ def client_address(peer: str, forwarded_for: str | None, trusted: Sequence[Netwo
     right, and the first address that is not a trusted proxy's is the caller. Anybody can write the header, so
     without a trusted peer it is not read at all.
     """
-    if not trusted or not _within(peer, trusted) or not forwarded_for:
+    if not trusted or not is_within(peer, trusted) or not forwarded_for:
         return peer
     caller = peer
     for hop in reversed(forwarded_for.split(",")):
         caller = hop.strip().removeprefix("[").partition("]")[0]
-        if not _within(caller, trusted):
+        if not is_within(caller, trusted):
             break
     return caller
-
-
-def _within(address: str, networks: Sequence[Network]) -> bool:
-    try:
-        ip = ipaddress.ip_address(address)
-    except ValueError:
-        return False
-    if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped:
-        ip = ip.ipv4_mapped
-    return any(ip.version == network.version and ip in network for network in networks)

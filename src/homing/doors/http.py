@@ -14,10 +14,10 @@ from typing import Any, Final
 import structlog
 
 from homing import errors, limits
-from homing.accounts.profile import Network
 from homing.doors.address import client_address
 from homing.doors.body import BodyBroken, BodyReader, BodyTooLarge, LengthRequired, linger
 from homing.doors.wire import Endpoint, Request, Response
+from homing.kit.networks import Network
 from homing.observe.requests import RequestTally
 
 log = structlog.get_logger()

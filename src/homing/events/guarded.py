@@ -10,8 +10,8 @@ import aiohttp
 import msgspec
 
 from homing import limits
-from homing.accounts.profile import Network
 from homing.kit.deadlines import Deadlines
+from homing.kit.networks import Network
 
 HEADERS: Final = {"Content-Type": "application/json; charset=utf-8", "User-Agent": "Homing"}
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
 import asyncpg
@@ -219,13 +219,3 @@ class Database:
 
 async def _keep_session(_connection: object) -> None:
     """Nothing to reset: no statement changes a session's settings, and a round trip per borrow would cost more."""
-
-
-async def retrying(work: Callable[[], Awaitable[None]], pause_s: float, name: str) -> None:
-    """Runs a background loop for ever; a failure of the platform pauses it and is said once a time."""
-    while True:
-        try:
-            await work()
-        except errors.PlatformFailure as failure:
-            log.warning("background_work_waits", work=name, failure=str(failure))
-            await asyncio.sleep(pause_s)
