@@ -154,6 +154,15 @@ async def test_after_a_restart_it_tells_the_same_of_what_was_submitted_before() 
     assert len(set(first) & set(second)) >= 50
 
 
+async def test_two_processes_that_submit_in_the_same_millisecond_give_no_reference_twice() -> None:
+    settings = SimulatorSettings(submit_ms=0)
+    refs = set()
+    for mark in (1, 2):
+        carrier = SimulatorCarrier(settings, clock_ms=lambda: 1_800_000_000_000, mark=mark)
+        refs |= {one.carrier_ref for one in await carrier.submit([outbound(f"86138{n:04d}0001", n) for n in range(50)])}
+    assert len(refs) == 100
+
+
 async def test_whom_it_reached_can_answer() -> None:
     carrier = SimulatorCarrier(SimulatorSettings(submit_ms=0, receipt_ms_mean=0, undeliverable=0, expired=0, replied=1))
     await carrier.submit([outbound("861380000009")])

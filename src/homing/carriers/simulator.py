@@ -11,6 +11,7 @@ import functools
 import heapq
 import itertools
 import math
+import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime
@@ -141,10 +142,16 @@ def _minute(minutes: int) -> str:
 
 
 class SimulatorCarrier:
-    """See the module. References are 16 hex digits: the submit time in ms and a count."""
+    """See the module. References are 20 hex digits: the submit time in ms, a mark of this instance, and a count.
 
-    def __init__(self, settings: SimulatorSettings, clock_ms: Callable[[], int] | None = None) -> None:
+    Without the mark two processes that submit in the same millisecond give two messages one reference.
+    """
+
+    def __init__(
+        self, settings: SimulatorSettings, clock_ms: Callable[[], int] | None = None, mark: int | None = None
+    ) -> None:
         self._settings = settings
+        self._mark = secrets.randbits(16) if mark is None else mark
         self._clock_ms = clock_ms or (lambda: time.time_ns() // 1_000_000)
         self._count = itertools.count()
         self._due: list[tuple[float, int, CarrierReceipt | CarrierInbound]] = []
@@ -163,7 +170,7 @@ class SimulatorCarrier:
         now_ms = self._clock_ms()
         answers = []
         for message in batch:
-            carrier_ref = f"{now_ms:011x}{next(self._count) & 0xFFFFF:05x}"
+            carrier_ref = f"{now_ms:011x}{self._mark:04x}{next(self._count) & 0xFFFFF:05x}"
             fate = fate_of(self._settings, carrier_ref, message.number)
             if fate.refused:
                 answers.append(Answer(Outcome.REFUSED, None, "11", "Invalid destination address"))
