@@ -77,16 +77,34 @@ LANES_PER_CARRIER: Final = 2  # transactional, promotional
 CLAIM_MESSAGES_MAX: Final = 500
 CLAIM_LEASE_S: Final = 60.0
 CARRIER_SUBMIT_TIMEOUT_S: Final = 30.0
+CARRIER_CLOSE_TIMEOUT_S: Final = 15.0
 CARRIER_WINDOW_DEFAULT: Final = 2_000  # messages under way at a carrier
 PULSE_S: Final = 0.05  # between looks for due rows
 DISPATCH_ERROR_PAUSE_S: Final = 1.0
-ATTEMPTS_MAX: Final = 5
+ATTEMPTS_MAX: Final = 5  # after an answer that was lost: each may have reached the person
+DEFERRALS_MAX: Final = 1_000  # certainly unsent, so it is the validity that ends them
+CARRIER_WORDS_CHARS_MAX: Final = 500
 RETRY_FIRST_S: Final = 5.0
 RETRY_LONGEST_S: Final = 300.0
 EXPIRY_SWEEP_S: Final = 5.0
 OVERDUE_SWEEP_S: Final = 60.0
 EXPIRY_GRACE_S: Final = 30.0  # a receipt on its way when the validity ends is still heard
 OUTSTANDING_MAX: Final = 100_000  # what a carrier is asked about after a restart
+CLAIM_LINGER_S: Final = 0.02  # for a little more room, so that claims are not of one message each
+ANSWERS_PENDING_MAX: Final = 20_000  # answered and not yet stored: then no more is claimed
+ANSWERS_LINGER_S: Final = 0.02
+REROUTE_SWEEP_S: Final = 1.0
+REROUTE_PAGES_MAX: Final = 20  # of a lane, in one sweep
+BREAKER_FAILURES: Final = 10  # unanswered or deferred in a row, then the carrier rests
+BREAKER_REFUSALS: Final = 100  # refused in a row: a wrong password refuses everything
+BREAKER_REST_S: Final = 5.0  # the first rest, then doubling
+BREAKER_REST_S_MAX: Final = 60.0
+
+# --- Leases on carriers ------------------------------------------------------------------------------------
+CARRIER_LEASE_S: Final = 7.0
+CARRIER_LEASE_TICK_S: Final = 1.0  # renewed, and free carriers looked for
+CARRIER_FREE_S: Final = 2.0  # free for so long: taken above one's share as well
+CARRIER_SHARE_S: Final = 5.0  # above one's share for so long while others are below: one is given up
 
 # --- Receipts ----------------------------------------------------------------------------------------------
 RECEIPTS_BATCH_MAX: Final = 500
@@ -95,8 +113,27 @@ RECEIPTS_LINGER_S: Final = 0.01
 RECEIPT_MATCH_DAYS: Final = 8  # how far back a carrier's reference is looked for
 RECEIPT_PARK_RETRY_S: Final = 0.05  # the first time, then doubling
 RECEIPT_PARK_RETRY_S_MAX: Final = 1.0
+RECEIPT_PARK_RETRY_S_LONGEST: Final = 20.0  # between two tries of one parked receipt
 RECEIPT_PARK_S_MAX: Final = 300.0  # an early receipt waits this long for its submit answer, then counts as unmatched
 RECEIPT_TEXT_CHARS_MAX: Final = 1_024
+INBOUND_ADDRESS_CHARS_MAX: Final = 32
+RECEIPT_READ_CHARS_MAX: Final = 4_096  # of a receipt's text, looked at for fields
+RECEIPT_REF_CHARS_MAX: Final = 255
+RECEIPT_WORDS_CHARS_MAX: Final = 64  # a state or an error code as a carrier words it
+RECEIPT_CLOCK_BEHIND_S_MAX: Final = 172_800.0  # a carrier's date further back than this is nonsense
+RECEIPT_CLOCK_AHEAD_S_MAX: Final = 60.0
+RECEIPT_CANDIDATES_MAX: Final = 8  # messages of one reference that are looked at: the latest
+RECEIPT_PART_CANDIDATES_MAX: Final = 64
+RECEIPT_REPEATED_REFS_MAX: Final = 1_000  # read for those: a carrier that answers the same id for ever costs no more
+RECEIPT_MATCH_AHEAD_S: Final = 3_600.0  # ids of machines whose clocks are ahead
+RECEIPT_REPLAY_DAYS_MAX: Final = 60  # how far back a replayed receipt's match days may begin
+RECEIPT_FORM_NUMBERS_MIN: Final = 20  # numbers that agreed before a carrier's form counts as learnt
+RECEIPT_LEARN_S: Final = 5.0  # between two looks at what all processes have learnt
+RECEIPT_UNANSWERED_S_MIN: Final = 40.0  # parked for so long, a receipt may be that of a submit whose answer was lost
+RECEIPT_UNANSWERED_S_MAX: Final = 21_600.0  # such a submit began at most this long before its receipt
+RECEIPT_UNANSWERED_MAX: Final = 10_000
+RECEIPT_UNMATCHED_DAYS: Final = 30  # in the list, then dropped
+PART_GRACE_S: Final = 300.0  # silence after a delivered part: then the message counts as delivered
 
 # --- Pushes ------------------------------------------------------------------------------------------------
 PUSH_LANES: Final = 4
@@ -124,6 +161,114 @@ PUSH_WAITS_S: Final = (
     86_400,
 )  # about three days
 
+# --- Clients -----------------------------------------------------------------------------------------------
+CLIENT_CONNECT_TIMEOUT_S: Final = 5.0
+CLIENT_TIMEOUT_S: Final = 20.0  # a call as a whole, its tries and the waits between them
+CLIENT_ATTEMPTS_MAX: Final = 3
+CLIENT_RETRY_FIRST_S: Final = 0.2  # the first time, then doubling
+CLIENT_RETRY_LONGEST_S: Final = 5.0
+CLIENT_CONNECTIONS_MAX: Final = 100
+CLIENT_IDLE_S: Final = 4.0  # many servers close after 5 s: a send on such a connection would have an unknown fate
+CLIENT_REPLY_BYTES_MAX: Final = 16 * 1024 * 1024  # getSentRcd's 50 000 rows take about 7 MB
+
+# --- SMPP --------------------------------------------------------------------------------------------------
+SMPP_PDU_BYTES_MAX: Final = 72 * 1024  # a message_payload of 64 KiB and 255 destinations fit
+SMPP_PDU_UNBOUND_BYTES_MAX: Final = 4 * 1024  # before a bind
+SMPP_CSTRING_BYTES_MAX: Final = 255  # read where the specification allows fewer; requests with more are refused
+SMPP_WINDOW_OUT_DEFAULT: Final = 100  # requests that wait for the other end's answer
+SMPP_WINDOW_IN_DEFAULT: Final = 1_000  # requests that wait for ours; beyond it they are told to slow down
+SMPP_UNSENT_PDUS_MAX: Final = 10_000  # kept for a peer that does not read; beyond it we do not read either
+SMPP_FAULTS_UNBOUND_MAX: Final = 3  # PDUs that cannot be read before a bind, then the connection ends
+SMPP_SOCKET_BUFFER_BYTES_MAX: Final = 256 * 1024  # handed to the transport before we wait for it
+SMPP_SESSION_INIT_S: Final = 10.0  # from connecting to the bind
+SMPP_ENQUIRE_LINK_S: Final = 30.0  # of silence, then the link is asked whether it lives
+SMPP_INACTIVITY_S: Final = 86_400.0  # without traffic a bind is ended
+SMPP_RESPONSE_S: Final = 30.0
+SMPP_CLOSE_S: Final = 5.0  # for what is in the socket's buffer when a session ends
+SMPP_SWEEP_S: Final = 1.0  # how often a session's timers are looked at: they may be late by this
+SMPP_CONNECT_TIMEOUT_S: Final = 10.0
+SMPP_BACKLOG: Final = 1_024
+
+# --- SMPP server -------------------------------------------------------------------------------------------
+BINDS_DEFAULT_MAX: Final = 8  # of an account, over all processes
+BINDS_MAX: Final = 30_000
+BIND_WINDOW_DEFAULT: Final = 500  # requests that may wait for their answers, each way
+BIND_WINDOW_MAX: Final = 5_000
+SUBMITS_PER_S_MAX: Final = 1_000_000
+BIND_UNBOUND_CONNECTIONS_MAX: Final = 2_000  # connections that have not bound; beyond it new ones are closed
+BIND_UNBOUND_PER_ADDRESS_CONNECTIONS_MAX: Final = 500
+BIND_FAILURES_MAX: Final = 10  # wrong passwords from an address, then it is locked out
+BIND_LOCK_S: Final = 60.0  # the first time, then doubling with each further failure
+BIND_LOCK_S_MAX: Final = 3_600.0
+BIND_DELAY_FIRST_S: Final = 0.5  # after the first wrong password, then doubling
+BIND_DELAY_S_MAX: Final = 8.0
+BIND_SPARED_FAILURES: Final = 5  # of a system_id from anywhere, before strangers have to wait
+BIND_STRANGER_DELAY_S_MAX: Final = 3.0
+BIND_FORGET_S: Final = 900.0  # without a further one, wrong passwords are forgotten
+BIND_PENDING_MAX: Final = 10  # passwords of one address that are being checked at once, until one was right
+BIND_PENDING_WAIT_S: Final = 5.0
+BIND_GUARD_KEYS_MAX: Final = 20_000  # addresses, system_ids and pairs that are remembered, of each
+BIND_CHECK_S: Final = 60.0  # between looks whether those who are bound still may
+BIND_SEEN_S: Final = 3_600.0  # how exactly it is known when an account was last bound
+BIND_BATCH_ITEMS_MAX: Final = 500  # binds that share a transaction
+BIND_CLOSE_S: Final = 5.0  # for customers to answer our unbind, when we stop
+LONG_WAIT_S: Final = 60.0  # from one part of a long message to the next
+LONG_LEASE_S: Final = 60.0  # for the message to be stored once all parts are there
+LONG_SWEEP_S: Final = 5.0
+LONG_BATCH_ITEMS_MAX: Final = 500
+LONG_LINGER_S: Final = 0.003
+LONG_KEEP_DAYS: Final = 8  # a part's id leads to its message for so long
+BIND_LEASE_S: Final = 60.0  # on what is being delivered to a bind
+BIND_CLAIM_ITEMS_MAX: Final = 1_000
+BIND_LINGER_S: Final = 0.02
+BIND_LOOK_S_PER_ACCOUNT: Final = 0.00005  # looks for deliveries come this much rarer for each bound account
+BIND_LOOK_S_MAX: Final = 1.0
+BIND_GIVE_UP_SWEEP_S: Final = 60.0
+BIND_KEEP_DAYS: Final = 3  # receipts and inbound messages wait so long for a bind that receives
+BIND_INBOUND_DAYS: Final = 3  # inbound messages are kept for a bind if there was one within so many
+BIND_WAITS_S: Final = (1, 5, 30, 120, 600, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400)
+
+# --- SMPP carrier ------------------------------------------------------------------------------------------
+SMPP_CARRIER_BINDS_MAX: Final = 32  # links of a carrier; of pairs, so many of each
+SMPP_CARRIER_WINDOW_MAX: Final = 1_000
+SMPP_CARRIER_WINDOW_DEFAULT: Final = 10
+SMPP_CARRIER_RESPONSE_S_MAX: Final = 20.0
+SMPP_CARRIER_SPARE_S: Final = 3.0  # of a submit's time, for timers that run out late
+SMPP_CARRIER_AHEAD_S: Final = 1.0  # of what the rate allows, waiting in the carrier
+SMPP_CARRIER_BURST_S: Final = 0.1  # of what the rate allows, in one go
+SMPP_CARRIER_PACE_S_MIN: Final = 0.005
+SMPP_CARRIER_THROTTLE_PAUSE_S_MAX: Final = 8.0
+SMPP_CARRIER_THROTTLED_ATTEMPTS_MAX: Final = 4  # of a message at one stay: a full mailbox must not hold up a link
+SMPP_CARRIER_DOWN_S: Final = 3.0  # without any link, then what waits in the carrier is given back
+SMPP_CARRIER_STEADY_S: Final = 30.0  # a link that lived so long was not a failure
+SMPP_CARRIER_REFUSED_WAIT_FACTOR_S: Final = 10.0  # how much longer a refused bind waits than a lost link
+SMPP_CARRIER_WINDOW_IN: Final = 500  # receipts of one link that wait to be stored; beyond it we do not read
+SMPP_CARRIER_REPORTS_BATCH_MAX: Final = 500
+SMPP_CARRIER_FRAGMENTS_BYTES_MAX: Final = 4 * 1024 * 1024  # of inbound messages that are not complete
+SMPP_CARRIER_FRAGMENT_HOLD_S: Final = 1.0  # an inbound part waits so long for the others before it is answered
+SMPP_CARRIER_FRAGMENTS_S: Final = 300.0  # then what there is of an inbound message is passed on
+SMPP_CARRIER_QUERY_AGE_S: Final = 300.0
+SMPP_CARRIER_QUERY_PAUSE_S: Final = 0.1  # between two query_sm
+SMPP_CARRIER_CLOSE_S: Final = 5.0
+
+# --- Carriers over HTTP ------------------------------------------------------------------------------------
+API_WINDOW_DEFAULT: Final = 500
+API_CONNECTIONS_DEFAULT: Final = 32
+API_TIMEOUT_S: Final = 18.0
+API_START_S: Final = 8.0  # for a free connection; after it a message has certainly not gone
+API_THROTTLE_S: Final = 1.0  # a vendor's "too frequent" that does not say how long
+API_THROTTLE_S_MAX: Final = 60.0
+API_REST_FIRST_S: Final = 0.5  # without a connection; then doubling
+API_REST_LONGEST_S: Final = 30.0
+API_BURST_S: Final = 1.0  # a rate's messages that may leave at once
+API_ASK_LONGEST_S: Final = 3_600.0  # between two questions about one message
+API_ASK_S_MAX: Final = 259_200.0  # an answer that has not come by then will not
+API_REPLY_CHARS_MAX: Final = 65_536  # of a template's reply, looked at by its patterns
+API_TOKEN_CHARS_MIN: Final = 16
+INBOUND_TEXT_CHARS_MAX: Final = 10_000  # of a message that a carrier brings; 64 parts of 153 characters
+INBOUND_NAME_CHARS_MAX: Final = 64  # its number and its recipient
+CARRIERS_AGE_S_MAX: Final = 30.0  # even if a change notice is missed
+
 # --- Housekeeping ------------------------------------------------------------------------------------------
 PARTITION_DAYS: Final = 7
 PARTITIONS_AHEAD: Final = 4
@@ -140,7 +285,26 @@ PROCESS_RESTART_PAUSE_S: Final = 1.0
 PROCESS_RESTART_PAUSE_S_MAX: Final = 30.0
 
 assert CARRIER_SUBMIT_TIMEOUT_S < CLAIM_LEASE_S, "a lease outlives the submit it covers"
+assert CLIENT_CONNECT_TIMEOUT_S < CLIENT_TIMEOUT_S < CARRIER_SUBMIT_TIMEOUT_S, "a carrier's call ends before its submit"
+assert CARRIER_CLOSE_TIMEOUT_S < DRAIN_TIMEOUT_S, "a carrier that does not answer does not hold up the end"
+assert API_START_S + API_TIMEOUT_S < CARRIER_SUBMIT_TIMEOUT_S, "what waits for a connection is answered for in time"
+assert VALIDITY_S_MAX < API_ASK_S_MAX
 assert PUSH_TIMEOUT_S < PUSH_LEASE_S, "a lease outlives the push it covers"
+assert RECEIPT_UNANSWERED_S_MIN > CARRIER_SUBMIT_TIMEOUT_S, "every submit under way when a receipt came has its answer"
+assert RECEIPT_UNANSWERED_S_MIN + RECEIPT_PARK_RETRY_S_LONGEST < RECEIPT_PARK_S_MAX, (
+    "which is tried before it is given up"
+)
+assert CARRIER_LEASE_S + CARRIER_LEASE_TICK_S * 2 < 10, "a dead process's carriers have a new owner within ten seconds"
+assert CARRIER_LEASE_TICK_S * 3 < CARRIER_LEASE_S, "two lost heartbeats do not lose a carrier"
+assert SMPP_RESPONSE_S + 2 * SMPP_SWEEP_S < CLAIM_LEASE_S, "a lease outlives the wait for its submits' answers"
+assert SMPP_CARRIER_RESPONSE_S_MAX + SMPP_CARRIER_SPARE_S < CARRIER_SUBMIT_TIMEOUT_S, "time is left to wait for room"
+assert SMPP_CARRIER_SPARE_S > 2 * SMPP_SWEEP_S, "timers that run out late are within it"
+assert SMPP_CARRIER_CLOSE_S + SMPP_CLOSE_S < CARRIER_CLOSE_TIMEOUT_S, "a carrier's links end in good order"
+assert SMPP_RESPONSE_S < SMPP_INACTIVITY_S, "a bind that waits for an answer is not idle"
+assert SMPP_PDU_BYTES_MAX > 65_535 + 255 * 24 + 400, "the largest submit_multi fits"
+assert SMPP_RESPONSE_S + 2 * SMPP_SWEEP_S < BIND_LEASE_S, "a lease outlives the wait for the customer's answer"
+assert LONG_SWEEP_S < LONG_WAIT_S, "an incomplete message is given up in time"
+assert BIND_WINDOW_MAX <= SMPP_UNSENT_PDUS_MAX, "a full window's answers are kept for a peer that reads late"
 assert NODE_RENEW_S * 3 < NODE_LEASE_S, "two lost heartbeats do not lose a node number"
 assert LAAFFIC_NUMBERS_POST_MAX <= SUBMIT_MESSAGES_MAX, "the largest submission fits one transaction"
 assert LAAFFIC_WINDOW_S > 0

@@ -1,0 +1,83 @@
+"""One sweep for the timers of all sessions of a process, instead of a timer for each.
+
+The sessions sit in slots of a ring. Each step looks at one slot, so that ten thousand idle ones cost a little all
+the time and never much at once.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Final, Protocol
+
+from homing import limits
+
+SLOTS: Final = 16
+
+
+class Ticking(Protocol):
+    """What is swept. It must be hashable by identity."""
+
+    def tick(self, now_s: float) -> None:
+        """Called once every `limits.SMPP_SWEEP_S`; must not raise."""
+
+
+class Clockwork:
+    """The ring. `now_s` is the time of its last step: near enough for timers of seconds, and free to read."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic, slots: int = SLOTS) -> None:
+        self._clock = clock
+        self._slots: list[set[Ticking]] = [set() for _ in range(slots)]
+        self._slot_of: dict[Ticking, int] = {}
+        self._at = 0
+        self._handle: asyncio.TimerHandle | None = None
+        self.now_s = clock()
+
+    def __len__(self) -> int:
+        return len(self._slot_of)
+
+    def add(self, member: Ticking) -> None:
+        """Sweeps `member` from now on."""
+        if not self._slot_of:
+            self.now_s = self._clock()
+        slot = min(range(len(self._slots)), key=lambda place: len(self._slots[place]))
+        self._slots[slot].add(member)
+        self._slot_of[member] = slot
+
+    def discard(self, member: Ticking) -> None:
+        """Sweeps `member` no more; nothing if it was not swept."""
+        slot = self._slot_of.pop(member, None)
+        if slot is not None:
+            self._slots[slot].discard(member)
+
+    def step(self) -> None:
+        """Reads the clock and ticks the members of the next slot."""
+        self.now_s = self._clock()
+        self._at = (self._at + 1) % len(self._slots)
+        for member in list(self._slots[self._at]):
+            member.tick(self.now_s)
+
+    def sweep(self) -> None:
+        """One round: ticks every member once."""
+        for _slot in self._slots:
+            self.step()
+
+    def run(self) -> None:
+        """Steps by itself from now on, in the running loop, until `stop` or until there are no members."""
+        if self._handle is None:
+            self._schedule(asyncio.get_running_loop())
+
+    def stop(self) -> None:
+        if self._handle is not None:
+            self._handle.cancel()
+            self._handle = None
+
+    def _schedule(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._handle = loop.call_later(limits.SMPP_SWEEP_S / len(self._slots), self._turn, loop)
+
+    def _turn(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._handle = None
+        try:
+            self.step()
+        finally:
+            if self._slot_of:
+                self._schedule(loop)

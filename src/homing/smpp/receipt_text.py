@@ -1,0 +1,384 @@
+"""Delivery receipts as SMPP carries them: Appendix B's text and three TLVs, read in every spelling and written in one.
+
+SMPP 3.4, Appendix B calls its layout a typical example, and carriers take it so: fields are missing, doubled, in any
+order and in words of their own. Where text and TLVs (sections 5.3.2.12, 5.3.2.31, 5.3.2.35) differ, the TLVs hold.
+"""
+
+import enum
+import functools
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import msgspec
+
+from homing import limits
+from homing.states import State
+
+TYPE_MASK: Final = 0x3C  # esm_class, section 5.2.12: the bits of the message's type
+TYPE_RECEIPT: Final = 0x04
+TYPE_INTERMEDIATE: Final = 0x20
+NETWORK_GSM: Final = 3  # section 5.3.2.31
+NETWORK_DIGITS_MAX: Final = 5
+TEXT_CHARS: Final = 20
+ERROR_CHARS: Final = 3
+DATE_CHARS_MAX: Final = 40
+BYTE_ORDER_MARKS: Final = (b"\xfe\xff", b"\xff\xfe")
+CLOCK_BEHIND_MAX: Final = timedelta(seconds=limits.RECEIPT_CLOCK_BEHIND_S_MAX)
+CLOCK_AHEAD_MAX: Final = timedelta(seconds=limits.RECEIPT_CLOCK_AHEAD_S_MAX)
+NO_TIME: Final = timedelta(0)
+
+SPECIFIED: Final = re.compile(
+    r"id:([^\s\"'<>(){}\[\]]{1,65}) sub:(\d{1,3}) dlvrd:(\d{1,3}) submit date:(\d{10,14}) done date:(\d{10,14})"
+    r" stat:([A-Z]{1,13}) err:(\w{1,10})(?: text:(.*))?",
+    re.ASCII | re.IGNORECASE | re.DOTALL,
+)
+"""The layout as it is specified, which most receipts have: read at a third of what searching for fields costs."""
+SPECIFIED_FIELDS: Final = ("id", "sub", "dlvrd", "submitted", "done", "stat", "err", "text")
+
+LABEL: Final = re.compile(
+    r"""(?<![A-Za-z0-9_:=./@+-])["']?
+        (submit[\s_-]{0,3}(?:date|time)|done[\s_-]{0,3}(?:date|time)|(?:message|msg)?[ _-]?id|sub|dlvrd|stat(?:us|e)?
+        |err(?:or)?(?:[ _-]?code)?|text)["']?[ ]{0,2}[:=]
+      | (?<=[0-9])(submit[ _-]?date|done[ _-]?date|stat|err|text):
+      | (?:^|(?<=[\s,;|&{]))["']?[a-z][a-z0-9_-]{0,23}["']?[ ]{0,2}[:=]""",
+    re.ASCII | re.IGNORECASE | re.VERBOSE,
+)
+"""Where a field begins: one that we know, one whose space was left out, one of the carrier's own."""
+
+FIELDS: Final[Mapping[str, str]] = {
+    "id": "id",
+    "msgid": "id",
+    "messageid": "id",
+    "sub": "sub",
+    "dlvrd": "dlvrd",
+    "submitdate": "submitted",
+    "submittime": "submitted",
+    "donedate": "done",
+    "donetime": "done",
+    "stat": "stat",
+    "status": "stat",
+    "state": "stat",
+    "err": "err",
+    "error": "err",
+    "errcode": "err",
+    "errorcode": "err",
+    "text": "text",
+}
+"""What we call the labels, which are here without their spaces, dashes and underscores."""
+BETWEEN: Final = str.maketrans("", "", " \t\r\n_-")
+
+WRAPPING: Final = " \t\r\n\0\"'{}[]()<>,;|&"
+NO_ASCII: Final = re.compile(r"[^ -~]")
+ZERO: Final = re.compile(r"(?:0x)?0*", re.IGNORECASE)
+ABSOLUTE: Final = re.compile(r"(\d{12})\d(\d\d)([+-])")  # section 7.1.1: tenths, quarters of an hour from UTC
+
+MESSAGE_STATES: Final[Mapping[int, State | None]] = {
+    0: None,  # SCHEDULED
+    1: None,  # ENROUTE
+    2: State.DELIVERED,
+    3: State.EXPIRED,
+    4: State.UNDELIVERABLE,  # DELETED
+    5: State.UNDELIVERABLE,
+    6: None,  # ACCEPTED
+    7: State.UNKNOWN,
+    8: State.REJECTED,
+    9: State.FAILED,  # SKIPPED
+}
+"""message_state: SMPP 3.4, section 5.2.28; 0 and 9 are of SMPP 5.0. Accepted is final by the letter (a clerk has read
+the message out), and in practice what carriers say when they take one."""
+
+WORDS: Final[Mapping[str, State | None]] = {
+    "DELIVRD": State.DELIVERED,
+    "DELIV": State.DELIVERED,  # and whatever else begins so
+    "DLVRD": State.DELIVERED,
+    "DELVRD": State.DELIVERED,
+    "SUCCESS": State.DELIVERED,
+    "UNDELIV": State.UNDELIVERABLE,
+    "UNDLV": State.UNDELIVERABLE,
+    "NOTDELIV": State.UNDELIVERABLE,
+    "NONDELIV": State.UNDELIVERABLE,
+    "DELETE": State.UNDELIVERABLE,
+    "EXPIR": State.EXPIRED,
+    "REJ": State.REJECTED,
+    "FAIL": State.FAILED,
+    "SKIP": State.FAILED,
+    "UNKN": State.UNKNOWN,
+}
+"""The beginnings of the words for how it ended, without what is no letter. Every other word (ENROUTE, ACCEPTD,
+BUFFERED, one we have never met) says that it has not ended."""
+WORDS_LONGEST_FIRST: Final = sorted(WORDS, key=len, reverse=True)
+
+UNDER_WAY: Final = frozenset({"ENROUTE", "ACCEPTD"})
+
+STATE_WORDS: Final[Mapping[State, tuple[str, int]]] = {
+    State.QUEUED: ("ACCEPTD", 6),
+    State.SENDING: ("ENROUTE", 1),
+    State.SENT: ("ENROUTE", 1),
+    State.DELIVERED: ("DELIVRD", 2),
+    State.UNDELIVERABLE: ("UNDELIV", 5),
+    State.EXPIRED: ("EXPIRED", 3),
+    State.REJECTED: ("REJECTD", 8),
+    State.FAILED: ("UNDELIV", 5),  # SMPP has no word for what never left
+    State.UNKNOWN: ("UNKNOWN", 7),
+}
+"""What we call our states in receipts of our own: Appendix B's word and message_state."""
+
+
+class Kind(enum.Enum):
+    """What a deliver_sm or data_sm from a carrier is."""
+
+    INBOUND = "inbound"
+    RECEIPT = "receipt"
+    INTERMEDIATE = "intermediate"
+
+
+class ReceiptTlvs(msgspec.Struct, frozen=True):
+    """The TLVs of a receipt as plain values: 0x001E, 0x0427, and 0x0423's octets."""
+
+    receipted_message_id: str | None = None
+    message_state: int | None = None
+    network_error_code: bytes | None = None
+
+
+NO_TLVS: Final = ReceiptTlvs()
+
+
+class ReceiptText(msgspec.Struct, frozen=True):
+    """What a receipt says. `carrier_ref` is '' where it names no message; `state` is None while it is on its way;
+    `words` is the state as the carrier wrote it, `text` the beginning of the message as it quotes it.
+    """
+
+    carrier_ref: str
+    state: State | None
+    done_at: datetime
+    submitted_at: datetime | None = None
+    error_code: str | None = None
+    words: str = ""
+    text: str = ""
+
+
+class Composed(msgspec.Struct, frozen=True):
+    """A receipt of our own: its short_message in ASCII (data_coding 0) and its TLVs."""
+
+    text: bytes
+    tlvs: ReceiptTlvs
+
+
+def kind_of(esm_class: int, text: bytes | str, tlvs: ReceiptTlvs = NO_TLVS, *, registered: bool = True) -> Kind:
+    """What a message from a carrier is, by its flag (section 5.2.12).
+
+    Some carriers forget the flag. Without it a message counts as a receipt only if receipts were asked for and it can
+    be nothing else: it has a receipt's TLVs, or Appendix B's text from its first letter, with all fields in their order
+    and a state that there is. A person's text that merely holds `id:` is a person's text.
+    """
+    kind = esm_class & TYPE_MASK
+    if kind == TYPE_RECEIPT:
+        return Kind.RECEIPT
+    if kind == TYPE_INTERMEDIATE:
+        return Kind.INTERMEDIATE
+    if kind or not registered:
+        return Kind.INBOUND
+    if tlvs.receipted_message_id and tlvs.message_state is not None:
+        return Kind.RECEIPT
+    match = SPECIFIED.match(_readable(text))
+    known = match and (_state(match[6]) or match[6].upper() in UNDER_WAY)
+    return Kind.RECEIPT if known else Kind.INBOUND
+
+
+def parse(
+    text: bytes | str,
+    tlvs: ReceiptTlvs = NO_TLVS,
+    *,
+    arrived_at: datetime,
+    intermediate: bool = False,
+    utc_offset: timedelta = NO_TIME,
+) -> ReceiptText:
+    """Reads a receipt of any shape; never raises.
+
+    `done_at` is `arrived_at` where there is no date or one that cannot be (over two days old, or of the future);
+    `utc_offset` is how far the carrier's clock is from UTC. An `intermediate` notice ends nothing but by delivery: what
+    it calls undeliverable is tried again.
+    """
+    fields = _fields(_readable(text))
+    words = fields.get("stat", "")[: limits.RECEIPT_WORDS_CHARS_MAX]
+    error = _error(tlvs.network_error_code, fields.get("err", ""))
+    state = _outcome(tlvs.message_state, words, fields, error)
+    if intermediate and state is not State.DELIVERED:
+        state = None
+    return ReceiptText(
+        _reference(tlvs.receipted_message_id, fields.get("id", "")),
+        state,
+        _past(_date(fields.get("done", ""), arrived_at, utc_offset), arrived_at) or arrived_at,
+        _date(fields.get("submitted", ""), arrived_at, utc_offset),
+        error,
+        words,
+        fields.get("text", ""),
+    )
+
+
+def compose(
+    carrier_ref: str,
+    state: State,
+    submitted_at: datetime,
+    done_at: datetime,
+    error_code: str | None = None,
+    text: str = "",
+    parts: int = 1,
+) -> Composed:
+    """Appendix B's layout to the letter: ten-digit dates in UTC, three characters of error, twenty of text.
+
+    What is no ASCII is a question mark, so that every peer can read it whatever it takes data_coding 0 for. An error
+    code that does not fit its field is 999 there and, if it is a number, whole in network_error_code.
+    """
+    word, number = STATE_WORDS[state]
+    delivered = parts if state is State.DELIVERED else 0
+    error = (error_code or "").strip() or "0"
+    fits = len(error) <= ERROR_CHARS and error.isascii() and error.isalnum()
+    short = error.rjust(ERROR_CHARS, "0") if fits else "999"
+    quoted = NO_ASCII.sub("?", text[:TEXT_CHARS])
+    line = (
+        f"id:{carrier_ref} sub:{parts:03d} dlvrd:{delivered:03d} submit date:{_ten_digits(submitted_at)}"
+        f" done date:{_ten_digits(done_at)} stat:{word} err:{short} text:{quoted}"
+    )
+    code = int(error) if len(error) <= NETWORK_DIGITS_MAX and error.isascii() and error.isdigit() else 0
+    network = bytes([NETWORK_GSM]) + code.to_bytes(2, "big") if 0 < code < 1 << 16 else None
+    return Composed(line.encode("ascii", "replace"), ReceiptTlvs(carrier_ref, number, network))
+
+
+def _ten_digits(at: datetime) -> str:
+    return _minute(int(at.timestamp()) // 60)
+
+
+@functools.lru_cache(maxsize=4096)
+def _minute(minutes: int) -> str:
+    """YYMMDDhhmm of minutes since 1970."""
+    return f"{datetime.fromtimestamp(minutes * 60, UTC):%y%m%d%H%M}"
+
+
+def _readable(text: bytes | str) -> str:
+    """Characters, whatever data_coding says: receipts come in ASCII, Latin-1, GSM 03.38 or UCS-2."""
+    if isinstance(text, str):
+        return text[: limits.RECEIPT_READ_CHARS_MAX]
+    if (len(text) > 3 and (text[0] == 0) != (text[1] == 0)) or text[:2] in BYTE_ORDER_MARKS:
+        order = "utf-16-be" if text[0] in (0, 0xFE) else "utf-16-le"
+        return text.decode(order, "replace")[: limits.RECEIPT_READ_CHARS_MAX].lstrip("\ufeff")
+    # 0x11 is GSM 03.38's underscore, which some ids have
+    return text[: limits.RECEIPT_READ_CHARS_MAX].decode("latin-1").replace("\x11", "_")
+
+
+def _fields(text: str) -> dict[str, str]:
+    """The first of each field that we know. `text` runs to the end, whatever is in it; fields behind it count only
+    where the receipt began with it.
+    """
+    if specified := SPECIFIED.fullmatch(text):
+        return dict(zip(SPECIFIED_FIELDS, specified.groups(""), strict=True))
+    found: dict[str, str] = {}
+    label, begin = "", 0
+    for match in LABEL.finditer(text):
+        if label and label not in found:
+            found[label] = text[begin : match.start()].strip(WRAPPING)
+        label = FIELDS.get((match[1] or match[2] or "").lower().translate(BETWEEN), "")
+        begin = match.end()
+        if label == "text" and label not in found:
+            found["text"] = text[begin:]
+            if "id" in found or "stat" in found:
+                return found
+            label = ""
+    if label and label not in found:
+        value = text[begin:].strip(WRAPPING)
+        found[label] = value.partition(" ")[0] if label == "id" else value
+    return found
+
+
+def _reference(tlv: str | None, text: str) -> str:
+    ref = (tlv or "").strip(WRAPPING) or text
+    return ref[: limits.RECEIPT_REF_CHARS_MAX]
+
+
+def _outcome(number: int | None, words: str, fields: Mapping[str, str], error: str | None) -> State | None:
+    if number is not None and number in MESSAGE_STATES:
+        return MESSAGE_STATES[number]
+    if words:
+        return _state(words)
+    submitted, delivered = _count(fields.get("sub", "")), _count(fields.get("dlvrd", ""))
+    if delivered:
+        return State.DELIVERED if delivered >= submitted else None
+    return State.UNDELIVERABLE if error and "dlvrd" in fields else None
+
+
+@functools.lru_cache(maxsize=256)
+def _state(words: str) -> State | None:
+    if words.isascii() and words.isdigit():
+        return MESSAGE_STATES.get(int(words[:4]))
+    letters = re.sub(r"[^A-Z]", "", words.upper())
+    return next((WORDS[word] for word in WORDS_LONGEST_FIRST if letters.startswith(word)), None)
+
+
+def _error(tlv: bytes | None, text: str) -> str | None:
+    """None where the code says that there was no error."""
+    code = int.from_bytes(tlv[-2:], "big") if tlv else 0
+    if code:
+        return f"{code:03d}"
+    return None if ZERO.fullmatch(text) else text[: limits.RECEIPT_WORDS_CHARS_MAX]
+
+
+def _count(digits: str) -> int:
+    return int(digits[:6]) if digits.isascii() and digits.isdigit() else 0
+
+
+def _past(at: datetime | None, arrived_at: datetime) -> datetime | None:
+    """A date that a receipt which arrived then can have."""
+    if at is None:
+        return None
+    return at if -CLOCK_AHEAD_MAX <= arrived_at - at <= CLOCK_BEHIND_MAX else None
+
+
+def _date(written: str, arrived_at: datetime, utc_offset: timedelta) -> datetime | None:
+    """Of the ways to read the digits, the one nearest to when the receipt came; None when there is none."""
+    if not written or len(written) > DATE_CHARS_MAX:
+        return None
+    readings = _readings(written, utc_offset)
+    return min(readings, key=lambda at: abs(arrived_at - at)) if len(readings) > 1 else next(iter(readings), None)
+
+
+@functools.lru_cache(maxsize=4096)
+def _readings(written: str, utc_offset: timedelta) -> tuple[datetime, ...]:
+    """Cached: receipts of the same minute have the same dates."""
+    if absolute := ABSOLUTE.fullmatch(written):
+        quarters = timedelta(minutes=15 * int(absolute[2]))
+        found = [_moment(f"20{absolute[1]}", quarters if absolute[3] == "+" else -quarters)]
+    else:
+        digits = re.sub(r"[^0-9]", "", written)
+        found = {
+            10: lambda: [_moment(f"20{digits}", utc_offset), _epoch(digits, 1)],
+            12: lambda: [_moment(f"20{digits}", utc_offset), _moment(digits, utc_offset)],
+            13: lambda: [_epoch(digits, 1_000)],
+            14: lambda: [_moment(digits, utc_offset)],
+            17: lambda: [_moment(digits, utc_offset)],  # with milliseconds
+        }.get(len(digits), list)()
+    return tuple(at for at in found if at is not None)
+
+
+def _moment(digits: str, utc_offset: timedelta) -> datetime | None:
+    """YYYYMMDDhhmm and, if they are there, seconds."""
+    year, month, day, hour, minute, second = (
+        int(digits[:4]),
+        int(digits[4:6]),
+        int(digits[6:8]),
+        int(digits[8:10]),
+        int(digits[10:12]),
+        int(digits[12:14] or "0"),
+    )
+    try:
+        return datetime(year, month, day, hour, minute, second, tzinfo=UTC) - utc_offset
+    except (ValueError, OverflowError):
+        return None
+
+
+def _epoch(digits: str, units_per_s: int) -> datetime | None:
+    try:
+        return datetime.fromtimestamp(int(digits) / units_per_s, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None

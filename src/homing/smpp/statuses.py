@@ -1,0 +1,154 @@
+"""Every command_status of SMPP 3.4 (section 5.1.3): its name, its words, and what follows from it."""
+
+import enum
+from typing import Final
+
+import msgspec
+
+
+class Kind(enum.Enum):
+    """What a status says about sending the same message over the same link again."""
+
+    OK = "ok"
+    THROTTLED = "throttled"
+    """Too fast or too much at once: the message is fine, come back slower."""
+    TEMPORARY = "temporary"
+    """The other end's trouble of the moment."""
+    PERMANENT = "permanent"
+    """This message will be refused every time."""
+    SESSION = "session"
+    """Not the message but the bind is wrong: nothing passes until it is put right."""
+
+
+class Status(enum.IntEnum):
+    """The values of command_status, by the names of the specification without their `ESME_`."""
+
+    ROK = 0x00
+    RINVMSGLEN = 0x01
+    RINVCMDLEN = 0x02
+    RINVCMDID = 0x03
+    RINVBNDSTS = 0x04
+    RALYBND = 0x05
+    RINVPRTFLG = 0x06
+    RINVREGDLVFLG = 0x07
+    RSYSERR = 0x08
+    RINVSRCADR = 0x0A
+    RINVDSTADR = 0x0B
+    RINVMSGID = 0x0C
+    RBINDFAIL = 0x0D
+    RINVPASWD = 0x0E
+    RINVSYSID = 0x0F
+    RCANCELFAIL = 0x11
+    RREPLACEFAIL = 0x13
+    RMSGQFUL = 0x14
+    RINVSERTYP = 0x15
+    RINVNUMDESTS = 0x33
+    RINVDLNAME = 0x34
+    RINVDESTFLAG = 0x40
+    RINVSUBREP = 0x42
+    RINVESMCLASS = 0x43
+    RCNTSUBDL = 0x44
+    RSUBMITFAIL = 0x45
+    RINVSRCTON = 0x48
+    RINVSRCNPI = 0x49
+    RINVDSTTON = 0x50
+    RINVDSTNPI = 0x51
+    RINVSYSTYP = 0x53
+    RINVREPFLAG = 0x54
+    RINVNUMMSGS = 0x55
+    RTHROTTLED = 0x58
+    RINVSCHED = 0x61
+    RINVEXPIRY = 0x62
+    RINVDFTMSGID = 0x63
+    RX_T_APPN = 0x64
+    RX_P_APPN = 0x65
+    RX_R_APPN = 0x66
+    RQUERYFAIL = 0x67
+    RINVOPTPARSTREAM = 0xC0
+    ROPTPARNOTALLWD = 0xC1
+    RINVPARLEN = 0xC2
+    RMISSINGOPTPARAM = 0xC3
+    RINVOPTPARAMVAL = 0xC4
+    RDELIVERYFAILURE = 0xFE
+    RUNKNOWNERR = 0xFF
+
+
+class Meaning(msgspec.Struct, frozen=True, gc=False):
+    """One row of the table. `name` is the specification's; `words` are for people."""
+
+    name: str
+    words: str
+    kind: Kind
+
+
+_OK, _SLOWER, _LATER, _NEVER, _BIND = Kind.OK, Kind.THROTTLED, Kind.TEMPORARY, Kind.PERMANENT, Kind.SESSION
+
+_ROWS: Final[dict[Status, tuple[Kind, str]]] = {
+    Status.ROK: (_OK, "no error"),
+    Status.RINVMSGLEN: (_NEVER, "the message's length is invalid"),
+    Status.RINVCMDLEN: (_NEVER, "the command's length is invalid"),
+    Status.RINVCMDID: (_NEVER, "the command is not known"),
+    Status.RINVBNDSTS: (_BIND, "the command is not allowed in this state of the bind"),
+    Status.RALYBND: (_BIND, "already bound"),
+    Status.RINVPRTFLG: (_NEVER, "the priority flag is invalid"),
+    Status.RINVREGDLVFLG: (_NEVER, "the registered delivery flag is invalid"),
+    Status.RSYSERR: (_LATER, "system error"),
+    Status.RINVSRCADR: (_NEVER, "the source address is invalid"),
+    Status.RINVDSTADR: (_NEVER, "the destination address is invalid"),
+    Status.RINVMSGID: (_NEVER, "the message id is invalid"),
+    Status.RBINDFAIL: (_BIND, "the bind failed"),
+    Status.RINVPASWD: (_BIND, "the password is invalid"),
+    Status.RINVSYSID: (_BIND, "the system id is invalid"),
+    Status.RCANCELFAIL: (_NEVER, "the message could not be cancelled"),
+    Status.RREPLACEFAIL: (_NEVER, "the message could not be replaced"),
+    Status.RMSGQFUL: (_SLOWER, "the message queue is full"),
+    Status.RINVSERTYP: (_NEVER, "the service type is invalid"),
+    Status.RINVNUMDESTS: (_NEVER, "the number of destinations is invalid"),
+    Status.RINVDLNAME: (_NEVER, "the distribution list's name is invalid"),
+    Status.RINVDESTFLAG: (_NEVER, "the destination flag is invalid"),
+    Status.RINVSUBREP: (_NEVER, "a submit with a replace request is invalid"),
+    Status.RINVESMCLASS: (_NEVER, "the esm_class is invalid"),
+    Status.RCNTSUBDL: (_NEVER, "cannot submit to the distribution list"),
+    Status.RSUBMITFAIL: (_NEVER, "the submit failed"),
+    Status.RINVSRCTON: (_NEVER, "the source address's type of number is invalid"),
+    Status.RINVSRCNPI: (_NEVER, "the source address's numbering plan is invalid"),
+    Status.RINVDSTTON: (_NEVER, "the destination address's type of number is invalid"),
+    Status.RINVDSTNPI: (_NEVER, "the destination address's numbering plan is invalid"),
+    Status.RINVSYSTYP: (_BIND, "the system type is invalid"),
+    Status.RINVREPFLAG: (_NEVER, "the replace_if_present flag is invalid"),
+    Status.RINVNUMMSGS: (_NEVER, "the number of messages is invalid"),
+    Status.RTHROTTLED: (_SLOWER, "throttled: the allowed rate was exceeded"),
+    Status.RINVSCHED: (_NEVER, "the scheduled delivery time is invalid"),
+    Status.RINVEXPIRY: (_NEVER, "the validity period is invalid"),
+    Status.RINVDFTMSGID: (_NEVER, "the predefined message is invalid or was not found"),
+    Status.RX_T_APPN: (_LATER, "the receiver has a temporary error"),
+    Status.RX_P_APPN: (_NEVER, "the receiver has a permanent error"),
+    Status.RX_R_APPN: (_NEVER, "the receiver rejected the message"),
+    Status.RQUERYFAIL: (_LATER, "the query failed"),
+    Status.RINVOPTPARSTREAM: (_NEVER, "the optional part of the PDU is malformed"),
+    Status.ROPTPARNOTALLWD: (_NEVER, "an optional parameter is not allowed"),
+    Status.RINVPARLEN: (_NEVER, "a parameter's length is invalid"),
+    Status.RMISSINGOPTPARAM: (_NEVER, "an expected optional parameter is missing"),
+    Status.RINVOPTPARAMVAL: (_NEVER, "an optional parameter's value is invalid"),
+    Status.RDELIVERYFAILURE: (_LATER, "delivery failed"),
+    Status.RUNKNOWNERR: (_LATER, "unknown error"),
+}
+
+TABLE: Final = {int(status): Meaning(f"ESME_{status.name}", words, kind) for status, (kind, words) in _ROWS.items()}
+
+VENDOR: Final = range(0x400, 0x500)
+"""Reserved for the vendors of message centres (section 5.1.3)."""
+
+
+def meaning(status: int) -> Meaning:
+    """What any 32 bit status means; of those that the table lacks, that they refuse for a reason of their own.
+
+    A status that nobody documents counts as permanent: to send the same again, at once and for ever, is what a
+    carrier bans a link for. What a carrier is known to mean by one belongs to that carrier's settings.
+    """
+    known = TABLE.get(status)
+    if known is not None:
+        return known
+    if status in VENDOR:
+        return Meaning(f"vendor 0x{status:04X}", "refused for a reason of the vendor's own", Kind.PERMANENT)
+    return Meaning(f"reserved 0x{status:08X}", "refused with a status that SMPP 3.4 does not define", Kind.PERMANENT)

@@ -1,0 +1,101 @@
+"""The user data header in front of a message's octets (3GPP TS 23.040, section 9.2.3.24).
+
+A header is its length without itself, then elements: an identifier, a length, that many octets.
+"""
+
+from typing import Final, NamedTuple, TypeAlias
+
+UDHI: Final = 0x40
+"""The bit of esm_class that says that short_message begins with a header (SMPP 3.4, section 5.2.12)."""
+
+CONCATENATION_8_BIT: Final = 0x00
+PORTS_8_BIT: Final = 0x04
+PORTS_16_BIT: Final = 0x05
+CONCATENATION_16_BIT: Final = 0x08
+NATIONAL_SINGLE_SHIFT: Final = 0x24
+NATIONAL_LOCKING_SHIFT: Final = 0x25
+
+Element: TypeAlias = tuple[int, bytes]
+"""An information element: its identifier and its octets."""
+
+
+class Part(NamedTuple):
+    """Which part of which message: `reference` is the sender's, `part` runs from 1 to `total`."""
+
+    reference: int
+    total: int
+    part: int
+
+
+class BadHeader(ValueError):
+    """The octets do not hold the header that they announce."""
+
+
+def split(short_message: bytes, esm_class: int) -> tuple[bytes, bytes]:
+    """The header with its length octet, and what follows. The header is empty without the UDHI bit.
+
+    Raises BadHeader when the message is shorter than its header says.
+    """
+    if not esm_class & UDHI:
+        return b"", short_message
+    if not short_message or len(short_message) < 1 + short_message[0]:
+        raise BadHeader(f"{len(short_message)} octets do not hold their header")
+    end = 1 + short_message[0]
+    return short_message[:end], short_message[end:]
+
+
+def parse(udh: bytes) -> list[Element]:
+    """The elements of a header with its length octet, in order; none for no header. Raises BadHeader."""
+    if not udh:
+        return []
+    if len(udh) != 1 + udh[0]:
+        raise BadHeader(f"a header of {len(udh) - 1} octets says {udh[0]}")
+    elements = []
+    at = 1
+    while at < len(udh):
+        end = at + 2 + udh[at + 1] if at + 2 <= len(udh) else at + 2
+        if end > len(udh):
+            raise BadHeader("an element runs over its header")
+        elements.append((udh[at], udh[at + 2 : end]))
+        at = end
+    return elements
+
+
+def build(elements: list[Element]) -> bytes:
+    """The header with its length octet; empty for no elements. Raises BadHeader when it is longer than 255."""
+    octets = b"".join(bytes((identifier, len(content))) + content for identifier, content in elements)
+    if len(octets) > 255:
+        raise BadHeader(f"{len(octets)} octets of elements do not fit a header")
+    return bytes((len(octets),)) + octets if octets else b""
+
+
+def concatenation(udh: bytes) -> Part | None:
+    """Which part a message is; None when it is whole. Raises BadHeader.
+
+    The last of several concatenation elements counts, and one that makes no sense (part 0, a part beyond the total)
+    is passed over, as section 9.2.3.24.1 has it.
+    """
+    found = None
+    for identifier, content in parse(udh):
+        if identifier == CONCATENATION_8_BIT and len(content) == 3:
+            part = Part(*content)
+        elif identifier == CONCATENATION_16_BIT and len(content) == 4:
+            part = Part(int.from_bytes(content[:2], "big"), content[2], content[3])
+        else:
+            continue
+        if 0 < part.part <= part.total:
+            found = part
+    return found
+
+
+def build_concatenation(reference: int, total: int, part: int, wide: bool = False) -> bytes:
+    """The header of 6 octets that says which part this is; of 7, `wide`, with a reference of 16 bits.
+
+    A reference beyond its bits is cut to them, as a running number is. Raises ValueError unless
+    1 ≤ part ≤ total ≤ 255.
+    """
+    if not 1 <= part <= total <= 255:
+        raise ValueError(f"there is no part {part} of {total}")
+    if wide:
+        return build([(CONCATENATION_16_BIT, (reference & 0xFFFF).to_bytes(2, "big") + bytes((total, part)))])
+    return build([(CONCATENATION_8_BIT, bytes((reference & 0xFF, total, part)))])

@@ -1,0 +1,66 @@
+"""The one sweep for all sessions, on a clock of the test's own."""
+
+from homing.smpp.clockwork import Clockwork
+
+
+class Member:
+    def __init__(self) -> None:
+        self.ticks: list[float] = []
+
+    def tick(self, now_s: float) -> None:
+        self.ticks.append(now_s)
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now_s = 0.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+def test_a_round_ticks_every_member_once() -> None:
+    clockwork = Clockwork(Clock(), slots=4)
+    members = [Member() for _n in range(11)]
+    for member in members:
+        clockwork.add(member)
+    clockwork.sweep()
+    assert [len(member.ticks) for member in members] == [1] * 11
+
+
+def test_members_are_spread_so_that_no_step_has_many() -> None:
+    clock = Clock()
+    clockwork = Clockwork(clock, slots=4)
+    members = [Member() for _n in range(100)]
+    for member in members:
+        clockwork.add(member)
+    for step in range(1, 5):
+        clock.now_s = float(step)
+        clockwork.step()
+    told = [member.ticks[0] for member in members]
+    assert [told.count(float(step)) for step in range(1, 5)] == [25] * 4
+
+
+def test_who_has_left_is_ticked_no_more_even_when_another_took_it_out_in_the_same_step() -> None:
+    clockwork = Clockwork(Clock(), slots=1)
+
+    class Leaver(Member):
+        def tick(self, now_s: float) -> None:
+            super().tick(now_s)
+            clockwork.discard(self)
+
+    member = Leaver()
+    clockwork.add(member)
+    clockwork.sweep()
+    clockwork.sweep()
+    assert len(member.ticks) == 1
+    assert len(clockwork) == 0
+    clockwork.discard(member)  # twice is once
+
+
+def test_the_time_of_the_first_member_is_the_clocks_and_not_that_of_the_last_sweep() -> None:
+    clock = Clock()
+    clockwork = Clockwork(clock)
+    clock.now_s = 500.0
+    clockwork.add(Member())
+    assert clockwork.now_s == 500.0

@@ -1,0 +1,489 @@
+"""The session's rules, at both ends, with a clock that is told the time."""
+
+from collections.abc import Callable
+
+import pytest
+
+from homing import limits
+from homing.smpp import pdus
+from homing.smpp.codec import Decoder, Fault, encode
+from homing.smpp.pdus import Pdu, Request
+from homing.smpp.session import SEQUENCE_MAX, End, Failure, Session
+from homing.smpp.states import Role, State, may_send
+from homing.smpp.statuses import Status
+from homing.smpp.timers import Timers
+
+TIMERS = Timers(session_init_s=10, enquire_link_s=30, inactivity_s=600, response_s=20)
+SUBMIT = pdus.SubmitSm(source_addr="HOMING", destination_addr="447700900123", short_message=b"hello")
+DELIVER = pdus.DeliverSm(source_addr="447700900123", destination_addr="HOMING", short_message=b"yes")
+BINDS = [
+    (pdus.BindTransmitter, pdus.BindTransmitterResp, State.BOUND_TX),
+    (pdus.BindReceiver, pdus.BindReceiverResp, State.BOUND_RX),
+    (pdus.BindTransceiver, pdus.BindTransceiverResp, State.BOUND_TRX),
+]
+
+
+def written(session: Session[str]) -> list[tuple[int, Pdu | Fault]]:
+    """What the session has to write, as its peer reads it."""
+    return Decoder().feed(session.take())
+
+
+def hears(session: Session[str], *pdus_: tuple[int, Pdu], at_s: float = 0.0) -> tuple[list[object], list[object]]:
+    requests, answers = session.receive(b"".join(encode(pdu, sequence) for sequence, pdu in pdus_), at_s)
+    return list(requests), list(answers)
+
+
+def bound_esme(bind: type[Request] = pdus.BindTransceiver, window: int = 3) -> Session[str]:
+    session: Session[str] = Session(Role.ESME, 0.0, TIMERS, window, window)
+    assert session.send(bind(), "bind", 0.0) == 1
+    session.take()
+    _requests, answers = hears(session, (1, pdus.RESPONSE_OF[bind]()))
+    assert [token for token, _answer in answers] == ["bind"]  # type: ignore[misc, attr-defined]
+    return session
+
+
+def bound_smsc(bind: type[Request] = pdus.BindTransceiver, window: int = 3) -> Session[str]:
+    session: Session[str] = Session(Role.SMSC, 0.0, TIMERS, window, window)
+    assert hears(session, (1, bind())) == ([(1, bind())], [])
+    assert session.respond(1, Status.ROK)
+    session.take()
+    return session
+
+
+# ---- Binds and states
+
+
+@pytest.mark.parametrize(("bind", "response", "state"), BINDS)
+def test_a_bind_that_is_accepted_binds_both_ends(
+    bind: type[Request], response: type[pdus.Response], state: State
+) -> None:
+    assert bound_esme(bind).state is state
+    assert bound_smsc(bind).state is state
+
+
+def test_a_bind_that_is_refused_leaves_both_ends_open() -> None:
+    esme: Session[str] = Session(Role.ESME, 0.0, TIMERS)
+    smsc: Session[str] = Session(Role.SMSC, 0.0, TIMERS)
+    esme.send(pdus.BindTransceiver("x", "wrong"), "bind", 0.0)
+    [(sequence, _bind)], _ = smsc.receive(esme.take(), 0.0)
+    smsc.respond(sequence, Status.RINVPASWD)
+    _, answers = esme.receive(smsc.take(), 0.0)
+    assert answers == [("bind", pdus.BindTransceiverResp(status=Status.RINVPASWD))]
+    assert (esme.state, smsc.state) == (State.OPEN, State.OPEN)
+    assert esme.send(pdus.BindTransceiver("x", "right"), "again", 0.0) is not None
+
+
+def test_an_outbind_asks_for_a_bind() -> None:
+    smsc: Session[str] = Session(Role.SMSC, 0.0, TIMERS)
+    esme: Session[str] = Session(Role.ESME, 0.0, TIMERS)
+    assert smsc.tell(pdus.Outbind("SMSC", "secret"))
+    requests, _ = esme.receive(smsc.take(), 0.0)
+    assert [request for _sequence, request in requests] == [pdus.Outbind("SMSC", "secret")]
+    assert (smsc.state, esme.state) == (State.OUTBOUND, State.OUTBOUND)
+    esme.send(pdus.BindReceiver(), "bind", 0.0)
+    [(sequence, _bind)], _ = smsc.receive(esme.take(), 0.0)
+    smsc.respond(sequence, pdus.BindReceiverResp("SMSC"))
+    assert smsc.state is State.BOUND_RX
+
+
+@pytest.mark.parametrize(
+    ("make", "request_", "status"),
+    [
+        (lambda: Session(Role.SMSC, 0.0, TIMERS), SUBMIT, Status.RINVBNDSTS),
+        (lambda: bound_smsc(pdus.BindReceiver), SUBMIT, Status.RINVBNDSTS),
+        (lambda: bound_smsc(pdus.BindTransmitter), pdus.BindTransmitter(), Status.RALYBND),
+        (lambda: bound_smsc(), DELIVER, Status.RINVBNDSTS),
+        (lambda: bound_esme(pdus.BindTransmitter), DELIVER, Status.RINVBNDSTS),
+        (lambda: bound_esme(), SUBMIT, Status.RINVBNDSTS),
+        (lambda: Session(Role.SMSC, 0.0, TIMERS), pdus.Unbind(), Status.RINVBNDSTS),
+    ],
+)
+def test_what_the_state_does_not_allow_is_refused(
+    make: Callable[[], Session[str]], request_: Request, status: Status
+) -> None:
+    session = make()
+    before = session.state
+    assert hears(session, (9, request_)) == ([], [])
+    assert written(session) == [(9, pdus.refuse(type(request_), status))]
+    assert session.state is before
+    assert session.end is None
+
+
+def test_what_the_state_does_not_allow_is_not_sent_either() -> None:
+    assert bound_esme(pdus.BindReceiver).send(SUBMIT, "m", 0.0) is None
+    assert bound_smsc(pdus.BindTransmitter).send(DELIVER, "m", 0.0) is None
+    assert bound_esme().send(DELIVER, "m", 0.0) is None
+    assert not bound_esme().tell(pdus.Outbind())
+
+
+@pytest.mark.parametrize("state", [State.UNBINDING, State.CLOSED])
+@pytest.mark.parametrize("role", list(Role))
+def test_a_session_on_its_way_out_sends_no_request(role: Role, state: State) -> None:
+    assert may_send(role, state) == frozenset()
+
+
+def test_what_comes_behind_a_bind_waits_for_its_answer() -> None:
+    session: Session[str] = Session(Role.SMSC, 0.0, TIMERS)
+    assert hears(session, (1, pdus.BindTransceiver()), (2, SUBMIT)) == ([(1, pdus.BindTransceiver())], [])
+    assert hears(session, (3, SUBMIT)) == ([], [])
+    assert not session.may_read
+    session.respond(1, Status.ROK)
+    assert session.has_held
+    assert session.may_read
+    assert hears(session) == ([(2, SUBMIT), (3, SUBMIT)], [])
+
+
+def test_what_comes_behind_a_bind_that_is_refused_is_refused() -> None:
+    session: Session[str] = Session(Role.SMSC, 0.0, TIMERS)
+    hears(session, (1, pdus.BindTransceiver()), (2, SUBMIT))
+    session.respond(1, Status.RINVPASWD)
+    session.take()
+    assert hears(session) == ([], [])
+    assert written(session) == [(2, pdus.SubmitSmResp(status=Status.RINVBNDSTS))]
+
+
+def test_a_message_behind_a_bind_response_in_one_segment_is_taken() -> None:
+    session: Session[str] = Session(Role.ESME, 0.0, TIMERS)
+    session.send(pdus.BindTransceiver(), "bind", 0.0)
+    requests, answers = hears(session, (1, pdus.BindTransceiverResp("S")), (1, DELIVER))
+    assert requests == [(1, DELIVER)]
+    assert answers == [("bind", pdus.BindTransceiverResp("S"))]
+
+
+# ---- Windows, numbers, answers
+
+
+def test_answers_in_any_order_find_their_requests() -> None:
+    session = bound_esme()
+    numbers = [session.send(SUBMIT, token, 0.0) for token in "abc"]
+    _, answers = hears(session, *((numbers[at] or 0, pdus.SubmitSmResp(str(at))) for at in (2, 0, 1)))
+    assert answers == [
+        ("c", pdus.SubmitSmResp("2")),
+        ("a", pdus.SubmitSmResp("0")),
+        ("b", pdus.SubmitSmResp("1")),
+    ]
+    assert session.outstanding == 0
+
+
+def test_a_full_window_takes_nothing_until_an_answer_comes() -> None:
+    session = bound_esme(window=2)
+    first = session.send(SUBMIT, "a", 0.0)
+    assert session.room == 1
+    session.send(SUBMIT, "b", 0.0)
+    assert session.room == 0
+    assert session.send(SUBMIT, "c", 0.0) is None
+    hears(session, (first or 0, pdus.SubmitSmResp("1")))
+    assert session.room == 1
+    assert session.send(SUBMIT, "c", 0.0) is not None
+
+
+def test_a_generic_nack_is_an_answer() -> None:
+    session = bound_esme()
+    number = session.send(SUBMIT, "a", 0.0)
+    nack = pdus.GenericNack(status=Status.RINVCMDID)
+    assert hears(session, (number or 0, nack)) == ([], [("a", nack)])
+
+
+def test_second_foreign_and_mistaken_answers_are_counted_and_change_nothing() -> None:
+    session = bound_esme()
+    number = session.send(SUBMIT, "a", 0.0) or 0
+    strays = [(number, pdus.QuerySmResp("1")), (number + 1, pdus.SubmitSmResp("1")), (0, pdus.GenericNack())]
+    assert hears(session, *strays) == ([], [])
+    assert hears(session, (number, pdus.SubmitSmResp("1")), (number, pdus.SubmitSmResp("2"))) == (
+        [],
+        [("a", pdus.SubmitSmResp("1"))],
+    )
+    assert session.counters.foreign == 4
+    assert session.end is None
+
+
+def test_numbers_run_to_their_greatest_then_from_one_past_those_in_use() -> None:
+    session = bound_esme(window=5)
+    session._sequence = 1
+    assert session.send(SUBMIT, "old", 0.0) == 1
+    session._sequence = SEQUENCE_MAX
+    assert [session.send(SUBMIT, token, 0.0) for token in "abc"] == [SEQUENCE_MAX, 2, 3]
+
+
+def test_requests_are_answered_in_any_order_and_once() -> None:
+    session = bound_smsc()
+    assert hears(session, (5, SUBMIT), (6, SUBMIT)) == ([(5, SUBMIT), (6, SUBMIT)], [])
+    assert session.respond(6, pdus.SubmitSmResp("six"))
+    assert session.respond(5, Status.RTHROTTLED)
+    assert not session.respond(5, pdus.SubmitSmResp("five"))
+    assert not session.respond(99, Status.ROK)
+    assert written(session) == [(6, pdus.SubmitSmResp("six")), (5, pdus.SubmitSmResp(status=Status.RTHROTTLED))]
+
+
+def test_the_response_of_another_command_is_not_taken_and_the_request_still_waits() -> None:
+    session = bound_smsc()
+    hears(session, (5, SUBMIT))
+    with pytest.raises(TypeError):
+        session.respond(5, pdus.DeliverSmResp())
+    with pytest.raises(ValueError):
+        session.respond(5, pdus.SubmitSmResp("x" * 65))
+    assert session.respond(5, pdus.SubmitSmResp("x"))
+
+
+def test_requests_beyond_the_window_are_throttled_and_reading_stops() -> None:
+    session = bound_smsc(window=4)
+    requests, _ = hears(session, *((number, SUBMIT) for number in range(10, 16)))
+    assert [number for number, _ in requests] == [10, 11, 12, 13]  # type: ignore[misc, attr-defined]
+    throttled = pdus.SubmitSmResp(status=Status.RTHROTTLED)
+    assert written(session) == [(14, throttled), (15, throttled)]
+    assert session.counters.throttled == 2
+    assert not session.may_read
+    session.respond(10, Status.ROK)
+    assert session.may_read
+
+
+def test_a_request_under_a_number_that_waits_is_passed_over() -> None:
+    session = bound_smsc()
+    assert hears(session, (5, SUBMIT), (5, SUBMIT)) == ([(5, SUBMIT)], [])
+    assert session.counters.repeated == 1
+    session.respond(5, Status.ROK)
+    assert hears(session, (5, SUBMIT)) == ([(5, SUBMIT)], [])
+
+
+def test_an_enquire_link_is_answered_by_the_session_before_and_after_the_bind() -> None:
+    for session in (Session[str](Role.SMSC, 0.0, TIMERS), bound_smsc(), bound_esme(pdus.BindTransmitter)):
+        assert hears(session, (77, pdus.EnquireLink())) == ([], [])
+        assert written(session) == [(77, pdus.EnquireLinkResp())]
+
+
+def test_an_alert_comes_without_an_answer_to_give() -> None:
+    session = bound_esme()
+    assert hears(session, (5, pdus.AlertNotification())) == ([(5, pdus.AlertNotification())], [])
+    assert not session.respond(5, Status.ROK)
+    assert session.unanswered == 0
+
+
+# ---- Time
+
+
+def test_who_does_not_bind_in_time_is_closed() -> None:
+    session: Session[str] = Session(Role.SMSC, 0.0, TIMERS)
+    assert session.tick(9.9) == []
+    assert session.end is None
+    session.tick(10.0)
+    assert session.end is End.NOT_BOUND
+
+
+def test_a_bind_that_we_are_slow_to_answer_is_not_held_against_its_sender() -> None:
+    session: Session[str] = Session(Role.SMSC, 0.0, TIMERS)
+    hears(session, (1, pdus.BindTransceiver()))
+    session.tick(60.0)
+    assert session.end is None
+
+
+def test_a_request_without_an_answer_is_given_up_after_the_response_time() -> None:
+    session = bound_esme()
+    early = session.send(SUBMIT, "early", 1.0)
+    session.send(SUBMIT, "late", 10.0)
+    session.take()
+    assert session.tick(20.9) == []
+    assert session.tick(21.0) == [("early", Failure.NO_ANSWER)]
+    assert session.outstanding == 1
+    assert hears(session, (early or 0, pdus.SubmitSmResp("1")), at_s=22.0) == ([], [])
+    assert session.counters.foreign == 1
+    assert Failure.NO_ANSWER.fate_unknown
+
+
+def test_a_silent_peer_is_asked_and_its_answer_keeps_the_link() -> None:
+    session = bound_esme()
+    session.tick(29.0)
+    assert not session.has_output
+    session.tick(30.0)
+    [(number, inquiry)] = written(session)
+    assert inquiry == pdus.EnquireLink()
+    assert hears(session, (number, pdus.EnquireLinkResp()), at_s=31.0) == ([], [])
+    session.tick(51.0)
+    assert session.end is None
+    assert session.counters.foreign == 0
+    session.tick(61.0)
+    assert len(written(session)) == 1
+
+
+def test_a_half_open_link_is_found_by_the_answer_that_does_not_come() -> None:
+    session = bound_esme()
+    session.tick(30.0)
+    session.tick(49.9)
+    assert session.end is None
+    session.tick(50.0)
+    assert session.end is End.SILENT
+
+
+def test_a_peer_that_talks_without_answering_enquire_link_is_alive() -> None:
+    session = bound_smsc()
+    session.tick(30.0)
+    hears(session, (5, SUBMIT), at_s=40.0)
+    session.tick(50.0)
+    assert session.end is None
+
+
+def test_a_link_without_traffic_is_unbound_though_enquire_links_pass() -> None:
+    timers = Timers(session_init_s=10, enquire_link_s=30, inactivity_s=100, response_s=20)
+    session: Session[str] = Session(Role.SMSC, 0.0, timers)
+    hears(session, (1, pdus.BindReceiver()))
+    session.respond(1, Status.ROK)
+    hears(session, (2, pdus.EnquireLink()), at_s=99.0)
+    session.take()
+    session.tick(100.0)
+    [(number, unbind)] = written(session)
+    assert unbind == pdus.Unbind()
+    hears(session, (number, pdus.UnbindResp()), at_s=101.0)
+    assert session.end is End.UNBOUND
+
+
+def test_timers_that_are_off_never_run_out() -> None:
+    session: Session[str] = Session(Role.ESME, 0.0, Timers(enquire_link_s=None, inactivity_s=None))
+    session.send(pdus.BindTransceiver(), "bind", 0.0)
+    hears(session, (1, pdus.BindTransceiverResp()))
+    session.take()
+    session.tick(1e9)
+    assert not session.has_output
+    assert session.end is None
+
+
+def test_a_peer_that_does_not_read_is_closed() -> None:
+    session = bound_esme()
+    session.stall(5.0)
+    assert session.send(SUBMIT, "a", 5.0) is None
+    assert session.room == 0
+    session.tick(24.0)
+    assert session.end is None
+    session.tick(25.0)
+    assert session.end is End.STALLED
+
+
+def test_a_stall_that_passes_leaves_nothing_behind() -> None:
+    session = bound_esme()
+    session.stall(5.0)
+    session.flow()
+    session.tick(25.0)
+    assert session.end is None
+    assert session.send(SUBMIT, "a", 25.0) is not None
+
+
+def test_answers_that_lie_unread_while_we_do_not_read_are_waited_for() -> None:
+    session = bound_smsc(window=2)
+    session.send(DELIVER, "receipt", 0.0)
+    session.take()
+    hears(session, (5, SUBMIT), (6, SUBMIT))
+    assert not session.may_read
+    assert session.tick(1000.0) == []
+    session.respond(5, Status.ROK)
+    assert session.may_read
+    session.resume(1000.0)
+    assert session.tick(1019.0) == []
+    assert session.tick(1020.0) == [("receipt", Failure.NO_ANSWER)]
+
+
+# ---- The end
+
+
+def test_what_was_not_written_is_known_from_what_was() -> None:
+    session = bound_esme()
+    session.send(SUBMIT, "written", 0.0)
+    session.take()
+    session.send(SUBMIT, "kept", 0.0)
+    assert session.close() == [("written", Failure.LINK_LOST), ("kept", Failure.NOT_SENT)]
+    assert session.end is End.LOST
+    assert session.state is State.CLOSED
+    assert session.send(SUBMIT, "later", 0.0) is None
+    assert session.receive(encode(DELIVER, 1), 0.0) == ([], [])
+    assert not Failure.NOT_SENT.fate_unknown
+
+
+def test_an_unbind_waits_for_what_is_under_way_at_both_sides() -> None:
+    session = bound_esme()
+    number = session.send(SUBMIT, "a", 0.0) or 0
+    hears(session, (50, DELIVER))
+    session.take()
+    session.unbind(1.0)
+    assert session.send(SUBMIT, "b", 1.0) is None
+    assert hears(session, (51, DELIVER), (number, pdus.SubmitSmResp("1")))[0] == [(51, DELIVER)]
+    session.respond(50, Status.ROK)
+    assert pdus.Unbind() not in [pdu for _number, pdu in written(session)]
+    session.respond(51, Status.ROK)
+    (_, _), (unbind, last) = written(session)
+    assert last == pdus.Unbind()
+    hears(session, (unbind, pdus.UnbindResp()))
+    assert session.end is End.UNBOUND
+
+
+def test_an_unbind_that_nobody_answers_ends_after_the_response_time() -> None:
+    session = bound_esme()
+    session.unbind(0.0)
+    session.tick(19.0)
+    assert session.end is None
+    session.tick(20.0)
+    assert session.end is End.UNBOUND
+
+
+def test_an_unbind_with_an_answer_outstanding_for_ever_still_ends() -> None:
+    session = bound_esme()
+    session.send(SUBMIT, "a", 0.0)
+    session.take()
+    session.unbind(0.0)
+    assert session.tick(20.0) == [("a", Failure.NO_ANSWER)]
+    assert [pdu for _number, pdu in written(session)] == [pdus.Unbind()]
+    session.tick(40.0)
+    assert session.end is End.UNBOUND
+
+
+def test_a_peers_unbind_is_answered_after_its_requests() -> None:
+    session = bound_smsc()
+    assert hears(session, (5, SUBMIT), (6, pdus.Unbind()), (7, SUBMIT)) == ([(5, SUBMIT)], [])
+    assert session.end is None
+    session.respond(5, pdus.SubmitSmResp("5"))
+    assert written(session) == [
+        (7, pdus.SubmitSmResp(status=Status.RINVBNDSTS)),
+        (5, pdus.SubmitSmResp("5")),
+        (6, pdus.UnbindResp()),
+    ]
+    assert session.end is End.PEER_UNBOUND
+
+
+def test_both_ends_may_unbind_at_once() -> None:
+    esme, smsc = bound_esme(), bound_smsc()
+    esme.unbind(0.0)
+    smsc.unbind(0.0)
+    from_esme, from_smsc = esme.take(), smsc.take()
+    esme.receive(from_smsc, 0.0)
+    smsc.receive(from_esme, 0.0)
+    assert (esme.end, smsc.end) == (End.PEER_UNBOUND, End.PEER_UNBOUND)
+
+
+# ---- Bad input
+
+
+def test_a_fatal_fault_is_answered_and_ends_the_session() -> None:
+    session = bound_smsc()
+    assert session.receive(b"\0\0\0\0" + encode(SUBMIT, 1), 0.0) == ([], [])
+    assert written(session) == [(0, pdus.GenericNack(status=Status.RINVCMDLEN))]
+    assert session.end is End.GARBAGE
+
+
+def test_what_came_before_a_fatal_fault_in_its_segment_still_counts() -> None:
+    session = bound_smsc()
+    requests, _ = session.receive(encode(SUBMIT, 5) + b"\xff\xff\xff\xff", 0.0)
+    assert requests == [(5, SUBMIT)]
+    assert session.end is End.GARBAGE
+
+
+def test_a_bound_session_outlives_pdus_that_it_cannot_read() -> None:
+    session = bound_smsc()
+    for number in range(20):
+        session.receive(b"\0\0\0\x10\0\0\x0f\xff\0\0\0\0" + number.to_bytes(4, "big"), 0.0)
+    assert [pdu for _number, pdu in written(session)] == [pdus.GenericNack(status=Status.RINVCMDID)] * 20
+    assert session.counters.faults == 20
+    assert session.end is None
+
+
+def test_an_unbound_session_does_not_outlive_many() -> None:
+    session: Session[str] = Session(Role.SMSC, 0.0, TIMERS)
+    for _ in range(limits.SMPP_FAULTS_UNBOUND_MAX):
+        assert session.end is None
+        session.receive(b"\0\0\0\x10\0\0\x0f\xff\0\0\0\0\0\0\0\x01", 0.0)
+    assert session.end is End.GARBAGE
