@@ -1,0 +1,59 @@
+"""The course of one call: after each failure, whether and when it is tried again, and what its caller is told.
+
+A call is tried again when that can help (`soon`) and cannot harm: either nothing was done (`in_doubt` is false), or
+doing it twice does no more than doing it once (`repeatable`). Everything ends at the call's deadline, so a time-out is
+never followed by another try.
+"""
+
+import random
+from typing import Generic, TypeVar
+
+from homing import limits
+from homing.clients.call import Call, HttpReply, Terms
+from homing.clients.errors import BadAnswer, ClientError, FateUnknown
+from homing.clients.reading import Unreadable
+from homing.kit.backoff import doubling_s
+
+T = TypeVar("T")
+
+
+class Course(Generic[T]):
+    def __init__(self, call: Call[T], terms: Terms, now_s: float, chance: random.Random) -> None:
+        """`now_s` and all other times are of one monotonic clock."""
+        self._call = call
+        self._attempts_left = terms.attempts
+        self._deadline_s = now_s + terms.timeout_s
+        self._chance = chance
+        self._failures = 0
+        self._in_doubt = False
+
+    def left_s(self, now_s: float) -> float:
+        return max(0.0, self._deadline_s - now_s)
+
+    def read(self, reply: HttpReply) -> T:
+        """The result. Raises a `ClientError`."""
+        try:
+            return self._call.read(reply, self._in_doubt)
+        except Unreadable as error:
+            raise BadAnswer(str(error), http_status=reply.status, in_doubt=True) from None
+
+    def pause_s(self, error: ClientError, now_s: float) -> float:
+        """How long to wait before the next try. Raises what the caller is told when there is none."""
+        error.endpoint, error.parameters = self._call.endpoint.name, self._call.parameters
+        self._failures += 1
+        self._in_doubt = self._in_doubt or error.in_doubt
+        wait_s = doubling_s(self._failures, limits.CLIENT_RETRY_FIRST_S, limits.CLIENT_RETRY_LONGEST_S, self._chance)
+        wait_s = max(wait_s, error.retry_after_s or 0.0)
+        unsafe = error.in_doubt and not self._call.repeatable
+        if unsafe:
+            self._tell_of_doubt(error)
+        if not error.soon or self._failures >= self._attempts_left or wait_s >= self.left_s(now_s):
+            raise error
+        return wait_s
+
+    def _tell_of_doubt(self, error: ClientError) -> None:
+        told = FateUnknown(
+            f"{type(error).__name__}: {error.words}", code=error.code, http_status=error.http_status, in_doubt=True
+        )
+        told.endpoint, told.parameters = error.endpoint, error.parameters
+        raise told from error

@@ -1,0 +1,81 @@
+"""Clients of the laaffic dialect, and readers of its pushes. See docs/integrate/clients.md."""
+
+from homing.clients.asynchronous import AsyncClient, asynchronous
+from homing.clients.blocking import BlockingClient, blocking
+from homing.clients.call import USUAL, Terms
+from homing.clients.laaffic_calls import BASE_URL, LaafficCalls
+from homing.clients.laaffic_pushes import parse_inbound_push, parse_report_push
+from homing.clients.laaffic_results import (
+    Balance,
+    Inbound,
+    InboundPage,
+    Message,
+    Price,
+    Report,
+    ReportPush,
+    Reports,
+    Sending,
+    Sent,
+    SentRecord,
+    Status,
+)
+from homing.clients.pushes import ACKNOWLEDGEMENT
+
+__all__ = [
+    "ACKNOWLEDGEMENT",
+    "BASE_URL",
+    "AsyncLaafficClient",
+    "Balance",
+    "Inbound",
+    "InboundPage",
+    "LaafficClient",
+    "Message",
+    "Price",
+    "Report",
+    "ReportPush",
+    "Reports",
+    "Sending",
+    "Sent",
+    "SentRecord",
+    "Status",
+    "parse_inbound_push",
+    "parse_report_push",
+]
+
+
+class LaafficClient(BlockingClient[LaafficCalls]):
+    """Calls a vendor of the laaffic dialect; any number of threads may share one.
+
+    Every method raises a `ClientError` (homing.clients.errors). What they take and give is told at `LaafficCalls`.
+    """
+
+    def __init__(
+        self, key: str, secret: str, *, app_id: str = "", base_url: str = BASE_URL, terms: Terms = USUAL
+    ) -> None:
+        """`app_id` serves every call that does not name its own; `base_url` includes /v3 (or /sms)."""
+        super().__init__(LaafficCalls(key, secret, app_id, base_url), terms)
+
+    balance = blocking(LaafficCalls.balance)
+    send = blocking(LaafficCalls.send)
+    send_batch = blocking(LaafficCalls.send_batch)
+    reports = blocking(LaafficCalls.reports)
+    sent_records = blocking(LaafficCalls.sent_records)
+    inbound = blocking(LaafficCalls.inbound)
+    report_conversion = blocking(LaafficCalls.report_conversion)
+
+
+class AsyncLaafficClient(AsyncClient[LaafficCalls]):
+    """`LaafficClient` for asyncio: the same methods, awaited."""
+
+    def __init__(
+        self, key: str, secret: str, *, app_id: str = "", base_url: str = BASE_URL, terms: Terms = USUAL
+    ) -> None:
+        super().__init__(LaafficCalls(key, secret, app_id, base_url), terms)
+
+    balance = asynchronous(LaafficCalls.balance)
+    send = asynchronous(LaafficCalls.send)
+    send_batch = asynchronous(LaafficCalls.send_batch)
+    reports = asynchronous(LaafficCalls.reports)
+    sent_records = asynchronous(LaafficCalls.sent_records)
+    inbound = asynchronous(LaafficCalls.inbound)
+    report_conversion = asynchronous(LaafficCalls.report_conversion)

@@ -1,0 +1,313 @@
+"""The laaffic dialect's seven calls: how each is written and its answer read (docs/reference/laaffic.md)."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final, TypeVar
+from urllib.parse import urlencode
+
+import msgspec
+
+from homing.clients import errors
+from homing.clients.call import HEADERS, Call, Endpoint, HttpReply, HttpRequest, check_credential, parse_base
+from homing.clients.laaffic_results import (
+    Balance,
+    Inbound,
+    InboundPage,
+    Message,
+    Price,
+    Report,
+    Reports,
+    Sending,
+    Sent,
+    SentRecord,
+    Status,
+)
+from homing.clients.reading import Members, Unreadable, body_of, failure_of, members_of, parse
+from homing.kit.crypto import laaffic_sign
+
+T = TypeVar("T")
+
+BASE_URL: Final = "https://api.laaffic.com/v3"
+
+GET_BALANCE: Final = Endpoint("getBalance", "GET", repeatable=True)
+SEND_SMS: Final = Endpoint("sendSms", "POST", repeatable=False)
+SEND_BATCH: Final = Endpoint("sendSms/batch", "POST", repeatable=False)
+GET_REPORT: Final = Endpoint("getReport", "GET", repeatable=True)
+GET_SENT_RCD: Final = Endpoint("getSentRcd", "GET", repeatable=True)
+RECORD_MO: Final = Endpoint("recordMo", "POST", repeatable=True)
+BACKFILL: Final = Endpoint("postback/backfill", "POST", repeatable=False)
+
+CODES: Final[Mapping[str, type[errors.Refused]]] = {
+    "-1": errors.NotAuthenticated,
+    "-2": errors.AddressNotAllowed,
+    "-3": errors.SensitiveWords,
+    "-4": errors.ContentEmpty,
+    "-5": errors.ContentTooLong,
+    "-6": errors.TemplateMismatch,
+    "-7": errors.NumbersTooMany,
+    "-8": errors.NumbersEmpty,
+    "-9": errors.NumbersInvalid,
+    "-10": errors.InsufficientBalance,
+    "-11": errors.BadTime,
+    "-12": errors.BatchFailed,
+    "-13": errors.AccountLocked,
+    "-14": errors.MessageUnknown,
+    "-15": errors.TooFrequent,
+    "-16": errors.ClockOff,
+    "-17": errors.TemplateMissing,
+    "-18": errors.VendorFault,
+    "-19": errors.NoRoute,
+    "-22": errors.BadParameter,
+    "-25": errors.OutOfRange,
+}
+"""Contract, section 2. A code that is not here is a plain `Refused`."""
+
+ROW_STATUS: Final = {"0": Status.DELIVERED, "-1": Status.SENDING}
+"""Else failed: "1" in getReport, "2" in getSentRcd."""
+
+
+class LaafficCalls:
+    """Builds the calls of one credential, and signs them."""
+
+    def __init__(self, key: str, secret: str, app_id: str, base_url: str) -> None:
+        """Raises ValueError for a base URL or a key that cannot be one."""
+        self.base = parse_base(base_url)
+        self._key = check_credential("the key", key)
+        self._secret = secret
+        self._app_id = app_id
+
+    def render(self, call: Call[Any], now_s: float) -> HttpRequest:
+        """Signed with the Unix time `now_s` (contract, section 1)."""
+        timestamp = str(int(now_s))
+        headers = {
+            **HEADERS,
+            "Content-Type": "application/json;charset=UTF-8",
+            "Api-Key": self._key,
+            "Timestamp": timestamp,
+            "Sign": laaffic_sign(self._key, self._secret, timestamp),
+        }
+        target = f"{self.base.prefix}/{call.endpoint.name}"
+        if call.endpoint.method == "POST":
+            return HttpRequest("POST", target, headers, msgspec.json.encode(call.parameters))
+        query = urlencode({name: str(value) for name, value in call.parameters.items()})
+        return HttpRequest("GET", f"{target}?{query}" if query else target, headers, None)
+
+    def balance(self) -> Call[Balance]:
+        """getBalance: what the account holds."""
+        return _call(GET_BALANCE, {}, lambda reply: _balance(_envelope(reply)))
+
+    def send(
+        self,
+        numbers: str | Sequence[str],
+        text: str,
+        *,
+        sender: str = "",
+        order_ids: Sequence[str] = (),
+        app_id: str = "",
+    ) -> Call[Sending]:
+        """sendSms: one text to up to 1000 numbers, or to one given as a str.
+
+        `order_ids` are your references, one for each number, echoed in reports; `sender` "" is the account's default.
+        Raises ValueError when there are not as many as numbers.
+        """
+        message = Message(numbers if isinstance(numbers, str) else tuple(numbers), text, sender, tuple(order_ids))
+        parameters = {"appId": app_id or self._app_id, **_group(message)}
+        return _call(SEND_SMS, parameters, lambda reply: _sending([message], _envelope(reply)))
+
+    def send_batch(self, messages: Sequence[Message], *, app_id: str = "") -> Call[Sending]:
+        """sendSms/batch: several texts, up to 1000 numbers in all. All of it is accepted, or nothing."""
+        parameters = {"appId": app_id or self._app_id, "array": [_group(message) for message in messages]}
+        return _call(SEND_BATCH, parameters, lambda reply: _sending(messages, _envelope(reply)))
+
+    def reports(self, message_ids: Sequence[str], *, app_id: str = "") -> Call[Reports]:
+        """getReport: what became of up to 200 messages."""
+        parameters = {"appId": app_id or self._app_id, "msgIds": ",".join(message_ids)}
+        return _call(GET_REPORT, parameters, lambda reply: _reports(_envelope(reply)))
+
+    def sent_records(
+        self, start: datetime, end: datetime, *, start_index: int = 0, app_id: str = ""
+    ) -> Call[tuple[SentRecord, ...]]:
+        """getSentRcd: the finished messages of a span, up to 50 000 after the first `start_index`.
+
+        At most 31 days, at most 90 days ago. Raises ValueError for a time without a zone.
+        """
+        parameters = {
+            "appId": app_id or self._app_id,
+            **_span("startTime", start, end),
+            "startIndex": start_index,
+        }
+        return _call(GET_SENT_RCD, parameters, lambda reply: tuple(map(_sent_record, _envelope(reply).rows("array"))))
+
+    def inbound(
+        self, start: datetime, end: datetime, *, page: int = 1, size: int = 100, app_id: str = ""
+    ) -> Call[InboundPage]:
+        """recordMo: a page of what people sent, `page` from 1, `size` up to 100, the span at most 31 days.
+
+        Raises ValueError for a time without a zone.
+        """
+        parameters = {
+            "appId": app_id or self._app_id,
+            "current": page,
+            "size": size,
+            "params": _span("strTime", start, end),
+        }
+        return _call(RECORD_MO, parameters, lambda reply: _inbound_page(_envelope(reply)))
+
+    def report_conversion(self, number: str, at: datetime, *, message_id: str = "", app_id: str = "") -> Call[None]:
+        """postback/backfill: the person came back. Without a message id it is about the latest message to the number.
+
+        With an id a report may be repeated freely, and the client does so when an answer is lost. Without one it may
+        not: a message that was sent meanwhile would be taken for the one that worked.
+        """
+        at_ms = int(_aware(at).timestamp() * 1000)
+        parameters = {"appId": app_id or self._app_id, "number": number, "time": str(at_ms)}
+        if message_id:
+            parameters["msgid"] = message_id
+        return Call(BACKFILL, parameters, lambda reply, _doubt: _nothing(_envelope(reply)), bool(message_id))
+
+
+def _call(endpoint: Endpoint, parameters: Mapping[str, object], read: Callable[[HttpReply], T]) -> Call[T]:
+    return Call(endpoint, parameters, lambda reply, _doubt: read(reply), endpoint.repeatable)
+
+
+def _group(message: Message) -> dict[str, str]:
+    numbers, orders = numbers_of(message), message.order_ids
+    if orders and (len(orders) != len(numbers) or any("," in order for order in orders)):
+        raise ValueError("order_ids are as many as numbers, and hold no commas")
+    group = {"numbers": ",".join(numbers), "content": message.text}
+    if message.sender:
+        group["senderId"] = message.sender
+    if orders:
+        group["orderId"] = ",".join(orders)
+    return group
+
+
+def numbers_of(message: Message) -> list[str]:
+    """A message's numbers one by one: a comma list counts as its parts."""
+    given = (message.numbers,) if isinstance(message.numbers, str) else message.numbers
+    return [number for listed in given for number in listed.split(",") if number.strip()]
+
+
+def _aware(at: datetime) -> datetime:
+    if at.tzinfo is None:
+        raise ValueError("a time needs its zone")
+    return at
+
+
+def _span(start_name: str, start: datetime, end: datetime) -> dict[str, str]:
+    """The contract's times have whole seconds: a span that ends within one ends with it."""
+    if end.microsecond:
+        end = end.replace(microsecond=0) + timedelta(seconds=1)
+    return {start_name: _iso(start), "endTime": _iso(end)}
+
+
+def _iso(at: datetime) -> str:
+    return _aware(at).isoformat(timespec="seconds")
+
+
+def _envelope(reply: HttpReply) -> Members:
+    """The members of a success. Raises what the status code means; the dialect's words go before the HTTP status."""
+    try:
+        members = members_of(parse(body_of(reply)))
+    except Unreadable:
+        if reply.status != 200:
+            raise failure_of(reply) from None
+        raise
+    code = members.text("status").strip()
+    if code == "0" and reply.status == 200:
+        return members
+    if code in ("", "0") or (reply.status != 200 and code not in CODES):
+        raise failure_of(reply) if reply.status != 200 else Unreadable("no status")
+    kind = CODES.get(code, errors.Refused if code.startswith("-") else errors.VendorFault)
+    doubt = issubclass(kind, errors.VendorFault)
+    raise kind(members.text("reason"), code=code, http_status=reply.status, in_doubt=doubt)
+
+
+def _nothing(_members: Members) -> None:
+    return None
+
+
+def _balance(members: Members) -> Balance:
+    return Balance(members.amount("balance"), members.amount("gift"), members.amount("credit"))
+
+
+def _sending(messages: Sequence[Message], members: Members) -> Sending:
+    """Each number's result. The vendor lists the accepted ones alone, so they are found again among those given by
+    number and reference (a vendor may leave that out); of equal ones the first count as accepted.
+    """
+    ids: dict[tuple[str, str], list[str]] = {}
+    for row in members.rows("array"):
+        if "msgId" not in row:
+            raise Unreadable("a message without msgId")
+        ids.setdefault((_digits(row.text("number")), row.text("orderId")), []).append(row.text("msgId"))
+    found, nothing = {key: iter(listed) for key, listed in ids.items()}, iter(())
+    results = []
+    for message in messages:
+        numbers = numbers_of(message)
+        for number, order_id in zip(numbers, message.order_ids or [""] * len(numbers), strict=True):
+            own, unnamed = ((_digits(number), order) for order in (order_id, ""))
+            message_id = next(found.get(own, nothing), None) or next(found.get(unnamed, nothing), None)
+            results.append(Sent(number, order_id, message_id))
+    accepted = sum(1 for result in results if result.message_id is not None)
+    if accepted != sum(map(len, ids.values())):
+        raise Unreadable("accepted numbers that were not sent")
+    return Sending(accepted, len(results) - accepted, tuple(results))
+
+
+def _digits(number: str) -> str:
+    return "".join(filter(str.isdigit, number))
+
+
+def _reports(members: Members) -> Reports:
+    messages = tuple(
+        Report(row.text("msgId"), row.text("number"), status_of(row), row.time("receiveTime"), price_of(row))
+        for row in members.rows("array")
+    )
+    counted = Counter(message.status for message in messages)
+    return Reports(
+        counted[Status.DELIVERED],
+        counted[Status.FAILED],
+        counted[Status.SENDING],
+        members.whole("nofound"),
+        messages,
+    )
+
+
+def _sent_record(row: Members) -> SentRecord:
+    return SentRecord(row.text("msgId"), row.text("number"), status_of(row), row.time("receiveTime"))
+
+
+def status_of(row: Members) -> Status:
+    status = row.text("status").strip()
+    if not status:
+        raise Unreadable("a message without status")
+    return ROW_STATUS.get(status, Status.FAILED)
+
+
+def price_of(row: Members) -> Price | None:
+    detail = row.object("pricedetail")
+    if detail is None:
+        return None
+    return Price(detail.amount("pay"), detail.whole("chargeCnt"), detail.amount("price"), detail.text("currency"))
+
+
+def _inbound_page(members: Members) -> InboundPage:
+    data = members.object("data")
+    if data is None:
+        raise Unreadable("no data")
+    messages = tuple(
+        Inbound(
+            row.text("msgid") or row.text("msgId"),
+            row.text("number"),
+            row.text("sendId"),
+            row.text("content"),
+            row.time("receiveTime"),
+            row.text("mcc"),
+            row.text("mnc"),
+            row.text("operator"),
+            price_of(row),
+        )
+        for row in data.rows("records")
+    )
+    return InboundPage(data.whole("total"), data.whole("size"), data.whole("current"), data.whole("pages"), messages)

@@ -1,0 +1,32 @@
+"""What is alike in both dialects' pushes: how one is read, and the answer that ends its repetition."""
+
+from collections.abc import Callable
+from typing import Final, TypeVar
+
+import msgspec
+
+from homing.clients.errors import BadPush
+from homing.clients.reading import Members, Unreadable, members_of_push
+
+T = TypeVar("T")
+
+
+class Acknowledgement(msgspec.Struct, frozen=True):
+    """An HTTP answer."""
+
+    status: int
+    body: bytes
+    content_type: str
+
+
+ACKNOWLEDGEMENT: Final = Acknowledgement(200, b"OK", "text/plain")
+"""For a push that is stored. laaffic wants 200, lia any 2xx; both go on pushing after anything else (contracts,
+sections 10 and 7)."""
+
+
+def parse_push(body: bytes, read: Callable[[Members], T]) -> T:
+    """Raises `BadPush`."""
+    try:
+        return read(members_of_push(body))
+    except Unreadable as error:
+        raise BadPush(str(error)) from None
