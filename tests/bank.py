@@ -17,6 +17,7 @@ from homing.ledger.movements import gift, move, top_up
 from homing.ledger.proof import Proof, prove
 from homing.model import GENERAL, App, Door, Recipient
 from homing.routing.board import TariffBoard
+from homing.routing.rules import Match
 from homing.store.database import FREE_PLANS, Database
 from homing.store.migrate import migrate
 from homing.text.numbers import Destination, Numbering
@@ -67,7 +68,7 @@ class Bank:
             await catalogue.set_prices(transaction, GENERAL, list(PRICES.items()))
             carrier_id = await catalogue.add_carrier(transaction, "sim", "simulator")
             for prefix in PRICES:
-                await catalogue.set_route(transaction, GENERAL, prefix, carrier_id, 10, 1)
+                await catalogue.set_route(transaction, Match(prefix=prefix), carrier_id)
         databases = [Database(dsn, CONNECTIONS) for _ in range(processes)]
         numbering = Numbering({"1": Destination("US", "1", "310", "-1", "")})
         boards, intakes = [], []

@@ -24,6 +24,7 @@ from homing.accounts import admin, catalogue
 from homing.kit import crypto, money
 from homing.ledger.movements import gift, move, top_up
 from homing.model import GENERAL, Door
+from homing.routing.rules import Match
 from homing.store.database import FREE_PLANS, Database
 from homing.store.migrate import migrate
 
@@ -274,20 +275,23 @@ async def odd_destinations(database: Database) -> None:
         await transaction.raw.execute("DELETE FROM route")
         for prefix in ("1", "91", NO_PRICE, *usual):
             for carrier_id in carriers:
-                await catalogue.set_route(transaction, GENERAL, prefix, carrier_id, 10, 1)
+                await catalogue.set_route(transaction, Match(prefix=prefix), carrier_id)
         certain = {"receipt_ms_mean": 0, "undeliverable": 0, "expired": 0, "replied": 1}
         answering = await catalogue.add_carrier(transaction, "answering", "simulator", json.dumps(certain))
-        await catalogue.set_route(transaction, GENERAL, REPLYING, answering, 10, 1)
+        await catalogue.set_route(transaction, Match(prefix=REPLYING), answering)
         unusable = await transaction.raw.fetchval(
             "INSERT INTO carrier (name, kind, settings) VALUES ('unusable', 'simulator', '{\"no\": \"such setting\"}')"
             " RETURNING carrier_id"
         )
-        await catalogue.set_route(transaction, GENERAL, QUEUED, unusable, 10, 1)
+        await catalogue.set_route(transaction, Match(prefix=QUEUED), unusable)
 
 
 @asynccontextmanager
-async def running(dsn: str, data: Path) -> AsyncIterator[Server]:
-    """A server with the demo over an empty database. Proxies on 127.0.0.1 are trusted, and pushes may go there."""
+async def running(dsn: str, data: Path, **settings: str) -> AsyncIterator[Server]:
+    """A server with the demo over an empty database. Proxies on 127.0.0.1 are trusted, and pushes may go there.
+
+    `settings`: environment variables beside these.
+    """
     await migrate(dsn)
     database = Database(dsn, plans=FREE_PLANS)
     await database.open()
@@ -306,6 +310,8 @@ async def running(dsn: str, data: Path) -> AsyncIterator[Server]:
         "HOMING_HTTP_ADDRESS": address,
         "HOMING_HTTP_TRUSTED_PROXIES": "127.0.0.1",
         "HOMING_PUSH_ALLOWED_NETWORKS": "127.0.0.0/8",
+        "HOMING_SMPP_ADDRESS": f"127.0.0.1:{free_port()}",
+        **settings,
     }
     shown = Account(row["account_id"], demo.ACCOUNT, "", *known)
     server = Server(dsn, data, database, vault, environment, address, Client(f"http://{address}"), shown)

@@ -27,6 +27,17 @@ class Link(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     workers: Workers
 
 
+class Dispatch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    unknown_retry_s: Annotated[int, msgspec.Meta(ge=1, le=3600)]
+    queue_age_s: Annotated[int, msgspec.Meta(ge=1, le=3600)]
+
+
+class Smpp(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    address: str
+    tls_certificate: str
+    tls_key: str
+
+
 class Lia(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     success_remark: str
 
@@ -45,6 +56,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     http: Http
     link: Link
+    dispatch: Dispatch
+    smpp: Smpp
     lia: Lia
     push: PushSettings
     log: Log

@@ -10,6 +10,7 @@ from homing.kit import money
 from homing.kit.crypto import Vault
 from homing.ledger.movements import gift, move, top_up
 from homing.model import GENERAL, Door
+from homing.routing.rules import Match
 from homing.store.database import Database
 
 ACCOUNT: Final = "demo"
@@ -49,4 +50,4 @@ async def load(database: Database, vault: Vault) -> None:
         await move(transaction, account_id, gift(money.parse("50")), AUTHOR, "demo gift")
         for name, settings in CARRIERS:
             carrier_id = await catalogue.add_carrier(transaction, name, "simulator", settings)
-            await catalogue.set_route(transaction, GENERAL, "", carrier_id, 10, 1)
+            await catalogue.set_route(transaction, Match(), carrier_id)

@@ -49,7 +49,16 @@ class Outcome(enum.IntEnum):
 
     ACCEPTED = 1
     REFUSED = 2  # for good: this message will not pass here
-    DEFERRED = 3  # come again later: throttled, queue full, link down
+    DEFERRED = 3  # it certainly did not go: throttled, queue full, link down; come again later
+    UNKNOWN = 4  # it was handed over and the answer never came: it may have gone
+
+
+class Strategy(enum.IntEnum):
+    """How a route's candidates are put in order."""
+
+    PRIORITY = 1  # the lowest priority first, equal ones share by weight
+    WEIGHTED = 2  # all share by weight
+    LEAST_COST = 3  # the cheapest first; those of unknown cost last
 
 
 class PushKind(enum.IntEnum):
@@ -58,6 +67,9 @@ class PushKind(enum.IntEnum):
     LIA_REPORT = 1
     LAAFFIC_REPORT = 2
     LAAFFIC_INBOUND = 3
+    SMPP_RECEIPT = 4
+    SMPP_INBOUND = 5
+    SMPP_NOTICE = 6  # intermediate: on its way
 
 
 class PushOutcome(enum.IntEnum):
@@ -65,6 +77,14 @@ class PushOutcome(enum.IntEnum):
     ACKNOWLEDGED = 1
     GIVEN_UP = 2
     SUPERSEDED = 3  # a later state of the same message made it stale
+
+
+class BindKind(enum.IntEnum):
+    """What a customer's bind may do, as SMPP names it: from the customer's side."""
+
+    TRANSMITTER = 1
+    RECEIVER = 2
+    TRANSCEIVER = 3
 
 
 class App(msgspec.Struct, frozen=True):
@@ -104,25 +124,36 @@ class Outbound(msgspec.Struct, frozen=True):
     encoding: int
     segments: int
     expires_at: datetime
+    traffic: int = Traffic.TRANSACTIONAL
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """A carrier's answer to one submitted message. `carrier_ref` is the carrier's id, set when it accepted."""
+    """A carrier's answer to one submitted message.
+
+    `carrier_ref` is the carrier's id, set when it accepted; of a message that left in several parts it is the first
+    one's, and `part_refs` has the ids of all parts in their order.
+    """
 
     outcome: Outcome
     carrier_ref: str | None = None
     error_code: str | None = None
     error_text: str | None = None
+    part_refs: tuple[str, ...] = ()
 
 
 class CarrierReceipt(msgspec.Struct, frozen=True):
-    """A delivery report as a carrier made it: what it means (`state`), and what it said (`raw`)."""
+    """A delivery report as a carrier made it: what it means (`state`), and what it said (`raw`).
+
+    `carrier_ref` as the carrier wrote it in the receipt, which need not be how it wrote it in its answer. `state` may
+    be one that is not final (on its way). `number` is the recipient where the receipt names it: it confirms a match.
+    """
 
     carrier_ref: str
     state: int
     received_at: datetime
     error_code: str | None
     raw: str
+    number: str | None = None
 
 
 class CarrierInbound(msgspec.Struct, frozen=True):

@@ -13,9 +13,11 @@ from homing.accounts.profile import Profile
 from homing.intake.prepare import prepare
 from homing.intake.submission import Accepted, Group, Submission
 from homing.kit.ids import IdSource
-from homing.model import GENERAL, Door, Recipient
-from homing.routing.choose import choose
-from homing.routing.tariff import Candidate, Candidates, PrefixTable, Tariff
+from homing.model import GENERAL, Door, Recipient, Strategy
+from homing.routing.choose import Offer, choose, order
+from homing.routing.prefixes import PrefixTable
+from homing.routing.rules import Candidate, Match, Rule, Wanted
+from homing.routing.tariff import Tariff
 from homing.text.numbers import Numbering
 from homing.text.segments import split
 
@@ -40,13 +42,19 @@ def tariff(
     return Tariff(
         ((account, prefix, micro) for account, table in prices.items() for prefix, micro in table.items()),
         (
-            (account, Candidate(n, prefix, carrier_id, 10, 1))
+            Rule(
+                Match(account, prefix=prefix), Strategy.PRIORITY, None, (Candidate(account * 100 + n, carrier, 10, 1),)
+            )
             for account, table in (routes if routes is not None else {GENERAL: {"": 1}}).items()
-            for n, (prefix, carrier_id) in enumerate(table.items())
+            for n, (prefix, carrier) in enumerate(table.items())
         ),
         enabled,
         (),
     )
+
+
+def wanted(number: str) -> Wanted:
+    return Wanted(OWN, "app", "HOMING", 0, number, "", "")
 
 
 def profile(account_id: int = OWN) -> Profile:
@@ -75,11 +83,12 @@ def test_an_accounts_list_stands_before_the_general_one_wherever_it_matches(
 def test_routes_of_disabled_carriers_are_as_if_they_were_not_there(
     own: dict[str, int], general: dict[str, int], number: str
 ) -> None:
-    found = tariff({}, {GENERAL: general, OWN: own}, enabled=(1,)).candidates(OWN, number)
+    found = tariff({}, {GENERAL: general, OWN: own}, enabled=(1,)).offer(wanted(number), 0)
     expected = next(
         (hit for table in (own, general) if (hit := longest({p: c for p, c in table.items() if c == 1}, number))), None
     )
-    assert (None if found is None else (found.best[0].prefix, found.best[0].carrier_id)) == expected
+    chosen = None if found is None else (found.rule.match.prefix, found.groups[0].rows[0].carrier_id)
+    assert chosen == expected
 
 
 @given(
@@ -111,29 +120,46 @@ def test_a_submission_costs_segments_times_price_for_each_that_has_one(
 
 
 candidates = st.lists(st.tuples(st.integers(1, 3), st.integers(1, 9)), min_size=1, max_size=6).map(
-    lambda rows: [Candidate(n, "", 1, priority, weight) for n, (priority, weight) in enumerate(rows)]
+    lambda rows: [Candidate(n, 1, priority, weight) for n, (priority, weight) in enumerate(rows)]
 )
 
 
-def ranked(rows: list[Candidate]) -> Candidates:
-    found = Tariff((), ((GENERAL, row) for row in rows), (1,), ()).candidates(OWN, "1")
+def ranked(rows: list[Candidate]) -> Offer:
+    found = Tariff((), [Rule(Match(), Strategy.PRIORITY, None, tuple(rows))], (1,), ()).offer(wanted("1"), 0)
     assert found is not None
     return found
+
+
+def chosen_of(found: Offer, draw: int) -> Candidate:
+    chosen = choose(found, draw)
+    assert chosen is not None
+    return chosen
 
 
 @given(candidates, st.integers(0, 2**53))
 def test_the_choice_is_among_the_best_priority_and_the_same_each_time(rows: list[Candidate], draw: int) -> None:
     found = ranked(rows)
-    chosen = choose(found, draw)
+    chosen = chosen_of(found, draw)
     assert chosen.priority == min(row.priority for row in rows)
     assert chosen == choose(ranked(list(reversed(rows))), draw), "the order of the table's rows decides nothing"
 
 
+@given(candidates, st.integers(0, 2**53))
+def test_the_order_begins_with_the_choice_and_has_each_candidate_once_by_priority(
+    rows: list[Candidate], draw: int
+) -> None:
+    found = ranked(rows)
+    ordered = list(order(found, draw))
+    assert ordered[0] == chosen_of(found, draw)
+    assert sorted(row.route_id for row in ordered) == [row.route_id for row in rows]
+    assert [row.priority for row in ordered] == sorted(row.priority for row in rows)
+
+
 @given(st.lists(st.integers(1, 9), min_size=2, max_size=5), st.integers(0, 2**40))
 def test_traffic_is_shared_by_weight(weights: list[int], first: int) -> None:
-    found = ranked([Candidate(n, "", 1, 10, weight) for n, weight in enumerate(weights)])
+    found = ranked([Candidate(n, 1, 10, weight) for n, weight in enumerate(weights)])
     sample = 6_000
-    counts = Counter(choose(found, message_id).route_id for message_id in _ids(first, sample))
+    counts = Counter(chosen_of(found, message_id).route_id for message_id in _ids(first, sample))
     for n, weight in enumerate(weights):
         share = weight / sum(weights)
         deviation = (sample * share * (1 - share)) ** 0.5

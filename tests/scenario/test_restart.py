@@ -14,10 +14,11 @@ import pytest
 from homing import limits
 from homing.accounts import catalogue
 from homing.ledger.proof import prove
-from homing.model import GENERAL
+from homing.model import Outcome
+from homing.routing.rules import Match
 from homing.states import TABLE, State
 from installation import CONNECTIONS, Installation, Traffic, eventually, is_gone, nothing_left
-from server import Server, new_database, running
+from server import Process, Server, new_database, running
 from sink import Box, Sink
 
 SILENT = "0005"
@@ -206,7 +207,7 @@ async def server(postgres: str, room: Path, worker: str) -> AsyncIterator[Server
         async with made.database.transaction() as transaction:
             for prefix, settings in CARRIERS.items():
                 carrier_id = await catalogue.add_carrier(transaction, f"to-{prefix}", "simulator", json.dumps(settings))
-                await catalogue.set_route(transaction, GENERAL, prefix, carrier_id, 10, 1)
+                await catalogue.set_route(transaction, Match(prefix=prefix), carrier_id)
         await made.settled()
         yield made
 
@@ -257,23 +258,65 @@ async def attempts_of(server: Server, ids: list[int]) -> Counter[int]:
     return Counter(row["count"] for row in rows)
 
 
-async def test_a_dead_links_claims_are_kept_for_their_lease_and_then_taken_up(server: Server) -> None:
-    first = next(one for one in server.processes if one.name == "link-1")
+async def owner_of(server: Server, carrier: str) -> str | None:
+    """The process that owns a carrier's sessions now."""
+    rows = await server.query(
+        "SELECT owner FROM carrier_session JOIN carrier USING (carrier_id) WHERE name = $1 AND leased_until > now()",
+        carrier,
+    )
+    return str(rows[0]["owner"]) if rows else None
+
+
+async def until_owned(server: Server, carrier: str, *, by_other_than: str | None) -> str:
+    """The new owner; a dead one's carriers are taken over within ten seconds."""
+    async with asyncio.timeout(10):
+        while True:
+            owner = await owner_of(server, carrier)
+            if owner is not None and owner != by_other_than:
+                return owner
+            await asyncio.sleep(0.05)
+
+
+def process_of(server: Server, owner: str) -> Process:
+    return next(one for one in server.processes if one.process.pid == int(owner.split(":")[1]))
+
+
+async def test_a_dead_links_carriers_and_claims_have_a_new_owner_within_ten_seconds(server: Server) -> None:
+    await server.start("link", "link-2")
     ids = await sent_to(server, SLOW, 40)
     (dead,) = await until_claimed(server, ids, attempts=1)
-    os.kill(first.process.pid, signal.SIGKILL)
-    await first.process.wait()
-    server.processes.remove(first)
-    await server.start("link", "link-2")
-    await asyncio.sleep(1.0)
-    assert await queued(server, ids) == {(dead, 1): 40}, "a lease that has not ended was not respected"
-    lease = await server.query_row("SELECT max(due_at) - now() AS left FROM queue WHERE message_id = ANY($1)", ids)
-    assert limits.CLAIM_LEASE_S - 15 < lease["left"].total_seconds() < limits.CLAIM_LEASE_S
-    await server.query("UPDATE queue SET due_at = now() WHERE claimed_by = $1", dead)
+    assert dead is not None
+    victim = process_of(server, dead)
+    os.kill(victim.process.pid, signal.SIGKILL)
+    await victim.process.wait()
+    server.processes.remove(victim)
     (living,) = await until_claimed(server, ids, attempts=2)
-    assert living != dead
+    assert living == await owner_of(server, f"to-{SLOW}") != dead
     await until_delivered(server, ids)
+    outcomes = await server.query(
+        "SELECT attempt, outcome, count(*) FROM attempt WHERE message_id = ANY($1) GROUP BY 1, 2 ORDER BY 1", ids
+    )
+    assert [tuple(row) for row in outcomes] == [(1, Outcome.UNKNOWN, 40), (2, Outcome.ACCEPTED, 40)]
     assert (await prove(server.database)).holds
+
+
+async def test_a_link_that_stands_still_loses_its_carriers_and_lets_go_of_them_when_it_wakes(server: Server) -> None:
+    await server.start("link", "link-5")
+    still = await until_owned(server, f"to-{LATE}", by_other_than=None)
+    sleeper = process_of(server, still)
+    os.kill(sleeper.process.pid, signal.SIGSTOP)
+    try:
+        successor = await until_owned(server, f"to-{LATE}", by_other_than=still)
+        ids = await sent_to(server, LATE, 40)
+        await until_delivered(server, ids)
+    finally:
+        os.kill(sleeper.process.pid, signal.SIGCONT)
+    more = await sent_to(server, LATE, 40)
+    await until_delivered(server, more)
+    assert await attempts_of(server, ids + more) == {1: 80}
+    assert await owner_of(server, f"to-{LATE}") == successor
+    assert await sleeper.stop() == 0
+    server.processes.remove(sleeper)
 
 
 async def test_two_living_links_share_the_work_and_submit_each_message_once(server: Server) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import random
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
@@ -13,7 +14,7 @@ from homing import errors
 from homing.carriers.base import Report
 from homing.carriers.kinds import KINDS, make
 from homing.carriers.simulator import MAGIC, Fate, Place, SimulatorCarrier, SimulatorSettings, fate_of
-from homing.model import CarrierInbound, CarrierReceipt, Outbound, Outcome, Outstanding
+from homing.model import Answer, CarrierInbound, CarrierReceipt, Outbound, Outcome, Outstanding
 from homing.states import State
 
 SAMPLE = 20_000
@@ -108,6 +109,13 @@ def outbound(number: str, message_id: int = 1) -> Outbound:
     return Outbound(1, message_id, 1, number, "HOMING", "hi", 0, 1, EXPIRES)
 
 
+async def submitted(carrier: SimulatorCarrier, batch: list[Outbound]) -> list[Answer]:
+    """The answers in the batch's order."""
+    found: dict[int, Answer] = {}
+    await carrier.submit(batch, lambda message, answer: found.setdefault(message.message_id, answer))
+    return [found[message.message_id] for message in batch]
+
+
 async def reports(carrier: SimulatorCarrier, count: int) -> list[Report]:
     found: list[Report] = []
     async with asyncio.timeout(5):
@@ -121,7 +129,7 @@ async def reports(carrier: SimulatorCarrier, count: int) -> list[Report]:
 async def test_it_answers_for_each_message_in_order_and_reports_those_it_took() -> None:
     carrier = SimulatorCarrier(SimulatorSettings(submit_ms=1))
     tails = ("0001", "0002", "0003", "0004", "0005", "0006")
-    answers = await carrier.submit([outbound(f"8613800{tail}", n) for n, tail in enumerate(tails)])
+    answers = await submitted(carrier, [outbound(f"8613800{tail}", n) for n, tail in enumerate(tails)])
     assert [one.outcome is Outcome.ACCEPTED for one in answers] == [True, True, False, True, True, True]
     refs = [one.carrier_ref for one in answers if one.carrier_ref]
     assert len(set(refs)) == 5
@@ -140,7 +148,7 @@ async def test_after_a_restart_it_tells_the_same_of_what_was_submitted_before() 
     settings = SimulatorSettings(submit_ms=0, receipt_ms_mean=20, undeliverable=0.5)
     numbers = [f"8613800{n:04d}9" for n in range(60)]
     before = SimulatorCarrier(settings)
-    answers = await before.submit([outbound(number, n) for n, number in enumerate(numbers)])
+    answers = await submitted(before, [outbound(number, n) for n, number in enumerate(numbers)])
     first = {one.carrier_ref: one for one in await reports(before, 55) if isinstance(one, CarrierReceipt)}
     after = SimulatorCarrier(settings)
     await after.resume(
@@ -159,13 +167,15 @@ async def test_two_processes_that_submit_in_the_same_millisecond_give_no_referen
     refs = set()
     for mark in (1, 2):
         carrier = SimulatorCarrier(settings, clock_ms=lambda: 1_800_000_000_000, mark=mark)
-        refs |= {one.carrier_ref for one in await carrier.submit([outbound(f"86138{n:04d}0001", n) for n in range(50)])}
+        refs |= {
+            one.carrier_ref for one in await submitted(carrier, [outbound(f"86138{n:04d}0001", n) for n in range(50)])
+        }
     assert len(refs) == 100
 
 
 async def test_whom_it_reached_can_answer() -> None:
     carrier = SimulatorCarrier(SimulatorSettings(submit_ms=0, receipt_ms_mean=0, undeliverable=0, expired=0, replied=1))
-    await carrier.submit([outbound("861380000009")])
+    await submitted(carrier, [outbound("861380000009")])
     found = await reports(carrier, 2)
     (reply,) = [one for one in found if isinstance(one, CarrierInbound)]
     assert (reply.number, reply.recipient) == ("861380000009", "HOMING")
@@ -175,9 +185,9 @@ async def test_whom_it_reached_can_answer() -> None:
 
 
 def test_a_row_becomes_a_carrier() -> None:
-    assert isinstance(make("simulator", "{}"), SimulatorCarrier)
+    assert isinstance(make("simulator", "{}", random.Random(1)), SimulatorCarrier)
     settings = json.dumps({"seed": 2, "lost": 0.5, "prefixes": {"44": {"refused": 1}}})
-    assert isinstance(make("simulator", settings), SimulatorCarrier)
+    assert isinstance(make("simulator", settings, random.Random(1)), SimulatorCarrier)
 
 
 @pytest.mark.parametrize(
@@ -194,7 +204,7 @@ def test_a_row_becomes_a_carrier() -> None:
 )
 def test_an_unknown_kind_or_setting_is_refused_by_its_name(kind: str, settings: str, named: str) -> None:
     with pytest.raises(errors.OperatorError, match=named):
-        make(kind, settings)
+        make(kind, settings, random.Random(1))
     assert "simulator" in KINDS
 
 
@@ -203,4 +213,4 @@ def test_an_unknown_kind_or_setting_is_refused_by_its_name(kind: str, settings: 
 )
 def test_odds_and_times_that_cannot_be_are_refused(settings: str) -> None:
     with pytest.raises(errors.OperatorError):
-        make("simulator", settings)
+        make("simulator", settings, random.Random(1))

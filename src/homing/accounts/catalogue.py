@@ -3,12 +3,16 @@ the command line and the console; running processes notice every change at once 
 """
 
 import re
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
 
 from homing import errors, limits
-from homing.carriers.kinds import make
+from homing.carriers.kinds import read_settings
 from homing.kit.money import AMOUNT_MICRO_MAX
+from homing.model import Strategy
+from homing.routing.rules import Match
 from homing.routing.tariff import fold
 from homing.store.database import Connection, Database, Record
 
@@ -75,25 +79,82 @@ async def add_carrier(connection: Connection | Database, name: str, kind: str, s
         raise errors.OperatorError(
             f"{name!r} cannot be a carrier's name: letters, digits and _ . - (and not digits alone)"
         )
-    make(kind, settings)
+    read_settings(kind, settings)
     row = await connection.row("carrier_add", name, kind, settings)
     if row is None:
         raise errors.OperatorError(f"there is a carrier {name!r} already")
     return int(row["carrier_id"])
 
 
-async def set_route(
-    connection: Connection | Database, account_id: int, prefix: str, carrier_id: int, priority: int, weight: int
-) -> int:
-    """Sends a prefix of an account (0: of every account) by a carrier; gives the route's id. A route of the same three
-    is changed.
+async def change_carrier(connection: Connection, row: Record, changes: Mapping[str, Any]) -> None:
+    """Lays `changes` over a carrier's settings; None takes a setting back to its kind's default. `row` is of
+    `find_carrier`. Raises `OperatorError` for settings that its kind cannot use.
     """
-    check_prefix(prefix)
-    if weight < 1:
+    settings = msgspec.json.decode(row["settings"])
+    settings.update(changes)
+    settings = {name: value for name, value in settings.items() if value is not None}
+    text = msgspec.json.encode(settings).decode()
+    read_settings(row["kind"], text)
+    await connection.execute("carrier_change", row["carrier_id"], text)
+
+
+async def set_costs(connection: Connection, carrier_id: int, costs: Sequence[tuple[str, int]]) -> None:
+    """Sets what a carrier asks: (prefix, micro-units a segment) rows. '' stands for every number."""
+    for prefix, micro in costs:
+        check_prefix(prefix)
+        check_price(micro)
+    await connection.execute(
+        "costs_set",
+        carrier_id,
+        [prefix for prefix, _micro in costs],
+        [micro for _prefix, micro in costs],
+        timeout_s=limits.DATABASE_SLOW_TIMEOUT_S,
+    )
+
+
+async def remove_cost(connection: Connection | Database, carrier_id: int, prefix: str) -> None:
+    """Raises `OperatorError` when the carrier has no such cost."""
+    if await connection.row("cost_remove", carrier_id, prefix) is None:
+        raise errors.OperatorError(f"the carrier has no cost for the prefix {prefix or '*'}")
+
+
+async def set_route(
+    connection: Connection | Database,
+    match: Match,
+    carrier_id: int,
+    priority: int | None = None,
+    weight: int | None = None,
+    strategy: Strategy | None = None,
+    ceiling_micro: int | None = None,
+) -> Record:
+    """Sends what a match names by a carrier; gives route_id, priority and weight. A route of the same match and carrier
+    is changed.
+
+    The strategy and the ceiling are the match's, whatever row they were given with. None leaves what there is; a first
+    row has priority 10, weight 1, the order of priorities, and the customer's price as its ceiling.
+    """
+    check_prefix(match.prefix)
+    if weight is not None and weight < 1:
         raise errors.OperatorError("a weight is at least 1")
-    row = await connection.row("route_set", account_id, prefix, carrier_id, priority, weight)
+    if sum(map(bool, (match.prefix, match.country, match.network))) > 1:
+        raise errors.OperatorError("a route names a prefix, a country or a network, not several of them")
+    row = await connection.row(
+        "route_set",
+        match.account_id,
+        match.app_id,
+        match.sender,
+        match.traffic,
+        match.country,
+        match.network,
+        match.prefix,
+        carrier_id,
+        priority,
+        weight,
+        strategy,
+        ceiling_micro,
+    )
     assert row is not None
-    return int(row["route_id"])
+    return row
 
 
 async def add_word(connection: Connection | Database, account_id: int, word: str) -> None:

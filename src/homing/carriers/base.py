@@ -1,29 +1,85 @@
-"""The contract of a carrier: take a batch, answer for each message, and tell later what became of them."""
+"""The contract of a carrier: say how much it can take, take it, answer for each message, and tell later what became
+of them.
+"""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Protocol
+
+import msgspec
 
 from homing.model import Answer, CarrierInbound, CarrierReceipt, Outbound, Outstanding
 
 Report = CarrierReceipt | CarrierInbound
-Settings = Mapping[str, object]
+Answered = Callable[[Outbound, Answer], None]
+
+
+class Health(msgspec.Struct, frozen=True):
+    """How a carrier's sessions do. `detail` is for people: links, window, rate, last errors."""
+
+    is_up: bool
+    detail: Mapping[str, object] = {}
 
 
 class Carrier(Protocol):
     """A way out. One process owns a carrier's sessions at a time.
 
-    `submit` answers for every message of the batch, in order; what raises counts as deferred for all of them.
+    `open` starts to connect and returns at once: a carrier that is away has no room, and gets messages when it is back.
+
+    `room` is how many messages it can take right now: its window less what is under way, 0 while it is down, throttled
+    or at its rate. `until_room` returns as soon as that is more than 0.
+
+    `submit` calls `answered` once for each message of the batch, as the answers come, and returns when all have. What
+    was certainly not handed over is DEFERRED; what was, and had no answer in time, is UNKNOWN. Whatever it leaves
+    unanswered when it raises counts as UNKNOWN.
+
     `reports` yields receipts and inbound messages in batches, for ever; a batch is done with when the next is asked
-    for, and only then may the carrier forget it. `resume` is called once after `open` with what Homing still waits
-    for, so that a carrier that can be asked about messages is asked.
+    for, and only then may the carrier acknowledge and forget it. `resume` is called once after `open` with what Homing
+    still waits for, so that a carrier that can be asked about messages is asked.
+
+    `close` lets go of the sessions; it is called when nothing is under way any more.
     """
 
     async def open(self) -> None: ...
 
-    async def submit(self, batch: Sequence[Outbound]) -> Sequence[Answer]: ...
+    def room(self) -> int: ...
+
+    async def until_room(self) -> None: ...
+
+    async def submit(self, batch: Sequence[Outbound], answered: Answered) -> None: ...
 
     def reports(self) -> AsyncIterator[Sequence[Report]]: ...
 
     async def resume(self, outstanding: Sequence[Outstanding]) -> None: ...
 
+    def health(self) -> Health: ...
+
     async def close(self) -> None: ...
+
+
+class Pushed(msgspec.Struct, frozen=True):
+    """A call by which a carrier tells us something: `path` is what follows the carrier's own address."""
+
+    method: str
+    path: str
+    query: bytes
+    content_type: str
+    body: bytes
+
+
+class Heard(msgspec.Struct, frozen=True):
+    """What a carrier's call said, and what it is answered once that is durable."""
+
+    reports: Sequence[Report]
+    status: int = 200
+    content_type: str = "text/plain"
+    body: bytes = b"ok"
+
+
+class Listener(Protocol):
+    """A kind whose carriers push: reads their calls. Pure; raises `BadReport` for what it cannot read."""
+
+    def read(self, pushed: Pushed) -> Heard: ...
+
+
+class BadReport(Exception):
+    """A carrier's call that cannot be read; the text says why."""

@@ -1,27 +1,69 @@
 """The kinds of carriers there are, and how a row's settings become one."""
 
+import random
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Any, Final, get_type_hints
 
 import msgspec
 
 from homing import errors
-from homing.carriers.base import Carrier
+from homing.carriers import http, laaffic, lia
+from homing.carriers.base import Carrier, Listener
+from homing.carriers.secret import SECRET
 from homing.carriers.simulator import SimulatorCarrier, SimulatorSettings
+from homing.carriers.smpp import SmppCarrier
+from homing.carriers.smpp_settings import SmppSettings
+
+HIDDEN: Final = "(hidden)"
 
 
-def _simulator(settings: bytes) -> Carrier:
-    return SimulatorCarrier(msgspec.json.decode(settings, type=SimulatorSettings))
+class Kind(msgspec.Struct, frozen=True):
+    """What a kind's settings are, how they become a carrier, and who reads its calls where its carriers push."""
+
+    settings: type[msgspec.Struct]
+    build: Callable[[Any, random.Random], Carrier]
+    listener: Callable[[Any], Listener] | None = None
 
 
-KINDS: Final[Mapping[str, Callable[[bytes], Carrier]]] = {"simulator": _simulator}
+KINDS: Final[Mapping[str, Kind]] = {
+    "simulator": Kind(SimulatorSettings, lambda settings, _chance: SimulatorCarrier(settings)),
+    "laaffic": Kind(laaffic.LaafficSettings, laaffic.make, laaffic.LaafficListener),
+    "lia": Kind(lia.LiaSettings, lia.make, lia.LiaListener),
+    "http": Kind(http.HttpSettings, http.make, http.HttpListener),
+    "smpp": Kind(SmppSettings, SmppCarrier),
+}
 
 
-def make(kind: str, settings: str) -> Carrier:
-    """A carrier from its row. Raises `OperatorError` when the kind or a setting is unknown."""
-    if kind not in KINDS:
-        raise errors.OperatorError(f"there is no carrier kind {kind!r}; there is: {', '.join(KINDS)}")
+def make(kind: str, settings: str, chance: random.Random) -> Carrier:
+    """A carrier from its row; `chance` is for jitter. Raises `OperatorError` when the kind or a setting is unknown."""
+    return _kind(kind).build(read_settings(kind, settings), chance)
+
+
+def listener(kind: str, settings: str) -> Listener | None:
+    """Who reads the carrier's calls; None for a kind that does not push. Raises as `make`."""
+    found = _kind(kind).listener
+    return None if found is None else found(read_settings(kind, settings))
+
+
+def read_settings(kind: str, settings: str) -> Any:
+    """A row's settings as its kind's struct. Raises `OperatorError` that names what is wrong."""
     try:
-        return KINDS[kind](settings.encode())
+        return msgspec.json.decode(settings, type=_kind(kind).settings)
     except msgspec.MsgspecError as error:
         raise errors.OperatorError(f"settings of a {kind} carrier: {error}") from None
+
+
+def shown(kind: str, settings: str) -> Mapping[str, Any]:
+    """A row's settings as people may see them."""
+    found: dict[str, Any] = msgspec.json.decode(settings)
+    if kind in KINDS:
+        hints = get_type_hints(KINDS[kind].settings, include_extras=True)
+        secrets = {name for name, hint in hints.items() if SECRET in getattr(hint, "__metadata__", ())}
+        found = {name: HIDDEN if name in secrets and value else value for name, value in found.items()}
+    return found
+
+
+def _kind(kind: str) -> Kind:
+    if kind not in KINDS:
+        raise errors.OperatorError(f"there is no carrier kind {kind!r}; there is: {', '.join(KINDS)}")
+    return KINDS[kind]

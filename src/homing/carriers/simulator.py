@@ -19,7 +19,8 @@ from typing import Annotated, Final
 
 import msgspec
 
-from homing.carriers.base import Report
+from homing import limits
+from homing.carriers.base import Answered, Health, Report
 from homing.kit.spread import mix
 from homing.model import Answer, CarrierInbound, CarrierReceipt, Outbound, Outcome, Outstanding
 from homing.states import State
@@ -38,6 +39,8 @@ class Place(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     submit_ms: Milliseconds = 5.0
     receipt_ms_mean: Milliseconds = 800.0
     refused: Odds = 0.0
+    deferred: Odds = 0.0  # put off: comes again, or goes by another carrier
+    unanswered: Odds = 0.0  # taken, and the answer is lost; its receipt comes all the same
     lost: Odds = 0.0  # of the accepted ones: never reported
     undeliverable: Odds = 0.03
     expired: Odds = 0.01
@@ -50,6 +53,8 @@ class SimulatorSettings(Place, frozen=True, forbid_unknown_fields=True):
     """The general behaviour, and that of prefixes which differ."""
 
     seed: int = 1
+    is_down: bool = False
+    window: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = limits.CARRIER_WINDOW_DEFAULT
     prefixes: dict[str, Place] = {}
 
 
@@ -72,6 +77,8 @@ MAGIC: Final[dict[str, Fate]] = {
     "0005": Fate(False, None, False, False, False, 0.0),
     "0006": Fate(False, State.DELIVERED, False, False, False, 0.0),
 }
+WRONG_NUMBER: Final = Answer(Outcome.REFUSED, None, "11", "Invalid destination address")  # SMPP 3.4, section 5.1.3
+SUBMIT_FAILED: Final = Answer(Outcome.REFUSED, None, "69", "Submit failed")
 RECEIPT_WORDS: Final = {
     State.DELIVERED: ("DELIVRD", "000"),
     State.UNDELIVERABLE: ("UNDELIV", "001"),
@@ -111,6 +118,19 @@ def _truth(place: Place, draw: float) -> State | None:
     if draw < place.lost + place.undeliverable + place.expired:
         return State.EXPIRED
     return State.DELIVERED
+
+
+def _trouble(settings: SimulatorSettings, carrier_ref: str, number: str) -> Answer | None:
+    """What befalls a submit before the carrier has looked at the message; a forced outcome is spared."""
+    place = _place(settings, number)
+    if not (place.deferred or place.unanswered) or number[-4:] in MAGIC:
+        return None
+    draw = Draws(mix(settings.seed + 1) ^ int(carrier_ref, 16) ^ mix(int(number))).next()
+    if draw < place.deferred:
+        return Answer(Outcome.DEFERRED, None, "88", "Throttled")
+    if draw < place.deferred + place.unanswered:
+        return Answer(Outcome.UNKNOWN, None, None, "no answer")
+    return None
 
 
 class Draws:
@@ -157,6 +177,8 @@ class SimulatorCarrier:
         self._due: list[tuple[float, int, CarrierReceipt | CarrierInbound]] = []
         self._order = itertools.count()
         self._woken = asyncio.Event()
+        self._under_way = 0
+        self._freed = asyncio.Event()
 
     async def open(self) -> None:
         """Nothing to connect."""
@@ -164,20 +186,42 @@ class SimulatorCarrier:
     async def close(self) -> None:
         """Nothing to close."""
 
-    async def submit(self, batch: Sequence[Outbound]) -> Sequence[Answer]:
+    def health(self) -> Health:
+        return Health(not self._settings.is_down, {"under_way": self._under_way, "window": self._settings.window})
+
+    def room(self) -> int:
+        return 0 if self._settings.is_down else max(0, self._settings.window - self._under_way)
+
+    async def until_room(self) -> None:
+        while not self.room():
+            self._freed.clear()
+            await self._freed.wait()
+
+    async def submit(self, batch: Sequence[Outbound], answered: Answered) -> None:
         """Takes as long as its slowest destination's submit."""
-        await asyncio.sleep(max(_place(self._settings, m.number).submit_ms for m in batch) / 1000)
+        self._under_way += len(batch)
+        try:
+            await asyncio.sleep(max(_place(self._settings, m.number).submit_ms for m in batch) / 1000)
+            self._answer(batch, answered)
+        finally:
+            self._under_way -= len(batch)
+            self._freed.set()
+
+    def _answer(self, batch: Sequence[Outbound], answered: Answered) -> None:
         now_ms = self._clock_ms()
-        answers = []
         for message in batch:
             carrier_ref = f"{now_ms:011x}{self._mark:04x}{next(self._count) & 0xFFFFF:05x}"
             fate = fate_of(self._settings, carrier_ref, message.number)
-            if fate.refused:
-                answers.append(Answer(Outcome.REFUSED, None, "11", "Invalid destination address"))
+            trouble = _trouble(self._settings, carrier_ref, message.number)
+            if trouble is not None:
+                answered(message, trouble)
+                if trouble.outcome is Outcome.UNKNOWN:
+                    self._schedule(carrier_ref, message.number, message.sender, fate, now_ms)
+            elif fate.refused:
+                answered(message, WRONG_NUMBER if message.number[-4:] in MAGIC else SUBMIT_FAILED)
             else:
-                answers.append(Answer(Outcome.ACCEPTED, carrier_ref))
+                answered(message, Answer(Outcome.ACCEPTED, carrier_ref))
                 self._schedule(carrier_ref, message.number, message.sender, fate, now_ms)
-        return answers
 
     async def resume(self, outstanding: Sequence[Outstanding]) -> None:
         """The receipts that were still to come are scheduled again, overdue ones for now."""
@@ -212,7 +256,7 @@ class SimulatorCarrier:
             f" submit date:{_minute(submitted_ms // 60_000)}"
             f" done date:{_minute(int(due_ms) // 60_000)} stat:{word} err:{error}"
         )
-        self._push(due_ms, CarrierReceipt(carrier_ref, fate.reported, at, error, raw))
+        self._push(due_ms, CarrierReceipt(carrier_ref, fate.reported, at, error, raw, number))
         if fate.replied:
             self._push(due_ms + 1_000, CarrierInbound(number, sender, "OK", at))
 

@@ -6,18 +6,39 @@ from typing import Any
 import click
 import msgspec
 
+from homing import errors, limits
 from homing.accounts import catalogue
-from homing.carriers.kinds import KINDS
+from homing.carriers.kinds import KINDS, shown
+from homing.cli.cost import COSTS
 from homing.cli.desk import Desk, Noun, at_desk
-from homing.cli.show import COUNT, TIME, YES, Column, Kind, Reply, Said, Table
+from homing.cli.show import COUNT, TIME, YES, Card, Column, Kind, Reply, Said, Table
+
+SETTINGS = Kind(text=lambda value: msgspec.json.encode(value).decode(), wraps=True)
+STATES = Kind(absent="no process has it")
 
 CARRIERS = (
     Column("carrier_id", "Id", COUNT),
     Column("name", "Name"),
     Column("kind", "Kind"),
     Column("enabled", "Enabled", YES),
-    Column("settings", "Settings", Kind(json=msgspec.json.decode, wraps=True)),
+    Column("state", "State", STATES),
+    Column("waiting", "Waiting", COUNT),
+    Column("settings", "Settings", SETTINGS),
+)
+SHOWN = (
+    *CARRIERS[:-1],
+    Column("under_way", "Under way", COUNT),
+    Column("owner", "Owned by", STATES),
+    Column("changed_at", "State since (UTC)", TIME),
     Column("created_at", "Added (UTC)", TIME),
+    Column("detail", "Sessions", SETTINGS),
+    Column("settings", "Settings", SETTINGS),
+)
+FORMS = (
+    Column("form", "Receipts write ids"),
+    Column("confirmed", "Confirmed", COUNT),
+    Column("first_at", "Since (UTC)", TIME),
+    Column("last_at", "Last (UTC)", TIME),
 )
 
 
@@ -71,7 +92,77 @@ async def list_carriers(desk: Desk) -> Reply:
     \b
     Example:  homing carrier list
     """
-    return Table(CARRIERS, await desk.database.fetch("carrier_list"), "No carriers yet.")
+    return Table(CARRIERS, await _carriers(desk), "No carriers yet.")
+
+
+@carrier.command("show")
+@click.argument("carrier")
+@at_desk
+async def show(desk: Desk, carrier: str) -> Reply:
+    """A carrier as it is now.
+
+    Who runs it, its sessions, its queue, what it asks, and how its receipts write the ids of its answers. Secrets are
+    hidden.
+
+    \b
+    Example:  homing carrier show test
+    """
+    carrier_id = (await catalogue.find_carrier(desk.database, carrier))["carrier_id"]
+    (row,) = [one for one in await _carriers(desk) if one["carrier_id"] == carrier_id]
+    forms = await desk.database.fetch("reference_forms", carrier_id)
+    costs = await desk.database.fetch("cost_list", carrier_id)
+    return Card(
+        SHOWN,
+        row,
+        {
+            "costs": Table(COSTS, costs, "No costs known."),
+            "reference_forms": Table(FORMS, forms, "Nothing learnt yet: no receipt has named its number."),
+        },
+    )
+
+
+async def _carriers(desk: Desk) -> list[dict[str, Any]]:
+    sessions = {row["carrier_id"]: row for row in await desk.database.fetch("carrier_sessions")}
+    queues = {row["carrier_id"]: row for row in await desk.database.fetch("carrier_queues", limits.LANES_PER_CARRIER)}
+    found = []
+    for row in await desk.database.fetch("carrier_list"):
+        session, queue = sessions[row["carrier_id"]], queues.get(row["carrier_id"], {})
+        is_owned = session["owner"] is not None and not session["is_lapsed"]
+        found.append(
+            {
+                **row,
+                "settings": shown(row["kind"], row["settings"]),
+                "state": ("up" if session["is_up"] else "down") if is_owned else None,
+                "owner": session["owner"] if is_owned else None,
+                "changed_at": session["changed_at"],
+                "detail": msgspec.json.decode(session["detail"]) if is_owned else None,
+                "waiting": queue.get("waiting", 0),
+                "under_way": queue.get("under_way", 0),
+            }
+        )
+    return found
+
+
+@carrier.command("set")
+@click.argument("carrier")
+@click.option("--settings", type=JsonText(), required=True, help="What is to change, as a JSON object.")
+@at_desk
+async def change(desk: Desk, carrier: str, settings: str) -> Reply:
+    """Change some of a carrier's settings.
+
+    The others stay; null takes one back to its default. The carrier's sessions are opened anew.
+
+    \b
+    Example:  homing carrier set test --settings '{"seed": 8}'
+    """
+    try:
+        changes = msgspec.json.decode(settings, type=dict[str, Any])
+    except msgspec.MsgspecError as error:
+        raise errors.OperatorError(f"settings: {error}") from None
+    async with desk.database.transaction() as transaction:
+        row = await catalogue.find_carrier(transaction, carrier)
+        await catalogue.change_carrier(transaction, row, changes)
+    return Said(f"Carrier {row['name']} is changed: {', '.join(sorted(changes))}.", {"carrier_id": row["carrier_id"]})
 
 
 @carrier.command("enable")

@@ -1,23 +1,71 @@
 """`homing route`."""
 
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
 import click
 
 from homing import errors
 from homing.accounts import catalogue
 from homing.cli.desk import Desk, Noun, at_desk
-from homing.cli.parameters import PREFIX, account_option
-from homing.cli.show import COUNT, SCOPE, YES, Column, Reply, Said, Table
+from homing.cli.parameters import AMOUNT, NUMBER, PREFIX, account_option
+from homing.cli.show import COUNT, MONEY, PROSE, SCOPE, YES, Card, Column, Kind, Reply, Said, Table
 from homing.cli.show import PREFIX as PREFIX_KIND
-from homing.model import GENERAL
+from homing.kit import money
+from homing.kit.ids import IdSource
+from homing.model import GENERAL, Strategy, Traffic
+from homing.routing.board import read_tariff
+from homing.routing.choose import Offer, order
+from homing.routing.rules import ANY_TRAFFIC, Match, Rule, Wanted
+from homing.routing.tariff import Tariff
+from homing.text.numbers import UNKNOWN, Numbering
+
+TRAFFIC = Kind(
+    text=lambda value: "both" if value == ANY_TRAFFIC else Traffic(value).name.lower(),
+    json=lambda value: None if value == ANY_TRAFFIC else Traffic(value).name.lower(),
+)
+STRATEGY = Kind(
+    text=lambda value: Strategy(value).name.lower().replace("_", " "), json=lambda value: Strategy(value).name.lower()
+)
+CEILING = Kind(MONEY.text, MONEY.json, absent="the price", right=True)
+STRATEGIES = {strategy.name.lower().replace("_", "-"): strategy for strategy in Strategy}
+TRAFFICS = {traffic.name.lower(): int(traffic) for traffic in Traffic}
 
 ROUTES = (
     Column("route_id", "Id", COUNT),
-    Column("account", "For", SCOPE),
-    Column("prefix", "Prefix", PREFIX_KIND),
+    Column("whose", "For", PROSE),
+    Column("place", "To"),
+    Column("account", "Account", SCOPE, programs_only=True),
+    Column("app_id", "App", programs_only=True),
+    Column("sender", "Sender", programs_only=True),
+    Column("traffic", "Traffic", TRAFFIC, programs_only=True),
+    Column("prefix", "Prefix", PREFIX_KIND, programs_only=True),
+    Column("country", "Country", programs_only=True),
+    Column("network", "Network", programs_only=True),
     Column("carrier", "Carrier"),
     Column("priority", "Priority", COUNT),
     Column("weight", "Weight", COUNT),
-    Column("enabled", "Carrier enabled", YES),
+    Column("strategy", "Strategy", STRATEGY),
+    Column("ceiling_micro", "Ceiling", CEILING),
+    Column("enabled", "Enabled", YES),
+)
+CANDIDATES = (
+    Column("order", "Order", COUNT),
+    Column("carrier", "Carrier"),
+    Column("route_id", "Route", COUNT),
+    Column("priority", "Priority", COUNT),
+    Column("weight", "Weight", COUNT),
+    Column("cost_micro", "Cost a segment", MONEY),
+    Column("verdict", "Why", PROSE),
+)
+EXPLAINED = (
+    Column("number", "Number"),
+    Column("country", "Country", Kind(absent="unknown")),
+    Column("network", "Network", Kind(absent="unknown")),
+    Column("price_micro", "Price a segment", Kind(MONEY.text, MONEY.json, absent="none listed: refused")),
+    Column("rule", "Rule", Kind(absent="none: refused")),
+    Column("is_refused", programs_only=True),
 )
 
 
@@ -25,46 +73,114 @@ ROUTES = (
 def route() -> None:
     """Which numbers go by which carrier.
 
-    Of the routes to a number those of the longest prefix count, an account's own before the general ones. The lowest
-    priority is tried first; equal priorities share the traffic by weight.
+    Of the rules that fit a message the closest counts: an app's before an account's, that before a sender's, that
+    before a traffic class's; and of the places a network before a prefix (the longest) before a country. Within the
+    rule the strategy puts the carriers in order: by priority (equal ones share by weight), weighted, or least cost. A
+    carrier that is down comes last, and one that costs more than the ceiling (or else than the customer pays) is not
+    used.
 
     \b
     Example:  homing route set fast --prefix 86 --priority 1
               homing route set cheap --prefix 86 --priority 2
+              homing route explain 8613800138000
     """
+
+
+def _network(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
+    if value and not re.fullmatch(r"[0-9]{3}-?[0-9]{2,3}", value, re.ASCII):
+        raise click.BadParameter("MCC and MNC, for example 460-01")
+    return value.replace("-", "")
+
+
+def _country(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
+    if value and not re.fullmatch(r"[A-Za-z]{2}", value, re.ASCII):
+        raise click.BadParameter("two letters, for example CN")
+    return value.upper()
 
 
 @route.command("set")
 @click.argument("carrier")
 @click.option("--prefix", type=PREFIX, default="", help="The first digits of the numbers.  [default: every number]")
+@click.option("--country", default="", callback=_country, help="In place of a prefix: ISO 3166, two letters.")
+@click.option("--network", default="", callback=_network, help="In place of a prefix: MCC-MNC, such as 460-01.")
 @account_option
-@click.option("--priority", type=click.IntRange(0, 1_000_000), default=10, show_default=True, help="Lowest first.")
-@click.option("--weight", type=click.IntRange(1, 1_000_000), default=1, show_default=True, help="Share among equals.")
+@click.option("--app", "app_id", default="", help="For messages of one app only, by its id.")
+@click.option("--sender", default="", help="For messages from one sender ID only.")
+@click.option("--traffic", type=click.Choice(list(TRAFFICS)), help="For one traffic class only.")
+@click.option("--priority", type=click.IntRange(0, 1_000_000), help="Lowest first.  [default: 10]")
+@click.option("--weight", type=click.IntRange(1, 1_000_000), help="Share among equals.  [default: 1]")
+@click.option("--strategy", type=click.Choice(list(STRATEGIES)), help="How the rule's carriers are put in order.")
+@click.option("--ceiling", type=AMOUNT, help="The most a segment may cost.  [default: what the customer pays for it]")
 @at_desk
-async def change(desk: Desk, carrier: str, prefix: str, account: str | None, priority: int, weight: int) -> Reply:
+async def change(
+    desk: Desk,
+    carrier: str,
+    prefix: str,
+    country: str,
+    network: str,
+    account: str | None,
+    app_id: str,
+    sender: str,
+    traffic: str | None,
+    priority: int | None,
+    weight: int | None,
+    strategy: str | None,
+    ceiling: int | None,
+) -> Reply:
     """Send numbers by a carrier (name or id).
 
-    Another route for the same account, prefix and carrier changes the first.
+    Another route for the same match and carrier changes what it names of the first. The strategy and the ceiling hold
+    for all routes of the same match.
 
     \b
     Example:  homing route set fast --prefix 86 --account acme
+              homing route set cheap --country CN --traffic promotional --strategy least-cost
     """
     row = await catalogue.find_carrier(desk.database, carrier)
-    route_id = await catalogue.set_route(
-        desk.database, await desk.scope(account), prefix, row["carrier_id"], priority, weight
+    account_id = await desk.scope(account)
+    if app_id:
+        app = await desk.database.row("app_find", app_id)
+        if app is None:
+            raise errors.OperatorError(f"there is no app {app_id!r}; `homing app list ACCOUNT` shows them")
+        if account_id not in (GENERAL, app["account_id"]):
+            raise errors.OperatorError(f"the app {app_id} is another account's")
+    match = Match(account_id, app_id, sender, TRAFFICS[traffic] if traffic else ANY_TRAFFIC, country, network, prefix)
+    made = await catalogue.set_route(
+        desk.database, match, row["carrier_id"], priority, weight, STRATEGIES[strategy] if strategy else None, ceiling
     )
-    shown = PREFIX_KIND.text(prefix)
+    whose = _whose({"account": account, "app_id": app_id, "sender": sender, "traffic": match.traffic})
     return Said(
-        f"Route {route_id}: {shown} of {account or 'everyone'} by {row['name']}, priority {priority}, weight {weight}.",
+        f"Route {made['route_id']}: {_place(country, network, prefix)} of {whose} by {row['name']},"
+        f" priority {made['priority']}, weight {made['weight']}.",
         {
-            "route_id": route_id,
+            "route_id": made["route_id"],
             "account": account,
-            "prefix": shown,
+            "app_id": app_id or None,
+            "sender": sender or None,
+            "traffic": traffic,
+            "prefix": PREFIX_KIND.text(prefix),
+            "country": country or None,
+            "network": network or None,
             "carrier": row["name"],
-            "priority": priority,
-            "weight": weight,
+            "priority": made["priority"],
+            "weight": made["weight"],
         },
     )
+
+
+def _whose(row: Mapping[str, Any]) -> str:
+    named = [
+        row["account"] or "everyone",
+        *(f"{name} {row[source]}" for name, source in (("app", "app_id"), ("sender", "sender")) if row[source]),
+        *([TRAFFIC.text(row["traffic"])] if row["traffic"] != ANY_TRAFFIC else []),
+    ]
+    return ", ".join(named)
+
+
+def _place(country: str, network: str, prefix: str) -> str:
+    if network:
+        return f"network {network[:3]}-{network[3:]}"
+    return f"country {country}" if country else PREFIX_KIND.text(prefix)
 
 
 @route.command("list")
@@ -77,9 +193,11 @@ async def list_routes(desk: Desk, account: str | None) -> Reply:
     Example:  homing route list
     """
     scope = None if account is None else [GENERAL, await desk.scope(account)]
-    return Table(
-        ROUTES, await desk.database.fetch("route_list", scope), "No routes yet: every message would be refused."
-    )
+    rows = [
+        {**row, "whose": _whose(row), "place": _place(row["country"], row["network"], row["prefix"])}
+        for row in await desk.database.fetch("route_list", scope)
+    ]
+    return Table(ROUTES, rows, "No routes yet: every message would be refused.")
 
 
 @route.command("remove")
@@ -94,3 +212,87 @@ async def remove(desk: Desk, route_id: int) -> Reply:
     if await desk.database.row("route_remove", route_id) is None:
         raise errors.OperatorError(f"there is no route {route_id}; `homing route list` shows them")
     return Said(f"Route {route_id} is removed.", {"route_id": route_id})
+
+
+@route.command("explain")
+@click.argument("number", type=NUMBER)
+@account_option
+@click.option("--app", "app_id", default="", help="As a message of this app.")
+@click.option("--sender", default="", help="As a message from this sender ID.")
+@click.option("--traffic", type=click.Choice(list(TRAFFICS)), default="transactional", show_default=True)
+@at_desk
+async def explain(desk: Desk, number: str, account: str | None, app_id: str, sender: str, traffic: str) -> Reply:
+    """Which carriers a number could go by, and why.
+
+    In the order in which they would be tried. Nothing is sent.
+
+    \b
+    Example:  homing route explain 8613800138000 --account acme
+    """
+    account_id = await desk.scope(account)
+    place = Numbering.load().locate(number)
+    tariff = await read_tariff(desk.database)
+    price = tariff.price(account_id, number)
+    network = place.mcc + place.mnc
+    wanted = Wanted(account_id, app_id, sender, TRAFFICS[traffic], number, place.country, network)
+    offered = None if price is None else tariff.offer(wanted, price.micro)
+    rows: list[dict[str, Any]] = []
+    if offered is not None:
+        names = {row["carrier_id"]: row["name"] for row in await desk.database.fetch("carrier_list")}
+        rows = [{**row, "carrier": names[row.pop("carrier_id")]} for row in _verdicts(offered, tariff)]
+    told = {
+        "number": number,
+        "country": place.country or None,
+        "network": None if UNKNOWN in (place.mcc, place.mnc) else f"{place.mcc}-{place.mnc}",
+        "price_micro": None if price is None else price.micro,
+        "rule": None if offered is None else _words(offered.rule),
+        "is_refused": offered is None or not offered.groups,
+    }
+    return Card(EXPLAINED, told, {"candidates": Table(CANDIDATES, rows, "No route leads there.")})
+
+
+def _words(rule: Rule) -> str:
+    match = rule.match
+    whose = [
+        word
+        for word, is_named in (
+            (f"app {match.app_id}", match.app_id),
+            (f"account {match.account_id}", match.account_id != GENERAL),
+            (f"sender {match.sender}", match.sender),
+            (TRAFFIC.text(match.traffic), match.traffic != ANY_TRAFFIC),
+        )
+        if is_named
+    ]
+    place = _place(match.country, match.network, match.prefix)
+    ceiling = "the price" if rule.ceiling_micro is None else money.trimmed(rule.ceiling_micro)
+    return ", ".join([*whose, f"to {place}", STRATEGY.text(rule.strategy), f"ceiling {ceiling}"])
+
+
+def _verdicts(offered: Offer, tariff: Tariff) -> Iterator[dict[str, Any]]:
+    """Candidates in the order in which they would be tried; which of equals comes first is drawn for each message."""
+    equals = {row.route_id: group for group in offered.groups for row in group.rows}
+    for place, row in enumerate(order(offered, IdSource(0).next()), 1):
+        group = equals[row.route_id]
+        share = (
+            f"gets {row.weight * 100 / group.weight:.0f} % of its rank" if len(group.rows) > 1 else "alone in its rank"
+        )
+        state = "its carrier is down: only if all are" if tariff.is_down(row.carrier_id) else share
+        yield {
+            "order": place,
+            "carrier_id": row.carrier_id,
+            "route_id": row.route_id,
+            "priority": row.priority,
+            "weight": row.weight,
+            "cost_micro": offered.costs.get(row.carrier_id),
+            "verdict": state,
+        }
+    for row, reason in offered.barred:
+        yield {
+            "order": None,
+            "carrier_id": row.carrier_id,
+            "route_id": row.route_id,
+            "priority": row.priority,
+            "weight": row.weight,
+            "cost_micro": offered.costs.get(row.carrier_id),
+            "verdict": f"not used: {reason}",
+        }

@@ -1,81 +1,175 @@
 """What a carrier answered, written down: the attempts, where each message goes next, and what it gives back."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 import msgspec
 
 from homing import limits
+from homing.dispatch.failover import Failover, Move, move
 from homing.kit.backoff import doubling_s
+from homing.messages.outbox import INVALID_DESTINATION
 from homing.messages.transitions import Event, apply
-from homing.model import Answer, Outbound, Outcome
+from homing.model import Answer, Outbound, Outcome, Traffic
 from homing.states import State
 from homing.store.database import Connection, Database
 
 
 class Answered(msgspec.Struct, frozen=True):
-    """One message's answer, and the lane it was claimed from."""
+    """One message's answer, and the lane it was claimed from. `is_retried`: it is already under way again, and only the
+    attempt is to be told.
+    """
 
     lane: int
     message: Outbound
     answer: Answer
     started_at: datetime
+    is_retried: bool = False
 
 
-async def record(
-    database: Database, carrier_id: int, answered: Sequence[Answered], now: datetime, chance: random.Random
-) -> None:
-    """Accepted messages wait for their receipt; refused ones end and are refunded; deferred ones come again later,
-    with growing waits, until their attempts or their validity are used up.
+class Recorder:
+    """Writes a carrier's answers, many in one transaction, and decides what follows from each.
+
+    Accepted: the message waits for its receipt. Refused: it goes by the next carrier of its route that has not had it,
+    unless the number itself is wrong; when there is none it ends and is refunded. Deferred: a code goes by the next
+    carrier at once, a campaign's message waits and comes again, longer each time. Unknown, since the answer was lost: a
+    code goes again after a while, by another carrier where there is one; a campaign's message waits for a receipt.
     """
-    async with database.transaction() as transaction:
-        await _add_attempts(transaction, carrier_id, answered, now)
-        accepted = [one for one in answered if one.answer.outcome is Outcome.ACCEPTED]
-        again = [one for one in answered if one.answer.outcome is Outcome.DEFERRED and not _used_up(one)]
-        if accepted:
-            await transaction.execute(
-                "queue_await",
-                [one.lane for one in accepted],
-                [one.message.message_id for one in accepted],
-                timedelta(seconds=limits.EXPIRY_GRACE_S),
+
+    def __init__(
+        self,
+        database: Database,
+        carrier_id: int,
+        failover: Failover,
+        clock: Callable[[], datetime],
+        chance: random.Random,
+        unknown_retry_s: float,
+    ) -> None:
+        self._database = database
+        self._carrier_id = carrier_id
+        self._failover = failover
+        self._clock = clock
+        self._chance = chance
+        self._unknown_retry = timedelta(seconds=unknown_retry_s)
+
+    async def record(self, answered: Sequence[Answered]) -> None:
+        """Durable when it returns. Raises a `PlatformFailure` when it is not."""
+        now = self._clock()
+        async with self._database.transaction() as transaction:
+            await self._add_attempts(transaction, answered, now)
+            settled = [one for one in answered if not one.is_retried]
+            moves = await self._moves(transaction, settled, now)
+            if moves:
+                await move(transaction, moves)
+            moved = {one.message_id for one in moves}
+            again = [one for one in settled if one.message.message_id not in moved and _comes_again(one)]
+            if again:
+                await self._defer(transaction, again, now)
+            waiting = moved | {one.message.message_id for one in again}
+            await self._end(transaction, [one for one in settled if one.message.message_id not in waiting], now)
+
+    async def _moves(self, transaction: Connection, answered: Sequence[Answered], now: datetime) -> list[Move]:
+        """Where the messages go that another carrier may take."""
+        asked = [one for one in answered if _may_move(one)]
+        if not asked:
+            return []
+        found = await self._failover.alternatives(
+            transaction, [(one.message.account_id, one.message.message_id) for one in asked], self._carrier_id
+        )
+        return [
+            Move(
+                one.message.account_id,
+                one.message.message_id,
+                one.lane,
+                row,
+                one.message.traffic,
+                now + self._unknown_retry if one.answer.outcome is Outcome.UNKNOWN else now,
             )
-        if again:
-            await transaction.execute(
-                "queue_defer",
-                [one.lane for one in again],
-                [one.message.message_id for one in again],
-                [now + timedelta(seconds=_wait_s(one, chance)) for one in again],
-            )
-        waiting = {one.message.message_id for one in again}
-        await apply(
-            transaction,
-            [_event(one, carrier_id, now) for one in answered if one.message.message_id not in waiting],
+            for one in asked
+            if (row := found.get(one.message.message_id)) is not None
+        ]
+
+    async def _defer(self, transaction: Connection, answered: Sequence[Answered], now: datetime) -> None:
+        await transaction.execute(
+            "queue_defer",
+            [one.lane for one in answered],
+            [one.message.message_id for one in answered],
+            [now + self._wait(one) for one in answered],
         )
 
+    def _wait(self, one: Answered) -> timedelta:
+        if one.answer.outcome is Outcome.UNKNOWN:
+            return self._unknown_retry
+        return timedelta(
+            seconds=doubling_s(one.message.attempt, limits.RETRY_FIRST_S, limits.RETRY_LONGEST_S, self._chance)
+        )
 
-async def _add_attempts(transaction: Connection, carrier_id: int, answered: Sequence[Answered], now: datetime) -> None:
-    await transaction.execute(
-        "attempts_add",
-        carrier_id,
-        now,
-        [one.message.account_id for one in answered],
-        [one.message.message_id for one in answered],
-        [one.message.attempt for one in answered],
-        [one.started_at for one in answered],
-        [int(one.answer.outcome) for one in answered],
-        [one.answer.carrier_ref for one in answered],
-        [one.answer.error_code for one in answered],
-        [one.answer.error_text for one in answered],
-    )
+    async def _end(self, transaction: Connection, answered: Sequence[Answered], now: datetime) -> None:
+        """Those that have left, as far as we know, and those that never will."""
+        gone = [one for one in answered if one.answer.outcome in (Outcome.ACCEPTED, Outcome.UNKNOWN)]
+        if gone:
+            await transaction.execute(
+                "queue_await",
+                [one.lane for one in gone],
+                [one.message.message_id for one in gone],
+                timedelta(seconds=limits.EXPIRY_GRACE_S),
+            )
+        await apply(transaction, [_event(one, self._carrier_id, now) for one in answered])
+
+    async def _add_attempts(self, transaction: Connection, answered: Sequence[Answered], now: datetime) -> None:
+        await transaction.execute(
+            "attempts_add",
+            self._carrier_id,
+            now,
+            [one.message.account_id for one in answered],
+            [one.message.message_id for one in answered],
+            [one.message.attempt for one in answered],
+            [one.started_at for one in answered],
+            [int(one.answer.outcome) for one in answered],
+            [one.answer.carrier_ref for one in answered],
+            [one.answer.error_code for one in answered],
+            [_text(one.answer.error_text) for one in answered],
+        )
+        parts = [
+            (one.message, number, carrier_ref)
+            for one in answered
+            if len(one.answer.part_refs) > 1
+            for number, carrier_ref in enumerate(one.answer.part_refs, 1)
+        ]
+        if parts:
+            await transaction.execute(
+                "parts_add",
+                self._carrier_id,
+                [message.account_id for message, _number, _ref in parts],
+                [message.message_id for message, _number, _ref in parts],
+                [message.attempt for message, _number, _ref in parts],
+                [number for _message, number, _ref in parts],
+                [carrier_ref for _message, _number, carrier_ref in parts],
+            )
 
 
-def _used_up(one: Answered) -> bool:
-    return one.message.attempt >= limits.ATTEMPTS_MAX
+def _may_move(one: Answered) -> bool:
+    match one.answer.outcome:
+        case Outcome.REFUSED:
+            return one.answer.error_code != INVALID_DESTINATION
+        case Outcome.DEFERRED:
+            return one.message.traffic == Traffic.TRANSACTIONAL and one.message.attempt < limits.DEFERRALS_MAX
+        case Outcome.UNKNOWN:
+            return one.message.traffic == Traffic.TRANSACTIONAL and one.message.attempt < limits.ATTEMPTS_MAX
+        case _:
+            return False
 
 
-def _wait_s(one: Answered, chance: random.Random) -> float:
-    return doubling_s(one.message.attempt, limits.RETRY_FIRST_S, limits.RETRY_LONGEST_S, chance)
+def _comes_again(one: Answered) -> bool:
+    """Whether a message that no other carrier takes comes to this one again."""
+    match one.answer.outcome:
+        case Outcome.DEFERRED:
+            return one.message.attempt < limits.DEFERRALS_MAX
+        case Outcome.UNKNOWN:
+            return one.message.traffic == Traffic.TRANSACTIONAL and one.message.attempt < limits.ATTEMPTS_MAX
+        case _:
+            return False
 
 
 def _event(one: Answered, carrier_id: int, now: datetime) -> Event:
@@ -83,6 +177,7 @@ def _event(one: Answered, carrier_id: int, now: datetime) -> Event:
         Outcome.ACCEPTED: State.SENT,
         Outcome.REFUSED: State.REJECTED,
         Outcome.DEFERRED: State.FAILED,
+        Outcome.UNKNOWN: State.UNKNOWN,
     }
     answer = one.answer
     return Event(
@@ -92,7 +187,12 @@ def _event(one: Answered, carrier_id: int, now: datetime) -> Event:
         now,
         one.lane,
         answer.error_code,
-        answer.error_text,
+        _text(answer.error_text),
         carrier_id,
         answer.carrier_ref,
     )
+
+
+def _text(text: str | None) -> str | None:
+    """A carrier's words as they can be kept: PostgreSQL refuses NUL, and a hostile carrier's text has no end."""
+    return None if text is None else text[: limits.CARRIER_WORDS_CHARS_MAX].replace("\0", "")

@@ -1,16 +1,16 @@
 """A carrier's outgoing side: claim due messages, submit them in batches, record what the carrier answered."""
 
 import asyncio
-import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from datetime import datetime, timedelta
+from typing import Any, TypeVar
 
 import structlog
 
 from homing import errors, limits
 from homing.carriers.base import Carrier
-from homing.dispatch.answers import Answered, record
-from homing.kit.batching import Batcher
+from homing.dispatch.answers import Answered, Recorder
+from homing.dispatch.breaker import Breaker
 from homing.messages.transitions import Event, apply
 from homing.model import Answer, Outbound, Outcome, Traffic
 from homing.observe.work import WorkTally
@@ -20,13 +20,18 @@ from homing.store.database import Database, Record
 from homing.store.pulse import Pulse
 
 log = structlog.get_logger()
+T = TypeVar("T")
+
+LAPSED = Answer(Outcome.UNKNOWN, error_text="the process that was submitting it died")
 
 
 class Dispatcher:
-    """Serves a carrier's lanes, transactional before promotional, within the carrier's window.
+    """Serves a carrier's lanes, transactional before promotional, as the carrier has room.
 
-    A claim is a lease: if this process dies, its messages are due again when the lease ends. The claim is durable
-    before the carrier sees the message, so an attempt can be repeated after a crash but never go untold.
+    A claim is a lease: if this process dies, its messages are due again when the lease ends or when another process
+    takes over the carrier. The claim is durable before the carrier sees the message, so an attempt can be repeated
+    after a crash but never go untold: a message that comes back from a claim that lapsed counts as tried, with an
+    unknown end.
     """
 
     def __init__(
@@ -39,11 +44,10 @@ class Dispatcher:
         pulse: Pulse,
         clock: Callable[[], datetime],
         tally: WorkTally,
-        chance: random.Random,
-        window: int = limits.CARRIER_WINDOW_DEFAULT,
+        recorder: Recorder,
+        health_changed: Callable[[], None],
     ) -> None:
         self._database = database
-        self._carrier_id = carrier_id
         self._name = name
         self._carrier = carrier
         self._owner = owner
@@ -51,24 +55,25 @@ class Dispatcher:
         self._pulse = pulse
         self._clock = clock
         self._tally = tally
-        self._chance = chance
-        self._window = window
-        self._in_flight = 0
-        self._submits: set[asyncio.Task[None]] = set()
-        self._freed = asyncio.Event()
-        self._records: Batcher[list[Answered], None] = Batcher(
-            self._record,
-            weight_max=limits.CLAIM_MESSAGES_MAX * 2,
-            pending_max=limits.SUBMIT_PENDING_MAX,
-            weigh=len,
-        )
+        self._recorder = recorder
+        self._health_changed = health_changed
+        self._breaker = Breaker()
+        self._under_way = 0
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._pending: list[Answered] = []
+        self._writer: asyncio.Task[None] | None = None
+        self._written = asyncio.Event()
+
+    @property
+    def breaker_is_closed(self) -> bool:
+        return self._breaker.is_closed
 
     async def run(self) -> None:
         """Claims for ever; cancel it to stop taking new work, then await `drained`."""
         while True:
             lanes = await self._pulse.wait("queue", self._lanes)
             try:
-                while await self._claim(lanes) == limits.CLAIM_MESSAGES_MAX:
+                while await self._claim(lanes):
                     pass
             except errors.PlatformFailure as failure:
                 log.warning("dispatch_waits", carrier=self._name, failure=str(failure))
@@ -76,76 +81,143 @@ class Dispatcher:
 
     async def drained(self) -> None:
         """Returns when every submitted message's answer is recorded."""
-        while self._submits:
-            await asyncio.gather(*self._submits, return_exceptions=True)
-        await self._records.drained()
+        while self._tasks:
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+        while self._writer:
+            await asyncio.gather(self._writer, return_exceptions=True)
 
-    async def _claim(self, lanes: Sequence[int]) -> int:
-        """Claims up to a batch from these lanes, in their order, and sends it off; gives how many."""
-        while self._in_flight >= self._window:
-            self._freed.clear()
-            await self._freed.wait()
-        room = min(limits.CLAIM_MESSAGES_MAX, self._window - self._in_flight)
+    async def _claim(self, lanes: Sequence[int]) -> bool:
+        """Claims what there is room for from these lanes, in order, and sends it off; whether there may be more."""
+        room = await self._room()
         claimed = 0
         for lane in lanes:
             if claimed >= room:
                 break
-            now = self._clock()
-            rows = await self._database.fetch(
-                "queue_claim", lane, now, room - claimed, timedelta(seconds=limits.CLAIM_LEASE_S), self._owner
-            )
-            if rows:
-                claimed += len(rows)
-                self._start(lane, rows, now)
-        return claimed
+            # Shielded: a claim that is cut short by our own stopping would look like one whose process died.
+            claimed += await asyncio.shield(self._watched(self._take(lane, room - claimed)))
+        return claimed >= room
 
-    def _start(self, lane: int, rows: Sequence[Record], now: datetime) -> None:
-        self._in_flight += len(rows)
-        task = asyncio.get_running_loop().create_task(self._serve(lane, rows, now))
-        self._submits.add(task)
-        task.add_done_callback(self._submits.discard)
+    async def _take(self, lane: int, room: int) -> int:
+        now = self._clock()
+        rows = await self._database.fetch(
+            "queue_claim", lane, now, room, timedelta(seconds=limits.CLAIM_LEASE_S), self._owner
+        )
+        if rows:
+            await self._start(lane, rows, now)
+        return len(rows)
 
-    async def _serve(self, lane: int, rows: Sequence[Record], now: datetime) -> None:
-        try:
-            batch = [_outbound(row) for row in rows if row["expires_at"] > now and not _ended(row)]
-            late = [row for row in rows if row["expires_at"] <= now or _ended(row)]
-            if late:
-                await self._expire(lane, late, now)
-            if batch:
-                answers = await self._submit(batch)
-                self._tally.submitted(self._name, answers)
-                await self._keep(
-                    [Answered(lane, message, answer, now) for message, answer in zip(batch, answers, strict=True)]
-                )
-        except errors.PlatformFailure as failure:  # the lease ends and the messages are due again
-            log.warning("claim_given_back", carrier=self._name, messages=len(rows), failure=str(failure))
-        finally:
-            self._in_flight -= len(rows)
-            self._freed.set()
+    def _watched(self, work: Coroutine[None, None, T]) -> asyncio.Task[T]:
+        """A task that `drained` waits for."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
 
-    async def _submit(self, batch: Sequence[Outbound]) -> Sequence[Answer]:
+    async def _room(self) -> int:
+        """Waits until the carrier, the breaker and the answers that are still to be stored leave room."""
+        loop = asyncio.get_running_loop()
+        while True:
+            while len(self._pending) >= limits.ANSWERS_PENDING_MAX:
+                self._written.clear()
+                await self._written.wait()
+            await self._carrier.until_room()
+            allowed = self._breaker.room(loop.time(), self._under_way)
+            if allowed == 0:
+                await asyncio.sleep(max(limits.PULSE_S, self._breaker.rest_s(loop.time())))
+                continue
+            if allowed is None and self._under_way:
+                await asyncio.sleep(limits.CLAIM_LINGER_S)
+            room = min(self._carrier.room(), limits.CLAIM_MESSAGES_MAX, allowed or limits.CLAIM_MESSAGES_MAX)
+            if room > 0:
+                return room
+
+    async def _start(self, lane: int, rows: Sequence[Record], now: datetime) -> None:
+        traffic = lane % limits.LANES_PER_CARRIER
+        fit, late = [], []
+        for row in rows:
+            if row["expires_at"] <= now or TABLE[State(row["state"])].final:
+                late.append(row)
+                continue
+            message = _outbound(row, traffic)
+            if row["lapsed"]:
+                before = _outbound(row, traffic, row["attempts"] - 1)
+                goes_again = traffic == Traffic.TRANSACTIONAL
+                self._keep(Answered(lane, before, LAPSED, now, goes_again))
+                if not goes_again:
+                    continue
+            fit.append(message)
+        if fit:
+            self._under_way += len(fit)
+            self._watched(self._submit(lane, fit, now))
+        if late:
+            await self._expire(lane, late, now)
+
+    async def _submit(self, lane: int, batch: Sequence[Outbound], started_at: datetime) -> None:
+        """Hands a batch over; what the carrier leaves unanswered may have gone."""
+        waiting = {message.message_id: message for message in batch}
+
+        def answered(message: Outbound, answer: Answer) -> None:
+            if waiting.pop(message.message_id, None) is not None:
+                self._heard(lane, message, answer, started_at)
+
+        reason = "no answer"
         try:
             async with asyncio.timeout(limits.CARRIER_SUBMIT_TIMEOUT_S):
-                answers = await self._carrier.submit(batch)
-            if len(answers) == len(batch):
-                return answers
-            reason = f"{len(answers)} answers to {len(batch)} messages"
+                await self._carrier.submit(batch, answered)
         except Exception as error:
             reason = type(error).__name__
             log.warning("carrier_failed", carrier=self._name, error=reason)
-        return [Answer(Outcome.DEFERRED, None, None, reason)] * len(batch)
+        finally:
+            for message in list(waiting.values()):
+                answered(message, Answer(Outcome.UNKNOWN, error_text=reason))
 
-    async def _keep(self, answered: list[Answered]) -> None:
+    def _heard(self, lane: int, message: Outbound, answer: Answer, started_at: datetime) -> None:
+        self._under_way -= 1
+        if self._breaker.heard(answer.outcome, asyncio.get_running_loop().time()):
+            state = "closed" if self._breaker.is_closed else "open"
+            log.warning("breaker_changed", carrier=self._name, breaker=state, answer=answer.error_text)
+            self._health_changed()
+        self._keep(Answered(lane, message, answer, started_at))
+
+    def _keep(self, answered: Answered) -> None:
+        self._pending.append(answered)
+        if self._writer is None:
+            self._writer = asyncio.get_running_loop().create_task(self._write())
+
+    async def _write(self) -> None:
+        """Stores answers, those of a few milliseconds together, until there are no more."""
+        try:
+            while self._pending:
+                await asyncio.sleep(limits.ANSWERS_LINGER_S)
+                batch = self._pending[: limits.CLAIM_MESSAGES_MAX]
+                self._tally.submitted(self._name, [one.answer for one in batch])
+                await self._store(batch)
+                del self._pending[: len(batch)]
+                self._written.set()
+        finally:
+            self._writer = None
+
+    async def _store(self, batch: Sequence[Answered]) -> None:
         """Until it is durable: an answer that is lost makes the message go out twice."""
         while True:
             try:
-                await self._records.put(answered)
+                await self._recorder.record(batch)
                 return
             except errors.PlatformFailure as failure:
-                log.warning("answers_wait", carrier=self._name, messages=len(answered), failure=str(failure))
+                log.warning("answers_wait", carrier=self._name, messages=len(batch), failure=str(failure))
                 if isinstance(failure, errors.StoreFailed) and failure.poison:
-                    raise
+                    await self._store_halves(batch)
+                    return
                 await asyncio.sleep(limits.DISPATCH_ERROR_PAUSE_S)
+
+    async def _store_halves(self, batch: Sequence[Answered]) -> None:
+        """An answer that the database refuses is found by halving, and is all that is lost."""
+        if len(batch) == 1:
+            log.error("answer_refused", carrier=self._name, message_id=batch[0].message.message_id)
+            return
+        middle = len(batch) // 2
+        await self._store(batch[:middle])
+        await self._store(batch[middle:])
 
     async def _expire(self, lane: int, rows: Sequence[Record], now: datetime) -> None:
         events = [
@@ -166,25 +238,17 @@ class Dispatcher:
             if stray:  # ended by another way while its row was still here
                 await transaction.execute("queue_leave", [lane] * len(stray), stray)
 
-    async def _record(self, batches: Sequence[list[Answered]]) -> Sequence[None]:
-        answered = [one for batch in batches for one in batch]
-        await record(self._database, self._carrier_id, answered, self._clock(), self._chance)
-        return [None] * len(batches)
 
-
-def _ended(row: Record) -> bool:
-    return TABLE[State(row["state"])].final
-
-
-def _outbound(row: Record) -> Outbound:
+def _outbound(row: Record, traffic: int, attempt: int | None = None) -> Outbound:
     return Outbound(
         row["account_id"],
         row["message_id"],
-        row["attempts"],
+        row["attempts"] if attempt is None else attempt,
         row["number"],
         row["sender"],
         row["text"],
         row["encoding"],
         row["segments"],
         row["expires_at"],
+        traffic,
     )

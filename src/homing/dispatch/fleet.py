@@ -1,4 +1,4 @@
-"""The enabled carriers, as running parts: started, stopped and replaced as the settings say."""
+"""The carriers that this process owns, as running parts: started, stopped and replaced as settings and leases say."""
 
 import asyncio
 import contextlib
@@ -9,11 +9,15 @@ from datetime import datetime
 import structlog
 
 from homing import errors, limits
-from homing.carriers.base import Carrier, Report
+from homing.carriers.base import Carrier, Health, Report
 from homing.carriers.kinds import make
+from homing.dispatch.answers import Recorder
 from homing.dispatch.dispatcher import Dispatcher
-from homing.model import Outstanding
+from homing.dispatch.failover import Failover
+from homing.dispatch.leases import Leases
+from homing.model import Outstanding, Traffic
 from homing.observe.work import WorkTally
+from homing.routing.lanes import lane_of
 from homing.store.database import Database, Record
 from homing.store.pulse import Pulse
 
@@ -42,11 +46,19 @@ class Running:
             loop.create_task(self._for_ever(self._read)),
         ]
 
+    def health(self) -> Health:
+        """What the carrier says of itself, and down while its breaker is open."""
+        told = self._carrier.health()
+        closed = self._dispatcher.breaker_is_closed
+        return Health(told.is_up and closed, {**told.detail, "breaker": "closed" if closed else "open"})
+
     async def close(self) -> None:
         """Claims no more, waits for the answers under way, then lets the carrier go."""
         if self._tasks:
             self._tasks[0].cancel()
-        await self._dispatcher.drained()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(limits.CARRIER_CLOSE_TIMEOUT_S):
+                await self._dispatcher.drained()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -90,7 +102,7 @@ class Running:
 
 
 class Fleet:
-    """Keeps as many carriers running as are enabled in the database."""
+    """Runs the enabled carriers that this process has under its leases."""
 
     def __init__(
         self,
@@ -101,6 +113,8 @@ class Fleet:
         clock: Callable[[], datetime],
         tally: WorkTally,
         chance: random.Random,
+        failover: Failover,
+        unknown_retry_s: float,
     ) -> None:
         self._database = database
         self._sink = sink
@@ -109,9 +123,12 @@ class Fleet:
         self._clock = clock
         self._tally = tally
         self._chance = chance
+        self._failover = failover
+        self._unknown_retry_s = unknown_retry_s
+        self._leases = Leases(database, owner)
         self._running: dict[int, Running] = {}
         self._unusable: dict[int, Record] = {}  # told once
-        self._stale = asyncio.Event()
+        self._woken = asyncio.Event()
         self._follower: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
@@ -121,56 +138,89 @@ class Fleet:
     async def close(self) -> None:
         if self._follower:
             self._follower.cancel()
+            await asyncio.gather(self._follower, return_exceptions=True)
+        owned = set(self._running)
         await asyncio.gather(*(running.close() for running in self._running.values()))
+        with contextlib.suppress(errors.PlatformFailure):
+            await self._leases.release(owned)
 
     def changed(self) -> None:
-        self._stale.set()
+        """A setting has changed, or a carrier's health: looks at once instead of at the next tick."""
+        self._woken.set()
 
     async def _follow(self) -> None:
         while True:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._stale.wait(), limits.PROFILE_AGE_S_MAX)
-            self._stale.clear()
+                await asyncio.wait_for(self._woken.wait(), limits.CARRIER_LEASE_TICK_S)
+            self._woken.clear()
             try:
                 await self._reconcile()
-            except errors.PlatformFailure:
-                self._stale.set()
-                await asyncio.sleep(limits.DISPATCH_ERROR_PAUSE_S)
+            except errors.PlatformFailure as failure:
+                log.warning("carrier_leases_not_renewed", failure=str(failure))
+            if not self._leases.are_certain:
+                await self._abandon()
 
     async def _reconcile(self) -> None:
-        wanted = {row["carrier_id"]: row for row in await self._database.fetch("carriers_enabled")}
+        rows = {row["carrier_id"]: row for row in await self._database.fetch("carriers_enabled")}
+        usable = [carrier_id for carrier_id, row in rows.items() if self._unusable.get(carrier_id) != row]
+        owned = await self._leases.tick(
+            usable, {carrier_id: running.health() for carrier_id, running in self._running.items()}
+        )
         for carrier_id, running in list(self._running.items()):
-            if wanted.get(carrier_id) != running.row:
+            if carrier_id not in owned or rows[carrier_id] != running.row:
                 del self._running[carrier_id]
                 await running.close()
-        for carrier_id, row in wanted.items():
-            if carrier_id not in self._running:
-                await self._start(row)
+        for carrier_id in sorted(owned - set(self._running)):
+            await self._start(rows[carrier_id])
+        surplus = await self._leases.surplus(usable)
+        if surplus is not None:
+            await self._give_up(surplus)
+
+    async def _give_up(self, carrier_id: int) -> None:
+        running = self._running.pop(carrier_id, None)
+        if running is not None:
+            await running.close()
+            log.info("carrier_given_up", carrier=running.row["name"])
+        await self._leases.release({carrier_id})
+
+    async def _abandon(self) -> None:
+        """The leases have run out and could not be renewed: another process may have the carriers by now."""
+        lost = self._leases.lose()
+        log.error("carrier_leases_lost", carriers=len(lost))
+        running = [self._running.pop(carrier_id) for carrier_id in lost if carrier_id in self._running]
+        await asyncio.gather(*(one.close() for one in running))
 
     async def _start(self, row: Record) -> None:
-        if self._unusable.get(row["carrier_id"]) == row:
-            return
+        carrier_id = row["carrier_id"]
         try:
-            carrier = make(row["kind"], row["settings"])
+            carrier = make(row["kind"], row["settings"], self._chance)
         except errors.OperatorError as error:
-            self._unusable[row["carrier_id"]] = row
+            self._unusable[carrier_id] = row
+            await self._leases.release({carrier_id})
             log.error("carrier_unusable", carrier=row["name"], detail=str(error))
             return
+        recorder = Recorder(
+            self._database, carrier_id, self._failover, self._clock, self._chance, self._unknown_retry_s
+        )
         dispatcher = Dispatcher(
             self._database,
-            row["carrier_id"],
+            carrier_id,
             row["name"],
             carrier,
             self._owner,
             self._pulse,
             self._clock,
             self._tally,
-            self._chance,
+            recorder,
+            self.changed,
         )
-        found = await self._database.fetch("carrier_outstanding", row["carrier_id"], limits.OUTSTANDING_MAX)
+        await self._database.execute(
+            "claims_release", [lane_of(carrier_id, traffic) for traffic in Traffic], self._owner
+        )
+        found = await self._database.fetch("carrier_outstanding", carrier_id, limits.OUTSTANDING_MAX)
         running = Running(row, carrier, dispatcher, self._sink)
         await running.open(
             [Outstanding(one["carrier_ref"], one["number"], one["sender"], one["sent_at"]) for one in found]
         )
-        self._running[row["carrier_id"]] = running
+        self._running[carrier_id] = running
         log.info("carrier_started", carrier=row["name"], kind=row["kind"], outstanding=len(found))

@@ -1,5 +1,6 @@
 """The one intake: every door's submissions go through here, and share their transactions."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from itertools import chain
@@ -52,11 +53,23 @@ class Intake:
         Raises a `Refusal` (nothing was stored or charged), or a `PlatformFailure` (after one the caller cannot
         know: the connection may have broken between the commit and its answer).
         """
-        prepared = prepare(submission, self._board.tariff, self._numbering, self._next_id)
-        verdict = await self._commits.put(prepared)
-        if isinstance(verdict, errors.HomingError):
-            raise verdict
-        return prepared.fates
+        fates, verdict = self.begin(submission)
+        if (refused := await verdict) is not None:
+            raise refused
+        return fates
+
+    def begin(
+        self, submission: Submission, message_id: int | None = None
+    ) -> tuple[Sequence[Fate], "asyncio.Future[Verdict]"]:
+        """As `submit`, without waiting: what the fates will be if the verdict is None. The future raises a
+        `PlatformFailure`; this raises what can be told at once.
+
+        `message_id`: the id that the submission's one message is to have. To submit it again is safe: a second message
+        with the id is refused by the database, which raises `StoreFailed` with `poison`.
+        """
+        next_id = self._next_id if message_id is None else lambda: message_id
+        prepared = prepare(submission, self._board.tariff, self._numbering, next_id)
+        return prepared.fates, self._commits.put(prepared)
 
     async def drained(self) -> None:
         await self._commits.drained()

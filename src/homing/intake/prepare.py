@@ -1,6 +1,6 @@
 """A submission against the tariff: segments, words, templates, price and route. Pure; nothing is stored here."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import msgspec
 
@@ -8,6 +8,7 @@ from homing import errors, limits
 from homing.intake.submission import Accepted, Fate, Group, Refused, Submission
 from homing.intake.templates import match_any
 from homing.routing.choose import choose
+from homing.routing.rules import Wanted
 from homing.routing.tariff import Tariff
 from homing.text.numbers import Numbering
 from homing.text.segments import Segmentation, count
@@ -37,17 +38,27 @@ def prepare(submission: Submission, tariff: Tariff, numbering: Numbering, next_i
     submission_id = 0
     for group in submission.groups:
         segmentation = screen(submission, group, tariff)
-        notes = msgspec.json.encode(group.notes).decode() if group.notes else None
+        notes = _encode(group.notes) if group.notes else None
         for recipient in group.recipients:
+            place = numbering.locate(recipient.number)
             price = tariff.price(account.account_id, recipient.number)
-            candidates = tariff.candidates(account.account_id, recipient.number)
-            if price is None or candidates is None:
+            wanted = Wanted(
+                account.account_id,
+                submission.app_id,
+                group.sender,
+                submission.traffic,
+                recipient.number,
+                place.country,
+                place.mcc + place.mnc,
+            )
+            offered = None if price is None else tariff.offer(wanted, price.micro)
+            message_id = next_id()
+            route = None if offered is None else choose(offered, message_id)
+            if price is None or offered is None or route is None:
                 fates.append(Refused(recipient, errors.NoRoute()))
                 continue
-            message_id = next_id()
             submission_id = submission_id or message_id
-            route = choose(candidates, message_id)
-            place = numbering.locate(recipient.number)
+            told = notes if offered.note is None else _encode({**(group.notes or {}), "route": offered.note})
             charge_micro = price.micro * segmentation.parts
             rows.append(
                 (
@@ -72,8 +83,9 @@ def prepare(submission: Submission, tariff: Tariff, numbering: Numbering, next_i
                     price.micro,
                     route.route_id,
                     route.carrier_id,
-                    notes,
+                    told,
                     submission.validity_s,
+                    submission.registered,
                     total_micro,
                 )
             )
@@ -82,6 +94,10 @@ def prepare(submission: Submission, tariff: Tariff, numbering: Numbering, next_i
     if not rows:
         raise errors.NoRoute
     return Prepared(account.account_id, total_micro, rows, fates)
+
+
+def _encode(notes: Mapping[str, object]) -> str:
+    return msgspec.json.encode(notes).decode()
 
 
 def screen(submission: Submission, group: Group, tariff: Tariff) -> Segmentation:

@@ -24,7 +24,10 @@ class Group(msgspec.Struct, frozen=True):
 
 
 class Submission(msgspec.Struct, frozen=True):
-    """What is accepted or refused together: its money is taken at once, all or nothing."""
+    """What is accepted or refused together: its money is taken at once, all or nothing.
+
+    `registered` is SMPP's registered_delivery; None where the door has another way to ask for reports.
+    """
 
     account: Profile
     door: Door
@@ -34,6 +37,7 @@ class Submission(msgspec.Struct, frozen=True):
     traffic: Traffic = Traffic.TRANSACTIONAL
     validity_s: int = limits.VALIDITY_S_DEFAULT
     callback_url: str | None = None
+    registered: int | None = None
 
 
 class Accepted(msgspec.Struct, frozen=True):

@@ -2,10 +2,13 @@
 
 import asyncio
 import contextlib
+from collections.abc import Iterable
 
 from homing import errors, limits
-from homing.routing.tariff import Candidate, Tariff
-from homing.store.database import Database
+from homing.model import Strategy
+from homing.routing.rules import Candidate, Match, Rule
+from homing.routing.tariff import Tariff
+from homing.store.database import Database, Record
 
 
 class TariffBoard:
@@ -46,16 +49,38 @@ async def read_tariff(database: Database) -> Tariff:
         prices = await transaction.fetch("tariff_prices")
         routes = await transaction.fetch("tariff_routes")
         carriers = await transaction.fetch("tariff_carriers")
+        costs = await transaction.fetch("tariff_costs")
         words = await transaction.fetch("tariff_words")
     return Tariff(
         ((row["account_id"], row["prefix"], row["price_micro"]) for row in prices),
-        (
-            (
-                row["account_id"],
-                Candidate(row["route_id"], row["prefix"], row["carrier_id"], row["priority"], row["weight"]),
-            )
-            for row in routes
-        ),
-        (row["carrier_id"] for row in carriers),
+        rules_of(routes),
+        [row["carrier_id"] for row in carriers],
         ((row["account_id"], row["word"]) for row in words),
+        ((row["carrier_id"], row["prefix"], row["cost_micro"]) for row in costs),
+        frozenset(row["carrier_id"] for row in carriers if row["is_down"]),
     )
+
+
+def rules_of(rows: Iterable[Record]) -> list[Rule]:
+    """The table's rows gathered into rules. The strategy and the ceiling are the same in all rows of a match."""
+    grouped: dict[Match, list[Record]] = {}
+    for row in rows:
+        match = Match(
+            row["account_id"],
+            row["app_id"],
+            row["sender"],
+            row["traffic"],
+            row["country"],
+            row["network"],
+            row["prefix"],
+        )
+        grouped.setdefault(match, []).append(row)
+    return [
+        Rule(
+            match,
+            Strategy(found[0]["strategy"]),
+            found[0]["ceiling_micro"],
+            tuple(Candidate(row["route_id"], row["carrier_id"], row["priority"], row["weight"]) for row in found),
+        )
+        for match, found in grouped.items()
+    ]

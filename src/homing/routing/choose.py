@@ -1,17 +1,106 @@
-"""Which carrier takes a message: pure, from candidates and a draw, so that every choice can be told and replayed."""
+"""Which carrier takes a message: pure, from a rule, facts and a draw, so that every choice can be told and replayed."""
 
+from collections.abc import Iterator, Mapping, Sequence, Set
+
+import msgspec
+
+from homing.kit.money import trimmed
 from homing.kit.spread import mix
-from homing.routing.tariff import Candidate, Candidates
+from homing.model import Strategy
+from homing.routing.rules import Candidate, Rule
 
 
-def choose(candidates: Candidates, draw: int) -> Candidate:
-    """The best priority's rows share the traffic by weight; `draw` is any integer, the message's id for one."""
-    best = candidates.best
-    if len(best) == 1:
-        return best[0]
-    ticket = mix(draw) % candidates.best_weight
-    for row in best:
+class Equals(msgspec.Struct, frozen=True):
+    """Candidates that share the traffic by weight."""
+
+    rows: tuple[Candidate, ...]
+    weight: int
+
+
+class Offer(msgspec.Struct, frozen=True):
+    """A rule's candidates in their order, and those that cannot be used, with the reason.
+
+    `note` tells what of the choice the rule's own words do not: costs, carriers that are down, others too dear.
+    """
+
+    rule: Rule
+    groups: tuple[Equals, ...]
+    barred: tuple[tuple[Candidate, str], ...]
+    costs: Mapping[int, int]
+    note: str | None
+
+
+def offer(rule: Rule, costs: Mapping[int, int], price_micro: int, down: Set[int]) -> Offer:
+    """Puts a rule's candidates in order.
+
+    `costs`: carrier id → micro-units a segment to this number, where known; what costs more than the rule's ceiling (or
+    else than the customer pays) is barred. Carriers that are `down` come last, all others by the strategy.
+    """
+    ceiling_micro = price_micro if rule.ceiling_micro is None else rule.ceiling_micro
+    usable = [row for row in rule.candidates if costs.get(row.carrier_id, 0) <= ceiling_micro]
+    barred = tuple(
+        (row, f"it asks {trimmed(costs[row.carrier_id])} a segment, above the ceiling of {trimmed(ceiling_micro)}")
+        for row in rule.candidates
+        if row not in usable
+    )
+    by_rank: dict[tuple[int, ...], list[Candidate]] = {}
+    for row in sorted(usable, key=lambda row: row.route_id):
+        by_rank.setdefault(_rank(row, rule.strategy, costs, down), []).append(row)
+    groups = tuple(Equals(tuple(rows), sum(row.weight for row in rows)) for _rank, rows in sorted(by_rank.items()))
+    return Offer(rule, groups, barred, costs, _note(rule, usable, barred, costs, down))
+
+
+def choose(offered: Offer, draw: int) -> Candidate | None:
+    """The first in order; `draw` is any integer, the message's id for one. None when every candidate is barred."""
+    if not offered.groups:
+        return None
+    best = offered.groups[0]
+    return best.rows[0] if len(best.rows) == 1 else _pick(best.rows, best.weight, draw)
+
+
+def order(offered: Offer, draw: int) -> Iterator[Candidate]:
+    """All usable candidates, the choice first: where the message goes when the ones before it fail."""
+    for group in offered.groups:
+        rows, weight = list(group.rows), group.weight
+        while rows:
+            row = _pick(rows, weight, draw)
+            rows.remove(row)
+            weight -= row.weight
+            yield row
+
+
+def _pick(rows: Sequence[Candidate], weight: int, draw: int) -> Candidate:
+    ticket = mix(draw) % weight
+    for row in rows:
         ticket -= row.weight
         if ticket < 0:
             return row
     raise AssertionError("a ticket is always below the sum of the weights")
+
+
+def _rank(row: Candidate, strategy: Strategy, costs: Mapping[int, int], down: Set[int]) -> tuple[int, ...]:
+    is_down = int(row.carrier_id in down)
+    if strategy is Strategy.WEIGHTED:
+        return (is_down,)
+    if strategy is Strategy.LEAST_COST:
+        cost_micro = costs.get(row.carrier_id)
+        return is_down, int(cost_micro is None), cost_micro or 0, row.priority
+    return is_down, row.priority
+
+
+def _note(
+    rule: Rule,
+    usable: Sequence[Candidate],
+    barred: Sequence[tuple[Candidate, str]],
+    costs: Mapping[int, int],
+    down: Set[int],
+) -> str | None:
+    told = []
+    if rule.strategy is Strategy.LEAST_COST:
+        known = [costs[row.carrier_id] for row in usable if row.carrier_id in costs]
+        told.append(f"least cost of {len(usable)}" + (f", from {trimmed(min(known))} a segment" if known else ""))
+    if away := sum(1 for row in usable if row.carrier_id in down):
+        told.append(f"{away} of {len(usable)} carriers down")
+    if barred:
+        told.append(f"{len(barred)} above the ceiling")
+    return "; ".join(told) or None

@@ -1,33 +1,19 @@
-"""Prices, routes and sensitive words: the settings that every submission is held against, as one value."""
+"""Prices, routes, costs and sensitive words: the settings that every submission is held against, as one value."""
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Generic, TypeVar
+from collections.abc import Iterable, Mapping, Set
+from typing import Final
 
 import msgspec
 
 from homing.model import GENERAL
+from homing.routing.choose import Offer, offer
+from homing.routing.prefixes import PrefixTable
+from homing.routing.rules import RouteBook, Rule, Wanted
 
-T = TypeVar("T")
-
-
-class PrefixTable(Generic[T]):
-    """Values by number prefix; the longest prefix wins. A look-up costs one dictionary probe per length in use."""
-
-    def __init__(self, values: Mapping[str, T]) -> None:
-        self._values = dict(values)
-        self._lengths = sorted({len(prefix) for prefix in values}, reverse=True)
-
-    def find(self, number: str) -> tuple[str, T] | None:
-        """(prefix, value), or None when no prefix matches."""
-        values = self._values
-        for length in self._lengths:
-            prefix = number[:length]
-            value = values.get(prefix)
-            if value is not None and len(prefix) == length:
-                return prefix, value
-        return None
+OFFERS_KEPT_MAX: Final = 10_000
+NO_COSTS: Final[Mapping[int, int]] = {}
 
 
 class Price(msgspec.Struct, frozen=True):
@@ -37,51 +23,67 @@ class Price(msgspec.Struct, frozen=True):
     micro: int
 
 
-class Candidate(msgspec.Struct, frozen=True):
-    """A route's row: by which carrier, how early, with which share among equals."""
-
-    route_id: int
-    prefix: str
-    carrier_id: int
-    priority: int
-    weight: int
-
-
-class Candidates(msgspec.Struct, frozen=True):
-    """A prefix's routes, best priority first; `best` are those of that priority, which share the traffic."""
-
-    rows: Sequence[Candidate]
-    best: Sequence[Candidate]
-    best_weight: int
-
-
 class Tariff:
-    """The settings at one moment. An account's own list, where it matches at all, stands before the general one."""
+    """The settings at one moment. Of prices an account's own list, where it matches, stands before the general one."""
 
     def __init__(
         self,
         prices: Iterable[tuple[int, str, int]],
-        routes: Iterable[tuple[int, Candidate]],
+        rules: Iterable[Rule],
         carriers_enabled: Iterable[int],
         words: Iterable[tuple[int, str]],
+        costs: Iterable[tuple[int, str, int]] = (),
+        down: Set[int] = frozenset(),
     ) -> None:
-        """`prices`: (account_id, prefix, micro); `routes`: (account_id, row); `words`: (account_id, word)."""
-        self._prices = _tables((account, prefix, Price(prefix, micro)) for account, prefix, micro in prices)
-        enabled = frozenset(carriers_enabled)
-        rows: dict[tuple[int, str], list[Candidate]] = {}
-        for account, candidate in routes:
-            if candidate.carrier_id in enabled:
-                rows.setdefault((account, candidate.prefix), []).append(candidate)
-        self._routes = _tables((account, prefix, _ranked(found)) for (account, prefix), found in rows.items())
+        """`prices`: (account_id, prefix, micro); `words`: (account_id, word); `costs`: (carrier_id, prefix, micro).
+
+        Carriers that are not enabled are as if no rule named them; those that are `down` are chosen last.
+        """
+        self._prices = _price_tables(prices)
+        self._routes = RouteBook(_enabled(rules, frozenset(carriers_enabled)))
+        self._costs = _cost_tables(costs)
+        self._down = down
         self._words = _patterns(words)
+        self._offers: dict[tuple[object, ...], Offer] = {}
 
     def price(self, account_id: int, number: str) -> Price | None:
         """The price a segment to this number, None when nothing is listed."""
-        return _find(self._prices, account_id, number)
+        for account in (account_id, GENERAL):
+            table = self._prices.get(account)
+            found = table.find(number) if table else None
+            if found is not None:
+                return found[1]
+        return None
 
-    def candidates(self, account_id: int, number: str) -> Candidates | None:
-        """Routes of the longest matching prefix whose carrier is enabled, None when there is none."""
-        return _find(self._routes, account_id, number)
+    def offer(self, wanted: Wanted, price_micro: int) -> Offer | None:
+        """The candidates for a message in their order, None when no rule with an enabled carrier fits.
+
+        Offers are kept: the same rule at the same costs and ceiling makes the same one.
+        """
+        rule = self._routes.find(wanted)
+        if rule is None:
+            return None
+        costs = self._costs_of(rule, wanted.number) if self._costs else NO_COSTS
+        ceiling = price_micro if costs and rule.ceiling_micro is None else None
+        key = (rule.candidates[0].route_id, ceiling, *costs.items())
+        kept = self._offers.get(key)
+        if kept is None:
+            if len(self._offers) >= OFFERS_KEPT_MAX:
+                self._offers.clear()
+            kept = self._offers[key] = offer(rule, costs, price_micro, self._down)
+        return kept
+
+    def is_down(self, carrier_id: int) -> bool:
+        return carrier_id in self._down
+
+    def _costs_of(self, rule: Rule, number: str) -> Mapping[int, int]:
+        found = {}
+        for row in rule.candidates:
+            table = self._costs.get(row.carrier_id)
+            cost = table.find(number) if table else None
+            if cost is not None:
+                found[row.carrier_id] = cost[1]
+        return found
 
     def sensitive(self, account_id: int, text: str) -> bool:
         """Whether a text holds a word that neither the platform nor this account lets pass.
@@ -100,26 +102,25 @@ def fold(text: str) -> str:
     return unicodedata.normalize("NFKC", text).casefold()
 
 
-def _ranked(found: Sequence[Candidate]) -> Candidates:
-    rows = sorted(found, key=lambda row: (row.priority, row.route_id))
-    best = [row for row in rows if row.priority == rows[0].priority]
-    return Candidates(rows, best, sum(row.weight for row in best))
+def _enabled(rules: Iterable[Rule], carriers: Set[int]) -> Iterable[Rule]:
+    for rule in rules:
+        rows = tuple(row for row in rule.candidates if row.carrier_id in carriers)
+        if rows:
+            yield Rule(rule.match, rule.strategy, rule.ceiling_micro, rows)
 
 
-def _tables(rows: Iterable[tuple[int, str, T]]) -> dict[int, PrefixTable[T]]:
-    grouped: dict[int, dict[str, T]] = {}
-    for account, prefix, value in rows:
-        grouped.setdefault(account, {})[prefix] = value
+def _price_tables(prices: Iterable[tuple[int, str, int]]) -> dict[int, PrefixTable[Price]]:
+    grouped: dict[int, dict[str, Price]] = {}
+    for account, prefix, micro in prices:
+        grouped.setdefault(account, {})[prefix] = Price(prefix, micro)
     return {account: PrefixTable(values) for account, values in grouped.items()}
 
 
-def _find(tables: Mapping[int, PrefixTable[T]], account_id: int, number: str) -> T | None:
-    for account in (account_id, GENERAL):
-        table = tables.get(account)
-        found = table.find(number) if table else None
-        if found is not None:
-            return found[1]
-    return None
+def _cost_tables(costs: Iterable[tuple[int, str, int]]) -> dict[int, PrefixTable[int]]:
+    grouped: dict[int, dict[str, int]] = {}
+    for carrier_id, prefix, micro in costs:
+        grouped.setdefault(carrier_id, {})[prefix] = micro
+    return {carrier_id: PrefixTable(values) for carrier_id, values in grouped.items()}
 
 
 def _patterns(words: Iterable[tuple[int, str]]) -> dict[int, re.Pattern[str]]:

@@ -11,7 +11,7 @@ from homing.kit import ids
 
 LOCK_KEY = 4_803_664  # any number that is only ours
 WEEK_MS = limits.PARTITION_DAYS * 86_400_000
-PARTITIONED = ("message", "attempt", "receipt")
+PARTITIONED = ("message", "attempt", "part", "receipt")
 STORAGE = {"message": "WITH (fillfactor = 85)"}  # room for the state changes beside the row
 
 

@@ -22,7 +22,7 @@ WHERE account_id = $1
 
 -- name: account_settings
 SELECT email, allowed_networks, queries_per_s, templates_required, refund_undeliverable, default_sender,
-    retention_days
+    retention_days, binds_max, bind_window, submits_per_s
 FROM account
 WHERE account_id = $1
 FOR UPDATE
@@ -30,7 +30,7 @@ FOR UPDATE
 -- name: account_change
 UPDATE account
 SET email = $2, allowed_networks = $3, queries_per_s = $4, templates_required = $5, refund_undeliverable = $6,
-    default_sender = $7, retention_days = $8
+    default_sender = $7, retention_days = $8, binds_max = $9, bind_window = $10, submits_per_s = $11
 WHERE account_id = $1
 
 -- name: credential_create
@@ -149,18 +149,65 @@ WHERE name = $1 OR carrier_id = $2
 -- name: carrier_enable
 UPDATE carrier SET enabled = $2 WHERE carrier_id = $1
 
+-- name: carrier_change
+UPDATE carrier SET settings = $2::text::jsonb WHERE carrier_id = $1
+
+-- name: carrier_sessions
+SELECT c.carrier_id, s.owner, s.leased_until, s.leased_until < now() AS is_lapsed, s.is_up, s.detail::text AS detail,
+    s.changed_at
+FROM carrier AS c
+LEFT JOIN carrier_session AS s USING (carrier_id)
+
+-- Waiting and under way, by carrier.
+-- name: carrier_queues
+SELECT lane / $1::int AS carrier_id, count(*) FILTER (WHERE claimed_by IS NULL) AS waiting,
+    count(*) FILTER (WHERE claimed_by IS NOT NULL) AS under_way
+FROM queue
+WHERE lane <> 0
+GROUP BY 1
+
+-- name: costs_set
+INSERT INTO carrier_cost (carrier_id, prefix, cost_micro)
+SELECT $1, prefix, micro FROM unnest($2::text[], $3::bigint[]) AS p (prefix, micro)
+ON CONFLICT (carrier_id, prefix) DO UPDATE SET cost_micro = excluded.cost_micro, changed_at = now()
+
+-- name: cost_remove
+DELETE FROM carrier_cost WHERE carrier_id = $1 AND prefix = $2 RETURNING prefix
+
+-- name: cost_list
+SELECT k.carrier_id, c.name AS carrier, k.prefix, k.cost_micro, k.changed_at
+FROM carrier_cost AS k
+JOIN carrier AS c USING (carrier_id)
+WHERE $1::int IS NULL OR k.carrier_id = $1
+ORDER BY c.name, k.prefix
+
+-- The rows of a match share its strategy and its ceiling: what is given here goes to all of them.
 -- name: route_set
-INSERT INTO route (account_id, prefix, carrier_id, priority, weight) VALUES ($1, $2, $3, $4, $5)
-ON CONFLICT (account_id, prefix, carrier_id) DO UPDATE SET priority = excluded.priority, weight = excluded.weight
-RETURNING route_id
+WITH siblings AS (
+    UPDATE route
+    SET strategy = coalesce($11::smallint, strategy), ceiling_micro = coalesce($12::bigint, ceiling_micro)
+    WHERE account_id = $1 AND app_id = $2 AND sender = $3 AND traffic = $4 AND country = $5 AND network = $6
+        AND prefix = $7 AND carrier_id <> $8
+    RETURNING strategy, ceiling_micro
+)
+INSERT INTO route AS r (
+    account_id, app_id, sender, traffic, country, network, prefix, carrier_id, priority, weight, strategy, ceiling_micro
+)
+SELECT $1, $2, $3, $4, $5, $6, $7, $8, coalesce($9::int, 10), coalesce($10::int, 1),
+    coalesce($11::smallint, (SELECT max(strategy) FROM siblings), 1),
+    coalesce($12::bigint, (SELECT max(ceiling_micro) FROM siblings))
+ON CONFLICT (account_id, app_id, sender, traffic, country, network, prefix, carrier_id) DO UPDATE
+SET priority = coalesce($9::int, r.priority), weight = coalesce($10::int, r.weight),
+    strategy = coalesce($11::smallint, r.strategy), ceiling_micro = coalesce($12::bigint, r.ceiling_micro)
+RETURNING route_id, priority, weight
 
 -- name: route_list
-SELECT r.route_id, r.account_id, a.name AS account, r.prefix, r.priority, r.weight, c.name AS carrier, c.enabled
+SELECT r.*, a.name AS account, c.name AS carrier, c.enabled
 FROM route AS r
 JOIN carrier AS c USING (carrier_id)
 LEFT JOIN account AS a ON a.account_id = r.account_id
 WHERE $1::bigint[] IS NULL OR r.account_id = ANY($1)
-ORDER BY r.account_id, r.prefix, r.priority, r.route_id
+ORDER BY r.account_id, r.app_id, r.sender, r.traffic, r.country, r.network, r.prefix, r.priority, r.route_id
 
 -- name: route_remove
 DELETE FROM route WHERE route_id = $1 RETURNING route_id
@@ -200,12 +247,3 @@ LIMIT $3
 SELECT p.account_id, p.push_id, p.outcome, p.due_at
 FROM account AS a
 JOIN push AS p ON p.account_id = a.account_id AND p.push_id = $1
-
--- name: parked_unmatched
-SELECT p.parked_id, p.carrier_id, c.name AS carrier, p.carrier_ref, p.received_at, p.state, p.error_code, p.raw,
-    p.given_up_at
-FROM parked_receipt AS p
-LEFT JOIN carrier AS c USING (carrier_id)
-WHERE p.given_up_at IS NOT NULL
-ORDER BY p.parked_id DESC
-LIMIT $1

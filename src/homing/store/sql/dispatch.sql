@@ -12,9 +12,9 @@ WITH due AS MATERIALIZED (
     SET due_at = $2::timestamptz + $4::interval, attempts = q.attempts + 1, claimed_by = $5
     FROM due
     WHERE q.lane = ANY (ARRAY[due.lane]) AND q.message_id = ANY (ARRAY[due.message_id])
-    RETURNING q.account_id, q.message_id, q.attempts, q.expires_at
+    RETURNING q.account_id, q.message_id, q.attempts, q.expires_at, old.claimed_by IS NOT NULL AS lapsed
 )
-SELECT c.account_id, c.message_id, c.attempts, c.expires_at,
+SELECT c.account_id, c.message_id, c.attempts, c.expires_at, c.lapsed,
     m.number, m.sender, m.text, m.encoding, m.segments, m.state
 FROM claimed AS c
 JOIN message AS m ON m.account_id = ANY (ARRAY[c.account_id]) AND m.message_id = ANY (ARRAY[c.message_id])
@@ -27,6 +27,13 @@ SELECT account_id, message_id, attempt, $1, started_at, $2, outcome, carrier_ref
 FROM unnest(
     $3::bigint[], $4::bigint[], $5::smallint[], $6::timestamptz[], $7::smallint[], $8::text[], $9::text[], $10::text[]
 ) AS a (account_id, message_id, attempt, started_at, outcome, carrier_ref, error_code, error_text)
+ON CONFLICT DO NOTHING
+
+-- name: parts_add
+INSERT INTO part (account_id, message_id, attempt, part, carrier_id, carrier_ref)
+SELECT account_id, message_id, attempt, part, $1, carrier_ref
+FROM unnest($2::bigint[], $3::bigint[], $4::smallint[], $5::smallint[], $6::text[])
+    AS p (account_id, message_id, attempt, part, carrier_ref)
 ON CONFLICT DO NOTHING
 
 -- Accepted messages wait in lane 0, due when their validity and the grace are over.
@@ -42,13 +49,93 @@ SET due_at = later.due_at, claimed_by = NULL
 FROM unnest($1::int[], $2::bigint[], $3::timestamptz[]) AS later (lane, message_id, due_at)
 WHERE q.lane = ANY (ARRAY[later.lane]) AND q.message_id = ANY (ARRAY[later.message_id])
 
--- name: queue_expired
-SELECT account_id, message_id, lane
+-- What decides a message's route, and which carriers have had it: `had_by` without those that only put it off.
+-- name: reroute_facts
+SELECT m.account_id, m.message_id, m.app_id, m.sender, m.traffic, m.number, m.country, m.mcc, m.mnc, m.price_micro,
+    tries.tried, tries.had_by
+FROM unnest($1::bigint[], $2::bigint[]) AS w (account_id, message_id)
+JOIN message AS m ON m.account_id = ANY (ARRAY[w.account_id]) AND m.message_id = ANY (ARRAY[w.message_id])
+CROSS JOIN LATERAL (
+    SELECT coalesce(array_agg(carrier_id), '{}') AS tried,
+        coalesce(array_agg(carrier_id) FILTER (WHERE outcome <> 3), '{}') AS had_by
+    FROM attempt AS a
+    WHERE a.account_id = m.account_id AND a.message_id = m.message_id
+) AS tries
+
+-- name: queue_move
+UPDATE queue AS q
+SET lane = going.to_lane, due_at = going.due_at, claimed_by = NULL, attempts = q.attempts + going.uncounted
+FROM unnest($1::int[], $2::bigint[], $3::int[], $4::timestamptz[], $5::smallint[])
+    AS going (lane, message_id, to_lane, due_at, uncounted)
+WHERE q.lane = ANY (ARRAY[going.lane]) AND q.message_id = ANY (ARRAY[going.message_id])
+
+-- The route stays the one that was chosen at accept: the timeline tells it, and the attempts tell the rest.
+-- name: messages_reroute
+UPDATE message AS m
+SET carrier_id = r.carrier_id
+FROM unnest($1::bigint[], $2::bigint[], $3::int[]) AS r (account_id, message_id, carrier_id)
+WHERE m.account_id = ANY (ARRAY[r.account_id]) AND m.message_id = ANY (ARRAY[r.message_id])
+
+-- What its carrier has not taken: due before $2, from the place that ($3, $4) names on.
+-- name: queue_overaged
+SELECT account_id, message_id, due_at, attempts, claimed_by
 FROM queue
-WHERE lane = 0 AND due_at <= $1
-ORDER BY due_at
-LIMIT $2
+WHERE lane = $1 AND due_at <= $2
+    AND ($3::timestamptz IS NULL OR due_at >= $3 AND (due_at, message_id) > ($3, $4::bigint))
+ORDER BY due_at, message_id
+LIMIT $5
 FOR UPDATE SKIP LOCKED
+
+-- name: carriers_by_health
+SELECT c.carrier_id, c.name, NOT c.enabled OR coalesce(NOT s.is_up OR s.leased_until < now(), true) AS is_down
+FROM carrier AS c
+LEFT JOIN carrier_session AS s USING (carrier_id)
+ORDER BY c.carrier_id
+
+-- A new owner does not wait for its predecessor's claims to run out.
+-- name: claims_release
+UPDATE queue SET due_at = now()
+WHERE lane = ANY($1::int[]) AND claimed_by IS NOT NULL AND claimed_by <> $2 AND due_at > now()
+
+-- --- leases on carriers --------------------------------------------------------------------------------------
+
+-- Renews what this process owns and tells how it does; gives what it still owns.
+-- name: carriers_renew
+UPDATE carrier_session AS s
+SET leased_until = now() + $2::interval, is_up = h.is_up, detail = h.detail::jsonb,
+    changed_at = CASE WHEN s.is_up <> h.is_up THEN now() ELSE s.changed_at END
+FROM unnest($3::int[], $4::boolean[], $5::text[]) AS h (carrier_id, is_up, detail)
+WHERE s.carrier_id = h.carrier_id AND s.owner = $1
+RETURNING s.carrier_id
+
+-- Free: nobody's, or of an owner whose lease has ended or who is known to be dead ($4).
+-- name: carriers_take
+INSERT INTO carrier_session AS s (carrier_id, owner, leased_until)
+SELECT carrier_id, $1, now() + $2::interval FROM unnest($3::int[]) AS wanted (carrier_id)
+ON CONFLICT (carrier_id) DO UPDATE
+SET owner = excluded.owner, leased_until = excluded.leased_until, is_up = false, detail = '{}', changed_at = now()
+WHERE s.leased_until < now() OR s.owner = ANY($4::text[])
+RETURNING carrier_id
+
+-- name: carriers_owned
+SELECT carrier_id, owner, leased_until < now() AS is_lapsed FROM carrier_session
+
+-- name: carrier_release
+DELETE FROM carrier_session WHERE carrier_id = ANY($1::int[]) AND owner = $2
+
+-- name: links_alive
+SELECT owner FROM node WHERE leased_until > now() AND owner LIKE '%:link%'
+
+-- The message is locked, not its row here: receipts lock the message first and then take the row away, and whoever does
+-- it the other way round waits for them while they wait for him.
+-- name: queue_expired
+SELECT q.account_id, q.message_id, q.lane
+FROM queue AS q
+JOIN message AS m ON m.account_id = ANY (ARRAY[q.account_id]) AND m.message_id = ANY (ARRAY[q.message_id])
+WHERE q.lane = 0 AND q.due_at <= $1
+ORDER BY q.due_at
+LIMIT $2
+FOR NO KEY UPDATE OF m SKIP LOCKED
 
 -- Past their validity in a lane that nobody serves: a disabled carrier's.
 -- name: queue_overdue

@@ -2,10 +2,20 @@
 SELECT account_id, prefix, price_micro FROM price
 
 -- name: tariff_routes
-SELECT account_id, route_id, prefix, carrier_id, priority, weight FROM route
+SELECT route_id, account_id, app_id, sender, traffic, country, network, prefix, carrier_id, priority, weight, strategy,
+    ceiling_micro
+FROM route
+ORDER BY route_id
 
+-- name: tariff_costs
+SELECT carrier_id, prefix, cost_micro FROM carrier_cost
+
+-- A carrier that no process owns yet is not down: none has looked.
 -- name: tariff_carriers
-SELECT carrier_id FROM carrier WHERE enabled
+SELECT c.carrier_id, coalesce(NOT s.is_up OR s.leased_until < now(), false) AS is_down
+FROM carrier AS c
+LEFT JOIN carrier_session AS s USING (carrier_id)
+WHERE c.enabled
 
 -- name: tariff_words
 SELECT account_id, word FROM sensitive_word

@@ -1,0 +1,105 @@
+"""`homing cost`."""
+
+from typing import TextIO
+
+import click
+
+from homing.accounts import catalogue, price_sheet
+from homing.cli.desk import Desk, Noun, at_desk
+from homing.cli.parameters import AMOUNT, MINUS_IS_A_SIGN, PREFIX
+from homing.cli.show import MONEY, TIME, Column, Reply, Said, Table
+from homing.cli.show import PREFIX as PREFIX_KIND
+from homing.kit.money import trimmed
+from homing.model import CURRENCY
+
+COSTS = (
+    Column("carrier", "Carrier"),
+    Column("prefix", "Prefix", PREFIX_KIND),
+    Column("cost_micro", "USD a segment", MONEY),
+    Column("changed_at", "Changed (UTC)", TIME),
+)
+
+
+@click.group(cls=Noun)
+def cost() -> None:
+    """What carriers ask for a segment, by number prefix.
+
+    The longest matching prefix decides. Routes by least cost are put in order by it, and no message goes by a carrier
+    that asks more than the customer pays, unless its route says so.
+
+    \b
+    Example:  homing cost set fast 86 0.025
+              homing cost import fast prices.csv
+    """
+
+
+@cost.command("set", context_settings=MINUS_IS_A_SIGN)
+@click.argument("carrier")
+@click.argument("prefix", type=PREFIX)
+@click.argument("amount", type=AMOUNT)
+@at_desk
+async def change(desk: Desk, carrier: str, prefix: str, amount: int) -> Reply:
+    """Set what a carrier (name or id) asks.
+
+    PREFIX '*' is every number. AMOUNT is in USD a segment.
+
+    \b
+    Example:  homing cost set fast 86 0.025
+    """
+    row = await catalogue.find_carrier(desk.database, carrier)
+    async with desk.database.transaction() as transaction:
+        await catalogue.set_costs(transaction, row["carrier_id"], [(prefix, amount)])
+    shown = PREFIX_KIND.text(prefix)
+    return Said(
+        f"{row['name']} asks {trimmed(amount)} {CURRENCY} a segment for {shown}.",
+        {"carrier": row["name"], "prefix": shown, "cost": trimmed(amount)},
+    )
+
+
+@cost.command("list")
+@click.option("--carrier", help="Of this carrier (name or id) alone.")
+@at_desk
+async def list_costs(desk: Desk, carrier: str | None) -> Reply:
+    """All costs, or one carrier's.
+
+    \b
+    Example:  homing cost list --carrier fast
+    """
+    only = None if carrier is None else (await catalogue.find_carrier(desk.database, carrier))["carrier_id"]
+    return Table(COSTS, await desk.database.fetch("cost_list", only), "No costs known.")
+
+
+@cost.command("remove")
+@click.argument("carrier")
+@click.argument("prefix", type=PREFIX)
+@at_desk
+async def remove(desk: Desk, carrier: str, prefix: str) -> Reply:
+    """Forget what a carrier asks for a prefix.
+
+    \b
+    Example:  homing cost remove fast 86
+    """
+    row = await catalogue.find_carrier(desk.database, carrier)
+    await catalogue.remove_cost(desk.database, row["carrier_id"], prefix)
+    shown = PREFIX_KIND.text(prefix)
+    return Said(f"What {row['name']} asks for {shown} is forgotten.", {"carrier": row["name"], "prefix": shown})
+
+
+@cost.command("import")
+@click.argument("carrier")
+@click.argument("file", type=click.File(encoding="utf-8-sig"))
+@at_desk
+async def import_(desk: Desk, carrier: str, file: TextIO) -> Reply:
+    """Set many costs from a CSV file.
+
+    FILE '-' reads standard input. The header names the columns prefix and price; other columns are passed over. With
+    one row that cannot be used nothing is changed.
+
+    \b
+    Example:  homing cost import fast prices.csv
+    """
+    costs = price_sheet.read(file, getattr(file, "name", "-"))
+    row = await catalogue.find_carrier(desk.database, carrier)
+    async with desk.database.transaction() as transaction:
+        await catalogue.set_costs(transaction, row["carrier_id"], costs)
+    return Said(f"{len(costs)} costs are set for {row['name']}.", {"costs": len(costs), "carrier": row["name"]})

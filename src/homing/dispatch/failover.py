@@ -1,0 +1,97 @@
+"""Where an accepted message goes when its carrier fails it: the next of its route that is up and has not had it."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from homing.routing.board import TariffBoard
+from homing.routing.choose import order
+from homing.routing.lanes import lane_of
+from homing.routing.rules import Candidate, Wanted
+from homing.store.database import Connection
+
+
+class Move(msgspec.Struct, frozen=True):
+    """A queued message's way to another carrier: from its lane to that carrier's, due at `due_at`. `uncounted` is how
+    many attempts its row does not count yet.
+    """
+
+    account_id: int
+    message_id: int
+    lane: int
+    to: Candidate
+    traffic: int
+    due_at: datetime
+    uncounted: int = 0
+
+
+class Failover:
+    """Finds other carriers by the same rules and the same price ceiling as at accept, as they are now."""
+
+    def __init__(self, board: TariffBoard) -> None:
+        self._board = board
+
+    def is_down(self, carrier_id: int) -> bool:
+        return self._board.tariff.is_down(carrier_id)
+
+    async def alternatives(
+        self,
+        transaction: Connection,
+        messages: Sequence[tuple[int, int]],
+        carrier_id: int,
+        *,
+        even_deferred: bool = False,
+    ) -> Mapping[int, Candidate]:
+        """By message id, the carrier that is to have it instead of `carrier_id`; without those that no other can take.
+
+        `messages`: (account_id, message_id). A carrier that has had the message is not asked again: it refused it or
+        may have sent it. With `even_deferred` one that only put it off is.
+        """
+        rows = await transaction.fetch(
+            "reroute_facts", [account for account, _id in messages], [message for _account, message in messages]
+        )
+        found = {}
+        for row in rows:
+            tried = {carrier_id, *(row["had_by"] if even_deferred else row["tried"])}
+            chosen = self._next(row, tried)
+            if chosen is not None:
+                found[row["message_id"]] = chosen
+        return found
+
+    def _next(self, row: Mapping[str, Any], tried: set[int]) -> Candidate | None:
+        tariff = self._board.tariff
+        wanted = Wanted(
+            row["account_id"],
+            row["app_id"],
+            row["sender"],
+            row["traffic"],
+            row["number"],
+            row["country"],
+            row["mcc"] + row["mnc"],
+        )
+        offered = tariff.offer(wanted, row["price_micro"])
+        if offered is None:
+            return None
+        usable = (one for one in order(offered, row["message_id"]) if not tariff.is_down(one.carrier_id))
+        return next((one for one in usable if one.carrier_id not in tried), None)
+
+
+async def move(transaction: Connection, moves: Sequence[Move]) -> None:
+    """Hands queued messages over to other carriers."""
+    await transaction.execute(
+        "queue_move",
+        [one.lane for one in moves],
+        [one.message_id for one in moves],
+        [lane_of(one.to.carrier_id, one.traffic) for one in moves],
+        [one.due_at for one in moves],
+        [one.uncounted for one in moves],
+    )
+    ordered = sorted(moves, key=lambda one: (one.account_id, one.message_id))
+    await transaction.execute(
+        "messages_reroute",
+        [one.account_id for one in ordered],
+        [one.message_id for one in ordered],
+        [one.to.carrier_id for one in ordered],
+    )

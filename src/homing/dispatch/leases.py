@@ -1,0 +1,127 @@
+"""Which carriers this process owns: a carrier's sessions belong to one process, under a lease that it keeps renewing.
+
+When the process dies another takes the carrier as soon as the lease has ended, or at once when it can see that the
+owner is dead because it ran on the same machine.
+"""
+
+import asyncio
+import math
+import os
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+
+import msgspec
+
+from homing import limits
+from homing.carriers.base import Health
+from homing.store.database import Database
+
+
+class Leases:
+    """`tick` once a second keeps what is owned and takes what is free; a process takes no more than its share of the
+    carriers while others may want theirs, and gives one up when another process has stayed below its share.
+    """
+
+    def __init__(self, database: Database, owner: str) -> None:
+        self._database = database
+        self._owner = owner
+        self._lease = timedelta(seconds=limits.CARRIER_LEASE_S)
+        self._owned: set[int] = set()
+        self._certain_until_s = 0.0
+        self._free_since_s: dict[int, float] = {}
+        self._unfair_since_s: float | None = None
+
+    @property
+    def are_certain(self) -> bool:
+        """Whether the leases still hold. When not, another process may have taken the carriers: let go of them."""
+        return not self._owned or asyncio.get_running_loop().time() < self._certain_until_s
+
+    async def tick(self, wanted: Sequence[int], health: Mapping[int, Health]) -> set[int]:
+        """The carriers of `wanted` (the enabled ones) that this process is to run now. `health` is of those it runs.
+
+        Raises a `PlatformFailure` when the database cannot be asked; what is owned stays owned until `are_certain` is
+        false.
+        """
+        asked_s = asyncio.get_running_loop().time()
+        kept = await self._renew(health)
+        self._certain_until_s = asked_s + limits.CARRIER_LEASE_S - limits.CARRIER_LEASE_TICK_S
+        self._owned &= kept
+        surplus = self._owned - set(wanted)
+        if surplus:
+            await self.release(surplus)
+        await self._take(wanted, asked_s)
+        return set(self._owned)
+
+    def lose(self) -> set[int]:
+        """Forgets what is owned, since the leases have run out; gives what it was."""
+        lost, self._owned = self._owned, set()
+        return lost
+
+    async def release(self, carriers: set[int]) -> None:
+        """Frees carriers for others at once; call it when their sessions are closed."""
+        self._owned -= carriers
+        await self._database.execute("carrier_release", sorted(carriers), self._owner)
+
+    async def surplus(self, wanted: Sequence[int]) -> int | None:
+        """A carrier to give up, because another process has been below its share for a while; None: none."""
+        share, links = await self._share(wanted)
+        is_unfair = len(self._owned) > share and len(links) > 1
+        now_s = asyncio.get_running_loop().time()
+        if not is_unfair:
+            self._unfair_since_s = None
+        elif self._unfair_since_s is None:
+            self._unfair_since_s = now_s
+        elif now_s - self._unfair_since_s > limits.CARRIER_SHARE_S:
+            self._unfair_since_s = None
+            return max(self._owned)
+        return None
+
+    async def _renew(self, health: Mapping[int, Health]) -> set[int]:
+        told = {carrier_id: health.get(carrier_id, Health(False)) for carrier_id in sorted(self._owned)}
+        rows = await self._database.fetch(
+            "carriers_renew",
+            self._owner,
+            self._lease,
+            list(told),
+            [one.is_up for one in told.values()],
+            [msgspec.json.encode(one.detail).decode() for one in told.values()],
+        )
+        return {row["carrier_id"] for row in rows}
+
+    async def _take(self, wanted: Sequence[int], now_s: float) -> None:
+        rows = {row["carrier_id"]: row for row in await self._database.fetch("carriers_owned")}
+        dead = [row["owner"] for row in rows.values() if is_dead(row["owner"], self._owner)]
+        free = [
+            carrier_id
+            for carrier_id in wanted
+            if carrier_id not in self._owned
+            and (carrier_id not in rows or rows[carrier_id]["is_lapsed"] or rows[carrier_id]["owner"] in dead)
+        ]
+        self._free_since_s = {one: self._free_since_s.get(one, now_s) for one in free}
+        if not free:
+            return
+        share, _links = await self._share(wanted)
+        overdue = {one for one in free if now_s - self._free_since_s[one] > limits.CARRIER_FREE_S}
+        asked = [one for n, one in enumerate(free) if one in overdue or n < share - len(self._owned)]
+        if asked:
+            taken = await self._database.fetch("carriers_take", self._owner, self._lease, asked, dead)
+            self._owned |= {row["carrier_id"] for row in taken}
+
+    async def _share(self, wanted: Sequence[int]) -> tuple[int, set[str]]:
+        links = {row["owner"] for row in await self._database.fetch("links_alive")}
+        links = {owner for owner in links if not is_dead(owner, self._owner)} | {self._owner}
+        return math.ceil(len(wanted) / len(links)), links
+
+
+def is_dead(owner: str, beside: str) -> bool:
+    """Whether an owner (`host:pid:process`) ran where we do and runs no longer."""
+    host, pid, _process = owner.rsplit(":", 2)
+    if host != beside.rsplit(":", 2)[0] or not pid.isdigit():
+        return False
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False

@@ -1,0 +1,166 @@
+"""After accept: a message that its carrier refuses, puts off, loses or does not take goes by the next one, or ends
+clearly; never twice when it may not, and never at a loss.
+"""
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from homing.accounts import catalogue
+from homing.kit import money
+from homing.ledger.proof import prove
+from homing.model import Outcome
+from homing.routing.rules import Match
+from homing.states import State
+from server import Account, Server, new_database, running
+
+CERTAIN = {"submit_ms": 1, "receipt_ms_mean": 0, "undeliverable": 0, "expired": 0}
+DEAR = "95201"
+"""The second carrier asks more for these than customers pay."""
+AWAY = "95301"
+"""The first carrier is down, and at first there is no second."""
+FIRST: dict[str, dict[str, object]] = {
+    "95101": {"refused": 1.0},
+    "95102": {"deferred": 1.0},
+    "95103": {"unanswered": 1.0, "lost": 1.0},
+    "95105": {"unanswered": 1.0, "lost": 1.0},
+    DEAR: {"refused": 1.0},
+    AWAY: {"is_down": True},
+}
+"""What the first carrier of a prefix does: each prefix has its own, because carriers that fail rest for a while. The
+second delivers all.
+"""
+UNKNOWN_RETRY_S = 1
+
+
+@pytest.fixture(scope="module")
+async def server(postgres: str, room: Path, worker: str) -> AsyncIterator[Server]:
+    data = room / f"failover-{worker}"
+    data.mkdir()
+    settings = {"HOMING_DISPATCH_UNKNOWN_RETRY_S": str(UNKNOWN_RETRY_S), "HOMING_DISPATCH_QUEUE_AGE_S": "1"}
+    async with running(await new_database(postgres, f"failover_{worker}"), data, **settings) as made:
+        async with made.database.transaction() as transaction:
+            second = await catalogue.add_carrier(transaction, "second", "simulator", json.dumps(CERTAIN))
+            for prefix, odds in FIRST.items():
+                settings = json.dumps({**CERTAIN, **odds})
+                first = await catalogue.add_carrier(transaction, f"first-{prefix}", "simulator", settings)
+                await catalogue.set_route(transaction, Match(prefix=prefix), first, priority=1)
+                if prefix != AWAY:
+                    await catalogue.set_route(transaction, Match(prefix=prefix), second, priority=2)
+            await catalogue.set_costs(transaction, second, [(DEAR, money.parse("0.021"))])
+        await made.settled()
+        yield made
+
+
+@pytest.fixture(scope="module")
+async def account(server: Server) -> Account:
+    return await server.account(balance="100")
+
+
+async def sent(server: Server, account: Account, prefix: str, count: int, traffic: str = "T") -> list[int]:
+    ids = []
+    for n in range(count):
+        reply = await server.client.lia(
+            account,
+            "SendSMS",
+            sms_type=traffic,
+            encoding="T",
+            sender_id=account.sender,
+            phonenumber=f"{prefix}{time.time_ns() % 100_000:05d}{n % 10}9",
+            textmessage="your code is 1234",
+        )
+        assert reply.json["status"] == "S", reply
+        ids.append(int(reply.json["message_id"]))
+    return ids
+
+
+async def until(server: Server, ids: Sequence[int], state: State, within_s: float = 8.0) -> None:
+    async with asyncio.timeout(within_s):
+        while True:
+            rows = await server.query("SELECT DISTINCT state FROM message WHERE message_id = ANY($1)", ids)
+            if [row["state"] for row in rows] == [state]:
+                return
+            await asyncio.sleep(0.05)
+
+
+async def attempts(server: Server, message_id: int) -> list[tuple[str, Outcome]]:
+    rows = await server.query(
+        "SELECT c.name, a.outcome FROM attempt AS a JOIN carrier AS c USING (carrier_id) WHERE message_id = $1"
+        " ORDER BY attempt",
+        message_id,
+    )
+    return [(row["name"].partition("-")[0], Outcome(row["outcome"])) for row in rows]
+
+
+@pytest.mark.parametrize(
+    ("prefix", "first"), [("95101", Outcome.REFUSED), ("95102", Outcome.DEFERRED), ("95103", Outcome.UNKNOWN)]
+)
+async def test_what_the_first_carrier_does_not_carry_goes_by_the_second_and_both_attempts_are_told(
+    server: Server, account: Account, prefix: str, first: Outcome
+) -> None:
+    ids = await sent(server, account, prefix, 5)
+    await until(server, ids, State.DELIVERED)
+    for message_id in ids:
+        assert await attempts(server, message_id) == [("first", first), ("second", Outcome.ACCEPTED)]
+        row = await server.query_row(
+            "SELECT c.name FROM message JOIN carrier AS c USING (carrier_id) WHERE message_id = $1", message_id
+        )
+        assert row["name"] == "second"
+
+
+async def test_a_code_whose_answer_was_lost_waits_before_it_goes_again(server: Server, account: Account) -> None:
+    (message_id,) = await sent(server, account, "95103", 1)
+    await until(server, [message_id], State.DELIVERED)
+    first, second = await server.query(
+        "SELECT started_at, answered_at FROM attempt WHERE message_id = $1 ORDER BY attempt", message_id
+    )
+    assert (second["started_at"] - first["answered_at"]).total_seconds() >= UNKNOWN_RETRY_S * 0.95
+
+
+async def test_a_campaigns_message_whose_answer_was_lost_never_goes_again_and_says_unknown(
+    server: Server, account: Account
+) -> None:
+    ids = await sent(server, account, "95105", 5, traffic="P")
+    await until(server, ids, State.UNKNOWN)
+    await asyncio.sleep(UNKNOWN_RETRY_S + 1)
+    for message_id in ids:
+        assert await attempts(server, message_id) == [("first", Outcome.UNKNOWN)]
+
+
+async def test_a_carrier_that_asks_more_than_the_customer_pays_is_not_the_way_out(
+    server: Server, account: Account
+) -> None:
+    before = await server.holdings(account)
+    ids = await sent(server, account, DEAR, 3)
+    await until(server, ids, State.REJECTED)
+    assert [await attempts(server, message_id) for message_id in ids] == [[("first", Outcome.REFUSED)]] * 3
+    assert (await server.holdings(account))[1:] == before[1:], "what was refused was given back"
+
+
+async def test_messages_of_a_carrier_that_is_down_go_by_another_as_soon_as_a_route_has_one(
+    server: Server, account: Account
+) -> None:
+    codes = await sent(server, account, AWAY, 3)
+    campaign = await sent(server, account, AWAY, 3, traffic="P")
+    await asyncio.sleep(1.5)
+    assert {
+        row["state"] for row in await server.query("SELECT state FROM message WHERE message_id = ANY($1)", codes)
+    } == {State.QUEUED}, "nobody else takes them yet, and nothing was tried in vain"
+    second = await catalogue.find_carrier(server.database, "second")
+    async with server.database.transaction() as transaction:
+        await catalogue.set_route(transaction, Match(prefix=AWAY), second["carrier_id"], priority=2)
+    await until(server, codes + campaign, State.DELIVERED)
+    for message_id in codes + campaign:
+        assert await attempts(server, message_id) == [("first", Outcome.DEFERRED), ("second", Outcome.ACCEPTED)]
+    await server.settled()
+    (after,) = await sent(server, account, AWAY, 1)
+    await until(server, [after], State.DELIVERED, 1.0)
+    assert await attempts(server, after) == [("second", Outcome.ACCEPTED)], "new ones are routed around it at once"
+
+
+async def test_the_money_of_all_that_adds_up(server: Server) -> None:
+    assert (await prove(server.database)).holds
