@@ -1,10 +1,19 @@
 """`homing receipt`."""
 
-import click
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
 
+import click
+import msgspec
+
+from homing import errors, limits
+from homing.accounts.catalogue import find_carrier
 from homing.cli.desk import Desk, Noun, at_desk
-from homing.cli.parameters import limit_option
-from homing.cli.show import COUNT, PROSE, TIME, Column, Reply, Table, named
+from homing.cli.parameters import ROW_ID, limit_option
+from homing.cli.show import COUNT, PROSE, TIME, Card, Column, Kind, Reply, Said, Table, named
+from homing.receipts.learning import learnt_form
+from homing.receipts.unmatched import consider
 from homing.states import State
 
 UNMATCHED = (
@@ -12,32 +21,202 @@ UNMATCHED = (
     Column("received_at", "Received (UTC)", TIME),
     Column("carrier", "Carrier"),
     Column("carrier_ref", "Carrier's id", PROSE),
+    Column("number", "Number"),
     Column("state", "Says", named(State)),
     Column("error_code", "Error"),
+    Column("replays", "Replays", COUNT),
     Column("raw", "Raw", PROSE),
     Column("given_up_at", programs_only=True),
 )
+RECEIPT = (
+    *UNMATCHED[:-2],
+    Column("waiting_since", "Waiting since (UTC)", TIME),
+    Column("given_up_at", "Given up (UTC)", TIME),
+    Column("learnt_form", "Carrier's form", Kind(absent="not learnt yet")),
+    Column("raw", "Raw", PROSE),
+)
+CONSIDERED = (
+    Column("message_id", "Message", COUNT),
+    Column("part", "Part", Kind(text=lambda part: str(part or "-"), right=True)),
+    Column("carrier_ref", "Its id", PROSE),
+    Column("form", "As"),
+    Column("number", "Number"),
+    Column("says", "But", PROSE),
+)
+COUNTS = (
+    Column("carrier", "Carrier"),
+    Column("unmatched", "Receipts", COUNT),
+    Column("oldest_at", "Oldest (UTC)", TIME),
+    Column("newest_at", "Newest (UTC)", TIME),
+)
+NONE_LEFT: Final = "Every report has found its message."
+UNITS_S: Final = {"s": 1, "min": 60, "h": 3_600, "d": 86_400}
+
+
+class Since(click.ParamType[datetime]):
+    """A date and time in UTC, or how long ago: `2h`, `30min`, `7d`."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        if isinstance(value, datetime):
+            return value
+        ago = re.fullmatch(r"([0-9]{1,6}) ?(s|min|h|d)", value)
+        try:
+            if ago:
+                return datetime.now(UTC) - timedelta(seconds=int(ago[1]) * UNITS_S[ago[2]])
+            at = datetime.fromisoformat(value)
+        except (ValueError, OverflowError):
+            self.fail(f"{value!r} is neither a time such as 2026-11-22T10:30 nor a span such as 2h", param, ctx)
+        return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+SINCE: Final = Since()
+carrier_option: Final = click.option("--carrier", help="Of this carrier (name or id) alone.")
+since_option: Final = click.option("--since", type=SINCE, help="Received since: a time in UTC, or a span such as 2h.")
+ids_argument: Final = click.argument("parked_ids", metavar="[ID]...", nargs=-1, type=ROW_ID)
 
 
 @click.group(cls=Noun)
 def receipt() -> None:
     """Carriers' delivery reports that belong to no message.
 
+    They have waited some minutes for one, as a report can be quicker than the answer to its submit. Many of them mean
+    that a carrier reports what others have sent, or writes its ids in a way of its own.
+
     \b
-    Example:  homing receipt unmatched
+    Example:  homing receipt count
+              homing receipt list --carrier acme --since 2h
+              homing receipt replay --all
     """
 
 
-@receipt.command("unmatched")
+@receipt.command("list")
+@carrier_option
+@since_option
 @limit_option
 @at_desk
-async def unmatched(desk: Desk, limit: int) -> Reply:
-    """Reports whose carrier's id no message has.
-
-    They have waited some minutes for one, as a report can be quicker than the answer to its submit. Many of them mean
-    that a carrier reports to the wrong place, or spells its ids in two ways.
+async def list_unmatched(desk: Desk, carrier: str | None, since: datetime | None, limit: int) -> Reply:
+    """Reports whose message was not found.
 
     \b
-    Example:  homing receipt unmatched --json
+    Example:  homing receipt list --carrier acme --since 2h
     """
-    return Table(UNMATCHED, await desk.database.fetch("parked_unmatched", limit), "Every report has found its message.")
+    rows = await desk.database.fetch("unmatched_list", await _carrier_id(desk, carrier), since, limit)
+    return Table(UNMATCHED, rows, NONE_LEFT)
+
+
+@receipt.command("count")
+@carrier_option
+@since_option
+@at_desk
+async def count(desk: Desk, carrier: str | None, since: datetime | None) -> Reply:
+    """How many there are, by carrier.
+
+    \b
+    Example:  homing receipt count --since 1d
+    """
+    rows = await desk.database.fetch(
+        "unmatched_count", await _carrier_id(desk, carrier), since, timeout_s=limits.DATABASE_SLOW_TIMEOUT_S
+    )
+    return Table(COUNTS, rows, NONE_LEFT)
+
+
+@receipt.command("show")
+@click.argument("parked_id", metavar="ID", type=ROW_ID)
+@at_desk
+async def show(desk: Desk, parked_id: int) -> Reply:
+    """One report: what it says, and which messages its id could mean.
+
+    \b
+    Example:  homing receipt show 17
+    """
+    row = await desk.database.row("unmatched_show", parked_id)
+    if row is None:
+        raise errors.OperatorError(
+            f"there is no receipt {parked_id} without a message; `homing receipt list` shows them"
+        )
+    async with desk.database.connection() as connection:
+        considered = await consider(connection, row, datetime.now(UTC))
+    learnt = await learnt_form(desk.database, row["carrier_id"])
+    told = {**row, "learnt_form": None if learnt is None else f"{learnt.form}, confirmed {learnt.confirmed} times"}
+    rows = [msgspec.structs.asdict(one) for one in considered]
+    return Card(RECEIPT, told, {"considered": Table(CONSIDERED, rows, "No message has an id that this could be.")})
+
+
+@receipt.command("replay")
+@ids_argument
+@click.option("--all", "everything", is_flag=True, help="All of them, or all that the options choose.")
+@carrier_option
+@since_option
+@at_desk
+async def replay(
+    desk: Desk, parked_ids: tuple[int, ...], everything: bool, carrier: str | None, since: datetime | None
+) -> Reply:
+    """Look for these reports' messages again.
+
+    For five minutes, as if they had just come.
+
+    \b
+    Example:  homing receipt replay 17 18
+              homing receipt replay --all --carrier acme
+    """
+    chosen = _chosen(parked_ids, everything)
+    rows = await desk.database.fetch(
+        "unmatched_replay",
+        chosen,
+        await _carrier_id(desk, carrier),
+        since,
+        timeout_s=limits.DATABASE_SLOW_TIMEOUT_S,
+    )
+    _refuse_missing(chosen, [row["parked_id"] for row in rows])
+    return Said(f"{_reports(len(rows))} tried again as soon as Homing runs.", {"replayed": len(rows)})
+
+
+@receipt.command("drop")
+@ids_argument
+@click.option("--all", "everything", is_flag=True, help="All of them, or all that the options choose.")
+@carrier_option
+@click.option("--before", type=SINCE, help="Received before: a time in UTC, or a span such as 7d.")
+@at_desk
+async def drop(
+    desk: Desk, parked_ids: tuple[int, ...], everything: bool, carrier: str | None, before: datetime | None
+) -> Reply:
+    """Forget reports whose message was not found. After 30 days they are forgotten by themselves.
+
+    \b
+    Example:  homing receipt drop 17
+              homing receipt drop --all --before 7d
+    """
+    chosen = _chosen(parked_ids, everything)
+    rows = await desk.database.fetch(
+        "unmatched_drop",
+        chosen,
+        await _carrier_id(desk, carrier),
+        before,
+        timeout_s=limits.DATABASE_SLOW_TIMEOUT_S,
+    )
+    _refuse_missing(chosen, [row["parked_id"] for row in rows])
+    return Said(f"{_reports(len(rows))} forgotten.", {"dropped": len(rows)})
+
+
+async def _carrier_id(desk: Desk, carrier: str | None) -> int | None:
+    return None if carrier is None else int((await find_carrier(desk.database, carrier))["carrier_id"])
+
+
+def _chosen(parked_ids: tuple[int, ...], everything: bool) -> list[int] | None:
+    if bool(parked_ids) == everything:
+        raise errors.OperatorError("name the receipts by their ids, or say --all")
+    return list(parked_ids) or None
+
+
+def _refuse_missing(chosen: list[int] | None, found: list[int]) -> None:
+    missing = sorted(set(chosen or ()) - set(found))
+    if missing and not found:
+        raise errors.OperatorError(
+            f"no receipt without a message has the id {', '.join(map(str, missing))}; `homing receipt list` shows them"
+        )
+
+
+def _reports(number: int) -> str:
+    return f"{number} report{' is' if number == 1 else 's are'}"

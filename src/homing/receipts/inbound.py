@@ -8,7 +8,8 @@ import msgspec
 import structlog
 
 from homing import limits
-from homing.messages import laaffic_form
+from homing.messages import laaffic_form, smpp_form
+from homing.messages.outbox import Push, add_pushes
 from homing.model import CarrierInbound, PushKind
 from homing.store.database import Database
 from homing.text.numbers import Numbering, normalise
@@ -31,8 +32,9 @@ class InboundMail:
             await self._take_one(carrier_id, one)
 
     async def _take_one(self, carrier_id: int, one: CarrierInbound) -> None:
-        number = normalise(one.number) or one.number[:32]
-        owner = await self._database.row("inbound_owner", number, one.recipient)
+        number = normalise(one.number) or _keepable(one.number)
+        recipient = _keepable(one.recipient)
+        owner = await self._database.row("inbound_owner", number, recipient, limits.BIND_INBOUND_DAYS)
         if owner is None:
             log.warning("inbound_for_nobody", carrier_id=carrier_id)
             return
@@ -47,7 +49,7 @@ class InboundMail:
                 owner["app_id"],
                 carrier_id,
                 number,
-                one.recipient,
+                recipient,
                 content,
                 one.received_at,
                 place.mcc,
@@ -60,7 +62,7 @@ class InboundMail:
                     mobile=number,
                     reply_time=one.received_at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S"),
                     content=content,
-                    sendid=one.recipient,
+                    sendid=recipient,
                     mcc=place.mcc,
                     mnc=place.mnc,
                     operator=place.network or "-1",
@@ -75,3 +77,12 @@ class InboundMail:
                     [owner["inbound_url"]],
                     [encode(form).decode()],
                 )
+            if owner["is_bound"]:
+                told = smpp_form.Inbound(number, recipient, content)
+                body = encode(told).decode()
+                await add_pushes(transaction, [Push(owner["account_id"], inbound_id, PushKind.SMPP_INBOUND, "", body)])
+
+
+def _keepable(address: str) -> str:
+    """An address as it can be kept: PostgreSQL refuses NUL, and a hostile carrier's address has no end."""
+    return address[: limits.INBOUND_ADDRESS_CHARS_MAX].replace("\0", "")

@@ -1,36 +1,44 @@
-"""Receipts from carriers: matched to their messages, applied once, kept for ever.
+"""Receipts from carriers: matched to their messages, applied once, kept.
 
 A receipt can come before the answer to its submit is stored, or never match at all. Those are parked, tried again for
-some minutes, and then stay in a list that people can see.
+some minutes, and then stay in a list that people can see and replay (docs/internals/receipts.md).
 """
 
 import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from typing import Final
 
 import msgspec
 import structlog
 
 from homing import errors, limits
-from homing.kit import ids
 from homing.kit.batching import Batcher
 from homing.messages.transitions import Event, apply
 from homing.model import CarrierReceipt
 from homing.observe.work import WorkTally
-from homing.states import State
+from homing.receipts.learning import Learning
+from homing.receipts.lookup import Arrived, Lookup
+from homing.receipts.matching import Candidate
+from homing.receipts.parts import PartReport, take_parts
+from homing.states import TABLE, State
 from homing.store.database import Connection, Database
+
+__all__ = ["Arrived", "ReceiptInbox"]
+
+STATES: Final = tuple(State)  # by their numbers: a look here costs a tenth of a conversion
+NO_ERROR: Final = (None, "0", "000")
 
 log = structlog.get_logger()
 
 
-class Arrived(msgspec.Struct, frozen=True):
-    """A receipt with the carrier it came by; `parked_id` when it has waited before."""
+class Matched(msgspec.Struct):
+    """A receipt and what it is about; `applied` once it has changed that."""
 
-    carrier_id: int
-    carrier: str
-    receipt: CarrierReceipt
-    parked_id: int | None = None
+    arrived: Arrived
+    candidate: Candidate
+    applied: bool = False
 
 
 class ReceiptInbox:
@@ -40,6 +48,8 @@ class ReceiptInbox:
         self._database = database
         self._clock = clock
         self._tally = tally
+        self._learning = Learning(database)
+        self._lookup = Lookup(self._learning, clock)
         self._parked = asyncio.Event()
         self._batches: Batcher[Sequence[Arrived], None] = Batcher(
             self._store,
@@ -51,147 +61,262 @@ class ReceiptInbox:
 
     async def take(self, arrived: Sequence[Arrived]) -> None:
         """Returns when the receipts are durable. Raises a `PlatformFailure` when they are not."""
-        await self._batches.put(arrived)
+        await self._batches.put([_storable(one) for one in arrived])
 
     async def drained(self) -> None:
         await self._batches.drained()
 
+    async def learn(self) -> None:
+        """Tells the other processes what this one's receipts have taught, and hears from them."""
+        await self._learning.exchange()
+
     async def retry_parked(self) -> None:
-        """Tries parked receipts again for ever: soon after one was parked, then less and less often."""
+        """Tries parked receipts again for ever: soon after one was parked, then less and less often. Learns and tidies
+        up beside it.
+        """
+        loop = asyncio.get_running_loop()
         pause_s = limits.RECEIPT_PARK_RETRY_S_MAX
+        learn_at_s = tidy_at_s = loop.time()
         while True:
+            try:
+                if loop.time() >= learn_at_s:
+                    await self.learn()
+                    learn_at_s = loop.time() + limits.RECEIPT_LEARN_S
+                if loop.time() >= tidy_at_s:
+                    await self._forget_old()
+                    tidy_at_s = loop.time() + limits.PARTITION_SWEEP_S
+                while await self.retry_due() == limits.RECEIPTS_BATCH_MAX:
+                    pass
+            except errors.PlatformFailure as failure:
+                log.warning("parked_receipts_wait", failure=str(failure))
+            pause_s = min(pause_s * 2, limits.RECEIPT_PARK_RETRY_S_MAX)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._parked.wait(), pause_s)
             if self._parked.is_set():
                 self._parked.clear()
                 pause_s = limits.RECEIPT_PARK_RETRY_S
                 await asyncio.sleep(pause_s)
-            try:
-                await self._retry_once()
-            except errors.PlatformFailure as failure:
-                log.warning("parked_receipts_wait", failure=str(failure))
-            pause_s = min(pause_s * 2, limits.RECEIPT_PARK_RETRY_S_MAX)
 
-    async def _retry_once(self) -> None:
-        give_up_before = self._clock() - timedelta(seconds=limits.RECEIPT_PARK_S_MAX)
-        given_up = await self._database.fetch("parked_give_up", give_up_before)
-        if given_up:
-            log.warning("receipts_unmatched", count=len(given_up))
-        rows = await self._database.fetch("parked_waiting", limits.RECEIPTS_BATCH_MAX)
-        if rows:
-            await self._store(
-                [
-                    [
-                        Arrived(
-                            row["carrier_id"],
-                            row["carrier"],
-                            CarrierReceipt(
-                                row["carrier_ref"],
-                                row["state"],
-                                row["received_at"],
-                                row["error_code"],
-                                row["raw"],
-                            ),
-                            row["parked_id"],
-                        )
-                        for row in rows
-                    ]
-                ]
+    async def retry_due(self) -> int:
+        """Tries the parked receipts whose time has come; how many they were.
+
+        They are put off before they are tried, so that no two processes have one at once, and one that breaks its batch
+        breaks it alone.
+        """
+        now = self._clock()
+        rows = await self._database.fetch(
+            "parked_claim",
+            now,
+            limits.RECEIPTS_BATCH_MAX,
+            timedelta(seconds=limits.RECEIPT_PARK_RETRY_S),
+            timedelta(seconds=limits.RECEIPT_PARK_RETRY_S_LONGEST),
+            now - timedelta(seconds=limits.RECEIPT_PARK_S_MAX),
+        )
+        waiting = [
+            Arrived(
+                row["carrier_id"],
+                row["carrier"],
+                CarrierReceipt(
+                    row["carrier_ref"],
+                    row["state"],
+                    row["received_at"],
+                    row["error_code"],
+                    row["raw"],
+                    row["number"],
+                ),
+                row["parked_id"],
+                row["waiting_since"],
+                row["is_last"],
             )
+            for row in rows
+        ]
+        results = await asyncio.gather(*(self._batches.put([one]) for one in waiting), return_exceptions=True)
+        failures = [one for one in results if isinstance(one, BaseException)]
+        if failures:
+            log.warning("parked_receipts_failed", count=len(failures), failure=str(failures[0]))
+        return len(rows)
+
+    async def _forget_old(self) -> None:
+        before = self._clock() - timedelta(days=limits.RECEIPT_UNMATCHED_DAYS)
+        await self._database.execute("parked_forget", before, timeout_s=limits.DATABASE_SLOW_TIMEOUT_S)
 
     async def _store(self, batches: Sequence[Sequence[Arrived]]) -> list[None]:
-        for arrived in _one_per_reference([one for batch in batches for one in batch]):
-            async with self._database.transaction() as transaction:
-                await self._apply(transaction, arrived)
+        arrived = [one for batch in batches for one in batch]
+        async with self._database.transaction() as transaction:
+            await self._apply(transaction, arrived)
         return [None] * len(batches)
 
     async def _apply(self, transaction: Connection, arrived: Sequence[Arrived]) -> None:
-        """Receipts of different references: those that match move their messages, the others are parked."""
-        floor_id = ids.first_id_at(int((self._clock() - timedelta(days=limits.RECEIPT_MATCH_DAYS)).timestamp() * 1000))
-        rows = await transaction.fetch(
-            "receipts_match",
-            [one.carrier_id for one in arrived],
-            [one.receipt.carrier_ref for one in arrived],
-            floor_id,
-        )
-        owners = {(row["carrier_id"], row["carrier_ref"]): (row["account_id"], row["message_id"]) for row in rows}
-        matched = [(one, owners[_key(one)]) for one in arrived if _key(one) in owners]
-        parked = [one for one in arrived if _key(one) not in owners and one.parked_id is None]
-        moved = await apply(
-            transaction, [_event(one, account_id, message_id) for one, (account_id, message_id) in matched]
-        )
+        """Receipts that match move their messages, the others are parked."""
+        found = await self._lookup.match(transaction, arrived)
+        await self._lookup.match_unanswered(transaction, arrived, found)
+        pairs = list(zip(arrived, found, strict=True))
+        matched = [Matched(one, match.candidate) for one, match in pairs if match]
+        matched = await _leave_parked(transaction, matched)
+        unmatched = [one for one, match in pairs if not match]
+        fresh = [one for one in unmatched if one.parked_id is None]
         if matched:
-            await self._keep(transaction, matched, moved)
-        if parked:
-            await _park(transaction, parked)
+            await self._move(transaction, matched)
+            await _keep(transaction, matched)
+        if fresh:
+            await _park(transaction, fresh, self._clock())
             self._parked.set()
-        self._count(matched, parked, moved)
+        self._count(matched, fresh, [one for one in unmatched if one.is_last])
 
-    async def _keep(
-        self, transaction: Connection, matched: Sequence[tuple[Arrived, tuple[int, int]]], moved: set[int]
-    ) -> None:
-        await transaction.execute(
-            "receipts_add",
-            [account_id for _one, (account_id, _message_id) in matched],
-            [message_id for _one, (_account_id, message_id) in matched],
-            [one.carrier_id for one, _owner in matched],
-            [one.receipt.carrier_ref for one, _owner in matched],
-            [one.receipt.received_at for one, _owner in matched],
-            [one.receipt.state for one, _owner in matched],
-            [one.receipt.error_code for one, _owner in matched],
-            [_raw(one) for one, _owner in matched],
-            [message_id in moved for _one, (_account_id, message_id) in matched],
-        )
-        waited = [one.parked_id for one, _owner in matched if one.parked_id is not None]
-        if waited:
-            await transaction.execute("parked_leave", waited)
+    async def _move(self, transaction: Connection, matched: Sequence[Matched]) -> None:
+        """Moves the messages, each by the one receipt of them that tells their end, or else that they are unknown."""
+        now = self._clock()
+        causes: dict[int, tuple[Event, Matched | None]] = {}
+        for one in matched:
+            if not one.candidate.part and _counts(one.candidate, STATES[one.arrived.receipt.state]):
+                _add_cause(causes, _event(one, now), one)
+        reports = _deciding_reports([one for one in matched if one.candidate.part], now)
+        if reports:
+            moved_parts, ends = await take_parts(transaction, [report for report, _one in reports], now)
+            for report, one in reports:
+                one.applied = report.key in moved_parts
+            for end in ends:
+                if _counts(end.candidate, end.state):
+                    whole = end.candidate.account_id, end.candidate.message_id
+                    event = Event(*whole, end.state, end.at, error_code=end.error_code, error_text=end.error_text)
+                    _add_cause(causes, event, None)
+        moved = await apply(transaction, [event for event, _one in causes.values()])
+        for message_id, (_decided, cause) in causes.items():
+            if cause and message_id in moved:
+                cause.applied = True
 
-    def _count(
-        self, matched: Sequence[tuple[Arrived, tuple[int, int]]], parked: Sequence[Arrived], moved: set[int]
-    ) -> None:
-        for name in {one.carrier for one, _owner in matched} | {one.carrier for one in parked}:
-            mine = [owner[1] in moved for one, owner in matched if one.carrier == name]
-            self._tally.received(name, "applied", sum(mine))
-            self._tally.received(name, "repeated", len(mine) - sum(mine))
-            self._tally.received(name, "parked", sum(1 for one in parked if one.carrier == name))
-
-
-def _key(one: Arrived) -> tuple[int, str]:
-    return one.carrier_id, one.receipt.carrier_ref
-
-
-def _raw(one: Arrived) -> str:
-    """A receipt's text as it can be kept: PostgreSQL refuses NUL, and a hostile carrier's text has no end."""
-    return one.receipt.raw[: limits.RECEIPT_TEXT_CHARS_MAX].replace("\0", "")
+    def _count(self, matched: Sequence[Matched], fresh: Sequence[Arrived], given_up: Sequence[Arrived]) -> None:
+        effects: dict[tuple[str, str], int] = {}
+        told = [(one.arrived.carrier, _effect(one)) for one in matched]
+        told += [(one.carrier, "parked") for one in fresh]
+        told += [(one.carrier, "unmatched") for one in given_up]
+        for name, effect in told:
+            effects[name, effect] = effects.get((name, effect), 0) + 1
+        for (name, effect), count in effects.items():
+            self._tally.received(name, effect, count)
+        if given_up:
+            log.warning("receipts_unmatched", count=len(given_up))
 
 
-def _event(one: Arrived, account_id: int, message_id: int) -> Event:
+def _effect(one: Matched) -> str:
+    if one.applied:
+        return "applied"
+    return "intermediate" if one.arrived.receipt.state <= State.SENT else "repeated"
+
+
+def _storable(one: Arrived) -> Arrived:
+    """A receipt as it can be stored, whatever a carrier wrote: PostgreSQL refuses NUL and half characters, a hostile
+    carrier's text has no end, and a date without its zone is no date.
+    """
     receipt = one.receipt
-    failed = receipt.error_code not in (None, "0", "000")
+    at = receipt.received_at
+    if (
+        at.tzinfo
+        and 0 <= receipt.state < len(STATES)
+        and _is_storable(receipt.raw, limits.RECEIPT_TEXT_CHARS_MAX)
+        and _is_storable(receipt.carrier_ref, limits.RECEIPT_REF_CHARS_MAX)
+        and _is_storable(receipt.error_code or "", limits.RECEIPT_WORDS_CHARS_MAX)
+        and _is_storable(receipt.number or "", limits.RECEIPT_WORDS_CHARS_MAX)
+    ):
+        return one
+    clean = CarrierReceipt(
+        _text(receipt.carrier_ref, limits.RECEIPT_REF_CHARS_MAX),
+        receipt.state if 0 <= receipt.state < len(STATES) else State.UNKNOWN,
+        at if at.tzinfo else at.replace(tzinfo=UTC),
+        None if receipt.error_code is None else _text(receipt.error_code, limits.RECEIPT_WORDS_CHARS_MAX),
+        _text(receipt.raw, limits.RECEIPT_TEXT_CHARS_MAX),
+        None if receipt.number is None else _text(receipt.number, limits.RECEIPT_WORDS_CHARS_MAX),
+    )
+    return msgspec.structs.replace(one, receipt=clean)
+
+
+def _is_storable(text: str, chars_max: int) -> bool:
+    return len(text) <= chars_max and text.isascii() and "\0" not in text
+
+
+def _text(text: str, chars_max: int) -> str:
+    return text[:chars_max].replace("\0", "").encode("utf-8", "replace").decode()
+
+
+def _counts(candidate: Candidate, state: State) -> bool:
+    """Whether a receipt may move its message. One of an attempt that the message no longer stands on can only deliver
+    it: where that attempt failed, another is under way. What is on its way moves nothing.
+    """
+    return state > State.SENT and (candidate.is_current or state is State.DELIVERED)
+
+
+def _add_cause(causes: dict[int, tuple[Event, Matched | None]], event: Event, one: Matched | None) -> None:
+    """Of several receipts of one message the first that ends it counts, as if they had come one by one."""
+    before = causes.get(event.message_id)
+    if before is None or (TABLE[event.state].final and not TABLE[before[0].state].final):
+        causes[event.message_id] = event, one
+
+
+def _deciding_reports(matched: Sequence[Matched], now: datetime) -> list[tuple[PartReport, Matched]]:
+    """Of several receipts of one part the first that ends it, or else that it is unknown."""
+    deciding: dict[tuple[int, int, int], tuple[PartReport, Matched]] = {}
+    for one in matched:
+        state = STATES[one.arrived.receipt.state]
+        if state <= State.SENT:
+            continue
+        report = PartReport(one.candidate, state, _at(one, now), _error_code(one.arrived.receipt))
+        before = deciding.get(report.key)
+        if before is None or (TABLE[state].final and not TABLE[before[0].state].final):
+            deciding[report.key] = report, one
+    return list(deciding.values())
+
+
+def _event(one: Matched, now: datetime) -> Event:
+    receipt, candidate = one.arrived.receipt, one.candidate
+    state = STATES[receipt.state]
+    error_code = _error_code(receipt)
     return Event(
-        account_id,
-        message_id,
-        State(receipt.state),
-        receipt.received_at,
-        error_code=receipt.error_code if failed else None,
-        error_text=State(receipt.state).name.capitalize() if failed else None,
+        candidate.account_id,
+        candidate.message_id,
+        state,
+        _at(one, now),
+        error_code=error_code,
+        error_text=state.name.capitalize() if error_code else None,
     )
 
 
-def _one_per_reference(arrived: Sequence[Arrived]) -> list[list[Arrived]]:
-    """In rounds, so that no round has two receipts of one message and their order is kept."""
-    rounds: list[list[Arrived]] = []
-    depth: dict[tuple[int, str], int] = {}
-    for one in arrived:
-        level = depth.get(_key(one), 0)
-        depth[_key(one)] = level + 1
-        if level == len(rounds):
-            rounds.append([])
-        rounds[level].append(one)
-    return rounds
+def _error_code(receipt: CarrierReceipt) -> str | None:
+    return None if receipt.error_code in NO_ERROR else receipt.error_code
 
 
-async def _park(transaction: Connection, parked: Sequence[Arrived]) -> None:
+def _at(one: Matched, now: datetime) -> datetime:
+    """When it happened: as the receipt tells, where that is between the submit and now. A carrier's clock can be off by
+    hours, and by years.
+    """
+    at, sent_at = one.arrived.receipt.received_at, one.candidate.sent_at
+    return min(max(at, sent_at), now) if sent_at else min(at, now)
+
+
+async def _leave_parked(transaction: Connection, matched: list[Matched]) -> list[Matched]:
+    """Takes them out of the parked ones; what another process has taken out in the meantime is done."""
+    waited = [one.arrived.parked_id for one in matched if one.arrived.parked_id is not None]
+    if not waited:
+        return matched
+    left = {row["parked_id"] for row in await transaction.fetch("parked_leave", waited)}
+    return [one for one in matched if one.arrived.parked_id is None or one.arrived.parked_id in left]
+
+
+async def _keep(transaction: Connection, matched: Sequence[Matched]) -> None:
+    await transaction.execute(
+        "receipts_add",
+        [one.candidate.account_id for one in matched],
+        [one.candidate.message_id for one in matched],
+        [one.arrived.carrier_id for one in matched],
+        [one.arrived.receipt.carrier_ref for one in matched],
+        [one.arrived.receipt.received_at for one in matched],
+        [one.arrived.receipt.state for one in matched],
+        [one.arrived.receipt.error_code for one in matched],
+        [one.arrived.receipt.raw for one in matched],
+        [one.applied for one in matched],
+    )
+
+
+async def _park(transaction: Connection, parked: Sequence[Arrived], now: datetime) -> None:
     await transaction.execute(
         "parked_add",
         [one.carrier_id for one in parked],
@@ -199,5 +324,8 @@ async def _park(transaction: Connection, parked: Sequence[Arrived]) -> None:
         [one.receipt.received_at for one in parked],
         [one.receipt.state for one in parked],
         [one.receipt.error_code for one in parked],
-        [_raw(one) for one in parked],
+        [one.receipt.raw for one in parked],
+        [one.receipt.number for one in parked],
+        now,
+        timedelta(seconds=limits.RECEIPT_PARK_RETRY_S),
     )

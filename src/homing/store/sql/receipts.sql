@@ -1,13 +1,86 @@
+-- A receipt's id in a form that it may have in the answer ($2), and the messages that had such an answer. Cut off before
+-- it is put in order: a carrier that gives one id to everything must not make each of its receipts read all of them.
+-- One bound of the ids leaves partitions out; with both the planner takes the primary key for as good an index as the
+-- reference's, and walks it.
 -- name: receipts_match
-SELECT r.carrier_id, r.carrier_ref, a.account_id, a.message_id
-FROM unnest($1::int[], $2::text[]) AS r (carrier_id, carrier_ref)
+SELECT r.nth, a.account_id, a.message_id, a.attempt, 0 AS part, 2 AS state, a.carrier_ref, m.number, m.sender,
+    m.segments, (a.carrier_id = m.carrier_id AND a.carrier_ref = m.carrier_ref) IS TRUE AS is_current, m.sent_at
+FROM unnest($1::int[], $2::text[]) WITH ORDINALITY AS r (carrier_id, key, nth)
 CROSS JOIN LATERAL (
-    SELECT account_id, message_id
-    FROM attempt
-    WHERE carrier_ref = r.carrier_ref AND carrier_id = r.carrier_id AND message_id >= $3
+    SELECT *
+    FROM (
+        SELECT account_id, message_id, attempt, carrier_id, carrier_ref
+        FROM attempt
+        WHERE ltrim(lower(carrier_ref), '0x') = r.key AND carrier_id = r.carrier_id
+            AND message_id >= $3 AND message_id + 0 < $4
+        LIMIT $5
+    ) AS alike
     ORDER BY message_id + 0 DESC
-    LIMIT 1
+    LIMIT $6
 ) AS a
+JOIN message AS m ON m.account_id = ANY (ARRAY[a.account_id]) AND m.message_id = ANY (ARRAY[a.message_id])
+
+-- As above, of parts. A part belongs to what its attempt belongs to.
+-- name: receipts_match_parts
+SELECT r.nth, p.account_id, p.message_id, p.attempt, p.part, p.state, p.carrier_ref, m.number, m.sender,
+    m.segments, (p.carrier_id = m.carrier_id AND a.carrier_ref = m.carrier_ref) IS TRUE AS is_current, m.sent_at
+FROM unnest($1::int[], $2::text[]) WITH ORDINALITY AS r (carrier_id, key, nth)
+CROSS JOIN LATERAL (
+    SELECT *
+    FROM (
+        SELECT account_id, message_id, attempt, part, state, carrier_id, carrier_ref
+        FROM part
+        WHERE ltrim(lower(carrier_ref), '0x') = r.key AND carrier_id = r.carrier_id
+            AND message_id >= $3 AND message_id + 0 < $4
+        LIMIT $5
+    ) AS alike
+    ORDER BY message_id + 0 DESC
+    LIMIT $6
+) AS p
+JOIN attempt AS a ON a.account_id = ANY (ARRAY[p.account_id]) AND a.message_id = ANY (ARRAY[p.message_id])
+    AND a.attempt = p.attempt
+JOIN message AS m ON m.account_id = ANY (ARRAY[p.account_id]) AND m.message_id = ANY (ARRAY[p.message_id])
+
+-- Submits whose answer was lost. Current where no other attempt is, or is still to come: the message waits in lane $2.
+-- name: attempts_unanswered
+SELECT a.account_id, a.message_id, a.attempt, 0 AS part, 2 AS state, '' AS carrier_ref, m.number, m.sender, m.segments,
+    m.carrier_ref IS NULL AND EXISTS (
+        SELECT FROM queue AS q WHERE q.lane = ANY (ARRAY[r.lane]) AND q.message_id = ANY (ARRAY[a.message_id])
+    ) AS is_current,
+    m.sent_at, a.carrier_id, a.started_at
+FROM unnest($1::int[], $2::int[]) AS r (carrier_id, lane)
+CROSS JOIN LATERAL (
+    WITH unanswered AS MATERIALIZED (
+        SELECT account_id, message_id, attempt, carrier_id, started_at
+        FROM attempt
+        WHERE carrier_id = r.carrier_id AND outcome = 4 AND carrier_ref IS NULL
+            AND message_id >= $3 AND message_id + 0 < $4 AND started_at >= $5
+    )
+    SELECT * FROM unanswered LIMIT $6
+) AS a
+JOIN message AS m ON m.account_id = ANY (ARRAY[a.account_id]) AND m.message_id = ANY (ARRAY[a.message_id])
+
+-- The answer that was lost, learnt from its receipt; the message's own where it stands on no other.
+-- name: attempts_name
+WITH told AS MATERIALIZED (
+    SELECT *
+    FROM unnest($1::bigint[], $2::bigint[], $3::smallint[], $4::text[], $5::boolean[])
+        AS t (account_id, message_id, attempt, carrier_ref, is_current)
+), named AS (
+    UPDATE attempt AS a
+    SET carrier_ref = told.carrier_ref
+    FROM told
+    WHERE a.account_id = ANY (ARRAY[told.account_id]) AND a.message_id = ANY (ARRAY[told.message_id])
+        AND a.attempt = told.attempt AND a.carrier_ref IS NULL
+    RETURNING a.account_id, a.message_id, a.attempt, a.carrier_id, a.carrier_ref, told.is_current
+), current AS (
+    UPDATE message AS m
+    SET carrier_id = n.carrier_id, carrier_ref = n.carrier_ref
+    FROM named AS n
+    WHERE n.is_current AND m.account_id = ANY (ARRAY[n.account_id]) AND m.message_id = ANY (ARRAY[n.message_id])
+        AND m.carrier_ref IS NULL
+)
+SELECT message_id, attempt FROM named
 
 -- name: receipts_add
 INSERT INTO receipt (
@@ -18,29 +91,165 @@ SELECT * FROM unnest(
     $9::boolean[]
 )
 
--- name: parked_add
-INSERT INTO parked_receipt (carrier_id, carrier_ref, received_at, state, error_code, raw)
-SELECT * FROM unnest($1::int[], $2::text[], $3::timestamptz[], $4::smallint[], $5::text[], $6::text[])
+-- --- parts ------------------------------------------------------------------------------------------------
 
--- name: parked_waiting
-SELECT p.parked_id, p.carrier_id, c.name AS carrier, p.carrier_ref, p.received_at, p.state, p.error_code, p.raw
-FROM parked_receipt AS p
-JOIN carrier AS c USING (carrier_id)
-WHERE p.given_up_at IS NULL
-ORDER BY p.received_at
-LIMIT $1
+-- Two processes that hear of a message's last two parts at once must not each miss the other's: they take turns.
+-- name: parts_lock
+SELECT m.message_id
+FROM unnest($1::bigint[], $2::bigint[]) AS w (account_id, message_id)
+JOIN message AS m ON m.account_id = ANY (ARRAY[w.account_id]) AND m.message_id = ANY (ARRAY[w.message_id])
+FOR NO KEY UPDATE OF m
+
+-- $1 gives each state's rank, and only a higher rank moves a part.
+-- name: parts_move
+UPDATE part AS p
+SET state = r.state, error_code = r.error_code, reported_at = r.at
+FROM unnest($2::bigint[], $3::bigint[], $4::smallint[], $5::smallint[], $6::smallint[], $7::text[], $8::timestamptz[])
+    AS r (account_id, message_id, attempt, part, state, error_code, at)
+WHERE p.account_id = ANY (ARRAY[r.account_id]) AND p.message_id = ANY (ARRAY[r.message_id])
+    AND p.attempt = r.attempt AND p.part = r.part
+    AND ($1::smallint[])[p.state + 1] < ($1::smallint[])[r.state + 1]
+RETURNING p.message_id, p.attempt, p.part
+
+-- name: parts_of
+SELECT p.message_id, p.attempt, p.part, p.state, p.error_code, p.reported_at
+FROM unnest($1::bigint[], $2::bigint[], $3::smallint[]) AS w (account_id, message_id, attempt)
+JOIN part AS p ON p.account_id = ANY (ARRAY[w.account_id]) AND p.message_id = ANY (ARRAY[w.message_id])
+    AND p.attempt = w.attempt
+ORDER BY p.message_id, p.attempt, p.part
+
+-- Some parts are delivered: the others have until $3 to be told of.
+-- name: queue_await_parts
+UPDATE queue AS q
+SET due_at = least(q.expires_at + $4::interval, $3)
+FROM unnest($1::int[], $2::bigint[]) AS w (lane, message_id)
+WHERE q.lane = ANY (ARRAY[w.lane]) AND q.message_id = ANY (ARRAY[w.message_id])
+
+-- Of overdue messages, those of which a part was delivered, and when the last one was.
+-- name: parts_delivered
+SELECT p.message_id, max(p.reported_at) AS at
+FROM unnest($1::bigint[], $2::bigint[]) AS w (account_id, message_id)
+JOIN part AS p ON p.account_id = ANY (ARRAY[w.account_id]) AND p.message_id = ANY (ARRAY[w.message_id])
+WHERE p.state = 3
+GROUP BY p.message_id
+
+-- --- what carriers' ids look like ---------------------------------------------------------------------------
+
+-- name: forms_count
+INSERT INTO reference_form AS f (carrier_id, form, confirmed)
+SELECT carrier_id, form, confirmed
+FROM unnest($1::int[], $2::text[], $3::bigint[]) AS r (carrier_id, form, confirmed)
+WHERE EXISTS (SELECT FROM carrier AS c WHERE c.carrier_id = r.carrier_id)
+ON CONFLICT (carrier_id, form) DO UPDATE
+SET confirmed = f.confirmed + excluded.confirmed, last_at = now()
+
+-- name: forms_all
+SELECT carrier_id, form, confirmed FROM reference_form
+
+-- name: reference_forms
+SELECT form, confirmed, first_at, last_at
+FROM reference_form
+WHERE carrier_id = $1
+ORDER BY confirmed DESC, form
+
+-- --- parked: early, or nobody's -----------------------------------------------------------------------------
+
+-- name: parked_add
+INSERT INTO parked_receipt (
+    carrier_id, carrier_ref, received_at, state, error_code, raw, number, waiting_since, due_at
+)
+SELECT r.carrier_id, r.carrier_ref, r.received_at, r.state, r.error_code, r.raw, r.number, $8, $8::timestamptz + $9
+FROM unnest($1::int[], $2::text[], $3::timestamptz[], $4::smallint[], $5::text[], $6::text[], $7::text[])
+    AS r (carrier_id, carrier_ref, received_at, state, error_code, raw, number)
+
+-- What is due for a try, at most $2. Each waits as long again as it has waited, between $3 and $4, so that those of which
+-- little is to be hoped do not keep early ones from their turn; whoever waits since $5 has this try and no other.
+-- name: parked_claim
+WITH due AS MATERIALIZED (
+    SELECT parked_id
+    FROM parked_receipt
+    WHERE given_up_at IS NULL AND due_at <= $1
+    ORDER BY due_at
+    LIMIT $2
+    FOR UPDATE SKIP LOCKED
+), claimed AS (
+    UPDATE parked_receipt AS p
+    SET due_at = $1::timestamptz + greatest($3::interval, least($4::interval, $1 - p.waiting_since)),
+        given_up_at = CASE WHEN p.waiting_since <= $5 THEN $1 END
+    FROM due
+    WHERE p.parked_id = ANY (ARRAY[due.parked_id])
+    RETURNING p.*
+)
+SELECT p.parked_id, p.carrier_id, c.name AS carrier, p.carrier_ref, p.received_at, p.state, p.error_code, p.raw,
+    p.number, p.waiting_since, p.given_up_at IS NOT NULL AS is_last
+FROM claimed AS p
+JOIN carrier AS c ON c.carrier_id = ANY (ARRAY[p.carrier_id])
+ORDER BY p.received_at, p.parked_id
 
 -- name: parked_leave
-DELETE FROM parked_receipt WHERE parked_id = ANY($1::bigint[])
+DELETE FROM parked_receipt AS p
+USING unnest($1::bigint[]) AS w (parked_id)
+WHERE p.parked_id = ANY (ARRAY[w.parked_id])
+RETURNING p.parked_id
 
--- name: parked_give_up
-UPDATE parked_receipt SET given_up_at = now()
-WHERE given_up_at IS NULL AND received_at < $1
+-- name: parked_forget
+DELETE FROM parked_receipt WHERE given_up_at < $1
+
+-- name: unmatched_by_carrier
+SELECT c.name AS carrier, p.unmatched
+FROM carrier AS c
+CROSS JOIN LATERAL (
+    SELECT count(*) AS unmatched
+    FROM parked_receipt
+    WHERE carrier_id = c.carrier_id AND given_up_at IS NOT NULL
+) AS p
+
+-- name: unmatched_list
+SELECT p.parked_id, p.carrier_id, c.name AS carrier, p.carrier_ref, p.number, p.received_at, p.state, p.error_code,
+    p.raw, p.replays, p.given_up_at
+FROM parked_receipt AS p
+LEFT JOIN carrier AS c USING (carrier_id)
+WHERE p.given_up_at IS NOT NULL AND ($1::int IS NULL OR p.carrier_id = $1)
+    AND ($2::timestamptz IS NULL OR p.received_at >= $2)
+ORDER BY p.parked_id DESC
+LIMIT $3
+
+-- name: unmatched_show
+SELECT p.*, c.name AS carrier
+FROM parked_receipt AS p
+LEFT JOIN carrier AS c USING (carrier_id)
+WHERE p.parked_id = $1
+
+-- name: unmatched_count
+SELECT c.name AS carrier, count(*) AS unmatched, min(p.received_at) AS oldest_at, max(p.received_at) AS newest_at
+FROM parked_receipt AS p
+LEFT JOIN carrier AS c USING (carrier_id)
+WHERE p.given_up_at IS NOT NULL AND ($1::int IS NULL OR p.carrier_id = $1)
+    AND ($2::timestamptz IS NULL OR p.received_at >= $2)
+GROUP BY c.name
+ORDER BY count(*) DESC, c.name
+
+-- The time that a receipt has begins anew; when it was received stays.
+-- name: unmatched_replay
+UPDATE parked_receipt
+SET given_up_at = NULL, waiting_since = now(), due_at = now(), replays = least(replays + 1, 32767)
+WHERE given_up_at IS NOT NULL AND ($1::bigint[] IS NULL OR parked_id = ANY($1))
+    AND ($2::int IS NULL OR carrier_id = $2) AND ($3::timestamptz IS NULL OR received_at >= $3)
 RETURNING parked_id
 
+-- name: unmatched_drop
+DELETE FROM parked_receipt
+WHERE given_up_at IS NOT NULL AND ($1::bigint[] IS NULL OR parked_id = ANY($1))
+    AND ($2::int IS NULL OR carrier_id = $2) AND ($3::timestamptz IS NULL OR received_at < $3)
+RETURNING parked_id
+
+-- --- inbound ------------------------------------------------------------------------------------------------
+
 -- name: inbound_owner
-SELECT m.account_id, m.app_id, app.inbound_url
+SELECT m.account_id, m.app_id, app.inbound_url,
+    coalesce(a.bound_at > now() - make_interval(days => $3), false) AS is_bound
 FROM sender AS s
+JOIN account AS a USING (account_id)
 JOIN LATERAL (
     SELECT account_id, app_id, message_id
     FROM message

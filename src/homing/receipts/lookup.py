@@ -1,0 +1,240 @@
+"""Receipts' messages, looked up by the ids that their answers may have had."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+
+import msgspec
+
+from homing import limits
+from homing.kit import ids
+from homing.messages.transitions import AWAITING_LANE
+from homing.model import CarrierReceipt
+from homing.receipts.forms import key_under, keys
+from homing.receipts.learning import Learning
+from homing.receipts.matching import Candidate, Match, PartKey, agrees, choose, is_contradicted
+from homing.states import TABLE, State
+from homing.store.database import Connection, Record
+
+
+class Arrived(msgspec.Struct, frozen=True):
+    """A receipt with the carrier it came by. The rest is of those that have waited; `is_last`: it is their last try."""
+
+    carrier_id: int
+    carrier: str
+    receipt: CarrierReceipt
+    parked_id: int | None = None
+    waiting_since: datetime | None = None
+    is_last: bool = False
+
+
+Wanted = tuple[int, int, str]  # the place of the receipt in its batch, its carrier, a key
+
+
+class Lookup:
+    """Matches batches of receipts. The hot path is one statement: the id in the carrier's learnt form, among messages
+    that left as one. What that does not settle is looked for in every form, and among parts.
+    """
+
+    def __init__(self, learning: Learning, clock: Callable[[], datetime]) -> None:
+        self._learning = learning
+        self._clock = clock
+
+    async def match(self, transaction: Connection, arrived: Sequence[Arrived]) -> list[Match | None]:
+        """One answer for each receipt, in their order."""
+        span = span_of(arrived, self._clock())
+        likely = [self._likely(one) for one in arrived]
+        found = await candidates_of(transaction, "receipts_match", _wanted(arrived, enumerate(likely)), span)
+        matches = [self._first(one, found.get(nth)) for nth, one in enumerate(arrived)]
+        unsettled = [nth for nth, match in enumerate(matches) if match is None or match.candidate.segments > 1]
+        if unsettled:
+            others = [(nth, _keys_of(arrived[nth]) - likely[nth]) for nth in unsettled if matches[nth] is None]
+            for nth, more in (
+                await candidates_of(transaction, "receipts_match", _wanted(arrived, others), span)
+            ).items():
+                found.setdefault(nth, []).extend(more)
+            every = [(nth, _keys_of(arrived[nth])) for nth in unsettled]
+            parts = await candidates_of(transaction, "receipts_match_parts", _wanted(arrived, every), span)
+            self._settle(arrived, matches, unsettled, found, parts)
+        for one, match in zip(arrived, matches, strict=True):
+            if match and match.confirmed:
+                self._learning.confirm(one.carrier_id, match.confirmed)
+        return matches
+
+    def _first(self, one: Arrived, candidates: Sequence[Candidate] | None) -> Match | None:
+        """The first look. One message, found in the form that is learnt, to the number that is told: there is nothing
+        to weigh, and nearly all receipts of a carrier that is known are so.
+        """
+        if candidates is None:
+            return None
+        learnt = self._learning.form(one.carrier_id)
+        if learnt and len(candidates) == 1 and candidates[0].number == one.receipt.number:
+            return Match(candidates[0], learnt)
+        return self._choose(one, candidates, waited=False)
+
+    def _likely(self, one: Arrived) -> set[str]:
+        """The key in the learnt form where there is one and the id can be in it, else in every form."""
+        learnt = self._learning.form(one.carrier_id)
+        likely = key_under(learnt, one.receipt.carrier_ref) if learnt else None
+        return _keys_of(one) if likely is None else {likely}
+
+    def _settle(
+        self,
+        arrived: Sequence[Arrived],
+        matches: list[Match | None],
+        unsettled: Sequence[int],
+        wholes: Mapping[int, Sequence[Candidate]],
+        parts: Mapping[int, Sequence[Candidate]],
+    ) -> None:
+        """Chooses among parts and wholes. A message that left in parts is meant by them and not as a whole."""
+        taken: set[PartKey] = set()
+        for nth in unsettled:
+            in_parts = {(part.message_id, part.attempt) for part in parts.get(nth, ())}
+            candidates = [
+                *parts.get(nth, ()),
+                *(one for one in wholes.get(nth, ()) if (one.message_id, one.attempt) not in in_parts),
+            ]
+            one = arrived[nth]
+            match = matches[nth] = self._choose(one, candidates, waited=self._has_waited(one), taken=taken)
+            if match is None:
+                self._wonder(one, candidates)
+            elif match.candidate.part and TABLE[State(one.receipt.state)].final:
+                taken.add((match.candidate.message_id, match.candidate.attempt, match.candidate.part))
+
+    def _wonder(self, one: Arrived, candidates: Sequence[Candidate]) -> None:
+        """Whether it is this carrier's way to name other numbers than the recipient's."""
+        if one.parked_id is None and is_contradicted(one.receipt.carrier_ref, one.receipt.number, candidates):
+            self._learning.contradict(one.carrier_id)
+
+    def _choose(
+        self, one: Arrived, candidates: Sequence[Candidate], *, waited: bool, taken: set[PartKey] | None = None
+    ) -> Match | None:
+        receipt = one.receipt
+        return choose(
+            receipt.carrier_ref,
+            receipt.number if self._learning.believes_numbers(one.carrier_id) else None,
+            keys(receipt.carrier_ref),
+            candidates,
+            self._learning.form(one.carrier_id),
+            waited=waited,
+            taken=taken or (),
+        )
+
+    def _has_waited(self, one: Arrived) -> bool:
+        """Whether every submit that was under way when the receipt came must have its answer by now."""
+        since = one.waiting_since
+        return since is not None and (self._clock() - since).total_seconds() >= limits.RECEIPT_UNANSWERED_S_MIN
+
+    async def match_unanswered(
+        self, transaction: Connection, arrived: Sequence[Arrived], matches: list[Match | None]
+    ) -> None:
+        """Receipts that have waited, and whose id nobody has: each is that of the one submit of its carrier to its
+        number whose answer was lost, if there is exactly one, and it is the only such receipt. The attempt then gets
+        the id.
+        """
+        open_ones = [
+            (nth, one)
+            for nth, (one, match) in enumerate(zip(arrived, matches, strict=True))
+            if match is None and one.receipt.number and one.receipt.carrier_ref and self._has_waited(one)
+        ]
+        if not open_ones:
+            return
+        rows = await self._unanswered(transaction, [one for _nth, one in open_ones])
+        claims: dict[tuple[int, int], list[tuple[int, Candidate]]] = {}
+        for nth, one in open_ones:
+            fitting = [row for row in rows if _fits(one, row)]
+            if len(fitting) == 1:
+                candidate = Candidate(*fitting[0][: len(Candidate.__struct_fields__)])
+                claims.setdefault((candidate.message_id, candidate.attempt), []).append((nth, candidate))
+        lone = [
+            claim for claim in claims.values() if len({arrived[nth].receipt.carrier_ref for nth, _one in claim}) == 1
+        ]
+        named = await self._name(transaction, arrived, [claim[0] for claim in lone])
+        for claim in lone:
+            for nth, candidate in claim:
+                if (candidate.message_id, candidate.attempt) in named:
+                    matches[nth] = Match(candidate)
+
+    async def _unanswered(self, transaction: Connection, arrived: Sequence[Arrived]) -> Sequence[Record]:
+        oldest = min(one.receipt.received_at for one in arrived)
+        carrier_ids = sorted({one.carrier_id for one in arrived})
+        rows = await transaction.fetch(
+            "attempts_unanswered",
+            carrier_ids,
+            [AWAITING_LANE] * len(carrier_ids),
+            *span_of(arrived, self._clock()),
+            oldest - timedelta(seconds=limits.RECEIPT_UNANSWERED_S_MAX),
+            limits.RECEIPT_UNANSWERED_MAX,
+        )
+        counts = Counter(row["carrier_id"] for row in rows)
+        # where there are more than were read, none can be told to be the only one
+        return [row for row in rows if counts[row["carrier_id"]] < limits.RECEIPT_UNANSWERED_MAX]
+
+    async def _name(
+        self, transaction: Connection, arrived: Sequence[Arrived], claims: Sequence[tuple[int, Candidate]]
+    ) -> set[tuple[int, int]]:
+        """Writes the ids down; gives those attempts that had none until now."""
+        if not claims:
+            return set()
+        ordered = sorted(claims, key=lambda claim: (claim[1].account_id, claim[1].message_id))
+        rows = await transaction.fetch(
+            "attempts_name",
+            [candidate.account_id for _nth, candidate in ordered],
+            [candidate.message_id for _nth, candidate in ordered],
+            [candidate.attempt for _nth, candidate in ordered],
+            [arrived[nth].receipt.carrier_ref for nth, _candidate in ordered],
+            [candidate.is_current for _nth, candidate in ordered],
+        )
+        return {(row["message_id"], row["attempt"]) for row in rows}
+
+
+async def candidates_of(
+    connection: Connection, statement: str, wanted: Sequence[Wanted], span: tuple[int, int]
+) -> dict[int, list[Candidate]]:
+    """What has one of the keys, by the receipt's place. `statement`: receipts_match looks among messages as wholes,
+    receipts_match_parts among parts; their columns are the key's place and then a candidate's, in their order.
+    """
+    found: dict[int, list[Candidate]] = {}
+    if wanted:
+        most = limits.RECEIPT_CANDIDATES_MAX if statement == "receipts_match" else limits.RECEIPT_PART_CANDIDATES_MAX
+        places, carrier_ids, wanted_keys = zip(*wanted, strict=True)
+        rows = await connection.fetch(
+            statement, carrier_ids, wanted_keys, *span, limits.RECEIPT_REPEATED_REFS_MAX, most
+        )
+        for nth, *candidate in rows:
+            found.setdefault(places[nth - 1], []).append(Candidate(*candidate))
+    return found
+
+
+def span_of(arrived: Sequence[Arrived], now: datetime) -> tuple[int, int]:
+    """The ids of messages that these receipts can be about: of the days before, which for a replayed one are not
+    the last ones. The upper bound spares a look into the partitions of the weeks to come.
+    """
+    oldest = min((one.receipt.received_at for one in arrived if one.parked_id is not None), default=now)
+    oldest = max(min(oldest, now), now - timedelta(days=limits.RECEIPT_REPLAY_DAYS_MAX))
+    return (
+        _id_at(oldest - timedelta(days=limits.RECEIPT_MATCH_DAYS)),
+        _id_at(now + timedelta(seconds=limits.RECEIPT_MATCH_AHEAD_S)),
+    )
+
+
+def _keys_of(one: Arrived) -> set[str]:
+    """Every key that the id may have in an answer."""
+    return set(keys(one.receipt.carrier_ref).values())
+
+
+def _wanted(arrived: Sequence[Arrived], wanted: Iterable[tuple[int, Iterable[str]]]) -> list[Wanted]:
+    return [(nth, arrived[nth].carrier_id, each) for nth, wanted_keys in wanted for each in wanted_keys]
+
+
+def _fits(one: Arrived, unanswered: Record) -> bool:
+    began_s = (one.receipt.received_at - unanswered["started_at"]).total_seconds()
+    return (
+        unanswered["carrier_id"] == one.carrier_id
+        and -limits.RECEIPT_CLOCK_AHEAD_S_MAX <= began_s <= limits.RECEIPT_UNANSWERED_S_MAX
+        and agrees(one.receipt.number, unanswered["number"], unanswered["sender"]) is True
+    )
+
+
+def _id_at(at: datetime) -> int:
+    return ids.first_id_at(int(at.timestamp() * 1000))

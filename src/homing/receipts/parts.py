@@ -1,0 +1,134 @@
+"""Long messages: what the receipts of a message's parts make of the message.
+
+It is delivered when all parts are, and undelivered as soon as one part is. When some were delivered and of the others
+nothing is heard, it waits a while and counts as delivered: there are carriers that report one part alone
+(docs/decisions/0010-matching-receipts.md). That end is made by the sweep of what is due (dispatch/expiry.py).
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+import msgspec
+
+from homing import limits
+from homing.messages.transitions import AWAITING_LANE
+from homing.receipts.matching import Candidate, PartKey
+from homing.states import RANKS, TABLE, State
+from homing.store.database import Connection
+
+
+class PartReport(msgspec.Struct, frozen=True):
+    """A receipt of one part: the state it tells, and when it came about."""
+
+    candidate: Candidate
+    state: State
+    at: datetime
+    error_code: str | None
+
+    @property
+    def key(self) -> PartKey:
+        return self.candidate.message_id, self.candidate.attempt, self.candidate.part
+
+
+class PartState(msgspec.Struct, frozen=True):
+    """A row of `part`."""
+
+    part: int
+    state: State
+    error_code: str | None
+    reported_at: datetime | None
+
+
+class RolledUp(msgspec.Struct, frozen=True):
+    """What becomes of a message by its parts."""
+
+    candidate: Candidate
+    state: State
+    at: datetime
+    error_code: str | None = None
+    error_text: str | None = None
+
+
+def roll_up(parts: Sequence[PartState]) -> tuple[State, PartState] | None:
+    """What the parts of an attempt, in their order, make of it, and the part that decided; None while it is open.
+
+    The first part that failed names the failure, the last one that was delivered the time. Unknown, and every part
+    delivered or unknown: the message is unknown, which a receipt may still settle.
+    """
+    reported = sorted((one for one in parts if one.reported_at), key=lambda one: (one.reported_at, one.part))
+    failed = next((one for one in reported if TABLE[one.state].final and one.state is not State.DELIVERED), None)
+    if failed:
+        return failed.state, failed
+    if len(reported) < len(parts):
+        return None
+    unknown = next((one for one in reversed(reported) if one.state is State.UNKNOWN), None)
+    return (State.UNKNOWN, unknown) if unknown else (State.DELIVERED, reported[-1])
+
+
+async def take_parts(
+    transaction: Connection, reports: Sequence[PartReport], now: datetime
+) -> tuple[set[PartKey], list[RolledUp]]:
+    """Writes down what parts were reported as, at most one report a part, and gives those that moved, and what that
+    makes of their messages.
+    """
+    ordered = sorted(reports, key=lambda one: (one.candidate.account_id, *one.key))
+    await transaction.execute(
+        "parts_lock",
+        [one.candidate.account_id for one in ordered],
+        [one.candidate.message_id for one in ordered],
+    )
+    rows = await transaction.fetch(
+        "parts_move",
+        RANKS,
+        [one.candidate.account_id for one in ordered],
+        [one.candidate.message_id for one in ordered],
+        [one.candidate.attempt for one in ordered],
+        [one.candidate.part for one in ordered],
+        [int(one.state) for one in ordered],
+        [one.error_code for one in ordered],
+        [one.at for one in ordered],
+    )
+    moved: set[PartKey] = {(row["message_id"], row["attempt"], row["part"]) for row in rows}
+    touched = {one.key[:2]: one.candidate for one in ordered if one.key in moved}
+    if not touched:
+        return moved, []
+    parts = await _parts_of(transaction, list(touched.values()))
+    ends, partly = [], []
+    for key, candidate in touched.items():
+        decided = roll_up(parts[key])
+        if decided:
+            ends.append(_rolled_up(candidate, *decided, len(parts[key])))
+        elif any(one.state is State.DELIVERED for one in parts[key]):
+            partly.append(candidate.message_id)
+    if partly:
+        await transaction.execute(
+            "queue_await_parts",
+            [AWAITING_LANE] * len(partly),
+            partly,
+            now + timedelta(seconds=limits.PART_GRACE_S),
+            timedelta(seconds=limits.EXPIRY_GRACE_S),
+        )
+    return moved, ends
+
+
+async def _parts_of(
+    transaction: Connection, candidates: Sequence[Candidate]
+) -> Mapping[tuple[int, int], list[PartState]]:
+    parts: dict[tuple[int, int], list[PartState]] = {}
+    for row in await transaction.fetch(
+        "parts_of",
+        [one.account_id for one in candidates],
+        [one.message_id for one in candidates],
+        [one.attempt for one in candidates],
+    ):
+        state = PartState(row["part"], State(row["state"]), row["error_code"], row["reported_at"])
+        parts.setdefault((row["message_id"], row["attempt"]), []).append(state)
+    return parts
+
+
+def _rolled_up(candidate: Candidate, state: State, part: PartState, count: int) -> RolledUp:
+    assert part.reported_at
+    if state in (State.DELIVERED, State.UNKNOWN):
+        return RolledUp(candidate, state, part.reported_at)
+    text = f"{state.name.capitalize()}: part {part.part} of {count}"
+    return RolledUp(candidate, state, part.reported_at, part.error_code, text)
