@@ -1,0 +1,196 @@
+"""A carrier whose vendor is called over HTTP: batches, windows and questions, whatever the vendor's API is."""
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from typing import Annotated, Protocol
+
+import msgspec
+
+from homing import limits
+from homing.carriers.base import Answered, Health, Report
+from homing.carriers.outstanding import Asked, Questions
+from homing.carriers.secret import SECRET
+from homing.carriers.verdicts import answer_of
+from homing.carriers.window import Window
+from homing.clients.errors import ClientError
+from homing.kit.backoff import doubling_s
+from homing.model import Answer, CarrierReceipt, Outbound, Outcome, Outstanding
+from homing.states import TABLE, State
+
+LATE = Answer(Outcome.DEFERRED, error_text="no free connection to the vendor")
+
+PushToken = Annotated[str, SECRET, msgspec.Meta(pattern=rf"^([A-Za-z0-9_-]{{{limits.API_TOKEN_CHARS_MIN},128}})?$")]
+"""What stands in the address that the vendor pushes to, /carriers/NAME/TOKEN/...; "" takes no pushes."""
+
+
+class ApiSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What all carriers over HTTP have. Times in seconds.
+
+    `window`: messages under way at once. `connections`: calls at once. `per_s`: messages a second, where the vendor has
+    a limit. `push_token`: see `PushToken`.
+    """
+
+    window: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = limits.API_WINDOW_DEFAULT
+    connections: Annotated[int, msgspec.Meta(ge=1, le=1_000)] = limits.API_CONNECTIONS_DEFAULT
+    per_s: Annotated[float, msgspec.Meta(gt=0, le=100_000)] | None = None
+    timeout_s: Annotated[float, msgspec.Meta(gt=0, le=limits.API_TIMEOUT_S)] = limits.API_TIMEOUT_S
+    push_token: PushToken = ""
+
+
+class Manner(msgspec.Struct, frozen=True):
+    """How a vendor is called: how many messages of one text a call carries, how long after sending it is asked about
+    them (0: never), about how many in a call, and how many such calls a second.
+    """
+
+    send_max: int = 1
+    ask_after_s: float = 0.0
+    ask_max: int = 1
+    asks_per_s: float = 1.0
+
+
+class VendorApi(Protocol):
+    """A vendor's own part. Both raise a `ClientError`."""
+
+    async def send(self, messages: Sequence[Outbound]) -> Sequence[Answer]:
+        """One call for messages of the same text, sender, encoding and traffic; an answer for each, in their order."""
+        ...
+
+    async def ask(self, carrier_refs: Sequence[str]) -> Sequence[CarrierReceipt]:
+        """What is known of these messages, those on their way left out."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+class ApiCarrier:
+    """See `Carrier`. Connections are made by calls, so that it is up until a call finds no connection."""
+
+    def __init__(
+        self,
+        api: VendorApi,
+        settings: ApiSettings,
+        manner: Manner,
+        chance: random.Random,
+        clock_s: Callable[[], float] = time.time,
+    ) -> None:
+        self._api = api
+        self._settings = settings
+        self._manner = manner
+        self._chance = chance
+        self._clock_s = clock_s
+        self._window = Window(settings.window, settings.per_s, chance)
+        self._connections = asyncio.Semaphore(settings.connections)
+        self._questions = Questions(manner.ask_after_s)
+        self._asked_more = asyncio.Event()
+        self._last_error = ""
+
+    async def open(self) -> None:
+        """Nothing to connect before there is something to send."""
+
+    async def close(self) -> None:
+        await self._api.close()
+
+    def health(self) -> Health:
+        return Health(
+            self._window.is_up,
+            {
+                "under_way": self._window.under_way,
+                "window": self._settings.window,
+                "to_ask_about": len(self._questions),
+                "last_error": self._last_error,
+            },
+        )
+
+    def room(self) -> int:
+        return self._window.room()
+
+    async def until_room(self) -> None:
+        await self._window.until_room()
+
+    async def submit(self, batch: Sequence[Outbound], answered: Answered) -> None:
+        with self._window.holding(len(batch)):
+            calls = [self._send(messages, answered) for messages in _calls(batch, self._manner.send_max)]
+            failures = [one for one in await asyncio.gather(*calls, return_exceptions=True) if one is not None]
+        if failures:
+            raise failures[0]
+
+    async def resume(self, outstanding: Sequence[Outstanding]) -> None:
+        for message in outstanding:
+            self._questions.add(message.carrier_ref, message.submitted_at.timestamp(), self._clock_s())
+
+    async def reports(self) -> AsyncIterator[Sequence[Report]]:
+        """What the vendor answers when it is asked; what it pushes comes in by a door."""
+        failures = 0
+        while True:
+            asked = self._questions.take(self._clock_s(), self._manner.ask_max)
+            if not asked:
+                await self._until_due()
+                continue
+            try:
+                receipts = await self._api.ask([one.carrier_ref for one in asked])
+            except ClientError as error:
+                failures += 1
+                self._last_error = str(error)
+                pause_s = doubling_s(failures, limits.API_THROTTLE_S, limits.API_THROTTLE_S_MAX, self._chance)
+                for one in asked:
+                    self._questions.put_back(one, self._clock_s() + pause_s)
+                await asyncio.sleep(pause_s)
+                continue
+            failures = 0
+            if receipts:
+                yield receipts
+            self._ask_again(asked, receipts)
+            await asyncio.sleep(1 / self._manner.asks_per_s)
+
+    async def _send(self, messages: Sequence[Outbound], answered: Answered) -> None:
+        """One call. Waiting for a connection is not part of it: what has waited too long has certainly not gone."""
+        try:
+            async with asyncio.timeout(limits.API_START_S):
+                await self._connections.acquire()
+        except TimeoutError:
+            for message in messages:
+                answered(message, LATE)
+            return
+        try:
+            answers = await self._api.send(messages)
+        except ClientError as error:
+            self._last_error = str(error)
+            self._window.failed(error)
+            answers = [answer_of(error)] * len(messages)
+        else:
+            self._window.worked()
+        finally:
+            self._connections.release()
+        for message, answer in zip(messages, answers, strict=True):
+            answered(message, answer)
+            if answer.outcome is Outcome.ACCEPTED and answer.carrier_ref:
+                self._questions.add(answer.carrier_ref, self._clock_s(), self._clock_s())
+        self._asked_more.set()
+
+    async def _until_due(self) -> None:
+        next_s = self._questions.next_s()
+        self._asked_more.clear()
+        try:
+            await asyncio.wait_for(
+                self._asked_more.wait(), None if next_s is None else max(limits.PULSE_S, next_s - self._clock_s())
+            )
+        except TimeoutError:
+            return
+
+    def _ask_again(self, asked: Sequence[Asked], receipts: Sequence[CarrierReceipt]) -> None:
+        ended = {one.carrier_ref for one in receipts if TABLE[State(one.state)].final}
+        for one in asked:
+            if one.carrier_ref not in ended:
+                self._questions.again(one, self._clock_s())
+
+
+def _calls(batch: Sequence[Outbound], send_max: int) -> Iterable[Sequence[Outbound]]:
+    """The batch by what one call can carry."""
+    alike: dict[tuple[object, ...], list[Outbound]] = {}
+    for message in batch:
+        alike.setdefault((message.sender, message.text, message.encoding, message.traffic), []).append(message)
+    for messages in alike.values():
+        for start in range(0, len(messages), send_max):
+            yield messages[start : start + send_max]

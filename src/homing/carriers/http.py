@@ -1,0 +1,238 @@
+"""Any other vendor with an HTTP API as a carrier: its requests, answers and pushes are told in settings, not in code.
+
+See docs/operate/http-carriers.md. One message a call. Receipts are pushed to /carriers/NAME/TOKEN/report, what people
+send to .../inbound, with GET or POST, as a query, a form or JSON.
+"""
+
+import base64
+import random
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Annotated, Any, Final, Literal
+from urllib.parse import urlsplit
+
+import msgspec
+
+from homing import limits
+from homing.carriers.api import ApiCarrier, ApiSettings, Manner
+from homing.carriers.base import BadReport, Heard, Pushed, Report
+from homing.carriers.http_reading import Document, InboundForm, Pick, ReceiptForm, Reply, Said, walk
+from homing.carriers.http_template import Json, Text, Values, escape_for, in_header, in_url, values_of
+from homing.carriers.secret import SECRET
+from homing.clients.call import HttpRequest, Terms, parse_base
+from homing.clients.errors import TooLarge
+from homing.clients.reading import Unreadable, body_of, failure_of
+from homing.model import Answer, CarrierInbound, CarrierReceipt, Outbound, Outcome
+
+FORM: Final = "application/x-www-form-urlencoded"
+OUTCOMES: Final = {outcome.name.lower(): outcome for outcome in Outcome}
+
+Pairs = dict[str, str]
+
+
+class HttpSettings(ApiSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a vendor wants and says. All but `secrets` may hold {placeholders} (`http_template`).
+
+    `form`, `json` or `raw` is the body; `raw_type` its type, which also tells how its values are escaped. `basic` is
+    user and password, `bearer` a token. `words` puts the vendor's words in place of ours, for instance
+    {"encoding": {"UCS2": "unicode"}}.
+    """
+
+    url: str
+    method: Literal["GET", "POST", "PUT"] = "POST"
+    query: Pairs = msgspec.field(default_factory=dict)
+    headers: Pairs = msgspec.field(default_factory=dict)
+    form: Pairs | None = None
+    json: dict[str, Any] | list[Any] | None = None
+    raw: str | None = None
+    raw_type: str = "text/plain; charset=utf-8"
+    basic: tuple[str, str] | None = None
+    bearer: str | None = None
+    secrets: Annotated[Pairs, SECRET] = msgspec.field(default_factory=dict)
+    words: dict[str, Pairs] = msgspec.field(default_factory=dict)
+    reply: Reply
+    receipt: ReceiptForm | None = None
+    inbound: InboundForm | None = None
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for what could only fail once a message is there."""
+        if sum(body is not None for body in (self.form, self.json, self.raw)) > 1:
+            raise ValueError("a request has one body: form, json or raw")
+        if self.method == "GET" and (self.form, self.json, self.raw) != (None, None, None):
+            raise ValueError("a GET has no body")
+        HttpTemplate(self)
+
+
+class HttpTemplate:
+    """Writes the requests that the settings describe."""
+
+    def __init__(self, settings: HttpSettings) -> None:
+        """Raises ValueError."""
+
+        def texts(pairs: Pairs | None) -> dict[str, Text]:
+            return {name: self._text(value) for name, value in (pairs or {}).items()}
+
+        self._secrets = settings.secrets
+        parts = urlsplit(settings.url)
+        if "{" in parts.netloc or parts.fragment:
+            raise ValueError("a URL names its host as it is, and has no fragment")
+        self.base = parse_base(f"{parts.scheme}://{parts.netloc}")
+        self._method = settings.method
+        self._path = self._text(parts.path or "/")
+        self._query_written = self._text(parts.query)
+        self._query = texts(settings.query)
+        self._headers = texts(settings.headers)
+        self._form = texts(settings.form)
+        self._json = None if settings.json is None else Json(settings.json, settings.secrets)
+        self._raw = None if settings.raw is None else self._text(settings.raw)
+        self._type = _type(settings)
+        self._basic = None if settings.basic is None else tuple(map(self._text, settings.basic))
+        self._bearer = None if settings.bearer is None else self._text(settings.bearer)
+
+    def render(self, values: Values) -> HttpRequest:
+        query = "&".join(filter(None, (self._query_written.fill(values, in_url), _encoded(self._query, values))))
+        target = self._path.fill(values, in_url)
+        return HttpRequest(
+            self._method, f"{target}?{query}" if query else target, self._all_headers(values), self._body(values)
+        )
+
+    def _text(self, template: str) -> Text:
+        return Text(template, self._secrets)
+
+    def _all_headers(self, values: Values) -> dict[str, str]:
+        headers = {"User-Agent": "Homing"}
+        if self._type:
+            headers["Content-Type"] = self._type
+        if self._basic:
+            user_and_password = ":".join(text.fill(values) for text in self._basic)
+            headers["Authorization"] = f"Basic {base64.b64encode(user_and_password.encode()).decode()}"
+        if self._bearer:
+            headers["Authorization"] = f"Bearer {self._bearer.fill(values, in_header)}"
+        return {**headers, **{name: text.fill(values, in_header) for name, text in self._headers.items()}}
+
+    def _body(self, values: Values) -> bytes | None:
+        if self._json is not None:
+            return self._json.fill(values)
+        if self._raw is not None:
+            return self._raw.fill(values, escape_for(self._type.lower())).encode()
+        return _encoded(self._form, values).encode() if self._form else None
+
+
+class HttpApi:
+    """Sends, and reads what is answered."""
+
+    def __init__(self, settings: HttpSettings, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        from homing.clients.aiohttp_transport import AsyncTransport  # slow to import: settings are read without it
+
+        self._template = HttpTemplate(settings)
+        self._reply = settings.reply
+        self._words = settings.words
+        self._timeout_s = settings.timeout_s
+        self._clock = clock
+        self._transport = AsyncTransport(
+            self._template.base, Terms(timeout_s=settings.timeout_s, connections=settings.connections)
+        )
+
+    async def send(self, messages: Sequence[Outbound]) -> Sequence[Answer]:
+        (message,) = messages
+        try:
+            request = self._template.render(values_of(message, self._words, self._clock()))
+        except ValueError as error:  # {sender:int}, and the sender is a name
+            return [Answer(Outcome.REFUSED, None, "template", str(error))]
+        reply = await self._transport.exchange(request, self._timeout_s)
+        try:
+            document = Document(body_of(reply))
+        except (Unreadable, TooLarge) as error:
+            return [Answer(Outcome.UNKNOWN, None, f"HTTP {reply.status}", str(error))]
+        rule = next((rule for rule in self._reply.rules if rule.holds(reply.status, document)), None)
+        if rule is None and reply.status >= 300:
+            raise failure_of(reply)
+        outcome = Outcome.UNKNOWN if rule is None else OUTCOMES[rule.outcome]
+        if outcome is Outcome.ACCEPTED:
+            return [Answer(outcome, _found(self._reply.ref, document))]
+        words = _found(self._reply.error_text, document) or ("an answer that no rule knows" if rule is None else None)
+        return [Answer(outcome, None, _found(self._reply.error_code, document), words)]
+
+    async def ask(self, carrier_refs: Sequence[str]) -> Sequence[CarrierReceipt]:
+        """Such vendors push; they are not asked."""
+        return []
+
+    async def close(self) -> None:
+        await self._transport.close()
+
+
+def make(settings: HttpSettings, chance: random.Random) -> ApiCarrier:
+    return ApiCarrier(HttpApi(settings), settings, Manner(), chance)
+
+
+class HttpListener:
+    """Reads what the vendor pushes."""
+
+    def __init__(self, settings: HttpSettings, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self._receipt = settings.receipt
+        self._inbound = settings.inbound
+        self._clock = clock
+
+    def read(self, pushed: Pushed) -> Heard:
+        body = pushed.body if pushed.method == "POST" and pushed.body.strip() else pushed.query
+        if pushed.path == "report" and self._receipt:
+            form = self._receipt
+            reports = [self._read_receipt(form, one, body) for one in _each(form.each, body)]
+            return _heard(reports, form.answer)
+        if pushed.path == "inbound" and self._inbound:
+            return _heard([self._read_inbound(self._inbound, Document(body))], self._inbound.answer)
+        raise BadReport("no such pushes are described in this carrier's settings")
+
+    def _read_receipt(self, form: ReceiptForm, document: Document, body: bytes) -> CarrierReceipt:
+        ref, word = form.ref.find(document), form.state.find(document)
+        if not ref or word is None:
+            raise BadReport("no reference, or no state")
+        state = form.state_of(word)
+        if state is None:
+            raise BadReport("a state that the settings do not know")
+        return CarrierReceipt(
+            ref,
+            state,
+            (form.time.find(document) if form.time else None) or self._clock(),
+            _found(form.error_code, document),
+            document.text,
+            _found(form.number, document),
+        )
+
+    def _read_inbound(self, form: InboundForm, document: Document) -> CarrierInbound:
+        number, recipient, text = (pick.find(document) for pick in (form.number, form.recipient, form.text))
+        if not number or recipient is None or text is None:
+            raise BadReport("no number, recipient or text")
+        at = (form.time.find(document) if form.time else None) or self._clock()
+        return CarrierInbound(number, recipient, text, at)
+
+
+def _type(settings: HttpSettings) -> str:
+    if settings.json is not None:
+        return "application/json"
+    if settings.raw is not None:
+        return settings.raw_type
+    return FORM if settings.form is not None else ""
+
+
+def _encoded(pairs: dict[str, Text], values: Values) -> str:
+    return "&".join(f"{in_url(name)}={in_url(text.fill(values))}" for name, text in pairs.items())
+
+
+def _found(pick: Pick | None, document: Document) -> str | None:
+    return None if pick is None else pick.find(document) or None
+
+
+def _each(path: str, body: bytes) -> list[Document]:
+    """The documents that a push holds: itself, or the members of its list."""
+    whole = Document(body)
+    if not path:
+        return [whole]
+    listed = walk(whole.members, path)
+    if not isinstance(listed, list) or len(listed) > limits.RECEIPTS_BATCH_MAX:
+        raise BadReport(f"no list at {path}, or too long a one")
+    return [Document(msgspec.json.encode(one)) for one in listed]
+
+
+def _heard(reports: Sequence[Report], said: Said) -> Heard:
+    return Heard(tuple(reports), said.status, said.content_type, said.body.encode())

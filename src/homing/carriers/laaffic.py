@@ -1,0 +1,140 @@
+"""A vendor of the laaffic dialect as a carrier (docs/reference/laaffic.md).
+
+A text goes to up to 1000 numbers in a call; each number's reference (`orderId`) is our message id and attempt, and by
+it the vendor's ids find their messages. Receipts and replies are pushed to /carriers/NAME/TOKEN/report and .../inbound;
+what no push settles is asked about with getReport.
+"""
+
+import random
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Annotated, Final
+
+import msgspec
+
+from homing import limits
+from homing.carriers.api import ApiCarrier, ApiSettings, Manner
+from homing.carriers.base import BadReport, Heard, Pushed
+from homing.carriers.secret import Secret
+from homing.clients.call import Terms
+from homing.clients.errors import BadPush
+from homing.clients.laaffic import (
+    ACKNOWLEDGEMENT,
+    BASE_URL,
+    AsyncLaafficClient,
+    Report,
+    ReportPush,
+    Status,
+    parse_inbound_push,
+    parse_report_push,
+)
+from homing.model import Answer, CarrierInbound, CarrierReceipt, Outbound, Outcome
+from homing.states import State
+
+NOT_TAKEN: Final = Answer(Outcome.REFUSED, None, "fail", "the vendor did not accept this number")
+FAILURES: Final = (("EXPIR", State.EXPIRED), ("REJECT", State.REJECTED))
+"""By how the reason of a failed message begins; else it is undeliverable."""
+
+
+class LaafficSettings(ApiSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`send_max`: numbers in a call. `ask_after_s`: 0 never asks. `zone_hours`: of the vendor's clock, for replies."""
+
+    key: str
+    secret: Secret
+    app_id: str
+    base_url: str = BASE_URL
+    send_max: Annotated[int, msgspec.Meta(ge=1, le=limits.LAAFFIC_NUMBERS_POST_MAX)] = limits.LAAFFIC_NUMBERS_POST_MAX
+    ask_after_s: Annotated[float, msgspec.Meta(ge=0, le=86_400)] = 60.0
+    asks_per_s: Annotated[float, msgspec.Meta(gt=0, le=100)] = 2.0
+    zone_hours: Annotated[float, msgspec.Meta(ge=-12, le=14)] = 0.0
+
+
+def make(settings: LaafficSettings, chance: random.Random) -> ApiCarrier:
+    manner = Manner(settings.send_max, settings.ask_after_s, limits.LAAFFIC_REPORT_IDS_MAX, settings.asks_per_s)
+    return ApiCarrier(LaafficApi(settings), settings, manner, chance)
+
+
+class LaafficApi:
+    def __init__(self, settings: LaafficSettings) -> None:
+        terms = Terms(timeout_s=settings.timeout_s, attempts=1, connections=settings.connections)
+        self._client = AsyncLaafficClient(
+            settings.key, settings.secret, app_id=settings.app_id, base_url=settings.base_url, terms=terms
+        )
+
+    async def send(self, messages: Sequence[Outbound]) -> Sequence[Answer]:
+        sending = await self._client.send(
+            [message.number for message in messages],
+            messages[0].text,
+            sender=messages[0].sender,
+            order_ids=[f"{message.message_id}-{message.attempt}" for message in messages],
+        )
+        return [
+            NOT_TAKEN if result.message_id is None else Answer(Outcome.ACCEPTED, result.message_id)
+            for result in sending.results
+        ]
+
+    async def ask(self, carrier_refs: Sequence[str]) -> Sequence[CarrierReceipt]:
+        ours = [carrier_ref for carrier_ref in carrier_refs if carrier_ref.isdigit()]  # one odd id fails them all
+        if not ours:
+            return []
+        reports = await self._client.reports(ours)
+        return [_asked_receipt(report) for report in reports.messages if report.status is not Status.SENDING]
+
+    async def close(self) -> None:
+        await self._client.close()
+
+
+class LaafficListener:
+    """Reads what the vendor pushes."""
+
+    def __init__(self, settings: LaafficSettings, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self._zone = timezone(timedelta(hours=settings.zone_hours))
+        self._clock = clock
+
+    def read(self, pushed: Pushed) -> Heard:
+        try:
+            if pushed.path == "inbound":
+                inbound = parse_inbound_push(pushed.body, self._zone)
+                at = inbound.received_at or self._clock()
+                return _heard(CarrierInbound(inbound.number, inbound.sender, inbound.text, at))
+            if pushed.path == "report":
+                push = parse_report_push(pushed.body)
+                return _heard(_pushed_receipt(push, pushed.body, self._clock()))
+        except BadPush as error:
+            raise BadReport(str(error)) from None
+        raise BadReport("pushes come to /report and /inbound")
+
+
+def _heard(report: CarrierReceipt | CarrierInbound) -> Heard:
+    return Heard((report,), ACKNOWLEDGEMENT.status, ACKNOWLEDGEMENT.content_type, ACKNOWLEDGEMENT.body)
+
+
+def _pushed_receipt(push: ReportPush, body: bytes, now: datetime) -> CarrierReceipt:
+    state = State.REJECTED if push.wrong_number else _state(push.status, push.reason)
+    return CarrierReceipt(
+        push.message_id,
+        state,
+        push.reported_at or now,
+        push.reason[: limits.RECEIPT_WORDS_CHARS_MAX] or None,
+        body.decode(errors="replace"),
+        push.number or None,
+    )
+
+
+def _asked_receipt(report: Report) -> CarrierReceipt:
+    return CarrierReceipt(
+        report.message_id,
+        _state(report.status, ""),
+        report.received_at or datetime.now(UTC),
+        None,
+        f"getReport: {report.status.value}",
+        report.number or None,
+    )
+
+
+def _state(status: Status, reason: str) -> State:
+    """The dialect tells delivered from failed; more is in the reason, where there is one."""
+    if status is Status.DELIVERED:
+        return State.DELIVERED
+    told = reason.strip().upper()
+    return next((state for word, state in FAILURES if told.startswith(word)), State.UNDELIVERABLE)

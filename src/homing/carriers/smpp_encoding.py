@@ -1,0 +1,177 @@
+"""A message as the submit_sm that carry it, by a carrier's settings. Pure."""
+
+import contextlib
+import functools
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from homing.carriers.smpp_settings import SmppSettings
+from homing.model import Outbound
+from homing.smpp import times, udh
+from homing.smpp.pdus import SubmitSm
+from homing.smpp.tlvs import (
+    MESSAGE_PAYLOAD,
+    SAR_MSG_REF_NUM,
+    SAR_SEGMENT_SEQNUM,
+    SAR_TOTAL_SEGMENTS,
+    USER_MESSAGE_REFERENCE,
+    Tlvs,
+)
+from homing.text import gsm7
+from homing.text.segments import CONCATENATION_HEADER_OCTETS, PART_OCTETS, Encoding, capacity, split
+
+SINGLE_SEPTETS: Final = capacity(Encoding.GSM7)
+CARRIAGE_RETURN: Final = b"\r"
+WIDE_HEADER_OCTETS: Final = 7
+
+TON_INTERNATIONAL: Final = 1  # section 5.2.5
+TON_NETWORK_SPECIFIC: Final = 3
+TON_ALPHANUMERIC: Final = 5
+NPI_UNKNOWN: Final = 0  # section 5.2.6
+NPI_ISDN: Final = 1
+
+
+class Encoder:
+    """Makes a carrier's submit_sm."""
+
+    def __init__(self, settings: SmppSettings) -> None:
+        self._settings = settings
+        self._is_wide = settings.long_messages == "udh16"
+        # The sar_ TLVs become a header of six octets further on, so a part has room for no more text.
+        self._header_octets = WIDE_HEADER_OCTETS if self._is_wide else CONCATENATION_HEADER_OCTETS
+        self._tlvs: Tlvs = tuple((int(tag, 16), bytes.fromhex(value)) for tag, value in settings.tlvs.items())
+        self._fixed = {
+            "service_type": settings.service_type,
+            "dest_addr_ton": settings.dest_ton,
+            "dest_addr_npi": settings.dest_npi,
+            "protocol_id": settings.protocol_id,
+            "priority_flag": settings.priority,
+            "registered_delivery": settings.registered_delivery,
+        }
+
+    def submits(self, message: Outbound, reference: int, now: datetime) -> list[SubmitSm]:
+        """The parts in their order, one for a text that fits. `reference` tells a long message's parts from another's;
+        it is cut to the bits that there are.
+        """
+        settings = self._settings
+        text = message.text
+        encoding, octets = self._encoded(message)
+        source, ton, npi = address(message.sender, settings)
+        fields: dict[str, Any] = {
+            **self._fixed,
+            "source_addr": source,
+            "source_addr_ton": ton,
+            "source_addr_npi": npi,
+            "destination_addr": message.number,
+            "validity_period": validity(settings, message.expires_at, now),
+            "data_coding": settings.gsm7_data_coding if encoding is Encoding.GSM7 else settings.ucs2_data_coding,
+        }
+        tlvs = self._tlvs
+        if settings.message_reference:
+            tlvs = (*tlvs, USER_MESSAGE_REFERENCE.make(message.message_id & 0xFFFF))
+        texts = [text] if self._is_short(text, encoding, octets) else split(text, encoding, self._header_octets)
+        if len(texts) == 1:
+            return [SubmitSm(**fields, esm_class=settings.esm_class, short_message=octets, tlvs=tlvs)]
+        if settings.long_messages == "payload":
+            return [SubmitSm(**fields, esm_class=settings.esm_class, tlvs=(*tlvs, MESSAGE_PAYLOAD.make(octets)))]
+        return [
+            self._part(fields, tlvs, part, encoding, reference, len(texts), number)
+            for number, part in enumerate(texts, 1)
+        ]
+
+    def _part(
+        self,
+        fields: dict[str, Any],
+        tlvs: Tlvs,
+        text: str,
+        encoding: Encoding,
+        reference: int,
+        total: int,
+        number: int,
+    ) -> SubmitSm:
+        settings = self._settings
+        if settings.long_messages == "sar":
+            sar = (
+                SAR_MSG_REF_NUM.make(reference & 0xFFFF),
+                SAR_TOTAL_SEGMENTS.make(total),
+                SAR_SEGMENT_SEQNUM.make(number),
+            )
+            octets = self._octets(text, encoding, 0)
+            return SubmitSm(**fields, esm_class=settings.esm_class, short_message=octets, tlvs=(*tlvs, *sar))
+        header = udh.build_concatenation(reference, total, number, self._is_wide)
+        octets = header + self._octets(text, encoding, len(header))
+        return SubmitSm(**fields, esm_class=settings.esm_class | udh.UDHI, short_message=octets, tlvs=tlvs)
+
+    def _encoded(self, message: Outbound) -> tuple[Encoding, bytes]:
+        """The whole text. UCS-2 also for what the carrier's charset cannot say, so that the person reads what was
+        written.
+        """
+        if message.encoding == Encoding.GSM7:
+            with contextlib.suppress(gsm7.NotEncodable, UnicodeEncodeError):
+                return Encoding.GSM7, self._octets(message.text, Encoding.GSM7, 0)
+        return Encoding.UCS2, self._octets(message.text, Encoding.UCS2, 0)
+
+    def _is_short(self, text: str, encoding: Encoding, octets: bytes) -> bool:
+        """Whether one part holds it. For most texts their octets tell, and nobody has to count again."""
+        if encoding is Encoding.UCS2:
+            return len(octets) <= PART_OCTETS
+        septets = len(octets) if self._settings.charset == "gsm7" else gsm7.septets(text)
+        return septets <= SINGLE_SEPTETS
+
+    def _octets(self, text: str, encoding: Encoding, header_octets: int) -> bytes:
+        if encoding is Encoding.UCS2:
+            return text.encode("utf-16-be", "surrogatepass")
+        match self._settings.charset:
+            case "gsm7":
+                return gsm7.encode(text)
+            case "gsm7-packed":
+                return packed(gsm7.encode(text), header_octets)
+            case charset:
+                if not gsm7.is_gsm(text):  # it is cut into parts of septets, whatever it is written in
+                    raise gsm7.not_encodable(text)
+                return text.encode(charset)
+
+
+def packed(septets: bytes, header_octets: int) -> bytes:
+    """Septets packed behind a header. Nothing tells the reader how many there are, so where seven bits are left over,
+    which look like an `@`, a carriage return fills them (3GPP TS 23.038, 6.1.2.3.1).
+    """
+    fill = gsm7.fill_bits(header_octets)
+    if -(fill + 7 * len(septets)) % 8 == 7:
+        septets += CARRIAGE_RETURN
+    return gsm7.pack(septets, fill)
+
+
+def address(sender: str, settings: SmppSettings) -> tuple[str, int, int]:
+    """The sender as source_addr, its type of number and its numbering plan."""
+    source, ton, npi = _address(sender, settings.short_code_digits_max)
+    return (
+        source,
+        ton if settings.source_ton is None else settings.source_ton,
+        npi if settings.source_npi is None else settings.source_npi,
+    )
+
+
+@functools.lru_cache(maxsize=1024)
+def _address(sender: str, short_code_digits_max: int) -> tuple[str, int, int]:
+    digits = sender.removeprefix("+")
+    if not (digits.isascii() and digits.isdigit()):
+        return sender, TON_ALPHANUMERIC, NPI_UNKNOWN
+    if len(digits) <= short_code_digits_max:
+        return digits, TON_NETWORK_SPECIFIC, NPI_UNKNOWN
+    return digits, TON_INTERNATIONAL, NPI_ISDN
+
+
+def validity(settings: SmppSettings, expires_at: datetime, now: datetime) -> str:
+    """validity_period (section 5.2.16): empty lets the carrier decide. What ends at once still has a second."""
+    if settings.validity == "none":
+        return ""
+    left_s = max(1, int((expires_at - now).total_seconds()))
+    if settings.validity == "relative":
+        return _relative(left_s)
+    return times.absolute(now + timedelta(seconds=left_s))
+
+
+@functools.lru_cache(maxsize=1024)
+def _relative(left_s: int) -> str:
+    return times.relative(timedelta(seconds=left_s))

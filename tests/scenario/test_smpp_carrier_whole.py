@@ -1,0 +1,180 @@
+"""The real processes and a message centre: from a customer's call by SMPP to the push, and through a centre's death."""
+
+import asyncio
+import json
+import sys
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import smsc as centre
+from homing.accounts import catalogue
+from homing.ledger.proof import prove
+from homing.model import Outcome
+from homing.routing.rules import Match
+from homing.states import State
+from server import Account, Server, free_port, new_database, running
+from sink import Sink
+from smsc import PASSWORD, SYSTEM_ID, Deed, Smsc
+
+PREFIX = "95401"
+"""By the centre in this process."""
+MORTAL = "95402"
+"""By one that is killed."""
+UNKNOWN_RETRY_S = 1
+SOON = {"reconnect_first_s": 0.1, "reconnect_longest_s": 0.3}
+
+
+@pytest.fixture(scope="module")
+async def server(postgres: str, room: Path, worker: str) -> AsyncIterator[Server]:
+    data = room / f"smpp-carrier-{worker}"
+    data.mkdir()
+    settings = {"HOMING_DISPATCH_UNKNOWN_RETRY_S": str(UNKNOWN_RETRY_S), "HOMING_DISPATCH_QUEUE_AGE_S": "60"}
+    async with running(await new_database(postgres, f"smpp_carrier_{worker}"), data, **settings) as made:
+        yield made
+    assert PASSWORD not in made.logs
+
+
+async def add_carrier(server: Server, prefix: str, port: int, **settings: object) -> int:
+    given = {"host": "127.0.0.1", "port": port, "system_id": SYSTEM_ID, "password": PASSWORD, **SOON, **settings}
+    async with server.database.transaction() as transaction:
+        carrier_id = await catalogue.add_carrier(transaction, f"smpp-{prefix}", "smpp", json.dumps(given))
+        await catalogue.set_route(transaction, Match(prefix=prefix), carrier_id)
+    await server.settled()
+    await is_up(server, carrier_id)
+    return carrier_id
+
+
+async def is_up(server: Server, carrier_id: int) -> Any:
+    """Its health, once a process has it and it is bound."""
+    async with asyncio.timeout(15):
+        while True:
+            rows = await server.query("SELECT is_up, detail FROM carrier_session WHERE carrier_id = $1", carrier_id)
+            if rows and rows[0]["is_up"]:
+                return json.loads(rows[0]["detail"])
+            await asyncio.sleep(0.1)
+
+
+async def send(server: Server, account: Account, number: str, text: str, traffic: str = "T", **more: object) -> int:
+    reply = await server.client.lia(
+        account,
+        "SendSMS",
+        sms_type=traffic,
+        encoding="T" if text.isascii() else "U",
+        sender_id=account.sender,
+        phonenumber=number,
+        textmessage=text,
+        **more,
+    )
+    assert reply.json["status"] == "S", reply
+    return int(reply.json["message_id"])
+
+
+async def states(server: Server, ids: Sequence[int]) -> Counter[State]:
+    rows = await server.query(
+        "SELECT state, count(*) AS messages FROM message WHERE message_id = ANY($1) GROUP BY 1", ids
+    )
+    return Counter({State(row["state"]): row["messages"] for row in rows})
+
+
+async def until(server: Server, ids: Sequence[int], wanted: set[State], within_s: float = 20.0) -> None:
+    deadline_s = asyncio.get_running_loop().time() + within_s
+    while not set(found := await states(server, ids)) <= wanted:
+        assert asyncio.get_running_loop().time() < deadline_s, found
+        await asyncio.sleep(0.05)
+
+
+async def attempts(server: Server, ids: Sequence[int]) -> dict[int, list[Outcome]]:
+    rows = await server.query(
+        "SELECT message_id, outcome FROM attempt WHERE message_id = ANY($1) ORDER BY message_id, attempt", ids
+    )
+    found: dict[int, list[Outcome]] = {message_id: [] for message_id in ids}
+    for row in rows:
+        found[row["message_id"]].append(Outcome(row["outcome"]))
+    return found
+
+
+async def test_a_customers_message_leaves_by_smpp_and_its_receipt_is_pushed(server: Server, sink: Sink) -> None:
+    async with Smsc(receipt_after_s=0.05, submit_id=centre.hexadecimal, first_id=0xBEEF) as smsc:
+        carrier_id = await add_carrier(server, PREFIX, smsc.port)
+        account = await server.account(balance="10")
+        box = sink.box()
+        long = "Ваш код 1234. " * 12
+        ids = [
+            await send(server, account, f"{PREFIX}000001", "Your code is 1234", callback_url=box.url),
+            await send(server, account, f"{PREFIX}000002", long, callback_url=box.url),
+        ]
+        await until(server, ids, {State.DELIVERED})
+        assert smsc.texts == [(f"{PREFIX}000001", "Your code is 1234"), (f"{PREFIX}000002", long)]
+        pushes = await box.until(lambda come: sum(push.json["DLRStatus"] == "Delivered" for push in come) == 2)
+        assert {push.json["message_id"] for push in pushes} == set(ids)
+        parts = await server.query("SELECT carrier_ref FROM part WHERE message_id = $1 ORDER BY part", ids[1])
+        assert [row["carrier_ref"] for row in parts] == [one.message_id for one in smsc.taken[1:]]
+        assert len(parts) == 3
+
+        smsc.deeds = lambda _submit: Deed(status=11)
+        refused = await send(server, account, f"{PREFIX}000003", "Your code is 1234")
+        await until(server, [refused], {State.REJECTED})
+
+        smsc.write_text(f"{PREFIX}000001", account.sender, "STOP")
+        async with asyncio.timeout(5):
+            while not await server.query("SELECT FROM inbound WHERE content = 'STOP'"):
+                await asyncio.sleep(0.05)
+        await asyncio.sleep(1.5)
+        detail = await is_up(server, carrier_id)
+        assert detail["binds"][0]["state"] == "bound"
+        assert detail["received"] == 5
+        assert PASSWORD not in json.dumps(detail)
+
+
+@asynccontextmanager
+async def mortal(port: int) -> AsyncIterator[asyncio.subprocess.Process]:
+    """A centre in a process of its own, that can be killed."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        str(centre.__file__),
+        *("--port", str(port), "--rtt-ms", "100", "--receipt-ms", "20"),
+        stdout=asyncio.subprocess.PIPE,
+    )
+    assert process.stdout
+    assert (await process.stdout.readline()).startswith(b"ready")
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+
+
+async def test_a_centre_that_is_killed_amid_traffic_loses_nothing(server: Server) -> None:
+    port = free_port()
+    account = await server.account(balance="100")
+    codes: list[int] = []
+    campaign: list[int] = []
+    async with mortal(port) as first:
+        carrier_id = await add_carrier(server, MORTAL, port)
+        for n in range(150):
+            codes.append(await send(server, account, f"{MORTAL}1{n:05d}", "Your code is 1234"))
+            if n < 75:
+                campaign.append(await send(server, account, f"{MORTAL}2{n:05d}", "Buy one, get one", "P"))
+            if n == 90:
+                first.kill()
+    async with mortal(port):
+        await is_up(server, carrier_id)
+        # A receipt that died with the centre never comes: such a message stays sent.
+        await until(server, codes, {State.DELIVERED, State.SENT})
+        await until(server, campaign, {State.DELIVERED, State.SENT, State.UNKNOWN})
+        await asyncio.sleep(UNKNOWN_RETRY_S + 1)
+    tried = await attempts(server, codes)
+    lost = [message_id for message_id, outcomes in tried.items() if Outcome.UNKNOWN in outcomes]
+    assert lost, "the kill came while answers were awaited"
+    assert all(outcomes[-1] is Outcome.ACCEPTED for outcomes in tried.values()), "every code was taken"
+    assert await states(server, lost) == {State.DELIVERED: len(lost)}, "those whose answer was lost went again"
+    for outcomes in (await attempts(server, campaign)).values():
+        assert outcomes[-1] in (Outcome.ACCEPTED, Outcome.UNKNOWN)
+        assert Outcome.UNKNOWN not in outcomes[:-1], "a campaign's message goes once"
+    assert (await prove(server.database)).holds
