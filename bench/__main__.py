@@ -7,11 +7,11 @@ from pathlib import Path
 
 import uvloop
 
-from bench import accept, way_home
+from bench import accept, smpp_accept, smpp_home, smpp_idle, smpp_link, way_home
 from bench.machine import describe
 from bench.report import publish
 
-PARTS = ("accept", "way-home", "memory")
+PARTS = ("accept", "way-home", "memory", "smpp-session", "smpp-rtt", "smpp-home", "smpp-accept", "smpp-idle")
 
 
 async def measure(parts: list[str], folder: Path, rounds: int, seconds: float) -> None:
@@ -22,6 +22,16 @@ async def measure(parts: list[str], folder: Path, rounds: int, seconds: float) -
         rows += await way_home.run_sustained(folder, max(10.0, seconds * 3))
     if "memory" in parts:
         rows += await way_home.run_memory(folder)
+    if "smpp-session" in parts:
+        rows += await smpp_link.run_session(rounds, seconds)
+    if "smpp-rtt" in parts:
+        rows += await smpp_link.run_rtt(seconds)
+    if "smpp-home" in parts:
+        rows += await smpp_home.run(folder, max(10.0, seconds * 3))
+    if "smpp-accept" in parts:
+        rows += await smpp_accept.run(folder, rounds, seconds)
+    if "smpp-idle" in parts:
+        rows += await smpp_idle.run(folder)
     path = publish("foundation", rows, describe())
     print(f"\nwritten to {os.path.relpath(path)} and latest.md beside it")
 

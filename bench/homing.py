@@ -15,9 +15,11 @@ from types import TracebackType
 from typing import Final, Self
 
 from homing import demo
+from homing.accounts import catalogue
 from homing.kit.money import MICRO
 from homing.ledger.movements import move, top_up
 from homing.ledger.proof import Proof, prove
+from homing.routing.rules import Match
 from homing.store.database import FREE_PLANS, Database
 from homing.store.embedded import EmbeddedPostgres
 
@@ -36,9 +38,11 @@ class Homing:
         self._link_workers = link_workers
         self._server: subprocess.Popen[bytes] | None = None
         self._log = data.with_suffix(".log")
-        with socket.socket() as free:
+        with socket.socket() as free, socket.socket() as second:
             free.bind(("127.0.0.1", 0))
+            second.bind(("127.0.0.1", 0))
             self.address: tuple[str, int] = ("127.0.0.1", free.getsockname()[1])
+            self.smpp_address: tuple[str, int] = ("127.0.0.1", second.getsockname()[1])
 
     def __enter__(self) -> Self:
         environment = {
@@ -46,6 +50,7 @@ class Homing:
             "HOMING_LINK_WORKERS": str(self._link_workers),
             "HOMING_PUSH_ALLOWED_NETWORKS": "127.0.0.0/8",
             "HOMING_LOG_LEVEL": "warning",
+            "HOMING_SMPP_ADDRESS": f"127.0.0.1:{self.smpp_address[1]}",
         }
         environment.pop("HOMING_DATABASE_URL", None)
         command = [sys.executable, "-m", "homing.cli", "serve", "--demo", "--data", str(self._data)]
@@ -92,6 +97,18 @@ class Homing:
         """The behaviour of every simulated carrier."""
         async with _Database(self._data) as database, database.connection() as connection:
             await connection.raw.execute("UPDATE carrier SET settings = $1::text::jsonb", settings)
+
+    async def use_carrier(self, kind: str, settings: str) -> None:
+        """A carrier of this kind for all traffic, in place of the simulated ones."""
+        async with _Database(self._data) as database, database.transaction() as transaction:
+            await transaction.raw.execute("UPDATE carrier SET enabled = false")
+            carrier_id = await catalogue.add_carrier(transaction, "measured", kind, settings)
+            await catalogue.set_route(transaction, Match(), carrier_id)
+
+    async def let_bind(self, binds: int) -> None:
+        """So many SMPP binds of the demo account at once."""
+        async with _Database(self._data) as database, database.connection() as connection:
+            await connection.raw.execute("UPDATE account SET binds_max = $1 WHERE name = $2", binds, demo.ACCOUNT)
 
     async def set_report_url(self, url: str) -> None:
         async with _Database(self._data) as database, database.connection() as connection:

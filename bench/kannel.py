@@ -41,11 +41,7 @@ store-type = {store}
 store-location = {location}
 sms-outgoing-queue-limit = 100000000
 
-group = smsc
-smsc = fake
-smsc-id = nobody
-port = {carrier}
-connect-allow-ip = 127.0.0.1
+{carrier}
 
 group = smsbox
 bearerbox-host = 127.0.0.1
@@ -57,6 +53,27 @@ username = bench
 password = bench
 """
 
+NOBODY = """
+group = smsc
+smsc = fake
+smsc-id = nobody
+port = {port}
+connect-allow-ip = 127.0.0.1
+"""
+"""A carrier that never comes."""
+SMPP = """
+group = smsc
+smsc = smpp
+smsc-id = bench
+host = 127.0.0.1
+port = {port}
+transceiver-mode = true
+smsc-username = bench
+smsc-password = secret
+system-type = bench
+"""
+"""One SMPP link with a wide window."""
+
 
 class KannelError(RuntimeError):
     """Kannel is not installed, or did not start."""
@@ -65,8 +82,10 @@ class KannelError(RuntimeError):
 class Kannel:
     """bearerbox and smsbox, each one process in the foreground; all that they write is under `folder`."""
 
-    def __init__(self, folder: Path, store: Store = "file") -> None:
+    def __init__(self, folder: Path, store: Store = "file", smsc_port: int | None = None) -> None:
+        """`smsc_port`: where its one carrier is bound to over SMPP; None: messages are stored and queued."""
         self._folder = folder
+        self._smsc_port = smsc_port
         self._store: Store = store
         self._processes: list[subprocess.Popen[bytes]] = []
         self._admin = 0
@@ -90,7 +109,7 @@ class Kannel:
             CONFIGURATION.format(
                 admin=self._admin,
                 boxes=boxes,
-                carrier=carrier,
+                carrier=NOBODY.format(port=carrier) if self._smsc_port is None else SMPP.format(port=self._smsc_port),
                 send=send,
                 store=self._store,
                 location=spool if self._store == "spool" else spool / "messages",

@@ -1,7 +1,8 @@
 """A receiver for pushes: says 200 at once, counts, and remembers which messages it has heard of.
 
-`with Sink() as sink` starts it in a process of its own, so that its CPU is not the generator's. It answers
-`GET /count` with its counts and `GET /ids` with a JSON object of message id -> number of pushes.
+`with Sink() as sink` starts it in a process of its own, so that its CPU is not the generator's. It takes
+`GET /push?id=` for a push (Kannel calls so), and answers `GET /count` with its counts and `GET /ids` with a JSON object
+of message id -> number of pushes.
 """
 
 import asyncio
@@ -23,6 +24,8 @@ from bench.framing import frame_request
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 ID_FIELDS = (b'"msgid":', b'"message_id":')
 """Where the two dialects keep a push's message id."""
+
+CALL = b"GET /push?id="
 
 
 class Counts(msgspec.Struct, frozen=True):
@@ -116,6 +119,10 @@ class _Received:
                 return
         self.nameless += 1
 
+    def called(self, line: bytes) -> None:
+        self.posts += 1
+        self.messages[line.removeprefix(CALL).partition(b"&")[0]] += 1
+
     def answer(self, line: bytes) -> bytes:
         if line.startswith(b"GET /count"):
             counts = Counts(self.posts, self.malformed, self.nameless, len(self.messages), time.process_time())
@@ -150,6 +157,9 @@ class _Receiver(asyncio.Protocol):
                 break
             if data.startswith(b"POST ", start):
                 self._received.take(data[frame.body : frame.end])
+                self._transport.write(OK)
+            elif data.startswith(CALL, start):
+                self._received.called(data[start : data.index(b" HTTP", start)])
                 self._transport.write(OK)
             else:
                 self._transport.write(self._received.answer(data[start : frame.body]))

@@ -49,7 +49,7 @@ async def run_sustained(folder: Path, seconds: float) -> list[Row]:
             with Sink() as sink:
                 await homing.set_report_url(sink.url)
                 await asyncio.sleep(1.0)
-                run = await _sustain(homing, sink, rate, seconds, step)
+                run = await sustain(homing, sink, rate, seconds, step)
             if not run.held:
                 failed = run
                 break
@@ -82,7 +82,8 @@ async def run_sustained(folder: Path, seconds: float) -> list[Row]:
     ]
 
 
-async def _sustain(homing: Homing, sink: Sink, rate: float, seconds: float, step: int) -> Sustained:
+async def sustain(homing: Homing, sink: Sink, rate: float, seconds: float, step: int) -> Sustained:
+    """One run at a constant rate; `step` keeps the numbers of several runs apart."""
     depths: list[int] = []
 
     async def watch() -> None:

@@ -68,6 +68,7 @@ class Installation:
     data: Path
     workers: int = 2
     port: int = field(default_factory=free_port)
+    smpp_port: int = field(default_factory=free_port)
     process: "asyncio.subprocess.Process | None" = None
     _starts: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
 
@@ -82,6 +83,7 @@ class Installation:
             "PYTHONPATH": str(Path(homing.__file__).parents[1]),
             "HOMING_HTTP_WORKERS": str(self.workers),
             "HOMING_PUSH_ALLOWED_NETWORKS": "127.0.0.0/8",
+            "HOMING_SMPP_ADDRESS": f"127.0.0.1:{self.smpp_port}",
         }
 
     @property

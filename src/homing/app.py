@@ -8,7 +8,7 @@ import random
 import signal
 import socket
 import sys
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -17,12 +17,14 @@ from prometheus_client import CollectorRegistry, disable_created_metrics
 
 from homing import config, errors, limits
 from homing.accounts.directory import Directory
-from homing.carriers.base import Report
 from homing.config import Settings
 from homing.conversions.feedback import Feedback
 from homing.dispatch.expiry import ExpirySweep
+from homing.dispatch.failover import Failover
 from homing.dispatch.fleet import Fleet
+from homing.dispatch.reroute import RerouteSweep
 from homing.doors import laaffic_send, lia_send
+from homing.doors.carrier_push import CarrierPushDoor, PushingCarriers
 from homing.doors.health import HealthDoor
 from homing.doors.http import HttpDoor
 from homing.doors.laaffic import LaafficDoor, QueryBudget
@@ -30,6 +32,7 @@ from homing.doors.laaffic_auth import Gate
 from homing.doors.laaffic_queries import Queries
 from homing.doors.lia import LiaDoor
 from homing.doors.server import HttpServer
+from homing.doors.smpp_server import SmppServer
 from homing.doors.wire import Endpoint
 from homing.events.guarded import GuardedPoster
 from homing.events.pusher import Pusher
@@ -37,13 +40,13 @@ from homing.intake.intake import Intake, utc_now
 from homing.kit import crypto
 from homing.ledger.purse import Purses
 from homing.messages.lookup import Lookup
-from homing.model import CarrierInbound, CarrierReceipt
 from homing.observe import logs
 from homing.observe.metrics import MetricsBoard
 from homing.observe.requests import RequestTally
 from homing.observe.work import WorkTally
 from homing.receipts.inbound import InboundMail
-from homing.receipts.inbox import Arrived, ReceiptInbox
+from homing.receipts.inbox import ReceiptInbox
+from homing.receipts.keeping import ReportKeeper
 from homing.roles import READY
 from homing.routing.board import TariffBoard
 from homing.store.database import Database
@@ -73,7 +76,7 @@ class Surroundings:
         self.process = process
         self.dsn = dsn
         self.database = Database(dsn)
-        self.owner = f"{socket.gethostname()}:{os.getpid()}:{process}"
+        self.owner = f"{_machine()}:{os.getpid()}:{process}"
         self.node = Node(self.database, self.owner)
         self.registry = CollectorRegistry()
         self.metrics = MetricsBoard(self.registry, data / "run" / "metrics", process)
@@ -108,8 +111,16 @@ class Surroundings:
         return task
 
 
+def _machine() -> str:
+    """The host, and where processes are counted apart from it (containers) that count: whose process ids are ours."""
+    with contextlib.suppress(OSError):
+        namespace = os.readlink("/proc/self/ns/pid").strip("pid:[]")
+        return f"{socket.gethostname()}/{namespace}"
+    return socket.gethostname()
+
+
 class ApiRole:
-    """The data plane: both dialects over HTTP."""
+    """The data plane: both dialects over HTTP, and what carriers push."""
 
     def __init__(self, around: Surroundings) -> None:
         settings, database = around.settings, around.database
@@ -117,7 +128,11 @@ class ApiRole:
         self._board = TariffBoard(database)
         key = crypto.load_key(os.environ.get("HOMING_SECRET_KEY", ""), around.data / "secret.key")
         self._directory = Directory(database, crypto.Vault(key))
-        self._intake = Intake(database, self._board, Numbering.load(), around.node.next_id)
+        numbering = Numbering.load()
+        self._intake = Intake(database, self._board, numbering, around.node.next_id)
+        self._carriers = PushingCarriers(database)
+        self._inbox = ReceiptInbox(database, utc_now, WorkTally(around.registry))
+        self._mail = InboundMail(database, numbering, around.node.next_id)
         self._feedback = Feedback(database, utc_now)
         self._draining = False
         tally = RequestTally()
@@ -144,7 +159,8 @@ class ApiRole:
             QueryBudget(),
         )
         health = HealthDoor(database, self._around.metrics, lambda: self._draining)
-        return {**lia.endpoints(), **laaffic.endpoints(), **health.endpoints()}
+        pushes = CarrierPushDoor(self._carriers, ReportKeeper(self._inbox, self._mail).keep)
+        return {**lia.endpoints(), **laaffic.endpoints(), **health.endpoints(), **pushes.endpoints()}
 
     async def open(self) -> None:
         await self._board.open()
@@ -152,13 +168,23 @@ class ApiRole:
         def heard(account: str) -> None:
             self._directory.changed(account)
             self._board.changed()
+            self._carriers.changed()
 
         def lost() -> None:
             self._directory.forget_all()
             self._board.changed()
+            self._carriers.changed()
 
         self._around.background(self._around.database.listen(SETTINGS_CHANNEL, heard, lost))
+        self._around.background(self._learn())
         await self._server.open()
+
+    async def _learn(self) -> None:
+        """What the pushed receipts teach; the link's process learns beside its parked ones."""
+        while True:
+            await asyncio.sleep(limits.RECEIPT_LEARN_S)
+            with contextlib.suppress(errors.PlatformFailure):
+                await self._inbox.learn()
 
     async def close(self) -> None:
         """No new calls; those under way are answered, and what they were promised is committed."""
@@ -167,11 +193,12 @@ class ApiRole:
         await self._http.drained()
         await self._intake.drained()
         await self._feedback.drained()
+        await self._inbox.drained()
         await self._board.close()
 
 
 class LinkRole:
-    """The way out and back: carriers, receipts, pushes, timers."""
+    """The way out and back: carriers, receipts, pushes, timers; and the SMPP server for customers."""
 
     def __init__(self, around: Surroundings) -> None:
         database = around.database
@@ -179,42 +206,82 @@ class LinkRole:
         tally = WorkTally(around.registry)
         chance = random.Random()  # noqa: S311 - jitter, not secrets
         self._inbox = ReceiptInbox(database, utc_now, tally)
-        self._mail = InboundMail(database, Numbering.load(), around.node.next_id)
         self._pulse = Pulse(database, utc_now)
-        self._fleet = Fleet(database, self._keep, around.owner, self._pulse, utc_now, tally, chance)
+        self._board = TariffBoard(database)
+        failover = Failover(self._board)
+        settings = around.settings.dispatch
+        self._fleet = Fleet(
+            database,
+            ReportKeeper(self._inbox, InboundMail(database, Numbering.load(), around.node.next_id)).keep,
+            around.owner,
+            self._pulse,
+            utc_now,
+            tally,
+            chance,
+            failover,
+            settings.unknown_retry_s,
+        )
+        self._rerouting = RerouteSweep(database, failover, utc_now, settings.queue_age_s)
         self._poster = GuardedPoster(config.networks(around.settings.push.allowed_networks))
         self._pusher = Pusher(database, self._poster, self._pulse, utc_now, tally, chance)
         self._pushing: asyncio.Task[None] | None = None
+        self._smpp = self._smpp_server(tally, chance) if around.settings.smpp.address else None
+
+    def _smpp_server(self, tally: WorkTally, chance: random.Random) -> SmppServer:
+        around = self._around
+        key = crypto.load_key(os.environ.get("HOMING_SECRET_KEY", ""), around.data / "secret.key")
+        return SmppServer(
+            around.settings.smpp,
+            around.database,
+            Directory(around.database, crypto.Vault(key)),
+            Intake(around.database, self._board, Numbering.load(), around.node.next_id),
+            around.node.next_id,
+            around.owner,
+            utc_now,
+            tally,
+            chance,
+            around.registry,
+        )
 
     async def open(self) -> None:
         await self._poster.open()
+        await self._board.open()
         await self._fleet.open()
         around = self._around
-        around.background(
-            around.database.listen(SETTINGS_CHANNEL, lambda _account: self._fleet.changed(), self._fleet.changed)
-        )
+
+        def heard(account: str) -> None:
+            self._board.changed()
+            self._fleet.changed()
+            if self._smpp:
+                self._smpp.changed(account)
+
+        def lost() -> None:
+            self._board.changed()
+            self._fleet.changed()
+            if self._smpp:
+                self._smpp.forget()
+
+        around.background(around.database.listen(SETTINGS_CHANNEL, heard, lost))
+        around.background(self._rerouting.run())
         around.background(self._pulse.run())
         self._pushing = around.background(self._pusher.run())
         around.background(self._inbox.retry_parked())
         around.background(ExpirySweep(around.database, utc_now).run())
         around.background(keep_house(around.database, around.dsn))
-
-    async def _keep(self, carrier_id: int, carrier: str, batch: Sequence[Report]) -> None:
-        receipts = [Arrived(carrier_id, carrier, one) for one in batch if isinstance(one, CarrierReceipt)]
-        inbound = [one for one in batch if isinstance(one, CarrierInbound)]
-        if receipts:
-            await self._inbox.take(receipts)
-        if inbound:
-            await self._mail.take(carrier_id, inbound)
+        if self._smpp:
+            await self._smpp.open(around.background)
 
     async def close(self) -> None:
-        """No new claims; what carriers were given is answered for, and receipts at hand are stored."""
+        """No new binds and no new claims; what carriers were given is answered for, and receipts at hand are stored."""
         if self._pushing:
             self._pushing.cancel()
+        if self._smpp:
+            await self._smpp.close()
         await self._fleet.close()
         await self._inbox.drained()
         await self._pusher.drained()
         await self._poster.close()
+        await self._board.close()
 
 
 ROLES: Final[Mapping[str, Callable[[Surroundings], Role]]] = {"api": ApiRole, "link": LinkRole}

@@ -489,6 +489,61 @@ def test_carriers_and_routes_are_set_up(terminal: Terminal, account: str, tmp_pa
     assert not [one for one in terminal.json("route", "list") if one["account"] == account]
 
 
+def test_a_carriers_settings_are_changed_one_by_one_and_its_secrets_are_never_shown(terminal: Terminal) -> None:
+    settings = {"host": "127.0.0.1", "port": 2776, "system_id": "homing", "password": "s3cret-w", "window": 20}
+    terminal("carrier", "add", "uplink", "--kind", "smpp", "--settings", json.dumps(settings))
+    terminal("carrier", "disable", "uplink")
+    terminal("carrier", "set", "uplink", "--settings", '{"window": 50, "port": 2777}')
+    shown = terminal.json("carrier", "show", "uplink")
+    assert (shown["settings"]["window"], shown["settings"]["port"]) == (50, 2777)
+    assert shown["settings"]["system_id"] == "homing"
+    assert shown["state"] is None, "no process runs it"
+    terminal("carrier", "set", "uplink", "--settings", '{"window": null}')
+    assert "window" not in terminal.json("carrier", "show", "uplink")["settings"]
+    for said in (terminal("carrier", "show", "uplink"), terminal("carrier", "list")):
+        assert "s3cret-w" not in said.out
+    refused = terminal("carrier", "set", "uplink", "--settings", '{"window": 0}', status=1)
+    assert "window" in refused.err
+    assert "s3cret-w" not in refused.err
+
+
+def test_costs_order_the_carriers_and_the_explanation_says_why(terminal: Terminal, tmp_path: Path) -> None:
+    for name in ("dear", "cheap", "loss"):
+        terminal("carrier", "add", name, *SIMULATOR)
+        terminal("route", "set", name, "--prefix", "4399", "--strategy", "least-cost")
+    terminal("price", "set", "4399", "0.05")
+    sheet = tmp_path / "costs.csv"
+    sheet.write_text("prefix,price,note\n4399,0.04,x\n43,0.01,\n")
+    terminal("cost", "import", "dear", str(sheet))
+    terminal("cost", "set", "cheap", "4399", "0.03")
+    terminal("cost", "set", "loss", "4399", "0.06")
+    told = terminal.json("route", "explain", "439912345678")
+    assert [(one["carrier"], one["order"], one["cost"]) for one in told["candidates"]] == [
+        ("cheap", 1, "0.03"),
+        ("dear", 2, "0.04"),
+        ("loss", None, "0.06"),
+    ]
+    assert "above the ceiling of 0.05" in told["candidates"][2]["verdict"]
+    terminal("route", "set", "loss", "--prefix", "4399", "--ceiling", "0.07")
+    assert [one["order"] for one in terminal.json("route", "explain", "439912345678")["candidates"]] == [1, 2, 3]
+    terminal("cost", "remove", "loss", "4399")
+    assert {one["carrier"] for one in terminal.json("cost", "list")} == {"dear", "cheap"}
+    assert "no cost" in terminal("cost", "remove", "loss", "4399", status=1).err
+    assert terminal.json("route", "explain", "10000000000")["is_refused"]
+
+
+def test_a_route_names_one_place_and_an_app_of_its_account(terminal: Terminal, account: str) -> None:
+    terminal("carrier", "add", "placed", *SIMULATOR)
+    refused = terminal("route", "set", "placed", "--prefix", "43", "--country", "AT", status=1)
+    assert "not several" in refused.err
+    assert "no app" in terminal("route", "set", "placed", "--app", "nowhere", status=1).err
+    said = terminal.json(
+        "route", "set", "placed", "--network", "232-01", "--traffic", "promotional", "--account", account
+    )
+    (row,) = [one for one in terminal.json("route", "list") if one["route_id"] == said["route_id"]]
+    assert (row["network"], row["traffic"], row["account"]) == ("23201", "promotional", account)
+
+
 # --- a running Homing beside it ---------------------------------------------------------------------------------
 
 
@@ -623,7 +678,7 @@ async def test_a_receipt_that_nobody_waits_for_is_listed(server: Server) -> None
         "INSERT INTO parked_receipt (carrier_id, carrier_ref, received_at, state, raw, given_up_at)"
         " SELECT carrier_id, 'stray', now(), 3, 'id:stray stat:DELIVRD', now() FROM carrier WHERE name = 'simulator-a'"
     )
-    (found,) = (await terminal.beside("receipt", "unmatched", "--json")).json
+    (found,) = (await terminal.beside("receipt", "list", "--json")).json
     assert (found["carrier"], found["carrier_ref"], found["state"]) == ("simulator-a", "stray", "delivered")
 
 

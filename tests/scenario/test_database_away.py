@@ -13,8 +13,11 @@ from pathlib import Path
 import pytest
 
 from client import Reply
+from esme import bound, refused
 from homing.ledger.movements import move, top_up
 from homing.ledger.proof import prove
+from homing.smpp import pdus
+from homing.smpp.statuses import Status
 from homing.states import TABLE, State
 from homing.store.embedded import EmbeddedPostgres
 from installation import Traffic
@@ -159,6 +162,31 @@ async def test_traffic_receipts_and_pushes_survive_an_outage(server: Server, out
         assert await until_healthy(server) < BACK_S
         await traffic.until(100, timeout_s=BACK_S)
     await all_end(server, traffic, box)
+
+
+async def test_a_bind_outlives_an_outage_and_is_told_meanwhile(server: Server, outage: Outage) -> None:
+    await until_healthy(server)
+    async with bound(server.environment["HOMING_SMPP_ADDRESS"], server.demo.key, server.demo.secret) as esme:
+        sent = [await esme.sent(f"86138001{n}") for n in range(32_000, 32_040)]
+        async with away(outage):
+            for _ in range(5):
+                started_s = time.monotonic()
+                answers = await asyncio.gather(*(esme.submit("8613800132000") for _ in range(20)))
+                assert time.monotonic() - started_s < AT_ONCE_S
+                assert {answer.status for answer in answers} == {Status.RSYSERR}
+            query = await esme.ask(pdus.QuerySm(sent[0]))
+            assert isinstance(query, pdus.QuerySmResp)
+            assert query.status == Status.RSYSERR
+            assert await refused(server.environment["HOMING_SMPP_ADDRESS"], "nobody", "x") == Status.RSYSERR
+        await until_healthy(server)
+        async with asyncio.timeout(BACK_S):
+            while (await esme.submit("8613800132000")).status:
+                await asyncio.sleep(0.05)
+        # What was under way to us when the database went is due again when its lease ends.
+        await asyncio.sleep(2)
+        await server.query("UPDATE push SET due_at = now() WHERE lane = -1 AND due_at > now()")
+        await esme.until(lambda one: {receipt.id for receipt in one.receipts} >= set(sent), DRAIN_S)
+    assert (await prove(server.database)).holds
 
 
 async def all_end(server: Server, traffic: Traffic, box: Box) -> None:

@@ -17,6 +17,13 @@ from homing.model import Door
 from homing.store.database import Connection, Database, Record
 
 NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,62}", re.ASCII)
+BOUNDS: Final = {
+    "binds_max": (0, limits.BINDS_MAX),
+    "bind_window": (1, limits.BIND_WINDOW_MAX),
+    "submits_per_s": (1, limits.SUBMITS_PER_S_MAX),
+}
+SYSTEM_ID_CHARS_MAX: Final = 15  # SMPP 3.4, section 4.1.1
+PASSWORD_CHARS_MAX: Final = 8
 SENDER: Final = re.compile(r"[\x20-\x7e]{1,32}", re.ASCII)
 
 
@@ -71,7 +78,8 @@ async def set_credit(connection: Connection, account_id: int, credit_micro: int)
 
 async def change_account(connection: Connection, account_id: int, changes: Mapping[str, Any]) -> None:
     """Changes settings by column name: email, allowed_networks (texts), queries_per_s, templates_required,
-    refund_undeliverable, default_sender, retention_days. Raises `OperatorError` for a value that cannot be.
+    refund_undeliverable, default_sender, retention_days, binds_max, bind_window, submits_per_s (None: any). Raises
+    `OperatorError` for a value that cannot be.
     """
     values = dict(await connection.row("account_settings", account_id) or {})
     values.update(changes)
@@ -81,6 +89,9 @@ async def change_account(connection: Connection, account_id: int, changes: Mappi
         raise errors.OperatorError(str(error)) from None
     if not 1 <= values["queries_per_s"] <= 1_000_000:
         raise errors.OperatorError("queries per second: 1 to 1000000")
+    for name, (least, most) in BOUNDS.items():
+        if values[name] is not None and not least <= values[name] <= most:
+            raise errors.OperatorError(f"{name.replace('_', ' ')}: {least} to {most}")
     _check_email(values["email"])
     if changes.get("default_sender") is not None:
         await _check_sender(connection, account_id, changes["default_sender"])
@@ -95,6 +106,9 @@ async def change_account(connection: Connection, account_id: int, changes: Mappi
             values["refund_undeliverable"],
             values["default_sender"],
             values["retention_days"],
+            values["binds_max"],
+            values["bind_window"],
+            values["submits_per_s"],
         )
     except asyncpg.UniqueViolationError:
         raise errors.OperatorError(f"another account has the e-mail {values['email']!r}") from None
@@ -119,6 +133,8 @@ async def create_credential(
     secret = secret or make_secret(16 if door is Door.LIA else 8)
     if not 1 <= len(key) <= limits.KEY_CHARS_MAX or not key.isprintable() or not secret.isprintable():
         raise errors.OperatorError("keys and secrets are printable text")
+    if door is Door.SMPP and not (len(key) <= SYSTEM_ID_CHARS_MAX and len(secret) <= PASSWORD_CHARS_MAX):
+        raise errors.OperatorError("a system_id has at most 15 characters, a password at most 8 (SMPP 3.4)")
     row = await connection.row("credential_create", account_id, door, key, vault.seal(secret), label)
     if row is None:
         raise errors.OperatorError(f"the key {key!r} is taken")

@@ -132,4 +132,7 @@ def _profile(
         templates=tuple(
             Template(row["template_id"], row["name"], row["body"]) for row in templates if row["account_id"] == mine
         ),
+        binds_max=account["binds_max"],
+        bind_window=account["bind_window"],
+        submits_per_s=account["submits_per_s"],
     )

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from homing import limits
 from homing.kit.networks import Network, is_within
 from homing.model import App, Door, Template
 
@@ -19,6 +20,10 @@ class Profile(msgspec.Struct, frozen=True):
     senders: frozenset[str]
     apps: dict[str, App]
     templates: tuple[Template, ...]
+    binds_max: int = limits.BINDS_DEFAULT_MAX
+    bind_window: int = limits.BIND_WINDOW_DEFAULT
+    submits_per_s: int | None = None
+    """Over SMPP; None: as fast as it can."""
 
     @property
     def default_app(self) -> App | None:

@@ -20,6 +20,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "ledger": ("ledger", "Every movement of money, and the proof that it adds up."),
     "price": ("price", "What a segment costs, by number prefix."),
     "carrier": ("carrier", "The ways out: who carries messages."),
+    "cost": ("cost", "What carriers ask for a segment, by number prefix."),
     "route": ("route", "Which numbers go by which carrier."),
     "message": ("message", "What became of a message, step by step."),
     "push": ("push", "What customers were told, and telling it again."),

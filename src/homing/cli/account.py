@@ -4,15 +4,17 @@ from typing import Any
 
 import click
 
+from homing import limits
 from homing.accounts import admin
 from homing.cli.app import APPS
 from homing.cli.credential import CREDENTIALS
 from homing.cli.desk import Desk, Noun, at_desk
 from homing.cli.parameters import AMOUNT
 from homing.cli.sender import SENDERS
-from homing.cli.show import COUNT, LIST, MONEY, PROSE, TIME, YES, Card, Column, Kind, Reply, Said, Table
+from homing.cli.show import COUNT, LIST, MONEY, PROSE, TIME, YES, Card, Column, Kind, Reply, Said, Table, named
 from homing.cli.template import TEMPLATES
 from homing.kit.money import trimmed
+from homing.model import BindKind
 
 PURSE = (
     Column("balance_micro", "Balance", MONEY),
@@ -39,10 +41,21 @@ SHOW_COLUMNS = (
     Column("available_micro", "Can spend", MONEY),
     Column("allowed_networks", "Calls from", Kind(LIST.text, LIST.json, absent="anywhere", wraps=True)),
     Column("queries_per_s", "Queries a second", COUNT),
+    Column("binds_max", "SMPP binds", COUNT),
+    Column("bind_window", "SMPP window", COUNT),
+    Column("submits_per_s", "SMPP submits a second", Kind(absent="any", right=True)),
+    Column("bound_at", "Last seen bound (UTC)", TIME),
     Column("templates_required", "Templates required", YES),
     Column("refund_undeliverable", "Refund undeliverable", YES),
     Column("default_sender", "Default sender", Kind(absent="the first")),
     Column("retention_days", "Keep bodies", Kind(lambda days: f"{days} days", absent="for ever")),
+)
+BINDS = (
+    Column("kind", "Kind", named(BindKind)),
+    Column("system_id", "System id"),
+    Column("address", "From"),
+    Column("since", "Since (UTC)", TIME),
+    Column("owner", "Process"),
 )
 
 
@@ -97,7 +110,7 @@ async def list_accounts(desk: Desk) -> Reply:
 async def show(desk: Desk, account: str) -> Reply:
     """Everything about an account.
 
-    Its money, settings, credentials (without their secrets), apps, senders and templates.
+    Its money, settings, credentials (without their secrets), apps, senders, binds and templates.
 
     \b
     Example:  homing account show demo
@@ -110,6 +123,7 @@ async def show(desk: Desk, account: str) -> Reply:
         "credentials": Table(CREDENTIALS, await desk.database.fetch("credential_list", account_id)),
         "apps": Table(APPS, await desk.database.fetch("app_list", account_id)),
         "senders": Table(SENDERS, await desk.database.fetch("sender_list", account_id)),
+        "binds": Table(BINDS, await desk.database.fetch("binds_list", account_id)),
         "templates": Table(TEMPLATES, await desk.database.fetch("template_list", account_id)),
     }
     return Card(SHOW_COLUMNS, {**row, **purse, "available_micro": available_micro}, parts)
@@ -157,6 +171,17 @@ async def _lock(desk: Desk, account: str, reason: str | None) -> Reply:
 )
 @click.option("--allow-any", is_flag=True, help="Take calls from anywhere.")
 @click.option("--queries-per-s", type=click.IntRange(1, 1_000_000), help="Queries a second it may ask.")
+@click.option("--binds-max", type=click.IntRange(0, limits.BINDS_MAX), help="SMPP binds it may have at once.")
+@click.option(
+    "--bind-window",
+    type=click.IntRange(1, limits.BIND_WINDOW_MAX),
+    help="Requests that may wait for their answers on a bind, each way.",
+)
+@click.option(
+    "--submits-per-s",
+    type=click.IntRange(0, limits.SUBMITS_PER_S_MAX),
+    help="Submits a second over SMPP, in each link process; 0: any.",
+)
 @click.option("--templates-required/--no-templates-required", default=None, help="Send texts of templates alone.")
 @click.option("--refund-undeliverable/--no-refund-undeliverable", default=None, help="Give money back for these too.")
 @click.option("--default-sender", metavar="SENDER", help="One of its senders; '' for the first of them.")
@@ -182,6 +207,8 @@ async def change(
     for name in ("email", "default_sender"):
         if changes.get(name) == "":
             changes[name] = None
+    if changes.get("submits_per_s") == 0:
+        changes["submits_per_s"] = None
     if allow and allow_any:
         raise click.UsageError("--allow and --allow-any contradict each other")
     if allow or allow_any:

@@ -26,7 +26,7 @@ SHOWN_ONCE = (
     "The secret is shown this once: Homing keeps it sealed and does not tell it again. If it is lost, create another"
     " credential and revoke this one."
 )
-DIALECTS = click.Choice(["lia", "laaffic"])
+DIALECTS = click.Choice(["lia", "laaffic", "smpp"])
 
 
 @click.group(cls=Noun)
@@ -40,9 +40,13 @@ def credential() -> None:
 
 @credential.command("create")
 @click.argument("account")
-@click.option("--dialect", type=DIALECTS, required=True, help="The API it is for.")
-@click.option("--key", help="lia: api_id; laaffic: Api-Key.  [default: a new one]")
-@click.option("--secret", help="lia: api_password; laaffic: the secret that signs.  [default: a new one]")
+@click.option(
+    "--dialect", type=DIALECTS, required=True, help="The API it is for. Those of lia and laaffic bind over SMPP too."
+)
+@click.option("--key", help="lia: api_id; laaffic: Api-Key; smpp: system_id.  [default: a new one]")
+@click.option(
+    "--secret", help="lia: api_password; laaffic: the secret that signs; smpp: password.  [default: a new one]"
+)
 @click.option("--label", default="", help="A word for people, to tell credentials apart.")
 @at_desk
 async def create(desk: Desk, account: str, dialect: str, key: str | None, secret: str | None, label: str) -> Reply:

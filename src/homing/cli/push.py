@@ -9,6 +9,7 @@ from homing import errors, limits
 from homing.cli.desk import Desk, Noun, at_desk
 from homing.cli.parameters import ROW_ID, limit_option
 from homing.cli.show import COUNT, PROSE, TIME, Column, Reply, Said, Table, clock, named
+from homing.messages.outbox import BIND_KINDS
 from homing.model import PushKind, PushOutcome
 
 PUSHES = (
@@ -57,8 +58,9 @@ async def list_pushes(desk: Desk, account: str | None, failed: bool, limit: int)
 
 
 def _told(push: Mapping[str, Any]) -> str:
-    status = None if push["status"] is None else f"HTTP {push['status']}"
-    return ": ".join(text for text in (push["url"], status, push["answer"]) if text)
+    is_bind = push["kind"] in BIND_KINDS
+    status = None if push["status"] is None or is_bind else f"HTTP {push['status']}"
+    return ": ".join(text for text in (push["url"] or "a bind", status, push["answer"]) if text)
 
 
 @push.command("replay")

@@ -20,13 +20,16 @@ if TYPE_CHECKING:
     from homing.config import Settings
     from homing.kit.crypto import Vault
 
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
 
 @click.command()
 @click.option("--demo", is_flag=True, help="Fill an empty database with the demo account and two simulated carriers.")
 @data_option
 @click.option("--http", metavar="HOST:PORT", help="Where the customers' APIs are served.  [default: 127.0.0.1:8080]")
-def serve(demo: bool, data: Path, http: str | None) -> None:
-    """Run Homing: database, customers' APIs, carriers, receipts and pushes.
+@click.option("--smpp", metavar="HOST:PORT", help="Where customers bind; '' for nowhere.  [default: 127.0.0.1:2775]")
+def serve(demo: bool, data: Path, http: str | None, smpp: str | None) -> None:
+    """Run Homing: database, customers' APIs, SMPP server, carriers, receipts and pushes.
 
     Without HOMING_DATABASE_URL a PostgreSQL of its own is started, with its data under --data. Stop it with Ctrl-C
     or SIGTERM: it takes no new work, finishes what is under way, and ends with status 0.
@@ -36,6 +39,8 @@ def serve(demo: bool, data: Path, http: str | None) -> None:
     """
     if http:
         os.environ["HOMING_HTTP_ADDRESS"] = http
+    if smpp is not None:
+        os.environ["HOMING_SMPP_ADDRESS"] = smpp
     from homing import config
 
     data = data.resolve()
@@ -76,6 +81,8 @@ async def _serve(data: Path, dsn: str, settings: "Settings", demo: bool) -> int:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     host, port = config.host_port(settings.http.address)
     _check_free(host, port)
+    if settings.smpp.address:
+        _check_free(*config.host_port(settings.smpp.address))
     await migrations.migrate(dsn)
     vault = Vault(load_key(os.environ.get("HOMING_SECRET_KEY", ""), data / "secret.key"))
     if demo:
@@ -86,7 +93,8 @@ async def _serve(data: Path, dsn: str, settings: "Settings", demo: bool) -> int:
     stopping = asyncio.get_running_loop().create_task(stop.wait())
     await asyncio.wait((starting, stopping), return_when=asyncio.FIRST_COMPLETED)
     await starting
-    click.echo(await _greeting(dsn, f"http://{'[' + host + ']' if ':' in host else host}:{port}"))
+    address = f"http://{'[' + host + ']' if ':' in host else host}:{port}"
+    click.echo(await _greeting(dsn, address, settings.smpp.address if settings.link.workers else ""))
     for warning in _risks(settings, host):
         click.echo(f"Take care: {warning}", err=True)
     await stopping
@@ -108,7 +116,7 @@ async def _load_demo(dsn: str, vault: "Vault") -> None:
         await database.close()
 
 
-async def _greeting(dsn: str, address: str) -> str:
+async def _greeting(dsn: str, address: str, smpp: str) -> str:
     """What a newcomer needs: where it runs, and lines to paste. Keys are shown only if they are the demo's."""
     from homing import demo
     from homing.kit.crypto import laaffic_sign
@@ -120,6 +128,8 @@ async def _greeting(dsn: str, address: str) -> str:
     found = await database.fetch("credentials_find", [Door.LIA], [demo.LIA_KEY])
     await database.close()
     lines = [f"\nHoming serves {address}    (health: {address}/healthz, metrics: {address}/metrics)"]
+    if smpp:
+        lines.append(f"Customers bind over SMPP 3.4 on {smpp}")
     if not found:
         return "\n".join([*lines, "\nMake an account:  homing account create NAME; homing --help shows the rest.\n"])
     timestamp = str(int(time.time()))
@@ -137,6 +147,14 @@ async def _greeting(dsn: str, address: str) -> str:
             f"  curl {signed} {address}/v3/getBalance",
             f"  curl {signed} {address}/v3/sendSms"
             f' -d \'{{"appId":"{demo.APP_ID}","numbers":"8613800130001","content":"Your code is 123456"}}\'',
+            *(
+                [
+                    "\nOver SMPP, as transmitter, receiver or transceiver:",
+                    f"  system_id {demo.LAAFFIC_KEY}, password {demo.LAAFFIC_SECRET}, source_addr {demo.SENDERS[0]}",
+                ]
+                if smpp
+                else ()
+            ),
             "\nWhat happened to a message, step by step:  homing message show ID      Stop: Ctrl-C\n",
         ]
     )
@@ -144,8 +162,13 @@ async def _greeting(dsn: str, address: str) -> str:
 
 def _risks(settings: "Settings", host: str) -> Iterator[str]:
     """Settings that are right for some and dangerous for others, said aloud."""
-    if host not in ("127.0.0.1", "::1", "localhost"):
+    from homing import config
+
+    if host not in LOOPBACK:
         yield f"{host} is reachable from outside in plain HTTP: put TLS before it, and lock the demo account"
+    smpp = settings.smpp.address
+    if smpp and not settings.smpp.tls_key and config.host_port(smpp)[0] not in LOOPBACK:
+        yield f"{smpp} is reachable from outside in plain SMPP: set smpp.tls_certificate and smpp.tls_key"
     if settings.push.allowed_networks:
         yield f"customers can make Homing post to {', '.join(settings.push.allowed_networks)} (push.allowed_networks)"
     if any(network.endswith("/0") for network in settings.http.trusted_proxies):

@@ -25,12 +25,15 @@ PLAIN: Final = "text/plain; charset=utf-8"
 
 
 class HttpDoor:
-    """Serves endpoints by path. Paths under `/api/` match in any letter case, a trailing slash is dropped."""
+    """Serves endpoints by path. Paths under `/api/` match in any letter case, a trailing slash is dropped. An endpoint
+    whose own path ends with a slash serves all that begins with it.
+    """
 
     def __init__(
         self, endpoints: Mapping[str, Endpoint], trusted_proxies: Sequence[Network], tally: RequestTally
     ) -> None:
         self._endpoints = dict(endpoints)
+        self._beginnings = tuple(path for path in endpoints if path.endswith("/"))
         self._trusted = tuple(trusted_proxies)
         self._tally = tally
         self._bodies = BodyReader()
@@ -80,6 +83,9 @@ class HttpDoor:
             endpoint = self._endpoints.get(plain)
             if endpoint is None and plain[:5].lower() == "/api/":
                 endpoint = self._endpoints.get(plain.lower())
+            if endpoint is None:
+                beginning = next((one for one in self._beginnings if path.startswith(one)), "")
+                endpoint = self._endpoints.get(beginning)
         return endpoint
 
     async def _call(self, endpoint: Endpoint, scope: Any, protocol: Any, request_id: str) -> Response:

@@ -1,14 +1,17 @@
 """What a state change owes the customer: a report in the form of the dialect that the message came by."""
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import msgspec
 
-from homing.messages import laaffic_form, lia_form
+from homing import limits
+from homing.kit.ids import id_time_ms
+from homing.messages import laaffic_form, lia_form, smpp_form
 from homing.model import Door, PushKind
 from homing.states import TABLE, State
-from homing.store.database import Record
+from homing.store.database import Connection, Record
 from homing.text.numbers import UNKNOWN
 
 encode: Final = msgspec.json.encode
@@ -23,9 +26,32 @@ class Push(msgspec.Struct, frozen=True):
     url: str
     body: str
 
+    @property
+    def lane(self) -> int:
+        return smpp_form.LANE if self.kind in BIND_KINDS else self.account_id % limits.PUSH_LANES
+
+
+BIND_KINDS: Final = frozenset({PushKind.SMPP_RECEIPT, PushKind.SMPP_INBOUND, PushKind.SMPP_NOTICE})
+"""What goes to a customer's bind: `url` is empty."""
+
+
+async def add_pushes(transaction: Connection, pushes: Sequence[Push]) -> None:
+    """Puts them into the outbox, due at once."""
+    await transaction.execute(
+        "pushes_add",
+        [push.account_id for push in pushes],
+        [push.lane for push in pushes],
+        [push.message_id for push in pushes],
+        [int(push.kind) for push in pushes],
+        [push.url for push in pushes],
+        [push.body for push in pushes],
+    )
+
 
 def pushes_for(message: Record) -> Iterator[Push]:
-    """The pushes that a message's new state calls for: lia reports each change, laaffic the end alone."""
+    """The pushes that a message's new state calls for: lia reports each change, laaffic the end alone, SMPP what the
+    submit asked for.
+    """
     state = State(message["state"])
     if message["door"] == Door.LIA and message["callback_url"]:
         yield Push(
@@ -43,6 +69,46 @@ def pushes_for(message: Record) -> Iterator[Push]:
             message["report_url"],
             encode(laaffic_report(message, state)).decode(),
         )
+    elif message["registered"]:
+        yield from _smpp_receipts(message, state)
+
+
+def is_registered(registered: int, state: State) -> bool:
+    """Whether a submit with these bits of registered_delivery is to hear of a state."""
+    if not TABLE[state].final:
+        return bool(registered & smpp_form.INTERMEDIATE)
+    return bool(registered & smpp_form.ALL or (registered & smpp_form.FAILURES and state is not State.DELIVERED))
+
+
+def _smpp_receipts(message: Record, state: State) -> Iterator[Push]:
+    """One for each id that the customer was given: a message that came in parts has one for each of them. Those of one
+    submit_multi share the id of its response, which is the submission's.
+    """
+    parts = json.loads(message["parts"]) if message["parts"] else [(message["submission_id"], message["registered"])]
+    reference = message["reference"]
+    for given_id, registered in parts:
+        if is_registered(registered, state):
+            yield receipt_push(
+                message["account_id"],
+                message["message_id"],
+                smpp_form.Receipt(
+                    str(given_id),
+                    message["number"],
+                    message["sender"],
+                    state,
+                    id_time_ms(given_id) // 1000,
+                    int(message["at"].timestamp()),
+                    message["error_code"],
+                    message["beginning"] or "",
+                    int(reference) if reference else None,
+                    not TABLE[state].final,
+                ),
+            )
+
+
+def receipt_push(account_id: int, message_id: int, receipt: smpp_form.Receipt) -> Push:
+    kind = PushKind.SMPP_NOTICE if receipt.is_intermediate else PushKind.SMPP_RECEIPT
+    return Push(account_id, message_id, kind, "", encode(receipt).decode())
 
 
 def lia_report(message: Record, state: State) -> lia_form.Report:

@@ -12,6 +12,7 @@ import msgspec
 
 from homing import limits
 from homing.kit.money import trimmed
+from homing.messages.outbox import BIND_KINDS
 from homing.model import CURRENCY, Book, Door, EntryKind, Outcome, PushKind, PushOutcome, Traffic
 from homing.states import TABLE, State
 from homing.store.database import Connection, Record
@@ -20,7 +21,7 @@ from homing.text.segments import Encoding
 
 Row = Mapping[str, Any]
 
-SENDER_NOTES: Final = ("sender_asked", "sender_replaced")  # told beside the sender
+NOTES_TOLD_ELSEWHERE: Final = ("sender_asked", "sender_replaced", "route", "parts")  # beside the sender and the route
 
 
 class Moment(msgspec.Struct, frozen=True):
@@ -44,6 +45,7 @@ async def read_timeline(connection: Connection, message: Record) -> list[Moment]
     entries = await connection.fetch("ledger_of_message", *key, message["submission_id"])
     attempts = await connection.fetch("timeline_attempts", *key)
     receipts = await connection.fetch("timeline_receipts", *key)
+    parts = await connection.fetch("timeline_parts", *key)
     pushes = await connection.fetch("timeline_pushes", *key)
     posts = await connection.fetch("timeline_push_attempts", *key)
     conversion = await connection.row("timeline_conversion", *key)
@@ -58,7 +60,8 @@ async def read_timeline(connection: Connection, message: Record) -> list[Moment]
     )
     since = chain(
         map(_receipt, receipts),
-        _ended(message),
+        _parts(parts),
+        _ended(message, parts),
         map(_push, pushes),
         map(_post, posts),
         _converted(conversion),
@@ -90,7 +93,8 @@ def _accepted(message: Row) -> Iterator[Moment]:
         f"{trimmed(message['price_micro'])} a segment x {message['segments']}"
         f" = {trimmed(message['charge_micro'])} {CURRENCY}{gift}",
     )
-    yield Moment(at, "route", _route(message))
+    why = f"; {notes['route']}" if "route" in notes else ""
+    yield Moment(at, "route", _route(message) + why)
 
 
 def _submitted(message: Row) -> str:
@@ -115,7 +119,12 @@ def _text(message: Row, notes: Mapping[str, object]) -> str:
         *(
             name.replace("_", " ") if value is True else f"{name.replace('_', ' ')} {value}"
             for name, value in notes.items()
-            if name not in SENDER_NOTES
+            if name not in NOTES_TOLD_ELSEWHERE
+        ),
+        *(
+            f"came in {len(parts)} parts: {', '.join(str(part_id) for part_id, _registered in parts)}"
+            for parts in (notes.get("parts"),)
+            if isinstance(parts, list)
         ),
     ]
     return ", ".join(told)
@@ -148,11 +157,12 @@ def _attempt(attempt: Row) -> Moment:
     outcome = Outcome(attempt["outcome"]).name.lower()
     took_ms = round((attempt["answered_at"] - attempt["started_at"]).total_seconds() * 1000)
     known = f" as {attempt['carrier_ref']}" if attempt["carrier_ref"] else ""
-    return Moment(
-        attempt["started_at"],
-        f"attempt {attempt['attempt']}",
-        f"{attempt['carrier']} {outcome} it{known} after {took_ms} ms{_error(attempt)}",
+    said = (
+        f"{attempt['carrier']} was given it and its answer is not known after {took_ms} ms: it may have gone"
+        if attempt["outcome"] == Outcome.UNKNOWN
+        else f"{attempt['carrier']} {outcome} it{known} after {took_ms} ms"
     )
+    return Moment(attempt["started_at"], f"attempt {attempt['attempt']}", said + _error(attempt))
 
 
 def _receipt(receipt: Row) -> Moment:
@@ -167,21 +177,34 @@ def _sent(message: Row) -> Iterator[Moment]:
         yield Moment(message["sent_at"], "sent", "the carrier has it")
 
 
-def _ended(message: Row) -> Iterator[Moment]:
+def _parts(parts: Sequence[Row]) -> Iterator[Moment]:
+    for part in parts:
+        if part["reported_at"] is not None:
+            state = State(part["state"]).name.lower()
+            error = f": {part['error_code']}" if part["error_code"] else ""
+            told = f"of attempt {part['attempt']}, {part['carrier_ref']}, is {state}{error}"
+            yield Moment(part["reported_at"], f"part {part['part']}", told)
+
+
+def _ended(message: Row, parts: Sequence[Row]) -> Iterator[Moment]:
     state = State(message["state"])
     if message["final_at"] is not None and TABLE[state].final:
         back = f"; {trimmed(message['refund_micro'])} {CURRENCY} given back" if message["refund_micro"] else ""
-        yield Moment(message["final_at"], state.name.lower(), f"final{_error(message)}{back}")
+        silent = ", ".join(str(part["part"]) for part in parts if part["reported_at"] is None)
+        unheard = f"; nothing was heard of part {silent}" if silent and state is State.DELIVERED else ""
+        yield Moment(message["final_at"], state.name.lower(), f"final{_error(message)}{unheard}{back}")
 
 
 def _push(push: Row) -> Moment:
     kind = PushKind(push["kind"]).name.lower().replace("_", " ")
     outcome = PushOutcome(push["outcome"]).name.lower().replace("_", " ")
-    return Moment(push["created_at"], f"push {push['push_id']}", f"{kind} for {push['url']}: {outcome}")
+    told = push["url"] or "a bind"
+    return Moment(push["created_at"], f"push {push['push_id']}", f"{kind} for {told}: {outcome}")
 
 
 def _post(post: Row) -> Moment:
-    answer = f"answered HTTP {post['status']}" if post["status"] is not None else "failed"
+    is_bind = post["kind"] in BIND_KINDS
+    answer = "failed" if post["status"] is None else "was answered" if is_bind else f"answered HTTP {post['status']}"
     said = f": {post['answer']}" if post["answer"] else ""
     return Moment(
         post["at"], f"push {post['push_id']}", f"try {post['attempt']} {answer} after {post['took_ms']} ms{said}"

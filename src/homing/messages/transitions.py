@@ -8,8 +8,7 @@ from datetime import datetime
 
 import msgspec
 
-from homing import limits
-from homing.messages.outbox import Push, pushes_for
+from homing.messages.outbox import Push, add_pushes, pushes_for
 from homing.states import RANKS, TABLE, State
 from homing.store.database import Connection, Record
 
@@ -75,12 +74,4 @@ async def _settle(transaction: Connection, moved: Sequence[Record], lanes: dict[
         await transaction.execute("queue_leave", [lanes[message_id] for message_id in ended], ended)
     pushes: list[Push] = [push for row in moved for push in pushes_for(row)]
     if pushes:
-        await transaction.execute(
-            "pushes_add",
-            [push.account_id for push in pushes],
-            [push.account_id % limits.PUSH_LANES for push in pushes],
-            [push.message_id for push in pushes],
-            [int(push.kind) for push in pushes],
-            [push.url for push in pushes],
-            [push.body for push in pushes],
-        )
+        await add_pushes(transaction, pushes)

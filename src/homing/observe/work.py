@@ -24,7 +24,7 @@ class WorkTally:
                 self._submits.labels(carrier, outcome.name.lower()).inc(count)
 
     def received(self, carrier: str, effect: str, count: int) -> None:
-        """`effect`: applied, repeated or parked."""
+        """`effect`: applied, repeated, intermediate (on its way), parked, or unmatched, once it is given up."""
         if count:
             self._receipts.labels(carrier, effect).inc(count)
 

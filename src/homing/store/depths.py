@@ -11,9 +11,15 @@ async def queue_depths(database: Database) -> list[Metric]:
     """What waits, read when somebody asks."""
     try:
         rows = await database.fetch("depths")
+        carriers = await database.fetch("unmatched_by_carrier")
     except errors.PlatformFailure:
         return []
     waiting = GaugeMetricFamily("homing_waiting", "Rows that wait, by kind", labels=("kind",))
     for row in rows:
         waiting.add_metric((row["kind"],), row["waiting"])
-    return [waiting]
+    unmatched = GaugeMetricFamily(
+        "homing_unmatched_receipts", "Receipts whose message was not found", labels=("carrier",)
+    )
+    for row in carriers:
+        unmatched.add_metric((row["carrier"],), row["unmatched"])
+    return [waiting, unmatched]

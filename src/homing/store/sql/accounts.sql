@@ -15,7 +15,8 @@ SELECT newest.* FROM (
 ) AS newest
 
 -- name: profiles_accounts
-SELECT account_id, name, locked_at, allowed_networks, queries_per_s, templates_required, default_sender
+SELECT account_id, name, locked_at, allowed_networks, queries_per_s, templates_required, default_sender,
+    binds_max, bind_window, submits_per_s
 FROM account
 WHERE account_id = ANY($1::bigint[])
 

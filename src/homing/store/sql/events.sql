@@ -14,6 +14,7 @@ WHERE p.account_id = ANY (ARRAY[due.account_id]) AND p.push_id = ANY (ARRAY[due.
 RETURNING p.account_id, p.push_id, p.message_id, p.kind, p.url, p.body, p.attempts, p.attempts_replayed
 
 -- A failed push whose message has a later one is stale: a late "Acknowledged" may not follow "Delivered".
+-- SMPP's receipts (kind 4) are all final; a message that came in parts has several, and each is for itself.
 -- took_ms below zero: the address was resting, nothing was sent, and the attempt does not count.
 -- name: pushes_record
 WITH done AS MATERIALIZED (
@@ -28,8 +29,8 @@ WITH done AS MATERIALIZED (
 )
 UPDATE push AS p
 SET attempts = CASE WHEN d.took_ms < 0 THEN p.attempts - 1 ELSE p.attempts END,
-    outcome = CASE WHEN d.outcome = 0 AND stale.is_stale THEN 3 ELSE d.outcome END,
-    due_at = CASE WHEN d.outcome = 0 AND stale.is_stale THEN NULL ELSE d.due_at END
+    outcome = CASE WHEN stale.is_stale AND p.kind <> 4 THEN 3 ELSE d.outcome END,
+    due_at = CASE WHEN stale.is_stale AND p.kind <> 4 THEN NULL ELSE d.due_at END
 FROM done AS d
 CROSS JOIN LATERAL (
     SELECT d.outcome = 0 AND EXISTS (

@@ -19,12 +19,12 @@ WITH asked AS MATERIALIZED (
         $4::bigint[], $5::bigint[], $6::bigint[], $7::smallint[], $8::text[], $9::text[], $10::text[], $11::text[],
         $12::text[], $13::text[], $14::text[], $15::text[], $16::text[], $17::smallint[], $18::smallint[],
         $19::smallint[], $20::text[], $21::text[], $22::bigint[], $23::int[], $24::int[], $25::text[], $26::int[],
-        $27::bigint[]
+        $27::smallint[], $28::bigint[]
     ) AS m (
         account_id, message_id, submission_id, door, app_id, request_id, raw_number, number,
         country, mcc, mnc, sender, text, encoding, segments,
         traffic, reference, callback_url, price_micro, route_id, carrier_id, notes, validity_s,
-        before_micro
+        registered, before_micro
     )
     JOIN paying AS p USING (account_id)
 ), stored AS (
@@ -32,16 +32,16 @@ WITH asked AS MATERIALIZED (
         account_id, message_id, submission_id, door, app_id, request_id, raw_number, number,
         country, mcc, mnc, sender, text, encoding, segments,
         traffic, reference, callback_url, price_micro, charge_micro, gift_micro, route_id, carrier_id,
-        notes, expires_at
+        notes, expires_at, registered
     )
     SELECT account_id, message_id, submission_id, door, app_id, request_id, raw_number, number,
         country, mcc, mnc, sender, text, encoding, segments,
         traffic, reference, callback_url, price_micro, charge_micro, from_gift_micro, route_id, carrier_id,
-        notes::jsonb, $1::timestamptz + make_interval(secs => validity_s)
+        notes::jsonb, $1::timestamptz + make_interval(secs => validity_s), registered
     FROM fresh
 ), queued AS (
     INSERT INTO queue (lane, message_id, account_id, due_at, expires_at)
-    SELECT carrier_id * $28::int + traffic, message_id, account_id, $1::timestamptz,
+    SELECT carrier_id * $29::int + traffic, message_id, account_id, $1::timestamptz,
         $1::timestamptz + make_interval(secs => validity_s)
     FROM fresh
 ), booked AS (

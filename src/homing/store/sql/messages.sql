@@ -17,7 +17,7 @@ LIMIT 1
 SELECT m.*
 FROM attempt AS a
 JOIN message_seen AS m USING (account_id, message_id)
-WHERE a.carrier_ref = $2 AND a.account_id + 0 = $1
+WHERE ltrim(lower(a.carrier_ref), '0x') = ltrim(lower($2), '0x') AND a.carrier_ref = $2 AND a.account_id + 0 = $1
 ORDER BY m.message_id + 0 DESC
 LIMIT 1
 
@@ -74,7 +74,9 @@ WHERE m.account_id = ANY (ARRAY[e.account_id]) AND m.message_id = ANY (ARRAY[e.m
     AND ($1::smallint[])[m.state + 1] < e.rank
 RETURNING m.account_id, m.message_id, m.door, m.app_id, m.raw_number, m.number, m.mcc, m.mnc, m.segments,
     m.reference, m.callback_url, m.price_micro, m.charge_micro, m.gift_micro, m.refund_micro, m.state,
-    m.carrier_ref, m.error_code, m.error_text, e.at,
+    m.carrier_ref, m.error_code, m.error_text, e.at, m.registered, m.sender, m.submission_id,
+    CASE WHEN m.registered <> 0 THEN left(m.text, 20) END AS beginning,
+    CASE WHEN m.registered <> 0 THEN m.notes ->> 'parts' END AS parts,
     CASE WHEN m.door = 2 THEN (SELECT report_url FROM app WHERE app.app_id = m.app_id) END AS report_url
 
 -- Back to where it came from: first what the gift paid, then the rest.
@@ -102,6 +104,17 @@ WHERE part.amount_micro > 0
 DELETE FROM queue AS q
 USING unnest($1::int[], $2::bigint[]) AS ended (lane, message_id)
 WHERE q.lane = ANY (ARRAY[ended.lane]) AND q.message_id = ANY (ARRAY[ended.message_id])
+
+-- Queued, under no claim, and at no carrier: a submit whose answer was lost may have gone out.
+-- name: queue_withdraw
+SELECT q.lane
+FROM message AS m
+JOIN queue AS q ON q.lane = ANY (ARRAY[m.carrier_id * $3::int + m.traffic]) AND q.message_id = ANY (ARRAY[m.message_id])
+WHERE m.account_id = $1 AND m.message_id = $2 AND m.state = 0 AND q.claimed_by IS NULL
+    AND NOT EXISTS (
+        SELECT FROM attempt AS a WHERE a.account_id = m.account_id AND a.message_id = m.message_id AND a.outcome = 4
+    )
+FOR UPDATE OF q SKIP LOCKED
 
 -- name: pushes_add
 INSERT INTO push (account_id, lane, message_id, kind, url, body, created_at, due_at)

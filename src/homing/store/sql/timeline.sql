@@ -26,6 +26,12 @@ LEFT JOIN carrier AS c USING (carrier_id)
 WHERE r.account_id = $1 AND r.message_id = $2
 ORDER BY r.receipt_id
 
+-- name: timeline_parts
+SELECT p.attempt, p.part, p.carrier_ref, p.state, p.error_code, p.reported_at
+FROM part AS p
+WHERE p.account_id = $1 AND p.message_id = $2
+ORDER BY p.attempt, p.part
+
 -- name: timeline_pushes
 SELECT push_id, kind, url, created_at, due_at, attempts, outcome
 FROM push
@@ -33,7 +39,7 @@ WHERE account_id = $1 AND message_id = $2
 ORDER BY push_id
 
 -- name: timeline_push_attempts
-SELECT t.push_id, t.attempt, t.at, t.took_ms, t.status, t.answer
+SELECT t.push_id, t.attempt, t.at, t.took_ms, t.status, t.answer, p.kind
 FROM push AS p
 JOIN push_attempt AS t USING (account_id, push_id)
 WHERE p.account_id = $1 AND p.message_id = $2

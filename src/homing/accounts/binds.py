@@ -1,0 +1,107 @@
+"""Who is bound over SMPP, in all processes together: what an account's binds_max counts."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime, timedelta
+
+import msgspec
+
+from homing import errors, limits
+from homing.kit.batching import Batcher
+from homing.model import BindKind
+from homing.store.database import Database
+
+
+class Bind(msgspec.Struct, frozen=True):
+    """A customer's bind. `address`: where it comes from."""
+
+    account_id: int
+    bind_id: int
+    kind: BindKind
+    system_id: str
+    address: str
+
+
+class BindRegister:
+    """One row for each bind. A process that dies leaves its rows, which count until its lease on a node number ends, or
+    until another process of the same machine sees that it is gone.
+    """
+
+    def __init__(self, database: Database, owner: str, clock: Callable[[], datetime]) -> None:
+        self._database = database
+        self._owner = owner
+        self._clock = clock
+        self._owed: list[Bind] = []
+        self._takes: Batcher[Bind, bool] = Batcher(
+            self._take, weight_max=limits.BIND_BATCH_ITEMS_MAX, pending_max=limits.BATCH_PENDING_MAX
+        )
+        self._releases: Batcher[Bind, None] = Batcher(
+            self._release, weight_max=limits.BIND_BATCH_ITEMS_MAX, pending_max=limits.BATCH_PENDING_MAX
+        )
+
+    async def take(self, bind: Bind) -> bool:
+        """Whether the account may have this bind beside those that it has. Raises a `PlatformFailure`."""
+        return await self._takes.put(bind)
+
+    def release(self, bind: Bind) -> None:
+        """Does not wait; what cannot be released now is with the next `tidy`."""
+        try:
+            self._releases.put(bind).add_done_callback(lambda done: self._owe(bind, done))
+        except errors.Overloaded:
+            self._owed.append(bind)
+
+    def _owe(self, bind: Bind, done: "asyncio.Future[None]") -> None:
+        if done.cancelled() or done.exception() is not None:
+            self._owed.append(bind)
+
+    async def drained(self) -> None:
+        await self._takes.drained()
+        await self._releases.drained()
+
+    async def seen(self, accounts: Sequence[int]) -> None:
+        """These have a bind that receives: inbound messages are kept for them from now on."""
+        await self._database.execute("binds_seen", *self._seen(accounts))
+
+    def _seen(self, accounts: Iterable[int]) -> tuple[list[int], datetime, timedelta]:
+        return sorted(set(accounts)), self._clock(), timedelta(seconds=limits.BIND_SEEN_S)
+
+    async def tidy(self, is_dead: Callable[[str], bool]) -> None:
+        """Drops the binds of processes that are no more, and ours that could not be released. `is_dead` tells of an
+        owner whose lease has not ended yet.
+        """
+        owed, self._owed = self._owed, []
+        for bind in owed:
+            self.release(bind)
+        rows = await self._database.fetch("binds_owners")
+        dead = [
+            row["owner"]
+            for row in rows
+            if row["owner"] != self._owner and (not row["is_alive"] or is_dead(row["owner"]))
+        ]
+        if dead:
+            await self._database.execute("binds_forget", dead)
+
+    async def _take(self, binds: Sequence[Bind]) -> list[bool]:
+        accounts = [bind.account_id for bind in binds]
+        async with self._database.transaction() as transaction:
+            await transaction.fetch("binds_lock", accounts)
+            rows = await transaction.fetch(
+                "binds_take",
+                self._owner,
+                accounts,
+                [bind.bind_id for bind in binds],
+                [int(bind.kind) for bind in binds],
+                [bind.system_id for bind in binds],
+                [bind.address for bind in binds],
+            )
+            taken = {row["bind_id"] for row in rows}
+            hearing = [bind for bind in binds if bind.bind_id in taken and bind.kind is not BindKind.TRANSMITTER]
+            if hearing:
+                await transaction.execute("binds_seen", *self._seen(bind.account_id for bind in hearing))
+        return [bind.bind_id in taken for bind in binds]
+
+    async def _release(self, binds: Sequence[Bind]) -> list[None]:
+        await self._database.execute(
+            "binds_release", [bind.account_id for bind in binds], [bind.bind_id for bind in binds]
+        )
+        return [None] * len(binds)

@@ -1,0 +1,349 @@
+"""The SMPP server for customers: it listens, lets binds in, and ends them. What their requests do is the business of
+`smpp_commands`; what they are told, of `events/bind_delivery`.
+"""
+
+import asyncio
+import contextlib
+import resource
+import ssl
+import time
+from collections import Counter
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any, Final
+
+import structlog
+
+from homing import errors, limits
+from homing.accounts.binds import BindRegister
+from homing.accounts.directory import Directory
+from homing.accounts.profile import Credential, Profile
+from homing.doors.failures import FailureLog
+from homing.doors.smpp_bind import Admitted, BindRefused, Gatekeeper, check
+from homing.doors.smpp_commands import Commands
+from homing.doors.smpp_words import Own
+from homing.events.bind_delivery import BindDelivery, Receiver
+from homing.model import BindKind
+from homing.observe.smpp import SmppTally
+from homing.smpp import pdus
+from homing.smpp.clockwork import Clockwork
+from homing.smpp.codec import Unencodable
+from homing.smpp.connection import Connection
+from homing.smpp.pdus import INTERFACE_VERSION
+from homing.smpp.session import Arrived, End, Session
+from homing.smpp.states import BINDS, Role
+from homing.smpp.statuses import Status
+from homing.smpp.tlvs import SC_INTERFACE_VERSION
+
+SYSTEM_ID = "homing"
+"""What we call ourselves in the answer to a bind."""
+
+BIND_RESPONSES: Final[Mapping[type[pdus.Bind], Callable[..., pdus.Response]]] = {
+    pdus.BindTransmitter: pdus.BindTransmitterResp,
+    pdus.BindReceiver: pdus.BindReceiverResp,
+    pdus.BindTransceiver: pdus.BindTransceiverResp,
+}
+
+log = structlog.get_logger()
+
+
+class Link:
+    """One customer's connection, from connecting to closing."""
+
+    __slots__ = ("_door", "_held", "address", "admitted", "app_id", "connection", "credential", "name", "receiver")
+
+    credential: Credential
+
+    def __init__(self, door: "SmppDoor", connection: Connection) -> None:
+        self._door = door
+        self._held: list[list[Arrived]] = []
+        self.connection = connection
+        self.address = connection.peer[0]
+        self.admitted: Admitted | None = None
+        self.receiver: Receiver | None = None
+        self.app_id = ""
+        self.name = ""
+
+    def admit(self, admitted: Admitted, request: pdus.Bind) -> None:
+        """It is bound from now on."""
+        bind = admitted.bind
+        self.admitted = admitted
+        self.app_id = admitted.app_id
+        self.name = f"{bind.bind_id:x}"
+        self.use(admitted.credential)
+        if bind.kind is not BindKind.TRANSMITTER:
+            self.receiver = Receiver(bind.account_id, self.connection, request.interface_version >= INTERFACE_VERSION)
+
+    def use(self, credential: Credential) -> None:
+        """The account's settings as they are now."""
+        self.credential = credential
+        window = credential.profile.bind_window
+        self.connection.session.window_in = self.connection.session.window_out = window
+
+    def respond(self, sequence: int, answer: pdus.Response | int) -> None:
+        """Never raises: an answer that cannot be written is our failure, and is told so."""
+        try:
+            self.connection.respond(sequence, answer)
+        except Unencodable as error:
+            log.error("answer_impossible", answer=type(answer).__name__, error=type(error).__name__)
+            self.connection.respond(sequence, Status.RSYSERR)
+
+    @property
+    def has_held(self) -> bool:
+        return bool(self._held)
+
+    def hold(self, batch: list[Arrived]) -> bool:
+        """Keeps a batch until the account is known anew; whether it is the first."""
+        self._held.append(batch)
+        return len(self._held) == 1
+
+    def take_held(self) -> list[Arrived]:
+        held, self._held = self._held, []
+        return [one for batch in held for one in batch]
+
+    # ---- For the connection
+
+    def on_requests(self, connection: Connection, batch: list[Arrived]) -> None:
+        if self.admitted is None:
+            self._door.on_bind(self, batch)
+        else:
+            self._door.on_batch(self, batch)
+
+    def on_room(self, connection: Connection) -> None:
+        """Deliveries are claimed for the room that there is."""
+
+    def on_closed(self, connection: Connection, end: End) -> None:
+        self._door.on_closed(self, end)
+
+
+class SmppDoor:
+    """Serves customers' binds on one address, which several processes may share."""
+
+    def __init__(
+        self,
+        address: tuple[str, int],
+        tls: ssl.SSLContext | None,
+        directory: Directory,
+        register: BindRegister,
+        gate: Gatekeeper,
+        commands: Commands,
+        delivery: BindDelivery,
+        tally: SmppTally,
+        is_dead: Callable[[str], bool],
+    ) -> None:
+        """`is_dead`: whether the owner of binds ran on this machine and runs no longer."""
+        self._address = address
+        self._tls = tls
+        self._directory = directory
+        self._register = register
+        self._gate = gate
+        self._commands = commands
+        self._delivery = delivery
+        self._tally = tally
+        self._is_dead = is_dead
+        self._clockwork = Clockwork()
+        self._server: asyncio.Server | None = None
+        self._links: dict[int, set[Link]] = {}
+        self._newcomers: set[Link] = set()
+        self._newcomers_from: Counter[str] = Counter()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._is_closing = False
+        self._emptied = asyncio.Event()
+        self._failures = FailureLog()
+
+    # ---- Opening and closing
+
+    async def open(self) -> None:
+        """Raises OSError when the address cannot be had, a `PlatformFailure` when the database cannot."""
+        raise_open_files()
+        await self._register.tidy(self._is_dead)
+        host, port = self._address
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(
+            self._connect, host, port, ssl=self._tls, backlog=limits.SMPP_BACKLOG, reuse_port=True
+        )
+
+    async def watch(self) -> None:
+        """For ever: whether those who are bound still may, also where a notice was missed."""
+        while True:
+            await asyncio.sleep(limits.BIND_CHECK_S)
+            try:
+                await self._register.tidy(self._is_dead)
+                if self._delivery.accounts:
+                    await self._register.seen(self._delivery.accounts)
+                for link in self._bound():
+                    await self._renew(link)
+            except errors.PlatformFailure as failure:
+                log.warning("binds_not_looked_at", failure=str(failure))
+
+    async def close(self) -> None:
+        """No new connections; binds are ended in good order: what was asked is answered first."""
+        self._is_closing = True
+        if self._server:
+            self._server.close()
+        for link in list(self._newcomers):
+            link.connection.close()
+        for link in self._bound():
+            link.connection.unbind()
+        self._emptied.clear()
+        if self._links:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(limits.BIND_CLOSE_S):
+                    await self._emptied.wait()
+        for link in self._bound():
+            link.connection.close()
+        await self._commands.drained()
+        await self._register.drained()
+        self._clockwork.stop()
+
+    def changed(self, account: str) -> None:
+        """An account's settings have changed (its id as text): its binds follow, or end. Tell the directory first."""
+        if account.isdigit() and int(account) in self._links:
+            for link in self._links[int(account)]:
+                self._spawn(self._follow(link))
+
+    def _bound(self) -> list[Link]:
+        return [link for links in self._links.values() for link in links]
+
+    # ---- Connections
+
+    def _connect(self) -> Connection:
+        # Not the clockwork's time: that stands while there are no connections.
+        return Connection(self._accept, Session(Role.SMSC, time.monotonic()), self._clockwork)
+
+    def _accept(self, connection: Connection) -> Link | None:
+        address = connection.peer[0]
+        is_full = len(self._newcomers) >= limits.BIND_UNBOUND_CONNECTIONS_MAX
+        is_greedy = self._newcomers_from[address] >= limits.BIND_UNBOUND_PER_ADDRESS_CONNECTIONS_MAX
+        if self._is_closing or is_full or is_greedy:
+            self._tally.refused("too_many_connections")
+            return None
+        link = Link(self, connection)
+        self._newcomers.add(link)
+        self._newcomers_from[address] += 1
+        return link
+
+    def _is_new_no_more(self, link: Link) -> None:
+        self._newcomers.discard(link)
+        self._newcomers_from[link.address] -= 1
+        if self._newcomers_from[link.address] <= 0:
+            del self._newcomers_from[link.address]
+
+    def on_bind(self, link: Link, batch: list[Arrived]) -> None:
+        for sequence, request in batch:
+            if type(request) in BINDS:
+                assert isinstance(request, pdus.Bind)
+                self._spawn(self._bind(link, sequence, request))
+
+    async def _bind(self, link: Link, sequence: int, request: pdus.Bind) -> None:
+        try:
+            admitted = await self._gate.admit(request, link.address)
+        except BindRefused as refused:
+            self._refuse(link, sequence, refused.status, refused.reason)
+            return
+        except Exception as error:  # unanswered, the connection would stand for ever
+            self._failures.tell("bind", "smpp.bind", error)
+            self._refuse(link, sequence, Status.RSYSERR, "platform")
+            return
+        tlvs = (SC_INTERFACE_VERSION.make(INTERFACE_VERSION),)
+        made = BIND_RESPONSES[type(request)]
+        answer = made(SYSTEM_ID, tlvs=tlvs if request.interface_version >= INTERFACE_VERSION else ())
+        if self._is_closing or not link.connection.respond(sequence, answer):
+            self._register.release(admitted.bind)  # the customer did not wait
+            link.connection.close()
+            return
+        self._is_new_no_more(link)
+        link.admit(admitted, request)
+        self._links.setdefault(admitted.bind.account_id, set()).add(link)
+        self._tally.bound(admitted.bind.kind.name.lower(), 1)
+        if link.receiver is not None:
+            self._delivery.joined(link.receiver)
+
+    def _refuse(self, link: Link, sequence: int, status: Status, reason: str) -> None:
+        self._tally.refused(reason)
+        link.connection.respond(sequence, status)
+        link.connection.close()
+
+    def on_closed(self, link: Link, _end: End) -> None:
+        if link.admitted is None:
+            self._is_new_no_more(link)
+            return
+        bind = link.admitted.bind
+        self._tally.bound(bind.kind.name.lower(), -1)
+        if link.receiver is not None:
+            self._delivery.left(link.receiver)
+        links = self._links[bind.account_id]
+        links.discard(link)
+        if not links:
+            del self._links[bind.account_id]
+            if not self._links:
+                self._emptied.set()
+        self._register.release(bind)
+
+    # ---- Requests
+
+    def on_batch(self, link: Link, batch: list[Arrived]) -> None:
+        known = link.credential
+        credential = self._directory.peek(known.door, known.key)
+        if credential is known and not link.has_held:
+            self._commands.serve(link, known.profile, batch)
+        elif link.hold(batch):
+            self._spawn(self._follow(link))
+
+    async def _follow(self, link: Link) -> None:
+        """Reads the account anew, ends the bind if it may not be any more, and serves what waited for that."""
+        status: int = Status.RSYSERR
+        account: Profile | None = None
+        try:
+            account = await self._renew(link)
+            status = Own.ACCOUNT_LOCKED
+        except Exception as error:  # the bind stays; who asks now is told
+            self._failures.tell(link.name, "smpp.account", error)
+        held = link.take_held()
+        if account is not None:
+            self._commands.serve(link, account, held)
+        else:
+            self._commands.refuse(link, held, status)
+
+    async def _renew(self, link: Link) -> Profile | None:
+        """The account as it is now. None: it may not be bound, and the bind is being ended.
+
+        Raises a `PlatformFailure`.
+        """
+        credential = await self._directory.find(link.credential.door, link.credential.key)
+        try:
+            if credential is None:
+                raise BindRefused(Status.RBINDFAIL, "credential")
+            check(credential.profile, link.address)
+        except BindRefused as refused:
+            log.info("bind_ended", account_id=link.credential.profile.account_id, reason=refused.reason)
+            link.connection.unbind()
+            return None
+        link.use(credential)
+        return credential.profile
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def raise_open_files() -> None:
+    """Each bind is an open file, and the usual bound of 1,024 is below what a machine can carry."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < hard:
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def tls_context(certificate: str, key: str) -> ssl.SSLContext | None:
+    """None without both. Raises `OperatorError`."""
+    if not certificate and not key:
+        return None
+    if not certificate or not key:
+        raise errors.OperatorError("smpp.tls_certificate and smpp.tls_key belong together")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    try:
+        context.load_cert_chain(certificate, key)
+    except (OSError, ssl.SSLError) as error:
+        raise errors.OperatorError(f"smpp.tls_certificate or smpp.tls_key: {error}") from None
+    return context

@@ -1,0 +1,144 @@
+"""Who may bind: credentials, address, lock, how many, and which app the bind's messages belong to."""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Final
+
+import msgspec
+
+from homing import limits
+from homing.accounts.binds import Bind, BindRegister
+from homing.accounts.directory import Directory
+from homing.accounts.profile import Credential, Profile
+from homing.doors.smpp_guard import BindGuard, Try
+from homing.kit.crypto import same
+from homing.model import BindKind, Door
+from homing.smpp import pdus
+from homing.smpp.statuses import Status
+
+DOORS: Final = (Door.SMPP, Door.LAAFFIC, Door.LIA)
+"""Whose keys serve as a system_id, in the order in which they are tried."""
+KINDS: Final[dict[type[pdus.Request], BindKind]] = {
+    pdus.BindTransmitter: BindKind.TRANSMITTER,
+    pdus.BindReceiver: BindKind.RECEIVER,
+    pdus.BindTransceiver: BindKind.TRANSCEIVER,
+}
+NOBODY: Final = "\0nobody"
+"""Compared with where there is no such system_id, so that it takes as long."""
+
+
+class BindRefused(Exception):
+    """The bind is refused: what to answer, and a word for the metrics."""
+
+    def __init__(self, status: Status, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
+        self.reason = reason
+
+
+class Admitted(msgspec.Struct, frozen=True):
+    """A bind that is taken, until it is released."""
+
+    credential: Credential
+    app_id: str
+    bind: Bind
+
+
+class Gatekeeper:
+    """Admits binds. The same rules as over HTTP, and one more: how many an account may have."""
+
+    def __init__(
+        self,
+        directory: Directory,
+        register: BindRegister,
+        next_id: Callable[[], int],
+        clock_s: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._directory = directory
+        self._register = register
+        self._next_id = next_id
+        self._clock_s = clock_s
+        self._guard = BindGuard()
+        self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
+
+    async def admit(self, request: pdus.Bind, address: str) -> Admitted:
+        """Raises `BindRefused`, or a `PlatformFailure` when nobody can say. A right password that is refused for
+        another reason is no wrong one.
+        """
+        one = await self._turn(address, request.system_id)
+        is_right: bool | None = None
+        try:
+            await asyncio.sleep(one.wait_s)
+            credential = await self._find(request.system_id, request.password)
+            is_right = credential is not None
+        finally:
+            self._guard.tried(one, is_right, self._clock_s())
+            self._wake(address)
+        if credential is None:
+            # One answer for both, so that nobody learns which system_ids there are.
+            raise BindRefused(Status.RINVPASWD, "password")
+        account = credential.profile
+        check(account, address)
+        bind = Bind(account.account_id, self._next_id(), KINDS[type(request)], request.system_id, address)
+        if not await self._register.take(bind):
+            raise BindRefused(Status.RALYBND, "too_many")
+        return Admitted(credential, app_of(account, request.system_type), bind)
+
+    async def _turn(self, address: str, system_id: str) -> Try:
+        """Waits until this address has fewer passwords looked at, and gives the try."""
+        try:
+            async with asyncio.timeout(limits.BIND_PENDING_WAIT_S):
+                while self._guard.is_busy(address, system_id, self._clock_s()):
+                    await self._woken(address)
+        except TimeoutError:
+            raise BindRefused(Status.RTHROTTLED, "busy") from None
+        one = self._guard.may_try(address, system_id, self._clock_s())
+        if one is None:
+            self._wake(address)
+            raise BindRefused(Status.RBINDFAIL, "locked_out")
+        return one
+
+    async def _woken(self, address: str) -> None:
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(address, deque()).append(waiter)
+        await waiter
+
+    def _wake(self, address: str) -> None:
+        """The next ones' turn. Not all of them: most would only go back to wait."""
+        waiting = self._waiting.get(address)
+        if waiting is None:
+            return
+        woken = 0
+        while waiting and woken < limits.BIND_PENDING_MAX:
+            waiter = waiting.popleft()
+            if not waiter.done():
+                waiter.set_result(None)
+                woken += 1
+        if not waiting:
+            del self._waiting[address]
+
+    async def _find(self, system_id: str, password: str) -> Credential | None:
+        """The credential that both fit. Passwords are compared in constant time, and one is compared in any case."""
+        found: Credential | None = None
+        for door in DOORS:
+            credential = await self._directory.find(door, system_id)
+            if same(credential.secret if credential else NOBODY, password) and found is None:
+                found = credential
+        return found
+
+
+def check(account: Profile, address: str) -> None:
+    """Raises `BindRefused` when the account may not be bound from there. Asked again while it is."""
+    if account.allowed_networks and not account.allows(address):
+        raise BindRefused(Status.RBINDFAIL, "address")
+    if account.locked:
+        raise BindRefused(Status.RBINDFAIL, "locked")
+
+
+def app_of(account: Profile, system_type: str) -> str:
+    """The app that the system_type names; else the account's first, as for doors that know no apps; '' for none."""
+    if system_type in account.apps:
+        return system_type
+    return account.default_app.app_id if account.default_app else ""

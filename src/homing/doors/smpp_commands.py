@@ -1,0 +1,225 @@
+"""What each request of a bound customer does. A submit is answered by a callback when its transaction is durable: no
+task belongs to a message.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from functools import partial
+from typing import Protocol
+
+from homing import errors, limits
+from homing.accounts.profile import Credential, Profile
+from homing.doors import smpp_long, smpp_text
+from homing.doors.failures import FailureLog
+from homing.doors.smpp_parts import LongStore, Stored
+from homing.doors.smpp_queries import Queries, Query
+from homing.doors.smpp_submit import Asked, Submit, read, refused_of
+from homing.doors.smpp_words import Own, Unacceptable, status_of
+from homing.intake.intake import Intake, Verdict
+from homing.intake.submission import Accepted, Fate, Refused
+from homing.kit.buckets import TokenBucket
+from homing.observe.smpp import SmppTally
+from homing.smpp import pdus
+from homing.smpp.pdus import DataSm, DataSmResp, SubmitMulti, SubmitMultiResp, SubmitSm, SubmitSmResp, UnsuccessSme
+from homing.smpp.session import Arrived
+from homing.smpp.statuses import Status
+
+COMMANDS = {
+    SubmitSm: "submit_sm",
+    SubmitMulti: "submit_multi",
+    DataSm: "data_sm",
+    pdus.QuerySm: "query_sm",
+    pdus.CancelSm: "cancel_sm",
+    pdus.ReplaceSm: "replace_sm",
+}
+ADDRESS_CHARS_MAX = 20
+SUBMITS = frozenset({SubmitSm, SubmitMulti, DataSm})
+
+
+class Asker(Protocol):
+    """A bind as its requests see it."""
+
+    name: str
+    app_id: str
+    credential: Credential
+
+    def respond(self, sequence: int, answer: pdus.Response | int) -> None: ...
+
+
+class Rates:
+    """How many submits a second an account may make; kept in this process."""
+
+    def __init__(self, clock_s: Callable[[], float]) -> None:
+        self._clock_s = clock_s
+        self._buckets: dict[int, TokenBucket] = {}
+
+    def take(self, account: Profile, messages: int) -> bool:
+        rate = account.submits_per_s
+        if rate is None:
+            return True
+        now_s = self._clock_s()
+        bucket = self._buckets.get(account.account_id)
+        if bucket is None or bucket.rate_per_s != rate:
+            if len(self._buckets) >= limits.PROFILES_MAX:
+                self._buckets.clear()
+            bucket = self._buckets[account.account_id] = TokenBucket(rate, rate, now_s)
+        # A submit_multi of more than a second's worth takes all of a second.
+        return bucket.take(now_s, min(messages, rate))
+
+
+class Commands:
+    """Serves batches of requests, each as it came from one read of a socket."""
+
+    def __init__(
+        self,
+        intake: Intake,
+        long: LongStore,
+        queries: Queries,
+        tally: SmppTally,
+        next_id: Callable[[], int],
+        clock: Callable[[], datetime],
+        clock_s: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._intake = intake
+        self._long = long
+        self._queries = queries
+        self._tally = tally
+        self._next_id = next_id
+        self._clock = clock
+        self._clock_s = clock_s
+        self._rates = Rates(clock_s)
+        self._failures = FailureLog()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def serve(self, asker: Asker, account: Profile, batch: Sequence[Arrived]) -> None:
+        """Never raises: every request has its answer, now or later."""
+        now, began_s = self._clock(), self._clock_s()
+        for sequence, request in batch:
+            kind = type(request)  # asking isinstance of a union costs more than all of this line
+            if kind in SUBMITS:
+                self._submit(asker, account, sequence, request, now, began_s)  # type: ignore[arg-type]
+            elif kind in COMMANDS:
+                task = asyncio.get_running_loop().create_task(
+                    self._query(asker, account, sequence, request)  # type: ignore[arg-type]
+                )
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
+            else:
+                asker.respond(sequence, Status.RINVCMDID)
+
+    def refuse(self, asker: Asker, batch: Sequence[Arrived], status: int) -> None:
+        """Answers a batch that cannot be served."""
+        for sequence, request in batch:
+            self._answer(asker, sequence, request, status)
+
+    async def drained(self) -> None:
+        """Returns when every request has its answer."""
+        while self._tasks:
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _submit(
+        self, asker: Asker, account: Profile, sequence: int, pdu: Submit, now: datetime, began_s: float
+    ) -> None:
+        try:
+            asked = read(account, pdu, now)
+            if not self._rates.take(account, len(asked.recipients)):
+                raise Unacceptable(Status.RTHROTTLED)
+            request_id = f"{asker.name}/{sequence}"
+            if asked.part is not None:
+                self._put_part(asker, account, sequence, pdu, asked, request_id, began_s)
+                return
+            text = smpp_text.decode(asked.octets, asked.data_coding)
+            fates, verdict = self._intake.begin(asked.submission(account, asker.app_id, request_id, text))
+        except Exception as error:
+            self._fail(asker, sequence, pdu, error)
+            return
+        verdict.add_done_callback(partial(self._stored, asker, sequence, pdu, fates, began_s))
+
+    def _stored(
+        self,
+        asker: Asker,
+        sequence: int,
+        pdu: Submit,
+        fates: Sequence[Fate],
+        began_s: float,
+        verdict: "asyncio.Future[Verdict]",
+    ) -> None:
+        refused = verdict.exception() or verdict.result()
+        if refused is not None:
+            self._fail(asker, sequence, pdu, refused)
+        elif type(pdu) is SubmitMulti:
+            self._answer(asker, sequence, pdu, _multi_resp(pdu, fates))
+        else:
+            fate = fates[0]
+            assert type(fate) is Accepted
+            self._accept(asker, sequence, pdu, fate.message_id, began_s)
+
+    def _accept(self, asker: Asker, sequence: int, pdu: Submit, message_id: int, began_s: float) -> None:
+        made = DataSmResp if type(pdu) is DataSm else SubmitSmResp
+        self._tally.took(self._clock_s() - began_s, 1)
+        self._answer(asker, sequence, pdu, made(str(message_id)))
+
+    def _put_part(
+        self,
+        asker: Asker,
+        account: Profile,
+        sequence: int,
+        pdu: Submit,
+        asked: Asked,
+        request_id: str,
+        began_s: float,
+    ) -> None:
+        credential = asker.credential
+        part = smpp_long.part_of(
+            asked, account.account_id, self._next_id(), credential.door, credential.key, asker.app_id, request_id
+        )
+        self._long.put(part).add_done_callback(partial(self._part_stored, asker, sequence, pdu, began_s))
+
+    def _part_stored(
+        self, asker: Asker, sequence: int, pdu: Submit, began_s: float, stored: "asyncio.Future[Stored]"
+    ) -> None:
+        error = stored.exception()
+        refused = error or stored.result().verdict
+        if refused is not None:
+            self._fail(asker, sequence, pdu, refused)
+        else:
+            self._accept(asker, sequence, pdu, stored.result().part_id, began_s)
+
+    async def _query(self, asker: Asker, account: Profile, sequence: int, request: Query) -> None:
+        try:
+            self._answer(asker, sequence, request, await self._queries.answer(account, request))
+        except Exception as error:
+            self._fail(asker, sequence, request, error)
+
+    def _fail(self, asker: Asker, sequence: int, request: pdus.Request, error: BaseException) -> None:
+        if not isinstance(error, errors.Refusal) and isinstance(error, Exception):
+            self._failures.tell(f"{asker.name}/{sequence}", f"smpp.{COMMANDS[type(request)]}", error)
+        self._answer(asker, sequence, request, status_of(error))
+
+    def _answer(self, asker: Asker, sequence: int, request: pdus.Request, answer: pdus.Response | int) -> None:
+        status = answer if isinstance(answer, int) else int(answer.status)
+        self._tally.count(COMMANDS.get(type(request), "other"), status)
+        asker.respond(sequence, answer)
+
+
+def _multi_resp(pdu: SubmitMulti, fates: Sequence[Fate]) -> SubmitMultiResp:
+    """The first message's id, which all of the submission's receipts name, and each destination that has no message."""
+    wrong = [(one.destination_addr, Status.RINVDSTADR) for one in refused_of(pdu)]
+    unserved = [(fate.recipient.raw, Own.NO_ROUTE) for fate in fates if isinstance(fate, Refused)]
+    statuses: dict[str, int] = dict([*wrong, *unserved])
+    message_id = next(fate.message_id for fate in fates if isinstance(fate, Accepted))
+    return SubmitMultiResp(
+        str(message_id),
+        tuple(
+            UnsuccessSme(
+                one.dest_addr_ton,
+                one.dest_addr_npi,
+                one.destination_addr[:ADDRESS_CHARS_MAX],  # longer ones are read, and cannot be written
+                statuses[one.destination_addr],
+            )
+            for one in pdu.dest_addresses
+            if isinstance(one, pdus.SmeAddress) and one.destination_addr in statuses
+        ),
+    )

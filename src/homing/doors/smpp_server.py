@@ -1,0 +1,92 @@
+"""The SMPP server's parts, put together: what a link process opens and closes as one."""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+
+from prometheus_client import CollectorRegistry
+
+from homing import config
+from homing.accounts.binds import BindRegister
+from homing.accounts.directory import Directory
+from homing.config import Smpp
+from homing.dispatch.leases import is_dead
+from homing.doors.laaffic import QueryBudget
+from homing.doors.smpp import SmppDoor, tls_context
+from homing.doors.smpp_bind import Gatekeeper
+from homing.doors.smpp_commands import Commands
+from homing.doors.smpp_parts import LongStore
+from homing.doors.smpp_queries import Queries
+from homing.events.bind_delivery import BindDelivery
+from homing.intake.intake import Intake
+from homing.messages.lookup import Lookup
+from homing.observe.smpp import SmppTally
+from homing.observe.work import WorkTally
+from homing.store.database import Database
+
+Background = Callable[[Awaitable[None]], "asyncio.Task[None]"]
+
+
+class SmppServer:
+    """`open`, then `close`; `changed` when an account's settings have, `forget` when notices may have been missed."""
+
+    def __init__(
+        self,
+        settings: Smpp,
+        database: Database,
+        directory: Directory,
+        intake: Intake,
+        next_id: Callable[[], int],
+        owner: str,
+        clock: Callable[[], datetime],
+        tally: WorkTally,
+        chance: random.Random,
+        registry: CollectorRegistry,
+    ) -> None:
+        """Raises `OperatorError` for settings that cannot be."""
+        smpp_tally = SmppTally()
+        registry.register(smpp_tally)
+        lookup = Lookup(database)
+        register = BindRegister(database, owner, clock)
+        self._directory = directory
+        self._intake = intake
+        self._delivery = BindDelivery(database, clock, tally, smpp_tally, chance)
+        self._long = LongStore(database, intake, directory, lookup, clock)
+        queries = Queries(database, lookup, self._long, QueryBudget(), clock)
+        self._door = SmppDoor(
+            config.host_port(settings.address),
+            tls_context(settings.tls_certificate, settings.tls_key),
+            directory,
+            register,
+            Gatekeeper(directory, register, next_id),
+            Commands(intake, self._long, queries, smpp_tally, next_id, clock),
+            self._delivery,
+            smpp_tally,
+            lambda other: is_dead(other, owner),
+        )
+        self._delivering: asyncio.Task[None] | None = None
+
+    async def open(self, background: Background) -> None:
+        """Raises OSError when the address cannot be had."""
+        await self._door.open()
+        self._delivering = background(self._delivery.run())
+        background(self._long.run())
+        background(self._door.watch())
+
+    def changed(self, account: str) -> None:
+        """Its id as text."""
+        self._directory.changed(account)
+        self._door.changed(account)
+
+    def forget(self) -> None:
+        self._directory.forget_all()
+
+    async def close(self) -> None:
+        """Binds are ended in good order, and what was asked or delivered is written down."""
+        if self._delivering:
+            self._delivering.cancel()
+        await self._door.close()
+        await self._long.drained()
+        await self._intake.drained()
+        await self._delivery.drained()

@@ -1,0 +1,260 @@
+"""submit_sm, submit_multi and data_sm: what a PDU asks for, checked. Pure; the clock is passed in."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Final, cast
+
+import msgspec
+
+from homing import limits
+from homing.accounts.profile import Profile
+from homing.doors import smpp_text
+from homing.doors.smpp_words import Own, Unacceptable
+from homing.intake.submission import Group, Submission
+from homing.messages import smpp_form
+from homing.model import Door, Recipient, Traffic
+from homing.smpp import times, udh
+from homing.smpp.pdus import DataSm, SmeAddress, SubmitMulti, SubmitSm
+from homing.smpp.statuses import Status
+from homing.smpp.tlvs import (
+    MESSAGE_PAYLOAD,
+    QOS_TIME_TO_LIVE,
+    SAR_MSG_REF_NUM,
+    SAR_SEGMENT_SEQNUM,
+    SAR_TOTAL_SEGMENTS,
+    USER_MESSAGE_REFERENCE,
+    Tlvs,
+)
+from homing.text.numbers import normalise
+
+Submit = SubmitSm | SubmitMulti | DataSm
+
+PROMOTIONAL: Final = "PROMO"
+"""The service_type that marks promotional traffic. Not the priority: most customers send codes with priority 0."""
+UNCARRIED_SERVICES: Final = frozenset({"USSD", "VMN", "VMA", "WAP"})  # section 5.2.11: they are no text messages
+DESTINATIONS_MAX: Final = 254
+"""Section 5.2.24."""
+PRIORITY_MAX: Final = 3
+
+MESSAGE_TYPE: Final = 0x3C  # esm_class, section 5.2.12
+RECEIPTS: Final = smpp_form.ALL | smpp_form.FAILURES  # both bits at once are reserved
+
+REFERENCE_16_BIT: Final = 1 << 16
+REFERENCE_SAR: Final = 1 << 17
+"""Added to a long message's reference, so that the three kinds cannot meet."""
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """What a submit asks for. `part` None: it is whole. `registered` has the bits of registered_delivery that count."""
+
+    sender: str
+    recipients: Sequence[Recipient]
+    octets: bytes
+    data_coding: int
+    part: udh.Part | None
+    registered: int
+    traffic: Traffic
+    validity_s: int
+    notes: dict[str, object]
+
+    def submission(self, account: Profile, app_id: str, request_id: str, text: smpp_text.Text) -> Submission:
+        """The submission of a whole message with this text."""
+        group = Group(text.text, self.sender, self.recipients, text.encoding, self.notes or None)
+        return Submission(
+            account=account,
+            door=Door.SMPP,
+            app_id=app_id,
+            request_id=request_id,
+            groups=(group,),
+            traffic=self.traffic,
+            validity_s=self.validity_s,
+            registered=self.registered,
+        )
+
+
+def read(account: Profile, pdu: Submit, now: datetime) -> Asked:
+    """Raises `Unacceptable` with the status that names the field. Of submit_multi, destinations that are wrong are left
+    out: `refused_of` names them.
+    """
+    kind = type(pdu)
+    tlvs = pdu.tlvs
+    notes: dict[str, object] = {}
+    traffic = Traffic.TRANSACTIONAL
+    if pdu.service_type:
+        traffic = _service(pdu.service_type, notes)
+    sender = _sender(account, pdu.source_addr)
+    recipients = _recipients(pdu, _reference(tlvs) if tlvs else None)
+    if kind is DataSm:
+        octets, validity_s = b"", _time_to_live_s(tlvs)
+    else:
+        message = cast("SubmitSm | SubmitMulti", pdu)
+        octets = message.short_message
+        validity_s = limits.VALIDITY_S_DEFAULT
+        if message.schedule_delivery_time or message.validity_period:
+            validity_s = _times(message, now)
+        if message.priority_flag or message.replace_if_present_flag or message.sm_default_msg_id:
+            _flags(message)
+    if tlvs:
+        octets = _payload(octets, tlvs)
+    part = None
+    if pdu.esm_class:
+        octets, part = _header(pdu.esm_class, octets)
+    if tlvs and part is None:
+        part = _sar(tlvs)
+    if part is not None:
+        if part.total > limits.SEGMENTS_MAX:
+            raise Unacceptable(Status.RINVMSGLEN, f"{part.total} parts")
+        if kind is SubmitMulti:
+            raise Unacceptable(Status.RINVESMCLASS, "parts to many: send the whole text in message_payload")
+    if not octets:
+        raise Unacceptable(Status.RINVMSGLEN, "no text")
+    if pdu.data_coding in smpp_text.FLASH:
+        notes["flash"] = True
+    registered = pdu.registered_delivery and _registered(pdu.registered_delivery)
+    return Asked(sender, recipients, octets, pdu.data_coding, part, registered, traffic, validity_s, notes)
+
+
+def refused_of(pdu: SubmitMulti) -> list[SmeAddress]:
+    """The destinations that are no numbers."""
+    return [
+        one for one in pdu.dest_addresses if isinstance(one, SmeAddress) and normalise(one.destination_addr) is None
+    ]
+
+
+def _service(service_type: str, notes: dict[str, object]) -> Traffic:
+    service = service_type.upper()
+    if service in UNCARRIED_SERVICES or not service_type.isascii() or not service_type.isprintable():
+        raise Unacceptable(Status.RINVSERTYP)
+    notes["service_type"] = service_type
+    return Traffic.PROMOTIONAL if service == PROMOTIONAL else Traffic.TRANSACTIONAL
+
+
+def _sender(account: Profile, asked: str) -> str:
+    """As the lia door has it: a sender that is not the account's is refused. None given: the default."""
+    if asked in account.senders:
+        return asked
+    if asked:
+        raise Unacceptable(Status.RINVSRCADR)
+    return account.default_sender or ""
+
+
+def _recipients(pdu: Submit, reference: str | None) -> tuple[Recipient, ...]:
+    if type(pdu) is SubmitMulti:
+        return _many(pdu, reference)
+    raw = cast("SubmitSm | DataSm", pdu).destination_addr
+    number = normalise(raw)
+    if number is None:
+        raise Unacceptable(Status.RINVDSTADR)
+    return (Recipient(raw, number, reference),)
+
+
+def _many(pdu: SubmitMulti, reference: str | None) -> tuple[Recipient, ...]:
+    if not 1 <= len(pdu.dest_addresses) <= DESTINATIONS_MAX:
+        raise Unacceptable(Status.RINVNUMDESTS)
+    recipients = []
+    for destination in pdu.dest_addresses:
+        if not isinstance(destination, SmeAddress):
+            raise Unacceptable(Status.RCNTSUBDL, "there are no distribution lists here")
+        number = normalise(destination.destination_addr)
+        if number is not None:
+            recipients.append(Recipient(destination.destination_addr, number, reference))
+    if not recipients:
+        raise Unacceptable(Status.RINVDSTADR)
+    return tuple(recipients)
+
+
+def _reference(tlvs: Tlvs) -> str | None:
+    reference = USER_MESSAGE_REFERENCE.of(tlvs)
+    return None if reference is None else str(reference & 0xFFFF)
+
+
+def _time_to_live_s(tlvs: Tlvs) -> int:
+    asked_s = QOS_TIME_TO_LIVE.of(tlvs)
+    if asked_s is None:
+        return limits.VALIDITY_S_DEFAULT
+    if asked_s == 0:
+        raise Unacceptable(Status.RINVEXPIRY)
+    return min(asked_s, limits.VALIDITY_S_MAX)
+
+
+def _times(pdu: SubmitSm | SubmitMulti, now: datetime) -> int:
+    """The validity in seconds, cut to the most there is. Messages leave at once: a later time is refused."""
+    if _from_now(pdu.schedule_delivery_time, now, Status.RINVSCHED) > timedelta(0):
+        raise Unacceptable(Status.RINVSCHED, "messages leave at once")
+    if not pdu.validity_period:
+        return limits.VALIDITY_S_DEFAULT
+    asked = _from_now(pdu.validity_period, now, Status.RINVEXPIRY)
+    if asked < timedelta(seconds=1):
+        raise Unacceptable(Status.RINVEXPIRY, "it is over")
+    return min(int(asked.total_seconds()), limits.VALIDITY_S_MAX)
+
+
+def _from_now(text: str, now: datetime, status: Status) -> timedelta:
+    try:
+        moment = times.parse(text)
+    except ValueError:
+        raise Unacceptable(status) from None
+    if moment is None:
+        return timedelta(0)
+    return moment if isinstance(moment, timedelta) else moment - now
+
+
+def _flags(pdu: SubmitSm | SubmitMulti) -> None:
+    if pdu.priority_flag > PRIORITY_MAX:
+        raise Unacceptable(Status.RINVPRTFLG)
+    if pdu.replace_if_present_flag:
+        raise Unacceptable(Status.RINVREPFLAG, "nothing is replaced")
+    if pdu.sm_default_msg_id:
+        raise Unacceptable(Status.RINVDFTMSGID, "there are no predefined messages")
+
+
+def _payload(octets: bytes, tlvs: Tlvs) -> bytes:
+    payload = MESSAGE_PAYLOAD.of(tlvs)
+    if payload is None:
+        return octets
+    if octets:
+        raise Unacceptable(Status.ROPTPARNOTALLWD, "short_message and message_payload")
+    return payload
+
+
+def _header(esm_class: int, octets: bytes) -> tuple[bytes, udh.Part | None]:
+    """What follows the user data header, and which part it says this is. Anything else that a header can say is
+    something that we would lose, so it is refused.
+    """
+    if esm_class & MESSAGE_TYPE:
+        raise Unacceptable(Status.RINVESMCLASS)
+    if not esm_class & udh.UDHI:
+        return octets, None
+    try:
+        header, octets = udh.split(octets, esm_class)
+        identifiers = {identifier for identifier, _content in udh.parse(header)}
+        part = udh.concatenation(header)
+    except udh.BadHeader:
+        raise Unacceptable(Status.RINVESMCLASS, "no user data header") from None
+    if identifiers - {udh.CONCATENATION_8_BIT, udh.CONCATENATION_16_BIT}:
+        raise Unacceptable(Own.UNSUPPORTED_CONTENT, "a user data header that says more than which part it is")
+    if part is None or part.total == 1:
+        return octets, None
+    if udh.CONCATENATION_16_BIT in identifiers:
+        return octets, part._replace(reference=part.reference | REFERENCE_16_BIT)
+    return octets, part
+
+
+def _sar(tlvs: Tlvs) -> udh.Part | None:
+    reference, total, number = (
+        parameter.of(tlvs) for parameter in (SAR_MSG_REF_NUM, SAR_TOTAL_SEGMENTS, SAR_SEGMENT_SEQNUM)
+    )
+    if reference is None and total is None and number is None:
+        return None
+    if reference is None or total is None or number is None:
+        raise Unacceptable(Status.RMISSINGOPTPARAM, "the three sar parameters belong together")
+    if not 1 <= number <= total <= 255:
+        raise Unacceptable(Status.RINVOPTPARAMVAL, f"part {number} of {total}")
+    return None if total == 1 else udh.Part(reference & 0xFFFF | REFERENCE_SAR, total, number)
+
+
+def _registered(registered_delivery: int) -> int:
+    receipts = registered_delivery & RECEIPTS
+    if receipts == RECEIPTS:
+        raise Unacceptable(Status.RINVREGDLVFLG)
+    return receipts | registered_delivery & smpp_form.INTERMEDIATE

@@ -1,0 +1,73 @@
+"""The text of a message's octets, by its data_coding (SMPP 3.4, section 5.2.19; 3GPP TS 23.038, section 4)."""
+
+import re
+from typing import Final
+
+import msgspec
+
+from homing.doors.smpp_words import Own, Unacceptable
+from homing.smpp.statuses import Status
+from homing.text import gsm7
+from homing.text.segments import Encoding
+
+GSM: Final = ""
+"""In place of a codec: the GSM 7 bit default alphabet, a septet an octet."""
+UCS2: Final = "utf-16-be"
+
+CODECS: Final[dict[int, str]] = {
+    0x00: GSM,
+    0x01: "ascii",
+    0x03: "latin-1",
+    0x06: "iso8859-5",
+    0x07: "iso8859-8",
+    0x08: UCS2,
+    **dict.fromkeys((*range(0x10, 0x14), *range(0xF0, 0xF4)), GSM),  # with a message class
+    **dict.fromkeys(range(0x18, 0x1C), UCS2),
+}
+FLASH: Final = frozenset({0x10, 0x18, 0xF0})
+"""Message class 0: shown at once, not kept."""
+CONTROL: Final = re.compile(r"[\0\ud800-\udfff]")
+
+
+class Text(msgspec.Struct, frozen=True):
+    """`encoding` None: the text decides. Who sends UCS-2 gets UCS-2, and pays for it."""
+
+    text: str
+    encoding: Encoding | None
+
+
+def check(octets: bytes, data_coding: int) -> None:
+    """Raises `Unacceptable` for what can be told of a part by itself: the coding, octets that are no septets, half a
+    character. The whole is for `decode`.
+    """
+    codec = _codec(data_coding)
+    if codec == UCS2:
+        if len(octets) % 2:
+            raise Unacceptable(Status.RINVMSGLEN, "half a character of UCS-2")
+    elif codec in (GSM, "ascii") and not octets.isascii():
+        raise Unacceptable(Own.UNSUPPORTED_CONTENT, "an octet above 0x7F")
+
+
+def decode(octets: bytes, data_coding: int) -> Text:
+    """Raises `Unacceptable` for binary data, for what is no text in that coding, and for what nobody can show."""
+    codec = _codec(data_coding)
+    if codec == GSM:
+        try:
+            return Text(gsm7.decode(octets), None)
+        except ValueError:
+            raise Unacceptable(Own.UNSUPPORTED_CONTENT, "an octet above 0x7F is no septet") from None
+    check(octets, data_coding)
+    try:
+        text = octets.decode(codec)
+    except UnicodeDecodeError:
+        raise Unacceptable(Own.UNSUPPORTED_CONTENT, f"no text in data_coding {data_coding}") from None
+    if CONTROL.search(text):
+        raise Unacceptable(Own.UNSUPPORTED_CONTENT, "a character that cannot be stored")
+    return Text(text, Encoding.UCS2 if codec == UCS2 else None)
+
+
+def _codec(data_coding: int) -> str:
+    codec = CODECS.get(data_coding)
+    if codec is None:
+        raise Unacceptable(Own.UNSUPPORTED_CONTENT, f"data_coding {data_coding} is not carried")
+    return codec

@@ -1,0 +1,103 @@
+"""deliver_sm of what the outbox holds for binds: receipts in Appendix B's text and TLVs, inbound messages in parts."""
+
+from datetime import UTC, datetime
+from typing import Final
+
+import msgspec
+
+from homing.messages.smpp_form import Inbound, Receipt
+from homing.model import PushKind
+from homing.smpp import receipt_text, udh
+from homing.smpp.pdus import DeliverSm
+from homing.smpp.tlvs import (
+    MESSAGE_STATE,
+    NETWORK_ERROR_CODE,
+    RECEIPTED_MESSAGE_ID,
+    USER_MESSAGE_REFERENCE,
+    Tlvs,
+)
+from homing.states import State
+from homing.text import gsm7
+from homing.text.numbers import normalise
+from homing.text.segments import Encoding, choose_encoding, split
+
+ADDRESS_CHARS_MAX: Final = 20  # SMPP 3.4, section 4.6.1
+INTERNATIONAL, ALPHANUMERIC, UNKNOWN = 1, 5, 0  # type of number, section 5.2.5
+ISDN: Final = 1  # numbering plan, section 5.2.6
+
+read_receipt: Final = msgspec.json.Decoder(Receipt).decode
+read_inbound: Final = msgspec.json.Decoder(Inbound).decode
+
+
+def pdus_of(kind: PushKind, body: str, push_id: int, *, with_tlvs: bool) -> list[DeliverSm]:
+    """In the order in which they go. `with_tlvs`: the bind's interface version knows optional parameters. Raises
+    ValueError (msgspec's and Unencodable are such) for a body that makes none, as one that retention has blanked.
+    """
+    if kind is PushKind.SMPP_INBOUND:
+        return _inbound(read_inbound(body), push_id)
+    return [_receipt(read_receipt(body), with_tlvs)]
+
+
+def _receipt(receipt: Receipt, with_tlvs: bool) -> DeliverSm:
+    composed = receipt_text.compose(
+        receipt.message_id,
+        State(receipt.state),
+        datetime.fromtimestamp(receipt.submitted_s, UTC),
+        datetime.fromtimestamp(receipt.done_s, UTC),
+        receipt.error_code,
+        receipt.beginning,
+    )
+    kind = receipt_text.TYPE_INTERMEDIATE if receipt.is_intermediate else receipt_text.TYPE_RECEIPT
+    tlvs = _tlvs(receipt, composed.tlvs) if with_tlvs else ()
+    return _deliver(receipt.number, receipt.sender, kind, 0, composed.text, tlvs)
+
+
+def _tlvs(receipt: Receipt, composed: receipt_text.ReceiptTlvs) -> Tlvs:
+    found = [RECEIPTED_MESSAGE_ID.make(receipt.message_id)]
+    if composed.message_state is not None:
+        found.append(MESSAGE_STATE.make(composed.message_state))
+    if composed.network_error_code is not None:
+        found.append(NETWORK_ERROR_CODE.make(composed.network_error_code))
+    if receipt.reference is not None:
+        found.append(USER_MESSAGE_REFERENCE.make(receipt.reference))
+    return tuple(found)
+
+
+def _inbound(inbound: Inbound, push_id: int) -> list[DeliverSm]:
+    """The user data header is what every client reads: long ones come in parts with it."""
+    encoding = choose_encoding(inbound.content)
+    texts = split(inbound.content, encoding)
+    pdus = []
+    for number, text in enumerate(texts, 1):
+        octets = gsm7.encode(text) if encoding is Encoding.GSM7 else text.encode("utf-16-be", "replace")
+        header = udh.build_concatenation(push_id, len(texts), number) if len(texts) > 1 else b""
+        esm_class = udh.UDHI if header else 0
+        pdus.append(_deliver(inbound.number, inbound.recipient, esm_class, encoding, header + octets, ()))
+    return pdus
+
+
+def _deliver(source: str, target: str, esm_class: int, data_coding: int, octets: bytes, tlvs: Tlvs) -> DeliverSm:
+    source_ton, source_npi, source = _address(source)
+    dest_ton, dest_npi, target = _address(target)
+    return DeliverSm(
+        source_addr_ton=source_ton,
+        source_addr_npi=source_npi,
+        source_addr=source,
+        dest_addr_ton=dest_ton,
+        dest_addr_npi=dest_npi,
+        destination_addr=target,
+        esm_class=esm_class,
+        data_coding=data_coding,
+        short_message=octets,
+        tlvs=tlvs,
+    )
+
+
+def _address(text: str) -> tuple[int, int, str]:
+    """Type of number, numbering plan and the address as it fits the field."""
+    if normalise(text) == text:
+        return INTERNATIONAL, ISDN, text
+    if text.isdigit() and text.isascii():
+        return UNKNOWN, ISDN, text[:ADDRESS_CHARS_MAX]
+    plain = "".join(character if " " <= character <= "~" else "?" for character in text[:ADDRESS_CHARS_MAX])
+    return (ALPHANUMERIC, UNKNOWN, plain) if plain else (UNKNOWN, UNKNOWN, "")

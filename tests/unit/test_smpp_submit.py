@@ -1,0 +1,235 @@
+"""Submits: what each field of a PDU asks for, and the status that refuses what cannot be."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from homing import errors, limits
+from homing.accounts.profile import Profile
+from homing.doors import smpp_text
+from homing.doors.smpp_submit import REFERENCE_16_BIT, REFERENCE_SAR, Submit, read, refused_of
+from homing.doors.smpp_words import STATUSES, Own, Unacceptable, status_of
+from homing.model import App, Recipient, Traffic
+from homing.smpp import tlvs, udh
+from homing.smpp.pdus import DataSm, DistributionList, SmeAddress, SubmitMulti, SubmitSm
+from homing.smpp.statuses import Status
+from homing.text.gsm7 import encode
+from homing.text.segments import Encoding
+
+NOW = datetime(2026, 11, 22, 12, 0, 0, tzinfo=UTC)
+ACCOUNT = Profile(
+    7, "acme", False, (), 20, False, "ACME", frozenset({"ACME", "447700900000"}), {"a": App("a", "a", None, None)}, ()
+)
+NUMBER = "447700900123"
+HEADER_8 = udh.build_concatenation(7, 3, 2)
+HEADER_16 = udh.build_concatenation(7, 3, 2, wide=True)
+PORTS = udh.build([(udh.PORTS_16_BIT, b"\x0b\x84\x23\xf0")])
+SAR = (tlvs.SAR_MSG_REF_NUM.make(7), tlvs.SAR_TOTAL_SEGMENTS.make(3), tlvs.SAR_SEGMENT_SEQNUM.make(2))
+
+
+def submit(**more: object) -> SubmitSm:
+    values: dict[str, object] = {
+        "source_addr": "ACME",
+        "destination_addr": NUMBER,
+        "short_message": b"hello",
+        **more,
+    }
+    return SubmitSm(**values)  # type: ignore[arg-type]
+
+
+def test_a_plain_submit() -> None:
+    asked = read(ACCOUNT, submit(registered_delivery=1), NOW)
+    assert asked.sender == "ACME"
+    assert asked.recipients == (Recipient(NUMBER, NUMBER, None),)
+    assert asked.octets == b"hello"
+    assert asked.part is None
+    assert asked.registered == 1
+    assert asked.traffic is Traffic.TRANSACTIONAL
+    assert asked.validity_s == limits.VALIDITY_S_DEFAULT
+    assert asked.notes == {}
+
+
+@pytest.mark.parametrize(
+    ("pdu", "field", "value"),
+    [
+        (submit(source_addr=""), "sender", "ACME"),
+        (submit(source_addr="447700900000"), "sender", "447700900000"),
+        (submit(destination_addr="+447700900123"), "recipients", (Recipient("+447700900123", NUMBER, None),)),
+        (submit(tlvs=(tlvs.USER_MESSAGE_REFERENCE.make(513),)), "recipients", (Recipient(NUMBER, NUMBER, "513"),)),
+        (submit(service_type="promo"), "traffic", Traffic.PROMOTIONAL),
+        (submit(service_type="OTP"), "notes", {"service_type": "OTP"}),
+        (submit(data_coding=0xF0), "notes", {"flash": True}),
+        (submit(data_coding=0x18, short_message=b"\0h"), "notes", {"flash": True}),
+        (submit(priority_flag=3), "traffic", Traffic.TRANSACTIONAL),
+        (submit(registered_delivery=0), "registered", 0),
+        (submit(registered_delivery=2), "registered", 2),
+        (submit(registered_delivery=0x11), "registered", 0x11),
+        (submit(registered_delivery=0x0C), "registered", 0),
+        (submit(validity_period="000000001000000R"), "validity_s", 600),
+        (submit(validity_period="261122120030000+"), "validity_s", 30),
+        (submit(validity_period="261122140030008+"), "validity_s", 30),
+        (submit(validity_period="000010000000000R"), "validity_s", limits.VALIDITY_S_MAX),
+        (submit(schedule_delivery_time="261122115900000+"), "validity_s", limits.VALIDITY_S_DEFAULT),
+        (submit(esm_class=0x83), "octets", b"hello"),
+        (submit(short_message=b"", tlvs=(tlvs.MESSAGE_PAYLOAD.make(b"x" * 500),)), "octets", b"x" * 500),
+        (submit(esm_class=0x40, short_message=HEADER_8 + b"rest"), "part", udh.Part(7, 3, 2)),
+        (submit(esm_class=0x40, short_message=HEADER_8 + b"rest"), "octets", b"rest"),
+        (submit(esm_class=0x40, short_message=HEADER_16 + b"r"), "part", udh.Part(7 | REFERENCE_16_BIT, 3, 2)),
+        (
+            submit(esm_class=0x40, short_message=b"", tlvs=(tlvs.MESSAGE_PAYLOAD.make(HEADER_8 + b"rest"),)),
+            "octets",
+            b"rest",
+        ),
+        (submit(tlvs=SAR), "part", udh.Part(7 | REFERENCE_SAR, 3, 2)),
+        (submit(esm_class=0x40, short_message=udh.build_concatenation(7, 1, 1) + b"one"), "part", None),
+        (submit(tlvs=(SAR[0], tlvs.SAR_TOTAL_SEGMENTS.make(1), tlvs.SAR_SEGMENT_SEQNUM.make(1))), "part", None),
+    ],
+)
+def test_a_field_says(pdu: SubmitSm, field: str, value: object) -> None:
+    assert getattr(read(ACCOUNT, pdu, NOW), field) == value
+
+
+@pytest.mark.parametrize(
+    ("pdu", "status"),
+    [
+        (submit(source_addr="STRANGER"), Status.RINVSRCADR),
+        (submit(destination_addr=""), Status.RINVDSTADR),
+        (submit(destination_addr="hello"), Status.RINVDSTADR),
+        (submit(destination_addr="12345"), Status.RINVDSTADR),
+        (submit(service_type="USSD"), Status.RINVSERTYP),
+        (submit(service_type="\xe9"), Status.RINVSERTYP),
+        (submit(priority_flag=4), Status.RINVPRTFLG),
+        (submit(replace_if_present_flag=1), Status.RINVREPFLAG),
+        (submit(sm_default_msg_id=1), Status.RINVDFTMSGID),
+        (submit(schedule_delivery_time="000000001000000R"), Status.RINVSCHED),
+        (submit(schedule_delivery_time="tomorrow at noon"), Status.RINVSCHED),
+        (submit(validity_period="261122115900000+"), Status.RINVEXPIRY),
+        (submit(validity_period="000000000000000R"), Status.RINVEXPIRY),
+        (submit(validity_period="2611"), Status.RINVEXPIRY),
+        (submit(registered_delivery=3), Status.RINVREGDLVFLG),
+        (submit(short_message=b""), Status.RINVMSGLEN),
+        (submit(tlvs=(tlvs.MESSAGE_PAYLOAD.make(b"more"),)), Status.ROPTPARNOTALLWD),
+        (submit(esm_class=0x04), Status.RINVESMCLASS),
+        (submit(esm_class=0x40, short_message=b"\x09x"), Status.RINVESMCLASS),
+        (submit(esm_class=0x40, short_message=HEADER_8), Status.RINVMSGLEN),
+        (submit(esm_class=0x40, short_message=PORTS + b"x"), Own.UNSUPPORTED_CONTENT),
+        (submit(esm_class=0x40, short_message=udh.build_concatenation(7, 200, 2) + b"x"), Status.RINVMSGLEN),
+        (submit(tlvs=SAR[:2]), Status.RMISSINGOPTPARAM),
+        (submit(tlvs=(*SAR[:2], tlvs.SAR_SEGMENT_SEQNUM.make(4))), Status.RINVOPTPARAMVAL),
+        (SubmitMulti(source_addr="ACME", short_message=b"x"), Status.RINVNUMDESTS),
+        (
+            SubmitMulti(source_addr="ACME", dest_addresses=(DistributionList("all"),), short_message=b"x"),
+            Status.RCNTSUBDL,
+        ),
+        (
+            SubmitMulti(source_addr="ACME", dest_addresses=(SmeAddress(1, 1, "x"),), short_message=b"x"),
+            Status.RINVDSTADR,
+        ),
+        (
+            SubmitMulti(source_addr="ACME", dest_addresses=(SmeAddress(1, 1, NUMBER),), short_message=b"x", tlvs=SAR),
+            Status.RINVESMCLASS,
+        ),
+        (DataSm(source_addr="ACME", destination_addr=NUMBER), Status.RINVMSGLEN),
+        (
+            DataSm(
+                source_addr="ACME",
+                destination_addr=NUMBER,
+                tlvs=(tlvs.MESSAGE_PAYLOAD.make(b"x"), tlvs.QOS_TIME_TO_LIVE.make(0)),
+            ),
+            Status.RINVEXPIRY,
+        ),
+    ],
+)
+def test_what_cannot_be_is_refused_with_the_status_of_its_field(pdu: Submit, status: int) -> None:
+    with pytest.raises(Unacceptable) as refused:
+        read(ACCOUNT, pdu, NOW)
+    assert refused.value.status == status
+    assert status_of(refused.value) == status
+
+
+def test_data_sm_has_its_text_in_the_payload_and_its_validity_in_seconds() -> None:
+    pdu = DataSm(
+        source_addr="ACME",
+        destination_addr=NUMBER,
+        registered_delivery=1,
+        tlvs=(tlvs.MESSAGE_PAYLOAD.make(b"hello"), tlvs.QOS_TIME_TO_LIVE.make(90)),
+    )
+    asked = read(ACCOUNT, pdu, NOW)
+    assert (asked.octets, asked.validity_s, asked.registered) == (b"hello", 90, 1)
+
+
+def test_submit_multi_leaves_out_what_is_no_number_and_names_it() -> None:
+    pdu = SubmitMulti(
+        source_addr="ACME",
+        dest_addresses=(SmeAddress(1, 1, NUMBER), SmeAddress(1, 1, "x"), SmeAddress(1, 1, "447700900124")),
+        short_message=b"hello",
+    )
+    assert [one.number for one in read(ACCOUNT, pdu, NOW).recipients] == [NUMBER, "447700900124"]
+    assert refused_of(pdu) == [SmeAddress(1, 1, "x")]
+
+
+# ---- Text
+
+EURO = encode("5€ [ok]")
+
+
+@pytest.mark.parametrize(
+    ("octets", "data_coding", "text", "encoding"),
+    [
+        (b"Hi \x00 \x11", 0x00, "Hi @ _", None),
+        (EURO, 0x00, "5€ [ok]", None),
+        (EURO, 0x11, "5€ [ok]", None),
+        (EURO, 0xF1, "5€ [ok]", None),
+        (b"Hi @ _ `", 0x01, "Hi @ _ `", None),
+        ("é@ñ".encode("latin-1"), 0x03, "é@ñ", None),
+        ("Привет".encode("iso8859-5"), 0x06, "Привет", None),
+        ("שלום".encode("iso8859-8"), 0x07, "שלום", None),
+        ("你好 😀".encode("utf-16-be"), 0x08, "你好 😀", Encoding.UCS2),
+        ("ok".encode("utf-16-be"), 0x19, "ok", Encoding.UCS2),
+    ],
+)
+def test_octets_are_read_as_their_data_coding_says(
+    octets: bytes, data_coding: int, text: str, encoding: Encoding | None
+) -> None:
+    smpp_text.check(octets, data_coding)
+    assert smpp_text.decode(octets, data_coding) == smpp_text.Text(text, encoding)
+
+
+@pytest.mark.parametrize(
+    ("octets", "data_coding", "status"),
+    [
+        (b"\x80", 0x00, Own.UNSUPPORTED_CONTENT),
+        (b"\xe9", 0x01, Own.UNSUPPORTED_CONTENT),
+        (b"\0", 0x03, Own.UNSUPPORTED_CONTENT),
+        (b"\0a\0", 0x08, Status.RINVMSGLEN),
+        (b"\0\0", 0x08, Own.UNSUPPORTED_CONTENT),
+        (b"\xd8\x3d", 0x08, Own.UNSUPPORTED_CONTENT),
+        (b"\xd8\x3d\0a", 0x08, Own.UNSUPPORTED_CONTENT),
+        (b"any", 0x02, Own.UNSUPPORTED_CONTENT),
+        (b"any", 0x04, Own.UNSUPPORTED_CONTENT),
+        (b"any", 0xF5, Own.UNSUPPORTED_CONTENT),
+        (b"any", 0x09, Own.UNSUPPORTED_CONTENT),
+        (b"\xff\xfe", 0x07, Own.UNSUPPORTED_CONTENT),
+    ],
+)
+def test_what_is_no_text_in_its_data_coding_is_refused(octets: bytes, data_coding: int, status: int) -> None:
+    with pytest.raises(Unacceptable) as refused:
+        smpp_text.decode(octets, data_coding)
+    assert refused.value.status == status
+
+
+# ---- Words
+
+
+def test_every_refusal_and_failure_has_a_status_that_is_not_ok() -> None:
+    def tree(kind: type[errors.HomingError]) -> list[type[errors.HomingError]]:
+        return [kind, *(one for child in kind.__subclasses__() for one in tree(child))]
+
+    for kind in tree(errors.Refusal) + tree(errors.PlatformFailure):
+        if kind is not Unacceptable:
+            assert status_of(kind()) != Status.ROK
+    assert status_of(errors.StoreAway()) == Status.RSYSERR
+    assert status_of(errors.Overloaded()) == Status.RMSGQFUL
+    assert status_of(KeyError("x")) == Status.RSYSERR
+    assert all(0x400 <= one <= 0x4FF for one in Own)
+    assert set(STATUSES.values()) >= set(Own) - {Own.UNSUPPORTED_CONTENT, Own.ACCOUNT_LOCKED}

@@ -1,0 +1,155 @@
+"""What a port on the internet meets: garbage, silence, guesses. Nothing of it may disturb a customer."""
+
+import asyncio
+import struct
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from esme import bound, refused, submit
+from homing import limits
+from homing.smpp import pdus
+from homing.smpp.codec import Decoder, encode
+from homing.smpp.pdus import Pdu
+from homing.smpp.statuses import Status
+from server import Account, Server, new_database, running
+
+DELIVERED = "8613800130001"
+HERE = "127.0.0.9"
+"""Where the guesses come from, which the other tests do not."""
+
+
+@pytest.fixture(scope="module")
+async def server(postgres: str, room: Path, worker: str) -> AsyncIterator[Server]:
+    """A server of its own, whose log is looked through at the end."""
+    data = room / f"hostile-smpp-{worker}"
+    data.mkdir()
+    async with running(await new_database(postgres, f"hostile_smpp_{worker}"), data) as made:
+        yield made
+        assert "Traceback" not in made.logs
+        made.log_lines()
+
+
+@pytest.fixture
+def smpp(server: Server) -> str:
+    return server.environment["HOMING_SMPP_ADDRESS"]
+
+
+@pytest.fixture
+async def account(server: Server) -> Account:
+    return await server.account()
+
+
+async def all_that_comes(reader: asyncio.StreamReader) -> list[Pdu]:
+    async with asyncio.timeout(15):
+        octets = await reader.read()
+    return [pdu for _sequence, pdu in Decoder().feed(octets)]  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        b"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"\0\0\0\0" + b"x" * 100,
+        b"\xff\xff\xff\xff",
+        struct.pack(">IIII", 5_000, 9, 0, 1),
+        bytes(range(256)) * 40,
+    ],
+)
+async def test_garbage_is_nacked_and_the_connection_closed(smpp: str, garbage: bytes) -> None:
+    reader, writer = await asyncio.open_connection(*smpp.split(":"))
+    writer.write(garbage)
+    assert pdus.GenericNack(status=Status.RINVCMDLEN) in await all_that_comes(reader)
+    writer.close()
+
+
+async def test_a_connection_that_never_binds_is_closed_and_a_bound_one_is_not(smpp: str, account: Account) -> None:
+    async with bound(smpp, account.key, account.secret) as esme:
+        idle = [await asyncio.open_connection(*smpp.split(":")) for _ in range(50)]
+        began_s = time.monotonic()
+        for reader, writer in idle:
+            assert await all_that_comes(reader) == []
+            writer.close()
+        assert limits.SMPP_SESSION_INIT_S - 2 < time.monotonic() - began_s < limits.SMPP_SESSION_INIT_S + 4
+        await esme.sent(DELIVERED)
+
+
+async def test_guesses_of_an_address_are_slowed_down_and_then_refused_unseen(
+    server: Server, smpp: str, account: Account
+) -> None:
+    """A customer of the same address, who has bound before, is not touched."""
+    async with bound(smpp, account.key, account.secret, source=HERE) as customer:
+        stranger = await server.account()
+        began_s = time.monotonic()
+        first = [await refused(smpp, stranger.key, f"wrong-{n}", source=HERE) for n in range(3)]
+        assert first == [Status.RINVPASWD] * 3
+        assert time.monotonic() - began_s >= 0.5 + 1.0
+        storm = await asyncio.gather(*(refused(smpp, f"user{n}", "x", source=HERE) for n in range(60)))
+        assert set(storm) <= {Status.RINVPASWD, Status.RBINDFAIL, Status.RTHROTTLED}
+        assert storm.count(Status.RINVPASWD) < limits.BIND_FAILURES_MAX
+        locked = await refused(smpp, stranger.key, stranger.secret, source=HERE)
+        assert locked in (Status.RBINDFAIL, Status.RTHROTTLED)
+        await customer.sent(DELIVERED)
+        async with bound(smpp, account.key, account.secret, source=HERE) as again:
+            await again.sent(DELIVERED)
+        async with bound(smpp, stranger.key, stranger.secret) as elsewhere:
+            await elsewhere.sent(DELIVERED)
+    deadline_s = time.monotonic() + 5
+    while 'reason="password"' not in (await server.client.call("GET", "/metrics")).text:
+        assert time.monotonic() < deadline_s
+        await asyncio.sleep(0.1)
+
+
+async def test_a_customer_that_does_not_wait_for_its_bind_leaves_nothing_behind(
+    server: Server, smpp: str, account: Account
+) -> None:
+    for _ in range(20):
+        _reader, writer = await asyncio.open_connection(*smpp.split(":"))
+        writer.write(encode(pdus.BindTransceiver(account.key, account.secret), 1))
+        writer.transport.abort()
+    deadline_s = time.monotonic() + 10
+    await asyncio.sleep(0.5)
+    while await server.query("SELECT FROM bind WHERE account_id = $1", account.account_id):
+        assert time.monotonic() < deadline_s
+        await asyncio.sleep(0.1)
+
+
+async def test_a_peer_that_submits_and_never_reads_disturbs_nobody(server: Server, smpp: str) -> None:
+    account = await server.account(balance="1000")
+    reader, writer = await asyncio.open_connection(*smpp.split(":"))
+    writer.write(encode(pdus.BindTransceiver(account.key, account.secret), 1))
+    await reader.read(1000)
+    reader._transport.pause_reading()  # type: ignore[attr-defined]
+    for sequence in range(2, 400):
+        writer.write(encode(submit(DELIVERED, registered_delivery=0), sequence))
+    await asyncio.sleep(1)
+    writer.transport.abort()
+    async with bound(smpp, account.key, account.secret) as esme:
+        await esme.receipt(await esme.sent(DELIVERED))
+
+
+async def test_a_submit_of_everything_that_is_odd_is_answered(smpp: str, account: Account) -> None:
+    odd = [
+        submit("", b""),
+        submit("\xff" * 20, b"\xff" * 254),
+        submit(DELIVERED, b"x", esm_class=255, data_coding=255, protocol_id=255, priority_flag=255),
+        submit(DELIVERED, b"\x05\x00\x03\x00\x00\x00x", esm_class=0x40),
+        submit(DELIVERED, b"\xff" * 254, esm_class=0x40),
+        submit(DELIVERED, b"x", source_addr="\x01\x02"),
+        submit(DELIVERED, b"x", service_type="\x01"),
+        submit(DELIVERED, b"x", tlvs=((0x020C, b""), (0x020E, b"\xff" * 9), (0x0424, b""), (0x0204, b"x"))),
+        pdus.SubmitMulti(),
+        pdus.DataSm(),
+        pdus.QuerySm("\xff"),
+        pdus.CancelSm(),
+        pdus.ReplaceSm(),
+    ]
+    async with bound(smpp, account.key, account.secret) as esme:
+        for request in odd:
+            answer = await esme.ask(request)
+            assert isinstance(answer, pdus.Response), request
+            if not isinstance(request, pdus.SubmitSm) or request.destination_addr != DELIVERED:
+                assert answer.status != Status.ROK, request
+        await esme.sent(DELIVERED)
