@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
+# Most tests wait for processes and sockets: two for each core.
+TESTERS ?= $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) * 2 )))
 PIP    := $(BIN)/pip --disable-pip-version-check --quiet
 
 .PHONY: help setup serve test check format bench clean
@@ -20,7 +22,7 @@ serve: $(VENV)/runtime
 	@$(BIN)/homing serve --demo
 
 test: $(VENV)/dev
-	$(BIN)/pytest -n auto
+	$(BIN)/pytest -n $(TESTERS)
 
 check: $(VENV)/dev
 	$(BIN)/ruff check .

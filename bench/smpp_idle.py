@@ -2,7 +2,7 @@
 
     smpp-idle      memory of the process, then enquire_links from all of them at once, spread over seconds as they come
 
-The customers are bare sockets in processes of their own: nothing of ours is on their side.
+The customers are bare sockets in a process of their own, with our codec and nothing else of ours.
 """
 
 import argparse

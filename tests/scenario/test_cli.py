@@ -283,6 +283,21 @@ def test_settings_change_one_by_one_and_the_others_stay(terminal: Terminal, acco
     assert shown["templates_required"] is True
 
 
+def test_what_a_customer_may_do_over_smpp_is_set_and_shown(terminal: Terminal, account: str) -> None:
+    shown = terminal.json("account", "show", account)
+    assert (shown["binds_max"], shown["bind_window"], shown["submits_per_s"], shown["binds"]) == (8, 500, None, [])
+    terminal("account", "set", account, "--binds-max", "2", "--bind-window", "50", "--submits-per-s", "100")
+    shown = terminal.json("account", "show", account)
+    assert (shown["binds_max"], shown["bind_window"], shown["submits_per_s"]) == (2, 50, 100)
+    terminal("account", "set", account, "--submits-per-s", "0")
+    assert terminal.json("account", "show", account)["submits_per_s"] is None
+    made = terminal.json("credential", "create", account, "--dialect", "smpp")
+    assert made["door"] == "smpp"
+    assert (len(made["key"]), len(made["secret"])) == (8, 8)
+    long = terminal("credential", "create", account, "--dialect", "smpp", "--secret", "nine char", status=1)
+    assert "at most 8" in long.err
+
+
 def test_another_accounts_email_and_an_unknown_sender_are_refused(
     terminal: Terminal, account: str, names: Iterator[str]
 ) -> None:

@@ -64,3 +64,13 @@ def test_the_time_of_the_first_member_is_the_clocks_and_not_that_of_the_last_swe
     clock.now_s = 500.0
     clockwork.add(Member())
     assert clockwork.now_s == 500.0
+
+
+def test_the_time_is_read_anew_while_there_is_nobody_to_sweep() -> None:
+    clock = Clock()
+    clockwork = Clockwork(clock)
+    clock.now_s = 60.0
+    assert clockwork.read() == 60.0, "a session that is made now begins now"
+    clockwork.add(Member())
+    clock.now_s = 61.0
+    assert clockwork.read() == 60.0

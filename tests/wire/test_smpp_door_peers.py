@@ -2,8 +2,10 @@
 
 import asyncio
 import os
+import re
 import shutil
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -18,6 +20,7 @@ import pytest
 from homing.states import State
 from server import REPLYING, Account, Server, free_port
 
+GUIDE = Path(__file__).parents[2] / "docs" / "integrate" / "smpp.md"
 DELIVERED = "8613800130001"
 WAIT_S = 15.0
 
@@ -98,6 +101,26 @@ def _smpplib(smpp: tuple[str, int], account: Account) -> tuple[str, list[bytes]]
     return ids[0], heard
 
 
+async def test_the_documents_example_prints_what_it_says(
+    server: Server, smpp: tuple[str, int], account: Account, tmp_path: Path
+) -> None:
+    pytest.importorskip("smpplib", reason="smpplib is not installed")
+    (program,) = re.findall(r"^```python\n(.*?)^```$", GUIDE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    file = tmp_path / "first.py"
+    for printed, ours in (("2775", str(smpp[1])), ("bDqJFiq9", account.key), ("7bz1lzh9", account.secret)):
+        assert printed in program
+        program = program.replace(printed, ours)
+    file.write_text(program)
+    ended = await asyncio.to_thread(
+        subprocess.run, [sys.executable, str(file)], capture_output=True, text=True, timeout=30, check=True
+    )
+    accepted, receipt = ended.stdout.splitlines()
+    message_id = accepted.removeprefix("accepted as ").strip("\0")
+    assert await state_of(server, message_id) is State.DELIVERED
+    assert receipt.startswith(f"receipt: id:{message_id} sub:001 dlvrd:001 submit date:")
+    assert receipt.endswith("stat:DELIVRD err:000 text:Your code is 123456")
+
+
 # ---- smpp34
 
 
@@ -150,19 +173,7 @@ box-allow-ip = 127.0.0.1
 log-level = 1
 log-file = "{folder}/bearerbox.log"
 
-group = smsc
-smsc = smpp
-smsc-id = homing
-host = {host}
-port = {port}
-transceiver-mode = true
-smsc-username = "{username}"
-smsc-password = "{password}"
-system-type = ""
-enquire-link-interval = 5
-reconnect-delay = 1
-max-pending-submits = 50
-
+{centre}
 group = smsbox
 bearerbox-host = 127.0.0.1
 sendsms-port = {send}
@@ -252,10 +263,7 @@ def _kannel(smpp: tuple[str, int], account: Account, folder: Path) -> list[str]:
                 admin=admin,
                 boxes=boxes,
                 folder=folder,
-                host=smpp[0],
-                port=smpp[1],
-                username=account.key,
-                password=account.secret,
+                centre=_documented_group(smpp, account),
                 send=send,
                 heard=heard,
             )
@@ -299,6 +307,15 @@ def _kannel(smpp: tuple[str, int], account: Account, folder: Path) -> list[str]:
             for process in reversed(processes):
                 process.terminate()
                 process.wait(15)
+
+
+def _documented_group(smpp: tuple[str, int], account: Account) -> str:
+    """The group that the guide prints, with our port and account in it."""
+    (group,) = re.findall(r"^(group = smsc\n.*?)^```$", GUIDE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    for printed, ours in (("2775", str(smpp[1])), ("bDqJFiq9", account.key), ("7bz1lzh9", account.secret)):
+        assert printed in group
+        group = group.replace(printed, ours)
+    return str(group)
 
 
 def _start(name: str, configuration: Path) -> "subprocess.Popen[bytes]":

@@ -35,10 +35,15 @@ class Clockwork:
     def __len__(self) -> int:
         return len(self._slot_of)
 
-    def add(self, member: Ticking) -> None:
-        """Sweeps `member` from now on."""
+    def read(self) -> float:
+        """The time as the sweep has it; read anew while there is nothing to sweep, for then it stands still."""
         if not self._slot_of:
             self.now_s = self._clock()
+        return self.now_s
+
+    def add(self, member: Ticking) -> None:
+        """Sweeps `member` from now on."""
+        self.read()
         slot = min(range(len(self._slots)), key=lambda place: len(self._slots[place]))
         self._slots[slot].add(member)
         self._slot_of[member] = slot

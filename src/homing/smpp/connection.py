@@ -281,7 +281,7 @@ async def connect(
 
     def make() -> Connection:
         return Connection(
-            lambda _made: owner, Session(Role.ESME, clockwork.now_s, timers, window_out, window_in), clockwork
+            lambda _made: owner, Session(Role.ESME, clockwork.read(), timers, window_out, window_in), clockwork
         )
 
     loop = asyncio.get_running_loop()
@@ -304,7 +304,7 @@ async def serve(
     """Listens; `accept` gives each connection's owner. Port 0: any free one, `sockets[0].getsockname()[1]`."""
 
     def make() -> Connection:
-        return Connection(accept, Session(Role.SMSC, clockwork.now_s, timers, window_out, window_in), clockwork)
+        return Connection(accept, Session(Role.SMSC, clockwork.read(), timers, window_out, window_in), clockwork)
 
     loop = asyncio.get_running_loop()
     return await loop.create_server(make, host, port, ssl=tls, backlog=limits.SMPP_BACKLOG)

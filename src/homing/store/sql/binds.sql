@@ -123,7 +123,7 @@ WITH due AS MATERIALIZED (
         WHERE w.account_id = b.account_id AND w.lane = -1 AND w.due_at IS NOT NULL AND w.due_at <= $3
             AND NOT EXISTS (
                 SELECT FROM push AS earlier
-                WHERE earlier.message_id = w.message_id AND earlier.account_id + 0 = w.account_id
+                WHERE earlier.message_id = ANY (ARRAY[w.message_id]) AND earlier.account_id + 0 = w.account_id
                     AND earlier.push_id + 0 < w.push_id AND earlier.kind = 6 AND earlier.outcome = 0
             )
         ORDER BY w.due_at
