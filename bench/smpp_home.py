@@ -19,7 +19,7 @@ from bench.sink import Sink
 from bench.smsc import Smsc
 from bench.way_home import CONNECTIONS, Sustained, sustain
 
-RATES_PER_S: Final = (2_000, 3_000, 3_500)
+RATES_PER_S: Final = (1_000, 1_500, 2_000, 2_500, 3_000, 3_500)
 TARGET_PER_S: Final = 3_000
 TIMES_KANNEL: Final = 5
 KANNEL_RATES_PER_S: Final = (125, 250, 500, 750, 1_000, 1_500, 2_000)
