@@ -69,11 +69,14 @@ async def read_timeline(connection: Connection, message: Record) -> list[Moment]
         chain.from_iterable(map(_due_push, pushes)),
     )
     # The cause comes first, also where clocks differ by a moment: a message's time is its id's, which in a burst is
-    # ahead of the clock, and a receipt's is the carrier's, which can lie before we had noted that it was sent.
+    # ahead of the clock, and a receipt's is the carrier's, which can be of whole minutes and lie before the submit.
     submitted_at, sent_at = message["submitted_at"], message["sent_at"] or message["submitted_at"]
     ordered = [(max(moment.at, submitted_at), moment) for moment in ours]
     ordered += [(max(moment.at, submitted_at, sent_at), moment) for moment in since]
-    return [moment for _at, moment in sorted(ordered, key=lambda pair: pair[0])]
+    return [
+        msgspec.structs.replace(moment, at=at) if moment.what == "receipt" else moment
+        for at, moment in sorted(ordered, key=lambda pair: pair[0])
+    ]
 
 
 def _accepted(message: Row) -> Iterator[Moment]:
