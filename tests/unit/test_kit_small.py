@@ -14,6 +14,7 @@ from homing.kit import crypto
 from homing.kit.backoff import doubling_s, scheduled_s
 from homing.kit.buckets import TokenBucket
 from homing.kit.spread import mix
+from homing.kit.storable import storable
 
 # --- buckets ---------------------------------------------------------------------------------------------
 
@@ -164,3 +165,10 @@ def test_spreading_is_a_fixed_64_bit_permutation(value: int) -> None:
     assert 0 <= mix(value) < 2**64
     assert mix(value) == mix(value)
     assert mix(value) != mix(value ^ 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"), [("plain", "plain"), ("a\0b", "ab"), ("half \ud83d", "half ?"), ("longer than five", "longe")]
+)
+def test_text_from_outside_is_kept_as_the_database_takes_it(text: str, kept: str) -> None:
+    assert storable(text, 5 if text.startswith("longer") else None) == kept

@@ -9,6 +9,7 @@ import msgspec
 from homing import limits
 from homing.dispatch.failover import Failover, Move, move
 from homing.kit.backoff import doubling_s
+from homing.kit.storable import storable
 from homing.messages.outbox import INVALID_DESTINATION
 from homing.messages.transitions import Event, apply
 from homing.model import Answer, Outbound, Outcome, Traffic
@@ -129,7 +130,7 @@ class Recorder:
             [int(one.answer.outcome) for one in answered],
             [one.answer.carrier_ref for one in answered],
             [one.answer.error_code for one in answered],
-            [_text(one.answer.error_text) for one in answered],
+            [_words(one.answer) for one in answered],
         )
         parts = [
             (one.message, number, carrier_ref)
@@ -187,12 +188,11 @@ def _event(one: Answered, carrier_id: int, now: datetime) -> Event:
         now,
         one.lane,
         answer.error_code,
-        _text(answer.error_text),
+        _words(answer),
         carrier_id,
         answer.carrier_ref,
     )
 
 
-def _text(text: str | None) -> str | None:
-    """A carrier's words as they can be kept: PostgreSQL refuses NUL, and a hostile carrier's text has no end."""
-    return None if text is None else text[: limits.CARRIER_WORDS_CHARS_MAX].replace("\0", "")
+def _words(answer: Answer) -> str | None:
+    return None if answer.error_text is None else storable(answer.error_text, limits.CARRIER_WORDS_CHARS_MAX)

@@ -8,6 +8,7 @@ import msgspec
 import structlog
 
 from homing import limits
+from homing.kit.storable import storable
 from homing.messages import laaffic_form, smpp_form
 from homing.messages.outbox import Push, add_pushes
 from homing.model import CarrierInbound, PushKind
@@ -32,15 +33,15 @@ class InboundMail:
             await self._take_one(carrier_id, one)
 
     async def _take_one(self, carrier_id: int, one: CarrierInbound) -> None:
-        number = normalise(one.number) or _keepable(one.number)
-        recipient = _keepable(one.recipient)
+        number = normalise(one.number) or storable(one.number, limits.INBOUND_ADDRESS_CHARS_MAX)
+        recipient = storable(one.recipient, limits.INBOUND_ADDRESS_CHARS_MAX)
         owner = await self._database.row("inbound_owner", number, recipient, limits.BIND_INBOUND_DAYS)
         if owner is None:
             log.warning("inbound_for_nobody", carrier_id=carrier_id)
             return
         place = self._numbering.locate(number)
         inbound_id = self._next_id()
-        content = one.content.replace("\0", "")
+        content = storable(one.content)
         async with self._database.transaction() as transaction:
             await transaction.execute(
                 "inbound_add",
@@ -81,8 +82,3 @@ class InboundMail:
                 told = smpp_form.Inbound(number, recipient, content)
                 body = encode(told).decode()
                 await add_pushes(transaction, [Push(owner["account_id"], inbound_id, PushKind.SMPP_INBOUND, "", body)])
-
-
-def _keepable(address: str) -> str:
-    """An address as it can be kept: PostgreSQL refuses NUL, and a hostile carrier's address has no end."""
-    return address[: limits.INBOUND_ADDRESS_CHARS_MAX].replace("\0", "")

@@ -15,6 +15,7 @@ import structlog
 
 from homing import errors, limits
 from homing.kit.batching import Batcher
+from homing.kit.storable import storable
 from homing.messages.transitions import Event, apply
 from homing.model import CarrierReceipt
 from homing.observe.work import WorkTally
@@ -220,22 +221,18 @@ def _storable(one: Arrived) -> Arrived:
     ):
         return one
     clean = CarrierReceipt(
-        _text(receipt.carrier_ref, limits.RECEIPT_REF_CHARS_MAX),
+        storable(receipt.carrier_ref, limits.RECEIPT_REF_CHARS_MAX),
         receipt.state if 0 <= receipt.state < len(STATES) else State.UNKNOWN,
         at if at.tzinfo else at.replace(tzinfo=UTC),
-        None if receipt.error_code is None else _text(receipt.error_code, limits.RECEIPT_WORDS_CHARS_MAX),
-        _text(receipt.raw, limits.RECEIPT_TEXT_CHARS_MAX),
-        None if receipt.number is None else _text(receipt.number, limits.RECEIPT_WORDS_CHARS_MAX),
+        None if receipt.error_code is None else storable(receipt.error_code, limits.RECEIPT_WORDS_CHARS_MAX),
+        storable(receipt.raw, limits.RECEIPT_TEXT_CHARS_MAX),
+        None if receipt.number is None else storable(receipt.number, limits.RECEIPT_WORDS_CHARS_MAX),
     )
     return msgspec.structs.replace(one, receipt=clean)
 
 
 def _is_storable(text: str, chars_max: int) -> bool:
     return len(text) <= chars_max and text.isascii() and "\0" not in text
-
-
-def _text(text: str, chars_max: int) -> str:
-    return text[:chars_max].replace("\0", "").encode("utf-8", "replace").decode()
 
 
 def _counts(candidate: Candidate, state: State) -> bool:
