@@ -192,7 +192,15 @@ SLOW = "95999"
 """Numbers whose carrier takes its time to answer a submit."""
 LATE = "95888"
 """Numbers whose carrier takes its time to report."""
+STUCK = "95777"
+"""Numbers whose carrier takes longer to answer than a lease on a carrier lasts."""
 CARRIERS = {
+    STUCK: {
+        "submit_ms": 1_500 + 1_000 * limits.CARRIER_LEASE_S,
+        "receipt_ms_mean": 0,
+        "undeliverable": 0,
+        "expired": 0,
+    },
     SLOW: {"submit_ms": 1_500, "receipt_ms_mean": 0},
     LATE: {"submit_ms": 0, "receipt_ms_mean": 700, "undeliverable": 0, "expired": 0},
 }
@@ -317,6 +325,24 @@ async def test_a_link_that_stands_still_loses_its_carriers_and_lets_go_of_them_w
     assert await owner_of(server, f"to-{LATE}") == successor
     assert await sleeper.stop() == 0
     server.processes.remove(sleeper)
+
+
+async def test_a_carrier_that_closes_slowly_costs_no_lease_and_no_message(server: Server) -> None:
+    for other in [one for one in server.processes if one.name.startswith("link")][1:]:
+        assert await other.stop() == 0
+        server.processes.remove(other)
+    before = [await until_owned(server, f"to-{prefix}", by_other_than=None) for prefix in (LATE, STUCK)]
+    ids = await sent_to(server, STUCK, 5)
+    await until_claimed(server, ids, attempts=1)
+    row = await catalogue.find_carrier(server.database, f"to-{STUCK}")
+    async with server.database.transaction() as transaction:
+        await catalogue.change_carrier(transaction, row, {"seed": 99})
+    closes_s = time.monotonic() + limits.CARRIER_LEASE_S
+    while time.monotonic() < closes_s:
+        assert [await owner_of(server, f"to-{prefix}") for prefix in (LATE, STUCK)] == before
+        await asyncio.sleep(0.2)
+    await until_delivered(server, ids)
+    assert await attempts_of(server, ids) == {1: 5}
 
 
 async def test_two_living_links_share_the_work_and_submit_each_message_once(server: Server) -> None:

@@ -127,7 +127,9 @@ class Fleet:
         self._unknown_retry_s = unknown_retry_s
         self._leases = Leases(database, owner)
         self._running: dict[int, Running] = {}
+        self._closing: dict[int, asyncio.Task[None]] = {}
         self._unusable: dict[int, Record] = {}  # told once
+        self._is_ending = False
         self._woken = asyncio.Event()
         self._follower: asyncio.Task[None] | None = None
 
@@ -136,13 +138,14 @@ class Fleet:
         self._follower = asyncio.get_running_loop().create_task(self._follow())
 
     async def close(self) -> None:
+        """The leases are renewed until the last carrier is closed: what is under way stays this process's."""
+        self._is_ending = True
+        for carrier_id in list(self._running):
+            self._stop(carrier_id)
+        await asyncio.gather(*self._closing.values(), return_exceptions=True)
         if self._follower:
             self._follower.cancel()
             await asyncio.gather(self._follower, return_exceptions=True)
-        owned = set(self._running)
-        await asyncio.gather(*(running.close() for running in self._running.values()))
-        with contextlib.suppress(errors.PlatformFailure):
-            await self._leases.release(owned)
 
     def changed(self) -> None:
         """A setting has changed, or a carrier's health: looks at once instead of at the next tick."""
@@ -150,8 +153,10 @@ class Fleet:
 
     async def _follow(self) -> None:
         while True:
+            # Not wait_for: before Python 3.12 it loses a cancellation that comes together with what it waits for.
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._woken.wait(), limits.CARRIER_LEASE_TICK_S)
+                async with asyncio.timeout(limits.CARRIER_LEASE_TICK_S):
+                    await self._woken.wait()
             self._woken.clear()
             try:
                 await self._reconcile()
@@ -161,27 +166,41 @@ class Fleet:
                 await self._abandon()
 
     async def _reconcile(self) -> None:
-        rows = {row["carrier_id"]: row for row in await self._database.fetch("carriers_enabled")}
+        listed = [] if self._is_ending else await self._database.fetch("carriers_enabled")
+        rows = {row["carrier_id"]: row for row in listed}
         usable = [carrier_id for carrier_id, row in rows.items() if self._unusable.get(carrier_id) != row]
         owned = await self._leases.tick(
             usable, {carrier_id: running.health() for carrier_id, running in self._running.items()}
         )
         for carrier_id, running in list(self._running.items()):
-            if carrier_id not in owned or rows[carrier_id] != running.row:
-                del self._running[carrier_id]
-                await running.close()
-        for carrier_id in sorted(owned - set(self._running)):
+            if carrier_id not in owned or rows.get(carrier_id) != running.row:
+                self._stop(carrier_id)
+        idle = owned - set(self._running) - set(self._closing)
+        for carrier_id in sorted(idle.intersection(usable)):
             await self._start(rows[carrier_id])
-        surplus = await self._leases.surplus(usable)
-        if surplus is not None:
-            await self._give_up(surplus)
+        if idle.difference(usable):  # taken, and disabled before it was started
+            await self._leases.release(idle.difference(usable))
+        surplus = self._leases.surplus()
+        if surplus in self._running:
+            log.info("carrier_given_up", carrier=self._running[surplus].row["name"])
+            self._stop(surplus)
 
-    async def _give_up(self, carrier_id: int) -> None:
-        running = self._running.pop(carrier_id, None)
-        if running is not None:
-            await running.close()
-            log.info("carrier_given_up", carrier=running.row["name"])
-        await self._leases.release({carrier_id})
+    def _stop(self, carrier_id: int) -> None:
+        """Closes a carrier and frees it. It may take its time: meanwhile the leases, also of this one, are renewed."""
+        running = self._running.pop(carrier_id)
+
+        async def stop() -> None:
+            try:
+                await running.close()
+                with contextlib.suppress(errors.PlatformFailure):
+                    await self._leases.release({carrier_id})
+            except Exception as error:
+                log.error("carrier_close_failed", carrier=running.row["name"], error=type(error).__name__)
+            finally:
+                del self._closing[carrier_id]
+                self.changed()
+
+        self._closing[carrier_id] = asyncio.get_running_loop().create_task(stop())
 
     async def _abandon(self) -> None:
         """The leases have run out and could not be renewed: another process may have the carriers by now."""

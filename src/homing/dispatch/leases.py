@@ -29,6 +29,8 @@ class Leases:
         self._owned: set[int] = set()
         self._certain_until_s = 0.0
         self._free_since_s: dict[int, float] = {}
+        self._fair_share = 0
+        self._are_others = False
         self._unfair_since_s: float | None = None
 
     @property
@@ -37,7 +39,8 @@ class Leases:
         return not self._owned or asyncio.get_running_loop().time() < self._certain_until_s
 
     async def tick(self, wanted: Sequence[int], health: Mapping[int, Health]) -> set[int]:
-        """The carriers of `wanted` (the enabled ones) that this process is to run now. `health` is of those it runs.
+        """The carriers that this process owns now: those of `wanted` (the enabled ones) are for it to run, the others
+        to close and `release`. `health` is of those it runs.
 
         Raises a `PlatformFailure` when the database cannot be asked; what is owned stays owned until `are_certain` is
         false.
@@ -46,9 +49,7 @@ class Leases:
         kept = await self._renew(health)
         self._certain_until_s = asked_s + limits.CARRIER_LEASE_S - limits.CARRIER_LEASE_TICK_S
         self._owned &= kept
-        surplus = self._owned - set(wanted)
-        if surplus:
-            await self.release(surplus)
+        await self._count_links(len(wanted))
         await self._take(wanted, asked_s)
         return set(self._owned)
 
@@ -62,10 +63,9 @@ class Leases:
         self._owned -= carriers
         await self._database.execute("carrier_release", sorted(carriers), self._owner)
 
-    async def surplus(self, wanted: Sequence[int]) -> int | None:
+    def surplus(self) -> int | None:
         """A carrier to give up, because another process has been below its share for a while; None: none."""
-        share, links = await self._share(wanted)
-        is_unfair = len(self._owned) > share and len(links) > 1
+        is_unfair = len(self._owned) > self._fair_share and self._are_others
         now_s = asyncio.get_running_loop().time()
         if not is_unfair:
             self._unfair_since_s = None
@@ -100,17 +100,17 @@ class Leases:
         self._free_since_s = {one: self._free_since_s.get(one, now_s) for one in free}
         if not free:
             return
-        share, _links = await self._share(wanted)
         overdue = {one for one in free if now_s - self._free_since_s[one] > limits.CARRIER_FREE_S}
-        asked = [one for n, one in enumerate(free) if one in overdue or n < share - len(self._owned)]
+        asked = [one for n, one in enumerate(free) if one in overdue or n < self._fair_share - len(self._owned)]
         if asked:
             taken = await self._database.fetch("carriers_take", self._owner, self._lease, asked, dead)
             self._owned |= {row["carrier_id"] for row in taken}
 
-    async def _share(self, wanted: Sequence[int]) -> tuple[int, set[str]]:
+    async def _count_links(self, carriers: int) -> None:
         links = {row["owner"] for row in await self._database.fetch("links_alive")}
         links = {owner for owner in links if not is_dead(owner, self._owner)} | {self._owner}
-        return math.ceil(len(wanted) / len(links)), links
+        self._fair_share = math.ceil(carriers / len(links))
+        self._are_others = len(links) > 1
 
 
 def is_dead(owner: str, beside: str) -> bool:
