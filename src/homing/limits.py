@@ -251,6 +251,14 @@ SMPP_CARRIER_QUERY_AGE_S: Final = 300.0
 SMPP_CARRIER_QUERY_PAUSE_S: Final = 0.1  # between two query_sm
 SMPP_CARRIER_CLOSE_S: Final = 5.0
 
+# --- The lab -----------------------------------------------------------------------------------------------
+LAB_HOURS_MAX: Final = 24.0 * 31
+LAB_RATE_PER_S_MAX: Final = 2_000.0
+LAB_TRIES_MAX: Final = 3  # messages that a person asks for in a row
+LAB_SEEDS_MAX: Final = 1_000
+LAB_QUICK_S: Final = 40.0  # a quick report begins no further round of seeds after it
+LAB_REPLAY_CELLS_MAX: Final = 200_000  # cells x carriers that a replay keeps; the rest counts as one cell
+
 # --- Carriers over HTTP ------------------------------------------------------------------------------------
 API_WINDOW_DEFAULT: Final = 500
 API_CONNECTIONS_DEFAULT: Final = 32
