@@ -24,6 +24,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "route": ("route", "Which numbers go by which carrier."),
     "message": ("message", "What became of a message, step by step."),
     "push": ("push", "What customers were told, and telling it again."),
+    "lab": ("lab", "Simulated traffic under the real router and guard: what they are worth."),
     "receipt": ("receipt", "Carriers' delivery reports that belong to no message."),
 }
 """Each command with its module here and a line of help, in the order in which a newcomer meets them."""

@@ -10,6 +10,7 @@ from homing.accounts.profile import Profile
 from homing.intake.prepare import prepare
 from homing.intake.submission import Accepted, Group, Submission
 from homing.kit import ids
+from homing.lab.guards import Allows
 from homing.lab.reports import ACCOUNT_ID, SENDER
 from homing.lab.world import START_S, Needs, World
 from homing.model import App, Door, Recipient, Traffic
@@ -30,16 +31,31 @@ class Accepts(Protocol):
 
 
 class WholeIntake:
-    """Every message through `intake.prepare`: numbers located, priced, judged, offered, chosen, made into rows."""
+    """Every message through `intake.prepare`: numbers located, priced, judged, offered, chosen, made into rows.
 
-    def __init__(self, world: World) -> None:
+    `guard` is a baseline's, which knows countries alone and stands before the intake.
+    """
+
+    def __init__(self, world: World, guard: Allows | None = None) -> None:
         self._world = world
+        self._guard = guard
         self._now_ms = 0
         self._ids = ids.IdSource(NODE, lambda: self._now_ms)
         apps = {app.name: App(app.name, app.name, None, None) for app in world.scenario.apps}
         self._profile = Profile(ACCOUNT_ID, "lab", False, (), 20, False, SENDER, frozenset((SENDER,)), apps, ())
 
     def accept(self, needs: Needs, tariff: Tariff, now_s: float) -> Chosen:
+        if self._guard is None:
+            return self._prepared(needs, tariff, now_s)
+        codes = [country.code for country in self._world.scenario.countries]
+        minute = int(now_s // 60)
+        allowed = np.array([self._guard.allows(codes[country], minute) for country in needs["country"].tolist()], np.bool_)
+        chosen = np.full(len(needs), REFUSED, np.int64)
+        if allowed.any():
+            chosen[allowed] = self._prepared(needs[allowed], tariff, now_s)
+        return chosen
+
+    def _prepared(self, needs: Needs, tariff: Tariff, now_s: float) -> Chosen:
         self._now_ms = int((START_S + now_s) * 1000)
         chosen: list[int] = []
         edges = np.searchsorted(needs["app"], np.arange(len(self._world.scenario.apps) + 1))

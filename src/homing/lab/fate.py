@@ -70,6 +70,7 @@ class Fates:
             self._tally,
             Sent(
                 minute,
+                tick,
                 source,
                 needs["tries"],
                 needs["refused"],

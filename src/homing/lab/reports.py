@@ -66,8 +66,8 @@ class Calendar:
         return ((key << CARRIER_BITS) | carrier) << (KIND_BITS + BUCKET_BITS)
 
     def now(self, tick: int, keys: NDArray[np.int64]) -> None:
-        """Messages that were accepted and sent."""
-        self._due[tick].extend(keys.tolist())
+        """Messages that were accepted and sent: known at the next tick."""
+        self._due[tick + 1].extend(keys.tolist())
 
     def later(
         self, kind: int, keys: NDArray[np.int64], at_s: NDArray[np.float64], took_s: NDArray[np.float64], tick: int

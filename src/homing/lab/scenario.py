@@ -157,12 +157,14 @@ class Scenario(_Part, frozen=True, kw_only=True):
     """The whole world. `worth`: of a conversion to the customer; None: what counts is cost per conversion at
     `quality_floor` times the best carrier's conversion rate.
 
+    `watched`: the carrier of which it is measured how soon, after its first change, its share is below a tenth.
     `measure_from_h`: what is before is not counted (guards need a history to hold attacks against).
     """
 
     name: Name
     about: str = ""
     goal: Goal = "routing"
+    watched: Name | None = None
     traits: tuple[Trait, ...] = ()
     hours: Annotated[float, msgspec.Meta(gt=0, le=limits.LAB_HOURS_MAX)] = 24.0
     measure_from_h: NotNegative = 0.0
@@ -233,6 +235,10 @@ def _faults(scenario: Scenario) -> Iterable[str]:
         yield "no country has a share above 0: nobody would send"
     if scenario.measure_from_h >= scenario.hours:
         yield f"measure_from_h {scenario.measure_from_h:g} is not before the end, {scenario.hours:g} h"
+    if scenario.watched is not None and not any(
+        carrier.name == scenario.watched and carrier.changes for carrier in scenario.carriers
+    ):
+        yield f"watched names {scenario.watched}, which is no carrier with changes"
     amounts: list[tuple[str, str | None]] = [("worth", scenario.worth)]
     for country in scenario.countries:
         amounts.append((f"the price of {country.code}", country.price))

@@ -15,6 +15,7 @@ class Tally(msgspec.Struct, frozen=True):
     people: Counts  # [minute] who came, at their first message
     refused: Counts  # [minute] of them who met a refusal, at the first one
     messages: Counts  # [minute, carrier] real people's that were sent
+    ticks: Counts  # [tick, carrier] as messages
     delivered: Counts  # [minute, carrier] that reached the person
     cost_micro: Counts  # [minute] of real people's messages
     converted: Counts  # [minute]
@@ -30,13 +31,15 @@ class Tally(msgspec.Struct, frozen=True):
         by_minute = [np.zeros(minutes, np.int64) for _ in range(4)]
         by_carrier = [np.zeros((minutes, carriers), np.int64) for _ in range(2)]
         by_attack = [np.zeros((attacks, minutes), np.int64) for _ in range(4)]
-        return cls(by_minute[0], by_minute[1], *by_carrier, by_minute[2], by_minute[3], *by_attack)
+        ticks = np.zeros((world.ticks + 1, carriers), np.int64)
+        return cls(by_minute[0], by_minute[1], by_carrier[0], ticks, by_carrier[1], by_minute[2], by_minute[3], *by_attack)
 
 
 class Sent(msgspec.Struct, frozen=True):
     """A tick's messages as arrays of one length, for the books. `carrier` -1: refused."""
 
     minute: int
+    tick: int
     source: NDArray[np.int16]
     tries: NDArray[np.int8]
     was_refused: NDArray[np.bool_]
@@ -54,7 +57,8 @@ def enter(tally: Tally, sent: Sent) -> None:
     tally.people[minute] += np.count_nonzero(real & (sent.tries == 0))
     tally.refused[minute] += np.count_nonzero(real & ~passed & ~sent.was_refused)
     mine = real & passed
-    tally.messages[minute] += np.bincount(sent.carrier[mine], minlength=kinds)
+    tally.ticks[sent.tick] = np.bincount(sent.carrier[mine], minlength=kinds)
+    tally.messages[minute] += tally.ticks[sent.tick]
     tally.delivered[minute] += np.bincount(sent.carrier[mine & sent.reached], minlength=kinds)
     tally.cost_micro[minute] += int(sent.cost_micro[mine].sum())
     if not real.all():

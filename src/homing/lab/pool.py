@@ -1,0 +1,61 @@
+"""Runs on all cores: each scenario, seed and policy is a task of its own, in a process that keeps nothing between them."""
+
+import multiprocessing
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from typing import Final
+
+import msgspec
+
+from homing.lab.policies import make
+from homing.lab.result import Result, result_of
+from homing.lab.run import run
+from homing.lab.scenario import Scenario
+from homing.lab.world import World
+from homing.text.numbers import Numbering
+
+AHEAD: Final = 1
+"""Tasks that wait for each worker, so that a deadline is not overrun by a queue."""
+
+
+class Task(msgspec.Struct, frozen=True):
+    scenario: Scenario
+    seed: int
+    policy: str
+
+
+def work(task: Task, numbering: Numbering | None = None) -> Result:
+    """One run, in this process. Raises `OperatorError` for a policy or a prefix that does not fit."""
+    began = time.perf_counter()
+    world = World(task.scenario, task.seed, numbering or Numbering.load())
+    policy = make(task.policy, world)
+    tally = run(world, policy.router, policy.door, policy.with_blocks)
+    return result_of(world, task.policy, tally, time.perf_counter() - began)
+
+
+def cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def gather(
+    tasks: Sequence[Task], workers: int, watch: Callable[[int], None], may_begin: Callable[[Task], bool]
+) -> Iterator[Result]:
+    """Results as they come. A task that `may_begin` does not allow when its turn comes is left out."""
+    todo = iter(tasks)
+    running: set[Future[Result]] = set()
+    done = 0
+    context = multiprocessing.get_context("spawn")  # nothing of this process's threads and files is taken along
+    with ProcessPoolExecutor(workers, mp_context=context) as pool:
+        while True:
+            while len(running) < workers * (1 + AHEAD) and (task := next(todo, None)) is not None:
+                if may_begin(task):
+                    running.add(pool.submit(work, task))
+            if not running:
+                return
+            finished, running = wait(running, return_when=FIRST_COMPLETED)
+            for future in finished:
+                done += 1
+                watch(done)
+                yield future.result()
