@@ -277,6 +277,16 @@ INBOUND_TEXT_CHARS_MAX: Final = 10_000  # of a message that a carrier brings; 64
 INBOUND_NAME_CHARS_MAX: Final = 64  # its number and its recipient
 CARRIERS_AGE_S_MAX: Final = 30.0  # even if a change notice is missed
 
+# --- Learning ----------------------------------------------------------------------------------------------
+LEARN_S: Final = 5.0  # between two thoughts
+LEARN_CELLS_MAX: Final = 20_000  # kept in memory; the longest idle are let go
+LEARN_ACTIVE_S: Final = 3_600.0  # a cell without traffic for so long gets no shares of its own
+LEARN_FINE_MINUTES: Final = 30  # minutes of which each is a cohort of its own
+LEARN_COARSE_MINUTES: Final = 10  # minutes that older cohorts span
+LEARN_COHORTS_S_MAX: Final = 21_600.0  # an older cohort counts in full, whatever its conversions' times
+LEARN_DRAWS: Final = 100  # of each posterior and thought
+LEARN_EXPLORE_SHARE_MAX: Final = 0.02  # of a cell's traffic, over all carriers that are only tried
+
 # --- Housekeeping ------------------------------------------------------------------------------------------
 PARTITION_DAYS: Final = 7
 PARTITIONS_AHEAD: Final = 4
