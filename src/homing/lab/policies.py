@@ -9,6 +9,7 @@ from homing import errors
 from homing.lab.door import Accepts, ByShares, WholeIntake
 from homing.lab.guards import Allows, HourlyThreshold, UnverifiedBudget
 from homing.lab.guarded import Guarded
+from homing.lab.homing_policy import Homing
 from homing.lab.routers import DeliveryRate, Fixed, Government, Oracle, Router
 from homing.lab.world import World
 from homing.model import Strategy
@@ -36,10 +37,8 @@ def _guarded(makes: Callable[[World], Allows] | None) -> Callable[[World], Polic
 
 
 def _homing(world: World) -> Policy:
-    from homing.lab.homing_policy import Homing
-
     policy = Homing(world)
-    return Policy(policy, WholeIntake(world, judge=policy.judge), with_blocks=policy.judge is not None)
+    return Policy(policy, WholeIntake(world), with_blocks=policy.judge is not None)
 
 
 BASELINES: Final[Mapping[str, Callable[[World], Policy]]] = {

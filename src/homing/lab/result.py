@@ -47,6 +47,7 @@ class Result(msgspec.Struct, frozen=True):
     shift_s: float | None  # None: not asked for
     attacks: tuple[AttackResult, ...]
     course: tuple[tuple[float, ...], ...]  # shares by carrier, every COURSE_MIN
+    refused_course: tuple[int, ...]  # messages of real people and of attacks, every COURSE_MIN
     took_s: float
 
     @property
@@ -96,6 +97,7 @@ def result_of(world: World, policy: str, tally: Tally, took_s: float) -> Result:
             for n, attack in enumerate(scenario.attacks)
         ),
         _course(tally),
+        tuple(int(tally.refused_messages[at : at + COURSE_MIN].sum()) for at in range(0, world.minutes, COURSE_MIN)),
         took_s,
     )
 

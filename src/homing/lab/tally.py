@@ -19,6 +19,7 @@ class Tally(msgspec.Struct, frozen=True):
     delivered: Counts  # [minute, carrier] that reached the person
     cost_micro: Counts  # [minute] of real people's messages
     converted: Counts  # [minute]
+    refused_messages: Counts  # [minute] whoever's
     attack_messages: Counts  # [attack, minute] tried
     attack_wanted_micro: Counts  # [attack, minute] what they would have cost the customer
     attack_spent_micro: Counts  # [attack, minute] what those that passed did cost it
@@ -28,11 +29,11 @@ class Tally(msgspec.Struct, frozen=True):
     def of(cls, world: World) -> "Tally":
         minutes, carriers = world.minutes + 1, len(world.scenario.carriers)
         attacks = len(world.scenario.attacks)
-        by_minute = [np.zeros(minutes, np.int64) for _ in range(4)]
+        by_minute = [np.zeros(minutes, np.int64) for _ in range(5)]
         by_carrier = [np.zeros((minutes, carriers), np.int64) for _ in range(2)]
         by_attack = [np.zeros((attacks, minutes), np.int64) for _ in range(4)]
         ticks = np.zeros((world.ticks + 1, carriers), np.int64)
-        return cls(by_minute[0], by_minute[1], by_carrier[0], ticks, by_carrier[1], by_minute[2], by_minute[3], *by_attack)
+        return cls(by_minute[0], by_minute[1], by_carrier[0], ticks, by_carrier[1], by_minute[2], by_minute[3], by_minute[4], *by_attack)
 
 
 class Sent(msgspec.Struct, frozen=True):
@@ -56,6 +57,7 @@ def enter(tally: Tally, sent: Sent) -> None:
     kinds = tally.messages.shape[1]
     tally.people[minute] += np.count_nonzero(real & (sent.tries == 0))
     tally.refused[minute] += np.count_nonzero(real & ~passed & ~sent.was_refused)
+    tally.refused_messages[minute] += np.count_nonzero(~passed)
     mine = real & passed
     tally.ticks[sent.tick] = np.bincount(sent.carrier[mine], minlength=kinds)
     tally.messages[minute] += tally.ticks[sent.tick]
