@@ -54,9 +54,9 @@ class Fates:
         """Settles a tick's messages, `carrier` -1 where one was refused; gives the next messages of those who ask again
         (their `at_s` is when).
         """
-        now_s = float(tick * self._world.scenario.tick_s)
         truth = self._world.truth
-        minute = truth.minute(now_s)
+        minute = truth.minute(tick * self._world.scenario.tick_s)  # a tick does not span minutes
+        now_s = needs["at_s"]
         country, app, source = needs["country"], needs["app"], needs["source"]
         which = country, np.maximum(carrier, 0)
         passed = carrier >= 0
@@ -84,9 +84,8 @@ class Fates:
         if self._calendar is not None:
             keys = self._calendar.keys(minute, app, needs["place"], which[1], self._calendar.blocks(needs["number"]))
             self._calendar.now(tick, keys[passed])
-            self._tell_receipts(needs, which, passed, reached, arrives, luck, keys, now_s, tick)
-        again = self._come_back(needs, carrier, arrives, luck, keys, now_s, minute, tick)
-        return again
+            self._tell_receipts(needs, which, passed, reached, arrives, luck, keys, minute, tick)
+        return self._come_back(needs, carrier, arrives, luck, keys, minute, tick)
 
     def _tell_receipts(
         self,
@@ -97,12 +96,13 @@ class Fates:
         arrives: NDArray[np.float64],
         luck: NDArray[np.float32],
         keys: NDArray[np.int64],
-        now_s: float,
+        minute: int,
         tick: int,
     ) -> None:
         assert self._calendar is not None
         carriers, k = self._carriers, which[1]
-        kind = self._world.truth.receipts[self._world.truth.minute(now_s)][which].astype(np.int64)
+        now_s = needs["at_s"]
+        kind = self._world.truth.receipts[minute][which].astype(np.int64)
         kind = np.where(k == self._colluding[needs["source"]], FAKE, kind)
         spread = luck[:, RECEIPT].astype(np.float64)
         failed = now_s + carriers.failed_median[k] * np.exp(carriers.failed_sigma[k] * spread)
@@ -111,8 +111,8 @@ class Fates:
         told = passed & (kind != NONE) & (luck[:, RECEIPT_LOST] >= carriers.lost[k])
         good = told & ((kind == FAKE) | reached)
         bad = told & ~good
-        self._calendar.later(DELIVERED, keys[good], at[good], at[good] - now_s, tick)
-        self._calendar.later(UNDELIVERED, keys[bad], at[bad], at[bad] - now_s, tick)
+        self._calendar.later(DELIVERED, keys[good], at[good], at[good] - now_s[good], tick)
+        self._calendar.later(UNDELIVERED, keys[bad], at[bad], at[bad] - now_s[bad], tick)
 
     def _come_back(
         self,
@@ -121,11 +121,11 @@ class Fates:
         arrives: NDArray[np.float64],
         luck: NDArray[np.float32],
         keys: NDArray[np.int64] | None,
-        now_s: float,
         minute: int,
         tick: int,
     ) -> Needs:
         people, calendar = self._people, self._calendar
+        now_s = needs["at_s"]
         source, app = needs["source"], needs["app"]
         first = np.minimum(needs["first_s"], arrives)
         waits_until = now_s + people.ask_again_after_s
@@ -149,7 +149,7 @@ class Fates:
         self._credit(source, np.where(own, minute, needs["last_minute"]), comes)
         if calendar is not None and keys is not None:
             told = own & calendar.reported(app, at)
-            calendar.later(CONVERTED, keys[told], at[told], at[told] - now_s, tick)
+            calendar.later(CONVERTED, keys[told], at[told], at[told] - now_s[told], tick)
             told = others & calendar.reported(app, at)
             if told.any():
                 late = needs[told]
@@ -162,7 +162,7 @@ class Fates:
                 )
                 calendar.later(CONVERTED, kept, at[told], at[told] - late["last_minute"] * 60.0, tick)
         nexts = needs[again]
-        nexts["at_s"] = waits_until
+        nexts["at_s"] = waits_until[again]
         nexts["tries"] += 1
         nexts["refused"] |= carrier[again] < 0
         nexts["first_s"] = first[again]

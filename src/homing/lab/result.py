@@ -119,11 +119,11 @@ def _shift_s(world: World, tally: Tally) -> float | None:
     watched = [carrier.name for carrier in scenario.carriers].index(scenario.watched or "")
     window = max(1, SHIFT_WINDOW_S // scenario.tick_s)
     sums = np.cumsum(tally.ticks, axis=0)
-    first = int(begins_s // scenario.tick_s) + window
+    first = int(begins_s // scenario.tick_s) + window - 1
     for tick in range(first, len(sums)):
-        recent = sums[tick] - sums[tick - window]
+        recent = sums[tick] - (sums[tick - window] if tick >= window else 0)
         if recent.sum() and recent[watched] < SHIFTED_SHARE * recent.sum():
-            return tick * scenario.tick_s - begins_s
+            return (tick + 1) * scenario.tick_s - begins_s
     return scenario.hours * 3600 - begins_s
 
 

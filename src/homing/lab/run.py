@@ -19,7 +19,8 @@ Watch = Callable[[int, int], None]
 def run(world: World, router: Router, door: Accepts, with_blocks: bool = False, watch: Watch | None = None) -> Tally:
     """Sends everybody's messages and gives the books. `with_blocks`: facts name ranges of numbers, as guards need.
 
-    In each tick first what is due is heard, then the policy thinks, then the tick's messages are accepted.
+    In each tick first what is known by its beginning is heard, then the policy thinks, then the messages that come
+    during it are accepted: no choice rests on anything later than itself.
     """
     tally = Tally.of(world)
     calendar = Calendar(world, with_blocks) if router.listens else None
@@ -27,9 +28,9 @@ def run(world: World, router: Router, door: Accepts, with_blocks: bool = False, 
     tick_s = world.scenario.tick_s
     again: defaultdict[int, list[Needs]] = defaultdict(list)
     span, waiting, upto = 0, np.zeros(0, NEED), 0
-    for tick in range(world.ticks + 1):
+    for tick in range(world.ticks):
         now_s = tick * tick_s
-        while span < world.spans and span * SPAN_MIN * 60 < now_s:
+        while span < world.spans and span * SPAN_MIN * 60 < now_s + tick_s:
             waiting, upto = np.concatenate((waiting[upto:], world.needs(span))), 0
             span += 1
             if watch:
@@ -37,7 +38,7 @@ def run(world: World, router: Router, door: Accepts, with_blocks: bool = False, 
         if calendar is not None:
             router.hear(calendar.take(tick))
         router.think(now_s)
-        last = int(np.searchsorted(waiting["at_s"], now_s, side="left"))
+        last = int(np.searchsorted(waiting["at_s"], now_s + tick_s, side="left"))
         parts = [waiting[upto:last], *again.pop(tick, ())]
         upto = last
         needs = np.concatenate(parts) if len(parts) > 1 else parts[0]
@@ -48,7 +49,7 @@ def run(world: World, router: Router, door: Accepts, with_blocks: bool = False, 
         carrier = door.accept(needs, router.tariff(), now_s)
         later = fates.settle(needs, carrier, tick)
         if len(later):
-            due = np.maximum(np.ceil(later["at_s"] / tick_s).astype(np.int64), tick + 1)
+            due = np.maximum((later["at_s"] // tick_s).astype(np.int64), tick + 1)
             for at in np.unique(due).tolist():
                 again[at].append(later[due == at])
     return tally

@@ -171,7 +171,7 @@ class Scenario(_Part, frozen=True, kw_only=True):
     rate_per_s: Annotated[float, msgspec.Meta(gt=0, le=limits.LAB_RATE_PER_S_MAX)] = 20.0
     rate_swing: Chance = 0.5
     rate_peak_h: NotNegative = 19.0
-    tick_s: Annotated[int, msgspec.Meta(ge=1, le=60)] = 5
+    tick_s: Literal[1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30, 60] = 5
     seed: int = 0
     worth: str | None = None
     quality_floor: Chance = 0.9
