@@ -184,15 +184,23 @@ class Learner:
     def _derive_rates(self, channel: int) -> None:
         rates, effects = self._rates[channel], self._effects[channel]
         rates.begin()
+        found: list[tuple[CellKey, float, float]] = []
+        all_trials = all_standardised = 0.0
         for key, cell in self._cells.items():
             if not self._counted(key, channel):
                 continue
-            successes = trials = 0.0
+            successes = standardised = 0.0
             for carrier_id, arm in cell.arms.items():
                 sums = arm.sums[channel]
                 successes += sums.successes
-                trials += sums.trials * effects.effect(key.account_id, key.country, key.network, carrier_id)
-            rates.add(key.account_id, key.app_id, key.country, key.network, successes, trials)
+                all_trials += sums.trials
+                standardised += sums.trials * effects.effect(key.account_id, key.country, key.network, carrier_id)
+            all_standardised += standardised
+            found.append((key, successes, standardised))
+        # Rates times effects are what counts, and without an anchor the two would drift apart: the mean effect is 1.
+        scale = all_trials / all_standardised if all_standardised > 0 else 1.0
+        for key, successes, standardised in found:
+            rates.add(key.account_id, key.app_id, key.country, key.network, successes, standardised * scale)
 
     def _derive_effects(self, channel: int, centres: Mapping[int, float]) -> None:
         effects = self._effects[channel]
@@ -221,7 +229,7 @@ class Learner:
             self._apps[app].judge(self._now_s, successes, trials)
 
     def _derive_trust(self) -> None:
-        """Conversions against what a carrier's receipts promise, by its cells' own conversions to a delivered message."""
+        """Conversions against what a carrier's receipts promise, by its cells' own yield of a delivered message."""
         honesty = self._honesty
         honesty.begin({})
         carriers: set[int] = set()
@@ -272,12 +280,12 @@ class Learner:
                         for total, window in zip(sums, windows, strict=True):
                             total.add(window)
             drift = self._policy.drift_strength
-            changed = {group: strongest(windows, now_minute, drift) for group, windows in groups.items()}
+            changed = {group: strongest(windows, now_minute, 0, drift) for group, windows in groups.items()}
             for cell, carrier_id, arm, windows in listed:
                 account_id = cell.key.account_id if channel == CONVERSIONS else 0
                 change = self._verdict(
                     windows,
-                    strongest(windows, now_minute, drift),
+                    strongest(windows, now_minute, arm.cut_from[channel], drift),
                     (changed[account_id, cell.key.country, carrier_id], changed[account_id, "", carrier_id]),
                 )
                 if change is not None:

@@ -8,6 +8,7 @@ import msgspec
 from homing.routing.memory import CHANNELS, WINDOWS_MIN, Arm
 
 NOTHING: Final = 0.25  # expected successes below which a window is not looked at
+KNOWN_MAX: Final = 200.0  # an expectation is off by some percent in any case: times and rates wander
 
 
 class Window(msgspec.Struct):
@@ -31,17 +32,24 @@ class Window(msgspec.Struct):
     def evidence(self, drift_strength: float) -> float:
         """The signed log likelihood ratio of a change of this carrier alone: below zero for a fall.
 
-        Conditional on what came in all, so that a rate that moves for everybody says nothing; that it moves at all is
-        held against by `drift_strength` expected successes of a peer that never changes. An expectation that rests on
-        little counts for little.
+        The smaller of two: against its own memory, and against its peers, conditional on what came in all. Where the
+        rate moves for everybody the second says nothing; where a peer has moved the first does not. That the rate moves
+        for everybody is held against by `drift_strength` expected successes of a peer that never changes. An
+        expectation that rests on little counts for little.
         """
+        came, expected = self.came, self.expected
+        alone = (came * log(came / expected) if came > 0 else 0.0) - came + expected
         peers_came, peers_expected = self.peers_came + drift_strength, self.peers_expected + drift_strength
         total = self.came + peers_came
         due = total * self.expected / (self.expected + peers_expected)
         ratio = (self.came * log(self.came / due) if self.came > 0 else 0.0) + peers_came * log(
             peers_came / (total - due)
         )
-        return copysign(ratio, self.came - due) * self.known / (self.known + self.expected)
+        if (came - due) * (came - expected) <= 0:
+            return 0.0
+        ratio *= self.known / (self.known + expected)
+        known = min(self.known, KNOWN_MAX)
+        return copysign(min(ratio, alone * known / (known + expected)), came - due)
 
     def factor(self, drift_strength: float) -> float:
         """By how much the carrier's rate has changed beside its peers'."""
@@ -73,7 +81,7 @@ def windows_of(arms: list[tuple[Arm, float]], channel: int, prior_strength: floa
             known = prior * prior_strength + max(0.0, sums.successes - came)
             rate = min(1.0, known / (prior_strength + max(0.0, sums.trials - trials)))
             came, expected = max(0.0, came), trials * rate
-            windows.append(Window(came, expected, known=max(known, 1e-9)))
+            windows.append(Window(came, max(expected, 1e-9), known=max(known, 1e-9)))
             totals[at][0] += came
             totals[at][1] += expected
         listed.append(windows)
@@ -84,14 +92,16 @@ def windows_of(arms: list[tuple[Arm, float]], channel: int, prior_strength: floa
     return listed
 
 
-def strongest(windows: list[Window], now_minute: int, drift_strength: float) -> Change | None:
-    """The window that speaks loudest, None when none has anything to say."""
+def strongest(windows: list[Window], now_minute: int, since_minute: int, drift_strength: float) -> Change | None:
+    """The window since a minute that speaks loudest, None when none has anything to say."""
     best: Change | None = None
     for at, window in enumerate(windows):
         if window.expected < NOTHING and window.came < 1.0:
             continue
+        from_minute = now_minute - WINDOWS_MIN[at] + 1
+        if from_minute <= since_minute:
+            break
         evidence = window.evidence(drift_strength)
         if best is None or abs(evidence) > abs(best.evidence):
-            from_minute = now_minute - WINDOWS_MIN[at] + 1
             best = Change(from_minute, at, window.factor(drift_strength), evidence)
     return best

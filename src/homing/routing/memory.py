@@ -18,8 +18,11 @@ CHANNELS: Final = (CONVERSIONS, RECEIPTS)
 WINDOWS_MIN: Final = (1, 2, 3, 5, 8, 12, 20)
 """Minutes back, the present one included, in which a change is looked for."""
 KEPT_OF_CUT: Final = 0.02
+KEPT_OF_CUT_MAX: Final = 5.0  # messages
 
+FRESH_MIN: Final = 3  # minutes of which it matters when in the minute a message was sent
 Cohort = list[float]  # sent, conversions, delivered
+Piece = tuple[float, float, float]  # from, until, sent
 
 
 class Sums(msgspec.Struct):
@@ -34,12 +37,26 @@ class Sums(msgspec.Struct):
 class Arm:
     """One carrier in one cell. `anchor` multiplies the prior mean after a change, and fades."""
 
-    __slots__ = ("_aged_s", "_coarse", "_fine", "_old", "anchor", "anchored_s", "cut_from", "seen_s", "sums")
+    __slots__ = (
+        "_aged_s",
+        "_coarse",
+        "_fine",
+        "_fresh",
+        "_new",
+        "_old",
+        "anchor",
+        "anchored_s",
+        "cut_from",
+        "seen_s",
+        "sums",
+    )
 
     def __init__(self, now_s: float) -> None:
         self._fine: dict[int, Cohort] = {}  # by minute
         self._coarse: dict[int, Cohort] = {}  # by LEARN_COARSE_MINUTES minutes
         self._old = [0.0, 0.0, 0.0, 0.0]  # conversions, their trials, delivered, their trials
+        self._new: dict[int, float] = {}  # sent, by minute, since the last thought
+        self._fresh: dict[int, list[Piece]] = {}  # of the latest minutes, when they were sent
         self._aged_s = now_s
         self.cut_from = [0, 0]  # by channel: cohorts before this minute are as good as forgotten
         self.anchor = 1.0
@@ -61,6 +78,8 @@ class Arm:
         if cohort is None:
             cohort = cohorts[key] = [0.0, 0.0, 0.0]
         cohort[0] += sent
+        if sent and age < FRESH_MIN:
+            self._new[minute] = self._new.get(minute, 0.0) + sent
         cohort[1] += converted
         cohort[2] += delivered
 
@@ -76,6 +95,7 @@ class Arm:
 
     def think(self, now_s: float, until_s: float, converts: Curve, reports: Curve, half_life_s: float) -> None:
         """Ages the cohorts and sums them up. `until_s`: conversions have been heard up to then, receipts up to now."""
+        self._place(now_s)
         self._age(now_s, min(until_s - converts.ends_s, now_s - reports.ends_s), half_life_s)
         now_minute = int(now_s // 60)
         fine, (from_converted, from_delivered) = self._fine, self.cut_from
@@ -84,12 +104,15 @@ class Arm:
             ago = max(0, now_minute - minute)
             start_s = minute * 60.0
             seen = seen_receipts = 0.0
+            pieces = self._fresh.get(minute) or ((start_s, start_s + 60.0, sent),)
             if minute >= from_converted:
-                seen = sent * converts.between(until_s - start_s - 60.0, until_s - start_s)
+                for first_s, last_s, count in pieces:
+                    seen += count * converts.between(until_s - last_s, until_s - first_s)
             else:
                 converted = 0.0
             if minute >= from_delivered:
-                seen_receipts = sent * reports.between(now_s - start_s - 60.0, now_s - start_s)
+                for first_s, last_s, count in pieces:
+                    seen_receipts += count * reports.between(now_s - last_s, now_s - first_s)
             else:
                 delivered = 0.0
             steps.append((ago, converted, seen, delivered, seen_receipts))
@@ -127,6 +150,20 @@ class Arm:
             Sums(totals[2] + old[2], totals[3] + old[3], windows[2], windows[3]),
         )
 
+    def _place(self, now_s: float) -> None:
+        """What was heard since the last thought was sent since then, or else at the end of its minute: traffic that
+        leaps from one carrier to another is not spread over its minute.
+        """
+        for minute, sent in self._new.items():
+            start_s, end_s = minute * 60.0, minute * 60.0 + 60.0
+            last_s = min(max(now_s, start_s + 1.0), end_s)
+            first_s = min(max(self._aged_s, start_s), last_s - limits.LEARN_S) if last_s > start_s else start_s
+            self._fresh.setdefault(minute, []).append((max(start_s, first_s), last_s, sent))
+        self._new.clear()
+        oldest = int(now_s // 60) - FRESH_MIN
+        if self._fresh and min(self._fresh) <= oldest:
+            self._fresh = {minute: pieces for minute, pieces in self._fresh.items() if minute > oldest}
+
     def _age(self, now_s: float, ripe_s: float, half_life_s: float) -> None:
         """Cohorts move on to coarser ones, and those that are ripe (or too old) into the decayed sum."""
         kept = 0.5 ** (max(0.0, now_s - self._aged_s) / half_life_s)
@@ -146,9 +183,6 @@ class Arm:
     def cut(self, channel: int, from_minute: int) -> None:
         """Forgets what is older than a minute, as good as all of it."""
         self.cut_from[channel] = from_minute
-        self._old[channel * 2] *= KEPT_OF_CUT
-        self._old[channel * 2 + 1] *= KEPT_OF_CUT
-
-    def forget_before(self, minute: int) -> None:
-        for channel in CHANNELS:
-            self.cut(channel, minute)
+        successes, trials = self._old[channel * 2], self._old[channel * 2 + 1]
+        kept = min(KEPT_OF_CUT, KEPT_OF_CUT_MAX / trials) if trials > 0 else 0.0
+        self._old[channel * 2], self._old[channel * 2 + 1] = successes * kept, trials * kept

@@ -1,4 +1,4 @@
-"""What adaptive routing takes for granted: half-lives, strengths, thresholds. docs/internals/learning.md argues them."""
+"""What adaptive routing takes for granted: half-lives, strengths, thresholds (docs/internals/learning.md)."""
 
 import msgspec
 

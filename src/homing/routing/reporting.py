@@ -64,9 +64,8 @@ class AppWatch:
         """`conversions` of `mature` messages, as remembered."""
         policy = self._policy
         seen = conversions >= policy.reporting_min and conversions >= policy.reporting_share * mature
-        if self.stopped and self.heard_s is not None and now_s - self.heard_s >= policy.stopped_s:
-            self.word = SILENT
-        elif self.declared is False:
+        silent_s = now_s - self.heard_s if self.stopped and self.heard_s is not None else 0.0
+        if self.declared is False or silent_s >= policy.stopped_s:
             self.word = SILENT
         elif seen:
             self.word = REPORTING
