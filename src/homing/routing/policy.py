@@ -16,7 +16,10 @@ class LearnPolicy(msgspec.Struct, frozen=True):
     base_rate: float = 0.3  # of conversion, where nothing at all is known
     base_delivered: float = 0.9
     base_strength: float = 10.0
-    cell_strength: float = 20.0  # messages by which a carrier's own count in a cell is pulled to its prior
+    alike: float = 100.0  # messages: how alike a carrier's cells are, until they have shown it
+    alike_weight: float = 2_000.0  # messages that this is worth
+    strength_min: float = 10.0
+    strength_max: float = 2_000.0
     effect_strength: float = 10.0  # expected conversions by which a carrier's effect is pulled to its parent's
     account_cap: float = 50.0  # expected conversions that one account can lay on what others believe
 
