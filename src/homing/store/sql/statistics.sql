@@ -1,0 +1,102 @@
+-- What changed of messages, taken out and added up (statistics/rollup.py), and read (statistics/reading.py).
+
+-- The oldest deltas first, since rows are added at the end. Another process that has taken some of them meanwhile keeps
+-- them.
+-- name: stat_take
+WITH taken AS (
+    DELETE FROM stat_delta
+    WHERE ctid = ANY (ARRAY(SELECT ctid FROM stat_delta LIMIT $1))
+    RETURNING *
+)
+SELECT minute, account_id, app_id, country, network, block, carrier_id, sender,
+    coalesce(sum(submitted), 0) AS submitted, coalesce(sum(sent), 0) AS sent, coalesce(sum(delivered), 0) AS delivered,
+    coalesce(sum(undelivered), 0) AS undelivered, coalesce(sum(converted), 0) AS converted,
+    coalesce(sum(refused), 0) AS refused, coalesce(sum(cost_micro), 0)::bigint AS cost_micro,
+    coalesce(sum(revenue_micro), 0)::bigint AS revenue_micro, coalesce(receipt_bucket, -1) AS receipt_bucket,
+    coalesce(conversion_bucket, -1) AS conversion_bucket, count(*) AS taken
+FROM taken
+GROUP BY minute, account_id, app_id, country, network, block, carrier_id, sender, taken.receipt_bucket,
+    taken.conversion_bucket
+
+-- name: stat_cells_find
+SELECT c.cell_id, w.nth
+FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::int[], $7::text[]) WITH ORDINALITY
+    AS w (account_id, app_id, country, network, prefix, carrier_id, sender, nth)
+JOIN stat_cell AS c
+    ON c.account_id = ANY (ARRAY[w.account_id]) AND c.app_id = ANY (ARRAY[w.app_id])
+    AND c.country = ANY (ARRAY[w.country]) AND c.network = ANY (ARRAY[w.network])
+    AND c.prefix = ANY (ARRAY[w.prefix]) AND c.carrier_id = ANY (ARRAY[w.carrier_id])
+    AND c.sender = ANY (ARRAY[w.sender])
+
+-- name: stat_cells_make
+INSERT INTO stat_cell (account_id, app_id, country, network, prefix, carrier_id, sender)
+SELECT account_id, app_id, country, network, prefix, carrier_id, sender
+FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::int[], $7::text[])
+    AS w (account_id, app_id, country, network, prefix, carrier_id, sender)
+RETURNING account_id, app_id, country, network, prefix, carrier_id, sender, cell_id
+
+-- name: stat_add
+INSERT INTO stat AS s (grain, period, account_id, cell_id, submitted, sent, delivered, undelivered, converted, refused,
+    cost_micro, revenue_micro, receipt_times, conversion_times)
+SELECT grain, period, account_id, cell_id, submitted, sent, delivered, undelivered, converted, refused, cost_micro,
+    revenue_micro, receipt_times::int[], conversion_times::int[]
+FROM unnest(
+    $1::smallint[], $2::int[], $3::bigint[], $4::bigint[], $5::int[], $6::int[], $7::int[], $8::int[], $9::int[],
+    $10::int[], $11::bigint[], $12::bigint[], $13::text[], $14::text[]
+) AS d (
+    grain, period, account_id, cell_id, submitted, sent, delivered, undelivered, converted,
+    refused, cost_micro, revenue_micro, receipt_times, conversion_times
+)
+ON CONFLICT (grain, period, account_id, cell_id) DO UPDATE
+SET submitted = s.submitted + excluded.submitted,
+    sent = s.sent + excluded.sent,
+    delivered = s.delivered + excluded.delivered,
+    undelivered = s.undelivered + excluded.undelivered,
+    converted = s.converted + excluded.converted,
+    refused = s.refused + excluded.refused,
+    cost_micro = s.cost_micro + excluded.cost_micro,
+    revenue_micro = s.revenue_micro + excluded.revenue_micro,
+    receipt_times = CASE
+        WHEN excluded.receipt_times IS NULL THEN s.receipt_times
+        WHEN s.receipt_times IS NULL THEN excluded.receipt_times
+        ELSE ARRAY(SELECT a + b FROM unnest(s.receipt_times, excluded.receipt_times) AS times (a, b))
+    END,
+    conversion_times = CASE
+        WHEN excluded.conversion_times IS NULL THEN s.conversion_times
+        WHEN s.conversion_times IS NULL THEN excluded.conversion_times
+        ELSE ARRAY(SELECT a + b FROM unnest(s.conversion_times, excluded.conversion_times) AS times (a, b))
+    END
+
+-- name: stat_forget
+DELETE FROM stat WHERE grain = $1 AND period < $2
+
+-- name: stat_cells
+SELECT s.period * s.grain AS minute, s.grain, s.account_id, c.app_id, c.country, c.network, c.prefix, c.carrier_id,
+    c.sender, s.submitted, s.sent, s.delivered, s.undelivered, s.converted, s.refused, s.cost_micro, s.revenue_micro,
+    s.receipt_times, s.conversion_times
+FROM stat AS s
+JOIN stat_cell AS c ON c.account_id = s.account_id AND c.cell_id = s.cell_id
+WHERE s.grain = $1 AND s.period >= $2 AND s.period < $3 AND ($4::bigint IS NULL OR s.account_id = $4)
+ORDER BY s.period DESC
+LIMIT $5
+
+-- --- work that one process does for all ----------------------------------------------------------------------
+
+-- Whoever has it renews it in the transaction of its work: another that has taken it over makes the work come to nothing.
+-- name: duty_renew
+UPDATE duty SET leased_until = now() + $3::interval, turns = turns + 1 WHERE name = $1 AND owner = $2 RETURNING turns
+
+-- Free: nobody's, or of an owner whose lease has ended or who is known to be dead ($4).
+-- name: duty_take
+INSERT INTO duty AS d (name, owner, leased_until)
+VALUES ($1, $2, now() + $3::interval)
+ON CONFLICT (name) DO UPDATE
+SET owner = excluded.owner, leased_until = excluded.leased_until
+WHERE d.leased_until < now() OR d.owner = ANY ($4::text[])
+RETURNING turns
+
+-- name: duty_owner
+SELECT owner FROM duty WHERE name = $1
+
+-- name: duty_release
+DELETE FROM duty WHERE name = $1 AND owner = $2
