@@ -272,15 +272,16 @@ CARRIERS_AGE_S_MAX: Final = 30.0  # even if a change notice is missed
 # --- Statistics --------------------------------------------------------------------------------------------
 CREDIT_S: Final = 3_600  # messages to a person within it share one conversion
 ROLLUP_S: Final = 1.0  # between two rounds of adding up
-ROLLUP_BATCH_MAX: Final = 20_000  # deltas of one round
+ROLLUP_BATCH_MAX: Final = 5_000  # deltas of one round
 ROLLUP_KEYS_MAX: Final = 200_000  # of which a process remembers the numbers
 STAT_MINUTE_DAYS: Final = 2
 STAT_HOUR_DAYS: Final = 100
+STAT_DIFFERENCE_ITEMS_MAX: Final = 200
 DUTY_LEASE_S: Final = 7.0
 LISTENER_REST_S: Final = 30.0  # after a failure of its own
 PAST_HOURS_DAYS: Final = 14  # what a listener is told at its start: hours, and of the last ones minutes
 PAST_MINUTES_S: Final = 7_200
-PAST_ITEMS_MAX: Final = 500_000
+PAST_ITEMS_MAX: Final = 100_000
 
 # --- Housekeeping ------------------------------------------------------------------------------------------
 PARTITION_DAYS: Final = 7

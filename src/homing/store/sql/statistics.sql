@@ -99,4 +99,71 @@ RETURNING turns
 SELECT owner FROM duty WHERE name = $1
 
 -- name: duty_release
-DELETE FROM duty WHERE name = $1 AND owner = $2
+UPDATE duty SET leased_until = now() - interval '1 second' WHERE name = $1 AND owner = $2
+
+-- --- the proof -------------------------------------------------------------------------------------------------
+
+-- What is kept (and still to be added up) in periods of a grain ($1) from one ($2) on, against what messages, attempts
+-- and conversions say, cell by cell. Times are compared by their number and their weights: each by its bucket's place.
+-- name: stat_prove
+WITH sent_out AS (
+    SELECT ((message_id >> 12) + 1735689600000) / 60000 / $1 AS period, *
+    FROM message
+    WHERE message_id >= (($2::bigint * $1 * 60000 - 1735689600000) << 12)
+        AND ($3::bigint IS NULL OR account_id = $3)
+), counted AS (
+    SELECT period, account_id, app_id, country, mcc || mnc AS network, left(left(number, -3), 6) AS prefix, carrier_id,
+        sender, count(*) AS submitted, count(*) FILTER (WHERE sent_at IS NOT NULL OR state = 3) AS sent,
+        count(*) FILTER (WHERE state = 3) AS delivered, count(*) FILTER (WHERE state IN (4, 5, 6, 7)) AS undelivered,
+        0 AS converted, 0 AS refused, sum(coalesce(carrier_cost_micro, 0)) AS cost_micro,
+        sum(charge_micro - refund_micro) AS revenue_micro,
+        coalesce(sum(stat_bucket(final_at - sent_at) + 1) FILTER (WHERE state IN (3, 4)), 0) AS receipt_times,
+        0 AS conversion_times
+    FROM sent_out
+    GROUP BY 1, 2, 3, 4, 5, 6, 7, 8
+    UNION ALL
+    SELECT m.period, m.account_id, m.app_id, m.country, m.mcc || m.mnc, left(left(m.number, -3), 6), a.carrier_id,
+        m.sender, 0, 0, 0, 0, 0, count(*), 0, 0, 0, 0
+    FROM attempt AS a
+    JOIN sent_out AS m USING (account_id, message_id)
+    WHERE a.outcome <> 1
+    GROUP BY 1, 2, 3, 4, 5, 6, 7, 8
+    UNION ALL
+    SELECT m.period, m.account_id, m.app_id, m.country, m.mcc || m.mnc, left(left(m.number, -3), 6), c.carrier_id,
+        m.sender, 0, 0, 0, 0, count(*), 0, 0, 0, 0,
+        sum(stat_bucket(c.credited_at - to_timestamp(((m.message_id >> 12) + 1735689600000) / 1000.0)) + 1)
+    FROM conversion AS c
+    JOIN sent_out AS m USING (account_id, message_id)
+    WHERE c.credited_at IS NOT NULL
+    GROUP BY 1, 2, 3, 4, 5, 6, 7, 8
+), kept AS (
+    SELECT period, account_id, app_id, country, network, prefix, carrier_id, sender, submitted, sent, delivered,
+        undelivered, converted, refused, cost_micro, revenue_micro,
+        coalesce((SELECT sum(n * place) FROM unnest(receipt_times) WITH ORDINALITY AS times (n, place)), 0)
+            + coalesce((receipt_bucket + 1) * (delivered + undelivered), 0) AS receipt_times,
+        coalesce((SELECT sum(n * place) FROM unnest(conversion_times) WITH ORDINALITY AS times (n, place)), 0)
+            + coalesce((conversion_bucket + 1) * converted, 0) AS conversion_times
+    FROM stat_now
+    WHERE grain = $1 AND period >= $2 AND ($3::bigint IS NULL OR account_id = $3)
+), both_sides AS (
+    SELECT 1 AS side, * FROM counted
+    UNION ALL
+    SELECT -1, * FROM kept
+), compared AS (
+    SELECT period, account_id, app_id, country, network, prefix, carrier_id, sender, figure.name,
+        sum(figure.value) FILTER (WHERE side = -1) AS recorded, sum(figure.value) FILTER (WHERE side = 1) AS counted
+    FROM both_sides
+    CROSS JOIN LATERAL (VALUES
+        ('submitted', submitted::numeric), ('sent', sent), ('delivered', delivered), ('undelivered', undelivered),
+        ('converted', converted), ('refused', refused), ('cost_micro', cost_micro), ('revenue_micro', revenue_micro),
+        ('receipt_times', receipt_times), ('conversion_times', conversion_times)
+    ) AS figure (name, value)
+    GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9
+)
+SELECT period, account_id, app_id, country, network, prefix, carrier_id, sender, name,
+    coalesce(recorded, 0)::bigint AS recorded, coalesce(counted, 0)::bigint AS counted
+
+FROM compared
+WHERE coalesce(recorded, 0) <> coalesce(counted, 0)
+ORDER BY 1, 2, 3, 4, 5, 6, 7, 8, 9
+LIMIT $4
