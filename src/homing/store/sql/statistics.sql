@@ -80,6 +80,57 @@ WHERE s.grain = $1 AND s.period >= $2 AND s.period < $3 AND ($4::bigint IS NULL 
 ORDER BY s.period DESC
 LIMIT $5
 
+-- Figures by what $1 names, of periods of a grain ($2) from one ($3) to before another ($4), of one account or all.
+-- name: stat_report
+SELECT CASE $1
+        WHEN 'country' THEN s.country
+        WHEN 'network' THEN s.network
+        WHEN 'carrier' THEN coalesce(c.name, s.carrier_id::text)
+        WHEN 'app' THEN s.app_id
+        WHEN 'account' THEN a.name
+        WHEN 'prefix' THEN s.prefix
+        WHEN 'sender' THEN s.sender
+        ELSE (s.period::bigint * s.grain)::text
+    END AS key,
+    sum(s.submitted)::bigint AS submitted, sum(s.sent)::bigint AS sent, sum(s.delivered)::bigint AS delivered,
+    sum(s.undelivered)::bigint AS undelivered, sum(s.converted)::bigint AS converted, sum(s.refused)::bigint AS refused,
+    sum(s.cost_micro)::bigint AS cost_micro, sum(s.revenue_micro)::bigint AS revenue_micro,
+    sum(s.revenue_micro - s.cost_micro)::bigint AS margin_micro
+FROM stat_now AS s
+LEFT JOIN carrier AS c ON c.carrier_id = s.carrier_id
+LEFT JOIN account AS a ON a.account_id = s.account_id
+WHERE s.grain = $2 AND s.period >= $3 AND s.period < $4 AND ($5::bigint IS NULL OR s.account_id = $5)
+GROUP BY 1
+ORDER BY 2 DESC, 1
+
+-- As above: how many times lie in each bucket, of what kind (r: to the receipt, c: to the conversion).
+-- name: stat_report_times
+SELECT CASE $1
+        WHEN 'country' THEN s.country
+        WHEN 'network' THEN s.network
+        WHEN 'carrier' THEN coalesce(c.name, s.carrier_id::text)
+        WHEN 'app' THEN s.app_id
+        WHEN 'account' THEN a.name
+        WHEN 'prefix' THEN s.prefix
+        WHEN 'sender' THEN s.sender
+        ELSE (s.period::bigint * s.grain)::text
+    END AS key, times.kind, times.bucket, sum(times.n)::bigint AS n
+FROM stat_now AS s
+LEFT JOIN carrier AS c ON c.carrier_id = s.carrier_id
+LEFT JOIN account AS a ON a.account_id = s.account_id
+CROSS JOIN LATERAL (
+    SELECT 'r', n, place - 1 FROM unnest(s.receipt_times) WITH ORDINALITY AS kept (n, place)
+    UNION ALL
+    SELECT 'c', n, place - 1 FROM unnest(s.conversion_times) WITH ORDINALITY AS kept (n, place)
+    UNION ALL
+    SELECT 'r', s.delivered + s.undelivered, s.receipt_bucket WHERE s.receipt_bucket IS NOT NULL
+    UNION ALL
+    SELECT 'c', s.converted, s.conversion_bucket WHERE s.conversion_bucket IS NOT NULL
+) AS times (kind, n, bucket)
+WHERE s.grain = $2 AND s.period >= $3 AND s.period < $4 AND ($5::bigint IS NULL OR s.account_id = $5)
+GROUP BY 1, 2, 3
+HAVING sum(times.n) <> 0
+
 -- --- work that one process does for all ----------------------------------------------------------------------
 
 -- Whoever has it renews it in the transaction of its work: another that has taken it over makes the work come to nothing.
