@@ -107,7 +107,7 @@ async def opened(bank: Bank, is_lenient: bool) -> World:
     """A fresh account in a database without messages."""
     await bank.query(
         "TRUNCATE account, balance, entry, message, queue, push, attempt, receipt, parked_receipt, conversion, stat,"
-        " stat_cell, stat_delta, duty CASCADE"
+        " stat_cell, stat_delta, stat_pending, duty CASCADE"
     )
     account = await bank.account(balance=2_000_000, gifted=10_000, refund_undeliverable=is_lenient)
     rows = await bank.query("SELECT carrier_id FROM carrier ORDER BY 1")
@@ -236,6 +236,10 @@ class StatisticsMachine(RuleBasedStateMachine):
             assert turn.number == self.turns
             assert not self.run(self.bank.query("SELECT FROM stat_delta"))
 
+    @rule(process=st.integers(0, 1))
+    def settle(self, process: int) -> None:
+        self.run(self.rollups[process].settle())
+
     @rule(seconds=waits_s)
     def wait(self, seconds: int) -> None:
         self.world.ahead += timedelta(seconds=seconds)
@@ -271,6 +275,8 @@ class StatisticsMachine(RuleBasedStateMachine):
         for owner in self.rollups:
             self.run(owner._duty.take())
             self.run(owner.turn())
+            self.run(owner.settle())
+        assert not self.run(self.bank.query("SELECT FROM stat_pending"))
         is_young = self.world.ahead < timedelta(days=limits.STAT_MINUTE_DAYS, hours=-1)
         for grain in (1, 60, 1440) if is_young else (60, 1440):
             kept = self.run(
@@ -360,8 +366,10 @@ def busy(bank: Bank, loop: asyncio.AbstractEventLoop) -> World:
         await world.feedback.report(world.account.account_id, sent[0], Door.LIA, None)
         duty = Duty(bank.databases[0], "brain", "elsewhere:1:link")
         await duty.take()
-        turn = await Rollup(bank.databases[0], duty, world.now).turn()
+        rollup = Rollup(bank.databases[0], duty, world.now)
+        turn = await rollup.turn()
         assert turn is not None
+        assert not await rollup.settle()
         sums = totals(turn.deltas)
         assert (sums["submitted"], sums["sent"], sums["delivered"], sums["undelivered"]) == (20, 20, 1, 1)
         (refused,) = await bank.query("SELECT count(*) FROM attempt WHERE outcome = 2")

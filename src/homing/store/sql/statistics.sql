@@ -35,37 +35,51 @@ FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::in
     AS w (account_id, app_id, country, network, prefix, carrier_id, sender)
 RETURNING account_id, app_id, country, network, prefix, carrier_id, sender, cell_id
 
--- name: stat_add
-INSERT INTO stat AS s (grain, period, account_id, cell_id, submitted, sent, delivered, undelivered, converted, refused,
-    cost_micro, revenue_micro, receipt_times, conversion_times)
-SELECT grain, period, account_id, cell_id, submitted, sent, delivered, undelivered, converted, refused, cost_micro,
-    revenue_micro, receipt_times::int[], conversion_times::int[]
+-- name: stat_await
+INSERT INTO stat_pending (account_id, minute, cell_id, receipt_bucket, conversion_bucket, submitted, sent, delivered,
+    undelivered, converted, refused, cost_micro, revenue_micro)
+SELECT *
 FROM unnest(
-    $1::smallint[], $2::int[], $3::bigint[], $4::bigint[], $5::int[], $6::int[], $7::int[], $8::int[], $9::int[],
-    $10::int[], $11::bigint[], $12::bigint[], $13::text[], $14::text[]
-) AS d (
-    grain, period, account_id, cell_id, submitted, sent, delivered, undelivered, converted,
-    refused, cost_micro, revenue_micro, receipt_times, conversion_times
+    $1::bigint[], $2::int[], $3::bigint[], $4::smallint[], $5::smallint[], $6::int[], $7::int[], $8::int[], $9::int[],
+    $10::int[], $11::int[], $12::bigint[], $13::bigint[]
 )
-ON CONFLICT (grain, period, account_id, cell_id) DO UPDATE
-SET submitted = s.submitted + excluded.submitted,
-    sent = s.sent + excluded.sent,
-    delivered = s.delivered + excluded.delivered,
-    undelivered = s.undelivered + excluded.undelivered,
-    converted = s.converted + excluded.converted,
-    refused = s.refused + excluded.refused,
-    cost_micro = s.cost_micro + excluded.cost_micro,
-    revenue_micro = s.revenue_micro + excluded.revenue_micro,
-    receipt_times = CASE
-        WHEN excluded.receipt_times IS NULL THEN s.receipt_times
-        WHEN s.receipt_times IS NULL THEN excluded.receipt_times
-        ELSE ARRAY(SELECT a + b FROM unnest(s.receipt_times, excluded.receipt_times) AS times (a, b))
-    END,
-    conversion_times = CASE
-        WHEN excluded.conversion_times IS NULL THEN s.conversion_times
-        WHEN s.conversion_times IS NULL THEN excluded.conversion_times
-        ELSE ARRAY(SELECT a + b FROM unnest(s.conversion_times, excluded.conversion_times) AS times (a, b))
-    END
+
+-- Adds what waits to its minutes (from $2 on), hours (from the minute $3 on) and days; how many rows that were.
+-- name: stat_settle
+WITH taken AS (
+    DELETE FROM stat_pending
+    WHERE ctid = ANY (ARRAY(SELECT ctid FROM stat_pending LIMIT $1))
+    RETURNING *
+), added AS (
+    INSERT INTO stat AS s (grain, period, account_id, cell_id, submitted, sent, delivered, undelivered, converted,
+        refused, cost_micro, revenue_micro, receipt_times, conversion_times)
+    SELECT g.grain, d.minute / g.grain, d.account_id, d.cell_id, sum(d.submitted), sum(d.sent), sum(d.delivered),
+        sum(d.undelivered), sum(d.converted), sum(d.refused), sum(d.cost_micro), sum(d.revenue_micro),
+        stat_times(d.receipt_bucket, d.delivered + d.undelivered), stat_times(d.conversion_bucket, d.converted)
+    FROM taken AS d
+    CROSS JOIN (VALUES (1::smallint, $2::int), (60::smallint, $3::int), (1440::smallint, 0)) AS g (grain, first_minute)
+    WHERE d.minute >= g.first_minute
+    GROUP BY 1, 2, 3, 4
+    ORDER BY 1, 2, 3, 4
+    ON CONFLICT (grain, period, account_id, cell_id) DO UPDATE
+    SET submitted = s.submitted + excluded.submitted,
+        sent = s.sent + excluded.sent,
+        delivered = s.delivered + excluded.delivered,
+        undelivered = s.undelivered + excluded.undelivered,
+        converted = s.converted + excluded.converted,
+        refused = s.refused + excluded.refused,
+        cost_micro = s.cost_micro + excluded.cost_micro,
+        revenue_micro = s.revenue_micro + excluded.revenue_micro,
+        receipt_times = CASE
+            WHEN excluded.receipt_times IS NULL THEN s.receipt_times
+            ELSE stat_times_add(s.receipt_times, excluded.receipt_times)
+        END,
+        conversion_times = CASE
+            WHEN excluded.conversion_times IS NULL THEN s.conversion_times
+            ELSE stat_times_add(s.conversion_times, excluded.conversion_times)
+        END
+)
+SELECT count(*) AS taken FROM taken
 
 -- name: stat_forget
 DELETE FROM stat WHERE grain = $1 AND period < $2
@@ -135,7 +149,10 @@ HAVING sum(times.n) <> 0
 
 -- Whoever has it renews it in the transaction of its work: another that has taken it over makes the work come to nothing.
 -- name: duty_renew
-UPDATE duty SET leased_until = now() + $3::interval, turns = turns + 1 WHERE name = $1 AND owner = $2 RETURNING turns
+UPDATE duty
+SET leased_until = now() + $3::interval, turns = turns + $4
+WHERE name = $1 AND owner = $2
+RETURNING turns
 
 -- Free: nobody's, or of an owner whose lease has ended or who is known to be dead ($4).
 -- name: duty_take
