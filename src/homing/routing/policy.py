@@ -2,6 +2,8 @@
 
 import msgspec
 
+from homing import limits
+
 
 class LearnPolicy(msgspec.Struct, frozen=True):
     """The learner's assumptions. Strengths are in messages or, where it says so, in expected conversions."""
@@ -28,8 +30,8 @@ class LearnPolicy(msgspec.Struct, frozen=True):
     anchor_half_life_s: float = 1_800.0
     trust_min: float = 0.5  # below it a carrier's receipts move nothing
 
-    reporting_min: float = 5.0  # conversions from which an app is seen to report
-    reporting_share: float = 0.005  # of its mature messages
+    reporting_min: float = limits.REPORTING_MESSAGES_MIN  # conversions from which an app is seen to report
+    reporting_share: float = 1.0 / limits.REPORTING_MESSAGES_PER_CONVERSION_MAX  # of its mature messages
     silent_after: float = 200.0  # mature messages without such a share: it does not report
     stopped_expected: float = 20.0  # conversions that should have come since the last one: it has stopped
     stopped_s: float = 1_800.0  # of silence, then receipts decide
