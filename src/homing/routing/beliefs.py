@@ -15,6 +15,7 @@ from homing import limits
 from homing.routing.changes import Change, Window, strongest, windows_of
 from homing.routing.delays import Delays, Key
 from homing.routing.effects import Effects, Rates
+from homing.routing.fakes import Yield
 from homing.routing.memory import CHANNELS, CONVERSIONS, RECEIPTS, WINDOWS_MIN, Arm
 from homing.routing.policy import LearnPolicy
 from homing.routing.reporting import REPORTING, SILENT, UNKNOWN, AppWatch
@@ -92,6 +93,22 @@ class Learner:
         for (_account_id, app), watch in self._apps.items():
             if app == app_id:
                 watch.declared = expects
+
+    def begin(self, now_s: float) -> None:
+        """The time from which the past is looked back at: before `recall`."""
+        self._now_s = now_s
+
+    def recall(self, delta: Delta, receipt_times: Sequence[int], conversion_times: Sequence[int]) -> None:
+        """A period of the past as one delta, with its times by bucket (kit/histogram.py)."""
+        self._hear(delta)
+        key = CellKey(delta.account_id, delta.app_id, delta.country, delta.network)
+        kept = 0.5 ** (max(0.0, self._now_s - delta.minute * 60.0) / self._policy.delays_half_life_s)
+        for bucket, count in enumerate(receipt_times):
+            if count:
+                self._receipt_times.note(_receipts(delta.carrier_id), bucket, count * kept)
+        for bucket, count in enumerate(conversion_times):
+            if count:
+                self._conversion_times.note(_times(key, delta.carrier_id), bucket, count * kept)
 
     def hear(self, deltas: Iterable[Delta]) -> None:
         """Takes facts in. Their minutes may be old; one that lies ahead of the clock counts as now."""
@@ -434,6 +451,38 @@ class Learner:
         """A range of a thousand numbers in a cell: for costs, which go by prefix. '' where none is known."""
         known = self._cells.get(cell)
         return "" if known is None else known.block
+
+    def yields(self) -> Sequence[Yield]:
+        """Of each carrier, what became of what its receipts call delivered, beside its peers in the same cells."""
+        found: dict[int, list[float]] = {}
+        for key, cell in self._cells.items():
+            if not self._counted(key, CONVERSIONS):
+                continue
+            listed = []
+            for carrier_id, arm in cell.arms.items():
+                receipts, conversions = arm.sums[RECEIPTS], arm.sums[CONVERSIONS]
+                if receipts.trials > 0 and conversions.trials > 0:
+                    told = min(1.0, max(0.0, receipts.successes / receipts.trials)) * conversions.trials
+                    listed.append((carrier_id, max(0.0, conversions.successes), told, conversions.trials))
+            for carrier_id, converted, told, trials in listed:
+                peers = sum(one[1] for one in listed if one[0] != carrier_id)
+                peers_told = sum(one[2] for one in listed if one[0] != carrier_id)
+                if peers_told < 1.0:
+                    continue
+                sums = found.setdefault(carrier_id, [0.0, 0.0, 0.0, 0.0, 0.0])
+                for place, value in enumerate((converted, told * peers / peers_told, peers, told, trials)):
+                    sums[place] += value
+        return [
+            Yield(
+                carrier_id,
+                told / trials if trials > 0 else 0.0,
+                converted,
+                promised,
+                peers,
+                self._receipt_times.counts((carrier_id,)),
+            )
+            for carrier_id, (converted, promised, peers, told, trials) in found.items()
+        ]
 
     def expected_rate(self, cell: CellKey, carrier_id: int) -> float:
         """The chance (0..1) that a genuine message converts: an attack's silence hardly lowers it."""

@@ -51,7 +51,7 @@ class Effects:
         counted twice; and the expected conversions on which that rests.
         """
         found, rests_on = self._centres.get(carrier_id, 1.0), 0.0
-        for level in (("", "", carrier_id), (country, "", carrier_id), (country, network, carrier_id)):
+        for level in dict.fromkeys((("", "", carrier_id), (country, "", carrier_id), (country, network, carrier_id))):
             came, due = self.pair(account_id, level)
             came, due = max(0.0, came - successes), max(0.0, due - expected)
             found = (came + self._strength * found) / (due + self._strength)
