@@ -11,7 +11,6 @@ from homing import config
 from homing.accounts.binds import BindRegister
 from homing.accounts.directory import Directory
 from homing.config import Smpp
-from homing.dispatch.leases import is_dead
 from homing.doors.laaffic import QueryBudget
 from homing.doors.smpp import SmppDoor, tls_context
 from homing.doors.smpp_bind import Gatekeeper
@@ -24,6 +23,7 @@ from homing.messages.lookup import Lookup
 from homing.observe.smpp import SmppTally
 from homing.observe.work import WorkTally
 from homing.store.database import Database
+from homing.store.owners import is_dead
 
 Background = Callable[[Awaitable[None]], "asyncio.Task[None]"]
 

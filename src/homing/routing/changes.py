@@ -66,12 +66,14 @@ class Change(msgspec.Struct, frozen=True):
     evidence: float
 
 
-def windows_of(arms: list[tuple[Arm, float]], channel: int, prior_strength: float) -> list[list[Window] | None]:
-    """For each carrier of a cell (with its prior mean) its windows; None for one without traffic in them."""
+def windows_of(arms: list[tuple[Arm, float, float]], channel: int) -> list[list[Window] | None]:
+    """For each carrier of a cell (with its prior's mean and strength) its windows; None for one without traffic in
+    them.
+    """
     assert channel in CHANNELS
     listed: list[list[Window] | None] = []
     totals = [[0.0, 0.0] for _length in WINDOWS_MIN]
-    for arm, prior in arms:
+    for arm, prior, prior_strength in arms:
         sums = arm.sums[channel]
         if not sums.window_trials or (sums.window_trials[-1] <= 0 and sums.window_successes[-1] <= 0):
             listed.append(None)

@@ -82,7 +82,7 @@ class Delays:
         self._curves: dict[Key, Curve] = {}
         self._aged_s: float | None = None
 
-    def note(self, keys: Sequence[Key], bucket: int, count: int) -> None:
+    def note(self, keys: Sequence[Key], bucket: int, count: float) -> None:
         """A time under each of its keys, the most general first. A count may take one back."""
         for key in keys:
             counts = self._counts.get(key)
@@ -101,6 +101,10 @@ class Delays:
             for counts in self._counts.values():
                 counts[:] = [count * kept for count in counts]
             self._counts = {key: counts for key, counts in self._counts.items() if sum(counts) > NOTHING}
+
+    def counts(self, key: Key) -> Sequence[float]:
+        """A key's own times by bucket."""
+        return self._counts.get(key) or empty()
 
     def curve(self, keys: Sequence[Key]) -> Curve:
         """The curve of the last key, filled in from the ones before it, the most general first."""

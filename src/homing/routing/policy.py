@@ -2,6 +2,8 @@
 
 import msgspec
 
+from homing import limits
+
 
 class LearnPolicy(msgspec.Struct, frozen=True):
     """The learner's assumptions. Strengths are in messages or, where it says so, in expected conversions."""
@@ -16,7 +18,10 @@ class LearnPolicy(msgspec.Struct, frozen=True):
     base_rate: float = 0.3  # of conversion, where nothing at all is known
     base_delivered: float = 0.9
     base_strength: float = 10.0
-    cell_strength: float = 20.0  # messages by which a carrier's own count in a cell is pulled to its prior
+    alike: float = 100.0  # messages: how alike a carrier's cells are, until they have shown it
+    alike_weight: float = 2_000.0  # messages that this is worth
+    strength_min: float = 10.0
+    strength_max: float = 2_000.0
     effect_strength: float = 10.0  # expected conversions by which a carrier's effect is pulled to its parent's
     account_cap: float = 50.0  # expected conversions that one account can lay on what others believe
 
@@ -25,8 +30,8 @@ class LearnPolicy(msgspec.Struct, frozen=True):
     anchor_half_life_s: float = 1_800.0
     trust_min: float = 0.5  # below it a carrier's receipts move nothing
 
-    reporting_min: float = 5.0  # conversions from which an app is seen to report
-    reporting_share: float = 0.005  # of its mature messages
+    reporting_min: float = limits.REPORTING_MESSAGES_MIN  # conversions from which an app is seen to report
+    reporting_share: float = 1.0 / limits.REPORTING_MESSAGES_PER_CONVERSION_MAX  # of its mature messages
     silent_after: float = 200.0  # mature messages without such a share: it does not report
     stopped_expected: float = 20.0  # conversions that should have come since the last one: it has stopped
     stopped_s: float = 1_800.0  # of silence, then receipts decide
