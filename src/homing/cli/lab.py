@@ -150,7 +150,7 @@ def run(scenario: str, policy: str, seed: int, hours: float | None, as_json: boo
 
         (chosen,) = _chosen((Path(scenario),), ()) if Path(scenario).suffix == ".toml" else _chosen((), (scenario,))
         chosen = chosen if hours is None else shortened(chosen, hours)
-        result = work(Task(chosen, seed, policy))
+        (result,) = work(Task(chosen, seed, (policy,)))
     row = {
         **msgspec.structs.asdict(result),
         "conversion": f"{result.conversion * 100:.2f} %",

@@ -37,8 +37,7 @@ def _guarded(makes: Callable[[World], Allows] | None) -> Callable[[World], Polic
 
 
 def _homing(world: World) -> Policy:
-    policy = Homing(world)
-    return Policy(policy, WholeIntake(world), with_blocks=policy.judge is not None)
+    return Policy(Homing(world), WholeIntake(world))
 
 
 BASELINES: Final[Mapping[str, Callable[[World], Policy]]] = {

@@ -21,18 +21,24 @@ AHEAD: Final = 1
 
 
 class Task(msgspec.Struct, frozen=True):
+    """One or more policies in turn: quick ones share a task, since a process must load what it needs for each."""
+
     scenario: Scenario
     seed: int
-    policy: str
+    policies: tuple[str, ...]
 
 
-def work(task: Task, numbering: Numbering | None = None) -> Result:
-    """One run, in this process. Raises `OperatorError` for a policy or a prefix that does not fit."""
-    began = time.perf_counter()
-    world = World(task.scenario, task.seed, numbering or Numbering.load())
-    policy = make(task.policy, world)
-    tally = run(world, policy.router, policy.door, policy.with_blocks)
-    return result_of(world, task.policy, tally, time.perf_counter() - began)
+def work(task: Task) -> list[Result]:
+    """The runs of a task, in this process. Raises `OperatorError` for a policy or a prefix that does not fit."""
+    numbering = Numbering.load()
+    found = []
+    for name in task.policies:
+        began = time.perf_counter()
+        world = World(task.scenario, task.seed, numbering)
+        policy = make(name, world)
+        tally = run(world, policy.router, policy.door, policy.with_blocks)
+        found.append(result_of(world, name, tally, time.perf_counter() - began))
+    return found
 
 
 def cores() -> int:
@@ -41,10 +47,10 @@ def cores() -> int:
 
 def gather(
     tasks: Sequence[Task], workers: int, watch: Callable[[int], None], may_begin: Callable[[Task], bool]
-) -> Iterator[Result]:
-    """Results as they come. A task that `may_begin` does not allow when its turn comes is left out."""
+) -> Iterator[list[Result]]:
+    """Results of tasks as they come. A task that `may_begin` does not allow when its turn comes is left out."""
     todo = iter(tasks)
-    running: set[Future[Result]] = set()
+    running: set[Future[list[Result]]] = set()
     done = 0
     context = multiprocessing.get_context("spawn")  # nothing of this process's threads and files is taken along
     with ProcessPoolExecutor(workers, mp_context=context) as pool:

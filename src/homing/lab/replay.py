@@ -3,23 +3,23 @@
 import csv
 import heapq
 import random
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
-from homing import errors, limits
+from homing import errors
 from homing.accounts.catalogue import check_prefix, check_price
 from homing.kit import histogram, ids, money
 from homing.lab.estimate import Estimate, Strata
 from homing.model import GENERAL, Strategy
+from homing.routing.adaptive import Adaptive
 from homing.routing.beliefs import CellKey, Learner
 from homing.routing.board import rules_of
 from homing.routing.book import SharesBook
-from homing.routing.rules import Match, RouteBook, Rule, Wanted
-from homing.routing.shares import Sharer, Shares, Terms
+from homing.routing.rules import Wanted
 from homing.routing.tariff import Tariff
 from homing.states import TABLE, State
 from homing.statistics.delta import Delta, block_of, minute_of
@@ -114,8 +114,8 @@ async def replay(
     unknown = sorted({carrier for carrier, _prefix in changes.costs} - set(names.values()))
     if unknown:
         raise errors.OperatorError(f"there is no carrier {unknown[0]!r}; `homing carrier list` shows them")
-    now, then, rules = await _tariffs(connection, changes, names)
-    learnt = _Learnt(rules, then) if changes.strategy is Strategy.ADAPTIVE else None
+    now, then = await _tariffs(connection, changes, names)
+    learnt = _Learnt(then) if changes.strategy is Strategy.ADAPTIVE else None
     books = _Books(names)
     bounds = (ids.first_id_at(int(since.timestamp() * 1000)), ids.first_id_at(int(until.timestamp() * 1000)))
     async for row in connection.cursor("replay_messages", *bounds, account_id, prefetch=PAGE):
@@ -132,8 +132,8 @@ async def replay(
 
 async def _tariffs(
     connection: Connection, changes: Changes, names: Mapping[int, str]
-) -> tuple[Tariff, Tariff, Sequence[Rule]]:
-    """The settings as they are and as they are changed, with the latter's rules. No carrier counts as down."""
+) -> tuple[Tariff, Tariff]:
+    """The settings as they are and as they are changed. No carrier counts as down."""
     prices = [(row["account_id"], row["prefix"], row["price_micro"]) for row in await connection.fetch("tariff_prices")]
     costs = [(row["carrier_id"], row["prefix"], row["cost_micro"]) for row in await connection.fetch("tariff_costs")]
     rules = rules_of(await connection.fetch("tariff_routes"))
@@ -154,7 +154,7 @@ async def _tariffs(
         (),
         ((carrier, prefix, micro) for (carrier, prefix), micro in other_costs.items()),
     )
-    return now, then, other_rules
+    return now, then
 
 
 class _Books:
@@ -168,7 +168,7 @@ class _Books:
         self.unsent = 0
 
     def enter(self, row: Record, now: Tariff, then: Tariff, changes: Changes) -> None:
-        segments, converted = row["segments"], row["recorded_at"] is not None
+        segments, converted = row["segments"], row["credited_at"] is not None
         cell = cell_of(row)
         was = self._was.setdefault(row["carrier_id"], [0, 0])
         was[0] += 1
@@ -229,14 +229,11 @@ class _Learnt:
     would with a new one.
     """
 
-    def __init__(self, rules: Iterable[Rule], tariff: Tariff) -> None:
+    def __init__(self, tariff: Tariff) -> None:
         self._plain = self.tariff = tariff
-        self._routes = RouteBook(rules)
         self._learner = Learner()
-        self._sharer = Sharer()
-        self._chance = random.Random("replay")  # noqa: S311 - the posterior's draws, repeatable
+        self._adaptive = Adaptive(random.Random("replay"))  # noqa: S311 - draws of posteriors, repeatable
         self._due: list[tuple[float, int, Delta]] = []
-        self._samples: dict[CellKey, Wanted] = {}
         self._thought_s = 0.0
         self._count = 0
 
@@ -246,7 +243,6 @@ class _Learnt:
         if at_s - self._thought_s >= THINK_S:
             self._think(at_s)
         cell = cell_of(row)
-        self._samples[cell] = wanted_of(row)
         which = (
             minute_of(row["message_id"]),
             cell.account_id,
@@ -272,8 +268,8 @@ class _Learnt:
                     receipt_bucket=histogram.bucket_of(final_s - sent_s),
                 ),
             )
-        if row["recorded_at"] is not None:
-            came_s = row["recorded_at"].timestamp()
+        if row["credited_at"] is not None:
+            came_s = row["credited_at"].timestamp()
             self._wait(came_s, Delta(*which, converted=1, conversion_bucket=histogram.bucket_of(came_s - at_s)))
 
     def _wait(self, at_s: float, delta: Delta) -> None:
@@ -287,22 +283,8 @@ class _Learnt:
             come.append(heapq.heappop(self._due)[2])
         self._learner.hear(come)
         self._learner.think(now_s)
-        shares: dict[tuple[Match, CellKey], Shares] = {}
-        for cell in self._learner.active():
-            sample = self._samples.get(cell)
-            rule = None if sample is None else self._routes.find(sample)
-            if rule is None or sample is None:
-                continue
-            carriers = sorted({row.carrier_id for row in rule.candidates})
-            known = {one: self._plain.cost(one, sample.number) for one in carriers}
-            costs = {one: micro for one, micro in known.items() if micro is not None}
-            beliefs = self._learner.beliefs(cell, carriers)
-            shares[rule.match, cell] = self._sharer.share(
-                cell, rule, costs, frozenset(), beliefs, Terms(), now_s, self._chance
-            )
-        if len(self._samples) > limits.LEARN_CELLS_MAX:
-            self._samples = {cell: self._samples[cell] for cell in self._learner.active() if cell in self._samples}
-        self.tariff = self._plain.with_shares(SharesBook(shares))
+        decided = self._adaptive.decide(self._plain, self._learner, now_s)
+        self.tariff = self._plain.with_shares(SharesBook({key: one.shares for key, one in decided.items()}))
 
 
 def cell_of(row: Record) -> CellKey:

@@ -62,8 +62,9 @@ def make(plan: Plan, watch: Progress, workers: int | None = None) -> Report:
 
     path_us = cost.measure(rounds=10 if plan.quick_s else 30)  # before the other core is busy with the runs
     runs: dict[tuple[str, int, str], Result] = {}
-    for result in gather(plan.tasks, workers or cores(), lambda done: watch(done, len(plan.tasks)), may_begin):
-        runs[result.scenario, result.seed, result.policy] = result
+    for results in gather(plan.tasks, workers or cores(), lambda done: watch(done, len(plan.tasks)), may_begin):
+        for result in results:
+            runs[result.scenario, result.seed, result.policy] = result
     took_s = time.monotonic() - began
     messages = sum(result.messages for result in runs.values())
     busy_s = sum(result.took_s for result in runs.values())

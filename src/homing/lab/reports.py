@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from homing.kit import histogram
 from homing.lab.world import BLOCK, START_S, World
-from homing.statistics.delta import Delta
+from homing.statistics.delta import Delta, block_of
 
 ACCOUNT_ID: Final = 1
 SENDER: Final = "HOMING"
@@ -20,7 +20,10 @@ MINUTE_BITS, APP_BITS, PLACE_BITS, CARRIER_BITS, KIND_BITS, BUCKET_BITS = 16, 4,
 
 
 class Calendar:
-    """Facts by the tick at which they become known. A fact is one integer, so that equal ones are counted, not stored."""
+    """Facts by the tick at which they become known. A fact is one integer, so that equal ones are counted, not stored.
+
+    Without blocks all of a network's messages are told as of one range of numbers: routing does not look at ranges.
+    """
 
     def __init__(self, world: World, with_blocks: bool) -> None:
         self._world = world
@@ -95,12 +98,13 @@ class Calendar:
         code >>= KIND_BITS
         carrier = code & (1 << CARRIER_BITS) - 1
         code >>= CARRIER_BITS
-        place = self._world.places[code & (1 << PLACE_BITS) - 1]
+        at_place = code & (1 << PLACE_BITS) - 1
+        place = self._world.places[at_place]
         code >>= PLACE_BITS
         app = self._apps[code & (1 << APP_BITS) - 1]
         code >>= APP_BITS
         minute = code & (1 << MINUTE_BITS) - 1
-        block = self._blocks[code >> MINUTE_BITS]
+        block = self._blocks[code >> MINUTE_BITS] or block_of(self._world.sample(at_place))
         at = START_MINUTE + minute
         which = (at, ACCOUNT_ID, app, place.country, place.network, block, carrier + 1, SENDER)
         if kind == SENT:

@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 
-from homing.lab.reports import ACCOUNT_ID
 from homing.lab.world import World
 from homing.model import GENERAL, Strategy
 from homing.routing.rules import Candidate, Match, Rule
+from homing.routing.shares import Terms
 from homing.routing.tariff import Tariff
 
 WEIGHT: int = 10_000
@@ -36,7 +36,9 @@ def rules_by_network(world: World, shares: Mapping[str, Sequence[float]], others
     return rules
 
 
-def tariff(world: World, rules: Sequence[Rule], minute: int) -> Tariff:
+def tariff(
+    world: World, rules: Sequence[Rule], minute: int, terms: Mapping[tuple[int, str], Terms] | None = None
+) -> Tariff:
     """Prices and costs as they are at a minute."""
     truth = world.truth
     prefixes = world.prefixes()
@@ -51,7 +53,5 @@ def tariff(world: World, rules: Sequence[Rule], minute: int) -> Tariff:
             for carrier in carriers
             for prefix, country in prefixes.items()
         ],
+        terms=terms,
     )
-
-
-__all__ = ["ACCOUNT_ID", "candidates", "one_rule", "rules_by_network", "tariff"]
