@@ -21,7 +21,22 @@ CELL = CellKey(1, "app", "ID", "51010")
 
 def result(scenario: Scenario, seed: int, policy: str, **fields: object) -> Result:
     made = Result(
-        scenario.name, seed, policy, scenario.hours, 1_000, 0, 1_000, 800, 24_000_000, 200, 6_000_000, None, (), (), (), 1.0
+        scenario.name,
+        seed,
+        policy,
+        scenario.hours,
+        1_000,
+        0,
+        1_000,
+        800,
+        24_000_000,
+        200,
+        6_000_000,
+        None,
+        (),
+        (),
+        (),
+        1.0,
     )
     return msgspec.structs.replace(made, **fields)
 
@@ -126,7 +141,9 @@ def test_the_page_escapes_what_a_scenario_says_of_itself() -> None:
     from homing.lab.report import Report
 
     scenario = msgspec.structs.replace(SHIPPED["steady"], about="<script>alert(1)</script>")
-    report = Report("now", True, "a machine", 1.0, 1, 1, 1, tuple(figures.figures([scenario], {}, None)), (), (scenario,), ())
+    report = Report(
+        "now", True, "a machine", 1.0, 1, 1, 1, tuple(figures.figures([scenario], {}, None)), (), (scenario,), ()
+    )
     html = page(report, {})
     assert "<script>" not in html
     assert "&lt;script&gt;" in html

@@ -3,6 +3,7 @@
 import msgspec
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from homing.errors import OperatorError
 from homing.lab import policies, routers
@@ -36,7 +37,7 @@ def changed(**fields: object) -> Scenario:
     return msgspec.structs.replace(BASE, **fields)
 
 
-def course(scenario: Scenario, policy: str) -> np.ndarray:
+def course(scenario: Scenario, policy: str) -> NDArray[np.float64]:
     """Shares by carrier and minute."""
     world = World(scenario, 1, NUMBERING)
     made = policies.make(policy, world)

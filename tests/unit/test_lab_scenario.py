@@ -94,8 +94,14 @@ def test_every_fault_is_told_at_once() -> None:
 @pytest.mark.parametrize(
     ("more", "said"),
     [
-        ('kind = "burst"\nprefix = "62812"\ndigits = 12\nfrom_h = 0\nhours = 1\nrate_per_s = 1\ncarrier = "x"', "carrier x"),
-        ('kind = "burst"\nprefix = "62812"\ndigits = 9\nfrom_h = 0\nhours = 1\nrate_per_s = 1\nranges = 20', "there are 10"),
+        (
+            'kind = "burst"\nprefix = "62812"\ndigits = 12\nfrom_h = 0\nhours = 1\nrate_per_s = 1\ncarrier = "x"',
+            "carrier x",
+        ),
+        (
+            'kind = "burst"\nprefix = "62812"\ndigits = 9\nfrom_h = 0\nhours = 1\nrate_per_s = 1\nranges = 20',
+            "there are 10",
+        ),
         ('kind = "flood"\nprefix = "62812"\ndigits = 12\nfrom_h = 0\nhours = 1\nrate_per_s = 1', "flood"),
     ],
 )

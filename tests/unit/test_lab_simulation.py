@@ -110,7 +110,9 @@ def test_a_seed_gives_the_same_run_again_and_another_seed_another() -> None:
 def test_under_every_policy_the_same_people_come_with_the_same_luck() -> None:
     """One carrier twice: whichever is chosen, what becomes of each person is the same."""
     twins = (BASE.carriers[0], msgspec.structs.replace(BASE.carriers[0], name="twin"))
-    one, two = (ran(changed(carriers=twins, people=People(ask_again=0.7)), policy) for policy in ("priority", "round-robin"))
+    one, two = (
+        ran(changed(carriers=twins, people=People(ask_again=0.7)), policy) for policy in ("priority", "round-robin")
+    )
     assert np.array_equal(one.people, two.people)
     assert np.array_equal(one.delivered.sum(axis=1), two.delivered.sum(axis=1))
     assert np.array_equal(one.converted, two.converted)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, TextIO
 import click
 import msgspec
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn, TimeRemainingColumn
 
 from homing import limits
 from homing.cli.desk import Desk, Noun, at_desk, in_one_line, json_option
@@ -37,7 +37,11 @@ LISTED: Final = (
     Column("rate_per_s", "Messages/s", COUNT),
     Column("about", "About", PROSE),
 )
-COURSE: Final = (Column("at_h", "Hour", Kind(right=True)), Column("shares", "Shares"), Column("refused", "Refused", COUNT))
+COURSE: Final = (
+    Column("at_h", "Hour", Kind(right=True)),
+    Column("shares", "Shares"),
+    Column("refused", "Refused", COUNT),
+)
 RUN: Final = (
     Column("scenario", "Scenario"),
     Column("policy", "Policy"),
@@ -86,7 +90,9 @@ def lab() -> None:
 @click.option("--only", multiple=True, metavar="NAME", help="Of the shipped and drawn scenarios these alone.")
 @click.option("--seeds", type=click.IntRange(1, limits.LAB_SEEDS_MAX), default=20, show_default=True)
 @click.option("--hours", type=click.FloatRange(0.25), help="Cut longer scenarios to so many hours.")
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="Write HTML, PNG and JSON here.")
+@click.option(
+    "--out", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="Write HTML, PNG and JSON here."
+)
 @click.option("--workers", type=click.IntRange(1, 256), help="Processes.  [default: the cores]")
 @click.option("--quick", is_flag=True, help="A small form, within a minute.")
 @json_option
@@ -185,9 +191,7 @@ def scenarios(as_json: bool) -> None:
     from homing.lab.policies import POLICIES
     from homing.lab.scenario import shipped
 
-    rows = [
-        {**msgspec.structs.asdict(one), "traits": ", ".join(one.traits)} for one in (*shipped(), *drawn())
-    ]
+    rows = [{**msgspec.structs.asdict(one), "traits": ", ".join(one.traits)} for one in (*shipped(), *drawn())]
     print_reply(Table(LISTED, rows), as_json)
     if not as_json:
         click.echo(f"\nPolicies: {', '.join(POLICIES)}.")
@@ -240,9 +244,15 @@ def _progress(total: int) -> Iterator[Callable[[int, int], None]]:
 
         yield tell
         return
-    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn()
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns, console=console, transient=True) as progress:
-        bar = progress.add_task("runs", total=total)
+        bar = progress.add_task("", total=total)
         yield lambda done, _whole: progress.update(bar, completed=done)
 
 
@@ -282,4 +292,4 @@ def _write(made: "Report", out: Path) -> None:
         raise errors.OperatorError(f"{out} cannot be written: {error.strerror}") from None
 
 
-__all__ = ["Desk", "Reply", "Said", "TEXT", "TextIO", "at_desk", "datetime", "lab", "sys"]
+__all__ = ["TEXT", "Desk", "Reply", "Said", "TextIO", "at_desk", "datetime", "lab", "sys"]

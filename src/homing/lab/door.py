@@ -49,7 +49,9 @@ class WholeIntake:
             return self._prepared(needs, tariff, now_s)
         codes = [country.code for country in self._world.scenario.countries]
         minute = int(now_s // 60)
-        allowed = np.array([self._guard.allows(codes[country], minute) for country in needs["country"].tolist()], np.bool_)
+        allowed = np.array(
+            [self._guard.allows(codes[country], minute) for country in needs["country"].tolist()], np.bool_
+        )
         chosen = np.full(len(needs), REFUSED, np.int64)
         if allowed.any():
             chosen[allowed] = self._prepared(needs[allowed], tariff, now_s)
@@ -80,8 +82,8 @@ class WholeIntake:
 
 
 class ByShares:
-    """The choice alone, for a whole tick at once: the tariff's offer for each app and network, and `choose`'s own draw by
-    the ids that the intake would have given out. Chooses as `WholeIntake` does (tests/unit/test_lab_door.py).
+    """The choice alone, for a whole tick at once: the tariff's offer for each app and network, and `choose`'s own draw
+    by the ids that the intake would have given out. Chooses as `WholeIntake` does (tests/unit/test_lab_simulation.py).
     """
 
     def __init__(self, world: World) -> None:

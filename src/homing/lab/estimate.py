@@ -1,8 +1,9 @@
 """What other choices would have converted, from what was chosen: a stratified estimate. Pure.
 
-Cells are an account's app and a network. In a cell, carrier k took n messages of which c converted; had the other policy
-sent m of the cell's messages by it, m x c / n of them would have: each message counts by the inverse of the share that
-its carrier had of its cell. That holds as far as carriers' messages in a cell are alike (docs/internals/lab.md).
+Cells are an account's app and a network. In a cell, carrier k took n messages of which c converted; had the other
+policy sent m of the cell's messages by it, m x c / n of them would have: each message counts by the inverse of the
+share that its carrier had of its cell. That holds as far as carriers' messages in a cell are alike
+(docs/internals/lab.md).
 """
 
 import math

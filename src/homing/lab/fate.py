@@ -25,7 +25,14 @@ class _Carriers(msgspec.Struct, frozen=True):
 
     @classmethod
     def of(cls, scenario: Scenario) -> "_Carriers":
-        names = ("latency_s_sigma", "failed_s_median", "failed_s_sigma", "fake_s_median", "fake_s_sigma", "receipts_lost")
+        names = (
+            "latency_s_sigma",
+            "failed_s_median",
+            "failed_s_sigma",
+            "fake_s_median",
+            "fake_s_sigma",
+            "receipts_lost",
+        )
         return cls(*(np.array([getattr(carrier, name) for carrier in scenario.carriers]) for name in names))
 
 
@@ -161,7 +168,7 @@ class Fates:
                     calendar.blocks(late["number"]),
                 )
                 calendar.later(CONVERTED, kept, at[told], at[told] - late["last_minute"] * 60.0, tick)
-        nexts = needs[again]
+        nexts: Needs = needs[again]
         nexts["at_s"] = waits_until[again]
         nexts["tries"] += 1
         nexts["refused"] |= carrier[again] < 0

@@ -82,7 +82,9 @@ def figures(scenarios: Sequence[Scenario], runs: Runs, path_us: Mean | None) -> 
     for kind, target in (("honest", SHIFT_HONEST_S_MAX), ("lying", SHIFT_LYING_S_MAX)):
         watched = [one for one in routing if one.watched and _lies(one) == (kind == "lying")]
         words = "receipts" if kind == "honest" else "lying receipts"
-        found.append(_shift(f"shift_{kind}_s", f"seconds to below 10 % share after losing 50 %, {words}", target, watched, runs))
+        found.append(
+            _shift(f"shift_{kind}_s", f"seconds to below 10 % share after losing 50 %, {words}", target, watched, runs)
+        )
     found += [_stopped(kind, guard, runs) for kind in KINDS]
     found += _refused(guard, runs)
     found.append(
@@ -110,7 +112,11 @@ def best_baseline(runs: Runs, scenario: Scenario) -> str | None:
     for name in BASELINES:
         mine = _of(runs, scenario, name)
         truth = [runs.get((scenario.name, one.seed, ORACLE)) for one in mine]
-        kept = [one.conversion >= scenario.quality_floor * two.conversion for one, two in zip(mine, truth, strict=True) if two]
+        kept = [
+            one.conversion >= scenario.quality_floor * two.conversion
+            for one, two in zip(mine, truth, strict=True)
+            if two
+        ]
         if mine and kept and sum(kept) * 2 > len(kept):
             means[name] = sum(one.cost_per_conversion for one in mine) / len(mine)
     return min(means, key=lambda name: means[name], default=None)
@@ -121,9 +127,7 @@ def seeds_of(runs: Runs) -> list[int]:
 
 
 def _of(runs: Runs, scenario: Scenario, policy: str) -> list[Result]:
-    return [
-        result for (name, _seed, by), result in sorted(runs.items()) if name == scenario.name and by == policy
-    ]
+    return [result for (name, _seed, by), result in sorted(runs.items()) if name == scenario.name and by == policy]
 
 
 def _against(runs: Runs, scenario: Scenario, policy: str, late: bool = False) -> dict[int, float]:
@@ -160,9 +164,13 @@ def _interval(mean: Mean | None) -> tuple[float, float] | None:
 
 
 def _ratio(
-    name: str, title: str, target: float | None, ratios: Mapping[str, Mapping[int, float]], scenarios: Sequence[Scenario]
+    name: str,
+    title: str,
+    target: float | None,
+    ratios: Mapping[str, Mapping[int, float]],
+    scenarios: Sequence[Scenario],
 ) -> Figure:
-    """The mean over scenarios and seeds; the interval is of the seeds' own means. Met where every scenario's mean is."""
+    """The mean over scenarios and seeds; the interval is of the seeds' means. Met where every scenario's mean is."""
     by_scenario = _means(ratios)
     seeds = sorted({seed for values in ratios.values() for seed in values})
     each = [[values[seed] for values in ratios.values() if seed in values] for seed in seeds]

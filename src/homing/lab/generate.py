@@ -94,7 +94,8 @@ def _countries(draw: random.Random) -> tuple[Country, ...]:
             code=code,
             share=round(draw.uniform(0.1, 1.0), 2),
             networks=tuple(
-                Network(prefix=prefix, digits=digits, share=round(draw.uniform(0.2, 1.0), 2)) for prefix, digits in PLACES[code]
+                Network(prefix=prefix, digits=digits, share=round(draw.uniform(0.2, 1.0), 2))
+                for prefix, digits in PLACES[code]
             ),
         )
         for code in sorted(draw.sample(sorted(PLACES), draw.randint(1, 4)))
@@ -149,7 +150,6 @@ def _attack(draw: random.Random, countries: tuple[Country, ...]) -> Attack:
     network = draw.choice(draw.choice(countries).networks)
     from_h = round(draw.uniform(13, 18), 2)
     if kind in ("burst", "rotating"):
-        rotate = {"rotate_min": float(draw.randint(5, 20))} if kind == "rotating" else {}
         return Attack(
             kind=kind,
             prefix=network.prefix,
@@ -158,7 +158,7 @@ def _attack(draw: random.Random, countries: tuple[Country, ...]) -> Attack:
             hours=round(draw.uniform(1, 4), 2),
             rate_per_s=round(draw.uniform(1, 10), 2),
             ranges=draw.randint(1, 8),
-            **rotate,
+            rotate_min=float(draw.randint(5, 20)) if kind == "rotating" else 0.0,
         )
     return Attack(
         kind=kind,

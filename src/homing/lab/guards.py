@@ -18,7 +18,7 @@ HOUR_MIN: Final = 60
 
 
 class Allows:
-    """A judge by country. `allows` is asked for every message before it is accepted, and remembers those it let pass."""
+    """A judge by country. `allows` is asked for every message before it is accepted and counts those it let pass."""
 
     def allows(self, country: str, minute: int) -> bool:
         raise NotImplementedError
@@ -29,7 +29,7 @@ class Allows:
 
 class UnverifiedBudget(Allows):
     """Per country, codes sent and not verified are at most: in 24 hours max(20, 0.3 x the 14-day peak of verified codes
-    a day, 0.3 x verified in 24 h); in an hour max(3, peak / 6 x 0.2, verified in 1 h x 0.2). Windows roll by the minute.
+    a day, 0.3 x verified in 24 h); in an hour max(3, peak / 6 x 0.2, verified in 1 h x 0.2). Windows roll by minutes.
     """
 
     def __init__(self, world: World) -> None:
@@ -65,9 +65,9 @@ class HourlyThreshold(Allows):
     def __init__(self, world: World) -> None:
         scenario = world.scenario
         busiest = (1 + scenario.rate_swing) / 24
-        share = 1.0 / np.mean([app.conversion for app in scenario.apps])
-        self._limits = {
-            country: max(self.LEAST, verified * share * busiest * self.FACTOR)
+        share = 1.0 / float(np.mean([app.conversion for app in scenario.apps]))
+        self._limits: dict[str, float] = {
+            country: max(float(self.LEAST), verified * share * busiest * self.FACTOR)
             for country, verified in ordinary_day(world).items()
         }
         self._counts: defaultdict[tuple[str, int], int] = defaultdict(int)
@@ -84,7 +84,9 @@ def ordinary_day(world: World) -> Mapping[str, float]:
     """Verified codes by country of a day without attacks or events: a customer's own past, which is no secret."""
     scenario = world.scenario
     total = sum(country.share for country in scenario.countries)
-    conversion = float(np.average([app.conversion for app in scenario.apps], weights=[app.share for app in scenario.apps]))
+    conversion = float(
+        np.average([app.conversion for app in scenario.apps], weights=[app.share for app in scenario.apps])
+    )
     return {
         country.code: scenario.rate_per_s * 86_400 * country.share / total * conversion
         for country in scenario.countries

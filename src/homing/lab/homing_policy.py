@@ -2,7 +2,6 @@
 
 import random
 from collections.abc import Sequence
-from typing import ClassVar
 
 from homing import limits
 from homing.lab.reports import ACCOUNT_ID
@@ -23,7 +22,7 @@ class Homing:
     Apps are not declared: whether they report conversions is found out.
     """
 
-    listens: ClassVar[bool] = True
+    listens: bool = True
 
     def __init__(self, world: World) -> None:
         self._world = world

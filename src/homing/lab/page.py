@@ -31,7 +31,7 @@ def page(report: Report, plots: Mapping[str, bytes]) -> str:
             "<h2>Must show</h2>",
             _table(FIGURE_HEADS, map(_figure_row, report.figures)),
             *(
-                f'<h2>{escape(name.removesuffix(".png").replace("-", " ").capitalize())}</h2>'
+                f"<h2>{escape(name.removesuffix('.png').replace('-', ' ').capitalize())}</h2>"
                 f'<img alt="{escape(name)}" src="data:image/png;base64,{base64.b64encode(png).decode()}">'
                 for name, png in plots.items()
             ),
@@ -79,7 +79,13 @@ def _scenarios(report: Report) -> Iterable[str]:
         lines = [line for line in report.lines if line.scenario == scenario.name]
         yield f"<h2>{escape(scenario.name)}</h2><p class=about>{escape(scenario.about)}</p>"
         if scenario.goal == "routing":
-            heads: tuple[str, ...] = ("Policy", ">USD a conversion", ">against the oracle", ">people who convert", ">shift")
+            heads: tuple[str, ...] = (
+                "Policy",
+                ">USD a conversion",
+                ">against the oracle",
+                ">people who convert",
+                ">shift",
+            )
             yield _table(heads, map(_routing_row, lines), [line.policy for line in lines])
         else:
             kinds = [*dict.fromkeys(attack.kind for attack in scenario.attacks)]

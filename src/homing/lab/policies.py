@@ -7,8 +7,8 @@ import msgspec
 
 from homing import errors
 from homing.lab.door import Accepts, ByShares, WholeIntake
-from homing.lab.guards import Allows, HourlyThreshold, UnverifiedBudget
 from homing.lab.guarded import Guarded
+from homing.lab.guards import Allows, HourlyThreshold, UnverifiedBudget
 from homing.lab.homing_policy import Homing
 from homing.lab.routers import DeliveryRate, Fixed, Government, Oracle, Router
 from homing.lab.world import World

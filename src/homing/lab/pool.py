@@ -1,4 +1,4 @@
-"""Runs on all cores: each scenario, seed and policy is a task of its own, in a process that keeps nothing between them."""
+"""Runs on all cores: tasks of scenario, seed and policies, in processes that keep nothing between them."""
 
 import multiprocessing
 import os

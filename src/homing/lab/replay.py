@@ -130,9 +130,7 @@ async def replay(
     return books.whole()
 
 
-async def _tariffs(
-    connection: Connection, changes: Changes, names: Mapping[int, str]
-) -> tuple[Tariff, Tariff]:
+async def _tariffs(connection: Connection, changes: Changes, names: Mapping[int, str]) -> tuple[Tariff, Tariff]:
     """The settings as they are and as they are changed. No carrier counts as down."""
     prices = [(row["account_id"], row["prefix"], row["price_micro"]) for row in await connection.fetch("tariff_prices")]
     costs = [(row["carrier_id"], row["prefix"], row["cost_micro"]) for row in await connection.fetch("tariff_costs")]
@@ -199,12 +197,9 @@ class _Books:
 
     def whole(self) -> Replay:
         carriers = [
-            CarrierPart(
-                self._names.get(carrier_id, str(carrier_id)),
-                *self._was.get(carrier_id, (0, 0)),
-                self._strata.of(carrier_id),
-            )
+            CarrierPart(self._names.get(carrier_id, str(carrier_id)), messages, converted, self._strata.of(carrier_id))
             for carrier_id in self._strata.carriers()
+            for messages, converted in [self._was.get(carrier_id, [0, 0])]
         ]
         return Replay(
             self._messages,

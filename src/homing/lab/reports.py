@@ -1,4 +1,4 @@
-"""What comes back, when it comes back: receipts and conversions wait in a calendar and reach the policies as `Delta`s."""
+"""What comes back, when it comes back: receipts and conversions wait in a calendar and reach policies as `Delta`s."""
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -35,7 +35,9 @@ class Calendar:
         self._apps = [app.name for app in scenario.apps]
         self._reports_until_s = np.array(
             [
-                (np.inf if app.stops_reporting_at_h is None else app.stops_reporting_at_h * 3600) if app.reports else -1.0
+                (np.inf if app.stops_reporting_at_h is None else app.stops_reporting_at_h * 3600)
+                if app.reports
+                else -1.0
                 for app in scenario.apps
             ]
         )
@@ -111,9 +113,7 @@ class Calendar:
             truth = self._world.truth
             cost = int(truth.cost_micro[min(minute, len(truth.cost_micro) - 1), place.country_index, carrier])
             price = int(truth.price_micro[place.country_index])
-            return Delta(
-                *which, submitted=count, sent=count, cost_micro=cost * count, revenue_micro=price * count
-            )
+            return Delta(*which, submitted=count, sent=count, cost_micro=cost * count, revenue_micro=price * count)
         if kind == DELIVERED:
             return Delta(*which, delivered=count, receipt_bucket=bucket)
         if kind == UNDELIVERED:

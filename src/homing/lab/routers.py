@@ -2,14 +2,14 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import ClassVar, Final, Protocol
+from typing import Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from homing.lab.reports import START_MINUTE
 from homing.lab.tariffs import one_rule, rules_by_network, tariff
-from homing.lab.world import START_S, World, worth_micro
+from homing.lab.world import World, worth_micro
 from homing.model import Strategy
 from homing.routing.rules import Rule
 from homing.routing.tariff import Tariff
@@ -49,7 +49,7 @@ class _Kept:
 class Fixed:
     """Static priority, least cost and round robin: the real strategies, which listen to nobody."""
 
-    listens: ClassVar[bool] = False
+    listens: bool = False
 
     def __init__(self, world: World, strategy: Strategy) -> None:
         self._kept = _Kept(world)
@@ -71,7 +71,7 @@ class DeliveryRate:
     ten by the others. Messages of the last two minutes are not held against anybody; equal ones: the cheaper.
     """
 
-    listens: ClassVar[bool] = True
+    listens: bool = True
     WINDOW_MIN: Final = 60
     YOUNG_MIN: Final = 2
     BEST: Final = 0.9
@@ -118,12 +118,12 @@ class DeliveryRate:
 
 class Government:
     """The public rule of a government sender, for any number of carriers. Shares begin equal. A carrier is slow when at
-    least 15 % of its last 15 minutes' messages had no "delivered" within 5 minutes; while at least one is slow and one is
-    not, each slow one gives 10 points to those that are not, at most every 5 minutes. Without that, shares drift back to
-    equal, 10 points in 15 minutes. What is younger than 5 minutes cannot be judged yet.
+    least 15 % of its last 15 minutes' messages had no "delivered" within 5 minutes; while at least one is slow and one
+    is not, each slow one gives 10 points to those that are not, at most every 5 minutes. Without that, shares drift
+    back to equal, 10 points in 15 minutes. What is younger than 5 minutes cannot be judged yet.
     """
 
-    listens: ClassVar[bool] = True
+    listens: bool = True
     SLOW_SHARE: Final = 0.15
     SLOW_MIN: Final = 5
     WINDOW_MIN: Final = 15
@@ -190,9 +190,7 @@ class Government:
 
     def tariff(self) -> Tariff:
         changed, self._is_changed = self._is_changed, False
-        return self._kept.get(
-            lambda: one_rule(self._world, Strategy.WEIGHTED, self._shares), self._minute, changed
-        )
+        return self._kept.get(lambda: one_rule(self._world, Strategy.WEIGHTED, self._shares), self._minute, changed)
 
 
 class Oracle:
@@ -201,7 +199,7 @@ class Oracle:
     worth less cost.
     """
 
-    listens: ClassVar[bool] = False
+    listens: bool = False
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -243,11 +241,13 @@ def best_carriers(world: World) -> NDArray[np.int64]:
     worth = worth_micro(scenario)
     if worth is not None:
         value = np.where(barred, -np.inf, worth * chance - cost)
-        return np.argmax(value, axis=2)
+        picked: NDArray[np.int64] = np.argmax(value, axis=2)
+        return picked
     usable = np.where(barred, 0.0, chance)
     good = ~barred & (usable >= scenario.quality_floor * usable.max(axis=2, keepdims=True))
     each = np.where(good, cost / np.maximum(chance, 1e-12), np.inf)
-    return np.argmin(each, axis=2)
+    least: NDArray[np.int64] = np.argmin(each, axis=2)
+    return least
 
 
 class Cohorts:
@@ -289,7 +289,5 @@ def _normal(values: NDArray[np.float64]) -> NDArray[np.float64]:
     t = 1 / (1 + 0.2316419 * np.abs(values))
     poly = t * (0.319381530 + t * (-0.356563782 + t * (1.781477937 + t * (-1.821255978 + t * 1.330274429))))
     tail = np.exp(-(values**2) / 2) / np.sqrt(2 * np.pi) * poly
-    return np.where(values >= 0, 1 - tail, tail)
-
-
-__all__ = ["START_S", "Cohorts", "DeliveryRate", "Fixed", "Government", "Oracle", "Router", "best_carriers"]
+    whole: NDArray[np.float64] = np.where(values >= 0, 1 - tail, tail)
+    return whole

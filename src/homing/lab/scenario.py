@@ -44,7 +44,7 @@ class Network(_Part, frozen=True, kw_only=True):
 
 
 class Country(_Part, frozen=True, kw_only=True):
-    """Where people live. `price`: what the customer pays a segment; None: the price is the dearest carrier's and half."""
+    """Where people live. `price`: what the customer pays a segment; None: one and a half of the dearest carrier's."""
 
     code: Code
     networks: Annotated[tuple[Network, ...], msgspec.Meta(min_length=1)]
@@ -140,8 +140,8 @@ class Attack(_Part, frozen=True, kw_only=True):
 
 
 class Event(_Part, frozen=True, kw_only=True):
-    """Real people in unusual number. `flash-sale`: the rate times `factor`, in `country` or everywhere. `launch`: people
-    of a country (listed with share 0) begin to come, up to `rate_per_s` over `ramp_h`.
+    """Real people in unusual number. `flash-sale`: the rate times `factor`, in `country` or everywhere. `launch`:
+    people of a country (listed with share 0) begin to come, up to `rate_per_s` over `ramp_h`.
     """
 
     kind: Literal["flash-sale", "launch"]

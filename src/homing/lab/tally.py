@@ -33,7 +33,17 @@ class Tally(msgspec.Struct, frozen=True):
         by_carrier = [np.zeros((minutes, carriers), np.int64) for _ in range(2)]
         by_attack = [np.zeros((attacks, minutes), np.int64) for _ in range(4)]
         ticks = np.zeros((world.ticks, carriers), np.int64)
-        return cls(by_minute[0], by_minute[1], by_carrier[0], ticks, by_carrier[1], by_minute[2], by_minute[3], by_minute[4], *by_attack)
+        return cls(
+            by_minute[0],
+            by_minute[1],
+            by_carrier[0],
+            ticks,
+            by_carrier[1],
+            by_minute[2],
+            by_minute[3],
+            by_minute[4],
+            *by_attack,
+        )
 
 
 class Sent(msgspec.Struct, frozen=True):

@@ -13,7 +13,7 @@ WEIGHT: int = 10_000
 
 
 def candidates(world: World, shares: Sequence[float] | None = None) -> tuple[Candidate, ...]:
-    """All carriers, in the scenario's order of priority; by `shares` where they are given, carriers with none left out."""
+    """All carriers, in the scenario's order of priority; with `shares` by these, without the carriers that have none."""
     ids = range(1, len(world.scenario.carriers) + 1)
     if shares is None:
         return tuple(Candidate(n, n, n, 1) for n in ids)
@@ -30,7 +30,8 @@ def rules_by_network(world: World, shares: Mapping[str, Sequence[float]], others
     rules = [*one_rule(world, Strategy.WEIGHTED, others)]
     for n, (network, mine) in enumerate(sorted(shares.items()), 1):
         rows = tuple(
-            Candidate(n * 100 + row.route_id, row.carrier_id, row.priority, row.weight) for row in candidates(world, mine)
+            Candidate(n * 100 + row.route_id, row.carrier_id, row.priority, row.weight)
+            for row in candidates(world, mine)
         )
         rules.append(Rule(Match(network=network), Strategy.WEIGHTED, None, rows))
     return rules

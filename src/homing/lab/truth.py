@@ -86,4 +86,5 @@ def _drifted(chance: NDArray[np.float64], walk: NDArray[np.float64]) -> NDArray[
         return chance
     inside = np.clip(chance, 1e-6, 1 - 1e-6)
     moved = 1 / (1 + np.exp(-(np.log(inside / (1 - inside)) + walk)))
-    return np.where((chance <= 0) | (chance >= 1), chance, moved)
+    walked: NDArray[np.float64] = np.where((chance <= 0) | (chance >= 1), chance, moved)
+    return walked

@@ -1,7 +1,8 @@
-"""A scenario under one seed: who wants a code when, from which number, and with what luck. No policy changes any of it.
+"""A scenario under one seed: who wants a code when, from which number, with what luck. No policy changes any of it.
 
-Whatever is left to chance is drawn here, before any policy is asked, from a stream of its own for each source of traffic
-and span of time: under two policies the same people come at the same moments, and their n-th message has the same luck.
+Whatever is left to chance is drawn here, before any policy is asked, from a stream of its own for each source of
+traffic and span of time: under two policies the same people come at the same moments, and their n-th message has the
+same luck.
 """
 
 from collections.abc import Sequence
@@ -156,7 +157,9 @@ class World:
                         f"{self.scenario.name}: {what} is in {self.places[place].country} by its number"
                     )
                 room = 10 ** (network.digits - len(network.prefix))
-                step = int(generator.integers(room // 3, room)) // 10 * 10 + 7  # no factor of ten: nobody shares a number
+                step = (
+                    int(generator.integers(room // 3, room)) // 10 * 10 + 7
+                )  # no factor of ten: nobody shares a number
                 people = min(network.people, room)
                 offset = int(generator.integers(room))
                 made = _Network(place, int(network.prefix) * room, room, people, step, offset)
@@ -172,11 +175,10 @@ class World:
         shares = _normalised([country.share for country in scenario.countries])
         everybody = self._mix(list(shares))
         sources = [_Source(day, everybody)]
-        for event in scenario.events:
-            sources.append(self._event(event, hours, day, list(shares)))
+        sources.extend(self._event(event, hours, day, list(shares)) for event in scenario.events)
         for number, attack in enumerate(scenario.attacks, 1):
             during = (hours >= attack.from_h) & (hours < attack.from_h + attack.hours)
-            sources.append(_Source(during * attack.rate_per_s, (), attack, number))
+            sources.append(_Source(np.where(during, attack.rate_per_s, 0.0), (), attack, number))
         return sources
 
     def _event(
@@ -227,7 +229,9 @@ class World:
         """Gives people their numbers: always the same ones, spread over their network's range."""
         which = np.array([n for n, _share in source.mix])
         edges = np.cumsum([share for _n, share in source.mix])
-        drawn = which[np.searchsorted(edges / edges[-1], generator.random(len(needs)), side="right").clip(max=len(which) - 1)]
+        drawn = which[
+            np.searchsorted(edges / edges[-1], generator.random(len(needs)), side="right").clip(max=len(which) - 1)
+        ]
         person = generator.random(len(needs))
         for n in np.unique(drawn):
             network = self._networks[n][2]
@@ -266,7 +270,8 @@ def _times(values: NDArray[np.int64], step: int, offset: int, room: int) -> NDAr
 
 def _normalised(shares: Sequence[float]) -> NDArray[np.float64]:
     values = np.array(shares, np.float64)
-    return values / values.sum()
+    shared: NDArray[np.float64] = values / values.sum()
+    return shared
 
 
 def worth_micro(scenario: Scenario) -> int | None:
