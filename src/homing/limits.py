@@ -283,6 +283,16 @@ PAST_HOURS_DAYS: Final = 14  # what a listener is told at its start: hours, and 
 PAST_MINUTES_S: Final = 7_200
 PAST_ITEMS_MAX: Final = 100_000
 
+# --- Learning ----------------------------------------------------------------------------------------------
+LEARN_S: Final = 5.0  # between two thoughts
+LEARN_CELLS_MAX: Final = 20_000  # kept in memory; the longest idle are let go
+LEARN_ACTIVE_S: Final = 3_600.0  # a cell without traffic for so long gets no shares of its own
+LEARN_FINE_MINUTES: Final = 30  # minutes of which each is a cohort of its own
+LEARN_COARSE_MINUTES: Final = 10  # minutes that older cohorts span
+LEARN_COHORTS_S_MAX: Final = 21_600.0  # an older cohort counts in full, whatever its conversions' times
+LEARN_DRAWS: Final = 100  # of each posterior and thought
+LEARN_EXPLORE_SHARE_MAX: Final = 0.02  # of a cell's traffic, over all carriers that are only tried
+
 # --- Housekeeping ------------------------------------------------------------------------------------------
 PARTITION_DAYS: Final = 7
 PARTITIONS_AHEAD: Final = 4

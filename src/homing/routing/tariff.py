@@ -1,5 +1,6 @@
 """Prices, routes, costs and sensitive words: the settings that every submission is held against, as one value."""
 
+import copy
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Set
@@ -7,8 +8,9 @@ from typing import Final
 
 import msgspec
 
-from homing.model import GENERAL
-from homing.routing.choose import Offer, offer
+from homing.model import GENERAL, Strategy
+from homing.routing.book import NO_SHARES, SharesBook
+from homing.routing.choose import Offer, by_priority, offer
 from homing.routing.prefixes import PrefixTable
 from homing.routing.rules import RouteBook, Rule, Wanted
 
@@ -45,6 +47,15 @@ class Tariff:
         self._down = down
         self._words = _patterns(words)
         self._offers: dict[tuple[object, ...], Offer] = {}
+        self._book = NO_SHARES
+        self._adapted: dict[tuple[object, ...], Offer] = {}
+
+    def with_shares(self, book: SharesBook) -> "Tariff":
+        """The same settings with other shares. Cheap: it copies nothing but the offers that rest on shares."""
+        other = copy.copy(self)
+        other._book = book
+        other._adapted = {}
+        return other
 
     def price(self, account_id: int, number: str) -> Price | None:
         """The price a segment to this number, None when nothing is listed."""
@@ -65,6 +76,8 @@ class Tariff:
             return None
         costs = self._costs_of(rule, wanted.number) if self._costs else NO_COSTS
         ceiling = price_micro if costs and rule.ceiling_micro is None else None
+        if rule.strategy is Strategy.ADAPTIVE:
+            return self._adaptive(rule, wanted, costs, price_micro, ceiling)
         key = (rule.candidates[0].route_id, ceiling, *costs.items())
         kept = self._offers.get(key)
         if kept is None:
@@ -78,6 +91,29 @@ class Tariff:
         table = self._costs.get(carrier_id)
         found = table.find(number) if table else None
         return None if found is None else found[1]
+
+    def _adaptive(
+        self, rule: Rule, wanted: Wanted, costs: Mapping[int, int], price_micro: int, ceiling: int | None
+    ) -> Offer:
+        key = (
+            rule.candidates[0].route_id,
+            ceiling,
+            wanted.account_id,
+            wanted.app_id,
+            wanted.country,
+            wanted.network,
+            *costs.items(),
+        )
+        kept = self._adapted.get(key)
+        if kept is None:
+            if len(self._adapted) >= OFFERS_KEPT_MAX:
+                self._adapted.clear()
+            if self._book.is_opted_out(wanted.account_id, wanted.app_id):
+                kept = offer(by_priority(rule), costs, price_micro, self._down)
+            else:
+                kept = offer(rule, costs, price_micro, self._down, self._book.find(rule.match, wanted))
+            self._adapted[key] = kept
+        return kept
 
     def is_down(self, carrier_id: int) -> bool:
         return carrier_id in self._down
