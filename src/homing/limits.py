@@ -293,6 +293,17 @@ LEARN_COHORTS_S_MAX: Final = 21_600.0  # an older cohort counts in full, whateve
 LEARN_DRAWS: Final = 100  # of each posterior and thought
 LEARN_EXPLORE_SHARE_MAX: Final = 0.02  # of a cell's traffic, over all carriers that are only tried
 
+# --- Guard -------------------------------------------------------------------------------------------------
+GUARD_RANGES_MAX: Final = 150_000  # that the mind remembers; the least used are let go
+GUARD_CELLS_MAX: Final = 20_000
+GUARD_FINE_MIN: Final = 90  # minutes of which each is a cohort of its own
+GUARD_COARSE_MIN: Final = 30  # minutes that older cohorts span
+GUARD_TRIM_S: Final = 60.0  # between looks at what can be let go
+GUARD_BOOK_RANGES_MAX: Final = 20_000  # verdicts and rooms in a book
+GUARD_MEMORY_MAX: Final = 100_000  # ranges that a judge counts between two books
+GUARD_REPEATS_MAX: Final = 4  # messages to one number that count as one person who asks again
+GUARD_UNKNOWN_LIMITS: Final = (8, 40, 120)  # messages in a second or two, to ranges of a network without any history
+
 # --- Housekeeping ------------------------------------------------------------------------------------------
 PARTITION_DAYS: Final = 7
 PARTITIONS_AHEAD: Final = 4
