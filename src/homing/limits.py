@@ -311,6 +311,17 @@ PAST_HOURS_DAYS: Final = 14  # what a listener is told at its start: hours, and 
 PAST_MINUTES_S: Final = 7_200
 PAST_ITEMS_MAX: Final = 100_000
 
+# --- Guard -------------------------------------------------------------------------------------------------
+GUARD_RANGES_MAX: Final = 150_000  # that the mind remembers; the least used are let go
+GUARD_CELLS_MAX: Final = 20_000
+GUARD_FINE_MIN: Final = 90  # minutes of which each is a cohort of its own
+GUARD_COARSE_MIN: Final = 30  # minutes that older cohorts span
+GUARD_TRIM_S: Final = 60.0  # between looks at what can be let go
+GUARD_BOOK_RANGES_MAX: Final = 20_000  # verdicts and rooms in a book
+GUARD_MEMORY_MAX: Final = 100_000  # ranges that a judge counts between two books
+GUARD_REPEATS_MAX: Final = 4  # messages to one number that count as one person who asks again
+GUARD_UNKNOWN_LIMITS: Final = (8, 40, 120)  # messages in a second or two, to ranges of a network without any history
+
 # --- Housekeeping ------------------------------------------------------------------------------------------
 PARTITION_DAYS: Final = 7
 PARTITIONS_AHEAD: Final = 4

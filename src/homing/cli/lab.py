@@ -245,7 +245,6 @@ def _progress(total: int) -> Iterator[Callable[[int, int], None]]:
         yield tell
         return
     columns = (
-        TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),

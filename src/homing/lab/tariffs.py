@@ -13,7 +13,7 @@ WEIGHT: int = 10_000
 
 
 def candidates(world: World, shares: Sequence[float] | None = None) -> tuple[Candidate, ...]:
-    """All carriers, in the scenario's order of priority; with `shares` by these, without the carriers that have none."""
+    """All carriers, in the scenario's order of priority; with `shares` by these, without carriers that have none."""
     ids = range(1, len(world.scenario.carriers) + 1)
     if shares is None:
         return tuple(Candidate(n, n, n, 1) for n in ids)

@@ -78,7 +78,8 @@ def _changed(chance: NDArray[np.float64], change: Change, part: NDArray[np.float
 
 def _walk(carrier: Carrier, minutes: int, generator: np.random.Generator) -> NDArray[np.float64]:
     steps = generator.standard_normal(minutes)  # drawn for every carrier, so that one's drift leaves the others' alone
-    return np.cumsum(steps) * (carrier.drift / np.sqrt(24 * 60))
+    walk: NDArray[np.float64] = np.cumsum(steps) * (carrier.drift / np.sqrt(24 * 60))
+    return walk
 
 
 def _drifted(chance: NDArray[np.float64], walk: NDArray[np.float64]) -> NDArray[np.float64]:

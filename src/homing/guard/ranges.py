@@ -1,0 +1,94 @@
+"""What is remembered of a range of numbers, a network or a country: messages by the minute of their submit. Pure."""
+
+from collections.abc import Callable
+
+from homing import limits
+
+N, C, V, W = 0, 1, 2, 3  # of a cohort: messages, conversions, messages up to the limit, voting messages
+
+
+class Cohorts:
+    """Messages by minute, and what came back of them; old minutes are put together, the oldest only weigh as a sum."""
+
+    __slots__ = ("kept_c", "kept_e", "kept_n", "minutes")
+
+    def __init__(self) -> None:
+        self.minutes: dict[int, list[float]] = {}
+        self.kept_n = self.kept_e = self.kept_c = 0.0
+
+    def cohort(self, minute: int, is_new: bool) -> list[float]:
+        """A minute's counts; of what is said about old messages, those that the minute was put together with."""
+        found = self.minutes.get(minute)
+        if found is None and not is_new:
+            found = self.minutes.get(minute - minute % limits.GUARD_COARSE_MIN)
+        if found is None:
+            found = self.minutes[minute] = [0.0, 0.0, 0.0, 0.0]
+        return found
+
+    def fold(self, now_minute: int, long_min: int, weigh: Callable[[int], float], decay: float) -> float:
+        """Puts old minutes together. Gives the messages, up to the limit, that have become history. `weigh`: how much a
+        minute's silence says; `decay`: what is left of what was history before.
+        """
+        self.kept_n *= decay
+        self.kept_e *= decay
+        self.kept_c *= decay
+        fine, oldest = now_minute - limits.GUARD_FINE_MIN, now_minute - long_min
+        passed = 0.0
+        for minute in [minute for minute in self.minutes if minute < fine]:
+            if minute < oldest:
+                n, c, v, _w = self.minutes.pop(minute)
+                passed += v
+                self.kept_n += n
+                self.kept_e += n * weigh(minute)
+                self.kept_c += c
+            elif minute % limits.GUARD_COARSE_MIN:
+                old = self.minutes.pop(minute)
+                coarse = self.minutes.get(minute - minute % limits.GUARD_COARSE_MIN)
+                if coarse is None:
+                    self.minutes[minute - minute % limits.GUARD_COARSE_MIN] = old
+                else:
+                    for column, count in enumerate(old):
+                        coarse[column] += count
+        return passed
+
+    def since(self, minute: int, column: int = N) -> float:
+        return sum([cohort[column] for at, cohort in self.minutes.items() if at >= minute])
+
+    def take(self, other: "Cohorts") -> None:
+        """Takes another's messages out of these: they are judged on their own."""
+        for minute, counts in other.minutes.items():
+            mine = self.minutes.get(minute) or self.minutes.get(minute - minute % limits.GUARD_COARSE_MIN)
+            if mine is not None:
+                for column, count in enumerate(counts):
+                    mine[column] = max(0.0, mine[column] - count)
+        self.kept_n = max(0.0, self.kept_n - other.kept_n)
+        self.kept_e = max(0.0, self.kept_e - other.kept_e)
+        self.kept_c = max(0.0, self.kept_c - other.kept_c)
+
+
+class Range(Cohorts):
+    """A range of numbers as one app's messages reach it. `history`: messages older than the long window, of each ten
+    minutes no more than the limit; `times`: how often it was judged.
+    """
+
+    __slots__ = ("digits", "epoch", "epoch_n", "heard_s", "history", "level", "times")
+
+    def __init__(self, digits: str, level: int) -> None:
+        super().__init__()
+        self.digits = digits
+        self.level = level
+        self.epoch = self.times = 0
+        self.epoch_n = 0.0
+        self.history = 0.0
+        self.heard_s = 0.0
+
+    def count(self, minute: int, submitted: float, limit: int, votes_max: float) -> tuple[float, float]:
+        """Counts messages in their ten minutes; of these, those (up to the limit, that vote)."""
+        epoch = minute // 10
+        if epoch > self.epoch:
+            self.epoch, self.epoch_n = epoch, 0.0
+        elif epoch < self.epoch:
+            return min(submitted, float(limit)), 0.0
+        before, after = self.epoch_n, max(0.0, self.epoch_n + submitted)
+        self.epoch_n = after
+        return min(limit, after) - min(limit, before), min(votes_max, after) - min(votes_max, before)
