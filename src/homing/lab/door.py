@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from homing import errors
 from homing.accounts.profile import Profile
+from homing.guard.judge import Action, Judge
 from homing.intake.prepare import prepare
 from homing.intake.submission import Accepted, Group, Submission
 from homing.kit import ids
@@ -33,29 +34,46 @@ class Accepts(Protocol):
 class WholeIntake:
     """Every message through `intake.prepare`: numbers located, priced, judged, offered, chosen, made into rows.
 
-    `guard` is a baseline's, which knows countries alone and stands before the intake.
+    `guard` is a baseline's, which knows countries alone and stands before the intake; `judge` is Homing's.
     """
 
-    def __init__(self, world: World, guard: Allows | None = None) -> None:
+    def __init__(self, world: World, guard: Allows | None = None, judge: Judge | None = None) -> None:
         self._world = world
         self._guard = guard
+        self._judge = judge
         self._now_ms = 0
         self._ids = ids.IdSource(NODE, lambda: self._now_ms)
         apps = {app.name: App(app.name, app.name, None, None) for app in world.scenario.apps}
         self._profile = Profile(ACCOUNT_ID, "lab", False, (), 20, False, SENDER, frozenset((SENDER,)), apps, ())
 
     def accept(self, needs: Needs, tariff: Tariff, now_s: float) -> Chosen:
-        if self._guard is None:
+        allowed = self._allowed(needs, now_s)
+        if allowed is None:
             return self._prepared(needs, tariff, now_s)
-        codes = [country.code for country in self._world.scenario.countries]
-        minute = int(now_s // 60)
-        allowed = np.array(
-            [self._guard.allows(codes[country], minute) for country in needs["country"].tolist()], np.bool_
-        )
         chosen = np.full(len(needs), REFUSED, np.int64)
         if allowed.any():
             chosen[allowed] = self._prepared(needs[allowed], tariff, now_s)
         return chosen
+
+    def _allowed(self, needs: Needs, now_s: float) -> NDArray[np.bool_] | None:
+        """Which messages the guard lets pass; None: there is none."""
+        if self._guard is not None:
+            codes = [country.code for country in self._world.scenario.countries]
+            minute = int(now_s // 60)
+            allows = self._guard.allows
+            return np.array([allows(codes[country], minute) for country in needs["country"].tolist()], np.bool_)
+        if self._judge is not None:
+            facts = needs["app"].tolist(), needs["number"].tolist(), needs["country"].tolist(), needs["at_s"].tolist()
+            return np.array([self._passes(*fact) for fact in zip(*facts, strict=True)], np.bool_)
+        return None
+
+    def _passes(self, app: int, number: int, country: int, at_s: float) -> bool:
+        assert self._judge is not None
+        world, digits = self._world, str(number)
+        name, price = world.scenario.apps[app].name, int(world.truth.price_micro[country])
+        place = world.numbering.locate(digits)
+        judged = self._judge.judge(ACCOUNT_ID, name, digits, place, SENDER, price, START_S + at_s)
+        return judged.action is not Action.BLOCK
 
     def _prepared(self, needs: Needs, tariff: Tariff, now_s: float) -> Chosen:
         self._now_ms = int((START_S + now_s) * 1000)

@@ -43,7 +43,7 @@ def generated(seed: int, goal: Literal["routing", "guard"]) -> Scenario:
     draw = random.Random(f"{goal} {seed}")  # noqa: S311 - a simulation
     countries = _countries(draw)
     carriers, traits = _carriers(draw, goal)
-    hours = 24.0
+    hours = 24.0 if goal == "routing" else 12.0
     apps = tuple(
         App(
             name=f"app{n}",
@@ -63,7 +63,7 @@ def generated(seed: int, goal: Literal["routing", "guard"]) -> Scenario:
             events = (
                 Event(
                     kind="flash-sale",
-                    from_h=round(draw.uniform(12, 20), 2),
+                    from_h=round(draw.uniform(6, 10), 2),
                     hours=round(draw.uniform(0.5, 2), 2),
                     factor=round(draw.uniform(2, 6), 1),
                 ),
@@ -75,8 +75,9 @@ def generated(seed: int, goal: Literal["routing", "guard"]) -> Scenario:
         goal=goal,
         traits=traits,
         hours=hours,
-        measure_from_h=12.0 if goal == "guard" else 0.0,
+        measure_from_h=6.0 if goal == "guard" else 0.0,
         rate_per_s=20.0 if goal == "routing" else round(draw.uniform(1, 4), 2),
+        tick_s=5 if goal == "routing" else 2,
         rate_swing=round(draw.uniform(0.1, 0.8), 2),
         rate_peak_h=round(draw.uniform(0, 24), 1),
         countries=countries,
@@ -148,14 +149,14 @@ def _attack(draw: random.Random, countries: tuple[Country, ...]) -> Attack:
     """On ranges of a listed network: the hard case, real people live beside them."""
     kind = draw.choice(KINDS)
     network = draw.choice(draw.choice(countries).networks)
-    from_h = round(draw.uniform(13, 18), 2)
+    from_h = round(draw.uniform(6.5, 9), 2)
     if kind in ("burst", "rotating"):
         return Attack(
             kind=kind,
             prefix=network.prefix,
             digits=network.digits,
             from_h=from_h,
-            hours=round(draw.uniform(1, 4), 2),
+            hours=round(draw.uniform(0.5, 3), 2),
             rate_per_s=round(draw.uniform(1, 10), 2),
             ranges=draw.randint(1, 8),
             rotate_min=float(draw.randint(5, 20)) if kind == "rotating" else 0.0,
@@ -165,7 +166,7 @@ def _attack(draw: random.Random, countries: tuple[Country, ...]) -> Attack:
         prefix=network.prefix,
         digits=network.digits,
         from_h=from_h,
-        hours=round(24 - from_h, 2),
+        hours=round(12 - from_h, 2),
         rate_per_s=round(draw.uniform(0.02, 0.2) if kind == "drip" else draw.uniform(0.3, 2), 3),
         ranges=draw.randint(1, 4) if kind == "drip" else draw.randint(4, 40),
         converts=0.0 if kind == "drip" else round(draw.uniform(0.1, 0.35), 2),

@@ -2,18 +2,26 @@
 
 import random
 from collections.abc import Sequence
+from typing import Final
 
 from homing import limits
+from homing.guard.judge import Judge
+from homing.guard.mind import Mind
+from homing.guard.rules import RULES, Mode, Rules
 from homing.lab.reports import ACCOUNT_ID
 from homing.lab.tariffs import one_rule, tariff
 from homing.lab.world import START_S, World, worth_micro
-from homing.model import Strategy
+from homing.model import GENERAL, Strategy
 from homing.routing.adaptive import Adaptive
 from homing.routing.beliefs import Learner
 from homing.routing.book import SharesBook
 from homing.routing.shares import Terms
 from homing.routing.tariff import Tariff
 from homing.statistics.delta import Delta
+
+
+GUARDED_LEARN_S: Final = 30.0
+"""Between the learner's thoughts where the guard is the subject: carriers stay as they are there, and it saves time."""
 
 
 class Homing:
@@ -23,6 +31,7 @@ class Homing:
     """
 
     listens: bool = True
+    learn_s: float = limits.LEARN_S
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -31,7 +40,7 @@ class Homing:
         self._rules = one_rule(world, Strategy.ADAPTIVE)
         terms = Terms(worth_micro=worth_micro(world.scenario), quality_floor=world.scenario.quality_floor)
         self._terms = {(ACCOUNT_ID, ""): terms}
-        self._thought_s = -limits.LEARN_S
+        self._thought_s = -self.learn_s
         self._minute = -1
         self._plain: Tariff | None = None
         self._tariff: Tariff | None = None
@@ -40,7 +49,7 @@ class Homing:
         self._learner.hear(deltas)
 
     def think(self, now_s: float) -> None:
-        if now_s - self._thought_s < limits.LEARN_S:
+        if now_s - self._thought_s < self.learn_s:
             return
         self._thought_s = now_s
         now = START_S + now_s
@@ -61,3 +70,24 @@ class Homing:
             self._plain = tariff(self._world, self._rules, minute, self._terms)
         self._minute = minute
         return self._plain
+
+
+class HomingGuarded(Homing):
+    """With the guard, all of whose rules block. The mind thinks, and the judge reads its book, at every tick."""
+
+    learn_s = GUARDED_LEARN_S
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world)
+        self._mind = Mind()
+        self.judge = Judge()
+        self.judge.obey(Rules({(GENERAL, rule): Mode.BLOCK for rule in RULES}))
+
+    def hear(self, deltas: Sequence[Delta]) -> None:
+        super().hear(deltas)
+        self._mind.hear(deltas)
+
+    def think(self, now_s: float) -> None:
+        super().think(now_s)
+        self._mind.think(START_S + now_s, self._learner.expected_rate, self._learner.reporting)
+        self.judge.read(self._mind.verdicts())

@@ -9,7 +9,7 @@ from homing import errors
 from homing.lab.door import Accepts, ByShares, WholeIntake
 from homing.lab.guarded import Guarded
 from homing.lab.guards import Allows, HourlyThreshold, UnverifiedBudget
-from homing.lab.homing_policy import Homing
+from homing.lab.homing_policy import Homing, HomingGuarded
 from homing.lab.routers import DeliveryRate, Fixed, Government, Oracle, Router
 from homing.lab.world import World
 from homing.model import Strategy
@@ -37,7 +37,10 @@ def _guarded(makes: Callable[[World], Allows] | None) -> Callable[[World], Polic
 
 
 def _homing(world: World) -> Policy:
-    return Policy(Homing(world), WholeIntake(world))
+    if world.scenario.goal == "routing":
+        return Policy(Homing(world), WholeIntake(world))
+    guarded = HomingGuarded(world)
+    return Policy(guarded, WholeIntake(world, judge=guarded.judge), with_blocks=True)
 
 
 BASELINES: Final[Mapping[str, Callable[[World], Policy]]] = {
