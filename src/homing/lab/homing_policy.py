@@ -19,7 +19,6 @@ from homing.routing.shares import Terms
 from homing.routing.tariff import Tariff
 from homing.statistics.delta import Delta
 
-
 GUARDED_LEARN_S: Final = 30.0
 """Between the learner's thoughts where the guard is the subject: carriers stay as they are there, and it saves time."""
 
