@@ -129,6 +129,7 @@ def rests_on(decision: Decision) -> dict[str, Any]:
         "candidates": [
             {
                 "carrier_id": belief.carrier_id,
+                "route_id": decision.routes[belief.carrier_id],
                 "share": weights.get(belief.carrier_id, 0),
                 "cost_micro": decision.costs.get(belief.carrier_id),
                 "is_down": belief.carrier_id in decision.down,
