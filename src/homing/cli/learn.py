@@ -1,7 +1,5 @@
 """`homing learn`."""
 
-import csv
-import io
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -13,7 +11,7 @@ from homing import errors, limits
 from homing.accounts import catalogue
 from homing.cli.desk import Desk, Noun, at_desk
 from homing.cli.parameters import AMOUNT, account_option
-from homing.cli.show import COUNT, MONEY, PROSE, TIME, YES, Card, Column, Kind, Reply, Said, Table
+from homing.cli.show import COUNT, MONEY, PROSE, TIME, YES, Card, Column, Kind, Reply, Said, Sheet, Table
 from homing.kit.ids import first_id_at
 from homing.kit.money import trimmed
 from homing.routing.board import terms_of
@@ -258,12 +256,7 @@ async def fakes(desk: Desk, carrier: str | None, days: int) -> Reply:
         limits.LEARN_CLAIM_MESSAGES_MAX,
         timeout_s=limits.DATABASE_SLOW_TIMEOUT_S,
     )
-    listed = [_evidence(one) for one in found]
-    page = io.StringIO()
-    writer = csv.DictWriter(page, EVIDENCE, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(listed)
-    return Said(page.getvalue().rstrip("\n"), {"carrier": row["name"], "messages": listed})
+    return Sheet(EVIDENCE, [_evidence(one) for one in found])
 
 
 async def _reporting_apps(desk: Desk, since: datetime) -> Sequence[tuple[int, str]]:
