@@ -271,6 +271,7 @@ CARRIERS_AGE_S_MAX: Final = 30.0  # even if a change notice is missed
 
 # --- Learning ----------------------------------------------------------------------------------------------
 LEARN_S: Final = 5.0  # between two thoughts
+LEARN_LAG_S: Final = 2.0  # what has happened since then may not have been heard
 LEARN_CELLS_MAX: Final = 5_000  # kept in memory; the longest idle are let go
 LEARN_SHARES_MAX: Final = 5_000  # of rules and cells, in force at once
 LEARN_CHOICE_DAYS: Final = 30  # what shares rested on is kept so long

@@ -80,7 +80,7 @@ class Learning:
     def _conclude(
         self, tariff: Tariff, now_s: float
     ) -> tuple[dict[tuple[Match, CellKey], Decision], Sequence[Finding]]:
-        self.learner.think(now_s)
+        self.learner.think(now_s - limits.LEARN_LAG_S)
         return self._adaptive.decide(tariff, self.learner, now_s), find_fakes(self.learner.yields())
 
     async def _write(

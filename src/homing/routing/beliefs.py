@@ -201,6 +201,10 @@ class Learner:
         watch = self._apps[key.account_id, key.app_id]
         return watch.word == REPORTING or watch.stopped
 
+    def _tells_changes(self, key: CellKey) -> bool:
+        watch = self._apps[key.account_id, key.app_id]
+        return watch.word == REPORTING and not watch.stopped and self._now_s >= watch.in_bulk_until_s
+
     def _derive_rates(self, channel: int) -> None:
         rates, effects = self._rates[channel], self._effects[channel]
         rates.begin()
@@ -286,7 +290,7 @@ class Learner:
             listed: list[tuple[_Cell, int, Arm, list[Window]]] = []
             groups: dict[tuple[int, str, int], list[Window]] = {}
             for key, cell in self._cells.items():
-                if channel == CONVERSIONS and not (self._counted(key, channel) and self._now_s > 0):
+                if channel == CONVERSIONS and not self._tells_changes(key):
                     continue
                 arms = [(arm, *self._prior(key, carrier_id, arm, channel)) for carrier_id, arm in cell.arms.items()]
                 found = windows_of(arms, channel)
@@ -438,7 +442,7 @@ class Learner:
             high,
             alpha,
             beta,
-            delivered / reports if reports >= 1.0 else None,
+            min(1.0, delivered / reports) if reports >= 1.0 else None,
             source,
         )
 
