@@ -20,6 +20,7 @@ from homing.accounts.directory import Directory
 from homing.config import Settings
 from homing.conversions.brain import Brain, Listener
 from homing.conversions.feedback import Feedback
+from homing.conversions.learning import Learning
 from homing.dispatch.expiry import ExpirySweep
 from homing.dispatch.failover import Failover
 from homing.dispatch.fleet import Fleet
@@ -233,7 +234,7 @@ class LinkRole:
 
     def _listeners(self) -> Sequence[Callable[[], Listener]]:
         """Who draws conclusions from what changes: what makes each."""
-        return ()
+        return (lambda: Learning(lambda: self._board.tariff, random.Random()),)  # noqa: S311 - draws, not secrets
 
     def _smpp_server(self, tally: WorkTally, chance: random.Random) -> SmppServer:
         around = self._around

@@ -269,29 +269,41 @@ INBOUND_TEXT_CHARS_MAX: Final = 10_000  # of a message that a carrier brings; 64
 INBOUND_NAME_CHARS_MAX: Final = 64  # its number and its recipient
 CARRIERS_AGE_S_MAX: Final = 30.0  # even if a change notice is missed
 
-# --- Statistics --------------------------------------------------------------------------------------------
-CREDIT_S: Final = 3_600  # messages to a person within it share one conversion
-ROLLUP_S: Final = 1.0  # between two rounds of adding up
-ROLLUP_BATCH_MAX: Final = 5_000  # deltas of one round
-ROLLUP_KEYS_MAX: Final = 200_000  # of which a process remembers the numbers
-STAT_MINUTE_DAYS: Final = 2
-STAT_HOUR_DAYS: Final = 100
-STAT_DIFFERENCE_ITEMS_MAX: Final = 200
-DUTY_LEASE_S: Final = 7.0
-LISTENER_REST_S: Final = 30.0  # after a failure of its own
-PAST_HOURS_DAYS: Final = 14  # what a listener is told at its start: hours, and of the last ones minutes
-PAST_MINUTES_S: Final = 7_200
-PAST_ITEMS_MAX: Final = 100_000
-
 # --- Learning ----------------------------------------------------------------------------------------------
 LEARN_S: Final = 5.0  # between two thoughts
-LEARN_CELLS_MAX: Final = 20_000  # kept in memory; the longest idle are let go
+LEARN_LAG_S: Final = 2.0  # what has happened since then may not have been heard
+LEARN_CELLS_MAX: Final = 5_000  # kept in memory; the longest idle are let go
+LEARN_SHARES_MAX: Final = 5_000  # of rules and cells, in force at once
+LEARN_CHOICE_DAYS: Final = 30  # what shares rested on is kept so long
+LEARN_SETTINGS_S: Final = 30.0  # between two looks at what apps declare
+LEARN_MATURE_S: Final = 3_600.0  # then a message that nobody came back for is evidence
+LEARN_CLAIM_MESSAGES_MAX: Final = 100_000  # of one list of evidence
+SHARES_AGE_S_MAX: Final = 30.0  # even if a notice is missed
 LEARN_ACTIVE_S: Final = 3_600.0  # a cell without traffic for so long gets no shares of its own
 LEARN_FINE_MINUTES: Final = 30  # minutes of which each is a cohort of its own
 LEARN_COARSE_MINUTES: Final = 10  # minutes that older cohorts span
 LEARN_COHORTS_S_MAX: Final = 21_600.0  # an older cohort counts in full, whatever its conversions' times
 LEARN_DRAWS: Final = 100  # of each posterior and thought
 LEARN_EXPLORE_SHARE_MAX: Final = 0.02  # of a cell's traffic, over all carriers that are only tried
+
+# --- Statistics --------------------------------------------------------------------------------------------
+CREDIT_S: Final = 3_600  # messages to a person within it share one conversion
+ROLLUP_S: Final = 1.0  # between two rounds of adding up
+ROLLUP_BATCH_MAX: Final = 5_000  # deltas of one round
+SETTLE_S: Final = 30.0  # between two rounds of adding them to minutes, hours and days
+SETTLE_BATCH_MAX: Final = 50_000
+ROLLUP_KEYS_MAX: Final = 200_000  # of which a process remembers the numbers
+STAT_MINUTE_DAYS: Final = 2
+STAT_MINUTES_SPAN_S: Final = 10_800  # read by minute; longer ones by hour
+STAT_HOUR_DAYS: Final = 100
+STAT_DIFFERENCE_ITEMS_MAX: Final = 200
+DUTY_LEASE_S: Final = 7.0
+LISTENER_REST_S: Final = 30.0  # after a failure of its own
+REPORTING_MESSAGES_MIN: Final = 3  # that converted, then an app is seen to report conversions
+REPORTING_MESSAGES_PER_CONVERSION_MAX: Final = 100  # and no fewer than one in so many
+PAST_HOURS_DAYS: Final = 14  # what a listener is told at its start: hours, and of the last ones minutes
+PAST_MINUTES_S: Final = 7_200
+PAST_ITEMS_MAX: Final = 100_000
 
 # --- Guard -------------------------------------------------------------------------------------------------
 GUARD_RANGES_MAX: Final = 150_000  # that the mind remembers; the least used are let go

@@ -31,6 +31,7 @@ from homing.receipts.inbox import Arrived, ReceiptInbox
 from homing.routing.board import read_tariff
 from homing.routing.rules import Match
 from homing.states import State
+from homing.statistics.delta import totals
 from homing.statistics.proof import prove
 from homing.statistics.rollup import Rollup
 from homing.store.duty import Duty
@@ -106,7 +107,7 @@ async def opened(bank: Bank, is_lenient: bool) -> World:
     """A fresh account in a database without messages."""
     await bank.query(
         "TRUNCATE account, balance, entry, message, queue, push, attempt, receipt, parked_receipt, conversion, stat,"
-        " stat_cell, stat_delta, duty CASCADE"
+        " stat_cell, stat_delta, stat_pending, duty CASCADE"
     )
     account = await bank.account(balance=2_000_000, gifted=10_000, refund_undeliverable=is_lenient)
     rows = await bank.query("SELECT carrier_id FROM carrier ORDER BY 1")
@@ -235,6 +236,10 @@ class StatisticsMachine(RuleBasedStateMachine):
             assert turn.number == self.turns
             assert not self.run(self.bank.query("SELECT FROM stat_delta"))
 
+    @rule(process=st.integers(0, 1))
+    def settle(self, process: int) -> None:
+        self.run(self.rollups[process].settle())
+
     @rule(seconds=waits_s)
     def wait(self, seconds: int) -> None:
         self.world.ahead += timedelta(seconds=seconds)
@@ -270,6 +275,8 @@ class StatisticsMachine(RuleBasedStateMachine):
         for owner in self.rollups:
             self.run(owner._duty.take())
             self.run(owner.turn())
+            self.run(owner.settle())
+        assert not self.run(self.bank.query("SELECT FROM stat_pending"))
         is_young = self.world.ahead < timedelta(days=limits.STAT_MINUTE_DAYS, hours=-1)
         for grain in (1, 60, 1440) if is_young else (60, 1440):
             kept = self.run(
@@ -323,3 +330,101 @@ def test_statistics_add_up_to_the_messages_whatever_their_lives(bank: Bank, loop
             phases=[Phase.generate],  # shrinking replays hundreds of times
         ),
     )
+
+
+TAMPERINGS = {
+    "submitted": "submitted = submitted + 1",
+    "sent": "sent = sent - 1",
+    "delivered": "delivered = delivered + 1",
+    "undelivered": "undelivered = undelivered + 1",
+    "converted": "converted = converted + 1",
+    "refused": "refused = refused + 1",
+    "cost_micro": "cost_micro = cost_micro + 1",
+    "revenue_micro": "revenue_micro = revenue_micro - 1",
+    "receipt_times": "receipt_times[1] = coalesce(receipt_times[1], 0) + 1",
+    "conversion_times": "conversion_times[3] = coalesce(conversion_times[3], 0) + 1",
+}
+"""Where to be one off: a figure, and the row's change that makes it wrong."""
+
+
+@pytest.fixture(scope="module")
+def busy(bank: Bank, loop: asyncio.AbstractEventLoop) -> World:
+    """Messages with every figure, added up."""
+
+    async def fill() -> World:
+        world = await opened(bank, False)
+        chosen = [Recipient(each, each) for each in (f"4455500{n:02d}123" for n in range(20))]
+        sent = await bank.send(0, world.account, [Group("a", "HOMING", chosen)])
+        await world.answer(world.carriers[0], Outcome.REFUSED)
+        await world.answer(world.carriers[1], Outcome.ACCEPTED)
+        reported = [
+            Arrived(one, "c", CarrierReceipt(ref, int(state), world.now(), None, "", number))
+            for (one, ref, number), state in zip(world.refs, (State.DELIVERED, State.UNDELIVERABLE), strict=False)
+        ]
+        await world.inbox.take(reported)
+        await world.inbox.drained()
+        await world.feedback.report(world.account.account_id, sent[0], Door.LIA, None)
+        duty = Duty(bank.databases[0], "brain", "elsewhere:1:link")
+        await duty.take()
+        rollup = Rollup(bank.databases[0], duty, world.now)
+        turn = await rollup.turn()
+        assert turn is not None
+        assert not await rollup.settle()
+        sums = totals(turn.deltas)
+        assert (sums["submitted"], sums["sent"], sums["delivered"], sums["undelivered"]) == (20, 20, 1, 1)
+        (refused,) = await bank.query("SELECT count(*) FROM attempt WHERE outcome = 2")
+        assert (sums["converted"], sums["refused"]) == (1, refused[0])
+        assert (sums["cost_micro"], sums["revenue_micro"]) == (20 * 5_001, 20 * 20_001)
+        return world
+
+    return loop.run_until_complete(fill())
+
+
+@pytest.mark.parametrize("grain", [1, 60, 1440])
+@pytest.mark.parametrize("figure", TAMPERINGS)
+def test_one_off_in_any_figure_of_any_grain_is_seen(
+    bank: Bank, busy: World, loop: asyncio.AbstractEventLoop, figure: str, grain: int
+) -> None:
+    change = TAMPERINGS[figure]
+
+    async def scenario() -> None:
+        assert await busy.prove() == []
+        (before,) = await bank.query(f"SELECT * FROM stat WHERE grain = {grain} AND delivered > 0")
+        one = f"grain = {grain} AND cell_id = {before['cell_id']}"
+        await bank.query(f"UPDATE stat SET {change} WHERE {one}")
+        found = await busy.prove()
+        await bank.query(f"DELETE FROM stat WHERE {one}")
+        places = ", ".join(f"${n}" for n in range(1, len(before) + 1))
+        await bank.query(f"INSERT INTO stat VALUES ({places})", *before)
+        assert [(one.grain, one.figure) for one in found] == [(grain, figure)]
+        assert abs(found[0].recorded - found[0].counted) in (1, 3)
+        assert await busy.prove() == []
+
+    loop.run_until_complete(scenario())
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [
+        "UPDATE message SET state = 4 WHERE state = 3",
+        "UPDATE message SET sent_at = NULL WHERE state = 2",
+        "UPDATE message SET carrier_cost_micro = carrier_cost_micro + 1",
+        "DELETE FROM attempt WHERE outcome = 2",
+        "UPDATE conversion SET credited_at = NULL",
+        "UPDATE message SET carrier_id = 1 WHERE state = 2",
+    ],
+)
+def test_a_message_that_is_changed_behind_the_statistics_is_seen(
+    bank: Bank, busy: World, loop: asyncio.AbstractEventLoop, lie: str
+) -> None:
+    async def scenario() -> None:
+        async with bank.plain.connection() as connection:
+            undo = connection.raw.transaction()
+            await undo.start()
+            await connection.raw.execute(lie)
+            sql = connection._sql["stat_prove"]
+            found = await connection.raw.fetch(sql, 1440, 0, None, 100)
+            await undo.rollback()
+        assert found
+
+    loop.run_until_complete(scenario())

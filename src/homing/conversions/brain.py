@@ -66,6 +66,7 @@ class Brain:
         self._duty = Duty(database, DUTY, owner)
         self._rollup = Rollup(database, self._duty, clock)
         self._seats = [Seat(make) for make in listeners]
+        self._settle_at_s = 0.0
         self._heard: int | None = None  # the number of the last round that was heard; None: the duty is not ours
 
     async def run(self) -> None:
@@ -99,7 +100,15 @@ class Brain:
             return done.is_more
         self._heard = done.number
         await self._tell(done.deltas)
+        await self._settle()
         return done.is_more
+
+    async def _settle(self, at_once: bool = False) -> None:
+        now_s = self._clock().timestamp()
+        if at_once or not 0 <= self._settle_at_s - now_s <= limits.SETTLE_S:
+            self._settle_at_s = now_s + limits.SETTLE_S
+            while await self._rollup.settle():
+                pass
 
     async def release(self) -> None:
         """Lets others take over at once."""
@@ -117,6 +126,7 @@ class Brain:
         empty = [seat for seat in self._seats if seat.listener is None and seat.rests_until_s <= now_s]
         if not empty:
             return
+        await self._settle(at_once=True)
         past = await read_past(self._database, self._clock())
         for seat in empty:
             with self._excused(seat):

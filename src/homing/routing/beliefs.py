@@ -15,7 +15,8 @@ from homing import limits
 from homing.routing.changes import Change, Window, strongest, windows_of
 from homing.routing.delays import Delays, Key
 from homing.routing.effects import Effects, Rates
-from homing.routing.memory import CONVERSIONS, RECEIPTS, WINDOWS_MIN, Arm
+from homing.routing.fakes import Yield
+from homing.routing.memory import CHANNELS, CONVERSIONS, RECEIPTS, WINDOWS_MIN, Arm
 from homing.routing.policy import LearnPolicy
 from homing.routing.reporting import REPORTING, SILENT, UNKNOWN, AppWatch
 from homing.statistics.delta import Delta
@@ -82,6 +83,7 @@ class Learner:
         cap = self._policy.account_cap  # receipts come from carriers: no customer can invent them
         self._effects = (Effects(self._policy, cap), Effects(self._policy, float("inf")))
         self._honesty = Effects(self._policy, cap)
+        self._strengths = [self._policy.alike, self._policy.alike]
         self._trusts: dict[tuple[int, int], tuple[float, float]] = {}
         self._sustained_s: float | None = None
 
@@ -91,6 +93,22 @@ class Learner:
         for (_account_id, app), watch in self._apps.items():
             if app == app_id:
                 watch.declared = expects
+
+    def begin(self, now_s: float) -> None:
+        """The time from which the past is looked back at: before `recall`."""
+        self._now_s = now_s
+
+    def recall(self, delta: Delta, receipt_times: Sequence[int], conversion_times: Sequence[int]) -> None:
+        """A period of the past as one delta, with its times by bucket (kit/histogram.py)."""
+        self._hear(delta)
+        key = CellKey(delta.account_id, delta.app_id, delta.country, delta.network)
+        kept = 0.5 ** (max(0.0, self._now_s - delta.minute * 60.0) / self._policy.delays_half_life_s)
+        for bucket, count in enumerate(receipt_times):
+            if count:
+                self._receipt_times.note(_receipts(delta.carrier_id, delta.country), bucket, count * kept)
+        for bucket, count in enumerate(conversion_times):
+            if count:
+                self._conversion_times.note(_times(key, delta.carrier_id), bucket, count * kept)
 
     def hear(self, deltas: Iterable[Delta]) -> None:
         """Takes facts in. Their minutes may be old; one that lies ahead of the clock counts as now."""
@@ -124,10 +142,10 @@ class Learner:
         arm.hear(minute, now_minute, delta.sent, delta.converted, delta.delivered, weight_old)
         app.hear(minute, delta.sent, delta.converted)
         if delta.converted and delta.conversion_bucket >= 0:
-            self._conversion_times.note(_times(key, delta.carrier_id), delta.conversion_bucket, delta.converted)
+            self._conversion_times.note(_times(key, delta.carrier_id), delta.conversion_bucket, delta.converted, minute)
         if delta.receipt_bucket >= 0:
             finals = delta.delivered + delta.undelivered
-            self._receipt_times.note(_receipts(delta.carrier_id), delta.receipt_bucket, finals)
+            self._receipt_times.note(_receipts(delta.carrier_id, delta.country), delta.receipt_bucket, finals, minute)
 
     def think(self, now_s: float) -> None:
         """Ages, decays, looks for changes, and derives all anew. Called every limits.LEARN_S."""
@@ -136,8 +154,8 @@ class Learner:
         self._conversion_times.age(now_s)
         self._receipt_times.age(now_s)
         for (account_id, app_id), watch in self._apps.items():
-            curve = self._conversion_times.curve((("",), (account_id, app_id)))
-            watch.think(now_s, self._rates[CONVERSIONS].rate(account_id, app_id), curve)
+            curve = self._conversion_times.curves((("",), (account_id, app_id)))
+            watch.think(now_s, self._rates[CONVERSIONS].rate(account_id, app_id), curve.least)
         for cell in self._cells.values():
             for carrier_id, arm in cell.arms.items():
                 self._age(cell.key, carrier_id, arm)
@@ -155,8 +173,8 @@ class Learner:
 
     def _age(self, key: CellKey, carrier_id: int, arm: Arm) -> None:
         app = self._apps[key.account_id, key.app_id]
-        converts = self._conversion_times.curve(_times(key, carrier_id))
-        reports = self._receipt_times.curve(_receipts(carrier_id))
+        converts = self._conversion_times.curves(_times(key, carrier_id))
+        reports = self._receipt_times.curves(_receipts(carrier_id, key.country))
         arm.think(self._now_s, app.until_s(self._now_s), converts, reports, self._policy.half_life_s)
         faded = 0.5 ** ((self._now_s - arm.anchored_s) / self._policy.anchor_half_life_s)
         arm.anchor, arm.anchored_s = arm.anchor**faded, self._now_s
@@ -174,12 +192,18 @@ class Learner:
             if account_id == 0
         }
         self._derive_effects(CONVERSIONS, centres)
+        for channel in CHANNELS:
+            self._derive_strength(channel)
 
     def _counted(self, key: CellKey, channel: int) -> bool:
         if channel == RECEIPTS:
             return True
         watch = self._apps[key.account_id, key.app_id]
         return watch.word == REPORTING or watch.stopped
+
+    def _tells_changes(self, key: CellKey) -> bool:
+        watch = self._apps[key.account_id, key.app_id]
+        return watch.word == REPORTING and not watch.stopped and self._now_s >= watch.in_bulk_until_s
 
     def _derive_rates(self, channel: int) -> None:
         rates, effects = self._rates[channel], self._effects[channel]
@@ -266,10 +290,10 @@ class Learner:
             listed: list[tuple[_Cell, int, Arm, list[Window]]] = []
             groups: dict[tuple[int, str, int], list[Window]] = {}
             for key, cell in self._cells.items():
-                if channel == CONVERSIONS and not (self._counted(key, channel) and self._now_s > 0):
+                if channel == CONVERSIONS and not self._tells_changes(key):
                     continue
-                arms = [(arm, self._prior(key, carrier_id, arm, channel)) for carrier_id, arm in cell.arms.items()]
-                found = windows_of(arms, channel, self._policy.cell_strength)
+                arms = [(arm, *self._prior(key, carrier_id, arm, channel)) for carrier_id, arm in cell.arms.items()]
+                found = windows_of(arms, channel)
                 for (carrier_id, arm), windows in zip(cell.arms.items(), found, strict=True):
                     if windows is None:
                         continue
@@ -347,10 +371,38 @@ class Learner:
         """0..1: how far a carrier's receipts are believed, by what its conversions say."""
         return self._trusts.get((account_id, carrier_id), self._trusts.get((0, carrier_id), (1.0, 1.0)))[0]
 
-    def _prior(self, key: CellKey, carrier_id: int, arm: Arm | None, channel: int) -> float:
-        effect = self._effects[channel].effect(key.account_id, key.country, key.network, carrier_id)
+    def _prior(self, key: CellKey, carrier_id: int, arm: Arm | None, channel: int) -> tuple[float, float]:
+        """The mean that everything but the cell's own count of this carrier leads to expect, and the messages that it
+        weighs: the fewer, the more cells differ and the less there is to tell of.
+        """
+        rate = self._rate(key, channel)
+        sums = arm.sums[channel] if arm is not None else None
+        came, expected = (sums.successes, sums.trials * rate) if sums is not None else (0.0, 0.0)
+        effect, rests_on = self._effects[channel].outside(
+            key.account_id, key.country, key.network, carrier_id, came, expected
+        )
         anchor = arm.anchor if arm is not None and channel == CONVERSIONS else 1.0
-        return min(0.995, max(0.0005, self._rate(key, channel) * effect * anchor))
+        mean = min(0.98, max(0.0005, rate * effect * anchor))
+        odds = (1.0 - mean) / mean
+        rests_on += self._policy.effect_strength
+        return mean, odds / (odds / self._strengths[channel] + 1.0 / rests_on)
+
+    def _derive_strength(self, channel: int) -> None:
+        """How much cells differ beyond chance: the Beta-binomial's strength, by moments."""
+        excess, weight = self._policy.alike_weight / self._policy.alike, self._policy.alike_weight
+        for key, cell in self._cells.items():
+            if not self._counted(key, channel):
+                continue
+            for carrier_id, arm in cell.arms.items():
+                sums = arm.sums[channel]
+                if sums.trials < 2.0 or not 0.9 < arm.anchor < 1.1:
+                    continue
+                mean, _strength = self._prior(key, carrier_id, arm, channel)
+                off = sums.successes - mean * sums.trials
+                excess += off * off / (mean * (1.0 - mean) * sums.trials) - 1.0
+                weight += sums.trials - 1.0
+        differ = max(1e-9, excess / weight)
+        self._strengths[channel] = min(self._policy.strength_max, max(self._policy.strength_min, 1.0 / differ))
 
     def beliefs(self, cell: CellKey, carriers: Sequence[int]) -> Sequence[Belief]:
         """What is believed of each carrier in a cell, also in one never heard of."""
@@ -362,7 +414,6 @@ class Learner:
         ]
 
     def _belief(self, key: CellKey, carrier_id: int, arm: Arm | None, by_receipts: bool) -> Belief:
-        strength = self._policy.cell_strength
         conversions = trials = delivered = reports = 0.0
         if arm is not None:
             conversions, trials = max(0.0, arm.sums[CONVERSIONS].successes), max(0.0, arm.sums[CONVERSIONS].trials)
@@ -371,13 +422,13 @@ class Learner:
             _trust, honest = self._trusts.get(
                 (key.account_id, carrier_id), self._trusts.get((0, carrier_id), (1.0, 1.0))
             )
-            prior = self._prior(key, carrier_id, arm, RECEIPTS)
+            prior, strength = self._prior(key, carrier_id, arm, RECEIPTS)
             weight = strength + reports
             mean = min(0.995, (prior * strength + delivered) / weight * honest)
             alpha, beta = mean * weight, (1.0 - mean) * weight
             source = "receipts" if reports >= 1.0 else "prior"
         else:
-            prior = self._prior(key, carrier_id, arm, CONVERSIONS)
+            prior, strength = self._prior(key, carrier_id, arm, CONVERSIONS)
             alpha = prior * strength + conversions
             beta = (1.0 - prior) * strength + max(0.0, trials - conversions)
             source = "conversions" if trials >= 1.0 or conversions >= 1.0 else "prior"
@@ -391,7 +442,7 @@ class Learner:
             high,
             alpha,
             beta,
-            delivered / reports if reports >= 1.0 else None,
+            min(1.0, delivered / reports) if reports >= 1.0 else None,
             source,
         )
 
@@ -404,6 +455,38 @@ class Learner:
         """A range of a thousand numbers in a cell: for costs, which go by prefix. '' where none is known."""
         known = self._cells.get(cell)
         return "" if known is None else known.block
+
+    def yields(self) -> Sequence[Yield]:
+        """Of each carrier, what became of what its receipts call delivered, beside its peers in the same cells."""
+        found: dict[int, list[float]] = {}
+        for key, cell in self._cells.items():
+            if not self._counted(key, CONVERSIONS):
+                continue
+            listed = []
+            for carrier_id, arm in cell.arms.items():
+                receipts, conversions = arm.sums[RECEIPTS], arm.sums[CONVERSIONS]
+                if receipts.trials > 0 and conversions.trials > 0:
+                    told = min(1.0, max(0.0, receipts.successes / receipts.trials)) * conversions.trials
+                    listed.append((carrier_id, max(0.0, conversions.successes), told, conversions.trials))
+            for carrier_id, converted, told, trials in listed:
+                peers = sum(one[1] for one in listed if one[0] != carrier_id)
+                peers_told = sum(one[2] for one in listed if one[0] != carrier_id)
+                if peers_told < 1.0:
+                    continue
+                sums = found.setdefault(carrier_id, [0.0, 0.0, 0.0, 0.0, 0.0])
+                for place, value in enumerate((converted, told * peers / peers_told, peers, told, trials)):
+                    sums[place] += value
+        return [
+            Yield(
+                carrier_id,
+                told / trials if trials > 0 else 0.0,
+                converted,
+                promised,
+                peers,
+                self._receipt_times.counts((carrier_id,)),
+            )
+            for carrier_id, (converted, promised, peers, told, trials) in found.items()
+        ]
 
     def expected_rate(self, cell: CellKey, carrier_id: int) -> float:
         """The chance (0..1) that a genuine message converts: an attack's silence hardly lowers it."""
@@ -432,8 +515,9 @@ def _normal(z: float) -> float:
 
 
 def _times(key: CellKey, carrier_id: int) -> tuple[Key, ...]:
-    return ("",), (key.account_id, key.app_id), (key.account_id, key.app_id, key.country, carrier_id)
+    app = key.account_id, key.app_id
+    return ("",), app, (*app, carrier_id), (*app, carrier_id, key.country)
 
 
-def _receipts(carrier_id: int) -> tuple[Key, ...]:
-    return ("",), (carrier_id,)
+def _receipts(carrier_id: int, country: str) -> tuple[Key, ...]:
+    return ("",), (carrier_id,), (carrier_id, country)

@@ -1,6 +1,6 @@
 """The shares of all rules and cells at one moment, and which of them a message falls under. Pure."""
 
-from collections.abc import Mapping, Set
+from collections.abc import Mapping
 from typing import Final
 
 from homing.routing.beliefs import CellKey
@@ -12,20 +12,14 @@ Place = tuple[int, str, str, str]  # account, app, country, network
 
 class SharesBook:
     """Immutable. `shares`: by rule and cell, where a cell with network '' stands for its country, and one with neither
-    for everywhere. `opted_out`: (account_id, app_id) of those who want no adaptive routing, app_id '' for a whole
-    account.
+    for everywhere.
     """
 
-    def __init__(
-        self,
-        shares: Mapping[tuple[Match, CellKey], Shares] | None = None,
-        opted_out: Set[tuple[int, str]] = frozenset(),
-    ) -> None:
+    def __init__(self, shares: Mapping[tuple[Match, CellKey], Shares] | None = None) -> None:
         self._places: dict[Match, dict[Place, Shares]] = {}
         for (match, cell), found in (shares or {}).items():
             place = (cell.account_id, cell.app_id, cell.country, cell.network)
             self._places.setdefault(match, {})[place] = found
-        self._opted_out = opted_out
 
     def find(self, match: Match, wanted: Wanted) -> Shares | None:
         """The closest shares: of the message's cell, of its country, of everywhere; None where nothing is known."""
@@ -38,10 +32,6 @@ class SharesBook:
             or places.get((account_id, app_id, wanted.country, ""))
             or places.get((account_id, app_id, "", ""))
         )
-
-    def is_opted_out(self, account_id: int, app_id: str) -> bool:
-        opted_out = self._opted_out
-        return bool(opted_out) and ((account_id, app_id) in opted_out or (account_id, "") in opted_out)
 
 
 NO_SHARES: Final = SharesBook()

@@ -44,6 +44,20 @@ class Effects:
                 pair[0] += successes
                 pair[1] += expected
 
+    def outside(
+        self, account_id: int, country: str, network: str, carrier_id: int, successes: float, expected: float
+    ) -> tuple[float, float]:
+        """A carrier's effect in a network as everything but one cell shows it, so that what the cell itself says is not
+        counted twice; and the expected conversions on which that rests.
+        """
+        found, rests_on = self._centres.get(carrier_id, 1.0), 0.0
+        for level in dict.fromkeys((("", "", carrier_id), (country, "", carrier_id), (country, network, carrier_id))):
+            came, due = self.pair(account_id, level)
+            came, due = max(0.0, came - successes), max(0.0, due - expected)
+            found = (came + self._strength * found) / (due + self._strength)
+            rests_on = max(rests_on, due)
+        return found, rests_on
+
     def ready(self) -> None:
         """Sums up what was added."""
         self._found.clear()

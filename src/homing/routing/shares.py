@@ -154,16 +154,18 @@ def chances(priced: Sequence[tuple[Belief, int]], terms: Terms, chance: random.R
         drawn.append(row)
     costs = [cost for _belief, cost in priced]
     won = [0] * len(priced)
-    worth, floor = terms.worth_micro, terms.quality_floor
+    worth = terms.worth_micro
+    least = max(1e-9, terms.quality_floor * proven(priced))
     for rates in zip(*drawn, strict=True):
         best, best_value = 0, None
         if worth is None:
-            least = max(1e-9, floor * max(rates))
             for at, rate in enumerate(rates):
                 if rate >= least:
                     value = rate / costs[at]
                     if best_value is None or value > best_value:
                         best, best_value = at, value
+            if best_value is None:
+                best = rates.index(max(rates))
         else:
             for at, rate in enumerate(rates):
                 value = worth * rate - costs[at]
@@ -171,6 +173,16 @@ def chances(priced: Sequence[tuple[Belief, int]], terms: Terms, chance: random.R
                     best, best_value = at, value
         won[best] += 1
     return {belief.carrier_id: count / (2 * half) for (belief, _cost), count in zip(priced, won, strict=True)}
+
+
+def proven(priced: Sequence[tuple[Belief, int]]) -> float:
+    """The conversion rate that the best carrier has for certain, one standard deviation below its mean: a carrier must
+    not fall under the quality floor because another, little known, has drawn well.
+    """
+    return max(
+        belief.mean - sqrt(belief.mean * (1.0 - belief.mean) / (belief.alpha + belief.beta + 1.0))
+        for belief, _cost in priced
+    )
 
 
 def bound(shares: Mapping[int, float], terms: Terms) -> dict[int, float]:

@@ -3,7 +3,7 @@
 import copy
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Final
 
 import msgspec
@@ -13,9 +13,11 @@ from homing.routing.book import NO_SHARES, SharesBook
 from homing.routing.choose import Offer, by_priority, offer
 from homing.routing.prefixes import PrefixTable
 from homing.routing.rules import RouteBook, Rule, Wanted
+from homing.routing.shares import Terms
 
 OFFERS_KEPT_MAX: Final = 10_000
 NO_COSTS: Final[Mapping[int, int]] = {}
+DEFAULT_TERMS: Final = Terms()
 
 
 class Price(msgspec.Struct, frozen=True):
@@ -36,13 +38,18 @@ class Tariff:
         words: Iterable[tuple[int, str]],
         costs: Iterable[tuple[int, str, int]] = (),
         down: Set[int] = frozenset(),
+        terms: Mapping[tuple[int, str], Terms] | None = None,
     ) -> None:
         """`prices`: (account_id, prefix, micro); `words`: (account_id, word); `costs`: (carrier_id, prefix, micro).
 
+        `terms`: by (account_id, app_id), of adaptive routing; app_id '' for all of an account's apps.
         Carriers that are not enabled are as if no rule named them; those that are `down` are chosen last.
         """
         self._prices = _price_tables(prices)
-        self._routes = RouteBook(_enabled(rules, frozenset(carriers_enabled)))
+        enabled = list(_enabled(rules, frozenset(carriers_enabled)))
+        self._routes = RouteBook(enabled)
+        self._adaptive_rules = [rule for rule in enabled if rule.strategy is Strategy.ADAPTIVE]
+        self._terms = dict(terms or {})
         self._costs = _cost_tables(costs)
         self._down = down
         self._words = _patterns(words)
@@ -56,6 +63,14 @@ class Tariff:
         other._book = book
         other._adapted = {}
         return other
+
+    def adaptive_rules(self) -> Sequence[Rule]:
+        return self._adaptive_rules
+
+    def terms(self, account_id: int, app_id: str) -> Terms:
+        """An app's terms of adaptive routing, or else its account's, or else the defaults."""
+        terms = self._terms
+        return terms.get((account_id, app_id)) or terms.get((account_id, "")) or DEFAULT_TERMS
 
     def price(self, account_id: int, number: str) -> Price | None:
         """The price a segment to this number, None when nothing is listed."""
@@ -86,12 +101,6 @@ class Tariff:
             kept = self._offers[key] = offer(rule, costs, price_micro, self._down)
         return kept
 
-    def cost(self, carrier_id: int, number: str) -> int | None:
-        """What a carrier asks for a segment to this number, in micro-units; None: not known."""
-        table = self._costs.get(carrier_id)
-        found = table.find(number) if table else None
-        return None if found is None else found[1]
-
     def _adaptive(
         self, rule: Rule, wanted: Wanted, costs: Mapping[int, int], price_micro: int, ceiling: int | None
     ) -> Offer:
@@ -108,12 +117,18 @@ class Tariff:
         if kept is None:
             if len(self._adapted) >= OFFERS_KEPT_MAX:
                 self._adapted.clear()
-            if self._book.is_opted_out(wanted.account_id, wanted.app_id):
+            if self.terms(wanted.account_id, wanted.app_id).opted_out:
                 kept = offer(by_priority(rule), costs, price_micro, self._down)
             else:
                 kept = offer(rule, costs, price_micro, self._down, self._book.find(rule.match, wanted))
             self._adapted[key] = kept
         return kept
+
+    def cost(self, carrier_id: int, number: str) -> int | None:
+        """What a carrier asks for a segment to this number, in micro-units; None: not known."""
+        table = self._costs.get(carrier_id)
+        found = table.find(number) if table else None
+        return None if found is None else found[1]
 
     def is_down(self, carrier_id: int) -> bool:
         return carrier_id in self._down

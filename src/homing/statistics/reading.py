@@ -58,7 +58,7 @@ async def read_cells(
         items_max,
         timeout_s=limits.DATABASE_SLOW_TIMEOUT_S,
     )
-    return [Cell(*row[:-2], tuple(row[-2] or ()), tuple(row[-1] or ())) for row in rows]
+    return [Cell(*(*row[:-2], tuple(row[-2] or ()), tuple(row[-1] or ()))) for row in rows]
 
 
 async def read_past(database: Database, now: datetime) -> Sequence[Cell]:
@@ -71,3 +71,10 @@ async def read_past(database: Database, now: datetime) -> Sequence[Cell]:
     minutes = await read_cells(database, Grain.MINUTE, turn, now_minute + Grain.HOUR)
     hours = await read_cells(database, Grain.HOUR, first, turn, items_max=limits.PAST_ITEMS_MAX)
     return [*reversed(hours), *reversed(minutes)]
+
+
+def shows_conversions(sent: int, converted: int) -> bool | None:
+    """Whether messages of some days show that their app reports conversions; None: they are too few to tell."""
+    if converted >= max(limits.REPORTING_MESSAGES_MIN, sent / limits.REPORTING_MESSAGES_PER_CONVERSION_MAX):
+        return True
+    return False if sent >= limits.REPORTING_MESSAGES_PER_CONVERSION_MAX else None

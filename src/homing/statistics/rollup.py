@@ -1,19 +1,22 @@
-"""Adding up what changed: deltas are taken out, and added to their minutes, hours and days, in one transaction."""
+"""Adding up what changed, in two steps: deltas are taken out every second, told to those who listen and put by under
+their cells; what has gathered is added to minutes, hours and days twice a minute. Each step is one transaction.
+"""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from typing import Final
 
 import msgspec
 
 from homing import limits
 from homing.statistics.delta import Delta
-from homing.statistics.sums import CellNames, Grain, Key, Sum, add_up, names_of
+from homing.statistics.sums import CellNames, Grain, add_up, names_of
 from homing.store.database import Connection, Database
 from homing.store.duty import Duty
 
-KEPT_DAYS = {Grain.MINUTE: limits.STAT_MINUTE_DAYS, Grain.HOUR: limits.STAT_HOUR_DAYS}
+KEPT_DAYS: Final = {Grain.MINUTE: limits.STAT_MINUTE_DAYS, Grain.HOUR: limits.STAT_HOUR_DAYS}
 """Days are kept for ever."""
-DELTA_FIELDS = len(Delta.__struct_fields__)
+DELTA_FIELDS: Final = len(Delta.__struct_fields__)
 
 
 class Turn(msgspec.Struct, frozen=True):
@@ -34,8 +37,8 @@ class Rollup:
         self._cells: dict[CellNames, int] = {}
 
     async def turn(self) -> Turn | None:
-        """One round; None when the duty is another's. Raises a `PlatformFailure`: then it may have happened or not,
-        which the next one's number tells.
+        """Takes deltas out; None when the duty is another's. Raises a `PlatformFailure`: then it may have happened or
+        not, which the next one's number tells.
         """
         async with self._database.transaction() as transaction:
             number = await self._duty.renew(transaction)
@@ -44,14 +47,31 @@ class Rollup:
             rows = await transaction.fetch("stat_take", limits.ROLLUP_BATCH_MAX)
             deltas = [delta for row in rows if _says(delta := Delta(*row[:DELTA_FIELDS]))]
             cells = await self._numbers(transaction, {names_of(delta) for delta in deltas})
-            sums = add_up(deltas, cells, first_minutes(self._clock()))
+            sums = add_up(deltas, cells)
             if sums:
-                await transaction.execute("stat_add", *_columns(sums))
+                await transaction.execute(
+                    "stat_await", *zip(*sums.keys(), strict=True), *zip(*sums.values(), strict=True)
+                )
         # Not before: cells that were made in a transaction that came to nothing have no numbers.
         if len(self._cells) + len(cells) > limits.ROLLUP_KEYS_MAX:
             self._cells.clear()
         self._cells.update(cells)
         return Turn(number, deltas, sum(row["taken"] for row in rows) == limits.ROLLUP_BATCH_MAX)
+
+    async def settle(self) -> bool:
+        """Adds up what has been taken out; whether there may be more."""
+        kept_from = first_minutes(self._clock())
+        async with self._database.transaction() as transaction:
+            if await self._duty.renew(transaction, turns=0) is None:
+                return False
+            (row,) = await transaction.fetch(
+                "stat_settle",
+                limits.SETTLE_BATCH_MAX,
+                kept_from[Grain.MINUTE],
+                kept_from[Grain.HOUR],
+                timeout_s=limits.DATABASE_SLOW_TIMEOUT_S,
+            )
+        return bool(row["taken"] == limits.SETTLE_BATCH_MAX)
 
     async def _numbers(self, transaction: Connection, wanted: set[CellNames]) -> dict[CellNames, int]:
         found = {names: self._cells[names] for names in wanted if names in self._cells}
@@ -93,15 +113,3 @@ def _says(delta: Delta) -> bool:
         or delta.cost_micro
         or delta.revenue_micro
     )
-
-
-def _columns(rows: Sequence[tuple[Key, Sum]]) -> Iterable[Sequence[object]]:
-    keys = zip(*(key for key, _one in rows), strict=True)
-    sums = [one for _key, one in rows]
-    figures = ([getattr(one, name) for one in sums] for name in Sum.__struct_fields__[:-2])
-    times = ([_array(one.receipt_times) for one in sums], [_array(one.conversion_times) for one in sums])
-    return [*keys, *figures, *times]
-
-
-def _array(times: Sequence[int] | None) -> str | None:
-    return None if times is None else f"{{{','.join(map(str, times))}}}"

@@ -26,11 +26,11 @@ class Duty:
         taken = await self._database.row("duty_take", self._name, self._owner, self._lease, dead)
         return None if taken is None else int(taken["turns"])
 
-    async def renew(self, transaction: Connection) -> int | None:
+    async def renew(self, transaction: Connection, turns: int = 1) -> int | None:
         """Begins a turn of the work in its transaction, which holds up others' until its end: its number, or None when
-        the duty is no longer ours.
+        the duty is no longer ours. `turns` 0: work beside it, that does not count.
         """
-        row = await transaction.row("duty_renew", self._name, self._owner, self._lease)
+        row = await transaction.row("duty_renew", self._name, self._owner, self._lease, turns)
         return None if row is None else int(row["turns"])
 
     async def release(self) -> None:

@@ -19,7 +19,17 @@ SELECT c.account_id, c.message_id, c.attempts, c.expires_at, c.lapsed,
 FROM claimed AS c
 JOIN message AS m ON m.account_id = ANY (ARRAY[c.account_id]) AND m.message_id = ANY (ARRAY[c.message_id])
 
--- What a carrier did not accept is told to statistics; the message may stand on another carrier by now.
+-- name: attempts_add_accepted
+INSERT INTO attempt (
+    account_id, message_id, attempt, carrier_id, started_at, answered_at, outcome, carrier_ref, error_code, error_text
+)
+SELECT account_id, message_id, attempt, $1, started_at, $2, outcome, carrier_ref, error_code, error_text
+FROM unnest(
+    $3::bigint[], $4::bigint[], $5::smallint[], $6::timestamptz[], $7::smallint[], $8::text[], $9::text[], $10::text[]
+) AS a (account_id, message_id, attempt, started_at, outcome, carrier_ref, error_code, error_text)
+ON CONFLICT DO NOTHING
+
+-- As above, of any outcome. What a carrier did not accept is told to statistics; the message may stand on another by now.
 -- name: attempts_add
 WITH added AS (
     INSERT INTO attempt (

@@ -35,37 +35,51 @@ FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::in
     AS w (account_id, app_id, country, network, prefix, carrier_id, sender)
 RETURNING account_id, app_id, country, network, prefix, carrier_id, sender, cell_id
 
--- name: stat_add
-INSERT INTO stat AS s (grain, period, account_id, cell_id, submitted, sent, delivered, undelivered, converted, refused,
-    cost_micro, revenue_micro, receipt_times, conversion_times)
-SELECT grain, period, account_id, cell_id, submitted, sent, delivered, undelivered, converted, refused, cost_micro,
-    revenue_micro, receipt_times::int[], conversion_times::int[]
+-- name: stat_await
+INSERT INTO stat_pending (account_id, minute, cell_id, receipt_bucket, conversion_bucket, submitted, sent, delivered,
+    undelivered, converted, refused, cost_micro, revenue_micro)
+SELECT *
 FROM unnest(
-    $1::smallint[], $2::int[], $3::bigint[], $4::bigint[], $5::int[], $6::int[], $7::int[], $8::int[], $9::int[],
-    $10::int[], $11::bigint[], $12::bigint[], $13::text[], $14::text[]
-) AS d (
-    grain, period, account_id, cell_id, submitted, sent, delivered, undelivered, converted,
-    refused, cost_micro, revenue_micro, receipt_times, conversion_times
+    $1::bigint[], $2::int[], $3::bigint[], $4::smallint[], $5::smallint[], $6::int[], $7::int[], $8::int[], $9::int[],
+    $10::int[], $11::int[], $12::bigint[], $13::bigint[]
 )
-ON CONFLICT (grain, period, account_id, cell_id) DO UPDATE
-SET submitted = s.submitted + excluded.submitted,
-    sent = s.sent + excluded.sent,
-    delivered = s.delivered + excluded.delivered,
-    undelivered = s.undelivered + excluded.undelivered,
-    converted = s.converted + excluded.converted,
-    refused = s.refused + excluded.refused,
-    cost_micro = s.cost_micro + excluded.cost_micro,
-    revenue_micro = s.revenue_micro + excluded.revenue_micro,
-    receipt_times = CASE
-        WHEN excluded.receipt_times IS NULL THEN s.receipt_times
-        WHEN s.receipt_times IS NULL THEN excluded.receipt_times
-        ELSE ARRAY(SELECT a + b FROM unnest(s.receipt_times, excluded.receipt_times) AS times (a, b))
-    END,
-    conversion_times = CASE
-        WHEN excluded.conversion_times IS NULL THEN s.conversion_times
-        WHEN s.conversion_times IS NULL THEN excluded.conversion_times
-        ELSE ARRAY(SELECT a + b FROM unnest(s.conversion_times, excluded.conversion_times) AS times (a, b))
-    END
+
+-- Adds what waits to its minutes (from $2 on), hours (from the minute $3 on) and days; how many rows that were.
+-- name: stat_settle
+WITH taken AS (
+    DELETE FROM stat_pending
+    WHERE ctid = ANY (ARRAY(SELECT ctid FROM stat_pending LIMIT $1))
+    RETURNING *
+), added AS (
+    INSERT INTO stat AS s (grain, period, account_id, cell_id, submitted, sent, delivered, undelivered, converted,
+        refused, cost_micro, revenue_micro, receipt_times, conversion_times)
+    SELECT g.grain, d.minute / g.grain, d.account_id, d.cell_id, sum(d.submitted), sum(d.sent), sum(d.delivered),
+        sum(d.undelivered), sum(d.converted), sum(d.refused), sum(d.cost_micro), sum(d.revenue_micro),
+        stat_times(d.receipt_bucket, d.delivered + d.undelivered), stat_times(d.conversion_bucket, d.converted)
+    FROM taken AS d
+    CROSS JOIN (VALUES (1::smallint, $2::int), (60::smallint, $3::int), (1440::smallint, 0)) AS g (grain, first_minute)
+    WHERE d.minute >= g.first_minute
+    GROUP BY 1, 2, 3, 4
+    ORDER BY 1, 2, 3, 4
+    ON CONFLICT (grain, period, account_id, cell_id) DO UPDATE
+    SET submitted = s.submitted + excluded.submitted,
+        sent = s.sent + excluded.sent,
+        delivered = s.delivered + excluded.delivered,
+        undelivered = s.undelivered + excluded.undelivered,
+        converted = s.converted + excluded.converted,
+        refused = s.refused + excluded.refused,
+        cost_micro = s.cost_micro + excluded.cost_micro,
+        revenue_micro = s.revenue_micro + excluded.revenue_micro,
+        receipt_times = CASE
+            WHEN excluded.receipt_times IS NULL THEN s.receipt_times
+            ELSE stat_times_add(s.receipt_times, excluded.receipt_times)
+        END,
+        conversion_times = CASE
+            WHEN excluded.conversion_times IS NULL THEN s.conversion_times
+            ELSE stat_times_add(s.conversion_times, excluded.conversion_times)
+        END
+)
+SELECT count(*) AS taken FROM taken
 
 -- name: stat_forget
 DELETE FROM stat WHERE grain = $1 AND period < $2
@@ -80,11 +94,65 @@ WHERE s.grain = $1 AND s.period >= $2 AND s.period < $3 AND ($4::bigint IS NULL 
 ORDER BY s.period DESC
 LIMIT $5
 
+-- Figures by what $1 names, of periods of a grain ($2) from one ($3) to before another ($4), of one account or all.
+-- name: stat_report
+SELECT CASE $1
+        WHEN 'country' THEN s.country
+        WHEN 'network' THEN s.network
+        WHEN 'carrier' THEN coalesce(c.name, s.carrier_id::text)
+        WHEN 'app' THEN s.app_id
+        WHEN 'account' THEN a.name
+        WHEN 'prefix' THEN s.prefix
+        WHEN 'sender' THEN s.sender
+        ELSE (s.period::bigint * s.grain)::text
+    END AS key,
+    sum(s.submitted)::bigint AS submitted, sum(s.sent)::bigint AS sent, sum(s.delivered)::bigint AS delivered,
+    sum(s.undelivered)::bigint AS undelivered, sum(s.converted)::bigint AS converted, sum(s.refused)::bigint AS refused,
+    sum(s.cost_micro)::bigint AS cost_micro, sum(s.revenue_micro)::bigint AS revenue_micro,
+    sum(s.revenue_micro - s.cost_micro)::bigint AS margin_micro
+FROM stat_now AS s
+LEFT JOIN carrier AS c ON c.carrier_id = s.carrier_id
+LEFT JOIN account AS a ON a.account_id = s.account_id
+WHERE s.grain = $2 AND s.period >= $3 AND s.period < $4 AND ($5::bigint IS NULL OR s.account_id = $5)
+GROUP BY 1
+ORDER BY 2 DESC, 1
+
+-- As above: how many times lie in each bucket, of what kind (r: to the receipt, c: to the conversion).
+-- name: stat_report_times
+SELECT CASE $1
+        WHEN 'country' THEN s.country
+        WHEN 'network' THEN s.network
+        WHEN 'carrier' THEN coalesce(c.name, s.carrier_id::text)
+        WHEN 'app' THEN s.app_id
+        WHEN 'account' THEN a.name
+        WHEN 'prefix' THEN s.prefix
+        WHEN 'sender' THEN s.sender
+        ELSE (s.period::bigint * s.grain)::text
+    END AS key, times.kind, times.bucket, sum(times.n)::bigint AS n
+FROM stat_now AS s
+LEFT JOIN carrier AS c ON c.carrier_id = s.carrier_id
+LEFT JOIN account AS a ON a.account_id = s.account_id
+CROSS JOIN LATERAL (
+    SELECT 'r', n, place - 1 FROM unnest(s.receipt_times) WITH ORDINALITY AS kept (n, place)
+    UNION ALL
+    SELECT 'c', n, place - 1 FROM unnest(s.conversion_times) WITH ORDINALITY AS kept (n, place)
+    UNION ALL
+    SELECT 'r', s.delivered + s.undelivered, s.receipt_bucket WHERE s.receipt_bucket IS NOT NULL
+    UNION ALL
+    SELECT 'c', s.converted, s.conversion_bucket WHERE s.conversion_bucket IS NOT NULL
+) AS times (kind, n, bucket)
+WHERE s.grain = $2 AND s.period >= $3 AND s.period < $4 AND ($5::bigint IS NULL OR s.account_id = $5)
+GROUP BY 1, 2, 3
+HAVING sum(times.n) <> 0
+
 -- --- work that one process does for all ----------------------------------------------------------------------
 
 -- Whoever has it renews it in the transaction of its work: another that has taken it over makes the work come to nothing.
 -- name: duty_renew
-UPDATE duty SET leased_until = now() + $3::interval, turns = turns + 1 WHERE name = $1 AND owner = $2 RETURNING turns
+UPDATE duty
+SET leased_until = now() + $3::interval, turns = turns + $4
+WHERE name = $1 AND owner = $2
+RETURNING turns
 
 -- Free: nobody's, or of an owner whose lease has ended or who is known to be dead ($4).
 -- name: duty_take

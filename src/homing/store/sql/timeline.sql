@@ -12,6 +12,9 @@ LEFT JOIN carrier AS used ON used.carrier_id = m.carrier_id
 LEFT JOIN route AS r ON r.route_id = m.route_id
 LEFT JOIN carrier AS chosen ON chosen.carrier_id = r.carrier_id
 
+-- name: timeline_carriers
+SELECT carrier_id, name FROM carrier
+
 -- name: timeline_attempts
 SELECT t.attempt, t.started_at, t.answered_at, t.outcome, t.carrier_ref, t.error_code, t.error_text, c.name AS carrier
 FROM attempt AS t
@@ -46,7 +49,9 @@ WHERE p.account_id = $1 AND p.message_id = $2
 ORDER BY t.push_id, t.attempt
 
 -- name: timeline_conversion
-SELECT recorded_at, reported_at, door FROM conversion WHERE account_id = $1 AND message_id = $2
+SELECT message_id, recorded_at, reported_at, door, credited_to, credited_at, credited_by
+FROM conversion
+WHERE account_id = $1 AND message_id = $2
 
 -- The queue's key begins with the lane: lane 0, and of each carrier ($2 lanes) the one of the message's traffic ($3).
 -- name: timeline_queue

@@ -75,6 +75,43 @@ CREATE TABLE stat_hour PARTITION OF stat FOR VALUES IN (60)
 CREATE TABLE stat_day PARTITION OF stat FOR VALUES IN (1440)
     WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.05);
 
+-- Taken out, told to those who listen, and not added yet: a cell's seconds are added together. Like stat_delta, without
+-- an index.
+CREATE TABLE stat_pending (
+    account_id bigint NOT NULL,
+    minute int NOT NULL,
+    cell_id bigint NOT NULL,
+    submitted int NOT NULL,
+    sent int NOT NULL,
+    delivered int NOT NULL,
+    undelivered int NOT NULL,
+    converted int NOT NULL,
+    refused int NOT NULL,
+    cost_micro bigint NOT NULL,
+    revenue_micro bigint NOT NULL,
+    receipt_bucket smallint NOT NULL,                     -- -1: not told
+    conversion_bucket smallint NOT NULL
+) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_insert_threshold = -1,
+    autovacuum_analyze_threshold = 1000000000, vacuum_truncate = false);
+
+-- Counts by bucket, made of single ones and added to others.
+CREATE FUNCTION stat_times_count(times int[], bucket smallint, n int) RETURNS int[] LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+    IF bucket >= 0 THEN
+        times := coalesce(times, '{0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0}');
+        times[bucket + 1] := times[bucket + 1] + n;
+    END IF;
+    RETURN times;
+END $$;
+CREATE AGGREGATE stat_times (bucket smallint, n int) (SFUNC = stat_times_count, STYPE = int[]);
+CREATE FUNCTION stat_times_add(mine int[], more int[]) RETURNS int[] LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+    IF mine IS NULL OR more IS NULL THEN
+        RETURN coalesce(mine, more);
+    END IF;
+    RETURN ARRAY(SELECT a + b FROM unnest(mine, more) AS times (a, b));
+END $$;
+
 -- Everything up to this moment: what is added up, and what is still to be.
 CREATE VIEW stat_now AS
 SELECT s.grain, s.period, s.account_id, c.app_id, c.country, c.network, c.prefix, c.carrier_id, c.sender,
@@ -82,6 +119,13 @@ SELECT s.grain, s.period, s.account_id, c.app_id, c.country, c.network, c.prefix
     s.receipt_times, s.conversion_times, NULL::smallint AS receipt_bucket, NULL::smallint AS conversion_bucket
 FROM stat AS s
 JOIN stat_cell AS c USING (account_id, cell_id)
+UNION ALL
+SELECT g.grain, p.minute / g.grain, p.account_id, c.app_id, c.country, c.network, c.prefix, c.carrier_id, c.sender,
+    p.submitted, p.sent, p.delivered, p.undelivered, p.converted, p.refused, p.cost_micro, p.revenue_micro,
+    NULL, NULL, nullif(p.receipt_bucket, -1), nullif(p.conversion_bucket, -1)
+FROM stat_pending AS p
+JOIN stat_cell AS c USING (account_id, cell_id)
+CROSS JOIN (VALUES (1::smallint), (60::smallint), (1440::smallint)) AS g (grain)
 UNION ALL
 SELECT g.grain, d.minute / g.grain, d.account_id, d.app_id, d.country, d.network, left(d.block, 6), d.carrier_id,
     d.sender, coalesce(d.submitted, 0), coalesce(d.sent, 0), coalesce(d.delivered, 0), coalesce(d.undelivered, 0),
