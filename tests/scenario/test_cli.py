@@ -354,6 +354,11 @@ def test_apps_senders_templates_and_words_are_added_listed_and_removed(terminal:
     (listed,) = terminal.json("app", "list", account)
     assert (listed["report_url"], listed["inbound_url"]) == (None, "http://a.example/i")
     assert "not an http address" in terminal("app", "set", app, "--report-url", "ftp://a.example", status=1).err
+    assert (listed["expects"], listed["reports_conversions"]) == ("detect", None)
+    assert "detect: too little sent" in terminal("app", "list", account).out
+    for said in ("yes", "no", "detect"):
+        terminal("app", "set", app, "--expects-conversions", said)
+        assert terminal.json("app", "list", account)[0]["expects"] == said
 
     terminal("sender", "add", account, "FIRST")
     terminal("sender", "add", account, "SECOND")
