@@ -80,11 +80,11 @@ async def list_apps(desk: Desk, account: str) -> Reply:
     """
     row = await desk.account(account)
     rows = await desk.database.fetch("app_list", row["account_id"])
-    return Table(APPS, [_shown(one) for one in rows], "No apps yet.")
+    return Table(APPS, [shown(one) for one in rows], "No apps yet.")
 
 
-def _shown(row: Mapping[str, Any]) -> dict[str, object]:
-    """`expects`: what is set, and where the traffic decides, what it shows."""
+def shown(row: Mapping[str, Any]) -> dict[str, object]:
+    """A row of `app_list` with `expects`: what is set, and where the traffic decides, what it shows."""
     shows = shows_conversions(row["sent"], row["converted"])
     detected = {True: "detect: reported", False: "detect: none reported", None: "detect: too little sent"}[shows]
     said = {True: "yes", False: "no", None: detected}[row["expects_conversions"]]
