@@ -279,10 +279,12 @@ CARRIERS_AGE_S_MAX: Final = 30.0  # even if a change notice is missed
 
 # --- Learning ----------------------------------------------------------------------------------------------
 LEARN_S: Final = 5.0  # between two thoughts
+LEARN_LAG_S: Final = 2.0  # what has happened since then may not have been heard
 LEARN_CELLS_MAX: Final = 5_000  # kept in memory; the longest idle are let go
 LEARN_SHARES_MAX: Final = 5_000  # of rules and cells, in force at once
 LEARN_CHOICE_DAYS: Final = 30  # what shares rested on is kept so long
 LEARN_SETTINGS_S: Final = 30.0  # between two looks at what apps declare
+LEARN_MATURE_S: Final = 3_600.0  # then a message that nobody came back for is evidence
 LEARN_CLAIM_MESSAGES_MAX: Final = 100_000  # of one list of evidence
 SHARES_AGE_S_MAX: Final = 30.0  # even if a notice is missed
 LEARN_ACTIVE_S: Final = 3_600.0  # a cell without traffic for so long gets no shares of its own

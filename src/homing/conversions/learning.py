@@ -80,7 +80,7 @@ class Learning:
     def _conclude(
         self, tariff: Tariff, now_s: float
     ) -> tuple[dict[tuple[Match, CellKey], Decision], Sequence[Finding]]:
-        self.learner.think(now_s)
+        self.learner.think(now_s - limits.LEARN_LAG_S)
         return self._adaptive.decide(tariff, self.learner, now_s), find_fakes(self.learner.yields())
 
     async def _write(
@@ -129,6 +129,7 @@ def rests_on(decision: Decision) -> dict[str, Any]:
         "candidates": [
             {
                 "carrier_id": belief.carrier_id,
+                "route_id": decision.routes[belief.carrier_id],
                 "share": weights.get(belief.carrier_id, 0),
                 "cost_micro": decision.costs.get(belief.carrier_id),
                 "is_down": belief.carrier_id in decision.down,

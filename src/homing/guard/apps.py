@@ -22,7 +22,6 @@ class Votes:
     def __init__(self) -> None:
         self.minutes: dict[int, list[float]] = {}  # minute -> messages x rate, conversions, messages
         self._fared: dict[int, float] = {}
-        self._read_minute = -1
 
     def add(self, minute: int, messages: float, conversions: float, rate: float) -> None:
         votes = self.minutes.get(minute)
@@ -37,13 +36,25 @@ class Votes:
         first = now_minute - limits.GUARD_FINE_MIN
         for minute in [minute for minute in self.minutes if minute < first]:
             del self.minutes[minute]
-        due = {minute: (votes[0] * curve.by(now_minute - minute), votes[1]) for minute, votes in self.minutes.items()}
-        none = (0.0, 0.0)
         self._fared = {}
-        for minute in due:
-            near = [due.get(minute + step, none) for step in range(-CLOSE_MIN, CLOSE_MIN + 1)]
-            expected, came = sum(one[0] for one in near), sum(one[1] for one in near)
-            self._fared[minute] = min(1.0, max(FARED_MIN, (came + STEADY) / (expected + STEADY)))
+        expected, came = [0.0] * CLOSE_MIN, [0.0] * CLOSE_MIN
+        span = range(first - CLOSE_MIN, now_minute + 1)
+        none = (0.0, 0.0, 0.0)
+        for minute in span:
+            votes = self.minutes.get(minute, none)
+            expected.append(votes[0] * curve.by(now_minute - minute))
+            came.append(votes[1])
+        expected += [0.0] * CLOSE_MIN
+        came += [0.0] * CLOSE_MIN
+        width = 2 * CLOSE_MIN + 1
+        due, seen = sum(expected[: width - 1]), sum(came[: width - 1])
+        for at, minute in enumerate(span):
+            due += expected[at + width - 1]
+            seen += came[at + width - 1]
+            if due > 0.1:
+                self._fared[minute] = min(1.0, max(FARED_MIN, (seen + STEADY) / (due + STEADY)))
+            due -= expected[at]
+            seen -= came[at]
 
     def fared(self, minute: int) -> float:
         """How many conversions came of those that were due in a minute (0..1); 1 where nothing is known."""

@@ -23,7 +23,8 @@ Expected = Callable[[CellKey, int], float]
 Reporting = Callable[[int, str], str]
 DAY_MIN, HOUR_MIN = 1440, 60
 VOTES_PER_RANGE = 2.0
-READ_S = 5.0  # between two looks at what cells and apps are like
+READ_S = 5.0  # between two looks at how busy cells are
+VOTED_S = 30.0  # at how conversions fare, and what rate is to be expected
 LOOK_S = 10.0  # at ranges whose conversions are still due
 LOOK_WIDE_S = 60.0  # at the wider ranges
 SWEEP_S = 1_800.0  # for a round of all ranges
@@ -66,6 +67,7 @@ class Cell(Area):
         "judged",
         "key",
         "limits",
+        "limits_for",
         "pairs",
         "rate",
         "volumes",
@@ -82,6 +84,7 @@ class Cell(Area):
         self.evened = 0.0  # messages of history
         self.judged: dict[str, float] = {}  # digits -> when
         self.limits: tuple[int, ...] = (policy.least * 2,) * len(LEVELS)
+        self.limits_for = (0.0, 0.0)  # the volume and the evidence needed that they were worked out for
         self.rate = 0.0
         self.active_s = 0.0
         self.is_touched = True
@@ -104,7 +107,7 @@ class Mind:
         self._terms: dict[CellName, Terms] = {}
         self._spent: dict[tuple[int, str], list[int]] = {}
         self._now_s = 0.0
-        self._read_s = self._trimmed_s = self._looked_s = self._looked_wide_s = 0.0
+        self._read_s = self._trimmed_s = self._looked_s = self._looked_wide_s = self._voted_s = 0.0
         self._swept: list[RangeName] = []
         self._minute = 0
         self._book = VerdictBook()
@@ -240,16 +243,18 @@ class Mind:
     def _read(self, now_s: float, minute: int, expected: Expected, reporting: Reporting) -> None:
         """What cells and apps are like now."""
         self._read_s = now_s
-        for (account_id, app_id), app in self._apps.items():
-            app.curve.think()
-            app.votes.read(minute, app.curve)
-            app.sure = reporting(account_id, app_id) == "reporting"
+        is_late = now_s - self._voted_s >= VOTED_S
+        if is_late:
+            self._voted_s = now_s
+            for (account_id, app_id), app in self._apps.items():
+                app.curve.think()
+                app.votes.read(minute, app.curve)
+                app.sure = reporting(account_id, app_id) == "reporting"
         for name, cell in self._cells.items():
-            if cell.active_s < now_s - 2 * 3600.0:
+            if cell.active_s < now_s - HOUR_MIN * 60.0:
                 continue
-            app = self._apps[name[:2]]
             total = sum(cell.carriers.values())
-            if total > 0:
+            if total > 0 and (is_late or not cell.rate):
                 cell.rate = (
                     sum(
                         share * expected(cell.key, carrier_id)
@@ -258,10 +263,10 @@ class Mind:
                     )
                     / total
                 )
-            cell.votes.read(minute, app.curve)
-            cell.limits = self._limits(cell, minute)
-            if cell.active_s >= now_s - HOUR_MIN * 60.0:
+            if is_late:
+                cell.votes.read(minute, self._apps[name[:2]].curve)
                 cell.is_touched = True
+            self._set_limits(cell, minute)
 
     def _fared(self, cell: Cell, minute: int) -> float:
         """An outage is not theft: where nothing comes back of anybody's, silence says less. A network in which nobody
@@ -320,11 +325,16 @@ class Mind:
                 best = evidence, count, expected
         return best
 
-    def _limits(self, cell: Cell, minute: int) -> tuple[int, ...]:
+    def _set_limits(self, cell: Cell, minute: int) -> None:
         """How many messages a range that nothing is known of may have within ten minutes."""
         policy = self.policy
         need = policy.judged - self._prior(cell, None, None)
         volume = cell.volumes.since(minute - policy.short_min) + policy.company
+        known_volume, known_need = cell.limits_for
+        if need == known_need and abs(volume - known_volume) < 0.1 * volume:
+            return
+        cell.limits_for = volume, need
+        cell.is_touched = True
         found = []
         for level in range(len(LEVELS)):
             share, shape = self._spread(cell, None, level)
@@ -334,7 +344,7 @@ class Mind:
                 return count > expected and crowding(count, expected, shape) - log(2.0) >= need
 
             found.append(first_count(policy.least, is_enough))
-        return tuple(found)
+        cell.limits = tuple(found)
 
     def _judge(self, name: RangeName, now_s: float, minute: int, rooms: dict[RangeName, Room]) -> None:
         policy = self.policy

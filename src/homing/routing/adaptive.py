@@ -21,6 +21,7 @@ class Decision(msgspec.Struct, frozen=True):
     shares: Shares
     beliefs: Sequence[Belief]
     costs: Mapping[int, int]
+    routes: Mapping[int, int]  # by carrier: in the order of their ids the draw goes through them
     down: Set[int]
     terms: Terms
 
@@ -53,10 +54,11 @@ class Adaptive:
         carriers = [row.carrier_id for row in rule.candidates]
         costs = {one: cost for one in carriers if (cost := tariff.cost(one, block)) is not None}
         down = frozenset(one for one in carriers if tariff.is_down(one))
+        routes = {row.carrier_id: row.route_id for row in rule.candidates}
         beliefs = learner.beliefs(cell, sorted(set(carriers)))
         terms = tariff.terms(cell.account_id, cell.app_id)
         shares = self._sharer.share(cell, rule, costs, down, beliefs, terms, now_s, self._chance)
-        return Decision(rule.match, cell, shares, beliefs, costs, down, terms)
+        return Decision(rule.match, cell, shares, beliefs, costs, routes, down, terms)
 
 
 def _pairs(

@@ -105,7 +105,7 @@ class Learner:
         kept = 0.5 ** (max(0.0, self._now_s - delta.minute * 60.0) / self._policy.delays_half_life_s)
         for bucket, count in enumerate(receipt_times):
             if count:
-                self._receipt_times.note(_receipts(delta.carrier_id), bucket, count * kept)
+                self._receipt_times.note(_receipts(delta.carrier_id, delta.country), bucket, count * kept)
         for bucket, count in enumerate(conversion_times):
             if count:
                 self._conversion_times.note(_times(key, delta.carrier_id), bucket, count * kept)
@@ -142,10 +142,10 @@ class Learner:
         arm.hear(minute, now_minute, delta.sent, delta.converted, delta.delivered, weight_old)
         app.hear(minute, delta.sent, delta.converted)
         if delta.converted and delta.conversion_bucket >= 0:
-            self._conversion_times.note(_times(key, delta.carrier_id), delta.conversion_bucket, delta.converted)
+            self._conversion_times.note(_times(key, delta.carrier_id), delta.conversion_bucket, delta.converted, minute)
         if delta.receipt_bucket >= 0:
             finals = delta.delivered + delta.undelivered
-            self._receipt_times.note(_receipts(delta.carrier_id), delta.receipt_bucket, finals)
+            self._receipt_times.note(_receipts(delta.carrier_id, delta.country), delta.receipt_bucket, finals, minute)
 
     def think(self, now_s: float) -> None:
         """Ages, decays, looks for changes, and derives all anew. Called every limits.LEARN_S."""
@@ -154,8 +154,8 @@ class Learner:
         self._conversion_times.age(now_s)
         self._receipt_times.age(now_s)
         for (account_id, app_id), watch in self._apps.items():
-            curve = self._conversion_times.curve((("",), (account_id, app_id)))
-            watch.think(now_s, self._rates[CONVERSIONS].rate(account_id, app_id), curve)
+            curve = self._conversion_times.curves((("",), (account_id, app_id)))
+            watch.think(now_s, self._rates[CONVERSIONS].rate(account_id, app_id), curve.least)
         for cell in self._cells.values():
             for carrier_id, arm in cell.arms.items():
                 self._age(cell.key, carrier_id, arm)
@@ -173,8 +173,8 @@ class Learner:
 
     def _age(self, key: CellKey, carrier_id: int, arm: Arm) -> None:
         app = self._apps[key.account_id, key.app_id]
-        converts = self._conversion_times.curve(_times(key, carrier_id))
-        reports = self._receipt_times.curve(_receipts(carrier_id))
+        converts = self._conversion_times.curves(_times(key, carrier_id))
+        reports = self._receipt_times.curves(_receipts(carrier_id, key.country))
         arm.think(self._now_s, app.until_s(self._now_s), converts, reports, self._policy.half_life_s)
         faded = 0.5 ** ((self._now_s - arm.anchored_s) / self._policy.anchor_half_life_s)
         arm.anchor, arm.anchored_s = arm.anchor**faded, self._now_s
@@ -200,6 +200,10 @@ class Learner:
             return True
         watch = self._apps[key.account_id, key.app_id]
         return watch.word == REPORTING or watch.stopped
+
+    def _tells_changes(self, key: CellKey) -> bool:
+        watch = self._apps[key.account_id, key.app_id]
+        return watch.word == REPORTING and not watch.stopped and self._now_s >= watch.in_bulk_until_s
 
     def _derive_rates(self, channel: int) -> None:
         rates, effects = self._rates[channel], self._effects[channel]
@@ -286,7 +290,7 @@ class Learner:
             listed: list[tuple[_Cell, int, Arm, list[Window]]] = []
             groups: dict[tuple[int, str, int], list[Window]] = {}
             for key, cell in self._cells.items():
-                if channel == CONVERSIONS and not (self._counted(key, channel) and self._now_s > 0):
+                if channel == CONVERSIONS and not self._tells_changes(key):
                     continue
                 arms = [(arm, *self._prior(key, carrier_id, arm, channel)) for carrier_id, arm in cell.arms.items()]
                 found = windows_of(arms, channel)
@@ -438,7 +442,7 @@ class Learner:
             high,
             alpha,
             beta,
-            delivered / reports if reports >= 1.0 else None,
+            min(1.0, delivered / reports) if reports >= 1.0 else None,
             source,
         )
 
@@ -511,8 +515,9 @@ def _normal(z: float) -> float:
 
 
 def _times(key: CellKey, carrier_id: int) -> tuple[Key, ...]:
-    return ("",), (key.account_id, key.app_id), (key.account_id, key.app_id, key.country, carrier_id)
+    app = key.account_id, key.app_id
+    return ("",), app, (*app, carrier_id), (*app, carrier_id, key.country)
 
 
-def _receipts(carrier_id: int) -> tuple[Key, ...]:
-    return ("",), (carrier_id,)
+def _receipts(carrier_id: int, country: str) -> tuple[Key, ...]:
+    return ("",), (carrier_id,), (carrier_id, country)

@@ -21,6 +21,8 @@ class Window(msgspec.Struct):
     peers_came: float = 0.0
     peers_expected: float = 0.0
     known: float = 0.0
+    least: float = 0.0  # that `expected` may be
+    most: float = 0.0
 
     def add(self, other: "Window") -> None:
         self.came += other.came
@@ -28,6 +30,8 @@ class Window(msgspec.Struct):
         self.peers_came += other.peers_came
         self.peers_expected += other.peers_expected
         self.known += other.known
+        self.least += other.least
+        self.most += other.most
 
     def evidence(self, drift_strength: float) -> float:
         """The signed log likelihood ratio of a change of this carrier alone: below zero for a fall.
@@ -37,11 +41,14 @@ class Window(msgspec.Struct):
         for everybody is held against by `drift_strength` expected successes of a peer that never changes. An
         expectation that rests on little counts for little.
         """
-        came, expected = self.came, self.expected
+        came = self.came
+        expected = self.least if came < self.least else self.most if came > self.most else 0.0
+        if expected <= 0.0:
+            return 0.0
         alone = (came * log(came / expected) if came > 0 else 0.0) - came + expected
         peers_came, peers_expected = self.peers_came + drift_strength, self.peers_expected + drift_strength
         total = self.came + peers_came
-        due = total * self.expected / (self.expected + peers_expected)
+        due = total * expected / (expected + peers_expected)
         ratio = (self.came * log(self.came / due) if self.came > 0 else 0.0) + peers_came * log(
             peers_came / (total - due)
         )
@@ -83,7 +90,8 @@ def windows_of(arms: list[tuple[Arm, float, float]], channel: int) -> list[list[
             known = prior * prior_strength + max(0.0, sums.successes - came)
             rate = min(1.0, known / (prior_strength + max(0.0, sums.trials - trials)))
             came, expected = max(0.0, came), trials * rate
-            windows.append(Window(came, max(expected, 1e-9), known=max(known, 1e-9)))
+            least, most = sums.window_least[at] * rate, sums.window_most[at] * rate
+            windows.append(Window(came, max(expected, 1e-9), known=max(known, 1e-9), least=least, most=most))
             totals[at][0] += came
             totals[at][1] += expected
         listed.append(windows)

@@ -29,6 +29,8 @@ class Offer(msgspec.Struct, frozen=True):
     barred: tuple[tuple[Candidate, str], ...]
     costs: Mapping[int, int]
     note: str | None
+    told: str | None = None  # of an adaptive rule: why its shares are as they are
+    version: int = 0  # of those shares, where what they rest on is stored; 0: it is not
 
 
 def offer(
@@ -53,7 +55,8 @@ def offer(
     for row in sorted(usable, key=lambda row: row.route_id):
         by_rank.setdefault(_rank(row, rule.strategy, costs, down, shares is not None), []).append(row)
     groups = tuple(Equals(tuple(rows), sum(row.weight for row in rows)) for _rank, rows in sorted(by_rank.items()))
-    return Offer(rule, groups, barred, costs, _note(rule, usable, barred, costs, down, shares))
+    learnt = (None, 0) if shares is None else (shares.told, shares.version)
+    return Offer(rule, groups, barred, costs, _note(rule, usable, barred, costs, down, shares), *learnt)
 
 
 def by_priority(rule: Rule) -> Rule:
@@ -119,7 +122,8 @@ def _note(
 ) -> str | None:
     told = []
     if rule.strategy is Strategy.ADAPTIVE:
-        told.append("adaptive, nothing learnt: least cost" if shares is None else _reference(shares))
+        total = sum(row.weight for row in usable if row.carrier_id not in down)
+        told.append("adaptive, nothing learnt: least cost" if shares is None else _reference(shares, total))
     if rule.strategy is Strategy.LEAST_COST:
         known = [costs[row.carrier_id] for row in usable if row.carrier_id in costs]
         told.append(f"least cost of {len(usable)}" + (f", from {trimmed(min(known))} a segment" if known else ""))
@@ -130,6 +134,6 @@ def _note(
     return "; ".join(told) or None
 
 
-def _reference(shares: Shares) -> str:
-    """Short, since every message keeps it: the whole is stored under the version."""
-    return f"adaptive, shares {shares.version}" if shares.version else f"adaptive, {shares.told}"
+def _reference(shares: Shares, total: int) -> str:
+    """Short, since every message keeps it: the whole is stored under the version. `total`: what was drawn of."""
+    return f"adaptive, shares {shares.version} of {total}" if shares.version else f"adaptive, {shares.told}"

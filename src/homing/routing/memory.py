@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 
 from homing import limits
-from homing.routing.delays import Curve
+from homing.routing.delays import Curves
 
 CONVERSIONS: Final = 0
 RECEIPTS: Final = 1
@@ -26,12 +26,16 @@ Piece = tuple[float, float, float]  # from, until, sent
 
 
 class Sums(msgspec.Struct):
-    """Of one channel: `successes` of an exposure of `trials`, and the same for each of WINDOWS_MIN."""
+    """Of one channel: `successes` of an exposure of `trials`, and the same for each of WINDOWS_MIN, whose trials may be
+    as few as `window_least` and as many as `window_most`: nobody knows how times lie inside a bucket.
+    """
 
     successes: float = 0.0
     trials: float = 0.0
     window_successes: Sequence[float] = ()
     window_trials: Sequence[float] = ()
+    window_least: Sequence[float] = ()
+    window_most: Sequence[float] = ()
 
 
 class Arm:
@@ -93,62 +97,61 @@ class Arm:
         old[2] += delivered * kept
         old[3] += sent * kept
 
-    def think(self, now_s: float, until_s: float, converts: Curve, reports: Curve, half_life_s: float) -> None:
+    def think(self, now_s: float, until_s: float, converts: Curves, reports: Curves, half_life_s: float) -> None:
         """Ages the cohorts and sums them up. `until_s`: conversions have been heard up to then, receipts up to now."""
         self._place(now_s)
-        self._age(now_s, min(until_s - converts.ends_s, now_s - reports.ends_s), half_life_s)
+        self._age(now_s, min(until_s - converts.least.ends_s, now_s - reports.least.ends_s), half_life_s)
         now_minute = int(now_s // 60)
-        fine, (from_converted, from_delivered) = self._fine, self.cut_from
+        self.sums = (
+            self._sum(CONVERSIONS, converts, until_s, now_minute),
+            self._sum(RECEIPTS, reports, now_s, now_minute),
+        )
+
+    def _sum(self, channel: int, curves: Curves, until_s: float, now_minute: int) -> Sums:
+        since, place = self.cut_from[channel], channel + 1
         steps: list[tuple[int, float, float, float, float]] = []
-        for minute, (sent, converted, delivered) in fine.items():
-            ago = max(0, now_minute - minute)
-            start_s = minute * 60.0
-            seen = seen_receipts = 0.0
-            pieces = self._fresh.get(minute) or ((start_s, start_s + 60.0, sent),)
-            if minute >= from_converted:
-                for first_s, last_s, count in pieces:
-                    seen += count * converts.between(until_s - last_s, until_s - first_s)
-            else:
-                converted = 0.0
-            if minute >= from_delivered:
-                for first_s, last_s, count in pieces:
-                    seen_receipts += count * reports.between(now_s - last_s, now_s - first_s)
-            else:
-                delivered = 0.0
-            steps.append((ago, converted, seen, delivered, seen_receipts))
+        for minute, cohort in self._fine.items():
+            if minute >= since:
+                seen = self._seen(minute, cohort[0], curves, until_s)
+                steps.append((max(0, now_minute - minute), cohort[place], *seen))
         steps.sort()
-        totals = [0.0, 0.0, 0.0, 0.0]
+        came = trials = least = most = 0.0
         windows: tuple[list[float], ...] = ([], [], [], [])
         at = 0
         for length in WINDOWS_MIN:
             while at < len(steps) and steps[at][0] < length:
-                step = steps[at]
-                totals[0] += step[1]
-                totals[1] += step[2]
-                totals[2] += step[3]
-                totals[3] += step[4]
+                _ago, step_came, step_trials, step_least, step_most = steps[at]
+                came += step_came
+                trials += step_trials
+                least += step_least
+                most += step_most
                 at += 1
-            for sums, total in zip(windows, totals, strict=True):
+            for sums, total in zip(windows, (came, trials, least, most), strict=True):
                 sums.append(total)
         for step in steps[at:]:
-            totals[0] += step[1]
-            totals[1] += step[2]
-            totals[2] += step[3]
-            totals[3] += step[4]
+            came += step[1]
+            trials += step[2]
         width_s = limits.LEARN_COARSE_MINUTES * 60.0
-        for block, (sent, converted, delivered) in self._coarse.items():
-            minute, start_s = block * limits.LEARN_COARSE_MINUTES, block * width_s
-            if minute >= from_converted:
-                totals[0] += converted
-                totals[1] += sent * converts.between(until_s - start_s - width_s, until_s - start_s)
-            if minute >= from_delivered:
-                totals[2] += delivered
-                totals[3] += sent * reports.between(now_s - start_s - width_s, now_s - start_s)
+        for block, cohort in self._coarse.items():
+            if block * limits.LEARN_COARSE_MINUTES >= since:
+                age_s = until_s - block * width_s
+                came += cohort[place]
+                trials += cohort[0] * curves.likely.between(age_s - width_s, age_s)
         old = self._old
-        self.sums = (
-            Sums(totals[0] + old[0], totals[1] + old[1], windows[0], windows[1]),
-            Sums(totals[2] + old[2], totals[3] + old[3], windows[2], windows[3]),
-        )
+        return Sums(came + old[channel * 2], trials + old[channel * 2 + 1], *windows)
+
+    def _seen(self, minute: int, sent: float, curves: Curves, until_s: float) -> tuple[float, float, float]:
+        """A minute's messages, each as far as its silence says something: likely, at least and at most."""
+        start_s = minute * 60.0
+        if until_s - start_s - 60.0 >= curves.least.ends_s:
+            return sent, sent, sent
+        likely = least = most = 0.0
+        for first_s, last_s, count in self._fresh.get(minute) or ((start_s, start_s + 60.0, sent),):
+            youngest_s, oldest_s = until_s - last_s, until_s - first_s
+            likely += count * curves.likely.between(youngest_s, oldest_s)
+            least += count * curves.least.between(youngest_s, oldest_s)
+            most += count * curves.most.between(youngest_s, oldest_s)
+        return likely, least, most
 
     def _place(self, now_s: float) -> None:
         """What was heard since the last thought was sent since then, or else at the end of its minute: traffic that

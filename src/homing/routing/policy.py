@@ -10,8 +10,10 @@ class LearnPolicy(msgspec.Struct, frozen=True):
 
     window_s: float = 3_600.0  # silence is a "no" after it, while a traffic's own times are not known
     half_life_s: float = 8 * 3_600.0  # of what a message says about its carrier
+    delays_ripe_s: float = 900.0  # a cohort of this age has shown its slow times too
     delays_half_life_s: float = 86_400.0
-    delays_prior: float = 20.0  # a thin histogram of times is filled in with so many of its parent's
+    delays_prior: float = 5.0  # a thin histogram of times is lent so many of its parent's
+    delays_known: float = 500.0  # ripe times from which the fresh ones, of which the quick come first, are left out
     delays_min: float = 10.0  # fewer times than this are not a curve
     ripe_share: float = 0.995  # at this share of conversions silence counts in full, and cohorts are put together
 

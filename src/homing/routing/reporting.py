@@ -12,6 +12,8 @@ from homing.routing.policy import LearnPolicy
 REPORTING: Final = "reporting"
 SILENT: Final = "silent"
 UNKNOWN: Final = "unknown"
+BULK_S: Final = 600.0
+BULK_FACTOR: Final = 3.0  # so many times the silence before it
 
 
 class AppWatch:
@@ -21,13 +23,16 @@ class AppWatch:
         self._policy = policy
         self.declared = declared
         self._sent: dict[int, int] = {}  # by minute, the latest
+        self._began_s = 0.0  # the first message
         self._heard_now = False
         self.heard_s: float | None = None  # when a conversion was last heard
         self.stopped = False
+        self.in_bulk_until_s = 0.0  # what came after a silence came for many minutes at once: it tells no changes
         self.word = UNKNOWN
 
     def hear(self, minute: int, sent: int, converted: int) -> None:
         if sent:
+            self._began_s = self._began_s or minute * 60.0
             self._sent[minute] = self._sent.get(minute, 0) + sent
         if converted > 0:
             self._heard_now = True
@@ -38,6 +43,9 @@ class AppWatch:
         self._sent = {minute: sent for minute, sent in self._sent.items() if minute > oldest}
         if self._heard_now or self.heard_s is None:
             if self._heard_now:
+                since_s = now_s - (self.heard_s or self._began_s or now_s)
+                if (self.stopped or self.heard_s is None) and since_s >= BULK_S:
+                    self.in_bulk_until_s = now_s + BULK_FACTOR * since_s
                 self.heard_s = now_s
                 self.stopped = False
             self._heard_now = False

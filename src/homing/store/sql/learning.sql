@@ -55,11 +55,19 @@ WHERE version > $1
 SELECT s.account_id, s.app_id, s.country, s.network, s.rule, s.version, s.told, s.made_at, c.rests_on
 FROM learn_shares AS s
 JOIN learn_choice AS c ON c.account_id = s.account_id AND c.version = s.version
-WHERE s.account_id = $1 AND ($2::text IS NULL OR s.app_id = $2)
-ORDER BY s.app_id, s.country, s.network, s.rule
+WHERE ($1::bigint IS NULL OR s.account_id = $1) AND ($2::text IS NULL OR s.app_id = $2)
+ORDER BY s.account_id, s.app_id, s.country, s.network, s.rule
 
 -- name: learn_choice
-SELECT made_at, country, network, told, rests_on FROM learn_choice WHERE account_id = $1 AND version = $2
+SELECT made_at, version, country, network, told, rests_on FROM learn_choice WHERE account_id = $1 AND version = $2
+
+-- name: learn_apps
+SELECT app.account_id, app.app_id, app.expects_conversions, coalesce(sum(s.sent), 0)::bigint AS sent,
+    coalesce(sum(s.converted), 0)::bigint AS converted
+FROM app
+LEFT JOIN stat_now AS s
+    ON s.account_id = app.account_id AND s.app_id = app.app_id AND s.grain = 1440 AND s.period >= $1
+GROUP BY app.account_id, app.app_id, app.expects_conversions
 
 -- name: learn_choices_forget
 DELETE FROM learn_choice AS c
