@@ -1,11 +1,10 @@
 """`homing lab`. What it runs is imported when it runs: numpy and matplotlib are for nothing else."""
 
 import contextlib
-import sys
 from collections.abc import Callable, Iterator
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TextIO
+from typing import TYPE_CHECKING, Final
 
 import click
 import msgspec
@@ -14,9 +13,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedCo
 
 from homing import limits
 from homing.cli.desk import Desk, Noun, at_desk, in_one_line, json_option
-from homing.cli.show import COUNT, PROSE, TEXT, Card, Column, Kind, Reply, Said, Table, print_reply
+from homing.cli.parameters import account_option
+from homing.cli.show import COUNT, MONEY, PROSE, TIME, Card, Column, Kind, Reply, Table, print_reply
 
 if TYPE_CHECKING:
+    from homing.lab.estimate import Estimate
     from homing.lab.report import Report
     from homing.lab.scenario import Scenario
 
@@ -69,6 +70,38 @@ scenario_option: Final = click.option(
     metavar="FILE",
     help="Run this scenario in place of the shipped ones; can be repeated.",
 )
+
+
+REPLAYED: Final = (
+    Column("since", "From (UTC)", TIME),
+    Column("until", "To (UTC)", TIME),
+    Column("messages", "Messages sent", COUNT),
+    Column("unsent", "Never sent, left out", COUNT),
+    Column("cost_micro", "Cost, at today's lists", MONEY),
+    Column("would_cost_micro", "Would have cost", MONEY),
+    Column("revenue_micro", "Revenue", MONEY),
+    Column("would_revenue_micro", "Would have been", MONEY),
+    Column("converted", "Converted", COUNT),
+    Column("would_converted", "Would have converted"),
+    Column("unknown", "Messages without data", COUNT),
+    Column("thin", "With fewer than 30 messages of data", COUNT),
+    Column("unroutable", "Would have been refused", COUNT),
+    Column("uncosted", "Of unknown cost", COUNT),
+    Column("would_uncosted", "Would be of unknown cost", COUNT),
+    Column("would_conversions", programs_only=True),
+    Column("interval", programs_only=True),
+)
+PARTS: Final = (
+    Column("carrier", "Carrier"),
+    Column("messages", "Messages", COUNT),
+    Column("converted", "Converted", COUNT),
+    Column("would_messages", "Would have had", COUNT),
+    Column("would_converted", "Would have converted", Kind(right=True)),
+    Column("unknown", "Without data", COUNT),
+    Column("thin", "Little data", COUNT),
+)
+CSV: Final = click.Path(path_type=Path, dir_okay=False)
+STRATEGIES: Final = ("priority", "weighted", "least-cost", "adaptive")
 
 
 @click.group(cls=Noun)
@@ -212,6 +245,90 @@ def generate(seed: int, goal: str) -> None:
     click.echo(to_toml(generated(seed, "guard" if goal == "guard" else "routing")), nl=False)
 
 
+@lab.command("replay")
+@click.option(
+    "--costs", type=click.Path(path_type=Path, dir_okay=False), metavar="CSV", help="What carriers would ask."
+)
+@click.option(
+    "--prices", type=click.Path(path_type=Path, dir_okay=False), metavar="CSV", help="What customers would pay."
+)
+@click.option("--strategy", type=click.Choice(STRATEGIES), help="Of every route, in place of its own.")
+@click.option("--since", type=click.DateTime(), help="UTC.  [default: 24 hours before the end]")
+@click.option("--until", type=click.DateTime(), help="UTC.  [default: now]")
+@account_option
+@at_desk
+async def replay(
+    desk: Desk,
+    costs: Path | None,
+    prices: Path | None,
+    strategy: str | None,
+    since: datetime | None,
+    until: datetime | None,
+    account: str | None,
+) -> Reply:
+    """Stored traffic under other prices or another policy.
+
+    What it would have cost follows from the price lists. What it would have converted is an estimate: each carrier
+    keeps the rate that it had in each app and network, with a 95 % interval; where it had no messages there, nothing is
+    known, and so many messages are told apart.
+
+    \b
+    CSV files have a header. --costs: carrier, prefix, price. --prices: prefix, price. They are laid over the lists.
+
+    \b
+    Example:  homing lab replay --strategy adaptive
+              homing lab replay --costs new.csv --since 2026-11-01
+    """
+    from homing.lab.replay import Changes, read_costs, read_prices
+    from homing.lab.replay import replay as replayed
+    from homing.model import Strategy
+
+    end = datetime.now(UTC) if until is None else until.replace(tzinfo=UTC)
+    start = end - timedelta(hours=24) if since is None else since.replace(tzinfo=UTC)
+    if start >= end:
+        raise click.UsageError("--since is not before --until")
+    changes = Changes(
+        {} if costs is None else read_costs(costs),
+        {} if prices is None else read_prices(prices),
+        None if strategy is None else Strategy[strategy.upper().replace("-", "_")],
+    )
+    account_id = None if account is None else int((await desk.account(account))["account_id"])
+    async with desk.database.transaction("repeatable_read") as transaction:
+        found = await replayed(transaction, changes, start, end, account_id)
+    would = found.would
+    row = {
+        **msgspec.structs.asdict(found),
+        "since": start,
+        "until": end,
+        "would_converted": _around(would),
+        "would_conversions": round(would.conversions, 2),
+        "interval": [round(would.low, 2), round(would.high, 2)],
+        "unknown": round(would.unknown, 2),
+        "thin": round(would.thin, 2),
+        "would_uncosted": round(found.would_uncosted, 2),
+    }
+    parts = [
+        {
+            "carrier": one.carrier,
+            "messages": one.messages,
+            "converted": one.converted,
+            "would_messages": round(one.would.messages, 1),
+            "would_converted": _around(one.would),
+            "unknown": round(one.would.unknown, 1),
+            "thin": round(one.would.thin, 1),
+        }
+        for one in found.carriers
+    ]
+    note = ""
+    if would.unknown:
+        note = f"Of {would.unknown:,.0f} messages nothing is known: their carrier had none in their app and network."
+    return Card(REPLAYED, row, {"carriers": Table(PARTS, parts, "No messages.")}, note)
+
+
+def _around(estimate: "Estimate") -> str:
+    return f"{estimate.conversions:,.0f} ({estimate.low:,.0f} to {estimate.high:,.0f})"
+
+
 def _chosen(files: tuple[Path, ...], only: tuple[str, ...]) -> "tuple[Scenario, ...]":
     """The scenarios that were named; nothing: none was. Raises `OperatorError`."""
     from homing import errors
@@ -289,6 +406,3 @@ def _write(made: "Report", out: Path) -> None:
         (out / "report.json").write_bytes(msgspec.json.format(msgspec.json.encode(document(made)), indent=2))
     except OSError as error:
         raise errors.OperatorError(f"{out} cannot be written: {error.strerror}") from None
-
-
-__all__ = ["TEXT", "Desk", "Reply", "Said", "TextIO", "at_desk", "datetime", "lab", "sys"]
