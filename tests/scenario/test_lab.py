@@ -1,5 +1,6 @@
-"""`homing lab` as people and programs meet it: the quick report, runs, drawn scenarios, and replay on a real database."""
+"""`homing lab` as people and programs meet it: the quick report, runs, drawn scenarios, replay on a real database."""
 
+import asyncio
 import json
 import os
 import subprocess
@@ -174,14 +175,13 @@ async def stored(postgres: str, tmp_path_factory: pytest.TempPathFactory, worker
         homing_does("route", "set", "good", "--priority", "1")
         homing_does("route", "set", "cheap", "--priority", "2")
 
-    import asyncio
-
     await asyncio.to_thread(set_up)
     connection = await asyncpg.connect(dsn)
     try:
         account = await connection.fetchval("SELECT account_id FROM account WHERE name = 'acme'")
         good, cheap = [
-            await connection.fetchval("SELECT carrier_id FROM carrier WHERE name = $1", name) for name in ("good", "cheap")
+            await connection.fetchval("SELECT carrier_id FROM carrier WHERE name = $1", name)
+            for name in ("good", "cheap")
         ]
         first = first_id_at(int(BEGAN.timestamp() * 1000))
         for n in range(700):
@@ -221,7 +221,7 @@ async def stored(postgres: str, tmp_path_factory: pytest.TempPathFactory, worker
     return Stored(environment)
 
 
-async def test_replay_without_a_change_of_what_ran_gives_what_it_was(stored: Stored) -> None:
+def test_replay_without_a_change_of_what_ran_gives_what_it_was(stored: Stored) -> None:
     found = stored()
     assert found["messages"] == 700
     assert found["cost"] == "12"  # 500 at 0.02, 200 at 0.01
@@ -234,14 +234,14 @@ async def test_replay_without_a_change_of_what_ran_gives_what_it_was(stored: Sto
     assert found["would_conversions"] == pytest.approx(0.9 * 700, rel=0.02)
 
 
-async def test_replay_by_least_cost_says_where_a_carrier_has_no_data(stored: Stored) -> None:
+def test_replay_by_least_cost_says_where_a_carrier_has_no_data(stored: Stored) -> None:
     found = stored("--strategy", "least-cost")
     assert found["would_cost"] == "7"
     assert found["unknown"] == 100
     assert found["would_conversions"] == pytest.approx(600 * 0.5, abs=3)
 
 
-async def test_replay_under_another_price_list(stored: Stored, tmp_path: Path) -> None:
+def test_replay_under_another_price_list(stored: Stored, tmp_path: Path) -> None:
     costs, prices = tmp_path / "costs.csv", tmp_path / "prices.csv"
     costs.write_text("carrier,prefix,price\ngood,62,0.005\n")
     prices.write_text("prefix,price\n63,0.015\n")
@@ -251,14 +251,14 @@ async def test_replay_under_another_price_list(stored: Stored, tmp_path: Path) -
     assert stored("--prices", str(prices))["unroutable"] == 0
 
 
-async def test_replay_by_the_learner_leaves_the_carrier_that_converts_less(stored: Stored) -> None:
+def test_replay_by_the_learner_leaves_the_carrier_that_converts_less(stored: Stored) -> None:
     found = stored("--strategy", "adaptive")
     cheap = next(row for row in found["carriers"] if row["carrier"] == "cheap")
     assert cheap["would_messages"] < 200
     assert found["would_conversions"] > 550
 
 
-async def test_replay_of_no_time_and_of_wrong_files(stored: Stored, tmp_path: Path) -> None:
+def test_replay_of_no_time_and_of_wrong_files(stored: Stored, tmp_path: Path) -> None:
     found = stored("--until", f"{BEGAN:%Y-%m-%dT%H:%M:%S}")
     assert found["messages"] == 0
     wrong = tmp_path / "wrong.csv"
@@ -270,7 +270,7 @@ async def test_replay_of_no_time_and_of_wrong_files(stored: Stored, tmp_path: Pa
     assert "there is no carrier 'nobody'" in stored("--costs", str(wrong), status=1)
 
 
-async def test_replay_reads_as_prose_too(stored: Stored) -> None:
+def test_replay_reads_as_prose_too(stored: Stored) -> None:
     said = lab("replay", "--strategy", "least-cost", environment=stored.environment)
     assert "nothing is known" in said
     assert "Would have converted" in said
