@@ -113,7 +113,7 @@ def lab() -> None:
     \b
     Example:  homing lab report --quick
               homing lab run loss-lying
-              homing lab generate --seed 7 > mine.toml
+              homing lab generate --seed 7
               homing lab report --scenario mine.toml --seeds 5
     """
 
@@ -237,7 +237,7 @@ def generate(seed: int, goal: str) -> None:
     """Draw a scenario and print its file.
 
     \b
-    Example:  homing lab generate --seed 7 --goal guard > mine.toml
+    Example:  homing lab generate --seed 7 --goal guard
     """
     from homing.lab.generate import generated
     from homing.lab.scenario import to_toml
