@@ -194,7 +194,7 @@ def run(scenario: str, policy: str, seed: int, hours: float | None, as_json: boo
         **msgspec.structs.asdict(result),
         "conversion": f"{result.conversion * 100:.2f} %",
         "cost_per_conversion": f"{result.cost_per_conversion / 1e6:.5f}",
-        "messages_per_s": round((result.messages + sum(one.messages for one in result.attacks)) / result.took_s),
+        "messages_per_s": round((result.messages + sum(one.messages for one in result.attacks)) / result.cpu_s),
     }
     names = [carrier.name for carrier in chosen.carriers]
     course = [

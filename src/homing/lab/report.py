@@ -50,15 +50,11 @@ class Report(msgspec.Struct, frozen=True):
 
 
 def make(plan: Plan, watch: Progress, workers: int | None = None) -> Report:
-    """Runs the plan and gives the report. A quick one begins no further seed once its time is over; the first it
-    always ends.
-    """
+    """Runs the plan and gives the report. A quick one begins no further run once its time is over."""
     began = time.monotonic()
-    first = plan.tasks[0].seed if plan.tasks else 0
-    firsts = {task.seed for task in plan.tasks[: len(plan.tasks) // max(1, len(plan.seeds))]} | {first}
 
-    def may_begin(task: Task) -> bool:
-        return plan.quick_s is None or task.seed in firsts or time.monotonic() - began < plan.quick_s
+    def may_begin(_task: Task) -> bool:
+        return plan.quick_s is None or time.monotonic() - began < plan.quick_s
 
     path_us = cost.measure(rounds=10 if plan.quick_s else 30)  # before the other core is busy with the runs
     runs: dict[tuple[str, int, str], Result] = {}
@@ -66,8 +62,8 @@ def make(plan: Plan, watch: Progress, workers: int | None = None) -> Report:
         for result in results:
             runs[result.scenario, result.seed, result.policy] = result
     took_s = time.monotonic() - began
-    messages = sum(result.messages for result in runs.values())
-    busy_s = sum(result.took_s for result in runs.values())
+    messages = sum(result.messages + sum(one.messages for one in result.attacks) for result in runs.values())
+    busy_s = sum(result.cpu_s for result in runs.values())
     return Report(
         datetime.now(UTC).isoformat(timespec="seconds"),
         plan.quick_s is not None,

@@ -31,7 +31,7 @@ class AttackResult(msgspec.Struct, frozen=True):
 
 
 class Result(msgspec.Struct, frozen=True):
-    """Of one scenario, seed and policy; counted from `measure_from_h` on."""
+    """Of one scenario, seed and policy; counted from `measure_from_h` on. `cpu_s`: what the run took of a core."""
 
     scenario: str
     seed: int
@@ -48,7 +48,7 @@ class Result(msgspec.Struct, frozen=True):
     attacks: tuple[AttackResult, ...]
     course: tuple[tuple[float, ...], ...]  # shares by carrier, every COURSE_MIN
     refused_course: tuple[int, ...]  # messages of real people and of attacks, every COURSE_MIN
-    took_s: float
+    cpu_s: float
 
     @property
     def cost_per_conversion(self) -> float:
@@ -69,7 +69,7 @@ class Result(msgspec.Struct, frozen=True):
         return self.refused / self.people if self.people else 0.0
 
 
-def result_of(world: World, policy: str, tally: Tally, took_s: float) -> Result:
+def result_of(world: World, policy: str, tally: Tally, cpu_s: float) -> Result:
     scenario = world.scenario
     since = int(scenario.measure_from_h * 60)
     late = since + int((world.minutes - since) * (1 - LATE_PART))
@@ -98,7 +98,7 @@ def result_of(world: World, policy: str, tally: Tally, took_s: float) -> Result:
         ),
         _course(tally),
         tuple(int(tally.refused_messages[at : at + COURSE_MIN].sum()) for at in range(0, world.minutes, COURSE_MIN)),
-        took_s,
+        cpu_s,
     )
 
 
