@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+import msgspec
+
 from homing import limits
 
 N, C, V, W = 0, 1, 2, 3  # of a cohort: messages, conversions, messages up to the limit, voting messages
@@ -92,3 +94,40 @@ class Range(Cohorts):
         before, after = self.epoch_n, max(0.0, self.epoch_n + submitted)
         self.epoch_n = after
         return min(limit, after) - min(limit, before), min(votes_max, after) - min(votes_max, before)
+
+    def keep(self) -> "KeptRange":
+        return KeptRange(
+            self.digits, self.level, self.history, self.times, self.kept_n, self.kept_e, self.kept_c, dict(self.minutes)
+        )
+
+    @classmethod
+    def remembered(cls, kept: "KeptRange") -> "Range":
+        found = cls(kept.digits, kept.level)
+        found.history, found.times = kept.history, kept.times
+        found.kept_n, found.kept_e, found.kept_c = kept.kept_n, kept.kept_e, kept.kept_c
+        found.minutes = {minute: list(counts) for minute, counts in kept.minutes.items()}
+        return found
+
+
+class KeptRange(msgspec.Struct, frozen=True, array_like=True):
+    """A range as it is written down."""
+
+    digits: str
+    level: int
+    history: float
+    times: int
+    kept_n: float
+    kept_e: float
+    kept_c: float
+    minutes: dict[int, list[float]]
+
+
+class Kept(msgspec.Struct, frozen=True, array_like=True):
+    """A network as it is written down."""
+
+    country: str
+    evened: float
+    pairs: list[float]
+    judged: dict[str, float]
+    volumes: dict[int, list[float]]
+    ranges: list[KeptRange]
