@@ -1,4 +1,4 @@
-"""The guard's place beside the statistics: hears what changes, and writes down what is judged and what is remembered."""
+"""The guard beside the statistics: hears what changes, and writes down what is judged and what is remembered."""
 
 import asyncio
 import zlib
