@@ -68,6 +68,8 @@ class Cell(Area):
         "key",
         "limits",
         "limits_for",
+        "live",
+        "live_pairs",
         "near",
         "pairs",
         "rate",
@@ -83,6 +85,8 @@ class Cell(Area):
         self.volumes = Cohorts()  # of each range no more than the limit in ten minutes
         self.pairs = [0.0] * len(LEVELS)
         self.evened = 0.0  # messages of history
+        self.live_pairs = [0.0] * len(LEVELS)  # as pairs and evened, of everything up to now
+        self.live = 0.0
         self.judged: dict[str, float] = {}  # digits -> when
         self.near: set[str] = set()  # ranges of a hundred thousand in which one is judged
         self.limits: tuple[int, ...] = (policy.least * 2,) * len(LEVELS)
@@ -160,10 +164,17 @@ class Mind:
             cohort[N] += submitted
             cohort[C] += converted
             cohort[V] += volume
+            found.held += submitted
+            found.came += converted
+            if volume:
+                cell.live_pairs[level] += 2 * found.seen * volume + volume * volume - volume
+                found.seen += volume
             cohort[W] += votes
             if range_name in self._verdicts:
                 judged = True
                 break
+        if volume and not judged:
+            cell.live += volume
         cell.is_touched = True
         if not judged:
             cell.hear(delta)
@@ -311,6 +322,9 @@ class Mind:
         strength = policy.ranges_strength**2
         pairs = cell.pairs[level] + strength / policy.ranges[level]
         ranges = max(1.0, (cell.evened**2 + strength) / max(pairs, 1e-9))
+        if cell.live > cell.evened:  # what came of late can only show that there are more
+            live = max(1.0, cell.live_pairs[level]) + strength / policy.ranges[level]
+            ranges = max(ranges, (cell.live**2 + strength) / live)
         own = policy.evenness + (found.history if found is not None else 0.0)
         share = own / (policy.evenness * ranges + cell.evened)
         return min(1.0, share), min(policy.certainty, own)
@@ -356,11 +370,14 @@ class Mind:
         found = self._ranges.get(name)
         if found is None or name[:3] not in self._cells:
             return
-        recent = found.since(minute - policy.long_min)
         verdict = self._verdicts.get(name)
-        if verdict is None and recent < policy.least:
+        if verdict is None and found.held < policy.least:
             return
         cell = self._cells[name[:3]]
+        limit = cell.limits[found.level]
+        is_open = found.held - found.came >= policy.least - 1
+        if verdict is None and not is_open and found.epoch_n * 2 < limit and found.held < 3 * limit:
+            return
         app = self._apps[name[:2]]
         prior = self._prior(cell, found, name)
         told = 0.0
@@ -377,7 +394,7 @@ class Mind:
         if odds >= policy.judged:
             self._condemn(name, found, cell, now_s, odds, told, dense, (exposed, converted, count, usual))
             return
-        if found.level == 0:
+        if found.level == 0 and is_open:
             self._watched[name] = now_s + 1_800.0
         short = found.since(minute - policy.short_min)
         if short * 2 >= cell.limits[found.level] or found.history >= 1.0:
@@ -414,6 +431,7 @@ class Mind:
         self._by_digits[found.digits] = self._by_digits.get(found.digits, 0) + 1
         found.times += 1
         cell.judged[found.digits] = now_s
+        cell.live_pairs[found.level] = max(0.0, cell.live_pairs[found.level] - found.seen**2)
         cell.near.add(found.digits[:-2])
         self._watched.pop(name, None)
         for parent in self._parents(name, found):
@@ -441,7 +459,7 @@ class Mind:
             self._by_digits.pop(found.digits, None)
         if forget:
             found.minutes.clear()
-            found.kept_n = found.kept_e = found.kept_c = 0.0
+            found.kept_n = found.kept_e = found.kept_c = found.held = found.came = 0.0
         else:
             found.times = max(0, found.times - 1)
             self._cells[name[:3]].judged.pop(found.digits, None)
@@ -500,6 +518,8 @@ class Mind:
         for cell in self._cells.values():
             cell.carriers = {key: share * 0.5 ** (passed_s / CARRIERS_HALVED_S) for key, share in cell.carriers.items()}
             cell.evened *= decay
+            cell.live *= decay
+            cell.live_pairs = [pairs * decay**2 for pairs in cell.live_pairs]
             cell.pairs = [pairs * decay**2 for pairs in cell.pairs]
             cell.came *= decay
             cell.judged = {digits: at_s for digits, at_s in cell.judged.items() if at_s > now_s - policy.contagion_s}
@@ -534,7 +554,10 @@ class Mind:
                 del self._ranges[name]
                 continue
             found.history *= decay
+            found.seen *= decay
             passed = found.fold(minute, policy.long_min, partial(self._fared, cell), decay)
+            found.held = found.since(0)
+            found.came = found.since(0, C)
             if passed and name not in self._verdicts:
                 cell.pairs[found.level] += 2 * found.history * passed + max(0.0, passed * passed - passed)
                 found.history += passed
