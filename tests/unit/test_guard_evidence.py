@@ -1,5 +1,7 @@
 """How strongly counts speak for theft."""
 
+import itertools
+
 from hypothesis import given
 from hypothesis import strategies as some
 
@@ -36,7 +38,7 @@ def test_each_more_silent_message_speaks_more_for_theft(exposed: int, rate: floa
 @given(some.integers(1, 60), some.floats(0.2, 0.95))
 def test_each_more_conversion_speaks_less_for_theft(exposed: int, rate: float) -> None:
     values = [told(exposed, converted, rate) for converted in range(exposed + 1)]
-    assert all(after <= before + 1e-9 for before, after in zip(values, values[1:], strict=False))
+    assert all(after <= before + 1e-9 for before, after in itertools.pairwise(values))
 
 
 def test_a_crowd_is_one_against_what_is_usual_there() -> None:

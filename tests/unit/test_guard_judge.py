@@ -24,7 +24,9 @@ def judge_of(book: VerdictBook | None = None, rules: Rules | None = None) -> Jud
     return judge
 
 
-def ask(judge: Judge, number: str = "628120001001", account: int = 1, price: int = 20_000, at: float = NOW_S) -> Judgement:
+def ask(
+    judge: Judge, number: str = "628120001001", account: int = 1, price: int = 20_000, at: float = NOW_S
+) -> Judgement:
     return judge.judge(account, "app", number, PLACE, "HOMING", price, at)
 
 

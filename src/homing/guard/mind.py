@@ -229,7 +229,7 @@ class Mind:
             wide, self._wide = self._wide, set()
             names |= wide
         rooms: dict[RangeName, Room] = {}
-        for name in names:
+        for name in sorted(names, key=lambda name: -len(name[3])):  # the narrow first: what is judged leaves the wide
             self._judge(name, now_s, minute, rooms)
         for name, verdict in [(name, v) for name, v in self._verdicts.items() if v.until_s <= now_s]:
             self._release(name, verdict, forget=True)
