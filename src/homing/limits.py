@@ -322,6 +322,13 @@ GUARD_TRIM_S: Final = 60.0  # between looks at what can be let go
 GUARD_BOOK_RANGES_MAX: Final = 20_000  # verdicts and rooms in a book
 GUARD_MEMORY_MAX: Final = 100_000  # ranges that a judge counts between two books
 GUARD_REPEATS_MAX: Final = 4  # messages to one number that count as one person who asks again
+GUARD_BOOK_S: Final = 2.0  # between two books, and between two looks for one
+GUARD_SAVE_S: Final = 30.0  # between two times that the mind's memory is written down
+GUARD_SAVE_CELLS_MAX: Final = 500
+GUARD_DECISIONS_PENDING_MAX: Final = 50_000  # not yet stored; beyond it they are counted and dropped
+GUARD_DECISIONS_BATCH_MAX: Final = 1_000
+GUARD_DECISIONS_LINGER_S: Final = 0.5
+GUARD_KEEP_DAYS: Final = 90  # decisions, verdicts and what is remembered of idle networks
 GUARD_UNKNOWN_LIMITS: Final = (8, 40, 120)  # messages in a second or two, to ranges of a network without any history
 
 # --- Housekeeping ------------------------------------------------------------------------------------------

@@ -71,6 +71,7 @@ class PushKind(enum.IntEnum):
     SMPP_RECEIPT = 4
     SMPP_INBOUND = 5
     SMPP_NOTICE = 6  # intermediate: on its way
+    GUARD_ALERT = 7  # a range that is judged as theft
 
 
 class PushOutcome(enum.IntEnum):

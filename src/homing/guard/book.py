@@ -59,3 +59,36 @@ class VerdictBook(msgspec.Struct, frozen=True):
     rooms: Mapping[RangeName, Room] = {}
     spent: Mapping[tuple[int, str], Spent] = {}  # (account, country)
     sure: Set[tuple[int, str]] = frozenset()  # (account, app): those whose conversions are reported
+
+
+class _Written(msgspec.Struct, frozen=True, array_like=True):
+    """A book as bytes hold it: MessagePack's maps have no tuples for keys."""
+
+    made_s: float
+    cells: list[tuple[CellName, Terms]]
+    verdicts: list[tuple[RangeName, Verdict]]
+    rooms: list[tuple[RangeName, Room]]
+    spent: list[tuple[tuple[int, str], Spent]]
+    sure: list[tuple[int, str]]
+
+
+def write(book: VerdictBook, ranges_max: int) -> bytes:
+    """A book for other processes; of verdicts and rooms at most `ranges_max` each, the latest verdicts."""
+    verdicts = sorted(book.verdicts.items(), key=lambda pair: -pair[1].since_s)[:ranges_max]
+    rooms = list(book.rooms.items())[:ranges_max]
+    return msgspec.msgpack.encode(
+        _Written(book.made_s, list(book.cells.items()), verdicts, rooms, list(book.spent.items()), list(book.sure))
+    )
+
+
+def read(written: bytes) -> VerdictBook:
+    """Raises `msgspec.DecodeError` where another release wrote it."""
+    found = msgspec.msgpack.decode(written, type=_Written)
+    return VerdictBook(
+        found.made_s,
+        dict(found.cells),
+        dict(found.verdicts),
+        dict(found.rooms),
+        dict(found.spent),
+        frozenset(found.sure),
+    )

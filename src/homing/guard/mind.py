@@ -4,7 +4,7 @@ It lives where deltas are added up, hears every one, and thinks every second or 
 (guard/book.py). The method is argued in docs/internals/guard.md.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from heapq import nsmallest
 from math import exp, log, log1p
@@ -14,7 +14,7 @@ from homing.guard.apps import AppMind, Votes
 from homing.guard.book import CellName, RangeName, Room, Spent, Terms, Verdict, VerdictBook
 from homing.guard.evidence import crowding, first_count, silence
 from homing.guard.policy import LEVELS, GuardPolicy
-from homing.guard.ranges import C, Cohorts, N, Range, V, W
+from homing.guard.ranges import C, Cohorts, Kept, N, Range, V, W
 from homing.kit import histogram
 from homing.routing.beliefs import CellKey
 from homing.statistics.delta import Delta
@@ -68,6 +68,9 @@ class Cell(Area):
         "key",
         "limits",
         "limits_for",
+        "live",
+        "live_pairs",
+        "near",
         "pairs",
         "rate",
         "volumes",
@@ -82,7 +85,10 @@ class Cell(Area):
         self.volumes = Cohorts()  # of each range no more than the limit in ten minutes
         self.pairs = [0.0] * len(LEVELS)
         self.evened = 0.0  # messages of history
+        self.live_pairs = [0.0] * len(LEVELS)  # as pairs and evened, of everything up to now
+        self.live = 0.0
         self.judged: dict[str, float] = {}  # digits -> when
+        self.near: set[str] = set()  # ranges of a hundred thousand in which one is judged
         self.limits: tuple[int, ...] = (policy.least * 2,) * len(LEVELS)
         self.limits_for = (0.0, 0.0)  # the volume and the evidence needed that they were worked out for
         self.rate = 0.0
@@ -158,10 +164,17 @@ class Mind:
             cohort[N] += submitted
             cohort[C] += converted
             cohort[V] += volume
+            found.held += submitted
+            found.came += converted
+            if volume:
+                cell.live_pairs[level] += 2 * found.seen * volume + volume * volume - volume
+                found.seen += volume
             cohort[W] += votes
             if range_name in self._verdicts:
                 judged = True
                 break
+        if volume and not judged:
+            cell.live += volume
         cell.is_touched = True
         if not judged:
             cell.hear(delta)
@@ -216,7 +229,7 @@ class Mind:
             wide, self._wide = self._wide, set()
             names |= wide
         rooms: dict[RangeName, Room] = {}
-        for name in names:
+        for name in sorted(names, key=lambda name: -len(name[3])):  # the narrow first: what is judged leaves the wide
             self._judge(name, now_s, minute, rooms)
         for name, verdict in [(name, v) for name, v in self._verdicts.items() if v.until_s <= now_s]:
             self._release(name, verdict, forget=True)
@@ -231,6 +244,10 @@ class Mind:
     def verdicts(self) -> VerdictBook:
         """The latest book."""
         return self._book
+
+    def countries(self) -> dict[CellName, str]:
+        """Where networks lie."""
+        return {name: cell.key.country for name, cell in self._cells.items()}
 
     def lift(self, name: RangeName, now_s: float) -> None:
         """An operator's word that a range is not theft: what was seen so far is forgotten."""
@@ -294,9 +311,8 @@ class Mind:
         if found is not None and name is not None:
             if found.digits in self._by_digits and name not in self._verdicts:
                 prior += policy.elsewhere
-            prior += policy.repeated * min(4, found.times)
-            near = found.digits[:-1], found.digits[:-2]
-            if any(digits != found.digits and digits[: len(near[1])] == near[1] for digits in cell.judged):
+            prior += policy.repeated * min(2, found.times)
+            if found.digits not in cell.judged and found.digits[:-2] in cell.near:
                 prior += policy.sibling
         return min(policy.prior_max, prior)
 
@@ -306,6 +322,9 @@ class Mind:
         strength = policy.ranges_strength**2
         pairs = cell.pairs[level] + strength / policy.ranges[level]
         ranges = max(1.0, (cell.evened**2 + strength) / max(pairs, 1e-9))
+        if cell.live > cell.evened:  # what came of late can only show that there are more
+            live = max(1.0, cell.live_pairs[level]) + strength / policy.ranges[level]
+            ranges = max(ranges, (cell.live**2 + strength) / live)
         own = policy.evenness + (found.history if found is not None else 0.0)
         share = own / (policy.evenness * ranges + cell.evened)
         return min(1.0, share), min(policy.certainty, own)
@@ -351,11 +370,14 @@ class Mind:
         found = self._ranges.get(name)
         if found is None or name[:3] not in self._cells:
             return
-        recent = found.since(minute - policy.long_min)
         verdict = self._verdicts.get(name)
-        if verdict is None and recent < policy.least:
+        if verdict is None and found.held < policy.least:
             return
         cell = self._cells[name[:3]]
+        limit = cell.limits[found.level]
+        is_open = found.held - found.came >= policy.least - 1
+        if verdict is None and not is_open and found.epoch_n * 2 < limit and found.held < 3 * limit:
+            return
         app = self._apps[name[:2]]
         prior = self._prior(cell, found, name)
         told = 0.0
@@ -372,7 +394,7 @@ class Mind:
         if odds >= policy.judged:
             self._condemn(name, found, cell, now_s, odds, told, dense, (exposed, converted, count, usual))
             return
-        if found.level == 0:
+        if found.level == 0 and is_open:
             self._watched[name] = now_s + 1_800.0
         short = found.since(minute - policy.short_min)
         if short * 2 >= cell.limits[found.level] or found.history >= 1.0:
@@ -409,14 +431,11 @@ class Mind:
         self._by_digits[found.digits] = self._by_digits.get(found.digits, 0) + 1
         found.times += 1
         cell.judged[found.digits] = now_s
+        cell.live_pairs[found.level] = max(0.0, cell.live_pairs[found.level] - found.seen**2)
+        cell.near.add(found.digits[:-2])
         self._watched.pop(name, None)
         for parent in self._parents(name, found):
             parent.take(found)
-        since = self._minute - self.policy.long_min
-        for at, cohort in found.minutes.items():
-            volume = cell.volumes.minutes.get(at)
-            if volume is not None and at >= since:
-                volume[N] = max(0.0, volume[N] - cohort[V])
 
     def _parents(self, name: RangeName, found: Range) -> list[Cohorts]:
         account_id, app_id, network, digits = name
@@ -440,7 +459,7 @@ class Mind:
             self._by_digits.pop(found.digits, None)
         if forget:
             found.minutes.clear()
-            found.kept_n = found.kept_e = found.kept_c = 0.0
+            found.kept_n = found.kept_e = found.kept_c = found.held = found.came = 0.0
         else:
             found.times = max(0, found.times - 1)
             self._cells[name[:3]].judged.pop(found.digits, None)
@@ -499,9 +518,12 @@ class Mind:
         for cell in self._cells.values():
             cell.carriers = {key: share * 0.5 ** (passed_s / CARRIERS_HALVED_S) for key, share in cell.carriers.items()}
             cell.evened *= decay
+            cell.live *= decay
+            cell.live_pairs = [pairs * decay**2 for pairs in cell.live_pairs]
             cell.pairs = [pairs * decay**2 for pairs in cell.pairs]
             cell.came *= decay
             cell.judged = {digits: at_s for digits, at_s in cell.judged.items() if at_s > now_s - policy.contagion_s}
+            cell.near = {digits[:-2] for digits in cell.judged}
             cell.fold(minute, policy.long_min, lambda _minute: 1.0, decay)
             cell.volumes.fold(minute, policy.long_min, lambda _minute: 1.0, decay)
         for area in self._countries.values():
@@ -532,7 +554,10 @@ class Mind:
                 del self._ranges[name]
                 continue
             found.history *= decay
+            found.seen *= decay
             passed = found.fold(minute, policy.long_min, partial(self._fared, cell), decay)
+            found.held = found.since(0)
+            found.came = found.since(0, C)
             if passed and name not in self._verdicts:
                 cell.pairs[found.level] += 2 * found.history * passed + max(0.0, passed * passed - passed)
                 found.history += passed
@@ -545,3 +570,57 @@ class Mind:
             loose = (name for name in self._ranges if name not in self._verdicts)
             for name in nsmallest(over, loose, key=lambda name: (self._ranges[name].times, self._ranges[name].heard_s)):
                 del self._ranges[name]
+
+    # ---- what is kept over a restart
+
+    def recall(self, past: Delta, conversion_times: Sequence[int]) -> None:
+        """What was added up of an earlier time: how soon an app's people come back, and where they did."""
+        name = past.account_id, past.app_id, past.network
+        app = self._apps.setdefault(name[:2], AppMind())
+        for bucket, count in enumerate(conversion_times):
+            if count:
+                app.curve.hear(bucket, count)
+        cell = self._cells.get(name)
+        if cell is None:
+            key = CellKey(past.account_id, past.app_id, past.country, past.network)
+            cell = self._cells[name] = Cell(key, self.policy)
+        cell.active_s = max(cell.active_s, past.minute * 60.0)
+        for area in (cell, self._country(past)):
+            area.came += past.converted
+            area.busiest = max(area.busiest, float(past.converted))
+
+    def keep(self, since_s: float, most: int) -> list[tuple[CellName, Kept]]:
+        """What is to be remembered of the cells with traffic since a time, the busiest lately first."""
+        cells = sorted(
+            ((name, cell) for name, cell in self._cells.items() if cell.active_s >= since_s),
+            key=lambda pair: -pair[1].active_s,
+        )[:most]
+        kept = {
+            name: Kept(cell.key.country, cell.evened, cell.pairs, cell.judged, dict(cell.volumes.minutes), [])
+            for name, cell in cells
+        }
+        for (account_id, app_id, network, _digits), found in self._ranges.items():
+            mine = kept.get((account_id, app_id, network))
+            if mine is not None and (found.history >= 1.0 or found.times or len(found.minutes) > 1):
+                mine.ranges.append(found.keep())
+        return list(kept.items())
+
+    def remember(self, name: CellName, kept: Kept) -> None:
+        """Takes back what a mind before this one kept."""
+        key = CellKey(name[0], name[1], kept.country, name[2])
+        cell = self._cells.setdefault(name, Cell(key, self.policy))
+        self._apps.setdefault(name[:2], AppMind())
+        cell.evened, cell.pairs, cell.judged = kept.evened, list(kept.pairs), dict(kept.judged)
+        cell.volumes.minutes = {minute: list(counts) for minute, counts in kept.volumes.items()}
+        for one in kept.ranges:
+            self._ranges.setdefault((*name, one.digits), Range.remembered(one))
+
+    def uphold(self, name: RangeName, verdict: Verdict) -> None:
+        """A verdict that was given before this mind began."""
+        if name[:3] in self._cells and name not in self._verdicts:
+            level = 0 if name not in self._ranges else self._ranges[name].level
+            found = self._ranges.setdefault(name, Range(name[3], level))
+            found.times = max(1, found.times)
+            self._verdicts[name] = verdict
+            self._by_digits[name[3]] = self._by_digits.get(name[3], 0) + 1
+            self._cells[name[:3]].judged[name[3]] = verdict.since_s

@@ -15,12 +15,12 @@ class GuardPolicy(msgspec.Struct, frozen=True):
     judged: float = 3.0  # posterior odds from which a range is judged as theft: 20 to 1
     cleared: float = -1.0  # and below which a judged one is let go before its time
     novelty: float = 1.5  # a network in which nobody of this account's has come back yet
-    contagion: float = 1.5  # times ln(1 + ranges judged lately in the same network)
-    contagion_max: float = 4.0
-    sibling: float = 1.5  # a neighbour under the same ten or hundred thousand is judged
+    contagion: float = 0.7  # times ln(1 + ranges judged lately in the same network)
+    contagion_max: float = 2.0
+    sibling: float = 1.0  # a neighbour under the same ten or hundred thousand is judged
     elsewhere: float = 3.0  # another account's or app's traffic to the same range is judged
-    repeated: float = 1.5  # each time that the range was judged before
-    prior_max: float = -1.5  # however bad the neighbourhood, evidence of its own is needed
+    repeated: float = 1.5  # each time that the range was judged before, twice at most
+    prior_max: float = -3.5  # however bad the neighbourhood, evidence of its own is needed
 
     # Conversions
     stubborn: float = 15.0  # genuine ranges differ: Beta with so many messages' worth of certainty about the rate

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+import msgspec
+
 from homing import limits
 
 N, C, V, W = 0, 1, 2, 3  # of a cohort: messages, conversions, messages up to the limit, voting messages
@@ -71,7 +73,7 @@ class Range(Cohorts):
     minutes no more than the limit; `times`: how often it was judged.
     """
 
-    __slots__ = ("digits", "epoch", "epoch_n", "heard_s", "history", "level", "times")
+    __slots__ = ("came", "digits", "epoch", "epoch_n", "heard_s", "held", "history", "level", "seen", "times")
 
     def __init__(self, digits: str, level: int) -> None:
         super().__init__()
@@ -79,7 +81,8 @@ class Range(Cohorts):
         self.level = level
         self.epoch = self.times = 0
         self.epoch_n = 0.0
-        self.history = 0.0
+        self.history = self.seen = 0.0  # seen: history and what will be
+        self.held = self.came = 0.0  # messages and conversions since the last fold, about: what is worth a look
         self.heard_s = 0.0
 
     def count(self, minute: int, submitted: float, limit: int, votes_max: float) -> tuple[float, float]:
@@ -92,3 +95,43 @@ class Range(Cohorts):
         before, after = self.epoch_n, max(0.0, self.epoch_n + submitted)
         self.epoch_n = after
         return min(limit, after) - min(limit, before), min(votes_max, after) - min(votes_max, before)
+
+    def keep(self) -> "KeptRange":
+        return KeptRange(
+            self.digits, self.level, self.history, self.times, self.kept_n, self.kept_e, self.kept_c, dict(self.minutes)
+        )
+
+    @classmethod
+    def remembered(cls, kept: "KeptRange") -> "Range":
+        found = cls(kept.digits, kept.level)
+        found.history, found.times = kept.history, kept.times
+        found.seen = kept.history + sum(counts[V] for counts in kept.minutes.values())
+        found.held = sum(counts[N] for counts in kept.minutes.values())
+        found.came = sum(counts[C] for counts in kept.minutes.values())
+        found.kept_n, found.kept_e, found.kept_c = kept.kept_n, kept.kept_e, kept.kept_c
+        found.minutes = {minute: list(counts) for minute, counts in kept.minutes.items()}
+        return found
+
+
+class KeptRange(msgspec.Struct, frozen=True, array_like=True):
+    """A range as it is written down."""
+
+    digits: str
+    level: int
+    history: float
+    times: int
+    kept_n: float
+    kept_e: float
+    kept_c: float
+    minutes: dict[int, list[float]]
+
+
+class Kept(msgspec.Struct, frozen=True, array_like=True):
+    """A network as it is written down."""
+
+    country: str
+    evened: float
+    pairs: list[float]
+    judged: dict[str, float]
+    volumes: dict[int, list[float]]
+    ranges: list[KeptRange]

@@ -23,7 +23,13 @@ from homing.text.segments import Encoding
 
 Row = Mapping[str, Any]
 
-NOTES_TOLD_ELSEWHERE: Final = ("sender_asked", "sender_replaced", "route", "parts")  # beside the sender and the route
+NOTES_TOLD_ELSEWHERE: Final = (
+    "sender_asked",
+    "sender_replaced",
+    "route",
+    "parts",
+    "guard",
+)  # beside the sender and the route
 
 
 SHARES: Final = re.compile(r"adaptive, shares (?P<version>\d+) of (?P<total>[1-9]\d*)")
@@ -97,6 +103,8 @@ def _accepted(message: Row) -> Iterator[Moment]:
     why = f": {notes['sender_replaced']}" if "sender_replaced" in notes else ""
     yield Moment(at, "sender", f"{message['sender'] or 'none'}{asked}{why}")
     yield Moment(at, "text", _text(message, notes))
+    if "guard" in notes:
+        yield Moment(at, "guard", notes["guard"])
     gift = f", {trimmed(message['gift_micro'])} of it from the gift" if message["gift_micro"] else ""
     yield Moment(
         at,
