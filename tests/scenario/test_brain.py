@@ -14,6 +14,7 @@ from homing.conversions.brain import Brain
 from homing.statistics.delta import Delta
 from homing.statistics.proof import prove
 from homing.statistics.reading import Cell
+from homing.statistics.rollup import forget_old
 from homing.store.database import Connection, Database
 from server import new_database
 
@@ -241,3 +242,32 @@ async def test_a_brain_that_is_killed_in_the_middle_takes_nothing_with_it(bank: 
     brain, _other = brains(bank, ears, Clock())
     await brain.turn()
     assert ears[0].submitted == 3
+
+
+async def test_minutes_and_hours_are_dropped_in_time_and_days_stay(bank: Bank, account: Profile) -> None:
+    """What comes later than that still counts in what is kept, and a backlog's pages are given back."""
+    clock = Clock()
+    ears: list[Ear] = []
+    brain, _other = brains(bank, ears, clock)
+    await bank.send(0, account, [group("1", 3)])
+    await bank.query(
+        "INSERT INTO stat_delta (account_id, minute, carrier_id, app_id, country, network, block, sender, refused)"
+        " SELECT 1, 29000000, 1, '', '', '', '', '', 1 FROM generate_series(1, 20000)"
+    )
+    while await brain.turn():
+        pass
+    await brain.release()
+    await brain.turn()  # who takes over adds up what was taken out
+    for days, grains in ((1, [1, 60, 1440]), (3, [60, 1440]), (101, [1440])):
+        clock.ahead = timedelta(days=days)
+        await forget_old(bank.databases[0], clock())
+        rows = await bank.query("SELECT DISTINCT grain FROM stat WHERE submitted > 0 ORDER BY 1")
+        assert [row[0] for row in rows] == grains
+    (size,) = await bank.query("SELECT pg_relation_size('stat_delta')")
+    assert size[0] == 0
+    await bank.send(0, account, [group("1", 2)])
+    await brain.turn()
+    await brain.release()
+    await brain.turn()
+    rows = await bank.query("SELECT DISTINCT grain FROM stat WHERE submitted = 5")
+    assert [row[0] for row in rows] == [1440]

@@ -43,6 +43,10 @@ KEYED = {
     "purses": ("balance", {"account_id"}),
     "attempts_add": ("message", {"account_id", "message_id"}),
     "messages_reroute": ("message", {"account_id", "message_id"}),
+    "stat_cells_find": (
+        "stat_cell",
+        {"account_id", "app_id", "country", "network", "prefix", "carrier_id", "sender"},
+    ),
 }
 """Each statement, the table that grows without bound, and the columns by which its rows must be found, or those of
 another look into it.
@@ -73,6 +77,8 @@ INSERT INTO parked_receipt (carrier_id, carrier_ref, received_at, state, raw)
 SELECT 1, message_id::text, now(), 3, '' FROM message;
 INSERT INTO push (account_id, lane, message_id, kind, url, body, created_at, due_at)
 SELECT account_id, 1, message_id, 1, '', '', now(), now() FROM message;
+INSERT INTO stat_cell (account_id, app_id, country, network, prefix, carrier_id, sender)
+SELECT account_id, '', '', '', number, 1, '' FROM message;
 INSERT INTO bind (account_id, bind_id, owner, kind, system_id, address)
 SELECT account_id, message_id, '', 1, '', '' FROM message;
 INSERT INTO long_part (account_id, part_id, number, sender, reference, total, part, content, form, due_at)

@@ -24,7 +24,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "route": ("route", "Which numbers go by which carrier."),
     "learn": ("learn", "What conversions taught adaptive routes, and carriers that make receipts up."),
     "message": ("message", "What became of a message, step by step."),
-    "stats": ("stats", "What became of messages, in figures, and the proof that they add up."),
+    "stats": ("stats", "What became of messages in figures, and the proof of them."),
     "push": ("push", "What customers were told, and telling it again."),
     "receipt": ("receipt", "Carriers' delivery reports that belong to no message."),
 }

@@ -1,7 +1,6 @@
 """`homing app`."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any, Final
 
 import click
@@ -10,7 +9,6 @@ from homing.accounts import admin
 from homing.cli.desk import Desk, Noun, at_desk
 from homing.cli.show import COUNT, PROSE, TIME, YES, Column, Kind, Reply, Said, Table
 from homing.statistics.reading import shows_conversions
-from homing.statistics.sums import Grain
 
 EXPECTS: Final[Mapping[str, bool | None]] = {"yes": True, "no": False, "detect": None}
 APPS = (
@@ -81,13 +79,12 @@ async def list_apps(desk: Desk, account: str) -> Reply:
     Example:  homing app list acme
     """
     row = await desk.account(account)
-    yesterday = int(datetime.now(UTC).timestamp()) // 60 // Grain.DAY - 1
-    rows = await desk.database.fetch("app_list", row["account_id"], yesterday)
-    return Table(APPS, [_shown(one) for one in rows], "No apps yet.")
+    rows = await desk.database.fetch("app_list", row["account_id"])
+    return Table(APPS, [shown(one) for one in rows], "No apps yet.")
 
 
-def _shown(row: Mapping[str, Any]) -> dict[str, object]:
-    """`expects`: what is set, and where the traffic decides, what it shows."""
+def shown(row: Mapping[str, Any]) -> dict[str, object]:
+    """A row of `app_list` with `expects`: what is set, and where the traffic decides, what it shows."""
     shows = shows_conversions(row["sent"], row["converted"])
     detected = {True: "detect: reported", False: "detect: none reported", None: "detect: too little sent"}[shows]
     said = {True: "yes", False: "no", None: detected}[row["expects_conversions"]]
@@ -101,7 +98,7 @@ def _shown(row: Mapping[str, Any]) -> dict[str, object]:
 @expects_option
 @at_desk
 async def change(desk: Desk, app_id: str, expects_conversions: str | None, **urls: str | None) -> Reply:
-    """Change where an app's reports and replies are pushed, or whether its messages are expected to convert.
+    """Change where an app's pushes go, or what is expected of it.
 
     \b
     Example:  homing app set 4luaKsL2 --report-url https://acme.example/sms/reports

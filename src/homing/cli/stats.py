@@ -99,11 +99,12 @@ class StatsNoun(Noun):
 def stats() -> None:
     """What became of messages, in figures.
 
-    A message counts for the time at which it was submitted, whenever its receipt or its conversion came.
+    A message counts for the time at which it was submitted, whenever its receipt or its conversion came. Options
+    without a verb are those of `show`.
 
     \b
-    Example:  homing stats --by carrier --since 24h
-              homing stats --by hour --account acme
+    Example:  homing stats show --by carrier --since 24h
+              homing stats show --by hour --account acme
               homing stats prove
     """
 
@@ -126,7 +127,7 @@ async def show(desk: Desk, by: str, since: datetime, until: datetime | None, acc
     The last 3 hours are counted by minute, up to 100 days by hour, what is older by day: a span begins with its period.
 
     \b
-    Example:  homing stats --by country --since 7d
+    Example:  homing stats show --by country --since 7d
               homing stats show --by hour --since 2026-11-26 --json
     """
     account_id = None if account is None else (await desk.account(account))["account_id"]

@@ -228,7 +228,9 @@ def _receipt(receipt: Row) -> Moment:
 
 def _sent(message: Row) -> Iterator[Moment]:
     if message["sent_at"] is not None:
-        yield Moment(message["sent_at"], "sent", "the carrier has it")
+        cost_micro = message["carrier_cost_micro"]
+        asks = "" if cost_micro is None else f", and asks {trimmed(cost_micro)} {CURRENCY}"
+        yield Moment(message["sent_at"], "sent", f"the carrier has it{asks}")
 
 
 def _parts(parts: Sequence[Row]) -> Iterator[Moment]:

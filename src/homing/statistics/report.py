@@ -79,7 +79,7 @@ def rate(hits: int, trials: int) -> Rate | None:
     spread = Z_90 * Z_90 / trials
     middle = (share + spread / 2) / (1 + spread)
     half = Z_90 * sqrt(share * (1 - share) / trials + spread / trials / 4) / (1 + spread)
-    return Rate(share, max(0.0, middle - half), min(1.0, middle + half))
+    return Rate(share, min(share, max(0.0, middle - half)), max(share, min(1.0, middle + half)))
 
 
 def grain_for(by: By, since: datetime, until: datetime, now: datetime) -> Grain:

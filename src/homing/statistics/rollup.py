@@ -95,10 +95,11 @@ def first_minutes(now: datetime) -> dict[Grain, int]:
 
 
 async def forget_old(database: Database, now: datetime) -> None:
-    """Drops the minutes and hours that are not kept any longer."""
+    """Drops the minutes and hours that are not kept any longer, and gives back what a backlog took."""
     for grain, minute in first_minutes(now).items():
         if minute:
             await database.execute("stat_forget", int(grain), minute // grain, timeout_s=limits.DATABASE_SLOW_TIMEOUT_S)
+    await database.execute("stat_shrink", timeout_s=limits.DATABASE_SLOW_TIMEOUT_S)
 
 
 def _says(delta: Delta) -> bool:

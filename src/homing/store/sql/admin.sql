@@ -58,14 +58,14 @@ INSERT INTO app (app_id, account_id, name, report_url, inbound_url) VALUES ($1, 
 ON CONFLICT DO NOTHING
 RETURNING app_id
 
--- With what its last days show: `sent` and `converted` of today and of the day before ($2: that day's number).
+-- With what its last days show: `sent` and `converted` of today and of the day before.
 -- name: app_list
 SELECT app.*, coalesce(recent.sent, 0) AS sent, coalesce(recent.converted, 0) AS converted
 FROM app
 LEFT JOIN (
     SELECT app_id, sum(sent)::bigint AS sent, sum(converted)::bigint AS converted
     FROM stat_now
-    WHERE grain = 1440 AND period >= $2 AND account_id = $1
+    WHERE grain = 1440 AND period >= extract(epoch FROM now())::bigint / 86400 - 1 AND account_id = $1
     GROUP BY app_id
 ) AS recent USING (app_id)
 WHERE app.account_id = $1

@@ -84,6 +84,11 @@ SELECT count(*) AS taken FROM taken
 -- name: stat_forget
 DELETE FROM stat WHERE grain = $1 AND period < $2
 
+-- After a backlog the tables that are read whole every second give their pages back. Not by autovacuum, which would ask
+-- for the lock that this takes every few seconds.
+-- name: stat_shrink
+VACUUM (TRUNCATE) stat_delta, stat_pending
+
 -- name: stat_cells
 SELECT s.period * s.grain AS minute, s.grain, s.account_id, c.app_id, c.country, c.network, c.prefix, c.carrier_id,
     c.sender, s.submitted, s.sent, s.delivered, s.undelivered, s.converted, s.refused, s.cost_micro, s.revenue_micro,
