@@ -180,7 +180,8 @@ def _json(terms: Terms) -> dict[str, object]:
 async def show(desk: Desk, app_id: str | None, account: str | None) -> Reply:
     """What is believed of each carrier, and the shares that follow.
 
-    By app and network. Messages count as far as their silence says something; a rate is given with the interval that holds it with 90 %.
+    By app and network. Messages count as far as their silence says something; a rate is given with the interval that
+    holds it with 90 %.
 
     \b
     Example:  homing learn show 4luaKsL2
