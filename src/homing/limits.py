@@ -288,7 +288,7 @@ LEARN_MATURE_S: Final = 3_600.0  # then a message that nobody came back for is e
 LEARN_CLAIM_MESSAGES_MAX: Final = 100_000  # of one list of evidence
 SHARES_AGE_S_MAX: Final = 30.0  # even if a notice is missed
 LEARN_ACTIVE_S: Final = 3_600.0  # a cell without traffic for so long gets no shares of its own
-LEARN_FINE_MINUTES: Final = 30  # minutes of which each is a cohort of its own
+LEARN_FINE_MINUTES: Final = 17  # minutes of which each is a cohort of its own
 LEARN_COARSE_MINUTES: Final = 10  # minutes that older cohorts span
 LEARN_COHORTS_S_MAX: Final = 21_600.0  # an older cohort counts in full, whatever its conversions' times
 LEARN_DRAWS: Final = 100  # of each posterior and thought
@@ -296,6 +296,7 @@ LEARN_EXPLORE_SHARE_MAX: Final = 0.02  # of a cell's traffic, over all carriers 
 
 # --- Statistics --------------------------------------------------------------------------------------------
 CREDIT_S: Final = 3_600  # messages to a person within it share one conversion
+CREDIT_CANDIDATE_MESSAGES_MAX: Final = 1_000  # messages to a number that are looked at for one
 ROLLUP_S: Final = 1.0  # between two rounds of adding up
 ROLLUP_BATCH_MAX: Final = 5_000  # deltas of one round
 SETTLE_S: Final = 30.0  # between two rounds of adding them to minutes, hours and days

@@ -22,7 +22,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "carrier": ("carrier", "The ways out: who carries messages."),
     "cost": ("cost", "What carriers ask for a segment, by number prefix."),
     "route": ("route", "Which numbers go by which carrier."),
-    "learn": ("learn", "What conversions taught adaptive routes, and carriers that make receipts up."),
+    "learn": ("learn", "What conversions taught adaptive routes; made-up receipts."),
     "guard": ("guard", "Theft by SMS pumping: what is judged, what is refused, what is allowed."),
     "message": ("message", "What became of a message, step by step."),
     "stats": ("stats", "What became of messages in figures, and the proof of them."),
