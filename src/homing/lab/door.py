@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from homing import errors
 from homing.accounts.profile import Profile
-from homing.guard.judge import Action, Judge
+from homing.guard.judge import Judge, Judgement
 from homing.intake.prepare import prepare
 from homing.intake.submission import Accepted, Group, Submission
 from homing.kit import ids
@@ -17,6 +17,7 @@ from homing.lab.world import START_S, Needs, World
 from homing.model import App, Door, Recipient, Traffic
 from homing.routing.rules import Wanted
 from homing.routing.tariff import Tariff
+from homing.text.numbers import Destination
 
 CARRIER: Final = 20
 """Where a prepared row has its carrier's id (intake/prepare.py)."""
@@ -47,36 +48,34 @@ class WholeIntake:
         self._profile = Profile(ACCOUNT_ID, "lab", False, (), 20, False, SENDER, frozenset((SENDER,)), apps, ())
 
     def accept(self, needs: Needs, tariff: Tariff, now_s: float) -> Chosen:
-        allowed = self._allowed(needs, now_s)
-        if allowed is None:
+        if self._guard is None:
             return self._prepared(needs, tariff, now_s)
+        codes = [country.code for country in self._world.scenario.countries]
+        minute = int(now_s // 60)
+        allows = self._guard.allows
+        allowed = np.array([allows(codes[country], minute) for country in needs["country"].tolist()], np.bool_)
         chosen = np.full(len(needs), REFUSED, np.int64)
         if allowed.any():
             chosen[allowed] = self._prepared(needs[allowed], tariff, now_s)
         return chosen
 
-    def _allowed(self, needs: Needs, now_s: float) -> NDArray[np.bool_] | None:
-        """Which messages the guard lets pass; None: there is none."""
-        if self._guard is not None:
-            codes = [country.code for country in self._world.scenario.countries]
-            minute = int(now_s // 60)
-            allows = self._guard.allows
-            return np.array([allows(codes[country], minute) for country in needs["country"].tolist()], np.bool_)
-        if self._judge is not None:
-            facts = needs["app"].tolist(), needs["number"].tolist(), needs["country"].tolist(), needs["at_s"].tolist()
-            return np.array([self._passes(*fact) for fact in zip(*facts, strict=True)], np.bool_)
-        return None
-
-    def _passes(self, app: int, number: int, country: int, at_s: float) -> bool:
+    def _watch(
+        self,
+        account_id: int,
+        app_id: str,
+        number: str,
+        place: Destination,
+        sender: str,
+        charge_micro: int,
+        message_id: int,
+    ) -> Judgement:
         assert self._judge is not None
-        world, digits = self._world, str(number)
-        name, price = world.scenario.apps[app].name, int(world.truth.price_micro[country])
-        place = world.numbering.locate(digits)
-        judged = self._judge.judge(ACCOUNT_ID, name, digits, place, SENDER, price, START_S + at_s)
-        return judged.action is not Action.BLOCK
+        now_s = ids.id_time_ms(message_id) / 1000
+        return self._judge.judge(account_id, app_id, number, place, sender, charge_micro, now_s)
 
     def _prepared(self, needs: Needs, tariff: Tariff, now_s: float) -> Chosen:
         self._now_ms = int((START_S + now_s) * 1000)
+        watch = None if self._judge is None else self._watch
         chosen: list[int] = []
         edges = np.searchsorted(needs["app"], np.arange(len(self._world.scenario.apps) + 1))
         for app, first, last in zip(self._world.scenario.apps, edges, edges[1:], strict=False):
@@ -87,7 +86,7 @@ class WholeIntake:
             group = Group(self._world.scenario.text, SENDER, recipients)
             submission = Submission(self._profile, Door.LAAFFIC, app.name, "lab", [group])
             try:
-                prepared = prepare(submission, tariff, self._world.numbering, self._ids.next)
+                prepared = prepare(submission, tariff, self._world.numbering, self._ids.next, watch)
             except errors.Refusal:
                 chosen += [REFUSED] * len(recipients)
                 continue

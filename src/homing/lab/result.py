@@ -1,5 +1,6 @@
 """What is kept of a run: small enough to send between processes and to write into the report."""
 
+import math
 from typing import Final
 
 import msgspec
@@ -103,10 +104,10 @@ def result_of(world: World, policy: str, tally: Tally, cpu_s: float) -> Result:
 
 
 def shift_begins_s(scenario: Scenario) -> float | None:
-    """When the carrier whose loss is watched begins to lose; None where none is."""
+    """When the carrier whose loss is watched begins to lose, which is at a whole minute; None where none is."""
     for carrier in scenario.carriers:
         if carrier.name == scenario.watched and carrier.changes:
-            return min(change.from_h for change in carrier.changes) * 3600
+            return math.ceil(min(change.from_h for change in carrier.changes) * 60 - 1e-9) * 60.0
     return None
 
 
