@@ -328,7 +328,7 @@ def _refused(scenarios: Sequence[Scenario], runs: Runs) -> list[Figure]:
         ),
         _worst(
             "refused_worst",
-            "real people refused, worst scenario",
+            "real people refused, in the worst scenario",
             "<=",
             REFUSED_WORST_MAX,
             shares,
