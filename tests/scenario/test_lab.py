@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,12 +14,15 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
+import psutil
 import pytest
 from click.testing import CliRunner
 
 import homing
 from homing.cli import main
 from homing.kit.ids import first_id_at
+from homing.lab.pool import Task, gather
+from homing.lab.scenario import read
 from server import new_database
 
 SOURCE = str(Path(homing.__file__).parents[1])
@@ -141,6 +145,28 @@ def test_nothing_but_the_lab_needs_numpy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], check=False, env={**os.environ, "PYTHONPATH": SOURCE})
     assert done.returncode == 0
+
+
+def test_a_run_whose_process_is_killed_is_run_again(tmp_path: Path) -> None:
+    scenario = read(MINE.replace("hours = 0.5", "hours = 2"), "mine.toml")
+    tasks = [Task(scenario, seed, ("homing",)) for seed in (1, 2)]
+    killed: list[int] = []
+
+    def kill_one() -> None:
+        while not killed:
+            time.sleep(0.2)
+            for child in psutil.Process().children():
+                if any("spawn_main" in word for word in child.cmdline()) and child.cpu_times().user > 1:
+                    child.kill()
+                    killed.append(child.pid)
+                    return
+
+    killer = threading.Thread(target=kill_one)
+    killer.start()
+    found = [result.seed for results in gather(tasks, 2, lambda _done: None, lambda _task: True) for result in results]
+    killer.join()
+    assert killed
+    assert sorted(found) == [1, 2]
 
 
 # ---- replay

@@ -3,17 +3,23 @@
 import multiprocessing
 import os
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from typing import Final
 
 import msgspec
 
+from homing import errors
 from homing.lab.policies import make
 from homing.lab.result import Result, result_of
 from homing.lab.run import run
 from homing.lab.scenario import Scenario
 from homing.lab.world import World
 from homing.text.numbers import Numbering
+
+DEATHS_MAX: Final = 3
 
 
 class Task(msgspec.Struct, frozen=True):
@@ -44,20 +50,30 @@ def cores() -> int:
 def gather(
     tasks: Sequence[Task], workers: int, watch: Callable[[int], None], may_begin: Callable[[Task], bool]
 ) -> Iterator[list[Result]]:
-    """Results of tasks as they come. A task that `may_begin` does not allow when its turn comes is left out."""
-    todo = iter(tasks)
-    running: set[Future[list[Result]]] = set()
-    done = 0
+    """Results of tasks as they come. A task that `may_begin` does not allow when its turn comes is left out; one whose
+    process died is run again. Raises `OperatorError` when processes keep dying.
+    """
+    todo = deque(tasks)
+    running: dict[Future[list[Result]], Task] = {}
+    done = deaths = 0
     context = multiprocessing.get_context("spawn")  # nothing of this process's threads and files is taken along
-    with ProcessPoolExecutor(workers, mp_context=context) as pool:
-        while True:
-            while len(running) < workers and (task := next(todo, None)) is not None:
-                if may_begin(task):
-                    running.add(pool.submit(work, task))
-            if not running:
-                return
-            finished, running = wait(running, return_when=FIRST_COMPLETED)
-            for future in finished:
-                done += 1
-                watch(done)
-                yield future.result()
+    while todo:
+        with ProcessPoolExecutor(workers, mp_context=context) as pool:
+            try:
+                while todo or running:
+                    while todo and len(running) < workers:
+                        task = todo.popleft()
+                        if may_begin(task):
+                            running[pool.submit(work, task)] = task
+                    for future in wait(running, return_when=FIRST_COMPLETED).done:
+                        found = future.result()
+                        del running[future]
+                        done += 1
+                        watch(done)
+                        yield found
+            except BrokenProcessPool:
+                deaths += 1
+                if deaths > DEATHS_MAX:
+                    raise errors.OperatorError("processes are killed again and again: out of memory?") from None
+                todo.extendleft(running.values())
+                running.clear()
