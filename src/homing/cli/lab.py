@@ -126,6 +126,9 @@ def lab() -> None:
 @click.option(
     "--out", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="Write HTML, PNG and JSON here."
 )
+@click.option(
+    "--drawn-from", type=click.IntRange(0), default=1, show_default=True, help="First seed of drawn scenarios."
+)
 @click.option("--workers", type=click.IntRange(1, 256), help="Processes.  [default: the cores]")
 @click.option("--quick", is_flag=True, help="A small form, within a minute.")
 @json_option
@@ -135,13 +138,15 @@ def report(
     seeds: int,
     hours: float | None,
     out: Path | None,
+    drawn_from: int,
     workers: int | None,
     quick: bool,
     as_json: bool,
 ) -> None:
     """Run everything and say which figures are met.
 
-    With --quick it is a few scenarios of two hours and as many seeds as fit; the whole takes hours on two cores.
+    With --quick it is a few scenarios in a short form and as many seeds as fit; the whole takes hours on two cores.
+    Drawn scenarios are those of `homing lab generate`: --drawn-from takes seeds that nobody has seen.
 
     \b
     Example:  homing lab report --quick --json
@@ -151,8 +156,8 @@ def report(
         from homing.lab import plan as plans
         from homing.lab import report as reports
 
-        chosen = _chosen(files, only)
-        plan = plans.quick(chosen) if quick else plans.full(chosen, seeds, hours)
+        chosen = _chosen(files, only, drawn_from)
+        plan = plans.quick(chosen, drawn_from) if quick else plans.full(chosen, seeds, hours, drawn_from)
         with _progress(len(plan.tasks)) as watch:
             made = reports.make(plan, watch, workers)
         if out is not None:
@@ -329,7 +334,7 @@ def _around(estimate: "Estimate") -> str:
     return f"{estimate.conversions:,.0f} ({estimate.low:,.0f} to {estimate.high:,.0f})"
 
 
-def _chosen(files: tuple[Path, ...], only: tuple[str, ...]) -> "tuple[Scenario, ...]":
+def _chosen(files: tuple[Path, ...], only: tuple[str, ...], drawn_from: int = 1) -> "tuple[Scenario, ...]":
     """The scenarios that were named; nothing: none was. Raises `OperatorError`."""
     from homing import errors
     from homing.lab.plan import drawn
@@ -339,7 +344,7 @@ def _chosen(files: tuple[Path, ...], only: tuple[str, ...]) -> "tuple[Scenario, 
         return tuple(map(load, files))
     if not only:
         return ()
-    known = {one.name: one for one in (*shipped(), *drawn())}
+    known = {one.name: one for one in (*shipped(), *drawn(drawn_from))}
     unknown = [name for name in only if name not in known]
     if unknown:
         raise errors.OperatorError(f"there is no scenario {unknown[0]!r}; `homing lab scenarios` lists them")

@@ -14,7 +14,7 @@ from homing.lab.scenario import Scenario, shipped
 
 SEEDS: Final = 20
 GENERATED: Final = 3
-"""Scenarios of each goal that a report draws: from seeds of `GENERATED_FROM` on, which no code was written for."""
+"""Scenarios of each goal that a report draws, from seeds of `GENERATED_FROM` on or of whatever its reader likes."""
 GENERATED_FROM: Final = 1
 QUICK_HOURS: Final[Mapping[str, float]] = {"routing": 0.75, "guard": 1.5}
 QUICK_TICK_S: Final = 5
@@ -32,29 +32,31 @@ class Plan(msgspec.Struct, frozen=True):
     quick_s: float | None
 
 
-def full(scenarios: Sequence[Scenario] | None, seeds: int, hours: float | None, first_seed: int = 1) -> Plan:
-    """Every shipped scenario and some generated ones, or those given, at full length or for so many hours at most."""
-    chosen = tuple(scenarios) if scenarios else (*shipped(), *drawn())
+def full(
+    scenarios: Sequence[Scenario] | None, seeds: int, hours: float | None, drawn_from: int = GENERATED_FROM
+) -> Plan:
+    """Every shipped scenario and some drawn ones, or those given, at full length or for so many hours at most."""
+    chosen = tuple(scenarios) if scenarios else (*shipped(), *drawn(drawn_from))
     if hours is not None:
         chosen = tuple(shortened(one, hours) for one in chosen)
-    return _plan(chosen, range(first_seed, first_seed + seeds), None)
+    return _plan(chosen, range(1, seeds + 1), None)
 
 
-def quick(scenarios: Sequence[Scenario] | None) -> Plan:
+def quick(scenarios: Sequence[Scenario] | None, drawn_from: int = GENERATED_FROM) -> Plan:
     """A few scenarios, short; as many seeds as fit into the time."""
     if scenarios:
         chosen = tuple(quickened(one) for one in scenarios)
     else:
         by_name = {one.name: one for one in shipped()}
-        routing = [by_name[name] for name in QUICK_ROUTING] + [generated(GENERATED_FROM, "routing")]
+        routing = [by_name[name] for name in QUICK_ROUTING] + [generated(drawn_from, "routing")]
         guard = [by_name[name] for name in QUICK_GUARD]
         both = chain.from_iterable(zip_longest(routing, guard))  # in turn, should the time not be enough for all
         chosen = tuple(quickened(one) for one in both if one is not None)
     return _plan(chosen, range(1, QUICK_SEEDS + 1), limits.LAB_QUICK_S, with_guards=False)
 
 
-def drawn() -> tuple[Scenario, ...]:
-    seeds = range(GENERATED_FROM, GENERATED_FROM + GENERATED)
+def drawn(first: int = GENERATED_FROM) -> tuple[Scenario, ...]:
+    seeds = range(first, first + GENERATED)
     return tuple(generated(seed, goal) for goal in ("routing", "guard") for seed in seeds)
 
 
