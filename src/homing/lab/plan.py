@@ -64,7 +64,7 @@ def shortened(scenario: Scenario, hours: float) -> Scenario:
     """The beginning of a scenario; not shorter than what it measures needs."""
     least = max(
         [scenario.measure_from_h * 1.25]
-        + [change.from_h + 0.5 for carrier in scenario.carriers for change in carrier.changes]
+        + [change.from_h + change.ramp_h + 2.0 for carrier in scenario.carriers for change in carrier.changes]
         + [attack.from_h + min(attack.hours, 1.0) for attack in scenario.attacks]
         + [event.from_h + min(event.hours, 1.0) for event in scenario.events]
     )
