@@ -308,11 +308,11 @@ PAST_ITEMS_MAX: Final = 100_000
 # --- Guard -------------------------------------------------------------------------------------------------
 GUARD_RANGES_MAX: Final = 150_000  # that the mind remembers; the least used are let go
 GUARD_CELLS_MAX: Final = 20_000
-GUARD_FINE_MIN: Final = 90  # minutes of which each is a cohort of its own
-GUARD_COARSE_MIN: Final = 30  # minutes that older cohorts span
+GUARD_FINE_MINUTES: Final = 90  # minutes of which each is a cohort of its own
+GUARD_COARSE_MINUTES: Final = 30  # minutes that older cohorts span
 GUARD_TRIM_S: Final = 60.0  # between looks at what can be let go
 GUARD_BOOK_RANGES_MAX: Final = 20_000  # verdicts and rooms in a book
-GUARD_MEMORY_MAX: Final = 100_000  # ranges that a judge counts between two books
+GUARD_MEMORY_ITEMS_MAX: Final = 100_000  # ranges that a judge counts between two books
 GUARD_REPEATS_MAX: Final = 4  # messages to one number that count as one person who asks again
 GUARD_BOOK_S: Final = 2.0  # between two books, and between two looks for one
 GUARD_SAVE_S: Final = 30.0  # between two times that the mind's memory is written down
