@@ -1,6 +1,7 @@
 """A carrier's outgoing side: claim due messages, submit them in batches, record what the carrier answered."""
 
 import asyncio
+import time
 from collections.abc import Callable, Coroutine, Sequence
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
@@ -115,15 +116,14 @@ class Dispatcher:
 
     async def _room(self) -> int:
         """Waits until the carrier, the breaker and the answers that are still to be stored leave room."""
-        loop = asyncio.get_running_loop()
         while True:
             while len(self._pending) >= limits.ANSWERS_PENDING_MAX:
                 self._written.clear()
                 await self._written.wait()
             await self._carrier.until_room()
-            allowed = self._breaker.room(loop.time(), self._under_way)
+            allowed = self._breaker.room(time.monotonic(), self._under_way)
             if allowed == 0:
-                await asyncio.sleep(max(limits.PULSE_S, self._breaker.rest_s(loop.time())))
+                await asyncio.sleep(max(limits.PULSE_S, self._breaker.rest_s(time.monotonic())))
                 continue
             if allowed is None and self._under_way:
                 await asyncio.sleep(limits.CLAIM_LINGER_S)
@@ -173,7 +173,7 @@ class Dispatcher:
 
     def _heard(self, lane: int, message: Outbound, answer: Answer, started_at: datetime) -> None:
         self._under_way -= 1
-        if self._breaker.heard(answer.outcome, asyncio.get_running_loop().time()):
+        if self._breaker.heard(answer.outcome, time.monotonic()):
             state = "closed" if self._breaker.is_closed else "open"
             log.warning("breaker_changed", carrier=self._name, breaker=state, answer=answer.error_text)
             self._health_changed()

@@ -1,7 +1,8 @@
 """Group commit: work that arrives while a batch is under way becomes the next batch.
 
 A batch may also linger for a few milliseconds before it leaves, so that what arrives close together shares it. That is
-how a hundred callers share one fsync, and what makes a row cost a tenth of what it costs alone.
+how a hundred callers share one fsync, and what makes a row cost a tenth of what it costs alone. Who comes alone leaves
+after one short wait; while more keep coming it is worth waiting on, up to a bound.
 """
 
 import asyncio
@@ -30,6 +31,7 @@ class Batcher(Generic[Item, Result]):
         pending_max: int,
         lanes: int = 1,
         linger_s: float = 0.0,
+        linger_longest_s: float = 0.0,
         weigh: Callable[[Item], int] = lambda _item: 1,
     ) -> None:
         self._run = run
@@ -37,10 +39,12 @@ class Batcher(Generic[Item, Result]):
         self._pending_max = pending_max
         self._lanes = lanes
         self._linger_s = linger_s
+        self._lingers_max = max(1, round(linger_longest_s / linger_s)) if linger_s else 0
         self._weigh = weigh
         self._waiting: list[tuple[Item, asyncio.Future[Result]]] = []
         self._waiting_weight = 0
         self._workers: set[asyncio.Task[None]] = set()
+        self._is_gathering = False
 
     def put(self, item: Item) -> asyncio.Future[Result]:
         """Queues an item; the future gives its result. Raises `Overloaded` when too much is waiting."""
@@ -50,8 +54,7 @@ class Batcher(Generic[Item, Result]):
         future: asyncio.Future[Result] = loop.create_future()
         self._waiting.append((item, future))
         self._waiting_weight += self._weigh(item)
-        if len(self._workers) < self._lanes:
-            self._workers.add(loop.create_task(self._work()))
+        self._gather()
         return future
 
     async def drained(self) -> None:
@@ -59,17 +62,38 @@ class Batcher(Generic[Item, Result]):
         while self._workers:
             await asyncio.gather(*self._workers, return_exceptions=True)
 
+    def _gather(self) -> None:
+        """Sees to it that one lane, where one is free, gathers what waits."""
+        if self._waiting and not self._is_gathering and len(self._workers) < self._lanes:
+            self._is_gathering = True
+            self._workers.add(asyncio.get_running_loop().create_task(self._work()))
+
     async def _work(self) -> None:
         try:
-            while self._waiting:
-                if self._linger_s and self._waiting_weight < self._weight_max:
-                    await asyncio.sleep(self._linger_s)
-                batch = self._take()
-                if batch:
-                    await self._serve(batch)
+            while True:
+                try:
+                    await self._linger()
+                    batch = self._take()
+                finally:
+                    self._is_gathering = False
+                self._gather()
+                await self._serve(batch)
+                if self._is_gathering or not self._waiting:  # what waits is another lane's
+                    return
+                self._is_gathering = True
         finally:
             # in the same step that found nothing waiting: a caller who puts an item right after must start a worker
             self._workers.discard(asyncio.current_task())
+
+    async def _linger(self) -> None:
+        """Waits while more comes with every `linger_s`, at most `linger_longest_s`."""
+        for _wait in range(self._lingers_max):
+            before = self._waiting_weight
+            if before >= self._weight_max:
+                return
+            await asyncio.sleep(self._linger_s)
+            if self._waiting_weight == before:
+                return
 
     def _take(self) -> list[tuple[Item, asyncio.Future[Result]]]:
         if self._waiting_weight <= self._weight_max:
