@@ -45,8 +45,8 @@ VALIDITY_S_DEFAULT: Final = 172_800
 # --- Intake and group commit -------------------------------------------------------------------------------
 SEGMENTS_MAX: Final = 24  # above what either dialect's text limit can reach
 SUBMIT_MESSAGES_MAX: Final = 4_000  # messages a submit transaction carries
-SUBMIT_LINGER_S: Final = 0.002  # what arrives within it shares a transaction
-SUBMIT_LINGER_S_LONGEST: Final = 0.01  # while more keeps coming
+SUBMIT_LINGER_S: Final = 0.001  # what arrives within it shares a transaction
+SUBMIT_LINGER_S_LONGEST: Final = 0.01  # while more keeps coming and batches take long
 SUBMIT_PENDING_MAX: Final = 200_000  # messages waiting for one; beyond it callers are told to come back
 BATCH_ITEMS_MAX: Final = 1_000  # queries and conversions that share a statement
 BATCH_PENDING_MAX: Final = 50_000

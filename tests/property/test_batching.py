@@ -238,19 +238,34 @@ class Slow:
         return batch
 
 
-async def test_what_keeps_coming_is_waited_for_and_who_comes_alone_is_not() -> None:
-    slow = Slow(0.001)
+async def test_what_keeps_coming_is_waited_for_while_batches_take_long() -> None:
+    slow = Slow(0.1)
     batcher = Batcher(slow.run, weight_max=100, pending_max=100, lanes=2, linger_s=0.005, linger_longest_s=0.2)
     loop = asyncio.get_running_loop()
     began_s = loop.time()
     await batcher.put(1)
-    assert loop.time() - began_s < 0.15, "one that is alone leaves after one short wait"
+    assert loop.time() - began_s < 0.2, "one that is alone leaves after one short wait"
+    for _batch in range(5):
+        await batcher.put(1)
+    slow.sizes.clear()
     puts = []
     for item in range(20):
         puts.append(batcher.put(item))
         await asyncio.sleep(0.002)
     await asyncio.gather(*puts)
     assert max(slow.sizes) >= 10, "twenty that came within 40 ms shared few batches"
+
+
+async def test_what_keeps_coming_is_not_waited_for_while_batches_take_no_time() -> None:
+    quick = Slow(0.0)
+    batcher = Batcher(quick.run, weight_max=9_999, pending_max=9_999, linger_s=0.002, linger_longest_s=10.0)
+    loop = asyncio.get_running_loop()
+    began_s = loop.time()
+    puts = [batcher.put(0)]
+    while not puts[0].done():
+        puts.append(batcher.put(1))
+        await asyncio.sleep(0.0005)
+        assert loop.time() - began_s < 1.0
 
 
 async def test_a_full_batch_leaves_without_waiting_for_more() -> None:
