@@ -143,6 +143,19 @@ async def test_whoever_waits_for_room_is_woken() -> None:
     await asyncio.wait_for(waiting, 1)
 
 
+@pytest.mark.parametrize("turns", range(4))
+async def test_whoever_is_cancelled_when_just_woken_is_cancelled(turns: int) -> None:
+    one = Window(2, 0.1, random.Random(1))
+    with one.holding(1):
+        waiting = asyncio.create_task(one.until_room())
+        await asyncio.sleep(0.01)
+    for _turn in range(turns):
+        await asyncio.sleep(0)
+    waiting.cancel()
+    await asyncio.wait([waiting], timeout=1)
+    assert waiting.cancelled()
+
+
 # ---- Questions
 
 

@@ -153,7 +153,6 @@ class Fleet:
 
     async def _follow(self) -> None:
         while True:
-            # Not wait_for: before Python 3.12 it loses a cancellation that comes together with what it waits for.
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(limits.CARRIER_LEASE_TICK_S):
                     await self._woken.wait()
