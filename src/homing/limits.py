@@ -132,6 +132,7 @@ RECEIPT_LEARN_S: Final = 5.0  # between two looks at what all processes have lea
 RECEIPT_UNANSWERED_S_MIN: Final = 40.0  # parked for so long, a receipt may be that of a submit whose answer was lost
 RECEIPT_UNANSWERED_S_MAX: Final = 21_600.0  # such a submit began at most this long before its receipt
 RECEIPT_UNANSWERED_MAX: Final = 10_000
+INBOUND_TWIN_DAYS: Final = 4  # vendors that push again do so for three days or less
 RECEIPT_UNMATCHED_DAYS: Final = 30  # in the list, then dropped
 PART_GRACE_S: Final = 300.0  # silence after a delivered part: then the message counts as delivered
 

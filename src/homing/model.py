@@ -157,12 +157,15 @@ class CarrierReceipt(msgspec.Struct, frozen=True):
 
 
 class CarrierInbound(msgspec.Struct, frozen=True):
-    """A message that a person sent: from `number` to one of our sender IDs."""
+    """A message that a person sent: from `number` to one of our sender IDs. `carrier_ref`: the carrier's id of it, by
+    which it is known when it is brought twice; "" where there is none.
+    """
 
     number: str
     recipient: str
     content: str
     received_at: datetime
+    carrier_ref: str = ""
 
 
 class Outstanding(msgspec.Struct, frozen=True):

@@ -262,8 +262,21 @@ WHERE s.sender = $2
 ORDER BY m.message_id DESC
 LIMIT 1
 
+-- Two processes may be told of one message at once.
+-- name: inbound_lock
+SELECT pg_advisory_xact_lock(hashtextextended($1, $2::int))
+
+-- The same message, brought before. Carriers use ids again, and some give one id to all parts of a message: its text
+-- must be the same.
+-- name: inbound_twin
+SELECT inbound_id
+FROM inbound
+WHERE account_id = $1 AND carrier_id = $2 AND number = $3 AND carrier_ref = $4 AND carrier_ref <> ''
+    AND recipient = $5 AND content = $6 AND inbound_id >= $7
+LIMIT 1
+
 -- name: inbound_add
 INSERT INTO inbound (
-    account_id, inbound_id, app_id, carrier_id, number, recipient, content, received_at, mcc, mnc, operator
+    account_id, inbound_id, app_id, carrier_id, number, recipient, content, received_at, mcc, mnc, operator, carrier_ref
 )
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
