@@ -141,6 +141,16 @@ class Answer(msgspec.Struct, frozen=True):
     part_refs: tuple[str, ...] = ()
 
 
+class LateAnswer(msgspec.Struct, frozen=True):
+    """A carrier accepted an attempt after that was said to have no answer. The ids are as in `Answer`."""
+
+    account_id: int
+    message_id: int
+    attempt: int
+    carrier_ref: str
+    part_refs: tuple[str, ...] = ()
+
+
 class CarrierReceipt(msgspec.Struct, frozen=True):
     """A delivery report as a carrier made it: what it means (`state`), and what it said (`raw`).
 

@@ -21,7 +21,7 @@ from homing.carriers.base import Report
 from homing.carriers.kinds import make, read_settings
 from homing.carriers.smpp import SmppCarrier
 from homing.errors import OperatorError
-from homing.model import Answer, CarrierInbound, CarrierReceipt, Outbound, Outcome, Outstanding
+from homing.model import Answer, CarrierInbound, CarrierReceipt, LateAnswer, Outbound, Outcome, Outstanding
 from homing.smpp.pdus import AlertNotification, BindTransceiver, DataSm, DeliverSm, GenericNack
 from homing.smpp.statuses import Status
 from homing.smpp.tlvs import MESSAGE_PAYLOAD
@@ -331,6 +331,28 @@ async def test_a_submit_without_an_answer_is_unknown_and_the_link_goes_on_once_i
         await asyncio.wait_for(line.carrier.until_room(), 1)
         assert [one.outcome for one in await line.send(message(1))] == [Outcome.ACCEPTED]
         assert len(smsc.past) == 0
+
+
+async def test_an_answer_that_comes_after_the_response_time_is_told_with_its_id(smsc: Smsc) -> None:
+    smsc.deeds = in_turn(Deed(late_s=2 + LATE_S, receipt=None), Deed())
+    async with lined(smsc) as line:
+        (answer,) = await line.send(message())
+        assert answer.outcome is Outcome.UNKNOWN
+        await line.until(lambda: line.reports)
+        assert line.reports == [LateAnswer(1, 1000, 1, smsc.taken[0].message_id)]
+
+
+async def test_a_long_message_is_told_to_be_taken_once_the_last_of_its_late_answers_is_there(smsc: Smsc) -> None:
+    smsc.deeds = in_turn(
+        Deed(late_s=2 + LATE_S, receipt=None), Deed(receipt=None), Deed(late_s=3 + LATE_S, receipt=None)
+    )
+    async with lined(smsc) as line:
+        (answer,) = await line.send(message(text="long " * 80))
+        assert answer.outcome is Outcome.UNKNOWN
+        await line.until(lambda: line.reports)
+        ids = tuple(one.message_id for one in smsc.taken)
+        assert line.reports == [LateAnswer(1, 1000, 1, ids[0], ids)]
+        assert len(ids) == 3
 
 
 async def test_what_was_written_when_the_link_broke_is_unknown_and_what_was_not_goes_by_the_next_link(
