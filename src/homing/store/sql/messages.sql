@@ -122,7 +122,8 @@ SELECT p.account_id, p.lane, p.message_id, p.kind, p.url, p.body, now(), now()
 FROM unnest($1::bigint[], $2::smallint[], $3::bigint[], $4::smallint[], $5::text[], $6::text[])
     AS p (account_id, lane, message_id, kind, url, body)
 
--- Bodies of finished messages past their account's retention; receipts can quote them, so their raw text goes too.
+-- Bodies of finished messages past their account's retention; receipts can quote them, so their raw text goes too. Whose
+-- an unmatched receipt is, nobody knows: for those the shortest retention of all accounts holds.
 -- name: retention_blank
 WITH old AS (
     SELECT account_id, ((extract(epoch FROM now()) * 1000)::bigint - 1735689600000
@@ -145,6 +146,11 @@ WITH old AS (
     SET content = ''
     FROM old
     WHERE i.account_id = old.account_id AND i.inbound_id < old.beyond_id AND i.content <> ''
+), unmatched AS (
+    UPDATE parked_receipt
+    SET raw = ''
+    WHERE given_up_at IS NOT NULL AND raw <> ''
+        AND received_at < now() - make_interval(days => (SELECT min(retention_days) FROM account))
 )
 UPDATE push AS p
 SET body = ''
