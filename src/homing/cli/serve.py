@@ -81,8 +81,9 @@ async def _serve(data: Path, dsn: str, settings: "Settings", demo: bool) -> int:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     host, port = config.host_port(settings.http.address)
     _check_free(host, port)
-    if settings.smpp.address:
-        _check_free(*config.host_port(settings.smpp.address))
+    for place in (settings.smpp.address, settings.smpp.address and settings.smpp.tls_address):
+        if place:
+            _check_free(*config.host_port(place))
     await migrations.migrate(dsn)
     vault = Vault(load_key(os.environ.get("HOMING_SECRET_KEY", ""), data / "secret.key"))
     if demo:
@@ -167,7 +168,8 @@ def _risks(settings: "Settings", host: str) -> Iterator[str]:
     if host not in LOOPBACK:
         yield f"{host} is reachable from outside in plain HTTP: put TLS before it, and lock the demo account"
     smpp = settings.smpp.address
-    if smpp and not settings.smpp.tls_key and config.host_port(smpp)[0] not in LOOPBACK:
+    is_plain = not settings.smpp.tls_key or settings.smpp.tls_address
+    if smpp and is_plain and config.host_port(smpp)[0] not in LOOPBACK:
         yield f"{smpp} is reachable from outside in plain SMPP: set smpp.tls_certificate and smpp.tls_key"
     if settings.push.allowed_networks:
         yield f"customers can make Homing post to {', '.join(settings.push.allowed_networks)} (push.allowed_networks)"
