@@ -95,7 +95,10 @@ async def _serve(data: Path, dsn: str, settings: "Settings", demo: bool) -> int:
     await asyncio.wait((starting, stopping), return_when=asyncio.FIRST_COMPLETED)
     await starting
     address = f"http://{'[' + host + ']' if ':' in host else host}:{port}"
-    click.echo(await _greeting(dsn, address, settings.smpp.address if settings.link.workers else ""))
+    binds = settings.smpp.address if settings.link.workers else ""
+    if binds and settings.smpp.tls_address:
+        binds += f", with TLS on {settings.smpp.tls_address}"
+    click.echo(await _greeting(dsn, address, binds))
     for warning in _risks(settings, host):
         click.echo(f"Take care: {warning}", err=True)
     await stopping
