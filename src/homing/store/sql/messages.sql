@@ -123,7 +123,8 @@ FROM unnest($1::bigint[], $2::smallint[], $3::bigint[], $4::smallint[], $5::text
     AS p (account_id, lane, message_id, kind, url, body)
 
 -- Bodies of finished messages past their account's retention; receipts can quote them, so their raw text goes too. Whose
--- an unmatched receipt is, nobody knows: for those the shortest retention of all accounts holds.
+-- an unmatched receipt is, nobody knows: for those the shortest retention of all accounts holds. Receipts come for up to
+-- $1 days, also when the message is blanked already.
 -- name: retention_blank
 WITH old AS (
     SELECT account_id, ((extract(epoch FROM now()) * 1000)::bigint - 1735689600000
@@ -141,6 +142,13 @@ WITH old AS (
     SET raw = ''
     FROM blanked
     WHERE r.account_id = blanked.account_id AND r.message_id = blanked.message_id
+), late_quotes AS (
+    UPDATE receipt AS r
+    SET raw = ''
+    FROM old
+    WHERE r.account_id = old.account_id AND r.message_id < old.beyond_id AND r.raw <> ''
+        AND r.message_id >= old.beyond_id - (($1::bigint * 86400000) << 12)
+        AND (r.account_id, r.message_id) NOT IN (SELECT account_id, message_id FROM blanked)
 ), replies AS (
     UPDATE inbound AS i
     SET content = ''
