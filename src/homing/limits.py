@@ -133,6 +133,7 @@ RECEIPT_LEARN_S: Final = 5.0  # between two looks at what all processes have lea
 RECEIPT_UNANSWERED_S_MIN: Final = 40.0  # parked for so long, a receipt may be that of a submit whose answer was lost
 RECEIPT_UNANSWERED_S_MAX: Final = 21_600.0  # such a submit began at most this long before its receipt
 RECEIPT_UNANSWERED_MAX: Final = 10_000
+INBOUND_TWIN_DAYS: Final = 4  # vendors that push again do so for three days or less
 RECEIPT_UNMATCHED_DAYS: Final = 30  # in the list, then dropped
 PART_GRACE_S: Final = 300.0  # silence after a delivered part: then the message counts as delivered
 
@@ -178,6 +179,7 @@ SMPP_PDU_UNBOUND_BYTES_MAX: Final = 4 * 1024  # before a bind
 SMPP_CSTRING_BYTES_MAX: Final = 255  # read where the specification allows fewer; requests with more are refused
 SMPP_WINDOW_OUT_DEFAULT: Final = 100  # requests that wait for the other end's answer
 SMPP_WINDOW_IN_DEFAULT: Final = 1_000  # requests that wait for ours; beyond it they are told to slow down
+SMPP_GIVEN_UP_MAX: Final = 1_000  # requests of a link whose answer is still known when it comes late
 SMPP_UNSENT_PDUS_MAX: Final = 10_000  # kept for a peer that does not read; beyond it we do not read either
 SMPP_FAULTS_UNBOUND_MAX: Final = 3  # PDUs that cannot be read before a bind, then the connection ends
 SMPP_SOCKET_BUFFER_BYTES_MAX: Final = 256 * 1024  # handed to the transport before we wait for it

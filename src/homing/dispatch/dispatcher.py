@@ -12,6 +12,7 @@ from homing import errors, limits
 from homing.carriers.base import Carrier
 from homing.dispatch.answers import Answered, Recorder
 from homing.dispatch.breaker import Breaker
+from homing.kit.durable import until_durable
 from homing.messages.transitions import Event, apply
 from homing.model import Answer, Outbound, Outcome, Traffic
 from homing.observe.work import WorkTally
@@ -199,25 +200,16 @@ class Dispatcher:
 
     async def _store(self, batch: Sequence[Answered]) -> None:
         """Until it is durable: an answer that is lost makes the message go out twice."""
-        while True:
-            try:
-                await self._recorder.record(batch)
-                return
-            except errors.PlatformFailure as failure:
-                log.warning("answers_wait", carrier=self._name, messages=len(batch), failure=str(failure))
-                if isinstance(failure, errors.StoreFailed) and failure.poison:
-                    await self._store_halves(batch)
-                    return
-                await asyncio.sleep(limits.DISPATCH_ERROR_PAUSE_S)
+        await until_durable(
+            self._recorder.record,
+            batch,
+            waits=self._wait_with,
+            refused=lambda one: log.error("answer_refused", carrier=self._name, message_id=one.message.message_id),
+            pause_s=limits.DISPATCH_ERROR_PAUSE_S,
+        )
 
-    async def _store_halves(self, batch: Sequence[Answered]) -> None:
-        """An answer that the database refuses is found by halving, and is all that is lost."""
-        if len(batch) == 1:
-            log.error("answer_refused", carrier=self._name, message_id=batch[0].message.message_id)
-            return
-        middle = len(batch) // 2
-        await self._store(batch[:middle])
-        await self._store(batch[middle:])
+    def _wait_with(self, batch: Sequence[Answered], failure: errors.PlatformFailure) -> None:
+        log.warning("answers_wait", carrier=self._name, messages=len(batch), failure=str(failure))
 
     async def _expire(self, lane: int, rows: Sequence[Record], now: datetime) -> None:
         events = [

@@ -35,7 +35,8 @@ class TariffBoard:
     async def _follow(self) -> None:
         while True:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._stale.wait(), limits.PROFILE_AGE_S_MAX)
+                async with asyncio.timeout(limits.PROFILE_AGE_S_MAX):
+                    await self._stale.wait()
             self._stale.clear()
             try:
                 self.tariff = await read_tariff(self._database)

@@ -16,7 +16,9 @@ async def keep_house(database: Database, dsn: str) -> None:
     while True:
         try:
             await add_partitions(dsn)
-            await database.execute("retention_blank", timeout_s=limits.DATABASE_SLOW_TIMEOUT_S)
+            await database.execute(
+                "retention_blank", limits.RECEIPT_MATCH_DAYS, timeout_s=limits.DATABASE_SLOW_TIMEOUT_S
+            )
         except errors.PlatformFailure as failure:
             log.warning("housekeeping_waits", failure=str(failure))
         except Exception as error:
