@@ -8,7 +8,7 @@ import random
 import signal
 import socket
 import sys
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -18,6 +18,7 @@ from prometheus_client import CollectorRegistry, disable_created_metrics
 from homing import config, errors, limits
 from homing.accounts.directory import Directory
 from homing.config import Settings
+from homing.conversions.brain import Brain, Listener
 from homing.conversions.feedback import Feedback
 from homing.dispatch.expiry import ExpirySweep
 from homing.dispatch.failover import Failover
@@ -50,6 +51,7 @@ from homing.receipts.keeping import ReportKeeper
 from homing.receipts.late import LateAnswers
 from homing.roles import READY
 from homing.routing.board import TariffBoard
+from homing.statistics.rollup import forget_old
 from homing.store.database import Database
 from homing.store.housekeeping import keep_house
 from homing.store.nodes import Node
@@ -230,8 +232,14 @@ class LinkRole:
         self._rerouting = RerouteSweep(database, failover, utc_now, settings.queue_age_s)
         self._poster = GuardedPoster(config.networks(around.settings.push.allowed_networks))
         self._pusher = Pusher(database, self._poster, self._pulse, utc_now, tally, chance)
+        self._brain = Brain(database, around.owner, utc_now, self._listeners())
         self._pushing: asyncio.Task[None] | None = None
+        self._thinking: asyncio.Task[None] | None = None
         self._smpp = self._smpp_server(tally, chance) if around.settings.smpp.address else None
+
+    def _listeners(self) -> Sequence[Callable[[], Listener]]:
+        """Who draws conclusions from what changes: what makes each."""
+        return ()
 
     def _smpp_server(self, tally: WorkTally, chance: random.Random) -> SmppServer:
         around = self._around
@@ -273,14 +281,22 @@ class LinkRole:
         self._pushing = around.background(self._pusher.run())
         around.background(self._inbox.retry_parked())
         around.background(ExpirySweep(around.database, utc_now).run())
-        around.background(keep_house(around.database, around.dsn))
+        around.background(keep_house(around.database, around.dsn, self._forget_old))
+        self._thinking = around.background(self._brain.run())
         if self._smpp:
             await self._smpp.open(around.background)
+
+    async def _forget_old(self) -> None:
+        await forget_old(self._around.database, utc_now())
 
     async def close(self) -> None:
         """No new binds and no new claims; what carriers were given is answered for, and receipts at hand are stored."""
         if self._pushing:
             self._pushing.cancel()
+        if self._thinking:
+            self._thinking.cancel()
+            await asyncio.gather(self._thinking, return_exceptions=True)
+            await self._brain.release()
         if self._smpp:
             await self._smpp.close()
         await self._fleet.close()

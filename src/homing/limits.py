@@ -272,6 +272,25 @@ INBOUND_TEXT_CHARS_MAX: Final = 10_000  # of a message that a carrier brings; 64
 INBOUND_NAME_CHARS_MAX: Final = 64  # its number and its recipient
 CARRIERS_AGE_S_MAX: Final = 30.0  # even if a change notice is missed
 
+# --- Statistics --------------------------------------------------------------------------------------------
+CREDIT_S: Final = 3_600  # messages to a person within it share one conversion
+ROLLUP_S: Final = 1.0  # between two rounds of adding up
+ROLLUP_BATCH_MAX: Final = 5_000  # deltas of one round
+SETTLE_S: Final = 30.0  # between two rounds of adding them to minutes, hours and days
+SETTLE_BATCH_MAX: Final = 50_000
+ROLLUP_KEYS_MAX: Final = 200_000  # of which a process remembers the numbers
+STAT_MINUTE_DAYS: Final = 2
+STAT_MINUTES_SPAN_S: Final = 10_800  # read by minute; longer ones by hour
+STAT_HOUR_DAYS: Final = 100
+STAT_DIFFERENCE_ITEMS_MAX: Final = 200
+DUTY_LEASE_S: Final = 7.0
+LISTENER_REST_S: Final = 30.0  # after a failure of its own
+REPORTING_MESSAGES_MIN: Final = 3  # that converted, then an app is seen to report conversions
+REPORTING_MESSAGES_PER_CONVERSION_MAX: Final = 100  # and no fewer than one in so many
+PAST_HOURS_DAYS: Final = 14  # what a listener is told at its start: hours, and of the last ones minutes
+PAST_MINUTES_S: Final = 7_200
+PAST_ITEMS_MAX: Final = 100_000
+
 # --- Housekeeping ------------------------------------------------------------------------------------------
 PARTITION_DAYS: Final = 7
 PARTITIONS_AHEAD: Final = 4
@@ -308,6 +327,9 @@ assert SMPP_PDU_BYTES_MAX > 65_535 + 255 * 24 + 400, "the largest submit_multi f
 assert SMPP_RESPONSE_S + 2 * SMPP_SWEEP_S < BIND_LEASE_S, "a lease outlives the wait for the customer's answer"
 assert LONG_SWEEP_S < LONG_WAIT_S, "an incomplete message is given up in time"
 assert BIND_WINDOW_MAX <= SMPP_UNSENT_PDUS_MAX, "a full window's answers are kept for a peer that reads late"
+assert ROLLUP_S * 3 < DUTY_LEASE_S, "two late rounds do not lose the duty"
+assert PAST_MINUTES_S < STAT_MINUTE_DAYS * 86_400, "minutes are kept for as long as they are told"
+assert PAST_HOURS_DAYS <= STAT_HOUR_DAYS
 assert NODE_RENEW_S * 3 < NODE_LEASE_S, "two lost heartbeats do not lose a node number"
 assert LAAFFIC_NUMBERS_POST_MAX <= SUBMIT_MESSAGES_MAX, "the largest submission fits one transaction"
 assert LAAFFIC_WINDOW_S > 0

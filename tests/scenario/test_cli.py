@@ -354,6 +354,12 @@ def test_apps_senders_templates_and_words_are_added_listed_and_removed(terminal:
     (listed,) = terminal.json("app", "list", account)
     assert (listed["report_url"], listed["inbound_url"]) == (None, "http://a.example/i")
     assert "not an http address" in terminal("app", "set", app, "--report-url", "ftp://a.example", status=1).err
+    assert (listed["expects"], listed["reports_conversions"]) == ("detect", None)
+    assert "detect: too little sent" in terminal("app", "list", account).out
+    for said in ("yes", "no", "detect"):
+        terminal("app", "set", app, "--expects-conversions", said)
+        assert terminal.json("app", "list", account)[0]["expects"] == said
+    assert terminal.json("account", "show", account)["apps"][0]["expects"] == "detect"
 
     terminal("sender", "add", account, "FIRST")
     terminal("sender", "add", account, "SECOND")
@@ -615,10 +621,51 @@ async def test_a_messages_whole_story_is_told_in_order(server: Server, sink: Sin
     assert said["converted"].startswith("the person came back: reported through lia")
     assert len([detail for word, detail in told if word == "charge"]) == 2, "one from each book"
 
+    mine = ("--account", account.name, "--since", "2h", "--json")
+    (line,) = (await terminal.beside("stats", "--by", "app", *mine)).json
+    assert (line["key"], line["submitted"], line["delivered"], line["converted"]) == (account.app, 2, 1, 1)
+    assert (line["revenue"], line["cost"], line["converted_rate"]["mean"]) == ("0.062", "0", 0.5)
+    assert line["receipt_s"] > 0
+    for by in ("country", "network", "carrier", "account", "prefix", "sender", "minute", "hour", "day"):
+        lines = (await terminal.beside("stats", "show", "--by", by, *mine)).json
+        assert sum(each["submitted"] for each in lines) == 2, by
+    assert (await terminal.beside("stats", "prove", account.name, "--json")).json["holds"]
+
     people = await terminal.run("message", "show", message_id)
     assert people.status == 0
     assert "\x1b" not in people.out, "a customer's text steers the terminal"
     assert max(map(len, people.out.splitlines())) <= COLUMNS
+
+
+async def test_statistics_that_are_one_off_fail_their_proof(server: Server) -> None:
+    """The one process that adds up is the server's: what was sent is in the kept figures within the minute."""
+    terminal = Terminal(environment(server.data, server.dsn))
+    account = await server.account(balance="1")
+    await server.client.laaffic(
+        account, "POST", "/v3/sendSms", body={"appId": account.app, "numbers": "8613800130001", "content": "Your code"}
+    )
+
+    async def taken_out() -> int:
+        rows = await server.query("SELECT FROM stat_delta AS d JOIN app USING (app_id) WHERE app_id = $1", account.app)
+        return len(rows)
+
+    deadline = asyncio.get_running_loop().time() + WAIT_S
+    while await taken_out() and asyncio.get_running_loop().time() < deadline:
+        await asyncio.sleep(0.1)
+    assert not await taken_out()
+    assert (await terminal.beside("stats", "prove", account.name)).status == 0
+    await server.query(
+        "INSERT INTO stat_pending SELECT account_id, 29000000, cell_id, 1, 0, 0, 0, 0, 0, 0, 0, -1, -1 FROM stat_cell"
+        " JOIN account USING (account_id) WHERE name = $1 LIMIT 1",
+        account.name,
+    )
+    try:
+        said = await asyncio.to_thread(terminal.json, "stats", "prove", account.name, status=1)
+    finally:
+        await server.query("DELETE FROM stat_pending WHERE minute = 29000000")
+        await server.query("DELETE FROM stat WHERE period * grain <= 29000000 AND period * grain > 29000000 - 1440")
+    assert not said["holds"]
+    assert {(one["figure"], one["recorded"], one["counted"]) for one in said["differences"]} == {("submitted", 1, 0)}
 
 
 async def test_what_waits_and_what_failed_is_told_too(server: Server, sink: Sink) -> None:

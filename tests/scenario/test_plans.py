@@ -13,7 +13,7 @@ from homing.store.migrate import migrate
 KEYED = {
     "messages_move": ("message", {"account_id", "message_id"}),
     "messages_by_id": ("message", {"account_id", "message_id"}),
-    "conversions_record": ("message", {"account_id", "message_id"}),
+    "conversions_record": ("message", {"account_id", "message_id"}, {"number"}),
     "message_latest_to_number": ("message", {"number"}),
     "message_by_reference": ("message", {"reference"}),
     "message_by_carrier_ref": ("attempt", {"carrier_ref"}),
@@ -41,8 +41,16 @@ KEYED = {
     "long_members": ("long_part", {"account_id", "number", "sender", "reference", "total"}),
     "long_end": ("long_part", {"account_id", "part_id"}),
     "purses": ("balance", {"account_id"}),
+    "attempts_add": ("message", {"account_id", "message_id"}),
+    "messages_reroute": ("message", {"account_id", "message_id"}),
+    "stat_cells_find": (
+        "stat_cell",
+        {"account_id", "app_id", "country", "network", "prefix", "carrier_id", "sender"},
+    ),
 }
-"""Each statement, the table that grows without bound, and the columns by which its rows must be found."""
+"""Each statement, the table that grows without bound, and the columns by which its rows must be found, or those of
+another look into it.
+"""
 ALL_IDS = "0, 9223372036854775807"
 ARGUMENTS = {
     "receipts_match": f"NULL, NULL, {ALL_IDS}, 1, 1",
@@ -69,6 +77,8 @@ INSERT INTO parked_receipt (carrier_id, carrier_ref, received_at, state, raw)
 SELECT 1, message_id::text, now(), 3, '' FROM message;
 INSERT INTO push (account_id, lane, message_id, kind, url, body, created_at, due_at)
 SELECT account_id, 1, message_id, 1, '', '', now(), now() FROM message;
+INSERT INTO stat_cell (account_id, app_id, country, network, prefix, carrier_id, sender)
+SELECT account_id, '', '', '', number, 1, '' FROM message;
 INSERT INTO bind (account_id, bind_id, owner, kind, system_id, address)
 SELECT account_id, message_id, '', 1, '', '' FROM message;
 INSERT INTO long_part (account_id, part_id, number, sender, reference, total, part, content, form, due_at)
@@ -96,7 +106,7 @@ async def connections(postgres: str, worker: str) -> dict[str, asyncpg.Connectio
 async def test_a_hot_statement_finds_its_rows_by_their_whole_key(
     connections: dict[str, asyncpg.Connection], name: str, state: str
 ) -> None:
-    table, key = KEYED[name]
+    table, *keys = KEYED[name]
     connection, statement = connections[state], queries.load()[name]
     values = ARGUMENTS.get(name) or ", ".join(
         "0" if parameter.name in ("int4", "int8") else "NULL"
@@ -119,4 +129,4 @@ async def test_a_hot_statement_finds_its_rows_by_their_whole_key(
         if "due_at <=" in condition:
             continue  # the claim itself walks the lane in order of time
         columns = set(re.findall(r"\((?:ltrim\(lower\()?(?:\w+\.)?(\w+)(?:\), '0x'::text\))? = ", condition))
-        assert key <= columns, f"{line}\n{condition}"
+        assert any(key <= columns for key in keys), f"{line}\n{condition}"

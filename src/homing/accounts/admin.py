@@ -173,15 +173,19 @@ async def create_app(
     return app_id
 
 
-async def change_app(connection: Connection, app_id: str, changes: Mapping[str, str | None]) -> None:
-    """Changes `report_url` or `inbound_url`; None: nothing is pushed. Raises `OperatorError`."""
+async def change_app(connection: Connection, app_id: str, changes: Mapping[str, str | bool | None]) -> None:
+    """Changes `report_url` or `inbound_url` (None: nothing is pushed) or `expects_conversions` (None: as its traffic
+    shows). Raises `OperatorError`.
+    """
     row = await connection.row("app_find", app_id)
     if row is None:
         raise errors.OperatorError(f"there is no app {app_id!r}; `homing app list` shows an account's")
     values = {**row, **changes}
     _check_url(values["report_url"])
     _check_url(values["inbound_url"])
-    await connection.execute("app_change", app_id, values["report_url"], values["inbound_url"])
+    await connection.execute(
+        "app_change", app_id, values["report_url"], values["inbound_url"], values["expects_conversions"]
+    )
 
 
 async def add_sender(connection: Connection, account_id: int, sender: str, default: bool = False) -> None:

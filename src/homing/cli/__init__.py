@@ -23,6 +23,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "cost": ("cost", "What carriers ask for a segment, by number prefix."),
     "route": ("route", "Which numbers go by which carrier."),
     "message": ("message", "What became of a message, step by step."),
+    "stats": ("stats", "What became of messages in figures, and the proof of them."),
     "push": ("push", "What customers were told, and telling it again."),
     "receipt": ("receipt", "Carriers' delivery reports that belong to no message."),
 }

@@ -6,7 +6,7 @@ import click
 
 from homing import limits
 from homing.accounts import admin
-from homing.cli.app import APPS
+from homing.cli.app import APPS, shown
 from homing.cli.credential import CREDENTIALS
 from homing.cli.desk import Desk, Noun, at_desk
 from homing.cli.parameters import AMOUNT
@@ -121,7 +121,7 @@ async def show(desk: Desk, account: str) -> Reply:
     available_micro = purse["gift_micro"] + purse["balance_micro"] + purse["credit_micro"]
     parts = {
         "credentials": Table(CREDENTIALS, await desk.database.fetch("credential_list", account_id)),
-        "apps": Table(APPS, await desk.database.fetch("app_list", account_id)),
+        "apps": Table(APPS, [shown(one) for one in await desk.database.fetch("app_list", account_id)]),
         "senders": Table(SENDERS, await desk.database.fetch("sender_list", account_id)),
         "binds": Table(BINDS, await desk.database.fetch("binds_list", account_id)),
         "templates": Table(TEMPLATES, await desk.database.fetch("template_list", account_id)),

@@ -1,20 +1,35 @@
 """`homing app`."""
 
+from collections.abc import Mapping
+from typing import Any, Final
+
 import click
 
 from homing.accounts import admin
 from homing.cli.desk import Desk, Noun, at_desk
-from homing.cli.show import PROSE, TIME, Column, Reply, Said, Table
+from homing.cli.show import COUNT, PROSE, TIME, YES, Column, Kind, Reply, Said, Table
+from homing.statistics.reading import shows_conversions
 
+EXPECTS: Final[Mapping[str, bool | None]] = {"yes": True, "no": False, "detect": None}
 APPS = (
     Column("app_id", "App id"),
     Column("name", "Name"),
     Column("report_url", "Reports to", PROSE),
     Column("inbound_url", "Replies to", PROSE),
+    Column("expects", "Conversions", Kind(json=lambda said: said.partition(":")[0])),
+    Column("reports_conversions", kind=YES, programs_only=True),
+    Column("sent", kind=COUNT, programs_only=True),
+    Column("converted", kind=COUNT, programs_only=True),
     Column("created_at", "Made (UTC)", TIME),
 )
 report_option = click.option("--report-url", metavar="URL", help="Where delivery reports are pushed; '' for nowhere.")
 inbound_option = click.option("--inbound-url", metavar="URL", help="Where people's replies are pushed; '' for nowhere.")
+
+expects_option = click.option(
+    "--expects-conversions",
+    type=click.Choice(list(EXPECTS)),
+    help="Whether people are to come back after its messages; detect: as reports of conversions show.",
+)
 
 
 @click.group(cls=Noun)
@@ -57,27 +72,43 @@ async def create(
 async def list_apps(desk: Desk, account: str) -> Reply:
     """An account's apps.
 
+    Conversions are the customer's reports that a person came back: whether the app's messages are to lead to one (yes,
+    no), or what the reports of today and yesterday show where that is not set.
+
     \b
     Example:  homing app list acme
     """
     row = await desk.account(account)
-    return Table(APPS, await desk.database.fetch("app_list", row["account_id"]), "No apps yet.")
+    rows = await desk.database.fetch("app_list", row["account_id"])
+    return Table(APPS, [shown(one) for one in rows], "No apps yet.")
+
+
+def shown(row: Mapping[str, Any]) -> dict[str, object]:
+    """A row of `app_list` with `expects`: what is set, and where the traffic decides, what it shows."""
+    shows = shows_conversions(row["sent"], row["converted"])
+    detected = {True: "detect: reported", False: "detect: none reported", None: "detect: too little sent"}[shows]
+    said = {True: "yes", False: "no", None: detected}[row["expects_conversions"]]
+    return {**row, "expects": said, "reports_conversions": shows}
 
 
 @app.command("set")
 @click.argument("app_id")
 @report_option
 @inbound_option
+@expects_option
 @at_desk
-async def change(desk: Desk, app_id: str, **urls: str | None) -> Reply:
-    """Change where an app's reports and replies are pushed.
+async def change(desk: Desk, app_id: str, expects_conversions: str | None, **urls: str | None) -> Reply:
+    """Change where an app's pushes go, or what is expected of it.
 
     \b
     Example:  homing app set 4luaKsL2 --report-url https://acme.example/sms/reports
+              homing app set 4luaKsL2 --expects-conversions yes
     """
-    changes = {name: url or None for name, url in urls.items() if url is not None}
+    changes: dict[str, str | bool | None] = {name: url or None for name, url in urls.items() if url is not None}
+    if expects_conversions is not None:
+        changes["expects_conversions"] = EXPECTS[expects_conversions]
     if not changes:
-        raise click.UsageError("nothing to change: name --report-url or --inbound-url")
+        raise click.UsageError("nothing to change: name --report-url, --inbound-url or --expects-conversions")
     async with desk.database.transaction() as transaction:
         await admin.change_app(transaction, app_id, changes)
     return Said(f"App {app_id} is changed.", {"app_id": app_id, **changes})

@@ -1,8 +1,13 @@
-"""Conversions: the customer says that the person came back. One record per message, whichever dialect reports it."""
+"""Conversions: the customer says that the person came back. One record per message, whichever dialect reports it.
+
+A person who got several messages came back once: the last delivered one has the credit, the others are marked with it
+(`conversions_record`; docs/internals/statistics.md). What the dialects answer does not depend on that.
+"""
 
 import enum
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import Final
 
 import msgspec
 
@@ -11,6 +16,9 @@ from homing.kit import ids
 from homing.kit.batching import Batcher
 from homing.model import Door
 from homing.store.database import Database
+
+CREDIT_IDS: Final = limits.CREDIT_S * 1000 << ids.SHIFT
+"""How far apart in ids, which are times, messages to one person may be for one conversion to be of either."""
 
 
 class Verdict(enum.Enum):
@@ -63,6 +71,7 @@ class Feedback:
             [report.door for _key, report in ordered],
             [report.reported_at for _key, report in ordered],
             self._clock(),
+            CREDIT_IDS,
         )
         recorded = {(row["account_id"], row["message_id"]): row["recorded"] for row in rows}
         verdicts = []

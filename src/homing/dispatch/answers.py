@@ -3,6 +3,7 @@
 import random
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from typing import Final
 
 import msgspec
 
@@ -116,11 +117,27 @@ class Recorder:
                 [one.message.message_id for one in gone],
                 timedelta(seconds=limits.EXPIRY_GRACE_S),
             )
-        await apply(transaction, [_event(one, self._carrier_id, now) for one in answered])
+        await apply(transaction, [self._event(one, now) for one in answered])
+
+    def _event(self, one: Answered, now: datetime) -> Event:
+        answer, message = one.answer, one.message
+        return Event(
+            message.account_id,
+            message.message_id,
+            STATES[answer.outcome],
+            now,
+            one.lane,
+            answer.error_code,
+            _words(answer),
+            self._carrier_id,
+            answer.carrier_ref,
+            self._failover.cost(self._carrier_id, message) if answer.outcome is Outcome.ACCEPTED else None,
+        )
 
     async def _add_attempts(self, transaction: Connection, answered: Sequence[Answered], now: datetime) -> None:
+        are_accepted = all(one.answer.outcome is Outcome.ACCEPTED for one in answered)
         await transaction.execute(
-            "attempts_add",
+            "attempts_add_accepted" if are_accepted else "attempts_add",
             self._carrier_id,
             now,
             [one.message.account_id for one in answered],
@@ -150,6 +167,15 @@ class Recorder:
             )
 
 
+STATES: Final = {
+    Outcome.ACCEPTED: State.SENT,
+    Outcome.REFUSED: State.REJECTED,
+    Outcome.DEFERRED: State.FAILED,
+    Outcome.UNKNOWN: State.UNKNOWN,
+}
+"""What becomes of a message that stays with its answer."""
+
+
 def _may_move(one: Answered) -> bool:
     match one.answer.outcome:
         case Outcome.REFUSED:
@@ -171,27 +197,6 @@ def _comes_again(one: Answered) -> bool:
             return one.message.traffic == Traffic.TRANSACTIONAL and one.message.attempt < limits.ATTEMPTS_MAX
         case _:
             return False
-
-
-def _event(one: Answered, carrier_id: int, now: datetime) -> Event:
-    states = {
-        Outcome.ACCEPTED: State.SENT,
-        Outcome.REFUSED: State.REJECTED,
-        Outcome.DEFERRED: State.FAILED,
-        Outcome.UNKNOWN: State.UNKNOWN,
-    }
-    answer = one.answer
-    return Event(
-        one.message.account_id,
-        one.message.message_id,
-        states[answer.outcome],
-        now,
-        one.lane,
-        answer.error_code,
-        _words(answer),
-        carrier_id,
-        answer.carrier_ref,
-    )
 
 
 def _words(answer: Answer) -> str | None:

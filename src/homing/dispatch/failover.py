@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from homing.model import Outbound
 from homing.routing.board import TariffBoard
 from homing.routing.choose import order
 from homing.routing.lanes import lane_of
@@ -35,6 +36,11 @@ class Failover:
 
     def is_down(self, carrier_id: int) -> bool:
         return self._board.tariff.is_down(carrier_id)
+
+    def cost(self, carrier_id: int, message: Outbound) -> int | None:
+        """What a carrier asks for all of a message's segments, in micro-units; None: not known."""
+        segment_micro = self._board.tariff.cost(carrier_id, message.number)
+        return None if segment_micro is None else segment_micro * message.segments
 
     async def alternatives(
         self,

@@ -6,7 +6,6 @@ owner is dead because it ran on the same machine.
 
 import asyncio
 import math
-import os
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
@@ -15,6 +14,7 @@ import msgspec
 from homing import limits
 from homing.carriers.base import Health
 from homing.store.database import Database
+from homing.store.owners import is_dead
 
 
 class Leases:
@@ -111,17 +111,3 @@ class Leases:
         links = {owner for owner in links if not is_dead(owner, self._owner)} | {self._owner}
         self._fair_share = math.ceil(carriers / len(links))
         self._are_others = len(links) > 1
-
-
-def is_dead(owner: str, beside: str) -> bool:
-    """Whether an owner (`host:pid:process`) ran where we do and runs no longer."""
-    host, pid, _process = owner.rsplit(":", 2)
-    if host != beside.rsplit(":", 2)[0] or not pid.isdigit():
-        return False
-    try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:
-        return False
-    return False

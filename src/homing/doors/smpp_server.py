@@ -10,7 +10,6 @@ from prometheus_client import CollectorRegistry
 from homing.accounts.binds import BindRegister
 from homing.accounts.directory import Directory
 from homing.config import Smpp
-from homing.dispatch.leases import is_dead
 from homing.doors.laaffic import QueryBudget
 from homing.doors.smpp import SmppDoor, addresses
 from homing.doors.smpp_bind import Gatekeeper
@@ -23,6 +22,7 @@ from homing.messages.lookup import Lookup
 from homing.observe.smpp import SmppTally
 from homing.observe.work import WorkTally
 from homing.store.database import Database
+from homing.store.owners import is_dead
 
 Background = Callable[[Awaitable[None]], "asyncio.Task[None]"]
 

@@ -177,7 +177,9 @@ def _receipt(receipt: Row) -> Moment:
 
 def _sent(message: Row) -> Iterator[Moment]:
     if message["sent_at"] is not None:
-        yield Moment(message["sent_at"], "sent", "the carrier has it")
+        cost_micro = message["carrier_cost_micro"]
+        asks = "" if cost_micro is None else f", and asks {trimmed(cost_micro)} {CURRENCY}"
+        yield Moment(message["sent_at"], "sent", f"the carrier has it{asks}")
 
 
 def _parts(parts: Sequence[Row]) -> Iterator[Moment]:
@@ -220,12 +222,25 @@ def _due_push(push: Row) -> Iterator[Moment]:
 
 
 def _converted(conversion: Row | None) -> Iterator[Moment]:
-    if conversion is not None:
+    """What was reported of this message, and whose credit that is; a credit can also come of a report about another."""
+    if conversion is None:
+        return
+    message_id = conversion["message_id"]
+    if conversion["recorded_at"] is not None:
         happened = f", and happened at {_clock(conversion['reported_at'])}" if conversion["reported_at"] else ""
+        to = conversion["credited_to"]
+        credit = "it has the credit" if to == message_id else f"converted with another message: {to} has the credit"
         yield Moment(
             conversion["recorded_at"],
             "converted",
-            f"the person came back: reported through {Door(conversion['door']).name.lower()}{happened}",
+            f"the person came back: reported through {Door(conversion['door']).name.lower()}{happened}; {credit}",
+        )
+    if conversion["credited_at"] is not None and conversion["credited_by"] != message_id:
+        yield Moment(
+            conversion["credited_at"],
+            "credited",
+            f"the person came back: reported about message {conversion['credited_by']}, and of those to this number"
+            " this was the last to arrive",
         )
 
 

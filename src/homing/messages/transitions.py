@@ -16,7 +16,10 @@ AWAITING_LANE = 0  # where a sent message waits for its receipt or its expiry
 
 
 class Event(msgspec.Struct, frozen=True):
-    """What happened to a message. `lane` is where its queue row lies; None leaves what the message has."""
+    """What happened to a message. `lane` is where its queue row lies; None leaves what the message has.
+
+    `cost_micro`: what the carrier that has taken it asks for all its segments; None: not known.
+    """
 
     account_id: int
     message_id: int
@@ -27,6 +30,7 @@ class Event(msgspec.Struct, frozen=True):
     error_text: str | None = None
     carrier_id: int | None = None
     carrier_ref: str | None = None
+    cost_micro: int | None = None
 
 
 async def apply(transaction: Connection, events: Sequence[Event]) -> set[int]:
@@ -53,6 +57,7 @@ async def apply(transaction: Connection, events: Sequence[Event]) -> set[int]:
         [e.carrier_id for e in ordered],
         [e.carrier_ref for e in ordered],
         int(State.UNDELIVERABLE),
+        [e.cost_micro for e in ordered],
     )
     lanes = {event.message_id: event.lane for event in ordered}
     await _settle(transaction, moved, lanes)

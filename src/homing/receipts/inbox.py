@@ -177,10 +177,18 @@ class ReceiptInbox:
             moved_parts, ends = await take_parts(transaction, [report for report, _one in reports], now)
             for report, one in reports:
                 one.applied = report.key in moved_parts
+            carriers = {one.candidate: one.arrived.carrier_id for _report, one in reports}
             for end in ends:
                 if _counts(end.candidate, end.state):
                     whole = end.candidate.account_id, end.candidate.message_id
-                    event = Event(*whole, end.state, end.at, error_code=end.error_code, error_text=end.error_text)
+                    event = Event(
+                        *whole,
+                        end.state,
+                        end.at,
+                        error_code=end.error_code,
+                        error_text=end.error_text,
+                        carrier_id=carriers[end.candidate],
+                    )
                     _add_cause(causes, event, None)
         moved = await apply(transaction, [event for event, _one in causes.values()])
         for message_id, (_decided, cause) in causes.items():
@@ -275,6 +283,7 @@ def _event(one: Matched, now: datetime) -> Event:
         _at(one, now),
         error_code=error_code,
         error_text=state.name.capitalize() if error_code else None,
+        carrier_id=one.arrived.carrier_id,
     )
 
 

@@ -73,16 +73,21 @@ class Tariff:
             kept = self._offers[key] = offer(rule, costs, price_micro, self._down)
         return kept
 
+    def cost(self, carrier_id: int, number: str) -> int | None:
+        """What a carrier asks for a segment to this number, in micro-units; None: not known."""
+        table = self._costs.get(carrier_id)
+        found = table.find(number) if table else None
+        return None if found is None else found[1]
+
     def is_down(self, carrier_id: int) -> bool:
         return carrier_id in self._down
 
     def _costs_of(self, rule: Rule, number: str) -> Mapping[int, int]:
         found = {}
         for row in rule.candidates:
-            table = self._costs.get(row.carrier_id)
-            cost = table.find(number) if table else None
-            if cost is not None:
-                found[row.carrier_id] = cost[1]
+            cost_micro = self.cost(row.carrier_id, number)
+            if cost_micro is not None:
+                found[row.carrier_id] = cost_micro
         return found
 
     def sensitive(self, account_id: int, text: str) -> bool:

@@ -1,6 +1,9 @@
-"""Timers of the store: partitions for the coming weeks, and blanking what accounts do not want kept."""
+"""Timers of the store: partitions for the coming weeks, blanking what accounts do not want kept, and what others give
+it to tidy up.
+"""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
 import structlog
 
@@ -11,7 +14,7 @@ from homing.store.migrate import add_partitions
 log = structlog.get_logger()
 
 
-async def keep_house(database: Database, dsn: str) -> None:
+async def keep_house(database: Database, dsn: str, *chores: Callable[[], Awaitable[None]]) -> None:
     """Every hour, for ever."""
     while True:
         try:
@@ -19,6 +22,8 @@ async def keep_house(database: Database, dsn: str) -> None:
             await database.execute(
                 "retention_blank", limits.RECEIPT_MATCH_DAYS, timeout_s=limits.DATABASE_SLOW_TIMEOUT_S
             )
+            for chore in chores:
+                await chore()
         except errors.PlatformFailure as failure:
             log.warning("housekeeping_waits", failure=str(failure))
         except Exception as error:

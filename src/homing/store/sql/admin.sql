@@ -58,14 +58,24 @@ INSERT INTO app (app_id, account_id, name, report_url, inbound_url) VALUES ($1, 
 ON CONFLICT DO NOTHING
 RETURNING app_id
 
+-- With what its last days show: `sent` and `converted` of today and of the day before.
 -- name: app_list
-SELECT * FROM app WHERE account_id = $1 ORDER BY created_at, app_id
+SELECT app.*, coalesce(recent.sent, 0) AS sent, coalesce(recent.converted, 0) AS converted
+FROM app
+LEFT JOIN (
+    SELECT app_id, sum(sent)::bigint AS sent, sum(converted)::bigint AS converted
+    FROM stat_now
+    WHERE grain = 1440 AND period >= extract(epoch FROM now())::bigint / 86400 - 1 AND account_id = $1
+    GROUP BY app_id
+) AS recent USING (app_id)
+WHERE app.account_id = $1
+ORDER BY app.created_at, app.app_id
 
 -- name: app_find
 SELECT * FROM app WHERE app_id = $1
 
 -- name: app_change
-UPDATE app SET report_url = $2, inbound_url = $3 WHERE app_id = $1
+UPDATE app SET report_url = $2, inbound_url = $3, expects_conversions = $4 WHERE app_id = $1
 
 -- name: sender_add
 INSERT INTO sender (account_id, sender) VALUES ($1, $2) ON CONFLICT DO NOTHING

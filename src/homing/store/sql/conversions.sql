@@ -1,25 +1,89 @@
 -- A row comes back for each message that is the account's; `recorded` tells whether this report was the first.
+--
+-- The credit for a report goes to the last delivered one of the messages to the same number in the same app that were
+-- sent within an hour of the reported one ($6, in ids) and before the person came back. Where none is delivered, to the
+-- last that is on its way, else to the reported one. Whoever has a credit has it once. When the person came back is the
+-- customer's word where that lies between the submit and now.
 -- name: conversions_record
-WITH known AS MATERIALIZED (
-    SELECT report.account_id, report.message_id, report.door, report.reported_at
+WITH report AS MATERIALIZED (
+    SELECT r.account_id, r.message_id, r.door, r.reported_at, m.app_id, m.number,
+        CASE
+            WHEN r.reported_at <= $5
+                AND r.reported_at >= to_timestamp(((m.message_id >> 12) + 1735689600000) / 1000.0) THEN r.reported_at
+            ELSE $5
+        END AS at,
+        EXISTS (
+            SELECT FROM conversion AS c
+            WHERE c.account_id = ANY (ARRAY[r.account_id]) AND c.message_id = ANY (ARRAY[r.message_id])
+                AND c.recorded_at IS NOT NULL
+        ) AS is_known
     FROM unnest($1::bigint[], $2::bigint[], $3::smallint[], $4::timestamptz[])
-        AS report (account_id, message_id, door, reported_at)
-    WHERE EXISTS (
-        SELECT FROM message AS m
-        WHERE m.account_id = ANY (ARRAY[report.account_id]) AND m.message_id = ANY (ARRAY[report.message_id])
-            AND m.state >= 0
-    )
-), fresh AS (
-    INSERT INTO conversion (account_id, message_id, recorded_at, reported_at, door)
-    SELECT account_id, message_id, $5, reported_at, door
-    FROM known
+        AS r (account_id, message_id, door, reported_at)
+    JOIN message AS m ON m.account_id = ANY (ARRAY[r.account_id]) AND m.message_id = ANY (ARRAY[r.message_id])
+    WHERE m.state >= 0
+), credit AS MATERIALIZED (
+    SELECT report.*, best.message_id AS credited_to, best.carrier_id
+    FROM report
+    CROSS JOIN LATERAL (
+        SELECT near.message_id, near.carrier_id
+        FROM (
+            SELECT m.message_id, m.carrier_id,
+                CASE WHEN m.state = 3 THEN 2 WHEN m.state IN (2, 8) THEN 1 ELSE 0 END AS arrived
+            FROM message AS m
+            WHERE m.number = report.number AND m.account_id + 0 = report.account_id AND m.app_id = report.app_id
+                AND m.message_id >= report.message_id - $6::bigint
+                AND m.message_id + 0 <= greatest(report.message_id, least(report.message_id + $6::bigint,
+                    ((extract(epoch FROM report.at) * 1000)::bigint - 1735689600000 + 1) << 12))
+        ) AS near
+        ORDER BY near.arrived DESC, near.arrived = 0 AND near.message_id = report.message_id DESC, near.message_id DESC
+        LIMIT 1
+    ) AS best
+    WHERE NOT report.is_known
+), written AS (
+    INSERT INTO conversion AS c (account_id, message_id, recorded_at, reported_at, door, credited_to, credited_at,
+        credited_by, carrier_id)
+    SELECT account_id, message_id, max(recorded_at), max(reported_at), max(door), max(credited_to), min(credited_at),
+        min(credited_by), max(carrier_id)
+    FROM (
+        SELECT account_id, message_id, $5::timestamptz AS recorded_at, reported_at, door, credited_to,
+            NULL::timestamptz AS credited_at, NULL::bigint AS credited_by, NULL::int AS carrier_id
+        FROM credit
+        UNION ALL
+        SELECT account_id, credited_to, NULL, NULL, NULL, NULL, at, message_id, carrier_id
+        FROM credit
+    ) AS facts
+    GROUP BY account_id, message_id
     ORDER BY account_id, message_id
-    ON CONFLICT DO NOTHING
-    RETURNING account_id, message_id
+    ON CONFLICT (account_id, message_id) DO UPDATE
+    SET recorded_at = coalesce(c.recorded_at, excluded.recorded_at),
+        reported_at = CASE WHEN c.recorded_at IS NULL THEN excluded.reported_at ELSE c.reported_at END,
+        door = coalesce(c.door, excluded.door),
+        credited_to = coalesce(c.credited_to, excluded.credited_to),
+        credited_at = coalesce(c.credited_at, excluded.credited_at),
+        credited_by = coalesce(c.credited_by, excluded.credited_by),
+        carrier_id = coalesce(c.carrier_id, excluded.carrier_id)
+    WHERE (c.recorded_at IS NULL AND excluded.recorded_at IS NOT NULL)
+        OR (c.credited_at IS NULL AND excluded.credited_at IS NOT NULL)
+    RETURNING new.account_id, new.message_id, new.credited_at, new.carrier_id,
+        old.recorded_at IS NULL AND new.recorded_at IS NOT NULL AS recorded,
+        old.credited_at IS NULL AND new.credited_at IS NOT NULL AS credited
+), told AS (
+    INSERT INTO stat_delta (account_id, minute, carrier_id, app_id, country, network, block, sender, converted,
+        conversion_bucket)
+    SELECT m.account_id, ((m.message_id >> 12) + 1735689600000) / 60000, w.carrier_id, m.app_id, m.country,
+        m.mcc || m.mnc, left(m.number, -3), m.sender, 1,
+        stat_bucket(w.credited_at - to_timestamp(((m.message_id >> 12) + 1735689600000) / 1000.0))
+    FROM written AS w
+    JOIN message AS m ON m.account_id = ANY (ARRAY[w.account_id]) AND m.message_id = ANY (ARRAY[w.message_id])
+    WHERE w.credited
 )
-SELECT known.account_id, known.message_id, fresh.message_id IS NOT NULL AS recorded
-FROM known
-LEFT JOIN fresh USING (account_id, message_id)
+SELECT account_id, message_id, bool_or(recorded) AS recorded
+FROM (
+    SELECT account_id, message_id, false AS recorded FROM report
+    UNION ALL
+    SELECT account_id, message_id, true FROM written WHERE recorded
+) AS answer
+GROUP BY account_id, message_id
 
 -- name: purses
 SELECT account_id, gift_micro, balance_micro, credit_micro

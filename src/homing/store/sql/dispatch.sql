@@ -19,7 +19,7 @@ SELECT c.account_id, c.message_id, c.attempts, c.expires_at, c.lapsed,
 FROM claimed AS c
 JOIN message AS m ON m.account_id = ANY (ARRAY[c.account_id]) AND m.message_id = ANY (ARRAY[c.message_id])
 
--- name: attempts_add
+-- name: attempts_add_accepted
 INSERT INTO attempt (
     account_id, message_id, attempt, carrier_id, started_at, answered_at, outcome, carrier_ref, error_code, error_text
 )
@@ -28,6 +28,28 @@ FROM unnest(
     $3::bigint[], $4::bigint[], $5::smallint[], $6::timestamptz[], $7::smallint[], $8::text[], $9::text[], $10::text[]
 ) AS a (account_id, message_id, attempt, started_at, outcome, carrier_ref, error_code, error_text)
 ON CONFLICT DO NOTHING
+
+-- As above, of any outcome. What a carrier did not accept is told to statistics; the message may stand on another by now.
+-- name: attempts_add
+WITH added AS (
+    INSERT INTO attempt (
+        account_id, message_id, attempt, carrier_id, started_at, answered_at, outcome, carrier_ref, error_code,
+        error_text
+    )
+    SELECT account_id, message_id, attempt, $1, started_at, $2, outcome, carrier_ref, error_code, error_text
+    FROM unnest(
+        $3::bigint[], $4::bigint[], $5::smallint[], $6::timestamptz[], $7::smallint[], $8::text[], $9::text[],
+        $10::text[]
+    ) AS a (account_id, message_id, attempt, started_at, outcome, carrier_ref, error_code, error_text)
+    ON CONFLICT DO NOTHING
+    RETURNING account_id, message_id, outcome
+)
+INSERT INTO stat_delta (account_id, minute, carrier_id, app_id, country, network, block, sender, refused)
+SELECT m.account_id, ((m.message_id >> 12) + 1735689600000) / 60000, $1, m.app_id, m.country, m.mcc || m.mnc,
+    left(m.number, -3), m.sender, 1
+FROM added AS a
+JOIN message AS m ON m.account_id = ANY (ARRAY[a.account_id]) AND m.message_id = ANY (ARRAY[a.message_id])
+WHERE a.outcome <> 1
 
 -- name: parts_add
 INSERT INTO part (account_id, message_id, attempt, part, carrier_id, carrier_ref)
@@ -70,11 +92,23 @@ FROM unnest($1::int[], $2::bigint[], $3::int[], $4::timestamptz[], $5::smallint[
 WHERE q.lane = ANY (ARRAY[going.lane]) AND q.message_id = ANY (ARRAY[going.message_id])
 
 -- The route stays the one that was chosen at accept: the timeline tells it, and the attempts tell the rest.
+-- A message that has moved on meanwhile, by a late answer or receipt, stays with whom it is.
 -- name: messages_reroute
-UPDATE message AS m
-SET carrier_id = r.carrier_id
-FROM unnest($1::bigint[], $2::bigint[], $3::int[]) AS r (account_id, message_id, carrier_id)
-WHERE m.account_id = ANY (ARRAY[r.account_id]) AND m.message_id = ANY (ARRAY[r.message_id])
+WITH moved AS (
+    UPDATE message AS m
+    SET carrier_id = r.carrier_id
+    FROM unnest($1::bigint[], $2::bigint[], $3::int[]) AS r (account_id, message_id, carrier_id)
+    WHERE m.account_id = ANY (ARRAY[r.account_id]) AND m.message_id = ANY (ARRAY[r.message_id]) AND m.state = 0
+    RETURNING m.account_id, m.message_id, m.app_id, m.country, m.mcc, m.mnc, m.number, m.sender, m.charge_micro,
+        old.carrier_id AS carrier_before, m.carrier_id
+)
+INSERT INTO stat_delta (account_id, minute, carrier_id, app_id, country, network, block, sender, submitted,
+    revenue_micro)
+SELECT account_id, ((message_id >> 12) + 1735689600000) / 60000, side.carrier_id, app_id, country, mcc || mnc,
+    left(number, -3), sender, side.one, side.one * charge_micro
+FROM moved
+CROSS JOIN LATERAL (VALUES (carrier_before, -1), (moved.carrier_id, 1)) AS side (carrier_id, one)
+WHERE moved.carrier_id <> carrier_before
 
 -- What its carrier has not taken: due before $2, from the place that ($3, $4) names on.
 -- name: queue_overaged

@@ -44,6 +44,12 @@ WITH asked AS MATERIALIZED (
     SELECT carrier_id * $29::int + traffic, message_id, account_id, $1::timestamptz,
         $1::timestamptz + make_interval(secs => validity_s)
     FROM fresh
+), told AS (
+    INSERT INTO stat_delta (account_id, minute, carrier_id, app_id, country, network, block, sender, submitted,
+        revenue_micro)
+    SELECT account_id, ((message_id >> 12) + 1735689600000) / 60000, carrier_id, app_id, country, mcc || mnc,
+        left(number, -3), sender, 1, charge_micro
+    FROM fresh
 ), booked AS (
     INSERT INTO entry (account_id, at, kind, from_book, to_book, amount_micro, submission_id)
     SELECT account_id, $1::timestamptz, 1, part.book, 3, part.amount_micro, submission_id

@@ -50,34 +50,77 @@ ORDER BY received_at DESC, inbound_id DESC
 OFFSET $5
 LIMIT $6
 
--- Events in; out come the messages that moved. $1 gives each state's rank, and only a higher rank moves a message.
+-- Events in; out come the messages that moved. $1 gives each state's rank, and only a higher rank moves a message. What
+-- that changes is told to statistics. A message that no carrier has taken stands on the carrier of its event; one that is
+-- delivered without an answer to its submit was taken all the same, and costs what its carrier's list says now.
 -- name: messages_move
-UPDATE message AS m
-SET state = e.state,
-    sent_at = CASE WHEN e.state = 2 THEN e.at ELSE m.sent_at END,
-    final_at = CASE WHEN e.final THEN e.at ELSE m.final_at END,
-    error_code = coalesce(e.error_code, m.error_code),
-    error_text = coalesce(e.error_text, m.error_text),
-    carrier_id = coalesce(e.carrier_id, m.carrier_id),
-    carrier_ref = coalesce(e.carrier_ref, m.carrier_ref),
-    refund_micro = CASE
-        WHEN e.refunded THEN m.charge_micro
-        WHEN e.state = $13 AND (SELECT a.refund_undeliverable FROM account AS a WHERE a.account_id = m.account_id)
-            THEN m.charge_micro
-        ELSE m.refund_micro
-    END
-FROM unnest(
-    $2::bigint[], $3::bigint[], $4::smallint[], $5::smallint[], $6::boolean[], $7::boolean[], $8::timestamptz[],
-    $9::text[], $10::text[], $11::int[], $12::text[]
-) AS e (account_id, message_id, state, rank, final, refunded, at, error_code, error_text, carrier_id, carrier_ref)
-WHERE m.account_id = ANY (ARRAY[e.account_id]) AND m.message_id = ANY (ARRAY[e.message_id])
-    AND ($1::smallint[])[m.state + 1] < e.rank
-RETURNING m.account_id, m.message_id, m.door, m.app_id, m.raw_number, m.number, m.mcc, m.mnc, m.segments,
-    m.reference, m.callback_url, m.price_micro, m.charge_micro, m.gift_micro, m.refund_micro, m.state,
-    m.carrier_ref, m.error_code, m.error_text, e.at, m.registered, m.sender, m.submission_id,
-    CASE WHEN m.registered <> 0 THEN left(m.text, 20) END AS beginning,
-    CASE WHEN m.registered <> 0 THEN m.notes ->> 'parts' END AS parts,
-    CASE WHEN m.door = 2 THEN (SELECT report_url FROM app WHERE app.app_id = m.app_id) END AS report_url
+WITH moved AS (
+    UPDATE message AS m
+    SET state = e.state,
+        sent_at = CASE WHEN e.state = 2 THEN e.at ELSE m.sent_at END,
+        final_at = CASE WHEN e.final THEN e.at ELSE m.final_at END,
+        error_code = coalesce(e.error_code, m.error_code),
+        error_text = coalesce(e.error_text, m.error_text),
+        carrier_id = CASE WHEN m.sent_at IS NULL THEN coalesce(e.carrier_id, m.carrier_id) ELSE m.carrier_id END,
+        carrier_ref = coalesce(e.carrier_ref, m.carrier_ref),
+        carrier_cost_micro = CASE
+            WHEN e.state = 2 THEN e.cost_micro
+            WHEN e.state = 3 AND m.sent_at IS NULL THEN (
+                SELECT c.cost_micro * m.segments
+                FROM carrier_cost AS c
+                WHERE c.carrier_id = coalesce(e.carrier_id, m.carrier_id) AND starts_with(m.number, c.prefix)
+                ORDER BY length(c.prefix) DESC
+                LIMIT 1
+            )
+            ELSE m.carrier_cost_micro
+        END,
+        refund_micro = CASE
+            WHEN e.refunded THEN m.charge_micro
+            WHEN e.state = $13 AND (SELECT a.refund_undeliverable FROM account AS a WHERE a.account_id = m.account_id)
+                THEN m.charge_micro
+            ELSE m.refund_micro
+        END
+    FROM unnest(
+        $2::bigint[], $3::bigint[], $4::smallint[], $5::smallint[], $6::boolean[], $7::boolean[], $8::timestamptz[],
+        $9::text[], $10::text[], $11::int[], $12::text[], $14::bigint[]
+    ) AS e (
+        account_id, message_id, state, rank, final, refunded, at, error_code, error_text, carrier_id, carrier_ref,
+        cost_micro
+    )
+    WHERE m.account_id = ANY (ARRAY[e.account_id]) AND m.message_id = ANY (ARRAY[e.message_id])
+        AND ($1::smallint[])[m.state + 1] < e.rank
+    RETURNING m.account_id, m.message_id, m.door, m.app_id, m.raw_number, m.number, m.country, m.mcc, m.mnc,
+        m.segments, m.reference, m.callback_url, m.price_micro, m.charge_micro, m.gift_micro, m.refund_micro, m.state,
+        m.carrier_id, m.carrier_ref, m.carrier_cost_micro, m.error_code, m.error_text, e.at, e.final, m.registered,
+        m.sender, m.submission_id, m.sent_at, old.sent_at IS NULL AS was_unsent, old.carrier_id AS carrier_before,
+        old.refund_micro AS refund_before,
+        CASE WHEN m.registered <> 0 THEN left(m.text, 20) END AS beginning,
+        CASE WHEN m.registered <> 0 THEN m.notes ->> 'parts' END AS parts,
+        CASE WHEN m.door = 2 THEN (SELECT report_url FROM app WHERE app.app_id = m.app_id) END AS report_url
+), told AS (
+    INSERT INTO stat_delta (account_id, minute, carrier_id, app_id, country, network, block, sender, submitted, sent,
+        delivered, undelivered, cost_micro, revenue_micro, receipt_bucket)
+    SELECT account_id, ((message_id >> 12) + 1735689600000) / 60000, carrier_id, app_id, country, mcc || mnc,
+        left(number, -3), sender, NULL,
+        CASE WHEN state = 2 OR (state = 3 AND was_unsent) THEN 1 END,
+        CASE WHEN state = 3 THEN 1 END,
+        CASE WHEN final AND state <> 3 THEN 1 END,
+        CASE WHEN state = 2 OR (state = 3 AND was_unsent) THEN carrier_cost_micro END,
+        CASE WHEN refund_micro <> refund_before THEN refund_before - refund_micro END,
+        CASE WHEN state IN (3, 4) AND sent_at IS NOT NULL THEN stat_bucket(at - sent_at) END
+    FROM moved
+    WHERE state <> 8
+    UNION ALL
+    SELECT account_id, ((message_id >> 12) + 1735689600000) / 60000, side.carrier_id, app_id, country, mcc || mnc,
+        left(number, -3), sender, side.one, NULL, NULL, NULL, NULL, side.one * (charge_micro - refund_before), NULL
+    FROM moved
+    CROSS JOIN LATERAL (VALUES (carrier_before, -1), (moved.carrier_id, 1)) AS side (carrier_id, one)
+    WHERE moved.carrier_id <> carrier_before
+)
+SELECT account_id, message_id, door, app_id, raw_number, number, mcc, mnc, segments, reference, callback_url,
+    price_micro, charge_micro, gift_micro, refund_micro, state, carrier_ref, error_code, error_text, at, registered,
+    sender, submission_id, beginning, parts, report_url
+FROM moved
 
 -- Back to where it came from: first what the gift paid, then the rest.
 -- name: refunds_book

@@ -78,7 +78,17 @@ WITH told AS MATERIALIZED (
     SET carrier_id = n.carrier_id, carrier_ref = n.carrier_ref
     FROM named AS n
     WHERE n.is_current AND m.account_id = ANY (ARRAY[n.account_id]) AND m.message_id = ANY (ARRAY[n.message_id])
-        AND m.carrier_ref IS NULL
+        AND m.carrier_ref IS NULL AND m.state IN (0, 8)
+    RETURNING m.account_id, m.message_id, m.app_id, m.country, m.mcc, m.mnc, m.number, m.sender, m.charge_micro,
+        old.carrier_id AS carrier_before, m.carrier_id
+), told_statistics AS (
+    INSERT INTO stat_delta (account_id, minute, carrier_id, app_id, country, network, block, sender, submitted,
+        revenue_micro)
+    SELECT account_id, ((message_id >> 12) + 1735689600000) / 60000, side.carrier_id, app_id, country, mcc || mnc,
+        left(number, -3), sender, side.one, side.one * charge_micro
+    FROM current
+    CROSS JOIN LATERAL (VALUES (carrier_before, -1), (current.carrier_id, 1)) AS side (carrier_id, one)
+    WHERE current.carrier_id <> carrier_before
 )
 SELECT message_id, attempt FROM named
 

@@ -46,7 +46,9 @@ WHERE p.account_id = $1 AND p.message_id = $2
 ORDER BY t.push_id, t.attempt
 
 -- name: timeline_conversion
-SELECT recorded_at, reported_at, door FROM conversion WHERE account_id = $1 AND message_id = $2
+SELECT message_id, recorded_at, reported_at, door, credited_to, credited_at, credited_by
+FROM conversion
+WHERE account_id = $1 AND message_id = $2
 
 -- The queue's key begins with the lane: lane 0, and of each carrier ($2 lanes) the one of the message's traffic ($3).
 -- name: timeline_queue

@@ -1,0 +1,170 @@
+"""`homing stats`."""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import click
+import msgspec
+
+from homing.cli.desk import Desk, Noun, at_desk
+from homing.cli.parameters import account_option
+from homing.cli.show import COUNT, MONEY, PROSE, TIME, YES, Card, Column, Kind, Reply, Table, clock
+from homing.statistics.proof import prove as prove_statistics
+from homing.statistics.report import GRAINS, By, Line, Rate, report
+from homing.statistics.sums import Grain
+
+AGO: Final = re.compile(r"(\d{1,6})(min|h|d)")
+UNITS: Final = {"min": "minutes", "h": "hours", "d": "days"}
+
+
+class Moment(click.ParamType[datetime]):
+    """A time: so long ago (`90min`, `24h`, `7d`), or a date with or without a time of day, in UTC."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        if isinstance(value, datetime):
+            return value
+        match = AGO.fullmatch(value)
+        try:
+            if match:
+                return datetime.now(UTC) - timedelta(**{UNITS[match[2]]: int(match[1])})
+            at = datetime.fromisoformat(value)
+            return at if at.tzinfo else at.replace(tzinfo=UTC)
+        except (ValueError, OverflowError):
+            self.fail(f"{value!r} is no time such as 24h, 7d, 2026-11-26 or 2026-11-26T10:00", param, ctx)
+
+
+def _percent(found: Rate) -> str:
+    return f"{found.mean:.1%} ({found.low:.1%}-{found.high:.1%})"
+
+
+def _rounded(found: Rate) -> dict[str, float]:
+    return {name: round(value, 6) for name, value in msgspec.structs.asdict(found).items()}
+
+
+def _seconds(seconds: float) -> str:
+    for unit, unit_s in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= 2 * unit_s:
+            return f"{seconds / unit_s:.1f} {unit}"
+    return f"{seconds:.1f} s"
+
+
+RATE: Final = Kind(text=_percent, json=_rounded, right=True)
+SECONDS: Final = Kind(text=_seconds, json=lambda seconds: round(seconds, 3), right=True)
+FIGURES: Final = (
+    Column("submitted", "Submitted", COUNT),
+    Column("sent", "Sent", COUNT),
+    Column("delivered", "Delivered", COUNT),
+    Column("undelivered", "Not", COUNT),
+    Column("converted", "Converted", COUNT),
+    Column("refused", "Refused", COUNT),
+    Column("delivered_rate", "Delivered of sent", RATE),
+    Column("converted_rate", "Converted of sent", RATE),
+    Column("receipt_s", "Receipt", SECONDS),
+    Column("conversion_s", "Return", SECONDS),
+    Column("cost_micro", "Cost", MONEY),
+    Column("revenue_micro", "Revenue", MONEY),
+    Column("margin_micro", "Margin", MONEY),
+)
+PROOF: Final = (Column("holds", "Adds up", YES),)
+DIFFERENCES: Final = (
+    Column("begins_at", "Period (UTC)", TIME),
+    Column("grain", "Minutes", COUNT),
+    Column("account_id", "Account", COUNT),
+    Column("app_id", "App"),
+    Column("country", "Country"),
+    Column("network", "Network"),
+    Column("prefix", "Prefix"),
+    Column("carrier_id", "Carrier", COUNT),
+    Column("sender", "Sender"),
+    Column("figure", "Figure", PROSE),
+    Column("recorded", "Recorded", COUNT),
+    Column("counted", "Counted", COUNT),
+)
+
+
+class StatsNoun(Noun):
+    """`homing stats` with options alone is `homing stats show`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if not args or (args[0] not in self.commands and args[0] not in ("-h", "--help")):
+            args = ["show", *args]
+        return super().parse_args(ctx, args)
+
+
+@click.group(cls=StatsNoun)
+def stats() -> None:
+    """What became of messages, in figures.
+
+    A message counts for the time at which it was submitted, whenever its receipt or its conversion came. Options
+    without a verb are those of `show`.
+
+    \b
+    Example:  homing stats show --by carrier --since 24h
+              homing stats show --by hour --account acme
+              homing stats prove
+    """
+
+
+@stats.command("show")
+@click.option(
+    "--by", type=click.Choice([each.value for each in By]), default="carrier", show_default=True, help="One line each."
+)
+@click.option("--since", type=Moment(), default="24h", show_default=True, help="24h, 7d, or a date and time in UTC.")
+@click.option("--until", type=Moment(), help="Likewise.  [default: now]")
+@account_option
+@at_desk
+async def show(desk: Desk, by: str, since: datetime, until: datetime | None, account: str | None) -> Reply:
+    """Counts, rates, times and money of the messages of a span.
+
+    Rates are of the messages that a carrier took, with the interval in which the true rate lies in nine of ten cases.
+    Receipt and return are medians: from sent to the final receipt, from submit to the conversion. Cost is what carriers
+    ask, where their costs are known; revenue is what customers paid and did not get back. Refused are attempts.
+
+    The last 3 hours are counted by minute, up to 100 days by hour, what is older by day: a span begins with its period.
+
+    \b
+    Example:  homing stats show --by country --since 7d
+              homing stats show --by hour --since 2026-11-26 --json
+    """
+    account_id = None if account is None else (await desk.account(account))["account_id"]
+    now = datetime.now(UTC)
+    until = until or now
+    if until <= since:
+        raise click.UsageError("the span ends before it begins")
+    found = await report(desk.database, By(by), since, until, now, account_id)
+    columns = (Column("key", by.capitalize() + (" (UTC)" if By(by) in GRAINS else "")), *FIGURES)
+    return Table(columns, [_shown(line, By(by)) for line in found.lines], "No messages.")
+
+
+def _shown(line: Line, by: By) -> dict[str, object]:
+    key = clock(_at(int(line.key))) if by in GRAINS else line.key or "-"
+    return {**{name: getattr(line, name) for name in line.__struct_fields__}, "key": key}
+
+
+def _at(minute: int) -> datetime:
+    return datetime.fromtimestamp(minute * 60, UTC)
+
+
+@stats.command("prove")
+@click.argument("account", required=False)
+@at_desk
+async def prove(desk: Desk, account: str | None) -> Reply:
+    """Recount everything from the messages, their attempts and conversions.
+
+    Each minute, hour and day that is kept is held against them, cell by cell. Ends with status 1 when anything differs,
+    and lists what does.
+
+    \b
+    Example:  homing stats prove
+    """
+    account_id = None if account is None else (await desk.account(account))["account_id"]
+    differences = await prove_statistics(desk.database, datetime.now(UTC), account_id)
+    rows: list[Mapping[str, Any]] = [
+        {**msgspec.structs.asdict(one), "begins_at": _at(one.minute), "grain": Grain(one.grain)} for one in differences
+    ]
+    parts = {"differences": Table(DIFFERENCES, rows)}
+    return Card(PROOF, {"holds": not differences}, parts, failed=bool(differences))

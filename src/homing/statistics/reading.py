@@ -1,0 +1,80 @@
+"""What is added up, read back: cells of a span, for whoever starts and has to know what went before."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import msgspec
+
+from homing import limits
+from homing.statistics.sums import Grain
+from homing.store.database import Database
+
+
+class Cell(msgspec.Struct, frozen=True, gc=False):
+    """A period of one cell: of the messages that were submitted in it, what became of them so far.
+
+    `minute` is the unix minute in which the period begins, `grain` its length in minutes. Times are counts by bucket
+    (kit/histogram.py), () where there are none.
+    """
+
+    minute: int
+    grain: int
+    account_id: int
+    app_id: str
+    country: str
+    network: str
+    prefix: str
+    carrier_id: int
+    sender: str
+    submitted: int
+    sent: int
+    delivered: int
+    undelivered: int
+    converted: int
+    refused: int
+    cost_micro: int
+    revenue_micro: int
+    receipt_times: tuple[int, ...]
+    conversion_times: tuple[int, ...]
+
+
+async def read_cells(
+    database: Database,
+    grain: Grain,
+    since_minute: int,
+    until_minute: int,
+    account_id: int | None = None,
+    items_max: int = limits.PAST_ITEMS_MAX,
+) -> list[Cell]:
+    """The cells of the periods that begin in [since, until), rounded down to whole periods, the latest first; of one
+    account or of all. The oldest are left out beyond `items_max`.
+    """
+    rows = await database.fetch(
+        "stat_cells",
+        int(grain),
+        since_minute // grain,
+        until_minute // grain,
+        account_id,
+        items_max,
+        timeout_s=limits.DATABASE_SLOW_TIMEOUT_S,
+    )
+    return [Cell(*(*row[:-2], tuple(row[-2] or ()), tuple(row[-1] or ()))) for row in rows]
+
+
+async def read_past(database: Database, now: datetime) -> Sequence[Cell]:
+    """What a listener is told when it starts: the last two hours or so by minute, and the days before them by hour.
+    No message is in it twice. Oldest first.
+    """
+    now_minute = int(now.timestamp()) // 60
+    turn = (now_minute - limits.PAST_MINUTES_S // 60) // Grain.HOUR * Grain.HOUR
+    first = now_minute - limits.PAST_HOURS_DAYS * Grain.DAY
+    minutes = await read_cells(database, Grain.MINUTE, turn, now_minute + Grain.HOUR)
+    hours = await read_cells(database, Grain.HOUR, first, turn, items_max=limits.PAST_ITEMS_MAX)
+    return [*reversed(hours), *reversed(minutes)]
+
+
+def shows_conversions(sent: int, converted: int) -> bool | None:
+    """Whether messages of some days show that their app reports conversions; None: they are too few to tell."""
+    if converted >= max(limits.REPORTING_MESSAGES_MIN, sent / limits.REPORTING_MESSAGES_PER_CONVERSION_MAX):
+        return True
+    return False if sent >= limits.REPORTING_MESSAGES_PER_CONVERSION_MAX else None

@@ -1,0 +1,122 @@
+"""Figures by country, carrier, hour and so on: what the command line and the console show."""
+
+import enum
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from math import sqrt
+from typing import Final
+
+import msgspec
+
+from homing import limits
+from homing.kit import histogram
+from homing.statistics.rollup import first_minutes
+from homing.statistics.sums import Grain
+from homing.store.database import Database
+
+Z_90: Final = 1.6449  # of the normal distribution, both sides together 10 %
+
+
+class By(enum.Enum):
+    """What figures are apart by."""
+
+    COUNTRY = "country"
+    NETWORK = "network"
+    CARRIER = "carrier"
+    APP = "app"
+    ACCOUNT = "account"
+    PREFIX = "prefix"
+    SENDER = "sender"
+    MINUTE = "minute"
+    HOUR = "hour"
+    DAY = "day"
+
+
+GRAINS: Final = {By.MINUTE: Grain.MINUTE, By.HOUR: Grain.HOUR, By.DAY: Grain.DAY}
+
+
+class Rate(msgspec.Struct, frozen=True):
+    """A share (0..1) and the interval in which the true one lies in nine of ten such cases."""
+
+    mean: float
+    low: float
+    high: float
+
+
+class Line(msgspec.Struct, frozen=True):
+    """What became of the messages of one `key`. Times are medians in seconds; None: nothing to tell it from."""
+
+    key: str
+    submitted: int
+    sent: int
+    delivered: int
+    undelivered: int
+    converted: int
+    refused: int
+    cost_micro: int
+    revenue_micro: int
+    margin_micro: int
+    delivered_rate: Rate | None  # of those sent
+    converted_rate: Rate | None
+    receipt_s: float | None
+    conversion_s: float | None
+
+
+class Report(msgspec.Struct, frozen=True):
+    """Lines, and the span that they are of: whole periods of a grain, so `since` can lie before what was asked."""
+
+    lines: Sequence[Line]
+    grain: Grain
+    since_minute: int
+    until_minute: int
+
+
+def rate(hits: int, trials: int) -> Rate | None:
+    """Wilson's interval at 90 %; None of no trials. More hits than trials (late facts of others) count as all."""
+    if trials <= 0:
+        return None
+    share = min(1.0, max(0.0, hits / trials))
+    spread = Z_90 * Z_90 / trials
+    middle = (share + spread / 2) / (1 + spread)
+    half = Z_90 * sqrt(share * (1 - share) / trials + spread / trials / 4) / (1 + spread)
+    return Rate(share, min(share, max(0.0, middle - half)), max(share, min(1.0, middle + half)))
+
+
+def grain_for(by: By, since: datetime, until: datetime, now: datetime) -> Grain:
+    """The finest periods that are kept for the whole span and are not too many to read."""
+    if by in GRAINS:
+        return GRAINS[by]
+    kept, since_minute = first_minutes(now), int(since.timestamp()) // 60
+    if until - since <= timedelta(seconds=limits.STAT_MINUTES_SPAN_S) and since_minute >= kept[Grain.MINUTE]:
+        return Grain.MINUTE
+    return Grain.HOUR if since_minute >= kept[Grain.HOUR] else Grain.DAY
+
+
+async def report(
+    database: Database, by: By, since: datetime, until: datetime, now: datetime, account_id: int | None = None
+) -> Report:
+    """What became of the messages that were submitted in [since, until), up to this moment."""
+    grain = grain_for(by, since, until, now)
+    first = int(since.timestamp()) // 60 // grain
+    beyond = -(-int(until.timestamp()) // 60 // grain)
+    span = by.value, int(grain), first, beyond, account_id
+    rows = await database.fetch("stat_report", *span, timeout_s=limits.DATABASE_SLOW_TIMEOUT_S)
+    times: dict[tuple[str, str], list[int]] = {}
+    for row in await database.fetch("stat_report_times", *span, timeout_s=limits.DATABASE_SLOW_TIMEOUT_S):
+        times.setdefault((row["key"], row["kind"]), histogram.empty())[row["bucket"]] = row["n"]
+    lines = [
+        msgspec.convert(
+            {
+                **row,
+                "delivered_rate": rate(row["delivered"], row["sent"]),
+                "converted_rate": rate(row["converted"], row["sent"]),
+                "receipt_s": histogram.quantile(times.get((row["key"], "r"), ()), 0.5),
+                "conversion_s": histogram.quantile(times.get((row["key"], "c"), ()), 0.5),
+            },
+            Line,
+        )
+        for row in rows
+    ]
+    if by in GRAINS:
+        lines.sort(key=lambda line: int(line.key))
+    return Report(lines, grain, first * grain, beyond * grain)

@@ -1,0 +1,242 @@
+-- What changed of messages, taken out and added up (statistics/rollup.py), and read (statistics/reading.py).
+
+-- The oldest deltas first, since rows are added at the end. Another process that has taken some of them meanwhile keeps
+-- them.
+-- name: stat_take
+WITH taken AS (
+    DELETE FROM stat_delta
+    WHERE ctid = ANY (ARRAY(SELECT ctid FROM stat_delta LIMIT $1))
+    RETURNING *
+)
+SELECT minute, account_id, app_id, country, network, block, carrier_id, sender,
+    coalesce(sum(submitted), 0) AS submitted, coalesce(sum(sent), 0) AS sent, coalesce(sum(delivered), 0) AS delivered,
+    coalesce(sum(undelivered), 0) AS undelivered, coalesce(sum(converted), 0) AS converted,
+    coalesce(sum(refused), 0) AS refused, coalesce(sum(cost_micro), 0)::bigint AS cost_micro,
+    coalesce(sum(revenue_micro), 0)::bigint AS revenue_micro, coalesce(receipt_bucket, -1) AS receipt_bucket,
+    coalesce(conversion_bucket, -1) AS conversion_bucket, count(*) AS taken
+FROM taken
+GROUP BY minute, account_id, app_id, country, network, block, carrier_id, sender, taken.receipt_bucket,
+    taken.conversion_bucket
+
+-- name: stat_cells_find
+SELECT c.cell_id, w.nth
+FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::int[], $7::text[]) WITH ORDINALITY
+    AS w (account_id, app_id, country, network, prefix, carrier_id, sender, nth)
+JOIN stat_cell AS c
+    ON c.account_id = ANY (ARRAY[w.account_id]) AND c.app_id = ANY (ARRAY[w.app_id])
+    AND c.country = ANY (ARRAY[w.country]) AND c.network = ANY (ARRAY[w.network])
+    AND c.prefix = ANY (ARRAY[w.prefix]) AND c.carrier_id = ANY (ARRAY[w.carrier_id])
+    AND c.sender = ANY (ARRAY[w.sender])
+
+-- name: stat_cells_make
+INSERT INTO stat_cell (account_id, app_id, country, network, prefix, carrier_id, sender)
+SELECT account_id, app_id, country, network, prefix, carrier_id, sender
+FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::int[], $7::text[])
+    AS w (account_id, app_id, country, network, prefix, carrier_id, sender)
+RETURNING account_id, app_id, country, network, prefix, carrier_id, sender, cell_id
+
+-- name: stat_await
+INSERT INTO stat_pending (account_id, minute, cell_id, receipt_bucket, conversion_bucket, submitted, sent, delivered,
+    undelivered, converted, refused, cost_micro, revenue_micro)
+SELECT *
+FROM unnest(
+    $1::bigint[], $2::int[], $3::bigint[], $4::smallint[], $5::smallint[], $6::int[], $7::int[], $8::int[], $9::int[],
+    $10::int[], $11::int[], $12::bigint[], $13::bigint[]
+)
+
+-- Adds what waits to its minutes (from $2 on), hours (from the minute $3 on) and days; how many rows that were.
+-- name: stat_settle
+WITH taken AS (
+    DELETE FROM stat_pending
+    WHERE ctid = ANY (ARRAY(SELECT ctid FROM stat_pending LIMIT $1))
+    RETURNING *
+), added AS (
+    INSERT INTO stat AS s (grain, period, account_id, cell_id, submitted, sent, delivered, undelivered, converted,
+        refused, cost_micro, revenue_micro, receipt_times, conversion_times)
+    SELECT g.grain, d.minute / g.grain, d.account_id, d.cell_id, sum(d.submitted), sum(d.sent), sum(d.delivered),
+        sum(d.undelivered), sum(d.converted), sum(d.refused), sum(d.cost_micro), sum(d.revenue_micro),
+        stat_times(d.receipt_bucket, d.delivered + d.undelivered), stat_times(d.conversion_bucket, d.converted)
+    FROM taken AS d
+    CROSS JOIN (VALUES (1::smallint, $2::int), (60::smallint, $3::int), (1440::smallint, 0)) AS g (grain, first_minute)
+    WHERE d.minute >= g.first_minute
+    GROUP BY 1, 2, 3, 4
+    ORDER BY 1, 2, 3, 4
+    ON CONFLICT (grain, period, account_id, cell_id) DO UPDATE
+    SET submitted = s.submitted + excluded.submitted,
+        sent = s.sent + excluded.sent,
+        delivered = s.delivered + excluded.delivered,
+        undelivered = s.undelivered + excluded.undelivered,
+        converted = s.converted + excluded.converted,
+        refused = s.refused + excluded.refused,
+        cost_micro = s.cost_micro + excluded.cost_micro,
+        revenue_micro = s.revenue_micro + excluded.revenue_micro,
+        receipt_times = CASE
+            WHEN excluded.receipt_times IS NULL THEN s.receipt_times
+            ELSE stat_times_add(s.receipt_times, excluded.receipt_times)
+        END,
+        conversion_times = CASE
+            WHEN excluded.conversion_times IS NULL THEN s.conversion_times
+            ELSE stat_times_add(s.conversion_times, excluded.conversion_times)
+        END
+)
+SELECT count(*) AS taken FROM taken
+
+-- name: stat_forget
+DELETE FROM stat WHERE grain = $1 AND period < $2
+
+-- After a backlog the tables that are read whole every second give their pages back. Not by autovacuum, which would ask
+-- for the lock that this takes every few seconds.
+-- name: stat_shrink
+VACUUM (TRUNCATE) stat_delta, stat_pending
+
+-- name: stat_cells
+SELECT s.period * s.grain AS minute, s.grain, s.account_id, c.app_id, c.country, c.network, c.prefix, c.carrier_id,
+    c.sender, s.submitted, s.sent, s.delivered, s.undelivered, s.converted, s.refused, s.cost_micro, s.revenue_micro,
+    s.receipt_times, s.conversion_times
+FROM stat AS s
+JOIN stat_cell AS c ON c.account_id = s.account_id AND c.cell_id = s.cell_id
+WHERE s.grain = $1 AND s.period >= $2 AND s.period < $3 AND ($4::bigint IS NULL OR s.account_id = $4)
+ORDER BY s.period DESC
+LIMIT $5
+
+-- Figures by what $1 names, of periods of a grain ($2) from one ($3) to before another ($4), of one account or all.
+-- name: stat_report
+SELECT CASE $1
+        WHEN 'country' THEN s.country
+        WHEN 'network' THEN s.network
+        WHEN 'carrier' THEN coalesce(c.name, s.carrier_id::text)
+        WHEN 'app' THEN s.app_id
+        WHEN 'account' THEN a.name
+        WHEN 'prefix' THEN s.prefix
+        WHEN 'sender' THEN s.sender
+        ELSE (s.period::bigint * s.grain)::text
+    END AS key,
+    sum(s.submitted)::bigint AS submitted, sum(s.sent)::bigint AS sent, sum(s.delivered)::bigint AS delivered,
+    sum(s.undelivered)::bigint AS undelivered, sum(s.converted)::bigint AS converted, sum(s.refused)::bigint AS refused,
+    sum(s.cost_micro)::bigint AS cost_micro, sum(s.revenue_micro)::bigint AS revenue_micro,
+    sum(s.revenue_micro - s.cost_micro)::bigint AS margin_micro
+FROM stat_now AS s
+LEFT JOIN carrier AS c ON c.carrier_id = s.carrier_id
+LEFT JOIN account AS a ON a.account_id = s.account_id
+WHERE s.grain = $2 AND s.period >= $3 AND s.period < $4 AND ($5::bigint IS NULL OR s.account_id = $5)
+GROUP BY 1
+ORDER BY 2 DESC, 1
+
+-- As above: how many times lie in each bucket, of what kind (r: to the receipt, c: to the conversion).
+-- name: stat_report_times
+SELECT CASE $1
+        WHEN 'country' THEN s.country
+        WHEN 'network' THEN s.network
+        WHEN 'carrier' THEN coalesce(c.name, s.carrier_id::text)
+        WHEN 'app' THEN s.app_id
+        WHEN 'account' THEN a.name
+        WHEN 'prefix' THEN s.prefix
+        WHEN 'sender' THEN s.sender
+        ELSE (s.period::bigint * s.grain)::text
+    END AS key, times.kind, times.bucket, sum(times.n)::bigint AS n
+FROM stat_now AS s
+LEFT JOIN carrier AS c ON c.carrier_id = s.carrier_id
+LEFT JOIN account AS a ON a.account_id = s.account_id
+CROSS JOIN LATERAL (
+    SELECT 'r', n, place - 1 FROM unnest(s.receipt_times) WITH ORDINALITY AS kept (n, place)
+    UNION ALL
+    SELECT 'c', n, place - 1 FROM unnest(s.conversion_times) WITH ORDINALITY AS kept (n, place)
+    UNION ALL
+    SELECT 'r', s.delivered + s.undelivered, s.receipt_bucket WHERE s.receipt_bucket IS NOT NULL
+    UNION ALL
+    SELECT 'c', s.converted, s.conversion_bucket WHERE s.conversion_bucket IS NOT NULL
+) AS times (kind, n, bucket)
+WHERE s.grain = $2 AND s.period >= $3 AND s.period < $4 AND ($5::bigint IS NULL OR s.account_id = $5)
+GROUP BY 1, 2, 3
+HAVING sum(times.n) <> 0
+
+-- --- work that one process does for all ----------------------------------------------------------------------
+
+-- Whoever has it renews it in the transaction of its work: another that has taken it over makes the work come to nothing.
+-- name: duty_renew
+UPDATE duty
+SET leased_until = now() + $3::interval, turns = turns + $4
+WHERE name = $1 AND owner = $2
+RETURNING turns
+
+-- Free: nobody's, or of an owner whose lease has ended or who is known to be dead ($4).
+-- name: duty_take
+INSERT INTO duty AS d (name, owner, leased_until)
+VALUES ($1, $2, now() + $3::interval)
+ON CONFLICT (name) DO UPDATE
+SET owner = excluded.owner, leased_until = excluded.leased_until
+WHERE d.leased_until < now() OR d.owner = ANY ($4::text[])
+RETURNING turns
+
+-- name: duty_owner
+SELECT owner FROM duty WHERE name = $1
+
+-- name: duty_release
+UPDATE duty SET leased_until = now() - interval '1 second' WHERE name = $1 AND owner = $2
+
+-- --- the proof -------------------------------------------------------------------------------------------------
+
+-- What is kept (and still to be added up) in periods of a grain ($1) from one ($2) on, against what messages, attempts
+-- and conversions say, cell by cell. Times are compared by their number and their weights: each by its bucket's place.
+-- name: stat_prove
+WITH sent_out AS (
+    SELECT ((message_id >> 12) + 1735689600000) / 60000 / $1 AS period, *
+    FROM message
+    WHERE message_id >= (($2::bigint * $1 * 60000 - 1735689600000) << 12)
+        AND ($3::bigint IS NULL OR account_id = $3)
+), counted AS (
+    SELECT period, account_id, app_id, country, mcc || mnc AS network, left(left(number, -3), 6) AS prefix, carrier_id,
+        sender, count(*) AS submitted, count(*) FILTER (WHERE sent_at IS NOT NULL OR state = 3) AS sent,
+        count(*) FILTER (WHERE state = 3) AS delivered, count(*) FILTER (WHERE state IN (4, 5, 6, 7)) AS undelivered,
+        0 AS converted, 0 AS refused, sum(coalesce(carrier_cost_micro, 0)) AS cost_micro,
+        sum(charge_micro - refund_micro) AS revenue_micro,
+        coalesce(sum(stat_bucket(final_at - sent_at) + 1) FILTER (WHERE state IN (3, 4)), 0) AS receipt_times,
+        0 AS conversion_times
+    FROM sent_out
+    GROUP BY 1, 2, 3, 4, 5, 6, 7, 8
+    UNION ALL
+    SELECT m.period, m.account_id, m.app_id, m.country, m.mcc || m.mnc, left(left(m.number, -3), 6), a.carrier_id,
+        m.sender, 0, 0, 0, 0, 0, count(*), 0, 0, 0, 0
+    FROM attempt AS a
+    JOIN sent_out AS m USING (account_id, message_id)
+    WHERE a.outcome <> 1
+    GROUP BY 1, 2, 3, 4, 5, 6, 7, 8
+    UNION ALL
+    SELECT m.period, m.account_id, m.app_id, m.country, m.mcc || m.mnc, left(left(m.number, -3), 6), c.carrier_id,
+        m.sender, 0, 0, 0, 0, count(*), 0, 0, 0, 0,
+        sum(stat_bucket(c.credited_at - to_timestamp(((m.message_id >> 12) + 1735689600000) / 1000.0)) + 1)
+    FROM conversion AS c
+    JOIN sent_out AS m USING (account_id, message_id)
+    WHERE c.credited_at IS NOT NULL
+    GROUP BY 1, 2, 3, 4, 5, 6, 7, 8
+), kept AS (
+    SELECT period, account_id, app_id, country, network, prefix, carrier_id, sender, submitted, sent, delivered,
+        undelivered, converted, refused, cost_micro, revenue_micro,
+        coalesce((SELECT sum(n * place) FROM unnest(receipt_times) WITH ORDINALITY AS times (n, place)), 0)
+            + coalesce((receipt_bucket + 1) * (delivered + undelivered), 0) AS receipt_times,
+        coalesce((SELECT sum(n * place) FROM unnest(conversion_times) WITH ORDINALITY AS times (n, place)), 0)
+            + coalesce((conversion_bucket + 1) * converted, 0) AS conversion_times
+    FROM stat_now
+    WHERE grain = $1 AND period >= $2 AND ($3::bigint IS NULL OR account_id = $3)
+), both_sides AS (
+    SELECT 1 AS side, * FROM counted
+    UNION ALL
+    SELECT -1, * FROM kept
+), compared AS (
+    SELECT period, account_id, app_id, country, network, prefix, carrier_id, sender, figure.name,
+        sum(figure.value) FILTER (WHERE side = -1) AS recorded, sum(figure.value) FILTER (WHERE side = 1) AS counted
+    FROM both_sides
+    CROSS JOIN LATERAL (VALUES
+        ('submitted', submitted::numeric), ('sent', sent), ('delivered', delivered), ('undelivered', undelivered),
+        ('converted', converted), ('refused', refused), ('cost_micro', cost_micro), ('revenue_micro', revenue_micro),
+        ('receipt_times', receipt_times), ('conversion_times', conversion_times)
+    ) AS figure (name, value)
+    GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9
+)
+SELECT period, account_id, app_id, country, network, prefix, carrier_id, sender, name,
+    coalesce(recorded, 0)::bigint AS recorded, coalesce(counted, 0)::bigint AS counted
+
+FROM compared
+WHERE coalesce(recorded, 0) <> coalesce(counted, 0)
+ORDER BY 1, 2, 3, 4, 5, 6, 7, 8, 9
+LIMIT $4

@@ -1,0 +1,273 @@
+"""The brain on a real database: each delta is heard once, one process works, whoever missed something starts anew."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime, timedelta
+
+import asyncpg
+import pytest
+
+from bank import Bank, group
+from homing import errors
+from homing.accounts.profile import Profile
+from homing.conversions.brain import Brain
+from homing.statistics.delta import Delta
+from homing.statistics.proof import prove
+from homing.statistics.reading import Cell
+from homing.statistics.rollup import forget_old
+from homing.store.database import Connection, Database
+from server import new_database
+
+
+class Ear:
+    """A listener that remembers."""
+
+    made: list["Ear"]
+
+    def __init__(self, made: list["Ear"]) -> None:
+        made.append(self)
+        self.past: list[Cell] = []
+        self.heard: list[Delta] = []
+        self.thoughts = 0
+        self.saves = 0
+        self.fails = False
+
+    def start(self, cells: Sequence[Cell]) -> None:
+        self.past += cells
+
+    def hear(self, deltas: Sequence[Delta]) -> None:
+        if self.fails:
+            raise RuntimeError("a thought went wrong")
+        self.heard += deltas
+
+    def think(self, now_s: float) -> None:
+        self.thoughts += 1
+
+    async def save(self, database: Database) -> None:
+        self.saves += 1
+
+    @property
+    def submitted(self) -> int:
+        """All it knows of."""
+        return sum(one.submitted for one in (*self.past, *self.heard))
+
+
+@pytest.fixture(scope="module")
+async def bank(postgres: str, worker: str) -> AsyncIterator[Bank]:
+    opened = await Bank.open(await new_database(postgres, f"brain_{worker}"), 2)
+    yield opened
+    await opened.close()
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.ahead = timedelta()
+
+    def __call__(self) -> datetime:
+        return datetime.now(UTC) + self.ahead
+
+
+@pytest.fixture
+async def account(bank: Bank) -> Profile:
+    await bank.query("TRUNCATE message, queue, balance, entry, stat, stat_cell, stat_delta, stat_pending, duty CASCADE")
+    return await bank.account(balance=10_000_000)
+
+
+def brains(bank: Bank, ears: list[Ear], clock: Clock) -> list[Brain]:
+    return [
+        Brain(database, f"elsewhere:{n}:link", clock, [lambda: Ear(ears)]) for n, database in enumerate(bank.databases)
+    ]
+
+
+async def test_each_delta_is_heard_once_and_what_is_kept_adds_up(bank: Bank, account: Profile) -> None:
+    ears: list[Ear] = []
+    brain, _other = brains(bank, ears, Clock())
+    for count in (3, 5):
+        await bank.send(0, account, [group("1", count)])
+        await brain.turn()
+    (ear,) = ears
+    assert [sum(one.submitted for one in ear.heard), ear.thoughts, ear.saves] == [8, 2, 2]
+    assert ear.past == []
+    assert await prove(bank.plain, datetime.now(UTC)) == []
+
+
+async def test_the_others_wait_until_the_duty_is_free_and_begin_with_what_went_before(
+    bank: Bank, account: Profile
+) -> None:
+    ears: list[Ear] = []
+    first, second = brains(bank, ears, Clock())
+    await bank.send(0, account, [group("1", 3)])
+    await first.turn()
+    await second.turn()
+    assert len(ears) == 1
+    await bank.send(0, account, [group("44", 4)])
+    await first.release()
+    await second.turn()
+    assert [ear.submitted for ear in ears] == [3, 7]
+    assert sum(cell.submitted for cell in ears[1].past) == 3, "and the rest was heard"
+
+
+async def test_an_owner_that_was_stalled_finds_that_the_duty_is_another_s(bank: Bank, account: Profile) -> None:
+    ears: list[Ear] = []
+    first, second = brains(bank, ears, Clock())
+    await first.turn()
+    await bank.query("UPDATE duty SET leased_until = now() - interval '1 minute'")
+    await second.turn()
+    await bank.send(0, account, [group("1", 3)])
+    await first.turn()
+    assert ears[0].heard == []
+    await second.turn()
+    assert ears[1].submitted == 3
+
+
+async def test_a_round_whose_end_was_not_seen_is_not_lost(
+    bank: Bank, account: Profile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The connection broke after the commit: nobody heard what was taken out, so the listener starts anew."""
+    ears: list[Ear] = []
+    brain, _other = brains(bank, ears, Clock())
+    await brain.turn()
+    await bank.send(0, account, [group("1", 3)])
+    turn = brain._rollup.turn
+
+    async def cut_off() -> None:
+        await turn()
+        raise errors.StoreAway
+
+    monkeypatch.setattr(brain._rollup, "turn", cut_off)
+    with pytest.raises(errors.StoreAway):
+        await brain.turn()
+    monkeypatch.undo()
+    await bank.send(0, account, [group("44", 2)])
+    await brain.turn()
+    await brain.turn()
+    assert len(ears) == 2
+    assert ears[1].submitted == 5
+    assert await prove(bank.plain, datetime.now(UTC)) == []
+
+
+async def test_a_round_that_came_to_nothing_is_done_again(
+    bank: Bank, account: Profile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cells that were numbered in it are numbered anew."""
+    ears: list[Ear] = []
+    brain, _other = brains(bank, ears, Clock())
+    await brain.turn()
+    await bank.send(0, account, [group("1", 3)])
+    execute = Connection.execute
+
+    async def cut_off(self: Connection, name: str, *values: object, **more: float | None) -> None:
+        await execute(self, name, *values, **more)
+        if name == "stat_await":
+            raise errors.StoreAway
+
+    monkeypatch.setattr(Connection, "execute", cut_off)
+    with pytest.raises(errors.StoreAway):
+        await brain.turn()
+    monkeypatch.undo()
+    assert await bank.query("SELECT FROM stat_delta")
+    await brain.turn()
+    assert [ear.submitted for ear in ears] == [3]
+    assert await prove(bank.plain, datetime.now(UTC)) == []
+
+
+async def test_a_listener_that_fails_rests_and_starts_anew_and_the_adding_up_goes_on(
+    bank: Bank, account: Profile
+) -> None:
+    ears: list[Ear] = []
+    clock = Clock()
+    brain, _other = brains(bank, ears, clock)
+    await brain.turn()
+    ears[0].fails = True
+    for count in (3, 2):
+        await bank.send(0, account, [group("1", count)])
+        await brain.turn()
+    assert len(ears) == 1
+    assert not await bank.query("SELECT FROM stat_delta")
+    clock.ahead = timedelta(minutes=1)
+    await brain.turn()
+    assert [ears[1].submitted, ears[1].fails] == [5, False]
+
+
+async def test_the_loop_goes_on_after_the_database_was_away(bank: Bank, account: Profile) -> None:
+    ears: list[Ear] = []
+    brain, _other = brains(bank, ears, Clock())
+    running = asyncio.get_running_loop().create_task(brain.run())
+    try:
+        bank.databases[0].away = True
+        await asyncio.sleep(1.2)
+        assert not running.done()
+        bank.databases[0].away = False
+        await bank.send(1, account, [group("1", 3)])
+        for _look in range(50):
+            await asyncio.sleep(0.1)
+            if ears and ears[-1].submitted == 3:
+                break
+        assert ears[-1].submitted == 3
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_the_past_is_told_once_by_minute_and_by_hour(bank: Bank, account: Profile) -> None:
+    """Messages of every age: each in one cell."""
+    now = datetime.now(UTC)
+    ages = [timedelta(minutes=n) for n in (0, 1, 59, 61, 119, 121, 179, 181, 600, 3_000, 20_000)]
+    for age in ages:
+        await bank.query(
+            "INSERT INTO stat_delta"
+            " (account_id, minute, carrier_id, app_id, country, network, block, sender, submitted)"
+            " VALUES ($1, $2, 1, '', '', '', '', '', 1)",
+            account.account_id,
+            int((now - age).timestamp()) // 60,
+        )
+    ears: list[Ear] = []
+    first, second = brains(bank, ears, Clock())
+    await first.turn()
+    await first.release()
+    await second.turn()
+    assert ears[1].submitted == len(ages)
+    assert {cell.grain for cell in ears[1].past} == {1, 60}
+    assert [cell.minute for cell in ears[1].past] == sorted(cell.minute for cell in ears[1].past)
+
+
+async def test_a_brain_that_is_killed_in_the_middle_takes_nothing_with_it(bank: Bank, account: Profile) -> None:
+    """Its session ends between taking and committing."""
+    await bank.send(0, account, [group("1", 3)])
+    raw = await asyncpg.connect(bank.dsn)
+    await raw.execute("BEGIN; DELETE FROM stat_delta")
+    (pid,) = await bank.query(f"SELECT pg_terminate_backend({raw.get_server_pid()})")
+    assert pid[0]
+    ears: list[Ear] = []
+    brain, _other = brains(bank, ears, Clock())
+    await brain.turn()
+    assert ears[0].submitted == 3
+
+
+async def test_minutes_and_hours_are_dropped_in_time_and_days_stay(bank: Bank, account: Profile) -> None:
+    """What comes later than that still counts in what is kept, and a backlog's pages are given back."""
+    clock = Clock()
+    ears: list[Ear] = []
+    brain, _other = brains(bank, ears, clock)
+    await bank.send(0, account, [group("1", 3)])
+    await bank.query(
+        "INSERT INTO stat_delta (account_id, minute, carrier_id, app_id, country, network, block, sender, refused)"
+        " SELECT 1, 29000000, 1, '', '', '', '', '', 1 FROM generate_series(1, 20000)"
+    )
+    while await brain.turn():
+        pass
+    await brain.release()
+    await brain.turn()  # who takes over adds up what was taken out
+    for days, grains in ((1, [1, 60, 1440]), (3, [60, 1440]), (101, [1440])):
+        clock.ahead = timedelta(days=days)
+        await forget_old(bank.databases[0], clock())
+        rows = await bank.query("SELECT DISTINCT grain FROM stat WHERE submitted > 0 ORDER BY 1")
+        assert [row[0] for row in rows] == grains
+    (size,) = await bank.query("SELECT pg_relation_size('stat_delta')")
+    assert size[0] == 0
+    await bank.send(0, account, [group("1", 2)])
+    await brain.turn()
+    await brain.release()
+    await brain.turn()
+    rows = await bank.query("SELECT DISTINCT grain FROM stat WHERE submitted = 5")
+    assert [row[0] for row in rows] == [1440]
