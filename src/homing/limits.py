@@ -274,6 +274,7 @@ CARRIERS_AGE_S_MAX: Final = 30.0  # even if a change notice is missed
 
 # --- Statistics --------------------------------------------------------------------------------------------
 CREDIT_S: Final = 3_600  # messages to a person within it share one conversion
+CREDIT_CANDIDATE_MESSAGES_MAX: Final = 1_000  # messages to a number that are looked at for one
 ROLLUP_S: Final = 1.0  # between two rounds of adding up
 ROLLUP_BATCH_MAX: Final = 5_000  # deltas of one round
 SETTLE_S: Final = 30.0  # between two rounds of adding them to minutes, hours and days
