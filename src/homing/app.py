@@ -20,6 +20,8 @@ from homing.accounts.directory import Directory
 from homing.config import Settings
 from homing.conversions.brain import Brain, Listener
 from homing.conversions.feedback import Feedback
+from homing.conversions.learning import Learning
+from homing.conversions.watch import Watch
 from homing.dispatch.expiry import ExpirySweep
 from homing.dispatch.failover import Failover
 from homing.dispatch.fleet import Fleet
@@ -37,6 +39,7 @@ from homing.doors.smpp_server import SmppServer
 from homing.doors.wire import Endpoint
 from homing.events.guarded import GuardedPoster
 from homing.events.pusher import Pusher
+from homing.guard.board import GuardBoard
 from homing.intake.intake import Intake, utc_now
 from homing.kit import crypto
 from homing.ledger.purse import Purses
@@ -50,6 +53,7 @@ from homing.receipts.inbox import ReceiptInbox
 from homing.receipts.keeping import ReportKeeper
 from homing.receipts.late import LateAnswers
 from homing.roles import READY
+from homing.routing.beliefs import Learner
 from homing.routing.board import TariffBoard
 from homing.statistics.rollup import forget_old
 from homing.store.database import Database
@@ -132,7 +136,8 @@ class ApiRole:
         key = crypto.load_key(os.environ.get("HOMING_SECRET_KEY", ""), around.data / "secret.key")
         self._directory = Directory(database, crypto.Vault(key))
         numbering = Numbering.load()
-        self._intake = Intake(database, self._board, numbering, around.node.next_id)
+        self._guard = GuardBoard(database, utc_now)
+        self._intake = Intake(database, self._board, numbering, around.node.next_id, utc_now, self._guard.watch)
         self._carriers = PushingCarriers(database)
         self._inbox = ReceiptInbox(database, utc_now, WorkTally(around.registry))
         self._mail = InboundMail(database, numbering, around.node.next_id)
@@ -168,6 +173,7 @@ class ApiRole:
 
     async def open(self) -> None:
         await self._board.open()
+        await self._guard.open()
 
         def heard(account: str) -> None:
             self._directory.changed(account)
@@ -198,6 +204,7 @@ class ApiRole:
         await self._intake.drained()
         await self._feedback.drained()
         await self._inbox.drained()
+        await self._guard.close()
         await self._board.close()
 
 
@@ -232,6 +239,8 @@ class LinkRole:
         self._rerouting = RerouteSweep(database, failover, utc_now, settings.queue_age_s)
         self._poster = GuardedPoster(config.networks(around.settings.push.allowed_networks))
         self._pusher = Pusher(database, self._poster, self._pulse, utc_now, tally, chance)
+        self._guard = GuardBoard(database, utc_now)
+        self._learning: Learning | None = None
         self._brain = Brain(database, around.owner, utc_now, self._listeners())
         self._pushing: asyncio.Task[None] | None = None
         self._thinking: asyncio.Task[None] | None = None
@@ -239,7 +248,12 @@ class LinkRole:
 
     def _listeners(self) -> Sequence[Callable[[], Listener]]:
         """Who draws conclusions from what changes: what makes each."""
-        return ()
+
+        def learning() -> Learning:
+            self._learning = Learning(lambda: self._board.tariff, random.Random())  # noqa: S311 - draws, not secrets
+            return self._learning
+
+        return learning, lambda: Watch(lambda: self._learning.learner if self._learning else Learner())
 
     def _smpp_server(self, tally: WorkTally, chance: random.Random) -> SmppServer:
         around = self._around
@@ -248,7 +262,7 @@ class LinkRole:
             around.settings.smpp,
             around.database,
             Directory(around.database, crypto.Vault(key)),
-            Intake(around.database, self._board, Numbering.load(), around.node.next_id),
+            Intake(around.database, self._board, Numbering.load(), around.node.next_id, utc_now, self._guard.watch),
             around.node.next_id,
             around.owner,
             utc_now,
@@ -260,6 +274,7 @@ class LinkRole:
     async def open(self) -> None:
         await self._poster.open()
         await self._board.open()
+        await self._guard.open()
         await self._fleet.open()
         around = self._around
 
@@ -303,6 +318,7 @@ class LinkRole:
         await self._inbox.drained()
         await self._pusher.drained()
         await self._poster.close()
+        await self._guard.close()
         await self._board.close()
 
 

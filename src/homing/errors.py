@@ -4,7 +4,7 @@
     ├── Refusal                   the caller's or the account's doing; said in the dialect's own words
     │   ├── BadShape · BadParameter · NumbersAbnormal · ContentEmpty · ...
     │   ├── SensitiveWords · TemplateMismatch · TemplateMissing
-    │   ├── NoRoute · InsufficientBalance
+    │   ├── NoRoute · DestinationBlocked · InsufficientBalance
     │   └── ...
     └── PlatformFailure           ours; the caller may come again
         ├── StoreAway             no database: answered at once
@@ -128,6 +128,14 @@ class NoRoute(Refusal):
     fault = "account"
     laaffic = "-19"
     lia = "No route for this phonenumber"
+
+
+class DestinationBlocked(Refusal):
+    """The destination is blocked: its traffic looks like theft, or its country's budget is spent."""
+
+    fault = "account"
+    laaffic = "-19"
+    lia = "Destination blocked"
 
 
 class InsufficientBalance(Refusal):

@@ -254,6 +254,14 @@ SMPP_CARRIER_QUERY_AGE_S: Final = 300.0
 SMPP_CARRIER_QUERY_PAUSE_S: Final = 0.1  # between two query_sm
 SMPP_CARRIER_CLOSE_S: Final = 5.0
 
+# --- The lab -----------------------------------------------------------------------------------------------
+LAB_HOURS_MAX: Final = 24.0 * 31
+LAB_RATE_PER_S_MAX: Final = 2_000.0
+LAB_TRIES_MAX: Final = 3  # messages that a person asks for in a row
+LAB_SEEDS_MAX: Final = 1_000
+LAB_QUICK_S: Final = 40.0  # a quick report begins no further round of seeds after it
+LAB_REPLAY_CELLS_MAX: Final = 200_000  # cells x carriers that a replay keeps; the rest counts as one cell
+
 # --- Carriers over HTTP ------------------------------------------------------------------------------------
 API_WINDOW_DEFAULT: Final = 500
 API_CONNECTIONS_DEFAULT: Final = 32
@@ -271,6 +279,23 @@ API_TOKEN_CHARS_MIN: Final = 16
 INBOUND_TEXT_CHARS_MAX: Final = 10_000  # of a message that a carrier brings; 64 parts of 153 characters
 INBOUND_NAME_CHARS_MAX: Final = 64  # its number and its recipient
 CARRIERS_AGE_S_MAX: Final = 30.0  # even if a change notice is missed
+
+# --- Learning ----------------------------------------------------------------------------------------------
+LEARN_S: Final = 5.0  # between two thoughts
+LEARN_LAG_S: Final = 2.0  # what has happened since then may not have been heard
+LEARN_CELLS_MAX: Final = 5_000  # kept in memory; the longest idle are let go
+LEARN_SHARES_MAX: Final = 5_000  # of rules and cells, in force at once
+LEARN_CHOICE_DAYS: Final = 30  # what shares rested on is kept so long
+LEARN_SETTINGS_S: Final = 30.0  # between two looks at what apps declare
+LEARN_MATURE_S: Final = 3_600.0  # then a message that nobody came back for is evidence
+LEARN_CLAIM_MESSAGES_MAX: Final = 100_000  # of one list of evidence
+SHARES_AGE_S_MAX: Final = 30.0  # even if a notice is missed
+LEARN_ACTIVE_S: Final = 3_600.0  # a cell without traffic for so long gets no shares of its own
+LEARN_FINE_MINUTES: Final = 17  # minutes of which each is a cohort of its own
+LEARN_COARSE_MINUTES: Final = 10  # minutes that older cohorts span
+LEARN_COHORTS_S_MAX: Final = 21_600.0  # an older cohort counts in full, whatever its conversions' times
+LEARN_DRAWS: Final = 100  # of each posterior and thought
+LEARN_EXPLORE_SHARE_MAX: Final = 0.02  # of a cell's traffic, over all carriers that are only tried
 
 # --- Statistics --------------------------------------------------------------------------------------------
 CREDIT_S: Final = 3_600  # messages to a person within it share one conversion
@@ -291,6 +316,24 @@ REPORTING_MESSAGES_PER_CONVERSION_MAX: Final = 100  # and no fewer than one in s
 PAST_HOURS_DAYS: Final = 14  # what a listener is told at its start: hours, and of the last ones minutes
 PAST_MINUTES_S: Final = 7_200
 PAST_ITEMS_MAX: Final = 100_000
+
+# --- Guard -------------------------------------------------------------------------------------------------
+GUARD_RANGES_MAX: Final = 150_000  # that the mind remembers; the least used are let go
+GUARD_CELLS_MAX: Final = 20_000
+GUARD_FINE_MIN: Final = 90  # minutes of which each is a cohort of its own
+GUARD_COARSE_MIN: Final = 30  # minutes that older cohorts span
+GUARD_TRIM_S: Final = 60.0  # between looks at what can be let go
+GUARD_BOOK_RANGES_MAX: Final = 20_000  # verdicts and rooms in a book
+GUARD_MEMORY_MAX: Final = 100_000  # ranges that a judge counts between two books
+GUARD_REPEATS_MAX: Final = 4  # messages to one number that count as one person who asks again
+GUARD_BOOK_S: Final = 2.0  # between two books, and between two looks for one
+GUARD_SAVE_S: Final = 30.0  # between two times that the mind's memory is written down
+GUARD_SAVE_CELLS_MAX: Final = 500
+GUARD_DECISIONS_PENDING_MAX: Final = 50_000  # not yet stored; beyond it they are counted and dropped
+GUARD_DECISIONS_BATCH_MAX: Final = 1_000
+GUARD_DECISIONS_LINGER_S: Final = 0.5
+GUARD_KEEP_DAYS: Final = 90  # decisions, verdicts and what is remembered of idle networks
+GUARD_UNKNOWN_LIMITS: Final = (8, 40, 120)  # messages in a second or two, to ranges of a network without any history
 
 # --- Housekeeping ------------------------------------------------------------------------------------------
 PARTITION_DAYS: Final = 7

@@ -59,6 +59,7 @@ class Strategy(enum.IntEnum):
     PRIORITY = 1  # the lowest priority first, equal ones share by weight
     WEIGHTED = 2  # all share by weight
     LEAST_COST = 3  # the cheapest first; those of unknown cost last
+    ADAPTIVE = 4  # shares by what conversions have taught; where nothing is known, as LEAST_COST
 
 
 class PushKind(enum.IntEnum):
@@ -70,6 +71,7 @@ class PushKind(enum.IntEnum):
     SMPP_RECEIPT = 4
     SMPP_INBOUND = 5
     SMPP_NOTICE = 6  # intermediate: on its way
+    GUARD_ALERT = 7  # a range that is judged as theft
 
 
 class PushOutcome(enum.IntEnum):

@@ -166,8 +166,8 @@ async def create_app(
 ) -> str:
     """An SMS application; gives its id."""
     app_id = app_id or make_secret(8)
-    _check_url(report_url)
-    _check_url(inbound_url)
+    check_url(report_url)
+    check_url(inbound_url)
     if await connection.row("app_create", app_id, account_id, name, report_url, inbound_url) is None:
         raise errors.OperatorError(f"the app id {app_id!r} is taken")
     return app_id
@@ -181,8 +181,8 @@ async def change_app(connection: Connection, app_id: str, changes: Mapping[str, 
     if row is None:
         raise errors.OperatorError(f"there is no app {app_id!r}; `homing app list` shows an account's")
     values = {**row, **changes}
-    _check_url(values["report_url"])
-    _check_url(values["inbound_url"])
+    check_url(values["report_url"])
+    check_url(values["inbound_url"])
     await connection.execute(
         "app_change", app_id, values["report_url"], values["inbound_url"], values["expects_conversions"]
     )
@@ -229,7 +229,7 @@ def _check_email(email: str | None) -> None:
         raise errors.OperatorError(f"{email!r} is not an e-mail address")
 
 
-def _check_url(url: str | None) -> None:
+def check_url(url: str | None) -> None:
     if url is not None and not (
         url.lower().startswith(("http://", "https://"))
         and url.isprintable()

@@ -9,13 +9,15 @@ import click
 from homing import errors
 from homing.accounts import catalogue
 from homing.cli.desk import Desk, Noun, at_desk
+from homing.cli.learn import CANDIDATES as CANDIDATES_LEARNT
+from homing.cli.learn import candidates, carrier_names
 from homing.cli.parameters import AMOUNT, NUMBER, PREFIX, account_option
 from homing.cli.show import COUNT, MONEY, PROSE, SCOPE, YES, Card, Column, Kind, Reply, Said, Table
 from homing.cli.show import PREFIX as PREFIX_KIND
 from homing.kit import money
 from homing.kit.ids import IdSource
 from homing.model import GENERAL, Strategy, Traffic
-from homing.routing.board import read_tariff
+from homing.routing.board import SharesReader, read_tariff
 from homing.routing.choose import Offer, order
 from homing.routing.rules import ANY_TRAFFIC, Match, Rule, Wanted
 from homing.routing.tariff import Tariff
@@ -65,6 +67,7 @@ EXPLAINED = (
     Column("network", "Network", Kind(absent="unknown")),
     Column("price_micro", "Price a segment", Kind(MONEY.text, MONEY.json, absent="none listed: refused")),
     Column("rule", "Rule", Kind(absent="none: refused")),
+    Column("told", "Learnt", Kind(wraps=True)),
     Column("is_refused", programs_only=True),
 )
 
@@ -75,9 +78,9 @@ def route() -> None:
 
     Of the rules that fit a message the closest counts: an app's before an account's, that before a sender's, that
     before a traffic class's; and of the places a network before a prefix (the longest) before a country. Within the
-    rule the strategy puts the carriers in order: by priority (equal ones share by weight), weighted, or least cost. A
-    carrier that is down comes last, and one that costs more than the ceiling (or else than the customer pays) is not
-    used.
+    rule the strategy puts the carriers in order: by priority (equal ones share by weight), weighted, least cost, or
+    adaptive (shares by what conversions have taught, see `homing learn`). A carrier that is down comes last, and one
+    that costs more than the ceiling (or else than the customer pays) is not used.
 
     \b
     Example:  homing route set fast --prefix 86 --priority 1
@@ -232,13 +235,21 @@ async def explain(desk: Desk, number: str, account: str | None, app_id: str, sen
     account_id = await desk.scope(account)
     place = Numbering.load().locate(number)
     tariff = await read_tariff(desk.database)
+    shares = SharesReader()
+    await shares.read(desk.database)
+    tariff = tariff.with_shares(shares.book)
     price = tariff.price(account_id, number)
     network = place.mcc + place.mnc
     wanted = Wanted(account_id, app_id, sender, TRAFFICS[traffic], number, place.country, network)
     offered = None if price is None else tariff.offer(wanted, price.micro)
     rows: list[dict[str, Any]] = []
+    parts: dict[str, Table] = {}
     if offered is not None:
-        names = {row["carrier_id"]: row["name"] for row in await desk.database.fetch("carrier_list")}
+        names = await carrier_names(desk)
+        if offered.version:
+            choice = await desk.database.row("learn_choice", account_id, offered.version)
+            learnt = [] if choice is None else list(candidates(choice, names))
+            parts["learnt"] = Table(CANDIDATES_LEARNT, learnt, "What the shares rested on is kept no longer.")
         rows = [{**row, "carrier": names[row.pop("carrier_id")]} for row in _verdicts(offered, tariff)]
     told = {
         "number": number,
@@ -246,9 +257,10 @@ async def explain(desk: Desk, number: str, account: str | None, app_id: str, sen
         "network": None if UNKNOWN in (place.mcc, place.mnc) else f"{place.mcc}-{place.mnc}",
         "price_micro": None if price is None else price.micro,
         "rule": None if offered is None else _words(offered.rule),
+        "told": None if offered is None else offered.told,
         "is_refused": offered is None or not offered.groups,
     }
-    return Card(EXPLAINED, told, {"candidates": Table(CANDIDATES, rows, "No route leads there.")})
+    return Card(EXPLAINED, told, {"candidates": Table(CANDIDATES, rows, "No route leads there."), **parts})
 
 
 def _words(rule: Rule) -> str:

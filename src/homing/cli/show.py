@@ -1,5 +1,7 @@
 """How answers are printed: tables for people, one JSON document for programs, from the same values."""
 
+import csv
+import io
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -112,7 +114,14 @@ class Said(msgspec.Struct, frozen=True):
     facts: Mapping[str, object]
 
 
-Reply = Table | Card | Said
+class Sheet(msgspec.Struct, frozen=True):
+    """Rows for a spreadsheet: CSV for people, and as they are for programs."""
+
+    columns: Sequence[str]
+    rows: Sequence[Mapping[str, Any]]
+
+
+Reply = Table | Card | Said | Sheet
 
 
 def print_reply(reply: Reply, as_json: bool) -> None:
@@ -121,6 +130,9 @@ def print_reply(reply: Reply, as_json: bool) -> None:
         return
     if isinstance(reply, Said):
         click.echo(_printable(reply.text))
+        return
+    if isinstance(reply, Sheet):
+        _print_sheet(reply)
         return
     width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else PIPE_COLUMNS
     console = Console(width=width, highlight=False, markup=False)
@@ -136,6 +148,8 @@ def print_reply(reply: Reply, as_json: bool) -> None:
 def _document(reply: Reply) -> object:
     if isinstance(reply, Said):
         return reply.facts
+    if isinstance(reply, Sheet):
+        return [{name: row[name] for name in reply.columns} for row in reply.rows]
     if isinstance(reply, Table):
         return [_members(reply.columns, row) for row in reply.rows]
     parts = {name: _document(table) for name, table in reply.parts.items()}
@@ -144,6 +158,15 @@ def _document(reply: Reply) -> object:
 
 def _members(columns: Sequence[Column], row: Mapping[str, Any]) -> dict[str, object]:
     return {column.name: column.json(row) for column in columns}
+
+
+def _print_sheet(sheet: Sheet) -> None:
+    page = io.StringIO()
+    writer = csv.writer(page, lineterminator="\n")
+    writer.writerow(sheet.columns)
+    for row in sheet.rows:
+        writer.writerow([_printable(value) if isinstance(value := row[name], str) else value for name in sheet.columns])
+    click.echo(page.getvalue(), nl=False)
 
 
 def _print_table(console: Console, table: Table) -> None:

@@ -16,7 +16,7 @@ from homing.doors.failures import FailureLog
 from homing.doors.smpp_parts import LongStore, Stored
 from homing.doors.smpp_queries import Queries, Query
 from homing.doors.smpp_submit import Asked, Submit, read, refused_of
-from homing.doors.smpp_words import Own, Unacceptable, status_of
+from homing.doors.smpp_words import Unacceptable, status_of
 from homing.intake.intake import Intake, Verdict
 from homing.intake.submission import Accepted, Fate, Refused
 from homing.kit.buckets import TokenBucket
@@ -207,7 +207,7 @@ class Commands:
 def _multi_resp(pdu: SubmitMulti, fates: Sequence[Fate]) -> SubmitMultiResp:
     """The first message's id, which all of the submission's receipts name, and each destination that has no message."""
     wrong = [(one.destination_addr, Status.RINVDSTADR) for one in refused_of(pdu)]
-    unserved = [(fate.recipient.raw, Own.NO_ROUTE) for fate in fates if isinstance(fate, Refused)]
+    unserved = [(fate.recipient.raw, status_of(fate.reason)) for fate in fates if isinstance(fate, Refused)]
     statuses: dict[str, int] = dict([*wrong, *unserved])
     message_id = next(fate.message_id for fate in fates if isinstance(fate, Accepted))
     return SubmitMultiResp(

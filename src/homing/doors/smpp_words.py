@@ -16,6 +16,7 @@ class Own(enum.IntEnum):
     SENSITIVE_WORDS = 0x403
     TEMPLATE = 0x404
     ACCOUNT_LOCKED = 0x405
+    DESTINATION_BLOCKED = 0x406
 
 
 class Unacceptable(errors.Refusal):
@@ -37,6 +38,7 @@ STATUSES: Final[dict[type[errors.HomingError], Status | Own]] = {
     errors.TemplateMismatch: Own.TEMPLATE,
     errors.TemplateMissing: Own.TEMPLATE,
     errors.NoRoute: Own.NO_ROUTE,
+    errors.DestinationBlocked: Own.DESTINATION_BLOCKED,
     errors.InsufficientBalance: Own.INSUFFICIENT_BALANCE,
     errors.QueryTooFrequent: Status.RTHROTTLED,
     errors.PlatformFailure: Status.RSYSERR,

@@ -164,10 +164,10 @@ class Pusher:
 
 
 def is_acknowledged(kind: PushKind, status: int | None) -> bool:
-    """lia takes any 2xx for an answer, laaffic 200 alone (contracts, sections 7 and 10)."""
+    """lia takes any 2xx for an answer, laaffic 200 alone (contracts, sections 7 and 10); alerts are as lia's."""
     if status is None:
         return False
-    return 200 <= status < 300 if kind is PushKind.LIA_REPORT else status == 200
+    return 200 <= status < 300 if kind in (PushKind.LIA_REPORT, PushKind.GUARD_ALERT) else status == 200
 
 
 def _chains(rows: Sequence[Record]) -> list[list[Record]]:

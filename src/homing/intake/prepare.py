@@ -5,13 +5,19 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from homing import errors, limits
+from homing.guard.judge import PASS, Action, Judgement
 from homing.intake.submission import Accepted, Fate, Group, Refused, Submission
 from homing.intake.templates import match_any
 from homing.routing.choose import choose
 from homing.routing.rules import Wanted
 from homing.routing.tariff import Tariff
-from homing.text.numbers import Numbering
+from homing.text.numbers import Destination, Numbering
 from homing.text.segments import Segmentation, count
+
+Watch = Callable[[int, str, str, Destination, str, int, int], Judgement]
+"""Judges a message by (account, app, number, its place, sender, charge in micro-units, id), and writes down what it
+finds: homing.guard.desk in the processes, a judge alone elsewhere.
+"""
 
 MessageRow = tuple[object, ...]  # one element per array of the statement `submit`, in its order
 
@@ -25,11 +31,17 @@ class Prepared(msgspec.Struct, frozen=True):
     fates: list[Fate]
 
 
-def prepare(submission: Submission, tariff: Tariff, numbering: Numbering, next_id: Callable[[], int]) -> Prepared:
+def prepare(
+    submission: Submission,
+    tariff: Tariff,
+    numbering: Numbering,
+    next_id: Callable[[], int],
+    watch: Watch | None = None,
+) -> Prepared:
     """Decides everything about a submission but the money.
 
-    A recipient without price or route is refused alone as long as another can be served. Raises a `Refusal` when
-    the whole submission is refused: its text, or no recipient that can be served.
+    A recipient without price or route, or whom the guard (`watch`) blocks, is refused alone as long as another can be
+    served. Raises a `Refusal` when the whole submission is refused: its text, or no recipient that can be served.
     """
     account = submission.account
     rows: list[MessageRow] = []
@@ -42,6 +54,22 @@ def prepare(submission: Submission, tariff: Tariff, numbering: Numbering, next_i
         for recipient in group.recipients:
             place = numbering.locate(recipient.number)
             price = tariff.price(account.account_id, recipient.number)
+            charge_micro = 0 if price is None else price.micro * segmentation.parts
+            message_id = next_id()
+            judged = PASS
+            if watch is not None and price is not None:
+                judged = watch(
+                    account.account_id,
+                    submission.app_id,
+                    recipient.number,
+                    place,
+                    group.sender,
+                    charge_micro,
+                    message_id,
+                )
+                if judged.action is Action.BLOCK:
+                    fates.append(Refused(recipient, errors.DestinationBlocked()))
+                    continue
             wanted = Wanted(
                 account.account_id,
                 submission.app_id,
@@ -52,14 +80,14 @@ def prepare(submission: Submission, tariff: Tariff, numbering: Numbering, next_i
                 place.mcc + place.mnc,
             )
             offered = None if price is None else tariff.offer(wanted, price.micro)
-            message_id = next_id()
             route = None if offered is None else choose(offered, message_id)
             if price is None or offered is None or route is None:
                 fates.append(Refused(recipient, errors.NoRoute()))
                 continue
             submission_id = submission_id or message_id
-            told = notes if offered.note is None else _encode({**(group.notes or {}), "route": offered.note})
-            charge_micro = price.micro * segmentation.parts
+            told = notes
+            if offered.note is not None or judged is not PASS:
+                told = _encode({**(group.notes or {}), **_decided(offered.note, judged)})
             rows.append(
                 (
                     account.account_id,
@@ -92,8 +120,19 @@ def prepare(submission: Submission, tariff: Tariff, numbering: Numbering, next_i
             total_micro += charge_micro
             fates.append(Accepted(message_id, recipient))
     if not rows:
-        raise errors.NoRoute
+        is_blocked = all(isinstance(fate, Refused) and type(fate.reason) is errors.DestinationBlocked for fate in fates)
+        raise errors.DestinationBlocked if fates and is_blocked else errors.NoRoute
     return Prepared(account.account_id, total_micro, rows, fates)
+
+
+def _decided(route: str | None, judged: Judgement) -> dict[str, str]:
+    """What a message's timeline tells of its route and of the guard, where there is something to tell."""
+    decided = {} if route is None else {"route": route}
+    if judged is not PASS:
+        decided["guard"] = (
+            f"would be refused by the rule {judged.rule}: {judged.reason} ({judged.scope}), {judged.figure}"
+        )
+    return decided
 
 
 def _encode(notes: Mapping[str, object]) -> str:

@@ -3,6 +3,7 @@ console tell it.
 """
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import chain
@@ -12,6 +13,7 @@ import msgspec
 
 from homing import limits
 from homing.kit.money import trimmed
+from homing.kit.spread import mix
 from homing.messages.outbox import BIND_KINDS
 from homing.model import CURRENCY, Book, Door, EntryKind, Outcome, PushKind, PushOutcome, Traffic
 from homing.states import TABLE, State
@@ -21,7 +23,17 @@ from homing.text.segments import Encoding
 
 Row = Mapping[str, Any]
 
-NOTES_TOLD_ELSEWHERE: Final = ("sender_asked", "sender_replaced", "route", "parts")  # beside the sender and the route
+NOTES_TOLD_ELSEWHERE: Final = (
+    "sender_asked",
+    "sender_replaced",
+    "route",
+    "parts",
+    "guard",
+)  # beside the sender and the route
+
+
+SHARES: Final = re.compile(r"adaptive, shares (?P<version>\d+) of (?P<total>[1-9]\d*)")
+"""How a message's notes refer to what its route was chosen by (routing/choose.py)."""
 
 
 class Moment(msgspec.Struct, frozen=True):
@@ -52,8 +64,10 @@ async def read_timeline(connection: Connection, message: Record) -> list[Moment]
     waiting = await connection.fetch(
         "timeline_queue", message["message_id"], limits.LANES_PER_CARRIER, message["traffic"]
     )
+    choice = await _choice(connection, message)
     ours = chain(
         _accepted(message),
+        choice,
         _entries(message, entries),
         map(_attempt, attempts),
         _sent(message),
@@ -89,6 +103,8 @@ def _accepted(message: Row) -> Iterator[Moment]:
     why = f": {notes['sender_replaced']}" if "sender_replaced" in notes else ""
     yield Moment(at, "sender", f"{message['sender'] or 'none'}{asked}{why}")
     yield Moment(at, "text", _text(message, notes))
+    if "guard" in notes:
+        yield Moment(at, "guard", notes["guard"])
     gift = f", {trimmed(message['gift_micro'])} of it from the gift" if message["gift_micro"] else ""
     yield Moment(
         at,
@@ -98,6 +114,49 @@ def _accepted(message: Row) -> Iterator[Moment]:
     )
     why = f"; {notes['route']}" if "route" in notes else ""
     yield Moment(at, "route", _route(message) + why)
+
+
+async def _choice(connection: Connection, message: Row) -> list[Moment]:
+    """What an adaptive route's choice rested on: its candidates, and the draw. Empty for other routes."""
+    noted = SHARES.search(str(json.loads(message["notes"] or "{}").get("route", "")))
+    if noted is None:
+        return []
+    at = message["submitted_at"]
+    made = await connection.row("learn_choice", message["account_id"], int(noted["version"]))
+    if made is None:
+        return [Moment(at, "choice", f"what shares {noted['version']} rested on is kept no longer")]
+    names = {row["carrier_id"]: row["name"] for row in await connection.fetch("timeline_carriers")}
+    rests_on = json.loads(made["rests_on"])
+    candidates = sorted(rests_on["candidates"], key=lambda one: (-one["share"], one["carrier_id"]))
+    moments = [Moment(at, "choice", f"shares {made['version']} of {_clock(made['made_at'])}: {made['told']}")]
+    moments += [Moment(at, "candidate", _candidate(one, names)) for one in candidates]
+    moments.append(Moment(at, "draw", _draw(message, candidates, int(noted["total"]), names)))
+    return moments
+
+
+def _candidate(one: Mapping[str, Any], names: Mapping[int, str]) -> str:
+    cost = f"{trimmed(one['cost_micro'])} a segment" if one["cost_micro"] is not None else "cost unknown"
+    delivered = f", {one['delivered']:.1%} delivered" if one["delivered"] is not None else ""
+    down = ", down" if one["is_down"] else ""
+    return (
+        f"{names.get(one['carrier_id'], one['carrier_id'])}: share {one['share'] / 100:.1f} %,"
+        f" {one['conversions']:.0f} of {one['messages']:.0f} messages converted, rate {one['mean']:.1%}"
+        f" ({one['low']:.1%} to {one['high']:.1%}, by {one['source']}){delivered}, {cost}{down}"
+    )
+
+
+def _draw(message: Row, candidates: Sequence[Mapping[str, Any]], total: int, names: Mapping[int, str]) -> str:
+    """The same draw as in routing/choose.py: through the candidates in the order of their routes."""
+    ticket = mix(message["message_id"]) % total
+    said = f"{ticket} of {total}"
+    if total != sum(max(1, one["share"]) for one in candidates):
+        return f"{said}, among those of the candidates that could be used"
+    below = 0
+    for one in sorted(candidates, key=lambda one: one["route_id"]):
+        first, below = below, below + max(1, one["share"])
+        if ticket < below:
+            return f"{said}: {names.get(one['carrier_id'], one['carrier_id'])} has {first} to {below - 1}"
+    return said
 
 
 def _submitted(message: Row) -> str:

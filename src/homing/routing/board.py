@@ -2,32 +2,53 @@
 
 import asyncio
 import contextlib
+import math
+import time
 from collections.abc import Iterable
+from typing import Final
+
+import msgspec
 
 from homing import errors, limits
 from homing.model import Strategy
+from homing.routing.beliefs import CellKey
+from homing.routing.book import NO_SHARES, SharesBook
 from homing.routing.rules import Candidate, Match, Rule
+from homing.routing.shares import Shares, Terms
 from homing.routing.tariff import Tariff
 from homing.store.database import Database, Record
 
+SHARES_CHANNEL: Final = "homing_shares"
+
 
 class TariffBoard:
-    """`tariff` is always a consistent whole; a change notice makes the board read a new one."""
+    """`tariff` is always a consistent whole; a change notice makes the board read a new one.
+
+    Shares of adaptive routes change every few seconds and have a notice of their own: what is new is read and laid over
+    the tariff as it is.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._stale = asyncio.Event()
-        self._reader: asyncio.Task[None] | None = None
+        self._shares_stale = asyncio.Event()
+        self._readers: list[asyncio.Task[None]] = []
+        self._shares = SharesReader()
         self.tariff = Tariff((), (), (), ())
 
     async def open(self) -> None:
         """Reads the tariff. Raises `StoreAway` when it cannot."""
         self.tariff = await read_tariff(self._database)
-        self._reader = asyncio.get_running_loop().create_task(self._follow())
+        await self._read_shares()
+        stale = self._shares_stale.set
+        listening = self._database.listen(SHARES_CHANNEL, lambda _payload: stale(), stale)
+        self._readers = [
+            asyncio.get_running_loop().create_task(work) for work in (self._follow(), self._follow_shares(), listening)
+        ]
 
     async def close(self) -> None:
-        if self._reader:
-            self._reader.cancel()
+        for reader in self._readers:
+            reader.cancel()
 
     def changed(self) -> None:
         self._stale.set()
@@ -39,10 +60,63 @@ class TariffBoard:
                     await self._stale.wait()
             self._stale.clear()
             try:
-                self.tariff = await read_tariff(self._database)
+                tariff = await read_tariff(self._database)
+                self.tariff = tariff.with_shares(self._shares.book)
             except errors.PlatformFailure:
                 self._stale.set()
                 await asyncio.sleep(limits.DATABASE_PROBE_INTERVAL_S)
+
+    async def _follow_shares(self) -> None:
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(limits.SHARES_AGE_S_MAX):
+                    await self._shares_stale.wait()
+            self._shares_stale.clear()
+            try:
+                await self._read_shares()
+            except errors.PlatformFailure:
+                self._shares_stale.set()
+                await asyncio.sleep(limits.DATABASE_PROBE_INTERVAL_S)
+
+    async def _read_shares(self) -> None:
+        if await self._shares.read(self._database):
+            self.tariff = self.tariff.with_shares(self._shares.book)
+
+
+class SharesReader:
+    """The shares in force: what is new since the last look, and now and then all, since some are taken away."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[Match, CellKey], Shares] = {}
+        self._version = 0
+        self._whole_s = -math.inf
+        self.book = NO_SHARES
+
+    async def read(self, database: Database) -> bool:
+        """Whether anything may have changed. Raises a `PlatformFailure`."""
+        is_whole = time.monotonic() - self._whole_s >= limits.SHARES_AGE_S_MAX
+        rows = await database.fetch("learn_shares_read", 0 if is_whole else self._version)
+        if is_whole:
+            self._whole_s = time.monotonic()
+            self._known.clear()
+        elif not rows:
+            return False
+        for row in rows:
+            cell = CellKey(row["account_id"], row["app_id"], row["country"], row["network"])
+            weights = dict(zip(row["carriers"], row["weights"], strict=True))
+            self._known[read_match(row["rule"]), cell] = Shares(weights, row["told"], row["version"])
+            self._version = max(self._version, row["version"])
+        self.book = SharesBook(self._known)
+        return True
+
+
+def read_match(written: str) -> Match:
+    """A rule's match from its JSON array."""
+    return Match(*msgspec.json.decode(written))
+
+
+def write_match(match: Match) -> str:
+    return msgspec.json.encode(msgspec.structs.astuple(match)).decode()
 
 
 async def read_tariff(database: Database) -> Tariff:
@@ -52,6 +126,7 @@ async def read_tariff(database: Database) -> Tariff:
         carriers = await transaction.fetch("tariff_carriers")
         costs = await transaction.fetch("tariff_costs")
         words = await transaction.fetch("tariff_words")
+        terms = await transaction.fetch("learn_terms")
     return Tariff(
         ((row["account_id"], row["prefix"], row["price_micro"]) for row in prices),
         rules_of(routes),
@@ -59,7 +134,14 @@ async def read_tariff(database: Database) -> Tariff:
         ((row["account_id"], row["word"]) for row in words),
         ((row["carrier_id"], row["prefix"], row["cost_micro"]) for row in costs),
         frozenset(row["carrier_id"] for row in carriers if row["is_down"]),
+        {(row["account_id"], row["app_id"]): terms_of(row) for row in terms},
     )
+
+
+def terms_of(row: Record) -> Terms:
+    """A row of learn_terms; what it leaves open is as by default."""
+    named = {name: row[name] for name in ("quality_floor", "explore_min", "share_max") if row[name] is not None}
+    return Terms(worth_micro=row["worth_micro"], opted_out=row["opted_out"], **named)
 
 
 def rules_of(rows: Iterable[Record]) -> list[Rule]:

@@ -8,6 +8,7 @@ from homing.kit.money import trimmed
 from homing.kit.spread import mix
 from homing.model import Strategy
 from homing.routing.rules import Candidate, Rule
+from homing.routing.shares import Shares
 
 
 class Equals(msgspec.Struct, frozen=True):
@@ -28,14 +29,21 @@ class Offer(msgspec.Struct, frozen=True):
     barred: tuple[tuple[Candidate, str], ...]
     costs: Mapping[int, int]
     note: str | None
+    told: str | None = None  # of an adaptive rule: why its shares are as they are
+    version: int = 0  # of those shares, where what they rest on is stored; 0: it is not
 
 
-def offer(rule: Rule, costs: Mapping[int, int], price_micro: int, down: Set[int]) -> Offer:
+def offer(
+    rule: Rule, costs: Mapping[int, int], price_micro: int, down: Set[int], shares: Shares | None = None
+) -> Offer:
     """Puts a rule's candidates in order.
 
     `costs`: carrier id → micro-units a segment to this number, where known; what costs more than the rule's ceiling (or
-    else than the customer pays) is barred. Carriers that are `down` come last, all others by the strategy.
+    else than the customer pays) is barred. Carriers that are `down` come last, all others by the strategy; of an
+    adaptive rule by the `shares`, and where there are none by cost.
     """
+    if rule.strategy is Strategy.ADAPTIVE and shares is not None:
+        rule = _by_shares(rule, shares)
     ceiling_micro = price_micro if rule.ceiling_micro is None else rule.ceiling_micro
     usable = [row for row in rule.candidates if costs.get(row.carrier_id, 0) <= ceiling_micro]
     barred = tuple(
@@ -45,9 +53,23 @@ def offer(rule: Rule, costs: Mapping[int, int], price_micro: int, down: Set[int]
     )
     by_rank: dict[tuple[int, ...], list[Candidate]] = {}
     for row in sorted(usable, key=lambda row: row.route_id):
-        by_rank.setdefault(_rank(row, rule.strategy, costs, down), []).append(row)
+        by_rank.setdefault(_rank(row, rule.strategy, costs, down, shares is not None), []).append(row)
     groups = tuple(Equals(tuple(rows), sum(row.weight for row in rows)) for _rank, rows in sorted(by_rank.items()))
-    return Offer(rule, groups, barred, costs, _note(rule, usable, barred, costs, down))
+    learnt = (None, 0) if shares is None else (shares.told, shares.version)
+    return Offer(rule, groups, barred, costs, _note(rule, usable, barred, costs, down, shares), *learnt)
+
+
+def by_priority(rule: Rule) -> Rule:
+    """The rule as it holds for customers who want no adaptive routing."""
+    return msgspec.structs.replace(rule, strategy=Strategy.PRIORITY)
+
+
+def _by_shares(rule: Rule, shares: Shares) -> Rule:
+    """The rule with its shares as weights. A carrier without one is kept for when the others fail: it draws last."""
+    rows = tuple(
+        msgspec.structs.replace(row, weight=max(1, shares.weights.get(row.carrier_id, 0))) for row in rule.candidates
+    )
+    return msgspec.structs.replace(rule, candidates=rows)
 
 
 def choose(offered: Offer, draw: int) -> Candidate | None:
@@ -78,11 +100,13 @@ def _pick(rows: Sequence[Candidate], weight: int, draw: int) -> Candidate:
     raise AssertionError("a ticket is always below the sum of the weights")
 
 
-def _rank(row: Candidate, strategy: Strategy, costs: Mapping[int, int], down: Set[int]) -> tuple[int, ...]:
+def _rank(
+    row: Candidate, strategy: Strategy, costs: Mapping[int, int], down: Set[int], has_shares: bool
+) -> tuple[int, ...]:
     is_down = int(row.carrier_id in down)
-    if strategy is Strategy.WEIGHTED:
+    if strategy is Strategy.WEIGHTED or (strategy is Strategy.ADAPTIVE and has_shares):
         return (is_down,)
-    if strategy is Strategy.LEAST_COST:
+    if strategy in (Strategy.LEAST_COST, Strategy.ADAPTIVE):
         cost_micro = costs.get(row.carrier_id)
         return is_down, int(cost_micro is None), cost_micro or 0, row.priority
     return is_down, row.priority
@@ -94,8 +118,12 @@ def _note(
     barred: Sequence[tuple[Candidate, str]],
     costs: Mapping[int, int],
     down: Set[int],
+    shares: Shares | None,
 ) -> str | None:
     told = []
+    if rule.strategy is Strategy.ADAPTIVE:
+        total = sum(row.weight for row in usable if row.carrier_id not in down)
+        told.append("adaptive, nothing learnt: least cost" if shares is None else _reference(shares, total))
     if rule.strategy is Strategy.LEAST_COST:
         known = [costs[row.carrier_id] for row in usable if row.carrier_id in costs]
         told.append(f"least cost of {len(usable)}" + (f", from {trimmed(min(known))} a segment" if known else ""))
@@ -104,3 +132,8 @@ def _note(
     if barred:
         told.append(f"{len(barred)} above the ceiling")
     return "; ".join(told) or None
+
+
+def _reference(shares: Shares, total: int) -> str:
+    """Short, since every message keeps it: the whole is stored under the version. `total`: what was drawn of."""
+    return f"adaptive, shares {shares.version} of {total}" if shares.version else f"adaptive, {shares.told}"

@@ -1,19 +1,23 @@
 """Prices, routes, costs and sensitive words: the settings that every submission is held against, as one value."""
 
+import copy
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Final
 
 import msgspec
 
-from homing.model import GENERAL
-from homing.routing.choose import Offer, offer
+from homing.model import GENERAL, Strategy
+from homing.routing.book import NO_SHARES, SharesBook
+from homing.routing.choose import Offer, by_priority, offer
 from homing.routing.prefixes import PrefixTable
 from homing.routing.rules import RouteBook, Rule, Wanted
+from homing.routing.shares import Terms
 
 OFFERS_KEPT_MAX: Final = 10_000
 NO_COSTS: Final[Mapping[int, int]] = {}
+DEFAULT_TERMS: Final = Terms()
 
 
 class Price(msgspec.Struct, frozen=True):
@@ -34,17 +38,39 @@ class Tariff:
         words: Iterable[tuple[int, str]],
         costs: Iterable[tuple[int, str, int]] = (),
         down: Set[int] = frozenset(),
+        terms: Mapping[tuple[int, str], Terms] | None = None,
     ) -> None:
         """`prices`: (account_id, prefix, micro); `words`: (account_id, word); `costs`: (carrier_id, prefix, micro).
 
+        `terms`: by (account_id, app_id), of adaptive routing; app_id '' for all of an account's apps.
         Carriers that are not enabled are as if no rule named them; those that are `down` are chosen last.
         """
         self._prices = _price_tables(prices)
-        self._routes = RouteBook(_enabled(rules, frozenset(carriers_enabled)))
+        enabled = list(_enabled(rules, frozenset(carriers_enabled)))
+        self._routes = RouteBook(enabled)
+        self._adaptive_rules = [rule for rule in enabled if rule.strategy is Strategy.ADAPTIVE]
+        self._terms = dict(terms or {})
         self._costs = _cost_tables(costs)
         self._down = down
         self._words = _patterns(words)
         self._offers: dict[tuple[object, ...], Offer] = {}
+        self._book = NO_SHARES
+        self._adapted: dict[tuple[object, ...], Offer] = {}
+
+    def with_shares(self, book: SharesBook) -> "Tariff":
+        """The same settings with other shares. Cheap: it copies nothing but the offers that rest on shares."""
+        other = copy.copy(self)
+        other._book = book
+        other._adapted = {}
+        return other
+
+    def adaptive_rules(self) -> Sequence[Rule]:
+        return self._adaptive_rules
+
+    def terms(self, account_id: int, app_id: str) -> Terms:
+        """An app's terms of adaptive routing, or else its account's, or else the defaults."""
+        terms = self._terms
+        return terms.get((account_id, app_id)) or terms.get((account_id, "")) or DEFAULT_TERMS
 
     def price(self, account_id: int, number: str) -> Price | None:
         """The price a segment to this number, None when nothing is listed."""
@@ -65,12 +91,37 @@ class Tariff:
             return None
         costs = self._costs_of(rule, wanted.number) if self._costs else NO_COSTS
         ceiling = price_micro if costs and rule.ceiling_micro is None else None
+        if rule.strategy is Strategy.ADAPTIVE:
+            return self._adaptive(rule, wanted, costs, price_micro, ceiling)
         key = (rule.candidates[0].route_id, ceiling, *costs.items())
         kept = self._offers.get(key)
         if kept is None:
             if len(self._offers) >= OFFERS_KEPT_MAX:
                 self._offers.clear()
             kept = self._offers[key] = offer(rule, costs, price_micro, self._down)
+        return kept
+
+    def _adaptive(
+        self, rule: Rule, wanted: Wanted, costs: Mapping[int, int], price_micro: int, ceiling: int | None
+    ) -> Offer:
+        key = (
+            rule.candidates[0].route_id,
+            ceiling,
+            wanted.account_id,
+            wanted.app_id,
+            wanted.country,
+            wanted.network,
+            *costs.items(),
+        )
+        kept = self._adapted.get(key)
+        if kept is None:
+            if len(self._adapted) >= OFFERS_KEPT_MAX:
+                self._adapted.clear()
+            if self.terms(wanted.account_id, wanted.app_id).opted_out:
+                kept = offer(by_priority(rule), costs, price_micro, self._down)
+            else:
+                kept = offer(rule, costs, price_micro, self._down, self._book.find(rule.match, wanted))
+            self._adapted[key] = kept
         return kept
 
     def cost(self, carrier_id: int, number: str) -> int | None:

@@ -12,6 +12,9 @@ LEFT JOIN carrier AS used ON used.carrier_id = m.carrier_id
 LEFT JOIN route AS r ON r.route_id = m.route_id
 LEFT JOIN carrier AS chosen ON chosen.carrier_id = r.carrier_id
 
+-- name: timeline_carriers
+SELECT carrier_id, name FROM carrier
+
 -- name: timeline_attempts
 SELECT t.attempt, t.started_at, t.answered_at, t.outcome, t.carrier_ref, t.error_code, t.error_text, c.name AS carrier
 FROM attempt AS t

@@ -1,0 +1,283 @@
+"""`homing learn`."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import click
+import msgspec
+
+from homing import errors, limits
+from homing.accounts import catalogue
+from homing.cli.desk import Desk, Noun, at_desk
+from homing.cli.parameters import AMOUNT, account_option
+from homing.cli.show import COUNT, MONEY, PROSE, TIME, YES, Card, Column, Kind, Reply, Said, Sheet, Table
+from homing.kit.ids import first_id_at
+from homing.kit.money import trimmed
+from homing.routing.board import terms_of
+from homing.routing.shares import Terms
+from homing.statistics.reading import shows_conversions
+from homing.store.database import Record
+
+SHARE: Final = Kind(text=lambda share: f"{share / 100:.1f} %", json=lambda share: share / 10_000, right=True)
+RATE: Final = Kind(text=lambda rate: f"{rate:.1%}", json=lambda rate: rate, right=True)
+ALL: Final = Kind(absent="all")
+
+BELIEFS: Final = (
+    Column("app_id", "App"),
+    Column("country", "Country", ALL),
+    Column("network", "Network", ALL),
+    Column("carrier", "Carrier"),
+    Column("share", "Share", SHARE),
+    Column("messages", "Messages", COUNT),
+    Column("conversions", "Converted", COUNT),
+    Column("mean", "Rate", RATE),
+    Column("low", "from", RATE),
+    Column("high", "to", RATE),
+    Column("delivered", "Delivered", RATE),
+    Column("cost_micro", "Cost a segment", MONEY),
+    Column("source", "By"),
+    Column("version", programs_only=True),
+    Column("made_at", kind=TIME, programs_only=True),
+    Column("told", programs_only=True),
+)
+CANDIDATES: Final = tuple(column for column in BELIEFS if column.source not in ("app_id", "country", "network"))
+TERMS: Final = (
+    Column("account", "Account"),
+    Column("app_id", "App", ALL),
+    Column("worth_micro", "Worth of a conversion", Kind(MONEY.text, MONEY.json, absent="the least cost of one")),
+    Column("quality_floor", "Quality floor", RATE),
+    Column("explore_min", "Tried at least", RATE),
+    Column("share_max", "Share at most", RATE),
+    Column("opted_out", "Opted out", YES),
+)
+FAKES: Final = (
+    Column("carrier", "Carrier"),
+    Column("kind", "Sign"),
+    Column("told", "Figures", PROSE),
+    Column("found_at", "First (UTC)", TIME),
+    Column("seen_at", "Last (UTC)", TIME),
+    Column("figures", programs_only=True),
+)
+EVIDENCE: Final = (
+    "message_id",
+    "account",
+    "app_id",
+    "submitted_at",
+    "sent_at",
+    "final_at",
+    "receipt_s",
+    "carrier_ref",
+    "country",
+    "mcc",
+    "mnc",
+    "sender",
+    "segments",
+    "cost",
+)
+
+
+@click.group(cls=Noun)
+def learn() -> None:
+    """What conversions have taught adaptive routes, on which terms they choose, and whose receipts are made up.
+
+    A route learns when its strategy is adaptive: `homing route set CARRIER --strategy adaptive`.
+
+    \b
+    Example:  homing learn show
+              homing learn set 4luaKsL2 --worth 0.40
+              homing learn fakes
+    """
+
+
+@learn.command("set")
+@click.argument("app_id", metavar="[APP]", required=False)
+@click.option("--account", help="For all apps of this account (name or id) that have no terms of their own.")
+@click.option("--worth", type=AMOUNT, help="What a conversion is worth: the gain is then made as large as can be.")
+@click.option("--no-worth", is_flag=True, help="The least cost of a conversion again.")
+@click.option(
+    "--quality-floor",
+    type=click.FloatRange(0, 1),
+    help="Without a worth: at least so much of the best carrier's conversion rate.  [default: 0.9]",
+)
+@click.option("--explore", type=click.FloatRange(0, 0.2), help="Share at which each carrier is tried.  [default: 0.01]")
+@click.option("--share-max", type=click.FloatRange(0.05, 1), help="The most that one carrier gets.  [default: 1]")
+@click.option("--off/--on", "opted_out", default=None, help="Route by priority, whatever is learnt; or learn again.")
+@at_desk
+async def change(
+    desk: Desk,
+    app_id: str | None,
+    account: str | None,
+    worth: int | None,
+    no_worth: bool,
+    quality_floor: float | None,
+    explore: float | None,
+    share_max: float | None,
+    opted_out: bool | None,
+) -> Reply:
+    """Set the terms on which an app's adaptive routes choose.
+
+    What is not named stays as it is.
+
+    \b
+    Example:  homing learn set 4luaKsL2 --worth 0.40
+              homing learn set --account acme --off
+    """
+    if (app_id is None) == (account is None):
+        raise click.UsageError("name an app, or an account with --account")
+    if worth is not None and worth <= 0:
+        raise click.UsageError("a worth is above zero; --no-worth takes it away")
+    if account is not None:
+        row = await desk.account(account)
+    else:
+        row = await _app(desk, app_id or "")
+    account_id, app_id = int(row["account_id"]), app_id or ""
+    known = {(one["account_id"], one["app_id"]): one for one in await desk.database.fetch("learn_terms")}
+    kept: Mapping[str, Any] = known.get((account_id, app_id)) or {}
+    changes = {"quality_floor": quality_floor, "explore_min": explore, "share_max": share_max, "opted_out": opted_out}
+    if worth is not None or no_worth:
+        changes["worth_micro"] = worth
+    elif all(value is None for value in changes.values()):
+        raise click.UsageError("nothing to change: name --worth, --quality-floor, --explore, --share-max or --off")
+    names = ("worth_micro", "quality_floor", "explore_min", "share_max", "opted_out")
+    values = {name: kept.get(name) for name in names}
+    values["opted_out"] = bool(values["opted_out"])
+    values.update({name: value for name, value in changes.items() if value is not None or name == "worth_micro"})
+    await desk.database.execute("learn_terms_set", account_id, app_id, *values.values())
+    whose = f"app {app_id}" if app_id else f"account {row['name']}"
+    terms = terms_of(values)
+    return Said(f"The {whose}: {_said(terms)}.", {"account_id": account_id, "app_id": app_id or None, **_json(terms)})
+
+
+async def _app(desk: Desk, app_id: str) -> Record:
+    row = await desk.database.row("app_find", app_id)
+    if row is None:
+        raise errors.OperatorError(f"there is no app {app_id!r}; `homing app list ACCOUNT` shows them")
+    return row
+
+
+def _said(terms: Terms) -> str:
+    if terms.opted_out:
+        return "routes by priority, whatever is learnt"
+    aim = (
+        f"the least cost of a conversion, at {terms.quality_floor:.0%} or more of the best carrier's rate"
+        if terms.worth_micro is None
+        else f"the most gain, a conversion being worth {trimmed(terms.worth_micro)}"
+    )
+    return f"{aim}; each carrier is tried at {terms.explore_min:.1%}, and none gets more than {terms.share_max:.0%}"
+
+
+def _json(terms: Terms) -> dict[str, object]:
+    named = msgspec.structs.asdict(terms)
+    worth_micro = named.pop("worth_micro")
+    return {"worth": None if worth_micro is None else trimmed(worth_micro), **named}
+
+
+@learn.command("show")
+@click.argument("app_id", metavar="[APP]", required=False)
+@account_option
+@at_desk
+async def show(desk: Desk, app_id: str | None, account: str | None) -> Reply:
+    """What is believed of each carrier, and the shares that follow.
+
+    By app and network. Messages count as far as their silence says something; a rate is given with the interval that
+    holds it with 90 %.
+
+    \b
+    Example:  homing learn show 4luaKsL2
+    """
+    account_id = None if account is None else int((await desk.account(account))["account_id"])
+    if app_id is not None:
+        account_id = int((await _app(desk, app_id))["account_id"])
+    names = await carrier_names(desk)
+    rows: list[dict[str, Any]] = []
+    for found in await desk.database.fetch("learn_shares_of", account_id, app_id):
+        place = {name: found[name] or None for name in ("app_id", "country", "network")}
+        rows += [{**place, **row} for row in candidates(found, names)]
+    accounts = {row["account_id"]: row["name"] for row in await desk.database.fetch("account_list")}
+    terms = [
+        {
+            "account": accounts[row["account_id"]],
+            "app_id": row["app_id"] or None,
+            **msgspec.structs.asdict(terms_of(row)),
+        }
+        for row in await desk.database.fetch("learn_terms")
+        if account_id in (None, row["account_id"]) and app_id in (None, row["app_id"])
+    ]
+    empty = "Nothing learnt yet: no adaptive route has had traffic within the hour."
+    return Card((), {}, {"beliefs": Table(BELIEFS, rows, empty), "terms": Table(TERMS, terms, "All by default.")})
+
+
+async def carrier_names(desk: Desk) -> Mapping[int, str]:
+    return {row["carrier_id"]: row["name"] for row in await desk.database.fetch("carrier_list")}
+
+
+def candidates(found: Record, names: Mapping[int, str]) -> Iterator[dict[str, Any]]:
+    """Rows of BELIEFS from a row of learn_shares_of or learn_choice."""
+    rests_on = msgspec.json.decode(found["rests_on"])
+    for one in sorted(rests_on["candidates"], key=lambda one: (-one["share"], one["carrier_id"])):
+        yield {
+            **one,
+            "carrier": names.get(one["carrier_id"], str(one["carrier_id"])),
+            "version": found["version"],
+            "made_at": found["made_at"],
+            "told": found["told"],
+        }
+
+
+@learn.command("fakes")
+@click.option("--csv", "carrier", metavar="CARRIER", help="The evidence against one carrier, as CSV.")
+@click.option("--days", type=click.IntRange(1, 90), default=7, show_default=True, help="Of so many days.")
+@at_desk
+async def fakes(desk: Desk, carrier: str | None, days: int) -> Reply:
+    """Carriers whose receipts look made up, and the evidence.
+
+    Three signs: what a carrier calls delivered converts incredibly seldom beside its peers in the same networks; its
+    receipts come within a second; or they all take equally long. The evidence lists messages that it called delivered
+    and that brought nobody back, of apps that report conversions: some of any carrier's messages are such.
+
+    \b
+    Example:  homing learn fakes
+              homing learn fakes --csv cheap --days 14
+    """
+    if carrier is None:
+        rows = [
+            {**row, "figures": msgspec.json.decode(row["figures"])} for row in await desk.database.fetch("learn_fakes")
+        ]
+        return Table(FAKES, rows, "No carrier's receipts look made up.")
+    row = await catalogue.find_carrier(desk.database, carrier)
+    until = datetime.now(UTC)
+    since = until - timedelta(days=days)
+    apps = await _reporting_apps(desk, since)
+    found = await desk.database.fetch(
+        "learn_fake_messages",
+        row["carrier_id"],
+        first_id_at(int(since.timestamp() * 1000)),
+        first_id_at(int((until.timestamp() - limits.LEARN_MATURE_S) * 1000)),
+        [account_id for account_id, _app_id in apps],
+        [app_id for _account_id, app_id in apps],
+        limits.LEARN_CLAIM_MESSAGES_MAX,
+        timeout_s=limits.DATABASE_SLOW_TIMEOUT_S,
+    )
+    return Sheet(EVIDENCE, [_evidence(one) for one in found])
+
+
+async def _reporting_apps(desk: Desk, since: datetime) -> Sequence[tuple[int, str]]:
+    """Apps whose messages are to lead to conversions: as set, or as their traffic shows."""
+    day = int(since.timestamp()) // 86_400
+    rows = await desk.database.fetch("learn_apps", day, timeout_s=limits.DATABASE_SLOW_TIMEOUT_S)
+    return [
+        (row["account_id"], row["app_id"])
+        for row in rows
+        if row["expects_conversions"]
+        or (row["expects_conversions"] is None and shows_conversions(row["sent"], row["converted"]))
+    ]
+
+
+def _evidence(row: Record) -> dict[str, object]:
+    told = {name: row[name] for name in EVIDENCE if name != "cost"}
+    for name in ("submitted_at", "sent_at", "final_at"):
+        told[name] = None if told[name] is None else told[name].isoformat(timespec="milliseconds")
+    told["receipt_s"] = None if told["receipt_s"] is None else round(told["receipt_s"], 3)
+    told["cost"] = None if row["carrier_cost_micro"] is None else trimmed(row["carrier_cost_micro"])
+    return told

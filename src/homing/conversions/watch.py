@@ -1,0 +1,147 @@
+"""The guard beside the statistics: hears what changes, and writes down what is judged and what is remembered."""
+
+import asyncio
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import msgspec
+import structlog
+
+from homing import limits
+from homing.guard import book as books
+from homing.guard.book import RangeName, Verdict
+from homing.guard.mind import Mind
+from homing.guard.ranges import Kept
+from homing.routing.beliefs import Learner
+from homing.statistics.delta import Delta
+from homing.statistics.reading import Cell
+from homing.store.database import Database
+
+FORGET_S: Final = 3_600.0
+log = structlog.get_logger()
+
+
+class Watch:
+    """A listener of the brain (conversions/brain.py). It says nothing before it has remembered what the mind before it
+    knew; thoughts run in a thread, and nothing is heard while one is under way.
+    """
+
+    def __init__(self, learner: Callable[[], Learner]) -> None:
+        """`learner`: the one beside it, which knows what to expect of genuine messages."""
+        self._learner = learner
+        self.mind = Mind()
+        self._is_ready = False
+        self._now_s = 0.0
+        self._written_s = self._saved_s = self._forgot_s = 0.0
+        self._told: dict[RangeName, Verdict] = {}
+        self._lifted_at = datetime.fromtimestamp(0, UTC)
+
+    def start(self, cells: Sequence[Cell]) -> None:
+        for cell in cells:
+            past = Delta(
+                cell.minute, cell.account_id, cell.app_id, cell.country, cell.network, cell.prefix, cell.carrier_id,
+                cell.sender, submitted=cell.submitted, converted=cell.converted,
+            )  # fmt: skip
+            self.mind.recall(past, cell.conversion_times)
+
+    def hear(self, deltas: Sequence[Delta]) -> None:
+        self.mind.hear(deltas)
+
+    def think(self, now_s: float) -> None:
+        self._now_s = now_s
+
+    async def save(self, database: Database) -> None:
+        """Thinks and tells, when it is time. Raises a `PlatformFailure`: then it is told the next time."""
+        now_s = self._now_s
+        now = datetime.fromtimestamp(now_s, UTC)
+        if not self._is_ready:
+            await self._remember(database, now)
+            self._is_ready = True
+        if now_s - self._written_s < limits.GUARD_BOOK_S:
+            return
+        self._written_s = now_s
+        for row in await database.fetch("guard_verdicts_lifted", self._lifted_at):
+            self.mind.lift((row["account_id"], row["app_id"], row["network"], row["digits"]), now_s)
+            self._lifted_at = max(self._lifted_at, row["lifted_at"])
+        learner = self._learner()
+        await asyncio.to_thread(self.mind.think, now_s, learner.expected_rate, learner.reporting)
+        book = self.mind.verdicts()
+        await self._tell(database, book.verdicts, now)
+        written = await asyncio.to_thread(books.write, book, limits.GUARD_BOOK_RANGES_MAX)
+        await database.execute("guard_book_write", now, written)
+        if now_s - self._saved_s >= limits.GUARD_SAVE_S:
+            await self._save_memory(database, now)
+        if now_s - self._forgot_s >= FORGET_S:
+            self._forgot_s = now_s
+            await database.execute("guard_forget", now - timedelta(days=limits.GUARD_KEEP_DAYS))
+
+    async def _tell(self, database: Database, verdicts: Mapping[RangeName, Verdict], now: datetime) -> None:
+        """Writes down verdicts that are new, with their alerts, and those that ended before their time."""
+        ended = [name for name, verdict in self._told.items() if name not in verdicts and verdict.until_s > self._now_s]
+        if ended:
+            await database.execute("guard_verdicts_end", *map(list, zip(*ended, strict=True)), now)
+        fresh = [(name, verdict) for name, verdict in verdicts.items() if self._told.get(name) != verdict]
+        if fresh:
+            countries = self.mind.countries()
+            await database.execute(
+                "guard_verdicts_add",
+                [name[0] for name, _verdict in fresh],
+                [name[1] for name, _verdict in fresh],
+                [countries[name[:3]] for name, _verdict in fresh],
+                [name[2] for name, _verdict in fresh],
+                [name[3] for name, _verdict in fresh],
+                [verdict.reason for _name, verdict in fresh],
+                [verdict.figure for _name, verdict in fresh],
+                [verdict.sure for _name, verdict in fresh],
+                [datetime.fromtimestamp(verdict.since_s, UTC) for _name, verdict in fresh],
+                [datetime.fromtimestamp(verdict.until_s, UTC) for _name, verdict in fresh],
+                limits.PUSH_LANES,
+            )
+            for name, verdict in fresh:
+                log.warning("guard_verdict", account=name[0], range=name[3], reason=verdict.reason)
+        self._told = dict(verdicts)
+
+    async def _save_memory(self, database: Database, now: datetime) -> None:
+        kept = await asyncio.to_thread(self._packed)
+        self._saved_s = self._now_s
+        if kept:
+            names = [name for name, _packed in kept]
+            await database.execute(
+                "guard_memory_write",
+                [name[0] for name in names],
+                [name[1] for name in names],
+                [name[2] for name in names],
+                [packed for _name, packed in kept],
+                now,
+                timeout_s=limits.DATABASE_SLOW_TIMEOUT_S,
+            )
+
+    def _packed(self) -> list[tuple[tuple[int, str, str], bytes]]:
+        since_s = self._saved_s - 120.0
+        return [
+            (name, zlib.compress(msgspec.msgpack.encode(kept), 1))
+            for name, kept in self.mind.keep(since_s, limits.GUARD_SAVE_CELLS_MAX)
+        ]
+
+    async def _remember(self, database: Database, now: datetime) -> None:
+        rows = await database.fetch(
+            "guard_memory_read", limits.GUARD_CELLS_MAX, timeout_s=limits.DATABASE_SLOW_TIMEOUT_S
+        )
+        for row in rows:
+            try:
+                kept = msgspec.msgpack.decode(zlib.decompress(row["memory"]), type=Kept)
+            except (msgspec.DecodeError, zlib.error) as error:  # another release's: it is learnt anew
+                log.warning("guard_memory_unread", detail=str(error))
+                continue
+            self.mind.remember((row["account_id"], row["app_id"], row["network"]), kept)
+        for row in await database.fetch("guard_verdicts_active", now):
+            name = row["account_id"], row["app_id"], row["network"], row["digits"]
+            verdict = Verdict(
+                row["reason"], row["figure"], row["since"].timestamp(), row["until"].timestamp(), row["is_sure"]
+            )
+            self.mind.uphold(name, verdict)
+            self._told[name] = verdict
+        self._lifted_at = now
+        log.info("guard_remembers", networks=len(rows), verdicts=len(self._told))

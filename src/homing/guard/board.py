@@ -1,0 +1,166 @@
+"""What the accept path asks: a judge with the latest book and rules, and a store for what it decides."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any, Final
+
+import msgspec
+import structlog
+
+from homing import errors, limits
+from homing.guard import book as books
+from homing.guard.judge import PASS, Judge, Judgement
+from homing.guard.rules import Budget, Listed, Mode, Rules
+from homing.store.database import Database
+from homing.text.numbers import Destination
+
+BOOKS_CHANNEL: Final = "homing_guard"
+SETTINGS_CHANNEL: Final = "homing_settings"
+log = structlog.get_logger()
+Decision = tuple[object, ...]  # an element for each array of guard_decisions_add
+
+
+class GuardBoard:
+    """A judge that is kept up to date, and writes down what it finds: a little later and within bounds, so that no
+    answer waits for it. What does not fit is counted in the log.
+    """
+
+    def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
+        self._database = database
+        self._clock = clock
+        self._judge = Judge()
+        self._stale, self._book_stale = asyncio.Event(), asyncio.Event()
+        self._decisions: list[Decision] = []
+        self._dropped = 0
+        self._decided = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._made_at: datetime | None = None
+
+    async def open(self) -> None:
+        """Reads rules and book. Raises `StoreAway` when it cannot."""
+        await self._read_rules()
+        await self._read_book()
+        rules, book = self._stale.set, self._book_stale.set
+        works = (
+            self._follow(self._stale, self._read_rules, limits.PROFILE_AGE_S_MAX),
+            self._follow(self._book_stale, self._read_book, limits.GUARD_BOOK_S),
+            self._database.listen(SETTINGS_CHANNEL, lambda _payload: rules(), rules),
+            self._database.listen(BOOKS_CHANNEL, lambda _payload: book(), book),
+            self._write(),
+        )
+        self._tasks = [asyncio.get_running_loop().create_task(work) for work in works]
+
+    async def close(self) -> None:
+        """Stores what is still to be stored, if it can be."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        with contextlib.suppress(errors.PlatformFailure):
+            while self._decisions:
+                await self._flush()
+
+    def watch(
+        self,
+        account_id: int,
+        app_id: str,
+        number: str,
+        place: Destination,
+        sender: str,
+        charge_micro: int,
+        message_id: int,
+    ) -> Judgement:
+        """Judges a message, and notes it where there is something to note."""
+        now = self._clock()
+        found = self._judge.judge(account_id, app_id, number, place, sender, charge_micro, now.timestamp())
+        if found is not PASS:
+            if len(self._decisions) < limits.GUARD_DECISIONS_PENDING_MAX:
+                self._decisions.append(
+                    (
+                        account_id,
+                        now,
+                        message_id,
+                        app_id,
+                        number,
+                        place.country,
+                        place.mcc + place.mnc,
+                        int(found.action),
+                        found.rule,
+                        found.reason,
+                        found.figure,
+                        found.scope,
+                        charge_micro,
+                    )
+                )
+                self._decided.set()
+            else:
+                self._dropped += 1
+        return found
+
+    async def _follow(self, stale: asyncio.Event, read: Callable[[], Any], age_s: float) -> None:
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(age_s):
+                    await stale.wait()
+            stale.clear()
+            try:
+                await read()
+            except errors.PlatformFailure:
+                stale.set()
+                await asyncio.sleep(limits.DATABASE_PROBE_INTERVAL_S)
+
+    async def _read_rules(self) -> None:
+        self._judge.obey(await read_rules(self._database))
+
+    async def _read_book(self) -> None:
+        row = await self._database.row("guard_book_read")
+        if row is None or row["made_at"] == self._made_at:
+            return
+        self._made_at = row["made_at"]
+        try:
+            self._judge.read(books.read(row["book"]))
+        except msgspec.DecodeError as error:
+            log.warning("guard_book_unread", detail=str(error))
+
+    async def _write(self) -> None:
+        while True:
+            await self._decided.wait()
+            self._decided.clear()
+            await asyncio.sleep(limits.GUARD_DECISIONS_LINGER_S)
+            try:
+                while self._decisions:
+                    await self._flush()
+            except errors.PlatformFailure as failure:
+                log.warning("guard_decisions_wait", failure=str(failure))
+                self._decided.set()
+                if isinstance(failure, errors.StoreFailed) and failure.poison:
+                    self._drop(limits.GUARD_DECISIONS_BATCH_MAX)
+                await asyncio.sleep(limits.DATABASE_PROBE_INTERVAL_S)
+            if self._dropped:
+                log.warning("guard_decisions_dropped", messages=self._dropped)
+                self._dropped = 0
+
+    async def _flush(self) -> None:
+        batch = self._decisions[: limits.GUARD_DECISIONS_BATCH_MAX]
+        await self._database.execute("guard_decisions_add", *map(list, zip(*batch, strict=True)))
+        del self._decisions[: len(batch)]
+
+    def _drop(self, count: int) -> None:
+        self._dropped += len(self._decisions[:count])
+        del self._decisions[:count]
+
+
+async def read_rules(database: Database) -> Rules:
+    modes = await database.fetch("guard_modes")
+    lists = await database.fetch("guard_lists")
+    budgets = await database.fetch("guard_budgets")
+    return Rules(
+        {(row["account_id"], row["rule"]): Mode(row["mode"]) for row in modes},
+        [Listed(row["account_id"], row["kind"], row["value"], row["is_allowed"]) for row in lists],
+        {(row["account_id"], row["country"]): _budget(row) for row in budgets},
+    )
+
+
+def _budget(row: Mapping[str, Any]) -> Budget:
+    return Budget(row["hour_messages"], row["day_messages"], row["hour_micro"], row["day_micro"])

@@ -1,0 +1,138 @@
+"""Carriers whose receipts are not to be believed, from figures alone. Pure.
+
+Three signs: what they call delivered converts incredibly seldom beside their peers in the same cells; their receipts
+come faster than a handset can answer; or they come all at the same time after the submit, while the peers' do not.
+"""
+
+from collections.abc import Mapping, Sequence
+from math import exp, log
+from typing import Final
+
+import msgspec
+
+UNCONVERTED: Final = "unconverted"
+FAST: Final = "fast"
+REGULAR: Final = "regular"
+
+BAYES_FACTOR_MIN: Final = 1_000.0
+RATIO_MAX: Final = 0.6  # of what peers yield: above it a carrier is worse, not a liar
+PROMISED_MIN: Final = 20.0  # conversions that the receipts promise
+PEERS_MIN: Final = 20.0  # conversions on which that rests
+RECEIPTS_MIN: Final = 300.0
+FAST_SHARE: Final = 0.5  # of receipts within the first bucket, a second
+REGULAR_SHARE: Final = 0.98  # of receipts in one bucket
+PEER_SHARE_MAX: Final = 0.9
+DELIVERED_MIN: Final = 0.8  # who admits losses is no liar
+
+
+class Yield(msgspec.Struct, frozen=True):
+    """What is remembered of a carrier: `converted` messages of those that its receipts call delivered, and how many the
+    yield of its peers in the same cells would have made of them (`promised`), which rests on `peers` conversions.
+    `times`: its receipts by bucket (kit/histogram.py).
+    """
+
+    carrier_id: int
+    delivered_rate: float
+    converted: float
+    promised: float
+    peers: float
+    times: Sequence[float]
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """A sign that a carrier's receipts are made up: `told` is for people, `figures` are what it rests on."""
+
+    carrier_id: int
+    kind: str
+    told: str
+    figures: Mapping[str, float]
+
+
+def find_fakes(yields: Sequence[Yield]) -> list[Finding]:
+    """The carriers to be asked. A finding is a reason to look at messages, not a proof."""
+    found = []
+    for one in yields:
+        others = [other for other in yields if other.carrier_id != one.carrier_id and sum(other.times) >= RECEIPTS_MIN]
+        found += [sign for sign in (_unconverted(one), _fast(one, others), _regular(one, others)) if sign is not None]
+    return found
+
+
+def bayes_factor(converted: float, promised: float, peers: float) -> float:
+    """How much better a carrier that lies (a true ratio anywhere below RATIO_MAX) explains what came than an honest
+    one, whose ratio is 1 give or take a tenth, and what the peers' own count leaves open.
+    """
+    spread = (0.01 + 1.0 / max(1.0, peers)) ** 0.5
+
+    def likelihood(ratio: float) -> float:
+        return converted * log(ratio) - promised * ratio
+
+    lying = [likelihood(RATIO_MAX * (step + 0.5) / 30) for step in range(30)]
+    honest_ratios = [1.0 + spread * (step - 10) / 5 for step in range(21)]
+    honest = [
+        (likelihood(ratio), exp(-0.5 * ((ratio - 1.0) / spread) ** 2))
+        for ratio in honest_ratios
+        if ratio > RATIO_MAX / 2
+    ]
+    top = max(*lying, *(value for value, _weight in honest))
+    lies = sum(exp(value - top) for value in lying) / len(lying)
+    truth = sum(exp(value - top) * weight for value, weight in honest) / sum(weight for _value, weight in honest)
+    return min(1e12, lies / max(truth, 1e-300))
+
+
+def _unconverted(one: Yield) -> Finding | None:
+    if one.promised < PROMISED_MIN or one.peers < PEERS_MIN or one.delivered_rate < DELIVERED_MIN:
+        return None
+    ratio = one.converted / one.promised
+    factor = bayes_factor(one.converted, one.promised, one.peers)
+    if ratio > RATIO_MAX or factor < BAYES_FACTOR_MIN:
+        return None
+    return Finding(
+        one.carrier_id,
+        UNCONVERTED,
+        f"of what it calls delivered {one.converted:.0f} converted, where its peers' yield in the same cells promises"
+        f" {one.promised:.0f}: {ratio:.0%}, Bayes factor {factor:.0e}",
+        {
+            "converted": round(one.converted, 1),
+            "promised": round(one.promised, 1),
+            "ratio": round(ratio, 4),
+            "bayes_factor": round(factor),
+            "delivered_rate": round(one.delivered_rate, 4),
+            "peers_converted": round(one.peers, 1),
+        },
+    )
+
+
+def _shares(times: Sequence[float]) -> list[float]:
+    total = sum(times)
+    return [count / total for count in times]
+
+
+def _fast(one: Yield, others: Sequence[Yield]) -> Finding | None:
+    if sum(one.times) < RECEIPTS_MIN or one.delivered_rate < DELIVERED_MIN or not others:
+        return None
+    share = _shares(one.times)[0]
+    peer = max(_shares(other.times)[0] for other in others)
+    if share < FAST_SHARE or peer > FAST_SHARE / 2:
+        return None
+    return Finding(
+        one.carrier_id,
+        FAST,
+        f"{share:.0%} of its receipts come within a second, of its peers' at most {peer:.0%}: a handset takes longer",
+        {"share": round(share, 4), "peers_share_max": round(peer, 4), "receipts": round(sum(one.times))},
+    )
+
+
+def _regular(one: Yield, others: Sequence[Yield]) -> Finding | None:
+    if sum(one.times) < RECEIPTS_MIN or one.delivered_rate < DELIVERED_MIN or not others:
+        return None
+    share = max(_shares(one.times)[:12])  # up to half an hour: the later buckets are too wide to tell
+    peer = max(max(_shares(other.times)) for other in others)
+    if share < REGULAR_SHARE or peer > PEER_SHARE_MAX:
+        return None
+    return Finding(
+        one.carrier_id,
+        REGULAR,
+        f"{share:.1%} of its receipts take as long as each other, of its peers' at most {peer:.0%}: networks are not so"
+        " even",
+        {"share": round(share, 4), "peers_share_max": round(peer, 4), "receipts": round(sum(one.times))},
+    )

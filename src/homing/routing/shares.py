@@ -1,0 +1,239 @@
+"""From beliefs to shares: how much of a cell's traffic each carrier of a rule gets. Pure, given the chance it draws by.
+
+A carrier's share is the probability that it is the best one (Thompson sampling as probability matching): posteriors are
+drawn a hundred times, and the best of each draw counted.
+"""
+
+import random
+from collections.abc import Mapping, Sequence, Set
+from math import sqrt
+from statistics import NormalDist
+from typing import Final
+
+import msgspec
+
+from homing import limits
+from homing.kit.money import trimmed
+from homing.routing.beliefs import Belief, CellKey
+from homing.routing.rules import Match, Rule
+
+WHOLE: Final = 10_000
+GAIN: Final = 0.25
+"""How far a share goes towards what the draws say, each time."""
+LEAP: Final = 0.35
+"""Draws that differ by more from the share are followed at once: equals differ by less."""
+STILL: Final = 0.02
+"""Shares that move by less in all stay as they are."""
+STILL_S: Final = 300.0
+NORMALS: Final = random.Random(0).sample(  # noqa: S311 - a table: a slice of it is as good as new draws, and cheaper
+    [NormalDist().inv_cdf((n + 0.5) / 4096) for n in range(4096)], 4096
+)
+NORMAL_FROM: Final = 8.0  # a Beta with both parameters above it is drawn as a normal
+
+
+class Terms(msgspec.Struct, frozen=True):
+    """What a customer's conversion is worth, and how much may be tried.
+
+    With a worth the best carrier has the highest worth x rate - cost; without one it has the lowest cost of a
+    conversion, of those whose rate is at least `quality_floor` of the best carrier's. `explore_min` and `share_max` are
+    shares 0..1.
+    """
+
+    worth_micro: int | None = None
+    quality_floor: float = 0.9
+    explore_min: float = 0.01
+    share_max: float = 1.0
+    opted_out: bool = False
+
+
+class Shares(msgspec.Struct, frozen=True):
+    """Per 10,000, by carrier id; they add up to 10,000. `told`: why, in one line. `version` names what it rests on
+    where that is stored; 0: it is not.
+    """
+
+    weights: Mapping[int, int]
+    told: str
+    version: int = 0
+
+
+class _Held(msgspec.Struct):
+    shares: dict[int, float]
+    at_s: float
+    told: Shares
+
+
+class Sharer:
+    """Holds the last shares of each rule and cell, so that equals do not take turns in having all of it."""
+
+    def __init__(self) -> None:
+        self._held: dict[tuple[Match, CellKey], _Held] = {}
+
+    def share(
+        self,
+        cell: CellKey,
+        rule: Rule,
+        costs: Mapping[int, int],
+        down: Set[int],
+        beliefs: Sequence[Belief],
+        terms: Terms,
+        now_s: float,
+        chance: random.Random,
+    ) -> Shares:
+        """`costs`: micro-units a segment, where known. Carriers that are down or dearer than the rule's ceiling get
+        nothing, as long as there are others. Raises ValueError when the rule names no carrier.
+        """
+        candidates = sorted({row.carrier_id for row in rule.candidates})
+        if not candidates:
+            raise ValueError("a rule names at least one carrier")
+        key = (rule.match, cell)
+        if terms.opted_out:
+            self._held.pop(key, None)
+            first = min(rule.candidates, key=lambda row: (row.carrier_id in down, row.priority, row.route_id))
+            return Shares({first.carrier_id: WHOLE}, "the customer opted out: by priority")
+        ceiling_micro = rule.ceiling_micro
+        usable = [
+            one for one in candidates if ceiling_micro is None or costs.get(one, 0) <= ceiling_micro
+        ] or candidates
+        usable = [one for one in usable if one not in down] or usable
+        by_carrier = {belief.carrier_id: belief for belief in beliefs}
+        listed = [by_carrier[one] for one in usable if one in by_carrier]
+        if len(listed) <= 1:
+            only = listed[0].carrier_id if listed else usable[0]
+            self._held.pop(key, None)
+            return Shares({only: WHOLE}, "the only carrier that can be used")
+        dear_micro = max((costs[belief.carrier_id] for belief in listed if belief.carrier_id in costs), default=1)
+        priced = [(belief, max(1, costs.get(belief.carrier_id, dear_micro))) for belief in listed]
+        wins = chances(priced, terms, chance)
+        return self._settle(key, wins, priced, terms, now_s)
+
+    def _settle(
+        self,
+        key: tuple[Match, CellKey],
+        wins: Mapping[int, float],
+        priced: Sequence[tuple[Belief, int]],
+        terms: Terms,
+        now_s: float,
+    ) -> Shares:
+        held = self._held.get(key)
+        if held is None or held.shares.keys() != wins.keys():
+            shares = dict(wins)
+        else:
+            leaps = max(abs(wins[one] - share) for one, share in held.shares.items()) > LEAP
+            gain = 1.0 if leaps else GAIN
+            shares = {one: share + gain * (wins[one] - share) for one, share in held.shares.items()}
+        bounded = bound(shares, terms)
+        weights = whole(bounded)
+        if held is not None and held.told.weights.keys() == weights.keys() and now_s - held.at_s < STILL_S:
+            moved = sum(abs(weights[one] - weight) for one, weight in held.told.weights.items())
+            if moved < STILL * WHOLE:
+                held.shares = shares
+                return held.told
+        told = Shares(weights, _told(weights, priced, terms))
+        self._held[key] = _Held(shares, now_s, told)
+        return told
+
+    def forget(self, keep: Set[tuple[Match, CellKey]]) -> None:
+        """Lets go of what is held of all others."""
+        self._held = {key: held for key, held in self._held.items() if key in keep}
+
+
+def chances(priced: Sequence[tuple[Belief, int]], terms: Terms, chance: random.Random) -> dict[int, float]:
+    """The probability of each carrier that it is the best, from limits.LEARN_DRAWS draws. `priced`: with its cost in
+    micro-units a segment.
+    """
+    betavariate = chance.betavariate
+    half = limits.LEARN_DRAWS // 2
+    drawn: list[list[float]] = []
+    for belief, _cost in priced:
+        alpha, beta = belief.alpha, belief.beta
+        if alpha >= NORMAL_FROM and beta >= NORMAL_FROM:
+            total = alpha + beta
+            mean = alpha / total
+            spread = sqrt(mean * (1.0 - mean) / (total + 1.0))
+            start = chance.randrange(len(NORMALS) - half)
+            away = NORMALS[start : start + half]
+            row = [mean + spread * one for one in away]
+            row += [mean - spread * one for one in away]
+        else:
+            row = [betavariate(alpha, beta) for _draw in range(2 * half)]
+        drawn.append(row)
+    costs = [cost for _belief, cost in priced]
+    won = [0] * len(priced)
+    worth = terms.worth_micro
+    least = max(1e-9, terms.quality_floor * proven(priced))
+    for rates in zip(*drawn, strict=True):
+        best, best_value = 0, None
+        if worth is None:
+            for at, rate in enumerate(rates):
+                if rate >= least:
+                    value = rate / costs[at]
+                    if best_value is None or value > best_value:
+                        best, best_value = at, value
+            if best_value is None:
+                best = rates.index(max(rates))
+        else:
+            for at, rate in enumerate(rates):
+                value = worth * rate - costs[at]
+                if best_value is None or value > best_value:
+                    best, best_value = at, value
+        won[best] += 1
+    return {belief.carrier_id: count / (2 * half) for (belief, _cost), count in zip(priced, won, strict=True)}
+
+
+def proven(priced: Sequence[tuple[Belief, int]]) -> float:
+    """The conversion rate that the best carrier has for certain, one standard deviation below its mean: a carrier must
+    not fall under the quality floor because another, little known, has drawn well.
+    """
+    return max(
+        belief.mean - sqrt(belief.mean * (1.0 - belief.mean) / (belief.alpha + belief.beta + 1.0))
+        for belief, _cost in priced
+    )
+
+
+def bound(shares: Mapping[int, float], terms: Terms) -> dict[int, float]:
+    """Each share within its floor and ceiling, and all of them 1. What is only tried is bounded in all as well."""
+    others = len(shares) - 1
+    floor = min(terms.explore_min, limits.LEARN_EXPLORE_SHARE_MAX / others, 1.0 / len(shares))
+    ceiling = max(terms.share_max, 1.0 / len(shares))
+    bounded = dict(shares)
+    fixed: dict[int, float] = {}
+    for _round in range(2 * len(shares)):
+        free = {one: share for one, share in bounded.items() if one not in fixed}
+        if not free:
+            break
+        rest, total = 1.0 - sum(fixed.values()), sum(free.values())
+        scaled = {one: share / total * rest if total > 0 else rest / len(free) for one, share in free.items()}
+        over = {one: ceiling for one, share in scaled.items() if share > ceiling + 1e-12}
+        under = {one: floor for one, share in scaled.items() if share < floor - 1e-12}
+        fixing = (
+            over if sum(scaled[one] - ceiling for one in over) >= sum(floor - scaled[one] for one in under) else under
+        )
+        bounded.update(scaled)
+        if not fixing:
+            break
+        fixed.update(fixing)
+        bounded.update(fixing)
+    return bounded
+
+
+def whole(shares: Mapping[int, float]) -> dict[int, int]:
+    """Shares as integers that add up to 10,000: the largest remainders are rounded up."""
+    total = sum(shares.values())
+    exact = {one: share / total * WHOLE for one, share in shares.items()}
+    weights = {one: int(share) for one, share in exact.items()}
+    short = WHOLE - sum(weights.values())
+    for one in sorted(exact, key=lambda one: (weights[one] - exact[one], one))[:short]:
+        weights[one] += 1
+    return weights
+
+
+def _told(weights: Mapping[int, int], priced: Sequence[tuple[Belief, int]], terms: Terms) -> str:
+    first = max(weights, key=lambda one: (weights[one], -one))
+    belief, cost = next((belief, cost) for belief, cost in priced if belief.carrier_id == first)
+    aim = (
+        f"{trimmed(round(cost / belief.mean))} a conversion"
+        if terms.worth_micro is None
+        else f"{trimmed(round(terms.worth_micro * belief.mean - cost))} gained a message"
+    )
+    by = {"conversions": "by conversions", "receipts": "by receipts: no conversions are reported", "prior": "untried"}
+    return f"{weights[first] / 100:.1f} % to the best of {len(weights)} ({aim}, {by[belief.source]})"

@@ -1,0 +1,105 @@
+-- Adaptive routing: terms, shares, what they rest on, and fake receipts.
+
+-- name: learn_terms
+SELECT account_id, app_id, worth_micro, quality_floor, explore_min, share_max, opted_out FROM learn_terms
+
+-- name: learn_terms_set
+INSERT INTO learn_terms AS t (account_id, app_id, worth_micro, quality_floor, explore_min, share_max, opted_out)
+VALUES ($1, $2, $3, $4, $5, $6, $7)
+ON CONFLICT (account_id, app_id) DO UPDATE
+SET worth_micro = excluded.worth_micro, quality_floor = excluded.quality_floor, explore_min = excluded.explore_min,
+    share_max = excluded.share_max, opted_out = excluded.opted_out, changed_at = now()
+
+-- name: learn_declared
+SELECT app_id, expects_conversions FROM app WHERE expects_conversions IS NOT NULL
+
+-- Each change is kept as a version of its own; the shares in force are the latest. Who reads them is told.
+-- name: learn_shares_write
+WITH made AS (
+    INSERT INTO learn_choice (account_id, made_at, app_id, country, network, rule, told, rests_on)
+    SELECT account_id, $1, app_id, country, network, rule::jsonb, told, rests_on::jsonb
+    FROM unnest($2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[])
+        AS t (account_id, app_id, country, network, rule, told, rests_on)
+    RETURNING account_id, version, app_id, country, network, rule, told
+), weighed AS (
+    SELECT w.account_id, w.app_id, w.country, w.network, w.rule::jsonb AS rule,
+        string_to_array(w.carriers, ',')::int[] AS carriers, string_to_array(w.weights, ',')::int[] AS weights
+    FROM unnest($2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $9::text[], $10::text[])
+        AS w (account_id, app_id, country, network, rule, carriers, weights)
+), written AS (
+    INSERT INTO learn_shares AS s (account_id, app_id, country, network, rule, version, carriers, weights, told, made_at)
+    SELECT account_id, app_id, country, network, rule, version, carriers, weights, told, $1
+    FROM made
+    JOIN weighed USING (account_id, app_id, country, network, rule)
+    ORDER BY account_id, app_id, country, network, rule
+    ON CONFLICT (account_id, app_id, country, network, rule) DO UPDATE
+    SET version = excluded.version, carriers = excluded.carriers, weights = excluded.weights, told = excluded.told,
+        made_at = excluded.made_at
+    RETURNING version
+)
+SELECT pg_notify('homing_shares', '') FROM (SELECT count(*) FROM written) AS all_of_them
+
+-- name: learn_shares_drop
+DELETE FROM learn_shares
+USING unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[]) AS gone (account_id, app_id, country, network, rule)
+WHERE learn_shares.account_id = gone.account_id AND learn_shares.app_id = gone.app_id
+    AND learn_shares.country = gone.country AND learn_shares.network = gone.network
+    AND learn_shares.rule = gone.rule::jsonb
+
+-- name: learn_shares_read
+SELECT account_id, app_id, country, network, rule, version, carriers, weights, told
+FROM learn_shares
+WHERE version > $1
+
+-- name: learn_shares_of
+SELECT s.account_id, s.app_id, s.country, s.network, s.rule, s.version, s.told, s.made_at, c.rests_on
+FROM learn_shares AS s
+JOIN learn_choice AS c ON c.account_id = s.account_id AND c.version = s.version
+WHERE ($1::bigint IS NULL OR s.account_id = $1) AND ($2::text IS NULL OR s.app_id = $2)
+ORDER BY s.account_id, s.app_id, s.country, s.network, s.rule
+
+-- name: learn_choice
+SELECT made_at, version, country, network, told, rests_on FROM learn_choice WHERE account_id = $1 AND version = $2
+
+-- name: learn_apps
+SELECT app.account_id, app.app_id, app.expects_conversions, coalesce(sum(s.sent), 0)::bigint AS sent,
+    coalesce(sum(s.converted), 0)::bigint AS converted
+FROM app
+LEFT JOIN stat_now AS s
+    ON s.account_id = app.account_id AND s.app_id = app.app_id AND s.grain = 1440 AND s.period >= $1
+GROUP BY app.account_id, app.app_id, app.expects_conversions
+
+-- name: learn_choices_forget
+DELETE FROM learn_choice AS c
+WHERE c.made_at < $1
+    AND NOT EXISTS (SELECT FROM learn_shares AS s WHERE s.account_id = c.account_id AND s.version = c.version)
+
+-- name: learn_fakes_write
+INSERT INTO learn_fake AS f (carrier_id, kind, found_at, seen_at, told, figures)
+SELECT t.carrier_id, t.kind, $1, $1, t.told, t.figures::jsonb
+FROM unnest($2::int[], $3::text[], $4::text[], $5::text[]) AS t (carrier_id, kind, told, figures)
+JOIN carrier USING (carrier_id)
+ON CONFLICT (carrier_id, kind) DO UPDATE SET seen_at = excluded.seen_at, told = excluded.told, figures = excluded.figures
+
+-- name: learn_fakes
+SELECT f.carrier_id, c.name AS carrier, f.kind, f.found_at, f.seen_at, f.told, f.figures
+FROM learn_fake AS f
+JOIN carrier AS c USING (carrier_id)
+ORDER BY f.seen_at DESC, f.carrier_id, f.kind
+
+-- The evidence: messages that a carrier reported as delivered and that brought nobody back, of apps that report who
+-- comes back, in [$2, $3) by id.
+-- name: learn_fake_messages
+SELECT m.account_id, a.name AS account, m.app_id, m.message_id, m.carrier_ref, m.country, m.mcc, m.mnc, m.sender,
+    to_timestamp(((m.message_id >> 12) + 1735689600000) / 1000.0) AS submitted_at, m.sent_at, m.final_at,
+    extract(epoch FROM m.final_at - m.sent_at)::float8 AS receipt_s, m.segments, m.carrier_cost_micro
+FROM account AS a
+JOIN message AS m USING (account_id)
+WHERE m.message_id >= $2 AND m.message_id < $3 AND m.carrier_id = $1 AND m.state = 3
+    AND NOT EXISTS (
+        SELECT FROM conversion AS c
+        WHERE c.account_id = m.account_id AND c.message_id = m.message_id
+    )
+    AND (m.account_id, m.app_id) IN (SELECT account_id, app_id FROM unnest($4::bigint[], $5::text[]) AS r (account_id, app_id))
+ORDER BY m.message_id
+LIMIT $6

@@ -1,0 +1,197 @@
+"""The guard on a running Homing: both dialects and SMPP, decisions, verdicts, alerts."""
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from esme import bound
+from homing.cli import main
+from homing.doors.smpp_words import Own
+from homing.guard.judge import Action
+from homing.model import PushKind
+from server import Account, Server, new_database, running
+from sink import Sink
+
+WAIT_S = 15.0
+COUNTER = itertools.count(1)
+
+
+@pytest.fixture(scope="module")
+async def server(postgres: str, room: Path, worker: str) -> AsyncIterator[Server]:
+    data = room / f"guard-{worker}"
+    data.mkdir()
+    async with running(await new_database(postgres, f"guard_{worker}"), data) as made:
+        yield made
+
+
+@pytest.fixture
+async def account(server: Server) -> Account:
+    return await server.account(balance="100")
+
+
+def homing(server: Server, *words: str, status: int = 0) -> str:
+    environment = {"HOMING_DATABASE_URL": server.dsn, "HOMING_DATA": str(server.data)}
+    result = CliRunner().invoke(main, words, env=environment)
+    assert result.exit_code == status, (words, result.output, result.exception)
+    return result.output
+
+
+async def command(server: Server, *words: str) -> str:
+    return await asyncio.to_thread(homing, server, *words)
+
+
+async def eventually(what: Callable[[], Awaitable[Any]]) -> Any:
+    async with asyncio.timeout(WAIT_S):
+        while not (found := await what()):
+            await asyncio.sleep(0.1)
+        return found
+
+
+async def lia(server: Server, account: Account, number: str) -> dict[str, Any]:
+    reply = await server.client.lia(
+        account,
+        "SendSMS",
+        sms_type="T",
+        encoding="T",
+        sender_id=account.sender,
+        phonenumber=number,
+        textmessage="your code is 1234",
+    )
+    return dict(reply.json)
+
+
+async def denied(server: Server, account: Account) -> str:
+    """A prefix that the account may not send to."""
+    prefix = f"62812{next(COUNTER):04}"
+    await command(server, "guard", "deny", prefix, "--account", account.name)
+    await server.settled()
+
+    async def is_known() -> bool:
+        return (await lia(server, account, f"{prefix}900"))["status"] == "F"
+
+    await eventually(is_known)
+    return prefix
+
+
+async def balance(server: Server, account: Account) -> int:
+    row = await server.query_row("SELECT balance_micro FROM balance WHERE account_id = $1", account.account_id)
+    return int(row["balance_micro"])
+
+
+async def test_a_blocked_destination_is_refused_in_lias_words_and_costs_nothing(
+    server: Server, account: Account
+) -> None:
+    prefix = await denied(server, account)
+    before = await balance(server, account)
+    found = await lia(server, account, f"{prefix}001")
+    assert (found["status"], found["message_id"], found["remarks"]) == ("F", 0, "Destination blocked")
+    assert await balance(server, account) == before
+
+
+async def test_of_several_numbers_in_laaffics_call_the_blocked_are_counted_as_failed(
+    server: Server, account: Account
+) -> None:
+    prefix = await denied(server, account)
+    sent = {"appId": account.app, "content": "your code is 1234"}
+    some = await server.client.laaffic(
+        account, "POST", "/v3/sendSms", body={**sent, "numbers": f"{prefix}001,6281399990001"}
+    )
+    assert (some.json["status"], some.json["success"], some.json["fail"]) == ("0", "1", "1")
+    none = await server.client.laaffic(
+        account, "POST", "/v3/sendSms", body={**sent, "numbers": f"{prefix}001,{prefix}002"}
+    )
+    assert none.json["status"] == "-19"
+
+
+async def test_every_decision_is_stored_and_what_was_saved_is_their_sum(server: Server, account: Account) -> None:
+    prefix = await denied(server, account)
+    for n in range(5):
+        await lia(server, account, f"{prefix}{n:03}")
+
+    async def stored() -> Any:
+        rows = await server.query("SELECT * FROM guard_decision WHERE account_id = $1", account.account_id)
+        return rows if len([row for row in rows if row["number"] != f"{prefix}900"]) == 5 else None
+
+    rows = await eventually(stored)
+    for row in rows:
+        assert (row["action"], row["rule"], row["reason"], row["scope"]) == (Action.BLOCK, "deny", "denied", prefix)
+        assert row["charge_micro"] > 0
+    total = sum(row["charge_micro"] for row in rows)
+    saved = await server.query(
+        "SELECT sum(charge_micro)::bigint AS saved FROM guard_decision WHERE account_id = $1 AND action = 2",
+        account.account_id,
+    )
+    assert saved[0]["saved"] == total
+    told = await command(server, "guard", "saved", "--account", account.name)
+    assert "deny" in told
+
+
+async def test_an_allowed_number_passes_a_denied_prefix(server: Server, account: Account) -> None:
+    prefix = await denied(server, account)
+    await command(server, "guard", "allow", f"{prefix}777", "--account", account.name)
+
+    async def passes() -> bool:
+        return (await lia(server, account, f"{prefix}777"))["status"] == "S"
+
+    assert await eventually(passes)
+    assert (await lia(server, account, f"{prefix}778"))["status"] == "F"
+
+
+async def test_a_crowd_is_judged_told_and_in_monitor_mode_goes_on(server: Server, account: Account, sink: Sink) -> None:
+    """An app that reports nothing: density alone speaks, and nothing is refused for it."""
+    box = sink.box()
+    await command(server, "guard", "alert", box.url, "--account", account.name)
+    block = f"6281355{next(COUNTER):02}"
+    for n in range(60):
+        assert (await lia(server, account, f"{block}{n:03}"))["status"] == "S"
+
+    async def judged() -> Any:
+        return await server.query("SELECT * FROM guard_verdict WHERE account_id = $1", account.account_id)
+
+    (verdict, *_more) = await eventually(judged)
+    assert (verdict["digits"], verdict["reason"], verdict["is_sure"]) == (block, "crowded", False)
+
+    async def noted() -> int:
+        found = await lia(server, account, f"{block}999")
+        assert found["status"] == "S"
+        row = await server.query_row("SELECT notes FROM message WHERE message_id = $1", int(found["message_id"]))
+        return int(found["message_id"]) if "guard" in (row["notes"] or "") else 0
+
+    message_id = await eventually(noted)
+    shown = await command(server, "message", "show", str(message_id))
+    assert "would be refused" in shown
+    pushes = await server.query(
+        "SELECT * FROM push WHERE account_id = $1 AND kind = $2", account.account_id, int(PushKind.GUARD_ALERT)
+    )
+    assert len(pushes) == 1
+    (alert,) = await box.first()
+    assert (alert.json["event"], alert.json["range"], alert.json["reason"]) == ("guard.verdict", block, "crowded")
+    assert block in await command(server, "guard", "verdicts", "--json", "--account", account.name)
+    await command(server, "guard", "lift", block, "--account", account.name)
+    assert block not in await command(server, "guard", "verdicts", "--json", "--account", account.name)
+
+
+async def test_a_budget_ends_with_its_messages(server: Server, account: Account) -> None:
+    await command(server, "guard", "mode", "block", "budget", "--account", account.name)
+    await command(server, "guard", "budget", "KE", "--hour", "3", "--account", account.name)
+
+    async def spent() -> bool:
+        found = await lia(server, account, f"25471{next(COUNTER):07}")
+        return bool(found["status"] == "F" and found["remarks"] == "Destination blocked")
+
+    assert await eventually(spent)
+
+
+async def test_smpp_answers_with_a_status_of_its_own(server: Server, account: Account) -> None:
+    prefix = await denied(server, account)
+    async with bound(server.environment["HOMING_SMPP_ADDRESS"], account.key, account.secret) as esme:
+
+        async def is_blocked() -> bool:  # the SMPP server's process hears of settings by itself
+            return bool((await esme.submit(f"{prefix}001")).status == Own.DESTINATION_BLOCKED)
+
+        assert await eventually(is_blocked)
