@@ -46,6 +46,7 @@ VALIDITY_S_DEFAULT: Final = 172_800
 SEGMENTS_MAX: Final = 24  # above what either dialect's text limit can reach
 SUBMIT_MESSAGES_MAX: Final = 4_000  # messages a submit transaction carries
 SUBMIT_LINGER_S: Final = 0.001  # what arrives within it shares a transaction
+SUBMIT_LINGER_S_LONGEST: Final = 0.01  # while more keeps coming and batches take long
 SUBMIT_PENDING_MAX: Final = 200_000  # messages waiting for one; beyond it callers are told to come back
 BATCH_ITEMS_MAX: Final = 1_000  # queries and conversions that share a statement
 BATCH_PENDING_MAX: Final = 50_000
@@ -132,6 +133,7 @@ RECEIPT_LEARN_S: Final = 5.0  # between two looks at what all processes have lea
 RECEIPT_UNANSWERED_S_MIN: Final = 40.0  # parked for so long, a receipt may be that of a submit whose answer was lost
 RECEIPT_UNANSWERED_S_MAX: Final = 21_600.0  # such a submit began at most this long before its receipt
 RECEIPT_UNANSWERED_MAX: Final = 10_000
+INBOUND_TWIN_DAYS: Final = 4  # vendors that push again do so for three days or less
 RECEIPT_UNMATCHED_DAYS: Final = 30  # in the list, then dropped
 PART_GRACE_S: Final = 300.0  # silence after a delivered part: then the message counts as delivered
 
@@ -177,6 +179,7 @@ SMPP_PDU_UNBOUND_BYTES_MAX: Final = 4 * 1024  # before a bind
 SMPP_CSTRING_BYTES_MAX: Final = 255  # read where the specification allows fewer; requests with more are refused
 SMPP_WINDOW_OUT_DEFAULT: Final = 100  # requests that wait for the other end's answer
 SMPP_WINDOW_IN_DEFAULT: Final = 1_000  # requests that wait for ours; beyond it they are told to slow down
+SMPP_GIVEN_UP_MAX: Final = 1_000  # requests of a link whose answer is still known when it comes late
 SMPP_UNSENT_PDUS_MAX: Final = 10_000  # kept for a peer that does not read; beyond it we do not read either
 SMPP_FAULTS_UNBOUND_MAX: Final = 3  # PDUs that cannot be read before a bind, then the connection ends
 SMPP_SOCKET_BUFFER_BYTES_MAX: Final = 256 * 1024  # handed to the transport before we wait for it
@@ -251,6 +254,14 @@ SMPP_CARRIER_QUERY_AGE_S: Final = 300.0
 SMPP_CARRIER_QUERY_PAUSE_S: Final = 0.1  # between two query_sm
 SMPP_CARRIER_CLOSE_S: Final = 5.0
 
+# --- The lab -----------------------------------------------------------------------------------------------
+LAB_HOURS_MAX: Final = 24.0 * 31
+LAB_RATE_PER_S_MAX: Final = 2_000.0
+LAB_TRIES_MAX: Final = 3  # messages that a person asks for in a row
+LAB_SEEDS_MAX: Final = 1_000
+LAB_QUICK_S: Final = 40.0  # a quick report begins no further round of seeds after it
+LAB_REPLAY_CELLS_MAX: Final = 200_000  # cells x carriers that a replay keeps; the rest counts as one cell
+
 # --- Carriers over HTTP ------------------------------------------------------------------------------------
 API_WINDOW_DEFAULT: Final = 500
 API_CONNECTIONS_DEFAULT: Final = 32
@@ -280,7 +291,7 @@ LEARN_MATURE_S: Final = 3_600.0  # then a message that nobody came back for is e
 LEARN_CLAIM_MESSAGES_MAX: Final = 100_000  # of one list of evidence
 SHARES_AGE_S_MAX: Final = 30.0  # even if a notice is missed
 LEARN_ACTIVE_S: Final = 3_600.0  # a cell without traffic for so long gets no shares of its own
-LEARN_FINE_MINUTES: Final = 30  # minutes of which each is a cohort of its own
+LEARN_FINE_MINUTES: Final = 17  # minutes of which each is a cohort of its own
 LEARN_COARSE_MINUTES: Final = 10  # minutes that older cohorts span
 LEARN_COHORTS_S_MAX: Final = 21_600.0  # an older cohort counts in full, whatever its conversions' times
 LEARN_DRAWS: Final = 100  # of each posterior and thought
@@ -288,6 +299,7 @@ LEARN_EXPLORE_SHARE_MAX: Final = 0.02  # of a cell's traffic, over all carriers 
 
 # --- Statistics --------------------------------------------------------------------------------------------
 CREDIT_S: Final = 3_600  # messages to a person within it share one conversion
+CREDIT_CANDIDATE_MESSAGES_MAX: Final = 1_000  # messages to a number that are looked at for one
 ROLLUP_S: Final = 1.0  # between two rounds of adding up
 ROLLUP_BATCH_MAX: Final = 5_000  # deltas of one round
 SETTLE_S: Final = 30.0  # between two rounds of adding them to minutes, hours and days

@@ -1,5 +1,7 @@
 """Whose a conversion is: of several messages to a person one has the credit, and the others are marked with it."""
 
+import asyncio
+import time
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 
@@ -8,6 +10,7 @@ import pytest
 
 from homing import limits
 from homing.conversions.feedback import Feedback, Verdict
+from homing.kit import ids
 from homing.kit.histogram import BUCKETS, EDGES_S, bucket_of
 from homing.messages.timeline import find_message, read_timeline
 from homing.model import Door
@@ -105,10 +108,7 @@ async def test_of_two_to_one_person_the_last_delivered_has_the_credit_whichever_
 async def test_two_reports_that_come_together_give_one_credit(desk: Desk) -> None:
     first = await desk.deliver()
     second = await desk.deliver()
-    rows = await desk.room.database.fetch(
-        "conversions_record", [1, 1], [first, second], [1, 1], [None, None], desk.room.now, 3_600_000 << 12
-    )
-    assert {row["message_id"]: row["recorded"] for row in rows} == {first: True, second: True}
+    assert await asyncio.gather(*(desk.report(one) for one in (first, second, first))) == [RECORDED, RECORDED, REPEATED]
     assert list(await desk.credited()) == [second]
     assert len(await desk.deltas()) == 1
 
@@ -213,6 +213,25 @@ async def test_reports_in_bulk_long_after_count_for_the_time_of_their_messages(d
     rows = await desk.room.sql("SELECT minute FROM stat_delta WHERE converted = 1")
     assert sorted(row["minute"] for row in rows) == sorted(minutes.values())
     assert {bucket for _carrier, bucket in await desk.deltas()} == {bucket_of(80_000)}
+
+
+async def test_a_number_with_more_messages_than_anybody_gets_costs_no_more(desk: Desk) -> None:
+    """A load test to one number: each report reads a thousand of them at most, and has its own message's credit."""
+    await desk.room.sql(
+        "INSERT INTO message (account_id, message_id, submission_id, door, app_id, request_id, number, country, mcc,"
+        " mnc, sender, text, encoding, segments, traffic, price_micro, charge_micro, gift_micro, route_id, carrier_id,"
+        " expires_at, state)"
+        " SELECT 1, $1::bigint + n, 1, 1, '', '', $2, '', '', '', '', '', 0, 1, 0, 0, 0, 0, 0, 1, now(), 3"
+        " FROM generate_series(1, 20000) AS n",
+        ids.first_id_at(int((desk.room.now - timedelta(minutes=5)).timestamp() * 1000)),
+        NUMBER,
+    )
+    rows = await desk.room.sql("SELECT message_id FROM message ORDER BY message_id DESC LIMIT 400")
+    started_s = time.monotonic()
+    verdicts = await asyncio.gather(*(desk.report(row["message_id"]) for row in rows))
+    assert set(verdicts) == {RECORDED}
+    assert time.monotonic() - started_s < 3, "all 20,000 are read for each"
+    assert set(await desk.credited()) == {row["message_id"] for row in rows}
 
 
 async def test_another_account_s_message_is_unknown_and_gets_nothing(desk: Desk) -> None:

@@ -3,8 +3,12 @@
 import pytest
 
 from homing.model import Strategy
+from homing.routing.beliefs import CellKey
+from homing.routing.book import SharesBook
 from homing.routing.choose import choose, offer, order
 from homing.routing.rules import Candidate, Match, RouteBook, Rule, Wanted
+from homing.routing.shares import Shares, Terms
+from homing.routing.tariff import Tariff
 
 PRICE_MICRO = 20_000
 
@@ -114,3 +118,66 @@ def test_weighted_routes_share_whatever_their_priorities() -> None:
     offered = offer(Rule(Match(), Strategy.WEIGHTED, None, rows), {}, PRICE_MICRO, frozenset())
     firsts = [carriers(offered, draw)[0] for draw in range(4_000)]
     assert 0.70 < firsts.count(1) / len(firsts) < 0.80
+
+
+CHINA = CellKey(7, "app", "CN", "")
+CELL = CellKey(7, "app", "CN", "46000")
+
+
+def adaptive(*cells: tuple[CellKey, dict[int, int]], terms: Terms | None = None) -> Tariff:
+    tariff = Tariff(
+        [(0, "", PRICE_MICRO)],
+        [rule(Match(), 1, 2, 3, strategy=Strategy.ADAPTIVE)],
+        [1, 2, 3],
+        (),
+        [(1, "", 9_000), (2, "", 4_000), (3, "86", PRICE_MICRO + 1)],
+        terms={} if terms is None else {(7, "app"): terms},
+    )
+    book = SharesBook({(Match(), cell): Shares(weights, "why", 12) for cell, weights in cells})
+    return tariff.with_shares(book)
+
+
+def test_an_adaptive_rule_draws_by_the_shares_of_the_closest_cell() -> None:
+    tariff = adaptive((CELL, {1: 9_000, 2: 1_000}), (CHINA, {1: 1_000, 2: 9_000}))
+    for network, most in (("46000", 1), ("46011", 2)):
+        offered = tariff.offer(wanted(network=network), PRICE_MICRO)
+        assert offered is not None
+        chosen = [choose(offered, draw) for draw in range(2_000)]
+        share = sum(1 for one in chosen if one is not None and one.carrier_id == most) / len(chosen)
+        assert 0.87 < share < 0.93
+        assert offered.note == "adaptive, shares 12 of 10000; 1 above the ceiling"
+        assert (offered.told, offered.version) == ("why", 12)
+
+
+def test_an_adaptive_rule_that_has_learnt_nothing_goes_by_cost() -> None:
+    offered = adaptive().offer(wanted(), PRICE_MICRO)
+    assert offered is not None
+    assert carriers(offered) == [2, 1]
+    assert offered.note == "adaptive, nothing learnt: least cost; 1 above the ceiling"
+
+
+def test_an_adaptive_rule_goes_by_priority_for_who_opted_out() -> None:
+    tariff = adaptive((CELL, {1: 100, 2: 9_900}), terms=Terms(opted_out=True))
+    offered = tariff.offer(wanted(), PRICE_MICRO)
+    assert offered is not None
+    assert offered.rule.strategy is Strategy.PRIORITY
+
+
+def test_a_carrier_without_a_share_is_there_for_when_the_others_fail() -> None:
+    offered = adaptive((CELL, {1: 10_000})).offer(wanted(), PRICE_MICRO)
+    assert offered is not None
+    orders = [carriers(offered, draw) for draw in range(300)]
+    assert all(sorted(found) == [1, 2] for found in orders)
+    assert sum(found[0] == 1 for found in orders) >= 298
+
+
+def test_other_shares_make_other_offers_and_leave_the_rest_as_it_was() -> None:
+    tariff = adaptive((CELL, {1: 9_000, 2: 1_000}))
+    before = tariff.offer(wanted(), PRICE_MICRO)
+    after = tariff.with_shares(SharesBook({(Match(), CELL): Shares({2: 10_000}, "since", 13)})).offer(
+        wanted(), PRICE_MICRO
+    )
+    assert before is not None
+    assert after is not None
+    assert (before.version, after.version) == (12, 13)
+    assert tariff.offer(wanted(), PRICE_MICRO) is before

@@ -22,11 +22,12 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "carrier": ("carrier", "The ways out: who carries messages."),
     "cost": ("cost", "What carriers ask for a segment, by number prefix."),
     "route": ("route", "Which numbers go by which carrier."),
-    "learn": ("learn", "What conversions taught adaptive routes, and carriers that make receipts up."),
+    "learn": ("learn", "What conversions taught adaptive routes; made-up receipts."),
     "guard": ("guard", "Theft by SMS pumping: what is judged, what is refused, what is allowed."),
     "message": ("message", "What became of a message, step by step."),
     "stats": ("stats", "What became of messages in figures, and the proof of them."),
     "push": ("push", "What customers were told, and telling it again."),
+    "lab": ("lab", "Simulated traffic under the real router and guard."),
     "receipt": ("receipt", "Carriers' delivery reports that belong to no message."),
 }
 """Each command with its module here and a line of help, in the order in which a newcomer meets them."""

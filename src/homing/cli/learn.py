@@ -115,7 +115,9 @@ async def change(
     share_max: float | None,
     opted_out: bool | None,
 ) -> Reply:
-    """Set the terms on which an app's adaptive routes choose; what is not named stays as it is.
+    """Set the terms on which an app's adaptive routes choose.
+
+    What is not named stays as it is.
 
     \b
     Example:  homing learn set 4luaKsL2 --worth 0.40
@@ -176,9 +178,10 @@ def _json(terms: Terms) -> dict[str, object]:
 @account_option
 @at_desk
 async def show(desk: Desk, app_id: str | None, account: str | None) -> Reply:
-    """What is believed of each carrier, by app and network, and the shares that follow.
+    """What is believed of each carrier, and the shares that follow.
 
-    Messages count as far as their silence says something; a rate is given with the interval that holds it with 90 %.
+    By app and network. Messages count as far as their silence says something; a rate is given with the interval that
+    holds it with 90 %.
 
     \b
     Example:  homing learn show 4luaKsL2
@@ -227,7 +230,7 @@ def candidates(found: Record, names: Mapping[int, str]) -> Iterator[dict[str, An
 @click.option("--days", type=click.IntRange(1, 90), default=7, show_default=True, help="Of so many days.")
 @at_desk
 async def fakes(desk: Desk, carrier: str | None, days: int) -> Reply:
-    """Carriers whose receipts are not to be believed; the evidence for a refund.
+    """Carriers whose receipts look made up, and the evidence.
 
     Three signs: what a carrier calls delivered converts incredibly seldom beside its peers in the same networks; its
     receipts come within a second; or they all take equally long. The evidence lists messages that it called delivered
@@ -235,7 +238,7 @@ async def fakes(desk: Desk, carrier: str | None, days: int) -> Reply:
 
     \b
     Example:  homing learn fakes
-              homing learn fakes --csv cheap --days 14 > claim.csv
+              homing learn fakes --csv cheap --days 14
     """
     if carrier is None:
         rows = [

@@ -19,6 +19,7 @@ from homing.store.database import Database
 
 CREDIT_IDS: Final = limits.CREDIT_S * 1000 << ids.SHIFT
 """How far apart in ids, which are times, messages to one person may be for one conversion to be of either."""
+PARTITION_IDS: Final = limits.PARTITION_DAYS * 86_400_000 << ids.SHIFT
 
 
 class Verdict(enum.Enum):
@@ -72,6 +73,8 @@ class Feedback:
             [report.reported_at for _key, report in ordered],
             self._clock(),
             CREDIT_IDS,
+            limits.CREDIT_CANDIDATE_MESSAGES_MAX,
+            PARTITION_IDS,
         )
         recorded = {(row["account_id"], row["message_id"]): row["recorded"] for row in rows}
         verdicts = []

@@ -83,6 +83,7 @@ class Learner:
         cap = self._policy.account_cap  # receipts come from carriers: no customer can invent them
         self._effects = (Effects(self._policy, cap), Effects(self._policy, float("inf")))
         self._honesty = Effects(self._policy, cap)
+        self._priors: dict[tuple[CellKey, int, int], tuple[float, float]] = {}  # since the last derivation
         self._strengths = [self._policy.alike, self._policy.alike]
         self._trusts: dict[tuple[int, int], tuple[float, float]] = {}
         self._sustained_s: float | None = None
@@ -193,7 +194,9 @@ class Learner:
         }
         self._derive_effects(CONVERSIONS, centres)
         for channel in CHANNELS:
+            self._priors.clear()
             self._derive_strength(channel)
+        self._priors.clear()
 
     def _counted(self, key: CellKey, channel: int) -> bool:
         if channel == RECEIPTS:
@@ -375,6 +378,13 @@ class Learner:
         """The mean that everything but the cell's own count of this carrier leads to expect, and the messages that it
         weighs: the fewer, the more cells differ and the less there is to tell of.
         """
+        place = (key, carrier_id, channel)
+        known = self._priors.get(place)
+        if known is None:
+            known = self._priors[place] = self._fresh_prior(key, carrier_id, arm, channel)
+        return known
+
+    def _fresh_prior(self, key: CellKey, carrier_id: int, arm: Arm | None, channel: int) -> tuple[float, float]:
         rate = self._rate(key, channel)
         sums = arm.sums[channel] if arm is not None else None
         came, expected = (sums.successes, sums.trials * rate) if sums is not None else (0.0, 0.0)

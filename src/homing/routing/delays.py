@@ -13,6 +13,7 @@ from homing.routing.policy import LearnPolicy
 Key = tuple[Hashable, ...]
 FINITE: Final = BUCKETS - 1  # what took longer than the last edge is no part of the curve
 AGED_EVERY_S: Final = 600.0
+DRAWN_EVERY_S: Final = 30.0  # a curve of many times; one of few whenever the clock has moved
 NOTHING: Final = 0.01
 STEP_S: Final = 0.01  # of time in which a curve's step rises
 NONE: Final[Sequence[float]] = (0.0,) * BUCKETS
@@ -114,7 +115,8 @@ class Delays:
         self._ripe: dict[Key, list[float]] = {}
         self._fresh: dict[int, dict[Key, list[float]]] = {}  # by minute of the cohort
         self._fresh_sums: dict[Key, list[float]] = {}
-        self._curves: dict[Key, Curves] = {}
+        self._curves: dict[Key, tuple[float, Curves]] = {}  # with when each is to be drawn anew
+        self._now_s = 0.0
         self._aged_s: float | None = None
 
     def note(self, keys: Sequence[Key], bucket: int, count: float, minute: int | None = None) -> None:
@@ -131,8 +133,8 @@ class Delays:
             _add(self._fresh_sums, key, bucket, count)
 
     def age(self, now_s: float) -> None:
-        """Forgets by the half-life, takes in what has become ripe, and lets curves be drawn anew."""
-        self._curves.clear()
+        """Forgets by the half-life, and takes in what has become ripe."""
+        self._now_s = now_s
         ripe = int((now_s - self._policy.delays_ripe_s) // 60)
         for minute in [one for one in self._fresh if one <= ripe]:
             for key, counts in self._fresh.pop(minute).items():
@@ -165,9 +167,10 @@ class Delays:
         """The curves of the last key, filled in from the ones before it, the most general first."""
         last = keys[-1]
         found = self._curves.get(last)
-        if found is None:
-            found = self._curves[last] = self._drawn(keys)
-        return found
+        if found is None or found[0] <= self._now_s:
+            stays_s = DRAWN_EVERY_S if sum(self._own(last)) >= self._policy.delays_known else 0.001
+            found = self._curves[last] = (self._now_s + stays_s, self._drawn(keys))
+        return found[1]
 
     def _drawn(self, keys: Sequence[Key]) -> Curves:
         prior = self._policy.delays_prior

@@ -15,7 +15,7 @@ from homing.routing.delays import Curves
 CONVERSIONS: Final = 0
 RECEIPTS: Final = 1
 CHANNELS: Final = (CONVERSIONS, RECEIPTS)
-WINDOWS_MIN: Final = (1, 2, 3, 5, 8, 12, 20)
+WINDOWS_MIN: Final = (1, 2, 4, 8, 16)
 """Minutes back, the present one included, in which a change is looked for."""
 KEPT_OF_CUT: Final = 0.02
 KEPT_OF_CUT_MAX: Final = 5.0  # messages
@@ -161,7 +161,11 @@ class Arm:
             start_s, end_s = minute * 60.0, minute * 60.0 + 60.0
             last_s = min(max(now_s, start_s + 1.0), end_s)
             first_s = min(max(self._aged_s, start_s), last_s - limits.LEARN_S) if last_s > start_s else start_s
-            self._fresh.setdefault(minute, []).append((max(start_s, first_s), last_s, sent))
+            pieces = self._fresh.setdefault(minute, [])
+            piece = (max(start_s, first_s), last_s, sent)
+            if pieces and _is_even(pieces[-1], piece):
+                piece = (pieces[-1][0], last_s, pieces.pop()[2] + sent)
+            pieces.append(piece)
         self._new.clear()
         oldest = int(now_s // 60) - FRESH_MIN
         if self._fresh and min(self._fresh) <= oldest:
@@ -189,3 +193,10 @@ class Arm:
         successes, trials = self._old[channel * 2], self._old[channel * 2 + 1]
         kept = min(KEPT_OF_CUT, KEPT_OF_CUT_MAX / trials) if trials > 0 else 0.0
         self._old[channel * 2], self._old[channel * 2 + 1] = successes * kept, trials * kept
+
+
+def _is_even(before: Piece, piece: Piece) -> bool:
+    """Whether traffic went on at about the same pace, so that the two are as good as one."""
+    seconds_before, seconds = max(1.0, before[1] - before[0]), max(1.0, piece[1] - piece[0])
+    pace = before[2] / seconds_before
+    return abs(piece[2] / seconds - pace) <= 0.5 * pace + 2.0 / seconds

@@ -4,9 +4,12 @@
 -- sent within an hour of the reported one ($6, in ids) and before the person came back. Where none is delivered, to the
 -- last that is on its way, else to the reported one. Whoever has a credit has it once. When the person came back is the
 -- customer's word where that lies between the submit and now.
+--
+-- Of a number that has more messages than anybody gets ($7, since the beginning of the partition; $8 is its ids) those are looked at
+-- that come first: a million tests to one number must not make each of their reports read them all.
 -- name: conversions_record
 WITH report AS MATERIALIZED (
-    SELECT r.account_id, r.message_id, r.door, r.reported_at, m.app_id, m.number,
+    SELECT r.account_id, r.message_id, r.door, r.reported_at, m.app_id, m.number, m.carrier_id, m.state,
         CASE
             WHEN r.reported_at <= $5
                 AND r.reported_at >= to_timestamp(((m.message_id >> 12) + 1735689600000) / 1000.0) THEN r.reported_at
@@ -22,20 +25,30 @@ WITH report AS MATERIALIZED (
     JOIN message AS m ON m.account_id = ANY (ARRAY[r.account_id]) AND m.message_id = ANY (ARRAY[r.message_id])
     WHERE m.state >= 0
 ), credit AS MATERIALIZED (
-    SELECT report.*, best.message_id AS credited_to, best.carrier_id
+    SELECT report.account_id, report.message_id, report.door, report.reported_at, report.at,
+        best.message_id AS credited_to, best.carrier_id
     FROM report
     CROSS JOIN LATERAL (
-        SELECT near.message_id, near.carrier_id
+        SELECT near.message_id, near.carrier_id,
+            CASE WHEN near.state = 3 THEN 2 WHEN near.state IN (2, 8) THEN 1 ELSE 0 END AS arrived
         FROM (
-            SELECT m.message_id, m.carrier_id,
-                CASE WHEN m.state = 3 THEN 2 WHEN m.state IN (2, 8) THEN 1 ELSE 0 END AS arrived
-            FROM message AS m
-            WHERE m.number = report.number AND m.account_id + 0 = report.account_id AND m.app_id = report.app_id
-                AND m.message_id >= report.message_id - $6::bigint
-                AND m.message_id + 0 <= greatest(report.message_id, least(report.message_id + $6::bigint,
-                    ((extract(epoch FROM report.at) * 1000)::bigint - 1735689600000 + 1) << 12))
+            SELECT report.message_id, report.carrier_id, report.state
+            UNION ALL
+            SELECT alike.message_id, alike.carrier_id, alike.state
+            FROM (
+                SELECT m.message_id, m.carrier_id, m.state, m.account_id, m.app_id
+                FROM message AS m
+                WHERE m.number = report.number
+                    AND m.message_id >= (report.message_id - $6::bigint) / $8::bigint * $8::bigint
+                LIMIT $7
+            ) AS alike
+            WHERE alike.account_id = report.account_id AND alike.app_id = report.app_id
+                AND alike.message_id >= report.message_id - $6::bigint
+                AND alike.message_id <= report.message_id + $6::bigint
+                AND alike.message_id < ((extract(epoch FROM report.at) * 1000)::bigint - 1735689600000 + 1) << 12
         ) AS near
-        ORDER BY near.arrived DESC, near.arrived = 0 AND near.message_id = report.message_id DESC, near.message_id DESC
+        ORDER BY arrived DESC, near.state NOT IN (2, 3, 8) AND near.message_id = report.message_id DESC,
+            near.message_id DESC
         LIMIT 1
     ) AS best
     WHERE NOT report.is_known

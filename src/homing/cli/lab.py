@@ -1,0 +1,408 @@
+"""`homing lab`. What it runs is imported when it runs: numpy and matplotlib are for nothing else."""
+
+import contextlib
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+import msgspec
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn, TimeRemainingColumn
+
+from homing import limits
+from homing.cli.desk import Desk, Noun, at_desk, in_one_line, json_option
+from homing.cli.parameters import account_option
+from homing.cli.show import COUNT, MONEY, PROSE, TIME, Card, Column, Kind, Reply, Table, print_reply
+
+if TYPE_CHECKING:
+    from homing.lab.estimate import Estimate
+    from homing.lab.report import Report
+    from homing.lab.scenario import Scenario
+
+FIGURES: Final = (
+    Column("title", "Figure", PROSE),
+    Column("target", "Must reach", Kind(absent="", right=True)),
+    Column("measured", "Measured", Kind(absent="not measured", right=True)),
+    Column("interval", "95 % interval", Kind(absent="", right=True)),
+    Column("met", "Met", Kind(absent="-")),
+    Column("decided_by", "Decided by"),
+    Column("seeds", "Seeds", COUNT),
+)
+LISTED: Final = (
+    Column("name", "Name"),
+    Column("goal", "For"),
+    Column("traits", "Traits"),
+    Column("hours", "Hours", COUNT),
+    Column("rate_per_s", "Messages/s", COUNT),
+    Column("about", "About", PROSE),
+)
+COURSE: Final = (
+    Column("at_h", "Hour", Kind(right=True)),
+    Column("shares", "Shares"),
+    Column("refused", "Refused", COUNT),
+)
+RUN: Final = (
+    Column("scenario", "Scenario"),
+    Column("policy", "Policy"),
+    Column("seed", "Seed", COUNT),
+    Column("people", "People", COUNT),
+    Column("messages", "Messages", COUNT),
+    Column("conversion", "Who converted"),
+    Column("cost_per_conversion", "USD a conversion"),
+    Column("refused", "Real people refused", COUNT),
+    Column("shift_s", "Left the losing carrier after, s", Kind(absent="not asked for")),
+    Column("messages_per_s", "Simulated messages/s", COUNT),
+)
+ATTACKS: Final = (
+    Column("kind", "Attack"),
+    Column("messages", "Messages", COUNT),
+    Column("stopped", "Spend stopped", Kind(right=True)),
+    Column("converted", "Conversions claimed", COUNT),
+)
+
+scenario_option: Final = click.option(
+    "--scenario",
+    "files",
+    multiple=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Run this scenario in place of the shipped ones; can be repeated.",
+)
+
+
+REPLAYED: Final = (
+    Column("since", "From (UTC)", TIME),
+    Column("until", "To (UTC)", TIME),
+    Column("messages", "Messages sent", COUNT),
+    Column("unsent", "Never sent, left out", COUNT),
+    Column("cost_micro", "Cost, at today's lists", MONEY),
+    Column("would_cost_micro", "Would have cost", MONEY),
+    Column("revenue_micro", "Revenue", MONEY),
+    Column("would_revenue_micro", "Would have been", MONEY),
+    Column("converted", "Converted", COUNT),
+    Column("would_converted", "Would have converted"),
+    Column("unknown", "Messages without data", COUNT),
+    Column("thin", "With fewer than 30 messages of data", COUNT),
+    Column("unroutable", "Would have been refused", COUNT),
+    Column("uncosted", "Of unknown cost", COUNT),
+    Column("would_uncosted", "Would be of unknown cost", COUNT),
+    Column("would_conversions", programs_only=True),
+    Column("interval", programs_only=True),
+)
+PARTS: Final = (
+    Column("carrier", "Carrier"),
+    Column("messages", "Messages", COUNT),
+    Column("converted", "Converted", COUNT),
+    Column("would_messages", "Would have had", COUNT),
+    Column("would_converted", "Would have converted", Kind(right=True)),
+    Column("unknown", "Without data", COUNT),
+    Column("thin", "Little data", COUNT),
+)
+CSV: Final = click.Path(path_type=Path, dir_okay=False)
+STRATEGIES: Final = ("priority", "weighted", "least-cost", "adaptive")
+
+
+@click.group(cls=Noun)
+def lab() -> None:
+    """People, carriers and attackers on a virtual clock, under the real intake, router and guard.
+
+    It needs no database and no running Homing, but for `replay`.
+
+    \b
+    Example:  homing lab report --quick
+              homing lab run loss-lying
+              homing lab generate --seed 7
+              homing lab report --scenario mine.toml --seeds 5
+    """
+
+
+@lab.command("report")
+@scenario_option
+@click.option("--only", multiple=True, metavar="NAME", help="Of the shipped and drawn scenarios these alone.")
+@click.option("--seeds", type=click.IntRange(1, limits.LAB_SEEDS_MAX), default=20, show_default=True)
+@click.option("--hours", type=click.FloatRange(0.25), help="Cut longer scenarios to so many hours.")
+@click.option(
+    "--out", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="Write HTML, PNG and JSON here."
+)
+@click.option("--workers", type=click.IntRange(1, 256), help="Processes.  [default: the cores]")
+@click.option("--quick", is_flag=True, help="A small form, within a minute.")
+@json_option
+def report(
+    files: tuple[Path, ...],
+    only: tuple[str, ...],
+    seeds: int,
+    hours: float | None,
+    out: Path | None,
+    workers: int | None,
+    quick: bool,
+    as_json: bool,
+) -> None:
+    """Run everything and say which figures are met.
+
+    With --quick it is a few scenarios of two hours and as many seeds as fit; the whole takes hours on two cores.
+
+    \b
+    Example:  homing lab report --quick --json
+              homing lab report --seeds 20 --out lab
+    """
+    with in_one_line():
+        from homing.lab import plan as plans
+        from homing.lab import report as reports
+
+        chosen = _chosen(files, only)
+        plan = plans.quick(chosen) if quick else plans.full(chosen, seeds, hours)
+        with _progress(len(plan.tasks)) as watch:
+            made = reports.make(plan, watch, workers)
+        if out is not None:
+            _write(made, out)
+    if as_json:
+        click.echo(msgspec.json.format(msgspec.json.encode(reports.document(made)), indent=2).decode())
+        return
+    print_reply(_figures(made), False)
+    click.echo(
+        f"\n{made.seeds} seeds, {made.messages:,} simulated messages in {made.took_s:.0f} s "
+        f"({made.messages_per_s:,} a second and core) on {made.machine}."
+    )
+    if out is not None:
+        click.echo(f"Written: {out / 'report.html'}, report.json and the plots.")
+
+
+@lab.command("run")
+@click.argument("scenario")
+@click.option("--policy", default="homing", show_default=True, help="Who decides: `homing lab scenarios` lists them.")
+@click.option("--seed", type=click.IntRange(0), default=1, show_default=True)
+@click.option("--hours", type=click.FloatRange(0.25), help="Cut it to so many hours.")
+@json_option
+def run(scenario: str, policy: str, seed: int, hours: float | None, as_json: bool) -> None:
+    """One run: where the traffic went, and what the guard did.
+
+    SCENARIO is a shipped one's name or a file.
+
+    \b
+    Example:  homing lab run loss-honest --hours 4
+    """
+    with in_one_line():
+        from homing.lab.plan import shortened
+        from homing.lab.pool import Task, work
+
+        (chosen,) = _chosen((Path(scenario),), ()) if Path(scenario).suffix == ".toml" else _chosen((), (scenario,))
+        chosen = chosen if hours is None else shortened(chosen, hours)
+        (result,) = work(Task(chosen, seed, (policy,)))
+    row = {
+        **msgspec.structs.asdict(result),
+        "conversion": f"{result.conversion * 100:.2f} %",
+        "cost_per_conversion": f"{result.cost_per_conversion / 1e6:.5f}",
+        "messages_per_s": round((result.messages + sum(one.messages for one in result.attacks)) / result.cpu_s),
+    }
+    names = [carrier.name for carrier in chosen.carriers]
+    course = [
+        {
+            "at_h": f"{n / 6:.2f}",
+            "shares": "  ".join(f"{name} {share * 100:3.0f} %" for name, share in zip(names, shares, strict=True)),
+            "refused": result.refused_course[n],
+        }
+        for n, shares in enumerate(result.course)
+    ]
+    attacks = [{**msgspec.structs.asdict(one), "stopped": f"{one.stopped * 100:.1f} %"} for one in result.attacks]
+    parts = {"course": Table(COURSE, course)}
+    if attacks:
+        parts["attacks"] = Table(ATTACKS, attacks)
+    print_reply(Card(RUN, row, parts), as_json)
+
+
+@lab.command("scenarios")
+@json_option
+def scenarios(as_json: bool) -> None:
+    """The scenarios that a report runs.
+
+    \b
+    Example:  homing lab scenarios
+    """
+    from homing.lab.plan import drawn
+    from homing.lab.policies import POLICIES
+    from homing.lab.scenario import shipped
+
+    rows = [{**msgspec.structs.asdict(one), "traits": ", ".join(one.traits)} for one in (*shipped(), *drawn())]
+    print_reply(Table(LISTED, rows), as_json)
+    if not as_json:
+        click.echo(f"\nPolicies: {', '.join(POLICIES)}.")
+
+
+@lab.command("generate")
+@click.option("--seed", type=click.IntRange(0), required=True)
+@click.option("--goal", type=click.Choice(("routing", "guard")), default="routing", show_default=True)
+def generate(seed: int, goal: str) -> None:
+    """Draw a scenario and print its file.
+
+    \b
+    Example:  homing lab generate --seed 7 --goal guard
+    """
+    from homing.lab.generate import generated
+    from homing.lab.scenario import to_toml
+
+    click.echo(to_toml(generated(seed, "guard" if goal == "guard" else "routing")), nl=False)
+
+
+@lab.command("replay")
+@click.option(
+    "--costs", type=click.Path(path_type=Path, dir_okay=False), metavar="CSV", help="What carriers would ask."
+)
+@click.option(
+    "--prices", type=click.Path(path_type=Path, dir_okay=False), metavar="CSV", help="What customers would pay."
+)
+@click.option("--strategy", type=click.Choice(STRATEGIES), help="Of every route, in place of its own.")
+@click.option("--since", type=click.DateTime(), help="UTC.  [default: 24 hours before the end]")
+@click.option("--until", type=click.DateTime(), help="UTC.  [default: now]")
+@account_option
+@at_desk
+async def replay(
+    desk: Desk,
+    costs: Path | None,
+    prices: Path | None,
+    strategy: str | None,
+    since: datetime | None,
+    until: datetime | None,
+    account: str | None,
+) -> Reply:
+    """Stored traffic under other prices or another policy.
+
+    What it would have cost follows from the price lists. What it would have converted is an estimate: each carrier
+    keeps the rate that it had in each app and network, with a 95 % interval; where it had no messages there, nothing is
+    known, and so many messages are told apart.
+
+    \b
+    CSV files have a header. --costs: carrier, prefix, price. --prices: prefix, price. They are laid over the lists.
+
+    \b
+    Example:  homing lab replay --strategy adaptive
+              homing lab replay --costs new.csv --since 2026-11-01
+    """
+    from homing.lab.replay import Changes, read_costs, read_prices
+    from homing.lab.replay import replay as replayed
+    from homing.model import Strategy
+
+    end = datetime.now(UTC) if until is None else until.replace(tzinfo=UTC)
+    start = end - timedelta(hours=24) if since is None else since.replace(tzinfo=UTC)
+    if start >= end:
+        raise click.UsageError("--since is not before --until")
+    changes = Changes(
+        {} if costs is None else read_costs(costs),
+        {} if prices is None else read_prices(prices),
+        None if strategy is None else Strategy[strategy.upper().replace("-", "_")],
+    )
+    account_id = None if account is None else int((await desk.account(account))["account_id"])
+    async with desk.database.transaction("repeatable_read") as transaction:
+        found = await replayed(transaction, changes, start, end, account_id)
+    would = found.would
+    row = {
+        **msgspec.structs.asdict(found),
+        "since": start,
+        "until": end,
+        "would_converted": _around(would),
+        "would_conversions": round(would.conversions, 2),
+        "interval": [round(would.low, 2), round(would.high, 2)],
+        "unknown": round(would.unknown, 2),
+        "thin": round(would.thin, 2),
+        "would_uncosted": round(found.would_uncosted, 2),
+    }
+    parts = [
+        {
+            "carrier": one.carrier,
+            "messages": one.messages,
+            "converted": one.converted,
+            "would_messages": round(one.would.messages, 1),
+            "would_converted": _around(one.would),
+            "unknown": round(one.would.unknown, 1),
+            "thin": round(one.would.thin, 1),
+        }
+        for one in found.carriers
+    ]
+    note = ""
+    if would.unknown:
+        note = f"Of {would.unknown:,.0f} messages nothing is known: their carrier had none in their app and network."
+    return Card(REPLAYED, row, {"carriers": Table(PARTS, parts, "No messages.")}, note)
+
+
+def _around(estimate: "Estimate") -> str:
+    return f"{estimate.conversions:,.0f} ({estimate.low:,.0f} to {estimate.high:,.0f})"
+
+
+def _chosen(files: tuple[Path, ...], only: tuple[str, ...]) -> "tuple[Scenario, ...]":
+    """The scenarios that were named; nothing: none was. Raises `OperatorError`."""
+    from homing import errors
+    from homing.lab.plan import drawn
+    from homing.lab.scenario import load, shipped
+
+    if files:
+        return tuple(map(load, files))
+    if not only:
+        return ()
+    known = {one.name: one for one in (*shipped(), *drawn())}
+    unknown = [name for name in only if name not in known]
+    if unknown:
+        raise errors.OperatorError(f"there is no scenario {unknown[0]!r}; `homing lab scenarios` lists them")
+    return tuple(known[name] for name in only)
+
+
+@contextlib.contextmanager
+def _progress(total: int) -> Iterator[Callable[[int, int], None]]:
+    """Shown on stderr: a bar in a terminal, else a line at every tenth."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        told = 0
+
+        def tell(done: int, whole: int) -> None:
+            nonlocal told
+            if done * 10 // whole > told:
+                told = done * 10 // whole
+                click.echo(f"{done} of {whole} runs", err=True)
+
+        yield tell
+        return
+    columns = (
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, transient=True) as progress:
+        bar = progress.add_task("", total=total)
+        yield lambda done, _whole: progress.update(bar, completed=done)
+
+
+def _figures(made: "Report") -> Table:
+    from homing.lab.page import shown
+
+    words = {True: "yes", False: "NO", None: None}
+    rows = [
+        {
+            "title": one.title,
+            "target": None if one.target is None else f"{one.relation} {shown(one.target, one.unit)}",
+            "measured": None if one.measured is None else shown(one.measured, one.unit),
+            "interval": None if one.interval is None else " … ".join(shown(value, one.unit) for value in one.interval),
+            "met": words[one.met],
+            "decided_by": one.decided_by,
+            "seeds": one.seeds,
+        }
+        for one in made.figures
+    ]
+    return Table(FIGURES, rows)
+
+
+def _write(made: "Report", out: Path) -> None:
+    from homing import errors
+    from homing.lab import plots
+    from homing.lab.page import page
+    from homing.lab.report import document
+
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        drawn = plots.draw(made)
+        for name, png in drawn.items():
+            (out / name).write_bytes(png)
+        (out / "report.html").write_text(page(made, drawn), encoding="utf-8")
+        (out / "report.json").write_bytes(msgspec.json.format(msgspec.json.encode(document(made)), indent=2))
+    except OSError as error:
+        raise errors.OperatorError(f"{out} cannot be written: {error.strerror}") from None

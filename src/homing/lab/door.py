@@ -1,0 +1,157 @@
+"""How a tick's messages are accepted: through the whole of the real intake, or by the same draws for all at once."""
+
+from typing import Final, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from homing import errors
+from homing.accounts.profile import Profile
+from homing.guard.judge import Judge, Judgement
+from homing.intake.prepare import prepare
+from homing.intake.submission import Accepted, Group, Submission
+from homing.kit import ids
+from homing.lab.guards import Allows
+from homing.lab.reports import ACCOUNT_ID, SENDER
+from homing.lab.world import START_S, Needs, World
+from homing.model import App, Door, Recipient, Traffic
+from homing.routing.rules import Wanted
+from homing.routing.tariff import Tariff
+from homing.text.numbers import Destination
+
+CARRIER: Final = 20
+"""Where a prepared row has its carrier's id (intake/prepare.py)."""
+NODE: Final = 0
+REFUSED: Final = -1
+Chosen = NDArray[np.int64]
+
+
+class Accepts(Protocol):
+    """Gives each message's carrier (its place in the scenario's list), or `REFUSED`. Needs come in order of app."""
+
+    def accept(self, needs: Needs, tariff: Tariff, now_s: float) -> Chosen: ...
+
+
+class WholeIntake:
+    """Every message through `intake.prepare`: numbers located, priced, judged, offered, chosen, made into rows.
+
+    `guard` is a baseline's, which knows countries alone and stands before the intake; `judge` is Homing's.
+    """
+
+    def __init__(self, world: World, guard: Allows | None = None, judge: Judge | None = None) -> None:
+        self._world = world
+        self._guard = guard
+        self._judge = judge
+        self._now_ms = 0
+        self._ids = ids.IdSource(NODE, lambda: self._now_ms)
+        apps = {app.name: App(app.name, app.name, None, None) for app in world.scenario.apps}
+        self._profile = Profile(ACCOUNT_ID, "lab", False, (), 20, False, SENDER, frozenset((SENDER,)), apps, ())
+
+    def accept(self, needs: Needs, tariff: Tariff, now_s: float) -> Chosen:
+        if self._guard is None:
+            return self._prepared(needs, tariff, now_s)
+        codes = [country.code for country in self._world.scenario.countries]
+        minute = int(now_s // 60)
+        allows = self._guard.allows
+        allowed = np.array([allows(codes[country], minute) for country in needs["country"].tolist()], np.bool_)
+        chosen = np.full(len(needs), REFUSED, np.int64)
+        if allowed.any():
+            chosen[allowed] = self._prepared(needs[allowed], tariff, now_s)
+        return chosen
+
+    def _watch(
+        self,
+        account_id: int,
+        app_id: str,
+        number: str,
+        place: Destination,
+        sender: str,
+        charge_micro: int,
+        message_id: int,
+    ) -> Judgement:
+        assert self._judge is not None
+        now_s = ids.id_time_ms(message_id) / 1000
+        return self._judge.judge(account_id, app_id, number, place, sender, charge_micro, now_s)
+
+    def _prepared(self, needs: Needs, tariff: Tariff, now_s: float) -> Chosen:
+        self._now_ms = int((START_S + now_s) * 1000)
+        watch = None if self._judge is None else self._watch
+        chosen: list[int] = []
+        edges = np.searchsorted(needs["app"], np.arange(len(self._world.scenario.apps) + 1))
+        for app, first, last in zip(self._world.scenario.apps, edges, edges[1:], strict=False):
+            if first == last:
+                continue
+            numbers = map(str, needs["number"][first:last].tolist())
+            recipients = [Recipient(number, number) for number in numbers]
+            group = Group(self._world.scenario.text, SENDER, recipients)
+            submission = Submission(self._profile, Door.LAAFFIC, app.name, "lab", [group])
+            try:
+                prepared = prepare(submission, tariff, self._world.numbering, self._ids.next, watch)
+            except errors.Refusal:
+                chosen += [REFUSED] * len(recipients)
+                continue
+            rows = iter(prepared.rows)
+            chosen += [
+                int(next(rows)[CARRIER]) - 1 if type(fate) is Accepted else REFUSED  # type: ignore[call-overload]
+                for fate in prepared.fates
+            ]
+        return np.array(chosen, np.int64)
+
+
+class ByShares:
+    """The choice alone, for a whole tick at once: the tariff's offer for each app and network, and `choose`'s own draw
+    by the ids that the intake would have given out. Chooses as `WholeIntake` does (tests/unit/test_lab_simulation.py).
+    """
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._tariff: Tariff | None = None
+        self._places = 0
+        self._carriers = np.empty((0, 0), np.int64)
+        self._edges = np.empty((0, 0), np.uint64)
+
+    def accept(self, needs: Needs, tariff: Tariff, now_s: float) -> Chosen:
+        places = len(self._world.places)
+        if tariff is not self._tariff or places != self._places:
+            self._read(tariff, places)
+        now_ms = int((START_S + now_s) * 1000) - ids.EPOCH_MS
+        nth = np.arange(len(needs), dtype=np.int64)
+        at_ms, sequence = now_ms + (nth >> ids.SEQUENCE_BITS), nth & ((1 << ids.SEQUENCE_BITS) - 1)
+        draws = _mix((at_ms << ids.SHIFT) | (NODE << ids.SEQUENCE_BITS) | sequence)
+        cell = needs["app"].astype(np.int64) * places + needs["place"]
+        edges = self._edges[cell]
+        weight = edges[:, -1]
+        ticket = draws % np.maximum(weight, 1)
+        picked = (ticket[:, None] >= edges).sum(axis=1).clip(max=edges.shape[1] - 1)
+        return np.where(weight > 0, self._carriers[cell, picked], REFUSED)
+
+    def _read(self, tariff: Tariff, places: int) -> None:
+        """The first group of each offer, as edges of the tickets that pick its rows; all 0 where there is no route."""
+        world = self._world
+        shape = len(world.scenario.apps) * places, len(world.scenario.carriers)
+        self._carriers, self._edges = np.full(shape, REFUSED, np.int64), np.zeros(shape, np.uint64)
+        for a, app in enumerate(world.scenario.apps):
+            for p, place in enumerate(world.places):
+                number = self._world.sample(p)
+                price = tariff.price(ACCOUNT_ID, number)
+                wanted = Wanted(
+                    ACCOUNT_ID, app.name, SENDER, int(Traffic.TRANSACTIONAL), number, place.country, place.network
+                )
+                offer = None if price is None else tariff.offer(wanted, price.micro)
+                if offer is None or not offer.groups:
+                    continue
+                best = offer.groups[0]
+                total = 0
+                for k, row in enumerate(best.rows):
+                    total += row.weight
+                    self._carriers[a * places + p, k] = row.carrier_id - 1
+                    self._edges[a * places + p, k:] = total
+        self._tariff, self._places = tariff, places
+
+
+def _mix(values: NDArray[np.int64]) -> NDArray[np.uint64]:
+    """kit.spread.mix, of many."""
+    spread = values.astype(np.uint64)
+    spread = (spread ^ (spread >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    spread = (spread ^ (spread >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return spread ^ (spread >> np.uint64(31))

@@ -1,0 +1,92 @@
+"""Homing itself: the real learner, decider, mind and judge, fed as the brain feeds them, on the virtual clock."""
+
+import random
+from collections.abc import Sequence
+from typing import Final
+
+from homing import limits
+from homing.guard.judge import Judge
+from homing.guard.mind import Mind
+from homing.guard.rules import RULES, Mode, Rules
+from homing.lab.reports import ACCOUNT_ID
+from homing.lab.tariffs import one_rule, tariff
+from homing.lab.world import START_S, World, worth_micro
+from homing.model import GENERAL, Strategy
+from homing.routing.adaptive import Adaptive
+from homing.routing.beliefs import Learner
+from homing.routing.book import SharesBook
+from homing.routing.shares import Terms
+from homing.routing.tariff import Tariff
+from homing.statistics.delta import Delta
+
+GUARDED_LEARN_S: Final = 30.0
+"""Between the learner's thoughts where the guard is the subject: carriers stay as they are there, and it saves time."""
+
+
+class Homing:
+    """One adaptive rule with all of the scenario's carriers. Thinks every `LEARN_S`, as the brain does.
+
+    Apps are not declared: whether they report conversions is found out.
+    """
+
+    listens: bool = True
+    learn_s: float = limits.LEARN_S
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._learner = Learner()
+        self._adaptive = Adaptive(random.Random(f"homing {world.seed}"))  # noqa: S311 - draws of posteriors, repeatable
+        self._rules = one_rule(world, Strategy.ADAPTIVE)
+        terms = Terms(worth_micro=worth_micro(world.scenario), quality_floor=world.scenario.quality_floor)
+        self._terms = {(ACCOUNT_ID, ""): terms}
+        self._thought_s = -self.learn_s
+        self._minute = -1
+        self._plain: Tariff | None = None
+        self._tariff: Tariff | None = None
+
+    def hear(self, deltas: Sequence[Delta]) -> None:
+        self._learner.hear(deltas)
+
+    def think(self, now_s: float) -> None:
+        if now_s - self._thought_s < self.learn_s:
+            return
+        self._thought_s = now_s
+        now = START_S + now_s
+        plain = self._priced(int(now_s // 60))
+        self._learner.think(now)
+        decided = self._adaptive.decide(plain, self._learner, now)
+        self._tariff = plain.with_shares(SharesBook({key: decision.shares for key, decision in decided.items()}))
+
+    def tariff(self) -> Tariff:
+        assert self._tariff is not None
+        return self._tariff
+
+    def _priced(self, minute: int) -> Tariff:
+        """What carriers ask is no secret: it is in their price lists."""
+        table = self._world.truth.cost_micro
+        minute = min(minute, len(table) - 1)
+        if self._plain is None or (minute != self._minute and (table[minute] != table[self._minute]).any()):
+            self._plain = tariff(self._world, self._rules, minute, self._terms)
+        self._minute = minute
+        return self._plain
+
+
+class HomingGuarded(Homing):
+    """With the guard, all of whose rules block. The mind thinks, and the judge reads its book, at every tick."""
+
+    learn_s = GUARDED_LEARN_S
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world)
+        self._mind = Mind()
+        self.judge = Judge()
+        self.judge.obey(Rules({(GENERAL, rule): Mode.BLOCK for rule in RULES}))
+
+    def hear(self, deltas: Sequence[Delta]) -> None:
+        super().hear(deltas)
+        self._mind.hear(deltas)
+
+    def think(self, now_s: float) -> None:
+        super().think(now_s)
+        self._mind.think(START_S + now_s, self._learner.expected_rate, self._learner.reporting)
+        self.judge.read(self._mind.verdicts())

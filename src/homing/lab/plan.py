@@ -1,0 +1,115 @@
+"""What a report runs: which scenarios under which policies and seeds, and what a quick one leaves out."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import msgspec
+
+from homing import limits
+from homing.lab.generate import generated
+from homing.lab.policies import BASELINES, GUARDS, HOMING, ORACLE
+from homing.lab.pool import Task
+from homing.lab.scenario import Scenario, shipped
+
+SEEDS: Final = 20
+GENERATED: Final = 3
+"""Scenarios of each goal that a report draws: from seeds of `GENERATED_FROM` on, which no code was written for."""
+GENERATED_FROM: Final = 1
+QUICK_HOURS: Final[Mapping[str, float]] = {"routing": 0.75, "guard": 1.5}
+QUICK_TICK_S: Final = 5
+QUICK_SEEDS: Final = 20
+QUICK_ROUTING: Final = ("steady", "fake-receipts", "loss-honest", "loss-lying")
+QUICK_GUARD: Final = ("burst", "rotating", "drip", "mimicry", "flash-and-launch")
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """`tasks` in order: all of a seed's before the next seed's, and of a seed's Homing's first, which take longest."""
+
+    scenarios: tuple[Scenario, ...]
+    seeds: tuple[int, ...]
+    tasks: tuple[Task, ...]
+    quick_s: float | None
+
+
+def full(scenarios: Sequence[Scenario] | None, seeds: int, hours: float | None, first_seed: int = 1) -> Plan:
+    """Every shipped scenario and some generated ones, or those given, at full length or for so many hours at most."""
+    chosen = tuple(scenarios) if scenarios else (*shipped(), *drawn())
+    if hours is not None:
+        chosen = tuple(shortened(one, hours) for one in chosen)
+    return _plan(chosen, range(first_seed, first_seed + seeds), None)
+
+
+def quick(scenarios: Sequence[Scenario] | None) -> Plan:
+    """A few scenarios, short; as many seeds as fit into the time."""
+    if scenarios:
+        chosen = tuple(quickened(one) for one in scenarios)
+    else:
+        by_name = {one.name: one for one in shipped()}
+        chosen = tuple(by_name[name] for name in (*QUICK_ROUTING, *QUICK_GUARD))
+        chosen = tuple(quickened(one) for one in (*chosen, generated(GENERATED_FROM, "routing")))
+    return _plan(chosen, range(1, QUICK_SEEDS + 1), limits.LAB_QUICK_S, with_guards=False)
+
+
+def drawn() -> tuple[Scenario, ...]:
+    seeds = range(GENERATED_FROM, GENERATED_FROM + GENERATED)
+    return tuple(generated(seed, goal) for goal in ("routing", "guard") for seed in seeds)
+
+
+def shortened(scenario: Scenario, hours: float) -> Scenario:
+    """The beginning of a scenario; not shorter than what it measures needs."""
+    least = max(
+        [scenario.measure_from_h * 1.25]
+        + [change.from_h + 0.5 for carrier in scenario.carriers for change in carrier.changes]
+        + [attack.from_h + min(attack.hours, 1.0) for attack in scenario.attacks]
+        + [event.from_h + min(event.hours, 1.0) for event in scenario.events]
+    )
+    return msgspec.structs.replace(scenario, hours=min(scenario.hours, max(hours, least)))
+
+
+def quickened(scenario: Scenario) -> Scenario:
+    """A scenario of which everything happens sooner, so that a short run has all of it."""
+    factor = min(1.0, QUICK_HOURS[scenario.goal] / scenario.hours)
+    replace = msgspec.structs.replace
+    return replace(
+        scenario,
+        tick_s=max(scenario.tick_s, QUICK_TICK_S),
+        hours=scenario.hours * factor,
+        measure_from_h=scenario.measure_from_h * factor,
+        carriers=tuple(
+            replace(
+                carrier,
+                changes=tuple(
+                    replace(
+                        change,
+                        from_h=change.from_h * factor,
+                        until_h=None if change.until_h is None else change.until_h * factor,
+                        ramp_h=change.ramp_h * factor,
+                    )
+                    for change in carrier.changes
+                ),
+            )
+            for carrier in scenario.carriers
+        ),
+        attacks=tuple(
+            replace(attack, from_h=attack.from_h * factor, hours=attack.hours * factor) for attack in scenario.attacks
+        ),
+        events=tuple(
+            replace(event, from_h=event.from_h * factor, hours=event.hours * factor) for event in scenario.events
+        ),
+    )
+
+
+def _plan(scenarios: tuple[Scenario, ...], seeds: range, quick_s: float | None, with_guards: bool = True) -> Plan:
+    tasks = [
+        Task(scenario, seed + scenario.seed, policies)
+        for seed in seeds
+        for homing_first in (True, False)
+        for scenario in scenarios
+        if homing_first or with_guards or scenario.goal == "routing"
+        if (policies := (HOMING,) if homing_first else policies_for(scenario)[1:])
+    ]
+    return Plan(scenarios, tuple(seeds), tuple(tasks), quick_s)
+
+
+def policies_for(scenario: Scenario) -> tuple[str, ...]:
+    return (HOMING, *GUARDS) if scenario.goal == "guard" else (HOMING, ORACLE, *BASELINES)

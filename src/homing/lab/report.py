@@ -1,0 +1,152 @@
+"""The report: the runs of a plan, the figures that follow, and the document that tells them."""
+
+import os
+import platform
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+
+import msgspec
+
+from homing.lab import cost
+from homing.lab.confidence import Mean, mean_of
+from homing.lab.figures import Figure, Runs, best_baseline, figures, refused_by, seeds_of, stopped_by
+from homing.lab.plan import Plan, policies_for
+from homing.lab.policies import HOMING, ORACLE
+from homing.lab.pool import Task, cores, gather
+from homing.lab.result import Result
+from homing.lab.scenario import Scenario
+
+Progress = Callable[[int, int], None]
+
+
+class Line(msgspec.Struct, frozen=True):
+    """A policy in a scenario, over its seeds. Costs are in USD for a conversion; shares 0..1."""
+
+    scenario: str
+    policy: str
+    seeds: int
+    cost_per_conversion: Mean | None
+    against_oracle: Mean | None
+    conversion: Mean | None
+    refused: Mean | None
+    stopped: dict[str, Mean]
+    shift_s: Mean | None
+    is_best_baseline: bool = False
+
+
+class Report(msgspec.Struct, frozen=True):
+    made_at: str
+    quick: bool
+    machine: str
+    took_s: float
+    seeds: int
+    messages: int
+    messages_per_s: float
+    figures: tuple[Figure, ...]
+    lines: tuple[Line, ...]
+    scenarios: tuple[Scenario, ...]
+    results: tuple[Result, ...]
+
+
+def make(plan: Plan, watch: Progress, workers: int | None = None) -> Report:
+    """Runs the plan and gives the report. A quick one begins no further run once its time is over."""
+    began = time.monotonic()
+
+    def may_begin(_task: Task) -> bool:
+        return plan.quick_s is None or time.monotonic() - began < plan.quick_s
+
+    path_us = cost.measure(rounds=10 if plan.quick_s else 30)  # before the other core is busy with the runs
+    runs: dict[tuple[str, int, str], Result] = {}
+    for results in gather(plan.tasks, workers or cores(), lambda done: watch(done, len(plan.tasks)), may_begin):
+        for result in results:
+            runs[result.scenario, result.seed, result.policy] = result
+    took_s = time.monotonic() - began
+    messages = sum(result.messages + sum(one.messages for one in result.attacks) for result in runs.values())
+    busy_s = sum(result.cpu_s for result in runs.values())
+    return Report(
+        datetime.now(UTC).isoformat(timespec="seconds"),
+        plan.quick_s is not None,
+        machine(),
+        round(took_s, 1),
+        len(seeds_of(runs)),
+        messages,
+        round(messages / busy_s) if busy_s else 0,
+        tuple(figures(plan.scenarios, runs, path_us)),
+        tuple(lines(plan.scenarios, runs)),
+        plan.scenarios,
+        tuple(runs[key] for key in sorted(runs)),
+    )
+
+
+def lines(scenarios: Sequence[Scenario], runs: Runs) -> list[Line]:
+    made = []
+    for scenario in scenarios:
+        best = best_baseline(runs, scenario)
+        for policy in policies_for(scenario):
+            mine = [one for (name, _seed, by), one in sorted(runs.items()) if (name, by) == (scenario.name, policy)]
+            if not mine:
+                continue
+            truth = [runs.get((scenario.name, one.seed, ORACLE)) for one in mine]
+            ratios = [
+                one.cost_per_conversion / two.cost_per_conversion
+                for one, two in zip(mine, truth, strict=True)
+                if two is not None
+            ]
+            stopped = {
+                kind: mean_of([*stopped_by(kind, [scenario], runs, policy).get(scenario.name, {}).values()])
+                for kind in dict.fromkeys(attack.kind for attack in scenario.attacks)
+            }
+            is_guard = scenario.goal == "guard"
+            made.append(
+                Line(
+                    scenario.name,
+                    policy,
+                    len(mine),
+                    mean_of([one.cost_per_conversion / 1e6 for one in mine if one.converted]),
+                    mean_of(ratios),
+                    mean_of([one.conversion for one in mine]),
+                    mean_of([*refused_by(scenario, runs, policy).values()]) if is_guard else None,
+                    {kind: mean for kind, mean in stopped.items() if mean is not None},
+                    mean_of([one.shift_s for one in mine if one.shift_s is not None]),
+                    policy == best,
+                )
+            )
+    return made
+
+
+def document(report: Report) -> dict[str, object]:
+    """For programs: everything but the runs' courses."""
+    return {
+        "made_at": report.made_at,
+        "quick": report.quick,
+        "machine": report.machine,
+        "took_s": report.took_s,
+        "seeds": report.seeds,
+        "messages_simulated": report.messages,
+        "messages_per_core_s": report.messages_per_s,
+        "figures": msgspec.to_builtins(report.figures),
+        "scenarios": [
+            {
+                "name": scenario.name,
+                "about": scenario.about,
+                "hours": scenario.hours,
+                "rate_per_s": scenario.rate_per_s,
+                "policies": [msgspec.to_builtins(line) for line in report.lines if line.scenario == scenario.name],
+            }
+            for scenario in report.scenarios
+        ],
+    }
+
+
+def machine() -> str:
+    model = platform.machine()
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as info:
+            model = next((line.split(":", 1)[1].strip() for line in info if line.startswith("model name")), model)
+    except OSError:
+        pass
+    return f"{cores()} of {os.cpu_count()} cores, {model}, Python {platform.python_version()}"
+
+
+__all__ = ["HOMING", "Line", "Progress", "Report", "document", "lines", "machine", "make"]

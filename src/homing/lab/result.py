@@ -1,0 +1,136 @@
+"""What is kept of a run: small enough to send between processes and to write into the report."""
+
+import math
+from typing import Final
+
+import msgspec
+import numpy as np
+
+from homing.lab.scenario import AttackKind, Scenario
+from homing.lab.tally import Tally
+from homing.lab.world import World
+
+SHIFTED_SHARE: Final = 0.10
+SHIFT_WINDOW_S: Final = 30
+"""A carrier is left when its share of the messages of so many seconds is below `SHIFTED_SHARE`."""
+LATE_PART: Final = 0.25
+"""The last part of a run, told apart: what is left of the cost of learning then."""
+COURSE_MIN: Final = 10
+
+
+class AttackResult(msgspec.Struct, frozen=True):
+    kind: AttackKind
+    messages: int
+    wanted_micro: int
+    spent_micro: int
+    converted: int
+
+    @property
+    def stopped(self) -> float:
+        """The share of the money, 0..1."""
+        return 1 - self.spent_micro / self.wanted_micro if self.wanted_micro else 1.0
+
+
+class Result(msgspec.Struct, frozen=True):
+    """Of one scenario, seed and policy; counted from `measure_from_h` on. `cpu_s`: what the run took of a core."""
+
+    scenario: str
+    seed: int
+    policy: str
+    hours: float
+    people: int
+    refused: int
+    messages: int
+    converted: int
+    cost_micro: int
+    late_converted: int
+    late_cost_micro: int
+    shift_s: float | None  # None: not asked for
+    attacks: tuple[AttackResult, ...]
+    course: tuple[tuple[float, ...], ...]  # shares by carrier, every COURSE_MIN
+    refused_course: tuple[int, ...]  # messages of real people and of attacks, every COURSE_MIN
+    cpu_s: float
+
+    @property
+    def cost_per_conversion(self) -> float:
+        """Micro-units."""
+        return self.cost_micro / self.converted if self.converted else float("inf")
+
+    @property
+    def late_cost_per_conversion(self) -> float:
+        return self.late_cost_micro / self.late_converted if self.late_converted else float("inf")
+
+    @property
+    def conversion(self) -> float:
+        """Of the people who came."""
+        return self.converted / self.people if self.people else 0.0
+
+    @property
+    def refused_share(self) -> float:
+        return self.refused / self.people if self.people else 0.0
+
+
+def result_of(world: World, policy: str, tally: Tally, cpu_s: float) -> Result:
+    scenario = world.scenario
+    since = int(scenario.measure_from_h * 60)
+    late = since + int((world.minutes - since) * (1 - LATE_PART))
+    return Result(
+        scenario.name,
+        world.seed,
+        policy,
+        scenario.hours,
+        int(tally.people[since:].sum()),
+        int(tally.refused[since:].sum()),
+        int(tally.messages[since:].sum()),
+        int(tally.converted[since:].sum()),
+        int(tally.cost_micro[since:].sum()),
+        int(tally.converted[late:].sum()),
+        int(tally.cost_micro[late:].sum()),
+        _shift_s(world, tally),
+        tuple(
+            AttackResult(
+                attack.kind,
+                int(tally.attack_messages[n, since:].sum()),
+                int(tally.attack_wanted_micro[n, since:].sum()),
+                int(tally.attack_spent_micro[n, since:].sum()),
+                int(tally.attack_converted[n, since:].sum()),
+            )
+            for n, attack in enumerate(scenario.attacks)
+        ),
+        _course(tally),
+        tuple(int(tally.refused_messages[at : at + COURSE_MIN].sum()) for at in range(0, world.minutes, COURSE_MIN)),
+        cpu_s,
+    )
+
+
+def shift_begins_s(scenario: Scenario) -> float | None:
+    """When the carrier whose loss is watched begins to lose, which is at a whole minute; None where none is."""
+    for carrier in scenario.carriers:
+        if carrier.name == scenario.watched and carrier.changes:
+            return math.ceil(min(change.from_h for change in carrier.changes) * 60 - 1e-9) * 60.0
+    return None
+
+
+def _shift_s(world: World, tally: Tally) -> float | None:
+    """Seconds from the loss until the carrier's share is below a tenth; where it never is, until the end."""
+    scenario = world.scenario
+    begins_s = shift_begins_s(scenario)
+    if begins_s is None:
+        return None
+    watched = [carrier.name for carrier in scenario.carriers].index(scenario.watched or "")
+    window = max(1, SHIFT_WINDOW_S // scenario.tick_s)
+    sums = np.cumsum(tally.ticks, axis=0)
+    first = int(begins_s // scenario.tick_s) + window - 1
+    for tick in range(first, len(sums)):
+        recent = sums[tick] - (sums[tick - window] if tick >= window else 0)
+        if recent.sum() and recent[watched] < SHIFTED_SHARE * recent.sum():
+            return (tick + 1) * scenario.tick_s - begins_s
+    return scenario.hours * 3600 - begins_s
+
+
+def _course(tally: Tally) -> tuple[tuple[float, ...], ...]:
+    parts = []
+    for minute in range(0, len(tally.messages) - 1, COURSE_MIN):
+        counts = tally.messages[minute : minute + COURSE_MIN].sum(axis=0)
+        parts.append(tuple(round(float(share), 4) for share in counts / max(1, counts.sum())))
+    return tuple(parts)

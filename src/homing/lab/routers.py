@@ -1,0 +1,293 @@
+"""Who decides the shares: the baselines that people run today, and the oracle that knows the truth."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Final, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from homing.lab.reports import START_MINUTE
+from homing.lab.tariffs import one_rule, rules_by_network, tariff
+from homing.lab.world import World, worth_micro
+from homing.model import Strategy
+from homing.routing.rules import Rule
+from homing.routing.tariff import Tariff
+from homing.statistics.delta import Delta
+
+
+class Router(Protocol):
+    """A policy. It hears what carriers and customers tell, as the real parts do, and never the truth."""
+
+    listens: bool
+
+    def hear(self, deltas: Sequence[Delta]) -> None: ...
+
+    def think(self, now_s: float) -> None:
+        """Called before each tick's messages; `now_s` is from the scenario's beginning."""
+
+    def tariff(self) -> Tariff: ...
+
+
+class _Kept:
+    """A tariff, made again when its rules or what carriers ask have changed."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._changes = np.any(np.diff(world.truth.cost_micro, axis=0) != 0, axis=(1, 2)).tolist()
+        self._minute = -1
+        self._made: Tariff | None = None
+
+    def get(self, rules: Callable[[], Sequence[Rule]], minute: int, is_changed: bool) -> Tariff:
+        minute = min(minute, len(self._changes))
+        if self._made is None or is_changed or any(self._changes[self._minute : minute]):
+            self._made = tariff(self._world, rules(), minute)
+        self._minute = minute
+        return self._made
+
+
+class Fixed:
+    """Static priority, least cost and round robin: the real strategies, which listen to nobody."""
+
+    listens: bool = False
+
+    def __init__(self, world: World, strategy: Strategy) -> None:
+        self._kept = _Kept(world)
+        self._rules = one_rule(world, strategy)
+        self._minute = 0
+
+    def hear(self, deltas: Sequence[Delta]) -> None:
+        pass
+
+    def think(self, now_s: float) -> None:
+        self._minute = int(now_s // 60)
+
+    def tariff(self) -> Tariff:
+        return self._kept.get(lambda: self._rules, self._minute, False)
+
+
+class DeliveryRate:
+    """Nine in ten messages of a network go by the carrier whose receipts said "delivered" most in the last hour, one in
+    ten by the others. Messages of the last two minutes are not held against anybody; equal ones: the cheaper.
+    """
+
+    listens: bool = True
+    WINDOW_MIN: Final = 60
+    YOUNG_MIN: Final = 2
+    BEST: Final = 0.9
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._kept = _Kept(world)
+        self._sent: Cohorts = Cohorts()
+        self._delivered: Cohorts = Cohorts()
+        self._shares: dict[str, Sequence[float]] = {}
+        self._minute = -1
+        self._is_changed = True
+
+    def hear(self, deltas: Sequence[Delta]) -> None:
+        for delta in deltas:
+            self._sent.add(delta, delta.sent)
+            self._delivered.add(delta, delta.delivered)
+
+    def think(self, now_s: float) -> None:
+        minute = int(now_s // 60)
+        if minute == self._minute:
+            return
+        self._minute = minute
+        now = START_MINUTE + minute
+        carriers = range(1, len(self._world.scenario.carriers) + 1)
+        costs = self._world.truth.cost_micro[min(minute, len(self._world.truth.cost_micro) - 1)]  # prices are no secret
+        for place in self._world.places:
+            sent = self._sent.window(place.network, now - self.WINDOW_MIN, now - self.YOUNG_MIN)
+            delivered = self._delivered.window(place.network, now - self.WINDOW_MIN, now - self.YOUNG_MIN)
+            rates = [(delivered.get(k, 0) + 1) / (sent.get(k, 0) + 1) for k in carriers]
+            best = max(carriers, key=lambda k: (round(rates[k - 1], 3), -costs[place.country_index, k - 1]))
+            shares = _leaning(len(rates), best - 1, self.BEST)
+            if self._shares.get(place.network) != shares:
+                self._shares[place.network] = shares
+                self._is_changed = True
+        self._sent.forget(now - self.WINDOW_MIN)
+        self._delivered.forget(now - self.WINDOW_MIN)
+
+    def tariff(self) -> Tariff:
+        changed, self._is_changed = self._is_changed, False
+        equal = [1 / len(self._world.scenario.carriers)] * len(self._world.scenario.carriers)
+        return self._kept.get(lambda: rules_by_network(self._world, self._shares, equal), self._minute, changed)
+
+
+class Government:
+    """The public rule of a government sender, for any number of carriers. Shares begin equal. A carrier is slow when at
+    least 15 % of its last 15 minutes' messages had no "delivered" within 5 minutes; while at least one is slow and one
+    is not, each slow one gives 10 points to those that are not, at most every 5 minutes. Without that, shares drift
+    back to equal, 10 points in 15 minutes. What is younger than 5 minutes cannot be judged yet.
+    """
+
+    listens: bool = True
+    SLOW_SHARE: Final = 0.15
+    SLOW_MIN: Final = 5
+    WINDOW_MIN: Final = 15
+    POINTS: Final = 0.10
+    PAUSE_MIN: Final = 5
+    JUDGED_MESSAGES_MIN: Final = 20
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._kept = _Kept(world)
+        count = len(world.scenario.carriers)
+        self._equal = 1 / count
+        self._shares = [self._equal] * count
+        self._sent = Cohorts()
+        self._in_time = Cohorts()
+        self._minute = -1
+        self._moved_at = self._drifted_at = -self.WINDOW_MIN
+        self._is_changed = True
+        self._now_minute = START_MINUTE
+
+    def hear(self, deltas: Sequence[Delta]) -> None:
+        for delta in deltas:
+            self._sent.add(delta, delta.sent)
+            if self._now_minute - delta.minute <= self.SLOW_MIN:
+                self._in_time.add(delta, delta.delivered)
+
+    def think(self, now_s: float) -> None:
+        minute = int(now_s // 60)
+        if minute == self._minute:
+            return
+        self._minute, self._now_minute = minute, START_MINUTE + minute
+        since, until = self._now_minute - self.WINDOW_MIN, self._now_minute - self.SLOW_MIN
+        sent, in_time = self._sent.window(None, since, until), self._in_time.window(None, since, until)
+        slow = [
+            sent.get(k, 0) >= self.JUDGED_MESSAGES_MIN and 1 - in_time.get(k, 0) / sent[k] >= self.SLOW_SHARE
+            for k in range(1, len(self._shares) + 1)
+        ]
+        if any(slow) and not all(slow):
+            if minute - self._moved_at >= self.PAUSE_MIN:
+                self._move(slow)
+                self._moved_at = self._drifted_at = minute
+        elif minute - max(self._moved_at, self._drifted_at) >= self.WINDOW_MIN:
+            self._drift()
+            self._drifted_at = minute
+        self._sent.forget(since)
+        self._in_time.forget(since)
+
+    def _move(self, slow: Sequence[bool]) -> None:
+        for k, is_slow in enumerate(slow):
+            if is_slow:
+                points = min(self.POINTS, self._shares[k])
+                self._shares[k] -= points
+                for other, other_slow in enumerate(slow):
+                    if not other_slow:
+                        self._shares[other] += points / slow.count(False)
+        self._is_changed = True
+
+    def _drift(self) -> None:
+        furthest = max(abs(share - self._equal) for share in self._shares)
+        if furthest > 0:
+            part = min(1.0, self.POINTS / furthest)
+            self._shares = [share + (self._equal - share) * part for share in self._shares]
+            self._is_changed = True
+
+    def tariff(self) -> Tariff:
+        changed, self._is_changed = self._is_changed, False
+        return self._kept.get(lambda: one_rule(self._world, Strategy.WEIGHTED, self._shares), self._minute, changed)
+
+
+class Oracle:
+    """Knows every carrier's true chances at each minute, and takes the one that the objective names: of those whose
+    conversion rate is at least the floor's part of the best, the least cost per conversion; with a worth, the greatest
+    worth less cost.
+    """
+
+    listens: bool = False
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._kept = _Kept(world)
+        self._best = best_carriers(world)
+        self._changes = np.any(np.diff(self._best, axis=0) != 0, axis=1).tolist()
+        self._minute = -1
+        self._is_changed = True
+
+    def hear(self, deltas: Sequence[Delta]) -> None:
+        pass
+
+    def think(self, now_s: float) -> None:
+        minute = min(int(now_s // 60), len(self._changes))
+        self._is_changed |= self._minute < 0 or any(self._changes[self._minute : minute])
+        self._minute = minute
+
+    def tariff(self) -> Tariff:
+        changed, self._is_changed = self._is_changed, False
+        return self._kept.get(self._rules, self._minute, changed)
+
+    def _rules(self) -> Sequence[Rule]:
+        best = self._best[self._minute]
+        count = len(self._world.scenario.carriers)
+        shares = {place.network: _leaning(count, int(best[place.country_index]), 1.0) for place in self._world.places}
+        return rules_by_network(self._world, shares, [1 / count] * count)
+
+
+def best_carriers(world: World) -> NDArray[np.int64]:
+    """[minute, country]: the place in the list of the carrier that the objective names. Reads the truth."""
+    truth, scenario = world.truth, world.scenario
+    sigma = np.array([carrier.latency_s_sigma for carrier in scenario.carriers])
+    in_time = _normal((np.log(scenario.people.code_valid_s) - np.log(truth.latency_s_median)) / np.maximum(sigma, 1e-9))
+    shares = np.array([app.share for app in scenario.apps])
+    conversion = float((np.array([app.conversion for app in scenario.apps]) * shares).sum() / shares.sum())
+    chance = truth.delivered * in_time * conversion
+    cost = truth.cost_micro.astype(np.float64)
+    barred = truth.cost_micro > truth.price_micro[None, :, None]
+    worth = worth_micro(scenario)
+    if worth is not None:
+        value = np.where(barred, -np.inf, worth * chance - cost)
+        picked: NDArray[np.int64] = np.argmax(value, axis=2)
+        return picked
+    usable = np.where(barred, 0.0, chance)
+    good = ~barred & (usable >= scenario.quality_floor * usable.max(axis=2, keepdims=True))
+    each = np.where(good, cost / np.maximum(chance, 1e-12), np.inf)
+    least: NDArray[np.int64] = np.argmin(each, axis=2)
+    return least
+
+
+class Cohorts:
+    """Counts by network, minute of submit and carrier."""
+
+    def __init__(self) -> None:
+        self._by_network: defaultdict[str, defaultdict[int, dict[int, int]]] = defaultdict(lambda: defaultdict(dict))
+
+    def add(self, delta: Delta, count: int) -> None:
+        if count:
+            counts = self._by_network[delta.network][delta.minute]
+            counts[delta.carrier_id] = counts.get(delta.carrier_id, 0) + count
+
+    def window(self, network: str | None, since: int, until: int) -> Mapping[int, int]:
+        """Counts by carrier of the minutes from `since` up to and without `until`; network None: of all."""
+        total: dict[int, int] = {}
+        networks: Iterable[str] = [*self._by_network] if network is None else [network]
+        for name in networks:
+            for minute, counts in self._by_network[name].items():
+                if since <= minute < until:
+                    for carrier, count in counts.items():
+                        total[carrier] = total.get(carrier, 0) + count
+        return total
+
+    def forget(self, before: int) -> None:
+        for minutes in self._by_network.values():
+            for minute in [minute for minute in minutes if minute < before]:
+                del minutes[minute]
+
+
+def _leaning(count: int, best: int, share: float) -> tuple[float, ...]:
+    """`share` for one of so many, the rest in equal parts for the others."""
+    rest = (1 - share) / (count - 1) if count > 1 else 0.0
+    return tuple(1.0 if count == 1 else share if k == best else rest for k in range(count))
+
+
+def _normal(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The standard normal's distribution function (Abramowitz and Stegun 26.2.17; below 1e-7 off)."""
+    t = 1 / (1 + 0.2316419 * np.abs(values))
+    poly = t * (0.319381530 + t * (-0.356563782 + t * (1.781477937 + t * (-1.821255978 + t * 1.330274429))))
+    tail = np.exp(-(values**2) / 2) / np.sqrt(2 * np.pi) * poly
+    whole: NDArray[np.float64] = np.where(values >= 0, 1 - tail, tail)
+    return whole

@@ -1,0 +1,319 @@
+"""A scenario: everything that is true in a simulated world, as one file that somebody else can write (TOML).
+
+docs/internals/lab.md tells every field. Times are hours from the scenario's beginning, which is midnight UTC; amounts
+are decimal texts in USD a segment; chances are 0..1.
+"""
+
+from collections.abc import Iterable
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Final, Literal, TypeGuard
+
+import msgspec
+
+from homing import errors, limits
+from homing.kit import money
+
+Chance = Annotated[float, msgspec.Meta(ge=0, le=1)]
+Positive = Annotated[float, msgspec.Meta(gt=0)]
+NotNegative = Annotated[float, msgspec.Meta(ge=0)]
+Digits = Annotated[str, msgspec.Meta(pattern=r"^[0-9]+$", min_length=1, max_length=15)]
+Name = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=40)]
+Code = Annotated[str, msgspec.Meta(pattern=r"^[A-Z]{2}$")]
+Receipts = Literal["honest", "fake", "none"]
+Goal = Literal["routing", "guard"]
+Trait = Literal["fake-receipts", "degrading", "steady", "attack", "event"]
+AttackKind = Literal["burst", "drip", "rotating", "mimicry", "colluding", "forged"]
+
+KINDS: Final[tuple[AttackKind, ...]] = ("burst", "rotating", "drip", "mimicry", "colluding", "forged")
+
+RANGE_DIGITS_MAX: Final = 10
+
+
+class _Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    pass
+
+
+class Network(_Part, frozen=True, kw_only=True):
+    """A range of numbers with one operator. `prefix` begins them all, `digits` is their length."""
+
+    prefix: Digits
+    digits: Annotated[int, msgspec.Meta(ge=8, le=15)]
+    share: Positive = 1.0
+    people: Annotated[int, msgspec.Meta(ge=1, le=100_000_000)] = 200_000
+
+
+class Country(_Part, frozen=True, kw_only=True):
+    """Where people live. `price`: what the customer pays a segment; None: one and a half of the dearest carrier's."""
+
+    code: Code
+    networks: Annotated[tuple[Network, ...], msgspec.Meta(min_length=1)]
+    share: NotNegative = 1.0
+    price: str | None = None
+
+
+class App(_Part, frozen=True, kw_only=True):
+    """`conversion`: how many of those who get a code come back with it; the time they take is lognormal.
+
+    `reports`: whether the customer tells us of it; `stops_reporting_at_h`: when it ceases to.
+    """
+
+    name: Name
+    share: Positive = 1.0
+    conversion: Chance = 0.85
+    conversion_s_median: Positive = 25.0
+    conversion_s_sigma: NotNegative = 0.7
+    reports: bool = True
+    stops_reporting_at_h: NotNegative | None = None
+
+
+class Change(_Part, frozen=True, kw_only=True):
+    """What is different with a carrier from `from_h` until `until_h` (None: for good). None: as before.
+
+    `delivered` replaces the chance; `delivered_factor` multiplies it; over `ramp_h` the change comes gradually.
+    """
+
+    from_h: NotNegative
+    until_h: Positive | None = None
+    ramp_h: NotNegative = 0.0
+    countries: tuple[Code, ...] = ()
+    delivered: Chance | None = None
+    delivered_factor: Chance | None = None
+    latency_s_median: Positive | None = None
+    receipts: Receipts | None = None
+    price: str | None = None
+
+
+class Carrier(_Part, frozen=True, kw_only=True):
+    """A way out. `delivered`: the chance that a message reaches its person, `delivered_in` by country.
+
+    Receipts: `honest` tell what became of the message when it is known, `fake` always tell "delivered" after a time of
+    their own (`fake_s_median`, `fake_s_sigma`; a small sigma is regular), `none` do not come. `drift` is how far the
+    log odds of delivery walk in a day (standard deviation).
+    """
+
+    name: Name
+    price: str
+    prices: dict[Code, str] = {}
+    delivered: Chance = 0.95
+    delivered_in: dict[Code, Chance] = {}
+    latency_s_median: Positive = 4.0
+    latency_s_sigma: NotNegative = 0.6
+    receipts: Receipts = "honest"
+    receipts_lost: Chance = 0.0
+    failed_s_median: Positive = 20.0
+    failed_s_sigma: NotNegative = 0.7
+    fake_s_median: Positive = 3.0
+    fake_s_sigma: NotNegative = 0.02
+    drift: NotNegative = 0.0
+    changes: tuple[Change, ...] = ()
+
+
+class People(_Part, frozen=True, kw_only=True):
+    """What people do when no code comes: some ask again after a while, so often at most; a code works for so long."""
+
+    ask_again: Chance = 0.6
+    ask_again_after_s: Positive = 60.0
+    messages_max: Annotated[int, msgspec.Meta(ge=1, le=limits.LAB_TRIES_MAX)] = 3
+    code_valid_s: Positive = 600.0
+
+
+class Attack(_Part, frozen=True, kw_only=True):
+    """Traffic that nobody asked for. It goes to `ranges` ranges of a thousand numbers under `prefix`.
+
+    `rotate_min`: every so many minutes to other ranges (0: never). `converts`: the chance that a message of it is
+    reported as converted (mimicry, forgery). `carrier`: the colluding one; its receipts of the attack's messages say
+    "delivered".
+    """
+
+    kind: AttackKind
+    prefix: Digits
+    digits: Annotated[int, msgspec.Meta(ge=8, le=15)]
+    from_h: NotNegative
+    hours: Positive
+    rate_per_s: Positive
+    ranges: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 1
+    rotate_min: NotNegative = 0.0
+    converts: Chance = 0.0
+    carrier: Name | None = None
+    app: Name | None = None
+
+
+class Event(_Part, frozen=True, kw_only=True):
+    """Real people in unusual number. `flash-sale`: the rate times `factor`, in `country` or everywhere. `launch`:
+    people of a country (listed with share 0) begin to come, up to `rate_per_s` over `ramp_h`.
+    """
+
+    kind: Literal["flash-sale", "launch"]
+    from_h: NotNegative
+    hours: Positive
+    country: Code | None = None
+    factor: Annotated[float, msgspec.Meta(ge=1)] = 1.0
+    rate_per_s: NotNegative = 0.0
+    ramp_h: NotNegative = 0.25
+
+
+class Scenario(_Part, frozen=True, kw_only=True):
+    """The whole world. `worth`: of a conversion to the customer; None: what counts is cost per conversion at
+    `quality_floor` times the best carrier's conversion rate.
+
+    `watched`: the carrier of which it is measured how soon, after its first change, its share is below a tenth.
+    `measure_from_h`: what is before is not counted (guards need a history to hold attacks against).
+    """
+
+    name: Name
+    about: str = ""
+    goal: Goal = "routing"
+    watched: Name | None = None
+    traits: tuple[Trait, ...] = ()
+    hours: Annotated[float, msgspec.Meta(gt=0, le=limits.LAB_HOURS_MAX)] = 24.0
+    measure_from_h: NotNegative = 0.0
+    rate_per_s: Annotated[float, msgspec.Meta(gt=0, le=limits.LAB_RATE_PER_S_MAX)] = 20.0
+    rate_swing: Chance = 0.5
+    rate_peak_h: NotNegative = 19.0
+    tick_s: Literal[1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30, 60] = 5
+    seed: int = 0
+    worth: str | None = None
+    quality_floor: Chance = 0.9
+    text: str = "Your code is 123456. Do not share it."
+    countries: Annotated[tuple[Country, ...], msgspec.Meta(min_length=1, max_length=64)]
+    apps: Annotated[tuple[App, ...], msgspec.Meta(min_length=1, max_length=16)]
+    carriers: Annotated[tuple[Carrier, ...], msgspec.Meta(min_length=1, max_length=16)]
+    people: People = People()
+    attacks: tuple[Attack, ...] = ()
+    events: tuple[Event, ...] = ()
+
+
+def read(text: str, where: str) -> Scenario:
+    """A scenario from TOML. Raises `OperatorError` that names the field, or what does not fit together."""
+    try:
+        scenario = msgspec.toml.decode(text, type=Scenario)
+    except msgspec.ValidationError as error:
+        raise errors.OperatorError(f"{where}: {error}") from None
+    except (msgspec.DecodeError, ValueError) as error:
+        raise errors.OperatorError(f"{where} is not TOML: {error}") from None
+    wrong = list(_faults(scenario))
+    if wrong:
+        raise errors.OperatorError("\n".join(f"{where}: {fault}" for fault in wrong))
+    return scenario
+
+
+def load(path: Path) -> Scenario:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise errors.OperatorError(f"{path} is not UTF-8 text") from None
+    except OSError as error:
+        raise errors.OperatorError(f"{path} cannot be read: {error.strerror}") from None
+    return read(text, str(path))
+
+
+def shipped() -> tuple[Scenario, ...]:
+    """The scenarios that come with Homing, by name."""
+    folder = resources.files(__package__).joinpath("scenarios")
+    files = sorted((file for file in folder.iterdir() if file.name.endswith(".toml")), key=lambda file: file.name)
+    return tuple(read(file.read_text(encoding="utf-8"), file.name) for file in files)
+
+
+def micro(amount: str) -> int:
+    """Micro-units of an amount that `read` has checked."""
+    return money.parse(amount)
+
+
+def _faults(scenario: Scenario) -> Iterable[str]:
+    """What no single field shows. Each is one sentence."""
+    countries = {country.code for country in scenario.countries}
+    carriers = {carrier.name for carrier in scenario.carriers}
+    apps = {app.name for app in scenario.apps}
+    for kind, names in (
+        ("country", [country.code for country in scenario.countries]),
+        ("carrier", [carrier.name for carrier in scenario.carriers]),
+        ("app", [app.name for app in scenario.apps]),
+    ):
+        yield from (f"the {kind} {name} is there twice" for name in sorted({n for n in names if names.count(n) > 1}))
+    if not any(country.share for country in scenario.countries):
+        yield "no country has a share above 0: nobody would send"
+    if scenario.measure_from_h >= scenario.hours:
+        yield f"measure_from_h {scenario.measure_from_h:g} is not before the end, {scenario.hours:g} h"
+    if scenario.watched is not None and not any(
+        carrier.name == scenario.watched and carrier.changes for carrier in scenario.carriers
+    ):
+        yield f"watched names {scenario.watched}, which is no carrier with changes"
+    amounts: list[tuple[str, str | None]] = [("worth", scenario.worth)]
+    for country in scenario.countries:
+        amounts.append((f"the price of {country.code}", country.price))
+        for network in country.networks:
+            yield from _range_faults(f"the network {network.prefix} of {country.code}", network.prefix, network.digits)
+    for carrier in scenario.carriers:
+        amounts.append((f"the price of {carrier.name}", carrier.price))
+        amounts += [(f"the price of {carrier.name} in {code}", price) for code, price in carrier.prices.items()]
+        named = {*carrier.prices, *carrier.delivered_in, *(code for one in carrier.changes for code in one.countries)}
+        yield from (f"{carrier.name} names {code}, which is no country here" for code in sorted(named - countries))
+        for change in carrier.changes:
+            amounts.append((f"a changed price of {carrier.name}", change.price))
+            if change.until_h is not None and change.until_h <= change.from_h:
+                yield f"a change of {carrier.name} ends ({change.until_h:g} h) before it begins ({change.from_h:g} h)"
+            if change.delivered is not None and change.delivered_factor is not None:
+                yield f"a change of {carrier.name} has delivered and delivered_factor: one of them"
+    for attack in scenario.attacks:
+        yield from _range_faults(f"the {attack.kind} attack", attack.prefix, attack.digits)
+        if attack.carrier is not None and attack.carrier not in carriers:
+            yield f"the {attack.kind} attack names the carrier {attack.carrier}, which is not there"
+        if attack.app is not None and attack.app not in apps:
+            yield f"the {attack.kind} attack names the app {attack.app}, which is not there"
+        room = 10 ** max(0, attack.digits - len(attack.prefix) - 3)
+        if attack.ranges > room:
+            yield f"the {attack.kind} attack wants {attack.ranges} ranges; under {attack.prefix} there are {room}"
+    for event in scenario.events:
+        if event.kind == "launch" and (event.country is None or not event.rate_per_s):
+            yield "a launch names its country and rate_per_s"
+        if event.country is not None and event.country not in countries:
+            yield f"a {event.kind} names {event.country}, which is no country here"
+    for what, amount in amounts:
+        if amount is not None:
+            try:
+                if money.parse(amount) < 0:
+                    yield f"{what} is below zero"
+            except ValueError as error:
+                yield f"{what}: {error}"
+
+
+def _range_faults(what: str, prefix: str, digits: int) -> Iterable[str]:
+    if not 3 <= digits - len(prefix) <= RANGE_DIGITS_MAX:
+        yield f"{what} has {digits} digits: beyond its prefix it needs 3 to {RANGE_DIGITS_MAX} of them"
+
+
+def to_toml(scenario: Scenario) -> str:
+    """The file of a scenario, whose `read` gives it back; what has its default is left out."""
+    told = _told(scenario)
+    lines = [f"{name} = {_inline(value)}" for name, value in told.items() if not _is_tables(value)]
+    for name, value in told.items():
+        for table in value if _is_tables(value) else ():
+            lines += ["", f"[[{name}]]", *(f"{field} = {_inline(inner)}" for field, inner in table.items())]
+    return "\n".join(lines) + "\n"
+
+
+def _is_tables(value: object) -> TypeGuard[list[dict[str, object]]]:
+    return isinstance(value, list) and bool(value) and isinstance(value[0], dict)
+
+
+def _inline(value: object) -> str:
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{name} = {_inline(inner)}" for name, inner in value.items()) + " }"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_inline, value)) + "]"
+    return msgspec.json.encode(value).decode()
+
+
+def _told(part: msgspec.Struct) -> dict[str, object]:
+    told = {}
+    for field in msgspec.structs.fields(part):
+        value = getattr(part, field.name)
+        if value is None or value in ((), {}) or value == field.default:
+            continue
+        if isinstance(value, msgspec.Struct):
+            value = _told(value)
+        elif isinstance(value, tuple):
+            value = [_told(one) if isinstance(one, msgspec.Struct) else one for one in value]
+        told[field.name] = value
+    return told

@@ -1,0 +1,94 @@
+"""Shares, for any beliefs, costs and terms: they are whole, within bounds, and follow the evidence."""
+
+import random
+from math import isclose
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from homing import limits
+from homing.model import Strategy
+from homing.routing.beliefs import Belief, CellKey
+from homing.routing.fakes import bayes_factor
+from homing.routing.rules import Candidate, Match, Rule
+from homing.routing.shares import WHOLE, Sharer, Shares, Terms, bound, whole
+
+CELL = CellKey(7, "app", "CN", "46000")
+
+
+def belief(carrier: int, alpha: float, beta: float) -> Belief:
+    mean = alpha / (alpha + beta)
+    return Belief(carrier, alpha + beta, alpha, mean, mean, mean, alpha, beta, None, "conversions")
+
+
+positive = st.floats(0.05, 1e6)
+beliefs_of = st.lists(st.tuples(positive, positive), min_size=1, max_size=8).map(
+    lambda pairs: [belief(carrier, *pair) for carrier, pair in enumerate(pairs, 1)]
+)
+terms_of = st.builds(
+    Terms,
+    worth_micro=st.none() | st.integers(1, 10**9),
+    quality_floor=st.floats(0, 1),
+    explore_min=st.floats(0, 0.2),
+    share_max=st.floats(0.05, 1),
+    opted_out=st.booleans(),
+)
+
+
+def shared(
+    beliefs: list[Belief], terms: Terms, costs: dict[int, int], down: frozenset[int] = frozenset(), seed: int = 1
+) -> Shares:
+    rule = Rule(Match(), Strategy.ADAPTIVE, None, tuple(Candidate(n, n, n, 1) for n in range(1, len(beliefs) + 1)))
+    return Sharer().share(CELL, rule, costs, down, beliefs, terms, 1.0, random.Random(seed))
+
+
+@given(beliefs_of, terms_of, st.data())
+def test_shares_are_of_the_rule_s_carriers_and_add_up(beliefs: list[Belief], terms: Terms, data: st.DataObject) -> None:
+    carriers = [one.carrier_id for one in beliefs]
+    costs = data.draw(st.dictionaries(st.sampled_from(carriers), st.integers(0, 10**6)))
+    down = data.draw(st.frozensets(st.sampled_from(carriers)))
+    weights = shared(beliefs, terms, costs, down).weights
+    assert sum(weights.values()) == WHOLE
+    assert set(weights) <= set(carriers)
+    assert min(weights.values()) >= 0
+    if down != set(carriers):
+        assert not set(weights) & down
+
+
+@given(st.dictionaries(st.integers(1, 9), st.floats(0, 1), min_size=2, max_size=9), terms_of)
+def test_each_share_lies_between_its_floor_and_its_ceiling(shares: dict[int, float], terms: Terms) -> None:
+    bounded = bound(shares, terms)
+    floor = min(terms.explore_min, limits.LEARN_EXPLORE_SHARE_MAX / (len(shares) - 1), 1 / len(shares))
+    ceiling = max(terms.share_max, 1 / len(shares))
+    assert isclose(sum(bounded.values()), 1.0, abs_tol=1e-9)
+    assert all(floor - 1e-9 <= share <= ceiling + 1e-9 for share in bounded.values())
+
+
+@given(st.dictionaries(st.integers(1, 50), st.floats(1e-9, 1), min_size=1, max_size=50))
+def test_whole_shares_differ_from_the_exact_ones_by_less_than_one(shares: dict[int, float]) -> None:
+    total = sum(shares.values())
+    weights = whole(shares)
+    assert sum(weights.values()) == WHOLE
+    assert all(abs(weights[one] - share / total * WHOLE) < 1.001 for one, share in shares.items())
+
+
+@given(st.floats(20, 5_000), st.floats(1.0, 4.0), st.floats(0.05, 0.5), st.integers(1, 1_000))
+def test_more_conversions_of_as_many_messages_never_cost_a_carrier_its_share(
+    messages: float, more: float, rate: float, seed: int
+) -> None:
+    """Up to what a hundred draws leave to chance."""
+    costs, terms = {1: 10_000, 2: 10_000}, Terms(quality_floor=0.0)
+    rival = belief(2, messages * rate, messages * (1 - rate))
+    worse = belief(1, messages * rate, messages * (1 - rate))
+    came = min(0.95, rate * more) * messages
+    better = belief(1, came, messages - came)
+    before = shared([worse, rival], terms, costs, seed=seed).weights[1]
+    after = shared([better, rival], terms, costs, seed=seed).weights[1]
+    assert after >= before - 2_500
+
+
+@given(st.floats(0, 500), st.floats(20, 5_000), st.floats(20, 5_000))
+def test_the_more_converts_the_less_a_carrier_looks_like_a_liar(
+    converted: float, promised: float, peers: float
+) -> None:
+    assert bayes_factor(converted, promised, peers) >= bayes_factor(converted + 20, promised, peers) * 0.999
