@@ -259,7 +259,7 @@ LAB_HOURS_MAX: Final = 24.0 * 31
 LAB_RATE_PER_S_MAX: Final = 2_000.0
 LAB_TRIES_MAX: Final = 3  # messages that a person asks for in a row
 LAB_SEEDS_MAX: Final = 1_000
-LAB_QUICK_S: Final = 40.0  # a quick report begins no further round of seeds after it
+LAB_QUICK_S: Final = 38.0  # a quick report begins no further round of seeds after it
 LAB_REPLAY_CELLS_MAX: Final = 200_000  # cells x carriers that a replay keeps; the rest counts as one cell
 
 # --- Carriers over HTTP ------------------------------------------------------------------------------------

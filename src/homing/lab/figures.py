@@ -200,6 +200,7 @@ def _worst(
     target: float,
     ratios: Mapping[str, Mapping[int, float]],
     scenarios: Sequence[Scenario],
+    unit: str = "ratio",
 ) -> Figure:
     """The worst scenario's mean over its seeds."""
     by_scenario = _means(ratios)
@@ -209,7 +210,7 @@ def _worst(
     return Figure(
         name,
         title,
-        "ratio",
+        unit,
         relation,
         target,
         None if mean is None else mean.mean,
@@ -325,5 +326,13 @@ def _refused(scenarios: Sequence[Scenario], runs: Runs) -> list[Figure]:
             "",
             {one: value.mean for one, value in _means(shares).items()},
         ),
-        _worst("refused_worst", "real people refused, worst scenario", "<=", REFUSED_WORST_MAX, shares, scenarios),
+        _worst(
+            "refused_worst",
+            "real people refused, in the worst scenario",
+            "<=",
+            REFUSED_WORST_MAX,
+            shares,
+            scenarios,
+            unit="share",
+        ),
     ]

@@ -4,7 +4,6 @@ import io
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from homing.lab.figures import Figure
 from homing.lab.policies import BASELINES, GUARDS, HOMING, ORACLE
 from homing.lab.report import Line, Report
 from homing.lab.result import COURSE_MIN, SHIFTED_SHARE, shift_begins_s
@@ -155,6 +154,3 @@ def _refused(report: Report) -> bytes | None:
     axis.set_ylabel("share of real people refused")
     axis.set_title("Real people refused (dotted: 0.5 %)", loc="left")
     return _png(canvas)
-
-
-__all__ = ["Figure", "draw"]

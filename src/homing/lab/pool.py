@@ -5,7 +5,6 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from typing import Final
 
 import msgspec
 
@@ -15,9 +14,6 @@ from homing.lab.run import run
 from homing.lab.scenario import Scenario
 from homing.lab.world import World
 from homing.text.numbers import Numbering
-
-AHEAD: Final = 1
-"""Tasks that wait for each worker, so that a deadline is not overrun by a queue."""
 
 
 class Task(msgspec.Struct, frozen=True):
@@ -55,7 +51,7 @@ def gather(
     context = multiprocessing.get_context("spawn")  # nothing of this process's threads and files is taken along
     with ProcessPoolExecutor(workers, mp_context=context) as pool:
         while True:
-            while len(running) < workers * (1 + AHEAD) and (task := next(todo, None)) is not None:
+            while len(running) < workers and (task := next(todo, None)) is not None:
                 if may_begin(task):
                     running.add(pool.submit(work, task))
             if not running:

@@ -12,7 +12,7 @@ from homing.lab import cost
 from homing.lab.confidence import Mean, mean_of
 from homing.lab.figures import Figure, Runs, best_baseline, figures, refused_by, seeds_of, stopped_by
 from homing.lab.plan import Plan, policies_for
-from homing.lab.policies import HOMING, ORACLE
+from homing.lab.policies import ORACLE
 from homing.lab.pool import Task, cores, gather
 from homing.lab.result import Result
 from homing.lab.scenario import Scenario
@@ -147,6 +147,3 @@ def machine() -> str:
     except OSError:
         pass
     return f"{cores()} of {os.cpu_count()} cores, {model}, Python {platform.python_version()}"
-
-
-__all__ = ["HOMING", "Line", "Progress", "Report", "document", "lines", "machine", "make"]
