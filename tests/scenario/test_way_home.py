@@ -267,7 +267,8 @@ async def test_both_dialects_report_into_one_conversion_record(server: Server) -
     assert [await track(ids[0]), await backfill(ids[0]), await track(ids[0])] == [1000, "0", 1009]
     assert [await backfill(ids[1]), await track(ids[1]), await backfill(ids[1])] == ["0", 1009, "0"]
     rows = await server.query(
-        "SELECT message_id, reported_at FROM conversion WHERE account_id = $1 AND recorded_at IS NOT NULL ORDER BY message_id",
+        "SELECT message_id, reported_at FROM conversion WHERE account_id = $1 AND recorded_at IS NOT NULL"
+        " ORDER BY message_id",
         account.account_id,
     )
     assert [row["message_id"] for row in rows] == ids
