@@ -66,15 +66,17 @@ async def open_loop(
     *,
     status: int = 200,
     collect: Callable[[bytes], None] | None = None,
+    tick_s: float = TICK_S,
 ) -> Result:
     """Send `rate_per_s` requests a second whatever the server does, over at most `connections` at once.
 
     Latencies run from the moment when a request was due, not from when it could leave: a stall is felt by all
     whom it would have kept waiting (no coordinated omission). The window counts requests by that moment.
+    A longer `tick_s` makes the generator cheaper where throughput is asked and not latency.
     Raises OSError when the first connections cannot be opened.
     """
     tally = Tally(expect, status, collect)
-    return await _Open(address, requests, tally, rate_per_s).run(connections, duration_s, warmup_s)
+    return await _Open(address, requests, tally, rate_per_s, tick_s).run(connections, duration_s, warmup_s)
 
 
 class _Loop(ABC):
@@ -213,9 +215,10 @@ class _Closed(_Loop):
 class _Open(_Loop):
     """A clock decides when a request is due; connections serve those that wait, first come first."""
 
-    def __init__(self, address: Address, requests: Requests, tally: Tally, rate_per_s: float) -> None:
+    def __init__(self, address: Address, requests: Requests, tally: Tally, rate_per_s: float, tick_s: float) -> None:
         super().__init__(address, requests, tally)
         self._rate_per_s = rate_per_s
+        self._tick_s = tick_s
         self._origin_s = 0.0
         self._issued = 0
         self._free: list[Connection] = []
@@ -223,7 +226,7 @@ class _Open(_Loop):
 
     def _begin(self, now_s: float) -> None:
         self._origin_s = now_s
-        self._ticker = Ticker(TICK_S, self._tick)
+        self._ticker = Ticker(self._tick_s, self._tick)
 
     def _tick(self) -> None:
         now_s = min(perf_counter(), self._end_s)

@@ -17,9 +17,9 @@ from bench.load import open_loop
 from bench.report import Row
 from bench.sink import Sink
 from bench.smsc import Smsc
-from bench.way_home import CONNECTIONS, Sustained, sustain
+from bench.way_home import CONNECTIONS, TICK_S, Sustained, sustain
 
-RATES_PER_S: Final = (1_000, 1_500, 2_000, 2_500, 3_000, 3_500)
+RATES_PER_S: Final = (1_000, 2_000, 3_000, 3_500, 4_000, 4_500, 5_000)
 TARGET_PER_S: Final = 3_000
 TIMES_KANNEL: Final = 5
 KANNEL_RATES_PER_S: Final = (125, 250, 500, 750, 1_000, 1_500, 2_000)
@@ -100,7 +100,15 @@ async def _kannel(folder: Path, seconds: float) -> tuple[float, str]:
             path = kannel.send_path.removesuffix("&to=") + f"&dlr-mask=3&dlr-url={callback}&to="
             await asyncio.sleep(1.0)
             run = await open_loop(
-                kannel.address, requests.kannel_send(path), rate, CONNECTIONS, seconds, 1.0, b" delivery", status=202
+                kannel.address,
+                requests.kannel_send(path),
+                rate,
+                CONNECTIONS,
+                seconds,
+                1.0,
+                b" delivery",
+                status=202,
+                tick_s=TICK_S,
             )
             waiting = run.accepted - sink.counts().posts
             began_s = time.monotonic()

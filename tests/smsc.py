@@ -84,6 +84,8 @@ class Deed:
     status: int = Status.ROK
     answers: int = 1
     """How many times it is answered; 0: never."""
+    late_s: float = 0.0
+    """It is answered so much later."""
     message_id: str | None = None
     """None: the next id."""
     drops: bool = False
@@ -362,6 +364,9 @@ class Smsc:
             self.flush()
         if deed.drops:
             link.cut()
+        elif deed.late_s:
+            assert self._loop
+            self._loop.call_later(deed.late_s, link.connection.respond, sequence, SubmitSmResp(message_id))
         elif deed.answers:
             link.connection.respond(sequence, SubmitSmResp(message_id))
             for _again in range(deed.answers - 1):

@@ -51,6 +51,7 @@ from homing.observe.work import WorkTally
 from homing.receipts.inbound import InboundMail
 from homing.receipts.inbox import ReceiptInbox
 from homing.receipts.keeping import ReportKeeper
+from homing.receipts.late import LateAnswers
 from homing.roles import READY
 from homing.routing.beliefs import Learner
 from homing.routing.board import TariffBoard
@@ -166,7 +167,8 @@ class ApiRole:
             QueryBudget(),
         )
         health = HealthDoor(database, self._around.metrics, lambda: self._draining)
-        pushes = CarrierPushDoor(self._carriers, ReportKeeper(self._inbox, self._mail).keep)
+        late = LateAnswers(database, utc_now)
+        pushes = CarrierPushDoor(self._carriers, ReportKeeper(self._inbox, self._mail, late).keep)
         return {**lia.endpoints(), **laaffic.endpoints(), **health.endpoints(), **pushes.endpoints()}
 
     async def open(self) -> None:
@@ -221,7 +223,11 @@ class LinkRole:
         settings = around.settings.dispatch
         self._fleet = Fleet(
             database,
-            ReportKeeper(self._inbox, InboundMail(database, Numbering.load(), around.node.next_id)).keep,
+            ReportKeeper(
+                self._inbox,
+                InboundMail(database, Numbering.load(), around.node.next_id),
+                LateAnswers(database, utc_now),
+            ).keep,
             around.owner,
             self._pulse,
             utc_now,

@@ -36,6 +36,7 @@ class Smpp(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     address: str
     tls_certificate: str
     tls_key: str
+    tls_address: str
 
 
 class Lia(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

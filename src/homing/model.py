@@ -143,6 +143,16 @@ class Answer(msgspec.Struct, frozen=True):
     part_refs: tuple[str, ...] = ()
 
 
+class LateAnswer(msgspec.Struct, frozen=True):
+    """A carrier accepted an attempt after that was said to have no answer. The ids are as in `Answer`."""
+
+    account_id: int
+    message_id: int
+    attempt: int
+    carrier_ref: str
+    part_refs: tuple[str, ...] = ()
+
+
 class CarrierReceipt(msgspec.Struct, frozen=True):
     """A delivery report as a carrier made it: what it means (`state`), and what it said (`raw`).
 
@@ -159,12 +169,15 @@ class CarrierReceipt(msgspec.Struct, frozen=True):
 
 
 class CarrierInbound(msgspec.Struct, frozen=True):
-    """A message that a person sent: from `number` to one of our sender IDs."""
+    """A message that a person sent: from `number` to one of our sender IDs. `carrier_ref`: the carrier's id of it, by
+    which it is known when it is brought twice; "" where there is none.
+    """
 
     number: str
     recipient: str
     content: str
     received_at: datetime
+    carrier_ref: str = ""
 
 
 class Outstanding(msgspec.Struct, frozen=True):

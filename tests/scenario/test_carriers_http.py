@@ -401,6 +401,23 @@ async def test_an_inbound_message_for_nobody_is_acknowledged(pushed: Push) -> No
     assert reply.status == 200
 
 
+async def test_a_reply_that_is_pushed_twice_is_heard_once_and_a_second_reply_is_another(
+    server: Server, pushed: Push, ways: Ways, sink: Sink
+) -> None:
+    box = sink.box()
+    account = await server.account(balance="100", inbound_url=box.url)
+    number = "79990000001"
+    await ways.send(account, [number])
+    reply = {"msgid": "twin-1", "mobile": number, "sendid": account.sender, "content": "yes"}
+    others = [{**reply, "msgid": "twin-2"}, {**reply, "content": "no"}, {**reply, "msgid": ""}, {**reply, "msgid": ""}]
+    bodies = [json.dumps(one).encode() for one in (*[reply] * 8, *others)]
+    answers = await asyncio.gather(*(pushed(f"/carriers/pushing/{TOKEN}/inbound", body) for body in bodies))
+    assert [one.status for one in answers] == [200] * len(bodies)
+    stored = await server.query("SELECT content FROM inbound WHERE number = $1", number)
+    assert sorted(row["content"] for row in stored) == ["no", "yes", "yes", "yes", "yes"]
+    assert len(await box.first(5)) == 5
+
+
 async def test_a_new_token_holds_at_once(server: Server, pushed: Push) -> None:
     settings = {"api_id": "a", "api_password": "b", "push_token": "first-token-of-all"}
     async with server.database.transaction() as transaction:

@@ -19,12 +19,14 @@ from homing.states import State
 from proofs import all_adds_up
 from server import Account, Server, free_port, new_database, running
 from sink import Sink
-from smsc import PASSWORD, SYSTEM_ID, Deed, Smsc
+from smsc import PASSWORD, SYSTEM_ID, Deed, Smsc, in_turn
 
 PREFIX = "95401"
 """By the centre in this process."""
 MORTAL = "95402"
 """By one that is killed."""
+SLOW = "95403"
+"""By one that answers after the response time."""
 UNKNOWN_RETRY_S = 1
 SOON = {"reconnect_first_s": 0.1, "reconnect_longest_s": 0.3}
 
@@ -129,6 +131,17 @@ async def test_a_customers_message_leaves_by_smpp_and_its_receipt_is_pushed(serv
         assert detail["binds"][0]["state"] == "bound"
         assert detail["received"] == 5
         assert PASSWORD not in json.dumps(detail)
+
+
+async def test_a_receipt_finds_its_message_by_an_answer_that_came_late(server: Server) -> None:
+    async with Smsc(deeds=in_turn(Deed(late_s=4))) as smsc:
+        await add_carrier(server, SLOW, smsc.port, response_timeout_s=1)
+        account = await server.account(balance="10")
+        message_id = await send(server, account, f"{SLOW}000001", "Buy one, get one", "P")
+        await until(server, [message_id], {State.UNKNOWN, State.DELIVERED})
+        await until(server, [message_id], {State.DELIVERED})
+        (row,) = await server.query("SELECT outcome, carrier_ref FROM attempt WHERE message_id = $1", message_id)
+        assert (Outcome(row["outcome"]), row["carrier_ref"]) == (Outcome.UNKNOWN, smsc.taken[0].message_id)
 
 
 @asynccontextmanager

@@ -12,8 +12,10 @@ from pathlib import Path
 import pytest
 
 from esme import Esme, bound, call, refused, submit
-from homing import limits
+from homing import errors, limits
 from homing.accounts import admin
+from homing.config import Smpp
+from homing.doors.smpp import addresses
 from homing.model import PushKind, PushOutcome
 from homing.smpp import pdus
 from homing.smpp.clockwork import Clockwork
@@ -377,3 +379,35 @@ async def test_money_adds_up_after_all_that(server: Server) -> None:
     await all_adds_up(server.database)
     assert json.dumps(server.log_lines())
     assert await refused(server.environment["HOMING_SMPP_ADDRESS"], "nobody", "x") == Status.RINVPASWD
+
+
+async def test_with_an_address_of_its_own_tls_is_spoken_beside_plain_smpp(
+    server: Server, account: Account, tmp_path: Path
+) -> None:
+    certificate, key, trust = make_certificate(tmp_path)
+    plain, secure = _port(), _port()
+    process = await server.start(
+        "link",
+        "link-6",
+        HOMING_SMPP_ADDRESS=f"127.0.0.1:{plain}",
+        HOMING_SMPP_TLS_ADDRESS=f"127.0.0.1:{secure}",
+        HOMING_SMPP_TLS_CERTIFICATE=str(certificate),
+        HOMING_SMPP_TLS_KEY=str(key),
+    )
+    clockwork = Clockwork()
+    for port, tls in ((plain, None), (secure, trust)):
+        esme = Esme()
+        esme.connection = await connect("127.0.0.1", port, esme, clockwork, tls=tls)
+        answer = await esme.ask(pdus.BindTransceiver(account.key, account.secret))
+        assert isinstance(answer, pdus.Response)
+        assert answer.status == 0
+        await esme.receipt(await esme.sent(DELIVERED))
+        esme.connection.close()
+    clockwork.stop()
+    await process.stop()
+    server.processes.remove(process)
+
+
+def test_an_address_for_tls_without_a_certificate_is_refused() -> None:
+    with pytest.raises(errors.OperatorError, match="tls_certificate"):
+        addresses(Smpp("127.0.0.1:1", "", "", "127.0.0.1:2"))

@@ -143,6 +143,19 @@ async def test_whoever_waits_for_room_is_woken() -> None:
     await asyncio.wait_for(waiting, 1)
 
 
+@pytest.mark.parametrize("turns", range(4))
+async def test_whoever_is_cancelled_when_just_woken_is_cancelled(turns: int) -> None:
+    one = Window(2, 0.1, random.Random(1))
+    with one.holding(1):
+        waiting = asyncio.create_task(one.until_room())
+        await asyncio.sleep(0.01)
+    for _turn in range(turns):
+        await asyncio.sleep(0)
+    waiting.cancel()
+    await asyncio.wait([waiting], timeout=1)
+    assert waiting.cancelled()
+
+
 # ---- Questions
 
 
@@ -358,9 +371,9 @@ def test_laaffic_pushes_become_receipts() -> None:
         assert (receipt.state, receipt.error_code, receipt.number) == (state, code, "86138")
         assert (receipt.carrier_ref, receipt.received_at, heard.status) == ("5", AT, 200)
     (inbound,) = listener.read(
-        push("inbound", b'{"mobile":"49","sendid":"S","content":"OK","reply_time":"2026-11-22 13:34:12"}')
+        push("inbound", b'{"msgid":"7","mobile":"49","sendid":"S","content":"OK","reply_time":"2026-11-22 13:34:12"}')
     ).reports
-    assert inbound == CarrierInbound("49", "S", "OK", AT)
+    assert inbound == CarrierInbound("49", "S", "OK", AT, f"7 {AT.timestamp():.0f}")
 
 
 def test_lia_pushes_become_receipts() -> None:
@@ -567,6 +580,10 @@ def test_what_people_send_is_read() -> None:
     listener = listening(inbound=inbound)
     (told,) = listener.read(push("inbound", b"from=49&to=S&body=")).reports
     assert told == CarrierInbound("49", "S", "", AT)
+    (told,) = (
+        listening(inbound={**inbound, "ref": {"at": "id"}}).read(push("inbound", b"id=m1&from=49&to=S&body=")).reports
+    )
+    assert told == CarrierInbound("49", "S", "", AT, "m1")
     with pytest.raises(BadReport):
         listener.read(push("inbound", b"from=49"))
     with pytest.raises(BadReport):

@@ -216,6 +216,47 @@ def test_who_stops_reporting_is_routed_by_what_was_known_and_then_by_receipts() 
     assert world.learner.reporting(7, "app") == "reporting"
 
 
+def test_long_silence_leaves_what_conversions_taught_and_receipts_decide() -> None:
+    """A carrier that becomes worse hours after the last report is left, and the others' honesty stays as it was."""
+    world = World()
+    world.minutes(90, {POOR: (0.96, 0.8), GOOD: (0.95, 0.79), THIRD: (1.0, 0.2)})
+    silent = {POOR: (0.96, 0.0), GOOD: (0.95, 0.0), THIRD: (1.0, 0.0)}
+    world.minutes(8 * 60, silent, messages=20)
+    worse = {**silent, POOR: (0.6, 0.0)}
+    world.minutes(8 * 60, worse, messages=20)
+    found = {one.carrier_id: one for one in world.learner.beliefs(CELL, [POOR, GOOD, THIRD])}
+    assert {one.source for one in found.values()} == {"receipts"}
+    assert found[GOOD].mean == pytest.approx(0.95, abs=0.05)
+    assert found[POOR].mean == pytest.approx(0.6, abs=0.08)
+    assert found[THIRD].mean < 0.45, "its receipts were found out when conversions came"
+    costs = {POOR: 20_000, GOOD: 26_000, THIRD: 10_000}
+    assert shares_of(list(found.values()), costs).weights[GOOD] > 9_500
+
+
+def test_a_new_process_does_not_take_the_silence_of_hours_for_a_no() -> None:
+    recalled = Learner()
+    began = MINUTE + 20 * 60
+    recalled.begin(began * 60.0, {(7, "app"): (MINUTE + 3 * 60) * 60.0})
+    times = [0] * 17
+    for hour in range(20):
+        for carrier, rate in ((POOR, 0.1), (GOOD, 0.4)):
+            came = round(6_000 * rate) if hour < 3 else 0
+            fact = Delta(
+                MINUTE + hour * 60, 7, "app", "CN", "46000", "861380", carrier, "S",
+                sent=6_000, delivered=5_700, converted=came,
+            )  # fmt: skip
+            recalled.recall(fact, [0, 0, 5_700, *times[3:]], [*times[:5], came, *times[6:]])
+    for second in range(0, 60, 5):
+        recalled.think(began * 60.0 + second)
+    assert recalled.reporting(7, "app") == "silent"
+    recalled.hear([converted(began, GOOD, 5)])
+    recalled.think(began * 60.0 + 65)
+    recalled.think(began * 60.0 + 70)
+    assert recalled.reporting(7, "app") == "reporting"
+    poor, good = recalled.beliefs(CELL, [POOR, GOOD])
+    assert good.mean > 2.5 * poor.mean
+
+
 def test_an_app_that_never_reported_is_routed_by_receipts() -> None:
     world = World()
     world.minutes(90, {POOR: (0.5, 0.0), GOOD: (0.95, 0.0)})
@@ -344,7 +385,7 @@ def test_what_is_recalled_teaches_as_much_as_what_was_heard() -> None:
     heard = World()
     heard.minutes(180, {POOR: (0.95, 0.1), GOOD: (0.95, 0.4)})
     recalled = Learner()
-    recalled.begin(heard.minute * 60.0)
+    recalled.begin(heard.minute * 60.0, {(7, "app"): heard.minute * 60.0})
     times = [0] * 17
     for hour in range(3):
         for carrier, count in ((POOR, 600), (GOOD, 2_400)):

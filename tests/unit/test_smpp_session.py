@@ -286,7 +286,27 @@ def test_a_request_without_an_answer_is_given_up_after_the_response_time() -> No
     assert session.outstanding == 1
     assert hears(session, (early or 0, pdus.SubmitSmResp("1")), at_s=22.0) == ([], [])
     assert session.counters.foreign == 1
+    assert session.late == [("early", pdus.SubmitSmResp("1"))]
     assert Failure.NO_ANSWER.fate_unknown
+
+
+def test_a_late_answer_is_heard_once_and_only_if_it_is_of_the_request() -> None:
+    session = bound_esme()
+    first, second = session.send(SUBMIT, "first", 1.0) or 0, session.send(SUBMIT, "second", 1.0) or 0
+    session.take()
+    session.tick(21.0)
+    hears(session, (first, pdus.DataSmResp("1")), (second, pdus.SubmitSmResp("2")), (second, pdus.SubmitSmResp("3")))
+    assert session.late == [("second", pdus.SubmitSmResp("2"))]
+    assert session.counters.foreign == 3
+
+
+def test_of_answers_that_never_come_a_bounded_number_is_waited_for() -> None:
+    session = bound_esme(window=limits.SMPP_GIVEN_UP_MAX + 1)
+    sent = [session.send(SUBMIT, "x", 1.0) or 0 for _n in range(limits.SMPP_GIVEN_UP_MAX + 1)]
+    session.take()
+    assert len(session.tick(21.0)) == len(sent)
+    hears(session, (sent[0], pdus.SubmitSmResp("1")), (sent[1], pdus.SubmitSmResp("2")))
+    assert session.late == [("x", pdus.SubmitSmResp("2"))]
 
 
 def test_a_silent_peer_is_asked_and_its_answer_keeps_the_link() -> None:

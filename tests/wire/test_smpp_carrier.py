@@ -13,13 +13,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives import serialization
 from test_smpp_session_sockets import contexts
 
 from homing import limits
 from homing.carriers.base import Report
 from homing.carriers.kinds import make, read_settings
 from homing.carriers.smpp import SmppCarrier
-from homing.model import Answer, CarrierInbound, CarrierReceipt, Outbound, Outcome, Outstanding
+from homing.errors import OperatorError
+from homing.model import Answer, CarrierInbound, CarrierReceipt, LateAnswer, Outbound, Outcome, Outstanding
 from homing.smpp.pdus import AlertNotification, BindTransceiver, DataSm, DeliverSm, GenericNack
 from homing.smpp.statuses import Status
 from homing.smpp.tlvs import MESSAGE_PAYLOAD
@@ -331,6 +333,28 @@ async def test_a_submit_without_an_answer_is_unknown_and_the_link_goes_on_once_i
         assert len(smsc.past) == 0
 
 
+async def test_an_answer_that_comes_after_the_response_time_is_told_with_its_id(smsc: Smsc) -> None:
+    smsc.deeds = in_turn(Deed(late_s=2 + LATE_S, receipt=None), Deed())
+    async with lined(smsc) as line:
+        (answer,) = await line.send(message())
+        assert answer.outcome is Outcome.UNKNOWN
+        await line.until(lambda: line.reports)
+        assert line.reports == [LateAnswer(1, 1000, 1, smsc.taken[0].message_id)]
+
+
+async def test_a_long_message_is_told_to_be_taken_once_the_last_of_its_late_answers_is_there(smsc: Smsc) -> None:
+    smsc.deeds = in_turn(
+        Deed(late_s=2 + LATE_S, receipt=None), Deed(receipt=None), Deed(late_s=3 + LATE_S, receipt=None)
+    )
+    async with lined(smsc) as line:
+        (answer,) = await line.send(message(text="long " * 80))
+        assert answer.outcome is Outcome.UNKNOWN
+        await line.until(lambda: line.reports)
+        ids = tuple(one.message_id for one in smsc.taken)
+        assert line.reports == [LateAnswer(1, 1000, 1, ids[0], ids)]
+        assert len(ids) == 3
+
+
 async def test_what_was_written_when_the_link_broke_is_unknown_and_what_was_not_goes_by_the_next_link(
     smsc: Smsc,
 ) -> None:
@@ -484,6 +508,40 @@ async def test_over_tls_the_centres_certificate_is_checked(smsc: Smsc, tmp_path:
         async with lined(secure, up=False) as line:
             await line.until(lambda: line.binds[0]["last_error"])
             assert line.carrier.room() == 0
+
+
+async def test_a_centre_that_asks_for_a_certificate_is_shown_ours(smsc: Smsc, tmp_path: Path) -> None:
+    serving, _trusting = contexts(tmp_path)
+    ours = str(tmp_path / "certificate.pem")  # any will do that the centre trusts
+    serving.verify_mode = ssl.CERT_REQUIRED
+    serving.load_verify_locations(ours)
+    async with Smsc(tls=serving) as strict:
+        async with lined(strict, tls=True, tls_ca_file=ours, tls_certificate_file=ours) as line:
+            assert [one.outcome for one in await line.send(message())] == [Outcome.ACCEPTED]
+        async with lined(strict, tls=True, tls_ca_file=ours, tls_certificate_file=ours, tls_key_file=ours) as line:
+            assert [one.outcome for one in await line.send(message())] == [Outcome.ACCEPTED]
+        async with lined(strict, up=False, tls=True, tls_ca_file=ours) as line:
+            await line.until(lambda: line.binds[0]["last_error"])
+            assert line.carrier.room() == 0
+
+
+async def test_a_key_with_a_passphrase_is_an_error_and_no_question_on_the_terminal(smsc: Smsc, tmp_path: Path) -> None:
+    contexts(tmp_path)
+    whole = (tmp_path / "certificate.pem").read_bytes()
+    key = serialization.load_pem_private_key(whole, None)
+    locked = tmp_path / "locked.pem"
+    pem, pkcs8 = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+    locked.write_bytes(key.private_bytes(pem, pkcs8, serialization.BestAvailableEncryption(b"passphrase")))
+    files = {"tls_certificate_file": str(tmp_path / "certificate.pem"), "tls_key_file": str(locked)}
+    async with lined(smsc, up=False, tls=True, **files) as line:
+        await line.until(lambda: line.binds[0]["last_error"])
+        assert line.binds[0]["state"] == "waiting"
+
+
+@pytest.mark.parametrize("settings", ['"tls": true, "tls_key_file": "k"', '"tls_certificate_file": "c"'])
+def test_a_certificate_that_could_not_be_used_is_refused(settings: str) -> None:
+    with pytest.raises(OperatorError, match="without tls"):
+        read_settings("smpp", f'{{"host": "h", "system_id": "s", {settings}}}')
 
 
 def test_a_context_without_verification_is_only_made_when_asked_for() -> None:

@@ -173,9 +173,8 @@ class ApiCarrier:
         next_s = self._questions.next_s()
         self._asked_more.clear()
         try:
-            await asyncio.wait_for(
-                self._asked_more.wait(), None if next_s is None else max(limits.PULSE_S, next_s - self._clock_s())
-            )
+            async with asyncio.timeout(None if next_s is None else max(limits.PULSE_S, next_s - self._clock_s())):
+                await self._asked_more.wait()
         except TimeoutError:
             return
 

@@ -7,9 +7,9 @@ from typing import Protocol
 
 import msgspec
 
-from homing.model import Answer, CarrierInbound, CarrierReceipt, Outbound, Outstanding
+from homing.model import Answer, CarrierInbound, CarrierReceipt, LateAnswer, Outbound, Outstanding
 
-Report = CarrierReceipt | CarrierInbound
+Report = CarrierReceipt | CarrierInbound | LateAnswer
 Answered = Callable[[Outbound, Answer], None]
 
 
@@ -32,9 +32,9 @@ class Carrier(Protocol):
     was certainly not handed over is DEFERRED; what was, and had no answer in time, is UNKNOWN. Whatever it leaves
     unanswered when it raises counts as UNKNOWN.
 
-    `reports` yields receipts and inbound messages in batches, for ever; a batch is done with when the next is asked
-    for, and only then may the carrier acknowledge and forget it. `resume` is called once after `open` with what Homing
-    still waits for, so that a carrier that can be asked about messages is asked.
+    `reports` yields receipts, inbound messages and late answers in batches, for ever; a batch is done with when the
+    next is asked for, and only then may the carrier acknowledge and forget it. `resume` is called once after `open`
+    with what Homing still waits for, so that a carrier that can be asked about messages is asked.
 
     `close` lets go of the sessions; it is called when nothing is under way any more.
     """

@@ -204,7 +204,7 @@ class HttpListener:
         if not number or recipient is None or text is None:
             raise BadReport("no number, recipient or text")
         at = (form.time.find(document) if form.time else None) or self._clock()
-        return CarrierInbound(number, recipient, text, at)
+        return CarrierInbound(number, recipient, text, at, _found(form.ref, document) or "")
 
 
 def _type(settings: HttpSettings) -> str:

@@ -150,11 +150,12 @@ class ReceiptForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class InboundForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How the vendor brings what people send."""
+    """How the vendor brings what people send. `ref`: its id of the message, so that one pushed twice is heard once."""
 
     number: Pick
     recipient: Pick
     text: Pick
+    ref: Pick | None = None
     time: When | None = None
     answer: Said = Said()
 

@@ -22,6 +22,7 @@ from homing.clients.laaffic import (
     ACKNOWLEDGEMENT,
     BASE_URL,
     AsyncLaafficClient,
+    Inbound,
     Report,
     ReportPush,
     Status,
@@ -96,13 +97,21 @@ class LaafficListener:
             if pushed.path == "inbound":
                 inbound = parse_inbound_push(pushed.body, self._zone)
                 at = inbound.received_at or self._clock()
-                return _heard(CarrierInbound(inbound.number, inbound.sender, inbound.text, at))
+                ref = _inbound_ref(inbound)
+                return _heard(CarrierInbound(inbound.number, inbound.sender, inbound.text, at, ref))
             if pushed.path == "report":
                 push = parse_report_push(pushed.body)
                 return _heard(_pushed_receipt(push, pushed.body, self._clock()))
         except BadPush as error:
             raise BadReport(str(error)) from None
         raise BadReport("pushes come to /report and /inbound")
+
+
+def _inbound_ref(inbound: Inbound) -> str:
+    """With its time: the contract does not say whether msgid is the reply's own or that of the message answered."""
+    if not inbound.message_id or inbound.received_at is None:
+        return inbound.message_id
+    return f"{inbound.message_id} {inbound.received_at.timestamp():.0f}"
 
 
 def _heard(report: CarrierReceipt | CarrierInbound) -> Heard:

@@ -241,7 +241,8 @@ class SimulatorCarrier:
                 await asyncio.sleep(GATHER_S)
                 continue
             try:
-                await asyncio.wait_for(self._woken.wait(), wait_s)
+                async with asyncio.timeout(wait_s):
+                    await self._woken.wait()
             except TimeoutError:
                 continue
 

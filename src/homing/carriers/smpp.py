@@ -37,8 +37,8 @@ class SmppCarrier:
             for number in range(1, settings.binds + 1)
             for direction in DIRECTIONS[settings.bind]
         ]
-        self._sender = Sender(settings, self._binds, chance)
         self._reports = Reports(settings)
+        self._sender = Sender(settings, self._binds, chance, self._reports.tell)
         self._tasks: list[asyncio.Task[None]] = []
         self._submitted_before = 0
         self._ticked_s = 0.0

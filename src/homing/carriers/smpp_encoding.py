@@ -8,6 +8,7 @@ from typing import Any, Final
 from homing.carriers.smpp_settings import SmppSettings
 from homing.model import Outbound
 from homing.smpp import times, udh
+from homing.smpp.addresses import Npi, Ton
 from homing.smpp.pdus import SubmitSm
 from homing.smpp.tlvs import (
     MESSAGE_PAYLOAD,
@@ -23,12 +24,6 @@ from homing.text.segments import CONCATENATION_HEADER_OCTETS, PART_OCTETS, Encod
 SINGLE_SEPTETS: Final = capacity(Encoding.GSM7)
 CARRIAGE_RETURN: Final = b"\r"
 WIDE_HEADER_OCTETS: Final = 7
-
-TON_INTERNATIONAL: Final = 1  # section 5.2.5
-TON_NETWORK_SPECIFIC: Final = 3
-TON_ALPHANUMERIC: Final = 5
-NPI_UNKNOWN: Final = 0  # section 5.2.6
-NPI_ISDN: Final = 1
 
 
 class Encoder:
@@ -156,10 +151,10 @@ def address(sender: str, settings: SmppSettings) -> tuple[str, int, int]:
 def _address(sender: str, short_code_digits_max: int) -> tuple[str, int, int]:
     digits = sender.removeprefix("+")
     if not (digits.isascii() and digits.isdigit()):
-        return sender, TON_ALPHANUMERIC, NPI_UNKNOWN
+        return sender, Ton.ALPHANUMERIC, Npi.UNKNOWN
     if len(digits) <= short_code_digits_max:
-        return digits, TON_NETWORK_SPECIFIC, NPI_UNKNOWN
-    return digits, TON_INTERNATIONAL, NPI_ISDN
+        return digits, Ton.NETWORK_SPECIFIC, Npi.UNKNOWN
+    return digits, Ton.INTERNATIONAL, Npi.ISDN
 
 
 def validity(settings: SmppSettings, expires_at: datetime, now: datetime) -> str:

@@ -4,7 +4,7 @@ import asyncio
 import random
 from bisect import insort
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
@@ -15,7 +15,7 @@ from homing.carriers.smpp_binds import Bind
 from homing.carriers.smpp_encoding import Encoder
 from homing.carriers.smpp_settings import SmppSettings
 from homing.kit.buckets import TokenBucket
-from homing.model import Answer, Outbound, Outcome
+from homing.model import Answer, LateAnswer, Outbound, Outcome
 from homing.smpp import session
 from homing.smpp.codec import Unencodable
 from homing.smpp.pdus import SubmitSm
@@ -102,6 +102,10 @@ class Flight:
     def __call__(self, answer: session.Answer) -> None:
         self._sender.heard(self, answer)
 
+    def late(self, answer: session.Answer) -> None:
+        """Called with an answer that comes when none was expected any more."""
+        self._sender.heard_late(self, answer)
+
 
 class Sender:
     """Gives each message to the link that has least under way; all its parts go by that one, in order.
@@ -109,7 +113,16 @@ class Sender:
     Nothing here waits for a message alone: answers come by callback, and what the loop does for one is a few calls.
     """
 
-    def __init__(self, settings: SmppSettings, binds: Sequence[Bind], chance: random.Random) -> None:
+    def __init__(
+        self,
+        settings: SmppSettings,
+        binds: Sequence[Bind],
+        chance: random.Random,
+        tell_late: Callable[[LateAnswer], None],
+    ) -> None:
+        self._tell_late = tell_late
+        self._late: list[LateAnswer] = []
+        self._late_before: list[LateAnswer] = []
         self._loop = asyncio.get_running_loop()
         self._binds = binds
         self._encoder = Encoder(settings)
@@ -290,6 +303,19 @@ class Sender:
             self._settle(sending)
         self.pump()
 
+    def heard_late(self, flight: Flight, answer: session.Answer) -> None:
+        """An answer to a submit_sm whose message was said to be unknown: with it, all of the message may be taken."""
+        sending, told = flight.sending, self._reader.read(answer)
+        if told.fate is not Fate.ACCEPTED or not sending.is_done:
+            return
+        sending.told[flight.part] = told
+        whole, message = conclude(sending.told), sending.message
+        if whole.outcome is Outcome.ACCEPTED and whole.carrier_ref:
+            late = LateAnswer(
+                message.account_id, message.message_id, message.attempt, whole.carrier_ref, whole.part_refs
+            )
+            self._late.append(late)
+
     def _goes_again(self, sending: Sending, part: int, told: Told) -> bool:
         """Whether a part that certainly did not go is tried again here."""
         if told.fate not in (Fate.NOT_SENT, Fate.THROTTLED) or sending.has_failed:
@@ -349,6 +375,9 @@ class Sender:
     def tick(self) -> None:
         """Once a second: gives back what has waited for too long, and what no link is there for."""
         now_s = self._loop.time()
+        for late in self._late_before:  # a second after: what it is to be added to is being stored until then
+            self._tell_late(late)
+        self._late_before, self._late = self._late, []
         if any(bind.is_up and bind.carries_out for bind in self._binds):
             self._down_since_s = None
         elif self._down_since_s is None:

@@ -44,6 +44,10 @@ class SmppSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     tls: Annotated[bool, _told("encrypt the links")] = False
     tls_ca_file: Annotated[str | None, _told("trust these authorities (PEM) instead of the system's")] = None
     tls_verify: Annotated[bool, _told("check the certificate and its name")] = True
+    tls_certificate_file: Annotated[
+        str | None, _told("our own certificate (PEM), for a carrier that asks its customers for one")
+    ] = None
+    tls_key_file: Annotated[str | None, _told("its key, without a passphrase; null: it is in the same file")] = None
 
     # ---- Links
     bind: Annotated[Literal["transceiver", "pair"], _told("one link both ways, or a transmitter and a receiver")] = (
@@ -152,6 +156,10 @@ class SmppSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
             raise ValueError("either host or addresses is needed")
         for address in self.addresses:
             _split(address)
+        if self.tls_key_file and not self.tls_certificate_file:
+            raise ValueError("tls_key_file without tls_certificate_file")
+        if self.tls_certificate_file and not self.tls:
+            raise ValueError("tls_certificate_file without tls")
         if self.reconnect_first_s > self.reconnect_longest_s:
             raise ValueError("reconnect_first_s is above reconnect_longest_s")
         both = set(self.temporary_statuses) & set(self.permanent_statuses)
@@ -164,13 +172,16 @@ class SmppSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
         return [_split(address) for address in self.addresses] or [(self.host, self.port)]
 
     def context(self) -> ssl.SSLContext | None:
-        """None without TLS. Raises OSError when the file of authorities cannot be read or holds none."""
+        """None without TLS. Raises OSError when a file cannot be read or holds not what it should."""
         if not self.tls:
             return None
         made = ssl.create_default_context(cafile=self.tls_ca_file)
         if not self.tls_verify:
             made.check_hostname = False
             made.verify_mode = ssl.CERT_NONE
+        if self.tls_certificate_file:
+            # A passphrase is answered with a wrong one: OpenSSL would ask for it on the terminal, and wait.
+            made.load_cert_chain(self.tls_certificate_file, self.tls_key_file, password="")
         return made
 
 

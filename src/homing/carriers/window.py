@@ -56,7 +56,8 @@ class Window:
         while not self.room():
             self._freed.clear()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._freed.wait(), self._wait_s())
+                async with asyncio.timeout(self._wait_s()):
+                    await self._freed.wait()
 
     @contextlib.contextmanager
     def holding(self, messages: int) -> Iterator[None]:

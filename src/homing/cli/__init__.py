@@ -23,7 +23,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "cost": ("cost", "What carriers ask for a segment, by number prefix."),
     "route": ("route", "Which numbers go by which carrier."),
     "learn": ("learn", "What conversions taught adaptive routes; made-up receipts."),
-    "guard": ("guard", "Theft by SMS pumping: what is judged, what is refused, what is allowed."),
+    "guard": ("guard", "Theft by SMS pumping: verdicts, refusals, lists, budgets."),
     "message": ("message", "What became of a message, step by step."),
     "stats": ("stats", "What became of messages in figures, and the proof of them."),
     "push": ("push", "What customers were told, and telling it again."),

@@ -102,7 +102,9 @@ def guard() -> None:
 @account_option
 @at_desk
 async def show(desk: Desk, account: str | None) -> Reply:
-    """The guard at a glance: modes, lists, budgets, and how much is judged.
+    """The guard at a glance.
+
+    Modes, lists, budgets, and how much is judged.
 
     \b
     Example:  homing guard show --account acme
@@ -141,7 +143,9 @@ async def rules(desk: Desk, account: str | None) -> Reply:
 @account_option
 @at_desk
 async def mode(desk: Desk, mode: str, rule: tuple[str, ...], account: str | None) -> Reply:
-    """Set how far rules may go: off, monitor or block. `all` stands for every rule.
+    """Set how far rules may go: off, monitor or block.
+
+    `all` stands for every rule.
 
     \b
     Example:  homing guard mode block range burst
@@ -159,7 +163,9 @@ async def mode(desk: Desk, mode: str, rule: tuple[str, ...], account: str | None
 @click.option("--remove", is_flag=True, help="Take it off the list.")
 @at_desk
 async def allow(desk: Desk, destination: str, account: str | None, note: str, remove: bool) -> Reply:
-    """Let a country (ID), network (510-10), prefix or number pass whatever is judged. The longest match decides.
+    """Let a country, network, prefix or number pass.
+
+    Written as ID, 510-10 or digits; it passes whatever is judged. The longest match decides.
 
     \b
     Example:  homing guard allow 628121234 --note "our own phones"
@@ -174,7 +180,9 @@ async def allow(desk: Desk, destination: str, account: str | None, note: str, re
 @click.option("--remove", is_flag=True, help="Take it off the list.")
 @at_desk
 async def deny(desk: Desk, destination: str, account: str | None, note: str, remove: bool) -> Reply:
-    """Refuse a country (ID), network (510-10), prefix or number. The longest match decides; allow wins ties.
+    """Refuse a country, network, prefix or number.
+
+    Written as ID, 510-10 or digits. The longest match decides; allow wins ties.
 
     \b
     Example:  homing guard deny 8821 --note "satellite"
@@ -201,7 +209,9 @@ async def budget(
     day_money: int | None,
     remove: bool,
 ) -> Reply:
-    """The most that an account may send to a country; without --account, each account by itself.
+    """The most that may be sent to a country.
+
+    Of an account; without --account, of each account by itself.
 
     \b
     Example:  homing guard budget ID --hour 400 --day-money 50
@@ -225,7 +235,9 @@ async def budget(
 @limit_option
 @at_desk
 async def decisions(desk: Desk, account: str | None, rule: str | None, limit: int) -> Reply:
-    """Messages that were refused, or would have been, and what that rests on.
+    """Messages that were refused, or would have been.
+
+    And what that rests on.
 
     \b
     Example:  homing guard decisions --limit 20
@@ -240,7 +252,9 @@ async def decisions(desk: Desk, account: str | None, rule: str | None, limit: in
 @click.option("--days", type=click.IntRange(1, 90), default=30, show_default=True, help="Of the last so many days.")
 @at_desk
 async def saved(desk: Desk, account: str | None, days: int) -> Reply:
-    """What refused messages would have cost (action block), and what blocking would have saved (monitor): the sums of
+    """What the guard saved, or would have.
+
+    What refused messages would have cost (action block), and what blocking would have saved (monitor): the sums of
     the decisions.
 
     \b
@@ -255,7 +269,9 @@ async def saved(desk: Desk, account: str | None, days: int) -> Reply:
 @account_option
 @at_desk
 async def suggestions(desk: Desk, account: str | None) -> Reply:
-    """Budgets by country that the last 14 days' people would have kept within.
+    """Budgets that would have refused nobody.
+
+    By country, within which the last 14 days' people would have kept.
 
     \b
     Example:  homing guard suggest --account acme
@@ -309,7 +325,9 @@ async def verdicts(desk: Desk, account: str | None, with_past: bool, limit: int)
 @account_option
 @at_desk
 async def lift(desk: Desk, range: str, account: str | None) -> Reply:
-    """Release a range: it was no theft. What was seen of it so far is forgotten; `homing guard allow` keeps it free.
+    """Release a range: it was no theft.
+
+    What was seen of it so far is forgotten; `homing guard allow` keeps it free.
 
     \b
     Example:  homing guard lift 62812345
@@ -327,7 +345,9 @@ async def lift(desk: Desk, range: str, account: str | None) -> Reply:
 @click.option("--remove", is_flag=True, help="Tell nobody any more.")
 @at_desk
 async def alert(desk: Desk, url: str | None, account: str | None, remove: bool) -> Reply:
-    """Where verdicts are pushed as JSON, once for a range and hour: an account's, or the operator's of all accounts.
+    """Where verdicts are pushed as JSON.
+
+    Once for a range and hour: an account's, or the operator's of all accounts.
 
     \b
     Example:  homing guard alert https://ops.example.com/alerts

@@ -81,8 +81,9 @@ async def _serve(data: Path, dsn: str, settings: "Settings", demo: bool) -> int:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     host, port = config.host_port(settings.http.address)
     _check_free(host, port)
-    if settings.smpp.address:
-        _check_free(*config.host_port(settings.smpp.address))
+    for place in (settings.smpp.address, settings.smpp.address and settings.smpp.tls_address):
+        if place:
+            _check_free(*config.host_port(place))
     await migrations.migrate(dsn)
     vault = Vault(load_key(os.environ.get("HOMING_SECRET_KEY", ""), data / "secret.key"))
     if demo:
@@ -94,7 +95,10 @@ async def _serve(data: Path, dsn: str, settings: "Settings", demo: bool) -> int:
     await asyncio.wait((starting, stopping), return_when=asyncio.FIRST_COMPLETED)
     await starting
     address = f"http://{'[' + host + ']' if ':' in host else host}:{port}"
-    click.echo(await _greeting(dsn, address, settings.smpp.address if settings.link.workers else ""))
+    binds = settings.smpp.address if settings.link.workers else ""
+    if binds and settings.smpp.tls_address:
+        binds += f", with TLS on {settings.smpp.tls_address}"
+    click.echo(await _greeting(dsn, address, binds))
     for warning in _risks(settings, host):
         click.echo(f"Take care: {warning}", err=True)
     await stopping
@@ -167,7 +171,8 @@ def _risks(settings: "Settings", host: str) -> Iterator[str]:
     if host not in LOOPBACK:
         yield f"{host} is reachable from outside in plain HTTP: put TLS before it, and lock the demo account"
     smpp = settings.smpp.address
-    if smpp and not settings.smpp.tls_key and config.host_port(smpp)[0] not in LOOPBACK:
+    is_plain = not settings.smpp.tls_key or settings.smpp.tls_address
+    if smpp and is_plain and config.host_port(smpp)[0] not in LOOPBACK:
         yield f"{smpp} is reachable from outside in plain SMPP: set smpp.tls_certificate and smpp.tls_key"
     if settings.push.allowed_networks:
         yield f"customers can make Homing post to {', '.join(settings.push.allowed_networks)} (push.allowed_networks)"

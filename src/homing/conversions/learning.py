@@ -46,7 +46,11 @@ class Learning:
         """Takes in the past, oldest first."""
         if not cells:
             return
-        self.learner.begin(max((cell.minute + cell.grain) * 60.0 for cell in cells))
+        reported: dict[tuple[int, str], float] = {}
+        for cell in cells:
+            if cell.converted:
+                reported[cell.account_id, cell.app_id] = (cell.minute + cell.grain) * 60.0
+        self.learner.begin(max((cell.minute + cell.grain) * 60.0 for cell in cells), reported)
         for cell in cells:
             self.learner.recall(_delta_of(cell), cell.receipt_times, cell.conversion_times)
 

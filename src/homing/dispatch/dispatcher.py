@@ -1,6 +1,7 @@
 """A carrier's outgoing side: claim due messages, submit them in batches, record what the carrier answered."""
 
 import asyncio
+import time
 from collections.abc import Callable, Coroutine, Sequence
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
@@ -11,6 +12,7 @@ from homing import errors, limits
 from homing.carriers.base import Carrier
 from homing.dispatch.answers import Answered, Recorder
 from homing.dispatch.breaker import Breaker
+from homing.kit.durable import until_durable
 from homing.messages.transitions import Event, apply
 from homing.model import Answer, Outbound, Outcome, Traffic
 from homing.observe.work import WorkTally
@@ -115,15 +117,14 @@ class Dispatcher:
 
     async def _room(self) -> int:
         """Waits until the carrier, the breaker and the answers that are still to be stored leave room."""
-        loop = asyncio.get_running_loop()
         while True:
             while len(self._pending) >= limits.ANSWERS_PENDING_MAX:
                 self._written.clear()
                 await self._written.wait()
             await self._carrier.until_room()
-            allowed = self._breaker.room(loop.time(), self._under_way)
+            allowed = self._breaker.room(time.monotonic(), self._under_way)
             if allowed == 0:
-                await asyncio.sleep(max(limits.PULSE_S, self._breaker.rest_s(loop.time())))
+                await asyncio.sleep(max(limits.PULSE_S, self._breaker.rest_s(time.monotonic())))
                 continue
             if allowed is None and self._under_way:
                 await asyncio.sleep(limits.CLAIM_LINGER_S)
@@ -173,7 +174,7 @@ class Dispatcher:
 
     def _heard(self, lane: int, message: Outbound, answer: Answer, started_at: datetime) -> None:
         self._under_way -= 1
-        if self._breaker.heard(answer.outcome, asyncio.get_running_loop().time()):
+        if self._breaker.heard(answer.outcome, time.monotonic()):
             state = "closed" if self._breaker.is_closed else "open"
             log.warning("breaker_changed", carrier=self._name, breaker=state, answer=answer.error_text)
             self._health_changed()
@@ -199,25 +200,16 @@ class Dispatcher:
 
     async def _store(self, batch: Sequence[Answered]) -> None:
         """Until it is durable: an answer that is lost makes the message go out twice."""
-        while True:
-            try:
-                await self._recorder.record(batch)
-                return
-            except errors.PlatformFailure as failure:
-                log.warning("answers_wait", carrier=self._name, messages=len(batch), failure=str(failure))
-                if isinstance(failure, errors.StoreFailed) and failure.poison:
-                    await self._store_halves(batch)
-                    return
-                await asyncio.sleep(limits.DISPATCH_ERROR_PAUSE_S)
+        await until_durable(
+            self._recorder.record,
+            batch,
+            waits=self._wait_with,
+            refused=lambda one: log.error("answer_refused", carrier=self._name, message_id=one.message.message_id),
+            pause_s=limits.DISPATCH_ERROR_PAUSE_S,
+        )
 
-    async def _store_halves(self, batch: Sequence[Answered]) -> None:
-        """An answer that the database refuses is found by halving, and is all that is lost."""
-        if len(batch) == 1:
-            log.error("answer_refused", carrier=self._name, message_id=batch[0].message.message_id)
-            return
-        middle = len(batch) // 2
-        await self._store(batch[:middle])
-        await self._store(batch[middle:])
+    def _wait_with(self, batch: Sequence[Answered], failure: errors.PlatformFailure) -> None:
+        log.warning("answers_wait", carrier=self._name, messages=len(batch), failure=str(failure))
 
     async def _expire(self, lane: int, rows: Sequence[Record], now: datetime) -> None:
         events = [

@@ -15,6 +15,7 @@ from homing.dispatch.answers import Recorder
 from homing.dispatch.dispatcher import Dispatcher
 from homing.dispatch.failover import Failover
 from homing.dispatch.leases import Leases
+from homing.kit.durable import until_durable
 from homing.model import Outstanding, Traffic
 from homing.observe.work import WorkTally
 from homing.routing.lanes import lane_of
@@ -80,25 +81,14 @@ class Running:
 
     async def _keep(self, batch: Sequence[Report]) -> None:
         """Until they are durable: the carrier forgets a batch when it is asked for the next."""
-        while True:
-            try:
-                await self._sink(self.row["carrier_id"], self.row["name"], batch)
-                return
-            except errors.PlatformFailure as failure:
-                log.warning("receipts_wait", carrier=self.row["name"], failure=str(failure))
-                if isinstance(failure, errors.StoreFailed) and failure.poison:
-                    await self._keep_halves(batch)
-                    return
-                await asyncio.sleep(limits.DISPATCH_ERROR_PAUSE_S)
-
-    async def _keep_halves(self, batch: Sequence[Report]) -> None:
-        """A report that the database refuses is found by halving, and is all that is lost."""
-        if len(batch) == 1:
-            log.error("report_refused", carrier=self.row["name"])
-            return
-        middle = len(batch) // 2
-        await self._keep(batch[:middle])
-        await self._keep(batch[middle:])
+        name = self.row["name"]
+        await until_durable(
+            lambda some: self._sink(self.row["carrier_id"], name, some),
+            batch,
+            waits=lambda _some, failure: log.warning("receipts_wait", carrier=name, failure=str(failure)),
+            refused=lambda _one: log.error("report_refused", carrier=name),
+            pause_s=limits.DISPATCH_ERROR_PAUSE_S,
+        )
 
 
 class Fleet:
@@ -153,7 +143,6 @@ class Fleet:
 
     async def _follow(self) -> None:
         while True:
-            # Not wait_for: before Python 3.12 it loses a cancellation that comes together with what it waits for.
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(limits.CARRIER_LEASE_TICK_S):
                     await self._woken.wait()

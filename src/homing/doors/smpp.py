@@ -8,15 +8,16 @@ import resource
 import ssl
 import time
 from collections import Counter
-from collections.abc import Callable, Coroutine, Mapping
-from typing import Any, Final
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from typing import Any, Final, TypeAlias
 
 import structlog
 
-from homing import errors, limits
+from homing import config, errors, limits
 from homing.accounts.binds import BindRegister
 from homing.accounts.directory import Directory
 from homing.accounts.profile import Credential, Profile
+from homing.config import Smpp
 from homing.doors.failures import FailureLog
 from homing.doors.smpp_bind import Admitted, BindRefused, Gatekeeper, check
 from homing.doors.smpp_commands import Commands
@@ -115,13 +116,16 @@ class Link:
         self._door.on_closed(self, end)
 
 
+Address: TypeAlias = tuple[tuple[str, int], ssl.SSLContext | None]
+"""Host and port, and how TLS is spoken there; None: it is not."""
+
+
 class SmppDoor:
-    """Serves customers' binds on one address, which several processes may share."""
+    """Serves customers' binds on its addresses, which several processes may share."""
 
     def __init__(
         self,
-        address: tuple[str, int],
-        tls: ssl.SSLContext | None,
+        addresses: Sequence[Address],
         directory: Directory,
         register: BindRegister,
         gate: Gatekeeper,
@@ -131,8 +135,7 @@ class SmppDoor:
         is_dead: Callable[[str], bool],
     ) -> None:
         """`is_dead`: whether the owner of binds ran on this machine and runs no longer."""
-        self._address = address
-        self._tls = tls
+        self._addresses = addresses
         self._directory = directory
         self._register = register
         self._gate = gate
@@ -141,7 +144,7 @@ class SmppDoor:
         self._tally = tally
         self._is_dead = is_dead
         self._clockwork = Clockwork()
-        self._server: asyncio.Server | None = None
+        self._servers: list[asyncio.Server] = []
         self._links: dict[int, set[Link]] = {}
         self._newcomers: set[Link] = set()
         self._newcomers_from: Counter[str] = Counter()
@@ -153,14 +156,16 @@ class SmppDoor:
     # ---- Opening and closing
 
     async def open(self) -> None:
-        """Raises OSError when the address cannot be had, a `PlatformFailure` when the database cannot."""
+        """Raises OSError when an address cannot be had, a `PlatformFailure` when the database cannot."""
         raise_open_files()
         await self._register.tidy(self._is_dead)
-        host, port = self._address
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(
-            self._connect, host, port, ssl=self._tls, backlog=limits.SMPP_BACKLOG, reuse_port=True
-        )
+        for (host, port), tls in self._addresses:
+            self._servers.append(
+                await loop.create_server(
+                    self._connect, host, port, ssl=tls, backlog=limits.SMPP_BACKLOG, reuse_port=True
+                )
+            )
 
     async def watch(self) -> None:
         """For ever: whether those who are bound still may, also where a notice was missed."""
@@ -178,8 +183,8 @@ class SmppDoor:
     async def close(self) -> None:
         """No new connections; binds are ended in good order: what was asked is answered first."""
         self._is_closing = True
-        if self._server:
-            self._server.close()
+        for server in self._servers:
+            server.close()
         for link in list(self._newcomers):
             link.connection.close()
         for link in self._bound():
@@ -335,6 +340,16 @@ def raise_open_files() -> None:
             resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
+def addresses(settings: Smpp) -> list[Address]:
+    """Where customers bind, each with its TLS. Raises `OperatorError`."""
+    plain, tls = config.host_port(settings.address), tls_context(settings.tls_certificate, settings.tls_key)
+    if not settings.tls_address:
+        return [(plain, tls)]
+    if tls is None:
+        raise errors.OperatorError("smpp.tls_address needs smpp.tls_certificate and smpp.tls_key")
+    return [(plain, None), (config.host_port(settings.tls_address), tls)]
+
+
 def tls_context(certificate: str, key: str) -> ssl.SSLContext | None:
     """None without both. Raises `OperatorError`."""
     if not certificate and not key:
@@ -343,7 +358,8 @@ def tls_context(certificate: str, key: str) -> ssl.SSLContext | None:
         raise errors.OperatorError("smpp.tls_certificate and smpp.tls_key belong together")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     try:
-        context.load_cert_chain(certificate, key)
+        # A passphrase is answered with a wrong one: OpenSSL would ask for it on the terminal, and wait.
+        context.load_cert_chain(certificate, key, password="")
     except (OSError, ssl.SSLError) as error:
         raise errors.OperatorError(f"smpp.tls_certificate or smpp.tls_key: {error}") from None
     return context

@@ -7,12 +7,11 @@ from datetime import datetime
 
 from prometheus_client import CollectorRegistry
 
-from homing import config
 from homing.accounts.binds import BindRegister
 from homing.accounts.directory import Directory
 from homing.config import Smpp
 from homing.doors.laaffic import QueryBudget
-from homing.doors.smpp import SmppDoor, tls_context
+from homing.doors.smpp import SmppDoor, addresses
 from homing.doors.smpp_bind import Gatekeeper
 from homing.doors.smpp_commands import Commands
 from homing.doors.smpp_parts import LongStore
@@ -55,8 +54,7 @@ class SmppServer:
         self._long = LongStore(database, intake, directory, lookup, clock)
         queries = Queries(database, lookup, self._long, QueryBudget(), clock)
         self._door = SmppDoor(
-            config.host_port(settings.address),
-            tls_context(settings.tls_certificate, settings.tls_key),
+            addresses(settings),
             directory,
             register,
             Gatekeeper(directory, register, next_id),

@@ -8,6 +8,7 @@ import msgspec
 from homing.messages.smpp_form import Inbound, Receipt
 from homing.model import PushKind
 from homing.smpp import receipt_text, udh
+from homing.smpp.addresses import Npi, Ton
 from homing.smpp.pdus import DeliverSm
 from homing.smpp.tlvs import (
     MESSAGE_STATE,
@@ -22,8 +23,6 @@ from homing.text.numbers import normalise
 from homing.text.segments import Encoding, choose_encoding, split
 
 ADDRESS_CHARS_MAX: Final = 20  # SMPP 3.4, section 4.6.1
-INTERNATIONAL, ALPHANUMERIC, UNKNOWN = 1, 5, 0  # type of number, section 5.2.5
-ISDN: Final = 1  # numbering plan, section 5.2.6
 
 read_receipt: Final = msgspec.json.Decoder(Receipt).decode
 read_inbound: Final = msgspec.json.Decoder(Inbound).decode
@@ -96,8 +95,8 @@ def _deliver(source: str, target: str, esm_class: int, data_coding: int, octets:
 def _address(text: str) -> tuple[int, int, str]:
     """Type of number, numbering plan and the address as it fits the field."""
     if normalise(text) == text:
-        return INTERNATIONAL, ISDN, text
+        return Ton.INTERNATIONAL, Npi.ISDN, text
     if text.isdigit() and text.isascii():
-        return UNKNOWN, ISDN, text[:ADDRESS_CHARS_MAX]
+        return Ton.UNKNOWN, Npi.ISDN, text[:ADDRESS_CHARS_MAX]
     plain = "".join(character if " " <= character <= "~" else "?" for character in text[:ADDRESS_CHARS_MAX])
-    return (ALPHANUMERIC, UNKNOWN, plain) if plain else (UNKNOWN, UNKNOWN, "")
+    return (Ton.ALPHANUMERIC, Npi.UNKNOWN, plain) if plain else (Ton.UNKNOWN, Npi.UNKNOWN, "")

@@ -109,9 +109,10 @@ class Pusher:
         rows = await self._database.fetch(
             "pushes_claim", lane, self._clock(), room, timedelta(seconds=limits.PUSH_LEASE_S)
         )
+        loop = asyncio.get_running_loop()
         for chain in _chains(rows):
             self._in_flight += len(chain)
-            task = asyncio.get_running_loop().create_task(self._serve(chain))
+            task = loop.create_task(self._serve(chain))
             self._posts.add(task)
             task.add_done_callback(self._posts.discard)
         return len(rows)

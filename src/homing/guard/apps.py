@@ -33,7 +33,7 @@ class Votes:
 
     def read(self, now_minute: int, curve: "Curve") -> None:
         """Works out how each late minute fared."""
-        first = now_minute - limits.GUARD_FINE_MIN
+        first = now_minute - limits.GUARD_FINE_MINUTES
         for minute in [minute for minute in self.minutes if minute < first]:
             del self.minutes[minute]
         self._fared = {}
@@ -76,7 +76,7 @@ class Curve:
         if total > HALVE_AT:
             self._counts = [count / 2 for count in self._counts]
         self._shares = [
-            histogram.share_by(self._counts, minute * 60.0) or 0.0 for minute in range(limits.GUARD_FINE_MIN + 1)
+            histogram.share_by(self._counts, minute * 60.0) or 0.0 for minute in range(limits.GUARD_FINE_MINUTES + 1)
         ]
 
     def by(self, age_min: int) -> float:

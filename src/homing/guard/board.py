@@ -101,7 +101,8 @@ class GuardBoard:
     async def _follow(self, stale: asyncio.Event, read: Callable[[], Any], age_s: float) -> None:
         while True:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stale.wait(), age_s)
+                async with asyncio.timeout(age_s):
+                    await stale.wait()
             stale.clear()
             try:
                 await read()

@@ -164,7 +164,7 @@ class Judge:
                 return found
         count = now.blocks.get(name0)
         if count is None:
-            if len(now.blocks) >= limits.GUARD_MEMORY_MAX:
+            if len(now.blocks) >= limits.GUARD_MEMORY_ITEMS_MAX:
                 self._turn()
                 now, before = self._now, self._before
             count = now.blocks[name0] = _Count()

@@ -394,8 +394,10 @@ class Mind:
         if odds >= policy.judged:
             self._condemn(name, found, cell, now_s, odds, told, dense, (exposed, converted, count, usual))
             return
-        if found.level == 0 and is_open:
-            self._watched[name] = now_s + 1_800.0
+        if found.level == 0 and is_open and app.sure:
+            silent = silence(found.kept_e + found.held, converted, cell.rate, policy.stubborn, policy.fractions)
+            if prior + silent + dense + policy.margin >= policy.judged:  # it may yet be judged without another message
+                self._watched[name] = now_s + 1_800.0
         short = found.since(minute - policy.short_min)
         if short * 2 >= cell.limits[found.level] or found.history >= 1.0:
             need = policy.judged - prior - told

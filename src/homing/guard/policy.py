@@ -20,6 +20,7 @@ class GuardPolicy(msgspec.Struct, frozen=True):
     sibling: float = 1.0  # a neighbour under the same ten or hundred thousand is judged
     elsewhere: float = 3.0  # another account's or app's traffic to the same range is judged
     repeated: float = 1.5  # each time that the range was judged before, twice at most
+    margin: float = 3.0  # by which odds may rise, without a message, by what happens elsewhere
     prior_max: float = -3.5  # however bad the neighbourhood, evidence of its own is needed
 
     # Conversions

@@ -22,7 +22,7 @@ class Cohorts:
         """A minute's counts; of what is said about old messages, those that the minute was put together with."""
         found = self.minutes.get(minute)
         if found is None and not is_new:
-            found = self.minutes.get(minute - minute % limits.GUARD_COARSE_MIN)
+            found = self.minutes.get(minute - minute % limits.GUARD_COARSE_MINUTES)
         if found is None:
             found = self.minutes[minute] = [0.0, 0.0, 0.0, 0.0]
         return found
@@ -34,7 +34,7 @@ class Cohorts:
         self.kept_n *= decay
         self.kept_e *= decay
         self.kept_c *= decay
-        fine, oldest = now_minute - limits.GUARD_FINE_MIN, now_minute - long_min
+        fine, oldest = now_minute - limits.GUARD_FINE_MINUTES, now_minute - long_min
         passed = 0.0
         for minute in [minute for minute in self.minutes if minute < fine]:
             if minute < oldest:
@@ -43,11 +43,11 @@ class Cohorts:
                 self.kept_n += n
                 self.kept_e += n * weigh(minute)
                 self.kept_c += c
-            elif minute % limits.GUARD_COARSE_MIN:
+            elif minute % limits.GUARD_COARSE_MINUTES:
                 old = self.minutes.pop(minute)
-                coarse = self.minutes.get(minute - minute % limits.GUARD_COARSE_MIN)
+                coarse = self.minutes.get(minute - minute % limits.GUARD_COARSE_MINUTES)
                 if coarse is None:
-                    self.minutes[minute - minute % limits.GUARD_COARSE_MIN] = old
+                    self.minutes[minute - minute % limits.GUARD_COARSE_MINUTES] = old
                 else:
                     for column, count in enumerate(old):
                         coarse[column] += count
@@ -59,7 +59,7 @@ class Cohorts:
     def take(self, other: "Cohorts") -> None:
         """Takes another's messages out of these: they are judged on their own."""
         for minute, counts in other.minutes.items():
-            mine = self.minutes.get(minute) or self.minutes.get(minute - minute % limits.GUARD_COARSE_MIN)
+            mine = self.minutes.get(minute) or self.minutes.get(minute - minute % limits.GUARD_COARSE_MINUTES)
             if mine is not None:
                 for column, count in enumerate(counts):
                     mine[column] = max(0.0, mine[column] - count)

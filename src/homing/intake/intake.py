@@ -46,6 +46,7 @@ class Intake:
             pending_max=limits.SUBMIT_PENDING_MAX,
             lanes=2,  # one is being written while the other gathers and is encoded
             linger_s=limits.SUBMIT_LINGER_S,
+            linger_longest_s=limits.SUBMIT_LINGER_S_LONGEST,
             weigh=lambda prepared: len(prepared.rows),
         )
 

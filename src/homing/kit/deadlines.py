@@ -5,16 +5,15 @@ for each would, at a tenth of the cost. A wait may last up to a second longer th
 """
 
 import asyncio
-import contextlib
 from collections import deque
-from collections.abc import Iterator
+from types import TracebackType
 from typing import Any
 
 SWEEP_S = 1.0
 
 
 class Wait:
-    """Until when a task may wait; without a task it has ended."""
+    """A task's stay inside a limit; without a task it has ended."""
 
     __slots__ = ("deadline_s", "is_late", "task")
 
@@ -22,6 +21,16 @@ class Wait:
         self.deadline_s = deadline_s
         self.task = task
         self.is_late = False
+
+    def __enter__(self) -> None:
+        """Nothing to do: it runs since it was made."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.task = None
+        if self.is_late and isinstance(error, asyncio.CancelledError):
+            raise TimeoutError from None
 
 
 class Deadlines:
@@ -32,21 +41,14 @@ class Deadlines:
         self._waits: deque[Wait] = deque()
         self._sweeper: asyncio.Task[None] | None = None
 
-    @contextlib.contextmanager
-    def limit(self) -> Iterator[None]:
+    def limit(self) -> Wait:
+        """Counts from this call."""
         loop = asyncio.get_running_loop()
         if self._sweeper is None:
             self._sweeper = loop.create_task(self._sweep())
-        wait = Wait(loop.time() + self._limit_s, asyncio.current_task())
+        wait = Wait(loop.time() + self._limit_s, asyncio.current_task(loop))
         self._waits.append(wait)
-        try:
-            yield
-        except asyncio.CancelledError:
-            if wait.is_late:
-                raise TimeoutError from None
-            raise
-        finally:
-            wait.task = None
+        return wait
 
     async def _sweep(self) -> None:
         loop = asyncio.get_running_loop()

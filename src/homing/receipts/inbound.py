@@ -8,6 +8,7 @@ import msgspec
 import structlog
 
 from homing import limits
+from homing.kit.ids import first_id_at, id_time_ms
 from homing.kit.storable import storable
 from homing.messages import laaffic_form, smpp_form
 from homing.messages.outbox import Push, add_pushes
@@ -28,7 +29,7 @@ class InboundMail:
         self._next_id = next_id
 
     async def take(self, carrier_id: int, inbound: Sequence[CarrierInbound]) -> None:
-        """Durable when it returns."""
+        """Durable when it returns. A message that was brought before is heard once."""
         for one in inbound:
             await self._take_one(carrier_id, one)
 
@@ -42,7 +43,23 @@ class InboundMail:
         place = self._numbering.locate(number)
         inbound_id = self._next_id()
         content = storable(one.content)
+        carrier_ref = storable(one.carrier_ref, limits.RECEIPT_REF_CHARS_MAX)
         async with self._database.transaction() as transaction:
+            if carrier_ref:
+                await transaction.fetch("inbound_lock", f"{number} {carrier_ref}", carrier_id)
+                since_id = first_id_at(id_time_ms(inbound_id) - limits.INBOUND_TWIN_DAYS * 86_400_000)
+                twins = await transaction.fetch(
+                    "inbound_twin",
+                    owner["account_id"],
+                    carrier_id,
+                    number,
+                    carrier_ref,
+                    recipient,
+                    content,
+                    since_id,
+                )
+                if twins:
+                    return
             await transaction.execute(
                 "inbound_add",
                 owner["account_id"],
@@ -56,6 +73,7 @@ class InboundMail:
                 place.mcc,
                 place.mnc,
                 place.network,
+                carrier_ref,
             )
             if owner["inbound_url"]:
                 form = laaffic_form.Inbound(

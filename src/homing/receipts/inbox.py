@@ -92,7 +92,8 @@ class ReceiptInbox:
                 log.warning("parked_receipts_wait", failure=str(failure))
             pause_s = min(pause_s * 2, limits.RECEIPT_PARK_RETRY_S_MAX)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._parked.wait(), pause_s)
+                async with asyncio.timeout(pause_s):
+                    await self._parked.wait()
             if self._parked.is_set():
                 self._parked.clear()
                 pause_s = limits.RECEIPT_PARK_RETRY_S

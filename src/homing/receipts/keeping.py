@@ -1,19 +1,26 @@
-"""What carriers report, made durable: each receipt and each inbound message by its own way."""
+"""What carriers report, made durable: receipts, inbound messages and late answers each by their own way."""
 
 from collections.abc import Sequence
 
-from homing.model import CarrierInbound, CarrierReceipt
+from homing.model import CarrierInbound, CarrierReceipt, LateAnswer
 from homing.receipts.inbound import InboundMail
 from homing.receipts.inbox import Arrived, ReceiptInbox
+from homing.receipts.late import LateAnswers
 
 
 class ReportKeeper:
-    def __init__(self, inbox: ReceiptInbox, mail: InboundMail) -> None:
+    def __init__(self, inbox: ReceiptInbox, mail: InboundMail, late: LateAnswers) -> None:
         self._inbox = inbox
         self._mail = mail
+        self._late = late
 
-    async def keep(self, carrier_id: int, carrier: str, batch: Sequence[CarrierReceipt | CarrierInbound]) -> None:
+    async def keep(
+        self, carrier_id: int, carrier: str, batch: Sequence[CarrierReceipt | CarrierInbound | LateAnswer]
+    ) -> None:
         """Durable when it returns. Raises a `PlatformFailure` when it is not."""
+        late = [one for one in batch if isinstance(one, LateAnswer)]
+        if late:  # first: the receipts may be theirs
+            await self._late.take(carrier_id, late)
         receipts = [Arrived(carrier_id, carrier, one) for one in batch if isinstance(one, CarrierReceipt)]
         inbound = [one for one in batch if isinstance(one, CarrierInbound)]
         if receipts:

@@ -95,13 +95,19 @@ class Learner:
             if app == app_id:
                 watch.declared = expects
 
-    def begin(self, now_s: float) -> None:
-        """The time from which the past is looked back at: before `recall`."""
+    def begin(self, now_s: float, reported: Mapping[tuple[int, str], float]) -> None:
+        """Before `recall`: the time from which the past is looked back at, and by (account_id, app_id) the end of the
+        last period of which conversions were reported. What was sent after it says nothing until one is heard, or
+        some time has passed without.
+        """
         self._now_s = now_s
+        for (account_id, app_id), at_s in reported.items():
+            watch = self._apps[account_id, app_id] = AppWatch(self._policy, self._declared.get(app_id))
+            watch.recall(min(at_s, now_s), now_s)
 
     def recall(self, delta: Delta, receipt_times: Sequence[int], conversion_times: Sequence[int]) -> None:
         """A period of the past as one delta, with its times by bucket (kit/histogram.py)."""
-        self._hear(delta)
+        self._hear(delta, is_past=True)
         key = CellKey(delta.account_id, delta.app_id, delta.country, delta.network)
         kept = 0.5 ** (max(0.0, self._now_s - delta.minute * 60.0) / self._policy.delays_half_life_s)
         for bucket, count in enumerate(receipt_times):
@@ -116,7 +122,7 @@ class Learner:
         for delta in deltas:
             self._hear(delta)
 
-    def _hear(self, delta: Delta) -> None:
+    def _hear(self, delta: Delta, is_past: bool = False) -> None:
         start_s = delta.minute * 60.0
         if self._now_s == 0.0:
             self._now_s = start_s
@@ -140,8 +146,9 @@ class Learner:
             cell.seen_s = max(cell.seen_s, start_s)
             arm.seen_s = max(arm.seen_s, start_s)
         weight_old = 0.5 ** (max(0.0, self._now_s - start_s) / self._policy.half_life_s)
-        arm.hear(minute, now_minute, delta.sent, delta.converted, delta.delivered, weight_old)
-        app.hear(minute, delta.sent, delta.converted)
+        seen = 1.0 if app.heard_s is None or start_s < app.heard_s or delta.converted else 0.0
+        arm.hear(minute, now_minute, delta.sent, delta.converted, delta.delivered, weight_old, seen)
+        app.hear(minute, delta.sent, 0 if is_past else delta.converted)
         if delta.converted and delta.conversion_bucket >= 0:
             self._conversion_times.note(_times(key, delta.carrier_id), delta.conversion_bucket, delta.converted, minute)
         if delta.receipt_bucket >= 0:
@@ -264,12 +271,13 @@ class Learner:
             carriers.update(cell.arms)
             if not self._counted(key, CONVERSIONS):
                 continue
-            kept = self._rate(key, CONVERSIONS) / max(0.01, self._rate(key, RECEIPTS))
-            for carrier_id, arm in cell.arms.items():
-                receipts, conversions = arm.sums[RECEIPTS], arm.sums[CONVERSIONS]
-                if receipts.trials > 0:
-                    promised = receipts.successes / receipts.trials * conversions.trials * kept
-                    honesty.add(key.account_id, "", "", carrier_id, conversions.successes, promised)
+            sums = {carrier_id: arm.sums[CONVERSIONS] for carrier_id, arm in cell.arms.items()}
+            told = sum(one.told for one in sums.values())
+            if told < 1.0:
+                continue
+            kept = max(0.0, sum(one.successes for one in sums.values())) / told
+            for carrier_id, one in sums.items():
+                honesty.add(key.account_id, "", "", carrier_id, one.successes, max(0.0, one.told) * kept)
         honesty.ready()
         accounts = {0, *(account_id for account_id, _app_id in self._apps)}
         strength = self._policy.effect_strength
@@ -339,6 +347,8 @@ class Learner:
         arm.cut(channel, change.from_minute)
         if channel == CONVERSIONS:
             self._anchor(arm, change.factor)
+        elif self.reporting(key.account_id, key.app_id) != REPORTING:
+            pass  # receipts decide here; what conversions once taught of their honesty stays
         elif self.trust(key.account_id, carrier_id) >= self._policy.trust_min and not self._overruled(arm, change):
             arm.cut(CONVERSIONS, change.from_minute)
             self._anchor(arm, change.factor)
@@ -474,10 +484,9 @@ class Learner:
                 continue
             listed = []
             for carrier_id, arm in cell.arms.items():
-                receipts, conversions = arm.sums[RECEIPTS], arm.sums[CONVERSIONS]
-                if receipts.trials > 0 and conversions.trials > 0:
-                    told = min(1.0, max(0.0, receipts.successes / receipts.trials)) * conversions.trials
-                    listed.append((carrier_id, max(0.0, conversions.successes), told, conversions.trials))
+                known = arm.sums[CONVERSIONS]
+                if known.trials > 0:
+                    listed.append((carrier_id, max(0.0, known.successes), max(0.0, known.told), known.trials))
             for carrier_id, converted, told, trials in listed:
                 peers = sum(one[1] for one in listed if one[0] != carrier_id)
                 peers_told = sum(one[2] for one in listed if one[0] != carrier_id)

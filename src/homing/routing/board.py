@@ -56,7 +56,8 @@ class TariffBoard:
     async def _follow(self) -> None:
         while True:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._stale.wait(), limits.PROFILE_AGE_S_MAX)
+                async with asyncio.timeout(limits.PROFILE_AGE_S_MAX):
+                    await self._stale.wait()
             self._stale.clear()
             try:
                 tariff = await read_tariff(self._database)
@@ -68,7 +69,8 @@ class TariffBoard:
     async def _follow_shares(self) -> None:
         while True:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._shares_stale.wait(), limits.SHARES_AGE_S_MAX)
+                async with asyncio.timeout(limits.SHARES_AGE_S_MAX):
+                    await self._shares_stale.wait()
             self._shares_stale.clear()
             try:
                 await self._read_shares()

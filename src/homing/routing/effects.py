@@ -6,7 +6,7 @@ e = (successes + k x e above) / (expected + k). What one account brings counts i
 to a cap, so that nobody moves another's routes by inventing conversions.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from homing.routing.policy import LearnPolicy
 
@@ -35,7 +35,7 @@ class Effects:
     def add(
         self, account_id: int, country: str, network: str, carrier_id: int, successes: float, expected: float
     ) -> None:
-        for level in (("", "", carrier_id), (country, "", carrier_id), (country, network, carrier_id)):
+        for level in _levels(country, network, carrier_id):
             accounts = self._sums.setdefault(level, {})
             pair = accounts.get(account_id)
             if pair is None:
@@ -51,7 +51,7 @@ class Effects:
         counted twice; and the expected conversions on which that rests.
         """
         found, rests_on = self._centres.get(carrier_id, 1.0), 0.0
-        for level in dict.fromkeys((("", "", carrier_id), (country, "", carrier_id), (country, network, carrier_id))):
+        for level in _levels(country, network, carrier_id):
             came, due = self.pair(account_id, level)
             came, due = max(0.0, came - successes), max(0.0, due - expected)
             found = (came + self._strength * found) / (due + self._strength)
@@ -100,6 +100,14 @@ class Effects:
         return found
 
 
+def _levels(country: str, network: str, carrier_id: int) -> tuple[Level, ...]:
+    """From the widest on; each once."""
+    levels: tuple[Level, ...] = (("", "", carrier_id),)
+    if country:
+        levels += ((country, "", carrier_id),)
+    return (*levels, (country, network, carrier_id)) if network else levels
+
+
 class Rates:
     """Base rates of a channel: of an app, of it in a country, of it in a network; each pulled to the one before."""
 
@@ -113,11 +121,7 @@ class Rates:
 
     def add(self, account_id: int, app_id: str, country: str, network: str, successes: float, trials: float) -> None:
         """`trials` are standardised: each carrier's times its effect."""
-        for key in (
-            (account_id, app_id, "", ""),
-            (account_id, app_id, country, ""),
-            (account_id, app_id, country, network),
-        ):
+        for key in _keys(account_id, app_id, country, network):
             pair = self._sums.get(key)
             if pair is None:
                 self._sums[key] = [successes, trials]
@@ -127,13 +131,17 @@ class Rates:
 
     def rate(self, account_id: int, app_id: str, country: str = "", network: str = "") -> float:
         above = self._base
-        keys = [(account_id, app_id, "", "")]
-        if country:
-            keys.append((account_id, app_id, country, ""))
-        if network:
-            keys.append((account_id, app_id, country, network))
-        for key in keys:
+        for key in _keys(account_id, app_id, country, network):
             pair = self._sums.get(key)
             if pair is not None:
                 above = (pair[0] + self._strength * above) / (pair[1] + self._strength)
         return above
+
+
+def _keys(account_id: int, app_id: str, country: str, network: str) -> Iterator[tuple[int, str, str, str]]:
+    """From the widest on; each once."""
+    yield account_id, app_id, "", ""
+    if country:
+        yield account_id, app_id, country, ""
+    if network:
+        yield account_id, app_id, country, network

@@ -36,6 +36,7 @@ class Sums(msgspec.Struct):
     window_trials: Sequence[float] = ()
     window_least: Sequence[float] = ()
     window_most: Sequence[float] = ()
+    told: float = 0.0  # of the conversions' channel: those of the trials that the carrier's receipts call delivered
 
 
 class Arm:
@@ -58,7 +59,7 @@ class Arm:
     def __init__(self, now_s: float) -> None:
         self._fine: dict[int, Cohort] = {}  # by minute
         self._coarse: dict[int, Cohort] = {}  # by LEARN_COARSE_MINUTES minutes
-        self._old = [0.0, 0.0, 0.0, 0.0]  # conversions, their trials, delivered, their trials
+        self._old = [0.0, 0.0, 0.0, 0.0, 0.0]  # conversions, their trials, delivered, their trials, told
         self._new: dict[int, float] = {}  # sent, by minute, since the last thought
         self._fresh: dict[int, list[Piece]] = {}  # of the latest minutes, when they were sent
         self._aged_s = now_s
@@ -68,15 +69,19 @@ class Arm:
         self.seen_s = now_s
         self.sums = (Sums(), Sums())
 
-    def hear(self, minute: int, now_minute: int, sent: int, converted: int, delivered: int, weight_old: float) -> None:
-        """Facts about the cohort of a minute; one whose cohort is part of the decayed sum counts with `weight_old`."""
+    def hear(
+        self, minute: int, now_minute: int, sent: int, converted: int, delivered: int, weight_old: float, seen: float
+    ) -> None:
+        """Facts about the cohort of a minute; one whose cohort is part of the decayed sum counts with `weight_old`, and
+        its silence by the share `seen`: 0 where nobody reported.
+        """
         age = now_minute - minute
         if age < limits.LEARN_FINE_MINUTES:
             cohorts, key = self._fine, minute
         elif age * 60 < limits.LEARN_COHORTS_S_MAX:
             cohorts, key = self._coarse, minute // limits.LEARN_COARSE_MINUTES
         else:
-            self._settle(minute, (sent, converted, delivered), weight_old)
+            self._settle(minute, (sent, converted, delivered), weight_old, seen)
             return
         cohort = cohorts.get(key)
         if cohort is None:
@@ -87,12 +92,14 @@ class Arm:
         cohort[1] += converted
         cohort[2] += delivered
 
-    def _settle(self, minute: int, cohort: Sequence[float], weight: float) -> None:
+    def _settle(self, minute: int, cohort: Sequence[float], weight: float, seen: float) -> None:
+        """`seen`: how far the silence of its messages says something. In full, but where nobody reported."""
         sent, converted, delivered = cohort
         old = self._old
         kept = weight if minute >= self.cut_from[CONVERSIONS] else weight * KEPT_OF_CUT
         old[0] += converted * kept
-        old[1] += sent * kept
+        old[1] += sent * kept * seen
+        old[4] += delivered * kept * seen
         kept = weight if minute >= self.cut_from[RECEIPTS] else weight * KEPT_OF_CUT
         old[2] += delivered * kept
         old[3] += sent * kept
@@ -100,7 +107,7 @@ class Arm:
     def think(self, now_s: float, until_s: float, converts: Curves, reports: Curves, half_life_s: float) -> None:
         """Ages the cohorts and sums them up. `until_s`: conversions have been heard up to then, receipts up to now."""
         self._place(now_s)
-        self._age(now_s, min(until_s - converts.least.ends_s, now_s - reports.least.ends_s), half_life_s)
+        self._age(now_s, until_s, converts, reports, half_life_s)
         now_minute = int(now_s // 60)
         self.sums = (
             self._sum(CONVERSIONS, converts, until_s, now_minute),
@@ -110,10 +117,13 @@ class Arm:
     def _sum(self, channel: int, curves: Curves, until_s: float, now_minute: int) -> Sums:
         since, place = self.cut_from[channel], channel + 1
         steps: list[tuple[int, float, float, float, float]] = []
+        told = 0.0
         for minute, cohort in self._fine.items():
             if minute >= since:
                 seen = self._seen(minute, cohort[0], curves, until_s)
                 steps.append((max(0, now_minute - minute), cohort[place], *seen))
+                if cohort[0] > 0:
+                    told += cohort[2] * seen[0] / cohort[0]
         steps.sort()
         came = trials = least = most = 0.0
         windows: tuple[list[float], ...] = ([], [], [], [])
@@ -136,9 +146,12 @@ class Arm:
             if block * limits.LEARN_COARSE_MINUTES >= since:
                 age_s = until_s - block * width_s
                 came += cohort[place]
-                trials += cohort[0] * curves.likely.between(age_s - width_s, age_s)
+                share = curves.likely.between(age_s - width_s, age_s)
+                trials += cohort[0] * share
+                told += cohort[2] * share
         old = self._old
-        return Sums(came + old[channel * 2], trials + old[channel * 2 + 1], *windows)
+        successes, exposure = came + old[channel * 2], trials + old[channel * 2 + 1]
+        return Sums(successes, exposure, windows[0], windows[1], windows[2], windows[3], told + old[4])
 
     def _seen(self, minute: int, sent: float, curves: Curves, until_s: float) -> tuple[float, float, float]:
         """A minute's messages, each as far as its silence says something: likely, at least and at most."""
@@ -171,7 +184,7 @@ class Arm:
         if self._fresh and min(self._fresh) <= oldest:
             self._fresh = {minute: pieces for minute, pieces in self._fresh.items() if minute > oldest}
 
-    def _age(self, now_s: float, ripe_s: float, half_life_s: float) -> None:
+    def _age(self, now_s: float, until_s: float, converts: Curves, reports: Curves, half_life_s: float) -> None:
         """Cohorts move on to coarser ones, and those that are ripe (or too old) into the decayed sum."""
         kept = 0.5 ** (max(0.0, now_s - self._aged_s) / half_life_s)
         self._aged_s = now_s
@@ -182,10 +195,13 @@ class Arm:
             block = self._coarse.setdefault(minute // limits.LEARN_COARSE_MINUTES, [0.0, 0.0, 0.0])
             for place, value in enumerate(cohort):
                 block[place] += value
+        ripe_s = min(until_s - converts.least.ends_s, now_s - reports.least.ends_s)
         ripe_s = max(ripe_s, now_s - limits.LEARN_COHORTS_S_MAX)
         width_s = limits.LEARN_COARSE_MINUTES * 60.0
         for key in [one for one in self._coarse if (one + 1) * width_s <= ripe_s]:
-            self._settle(key * limits.LEARN_COARSE_MINUTES, self._coarse.pop(key), 1.0)
+            start_s = key * width_s
+            seen = 1.0 if until_s >= now_s else converts.likely.between(until_s - start_s - width_s, until_s - start_s)
+            self._settle(key * limits.LEARN_COARSE_MINUTES, self._coarse.pop(key), 1.0, seen)
 
     def cut(self, channel: int, from_minute: int) -> None:
         """Forgets what is older than a minute, as good as all of it."""
@@ -193,6 +209,8 @@ class Arm:
         successes, trials = self._old[channel * 2], self._old[channel * 2 + 1]
         kept = min(KEPT_OF_CUT, KEPT_OF_CUT_MAX / trials) if trials > 0 else 0.0
         self._old[channel * 2], self._old[channel * 2 + 1] = successes * kept, trials * kept
+        if channel == CONVERSIONS:
+            self._old[4] *= kept
 
 
 def _is_even(before: Piece, piece: Piece) -> bool:

@@ -37,6 +37,11 @@ class AppWatch:
         if converted > 0:
             self._heard_now = True
 
+    def recall(self, heard_s: float, now_s: float) -> None:
+        """When conversions were last reported, before this process began."""
+        self.heard_s = heard_s
+        self.stopped = now_s - heard_s >= self._policy.stopped_s
+
     def think(self, now_s: float, rate: float, curve: Curve) -> None:
         """`rate`: the app's conversion rate as last known."""
         oldest = int(now_s // 60) - limits.LEARN_FINE_MINUTES

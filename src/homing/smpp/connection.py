@@ -18,7 +18,9 @@ from homing.smpp.states import Role, State
 from homing.smpp.timers import Timers
 
 OnAnswer: TypeAlias = Callable[[Answer], None]
-"""Called once, from the loop, with the answer to a request or with why there is none."""
+"""Called once, from the loop, with the answer to a request or with why there is none. Where it has a method `late`,
+that is called with an answer that comes after it was told that there is none.
+"""
 
 
 class Owner(Protocol):
@@ -157,6 +159,8 @@ class Connection(asyncio.Protocol):
         requests, answers = self.session.receive(data, self.clockwork.now_s)
         for on_answer, answer in answers:
             self._tell(on_answer, answer)
+        if self.session.late:
+            self._tell_late()
         if requests and self._owner is not None:
             try:
                 self._owner.on_requests(self, requests)
@@ -248,6 +252,13 @@ class Connection(asyncio.Protocol):
             on_answer(answer)
         except Exception as fault:
             self._report(fault)
+
+    def _tell_late(self) -> None:
+        answers, self.session.late = self.session.late, []
+        for on_answer, answer in answers:
+            on_late = getattr(on_answer, "late", None)
+            if on_late is not None:
+                self._tell(on_late, answer)
 
     def _tell_room(self) -> None:
         if self._transport is None or self._owner is None:

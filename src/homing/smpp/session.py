@@ -94,6 +94,7 @@ class Session(Generic[T]):
         "_bind_sequence",
         "_decoder",
         "_fresh",
+        "_given_up",
         "_heard_s",
         "_held",
         "_inquiry",
@@ -113,6 +114,7 @@ class Session(Generic[T]):
         "_unbinding_s",
         "counters",
         "end",
+        "late",
         "role",
         "state",
         "timers",
@@ -143,6 +145,9 @@ class Session(Generic[T]):
         self._fresh = 0
         self._sequence = 1
         self._outstanding: dict[int, tuple[T, type[Response], float]] = {}
+        self._given_up: dict[int, tuple[T, type[Response]]] = {}
+        self.late: list[tuple[T, Response]] = []
+        """Answers to requests that were told to have none, for whoever can still use them; to be taken out."""
         self._unanswered: dict[int, type[Request]] = {}
         self._bind_sequence: int | None = None
         self._held: list[Decoded] = []
@@ -373,6 +378,9 @@ class Session(Generic[T]):
             self.end = self.end or End.UNBOUND
         else:
             self.counters.foreign += 1
+            given_up = self._given_up.pop(sequence, None)
+            if given_up is not None and kind is given_up[1]:
+                self.late.append((given_up[0], response))
 
     # ---- Time
 
@@ -425,7 +433,13 @@ class Session(Generic[T]):
             if sent_s > since_s or len(late) >= written:
                 break
             late.append(sequence)
-        answers: list[tuple[T, Answer]] = [(self._outstanding.pop(sequence)[0], Failure.NO_ANSWER) for sequence in late]
+        answers: list[tuple[T, Answer]] = []
+        for sequence in late:
+            token, response, _sent_s = self._outstanding.pop(sequence)
+            answers.append((token, Failure.NO_ANSWER))
+            self._given_up[sequence] = token, response
+        while len(self._given_up) > limits.SMPP_GIVEN_UP_MAX:
+            del self._given_up[next(iter(self._given_up))]
         if self.state is State.UNBINDING:
             self._leave()
         return answers

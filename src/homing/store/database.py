@@ -129,7 +129,8 @@ class Database:
             self._probe.cancel()
         if self._pool:
             with contextlib.suppress(Exception):
-                await asyncio.wait_for(self._pool.close(), limits.DATABASE_STATEMENT_TIMEOUT_S)
+                async with asyncio.timeout(limits.DATABASE_STATEMENT_TIMEOUT_S):
+                    await self._pool.close()
 
     @contextlib.asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:

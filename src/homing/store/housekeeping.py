@@ -19,7 +19,9 @@ async def keep_house(database: Database, dsn: str, *chores: Callable[[], Awaitab
     while True:
         try:
             await add_partitions(dsn)
-            await database.execute("retention_blank", timeout_s=limits.DATABASE_SLOW_TIMEOUT_S)
+            await database.execute(
+                "retention_blank", limits.RECEIPT_MATCH_DAYS, timeout_s=limits.DATABASE_SLOW_TIMEOUT_S
+            )
             for chore in chores:
                 await chore()
         except errors.PlatformFailure as failure:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from datetime import timedelta
 
 import structlog
@@ -41,12 +42,12 @@ class Node:
 
     def next_id(self) -> int:
         """Raises `StoreAway` when the lease has run out and could not be renewed."""
-        if self._source is None or asyncio.get_running_loop().time() > self._certain_until_s:
+        if self._source is None or time.monotonic() > self._certain_until_s:
             raise errors.StoreAway("the node lease has run out")
         return self._source.next()
 
     async def _take(self) -> None:
-        asked_s = asyncio.get_running_loop().time()
+        asked_s = time.monotonic()
         row = await self._database.row("node_take", self._owner, self._lease, ids.NODES)
         if row is None:
             raise errors.Overloaded(f"all {ids.NODES} node numbers are in use")
@@ -56,7 +57,7 @@ class Node:
     async def _renew(self) -> None:
         while True:
             await asyncio.sleep(limits.NODE_RENEW_S)
-            asked_s = asyncio.get_running_loop().time()
+            asked_s = time.monotonic()
             try:
                 if await self._database.row("node_renew", self._owner, self._lease):
                     self._certain_until_s = asked_s + limits.NODE_LEASE_S

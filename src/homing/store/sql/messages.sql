@@ -165,7 +165,9 @@ SELECT p.account_id, p.lane, p.message_id, p.kind, p.url, p.body, now(), now()
 FROM unnest($1::bigint[], $2::smallint[], $3::bigint[], $4::smallint[], $5::text[], $6::text[])
     AS p (account_id, lane, message_id, kind, url, body)
 
--- Bodies of finished messages past their account's retention; receipts can quote them, so their raw text goes too.
+-- Bodies of finished messages past their account's retention; receipts can quote them, so their raw text goes too. Whose
+-- an unmatched receipt is, nobody knows: for those the shortest retention of all accounts holds. Receipts come for up to
+-- $1 days, also when the message is blanked already.
 -- name: retention_blank
 WITH old AS (
     SELECT account_id, ((extract(epoch FROM now()) * 1000)::bigint - 1735689600000
@@ -183,11 +185,23 @@ WITH old AS (
     SET raw = ''
     FROM blanked
     WHERE r.account_id = blanked.account_id AND r.message_id = blanked.message_id
+), late_quotes AS (
+    UPDATE receipt AS r
+    SET raw = ''
+    FROM old
+    WHERE r.account_id = old.account_id AND r.message_id < old.beyond_id AND r.raw <> ''
+        AND r.message_id >= old.beyond_id - (($1::bigint * 86400000) << 12)
+        AND (r.account_id, r.message_id) NOT IN (SELECT account_id, message_id FROM blanked)
 ), replies AS (
     UPDATE inbound AS i
     SET content = ''
     FROM old
     WHERE i.account_id = old.account_id AND i.inbound_id < old.beyond_id AND i.content <> ''
+), unmatched AS (
+    UPDATE parked_receipt
+    SET raw = ''
+    WHERE given_up_at IS NOT NULL AND raw <> ''
+        AND received_at < now() - make_interval(days => (SELECT min(retention_days) FROM account))
 )
 UPDATE push AS p
 SET body = ''

@@ -92,6 +92,46 @@ WITH told AS MATERIALIZED (
 )
 SELECT message_id, attempt FROM named
 
+-- An answer that came late: the attempt's id; and the message's own, where it waits in lane $6 and stands on no other
+-- attempt, or waits in a carrier's lane to go again, which it then does not.
+-- name: answers_late
+WITH told AS MATERIALIZED (
+    SELECT *
+    FROM unnest($1::bigint[], $2::bigint[], $3::smallint[], $4::text[])
+        AS t (account_id, message_id, attempt, carrier_ref)
+), named AS (
+    UPDATE attempt AS a
+    SET carrier_ref = told.carrier_ref
+    FROM told
+    WHERE a.account_id = ANY (ARRAY[told.account_id]) AND a.message_id = ANY (ARRAY[told.message_id])
+        AND a.attempt = told.attempt AND a.outcome = 4 AND a.carrier_ref IS NULL
+    RETURNING a.account_id, a.message_id, a.attempt, a.carrier_id, a.carrier_ref
+), open AS MATERIALIZED (
+    SELECT n.*, m.carrier_id * $7::int + m.traffic AS lane
+    FROM named AS n
+    JOIN message AS m ON m.account_id = ANY (ARRAY[n.account_id]) AND m.message_id = ANY (ARRAY[n.message_id])
+    WHERE m.carrier_ref IS NULL
+), held AS (
+    UPDATE queue AS q
+    SET lane = $6::int, due_at = q.expires_at + $5::interval
+    FROM open AS o
+    WHERE q.lane = ANY (ARRAY[o.lane]) AND q.message_id = ANY (ARRAY[o.message_id])
+        AND q.claimed_by IS NULL AND q.attempts = o.attempt
+    RETURNING q.message_id
+), stands AS MATERIALIZED (
+    SELECT o.*
+    FROM open AS o
+    WHERE o.message_id IN (SELECT message_id FROM held) OR EXISTS (
+        SELECT FROM queue AS q WHERE q.lane = ANY (ARRAY[$6::int]) AND q.message_id = ANY (ARRAY[o.message_id])
+    )
+), current AS (
+    UPDATE message AS m
+    SET carrier_id = s.carrier_id, carrier_ref = s.carrier_ref
+    FROM stands AS s
+    WHERE m.account_id = ANY (ARRAY[s.account_id]) AND m.message_id = ANY (ARRAY[s.message_id])
+)
+SELECT n.account_id, n.message_id, n.message_id IN (SELECT message_id FROM stands) AS is_current FROM named AS n
+
 -- name: receipts_add
 INSERT INTO receipt (
     account_id, message_id, carrier_id, carrier_ref, received_at, state, error_code, raw, applied
@@ -272,8 +312,21 @@ WHERE s.sender = $2
 ORDER BY m.message_id DESC
 LIMIT 1
 
+-- Two processes may be told of one message at once.
+-- name: inbound_lock
+SELECT pg_advisory_xact_lock(hashtextextended($1, $2::int))
+
+-- The same message, brought before. Carriers use ids again, and some give one id to all parts of a message: its text
+-- must be the same.
+-- name: inbound_twin
+SELECT inbound_id
+FROM inbound
+WHERE account_id = $1 AND carrier_id = $2 AND number = $3 AND carrier_ref = $4 AND carrier_ref <> ''
+    AND recipient = $5 AND content = $6 AND inbound_id >= $7
+LIMIT 1
+
 -- name: inbound_add
 INSERT INTO inbound (
-    account_id, inbound_id, app_id, carrier_id, number, recipient, content, received_at, mcc, mnc, operator
+    account_id, inbound_id, app_id, carrier_id, number, recipient, content, received_at, mcc, mnc, operator, carrier_ref
 )
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
