@@ -59,10 +59,10 @@ from homing.statistics.rollup import forget_old
 from homing.store.database import Database
 from homing.store.housekeeping import keep_house
 from homing.store.nodes import Node
+from homing.store.notices import SETTINGS_CHANNEL
 from homing.store.pulse import Pulse
 from homing.text.numbers import Numbering
 
-SETTINGS_CHANNEL: Final = "homing_settings"
 log = structlog.get_logger()
 
 

@@ -14,10 +14,11 @@ from homing.guard import book as books
 from homing.guard.judge import PASS, Judge, Judgement
 from homing.guard.rules import Budget, Listed, Mode, Rules
 from homing.store.database import Database
+from homing.store.following import follow
+from homing.store.notices import SETTINGS_CHANNEL
 from homing.text.numbers import Destination
 
 BOOKS_CHANNEL: Final = "homing_guard"
-SETTINGS_CHANNEL: Final = "homing_settings"
 log = structlog.get_logger()
 Decision = tuple[object, ...]  # an element for each array of guard_decisions_add
 
@@ -44,8 +45,8 @@ class GuardBoard:
         await self._read_book()
         rules, book = self._stale.set, self._book_stale.set
         works = (
-            self._follow(self._stale, self._read_rules, limits.PROFILE_AGE_S_MAX),
-            self._follow(self._book_stale, self._read_book, limits.GUARD_BOOK_S),
+            follow(self._stale, self._read_rules, limits.PROFILE_AGE_S_MAX),
+            follow(self._book_stale, self._read_book, limits.GUARD_BOOK_S),
             self._database.listen(SETTINGS_CHANNEL, lambda _payload: rules(), rules),
             self._database.listen(BOOKS_CHANNEL, lambda _payload: book(), book),
             self._write(),
@@ -97,18 +98,6 @@ class GuardBoard:
             else:
                 self._dropped += 1
         return found
-
-    async def _follow(self, stale: asyncio.Event, read: Callable[[], Any], age_s: float) -> None:
-        while True:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(age_s):
-                    await stale.wait()
-            stale.clear()
-            try:
-                await read()
-            except errors.PlatformFailure:
-                stale.set()
-                await asyncio.sleep(limits.DATABASE_PROBE_INTERVAL_S)
 
     async def _read_rules(self) -> None:
         self._judge.obey(await read_rules(self._database))

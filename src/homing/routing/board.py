@@ -1,7 +1,6 @@
 """The current tariff, read whole and replaced whole whenever a price, route, carrier or word changes."""
 
 import asyncio
-import contextlib
 import math
 import time
 from collections.abc import Iterable
@@ -9,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from homing import errors, limits
+from homing import limits
 from homing.model import Strategy
 from homing.routing.beliefs import CellKey
 from homing.routing.book import NO_SHARES, SharesBook
@@ -17,6 +16,7 @@ from homing.routing.rules import Candidate, Match, Rule
 from homing.routing.shares import Shares, Terms
 from homing.routing.tariff import Tariff
 from homing.store.database import Database, Record
+from homing.store.following import follow
 
 SHARES_CHANNEL: Final = "homing_shares"
 
@@ -42,9 +42,12 @@ class TariffBoard:
         await self._read_shares()
         stale = self._shares_stale.set
         listening = self._database.listen(SHARES_CHANNEL, lambda _payload: stale(), stale)
-        self._readers = [
-            asyncio.get_running_loop().create_task(work) for work in (self._follow(), self._follow_shares(), listening)
-        ]
+        works = (
+            follow(self._stale, self._read, limits.PROFILE_AGE_S_MAX),
+            follow(self._shares_stale, self._read_shares, limits.SHARES_AGE_S_MAX),
+            listening,
+        )
+        self._readers = [asyncio.get_running_loop().create_task(work) for work in works]
 
     async def close(self) -> None:
         for reader in self._readers:
@@ -53,30 +56,9 @@ class TariffBoard:
     def changed(self) -> None:
         self._stale.set()
 
-    async def _follow(self) -> None:
-        while True:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(limits.PROFILE_AGE_S_MAX):
-                    await self._stale.wait()
-            self._stale.clear()
-            try:
-                tariff = await read_tariff(self._database)
-                self.tariff = tariff.with_shares(self._shares.book)
-            except errors.PlatformFailure:
-                self._stale.set()
-                await asyncio.sleep(limits.DATABASE_PROBE_INTERVAL_S)
-
-    async def _follow_shares(self) -> None:
-        while True:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(limits.SHARES_AGE_S_MAX):
-                    await self._shares_stale.wait()
-            self._shares_stale.clear()
-            try:
-                await self._read_shares()
-            except errors.PlatformFailure:
-                self._shares_stale.set()
-                await asyncio.sleep(limits.DATABASE_PROBE_INTERVAL_S)
+    async def _read(self) -> None:
+        tariff = await read_tariff(self._database)
+        self.tariff = tariff.with_shares(self._shares.book)
 
     async def _read_shares(self) -> None:
         if await self._shares.read(self._database):

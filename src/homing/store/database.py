@@ -10,20 +10,11 @@ import structlog
 
 from homing import errors, limits
 from homing.store import queries
+from homing.store.away import AWAY
+from homing.store.notices import Notices
 
 Record = Any  # asyncpg.Record: a tuple with names
 
-AWAY = (
-    OSError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,  # a connection that broke in the middle of a protocol step
-    asyncpg.PostgresConnectionError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
-    asyncpg.TooManyConnectionsError,
-    asyncpg.ConnectionDoesNotExistError,
-)
 COLUMNS = (list, tuple)
 POISON_CLASSES = ("22", "23")  # SQLSTATE: data exception, integrity violation
 
@@ -104,6 +95,7 @@ class Database:
         self._connections_max = connections_max
         self._pool: Any = None
         self._probe: asyncio.Task[None] | None = None
+        self._notices = Notices(dsn)
         self.sql = queries.load()
         self.away = False
 
@@ -173,23 +165,7 @@ class Database:
         lost: Callable[[], None],
     ) -> None:
         """Calls `heard` with each notice's payload for ever; `lost` whenever notices may have been missed."""
-
-        def on_notice(_connection: object, _pid: int, _channel: str, payload: str) -> None:
-            heard(payload)
-
-        while True:
-            with contextlib.suppress(*AWAY, TimeoutError, asyncpg.PostgresError):
-                raw = await asyncpg.connect(self._dsn, timeout=limits.DATABASE_CONNECT_TIMEOUT_S)
-                try:
-                    closed = asyncio.Event()
-                    raw.add_termination_listener(lambda _connection, closed=closed: closed.set())
-                    await raw.add_listener(channel, on_notice)
-                    lost()
-                    await closed.wait()
-                finally:
-                    raw.terminate()
-            lost()
-            await asyncio.sleep(limits.DATABASE_PROBE_INTERVAL_S)
+        await self._notices.listen(channel, heard, lost)
 
     def _start_probe(self, away: bool) -> None:
         if away and not self.away:

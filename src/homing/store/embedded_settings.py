@@ -12,7 +12,7 @@ SETTINGS: Mapping[str, str] = {
     # enter.
     "listen_addresses": "",
     "unix_socket_permissions": "0700",
-    "max_connections": "200",  # a process holds up to a dozen: its pool, and one for each channel that it listens to
+    "max_connections": "100",
     # Durability. These are PostgreSQL's defaults, written down because "accepted" rests on them.
     "fsync": "on",
     "synchronous_commit": "on",
