@@ -286,6 +286,7 @@ LEARN_LAG_S: Final = 2.0  # what has happened since then may not have been heard
 LEARN_CELLS_MAX: Final = 5_000  # kept in memory; the longest idle are let go
 LEARN_SHARES_MAX: Final = 5_000  # of rules and cells, in force at once
 LEARN_CHOICE_DAYS: Final = 30  # what shares rested on is kept so long
+CONCLUSIONS_FORGET_S: Final = 3_600.0  # between two looks for what is past its days, of the learner and of the guard
 LEARN_SETTINGS_S: Final = 30.0  # between two looks at what apps declare
 LEARN_MATURE_S: Final = 3_600.0  # then a message that nobody came back for is evidence
 LEARN_CLAIM_MESSAGES_MAX: Final = 100_000  # of one list of evidence

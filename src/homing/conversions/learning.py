@@ -6,7 +6,7 @@ import asyncio
 import random
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 import structlog
@@ -22,7 +22,6 @@ from homing.statistics.delta import Delta
 from homing.statistics.reading import Cell
 from homing.store.database import Database
 
-FORGET_S: Final = 3_600.0
 log = structlog.get_logger()
 
 
@@ -52,7 +51,7 @@ class Learning:
                 reported[cell.account_id, cell.app_id] = (cell.minute + cell.grain) * 60.0
         self.learner.begin(max((cell.minute + cell.grain) * 60.0 for cell in cells), reported)
         for cell in cells:
-            self.learner.recall(_delta_of(cell), cell.receipt_times, cell.conversion_times)
+            self.learner.recall(cell.as_delta(), cell.receipt_times, cell.conversion_times)
 
     def hear(self, deltas: Sequence[Delta]) -> None:
         self.learner.hear(deltas)
@@ -77,7 +76,7 @@ class Learning:
         await self._write(database, decisions, at)
         if findings:
             await _write_findings(database, findings, at)
-        if now_s - self._forgot_s >= FORGET_S:
+        if now_s - self._forgot_s >= limits.CONCLUSIONS_FORGET_S:
             await database.execute("learn_choices_forget", at - timedelta(days=limits.LEARN_CHOICE_DAYS))
             self._forgot_s = now_s
 
@@ -167,24 +166,3 @@ async def _write_findings(database: Database, findings: Sequence[Finding], at: d
 def _key_of(row: Mapping[str, Any]) -> tuple[Match, CellKey]:
     cell = CellKey(row["account_id"], row["app_id"], row["country"], row["network"])
     return read_match(row["rule"]), cell
-
-
-def _delta_of(cell: Cell) -> Delta:
-    return Delta(
-        cell.minute,
-        cell.account_id,
-        cell.app_id,
-        cell.country,
-        cell.network,
-        cell.prefix,
-        cell.carrier_id,
-        cell.sender,
-        submitted=cell.submitted,
-        sent=cell.sent,
-        delivered=cell.delivered,
-        undelivered=cell.undelivered,
-        converted=cell.converted,
-        refused=cell.refused,
-        cost_micro=cell.cost_micro,
-        revenue_micro=cell.revenue_micro,
-    )

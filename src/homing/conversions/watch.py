@@ -4,7 +4,6 @@ import asyncio
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Final
 
 import msgspec
 import structlog
@@ -19,7 +18,6 @@ from homing.statistics.delta import Delta
 from homing.statistics.reading import Cell
 from homing.store.database import Database
 
-FORGET_S: Final = 3_600.0
 log = structlog.get_logger()
 
 
@@ -40,11 +38,7 @@ class Watch:
 
     def start(self, cells: Sequence[Cell]) -> None:
         for cell in cells:
-            past = Delta(
-                cell.minute, cell.account_id, cell.app_id, cell.country, cell.network, cell.prefix, cell.carrier_id,
-                cell.sender, submitted=cell.submitted, converted=cell.converted,
-            )  # fmt: skip
-            self.mind.recall(past, cell.conversion_times)
+            self.mind.recall(cell.as_delta(), cell.conversion_times)
 
     def hear(self, deltas: Sequence[Delta]) -> None:
         self.mind.hear(deltas)
@@ -73,7 +67,7 @@ class Watch:
         await database.execute("guard_book_write", now, written)
         if now_s - self._saved_s >= limits.GUARD_SAVE_S:
             await self._save_memory(database, now)
-        if now_s - self._forgot_s >= FORGET_S:
+        if now_s - self._forgot_s >= limits.CONCLUSIONS_FORGET_S:
             self._forgot_s = now_s
             await database.execute("guard_forget", now - timedelta(days=limits.GUARD_KEEP_DAYS))
 

@@ -10,7 +10,7 @@ from homing.model import Outbound
 from homing.routing.board import TariffBoard
 from homing.routing.choose import order
 from homing.routing.lanes import lane_of
-from homing.routing.rules import Candidate, Wanted
+from homing.routing.rules import Candidate, wanted_of
 from homing.store.database import Connection
 
 
@@ -68,16 +68,7 @@ class Failover:
 
     def _next(self, row: Mapping[str, Any], tried: set[int]) -> Candidate | None:
         tariff = self._board.tariff
-        wanted = Wanted(
-            row["account_id"],
-            row["app_id"],
-            row["sender"],
-            row["traffic"],
-            row["number"],
-            row["country"],
-            row["mcc"] + row["mnc"],
-        )
-        offered = tariff.offer(wanted, row["price_micro"])
+        offered = tariff.offer(wanted_of(row), row["price_micro"])
         if offered is None:
             return None
         usable = (one for one in order(offered, row["message_id"]) if not tariff.is_down(one.carrier_id))

@@ -19,7 +19,7 @@ from homing.routing.adaptive import Adaptive
 from homing.routing.beliefs import CellKey, Learner
 from homing.routing.board import rules_of
 from homing.routing.book import SharesBook
-from homing.routing.rules import Wanted
+from homing.routing.rules import wanted_of
 from homing.routing.tariff import Tariff
 from homing.states import TABLE, State
 from homing.statistics.delta import Delta, block_of, minute_of
@@ -284,15 +284,3 @@ class _Learnt:
 
 def cell_of(row: Record) -> CellKey:
     return CellKey(row["account_id"], row["app_id"], row["country"], row["mcc"] + row["mnc"])
-
-
-def wanted_of(row: Record) -> Wanted:
-    return Wanted(
-        row["account_id"],
-        row["app_id"],
-        row["sender"],
-        row["traffic"],
-        row["number"],
-        row["country"],
-        row["mcc"] + row["mnc"],
-    )

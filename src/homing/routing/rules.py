@@ -7,7 +7,7 @@ closest, then the longest prefix, then the country.
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -65,6 +65,19 @@ class Wanted(msgspec.Struct, frozen=True):
     number: str
     country: str
     network: str
+
+
+def wanted_of(row: Mapping[str, Any]) -> Wanted:
+    """What decides the route of a message that is stored: from its row."""
+    return Wanted(
+        row["account_id"],
+        row["app_id"],
+        row["sender"],
+        row["traffic"],
+        row["number"],
+        row["country"],
+        row["mcc"] + row["mnc"],
+    )
 
 
 class _Places:
