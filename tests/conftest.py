@@ -46,7 +46,8 @@ def worker() -> str:
 @pytest.fixture(scope="session")
 def postgres(room: Path) -> Iterator[str]:
     """The DSN of the run's PostgreSQL. Make databases on it; leave its own alone."""
-    with EmbeddedPostgres(room / "postgres", durable=False) as dsn:
+    # The setting that ships is for one installation; here each worker runs several on the one server.
+    with EmbeddedPostgres(room / "postgres", durable=False, settings={"max_connections": "400"}) as dsn:
         yield dsn
 
 
