@@ -99,6 +99,32 @@ def test_a_strangers_scenario_makes_a_report_with_page_and_plots(tmp_path: Path)
         assert (out / name).read_bytes().startswith(b"\x89PNG")
 
 
+def test_a_report_that_was_cut_short_goes_on_where_it_was(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text(MINE)
+    out = tmp_path / "out"
+    words = ("report", "--scenario", str(file), "--seeds", "2", "--workers", "1", "--out", str(out), "--json")
+    first = json.loads(lab(*words))
+    runs = (out / "runs.jsonl").read_bytes()
+    cut = runs[: len(runs) * 2 // 3]  # in the middle of a line, as a killed process leaves it
+    (out / "runs.jsonl").write_bytes(cut)
+    again = json.loads(lab(*words))
+    went_on = (out / "runs.jsonl").read_bytes()
+    assert went_on.startswith(cut)
+    assert len(went_on.splitlines()) > len(cut.splitlines())
+
+    def told(report: dict[str, Any]) -> list[Any]:
+        return [report["scenarios"], [one for one in report["figures"] if one["name"] != "path_us"]]
+
+    assert told(again) == told(first)
+    assert json.loads(lab(*words))["messages_simulated"] == first["messages_simulated"]
+    assert (out / "runs.jsonl").read_bytes() == went_on, "nothing was left to run"
+
+    file.write_text(MINE.replace('name = "mine"', 'name = "mine"\nrate_peak_h = 3'))
+    lab(*words)
+    assert len((out / "runs.jsonl").read_bytes()) > len(went_on), "another scenario of the same name is run"
+
+
 def test_a_run_shows_where_traffic_went(tmp_path: Path) -> None:
     file = tmp_path / "mine.toml"
     file.write_text(MINE)

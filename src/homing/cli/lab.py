@@ -124,7 +124,10 @@ def lab() -> None:
 @click.option("--seeds", type=click.IntRange(1, limits.LAB_SEEDS_MAX), default=20, show_default=True)
 @click.option("--hours", type=click.FloatRange(0.25), help="Cut longer scenarios to so many hours.")
 @click.option(
-    "--out", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="Write HTML, PNG and JSON here."
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Write HTML, PNG and JSON here, and keep each run.",
 )
 @click.option(
     "--drawn-from", type=click.IntRange(0), default=1, show_default=True, help="First seed of drawn scenarios."
@@ -147,6 +150,7 @@ def report(
 
     With --quick it is a few scenarios in a short form and as many seeds as fit; the whole takes hours on two cores.
     Drawn scenarios are those of `homing lab generate`: --drawn-from takes seeds that nobody has seen.
+    With --out each run is kept as it ends: the same command goes on where it was cut short, while the code is the same.
 
     \b
     Example:  homing lab report --quick --json
@@ -155,11 +159,13 @@ def report(
     with in_one_line():
         from homing.lab import plan as plans
         from homing.lab import report as reports
+        from homing.lab.kept import KeptRuns
 
         chosen = _chosen(files, only, drawn_from)
         plan = plans.quick(chosen, drawn_from) if quick else plans.full(chosen, seeds, hours, drawn_from)
+        kept = None if out is None or quick else KeptRuns(out)
         with _progress(len(plan.tasks)) as watch:
-            made = reports.make(plan, watch, workers)
+            made = reports.make(plan, watch, workers, kept)
         if out is not None:
             _write(made, out)
     if as_json:

@@ -11,6 +11,7 @@ import msgspec
 from homing.lab import cost
 from homing.lab.confidence import Mean, mean_of
 from homing.lab.figures import Figure, Runs, best_baseline, figures, refused_by, seeds_of, stopped_by
+from homing.lab.kept import KeptRuns
 from homing.lab.plan import Plan, policies_for
 from homing.lab.policies import ORACLE
 from homing.lab.pool import Task, cores, gather
@@ -49,8 +50,10 @@ class Report(msgspec.Struct, frozen=True):
     results: tuple[Result, ...]
 
 
-def make(plan: Plan, watch: Progress, workers: int | None = None) -> Report:
-    """Runs the plan and gives the report. A quick one begins no further run once its time is over."""
+def make(plan: Plan, watch: Progress, workers: int | None = None, kept: KeptRuns | None = None) -> Report:
+    """Runs the plan and gives the report. A quick one begins no further run once its time is over; runs that are `kept`
+    are not made again.
+    """
     began = time.monotonic()
 
     def may_begin(_task: Task) -> bool:
@@ -58,9 +61,20 @@ def make(plan: Plan, watch: Progress, workers: int | None = None) -> Report:
 
     path_us = cost.measure(rounds=10 if plan.quick_s else 30)  # before the other core is busy with the runs
     runs: dict[tuple[str, int, str], Result] = {}
-    for results in gather(plan.tasks, workers or cores(), lambda done: watch(done, len(plan.tasks)), may_begin):
-        for result in results:
-            runs[result.scenario, result.seed, result.policy] = result
+    tasks = []
+    for task in plan.tasks:
+        had = [] if kept is None else [kept.find(task.scenario, task.seed, policy) for policy in task.policies]
+        runs.update({(one.scenario, one.seed, one.policy): one for one in had if one is not None})
+        if not had or None in had:
+            tasks.append(task)
+    before = len(plan.tasks) - len(tasks)
+    if before:
+        watch(before, len(plan.tasks))
+    by_name = {scenario.name: scenario for scenario in plan.scenarios}
+    for results in gather(tasks, workers or cores(), lambda done: watch(before + done, len(plan.tasks)), may_begin):
+        runs.update({(one.scenario, one.seed, one.policy): one for one in results})
+        if kept is not None:
+            kept.keep(by_name[results[0].scenario], results)
     took_s = time.monotonic() - began
     messages = sum(result.messages + sum(one.messages for one in result.attacks) for result in runs.values())
     busy_s = sum(result.cpu_s for result in runs.values())
