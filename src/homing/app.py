@@ -216,8 +216,10 @@ class LinkRole:
         self._around = around
         tally = WorkTally(around.registry)
         chance = random.Random()  # noqa: S311 - jitter, not secrets
-        self._inbox = ReceiptInbox(database, utc_now, tally)
         self._pulse = Pulse(database, utc_now)
+        self._poster = GuardedPoster(config.networks(around.settings.push.allowed_networks))
+        self._pusher = Pusher(database, self._poster, self._pulse, utc_now, tally, chance)
+        self._inbox = ReceiptInbox(database, utc_now, tally, self._pusher)
         self._board = TariffBoard(database)
         failover = Failover(self._board)
         settings = around.settings.dispatch
@@ -237,8 +239,6 @@ class LinkRole:
             settings.unknown_retry_s,
         )
         self._rerouting = RerouteSweep(database, failover, utc_now, settings.queue_age_s)
-        self._poster = GuardedPoster(config.networks(around.settings.push.allowed_networks))
-        self._pusher = Pusher(database, self._poster, self._pulse, utc_now, tally, chance)
         self._guard = GuardBoard(database, utc_now)
         self._learning: Learning | None = None
         self._brain = Brain(database, around.owner, utc_now, self._listeners())

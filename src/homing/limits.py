@@ -47,6 +47,7 @@ SEGMENTS_MAX: Final = 24  # above what either dialect's text limit can reach
 SUBMIT_MESSAGES_MAX: Final = 4_000  # messages a submit transaction carries
 SUBMIT_LINGER_S: Final = 0.001  # what arrives within it shares a transaction
 SUBMIT_LINGER_S_LONGEST: Final = 0.01  # while more keeps coming and batches take long
+SUBMIT_COMPANY: Final = 24  # messages that bear a transaction's own cost together: nobody waits for more
 SUBMIT_PENDING_MAX: Final = 200_000  # messages waiting for one; beyond it callers are told to come back
 BATCH_ITEMS_MAX: Final = 1_000  # queries and conversions that share a statement
 BATCH_PENDING_MAX: Final = 50_000

@@ -275,6 +275,22 @@ async def test_a_full_batch_leaves_without_waiting_for_more() -> None:
     assert slow.sizes == [5]
 
 
+async def test_enough_company_is_not_made_to_wait_for_more() -> None:
+    slow = Slow(0.5)
+    batcher = Batcher(
+        slow.run, weight_max=100, pending_max=100, lanes=2, linger_s=0.01, linger_longest_s=5.0, company=8
+    )
+    for _batch in range(3):
+        await batcher.put(0)  # teaches it that batches take long
+    slow.sizes.clear()
+    puts = []
+    for item in range(40):
+        puts.append(batcher.put(item))
+        await asyncio.sleep(0.005)
+    await asyncio.gather(*puts)
+    assert 8 <= slow.sizes[0] <= 20, "it left when it was company, not after its longest wait"
+
+
 async def test_one_lane_gathers_at_a_time() -> None:
     slow = Slow(0.05)
     batcher = Batcher(slow.run, weight_max=100, pending_max=1_000, lanes=3, linger_s=0.01, linger_longest_s=0.05)

@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry
 
 from homing.events.guarded import GuardedPoster
 from homing.ledger.proof import prove
+from homing.messages.outbox import Claimed
 from homing.model import CarrierReceipt
 from homing.observe.work import WorkTally
 from homing.receipts.inbox import Arrived, ReceiptInbox
@@ -530,6 +531,89 @@ async def test_a_receipt_that_nobody_expects_is_kept_and_harms_nothing(server: S
     await inbox.take([Arrived(carrier["carrier_id"], carrier["name"], receipt)])
     rows = await server.query("SELECT raw FROM parked_receipt WHERE carrier_ref = 'nobody''s-id'")
     assert [row["raw"] for row in rows] == ["stat:DELIVRD"]
+
+
+class Hands:
+    """Somebody who posts pushes in this process, and keeps them for himself."""
+
+    def __init__(self, room: int) -> None:
+        self.left = room
+        self.served: list[Claimed] = []
+
+    def room(self) -> int:
+        return self.left
+
+    def serve(self, claimed: Sequence[Claimed]) -> None:
+        self.left -= len(claimed)
+        self.served += claimed
+
+
+async def test_a_fresh_push_is_handed_over_and_comes_back_when_its_lease_ends(server: Server, sink: Sink) -> None:
+    box = sink.box()
+    account = await server.account(report_url=box.url)
+    ids = [await laaffic_send(server, account, f"86138{n}0000005") for n in range(3)]
+    for message_id in ids:
+        await becomes(server, account, message_id, "Acknowledged")
+    database = Database(server.dsn)
+    await database.open()
+    hands = Hands(room=2)
+    inbox = ReceiptInbox(database, lambda: datetime.now(UTC), WorkTally(CollectorRegistry()), hands)
+    rows = await server.query(
+        "SELECT m.carrier_id, m.carrier_ref, c.name FROM message AS m JOIN carrier AS c USING (carrier_id)"
+        " WHERE m.account_id = $1",
+        account.account_id,
+    )
+    receipts = [
+        Arrived(
+            row["carrier_id"],
+            row["name"],
+            CarrierReceipt(row["carrier_ref"], int(State.DELIVERED), datetime.now(UTC), None, "DELIVRD"),
+        )
+        for row in rows
+    ]
+    try:
+        await asyncio.gather(*(inbox.take([receipt]) for receipt in receipts))
+        await inbox.drained()
+    finally:
+        await database.close()
+    assert len(hands.served) == 2, "as many as there was room for"
+    taken = {one.message_id for one in hands.served}
+    await box.until(lambda came: bool(came))
+    await asyncio.sleep(0.3)
+    assert {int(push.json["msgid"]) for push in box.pushes} == set(ids) - taken, "the third was due at once"
+    kept = await server.query(
+        "SELECT push_id, message_id, attempts, due_at > now() + interval '30 seconds' AS leased FROM push"
+        " WHERE account_id = $1 AND message_id = ANY ($2)",
+        account.account_id,
+        list(taken),
+    )
+    assert {(row["push_id"], row["message_id"], row["attempts"], row["leased"]) for row in kept} == {
+        (one.push_id, one.message_id, 1, True) for one in hands.served
+    }
+    # the process that took them has died: when the lease ends another claims them
+    await server.query(
+        "UPDATE push SET due_at = now() WHERE account_id = $1 AND due_at IS NOT NULL RETURNING push_id",
+        account.account_id,
+    )
+    await box.until(lambda came: len(came) == 3)
+    assert {int(push.json["msgid"]) for push in box.pushes} == set(ids)
+
+
+async def test_reports_of_every_change_are_not_handed_over_lest_they_overtake(server: Server, sink: Sink) -> None:
+    box = sink.box()
+    account = await server.account(balance="1")
+    message_id = await lia_send(server, account, "8613800000005", callback_url=box.url)
+    await becomes(server, account, message_id, "Acknowledged")
+    database = Database(server.dsn)
+    await database.open()
+    hands = Hands(room=100)
+    inbox = ReceiptInbox(database, lambda: datetime.now(UTC), WorkTally(CollectorRegistry()), hands)
+    try:
+        await reported(server, inbox, account, message_id, State.DELIVERED)
+    finally:
+        await database.close()
+    assert hands.served == []
+    await box.until(lambda came: bool(came) and came[-1].json["DLRStatus"] == "Delivered")
 
 
 async def test_a_message_that_waits_for_its_carrier_is_pending_and_unknown_to_getreport(server: Server) -> None:

@@ -1,4 +1,4 @@
-"""Pushes: due outbox rows are claimed, posted, and written down attempt by attempt, over days if need be."""
+"""Pushes: handed over, or claimed when due; posted, and written down attempt by attempt, over days if need be."""
 
 import asyncio
 import random
@@ -13,9 +13,10 @@ from homing import errors, limits
 from homing.events.guarded import GuardedPoster, Posted
 from homing.kit.backoff import scheduled_s
 from homing.kit.batching import Batcher
+from homing.messages.outbox import LEASE, Claimed
 from homing.model import PushKind, PushOutcome
 from homing.observe.work import WorkTally
-from homing.store.database import Database, Record
+from homing.store.database import Database
 from homing.store.pulse import Pulse
 
 log = structlog.get_logger()
@@ -24,7 +25,7 @@ log = structlog.get_logger()
 class Done(msgspec.Struct, frozen=True):
     """A push attempt that has ended, and when the next is due (None: no more)."""
 
-    row: Record
+    push: Claimed
     at: datetime
     posted: Posted
     outcome: PushOutcome
@@ -74,6 +75,7 @@ class Pusher:
         self._tally = tally
         self._chance = chance
         self._breaker = Breaker()
+        self._is_running = False
         self._in_flight = 0
         self._freed = asyncio.Event()
         self._posts: set[asyncio.Task[None]] = set()
@@ -87,14 +89,31 @@ class Pusher:
     async def run(self) -> None:
         """Claims for ever; cancel it to stop taking new work, then await `drained`."""
         lanes = tuple(range(limits.PUSH_LANES))
-        while True:
-            for lane in await self._pulse.wait("push", lanes):
-                try:
-                    while await self._claim(lane) == limits.PUSH_BATCH_MAX:
-                        pass
-                except errors.PlatformFailure as failure:
-                    log.warning("pushes_wait", failure=str(failure))
-                    await asyncio.sleep(limits.DISPATCH_ERROR_PAUSE_S)
+        self._is_running = True
+        try:
+            while True:
+                for lane in await self._pulse.wait("push", lanes):
+                    try:
+                        while await self._claim(lane) == limits.PUSH_BATCH_MAX:
+                            pass
+                    except errors.PlatformFailure as failure:
+                        log.warning("pushes_wait", failure=str(failure))
+                        await asyncio.sleep(limits.DISPATCH_ERROR_PAUSE_S)
+        finally:
+            self._is_running = False
+
+    def room(self) -> int:
+        """How many fresh pushes may be handed over (messages/outbox.py's `Handover`); none while it does not run."""
+        return limits.PUSH_IN_FLIGHT_MAX - self._in_flight if self._is_running else 0
+
+    def serve(self, claimed: Sequence[Claimed]) -> None:
+        """Posts them, those of one message in their order."""
+        loop = asyncio.get_running_loop()
+        for chain in _chains(claimed):
+            self._in_flight += len(chain)
+            task = loop.create_task(self._serve(chain))
+            self._posts.add(task)
+            task.add_done_callback(self._posts.discard)
 
     async def drained(self) -> None:
         while self._posts:
@@ -106,57 +125,50 @@ class Pusher:
             self._freed.clear()
             await self._freed.wait()
         room = min(limits.PUSH_BATCH_MAX, limits.PUSH_IN_FLIGHT_MAX - self._in_flight)
-        rows = await self._database.fetch(
-            "pushes_claim", lane, self._clock(), room, timedelta(seconds=limits.PUSH_LEASE_S)
-        )
-        loop = asyncio.get_running_loop()
-        for chain in _chains(rows):
-            self._in_flight += len(chain)
-            task = loop.create_task(self._serve(chain))
-            self._posts.add(task)
-            task.add_done_callback(self._posts.discard)
+        rows = await self._database.fetch("pushes_claim", lane, self._clock(), room, LEASE)
+        self.serve([Claimed(*row) for row in rows])
         return len(rows)
 
-    async def _serve(self, chain: Sequence[Record]) -> None:
+    async def _serve(self, chain: Sequence[Claimed]) -> None:
         """One message's pushes, in order."""
         try:
-            for row in chain:
-                await self._records.put(await self._post(row))
+            for push in chain:
+                await self._records.put(await self._post(push))
         except errors.PlatformFailure as failure:  # the lease ends and they are due again
             log.warning("push_not_recorded", failure=str(failure))
         finally:
             self._in_flight -= len(chain)
             self._freed.set()
 
-    async def _post(self, row: Record) -> Done:
-        rest_s = self._breaker.open_for_s(row["url"], time.monotonic())
+    async def _post(self, push: Claimed) -> Done:
+        rest_s = self._breaker.open_for_s(push.url, time.monotonic())
         now = self._clock()
         if rest_s:
             due_at = now + timedelta(seconds=rest_s * self._chance.uniform(1.0, 1.5))
-            return Done(row, now, Posted(None, "", -1), PushOutcome.PENDING, due_at)
-        posted = await self._poster.post(row["url"], row["body"], {"webhook-id": f"push_{row['push_id']}"})
-        acknowledged = is_acknowledged(PushKind(row["kind"]), posted.status)
-        self._breaker.note(row["url"], acknowledged, time.monotonic())
+            return Done(push, now, Posted(None, "", -1), PushOutcome.PENDING, due_at)
+        posted = await self._poster.post(push.url, push.body, {"webhook-id": f"push_{push.push_id}"})
+        acknowledged = is_acknowledged(PushKind(push.kind), posted.status)
+        self._breaker.note(push.url, acknowledged, time.monotonic())
         if acknowledged:
-            return Done(row, now, posted, PushOutcome.ACKNOWLEDGED, None)
-        wait_s = scheduled_s(row["attempts"] - row["attempts_replayed"], limits.PUSH_WAITS_S, self._chance)
+            return Done(push, now, posted, PushOutcome.ACKNOWLEDGED, None)
+        wait_s = scheduled_s(push.attempts - push.attempts_replayed, limits.PUSH_WAITS_S, self._chance)
         if wait_s is None:
-            return Done(row, now, posted, PushOutcome.GIVEN_UP, None)
-        return Done(row, now, posted, PushOutcome.PENDING, now + timedelta(seconds=wait_s))
+            return Done(push, now, posted, PushOutcome.GIVEN_UP, None)
+        return Done(push, now, posted, PushOutcome.PENDING, now + timedelta(seconds=wait_s))
 
     async def _record(self, done: Sequence[Done]) -> list[None]:
         await self._database.execute(
             "pushes_record",
-            [one.row["account_id"] for one in done],
-            [one.row["push_id"] for one in done],
-            [one.row["attempts"] for one in done],
+            [one.push.account_id for one in done],
+            [one.push.push_id for one in done],
+            [one.push.attempts for one in done],
             [one.at for one in done],
             [one.posted.took_ms for one in done],
             [one.posted.status for one in done],
             [one.posted.answer for one in done],
             [int(one.outcome) for one in done],
             [one.due_at for one in done],
-            [one.row["message_id"] for one in done],
+            [one.push.message_id for one in done],
         )
         for outcome in PushOutcome:
             self._tally.pushed(outcome.name.lower(), sum(1 for one in done if one.outcome is outcome))
@@ -170,8 +182,8 @@ def is_acknowledged(kind: PushKind, status: int | None) -> bool:
     return 200 <= status < 300 if kind in (PushKind.LIA_REPORT, PushKind.GUARD_ALERT) else status == 200
 
 
-def _chains(rows: Sequence[Record]) -> list[list[Record]]:
-    chains: dict[int, list[Record]] = {}
-    for row in sorted(rows, key=lambda row: int(row["push_id"])):
-        chains.setdefault(row["message_id"], []).append(row)
+def _chains(claimed: Sequence[Claimed]) -> list[list[Claimed]]:
+    chains: dict[int, list[Claimed]] = {}
+    for push in sorted(claimed, key=lambda push: push.push_id):
+        chains.setdefault(push.message_id, []).append(push)
     return list(chains.values())

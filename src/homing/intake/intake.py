@@ -47,6 +47,7 @@ class Intake:
             lanes=2,  # one is being written while the other gathers and is encoded
             linger_s=limits.SUBMIT_LINGER_S,
             linger_longest_s=limits.SUBMIT_LINGER_S_LONGEST,
+            company=limits.SUBMIT_COMPANY,
             weigh=lambda prepared: len(prepared.rows),
         )
 

@@ -2,8 +2,8 @@
 
 A batch may also linger for a few milliseconds before it leaves, so that what arrives close together shares it. That is
 how a hundred callers share one fsync, and what makes a row cost a tenth of what it costs alone. Who comes alone leaves
-after one short wait. While more keep coming it is worth waiting on, half as long as a batch takes: on an idle machine
-that is nothing, on a busy one it is what lets it keep up.
+after one short wait. While more keep coming and they are few, it is worth waiting on, twice as long as a batch takes:
+on an idle machine that is nothing, on a busy one it is what lets it keep up.
 """
 
 import asyncio
@@ -37,6 +37,7 @@ class Batcher(Generic[Item, Result]):
         lanes: int = 1,
         linger_s: float = 0.0,
         linger_longest_s: float = 0.0,
+        company: int | None = None,
         weigh: Callable[[Item], int] = lambda _item: 1,
     ) -> None:
         self._run = run
@@ -45,6 +46,7 @@ class Batcher(Generic[Item, Result]):
         self._lanes = lanes
         self._linger_s = linger_s
         self._linger_longest_s = linger_longest_s
+        self._company = weight_max if company is None else company
         self._run_s = 0.0
         self._weigh = weigh
         self._waiting: list[tuple[Item, asyncio.Future[Result]]] = []
@@ -92,14 +94,18 @@ class Batcher(Generic[Item, Result]):
             self._workers.discard(asyncio.current_task())
 
     async def _linger(self) -> None:
-        """Waits `linger_s`, and on while more comes: half as long as batches take, at most `linger_longest_s`."""
-        longest_s = min(self._run_s / 2, self._linger_longest_s)
+        """Waits `linger_s`, and on while more comes that is not yet `company` enough: twice as long as batches take, at
+        most `linger_longest_s`.
+        """
+        if not self._linger_s or self._waiting_weight >= self._weight_max:
+            return
+        longest_s = min(self._run_s * 2, self._linger_longest_s)
         lingered_s = 0.0
-        while self._linger_s and self._waiting_weight < self._weight_max:
+        while True:
             before = self._waiting_weight
             await asyncio.sleep(self._linger_s)
             lingered_s += self._linger_s
-            if self._waiting_weight == before or lingered_s >= longest_s:
+            if self._waiting_weight == before or self._waiting_weight >= self._company or lingered_s >= longest_s:
                 return
 
     def _take(self) -> list[tuple[Item, asyncio.Future[Result]]]:

@@ -2,7 +2,8 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from typing import Final
+from datetime import timedelta
+from typing import Final, Protocol
 
 import msgspec
 
@@ -31,14 +32,71 @@ class Push(msgspec.Struct, frozen=True):
         return smpp_form.LANE if self.kind in BIND_KINDS else self.account_id % limits.PUSH_LANES
 
 
+LEASE: Final = timedelta(seconds=limits.PUSH_LEASE_S)
 BIND_KINDS: Final = frozenset({PushKind.SMPP_RECEIPT, PushKind.SMPP_INBOUND, PushKind.SMPP_NOTICE})
 """What goes to a customer's bind: `url` is empty."""
 
 
+class Claimed(msgspec.Struct, frozen=True):
+    """A push that a process has claimed until the lease of its row ends. `attempts`: with the one that it now has."""
+
+    account_id: int
+    push_id: int
+    message_id: int
+    kind: int
+    url: str
+    body: str
+    attempts: int
+    attempts_replayed: int
+
+
+class Handover(Protocol):
+    """Who posts pushes in this process: takes fresh ones at once, so that nobody has to look for them."""
+
+    def room(self) -> int:
+        """How many it takes now."""
+        ...
+
+    def serve(self, claimed: Sequence[Claimed]) -> None: ...
+
+
+class Outbox:
+    """Where one transaction puts the pushes that it owes. With somebody in the process who posts them, and has room,
+    those that are their message's only one are written as claimed, and handed over once the transaction is committed.
+    A message's further pushes wait for their turn: nothing may overtake what was owed before it.
+    """
+
+    def __init__(self, handover: Handover | None = None) -> None:
+        self._handover = handover
+        self._claimed: list[Claimed] = []
+
+    async def add(self, transaction: Connection, pushes: Sequence[Push]) -> None:
+        room = self._handover.room() - len(self._claimed) if self._handover else 0
+        alone = [push for push in pushes if push.kind is PushKind.LAAFFIC_REPORT][: max(0, room)]
+        if alone:
+            rows = await transaction.fetch("pushes_add_claimed", *_columns(alone), LEASE)
+            ids = {row["message_id"]: row["push_id"] for row in rows}
+            self._claimed += [
+                Claimed(push.account_id, ids[push.message_id], push.message_id, push.kind, push.url, push.body, 1, 0)
+                for push in alone
+            ]
+        if len(alone) < len(pushes):
+            taken = set(map(id, alone))
+            await add_pushes(transaction, [push for push in pushes if id(push) not in taken])
+
+    def committed(self) -> None:
+        """To be called when the transaction is durable, and not otherwise."""
+        if self._handover and self._claimed:
+            self._handover.serve(self._claimed)
+
+
 async def add_pushes(transaction: Connection, pushes: Sequence[Push]) -> None:
     """Puts them into the outbox, due at once."""
-    await transaction.execute(
-        "pushes_add",
+    await transaction.execute("pushes_add", *_columns(pushes))
+
+
+def _columns(pushes: Sequence[Push]) -> Sequence[Sequence[int | str]]:
+    return (
         [push.account_id for push in pushes],
         [push.lane for push in pushes],
         [push.message_id for push in pushes],

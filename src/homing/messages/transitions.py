@@ -8,7 +8,7 @@ from datetime import datetime
 
 import msgspec
 
-from homing.messages.outbox import Push, add_pushes, pushes_for
+from homing.messages.outbox import Outbox, Push, pushes_for
 from homing.states import RANKS, TABLE, State
 from homing.store.database import Connection, Record
 
@@ -33,8 +33,8 @@ class Event(msgspec.Struct, frozen=True):
     cost_micro: int | None = None
 
 
-async def apply(transaction: Connection, events: Sequence[Event]) -> set[int]:
-    """Applies events of different messages; gives the ids of those that moved.
+async def apply(transaction: Connection, events: Sequence[Event], outbox: Outbox | None = None) -> set[int]:
+    """Applies events of different messages; gives the ids of those that moved. `outbox`: where their pushes go.
 
     An event that would move a message backwards or sideways changes nothing. A message that ends undelivered gets
     its money back to where it came from, once; one that ends leaves the queue; whoever asked for reports gets one.
@@ -60,11 +60,11 @@ async def apply(transaction: Connection, events: Sequence[Event]) -> set[int]:
         [e.cost_micro for e in ordered],
     )
     lanes = {event.message_id: event.lane for event in ordered}
-    await _settle(transaction, moved, lanes)
+    await _settle(transaction, moved, lanes, outbox or Outbox())
     return {row["message_id"] for row in moved}
 
 
-async def _settle(transaction: Connection, moved: Sequence[Record], lanes: dict[int, int]) -> None:
+async def _settle(transaction: Connection, moved: Sequence[Record], lanes: dict[int, int], outbox: Outbox) -> None:
     refunds = [row for row in moved if row["refund_micro"] > 0]
     if refunds:
         await transaction.execute(
@@ -79,4 +79,4 @@ async def _settle(transaction: Connection, moved: Sequence[Record], lanes: dict[
         await transaction.execute("queue_leave", [lanes[message_id] for message_id in ended], ended)
     pushes: list[Push] = [push for row in moved for push in pushes_for(row)]
     if pushes:
-        await add_pushes(transaction, pushes)
+        await outbox.add(transaction, pushes)

@@ -16,6 +16,7 @@ import structlog
 from homing import errors, limits
 from homing.kit.batching import Batcher
 from homing.kit.storable import storable
+from homing.messages.outbox import Handover, Outbox
 from homing.messages.transitions import Event, apply
 from homing.model import CarrierReceipt
 from homing.observe.work import WorkTally
@@ -45,8 +46,16 @@ class Matched(msgspec.Struct):
 class ReceiptInbox:
     """Takes receipts of all carriers and applies them, many in one transaction."""
 
-    def __init__(self, database: Database, clock: Callable[[], datetime], tally: WorkTally) -> None:
+    def __init__(
+        self,
+        database: Database,
+        clock: Callable[[], datetime],
+        tally: WorkTally,
+        handover: Handover | None = None,
+    ) -> None:
+        """`handover`: who posts pushes in this process."""
         self._database = database
+        self._handover = handover
         self._clock = clock
         self._tally = tally
         self._learning = Learning(database)
@@ -144,11 +153,13 @@ class ReceiptInbox:
 
     async def _store(self, batches: Sequence[Sequence[Arrived]]) -> list[None]:
         arrived = [one for batch in batches for one in batch]
+        outbox = Outbox(self._handover)
         async with self._database.transaction() as transaction:
-            await self._apply(transaction, arrived)
+            await self._apply(transaction, arrived, outbox)
+        outbox.committed()
         return [None] * len(batches)
 
-    async def _apply(self, transaction: Connection, arrived: Sequence[Arrived]) -> None:
+    async def _apply(self, transaction: Connection, arrived: Sequence[Arrived], outbox: Outbox) -> None:
         """Receipts that match move their messages, the others are parked."""
         found = await self._lookup.match(transaction, arrived)
         await self._lookup.match_unanswered(transaction, arrived, found)
@@ -158,14 +169,14 @@ class ReceiptInbox:
         unmatched = [one for one, match in pairs if not match]
         fresh = [one for one in unmatched if one.parked_id is None]
         if matched:
-            await self._move(transaction, matched)
+            await self._move(transaction, matched, outbox)
             await _keep(transaction, matched)
         if fresh:
             await _park(transaction, fresh, self._clock())
             self._parked.set()
         self._count(matched, fresh, [one for one in unmatched if one.is_last])
 
-    async def _move(self, transaction: Connection, matched: Sequence[Matched]) -> None:
+    async def _move(self, transaction: Connection, matched: Sequence[Matched], outbox: Outbox) -> None:
         """Moves the messages, each by the one receipt of them that tells their end, or else that they are unknown."""
         now = self._clock()
         causes: dict[int, tuple[Event, Matched | None]] = {}
@@ -190,7 +201,7 @@ class ReceiptInbox:
                         carrier_id=carriers[end.candidate],
                     )
                     _add_cause(causes, event, None)
-        moved = await apply(transaction, [event for event, _one in causes.values()])
+        moved = await apply(transaction, [event for event, _one in causes.values()], outbox)
         for message_id, (_decided, cause) in causes.items():
             if cause and message_id in moved:
                 cause.applied = True

@@ -165,6 +165,14 @@ SELECT p.account_id, p.lane, p.message_id, p.kind, p.url, p.body, now(), now()
 FROM unnest($1::bigint[], $2::smallint[], $3::bigint[], $4::smallint[], $5::text[], $6::text[])
     AS p (account_id, lane, message_id, kind, url, body)
 
+-- As above, by the process that posts them at once: claimed as they are written, for $7.
+-- name: pushes_add_claimed
+INSERT INTO push (account_id, lane, message_id, kind, url, body, created_at, due_at, attempts)
+SELECT p.account_id, p.lane, p.message_id, p.kind, p.url, p.body, now(), now() + $7::interval, 1
+FROM unnest($1::bigint[], $2::smallint[], $3::bigint[], $4::smallint[], $5::text[], $6::text[])
+    AS p (account_id, lane, message_id, kind, url, body)
+RETURNING message_id, push_id
+
 -- Bodies of finished messages past their account's retention; receipts can quote them, so their raw text goes too. Whose
 -- an unmatched receipt is, nobody knows: for those the shortest retention of all accounts holds. Receipts come for up to
 -- $1 days, also when the message is blanked already.
