@@ -19,10 +19,10 @@ from bench.sink import Sink
 from bench.smsc import Smsc
 from bench.way_home import CONNECTIONS, TICK_S, Sustained, sustain
 
-RATES_PER_S: Final = (1_000, 2_000, 3_000, 3_500, 4_000, 4_500, 5_000)
+RATES_PER_S: Final = (2_000, 3_000, 3_250, 3_500, 3_750, 4_000, 4_250, 4_500, 4_750, 5_000)
 TARGET_PER_S: Final = 3_000
 TIMES_KANNEL: Final = 5
-KANNEL_RATES_PER_S: Final = (125, 250, 500, 750, 1_000, 1_500, 2_000)
+KANNEL_RATES_PER_S: Final = (250, 500, 600, 700, 800, 900, 1_000, 1_100, 1_200, 1_500, 2_000)
 CATCH_UP_S: Final = 30.0
 
 
