@@ -195,6 +195,26 @@ def test_a_run_whose_process_is_killed_is_run_again(tmp_path: Path) -> None:
     assert sorted(found) == [1, 2]
 
 
+def test_no_process_outlives_a_report_that_was_killed(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text(MINE.replace("hours = 0.5", "hours = 24"))
+    words = ["lab", "report", "--scenario", str(file), "--workers", "2"]
+    report = subprocess.Popen([sys.executable, "-m", "homing.cli", *words], stdout=subprocess.DEVNULL)
+    process = psutil.Process(report.pid)
+
+    def runs() -> list[psutil.Process]:
+        return [one for one in process.children() if "spawn_main" in " ".join(one.cmdline())]
+
+    deadline_s = time.monotonic() + 60
+    while len(working := runs()) < 2 or min(one.cpu_times().user for one in working) < 1.5:
+        assert time.monotonic() < deadline_s
+        time.sleep(0.2)
+    report.kill()
+    report.wait()
+    _gone, left = psutil.wait_procs(working, timeout=20)
+    assert not left
+
+
 # ---- replay
 
 

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -43,6 +44,17 @@ def work(task: Task) -> list[Result]:
     return found
 
 
+def _live_no_longer_than(parent: int) -> None:
+    """Ends this process soon after the one that it works for, which may be killed in the middle of a run of minutes."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1.0)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
 def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
@@ -58,7 +70,7 @@ def gather(
     done = deaths = 0
     context = multiprocessing.get_context("spawn")  # nothing of this process's threads and files is taken along
     while todo:
-        with ProcessPoolExecutor(workers, mp_context=context) as pool:
+        with ProcessPoolExecutor(workers, context, _live_no_longer_than, (os.getpid(),)) as pool:
             try:
                 while todo or running:
                     while todo and len(running) < workers:
