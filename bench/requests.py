@@ -28,10 +28,15 @@ Clock = Callable[[], float]
 """Unix seconds."""
 
 
+SPAN: Final = len(ENDINGS) * 100_000
+STRIDE: Final = 618_033_989
+"""Without a common divisor with SPAN: its multiples reach each number once, and lie as far apart as people's do."""
+
+
 def number(index: int) -> bytes:
     """The `index`-th number: 8613 and nine digits, the last four from ENDINGS. Repeats after 9.99e8."""
-    block, ending = divmod(index, len(ENDINGS))
-    return b"8613%05d%b" % (block % 100_000, ENDINGS[ending])
+    block, ending = divmod(index * STRIDE % SPAN, len(ENDINGS))
+    return b"8613%05d%b" % (block, ENDINGS[ending])
 
 
 def laaffic_send(start: int = 0, clock: Clock = time.time) -> Iterator[bytes]:
