@@ -32,7 +32,8 @@ async def enrolled(viewer: Viewer) -> tuple[str, list[str]]:
     """(secret, recovery codes) of a viewer who sets up a second factor. The code of this step is used up."""
     secret = SECRET.search((await viewer.get("/you/second-factor")).text)
     assert secret
-    done = await viewer.post("/you/second-factor", {"totp_secret": secret[1], "code": code_of(secret[1])})
+    fields = {"totp_secret": secret[1], "code": code_of(secret[1]), "password": PASSWORD}
+    done = await viewer.post("/you/second-factor", fields)
     codes = CODES.findall(done.text)
     assert len(codes) == limits.CONSOLE_RECOVERY_CODES, done.words
     return secret[1], codes
@@ -287,11 +288,13 @@ async def test_a_wrong_code_while_setting_up_leaves_the_secret_that_the_app_has(
     _name, viewer = await signed_in(console, server.database)
     secret = SECRET.search((await viewer.get("/you/second-factor")).text)
     assert secret
-    answer = await viewer.post("/you/second-factor", {"totp_secret": secret[1], "code": "000000"})
+    answer = await viewer.post("/you/second-factor", {"totp_secret": secret[1], "code": "000000", "password": PASSWORD})
     assert answer.status == 422
     again = SECRET.search(answer.text)
     assert again
     assert again[1] == secret[1]
+    without = await viewer.post("/you/second-factor", {"totp_secret": secret[1], "code": code_of(secret[1])})
+    assert "Your password is wrong." in without.words
     assert "Off: whoever learns" in (await viewer.get("/you")).words
 
 

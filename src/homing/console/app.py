@@ -34,7 +34,7 @@ class Console:
         self._shared = shared
         self._origin = origin_of(url)
         self._trusted = trusted_proxies
-        shared.templates.entries = [entry for section in SECTIONS for entry in section.entries]
+        shared.templates.sections = SECTIONS
         routes = [
             Route(page.path, self._endpoint(page), methods=["GET", "POST"] if page.change else ["GET"])
             for section in SECTIONS

@@ -10,7 +10,7 @@ import msgspec
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from homing.console.page import Entry, Group
+from homing.console.page import Entry, Group, Section
 
 if TYPE_CHECKING:
     from homing.console.visit import Visit
@@ -40,7 +40,7 @@ class Templates:
 
     def __init__(self) -> None:
         self.files: Final = load_files()
-        self.entries: Sequence[Entry] = ()
+        self.sections: Sequence[Section] = ()
         self._environment = Environment(
             loader=PackageLoader("homing.console", "templates"),
             autoescape=True,
@@ -67,15 +67,26 @@ class Templates:
             ngettext=say_n,
             navigation=self._navigation(visit),
             languages=visit.shared.languages,
+            leads_somewhere=lambda path: self._leads_somewhere(visit, path),
             form_token=lambda: _hidden("form_token", visit.form_token()),
             **values,
+        )
+
+    def _leads_somewhere(self, visit: "Visit", path: str) -> bool:
+        """Whether there is a page at a path's beginning that this viewer may see."""
+        beginning = path.split("/")[1]
+        return any(
+            page.path.split("/")[1] == beginning and visit.user.role in page.seen_by
+            for section in self.sections
+            for page in section.pages
         )
 
     def _navigation(self, visit: "Visit") -> Sequence[tuple[Group, Sequence[Entry]]]:
         """The groups that hold anything for this viewer."""
         if not visit.is_signed_in:
             return ()
-        mine = [entry for entry in self.entries if visit.user.role in entry.seen_by]
+        entries = [entry for section in self.sections for entry in section.entries]
+        mine = [entry for entry in entries if visit.user.role in entry.seen_by]
         grouped = [(group, [entry for entry in mine if entry.group is group]) for group in Group]
         return [(group, entries) for group, entries in grouped if entries]
 

@@ -1,5 +1,6 @@
 """One request: who asks, in which language and zone, and what a page's functions answer with."""
 
+import asyncio
 import contextlib
 import hashlib
 import json
@@ -156,10 +157,14 @@ class Visit:
     async def read_form(self) -> None:
         """Reads a URL-encoded body of bounded size. Raises `OperatorError` when it is too large or no form."""
         body = bytearray()
-        async for chunk in self.request.stream():
-            body += chunk
-            if len(body) > limits.CONSOLE_BODY_BYTES_MAX:
-                raise errors.OperatorError(self.say("That is more than this form takes."))
+        try:
+            async with asyncio.timeout(limits.HTTP_BODY_TIMEOUT_S):
+                async for chunk in self.request.stream():
+                    body += chunk
+                    if len(body) > limits.CONSOLE_BODY_BYTES_MAX:
+                        raise errors.OperatorError(self.say("That is more than this form takes."))
+        except TimeoutError:
+            raise errors.OperatorError(self.say("The form did not arrive in time.")) from None
         form: dict[str, list[str]] = {}
         try:
             pairs = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=limits.CONSOLE_FIELDS_MAX)

@@ -74,6 +74,8 @@ async def show_enrolment(visit: Visit) -> Response:
 
 
 async def enrol(visit: Visit) -> Response:
+    """With the password: whoever finds an open session must not make it his own."""
+    await _check_own_password(visit)
     secret = visit.field("totp_secret")
     step = second_factor.step_of(secret, visit.field("code"), visit.now) if _is_secret(secret) else None
     if step is None:
