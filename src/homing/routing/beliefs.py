@@ -361,7 +361,7 @@ class Learner:
     def _overruled(self, arm: Arm, change: Change) -> bool:
         """Whether the conversions of the same minutes say that nothing has changed."""
         sums = arm.sums[CONVERSIONS]
-        came, trials = sums.window_successes[change.length], sums.window_trials[change.length]
+        came, trials, _least, _most = sums.windows[change.length]
         before = sums.trials - trials
         if before <= 0:
             return False

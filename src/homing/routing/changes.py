@@ -82,15 +82,15 @@ def windows_of(arms: list[tuple[Arm, float, float]], channel: int) -> list[list[
     totals = [[0.0, 0.0] for _length in WINDOWS_MIN]
     for arm, prior, prior_strength in arms:
         sums = arm.sums[channel]
-        if not sums.window_trials or (sums.window_trials[-1] <= 0 and sums.window_successes[-1] <= 0):
+        if not sums.windows or (sums.windows[-1][0] <= 0 and sums.windows[-1][1] <= 0):
             listed.append(None)
             continue
         windows = []
-        for at, (came, trials) in enumerate(zip(sums.window_successes, sums.window_trials, strict=True)):
+        for at, (came, trials, least, most) in enumerate(sums.windows):
             known = prior * prior_strength + max(0.0, sums.successes - came)
             rate = min(1.0, known / (prior_strength + max(0.0, sums.trials - trials)))
             came, expected = max(0.0, came), trials * rate
-            least, most = sums.window_least[at] * rate, sums.window_most[at] * rate
+            least, most = least * rate, most * rate
             windows.append(Window(came, max(expected, 1e-9), known=max(known, 1e-9), least=least, most=most))
             totals[at][0] += came
             totals[at][1] += expected
