@@ -12,11 +12,11 @@ from typing import Final
 import msgspec
 
 from homing import limits
-from homing.routing.changes import Change, Window, strongest, windows_of
+from homing.routing.changes import Change, Part, strongest, window_of, windows_of
 from homing.routing.delays import Delays, Key
 from homing.routing.effects import Effects, Rates
 from homing.routing.fakes import Yield
-from homing.routing.memory import CHANNELS, CONVERSIONS, RECEIPTS, WINDOWS_MIN, Arm
+from homing.routing.memory import CHANNELS, CONVERSIONS, RECEIPTS, Arm
 from homing.routing.policy import LearnPolicy
 from homing.routing.reporting import REPORTING, SILENT, UNKNOWN, AppWatch
 from homing.statistics.delta import Delta
@@ -298,44 +298,41 @@ class Learner:
         now_minute = int(self._now_s // 60)
         any_cut = False
         for channel in (RECEIPTS, CONVERSIONS):
-            listed: list[tuple[_Cell, int, Arm, list[Window]]] = []
-            groups: dict[tuple[int, str, int], list[Window]] = {}
+            listed: list[tuple[_Cell, int, Arm, list[Part]]] = []
+            groups: dict[tuple[int, str, int], list[list[Part]]] = {}
             for key, cell in self._cells.items():
                 if channel == CONVERSIONS and not self._tells_changes(key):
                     continue
+                account_id = key.account_id if channel == CONVERSIONS else 0
                 arms = [(arm, *self._prior(key, carrier_id, arm, channel)) for carrier_id, arm in cell.arms.items()]
                 found = windows_of(arms, channel)
-                for (carrier_id, arm), windows in zip(cell.arms.items(), found, strict=True):
-                    if windows is None:
+                for (carrier_id, arm), parts in zip(cell.arms.items(), found, strict=True):
+                    if parts is None:
                         continue
-                    listed.append((cell, carrier_id, arm, windows))
-                    account_id = key.account_id if channel == CONVERSIONS else 0
+                    listed.append((cell, carrier_id, arm, parts))
                     for group in ((account_id, key.country, carrier_id), (account_id, "", carrier_id)):
-                        sums = groups.setdefault(group, [Window() for _length in WINDOWS_MIN])
-                        for total, window in zip(sums, windows, strict=True):
-                            total.add(window)
-            drift = self._policy.drift_strength
-            changed = {group: strongest(windows, now_minute, 0, drift) for group, windows in groups.items()}
-            for cell, carrier_id, arm, windows in listed:
+                        groups.setdefault(group, []).append(parts)
+            drift, limit = self._policy.drift_strength, self._policy.contradiction
+            changed = {group: strongest(members, now_minute, 0, drift, limit) for group, members in groups.items()}
+            for cell, carrier_id, arm, parts in listed:
                 account_id = cell.key.account_id if channel == CONVERSIONS else 0
                 change = self._verdict(
-                    windows,
-                    strongest(windows, now_minute, arm.cut_from[channel], drift),
+                    parts,
+                    strongest([parts], now_minute, arm.cut_from[channel], drift, limit),
                     (changed[account_id, cell.key.country, carrier_id], changed[account_id, "", carrier_id]),
                 )
                 if change is not None:
                     any_cut = self._cut(cell.key, carrier_id, arm, channel, change) or any_cut
         return any_cut
 
-    def _verdict(self, windows: list[Window], own: Change | None, groups: Iterable[Change | None]) -> Change | None:
+    def _verdict(self, parts: list[Part], own: Change | None, groups: Iterable[Change | None]) -> Change | None:
         """A cell's own contradiction, or a wider one that the cell's own facts do not speak against."""
-        limit = self._policy.contradiction
-        if own is not None and abs(own.evidence) >= limit:
+        if own is not None:
             return own
         for change in groups:
-            if change is None or abs(change.evidence) < limit:
+            if change is None:
                 continue
-            window = windows[change.length]
+            window = window_of([parts[change.length]])
             spoken = window.evidence(self._policy.drift_strength)
             if window.expected < 2.0 or spoken * change.evidence > 0:
                 return change
