@@ -83,7 +83,7 @@ class Learner:
         cap = self._policy.account_cap  # receipts come from carriers: no customer can invent them
         self._effects = (Effects(self._policy, cap), Effects(self._policy, float("inf")))
         self._honesty = Effects(self._policy, cap)
-        self._priors: dict[tuple[CellKey, int, int], tuple[float, float]] = {}  # since the last derivation
+        self._priors: dict[tuple[CellKey, int, int], tuple[float, float]] = {}  # as `_prior_mean` has it
         self._strengths = [self._policy.alike, self._policy.alike]
         self._trusts: dict[tuple[int, int], tuple[float, float]] = {}
         self._sustained_s: float | None = None
@@ -200,10 +200,9 @@ class Learner:
             if account_id == 0
         }
         self._derive_effects(CONVERSIONS, centres)
-        for channel in CHANNELS:
-            self._priors.clear()
-            self._derive_strength(channel)
         self._priors.clear()
+        for channel in CHANNELS:
+            self._derive_strength(channel)
 
     def _counted(self, key: CellKey, channel: int) -> bool:
         if channel == RECEIPTS:
@@ -350,6 +349,8 @@ class Learner:
             arm.cut(CONVERSIONS, change.from_minute)
             self._anchor(arm, change.factor)
         self._age(key, carrier_id, arm)
+        for each in CHANNELS:
+            self._priors.pop((key, carrier_id, each), None)
         return True
 
     def _anchor(self, arm: Arm, factor: float) -> None:
@@ -385,13 +386,21 @@ class Learner:
         """The mean that everything but the cell's own count of this carrier leads to expect, and the messages that it
         weighs: the fewer, the more cells differ and the less there is to tell of.
         """
+        mean, rests_on = self._prior_mean(key, carrier_id, arm, channel)
+        odds = (1.0 - mean) / mean
+        return mean, odds / (odds / self._strengths[channel] + 1.0 / rests_on)
+
+    def _prior_mean(self, key: CellKey, carrier_id: int, arm: Arm | None, channel: int) -> tuple[float, float]:
+        """A prior's mean, and the expected successes that it rests on. The same from a derivation on until the next,
+        but for an arm that is cut.
+        """
         place = (key, carrier_id, channel)
         known = self._priors.get(place)
         if known is None:
-            known = self._priors[place] = self._fresh_prior(key, carrier_id, arm, channel)
+            known = self._priors[place] = self._fresh_prior_mean(key, carrier_id, arm, channel)
         return known
 
-    def _fresh_prior(self, key: CellKey, carrier_id: int, arm: Arm | None, channel: int) -> tuple[float, float]:
+    def _fresh_prior_mean(self, key: CellKey, carrier_id: int, arm: Arm | None, channel: int) -> tuple[float, float]:
         rate = self._rate(key, channel)
         sums = arm.sums[channel] if arm is not None else None
         came, expected = (sums.successes, sums.trials * rate) if sums is not None else (0.0, 0.0)
@@ -399,10 +408,7 @@ class Learner:
             key.account_id, key.country, key.network, carrier_id, came, expected
         )
         anchor = arm.anchor if arm is not None and channel == CONVERSIONS else 1.0
-        mean = min(0.98, max(0.0005, rate * effect * anchor))
-        odds = (1.0 - mean) / mean
-        rests_on += self._policy.effect_strength
-        return mean, odds / (odds / self._strengths[channel] + 1.0 / rests_on)
+        return min(0.98, max(0.0005, rate * effect * anchor)), rests_on + self._policy.effect_strength
 
     def _derive_strength(self, channel: int) -> None:
         """How much cells differ beyond chance: the Beta-binomial's strength, by moments."""
@@ -414,7 +420,7 @@ class Learner:
                 sums = arm.sums[channel]
                 if sums.trials < 2.0 or not 0.9 < arm.anchor < 1.1:
                     continue
-                mean, _strength = self._prior(key, carrier_id, arm, channel)
+                mean, _rests_on = self._prior_mean(key, carrier_id, arm, channel)
                 off = sums.successes - mean * sums.trials
                 excess += off * off / (mean * (1.0 - mean) * sums.trials) - 1.0
                 weight += sums.trials - 1.0
