@@ -12,11 +12,11 @@ from typing import Final
 import msgspec
 
 from homing import limits
-from homing.routing.changes import Change, Window, strongest, windows_of
+from homing.routing.changes import Change, Part, strongest, window_of, windows_of
 from homing.routing.delays import Delays, Key
 from homing.routing.effects import Effects, Rates
 from homing.routing.fakes import Yield
-from homing.routing.memory import CHANNELS, CONVERSIONS, RECEIPTS, WINDOWS_MIN, Arm
+from homing.routing.memory import CHANNELS, CONVERSIONS, RECEIPTS, Arm
 from homing.routing.policy import LearnPolicy
 from homing.routing.reporting import REPORTING, SILENT, UNKNOWN, AppWatch
 from homing.statistics.delta import Delta
@@ -83,7 +83,7 @@ class Learner:
         cap = self._policy.account_cap  # receipts come from carriers: no customer can invent them
         self._effects = (Effects(self._policy, cap), Effects(self._policy, float("inf")))
         self._honesty = Effects(self._policy, cap)
-        self._priors: dict[tuple[CellKey, int, int], tuple[float, float]] = {}  # since the last derivation
+        self._priors: dict[tuple[CellKey, int, int], tuple[float, float]] = {}  # as `_prior_mean` has it
         self._strengths = [self._policy.alike, self._policy.alike]
         self._trusts: dict[tuple[int, int], tuple[float, float]] = {}
         self._sustained_s: float | None = None
@@ -200,10 +200,9 @@ class Learner:
             if account_id == 0
         }
         self._derive_effects(CONVERSIONS, centres)
-        for channel in CHANNELS:
-            self._priors.clear()
-            self._derive_strength(channel)
         self._priors.clear()
+        for channel in CHANNELS:
+            self._derive_strength(channel)
 
     def _counted(self, key: CellKey, channel: int) -> bool:
         if channel == RECEIPTS:
@@ -298,44 +297,41 @@ class Learner:
         now_minute = int(self._now_s // 60)
         any_cut = False
         for channel in (RECEIPTS, CONVERSIONS):
-            listed: list[tuple[_Cell, int, Arm, list[Window]]] = []
-            groups: dict[tuple[int, str, int], list[Window]] = {}
+            listed: list[tuple[_Cell, int, Arm, list[Part]]] = []
+            groups: dict[tuple[int, str, int], list[list[Part]]] = {}
             for key, cell in self._cells.items():
                 if channel == CONVERSIONS and not self._tells_changes(key):
                     continue
+                account_id = key.account_id if channel == CONVERSIONS else 0
                 arms = [(arm, *self._prior(key, carrier_id, arm, channel)) for carrier_id, arm in cell.arms.items()]
                 found = windows_of(arms, channel)
-                for (carrier_id, arm), windows in zip(cell.arms.items(), found, strict=True):
-                    if windows is None:
+                for (carrier_id, arm), parts in zip(cell.arms.items(), found, strict=True):
+                    if parts is None:
                         continue
-                    listed.append((cell, carrier_id, arm, windows))
-                    account_id = key.account_id if channel == CONVERSIONS else 0
+                    listed.append((cell, carrier_id, arm, parts))
                     for group in ((account_id, key.country, carrier_id), (account_id, "", carrier_id)):
-                        sums = groups.setdefault(group, [Window() for _length in WINDOWS_MIN])
-                        for total, window in zip(sums, windows, strict=True):
-                            total.add(window)
-            drift = self._policy.drift_strength
-            changed = {group: strongest(windows, now_minute, 0, drift) for group, windows in groups.items()}
-            for cell, carrier_id, arm, windows in listed:
+                        groups.setdefault(group, []).append(parts)
+            drift, limit = self._policy.drift_strength, self._policy.contradiction
+            changed = {group: strongest(members, now_minute, 0, drift, limit) for group, members in groups.items()}
+            for cell, carrier_id, arm, parts in listed:
                 account_id = cell.key.account_id if channel == CONVERSIONS else 0
                 change = self._verdict(
-                    windows,
-                    strongest(windows, now_minute, arm.cut_from[channel], drift),
+                    parts,
+                    strongest([parts], now_minute, arm.cut_from[channel], drift, limit),
                     (changed[account_id, cell.key.country, carrier_id], changed[account_id, "", carrier_id]),
                 )
                 if change is not None:
                     any_cut = self._cut(cell.key, carrier_id, arm, channel, change) or any_cut
         return any_cut
 
-    def _verdict(self, windows: list[Window], own: Change | None, groups: Iterable[Change | None]) -> Change | None:
+    def _verdict(self, parts: list[Part], own: Change | None, groups: Iterable[Change | None]) -> Change | None:
         """A cell's own contradiction, or a wider one that the cell's own facts do not speak against."""
-        limit = self._policy.contradiction
-        if own is not None and abs(own.evidence) >= limit:
+        if own is not None:
             return own
         for change in groups:
-            if change is None or abs(change.evidence) < limit:
+            if change is None:
                 continue
-            window = windows[change.length]
+            window = window_of([parts[change.length]])
             spoken = window.evidence(self._policy.drift_strength)
             if window.expected < 2.0 or spoken * change.evidence > 0:
                 return change
@@ -353,6 +349,8 @@ class Learner:
             arm.cut(CONVERSIONS, change.from_minute)
             self._anchor(arm, change.factor)
         self._age(key, carrier_id, arm)
+        for each in CHANNELS:
+            self._priors.pop((key, carrier_id, each), None)
         return True
 
     def _anchor(self, arm: Arm, factor: float) -> None:
@@ -361,7 +359,7 @@ class Learner:
     def _overruled(self, arm: Arm, change: Change) -> bool:
         """Whether the conversions of the same minutes say that nothing has changed."""
         sums = arm.sums[CONVERSIONS]
-        came, trials = sums.window_successes[change.length], sums.window_trials[change.length]
+        came, trials, _least, _most = sums.windows[change.length]
         before = sums.trials - trials
         if before <= 0:
             return False
@@ -388,13 +386,21 @@ class Learner:
         """The mean that everything but the cell's own count of this carrier leads to expect, and the messages that it
         weighs: the fewer, the more cells differ and the less there is to tell of.
         """
+        mean, rests_on = self._prior_mean(key, carrier_id, arm, channel)
+        odds = (1.0 - mean) / mean
+        return mean, odds / (odds / self._strengths[channel] + 1.0 / rests_on)
+
+    def _prior_mean(self, key: CellKey, carrier_id: int, arm: Arm | None, channel: int) -> tuple[float, float]:
+        """A prior's mean, and the expected successes that it rests on. The same from a derivation on until the next,
+        but for an arm that is cut.
+        """
         place = (key, carrier_id, channel)
         known = self._priors.get(place)
         if known is None:
-            known = self._priors[place] = self._fresh_prior(key, carrier_id, arm, channel)
+            known = self._priors[place] = self._fresh_prior_mean(key, carrier_id, arm, channel)
         return known
 
-    def _fresh_prior(self, key: CellKey, carrier_id: int, arm: Arm | None, channel: int) -> tuple[float, float]:
+    def _fresh_prior_mean(self, key: CellKey, carrier_id: int, arm: Arm | None, channel: int) -> tuple[float, float]:
         rate = self._rate(key, channel)
         sums = arm.sums[channel] if arm is not None else None
         came, expected = (sums.successes, sums.trials * rate) if sums is not None else (0.0, 0.0)
@@ -402,10 +408,7 @@ class Learner:
             key.account_id, key.country, key.network, carrier_id, came, expected
         )
         anchor = arm.anchor if arm is not None and channel == CONVERSIONS else 1.0
-        mean = min(0.98, max(0.0005, rate * effect * anchor))
-        odds = (1.0 - mean) / mean
-        rests_on += self._policy.effect_strength
-        return mean, odds / (odds / self._strengths[channel] + 1.0 / rests_on)
+        return min(0.98, max(0.0005, rate * effect * anchor)), rests_on + self._policy.effect_strength
 
     def _derive_strength(self, channel: int) -> None:
         """How much cells differ beyond chance: the Beta-binomial's strength, by moments."""
@@ -417,7 +420,7 @@ class Learner:
                 sums = arm.sums[channel]
                 if sums.trials < 2.0 or not 0.9 < arm.anchor < 1.1:
                     continue
-                mean, _strength = self._prior(key, carrier_id, arm, channel)
+                mean, _rests_on = self._prior_mean(key, carrier_id, arm, channel)
                 off = sums.successes - mean * sums.trials
                 excess += off * off / (mean * (1.0 - mean) * sums.trials) - 1.0
                 weight += sums.trials - 1.0

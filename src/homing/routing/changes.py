@@ -1,5 +1,6 @@
 """Whether a carrier has changed: what came lately against what the memory before it leads to expect. Pure."""
 
+from collections.abc import Iterable, Sequence
 from math import copysign, log
 from typing import Final
 
@@ -11,10 +12,22 @@ NOTHING: Final = 0.25  # expected successes below which a window is not looked a
 KNOWN_MAX: Final = 200.0  # an expectation is off by some percent in any case: times and rates wander
 
 
-class Window(msgspec.Struct):
-    """`came` of `expected` at one carrier, beside those of its peers in the same cells, in one of WINDOWS_MIN.
-    `known`: the successes on which the expectation rests.
+class Part(msgspec.Struct):
+    """One carrier of one cell in one of WINDOWS_MIN: `came` of `expected`, which may be as few as `least` and as many
+    as `most`. `known`: the successes on which the expectation rests. `cell`: what came and was expected of all the
+    cell's carriers together.
     """
+
+    came: float
+    expected: float
+    known: float
+    least: float
+    most: float
+    cell: list[float]
+
+
+class Window(msgspec.Struct):
+    """The sum of some parts: `came` of `expected` at one carrier, beside those of its peers in the same cells."""
 
     came: float = 0.0
     expected: float = 0.0
@@ -24,14 +37,15 @@ class Window(msgspec.Struct):
     least: float = 0.0  # that `expected` may be
     most: float = 0.0
 
-    def add(self, other: "Window") -> None:
-        self.came += other.came
-        self.expected += other.expected
-        self.peers_came += other.peers_came
-        self.peers_expected += other.peers_expected
-        self.known += other.known
-        self.least += other.least
-        self.most += other.most
+    def add(self, part: Part) -> None:
+        came, expected = part.cell
+        self.came += part.came
+        self.expected += part.expected
+        self.peers_came += max(0.0, came - part.came)
+        self.peers_expected += max(0.0, expected - part.expected)
+        self.known += part.known
+        self.least += part.least
+        self.most += part.most
 
     def evidence(self, drift_strength: float) -> float:
         """The signed log likelihood ratio of a change of this carrier alone: below zero for a fall.
@@ -73,45 +87,67 @@ class Change(msgspec.Struct, frozen=True):
     evidence: float
 
 
-def windows_of(arms: list[tuple[Arm, float, float]], channel: int) -> list[list[Window] | None]:
-    """For each carrier of a cell (with its prior's mean and strength) its windows; None for one without traffic in
-    them.
+def windows_of(arms: list[tuple[Arm, float, float]], channel: int) -> list[list[Part] | None]:
+    """For each carrier of a cell (with its prior's mean and strength) its part of each window; None for one without
+    traffic in them.
     """
     assert channel in CHANNELS
-    listed: list[list[Window] | None] = []
-    totals = [[0.0, 0.0] for _length in WINDOWS_MIN]
+    listed: list[list[Part] | None] = []
+    cells = [[0.0, 0.0] for _length in WINDOWS_MIN]
     for arm, prior, prior_strength in arms:
         sums = arm.sums[channel]
-        if not sums.window_trials or (sums.window_trials[-1] <= 0 and sums.window_successes[-1] <= 0):
+        if not sums.windows or (sums.windows[-1][0] <= 0 and sums.windows[-1][1] <= 0):
             listed.append(None)
             continue
-        windows = []
-        for at, (came, trials) in enumerate(zip(sums.window_successes, sums.window_trials, strict=True)):
-            known = prior * prior_strength + max(0.0, sums.successes - came)
-            rate = min(1.0, known / (prior_strength + max(0.0, sums.trials - trials)))
-            came, expected = max(0.0, came), trials * rate
-            least, most = sums.window_least[at] * rate, sums.window_most[at] * rate
-            windows.append(Window(came, max(expected, 1e-9), known=max(known, 1e-9), least=least, most=most))
-            totals[at][0] += came
-            totals[at][1] += expected
-        listed.append(windows)
-    for windows_or_none in listed:
-        for window, (came, expected) in zip(windows_or_none or (), totals, strict=False):
-            window.peers_came = max(0.0, came - window.came)
-            window.peers_expected = max(0.0, expected - window.expected)
+        parts = []
+        successes_all, trials_all, prior_successes = sums.successes, sums.trials, prior * prior_strength
+        for (came, trials, least, most), cell in zip(sums.windows, cells, strict=True):
+            known = prior_successes + (successes_all - came if successes_all > came else 0.0)
+            rate = known / (prior_strength + (trials_all - trials if trials_all > trials else 0.0))
+            if rate > 1.0:
+                rate = 1.0
+            if came < 0.0:
+                came = 0.0
+            expected = trials * rate
+            cell[0] += came
+            cell[1] += expected
+            parts.append(Part(came, max(expected, 1e-9), max(known, 1e-9), least * rate, most * rate, cell))
+        listed.append(parts)
     return listed
 
 
-def strongest(windows: list[Window], now_minute: int, since_minute: int, drift_strength: float) -> Change | None:
-    """The window since a minute that speaks loudest, None when none has anything to say."""
+def strongest(
+    members: Sequence[list[Part]], now_minute: int, since_minute: int, drift_strength: float, limit: float
+) -> Change | None:
+    """The window since a minute in which a carrier's parts, those of one cell or of several together, speak loudest;
+    None when none has evidence of `limit` or more.
+    """
     best: Change | None = None
-    for at, window in enumerate(windows):
-        if window.expected < NOTHING and window.came < 1.0:
-            continue
-        from_minute = now_minute - WINDOWS_MIN[at] + 1
+    for at, length in enumerate(WINDOWS_MIN):
+        from_minute = now_minute - length + 1
         if from_minute <= since_minute:
             break
+        came = least = most = 0.0
+        for parts in members:
+            part = parts[at]
+            came += part.came
+            least += part.least
+            most += part.most
+        expected = least if came < least else most
+        # The evidence of x where m was expected is at most x ln(x/m) - x + m, and that at most (x - m)^2 / m.
+        if least <= came <= most or (came - expected) ** 2 < limit * expected:
+            continue
+        window = window_of(parts[at] for parts in members)
+        if window.expected < NOTHING and window.came < 1.0:
+            continue
         evidence = window.evidence(drift_strength)
-        if best is None or abs(evidence) > abs(best.evidence):
+        if abs(evidence) >= limit and (best is None or abs(evidence) > abs(best.evidence)):
             best = Change(from_minute, at, window.factor(drift_strength), evidence)
     return best
+
+
+def window_of(parts: Iterable[Part]) -> Window:
+    window = Window()
+    for part in parts:
+        window.add(part)
+    return window

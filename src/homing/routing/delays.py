@@ -5,8 +5,6 @@ from collections.abc import Hashable, Iterable, Sequence
 from itertools import pairwise
 from typing import Final
 
-import msgspec
-
 from homing.kit.histogram import BUCKETS, EDGES_S, empty
 from homing.routing.policy import LearnPolicy
 
@@ -15,6 +13,7 @@ FINITE: Final = BUCKETS - 1  # what took longer than the last edge is no part of
 AGED_EVERY_S: Final = 600.0
 DRAWN_EVERY_S: Final = 30.0  # a curve of many times; one of few whenever the clock has moved
 NOTHING: Final = 0.01
+MEANS_MAX: Final = 1_000  # of one set of curves, remembered
 STEP_S: Final = 0.01  # of time in which a curve's step rises
 NONE: Final[Sequence[float]] = (0.0,) * BUCKETS
 
@@ -59,12 +58,30 @@ class Curve:
         return (self._area(oldest_s) - self._area(youngest_s)) / max(1e-9, oldest_s - youngest_s)
 
 
-class Curves(msgspec.Struct, frozen=True):
+class Curves:
     """F as well as it is known, and what it is at least and at most: inside a bucket anything may be."""
 
-    likely: Curve
-    least: Curve
-    most: Curve
+    __slots__ = ("_means", "least", "likely", "most")
+
+    def __init__(self, likely: Curve, least: Curve, most: Curve) -> None:
+        self.likely = likely
+        self.least = least
+        self.most = most
+        self._means: dict[tuple[float, float], tuple[float, float, float]] = {}
+
+    def between(self, youngest_s: float, oldest_s: float) -> tuple[float, float, float]:
+        """Each one's mean between two ages. Remembered: cells of a country and a carrier ask for the same ages."""
+        ages = youngest_s, oldest_s
+        found = self._means.get(ages)
+        if found is None:
+            if len(self._means) >= MEANS_MAX:
+                self._means.clear()
+            found = self._means[ages] = (
+                self.likely.between(youngest_s, oldest_s),
+                self.least.between(youngest_s, oldest_s),
+                self.most.between(youngest_s, oldest_s),
+            )
+        return found
 
 
 def unknown(window_s: float, ripe_share: float = 1.0) -> Curves:

@@ -115,12 +115,15 @@ class Rates:
         self._base = base
         self._strength = strength
         self._sums: dict[tuple[int, str, str, str], list[float]] = {}
+        self._found: dict[tuple[int, str, str, str], float] = {}
 
     def begin(self) -> None:
         self._sums.clear()
+        self._found.clear()
 
     def add(self, account_id: int, app_id: str, country: str, network: str, successes: float, trials: float) -> None:
         """`trials` are standardised: each carrier's times its effect."""
+        self._found.clear()
         for key in _keys(account_id, app_id, country, network):
             pair = self._sums.get(key)
             if pair is None:
@@ -130,12 +133,16 @@ class Rates:
                 pair[1] += trials
 
     def rate(self, account_id: int, app_id: str, country: str = "", network: str = "") -> float:
-        above = self._base
-        for key in _keys(account_id, app_id, country, network):
-            pair = self._sums.get(key)
-            if pair is not None:
-                above = (pair[0] + self._strength * above) / (pair[1] + self._strength)
-        return above
+        place = (account_id, app_id, country, network)
+        found = self._found.get(place)
+        if found is None:
+            found = self._base
+            for key in _keys(account_id, app_id, country, network):
+                pair = self._sums.get(key)
+                if pair is not None:
+                    found = (pair[0] + self._strength * found) / (pair[1] + self._strength)
+            self._found[place] = found
+        return found
 
 
 def _keys(account_id: int, app_id: str, country: str, network: str) -> Iterator[tuple[int, str, str, str]]:

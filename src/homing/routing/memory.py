@@ -23,19 +23,17 @@ KEPT_OF_CUT_MAX: Final = 5.0  # messages
 FRESH_MIN: Final = 3  # minutes of which it matters when in the minute a message was sent
 Cohort = list[float]  # sent, conversions, delivered
 Piece = tuple[float, float, float]  # from, until, sent
+Total = tuple[float, float, float, float]  # successes, trials, and what these are at least and at most
 
 
 class Sums(msgspec.Struct):
-    """Of one channel: `successes` of an exposure of `trials`, and the same for each of WINDOWS_MIN, whose trials may be
-    as few as `window_least` and as many as `window_most`: nobody knows how times lie inside a bucket.
+    """Of one channel: `successes` of an exposure of `trials`, and the same for each of WINDOWS_MIN, with as few trials
+    and as many as there may be: nobody knows how times lie inside a bucket.
     """
 
     successes: float = 0.0
     trials: float = 0.0
-    window_successes: Sequence[float] = ()
-    window_trials: Sequence[float] = ()
-    window_least: Sequence[float] = ()
-    window_most: Sequence[float] = ()
+    windows: Sequence[Total] = ()
     told: float = 0.0  # of the conversions' channel: those of the trials that the carrier's receipts call delivered
 
 
@@ -116,28 +114,33 @@ class Arm:
 
     def _sum(self, channel: int, curves: Curves, until_s: float, now_minute: int) -> Sums:
         since, place = self.cut_from[channel], channel + 1
+        ripe_s = curves.least.ends_s
         steps: list[tuple[int, float, float, float, float]] = []
         told = 0.0
         for minute, cohort in self._fine.items():
-            if minute >= since:
-                seen = self._seen(minute, cohort[0], curves, until_s)
-                steps.append((max(0, now_minute - minute), cohort[place], *seen))
-                if cohort[0] > 0:
-                    told += cohort[2] * seen[0] / cohort[0]
+            if minute < since:
+                continue
+            sent = cohort[0]
+            if until_s - minute * 60.0 - 60.0 >= ripe_s:
+                likely = least = most = sent
+            else:
+                likely, least, most = self._seen(minute, sent, curves, until_s)
+            steps.append((now_minute - minute if minute < now_minute else 0, cohort[place], likely, least, most))
+            if sent > 0:
+                told += cohort[2] * likely / sent
         steps.sort()
         came = trials = least = most = 0.0
-        windows: tuple[list[float], ...] = ([], [], [], [])
-        at = 0
+        windows: list[Total] = []
+        at, count = 0, len(steps)
         for length in WINDOWS_MIN:
-            while at < len(steps) and steps[at][0] < length:
+            while at < count and steps[at][0] < length:
                 _ago, step_came, step_trials, step_least, step_most = steps[at]
                 came += step_came
                 trials += step_trials
                 least += step_least
                 most += step_most
                 at += 1
-            for sums, total in zip(windows, (came, trials, least, most), strict=True):
-                sums.append(total)
+            windows.append((came, trials, least, most))
         for step in steps[at:]:
             came += step[1]
             trials += step[2]
@@ -150,20 +153,17 @@ class Arm:
                 trials += cohort[0] * share
                 told += cohort[2] * share
         old = self._old
-        successes, exposure = came + old[channel * 2], trials + old[channel * 2 + 1]
-        return Sums(successes, exposure, windows[0], windows[1], windows[2], windows[3], told + old[4])
+        return Sums(came + old[channel * 2], trials + old[channel * 2 + 1], windows, told + old[4])
 
     def _seen(self, minute: int, sent: float, curves: Curves, until_s: float) -> tuple[float, float, float]:
         """A minute's messages, each as far as its silence says something: likely, at least and at most."""
         start_s = minute * 60.0
-        if until_s - start_s - 60.0 >= curves.least.ends_s:
-            return sent, sent, sent
         likely = least = most = 0.0
         for first_s, last_s, count in self._fresh.get(minute) or ((start_s, start_s + 60.0, sent),):
-            youngest_s, oldest_s = until_s - last_s, until_s - first_s
-            likely += count * curves.likely.between(youngest_s, oldest_s)
-            least += count * curves.least.between(youngest_s, oldest_s)
-            most += count * curves.most.between(youngest_s, oldest_s)
+            share, share_least, share_most = curves.between(until_s - last_s, until_s - first_s)
+            likely += count * share
+            least += count * share_least
+            most += count * share_most
         return likely, least, most
 
     def _place(self, now_s: float) -> None:

@@ -28,6 +28,10 @@ STILL_S: Final = 300.0
 NORMALS: Final = random.Random(0).sample(  # noqa: S311 - a table: a slice of it is as good as new draws, and cheaper
     [NormalDist().inv_cdf((n + 0.5) / 4096) for n in range(4096)], 4096
 )
+FURTHEST: Final = max(NORMALS)  # they lie as far below zero as above it
+HALF: Final = limits.LEARN_DRAWS // 2
+DRAWS: Final = 2 * HALF
+UNFIT: Final = -1.0  # what a rate below the quality floor is worth, where that is never below zero
 NORMAL_FROM: Final = 8.0  # a Beta with both parameters above it is drawn as a normal
 
 
@@ -141,43 +145,66 @@ def chances(priced: Sequence[tuple[Belief, int]], terms: Terms, chance: random.R
     """The probability of each carrier that it is the best, from limits.LEARN_DRAWS draws. `priced`: with its cost in
     micro-units a segment.
     """
-    betavariate = chance.betavariate
-    half = limits.LEARN_DRAWS // 2
-    drawn: list[list[float]] = []
-    for belief, _cost in priced:
+    drawn = [_Drawn(belief, chance) for belief, _cost in priced]
+    worth = terms.worth_micro
+    least = max(1e-9, terms.quality_floor * proven(priced))
+
+    def value(rate: float, cost: int) -> float:
+        if worth is not None:
+            return worth * rate - cost
+        return rate / cost if rate >= least else UNFIT
+
+    sure = max(value(one.lowest, cost) for one, (_belief, cost) in zip(drawn, priced, strict=True))
+    hopeful = [at for at, (_belief, cost) in enumerate(priced) if value(drawn[at].highest, cost) >= sure]
+    won = [0] * len(priced)
+    if len(hopeful) == 1:
+        won[hopeful[0]] = DRAWS
+    else:
+        costs = [priced[at][1] for at in hopeful]
+        for rates in zip(*(drawn[at].rates() for at in hopeful), strict=True):
+            best, best_value = 0, None
+            if worth is None:
+                for at, rate in enumerate(rates):
+                    if rate >= least:
+                        value_drawn = rate / costs[at]
+                        if best_value is None or value_drawn > best_value:
+                            best, best_value = at, value_drawn
+                if best_value is None:
+                    best = rates.index(max(rates))
+            else:
+                for at, rate in enumerate(rates):
+                    value_drawn = worth * rate - costs[at]
+                    if best_value is None or value_drawn > best_value:
+                        best, best_value = at, value_drawn
+            won[hopeful[best]] += 1
+    return {belief.carrier_id: count / DRAWS for (belief, _cost), count in zip(priced, won, strict=True)}
+
+
+class _Drawn:
+    """The draws of one posterior, of which none lies outside `lowest` and `highest`. Written out only when asked for:
+    who cannot win, or must, is known without.
+    """
+
+    __slots__ = ("_away", "_mean", "_rates", "_spread", "highest", "lowest")
+
+    def __init__(self, belief: Belief, chance: random.Random) -> None:
         alpha, beta = belief.alpha, belief.beta
         if alpha >= NORMAL_FROM and beta >= NORMAL_FROM:
             total = alpha + beta
-            mean = alpha / total
-            spread = sqrt(mean * (1.0 - mean) / (total + 1.0))
-            start = chance.randrange(len(NORMALS) - half)
-            away = NORMALS[start : start + half]
-            row = [mean + spread * one for one in away]
-            row += [mean - spread * one for one in away]
+            self._mean = mean = alpha / total
+            self._spread = spread = sqrt(mean * (1.0 - mean) / (total + 1.0))
+            self._away = chance.randrange(len(NORMALS) - HALF)
+            self._rates: list[float] = []
+            self.lowest, self.highest = mean - spread * FURTHEST, mean + spread * FURTHEST
         else:
-            row = [betavariate(alpha, beta) for _draw in range(2 * half)]
-        drawn.append(row)
-    costs = [cost for _belief, cost in priced]
-    won = [0] * len(priced)
-    worth = terms.worth_micro
-    least = max(1e-9, terms.quality_floor * proven(priced))
-    for rates in zip(*drawn, strict=True):
-        best, best_value = 0, None
-        if worth is None:
-            for at, rate in enumerate(rates):
-                if rate >= least:
-                    value = rate / costs[at]
-                    if best_value is None or value > best_value:
-                        best, best_value = at, value
-            if best_value is None:
-                best = rates.index(max(rates))
-        else:
-            for at, rate in enumerate(rates):
-                value = worth * rate - costs[at]
-                if best_value is None or value > best_value:
-                    best, best_value = at, value
-        won[best] += 1
-    return {belief.carrier_id: count / (2 * half) for (belief, _cost), count in zip(priced, won, strict=True)}
+            self._rates = [chance.betavariate(alpha, beta) for _draw in range(DRAWS)]
+            self.lowest, self.highest = min(self._rates), max(self._rates)
+
+    def rates(self) -> list[float]:
+        if not self._rates:
+            mean, spread, away = self._mean, self._spread, NORMALS[self._away : self._away + HALF]
+            self._rates = [mean + spread * one for one in away] + [mean - spread * one for one in away]
+        return self._rates
 
 
 def proven(priced: Sequence[tuple[Belief, int]]) -> float:
