@@ -192,6 +192,11 @@ async def test_who_opts_out_is_routed_by_priority_at_once(bank: Bank, account: P
     board.changed()
     await until(lambda: board.tariff.terms(account.account_id, account.name).opted_out)
     assert await carriers_of(bank, await bank.send(1, account, [group("86", 50)])) == {POOR: 50}
+    number = "8613800138000"
+    explained = await homing_json(bank, "route", "explain", number, "--account", account.name, "--app", account.name)
+    assert explained["told"] == "the customer has opted out: by priority"
+    explained = await homing_json(bank, "route", "explain", number)
+    assert "name --account and --app" in explained["told"]
     await homing(bank, "learn", "set", account.name, "--worth", "0.4", "--explore", "0.02")
     shown = await homing_json(bank, "learn", "show", "--account", account.name)
     assert [(row["app_id"], row["worth"], row["opted_out"]) for row in shown["terms"]] == [

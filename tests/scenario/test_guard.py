@@ -129,6 +129,9 @@ async def test_every_decision_is_stored_and_what_was_saved_is_their_sum(server: 
     assert saved[0]["saved"] == total
     told = await command(server, "guard", "saved", "--account", account.name)
     assert "deny" in told
+    shown = await command(server, "message", "show", str(rows[0]["message_id"]))
+    assert "refused by the guard" in shown
+    assert f"listed as {prefix}" in shown
 
 
 async def test_an_allowed_number_passes_a_denied_prefix(server: Server, account: Account) -> None:

@@ -9,7 +9,22 @@ from homing import errors
 from homing.accounts.admin import check_url
 from homing.cli.desk import Desk, Noun, at_desk
 from homing.cli.parameters import AMOUNT, account_option, limit_option
-from homing.cli.show import COUNT, MONEY, PROSE, SCOPE, TIME, YES, Card, Column, Reply, Said, Table, named
+from homing.cli.show import (
+    COUNT,
+    LATELY,
+    MONEY,
+    PLAIN_MONEY,
+    PROSE,
+    SCOPE,
+    TIME,
+    YES,
+    Card,
+    Column,
+    Reply,
+    Said,
+    Table,
+    named,
+)
 from homing.guard.judge import Action
 from homing.guard.rules import DEFAULTS, RULES, Mode
 from homing.guard.suggest import Hour, suggest
@@ -41,17 +56,17 @@ BUDGET_COLUMNS = (
     Column("day_micro", "Money/day", MONEY),
 )
 DECISION_COLUMNS = (
-    Column("at", "At (UTC)", TIME),
+    Column("at", "At (UTC)", LATELY, is_key=True),
     Column("account", "Account"),
     Column("message_id", programs_only=True),
-    Column("number", "Number"),
+    Column("number", "Number", is_key=True),
     Column("country", programs_only=True),
     Column("action", "Action", named(Action)),
     Column("rule", "Rule"),
     Column("reason", programs_only=True),
     Column("scope", "Where"),
     Column("figure", "Rests on", PROSE),
-    Column("charge_micro", "Charge", MONEY),
+    Column("charge_micro", "Charge", PLAIN_MONEY),
 )
 SAVED_COLUMNS = (
     Column("account", "Account"),
@@ -65,13 +80,13 @@ VERDICT_COLUMNS = (
     Column("digits", "Range"),
     Column("account", "Account"),
     Column("app", programs_only=True),
-    Column("country", "Country"),
+    Column("country", programs_only=True),
     Column("network", programs_only=True),
     Column("reason", "Reason"),
     Column("figure", "Rests on", PROSE),
     Column("is_sure", "May block", YES),
-    Column("since", "Since (UTC)", TIME),
-    Column("until", "Until (UTC)", TIME),
+    Column("since", "Since (UTC)", LATELY),
+    Column("until", "Until (UTC)", LATELY),
     Column("lifted_at", kind=TIME, programs_only=True),
 )
 SUGGEST_COLUMNS = (

@@ -147,6 +147,15 @@ WHERE ($1::bigint IS NULL OR d.account_id = $1) AND ($2::text IS NULL OR d.rule 
 ORDER BY d.at DESC
 LIMIT $3
 
+-- A refused message by its id, which has the time of its decision to the second or two.
+-- name: guard_refusal
+SELECT d.at, a.name AS account, d.message_id, d.number, d.rule, d.reason, d.figure, d.scope, d.charge_micro
+FROM guard_decision AS d
+LEFT JOIN account AS a USING (account_id)
+WHERE d.at >= to_timestamp((($1::bigint >> 12) + 1735689600000) / 1000.0) - interval '1 minute'
+    AND d.at <= to_timestamp((($1::bigint >> 12) + 1735689600000) / 1000.0) + interval '1 minute'
+    AND d.message_id = $1 AND d.action = 2
+
 -- name: guard_saved
 SELECT a.name AS account, d.country, d.rule, d.action, count(*) AS messages, sum(d.charge_micro)::bigint AS charge_micro
 FROM guard_decision AS d
