@@ -1,6 +1,7 @@
 """The guard on a running Homing: both dialects and SMPP, decisions, verdicts, alerts."""
 
 import asyncio
+import base64
 import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -177,6 +178,28 @@ async def test_a_crowd_is_judged_told_and_in_monitor_mode_goes_on(server: Server
     assert block in await command(server, "guard", "verdicts", "--json", "--account", account.name)
     await command(server, "guard", "lift", block, "--account", account.name)
     assert block not in await command(server, "guard", "verdicts", "--json", "--account", account.name)
+
+
+async def test_a_receiver_of_alerts_knows_them_by_the_password_in_its_address(
+    server: Server, account: Account, sink: Sink
+) -> None:
+    """It is sent along and shown to nobody."""
+    box = sink.box()
+    address = box.url.replace("://", "://homing:let-me-in@")
+    said = await command(server, "guard", "alert", address, "--account", account.name)
+    block = f"6281366{next(COUNTER):02}"
+    for n in range(60):
+        await lia(server, account, f"{block}{n:03}")
+    (alert,) = await box.first()
+    credentials = base64.b64encode(b"homing:let-me-in").decode()
+    assert alert.headers["Authorization"] == f"Basic {credentials}"
+    assert alert.headers["webhook-id"].startswith("push_")
+    said += await command(server, "guard", "show", "--account", account.name)
+    said += await command(server, "guard", "show", "--account", account.name, "--json")
+    said += await command(server, "push", "list", account.name)
+    said += await command(server, "push", "list", account.name, "--json")
+    assert "let-me-in" not in said
+    assert said.count("homing:***@") >= 5
 
 
 async def test_a_budget_ends_with_its_messages(server: Server, account: Account) -> None:

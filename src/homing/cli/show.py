@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from enum import IntEnum
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import click
 import msgspec
@@ -61,6 +62,17 @@ def interval(mean: float, low: float, high: float) -> str:
     return f"{mean:.1%} ({low * 100:.1f}-{high * 100:.1f})"
 
 
+def without_password(url: str) -> str:
+    """An address as it may be read over a shoulder: `https://homing:***@ops.example.com/alerts`."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return url
+    if parts.password is None:
+        return url
+    return parts._replace(netloc=f"{parts.username}:***@{parts.netloc.rpartition('@')[2]}").geturl()
+
+
 TEXT: Final = Kind()
 PROSE: Final = Kind(wraps=True)
 COUNT: Final = Kind(right=True)
@@ -69,6 +81,7 @@ PLAIN_MONEY: Final = Kind(text=money.trimmed, json=money.trimmed, right=True)
 TIME: Final = Kind(text=clock)
 LATELY: Final = Kind(text=lambda at: clock(at)[5:])  # without the year, where lines are many and of late
 YES: Final = Kind(text=lambda value: "yes" if value else "no")
+URL: Final = Kind(text=without_password, json=without_password, wraps=True)
 LIST: Final = Kind(text=lambda values: ", ".join(map(str, values)), json=lambda values: [*map(str, values)], wraps=True)
 PREFIX: Final = Kind(text=lambda prefix: prefix or EVERY_NUMBER, json=lambda prefix: prefix or EVERY_NUMBER)
 SCOPE: Final = Kind(absent="everyone")  # an account's name, or none where a setting holds for all

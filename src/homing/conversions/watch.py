@@ -3,16 +3,18 @@
 import asyncio
 import zlib
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import msgspec
 import structlog
 
 from homing import limits
 from homing.guard import book as books
+from homing.guard.board import read_risks, read_spends
 from homing.guard.book import RangeName, Verdict
 from homing.guard.mind import Mind
 from homing.guard.ranges import Kept
+from homing.guard.risk import Learnt, Risks, learn
 from homing.routing.beliefs import Learner
 from homing.statistics.delta import Delta
 from homing.statistics.reading import Cell
@@ -35,6 +37,9 @@ class Watch:
         self._written_s = self._saved_s = self._forgot_s = 0.0
         self._told: dict[RangeName, Verdict] = {}
         self._lifted_at = datetime.fromtimestamp(0, UTC)
+        self._risks_s = 0.0
+        self._learnt: Sequence[Learnt] = ()
+        self._learnt_day: date | None = None
 
     def start(self, cells: Sequence[Cell]) -> None:
         for cell in cells:
@@ -59,6 +64,8 @@ class Watch:
         for row in await database.fetch("guard_verdicts_lifted", self._lifted_at):
             self.mind.lift((row["account_id"], row["app_id"], row["network"], row["digits"]), now_s)
             self._lifted_at = max(self._lifted_at, row["lifted_at"])
+        if now_s - self._risks_s >= limits.GUARD_RISKS_S:
+            await self._read_risks(database, now)
         learner = self._learner()
         await asyncio.to_thread(self.mind.think, now_s, learner.expected_rate, learner.reporting)
         book = self.mind.verdicts()
@@ -70,6 +77,15 @@ class Watch:
         if now_s - self._forgot_s >= limits.CONCLUSIONS_FORGET_S:
             self._forgot_s = now_s
             await database.execute("guard_forget", now - timedelta(days=limits.GUARD_KEEP_DAYS))
+
+    async def _read_risks(self, database: Database, now: datetime) -> None:
+        """What operators say of destinations; and once a day what the days before it taught."""
+        if self._learnt_day != now.date():
+            self._learnt = learn(await read_spends(database, now))
+            self._learnt_day = now.date()
+        risks = Risks(await read_risks(database), self._learnt)
+        self.mind.policy = msgspec.structs.replace(self.mind.policy, risks=risks)
+        self._risks_s = self._now_s
 
     async def _tell(self, database: Database, verdicts: Mapping[RangeName, Verdict], now: datetime) -> None:
         """Writes down verdicts that are new, with their alerts, and those that ended before their time."""

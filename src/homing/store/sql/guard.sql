@@ -37,6 +37,39 @@ INSERT INTO guard_alert (account_id, url) VALUES ($1, $2) ON CONFLICT (account_i
 -- name: guard_alert_remove
 DELETE FROM guard_alert WHERE account_id = $1 RETURNING url
 
+-- name: guard_risks
+SELECT account_id, kind, value, level FROM guard_risk
+
+-- name: guard_risk_set
+INSERT INTO guard_risk (account_id, kind, value, level, note) VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (account_id, kind, value) DO UPDATE
+SET level = excluded.level, note = excluded.note, changed_at = now()
+
+-- name: guard_risk_remove
+DELETE FROM guard_risk WHERE account_id = $1 AND kind = $2 AND value = $3 RETURNING value
+
+-- name: guard_risks_of
+SELECT a.name AS account, r.kind, r.value, r.level, r.note, r.changed_at
+FROM guard_risk AS r LEFT JOIN account AS a USING (account_id)
+WHERE $1::bigint IS NULL OR r.account_id IN (0, $1)
+ORDER BY r.account_id, r.kind, r.value
+
+-- What was paid for and may have come, and what of it converted, by app and country, on the days from $1 to before $2.
+-- name: guard_spends
+SELECT s.account_id, c.app_id, c.country, sum(s.sent - s.undelivered)::bigint AS messages,
+    sum(s.converted)::bigint AS converted
+FROM stat AS s
+JOIN stat_cell AS c ON c.account_id = s.account_id AND c.cell_id = s.cell_id
+WHERE s.grain = 1440 AND s.period >= $1 AND s.period < $2
+GROUP BY 1, 2, 3
+HAVING sum(s.sent - s.undelivered) > 0
+
+-- name: guard_alerts_of
+SELECT a.name AS account, g.url
+FROM guard_alert AS g LEFT JOIN account AS a USING (account_id)
+WHERE $1::bigint IS NULL OR g.account_id IN (0, $1)
+ORDER BY g.account_id
+
 -- name: guard_rules_of
 SELECT a.name AS account, m.rule, m.mode FROM guard_mode AS m LEFT JOIN account AS a USING (account_id)
 WHERE $1::bigint IS NULL OR m.account_id IN (0, $1)
