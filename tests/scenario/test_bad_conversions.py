@@ -2,7 +2,6 @@
 
 import asyncio
 import itertools
-import json
 import random
 import time
 from collections.abc import AsyncIterator, Sequence
@@ -11,11 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
 
 from bank import Bank
+from command import homing_json
 from homing.accounts import catalogue
-from homing.cli import main
 from homing.conversions.brain import Brain
 from homing.conversions.learning import Learning
 from homing.conversions.watch import Watch
@@ -41,13 +39,6 @@ async def server(postgres: str, room: Path, worker: str) -> AsyncIterator[Server
 @pytest.fixture
 async def account(server: Server) -> Account:
     return await server.account(balance="100")
-
-
-async def homing(dsn: str, *words: str) -> Any:
-    environment = {"HOMING_DATABASE_URL": dsn, "COLUMNS": "100"}
-    result = await asyncio.to_thread(CliRunner().invoke, main, (*words, "--json"), env=environment)
-    assert result.exit_code == 0, (words, result.output)
-    return json.loads(result.stdout)
 
 
 async def send(server: Server, account: Account, numbers: Sequence[str]) -> dict[str, int]:
@@ -78,7 +69,9 @@ async def heard(server: Server, account: Account, converted: int) -> dict[str, A
     """The account's figures, once everything is final and so many have converted."""
     async with asyncio.timeout(WAIT_S):
         while True:
-            lines = await homing(server.dsn, "stats", "--by", "account", "--account", account.name, "--since", "1h")
+            lines = await homing_json(
+                server.dsn, "stats", "--by", "account", "--account", account.name, "--since", "1h"
+            )
             if lines and lines[0]["converted"] == converted and lines[0]["delivered"] == lines[0]["submitted"]:
                 found: dict[str, Any] = lines[0]
                 return found
@@ -102,7 +95,7 @@ async def test_who_reports_conversions_for_its_own_numbers_is_judged_by_its_crow
         while (account.account_id, account.app) not in (await book(server)).sure:
             await asyncio.sleep(0.5)
     for rule in ("range", "burst"):
-        await homing(server.dsn, "guard", "mode", "block", rule, "--account", account.name)
+        await homing_json(server.dsn, "guard", "mode", "block", rule, "--account", account.name)
     await server.settled()
     block = "918277700"
     taken = refused = 0
@@ -115,11 +108,11 @@ async def test_who_reports_conversions_for_its_own_numbers_is_judged_by_its_crow
         await asyncio.sleep(0.02)
     assert taken < 60
     assert refused == 300 - taken
-    (latest, *_more) = await homing(server.dsn, "guard", "decisions", "--account", account.name, "--limit", "1")
+    (latest, *_more) = await homing_json(server.dsn, "guard", "decisions", "--account", account.name, "--limit", "1")
     assert (latest["action"], latest["reason"], latest["scope"]) == ("block", "crowded", block)
 
     async def saved() -> int:
-        found = await homing(server.dsn, "guard", "saved", "--account", account.name)
+        found = await homing_json(server.dsn, "guard", "saved", "--account", account.name)
         return sum(one["messages"] for one in found if one["action"] == "block")
 
     async with asyncio.timeout(WAIT_S):  # decisions are stored after their answers
@@ -154,7 +147,7 @@ async def test_a_time_that_cannot_be_is_kept_as_said_and_not_counted_on(
     assert await backfill(server, account, number, message_id, said) == "0"
     line = await heard(server, account, 1)
     assert 0 <= line["conversion_s"] < WAIT_S
-    shown = await homing(server.dsn, "message", "show", str(message_id))
+    shown = await homing_json(server.dsn, "message", "show", str(message_id))
     (told,) = [one["detail"] for one in shown["timeline"] if one["what"] == "converted"]
     assert f"happened at {said:%Y-%m-%d %H:%M:%S}" in told
     await all_adds_up(server.database)
@@ -168,9 +161,11 @@ async def test_a_cell_with_one_message_is_told_with_its_doubt_and_judges_nobody(
     line = await heard(server, account, 1)
     assert line["converted_rate"]["mean"] == 1.0
     assert line["converted_rate"]["low"] < 0.3
-    assert await homing(server.dsn, "guard", "verdicts", "--account", account.name) == []
-    assert await homing(server.dsn, "guard", "suggest", "--account", account.name) == []
-    explained = await homing(server.dsn, "route", "explain", number, "--account", account.name, "--app", account.app)
+    assert await homing_json(server.dsn, "guard", "verdicts", "--account", account.name) == []
+    assert await homing_json(server.dsn, "guard", "suggest", "--account", account.name) == []
+    explained = await homing_json(
+        server.dsn, "route", "explain", number, "--account", account.name, "--app", account.app
+    )
     assert len(explained["candidates"]) == 2
     await all_adds_up(server.database)
 
@@ -230,12 +225,12 @@ async def test_a_customer_that_stops_reporting_is_routed_by_receipts_says_so_and
     )
     await brain.turn()
 
-    shown = await homing(bank.dsn, "learn", "show", account.name)
+    shown = await homing_json(bank.dsn, "learn", "show", account.name)
     cell = [one for one in shown["beliefs"] if one["network"]]
     assert {one["source"] for one in cell} == {"receipts"}
     assert "by receipts" in cell[0]["told"]
     assert learning.learner.reporting(account.account_id, account.name) == "silent"
-    assert await homing(bank.dsn, "guard", "verdicts") == []
+    assert await homing_json(bank.dsn, "guard", "verdicts") == []
     (row,) = await bank.query("SELECT book FROM guard_book")
     latest = books.read(row["book"])
     assert (account.account_id, account.name) not in latest.sure

@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
 
+from command import homing
 from esme import bound
-from homing.cli import main
 from homing.doors.smpp_words import Own
 from homing.guard.judge import Action
 from homing.model import PushKind
@@ -35,15 +34,8 @@ async def account(server: Server) -> Account:
     return await server.account(balance="100")
 
 
-def homing(server: Server, *words: str, status: int = 0) -> str:
-    environment = {"HOMING_DATABASE_URL": server.dsn, "HOMING_DATA": str(server.data)}
-    result = CliRunner().invoke(main, words, env=environment)
-    assert result.exit_code == status, (words, result.output, result.exception)
-    return result.output
-
-
 async def command(server: Server, *words: str) -> str:
-    return await asyncio.to_thread(homing, server, *words)
+    return await homing(server.dsn, *words, data=server.data)
 
 
 async def eventually(what: Callable[[], Awaitable[Any]]) -> Any:

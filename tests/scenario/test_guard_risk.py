@@ -1,18 +1,15 @@
 """What operators say of destinations and what the days before today taught reach the guard's mind."""
 
-import asyncio
-import json
 import time
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
 
 from bank import Bank
+from command import homing, homing_json
 from homing import limits
 from homing.accounts.profile import Profile
-from homing.cli import main
 from homing.conversions.watch import Watch
 from homing.guard.risk import LEARNT_MAX, NATS, Level
 from homing.routing.beliefs import Learner
@@ -32,17 +29,6 @@ async def bank(postgres: str, worker: str) -> AsyncIterator[Bank]:
 async def account(bank: Bank) -> Profile:
     await bank.query("TRUNCATE stat, stat_cell, guard_risk, guard_book, guard_memory CASCADE")
     return await bank.account()
-
-
-async def homing(bank: Bank, *words: str, status: int = 0) -> str:
-    environment = {"HOMING_DATABASE_URL": bank.dsn, "COLUMNS": "100"}
-    result = await asyncio.to_thread(CliRunner().invoke, main, words, env=environment, prog_name="homing")
-    assert result.exit_code == status, (words, result.output)
-    return result.output
-
-
-async def homing_json(bank: Bank, *words: str) -> Any:
-    return json.loads(await homing(bank, *words, "--json"))
 
 
 async def sent(bank: Bank, account: Profile, country: str, day: int, messages: int, converted: int) -> None:
@@ -73,8 +59,8 @@ async def test_operators_words_and_experience_are_known_to_the_mind_and_shown(ba
     await sent(bank, account, "LV", TODAY - 1, 1_000, 0)
     await sent(bank, account, "KE", TODAY, 1_000, 0)  # today's may still convert
     await sent(bank, account, "TN", TODAY - limits.GUARD_RISK_DAYS - 1, 1_000, 0)
-    await homing(bank, "guard", "risk", "ID", "high", "--note", "since spring")
-    await homing(bank, "guard", "risk", "62812", "low", "--account", account.name)
+    await homing(bank.dsn, "guard", "risk", "ID", "high", "--note", "since spring")
+    await homing(bank.dsn, "guard", "risk", "62812", "low", "--account", account.name)
     watch, now_s = Watch(Learner), time.time()
     risks = await mind_of(bank, watch, now_s)
     who = account.account_id
@@ -84,7 +70,7 @@ async def test_operators_words_and_experience_are_known_to_the_mind_and_shown(ba
     assert risks.of(who, "ID", "51010", "6281299") == NATS[Level.LOW]
     assert risks.of(who + 1, "ID", "51010", "6281299") == NATS[Level.HIGH]
 
-    shown = await homing_json(bank, "guard", "risks", "--account", account.name)
+    shown = await homing_json(bank.dsn, "guard", "risks", "--account", account.name)
     assert [(one["value"], one["level"], one["account"]) for one in shown["told"]] == [
         ("ID", "high", None),
         ("62812", "low", account.name),
@@ -94,12 +80,12 @@ async def test_operators_words_and_experience_are_known_to_the_mind_and_shown(ba
         ("ID", 500.0, 0.0),
     ]
 
-    await homing(bank, "guard", "risk", "ID", "--remove")
+    await homing(bank.dsn, "guard", "risk", "ID", "--remove")
     assert (await mind_of(bank, watch, now_s + limits.GUARD_BOOK_S)).of(who, "ID", "51011") == NATS[Level.HIGH]
     assert (await mind_of(bank, watch, now_s + limits.GUARD_RISKS_S)).of(who, "ID", "51011") == 0.0
 
 
 async def test_a_wrong_word_is_told_in_one_line(bank: Bank, account: Profile) -> None:
-    assert "say how risky" in await homing(bank, "guard", "risk", "ID", status=1)
-    assert "no risk of KE" in await homing(bank, "guard", "risk", "KE", "--remove", status=1)
-    assert "two letters" in await homing(bank, "guard", "risk", "Indonesia", "high", status=1)
+    assert "say how risky" in await homing(bank.dsn, "guard", "risk", "ID", status=1)
+    assert "no risk of KE" in await homing(bank.dsn, "guard", "risk", "KE", "--remove", status=1)
+    assert "two letters" in await homing(bank.dsn, "guard", "risk", "Indonesia", "high", status=1)
