@@ -51,6 +51,7 @@ class Homing:
             "HOMING_PUSH_ALLOWED_NETWORKS": "127.0.0.0/8",
             "HOMING_LOG_LEVEL": "warning",
             "HOMING_SMPP_ADDRESS": f"127.0.0.1:{self.smpp_address[1]}",
+            "HOMING_CONSOLE_ADDRESS": "",
         }
         environment.pop("HOMING_DATABASE_URL", None)
         command = [sys.executable, "-m", "homing.cli", "serve", "--demo", "--data", str(self._data)]

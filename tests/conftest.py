@@ -67,6 +67,13 @@ async def server(postgres: str, room: Path, worker: str) -> AsyncIterator[servin
 
 
 @pytest.fixture(scope="session")
+async def console(server: serving.Server) -> str:
+    """The address of the worker's console, as a URL."""
+    await server.start("console", "console-1")
+    return f"http://{server.environment['HOMING_CONSOLE_ADDRESS']}"
+
+
+@pytest.fixture(scope="session")
 async def sink() -> AsyncIterator[Sink]:
     """A customer's machine that takes pushes."""
     async with Sink() as taking:

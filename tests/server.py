@@ -311,6 +311,7 @@ async def running(dsn: str, data: Path, **settings: str) -> AsyncIterator[Server
         "HOMING_HTTP_TRUSTED_PROXIES": "127.0.0.1",
         "HOMING_PUSH_ALLOWED_NETWORKS": "127.0.0.0/8",
         "HOMING_SMPP_ADDRESS": f"127.0.0.1:{free_port()}",
+        "HOMING_CONSOLE_ADDRESS": f"127.0.0.1:{free_port()}",
         **settings,
     }
     shown = Account(row["account_id"], demo.ACCOUNT, "", *known)

@@ -13,11 +13,14 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 import structlog
+from granian.constants import Interfaces
 from prometheus_client import CollectorRegistry, disable_created_metrics
 
 from homing import config, errors, limits
 from homing.accounts.directory import Directory
 from homing.config import Settings
+from homing.console.app import Console
+from homing.console.shared import Shared
 from homing.conversions.brain import Brain, Listener
 from homing.conversions.feedback import Feedback
 from homing.conversions.learning import Learning
@@ -34,7 +37,6 @@ from homing.doors.laaffic import LaafficDoor, QueryBudget
 from homing.doors.laaffic_auth import Gate
 from homing.doors.laaffic_queries import Queries
 from homing.doors.lia import LiaDoor
-from homing.doors.server import HttpServer
 from homing.doors.smpp_server import SmppServer
 from homing.doors.wire import Endpoint
 from homing.events.guarded import GuardedPoster
@@ -55,8 +57,9 @@ from homing.receipts.late import LateAnswers
 from homing.roles import READY
 from homing.routing.beliefs import Learner
 from homing.routing.board import TariffBoard
+from homing.serving import HttpServer
 from homing.statistics.rollup import forget_old
-from homing.store.database import Database
+from homing.store.database import FREE_PLANS, Database
 from homing.store.housekeeping import keep_house
 from homing.store.nodes import Node
 from homing.store.notices import SETTINGS_CHANNEL
@@ -322,7 +325,34 @@ class LinkRole:
         await self._board.close()
 
 
-ROLES: Final[Mapping[str, Callable[[Surroundings], Role]]] = {"api": ApiRole, "link": LinkRole}
+class ConsoleRole:
+    """The control plane: the operators' and customers' web pages."""
+
+    def __init__(self, around: Surroundings) -> None:
+        settings = around.settings
+        key = crypto.load_key(os.environ.get("HOMING_SECRET_KEY", ""), around.data / "secret.key")
+        self._database = Database(around.dsn, limits.CONSOLE_CONNECTIONS_MAX, FREE_PLANS)
+        url = settings.console.reached_at
+        self._shared = Shared(self._database, crypto.Vault(key), utc_now, url.startswith("https:"))
+        console = Console(self._shared, url, config.networks(settings.http.trusted_proxies))
+        host, port = config.host_port(settings.console.address)
+        self._server = HttpServer(console.application, host, port, Interfaces.ASGINL)
+
+    async def open(self) -> None:
+        await self._database.open()
+        await self._server.open()
+
+    async def close(self) -> None:
+        await self._shared.live.close()
+        await self._server.close()
+        await self._database.close()
+
+
+ROLES: Final[Mapping[str, Callable[[Surroundings], Role]]] = {
+    "api": ApiRole,
+    "link": LinkRole,
+    "console": ConsoleRole,
+}
 
 
 async def run_role(name: str, process: str, data: Path, settings: Settings, dsn: str) -> int:

@@ -39,6 +39,19 @@ class Smpp(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     tls_address: str
 
 
+class ConsoleSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    address: str
+    url: str
+
+    @property
+    def reached_at(self) -> str:
+        """Where people reach it, without a slash at the end."""
+        if self.url:
+            return self.url.rstrip("/")
+        host, port = host_port(self.address)
+        return f"http://{'[' + host + ']' if ':' in host else host}:{port}"
+
+
 class Lia(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     success_remark: str
 
@@ -59,6 +72,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     link: Link
     dispatch: Dispatch
     smpp: Smpp
+    console: ConsoleSettings
     lia: Lia
     push: PushSettings
     log: Log

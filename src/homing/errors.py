@@ -203,6 +203,14 @@ class Draining(PlatformFailure):
 
 
 class OperatorError(HomingError):
-    """A command cannot do what was asked; the text says why and what to do."""
+    """A command cannot do what was asked; the text says why and what to do.
+
+    A text with {names} for `values` can be said in another language as well (`text`, `values`).
+    """
 
     fault = "caller"
+
+    def __init__(self, text: str = "", **values: object) -> None:
+        super().__init__(text.format(**values) if values else text)
+        self.text = text
+        self.values = values

@@ -201,17 +201,6 @@ BIND_WINDOW_MAX: Final = 5_000
 SUBMITS_PER_S_MAX: Final = 1_000_000
 BIND_UNBOUND_CONNECTIONS_MAX: Final = 2_000  # connections that have not bound; beyond it new ones are closed
 BIND_UNBOUND_PER_ADDRESS_CONNECTIONS_MAX: Final = 500
-BIND_FAILURES_MAX: Final = 10  # wrong passwords from an address, then it is locked out
-BIND_LOCK_S: Final = 60.0  # the first time, then doubling with each further failure
-BIND_LOCK_S_MAX: Final = 3_600.0
-BIND_DELAY_FIRST_S: Final = 0.5  # after the first wrong password, then doubling
-BIND_DELAY_S_MAX: Final = 8.0
-BIND_SPARED_FAILURES: Final = 5  # of a system_id from anywhere, before strangers have to wait
-BIND_STRANGER_DELAY_S_MAX: Final = 3.0
-BIND_FORGET_S: Final = 900.0  # without a further one, wrong passwords are forgotten
-BIND_PENDING_MAX: Final = 10  # passwords of one address that are being checked at once, until one was right
-BIND_PENDING_WAIT_S: Final = 5.0
-BIND_GUARD_KEYS_MAX: Final = 20_000  # addresses, system_ids and pairs that are remembered, of each
 BIND_CHECK_S: Final = 60.0  # between looks whether those who are bound still may
 BIND_SEEN_S: Final = 3_600.0  # how exactly it is known when an account was last bound
 BIND_BATCH_ITEMS_MAX: Final = 500  # binds that share a transaction
@@ -254,6 +243,41 @@ SMPP_CARRIER_FRAGMENTS_S: Final = 300.0  # then what there is of an inbound mess
 SMPP_CARRIER_QUERY_AGE_S: Final = 300.0
 SMPP_CARRIER_QUERY_PAUSE_S: Final = 0.1  # between two query_sm
 SMPP_CARRIER_CLOSE_S: Final = 5.0
+
+# --- Wrong passwords (kit/password_guard.py) ---------------------------------------------------------------
+PASSWORD_FAILURES_MAX: Final = 10  # wrong passwords from an address, then it is locked out
+PASSWORD_LOCK_S: Final = 60.0  # the first time, then doubling with each further failure
+PASSWORD_LOCK_S_MAX: Final = 3_600.0
+PASSWORD_DELAY_FIRST_S: Final = 0.5  # after the first wrong password, then doubling
+PASSWORD_DELAY_S_MAX: Final = 8.0
+PASSWORD_SPARED_FAILURES: Final = 5  # of a name (a system_id, a user) from anywhere, before strangers have to wait
+PASSWORD_STRANGER_DELAY_S_MAX: Final = 3.0
+PASSWORD_FORGET_S: Final = 900.0  # without a further one, wrong passwords are forgotten
+PASSWORD_PENDING_MAX: Final = 10  # passwords of one address that are being checked at once, until one was right
+PASSWORD_PENDING_WAIT_S: Final = 5.0
+PASSWORD_GUARD_KEYS_MAX: Final = 20_000  # addresses, names and pairs that are remembered, of each
+
+# --- Console -----------------------------------------------------------------------------------------------
+CONSOLE_CONNECTIONS_MAX: Final = 4
+CONSOLE_BODY_BYTES_MAX: Final = 1024 * 1024  # a form; a sheet of prices is the largest
+CONSOLE_FIELDS_MAX: Final = 200  # of a form
+CONSOLE_SESSION_S: Final = 43_200.0  # from sign-in, then again
+CONSOLE_IDLE_S: Final = 3_600.0  # without a page
+CONSOLE_SEEN_S: Final = 60.0  # how exactly it is known when a session was last used
+CONSOLE_SECOND_FACTOR_S: Final = 300.0  # between the password and the code
+CONSOLE_LINK_S: Final = 86_400.0  # a one-time link by which a password is set
+CONSOLE_RECOVERY_CODES: Final = 10
+CONSOLE_HASHES_MAX: Final = 2  # passwords that are hashed at once: each takes 64 MiB and a core
+CONSOLE_USER_CHARS_MAX: Final = 64
+CONSOLE_PASSWORD_CHARS_MIN: Final = 12
+CONSOLE_PASSWORD_CHARS_MAX: Final = 256
+CONSOLE_TEXT_CHARS_MAX: Final = 200  # of a browser's name, a path, a filter
+CONSOLE_PAGE_ROWS: Final = 50
+CONSOLE_LIVE_S: Final = 3.0  # between two looks that all viewers share
+CONSOLE_SLOW_S: Final = 30.0  # likewise, of what reads more and changes less
+CONSOLE_LIVE_KEEP_ALIVE_S: Final = 20.0  # something goes down a quiet stream, so that a dead one is noticed
+CONSOLE_VIEWERS_MAX: Final = 500  # open streams
+CONSOLE_COOKIE_S: Final = 31_536_000  # language, theme and zone are remembered
 
 # --- The lab -----------------------------------------------------------------------------------------------
 LAB_HOURS_MAX: Final = 24.0 * 31
@@ -378,6 +402,8 @@ assert BIND_WINDOW_MAX <= SMPP_UNSENT_PDUS_MAX, "a full window's answers are kep
 assert ROLLUP_S * 3 < DUTY_LEASE_S, "two late rounds do not lose the duty"
 assert PAST_MINUTES_S < STAT_MINUTE_DAYS * 86_400, "minutes are kept for as long as they are told"
 assert PAST_HOURS_DAYS <= STAT_HOUR_DAYS
+assert CONSOLE_SEEN_S < CONSOLE_IDLE_S < CONSOLE_SESSION_S
+assert CONSOLE_SECOND_FACTOR_S < CONSOLE_IDLE_S
 assert NODE_RENEW_S * 3 < NODE_LEASE_S, "two lost heartbeats do not lose a node number"
 assert LAAFFIC_NUMBERS_POST_MAX <= SUBMIT_MESSAGES_MAX, "the largest submission fits one transaction"
 assert LAAFFIC_WINDOW_S > 0

@@ -89,6 +89,14 @@ class BindKind(enum.IntEnum):
     TRANSCEIVER = 3
 
 
+class UserRole(enum.IntEnum):
+    """What a user of the console may do."""
+
+    OPERATOR = 1  # everything
+    SUPPORT = 2  # read everything, send pushes again
+    CUSTOMER = 3  # their own account
+
+
 class App(msgspec.Struct, frozen=True):
     """An SMS application of an account; `*_url` are where its reports and inbound messages are pushed."""
 

@@ -106,6 +106,7 @@ async def reader(postgres: str, tmp_path: Path, worker: str) -> tuple[Path, dict
             "HOMING_DATA": str(tmp_path / "data"),
             "HOMING_DATABASE_URL": dsn,
             "HOMING_SMPP_ADDRESS": f"127.0.0.1:{serving.free_port()}",
+            "HOMING_CONSOLE_ADDRESS": f"127.0.0.1:{serving.free_port()}",
         },
     )
 

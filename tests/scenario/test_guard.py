@@ -190,6 +190,11 @@ async def test_a_receiver_of_alerts_knows_them_by_the_password_in_its_address(
     said += await command(server, "guard", "show", "--account", account.name, "--json")
     said += await command(server, "push", "list", account.name)
     said += await command(server, "push", "list", account.name, "--json")
+    audited = await server.query(
+        "SELECT * FROM audit WHERE kind = 'guard_alert' AND account_id = $1", account.account_id
+    )
+    said += str(audited)
+    assert "homing:***@" in str(audited)
     assert "let-me-in" not in said
     assert said.count("homing:***@") >= 5
 

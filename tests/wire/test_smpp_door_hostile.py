@@ -88,7 +88,7 @@ async def test_guesses_of_an_address_are_slowed_down_and_then_refused_unseen(
         assert time.monotonic() - began_s >= 0.5 + 1.0
         storm = await asyncio.gather(*(refused(smpp, f"user{n}", "x", source=HERE) for n in range(60)))
         assert set(storm) <= {Status.RINVPASWD, Status.RBINDFAIL, Status.RTHROTTLED}
-        assert storm.count(Status.RINVPASWD) < limits.BIND_FAILURES_MAX
+        assert storm.count(Status.RINVPASWD) < limits.PASSWORD_FAILURES_MAX
         locked = await refused(smpp, stranger.key, stranger.secret, source=HERE)
         assert locked in (Status.RBINDFAIL, Status.RTHROTTLED)
         await customer.sent(DELIVERED)

@@ -28,6 +28,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "stats": ("stats", "What became of messages in figures, and the proof of them."),
     "push": ("push", "What customers were told, and telling it again."),
     "lab": ("lab", "Simulated traffic under the real router and guard."),
+    "user": ("user", "People who may use the console, and their roles."),
     "receipt": ("receipt", "Carriers' delivery reports that belong to no message."),
 }
 """Each command with its module here and a line of help, in the order in which a newcomer meets them."""

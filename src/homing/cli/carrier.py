@@ -6,9 +6,10 @@ from typing import Any
 import click
 import msgspec
 
-from homing import errors, limits
+from homing import errors
 from homing.accounts import catalogue
-from homing.carriers.kinds import KINDS, shown
+from homing.accounts.carriers_now import carriers_now
+from homing.carriers.kinds import KINDS
 from homing.cli.cost import COSTS
 from homing.cli.desk import Desk, Noun, at_desk
 from homing.cli.show import COUNT, TIME, YES, Card, Column, Kind, Reply, Said, Table
@@ -92,7 +93,7 @@ async def list_carriers(desk: Desk) -> Reply:
     \b
     Example:  homing carrier list
     """
-    return Table(CARRIERS, await _carriers(desk), "No carriers yet.")
+    return Table(CARRIERS, await carriers_now(desk.database), "No carriers yet.")
 
 
 @carrier.command("show")
@@ -108,7 +109,7 @@ async def show(desk: Desk, carrier: str) -> Reply:
     Example:  homing carrier show test
     """
     carrier_id = (await catalogue.find_carrier(desk.database, carrier))["carrier_id"]
-    (row,) = [one for one in await _carriers(desk) if one["carrier_id"] == carrier_id]
+    (row,) = [one for one in await carriers_now(desk.database) if one["carrier_id"] == carrier_id]
     forms = await desk.database.fetch("reference_forms", carrier_id)
     costs = await desk.database.fetch("cost_list", carrier_id)
     return Card(
@@ -119,28 +120,6 @@ async def show(desk: Desk, carrier: str) -> Reply:
             "reference_forms": Table(FORMS, forms, "Nothing learnt yet: no receipt has named its number."),
         },
     )
-
-
-async def _carriers(desk: Desk) -> list[dict[str, Any]]:
-    sessions = {row["carrier_id"]: row for row in await desk.database.fetch("carrier_sessions")}
-    queues = {row["carrier_id"]: row for row in await desk.database.fetch("carrier_queues", limits.LANES_PER_CARRIER)}
-    found = []
-    for row in await desk.database.fetch("carrier_list"):
-        session, queue = sessions[row["carrier_id"]], queues.get(row["carrier_id"], {})
-        is_owned = session["owner"] is not None and not session["is_lapsed"]
-        found.append(
-            {
-                **row,
-                "settings": shown(row["kind"], row["settings"]),
-                "state": ("up" if session["is_up"] else "down") if is_owned else None,
-                "owner": session["owner"] if is_owned else None,
-                "changed_at": session["changed_at"],
-                "detail": msgspec.json.decode(session["detail"]) if is_owned else None,
-                "waiting": queue.get("waiting", 0),
-                "under_way": queue.get("under_way", 0),
-            }
-        )
-    return found
 
 
 @carrier.command("set")

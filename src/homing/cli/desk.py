@@ -20,6 +20,7 @@ from homing.model import GENERAL
 from homing.store.database import FREE_PLANS, Database, Record
 from homing.store.embedded import EmbeddedPostgres
 from homing.store.migrate import migrate
+from homing.users.audit import at_the_machine
 
 CONNECTIONS_MAX: Final = 2
 
@@ -96,7 +97,7 @@ def database_url(data: Path) -> Iterator[str]:
 
 
 async def _with_database(dsn: str, work: Callable[[Database], Awaitable[Reply]]) -> Reply:
-    database = Database(dsn, CONNECTIONS_MAX, FREE_PLANS)
+    database = Database(dsn, CONNECTIONS_MAX, {**FREE_PLANS, **at_the_machine()})
     try:
         await migrate(dsn)
         await database.open()

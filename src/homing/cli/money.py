@@ -1,8 +1,5 @@
 """`homing topup` and `homing adjust`."""
 
-import getpass
-import os
-
 import click
 
 from homing.cli.desk import Desk, at_desk
@@ -11,6 +8,7 @@ from homing.cli.show import Reply, Said
 from homing.kit.money import trimmed
 from homing.ledger import movements
 from homing.model import CURRENCY, Book
+from homing.users.audit import machine_user
 
 
 @click.command(context_settings=MINUS_IS_A_SIGN)
@@ -52,7 +50,7 @@ async def _move(desk: Desk, account: str, movement: movements.Movement, author: 
     row = await desk.account(account)
     account_id = row["account_id"]
     async with desk.database.transaction() as transaction:
-        await movements.move(transaction, account_id, movement, author or _user(), reason)
+        await movements.move(transaction, account_id, movement, author or machine_user(), reason)
         purse = (await transaction.fetch("purses", [account_id]))[0]
     balance, gift = trimmed(purse["balance_micro"]), trimmed(purse["gift_micro"])
     return Said(
@@ -69,10 +67,3 @@ async def _move(desk: Desk, account: str, movement: movements.Movement, author: 
             "gift": gift,
         },
     )
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):  # a container whose user has no name
-        return f"uid {os.getuid()}"

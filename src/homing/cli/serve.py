@@ -28,8 +28,9 @@ LOOPBACK = ("127.0.0.1", "::1", "localhost")
 @data_option
 @click.option("--http", metavar="HOST:PORT", help="Where the customers' APIs are served.  [default: 127.0.0.1:8080]")
 @click.option("--smpp", metavar="HOST:PORT", help="Where customers bind; '' for nowhere.  [default: 127.0.0.1:2775]")
-def serve(demo: bool, data: Path, http: str | None, smpp: str | None) -> None:
-    """Run Homing: database, customers' APIs, SMPP server, carriers, receipts and pushes.
+@click.option("--console", metavar="HOST:PORT", help="Where people look; '' for nowhere.  [default: 127.0.0.1:8081]")
+def serve(demo: bool, data: Path, http: str | None, smpp: str | None, console: str | None) -> None:
+    """Run Homing: database, customers' APIs, SMPP server, carriers, receipts, pushes and the console.
 
     Without HOMING_DATABASE_URL a PostgreSQL of its own is started, with its data under --data. Stop it with Ctrl-C
     or SIGTERM: it takes no new work, finishes what is under way, and ends with status 0.
@@ -41,6 +42,8 @@ def serve(demo: bool, data: Path, http: str | None, smpp: str | None) -> None:
         os.environ["HOMING_HTTP_ADDRESS"] = http
     if smpp is not None:
         os.environ["HOMING_SMPP_ADDRESS"] = smpp
+    if console is not None:
+        os.environ["HOMING_CONSOLE_ADDRESS"] = console
     from homing import config
 
     data = data.resolve()
@@ -81,7 +84,8 @@ async def _serve(data: Path, dsn: str, settings: "Settings", demo: bool) -> int:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     host, port = config.host_port(settings.http.address)
     _check_free(host, port)
-    for place in (settings.smpp.address, settings.smpp.address and settings.smpp.tls_address):
+    console = settings.console
+    for place in (settings.smpp.address, settings.smpp.address and settings.smpp.tls_address, console.address):
         if place:
             _check_free(*config.host_port(place))
     await migrations.migrate(dsn)
@@ -89,7 +93,8 @@ async def _serve(data: Path, dsn: str, settings: "Settings", demo: bool) -> int:
     if demo:
         await _load_demo(dsn, vault)
     api_workers = settings.http.workers or max(1, min((os.cpu_count() or 1) // 2, limits.API_WORKERS_AUTO_MAX))
-    supervisor = Supervisor({"link": settings.link.workers, "api": api_workers}, data, dsn)
+    workers = {"link": settings.link.workers, "api": api_workers, "console": 1 if console.address else 0}
+    supervisor = Supervisor(workers, data, dsn)
     starting = asyncio.get_running_loop().create_task(supervisor.start())
     stopping = asyncio.get_running_loop().create_task(stop.wait())
     await asyncio.wait((starting, stopping), return_when=asyncio.FIRST_COMPLETED)
@@ -98,7 +103,8 @@ async def _serve(data: Path, dsn: str, settings: "Settings", demo: bool) -> int:
     binds = settings.smpp.address if settings.link.workers else ""
     if binds and settings.smpp.tls_address:
         binds += f", with TLS on {settings.smpp.tls_address}"
-    click.echo(await _greeting(dsn, address, binds))
+    looks = await _console_greeting(dsn, console.reached_at) if console.address else ""
+    click.echo(await _greeting(dsn, address, binds, looks))
     for warning in _risks(settings, host):
         click.echo(f"Take care: {warning}", err=True)
     await stopping
@@ -110,7 +116,7 @@ async def _load_demo(dsn: str, vault: "Vault") -> None:
     from homing import demo
     from homing.store.database import FREE_PLANS, Database
 
-    database = Database(dsn, connections_max=1, plans=FREE_PLANS)
+    database = Database(dsn, connections_max=1, plans={**FREE_PLANS, "homing.actor": demo.AUTHOR})
     await database.open()
     try:
         await demo.load(database, vault)
@@ -120,7 +126,26 @@ async def _load_demo(dsn: str, vault: "Vault") -> None:
         await database.close()
 
 
-async def _greeting(dsn: str, address: str, smpp: str) -> str:
+async def _console_greeting(dsn: str, url: str) -> str:
+    """Where the console is; while nobody is its operator, the one-time link that makes the first one."""
+    from homing.store.database import Database
+    from homing.users.admin import has_operator
+    from homing.users.links import make_link
+
+    database = Database(dsn, connections_max=1)
+    await database.open()
+    try:
+        async with database.transaction() as transaction:
+            if await has_operator(transaction):
+                return f"Look at it on {url}"
+            token = await make_link(transaction, None)
+    finally:
+        await database.close()
+    hours = round(limits.CONSOLE_LINK_S / 3600)
+    return f"Look at it on {url}: within {hours} hours, once, become its operator by\n  {url}/welcome/{token}"
+
+
+async def _greeting(dsn: str, address: str, smpp: str, console: str) -> str:
     """What a newcomer needs: where it runs, and lines to paste. Keys are shown only if they are the demo's."""
     from homing import demo
     from homing.kit.crypto import laaffic_sign
@@ -134,6 +159,8 @@ async def _greeting(dsn: str, address: str, smpp: str) -> str:
     lines = [f"\nHoming serves {address}    (health: {address}/healthz, metrics: {address}/metrics)"]
     if smpp:
         lines.append(f"Customers bind over SMPP 3.4 on {smpp}")
+    if console:
+        lines.append(console)
     if not found:
         return "\n".join([*lines, "\nMake an account:  homing account create NAME; homing --help shows the rest.\n"])
     timestamp = str(int(time.time()))
@@ -170,6 +197,9 @@ def _risks(settings: "Settings", host: str) -> Iterator[str]:
 
     if host not in LOOPBACK:
         yield f"{host} is reachable from outside in plain HTTP: put TLS before it, and lock the demo account"
+    console = settings.console
+    if console.address and not console.url and config.host_port(console.address)[0] not in LOOPBACK:
+        yield f"{console.address}, the console, is reachable from outside in plain HTTP: put TLS before it"
     smpp = settings.smpp.address
     is_plain = not settings.smpp.tls_key or settings.smpp.tls_address
     if smpp and is_plain and config.host_port(smpp)[0] not in LOOPBACK:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import structlog
 
 from homing import errors
-from homing.doors.http import describe
+from homing.observe.logs import describe
 
 log = structlog.get_logger()
 

@@ -7,17 +7,17 @@ business; what a socket does is the server's.
 import asyncio
 import secrets
 import time
-import traceback
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import structlog
 
-from homing import errors, limits
-from homing.doors.address import client_address
+from homing import limits
 from homing.doors.body import BodyBroken, BodyReader, BodyTooLarge, LengthRequired, linger
 from homing.doors.wire import Endpoint, Request, Response
+from homing.kit.client_address import client_address
 from homing.kit.networks import Network
+from homing.observe.logs import describe
 from homing.observe.requests import RequestTally
 
 log = structlog.get_logger()
@@ -118,16 +118,6 @@ class HttpDoor:
     def _address(self, scope: Any) -> str:
         peer = scope.client.rpartition(":")[0].strip("[]")
         return client_address(peer, scope.headers.get("x-forwarded-for"), self._trusted)
-
-
-def describe(error: BaseException) -> dict[str, object]:
-    """What may be logged of an unforeseen error: its type and place. Its text can hold a customer's data."""
-    frames = traceback.extract_tb(error.__traceback__)[-6:]
-    return {
-        "error": type(error).__name__,
-        "detail": str(error) if isinstance(error, errors.HomingError) else "",
-        "at": [f"{frame.filename.rpartition('/')[2]}:{frame.lineno} {frame.name}" for frame in frames],
-    }
 
 
 async def _answer(protocol: Any, response: Response, request_id: str) -> None:

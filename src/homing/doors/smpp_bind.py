@@ -12,8 +12,8 @@ from homing import limits
 from homing.accounts.binds import Bind, BindRegister
 from homing.accounts.directory import Directory
 from homing.accounts.profile import Credential, Profile
-from homing.doors.smpp_guard import BindGuard, Try
 from homing.kit.crypto import same
+from homing.kit.password_guard import PasswordGuard, Try
 from homing.model import BindKind, Door
 from homing.smpp import pdus
 from homing.smpp.statuses import Status
@@ -60,7 +60,7 @@ class Gatekeeper:
         self._register = register
         self._next_id = next_id
         self._clock_s = clock_s
-        self._guard = BindGuard()
+        self._guard = PasswordGuard()
         self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
 
     async def admit(self, request: pdus.Bind, address: str) -> Admitted:
@@ -89,7 +89,7 @@ class Gatekeeper:
     async def _turn(self, address: str, system_id: str) -> Try:
         """Waits until this address has fewer passwords looked at, and gives the try."""
         try:
-            async with asyncio.timeout(limits.BIND_PENDING_WAIT_S):
+            async with asyncio.timeout(limits.PASSWORD_PENDING_WAIT_S):
                 while self._guard.is_busy(address, system_id, self._clock_s()):
                     await self._woken(address)
         except TimeoutError:
@@ -111,7 +111,7 @@ class Gatekeeper:
         if waiting is None:
             return
         woken = 0
-        while waiting and woken < limits.BIND_PENDING_MAX:
+        while waiting and woken < limits.PASSWORD_PENDING_MAX:
             waiter = waiting.popleft()
             if not waiter.done():
                 waiter.set_result(None)

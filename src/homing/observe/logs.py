@@ -2,8 +2,11 @@
 
 import logging
 import sys
+import traceback
 
 import structlog
+
+from homing import errors
 
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
@@ -24,7 +27,7 @@ class LibraryLog(logging.Handler):
 
 def start(level: str, form: str, process: str) -> None:
     """Sets logging up for this process. No line ever holds a query string, a body, a number or a secret: events name
-    ids, and an unforeseen error is told by its type and place (doors/http.py).
+    ids, and an unforeseen error is told by its type and place (`describe`).
     """
     renderer: structlog.typing.Processor = (
         structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
@@ -44,3 +47,13 @@ def start(level: str, form: str, process: str) -> None:
     )
     logging.basicConfig(handlers=[LibraryLog()], level=logging.WARNING, force=True)
     structlog.contextvars.bind_contextvars(process=process)
+
+
+def describe(error: BaseException) -> dict[str, object]:
+    """What may be logged of an unforeseen error: its type and place. Its text can hold a customer's data."""
+    frames = traceback.extract_tb(error.__traceback__)[-6:]
+    return {
+        "error": type(error).__name__,
+        "detail": str(error) if isinstance(error, errors.HomingError) else "",
+        "at": [f"{frame.filename.rpartition('/')[2]}:{frame.lineno} {frame.name}" for frame in frames],
+    }

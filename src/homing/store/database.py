@@ -89,7 +89,7 @@ class Database:
         connections_max: int = limits.DATABASE_CONNECTIONS_MAX,
         plans: Mapping[str, str] = INDEX_PLANS,
     ) -> None:
-        """`plans`: planner settings of the sessions; the hot statements are pinned to index look-ups."""
+        """`plans`: settings of the sessions, mostly the planner's; the hot statements are pinned to index look-ups."""
         self._dsn = dsn
         self._plans = plans
         self._connections_max = connections_max

@@ -197,6 +197,14 @@ WHERE ($1::bigint IS NULL OR d.account_id = $1) AND d.at >= $2
 GROUP BY 1, 2, 3, 4
 ORDER BY 6 DESC, 1, 2, 3, 4
 
+-- What refusals ($3: of one account or all) saved since $2, by periods of $1 minutes.
+-- name: guard_saved_over_time
+SELECT floor(extract(epoch FROM at) / 60 / $1)::int AS period, count(*) AS messages,
+    sum(charge_micro)::bigint AS charge_micro
+FROM guard_decision
+WHERE action = 2 AND at >= $2 AND ($3::bigint IS NULL OR account_id = $3)
+GROUP BY 1
+
 -- name: guard_forget
 WITH decisions AS (
     DELETE FROM guard_decision WHERE at < $1

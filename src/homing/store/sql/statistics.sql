@@ -150,6 +150,24 @@ WHERE s.grain = $2 AND s.period >= $3 AND s.period < $4 AND ($5::bigint IS NULL 
 GROUP BY 1, 2, 3
 HAVING sum(times.n) <> 0
 
+-- Figures by period, by country and by carrier ($4: of one account or all), in one reading; each line is apart by one of
+-- the three, and the others are null.
+-- name: stat_overview
+SELECT s.period, s.country, s.carrier_id, grouping(s.period) = 0 AS is_period, grouping(s.country) = 0 AS is_country,
+    sum(s.submitted)::bigint AS submitted, sum(s.sent)::bigint AS sent, sum(s.delivered)::bigint AS delivered,
+    sum(s.undelivered)::bigint AS undelivered, sum(s.converted)::bigint AS converted, sum(s.refused)::bigint AS refused,
+    sum(s.cost_micro)::bigint AS cost_micro, sum(s.revenue_micro)::bigint AS revenue_micro
+FROM stat_now AS s
+WHERE s.grain = $1 AND s.period >= $2 AND s.period < $3 AND ($4::bigint IS NULL OR s.account_id = $4)
+GROUP BY GROUPING SETS ((s.period), (s.country), (s.carrier_id))
+
+-- Whether anything has happened lately: it differs when it has.
+-- name: stat_pulse
+SELECT sum(submitted) AS submitted, sum(sent) AS sent, sum(delivered) AS delivered, sum(undelivered) AS undelivered,
+    sum(converted) AS converted, sum(refused) AS refused
+FROM stat_now
+WHERE grain = 1 AND period >= $1
+
 -- --- work that one process does for all ----------------------------------------------------------------------
 
 -- Whoever has it renews it in the transaction of its work: another that has taken it over makes the work come to nothing.

@@ -12,14 +12,16 @@ from homing import limits
 
 
 class HttpServer:
-    """Serves an RSGI application on one address; HTTP/1.1 alone, which is what the dialects' clients speak."""
+    """Serves an application on one address; HTTP/1.1 alone, which is what the dialects' clients speak. It is an RSGI
+    application, or an ASGI one without a lifespan of its own.
+    """
 
-    def __init__(self, application: Any, host: str, port: int) -> None:
+    def __init__(self, application: Any, host: str, port: int, interface: Interfaces = Interfaces.RSGI) -> None:
         self._server = Server(
             application,
             address=host,
             port=port,
-            interface=Interfaces.RSGI,
+            interface=interface,
             http=HTTPModes.http1,
             websockets=False,
             backlog=limits.HTTP_BACKLOG,

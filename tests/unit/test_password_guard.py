@@ -3,17 +3,17 @@
 import pytest
 
 from homing import limits
-from homing.doors.smpp_guard import BindGuard, Try
+from homing.kit.password_guard import PasswordGuard, Try
 
 
-def wrong(guard: BindGuard, address: str, system_id: str, now_s: float, times: int = 1) -> None:
+def wrong(guard: PasswordGuard, address: str, system_id: str, now_s: float, times: int = 1) -> None:
     for _ in range(times):
         one = guard.may_try(address, system_id, now_s)
         assert one is not None
         guard.tried(one, False, now_s)
 
 
-def right(guard: BindGuard, address: str, system_id: str, now_s: float) -> float:
+def right(guard: PasswordGuard, address: str, system_id: str, now_s: float) -> float:
     """The wait of a try that goes well."""
     one = guard.may_try(address, system_id, now_s)
     assert one is not None
@@ -21,7 +21,7 @@ def right(guard: BindGuard, address: str, system_id: str, now_s: float) -> float
     return one.wait_s
 
 
-def wait_s(guard: BindGuard, address: str, system_id: str, now_s: float) -> float | None:
+def wait_s(guard: PasswordGuard, address: str, system_id: str, now_s: float) -> float | None:
     one = guard.may_try(address, system_id, now_s)
     if one is None:
         return None
@@ -30,62 +30,62 @@ def wait_s(guard: BindGuard, address: str, system_id: str, now_s: float) -> floa
 
 
 def test_the_first_try_does_not_wait() -> None:
-    assert wait_s(BindGuard(), "192.0.2.1", "acme", 0) == 0
+    assert wait_s(PasswordGuard(), "192.0.2.1", "acme", 0) == 0
 
 
 def test_each_wrong_password_makes_the_next_try_wait_longer_up_to_a_bound() -> None:
-    guard = BindGuard()
+    guard = PasswordGuard()
     waits = []
-    for _ in range(limits.BIND_FAILURES_MAX - 1):
+    for _ in range(limits.PASSWORD_FAILURES_MAX - 1):
         wrong(guard, "192.0.2.1", "acme", 0)
         waits.append(wait_s(guard, "192.0.2.1", "acme", 0))
     assert waits[:3] == [0.5, 1.0, 2.0]
     assert waits == sorted(waits)
-    assert waits[-1] == limits.BIND_DELAY_S_MAX
+    assert waits[-1] == limits.PASSWORD_DELAY_S_MAX
 
 
 def test_an_address_is_locked_out_after_ten_whatever_it_tries_and_longer_each_time() -> None:
-    guard = BindGuard()
-    for n in range(limits.BIND_FAILURES_MAX):
+    guard = PasswordGuard()
+    for n in range(limits.PASSWORD_FAILURES_MAX):
         wrong(guard, "192.0.2.1", f"customer-{n}", 0)
-    assert guard.may_try("192.0.2.1", "another", limits.BIND_LOCK_S - 1) is None
-    wrong(guard, "192.0.2.1", "acme", limits.BIND_LOCK_S)
-    assert guard.may_try("192.0.2.1", "acme", 2.9 * limits.BIND_LOCK_S) is None
-    assert wait_s(guard, "192.0.2.1", "acme", 3 * limits.BIND_LOCK_S) is not None
+    assert guard.may_try("192.0.2.1", "another", limits.PASSWORD_LOCK_S - 1) is None
+    wrong(guard, "192.0.2.1", "acme", limits.PASSWORD_LOCK_S)
+    assert guard.may_try("192.0.2.1", "acme", 2.9 * limits.PASSWORD_LOCK_S) is None
+    assert wait_s(guard, "192.0.2.1", "acme", 3 * limits.PASSWORD_LOCK_S) is not None
 
 
 def test_nobody_can_lock_out_a_customer_who_comes_from_elsewhere() -> None:
-    guard = BindGuard()
+    guard = PasswordGuard()
     for n in range(1_000):
         wrong(guard, f"198.51.{n // 250}.{n % 250}", "acme", 0)
-    assert right(guard, "192.0.2.1", "acme", 0) == limits.BIND_STRANGER_DELAY_S_MAX
+    assert right(guard, "192.0.2.1", "acme", 0) == limits.PASSWORD_STRANGER_DELAY_S_MAX
     assert right(guard, "192.0.2.1", "acme", 0) == 0, "a known pair waits for nobody"
     assert wait_s(guard, "192.0.2.1", "other", 0) == 0
 
 
 def test_what_others_do_at_its_address_does_not_touch_a_pair_that_has_bound() -> None:
-    guard = BindGuard()
+    guard = PasswordGuard()
     right(guard, "192.0.2.1", "acme", 0)
-    wrong(guard, "192.0.2.1", "other", 0, limits.BIND_FAILURES_MAX)
+    wrong(guard, "192.0.2.1", "other", 0, limits.PASSWORD_FAILURES_MAX)
     assert guard.may_try("192.0.2.1", "stranger", 0) is None
     assert right(guard, "192.0.2.1", "acme", 0) == 0
 
 
 def test_a_known_pair_that_goes_wrong_is_locked_out_by_itself_and_forgiven_when_it_is_right() -> None:
-    guard = BindGuard()
+    guard = PasswordGuard()
     right(guard, "192.0.2.1", "acme", 0)
     wrong(guard, "192.0.2.1", "acme", 0, 3)
     assert wait_s(guard, "192.0.2.1", "acme", 0) == 2.0
     right(guard, "192.0.2.1", "acme", 0)
     assert wait_s(guard, "192.0.2.1", "acme", 0) == 0
-    wrong(guard, "192.0.2.1", "acme", 0, limits.BIND_FAILURES_MAX)
+    wrong(guard, "192.0.2.1", "acme", 0, limits.PASSWORD_FAILURES_MAX)
     assert guard.may_try("192.0.2.1", "acme", 1) is None
     assert wait_s(guard, "192.0.2.1", "other", 1) == 0
 
 
 def test_a_right_password_does_not_wipe_out_what_its_address_did_wrong() -> None:
-    guard = BindGuard()
-    for _ in range(limits.BIND_FAILURES_MAX - 1):
+    guard = PasswordGuard()
+    for _ in range(limits.PASSWORD_FAILURES_MAX - 1):
         wrong(guard, "192.0.2.1", "victim", 0)
         right(guard, "192.0.2.1", "mine", 0)
     wrong(guard, "192.0.2.1", "victim", 0)
@@ -93,17 +93,17 @@ def test_a_right_password_does_not_wipe_out_what_its_address_did_wrong() -> None
 
 
 def test_wrong_passwords_are_forgotten_after_a_while() -> None:
-    guard = BindGuard()
+    guard = PasswordGuard()
     wrong(guard, "192.0.2.1", "acme", 0, 5)
-    assert wait_s(guard, "192.0.2.1", "acme", limits.BIND_FORGET_S + 1) == 0
+    assert wait_s(guard, "192.0.2.1", "acme", limits.PASSWORD_FORGET_S + 1) == 0
 
 
 def test_a_stranger_has_few_passwords_looked_at_at_once_and_a_known_pair_any_number() -> None:
-    guard = BindGuard()
+    guard = PasswordGuard()
     under_way: list[Try | None] = []
     while not guard.is_busy("192.0.2.1", "acme", 0):
         under_way.append(guard.may_try("192.0.2.1", "acme", 0))
-    assert len(under_way) == limits.BIND_PENDING_MAX
+    assert len(under_way) == limits.PASSWORD_PENDING_MAX
     assert not guard.is_busy("192.0.2.2", "acme", 0)
     first = under_way[0]
     assert first is not None
@@ -127,17 +127,17 @@ def test_a_stranger_has_few_passwords_looked_at_at_once_and_a_known_pair_any_num
     ],
 )
 def test_an_ipv6_network_counts_as_one_address(first: str, second: str, same: bool) -> None:
-    guard = BindGuard()
+    guard = PasswordGuard()
     wrong(guard, first, "acme", 0)
     assert bool(wait_s(guard, second, "other", 0)) == same
 
 
 def test_its_memory_is_bounded() -> None:
-    guard = BindGuard()
-    for n in range(limits.BIND_GUARD_KEYS_MAX + 500):
+    guard = PasswordGuard()
+    for n in range(limits.PASSWORD_GUARD_KEYS_MAX + 500):
         address = f"10.{n >> 16}.{n >> 8 & 255}.{n & 255}"
         wrong(guard, address, f"x{n}", 0)
         right(guard, address, f"y{n}", 0)
     for table in (guard._addresses, guard._pairs, guard._targets):
-        assert len(table._counts) <= limits.BIND_GUARD_KEYS_MAX
-    assert len(guard._known) <= limits.BIND_GUARD_KEYS_MAX
+        assert len(table._counts) <= limits.PASSWORD_GUARD_KEYS_MAX
+    assert len(guard._known) <= limits.PASSWORD_GUARD_KEYS_MAX

@@ -1,0 +1,119 @@
+"""`homing user`."""
+
+import click
+
+from homing import config, limits
+from homing.cli.desk import Desk, Noun, at_desk
+from homing.cli.show import TIME, YES, Column, Reply, Said, Table, named
+from homing.model import UserRole
+from homing.users import admin, second_factor
+from homing.users.links import make_link
+
+ROLES = click.Choice([role.name.lower() for role in UserRole])
+USERS = (
+    Column("name", "Name"),
+    Column("role", "Role", named(UserRole)),
+    Column("account", "Account"),
+    Column("has_password", "Password", YES),
+    Column("has_second_factor", "Second factor", YES),
+    Column("created_at", "Made (UTC)", TIME),
+    Column("seen_at", "Signed in, seen (UTC)", TIME),
+    Column("disabled_at", "Disabled (UTC)", TIME),
+)
+
+
+@click.group(cls=Noun)
+def user() -> None:
+    """People who may use the console.
+
+    An operator may do everything, support may read everything and send pushes again, a customer sees one account.
+
+    \b
+    Example:  homing user create ada --role operator
+              homing user create shop@acme.example --role customer --account acme
+    """
+
+
+@user.command("create")
+@click.argument("name")
+@click.option("--role", type=ROLES, required=True, help="What the user may do.")
+@click.option("--account", help="The customer's account (name or id).")
+@at_desk
+async def create(desk: Desk, name: str, role: str, account: str | None) -> Reply:
+    """Make a user, who sets a password by a one-time link.
+
+    \b
+    Example:  homing user create ada --role operator
+    """
+    account_id = None if account is None else (await desk.account(account))["account_id"]
+    async with desk.database.transaction() as transaction:
+        user_id = await admin.create_user(transaction, name, UserRole[role.upper()], account_id)
+        token = await make_link(transaction, user_id)
+    return _link(desk, f"User {admin.as_name(name)} is made", admin.as_name(name), token)
+
+
+@user.command("list")
+@at_desk
+async def list_users(desk: Desk) -> Reply:
+    """Every user.
+
+    \b
+    Example:  homing user list
+    """
+    return Table(USERS, await desk.database.fetch("user_list"), "No users yet: homing user create NAME makes one.")
+
+
+@user.command("password")
+@click.argument("name")
+@click.option("--forget-second-factor", is_flag=True, help="For who has lost the app and the recovery codes.")
+@at_desk
+async def password(desk: Desk, name: str, forget_second_factor: bool) -> Reply:
+    """Print a one-time link by which a user sets a new password. Earlier links are void.
+
+    \b
+    Example:  homing user password ada
+    """
+    found = await admin.find_user(desk.database, name)
+    async with desk.database.transaction() as transaction:
+        token = await make_link(transaction, found.user_id)
+        if forget_second_factor:
+            await second_factor.forget(transaction, found.user_id)
+    return _link(desk, f"A new password for {found.name}", found.name, token)
+
+
+@user.command("disable")
+@click.argument("name")
+@at_desk
+async def disable(desk: Desk, name: str) -> Reply:
+    """Let a user in no longer; sessions end at once.
+
+    \b
+    Example:  homing user disable ada
+    """
+    return await _switch(desk, name, True)
+
+
+@user.command("enable")
+@click.argument("name")
+@at_desk
+async def enable(desk: Desk, name: str) -> Reply:
+    """Let a disabled user in again.
+
+    \b
+    Example:  homing user enable ada
+    """
+    return await _switch(desk, name, False)
+
+
+async def _switch(desk: Desk, name: str, is_disabled: bool) -> Reply:
+    found = await admin.find_user(desk.database, name)
+    async with desk.database.transaction() as transaction:
+        await admin.set_disabled(transaction, found.user_id, is_disabled)
+    word = "disabled" if is_disabled else "enabled"
+    return Said(f"User {found.name} is {word}.", {"name": found.name, "disabled": is_disabled})
+
+
+def _link(desk: Desk, said: str, name: str, token: str) -> Reply:
+    url = f"{config.load(desk.data).console.reached_at}/welcome/{token}"
+    hours = round(limits.CONSOLE_LINK_S / 3600)
+    return Said(f"{said}. Within {hours} hours, once: {url}", {"name": name, "link": url})

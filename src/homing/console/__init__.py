@@ -1,0 +1,1 @@
+"""The console: the operators' and customers' web pages (docs/internals/console.md)."""

@@ -1,0 +1,152 @@
+"""The console as an ASGI application: finds the page, asks who is there, and holds every change to the rules."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from urllib.parse import urlencode
+
+import structlog
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from homing import errors
+from homing.console.page import Page
+from homing.console.pages import SECTIONS
+from homing.console.security import HEADERS, TLS_HEADERS, is_own_request, origin_of
+from homing.console.shared import Shared
+from homing.console.templating import File
+from homing.console.visit import SESSION_COOKIE, NotFoundHere, Visit
+from homing.kit.client_address import client_address
+from homing.kit.networks import Network
+from homing.observe.logs import describe
+from homing.users.sessions import find_session
+
+log = structlog.get_logger()
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+class Console:
+    """`application` answers. `url` is where people reach it."""
+
+    def __init__(self, shared: Shared, url: str, trusted_proxies: Sequence[Network]) -> None:
+        self._shared = shared
+        self._origin = origin_of(url)
+        self._trusted = trusted_proxies
+        shared.templates.sections = SECTIONS
+        routes = [
+            Route(page.path, self._endpoint(page), methods=["GET", "POST"] if page.change else ["GET"])
+            for section in SECTIONS
+            for page in section.pages
+        ]
+        routes += [Route(file.url, _static(file)) for file in shared.templates.files.values()]
+        routes += [Route("/favicon.ico", _static(shared.templates.files["homing.svg"]))]
+        routes += [Route("/{rest:path}", self._nowhere, methods=["GET", "POST"])]
+        self.application: ASGIApp = _with_headers(Starlette(routes=routes), shared.is_secure)
+
+    def _endpoint(self, page: Page) -> Endpoint:
+        async def endpoint(request: Request) -> Response:
+            visit: Visit | None = None
+            try:
+                visit = await self._visit(request)
+                return await self._answer(page, visit)
+            except errors.PlatformFailure as failure:
+                log.warning("console_waits", path=page.path, failure=type(failure).__name__)
+                return _plainly("The database cannot be reached. Try again in a moment.", 503)
+            except Exception as error:
+                log.error("console_failed", path=page.path, **describe(error))
+                if visit is None:
+                    return _plainly("Something went wrong. It is in the log.", 500)
+                return visit.page("failed.html", 500)
+
+        return endpoint
+
+    async def _nowhere(self, request: Request) -> Response:
+        visit = await self._visit(request)
+        return visit.page("nowhere.html", 404)
+
+    async def _visit(self, request: Request) -> Visit:
+        shared, now = self._shared, self._shared.clock()
+        peer = request.client.host if request.client else ""
+        address = client_address(peer, request.headers.get("x-forwarded-for"), self._trusted)
+        name = f"__Host-{SESSION_COOKIE}" if shared.is_secure else SESSION_COOKIE
+        token = request.cookies.get(name)
+        session = None
+        if token:
+            async with shared.database.connection() as connection:
+                session = await find_session(connection, token, now)
+        return Visit(request, shared, session, address, now)
+
+    async def _answer(self, page: Page, visit: Visit) -> Response:
+        refused = self._refused(page, visit)
+        if refused is not None:
+            return refused
+        try:
+            if visit.request.method != "POST":
+                return await page.show(visit)
+            return await self._change(page, visit)
+        except NotFoundHere:
+            return visit.page("nowhere.html", 404)
+
+    def _refused(self, page: Page, visit: Visit) -> Response | None:
+        """The answer where the viewer may not be here; None: welcome."""
+        if not page.seen_by:
+            return None
+        if not visit.is_signed_in:
+            back = visit.path + ("?" + visit.request.url.query if visit.request.url.query else "")
+            is_start = back == "/" or visit.request.method == "POST"
+            return visit.go("/sign-in" if is_start else f"/sign-in?{urlencode({'next': back})}")
+        if visit.user.role not in page.seen_by:
+            return visit.page("nowhere.html", 404)
+        return None
+
+    async def _change(self, page: Page, visit: Visit) -> Response:
+        assert page.change is not None
+        host = visit.request.headers.get("host", "")
+        origins = frozenset((self._origin, f"http://{host}", f"https://{host}"))
+        if not is_own_request(visit.request.headers, origins):
+            return visit.page("stale.html", 403)
+        try:
+            await visit.read_form()
+        except errors.OperatorError as error:
+            visit.refill(error)
+            return await page.show(visit)
+        if not visit.holds_form_token():
+            return visit.page("stale.html", 403)
+        if page.seen_by and visit.user.role not in page.changed_by:
+            return visit.page("forbidden.html", 403)
+        try:
+            return await page.change(visit)
+        except errors.OperatorError as error:
+            visit.refill(error)
+            return await page.show(visit)
+
+
+def _static(file: File) -> Endpoint:
+    async def endpoint(_request: Request) -> Response:
+        headers = {"cache-control": "public, max-age=31536000, immutable"}
+        return Response(file.body, media_type=file.content_type, headers=headers)
+
+    return endpoint
+
+
+def _plainly(text: str, status: int) -> Response:
+    return PlainTextResponse(text + "\n", status)
+
+
+def _with_headers(application: ASGIApp, is_secure: bool) -> ASGIApp:
+    """Every answer, whoever made it, has the headers."""
+    common = {**HEADERS, **(TLS_HEADERS if is_secure else {})}
+    encoded = [(name.encode(), value.encode()) for name, value in common.items()]
+
+    async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_with(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                own = {name for name, _value in message["headers"]}
+                message["headers"] = [*message["headers"], *(one for one in encoded if one[0] not in own)]
+            await send(message)
+
+        await application(scope, receive, send_with)
+
+    return wrapped

@@ -1,0 +1,102 @@
+"""What wants somebody's attention now, as sentences with the page that tells more. The worst first."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final, Literal
+
+import msgspec
+
+from homing.accounts.carriers_now import carriers_now
+from homing.console.words import N_
+from homing.store.database import Database
+
+ROWS_MAX: Final = 5
+UNMATCHED_MAX: Final = 10_000
+
+Weight = Literal["bad", "warn"]
+
+
+class Matter(msgspec.Struct, frozen=True):
+    """`text` is a marked text with {names} of `values`; amounts are micro-units under names that end in `_micro`."""
+
+    weight: Weight
+    text: str
+    values: dict[str, Any]
+    path: str
+
+
+async def read_attention(database: Database, now: datetime, account_id: int | None = None) -> Sequence[Matter]:
+    """Of everything, or of what concerns one account's owner."""
+    found: list[Matter] = []
+    if account_id is None:
+        found += await _carriers(database)
+    found += await _balances(database, now, account_id)
+    found += await _pushes(database, account_id)
+    found += await _verdicts(database, account_id)
+    if account_id is None:
+        found += await _fakes(database)
+        found += await _unmatched(database)
+    return sorted(found, key=lambda matter: matter.weight)
+
+
+async def _carriers(database: Database) -> Sequence[Matter]:
+    found = []
+    for carrier in await carriers_now(database):
+        if not carrier["enabled"] or carrier["state"] == "up":
+            continue
+        text = (
+            N_("Carrier {carrier} is down. Messages that wait for it: {n}.")
+            if carrier["state"] == "down"
+            else N_("No process runs carrier {carrier}. Messages that wait for it: {n}.")
+        )
+        found.append(Matter("bad", text, {"carrier": carrier["name"], "n": carrier["waiting"]}, "/carriers"))
+    return found
+
+
+async def _balances(database: Database, now: datetime, account_id: int | None) -> Sequence[Matter]:
+    hour = int(now.timestamp()) // 3600
+    rows = await database.fetch("attention_balances", account_id, hour - 24, ROWS_MAX)
+    found = []
+    for row in rows:
+        hours = max(0, row["available_micro"]) * 24 // row["day_micro"]
+        text = (
+            N_("{account} has {available_micro} left, which lasts about {n} h at the pace of the last day.")
+            if hours
+            else N_("{account} has {available_micro} left: not enough for another hour at the pace of the last day.")
+        )
+        values = {"account": row["account"], "available_micro": row["available_micro"], "n": hours}
+        found.append(Matter("warn" if hours else "bad", text, values, f"/accounts/{row['account']}"))
+    return found
+
+
+async def _pushes(database: Database, account_id: int | None) -> Sequence[Matter]:
+    rows = await database.fetch("attention_pushes", account_id, ROWS_MAX)
+    text = N_("Pushes to {account} that were given up within a day: {n}.")
+    return [Matter("warn", text, {"n": row["pushes"], "account": row["account"]}, "/pushes") for row in rows]
+
+
+async def _verdicts(database: Database, account_id: int | None) -> Sequence[Matter]:
+    row = await database.row("attention_verdicts", account_id)
+    if row is None or not row["ranges"]:
+        return []
+    text = N_("Number ranges that the guard judges as theft: {n}.")
+    return [Matter("warn", text, {"n": row["ranges"]}, "/guard")]
+
+
+async def _fakes(database: Database) -> Sequence[Matter]:
+    text = N_("The receipts of carrier {carrier} look made up.")
+    return [
+        Matter("warn", text, {"carrier": row["carrier"]}, "/carriers")
+        for row in await database.fetch("attention_fakes")
+    ]
+
+
+async def _unmatched(database: Database) -> Sequence[Matter]:
+    row = await database.row("attention_unmatched", UNMATCHED_MAX)
+    if row is None or not row["receipts"]:
+        return []
+    return [
+        Matter(
+            "warn", N_("Receipts of the last day that belong to no message: {n}."), {"n": row["receipts"]}, "/unmatched"
+        )
+    ]

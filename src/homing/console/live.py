@@ -1,0 +1,113 @@
+"""Live pages: one look every few seconds that all viewers share. Who watches is told that something has changed, and
+asks for the page's live parts again; what pages read is kept as long, so that viewers together cost no more than one.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import datetime
+from typing import Final, TypeVar, cast
+
+from homing import errors, limits
+from homing.store.database import Database
+
+V = TypeVar("V")
+PULSE_MINUTES: Final = 10
+
+
+class Kept:
+    """Values by key, each made again when it is asked for and older than `age_s`; callers at once share the making."""
+
+    def __init__(self, age_s: float, items_max: int = 1_000) -> None:
+        self._age_s = age_s
+        self._items_max = items_max
+        self._values: dict[object, tuple[float, asyncio.Task[object]]] = {}
+
+    async def get(self, key: object, make: Callable[[], Awaitable[V]]) -> V:
+        """Raises what `make` raises; a failure is not kept."""
+        now_s = asyncio.get_running_loop().time()
+        made_s, task = self._values.get(key, (0.0, None))
+        if task is None or now_s - made_s >= self._age_s or (task.done() and _failed(task)):
+            task = asyncio.ensure_future(_awaited(make))
+            self._values.pop(key, None)
+            self._values[key] = now_s, task
+            while len(self._values) > self._items_max:
+                self._values.pop(next(iter(self._values)))
+        return cast(V, await asyncio.shield(task))
+
+    def forget(self) -> None:
+        """What is asked for next is made anew."""
+        self._values.clear()
+
+
+async def _awaited(make: Callable[[], Awaitable[V]]) -> object:
+    return await make()
+
+
+def _failed(task: "asyncio.Task[object]") -> bool:
+    return task.cancelled() or task.exception() is not None
+
+
+class Live:
+    """The look, while anybody watches, and the streams of those who do."""
+
+    def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
+        self._database = database
+        self._clock = clock
+        self.kept = Kept(limits.CONSOLE_LIVE_S)
+        self.kept_longer = Kept(limits.CONSOLE_SLOW_S)
+        self._viewers: set[asyncio.Event] = set()
+        self._looking: asyncio.Task[None] | None = None
+        self._is_closed = False
+        self._turn = 0
+
+    async def stream(self) -> AsyncIterator[bytes]:
+        """Server-sent events until the viewer goes or this process stops."""
+        if self._is_closed or len(self._viewers) >= limits.CONSOLE_VIEWERS_MAX:
+            yield b"retry: 30000\n\n"
+            return
+        woken = asyncio.Event()
+        self._viewers.add(woken)
+        if self._looking is None or self._looking.done():
+            self._looking = asyncio.get_running_loop().create_task(self._look())
+        try:
+            yield b"retry: 3000\n\n"
+            while not self._is_closed:
+                try:
+                    async with asyncio.timeout(limits.CONSOLE_LIVE_KEEP_ALIVE_S):
+                        await woken.wait()
+                except TimeoutError:
+                    yield b": still here\n\n"
+                    continue
+                woken.clear()
+                if not self._is_closed:
+                    yield f"event: changed\ndata: {self._turn}\n\n".encode()
+        finally:
+            self._viewers.discard(woken)
+
+    async def close(self) -> None:
+        """Ends the streams: without that, stopping would wait for them."""
+        self._is_closed = True
+        self._wake()
+        if self._looking:
+            self._looking.cancel()
+            await asyncio.gather(self._looking, return_exceptions=True)
+
+    async def _look(self) -> None:
+        seen: object = None
+        while self._viewers:
+            with contextlib.suppress(errors.PlatformFailure):
+                row = await self._database.row("stat_pulse", self._minutes_ago(PULSE_MINUTES))
+                if row is not None and tuple(row) != seen:
+                    seen = tuple(row)
+                    self._turn += 1
+                    self.kept.forget()  # or who is told would be shown what was before
+                    self._wake()
+            await asyncio.sleep(limits.CONSOLE_LIVE_S)
+
+    def _minutes_ago(self, minutes: int) -> int:
+        return int(self._clock().timestamp()) // 60 - minutes
+
+    def _wake(self) -> None:
+        for woken in self._viewers:
+            woken.set()

@@ -1,0 +1,17 @@
+"""Every page of the console. A module of pages gives a `SECTION`; the order here is the navigation's."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from homing.console.page import Section
+from homing.console.pages import audit, live, overview, preferences, sign_in, welcome, you
+
+SECTIONS: Final[Sequence[Section]] = (
+    overview.SECTION,
+    audit.SECTION,
+    you.SECTION,
+    sign_in.SECTION,
+    welcome.SECTION,
+    preferences.SECTION,
+    live.SECTION,
+)

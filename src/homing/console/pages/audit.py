@@ -1,0 +1,88 @@
+"""Who changed what."""
+
+import json
+from collections.abc import Sequence
+from typing import Any, Final
+
+from starlette.responses import Response
+
+from homing import limits
+from homing.console.page import OPERATORS, Entry, Group, Page, Section
+from homing.console.paging import page_of
+from homing.console.visit import Visit
+from homing.console.words import N_
+from homing.users.audit import read_audit
+
+KINDS: Final = {
+    "account": N_("Account"),
+    "app": N_("App"),
+    "balance": N_("Credit"),
+    "carrier": N_("Carrier"),
+    "carrier_cost": N_("Carrier's cost"),
+    "console_user": N_("User"),
+    "credential": N_("Credential"),
+    "entry": N_("Money"),
+    "guard_alert": N_("Guard: alerts"),
+    "guard_budget": N_("Guard: budget"),
+    "guard_list": N_("Guard: list"),
+    "guard_mode": N_("Guard: rule"),
+    "guard_risk": N_("Guard: risk"),
+    "guard_verdict": N_("Guard: verdict"),
+    "learn_terms": N_("Routing terms"),
+    "price": N_("Price"),
+    "push": N_("Push"),
+    "receipt": N_("Receipt"),
+    "route": N_("Route"),
+    "sender": N_("Sender"),
+    "sensitive_word": N_("Refused word"),
+    "template": N_("Template"),
+}
+ACTS: Final = {
+    "insert": N_("added"),
+    "update": N_("changed"),
+    "delete": N_("removed"),
+    "sign_in": N_("signed in"),
+    "sign_in_failed": N_("failed to sign in"),
+    "sign_out": N_("signed out"),
+    "replay": N_("sent again"),
+}
+
+
+async def show(visit: Visit) -> Response:
+    kind, actor = visit.asked("kind"), visit.asked("actor")
+    rows = await read_audit(
+        visit.database,
+        limits.CONSOLE_PAGE_ROWS + 1,
+        visit.asked_id("before"),
+        actor=actor or None,
+        kind=kind if kind in KINDS else None,
+    )
+    shown = page_of(rows, "audit_id")
+    return visit.page(
+        "audit.html",
+        rows=[{**row, "changes": _changes(row["before"], row["after"])} for row in shown.rows],
+        older_key=shown.older,
+        kinds=KINDS,
+        acts=ACTS,
+        kind=kind,
+        actor=actor,
+    )
+
+
+def _changes(before: str | None, after: str | None) -> Sequence[tuple[str, Any, Any]]:
+    """(name, what it was, what it is) of each member; None: there was or is none."""
+    was, now = json.loads(before or "{}"), json.loads(after or "{}")
+    names = [*was, *(name for name in now if name not in was)]
+    return [(name, _told(was.get(name)), _told(now.get(name))) for name in names]
+
+
+def _told(value: object) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    return json.dumps(value, ensure_ascii=False)
+
+
+SECTION = Section(
+    (Page("/audit", show, seen_by=OPERATORS),),
+    (Entry("/audit", N_("Audit"), Group.SYSTEM, "audit", OPERATORS),),
+)

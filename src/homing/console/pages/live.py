@@ -1,0 +1,13 @@
+"""The stream that tells open pages when to look again."""
+
+from starlette.responses import Response, StreamingResponse
+
+from homing.console.page import EVERYBODY, Page, Section
+from homing.console.visit import Visit
+
+
+async def show(visit: Visit) -> Response:
+    return StreamingResponse(visit.shared.live.stream(), media_type="text/event-stream")
+
+
+SECTION = Section((Page("/live", show, seen_by=EVERYBODY),))

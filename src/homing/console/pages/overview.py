@@ -1,0 +1,187 @@
+"""The start page: what happens now, and what wants attention."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import msgspec
+from starlette.responses import Response
+
+from homing.console import charts
+from homing.console.attention import Matter, read_attention
+from homing.console.page import EVERYBODY, Entry, Group, Page, Section
+from homing.console.visit import Visit
+from homing.console.words import N_
+from homing.statistics.overview import Figures, Overview, read_overview
+from homing.statistics.sums import Grain
+from homing.store.database import Database
+
+LINES_MAX: Final = 8
+"""Countries and carriers that have a line of their own."""
+
+
+class Span(msgspec.Struct, frozen=True):
+    """How far back, and in which periods."""
+
+    key: str
+    label: str
+    grain: Grain
+    periods: int
+
+
+SPANS: Final = (
+    Span("1h", N_("Last hour"), Grain.MINUTE, 60),
+    Span("24h", N_("24 hours"), Grain.HOUR, 24),
+    Span("7d", N_("7 days"), Grain.HOUR, 7 * 24),
+    Span("30d", N_("30 days"), Grain.DAY, 30),
+)
+
+
+class Saved(msgspec.Struct, frozen=True):
+    """What the guard's refusals saved: of each period, and in all."""
+
+    periods: Sequence[int]
+    messages: int
+    charge_micro: int
+
+
+async def show(visit: Visit) -> Response:
+    span = next((one for one in SPANS if one.key == visit.asked("span")), SPANS[1])
+    live, scope = visit.shared.live, visit.scope
+    database, now = visit.database, visit.now
+    overview = await live.kept.get(
+        ("overview", span.key, scope), lambda: read_overview(database, span.grain, span.periods, now, scope)
+    )
+    slow = live.kept_longer
+    saved = await slow.get(("saved", span.key, scope), lambda: _read_saved(database, overview, now, scope))
+    matters = await slow.get(("attention", scope), lambda: read_attention(database, now, scope))
+    names = {row["carrier_id"]: row["name"] for row in await slow.get("carriers", lambda: _carriers(database))}
+    return visit.page(
+        "overview.html",
+        spans=SPANS,
+        span=span,
+        overview=overview,
+        total=overview.total,
+        saved=saved,
+        matters=[(matter, _values(visit, matter)) for matter in matters],
+        countries=_top(overview.countries),
+        carriers=[(names.get(carrier_id, carrier_id), one) for carrier_id, one in _top(overview.carriers)],
+        plots=_plots(visit, span, overview, saved),
+        labels=_labels(visit, overview),
+        updated_at=now,
+    )
+
+
+async def _read_saved(database: Database, overview: Overview, now: datetime, scope: int | None) -> Saved:
+    since = datetime.fromtimestamp(overview.first_minute * 60, UTC)
+    rows = await database.fetch("guard_saved_over_time", int(overview.grain), since, scope)
+    by_period = {row["period"] * overview.grain: row["charge_micro"] for row in rows}
+    return Saved(
+        [by_period.get(minute, 0) for minute in _minutes(overview)],
+        sum(row["messages"] for row in rows),
+        sum(row["charge_micro"] for row in rows),
+    )
+
+
+async def _carriers(database: Database) -> Sequence[Any]:
+    return await database.fetch("carrier_list")
+
+
+def _minutes(overview: Overview) -> Sequence[int]:
+    return [overview.first_minute + n * overview.grain for n in range(len(overview.periods))]
+
+
+def _values(visit: Visit, matter: Matter) -> Mapping[str, object]:
+    return {
+        name: visit.formats.money(value)
+        if name.endswith("_micro")
+        else visit.formats.number(value)
+        if isinstance(value, int)
+        else value
+        for name, value in matter.values.items()
+    }
+
+
+def _top(figures: Mapping[Any, Figures]) -> Sequence[tuple[Any, Figures]]:
+    return list(figures.items())[:LINES_MAX]
+
+
+def _labels(visit: Visit, overview: Overview) -> Sequence[str]:
+    """Under the time axis: its beginning, middle and end."""
+    minutes = _minutes(overview)
+    told = [minutes[0], minutes[len(minutes) // 2], minutes[-1] + overview.grain]
+    times = [datetime.fromtimestamp(minute * 60, UTC) for minute in told]
+    is_long = times[2] - times[0] > timedelta(days=2)
+    return [visit.formats.day(at) if is_long else visit.formats.clock(at) for at in times]
+
+
+def _plots(visit: Visit, span: Span, overview: Overview, saved: Saved) -> Mapping[str, charts.Plot]:
+    """Each period's title tells its figures, for who points at it."""
+    say, shown = visit.say, visit.formats
+    periods = overview.periods
+    times = [datetime.fromtimestamp(minute * 60, UTC) for minute in _minutes(overview)]
+    whens = [_when(visit, span, at) for at in times]
+    messages = [
+        f"{when}: "
+        + say(
+            "{submitted} messages, {delivered} delivered, {undelivered} not delivered",
+            submitted=shown.number(one.submitted),
+            delivered=shown.number(one.delivered),
+            undelivered=shown.number(one.undelivered),
+        )
+        for when, one in zip(whens, periods, strict=True)
+    ]
+    rates = [
+        f"{when}: "
+        + say(
+            "{delivered} delivered, {converted} converted",
+            delivered=shown.percent(one.delivered_rate),
+            converted=shown.percent(one.converted_rate),
+        )
+        for when, one in zip(whens, periods, strict=True)
+    ]
+    money = [
+        f"{when}: " + say("{spent} spent, {saved} saved", spent=shown.money(one.revenue_micro), saved=shown.money(kept))
+        for when, one, kept in zip(whens, periods, saved.periods, strict=True)
+    ]
+    return {
+        "messages": charts.stacked(
+            messages,
+            [
+                charts.Series(say("Delivered"), "good", [one.delivered for one in periods]),
+                charts.Series(say("Not delivered"), "bad", [one.undelivered for one in periods]),
+                charts.Series(say("Under way"), "wait", [one.under_way for one in periods]),
+            ],
+        ),
+        "rates": charts.lines(
+            rates,
+            [
+                charts.Series(say("Delivered"), "good", [_share(one.delivered, one.sent) for one in periods]),
+                charts.Series(say("Converted"), "blue", [_share(one.converted, one.sent) for one in periods]),
+            ],
+            top=1.0,
+        ),
+        "money": charts.stacked(
+            money,
+            [
+                charts.Series(say("Spent"), "blue", [one.revenue_micro for one in periods]),
+                charts.Series(say("Saved by the guard"), "save", list(saved.periods)),
+            ],
+        ),
+    }
+
+
+def _when(visit: Visit, span: Span, at: datetime) -> str:
+    day, clock = visit.formats.day(at), visit.formats.clock(at)
+    if span.grain is Grain.DAY:
+        return day
+    return clock if span.periods * span.grain <= Grain.DAY else f"{day} {clock}"
+
+
+def _share(part: int, whole: int) -> float | None:
+    return min(1.0, max(0.0, part / whole)) if whole > 0 else None
+
+
+SECTION = Section(
+    (Page("/", show, seen_by=EVERYBODY),), (Entry("/", N_("Overview"), Group.WATCH, "overview", EVERYBODY),)
+)

@@ -1,0 +1,57 @@
+"""What a browser is held to: response headers, and whether a change was meant by who is signed in. Pure."""
+
+from collections.abc import Mapping
+from typing import Final
+from urllib.parse import urlsplit
+
+CONTENT_POLICY: Final = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self'",
+        "connect-src 'self'",
+        "form-action 'self'",
+        "base-uri 'none'",
+        "frame-ancestors 'none'",
+    )
+)
+"""Nothing is inline, nothing comes from elsewhere."""
+
+HEADERS: Final[Mapping[str, str]] = {
+    "content-security-policy": CONTENT_POLICY,
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    # Not "no-referrer": browsers would then send `Origin: null` with our own forms.
+    "referrer-policy": "same-origin",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+    "cache-control": "no-store",
+}
+"""Of every answer; static files alone may be kept."""
+TLS_HEADERS: Final[Mapping[str, str]] = {"strict-transport-security": "max-age=31536000"}
+
+
+def is_own_request(headers: Mapping[str, str], own_origins: frozenset[str]) -> bool:
+    """Whether a request with consequences came from a page of ours, as far as the browser tells: by Sec-Fetch-Site,
+    else by Origin. A client that sends neither is no browser of today; the form's token has to do.
+    """
+    site = headers.get("sec-fetch-site")
+    if site is not None and site != "same-origin":
+        return False
+    origin = headers.get("origin")
+    return origin is None or origin in own_origins
+
+
+def origin_of(url: str) -> str:
+    """`https://console.example` of an address below it."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def local_path(text: str) -> str:
+    """Where to go after a sign-in or a switch: a path of ours, or the start page."""
+    if not text.startswith("/") or text.startswith(("//", "/\\")) or not text.isprintable() or "\\" in text:
+        return "/"
+    return text

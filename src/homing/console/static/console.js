@@ -1,0 +1,53 @@
+// What pages gain where scripts run: the viewer's zone, and live parts. Everything works without.
+"use strict";
+
+// The zone in which times are shown; the next page has it.
+const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+if (zone && !document.cookie.split("; ").includes(`homing_zone=${zone}`)) {
+  const secure = location.protocol === "https:" ? "; secure" : "";
+  document.cookie = `homing_zone=${zone}; path=/; max-age=31536000; samesite=lax${secure}`;
+}
+
+// Live parts: elements with an id and data-live. When the server says that something changed, the page is asked for
+// again and those parts of it are exchanged, unless somebody is at work in one.
+const parts = () => document.querySelectorAll("[data-live]");
+
+function isBusy(part) {
+  return part.contains(document.activeElement) || part.querySelector("details[open], :hover > .slot") !== null;
+}
+
+async function refresh() {
+  const answer = await fetch(location.href, { headers: { "x-live": "1" } });
+  if (!answer.ok || answer.redirected) return answer.redirected && location.reload();
+  const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+  for (const part of parts()) {
+    const other = fresh.getElementById(part.id);
+    if (other && !isBusy(part) && other.innerHTML !== part.innerHTML) part.replaceChildren(...other.childNodes);
+  }
+}
+
+if (parts().length) {
+  let stream = null;
+  let isAsking = false;
+  const watch = () => {
+    if (document.hidden) {
+      stream?.close();
+      stream = null;
+    } else if (!stream) {
+      stream = new EventSource("/live");
+      stream.addEventListener("changed", async () => {
+        if (isAsking) return;
+        isAsking = true;
+        try {
+          await refresh();
+        } catch {
+          // The next change asks again.
+        } finally {
+          isAsking = false;
+        }
+      });
+    }
+  };
+  document.addEventListener("visibilitychange", watch);
+  watch();
+}

@@ -1,0 +1,44 @@
+-- What wants somebody's attention now (console/attention.py).
+
+-- Pushes that were given up within a day, by account.
+-- name: attention_pushes
+SELECT a.name AS account, count(*) AS pushes, max(p.created_at) AS last_at
+FROM push AS p
+JOIN account AS a USING (account_id)
+WHERE p.outcome = 2 AND p.created_at > now() - interval '1 day' AND ($1::bigint IS NULL OR p.account_id = $1)
+GROUP BY a.name
+ORDER BY 2 DESC
+LIMIT $2
+
+-- Receipts that were given up within a day; no more than $1 are counted.
+-- name: attention_unmatched
+SELECT count(*) AS receipts
+FROM (SELECT FROM parked_receipt WHERE given_up_at > now() - interval '1 day' LIMIT $1) AS found
+
+-- Ranges that are judged as theft now: those that may be blocked, and all.
+-- name: attention_verdicts
+SELECT count(*) FILTER (WHERE is_sure) AS sure, count(*) AS ranges
+FROM guard_verdict
+WHERE until > now() AND lifted_at IS NULL AND ($1::bigint IS NULL OR account_id = $1)
+
+-- name: attention_fakes
+SELECT DISTINCT c.name AS carrier
+FROM learn_fake AS f
+JOIN carrier AS c USING (carrier_id)
+WHERE f.seen_at > now() - interval '1 day'
+ORDER BY 1
+
+-- Accounts that cannot pay for another day like the last one, the soonest first. $2: the hour before it.
+-- name: attention_balances
+SELECT a.name AS account, b.gift_micro + b.balance_micro + b.credit_micro AS available_micro, spent.day_micro
+FROM (
+    SELECT account_id, sum(revenue_micro)::bigint AS day_micro
+    FROM stat_now
+    WHERE grain = 60 AND period > $2 AND ($1::bigint IS NULL OR account_id = $1)
+    GROUP BY account_id
+) AS spent
+JOIN account AS a USING (account_id)
+JOIN balance AS b USING (account_id)
+WHERE spent.day_micro > 0 AND b.gift_micro + b.balance_micro + b.credit_micro < spent.day_micro AND a.locked_at IS NULL
+ORDER BY (b.gift_micro + b.balance_micro + b.credit_micro)::float8 / spent.day_micro
+LIMIT $3

@@ -1,0 +1,92 @@
+"""Changing users: what the command line and the console call. A user's password and second factor are the user's own:
+whoever makes one hands on a one-time link (users/links.py).
+"""
+
+import re
+from datetime import datetime
+from typing import Final
+
+import msgspec
+
+from homing import errors, limits
+from homing.model import UserRole
+from homing.store.database import Connection, Database, Record
+
+NAME: Final = re.compile(rf"[A-Za-z0-9][A-Za-z0-9_.@+-]{{0,{limits.CONSOLE_USER_CHARS_MAX - 1}}}", re.ASCII)
+
+
+class User(msgspec.Struct, frozen=True):
+    """Somebody who may sign in. `account_id` is set for a customer, who sees that account alone."""
+
+    user_id: int
+    name: str
+    role: UserRole
+    account_id: int | None
+    account: str | None
+    has_password: bool
+    has_second_factor: bool
+    disabled_at: datetime | None
+
+    @classmethod
+    def of(cls, row: Record) -> "User":
+        """A row of `console_user` with its account's name."""
+        return cls(
+            row["user_id"],
+            row["name"],
+            UserRole(row["role"]),
+            row["account_id"],
+            row["account"],
+            row["password"] is not None,
+            row["totp_secret"] is not None,
+            row["disabled_at"],
+        )
+
+
+def as_name(text: str) -> str:
+    """Names differ by more than the case of their letters."""
+    return text.strip().lower()
+
+
+async def find_user(connection: Connection | Database, name: str) -> User:
+    """Raises `OperatorError` when there is none."""
+    row = await connection.row("user_find", as_name(name))
+    if row is None:
+        raise errors.OperatorError("there is no user {name}; `homing user list` shows them", name=repr(name))
+    return User.of(row)
+
+
+async def create_user(connection: Connection, name: str, role: UserRole, account_id: int | None = None) -> int:
+    """Makes a user who has no password yet; gives the id. A customer needs an account, the others have none.
+
+    Raises `OperatorError` when the name is taken or cannot be one.
+    """
+    if not NAME.fullmatch(name.strip()):
+        raise errors.OperatorError(
+            "{name} cannot be a user's name: letters, digits and _ . @ + -", name=repr(name[:80])
+        )
+    if (role is UserRole.CUSTOMER) != (account_id is not None):
+        raise errors.OperatorError("a customer's user belongs to an account, an operator's or supporter's to none")
+    row = await connection.row("user_create", as_name(name), role, account_id)
+    if row is None:
+        raise errors.OperatorError("there is a user {name} already", name=repr(as_name(name)))
+    return int(row["user_id"])
+
+
+async def set_disabled(connection: Connection, user_id: int, is_disabled: bool) -> None:
+    """A disabled user's sessions and links end at once."""
+    await connection.execute("user_disable", user_id, is_disabled)
+    if is_disabled:
+        await connection.execute("sessions_end", user_id, None)
+        await connection.execute("links_forget", user_id)
+
+
+async def set_password(connection: Connection, user_id: int, password_hash: str, kept_session: bytes | None) -> None:
+    """Ends the user's sessions but `kept_session` (a token's digest)."""
+    await connection.execute("user_password", user_id, password_hash)
+    await connection.execute("sessions_end", user_id, kept_session)
+
+
+async def has_operator(connection: Connection | Database) -> bool:
+    """Whether anybody can sign in who may change everything."""
+    row = await connection.row("user_operators")
+    return row is not None and row["operators"] > 0

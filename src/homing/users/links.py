@@ -1,0 +1,37 @@
+"""One-time links by which a user sets a password; the first operator's is made at start."""
+
+from datetime import timedelta
+
+import msgspec
+
+from homing import limits
+from homing.store.database import Connection
+from homing.users.tokens import digest, make_token
+
+
+class Link(msgspec.Struct, frozen=True):
+    """Whose password a link sets; without a user it makes the first operator."""
+
+    user_id: int | None
+    name: str | None
+
+
+async def make_link(connection: Connection, user_id: int | None) -> str:
+    """The token of a new link. Earlier ones for the same user are void."""
+    await connection.execute("links_forget", user_id)
+    token = make_token()
+    await connection.execute("link_add", digest(token), user_id, timedelta(seconds=limits.CONSOLE_LINK_S))
+    return token
+
+
+async def find_link(connection: Connection, token: str) -> Link | None:
+    """None when it is unknown, used or too old, or its user is disabled."""
+    row = await connection.row("link_find", digest(token))
+    if row is None or row["disabled_at"] is not None:
+        return None
+    return Link(row["user_id"], row["name"])
+
+
+async def use_link(connection: Connection, token: str) -> bool:
+    """Whether it was still good; from now on it is not."""
+    return await connection.row("link_use", digest(token)) is not None

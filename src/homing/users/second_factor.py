@@ -1,0 +1,87 @@
+"""The second factor: time-based codes (RFC 6238: SHA-1, six digits, 30 s, as every authenticator app has them), and
+recovery codes for who has lost the app.
+"""
+
+import base64
+import os
+import secrets
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+from cryptography.hazmat.primitives.hashes import SHA1
+from cryptography.hazmat.primitives.twofactor.totp import TOTP
+
+from homing import limits
+from homing.kit.crypto import Vault, same
+from homing.store.database import Connection
+from homing.users.tokens import digest
+
+DIGITS: Final = 6
+STEP_S: Final = 30
+SECRET_BYTES: Final = 20
+DRIFT_STEPS: Final = (0, -1, 1)
+"""A phone's clock may be half a minute off (RFC 6238, section 5.2)."""
+RECOVERY_LETTERS: Final = "abcdefghjkmnpqrstuvwxyz23456789"
+ISSUER: Final = "Homing"
+
+
+def make_secret() -> str:
+    """As base32, which is how apps take it."""
+    return base64.b32encode(os.urandom(SECRET_BYTES)).decode()
+
+
+def uri(secret: str, name: str) -> str:
+    """What the QR code says."""
+    return _totp(secret).get_provisioning_uri(name, ISSUER)
+
+
+def step_of(secret: str, code: str, now: datetime) -> int | None:
+    """The time step that a code is of, None when it is wrong."""
+    totp, given = _totp(secret), "".join(code.split())
+    now_step = int(now.timestamp()) // STEP_S
+    found = None
+    for drift in DRIFT_STEPS:
+        step = now_step + drift
+        if same(totp.generate(step * STEP_S).decode(), given):
+            found = step
+    return found
+
+
+def make_recovery_codes() -> Sequence[str]:
+    """Such as `k7dm3-q2xw9`: 49 bits each."""
+    return [
+        "-".join("".join(secrets.choice(RECOVERY_LETTERS) for _ in range(5)) for _ in range(2))
+        for _ in range(limits.CONSOLE_RECOVERY_CODES)
+    ]
+
+
+async def enrol(connection: Connection, vault: Vault, user_id: int, secret: str, step: int) -> Sequence[str]:
+    """From now on the user signs in with codes of this secret, the later ones than `step`; gives recovery codes, which
+    cannot be read again.
+    """
+    await connection.execute("user_totp", user_id, vault.seal(secret))
+    await connection.execute("user_totp_step", user_id, step)
+    codes = make_recovery_codes()
+    await connection.execute("recovery_codes_forget", user_id)
+    await connection.execute("recovery_codes_add", user_id, [digest(code) for code in codes])
+    return codes
+
+
+async def forget(connection: Connection, user_id: int) -> None:
+    """The password alone is enough again."""
+    await connection.execute("user_totp", user_id, None)
+    await connection.execute("recovery_codes_forget", user_id)
+
+
+async def is_right(connection: Connection, vault: Vault, user_id: int, sealed: bytes, code: str, now: datetime) -> bool:
+    """Whether a code of the app, or a recovery code, is right and was not used before. It is used now."""
+    step = step_of(vault.open(sealed), code, now)
+    if step is not None:
+        return await connection.row("user_totp_step", user_id, step) is not None
+    written = "".join(code.split()).lower()
+    return await connection.row("recovery_code_use", user_id, digest(written)) is not None
+
+
+def _totp(secret: str) -> TOTP:
+    return TOTP(base64.b32decode(secret), DIGITS, SHA1(), STEP_S)  # noqa: S303 - the RFC's, and what apps support

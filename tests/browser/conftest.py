@@ -1,0 +1,90 @@
+"""A browser for the tests: Debian's Chromium, driven by Playwright."""
+
+import contextlib
+import os
+import shutil
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser, BrowserContext, Page, async_playwright
+
+SCREENSHOTS = Path(__file__).parents[2] / ".screenshots"
+ARGUMENTS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+DESK = (1280, 800)
+PHONE = (390, 844)
+
+Opening = Callable[..., AbstractAsyncContextManager[Page]]
+
+
+@pytest.fixture(scope="session")
+async def browser() -> AsyncIterator[Browser]:
+    program = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+    if program is None:
+        pytest.skip("there is no Chromium here: install the package chromium, or name the program in CHROMIUM")
+    async with async_playwright() as playwright:
+        started = await playwright.chromium.launch(executable_path=program, args=list(ARGUMENTS))
+        yield started
+        with contextlib.suppress(Exception):  # it may have ended with the test
+            await started.close()
+
+
+@pytest.fixture
+def opened(browser: Browser, console: str) -> Opening:
+    """`async with opened(cookies, ...) as page`: a page of a fresh browser at the console. What the browser complains
+    about (a script, a style or a picture that the content policy stops, a failed script) fails the test.
+    """
+
+    @asynccontextmanager
+    async def open_page(
+        cookies: dict[str, str] | None = None,
+        size: tuple[int, int] = DESK,
+        theme: str = "light",
+        scripts: bool = True,
+        **settings: object,
+    ) -> AsyncIterator[Page]:
+        context: BrowserContext = await browser.new_context(
+            base_url=console,
+            viewport={"width": size[0], "height": size[1]},
+            color_scheme=theme,  # type: ignore[arg-type]
+            java_script_enabled=scripts,
+            timezone_id="Asia/Shanghai",
+            **settings,  # type: ignore[arg-type]
+        )
+        context.set_default_timeout(15_000)
+        await context.add_cookies(
+            [{"name": name, "value": value, "url": console} for name, value in (cookies or {}).items()]
+        )
+        page = await context.new_page()
+        complaints: list[str] = []
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on(
+            "console",
+            lambda said: (
+                complaints.append(said.text)
+                if said.type == "error" and "the server responded with a status of" not in said.text
+                else None
+            ),
+        )
+        try:
+            yield page
+            assert complaints == []
+        finally:
+            await context.close()
+
+    return open_page
+
+
+async def picture(page: Page, name: str) -> None:
+    """Keeps what the page looks like, whole, in a folder that git ignores."""
+    SCREENSHOTS.mkdir(exist_ok=True)
+    await page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=True)

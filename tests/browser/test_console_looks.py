@@ -1,0 +1,200 @@
+"""Every page of the console in a real browser: in both themes, on a desk and on a phone, in every language, and as who
+uses a keyboard or a screen reader meets it.
+"""
+
+from collections.abc import Mapping
+
+import pytest
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import Page, expect
+
+from conftest import DESK, PHONE, Opening, picture
+from homing.model import UserRole
+from server import Server
+from viewer import Viewer, new_link, signed_in
+
+PAGES: Mapping[str, str] = {
+    "overview": "/?span=1h",
+    "overview-month": "/?span=30d",
+    "audit": "/audit",
+    "you": "/you",
+    "second-factor": "/you/second-factor",
+    "nowhere": "/nowhere",
+}
+"""By the name of the picture. A new page has a line here."""
+DOORS: Mapping[str, str] = {"sign-in": "/sign-in", "welcome-too-late": "/welcome/x"}
+"""Likewise, of who is not signed in."""
+LANGUAGES = ("en", "zh-Hans", "zh-Hant")
+SERIOUS = ("serious", "critical")
+
+
+@pytest.fixture(scope="session")
+async def operator(server: Server, console: str) -> Mapping[str, str]:
+    """An operator's cookies; there are messages to see."""
+    _name, viewer = await signed_in(console, server.database)
+    account = await server.account()
+    numbers = [f"86138001{n:02d}000{1 + n % 3}"[:13] for n in range(20)] + [f"9198765{n:02d}001" for n in range(9)]
+    for number in numbers:
+        await server.client.laaffic(
+            account, "POST", "/v3/sendSms", body={"appId": account.app, "numbers": number, "content": "Your code"}
+        )
+    return viewer.cookies
+
+
+async def check(page: Page, name: str) -> None:
+    """A heading, nothing wider than the screen, and no serious fault that axe finds."""
+    assert await page.locator("h1, .empty h2").count() >= 1
+    wide = await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    assert wide <= 0, f"{name} is {wide} px wider than the screen"
+    found = await Axe().run(page)
+    faults = [
+        f"{one['id']}: {one['help']}: {[node['html'][:120] for node in one['nodes'][:3]]}"
+        for one in found.response["violations"]
+        if one["impact"] in SERIOUS
+    ]
+    assert faults == [], name
+
+
+@pytest.mark.parametrize(("size", "theme"), [(DESK, "light"), (DESK, "dark"), (PHONE, "light"), (PHONE, "dark")])
+@pytest.mark.parametrize("name", PAGES)
+async def test_a_page_looks_right(
+    name: str, size: tuple[int, int], theme: str, opened: Opening, operator: Mapping[str, str]
+) -> None:
+    async with opened(dict(operator), size=size, theme=theme) as page:
+        await page.goto(PAGES[name])
+        await page.wait_for_load_state()
+        await picture(page, f"{name}-{'phone' if size == PHONE else 'desk'}-{theme}")
+        await check(page, name)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("name", DOORS)
+async def test_a_page_before_signing_in_looks_right(name: str, theme: str, opened: Opening) -> None:
+    for size in (DESK, PHONE):
+        async with opened(size=size, theme=theme) as page:
+            await page.goto(DOORS[name])
+            await picture(page, f"{name}-{'phone' if size == PHONE else 'desk'}-{theme}")
+            await check(page, name)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+async def test_a_page_fits_in_every_language(language: str, opened: Opening, operator: Mapping[str, str]) -> None:
+    for path in PAGES.values():
+        async with opened({**operator, "homing_language": language}, size=PHONE) as page:
+            await page.goto(path)
+            assert await page.locator("html").get_attribute("lang") == language
+            await check(page, path)
+    async with opened({**operator, "homing_language": language}) as page:
+        await page.goto("/?span=1h")
+        await picture(page, f"overview-{language}")
+
+
+async def test_the_chosen_theme_stands_above_the_systems(opened: Opening, operator: Mapping[str, str]) -> None:
+    async with opened(dict(operator), theme="light") as page:
+        await page.goto("/audit")
+        shade = "getComputedStyle(document.body).backgroundColor"
+        light = await page.evaluate(shade)
+        await page.get_by_role("button", name="Dark").click()
+        await page.wait_for_url("**/audit")
+        dark = await page.evaluate(shade)
+        assert light != dark
+        assert await page.get_by_role("button", name="Dark").get_attribute("aria-pressed") == "true"
+        await page.get_by_role("button", name="Automatic").click()
+        await page.wait_for_url("**/audit")
+        assert await page.evaluate(shade) == light
+
+
+async def test_a_keyboard_is_enough(opened: Opening, server: Server, console: str) -> None:
+    """The first stop leads past the navigation; a form is filled in and sent without a pointer."""
+    name, _viewer = await signed_in(console, server.database)
+    async with opened() as page:
+        await page.goto("/sign-in")
+        await page.keyboard.type(name)  # the name's field has the focus
+        await page.keyboard.press("Tab")
+        await page.keyboard.type("a long enough password")
+        await page.keyboard.press("Enter")
+        await page.wait_for_url("**/")
+        await page.keyboard.press("Tab")
+        focused = "document.activeElement.textContent.trim()"
+        assert await page.evaluate(focused) == "Skip to the content"
+        outline = await page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+        assert outline == "solid", "one sees where one is"
+        await page.keyboard.press("Enter")
+        await page.keyboard.press("Tab")
+        assert await page.evaluate("document.getElementById('content').contains(document.activeElement)")
+
+
+async def test_a_stranger_becomes_an_operator_with_a_second_factor(opened: Opening, server: Server) -> None:
+    name, path = await new_link(server.database, UserRole.OPERATOR)
+    async with opened(size=PHONE) as page:
+        await page.goto(path)
+        await picture(page, "welcome-phone-light")
+        await check(page, "welcome")
+        await page.get_by_label("Password").fill("a long enough password")
+        await page.get_by_label("The same again").fill("a long enough password")
+        await page.get_by_role("button", name="Begin").click()
+        await page.wait_for_url("**/")
+        assert f"Welcome, {name}." in await page.locator("[role=status]").inner_text()
+        await page.get_by_role("link", name=name).click()
+        await page.get_by_role("link", name="Set up").click()
+        assert await page.locator(".qr svg").is_visible()
+        await page.get_by_role("textbox", name="Code").fill("000000")
+        await page.get_by_label("Your password").fill("a long enough password")
+        await page.get_by_role("button", name="Turn it on").click()
+        assert "The code is wrong" in await page.locator("[role=alert]").inner_text()
+        await picture(page, "second-factor-wrong-phone-light")
+
+
+async def test_everything_works_without_scripts(opened: Opening, server: Server, console: str) -> None:
+    name, _viewer = await signed_in(console, server.database)
+    async with opened(scripts=False) as page:
+        await page.goto("/sign-in")
+        await page.get_by_label("Name").fill(name)
+        await page.get_by_label("Password").fill("a long enough password")
+        await page.get_by_role("button", name="Sign in").click()
+        await page.get_by_role("link", name="7 days").click()
+        assert await page.get_by_role("link", name="7 days").get_attribute("aria-current") == "true"
+        await page.get_by_role("button", name="繁體中文").click()
+        assert await page.locator("h1").inner_text() == "總覽"
+        assert "span=7d" in page.url
+        assert "UTC" in await page.locator("footer").inner_text()
+        await page.get_by_role("button", name="登出").click()
+        assert await page.locator("h1").inner_text() == "登入"
+
+
+async def test_an_open_page_follows_what_happens(opened: Opening, server: Server, console: str) -> None:
+    """Figures change under one's eyes, what one has opened stays open, and times are in the browser's zone."""
+    account = await server.account()
+    _name, viewer = await signed_in(console, server.database, UserRole.CUSTOMER, account.account_id)
+    async with opened(viewer.cookies) as page:
+        await page.goto("/?span=1h")
+        await page.goto("/?span=1h")
+        assert "Asia/Shanghai" in await page.locator("footer").inner_text()
+        figure = page.locator(".tile dd").first
+        await expect(figure).to_have_text("0")
+        reply = await server.client.laaffic(
+            account, "POST", "/v3/sendSms", body={"appId": account.app, "numbers": "8613800130001", "content": "x"}
+        )
+        assert reply.json["status"] == "0"
+        await expect(figure).to_have_text("1", timeout=20_000)
+        await page.locator("#text-messages summary").click()
+        await server.client.laaffic(
+            account, "POST", "/v3/sendSms", body={"appId": account.app, "numbers": "8613800130001", "content": "x"}
+        )
+        await expect(figure).to_have_text("2", timeout=20_000)
+        assert await page.locator("#text-messages").get_attribute("open") is not None
+
+
+async def test_script_in_what_people_wrote_is_shown_as_text(opened: Opening, server: Server, console: str) -> None:
+    name, viewer = await signed_in(console, server.database)
+    hostile = "<img src=x onerror=alert(1)>\"'><script>alert(1)</script>"
+    other = Viewer(console)
+    await other.get("/sign-in")
+    await other.post("/sign-in", {"name": name, "password": "a long enough password"}, user_agent=hostile)
+    async with opened(viewer.cookies) as page:
+        ran: list[str] = []
+        page.on("dialog", lambda dialog: ran.append(dialog.message))
+        await page.goto("/you")
+        assert hostile in await page.locator("tbody").inner_text()
+        assert ran == []
+        assert await page.locator("tbody img, tbody script").count() == 0

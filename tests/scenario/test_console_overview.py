@@ -1,0 +1,126 @@
+"""The overview: its figures are those of the messages, of one's own account alone for a customer."""
+
+import asyncio
+import json
+from datetime import UTC, datetime
+
+from homing.accounts import catalogue
+from homing.console.attention import read_attention
+from homing.model import UserRole
+from homing.statistics.overview import read_overview
+from homing.statistics.sums import Grain
+from server import Account, Server
+from viewer import Viewer, signed_in
+
+SETTLE_S = 15.0
+
+
+async def send(server: Server, account: Account, *numbers: str) -> None:
+    reply = await server.client.laaffic(
+        account,
+        "POST",
+        "/v3/sendSms",
+        body={"appId": account.app, "numbers": ",".join(numbers), "content": "Your code"},
+    )
+    assert reply.json["status"] == "0", reply
+
+
+async def seen(viewer: Viewer, path: str, *words: str) -> str:
+    """The page once it shows these words."""
+    async with asyncio.timeout(SETTLE_S):
+        while True:
+            found = (await viewer.get(path)).words
+            if all(word in found for word in words):
+                return found
+            await asyncio.sleep(0.3)
+
+
+async def test_figures_are_those_of_the_messages_over_time_by_country_and_by_carrier(server: Server) -> None:
+    account = await server.account()
+    await send(server, account, *(f"86138001{n}0001" for n in range(3)), "919876500002")
+    async with asyncio.timeout(SETTLE_S):
+        while True:
+            now = datetime.now(UTC)
+            overview = await read_overview(server.database, Grain.MINUTE, 60, now, account.account_id)
+            total = overview.total
+            if total.delivered + total.undelivered == 4:
+                break
+            await asyncio.sleep(0.1)
+    assert (total.submitted, total.sent, total.delivered, total.undelivered) == (4, 4, 3, 1)
+    assert total.under_way == 0
+    assert total.revenue_micro == 3 * 31_000 + 4_000
+    assert len(overview.periods) == 60
+    assert overview.first_minute == int(now.timestamp()) // 60 - 59
+    assert sum(one.submitted for one in overview.periods[-3:]) == 4
+    assert {code: one.submitted for code, one in overview.countries.items()} == {"CN": 3, "IN": 1}
+    assert list(overview.countries) == ["CN", "IN"], "the largest first"
+    assert sum(one.submitted for one in overview.carriers.values()) == 4
+    daily = await read_overview(server.database, Grain.DAY, 30, now, account.account_id)
+    assert (daily.total.submitted, len(daily.periods)) == (4, 30)
+
+
+async def test_a_customer_sees_the_own_account_and_no_costs(server: Server, console: str) -> None:
+    mine, other = await server.account(), await server.account()
+    _name, viewer = await signed_in(console, server.database, UserRole.CUSTOMER, mine.account_id)
+    assert "No messages in this time" in (await viewer.get("/")).words
+    await send(server, other, "8613800130001")
+    await send(server, mine, "919876500001", "919876600001")
+    words = await seen(viewer, "/?span=1h", "India")
+    assert "Messages 2" in words
+    assert "China" not in words
+    assert "to carriers" not in words
+    assert "simulator" not in words
+
+
+async def test_every_span_and_language_is_shown_whatever_is_asked(server: Server, console: str) -> None:
+    _name, viewer = await signed_in(console, server.database)
+    for path in ("/?span=1h", "/?span=24h", "/?span=7d", "/?span=30d", "/?span=%27--", "/?span=" + "x" * 5000):
+        assert (await viewer.get(path)).status == 200
+    chinese = await viewer.get("/", accept_language="zh-CN,zh;q=0.9")
+    assert '<html lang="zh-Hans"' in chinese.text
+    assert "概览" in chinese.words
+    await viewer.get("/")
+    switched = await viewer.post("/preferences", {"language": "zh-Hant", "theme": "dark", "back": "/?span=7d"})
+    page = await viewer.follow(switched)
+    assert switched.goes_to == "/?span=7d"
+    assert '<html lang="zh-Hant" data-theme="dark">' in page.text
+    assert "總覽" in page.words
+
+
+async def test_times_are_shown_in_the_zone_of_the_cookie(server: Server, console: str) -> None:
+    _name, viewer = await signed_in(console, server.database)
+    assert "Times: UTC" in (await viewer.get("/")).words
+    viewer.cookies["homing_zone"] = "Asia/Shanghai"
+    assert "Times: Asia/Shanghai" in (await viewer.get("/")).words
+    viewer.cookies["homing_zone"] = "../../etc/passwd"
+    assert "Times: UTC" in (await viewer.get("/")).words
+
+
+async def test_what_wants_attention_is_told(server: Server) -> None:
+    account = await server.account(balance="0.05")
+    await send(server, account, "8613800130001")
+    async with server.database.transaction() as transaction:
+        await catalogue.add_carrier(
+            transaction, "sleeping", "smpp", json.dumps({"host": "127.0.0.1", "port": 1, "system_id": "x"})
+        )
+    await server.query(
+        "INSERT INTO push (account_id, lane, message_id, kind, url, body, created_at, outcome)"
+        " VALUES ($1, 0, 1, 1, 'https://dead.example/', '', now(), 2)",
+        account.account_id,
+    )
+    async with asyncio.timeout(SETTLE_S):
+        while True:
+            matters = await read_attention(server.database, datetime.now(UTC))
+            told = [matter.text.format(**matter.values) for matter in matters]
+            if any("carrier sleeping" in one.lower() for one in told) and any(
+                f"{account.name} has" in one for one in told
+            ):
+                break
+            await asyncio.sleep(0.3)
+    assert f"Pushes to {account.name} that were given up within a day: 1." in told
+    assert [matter.weight for matter in matters] == sorted(matter.weight for matter in matters), "the worst first"
+    own = await read_attention(server.database, datetime.now(UTC), account.account_id)
+    assert all("arrier" not in matter.text for matter in own), "carriers are not a customer's business"
+    assert any(matter.values.get("account") == account.name for matter in own)
+    nobodys = await server.account()
+    assert await read_attention(server.database, datetime.now(UTC), nobodys.account_id) == []

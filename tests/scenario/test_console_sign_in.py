@@ -1,0 +1,469 @@
+"""Signing in to the console, what protects it, and what is recorded of it: over HTTP against the real process."""
+
+import asyncio
+import re
+import statistics
+import time
+from datetime import UTC, datetime
+
+import pytest
+
+from homing import limits
+from homing.model import UserRole
+from homing.users import second_factor
+from homing.users.links import make_link
+from homing.users.tokens import digest
+from server import Server, free_port
+from viewer import PASSWORD, Viewer, accept, new_link, signed_in, stream
+
+WRONG = "The name or the password is wrong."
+INLINE = re.compile(r"<style|<script(?![^>]* src=)|\sstyle\s*=|\son\w+\s*=|javascript:", re.IGNORECASE)
+SECRET = re.compile(r'name="totp_secret" value="([A-Z2-7]{32})"')
+CODES = re.compile(r"<code>([a-z2-9]{5}-[a-z2-9]{5})</code>")
+
+
+def code_of(secret: str, steps: int = 0) -> str:
+    """What the app shows, so many steps from now."""
+    step = int(datetime.now(UTC).timestamp()) // second_factor.STEP_S + steps
+    return second_factor._totp(secret).generate(step * second_factor.STEP_S).decode()
+
+
+async def enrolled(viewer: Viewer) -> tuple[str, list[str]]:
+    """(secret, recovery codes) of a viewer who sets up a second factor. The code of this step is used up."""
+    secret = SECRET.search((await viewer.get("/you/second-factor")).text)
+    assert secret
+    fields = {"totp_secret": secret[1], "code": code_of(secret[1]), "password": PASSWORD}
+    done = await viewer.post("/you/second-factor", fields)
+    codes = CODES.findall(done.text)
+    assert len(codes) == limits.CONSOLE_RECOVERY_CODES, done.words
+    return secret[1], codes
+
+
+# ---- Links
+
+
+async def test_a_link_sets_a_password_once_and_signs_in(server: Server, console: str) -> None:
+    name, path = await new_link(server.database, UserRole.OPERATOR)
+    viewer = Viewer(console)
+    assert name in (await viewer.get(path)).words
+    first = await accept(viewer, path, name)
+    assert first.goes_to == "/"
+    assert name in (await viewer.follow(first)).words
+    again = await accept(Viewer(console), path, name, "another long password")
+    assert again.status == 410
+    assert (await Viewer(console).sign_in(name, "another long password")).status == 422
+
+
+async def test_the_first_operator_makes_himself_and_nobody_after_him(server: Server, console: str) -> None:
+    await signed_in(console, server.database)  # there is an operator
+    async with server.database.transaction() as transaction:
+        token = await make_link(transaction, None)
+    viewer = Viewer(console)
+    assert (await viewer.get(f"/welcome/{token}")).status == 410
+    assert (await accept(viewer, f"/welcome/{token}", "second-first")).status == 410
+    assert await server.query("SELECT FROM console_user WHERE name = 'second-first'") == []
+
+
+async def test_an_old_link_a_voided_one_and_a_made_up_one_are_good_for_nothing(server: Server, console: str) -> None:
+    name, old = await new_link(server.database, UserRole.SUPPORT)
+    await server.query(
+        "UPDATE console_link SET expires_at = now() WHERE token = $1", digest(old.removeprefix("/welcome/"))
+    )
+    row = await server.query_row("SELECT user_id FROM console_user WHERE name = $1", name)
+    async with server.database.transaction() as transaction:
+        voided = await make_link(transaction, row["user_id"])
+        await make_link(transaction, row["user_id"])
+    for path in (old, f"/welcome/{voided}", "/welcome/x", "/welcome/%00", "/welcome/" + "x" * 3000):
+        assert (await Viewer(console).get(path)).status == 410, path
+
+
+async def test_a_password_that_does_not_do_leaves_the_link_good(server: Server, console: str) -> None:
+    name, path = await new_link(server.database, UserRole.OPERATOR)
+    viewer = Viewer(console)
+    short = await accept(viewer, path, name, "short")
+    assert short.status == 422
+    assert "12 to 256 characters" in short.words
+    assert 'value="short"' not in short.text, "a password is not shown again"
+    differs = await viewer.post(path, {"password": PASSWORD, "password_again": PASSWORD + "x"})
+    assert "The two passwords are not the same." in differs.words
+    assert (await accept(viewer, path, name)).goes_to == "/"
+
+
+# ---- Passwords and sessions
+
+
+async def test_who_is_wrong_unknown_disabled_or_without_a_password_hears_the_same(server: Server, console: str) -> None:
+    name, _viewer = await signed_in(console, server.database)
+    disabled, _other = await signed_in(console, server.database)
+    await server.query("UPDATE console_user SET disabled_at = now() WHERE name = $1", disabled)
+    without, _path = await new_link(server.database, UserRole.OPERATOR)
+    for who, password in ((name, "wrong password"), ("nobody-at-all", PASSWORD), (disabled, PASSWORD), (without, "")):
+        viewer = Viewer(console)
+        answer = await viewer.sign_in(who, password)
+        assert (answer.status, WRONG in answer.words) == (422, True), who
+        assert "homing_session" not in viewer.cookies
+    assert (await Viewer(console).sign_in(name)).goes_to == "/"
+
+
+async def test_an_unknown_name_takes_as_long_as_a_wrong_password(server: Server, console: str) -> None:
+    name, _viewer = await signed_in(console, server.database)
+    took: dict[str, list[float]] = {name: [], "nobody-at-all": []}
+    for _ in range(4):
+        for who, times in took.items():
+            viewer = Viewer(console)
+            await viewer.get("/sign-in")
+            started_s = time.perf_counter()
+            await viewer.post("/sign-in", {"name": who, "password": "wrong password"})
+            times.append(time.perf_counter() - started_s)
+    known_s, unknown_s = (statistics.median(times) for times in took.values())
+    assert unknown_s > known_s / 2, "nobody is told that a name is unknown by a quick answer"
+
+
+async def test_signing_in_makes_a_new_session_and_ends_the_browsers_former_one(server: Server, console: str) -> None:
+    name, viewer = await signed_in(console, server.database)
+    before = viewer.twin()
+    await viewer.post("/sign-out")
+    assert "homing_session" not in viewer.cookies
+    assert (await before.get("/")).goes_to == "/sign-in"
+    planted = Viewer(console, cookies={"homing_session": "x" * 43})
+    assert (await planted.sign_in(name)).goes_to == "/"
+    assert planted.cookies["homing_session"] != "x" * 43
+    first = planted.twin()
+    assert (await planted.follow(await planted.get("/sign-in"))).status == 200
+    await planted.post("/sign-in", {"name": name, "password": PASSWORD})
+    assert (await first.get("/")).goes_to == "/sign-in"
+
+
+async def test_the_database_holds_no_token(server: Server, console: str) -> None:
+    _name, viewer = await signed_in(console, server.database)
+    token = viewer.cookies["homing_session"]
+    found = await server.query("SELECT token FROM console_session WHERE token = $1", digest(token))
+    assert len(found) == 1
+    assert token.encode() not in found[0]["token"]
+
+
+async def test_cookies_are_kept_from_scripts_and_other_sites(server: Server, console: str) -> None:
+    name, path = await new_link(server.database, UserRole.OPERATOR)
+    viewer = Viewer(console)
+    await accept(viewer, path, name)
+    (session,) = [line for line in viewer.set_cookies if line.startswith("homing_session=")]
+    flags = {piece.strip().lower() for piece in session.split(";")[1:]}
+    assert {"httponly", "samesite=lax", "path=/"} <= flags
+    assert not any(flag.startswith(("domain", "max-age", "expires")) for flag in flags)
+
+
+async def test_over_tls_cookies_are_sent_over_tls_alone_and_bound_to_the_host(server: Server) -> None:
+    address = f"127.0.0.1:{free_port()}"
+    process = await server.start(
+        "console", "console-tls", HOMING_CONSOLE_ADDRESS=address, HOMING_CONSOLE_URL="https://console.example/"
+    )
+    name, path = await new_link(server.database, UserRole.OPERATOR)
+    viewer = Viewer(f"http://{address}")
+    await viewer.get(path)
+    own = {"sec_fetch_site": "same-origin", "origin": "https://console.example"}
+    answer = await viewer.post(path, {"name": name, "password": PASSWORD, "password_again": PASSWORD}, **own)
+    assert answer.goes_to == "/"
+    (session,) = [line for line in viewer.set_cookies if line.startswith("__Host-homing_session=")]
+    assert "secure" in session.lower()
+    assert "max-age=" in answer.headers["strict-transport-security"]
+    assert (await viewer.get("/")).status == 200
+    assert await process.stop() == 0
+
+
+@pytest.mark.parametrize("column", ["seen_at", "expires_at"])
+async def test_a_session_ends_when_idle_and_after_its_time(column: str, server: Server, console: str) -> None:
+    _name, viewer = await signed_in(console, server.database)
+    past = "now() - interval '61 minutes'" if column == "seen_at" else "now()"
+    await server.query(
+        f"UPDATE console_session SET {column} = {past} WHERE token = $1", digest(viewer.cookies["homing_session"])
+    )
+    answer = await viewer.get("/audit?kind=user")
+    assert answer.goes_to == "/sign-in?next=%2Faudit%3Fkind%3Duser"
+    assert (await viewer.get("/live")).status == 303
+
+
+async def test_a_used_session_lives_on(server: Server, console: str) -> None:
+    _name, viewer = await signed_in(console, server.database)
+    token = digest(viewer.cookies["homing_session"])
+    await server.query("UPDATE console_session SET seen_at = now() - interval '59 minutes' WHERE token = $1", token)
+    assert (await viewer.get("/")).status == 200
+    row = await server.query_row("SELECT now() - seen_at AS ago FROM console_session WHERE token = $1", token)
+    assert row["ago"].total_seconds() < 30
+
+
+async def test_signing_in_leads_back_to_where_one_wanted_to_go_but_not_elsewhere(server: Server, console: str) -> None:
+    name, _viewer = await signed_in(console, server.database)
+    for wanted, to in (
+        ("/audit?kind=price", "/audit?kind=price"),
+        ("//evil.example", "/"),
+        ("https://evil.example", "/"),
+    ):
+        viewer = Viewer(console)
+        await viewer.get("/sign-in")
+        assert (await viewer.post("/sign-in", {"name": name, "password": PASSWORD, "next": wanted})).goes_to == to
+
+
+async def test_a_disabled_user_is_out_at_once(server: Server, console: str) -> None:
+    name, viewer = await signed_in(console, server.database)
+    assert (await viewer.get("/")).status == 200
+    await server.query("UPDATE console_user SET disabled_at = now() WHERE name = $1", name)
+    assert (await viewer.get("/")).goes_to == "/sign-in"
+
+
+async def test_a_new_password_ends_the_other_sessions(server: Server, console: str) -> None:
+    name, viewer = await signed_in(console, server.database)
+    other = Viewer(console)
+    await other.sign_in(name)
+    await viewer.get("/you")
+    fields = {"do": "password", "new_password": "quite another one", "new_password_again": "quite another one"}
+    refused = await viewer.post("/you", {**fields, "password": "not mine"})
+    assert "Your password is wrong." in refused.words
+    assert (await viewer.post("/you", {**fields, "password": PASSWORD})).goes_to == "/you"
+    assert (await viewer.get("/")).status == 200
+    assert (await other.get("/")).goes_to == "/sign-in"
+    assert (await Viewer(console).sign_in(name)).status == 422
+    assert (await Viewer(console).sign_in(name, "quite another one")).goes_to == "/"
+
+
+async def test_ten_wrong_passwords_lock_an_address_out_and_no_other(server: Server, console: str) -> None:
+    name, _viewer = await signed_in(console, server.database)
+    guessing = Viewer(console)
+    await guessing.get("/sign-in")
+
+    async def guess() -> int:
+        return (await guessing.post("/sign-in", {"name": name, "password": "wrong password"})).status
+
+    assert set(await asyncio.gather(*(guess() for _ in range(limits.PASSWORD_FAILURES_MAX)))) == {422}
+    answer = await guessing.post("/sign-in", {"name": name, "password": PASSWORD})
+    assert "Too many tries went wrong." in answer.words
+    assert (await Viewer(console).sign_in(name)).goes_to == "/"
+
+
+# ---- Second factor
+
+
+async def test_with_a_second_factor_the_password_alone_opens_nothing(server: Server, console: str) -> None:
+    name, viewer = await signed_in(console, server.database)
+    secret, _codes = await enrolled(viewer)
+    other = Viewer(console)
+    assert (await other.sign_in(name)).goes_to == "/sign-in/code?next=%2F"
+    for path in ("/", "/audit", "/you", "/live"):
+        assert (await other.get(path)).goes_to.startswith("/sign-in")
+    half = other.cookies["homing_session"]
+    await other.get("/sign-in/code")
+    assert "The code is wrong" in (await other.post("/sign-in/code", {"code": "000000"})).words
+    assert (await other.post("/sign-in/code", {"code": code_of(secret, 1), "next": "/audit"})).goes_to == "/audit"
+    assert other.cookies["homing_session"] != half
+    assert (await other.get("/")).status == 200
+    former = Viewer(console, cookies={"homing_session": half})
+    assert (await former.get("/sign-in/code")).goes_to == "/sign-in"
+
+
+async def test_a_code_is_good_once(server: Server, console: str) -> None:
+    name, viewer = await signed_in(console, server.database)
+    secret, _codes = await enrolled(viewer)
+    code, answers = code_of(secret, 1), []
+    for _ in range(2):
+        other = Viewer(console)
+        await other.sign_in(name)
+        await other.get("/sign-in/code")
+        answers.append((await other.post("/sign-in/code", {"code": code})).status)
+    assert answers == [303, 422]
+
+
+async def test_a_recovery_code_is_good_once_and_the_others_stay(server: Server, console: str) -> None:
+    name, viewer = await signed_in(console, server.database)
+    _secret, codes = await enrolled(viewer)
+    answers = []
+    for code in (codes[0].upper(), codes[0], f" {codes[1]} "):
+        other = Viewer(console)
+        await other.sign_in(name)
+        await other.get("/sign-in/code")
+        answers.append((await other.post("/sign-in/code", {"code": code})).status)
+    assert answers == [303, 422, 303]
+    assert "8 recovery codes are left" in (await viewer.get("/you")).words
+
+
+async def test_a_wrong_code_while_setting_up_leaves_the_secret_that_the_app_has(server: Server, console: str) -> None:
+    _name, viewer = await signed_in(console, server.database)
+    secret = SECRET.search((await viewer.get("/you/second-factor")).text)
+    assert secret
+    answer = await viewer.post("/you/second-factor", {"totp_secret": secret[1], "code": "000000", "password": PASSWORD})
+    assert answer.status == 422
+    again = SECRET.search(answer.text)
+    assert again
+    assert again[1] == secret[1]
+    without = await viewer.post("/you/second-factor", {"totp_secret": secret[1], "code": code_of(secret[1])})
+    assert "Your password is wrong." in without.words
+    assert "Off: whoever learns" in (await viewer.get("/you")).words
+
+
+async def test_the_second_factor_goes_with_the_password_alone(server: Server, console: str) -> None:
+    name, viewer = await signed_in(console, server.database)
+    await enrolled(viewer)
+    await viewer.get("/you")
+    assert (await viewer.post("/you", {"do": "forget_second_factor", "password": "x"})).status == 422
+    assert (await viewer.post("/you", {"do": "forget_second_factor", "password": PASSWORD})).goes_to == "/you"
+    assert (await Viewer(console).sign_in(name)).goes_to == "/"
+
+
+async def test_a_link_changes_the_password_and_leaves_the_second_factor(server: Server, console: str) -> None:
+    name, viewer = await signed_in(console, server.database)
+    await enrolled(viewer)
+    row = await server.query_row("SELECT user_id FROM console_user WHERE name = $1", name)
+    async with server.database.transaction() as transaction:
+        token = await make_link(transaction, row["user_id"])
+    other = Viewer(console)
+    assert (await accept(other, f"/welcome/{token}", name, "the new password")).goes_to == "/sign-in"
+    assert (await other.get("/")).goes_to == "/sign-in"
+    assert (await other.sign_in(name, "the new password")).goes_to.startswith("/sign-in/code")
+
+
+# ---- Changes that nobody meant
+
+
+async def test_a_change_needs_the_sessions_own_token(server: Server, console: str) -> None:
+    _name, viewer = await signed_in(console, server.database)
+    _other_name, other = await signed_in(console, server.database)
+    await viewer.get("/you")
+    await other.get("/you")
+    for token in ("", "x", other.form_token, viewer.form_token[:-1]):
+        answer = await viewer.post("/you", {"do": "end_sessions", "form_token": token})
+        assert answer.status == 403
+        assert "Nothing was changed" in answer.words
+    assert (await viewer.post("/you", {"do": "end_sessions"})).goes_to == "/you"
+
+
+async def test_a_token_of_before_the_sign_in_is_worth_nothing_after_it(server: Server, console: str) -> None:
+    name, _viewer = await signed_in(console, server.database)
+    viewer = Viewer(console)
+    await viewer.get("/sign-in")
+    before = viewer.form_token
+    await viewer.sign_in(name)
+    assert (await viewer.post("/sign-out", {"form_token": before})).status == 403
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"sec_fetch_site": "cross-site"},
+        {"sec_fetch_site": "same-site"},
+        {"origin": "https://evil.example"},
+        {"origin": "null"},
+    ],
+    ids=str,
+)
+async def test_a_change_that_another_site_sends_is_refused(
+    headers: dict[str, str], server: Server, console: str
+) -> None:
+    _name, viewer = await signed_in(console, server.database)
+    await viewer.get("/you")
+    assert (await viewer.post("/sign-out", **headers)).status == 403
+    assert (await viewer.get("/")).status == 200
+    own = {"sec_fetch_site": "same-origin", "origin": console}
+    assert (await viewer.post("/sign-out", **own)).goes_to == "/sign-in"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"x=" + b"y" * (limits.CONSOLE_BODY_BYTES_MAX + 1), b"&".join(b"a%d=1" % n for n in range(500)), b"\xff\xfe=1"],
+    ids=["large", "many fields", "no text"],
+)
+async def test_a_form_that_no_page_sends_is_answered_with_a_word(body: bytes, server: Server, console: str) -> None:
+    _name, viewer = await signed_in(console, server.database)
+    answer = await viewer.post("/you", body)
+    assert answer.status in (403, 422)
+    assert (await viewer.get("/")).status == 200
+
+
+# ---- Answers
+
+
+async def test_every_answer_has_the_headers_and_nothing_inline(server: Server, console: str) -> None:
+    _name, viewer = await signed_in(console, server.database)
+    stranger = Viewer(console)
+    answers = [await stranger.get(path) for path in ("/sign-in", "/", "/nowhere", "/welcome/x", "/favicon.ico")]
+    answers += [await viewer.get(path) for path in ("/", "/?span=30d", "/audit", "/you", "/you/second-factor", "/x")]
+    for answer in answers:
+        policy = answer.headers["content-security-policy"]
+        assert policy.startswith("default-src 'none'")
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert answer.headers["x-frame-options"] == "DENY"
+        assert "referrer-policy" in answer.headers
+        if answer.headers.get("content-type", "").startswith("text/html"):
+            assert answer.headers["cache-control"] == "no-store"
+            assert INLINE.findall(answer.text) == []
+    script = re.search(r'src="(/static/[^"]+\.js)"', answers[0].text)
+    assert script
+    assert "immutable" in (await stranger.get(script[1])).headers["cache-control"]
+
+
+async def test_who_is_not_signed_in_sees_nothing(server: Server, console: str) -> None:
+    for path in ("/", "/audit", "/you", "/you/second-factor", "/live"):
+        assert (await Viewer(console).get(path)).goes_to.startswith("/sign-in")
+    stranger = Viewer(console)
+    await stranger.get("/sign-in")
+    assert (await stranger.post("/you", {"do": "end_sessions"})).goes_to == "/sign-in"
+
+
+async def test_a_role_learns_nothing_of_pages_that_are_not_its(server: Server, console: str) -> None:
+    account = await server.account()
+    _name, support = await signed_in(console, server.database, UserRole.SUPPORT)
+    _name, customer = await signed_in(console, server.database, UserRole.CUSTOMER, account.account_id)
+    for viewer in (support, customer):
+        assert (await viewer.get("/audit")).status == 404
+        start = await viewer.get("/")
+        assert start.status == 200
+        assert "/audit" not in start.text
+    assert "By carrier" not in (await customer.get("/")).words
+
+
+# ---- What is recorded
+
+
+async def test_signing_in_and_out_and_failing_to_is_recorded_with_the_address(server: Server, console: str) -> None:
+    name, viewer = await signed_in(console, server.database)
+    other = Viewer(console)
+    await other.sign_in(name, "wrong password")
+    await viewer.get("/")
+    await viewer.post("/sign-out")
+    rows = await server.query(
+        "SELECT act, address, actor FROM audit WHERE kind = 'console_user' AND subject = $1 AND act LIKE 'sign%'"
+        " ORDER BY audit_id",
+        name,
+    )
+    assert [tuple(row) for row in rows] == [
+        ("sign_in", viewer.address, name),
+        ("sign_in_failed", other.address, name),
+        ("sign_out", viewer.address, name),
+    ]
+
+
+async def test_what_was_typed_as_an_unknown_name_is_recorded_nowhere(server: Server, console: str) -> None:
+    await Viewer(console).sign_in("my-password-by-mistake", "x")
+    assert await server.query("SELECT FROM audit WHERE to_jsonb(audit)::text LIKE '%by-mistake%'") == []
+    assert "by-mistake" not in server.logs
+
+
+# ---- Live
+
+
+async def test_a_stream_tells_that_something_changed_and_ends_with_the_process(server: Server) -> None:
+    address = f"127.0.0.1:{free_port()}"
+    process = await server.start("console", "console-live", HOMING_CONSOLE_ADDRESS=address)
+    _name, viewer = await signed_in(f"http://{address}", server.database)
+    account = await server.account()
+    async with stream(viewer, "/live") as events, asyncio.timeout(30):
+        assert await events.readline() == b"retry: 3000\n"
+        seen = b""
+        while b"event: changed" not in seen:
+            seen += await events.readline()
+        await server.client.laaffic(
+            account, "GET", "/v3/sendSms", {"appId": account.app, "numbers": "8613800130001", "content": "x"}
+        )
+        seen = b""
+        while b"event: changed" not in seen:
+            seen += await events.readline()
+        started_s = time.monotonic()
+        assert await process.stop() == 0, "an open stream does not hold up the end"
+        assert time.monotonic() - started_s < limits.DRAIN_TIMEOUT_S / 2
