@@ -1,5 +1,6 @@
 """What operators say of destinations and what the days before today taught reach the guard's mind."""
 
+import json
 import time
 from collections.abc import AsyncIterator
 from typing import Any
@@ -13,6 +14,7 @@ from homing.accounts.profile import Profile
 from homing.conversions.watch import Watch
 from homing.guard.risk import LEARNT_MAX, NATS, Level
 from homing.routing.beliefs import Learner
+from homing.statistics.delta import Delta
 from server import new_database
 
 TODAY = int(time.time()) // 86_400
@@ -89,3 +91,34 @@ async def test_a_wrong_word_is_told_in_one_line(bank: Bank, account: Profile) ->
     assert "say how risky" in await homing(bank.dsn, "guard", "risk", "ID", status=1)
     assert "no risk of KE" in await homing(bank.dsn, "guard", "risk", "KE", "--remove", status=1)
     assert "two letters" in await homing(bank.dsn, "guard", "risk", "Indonesia", "high", status=1)
+
+
+async def test_a_network_that_is_judged_as_a_whole_is_listed_and_told_once(bank: Bank, account: Profile) -> None:
+    """People come back from one network, and nobody of another's messages, which lie too thin to be judged by range."""
+    await bank.query("INSERT INTO guard_alert (account_id, url) VALUES ($1, 'http://127.0.0.1/')", account.account_id)
+    minute = int(time.time()) // 60
+    deltas = []
+    for n in range(200):
+        told = minute - 30 - n % 20, account.account_id, "app"
+        deltas.append(Delta(*told, "ID", "51010", f"62812{n * 497:05d}", 1, "", submitted=1, sent=1))
+        deltas.append(Delta(*told, "LV", "24701", f"3712{n * 49:04d}", 1, "", submitted=1, sent=1))
+        if n % 2:
+            deltas.append(Delta(*told, "ID", "51010", f"62812{n * 497:05d}", 1, "", converted=1, conversion_bucket=5))
+    learner = Learner()
+    learner.hear(deltas)
+    learner.think(minute * 60.0)
+    watch, now_s = Watch(lambda: learner), time.time()
+    watch.hear(deltas)
+    for turn in range(3):
+        watch.think(now_s + turn * limits.GUARD_BOOK_S)
+        await watch.save(bank.databases[0])
+    (verdict,) = await homing_json(bank.dsn, "guard", "verdicts", "--account", account.name)
+    assert (verdict["digits"], verdict["network"], verdict["reason"]) == ("", "24701", "unconverted network")
+    assert "all of 247-01" in await homing(bank.dsn, "guard", "verdicts", "--account", account.name)
+    (push,) = await bank.query("SELECT body FROM push WHERE account_id = $1", account.account_id)
+    assert json.loads(push["body"])["network"] == "24701"
+
+    successor = Watch(lambda: learner)
+    successor.think(time.time())
+    await successor.save(bank.databases[0])
+    assert await homing_json(bank.dsn, "guard", "verdicts", "--account", account.name) == []

@@ -312,12 +312,15 @@ async def suggestions(desk: Desk, account: str | None) -> Reply:
 async def verdicts(desk: Desk, account: str | None, with_past: bool, limit: int) -> Reply:
     """Ranges that are judged as theft now, and why.
 
+    And networks as a whole, in which nobody ever came back.
+
     \b
     Example:  homing guard verdicts
     """
     scope = None if account is None else await desk.scope(account)
     rows = await desk.database.fetch("guard_verdicts_of", scope, with_past, limit)
-    return Table(tables.VERDICTS, rows, "No range is judged as theft.")
+    shown = [{**row, "range": row["digits"] or f"all of {row['network'][:3]}-{row['network'][3:]}"} for row in rows]
+    return Table(tables.VERDICTS, shown, "No range is judged as theft.")
 
 
 @guard.command("lift")

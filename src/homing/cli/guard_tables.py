@@ -67,7 +67,8 @@ SAVED = (
     Column("charge_micro", "Charge", MONEY),
 )
 VERDICTS = (
-    Column("digits", "Range"),
+    Column("range", "Range", people_only=True),
+    Column("digits", programs_only=True),
     Column("account", "Account"),
     Column("app", programs_only=True),
     Column("country", programs_only=True),

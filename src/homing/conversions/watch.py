@@ -4,6 +4,7 @@ import asyncio
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
+from typing import Final
 
 import msgspec
 import structlog
@@ -11,7 +12,7 @@ import structlog
 from homing import limits
 from homing.guard import book as books
 from homing.guard.board import read_risks, read_spends
-from homing.guard.book import RangeName, Verdict
+from homing.guard.book import RangeName, Verdict, VerdictBook
 from homing.guard.mind import Mind
 from homing.guard.ranges import Kept
 from homing.guard.risk import Learnt, Risks, learn
@@ -21,6 +22,10 @@ from homing.statistics.reading import Cell
 from homing.store.database import Database
 
 log = structlog.get_logger()
+
+
+WHOLE_NETWORK: Final = ""
+"""In place of a range's digits. Such a verdict is told and not remembered: the next mind comes to it by itself."""
 
 
 class Watch:
@@ -69,7 +74,7 @@ class Watch:
         learner = self._learner()
         await asyncio.to_thread(self.mind.think, now_s, learner.expected_rate, learner.reporting)
         book = self.mind.verdicts()
-        await self._tell(database, book.verdicts, now)
+        await self._tell(database, _verdicts_of(book, now_s), now)
         written = await asyncio.to_thread(books.write, book, limits.GUARD_BOOK_RANGES_MAX)
         await database.execute("guard_book_write", now, written)
         if now_s - self._saved_s >= limits.GUARD_SAVE_S:
@@ -151,7 +156,18 @@ class Watch:
             verdict = Verdict(
                 row["reason"], row["figure"], row["since"].timestamp(), row["until"].timestamp(), row["is_sure"]
             )
-            self.mind.uphold(name, verdict)
+            if name[3] != WHOLE_NETWORK:
+                self.mind.uphold(name, verdict)
             self._told[name] = verdict
         self._lifted_at = now
         log.info("guard_remembers", networks=len(rows), verdicts=len(self._told))
+
+
+def _verdicts_of(book: VerdictBook, now_s: float) -> dict[RangeName, Verdict]:
+    """Those on ranges, and those on networks as a whole."""
+    networks = {
+        (*name, WHOLE_NETWORK): terms.verdict
+        for name, terms in book.cells.items()
+        if terms.verdict is not None and terms.verdict.until_s > now_s
+    }
+    return {**book.verdicts, **networks}

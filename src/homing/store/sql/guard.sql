@@ -120,7 +120,8 @@ FROM added AS v
 JOIN guard_alert AS a ON a.account_id IN (0, v.account_id)
 WHERE NOT EXISTS (
     SELECT FROM guard_verdict AS before
-    WHERE before.account_id = v.account_id AND before.app_id = v.app_id AND before.digits = v.digits
+    WHERE before.account_id = v.account_id AND before.app_id = v.app_id AND before.network = v.network
+        AND before.digits = v.digits
         AND before.since > v.since - interval '1 hour'
 )
 
