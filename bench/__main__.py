@@ -7,17 +7,29 @@ from pathlib import Path
 
 import uvloop
 
-from bench import accept, smpp_accept, smpp_home, smpp_idle, smpp_link, way_home
+from bench import accept, learning, smpp_accept, smpp_home, smpp_idle, smpp_link, way_home
 from bench.machine import describe
 from bench.report import publish
 
-PARTS = ("accept", "way-home", "memory", "smpp-session", "smpp-rtt", "smpp-home", "smpp-accept", "smpp-idle")
+PARTS = (
+    "accept",
+    "learning",
+    "way-home",
+    "memory",
+    "smpp-session",
+    "smpp-rtt",
+    "smpp-home",
+    "smpp-accept",
+    "smpp-idle",
+)
 
 
 async def measure(parts: list[str], folder: Path, rounds: int, seconds: float) -> None:
     rows = []
     if "accept" in parts:
         rows += await accept.run(folder, rounds, seconds)
+    if "learning" in parts:
+        rows += await learning.run(folder, rounds, seconds)
     if "way-home" in parts:
         rows += await way_home.run_sustained(folder, max(10.0, seconds * 3))
     if "memory" in parts:

@@ -90,13 +90,13 @@ async def run(folder: Path, rounds: int, seconds: float) -> list[Row]:
     with Homing(folder / "accept", link_workers=0) as homing:
         await homing.fund()
         for _round in range(rounds):
-            await _closed(homing, figures[post.name], seconds, lambda body: ids.append(_first_id(body)))
+            await measure_closed(homing, figures[post.name], seconds, lambda body: ids.append(_first_id(body)))
             if Kannel.available():
                 kannel_rates.append(await _kannel(seconds))
-            await _closed(homing, figures[get.name], seconds, lambda body: ids.append(_lia_id(body)))
-            await _closed(homing, figures[bulk.name], seconds)
-            await _closed(homing, figures[balance.name], seconds)
-            await _closed(homing, figures[track.name], min(seconds, 2.0))
+            await measure_closed(homing, figures[get.name], seconds, lambda body: ids.append(_lia_id(body)))
+            await measure_closed(homing, figures[bulk.name], seconds)
+            await measure_closed(homing, figures[balance.name], seconds)
+            await measure_closed(homing, figures[track.name], min(seconds, 2.0))
         rows = _rate_rows(figures, kannel_rates)
         for load in (post, get, balance, track):
             rows.append(await _latency_row(homing, figures[load.name], seconds))
@@ -113,7 +113,7 @@ async def run(folder: Path, rounds: int, seconds: float) -> list[Row]:
     return rows
 
 
-async def _closed(
+async def measure_closed(
     homing: Homing, figures: Figures, seconds: float, collect: Callable[[bytes], None] | None = None
 ) -> None:
     pids, postgres = homing.pids(), homing.postgres_pids()
@@ -137,38 +137,38 @@ def _rate_rows(figures: dict[str, Figures], kannel_rates: list[float]) -> list[R
     if kannel_rates:
         kannel = statistics.median(kannel_rates)
         rows.append(
-            Row("Kannel accepts over HTTP, file store", "-", _per_s(kannel), None, f"runs: {_runs(kannel_rates)}")
+            Row("Kannel accepts over HTTP, file store", "-", per_s(kannel), None, f"runs: {runs(kannel_rates)}")
         )
         rows.append(
             Row(
                 f"{post.load.name}, {CONNECTIONS} connections",
-                f"≥ {_per_s(kannel)} (Kannel)",
-                _per_s(post.rate),
+                f"≥ {per_s(kannel)} (Kannel)",
+                per_s(post.rate),
                 post.rate >= kannel and not post.errors,
-                f"{post.rate / kannel:.2f} × Kannel; {post.note}; runs: {_runs(post.rates)}",
+                f"{post.rate / kannel:.2f} × Kannel; {post.note}; runs: {runs(post.rates)}",
             )
         )
     else:
         rows.append(Row("Kannel", "-", "not installed", None, "apt-get install kannel"))
-        rows.append(Row(f"{post.load.name}, {CONNECTIONS} connections", "≥ Kannel", _per_s(post.rate), None, post.note))
+        rows.append(Row(f"{post.load.name}, {CONNECTIONS} connections", "≥ Kannel", per_s(post.rate), None, post.note))
     ratio = get.rate / post.rate
     rows.append(
         Row(
             get.load.name,
             "≥ 0.85 × POST",
-            f"{_per_s(get.rate)} ({ratio:.2f} ×)",
+            f"{per_s(get.rate)} ({ratio:.2f} ×)",
             ratio >= 0.85 and not get.errors,
-            f"{get.note}; runs: {_runs(get.rates)}",
+            f"{get.note}; runs: {runs(get.rates)}",
         )
     )
     for one, least in ((bulk, 30_000), (balance, 10_000), (track, 10_000)):
         rows.append(
             Row(
                 one.load.name,
-                f"≥ {_per_s(least)}",
-                _per_s(one.rate),
+                f"≥ {per_s(least)}",
+                per_s(one.rate),
                 one.rate >= least and not one.errors,
-                f"{one.note}; runs: {_runs(one.rates)}",
+                f"{one.note}; runs: {runs(one.rates)}",
             )
         )
     return rows
@@ -185,7 +185,7 @@ async def _latency_row(homing: Homing, figures: Figures, seconds: float) -> Row:
         "p99 ≤ 25 ms",
         f"p99 {result.p99_ms:.1f} ms",
         result.p99_ms <= 25 and not result.errors,
-        f"p50 {result.p50_ms:.1f} ms at {_per_s(result.rate)}" + (f"; {result.faults}" if result.errors else ""),
+        f"p50 {result.p50_ms:.1f} ms at {per_s(result.rate)}" + (f"; {result.faults}" if result.errors else ""),
     )
 
 
@@ -203,9 +203,9 @@ def _lia_id(body: bytes) -> int:
     return int(json.loads(body)["message_id"])
 
 
-def _per_s(rate: float) -> str:
+def per_s(rate: float) -> str:
     return f"{rate:,.0f}/s"
 
 
-def _runs(rates: list[float]) -> str:
+def runs(rates: list[float]) -> str:
     return ", ".join(f"{rate:,.0f}" for rate in rates)

@@ -88,6 +88,10 @@ class Homing:
         assert postmaster is not None
         return [postmaster, *map(int, Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split())]
 
+    def database(self) -> "_Database":
+        """Its database, for the length of a block."""
+        return _Database(self._data)
+
     async def fund(self) -> None:
         async with _Database(self._data) as database, database.transaction() as transaction:
             account = await transaction.row("account_find", demo.ACCOUNT, None)

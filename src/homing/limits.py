@@ -358,6 +358,8 @@ GUARD_SAVE_CELLS_MAX: Final = 500
 GUARD_DECISIONS_PENDING_MAX: Final = 50_000  # not yet stored; beyond it they are counted and dropped
 GUARD_DECISIONS_BATCH_MAX: Final = 1_000
 GUARD_DECISIONS_LINGER_S: Final = 0.5
+GUARD_RISKS_S: Final = 30.0  # between two looks at what operators say of destinations
+GUARD_RISK_DAYS: Final = 30  # before today, whose conversions tell how risky a country is
 GUARD_KEEP_DAYS: Final = 90  # decisions, verdicts and what is remembered of idle networks
 GUARD_UNKNOWN_LIMITS: Final = (8, 40, 120)  # messages in a second or two, to ranges of a network without any history
 

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import pytest
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
@@ -121,6 +121,13 @@ async def proof_off_by(bank: Bank, account: Profile, name: str, off: int) -> Pro
         await bank.query(update, account.account_id, row["key"], row["value"])
 
 
+def may_stand(before: Purse, after: Purse) -> bool:
+    """Charges take a balance down to the credit's end and no further. One that was below it already, by an operator's
+    hand, stays where it is: then the gift alone pays.
+    """
+    return after.balance >= -after.credit or after.balance == before.balance
+
+
 class LedgerMachine(RuleBasedStateMachine):
     """Three accounts, several processes, one database. `self.purses` and `self.messages` are the model."""
 
@@ -155,9 +162,7 @@ class LedgerMachine(RuleBasedStateMachine):
             refused = [sum(one.charges) for one, ended in mine if not isinstance(ended, list)]
             left = self.purses[index].available
             assert all(total > left for total in refused), "refused although the money was there"
-            if mine and len(refused) < len(mine):
-                charged = before[index].available - left
-                assert charged == 0 or self.purses[index].balance >= -self.purses[index].credit
+            assert may_stand(before[index], self.purses[index])
         for one, request, ended in zip(batch, ids, results, strict=True):
             self._learn(one, request, ended)
         self._gift_pays_first(before, [one for ended in results if isinstance(ended, list) for one in ended])
@@ -224,8 +229,7 @@ class LedgerMachine(RuleBasedStateMachine):
         for index, account in enumerate(self.accounts):
             seen, model = self.run(self.bank.purse(account)), self.purses[index]
             assert seen.gift + seen.balance == model.gift + model.balance
-            if before[index].balance >= -before[index].credit:
-                assert seen.balance >= -seen.credit
+            assert seen.balance >= min(before[index].balance, -seen.credit)
             self.purses[index] = seen
         for one, request, ended in zip(batch, ids, results, strict=True):
             self._learn(one, request, ended)
@@ -399,6 +403,35 @@ def test_the_ledger_is_right_whatever_happens_at_once(bank: Bank, loop: asyncio.
             suppress_health_check=list(HealthCheck),
         ),
     )
+
+
+@given(
+    gifted=st.integers(0, 300_000),
+    credit=st.integers(0, 20_000),
+    adjusted=st.integers(-40_000, 40_000).filter(bool),
+    messages=st.integers(1, 60),
+)
+@example(gifted=200_000, credit=2_493, adjusted=-4_000, messages=34)  # below the credit's end, and the gift pays all
+@example(gifted=135_999, credit=2_493, adjusted=-4_000, messages=34)  # a micro-unit short of that
+@example(gifted=137_507, credit=2_493, adjusted=-4_000, messages=34)  # all three together are the charge exactly
+@example(gifted=137_506, credit=2_493, adjusted=-4_000, messages=34)
+@settings(max_examples=40, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+def test_a_charge_takes_a_balance_no_further_than_its_credit(
+    bank: Bank, loop: asyncio.AbstractEventLoop, gifted: int, credit: int, adjusted: int, messages: int
+) -> None:
+    async def scenario() -> None:
+        account = await bank.account(gifted=gifted, credit=credit)
+        async with bank.plain.transaction() as transaction:
+            await move(transaction, account.account_id, adjustment(adjusted), "test", "a reason")
+        before, charge = Purse(gifted, adjusted, credit), messages * PRICES["91"]
+        (ended,) = await outcomes([bank.send(0, account, [group("91", messages)])])
+        after = await bank.purse(account)
+        assert isinstance(ended, list) == (charge <= before.available)
+        assert after == (before.charged(charge) if isinstance(ended, list) else before)
+        assert may_stand(before, after)
+        assert (await bank.prove(account)).holds
+
+    loop.run_until_complete(scenario())
 
 
 @pytest.fixture(scope="module")

@@ -3,21 +3,18 @@
 import asyncio
 import csv
 import io
-import json
 import random
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
-from click.testing import CliRunner
 
 from bank import Bank, group
+from command import homing, homing_json
 from homing.accounts import catalogue
 from homing.accounts.profile import Profile
-from homing.cli import main
 from homing.conversions.brain import Brain
 from homing.conversions.learning import Learning
 from homing.kit.ids import first_id_at
@@ -114,17 +111,6 @@ async def carriers_of(bank: Bank, ids: list[int]) -> Counter[str]:
     return Counter(row["name"] for row in rows)
 
 
-async def homing(bank: Bank, *words: str) -> str:
-    environment = {"HOMING_DATABASE_URL": bank.dsn, "COLUMNS": "200"}
-    result = await asyncio.to_thread(CliRunner().invoke, main, words, env=environment, prog_name="homing")
-    assert result.exit_code == 0, (words, result.output)
-    return result.stdout
-
-
-async def homing_json(bank: Bank, *words: str) -> Any:
-    return json.loads(await homing(bank, *words, "--json"))
-
-
 async def test_what_converts_gets_the_traffic_in_every_process_and_each_message_tells_why(
     bank: Bank, account: Profile
 ) -> None:
@@ -154,12 +140,12 @@ async def test_what_converts_gets_the_traffic_in_every_process_and_each_message_
     assert any(what == "route" and "adaptive, shares " in detail for what, detail in told)
 
     explained = await homing_json(
-        bank, "route", "explain", "8613800138000", "--account", account.name, "--app", account.name
+        bank.dsn, "route", "explain", "8613800138000", "--account", account.name, "--app", account.name
     )
     assert [row["carrier"] for row in explained["learnt"]] == [GOOD, POOR]
     assert explained["learnt"][0]["source"] == "prior", "the network of that number has had no traffic of its own"
     assert " % to the best of 2" in explained["told"]
-    shown = await homing_json(bank, "learn", "show", account.name)
+    shown = await homing_json(bank.dsn, "learn", "show", account.name)
     assert {row["carrier"]: row["share"] for row in shown["beliefs"] if row["network"]} == {GOOD: 0.99, POOR: 0.01}
     await brain.release()
 
@@ -187,13 +173,20 @@ async def test_who_opts_out_is_routed_by_priority_at_once(bank: Bank, account: P
     await brain.turn()
     await learnt(bank, 1, account)
     board = bank._boards[1]
-    said = await homing(bank, "learn", "set", "--account", account.name, "--off")
+    said = await homing(bank.dsn, "learn", "set", "--account", account.name, "--off")
     assert "routes by priority" in said
     board.changed()
     await until(lambda: board.tariff.terms(account.account_id, account.name).opted_out)
     assert await carriers_of(bank, await bank.send(1, account, [group("86", 50)])) == {POOR: 50}
-    await homing(bank, "learn", "set", account.name, "--worth", "0.4", "--explore", "0.02")
-    shown = await homing_json(bank, "learn", "show", "--account", account.name)
+    number = "8613800138000"
+    explained = await homing_json(
+        bank.dsn, "route", "explain", number, "--account", account.name, "--app", account.name
+    )
+    assert explained["told"] == "the customer has opted out: by priority"
+    explained = await homing_json(bank.dsn, "route", "explain", number)
+    assert "name --account and --app" in explained["told"]
+    await homing(bank.dsn, "learn", "set", account.name, "--worth", "0.4", "--explore", "0.02")
+    shown = await homing_json(bank.dsn, "learn", "show", "--account", account.name)
     assert [(row["app_id"], row["worth"], row["opted_out"]) for row in shown["terms"]] == [
         (None, None, True),
         (account.name, "0.4", False),
@@ -208,7 +201,7 @@ async def test_a_carrier_that_calls_delivered_what_nobody_got_is_found_with_its_
     await happened(bank, account, GOOD, 900, 800, 400)
     brain = brain_of(bank)
     await brain.turn()
-    (found,) = await homing_json(bank, "learn", "fakes")
+    (found,) = await homing_json(bank.dsn, "learn", "fakes")
     assert (found["carrier"], found["kind"]) == (POOR, "unconverted")
     assert found["figures"]["ratio"] < 0.15
     ids = await carrier_ids(bank)
@@ -223,7 +216,7 @@ async def test_a_carrier_that_calls_delivered_what_nobody_got_is_found_with_its_
             ids[POOR],
         )
     await bank.query("UPDATE app SET expects_conversions = true WHERE app_id = $1", account.name)
-    rows = list(csv.DictReader(io.StringIO(await homing(bank, "learn", "fakes", "--csv", POOR))))
+    rows = list(csv.DictReader(io.StringIO(await homing(bank.dsn, "learn", "fakes", "--csv", POOR))))
     assert sorted(int(row["message_id"]) for row in rows) == [old, old + 1, old + 2]
     assert {row["receipt_s"] for row in rows} == {"2.0"}
     await brain.release()

@@ -1,16 +1,16 @@
 """The guard on a running Homing: both dialects and SMPP, decisions, verdicts, alerts."""
 
 import asyncio
+import base64
 import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
 
+from command import homing
 from esme import bound
-from homing.cli import main
 from homing.doors.smpp_words import Own
 from homing.guard.judge import Action
 from homing.model import PushKind
@@ -34,15 +34,8 @@ async def account(server: Server) -> Account:
     return await server.account(balance="100")
 
 
-def homing(server: Server, *words: str, status: int = 0) -> str:
-    environment = {"HOMING_DATABASE_URL": server.dsn, "HOMING_DATA": str(server.data)}
-    result = CliRunner().invoke(main, words, env=environment)
-    assert result.exit_code == status, (words, result.output, result.exception)
-    return result.output
-
-
 async def command(server: Server, *words: str) -> str:
-    return await asyncio.to_thread(homing, server, *words)
+    return await homing(server.dsn, *words, data=server.data)
 
 
 async def eventually(what: Callable[[], Awaitable[Any]]) -> Any:
@@ -129,6 +122,9 @@ async def test_every_decision_is_stored_and_what_was_saved_is_their_sum(server: 
     assert saved[0]["saved"] == total
     told = await command(server, "guard", "saved", "--account", account.name)
     assert "deny" in told
+    shown = await command(server, "message", "show", str(rows[0]["message_id"]))
+    assert "refused by the guard" in shown
+    assert f"listed as {prefix}" in shown
 
 
 async def test_an_allowed_number_passes_a_denied_prefix(server: Server, account: Account) -> None:
@@ -174,6 +170,33 @@ async def test_a_crowd_is_judged_told_and_in_monitor_mode_goes_on(server: Server
     assert block in await command(server, "guard", "verdicts", "--json", "--account", account.name)
     await command(server, "guard", "lift", block, "--account", account.name)
     assert block not in await command(server, "guard", "verdicts", "--json", "--account", account.name)
+
+
+async def test_a_receiver_of_alerts_knows_them_by_the_password_in_its_address(
+    server: Server, account: Account, sink: Sink
+) -> None:
+    """It is sent along and shown to nobody."""
+    box = sink.box()
+    address = box.url.replace("://", "://homing:let-me-in@")
+    said = await command(server, "guard", "alert", address, "--account", account.name)
+    block = f"6281366{next(COUNTER):02}"
+    for n in range(60):
+        await lia(server, account, f"{block}{n:03}")
+    (alert,) = await box.first()
+    credentials = base64.b64encode(b"homing:let-me-in").decode()
+    assert alert.headers["Authorization"] == f"Basic {credentials}"
+    assert alert.headers["webhook-id"].startswith("push_")
+    said += await command(server, "guard", "show", "--account", account.name)
+    said += await command(server, "guard", "show", "--account", account.name, "--json")
+    said += await command(server, "push", "list", account.name)
+    said += await command(server, "push", "list", account.name, "--json")
+    audited = await server.query(
+        "SELECT * FROM audit WHERE kind = 'guard_alert' AND account_id = $1", account.account_id
+    )
+    said += str(audited)
+    assert "homing:***@" in str(audited)
+    assert "let-me-in" not in said
+    assert said.count("homing:***@") >= 5
 
 
 async def test_a_budget_ends_with_its_messages(server: Server, account: Account) -> None:

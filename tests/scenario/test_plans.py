@@ -1,13 +1,17 @@
 """Hot statements find their rows by key, whatever the planner believes of the tables' sizes when it plans them."""
 
+import json
 import re
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import asyncpg
 import pytest
 
 import server as serving
 from homing.store import queries
-from homing.store.database import INDEX_PLANS
+from homing.store.database import FREE_PLANS, INDEX_PLANS
 from homing.store.migrate import migrate
 
 KEYED = {
@@ -130,3 +134,121 @@ async def test_a_hot_statement_finds_its_rows_by_their_whole_key(
             continue  # the claim itself walks the lane in order of time
         columns = set(re.findall(r"\((?:ltrim\(lower\()?(?:\w+\.)?(\w+)(?:\), '0x'::text\))? = ", condition))
         assert any(key <= columns for key in keys), f"{line}\n{condition}"
+
+
+# --- statistics, learning and guard, at the size of a busy year -----------------------------------------------------
+
+NOW = datetime.now(UTC)
+MINUTE = int(NOW.timestamp()) // 60
+CELLS, VERDICTS, DECISIONS, CHOICES, SHARES = 40_000, 60_000, 120_000, 40_000, 4_000
+
+MANY = f"""
+INSERT INTO stat_cell (account_id, app_id, country, network, prefix, carrier_id, sender)
+SELECT n % 50 + 1, 'app' || n % 50, 'ID', '51010', (600000 + n)::text, 1, 'S' FROM generate_series(1, {CELLS}) AS n;
+INSERT INTO stat (grain, period, account_id, cell_id, submitted, sent, delivered, undelivered, converted, refused,
+    cost_micro, revenue_micro)
+SELECT g.grain, {MINUTE} / g.grain - n / 2000, c.account_id, c.cell_id, 1, 1, 1, 0, 0, 0, 1, 1
+FROM generate_series(1, {CELLS}) AS n
+JOIN stat_cell AS c ON c.cell_id = n
+CROSS JOIN (VALUES (1::smallint), (60::smallint), (1440::smallint)) AS g (grain);
+INSERT INTO guard_verdict (account_id, app_id, country, network, digits, reason, figure, is_sure, since, until)
+SELECT 1, 'app', 'ID', '51010', (6281000000 + n)::text, 'crowded', '', true, now() - n * interval '2 minutes',
+    now() - n * interval '2 minutes' + interval '2 hours'
+FROM generate_series(1, {VERDICTS}) AS n;
+UPDATE guard_verdict SET lifted_at = until WHERE verdict_id % 1000 = 0;
+INSERT INTO guard_alert (account_id, url) VALUES (0, 'http://127.0.0.1/');
+INSERT INTO guard_decision (account_id, at, message_id, app_id, number, country, network, action, rule, reason, figure,
+    scope, charge_micro)
+SELECT n % 50 + 1, now() - n * interval '1 minute', n, 'app', '6281', 'ID', '51010', 2, 'range', '', '', '', 1
+FROM generate_series(1, {DECISIONS}) AS n;
+INSERT INTO learn_choice (account_id, made_at, app_id, country, network, rule, told, rests_on)
+SELECT n % 50 + 1, now() - n * interval '1 minute', 'app', 'ID', (n % {SHARES})::text, '[]', '', '{{}}'
+FROM generate_series({CHOICES}, 1, -1) AS n;
+INSERT INTO learn_shares (account_id, app_id, country, network, rule, version, carriers, weights, told, made_at)
+SELECT account_id, app_id, country, network, rule, version, '{{1}}', '{{10000}}', '', made_at
+FROM learn_choice WHERE version > {CHOICES - SHARES};
+ANALYZE;
+"""
+
+NEW = ["628177777", "628177778"]
+FOUND = [1, 1], ["app", "app"], ["51010", "51010"], NEW
+AT_SIZE: Mapping[str, tuple[Mapping[str, str], Sequence[Any], str]] = {
+    "stat_cells_find": (
+        INDEX_PLANS,
+        ([2, 3], ["app1", "app2"], ["ID"] * 2, ["51010"] * 2, ["600001", "600002"], [1, 1], ["S", "S"]),
+        "stat_cell",
+    ),
+    "stat_cells": (INDEX_PLANS, (1, MINUTE - 1, MINUTE, 1, 10_000), "stat_minute"),
+    "stat_forget": (INDEX_PLANS, (60, MINUTE // 60 - 19), "stat_hour"),
+    "learn_shares_read": (INDEX_PLANS, (CHOICES - 2,), "learn_shares"),
+    "learn_shares_drop": (INDEX_PLANS, ([1], ["app"], ["ID"], ["7"], ["[]"]), "learn_shares"),
+    "learn_choice": (INDEX_PLANS, (1, 50), "learn_choice"),
+    "learn_choices_forget": (INDEX_PLANS, (NOW - timedelta(minutes=CHOICES - 50),), "learn_choice"),
+    "guard_verdicts_active": (INDEX_PLANS, (NOW + timedelta(minutes=110),), "guard_verdict"),
+    "guard_verdicts_lifted": (INDEX_PLANS, (NOW - timedelta(days=2),), "guard_verdict"),
+    "guard_verdicts_end": (INDEX_PLANS, (*FOUND, NOW), "guard_verdict"),
+    "guard_verdicts_add": (
+        INDEX_PLANS,
+        (*FOUND[:2], ["ID"] * 2, *FOUND[2:], ["crowded"] * 2, [""] * 2, [True] * 2, [NOW] * 2, [NOW] * 2, 4),
+        "guard_verdict",
+    ),
+    "guard_forget": (INDEX_PLANS, (NOW - timedelta(minutes=DECISIONS - 50),), "guard_decision"),
+    "guard_refusal": (FREE_PLANS, (1,), "guard_decision"),
+    "guard_saved": (FREE_PLANS, (1, NOW - timedelta(minutes=500)), "guard_decision"),
+    "guard_decisions_of": (FREE_PLANS, (None, None, 50), "guard_decision"),
+    "guard_verdicts_of": (FREE_PLANS, (None, False, 50), "guard_verdict"),
+    "guard_verdict_lift": (FREE_PLANS, ("6281000001", None), "guard_verdict"),
+    "stat_report": (FREE_PLANS, ("carrier", 1, MINUTE, MINUTE + 1, 1), "stat_minute"),
+    "learn_shares_of": (FREE_PLANS, (1, "app"), "learn_shares"),
+}
+"""Each statement that runs every second or is asked for by people: its plans, values, and the table whose rows it must
+not read in the mass.
+"""
+ROWS_MAX = 3_000
+"""That a statement may read of a table, where it has 40,000 or more: what is asked for, and a page or so beside it."""
+
+
+@pytest.fixture(scope="module")
+async def grown(postgres: str, worker: str) -> asyncpg.Connection:
+    dsn = await serving.new_database(postgres, f"plans_grown_{worker}")
+    await migrate(dsn)
+    connection = await asyncpg.connect(dsn)
+    await connection.execute(MANY)
+    return connection
+
+
+def nodes(plan: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    yield plan
+    for inner in plan.get("Plans", ()):
+        yield from nodes(inner)
+
+
+@pytest.mark.parametrize("name", sorted(AT_SIZE))
+async def test_a_statement_reads_no_more_of_a_large_table_than_it_asks_for(
+    grown: asyncpg.Connection, name: str
+) -> None:
+    plans, values, table = AT_SIZE[name]
+    transaction = grown.transaction()
+    await transaction.start()
+    try:
+        for setting, value in plans.items():
+            await grown.execute(f"SET LOCAL {setting} = {value}")
+        statement = queries.load()[name]
+        types = [parameter.name for parameter in (await grown.prepare(statement)).get_parameters()]
+        given = [
+            f"{await grown.fetchval(f'SELECT quote_nullable($1::{kind}::text)', value)}::{kind}"
+            for value, kind in zip(values, types, strict=True)
+        ]
+        await grown.execute(f"PREPARE kept_{name} AS {statement}")
+        (plan,) = json.loads(
+            await grown.fetchval(f"EXPLAIN (ANALYZE, FORMAT JSON) EXECUTE kept_{name} ({', '.join(given)})")
+        )
+    finally:
+        await transaction.rollback()
+    scans = [node for node in nodes(plan["Plan"]) if node.get("Relation Name") == table and "Scan" in node["Node Type"]]
+    assert scans, plan
+    for scan in scans:
+        read = (
+            scan["Actual Rows"] + scan.get("Rows Removed by Filter", 0) + scan.get("Rows Removed by Index Recheck", 0)
+        )
+        assert read * scan["Actual Loops"] <= ROWS_MAX, scan

@@ -4,85 +4,24 @@ from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 
 import click
+import msgspec
 
 from homing import errors
 from homing.accounts.admin import check_url
+from homing.cli import guard_tables as tables
 from homing.cli.desk import Desk, Noun, at_desk
 from homing.cli.parameters import AMOUNT, account_option, limit_option
-from homing.cli.show import COUNT, MONEY, PROSE, SCOPE, TIME, YES, Card, Column, Reply, Said, Table, named
-from homing.guard.judge import Action
+from homing.cli.show import COUNT, Card, Column, Reply, Said, Table, without_password
+from homing.guard.board import read_spends
+from homing.guard.risk import Level, learn
 from homing.guard.rules import DEFAULTS, RULES, Mode
 from homing.guard.suggest import Hour, suggest
 from homing.statistics.reading import read_cells
 from homing.statistics.sums import Grain
 
+LEVELS = {level.name.lower(): level for level in Level}
 MODES = {"off": Mode.OFF, "monitor": Mode.MONITOR, "block": Mode.BLOCK}
 SUGGEST_DAYS = 14
-
-RULE_COLUMNS = (
-    Column("rule", "Rule"),
-    Column("mode", "Mode", named(Mode)),
-    Column("account", "For", SCOPE),
-    Column("meaning", "Refuses when", PROSE),
-)
-LIST_COLUMNS = (
-    Column("entry", "List"),
-    Column("kind", "Kind"),
-    Column("value", "Destination"),
-    Column("account", "For", SCOPE),
-    Column("note", "Note", PROSE),
-)
-BUDGET_COLUMNS = (
-    Column("country", "Country"),
-    Column("account", "For", SCOPE),
-    Column("hour_messages", "Messages/h", COUNT),
-    Column("day_messages", "Messages/day", COUNT),
-    Column("hour_micro", "Money/h", MONEY),
-    Column("day_micro", "Money/day", MONEY),
-)
-DECISION_COLUMNS = (
-    Column("at", "At (UTC)", TIME),
-    Column("account", "Account"),
-    Column("message_id", programs_only=True),
-    Column("number", "Number"),
-    Column("country", programs_only=True),
-    Column("action", "Action", named(Action)),
-    Column("rule", "Rule"),
-    Column("reason", programs_only=True),
-    Column("scope", "Where"),
-    Column("figure", "Rests on", PROSE),
-    Column("charge_micro", "Charge", MONEY),
-)
-SAVED_COLUMNS = (
-    Column("account", "Account"),
-    Column("country", "Country"),
-    Column("rule", "Rule"),
-    Column("action", "Action", named(Action)),
-    Column("messages", "Messages", COUNT),
-    Column("charge_micro", "Charge", MONEY),
-)
-VERDICT_COLUMNS = (
-    Column("digits", "Range"),
-    Column("account", "Account"),
-    Column("app", programs_only=True),
-    Column("country", "Country"),
-    Column("network", programs_only=True),
-    Column("reason", "Reason"),
-    Column("figure", "Rests on", PROSE),
-    Column("is_sure", "May block", YES),
-    Column("since", "Since (UTC)", TIME),
-    Column("until", "Until (UTC)", TIME),
-    Column("lifted_at", kind=TIME, programs_only=True),
-)
-SUGGEST_COLUMNS = (
-    Column("account", "Account"),
-    Column("country", "Country"),
-    Column("hour_messages", "Budget/h", COUNT),
-    Column("hours", "Hours seen", COUNT),
-    Column("people", "People refused", COUNT),
-    Column("refused", "Messages refused", COUNT),
-    Column("refused_micro", "Their charge", MONEY),
-)
 
 
 @click.group(cls=Noun)
@@ -104,7 +43,7 @@ def guard() -> None:
 async def show(desk: Desk, account: str | None) -> Reply:
     """The guard at a glance.
 
-    Modes, lists, budgets, and how much is judged.
+    Modes, lists, budgets, risks, who is told, and how much is judged.
 
     \b
     Example:  homing guard show --account acme
@@ -113,12 +52,16 @@ async def show(desk: Desk, account: str | None) -> Reply:
     modes = await desk.database.fetch("guard_rules_of", scope)
     lists = await desk.database.fetch("guard_lists_of", scope)
     budgets = await desk.database.fetch("guard_budgets_of", scope)
+    risks = await desk.database.fetch("guard_risks_of", scope)
+    alerts = await desk.database.fetch("guard_alerts_of", scope)
     verdicts = await desk.database.fetch("guard_verdicts_of", scope, False, 100_000)
     row = {"verdicts": len(verdicts), "may_block": sum(1 for one in verdicts if one["is_sure"])}
     parts = {
-        "rules": Table(RULE_COLUMNS, _modes(modes)),
-        "lists": Table(LIST_COLUMNS, [_entry(one) for one in lists], "Nothing is listed."),
-        "budgets": Table(BUDGET_COLUMNS, budgets, "No country has a budget."),
+        "rules": Table(tables.RULES_SET, _modes(modes)),
+        "lists": Table(tables.LISTS, [_entry(one) for one in lists], "Nothing is listed."),
+        "budgets": Table(tables.BUDGETS, budgets, "No country has a budget."),
+        "risks": Table(tables.RISKS, risks, "No destination's risk is set."),
+        "alerts": Table(tables.ALERTS, alerts, "Nobody is told of verdicts."),
     }
     columns = (Column("verdicts", "Ranges judged", COUNT), Column("may_block", "Of them may block", COUNT))
     return Card(columns, row, parts)
@@ -134,7 +77,7 @@ async def rules(desk: Desk, account: str | None) -> Reply:
     Example:  homing guard rules
     """
     scope = None if account is None else await desk.scope(account)
-    return Table(RULE_COLUMNS, _modes(await desk.database.fetch("guard_rules_of", scope)))
+    return Table(tables.RULES_SET, _modes(await desk.database.fetch("guard_rules_of", scope)))
 
 
 @guard.command("mode")
@@ -229,6 +172,63 @@ async def budget(
     return Said(f"{country} has a budget for {account or 'every account'}.", told)
 
 
+@guard.command("risk")
+@click.argument("destination")
+@click.argument("level", required=False, type=click.Choice(list(LEVELS)))
+@account_option
+@click.option("--note", default="", help="Why.")
+@click.option("--remove", is_flag=True, help="Let experience speak again.")
+@at_desk
+async def risk(desk: Desk, destination: str, level: str | None, account: str | None, note: str, remove: bool) -> Reply:
+    """Say how risky a country, network or prefix is.
+
+    Written as ID, 510-10 or digits; the longest match counts. It moves the odds that the guard begins with and judges
+    nothing alone; it stands in place of what is learnt of the country.
+
+    \b
+    Example:  homing guard risk 8821 severe --note "satellite"
+    """
+    scope = await desk.scope(account)
+    kind, value = _destination(destination)
+    told = {"kind": kind, "value": value, "account": account, "level": level}
+    whose = account or "every account"
+    if remove:
+        if await desk.database.row("guard_risk_remove", scope, kind, value) is None:
+            raise errors.OperatorError(f"no risk of {value} is set for {whose}")
+        return Said(f"The risk of {value} is what is learnt again, for {whose}.", told)
+    if level is None:
+        raise errors.OperatorError(f"say how risky: {', '.join(LEVELS)}; or --remove")
+    await desk.database.execute("guard_risk_set", scope, kind, value, LEVELS[level], note)
+    return Said(f"The risk of {value} is {level}, for {whose}, within half a minute.", told)
+
+
+@guard.command("risks")
+@account_option
+@at_desk
+async def risks(desk: Desk, account: str | None) -> Reply:
+    """How risky destinations are: what is set, what is learnt.
+
+    Learnt of the last 30 days before today, from the people who came back of those expected.
+
+    \b
+    Example:  homing guard risks
+    """
+    scope = None if account is None else await desk.scope(account)
+    names = {row["account_id"]: row["name"] for row in await desk.database.fetch("account_list")}
+    learnt = sorted(
+        (one for one in learn(await read_spends(desk.database, datetime.now(UTC))) if scope in (None, one.account_id)),
+        key=lambda one: (-one.nats, one.country, one.account_id),
+    )
+    rows = [{**msgspec.structs.asdict(one), "account": names.get(one.account_id)} for one in learnt]
+    parts = {
+        "told": Table(
+            tables.RISKS, await desk.database.fetch("guard_risks_of", scope), "No destination's risk is set."
+        ),
+        "learnt": Table(tables.LEARNT, rows, "Nobody came back on the days before today: nothing is learnt yet."),
+    }
+    return Card((), {}, parts)
+
+
 @guard.command("decisions")
 @account_option
 @click.option("--rule", type=click.Choice(list(RULES)), help="Of this rule alone.")
@@ -244,7 +244,7 @@ async def decisions(desk: Desk, account: str | None, rule: str | None, limit: in
     """
     scope = None if account is None else await desk.scope(account)
     rows = await desk.database.fetch("guard_decisions_of", scope, rule, limit)
-    return Table(DECISION_COLUMNS, rows, "No message was refused, or would have been.")
+    return Table(tables.DECISIONS, rows, "No message was refused, or would have been.")
 
 
 @guard.command("saved")
@@ -262,7 +262,7 @@ async def saved(desk: Desk, account: str | None, days: int) -> Reply:
     """
     scope = None if account is None else await desk.scope(account)
     rows = await desk.database.fetch("guard_saved", scope, datetime.now(UTC) - timedelta(days=days))
-    return Table(SAVED_COLUMNS, rows, "Nothing was refused, or would have been.")
+    return Table(tables.SAVED, rows, "Nothing was refused, or would have been.")
 
 
 @guard.command("suggest")
@@ -301,7 +301,7 @@ async def suggestions(desk: Desk, account: str | None) -> Reply:
                     "refused_micro": suggestion.refused_micro,
                 }
             )
-    return Table(SUGGEST_COLUMNS, rows, "Too little has converted in 14 days to suggest a budget.")
+    return Table(tables.SUGGESTIONS, rows, "Too little has converted in 14 days of whole hours to suggest a budget.")
 
 
 @guard.command("verdicts")
@@ -312,12 +312,15 @@ async def suggestions(desk: Desk, account: str | None) -> Reply:
 async def verdicts(desk: Desk, account: str | None, with_past: bool, limit: int) -> Reply:
     """Ranges that are judged as theft now, and why.
 
+    And networks as a whole, in which nobody ever came back.
+
     \b
     Example:  homing guard verdicts
     """
     scope = None if account is None else await desk.scope(account)
     rows = await desk.database.fetch("guard_verdicts_of", scope, with_past, limit)
-    return Table(VERDICT_COLUMNS, rows, "No range is judged as theft.")
+    shown = [{**row, "range": row["digits"] or f"all of {row['network'][:3]}-{row['network'][3:]}"} for row in rows]
+    return Table(tables.VERDICTS, shown, "No range is judged as theft.")
 
 
 @guard.command("lift")
@@ -347,10 +350,11 @@ async def lift(desk: Desk, range: str, account: str | None) -> Reply:
 async def alert(desk: Desk, url: str | None, account: str | None, remove: bool) -> Reply:
     """Where verdicts are pushed as JSON.
 
-    Once for a range and hour: an account's, or the operator's of all accounts.
+    Once for a range and hour: an account's, or the operator's of all accounts. A name and password in the URL go along
+    as basic authentication, by which the receiver knows whom it hears.
 
     \b
-    Example:  homing guard alert https://ops.example.com/alerts
+    Example:  homing guard alert https://homing:secret@ops.example.com/alerts
     """
     scope = await desk.scope(account)
     whose = f"{account}'s" if account else "all"
@@ -362,7 +366,8 @@ async def alert(desk: Desk, url: str | None, account: str | None, remove: bool) 
         raise errors.OperatorError("say which address, or --remove")
     check_url(url)
     await desk.database.execute("guard_alert_set", scope, url)
-    return Said(f"{url} is told of {whose} verdicts.", {"account": account, "url": url})
+    shown = without_password(url)
+    return Said(f"{shown} is told of {whose} verdicts.", {"account": account, "url": shown})
 
 
 def _modes(rows: list[dict[str, object]]) -> list[dict[str, object]]:

@@ -11,7 +11,21 @@ from homing import errors, limits
 from homing.accounts import catalogue
 from homing.cli.desk import Desk, Noun, at_desk
 from homing.cli.parameters import AMOUNT, account_option
-from homing.cli.show import COUNT, MONEY, PROSE, TIME, YES, Card, Column, Kind, Reply, Said, Sheet, Table
+from homing.cli.show import (
+    MONEY,
+    PLAIN_MONEY,
+    PROSE,
+    TIME,
+    YES,
+    Card,
+    Column,
+    Kind,
+    Reply,
+    Said,
+    Sheet,
+    Table,
+    interval,
+)
 from homing.kit.ids import first_id_at
 from homing.kit.money import trimmed
 from homing.routing.board import terms_of
@@ -22,30 +36,36 @@ from homing.store.database import Record
 SHARE: Final = Kind(text=lambda share: f"{share / 100:.1f} %", json=lambda share: share / 10_000, right=True)
 RATE: Final = Kind(text=lambda rate: f"{rate:.1%}", json=lambda rate: rate, right=True)
 ALL: Final = Kind(absent="all")
+RIGHT: Final = Kind(right=True)
 
 BELIEFS: Final = (
-    Column("app_id", "App"),
-    Column("country", "Country", ALL),
-    Column("network", "Network", ALL),
-    Column("carrier", "Carrier"),
+    Column("app_id", "App", is_key=True),
+    Column("place", "To", people_only=True, is_key=True),
+    Column("country", "Country", ALL, programs_only=True),
+    Column("network", "Network", ALL, programs_only=True),
+    Column("carrier", "Carrier", is_key=True),
     Column("share", "Share", SHARE),
-    Column("messages", "Messages", COUNT),
-    Column("conversions", "Converted", COUNT),
-    Column("mean", "Rate", RATE),
-    Column("low", "from", RATE),
-    Column("high", "to", RATE),
-    Column("delivered", "Delivered", RATE),
-    Column("cost_micro", "Cost a segment", MONEY),
+    Column("counts", "Converted", RIGHT, people_only=True),
+    Column("messages", programs_only=True),
+    Column("conversions", programs_only=True),
+    Column("rate", "Rate (90%)", RIGHT, people_only=True),
+    Column("mean", programs_only=True),
+    Column("low", programs_only=True),
+    Column("high", programs_only=True),
+    Column("delivered", "Receipts", RATE),
+    Column("cost_micro", "Cost", PLAIN_MONEY),
     Column("source", "By"),
     Column("version", programs_only=True),
     Column("made_at", kind=TIME, programs_only=True),
     Column("told", programs_only=True),
 )
-CANDIDATES: Final = tuple(column for column in BELIEFS if column.source not in ("app_id", "country", "network"))
+CANDIDATES: Final = tuple(
+    column for column in BELIEFS if column.source not in ("app_id", "place", "country", "network")
+)
 TERMS: Final = (
     Column("account", "Account"),
     Column("app_id", "App", ALL),
-    Column("worth_micro", "Worth of a conversion", Kind(MONEY.text, MONEY.json, absent="the least cost of one")),
+    Column("worth_micro", "Worth", Kind(MONEY.text, MONEY.json, absent="least cost")),
     Column("quality_floor", "Quality floor", RATE),
     Column("explore_min", "Tried at least", RATE),
     Column("share_max", "Share at most", RATE),
@@ -181,7 +201,8 @@ async def show(desk: Desk, app_id: str | None, account: str | None) -> Reply:
     """What is believed of each carrier, and the shares that follow.
 
     By app and network. Messages count as far as their silence says something; a rate is given with the interval that
-    holds it with 90 %.
+    holds it with 90 %, and what it is known by: conversions, receipts where none are reported, or what holds elsewhere
+    (prior). Cost is a segment's.
 
     \b
     Example:  homing learn show 4luaKsL2
@@ -192,8 +213,9 @@ async def show(desk: Desk, app_id: str | None, account: str | None) -> Reply:
     names = await carrier_names(desk)
     rows: list[dict[str, Any]] = []
     for found in await desk.database.fetch("learn_shares_of", account_id, app_id):
-        place = {name: found[name] or None for name in ("app_id", "country", "network")}
-        rows += [{**place, **row} for row in candidates(found, names)]
+        cell: dict[str, Any] = {name: found[name] or None for name in ("app_id", "country", "network")}
+        cell["place"] = " ".join(filter(None, (found["country"], found["network"]))) or "all"
+        rows += [{**cell, **row} for row in candidates(found, names)]
     accounts = {row["account_id"]: row["name"] for row in await desk.database.fetch("account_list")}
     terms = [
         {
@@ -219,6 +241,8 @@ def candidates(found: Record, names: Mapping[int, str]) -> Iterator[dict[str, An
         yield {
             **one,
             "carrier": names.get(one["carrier_id"], str(one["carrier_id"])),
+            "counts": f"{one['conversions']:.0f} of {one['messages']:.0f}",
+            "rate": interval(one["mean"], one["low"], one["high"]),
             "version": found["version"],
             "made_at": found["made_at"],
             "told": found["told"],

@@ -54,6 +54,18 @@ MOMENTS = (
     Column("what", "What"),
     Column("detail", "Detail", PROSE),
 )
+REFUSED = (
+    Column("message_id", "Message", COUNT),
+    Column("account", "Account"),
+    Column("number", "Number"),
+    Column("state", "State"),
+    Column("at", "At (UTC)", TIME),
+    Column("rule", "Rule"),
+    Column("reason", "Reason"),
+    Column("scope", "Where"),
+    Column("figure", "Rests on", PROSE),
+    Column("charge_micro", "Not charged", MONEY),
+)
 
 
 @click.group(cls=Noun)
@@ -73,7 +85,7 @@ async def show(desk: Desk, message_id: int) -> Reply:
     """A message's whole timeline.
 
     How it came in, its price and route, the money that moved, attempts, receipts, pushes and the conversion; then what
-    is still to come.
+    is still to come. Of a message that the guard refused there is only why; its id is that of the guard's decision.
 
     \b
     Example:  homing message show 231541870592001
@@ -81,6 +93,9 @@ async def show(desk: Desk, message_id: int) -> Reply:
     async with desk.database.transaction() as transaction:
         row = await timeline.find_message(transaction, message_id)
         if row is None:
+            refused = await transaction.row("guard_refusal", message_id)
+            if refused is not None:
+                return Card(REFUSED, {**refused, "state": "refused by the guard"})
             raise errors.OperatorError(f"there is no message {message_id}; `homing message list` shows the latest")
         moments = await timeline.read_timeline(transaction, row)
     return Card(MESSAGE, row, {"timeline": Table(MOMENTS, [_moment(one, row["submitted_at"]) for one in moments])})

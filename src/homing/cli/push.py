@@ -8,7 +8,7 @@ import click
 from homing import errors, limits
 from homing.cli.desk import Desk, Noun, at_desk
 from homing.cli.parameters import ROW_ID, limit_option
-from homing.cli.show import COUNT, PROSE, TIME, Column, Reply, Said, Table, clock, named
+from homing.cli.show import COUNT, PROSE, TIME, URL, Column, Reply, Said, Table, clock, named, without_password
 from homing.messages.outbox import BIND_KINDS
 from homing.model import PushKind, PushOutcome
 
@@ -17,7 +17,7 @@ PUSHES = (
     Column("account", "Account"),
     Column("message_id", "Message", COUNT),
     Column("kind", programs_only=True, kind=named(PushKind)),
-    Column("url", programs_only=True),
+    Column("url", kind=URL, programs_only=True),
     Column("outcome", "Outcome", named(PushOutcome)),
     Column("attempts", "Tries", COUNT),
     Column("created_at", programs_only=True),
@@ -60,7 +60,8 @@ async def list_pushes(desk: Desk, account: str | None, failed: bool, limit: int)
 def _told(push: Mapping[str, Any]) -> str:
     is_bind = push["kind"] in BIND_KINDS
     status = None if push["status"] is None or is_bind else f"HTTP {push['status']}"
-    return ": ".join(text for text in (push["url"] or "a bind", status, push["answer"]) if text)
+    to = without_password(push["url"]) if push["url"] else "a bind"
+    return ": ".join(text for text in (to, status, push["answer"]) if text)
 
 
 @push.command("replay")

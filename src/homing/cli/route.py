@@ -257,10 +257,20 @@ async def explain(desk: Desk, number: str, account: str | None, app_id: str, sen
         "network": None if UNKNOWN in (place.mcc, place.mnc) else f"{place.mcc}-{place.mnc}",
         "price_micro": None if price is None else price.micro,
         "rule": None if offered is None else _words(offered.rule),
-        "told": None if offered is None else offered.told,
+        "told": None if offered is None else _learnt(offered, tariff, wanted),
         "is_refused": offered is None or not offered.groups,
     }
     return Card(EXPLAINED, told, {"candidates": Table(CANDIDATES, rows, "No route leads there."), **parts})
+
+
+def _learnt(offered: Offer, tariff: Tariff, wanted: Wanted) -> str | None:
+    """Of an adaptive rule: why its shares are as they are, or why there are none."""
+    if offered.told is not None or all(rule.match != offered.rule.match for rule in tariff.adaptive_rules()):
+        return offered.told
+    if tariff.terms(wanted.account_id, wanted.app_id).opted_out:
+        return "the customer has opted out: by priority"
+    is_named = wanted.account_id != GENERAL and wanted.app_id
+    return "nothing of this traffic within the hour: by cost" + ("" if is_named else "; name --account and --app")
 
 
 def _words(rule: Rule) -> str:

@@ -4,10 +4,11 @@ import csv
 import io
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from enum import IntEnum
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import click
 import msgspec
@@ -20,7 +21,7 @@ from homing.kit import money
 
 PIPE_COLUMNS: Final = 120  # the width where there is no terminal to ask
 GAP: Final = 2  # spaces between columns
-PROSE_CELLS_MIN: Final = 24  # a column that wraps is not made narrower
+PROSE_CELLS_MIN: Final = 20  # a column that wraps is not made narrower
 EVERY_NUMBER: Final = "*"
 
 
@@ -56,24 +57,48 @@ def span(seconds: float) -> str:
     return f"{seconds:+.3f} s"
 
 
+def interval(mean: float, low: float, high: float) -> str:
+    """A rate and where it may lie: `64.1% (60.6-67.4)`."""
+    return f"{mean:.1%} ({low * 100:.1f}-{high * 100:.1f})"
+
+
+def without_password(url: str) -> str:
+    """An address as it may be read over a shoulder: `https://homing:***@ops.example.com/alerts`."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return url
+    if parts.password is None:
+        return url
+    return parts._replace(netloc=f"{parts.username}:***@{parts.netloc.rpartition('@')[2]}").geturl()
+
+
 TEXT: Final = Kind()
 PROSE: Final = Kind(wraps=True)
 COUNT: Final = Kind(right=True)
 MONEY: Final = Kind(text=money.fixed, json=money.trimmed, right=True)
+PLAIN_MONEY: Final = Kind(text=money.trimmed, json=money.trimmed, right=True)
 TIME: Final = Kind(text=clock)
+LATELY: Final = Kind(text=lambda at: clock(at)[5:])  # without the year, where lines are many and of late
 YES: Final = Kind(text=lambda value: "yes" if value else "no")
+URL: Final = Kind(text=without_password, json=without_password, wraps=True)
 LIST: Final = Kind(text=lambda values: ", ".join(map(str, values)), json=lambda values: [*map(str, values)], wraps=True)
 PREFIX: Final = Kind(text=lambda prefix: prefix or EVERY_NUMBER, json=lambda prefix: prefix or EVERY_NUMBER)
 SCOPE: Final = Kind(absent="everyone")  # an account's name, or none where a setting holds for all
 
 
 class Column(msgspec.Struct, frozen=True):
-    """A value of a row: where it comes from, what people read above it; `programs_only` leaves it out of tables."""
+    """A value of a row: where it comes from, what people read above it; `programs_only` leaves it out of tables, and
+    `people_only` out of JSON. A table that is too wide is printed in blocks, and in each of them stand its `is_key`
+    columns, or else its first one.
+    """
 
     source: str
     heading: str = ""
     kind: Kind = TEXT
     programs_only: bool = False
+    people_only: bool = False
+    is_key: bool = False
 
     @property
     def name(self) -> str:
@@ -157,7 +182,7 @@ def _document(reply: Reply) -> object:
 
 
 def _members(columns: Sequence[Column], row: Mapping[str, Any]) -> dict[str, object]:
-    return {column.name: column.json(row) for column in columns}
+    return {column.name: column.json(row) for column in columns if not column.people_only}
 
 
 def _print_sheet(sheet: Sheet) -> None:
@@ -174,22 +199,60 @@ def _print_table(console: Console, table: Table) -> None:
         console.print(Text(table.empty, style="dim"))
         return
     shown = [column for column in table.columns if not column.programs_only]
-    rows = [[Text(column.text(row)) for column in shown] for row in table.rows]
+    cells = {column.source: [Text(column.text(row)) for row in table.rows] for column in shown}
+    widths = {column.source: _width(column, cells[column.source]) for column in shown}
+    keys = [column for column in shown if column.is_key] or shown[:1]
+    for place, block in enumerate(
+        _blocks(keys, [column for column in shown if column not in keys], widths, console.width)
+    ):
+        if place:
+            console.print()
+        _print_block(console, block, cells, _total(block, widths))
+
+
+def _width(column: Column, cells: Sequence[Text]) -> int:
+    natural = max(len(column.heading), *(cell.cell_len for cell in cells))
+    return min(natural, PROSE_CELLS_MIN) if column.kind.wraps else natural
+
+
+def _total(columns: Sequence[Column], widths: Mapping[str, int]) -> int:
+    return sum(widths[column.source] for column in columns) + GAP * (len(columns) - 1)
+
+
+def _blocks(
+    keys: Sequence[Column], others: Sequence[Column], widths: Mapping[str, int], room: int
+) -> Sequence[Sequence[Column]]:
+    """As few as fit into the room, and of as equal widths as can be."""
+
+    def split(room: int) -> Iterator[Sequence[Column]]:
+        block = list(keys)
+        for column in others:
+            if len(block) > len(keys) and _total([*block, column], widths) > room:
+                yield block
+                block = list(keys)
+            block.append(column)
+        yield block
+
+    fewest = len(list(split(room)))
+    return next(found for width in range(room + 1) if len(found := list(split(width))) == fewest)
+
+
+def _print_block(console: Console, columns: Sequence[Column], cells: Mapping[str, Sequence[Text]], width: int) -> None:
     grid = Grid(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False, header_style="bold")
-    width = GAP * (len(shown) - 1)
-    for column, cells in zip(shown, zip(*rows, strict=True), strict=True):
-        natural = max(len(column.heading), *(cell.cell_len for cell in cells))
-        width += min(natural, PROSE_CELLS_MIN) if column.kind.wraps else natural
+    for column in columns:
         grid.add_column(
             Text(column.heading),
             justify="right" if column.kind.right else "left",
             no_wrap=not column.kind.wraps,
             overflow="fold",
         )
-    for row in rows:
+    for row in zip(*(cells[column.source] for column in columns), strict=True):
         grid.add_row(*row)
     # In a window that is too narrow the terminal may break the lines; nothing is cut off.
-    console.print(grid, width=max(console.width, width), crop=False)
+    window = console.width
+    console.width = max(window, width)
+    console.print(grid, crop=False)
+    console.width = window
 
 
 def _print_card(console: Console, card: Card) -> None:

@@ -10,7 +10,7 @@ import msgspec
 
 from homing.cli.desk import Desk, Noun, at_desk
 from homing.cli.parameters import account_option
-from homing.cli.show import COUNT, MONEY, PROSE, TIME, YES, Card, Column, Kind, Reply, Table, clock
+from homing.cli.show import COUNT, MONEY, TIME, YES, Card, Column, Kind, Reply, Table, clock, interval
 from homing.statistics.proof import prove as prove_statistics
 from homing.statistics.report import GRAINS, By, Line, Rate, report
 from homing.statistics.sums import Grain
@@ -38,7 +38,7 @@ class Moment(click.ParamType[datetime]):
 
 
 def _percent(found: Rate) -> str:
-    return f"{found.mean:.1%} ({found.low:.1%}-{found.high:.1%})"
+    return interval(found.mean, found.low, found.high)
 
 
 def _rounded(found: Rate) -> dict[str, float]:
@@ -58,7 +58,7 @@ FIGURES: Final = (
     Column("submitted", "Submitted", COUNT),
     Column("sent", "Sent", COUNT),
     Column("delivered", "Delivered", COUNT),
-    Column("undelivered", "Not", COUNT),
+    Column("undelivered", "Undelivered", COUNT),
     Column("converted", "Converted", COUNT),
     Column("refused", "Refused", COUNT),
     Column("delivered_rate", "Delivered of sent", RATE),
@@ -80,7 +80,7 @@ DIFFERENCES: Final = (
     Column("prefix", "Prefix"),
     Column("carrier_id", "Carrier", COUNT),
     Column("sender", "Sender"),
-    Column("figure", "Figure", PROSE),
+    Column("figure", "Figure"),
     Column("recorded", "Recorded", COUNT),
     Column("counted", "Counted", COUNT),
 )

@@ -3,22 +3,29 @@
 import asyncio
 import zlib
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from typing import Final
 
 import msgspec
 import structlog
 
 from homing import limits
 from homing.guard import book as books
-from homing.guard.book import RangeName, Verdict
+from homing.guard.board import read_risks, read_spends
+from homing.guard.book import RangeName, Verdict, VerdictBook
 from homing.guard.mind import Mind
 from homing.guard.ranges import Kept
+from homing.guard.risk import Learnt, Risks, learn
 from homing.routing.beliefs import Learner
 from homing.statistics.delta import Delta
 from homing.statistics.reading import Cell
 from homing.store.database import Database
 
 log = structlog.get_logger()
+
+
+WHOLE_NETWORK: Final = ""
+"""In place of a range's digits. Such a verdict is told and not remembered: the next mind comes to it by itself."""
 
 
 class Watch:
@@ -35,6 +42,9 @@ class Watch:
         self._written_s = self._saved_s = self._forgot_s = 0.0
         self._told: dict[RangeName, Verdict] = {}
         self._lifted_at = datetime.fromtimestamp(0, UTC)
+        self._risks_s = 0.0
+        self._learnt: Sequence[Learnt] = ()
+        self._learnt_day: date | None = None
 
     def start(self, cells: Sequence[Cell]) -> None:
         for cell in cells:
@@ -59,10 +69,12 @@ class Watch:
         for row in await database.fetch("guard_verdicts_lifted", self._lifted_at):
             self.mind.lift((row["account_id"], row["app_id"], row["network"], row["digits"]), now_s)
             self._lifted_at = max(self._lifted_at, row["lifted_at"])
+        if now_s - self._risks_s >= limits.GUARD_RISKS_S:
+            await self._read_risks(database, now)
         learner = self._learner()
         await asyncio.to_thread(self.mind.think, now_s, learner.expected_rate, learner.reporting)
         book = self.mind.verdicts()
-        await self._tell(database, book.verdicts, now)
+        await self._tell(database, _verdicts_of(book, now_s), now)
         written = await asyncio.to_thread(books.write, book, limits.GUARD_BOOK_RANGES_MAX)
         await database.execute("guard_book_write", now, written)
         if now_s - self._saved_s >= limits.GUARD_SAVE_S:
@@ -70,6 +82,15 @@ class Watch:
         if now_s - self._forgot_s >= limits.CONCLUSIONS_FORGET_S:
             self._forgot_s = now_s
             await database.execute("guard_forget", now - timedelta(days=limits.GUARD_KEEP_DAYS))
+
+    async def _read_risks(self, database: Database, now: datetime) -> None:
+        """What operators say of destinations; and once a day what the days before it taught."""
+        if self._learnt_day != now.date():
+            self._learnt = learn(await read_spends(database, now))
+            self._learnt_day = now.date()
+        risks = Risks(await read_risks(database), self._learnt)
+        self.mind.policy = msgspec.structs.replace(self.mind.policy, risks=risks)
+        self._risks_s = self._now_s
 
     async def _tell(self, database: Database, verdicts: Mapping[RangeName, Verdict], now: datetime) -> None:
         """Writes down verdicts that are new, with their alerts, and those that ended before their time."""
@@ -135,7 +156,18 @@ class Watch:
             verdict = Verdict(
                 row["reason"], row["figure"], row["since"].timestamp(), row["until"].timestamp(), row["is_sure"]
             )
-            self.mind.uphold(name, verdict)
+            if name[3] != WHOLE_NETWORK:
+                self.mind.uphold(name, verdict)
             self._told[name] = verdict
         self._lifted_at = now
         log.info("guard_remembers", networks=len(rows), verdicts=len(self._told))
+
+
+def _verdicts_of(book: VerdictBook, now_s: float) -> dict[RangeName, Verdict]:
+    """Those on ranges, and those on networks as a whole."""
+    networks = {
+        (*name, WHOLE_NETWORK): terms.verdict
+        for name, terms in book.cells.items()
+        if terms.verdict is not None and terms.verdict.until_s > now_s
+    }
+    return {**book.verdicts, **networks}

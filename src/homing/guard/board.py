@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -12,6 +12,7 @@ import structlog
 from homing import errors, limits
 from homing.guard import book as books
 from homing.guard.judge import PASS, Judge, Judgement
+from homing.guard.risk import Level, Spend, Told
 from homing.guard.rules import Budget, Listed, Mode, Rules
 from homing.store.database import Database
 from homing.store.following import follow
@@ -149,6 +150,20 @@ async def read_rules(database: Database) -> Rules:
         [Listed(row["account_id"], row["kind"], row["value"], row["is_allowed"]) for row in lists],
         {(row["account_id"], row["country"]): _budget(row) for row in budgets},
     )
+
+
+async def read_risks(database: Database) -> Sequence[Told]:
+    rows = await database.fetch("guard_risks")
+    return [Told(row["account_id"], row["kind"], row["value"], Level(row["level"])) for row in rows]
+
+
+async def read_spends(database: Database, now: datetime) -> Sequence[Spend]:
+    """Of the last days before this one."""
+    today = int(now.timestamp()) // 86_400
+    rows = await database.fetch(
+        "guard_spends", today - limits.GUARD_RISK_DAYS, today, timeout_s=limits.DATABASE_SLOW_TIMEOUT_S
+    )
+    return [Spend(*row) for row in rows]
 
 
 def _budget(row: Mapping[str, Any]) -> Budget:

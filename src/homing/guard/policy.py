@@ -4,6 +4,8 @@ from typing import Final
 
 import msgspec
 
+from homing.guard.risk import NO_RISKS, Risks
+
 LEVELS: Final = (3, 4, 5)
 """How many digits each kind of range leaves off: a thousand numbers, ten thousand, a hundred thousand."""
 
@@ -22,6 +24,7 @@ class GuardPolicy(msgspec.Struct, frozen=True):
     repeated: float = 1.5  # each time that the range was judged before, twice at most
     margin: float = 3.0  # by which odds may rise, without a message, by what happens elsewhere
     prior_max: float = -3.5  # however bad the neighbourhood, evidence of its own is needed
+    risks: Risks = NO_RISKS  # of destinations; not assumed but told and learnt
 
     # Conversions
     stubborn: float = 15.0  # genuine ranges differ: Beta with so many messages' worth of certainty about the rate

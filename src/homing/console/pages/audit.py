@@ -26,6 +26,7 @@ KINDS: Final = {
     "guard_budget": N_("Guard: budget"),
     "guard_list": N_("Guard: list"),
     "guard_mode": N_("Guard: rule"),
+    "guard_risk": N_("Guard: risk"),
     "guard_verdict": N_("Guard: verdict"),
     "learn_terms": N_("Routing terms"),
     "price": N_("Price"),

@@ -37,6 +37,39 @@ INSERT INTO guard_alert (account_id, url) VALUES ($1, $2) ON CONFLICT (account_i
 -- name: guard_alert_remove
 DELETE FROM guard_alert WHERE account_id = $1 RETURNING url
 
+-- name: guard_risks
+SELECT account_id, kind, value, level FROM guard_risk
+
+-- name: guard_risk_set
+INSERT INTO guard_risk (account_id, kind, value, level, note) VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (account_id, kind, value) DO UPDATE
+SET level = excluded.level, note = excluded.note, changed_at = now()
+
+-- name: guard_risk_remove
+DELETE FROM guard_risk WHERE account_id = $1 AND kind = $2 AND value = $3 RETURNING value
+
+-- name: guard_risks_of
+SELECT a.name AS account, r.kind, r.value, r.level, r.note, r.changed_at
+FROM guard_risk AS r LEFT JOIN account AS a USING (account_id)
+WHERE $1::bigint IS NULL OR r.account_id IN (0, $1)
+ORDER BY r.account_id, r.kind, r.value
+
+-- What was paid for and may have come, and what of it converted, by app and country, on the days from $1 to before $2.
+-- name: guard_spends
+SELECT s.account_id, c.app_id, c.country, sum(s.sent - s.undelivered)::bigint AS messages,
+    sum(s.converted)::bigint AS converted
+FROM stat AS s
+JOIN stat_cell AS c ON c.account_id = s.account_id AND c.cell_id = s.cell_id
+WHERE s.grain = 1440 AND s.period >= $1 AND s.period < $2
+GROUP BY 1, 2, 3
+HAVING sum(s.sent - s.undelivered) > 0
+
+-- name: guard_alerts_of
+SELECT a.name AS account, g.url
+FROM guard_alert AS g LEFT JOIN account AS a USING (account_id)
+WHERE $1::bigint IS NULL OR g.account_id IN (0, $1)
+ORDER BY g.account_id
+
 -- name: guard_rules_of
 SELECT a.name AS account, m.rule, m.mode FROM guard_mode AS m LEFT JOIN account AS a USING (account_id)
 WHERE $1::bigint IS NULL OR m.account_id IN (0, $1)
@@ -87,7 +120,8 @@ FROM added AS v
 JOIN guard_alert AS a ON a.account_id IN (0, v.account_id)
 WHERE NOT EXISTS (
     SELECT FROM guard_verdict AS before
-    WHERE before.account_id = v.account_id AND before.app_id = v.app_id AND before.digits = v.digits
+    WHERE before.account_id = v.account_id AND before.app_id = v.app_id AND before.network = v.network
+        AND before.digits = v.digits
         AND before.since > v.since - interval '1 hour'
 )
 
@@ -146,6 +180,15 @@ LEFT JOIN account AS a USING (account_id)
 WHERE ($1::bigint IS NULL OR d.account_id = $1) AND ($2::text IS NULL OR d.rule = $2)
 ORDER BY d.at DESC
 LIMIT $3
+
+-- A refused message by its id, which has the time of its decision to the second or two.
+-- name: guard_refusal
+SELECT d.at, a.name AS account, d.message_id, d.number, d.rule, d.reason, d.figure, d.scope, d.charge_micro
+FROM guard_decision AS d
+LEFT JOIN account AS a USING (account_id)
+WHERE d.at >= to_timestamp((($1::bigint >> 12) + 1735689600000) / 1000.0) - interval '1 minute'
+    AND d.at <= to_timestamp((($1::bigint >> 12) + 1735689600000) / 1000.0) + interval '1 minute'
+    AND d.message_id = $1 AND d.action = 2
 
 -- name: guard_saved
 SELECT a.name AS account, d.country, d.rule, d.action, count(*) AS messages, sum(d.charge_micro)::bigint AS charge_micro

@@ -1,0 +1,158 @@
+"""What adaptive routes and the guard in block mode cost where messages are accepted.
+
+The same requests go in turn with both and with neither. No link runs, so messages only queue, and what a brain would
+conclude is written here, as a customer of this size would have it: shares of each network, and a new book every two
+seconds with ranges that are judged and ranges that are busy.
+"""
+
+import asyncio
+import contextlib
+import statistics
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from bench import requests
+from bench.accept import Figures, Load, measure_closed, per_s, runs
+from bench.homing import Homing
+from bench.report import Row
+from homing import demo, limits
+from homing.accounts import catalogue
+from homing.guard import book as books
+from homing.guard.book import Room, Terms, Verdict, VerdictBook
+from homing.guard.policy import LEVELS
+from homing.guard.rules import RULES, Mode
+from homing.model import Strategy
+from homing.routing.board import write_match
+from homing.routing.rules import Match
+from homing.store.database import Database
+from homing.text.numbers import Numbering
+
+RATIO_MIN: Final = 0.90
+RANGES: Final = 5_000  # judged, and as many that are busy
+NUMBERS: Final = 20_000  # that are looked at for the networks in use
+SETTLE_S: Final = 1.0  # for the processes to hear of changed settings
+ROOMY: Final = 1e9
+
+
+async def run(folder: Path, rounds: int, seconds: float) -> list[Row]:
+    """The rows of the pair."""
+    start = iter(range(0, 10**9, 10_000_000))
+    plain, learnt = (
+        Figures(Load(name, lambda: requests.laaffic_send(next(start)), b'"status":"0"'))
+        for name in ("sendSms, POST: priorities, guard off", "sendSms, POST: adaptive, guard blocks")
+    )
+    with Homing(folder / "learning", link_workers=0) as homing:
+        await homing.fund()
+        async with homing.database() as database:
+            account_id = await _prepare(database)
+            networks = _networks()
+            await _conclude(database, account_id, networks)
+            for turn in range(rounds):
+                for figures in (plain, learnt) if turn % 2 else (learnt, plain):
+                    await _set(database, is_on=figures is learnt)
+                    async with (
+                        _books(database, account_id, networks) if figures is learnt else contextlib.nullcontext()
+                    ):
+                        await asyncio.sleep(SETTLE_S)
+                        await measure_closed(homing, figures, seconds)
+            async with database.connection() as connection:
+                chosen = await connection.raw.fetchval(
+                    "SELECT count(*) FROM message WHERE notes::text LIKE '%adaptive, shares %'"
+                )
+                decided = await connection.raw.fetchval("SELECT count(*) FROM guard_decision")
+    ratio = statistics.median(on / off for on, off in zip(learnt.rates, plain.rates, strict=True))
+    cost_us = statistics.median(learnt.homing_us) - statistics.median(plain.homing_us)
+    met = ratio >= RATIO_MIN and not learnt.errors and chosen > 0
+    return [
+        Row(plain.load.name, "-", per_s(plain.rate), None, f"{plain.note}; runs: {runs(plain.rates)}"),
+        Row(
+            learnt.load.name,
+            f"≥ {RATIO_MIN:.2f} × that",
+            f"{per_s(learnt.rate)} ({ratio:.2f} ×)",
+            met,
+            f"{learnt.note}, {cost_us:+.0f} µs Homing; {chosen:,} by shares, {decided:,} decisions;"
+            f" runs: {runs(learnt.rates)}",
+        ),
+    ]
+
+
+async def _prepare(database: Database) -> int:
+    """Costs of the two carriers; the demo account's id."""
+    async with database.transaction() as transaction:
+        account = await transaction.row("account_find", demo.ACCOUNT, None)
+        assert account is not None
+        for row, cost in zip(await transaction.fetch("carrier_list"), (4_000, 3_000), strict=True):
+            await catalogue.set_costs(transaction, row["carrier_id"], [("", cost)])
+    return int(account["account_id"])
+
+
+def _networks() -> set[tuple[str, str]]:
+    """(country, network) of the numbers that are sent to."""
+    numbering = Numbering.load()
+    places = (numbering.locate(requests.number(index).decode()) for index in range(NUMBERS))
+    return {(place.country, place.mcc + place.mnc) for place in places}
+
+
+async def _set(database: Database, *, is_on: bool) -> None:
+    strategy = Strategy.ADAPTIVE if is_on else Strategy.PRIORITY
+    async with database.transaction() as transaction:
+        for row in await transaction.fetch("carrier_list"):
+            await catalogue.set_route(transaction, Match(), row["carrier_id"], strategy=strategy)
+        for rule in RULES:
+            await transaction.execute("guard_mode_set", 0, [rule], int(Mode.BLOCK if is_on else Mode.OFF))
+
+
+async def _conclude(database: Database, account_id: int, networks: set[tuple[str, str]]) -> None:
+    """Shares of nine to one in each network."""
+    carriers = [row["carrier_id"] for row in await database.fetch("carrier_list")]
+    listed = sorted(networks)
+    count = len(listed)
+    await database.execute(
+        "learn_shares_write",
+        datetime.now(UTC),
+        [account_id] * count,
+        [demo.APP_ID] * count,
+        [country for country, _network in listed],
+        [network for _country, network in listed],
+        [write_match(Match())] * count,
+        ["written for the bench"] * count,
+        ["{}"] * count,
+        [",".join(map(str, carriers))] * count,
+        ["9000,1000"] * count,
+    )
+
+
+@asynccontextmanager
+async def _books(database: Database, account_id: int, networks: set[tuple[str, str]]) -> AsyncIterator[None]:
+    async def write() -> None:
+        while True:
+            written = books.write(_book(account_id, networks, time.time()), limits.GUARD_BOOK_RANGES_MAX)
+            await database.execute("guard_book_write", datetime.now(UTC), written)
+            await asyncio.sleep(limits.GUARD_BOOK_S)
+
+    writing = asyncio.get_running_loop().create_task(write())
+    try:
+        yield
+    finally:
+        writing.cancel()
+        await asyncio.gather(writing, return_exceptions=True)
+
+
+def _book(account_id: int, networks: set[tuple[str, str]], now_s: float) -> VerdictBook:
+    """Everybody is told apart: judged ranges are where nobody is sent to, busy ones have room."""
+    terms = Terms((1_000,) * len(LEVELS), Room(0.0, ROOMY), Room(0.0, ROOMY))
+    some = sorted(network for _country, network in networks)[0]
+    verdict = Verdict("crowded", "written for the bench", now_s, now_s + 7_200.0)
+    cut = LEVELS[0]
+    busy = (requests.number(index).decode()[:-cut] for index in range(RANGES))
+    return VerdictBook(
+        made_s=now_s,
+        cells={(account_id, demo.APP_ID, network): terms for _country, network in networks},
+        verdicts={(account_id, demo.APP_ID, some, f"8699{n:06d}"): verdict for n in range(RANGES)},
+        rooms={(account_id, demo.APP_ID, some, block): Room(3.0, 1_000.0) for block in busy},
+        sure=frozenset({(account_id, demo.APP_ID)}),
+    )

@@ -1,0 +1,91 @@
+"""What `homing guard` prints: the columns of its tables."""
+
+from homing.cli.show import COUNT, LATELY, MONEY, PLAIN_MONEY, PROSE, SCOPE, TIME, URL, YES, Column, Kind, named
+from homing.guard.judge import Action
+from homing.guard.risk import Level
+from homing.guard.rules import Mode
+
+RULES_SET = (
+    Column("rule", "Rule"),
+    Column("mode", "Mode", named(Mode)),
+    Column("account", "For", SCOPE),
+    Column("meaning", "Refuses when", PROSE),
+)
+WHOLE = Kind(text=lambda count: f"{count:.0f}", json=lambda count: round(count, 1), right=True)
+LISTS = (
+    Column("entry", "List"),
+    Column("kind", "Kind"),
+    Column("value", "Destination"),
+    Column("account", "For", SCOPE),
+    Column("note", "Note", PROSE),
+)
+BUDGETS = (
+    Column("country", "Country"),
+    Column("account", "For", SCOPE),
+    Column("hour_messages", "Messages/h", COUNT),
+    Column("day_messages", "Messages/day", COUNT),
+    Column("hour_micro", "Money/h", MONEY),
+    Column("day_micro", "Money/day", MONEY),
+)
+RISKS = (
+    Column("value", "Destination"),
+    Column("kind", "Kind"),
+    Column("account", "For", SCOPE),
+    Column("level", "Risk", named(Level)),
+    Column("note", "Note", PROSE),
+)
+LEARNT = (
+    Column("country", "Country"),
+    Column("account", "For", Kind(absent="those new there")),
+    Column("expected", "Expected back", WHOLE),
+    Column("converted", "Came back", WHOLE),
+    Column("nats", "Risk, nats", Kind(text=lambda nats: f"+{nats:.2f}", json=lambda nats: round(nats, 3), right=True)),
+)
+ALERTS = (
+    Column("account", "Verdicts of", SCOPE),
+    Column("url", "Pushed to", URL),
+)
+DECISIONS = (
+    Column("at", "At (UTC)", LATELY, is_key=True),
+    Column("account", "Account"),
+    Column("message_id", programs_only=True),
+    Column("number", "Number", is_key=True),
+    Column("country", programs_only=True),
+    Column("action", "Action", named(Action)),
+    Column("rule", "Rule"),
+    Column("reason", programs_only=True),
+    Column("scope", "Where"),
+    Column("figure", "Rests on", PROSE),
+    Column("charge_micro", "Charge", PLAIN_MONEY),
+)
+SAVED = (
+    Column("account", "Account"),
+    Column("country", "Country"),
+    Column("rule", "Rule"),
+    Column("action", "Action", named(Action)),
+    Column("messages", "Messages", COUNT),
+    Column("charge_micro", "Charge", MONEY),
+)
+VERDICTS = (
+    Column("range", "Range", people_only=True),
+    Column("digits", programs_only=True),
+    Column("account", "Account"),
+    Column("app", programs_only=True),
+    Column("country", programs_only=True),
+    Column("network", programs_only=True),
+    Column("reason", "Reason"),
+    Column("figure", "Rests on", PROSE),
+    Column("is_sure", "May block", YES),
+    Column("since", "Since (UTC)", LATELY),
+    Column("until", "Until (UTC)", LATELY),
+    Column("lifted_at", kind=TIME, programs_only=True),
+)
+SUGGESTIONS = (
+    Column("account", "Account"),
+    Column("country", "Country"),
+    Column("hour_messages", "Budget/h", COUNT),
+    Column("hours", "Hours seen", COUNT),
+    Column("people", "People refused", COUNT),
+    Column("refused", "Messages refused", COUNT),
+    Column("refused_micro", "Their charge", MONEY),
+)

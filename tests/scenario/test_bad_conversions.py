@@ -1,0 +1,238 @@
+"""Customers who report wrongly, late, all at once, or no longer: through the dialects, and by the brain's own clock."""
+
+import asyncio
+import itertools
+import random
+import time
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bank import Bank
+from command import homing_json
+from homing.accounts import catalogue
+from homing.conversions.brain import Brain
+from homing.conversions.learning import Learning
+from homing.conversions.watch import Watch
+from homing.guard import book as books
+from homing.model import Strategy
+from homing.routing.rules import Match
+from proofs import all_adds_up
+from server import Account, Server, new_database, running
+
+WAIT_S = 20.0
+SURE_S = 60.0  # the mind looks every half minute whether an app reports
+PEOPLE = itertools.count(1)
+
+
+@pytest.fixture(scope="module")
+async def server(postgres: str, room: Path, worker: str) -> AsyncIterator[Server]:
+    data = room / f"bad-conversions-{worker}"
+    data.mkdir()
+    async with running(await new_database(postgres, f"bad_conversions_{worker}"), data) as made:
+        yield made
+
+
+@pytest.fixture
+async def account(server: Server) -> Account:
+    return await server.account(balance="100")
+
+
+async def send(server: Server, account: Account, numbers: Sequence[str]) -> dict[str, int]:
+    """The ids by number of those that were accepted."""
+    reply = await server.client.laaffic(
+        account, "POST", "/v3/sendSms", body={"appId": account.app, "numbers": ",".join(numbers), "content": "123456"}
+    )
+    return {sent["number"]: int(sent["msgId"]) for sent in reply.json.get("array") or ()}
+
+
+async def backfill(server: Server, account: Account, number: str, message_id: int, at: datetime) -> str:
+    body = {"appId": account.app, "msgid": str(message_id), "number": number, "time": str(int(at.timestamp()))}
+    reply = await server.client.laaffic(account, "POST", "/v3/postback/backfill", body=body)
+    return str(reply.json["status"])
+
+
+async def ctrack(server: Server, account: Account, message_id: int) -> int:
+    reply = await server.client.lia(account, "CTrack", message_id=message_id, status="true")
+    return int(reply.json["ErrorCode"])
+
+
+def people(count: int, area: str = "9181", tail: str = "0001") -> list[str]:
+    """Numbers that lie apart, to which messages are delivered at once."""
+    return [f"{area}{next(PEOPLE):04d}{tail}" for _ in range(count)]
+
+
+async def heard(server: Server, account: Account, converted: int) -> dict[str, Any]:
+    """The account's figures, once everything is final and so many have converted."""
+    async with asyncio.timeout(WAIT_S):
+        while True:
+            lines = await homing_json(
+                server.dsn, "stats", "--by", "account", "--account", account.name, "--since", "1h"
+            )
+            if lines and lines[0]["converted"] == converted and lines[0]["delivered"] == lines[0]["submitted"]:
+                found: dict[str, Any] = lines[0]
+                return found
+            await asyncio.sleep(0.1)
+
+
+async def book(server: Server) -> books.VerdictBook:
+    row = await server.query_row("SELECT book FROM guard_book")
+    return books.read(row["book"])
+
+
+async def test_who_reports_conversions_for_its_own_numbers_is_judged_by_its_crowd_and_blocked(
+    server: Server, account: Account
+) -> None:
+    """Every message of the attack is reported at once as converted: that excuses little, and a crowd is a crowd."""
+    genuine = await send(server, account, people(60))
+    for number, message_id in genuine.items():
+        assert await backfill(server, account, number, message_id, datetime.now(UTC)) == "0"
+    await heard(server, account, 60)
+    async with asyncio.timeout(SURE_S):
+        while (account.account_id, account.app) not in (await book(server)).sure:
+            await asyncio.sleep(0.5)
+    for rule in ("range", "burst"):
+        await homing_json(server.dsn, "guard", "mode", "block", rule, "--account", account.name)
+    await server.settled()
+    block = "918277700"
+    taken = refused = 0
+    for n in range(300):
+        found = await send(server, account, [f"{block}{n:03d}"])
+        for message_id in found.values():
+            taken += 1
+            assert await ctrack(server, account, message_id) == 1000
+        refused += not found
+        await asyncio.sleep(0.02)
+    assert taken < 60
+    assert refused == 300 - taken
+    (latest, *_more) = await homing_json(server.dsn, "guard", "decisions", "--account", account.name, "--limit", "1")
+    assert (latest["action"], latest["reason"], latest["scope"]) == ("block", "crowded", block)
+
+    async def saved() -> int:
+        found = await homing_json(server.dsn, "guard", "saved", "--account", account.name)
+        return sum(one["messages"] for one in found if one["action"] == "block")
+
+    async with asyncio.timeout(WAIT_S):  # decisions are stored after their answers
+        while await saved() < refused:
+            await asyncio.sleep(0.1)
+    assert await saved() == refused
+    await all_adds_up(server.database)
+
+
+async def test_conversions_in_bulk_after_the_fact_count_once_and_for_their_messages(
+    server: Server, account: Account
+) -> None:
+    sent = await send(server, account, people(40))
+    await heard(server, account, 0)
+    for _twice in range(2):
+        answers = await asyncio.gather(
+            *(backfill(server, account, *pair, datetime.now(UTC) - timedelta(seconds=1)) for pair in sent.items())
+        )
+        assert set(answers) == {"0"}
+    assert {await ctrack(server, account, message_id) for message_id in sent.values()} == {1009}
+    line = await heard(server, account, 40)
+    assert (line["submitted"], line["converted_rate"]["mean"]) == (40, 1.0)
+    await all_adds_up(server.database)
+
+
+@pytest.mark.parametrize("off", [timedelta(days=2), timedelta(hours=-1)], ids=["in the future", "before its message"])
+async def test_a_time_that_cannot_be_is_kept_as_said_and_not_counted_on(
+    server: Server, account: Account, off: timedelta
+) -> None:
+    ((number, message_id),) = (await send(server, account, people(1))).items()
+    said = (datetime.now(UTC) + off).replace(microsecond=0)
+    assert await backfill(server, account, number, message_id, said) == "0"
+    line = await heard(server, account, 1)
+    assert 0 <= line["conversion_s"] < WAIT_S
+    shown = await homing_json(server.dsn, "message", "show", str(message_id))
+    (told,) = [one["detail"] for one in shown["timeline"] if one["what"] == "converted"]
+    assert f"happened at {said:%Y-%m-%d %H:%M:%S}" in told
+    await all_adds_up(server.database)
+
+
+async def test_a_cell_with_one_message_is_told_with_its_doubt_and_judges_nobody(
+    server: Server, account: Account
+) -> None:
+    ((number, message_id),) = (await send(server, account, people(1))).items()
+    await ctrack(server, account, message_id)
+    line = await heard(server, account, 1)
+    assert line["converted_rate"]["mean"] == 1.0
+    assert line["converted_rate"]["low"] < 0.3
+    assert await homing_json(server.dsn, "guard", "verdicts", "--account", account.name) == []
+    assert await homing_json(server.dsn, "guard", "suggest", "--account", account.name) == []
+    explained = await homing_json(
+        server.dsn, "route", "explain", number, "--account", account.name, "--app", account.app
+    )
+    assert len(explained["candidates"]) == 2
+    await all_adds_up(server.database)
+
+
+# --- a customer that stops reporting ------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+async def bank(postgres: str, worker: str) -> AsyncIterator[Bank]:
+    opened = await Bank.open(await new_database(postgres, f"stops_{worker}"), 1)
+    async with opened.plain.transaction() as transaction:
+        dear = await catalogue.add_carrier(transaction, "dear", "simulator")
+        cheap = (await catalogue.find_carrier(transaction, "sim"))["carrier_id"]
+        for carrier_id, cost in ((dear, 12_000), (cheap, 10_000)):
+            await catalogue.set_route(transaction, Match(prefix="86"), carrier_id, strategy=Strategy.ADAPTIVE)
+            await catalogue.set_costs(transaction, carrier_id, [("", cost)])
+    yield opened
+    await opened.close()
+
+
+async def test_a_customer_that_stops_reporting_is_routed_by_receipts_says_so_and_is_no_thief(bank: Bank) -> None:
+    """Two hours of traffic over many ranges, of which the second converts nobody; the cheap carrier's receipts are as
+    good as the dear one's, so that it gets the traffic then.
+    """
+    account = await bank.account(balance=1_000_000)
+    await bank.query("INSERT INTO app (app_id, account_id, name) VALUES ($1, $2, $1)", account.name, account.account_id)
+    carriers = {row["name"]: row["carrier_id"] for row in await bank.query("SELECT name, carrier_id FROM carrier")}
+    now_minute = int(time.time()) // 60
+    told = (
+        "INSERT INTO stat_delta (account_id, minute, carrier_id, app_id, country, network, block, sender, submitted,"
+        " sent, delivered, converted, receipt_bucket, conversion_bucket)"
+        " SELECT $1, m, $2, $3, 'CN', '46001', '86138' || lpad((m * 10 + n)::text, 5, '0'), 'HOMING',"
+    )
+    where = f" FROM generate_series({now_minute} - 120, {now_minute} - 1) AS m, generate_series(1, 10) AS n"
+    for name, rate in (("dear", 8), ("sim", 2)):
+        who = account.account_id, carriers[name], account.name
+        await bank.query(f"{told} 1, 1, NULL, NULL, NULL, NULL {where}", *who)
+        await bank.query(f"{told} NULL, NULL, 1, NULL, 2, NULL {where}", *who)
+        reported = f"{where} WHERE m < {now_minute} - 60 AND n <= {rate}"
+        await bank.query(f"{told} NULL, NULL, NULL, 1, NULL, 4 {reported}", *who)
+
+    board = bank._boards[0]
+    board.changed()
+    async with asyncio.timeout(WAIT_S):
+        while not board.tariff.adaptive_rules():
+            await asyncio.sleep(0.05)
+    learning = Learning(lambda: board.tariff, random.Random(1))
+    before = Brain(bank.databases[0], "elsewhere:1:link", lambda: datetime.now(UTC))
+    while await before.turn():
+        pass
+    await before.release()
+    brain = Brain(
+        bank.databases[0],
+        "elsewhere:2:link",
+        lambda: datetime.now(UTC),
+        [lambda: learning, lambda: Watch(lambda: learning.learner)],
+    )
+    await brain.turn()
+
+    shown = await homing_json(bank.dsn, "learn", "show", account.name)
+    cell = [one for one in shown["beliefs"] if one["network"]]
+    assert {one["source"] for one in cell} == {"receipts"}
+    assert "by receipts" in cell[0]["told"]
+    assert learning.learner.reporting(account.account_id, account.name) == "silent"
+    assert await homing_json(bank.dsn, "guard", "verdicts") == []
+    (row,) = await bank.query("SELECT book FROM guard_book")
+    latest = books.read(row["book"])
+    assert (account.account_id, account.name) not in latest.sure
+    assert all(not terms.sure and terms.verdict is None for terms in latest.cells.values())
+    await brain.release()

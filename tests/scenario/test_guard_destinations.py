@@ -1,0 +1,124 @@
+"""What operators say of destinations and what the days before today taught reach the guard's mind."""
+
+import json
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from bank import Bank
+from command import homing, homing_json
+from homing import limits
+from homing.accounts.profile import Profile
+from homing.conversions.watch import Watch
+from homing.guard.risk import LEARNT_MAX, NATS, Level
+from homing.routing.beliefs import Learner
+from homing.statistics.delta import Delta
+from server import new_database
+
+TODAY = int(time.time()) // 86_400
+
+
+@pytest.fixture(scope="module")
+async def bank(postgres: str, worker: str) -> AsyncIterator[Bank]:
+    opened = await Bank.open(await new_database(postgres, f"guard_risk_{worker}"), 1)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def account(bank: Bank) -> Profile:
+    await bank.query("TRUNCATE stat, stat_cell, guard_risk, guard_book, guard_memory CASCADE")
+    return await bank.account()
+
+
+async def sent(bank: Bank, account: Profile, country: str, day: int, messages: int, converted: int) -> None:
+    await bank.query(
+        "WITH cell AS ("
+        " INSERT INTO stat_cell (account_id, app_id, country, network, prefix, carrier_id, sender)"
+        " VALUES ($1, 'app', $2, '1', $3, 1, '') RETURNING account_id, cell_id)"
+        " INSERT INTO stat (grain, period, account_id, cell_id, submitted, sent, delivered, undelivered, converted,"
+        " refused, cost_micro, revenue_micro)"
+        " SELECT 1440, $4, account_id, cell_id, $5, $5, 0, 0, $6, 0, 0, 0 FROM cell",
+        account.account_id,
+        country,
+        str(day),
+        day,
+        messages,
+        converted,
+    )
+
+
+async def mind_of(bank: Bank, watch: Watch, now_s: float) -> Any:
+    watch.think(now_s)
+    await watch.save(bank.databases[0])
+    return watch.mind.policy.risks
+
+
+async def test_operators_words_and_experience_are_known_to_the_mind_and_shown(bank: Bank, account: Profile) -> None:
+    await sent(bank, account, "ID", TODAY - 1, 1_000, 500)
+    await sent(bank, account, "LV", TODAY - 1, 1_000, 0)
+    await sent(bank, account, "KE", TODAY, 1_000, 0)  # today's may still convert
+    await sent(bank, account, "TN", TODAY - limits.GUARD_RISK_DAYS - 1, 1_000, 0)
+    await homing(bank.dsn, "guard", "risk", "ID", "high", "--note", "since spring")
+    await homing(bank.dsn, "guard", "risk", "62812", "low", "--account", account.name)
+    watch, now_s = Watch(Learner), time.time()
+    risks = await mind_of(bank, watch, now_s)
+    who = account.account_id
+    assert risks.of(who, "LV", "24701") == LEARNT_MAX
+    assert risks.of(who, "KE", "63902") == risks.of(who, "TN", "60501") == 0.0
+    assert risks.of(who, "ID", "51010", "6281399") == NATS[Level.HIGH]
+    assert risks.of(who, "ID", "51010", "6281299") == NATS[Level.LOW]
+    assert risks.of(who + 1, "ID", "51010", "6281299") == NATS[Level.HIGH]
+
+    shown = await homing_json(bank.dsn, "guard", "risks", "--account", account.name)
+    assert [(one["value"], one["level"], one["account"]) for one in shown["told"]] == [
+        ("ID", "high", None),
+        ("62812", "low", account.name),
+    ]
+    assert [(one["country"], one["converted"], one["nats"]) for one in shown["learnt"]] == [
+        ("LV", 0.0, LEARNT_MAX),
+        ("ID", 500.0, 0.0),
+    ]
+
+    await homing(bank.dsn, "guard", "risk", "ID", "--remove")
+    assert (await mind_of(bank, watch, now_s + limits.GUARD_BOOK_S)).of(who, "ID", "51011") == NATS[Level.HIGH]
+    assert (await mind_of(bank, watch, now_s + limits.GUARD_RISKS_S)).of(who, "ID", "51011") == 0.0
+
+
+async def test_a_wrong_word_is_told_in_one_line(bank: Bank, account: Profile) -> None:
+    assert "say how risky" in await homing(bank.dsn, "guard", "risk", "ID", status=1)
+    assert "no risk of KE" in await homing(bank.dsn, "guard", "risk", "KE", "--remove", status=1)
+    assert "two letters" in await homing(bank.dsn, "guard", "risk", "Indonesia", "high", status=1)
+
+
+async def test_a_network_that_is_judged_as_a_whole_is_listed_and_told_once(bank: Bank, account: Profile) -> None:
+    """People come back from one network, and nobody of another's messages, which lie too thin to be judged by range."""
+    await bank.query("INSERT INTO guard_alert (account_id, url) VALUES ($1, 'http://127.0.0.1/')", account.account_id)
+    minute = int(time.time()) // 60
+    deltas = []
+    for n in range(200):
+        told = minute - 30 - n % 20, account.account_id, "app"
+        deltas.append(Delta(*told, "ID", "51010", f"62812{n * 497:05d}", 1, "", submitted=1, sent=1))
+        deltas.append(Delta(*told, "LV", "24701", f"3712{n * 49:04d}", 1, "", submitted=1, sent=1))
+        if n % 2:
+            deltas.append(Delta(*told, "ID", "51010", f"62812{n * 497:05d}", 1, "", converted=1, conversion_bucket=5))
+    learner = Learner()
+    learner.hear(deltas)
+    learner.think(minute * 60.0)
+    watch, now_s = Watch(lambda: learner), time.time()
+    watch.hear(deltas)
+    for turn in range(3):
+        watch.think(now_s + turn * limits.GUARD_BOOK_S)
+        await watch.save(bank.databases[0])
+    (verdict,) = await homing_json(bank.dsn, "guard", "verdicts", "--account", account.name)
+    assert (verdict["digits"], verdict["network"], verdict["reason"]) == ("", "24701", "unconverted network")
+    assert "all of 247-01" in await homing(bank.dsn, "guard", "verdicts", "--account", account.name)
+    (push,) = await bank.query("SELECT body FROM push WHERE account_id = $1", account.account_id)
+    assert json.loads(push["body"])["network"] == "24701"
+
+    successor = Watch(lambda: learner)
+    successor.think(time.time())
+    await successor.save(bank.databases[0])
+    assert await homing_json(bank.dsn, "guard", "verdicts", "--account", account.name) == []
