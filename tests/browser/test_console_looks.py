@@ -19,6 +19,17 @@ PAGES: Mapping[str, str] = {
     "audit": "/audit",
     "you": "/you",
     "second-factor": "/you/second-factor",
+    "accounts": "/accounts",
+    "account": "/accounts/demo",
+    "account-statement": "/accounts/demo/statement",
+    "account-credentials": "/accounts/demo/credentials",
+    "account-apps": "/accounts/demo/apps",
+    "account-app": "/accounts/demo/apps/one?id=4luaKsL2",
+    "account-prices": "/accounts/demo/prices",
+    "account-texts": "/accounts/demo/texts",
+    "account-settings": "/accounts/demo/settings",
+    "prices": "/prices",
+    "words": "/words",
     "nowhere": "/nowhere",
 }
 """By the name of the picture. A new page has a line here."""
