@@ -5,6 +5,7 @@ from datetime import datetime
 
 from homing import limits
 from homing.console.live import Live
+from homing.console.snippets import Snippets
 from homing.console.templating import Templates
 from homing.console.words import Languages
 from homing.events.guarded import GuardedPoster
@@ -38,6 +39,7 @@ class Shared:
         self.passwords = Passwords()
         self.guard = PasswordGuard()
         self.templates = Templates()
+        self.snippets = Snippets()
         self.api_url = api_url
         self.poster = poster
         self._trials: dict[int, TokenBucket] = {}

@@ -29,3 +29,6 @@ LIMIT $3
 
 -- name: price_of
 SELECT price_micro FROM price WHERE account_id = $1 AND prefix = $2
+
+-- name: credential_sealed
+SELECT secret FROM credential WHERE account_id = $1 AND credential_id = $2 AND revoked_at IS NULL
