@@ -17,7 +17,7 @@ import homing.console
 CONSOLE = Path(homing.console.__file__).parent
 LOCALES = CONSOLE / "locales"
 TEMPLATE_WORDS = {"_": None, "ngettext": (1, 2)}
-ERROR_FOLDERS = ("users",)
+ERROR_FOLDERS = ("users", "accounts", "ledger")
 """Whose errors the console says in every language."""
 ERROR_WORDS = {"OperatorError": None}
 CODE_WORDS = {"N_": None, "say": None, "say_n": (1, 2)}

@@ -333,18 +333,28 @@ class ConsoleRole:
         key = crypto.load_key(os.environ.get("HOMING_SECRET_KEY", ""), around.data / "secret.key")
         self._database = Database(around.dsn, limits.CONSOLE_CONNECTIONS_MAX, FREE_PLANS)
         url = settings.console.reached_at
-        self._shared = Shared(self._database, crypto.Vault(key), utc_now, url.startswith("https:"))
+        self._poster = GuardedPoster(config.networks(settings.push.allowed_networks))
+        self._shared = Shared(
+            self._database,
+            crypto.Vault(key),
+            utc_now,
+            url.startswith("https:"),
+            settings.http.reached_at,
+            self._poster,
+        )
         console = Console(self._shared, url, config.networks(settings.http.trusted_proxies))
         host, port = config.host_port(settings.console.address)
         self._server = HttpServer(console.application, host, port, Interfaces.ASGINL)
 
     async def open(self) -> None:
         await self._database.open()
+        await self._poster.open()
         await self._server.open()
 
     async def close(self) -> None:
         await self._shared.live.close()
         await self._server.close()
+        await self._poster.close()
         await self._database.close()
 
 

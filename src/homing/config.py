@@ -19,8 +19,14 @@ Workers = Annotated[int, msgspec.Meta(ge=0, le=64)]
 
 class Http(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     address: str
+    url: str
     workers: Workers
     trusted_proxies: list[str]
+
+    @property
+    def reached_at(self) -> str:
+        """Where customers reach it, without a slash at the end."""
+        return _reached_at(self.url, self.address)
 
 
 class Link(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -46,10 +52,7 @@ class ConsoleSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     @property
     def reached_at(self) -> str:
         """Where people reach it, without a slash at the end."""
-        if self.url:
-            return self.url.rstrip("/")
-        host, port = host_port(self.address)
-        return f"http://{'[' + host + ']' if ':' in host else host}:{port}"
+        return _reached_at(self.url, self.address)
 
 
 class Lia(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -134,6 +137,13 @@ def networks(texts: list[str]) -> list[Network]:
         return [ipaddress.ip_network(text, strict=False) for text in texts]
     except ValueError as error:
         raise errors.OperatorError(str(error)) from None
+
+
+def _reached_at(url: str, address: str) -> str:
+    if url:
+        return url.rstrip("/")
+    host, port = host_port(address)
+    return f"http://{'[' + host + ']' if ':' in host else host}:{port}"
 
 
 def host_port(text: str) -> tuple[str, int]:

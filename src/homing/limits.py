@@ -55,6 +55,7 @@ REQUERY_ROUNDS_MAX: Final = 8  # how often a submit batch is cut down to what th
 
 # --- Database ----------------------------------------------------------------------------------------------
 DATABASE_CONNECTIONS_MAX: Final = 8
+STATEMENT_ROWS: Final = 1_000  # that are read at once for a download
 DATABASE_STATEMENT_TIMEOUT_S: Final = 5.0  # a statement of the data plane; longer counts as our failure
 DATABASE_SLOW_TIMEOUT_S: Final = 600.0  # proofs, exports and migrations
 DATABASE_CONNECT_TIMEOUT_S: Final = 3.0
@@ -273,6 +274,11 @@ CONSOLE_PASSWORD_CHARS_MIN: Final = 12
 CONSOLE_PASSWORD_CHARS_MAX: Final = 256
 CONSOLE_TEXT_CHARS_MAX: Final = 200  # of a browser's name, a path, a filter
 CONSOLE_PAGE_ROWS: Final = 50
+CONSOLE_CREDENTIALS_MAX: Final = 50  # in use, of an account
+CONSOLE_APPS_MAX: Final = 50
+CONSOLE_NETWORKS_MAX: Final = 100
+CONSOLE_PUSH_TRIALS_PER_S: Final = 0.1  # test pushes of an account, after the first few
+CONSOLE_PUSH_TRIALS_BURST: Final = 5
 CONSOLE_LIVE_S: Final = 3.0  # between two looks that all viewers share
 CONSOLE_SLOW_S: Final = 30.0  # likewise, of what reads more and changes less
 CONSOLE_LIVE_KEEP_ALIVE_S: Final = 20.0  # something goes down a quiet stream, so that a dead one is noticed

@@ -9,6 +9,7 @@ from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Page, expect
 
 from conftest import DESK, PHONE, Opening, picture
+from homing.accounts.admin import change_app
 from homing.model import UserRole
 from server import Server
 from viewer import Viewer, new_link, signed_in
@@ -19,9 +20,31 @@ PAGES: Mapping[str, str] = {
     "audit": "/audit",
     "you": "/you",
     "second-factor": "/you/second-factor",
+    "accounts": "/accounts",
+    "account": "/accounts/demo",
+    "account-statement": "/accounts/demo/statement",
+    "account-credentials": "/accounts/demo/credentials",
+    "account-apps": "/accounts/demo/apps",
+    "account-app": "/accounts/demo/apps/one?id=4luaKsL2",
+    "account-prices": "/accounts/demo/prices",
+    "account-texts": "/accounts/demo/texts",
+    "account-settings": "/accounts/demo/settings",
+    "account-quickstart": "/accounts/demo/quickstart",
+    "prices": "/prices",
+    "words": "/words",
     "nowhere": "/nowhere",
 }
 """By the name of the picture. A new page has a line here."""
+PORTAL: Mapping[str, str] = {
+    "portal": "/",
+    "portal-account": "/account",
+    "portal-statement": "/account/statement",
+    "portal-credentials": "/credentials",
+    "portal-apps": "/apps",
+    "portal-app": "/apps/one?id=4luaKsL2",
+    "portal-quickstart": "/quickstart?dialect=laaffic",
+}
+"""Likewise, of a customer."""
 DOORS: Mapping[str, str] = {"sign-in": "/sign-in", "welcome-too-late": "/welcome/x"}
 """Likewise, of who is not signed in."""
 LANGUAGES = ("en", "zh-Hans", "zh-Hant")
@@ -38,6 +61,18 @@ async def operator(server: Server, console: str) -> Mapping[str, str]:
         await server.client.laaffic(
             account, "POST", "/v3/sendSms", body={"appId": account.app, "numbers": number, "content": "Your code"}
         )
+    return viewer.cookies
+
+
+@pytest.fixture(scope="session")
+async def customer(server: Server, console: str) -> Mapping[str, str]:
+    """The cookies of somebody of the demo's account, which has sent something and may push somewhere."""
+    demo = server.demo
+    _name, viewer = await signed_in(console, server.database, UserRole.CUSTOMER, demo.account_id)
+    async with server.database.transaction() as transaction:
+        await change_app(transaction, demo.app, {"report_url": "https://shop.example/sms/reports"})
+    body = {"appId": demo.app, "numbers": "8613800130001,8613800130003", "content": "Your code"}
+    await server.client.laaffic(demo, "POST", "/v3/sendSms", body=body)
     return viewer.cookies
 
 
@@ -65,6 +100,65 @@ async def test_a_page_looks_right(
         await page.wait_for_load_state()
         await picture(page, f"{name}-{'phone' if size == PHONE else 'desk'}-{theme}")
         await check(page, name)
+
+
+@pytest.mark.parametrize(("size", "theme"), [(DESK, "light"), (PHONE, "dark")])
+@pytest.mark.parametrize("name", PORTAL)
+async def test_a_page_of_the_portal_looks_right(
+    name: str, size: tuple[int, int], theme: str, opened: Opening, customer: Mapping[str, str]
+) -> None:
+    async with opened(dict(customer), size=size, theme=theme) as page:
+        await page.goto(PORTAL[name])
+        await page.wait_for_load_state()
+        await picture(page, f"{name}-{'phone' if size == PHONE else 'desk'}-{theme}")
+        await check(page, name)
+
+
+@pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no scripts"])
+async def test_the_quickstarts_languages_are_chosen_with_the_keyboard(
+    scripts: bool, opened: Opening, customer: Mapping[str, str]
+) -> None:
+    async with opened(dict(customer), scripts=scripts) as page:
+        await page.goto("/quickstart?dialect=laaffic")
+        await expect(page.locator("#p-curl")).to_be_visible()
+        await page.locator("#t-curl").focus()
+        await page.keyboard.press("ArrowRight")
+        await expect(page.locator("#p-python")).to_be_visible()
+        await expect(page.locator("#p-curl")).to_be_hidden()
+        await page.get_by_text("Java", exact=True).click()
+        await expect(page.locator("#p-java")).to_contain_text("public class Send")
+        await page.get_by_role("button", name="Fill in the secret").click()
+        await expect(page.locator("#p-curl")).to_contain_text("7bz1lzh9")
+        assert "7bz1lzh9" not in page.url
+        await expect(page.get_by_role("button", name="Copy").first).to_be_visible(visible=scripts)
+
+
+async def test_a_program_is_copied_as_it_is_shown(opened: Opening, customer: Mapping[str, str]) -> None:
+    async with opened(dict(customer), permissions=["clipboard-read", "clipboard-write"]) as page:
+        await page.goto("/quickstart?dialect=lia")
+        await page.locator(".s-curl [data-copy]").click()
+        await expect(page.locator(".s-curl [data-copy]")).to_have_text("Copied")
+        copied = await page.evaluate("navigator.clipboard.readText()")
+        assert copied == await page.locator("#p-curl").text_content()
+
+
+async def test_an_operator_tops_up_and_locks_an_account(opened: Opening, server: Server, console: str) -> None:
+    account = await server.account(balance="0")
+    _name, viewer = await signed_in(console, server.database)
+    async with opened(viewer.cookies, scripts=False) as page:
+        await page.goto("/accounts?q=" + account.name)
+        await page.get_by_role("link", name=account.name, exact=True).click()
+        await page.get_by_label("Amount in USD").fill("25")
+        await page.get_by_role("button", name="Book it").click()
+        await expect(page.locator("[role=status]")).to_have_text("$25.00 is booked.")
+        await expect(page.locator(".tile dd").first).to_have_text("$25.00")
+        await page.get_by_label("Why").fill("unpaid")
+        await page.get_by_role("button", name="Lock the account").click()
+        await expect(page.locator(".note.bad")).to_contain_text("unpaid")
+        await server.settled()
+        body = {"appId": account.app, "numbers": "8613800130001", "content": "x"}
+        reply = await server.client.laaffic(account, "POST", "/v3/sendSms", body=body)
+        assert reply.json["status"] == "-13"
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

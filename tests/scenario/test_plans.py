@@ -45,6 +45,7 @@ KEYED = {
     "long_members": ("long_part", {"account_id", "number", "sender", "reference", "total"}),
     "long_end": ("long_part", {"account_id", "part_id"}),
     "purses": ("balance", {"account_id"}),
+    "ledger_entries": ("entry", {"account_id"}),
     "attempts_add": ("message", {"account_id", "message_id"}),
     "messages_reroute": ("message", {"account_id", "message_id"}),
     "stat_cells_find": (

@@ -13,7 +13,9 @@ import msgspec
 from homing import errors, limits
 from homing.kit.crypto import Vault, make_secret
 from homing.kit.money import AMOUNT_MICRO_MAX
+from homing.kit.networks import Network
 from homing.model import Door
+from homing.statistics.reading import shows_conversions
 from homing.store.database import Connection, Database, Record
 
 NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,62}", re.ASCII)
@@ -46,7 +48,9 @@ async def find_account(connection: Connection | Database, name_or_id: str) -> Re
     account_id = as_id(name_or_id)
     row = await connection.row("account_find", name_or_id, account_id)
     if row is None:
-        raise errors.OperatorError(f"there is no account {name_or_id!r}; `homing account list` shows them")
+        raise errors.OperatorError(
+            "there is no account {name}; `homing account list` shows them", name=repr(name_or_id)
+        )
     return row
 
 
@@ -54,12 +58,12 @@ async def create_account(connection: Connection, name: str, email: str | None = 
     """Makes an account with an empty purse. Raises `OperatorError` when the name is taken or cannot be one."""
     if not NAME.fullmatch(name) or name.isdigit():
         raise errors.OperatorError(
-            f"{name!r} cannot be an account's name: letters, digits and _ . @ - (and not digits alone)"
+            "{name} cannot be an account's name: letters, digits and _ . @ - (and not digits alone)", name=repr(name)
         )
     _check_email(email)
     row = await connection.row("account_create", name, email, limits.QUERIES_PER_S_DEFAULT)
     if row is None:
-        raise errors.OperatorError(f"there is an account with the name {name!r} or that e-mail already")
+        raise errors.OperatorError("there is an account with the name {name} or that e-mail already", name=repr(name))
     await connection.execute("purse_create", row["account_id"])
     return int(row["account_id"])
 
@@ -83,15 +87,12 @@ async def change_account(connection: Connection, account_id: int, changes: Mappi
     """
     values = dict(await connection.row("account_settings", account_id) or {})
     values.update(changes)
-    try:
-        networks = [ipaddress.ip_network(str(text), strict=False) for text in values["allowed_networks"]]
-    except ValueError as error:
-        raise errors.OperatorError(str(error)) from None
+    networks = [_network(str(text)) for text in values["allowed_networks"]]
     if not 1 <= values["queries_per_s"] <= 1_000_000:
         raise errors.OperatorError("queries per second: 1 to 1000000")
     for name, (least, most) in BOUNDS.items():
         if values[name] is not None and not least <= values[name] <= most:
-            raise errors.OperatorError(f"{name.replace('_', ' ')}: {least} to {most}")
+            raise errors.OperatorError("{name}: {least} to {most}", name=name.replace("_", " "), least=least, most=most)
     _check_email(values["email"])
     if changes.get("default_sender") is not None:
         await _check_sender(connection, account_id, changes["default_sender"])
@@ -111,7 +112,7 @@ async def change_account(connection: Connection, account_id: int, changes: Mappi
             values["submits_per_s"],
         )
     except asyncpg.UniqueViolationError:
-        raise errors.OperatorError(f"another account has the e-mail {values['email']!r}") from None
+        raise errors.OperatorError("another account has the e-mail {email}", email=repr(values["email"])) from None
 
 
 async def create_credential(
@@ -137,21 +138,26 @@ async def create_credential(
         raise errors.OperatorError("a system_id has at most 15 characters, a password at most 8 (SMPP 3.4)")
     row = await connection.row("credential_create", account_id, door, key, vault.seal(secret), label)
     if row is None:
-        raise errors.OperatorError(f"the key {key!r} is taken")
+        raise errors.OperatorError("the key {key} is taken", key=repr(key))
     return NewCredential(row["credential_id"], door, key, secret)
 
 
-async def revoke_credential(connection: Connection, key_or_id: str, door: Door | None = None) -> Record:
-    """Ends a credential, named by its id or its key; gives what it was. With a door the text is a key of that door.
+async def revoke_credential(
+    connection: Connection, key_or_id: str, door: Door | None = None, account_id: int | None = None
+) -> Record:
+    """Ends a credential, named by its id or its key; gives what it was. With a door the text is a key of that door,
+    with an account only that account's are meant.
 
     Raises `OperatorError` when none is meant, or more than one: a key of digits can look like another's id.
     """
-    rows = await connection.fetch("credential_matching", key_or_id, as_id(key_or_id), door)
+    rows = await connection.fetch("credential_matching", key_or_id, as_id(key_or_id), door, account_id)
     if not rows:
-        raise errors.OperatorError(f"no credential in use has the key or id {key_or_id!r}")
+        raise errors.OperatorError("no credential in use has the key or id {key}", key=repr(key_or_id))
     if len(rows) > 1:
         meant = ", ".join(f"{Door(row['door']).name.lower()} {row['key']} (id {row['credential_id']})" for row in rows)
-        raise errors.OperatorError(f"{key_or_id!r} can mean {meant}: name the key and its dialect")
+        raise errors.OperatorError(
+            "{key} can mean {meant}: name the key and its dialect", key=repr(key_or_id), meant=meant
+        )
     await connection.execute("credential_revoke", rows[0]["credential_id"])
     return rows[0]
 
@@ -169,7 +175,7 @@ async def create_app(
     check_url(report_url)
     check_url(inbound_url)
     if await connection.row("app_create", app_id, account_id, name, report_url, inbound_url) is None:
-        raise errors.OperatorError(f"the app id {app_id!r} is taken")
+        raise errors.OperatorError("the app id {app} is taken", app=repr(app_id))
     return app_id
 
 
@@ -179,7 +185,7 @@ async def change_app(connection: Connection, app_id: str, changes: Mapping[str, 
     """
     row = await connection.row("app_find", app_id)
     if row is None:
-        raise errors.OperatorError(f"there is no app {app_id!r}; `homing app list` shows an account's")
+        raise errors.OperatorError("there is no app {app}; `homing app list` shows an account's", app=repr(app_id))
     values = {**row, **changes}
     check_url(values["report_url"])
     check_url(values["inbound_url"])
@@ -212,21 +218,36 @@ async def add_template(connection: Connection, account_id: int, name: str, body:
         raise errors.OperatorError("a template needs a name, and not one of digits alone: those are ids")
     row = await connection.row("template_add", account_id, name, body)
     if row is None:
-        raise errors.OperatorError(f"the account has a template {name!r} already")
+        raise errors.OperatorError("the account has a template {name} already", name=repr(name))
     return int(row["template_id"])
+
+
+async def remove_template(connection: Connection | Database, account_id: int, name_or_id: str) -> int:
+    """Gives its id. Raises `OperatorError` when the account has none of that name or id."""
+    row = await connection.row("template_remove", account_id, name_or_id, as_id(name_or_id))
+    if row is None:
+        raise errors.OperatorError("the account has no template {name}", name=repr(name_or_id))
+    return int(row["template_id"])
+
+
+def shown_app(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row of `app_list` with `reports_conversions`: whether its traffic of the last days shows any; None: too little
+    of it to tell.
+    """
+    return {**row, "reports_conversions": shows_conversions(row["sent"], row["converted"])}
 
 
 async def _check_sender(connection: Connection, account_id: int, sender: str) -> None:
     row = await connection.row("sender_exists", account_id, sender)
     if row is None or not row["it_does"]:
-        raise errors.OperatorError(f"the account has no sender ID {sender!r}")
+        raise errors.OperatorError("the account has no sender ID {sender}", sender=repr(sender))
 
 
 def _check_email(email: str | None) -> None:
     if email is not None and not (
         "@" in email.strip("@") and email.isprintable() and " " not in email and len(email) <= limits.KEY_CHARS_MAX
     ):
-        raise errors.OperatorError(f"{email!r} is not an e-mail address")
+        raise errors.OperatorError("{email} is not an e-mail address", email=repr(email))
 
 
 def check_url(url: str | None) -> None:
@@ -236,4 +257,13 @@ def check_url(url: str | None) -> None:
         and " " not in url
         and len(url) <= limits.LIA_URL_CHARS_MAX
     ):
-        raise errors.OperatorError(f"{url!r} is not an http address")
+        raise errors.OperatorError("{url} is not an http address", url=repr(url))
+
+
+def _network(text: str) -> Network:
+    try:
+        return ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        raise errors.OperatorError(
+            "{network} is no address or network, such as 203.0.113.0/24", network=repr(text)
+        ) from None

@@ -22,7 +22,9 @@ CARRIER_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}", re.ASCII)
 def check_prefix(prefix: str) -> None:
     """Raises `OperatorError` unless it is digits, or '' for every number."""
     if prefix and not (prefix.isascii() and prefix.isdigit() and len(prefix) <= limits.PREFIX_DIGITS_MAX):
-        raise errors.OperatorError(f"{prefix!r} is not a prefix: digits without + or 00, or * for every number")
+        raise errors.OperatorError(
+            "{prefix} is not a prefix: digits without + or 00, or * for every number", prefix=repr(prefix)
+        )
 
 
 def check_price(micro: int) -> None:
@@ -59,7 +61,7 @@ async def replace_prices(connection: Connection, account_id: int, prices: Sequen
 async def remove_price(connection: Connection | Database, account_id: int, prefix: str) -> None:
     """Raises `OperatorError` when the list has no such price."""
     if await connection.row("price_remove", account_id, prefix) is None:
-        raise errors.OperatorError(f"the list has no price for the prefix {prefix or '*'}")
+        raise errors.OperatorError("the list has no price for the prefix {prefix}", prefix=prefix or "*")
 
 
 async def find_carrier(connection: Connection | Database, name_or_id: str) -> Record:
@@ -162,3 +164,9 @@ async def add_word(connection: Connection | Database, account_id: int, word: str
     if not fold(word).strip() or "\0" in word:
         raise errors.OperatorError("a word has at least one character that is seen: an empty one would stop everything")
     await connection.execute("word_add", account_id, word)
+
+
+async def remove_word(connection: Connection | Database, account_id: int, word: str) -> None:
+    """Lets a word pass again. Raises `OperatorError` when it is not refused for this account, or (0) for all."""
+    if await connection.row("word_remove", account_id, word) is None:
+        raise errors.OperatorError("{word} is not refused here", word=repr(word))

@@ -24,7 +24,11 @@ def read(lines: Iterable[str], name: str) -> list[tuple[str, int]]:
         header = [heading.strip().lower() for heading in next(rows, [])]
         missing = [column for column in COLUMNS if header.count(column) != 1]
         if missing:
-            raise errors.OperatorError(f"{name}:1: the header must name the column {' and '.join(missing)} once")
+            raise errors.OperatorError(
+                "{file}: the header must name the column {columns} once",
+                file=f"{name}:1",
+                columns=" and ".join(missing),
+            )
         positions = [header.index(column) for column in COLUMNS]
         for row in rows:
             if not any(cell.strip() for cell in row):
@@ -32,22 +36,22 @@ def read(lines: Iterable[str], name: str) -> list[tuple[str, int]]:
             try:
                 prefix, micro = _price(row, positions)
                 if prefix in prices:
-                    raise errors.OperatorError(f"the prefix {prefix or EVERY_NUMBER} is there twice")
+                    raise errors.OperatorError("the prefix {prefix} is there twice", prefix=prefix or EVERY_NUMBER)
                 prices[prefix] = micro
             except (ValueError, errors.OperatorError) as error:
                 wrong.append(f"{name}:{rows.line_num}: {error}")
     except csv.Error as error:
         wrong.append(f"{name}:{rows.line_num}: {error}")
     except UnicodeDecodeError:
-        raise errors.OperatorError(f"{name} is not UTF-8 text") from None
+        raise errors.OperatorError("{file} is not UTF-8 text", file=name) from None
     if wrong:
-        raise errors.OperatorError("nothing was changed:\n" + "\n".join(wrong))
+        raise errors.OperatorError("nothing was changed:\n{lines}", lines="\n".join(wrong))
     return list(prices.items())
 
 
 def _price(row: list[str], positions: list[int]) -> tuple[str, int]:
     if len(row) <= max(positions):
-        raise errors.OperatorError(f"the row has {len(row)} of at least {max(positions) + 1} columns")
+        raise errors.OperatorError("the row has {n} of at least {least} columns", n=len(row), least=max(positions) + 1)
     prefix, price = (row[position].strip() for position in positions)
     prefix = "" if prefix == EVERY_NUMBER else prefix
     micro = money.parse(price)

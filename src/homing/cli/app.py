@@ -8,7 +8,6 @@ import click
 from homing.accounts import admin
 from homing.cli.desk import Desk, Noun, at_desk
 from homing.cli.show import COUNT, PROSE, TIME, YES, Column, Kind, Reply, Said, Table
-from homing.statistics.reading import shows_conversions
 
 EXPECTS: Final[Mapping[str, bool | None]] = {"yes": True, "no": False, "detect": None}
 APPS = (
@@ -85,10 +84,12 @@ async def list_apps(desk: Desk, account: str) -> Reply:
 
 def shown(row: Mapping[str, Any]) -> dict[str, object]:
     """A row of `app_list` with `expects`: what is set, and where the traffic decides, what it shows."""
-    shows = shows_conversions(row["sent"], row["converted"])
-    detected = {True: "detect: reported", False: "detect: none reported", None: "detect: too little sent"}[shows]
+    row = admin.shown_app(row)
+    detected = {True: "detect: reported", False: "detect: none reported", None: "detect: too little sent"}[
+        row["reports_conversions"]
+    ]
     said = {True: "yes", False: "no", None: detected}[row["expects_conversions"]]
-    return {**row, "expects": said, "reports_conversions": shows}
+    return {**row, "expects": said}
 
 
 @app.command("set")

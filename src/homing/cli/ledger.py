@@ -10,6 +10,7 @@ from homing.cli.desk import Desk, Noun, at_desk
 from homing.cli.parameters import limit_option
 from homing.cli.show import COUNT, MONEY, PROSE, TIME, YES, Card, Column, Reply, Table, named
 from homing.ledger.proof import prove as prove_ledger
+from homing.ledger.statement import read_statement
 from homing.model import Book, EntryKind
 
 ENTRIES = (
@@ -65,7 +66,7 @@ async def show(desk: Desk, account: str, limit: int) -> Reply:
     """
     row = await desk.account(account)
     purse = (await desk.database.fetch("purses", [row["account_id"]]))[0]
-    entries = await desk.database.fetch("ledger_entries", row["account_id"], limit)
+    entries = await read_statement(desk.database, row["account_id"], limit)
     shown = [{**entry, "about": _about(entry)} for entry in entries]
     columns = (Column("account_id", programs_only=True), Column("name", "Account"), *PURSE)
     return Card(columns, {"name": row["name"], **purse}, {"entries": Table(ENTRIES, shown)})

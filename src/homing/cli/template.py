@@ -2,7 +2,6 @@
 
 import click
 
-from homing import errors
 from homing.accounts import admin
 from homing.cli.desk import Desk, Noun, at_desk
 from homing.cli.show import COUNT, PROSE, TIME, Column, Reply, Said, Table
@@ -72,7 +71,5 @@ async def remove(desk: Desk, account: str, name_or_id: str) -> Reply:
     Example:  homing template remove acme code
     """
     row = await desk.account(account)
-    removed = await desk.database.row("template_remove", row["account_id"], name_or_id, admin.as_id(name_or_id))
-    if removed is None:
-        raise errors.OperatorError(f"{row['name']} has no template {name_or_id!r}")
-    return Said(f"Template {name_or_id} of {row['name']} is removed.", {"template_id": removed["template_id"]})
+    template_id = await admin.remove_template(desk.database, row["account_id"], name_or_id)
+    return Said(f"Template {name_or_id} of {row['name']} is removed.", {"template_id": template_id})

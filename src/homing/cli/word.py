@@ -2,7 +2,6 @@
 
 import click
 
-from homing import errors
 from homing.accounts import catalogue
 from homing.cli.desk import Desk, Noun, at_desk
 from homing.cli.parameters import account_option
@@ -67,6 +66,5 @@ async def remove(desk: Desk, word: str, account: str | None) -> Reply:
     \b
     Example:  homing word remove casino
     """
-    if await desk.database.row("word_remove", await desk.scope(account), word) is None:
-        raise errors.OperatorError(f"{word!r} is not refused for {account or 'every account'}")
+    await catalogue.remove_word(desk.database, await desk.scope(account), word)
     return Said(f"{word!r} is refused no longer for {account or 'every account'}.", {"word": word, "account": account})

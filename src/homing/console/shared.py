@@ -3,9 +3,13 @@
 from collections.abc import Callable
 from datetime import datetime
 
+from homing import limits
 from homing.console.live import Live
+from homing.console.snippets import Snippets
 from homing.console.templating import Templates
 from homing.console.words import Languages
+from homing.events.guarded import GuardedPoster
+from homing.kit.buckets import TokenBucket
 from homing.kit.crypto import Vault
 from homing.kit.password_guard import PasswordGuard
 from homing.store.database import Database
@@ -13,9 +17,19 @@ from homing.users.passwords import Passwords
 
 
 class Shared:
-    """Made once for the process. `is_secure`: the console is reached over TLS."""
+    """Made once for the process. `is_secure`: the console is reached over TLS. `api_url`: where the customers' APIs
+    are; `poster`: what goes to customers' addresses.
+    """
 
-    def __init__(self, database: Database, vault: Vault, clock: Callable[[], datetime], is_secure: bool) -> None:
+    def __init__(
+        self,
+        database: Database,
+        vault: Vault,
+        clock: Callable[[], datetime],
+        is_secure: bool,
+        api_url: str,
+        poster: GuardedPoster,
+    ) -> None:
         self.database = database
         self.vault = vault
         self.clock = clock
@@ -25,3 +39,15 @@ class Shared:
         self.passwords = Passwords()
         self.guard = PasswordGuard()
         self.templates = Templates()
+        self.snippets = Snippets()
+        self.api_url = api_url
+        self.poster = poster
+        self._trials: dict[int, TokenBucket] = {}
+
+    def may_try_push(self, account_id: int, now_s: float) -> bool:
+        """Whether an account may have another test push now."""
+        bucket = self._trials.get(account_id)
+        if bucket is None:
+            burst = float(limits.CONSOLE_PUSH_TRIALS_BURST)
+            bucket = self._trials[account_id] = TokenBucket(limits.CONSOLE_PUSH_TRIALS_PER_S, burst, now_s)
+        return bucket.take(now_s)

@@ -4,10 +4,36 @@ from collections.abc import Sequence
 from typing import Final
 
 from homing.console.page import Section
-from homing.console.pages import audit, live, overview, preferences, sign_in, welcome, you
+from homing.console.pages import (
+    account,
+    account_settings,
+    accounts,
+    apps,
+    audit,
+    credentials,
+    live,
+    overview,
+    preferences,
+    prices,
+    quickstart,
+    sign_in,
+    statement,
+    texts,
+    welcome,
+    you,
+)
 
 SECTIONS: Final[Sequence[Section]] = (
     overview.SECTION,
+    accounts.SECTION,
+    account.SECTION,
+    statement.SECTION,
+    credentials.SECTION,
+    apps.SECTION,
+    quickstart.SECTION,
+    texts.SECTION,
+    account_settings.SECTION,
+    prices.SECTION,
     audit.SECTION,
     you.SECTION,
     sign_in.SECTION,

@@ -45,6 +45,8 @@ ACTS: Final = {
     "sign_in_failed": N_("failed to sign in"),
     "sign_out": N_("signed out"),
     "replay": N_("sent again"),
+    "show_secret": N_("secret shown"),
+    "try_push": N_("test push sent"),
 }
 
 

@@ -51,3 +51,15 @@ if (parts().length) {
   document.addEventListener("visibilitychange", watch);
   watch();
 }
+
+// Buttons that copy a text, where the browser lets a page do so.
+for (const button of document.querySelectorAll("[data-copy]")) {
+  if (!navigator.clipboard) break;
+  const label = button.textContent;
+  button.hidden = false;
+  button.addEventListener("click", async () => {
+    await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent);
+    button.textContent = button.dataset.copied;
+    setTimeout(() => (button.textContent = label), 2000);
+  });
+}

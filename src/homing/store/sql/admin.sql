@@ -48,6 +48,7 @@ ORDER BY credential_id
 SELECT credential_id, account_id, door, key
 FROM credential
 WHERE revoked_at IS NULL AND ((key = $1 AND door = coalesce($3, door)) OR ($3::smallint IS NULL AND credential_id = $2))
+    AND ($4::bigint IS NULL OR account_id = $4)
 ORDER BY credential_id
 
 -- name: credential_revoke
@@ -73,6 +74,9 @@ ORDER BY app.created_at, app.app_id
 
 -- name: app_find
 SELECT * FROM app WHERE app_id = $1
+
+-- name: app_lock
+SELECT * FROM app WHERE app_id = $1 AND account_id = $2 FOR UPDATE
 
 -- name: app_change
 UPDATE app SET report_url = $2, inbound_url = $3, expects_conversions = $4 WHERE app_id = $1

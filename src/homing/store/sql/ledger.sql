@@ -11,13 +11,21 @@ UPDATE balance SET credit_micro = $2 WHERE account_id = $1
 INSERT INTO entry (account_id, at, kind, from_book, to_book, amount_micro, author, reason)
 VALUES ($1, now(), $2, $3, $4, $5, $6, $7)
 
--- Newest first; books and kinds are model.py's numbers.
+-- Newest first, those below an id ($2) if one is given; books and kinds are model.py's numbers.
 -- name: ledger_entries
 SELECT entry_id, at, kind, from_book, to_book, amount_micro, submission_id, message_id, author, reason
 FROM entry
-WHERE account_id = $1
+WHERE account_id = $1 AND entry_id < coalesce($2, 9223372036854775807)
 ORDER BY entry_id DESC
-LIMIT $2
+LIMIT $3
+
+-- Locks the purse.
+-- name: purse_lock
+SELECT account_id FROM balance WHERE account_id = $1 FOR UPDATE
+
+-- The latest that people moved, by its row in the audit: the entries themselves are too many to look through.
+-- name: moved_by_people
+SELECT coalesce(max(audit_id), 0) AS latest FROM audit WHERE account_id = $1 AND kind = 'entry'
 
 -- name: ledger_of_message
 SELECT entry_id, at, kind, from_book, to_book, amount_micro, submission_id, message_id, author, reason

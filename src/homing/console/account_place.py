@@ -1,0 +1,97 @@
+"""Whose pages these are: an account's, as staff see it under /accounts/NAME, and as its own people do without the name.
+One module of pages serves both.
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+from starlette.responses import Response
+
+from homing import errors
+from homing.console.page import CUSTOMERS, Handler, Page
+from homing.console.visit import Visit
+from homing.console.words import N_
+from homing.kit import money
+from homing.model import CURRENCY, UserRole
+from homing.store.database import Record
+
+TABS = (
+    ("", N_("Account")),
+    ("statement", N_("Statement")),
+    ("credentials", N_("Credentials")),
+    ("apps", N_("Apps")),
+    ("prices", N_("Prices")),
+    ("texts", N_("Senders and texts")),
+    ("settings", N_("Settings")),
+    ("quickstart", N_("Quickstart")),
+)
+
+
+class Place(msgspec.Struct, frozen=True):
+    """`account` is a row of the account; `is_own`: the viewer belongs to it. `may_change`: what is the account's own
+    business, such as its credentials.
+    """
+
+    account: Record
+    is_own: bool
+    may_change: bool
+
+    @property
+    def account_id(self) -> int:
+        return int(self.account["account_id"])
+
+    @property
+    def name(self) -> str:
+        return str(self.account["name"])
+
+    def path(self, part: str = "") -> str:
+        """Of one of the account's pages."""
+        if not self.is_own:
+            return f"/accounts/{self.name}" + (f"/{part}" if part else "")
+        return f"/account/{part}" if part.startswith("statement") else f"/{part or 'account'}"
+
+    @property
+    def tabs(self) -> Sequence[tuple[str, str]]:
+        """(path, label) of the account's pages; for its own people the navigation has them."""
+        return () if self.is_own else [(self.path(part), label) for part, label in TABS]
+
+
+async def place_of(visit: Visit) -> Place:
+    """Raises `NotFoundHere` for an account that is none, or not the viewer's."""
+    is_own = visit.scope is not None
+    account = await visit.account(str(visit.scope) if is_own else visit.part("account"))
+    return Place(account, is_own, visit.user.role in (UserRole.OPERATOR, UserRole.CUSTOMER))
+
+
+def for_both(part: str, show: Handler, change: Handler | None = None) -> Sequence[Page]:
+    """A page as staff have it, which operators may change, and as the account's own people do, who may as well."""
+    own = f"/account/{part}" if part.startswith("statement") else f"/{part or 'account'}"
+    return (
+        Page(f"/accounts/{{account}}/{part}" if part else "/accounts/{account}", show, change),
+        Page(own, show, change, seen_by=CUSTOMERS, changed_by=CUSTOMERS),
+    )
+
+
+def amount(visit: Visit, name: str) -> int:
+    """The micro-units that a form's field says. Raises `OperatorError`."""
+    entered = visit.field(name)
+    try:
+        return money.parse(entered)
+    except ValueError:
+        said = visit.say("{entered} is not an amount of {currency}, such as 12.50.", entered=entered, currency=CURRENCY)
+        raise errors.OperatorError(said) from None
+
+
+def whole(visit: Visit, name: str) -> int | None:
+    """The number that a form's field says; None where it says nothing. Raises `OperatorError`."""
+    entered = visit.field(name)
+    if not entered:
+        return None
+    if not (entered.isascii() and entered.isdigit() and len(entered) <= 9):
+        raise errors.OperatorError(visit.say("{entered} is not a whole number.", entered=entered))
+    return int(entered)
+
+
+async def back(visit: Visit) -> Response:
+    """For forms of an unknown kind."""
+    return visit.go(visit.path)

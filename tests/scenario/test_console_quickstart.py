@@ -1,0 +1,187 @@
+"""The quickstart's programs, run as the page shows them: their message arrives."""
+
+import asyncio
+import os
+import re
+import shutil
+from html import unescape
+from pathlib import Path
+
+import pytest
+
+from homing.accounts import admin
+from homing.console.snippets import TONGUES, Snippets, Tongue
+from homing.model import Door, UserRole
+from server import Account, Server
+from viewer import Seen, Viewer, signed_in
+
+RUN_S = 60.0
+DELIVERED = 3
+TOOLS = {
+    "curl": ("bash", "curl", "md5sum"),
+    "python": ("python3",),
+    "php": ("php",),
+    "node": ("node",),
+    "java": ("java",),
+}
+
+
+async def owner(server: Server, console: str, account: Account) -> Viewer:
+    _name, viewer = await signed_in(console, server.database, UserRole.CUSTOMER, account.account_id)
+    return viewer
+
+
+async def revealed(viewer: Viewer, dialect: str, path: str = "/quickstart") -> Seen:
+    page = await viewer.get(f"{path}?dialect={dialect}")
+    key_id = re.search(r'name="key_id" value="(\d+)"', page.text)
+    assert key_id
+    action = re.search(r'<form method="post" action="(/[^"]*quickstart[^"]*)"', page.text)
+    assert action
+    return await viewer.post(unescape(action[1]), {"key_id": key_id[1]})
+
+
+def program(page: Seen, tongue: str) -> str:
+    found = re.search(rf'<code id="p-{tongue}">(.*?)</code>', page.text, re.DOTALL)
+    assert found
+    return unescape(found[1])
+
+
+async def run(tongue: Tongue, text: str, folder: Path) -> str:
+    """As the page says: pasted into a shell, or kept under its name and run by its command."""
+    command = text
+    if tongue.file:
+        (folder / tongue.file).write_text(text, encoding="utf-8")
+        command = tongue.run
+    environment = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
+    process = await asyncio.create_subprocess_exec(
+        "bash",
+        "-c",
+        command,
+        cwd=folder,
+        env=environment,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    async with asyncio.timeout(RUN_S):
+        printed, _none = await process.communicate()
+    assert process.returncode == 0, printed.decode()
+    return printed.decode()
+
+
+@pytest.mark.parametrize("tongue", TONGUES, ids=lambda tongue: tongue.key)
+@pytest.mark.parametrize("dialect", ["lia", "laaffic"])
+async def test_a_program_of_the_page_sends_a_message_that_arrives(
+    dialect: str, tongue: Tongue, server: Server, console: str, tmp_path: Path
+) -> None:
+    missing = [tool for tool in TOOLS[tongue.key] if shutil.which(tool) is None]
+    if missing:
+        pytest.skip(f"the program cannot be run here: {' and '.join(missing)} is not installed")
+    account = await server.account()
+    page = await revealed(await owner(server, console, account), dialect)
+    assert page.status == 200
+    answer = await run(tongue, program(page, tongue.key), tmp_path)
+    assert ('"status":"S"' if dialect == "lia" else '"status":"0"') in answer
+    async with asyncio.timeout(20):
+        while not await server.query(
+            "SELECT FROM message WHERE account_id = $1 AND state = $2 AND text = 'Your code is 123456'",
+            account.account_id,
+            DELIVERED,
+        ):
+            await asyncio.sleep(0.05)
+
+
+@pytest.mark.parametrize("tongue", [one for one in TONGUES if one.key != "java"], ids=lambda tongue: tongue.key)
+async def test_no_key_or_secret_can_end_its_text_and_begin_code(
+    tongue: Tongue, server: Server, console: str, tmp_path: Path
+) -> None:
+    if any(shutil.which(tool) is None for tool in TOOLS[tongue.key]):
+        pytest.skip(f"{tongue.label} is not installed")
+    account = await server.account()
+    odd = '\'"\\$(touch broken)`touch broken`<key>"; 密'
+    async with server.database.transaction() as transaction:
+        await admin.create_credential(
+            transaction, server.vault, account.account_id, Door.LIA, f"k{account.name}{odd}", odd
+        )
+    page = await revealed(await owner(server, console, account), "lia")
+    assert '"status":"S"' in await run(tongue, program(page, tongue.key), tmp_path)
+    assert not (tmp_path / "broken").exists()
+
+
+def test_every_program_names_every_value_that_its_dialect_needs() -> None:
+    values = {name: f"the-{name}" for name in ("key", "secret", "sender", "app", "number", "text")}
+    for dialect, needed in (
+        ("lia", ("key", "secret", "sender", "number", "text")),
+        ("laaffic", ("key", "secret", "app")),
+    ):
+        for snippet in Snippets().fill(dialect, {"url": "http://api.example", **values}):
+            assert all(f"the-{name}" in snippet.program for name in needed), snippet.tongue.key
+            assert "http://api.example" in snippet.program
+            assert not re.search(r"<(url|key|secret|sender|app|number|text|body)>", snippet.program)
+
+
+async def test_a_secret_is_masked_until_it_is_asked_for_and_that_is_recorded(server: Server, console: str) -> None:
+    account = await server.account()
+    name, viewer = await signed_in(console, server.database, UserRole.CUSTOMER, account.account_id)
+    for dialect, secret, key in (
+        ("lia", account.api_password, account.api_id),
+        ("laaffic", account.secret, account.key),
+    ):
+        page = await viewer.get(f"/quickstart?dialect={dialect}")
+        assert key in page.words
+        assert secret not in page.text
+        shown = await revealed(viewer, dialect)
+        assert shown.text.count(secret) >= len(TONGUES)
+        assert shown.headers["cache-control"] == "no-store"
+        assert not re.findall(rf'(?:href|action|value)="[^"]*{re.escape(secret)}', shown.text)
+        assert secret not in (await viewer.get(f"/quickstart?dialect={dialect}")).text
+    rows = await server.query(
+        "SELECT subject, address FROM audit WHERE act = 'show_secret' AND actor = $1 ORDER BY audit_id", name
+    )
+    assert [tuple(row) for row in rows] == [(account.api_id, viewer.address), (account.key, viewer.address)]
+
+
+async def test_nobody_else_learns_a_secret(server: Server, console: str) -> None:
+    mine, other = await server.account(), await server.account()
+    customer = await owner(server, console, mine)
+    await customer.get("/quickstart")
+    (foreign,) = await server.query("SELECT credential_id FROM credential WHERE key = $1", other.key)
+    for named in (str(foreign["credential_id"]), "0", "x", ""):
+        assert (await customer.post("/quickstart?dialect=laaffic", {"key_id": named})).status == 404
+    assert (await customer.get(f"/accounts/{other.name}/quickstart")).status == 404
+    _name, support = await signed_in(console, server.database, UserRole.SUPPORT)
+    path = f"/accounts/{other.name}/quickstart?dialect=laaffic"
+    page = await support.get(path)
+    assert page.status == 200
+    assert 'name="key_id"' not in page.text
+    refused = await support.post(path, {"key_id": str(foreign["credential_id"])})
+    assert refused.status == 403
+    assert other.secret not in refused.text
+    _name, operator = await signed_in(console, server.database)
+    assert other.secret in (await revealed(operator, "laaffic", f"/accounts/{other.name}/quickstart")).text
+    rows = await server.query("SELECT FROM audit WHERE to_jsonb(audit)::text LIKE '%' || $1 || '%'", other.secret)
+    assert rows == []
+
+
+async def test_what_is_missing_is_said_with_the_way_to_it(server: Server, console: str) -> None:
+    async with server.database.transaction() as transaction:
+        account_id = await admin.create_account(transaction, "with-nothing")
+    _name, viewer = await signed_in(console, server.database, UserRole.CUSTOMER, account_id)
+    page = await viewer.get("/quickstart?dialect=laaffic")
+    assert "This dialect needs a credential" in page.words
+    assert 'href="/credentials"' in page.text
+    async with server.database.transaction() as transaction:
+        for door in (Door.LIA, Door.LAAFFIC):
+            made = await admin.create_credential(transaction, server.vault, account_id, door)
+            server.secrets.add(made.secret)
+    assert "This dialect needs an app" in (await viewer.get("/quickstart?dialect=laaffic")).words
+    assert "This dialect needs a sender ID" in (await viewer.get("/quickstart?dialect=lia")).words
+    assert "This dialect needs a sender ID" in (await viewer.get("/quickstart?dialect=%00&number=%ff")).words
+
+
+async def test_a_secret_that_was_sealed_with_another_key_is_not_shown(server: Server, console: str) -> None:
+    account = await server.account()
+    await server.query("UPDATE credential SET secret = sha256(secret) WHERE key = $1 RETURNING key", account.key)
+    page = await revealed(await owner(server, console, account), "laaffic")
+    assert page.status == 422
+    assert "sealed with another key" in page.words
+    assert "********" in page.text
