@@ -4,10 +4,13 @@ from collections.abc import Sequence
 from typing import Final
 
 from homing.console.page import Section
-from homing.console.pages import audit, live, overview, preferences, sign_in, welcome, you
+from homing.console.pages import audit, live, messages, overview, preferences, pushes, receipts, sign_in, welcome, you
 
 SECTIONS: Final[Sequence[Section]] = (
     overview.SECTION,
+    messages.SECTION,
+    pushes.SECTION,
+    receipts.SECTION,
     audit.SECTION,
     you.SECTION,
     sign_in.SECTION,
