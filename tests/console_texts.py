@@ -17,9 +17,12 @@ import homing.console
 CONSOLE = Path(homing.console.__file__).parent
 LOCALES = CONSOLE / "locales"
 TEMPLATE_WORDS = {"_": None, "ngettext": (1, 2)}
-ERROR_FOLDERS = ("users", "accounts", "ledger")
+ERROR_FOLDERS = ("users", "accounts", "ledger", "events", "receipts")
 """Whose errors the console says in every language."""
 ERROR_WORDS = {"OperatorError": None}
+PHRASE_FOLDERS = ("messages",)
+"""Whose sentences the console tells."""
+PHRASE_WORDS = {"Phrase": None}
 CODE_WORDS = {"N_": None, "say": None, "say_n": (1, 2)}
 
 
@@ -30,6 +33,8 @@ def said() -> Mapping[str | tuple[str, ...], str]:
     files += [("jinja2.ext:babel_extract", TEMPLATE_WORDS, file) for file in sorted(CONSOLE.rglob("*.html"))]
     for folder in ERROR_FOLDERS:
         files += [("python", ERROR_WORDS, file) for file in sorted((CONSOLE.parent / folder).rglob("*.py"))]
+    for folder in PHRASE_FOLDERS:
+        files += [("python", PHRASE_WORDS, file) for file in sorted((CONSOLE.parent / folder).rglob("*.py"))]
     for method, words, file in files:
         with file.open("rb") as opened:
             options = {"extensions": "jinja2.ext.do", "encoding": "utf-8", "silent": "false"}

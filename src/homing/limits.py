@@ -283,6 +283,12 @@ CONSOLE_LIVE_S: Final = 3.0  # between two looks that all viewers share
 CONSOLE_SLOW_S: Final = 30.0  # likewise, of what reads more and changes less
 CONSOLE_LIVE_KEEP_ALIVE_S: Final = 20.0  # something goes down a quiet stream, so that a dead one is noticed
 CONSOLE_VIEWERS_MAX: Final = 500  # open streams
+SEARCH_LOOKED_MAX: Final = 20_000  # messages that one search looks at before it says that it stopped
+SEARCH_STEP: Final = 2_000  # of these at once
+PUSHES_REPLAYED_MAX: Final = 1_000  # by one act
+PUSHES_LOOKED_MAX: Final = 2_000  # of those that wait, in each lane
+RECEIPTS_COUNTED_MAX: Final = 10_000  # unmatched receipts of a carrier; more is said as that
+RECEIPTS_MOVED_MAX: Final = 5_000  # unmatched receipts that one act of the console looks for again or forgets
 CONSOLE_COOKIE_S: Final = 31_536_000  # language, theme and zone are remembered
 
 # --- The lab -----------------------------------------------------------------------------------------------

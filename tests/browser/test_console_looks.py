@@ -17,6 +17,13 @@ from viewer import Viewer, new_link, signed_in
 PAGES: Mapping[str, str] = {
     "overview": "/?span=1h",
     "overview-month": "/?span=30d",
+    "messages": "/messages",
+    "messages-nothing": "/messages?find=nothing-like-it&state=failed",
+    "pushes": "/pushes",
+    "pushes-all": "/pushes?show=recent",
+    "pushes-replay": "/pushes/replay",
+    "receipts": "/receipts",
+    "receipts-drop": "/receipts/drop",
     "audit": "/audit",
     "you": "/you",
     "second-factor": "/you/second-factor",

@@ -309,7 +309,7 @@ async def test_a_replayed_receipt_has_its_five_minutes_anew(post: PostRoom, carr
     await post.retry()
     received = (await post.parked(carrier))[0]["received_at"]
     post.now = datetime.now(UTC)
-    await post.database.fetch("unmatched_replay", None, carrier, None)
+    await post.database.fetch("unmatched_replay", None, carrier, None, None)
     (row,) = await post.parked(carrier)
     assert (row["given_up_at"], row["received_at"], row["replays"]) == (None, received, 1)
     post.wait(10)

@@ -1,15 +1,17 @@
 """`homing message`."""
 
-from datetime import datetime
+from datetime import UTC, datetime
+from typing import Final
 
 import click
-import msgspec
 
-from homing import errors
+from homing import errors, limits
+from homing.accounts.catalogue import find_carrier
 from homing.cli.desk import Desk, Noun, at_desk
 from homing.cli.parameters import MESSAGE_ID, NUMBER, account_option, limit_option
 from homing.cli.show import COUNT, MONEY, PROSE, TIME, Card, Column, Kind, Reply, Table, named, span
 from homing.messages import timeline
+from homing.messages.search import Key, Wanted, search
 from homing.states import State
 
 MESSAGES = (
@@ -66,6 +68,8 @@ REFUSED = (
     Column("figure", "Rests on", PROSE),
     Column("charge_micro", "Not charged", MONEY),
 )
+STATE_NAMES: Final = [state.name.lower() for state in State if state is not State.SENDING]
+"""Sending is a queued message that a process has in hand; it is found as queued."""
 
 
 @click.group(cls=Noun)
@@ -102,23 +106,36 @@ async def show(desk: Desk, message_id: int) -> Reply:
 
 
 def _moment(moment: timeline.Moment, submitted_at: datetime) -> dict[str, object]:
-    return {**msgspec.structs.asdict(moment), "after_s": round((moment.at - submitted_at).total_seconds(), 3)}
+    after_s = round((moment.at - submitted_at).total_seconds(), 3)
+    return {"at": moment.at, "what": moment.what, "detail": moment.detail, "after_s": after_s}
 
 
 @message.command("list")
 @account_option
 @click.option("--number", type=NUMBER, help="To this number alone.")
+@click.option("--carrier", help="By this carrier (name or id) alone.")
+@click.option(
+    "--state", "states", type=click.Choice(STATE_NAMES), multiple=True, help="In this state; several may be named."
+)
 @limit_option
 @at_desk
-async def list_messages(desk: Desk, account: str | None, number: str | None, limit: int) -> Reply:
+async def list_messages(
+    desk: Desk, account: str | None, number: str | None, carrier: str | None, states: tuple[str, ...], limit: int
+) -> Reply:
     """The latest messages.
 
     \b
     Example:  homing message list --account acme --limit 10
+              homing message list --carrier globe --state undeliverable
     """
-    account_id = None if account is None else (await desk.account(account))["account_id"]
-    if number is None:
-        rows = await desk.database.fetch("messages_latest", account_id, limit)
-    else:
-        rows = await desk.database.fetch("messages_latest_to", account_id, limit, number)
-    return Table(MESSAGES, rows, "No messages.")
+    wanted = Wanted(
+        account_id=None if account is None else (await desk.account(account))["account_id"],
+        carrier_id=None if carrier is None else (await find_carrier(desk.database, carrier))["carrier_id"],
+        states=tuple(State[name.upper()] for name in states),
+        key=None if number is None else Key.NUMBER,
+        value=number or "",
+    )
+    looked_max = max(limit, limits.SEARCH_LOOKED_MAX)
+    found = await search(desk.database, wanted, limit, datetime.now(UTC), looked_max)
+    stopped = f" among the latest {found.looked}" if found.stopped_id else ""
+    return Table(MESSAGES, found.rows, f"No messages{stopped}.")

@@ -5,10 +5,10 @@ from typing import Any
 
 import click
 
-from homing import errors, limits
 from homing.cli.desk import Desk, Noun, at_desk
 from homing.cli.parameters import ROW_ID, limit_option
-from homing.cli.show import COUNT, PROSE, TIME, URL, Column, Reply, Said, Table, clock, named, without_password
+from homing.cli.show import COUNT, PROSE, TIME, URL, Column, Reply, Said, Table, named, without_password
+from homing.events.pushes import Which, read_pushes, replay_push
 from homing.messages.outbox import BIND_KINDS
 from homing.model import PushKind, PushOutcome
 
@@ -51,9 +51,9 @@ async def list_pushes(desk: Desk, account: str | None, failed: bool, limit: int)
     Example:  homing push list acme --failed
     """
     account_id = None if account is None else (await desk.account(account))["account_id"]
-    rows = await desk.database.fetch(
-        "pushes_latest", account_id, failed, limit, timeout_s=limits.DATABASE_SLOW_TIMEOUT_S
-    )
+    lists = (Which.GIVEN_UP, Which.FAILING) if failed else (Which.RECENT,)
+    found = [row for which in lists for row in await read_pushes(desk.database, which, account_id, None, limit)]
+    rows = sorted(found, key=lambda row: -int(row["push_id"]))[:limit]
     return Table(PUSHES, [{**row, "told": _told(row)} for row in rows], "No pushes.")
 
 
@@ -75,10 +75,6 @@ async def replay(desk: Desk, push_id: int) -> Reply:
     \b
     Example:  homing push replay 17
     """
-    row = await desk.database.row("push_find", push_id)
-    if row is None:
-        raise errors.OperatorError(f"there is no push {push_id}; `homing push list` shows the latest")
-    if await desk.database.row("push_replay", row["account_id"], push_id) is None:
-        due = f": it is due at {clock(row['due_at'])} UTC" if row["due_at"] else ""
-        raise errors.OperatorError(f"push {push_id} has not ended yet{due}")
+    async with desk.database.transaction() as transaction:
+        row = await replay_push(transaction, push_id)
     return Said(f"Push {push_id} goes out again.", {"push_id": push_id, "account_id": row["account_id"]})

@@ -13,7 +13,7 @@ from homing.cli.desk import Desk, Noun, at_desk
 from homing.cli.parameters import ROW_ID, limit_option
 from homing.cli.show import COUNT, PROSE, TIME, Card, Column, Kind, Reply, Said, Table, named
 from homing.receipts.learning import learnt_form
-from homing.receipts.unmatched import consider
+from homing.receipts.unmatched import consider, drop_unmatched, find_unmatched, read_unmatched, replay_unmatched
 from homing.states import State
 
 UNMATCHED = (
@@ -102,7 +102,7 @@ async def list_unmatched(desk: Desk, carrier: str | None, since: datetime | None
     \b
     Example:  homing receipt list --carrier acme --since 2h
     """
-    rows = await desk.database.fetch("unmatched_list", await _carrier_id(desk, carrier), since, limit)
+    rows = await read_unmatched(desk.database, await _carrier_id(desk, carrier), since, limit)
     return Table(UNMATCHED, rows, NONE_LEFT)
 
 
@@ -131,11 +131,7 @@ async def show(desk: Desk, parked_id: int) -> Reply:
     \b
     Example:  homing receipt show 17
     """
-    row = await desk.database.row("unmatched_show", parked_id)
-    if row is None:
-        raise errors.OperatorError(
-            f"there is no receipt {parked_id} without a message; `homing receipt list` shows them"
-        )
+    row = await find_unmatched(desk.database, parked_id)
     async with desk.database.connection() as connection:
         considered = await consider(connection, row, datetime.now(UTC))
     learnt = await learnt_form(desk.database, row["carrier_id"])
@@ -162,15 +158,10 @@ async def replay(
               homing receipt replay --all --carrier acme
     """
     chosen = _chosen(parked_ids, everything)
-    rows = await desk.database.fetch(
-        "unmatched_replay",
-        chosen,
-        await _carrier_id(desk, carrier),
-        since,
-        timeout_s=limits.DATABASE_SLOW_TIMEOUT_S,
-    )
-    _refuse_missing(chosen, [row["parked_id"] for row in rows])
-    return Said(f"{_reports(len(rows))} tried again as soon as Homing runs.", {"replayed": len(rows)})
+    carrier_id = await _carrier_id(desk, carrier)
+    async with desk.database.transaction() as transaction:
+        moved = await replay_unmatched(transaction, chosen, carrier_id, since)
+    return Said(f"{_reports(len(moved))} tried again as soon as Homing runs.", {"replayed": len(moved)})
 
 
 @receipt.command("drop")
@@ -189,15 +180,10 @@ async def drop(
               homing receipt drop --all --before 7d
     """
     chosen = _chosen(parked_ids, everything)
-    rows = await desk.database.fetch(
-        "unmatched_drop",
-        chosen,
-        await _carrier_id(desk, carrier),
-        before,
-        timeout_s=limits.DATABASE_SLOW_TIMEOUT_S,
-    )
-    _refuse_missing(chosen, [row["parked_id"] for row in rows])
-    return Said(f"{_reports(len(rows))} forgotten.", {"dropped": len(rows)})
+    carrier_id = await _carrier_id(desk, carrier)
+    async with desk.database.transaction() as transaction:
+        moved = await drop_unmatched(transaction, chosen, carrier_id, before)
+    return Said(f"{_reports(len(moved))} forgotten.", {"dropped": len(moved)})
 
 
 async def _carrier_id(desk: Desk, carrier: str | None) -> int | None:
@@ -208,14 +194,6 @@ def _chosen(parked_ids: tuple[int, ...], everything: bool) -> list[int] | None:
     if bool(parked_ids) == everything:
         raise errors.OperatorError("name the receipts by their ids, or say --all")
     return list(parked_ids) or None
-
-
-def _refuse_missing(chosen: list[int] | None, found: list[int]) -> None:
-    missing = sorted(set(chosen or ()) - set(found))
-    if missing and not found:
-        raise errors.OperatorError(
-            f"no receipt without a message has the id {', '.join(map(str, missing))}; `homing receipt list` shows them"
-        )
 
 
 def _reports(number: int) -> str:

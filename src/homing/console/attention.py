@@ -97,6 +97,6 @@ async def _unmatched(database: Database) -> Sequence[Matter]:
         return []
     return [
         Matter(
-            "warn", N_("Receipts of the last day that belong to no message: {n}."), {"n": row["receipts"]}, "/unmatched"
+            "warn", N_("Receipts of the last day that belong to no message: {n}."), {"n": row["receipts"]}, "/receipts"
         )
     ]

@@ -76,8 +76,10 @@ class Formats:
         """Date and time to the second, in the viewer's zone."""
         return f"{self._date(at, 'yMMMd')} {at.astimezone(self.zone):%H:%M:%S}" if at else self.absent
 
-    def clock(self, at: datetime | None) -> str:
-        return f"{at.astimezone(self.zone):%H:%M}" if at else self.absent
+    def clock(self, at: datetime | None, with_seconds: bool = False) -> str:
+        if at is None:
+            return self.absent
+        return f"{at.astimezone(self.zone):{'%H:%M:%S' if with_seconds else '%H:%M'}}"
 
     def day(self, at: datetime | None) -> str:
         return self._date(at, "MMMd") if at else self.absent

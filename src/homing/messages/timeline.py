@@ -3,7 +3,6 @@ console tell it.
 """
 
 import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import chain
@@ -13,9 +12,11 @@ import msgspec
 
 from homing import limits
 from homing.kit.money import trimmed
-from homing.kit.spread import mix
+from homing.messages.choice_told import read_choice, route_noted
 from homing.messages.outbox import BIND_KINDS
-from homing.model import CURRENCY, Book, Door, EntryKind, Outcome, PushKind, PushOutcome, Traffic
+from homing.messages.phrases import Phrase, english
+from homing.messages.words import BOOKS, ENTRIES, OUTCOMES, PUSH_OUTCOMES, PUSHES, STATES, TRAFFIC
+from homing.model import CURRENCY, Door, Outcome
 from homing.states import TABLE, State
 from homing.store.database import Connection, Record
 from homing.text.numbers import UNKNOWN
@@ -32,16 +33,35 @@ NOTES_TOLD_ELSEWHERE: Final = (
 )  # beside the sender and the route
 
 
-SHARES: Final = re.compile(r"adaptive, shares (?P<version>\d+) of (?P<total>[1-9]\d*)")
-"""How a message's notes refer to what its route was chosen by (routing/choose.py)."""
-
-
 class Moment(msgspec.Struct, frozen=True):
-    """One step: when, a word or two, and the rest of the sentence."""
+    """One step: when, a word or two, and the rest of the sentence in pieces. What is `inside` is not for customers: how
+    their messages travel, and what carriers ask.
+    """
 
     at: datetime
-    what: str
-    detail: str
+    name: Phrase
+    told: tuple[Phrase, ...]
+    is_inside: bool = False
+
+    @property
+    def what(self) -> str:
+        """The word or two, in English."""
+        return english([self.name])
+
+    @property
+    def detail(self) -> str:
+        """The rest, in English."""
+        return english(self.told)
+
+    def outside(self) -> "Moment | None":
+        """What a customer may know of it; None: nothing."""
+        told = tuple(phrase for phrase in self.told if not phrase.is_inside)
+        return None if self.is_inside or not told else msgspec.structs.replace(self, told=told)
+
+
+RECEIPT: Final = Phrase("receipt")
+UNREGISTERED: Final = Phrase("not registered to the account")
+"""Why a sender ID is replaced (doors/laaffic_send.py)."""
 
 
 async def find_message(connection: Connection, message_id: int) -> Record | None:
@@ -64,10 +84,10 @@ async def read_timeline(connection: Connection, message: Record) -> list[Moment]
     waiting = await connection.fetch(
         "timeline_queue", message["message_id"], limits.LANES_PER_CARRIER, message["traffic"]
     )
-    choice = await _choice(connection, message)
+    choice = await read_choice(connection, message)
     ours = chain(
         _accepted(message),
-        choice,
+        (Moment(message["submitted_at"], name, (told,), is_inside=True) for name, told in choice),
         _entries(message, entries),
         map(_attempt, attempts),
         _sent(message),
@@ -88,7 +108,7 @@ async def read_timeline(connection: Connection, message: Record) -> list[Moment]
     ordered = [(max(moment.at, submitted_at), moment) for moment in ours]
     ordered += [(max(moment.at, submitted_at, sent_at), moment) for moment in since]
     return [
-        msgspec.structs.replace(moment, at=at) if moment.what == "receipt" else moment
+        msgspec.structs.replace(moment, at=at) if moment.name is RECEIPT else moment
         for at, moment in sorted(ordered, key=lambda pair: pair[0])
     ]
 
@@ -97,107 +117,83 @@ def _accepted(message: Row) -> Iterator[Moment]:
     """What was decided before the message was taken."""
     at = message["submitted_at"]
     notes = json.loads(message["notes"] or "{}")
-    yield Moment(at, "submitted", _submitted(message))
-    yield Moment(at, "number", _number(message))
-    asked = f", in place of {notes['sender_asked']!r}" if "sender_asked" in notes else ""
-    why = f": {notes['sender_replaced']}" if "sender_replaced" in notes else ""
-    yield Moment(at, "sender", f"{message['sender'] or 'none'}{asked}{why}")
-    yield Moment(at, "text", _text(message, notes))
+    yield Moment(at, Phrase("submitted"), tuple(_submitted(message)))
+    yield Moment(at, Phrase("number"), tuple(_number(message)))
+    yield Moment(at, Phrase("sender"), tuple(_sender(message, notes)))
+    yield Moment(at, Phrase("text"), tuple(_text(message, notes)))
     if "guard" in notes:
-        yield Moment(at, "guard", notes["guard"])
-    gift = f", {trimmed(message['gift_micro'])} of it from the gift" if message["gift_micro"] else ""
-    yield Moment(
-        at,
-        "price",
-        f"{trimmed(message['price_micro'])} a segment x {message['segments']}"
-        f" = {trimmed(message['charge_micro'])} {CURRENCY}{gift}",
+        yield Moment(at, Phrase("guard"), (Phrase("{told}", told=notes["guard"]),))
+    price = Phrase(
+        "{price} a segment x {segments} = {charge} {currency}",
+        price=trimmed(message["price_micro"]),
+        segments=message["segments"],
+        charge=trimmed(message["charge_micro"]),
+        currency=CURRENCY,
     )
-    why = f"; {notes['route']}" if "route" in notes else ""
-    yield Moment(at, "route", _route(message) + why)
+    gift = [Phrase(", {gift} of it from the gift", gift=trimmed(message["gift_micro"]))] * bool(message["gift_micro"])
+    yield Moment(at, Phrase("price"), (price, *gift))
+    why = route_noted(str(notes["route"])) if "route" in notes else ()
+    yield Moment(at, Phrase("route"), (_route(message), *why), is_inside=True)
 
 
-async def _choice(connection: Connection, message: Row) -> list[Moment]:
-    """What an adaptive route's choice rested on: its candidates, and the draw. Empty for other routes."""
-    noted = SHARES.search(str(json.loads(message["notes"] or "{}").get("route", "")))
-    if noted is None:
-        return []
-    at = message["submitted_at"]
-    made = await connection.row("learn_choice", message["account_id"], int(noted["version"]))
-    if made is None:
-        return [Moment(at, "choice", f"what shares {noted['version']} rested on is kept no longer")]
-    names = {row["carrier_id"]: row["name"] for row in await connection.fetch("timeline_carriers")}
-    rests_on = json.loads(made["rests_on"])
-    candidates = sorted(rests_on["candidates"], key=lambda one: (-one["share"], one["carrier_id"]))
-    moments = [Moment(at, "choice", f"shares {made['version']} of {_clock(made['made_at'])}: {made['told']}")]
-    moments += [Moment(at, "candidate", _candidate(one, names)) for one in candidates]
-    moments.append(Moment(at, "draw", _draw(message, candidates, int(noted["total"]), names)))
-    return moments
-
-
-def _candidate(one: Mapping[str, Any], names: Mapping[int, str]) -> str:
-    cost = f"{trimmed(one['cost_micro'])} a segment" if one["cost_micro"] is not None else "cost unknown"
-    delivered = f", {one['delivered']:.1%} delivered" if one["delivered"] is not None else ""
-    down = ", down" if one["is_down"] else ""
-    return (
-        f"{names.get(one['carrier_id'], one['carrier_id'])}: share {one['share'] / 100:.1f} %,"
-        f" {one['conversions']:.0f} of {one['messages']:.0f} messages converted, rate {one['mean']:.1%}"
-        f" ({one['low']:.1%} to {one['high']:.1%}, by {one['source']}){delivered}, {cost}{down}"
+def _submitted(message: Row) -> Iterator[Phrase]:
+    app = f"{message['app']} ({message['app_id']})" if message["app"] else message["app_id"]
+    yield Phrase(
+        "through {door}, app {app}, request {request}",
+        door=Door(message["door"]).name.lower(),
+        app=app or Phrase("none"),
+        request=message["request_id"],
     )
+    if message["reference"] is not None:
+        yield Phrase(", reference {reference}", reference=message["reference"])
 
 
-def _draw(message: Row, candidates: Sequence[Mapping[str, Any]], total: int, names: Mapping[int, str]) -> str:
-    """The same draw as in routing/choose.py: through the candidates in the order of their routes."""
-    ticket = mix(message["message_id"]) % total
-    said = f"{ticket} of {total}"
-    if total != sum(max(1, one["share"]) for one in candidates):
-        return f"{said}, among those of the candidates that could be used"
-    below = 0
-    for one in sorted(candidates, key=lambda one: one["route_id"]):
-        first, below = below, below + max(1, one["share"])
-        if ticket < below:
-            return f"{said}: {names.get(one['carrier_id'], one['carrier_id'])} has {first} to {below - 1}"
-    return said
-
-
-def _submitted(message: Row) -> str:
-    app = f"{message['app']} ({message['app_id']})" if message["app"] else message["app_id"] or "none"
-    said = f"through {Door(message['door']).name.lower()}, app {app}, request {message['request_id']}"
-    return f"{said}, reference {message['reference']}" if message["reference"] is not None else said
-
-
-def _number(message: Row) -> str:
+def _number(message: Row) -> Iterator[Phrase]:
+    yield Phrase(
+        "{number}, {country}", number=message["number"], country=message["country"] or Phrase("unknown country")
+    )
     known = [code for code in (message["mcc"], message["mnc"]) if code != UNKNOWN]
-    network = f", network {'-'.join(known)}" if known else ""
-    written = f", written {message['raw_number']!r}" if message["raw_number"] else ""
-    return f"{message['number']}, {message['country'] or 'unknown country'}{network}{written}"
+    if known:
+        yield Phrase(", network {network}", network="-".join(known))
+    if message["raw_number"]:
+        yield Phrase(", written {written}", written=repr(message["raw_number"]))
 
 
-def _text(message: Row, notes: Mapping[str, object]) -> str:
-    told = [
-        Encoding(message["encoding"]).name,
-        _plural(message["segments"], "segment"),
-        Traffic(message["traffic"]).name.lower(),
-        f"valid until {_clock(message['expires_at'])}",
-        *(
-            name.replace("_", " ") if value is True else f"{name.replace('_', ' ')} {value}"
-            for name, value in notes.items()
-            if name not in NOTES_TOLD_ELSEWHERE
-        ),
-        *(
-            f"came in {len(parts)} parts: {', '.join(str(part_id) for part_id, _registered in parts)}"
-            for parts in (notes.get("parts"),)
-            if isinstance(parts, list)
-        ),
-    ]
-    return ", ".join(told)
+def _sender(message: Row, notes: Row) -> Iterator[Phrase]:
+    yield Phrase("{sender}", sender=message["sender"] or Phrase("none"))
+    if "sender_asked" in notes:
+        yield Phrase(", in place of {asked}", asked=repr(notes["sender_asked"]))
+    if "sender_replaced" in notes:
+        why = notes["sender_replaced"]
+        yield Phrase(": {why}", why=UNREGISTERED if why == UNREGISTERED.text else why)
 
 
-def _route(message: Row) -> str:
+def _text(message: Row, notes: Row) -> Iterator[Phrase]:
+    yield Phrase("{encoding}", encoding=Encoding(message["encoding"]).name)
+    n = message["segments"]
+    yield Phrase(", 1 segment") if n == 1 else Phrase(", {n} segments", n=n)
+    yield Phrase(", {traffic}", traffic=TRAFFIC[message["traffic"]])
+    yield Phrase(", valid until {at}", at=message["expires_at"])
+    for name, value in notes.items():
+        if name not in NOTES_TOLD_ELSEWHERE:
+            told = name.replace("_", " ")
+            yield Phrase(", {note}", note=told if value is True else f"{told} {value}")
+    parts = notes.get("parts")
+    if isinstance(parts, list):
+        ids = ", ".join(str(part_id) for part_id, _registered in parts)
+        yield Phrase(", came in {n} parts: {ids}", n=len(parts), ids=ids)
+
+
+def _route(message: Row) -> Phrase:
     if message["route_prefix"] is None:
-        return f"route {message['route_id']}, which is there no longer"
-    return (
-        f"{message['route_carrier']}, by route {message['route_id']} (prefix {message['route_prefix'] or '*'},"
-        f" priority {message['route_priority']}, weight {message['route_weight']})"
+        return Phrase("route {route}, which is there no longer", route=message["route_id"])
+    return Phrase(
+        "{carrier}, by route {route} (prefix {prefix}, priority {priority}, weight {weight})",
+        carrier=message["route_carrier"],
+        route=message["route_id"],
+        prefix=message["route_prefix"] or "*",
+        priority=message["route_priority"],
+        weight=message["route_weight"],
     )
 
 
@@ -206,78 +202,120 @@ def _entries(message: Row, entries: Sequence[Row]) -> Iterator[Moment]:
     charged = [entry for entry in entries if entry["submission_id"] is not None]
     is_shared = sum(entry["amount_micro"] for entry in charged) > message["charge_micro"]
     for entry in entries:
-        whole = f", for all of submission {entry['submission_id']}" if is_shared and entry in charged else ""
-        yield Moment(
-            entry["at"],
-            EntryKind(entry["kind"]).name.lower(),
-            f"{trimmed(entry['amount_micro'])} {CURRENCY} from {Book(entry['from_book']).name.lower()}"
-            f" to {Book(entry['to_book']).name.lower()}{whole} (entry {entry['entry_id']})",
+        moved = Phrase(
+            "{amount} {currency} from {source} to {target}",
+            amount=trimmed(entry["amount_micro"]),
+            currency=CURRENCY,
+            source=BOOKS[entry["from_book"]],
+            target=BOOKS[entry["to_book"]],
         )
+        whole = [Phrase(", for all of submission {submission}", submission=entry["submission_id"])]
+        number = Phrase(" (entry {entry})", entry=entry["entry_id"])
+        told = (moved, *(whole if is_shared and entry in charged else ()), number)
+        yield Moment(entry["at"], ENTRIES[entry["kind"]], told)
 
 
 def _attempt(attempt: Row) -> Moment:
-    outcome = Outcome(attempt["outcome"]).name.lower()
     took_ms = round((attempt["answered_at"] - attempt["started_at"]).total_seconds() * 1000)
-    known = f" as {attempt['carrier_ref']}" if attempt["carrier_ref"] else ""
-    said = (
-        f"{attempt['carrier']} was given it and its answer is not known after {took_ms} ms: it may have gone"
-        if attempt["outcome"] == Outcome.UNKNOWN
-        else f"{attempt['carrier']} {outcome} it{known} after {took_ms} ms"
-    )
-    return Moment(attempt["started_at"], f"attempt {attempt['attempt']}", said + _error(attempt))
+    if attempt["outcome"] == Outcome.UNKNOWN:
+        told = Phrase(
+            "{carrier} was given it and its answer is not known after {n} ms: it may have gone",
+            carrier=attempt["carrier"],
+            n=took_ms,
+        )
+    elif attempt["carrier_ref"]:
+        told = Phrase(
+            "{carrier} {outcome} it as {ref} after {n} ms",
+            carrier=attempt["carrier"],
+            outcome=OUTCOMES[attempt["outcome"]],
+            ref=attempt["carrier_ref"],
+            n=took_ms,
+        )
+    else:
+        told = Phrase(
+            "{carrier} {outcome} it after {n} ms",
+            carrier=attempt["carrier"],
+            outcome=OUTCOMES[attempt["outcome"]],
+            n=took_ms,
+        )
+    name = Phrase("attempt {n}", n=attempt["attempt"])
+    return Moment(attempt["started_at"], name, (told, *_error(attempt)), is_inside=True)
 
 
 def _receipt(receipt: Row) -> Moment:
-    state = State(receipt["state"]).name.lower()
-    effect = "" if receipt["applied"] else "; late or repeated, it changed nothing"
-    raw = f"; raw: {receipt['raw']}" if receipt["raw"] else ""
-    return Moment(receipt["received_at"], "receipt", f"{receipt['carrier']} says {state}{effect}{raw}")
+    told = [Phrase("{carrier} says {state}", carrier=receipt["carrier"], state=STATES[receipt["state"]])]
+    if receipt["error_code"] and receipt["state"] != State.DELIVERED:
+        told.append(Phrase(": {error}", error=receipt["error_code"]))
+    if not receipt["applied"]:
+        told.append(Phrase("; late or repeated, it changed nothing"))
+    if receipt["raw"]:
+        told.append(Phrase("; raw: {raw}", raw=receipt["raw"]))
+    return Moment(receipt["received_at"], RECEIPT, tuple(told), is_inside=True)
 
 
 def _sent(message: Row) -> Iterator[Moment]:
     if message["sent_at"] is not None:
         cost_micro = message["carrier_cost_micro"]
-        asks = "" if cost_micro is None else f", and asks {trimmed(cost_micro)} {CURRENCY}"
-        yield Moment(message["sent_at"], "sent", f"the carrier has it{asks}")
+        told = [Phrase("the carrier has it")]
+        if cost_micro is not None:
+            told.append(
+                Phrase(", and asks {cost} {currency}", cost=trimmed(cost_micro), currency=CURRENCY, is_inside=True)
+            )
+        yield Moment(message["sent_at"], STATES[State.SENT], tuple(told))
 
 
 def _parts(parts: Sequence[Row]) -> Iterator[Moment]:
     for part in parts:
         if part["reported_at"] is not None:
-            state = State(part["state"]).name.lower()
-            error = f": {part['error_code']}" if part["error_code"] else ""
-            told = f"of attempt {part['attempt']}, {part['carrier_ref']}, is {state}{error}"
-            yield Moment(part["reported_at"], f"part {part['part']}", told)
+            told = Phrase(
+                "of attempt {attempt}, {ref}, is {state}",
+                attempt=part["attempt"],
+                ref=part["carrier_ref"],
+                state=STATES[part["state"]],
+            )
+            error = [Phrase(": {error}", error=part["error_code"])] * bool(part["error_code"])
+            yield Moment(part["reported_at"], Phrase("part {n}", n=part["part"]), (told, *error), is_inside=True)
 
 
 def _ended(message: Row, parts: Sequence[Row]) -> Iterator[Moment]:
     state = State(message["state"])
     if message["final_at"] is not None and TABLE[state].final:
-        back = f"; {trimmed(message['refund_micro'])} {CURRENCY} given back" if message["refund_micro"] else ""
+        told = [Phrase("final"), *_error(message)]
         silent = ", ".join(str(part["part"]) for part in parts if part["reported_at"] is None)
-        unheard = f"; nothing was heard of part {silent}" if silent and state is State.DELIVERED else ""
-        yield Moment(message["final_at"], state.name.lower(), f"final{_error(message)}{unheard}{back}")
+        if silent and state is State.DELIVERED:
+            told.append(Phrase("; nothing was heard of part {parts}", parts=silent))
+        if message["refund_micro"]:
+            back = trimmed(message["refund_micro"])
+            told.append(Phrase("; {amount} {currency} given back", amount=back, currency=CURRENCY))
+        yield Moment(message["final_at"], STATES[state], tuple(told))
 
 
 def _push(push: Row) -> Moment:
-    kind = PushKind(push["kind"]).name.lower().replace("_", " ")
-    outcome = PushOutcome(push["outcome"]).name.lower().replace("_", " ")
-    told = push["url"] or "a bind"
-    return Moment(push["created_at"], f"push {push['push_id']}", f"{kind} for {told}: {outcome}")
+    told = Phrase(
+        "{kind} for {target}: {outcome}",
+        kind=PUSHES[push["kind"]],
+        target=push["url"] or Phrase("a bind"),
+        outcome=PUSH_OUTCOMES[push["outcome"]],
+    )
+    return Moment(push["created_at"], Phrase("push {id}", id=push["push_id"]), (told,))
 
 
 def _post(post: Row) -> Moment:
-    is_bind = post["kind"] in BIND_KINDS
-    answer = "failed" if post["status"] is None else "was answered" if is_bind else f"answered HTTP {post['status']}"
-    said = f": {post['answer']}" if post["answer"] else ""
-    return Moment(
-        post["at"], f"push {post['push_id']}", f"try {post['attempt']} {answer} after {post['took_ms']} ms{said}"
-    )
+    values = {"n": post["attempt"], "ms": post["took_ms"], "status": post["status"]}
+    if post["status"] is None:
+        told = Phrase("try {n} failed after {ms} ms", **values)
+    elif post["kind"] in BIND_KINDS:
+        told = Phrase("try {n} was answered after {ms} ms", **values)
+    else:
+        told = Phrase("try {n} answered HTTP {status} after {ms} ms", **values)
+    answer = [Phrase(": {answer}", answer=post["answer"])] * bool(post["answer"])
+    return Moment(post["at"], Phrase("push {id}", id=post["push_id"]), (told, *answer))
 
 
 def _due_push(push: Row) -> Iterator[Moment]:
     if push["due_at"] is not None:
-        yield Moment(push["due_at"], f"push {push['push_id']}", f"try {push['attempts'] + 1} is due")
+        told = Phrase("try {n} is due", n=push["attempts"] + 1)
+        yield Moment(push["due_at"], Phrase("push {id}", id=push["push_id"]), (told,))
 
 
 def _converted(conversion: Row | None) -> Iterator[Moment]:
@@ -286,41 +324,42 @@ def _converted(conversion: Row | None) -> Iterator[Moment]:
         return
     message_id = conversion["message_id"]
     if conversion["recorded_at"] is not None:
-        happened = f", and happened at {_clock(conversion['reported_at'])}" if conversion["reported_at"] else ""
+        told = [Phrase("the person came back: reported through {door}", door=Door(conversion["door"]).name.lower())]
+        if conversion["reported_at"]:
+            told.append(Phrase(", and happened at {at}", at=conversion["reported_at"]))
         to = conversion["credited_to"]
-        credit = "it has the credit" if to == message_id else f"converted with another message: {to} has the credit"
-        yield Moment(
-            conversion["recorded_at"],
-            "converted",
-            f"the person came back: reported through {Door(conversion['door']).name.lower()}{happened}; {credit}",
+        told.append(
+            Phrase("; it has the credit")
+            if to == message_id
+            else Phrase("; converted with another message: {message} has the credit", message=to)
         )
+        yield Moment(conversion["recorded_at"], Phrase("converted"), tuple(told))
     if conversion["credited_at"] is not None and conversion["credited_by"] != message_id:
-        yield Moment(
-            conversion["credited_at"],
-            "credited",
-            f"the person came back: reported about message {conversion['credited_by']}, and of those to this number"
+        told_of = Phrase(
+            "the person came back: reported about message {message}, and of those to this number"
             " this was the last to arrive",
+            message=conversion["credited_by"],
         )
+        yield Moment(conversion["credited_at"], Phrase("credited"), (told_of,))
 
 
 def _waits(queued: Row) -> Moment:
     """The queue's row: for its carrier, for an answer under a lease, or in lane 0 for its receipt."""
     if queued["carrier"] is None:
-        return Moment(queued["due_at"], "due", "expires, unless a receipt comes before (lane 0)")
-    place = f"{queued['carrier']} (lane {queued['lane']}), tried {_plural(queued['attempts'], 'time')}"
-    if queued["claimed_by"]:
-        return Moment(queued["due_at"], "due", f"is at {place}; claimed by {queued['claimed_by']} until then")
-    return Moment(queued["due_at"], "due", f"waits for {place}")
+        told = Phrase("expires, unless a receipt comes before (lane 0)")
+        return Moment(queued["due_at"], Phrase("due"), (told,))
+    values = {"carrier": queued["carrier"], "lane": queued["lane"]}
+    n = queued["attempts"]
+    tried = Phrase(", tried 1 time") if n == 1 else Phrase(", tried {n} times", n=n)
+    if not queued["claimed_by"]:
+        told = Phrase("waits for {carrier} (lane {lane})", **values)
+        return Moment(queued["due_at"], Phrase("due"), (told, tried), is_inside=True)
+    told = Phrase("is at {carrier} (lane {lane})", **values)
+    claimed = Phrase("; claimed by {process} until then", process=queued["claimed_by"])
+    return Moment(queued["due_at"], Phrase("due"), (told, tried, claimed), is_inside=True)
 
 
-def _error(row: Row) -> str:
+def _error(row: Row) -> Iterator[Phrase]:
     told = " ".join(text for text in (row["error_code"], row["error_text"]) if text)
-    return f": {told}" if told else ""
-
-
-def _plural(count: int, noun: str) -> str:
-    return f"{count} {noun}{'' if count == 1 else 's'}"
-
-
-def _clock(at: datetime) -> str:
-    return f"{at:%Y-%m-%d %H:%M:%S}"
+    if told:
+        yield Phrase(": {error}", error=told)

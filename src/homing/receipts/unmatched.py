@@ -1,15 +1,19 @@
-"""Why a parked receipt has found no message: what its id could be, and what speaks against each."""
+"""Receipts that have found no message: lists of them, looking again, forgetting; and of one, what its id could be and
+what speaks against each. The command line and the console call it.
+"""
 
 from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
 
+from homing import errors, limits
 from homing.model import CarrierReceipt
 from homing.receipts.forms import Form, key, keys
 from homing.receipts.lookup import Arrived, candidates_of, span_of
 from homing.receipts.matching import Candidate, agrees
-from homing.store.database import Connection, Record
+from homing.store.database import Connection, Database, Record
+from homing.users.audit import record
 
 
 class Considered(msgspec.Struct, frozen=True):
@@ -21,6 +25,71 @@ class Considered(msgspec.Struct, frozen=True):
     form: Form
     number: str
     says: str
+
+
+async def read_unmatched(
+    database: Database,
+    carrier_id: int | None,
+    since: datetime | None,
+    rows_max: int,
+    before: tuple[datetime, int] | None = None,
+) -> Sequence[Record]:
+    """The latest, of one carrier or all; `before`: (received_at, parked_id) of the last row that was seen."""
+    return await database.fetch("unmatched_list", carrier_id, since, rows_max, *(before or (None, None)))
+
+
+async def find_unmatched(connection: Connection | Database, parked_id: int) -> Record:
+    """Raises `OperatorError` when there is none of this id."""
+    row = await connection.row("unmatched_show", parked_id)
+    if row is None:
+        raise errors.OperatorError("there is no receipt {receipt} without a message", receipt=parked_id)
+    return row
+
+
+async def replay_unmatched(
+    transaction: Connection,
+    parked_ids: Sequence[int] | None,
+    carrier_id: int | None = None,
+    since: datetime | None = None,
+    most: int | None = None,
+) -> Sequence[int]:
+    """Looks for the messages of these again, or of all that the filter chooses; gives their ids. Raises `OperatorError`
+    when receipts are named and there is none of them.
+    """
+    return await _moved(transaction, "unmatched_replay", "replay", parked_ids, carrier_id, since, most)
+
+
+async def drop_unmatched(
+    transaction: Connection,
+    parked_ids: Sequence[int] | None,
+    carrier_id: int | None = None,
+    before: datetime | None = None,
+    most: int | None = None,
+) -> Sequence[int]:
+    """Forgets these, or all that the filter chooses. Likewise."""
+    return await _moved(transaction, "unmatched_drop", "delete", parked_ids, carrier_id, before, most)
+
+
+async def _moved(
+    transaction: Connection,
+    statement: str,
+    act: str,
+    parked_ids: Sequence[int] | None,
+    carrier_id: int | None,
+    at: datetime | None,
+    most: int | None,
+) -> Sequence[int]:
+    rows = await transaction.fetch(
+        statement, parked_ids, carrier_id, at, most, timeout_s=limits.DATABASE_SLOW_TIMEOUT_S
+    )
+    moved = sorted(row["parked_id"] for row in rows)
+    if parked_ids and not moved:
+        missing = ", ".join(map(str, sorted(parked_ids)))
+        raise errors.OperatorError("no receipt without a message has the id {receipt}", receipt=missing)
+    if moved:
+        subject = str(moved[0]) if len(moved) == 1 else f"{len(moved)}: {moved[0]} - {moved[-1]}"
+        await record(transaction, "receipt", act, subject)
+    return moved
 
 
 async def consider(connection: Connection, parked: Record, now: datetime) -> Sequence[Considered]:

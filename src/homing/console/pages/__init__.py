@@ -12,10 +12,13 @@ from homing.console.pages import (
     audit,
     credentials,
     live,
+    messages,
     overview,
     preferences,
     prices,
+    pushes,
     quickstart,
+    receipts,
     sign_in,
     statement,
     texts,
@@ -25,6 +28,9 @@ from homing.console.pages import (
 
 SECTIONS: Final[Sequence[Section]] = (
     overview.SECTION,
+    messages.SECTION,
+    pushes.SECTION,
+    receipts.SECTION,
     accounts.SECTION,
     account.SECTION,
     statement.SECTION,

@@ -39,8 +39,3 @@ CROSS JOIN LATERAL (
     ) AS is_stale
 ) AS stale
 WHERE p.account_id = ANY (ARRAY[d.account_id]) AND p.push_id = ANY (ARRAY[d.push_id])
-
--- name: push_replay
-UPDATE push SET due_at = now(), attempts_replayed = attempts, outcome = 0
-WHERE account_id = $1 AND push_id = $2 AND due_at IS NULL
-RETURNING push_id

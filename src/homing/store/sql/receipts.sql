@@ -254,15 +254,36 @@ CROSS JOIN LATERAL (
     WHERE carrier_id = c.carrier_id AND given_up_at IS NOT NULL
 ) AS p
 
+-- The latest $3 of one carrier or all, received since $2, below the receipt $5 of the time $4. By carrier, which is how
+-- the index has them.
 -- name: unmatched_list
-SELECT p.parked_id, p.carrier_id, c.name AS carrier, p.carrier_ref, p.number, p.received_at, p.state, p.error_code,
-    p.raw, p.replays, p.given_up_at
-FROM parked_receipt AS p
-LEFT JOIN carrier AS c USING (carrier_id)
-WHERE p.given_up_at IS NOT NULL AND ($1::int IS NULL OR p.carrier_id = $1)
-    AND ($2::timestamptz IS NULL OR p.received_at >= $2)
-ORDER BY p.parked_id DESC
+SELECT p.*, c.name AS carrier
+FROM carrier AS c
+CROSS JOIN LATERAL (
+    SELECT parked_id, carrier_id, carrier_ref, number, received_at, state, error_code, raw, replays, given_up_at
+    FROM parked_receipt AS r
+    WHERE r.carrier_id = c.carrier_id AND r.given_up_at IS NOT NULL
+        AND r.received_at >= coalesce($2::timestamptz, '-infinity')
+        AND (r.received_at, r.parked_id) < (coalesce($4::timestamptz, 'infinity'), coalesce($5::bigint, 0))
+    ORDER BY r.received_at DESC, r.parked_id DESC
+    LIMIT $3
+) AS p
+WHERE $1::int IS NULL OR c.carrier_id = $1
+ORDER BY p.received_at DESC, p.parked_id DESC
 LIMIT $3
+
+-- How many each carrier has, counted up to $1.
+-- name: unmatched_counts
+SELECT c.name AS carrier, found.receipts
+FROM carrier AS c
+CROSS JOIN LATERAL (
+    SELECT count(*) AS receipts
+    FROM (
+        SELECT FROM parked_receipt AS r WHERE r.carrier_id = c.carrier_id AND r.given_up_at IS NOT NULL LIMIT $1
+    ) AS counted
+) AS found
+WHERE found.receipts > 0
+ORDER BY found.receipts DESC, c.name
 
 -- name: unmatched_show
 SELECT p.*, c.name AS carrier
@@ -279,19 +300,33 @@ WHERE p.given_up_at IS NOT NULL AND ($1::int IS NULL OR p.carrier_id = $1)
 GROUP BY c.name
 ORDER BY count(*) DESC, c.name
 
--- The time that a receipt has begins anew; when it was received stays.
+-- The time that a receipt has begins anew; when it was received stays. $4: how many at most; null: all.
 -- name: unmatched_replay
-UPDATE parked_receipt
-SET given_up_at = NULL, waiting_since = now(), due_at = now(), replays = least(replays + 1, 32767)
-WHERE given_up_at IS NOT NULL AND ($1::bigint[] IS NULL OR parked_id = ANY($1))
-    AND ($2::int IS NULL OR carrier_id = $2) AND ($3::timestamptz IS NULL OR received_at >= $3)
-RETURNING parked_id
+WITH chosen AS MATERIALIZED (
+    SELECT parked_id
+    FROM parked_receipt
+    WHERE given_up_at IS NOT NULL AND ($1::bigint[] IS NULL OR parked_id = ANY ($1))
+        AND ($2::int IS NULL OR carrier_id = $2) AND ($3::timestamptz IS NULL OR received_at >= $3)
+    LIMIT $4
+)
+UPDATE parked_receipt AS p
+SET given_up_at = NULL, waiting_since = now(), due_at = now(), replays = least(p.replays + 1, 32767)
+FROM chosen
+WHERE p.parked_id = ANY (ARRAY[chosen.parked_id]) AND p.given_up_at IS NOT NULL
+RETURNING p.parked_id
 
 -- name: unmatched_drop
-DELETE FROM parked_receipt
-WHERE given_up_at IS NOT NULL AND ($1::bigint[] IS NULL OR parked_id = ANY($1))
-    AND ($2::int IS NULL OR carrier_id = $2) AND ($3::timestamptz IS NULL OR received_at < $3)
-RETURNING parked_id
+WITH chosen AS MATERIALIZED (
+    SELECT parked_id
+    FROM parked_receipt
+    WHERE given_up_at IS NOT NULL AND ($1::bigint[] IS NULL OR parked_id = ANY ($1))
+        AND ($2::int IS NULL OR carrier_id = $2) AND ($3::timestamptz IS NULL OR received_at < $3)
+    LIMIT $4
+)
+DELETE FROM parked_receipt AS p
+USING chosen
+WHERE p.parked_id = ANY (ARRAY[chosen.parked_id]) AND p.given_up_at IS NOT NULL
+RETURNING p.parked_id
 
 -- --- inbound ------------------------------------------------------------------------------------------------
 

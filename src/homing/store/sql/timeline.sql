@@ -1,4 +1,4 @@
--- What people look up: a message's whole story, and lists of messages. By account and then by id, so that each look-up
+-- A message's whole story. By account and then by id, so that each look-up
 -- is one probe of a key in an account, whatever the size of the tables.
 
 -- name: timeline_message
@@ -62,35 +62,3 @@ FROM (
     SELECT carrier_id * $2::int + $3::int, name FROM carrier
 ) AS lanes
 JOIN queue AS q ON q.lane = lanes.lane AND q.message_id = $1
-
--- name: messages_latest
-SELECT m.*, a.name AS account
-FROM account AS a
-CROSS JOIN LATERAL (
-    SELECT account_id, message_id, number, sender, text, segments, state, charge_micro, refund_micro,
-        charge_micro - refund_micro AS cost_micro, reference, error_code, error_text,
-        to_timestamp(((message_id >> 12) + 1735689600000) / 1000.0) AS submitted_at
-    FROM message
-    WHERE message.account_id = a.account_id
-    ORDER BY message_id DESC
-    LIMIT $2
-) AS m
-WHERE $1::bigint IS NULL OR a.account_id = $1
-ORDER BY m.message_id DESC
-LIMIT $2
-
--- name: messages_latest_to
-SELECT m.*, a.name AS account
-FROM account AS a
-CROSS JOIN LATERAL (
-    SELECT account_id, message_id, number, sender, text, segments, state, charge_micro, refund_micro,
-        charge_micro - refund_micro AS cost_micro, reference, error_code, error_text,
-        to_timestamp(((message_id >> 12) + 1735689600000) / 1000.0) AS submitted_at
-    FROM message
-    WHERE message.account_id = a.account_id AND message.number = $3
-    ORDER BY message_id DESC
-    LIMIT $2
-) AS m
-WHERE $1::bigint IS NULL OR a.account_id = $1
-ORDER BY m.message_id DESC
-LIMIT $2

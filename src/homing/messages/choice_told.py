@@ -1,0 +1,107 @@
+"""Why a message took its route, told: what the choice noted, and for an adaptive route what its shares rested on."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from homing.kit.money import trimmed
+from homing.kit.spread import mix
+from homing.messages.phrases import Phrase
+from homing.store.database import Connection
+
+SHARES: Final = re.compile(r"adaptive, shares (?P<version>\d+) of (?P<total>[1-9]\d*)")
+"""How a message's notes refer to what its route was chosen by (routing/choose.py)."""
+NOTED: Final = (
+    (
+        re.compile(r"adaptive, shares (?P<version>\d+) of (?P<total>\d+)"),
+        Phrase("adaptive, shares {version} of {total}"),
+    ),
+    (re.compile(r"adaptive, nothing learnt: least cost"), Phrase("adaptive, nothing learnt: least cost")),
+    (
+        re.compile(r"least cost of (?P<n>\d+), from (?P<cost>[\d.]+) a segment"),
+        Phrase("least cost of {n}, from {cost} a segment"),
+    ),
+    (re.compile(r"least cost of (?P<n>\d+)"), Phrase("least cost of {n}")),
+    (re.compile(r"(?P<down>\d+) of (?P<n>\d+) carriers down"), Phrase("{down} of {n} carriers down")),
+    (re.compile(r"(?P<n>\d+) above the ceiling"), Phrase("{n} above the ceiling")),
+)
+"""What routing/choose.py notes, kept with each message as it was written."""
+
+Choice = tuple[Phrase, Phrase]  # what, and the rest
+
+
+def route_noted(note: str) -> Iterator[Phrase]:
+    """The pieces of a message's note about its route; one that is not known here is told as it is."""
+    for piece in note.split("; "):
+        yield Phrase("; ")
+        for pattern, phrase in NOTED:
+            if found := pattern.fullmatch(piece):
+                yield phrase.of(**found.groupdict())
+                break
+        else:
+            yield Phrase("{told}", told=piece)
+
+
+async def read_choice(connection: Connection, message: Mapping[str, Any]) -> Sequence[Choice]:
+    """What an adaptive route's choice rested on: its candidates, and the draw. Empty for other routes."""
+    noted = SHARES.search(str(json.loads(message["notes"] or "{}").get("route", "")))
+    if noted is None:
+        return []
+    name = Phrase("choice")
+    made = await connection.row("learn_choice", message["account_id"], int(noted["version"]))
+    if made is None:
+        return [(name, Phrase("what shares {version} rested on is kept no longer", version=noted["version"]))]
+    names = {row["carrier_id"]: row["name"] for row in await connection.fetch("timeline_carriers")}
+    rests_on = json.loads(made["rests_on"])
+    candidates = sorted(rests_on["candidates"], key=lambda one: (-one["share"], one["carrier_id"]))
+    told = Phrase("shares {version} of {at}: {told}", version=made["version"], at=made["made_at"], told=made["told"])
+    moments = [(name, told)]
+    moments += [(Phrase("candidate"), _candidate(one, names)) for one in candidates]
+    moments.append((Phrase("draw"), _draw(message, candidates, int(noted["total"]), names)))
+    return moments
+
+
+def _candidate(one: Mapping[str, Any], names: Mapping[int, str]) -> Phrase:
+    cost_micro = one["cost_micro"]
+    cost = Phrase("cost unknown") if cost_micro is None else Phrase("{cost} a segment", cost=trimmed(cost_micro))
+    delivered = Phrase(", {delivered} delivered", delivered=f"{one['delivered'] or 0:.1%}")
+    return Phrase(
+        "{carrier}: share {share} %, {converted} of {messages} messages converted, rate {mean} ({low} to {high}, by"
+        " {source}){delivered}, {cost}{down}",
+        carrier=names.get(one["carrier_id"], one["carrier_id"]),
+        share=f"{one['share'] / 100:.1f}",
+        converted=f"{one['conversions']:.0f}",
+        messages=f"{one['messages']:.0f}",
+        mean=f"{one['mean']:.1%}",
+        low=f"{one['low']:.1%}",
+        high=f"{one['high']:.1%}",
+        source=one["source"],
+        delivered="" if one["delivered"] is None else delivered,
+        cost=cost,
+        down=Phrase(", down") if one["is_down"] else "",
+    )
+
+
+def _draw(
+    message: Mapping[str, Any], candidates: Sequence[Mapping[str, Any]], total: int, names: Mapping[int, str]
+) -> Phrase:
+    """The same draw as in routing/choose.py: through the candidates in the order of their routes."""
+    ticket = mix(message["message_id"]) % total
+    if total != sum(max(1, one["share"]) for one in candidates):
+        return Phrase(
+            "{ticket} of {total}, among those of the candidates that could be used", ticket=ticket, total=total
+        )
+    below = 0
+    for one in sorted(candidates, key=lambda one: one["route_id"]):
+        first, below = below, below + max(1, one["share"])
+        if ticket < below:
+            return Phrase(
+                "{ticket} of {total}: {carrier} has {first} to {last}",
+                ticket=ticket,
+                total=total,
+                carrier=names.get(one["carrier_id"], one["carrier_id"]),
+                first=first,
+                last=below - 1,
+            )
+    return Phrase("{ticket} of {total}", ticket=ticket, total=total)

@@ -1,0 +1,132 @@
+"""Messages, pushes and receipts in a real browser: with something in them, in both themes and on a phone."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pytest
+from playwright.async_api import expect
+from test_console_looks import LANGUAGES, check
+
+from conftest import DESK, PHONE, Opening, picture
+from homing.model import UserRole
+from server import Account, Server
+from sink import Sink
+from viewer import Viewer, signed_in
+
+HOSTILE = "<img src=x onerror=alert(1)>\"'><script>alert(1)</script>"
+
+
+@dataclass(frozen=True)
+class Scene:
+    """`cookies` of an operator; the message has everything that a message can have."""
+
+    cookies: Mapping[str, str]
+    account: Account
+    message_id: int
+    receipt_id: int
+
+    @property
+    def pages(self) -> Mapping[str, str]:
+        return {
+            "message": f"/messages/{self.message_id}",
+            "messages-found": "/messages?find=8613811230002",
+            "pushes-given-up": "/pushes",
+            "pushes-replay-some": "/pushes/replay",
+            "receipts-some": "/receipts",
+            "receipt": f"/receipts/{self.receipt_id}",
+            "receipts-drop-some": "/receipts/drop",
+        }
+
+
+@pytest.fixture(scope="session")
+async def scene(server: Server, console: str, sink: Sink) -> Scene:
+    _name, viewer = await signed_in(console, server.database)
+    account = await server.account(report_url=sink.box().url)
+    message_id = await send(server, account, "8613811230002")
+    await until_ended(viewer, message_id)
+    await server.query(
+        "INSERT INTO push (account_id, lane, message_id, kind, url, body, created_at, attempts, outcome)"
+        " SELECT $1, 0, $2, 2, 'https://customer.example/reports/' || n, '', now(), 11, 2"
+        " FROM generate_series(1, 4) AS n",
+        account.account_id,
+        message_id,
+    )
+    await server.query(
+        "INSERT INTO push_attempt (account_id, push_id, attempt, at, took_ms, status, answer)"
+        " SELECT account_id, push_id, 11, now(), 31, 502, $2 FROM push"
+        " WHERE message_id = $1 AND outcome = 2",
+        message_id,
+        f"Bad gateway {HOSTILE}",
+    )
+    (carrier,) = await server.query("SELECT min(carrier_id) AS carrier_id FROM carrier")
+    parked = await server.query(
+        "INSERT INTO parked_receipt (carrier_id, carrier_ref, received_at, state, raw, given_up_at, number)"
+        " SELECT $1, 'f00d' || n, now() - n * interval '1 min', 3, 'id:f00d' || n || ' sub:001 dlvrd:001 submit"
+        " date:2611260950 done date:2611260951 stat:DELIVRD err:000 text:' || $2, now(), '8613811230002'"
+        " FROM generate_series(1, 6) AS n RETURNING parked_id",
+        carrier["carrier_id"],
+        HOSTILE,
+    )
+    return Scene(viewer.cookies, account, message_id, parked[0]["parked_id"])
+
+
+async def send(server: Server, account: Account, number: str) -> int:
+    body = {"appId": account.app, "numbers": number, "content": "Your code is 471"}
+    reply = await server.client.laaffic(account, "POST", "/v3/sendSms", body=body)
+    assert reply.json["status"] == "0", reply
+    return int(reply.json["array"][0]["msgId"])
+
+
+async def until_ended(viewer: Viewer, message_id: int) -> None:
+    async with asyncio.timeout(15):
+        while "answered HTTP" not in (await viewer.get(f"/messages/{message_id}")).words:
+            await asyncio.sleep(0.2)
+
+
+@pytest.mark.parametrize(("size", "theme"), [(DESK, "light"), (DESK, "dark"), (PHONE, "light"), (PHONE, "dark")])
+async def test_a_page_of_traffic_looks_right(size: tuple[int, int], theme: str, opened: Opening, scene: Scene) -> None:
+    for name, path in scene.pages.items():
+        async with opened(dict(scene.cookies), size=size, theme=theme) as page:
+            ran: list[str] = []
+            page.on("dialog", lambda dialog, ran=ran: ran.append(dialog.message))
+            await page.goto(path)
+            await picture(page, f"{name}-{'phone' if size == PHONE else 'desk'}-{theme}")
+            await check(page, name)
+            assert ran == [], "script in an answer or in a receipt ran"
+            assert await page.locator("main img").count() == 0
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+async def test_a_page_of_traffic_fits_in_every_language(language: str, opened: Opening, scene: Scene) -> None:
+    for name, path in scene.pages.items():
+        async with opened({**scene.cookies, "homing_language": language}, size=PHONE) as page:
+            await page.goto(path)
+            await picture(page, f"{name}-phone-{language}")
+            await check(page, path)
+
+
+async def test_a_message_arrives_under_ones_eyes(opened: Opening, server: Server, scene: Scene, console: str) -> None:
+    """An open page of a message that is on its way follows it to its end, without being loaded again."""
+    account = await server.account()
+    _name, viewer = await signed_in(console, server.database, UserRole.CUSTOMER, account.account_id)
+    message_id = await send(server, account, "8613811237777")
+    await server.query("UPDATE message SET state = 2, final_at = NULL WHERE message_id = $1", message_id)
+    async with opened(viewer.cookies) as page:
+        await page.goto(f"/messages/{message_id}")
+        await page.evaluate("window.isTheSame = true")
+        await expect(page.locator("h1 .tag")).to_have_text("Sent")
+        await server.query("UPDATE message SET state = 3, final_at = now() WHERE message_id = $1", message_id)
+        await send(server, account, "8613811230001")  # what moves statistics wakes the viewers
+        await expect(page.locator("h1 .tag")).to_have_text("Delivered", timeout=20_000)
+        assert await page.evaluate("window.isTheSame")
+
+
+async def test_pushes_are_sent_again_after_one_has_seen_how_many(opened: Opening, scene: Scene) -> None:
+    async with opened(dict(scene.cookies), scripts=False) as page:
+        await page.goto(f"/pushes?account={scene.account.name}")
+        await page.get_by_role("link", name="Send all again").click()
+        assert "4 pushes that were given up go out again" in await page.locator("main").inner_text()
+        await page.get_by_role("button", name="Send them again").click()
+        assert "4 pushes go out again." in await page.locator("[role=status]").inner_text()
+        assert await page.get_by_text("Nothing was given up").count() == 1
