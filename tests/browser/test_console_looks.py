@@ -16,6 +16,8 @@ from viewer import Viewer, new_link, signed_in
 PAGES: Mapping[str, str] = {
     "overview": "/?span=1h",
     "overview-month": "/?span=30d",
+    "carriers": "/carriers",
+    "carrier": "/carriers/simulator",
     "audit": "/audit",
     "you": "/you",
     "second-factor": "/you/second-factor",

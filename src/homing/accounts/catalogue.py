@@ -2,6 +2,7 @@
 the command line and the console; running processes notice every change at once (triggers tell them).
 """
 
+import enum
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -22,7 +23,9 @@ CARRIER_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}", re.ASCII)
 def check_prefix(prefix: str) -> None:
     """Raises `OperatorError` unless it is digits, or '' for every number."""
     if prefix and not (prefix.isascii() and prefix.isdigit() and len(prefix) <= limits.PREFIX_DIGITS_MAX):
-        raise errors.OperatorError(f"{prefix!r} is not a prefix: digits without + or 00, or * for every number")
+        raise errors.OperatorError(
+            "{prefix} is not a prefix: digits without + or 00, or * for every number", prefix=repr(prefix)
+        )
 
 
 def check_price(micro: int) -> None:
@@ -67,7 +70,9 @@ async def find_carrier(connection: Connection | Database, name_or_id: str) -> Re
     carrier_id = int(name_or_id) if re.fullmatch(r"[0-9]{1,9}", name_or_id) else None
     row = await connection.row("carrier_find", name_or_id, carrier_id)
     if row is None:
-        raise errors.OperatorError(f"there is no carrier {name_or_id!r}; `homing carrier list` shows them")
+        raise errors.OperatorError(
+            "there is no carrier {name}; `homing carrier list` shows them", name=repr(name_or_id)
+        )
     return row
 
 
@@ -96,6 +101,25 @@ async def change_carrier(connection: Connection, row: Record, changes: Mapping[s
     text = msgspec.json.encode(settings).decode()
     read_settings(row["kind"], text)
     await connection.execute("carrier_change", row["carrier_id"], text)
+
+
+class Course(enum.Enum):
+    """Whether messages go by a carrier."""
+
+    OPEN = "enabled"
+    DRAINING = "draining"  # no new ones; what waits goes, and receipts are taken
+    CLOSED = "disabled"  # none at all, and its sessions are closed
+
+
+def course_of(row: Mapping[str, Any]) -> Course:
+    """Of a row of `carrier`."""
+    if not row["enabled"]:
+        return Course.CLOSED
+    return Course.DRAINING if row["is_draining"] else Course.OPEN
+
+
+async def switch_carrier(connection: Connection | Database, carrier_id: int, course: Course) -> None:
+    await connection.execute("carrier_switch", carrier_id, course is not Course.CLOSED, course is Course.DRAINING)
 
 
 async def set_costs(connection: Connection, carrier_id: int, costs: Sequence[tuple[str, int]]) -> None:

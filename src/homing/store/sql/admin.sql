@@ -149,15 +149,21 @@ ON CONFLICT DO NOTHING
 RETURNING carrier_id
 
 -- name: carrier_list
-SELECT carrier_id, name, kind, enabled, settings::text AS settings, created_at FROM carrier ORDER BY carrier_id
+SELECT carrier_id, name, kind, enabled, is_draining, settings::text AS settings, created_at FROM carrier ORDER BY carrier_id
 
 -- name: carrier_find
-SELECT carrier_id, name, kind, enabled, settings::text AS settings, created_at
+SELECT carrier_id, name, kind, enabled, is_draining, settings::text AS settings, created_at
 FROM carrier
 WHERE name = $1 OR carrier_id = $2
 
--- name: carrier_enable
-UPDATE carrier SET enabled = $2 WHERE carrier_id = $1
+-- name: carrier_lock
+SELECT carrier_id, name, kind, enabled, is_draining, settings::text AS settings, created_at
+FROM carrier
+WHERE carrier_id = $1
+FOR UPDATE
+
+-- name: carrier_switch
+UPDATE carrier SET enabled = $2, is_draining = $3 WHERE carrier_id = $1
 
 -- name: carrier_change
 UPDATE carrier SET settings = $2::text::jsonb WHERE carrier_id = $1
@@ -175,6 +181,22 @@ SELECT lane / $1::int AS carrier_id, count(*) FILTER (WHERE claimed_by IS NULL) 
 FROM queue
 WHERE lane <> 0
 GROUP BY 1
+
+-- What the carriers ($1: one, or null for all) answered since $2 but "accepted", by code: of the latest $3 answers.
+-- name: carrier_errors
+SELECT c.carrier_id, e.outcome, e.error_code, e.error_text, count(*) AS answers, max(e.answered_at) AS last_at,
+    (array_agg(e.message_id ORDER BY e.answered_at DESC))[1] AS message_id
+FROM carrier AS c
+CROSS JOIN LATERAL (
+    SELECT a.outcome, a.error_code, left(a.error_text, 200) AS error_text, a.answered_at, a.message_id
+    FROM attempt AS a
+    WHERE a.carrier_id = c.carrier_id AND a.outcome <> 1 AND a.answered_at >= $2
+    ORDER BY a.answered_at DESC
+    LIMIT $3
+) AS e
+WHERE $1::int IS NULL OR c.carrier_id = $1
+GROUP BY c.carrier_id, e.outcome, e.error_code, e.error_text
+ORDER BY c.carrier_id, answers DESC, e.error_code, e.error_text
 
 -- name: costs_set
 INSERT INTO carrier_cost (carrier_id, prefix, cost_micro)
