@@ -19,6 +19,8 @@ LOCALES = CONSOLE / "locales"
 TEMPLATE_WORDS = {"_": None, "ngettext": (1, 2)}
 ERROR_FOLDERS = ("users",)
 """Whose errors the console says in every language."""
+ERROR_FILES = ("accounts/catalogue.py",)
+"""Likewise, of single modules."""
 ERROR_WORDS = {"OperatorError": None}
 CODE_WORDS = {"N_": None, "say": None, "say_n": (1, 2)}
 
@@ -30,6 +32,7 @@ def said() -> Mapping[str | tuple[str, ...], str]:
     files += [("jinja2.ext:babel_extract", TEMPLATE_WORDS, file) for file in sorted(CONSOLE.rglob("*.html"))]
     for folder in ERROR_FOLDERS:
         files += [("python", ERROR_WORDS, file) for file in sorted((CONSOLE.parent / folder).rglob("*.py"))]
+    files += [("python", ERROR_WORDS, CONSOLE.parent / name) for name in ERROR_FILES]
     for method, words, file in files:
         with file.open("rb") as opened:
             options = {"extensions": "jinja2.ext.do", "encoding": "utf-8", "silent": "false"}

@@ -1,6 +1,6 @@
 """`homing learn`."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -15,6 +15,7 @@ from homing.cli.show import COUNT, MONEY, PROSE, TIME, YES, Card, Column, Kind, 
 from homing.kit.ids import first_id_at
 from homing.kit.money import trimmed
 from homing.routing.board import terms_of
+from homing.routing.explain import candidates
 from homing.routing.shares import Terms
 from homing.statistics.reading import shows_conversions
 from homing.store.database import Record
@@ -193,7 +194,7 @@ async def show(desk: Desk, app_id: str | None, account: str | None) -> Reply:
     rows: list[dict[str, Any]] = []
     for found in await desk.database.fetch("learn_shares_of", account_id, app_id):
         place = {name: found[name] or None for name in ("app_id", "country", "network")}
-        rows += [{**place, **row} for row in candidates(found, names)]
+        rows += [{**place, **with_name(row, names)} for row in candidates(found)]
     accounts = {row["account_id"]: row["name"] for row in await desk.database.fetch("account_list")}
     terms = [
         {
@@ -212,17 +213,9 @@ async def carrier_names(desk: Desk) -> Mapping[int, str]:
     return {row["carrier_id"]: row["name"] for row in await desk.database.fetch("carrier_list")}
 
 
-def candidates(found: Record, names: Mapping[int, str]) -> Iterator[dict[str, Any]]:
-    """Rows of BELIEFS from a row of learn_shares_of or learn_choice."""
-    rests_on = msgspec.json.decode(found["rests_on"])
-    for one in sorted(rests_on["candidates"], key=lambda one: (-one["share"], one["carrier_id"])):
-        yield {
-            **one,
-            "carrier": names.get(one["carrier_id"], str(one["carrier_id"])),
-            "version": found["version"],
-            "made_at": found["made_at"],
-            "told": found["told"],
-        }
+def with_name(candidate: Mapping[str, Any], names: Mapping[int, str]) -> dict[str, Any]:
+    """A row of BELIEFS from what `candidates` gives."""
+    return {**candidate, "carrier": names.get(candidate["carrier_id"], str(candidate["carrier_id"]))}
 
 
 @learn.command("fakes")

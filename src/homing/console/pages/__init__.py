@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from typing import Final
 
 from homing.console.page import Section
-from homing.console.pages import audit, carriers, live, overview, preferences, sign_in, welcome, you
+from homing.console.pages import audit, carriers, live, overview, preferences, routes, sign_in, welcome, you
 
 SECTIONS: Final[Sequence[Section]] = (
     overview.SECTION,
+    routes.SECTION,
     carriers.SECTION,
     audit.SECTION,
     you.SECTION,

@@ -241,6 +241,19 @@ LEFT JOIN account AS a ON a.account_id = r.account_id
 WHERE $1::bigint[] IS NULL OR r.account_id = ANY($1)
 ORDER BY r.account_id, r.app_id, r.sender, r.traffic, r.country, r.network, r.prefix, r.priority, r.route_id
 
+-- name: route_ceiling_forget
+UPDATE route
+SET ceiling_micro = NULL
+WHERE account_id = $1 AND app_id = $2 AND sender = $3 AND traffic = $4 AND country = $5 AND network = $6 AND prefix = $7
+
+-- name: route_lock
+SELECT r.*, c.name AS carrier, a.name AS account
+FROM route AS r
+JOIN carrier AS c USING (carrier_id)
+LEFT JOIN account AS a ON a.account_id = r.account_id
+WHERE r.route_id = $1
+FOR UPDATE OF r
+
 -- name: route_remove
 DELETE FROM route WHERE route_id = $1 RETURNING route_id
 
