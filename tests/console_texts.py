@@ -19,7 +19,7 @@ LOCALES = CONSOLE / "locales"
 TEMPLATE_WORDS = {"_": None, "ngettext": (1, 2)}
 ERROR_FOLDERS = ("users",)
 """Whose errors the console says in every language."""
-ERROR_FILES = ("accounts/catalogue.py",)
+ERROR_FILES = ("accounts/catalogue.py", "accounts/guarding.py")
 """Likewise, of single modules."""
 ERROR_WORDS = {"OperatorError": None}
 CODE_WORDS = {"N_": None, "say": None, "say_n": (1, 2)}

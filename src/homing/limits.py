@@ -277,6 +277,7 @@ CONSOLE_LIVE_S: Final = 3.0  # between two looks that all viewers share
 CONSOLE_SLOW_S: Final = 30.0  # likewise, of what reads more and changes less
 CONSOLE_LIVE_KEEP_ALIVE_S: Final = 20.0  # something goes down a quiet stream, so that a dead one is noticed
 CONSOLE_VIEWERS_MAX: Final = 500  # open streams
+GUARD_DECISIONS_LOOKED_AT: Final = 20_000  # by a page of those of one rule
 CARRIER_ERRORS_MAX: Final = 2_000  # latest failed answers of a carrier that are looked at
 CONSOLE_COOKIE_S: Final = 31_536_000  # language, theme and zone are remembered
 

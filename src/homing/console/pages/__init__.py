@@ -4,12 +4,25 @@ from collections.abc import Sequence
 from typing import Final
 
 from homing.console.page import Section
-from homing.console.pages import audit, carriers, live, overview, preferences, routes, sign_in, welcome, you
+from homing.console.pages import (
+    audit,
+    carriers,
+    conversions,
+    guard,
+    live,
+    overview,
+    preferences,
+    routes,
+    sign_in,
+    welcome,
+    you,
+)
 
 SECTIONS: Final[Sequence[Section]] = (
     overview.SECTION,
     routes.SECTION,
     carriers.SECTION,
+    guard.SECTION,
     audit.SECTION,
     you.SECTION,
     sign_in.SECTION,
