@@ -26,6 +26,7 @@ PAGES: Mapping[str, str] = {
     "guard": "/guard",
     "guard-decisions": "/guard/decisions",
     "guard-lists": "/guard/lists",
+    "conversions": "/conversions",
     "audit": "/audit",
     "you": "/you",
     "second-factor": "/you/second-factor",

@@ -20,6 +20,7 @@ from homing.console.pages import (
 
 SECTIONS: Final[Sequence[Section]] = (
     overview.SECTION,
+    conversions.SECTION,
     routes.SECTION,
     carriers.SECTION,
     guard.SECTION,
