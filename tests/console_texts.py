@@ -19,6 +19,8 @@ LOCALES = CONSOLE / "locales"
 TEMPLATE_WORDS = {"_": None, "ngettext": (1, 2)}
 ERROR_FOLDERS = ("users", "accounts", "ledger", "events", "receipts")
 """Whose errors the console says in every language."""
+ERROR_FILES = ("accounts/catalogue.py", "accounts/guarding.py")
+"""Likewise, of single modules."""
 ERROR_WORDS = {"OperatorError": None}
 PHRASE_FOLDERS = ("messages",)
 """Whose sentences the console tells."""
@@ -35,6 +37,7 @@ def said() -> Mapping[str | tuple[str, ...], str]:
         files += [("python", ERROR_WORDS, file) for file in sorted((CONSOLE.parent / folder).rglob("*.py"))]
     for folder in PHRASE_FOLDERS:
         files += [("python", PHRASE_WORDS, file) for file in sorted((CONSOLE.parent / folder).rglob("*.py"))]
+    files += [("python", ERROR_WORDS, CONSOLE.parent / name) for name in ERROR_FILES]
     for method, words, file in files:
         with file.open("rb") as opened:
             options = {"extensions": "jinja2.ext.do", "encoding": "utf-8", "silent": "false"}

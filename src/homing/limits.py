@@ -289,6 +289,8 @@ PUSHES_REPLAYED_MAX: Final = 1_000  # by one act
 PUSHES_LOOKED_MAX: Final = 2_000  # of those that wait, in each lane
 RECEIPTS_COUNTED_MAX: Final = 10_000  # unmatched receipts of a carrier; more is said as that
 RECEIPTS_MOVED_MAX: Final = 5_000  # unmatched receipts that one act of the console looks for again or forgets
+GUARD_DECISIONS_LOOKED_AT: Final = 20_000  # by a page of those of one rule
+CARRIER_ERRORS_MAX: Final = 2_000  # latest failed answers of a carrier that are looked at
 CONSOLE_COOKIE_S: Final = 31_536_000  # language, theme and zone are remembered
 
 # --- The lab -----------------------------------------------------------------------------------------------

@@ -90,7 +90,7 @@ async def test_no_secret_is_in_the_audit(server: Server) -> None:
         carrier_id = await catalogue.add_carrier(transaction, "audited-carrier", "smpp", json.dumps(settings))
         row = await catalogue.find_carrier(transaction, "audited-carrier")
         await catalogue.change_carrier(transaction, row, {"password": "hush-two"})
-        await transaction.execute("carrier_enable", carrier_id, False)
+        await transaction.execute("carrier_switch", carrier_id, False, False)
     added, changed, _disabled = await rows_of(server, "carrier", "audited-carrier")
     assert added["after"]["settings"]["system_id"] == "us"
     assert added["after"]["settings"]["password"] == "(hidden)"

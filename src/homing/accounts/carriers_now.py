@@ -1,13 +1,16 @@
-"""Carriers as they are at this moment: settings, who runs them, what waits for them."""
+"""Carriers as they are at this moment: settings, who runs them, what waits for them, what they refused lately."""
 
 from collections.abc import Sequence
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, Final
 
 import msgspec
 
 from homing import limits
 from homing.carriers.kinds import shown
-from homing.store.database import Database
+from homing.store.database import Database, Record
+
+ERRORS_OF: Final = timedelta(hours=1)
 
 
 async def carriers_now(database: Database) -> Sequence[dict[str, Any]]:
@@ -33,3 +36,10 @@ async def carriers_now(database: Database) -> Sequence[dict[str, Any]]:
             }
         )
     return found
+
+
+async def carrier_errors(database: Database, now: datetime, carrier_id: int | None = None) -> Sequence[Record]:
+    """What carriers answered within the last hour but "accepted", by outcome, code and text, with one message;
+    of each carrier's latest answers, of which there may be more.
+    """
+    return await database.fetch("carrier_errors", carrier_id, now - ERRORS_OF, limits.CARRIER_ERRORS_MAX)

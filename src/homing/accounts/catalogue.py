@@ -2,6 +2,7 @@
 the command line and the console; running processes notice every change at once (triggers tell them).
 """
 
+import enum
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -11,11 +12,13 @@ import msgspec
 from homing import errors, limits
 from homing.carriers.kinds import read_settings
 from homing.kit.money import AMOUNT_MICRO_MAX
-from homing.model import Strategy
+from homing.model import GENERAL, Strategy
 from homing.routing.rules import Match
 from homing.routing.tariff import fold
 from homing.store.database import Connection, Database, Record
 
+PRIORITY_MAX: Final = 1_000_000
+WEIGHT_MAX: Final = 1_000_000
 CARRIER_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}", re.ASCII)
 
 
@@ -69,7 +72,9 @@ async def find_carrier(connection: Connection | Database, name_or_id: str) -> Re
     carrier_id = int(name_or_id) if re.fullmatch(r"[0-9]{1,9}", name_or_id) else None
     row = await connection.row("carrier_find", name_or_id, carrier_id)
     if row is None:
-        raise errors.OperatorError(f"there is no carrier {name_or_id!r}; `homing carrier list` shows them")
+        raise errors.OperatorError(
+            "there is no carrier {name}; `homing carrier list` shows them", name=repr(name_or_id)
+        )
     return row
 
 
@@ -98,6 +103,25 @@ async def change_carrier(connection: Connection, row: Record, changes: Mapping[s
     text = msgspec.json.encode(settings).decode()
     read_settings(row["kind"], text)
     await connection.execute("carrier_change", row["carrier_id"], text)
+
+
+class Course(enum.Enum):
+    """Whether messages go by a carrier."""
+
+    OPEN = "enabled"
+    DRAINING = "draining"  # no new ones; what waits goes, and receipts are taken
+    CLOSED = "disabled"  # none at all, and its sessions are closed
+
+
+def course_of(row: Mapping[str, Any]) -> Course:
+    """Of a row of `carrier`."""
+    if not row["enabled"]:
+        return Course.CLOSED
+    return Course.DRAINING if row["is_draining"] else Course.OPEN
+
+
+async def switch_carrier(connection: Connection | Database, carrier_id: int, course: Course) -> None:
+    await connection.execute("carrier_switch", carrier_id, course is not Course.CLOSED, course is Course.DRAINING)
 
 
 async def set_costs(connection: Connection, carrier_id: int, costs: Sequence[tuple[str, int]]) -> None:
@@ -136,8 +160,15 @@ async def set_route(
     row has priority 10, weight 1, the order of priorities, and the customer's price as its ceiling.
     """
     check_prefix(match.prefix)
-    if weight is not None and weight < 1:
-        raise errors.OperatorError("a weight is at least 1")
+    _check_place(match)
+    if priority is not None and not 0 <= priority <= PRIORITY_MAX:
+        raise errors.OperatorError("a priority is between 0 and {most}", most=PRIORITY_MAX)
+    if weight is not None and not 1 <= weight <= WEIGHT_MAX:
+        raise errors.OperatorError("a weight is between 1 and {most}", most=WEIGHT_MAX)
+    if ceiling_micro is not None:
+        check_price(ceiling_micro)
+    if match.app_id:
+        await _check_app(connection, match)
     if sum(map(bool, (match.prefix, match.country, match.network))) > 1:
         raise errors.OperatorError("a route names a prefix, a country or a network, not several of them")
     row = await connection.row(
@@ -157,6 +188,34 @@ async def set_route(
     )
     assert row is not None
     return row
+
+
+async def forget_ceiling(connection: Connection | Database, match: Match) -> None:
+    """The most that a segment may cost is what the customer pays for it, again."""
+    await connection.execute("route_ceiling_forget", *msgspec.structs.astuple(match))
+
+
+async def _check_app(connection: Connection | Database, match: Match) -> None:
+    app = await connection.row("app_find", match.app_id)
+    if app is None:
+        raise errors.OperatorError(
+            "there is no app {app}; `homing app list ACCOUNT` shows them", app=repr(match.app_id)
+        )
+    if match.account_id not in (GENERAL, app["account_id"]):
+        raise errors.OperatorError("the app {app} is another account's", app=match.app_id)
+
+
+async def remove_route(connection: Connection | Database, route_id: int) -> None:
+    """Messages that were accepted with it still go. Raises `OperatorError` when there is none."""
+    if await connection.row("route_remove", route_id) is None:
+        raise errors.OperatorError("there is no route {route}; `homing route list` shows them", route=route_id)
+
+
+def _check_place(match: Match) -> None:
+    if match.country and not re.fullmatch(r"[A-Z]{2}", match.country):
+        raise errors.OperatorError("{country} is no country's two letters, such as CN", country=repr(match.country))
+    if match.network and not re.fullmatch(r"[0-9]{5,6}", match.network):
+        raise errors.OperatorError("{network} is no network such as 460-01", network=repr(match.network))
 
 
 async def add_word(connection: Connection | Database, account_id: int, word: str) -> None:

@@ -9,6 +9,7 @@ import msgspec
 from homing import errors
 from homing.accounts import catalogue
 from homing.accounts.carriers_now import carriers_now
+from homing.accounts.catalogue import Course
 from homing.carriers.kinds import KINDS
 from homing.cli.cost import COSTS
 from homing.cli.desk import Desk, Noun, at_desk
@@ -22,6 +23,7 @@ CARRIERS = (
     Column("name", "Name"),
     Column("kind", "Kind"),
     Column("enabled", "Enabled", YES),
+    Column("is_draining", "Draining", YES),
     Column("state", "State", STATES),
     Column("waiting", "Waiting", COUNT),
     Column("settings", "Settings", SETTINGS),
@@ -153,7 +155,7 @@ async def enable(desk: Desk, carrier: str) -> Reply:
     \b
     Example:  homing carrier enable test
     """
-    return await _switch(desk, carrier, True)
+    return await _switch(desk, carrier, Course.OPEN)
 
 
 @carrier.command("disable")
@@ -165,13 +167,30 @@ async def disable(desk: Desk, carrier: str) -> Reply:
     \b
     Example:  homing carrier disable test
     """
-    return await _switch(desk, carrier, False)
+    return await _switch(desk, carrier, Course.CLOSED)
 
 
-async def _switch(desk: Desk, name_or_id: str, enabled: bool) -> Reply:
+@carrier.command("drain")
+@click.argument("carrier")
+@at_desk
+async def drain(desk: Desk, carrier: str) -> Reply:
+    """Route no more messages by a carrier (name or id). What waits for it goes, and its receipts are taken.
+
+    \b
+    Example:  homing carrier drain test
+    """
+    return await _switch(desk, carrier, Course.DRAINING)
+
+
+async def _switch(desk: Desk, name_or_id: str, course: Course) -> Reply:
     row = await catalogue.find_carrier(desk.database, name_or_id)
-    await desk.database.execute("carrier_enable", row["carrier_id"], enabled)
+    await catalogue.switch_carrier(desk.database, row["carrier_id"], course)
     return Said(
-        f"Carrier {row['name']} is {'enabled' if enabled else 'disabled'}.",
-        {"carrier_id": row["carrier_id"], "name": row["name"], "enabled": enabled},
+        f"Carrier {row['name']} is {course.value}.",
+        {
+            "carrier_id": row["carrier_id"],
+            "name": row["name"],
+            "enabled": course is not Course.CLOSED,
+            "is_draining": course is Course.DRAINING,
+        },
     )

@@ -1,27 +1,22 @@
 """`homing guard`."""
 
-from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 
 import click
 import msgspec
 
 from homing import errors
-from homing.accounts.admin import check_url
+from homing.accounts import guarding
 from homing.cli import guard_tables as tables
 from homing.cli.desk import Desk, Noun, at_desk
 from homing.cli.parameters import AMOUNT, account_option, limit_option
 from homing.cli.show import COUNT, Card, Column, Reply, Said, Table, without_password
 from homing.guard.board import read_spends
 from homing.guard.risk import Level, learn
-from homing.guard.rules import DEFAULTS, RULES, Mode
-from homing.guard.suggest import Hour, suggest
-from homing.statistics.reading import read_cells
-from homing.statistics.sums import Grain
+from homing.guard.rules import RULES, Mode
 
 LEVELS = {level.name.lower(): level for level in Level}
 MODES = {"off": Mode.OFF, "monitor": Mode.MONITOR, "block": Mode.BLOCK}
-SUGGEST_DAYS = 14
 
 
 @click.group(cls=Noun)
@@ -49,7 +44,7 @@ async def show(desk: Desk, account: str | None) -> Reply:
     Example:  homing guard show --account acme
     """
     scope = None if account is None else await desk.scope(account)
-    modes = await desk.database.fetch("guard_rules_of", scope)
+    modes = await guarding.read_modes(desk.database, scope)
     lists = await desk.database.fetch("guard_lists_of", scope)
     budgets = await desk.database.fetch("guard_budgets_of", scope)
     risks = await desk.database.fetch("guard_risks_of", scope)
@@ -57,7 +52,7 @@ async def show(desk: Desk, account: str | None) -> Reply:
     verdicts = await desk.database.fetch("guard_verdicts_of", scope, False, 100_000)
     row = {"verdicts": len(verdicts), "may_block": sum(1 for one in verdicts if one["is_sure"])}
     parts = {
-        "rules": Table(tables.RULES_SET, _modes(modes)),
+        "rules": Table(tables.RULES_SET, [msgspec.structs.asdict(one) for one in modes]),
         "lists": Table(tables.LISTS, [_entry(one) for one in lists], "Nothing is listed."),
         "budgets": Table(tables.BUDGETS, budgets, "No country has a budget."),
         "risks": Table(tables.RISKS, risks, "No destination's risk is set."),
@@ -77,7 +72,8 @@ async def rules(desk: Desk, account: str | None) -> Reply:
     Example:  homing guard rules
     """
     scope = None if account is None else await desk.scope(account)
-    return Table(tables.RULES_SET, _modes(await desk.database.fetch("guard_rules_of", scope)))
+    modes = await guarding.read_modes(desk.database, scope)
+    return Table(tables.RULES_SET, [msgspec.structs.asdict(one) for one in modes])
 
 
 @guard.command("mode")
@@ -94,7 +90,7 @@ async def mode(desk: Desk, mode: str, rule: tuple[str, ...], account: str | None
     Example:  homing guard mode block range burst
     """
     named_rules = list(RULES) if "all" in rule else list(dict.fromkeys(rule))
-    await desk.database.execute("guard_mode_set", await desk.scope(account), named_rules, int(MODES[mode]))
+    await guarding.set_modes(desk.database, await desk.scope(account), named_rules, MODES[mode])
     told = ", ".join(named_rules)
     return Said(f"{told}: {mode}, for {account or 'every account'}.", {"rules": named_rules, "mode": mode})
 
@@ -159,16 +155,12 @@ async def budget(
     \b
     Example:  homing guard budget ID --hour 400 --day-money 50
     """
-    scope, country = await desk.scope(account), _country(country)
-    values = (hour_messages, day_messages, hour_money, day_money)
+    scope, country = await desk.scope(account), guarding.read_country(country)
     told = {"country": country, "account": account}
     if remove:
-        if await desk.database.row("guard_budget_remove", scope, country) is None:
-            raise errors.OperatorError(f"{country} has no budget for {account or 'every account'}")
+        await guarding.remove_budget(desk.database, scope, country)
         return Said(f"{country} has no budget any more for {account or 'every account'}.", told)
-    if all(value is None for value in values):
-        raise errors.OperatorError("a budget needs --hour, --day, --hour-money or --day-money")
-    await desk.database.execute("guard_budget_set", scope, country, *values)
+    await guarding.set_budget(desk.database, scope, country, hour_messages, day_messages, hour_money, day_money)
     return Said(f"{country} has a budget for {account or 'every account'}.", told)
 
 
@@ -189,7 +181,7 @@ async def risk(desk: Desk, destination: str, level: str | None, account: str | N
     Example:  homing guard risk 8821 severe --note "satellite"
     """
     scope = await desk.scope(account)
-    kind, value = _destination(destination)
+    kind, value = guarding.read_destination(destination)
     told = {"kind": kind, "value": value, "account": account, "level": level}
     whose = account or "every account"
     if remove:
@@ -277,30 +269,7 @@ async def suggestions(desk: Desk, account: str | None) -> Reply:
     Example:  homing guard suggest --account acme
     """
     scope = None if account is None else await desk.scope(account)
-    minute = int(datetime.now(UTC).timestamp()) // 60
-    cells = await read_cells(desk.database, Grain.HOUR, minute - SUGGEST_DAYS * Grain.DAY, minute + 1, scope)
-    hours: dict[tuple[int, str], dict[int, list[int]]] = defaultdict(lambda: defaultdict(lambda: [0, 0, 0]))
-    for cell in cells:
-        sums = hours[cell.account_id, cell.country][cell.minute]
-        sums[0] += cell.submitted
-        sums[1] += cell.converted
-        sums[2] += cell.revenue_micro
-    rows = []
-    for (account_id, country), found in sorted(hours.items()):
-        suggestion = suggest(Hour(*sums) for sums in found.values())
-        if suggestion is not None:
-            name = (await desk.account(str(account_id)))["name"]
-            rows.append(
-                {
-                    "account": name,
-                    "country": country,
-                    "hour_messages": suggestion.hour_messages,
-                    "hours": suggestion.hours,
-                    "people": suggestion.people,
-                    "refused": suggestion.refused,
-                    "refused_micro": suggestion.refused_micro,
-                }
-            )
+    rows = await guarding.suggestions(desk.database, datetime.now(UTC), scope)
     return Table(tables.SUGGESTIONS, rows, "Too little has converted in 14 days of whole hours to suggest a budget.")
 
 
@@ -336,10 +305,8 @@ async def lift(desk: Desk, range: str, account: str | None) -> Reply:
     Example:  homing guard lift 62812345
     """
     scope = None if account is None else await desk.scope(account)
-    rows = await desk.database.fetch("guard_verdict_lift", range, scope)
-    if not rows:
-        raise errors.OperatorError(f"{range} is not judged now; homing guard verdicts lists what is")
-    return Said(f"{range} is released within seconds.", {"range": range, "verdicts": len(rows)})
+    verdicts = await guarding.lift(desk.database, range, scope)
+    return Said(f"{range} is released within seconds.", {"range": range, "verdicts": verdicts})
 
 
 @guard.command("alert")
@@ -359,29 +326,13 @@ async def alert(desk: Desk, url: str | None, account: str | None, remove: bool) 
     scope = await desk.scope(account)
     whose = f"{account}'s" if account else "all"
     if remove:
-        if await desk.database.row("guard_alert_remove", scope) is None:
-            raise errors.OperatorError(f"no address is told of {whose} verdicts")
+        await guarding.remove_alert(desk.database, scope)
         return Said(f"Nobody is told of {whose} verdicts any more.", {"account": account})
     if url is None:
         raise errors.OperatorError("say which address, or --remove")
-    check_url(url)
-    await desk.database.execute("guard_alert_set", scope, url)
+    await guarding.set_alert(desk.database, scope, url)
     shown = without_password(url)
     return Said(f"{shown} is told of {whose} verdicts.", {"account": account, "url": shown})
-
-
-def _modes(rows: list[dict[str, object]]) -> list[dict[str, object]]:
-    """What is set, after what holds by default where nothing general is."""
-    general = {str(row["rule"]): row["mode"] for row in rows if row["account"] is None}
-    told: list[dict[str, object]] = [
-        {"rule": rule, "mode": general.get(rule, DEFAULTS[rule]), "account": None, "meaning": meaning}
-        for rule, meaning in RULES.items()
-    ]
-    return told + [
-        {"rule": row["rule"], "mode": row["mode"], "account": row["account"], "meaning": RULES[str(row["rule"])]}  # type: ignore[index]
-        for row in rows
-        if row["account"] is not None
-    ]
 
 
 def _entry(row: dict[str, object]) -> dict[str, object]:
@@ -394,34 +345,15 @@ def _entry(row: dict[str, object]) -> dict[str, object]:
     }
 
 
-def _country(country: str) -> str:
-    code = country.upper()
-    if len(code) != 2 or not code.isascii() or not code.isalpha():
-        raise errors.OperatorError(f"{country!r} is no country's two letters (ISO 3166), such as ID")
-    return code
-
-
-def _destination(destination: str) -> tuple[str, str]:
-    """(kind, value) of what an operator wrote."""
-    mcc, dash, mnc = destination.partition("-")
-    if dash and len(mcc) == 3 and 2 <= len(mnc) <= 3 and (mcc + mnc).isascii() and (mcc + mnc).isdigit():
-        return "network", mcc + mnc
-    digits = destination.removeprefix("+")
-    if digits.isascii() and digits.isdigit() and len(digits) <= 15:
-        return "prefix", digits
-    return "country", _country(destination)
-
-
 async def _list(
     desk: Desk, destination: str, account: str | None, note: str, remove: bool, *, is_allowed: bool
 ) -> Reply:
     scope = await desk.scope(account)
-    kind, value = _destination(destination)
+    kind, value = found = guarding.read_destination(destination)
     word = "allowed" if is_allowed else "denied"
     told = {"kind": kind, "value": value, "account": account, "list": "allow" if is_allowed else "deny"}
     if remove:
-        if await desk.database.row("guard_list_remove", scope, kind, value, is_allowed) is None:
-            raise errors.OperatorError(f"{value} is not {word} for {account or 'every account'}")
+        await guarding.remove_listed(desk.database, scope, found, is_allowed)
         return Said(f"{value} is {word} no longer for {account or 'every account'}.", told)
-    await desk.database.execute("guard_list_set", scope, kind, value, is_allowed, note)
+    await guarding.set_listed(desk.database, scope, found, is_allowed, note)
     return Said(f"{kind} {value} is {word} for {account or 'every account'}.", told)

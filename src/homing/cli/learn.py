@@ -1,6 +1,6 @@
 """`homing learn`."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -29,6 +29,7 @@ from homing.cli.show import (
 from homing.kit.ids import first_id_at
 from homing.kit.money import trimmed
 from homing.routing.board import terms_of
+from homing.routing.explain import candidates
 from homing.routing.shares import Terms
 from homing.statistics.reading import shows_conversions
 from homing.store.database import Record
@@ -215,7 +216,7 @@ async def show(desk: Desk, app_id: str | None, account: str | None) -> Reply:
     for found in await desk.database.fetch("learn_shares_of", account_id, app_id):
         cell: dict[str, Any] = {name: found[name] or None for name in ("app_id", "country", "network")}
         cell["place"] = " ".join(filter(None, (found["country"], found["network"]))) or "all"
-        rows += [{**cell, **row} for row in candidates(found, names)]
+        rows += [{**cell, **with_name(row, names)} for row in candidates(found)]
     accounts = {row["account_id"]: row["name"] for row in await desk.database.fetch("account_list")}
     terms = [
         {
@@ -234,19 +235,14 @@ async def carrier_names(desk: Desk) -> Mapping[int, str]:
     return {row["carrier_id"]: row["name"] for row in await desk.database.fetch("carrier_list")}
 
 
-def candidates(found: Record, names: Mapping[int, str]) -> Iterator[dict[str, Any]]:
-    """Rows of BELIEFS from a row of learn_shares_of or learn_choice."""
-    rests_on = msgspec.json.decode(found["rests_on"])
-    for one in sorted(rests_on["candidates"], key=lambda one: (-one["share"], one["carrier_id"])):
-        yield {
-            **one,
-            "carrier": names.get(one["carrier_id"], str(one["carrier_id"])),
-            "counts": f"{one['conversions']:.0f} of {one['messages']:.0f}",
-            "rate": interval(one["mean"], one["low"], one["high"]),
-            "version": found["version"],
-            "made_at": found["made_at"],
-            "told": found["told"],
-        }
+def with_name(candidate: Mapping[str, Any], names: Mapping[int, str]) -> dict[str, Any]:
+    """A row of BELIEFS from what `candidates` gives."""
+    return {
+        **candidate,
+        "carrier": names.get(candidate["carrier_id"], str(candidate["carrier_id"])),
+        "counts": f"{candidate['conversions']:.0f} of {candidate['messages']:.0f}",
+        "rate": interval(candidate["mean"], candidate["low"], candidate["high"]),
+    }
 
 
 @learn.command("fakes")

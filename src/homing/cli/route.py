@@ -1,26 +1,23 @@
 """`homing route`."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import click
 
-from homing import errors
 from homing.accounts import catalogue
 from homing.cli.desk import Desk, Noun, at_desk
 from homing.cli.learn import CANDIDATES as CANDIDATES_LEARNT
-from homing.cli.learn import candidates, carrier_names
+from homing.cli.learn import carrier_names, with_name
 from homing.cli.parameters import AMOUNT, NUMBER, PREFIX, account_option
 from homing.cli.show import COUNT, MONEY, PROSE, SCOPE, YES, Card, Column, Kind, Reply, Said, Table
 from homing.cli.show import PREFIX as PREFIX_KIND
 from homing.kit import money
-from homing.kit.ids import IdSource
 from homing.model import GENERAL, Strategy, Traffic
-from homing.routing.board import SharesReader, read_tariff
-from homing.routing.choose import Offer, order
-from homing.routing.rules import ANY_TRAFFIC, Match, Rule, Wanted
-from homing.routing.tariff import Tariff
+from homing.routing.explain import NOTHING_LATELY, Verdict
+from homing.routing.explain import explain as explain_route
+from homing.routing.rules import ANY_TRAFFIC, Match, Rule
 from homing.text.numbers import UNKNOWN, Numbering
 
 TRAFFIC = Kind(
@@ -114,6 +111,7 @@ def _country(_context: click.Context, _parameter: click.Parameter, value: str) -
 @click.option("--weight", type=click.IntRange(1, 1_000_000), help="Share among equals.  [default: 1]")
 @click.option("--strategy", type=click.Choice(list(STRATEGIES)), help="How the rule's carriers are put in order.")
 @click.option("--ceiling", type=AMOUNT, help="The most a segment may cost.  [default: what the customer pays for it]")
+@click.option("--no-ceiling", is_flag=True, help="The ceiling is what the customer pays again.")
 @at_desk
 async def change(
     desk: Desk,
@@ -129,6 +127,7 @@ async def change(
     weight: int | None,
     strategy: str | None,
     ceiling: int | None,
+    no_ceiling: bool,
 ) -> Reply:
     """Send numbers by a carrier (name or id).
 
@@ -141,16 +140,12 @@ async def change(
     """
     row = await catalogue.find_carrier(desk.database, carrier)
     account_id = await desk.scope(account)
-    if app_id:
-        app = await desk.database.row("app_find", app_id)
-        if app is None:
-            raise errors.OperatorError(f"there is no app {app_id!r}; `homing app list ACCOUNT` shows them")
-        if account_id not in (GENERAL, app["account_id"]):
-            raise errors.OperatorError(f"the app {app_id} is another account's")
     match = Match(account_id, app_id, sender, TRAFFICS[traffic] if traffic else ANY_TRAFFIC, country, network, prefix)
     made = await catalogue.set_route(
         desk.database, match, row["carrier_id"], priority, weight, STRATEGIES[strategy] if strategy else None, ceiling
     )
+    if no_ceiling:
+        await catalogue.forget_ceiling(desk.database, match)
     whose = _whose({"account": account, "app_id": app_id, "sender": sender, "traffic": match.traffic})
     return Said(
         f"Route {made['route_id']}: {_place(country, network, prefix)} of {whose} by {row['name']},"
@@ -212,8 +207,7 @@ async def remove(desk: Desk, route_id: int) -> Reply:
     \b
     Example:  homing route remove 3
     """
-    if await desk.database.row("route_remove", route_id) is None:
-        raise errors.OperatorError(f"there is no route {route_id}; `homing route list` shows them")
+    await catalogue.remove_route(desk.database, route_id)
     return Said(f"Route {route_id} is removed.", {"route_id": route_id})
 
 
@@ -233,44 +227,29 @@ async def explain(desk: Desk, number: str, account: str | None, app_id: str, sen
     Example:  homing route explain 8613800138000 --account acme
     """
     account_id = await desk.scope(account)
-    place = Numbering.load().locate(number)
-    tariff = await read_tariff(desk.database)
-    shares = SharesReader()
-    await shares.read(desk.database)
-    tariff = tariff.with_shares(shares.book)
-    price = tariff.price(account_id, number)
-    network = place.mcc + place.mnc
-    wanted = Wanted(account_id, app_id, sender, TRAFFICS[traffic], number, place.country, network)
-    offered = None if price is None else tariff.offer(wanted, price.micro)
-    rows: list[dict[str, Any]] = []
+    found = await explain_route(desk.database, Numbering.load(), number, account_id, app_id, sender, TRAFFICS[traffic])
+    names = await carrier_names(desk)
     parts: dict[str, Table] = {}
-    if offered is not None:
-        names = await carrier_names(desk)
-        if offered.version:
-            choice = await desk.database.row("learn_choice", account_id, offered.version)
-            learnt = [] if choice is None else list(candidates(choice, names))
-            parts["learnt"] = Table(CANDIDATES_LEARNT, learnt, "What the shares rested on is kept no longer.")
-        rows = [{**row, "carrier": names[row.pop("carrier_id")]} for row in _verdicts(offered, tariff)]
+    if found.learnt is not None:
+        learnt = [with_name(one, names) for one in found.learnt]
+        parts["learnt"] = Table(CANDIDATES_LEARNT, learnt, "What the shares rested on is kept no longer.")
+    place = found.place
     told = {
         "number": number,
         "country": place.country or None,
         "network": None if UNKNOWN in (place.mcc, place.mnc) else f"{place.mcc}-{place.mnc}",
-        "price_micro": None if price is None else price.micro,
-        "rule": None if offered is None else _words(offered.rule),
-        "told": None if offered is None else _learnt(offered, tariff, wanted),
-        "is_refused": offered is None or not offered.groups,
+        "price_micro": found.price_micro,
+        "rule": None if found.rule is None else _words(found.rule),
+        "told": None if found.told is None else found.told + _hint(found.told, account_id, app_id),
+        "is_refused": found.is_refused,
     }
+    rows = [_verdict(one, names) for one in found.verdicts]
     return Card(EXPLAINED, told, {"candidates": Table(CANDIDATES, rows, "No route leads there."), **parts})
 
 
-def _learnt(offered: Offer, tariff: Tariff, wanted: Wanted) -> str | None:
-    """Of an adaptive rule: why its shares are as they are, or why there are none."""
-    if offered.told is not None or all(rule.match != offered.rule.match for rule in tariff.adaptive_rules()):
-        return offered.told
-    if tariff.terms(wanted.account_id, wanted.app_id).opted_out:
-        return "the customer has opted out: by priority"
-    is_named = wanted.account_id != GENERAL and wanted.app_id
-    return "nothing of this traffic within the hour: by cost" + ("" if is_named else "; name --account and --app")
+def _hint(told: str, account_id: int, app_id: str) -> str:
+    is_named = account_id != GENERAL and app_id
+    return "" if told != NOTHING_LATELY or is_named else "; name --account and --app"
 
 
 def _words(rule: Rule) -> str:
@@ -290,31 +269,20 @@ def _words(rule: Rule) -> str:
     return ", ".join([*whose, f"to {place}", STRATEGY.text(rule.strategy), f"ceiling {ceiling}"])
 
 
-def _verdicts(offered: Offer, tariff: Tariff) -> Iterator[dict[str, Any]]:
-    """Candidates in the order in which they would be tried; which of equals comes first is drawn for each message."""
-    equals = {row.route_id: group for group in offered.groups for row in group.rows}
-    for place, row in enumerate(order(offered, IdSource(0).next()), 1):
-        group = equals[row.route_id]
-        share = (
-            f"gets {row.weight * 100 / group.weight:.0f} % of its rank" if len(group.rows) > 1 else "alone in its rank"
-        )
-        state = "its carrier is down: only if all are" if tariff.is_down(row.carrier_id) else share
-        yield {
-            "order": place,
-            "carrier_id": row.carrier_id,
-            "route_id": row.route_id,
-            "priority": row.priority,
-            "weight": row.weight,
-            "cost_micro": offered.costs.get(row.carrier_id),
-            "verdict": state,
-        }
-    for row, reason in offered.barred:
-        yield {
-            "order": None,
-            "carrier_id": row.carrier_id,
-            "route_id": row.route_id,
-            "priority": row.priority,
-            "weight": row.weight,
-            "cost_micro": offered.costs.get(row.carrier_id),
-            "verdict": f"not used: {reason}",
-        }
+def _verdict(found: Verdict, names: Mapping[int, str]) -> dict[str, Any]:
+    if found.barred is not None:
+        state = f"not used: {found.barred}"
+    elif found.is_down:
+        state = "its carrier is down: only if all are"
+    else:
+        state = "alone in its rank" if found.share is None else f"gets {found.share * 100:.0f} % of its rank"
+    row = found.candidate
+    return {
+        "order": found.place,
+        "carrier": names[row.carrier_id],
+        "route_id": row.route_id,
+        "priority": row.priority,
+        "weight": row.weight,
+        "cost_micro": found.cost_micro,
+        "verdict": state,
+    }

@@ -123,8 +123,8 @@ class Visit:
         return self.path + (f"?{query}" if query else "")
 
     def part(self, name: str) -> str:
-        """A piece of the path, such as `{message_id}`."""
-        return str(self.request.path_params[name])
+        """A piece of the path, such as `{message_id}`, without what a database cannot hold."""
+        return storable(str(self.request.path_params[name]), limits.CONSOLE_TEXT_CHARS_MAX)
 
     def asked(self, name: str, default: str = "") -> str:
         """A parameter of the query, without what a database cannot hold."""

@@ -15,6 +15,7 @@ from homing.statistics.sums import Grain
 from homing.store.database import Database
 
 Z_90: Final = 1.6449  # of the normal distribution, both sides together 10 %
+Z_95: Final = 1.9600
 
 
 class By(enum.Enum):
@@ -36,7 +37,7 @@ GRAINS: Final = {By.MINUTE: Grain.MINUTE, By.HOUR: Grain.HOUR, By.DAY: Grain.DAY
 
 
 class Rate(msgspec.Struct, frozen=True):
-    """A share (0..1) and the interval in which the true one lies in nine of ten such cases."""
+    """A share (0..1) and the interval in which the true one lies, as a rule in nine of ten such cases."""
 
     mean: float
     low: float
@@ -71,14 +72,16 @@ class Report(msgspec.Struct, frozen=True):
     until_minute: int
 
 
-def rate(hits: int, trials: int) -> Rate | None:
-    """Wilson's interval at 90 %; None of no trials. More hits than trials (late facts of others) count as all."""
+def rate(hits: int, trials: int, z: float = Z_90) -> Rate | None:
+    """Wilson's interval, at 90 % if not told; None of no trials. More hits than trials (late facts of others) count as
+    all.
+    """
     if trials <= 0:
         return None
     share = min(1.0, max(0.0, hits / trials))
-    spread = Z_90 * Z_90 / trials
+    spread = z * z / trials
     middle = (share + spread / 2) / (1 + spread)
-    half = Z_90 * sqrt(share * (1 - share) / trials + spread / trials / 4) / (1 + spread)
+    half = z * sqrt(share * (1 - share) / trials + spread / trials / 4) / (1 + spread)
     return Rate(share, min(share, max(0.0, middle - half)), max(share, min(1.0, middle + half)))
 
 

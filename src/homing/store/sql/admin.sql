@@ -153,15 +153,21 @@ ON CONFLICT DO NOTHING
 RETURNING carrier_id
 
 -- name: carrier_list
-SELECT carrier_id, name, kind, enabled, settings::text AS settings, created_at FROM carrier ORDER BY carrier_id
+SELECT carrier_id, name, kind, enabled, is_draining, settings::text AS settings, created_at FROM carrier ORDER BY carrier_id
 
 -- name: carrier_find
-SELECT carrier_id, name, kind, enabled, settings::text AS settings, created_at
+SELECT carrier_id, name, kind, enabled, is_draining, settings::text AS settings, created_at
 FROM carrier
 WHERE name = $1 OR carrier_id = $2
 
--- name: carrier_enable
-UPDATE carrier SET enabled = $2 WHERE carrier_id = $1
+-- name: carrier_lock
+SELECT carrier_id, name, kind, enabled, is_draining, settings::text AS settings, created_at
+FROM carrier
+WHERE carrier_id = $1
+FOR UPDATE
+
+-- name: carrier_switch
+UPDATE carrier SET enabled = $2, is_draining = $3 WHERE carrier_id = $1
 
 -- name: carrier_change
 UPDATE carrier SET settings = $2::text::jsonb WHERE carrier_id = $1
@@ -179,6 +185,22 @@ SELECT lane / $1::int AS carrier_id, count(*) FILTER (WHERE claimed_by IS NULL) 
 FROM queue
 WHERE lane <> 0
 GROUP BY 1
+
+-- What the carriers ($1: one, or null for all) answered since $2 but "accepted", by code: of the latest $3 answers.
+-- name: carrier_errors
+SELECT c.carrier_id, e.outcome, e.error_code, e.error_text, count(*) AS answers, max(e.answered_at) AS last_at,
+    (array_agg(e.message_id ORDER BY e.answered_at DESC))[1] AS message_id
+FROM carrier AS c
+CROSS JOIN LATERAL (
+    SELECT a.outcome, a.error_code, left(a.error_text, 200) AS error_text, a.answered_at, a.message_id
+    FROM attempt AS a
+    WHERE a.carrier_id = c.carrier_id AND a.outcome <> 1 AND a.answered_at >= $2
+    ORDER BY a.answered_at DESC
+    LIMIT $3
+) AS e
+WHERE $1::int IS NULL OR c.carrier_id = $1
+GROUP BY c.carrier_id, e.outcome, e.error_code, e.error_text
+ORDER BY c.carrier_id, answers DESC, e.error_code, e.error_text
 
 -- name: costs_set
 INSERT INTO carrier_cost (carrier_id, prefix, cost_micro)
@@ -222,6 +244,19 @@ JOIN carrier AS c USING (carrier_id)
 LEFT JOIN account AS a ON a.account_id = r.account_id
 WHERE $1::bigint[] IS NULL OR r.account_id = ANY($1)
 ORDER BY r.account_id, r.app_id, r.sender, r.traffic, r.country, r.network, r.prefix, r.priority, r.route_id
+
+-- name: route_ceiling_forget
+UPDATE route
+SET ceiling_micro = NULL
+WHERE account_id = $1 AND app_id = $2 AND sender = $3 AND traffic = $4 AND country = $5 AND network = $6 AND prefix = $7
+
+-- name: route_lock
+SELECT r.*, c.name AS carrier, a.name AS account
+FROM route AS r
+JOIN carrier AS c USING (carrier_id)
+LEFT JOIN account AS a ON a.account_id = r.account_id
+WHERE r.route_id = $1
+FOR UPDATE OF r
 
 -- name: route_remove
 DELETE FROM route WHERE route_id = $1 RETURNING route_id

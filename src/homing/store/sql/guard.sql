@@ -65,7 +65,7 @@ GROUP BY 1, 2, 3
 HAVING sum(s.sent - s.undelivered) > 0
 
 -- name: guard_alerts_of
-SELECT a.name AS account, g.url
+SELECT g.account_id, a.name AS account, g.url
 FROM guard_alert AS g LEFT JOIN account AS a USING (account_id)
 WHERE $1::bigint IS NULL OR g.account_id IN (0, $1)
 ORDER BY g.account_id
@@ -189,6 +189,55 @@ LEFT JOIN account AS a USING (account_id)
 WHERE d.at >= to_timestamp((($1::bigint >> 12) + 1735689600000) / 1000.0) - interval '1 minute'
     AND d.at <= to_timestamp((($1::bigint >> 12) + 1735689600000) / 1000.0) + interval '1 minute'
     AND d.message_id = $1 AND d.action = 2
+
+-- The latest first, below a key ($1 at, $2 id; null: from the top), of all accounts. With a rule ($3) those of it among
+-- the first $4.
+-- name: guard_decisions_page
+SELECT d.decision_id, d.at, a.name AS account, d.message_id, d.number, d.country, d.network, d.action, d.rule, d.reason,
+    d.figure, d.scope, d.charge_micro
+FROM (
+    SELECT *
+    FROM guard_decision
+    WHERE at <= coalesce($1::timestamptz, 'infinity') AND ($1::timestamptz IS NULL OR (at, decision_id) < ($1, $2::bigint))
+    ORDER BY at DESC, decision_id DESC
+    LIMIT $4
+) AS d
+LEFT JOIN account AS a USING (account_id)
+WHERE $3::text IS NULL OR d.rule = $3
+ORDER BY d.at DESC, d.decision_id DESC
+LIMIT $5
+
+-- As above, of one account ($1), below an id ($2).
+-- name: guard_decisions_page_of
+SELECT d.decision_id, d.at, a.name AS account, d.message_id, d.number, d.country, d.network, d.action, d.rule, d.reason,
+    d.figure, d.scope, d.charge_micro
+FROM (
+    SELECT *
+    FROM guard_decision
+    WHERE account_id = $1 AND decision_id < coalesce($2::bigint, 9223372036854775807)
+    ORDER BY decision_id DESC
+    LIMIT $4
+) AS d
+JOIN account AS a USING (account_id)
+WHERE $3::text IS NULL OR d.rule = $3
+ORDER BY d.decision_id DESC
+LIMIT $5
+
+-- What is judged now, the latest first, below an id ($1).
+-- name: guard_verdicts_page
+SELECT v.verdict_id, v.account_id, a.name AS account, app.name AS app, v.country, v.network, v.digits, v.reason, v.figure,
+    v.is_sure, v.since, v.until
+FROM guard_verdict AS v
+LEFT JOIN account AS a USING (account_id)
+LEFT JOIN app USING (app_id)
+WHERE v.until > now() AND v.lifted_at IS NULL AND ($1::bigint IS NULL OR v.verdict_id < $1)
+ORDER BY v.verdict_id DESC
+LIMIT $2
+
+-- name: guard_verdicts_count
+SELECT count(*) AS verdicts, count(*) FILTER (WHERE is_sure) AS may_block
+FROM guard_verdict
+WHERE until > now() AND lifted_at IS NULL
 
 -- name: guard_saved
 SELECT a.name AS account, d.country, d.rule, d.action, count(*) AS messages, sum(d.charge_micro)::bigint AS charge_micro

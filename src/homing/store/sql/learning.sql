@@ -58,6 +58,23 @@ JOIN learn_choice AS c ON c.account_id = s.account_id AND c.version = s.version
 WHERE ($1::bigint IS NULL OR s.account_id = $1) AND ($2::text IS NULL OR s.app_id = $2)
 ORDER BY s.account_id, s.app_id, s.country, s.network, s.rule
 
+-- Those that changed last first, below a version ($2); of an app ($1) or all.
+-- name: learn_shares_page
+SELECT s.account_id, a.name AS account, s.app_id, s.country, s.network, s.rule, s.version, s.told, s.made_at, c.rests_on
+FROM learn_shares AS s
+JOIN learn_choice AS c ON c.account_id = s.account_id AND c.version = s.version
+JOIN account AS a ON a.account_id = s.account_id
+WHERE ($1::text IS NULL OR s.app_id = $1) AND ($2::bigint IS NULL OR s.version < $2)
+ORDER BY s.version DESC
+LIMIT $3
+
+-- name: learn_terms_named
+SELECT t.account_id, a.name AS account, t.app_id, t.worth_micro, t.quality_floor, t.explore_min, t.share_max, t.opted_out
+FROM learn_terms AS t
+JOIN account AS a USING (account_id)
+ORDER BY a.name, t.app_id
+LIMIT $1
+
 -- name: learn_choice
 SELECT made_at, version, country, network, told, rests_on FROM learn_choice WHERE account_id = $1 AND version = $2
 

@@ -161,6 +161,38 @@ FROM stat_now AS s
 WHERE s.grain = $1 AND s.period >= $2 AND s.period < $3 AND ($4::bigint IS NULL OR s.account_id = $4)
 GROUP BY GROUPING SETS ((s.period), (s.country), (s.carrier_id))
 
+-- Figures by country, network, carrier and app, and of all ($4: of one account or all), in one reading; each line is
+-- apart by one of them, named in `by`.
+-- name: stat_funnel
+SELECT CASE
+        WHEN grouping(s.country) = 0 THEN 'country'
+        WHEN grouping(s.network) = 0 THEN 'network'
+        WHEN grouping(s.carrier_id) = 0 THEN 'carrier'
+        WHEN grouping(s.app_id) = 0 THEN 'app'
+        ELSE 'all'
+    END AS by,
+    coalesce(s.country, s.network, s.carrier_id::text, s.app_id, '') AS key,
+    sum(s.sent)::bigint AS sent, sum(s.delivered)::bigint AS delivered, sum(s.converted)::bigint AS converted,
+    sum(s.revenue_micro)::bigint AS revenue_micro
+FROM stat_now AS s
+WHERE s.grain = $1 AND s.period >= $2 AND s.period < $3 AND ($4::bigint IS NULL OR s.account_id = $4)
+GROUP BY GROUPING SETS ((s.country), (s.network), (s.carrier_id), (s.app_id), ())
+
+-- Apps by their ids ($1), with what is declared of them, and what their last days show since the day $2; of one account
+-- ($3) or all.
+-- name: apps_reporting
+SELECT app.app_id, app.name, app.account_id, a.name AS account, app.expects_conversions,
+    coalesce(recent.sent, 0) AS sent, coalesce(recent.converted, 0) AS converted
+FROM app
+JOIN account AS a USING (account_id)
+LEFT JOIN (
+    SELECT app_id, sum(sent)::bigint AS sent, sum(converted)::bigint AS converted
+    FROM stat_now
+    WHERE grain = 1440 AND period >= $2 AND ($3::bigint IS NULL OR account_id = $3)
+    GROUP BY app_id
+) AS recent USING (app_id)
+WHERE app.app_id = ANY ($1::text[]) AND ($3::bigint IS NULL OR app.account_id = $3)
+
 -- Whether anything has happened lately: it differs when it has.
 -- name: stat_pulse
 SELECT sum(submitted) AS submitted, sum(sent) AS sent, sum(delivered) AS delivered, sum(undelivered) AS undelivered,

@@ -15,7 +15,7 @@ SELECT carrier_id, prefix, cost_micro FROM carrier_cost
 SELECT c.carrier_id, coalesce(NOT s.is_up OR s.leased_until < now(), false) AS is_down
 FROM carrier AS c
 LEFT JOIN carrier_session AS s USING (carrier_id)
-WHERE c.enabled
+WHERE c.enabled AND NOT c.is_draining
 
 -- name: tariff_words
 SELECT account_id, word FROM sensitive_word

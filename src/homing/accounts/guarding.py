@@ -1,0 +1,148 @@
+"""What operators decide of the guard: how far its rules may go, who is allowed and denied, what a country may cost, who
+is told. Called by the command line and the console; running processes notice every change at once (triggers tell them).
+
+Each names whose setting it is by an account_id, GENERAL for every account by itself.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final
+
+import msgspec
+
+from homing import errors
+from homing.accounts.admin import check_url
+from homing.guard.rules import DEFAULTS, RULES, Mode
+from homing.guard.suggest import Hour, suggest
+from homing.statistics.reading import read_cells
+from homing.statistics.sums import Grain
+from homing.store.database import Connection, Database
+
+SUGGEST_DAYS: Final = 14
+
+
+class Setting(msgspec.Struct, frozen=True):
+    """A rule's mode: for everyone (`account` is None), or an account's own."""
+
+    rule: str
+    mode: Mode
+    account: str | None
+    meaning: str
+
+
+async def read_modes(database: Database, account_id: int | None = None) -> Sequence[Setting]:
+    """What holds for everyone, by default where nothing is set; then what is set for single accounts, or for one."""
+    rows = await database.fetch("guard_rules_of", account_id)
+    general = {row["rule"]: Mode(row["mode"]) for row in rows if row["account"] is None}
+    everyone = [Setting(rule, general.get(rule, DEFAULTS[rule]), None, meaning) for rule, meaning in RULES.items()]
+    meanings = {str(rule): meaning for rule, meaning in RULES.items()}
+    own = [
+        Setting(row["rule"], Mode(row["mode"]), row["account"], meanings[row["rule"]])
+        for row in rows
+        if row["account"] is not None
+    ]
+    return [*everyone, *own]
+
+
+async def set_modes(connection: Connection | Database, account_id: int, rules: Sequence[str], mode: Mode) -> None:
+    await connection.execute("guard_mode_set", account_id, list(rules), int(mode))
+
+
+def read_destination(destination: str) -> tuple[str, str]:
+    """(kind, value) of what an operator wrote: a country's two letters, MCC-MNC, or a number's first digits. Raises
+    `OperatorError`.
+    """
+    mcc, dash, mnc = destination.partition("-")
+    if dash and len(mcc) == 3 and 2 <= len(mnc) <= 3 and (mcc + mnc).isascii() and (mcc + mnc).isdigit():
+        return "network", mcc + mnc
+    digits = destination.removeprefix("+")
+    if digits.isascii() and digits.isdigit() and len(digits) <= 15:
+        return "prefix", digits
+    return "country", read_country(destination)
+
+
+def read_country(country: str) -> str:
+    """Raises `OperatorError`."""
+    code = country.upper()
+    if len(code) != 2 or not code.isascii() or not code.isalpha():
+        raise errors.OperatorError("{country} is no country's two letters, such as CN", country=repr(country))
+    return code
+
+
+async def set_listed(
+    connection: Connection | Database, account_id: int, destination: tuple[str, str], is_allowed: bool, note: str
+) -> None:
+    """Puts a (kind, value) on the allow or the deny list."""
+    await connection.execute("guard_list_set", account_id, *destination, is_allowed, note)
+
+
+async def remove_listed(
+    connection: Connection | Database, account_id: int, destination: tuple[str, str], is_allowed: bool
+) -> None:
+    """Raises `OperatorError` when it is not there."""
+    if await connection.row("guard_list_remove", account_id, *destination, is_allowed) is None:
+        raise errors.OperatorError("{value} is not on the list", value=destination[1])
+
+
+async def set_budget(
+    connection: Connection | Database,
+    account_id: int,
+    country: str,
+    hour_messages: int | None,
+    day_messages: int | None,
+    hour_micro: int | None,
+    day_micro: int | None,
+) -> None:
+    """Raises `OperatorError` when no bound is named."""
+    values = (hour_messages, day_messages, hour_micro, day_micro)
+    if all(value is None for value in values):
+        raise errors.OperatorError("a budget names messages or money, of an hour or a day")
+    if any(value is not None and value < 0 for value in values):
+        raise errors.OperatorError("a budget is not below zero")
+    await connection.execute("guard_budget_set", account_id, country, *values)
+
+
+async def remove_budget(connection: Connection | Database, account_id: int, country: str) -> None:
+    """Raises `OperatorError` when there is none."""
+    if await connection.row("guard_budget_remove", account_id, country) is None:
+        raise errors.OperatorError("{country} has no budget", country=country)
+
+
+async def lift(connection: Connection | Database, digits: str, account_id: int | None) -> int:
+    """Releases a range: it was no theft. How many verdicts that were. Raises `OperatorError` when there is none."""
+    rows = await connection.fetch("guard_verdict_lift", digits, account_id)
+    if not rows:
+        raise errors.OperatorError("{range} is not judged now", range=digits)
+    return len(rows)
+
+
+async def set_alert(connection: Connection | Database, account_id: int, url: str) -> None:
+    """Where verdicts are pushed. Raises `OperatorError` for what is no address."""
+    check_url(url)
+    await connection.execute("guard_alert_set", account_id, url)
+
+
+async def remove_alert(connection: Connection | Database, account_id: int) -> None:
+    """Raises `OperatorError` when nobody is told."""
+    if await connection.row("guard_alert_remove", account_id) is None:
+        raise errors.OperatorError("no address is told of these verdicts")
+
+
+async def suggestions(database: Database, now: datetime, account_id: int | None = None) -> Sequence[dict[str, Any]]:
+    """By account and country, the budget within which the last 14 days' people would have kept."""
+    minute = int(now.timestamp()) // 60
+    cells = await read_cells(database, Grain.HOUR, minute - SUGGEST_DAYS * Grain.DAY, minute + 1, account_id)
+    hours: dict[tuple[int, str], dict[int, list[int]]] = defaultdict(lambda: defaultdict(lambda: [0, 0, 0]))
+    for cell in cells:
+        sums = hours[cell.account_id, cell.country][cell.minute]
+        sums[0] += cell.submitted
+        sums[1] += cell.converted
+        sums[2] += cell.revenue_micro
+    names = {row["account_id"]: row["name"] for row in await database.fetch("account_list")}
+    rows = []
+    for (owner_id, country), found in sorted(hours.items()):
+        suggestion = suggest(Hour(*sums) for sums in found.values())
+        if suggestion is not None:
+            rows.append({"account": names[owner_id], "country": country, **msgspec.structs.asdict(suggestion)})
+    return rows

@@ -1,0 +1,81 @@
+"""Conversions: how many messages were sent, delivered, and brought their people back."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from starlette.responses import Response
+
+from homing import errors
+from homing.console import entered
+from homing.console.page import EVERYBODY, Entry, Group, Page, Section
+from homing.console.pages.overview import Span
+from homing.console.visit import Visit
+from homing.console.words import N_
+from homing.model import GENERAL
+from homing.statistics.funnel import Funnel, Reporting, Step, read_funnel, read_reporting
+from homing.statistics.sums import Grain
+
+LINES_MAX: Final = 20
+"""Of each kind."""
+SPANS: Final = (
+    Span("24h", N_("24 hours"), Grain.HOUR, 24),
+    Span("7d", N_("7 days"), Grain.DAY, 7),
+    Span("30d", N_("30 days"), Grain.DAY, 30),
+)
+
+
+async def show(visit: Visit) -> Response:
+    """A customer sees the own account and no carriers, whatever is asked for."""
+    span = next((one for one in SPANS if one.key == visit.asked("span")), SPANS[1])
+    account, scope, trouble = visit.asked("account"), visit.scope, None
+    if scope is None and account:
+        try:
+            scope = await entered.account_id(visit, account)
+        except errors.OperatorError as error:
+            trouble, scope = visit.word(error), GENERAL  # nobody's
+    database, now, slow = visit.database, visit.now, visit.shared.live.kept_longer
+    funnel = await slow.get(
+        ("funnel", span.key, scope), lambda: read_funnel(database, span.grain, span.periods, now, scope)
+    )
+    apps = [one.key for one in funnel.by["app"][:LINES_MAX]]
+    reporting = await slow.get(("reporting", tuple(apps), scope), lambda: read_reporting(database, apps, now, scope))
+    sees_carriers = visit.scope is None
+    names = {}
+    if sees_carriers:
+        names = {str(row["carrier_id"]): row["name"] for row in await database.fetch("carrier_list")}
+    return visit.page(
+        "conversions.html",
+        spans=SPANS,
+        span=span,
+        account=account if visit.scope is None else "",
+        wrong=trouble,
+        total=funnel.total,
+        countries=_lines(funnel, "country"),
+        networks=_lines(funnel, "network"),
+        carriers=_lines(funnel, "carrier") if sees_carriers else [],
+        apps=[(one, reporting.get(one.key)) for one in _lines(funnel, "app")],
+        more={by: max(0, len(found) - LINES_MAX) for by, found in funnel.by.items()},
+        names=names,
+        expects=_expects,
+    )
+
+
+def _lines(funnel: Funnel, by: str) -> Sequence[Step]:
+    return funnel.by[by][:LINES_MAX]
+
+
+def _expects(found: Reporting | None) -> tuple[str, str]:
+    """The tone and the word of whether an app's messages are to lead to conversions."""
+    if found is None:
+        return "", ""
+    if found.declared is not None:
+        return ("good", N_("declared: reports")) if found.declared else ("", N_("declared: does not report"))
+    if found.shown is None:
+        return "", N_("too few to tell")
+    return ("good", N_("detected: reports")) if found.shown else ("warn", N_("detected: does not report"))
+
+
+SECTION = Section(
+    (Page("/conversions", show, seen_by=EVERYBODY),),
+    (Entry("/conversions", N_("Conversions"), Group.WATCH, "funnel", EVERYBODY),),
+)

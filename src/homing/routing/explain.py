@@ -1,0 +1,102 @@
+"""Which carriers a number could go by, and why: what the command line and the console tell. Nothing is sent."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from homing.kit.ids import IdSource
+from homing.routing.board import SharesReader, read_tariff
+from homing.routing.choose import Offer, order
+from homing.routing.rules import Candidate, Rule, Wanted
+from homing.routing.tariff import Tariff
+from homing.store.database import Database, Record
+from homing.text.numbers import Destination, Numbering
+
+NOTHING_LATELY: Final = "nothing of this traffic within the hour: by cost"
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """What becomes of a candidate. `place`: in the order in which they would be tried, from 1; None: it is not used,
+    for the reason in `barred`. `share`: of those that are its equals, 0..1; None: it has none.
+    """
+
+    place: int | None
+    candidate: Candidate
+    cost_micro: int | None
+    share: float | None
+    is_down: bool
+    barred: str | None
+
+
+class Explanation(msgspec.Struct, frozen=True):
+    """`rule` is None where no rule leads there or the number has no price. `learnt`: candidates as `candidates` gives
+    them, of an adaptive rule whose shares are stored; None: there are none.
+    """
+
+    number: str
+    place: Destination
+    price_micro: int | None
+    rule: Rule | None
+    ceiling_micro: int | None
+    told: str | None
+    verdicts: Sequence[Verdict]
+    learnt: Sequence[Mapping[str, Any]] | None
+
+    @property
+    def is_refused(self) -> bool:
+        return not any(one.place for one in self.verdicts)
+
+
+async def explain(
+    database: Database, numbering: Numbering, number: str, account_id: int, app_id: str, sender: str, traffic: int
+) -> Explanation:
+    """Of a number in E.164 digits, as a message of this account (0: anybody's), app and sender ('': any)."""
+    place = numbering.locate(number)
+    tariff = await read_tariff(database)
+    shares = SharesReader()
+    await shares.read(database)
+    tariff = tariff.with_shares(shares.book)
+    price = tariff.price(account_id, number)
+    wanted = Wanted(account_id, app_id, sender, traffic, number, place.country, place.mcc + place.mnc)
+    offered = None if price is None else tariff.offer(wanted, price.micro)
+    if price is None or offered is None:
+        return Explanation(number, place, None if price is None else price.micro, None, None, None, (), None)
+    learnt = None
+    if offered.version:
+        choice = await database.row("learn_choice", account_id, offered.version)
+        learnt = [] if choice is None else list(candidates(choice))
+    ceiling_micro = price.micro if offered.rule.ceiling_micro is None else offered.rule.ceiling_micro
+    verdicts = list(_verdicts(offered, tariff))
+    told = _told(offered, tariff, wanted)
+    return Explanation(number, place, price.micro, offered.rule, ceiling_micro, told, verdicts, learnt)
+
+
+def _told(offered: Offer, tariff: Tariff, wanted: Wanted) -> str | None:
+    """Of an adaptive rule: why its shares are as they are, or why there are none."""
+    if offered.told is not None or all(rule.match != offered.rule.match for rule in tariff.adaptive_rules()):
+        return offered.told
+    if tariff.terms(wanted.account_id, wanted.app_id).opted_out:
+        return "the customer has opted out: by priority"
+    return NOTHING_LATELY
+
+
+def candidates(found: Record) -> Iterator[dict[str, Any]]:
+    """What is believed of each carrier of a stored choice (a row of learn_shares_of or learn_choice), the largest share
+    first: carrier_id, share (per 10,000), messages, conversions, mean, low and high of the rate, delivered, cost_micro,
+    source.
+    """
+    rests_on = msgspec.json.decode(found["rests_on"])
+    for one in sorted(rests_on["candidates"], key=lambda one: (-one["share"], one["carrier_id"])):
+        yield {**one, "version": found["version"], "made_at": found["made_at"], "told": found["told"]}
+
+
+def _verdicts(offered: Offer, tariff: Tariff) -> Iterator[Verdict]:
+    """Candidates in the order in which they would be tried; which of equals comes first is drawn for each message."""
+    equals = {row.route_id: group for group in offered.groups for row in group.rows}
+    for place, row in enumerate(order(offered, IdSource(0).next()), 1):
+        group = equals[row.route_id]
+        share = row.weight / group.weight if len(group.rows) > 1 else None
+        yield Verdict(place, row, offered.costs.get(row.carrier_id), share, tariff.is_down(row.carrier_id), None)
+    for row, reason in offered.barred:
+        yield Verdict(None, row, offered.costs.get(row.carrier_id), None, tariff.is_down(row.carrier_id), reason)

@@ -1,0 +1,158 @@
+"""The guard's pages: modes, lists, budgets, verdicts and decisions, and who may do what."""
+
+import asyncio
+import re
+
+from homing.accounts import guarding
+from homing.guard.rules import Mode
+from homing.model import UserRole
+from server import Server
+from viewer import Seen, signed_in
+
+HOSTILE = "<img src=x onerror=alert(1)>"
+
+
+def version_of(page: Seen) -> str:
+    found = re.search(r'name="version" value="(\w+)"', page.text)
+    assert found
+    return found[1]
+
+
+async def modes(server: Server, account_id: int) -> dict[str, Mode]:
+    found = await server.query("SELECT rule, mode FROM guard_mode WHERE account_id = $1", account_id)
+    return {row["rule"]: Mode(row["mode"]) for row in found}
+
+
+async def test_modes_are_set_for_one_account_and_a_stale_form_changes_nothing(server: Server, console: str) -> None:
+    account = await server.account()
+    _name, viewer = await signed_in(console, server.database)
+    version = version_of(await viewer.get("/guard"))
+    form = {"version": version, "account": account.name, "mode_range": "2", "mode_burst": "0", "mode_deny": "2"}
+    assert "The rules are changed." in (await viewer.follow(await viewer.post("/guard", form))).words
+    assert await modes(server, account.account_id) == {"range": Mode.BLOCK, "burst": Mode.OFF}, "what differs alone"
+    page = await viewer.get("/guard")
+    assert f"Range for {account.name} alone Block" in page.words
+    stale = await viewer.post("/guard", {**form, "mode_range": "0"})
+    assert stale.status == 422
+    assert "Somebody has changed this meanwhile" in stale.words
+    assert (await modes(server, account.account_id))["range"] is Mode.BLOCK
+    await server.query("DELETE FROM guard_mode WHERE account_id = $1", account.account_id)
+
+
+async def test_a_prefix_is_denied_and_the_dialects_refuse_it(server: Server, console: str) -> None:
+    account = await server.account()
+    _name, viewer = await signed_in(console, server.database)
+    await viewer.get("/guard/lists")
+    values = {"do": "list", "destination": "8613811", "list": "deny", "account": account.name, "note": HOSTILE}
+    page = await viewer.follow(await viewer.post("/guard/lists", values))
+    assert "8613811 is denied." in page.words
+    assert f"+8613811 Denied {account.name} {HOSTILE}" in page.words
+    assert HOSTILE not in page.text
+    await server.settled()
+    reply = await server.client.laaffic(
+        account, "POST", "/v3/sendSms", body={"appId": account.app, "numbers": "8613811000001", "content": "x"}
+    )
+    assert reply.json["status"] != "0"
+    async with asyncio.timeout(15.0):
+        while True:
+            decided = await viewer.get(f"/guard/decisions?account={account.name}&rule=deny")
+            if "+8613811000001" in decided.words:
+                break
+            await asyncio.sleep(0.2)
+    assert "on the deny list listed as 8613811" in decided.words
+    gone = {"do": "unlist", "kind": "prefix", "value": "8613811", "list": "deny", "account": account.name}
+    assert "taken off the list" in (await viewer.follow(await viewer.post("/guard/lists", gone))).words
+    again = await viewer.post("/guard/lists", gone)
+    assert again.status == 422
+    assert "8613811 is not on the list" in again.words
+
+
+async def test_budgets_and_alerts_are_set_and_taken_away(server: Server, console: str) -> None:
+    account = await server.account()
+    _name, viewer = await signed_in(console, server.database)
+    await viewer.get("/guard/lists")
+    budget = {"do": "budget", "country": "id", "account": account.name, "hour_messages": "40", "day_money": "2.5"}
+    page = await viewer.follow(await viewer.post("/guard/lists", budget))
+    assert f"Indonesia {account.name} 40 – – $2.50" in page.words
+    for wrong, words in (
+        ({"country": "IDN"}, "is no country's two letters"),
+        ({"hour_messages": "", "day_money": ""}, "names messages or money"),
+        ({"day_money": "much"}, "is not an amount"),
+        ({"account": "nobody"}, "There is no account nobody"),
+    ):
+        refused = await viewer.post("/guard/lists", {**budget, **wrong})
+        assert refused.status == 422
+        assert words in refused.words
+    alert = {"do": "alert", "account": account.name, "url": "https://ops.example.com/a"}
+    assert "https://ops.example.com/a" in (await viewer.follow(await viewer.post("/guard/lists", alert))).words
+    refused = await viewer.post("/guard/lists", {**alert, "url": "javascript:alert(1)"})
+    assert refused.status == 422
+    await viewer.get("/guard/lists")
+    for do in ("unalert", "unbudget"):
+        values = {"do": do, "account": account.name, "country": "ID"}
+        assert (await viewer.post("/guard/lists", values)).status == 303
+    left = await server.query("SELECT FROM guard_budget WHERE account_id = $1", account.account_id)
+    assert left == []
+
+
+async def test_a_verdict_is_shown_as_text_and_released(server: Server, console: str) -> None:
+    account = await server.account()
+    await server.query(
+        "INSERT INTO guard_verdict (account_id, app_id, country, network, digits, reason, figure, is_sure, since,"
+        " until)"
+        " VALUES ($1, $2, 'ID', '51010', '62812345', 'unconverted', $3, true, now(), now() + interval '1 hour')",
+        account.account_id,
+        account.app,
+        HOSTILE,
+    )
+    _name, viewer = await signed_in(console, server.database)
+    page = await viewer.get("/guard")
+    assert f"+62812345… Indonesia {account.name} {account.name} nobody came back {HOSTILE}" in page.words
+    assert HOSTILE not in page.text
+    lift = {"do": "lift", "digits": "62812345", "account": str(account.account_id)}
+    assert "is released within seconds" in (await viewer.follow(await viewer.post("/guard", lift))).words
+    refused = await viewer.post("/guard", lift)
+    assert refused.status == 422
+    assert "62812345 is not judged now" in refused.words
+
+
+async def test_decisions_go_page_by_page_and_none_is_left_out(server: Server, console: str) -> None:
+    account = await server.account()
+    await server.query(
+        "INSERT INTO guard_decision (account_id, at, message_id, app_id, number, country, network, action, rule,"
+        " reason, figure, scope, charge_micro)"
+        " SELECT $1, now() - interval '1 day' * (n / 40), n, '', '86' || 1000 + n, 'CN', '', 1,"
+        " CASE WHEN n % 2 = 0 THEN 'range' ELSE 'flood' END, 'crowded', '', '', 1000"
+        " FROM generate_series(1, 120) AS n",
+        account.account_id,
+    )
+    _name, viewer = await signed_in(console, server.database)
+    for query, least in (("", 120), (f"?account={account.name}", 120), ("?rule=range", 60)):
+        seen: list[str] = []
+        path: str | None = f"/guard/decisions{query}"
+        while path:
+            page = await viewer.get(path)
+            assert page.status == 200
+            seen += re.findall(r"\+(861[01]\d\d)\b", page.text)
+            older = re.search(r'href="(\?[^"]*before=[^"]+)"', page.text)
+            path = "/guard/decisions" + older[1].replace("&amp;", "&") if older else None
+        assert len(set(seen)) == least, query
+    for hostile in ("x", "9-", "99999999999999999-1", "-", "1-1'"):
+        assert (await viewer.get(f"/guard/decisions?before={hostile}")).status == 200
+    await server.query("DELETE FROM guard_decision WHERE account_id = $1", account.account_id)
+
+
+async def test_support_reads_and_customers_see_nothing(server: Server, console: str) -> None:
+    account = await server.account()
+    await guarding.set_listed(server.database, account.account_id, ("country", "ID"), False, "")
+    _name, support = await signed_in(console, server.database, UserRole.SUPPORT)
+    for path in ("/guard", "/guard/lists", "/guard/decisions"):
+        page = await support.get(path)
+        assert page.status == 200
+        assert page.text.count('method="post"') == 3, "language, appearance and sign-out"
+    assert (await support.post("/guard", {"mode_range": "0"})).status == 403
+    assert (await support.post("/guard/lists", {"do": "unlist"})).status == 403
+    _name, customer = await signed_in(console, server.database, UserRole.CUSTOMER, account.account_id)
+    for path in ("/guard", "/guard/lists", "/guard/decisions"):
+        assert (await customer.get(path)).status == 404
+    await server.query("DELETE FROM guard_list WHERE account_id = $1", account.account_id)
