@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Protocol
 
+import msgspec
 import structlog
 from granian.constants import Interfaces
 from prometheus_client import CollectorRegistry, disable_created_metrics
@@ -333,7 +334,8 @@ class ConsoleRole:
         key = crypto.load_key(os.environ.get("HOMING_SECRET_KEY", ""), around.data / "secret.key")
         self._database = Database(around.dsn, limits.CONSOLE_CONNECTIONS_MAX, FREE_PLANS)
         url = settings.console.reached_at
-        self._shared = Shared(self._database, crypto.Vault(key), utc_now, url.startswith("https:"))
+        shown = msgspec.to_builtins(settings)
+        self._shared = Shared(self._database, crypto.Vault(key), utc_now, url.startswith("https:"), url, shown)
         console = Console(self._shared, url, config.networks(settings.http.trusted_proxies))
         host, port = config.host_port(settings.console.address)
         self._server = HttpServer(console.application, host, port, Interfaces.ASGINL)

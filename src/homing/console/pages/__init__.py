@@ -13,7 +13,9 @@ from homing.console.pages import (
     overview,
     preferences,
     routes,
+    settings,
     sign_in,
+    users,
     welcome,
     you,
 )
@@ -24,6 +26,8 @@ SECTIONS: Final[Sequence[Section]] = (
     routes.SECTION,
     carriers.SECTION,
     guard.SECTION,
+    users.SECTION,
+    settings.SECTION,
     audit.SECTION,
     you.SECTION,
     sign_in.SECTION,

@@ -44,6 +44,7 @@ ACTS: Final = {
     "sign_in_failed": N_("failed to sign in"),
     "sign_out": N_("signed out"),
     "replay": N_("sent again"),
+    "link": N_("given a link"),
 }
 
 

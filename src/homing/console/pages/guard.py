@@ -64,7 +64,7 @@ async def show(visit: Visit) -> Response:
     modes = await guarding.read_modes(database)
     since = visit.now - timedelta(days=SAVED_DAYS)
     by_rule = await visit.shared.live.kept_longer.get(
-        "guard_saved", lambda: database.fetch("guard_saved", None, since, timeout_s=limits.DATABASE_SLOW_TIMEOUT_S)
+        "guard_saved", lambda: database.fetch("guard_saved_by_rule", since)
     )
     return visit.page(
         "guard.html",

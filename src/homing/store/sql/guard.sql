@@ -211,6 +211,12 @@ WHERE ($1::bigint IS NULL OR d.account_id = $1) AND d.at >= $2
 GROUP BY 1, 2, 3, 4
 ORDER BY 6 DESC, 1, 2, 3, 4
 
+-- name: guard_saved_by_rule
+SELECT rule, action, count(*) AS messages, sum(charge_micro)::bigint AS charge_micro
+FROM guard_decision
+WHERE at >= $1
+GROUP BY rule, action
+
 -- What refusals ($3: of one account or all) saved since $2, by periods of $1 minutes.
 -- name: guard_saved_over_time
 SELECT floor(extract(epoch FROM at) / 60 / $1)::int AS period, count(*) AS messages,
