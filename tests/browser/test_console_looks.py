@@ -19,7 +19,7 @@ PAGES: Mapping[str, str] = {
     "carriers": "/carriers",
     "carrier": "/carriers/simulator-a",
     "routes": "/routes",
-    "route": "/routes/1",
+    "route": "/routes/3",
     "route-new": "/routes/new",
     "route-explained": "/routes/explain?number=8613800138000",
     "routes-learnt": "/routes/learnt",
@@ -75,7 +75,9 @@ async def test_a_page_looks_right(
     name: str, size: tuple[int, int], theme: str, opened: Opening, operator: Mapping[str, str]
 ) -> None:
     async with opened(dict(operator), size=size, theme=theme) as page:
-        await page.goto(PAGES[name])
+        answer = await page.goto(PAGES[name])
+        assert answer is not None
+        assert answer.status == (404 if name == "nowhere" else 200)
         await page.wait_for_load_state()
         await picture(page, f"{name}-{'phone' if size == PHONE else 'desk'}-{theme}")
         await check(page, name)
