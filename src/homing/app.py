@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Protocol
 
+import msgspec
 import structlog
 from granian.constants import Interfaces
 from prometheus_client import CollectorRegistry, disable_created_metrics
@@ -341,6 +342,8 @@ class ConsoleRole:
             url.startswith("https:"),
             settings.http.reached_at,
             self._poster,
+            url,
+            msgspec.to_builtins(settings),
         )
         console = Console(self._shared, url, config.networks(settings.http.trusted_proxies))
         host, port = config.host_port(settings.console.address)

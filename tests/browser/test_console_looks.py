@@ -27,7 +27,7 @@ PAGES: Mapping[str, str] = {
     "carriers": "/carriers",
     "carrier": "/carriers/simulator-a",
     "routes": "/routes",
-    "route": "/routes/1",
+    "route": "/routes/3",
     "route-new": "/routes/new",
     "route-explained": "/routes/explain?number=8613800138000",
     "routes-learnt": "/routes/learnt",
@@ -35,6 +35,9 @@ PAGES: Mapping[str, str] = {
     "guard-decisions": "/guard/decisions",
     "guard-lists": "/guard/lists",
     "conversions": "/conversions",
+    "users": "/users",
+    "user": "/users/1",
+    "settings": "/settings",
     "audit": "/audit",
     "you": "/you",
     "second-factor": "/you/second-factor",
@@ -114,7 +117,9 @@ async def test_a_page_looks_right(
     name: str, size: tuple[int, int], theme: str, opened: Opening, operator: Mapping[str, str]
 ) -> None:
     async with opened(dict(operator), size=size, theme=theme) as page:
-        await page.goto(PAGES[name])
+        answer = await page.goto(PAGES[name])
+        assert answer is not None
+        assert answer.status == (404 if name == "nowhere" else 200)
         await page.wait_for_load_state()
         await picture(page, f"{name}-{'phone' if size == PHONE else 'desk'}-{theme}")
         await check(page, name)

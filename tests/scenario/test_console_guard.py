@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import time
 
 from homing.accounts import guarding
 from homing.guard.rules import Mode
@@ -93,6 +94,29 @@ async def test_budgets_and_alerts_are_set_and_taken_away(server: Server, console
         assert (await viewer.post("/guard/lists", values)).status == 303
     left = await server.query("SELECT FROM guard_budget WHERE account_id = $1", account.account_id)
     assert left == []
+
+
+async def test_a_budget_is_suggested_and_set(server: Server, console: str) -> None:
+    account = await server.account()
+    hour = int(time.time()) // 3600
+    await server.query(
+        "WITH cell AS (INSERT INTO stat_cell (account_id, app_id, country, network, prefix, carrier_id, sender)"
+        " VALUES ($1, '', 'ID', '51010', '628123', 1, '') RETURNING cell_id)"
+        " INSERT INTO stat (grain, period, account_id, cell_id, submitted, sent, delivered, undelivered, converted,"
+        " refused, cost_micro, revenue_micro)"
+        " SELECT 60, $2::int - n, $1, cell_id, CASE n WHEN 3 THEN 400 ELSE 20 END, 0, 0, 0, 10, 0, 0, 20000"
+        " FROM cell CROSS JOIN generate_series(1, 10) AS n",
+        account.account_id,
+        hour,
+    )
+    _name, viewer = await signed_in(console, server.database)
+    assert "Suggest budgets" in (await viewer.get("/guard/lists")).words
+    page = await viewer.get("/guard/lists?suggest=1")
+    assert f"Indonesia {account.name} 24 10 376 $0.02" in page.words, "20 people and a fifth"
+    values = {"do": "budget", "country": "ID", "account": account.name, "hour_messages": "24"}
+    assert (await viewer.post("/guard/lists", values)).status == 303
+    for table in ("guard_budget", "stat", "stat_cell"):
+        await server.query(f"DELETE FROM {table} WHERE account_id = $1", account.account_id)
 
 
 async def test_a_verdict_is_shown_as_text_and_released(server: Server, console: str) -> None:

@@ -31,7 +31,7 @@ async def test_a_route_is_made_tried_changed_and_removed(server: Server, console
     assert f"+4477 {account.name} Least cost {SIMULATOR} priority 10, weight 1 $0.04" in listed
     tried = await viewer.get(f"/routes/explain?number=%2B447700900001&account={account.name}")
     assert "United Kingdom" in tried.words
-    assert f"1 {SIMULATOR} – 10 1 " in tried.words
+    assert f"{SIMULATOR} 1 – 10 1 " in tried.words
     assert "alone in its rank" in tried.words
 
     version = await version_of(viewer, route_id)

@@ -48,6 +48,8 @@ KEYED = {
     "ledger_entries": ("entry", {"account_id"}),
     "attempts_add": ("message", {"account_id", "message_id"}),
     "messages_reroute": ("message", {"account_id", "message_id"}),
+    "carrier_errors": ("attempt", {"carrier_id"}),
+    "guard_decisions_page_of": ("guard_decision", {"account_id"}),
     "stat_cells_find": (
         "stat_cell",
         {"account_id", "app_id", "country", "network", "prefix", "carrier_id", "sender"},

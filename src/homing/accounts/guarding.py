@@ -11,12 +11,10 @@ from typing import Any, Final
 
 import msgspec
 
-from homing import errors
+from homing import errors, limits
 from homing.accounts.admin import check_url
 from homing.guard.rules import DEFAULTS, RULES, Mode
 from homing.guard.suggest import Hour, suggest
-from homing.statistics.reading import read_cells
-from homing.statistics.sums import Grain
 from homing.store.database import Connection, Database
 
 SUGGEST_DAYS: Final = 14
@@ -131,18 +129,17 @@ async def remove_alert(connection: Connection | Database, account_id: int) -> No
 
 async def suggestions(database: Database, now: datetime, account_id: int | None = None) -> Sequence[dict[str, Any]]:
     """By account and country, the budget within which the last 14 days' people would have kept."""
-    minute = int(now.timestamp()) // 60
-    cells = await read_cells(database, Grain.HOUR, minute - SUGGEST_DAYS * Grain.DAY, minute + 1, account_id)
-    hours: dict[tuple[int, str], dict[int, list[int]]] = defaultdict(lambda: defaultdict(lambda: [0, 0, 0]))
-    for cell in cells:
-        sums = hours[cell.account_id, cell.country][cell.minute]
-        sums[0] += cell.submitted
-        sums[1] += cell.converted
-        sums[2] += cell.revenue_micro
+    beyond = int(now.timestamp()) // 3600 + 1
+    found = await database.fetch(
+        "guard_hours", beyond - 1 - SUGGEST_DAYS * 24, beyond, account_id, timeout_s=limits.DATABASE_SLOW_TIMEOUT_S
+    )
+    hours: dict[tuple[int, str], list[Hour]] = defaultdict(list)
+    for row in found:
+        hours[row["account_id"], row["country"]].append(Hour(row["submitted"], row["converted"], row["revenue_micro"]))
     names = {row["account_id"]: row["name"] for row in await database.fetch("account_list")}
     rows = []
-    for (owner_id, country), found in sorted(hours.items()):
-        suggestion = suggest(Hour(*sums) for sums in found.values())
+    for (owner_id, country), known in sorted(hours.items()):
+        suggestion = suggest(known)
         if suggestion is not None:
             rows.append({"account": names[owner_id], "country": country, **msgspec.structs.asdict(suggestion)})
     return rows

@@ -81,6 +81,24 @@ async def password(desk: Desk, name: str, forget_second_factor: bool) -> Reply:
     return _link(desk, f"A new password for {found.name}", found.name, token)
 
 
+@user.command("role")
+@click.argument("name")
+@click.option("--role", type=ROLES, required=True, help="What the user may do from now on.")
+@click.option("--account", help="The customer's account (name or id).")
+@at_desk
+async def change_role(desk: Desk, name: str, role: str, account: str | None) -> Reply:
+    """Change what a user may do.
+
+    \b
+    Example:  homing user role ada --role support
+    """
+    found = await admin.find_user(desk.database, name)
+    account_id = None if account is None else (await desk.account(account))["account_id"]
+    async with desk.database.transaction() as transaction:
+        await admin.set_role(transaction, found.user_id, UserRole[role.upper()], account_id)
+    return Said(f"User {found.name} has the role {role}.", {"name": found.name, "role": role, "account": account})
+
+
 @user.command("disable")
 @click.argument("name")
 @at_desk

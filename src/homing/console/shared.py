@@ -1,7 +1,9 @@
 """What all visits share: the database, languages, templates, and what is counted of wrong passwords."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
+from types import MappingProxyType
+from typing import Any
 
 from homing import limits
 from homing.console.live import Live
@@ -18,7 +20,8 @@ from homing.users.passwords import Passwords
 
 class Shared:
     """Made once for the process. `is_secure`: the console is reached over TLS. `api_url`: where the customers' APIs
-    are; `poster`: what goes to customers' addresses.
+    are; `poster`: what goes to customers' addresses; `url`: where people reach the console; `settings` by heading and
+    name, for people to see.
     """
 
     def __init__(
@@ -29,11 +32,15 @@ class Shared:
         is_secure: bool,
         api_url: str,
         poster: GuardedPoster,
+        url: str = "",
+        settings: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
     ) -> None:
         self.database = database
         self.vault = vault
         self.clock = clock
         self.is_secure = is_secure
+        self.url = url
+        self.settings = settings
         self.live = Live(database, clock)
         self.languages = Languages()
         self.passwords = Passwords()

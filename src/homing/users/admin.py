@@ -64,12 +64,22 @@ async def create_user(connection: Connection, name: str, role: UserRole, account
         raise errors.OperatorError(
             "{name} cannot be a user's name: letters, digits and _ . @ + -", name=repr(name[:80])
         )
-    if (role is UserRole.CUSTOMER) != (account_id is not None):
-        raise errors.OperatorError("a customer's user belongs to an account, an operator's or supporter's to none")
+    _check_role(role, account_id)
     row = await connection.row("user_create", as_name(name), role, account_id)
     if row is None:
         raise errors.OperatorError("there is a user {name} already", name=repr(as_name(name)))
     return int(row["user_id"])
+
+
+async def set_role(connection: Connection, user_id: int, role: UserRole, account_id: int | None = None) -> None:
+    """From the next page on; a customer needs an account, the others have none. Raises `OperatorError`."""
+    _check_role(role, account_id)
+    await connection.execute("user_role", user_id, role, account_id)
+
+
+def _check_role(role: UserRole, account_id: int | None) -> None:
+    if (role is UserRole.CUSTOMER) != (account_id is not None):
+        raise errors.OperatorError("a customer's user belongs to an account, an operator's or supporter's to none")
 
 
 async def set_disabled(connection: Connection, user_id: int, is_disabled: bool) -> None:

@@ -47,6 +47,7 @@ ACTS: Final = {
     "replay": N_("sent again"),
     "show_secret": N_("secret shown"),
     "try_push": N_("test push sent"),
+    "link": N_("given a link"),
 }
 
 

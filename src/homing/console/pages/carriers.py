@@ -19,6 +19,8 @@ from homing.store.database import Record
 
 COSTS_MAX: Final = 200
 """Costs that are shown; the command line lists them all."""
+APART: Final = frozenset({"binds", "last_error", "under_way", "window", "submitted_per_s"})
+"""What of a carrier's health has a place of its own."""
 STATES: Final = {
     "up": ("good", N_("Up")),
     "down": ("bad", N_("Down")),
@@ -132,6 +134,7 @@ async def show_one(visit: Visit) -> Response:
         form_words=FORMS,
         costs=costs[:COSTS_MAX],
         costs_more=max(0, len(costs) - COSTS_MAX),
+        told=[(name, _written(value)) for name, value in (carrier["detail"] or {}).items() if name not in APART],
         settings=[(name, _written(value)) for name, value in carrier["settings"].items()],
     )
 

@@ -64,7 +64,7 @@ async def show(visit: Visit) -> Response:
     modes = await guarding.read_modes(database)
     since = visit.now - timedelta(days=SAVED_DAYS)
     by_rule = await visit.shared.live.kept_longer.get(
-        "guard_saved", lambda: database.fetch("guard_saved", None, since, timeout_s=limits.DATABASE_SLOW_TIMEOUT_S)
+        "guard_saved", lambda: database.fetch("guard_saved_by_rule", since)
     )
     return visit.page(
         "guard.html",
@@ -188,9 +188,12 @@ async def show_lists(visit: Visit) -> Response:
     database = visit.database
     lists = await database.fetch("guard_lists_of", None)
     budgets = await database.fetch("guard_budgets_of", None)
-    found = await visit.shared.live.kept_longer.get(
-        "guard_suggestions", lambda: guarding.suggestions(database, visit.now)
-    )
+    found: Sequence[dict[str, Any]] = ()
+    is_asked = visit.asked("suggest") == "1"  # it reads two weeks of hours: not each time that somebody comes by
+    if is_asked:
+        found = await visit.shared.live.kept_longer.get(
+            "guard_suggestions", lambda: guarding.suggestions(database, visit.now)
+        )
     known = {(row["account"], row["country"]) for row in budgets}
     return visit.page(
         "guard_lists.html",
@@ -198,6 +201,7 @@ async def show_lists(visit: Visit) -> Response:
         budgets=budgets[:ROWS_MAX],
         more=max(0, len(lists) - ROWS_MAX) + max(0, len(budgets) - ROWS_MAX),
         suggestions=[one for one in found if (one["account"], one["country"]) not in known][:ROWS_MAX],
+        is_asked=is_asked,
         alerts=await database.fetch("guard_alerts_of", None),
         **WORDS,
     )

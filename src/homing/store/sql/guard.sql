@@ -247,6 +247,21 @@ WHERE ($1::bigint IS NULL OR d.account_id = $1) AND d.at >= $2
 GROUP BY 1, 2, 3, 4
 ORDER BY 6 DESC, 1, 2, 3, 4
 
+-- What was sent to each country in each hour from $1 (hours after 1970) to before $2; of one account ($3) or all.
+-- name: guard_hours
+SELECT s.account_id, c.country, s.period, sum(s.submitted)::bigint AS submitted, sum(s.converted)::bigint AS converted,
+    sum(s.revenue_micro)::bigint AS revenue_micro
+FROM stat AS s
+JOIN stat_cell AS c ON c.account_id = s.account_id AND c.cell_id = s.cell_id
+WHERE s.grain = 60 AND s.period >= $1 AND s.period < $2 AND ($3::bigint IS NULL OR s.account_id = $3)
+GROUP BY s.account_id, c.country, s.period
+
+-- name: guard_saved_by_rule
+SELECT rule, action, count(*) AS messages, sum(charge_micro)::bigint AS charge_micro
+FROM guard_decision
+WHERE at >= $1
+GROUP BY rule, action
+
 -- What refusals ($3: of one account or all) saved since $2, by periods of $1 minutes.
 -- name: guard_saved_over_time
 SELECT floor(extract(epoch FROM at) / 60 / $1)::int AS period, count(*) AS messages,

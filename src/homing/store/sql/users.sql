@@ -21,6 +21,28 @@ LEFT JOIN console_session AS s ON s.user_id = u.user_id
 GROUP BY u.user_id, a.name
 ORDER BY u.name
 
+-- Those whose names begin with $1, the latest first, below an id ($2).
+-- name: user_page
+SELECT u.user_id, u.name, u.role, u.account_id, a.name AS account, u.password IS NOT NULL AS has_password,
+    u.totp_secret IS NOT NULL AS has_second_factor, u.disabled_at, u.created_at,
+    (SELECT max(s.seen_at) FROM console_session AS s WHERE s.user_id = u.user_id) AS seen_at
+FROM console_user AS u
+LEFT JOIN account AS a USING (account_id)
+WHERE starts_with(u.name, $1) AND ($2::bigint IS NULL OR u.user_id < $2)
+ORDER BY u.user_id DESC
+LIMIT $3
+
+-- name: user_sessions
+SELECT count(*) AS sessions, max(seen_at) AS seen_at
+FROM console_session
+WHERE user_id = $1 AND is_complete AND expires_at > now()
+
+-- name: user_lock
+SELECT u.user_id, u.name, u.role, u.account_id, u.disabled_at FROM console_user AS u WHERE u.user_id = $1 FOR UPDATE
+
+-- name: user_role
+UPDATE console_user SET role = $2, account_id = $3 WHERE user_id = $1
+
 -- name: user_operators
 SELECT count(*) AS operators FROM console_user WHERE role = 1 AND disabled_at IS NULL AND password IS NOT NULL
 

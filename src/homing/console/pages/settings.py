@@ -1,0 +1,103 @@
+"""Settings as they hold, and how the installation does: processes, database, migrations, versions, what is kept."""
+
+import platform
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any, Final
+
+import msgspec
+from starlette.responses import Response
+
+from homing import limits
+from homing.console.page import OPERATORS, Entry, Group, Page, Section
+from homing.console.visit import Visit
+from homing.console.words import N_
+from homing.store import migrate
+
+GONE: Final = timedelta(minutes=2)
+"""A process whose leases ended longer ago is not shown."""
+PACKAGES: Final = ("homing", "asyncpg", "granian", "starlette", "aiohttp", "msgspec", "cryptography")
+WAITING: Final = {
+    "messages_to_send": N_("Messages to send"),
+    "messages_awaiting_receipt": N_("Messages that await a receipt"),
+    "pushes": N_("Pushes"),
+    "deliveries_to_binds": N_("Deliveries over SMPP"),
+    "receipts_parked": N_("Receipts that may still find their message"),
+    "receipts_unmatched": N_("Receipts that belong to no message"),
+    "changes_to_add_up": N_("Changes to be added up"),
+}
+KEPT: Final = (
+    (N_("Figures by minute"), limits.STAT_MINUTE_DAYS),
+    (N_("Figures by hour"), limits.STAT_HOUR_DAYS),
+    (N_("Guard: decisions and verdicts"), limits.GUARD_KEEP_DAYS),
+    (N_("What the shares of adaptive routes rested on"), limits.LEARN_CHOICE_DAYS),
+    (N_("Receipts that belong to no message"), limits.RECEIPT_UNMATCHED_DAYS),
+)
+"""For so many days."""
+
+
+class Process(msgspec.Struct, frozen=True):
+    """`name`, and `place` as host and process id; the carriers and duties that it holds."""
+
+    name: str
+    place: str
+    is_alive: bool
+    carriers: Sequence[str]
+    duties: Sequence[str]
+
+
+async def show(visit: Visit) -> Response:
+    live, database = visit.shared.live, visit.database
+    processes = await live.kept.get("processes", lambda: database.fetch("processes", GONE))
+    facts = await live.kept_longer.get("database_facts", lambda: database.row("database_facts"))
+    depths = await live.kept_longer.get("depths", lambda: database.fetch("depths"))
+    applied = await database.fetch("migrations_applied")
+    numbers = {row["number"] for row in applied}
+    return visit.page(
+        "settings.html",
+        processes=[_process(row) for row in processes],
+        facts=facts,
+        megabytes=facts["bytes"] // 1_000_000 if facts else None,
+        depths=[(WAITING.get(row["kind"], row["kind"]), row["waiting"]) for row in depths],
+        applied=applied,
+        missing=[name for number, name, _sql in migrate.available() if number not in numbers],
+        versions=_versions(),
+        kept=KEPT,
+        settings=[(heading, _members(members)) for heading, members in visit.shared.settings.items()],
+    )
+
+
+def _process(row: Any) -> Process:
+    place, _colon, name = row["owner"].rpartition(":")
+    works = [work.partition(":") for work in row["works"]]
+    return Process(
+        name,
+        place,
+        row["is_alive"],
+        [what for kind, _colon, what in works if kind == "carrier"],
+        [what for kind, _colon, what in works if kind == "duty"],
+    )
+
+
+def _members(members: Mapping[str, Any]) -> Sequence[tuple[str, str]]:
+    return [
+        (name, value if isinstance(value, str) else msgspec.json.encode(value).decode())
+        for name, value in members.items()
+    ]
+
+
+def _versions() -> Sequence[tuple[str, str]]:
+    found = [("Python", platform.python_version())]
+    for package in PACKAGES:
+        try:
+            found.append((package, version(package)))
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+SECTION = Section(
+    (Page("/settings", show, seen_by=OPERATORS),),
+    (Entry("/settings", N_("Settings"), Group.SYSTEM, "settings", OPERATORS),),
+)
