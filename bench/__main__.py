@@ -7,7 +7,7 @@ from pathlib import Path
 
 import uvloop
 
-from bench import accept, learning, smpp_accept, smpp_home, smpp_idle, smpp_link, way_home
+from bench import accept, console, learning, smpp_accept, smpp_home, smpp_idle, smpp_link, way_home
 from bench.machine import describe
 from bench.report import publish
 
@@ -21,10 +21,11 @@ PARTS = (
     "smpp-home",
     "smpp-accept",
     "smpp-idle",
+    "console",
 )
 
 
-async def measure(parts: list[str], folder: Path, rounds: int, seconds: float) -> None:
+async def measure(parts: list[str], folder: Path, rounds: int, seconds: float, messages: int) -> None:
     rows = []
     if "accept" in parts:
         rows += await accept.run(folder, rounds, seconds)
@@ -44,6 +45,8 @@ async def measure(parts: list[str], folder: Path, rounds: int, seconds: float) -
         rows += await smpp_accept.run(folder, rounds, seconds)
     if "smpp-idle" in parts:
         rows += await smpp_idle.run(folder)
+    if "console" in parts:
+        rows += await console.run(folder, messages)
     path = publish("foundation", rows, describe())
     print(f"\nwritten to {os.path.relpath(path)} and latest.md beside it")
 
@@ -53,6 +56,12 @@ def main() -> None:
     parser.add_argument("parts", nargs="*", default=list(PARTS), help=f"what to measure: {', '.join(PARTS)}")
     parser.add_argument("--rounds", type=int, default=3, help="how often each accept figure is taken (default 3)")
     parser.add_argument("--seconds", type=float, default=4.0, help="how long each run is (default 4)")
+    parser.add_argument(
+        "--messages",
+        type=int,
+        default=console.MESSAGES,
+        help="behind the console (default 10,000,000)",
+    )
     options = parser.parse_args()
     unknown = set(options.parts) - set(PARTS)
     if unknown:
@@ -60,7 +69,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="homing-bench-") as folder:
         # the database's user must be able to enter, where that is not us
         Path(folder).chmod(0o711)
-        uvloop.run(measure(options.parts, Path(folder), options.rounds, options.seconds))
+        uvloop.run(measure(options.parts, Path(folder), options.rounds, options.seconds, options.messages))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Homing as a bench meets it: the real `homing serve`, its own data folder, the embedded PostgreSQL with fsync on."""
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -10,6 +11,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import AsyncIterator
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -33,16 +35,19 @@ class Homing:
     `link_workers=0` leaves the carriers out, so that messages only queue, as they do in the peer's accept bench.
     """
 
-    def __init__(self, data: Path, link_workers: int = 1) -> None:
+    def __init__(self, data: Path, link_workers: int = 1, has_console: bool = False) -> None:
         self._data = data
         self._link_workers = link_workers
         self._server: subprocess.Popen[bytes] | None = None
         self._log = data.with_suffix(".log")
-        with socket.socket() as free, socket.socket() as second:
+        self._has_console = has_console
+        with socket.socket() as free, socket.socket() as second, socket.socket() as third:
             free.bind(("127.0.0.1", 0))
             second.bind(("127.0.0.1", 0))
+            third.bind(("127.0.0.1", 0))
             self.address: tuple[str, int] = ("127.0.0.1", free.getsockname()[1])
             self.smpp_address: tuple[str, int] = ("127.0.0.1", second.getsockname()[1])
+            self.console_address: tuple[str, int] = ("127.0.0.1", third.getsockname()[1])
 
     def __enter__(self) -> Self:
         environment = {
@@ -51,7 +56,7 @@ class Homing:
             "HOMING_PUSH_ALLOWED_NETWORKS": "127.0.0.0/8",
             "HOMING_LOG_LEVEL": "warning",
             "HOMING_SMPP_ADDRESS": f"127.0.0.1:{self.smpp_address[1]}",
-            "HOMING_CONSOLE_ADDRESS": "",
+            "HOMING_CONSOLE_ADDRESS": f"127.0.0.1:{self.console_address[1]}" if self._has_console else "",
         }
         environment.pop("HOMING_DATABASE_URL", None)
         command = [sys.executable, "-m", "homing.cli", "serve", "--demo", "--data", str(self._data)]
@@ -118,6 +123,12 @@ class Homing:
     async def set_report_url(self, url: str) -> None:
         async with _Database(self._data) as database, database.connection() as connection:
             await connection.raw.execute("UPDATE app SET report_url = $1", url)
+
+    @contextlib.asynccontextmanager
+    async def looked_into(self) -> AsyncIterator[Database]:
+        """Its database."""
+        async with _Database(self._data) as database:
+            yield database
 
     async def waiting(self) -> dict[str, int]:
         """How many messages and pushes wait, by kind."""

@@ -90,8 +90,12 @@ async def search(
             continue
         looked += rows[0]["looked"]
         found += [(row["account_id"], row["message_id"]) for row in rows if row["message_id"] is not None]
-        beyond = rows[0]["lowest_id"] if is_full and wanted.key is None else first
-        width = width if is_full else width * WIDER
+        if is_full and wanted.key is None:
+            width = beyond - rows[0]["lowest_id"]  # about as many again
+            beyond = rows[0]["lowest_id"]
+        else:
+            width = width if is_full else width * WIDER
+            beyond = first
     has_stopped = beyond > wanted.first_id and len(found) < rows_max
     return Found(await _listed(database, found), beyond if has_stopped else None, looked)
 

@@ -91,7 +91,10 @@ async def _wanted(visit: Visit) -> Wanted:
             raise errors.OperatorError(visit.say("There is no account {account}.", account=account)) from None
     carrier_id = None
     if carrier and visit.scope is None:
-        carrier_id = (await find_carrier(visit.database, carrier))["carrier_id"]
+        try:
+            carrier_id = (await find_carrier(visit.database, carrier))["carrier_id"]
+        except errors.OperatorError:
+            raise errors.OperatorError(visit.say("There is no carrier {carrier}.", carrier=carrier)) from None
     states = (STATES[state],) if state in STATES else ()
     first_id, beyond_id, before_id = _id_at(visit, "from"), _id_at(visit, "to", MINUTE), visit.asked_id("before")
     bounds = [one for one in (beyond_id, before_id) if one is not None]

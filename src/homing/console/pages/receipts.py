@@ -40,8 +40,8 @@ async def show(visit: Visit) -> Response:
     carrier_id, trouble = None, ""
     try:
         carrier_id = await _carrier_id(visit, carrier)
-    except errors.OperatorError as error:
-        trouble = visit.word(error)
+    except errors.OperatorError:
+        trouble = visit.say("There is no carrier {carrier}.", carrier=carrier)
     rows: Sequence[Any] = []
     if not trouble:
         rows_max = limits.CONSOLE_PAGE_ROWS + 1

@@ -152,14 +152,22 @@ HAVING sum(times.n) <> 0
 
 -- Figures by period, by country and by carrier ($4: of one account or all), in one reading; each line is apart by one of
 -- the three, and the others are null.
+-- Added up by all three first, since that leaves few rows to be added up three times.
 -- name: stat_overview
-SELECT s.period, s.country, s.carrier_id, grouping(s.period) = 0 AS is_period, grouping(s.country) = 0 AS is_country,
-    sum(s.submitted)::bigint AS submitted, sum(s.sent)::bigint AS sent, sum(s.delivered)::bigint AS delivered,
-    sum(s.undelivered)::bigint AS undelivered, sum(s.converted)::bigint AS converted, sum(s.refused)::bigint AS refused,
-    sum(s.cost_micro)::bigint AS cost_micro, sum(s.revenue_micro)::bigint AS revenue_micro
-FROM stat_now AS s
-WHERE s.grain = $1 AND s.period >= $2 AND s.period < $3 AND ($4::bigint IS NULL OR s.account_id = $4)
-GROUP BY GROUPING SETS ((s.period), (s.country), (s.carrier_id))
+WITH told AS MATERIALIZED (
+    SELECT s.period, s.country, s.carrier_id, sum(s.submitted) AS submitted, sum(s.sent) AS sent,
+        sum(s.delivered) AS delivered, sum(s.undelivered) AS undelivered, sum(s.converted) AS converted,
+        sum(s.refused) AS refused, sum(s.cost_micro)::bigint AS cost_micro, sum(s.revenue_micro)::bigint AS revenue_micro
+    FROM stat_now AS s
+    WHERE s.grain = $1 AND s.period >= $2 AND s.period < $3 AND ($4::bigint IS NULL OR s.account_id = $4)
+    GROUP BY s.period, s.country, s.carrier_id
+)
+SELECT t.period, t.country, t.carrier_id, grouping(t.period) = 0 AS is_period, grouping(t.country) = 0 AS is_country,
+    sum(t.submitted)::bigint AS submitted, sum(t.sent)::bigint AS sent, sum(t.delivered)::bigint AS delivered,
+    sum(t.undelivered)::bigint AS undelivered, sum(t.converted)::bigint AS converted, sum(t.refused)::bigint AS refused,
+    sum(t.cost_micro)::bigint AS cost_micro, sum(t.revenue_micro)::bigint AS revenue_micro
+FROM told AS t
+GROUP BY GROUPING SETS ((t.period), (t.country), (t.carrier_id))
 
 -- Figures by country, network, carrier and app, and of all ($4: of one account or all), in one reading; each line is
 -- apart by one of them, named in `by`.

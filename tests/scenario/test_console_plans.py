@@ -1,0 +1,94 @@
+"""What the console asks is found by an index, with a history behind it: nothing reads a large table from end to end."""
+
+import re
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import asyncpg
+import pytest
+from bench.console_load import load
+
+import server as serving
+from homing import limits
+from homing.kit import ids
+from homing.store import queries
+from homing.store.database import FREE_PLANS, Database
+from homing.store.migrate import migrate
+
+MESSAGES = 60_000
+LARGE = ("message", "attempt", "receipt", "part", "push", "push_attempt", "parked_receipt", "entry", "conversion")
+WINDOW = (0, ids.ID_MAX, 51, None, None, 51)
+ASKED: Mapping[str, Sequence[Any]] = {
+    "search_latest": (None, *WINDOW),
+    "search_number": (None, *WINDOW, "number"),
+    "search_reference": (None, *WINDOW, "reference"),
+    "search_carrier_ref": (None, *WINDOW, "carrier_ref"),
+    "search_part": (None, 17),
+    "messages_listed": ([1], ["message_id"]),
+    "timeline_message": ("message_id",),
+    "timeline_attempts": ("account_id", "message_id"),
+    "timeline_receipts": ("account_id", "message_id"),
+    "timeline_parts": ("account_id", "message_id"),
+    "timeline_pushes": ("account_id", "message_id"),
+    "timeline_push_attempts": ("account_id", "message_id"),
+    "timeline_conversion": ("account_id", "message_id"),
+    "timeline_queue": ("message_id", limits.LANES_PER_CARRIER, 0),
+    "ledger_of_message": ("account_id", "message_id", "message_id"),
+    "pushes_recent": (None, None, 51),
+    "pushes_given_up": (None, None, 51),
+    "pushes_failing": (None, None, 51, limits.PUSHES_LOOKED_MAX, limits.PUSH_LANES),
+    "pushes_given_up_count": (None, limits.PUSHES_REPLAYED_MAX),
+    "push_find": (17,),
+    "unmatched_list": (None, None, 51, datetime(2026, 11, 1, tzinfo=UTC), 17),
+    "unmatched_show": (17,),
+    "attention_pushes": (None, 5),
+}
+"""Each statement and its values; a text that names a column stands for what a message has in it."""
+
+
+@pytest.fixture(scope="module")
+async def history(postgres: str, worker: str) -> AsyncIterator[tuple[asyncpg.Connection, Mapping[str, Any]]]:
+    """A session with the console's settings on a database with a history, and a message of it."""
+    dsn = await serving.new_database(postgres, f"console_plans_{worker}")
+    await migrate(dsn)
+    database = Database(dsn, 1, FREE_PLANS)
+    await database.open()
+    async with database.connection() as connection:
+        await connection.raw.execute("INSERT INTO carrier (name, kind, settings) VALUES ('one', 'simulator', '{}')")
+        await connection.raw.execute("INSERT INTO carrier (name, kind, settings) VALUES ('two', 'simulator', '{}')")
+    known = await load(database, MESSAGES)
+    await database.close()
+    connection = await asyncpg.connect(dsn, server_settings=dict(FREE_PLANS))
+    (row,) = await connection.fetch("SELECT account_id FROM message WHERE message_id = $1", known["message_id"])
+    filled = await connection.fetch("SELECT relname FROM pg_class WHERE relkind = 'r' AND reltuples > 1000")
+    yield connection, {**known, "account_id": row["account_id"], "filled": {one["relname"] for one in filled}}
+    await connection.close()
+
+
+@pytest.mark.parametrize("mode", ["force_custom_plan", "force_generic_plan"])
+@pytest.mark.parametrize("name", sorted(ASKED))
+async def test_a_page_reads_no_large_table_from_end_to_end(
+    history: tuple[asyncpg.Connection, Mapping[str, Any]], name: str, mode: str
+) -> None:
+    connection, known = history
+    values = ", ".join(_literal(value, known) for value in ASKED[name])
+    await connection.execute(f"SET plan_cache_mode = {mode}")
+    await connection.execute(f"PREPARE kept AS {queries.load()[name]}")
+    try:
+        plan = [row[0] for row in await connection.fetch(f"EXPLAIN EXECUTE kept ({values})")]
+    finally:
+        await connection.execute("DEALLOCATE kept")
+    tables = "|".join(LARGE)
+    read = [match for line in plan if (match := re.search(rf"Seq Scan on (({tables})(_\d{{8}})?)\b", line))]
+    assert not [match for match in read if match[1] in known["filled"]], "\n".join(plan)
+
+
+def _literal(value: Any, known: Mapping[str, Any]) -> str:
+    """As SQL."""
+    if isinstance(value, list):
+        return f"ARRAY[{', '.join(_literal(one, known) for one in value)}]"
+    found = known.get(value, value) if isinstance(value, str) else value
+    if found is None:
+        return "NULL"
+    return str(found) if isinstance(found, int) else f"'{found}'"
