@@ -160,3 +160,27 @@ def test_a_lifted_range_passes_again(world: World) -> None:
         world.mind.lift(name, START_S + world.now_s)
     world.mind.think(START_S + world.now_s + 1, lambda _cell, _carrier: RATE, lambda _account, _app: "reporting")
     assert not world.mind.verdicts().verdicts
+
+
+def day_of_people(mind: Mind, hours: int, per_min: int, seed: int = 5) -> set[str]:
+    """People of one network, minute by minute, all of whom the messages reach; gives every range that was judged."""
+    draw = random.Random(seed)
+    judged: set[str] = set()
+    coming: list[Delta] = []
+    for minute in range(hours * 60):
+        deltas, coming = coming, []
+        for _person in range(per_min):
+            block = f"62812{draw.randrange(10**4):04}"
+            facts = (START_S // 60 + minute, 1, "app", "ID", "51010", block, 1, "S")
+            deltas.append(Delta(*facts, submitted=1, revenue_micro=20_000))
+            if draw.random() < RATE:
+                coming.append(Delta(*facts, converted=1, conversion_bucket=histogram.bucket_of(20.0)))
+        mind.hear(deltas)
+        mind.think(START_S + minute * 60.0 + 60, lambda _cell, _carrier: RATE, lambda _account, _app: "reporting")
+        judged |= {name[3] for name in mind.verdicts().verdicts}
+    return judged
+
+
+def test_a_wide_range_is_held_against_its_network_as_of_the_same_time() -> None:
+    """Messages become history after six hours: those of a wide range with those of its thousands."""
+    assert not day_of_people(Mind(), 7, per_min=100)

@@ -1,11 +1,13 @@
 """What the mind keeps of an app's messages to a network and to a country. Pure."""
 
+from collections.abc import Sequence
 from typing import Final
 
+from homing import limits
 from homing.guard.apps import Votes
 from homing.guard.book import Verdict
 from homing.guard.policy import LEVELS, GuardPolicy
-from homing.guard.ranges import C, Cohorts, N
+from homing.guard.ranges import C, Cohorts, N, Range
 from homing.routing.beliefs import CellKey
 from homing.statistics.delta import Delta
 
@@ -43,16 +45,17 @@ class Cell(Area):
     __slots__ = (
         "active_s",
         "carriers",
-        "evened",
+        "heard",
+        "horizon",
         "is_touched",
         "judged",
         "key",
         "limits",
         "limits_for",
-        "live",
-        "live_pairs",
         "near",
         "pairs",
+        "ranges",
+        "ranges_then",
         "rate",
         "volumes",
         "votes",
@@ -64,10 +67,11 @@ class Cell(Area):
         self.carriers: dict[int, float] = {}
         self.votes = Votes()
         self.volumes = Cohorts()  # of each range no more than the limit in ten minutes
-        self.pairs = [0.0] * len(LEVELS)
-        self.evened = 0.0  # messages of history
-        self.live_pairs = [0.0] * len(LEVELS)  # as pairs and evened, of everything up to now
-        self.live = 0.0
+        self.horizon = 0  # the minute before which they are history
+        self.heard = 0.0  # all of them, decayed
+        self.pairs = [0.0] * len(LEVELS)  # of these, by level: pairs of messages to the same range
+        self.ranges = list(policy.ranges)  # how many ranges the network effectively has, by level
+        self.ranges_then: dict[int, list[float]] = {}  # the same by half hours
         self.judged: dict[str, float] = {}  # digits -> when
         self.near: set[str] = set()  # ranges of a hundred thousand in which one is judged
         self.limits: tuple[int, ...] = (policy.least * 2,) * len(LEVELS)
@@ -75,3 +79,31 @@ class Cell(Area):
         self.rate = 0.0
         self.active_s = 0.0
         self.is_touched = True
+
+    def forget(self, judged: Range, parents: Sequence[Range]) -> None:
+        """Takes a judged range's messages out of those by which ranges are counted; `parents` hold them too."""
+        seen, judged.seen = judged.seen, 0.0
+        self.heard = max(0.0, self.heard - seen)
+        self.pairs[judged.level] = max(0.0, self.pairs[judged.level] - seen * seen)
+        for parent in parents:
+            before, parent.seen = parent.seen, max(0.0, parent.seen - seen)
+            self.pairs[parent.level] = max(0.0, self.pairs[parent.level] - before**2 + parent.seen**2)
+
+    def count_ranges(self, policy: GuardPolicy) -> None:
+        """From coincidences; what came of late can only show that there are more."""
+        now = self._ranges_now(policy)
+        self.ranges = [max(many) for many in zip(now, *self.ranges_then.values(), strict=True)]
+
+    def note_ranges(self, minute: int, policy: GuardPolicy) -> None:
+        half_hour = minute - minute % limits.GUARD_COARSE_MINUTES
+        if half_hour not in self.ranges_then:
+            self.ranges_then[half_hour] = self._ranges_now(policy)
+            for at in [at for at in self.ranges_then if at < minute - policy.long_min]:
+                del self.ranges_then[at]
+
+    def _ranges_now(self, policy: GuardPolicy) -> list[float]:
+        strength = policy.ranges_strength**2
+        return [
+            max(1.0, (self.heard**2 + strength) / (pairs + strength / ranges))
+            for pairs, ranges in zip(self.pairs, policy.ranges, strict=True)
+        ]

@@ -103,14 +103,14 @@ class Mind:
             found.held += submitted
             found.came += converted
             if volume:
-                cell.live_pairs[level] += 2 * found.seen * volume + volume * volume - volume
+                cell.pairs[level] += 2 * found.seen * volume + volume * volume - volume
                 found.seen += volume
             cohort[W] += votes
             if range_name in self._verdicts:
                 judged = True
                 break
         if volume and not judged:
-            cell.live += volume
+            cell.heard += volume
         cell.is_touched = True
         if not judged:
             cell.hear(delta)
@@ -219,6 +219,7 @@ class Mind:
             if is_late:
                 cell.votes.read(minute, self._apps[name[:2]].curve)
                 cell.is_touched = True
+            cell.count_ranges(self.policy)
             self._set_limits(cell, minute)
 
     def _fared(self, cell: Cell, minute: int) -> float:
@@ -255,14 +256,8 @@ class Mind:
     def _spread(self, cell: Cell, found: Range | None, level: int) -> tuple[float, float]:
         """(share of the network's messages that a range is expected to have, shape of the doubt about it)."""
         policy = self.policy
-        strength = policy.ranges_strength**2
-        pairs = cell.pairs[level] + strength / policy.ranges[level]
-        ranges = max(1.0, (cell.evened**2 + strength) / max(pairs, 1e-9))
-        if cell.live > cell.evened:  # what came of late can only show that there are more
-            live = max(1.0, cell.live_pairs[level]) + strength / policy.ranges[level]
-            ranges = max(ranges, (cell.live**2 + strength) / live)
-        own = policy.evenness + (found.history if found is not None else 0.0)
-        share = own / (policy.evenness * ranges + cell.evened)
+        own = policy.evenness + (found.history_before(cell.horizon) if found is not None else 0.0)
+        share = own / (policy.evenness * cell.ranges[level] + cell.volumes.kept_n)
         return min(1.0, share), min(policy.certainty, own)
 
     def _crowding(self, cell: Cell, found: Range, minute: int, extra: float = 0.0) -> tuple[float, float, float]:
@@ -335,7 +330,7 @@ class Mind:
             if prior + silent + dense + policy.margin >= policy.judged:  # it may yet be judged without another message
                 self._watched[name] = now_s + 1_800.0
         short = found.since(minute - policy.short_min)
-        if short * 2 >= cell.limits[found.level] or found.history >= 1.0:
+        if short * 2 >= cell.limits[found.level] or found.history_before(cell.horizon) >= 1.0:
             need = policy.judged - prior - told
             share, shape = self._spread(cell, found, found.level)
             mine = min(short, found.since(minute - policy.short_min, V))
@@ -369,7 +364,7 @@ class Mind:
         self._by_digits[found.digits] = self._by_digits.get(found.digits, 0) + 1
         found.times += 1
         cell.judged[found.digits] = now_s
-        cell.live_pairs[found.level] = max(0.0, cell.live_pairs[found.level] - found.seen**2)
+        cell.forget(found, [parent for parent in self._parents(name, found) if isinstance(parent, Range)])
         cell.near.add(found.digits[:-2])
         self._watched.pop(name, None)
         for parent in self._parents(name, found):
@@ -455,15 +450,15 @@ class Mind:
         decay = 0.5 ** (passed_s / policy.history_half_life_s)
         for cell in self._cells.values():
             cell.carriers = {key: share * 0.5 ** (passed_s / CARRIERS_HALVED_S) for key, share in cell.carriers.items()}
-            cell.evened *= decay
-            cell.live *= decay
-            cell.live_pairs = [pairs * decay**2 for pairs in cell.live_pairs]
+            cell.heard *= decay
             cell.pairs = [pairs * decay**2 for pairs in cell.pairs]
             cell.came *= decay
             cell.judged = {digits: at_s for digits, at_s in cell.judged.items() if at_s > now_s - policy.contagion_s}
             cell.near = {digits[:-2] for digits in cell.judged}
             cell.fold(minute, policy.long_min, lambda _minute: 1.0, decay)
             cell.volumes.fold(minute, policy.long_min, lambda _minute: 1.0, decay)
+            cell.horizon = minute - policy.long_min
+            cell.note_ranges(minute, policy)
         for area in self._countries.values():
             area.came *= decay
             area.fold(minute, policy.long_min, lambda _minute: 1.0, decay)
@@ -497,10 +492,7 @@ class Mind:
             found.held = found.since(0)
             found.came = found.since(0, C)
             if passed and name not in self._verdicts:
-                cell.pairs[found.level] += 2 * found.history * passed + max(0.0, passed * passed - passed)
                 found.history += passed
-                if found.level == 0:
-                    cell.evened += passed
             if not found.minutes and found.history < 0.2 and found.times == 0 and name not in self._verdicts:
                 del self._ranges[name]
         over = len(self._ranges) - limits.GUARD_RANGES_MAX
@@ -534,7 +526,16 @@ class Mind:
             key=lambda pair: -pair[1].active_s,
         )[:most]
         kept = {
-            name: Kept(cell.key.country, cell.evened, cell.pairs, cell.judged, dict(cell.volumes.minutes), [])
+            name: Kept(
+                cell.key.country,
+                cell.heard,
+                cell.pairs,
+                cell.ranges_then,
+                cell.judged,
+                cell.volumes.kept_n,
+                dict(cell.volumes.minutes),
+                [],
+            )
             for name, cell in cells
         }
         for (account_id, app_id, network, _digits), found in self._ranges.items():
@@ -548,7 +549,9 @@ class Mind:
         key = CellKey(name[0], name[1], kept.country, name[2])
         cell = self._cells.setdefault(name, Cell(key, self.policy))
         self._apps.setdefault(name[:2], AppMind())
-        cell.evened, cell.pairs, cell.judged = kept.evened, list(kept.pairs), dict(kept.judged)
+        cell.heard, cell.pairs, cell.judged = kept.heard, list(kept.pairs), dict(kept.judged)
+        cell.ranges_then = {minute: list(ranges) for minute, ranges in kept.ranges_then.items()}
+        cell.volumes.kept_n = kept.evened
         cell.volumes.minutes = {minute: list(counts) for minute, counts in kept.volumes.items()}
         for one in kept.ranges:
             self._ranges.setdefault((*name, one.digits), Range.remembered(one))

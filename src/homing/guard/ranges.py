@@ -96,6 +96,11 @@ class Range(Cohorts):
         self.epoch_n = after
         return min(limit, after) - min(limit, before), min(votes_max, after) - min(votes_max, before)
 
+    def history_before(self, minute: int) -> float:
+        """Messages, up to the limit, of before a minute: those that were put away and those that only wait for it."""
+        step = limits.GUARD_COARSE_MINUTES
+        return self.history + sum([counts[V] for at, counts in self.minutes.items() if at - at % step < minute])
+
     def keep(self) -> "KeptRange":
         return KeptRange(
             self.digits, self.level, self.history, self.times, self.kept_n, self.kept_e, self.kept_c, dict(self.minutes)
@@ -130,8 +135,10 @@ class Kept(msgspec.Struct, frozen=True, array_like=True):
     """A network as it is written down."""
 
     country: str
-    evened: float
+    heard: float
     pairs: list[float]
+    ranges_then: dict[int, list[float]]
     judged: dict[str, float]
+    evened: float
     volumes: dict[int, list[float]]
     ranges: list[KeptRange]
