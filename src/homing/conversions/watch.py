@@ -12,7 +12,7 @@ from homing import limits
 from homing.guard import book as books
 from homing.guard.book import RangeName, Verdict
 from homing.guard.mind import Mind
-from homing.guard.ranges import Kept
+from homing.guard.remembering import Kept
 from homing.routing.beliefs import Learner
 from homing.statistics.delta import Delta
 from homing.statistics.reading import Cell

@@ -57,7 +57,10 @@ class Cell(Area):
         "ranges",
         "ranges_then",
         "rate",
+        "says",
+        "says_for",
         "volumes",
+        "volumes_since",
         "votes",
     )
 
@@ -76,9 +79,36 @@ class Cell(Area):
         self.near: set[str] = set()  # ranges of a hundred thousand in which one is judged
         self.limits: tuple[int, ...] = (policy.least * 2,) * len(LEVELS)
         self.limits_for = (0.0, 0.0)  # the volume and the evidence needed that they were worked out for
+        self.volumes_since: dict[int, float] = {}  # sums of it that were asked for
+        self.says: list[
+            float
+        ] = []  # what a message's silence says, by age (guard/odds.py), and for what it was worked out
+        self.says_for: tuple[int, int, int, bool] = (0, 0, 0, False)
         self.rate = 0.0
         self.active_s = 0.0
         self.is_touched = True
+
+    def volume(self, since: int) -> float:
+        """Messages since a minute, of each range no more than the limit."""
+        found = self.volumes_since.get(since)
+        if found is None:
+            found = self.volumes_since[since] = self.volumes.since(since)
+        return found
+
+    def hear_volume(self, minute: int, volume: float) -> None:
+        self.heard += volume
+        self.volumes.cohort(minute, True)[N] += volume
+        self.volumes_since.clear()
+
+    def fold_all(self, minute: int, long_min: int, says: Sequence[float], decay: float) -> None:
+        """Its own messages and their volumes, with all that is worked out by pairs."""
+        self.came *= decay
+        self.heard *= decay
+        self.pairs = [pairs * decay**2 for pairs in self.pairs]
+        self.fold(minute, long_min, says, decay)
+        self.volumes.fold(minute, long_min, says, decay)
+        self.volumes_since.clear()
+        self.horizon = minute - long_min
 
     def forget(self, judged: Range, parents: Sequence[Range]) -> None:
         """Takes a judged range's messages out of those by which ranges are counted; `parents` hold them too."""
