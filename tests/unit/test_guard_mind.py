@@ -219,3 +219,15 @@ def test_a_thiefs_probes_do_not_let_it_go(world: World) -> None:
     came, passed = world.theft, world.passed
     world.run(3600, theft_per_s=0.5, ranges=stolen, converts=0.3)
     assert (world.passed - passed) / (world.theft - came) < 0.01
+
+
+def test_a_flood_is_not_forgotten_because_it_is_refused() -> None:
+    """In a range where people live, whose conversions speak for it: what is refused is no crowd to be seen."""
+    world = World(7, people_per_s=3)
+    town = ("628125550",)
+    world.run(1800)
+    world.run(7200, theft_per_s=0.006, ranges=town, converts=0.95)
+    passed = world.passed
+    assert passed == world.theft
+    world.run(3000, theft_per_s=1, ranges=town)
+    assert world.passed - passed < 20

@@ -228,12 +228,16 @@ class Mind:
     def _look_again(
         self, name: RangeName, found: Range, cell: Cell, app: AppMind, verdict: Verdict, minute: int
     ) -> None:
-        """At a judged range: what came of its probes, and of what had been on its way."""
+        """At a judged range: what came of its probes, and of what had been on its way. That there is no crowd any more
+        says nothing: refused messages are not counted.
+        """
         policy = self.policy
         sent, converted, odds = probed(policy, app, cell, found, verdict.since_s, minute)
         if app.sure and odds < policy.cleared:
             self._acquit(name, found, cell)
-        elif odds_of(policy, app, cell, self._docket, name, found, minute).total < policy.cleared:
+            return
+        now = odds_of(policy, app, cell, self._docket, name, found, minute)
+        if now.prior + now.silence + max(now.crowd, found.crowd) < policy.cleared:
             found.times = max(0, found.times - 1)
             cell.judged.pop(found.digits, None)
             self._docket.strike(name)
@@ -243,6 +247,7 @@ class Mind:
     def _condemn(self, name: RangeName, found: Range, cell: Cell, app: AppMind, odds: Odds, now_s: float) -> None:
         hold_s = min(self.policy.hold_s_max, self.policy.hold_s * 2**found.times)
         found.times += 1
+        found.crowd = odds.crowd
         verdict = Verdict(odds.reason, odds.figure, now_s, now_s + hold_s, app.sure)
         self._docket.enter(name, verdict, found.times)
         cell.judged[found.digits] = now_s

@@ -97,7 +97,7 @@ class Range(Cohorts):
     minutes no more than the limit; `times`: how often it was judged.
     """
 
-    __slots__ = ("came", "digits", "epoch", "epoch_n", "heard_s", "held", "history", "level", "seen", "times")
+    __slots__ = ("came", "crowd", "digits", "epoch", "epoch_n", "heard_s", "held", "history", "level", "seen", "times")
 
     def __init__(self, digits: str, level: int) -> None:
         super().__init__()
@@ -108,6 +108,7 @@ class Range(Cohorts):
         self.history = self.seen = 0.0  # seen: history and what will be
         self.held = self.came = 0.0  # messages and conversions since the last fold, about: what is worth a look
         self.heard_s = 0.0
+        self.crowd = 0.0  # the evidence of one, when it was judged
 
     def count(self, minute: int, submitted: float, limit: int, votes_max: float) -> tuple[float, float]:
         """Counts messages in their ten minutes; of these, those (up to the limit, that vote)."""

@@ -1,6 +1,7 @@
 """What of the mind outlives a process: what it knows of networks, written down and read by the next one. Pure."""
 
 from collections.abc import Sequence
+from math import inf
 
 import msgspec
 
@@ -84,6 +85,7 @@ def uphold(known: Known, docket: Docket, name: RangeName, verdict: Verdict) -> N
         return
     found = known.ranges.setdefault(name, Range(name[3], 0))
     found.times = max(1, found.times)
+    found.crowd = inf  # not known any more: probes will tell
     docket.enter(name, verdict, found.times)
     cell.judged[name[3]] = verdict.since_s
 
