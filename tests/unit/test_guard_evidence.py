@@ -42,9 +42,14 @@ def test_each_more_conversion_speaks_less_for_theft(exposed: int, rate: float) -
 
 
 def test_a_crowd_is_one_against_what_is_usual_there() -> None:
-    assert crowding(10, 0.05, 0.5) > 10
-    assert crowding(10, 9.0, 8.0) == 0.0
-    assert crowding(10, 12.0, 8.0) == 0.0
+    assert crowding(10, 0.05, 0.5, POLICY.again) > 10
+    assert crowding(10, 9.0, 8.0, POLICY.again) == 0.0
+    assert crowding(10, 12.0, 8.0, POLICY.again) == 0.0
+
+
+def test_somebody_who_asks_three_times_where_nobody_did_is_no_crowd() -> None:
+    assert crowding(3, 0.005, 0.5, 0.0) > POLICY.judged - POLICY.prior
+    assert crowding(3, 0.005, 0.5, POLICY.again) < POLICY.judged - POLICY.prior
 
 
 @given(some.integers(1, 5_000), some.integers(1, 64))

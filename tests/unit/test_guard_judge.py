@@ -43,6 +43,30 @@ def test_a_wider_range_covers_its_thousands() -> None:
     assert ask(judge_of(VerdictBook(NOW_S, {}, {(*CELL, "6281200"): THEFT}))).action is Action.BLOCK
 
 
+def test_one_message_to_a_judged_range_passes_where_the_book_wants_a_probe() -> None:
+    name = (*CELL, "628120001")
+    judge = judge_of(VerdictBook(NOW_S, {}, {name: THEFT}, probes=frozenset({name})))
+    found = [ask(judge, f"62812000100{n}", at=NOW_S + n).action for n in range(4)]
+    assert found == [Action.PASS, *[Action.BLOCK] * 3]
+    judge.read(VerdictBook(NOW_S + 5, {}, {name: THEFT}, probes=frozenset({name})))
+    assert ask(judge, at=NOW_S + 5).action is Action.BLOCK  # the mind has not heard of it yet
+    assert ask(judge, at=NOW_S + 4 + limits.GUARD_PROBE_AGAIN_S) is PASS
+
+
+def test_a_probe_of_a_range_passes_its_networks_judgement_and_that_of_a_network_no_range_s() -> None:
+    name, whole = (*CELL, "628120001"), (*CELL, "")
+    terms = {CELL: Terms((5, 20, 60), None, None, THEFT)}
+    judge = judge_of(VerdictBook(NOW_S, terms, {name: THEFT}, probes=frozenset({name, whole})))
+    found = [ask(judge, f"62812000{n}001").action for n in (1, 1, 2, 3)]
+    assert found == [Action.PASS, Action.BLOCK, Action.PASS, Action.BLOCK]
+
+
+def test_where_only_monitored_no_message_is_a_probe() -> None:
+    name = (*CELL, "628120001")
+    judge = judge_of(VerdictBook(NOW_S, {}, {name: THEFT}, probes=frozenset({name})), Rules())
+    assert [ask(judge).action for _ in range(2)] == [Action.MONITOR] * 2
+
+
 def test_a_judgement_ends() -> None:
     judge = judge_of(VerdictBook(NOW_S, {}, {(*CELL, "628120001"): THEFT}))
     assert ask(judge, at=THEFT.until_s + 1) is PASS
@@ -151,5 +175,6 @@ def test_a_book_is_read_as_it_was_written() -> None:
         {(*CELL, "628120002"): Room(3, 4)},
         {(1, "ID"): Spent(1, 2, 3, 4, 5, 6)},
         frozenset({(1, "app")}),
+        frozenset({(*CELL, "628120001"), (*CELL, "")}),
     )
     assert books.read(books.write(book, 10)) == book

@@ -69,7 +69,9 @@ class Snippets:
         self._texts = {file.name: file.read_text("utf-8") for file in folder.iterdir() if file.name.endswith(".txt")}
 
     def fill(self, dialect: str, values: Mapping[str, str]) -> list[Snippet]:
-        """`values`: url (where the APIs are), key, secret, sender, app, number, text. Whatever a value holds, it stays a value."""
+        """`values`: url (where the APIs are), key, secret, sender, app, number, text. Whatever a value holds, it stays a
+        value.
+        """
         body = {"appId": values["app"], "numbers": values["number"], "content": values["text"]}
         known = {**values, "url": values["url"] + PATHS[dialect], "body": json.dumps(body, ensure_ascii=False)}
         return [Snippet(tongue, self._program(dialect, tongue, known).rstrip("\n")) for tongue in TONGUES]

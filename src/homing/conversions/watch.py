@@ -14,7 +14,7 @@ from homing.guard import book as books
 from homing.guard.board import read_risks, read_spends
 from homing.guard.book import RangeName, Verdict, VerdictBook
 from homing.guard.mind import Mind
-from homing.guard.ranges import Kept
+from homing.guard.remembering import Kept
 from homing.guard.risk import Learnt, Risks, learn
 from homing.routing.beliefs import Learner
 from homing.statistics.delta import Delta

@@ -17,11 +17,12 @@ FARED_MIN: Final = 0.02
 class Votes:
     """One or two messages of each range, by minute: so that a range with many has no more to say than others."""
 
-    __slots__ = ("_fared", "_read_minute", "minutes")
+    __slots__ = ("_fared", "minutes", "turns")
 
     def __init__(self) -> None:
         self.minutes: dict[int, list[float]] = {}  # minute -> messages x rate, conversions, messages
         self._fared: dict[int, float] = {}
+        self.turns = 0
 
     def add(self, minute: int, messages: float, conversions: float, rate: float) -> None:
         votes = self.minutes.get(minute)
@@ -34,9 +35,13 @@ class Votes:
     def read(self, now_minute: int, curve: "Curve") -> None:
         """Works out how each late minute fared."""
         first = now_minute - limits.GUARD_FINE_MINUTES
+        settled = {
+            at: fared for at, fared in self._fared.items() if now_minute - limits.GUARD_SAYS_MINUTES < at < first
+        }
         for minute in [minute for minute in self.minutes if minute < first]:
             del self.minutes[minute]
         self._fared = {}
+        self.turns += 1
         expected, came = [0.0] * CLOSE_MIN, [0.0] * CLOSE_MIN
         span = range(first - CLOSE_MIN, now_minute + 1)
         none = (0.0, 0.0, 0.0)
@@ -55,6 +60,7 @@ class Votes:
                 self._fared[minute] = min(1.0, max(FARED_MIN, (seen + STEADY) / (due + STEADY)))
             due -= expected[at]
             seen -= came[at]
+        self._fared.update(settled)
 
     def fared(self, minute: int) -> float:
         """How many conversions came of those that were due in a minute (0..1); 1 where nothing is known."""

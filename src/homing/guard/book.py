@@ -5,7 +5,7 @@ from collections.abc import Mapping, Set
 import msgspec
 
 CellName = tuple[int, str, str]  # account, app, network
-RangeName = tuple[int, str, str, str]  # account, app, network, the range's first digits
+RangeName = tuple[int, str, str, str]  # account, app, network, the range's first digits; '' is the whole network
 
 
 class Verdict(msgspec.Struct, frozen=True, array_like=True):
@@ -59,6 +59,7 @@ class VerdictBook(msgspec.Struct, frozen=True):
     rooms: Mapping[RangeName, Room] = {}
     spent: Mapping[tuple[int, str], Spent] = {}  # (account, country)
     sure: Set[tuple[int, str]] = frozenset()  # (account, app): those whose conversions are reported
+    probes: Set[RangeName] = frozenset()  # what is judged, of which one message is to pass
 
 
 class _Written(msgspec.Struct, frozen=True, array_like=True):
@@ -70,6 +71,7 @@ class _Written(msgspec.Struct, frozen=True, array_like=True):
     rooms: list[tuple[RangeName, Room]]
     spent: list[tuple[tuple[int, str], Spent]]
     sure: list[tuple[int, str]]
+    probes: list[RangeName]
 
 
 def write(book: VerdictBook, ranges_max: int) -> bytes:
@@ -77,7 +79,15 @@ def write(book: VerdictBook, ranges_max: int) -> bytes:
     verdicts = sorted(book.verdicts.items(), key=lambda pair: -pair[1].since_s)[:ranges_max]
     rooms = list(book.rooms.items())[:ranges_max]
     return msgspec.msgpack.encode(
-        _Written(book.made_s, list(book.cells.items()), verdicts, rooms, list(book.spent.items()), list(book.sure))
+        _Written(
+            book.made_s,
+            list(book.cells.items()),
+            verdicts,
+            rooms,
+            list(book.spent.items()),
+            list(book.sure),
+            list(book.probes)[:ranges_max],
+        )
     )
 
 
@@ -91,4 +101,5 @@ def read(written: bytes) -> VerdictBook:
         dict(found.rooms),
         dict(found.spent),
         frozenset(found.sure),
+        frozenset(found.probes),
     )

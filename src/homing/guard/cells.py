@@ -1,11 +1,13 @@
 """What the mind keeps of an app's messages to a network and to a country. Pure."""
 
+from collections.abc import Sequence
 from typing import Final
 
+from homing import limits
 from homing.guard.apps import Votes
 from homing.guard.book import Verdict
 from homing.guard.policy import LEVELS, GuardPolicy
-from homing.guard.ranges import C, Cohorts, N
+from homing.guard.ranges import C, Cohorts, N, Range
 from homing.routing.beliefs import CellKey
 from homing.statistics.delta import Delta
 
@@ -43,18 +45,22 @@ class Cell(Area):
     __slots__ = (
         "active_s",
         "carriers",
-        "evened",
+        "heard",
+        "horizon",
         "is_touched",
         "judged",
         "key",
         "limits",
         "limits_for",
-        "live",
-        "live_pairs",
         "near",
         "pairs",
+        "ranges",
+        "ranges_then",
         "rate",
+        "says",
+        "says_for",
         "volumes",
+        "volumes_since",
         "votes",
     )
 
@@ -64,14 +70,70 @@ class Cell(Area):
         self.carriers: dict[int, float] = {}
         self.votes = Votes()
         self.volumes = Cohorts()  # of each range no more than the limit in ten minutes
-        self.pairs = [0.0] * len(LEVELS)
-        self.evened = 0.0  # messages of history
-        self.live_pairs = [0.0] * len(LEVELS)  # as pairs and evened, of everything up to now
-        self.live = 0.0
+        self.horizon = 0  # the minute before which they are history
+        self.heard = 0.0  # all of them, decayed
+        self.pairs = [0.0] * len(LEVELS)  # of these, by level: pairs of messages to the same range
+        self.ranges = list(policy.ranges)  # how many ranges the network effectively has, by level
+        self.ranges_then: dict[int, list[float]] = {}  # the same by half hours
         self.judged: dict[str, float] = {}  # digits -> when
         self.near: set[str] = set()  # ranges of a hundred thousand in which one is judged
         self.limits: tuple[int, ...] = (policy.least * 2,) * len(LEVELS)
         self.limits_for = (0.0, 0.0)  # the volume and the evidence needed that they were worked out for
+        self.volumes_since: dict[int, float] = {}  # sums of it that were asked for
+        self.says: list[
+            float
+        ] = []  # what a message's silence says, by age (guard/odds.py), and for what it was worked out
+        self.says_for: tuple[int, int, int, bool] = (0, 0, 0, False)
         self.rate = 0.0
         self.active_s = 0.0
         self.is_touched = True
+
+    def volume(self, since: int) -> float:
+        """Messages since a minute, of each range no more than the limit."""
+        found = self.volumes_since.get(since)
+        if found is None:
+            found = self.volumes_since[since] = self.volumes.since(since)
+        return found
+
+    def hear_volume(self, minute: int, volume: float) -> None:
+        self.heard += volume
+        self.volumes.cohort(minute, True)[N] += volume
+        self.volumes_since.clear()
+
+    def fold_all(self, minute: int, long_min: int, says: Sequence[float], decay: float) -> None:
+        """Its own messages and their volumes, with all that is worked out by pairs."""
+        self.came *= decay
+        self.heard *= decay
+        self.pairs = [pairs * decay**2 for pairs in self.pairs]
+        self.fold(minute, long_min, says, decay)
+        self.volumes.fold(minute, long_min, says, decay)
+        self.volumes_since.clear()
+        self.horizon = minute - long_min
+
+    def forget(self, judged: Range, parents: Sequence[Range]) -> None:
+        """Takes a judged range's messages out of those by which ranges are counted; `parents` hold them too."""
+        seen, judged.seen = judged.seen, 0.0
+        self.heard = max(0.0, self.heard - seen)
+        self.pairs[judged.level] = max(0.0, self.pairs[judged.level] - seen * seen)
+        for parent in parents:
+            before, parent.seen = parent.seen, max(0.0, parent.seen - seen)
+            self.pairs[parent.level] = max(0.0, self.pairs[parent.level] - before**2 + parent.seen**2)
+
+    def count_ranges(self, policy: GuardPolicy) -> None:
+        """From coincidences; what came of late can only show that there are more."""
+        now = self._ranges_now(policy)
+        self.ranges = [max(many) for many in zip(now, *self.ranges_then.values(), strict=True)]
+
+    def note_ranges(self, minute: int, policy: GuardPolicy) -> None:
+        half_hour = minute - minute % limits.GUARD_COARSE_MINUTES
+        if half_hour not in self.ranges_then:
+            self.ranges_then[half_hour] = self._ranges_now(policy)
+            for at in [at for at in self.ranges_then if at < minute - policy.long_min]:
+                del self.ranges_then[at]
+
+    def _ranges_now(self, policy: GuardPolicy) -> list[float]:
+        strength = policy.ranges_strength**2
+        return [
+            max(1.0, (self.heard**2 + strength) / (pairs + strength / ranges))
+            for pairs, ranges in zip(self.pairs, policy.ranges, strict=True)
+        ]

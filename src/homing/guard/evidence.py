@@ -30,9 +30,10 @@ def silence(exposed: float, converted: float, rate: float, stubborn: float, frac
     return theft - genuine
 
 
-def crowding(count: float, expected: float, shape: float) -> float:
+def crowding(count: float, expected: float, shape: float, again: float) -> float:
     """More messages in a range than its share of the network. Genuine: negative binomial with the mean `expected` and
-    `shape`; theft: any count, 1 / ((n + 1)(n + 2)). 0 where there are no more than expected.
+    `shape`, and with the chance `again` one of them, with its square two, of somebody who had asked already; theft: any
+    count, 1 / ((n + 1)(n + 2)). 0 where there are no more than expected.
     """
     if count <= expected or expected <= 0.0:
         return 0.0
@@ -43,6 +44,11 @@ def crowding(count: float, expected: float, shape: float) -> float:
         + shape * log(shape / (shape + expected))
         + count * log(expected / (shape + expected))
     )
+    # The chances of one and two fewer, over that of all: each step of the negative binomial backwards.
+    step = (shape + expected) / expected
+    one = step * count / (count - 1.0 + shape) if count >= 2.0 else 0.0
+    two = one * step * (count - 1.0) / (count - 2.0 + shape) if count >= 3.0 else 0.0
+    genuine += log((1.0 + again * (one + again * two)) / (1.0 + again + again * again))
     return max(0.0, -log((count + 1.0) * (count + 2.0)) - genuine)
 
 

@@ -79,11 +79,13 @@ class Judge:
         self._book = VerdictBook()
         self._now, self._before = _Memory(), _Memory()
         self._turned_s = 0.0
+        self._probed: dict[RangeName, float] = {}
 
     def read(self, book: VerdictBook) -> None:
         """A new book. What was counted before the last one is in it by now."""
         if book is not self._book:
             self._book = book
+            self._probed = {name: at_s for name, at_s in self._probed.items() if name in book.probes}
             self._turn()
 
     def obey(self, rules: Rules) -> None:
@@ -145,11 +147,15 @@ class Judge:
         name1 = account_id, app_id, network, block[:-1]
         name2 = account_id, app_id, network, block[:-2]
         found = PASS
+        is_probe = False
         if book.verdicts and modes[RANGE]:
             for name in (name0, name1, name2):
                 verdict = book.verdicts.get(name)
                 if verdict is not None and verdict.until_s > now_s:
                     mode = modes[RANGE] if verdict.sure else Mode.MONITOR
+                    if mode is Mode.BLOCK and self._is_probe(name, now_s):
+                        is_probe = True
+                        break
                     found = _judgement(mode, RANGE, verdict.reason, verdict.figure, name[3])
                     if found.action is Action.BLOCK:
                         return found
@@ -159,9 +165,12 @@ class Judge:
             terms = self._unknown if (account_id, app_id) in book.sure else self._unsure
         if terms.verdict is not None and terms.verdict.until_s > now_s and modes[NETWORK] and found is PASS:
             mode = modes[NETWORK] if terms.sure else Mode.MONITOR
-            found = _judgement(mode, NETWORK, terms.verdict.reason, terms.verdict.figure, network)
-            if found.action is Action.BLOCK:
-                return found
+            if mode is Mode.BLOCK and not is_probe:
+                is_probe = self._is_probe((account_id, app_id, network, ""), now_s)
+            if not is_probe:
+                found = _judgement(mode, NETWORK, terms.verdict.reason, terms.verdict.figure, network)
+                if found.action is Action.BLOCK:
+                    return found
         count = now.blocks.get(name0)
         if count is None:
             if len(now.blocks) >= limits.GUARD_MEMORY_ITEMS_MAX:
@@ -203,6 +212,15 @@ class Judge:
             for area in ((account_id, app_id, network), (account_id, app_id, country)):
                 now.areas[area] = now.areas.get(area, 0) + 1
         return found
+
+    def _is_probe(self, name: RangeName, now_s: float) -> bool:
+        """Whether a message to what is judged passes. One does, and the book knows of it before long; should another
+        rule have stopped it, another one does.
+        """
+        if name not in self._book.probes or now_s - self._probed.get(name, 0.0) < limits.GUARD_PROBE_AGAIN_S:
+            return False
+        self._probed[name] = now_s
+        return True
 
     def _flooded(self, cell: CellName, country: str, terms: Terms, modes: tuple[Mode, ...], now_s: float) -> Judgement:
         if not modes[FLOOD] or terms.network is None or now_s - self._book.made_s > BOOK_S_MAX:

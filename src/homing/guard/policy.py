@@ -29,7 +29,8 @@ class GuardPolicy(msgspec.Struct, frozen=True):
     # Conversions
     stubborn: float = 15.0  # genuine ranges differ: Beta with so many messages' worth of certainty about the rate
     fractions: tuple[float, ...] = (0.01, 0.2, 0.35, 0.5)  # of the genuine rate that thieves make to convert
-    excuse: float = 6.0  # the most that conversions speak for a range: they can be forged
+    excuse: float = 6.0  # the most that conversions speak for a range of a thousand numbers: they can be forged
+    excuse_each: float = 3.0  # and for a wider one, by each conversion of which a thousand has no more than its votes
     fast_s: float = 2.0  # a person needs longer than this to read and type a code
 
     # Density
@@ -40,6 +41,7 @@ class GuardPolicy(msgspec.Struct, frozen=True):
     ranges: tuple[float, ...] = (200.0, 40.0, 8.0)  # of a network nothing is known of, by level
     ranges_strength: float = 50.0  # messages' worth of pairs that this weighs
     company: float = 20.0  # messages that a network is thought to have had beside those that were seen
+    again: float = 0.1  # the chance that a message is of somebody who asked already
     least: int = 4  # messages within the short window that no range is judged below
 
     # Whole networks and countries
@@ -47,6 +49,12 @@ class GuardPolicy(msgspec.Struct, frozen=True):
     proven: float = 20.0  # conversions from which a network counts as known
     floors: tuple[float, float] = (800.0, 1200.0)  # unverified messages that a network, a country may always have open
     open_factor: float = 3.0  # and so many times the conversions of half an hour and of the busiest hour
+
+    # Probes: messages to what is judged that pass, to see whether they convert
+    probe_s: float = 600.0  # until the first one, doubled by each that is silent and by each earlier judgement
+    probe_s_min: float = 60.0  # halved by each that converts, down to this
+    probe_s_max: float = 3_600.0
+    widening: float = 4.0  # a range whose probes converted may have so many times the messages that were usual
 
     # Time
     hold_s: float = 7_200.0  # a judgement's length, doubled each time it is repeated

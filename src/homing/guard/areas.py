@@ -1,0 +1,67 @@
+"""Networks and countries as a whole: how much may be open there, and when all of a network is theft. Pure."""
+
+from homing.guard.apps import AppMind
+from homing.guard.book import RangeName, Room, Verdict
+from homing.guard.cells import Area, Cell
+from homing.guard.docket import Docket
+from homing.guard.odds import odds_text, prior_of, probed, says, silence_of
+from homing.guard.policy import GuardPolicy
+from homing.guard.ranges import C, N
+
+RECENT_MIN = 30
+
+
+def open_of(policy: GuardPolicy, area: Area, minute: int, floor: float) -> Room:
+    """Messages of the short window that nobody has come back of yet, and how many there may be."""
+    counted = came = recent = 0.0
+    minutes, short = area.minutes, minute - policy.short_min
+    for at in range(minute - RECENT_MIN, minute + 2):  # clocks differ a little
+        counts = minutes.get(at)
+        if counts is not None:
+            recent += counts[C]
+            if at >= short:
+                counted += counts[N]
+                came += counts[C]
+    return Room(max(0.0, counted - came), floor + policy.open_factor * (recent + max(area.busiest, area.hour_c)))
+
+
+def judge_network(
+    policy: GuardPolicy, app: AppMind, cell: Cell, docket: Docket, now_s: float, minute: int
+) -> Verdict | None:
+    """A network of which hardly anybody ever came back is judged as a whole, until the probes of it convert."""
+    name = cell.key.account_id, cell.key.app_id, cell.key.network, ""
+    verdict = cell.verdict
+    if verdict is not None and verdict.until_s > now_s:
+        return _look_again(policy, app, cell, docket, name, verdict, minute)
+    docket.forgo(name)
+    if cell.came >= policy.proven or cell.since(minute - policy.long_min) < policy.short_min:
+        return None
+    exposed, converted = cell.exposed(minute, says(policy, app, cell, minute))
+    exposed, converted = exposed + cell.kept_e, converted + cell.kept_c
+    due = exposed * cell.rate
+    if due <= 0 or converted / due > policy.people_min:
+        return None
+    odds = prior_of(policy, cell, docket, None, None) + silence_of(policy, cell, exposed, converted)
+    if odds < policy.judged + 2.0:
+        return None
+    cell.minutes.clear()
+    docket.expect(name, now_s, 0.0, 0.0, 1)
+    figure = f"{converted:.0f} conversions of {due:.1f} due, odds {odds_text(odds)}"
+    return Verdict("unconverted network", figure, now_s, now_s + policy.hold_s)
+
+
+def _look_again(
+    policy: GuardPolicy,
+    app: AppMind,
+    cell: Cell,
+    docket: Docket,
+    name: RangeName,
+    verdict: Verdict,
+    minute: int,
+) -> Verdict | None:
+    sent, converted, odds = probed(policy, app, cell, cell, verdict.since_s, minute)
+    if odds < policy.cleared:
+        docket.forgo(name)
+        return None
+    docket.expect(name, cell.last_s(verdict.since_s), sent, converted, 1)
+    return verdict
