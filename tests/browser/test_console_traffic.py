@@ -110,10 +110,16 @@ async def test_a_message_arrives_under_ones_eyes(opened: Opening, server: Server
     """An open page of a message that is on its way follows it to its end, without being loaded again."""
     account = await server.account()
     _name, viewer = await signed_in(console, server.database, UserRole.CUSTOMER, account.account_id)
-    message_id = await send(server, account, "8613811237777")
-    await server.query("UPDATE message SET state = 2, final_at = NULL WHERE message_id = $1", message_id)
+    message_id = await send(server, account, "8613811230001")
+    path = f"/messages/{message_id}"
+    async with asyncio.timeout(15):
+        while (await server.query("SELECT final_at FROM message WHERE message_id = $1", message_id))[0][0] is None:
+            await asyncio.sleep(0.1)
+        await server.query("UPDATE message SET state = 2, final_at = NULL WHERE message_id = $1", message_id)
+        while ">Sent</span>" not in (await viewer.get(path)).text:
+            await asyncio.sleep(0.2)
     async with opened(viewer.cookies) as page:
-        await page.goto(f"/messages/{message_id}")
+        await page.goto(path)
         await page.evaluate("window.isTheSame = true")
         await expect(page.locator("h1 .tag")).to_have_text("Sent")
         await server.query("UPDATE message SET state = 3, final_at = now() WHERE message_id = $1", message_id)
