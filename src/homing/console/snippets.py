@@ -12,6 +12,7 @@ import msgspec
 
 from homing.console.words import N_
 
+PATHS: Final = {"lia": "/api/SendSMS", "laaffic": "/v3/sendSms"}
 NAME: Final = re.compile(r"<(url|key|secret|sender|app|number|text|body)>")
 
 
@@ -68,9 +69,11 @@ class Snippets:
         self._texts = {file.name: file.read_text("utf-8") for file in folder.iterdir() if file.name.endswith(".txt")}
 
     def fill(self, dialect: str, values: Mapping[str, str]) -> list[Snippet]:
-        """`values`: url, key, secret, sender, app, number, text. Whatever a value holds, it stays a value."""
+        """`values`: url (where the APIs are), key, secret, sender, app, number, text. Whatever one holds, it stays a
+        value.
+        """
         body = {"appId": values["app"], "numbers": values["number"], "content": values["text"]}
-        known = {**values, "body": json.dumps(body, ensure_ascii=False)}
+        known = {**values, "url": values["url"] + PATHS[dialect], "body": json.dumps(body, ensure_ascii=False)}
         return [Snippet(tongue, self._program(dialect, tongue, known).rstrip("\n")) for tongue in TONGUES]
 
     def _program(self, dialect: str, tongue: Tongue, known: Mapping[str, str]) -> str:
