@@ -128,9 +128,10 @@ async def test_the_quickstarts_languages_are_chosen_with_the_keyboard(
         await page.get_by_text("Java", exact=True).click()
         await expect(page.locator("#p-java")).to_contain_text("public class Send")
         await page.get_by_role("button", name="Fill in the secret").click()
-        await expect(page.locator("#p-curl")).to_contain_text("7bz1lzh9")
+        await expect(page.locator("#p-java")).to_contain_text("7bz1lzh9")
+        await expect(page.locator("#p-java")).to_be_visible()
         assert "7bz1lzh9" not in page.url
-        await expect(page.get_by_role("button", name="Copy").first).to_be_visible(visible=scripts)
+        await expect(page.locator(".s-java [data-copy]")).to_be_visible(visible=scripts)
 
 
 async def test_a_program_is_copied_as_it_is_shown(opened: Opening, customer: Mapping[str, str]) -> None:

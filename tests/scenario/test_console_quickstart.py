@@ -35,7 +35,7 @@ async def revealed(viewer: Viewer, dialect: str, path: str = "/quickstart") -> S
     page = await viewer.get(f"{path}?dialect={dialect}")
     key_id = re.search(r'name="key_id" value="(\d+)"', page.text)
     assert key_id
-    action = re.search(r'<form method="post" action="(/[^"]*quickstart[^"]*)"', page.text)
+    action = re.search(r'<form method="post" id="reveal" action="(/[^"]*quickstart[^"]*)"', page.text)
     assert action
     return await viewer.post(unescape(action[1]), {"key_id": key_id[1]})
 

@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from homing.console.account_place import Place, for_both, place_of
 from homing.console.page import CUSTOMERS, Entry, Group, Section
+from homing.console.snippets import TONGUES
 from homing.console.visit import NotFoundHere, Visit
 from homing.console.words import N_
 from homing.model import Door
@@ -81,6 +82,7 @@ async def _show(visit: Visit, place: Place, wanted: str, secret: str | None) -> 
         lacks_app=dialect == "laaffic" and not apps,
         snippets=visit.shared.snippets.fill(dialect, values),
         is_shown=secret is not None,
+        tongue=visit.field("tongue") if visit.field("tongue") in {one.key for one in TONGUES} else TONGUES[0].key,
         number=values["number"],
     )
 
