@@ -206,11 +206,13 @@ def test_no_process_outlives_a_report_that_was_killed(tmp_path: Path) -> None:
         return [one for one in process.children() if "spawn_main" in " ".join(one.cmdline())]
 
     deadline_s = time.monotonic() + 60
-    while len(working := runs()) < 2 or min(one.cpu_times().user for one in working) < 1.5:
-        assert time.monotonic() < deadline_s
-        time.sleep(0.2)
-    report.kill()
-    report.wait()
+    try:
+        while len(working := runs()) < 2 or min(one.cpu_times().user for one in working) < 1.5:
+            assert time.monotonic() < deadline_s
+            time.sleep(0.2)
+    finally:
+        report.kill()
+        report.wait()
     _gone, left = psutil.wait_procs(working, timeout=20)
     assert not left
 

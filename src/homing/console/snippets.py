@@ -69,7 +69,7 @@ class Snippets:
         self._texts = {file.name: file.read_text("utf-8") for file in folder.iterdir() if file.name.endswith(".txt")}
 
     def fill(self, dialect: str, values: Mapping[str, str]) -> list[Snippet]:
-        """`values`: url (where the APIs are), key, secret, sender, app, number, text. Whatever a value holds, it stays a
+        """`values`: url (where the APIs are), key, secret, sender, app, number, text. Whatever one holds, it stays a
         value.
         """
         body = {"appId": values["app"], "numbers": values["number"], "content": values["text"]}
