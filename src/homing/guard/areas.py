@@ -6,22 +6,11 @@ from homing.guard.cells import Area, Cell
 from homing.guard.docket import Docket
 from homing.guard.odds import odds_text, prior_of, probed, says, silence_of
 from homing.guard.policy import GuardPolicy
-from homing.guard.ranges import C, N
-
-RECENT_MIN = 30
 
 
 def open_of(policy: GuardPolicy, area: Area, minute: int, floor: float) -> Room:
     """Messages of the short window that nobody has come back of yet, and how many there may be."""
-    counted = came = recent = 0.0
-    minutes, short = area.minutes, minute - policy.short_min
-    for at in range(minute - RECENT_MIN, minute + 2):  # clocks differ a little
-        counts = minutes.get(at)
-        if counts is not None:
-            recent += counts[C]
-            if at >= short:
-                counted += counts[N]
-                came += counts[C]
+    counted, came, recent = area.recent(minute, minute - policy.short_min)
     return Room(max(0.0, counted - came), floor + policy.open_factor * (recent + max(area.busiest, area.hour_c)))
 
 
@@ -44,7 +33,7 @@ def judge_network(
     odds = prior_of(policy, cell, docket, None, None) + silence_of(policy, cell, exposed, converted)
     if odds < policy.judged + 2.0:
         return None
-    cell.minutes.clear()
+    cell.clear()
     docket.expect(name, now_s, 0.0, 0.0, 1)
     figure = f"{converted:.0f} conversions of {due:.1f} due, odds {odds_text(odds)}"
     return Verdict("unconverted network", figure, now_s, now_s + policy.hold_s)

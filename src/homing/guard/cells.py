@@ -12,12 +12,13 @@ from homing.routing.beliefs import CellKey
 from homing.statistics.delta import Delta
 
 HOUR_MIN: Final = 60
+RECENT_MIN: Final = 30
 
 
 class Area(Cohorts):
     """A network or a country as one app's messages reach it, without the ranges that are judged."""
 
-    __slots__ = ("busiest", "came", "hour", "hour_c", "verdict")
+    __slots__ = ("_recent", "_recent_for", "busiest", "came", "hour", "hour_c", "verdict")
 
     def __init__(self) -> None:
         super().__init__()
@@ -25,8 +26,19 @@ class Area(Cohorts):
         self.busiest = 0.0  # conversions of the busiest hour, decayed
         self.hour, self.hour_c = 0, 0.0
         self.verdict: Verdict | None = None
+        self._recent = [0.0, 0.0, 0.0]
+        self._recent_for = (0, 0)  # the minute and the short window's first, for which that is kept up to date
 
     def hear(self, delta: Delta) -> None:
+        if delta.minute in self.minutes:
+            now, short = self._recent_for
+            if now - RECENT_MIN <= delta.minute <= now + 1:
+                self._recent[2] += delta.converted
+                if delta.minute >= short:
+                    self._recent[0] += delta.submitted
+                    self._recent[1] += delta.converted
+        else:
+            self._recent_for = (0, 0)
         cohort = self.cohort(delta.minute, delta.submitted > 0)
         cohort[N] += delta.submitted
         cohort[C] += delta.converted
@@ -37,6 +49,30 @@ class Area(Cohorts):
                 self.hour, self.hour_c = hour, 0.0
             self.hour_c += delta.converted
             self.came += delta.converted
+
+    def recent(self, minute: int, short: int) -> tuple[float, float, float]:
+        """(messages, conversions) since the minute `short`, and conversions of `RECENT_MIN`."""
+        if self._recent_for != (minute, short):
+            self._recent_for = minute, short
+            self._recent = [0.0, 0.0, 0.0]
+            for at in range(minute - RECENT_MIN, minute + 2):  # clocks differ a little
+                counts = self.minutes.get(at)
+                if counts is not None:
+                    self._recent[2] += counts[C]
+                    if at >= short:
+                        self._recent[0] += counts[N]
+                        self._recent[1] += counts[C]
+        counted, came, recent = self._recent
+        return counted, came, recent
+
+    def take(self, other: Cohorts) -> None:
+        super().take(other)
+        self._recent_for = (0, 0)
+
+    def clear(self) -> None:
+        """Forgets what is not history yet."""
+        self.minutes.clear()
+        self._recent_for = (0, 0)
 
 
 class Cell(Area):

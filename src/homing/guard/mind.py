@@ -219,9 +219,9 @@ class Mind:
             return
         if found.level == 0 and is_open and app.sure:
             silent = silence_of(policy, cell, found.kept_e + found.held, odds.converted)
-            if odds.prior + silent + odds.crowd + policy.margin >= policy.judged:
+            if odds.prior + silent + odds.crowd.evidence + policy.margin >= policy.judged:
                 self._watched[name] = now_s + WATCHED_S
-        room = spread.room_of(policy, cell, found, minute, policy.judged - odds.prior - odds.silence)
+        room = spread.room_of(policy, cell, found.level, odds.crowd, policy.judged - odds.prior - odds.silence)
         if room is not None:
             rooms[name] = room
 
@@ -237,7 +237,7 @@ class Mind:
             self._acquit(name, found, cell)
             return
         now = odds_of(policy, app, cell, self._docket, name, found, minute)
-        if now.prior + now.silence + max(now.crowd, found.crowd) < policy.cleared:
+        if now.prior + now.silence + max(now.crowd.evidence, found.crowd) < policy.cleared:
             found.times = max(0, found.times - 1)
             cell.judged.pop(found.digits, None)
             self._docket.strike(name)
@@ -247,7 +247,7 @@ class Mind:
     def _condemn(self, name: RangeName, found: Range, cell: Cell, app: AppMind, odds: Odds, now_s: float) -> None:
         hold_s = min(self.policy.hold_s_max, self.policy.hold_s * 2**found.times)
         found.times += 1
-        found.crowd = odds.crowd
+        found.crowd = odds.crowd.evidence
         verdict = Verdict(odds.reason, odds.figure, now_s, now_s + hold_s, app.sure)
         self._docket.enter(name, verdict, found.times)
         cell.judged[found.digits] = now_s

@@ -12,35 +12,33 @@ from homing.guard.docket import Docket
 from homing.guard.evidence import silence
 from homing.guard.policy import GuardPolicy
 from homing.guard.ranges import Cohorts, H, Range
-from homing.guard.spread import crowd_of
+from homing.guard.spread import Crowd, crowd_of
 
 
 class Odds(msgspec.Struct, frozen=True):
-    """Of a range, in nats, with the counts that they rest on: `count` messages where `usual` are; `exposed` whose
-    conversions should have come, and `converted` that did; `due` is how many should have.
+    """Of a range, in nats, with the counts that they rest on: `exposed` messages whose conversions should have come,
+    and `converted` that did; `due` is how many should have.
     """
 
     prior: float
     silence: float
-    crowd: float
-    count: float
-    usual: float
+    crowd: Crowd
     exposed: float
     converted: float
     due: float
 
     @property
     def total(self) -> float:
-        return self.prior + self.silence + self.crowd
+        return self.prior + self.silence + self.crowd.evidence
 
     @property
     def reason(self) -> str:
-        return "unconverted" if self.silence > self.crowd else "crowded"
+        return "unconverted" if self.silence > self.crowd.evidence else "crowded"
 
     @property
     def figure(self) -> str:
         return (
-            f"{self.count:.0f} messages where {self.usual:.2g} are usual,"
+            f"{self.crowd.count:.0f} messages where {self.crowd.usual:.2g} are usual,"
             f" {self.converted:.0f} conversions of {self.due:.1f} due, odds {odds_text(self.total)}"
         )
 
@@ -58,8 +56,8 @@ def odds_of(
         exposed, converted = found.exposed(minute, says(policy, app, cell, minute))
         exposed, converted = exposed + found.kept_e, converted + found.kept_c
         told = max(-_excuse(policy, found, minute), silence_of(policy, cell, exposed, converted))
-    crowd, count, usual = crowd_of(policy, cell, found, minute)
-    return Odds(prior, told, crowd, count, usual, exposed, converted, exposed * cell.rate)
+    crowd = crowd_of(policy, cell, found, minute)
+    return Odds(prior, told, crowd, exposed, converted, exposed * cell.rate)
 
 
 def prior_of(policy: GuardPolicy, cell: Cell, docket: Docket, name: RangeName | None, found: Range | None) -> float:

@@ -2,6 +2,8 @@
 
 from math import log
 
+import msgspec
+
 from homing.guard.book import Room
 from homing.guard.cells import Cell
 from homing.guard.evidence import crowding, first_count
@@ -11,30 +13,51 @@ from homing.guard.ranges import Range
 WINDOWS = 2  # of which the one that says more is taken, at the price of so many
 
 
-def crowd_of(policy: GuardPolicy, cell: Cell, found: Range, minute: int) -> tuple[float, float, float]:
-    """(evidence, messages, expected) of the window that says most."""
-    share, shape = _share_of(policy, cell, found, found.level)
+class Crowd(msgspec.Struct, frozen=True):
+    """A range's messages against its share of the network's: the `evidence` of the window that says most, where `count`
+    came and `usual` were expected. `short` and `short_usual`: those of the short window; `shape`: of the doubt.
+    """
+
+    evidence: float
+    count: float
+    usual: float
+    short: float
+    short_usual: float
+    shape: float
+    is_known: bool  # has a message of history, so that the network's limits are not its own
+
+
+def crowd_of(policy: GuardPolicy, cell: Cell, found: Range, minute: int) -> Crowd:
+    own, share, shape = _share_of(policy, cell, found, found.level)
     short, long = minute - policy.short_min, minute - policy.long_min
-    best = (0.0, 0.0, 0.0)
-    for since, (count, evened) in zip((short, long), found.windows(short, long), strict=True):
-        expected = _others(policy, cell, since, min(count, evened)) * share
-        evidence = _evidence(policy, count, expected, shape)
-        if evidence > best[0]:
-            best = evidence, count, expected
-    return best
+    windows = found.windows(short, long)
+    usual = [
+        _others(policy, cell, since, min(count, evened)) * share
+        for since, (count, evened) in zip((short, long), windows, strict=True)
+    ]
+    evidence = [
+        _evidence(policy, count, expected, shape) for (count, _evened), expected in zip(windows, usual, strict=True)
+    ]
+    most = 1 if evidence[1] > evidence[0] else 0
+    says_nothing = evidence[most] <= 0.0
+    return Crowd(
+        max(0.0, evidence[most]),
+        0.0 if says_nothing else windows[most][0],
+        0.0 if says_nothing else usual[most],
+        windows[0][0],
+        usual[0],
+        shape,
+        own >= policy.evenness + 1.0,
+    )
 
 
-def room_of(policy: GuardPolicy, cell: Cell, found: Range, minute: int, need: float) -> Room | None:
+def room_of(policy: GuardPolicy, cell: Cell, level: int, crowd: Crowd, need: float) -> Room | None:
     """The messages of a range in the short window, and how many there may be for less evidence than `need`; None where
     the network's limits say as much.
     """
-    short = minute - policy.short_min
-    (count, evened), _long = found.windows(short, short)
-    if count * 2 < cell.limits[found.level] and found.history_before(cell.horizon) < 1.0:
+    if crowd.short * 2 < cell.limits[level] and not crowd.is_known:
         return None
-    share, shape = _share_of(policy, cell, found, found.level)
-    expected = _others(policy, cell, short, min(count, evened)) * share
-    return Room(count, float(_limit(policy, expected, shape, need)))
+    return Room(crowd.short, float(_limit(policy, crowd.short_usual, crowd.shape, need)))
 
 
 def set_limits(policy: GuardPolicy, cell: Cell, minute: int, need: float) -> bool:
@@ -47,7 +70,7 @@ def set_limits(policy: GuardPolicy, cell: Cell, minute: int, need: float) -> boo
         return False
     cell.limits_for = volume, need
     spread = [_share_of(policy, cell, None, level) for level in range(len(LEVELS))]
-    cell.limits = tuple(_limit(policy, volume * share, shape, need) for share, shape in spread)
+    cell.limits = tuple(_limit(policy, volume * share, shape, need) for _own, share, shape in spread)
     return True
 
 
@@ -56,11 +79,11 @@ def _others(policy: GuardPolicy, cell: Cell, since: int, mine: float) -> float:
     return max(0.0, cell.volume(since) - mine) + policy.company
 
 
-def _share_of(policy: GuardPolicy, cell: Cell, found: Range | None, level: int) -> tuple[float, float]:
-    """(share of the network's messages that a range is expected to have, shape of the doubt about it)."""
+def _share_of(policy: GuardPolicy, cell: Cell, found: Range | None, level: int) -> tuple[float, float, float]:
+    """(a range's own weight, the share of the network's messages that it is expected to have, shape of the doubt)."""
     own = policy.evenness + (found.history_before(cell.horizon) if found is not None else 0.0)
     share = own / (policy.evenness * cell.ranges[level] + cell.volumes.kept_n)
-    return min(1.0, share), min(policy.certainty, own)
+    return own, min(1.0, share), min(policy.certainty, own)
 
 
 def _evidence(policy: GuardPolicy, count: float, expected: float, shape: float) -> float:
