@@ -3,12 +3,16 @@
 from collections.abc import Sequence
 from math import log
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from homing.guard.mind import Mind
+from homing.guard.policy import GuardPolicy
 from homing.guard.risk import ACCOUNT_CAP, LEARNT_MAX, NATS, STEADY, Learnt, Level, Risks, Spend, Told, learn
 from homing.model import GENERAL
+from homing.statistics.delta import Delta
 
 ACCOUNT, OTHER = 7, 8
 
@@ -94,3 +98,19 @@ def test_whatever_came_the_risk_is_within_its_bounds(found: list[Spend]) -> None
     for one in learn(found):
         assert 0.0 <= one.nats <= LEARNT_MAX
         assert one.expected > 0
+
+
+def unjudged(level: Level | None) -> int:
+    """How many messages pass to a range of a country before it is judged."""
+    told = [] if level is None else [Told(GENERAL, "country", "LV", level)]
+    mind = Mind(msgspec.structs.replace(GuardPolicy(), risks=Risks(told)))
+    for n in range(200):
+        mind.hear([Delta(30_000_000, 1, "a", "LV", "24701", f"37129{n:03d}", 1, "", submitted=1)])
+    mind.think(30_000_000 * 60.0, lambda _cell, _carrier: 0.5, lambda _account, _app: "reporting")
+    return mind.verdicts().cells[1, "a", "24701"].limits[0]
+
+
+def test_fewer_messages_pass_unjudged_the_riskier_a_country_is() -> None:
+    low, usual, high, severe = map(unjudged, (Level.LOW, None, Level.HIGH, Level.SEVERE))
+    assert low >= usual >= high >= severe
+    assert low > severe

@@ -66,6 +66,8 @@ def prior_of(policy: GuardPolicy, cell: Cell, docket: Docket, name: RangeName | 
     if cell.came < policy.proven:
         prior += policy.novelty
     prior += min(policy.contagion_max, policy.contagion * log1p(len(cell.judged)))
+    key = cell.key
+    prior += policy.risks.of(key.account_id, key.country, key.network, "" if found is None else found.digits)
     if found is not None and name is not None:
         if docket.is_judged_elsewhere(name):
             prior += policy.elsewhere
