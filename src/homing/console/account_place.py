@@ -7,12 +7,10 @@ from collections.abc import Sequence
 import msgspec
 from starlette.responses import Response
 
-from homing import errors
 from homing.console.page import CUSTOMERS, Handler, Page
 from homing.console.visit import Visit
 from homing.console.words import N_
-from homing.kit import money
-from homing.model import CURRENCY, UserRole
+from homing.model import UserRole
 from homing.store.database import Record
 
 TABS = (
@@ -70,26 +68,6 @@ def for_both(part: str, show: Handler, change: Handler | None = None) -> Sequenc
         Page(f"/accounts/{{account}}/{part}" if part else "/accounts/{account}", show, change),
         Page(own, show, change, seen_by=CUSTOMERS, changed_by=CUSTOMERS),
     )
-
-
-def amount(visit: Visit, name: str) -> int:
-    """The micro-units that a form's field says. Raises `OperatorError`."""
-    entered = visit.field(name)
-    try:
-        return money.parse(entered)
-    except ValueError:
-        said = visit.say("{entered} is not an amount of {currency}, such as 12.50.", entered=entered, currency=CURRENCY)
-        raise errors.OperatorError(said) from None
-
-
-def whole(visit: Visit, name: str) -> int | None:
-    """The number that a form's field says; None where it says nothing. Raises `OperatorError`."""
-    entered = visit.field(name)
-    if not entered:
-        return None
-    if not (entered.isascii() and entered.isdigit() and len(entered) <= 9):
-        raise errors.OperatorError(visit.say("{entered} is not a whole number.", entered=entered))
-    return int(entered)
 
 
 async def back(visit: Visit) -> Response:

@@ -31,7 +31,6 @@ class Formats:
 
     def __init__(self, language: Language, zone: ZoneInfo, now: datetime) -> None:
         self._locale = language.locale
-        self._language = language
         self.zone = zone
         self._now = now
 

@@ -2,12 +2,17 @@
 there are and whatever was added meanwhile.
 """
 
+import re
 from collections.abc import Sequence
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
 
 import msgspec
 
 from homing import limits
+from homing.accounts.admin import as_id
+
+EPOCH: Final = datetime.fromtimestamp(0, UTC)
 
 
 class Shown(msgspec.Struct, frozen=True):
@@ -21,3 +26,17 @@ def page_of(rows: Sequence[Any], key: str, rows_max: int = limits.CONSOLE_PAGE_R
     """`rows`: the latest first, one more than a page shows if there are as many."""
     shown = rows[:rows_max]
     return Shown(shown, shown[-1][key] if len(rows) > rows_max else None)
+
+
+def moment_key(at: datetime, row_id: int) -> str:
+    """Of a list in order of time: a row's time in microseconds, and its id."""
+    return f"{(at - EPOCH) // timedelta(microseconds=1)}.{row_id}"
+
+
+def read_moment_key(text: str) -> tuple[datetime, int] | None:
+    """What `moment_key` wrote; None of anything else."""
+    micros, _dot, last = text.partition(".")
+    row_id = as_id(last)
+    if row_id is None or not re.fullmatch(r"[0-9]{1,17}", micros):
+        return None
+    return EPOCH + timedelta(microseconds=int(micros)), row_id

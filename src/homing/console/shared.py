@@ -1,7 +1,8 @@
 """What all visits share: the database, languages, templates, and what is counted of wrong passwords."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
@@ -14,7 +15,8 @@ from homing.events.guarded import GuardedPoster
 from homing.kit.buckets import TokenBucket
 from homing.kit.crypto import Vault
 from homing.kit.password_guard import PasswordGuard
-from homing.store.database import Database
+from homing.store.database import Database, Record
+from homing.text.numbers import Numbering
 from homing.users.passwords import Passwords
 
 
@@ -50,6 +52,17 @@ class Shared:
         self.api_url = api_url
         self.poster = poster
         self._trials: dict[int, TokenBucket] = {}
+
+    @cached_property
+    def numbering(self) -> Numbering:
+        return Numbering.load()
+
+    async def carriers(self) -> Sequence[Record]:
+        """All of them, as they were half a minute ago at most."""
+        rows: Sequence[Record] = await self.live.kept_longer.get(
+            "carriers", lambda: self.database.fetch("carrier_list")
+        )
+        return rows
 
     def may_try_push(self, account_id: int, now_s: float) -> bool:
         """Whether an account may have another test push now."""

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from homing import errors, limits
-from homing.accounts.admin import find_account
+from homing.accounts.admin import as_id, find_account
 from homing.console.formats import Formats, zone_named
 from homing.console.security import local_path
 from homing.console.shared import Shared
@@ -132,8 +132,7 @@ class Visit:
 
     def asked_id(self, name: str) -> int | None:
         """Likewise, as a row's id; None where it is none."""
-        text = self.asked(name)
-        return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else None
+        return as_id(self.asked(name))
 
     def query(self, **changes: object) -> str:
         """The query as it is, with changes; None leaves one out."""

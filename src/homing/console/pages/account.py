@@ -6,7 +6,8 @@ from starlette.responses import Response
 
 from homing import errors
 from homing.accounts import admin
-from homing.console.account_place import Place, amount, back, for_both, place_of
+from homing.console import entered
+from homing.console.account_place import Place, back, for_both, place_of
 from homing.console.page import CUSTOMERS, Entry, Group, Section
 from homing.console.pages.statement import KINDS, PURSES
 from homing.console.visit import NotFoundHere, Visit
@@ -74,7 +75,7 @@ async def change(visit: Visit) -> Response:
 
 async def _move(visit: Visit, place: Place) -> Response:
     """Once: a form that is sent again, or that knows nothing of what somebody else has booked meanwhile, is stale."""
-    micro, reason = amount(visit, "amount"), visit.field("reason")
+    micro, reason = entered.amount(visit, "amount"), visit.field("reason")
     match visit.field("kind"):
         case "topup":
             movement, reason = movements.top_up(micro), reason or "top-up"

@@ -7,13 +7,15 @@ from starlette.responses import Response
 
 from homing import errors, limits
 from homing.accounts import admin
-from homing.console.account_place import amount, place_of, whole
+from homing.console import entered
+from homing.console.account_place import place_of
 from homing.console.page import Page, Section
 from homing.console.visit import Visit
 from homing.kit.money import trimmed
 from homing.store.database import Connection, Database
 
 RETENTION_DAYS_MAX: Final = 36_500
+DIGITS_MAX: Final = 9  # columns of 32 bits
 COLUMNS: Final = (
     "email",
     "queries_per_s",
@@ -48,17 +50,17 @@ async def show(visit: Visit) -> Response:
 
 async def change(visit: Visit) -> Response:
     place = await place_of(visit)
-    credit_micro = amount(visit, "credit")
+    credit_micro = entered.amount(visit, "credit")
     changes: dict[str, Any] = {
         "email": visit.field("email") or None,
         "default_sender": visit.secret_field("default_sender") or None,
         "templates_required": bool(visit.field("templates_required")),
         "refund_undeliverable": bool(visit.field("refund_undeliverable")),
-        "retention_days": whole(visit, "retention_days"),
-        "submits_per_s": whole(visit, "submits_per_s") or None,
+        "retention_days": entered.whole(visit, "retention_days", DIGITS_MAX),
+        "submits_per_s": entered.whole(visit, "submits_per_s", DIGITS_MAX) or None,
     }
     for name in ("queries_per_s", "binds_max", "bind_window"):
-        changes[name] = whole(visit, name)
+        changes[name] = entered.whole(visit, name, DIGITS_MAX)
         if changes[name] is None:
             raise errors.OperatorError(visit.say("A number is missing."))
     days = changes["retention_days"]

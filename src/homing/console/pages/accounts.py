@@ -6,7 +6,7 @@ from starlette.responses import Response
 
 from homing import limits
 from homing.accounts import admin
-from homing.console.account_place import amount
+from homing.console import entered
 from homing.console.page import Entry, Group, Page, Section
 from homing.console.paging import page_of
 from homing.console.visit import Visit
@@ -35,7 +35,7 @@ async def _traffic(visit: Visit) -> Mapping[int, Record]:
 
 async def create(visit: Visit) -> Response:
     name = visit.field("name")
-    credit_micro = amount(visit, "credit") if visit.field("credit") else 0
+    credit_micro = entered.amount_if_any(visit, "credit") or 0
     async with visit.changing() as transaction:
         account_id = await admin.create_account(transaction, name, visit.field("email") or None)
         await admin.set_credit(transaction, account_id, credit_micro)

@@ -42,7 +42,7 @@ async def show(visit: Visit) -> Response:
     sees_carriers = visit.scope is None
     names = {}
     if sees_carriers:
-        names = {str(row["carrier_id"]): row["name"] for row in await database.fetch("carrier_list")}
+        names = {str(row["carrier_id"]): row["name"] for row in await visit.shared.carriers()}
     return visit.page(
         "conversions.html",
         spans=SPANS,

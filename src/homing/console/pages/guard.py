@@ -1,7 +1,7 @@
 """The guard: what it judges and decided, what that saved, and what operators decide of it."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any, Final
 
 import msgspec
@@ -11,7 +11,7 @@ from homing import errors, limits
 from homing.accounts import guarding
 from homing.console import entered
 from homing.console.page import STAFF, Entry, Group, Page, Section
-from homing.console.paging import page_of
+from homing.console.paging import moment_key, page_of, read_moment_key
 from homing.console.visit import Visit
 from homing.console.words import N_
 from homing.guard.judge import Action
@@ -146,7 +146,7 @@ async def show_decisions(visit: Visit) -> Response:
         trouble = visit.word(error)
     rows_max = limits.CONSOLE_PAGE_ROWS
     looked_at = limits.GUARD_DECISIONS_LOOKED_AT if rule else rows_max + 1
-    at, before_id = _key(visit.asked("before"))
+    at, before_id = read_moment_key(visit.asked("before")) or (None, None)
     if trouble:
         rows = []
     elif owner != GENERAL:
@@ -159,7 +159,7 @@ async def show_decisions(visit: Visit) -> Response:
     return visit.page(
         "guard_decisions.html",
         rows=rows[:rows_max],
-        older_key=None if last is None else _written(last["at"], last["decision_id"]),
+        older_key=None if last is None else moment_key(last["at"], last["decision_id"]),
         rule=rule,
         account=account,
         wrong=trouble,
@@ -167,18 +167,6 @@ async def show_decisions(visit: Visit) -> Response:
         looked_at=limits.GUARD_DECISIONS_LOOKED_AT,
         **WORDS,
     )
-
-
-def _written(at: datetime, decision_id: int) -> str:
-    return f"{int(at.timestamp() * 1_000_000)}-{decision_id}"
-
-
-def _key(text: str) -> tuple[datetime | None, int | None]:
-    """The key of a page: when its last decision was made, in microseconds, and its id. None of what is no key."""
-    micros, _dash, decision_id = text.partition("-")
-    if not (micros.isdigit() and decision_id.isdigit() and len(micros) <= 17 and len(decision_id) <= 18):
-        return None, None
-    return datetime.fromtimestamp(0, UTC) + timedelta(microseconds=int(micros)), int(decision_id)
 
 
 # --- lists, budgets, alerts ---------------------------------------------------------------------------------------
@@ -252,8 +240,8 @@ async def _set_budget(visit: Visit, owner: int) -> str:
     values = (
         entered.whole(visit, "hour_messages"),
         entered.whole(visit, "day_messages"),
-        entered.amount(visit, "hour_money"),
-        entered.amount(visit, "day_money"),
+        entered.amount_if_any(visit, "hour_money"),
+        entered.amount_if_any(visit, "day_money"),
     )
     async with visit.changing() as transaction:
         await guarding.set_budget(transaction, owner, country, *values)

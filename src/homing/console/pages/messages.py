@@ -8,7 +8,9 @@ from typing import Any, Final
 from starlette.responses import Response
 
 from homing import errors, limits
+from homing.accounts.admin import as_id
 from homing.accounts.catalogue import find_carrier
+from homing.console import entered
 from homing.console.page import EVERYBODY, STAFF, Entry, Group, Page, Section
 from homing.console.paging import page_of
 from homing.console.story import OUTCOME_LABELS, STATE_LABELS, outcome_tone, state_tone, steps
@@ -85,10 +87,7 @@ async def _wanted(visit: Visit) -> Wanted:
     account, carrier, state = visit.asked("account"), visit.asked("carrier"), visit.asked("state")
     account_id = visit.scope
     if account and visit.scope is None:
-        try:
-            account_id = (await visit.account(account))["account_id"]
-        except NotFoundHere:
-            raise errors.OperatorError(visit.say("There is no account {account}.", account=account)) from None
+        account_id = await entered.account_id(visit, account)
     carrier_id = None
     if carrier and visit.scope is None:
         try:
@@ -118,17 +117,14 @@ def _time_of(message_id: int | None) -> datetime | None:
 
 
 def _message_id(text: str) -> int | None:
-    is_id = text.isascii() and text.isdigit() and len(text) <= len(str(ids.ID_MAX))
-    return int(text) if is_id and int(text) <= ids.ID_MAX else None
+    found = as_id(text)
+    return found if found is not None and found <= ids.ID_MAX else None
 
 
 async def _carriers(visit: Visit) -> Sequence[Any]:
     if visit.scope is not None:
         return []
-    rows: Sequence[Any] = await visit.shared.live.kept_longer.get(
-        "carrier_list", lambda: visit.database.fetch("carrier_list")
-    )
-    return [(row["name"], row["name"]) for row in rows]
+    return [(row["name"], row["name"]) for row in await visit.shared.carriers()]
 
 
 async def show_one(visit: Visit) -> Response:
@@ -167,11 +163,9 @@ async def _read(visit: Visit, message_id: int) -> tuple[Any, Sequence[Moment], S
 
 async def resend(visit: Visit) -> Response:
     """Sends a push of this message again."""
-    push_id = visit.field("push")
-    if not push_id.isdigit() or len(push_id) > 18:
-        raise errors.OperatorError(visit.say("There is no such push."))
+    push_id = entered.row_id(visit, "push", visit.say("There is no such push."))
     async with visit.changing() as transaction:
-        await replay_push(transaction, int(push_id), _message_id(visit.part("message_id")))
+        await replay_push(transaction, push_id, _message_id(visit.part("message_id")))
     visit.shared.live.kept.forget()
     return visit.go(visit.path, visit.say("The push goes out again."))
 

@@ -55,7 +55,7 @@ async def show(visit: Visit) -> Response:
     slow = live.kept_longer
     saved = await slow.get(("saved", span.key, scope), lambda: _read_saved(database, overview, now, scope))
     matters = await slow.get(("attention", scope), lambda: read_attention(database, now, scope))
-    names = {row["carrier_id"]: row["name"] for row in await slow.get("carriers", lambda: _carriers(database))}
+    names = {row["carrier_id"]: row["name"] for row in await visit.shared.carriers()}
     return visit.page(
         "overview.html",
         spans=SPANS,
@@ -81,10 +81,6 @@ async def _read_saved(database: Database, overview: Overview, now: datetime, sco
         sum(row["messages"] for row in rows),
         sum(row["charge_micro"] for row in rows),
     )
-
-
-async def _carriers(database: Database) -> Sequence[Any]:
-    return await database.fetch("carrier_list")
 
 
 def _minutes(overview: Overview) -> Sequence[int]:

@@ -8,7 +8,8 @@ from starlette.responses import Response
 from homing import errors, limits
 from homing.accounts import catalogue, price_sheet
 from homing.accounts.price_sheet import EVERY_NUMBER
-from homing.console.account_place import Place, amount, back, place_of
+from homing.console import entered
+from homing.console.account_place import Place, back, place_of
 from homing.console.page import Entry, Group, Page, Section
 from homing.console.visit import Visit
 from homing.console.words import N_
@@ -50,7 +51,7 @@ async def change(visit: Visit) -> Response:
 
 async def _set(visit: Visit, place: Place | None) -> Response:
     """One price, whatever it was."""
-    prefix, micro = _prefix(visit), amount(visit, "price")
+    prefix, micro = _prefix(visit), entered.amount(visit, "price")
     async with visit.changing() as transaction:
         await catalogue.set_prices(transaction, _list(place), [(prefix, micro)])
     said = visit.say(
@@ -91,9 +92,9 @@ def _list(place: Place | None) -> int:
 
 
 def _prefix(visit: Visit) -> str:
-    entered = visit.field("prefix").removeprefix("+")
-    prefix = "" if entered == EVERY_NUMBER else entered
-    if not entered:
+    given = visit.field("prefix").removeprefix("+")
+    prefix = "" if given == EVERY_NUMBER else given
+    if not given:
         raise errors.OperatorError(visit.say("Enter a prefix, or * for every number."))
     catalogue.check_prefix(prefix)
     return prefix

@@ -5,7 +5,8 @@ from typing import Any, Final
 
 from starlette.responses import Response
 
-from homing import errors, limits
+from homing import limits
+from homing.console import entered
 from homing.console.page import EVERYBODY, STAFF, Entry, Group, Page, Section
 from homing.console.paging import page_of
 from homing.console.story import OUTCOME_LABELS, PUSH_LABELS, outcome_tone
@@ -47,11 +48,9 @@ async def show(visit: Visit) -> Response:
 
 async def replay_one(visit: Visit) -> Response:
     """From the list's buttons."""
-    push_id = visit.field("push")
-    if not push_id.isdigit() or len(push_id) > 18:
-        raise errors.OperatorError(visit.say("There is no such push."))
+    push_id = entered.row_id(visit, "push", visit.say("There is no such push."))
     async with visit.changing() as transaction:
-        await replay_push(transaction, int(push_id))
+        await replay_push(transaction, push_id)
     return visit.go(visit.here, visit.say("The push goes out again."))
 
 
@@ -65,12 +64,11 @@ async def confirm(visit: Visit) -> Response:
 
 
 async def replay_all(visit: Visit) -> Response:
-    account, latest_id = visit.field("account"), visit.field("latest")
-    if not latest_id.isdigit() or len(latest_id) > 18:
-        raise errors.OperatorError(visit.say("There is no such push."))
+    account = visit.field("account")
+    latest_id = entered.row_id(visit, "latest", visit.say("There is no such push."))
     account_id = await _account_id(visit, account)
     async with visit.changing() as transaction:
-        count = await replay_given_up(transaction, account_id, int(latest_id))
+        count = await replay_given_up(transaction, account_id, latest_id)
     said = visit.language.say_n("One push goes out again.", "{n} pushes go out again.", count)
     return visit.go(f"/pushes?account={account}" if account else "/pushes", said)
 

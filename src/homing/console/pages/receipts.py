@@ -1,14 +1,16 @@
 """Carriers' receipts that belong to no message: what they say, why no message is theirs, looking again, forgetting."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any, Final
 
 from starlette.responses import Response
 
 from homing import errors, limits
+from homing.accounts.admin import as_id
 from homing.accounts.catalogue import find_carrier
+from homing.console import entered
 from homing.console.page import OPERATORS, STAFF, Entry, Group, Page, Section
+from homing.console.paging import moment_key, read_moment_key
 from homing.console.story import STATE_LABELS, state_tone
 from homing.console.visit import NotFoundHere, Visit
 from homing.console.words import N_
@@ -45,7 +47,7 @@ async def show(visit: Visit) -> Response:
     rows: Sequence[Any] = []
     if not trouble:
         rows_max = limits.CONSOLE_PAGE_ROWS + 1
-        rows = await read_unmatched(visit.database, carrier_id, None, rows_max, _before(visit.asked("before")))
+        rows = await read_unmatched(visit.database, carrier_id, None, rows_max, read_moment_key(visit.asked("before")))
     shown = rows[: limits.CONSOLE_PAGE_ROWS]
     counts = await visit.shared.live.kept_longer.get(
         "unmatched_counts", lambda: visit.database.fetch("unmatched_counts", limits.RECEIPTS_COUNTED_MAX)
@@ -53,7 +55,7 @@ async def show(visit: Visit) -> Response:
     return visit.page(
         "receipts.html",
         rows=shown,
-        older_key=_key(shown[-1]) if len(rows) > len(shown) else None,
+        older_key=moment_key(shown[-1]["received_at"], shown[-1]["parked_id"]) if len(rows) > len(shown) else None,
         counts=counts,
         counted_max=limits.RECEIPTS_COUNTED_MAX,
         carrier=carrier,
@@ -63,21 +65,8 @@ async def show(visit: Visit) -> Response:
     )
 
 
-def _key(row: Any) -> str:
-    return f"{int(row['received_at'].timestamp() * 1_000_000)}.{row['parked_id']}"
-
-
-def _before(text: str) -> tuple[datetime, int] | None:
-    """(received_at, parked_id) of the last row that was seen."""
-    at, _dot, parked_id = text.partition(".")
-    if not (text.isascii() and at.isdigit() and parked_id.isdigit() and len(at) <= 17 and len(parked_id) <= 18):
-        return None
-    seconds, micros = divmod(int(at), 1_000_000)
-    return datetime.fromtimestamp(seconds, UTC).replace(microsecond=micros), int(parked_id)
-
-
 async def show_one(visit: Visit) -> Response:
-    parked_id = _row_id(visit.part("parked_id"))
+    parked_id = as_id(visit.part("parked_id"))
     if parked_id is None:
         raise NotFoundHere
     try:
@@ -99,7 +88,7 @@ async def show_one(visit: Visit) -> Response:
 
 async def replay_one(visit: Visit) -> Response:
     """From the list's buttons, or of the page's own receipt."""
-    parked_id = _row_id(visit.request.path_params.get("parked_id") or visit.field("receipt"))
+    parked_id = as_id(visit.request.path_params.get("parked_id") or visit.field("receipt"))
     if parked_id is None:
         raise errors.OperatorError(visit.say("There is no such receipt."))
     async with visit.changing() as transaction:
@@ -137,10 +126,8 @@ async def replay_all(visit: Visit) -> Response:
 async def drop(visit: Visit) -> Response:
     """One, or all of a carrier, or all."""
     carrier_id = await _carrier_id(visit, visit.field("carrier"))
-    named = visit.field("receipt")
-    parked_id = _row_id(named)
-    if named and parked_id is None:
-        raise errors.OperatorError(visit.say("There is no such receipt."))
+    missing = visit.say("There is no such receipt.")
+    parked_id = entered.row_id(visit, "receipt", missing) if visit.field("receipt") else None
     async with visit.changing() as transaction:
         chosen = None if parked_id is None else [parked_id]
         moved = await drop_unmatched(transaction, chosen, carrier_id, most=limits.RECEIPTS_MOVED_MAX)
@@ -151,10 +138,6 @@ async def drop(visit: Visit) -> Response:
 def _back(visit: Visit, said: str) -> Response:
     visit.shared.live.kept_longer.forget()
     return visit.go("/receipts", said)
-
-
-def _row_id(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else None
 
 
 async def _carrier_id(visit: Visit, carrier: str) -> int | None:

@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from homing import errors
 from homing.accounts import catalogue
+from homing.accounts.admin import as_id
 from homing.console import entered
 from homing.console.page import STAFF, Entry, Group, Page, Section
 from homing.console.paging import page_of
@@ -18,9 +19,10 @@ from homing.routing.board import terms_of
 from homing.routing.explain import Explanation, candidates, explain
 from homing.routing.rules import ANY_TRAFFIC, Match
 from homing.store.database import Record
-from homing.text.numbers import Numbering, normalise
+from homing.text.numbers import normalise
 
 ROWS_MAX: Final = 500
+ROUTE_ID_DIGITS_MAX: Final = 9  # a column of 32 bits
 """Routes that are shown at once; a filter finds the others."""
 LEARNT_ROWS: Final = 20
 STRATEGIES: Final = {
@@ -137,14 +139,15 @@ def _terms(visit: Visit) -> tuple[int | None, int | None, Strategy | None, int |
         entered.whole(visit, "priority"),
         entered.whole(visit, "weight"),
         known.get(strategy),
-        entered.amount(visit, "ceiling"),
+        entered.amount_if_any(visit, "ceiling"),
     )
 
 
 async def _route(visit: Visit) -> Record:
     part = visit.part("route_id")
+    route_id = as_id(part) if len(part) <= ROUTE_ID_DIGITS_MAX else None
     async with visit.database.transaction() as transaction:
-        row = await transaction.row("route_lock", int(part)) if part.isdigit() and len(part) <= 9 else None
+        row = None if route_id is None else await transaction.row("route_lock", route_id)
     if row is None:
         raise NotFoundHere
     return row
@@ -171,14 +174,15 @@ async def _explained(visit: Visit) -> Explanation:
         raise errors.OperatorError(visit.say("A number is written in international form, such as +8613800138000."))
     account_id = await entered.account_id(visit, visit.asked("account"))
     traffic = Traffic.PROMOTIONAL if visit.asked("traffic") == "1" else Traffic.TRANSACTIONAL
-    numbering = await visit.shared.live.kept_longer.get("numbering", _numbering)
     return await explain(
-        visit.database, numbering, number, account_id, visit.asked("app"), visit.asked("sender"), int(traffic)
+        visit.database,
+        visit.shared.numbering,
+        number,
+        account_id,
+        visit.asked("app"),
+        visit.asked("sender"),
+        int(traffic),
     )
-
-
-async def _numbering() -> Numbering:
-    return Numbering.load()
 
 
 # --- what is believed ---------------------------------------------------------------------------------------------

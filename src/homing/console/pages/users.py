@@ -5,6 +5,7 @@ from typing import Final
 from starlette.responses import Response
 
 from homing import errors, limits
+from homing.accounts.admin import as_id
 from homing.console import entered
 from homing.console.page import OPERATORS, Entry, Group, Page, Section
 from homing.console.paging import page_of
@@ -110,8 +111,8 @@ async def _role(visit: Visit) -> tuple[UserRole, int | None]:
 
 
 async def _user(visit: Visit) -> Record:
-    part = visit.part("user_id")
-    row = await visit.database.row("user_get", int(part)) if part.isdigit() and len(part) <= 18 else None
+    user_id = as_id(visit.part("user_id"))
+    row = None if user_id is None else await visit.database.row("user_get", user_id)
     if row is None:
         raise NotFoundHere
     return row
