@@ -60,7 +60,7 @@ CREATE TABLE audit (
 CREATE INDEX audit_account ON audit (account_id, audit_id);
 
 -- What a JSON value's members named as secrets hold is not shown, however deep they lie (tests hold the names to those
--- of the carriers' settings).
+-- of the carriers' settings), nor the password in an address: receivers of alerts know them by it.
 CREATE FUNCTION audit_shown(value jsonb) RETURNS jsonb LANGUAGE plpgsql IMMUTABLE AS $$
 BEGIN
     IF jsonb_typeof(value) = 'object' THEN
@@ -72,6 +72,9 @@ BEGIN
             END), '{}')
             FROM jsonb_each(value) AS m (key, member)
         );
+    END IF;
+    IF jsonb_typeof(value) = 'string' THEN
+        RETURN to_jsonb(regexp_replace(value #>> '{}', '^(https?://[^/?#@:]*):[^/?#@]*@', '\1:***@', 'i'));
     END IF;
     RETURN value;
 END $$;
@@ -137,7 +140,7 @@ CREATE TRIGGER audited AFTER INSERT OR UPDATE OR DELETE ON guard_list
 CREATE TRIGGER audited AFTER INSERT OR UPDATE OR DELETE ON guard_budget
     FOR EACH ROW EXECUTE FUNCTION audit_change('country');
 CREATE TRIGGER audited AFTER INSERT OR UPDATE OR DELETE ON guard_alert
-    FOR EACH ROW EXECUTE FUNCTION audit_change('url');
+    FOR EACH ROW EXECUTE FUNCTION audit_change('account_id'); -- no address names a row
 CREATE TRIGGER audited AFTER INSERT OR UPDATE OR DELETE ON console_user
     FOR EACH ROW EXECUTE FUNCTION audit_change('name');
 CREATE TRIGGER audited AFTER UPDATE OF lifted_at ON guard_verdict

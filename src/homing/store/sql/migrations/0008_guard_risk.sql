@@ -16,25 +16,3 @@ CREATE INDEX guard_verdict_lifted ON guard_verdict (lifted_at) WHERE lifted_at I
 
 CREATE TRIGGER audited AFTER INSERT OR UPDATE OR DELETE ON guard_risk
     FOR EACH ROW EXECUTE FUNCTION audit_change('kind', 'value');
-
--- The password in an address is a secret too: receivers of alerts know them by it. So no address names a row either.
-CREATE OR REPLACE FUNCTION audit_shown(value jsonb) RETURNS jsonb LANGUAGE plpgsql IMMUTABLE AS $$
-BEGIN
-    IF jsonb_typeof(value) = 'object' THEN
-        RETURN (
-            SELECT coalesce(jsonb_object_agg(key, CASE
-                WHEN key IN ('password', 'secret', 'secrets', 'api_password', 'push_token', 'callback_url', 'totp_secret')
-                    AND member <> 'null' THEN to_jsonb('(hidden)'::text)
-                ELSE audit_shown(member)
-            END), '{}')
-            FROM jsonb_each(value) AS m (key, member)
-        );
-    END IF;
-    IF jsonb_typeof(value) = 'string' THEN
-        RETURN to_jsonb(regexp_replace(value #>> '{}', '^(https?://[^/?#@:]*):[^/?#@]*@', '\1:***@', 'i'));
-    END IF;
-    RETURN value;
-END $$;
-DROP TRIGGER audited ON guard_alert;
-CREATE TRIGGER audited AFTER INSERT OR UPDATE OR DELETE ON guard_alert
-    FOR EACH ROW EXECUTE FUNCTION audit_change('account_id');
