@@ -127,9 +127,8 @@ class Mind:
             for gone in self._fading.trim(now_s, minute):
                 self._terms.pop(gone, None)
         rooms: dict[RangeName, Room] = {}
-        for name in sorted(
-            self._changed(now_s, minute), key=lambda name: -len(name[3])
-        ):  # what is judged leaves the wide
+        # What is judged leaves the wide, so the narrow come first; and equals not as they happen to lie in a set.
+        for name in sorted(self._changed(now_s, minute), key=lambda name: (-len(name[3]), name)):
             self._look(name, now_s, minute, rooms)
         docket = self._docket
         for name in docket.expired(now_s):
