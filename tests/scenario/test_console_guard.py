@@ -86,6 +86,10 @@ async def test_budgets_and_alerts_are_set_and_taken_away(server: Server, console
         assert words in refused.words
     alert = {"do": "alert", "account": account.name, "url": "https://ops.example.com/a"}
     assert "https://ops.example.com/a" in (await viewer.follow(await viewer.post("/guard/lists", alert))).words
+    secret = {**alert, "url": "https://homing:s3cret@ops.example.com/a"}
+    shown = (await viewer.follow(await viewer.post("/guard/lists", secret))).text
+    assert "https://homing:***@ops.example.com/a" in shown
+    assert "s3cret" not in shown
     refused = await viewer.post("/guard/lists", {**alert, "url": "javascript:alert(1)"})
     assert refused.status == 422
     await viewer.get("/guard/lists")

@@ -10,10 +10,11 @@ from homing.accounts import guarding
 from homing.cli import guard_tables as tables
 from homing.cli.desk import Desk, Noun, at_desk
 from homing.cli.parameters import AMOUNT, account_option, limit_option
-from homing.cli.show import COUNT, Card, Column, Reply, Said, Table, without_password
+from homing.cli.show import COUNT, Card, Column, Reply, Said, Table
 from homing.guard.board import read_spends
 from homing.guard.risk import Level, learn
 from homing.guard.rules import RULES, Mode
+from homing.kit.addresses import without_password
 
 LEVELS = {level.name.lower(): level for level in Level}
 MODES = {"off": Mode.OFF, "monitor": Mode.MONITOR, "block": Mode.BLOCK}

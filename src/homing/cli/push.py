@@ -7,8 +7,9 @@ import click
 
 from homing.cli.desk import Desk, Noun, at_desk
 from homing.cli.parameters import ROW_ID, limit_option
-from homing.cli.show import COUNT, PROSE, TIME, URL, Column, Reply, Said, Table, named, without_password
+from homing.cli.show import COUNT, PROSE, TIME, URL, Column, Reply, Said, Table, named
 from homing.events.pushes import Which, read_pushes, replay_push
+from homing.kit.addresses import without_password
 from homing.messages.outbox import BIND_KINDS
 from homing.model import PushKind, PushOutcome
 

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from enum import IntEnum
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import click
 import msgspec
@@ -18,6 +17,7 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from homing.kit import money
+from homing.kit.addresses import without_password
 
 PIPE_COLUMNS: Final = 120  # the width where there is no terminal to ask
 GAP: Final = 2  # spaces between columns
@@ -60,17 +60,6 @@ def span(seconds: float) -> str:
 def interval(mean: float, low: float, high: float) -> str:
     """A rate and where it may lie: `64.1% (60.6-67.4)`."""
     return f"{mean:.1%} ({low * 100:.1f}-{high * 100:.1f})"
-
-
-def without_password(url: str) -> str:
-    """An address as it may be read over a shoulder: `https://homing:***@ops.example.com/alerts`."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return url
-    if parts.password is None:
-        return url
-    return parts._replace(netloc=f"{parts.username}:***@{parts.netloc.rpartition('@')[2]}").geturl()
 
 
 TEXT: Final = Kind()

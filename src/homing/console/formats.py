@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from babel import dates, numbers
 
 from homing.console.words import Language
+from homing.kit.addresses import without_password
 from homing.kit.money import MICRO
 from homing.model import CURRENCY
 from homing.statistics.report import Rate
@@ -33,6 +34,10 @@ class Formats:
         self._locale = language.locale
         self.zone = zone
         self._now = now
+
+    def address(self, url: str) -> str:
+        """Without its password, which is a secret of whoever receives there."""
+        return without_password(url)
 
     def number(self, value: float | None) -> str:
         return self.absent if value is None else numbers.format_decimal(value, locale=self._locale)

@@ -11,6 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from homing import limits
+from homing.kit.addresses import without_password
 from homing.kit.money import trimmed
 from homing.messages.choice_told import read_choice, route_noted
 from homing.messages.outbox import BIND_KINDS
@@ -294,7 +295,7 @@ def _push(push: Row) -> Moment:
     told = Phrase(
         "{kind} for {target}: {outcome}",
         kind=PUSHES[push["kind"]],
-        target=push["url"] or Phrase("a bind"),
+        target=without_password(push["url"]) or Phrase("a bind"),
         outcome=PUSH_OUTCOMES[push["outcome"]],
     )
     return Moment(push["created_at"], Phrase("push {id}", id=push["push_id"]), (told,))
