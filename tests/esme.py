@@ -17,7 +17,7 @@ from homing.smpp.states import Role
 from homing.smpp.statuses import Status
 from homing.smpp.tlvs import Tlvs
 
-WAIT_S = 10.0
+WAIT_S = 30.0
 RECEIPT = re.compile(
     r"id:(?P<id>\d+) sub:001 dlvrd:00(?P<dlvrd>[01]) submit date:\d{10} done date:\d{10}"
     r" stat:(?P<stat>[A-Z]+) err:(?P<err>\w{3}) text:(?P<text>.*)",

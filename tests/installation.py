@@ -191,7 +191,7 @@ class Installation:
                 os.kill(pid, signal.SIGKILL)
         if self.process and self.pid in pids:
             await self.process.wait()
-        await eventually(lambda: all(map(is_gone, pids)), 10, "killed processes are gone")
+        await eventually(lambda: all(map(is_gone, pids)), 30, "killed processes are gone")
 
     async def stop(self) -> int:
         """SIGTERM; the exit code."""

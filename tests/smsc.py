@@ -74,7 +74,7 @@ RECEIPT_CLASS = 0x04
 AGAIN = (Status.RTHROTTLED, Status.RMSGQFUL, Status.RX_T_APPN)
 """What the other end says when it wants a delivery again, later."""
 AGAIN_S = 0.05
-UNTIL_S = 10.0
+UNTIL_S = 30.0
 
 
 @dataclass(frozen=True)

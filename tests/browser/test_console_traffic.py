@@ -79,7 +79,7 @@ async def send(server: Server, account: Account, number: str) -> int:
 
 
 async def until_ended(viewer: Viewer, message_id: int) -> None:
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(30):
         while "answered HTTP" not in (await viewer.get(f"/messages/{message_id}")).words:
             await asyncio.sleep(0.2)
 
@@ -112,7 +112,7 @@ async def test_a_message_arrives_under_ones_eyes(opened: Opening, server: Server
     _name, viewer = await signed_in(console, server.database, UserRole.CUSTOMER, account.account_id)
     message_id = await send(server, account, "8613811230001")
     path = f"/messages/{message_id}"
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(30):
         while (await server.query("SELECT final_at FROM message WHERE message_id = $1", message_id))[0][0] is None:
             await asyncio.sleep(0.1)
         await server.query("UPDATE message SET state = 2, final_at = NULL WHERE message_id = $1", message_id)

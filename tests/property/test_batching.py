@@ -95,7 +95,7 @@ async def test_what_arrives_while_a_batch_is_written_becomes_one_batch() -> None
 
 async def test_an_idle_batcher_serves_one_item_without_waiting_for_more() -> None:
     batcher = Store().batcher()
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(4):
         assert await batcher.put(4) == 40
 
 
@@ -103,14 +103,14 @@ async def test_an_idle_batcher_serves_one_item_without_waiting_for_more() -> Non
 async def test_a_caller_that_comes_again_at_once_is_served(lanes: int) -> None:
     """As a carrier's reader does: the next batch is put in the very moment in which the last was answered."""
     batcher = Store().batcher(lanes=lanes)
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(4):
         for item in range(5):
             assert await batcher.put(item) == item * 10
 
 
 async def test_a_caller_that_comes_again_after_a_failure_is_served() -> None:
     batcher = Store(poisoned_by(1)).batcher()
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(4):
         for _ in range(3):
             with pytest.raises(errors.StoreFailed):
                 await batcher.put(1)
@@ -180,9 +180,9 @@ async def test_drained_waits_for_what_is_under_way_and_what_is_waiting() -> None
     await asyncio.sleep(0.01)
     assert not draining.done()
     store.gate.set()
-    await asyncio.wait_for(draining, 1)
+    await asyncio.wait_for(draining, 4)
     assert all(one.done() for one in puts)
-    await asyncio.wait_for(batcher.drained(), 1)
+    await asyncio.wait_for(batcher.drained(), 4)
 
 
 async def test_a_caller_that_gives_up_hurts_nobody_else() -> None:
@@ -195,7 +195,7 @@ async def test_a_caller_that_gives_up_hurts_nobody_else() -> None:
     callers[2].cancel()  # its batch is under way
     late[1].cancel()  # its batch is still gathering
     store.gate.set()
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(4):
         results = await asyncio.gather(*callers, *late, return_exceptions=True)
     for item, result in enumerate(results):
         if item in (2, 7):
@@ -221,7 +221,7 @@ async def test_too_few_results_are_an_error_for_the_batch_and_not_a_wait_for_eve
         return list(batch)[:-1] if len(batch) > 1 else list(batch)
 
     batcher: Batcher[int, int] = Batcher(forgetful, weight_max=10, pending_max=10)
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(4):
         await all_of(batcher, [1, 2, 3])
 
 
@@ -271,7 +271,7 @@ async def test_what_keeps_coming_is_not_waited_for_while_batches_take_no_time() 
 async def test_a_full_batch_leaves_without_waiting_for_more() -> None:
     slow = Slow(0.0)
     batcher = Batcher(slow.run, weight_max=5, pending_max=100, linger_s=5.0, linger_longest_s=10.0)
-    await asyncio.wait_for(asyncio.gather(*(batcher.put(item) for item in range(5))), 2.0)
+    await asyncio.wait_for(asyncio.gather(*(batcher.put(item) for item in range(5))), 4)
     assert slow.sizes == [5]
 
 

@@ -23,7 +23,7 @@ from homing.model import Strategy
 from homing.routing.rules import Match
 from server import new_database
 
-WAIT_S = 10.0
+WAIT_S = 30.0
 POOR, GOOD = "sim", "good"
 
 

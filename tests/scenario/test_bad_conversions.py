@@ -23,7 +23,7 @@ from homing.routing.rules import Match
 from proofs import all_adds_up
 from server import Account, Server, new_database, running
 
-WAIT_S = 20.0
+WAIT_S = 30.0
 SURE_S = 60.0  # the mind looks every half minute whether an app reports
 PEOPLE = itertools.count(1)
 

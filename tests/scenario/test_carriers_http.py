@@ -19,7 +19,7 @@ from server import Account, Server
 from sink import Sink
 
 TOKEN = "token-of-the-push-door"
-END_S = 15.0
+END_S = 30.0
 POLL_S = 0.05
 TEXT = "Ihr Code: 1+1=2 & 你好"
 ENDS = {"0001": State.DELIVERED, "0002": State.UNDELIVERABLE, "0003": State.REJECTED, "0004": State.EXPIRED}

@@ -29,7 +29,7 @@ from server import QUEUED, Server, new_database
 from sink import Sink
 
 COLUMNS = 100
-WAIT_S = 15.0
+WAIT_S = 30.0
 SIMULATOR = ("--kind", "simulator")
 
 

@@ -18,7 +18,7 @@ async def carrier(server: Server, name: str, kind: str = "simulator", **settings
 
 
 async def shows(viewer: Viewer, path: str, *words: str) -> str:
-    async with asyncio.timeout(15.0):
+    async with asyncio.timeout(30):
         while True:
             found = (await viewer.get(path)).words
             if all(word in found for word in words):

@@ -38,7 +38,7 @@ async def test_the_funnel_counts_by_country_network_carrier_and_app(server: Serv
     for message_id in ids[:2]:
         reported = await server.client.lia(account, "CTrack", message_id=message_id, status="true")
         assert reported.json["ErrorCode"] == 1000, reported
-    async with asyncio.timeout(20.0):
+    async with asyncio.timeout(30):
         while True:
             funnel = await read_funnel(server.database, Grain.DAY, 7, datetime.now(UTC), account.account_id)
             if (funnel.total.sent, funnel.total.delivered, funnel.total.converted) == (4, 4, 2):

@@ -54,7 +54,7 @@ async def test_a_prefix_is_denied_and_the_dialects_refuse_it(server: Server, con
         account, "POST", "/v3/sendSms", body={"appId": account.app, "numbers": "8613811000001", "content": "x"}
     )
     assert reply.json["status"] != "0"
-    async with asyncio.timeout(15.0):
+    async with asyncio.timeout(30):
         while True:
             decided = await viewer.get(f"/guard/decisions?account={account.name}&rule=deny")
             if "+8613811000001" in decided.words:

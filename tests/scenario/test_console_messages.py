@@ -13,7 +13,7 @@ from server import Account, Server
 from sink import Sink
 from viewer import Seen, Viewer, signed_in
 
-SETTLE_S = 15.0
+SETTLE_S = 30.0
 HOSTILE = "<img src=x onerror=alert(1)>\"'><script>alert(1)</script>"
 
 

@@ -12,7 +12,7 @@ from homing.statistics.sums import Grain
 from server import Account, Server
 from viewer import Viewer, signed_in
 
-SETTLE_S = 15.0
+SETTLE_S = 30.0
 
 
 async def send(server: Server, account: Account, *numbers: str) -> None:

@@ -81,7 +81,7 @@ async def test_a_program_of_the_page_sends_a_message_that_arrives(
     assert page.status == 200
     answer = await run(tongue, program(page, tongue.key), tmp_path)
     assert ('"status":"S"' if dialect == "lia" else '"status":"0"') in answer
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while not await server.query(
             "SELECT FROM message WHERE account_id = $1 AND state = $2 AND text = 'Your code is 123456'",
             account.account_id,

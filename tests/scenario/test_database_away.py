@@ -26,7 +26,7 @@ from sink import Box, Sink
 
 AT_ONCE_S = 1.0
 AWAY_S = 2.5
-BACK_S = 6.0
+BACK_S = 15.0
 DRAIN_S = 25.0
 
 

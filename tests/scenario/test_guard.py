@@ -17,7 +17,7 @@ from homing.model import PushKind
 from server import Account, Server, new_database, running
 from sink import Sink
 
-WAIT_S = 15.0
+WAIT_S = 30.0
 COUNTER = itertools.count(1)
 
 

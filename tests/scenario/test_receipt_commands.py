@@ -188,7 +188,7 @@ async def test_the_background_work_tries_learns_and_forgets_by_itself(
     try:
         await post.report(one, "early-bird")
         await post.answer(message_id, one, ["early-bird"])
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while await post.state(message_id) is not State.DELIVERED:
                 post.wait(0.2)
                 await asyncio.sleep(0.02)

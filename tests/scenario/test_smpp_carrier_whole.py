@@ -53,7 +53,7 @@ async def add_carrier(server: Server, prefix: str, port: int, **settings: object
 
 async def is_up(server: Server, carrier_id: int) -> Any:
     """Its health, once a process has it and it is bound."""
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(30):
         while True:
             rows = await server.query("SELECT is_up, detail FROM carrier_session WHERE carrier_id = $1", carrier_id)
             if rows and rows[0]["is_up"]:
@@ -123,7 +123,7 @@ async def test_a_customers_message_leaves_by_smpp_and_its_receipt_is_pushed(serv
         await until(server, [refused], {State.REJECTED})
 
         smsc.write_text(f"{PREFIX}000001", account.sender, "STOP")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while not await server.query("SELECT FROM inbound WHERE content = 'STOP'"):
                 await asyncio.sleep(0.05)
         await asyncio.sleep(1.5)

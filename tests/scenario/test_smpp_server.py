@@ -26,7 +26,7 @@ from homing.states import State
 from homing.text import gsm7
 from server import NO_PRICE, NO_ROUTE, QUEUED, REPLYING, Account, Server
 
-WAIT_S = 10.0
+WAIT_S = 30.0
 DELIVERED, UNDELIVERABLE, REFUSED, EXPIRED, SILENT = (f"861380013{n:04d}" for n in range(1, 6))
 PRICE = 20_000
 """Of a segment, in micro-units, where the test destinations say nothing else."""

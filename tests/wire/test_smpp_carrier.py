@@ -112,7 +112,7 @@ async def lined(smsc: Smsc, up: bool = True, **settings: object) -> AsyncIterato
     reading = asyncio.create_task(line.read())
     try:
         if up:
-            await asyncio.wait_for(carrier.until_room(), 5)
+            await asyncio.wait_for(carrier.until_room(), 30)
         yield line
     finally:
         reading.cancel()
@@ -171,7 +171,7 @@ async def test_open_returns_at_once_though_nobody_listens(smsc: Smsc) -> None:
         await asyncio.sleep(0.1)
         assert not waiting.done()
         await smsc.start()
-        await asyncio.wait_for(waiting, 5)
+        await asyncio.wait_for(waiting, 30)
         assert line.carrier.room() == 2 * limits.SMPP_CARRIER_WINDOW_DEFAULT
         assert line.carrier.health().is_up
 
@@ -328,7 +328,7 @@ async def test_a_submit_without_an_answer_is_unknown_and_the_link_goes_on_once_i
         (answer,) = await line.send(message())
         assert (answer.outcome, answer.error_text) == (Outcome.UNKNOWN, "no answer")
         assert 1 <= time.monotonic() - started_s <= 1 + LATE_S
-        await asyncio.wait_for(line.carrier.until_room(), 1)
+        await asyncio.wait_for(line.carrier.until_room(), 30)
         assert [one.outcome for one in await line.send(message(1))] == [Outcome.ACCEPTED]
         assert len(smsc.past) == 0
 
@@ -392,7 +392,7 @@ async def test_a_centre_that_is_half_open_is_left_and_another_link_is_made(smsc:
         await line.until(lambda: line.binds[0]["state"] != "doubtful")
         assert "no answer to enquire_link" in line.binds[0]["last_error"]
         smsc.thaw()
-        await asyncio.wait_for(line.carrier.until_room(), 10)
+        await asyncio.wait_for(line.carrier.until_room(), 30)
         assert [one.outcome for one in await line.send(message(1))] == [Outcome.ACCEPTED]
 
 
@@ -402,7 +402,7 @@ async def test_a_centre_that_never_answers_a_bind_is_left(smsc: Smsc) -> None:
         await line.until(lambda: line.binds[0]["last_error"])
         assert not line.carrier.health().is_up
         smsc.answers_binds = True
-        await asyncio.wait_for(line.carrier.until_room(), 10)
+        await asyncio.wait_for(line.carrier.until_room(), 30)
 
 
 async def test_an_idle_link_is_kept_alive(smsc: Smsc) -> None:
@@ -446,7 +446,7 @@ async def test_an_unbind_by_the_centre_is_answered_and_a_new_link_is_made(smsc: 
         assert link.ended is not None
         assert link.ended.value == "unbound by this end"
         await smsc.bound(1)
-        await asyncio.wait_for(line.carrier.until_room(), 5)
+        await asyncio.wait_for(line.carrier.until_room(), 30)
         assert line.binds[0]["last_error"] == "unbound by the other end"
 
 
@@ -467,7 +467,7 @@ async def test_a_wrong_password_is_shown_by_its_name_and_not_tried_in_haste(smsc
         await asyncio.sleep(1.0)
         assert len(smsc.binds) <= 3
         smsc.password = PASSWORD
-        await asyncio.wait_for(line.carrier.until_room(), 10)
+        await asyncio.wait_for(line.carrier.until_room(), 30)
 
 
 async def test_a_bind_that_is_refused_for_the_moment_is_tried_again_soon(smsc: Smsc) -> None:
@@ -828,7 +828,7 @@ async def test_a_reader_that_failed_gets_the_batch_again(smsc: Smsc) -> None:
         await line.send(message(), message(1))
         await line.until(lambda: len(line.reports) == 2)
         again = line.carrier.reports()
-        batch = await asyncio.wait_for(anext(again), 1)
+        batch = await asyncio.wait_for(anext(again), 30)
         assert list(batch) == line.reports
         assert smsc.delivered == []
 
@@ -919,7 +919,7 @@ async def saturated(line: Line, seconds: float) -> float:
     tasks: list[asyncio.Task[None]] = []
     began_s, n = time.monotonic(), 0
     while time.monotonic() < began_s + seconds:
-        await asyncio.wait_for(line.carrier.until_room(), 1)
+        await asyncio.wait_for(line.carrier.until_room(), 30)
         await asyncio.sleep(limits.CLAIM_LINGER_S)
         batch = [message(n + one) for one in range(line.carrier.room())]
         n = (n + len(batch)) % 90_000

@@ -16,7 +16,7 @@ from homing.states import State
 from homing.text.segments import count
 from server import free_port
 
-WAIT_S = 15.0
+WAIT_S = 30.0
 RECEIPT = "id:{id} sub:001 dlvrd:001 submit date:2611221200 done date:2611221201 stat:DELIVRD err:000 text:hello"
 
 

@@ -43,7 +43,7 @@ async def account(server: Server) -> Account:
 
 
 async def all_that_comes(reader: asyncio.StreamReader) -> list[Pdu]:
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(30):
         octets = await reader.read()
     return [pdu for _sequence, pdu in Decoder().feed(octets)]  # type: ignore[misc]
 

@@ -22,7 +22,7 @@ from server import REPLYING, Account, Server, free_port
 
 GUIDE = Path(__file__).parents[2] / "docs" / "integrate" / "smpp.md"
 DELIVERED = "8613800130001"
-WAIT_S = 15.0
+WAIT_S = 30.0
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ def _smpplib(smpp: tuple[str, int], account: Account) -> tuple[str, list[bytes]]
 
     ids: list[str] = []
     heard: list[bytes] = []
-    client = smpplib.client.Client(*smpp, allow_unknown_opt_params=True, timeout=1)
+    client = smpplib.client.Client(*smpp, allow_unknown_opt_params=True, timeout=5)
     client.set_message_sent_handler(lambda pdu: ids.append(pdu.message_id.decode().strip("\0")))
     client.set_message_received_handler(lambda pdu: heard.append(pdu.short_message) or 0)
     client.connect()

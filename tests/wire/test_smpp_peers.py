@@ -61,7 +61,7 @@ class Peer:
         self._read: list[tuple[int, Pdu | Fault]] = []
 
     async def next(self) -> tuple[int, Pdu | Fault]:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while not self._read:
                 data = await self.reader.read(65536)
                 if not data:
@@ -71,7 +71,7 @@ class Peer:
 
     async def closes(self) -> bool:
         """Whether nothing follows but the end."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             try:
                 return not self._read and await self.reader.read() == b""
             except ConnectionResetError:
@@ -106,7 +106,7 @@ async def served() -> AsyncIterator[Place]:
         yield Place(keeper, Peer(reader, writer), clock, clockwork)
     finally:
         writer.close()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await keeper.end
         listening.close()
         assert len(clockwork) == 0
@@ -143,7 +143,7 @@ async def called() -> AsyncIterator[Called]:
         yield Called(keeper, connection, peer, clock, clockwork)
     finally:
         peer.writer.close()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await keeper.end
         listening.close()
         assert len(clockwork) == 0
@@ -258,7 +258,7 @@ async def test_a_peer_that_closes_before_its_bind_response_answers_the_bind_so()
     listening = await asyncio.start_server(lambda _reader, writer: writer.close(), "127.0.0.1", 0)
     keeper = Keeper()
     connection = await connect("127.0.0.1", listening.sockets[0].getsockname()[1], keeper, Clockwork(Clock()))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         assert await connection.ask(pdus.BindTransceiver()) in (Failure.LINK_LOST, Failure.NOT_SENT)
         assert await keeper.end is End.LOST
     listening.close()
@@ -272,7 +272,7 @@ async def test_a_peer_that_sends_but_never_reads_is_closed_in_bounded_memory() -
         session = place.keeper.connection.session
         flood = b"".join(encode(pdus.EnquireLink(), sequence) for sequence in range(1, 20_000))
         writer = place.peer.writer
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             while session.may_read:
                 writer.write(flood)
                 await asyncio.sleep(0)
