@@ -24,7 +24,7 @@ from proofs import all_adds_up
 from server import Server, running
 from sink import Box, Sink
 
-AT_ONCE_S = 1.0
+AT_ONCE_S = 4.0
 AWAY_S = 2.5
 BACK_S = 15.0
 DRAIN_S = 25.0

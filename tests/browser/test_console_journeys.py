@@ -1,0 +1,102 @@
+"""From a customer's call to what people see of it, in a real browser, by each dialect."""
+
+import asyncio
+import json
+
+import pytest
+from playwright.async_api import expect
+
+from conftest import PHONE, Opening, picture
+from homing.accounts import catalogue
+from homing.model import UserRole
+from homing.routing.rules import Match
+from server import Account, Server
+from viewer import signed_in
+
+LINGERING = "8613855"
+"""Numbers whose carrier reports some seconds after it took a message: long enough to open its page meanwhile."""
+RECEIPT_MS = 6_000
+
+
+@pytest.fixture(scope="session")
+async def lingering(server: Server, console: str) -> None:
+    settings = {"submit_ms": 0, "receipt_ms_mean": RECEIPT_MS, "undeliverable": 0, "expired": 0}
+    async with server.database.transaction() as transaction:
+        carrier_id = await catalogue.add_carrier(transaction, "lingering", "simulator", json.dumps(settings))
+        await catalogue.set_route(transaction, Match(prefix=LINGERING), carrier_id)
+    await server.settled()
+    async with asyncio.timeout(30):  # until a process has the carrier's session
+        while not await server.query(
+            "SELECT FROM carrier_session WHERE carrier_id = $1 AND leased_until > now()", carrier_id
+        ):
+            await asyncio.sleep(0.1)
+
+
+async def send(server: Server, account: Account, dialect: str, number: str, text: str) -> str:
+    """The message's id, as the dialect gives it."""
+    if dialect == "lia":
+        reply = await server.client.lia(
+            account, "SendSMS", sms_type="T", encoding="T", sender_id="HOMING", phonenumber=number, textmessage=text
+        )
+        assert reply.json["status"] == "S", reply
+        return str(reply.json["message_id"])
+    body = {"appId": account.app, "numbers": number, "content": text}
+    reply = await server.client.laaffic(account, "POST", "/v3/sendSms", body=body)
+    assert reply.json["status"] == "0", reply
+    return str(reply.json["array"][0]["msgId"])
+
+
+@pytest.mark.parametrize("dialect", ["lia", "laaffic"])
+async def test_what_a_customer_sends_is_found_and_seen_to_arrive(
+    dialect: str, opened: Opening, server: Server, console: str, lingering: None
+) -> None:
+    account = await server.account()
+    _name, viewer = await signed_in(console, server.database, UserRole.CUSTOMER, account.account_id)
+    async with opened(viewer.cookies) as page:
+        message_id = await send(server, account, dialect, LINGERING + "004321", f"By {dialect}: your code is 471")
+        await page.goto("/messages")
+        await page.locator(f"a[href^='/messages/{message_id}']").first.click()
+        tag = page.locator("h1 .tag")
+        await page.evaluate("window.isTheSame = true")
+        assert await tag.inner_text() in ("Accepted", "Sent")
+        await expect(page.locator("main")).to_contain_text(f"By {dialect}: your code is 471")
+        await expect(tag).to_have_text("Delivered", timeout=30_000)
+        assert await page.evaluate("window.isTheSame"), "the page was not loaded again"
+        await picture(page, f"arrived-{dialect}-desk-light")
+
+
+async def test_another_customers_pages_are_not_there(opened: Opening, server: Server, console: str) -> None:
+    mine, other = await server.account(), await server.account()
+    message_id = await send(server, other, "laaffic", "8613800130001", "my secret")
+    _name, viewer = await signed_in(console, server.database, UserRole.CUSTOMER, mine.account_id)
+    async with opened(viewer.cookies, size=PHONE) as page:
+        for path in (f"/messages/{message_id}", f"/accounts/{other.name}", "/accounts", "/carriers", "/audit"):
+            answer = await page.goto(path)
+            assert answer is not None
+            assert answer.status == 404, path
+            words = await page.locator("body").inner_text()
+            assert "my secret" not in words
+            assert other.name not in words
+        await picture(page, "not-there-phone-light")
+        await page.goto(f"/messages?find={message_id}")
+        assert "my secret" not in await page.locator("body").inner_text()
+
+
+@pytest.mark.parametrize("dialect", ["lia", "laaffic"])
+async def test_a_locked_account_is_refused_until_it_is_unlocked(
+    dialect: str, opened: Opening, server: Server, console: str
+) -> None:
+    account = await server.account()
+    _name, viewer = await signed_in(console, server.database)
+    async with opened(viewer.cookies) as page:
+        await page.goto(f"/accounts/{account.name}")
+        await page.get_by_label("Why").fill("unpaid")
+        await page.get_by_role("button", name="Lock the account").click()
+        await expect(page.locator(".note.bad")).to_contain_text("unpaid")
+        await server.settled()
+        with pytest.raises(AssertionError, match=r"locked|-13"):
+            await send(server, account, dialect, "8613800130001", "x")
+        await page.get_by_role("button", name="Unlock").first.click()
+        await expect(page.locator(".note.bad")).to_have_count(0)
+        await server.settled()
+        await send(server, account, dialect, "8613800130001", "x")
