@@ -16,6 +16,7 @@ from http.client import HTTPConnection
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from bench.load import closed_loop
 from bench.machine import cpu_seconds
@@ -40,6 +41,7 @@ log-level = 4
 store-type = {store}
 store-location = {location}
 sms-outgoing-queue-limit = 100000000
+dlr-storage = {receipts}
 
 {carrier}
 
@@ -73,6 +75,36 @@ smsc-password = secret
 system-type = bench
 """
 """One SMPP link with a wide window."""
+POSTGRESQL = """
+group = pgsql-connection
+id = receipts
+host = {host}
+port = {port}
+username = {user}
+password = {password}
+database = {database}
+max-connections = 8
+
+group = dlr-db
+id = receipts
+table = dlr
+field-smsc = smsc
+field-timestamp = ts
+field-source = source
+field-destination = destination
+field-service = service
+field-url = url
+field-mask = mask
+field-status = status
+field-boxc-id = boxc
+"""
+RECEIPTS_TABLE = """
+CREATE TABLE dlr (oid bigserial PRIMARY KEY, smsc varchar(40), ts varchar(40), source varchar(40),
+    destination varchar(40), service varchar(40), url varchar(255), mask int, status int, boxc varchar(40));
+CREATE INDEX ON dlr (smsc, ts);
+"""
+"""It deletes and updates by `oid`, which PostgreSQL no longer gives by itself, and asks by what the index has: both are
+what a careful operator adds."""
 
 
 class KannelError(RuntimeError):
@@ -82,11 +114,16 @@ class KannelError(RuntimeError):
 class Kannel:
     """bearerbox and smsbox, each one process in the foreground; all that they write is under `folder`."""
 
-    def __init__(self, folder: Path, store: Store = "file", smsc_port: int | None = None) -> None:
-        """`smsc_port`: where its one carrier is bound to over SMPP; None: messages are stored and queued."""
+    def __init__(
+        self, folder: Path, store: Store = "file", smsc_port: int | None = None, receipts_dsn: str | None = None
+    ) -> None:
+        """`smsc_port`: where its one carrier is bound to over SMPP; None: messages are stored and queued.
+        `receipts_dsn`: the PostgreSQL in which it keeps which receipts it waits for; None: in memory alone.
+        """
         self._folder = folder
         self._smsc_port = smsc_port
         self._store: Store = store
+        self._receipts_dsn = receipts_dsn
         self._processes: list[subprocess.Popen[bytes]] = []
         self._admin = 0
         self.address = ("127.0.0.1", 0)
@@ -113,7 +150,9 @@ class Kannel:
                 send=send,
                 store=self._store,
                 location=spool if self._store == "spool" else spool / "messages",
+                receipts="internal" if self._receipts_dsn is None else "pgsql",
             )
+            + ("" if self._receipts_dsn is None else _postgresql(self._receipts_dsn))
         )
         try:
             self._start("bearerbox", configuration)
@@ -198,6 +237,18 @@ async def kannel_accept_rate(
     if stored < result.accepted:
         raise KannelError(f"{result.accepted} messages were accepted, {stored} are in the store")
     return result, cpu_s / result.accepted * 1e6 if result.accepted else 0.0
+
+
+def _postgresql(dsn: str) -> str:
+    found = urlsplit(dsn)
+    query = parse_qs(found.query)
+    return POSTGRESQL.format(
+        host=query.get("host", [found.hostname])[0],
+        port=query.get("port", [found.port or 5432])[0],
+        user=unquote(found.username or ""),
+        password=unquote(found.password or ""),
+        database=found.path.lstrip("/"),
+    )
 
 
 def _binary(name: str) -> str:

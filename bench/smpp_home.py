@@ -1,6 +1,8 @@
 """The whole way over one SMPP link: HTTP accept → charge → submit_sm → deliver_sm receipt → push acknowledged.
 
-And Kannel doing the same against the same SMSC: HTTP accept → submit_sm → deliver_sm receipt → callback.
+And Kannel against the same SMSC: HTTP accept → submit_sm → deliver_sm receipt → callback. Twice: as it comes, when it
+keeps in memory alone which receipts it waits for, so that a restart loses them; and with these in PostgreSQL, where
+Homing keeps its own: that is doing the same.
 """
 
 import asyncio
@@ -10,26 +12,29 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
+import asyncpg
+
 from bench import requests
 from bench.homing import Homing
-from bench.kannel import Kannel
+from bench.kannel import RECEIPTS_TABLE, Kannel
 from bench.load import open_loop
 from bench.report import Row
 from bench.sink import Sink
 from bench.smsc import Smsc
 from bench.way_home import CONNECTIONS, TICK_S, Sustained, sustain
+from homing.store.embedded import EmbeddedPostgres
 
 RATES_PER_S: Final = (2_000, 3_000, 3_250, 3_500, 3_750, 4_000, 4_250, 4_500, 4_750, 5_000)
 TARGET_PER_S: Final = 3_000
 TIMES_KANNEL: Final = 5
-KANNEL_RATES_PER_S: Final = (250, 500, 600, 700, 800, 900, 1_000, 1_100, 1_200, 1_500, 2_000)
+KANNEL_RATES_PER_S: Final = (500, 600, 700, 800, 900, 1_000, 1_100, 1_200, 1_300, 1_400, 1_500, 2_000)
+KANNEL_DURABLE_RATES_PER_S: Final = (200, 300, 400, 450, *KANNEL_RATES_PER_S)
 CATCH_UP_S: Final = 30.0
 
 
 async def run(folder: Path, seconds: float) -> list[Row]:
     """Climbs through the rates until one does not hold, then lets Kannel try."""
     best, failed, proof_row = await _homing(folder, seconds)
-    peer = await _kannel(folder, seconds) if Kannel.available() else None
     shown = best or failed
     assert shown is not None
     note = (
@@ -48,15 +53,34 @@ async def run(folder: Path, seconds: float) -> list[Row]:
         ),
         proof_row,
     ]
-    if peer is None:
+    if not Kannel.available():
         return [*rows, Row("Kannel, the same way", "-", "not installed", None, "")]
-    rate, kannel_note = peer
-    ratio = shown.rate / rate if best and rate else 0.0
+    reached = best.rate if best else 0.0
+    with EmbeddedPostgres(folder / "kannel-receipts") as dsn:
+        await _execute(dsn, RECEIPTS_TABLE)
+        rows += _compared("with its receipts in PostgreSQL", reached, await _kannel(folder, seconds, dsn), TIMES_KANNEL)
+    return rows + _compared("with its receipts in memory", reached, await _kannel(folder, seconds, None), None)
+
+
+def _compared(how: str, reached: float, peer: tuple[float, str], times: int | None) -> list[Row]:
+    rate, note = peer
+    ratio = reached / rate if rate else 0.0
     return [
-        *rows,
-        Row("Kannel, the same way", "-", f"{rate:,.0f}/s", None, kannel_note),
-        Row("Homing over Kannel on that way", f"≥ {TIMES_KANNEL} ×", f"{ratio:.1f} ×", ratio >= TIMES_KANNEL, ""),
+        Row(f"Kannel, the same way, {how}", "-", f"{rate:,.0f}/s", None, note),
+        Row(
+            f"Homing over Kannel {how}",
+            f"≥ {times} ×" if times else "-",
+            f"{ratio:.1f} ×",
+            ratio >= times if times else None,
+            "",
+        ),
     ]
+
+
+async def _execute(dsn: str, statements: str) -> None:
+    connection = await asyncpg.connect(dsn)
+    await connection.execute(statements)
+    await connection.close()
 
 
 async def _homing(folder: Path, seconds: float) -> tuple[Sustained | None, Sustained | None, Row]:
@@ -89,13 +113,13 @@ async def _homing(folder: Path, seconds: float) -> tuple[Sustained | None, Susta
     )
 
 
-async def _kannel(folder: Path, seconds: float) -> tuple[float, str]:
+async def _kannel(folder: Path, seconds: float, receipts_dsn: str | None) -> tuple[float, str]:
     """The highest rate that Kannel holds, by the same measure: what waits at the end is no more than 2 s of traffic."""
     best, told = 0.0, []
-    for rate in KANNEL_RATES_PER_S:
-        home = folder / f"kannel-{rate}"
+    for rate in KANNEL_RATES_PER_S if receipts_dsn is None else KANNEL_DURABLE_RATES_PER_S:
+        home = folder / f"kannel-{'memory' if receipts_dsn is None else 'postgresql'}-{rate}"
         home.mkdir()
-        with Smsc() as smsc, Sink() as sink, Kannel(home, smsc_port=smsc.port) as kannel:
+        with Smsc() as smsc, Sink() as sink, Kannel(home, smsc_port=smsc.port, receipts_dsn=receipts_dsn) as kannel:
             callback = quote(f"{sink.url}?id=%p&type=%d", safe="")
             path = kannel.send_path.removesuffix("&to=") + f"&dlr-mask=3&dlr-url={callback}&to="
             await asyncio.sleep(1.0)
