@@ -7,7 +7,7 @@ from pathlib import Path
 
 import uvloop
 
-from bench import accept, console, learning, smpp_accept, smpp_home, smpp_idle, smpp_link, way_home
+from bench import accept, console, console_live, learning, smpp_accept, smpp_home, smpp_idle, smpp_link, way_home
 from bench.machine import describe
 from bench.report import publish
 
@@ -22,6 +22,7 @@ PARTS = (
     "smpp-accept",
     "smpp-idle",
     "console",
+    "console-live",
 )
 
 
@@ -47,6 +48,8 @@ async def measure(parts: list[str], folder: Path, rounds: int, seconds: float, m
         rows += await smpp_idle.run(folder)
     if "console" in parts:
         rows += await console.run(folder, messages)
+    if "console-live" in parts:
+        rows += await console_live.run(folder, max(20.0, seconds * 5))
     path = publish("foundation", rows, describe())
     print(f"\nwritten to {os.path.relpath(path)} and latest.md beside it")
 

@@ -1,8 +1,9 @@
 """How fast the console's pages are with a long history behind them.
 
-    console        10,000,000 messages, with all that belongs to them; p50 and p95 of each page, as an operator gets it
+    console        10,000,000 messages, with all that belongs to them; p50 and p95 of each page
 
-The pages are asked for in turn, round after round, each round longer after the last than the console keeps figures for
+Beside an operator a customer looks, whose account sends four of ten messages. The pages are asked for in turn, round
+after round, each round longer after the last than the console keeps figures for
 its viewers, so that no figure is one of a page that was ready. `python -m bench.console 200000` tries it with fewer.
 """
 
@@ -10,6 +11,7 @@ import argparse
 import asyncio
 import http.client
 import re
+import socket
 import statistics
 import tempfile
 import time
@@ -23,6 +25,7 @@ from bench.machine import describe
 from bench.report import Row, terminal_table
 from homing import limits
 from homing.model import UserRole
+from homing.store.database import Database
 from homing.users.admin import create_user
 from homing.users.links import make_link
 
@@ -31,13 +34,16 @@ P95_MS_MAX: Final = 200.0
 ROUNDS: Final = 20
 FORM_TOKEN: Final = re.compile(r'name="form_token" value="([0-9a-f]{64})"')
 PASSWORD: Final = "a password for a bench"
+ACCOUNT_PARTS: Final = ("statement", "credentials", "apps", "prices", "texts", "settings", "quickstart")
 
 
 class Viewer:
-    """An operator who signs in, on one kept connection."""
+    """Somebody who signs in, on one kept connection."""
 
     def __init__(self, address: tuple[str, int]) -> None:
+        self._address = address
         self._connection = http.client.HTTPConnection(*address, timeout=60)
+        self._listening: http.client.HTTPConnection | None = None
         self._cookies: dict[str, str] = {}
 
     def get(self, path: str) -> tuple[int, str]:
@@ -52,8 +58,23 @@ class Viewer:
         status, page = self._ask("POST", path, urlencode(form))
         assert status == 303, (status, page[:500])
 
+    def stream(self, path: str) -> http.client.HTTPResponse:
+        """What a path goes on telling, on a connection of its own."""
+        self._listening = http.client.HTTPConnection(*self._address, timeout=60)
+        self._listening.request("GET", path, headers={"cookie": self._cookie()})
+        return self._listening.getresponse()
+
+    def close(self) -> None:
+        """Ends its connections, under whoever reads from them."""
+        for connection in (self._listening, self._connection):
+            if connection and connection.sock:
+                connection.sock.shutdown(socket.SHUT_RDWR)
+
+    def _cookie(self) -> str:
+        return "; ".join(f"{name}={value}" for name, value in self._cookies.items())
+
     def _ask(self, method: str, path: str, body: str | None) -> tuple[int, str]:
-        headers = {"cookie": "; ".join(f"{name}={value}" for name, value in self._cookies.items())}
+        headers = {"cookie": self._cookie()}
         if body is not None:
             headers["content-type"] = "application/x-www-form-urlencoded"
         self._connection.request(method, path, body, headers)
@@ -92,6 +113,43 @@ def pages(known: dict[str, Any]) -> dict[str, str]:
         "receipts of a carrier": f"/receipts?carrier={carrier}",
         "a receipt": f"/receipts/{known['parked_id']}",
         "audit": "/audit",
+        "conversions": "/conversions",
+        "conversions, 30 days": "/conversions?span=30d",
+        "accounts": "/accounts",
+        "accounts, found": "/accounts?q=customer-1",
+        **{f"an account's {part}": f"/accounts/{account}/{part}" for part in ACCOUNT_PARTS},
+        "an account": f"/accounts/{account}",
+        "prices": "/prices",
+        "words": "/words",
+        "routes": "/routes",
+        "a number tried": f"/routes/explain?number={known['number']}&account={account}",
+        "what is learnt": "/routes/learnt",
+        "carriers": "/carriers",
+        "a carrier": f"/carriers/{carrier}",
+        "guard": "/guard",
+        "guard's decisions": "/guard/decisions",
+        "guard's lists": "/guard/lists",
+        "users": "/users",
+        "settings": "/settings",
+        "you": "/you",
+    }
+
+
+def portal(known: dict[str, Any]) -> dict[str, str]:
+    """What a customer sees, by name."""
+    return {
+        "portal: overview": "/",
+        "portal: overview, 30 days": "/?span=30d",
+        "portal: messages": "/messages",
+        "portal: messages, one state": "/messages?state=failed",
+        "portal: a message": f"/messages/{known['message_id']}",
+        "portal: pushes": "/pushes?show=recent",
+        "portal: conversions": "/conversions",
+        "portal: account": "/account",
+        "portal: statement": "/account/statement",
+        "portal: apps": "/apps",
+        "portal: prices": "/prices",
+        "portal: quickstart": "/quickstart",
     }
 
 
@@ -100,21 +158,30 @@ async def run(folder: Path, messages: int = MESSAGES, rounds: int = ROUNDS) -> l
     with Homing(folder / "console", has_console=True) as homing:
         async with homing.looked_into() as database:
             known = await load(database, messages)
-            async with database.transaction() as transaction:
-                user_id = await create_user(transaction, "viewer", UserRole.OPERATOR, None)
-                token = await make_link(transaction, user_id)
-        viewer = Viewer(homing.console_address)
-        await asyncio.to_thread(viewer.welcome, f"/welcome/{token}", "viewer")
-        took = await asyncio.to_thread(_measure, viewer, pages(known), rounds)
+            operator = await signed_in(homing, database, "an-operator", None)
+            customer = await signed_in(homing, database, "a-customer", known["account_id"])
+        asked = {name: (operator, path) for name, path in pages(known).items()}
+        asked |= {name: (customer, path) for name, path in portal(known).items()}
+        took = await asyncio.to_thread(_measure, asked, rounds)
     return [_row(took, messages, known["took_s"])]
 
 
-def _measure(viewer: Viewer, paths: dict[str, str], rounds: int) -> dict[str, list[float]]:
+async def signed_in(homing: Homing, database: Database, name: str, account_id: int | None) -> Viewer:
+    """Somebody who has signed in: an operator, or one of an account's people."""
+    role = UserRole.OPERATOR if account_id is None else UserRole.CUSTOMER
+    async with database.transaction() as transaction:
+        token = await make_link(transaction, await create_user(transaction, name, role, account_id))
+    viewer = Viewer(homing.console_address)
+    await asyncio.to_thread(viewer.welcome, f"/welcome/{token}", name)
+    return viewer
+
+
+def _measure(asked: dict[str, tuple[Viewer, str]], rounds: int) -> dict[str, list[float]]:
     """Milliseconds of each page, round by round."""
-    took: dict[str, list[float]] = {name: [] for name in paths}
+    took: dict[str, list[float]] = {name: [] for name in asked}
     for nth in range(rounds + 1):
         began_s = time.monotonic()
-        for name, path in paths.items():
+        for name, (viewer, path) in asked.items():
             asked_s = time.perf_counter()
             status, text = viewer.get(path)
             ms = (time.perf_counter() - asked_s) * 1000

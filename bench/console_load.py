@@ -122,7 +122,8 @@ async def load(database: Database, messages: int) -> dict[str, Any]:
             await raw.execute(STATISTICS, grain, since_id, timeout=3600)
         await raw.execute("VACUUM ANALYZE", timeout=3600)
         (chosen,) = await raw.fetch(
-            "SELECT m.message_id, m.number, m.reference, m.carrier_ref, a.name AS account, c.name AS carrier"
+            "SELECT m.message_id, m.number, m.reference, m.carrier_ref, m.account_id, a.name AS account,"
+            " c.name AS carrier"
             " FROM message AS m JOIN account AS a USING (account_id) JOIN carrier AS c USING (carrier_id)"
             " WHERE m.account_id = ANY ($1) AND m.message_id = $2",
             accounts,

@@ -93,6 +93,15 @@ class Homing:
         assert postmaster is not None
         return [postmaster, *map(int, Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split())]
 
+    async def console_pids(self) -> list[int]:
+        """The console's process and its own database sessions."""
+        found = [pid for pid in self.pids() if b"console" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+        async with _Database(self._data) as database, database.connection() as connection:
+            rows = await connection.raw.fetch(
+                "SELECT pid FROM pg_stat_activity WHERE application_name LIKE 'homing console%'"
+            )
+        return [*found, *(row["pid"] for row in rows)]
+
     def database(self) -> "_Database":
         """Its database, for the length of a block."""
         return _Database(self._data)

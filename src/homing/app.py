@@ -86,7 +86,7 @@ class Surroundings:
         self.settings = settings
         self.process = process
         self.dsn = dsn
-        self.database = Database(dsn)
+        self.database = Database(dsn, name=f"homing {process}")
         self.owner = f"{_machine()}:{os.getpid()}:{process}"
         self.node = Node(self.database, self.owner)
         self.registry = CollectorRegistry()
@@ -332,7 +332,9 @@ class ConsoleRole:
     def __init__(self, around: Surroundings) -> None:
         settings = around.settings
         key = crypto.load_key(os.environ.get("HOMING_SECRET_KEY", ""), around.data / "secret.key")
-        self._database = Database(around.dsn, limits.CONSOLE_CONNECTIONS_MAX, FREE_PLANS)
+        self._database = Database(
+            around.dsn, limits.CONSOLE_CONNECTIONS_MAX, FREE_PLANS, name=f"homing {around.process} pages"
+        )
         url = settings.console.reached_at
         self._poster = GuardedPoster(config.networks(settings.push.allowed_networks))
         self._shared = Shared(

@@ -88,11 +88,15 @@ class Database:
         dsn: str,
         connections_max: int = limits.DATABASE_CONNECTIONS_MAX,
         plans: Mapping[str, str] = INDEX_PLANS,
+        name: str = "homing",
     ) -> None:
-        """`plans`: settings of the sessions, mostly the planner's; the hot statements are pinned to index look-ups."""
+        """`plans`: settings of the sessions, mostly the planner's; the hot statements are pinned to index look-ups.
+        `name`: what pg_stat_activity calls the sessions.
+        """
         self._dsn = dsn
         self._plans = plans
         self._connections_max = connections_max
+        self._name = name
         self._pool: Any = None
         self._probe: asyncio.Task[None] | None = None
         self._notices = Notices(dsn)
@@ -109,7 +113,7 @@ class Database:
             command_timeout=limits.DATABASE_STATEMENT_TIMEOUT_S,
             timeout=limits.DATABASE_CONNECT_TIMEOUT_S,
             reset=_keep_session,
-            server_settings={"application_name": "homing", **self._plans},
+            server_settings={"application_name": self._name, **self._plans},
         )
         try:
             await self._pool
