@@ -40,6 +40,19 @@ async def test_modes_are_set_for_one_account_and_a_stale_form_changes_nothing(se
     await server.query("DELETE FROM guard_mode WHERE account_id = $1", account.account_id)
 
 
+async def test_of_two_operators_who_save_at_once_one_is_told_so(server: Server, console: str) -> None:
+    account = await server.account()
+    viewers = [(await signed_in(console, server.database))[1] for _ in range(2)]
+    version = version_of(await viewers[0].get("/guard"))
+    await viewers[1].get("/guard")
+    forms = [{"version": version, "account": account.name, "mode_range": mode} for mode in ("2", "0")]
+    answers = await asyncio.gather(*(viewer.post("/guard", form) for viewer, form in zip(viewers, forms, strict=True)))
+    assert sorted(answer.status for answer in answers) == [303, 422]
+    (saved,) = [form for form, answer in zip(forms, answers, strict=True) if answer.status == 303]
+    assert await modes(server, account.account_id) == {"range": Mode(int(saved["mode_range"]))}
+    await server.query("DELETE FROM guard_mode WHERE account_id = $1", account.account_id)
+
+
 async def test_a_prefix_is_denied_and_the_dialects_refuse_it(server: Server, console: str) -> None:
     account = await server.account()
     _name, viewer = await signed_in(console, server.database)

@@ -29,9 +29,9 @@ class Setting(msgspec.Struct, frozen=True):
     meaning: str
 
 
-async def read_modes(database: Database, account_id: int | None = None) -> Sequence[Setting]:
+async def read_modes(connection: Connection | Database, account_id: int | None = None) -> Sequence[Setting]:
     """What holds for everyone, by default where nothing is set; then what is set for single accounts, or for one."""
-    rows = await database.fetch("guard_rules_of", account_id)
+    rows = await connection.fetch("guard_rules_of", account_id)
     general = {row["rule"]: Mode(row["mode"]) for row in rows if row["account"] is None}
     everyone = [Setting(rule, general.get(rule, DEFAULTS[rule]), None, meaning) for rule, meaning in RULES.items()]
     meanings = {str(rule): meaning for rule, meaning in RULES.items()}
@@ -41,6 +41,11 @@ async def read_modes(database: Database, account_id: int | None = None) -> Seque
         if row["account"] is not None
     ]
     return [*everyone, *own]
+
+
+async def hold_modes(transaction: Connection) -> None:
+    """Until the transaction ends nobody else sets a mode: what is read now is what is changed."""
+    await transaction.execute("guard_modes_hold")
 
 
 async def set_modes(connection: Connection | Database, account_id: int, rules: Sequence[str], mode: Mode) -> None:

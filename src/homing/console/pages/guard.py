@@ -99,12 +99,13 @@ async def _lift(visit: Visit) -> Response:
 async def _set_modes(visit: Visit) -> Response:
     owner = await entered.account_id(visit, visit.field("account"))
     wanted = {rule: Mode(int(text)) for rule in RULES if (text := visit.field(f"mode_{rule}")) in ("0", "1", "2")}
-    now = await guarding.read_modes(visit.database)
-    if visit.field("version") != _modes_version(visit, now):
-        visit.check_version({})  # says so
-    owners = now if owner == GENERAL else await guarding.read_modes(visit.database, owner)
-    held = {one.rule: one.mode for one in owners if one.account is None or owner != GENERAL}  # an own one comes later
     async with visit.changing() as transaction:
+        await guarding.hold_modes(transaction)
+        now = await guarding.read_modes(transaction)
+        if visit.field("version") != _modes_version(visit, now):
+            visit.check_version({})  # says so
+        owners = now if owner == GENERAL else await guarding.read_modes(transaction, owner)
+        held = {one.rule: one.mode for one in owners if one.account is None or owner != GENERAL}  # its own comes later
         for mode in Mode:
             rules = [rule for rule, one in wanted.items() if one is mode and held.get(rule) is not mode]
             if rules:

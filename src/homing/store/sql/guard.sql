@@ -9,6 +9,10 @@ SELECT account_id, kind, value, is_allowed FROM guard_list
 -- name: guard_budgets
 SELECT account_id, country, hour_messages, day_messages, hour_micro, day_micro FROM guard_budget
 
+-- Rows that are not there yet cannot be locked, so that it is the table; messages' way only reads it.
+-- name: guard_modes_hold
+LOCK TABLE guard_mode IN SHARE ROW EXCLUSIVE MODE
+
 -- name: guard_mode_set
 INSERT INTO guard_mode (account_id, rule, mode)
 SELECT $1, rule, $3 FROM unnest($2::text[]) AS r (rule)
