@@ -148,7 +148,7 @@ def portal(known: dict[str, Any]) -> dict[str, str]:
         "portal: account": "/account",
         "portal: statement": "/account/statement",
         "portal: apps": "/apps",
-        "portal: prices": "/prices",
+        "portal: credentials": "/credentials",
         "portal: quickstart": "/quickstart",
     }
 

@@ -151,7 +151,10 @@ class Homing:
     def _is_up(self) -> bool:
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{self.address[1]}/healthz", timeout=1) as answer:
-                return bool(json.load(answer)["status"] == "ok")
+                is_up = bool(json.load(answer)["status"] == "ok")
+            if self._has_console:
+                socket.create_connection(self.console_address, timeout=1).close()
+            return is_up
         except (OSError, urllib.error.URLError, ValueError):
             return False
 
