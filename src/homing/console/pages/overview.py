@@ -45,16 +45,23 @@ class Saved(msgspec.Struct, frozen=True):
     charge_micro: int
 
 
+class Shown(msgspec.Struct, frozen=True):
+    """A span's figures and the plots of them, which take as long to draw as all the rest of the page."""
+
+    overview: Overview
+    saved: Saved
+    plots: Mapping[str, charts.Plot]
+    labels: Sequence[str]
+
+
 async def show(visit: Visit) -> Response:
     span = next((one for one in SPANS if one.key == visit.asked("span")), SPANS[1])
     live, scope = visit.shared.live, visit.scope
-    database, now = visit.database, visit.now
-    overview = await live.kept.get(
-        ("overview", span.key, scope), lambda: read_overview(database, span.grain, span.periods, now, scope)
+    shown = await live.kept.get(
+        ("overview", span.key, scope, visit.language.code, visit.zone.key), lambda: _shown(visit, span)
     )
-    slow = live.kept_longer
-    saved = await slow.get(("saved", span.key, scope), lambda: _read_saved(database, overview, now, scope))
-    matters = await slow.get(("attention", scope), lambda: read_attention(database, now, scope))
+    overview = shown.overview
+    matters = await live.kept_longer.get(("attention", scope), lambda: read_attention(visit.database, visit.now, scope))
     names = {row["carrier_id"]: row["name"] for row in await visit.shared.carriers()}
     return visit.page(
         "overview.html",
@@ -62,14 +69,23 @@ async def show(visit: Visit) -> Response:
         span=span,
         overview=overview,
         total=overview.total,
-        saved=saved,
+        saved=shown.saved,
         matters=[(matter, _values(visit, matter)) for matter in matters],
         countries=_top(overview.countries),
         carriers=[(names.get(carrier_id, carrier_id), one) for carrier_id, one in _top(overview.carriers)],
-        plots=_plots(visit, span, overview, saved),
-        labels=_labels(visit, overview),
-        updated_at=now,
+        plots=shown.plots,
+        labels=shown.labels,
+        updated_at=visit.now,
     )
+
+
+async def _shown(visit: Visit, span: Span) -> Shown:
+    live, scope, database, now = visit.shared.live, visit.scope, visit.database, visit.now
+    overview = await live.kept.get(
+        ("figures", span.key, scope), lambda: read_overview(database, span.grain, span.periods, now, scope)
+    )
+    saved = await live.kept_longer.get(("saved", span.key, scope), lambda: _read_saved(database, overview, now, scope))
+    return Shown(overview, saved, _plots(visit, span, overview, saved), _labels(visit, overview))
 
 
 async def _read_saved(database: Database, overview: Overview, now: datetime, scope: int | None) -> Saved:
