@@ -36,7 +36,7 @@ class Homing:
     """
 
     def __init__(self, data: Path, link_workers: int = 1, has_console: bool = False) -> None:
-        self._data = data
+        self.data = data
         self._link_workers = link_workers
         self._server: subprocess.Popen[bytes] | None = None
         self._log = data.with_suffix(".log")
@@ -59,7 +59,7 @@ class Homing:
             "HOMING_CONSOLE_ADDRESS": f"127.0.0.1:{self.console_address[1]}" if self._has_console else "",
         }
         environment.pop("HOMING_DATABASE_URL", None)
-        command = [sys.executable, "-m", "homing.cli", "serve", "--demo", "--data", str(self._data)]
+        command = [sys.executable, "-m", "homing.cli", "serve", "--demo", "--data", str(self.data)]
         with self._log.open("ab") as log:
             self._server = subprocess.Popen(
                 [*command, "--http", f"127.0.0.1:{self.address[1]}"], env=environment, stdout=log, stderr=log
@@ -87,7 +87,7 @@ class Homing:
 
     def postgres_pids(self) -> list[int]:
         """The database's processes, which belong to its postmaster."""
-        postgres = EmbeddedPostgres(self._data)
+        postgres = EmbeddedPostgres(self.data)
         with postgres:
             postmaster = postgres.pid
         assert postmaster is not None
@@ -96,7 +96,7 @@ class Homing:
     async def console_pids(self) -> list[int]:
         """The console's process and its own database sessions."""
         found = [pid for pid in self.pids() if b"console" in Path(f"/proc/{pid}/cmdline").read_bytes()]
-        async with _Database(self._data) as database, database.connection() as connection:
+        async with _Database(self.data) as database, database.connection() as connection:
             rows = await connection.raw.fetch(
                 "SELECT pid FROM pg_stat_activity WHERE application_name LIKE 'homing console%'"
             )
@@ -104,48 +104,48 @@ class Homing:
 
     def database(self) -> "_Database":
         """Its database, for the length of a block."""
-        return _Database(self._data)
+        return _Database(self.data)
 
     async def fund(self) -> None:
-        async with _Database(self._data) as database, database.transaction() as transaction:
+        async with _Database(self.data) as database, database.transaction() as transaction:
             account = await transaction.row("account_find", demo.ACCOUNT, None)
             assert account is not None
             await move(transaction, account["account_id"], top_up(FUNDS_MICRO), "bench", "load")
 
     async def set_carriers(self, settings: str) -> None:
         """The behaviour of every simulated carrier."""
-        async with _Database(self._data) as database, database.connection() as connection:
+        async with _Database(self.data) as database, database.connection() as connection:
             await connection.raw.execute("UPDATE carrier SET settings = $1::text::jsonb", settings)
 
     async def use_carrier(self, kind: str, settings: str) -> None:
         """A carrier of this kind for all traffic, in place of the simulated ones."""
-        async with _Database(self._data) as database, database.transaction() as transaction:
+        async with _Database(self.data) as database, database.transaction() as transaction:
             await transaction.raw.execute("UPDATE carrier SET enabled = false")
             carrier_id = await catalogue.add_carrier(transaction, "measured", kind, settings)
             await catalogue.set_route(transaction, Match(), carrier_id)
 
     async def let_bind(self, binds: int) -> None:
         """So many SMPP binds of the demo account at once."""
-        async with _Database(self._data) as database, database.connection() as connection:
+        async with _Database(self.data) as database, database.connection() as connection:
             await connection.raw.execute("UPDATE account SET binds_max = $1 WHERE name = $2", binds, demo.ACCOUNT)
 
     async def set_report_url(self, url: str) -> None:
-        async with _Database(self._data) as database, database.connection() as connection:
+        async with _Database(self.data) as database, database.connection() as connection:
             await connection.raw.execute("UPDATE app SET report_url = $1", url)
 
     @contextlib.asynccontextmanager
     async def looked_into(self) -> AsyncIterator[Database]:
         """Its database."""
-        async with _Database(self._data) as database:
+        async with _Database(self.data) as database:
             yield database
 
     async def waiting(self) -> dict[str, int]:
         """How many messages and pushes wait, by kind."""
-        async with _Database(self._data) as database:
+        async with _Database(self.data) as database:
             return {row["kind"]: row["waiting"] for row in await database.fetch("depths")}
 
     async def proof(self) -> Proof:
-        async with _Database(self._data) as database:
+        async with _Database(self.data) as database:
             return await prove(database)
 
     def _is_up(self) -> bool:
@@ -159,24 +159,29 @@ class Homing:
             return False
 
 
+def database_of(data: Path) -> "_Database":
+    """The database of the installation in a folder, for the length of a block."""
+    return _Database(data)
+
+
 class _Database:
     """A connection to the running installation's database for as long as a block takes."""
 
     def __init__(self, data: Path) -> None:
         self._postgres = EmbeddedPostgres(data)
-        self._database: Database | None = None
+        self.database: Database | None = None
 
     async def __aenter__(self) -> Database:
         dsn = await asyncio.to_thread(self._postgres.open)
-        self._database = Database(dsn, connections_max=1, plans=FREE_PLANS)
-        await self._database.open()
-        return self._database
+        self.database = Database(dsn, connections_max=1, plans=FREE_PLANS)
+        await self.database.open()
+        return self.database
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        assert self._database is not None
-        await self._database.close()
+        assert self.database is not None
+        await self.database.close()
         await asyncio.to_thread(self._postgres.close)
 
 

@@ -2,11 +2,12 @@
 
 The same requests go in turn with both and with neither. No link runs, so messages only queue, and what a brain would
 conclude is written here, as a customer of this size would have it: shares of each network, and a new book every two
-seconds with ranges that are judged and ranges that are busy.
+seconds with ranges that are judged and ranges that are busy. Books come from a process of their own, as a brain's do.
 """
 
 import asyncio
 import contextlib
+import multiprocessing
 import statistics
 import time
 from collections.abc import AsyncIterator
@@ -17,7 +18,7 @@ from typing import Final
 
 from bench import requests
 from bench.accept import Figures, Load, measure_closed, per_s, runs
-from bench.homing import Homing
+from bench.homing import Homing, database_of
 from bench.report import Row
 from homing import demo, limits
 from homing.accounts import catalogue
@@ -55,7 +56,7 @@ async def run(folder: Path, rounds: int, seconds: float) -> list[Row]:
                 for figures in (plain, learnt) if turn % 2 else (learnt, plain):
                     await _set(database, is_on=figures is learnt)
                     async with (
-                        _books(database, account_id, networks) if figures is learnt else contextlib.nullcontext()
+                        _books(homing.data, account_id, networks) if figures is learnt else contextlib.nullcontext()
                     ):
                         await asyncio.sleep(SETTLE_S)
                         await measure_closed(homing, figures, seconds)
@@ -127,19 +128,26 @@ async def _conclude(database: Database, account_id: int, networks: set[tuple[str
 
 
 @asynccontextmanager
-async def _books(database: Database, account_id: int, networks: set[tuple[str, str]]) -> AsyncIterator[None]:
-    async def write() -> None:
-        while True:
-            written = books.write(_book(account_id, networks, time.time()), limits.GUARD_BOOK_RANGES_MAX)
-            await database.execute("guard_book_write", datetime.now(UTC), written)
-            await asyncio.sleep(limits.GUARD_BOOK_S)
-
-    writing = asyncio.get_running_loop().create_task(write())
+async def _books(data: Path, account_id: int, networks: set[tuple[str, str]]) -> AsyncIterator[None]:
+    spawned = multiprocessing.get_context("spawn")
+    process = spawned.Process(target=_write_books, args=(data, account_id, networks), daemon=True)
+    process.start()
     try:
         yield
     finally:
-        writing.cancel()
-        await asyncio.gather(writing, return_exceptions=True)
+        process.terminate()
+        await asyncio.to_thread(process.join)
+
+
+def _write_books(data: Path, account_id: int, networks: set[tuple[str, str]]) -> None:
+    async def write() -> None:
+        async with database_of(data) as database:
+            while True:
+                written = books.write(_book(account_id, networks, time.time()), limits.GUARD_BOOK_RANGES_MAX)
+                await database.execute("guard_book_write", datetime.now(UTC), written)
+                await asyncio.sleep(limits.GUARD_BOOK_S)
+
+    asyncio.run(write())
 
 
 def _book(account_id: int, networks: set[tuple[str, str]], now_s: float) -> VerdictBook:

@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 
 from homing import limits
-from homing.guard.book import CellName, RangeName, Room, Terms, VerdictBook
+from homing.guard.book import CellName, RangeName, Room, Terms, Verdict, VerdictBook
 from homing.guard.policy import LEVELS
 from homing.guard.rules import RULES, Budget, Mode, Rules
 from homing.text.numbers import Destination
@@ -59,16 +59,42 @@ class _Count:
         return False
 
 
-class _Memory:
-    """What went by since a book."""
+class _Passed:
+    """What went by to one network of an app since a book: by thousands of numbers, by wider ranges, and in all."""
 
-    __slots__ = ("areas", "blocks", "spent", "wide")
+    __slots__ = ("blocks", "count", "wide")
 
     def __init__(self) -> None:
-        self.blocks: dict[RangeName, _Count] = {}
-        self.wide: dict[RangeName, int] = {}
-        self.areas: dict[tuple[int, str, str], int] = {}
+        self.blocks: dict[str, _Count] = {}
+        self.wide: dict[str, int] = {}
+        self.count = 0
+
+
+class _Memory:
+    """What went by since a book. `size`: how many thousands of numbers it holds."""
+
+    __slots__ = ("cells", "countries", "size", "spent")
+
+    def __init__(self) -> None:
+        self.cells: dict[CellName, _Passed] = {}
+        self.countries: dict[tuple[int, str, str], int] = {}
         self.spent: dict[tuple[int, str], list[int]] = {}
+        self.size = 0
+
+
+class _Page:
+    """What the book says of one network of an app; ranges by their first digits."""
+
+    __slots__ = ("rooms", "terms", "verdicts")
+
+    def __init__(self, terms: Terms | None) -> None:
+        self.terms = terms
+        self.verdicts: dict[str, Verdict] = {}
+        self.rooms: dict[str, Room] = {}
+
+
+NOTHING_PASSED: Final = _Passed()
+NO_PAGE: Final = _Page(None)
 
 
 class Judge:
@@ -77,6 +103,7 @@ class Judge:
         self._unsure = msgspec.structs.replace(self._unknown, sure=False)
         self._rules = Rules()
         self._book = VerdictBook()
+        self._pages: dict[CellName, _Page] = {}
         self._now, self._before = _Memory(), _Memory()
         self._turned_s = 0.0
         self._probed: dict[RangeName, float] = {}
@@ -85,6 +112,7 @@ class Judge:
         """A new book. What was counted before the last one is in it by now."""
         if book is not self._book:
             self._book = book
+            self._pages = _paged(book)
             self._probed = {name: at_s for name, at_s in self._probed.items() if name in book.probes}
             self._turn()
 
@@ -141,76 +169,78 @@ class Judge:
         now_s: float,
     ) -> Judgement:
         """Holds a message against verdicts and limits, and counts it unless it is blocked."""
-        book, now, before = self._book, self._now, self._before
+        book, now, cell = self._book, self._now, (account_id, app_id, network)
+        page = self._pages.get(cell, NO_PAGE)
         block = number[: -LEVELS[0]]
-        name0 = account_id, app_id, network, block
-        name1 = account_id, app_id, network, block[:-1]
-        name2 = account_id, app_id, network, block[:-2]
+        wider, widest = block[:-1], block[:-2]
         found = PASS
         is_probe = False
-        if book.verdicts and modes[RANGE]:
-            for name in (name0, name1, name2):
-                verdict = book.verdicts.get(name)
+        if page.verdicts and modes[RANGE]:
+            for digits in (block, wider, widest):
+                verdict = page.verdicts.get(digits)
                 if verdict is not None and verdict.until_s > now_s:
                     mode = modes[RANGE] if verdict.sure else Mode.MONITOR
-                    if mode is Mode.BLOCK and self._is_probe(name, now_s):
+                    if mode is Mode.BLOCK and self._is_probe((*cell, digits), now_s):
                         is_probe = True
                         break
-                    found = _judgement(mode, RANGE, verdict.reason, verdict.figure, name[3])
+                    found = _judgement(mode, RANGE, verdict.reason, verdict.figure, digits)
                     if found.action is Action.BLOCK:
                         return found
                     break
-        terms = book.cells.get((account_id, app_id, network))
+        terms = page.terms
         if terms is None:
             terms = self._unknown if (account_id, app_id) in book.sure else self._unsure
         if terms.verdict is not None and terms.verdict.until_s > now_s and modes[NETWORK] and found is PASS:
             mode = modes[NETWORK] if terms.sure else Mode.MONITOR
             if mode is Mode.BLOCK and not is_probe:
-                is_probe = self._is_probe((account_id, app_id, network, ""), now_s)
+                is_probe = self._is_probe((*cell, ""), now_s)
             if not is_probe:
                 found = _judgement(mode, NETWORK, terms.verdict.reason, terms.verdict.figure, network)
                 if found.action is Action.BLOCK:
                     return found
-        count = now.blocks.get(name0)
+        passed = now.cells.get(cell)
+        if passed is None:
+            passed = now.cells[cell] = _Passed()
+        count = passed.blocks.get(block)
         if count is None:
-            if len(now.blocks) >= limits.GUARD_MEMORY_ITEMS_MAX:
+            if now.size >= limits.GUARD_MEMORY_ITEMS_MAX:
                 self._turn()
-                now, before = self._now, self._before
-            count = now.blocks[name0] = _Count()
+                now = self._now
+                passed = now.cells[cell] = _Passed()
+            count = passed.blocks[block] = _Count()
+            now.size += 1
+        before = self._before.cells.get(cell, NOTHING_PASSED)
         is_counted = not count.is_repeat(number)
-        earlier = before.blocks.get(name0)
-        own0 = count.count + (earlier.count if earlier is not None else 0)
-        own1 = now.wide.get(name1, 0)
-        own2 = now.wide.get(name2, 0)
+        own1, own2 = passed.wide.get(wider, 0), passed.wide.get(widest, 0)
         if modes[BURST] and found is PASS and is_counted:
-            is_fresh = now_s - book.made_s <= BOOK_S_MAX
-            rooms = book.rooms if is_fresh else {}
-            for level, name, own in (
-                (0, name0, own0),
-                (1, name1, own1 + before.wide.get(name1, 0)),
-                (2, name2, own2 + before.wide.get(name2, 0)),
+            earlier = before.blocks.get(block)
+            rooms = page.rooms if now_s - book.made_s <= BOOK_S_MAX else {}
+            for level, digits, own in (
+                (0, block, count.count + (0 if earlier is None else earlier.count)),
+                (1, wider, own1 + before.wide.get(wider, 0)),
+                (2, widest, own2 + before.wide.get(widest, 0)),
             ):
-                room = rooms.get(name)
+                room = rooms.get(digits) if rooms else None
                 limit = terms.limits[level] if room is None else room.limit
                 counted = own if room is None else own + room.counted
                 if counted >= limit:
                     mode = modes[BURST] if terms.sure else Mode.MONITOR
                     figure = f"{counted:.0f} messages within minutes, {limit:.0f} pass unjudged"
-                    found = _judgement(mode, BURST, "crowded", figure, name[3])
+                    found = _judgement(mode, BURST, "crowded", figure, digits)
                     if found.action is Action.BLOCK:
                         return found
                     break
-        flooded = self._flooded((account_id, app_id, network), country, terms, modes, now_s) if found is PASS else PASS
-        if flooded is not PASS:
-            found = flooded
+        if found is PASS and modes[FLOOD] and terms.network is not None and now_s - book.made_s <= BOOK_S_MAX:
+            found = self._flooded(cell, country, terms, passed.count + before.count, modes[FLOOD])
             if found.action is Action.BLOCK:
                 return found
         if is_counted:
             count.count += 1
-            now.wide[name1] = own1 + 1
-            now.wide[name2] = own2 + 1
-            for area in ((account_id, app_id, network), (account_id, app_id, country)):
-                now.areas[area] = now.areas.get(area, 0) + 1
+            passed.count += 1
+            passed.wide[wider] = own1 + 1
+            passed.wide[widest] = own2 + 1
+            area = account_id, app_id, country
+            now.countries[area] = now.countries.get(area, 0) + 1
         return found
 
     def _is_probe(self, name: RangeName, now_s: float) -> bool:
@@ -222,17 +252,14 @@ class Judge:
         self._probed[name] = now_s
         return True
 
-    def _flooded(self, cell: CellName, country: str, terms: Terms, modes: tuple[Mode, ...], now_s: float) -> Judgement:
-        if not modes[FLOOD] or terms.network is None or now_s - self._book.made_s > BOOK_S_MAX:
-            return PASS
-        areas: tuple[tuple[str, Room | None], ...] = ((cell[2], terms.network), (country, terms.country))
-        for scope, room in areas:
-            if room is not None:
-                name = cell[0], cell[1], scope
-                counted = room.counted + self._now.areas.get(name, 0) + self._before.areas.get(name, 0)
-                if counted >= room.limit:
-                    figure = f"{counted:.0f} messages that nobody came back of, {room.limit:.0f} may be open"
-                    return _judgement(modes[FLOOD], FLOOD, "unverified", figure, scope)
+    def _flooded(self, cell: CellName, country: str, terms: Terms, to_network: int, mode: Mode) -> Judgement:
+        if terms.network is not None and terms.network.counted + to_network >= terms.network.limit:
+            return _flood(mode, cell[2], terms.network, to_network)
+        if terms.country is not None:
+            area = cell[0], cell[1], country
+            to_country = self._now.countries.get(area, 0) + self._before.countries.get(area, 0)
+            if terms.country.counted + to_country >= terms.country.limit:
+                return _flood(mode, country, terms.country, to_country)
         return PASS
 
     def _budgeted(
@@ -265,6 +292,20 @@ class Judge:
         own = self._now.spent.setdefault((account_id, country), [0, 0])
         own[0] += 1
         own[1] += price_micro
+
+
+def _paged(book: VerdictBook) -> dict[CellName, _Page]:
+    pages = {name: _Page(terms) for name, terms in book.cells.items()}
+    for (account_id, app_id, network, digits), verdict in book.verdicts.items():
+        pages.setdefault((account_id, app_id, network), _Page(None)).verdicts[digits] = verdict
+    for (account_id, app_id, network, digits), room in book.rooms.items():
+        pages.setdefault((account_id, app_id, network), _Page(None)).rooms[digits] = room
+    return pages
+
+
+def _flood(mode: Mode, scope: str, room: Room, own: int) -> Judgement:
+    figure = f"{room.counted + own:.0f} messages that nobody came back of, {room.limit:.0f} may be open"
+    return _judgement(mode, FLOOD, "unverified", figure, scope)
 
 
 def _judgement(mode: Mode, rule: int, reason: str, figure: str, scope: str) -> Judgement:
