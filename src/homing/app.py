@@ -59,6 +59,7 @@ from homing.roles import READY
 from homing.routing.beliefs import Learner
 from homing.routing.board import TariffBoard
 from homing.serving import HttpServer
+from homing.statistics.delta import Delta
 from homing.statistics.rollup import forget_old
 from homing.store.database import FREE_PLANS, Database
 from homing.store.housekeeping import keep_house
@@ -245,6 +246,7 @@ class LinkRole:
         self._rerouting = RerouteSweep(database, failover, utc_now, settings.queue_age_s)
         self._guard = GuardBoard(database, utc_now)
         self._learning: Learning | None = None
+        self._watch: Watch | None = None
         self._brain = Brain(database, around.owner, utc_now, self._listeners())
         self._pushing: asyncio.Task[None] | None = None
         self._thinking: asyncio.Task[None] | None = None
@@ -254,10 +256,18 @@ class LinkRole:
         """Who draws conclusions from what changes: what makes each."""
 
         def learning() -> Learning:
-            self._learning = Learning(lambda: self._board.tariff, random.Random())  # noqa: S311 - draws, not secrets
+            chance = random.Random()  # noqa: S311 - draws, not secrets
+            self._learning = Learning(lambda: self._board.tariff, chance, self._is_theft)
             return self._learning
 
-        return learning, lambda: Watch(lambda: self._learning.learner if self._learning else Learner())
+        def watch() -> Watch:
+            self._watch = Watch(lambda: self._learning.learner if self._learning else Learner())
+            return self._watch
+
+        return learning, watch
+
+    def _is_theft(self, delta: Delta) -> bool:
+        return self._watch is not None and self._watch.mind.verdicts().condemns(delta)
 
     def _smpp_server(self, tally: WorkTally, chance: random.Random) -> SmppServer:
         around = self._around

@@ -212,7 +212,7 @@ async def test_a_customer_that_stops_reporting_is_routed_by_receipts_says_so_and
     async with asyncio.timeout(WAIT_S):
         while not board.tariff.adaptive_rules():
             await asyncio.sleep(0.05)
-    learning = Learning(lambda: board.tariff, random.Random(1))
+    learning = Learning(lambda: board.tariff, random.Random(1), lambda _one: False)
     before = Brain(bank.databases[0], "elsewhere:1:link", lambda: datetime.now(UTC))
     while await before.turn():
         pass

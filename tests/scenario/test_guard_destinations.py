@@ -119,6 +119,18 @@ async def test_a_network_that_is_judged_as_a_whole_is_listed_and_told_once(bank:
     assert json.loads(push["body"])["network"] == "24701"
 
     successor = Watch(lambda: learner)
-    successor.think(time.time())
-    await successor.save(bank.databases[0])
+    for delta in deltas:
+        successor.mind.recall(delta, ())
+    for turn in range(2):
+        successor.think(now_s + (3 + turn) * limits.GUARD_BOOK_S)
+        await successor.save(bank.databases[0])
+    (upheld,) = await homing_json(bank.dsn, "guard", "verdicts", "--account", account.name)
+    assert upheld["since"] == verdict["since"]
+    assert successor.mind.verdicts().cells[account.account_id, "app", "24701"].verdict
+
+    assert "247-02 is not judged now" in await homing(bank.dsn, "guard", "lift", "247-02", status=1)
+    assert "released" in await homing(bank.dsn, "guard", "lift", "247-01", "--account", account.name)
+    for turn in range(3, 6):
+        watch.think(now_s + turn * limits.GUARD_BOOK_S)
+        await watch.save(bank.databases[0])
     assert await homing_json(bank.dsn, "guard", "verdicts", "--account", account.name) == []

@@ -13,6 +13,7 @@ import msgspec
 
 from homing import errors, limits
 from homing.accounts.admin import check_url
+from homing.guard.book import WHOLE_NETWORK
 from homing.guard.rules import DEFAULTS, RULES, Mode
 from homing.guard.suggest import Hour, suggest
 from homing.store.database import Connection, Database
@@ -112,11 +113,15 @@ async def remove_budget(connection: Connection | Database, account_id: int, coun
         raise errors.OperatorError("{country} has no budget", country=country)
 
 
-async def lift(connection: Connection | Database, digits: str, account_id: int | None) -> int:
-    """Releases a range: it was no theft. How many verdicts that were. Raises `OperatorError` when there is none."""
-    rows = await connection.fetch("guard_verdict_lift", digits, account_id)
+async def lift(connection: Connection | Database, destination: str, account_id: int | None) -> int:
+    """Releases a range, or a network that is judged as a whole (MCC-MNC): it was no theft. How many verdicts that were.
+    Raises `OperatorError` when there is none.
+    """
+    mcc, dash, mnc = destination.partition("-")
+    digits, network = (WHOLE_NETWORK, mcc + mnc) if dash else (destination, None)
+    rows = await connection.fetch("guard_verdict_lift", digits, account_id, network) if digits or network else ()
     if not rows:
-        raise errors.OperatorError("{range} is not judged now", range=digits)
+        raise errors.OperatorError("{range} is not judged now", range=destination)
     return len(rows)
 
 

@@ -298,12 +298,13 @@ async def verdicts(desk: Desk, account: str | None, with_past: bool, limit: int)
 @account_option
 @at_desk
 async def lift(desk: Desk, range: str, account: str | None) -> Reply:
-    """Release a range: it was no theft.
+    """Release a range or a whole network: it was no theft.
 
     What was seen of it so far is forgotten; `homing guard allow` keeps it free.
 
     \b
     Example:  homing guard lift 62812345
+              homing guard lift 247-01
     """
     scope = None if account is None else await desk.scope(account)
     verdicts = await guarding.lift(desk.database, range, scope)

@@ -30,9 +30,17 @@ class Learning:
     for it; nothing is heard while one is under way.
     """
 
-    def __init__(self, tariff: Callable[[], Tariff], chance: random.Random) -> None:
-        """`tariff`: the one in force, which has the rules, costs and terms."""
+    def __init__(
+        self,
+        tariff: Callable[[], Tariff],
+        chance: random.Random,
+        is_theft: Callable[[Delta], bool] = lambda _one: False,
+    ) -> None:
+        """`tariff`: the one in force, which has the rules, costs and terms. `is_theft`: of which messages nothing is
+        to be learnt.
+        """
         self._tariff = tariff
+        self._is_theft = is_theft
         self.learner = Learner()
         self._adaptive = Adaptive(chance)
         self._written: dict[tuple[Match, CellKey], Mapping[int, int]] | None = None
@@ -54,7 +62,7 @@ class Learning:
             self.learner.recall(cell.as_delta(), cell.receipt_times, cell.conversion_times)
 
     def hear(self, deltas: Sequence[Delta]) -> None:
-        self.learner.hear(deltas)
+        self.learner.hear([delta for delta in deltas if not self._is_theft(delta)])
 
     def think(self, now_s: float) -> None:
         self._now_s = now_s

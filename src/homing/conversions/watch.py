@@ -4,7 +4,6 @@ import asyncio
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
-from typing import Final
 
 import msgspec
 import structlog
@@ -12,7 +11,7 @@ import structlog
 from homing import limits
 from homing.guard import book as books
 from homing.guard.board import read_risks, read_spends
-from homing.guard.book import RangeName, Verdict, VerdictBook
+from homing.guard.book import WHOLE_NETWORK, RangeName, Verdict, VerdictBook
 from homing.guard.mind import Mind
 from homing.guard.remembering import Kept
 from homing.guard.risk import Learnt, Risks, learn
@@ -22,10 +21,6 @@ from homing.statistics.reading import Cell
 from homing.store.database import Database
 
 log = structlog.get_logger()
-
-
-WHOLE_NETWORK: Final = ""
-"""In place of a range's digits. Such a verdict is told and not remembered: the next mind comes to it by itself."""
 
 
 class Watch:
@@ -156,8 +151,7 @@ class Watch:
             verdict = Verdict(
                 row["reason"], row["figure"], row["since"].timestamp(), row["until"].timestamp(), row["is_sure"]
             )
-            if name[3] != WHOLE_NETWORK:
-                self.mind.uphold(name, verdict)
+            self.mind.uphold(name, verdict)
             self._told[name] = verdict
         self._lifted_at = now
         log.info("guard_remembers", networks=len(rows), verdicts=len(self._told))

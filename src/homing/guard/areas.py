@@ -1,7 +1,7 @@
 """Networks and countries as a whole: how much may be open there, and when all of a network is theft. Pure."""
 
 from homing.guard.apps import AppMind
-from homing.guard.book import RangeName, Room, Verdict
+from homing.guard.book import WHOLE_NETWORK, RangeName, Room, Verdict
 from homing.guard.cells import Area, Cell
 from homing.guard.docket import Docket
 from homing.guard.odds import odds_text, prior_of, probed, says, silence_of
@@ -18,7 +18,7 @@ def judge_network(
     policy: GuardPolicy, app: AppMind, cell: Cell, docket: Docket, now_s: float, minute: int
 ) -> Verdict | None:
     """A network of which hardly anybody ever came back is judged as a whole, until the probes of it convert."""
-    name = cell.key.account_id, cell.key.app_id, cell.key.network, ""
+    name = cell.key.account_id, cell.key.app_id, cell.key.network, WHOLE_NETWORK
     verdict = cell.verdict
     if verdict is not None and verdict.until_s > now_s:
         return _look_again(policy, app, cell, docket, name, verdict, minute)
@@ -37,6 +37,15 @@ def judge_network(
     docket.expect(name, now_s, 0.0, 0.0, 1)
     figure = f"{converted:.0f} conversions of {due:.1f} due, odds {odds_text(odds)}"
     return Verdict("unconverted network", figure, now_s, now_s + policy.hold_s)
+
+
+def release(cell: Cell, docket: Docket) -> None:
+    """Whoever says so knows more: the silence until now says nothing any more."""
+    docket.forgo((cell.key.account_id, cell.key.app_id, cell.key.network, WHOLE_NETWORK))
+    cell.verdict = None
+    cell.clear()
+    cell.kept_e = cell.kept_c = 0.0
+    cell.is_touched = True
 
 
 def _look_again(

@@ -1,11 +1,18 @@
 """What the mind concludes and the judges read: verdicts, and how much is let pass before there is one."""
 
 from collections.abc import Mapping, Set
+from typing import Final
 
 import msgspec
 
+from homing.guard.policy import LEVELS
+from homing.statistics.delta import Delta
+
 CellName = tuple[int, str, str]  # account, app, network
 RangeName = tuple[int, str, str, str]  # account, app, network, the range's first digits; '' is the whole network
+
+WHOLE_NETWORK: Final = ""
+"""In place of a range's digits."""
 
 
 class Verdict(msgspec.Struct, frozen=True, array_like=True):
@@ -60,6 +67,18 @@ class VerdictBook(msgspec.Struct, frozen=True):
     spent: Mapping[tuple[int, str], Spent] = {}  # (account, country)
     sure: Set[tuple[int, str]] = frozenset()  # (account, app): those whose conversions are reported
     probes: Set[RangeName] = frozenset()  # what is judged, of which one message is to pass
+
+    def condemns(self, delta: Delta) -> bool:
+        """Whether these messages went to a range that was judged as theft by then. That nobody came back of them says
+        nothing of the carrier that took them there.
+        """
+        if self.verdicts:
+            for cut in LEVELS:
+                digits = delta.block[: len(delta.block) + LEVELS[0] - cut]
+                verdict = self.verdicts.get((delta.account_id, delta.app_id, delta.network, digits))
+                if verdict is not None:
+                    return verdict.sure and delta.minute > verdict.since_s // 60
+        return False
 
 
 class _Written(msgspec.Struct, frozen=True, array_like=True):

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from homing.guard import areas, remembering, spread
 from homing.guard.apps import AppMind
-from homing.guard.book import CellName, RangeName, Room, Terms, Verdict, VerdictBook
+from homing.guard.book import WHOLE_NETWORK, CellName, RangeName, Room, Terms, Verdict, VerdictBook
 from homing.guard.cells import HOUR_MIN, Cell
 from homing.guard.docket import Docket
 from homing.guard.fading import Fading
@@ -153,8 +153,12 @@ class Mind:
         return {name: cell.key.country for name, cell in self._known.cells.items()}
 
     def lift(self, name: RangeName, now_s: float) -> None:
-        """An operator's word that a range is not theft: what was seen so far is forgotten."""
-        if name in self._docket.verdicts:
+        """An operator's word that a range, or a network as a whole, is not theft: what was seen so far is forgotten."""
+        if name[3] == WHOLE_NETWORK:
+            cell = self._known.cells.get(name[:3])
+            if cell is not None and cell.verdict is not None:
+                areas.release(cell, self._docket)
+        elif name in self._docket.verdicts:
             self._release(name)
             self._known.ranges[name].times = 0
             self._known.cells[name[:3]].judged.pop(name[3], None)

@@ -5,7 +5,7 @@ from math import inf
 
 import msgspec
 
-from homing.guard.book import CellName, RangeName, Verdict
+from homing.guard.book import WHOLE_NETWORK, CellName, RangeName, Verdict
 from homing.guard.docket import Docket
 from homing.guard.known import Known
 from homing.guard.ranges import C, N, Range, V
@@ -82,6 +82,10 @@ def uphold(known: Known, docket: Docket, name: RangeName, verdict: Verdict) -> N
     """Takes back a verdict that was given before this mind began."""
     cell = known.cells.get(name[:3])
     if cell is None or name in docket.verdicts:
+        return
+    if name[3] == WHOLE_NETWORK:
+        cell.verdict = verdict
+        docket.expect(name, verdict.since_s, 0.0, 0.0, 1)
         return
     found = known.ranges.setdefault(name, Range(name[3], 0))
     found.times = max(1, found.times)

@@ -83,7 +83,8 @@ class HomingGuarded(Homing):
         self.judge.obey(Rules({(GENERAL, rule): Mode.BLOCK for rule in RULES}))
 
     def hear(self, deltas: Sequence[Delta]) -> None:
-        super().hear(deltas)
+        book = self._mind.verdicts()
+        super().hear([delta for delta in deltas if not book.condemns(delta)])
         self._mind.hear(deltas)
 
     def think(self, now_s: float) -> None:

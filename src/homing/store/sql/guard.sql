@@ -157,7 +157,8 @@ LIMIT $3
 -- name: guard_verdict_lift
 UPDATE guard_verdict
 SET lifted_at = now()
-WHERE digits = $1 AND ($2::bigint IS NULL OR account_id = $2) AND until > now() AND lifted_at IS NULL
+WHERE digits = $1 AND ($2::bigint IS NULL OR account_id = $2) AND ($3::text IS NULL OR network = $3) AND until > now()
+    AND lifted_at IS NULL
 RETURNING digits
 
 -- name: guard_memory_write
