@@ -11,6 +11,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from homing.console.page import Entry, Group, Section
+from homing.messages.phrases import tell
+from homing.messages.retold import retold
 
 if TYPE_CHECKING:
     from homing.console.visit import Visit
@@ -36,7 +38,9 @@ def load_files() -> Mapping[str, File]:
 
 
 class Templates:
-    """Renders for a visit: `visit`, `format` (formats.Formats), `_` and `ngettext` are there in every template."""
+    """Renders for a visit: `visit`, `format` (formats.Formats), `_`, `ngettext` and `retold` (what other parts wrote
+    down in English) are there in every template.
+    """
 
     def __init__(self) -> None:
         self.files: Final = load_files()
@@ -65,6 +69,7 @@ class Templates:
             format=visit.formats,
             _=say,
             ngettext=say_n,
+            retold=lambda text: tell([retold(text)], visit.language.say, visit.formats.time),
             navigation=self._navigation(visit),
             languages=visit.shared.languages,
             leads_somewhere=lambda path: self._leads_somewhere(visit, path),

@@ -8,26 +8,11 @@ from typing import Any, Final
 from homing.kit.money import trimmed
 from homing.kit.spread import mix
 from homing.messages.phrases import Phrase
+from homing.messages.retold import retold
 from homing.store.database import Connection
 
 SHARES: Final = re.compile(r"adaptive, shares (?P<version>\d+) of (?P<total>[1-9]\d*)")
 """How a message's notes refer to what its route was chosen by (routing/choose.py)."""
-NOTED: Final = (
-    (
-        re.compile(r"adaptive, shares (?P<version>\d+) of (?P<total>\d+)"),
-        Phrase("adaptive, shares {version} of {total}"),
-    ),
-    (re.compile(r"adaptive, nothing learnt: least cost"), Phrase("adaptive, nothing learnt: least cost")),
-    (
-        re.compile(r"least cost of (?P<n>\d+), from (?P<cost>[\d.]+) a segment"),
-        Phrase("least cost of {n}, from {cost} a segment"),
-    ),
-    (re.compile(r"least cost of (?P<n>\d+)"), Phrase("least cost of {n}")),
-    (re.compile(r"(?P<down>\d+) of (?P<n>\d+) carriers down"), Phrase("{down} of {n} carriers down")),
-    (re.compile(r"(?P<n>\d+) above the ceiling"), Phrase("{n} above the ceiling")),
-)
-"""What routing/choose.py notes, kept with each message as it was written."""
-
 Choice = tuple[Phrase, Phrase]  # what, and the rest
 
 
@@ -35,12 +20,7 @@ def route_noted(note: str) -> Iterator[Phrase]:
     """The pieces of a message's note about its route; one that is not known here is told as it is."""
     for piece in note.split("; "):
         yield Phrase("; ")
-        for pattern, phrase in NOTED:
-            if found := pattern.fullmatch(piece):
-                yield phrase.of(**found.groupdict())
-                break
-        else:
-            yield Phrase("{told}", told=piece)
+        yield retold(piece)
 
 
 async def read_choice(connection: Connection, message: Mapping[str, Any]) -> Sequence[Choice]:
@@ -55,8 +35,8 @@ async def read_choice(connection: Connection, message: Mapping[str, Any]) -> Seq
     names = {row["carrier_id"]: row["name"] for row in await connection.fetch("timeline_carriers")}
     rests_on = json.loads(made["rests_on"])
     candidates = sorted(rests_on["candidates"], key=lambda one: (-one["share"], one["carrier_id"]))
-    told = Phrase("shares {version} of {at}: {told}", version=made["version"], at=made["made_at"], told=made["told"])
-    moments = [(name, told)]
+    values = {"version": made["version"], "at": made["made_at"], "told": retold(made["told"])}
+    moments = [(name, Phrase("shares {version} of {at}: {told}", **values))]
     moments += [(Phrase("candidate"), _candidate(one, names)) for one in candidates]
     moments.append((Phrase("draw"), _draw(message, candidates, int(noted["total"]), names)))
     return moments

@@ -16,6 +16,7 @@ from homing.kit.money import trimmed
 from homing.messages.choice_told import read_choice, route_noted
 from homing.messages.outbox import BIND_KINDS
 from homing.messages.phrases import Phrase, english
+from homing.messages.retold import retold
 from homing.messages.words import BOOKS, ENTRIES, OUTCOMES, PUSH_OUTCOMES, PUSHES, STATES, TRAFFIC
 from homing.model import CURRENCY, Door, Outcome
 from homing.states import TABLE, State
@@ -123,7 +124,7 @@ def _accepted(message: Row) -> Iterator[Moment]:
     yield Moment(at, Phrase("sender"), tuple(_sender(message, notes)))
     yield Moment(at, Phrase("text"), tuple(_text(message, notes)))
     if "guard" in notes:
-        yield Moment(at, Phrase("guard"), (Phrase("{told}", told=notes["guard"]),))
+        yield Moment(at, Phrase("guard"), (retold(str(notes["guard"])),))
     price = Phrase(
         "{price} a segment x {segments} = {charge} {currency}",
         price=trimmed(message["price_micro"]),
