@@ -62,7 +62,7 @@ def test_what_the_mind_says() -> None:
         odds = Odds(-5.0, silence, crowd, 40.0, 1.0, 33.2)
         check(odds.figure)
         check(odds.reason)
-    check("0 conversions of 12.9 due, odds 1.64e+03 to 1")
+    check("0 conversions of 12.9 due, odds 1600 to 1")
     check("unconverted network")
 
 

@@ -37,14 +37,14 @@ class Odds(msgspec.Struct, frozen=True):
 
     @property
     def figure(self) -> str:
-        return (
-            f"{self.crowd.count:.0f} messages where {self.crowd.usual:.2g} are usual,"
-            f" {self.converted:.0f} conversions of {self.due:.1f} due, odds {odds_text(self.total)}"
-        )
+        crowd = f"{self.crowd.count:.0f} messages where {self.crowd.usual:.2g} are usual, "
+        silence = f"{self.converted:.0f} conversions of {self.due:.1f} due, odds {odds_text(self.total)}"
+        return silence if self.reason == "unconverted" else crowd + silence
 
 
 def odds_text(nats: float) -> str:
-    return f"{exp(min(nats, 30.0)):.3g} to 1"
+    odds = float(f"{exp(min(nats, 30.0)):.2g}")  # no more digits than mean something
+    return f"{odds:.0f} to 1" if odds >= 100 else f"{odds:g} to 1"
 
 
 def odds_of(
