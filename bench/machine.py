@@ -27,7 +27,7 @@ def cpu_seconds(pids: list[int]) -> float:
     for pid in pids:
         try:
             line = Path(f"/proc/{pid}/stat").read_text()
-        except FileNotFoundError:  # a database worker that has just ended: its parent counts it from now on
+        except (FileNotFoundError, ProcessLookupError):  # a database worker that has just ended: its parent counts it from now on
             continue
         # proc(5): own time is in fields 14 and 15, the reaped children's in 16 and 17; the second field may hold
         # spaces, so count from its bracket
