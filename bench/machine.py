@@ -27,8 +27,8 @@ def cpu_seconds(pids: list[int]) -> float:
     for pid in pids:
         try:
             line = Path(f"/proc/{pid}/stat").read_text()
-        except (FileNotFoundError, ProcessLookupError):  # a database worker that has just ended: its parent counts it from now on
-            continue
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # a database worker that has just ended: its parent counts it from now on
         # proc(5): own time is in fields 14 and 15, the reaped children's in 16 and 17; the second field may hold
         # spaces, so count from its bracket
         ticks += sum(map(int, line.rpartition(")")[2].split()[11:15]))
