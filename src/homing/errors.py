@@ -9,8 +9,7 @@
     └── PlatformFailure           ours; the caller may come again
         ├── StoreAway             no database: answered at once
         ├── StoreFailed           the database refused or took too long
-        ├── Overloaded            more waits than the bounds allow
-        └── Draining              this process is stopping
+        └── Overloaded            more waits than the bounds allow
 
 A class's docstring is its message. `laaffic` and `lia` are the dialects' words for it (docs/reference);
 `retryable` says whether the same request can succeed later; `fault` whose turn it is.
@@ -196,10 +195,6 @@ class StoreFailed(PlatformFailure):
 
 class Overloaded(PlatformFailure):
     """More work is waiting than the bounds allow."""
-
-
-class Draining(PlatformFailure):
-    """This process is stopping and takes no new work."""
 
 
 class OperatorError(HomingError):

@@ -323,6 +323,7 @@ CARRIERS_AGE_S_MAX: Final = 30.0  # even if a change notice is missed
 LEARN_S: Final = 5.0  # between two thoughts
 LEARN_LAG_S: Final = 2.0  # what has happened since then may not have been heard
 LEARN_CELLS_MAX: Final = 5_000  # kept in memory; the longest idle are let go
+LEARN_MEANS_MAX: Final = 1_000  # of one set of curves, remembered
 LEARN_SHARES_MAX: Final = 5_000  # of rules and cells, in force at once
 LEARN_CHOICE_DAYS: Final = 30  # what shares rested on is kept so long
 CONCLUSIONS_FORGET_S: Final = 3_600.0  # between two looks for what is past its days, of the learner and of the guard

@@ -86,8 +86,8 @@ async def test_since_is_a_time_or_a_span(homing: Homing, carriers: tuple[int, in
     assert refs(await homing("list", "--since", "2h")) == ["stray-3", "stray-2"]
     assert await homing("list", "--since", "2100-01-01T10:00") == []
     assert len(await homing("list", "--since", "2020-01-01")) == 3
-    assert "neither a time" in await homing("list", "--since", "yesterday", status=2)
-    assert "neither a time" in await homing("list", "--since", "999999d", status=2)
+    assert "is no time" in await homing("list", "--since", "yesterday", status=2)
+    assert "is no time" in await homing("list", "--since", "999999d", status=2)
 
 
 async def test_the_count_is_by_carrier(homing: Homing, carriers: tuple[int, int]) -> None:

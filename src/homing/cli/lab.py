@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedCo
 
 from homing import limits
 from homing.cli.desk import Desk, Noun, at_desk, in_one_line, json_option
-from homing.cli.parameters import account_option
+from homing.cli.parameters import MOMENT, account_option
 from homing.cli.show import COUNT, MONEY, PROSE, TIME, Card, Column, Kind, Reply, Table, print_reply
 
 if TYPE_CHECKING:
@@ -257,15 +257,11 @@ def generate(seed: int, goal: str) -> None:
 
 
 @lab.command("replay")
-@click.option(
-    "--costs", type=click.Path(path_type=Path, dir_okay=False), metavar="CSV", help="What carriers would ask."
-)
-@click.option(
-    "--prices", type=click.Path(path_type=Path, dir_okay=False), metavar="CSV", help="What customers would pay."
-)
+@click.option("--costs", type=CSV, metavar="CSV", help="What carriers would ask.")
+@click.option("--prices", type=CSV, metavar="CSV", help="What customers would pay.")
 @click.option("--strategy", type=click.Choice(STRATEGIES), help="Of every route, in place of its own.")
-@click.option("--since", type=click.DateTime(), help="UTC.  [default: 24 hours before the end]")
-@click.option("--until", type=click.DateTime(), help="UTC.  [default: now]")
+@click.option("--since", type=MOMENT, help="24h, 7d, or a date and time in UTC.  [default: 24 hours before the end]")
+@click.option("--until", type=MOMENT, help="Likewise.  [default: now]")
 @account_option
 @at_desk
 async def replay(
@@ -288,14 +284,14 @@ async def replay(
 
     \b
     Example:  homing lab replay --strategy adaptive
-              homing lab replay --costs new.csv --since 2026-11-01
+              homing lab replay --costs new.csv --since 7d
     """
     from homing.lab.replay import Changes, read_costs, read_prices
     from homing.lab.replay import replay as replayed
     from homing.model import Strategy
 
-    end = datetime.now(UTC) if until is None else until.replace(tzinfo=UTC)
-    start = end - timedelta(hours=24) if since is None else since.replace(tzinfo=UTC)
+    end = until or datetime.now(UTC)
+    start = end - timedelta(hours=24) if since is None else since
     if start >= end:
         raise click.UsageError("--since is not before --until")
     changes = Changes(

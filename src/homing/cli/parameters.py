@@ -1,5 +1,7 @@
 """Kinds of arguments that more than one command takes."""
 
+import re
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import click
@@ -12,6 +14,8 @@ from homing.text.numbers import normalise
 
 MINUS_IS_A_SIGN: Final = {"ignore_unknown_options": True}
 """For commands with an amount: `-1.5` is one, not a bundle of options."""
+AGO: Final = re.compile(r"([0-9]{1,6}) ?(s|min|h|d)")
+UNITS_S: Final = {"s": 1, "min": 60, "h": 3_600, "d": 86_400}
 
 
 class Amount(click.ParamType[int]):
@@ -54,7 +58,26 @@ class Number(click.ParamType[str]):
         return number
 
 
+class Moment(click.ParamType[datetime]):
+    """A time: so long ago (`90min`, `24h`, `7d`), or a date with or without a time of day, in UTC."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        if isinstance(value, datetime):
+            return value
+        ago = AGO.fullmatch(value)
+        try:
+            if ago:
+                return datetime.now(UTC) - timedelta(seconds=int(ago[1]) * UNITS_S[ago[2]])
+            at = datetime.fromisoformat(value)
+        except (ValueError, OverflowError):
+            self.fail(f"{value!r} is no time such as 24h, 7d, 2026-11-26 or 2026-11-26T10:00", param, ctx)
+        return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
 AMOUNT: Final = Amount()
+MOMENT: Final = Moment()
 PREFIX: Final = Prefix()
 NUMBER: Final = Number()
 MESSAGE_ID: Final = click.IntRange(0, ids.ID_MAX)

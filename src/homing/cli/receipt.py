@@ -1,8 +1,7 @@
 """`homing receipt`."""
 
-import re
-from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from datetime import UTC, datetime
+from typing import Final
 
 import click
 import msgspec
@@ -10,7 +9,7 @@ import msgspec
 from homing import errors, limits
 from homing.accounts.catalogue import find_carrier
 from homing.cli.desk import Desk, Noun, at_desk
-from homing.cli.parameters import ROW_ID, limit_option
+from homing.cli.parameters import MOMENT, ROW_ID, limit_option
 from homing.cli.show import COUNT, PROSE, TIME, Card, Column, Kind, Reply, Said, Table, named
 from homing.receipts.learning import learnt_form
 from homing.receipts.unmatched import consider, drop_unmatched, find_unmatched, read_unmatched, replay_unmatched
@@ -50,30 +49,8 @@ COUNTS = (
     Column("newest_at", "Newest (UTC)", TIME),
 )
 NONE_LEFT: Final = "Every report has found its message."
-UNITS_S: Final = {"s": 1, "min": 60, "h": 3_600, "d": 86_400}
-
-
-class Since(click.ParamType[datetime]):
-    """A date and time in UTC, or how long ago: `2h`, `30min`, `7d`."""
-
-    name = "time"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
-        if isinstance(value, datetime):
-            return value
-        ago = re.fullmatch(r"([0-9]{1,6}) ?(s|min|h|d)", value)
-        try:
-            if ago:
-                return datetime.now(UTC) - timedelta(seconds=int(ago[1]) * UNITS_S[ago[2]])
-            at = datetime.fromisoformat(value)
-        except (ValueError, OverflowError):
-            self.fail(f"{value!r} is neither a time such as 2026-11-22T10:30 nor a span such as 2h", param, ctx)
-        return at if at.tzinfo else at.replace(tzinfo=UTC)
-
-
-SINCE: Final = Since()
 carrier_option: Final = click.option("--carrier", help="Of this carrier (name or id) alone.")
-since_option: Final = click.option("--since", type=SINCE, help="Received since: a time in UTC, or a span such as 2h.")
+since_option: Final = click.option("--since", type=MOMENT, help="Received since: a time in UTC, or a span such as 2h.")
 ids_argument: Final = click.argument("parked_ids", metavar="[ID]...", nargs=-1, type=ROW_ID)
 
 
@@ -168,7 +145,7 @@ async def replay(
 @ids_argument
 @click.option("--all", "everything", is_flag=True, help="All of them, or all that the options choose.")
 @carrier_option
-@click.option("--before", type=SINCE, help="Received before: a time in UTC, or a span such as 7d.")
+@click.option("--before", type=MOMENT, help="Received before: a time in UTC, or a span such as 7d.")
 @at_desk
 async def drop(
     desk: Desk, parked_ids: tuple[int, ...], everything: bool, carrier: str | None, before: datetime | None

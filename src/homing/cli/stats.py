@@ -1,40 +1,18 @@
 """`homing stats`."""
 
-import re
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import click
 import msgspec
 
 from homing.cli.desk import Desk, Noun, at_desk
-from homing.cli.parameters import account_option
+from homing.cli.parameters import MOMENT, account_option
 from homing.cli.show import COUNT, MONEY, TIME, YES, Card, Column, Kind, Reply, Table, clock, interval
 from homing.statistics.proof import prove as prove_statistics
 from homing.statistics.report import GRAINS, By, Line, Rate, report
 from homing.statistics.sums import Grain
-
-AGO: Final = re.compile(r"(\d{1,6})(min|h|d)")
-UNITS: Final = {"min": "minutes", "h": "hours", "d": "days"}
-
-
-class Moment(click.ParamType[datetime]):
-    """A time: so long ago (`90min`, `24h`, `7d`), or a date with or without a time of day, in UTC."""
-
-    name = "time"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
-        if isinstance(value, datetime):
-            return value
-        match = AGO.fullmatch(value)
-        try:
-            if match:
-                return datetime.now(UTC) - timedelta(**{UNITS[match[2]]: int(match[1])})
-            at = datetime.fromisoformat(value)
-            return at if at.tzinfo else at.replace(tzinfo=UTC)
-        except (ValueError, OverflowError):
-            self.fail(f"{value!r} is no time such as 24h, 7d, 2026-11-26 or 2026-11-26T10:00", param, ctx)
 
 
 def _percent(found: Rate) -> str:
@@ -113,8 +91,8 @@ def stats() -> None:
 @click.option(
     "--by", type=click.Choice([each.value for each in By]), default="carrier", show_default=True, help="One line each."
 )
-@click.option("--since", type=Moment(), default="24h", show_default=True, help="24h, 7d, or a date and time in UTC.")
-@click.option("--until", type=Moment(), help="Likewise.  [default: now]")
+@click.option("--since", type=MOMENT, default="24h", show_default=True, help="24h, 7d, or a date and time in UTC.")
+@click.option("--until", type=MOMENT, help="Likewise.  [default: now]")
 @account_option
 @at_desk
 async def show(desk: Desk, by: str, since: datetime, until: datetime | None, account: str | None) -> Reply:

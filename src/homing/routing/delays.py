@@ -5,6 +5,7 @@ from collections.abc import Hashable, Iterable, Sequence
 from itertools import pairwise
 from typing import Final
 
+from homing import limits
 from homing.kit.histogram import BUCKETS, EDGES_S, empty
 from homing.routing.policy import LearnPolicy
 
@@ -13,7 +14,6 @@ FINITE: Final = BUCKETS - 1  # what took longer than the last edge is no part of
 AGED_EVERY_S: Final = 600.0
 DRAWN_EVERY_S: Final = 30.0  # a curve of many times; one of few whenever the clock has moved
 NOTHING: Final = 0.01
-MEANS_MAX: Final = 1_000  # of one set of curves, remembered
 STEP_S: Final = 0.01  # of time in which a curve's step rises
 NONE: Final[Sequence[float]] = (0.0,) * BUCKETS
 
@@ -74,7 +74,7 @@ class Curves:
         ages = youngest_s, oldest_s
         found = self._means.get(ages)
         if found is None:
-            if len(self._means) >= MEANS_MAX:
+            if len(self._means) >= limits.LEARN_MEANS_MAX:
                 self._means.clear()
             found = self._means[ages] = (
                 self.likely.between(youngest_s, oldest_s),
