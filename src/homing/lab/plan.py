@@ -18,6 +18,10 @@ GENERATED: Final = 3
 GENERATED_FROM: Final = 1
 QUICK_HOURS: Final[Mapping[str, float]] = {"routing": 0.75, "guard": 1.5}
 QUICK_TICK_S: Final = 5
+QUICK_FLOOD_H: Final = 2.0
+"""A flood of at most so many hours keeps its length in a quick report: what passes before it is judged is the same
+however long it is, and the share that is stopped would be another flood's.
+"""
 QUICK_SEEDS: Final = 20
 QUICK_ROUTING: Final = ("loss-honest", "loss-lying", "steady")
 QUICK_GUARD: Final = ("burst", "rotating", "drip", "mimicry", "flash-and-launch")
@@ -75,10 +79,18 @@ def quickened(scenario: Scenario) -> Scenario:
     """A scenario of which everything happens sooner, so that a short run has all of it."""
     factor = min(1.0, QUICK_HOURS[scenario.goal] / scenario.hours)
     replace = msgspec.structs.replace
+    attacks = tuple(
+        replace(
+            attack,
+            from_h=attack.from_h * factor,
+            hours=attack.hours if attack.hours <= QUICK_FLOOD_H else attack.hours * factor,
+        )
+        for attack in scenario.attacks
+    )
     return replace(
         scenario,
         tick_s=max(scenario.tick_s, QUICK_TICK_S),
-        hours=scenario.hours * factor,
+        hours=max([scenario.hours * factor, *(attack.from_h + attack.hours for attack in attacks)]),
         measure_from_h=scenario.measure_from_h * factor,
         carriers=tuple(
             replace(
@@ -95,9 +107,7 @@ def quickened(scenario: Scenario) -> Scenario:
             )
             for carrier in scenario.carriers
         ),
-        attacks=tuple(
-            replace(attack, from_h=attack.from_h * factor, hours=attack.hours * factor) for attack in scenario.attacks
-        ),
+        attacks=attacks,
         events=tuple(
             replace(event, from_h=event.from_h * factor, hours=event.hours * factor) for event in scenario.events
         ),
