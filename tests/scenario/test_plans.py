@@ -200,7 +200,7 @@ AT_SIZE: Mapping[str, tuple[Mapping[str, str], Sequence[Any], str]] = {
     "guard_saved": (FREE_PLANS, (1, NOW - timedelta(minutes=500)), "guard_decision"),
     "guard_decisions_of": (FREE_PLANS, (None, None, 50), "guard_decision"),
     "guard_verdicts_of": (FREE_PLANS, (None, False, 50), "guard_verdict"),
-    "guard_verdict_lift": (FREE_PLANS, ("6281000001", None), "guard_verdict"),
+    "guard_verdict_lift": (FREE_PLANS, ("6281000001", None, None), "guard_verdict"),
     "stat_report": (FREE_PLANS, ("carrier", 1, MINUTE, MINUTE + 1, 1), "stat_minute"),
     "learn_shares_of": (FREE_PLANS, (1, "app"), "learn_shares"),
 }

@@ -44,3 +44,25 @@ def test_a_name_that_two_statements_share_is_refused(tmp_path: Path, monkeypatch
 def test_the_statements_cannot_be_changed_by_whoever_has_them() -> None:
     with pytest.raises(TypeError):
         queries.load()["ping"] = "SELECT 2"  # type: ignore[index]
+
+
+def test_what_a_file_shares_stands_in_each_statement_that_asks_for_it() -> None:
+    text = """-- About the file.
+-- shared: late
+WHERE at > $1
+-- name: one
+SELECT 1 FROM a
+-- here: late
+-- name: two
+SELECT 2 FROM b
+    -- here: late
+LIMIT 1
+"""
+    assert queries.read(text) == {
+        "one": "SELECT 1 FROM a\nWHERE at > $1",
+        "two": "SELECT 2 FROM b\nWHERE at > $1\nLIMIT 1",
+    }
+    with pytest.raises(ValueError, match="nothing is shared as late"):
+        queries.read("-- name: one\nSELECT 1\n-- here: late\n")
+    with pytest.raises(ValueError, match="two statements are named one"):
+        queries.read("-- name: one\nSELECT 1\n-- name: one\nSELECT 2\n")

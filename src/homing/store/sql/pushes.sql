@@ -1,6 +1,13 @@
 -- Pushes as people look at them (events/pushes.py). Of each list the latest $3 below push $2 (null: of all), of one
 -- account ($1) or all, with the last answer.
 
+-- shared: last_answer
+    SELECT at, status, answer
+    FROM push_attempt AS t
+    WHERE t.account_id = p.account_id AND t.push_id = p.push_id
+    ORDER BY t.attempt DESC
+    LIMIT 1
+
 -- name: pushes_recent
 SELECT p.*, a.name AS account, last.at AS answered_at, last.status, last.answer
 FROM account AS a
@@ -12,11 +19,7 @@ CROSS JOIN LATERAL (
     LIMIT $3
 ) AS p
 LEFT JOIN LATERAL (
-    SELECT at, status, answer
-    FROM push_attempt AS t
-    WHERE t.account_id = p.account_id AND t.push_id = p.push_id
-    ORDER BY t.attempt DESC
-    LIMIT 1
+    -- here: last_answer
 ) AS last ON true
 WHERE $1::bigint IS NULL OR a.account_id = $1
 ORDER BY p.push_id DESC
@@ -33,11 +36,7 @@ CROSS JOIN LATERAL (
     LIMIT $3
 ) AS p
 LEFT JOIN LATERAL (
-    SELECT at, status, answer
-    FROM push_attempt AS t
-    WHERE t.account_id = p.account_id AND t.push_id = p.push_id
-    ORDER BY t.attempt DESC
-    LIMIT 1
+    -- here: last_answer
 ) AS last ON true
 WHERE $1::bigint IS NULL OR a.account_id = $1
 ORDER BY p.push_id DESC
@@ -57,11 +56,7 @@ CROSS JOIN LATERAL (
 ) AS p
 JOIN account AS a ON a.account_id = p.account_id
 JOIN LATERAL (
-    SELECT at, status, answer
-    FROM push_attempt AS t
-    WHERE t.account_id = p.account_id AND t.push_id = p.push_id
-    ORDER BY t.attempt DESC
-    LIMIT 1
+    -- here: last_answer
 ) AS last ON true
 WHERE ($1::bigint IS NULL OR p.account_id = $1) AND p.push_id < coalesce($2, 9223372036854775807)
 ORDER BY p.push_id DESC

@@ -2,6 +2,18 @@
 -- to $3, and gives of those that fit ($5 the carrier, $6 states) the latest $7; beside them how many it looked at and the
 -- lowest of their ids. $1: one account, or null.
 
+-- shared: fitting
+SELECT seen.looked, seen.lowest_id, fitting.account_id, fitting.message_id
+FROM (SELECT count(*) AS looked, min(message_id) AS lowest_id FROM looked) AS seen
+LEFT JOIN LATERAL (
+    SELECT account_id, message_id
+    FROM looked
+    WHERE ($5::int IS NULL OR carrier_id = $5) AND ($6::smallint[] IS NULL OR state = ANY ($6))
+    ORDER BY message_id DESC
+    LIMIT $7
+) AS fitting ON true
+ORDER BY fitting.message_id DESC
+
 -- The latest of the window, by the primary key in each account.
 -- name: search_latest
 WITH looked AS MATERIALIZED (
@@ -18,16 +30,7 @@ WITH looked AS MATERIALIZED (
     ORDER BY m.message_id DESC
     LIMIT $4
 )
-SELECT seen.looked, seen.lowest_id, fitting.account_id, fitting.message_id
-FROM (SELECT count(*) AS looked, min(message_id) AS lowest_id FROM looked) AS seen
-LEFT JOIN LATERAL (
-    SELECT account_id, message_id
-    FROM looked
-    WHERE ($5::int IS NULL OR carrier_id = $5) AND ($6::smallint[] IS NULL OR state = ANY ($6))
-    ORDER BY message_id DESC
-    LIMIT $7
-) AS fitting ON true
-ORDER BY fitting.message_id DESC
+-- here: fitting
 
 -- name: search_number
 WITH looked AS MATERIALIZED (
@@ -36,16 +39,7 @@ WITH looked AS MATERIALIZED (
     WHERE number = $8 AND message_id >= $2 AND message_id < $3 AND ($1::bigint IS NULL OR account_id + 0 = $1)
     LIMIT $4
 )
-SELECT seen.looked, seen.lowest_id, fitting.account_id, fitting.message_id
-FROM (SELECT count(*) AS looked, min(message_id) AS lowest_id FROM looked) AS seen
-LEFT JOIN LATERAL (
-    SELECT account_id, message_id
-    FROM looked
-    WHERE ($5::int IS NULL OR carrier_id = $5) AND ($6::smallint[] IS NULL OR state = ANY ($6))
-    ORDER BY message_id DESC
-    LIMIT $7
-) AS fitting ON true
-ORDER BY fitting.message_id DESC
+-- here: fitting
 
 -- name: search_reference
 WITH looked AS MATERIALIZED (
@@ -54,16 +48,7 @@ WITH looked AS MATERIALIZED (
     WHERE reference = $8 AND message_id >= $2 AND message_id < $3 AND ($1::bigint IS NULL OR account_id + 0 = $1)
     LIMIT $4
 )
-SELECT seen.looked, seen.lowest_id, fitting.account_id, fitting.message_id
-FROM (SELECT count(*) AS looked, min(message_id) AS lowest_id FROM looked) AS seen
-LEFT JOIN LATERAL (
-    SELECT account_id, message_id
-    FROM looked
-    WHERE ($5::int IS NULL OR carrier_id = $5) AND ($6::smallint[] IS NULL OR state = ANY ($6))
-    ORDER BY message_id DESC
-    LIMIT $7
-) AS fitting ON true
-ORDER BY fitting.message_id DESC
+-- here: fitting
 
 -- By the carrier's id of an attempt or of one of its parts, as the carrier wrote it or in another case.
 -- name: search_carrier_ref
@@ -82,16 +67,7 @@ WITH named AS (
     JOIN message AS m ON m.account_id = ANY (ARRAY[named.account_id]) AND m.message_id = ANY (ARRAY[named.message_id])
     WHERE $1::bigint IS NULL OR m.account_id + 0 = $1
 )
-SELECT seen.looked, seen.lowest_id, fitting.account_id, fitting.message_id
-FROM (SELECT count(*) AS looked, min(message_id) AS lowest_id FROM looked) AS seen
-LEFT JOIN LATERAL (
-    SELECT account_id, message_id
-    FROM looked
-    WHERE ($5::int IS NULL OR carrier_id = $5) AND ($6::smallint[] IS NULL OR state = ANY ($6))
-    ORDER BY message_id DESC
-    LIMIT $7
-) AS fitting ON true
-ORDER BY fitting.message_id DESC
+-- here: fitting
 
 -- Of a message that came over SMPP in parts each has an id, and the customer may ask by any.
 -- name: search_part

@@ -99,9 +99,7 @@ WHERE s.grain = $1 AND s.period >= $2 AND s.period < $3 AND ($4::bigint IS NULL 
 ORDER BY s.period DESC
 LIMIT $5
 
--- Figures by what $1 names, of periods of a grain ($2) from one ($3) to before another ($4), of one account or all.
--- name: stat_report
-SELECT CASE $1
+-- shared: by
         WHEN 'country' THEN s.country
         WHEN 'network' THEN s.network
         WHEN 'carrier' THEN coalesce(c.name, s.carrier_id::text)
@@ -110,6 +108,11 @@ SELECT CASE $1
         WHEN 'prefix' THEN s.prefix
         WHEN 'sender' THEN s.sender
         ELSE (s.period::bigint * s.grain)::text
+
+-- Figures by what $1 names, of periods of a grain ($2) from one ($3) to before another ($4), of one account or all.
+-- name: stat_report
+SELECT CASE $1
+        -- here: by
     END AS key,
     sum(s.submitted)::bigint AS submitted, sum(s.sent)::bigint AS sent, sum(s.delivered)::bigint AS delivered,
     sum(s.undelivered)::bigint AS undelivered, sum(s.converted)::bigint AS converted, sum(s.refused)::bigint AS refused,
@@ -125,14 +128,7 @@ ORDER BY 2 DESC, 1
 -- As above: how many times lie in each bucket, of what kind (r: to the receipt, c: to the conversion).
 -- name: stat_report_times
 SELECT CASE $1
-        WHEN 'country' THEN s.country
-        WHEN 'network' THEN s.network
-        WHEN 'carrier' THEN coalesce(c.name, s.carrier_id::text)
-        WHEN 'app' THEN s.app_id
-        WHEN 'account' THEN a.name
-        WHEN 'prefix' THEN s.prefix
-        WHEN 'sender' THEN s.sender
-        ELSE (s.period::bigint * s.grain)::text
+        -- here: by
     END AS key, times.kind, times.bucket, sum(times.n)::bigint AS n
 FROM stat_now AS s
 LEFT JOIN carrier AS c ON c.carrier_id = s.carrier_id
