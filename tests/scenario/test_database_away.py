@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 import pytest
 
 from client import Reply
@@ -45,7 +46,9 @@ class Outage:
     async def begin(self) -> None:
         pid = self.used.pid
         assert pid
+        backends = psutil.Process(pid).children(recursive=True)
         os.kill(pid, signal.SIGKILL)
+        await asyncio.to_thread(psutil.wait_procs, backends, 10)  # each commits what it has begun, and notices then
 
     async def end(self) -> None:
         again = throw_away(self.data)

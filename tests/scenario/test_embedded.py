@@ -234,7 +234,7 @@ def processes(word: str) -> list[psutil.Process]:
 
 
 def keepers(folder: Path) -> list[psutil.Process]:
-    return [found for found in processes(str(folder)) if "embedded_keeper" in " ".join(found.cmdline())]
+    return [found for found in processes(str(folder)) if "embedded_keeper" in " ".join(found.info["cmdline"])]
 
 
 def family(pid: int) -> list[psutil.Process]:
