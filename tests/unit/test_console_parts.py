@@ -34,7 +34,8 @@ def formats(code: str, zone: str = "UTC") -> Formats:
 
 
 @pytest.mark.parametrize(
-    ("value", "top"), [(0, 1), (1, 1), (1.01, 2), (2, 2), (4, 5), (7, 10), (10, 10), (11, 20), (0.003, 0.005)]
+    ("value", "top"),
+    [(0, 1), (1, 1), (1.01, 2), (2, 2), (4, 4), (7, 8), (10, 10), (11, 20), (230, 300), (0.003, 0.003)],
 )
 def test_the_upper_edge_is_a_round_number_not_below_the_highest(value: float, top: float) -> None:
     assert charts.round_top(value) == pytest.approx(top)

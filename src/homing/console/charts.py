@@ -61,11 +61,11 @@ class Plot(msgspec.Struct, frozen=True):
 
 
 def round_top(value: float) -> float:
-    """The next of 1, 2, 5 times a power of ten."""
+    """The next of 1, 2, 3, 4, 5, 6, 8 times a power of ten: a plot is at least half full."""
     if value <= 0:
         return 1.0
     power = 10.0 ** ceil(log10(value) - 1e-9)
-    return next(power * step for step in (0.1, 0.2, 0.5, 1.0) if power * step >= value * (1 - 1e-9))
+    return next(power * step for step in (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0) if power * step >= value * (1 - 1e-9))
 
 
 def stacked(titles: Sequence[str], series: Sequence[Series]) -> Plot:
