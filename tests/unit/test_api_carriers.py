@@ -4,7 +4,7 @@ import asyncio
 import json
 import random
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -251,6 +251,9 @@ class Vendor:
             raise self.failure
         return [CarrierReceipt(ref, self.ends[ref], AT, None, "") for ref in carrier_refs if ref in self.ends]
 
+    def refs_asked(self) -> list[str]:
+        return [ref for refs in self.asked for ref in refs]
+
     async def close(self) -> None:
         self.calls.append(["closed"])
 
@@ -312,6 +315,12 @@ async def test_a_carrier_is_down_while_it_finds_no_connection() -> None:
     assert "refused" in str(one.health().detail["last_error"])
 
 
+async def until(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not holds():
+            await asyncio.sleep(0.01)
+
+
 async def test_outstanding_messages_are_asked_about_until_they_end() -> None:
     vendor = Vendor()
     one = carrier(vendor, Manner(ask_after_s=0.01, ask_max=10, asks_per_s=100))
@@ -319,16 +328,13 @@ async def test_outstanding_messages_are_asked_about_until_they_end() -> None:
     await submit(one, [message(message_id=5)])
     reports = one.reports()
     waiting = asyncio.ensure_future(anext(reports))
-    await asyncio.sleep(0.1)
-    asked = [ref for refs in vendor.asked for ref in refs]
-    assert asked.count("ref-5") > 1
-    assert asked.count("old") == 1, "what is too old is asked about once more"
+    await until(lambda: vendor.refs_asked().count("ref-5") > 1)
+    assert vendor.refs_asked().count("old") == 1, "what is too old is asked about once more"
     vendor.ends = {"ref-5": State.DELIVERED}
     (receipt,) = await asyncio.wait_for(waiting, 5)
     assert (receipt.carrier_ref, receipt.state) == ("ref-5", State.DELIVERED)
     quiet = asyncio.ensure_future(anext(reports))
-    await asyncio.sleep(0.1)
-    assert one.health().detail["to_ask_about"] == 0
+    await until(lambda: one.health().detail["to_ask_about"] == 0)
     quiet.cancel()
 
 
@@ -342,8 +348,7 @@ async def test_questions_that_fail_are_asked_again(monkeypatch: pytest.MonkeyPat
     await submit(one, [message(message_id=5)])
     vendor.failure = errors.Unanswered("lost", in_doubt=True)
     waiting = asyncio.ensure_future(anext(one.reports()))
-    await asyncio.sleep(0.15)
-    assert len(vendor.asked) >= 2
+    await until(lambda: len(vendor.asked) >= 2)
     vendor.failure = None
     assert (await asyncio.wait_for(waiting, 5))[0].state is State.EXPIRED
 

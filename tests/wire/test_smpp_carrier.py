@@ -566,7 +566,7 @@ async def test_after_a_pause_one_message_probes_and_then_ever_more_go(smsc: Smsc
     smsc.rtt_s = 0.02
     is_throttling = True
     smsc.deeds = lambda _submit: Deed(status=0x58) if is_throttling else Deed()
-    async with lined(smsc, window=16, throttle_pause_s=0.3) as line:
+    async with lined(smsc, window=16, throttle_pause_s=1.0) as line:
         sending = asyncio.create_task(line.send(*(message(n) for n in range(200))))
         await line.until(lambda: line.binds[0]["state"] == "throttled")
         assert line.carrier.room() == 0
