@@ -207,6 +207,15 @@ async def test_a_page_fits_in_every_language(language: str, opened: Opening, ope
         await picture(page, f"overview-{language}")
 
 
+@pytest.mark.parametrize("width", [768, 1024])
+async def test_a_page_fits_between_a_phone_and_a_desk(width: int, opened: Opening, operator: Mapping[str, str]) -> None:
+    async with opened(dict(operator), size=(width, 900)) as page:
+        for path in PAGES.values():
+            await page.goto(path)
+            over = await page.evaluate("document.documentElement.scrollWidth - innerWidth")
+            assert over <= 0, f"{path} is {over} px too wide"
+
+
 async def test_the_chosen_theme_stands_above_the_systems(opened: Opening, operator: Mapping[str, str]) -> None:
     async with opened(dict(operator), theme="light") as page:
         await page.goto("/audit")
