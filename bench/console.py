@@ -156,7 +156,7 @@ def portal(known: dict[str, Any]) -> dict[str, str]:
 async def run(folder: Path, messages: int = MESSAGES, rounds: int = ROUNDS) -> list[Row]:
     """The console's row of the table."""
     with Homing(folder / "console", has_console=True) as homing:
-        async with homing.looked_into() as database:
+        async with homing.database() as database:
             known = await load(database, messages)
             operator = await signed_in(homing, database, "an-operator", None)
             customer = await signed_in(homing, database, "a-customer", known["account_id"])

@@ -54,7 +54,7 @@ async def run(folder: Path, seconds: float) -> list[Row]:
         await homing.fund()
         await homing.set_carriers(PROMPT)
         await homing.set_report_url(sink.url)
-        async with homing.looked_into() as database:
+        async with homing.database() as database:
             row = await database.row("account_find", demo.ACCOUNT, None)
             assert row is not None
             people = [None, row["account_id"]]

@@ -1,7 +1,6 @@
 """Homing as a bench meets it: the real `homing serve`, its own data folder, the embedded PostgreSQL with fsync on."""
 
 import asyncio
-import contextlib
 import json
 import os
 import signal
@@ -11,7 +10,6 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import AsyncIterator
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -132,12 +130,6 @@ class Homing:
     async def set_report_url(self, url: str) -> None:
         async with _Database(self.data) as database, database.connection() as connection:
             await connection.raw.execute("UPDATE app SET report_url = $1", url)
-
-    @contextlib.asynccontextmanager
-    async def looked_into(self) -> AsyncIterator[Database]:
-        """Its database."""
-        async with _Database(self.data) as database:
-            yield database
 
     async def waiting(self) -> dict[str, int]:
         """How many messages and pushes wait, by kind."""

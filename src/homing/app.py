@@ -43,6 +43,7 @@ from homing.doors.wire import Endpoint
 from homing.events.guarded import GuardedPoster
 from homing.events.pusher import Pusher
 from homing.guard.board import GuardBoard
+from homing.guard.book import VerdictBook
 from homing.intake.intake import Intake, utc_now
 from homing.kit import crypto
 from homing.ledger.purse import Purses
@@ -59,7 +60,6 @@ from homing.roles import READY
 from homing.routing.beliefs import Learner
 from homing.routing.board import TariffBoard
 from homing.serving import HttpServer
-from homing.statistics.delta import Delta
 from homing.statistics.rollup import forget_old
 from homing.store.database import FREE_PLANS, Database
 from homing.store.housekeeping import keep_house
@@ -257,17 +257,17 @@ class LinkRole:
 
         def learning() -> Learning:
             chance = random.Random()  # noqa: S311 - draws, not secrets
-            self._learning = Learning(lambda: self._board.tariff, chance, self._is_theft)
+            self._learning = Learning(lambda: self._board.tariff, chance, verdicts)
             return self._learning
+
+        def verdicts() -> VerdictBook:
+            return self._watch.mind.verdicts() if self._watch else VerdictBook()
 
         def watch() -> Watch:
             self._watch = Watch(lambda: self._learning.learner if self._learning else Learner())
             return self._watch
 
         return learning, watch
-
-    def _is_theft(self, delta: Delta) -> bool:
-        return self._watch is not None and self._watch.mind.verdicts().condemns(delta)
 
     def _smpp_server(self, tally: WorkTally, chance: random.Random) -> SmppServer:
         around = self._around

@@ -17,6 +17,7 @@ from homing.accounts import catalogue
 from homing.accounts.profile import Profile
 from homing.conversions.brain import Brain
 from homing.conversions.learning import Learning
+from homing.guard.book import VerdictBook
 from homing.kit.ids import first_id_at
 from homing.messages.timeline import find_message, read_timeline
 from homing.model import Strategy
@@ -86,7 +87,7 @@ def brain_of(bank: Bank) -> Brain:
         bank.databases[0],
         "elsewhere:1:link",
         lambda: datetime.now(UTC),
-        [lambda: Learning(lambda: board.tariff, random.Random(1), lambda _one: False)],
+        [lambda: Learning(lambda: board.tariff, random.Random(1), VerdictBook)],
     )
 
 

@@ -18,6 +18,7 @@ from homing.conversions.brain import Brain
 from homing.conversions.learning import Learning
 from homing.conversions.watch import Watch
 from homing.guard import book as books
+from homing.guard.book import VerdictBook
 from homing.model import Strategy
 from homing.routing.rules import Match
 from proofs import all_adds_up
@@ -212,7 +213,7 @@ async def test_a_customer_that_stops_reporting_is_routed_by_receipts_says_so_and
     async with asyncio.timeout(WAIT_S):
         while not board.tariff.adaptive_rules():
             await asyncio.sleep(0.05)
-    learning = Learning(lambda: board.tariff, random.Random(1), lambda _one: False)
+    learning = Learning(lambda: board.tariff, random.Random(1), VerdictBook)
     before = Brain(bank.databases[0], "elsewhere:1:link", lambda: datetime.now(UTC))
     while await before.turn():
         pass

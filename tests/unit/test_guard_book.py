@@ -51,14 +51,14 @@ def test_nobody_learns_of_a_carrier_from_stolen_messages() -> None:
     genuine = msgspec.structs.replace(SENT, block="94775555")
     came = msgspec.structs.replace(genuine, submitted=0, sent=0, converted=4, conversion_bucket=5)
 
-    def believed(deltas: list[Delta], is_theft: Callable[[Delta], bool]) -> Sequence[Belief]:
-        learning = Learning(lambda: Tariff((), (), (), ()), random.Random(1), is_theft)
+    def believed(deltas: list[Delta], verdicts: Callable[[], VerdictBook]) -> Sequence[Belief]:
+        learning = Learning(lambda: Tariff((), (), (), ()), random.Random(1), verdicts)
         learning.learner.declare("app", True)
         learning.hear(deltas)
         learning.learner.think(SINCE_S + 4 * 3_600.0)
         return learning.learner.beliefs(CellKey(7, "app", "LK", "41302"), [3])
 
-    alone = believed([genuine, came], lambda _one: False)
-    assert believed([SENT, genuine, SENT, came], book("9477123").condemns) == alone
-    (blurred,) = believed([SENT, genuine, SENT, came], lambda _one: False)
+    alone = believed([genuine, came], VerdictBook)
+    assert believed([SENT, genuine, SENT, came], lambda: book("9477123")) == alone
+    (blurred,) = believed([SENT, genuine, SENT, came], VerdictBook)
     assert blurred.mean < alone[0].mean

@@ -57,13 +57,20 @@ def read_destination(destination: str) -> tuple[str, str]:
     """(kind, value) of what an operator wrote: a country's two letters, MCC-MNC, or a number's first digits. Raises
     `OperatorError`.
     """
-    mcc, dash, mnc = destination.partition("-")
-    if dash and len(mcc) == 3 and 2 <= len(mnc) <= 3 and (mcc + mnc).isascii() and (mcc + mnc).isdigit():
-        return "network", mcc + mnc
+    network = _network(destination)
+    if network is not None:
+        return "network", network
     digits = destination.removeprefix("+")
     if digits.isascii() and digits.isdigit() and len(digits) <= 15:
         return "prefix", digits
     return "country", read_country(destination)
+
+
+def _network(destination: str) -> str | None:
+    """The digits of an MCC-MNC, None of what is none."""
+    mcc, dash, mnc = destination.partition("-")
+    is_one = dash and len(mcc) == 3 and 2 <= len(mnc) <= 3 and (mcc + mnc).isascii() and (mcc + mnc).isdigit()
+    return mcc + mnc if is_one else None
 
 
 def read_country(country: str) -> str:
@@ -117,9 +124,9 @@ async def lift(connection: Connection | Database, destination: str, account_id: 
     """Releases a range, or a network that is judged as a whole (MCC-MNC): it was no theft. How many verdicts that were.
     Raises `OperatorError` when there is none.
     """
-    mcc, dash, mnc = destination.partition("-")
-    digits, network = (WHOLE_NETWORK, mcc + mnc) if dash else (destination, None)
-    rows = await connection.fetch("guard_verdict_lift", digits, account_id, network) if digits or network else ()
+    network = _network(destination)
+    digits = destination if network is None else WHOLE_NETWORK
+    rows = await connection.fetch("guard_verdict_lift", digits, account_id, network) if destination else ()
     if not rows:
         raise errors.OperatorError("{range} is not judged now", range=destination)
     return len(rows)

@@ -15,6 +15,7 @@ from homing.guard.board import read_spends
 from homing.guard.risk import Level, learn
 from homing.guard.rules import RULES, Mode
 from homing.kit.addresses import without_password
+from homing.text.numbers import dashed
 
 LEVELS = {level.name.lower(): level for level in Level}
 MODES = {"off": Mode.OFF, "monitor": Mode.MONITOR, "block": Mode.BLOCK}
@@ -289,7 +290,7 @@ async def verdicts(desk: Desk, account: str | None, with_past: bool, limit: int)
     """
     scope = None if account is None else await desk.scope(account)
     rows = await desk.database.fetch("guard_verdicts_of", scope, with_past, limit)
-    shown = [{**row, "range": row["digits"] or f"all of {row['network'][:3]}-{row['network'][3:]}"} for row in rows]
+    shown = [{**row, "range": row["digits"] or f"all of {dashed(row['network'])}"} for row in rows]
     return Table(tables.VERDICTS, shown, "No range is judged as theft.")
 
 

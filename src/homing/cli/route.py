@@ -18,7 +18,7 @@ from homing.model import GENERAL, Strategy, Traffic
 from homing.routing.explain import NOTHING_LATELY, Verdict
 from homing.routing.explain import explain as explain_route
 from homing.routing.rules import ANY_TRAFFIC, Match, Rule
-from homing.text.numbers import UNKNOWN, Numbering
+from homing.text.numbers import UNKNOWN, Numbering, dashed
 
 TRAFFIC = Kind(
     text=lambda value: "both" if value == ANY_TRAFFIC else Traffic(value).name.lower(),
@@ -177,7 +177,7 @@ def _whose(row: Mapping[str, Any]) -> str:
 
 def _place(country: str, network: str, prefix: str) -> str:
     if network:
-        return f"network {network[:3]}-{network[3:]}"
+        return f"network {dashed(network)}"
     return f"country {country}" if country else PREFIX_KIND.text(prefix)
 
 

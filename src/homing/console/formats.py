@@ -13,6 +13,7 @@ from homing.kit.addresses import without_password
 from homing.kit.money import MICRO
 from homing.model import CURRENCY
 from homing.statistics.report import Rate
+from homing.text.numbers import dashed
 
 ZONE = re.compile(r"[A-Za-z0-9_+-]{1,32}(/[A-Za-z0-9_+-]{1,32}){0,2}", re.ASCII)
 
@@ -38,6 +39,9 @@ class Formats:
     def address(self, url: str) -> str:
         """Without its password, which is a secret of whoever receives there."""
         return without_password(url)
+
+    def network(self, digits: str) -> str:
+        return dashed(digits)
 
     def number(self, value: float | None) -> str:
         return self.absent if value is None else numbers.format_decimal(value, locale=self._locale)

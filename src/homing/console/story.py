@@ -8,7 +8,6 @@ import msgspec
 
 from homing.console.visit import Visit
 from homing.console.words import N_
-from homing.messages.phrases import Phrase, tell
 from homing.messages.timeline import Moment
 from homing.messages.words import PUSHES
 from homing.model import PushOutcome
@@ -83,18 +82,14 @@ def steps(visit: Visit, moments: Sequence[Moment], submitted_at: datetime) -> Se
     return [_step(visit, moment, submitted_at) for moment in seen if moment is not None]
 
 
-def told(visit: Visit, phrases: Iterable[Phrase]) -> str:
-    return tell(phrases, visit.language.say, visit.formats.time)
-
-
 def _step(visit: Visit, moment: Moment, submitted_at: datetime) -> Step:
     name = moment.name.text
     state = next((state for state in State if TABLE[state].final and state.name.lower() == name), None)
     return Step(
         moment.at,
         (moment.at - submitted_at).total_seconds(),
-        told(visit, [moment.name]),
-        told(visit, moment.told),
+        visit.tell([moment.name]),
+        visit.tell(moment.told),
         "check" if state is State.DELIVERED else "warn" if state else ICONS.get(name, ""),
         "" if state is None else state_tone(state),
     )

@@ -11,7 +11,6 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from homing.console.page import Entry, Group, Section
-from homing.messages.phrases import tell
 from homing.messages.retold import retold
 
 if TYPE_CHECKING:
@@ -69,7 +68,7 @@ class Templates:
             format=visit.formats,
             _=say,
             ngettext=say_n,
-            retold=lambda text: tell([retold(text)], visit.language.say, visit.formats.time),
+            retold=lambda text: visit.tell([retold(text)]),
             navigation=self._navigation(visit),
             languages=visit.shared.languages,
             leads_somewhere=lambda path: self._leads_somewhere(visit, path),

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import hashlib
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from datetime import datetime
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlencode
@@ -21,6 +21,7 @@ from homing.console.shared import Shared
 from homing.console.words import Language
 from homing.kit.crypto import same
 from homing.kit.storable import storable
+from homing.messages.phrases import Phrase, tell
 from homing.model import UserRole
 from homing.store.database import Connection, Record
 from homing.users.admin import User
@@ -230,6 +231,9 @@ class Visit:
 
     def say(self, text: str, **values: object) -> str:
         return self.language.say(text, **values)
+
+    def tell(self, phrases: Iterable[Phrase]) -> str:
+        return tell(phrases, self.language.say, self.formats.time)
 
     def word(self, error: errors.OperatorError) -> str:
         """What an error says, in the viewer's language where the catalogue has it; as a sentence."""

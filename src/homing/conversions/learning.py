@@ -12,6 +12,7 @@ import msgspec
 import structlog
 
 from homing import limits
+from homing.guard.book import VerdictBook
 from homing.routing.adaptive import Adaptive, Decision
 from homing.routing.beliefs import CellKey, Learner
 from homing.routing.board import read_match, write_match
@@ -31,16 +32,13 @@ class Learning:
     """
 
     def __init__(
-        self,
-        tariff: Callable[[], Tariff],
-        chance: random.Random,
-        is_theft: Callable[[Delta], bool] = lambda _one: False,
+        self, tariff: Callable[[], Tariff], chance: random.Random, verdicts: Callable[[], VerdictBook]
     ) -> None:
-        """`tariff`: the one in force, which has the rules, costs and terms. `is_theft`: of which messages nothing is
-        to be learnt.
+        """`tariff`: the one in force, which has the rules, costs and terms. `verdicts`: the guard's, of whose messages
+        nothing is learnt.
         """
         self._tariff = tariff
-        self._is_theft = is_theft
+        self._verdicts = verdicts
         self.learner = Learner()
         self._adaptive = Adaptive(chance)
         self._written: dict[tuple[Match, CellKey], Mapping[int, int]] | None = None
@@ -62,7 +60,7 @@ class Learning:
             self.learner.recall(cell.as_delta(), cell.receipt_times, cell.conversion_times)
 
     def hear(self, deltas: Sequence[Delta]) -> None:
-        self.learner.hear([delta for delta in deltas if not self._is_theft(delta)])
+        self.learner.hear(self._verdicts().spared(deltas))
 
     def think(self, now_s: float) -> None:
         self._now_s = now_s

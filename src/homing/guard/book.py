@@ -1,6 +1,6 @@
 """What the mind concludes and the judges read: verdicts, and how much is let pass before there is one."""
 
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
 from typing import Final
 
 import msgspec
@@ -68,16 +68,19 @@ class VerdictBook(msgspec.Struct, frozen=True):
     sure: Set[tuple[int, str]] = frozenset()  # (account, app): those whose conversions are reported
     probes: Set[RangeName] = frozenset()  # what is judged, of which one message is to pass
 
+    def spared(self, deltas: Sequence[Delta]) -> Sequence[Delta]:
+        """Those that are not of condemned messages."""
+        return [delta for delta in deltas if not self.condemns(delta)] if self.verdicts else deltas
+
     def condemns(self, delta: Delta) -> bool:
         """Whether these messages went to a range that was judged as theft by then. That nobody came back of them says
         nothing of the carrier that took them there.
         """
-        if self.verdicts:
-            for cut in LEVELS:
-                digits = delta.block[: len(delta.block) + LEVELS[0] - cut]
-                verdict = self.verdicts.get((delta.account_id, delta.app_id, delta.network, digits))
-                if verdict is not None:
-                    return verdict.sure and delta.minute > verdict.since_s // 60
+        for cut in LEVELS:
+            digits = delta.block[: len(delta.block) + LEVELS[0] - cut]
+            verdict = self.verdicts.get((delta.account_id, delta.app_id, delta.network, digits))
+            if verdict is not None:
+                return verdict.sure and delta.minute > verdict.since_s // 60
         return False
 
 

@@ -93,10 +93,6 @@ class _Page:
         self.rooms: dict[str, Room] = {}
 
 
-NOTHING_PASSED: Final = _Passed()
-NO_PAGE: Final = _Page(None)
-
-
 class Judge:
     def __init__(self) -> None:
         self._unknown = Terms(limits.GUARD_UNKNOWN_LIMITS, None, None)
@@ -104,6 +100,7 @@ class Judge:
         self._rules = Rules()
         self._book = VerdictBook()
         self._pages: dict[CellName, _Page] = {}
+        self._no_page, self._nothing_passed = _Page(None), _Passed()
         self._now, self._before = _Memory(), _Memory()
         self._turned_s = 0.0
         self._probed: dict[RangeName, float] = {}
@@ -170,7 +167,7 @@ class Judge:
     ) -> Judgement:
         """Holds a message against verdicts and limits, and counts it unless it is blocked."""
         book, now, cell = self._book, self._now, (account_id, app_id, network)
-        page = self._pages.get(cell, NO_PAGE)
+        page = self._pages.get(cell, self._no_page)
         block = number[: -LEVELS[0]]
         wider, widest = block[:-1], block[:-2]
         found = PASS
@@ -209,12 +206,13 @@ class Judge:
                 passed = now.cells[cell] = _Passed()
             count = passed.blocks[block] = _Count()
             now.size += 1
-        before = self._before.cells.get(cell, NOTHING_PASSED)
+        before = self._before.cells.get(cell, self._nothing_passed)
         is_counted = not count.is_repeat(number)
+        is_fresh = now_s - book.made_s <= BOOK_S_MAX
         own1, own2 = passed.wide.get(wider, 0), passed.wide.get(widest, 0)
         if modes[BURST] and found is PASS and is_counted:
             earlier = before.blocks.get(block)
-            rooms = page.rooms if now_s - book.made_s <= BOOK_S_MAX else {}
+            rooms = page.rooms if is_fresh else {}
             for level, digits, own in (
                 (0, block, count.count + (0 if earlier is None else earlier.count)),
                 (1, wider, own1 + before.wide.get(wider, 0)),
@@ -230,7 +228,7 @@ class Judge:
                     if found.action is Action.BLOCK:
                         return found
                     break
-        if found is PASS and modes[FLOOD] and terms.network is not None and now_s - book.made_s <= BOOK_S_MAX:
+        if modes[FLOOD] and found is PASS and is_fresh:
             found = self._flooded(cell, country, terms, passed.count + before.count, modes[FLOOD])
             if found.action is Action.BLOCK:
                 return found
@@ -253,7 +251,9 @@ class Judge:
         return True
 
     def _flooded(self, cell: CellName, country: str, terms: Terms, to_network: int, mode: Mode) -> Judgement:
-        if terms.network is not None and terms.network.counted + to_network >= terms.network.limit:
+        if terms.network is None:
+            return PASS
+        if terms.network.counted + to_network >= terms.network.limit:
             return _flood(mode, cell[2], terms.network, to_network)
         if terms.country is not None:
             area = cell[0], cell[1], country

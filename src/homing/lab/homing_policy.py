@@ -83,8 +83,7 @@ class HomingGuarded(Homing):
         self.judge.obey(Rules({(GENERAL, rule): Mode.BLOCK for rule in RULES}))
 
     def hear(self, deltas: Sequence[Delta]) -> None:
-        book = self._mind.verdicts()
-        super().hear([delta for delta in deltas if not book.condemns(delta)])
+        super().hear(self._mind.verdicts().spared(deltas))
         self._mind.hear(deltas)
 
     def think(self, now_s: float) -> None:

@@ -42,6 +42,11 @@ def normalise(raw: str) -> str | None:
     return None
 
 
+def dashed(network: str) -> str:
+    """MCC-MNC of a network's digits."""
+    return f"{network[:3]}-{network[3:]}"
+
+
 class Destination(msgspec.Struct, frozen=True, gc=False):
     """Whose number it is: what a price, a route and a report are keyed by."""
 
