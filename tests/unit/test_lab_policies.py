@@ -45,6 +45,14 @@ def course(scenario: Scenario, policy: str) -> NDArray[np.float64]:
     return messages / messages.sum(axis=1, keepdims=True)
 
 
+def _whole(scenario: Scenario, policy: str) -> tuple[int, ...]:
+    """Messages, conversions and costs of a run."""
+    world = World(scenario, 1, NUMBERING)
+    made = policies.make(policy, world)
+    tally = run(world, made.router, made.door, made.with_blocks)
+    return int(tally.messages.sum()), int(tally.converted.sum()), int(tally.cost_micro.sum())
+
+
 def test_the_simple_baselines_follow_their_names() -> None:
     assert (course(BASE, "priority")[:, 0] == 1).all()
     assert (course(BASE, "least-cost")[:, 2] == 1).all()
@@ -156,6 +164,30 @@ def test_a_guard_refuses_and_the_books_tell_whom() -> None:
         tally = tallies[name]
         assert tally.attack_spent_micro.sum() < tally.attack_wanted_micro.sum() * 0.7
         assert tally.refused[:60].sum() == 0 < tally.refused.sum()
+
+
+def test_baselines_in_ticks_of_a_minute_come_to_what_they_come_to_in_short_ones() -> None:
+    loses = Change(from_h=0.5, until_h=1.2, delivered=0.4)
+    alpha, bravo, cheap = BASE.carriers
+    replace = msgspec.structs.replace  # no two alike and none at a threshold, where chance would decide
+    carriers = (replace(alpha, changes=(loses,)), replace(bravo, delivered=0.91), cheap)
+    scenario = changed(carriers=carriers, people=People(ask_again=0.6, ask_again_after_s=60.0))
+    for name in (*policies.BASELINES, policies.ORACLE):
+        paced = policies.paced(scenario, name)
+        assert paced == replace(scenario, tick_s=60)
+        one, other = (_whole(each, name) for each in (scenario, paced))
+        if name in ("priority", "least-cost", "oracle"):  # one carrier has all of a minute's messages: no draw differs
+            assert one == other
+        else:
+            assert other == pytest.approx(one, rel=0.01)
+
+
+def test_ticks_stay_short_where_seconds_count() -> None:
+    soon = changed(people=People(ask_again_after_s=45.0))
+    assert policies.paced(soon, "priority") is soon
+    watched = changed(watched="alpha")
+    assert policies.paced(watched, "government") is watched
+    assert policies.paced(BASE, policies.HOMING) is BASE
 
 
 def test_an_unknown_policy_is_told() -> None:

@@ -11,6 +11,7 @@ from homing.lab.guarded import Guarded
 from homing.lab.guards import Allows, HourlyThreshold, UnverifiedBudget
 from homing.lab.homing_policy import Homing, HomingGuarded
 from homing.lab.routers import DeliveryRate, Fixed, Government, Oracle, Router
+from homing.lab.scenario import Scenario
 from homing.lab.world import World
 from homing.model import Strategy
 
@@ -50,6 +51,7 @@ BASELINES: Final[Mapping[str, Callable[[World], Policy]]] = {
     "delivery-rate": lambda world: Policy(DeliveryRate(world), ByShares(world)),
     "government": lambda world: Policy(Government(world), ByShares(world)),
 }
+BY_MINUTE_S: Final = 60
 HOMING: Final = "homing"
 ORACLE: Final = "oracle"
 GUARDS: Final[Mapping[str, Callable[[World], Policy]]] = {
@@ -64,6 +66,16 @@ POLICIES: Final[Mapping[str, Callable[[World], Policy]]] = {
     **GUARDS,
     HOMING: _homing,
 }
+
+
+def paced(scenario: Scenario, name: str) -> Scenario:
+    """The scenario in the ticks that a policy needs. Who routes and is not Homing decides at the minute, by what is
+    known then: its ticks are minutes, unless seconds are measured or somebody asks again within one.
+    """
+    by_minute = scenario.goal == "routing" and name != HOMING and scenario.watched is None
+    if not by_minute or scenario.people.ask_again_after_s < BY_MINUTE_S:
+        return scenario
+    return msgspec.structs.replace(scenario, tick_s=BY_MINUTE_S)
 
 
 def make(name: str, world: World) -> Policy:

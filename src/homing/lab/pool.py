@@ -13,7 +13,7 @@ from typing import Final
 import msgspec
 
 from homing import errors
-from homing.lab.policies import make
+from homing.lab.policies import make, paced
 from homing.lab.result import Result, result_of
 from homing.lab.run import run
 from homing.lab.scenario import Scenario
@@ -37,7 +37,7 @@ def work(task: Task) -> list[Result]:
     found = []
     for name in task.policies:
         began = time.process_time()
-        world = World(task.scenario, task.seed, numbering)
+        world = World(paced(task.scenario, name), task.seed, numbering)
         policy = make(name, world)
         tally = run(world, policy.router, policy.door, policy.with_blocks)
         found.append(result_of(world, name, tally, time.process_time() - began))
