@@ -100,6 +100,8 @@ def test_a_baseline_below_the_floor_of_quality_is_no_rival() -> None:
     assert figures.best_baseline(runs(*listed), scenario) in BASELINES
     cheap = [result(scenario, seed, "least-cost", cost_micro=12_000_000, converted=600) for seed in seeds]
     assert figures.best_baseline(runs(*listed, *cheap), scenario) != "least-cost"
+    asking = [result(scenario, seed, "least-cost", cost_micro=12_000_000, messages=1_400) for seed in seeds]
+    assert figures.best_baseline(runs(*listed, *asking), scenario) != "least-cost"  # each of its people asks again
     found = figures.figures([scenario], runs(*listed, *cheap), None)
     figure = named(found, "best_baseline_bad_carrier")
     assert figure.measured == pytest.approx(24.48 / 30)

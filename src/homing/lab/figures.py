@@ -105,17 +105,16 @@ def figures(scenarios: Sequence[Scenario], runs: Runs, path_us: Mean | None) -> 
 
 
 def best_baseline(runs: Runs, scenario: Scenario) -> str | None:
-    """The baseline of the least mean cost per conversion, of those that keep the floor of quality: whose people convert
-    at least at the floor's part of the rate that the oracle's do. None where no seed has them all.
+    """The baseline of the least mean cost per conversion, of those that keep the floor of quality: whose messages
+    convert at least at the floor's part of the rate that the oracle's do. By message, as the floor is defined for
+    everybody: by person, people who have to ask three times would hide it. None where no seed has them all.
     """
     means: dict[str, float] = {}
     for name in BASELINES:
         mine = _of(runs, scenario, name)
         truth = [runs.get((scenario.name, one.seed, ORACLE)) for one in mine]
         kept = [
-            one.conversion >= scenario.quality_floor * two.conversion
-            for one, two in zip(mine, truth, strict=True)
-            if two
+            one.yielded >= scenario.quality_floor * two.yielded for one, two in zip(mine, truth, strict=True) if two
         ]
         if mine and kept and sum(kept) * 2 > len(kept):
             means[name] = sum(one.cost_per_conversion for one in mine) / len(mine)

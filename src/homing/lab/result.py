@@ -66,6 +66,11 @@ class Result(msgspec.Struct, frozen=True):
         return self.converted / self.people if self.people else 0.0
 
     @property
+    def yielded(self) -> float:
+        """Conversions of a message."""
+        return self.converted / self.messages if self.messages else 0.0
+
+    @property
     def refused_share(self) -> float:
         return self.refused / self.people if self.people else 0.0
 
