@@ -1,6 +1,7 @@
 """Shares, for any beliefs, costs and terms: they are whole, within bounds, and follow the evidence."""
 
 import random
+from bisect import bisect
 from math import isclose
 
 from hypothesis import given
@@ -8,10 +9,10 @@ from hypothesis import strategies as st
 
 from homing import limits
 from homing.model import Strategy
-from homing.routing.beliefs import Belief, CellKey
+from homing.routing.cells import Belief, CellKey
 from homing.routing.fakes import bayes_factor
 from homing.routing.rules import Candidate, Match, Rule
-from homing.routing.shares import WHOLE, Sharer, Shares, Terms, bound, whole
+from homing.routing.shares import WHOLE, Drawn, Sharer, Shares, Terms, bound, whole
 
 CELL = CellKey(7, "app", "CN", "46000")
 
@@ -92,3 +93,15 @@ def test_the_more_converts_the_less_a_carrier_looks_like_a_liar(
     converted: float, promised: float, peers: float
 ) -> None:
     assert bayes_factor(converted, promised, peers) >= bayes_factor(converted + 20, promised, peers) * 0.999
+
+
+@given(st.floats(0.2, 40.0), st.floats(0.2, 40.0), st.integers(0, 1_000))
+def test_draws_are_a_beta_s(alpha: float, beta: float, seed: int) -> None:
+    """Against the standard library's own: no quantile is further off than so many draws of each can be by chance."""
+    chance = random.Random(seed)
+    drawn = sorted(one for _time in range(40) for one in Drawn(belief(1, alpha, beta), chance).rates())
+    exact = sorted(chance.betavariate(alpha, beta) for _draw in range(4_000))
+    assert abs(sum(drawn) / len(drawn) - alpha / (alpha + beta)) < 0.02
+    for quantile in (0.05, 0.25, 0.5, 0.75, 0.95):
+        value = drawn[int(quantile * len(drawn))]
+        assert abs(bisect(exact, value) / len(exact) - quantile) < 0.08

@@ -8,7 +8,7 @@ import pytest
 
 from homing.conversions.learning import Learning
 from homing.guard.book import Verdict, VerdictBook
-from homing.routing.beliefs import Belief, CellKey
+from homing.routing.cells import Belief, CellKey
 from homing.routing.tariff import Tariff
 from homing.statistics.delta import Delta
 

@@ -13,7 +13,7 @@ from homing.lab.page import page, shown
 from homing.lab.policies import BASELINES, HOMING, ORACLE
 from homing.lab.result import AttackResult, Result
 from homing.lab.scenario import Attack, Scenario, shipped
-from homing.routing.beliefs import CellKey
+from homing.routing.cells import CellKey
 
 SHIPPED = {one.name: one for one in shipped()}
 CELL = CellKey(1, "app", "ID", "51010")

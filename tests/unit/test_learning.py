@@ -5,9 +5,12 @@ from collections.abc import Callable, Iterable, Sequence
 
 import pytest
 
+from homing import limits
+from homing.conversions.learning import pause_s
 from homing.kit.histogram import bucket_of
 from homing.model import Strategy
-from homing.routing.beliefs import Belief, CellKey, Learner
+from homing.routing.beliefs import Learner
+from homing.routing.cells import Belief, CellKey
 from homing.routing.rules import Candidate, Match, Rule
 from homing.routing.shares import Sharer, Shares, Terms
 from homing.statistics.delta import Delta
@@ -464,3 +467,9 @@ def test_what_is_only_tried_costs_little_however_many_there_are() -> None:
     weights = shares_of(beliefs, dict.fromkeys(range(1, 12), 10_000)).weights
     assert sum(weight for carrier, weight in weights.items() if carrier != 1) <= 200
     assert min(weights.values()) >= 19
+
+
+def test_long_thoughts_come_less_often() -> None:
+    assert pause_s(0.01) == limits.LEARN_S
+    assert pause_s(limits.LEARN_S * limits.LEARN_PART_MAX) == limits.LEARN_S
+    assert pause_s(4.0) == 4.0 / limits.LEARN_PART_MAX

@@ -14,7 +14,7 @@ from homing.messages.phrases import english, tell
 from homing.messages.retold import SENTENCES, retold
 from homing.model import GENERAL
 from homing.routing import explain, shares
-from homing.routing.beliefs import Belief
+from homing.routing.cells import Belief
 from homing.routing.fakes import Yield, find_fakes
 from homing.text.numbers import Destination
 

@@ -3,8 +3,8 @@
 import pytest
 
 from homing.model import Strategy
-from homing.routing.beliefs import CellKey
 from homing.routing.book import SharesBook
+from homing.routing.cells import CellKey
 from homing.routing.choose import choose, offer, order
 from homing.routing.rules import Candidate, Match, RouteBook, Rule, Wanted
 from homing.routing.shares import Shares, Terms

@@ -4,6 +4,7 @@ shares that all processes route by, with what each rests on.
 
 import asyncio
 import random
+import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,8 +15,9 @@ import structlog
 from homing import limits
 from homing.guard.book import VerdictBook
 from homing.routing.adaptive import Adaptive, Decision
-from homing.routing.beliefs import CellKey, Learner
+from homing.routing.beliefs import Learner
 from homing.routing.board import read_match, write_match
+from homing.routing.cells import CellKey
 from homing.routing.fakes import Finding, find_fakes
 from homing.routing.rules import Match
 from homing.routing.tariff import Tariff
@@ -44,6 +46,7 @@ class Learning:
         self._written: dict[tuple[Match, CellKey], Mapping[int, int]] | None = None
         self._now_s = 0.0
         self._thought_s = 0.0
+        self._pause_s = limits.LEARN_S
         self._declared_s = 0.0
         self._forgot_s = 0.0
 
@@ -70,14 +73,16 @@ class Learning:
         written the next time.
         """
         now_s = self._now_s
-        if now_s - self._thought_s < limits.LEARN_S:
+        if now_s - self._thought_s < self._pause_s:
             return
         if now_s - self._declared_s >= limits.LEARN_SETTINGS_S:
             for row in await database.fetch("learn_declared"):
                 self.learner.declare(row["app_id"], row["expects_conversions"])
             self._declared_s = now_s
         self._thought_s = now_s
+        began = time.monotonic()
         decisions, findings = await asyncio.to_thread(self._conclude, self._tariff(), now_s)
+        self._pause_s = pause_s(time.monotonic() - began)
         at = datetime.fromtimestamp(now_s, UTC)
         await self._write(database, decisions, at)
         if findings:
@@ -129,6 +134,13 @@ class Learning:
             )
             for key in gone:
                 del written[key]
+
+
+def pause_s(took_s: float) -> float:
+    """Seconds from the beginning of a thought that took so long to that of the next. A link's sessions share the
+    process: they keep most of it however many cells there are.
+    """
+    return max(limits.LEARN_S, took_s / limits.LEARN_PART_MAX)
 
 
 def rests_on(decision: Decision) -> dict[str, Any]:

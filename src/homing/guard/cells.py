@@ -8,7 +8,7 @@ from homing.guard.apps import Votes
 from homing.guard.book import Verdict
 from homing.guard.policy import LEVELS, GuardPolicy
 from homing.guard.ranges import C, Cohorts, N, Range
-from homing.routing.beliefs import CellKey
+from homing.routing.cells import CellKey
 from homing.statistics.delta import Delta
 
 HOUR_MIN: Final = 60

@@ -5,7 +5,7 @@ from homing.guard.book import CellName, RangeName
 from homing.guard.cells import Area, Cell
 from homing.guard.policy import LEVELS, GuardPolicy
 from homing.guard.ranges import Range
-from homing.routing.beliefs import CellKey
+from homing.routing.cells import CellKey
 
 
 class Known:

@@ -19,7 +19,7 @@ from homing.guard.ranges import C, H, N, Range, V, W
 from homing.guard.remembering import Kept
 from homing.guard.spending import Spending
 from homing.kit import histogram
-from homing.routing.beliefs import CellKey
+from homing.routing.cells import CellKey
 from homing.statistics.delta import Delta
 
 Expected = Callable[[CellKey, int], float]

@@ -13,7 +13,7 @@ from typing import Final
 import msgspec
 
 from homing import limits
-from homing.routing.beliefs import CellKey
+from homing.routing.cells import CellKey
 
 Z_95: Final = 1.96
 THIN: Final = 30

@@ -16,9 +16,10 @@ from homing.kit import histogram, ids, money
 from homing.lab.estimate import Estimate, Strata
 from homing.model import GENERAL, Strategy
 from homing.routing.adaptive import Adaptive
-from homing.routing.beliefs import CellKey, Learner
+from homing.routing.beliefs import Learner
 from homing.routing.board import rules_of
 from homing.routing.book import SharesBook
+from homing.routing.cells import CellKey
 from homing.routing.rules import wanted_of
 from homing.routing.tariff import Tariff
 from homing.states import TABLE, State

@@ -7,7 +7,8 @@ import msgspec
 
 from homing import limits
 from homing.model import GENERAL
-from homing.routing.beliefs import Belief, CellKey, Learner
+from homing.routing.beliefs import Learner
+from homing.routing.cells import Belief, CellKey
 from homing.routing.rules import Match, Rule
 from homing.routing.shares import Sharer, Shares, Terms
 from homing.routing.tariff import Tariff

@@ -6,12 +6,12 @@ carry their own times, so that a virtual clock does as well as the wall's.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from math import erf, exp, log, sqrt
+from math import exp, log, sqrt
 from typing import Final
 
-import msgspec
-
 from homing import limits
+from homing.model import GENERAL
+from homing.routing.cells import Belief, CellKey
 from homing.routing.changes import Change, Part, strongest, window_of, windows_of
 from homing.routing.delays import Delays, Key
 from homing.routing.effects import Effects, Rates
@@ -19,39 +19,11 @@ from homing.routing.fakes import Yield
 from homing.routing.memory import CHANNELS, CONVERSIONS, RECEIPTS, Arm
 from homing.routing.policy import LearnPolicy
 from homing.routing.reporting import REPORTING, SILENT, UNKNOWN, AppWatch
+from homing.routing.trust import Trust
 from homing.statistics.delta import Delta
 
 Z_90: Final = 1.645
 NETWORK_UNKNOWN: Final = "-1-1"
-
-
-class CellKey(msgspec.Struct, frozen=True):
-    """An app's messages to a network. `network` '' stands for a country, `country` '' for everywhere."""
-
-    account_id: int
-    app_id: str
-    country: str
-    network: str
-
-
-class Belief(msgspec.Struct, frozen=True):
-    """One carrier in one cell, at one moment. Rates are of conversions given that it took the message.
-
-    `trials` are messages as far as their silence counts. Beta(`alpha`, `beta`) is what is drawn from, [`low`, `high`]
-    its middle 90 %. `source`: "conversions", "receipts" (the app does not report conversions), or "prior" (nothing of
-    its own).
-    """
-
-    carrier_id: int
-    trials: float
-    conversions: float
-    mean: float
-    low: float
-    high: float
-    alpha: float
-    beta: float
-    delivered_rate: float | None
-    source: str
 
 
 class _Cell:
@@ -82,10 +54,9 @@ class Learner:
         )
         cap = self._policy.account_cap  # receipts come from carriers: no customer can invent them
         self._effects = (Effects(self._policy, cap), Effects(self._policy, float("inf")))
-        self._honesty = Effects(self._policy, cap)
+        self._trust = Trust(self._policy)
         self._priors: dict[tuple[CellKey, int, int], tuple[float, float]] = {}  # as `_prior_mean` has it
         self._strengths = [self._policy.alike, self._policy.alike]
-        self._trusts: dict[tuple[int, int], tuple[float, float]] = {}
         self._sustained_s: float | None = None
 
     def declare(self, app_id: str, expects: bool | None) -> None:
@@ -195,9 +166,9 @@ class Learner:
         self._judge_apps()
         self._derive_trust()
         centres = {
-            carrier_id: 1.0 + trust * (self._effects[RECEIPTS].effect(0, "", "", carrier_id) - 1.0)
-            for (account_id, carrier_id), (trust, _honest) in self._trusts.items()
-            if account_id == 0
+            carrier_id: 1.0
+            + self._trust.of(GENERAL, carrier_id) * (self._effects[RECEIPTS].effect(GENERAL, "", "", carrier_id) - 1.0)
+            for carrier_id in self._trust.carriers()
         }
         self._derive_effects(CONVERSIONS, centres)
         self._priors.clear()
@@ -263,34 +234,13 @@ class Learner:
 
     def _derive_trust(self) -> None:
         """Conversions against what a carrier's receipts promise, by its cells' own yield of a delivered message."""
-        honesty = self._honesty
-        honesty.begin({})
-        carriers: set[int] = set()
+        trust = self._trust
+        trust.begin()
         for key, cell in self._cells.items():
-            carriers.update(cell.arms)
-            if not self._counted(key, CONVERSIONS):
-                continue
-            sums = {carrier_id: arm.sums[CONVERSIONS] for carrier_id, arm in cell.arms.items()}
-            told = sum(one.told for one in sums.values())
-            if told < 1.0:
-                continue
-            kept = max(0.0, sum(one.successes for one in sums.values())) / told
-            for carrier_id, one in sums.items():
-                honesty.add(key.account_id, "", "", carrier_id, one.successes, max(0.0, one.told) * kept)
-        honesty.ready()
-        accounts = {0, *(account_id for account_id, _app_id in self._apps)}
-        strength = self._policy.effect_strength
-        self._trusts.clear()
-        for account_id in accounts:
-            ratios = {}
-            for carrier_id in carriers:
-                successes, promised = honesty.pair(account_id, ("", "", carrier_id))
-                ratio = (max(0.0, successes) + strength) / (promised + strength)
-                ratios[carrier_id] = ratio, sqrt(max(0.0, successes) + strength) / (promised + strength)
-            for carrier_id, (ratio, spread) in ratios.items():
-                best = max([1.0, *(one - sd for other, (one, sd) in ratios.items() if other != carrier_id)])
-                trust = _normal((ratio / best - 0.6) / (spread / best))
-                self._trusts[account_id, carrier_id] = trust, min(1.0, ratio / best)
+            trust.see(cell.arms)
+            if self._counted(key, CONVERSIONS):
+                trust.add(key.account_id, {carrier_id: arm.sums[CONVERSIONS] for carrier_id, arm in cell.arms.items()})
+        trust.conclude({account_id for account_id, _app_id in self._apps})
 
     def _adapt(self) -> bool:
         """Cuts the memory of carriers that have changed; whether any has."""
@@ -380,7 +330,7 @@ class Learner:
 
     def trust(self, account_id: int, carrier_id: int) -> float:
         """0..1: how far a carrier's receipts are believed, by what its conversions say."""
-        return self._trusts.get((account_id, carrier_id), self._trusts.get((0, carrier_id), (1.0, 1.0)))[0]
+        return self._trust.of(account_id, carrier_id)
 
     def _prior(self, key: CellKey, carrier_id: int, arm: Arm | None, channel: int) -> tuple[float, float]:
         """The mean that everything but the cell's own count of this carrier leads to expect, and the messages that it
@@ -442,9 +392,7 @@ class Learner:
             conversions, trials = max(0.0, arm.sums[CONVERSIONS].successes), max(0.0, arm.sums[CONVERSIONS].trials)
             delivered, reports = max(0.0, arm.sums[RECEIPTS].successes), max(0.0, arm.sums[RECEIPTS].trials)
         if by_receipts:
-            _trust, honest = self._trusts.get(
-                (key.account_id, carrier_id), self._trusts.get((0, carrier_id), (1.0, 1.0))
-            )
+            honest = self._trust.honest(key.account_id, carrier_id)
             prior, strength = self._prior(key, carrier_id, arm, RECEIPTS)
             weight = strength + reports
             mean = min(0.995, (prior * strength + delivered) / weight * honest)
@@ -530,10 +478,6 @@ def interval(alpha: float, beta: float) -> tuple[float, float]:
     middle = log(alpha / beta)
     spread = Z_90 * sqrt(1.0 / alpha + 1.0 / beta)
     return 1.0 / (1.0 + exp(spread - middle)), 1.0 / (1.0 + exp(-spread - middle))
-
-
-def _normal(z: float) -> float:
-    return 0.5 * (1.0 + erf(z / sqrt(2.0)))
 
 
 def _times(key: CellKey, carrier_id: int) -> tuple[Key, ...]:

@@ -10,8 +10,8 @@ import msgspec
 
 from homing import limits
 from homing.model import Strategy
-from homing.routing.beliefs import CellKey
 from homing.routing.book import NO_SHARES, SharesBook
+from homing.routing.cells import CellKey
 from homing.routing.rules import Candidate, Match, Rule
 from homing.routing.shares import Shares, Terms
 from homing.routing.tariff import Tariff

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from homing.routing.beliefs import CellKey
+from homing.routing.cells import CellKey
 from homing.routing.rules import Match, Wanted
 from homing.routing.shares import Shares
 

@@ -12,7 +12,7 @@ NOTHING: Final = 0.25  # expected successes below which a window is not looked a
 KNOWN_MAX: Final = 200.0  # an expectation is off by some percent in any case: times and rates wander
 
 
-class Part(msgspec.Struct):
+class Part(msgspec.Struct, gc=False):
     """One carrier of one cell in one of WINDOWS_MIN: `came` of `expected`, which may be as few as `least` and as many
     as `most`. `known`: the successes on which the expectation rests. `cell`: what came and was expected of all the
     cell's carriers together.
@@ -26,7 +26,7 @@ class Part(msgspec.Struct):
     cell: list[float]
 
 
-class Window(msgspec.Struct):
+class Window(msgspec.Struct, gc=False):
     """The sum of some parts: `came` of `expected` at one carrier, beside those of its peers in the same cells."""
 
     came: float = 0.0

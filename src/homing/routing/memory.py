@@ -26,7 +26,7 @@ Piece = tuple[float, float, float]  # from, until, sent
 Total = tuple[float, float, float, float]  # successes, trials, and what these are at least and at most
 
 
-class Sums(msgspec.Struct):
+class Sums(msgspec.Struct, gc=False):
     """Of one channel: `successes` of an exposure of `trials`, and the same for each of WINDOWS_MIN, with as few trials
     and as many as there may be: nobody knows how times lie inside a bucket.
     """

@@ -14,7 +14,7 @@ import msgspec
 
 from homing import limits
 from homing.kit.money import trimmed
-from homing.routing.beliefs import Belief, CellKey
+from homing.routing.cells import Belief, CellKey
 from homing.routing.rules import Match, Rule
 
 WHOLE: Final = 10_000
@@ -28,11 +28,13 @@ STILL_S: Final = 300.0
 NORMALS: Final = random.Random(0).sample(  # noqa: S311 - a table: a slice of it is as good as new draws, and cheaper
     [NormalDist().inv_cdf((n + 0.5) / 4096) for n in range(4096)], 4096
 )
+UNIFORMS: Final = random.Random(1).sample([(n + 0.5) / 4096 for n in range(4096)], 4096)  # noqa: S311 - likewise
 FURTHEST: Final = max(NORMALS)  # they lie as far below zero as above it
 HALF: Final = limits.LEARN_DRAWS // 2
 DRAWS: Final = 2 * HALF
 UNFIT: Final = -1.0  # what a rate below the quality floor is worth, where that is never below zero
 NORMAL_FROM: Final = 8.0  # a Beta with both parameters above it is drawn as a normal
+GAMMA_LEAST: Final = 1e-12
 
 
 class Terms(msgspec.Struct, frozen=True):
@@ -145,7 +147,7 @@ def chances(priced: Sequence[tuple[Belief, int]], terms: Terms, chance: random.R
     """The probability of each carrier that it is the best, from limits.LEARN_DRAWS draws. `priced`: with its cost in
     micro-units a segment.
     """
-    drawn = [_Drawn(belief, chance) for belief, _cost in priced]
+    drawn = [Drawn(belief, chance) for belief, _cost in priced]
     worth = terms.worth_micro
     least = max(1e-9, terms.quality_floor * proven(priced))
 
@@ -180,7 +182,7 @@ def chances(priced: Sequence[tuple[Belief, int]], terms: Terms, chance: random.R
     return {belief.carrier_id: count / DRAWS for (belief, _cost), count in zip(priced, won, strict=True)}
 
 
-class _Drawn:
+class Drawn:
     """The draws of one posterior, of which none lies outside `lowest` and `highest`. Written out only when asked for:
     who cannot win, or must, is known without.
     """
@@ -197,7 +199,7 @@ class _Drawn:
             self._rates: list[float] = []
             self.lowest, self.highest = mean - spread * FURTHEST, mean + spread * FURTHEST
         else:
-            self._rates = [chance.betavariate(alpha, beta) for _draw in range(DRAWS)]
+            self._rates = [one / (one + other) for one, other in zip(*_pair(alpha, beta, chance), strict=True)]
             self.lowest, self.highest = min(self._rates), max(self._rates)
 
     def rates(self) -> list[float]:
@@ -205,6 +207,26 @@ class _Drawn:
             mean, spread, away = self._mean, self._spread, NORMALS[self._away : self._away + HALF]
             self._rates = [mean + spread * one for one in away] + [mean - spread * one for one in away]
         return self._rates
+
+
+def _pair(alpha: float, beta: float, chance: random.Random) -> tuple[list[float], list[float]]:
+    """The two gammas of which a Beta is made."""
+    return _gammas(alpha, chance), _gammas(beta, chance)
+
+
+def _gammas(shape: float, chance: random.Random) -> list[float]:
+    """Draws of a gamma as the cube of a normal (Wilson and Hilferty), which is close from a shape of 1 on; below it one
+    of a shape greater by 1 is drawn, times a uniform's root.
+    """
+    full = shape if shape >= 1.0 else shape + 1.0
+    middle, spread = 1.0 - 1.0 / (9.0 * full), 1.0 / (3.0 * sqrt(full))
+    away = chance.randrange(len(NORMALS) - DRAWS)
+    roots = [middle + spread * one for one in NORMALS[away : away + DRAWS]]
+    if shape >= 1.0:
+        return [full * root * root * root if root > 0.0 else GAMMA_LEAST for root in roots]
+    away, power = chance.randrange(len(UNIFORMS) - DRAWS), 1.0 / shape
+    parts = [one**power for one in UNIFORMS[away : away + DRAWS]]
+    return [max(GAMMA_LEAST, full * root * root * root * part) for root, part in zip(roots, parts, strict=True)]
 
 
 def proven(priced: Sequence[tuple[Belief, int]]) -> float:

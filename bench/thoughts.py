@@ -1,0 +1,84 @@
+"""What it costs to learn: a thought of the learner, and the shares that follow, where cells are few and where they are
+as many as are kept. Facts come as they would from a platform that sends 200 messages a second to all of them alike.
+"""
+
+import gc
+import random
+import statistics
+import time
+from typing import Final
+
+from bench.report import Row
+from homing import limits
+from homing.conversions.learning import pause_s
+from homing.model import GENERAL, Strategy
+from homing.routing.adaptive import Adaptive
+from homing.routing.beliefs import Learner
+from homing.routing.rules import Candidate, Match, Rule
+from homing.routing.tariff import Tariff
+from homing.statistics.delta import Delta
+
+CELLS: Final = (10, 1_000, limits.LEARN_CELLS_MAX)
+CARRIERS: Final = (1, 2, 3, 4)
+NETWORKS_A_COUNTRY: Final = 4
+APPS: Final = 10
+MESSAGES_PER_S: Final = 200
+CONVERTS: Final = 0.8
+WARM: Final = 20  # thoughts before the measured ones: times are known by then, and cohorts lie about
+MEASURED: Final = 5
+START_S: Final = 1_767_571_200.0
+PRICE_MICRO: Final = 20_000
+
+
+def run() -> list[Row]:
+    """A row for each number of cells. The collector runs as it does in service."""
+    before = gc.get_threshold()
+    gc.set_threshold(*limits.GC_THRESHOLDS)
+    try:
+        return [_row(cells, _thoughts(cells)) for cells in CELLS]
+    finally:
+        gc.set_threshold(*before)
+
+
+def _row(cells: int, took_s: list[float]) -> Row:
+    median_s, slowest_s = statistics.median(took_s), max(took_s)
+    every_s = pause_s(median_s)
+    return Row(
+        f"a thought, {cells:,} cells of {len(CARRIERS)} carriers",
+        f"≤ {limits.LEARN_PART_MAX:.0%} of a core",
+        f"{median_s * 1000:,.0f} ms",
+        median_s / every_s <= limits.LEARN_PART_MAX,
+        f"slowest {slowest_s * 1000:,.0f} ms; every {every_s:.0f} s: {median_s / every_s:.1%} of a core",
+    )
+
+
+def _thoughts(cells: int) -> list[float]:
+    chance = random.Random(1)
+    names = [
+        (f"app{at % APPS}", f"C{at // APPS // NETWORKS_A_COUNTRY}", f"{at // APPS:05d}", f"62{at // APPS:05d}0")
+        for at in range(cells)
+    ]
+    tariff = Tariff(
+        [(GENERAL, "62", 2 * PRICE_MICRO)],
+        [Rule(Match(), Strategy.ADAPTIVE, None, tuple(Candidate(one, one, one, 1) for one in CARRIERS))],
+        CARRIERS,
+        (),
+        [(one, "62", PRICE_MICRO + 1_000 * one) for one in CARRIERS],
+    )
+    learner, adaptive = Learner(), Adaptive(chance)
+    took_s = []
+    for thought in range(WARM + MEASURED):
+        now_s = START_S + thought * limits.LEARN_S
+        minute = int(now_s // 60)
+        for _message in range(int(MESSAGES_PER_S * limits.LEARN_S)):
+            app, country, network, block = chance.choice(names)
+            which = (minute, 1, app, country, network, block, chance.choice(CARRIERS), "HOMING")
+            facts = [Delta(*which, submitted=1, sent=1), Delta(*which, delivered=1, receipt_bucket=3)]
+            if chance.random() < CONVERTS:
+                facts.append(Delta(*which, converted=1, conversion_bucket=5))
+            learner.hear(facts)
+        began = time.perf_counter()
+        learner.think(now_s)
+        adaptive.decide(tariff, learner, now_s)
+        took_s.append(time.perf_counter() - began)
+    return took_s[WARM:]
