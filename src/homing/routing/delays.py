@@ -12,7 +12,7 @@ from homing.routing.policy import LearnPolicy
 Key = tuple[Hashable, ...]
 FINITE: Final = BUCKETS - 1  # what took longer than the last edge is no part of the curve
 AGED_EVERY_S: Final = 600.0
-DRAWN_EVERY_S: Final = 30.0  # a curve of many times; one of few whenever the clock has moved
+DRAWN_EVERY_S: Final = 30.0  # one of few times also whenever one of its own has come
 NOTHING: Final = 0.01
 STEP_S: Final = 0.01  # of time in which a curve's step rises
 NONE: Final[Sequence[float]] = (0.0,) * BUCKETS
@@ -132,7 +132,8 @@ class Delays:
         self._ripe: dict[Key, list[float]] = {}
         self._fresh: dict[int, dict[Key, list[float]]] = {}  # by minute of the cohort
         self._fresh_sums: dict[Key, list[float]] = {}
-        self._curves: dict[Key, tuple[float, Curves]] = {}  # with when each is to be drawn anew
+        self._curves: dict[Key, tuple[float, bool, Curves]] = {}  # when each is to be drawn anew, and if it is of many
+        self._changed: set[Key] = set()  # whose times are others than when their curves were drawn
         self._now_s = 0.0
         self._aged_s: float | None = None
 
@@ -140,6 +141,7 @@ class Delays:
         """A time under each of its keys, the most general first; of a cohort that is fresh, or (None) long past. A
         count may take one back.
         """
+        self._changed.update(keys)
         if minute is None:
             for key in keys:
                 _add(self._ripe, key, bucket, count)
@@ -155,6 +157,7 @@ class Delays:
         ripe = int((now_s - self._policy.delays_ripe_s) // 60)
         for minute in [one for one in self._fresh if one <= ripe]:
             for key, counts in self._fresh.pop(minute).items():
+                self._changed.add(key)
                 sums = self._fresh_sums[key]
                 for bucket, count in enumerate(counts):
                     if count:
@@ -169,6 +172,7 @@ class Delays:
                 counts[:] = [count * kept for count in counts]
             self._ripe = {key: counts for key, counts in self._ripe.items() if sum(counts) > NOTHING}
             self._fresh_sums = {key: counts for key, counts in self._fresh_sums.items() if sum(counts) > NOTHING}
+            self._changed.intersection_update(self._curves)
 
     def counts(self, key: Key) -> Sequence[float]:
         """A key's own times by bucket."""
@@ -184,10 +188,15 @@ class Delays:
         """The curves of the last key, filled in from the ones before it, the most general first."""
         last = keys[-1]
         found = self._curves.get(last)
-        if found is None or found[0] <= self._now_s:
-            stays_s = DRAWN_EVERY_S if sum(self._own(last)) >= self._policy.delays_known else 0.001
-            found = self._curves[last] = (self._now_s + stays_s, self._drawn(keys))
-        return found[1]
+        if found is not None:
+            until_s, is_known, curves = found
+            if self._now_s < until_s and (is_known or (last not in self._changed and curves is not self._unknown)):
+                return curves
+        is_known = sum(self._own(last)) >= self._policy.delays_known
+        curves = self._drawn(keys)
+        self._curves[last] = (self._now_s + DRAWN_EVERY_S, is_known, curves)
+        self._changed.discard(last)
+        return curves
 
     def _drawn(self, keys: Sequence[Key]) -> Curves:
         prior = self._policy.delays_prior
