@@ -55,6 +55,7 @@ from homing.smpp.tlvs import (
 )
 from homing.smpp.udh import Part
 from homing.text import gsm7
+from waiting import until
 
 SYSTEM_ID = "homing"
 PASSWORD = "secret"
@@ -291,10 +292,7 @@ class Smsc:
 
     async def until(self, condition: Callable[[], object], timeout_s: float = UNTIL_S) -> None:
         """Returns as soon as it is so."""
-        deadline_s = time.monotonic() + timeout_s
-        while not condition():
-            assert time.monotonic() < deadline_s, f"not within {timeout_s} s"
-            await asyncio.sleep(0.005)
+        await until(condition, within_s=timeout_s, every_s=0.005)
 
     async def bound(self, count: int = 1) -> None:
         await self.until(lambda: sum(link.connection.is_bound for link in self.links) == count)

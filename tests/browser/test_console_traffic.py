@@ -13,6 +13,7 @@ from homing.model import UserRole
 from server import Account, Server
 from sink import Sink
 from viewer import Viewer, signed_in
+from waiting import until
 
 HOSTILE = "<img src=x onerror=alert(1)>\"'><script>alert(1)</script>"
 
@@ -79,9 +80,7 @@ async def send(server: Server, account: Account, number: str) -> int:
 
 
 async def until_ended(viewer: Viewer, message_id: int) -> None:
-    async with asyncio.timeout(30):
-        while "answered HTTP" not in (await viewer.get(f"/messages/{message_id}")).words:
-            await asyncio.sleep(0.2)
+    await until(lambda: viewer.get(f"/messages/{message_id}"), lambda seen: "answered HTTP" in seen.words, every_s=0.2)
 
 
 @pytest.mark.parametrize(("size", "theme"), [(DESK, "light"), (DESK, "dark"), (PHONE, "light"), (PHONE, "dark")])

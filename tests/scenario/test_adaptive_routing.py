@@ -6,7 +6,7 @@ import io
 import random
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
 import pytest
@@ -23,6 +23,7 @@ from homing.messages.timeline import find_message, read_timeline
 from homing.model import Strategy
 from homing.routing.rules import Match
 from server import new_database
+from waiting import until
 
 WAIT_S = 30.0
 POOR, GOOD = "sim", "good"
@@ -44,13 +45,6 @@ async def bank(postgres: str, worker: str) -> AsyncIterator[Bank]:
     await until(lambda: all(board.tariff.adaptive_rules() for board in opened._boards))
     yield opened
     await opened.close()
-
-
-async def until(is_so: Callable[[], bool]) -> None:
-    given_up = time.monotonic() + WAIT_S
-    while not is_so():
-        assert time.monotonic() < given_up
-        await asyncio.sleep(0.05)
 
 
 @pytest.fixture
@@ -101,7 +95,7 @@ async def learnt(bank: Bank, process: int, account: Profile) -> dict[int, int]:
             dict(one.weights) for (_match, cell), one in known if cell.account_id == account.account_id and cell.network
         ]
 
-    await until(lambda: bool(mine()))
+    await until(mine)
     return mine()[0]
 
 

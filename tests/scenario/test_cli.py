@@ -27,6 +27,7 @@ from homing.cli import COMMANDS, main
 from homing.kit.crypto import Vault, load_key
 from server import QUEUED, Server, new_database
 from sink import Sink
+from waiting import until
 
 COLUMNS = 100
 WAIT_S = 30.0
@@ -569,14 +570,8 @@ def test_a_route_names_one_place_and_an_app_of_its_account(terminal: Terminal, a
 # --- a running Homing beside it ---------------------------------------------------------------------------------
 
 
-async def until(ask: Callable[[], Awaitable[Said]], enough: Callable[[Any], bool]) -> Any:
-    """Asks until the answer is enough."""
-    async with asyncio.timeout(WAIT_S):
-        while True:
-            said = await ask()
-            if enough(said.json):
-                return said.json
-            await asyncio.sleep(0.05)
+async def answered(ask: Callable[[], Awaitable[Said]], enough: Callable[[Any], bool]) -> Any:
+    return (await until(ask, lambda said: enough(said.json))).json
 
 
 async def test_a_messages_whole_story_is_told_in_order(server: Server, sink: Sink) -> None:
@@ -600,7 +595,7 @@ async def test_a_messages_whole_story_is_told_in_order(server: Server, sink: Sin
     tracked = await server.client.lia(account, "CTrack", message_id=message_id, status="true")
     assert tracked.json["ErrorCode"] == 1000
 
-    shown = await until(
+    shown = await answered(
         lambda: terminal.beside("message", "show", message_id, "--json"),
         lambda shown: any("answered HTTP 200" in one["detail"] for one in shown["timeline"]),
     )
@@ -696,14 +691,16 @@ async def test_what_waits_and_what_failed_is_told_too(server: Server, sink: Sink
     def details(shown: Any, what: str) -> str:
         return "\n".join(one["detail"] for one in shown["timeline"] if one["what"] == what)
 
-    shown = await until(showing(refused), lambda s: any("answered HTTP 404" in one["detail"] for one in s["timeline"]))
+    shown = await answered(
+        showing(refused), lambda s: any("answered HTTP 404" in one["detail"] for one in s["timeline"])
+    )
     assert shown["state"] == "rejected"
     assert "refused it after" in details(shown, "attempt 1")
     assert "given back" in details(shown, "rejected")
     assert "from sales to balance" in details(shown, "refund")
-    shown = await until(showing(silent), lambda s: s["state"] == "sent")
+    shown = await answered(showing(silent), lambda s: s["state"] == "sent")
     assert details(shown, "due") == "expires, unless a receipt comes before (lane 0)"
-    shown = await until(showing(queued), lambda s: s["state"] == "queued")
+    shown = await answered(showing(queued), lambda s: s["state"] == "queued")
     assert details(shown, "due").startswith("waits for unusable (lane ")
 
     listed = (await terminal.beside("message", "list", "--account", account.name, "--json")).json
@@ -726,7 +723,7 @@ async def test_a_push_that_has_ended_is_sent_again(server: Server, sink: Sink) -
         account, "POST", "/v3/sendSms", body={"appId": account.app, "numbers": "8613800130001", "content": "hello"}
     )
     await box.first()
-    (push,) = await until(
+    (push,) = await answered(
         lambda: terminal.beside("push", "list", account.name, "--json"), lambda found: found[0]["outcome"] != "pending"
     )
     assert (push["outcome"], push["status"], push["url"]) == ("acknowledged", 200, box.url)

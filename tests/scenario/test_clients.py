@@ -12,6 +12,7 @@ import pytest
 from homing.clients import AsyncLaafficClient, AsyncLiaClient, LaafficClient, LiaClient, Terms, errors, laaffic, lia
 from server import REPLYING, Account, Server
 from sink import Sink
+from waiting import until
 
 DELIVERED, UNDELIVERABLE, REFUSED = "8613800130001", "8613800130002", "8613800130003"
 SETTLED_S = 30.0
@@ -34,10 +35,7 @@ class Asker:
 
     async def until(self, enough: Any, name: str, *arguments: object, **more: object) -> Any:
         """The call's result, once it is as wanted."""
-        async with asyncio.timeout(SETTLED_S):
-            while not enough(result := await self.ask(name, *arguments, **more)):
-                await asyncio.sleep(POLL_S)
-        return result
+        return await until(lambda: self.ask(name, *arguments, **more), enough)
 
 
 @pytest.fixture(params=["sync", "async"])

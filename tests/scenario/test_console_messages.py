@@ -12,6 +12,7 @@ from homing.states import State
 from server import Account, Server
 from sink import Sink
 from viewer import Seen, Viewer, signed_in
+from waiting import until
 
 SETTLE_S = 30.0
 HOSTILE = "<img src=x onerror=alert(1)>\"'><script>alert(1)</script>"
@@ -24,13 +25,9 @@ async def send(server: Server, account: Account, number: str, **more: str) -> in
     return int(reply.json["array"][0]["msgId"])
 
 
-async def until(viewer: Viewer, path: str, is_so: Callable[[Seen], bool]) -> Seen:
-    async with asyncio.timeout(SETTLE_S):
-        while True:
-            seen = await viewer.get(path)
-            if is_so(seen):
-                return seen
-            await asyncio.sleep(0.3)
+async def until_seen(viewer: Viewer, path: str, is_so: Callable[[Seen], bool]) -> Seen:
+    seen: Seen = await until(lambda: viewer.get(path), is_so, every_s=0.3)
+    return seen
 
 
 def listed(seen: Seen, *message_ids: int) -> list[bool]:
@@ -43,7 +40,7 @@ async def test_a_message_is_found_by_what_people_know_of_it(server: Server, cons
     refused = await send(server, account, "8613811230003")
     others = await send(server, other, "8613811230001")
     _name, viewer = await signed_in(console, server.database)
-    await until(viewer, f"/messages/{delivered}", lambda seen: "Delivered" in seen.words)
+    await until_seen(viewer, f"/messages/{delivered}", lambda seen: "Delivered" in seen.words)
     three = (delivered, refused, others)
     assert (await viewer.get(f"/messages?find={delivered}")).goes_to == f"/messages/{delivered}"
     for asked, found in {
@@ -100,7 +97,7 @@ async def test_a_message_tells_its_whole_story(server: Server, console: str, sin
     account = await server.account(report_url=sink.box().url)
     message_id = await send(server, account, "8613811230002")
     _name, viewer = await signed_in(console, server.database)
-    seen = await until(
+    seen = await until_seen(
         viewer, f"/messages/{message_id}", lambda seen: "Undeliverable" in seen.words and "answered HTTP" in seen.words
     )
     for words in ("Your code is 471", account.name, "a segment x 1", "by route", "attempt 1", "raw: id:", "charge"):
@@ -117,7 +114,7 @@ async def test_a_push_is_sent_again_by_support_and_by_no_customer(server: Server
     message_id, second_id = await send(server, account, "8613811230001"), await send(server, account, "8613811230001")
     _name, viewer = await signed_in(console, server.database, UserRole.SUPPORT)
     path = f"/messages/{message_id}"
-    await until(viewer, path, lambda seen: "Acknowledged" in seen.words and 'name="push"' in seen.text)
+    await until_seen(viewer, path, lambda seen: "Acknowledged" in seen.words and 'name="push"' in seen.text)
     (push,) = await server.query("SELECT push_id, attempts FROM push WHERE message_id = $1", message_id)
     again = await viewer.post(path, {"push": str(push["push_id"])})
     assert "The push goes out again." in (await viewer.follow(again)).words
@@ -140,7 +137,7 @@ async def test_a_customer_sees_the_own_messages_and_nothing_of_carriers(server: 
     own = await send(server, mine, "8613811230001")
     others = await send(server, other, "8613811230001", orderId="secret-1")
     _name, staff = await signed_in(console, server.database)
-    await until(staff, f"/messages/{own}", lambda seen: "Delivered" in seen.words)
+    await until_seen(staff, f"/messages/{own}", lambda seen: "Delivered" in seen.words)
     (row,) = await server.query("SELECT name FROM carrier JOIN message USING (carrier_id) WHERE message_id = $1", own)
     _name, viewer = await signed_in(console, server.database, UserRole.CUSTOMER, mine.account_id)
     seen = await viewer.get(f"/messages/{own}")

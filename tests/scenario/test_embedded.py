@@ -15,7 +15,7 @@ import sys
 import sysconfig
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ from homing.store.embedded_cluster import read_postmaster
 from homing.store.embedded_errors import EmbeddedError
 from homing.store.embedded_place import SOCKET_NAME, fingerprint, socket_fits
 from homing.store.embedded_programs import wheel_programs
+from waiting import until_blocking
 
 IS_ROOT = os.geteuid() == 0
 WAIT_S = 30.0
@@ -180,11 +181,12 @@ def make_room(shared: Path, user: str | None, *, begun: bool = False) -> Iterato
     def left() -> list[psutil.Process]:
         return processes(str(folder)) + processes(fingerprint(room.data))
 
-    is_empty = eventually(lambda: not left())
-    for process in left():
-        process.kill()  # nobody else's: the command line names this room
-    shutil.rmtree(folder)
-    assert is_empty
+    try:
+        until_blocking(left, lambda found: not found)
+    finally:
+        for process in left():
+            process.kill()  # nobody else's: the command line names this room
+        shutil.rmtree(folder)
 
 
 @pytest.fixture(
@@ -250,15 +252,6 @@ def has_ended(process: psutil.Process) -> bool:
         return True
 
 
-def eventually(condition: Callable[[], bool], within_s: float = 30.0) -> bool:
-    deadline = time.monotonic() + within_s
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.01)
-    return True
-
-
 def query(dsn: str, *statements: str) -> Any:
     """Runs the statements; returns the last one's first value."""
 
@@ -281,7 +274,7 @@ def test_a_closed_database_leaves_no_process(room: Room) -> None:
     assert len(running) > 3
     holder.close()
     assert all(map(has_ended, running[:-1]))  # closing waited for it
-    assert eventually(lambda: has_ended(running[-1]))
+    until_blocking(lambda: has_ended(running[-1]))
 
 
 def test_data_is_kept_from_one_opening_to_the_next(room: Room) -> None:
@@ -343,7 +336,7 @@ def test_a_forked_child_shares_its_parents_use(own_room: Room) -> None:
     database.close()
     assert query(dsn, "SELECT 1") == 1
     os.waitpid(child, 0)
-    assert eventually(lambda: all(map(has_ended, server)))
+    until_blocking(lambda: all(map(has_ended, server)))
 
 
 def test_killing_every_user_leaves_no_server_and_keeps_the_data(room: Room) -> None:
@@ -353,7 +346,7 @@ def test_killing_every_user_leaves_no_server_and_keeps_the_data(room: Room) -> N
     first.kill()
     assert query(second.dsn, "SELECT 1") == 1
     second.kill()
-    assert eventually(lambda: all(map(has_ended, server)))
+    until_blocking(lambda: all(map(has_ended, server)))
     third = room.open()
     assert query(third.dsn, "SELECT n FROM kept") == 7
     third.close()
@@ -377,7 +370,7 @@ def test_a_server_without_users_and_keeper_is_adopted(room: Room) -> None:
     assert query(second.dsn, "SELECT 1") == 1
     server = family(second.pid)
     second.kill()
-    assert eventually(lambda: all(map(has_ended, server)))
+    until_blocking(lambda: all(map(has_ended, server)))
 
 
 def test_closing_stops_a_server_that_has_lost_its_keeper(room: Room) -> None:
@@ -425,7 +418,7 @@ def test_a_stale_process_id_that_now_is_somebody_elses_is_no_obstacle(room: Room
 def test_a_first_opening_that_was_killed_is_made_good_by_the_next(empty_room: Room) -> None:
     first = empty_room.start()
     fresh = empty_room.data / "postgres" / "cluster.new"
-    assert eventually(lambda: (fresh / "PG_VERSION").exists())
+    until_blocking(lambda: (fresh / "PG_VERSION").exists())
     makers = processes(str(fresh))
     for process in makers:
         process.suspend()

@@ -1,9 +1,8 @@
 """The guard on a running Homing: both dialects and SMPP, decisions, verdicts, alerts."""
 
-import asyncio
 import base64
 import itertools
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from homing.guard.judge import Action
 from homing.model import PushKind
 from server import Account, Server, new_database, running
 from sink import Sink
+from waiting import until
 
 WAIT_S = 30.0
 COUNTER = itertools.count(1)
@@ -36,13 +36,6 @@ async def account(server: Server) -> Account:
 
 async def command(server: Server, *words: str) -> str:
     return await homing(server.dsn, *words, data=server.data)
-
-
-async def eventually(what: Callable[[], Awaitable[Any]]) -> Any:
-    async with asyncio.timeout(WAIT_S):
-        while not (found := await what()):
-            await asyncio.sleep(0.1)
-        return found
 
 
 async def lia(server: Server, account: Account, number: str) -> dict[str, Any]:
@@ -67,7 +60,7 @@ async def denied(server: Server, account: Account) -> str:
     async def is_known() -> bool:
         return (await lia(server, account, f"{prefix}900"))["status"] == "F"
 
-    await eventually(is_known)
+    await until(is_known)
     return prefix
 
 
@@ -110,7 +103,7 @@ async def test_every_decision_is_stored_and_what_was_saved_is_their_sum(server: 
         rows = await server.query("SELECT * FROM guard_decision WHERE account_id = $1", account.account_id)
         return rows if len([row for row in rows if row["number"] != f"{prefix}900"]) == 5 else None
 
-    rows = await eventually(stored)
+    rows = await until(stored)
     for row in rows:
         assert (row["action"], row["rule"], row["reason"], row["scope"]) == (Action.BLOCK, "deny", "denied", prefix)
         assert row["charge_micro"] > 0
@@ -134,7 +127,7 @@ async def test_an_allowed_number_passes_a_denied_prefix(server: Server, account:
     async def passes() -> bool:
         return (await lia(server, account, f"{prefix}777"))["status"] == "S"
 
-    assert await eventually(passes)
+    assert await until(passes)
     assert (await lia(server, account, f"{prefix}778"))["status"] == "F"
 
 
@@ -149,7 +142,7 @@ async def test_a_crowd_is_judged_told_and_in_monitor_mode_goes_on(server: Server
     async def judged() -> Any:
         return await server.query("SELECT * FROM guard_verdict WHERE account_id = $1", account.account_id)
 
-    (verdict, *_more) = await eventually(judged)
+    (verdict, *_more) = await until(judged)
     assert (verdict["digits"], verdict["reason"], verdict["is_sure"]) == (block, "crowded", False)
 
     async def noted() -> int:
@@ -158,7 +151,7 @@ async def test_a_crowd_is_judged_told_and_in_monitor_mode_goes_on(server: Server
         row = await server.query_row("SELECT notes FROM message WHERE message_id = $1", int(found["message_id"]))
         return int(found["message_id"]) if "guard" in (row["notes"] or "") else 0
 
-    message_id = await eventually(noted)
+    message_id = await until(noted)
     shown = await command(server, "message", "show", str(message_id))
     assert "would be refused" in shown
     pushes = await server.query(
@@ -207,7 +200,7 @@ async def test_a_budget_ends_with_its_messages(server: Server, account: Account)
         found = await lia(server, account, f"25471{next(COUNTER):07}")
         return bool(found["status"] == "F" and found["remarks"] == "Destination blocked")
 
-    assert await eventually(spent)
+    assert await until(spent)
 
 
 async def test_smpp_answers_with_a_status_of_its_own(server: Server, account: Account) -> None:
@@ -217,4 +210,4 @@ async def test_smpp_answers_with_a_status_of_its_own(server: Server, account: Ac
         async def is_blocked() -> bool:  # the SMPP server's process hears of settings by itself
             return bool((await esme.submit(f"{prefix}001")).status == Own.DESTINATION_BLOCKED)
 
-        assert await eventually(is_blocked)
+        assert await until(is_blocked)

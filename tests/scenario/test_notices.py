@@ -1,13 +1,14 @@
 """Notices over one connection: whoever listens hears, and is told when something may have been missed."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 
 import asyncpg
 import pytest
 
 import server as serving
 from homing.store.notices import Notices
+from waiting import until
 
 LISTENERS = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
 
@@ -22,12 +23,6 @@ class Hearer:
 
     def _lose(self) -> None:
         self.lost += 1
-
-
-async def until(is_so: Callable[[], bool]) -> None:
-    async with asyncio.timeout(30):
-        while not is_so():
-            await asyncio.sleep(0.01)
 
 
 @pytest.fixture

@@ -2,8 +2,7 @@
 
 import asyncio
 import json
-import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -25,6 +24,7 @@ from homing.smpp.statuses import Status
 from homing.states import State
 from homing.text import gsm7
 from server import NO_PRICE, NO_ROUTE, QUEUED, REPLYING, Account, Server
+from waiting import until
 
 WAIT_S = 30.0
 DELIVERED, UNDELIVERABLE, REFUSED, EXPIRED, SILENT = (f"861380013{n:04d}" for n in range(1, 6))
@@ -52,17 +52,6 @@ async def message(server: Server, message_id: str) -> Any:
     return await server.query_row("SELECT * FROM message WHERE message_id = $1", int(message_id))
 
 
-async def eventually(what: Callable[[], Any], timeout_s: float = WAIT_S) -> Any:
-    """The first true answer."""
-    deadline_s = time.monotonic() + timeout_s
-    while True:
-        found = await what()
-        if found:
-            return found
-        assert time.monotonic() < deadline_s
-        await asyncio.sleep(0.03)
-
-
 async def change(server: Server, account: Account, **changes: object) -> None:
     async with server.database.transaction() as transaction:
         await admin.change_account(transaction, account.account_id, changes)
@@ -83,7 +72,7 @@ async def test_the_demo_binds_with_its_api_key_and_secret(server: Server, smpp: 
     async def gone() -> bool:
         return not await server.query("SELECT FROM bind WHERE bind_id = $1", row["bind_id"])
 
-    await eventually(gone)
+    await until(gone)
 
 
 async def test_every_dialects_credential_binds_and_one_that_is_made_for_smpp(server: Server, smpp: str) -> None:
@@ -157,7 +146,7 @@ async def test_an_account_has_no_more_binds_than_it_may(server: Server, smpp: st
             rows = await server.query("SELECT FROM bind WHERE account_id = $1", account.account_id)
             return len(rows) == 1
 
-        await eventually(free)
+        await until(free)
         async with bound(smpp, account.key, account.secret):
             pass
     await change(server, account, binds_max=0)
@@ -298,7 +287,7 @@ async def test_the_timeline_tells_of_the_bind(server: Server, esme: Esme) -> Non
         lines = [f"{one.what}: {one.detail}" for one in moments]
         return lines if any("ESME_ROK" in line for line in lines) else []
 
-    lines = await eventually(told)
+    lines = await until(told)
     assert any("through smpp, app" in line for line in lines)
     assert any("service type OTP" in line for line in lines)
     assert any("smpp receipt for a bind: acknowledged" in line for line in lines), lines
@@ -362,7 +351,7 @@ async def test_words_templates_and_money_have_their_statuses(server: Server, smp
     async def heard() -> bool:
         return await status(words, b"the casino") == Own.SENSITIVE_WORDS
 
-    await eventually(heard)
+    await until(heard)
     assert await status(templates, b"anything") == Own.TEMPLATE
     assert await status(templates, b"Your code is 1.") == Status.ROK
     async with bound(smpp, poor.key, poor.secret) as esme:
@@ -462,7 +451,7 @@ async def test_changed_limits_hold_for_binds_that_there_are(server: Server, smpp
         async def throttled() -> bool:
             return (await esme.submit(SILENT)).status == Status.RTHROTTLED
 
-        await eventually(throttled)
+        await until(throttled)
 
 
 async def test_concurrent_binds_cannot_spend_more_than_there_is(server: Server, smpp: str) -> None:
@@ -635,7 +624,7 @@ async def test_what_a_dead_process_had_begun_with_a_whole_message_is_finished_on
         rows = await server.query("SELECT message_id FROM long_part WHERE account_id = $1", account.account_id)
         return all(row["message_id"] == int(ids[0]) for row in rows)
 
-    await eventually(ended, 15)
+    await until(ended)
     assert (await message(server, ids[0]))["text"] == stored["text"]
     assert (await server.holdings(account))[0] == 1
 
@@ -716,7 +705,7 @@ async def test_binds_and_pdus_are_counted(server: Server, esme: Esme) -> None:
             any(line.startswith(one) and not line.endswith(" 0.0") for line in text.splitlines()) for one in wanted
         )
 
-    await eventually(shown)
+    await until(shown)
 
 
 async def test_no_text_no_number_and_no_password_is_logged(server: Server, esme: Esme, account: Account) -> None:

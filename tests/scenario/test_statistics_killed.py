@@ -1,6 +1,5 @@
 """`kill -9` of the link process that adds up, in the middle of a round: its successor counts everything once."""
 
-import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator
@@ -11,6 +10,7 @@ import pytest
 
 from proofs import all_adds_up
 from server import Account, Process, Server, new_database, running
+from waiting import until
 
 WAIT_S = 30.0
 MESSAGES = 60
@@ -40,10 +40,8 @@ async def send(server: Server, account: Account) -> None:
     assert reply.json["success"] == str(MESSAGES)
 
 
-async def until(server: Server, sql: str) -> None:
-    async with asyncio.timeout(WAIT_S):
-        while not (await server.query_row(f"SELECT ({sql}) AS is_so"))["is_so"]:
-            await asyncio.sleep(0.05)
+async def until_so(server: Server, sql: str) -> None:
+    await until(lambda: server.query_row(f"SELECT ({sql}) AS is_so"), lambda row: row["is_so"])
 
 
 async def killed(server: Server) -> None:
@@ -69,17 +67,17 @@ async def test_a_link_that_is_killed_while_it_adds_up_has_counted_nothing_and_it
 ) -> None:
     account = await server.account(balance="1000")
     await send(server, account)
-    await until(server, f"{ALL_IS_FINAL} AND {NOTHING_TO_TAKE}")
+    await until_so(server, f"{ALL_IS_FINAL} AND {NOTHING_TO_TAKE}")
     await killed(server)
     await started(server, "link-2")
-    await until(server, f"EXISTS (SELECT FROM stat) AND {NOTHING_TO_SETTLE}")  # who takes over settles at once
+    await until_so(server, f"EXISTS (SELECT FROM stat) AND {NOTHING_TO_SETTLE}")  # who takes over settles at once
 
     holder = await asyncpg.connect(server.dsn)
     transaction = holder.transaction()
     try:
         if (hold, statement) == SETTLING:
             await send(server, account)
-            await until(server, f"{ALL_IS_FINAL} AND {NOTHING_TO_TAKE} AND EXISTS (SELECT FROM stat_pending)")
+            await until_so(server, f"{ALL_IS_FINAL} AND {NOTHING_TO_TAKE} AND EXISTS (SELECT FROM stat_pending)")
             await killed(server)
             await transaction.start()
             await holder.execute(hold)
@@ -88,7 +86,7 @@ async def test_a_link_that_is_killed_while_it_adds_up_has_counted_nothing_and_it
             await transaction.start()
             await holder.execute(hold)
             await send(server, account)
-        await until(
+        await until_so(
             server,
             "EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
             f" AND query LIKE '%{statement}%')",
@@ -99,9 +97,9 @@ async def test_a_link_that_is_killed_while_it_adds_up_has_counted_nothing_and_it
         await transaction.rollback()
     finally:
         await holder.close()
-    await until(server, f"{ALL_IS_FINAL} AND {NOTHING_TO_TAKE}")
+    await until_so(server, f"{ALL_IS_FINAL} AND {NOTHING_TO_TAKE}")
     await send(server, account)
-    await until(server, f"{ALL_IS_FINAL} AND {NOTHING_TO_TAKE}")
+    await until_so(server, f"{ALL_IS_FINAL} AND {NOTHING_TO_TAKE}")
     await all_adds_up(server.database)
     for grain in (1, 60, 1440):
         row = await server.query_row(

@@ -4,7 +4,7 @@ import asyncio
 import json
 import random
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -25,6 +25,7 @@ from homing.carriers.window import Window
 from homing.clients import errors
 from homing.model import Answer, CarrierInbound, CarrierReceipt, Outbound, Outcome, Outstanding, Traffic
 from homing.states import State
+from waiting import until
 
 PAGE = Path(__file__).parents[2] / "docs" / "operate" / "http-carriers.md"
 AT = datetime(2026, 11, 22, 5, 34, 12, tzinfo=UTC)
@@ -313,12 +314,6 @@ async def test_a_carrier_is_down_while_it_finds_no_connection() -> None:
     await submit(one, [message()])
     assert (one.room(), one.health().is_up) == (0, False)
     assert "refused" in str(one.health().detail["last_error"])
-
-
-async def until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
-        while not holds():
-            await asyncio.sleep(0.01)
 
 
 async def test_outstanding_messages_are_asked_about_until_they_end() -> None:

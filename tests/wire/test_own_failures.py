@@ -2,13 +2,14 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import asyncpg
 
 from client import Reply
 from server import Account, Server, database_url
+from waiting import until
 
 AT_ONCE_S = 4.0
 BACK_S = 10.0
@@ -27,15 +28,6 @@ async def away(server: Server) -> AsyncIterator[None]:
     finally:
         await connection.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
         await connection.close()
-
-
-async def eventually(call: Callable[[], "asyncio.Future[Reply]"], wanted: Callable[[Reply], bool]) -> Reply:
-    async with asyncio.timeout(BACK_S):
-        while True:
-            reply = await call()
-            if wanted(reply):
-                return reply
-            await asyncio.sleep(0.05)
 
 
 def lia_send(server: Server, account: Account, **change: str) -> "asyncio.Future[Reply]":
@@ -83,7 +75,7 @@ async def test_while_the_database_is_away_every_call_says_so_at_once_and_service
     before = await server.holdings(account)
 
     async with away(server):
-        await eventually(lambda: asyncio.ensure_future(client.call("GET", "/healthz")), lambda r: r.status == 503)
+        await until(lambda: client.call("GET", "/healthz"), lambda r: r.status == 503, within_s=BACK_S)
         for who in (account, stranger):  # the server knows one of them, and would have to look the other up
             started_s = time.monotonic()
             for method, path, query, body in laaffic_calls(who):
@@ -114,19 +106,17 @@ async def test_while_the_database_is_away_every_call_says_so_at_once_and_service
             assert tracked.json.get("ErrorCode") not in range(1000, 1010), "no conversion was recorded, nor refused"
             assert time.monotonic() - started_s < AT_ONCE_S, "the answers did not come at once"
 
-    await eventually(lambda: asyncio.ensure_future(client.call("GET", "/healthz")), lambda r: r.status == 200)
-    reply = await eventually(
-        lambda: asyncio.ensure_future(client.laaffic(stranger, "GET", "/v3/getBalance")),
-        lambda r: r.json["status"] == "0",
+    await until(lambda: client.call("GET", "/healthz"), lambda r: r.status == 200, within_s=BACK_S)
+    reply = await until(
+        lambda: client.laaffic(stranger, "GET", "/v3/getBalance"), lambda r: r.json["status"] == "0", within_s=BACK_S
     )
-    async with asyncio.timeout(BACK_S):
-        while server.database.away:  # the test's own connections come back the same way
-            await asyncio.sleep(0.05)
+    await until(lambda: not server.database.away)  # the test's own connections come back the same way
     assert await server.holdings(account) == before, "a refused call left something behind"
-    sent = await eventually(lambda: lia_send(server, account), lambda r: r.json["status"] == "S")
-    await eventually(  # the link is back at work too
-        lambda: asyncio.ensure_future(client.lia(account, "GetDeliveryStatus", message_id=sent.json["message_id"])),
+    sent = await until(lambda: lia_send(server, account), lambda r: r.json["status"] == "S", within_s=BACK_S)
+    await until(  # the link is back at work too
+        lambda: client.lia(account, "GetDeliveryStatus", message_id=sent.json["message_id"]),
         lambda r: r.json["DLRStatus"] == "Delivered",
+        within_s=BACK_S,
     )
     tracked = await client.lia(account, "CTrack", message_id=message_id, status="true")
     assert tracked.json["ErrorCode"] == 1000, "failed attempts consume nothing"
@@ -151,7 +141,7 @@ async def test_a_database_that_does_not_answer_fails_the_call_in_time_and_takes_
     assert (single.status, single.json["status"]) == (200, "-18")
     assert (lia.status, lia.json["status"], lia.json["message_id"]) == (200, "F", 0)
     assert await server.holdings(account) == (0, 0, 5_000_000)
-    reply = await eventually(
+    reply = await until(
         lambda: asyncio.ensure_future(server.client.laaffic(account, "POST", "/v3/sendSms/batch", None, batch)),
         lambda r: r.json["status"] == "0",
     )

@@ -28,6 +28,7 @@ from homing.smpp.tlvs import MESSAGE_PAYLOAD
 from homing.states import State
 from homing.text.segments import count
 from smsc import PASSWORD, SYSTEM_ID, Deed, Smsc, hexadecimal, in_turn, padded
+from waiting import until
 
 QUICK = {"reconnect_first_s": 0.05, "reconnect_longest_s": 0.2, "response_timeout_s": 1, "throttle_pause_s": 0.1}
 LATE_S = 2 * limits.SMPP_SWEEP_S
@@ -76,10 +77,7 @@ class Line:
         return [given[one.message_id] for one in messages]
 
     async def until(self, condition: Callable[[], object], timeout_s: float = 10.0) -> None:
-        deadline_s = time.monotonic() + timeout_s
-        while not condition():
-            assert time.monotonic() < deadline_s, self.carrier.health()
-            await asyncio.sleep(0.005)
+        await until(condition, within_s=timeout_s, every_s=0.005, told=self.carrier.health)
 
     @property
     def detail(self) -> Any:

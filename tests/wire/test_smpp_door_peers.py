@@ -7,11 +7,9 @@ import shutil
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 from urllib.request import urlopen
 
@@ -19,6 +17,7 @@ import pytest
 
 from homing.states import State
 from server import REPLYING, Account, Server, free_port
+from waiting import until_blocking
 
 GUIDE = Path(__file__).parents[2] / "docs" / "integrate" / "smpp.md"
 DELIVERED = "8613800130001"
@@ -39,16 +38,6 @@ def smpp(server: Server) -> tuple[str, int]:
 async def state_of(server: Server, message_id: str) -> State:
     row = await server.query_row("SELECT state FROM message WHERE message_id = $1", int(message_id))
     return State(row["state"])
-
-
-def until(what: Callable[[], Any]) -> Any:
-    deadline_s = time.monotonic() + WAIT_S
-    while True:
-        found = what()
-        if found:
-            return found
-        assert time.monotonic() < deadline_s
-        time.sleep(0.05)
 
 
 # ---- smpplib
@@ -94,7 +83,7 @@ def _smpplib(smpp: tuple[str, int], account: Account) -> tuple[str, list[bytes]]
         receipts = [one for one in heard if one.startswith(b"id:")]
         return len(ids) == 4 and len(receipts) >= 4 and len(heard) > len(receipts)
 
-    until(read)
+    until_blocking(read)
     client.unbind()
     client.disconnect()
     assert len(set(ids)) == 4
@@ -294,14 +283,14 @@ def _kannel(smpp: tuple[str, int], account: Account, folder: Path) -> list[str]:
 
         try:
             processes.append(_start("bearerbox", configuration))
-            until(lambda: "Status: running" in status())
+            until_blocking(lambda: "Status: running" in status())
             processes.append(_start("smsbox", configuration))
-            until(lambda: "smsbox:" in status() and "(online" in status())
+            until_blocking(lambda: "smsbox:" in status() and "(online" in status())
             sendsms(DELIVERED, "hello", "short")
             sendsms(DELIVERED, "x" * 200, "long")
             sendsms("8613800130002", "hello", "bad")
             sendsms(REPLYING + "5551234", "hello")
-            until(told)
+            until_blocking(told)
             return list(calls)
         finally:
             for process in reversed(processes):
