@@ -45,9 +45,9 @@ def _row(cells: int, took_s: list[float]) -> Row:
     every_s = pause_s(median_s)
     return Row(
         f"a thought, {cells:,} cells of {len(CARRIERS)} carriers",
-        f"≤ {limits.LEARN_PART_MAX:.0%} of a core",
+        f"≤ {limits.LEARN_BUSY_SHARE_MAX:.0%} of a core",
         f"{median_s * 1000:,.0f} ms",
-        median_s / every_s <= limits.LEARN_PART_MAX,
+        median_s / every_s <= limits.LEARN_BUSY_SHARE_MAX,
         f"slowest {slowest_s * 1000:,.0f} ms; every {every_s:.0f} s: {median_s / every_s:.1%} of a core",
     )
 

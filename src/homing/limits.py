@@ -321,7 +321,9 @@ CARRIERS_AGE_S_MAX: Final = 30.0  # even if a change notice is missed
 
 # --- Learning ----------------------------------------------------------------------------------------------
 LEARN_S: Final = 5.0  # between two thoughts
-LEARN_PART_MAX: Final = 0.2  # of the time that thoughts may take: where many cells make them long, they come less often
+LEARN_BUSY_SHARE_MAX: Final = (
+    0.2  # of the time that thoughts may take: where many cells make them long, they come less often
+)
 LEARN_LAG_S: Final = 2.0  # what has happened since then may not have been heard
 LEARN_CELLS_MAX: Final = 5_000  # kept in memory; the longest idle are let go
 LEARN_MEANS_MAX: Final = 1_000  # of one set of curves, remembered

@@ -471,5 +471,5 @@ def test_what_is_only_tried_costs_little_however_many_there_are() -> None:
 
 def test_long_thoughts_come_less_often() -> None:
     assert pause_s(0.01) == limits.LEARN_S
-    assert pause_s(limits.LEARN_S * limits.LEARN_PART_MAX) == limits.LEARN_S
-    assert pause_s(4.0) == 4.0 / limits.LEARN_PART_MAX
+    assert pause_s(limits.LEARN_S * limits.LEARN_BUSY_SHARE_MAX) == limits.LEARN_S
+    assert pause_s(4.0) == 4.0 / limits.LEARN_BUSY_SHARE_MAX

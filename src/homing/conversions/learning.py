@@ -140,7 +140,7 @@ def pause_s(took_s: float) -> float:
     """Seconds from the beginning of a thought that took so long to that of the next. A link's sessions share the
     process: they keep most of it however many cells there are.
     """
-    return max(limits.LEARN_S, took_s / limits.LEARN_PART_MAX)
+    return max(limits.LEARN_S, took_s / limits.LEARN_BUSY_SHARE_MAX)
 
 
 def rests_on(decision: Decision) -> dict[str, Any]:
