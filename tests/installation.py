@@ -29,6 +29,7 @@ from homing.store.embedded import EmbeddedPostgres
 from homing.store.embedded_cluster import read_postmaster
 from homing.store.embedded_place import ROOT_HOME, fingerprint
 from server import free_port
+from waiting import until
 
 START_S = 40.0
 CONNECTIONS = 6
@@ -55,9 +56,7 @@ def is_gone(pid: int) -> bool:
 async def eventually(what: Callable[[], bool], timeout_s: float, said: str) -> float:
     """How long it took until it was so."""
     started_s = time.monotonic()
-    while not what():
-        assert time.monotonic() - started_s < timeout_s, f"{said}: not within {timeout_s:.0f} s"
-        await asyncio.sleep(0.02)
+    await until(what, within_s=timeout_s, told=lambda: said)
     return time.monotonic() - started_s
 
 

@@ -55,7 +55,7 @@ from homing.smpp.tlvs import (
 )
 from homing.smpp.udh import Part
 from homing.text import gsm7
-from waiting import until
+from waiting import WAIT_S, until
 
 SYSTEM_ID = "homing"
 PASSWORD = "secret"
@@ -75,7 +75,6 @@ RECEIPT_CLASS = 0x04
 AGAIN = (Status.RTHROTTLED, Status.RMSGQFUL, Status.RX_T_APPN)
 """What the other end says when it wants a delivery again, later."""
 AGAIN_S = 0.05
-UNTIL_S = 30.0
 
 
 @dataclass(frozen=True)
@@ -290,7 +289,7 @@ class Smsc:
         self._is_frozen = False
         self.cut()
 
-    async def until(self, condition: Callable[[], object], timeout_s: float = UNTIL_S) -> None:
+    async def until(self, condition: Callable[[], object], timeout_s: float = WAIT_S) -> None:
         """Returns as soon as it is so."""
         await until(condition, within_s=timeout_s, every_s=0.005)
 

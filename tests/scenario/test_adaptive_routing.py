@@ -25,7 +25,6 @@ from homing.routing.rules import Match
 from server import new_database
 from waiting import until
 
-WAIT_S = 30.0
 POOR, GOOD = "sim", "good"
 
 

@@ -17,7 +17,6 @@ from server import Account, Server, new_database, running
 from sink import Sink
 from waiting import until
 
-WAIT_S = 30.0
 COUNTER = itertools.count(1)
 
 

@@ -624,7 +624,7 @@ async def test_what_a_dead_process_had_begun_with_a_whole_message_is_finished_on
         rows = await server.query("SELECT message_id FROM long_part WHERE account_id = $1", account.account_id)
         return all(row["message_id"] == int(ids[0]) for row in rows)
 
-    await until(ended)
+    await until(ended, within_s=15)
     assert (await message(server, ids[0]))["text"] == stored["text"]
     assert (await server.holdings(account))[0] == 1
 

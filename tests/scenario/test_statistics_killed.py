@@ -12,7 +12,6 @@ from proofs import all_adds_up
 from server import Account, Process, Server, new_database, running
 from waiting import until
 
-WAIT_S = 30.0
 MESSAGES = 60
 
 TAKING = ("LOCK TABLE stat_pending IN SHARE MODE", "INSERT INTO stat_pending")

@@ -29,6 +29,7 @@ from waiting import until
 
 PAGE = Path(__file__).parents[2] / "docs" / "operate" / "http-carriers.md"
 AT = datetime(2026, 11, 22, 5, 34, 12, tzinfo=UTC)
+SOON_S = 10
 
 
 class Clock:
@@ -323,13 +324,13 @@ async def test_outstanding_messages_are_asked_about_until_they_end() -> None:
     await submit(one, [message(message_id=5)])
     reports = one.reports()
     waiting = asyncio.ensure_future(anext(reports))
-    await until(lambda: vendor.refs_asked().count("ref-5") > 1)
+    await until(lambda: vendor.refs_asked().count("ref-5") > 1, within_s=SOON_S)
     assert vendor.refs_asked().count("old") == 1, "what is too old is asked about once more"
     vendor.ends = {"ref-5": State.DELIVERED}
     (receipt,) = await asyncio.wait_for(waiting, 5)
     assert (receipt.carrier_ref, receipt.state) == ("ref-5", State.DELIVERED)
     quiet = asyncio.ensure_future(anext(reports))
-    await until(lambda: one.health().detail["to_ask_about"] == 0)
+    await until(lambda: one.health().detail["to_ask_about"] == 0, within_s=SOON_S)
     quiet.cancel()
 
 
@@ -343,7 +344,7 @@ async def test_questions_that_fail_are_asked_again(monkeypatch: pytest.MonkeyPat
     await submit(one, [message(message_id=5)])
     vendor.failure = errors.Unanswered("lost", in_doubt=True)
     waiting = asyncio.ensure_future(anext(one.reports()))
-    await until(lambda: len(vendor.asked) >= 2)
+    await until(lambda: len(vendor.asked) >= 2, within_s=SOON_S)
     vendor.failure = None
     assert (await asyncio.wait_for(waiting, 5))[0].state is State.EXPIRED
 

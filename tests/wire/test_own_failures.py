@@ -110,7 +110,7 @@ async def test_while_the_database_is_away_every_call_says_so_at_once_and_service
     reply = await until(
         lambda: client.laaffic(stranger, "GET", "/v3/getBalance"), lambda r: r.json["status"] == "0", within_s=BACK_S
     )
-    await until(lambda: not server.database.away)  # the test's own connections come back the same way
+    await until(lambda: not server.database.away, within_s=BACK_S)  # the test's own connections come back the same way
     assert await server.holdings(account) == before, "a refused call left something behind"
     sent = await until(lambda: lia_send(server, account), lambda r: r.json["status"] == "S", within_s=BACK_S)
     await until(  # the link is back at work too
@@ -142,7 +142,8 @@ async def test_a_database_that_does_not_answer_fails_the_call_in_time_and_takes_
     assert (lia.status, lia.json["status"], lia.json["message_id"]) == (200, "F", 0)
     assert await server.holdings(account) == (0, 0, 5_000_000)
     reply = await until(
-        lambda: asyncio.ensure_future(server.client.laaffic(account, "POST", "/v3/sendSms/batch", None, batch)),
+        lambda: server.client.laaffic(account, "POST", "/v3/sendSms/batch", None, batch),
         lambda r: r.json["status"] == "0",
+        within_s=BACK_S,
     )
     assert reply.json["success"] == "4"

@@ -12,7 +12,7 @@ from homing.routing.policy import LearnPolicy
 Key = tuple[Hashable, ...]
 FINITE: Final = BUCKETS - 1  # what took longer than the last edge is no part of the curve
 AGED_EVERY_S: Final = 600.0
-DRAWN_EVERY_S: Final = 30.0  # one of few times also whenever one of its own has come
+DRAWN_EVERY_S: Final = 30.0  # a curve; one of few times also when one of its own has come
 NOTHING: Final = 0.01
 STEP_S: Final = 0.01  # of time in which a curve's step rises
 NONE: Final[Sequence[float]] = (0.0,) * BUCKETS

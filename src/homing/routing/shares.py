@@ -199,7 +199,9 @@ class Drawn:
             self._rates: list[float] = []
             self.lowest, self.highest = mean - spread * FURTHEST, mean + spread * FURTHEST
         else:
-            self._rates = [one / (one + other) for one, other in zip(*_pair(alpha, beta, chance), strict=True)]
+            self._rates = [
+                one / (one + other) for one, other in zip(_gammas(alpha, chance), _gammas(beta, chance), strict=True)
+            ]
             self.lowest, self.highest = min(self._rates), max(self._rates)
 
     def rates(self) -> list[float]:
@@ -207,11 +209,6 @@ class Drawn:
             mean, spread, away = self._mean, self._spread, NORMALS[self._away : self._away + HALF]
             self._rates = [mean + spread * one for one in away] + [mean - spread * one for one in away]
         return self._rates
-
-
-def _pair(alpha: float, beta: float, chance: random.Random) -> tuple[list[float], list[float]]:
-    """The two gammas of which a Beta is made."""
-    return _gammas(alpha, chance), _gammas(beta, chance)
 
 
 def _gammas(shape: float, chance: random.Random) -> list[float]:

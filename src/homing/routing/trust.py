@@ -63,8 +63,8 @@ class Trust:
         return self._pair(account_id, carrier_id)[1]
 
     def carriers(self) -> Set[int]:
-        """Those that have been concluded upon."""
-        return {carrier_id for _account_id, carrier_id in self._found}
+        """Those that were seen."""
+        return self._carriers
 
     def _pair(self, account_id: int, carrier_id: int) -> tuple[float, float]:
         return self._found.get((account_id, carrier_id), self._found.get((GENERAL, carrier_id), (1.0, 1.0)))
