@@ -4,7 +4,8 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 # Most tests wait for processes and sockets: two for each core.
 TESTERS ?= $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) * 2 )))
-PIP    := $(BIN)/pip --disable-pip-version-check --quiet
+# On a terminal pip shows what it is doing: a minute of silence looks like a hang.
+PIP    := $(BIN)/pip --disable-pip-version-check $(shell [ -t 2 ] || echo --quiet)
 
 .PHONY: help setup serve test check format bench clean
 
@@ -41,16 +42,20 @@ bench: $(VENV)/dev
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
-$(VENV)/bin/python:
+# A `venv` that fails half way (Debian without python3-venv) leaves a python without pip: nothing of it is kept.
+$(BIN)/pip:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "Homing needs Python 3.11 or newer: make PYTHON=/path/to/python3.11"; exit 1; }
-	$(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -m venv $(VENV) && [ -x $@ ] || \
+		{ rm -rf $(VENV); echo "Python could not make a virtual environment. On Debian or Ubuntu: apt install python3-venv"; exit 1; }
 
-$(VENV)/runtime: $(VENV)/bin/python requirements.txt pyproject.toml
-	$(PIP) install -r requirements.txt
-	$(PIP) install --no-deps --no-build-isolation --editable .
+$(VENV)/runtime: requirements.txt pyproject.toml | $(BIN)/pip
+	@echo "Installing Homing and its packages into $(VENV), once: one to four minutes ..."
+	@$(PIP) install -r requirements.txt
+	@$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(VENV)/dev: $(VENV)/runtime requirements-dev.txt
-	$(PIP) install -r requirements-dev.txt
+	@echo "Installing what the tests need ..."
+	@$(PIP) install -r requirements-dev.txt
 	@touch $@

@@ -21,7 +21,7 @@ ERROR_FOLDERS = ("users", "accounts", "ledger", "events", "receipts")
 """Whose errors the console says in every language."""
 ERROR_FILES = ("accounts/catalogue.py", "accounts/guarding.py")
 """Likewise, of single modules."""
-ERROR_WORDS = {"OperatorError": None}
+ERROR_WORDS = {"OperatorError": None, "BelowCredit": None, "SettingWarning": None}
 PHRASE_FOLDERS = ("messages",)
 """Whose sentences the console tells."""
 PHRASE_WORDS = {"Phrase": None}

@@ -65,7 +65,7 @@ class PushSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class Log(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     level: Literal["debug", "info", "warning", "error"]
-    format: Literal["json", "text"]
+    format: Literal["auto", "json", "text"]
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

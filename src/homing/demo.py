@@ -5,7 +5,7 @@ that the vendors' printed examples run against this machine as they stand.
 from typing import Final
 
 from homing import errors
-from homing.accounts import admin, catalogue
+from homing.accounts import admin, catalogue, guarding
 from homing.kit import money
 from homing.kit.crypto import Vault
 from homing.ledger.movements import gift, move, top_up
@@ -28,6 +28,8 @@ CARRIERS: Final = (
         '{"seed": 2, "receipt_ms_mean": 1500, "undeliverable": 0.08, "fake": 0.5, "converted": 0.5}',
     ),
 )
+TEST_NUMBERS: Final = (("861380013", "the documents' test numbers"), ("91800333", "the documents' test numbers"))
+"""Prefixes of the numbers that the documents send to. Nobody answers there, so the guard would take them for theft."""
 AUTHOR: Final = "demo"
 
 
@@ -48,6 +50,8 @@ async def load(database: Database, vault: Vault) -> None:
         await catalogue.set_prices(transaction, GENERAL, [(prefix, money.parse(price)) for prefix, price in PRICES])
         await move(transaction, account_id, top_up(money.parse("99.99")), AUTHOR, "demo balance")
         await move(transaction, account_id, gift(money.parse("50")), AUTHOR, "demo gift")
+        for prefix, note in TEST_NUMBERS:
+            await guarding.set_listed(transaction, account_id, ("prefix", prefix), True, note)
         for name, settings in CARRIERS:
             carrier_id = await catalogue.add_carrier(transaction, name, "simulator", settings)
             await catalogue.set_route(transaction, Match(), carrier_id)

@@ -130,7 +130,7 @@ class NoRoute(Refusal):
 
 
 class DestinationBlocked(Refusal):
-    """The destination is blocked: its traffic looks like theft, or its country's budget is spent."""
+    """The destination is blocked."""
 
     fault = "account"
     laaffic = "-19"

@@ -416,6 +416,57 @@ def test_a_gift_is_not_adjusted_below_zero(terminal: Terminal, account: str) -> 
     assert terminal.json("ledger", "show", account)["entries"] == []
 
 
+def test_taking_more_than_balance_and_credit_hold_needs_a_word(terminal: Terminal, account: str) -> None:
+    terminal("topup", account, "20")
+    terminal("account", "set", account, "--credit", "50")
+    said = terminal("adjust", account, "-1000", "--reason", "typo", status=1)
+    assert "below what the account's credit allows: add --force" in said.err
+    assert terminal.json("ledger", "show", account)["balance"] == "20"
+    assert terminal.json("adjust", account, "-70", "--reason", "all of it")["balance"] == "-50"
+    assert terminal.json("adjust", account, "10", "--reason", "a part back")["balance"] == "-40"
+    assert terminal.json("adjust", account, "-1000", "--reason", "meant", "--force")["balance"] == "-1040"
+    assert terminal.json("adjust", account, "1", "--reason", "upwards from below is no question")["balance"] == "-1039"
+
+
+def test_what_will_not_work_is_said_on_stderr_when_it_is_set(terminal: Terminal, account: str) -> None:
+    said = terminal("sender", "add", account, "TOO LONG SENDER NAME")
+    assert "may send as" in said.out
+    assert said.err.startswith("Take care: a sender ID of letters holds at most 11 characters")
+    assert terminal("sender", "add", account, "ACME").err == ""
+    app_id = terminal.json("app", "create", account, "inside", "--report-url", "http://10.0.0.1/x")["app_id"]
+    said = terminal("app", "set", app_id, "--inbound-url", "http://192.168.0.9/")
+    assert "nothing is pushed to 192.168.0.9" in said.err
+    assert terminal("app", "set", app_id, "--inbound-url", "https://example.com/").err == ""
+    assert "{X} is sent as it stands" in terminal("template", "add", account, "t", "no vars {X}").err
+    assert "nothing is pushed to 10.1.2.3" in terminal("guard", "alert", "http://10.1.2.3/", "--account", account).err
+
+
+def test_two_apps_of_an_account_do_not_share_a_name(terminal: Terminal, account: str, names: Iterator[str]) -> None:
+    terminal("app", "create", account, "shop")
+    assert "has an app 'shop' already" in terminal("app", "create", account, "shop", status=1).err
+    other = next(names)
+    terminal("account", "create", other)
+    terminal("app", "create", other, "shop")
+
+
+def test_a_command_without_a_data_folder_makes_no_database(tmp_path: Path) -> None:
+    elsewhere = Terminal(environment(tmp_path / "data", None))
+    said = elsewhere("account", "create", "acme", status=1)
+    assert "there is no Homing in" in said.err
+    assert "--data or HOMING_DATA" in said.err
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_secret_is_not_sealed_with_a_key_that_nobody_else_has(
+    terminal: Terminal, account: str, tmp_path: Path
+) -> None:
+    terminal("credential", "create", account, "--dialect", "lia")
+    astray = Terminal({**terminal.environment, "HOMING_DATA": str(tmp_path / "data")})
+    said = astray("credential", "create", account, "--dialect", "lia", status=1)
+    assert "the key of this database's secrets is not in" in said.err
+    assert not (tmp_path / "data").exists()
+
+
 def test_the_proof_fails_on_a_difference_of_one_micro_unit(terminal: Terminal, account: str) -> None:
     terminal("topup", account, "10")
     proof = terminal.json("ledger", "prove", account)
@@ -780,9 +831,10 @@ def test_a_list_of_nothing_says_so_to_people_and_is_empty_to_programs(terminal: 
 # --- processes and databases ------------------------------------------------------------------------------------
 
 
-async def test_the_first_command_starts_migrates_and_stops_a_database_of_its_own(room: Path, worker: str) -> None:
+async def test_migrate_makes_a_database_and_each_command_starts_and_stops_it(room: Path, worker: str) -> None:
     data = room / f"cli-own-{worker}"
     terminal = Terminal(environment(data, None))
+    assert (await terminal.run("migrate")).status == 0
     made = await terminal.run("account", "create", "acme")
     assert made == Said(0, "Account acme is made, with id 1.\n", "")
     assert not list(data.rglob("postmaster.pid")), "a command left its database running"

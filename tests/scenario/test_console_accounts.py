@@ -427,6 +427,30 @@ async def test_senders_templates_and_words_are_kept_for_the_account(server: Serv
         await catalogue.remove_word(transaction, GENERAL, "for-everybody-refused")
 
 
+async def test_what_will_not_work_is_said_in_the_viewers_language_when_it_is_set(server: Server, console: str) -> None:
+    account, viewer = await server.account(), await operator(server, console)
+    path = f"/accounts/{account.name}/texts"
+    await viewer.post(path, {"do": "add_sender", "sender": "TWELVE CHARS"})
+    assert "Take care: A sender ID of letters holds at most 11 characters" in (await viewer.get(path)).words
+    viewer.cookies["homing_language"] = "zh-Hans"
+    await viewer.post(path, {"do": "add_sender", "sender": "07700900777"})
+    assert "请注意：07700900777 不是国际格式" in (await viewer.get(path)).words
+    apps = f"/accounts/{account.name}/apps"
+    await viewer.post(apps, {"name": "inside", "report_url": "http://10.0.0.1/x"})
+    assert "10.0.0.1 不是公网地址" in (await viewer.get(apps)).words
+    assert "已有名为 'inside' 的应用" in (await viewer.post(apps, {"name": "inside"})).words
+
+
+async def test_taking_more_than_balance_and_credit_hold_needs_a_tick(server: Server, console: str) -> None:
+    account, viewer = await server.account(balance="5"), await operator(server, console)
+    path = f"/accounts/{account.name}"
+    body = {"do": "move", "kind": "adjust", "amount": "-5.5", "reason": "typo"}
+    assert "below what the account's credit allows" in (await send_form(viewer, path, **body)).words
+    assert (await send_form(viewer, path, **body, below_credit="1")).goes_to == path
+    (row,) = await server.query("SELECT balance_micro FROM balance WHERE account_id = $1", account.account_id)
+    assert row["balance_micro"] == -500_000
+
+
 # ---- Settings
 
 

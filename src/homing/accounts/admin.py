@@ -170,10 +170,13 @@ async def create_app(
     report_url: str | None = None,
     inbound_url: str | None = None,
 ) -> str:
-    """An SMS application; gives its id."""
+    """An SMS application; gives its id. Raises `OperatorError` when the id is taken or the account has one so named."""
     app_id = app_id or make_secret(8)
     check_url(report_url)
     check_url(inbound_url)
+    await connection.execute("account_settings", account_id)  # its lock: two of one name cannot be made at once
+    if any(row["name"] == name for row in await connection.fetch("app_list", account_id)):
+        raise errors.OperatorError("the account has an app {name} already", name=repr(name))
     if await connection.row("app_create", app_id, account_id, name, report_url, inbound_url) is None:
         raise errors.OperatorError("the app id {app} is taken", app=repr(app_id))
     return app_id

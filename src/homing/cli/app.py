@@ -62,7 +62,11 @@ async def create(
         app_id = await admin.create_app(
             transaction, row["account_id"], name, app_id, report_url or None, inbound_url or None
         )
-    return Said(f"App {name} of {row['name']} is made, with id {app_id}.", {"app_id": app_id, "name": name})
+    return Said(
+        f"App {name} of {row['name']} is made, with id {app_id}.",
+        {"app_id": app_id, "name": name},
+        desk.push_warnings(report_url, inbound_url),
+    )
 
 
 @app.command("list")
@@ -112,4 +116,4 @@ async def change(desk: Desk, app_id: str, expects_conversions: str | None, **url
         raise click.UsageError("nothing to change: name --report-url, --inbound-url or --expects-conversions")
     async with desk.database.transaction() as transaction:
         await admin.change_app(transaction, app_id, changes)
-    return Said(f"App {app_id} is changed.", {"app_id": app_id, **changes})
+    return Said(f"App {app_id} is changed.", {"app_id": app_id, **changes}, desk.push_warnings(*urls.values()))

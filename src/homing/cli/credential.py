@@ -56,7 +56,7 @@ async def create(desk: Desk, account: str, dialect: str, key: str | None, secret
     Example:  homing credential create acme --dialect lia
     """
     row = await desk.account(account)
-    vault = desk.vault()
+    vault = await desk.vault()
     async with desk.database.transaction() as transaction:
         made = await admin.create_credential(
             transaction, vault, row["account_id"], Door[dialect.upper()], key, secret, label

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import functools
 import os
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,13 +12,15 @@ import asyncpg
 import click
 import msgspec
 
-from homing import errors
+from homing import config, errors
 from homing.accounts.admin import find_account
+from homing.accounts.warnings import push_address_warnings
 from homing.cli.show import Card, Reply, print_reply
 from homing.kit.crypto import Vault, load_key
 from homing.model import GENERAL
 from homing.store.database import FREE_PLANS, Database, Record
 from homing.store.embedded import EmbeddedPostgres
+from homing.store.embedded_place import has_cluster
 from homing.store.migrate import migrate
 from homing.users.audit import at_the_machine
 
@@ -57,11 +59,26 @@ class Desk(msgspec.Struct, frozen=True):
         """The account_id that a setting is kept under; without an account it holds for everyone."""
         return GENERAL if name_or_id is None else int((await self.account(name_or_id))["account_id"])
 
-    def vault(self) -> Vault:
-        """What seals the customers' secrets. Raises `OperatorError` when its key cannot be used."""
-        self.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    def push_warnings(self, *urls: str | None) -> Sequence[str]:
+        """Which of these addresses nothing will be pushed to, by the settings of the data folder."""
+        allowed = config.networks(config.load(self.data).push.allowed_networks)
+        return [str(warning) for url in urls for warning in push_address_warnings(url, allowed)]
+
+    async def vault(self) -> Vault:
+        """What seals the customers' secrets. Raises `OperatorError` when its key cannot be used, or when there are
+        sealed secrets and no key: a new one could open none of them, and `homing serve` none of what it seals.
+        """
+        given, file = os.environ.get("HOMING_SECRET_KEY", ""), self.data / "secret.key"
+        if not given and not file.exists():
+            state = await self.database.row("is_sealed")
+            if state and state["is_sealed"]:
+                raise errors.OperatorError(
+                    f"the key of this database's secrets is not in {self.data}: name Homing's data folder with --data"
+                    " or HOMING_DATA, or the key with HOMING_SECRET_KEY"
+                )
+            self.data.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
-            return Vault(load_key(os.environ.get("HOMING_SECRET_KEY", ""), self.data / "secret.key"))
+            return Vault(load_key(given, file))
         except ValueError as error:
             raise errors.OperatorError(str(error)) from None
 
@@ -86,12 +103,21 @@ def at_desk(work: Callable[..., Coroutine[Any, Any, Reply]]) -> Callable[..., No
 
 
 @contextlib.contextmanager
-def database_url(data: Path) -> Iterator[str]:
-    """The DSN: HOMING_DATABASE_URL's, or that of the embedded PostgreSQL for as long as it is needed."""
+def database_url(data: Path, *, may_create: bool = False) -> Iterator[str]:
+    """The DSN: HOMING_DATABASE_URL's, or that of the embedded PostgreSQL for as long as it is needed.
+
+    may_create: a new database is made where there is none. Else that raises `OperatorError`: a command that was meant
+    for another folder must not answer from an empty database of its own making.
+    """
     given = os.environ.get("HOMING_DATABASE_URL")
     if given:
         yield given
         return
+    if not may_create and not has_cluster(data):
+        raise errors.OperatorError(
+            f"there is no Homing in {data}: name its data folder with --data or HOMING_DATA (`homing serve` makes a new"
+            " one)"
+        )
     with EmbeddedPostgres(data) as dsn:
         yield dsn
 

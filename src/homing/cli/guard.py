@@ -335,7 +335,7 @@ async def alert(desk: Desk, url: str | None, account: str | None, remove: bool) 
         raise errors.OperatorError("say which address, or --remove")
     await guarding.set_alert(desk.database, scope, url)
     shown = without_password(url)
-    return Said(f"{shown} is told of {whose} verdicts.", {"account": account, "url": shown})
+    return Said(f"{shown} is told of {whose} verdicts.", {"account": account, "url": shown}, desk.push_warnings(url))
 
 
 def _entry(row: dict[str, object]) -> dict[str, object]:

@@ -202,7 +202,7 @@ async def show(desk: Desk, app_id: str | None, account: str | None) -> Reply:
     """What is believed of each carrier, and the shares that follow.
 
     By app and network. Messages count as far as their silence says something; a rate is given with the interval that
-    holds it with 90 %, and what it is known by: conversions, receipts where none are reported, or what holds elsewhere
+    holds it with 95 %, and what it is known by: conversions, receipts where none are reported, or what holds elsewhere
     (prior). Cost is a segment's.
 
     \b

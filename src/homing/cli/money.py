@@ -1,7 +1,10 @@
 """`homing topup` and `homing adjust`."""
 
+import sys
+
 import click
 
+from homing import errors
 from homing.cli.desk import Desk, at_desk
 from homing.cli.parameters import AMOUNT, MINUS_IS_A_SIGN, author_option
 from homing.cli.show import Reply, Said
@@ -34,23 +37,43 @@ async def topup(desk: Desk, account: str, amount: int, gift: bool, reason: str |
 @click.argument("amount", type=AMOUNT)
 @click.option("--reason", required=True, help="Written into the ledger.")
 @click.option("--gift", is_flag=True, help="Correct the gift instead of the balance.")
+@click.option("--force", is_flag=True, help="Also where the balance then lies below what the account's credit allows.")
 @author_option
 @at_desk
-async def adjust(desk: Desk, account: str, amount: int, reason: str, gift: bool, author: str | None) -> Reply:
+async def adjust(
+    desk: Desk, account: str, amount: int, reason: str, gift: bool, force: bool, author: str | None
+) -> Reply:
     """Correct an account's money by hand. AMOUNT is in USD; below zero it is taken away.
+
+    Taking more than balance and credit hold asks first on a terminal, and is refused elsewhere without --force.
 
     \b
     Example:  homing adjust acme -1.5 --reason "paid twice by mistake"
     """
     movement = movements.adjustment(amount, Book.GIFT if gift else Book.BALANCE)
-    return await _move(desk, account, movement, author, reason)
+    try:
+        return await _move(desk, account, movement, author, reason, within_credit=not force)
+    except movements.BelowCredit as error:
+        if not (sys.stdin.isatty() and click.confirm(f"{str(error).capitalize()}. Book it all the same?", err=True)):
+            raise errors.OperatorError(f"{error}: add --force if that is meant") from None
+        return await _move(desk, account, movement, author, reason)
 
 
-async def _move(desk: Desk, account: str, movement: movements.Movement, author: str | None, reason: str) -> Reply:
+async def _move(
+    desk: Desk,
+    account: str,
+    movement: movements.Movement,
+    author: str | None,
+    reason: str,
+    *,
+    within_credit: bool = False,
+) -> Reply:
     row = await desk.account(account)
     account_id = row["account_id"]
     async with desk.database.transaction() as transaction:
-        await movements.move(transaction, account_id, movement, author or machine_user(), reason)
+        await movements.move(
+            transaction, account_id, movement, author or machine_user(), reason, within_credit=within_credit
+        )
         purse = (await transaction.fetch("purses", [account_id]))[0]
     balance, gift = trimmed(purse["balance_micro"]), trimmed(purse["gift_micro"])
     return Said(

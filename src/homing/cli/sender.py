@@ -3,6 +3,7 @@
 import click
 
 from homing.accounts import admin
+from homing.accounts.warnings import sender_warnings
 from homing.cli.desk import Desk, Noun, at_desk
 from homing.cli.show import TIME, YES, Column, Reply, Said, Table
 
@@ -36,7 +37,11 @@ async def add(desk: Desk, account: str, sender: str, default: bool) -> Reply:
     row = await desk.account(account)
     async with desk.database.transaction() as transaction:
         await admin.add_sender(transaction, row["account_id"], sender, default)
-    return Said(f"{row['name']} may send as {sender}.", {"account_id": row["account_id"], "sender": sender})
+    return Said(
+        f"{row['name']} may send as {sender}.",
+        {"account_id": row["account_id"], "sender": sender},
+        [*map(str, sender_warnings(sender))],
+    )
 
 
 @sender.command("list")

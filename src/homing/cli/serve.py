@@ -5,12 +5,12 @@ import contextlib
 import os
 import signal
 import socket
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from msgspec.structs import replace
 
 from homing import errors, limits
 from homing.cli.desk import data_option, database_url, in_one_line, json_option
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from homing.kit.crypto import Vault
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
+LOOPBACK_NETWORKS = ("127.0.0.0/8", "::1/128")
 
 
 @click.command()
@@ -49,8 +50,11 @@ def serve(demo: bool, data: Path, http: str | None, smpp: str | None, console: s
     data = data.resolve()
     with in_one_line():
         data.mkdir(mode=0o711 if os.geteuid() == 0 else 0o700, parents=True, exist_ok=True)
-        with _only_server(data), database_url(data) as dsn:
-            code = asyncio.run(_serve(data, dsn, config.load(data), demo))
+        settings = _local_demo(config.load(data)) if demo else config.load(data)
+        with _only_server(data):
+            _check_addresses(settings)
+            with database_url(data, may_create=True) as dsn:
+                code = asyncio.run(_serve(data, dsn, settings, demo))
     raise SystemExit(code)
 
 
@@ -65,7 +69,7 @@ def migrate(data: Path, as_json: bool) -> None:
     """
     from homing.store import migrate as migrations
 
-    with in_one_line(), database_url(data) as dsn:
+    with in_one_line(), database_url(data, may_create=True) as dsn:
         applied = asyncio.run(migrations.migrate(dsn))
     said = "\n".join(f"applied {name}" for name in applied) or "nothing to do"
     print_reply(Said(said, {"applied": applied}), as_json)
@@ -73,6 +77,7 @@ def migrate(data: Path, as_json: bool) -> None:
 
 async def _serve(data: Path, dsn: str, settings: "Settings", demo: bool) -> int:
     from homing import config
+    from homing.cli.greeting import console_greeting, greeting
     from homing.kit.crypto import Vault, load_key
     from homing.observe import logs
     from homing.store import migrate as migrations
@@ -83,11 +88,7 @@ async def _serve(data: Path, dsn: str, settings: "Settings", demo: bool) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     host, port = config.host_port(settings.http.address)
-    _check_free(host, port)
     console = settings.console
-    for place in (settings.smpp.address, settings.smpp.address and settings.smpp.tls_address, console.address):
-        if place:
-            _check_free(*config.host_port(place))
     await migrations.migrate(dsn)
     vault = Vault(load_key(os.environ.get("HOMING_SECRET_KEY", ""), data / "secret.key"))
     if demo:
@@ -103,13 +104,27 @@ async def _serve(data: Path, dsn: str, settings: "Settings", demo: bool) -> int:
     binds = settings.smpp.address if settings.link.workers else ""
     if binds and settings.smpp.tls_address:
         binds += f", with TLS on {settings.smpp.tls_address}"
-    looks = await _console_greeting(dsn, console.reached_at) if console.address else ""
-    click.echo(await _greeting(dsn, address, binds, looks))
+    looks = await console_greeting(dsn, console.reached_at) if console.address else ""
+    click.echo(await greeting(dsn, data, address, binds, looks))
     for warning in _risks(settings, host):
         click.echo(f"Take care: {warning}", err=True)
     await stopping
     click.echo("Stopping: no new work, finishing what is under way ...")
     return await supervisor.stop()
+
+
+def _local_demo(settings: "Settings") -> "Settings":
+    """Of a demo that this machine alone can reach: it may push to this machine, where everybody's first receiver of
+    reports runs. What the operator has set himself stands.
+    """
+    from homing import config
+
+    addresses = [place for place in (settings.http.address, settings.smpp.address, settings.console.address) if place]
+    is_local = all(config.host_port(place)[0] in LOOPBACK for place in addresses)
+    if settings.push.allowed_networks or not is_local:
+        return settings
+    os.environ["HOMING_PUSH_ALLOWED_NETWORKS"] = ",".join(LOOPBACK_NETWORKS)  # the children read it there
+    return replace(settings, push=replace(settings.push, allowed_networks=[*LOOPBACK_NETWORKS]))
 
 
 async def _load_demo(dsn: str, vault: "Vault") -> None:
@@ -126,71 +141,6 @@ async def _load_demo(dsn: str, vault: "Vault") -> None:
         await database.close()
 
 
-async def _console_greeting(dsn: str, url: str) -> str:
-    """Where the console is; while nobody is its operator, the one-time link that makes the first one."""
-    from homing.store.database import Database
-    from homing.users.admin import has_operator
-    from homing.users.links import make_link
-
-    database = Database(dsn, connections_max=1)
-    await database.open()
-    try:
-        async with database.transaction() as transaction:
-            if await has_operator(transaction):
-                return f"Look at it on {url}"
-            token = await make_link(transaction, None)
-    finally:
-        await database.close()
-    hours = round(limits.CONSOLE_LINK_S / 3600)
-    return f"Look at it on {url}: within {hours} hours, once, become its operator by\n  {url}/welcome/{token}"
-
-
-async def _greeting(dsn: str, address: str, smpp: str, console: str) -> str:
-    """What a newcomer needs: where it runs, and lines to paste. Keys are shown only if they are the demo's."""
-    from homing import demo
-    from homing.kit.crypto import laaffic_sign
-    from homing.model import Door
-    from homing.store.database import Database
-
-    database = Database(dsn, connections_max=1)
-    await database.open()
-    found = await database.fetch("credentials_find", [Door.LIA], [demo.LIA_KEY])
-    await database.close()
-    lines = [f"\nHoming serves {address}    (health: {address}/healthz, metrics: {address}/metrics)"]
-    if smpp:
-        lines.append(f"Customers bind over SMPP 3.4 on {smpp}")
-    if console:
-        lines.append(console)
-    if not found:
-        return "\n".join([*lines, "\nMake an account:  homing account create NAME; homing --help shows the rest.\n"])
-    timestamp = str(int(time.time()))
-    sign = laaffic_sign(demo.LAAFFIC_KEY, demo.LAAFFIC_SECRET, timestamp)
-    signed = f"-H 'Api-Key: {demo.LAAFFIC_KEY}' -H 'Timestamp: {timestamp}' -H 'Sign: {sign}'"
-    lia = f"api_id={demo.LIA_KEY}&api_password={demo.LIA_PASSWORD}"
-    return "\n".join(
-        [
-            *lines,
-            "\nSend with the lia dialect, and ask what became of it (a number ending in 0001 is delivered at once):",
-            f"  curl '{address}/api/SendSMS?{lia}&sms_type=T&encoding=T&sender_id=LIASMART"
-            "&phonenumber=8613800130001&textmessage=Your+code+is+123456&uid=first'",
-            f"  curl '{address}/api/GetDeliveryStatus?{lia}&uid=first'",
-            "\nThe same with the laaffic dialect (a signature holds for 30 minutes):",
-            f"  curl {signed} {address}/v3/getBalance",
-            f"  curl {signed} {address}/v3/sendSms"
-            f' -d \'{{"appId":"{demo.APP_ID}","numbers":"8613800130001","content":"Your code is 123456"}}\'',
-            *(
-                [
-                    "\nOver SMPP, as transmitter, receiver or transceiver:",
-                    f"  system_id {demo.LAAFFIC_KEY}, password {demo.LAAFFIC_SECRET}, source_addr {demo.SENDERS[0]}",
-                ]
-                if smpp
-                else ()
-            ),
-            "\nWhat happened to a message, step by step:  homing message show ID      Stop: Ctrl-C\n",
-        ]
-    )
-
-
 def _risks(settings: "Settings", host: str) -> Iterator[str]:
     """Settings that are right for some and dangerous for others, said aloud."""
     from homing import config
@@ -204,10 +154,27 @@ def _risks(settings: "Settings", host: str) -> Iterator[str]:
     is_plain = not settings.smpp.tls_key or settings.smpp.tls_address
     if smpp and is_plain and config.host_port(smpp)[0] not in LOOPBACK:
         yield f"{smpp} is reachable from outside in plain SMPP: set smpp.tls_certificate and smpp.tls_key"
-    if settings.push.allowed_networks:
+    if settings.push.allowed_networks and tuple(settings.push.allowed_networks) != LOOPBACK_NETWORKS:
         yield f"customers can make Homing post to {', '.join(settings.push.allowed_networks)} (push.allowed_networks)"
     if any(network.endswith("/0") for network in settings.http.trusted_proxies):
         yield "http.trusted_proxies holds everybody, so anybody can pass any allow-list"
+
+
+def _check_addresses(settings: "Settings") -> None:
+    """Before anything is set up for them. Raises `OperatorError` that says how to take another."""
+    from homing import config
+
+    for place, option in (
+        (settings.http.address, "--http"),
+        (settings.smpp.address, "--smpp"),
+        (settings.smpp.address and settings.smpp.tls_address, "smpp.tls_address"),
+        (settings.console.address, "--console"),
+    ):
+        if place:
+            try:
+                _check_free(*config.host_port(place))
+            except errors.OperatorError as error:
+                raise errors.OperatorError(f"{error}; another address: {option} HOST:PORT") from None
 
 
 def _check_free(host: str, port: int) -> None:

@@ -122,10 +122,11 @@ class Card(msgspec.Struct, frozen=True):
 
 
 class Said(msgspec.Struct, frozen=True):
-    """What was done: a sentence for people, its facts for programs."""
+    """What was done: a sentence for people, its facts for programs; `warnings`, on stderr, of what will not work."""
 
     text: str
     facts: Mapping[str, object]
+    warnings: Sequence[str] = ()
 
 
 class Sheet(msgspec.Struct, frozen=True):
@@ -139,6 +140,9 @@ Reply = Table | Card | Said | Sheet
 
 
 def print_reply(reply: Reply, as_json: bool) -> None:
+    if isinstance(reply, Said):
+        for warning in reply.warnings:
+            click.echo(_printable(f"Take care: {warning}."), err=True)
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(_document(reply)), indent=2).decode())
         return

@@ -98,7 +98,7 @@ def stats() -> None:
 async def show(desk: Desk, by: str, since: datetime, until: datetime | None, account: str | None) -> Reply:
     """Counts, rates, times and money of the messages of a span.
 
-    Rates are of the messages that a carrier took, with the interval in which the true rate lies in nine of ten cases.
+    Rates are of the messages that a carrier took, with the interval in which the true rate lies in 95 of 100 cases.
     Receipt and return are medians: from sent to the final receipt, from submit to the conversion. Cost is what carriers
     ask, where their costs are known; revenue is what customers paid and did not get back. Refused are attempts.
 

@@ -3,6 +3,7 @@
 import click
 
 from homing.accounts import admin
+from homing.accounts.warnings import template_warnings
 from homing.cli.desk import Desk, Noun, at_desk
 from homing.cli.show import COUNT, PROSE, TIME, Column, Reply, Said, Table
 
@@ -44,6 +45,7 @@ async def add(desk: Desk, account: str, name: str, body: str) -> Reply:
     return Said(
         f"Template {name} of {row['name']} is stored, with id {template_id}.",
         {"template_id": template_id, "name": name, "body": body},
+        [*map(str, template_warnings(body))],
     )
 
 

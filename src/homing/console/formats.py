@@ -77,7 +77,7 @@ class Formats:
         return numbers.format_percent(value, "0.0%" if 0.0005 <= value < 0.9995 else "0%", locale=self._locale)
 
     def interval(self, rate: Rate | None) -> str:
-        """Where the true share lies in nine of ten cases."""
+        """Where the true share lies in 95 of 100 cases."""
         return self.absent if rate is None else f"{self.percent(rate.low)} – {self.percent(rate.high)}"
 
     def time(self, at: datetime | None) -> str:

@@ -6,7 +6,7 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
-from homing import limits
+from homing import config, limits
 from homing.console.live import Live
 from homing.console.snippets import Snippets
 from homing.console.templating import Templates
@@ -14,6 +14,7 @@ from homing.console.words import Languages
 from homing.events.guarded import GuardedPoster
 from homing.kit.buckets import TokenBucket
 from homing.kit.crypto import Vault
+from homing.kit.networks import Network
 from homing.kit.password_guard import PasswordGuard
 from homing.store.database import Database, Record
 from homing.text.numbers import Numbering
@@ -52,6 +53,11 @@ class Shared:
         self.api_url = api_url
         self.poster = poster
         self._trials: dict[int, TokenBucket] = {}
+
+    @cached_property
+    def push_networks(self) -> Sequence[Network]:
+        """The private networks that pushes may go to."""
+        return config.networks(self.settings.get("push", {}).get("allowed_networks", []))
 
     @cached_property
     def numbering(self) -> Numbering:

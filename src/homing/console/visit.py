@@ -15,6 +15,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from homing import errors, limits
 from homing.accounts.admin import as_id, find_account
+from homing.accounts.warnings import SettingWarning
 from homing.console.formats import Formats, zone_named
 from homing.console.security import local_path
 from homing.console.shared import Shared
@@ -235,8 +236,8 @@ class Visit:
     def tell(self, phrases: Iterable[Phrase]) -> str:
         return tell(phrases, self.language.say, self.formats.time)
 
-    def word(self, error: errors.OperatorError) -> str:
-        """What an error says, in the viewer's language where the catalogue has it; as a sentence."""
+    def word(self, error: errors.OperatorError | SettingWarning) -> str:
+        """What an error or a warning says, in the viewer's language where the catalogue has it; as a sentence."""
         said = self.language.say(error.text, **error.values)
         ends = said.endswith((".", "?", "!", "。"))
         return said[:1].upper() + said[1:] + ("" if ends else "." if said.isascii() else "。")
@@ -249,8 +250,9 @@ class Visit:
         text = self.shared.templates.render(template, self, said=said, **values)
         return self.finish(HTMLResponse(text, status))
 
-    def go(self, path: str, said: str = "") -> Response:
-        """Elsewhere, with a note that is shown there."""
+    def go(self, path: str, said: str = "", warnings: Iterable[SettingWarning] = ()) -> Response:
+        """Elsewhere, with a note that is shown there: what was done, and what of it will not work."""
+        said = " ".join([said, *(self.say("Take care: {warning}", warning=self.word(one)) for one in warnings)])
         if said:
             value = json.dumps(said)
             self.set_cookie(FLASH_COOKIE, f"{bound(self._key, 'said' + value)}.{value.encode().hex()}", 60)

@@ -10,11 +10,12 @@ import structlog
 
 from homing import limits
 from homing.guard import book as books
-from homing.guard.board import read_risks, read_spends
+from homing.guard.board import read_risks, read_rules, read_spends
 from homing.guard.book import WHOLE_NETWORK, RangeName, Verdict, VerdictBook
 from homing.guard.mind import Mind
 from homing.guard.remembering import Kept
 from homing.guard.risk import Learnt, Risks, learn
+from homing.guard.rules import Rules
 from homing.routing.beliefs import Learner
 from homing.statistics.delta import Delta
 from homing.statistics.reading import Cell
@@ -38,6 +39,7 @@ class Watch:
         self._told: dict[RangeName, Verdict] = {}
         self._lifted_at = datetime.fromtimestamp(0, UTC)
         self._risks_s = 0.0
+        self._rules = Rules()
         self._learnt: Sequence[Learnt] = ()
         self._learnt_day: date | None = None
 
@@ -69,7 +71,7 @@ class Watch:
         learner = self._learner()
         await asyncio.to_thread(self.mind.think, now_s, learner.expected_rate, learner.reporting)
         book = self.mind.verdicts()
-        await self._tell(database, _verdicts_of(book, now_s), now)
+        await self._tell(database, self._effective(_verdicts_of(book, now_s)), now)
         written = await asyncio.to_thread(books.write, book, limits.GUARD_BOOK_RANGES_MAX)
         await database.execute("guard_book_write", now, written)
         if now_s - self._saved_s >= limits.GUARD_SAVE_S:
@@ -80,12 +82,27 @@ class Watch:
 
     async def _read_risks(self, database: Database, now: datetime) -> None:
         """What operators say of destinations; and once a day what the days before it taught."""
+        self._rules = await read_rules(database)
         if self._learnt_day != now.date():
             self._learnt = learn(await read_spends(database, now))
             self._learnt_day = now.date()
         risks = Risks(await read_risks(database), self._learnt)
         self.mind.policy = msgspec.structs.replace(self.mind.policy, risks=risks)
         self._risks_s = self._now_s
+
+    def _effective(self, verdicts: Mapping[RangeName, Verdict]) -> Mapping[RangeName, Verdict]:
+        """Without those on what an operator's allow list holds: such messages pass whatever is concluded of them, so
+        nobody is alerted and nothing is shown as theft.
+        """
+        countries = self.mind.countries()
+
+        def is_allowed(name: RangeName) -> bool:
+            account_id, app_id, network, digits = name
+            country = countries.get((account_id, app_id, network), "")
+            listed = self._rules.listed(account_id, "" if digits == WHOLE_NETWORK else digits, network, country)
+            return listed is not None and listed[0]
+
+        return {name: verdict for name, verdict in verdicts.items() if not is_allowed(name)}
 
     async def _tell(self, database: Database, verdicts: Mapping[RangeName, Verdict], now: datetime) -> None:
         """Writes down verdicts that are new, with their alerts, and those that ended before their time."""

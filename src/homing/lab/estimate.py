@@ -13,9 +13,9 @@ from typing import Final
 import msgspec
 
 from homing import limits
+from homing.kit.confidence import Z_95
 from homing.routing.cells import CellKey
 
-Z_95: Final = 1.96
 THIN: Final = 30
 """Messages below which a carrier's rate in a cell is told apart as resting on little."""
 REST: Final = CellKey(0, "", "", "")

@@ -34,10 +34,23 @@ def adjustment(amount_micro: int, book: Book = Book.BALANCE) -> Movement:
     return Movement(EntryKind.ADJUSTMENT, Book.ADJUSTMENT, book, amount_micro)
 
 
-async def move(transaction: Connection, account_id: int, movement: Movement, author: str, reason: str) -> None:
+class BelowCredit(errors.OperatorError):
+    """A movement would take the balance below what the account's credit allows."""
+
+
+async def move(
+    transaction: Connection,
+    account_id: int,
+    movement: Movement,
+    author: str,
+    reason: str,
+    *,
+    within_credit: bool = False,
+) -> None:
     """Books a movement. The purse's row is locked first, so it takes its turn among the sends.
 
-    Raises `OperatorError` when the amount is nothing or absurd, or a gift would fall below zero.
+    Raises `OperatorError` when the amount is nothing or absurd, or a gift would fall below zero; `BelowCredit` when
+    `within_credit` is asked for and the balance would not be.
     """
     if not 0 < movement.amount_micro <= AMOUNT_MICRO_MAX:
         raise errors.OperatorError("the amount must be above zero and below a billion")
@@ -45,8 +58,10 @@ async def move(transaction: Connection, account_id: int, movement: Movement, aut
         raise errors.OperatorError("a movement needs an author and a reason")
     gift_micro = _effect(movement, Book.GIFT)
     balance_micro = _effect(movement, Book.BALANCE)
-    purse = await transaction.row("purse_move", account_id, gift_micro, balance_micro)
+    purse = await transaction.row("purse_move", account_id, gift_micro, balance_micro, within_credit)
     if purse is None:
+        if gift_micro >= 0:
+            raise BelowCredit("the balance would fall below what the account's credit allows")
         raise errors.OperatorError("the gift does not hold that much")
     await transaction.execute(
         "entry_add",

@@ -27,11 +27,12 @@ class LibraryLog(logging.Handler):
 
 def start(level: str, form: str, process: str) -> None:
     """Sets logging up for this process. No line ever holds a query string, a body, a number or a secret: events name
-    ids, and an unforeseen error is told by its type and place (`describe`).
+    ids, and an unforeseen error is told by its type and place (`describe`). `form`: json, text, or auto (text where
+    stderr is a terminal).
     """
     renderer: structlog.typing.Processor = (
         structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
-        if form == "text"
+        if form == "text" or (form == "auto" and sys.stderr.isatty())
         else structlog.processors.JSONRenderer(sort_keys=False)
     )
     structlog.configure(

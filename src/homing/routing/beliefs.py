@@ -10,6 +10,7 @@ from math import exp, log, sqrt
 from typing import Final
 
 from homing import limits
+from homing.kit.confidence import Z_95
 from homing.model import GENERAL
 from homing.routing.cells import Belief, CellKey
 from homing.routing.changes import Change, Part, strongest, window_of, windows_of
@@ -22,7 +23,6 @@ from homing.routing.reporting import REPORTING, SILENT, UNKNOWN, AppWatch
 from homing.routing.trust import Trust
 from homing.statistics.delta import Delta
 
-Z_90: Final = 1.645
 NETWORK_UNKNOWN: Final = "-1-1"
 
 
@@ -474,9 +474,9 @@ class Learner:
 
 
 def interval(alpha: float, beta: float) -> tuple[float, float]:
-    """About the middle 90 % of a Beta, by the normal on the logit."""
+    """About the middle 95 % of a Beta, by the normal on the logit."""
     middle = log(alpha / beta)
-    spread = Z_90 * sqrt(1.0 / alpha + 1.0 / beta)
+    spread = Z_95 * sqrt(1.0 / alpha + 1.0 / beta)
     return 1.0 / (1.0 + exp(spread - middle)), 1.0 / (1.0 + exp(-spread - middle))
 
 

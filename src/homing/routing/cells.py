@@ -16,7 +16,7 @@ class Belief(msgspec.Struct, frozen=True):
     """One carrier in one cell, at one moment. Rates are of conversions given that it took the message.
 
     `trials` are messages as far as their silence counts. Beta(`alpha`, `beta`) is what is drawn from, [`low`, `high`]
-    its middle 90 %. `source`: "conversions", "receipts" (the app does not report conversions), or "prior" (nothing of
+    its middle 95 %. `source`: "conversions", "receipts" (the app does not report conversions), or "prior" (nothing of
     its own).
     """
 

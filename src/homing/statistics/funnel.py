@@ -7,7 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from homing.statistics.reading import shows_conversions
-from homing.statistics.report import Z_95, Rate, rate
+from homing.statistics.report import Rate, rate
 from homing.statistics.sums import Grain
 from homing.store.database import Database
 
@@ -26,11 +26,11 @@ class Step(msgspec.Struct, frozen=True):
 
     @property
     def delivered_rate(self) -> Rate | None:
-        return rate(self.delivered, self.sent, Z_95)
+        return rate(self.delivered, self.sent)
 
     @property
     def converted_rate(self) -> Rate | None:
-        return rate(self.converted, self.sent, Z_95)
+        return rate(self.converted, self.sent)
 
 
 class Funnel(msgspec.Struct, frozen=True):

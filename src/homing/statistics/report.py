@@ -10,12 +10,10 @@ import msgspec
 
 from homing import limits
 from homing.kit import histogram
+from homing.kit.confidence import Z_95
 from homing.statistics.rollup import first_minutes
 from homing.statistics.sums import Grain
 from homing.store.database import Database
-
-Z_90: Final = 1.6449  # of the normal distribution, both sides together 10 %
-Z_95: Final = 1.9600
 
 
 class By(enum.Enum):
@@ -37,7 +35,7 @@ GRAINS: Final = {By.MINUTE: Grain.MINUTE, By.HOUR: Grain.HOUR, By.DAY: Grain.DAY
 
 
 class Rate(msgspec.Struct, frozen=True):
-    """A share (0..1) and the interval in which the true one lies, as a rule in nine of ten such cases."""
+    """A share (0..1) and the interval in which the true one lies, as a rule in 95 of 100 such cases."""
 
     mean: float
     low: float
@@ -72,12 +70,13 @@ class Report(msgspec.Struct, frozen=True):
     until_minute: int
 
 
-def rate(hits: int, trials: int, z: float = Z_90) -> Rate | None:
-    """Wilson's interval, at 90 % if not told; None of no trials. More hits than trials (late facts of others) count as
+def rate(hits: int, trials: int) -> Rate | None:
+    """With Wilson's interval at 95 %; None of no trials. More hits than trials (late facts of others) count as
     all.
     """
     if trials <= 0:
         return None
+    z = Z_95
     share = min(1.0, max(0.0, hits / trials))
     spread = z * z / trials
     middle = (share + spread / 2) / (1 + spread)

@@ -36,6 +36,9 @@ USER_VARIABLE = "HOMING_DATABASE_USER"
 USERS = ("postgres", "nobody", "daemon")
 """Whom root becomes unless told otherwise: the first of these that exists."""
 
+MEMORY_NAME = "postgres.path"
+"""The file in the data folder that says where its database lies."""
+
 SOCKET_NAME = ".s.PGSQL.5432"
 SOCKET_PATH_BYTES_MAX = 103
 """sockaddr_un.sun_path holds 104 bytes on macOS (108 on Linux), one of them the final zero."""
@@ -89,7 +92,7 @@ def find_place(data: Path, user: str | None, root_home: Path) -> Place:
     """
     inside = data / "postgres"
     outside = root_home / "clusters" / fingerprint(data)
-    memory = data / "postgres.path"
+    memory = data / MEMORY_NAME
     remembered = _remembered(memory, inside, outside)
     if os.geteuid() != 0:
         folder, owner, programs = remembered or inside, Owner(os.geteuid(), os.getegid()), wheel_programs()
@@ -109,6 +112,11 @@ def find_place(data: Path, user: str | None, root_home: Path) -> Place:
     if remembered is None:
         write_durably(memory, f"{folder.relative_to(data) if folder == inside else folder}\n")
     return Place(folder, owner, programs)
+
+
+def has_cluster(data: Path) -> bool:
+    """Whether a data folder has a database, or had one that somebody took away in part: then opening it says so."""
+    return (data / MEMORY_NAME).exists() or (data / "postgres").exists()
 
 
 def socket_folder(place: Place) -> Path:

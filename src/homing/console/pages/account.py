@@ -92,7 +92,14 @@ async def _move(visit: Visit, place: Place) -> Response:
         moved = await transaction.row("moved_by_people", place.account_id)
         assert moved is not None
         visit.check_version(moved)
-        await movements.move(transaction, place.account_id, movement, visit.user.name, reason)
+        await movements.move(
+            transaction,
+            place.account_id,
+            movement,
+            visit.user.name,
+            reason,
+            within_credit=not visit.field("below_credit"),
+        )
     return visit.go(place.path(), visit.say("{amount} is booked.", amount=visit.formats.exact(micro)))
 
 

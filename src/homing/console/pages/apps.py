@@ -1,13 +1,14 @@
 """An account's apps: where their reports and replies are pushed, a push to try that, and what is expected of them."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from starlette.responses import Response
 
 from homing import errors, limits
 from homing.accounts import admin
+from homing.accounts.warnings import SettingWarning, push_address_warnings
 from homing.console.account_place import Place, back, for_both, place_of
 from homing.console.page import CUSTOMERS, Entry, Group, Section
 from homing.console.visit import NotFoundHere, Visit
@@ -48,7 +49,7 @@ async def create(visit: Visit) -> Response:
             visit.field("report_url") or None,
             visit.field("inbound_url") or None,
         )
-    return visit.go(place.path("apps"), visit.say("The app {name} is made.", name=name))
+    return visit.go(place.path("apps"), visit.say("The app {name} is made.", name=name), _warnings(visit))
 
 
 async def show_one(visit: Visit) -> Response:
@@ -92,7 +93,12 @@ async def _save(visit: Visit, place: Place) -> Response:
         changes: dict[str, str | bool | None] = {name: visit.field(name) or None for name in URLS}
         changes["expects_conversions"] = EXPECTS.get(visit.field("expects"))
         await admin.change_app(transaction, app_id, changes)
-    return visit.go(place.path("apps"), visit.say("The app {name} is saved.", name=row["name"]))
+    return visit.go(place.path("apps"), visit.say("The app {name} is saved.", name=row["name"]), _warnings(visit))
+
+
+def _warnings(visit: Visit) -> Iterator[SettingWarning]:
+    for name in URLS:
+        yield from push_address_warnings(visit.field(name), visit.shared.push_networks)
 
 
 async def _try(visit: Visit, place: Place) -> Response:

@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from homing import errors, limits
 from homing.accounts import guarding
+from homing.accounts.warnings import SettingWarning, push_address_warnings
 from homing.console import entered
 from homing.console.page import STAFF, Entry, Group, Page, Section
 from homing.console.paging import moment_key, page_of, read_moment_key
@@ -198,6 +199,7 @@ async def show_lists(visit: Visit) -> Response:
 
 async def change_lists(visit: Visit) -> Response:
     owner = await entered.account_id(visit, visit.field("account"))
+    warnings: Sequence[SettingWarning] = ()
     match visit.field("do"):
         case "list":
             said = await _add_listed(visit, owner)
@@ -211,13 +213,14 @@ async def change_lists(visit: Visit) -> Response:
             async with visit.changing() as transaction:
                 await guarding.set_alert(transaction, owner, visit.field("url"))
             said = visit.say("The address is told of new verdicts.")
+            warnings = [*push_address_warnings(visit.field("url"), visit.shared.push_networks)]
         case "unalert":
             async with visit.changing() as transaction:
                 await guarding.remove_alert(transaction, owner)
             said = visit.say("The address is told of nothing any more.")
         case _:
             said = ""
-    return visit.go("/guard/lists", said)
+    return visit.go("/guard/lists", said, warnings)
 
 
 async def _add_listed(visit: Visit, owner: int) -> str:

@@ -4,6 +4,7 @@ from starlette.responses import Response
 
 from homing import errors
 from homing.accounts import admin, catalogue
+from homing.accounts.warnings import sender_warnings, template_warnings
 from homing.console.account_place import Place, back, place_of
 from homing.console.page import Page, Section
 from homing.console.visit import Visit
@@ -52,7 +53,7 @@ async def _add_sender(visit: Visit, place: Place) -> Response:
     sender = visit.field("sender")
     async with visit.changing() as transaction:
         await admin.add_sender(transaction, place.account_id, sender, bool(visit.field("is_default")))
-    return visit.go(visit.path, visit.say("The account may send as {sender}.", sender=sender))
+    return visit.go(visit.path, visit.say("The account may send as {sender}.", sender=sender), sender_warnings(sender))
 
 
 async def _change_default(visit: Visit, place: Place) -> Response:
@@ -74,7 +75,7 @@ async def _add_template(visit: Visit, place: Place) -> Response:
     body = visit.field("template_body").replace("\r\n", "\n")
     async with visit.changing() as transaction:
         await admin.add_template(transaction, place.account_id, visit.field("template_name"), body)
-    return visit.go(visit.path, visit.say("The template is stored."))
+    return visit.go(visit.path, visit.say("The template is stored."), template_warnings(body))
 
 
 async def _remove_template(visit: Visit, place: Place) -> Response:

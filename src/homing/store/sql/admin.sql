@@ -261,5 +261,9 @@ FOR UPDATE OF r
 -- name: route_remove
 DELETE FROM route WHERE route_id = $1 RETURNING route_id
 
+-- Whether anything is sealed with the vault's key.
+-- name: is_sealed
+SELECT EXISTS (SELECT FROM credential) AS is_sealed
+
 -- name: is_empty
 SELECT NOT EXISTS (SELECT FROM account) AND NOT EXISTS (SELECT FROM carrier) AS is_empty

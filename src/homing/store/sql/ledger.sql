@@ -1,7 +1,8 @@
+-- $4: only if the balance stays within the credit, where money is taken from it.
 -- name: purse_move
 UPDATE balance
 SET gift_micro = gift_micro + $2, balance_micro = balance_micro + $3
-WHERE account_id = $1 AND gift_micro + $2 >= 0
+WHERE account_id = $1 AND gift_micro + $2 >= 0 AND NOT ($4 AND $3 < 0 AND balance_micro + $3 < -credit_micro)
 RETURNING account_id
 
 -- name: purse_credit
