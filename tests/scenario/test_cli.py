@@ -449,6 +449,28 @@ def test_two_apps_of_an_account_do_not_share_a_name(terminal: Terminal, account:
     terminal("app", "create", other, "shop")
 
 
+def test_a_misspelt_command_is_answered_with_the_nearest_one(terminal: Terminal) -> None:
+    assert "Did you mean 'account'?" in terminal("acount", "list", status=2).err
+    assert "Did you mean 'list'?" in terminal("account", "lst", status=2).err
+    assert "Did you mean" not in terminal("qqqq", status=2).err
+
+
+def test_the_version_is_told(terminal: Terminal) -> None:
+    assert terminal("--version").out.startswith("homing 0.")
+
+
+def test_what_is_no_message_id_is_answered_in_words(terminal: Terminal) -> None:
+    assert "'abc' is no message's id" in terminal("message", "show", "abc", status=2).err
+    assert "is no message's id" in terminal("message", "show", str(2**53), status=2).err
+
+
+def test_a_wrong_setting_of_a_carrier_is_answered_with_those_there_are(terminal: Terminal) -> None:
+    said = terminal("carrier", "add", "typo", *SIMULATOR, "--settings", '{"sed": 1}', status=1)
+    assert "unknown field `sed`" in said.err
+    assert "There are: submit_ms, " in said.err
+    assert " seed," in said.err
+
+
 def test_a_command_without_a_data_folder_makes_no_database(tmp_path: Path) -> None:
     elsewhere = Terminal(environment(tmp_path / "data", None))
     said = elsewhere("account", "create", "acme", status=1)

@@ -50,7 +50,8 @@ def read_settings(kind: str, settings: str) -> Any:
     try:
         return msgspec.json.decode(settings, type=_kind(kind).settings)
     except msgspec.MsgspecError as error:
-        raise errors.OperatorError(f"settings of a {kind} carrier: {error}") from None
+        known = ", ".join(field.encode_name for field in msgspec.structs.fields(_kind(kind).settings))
+        raise errors.OperatorError(f"settings of a {kind} carrier: {error}. There are: {known}") from None
 
 
 def shown(kind: str, settings: str) -> Mapping[str, Any]:

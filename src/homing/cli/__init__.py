@@ -6,6 +6,8 @@ from typing import Final
 
 import click
 
+from homing.cli.suggesting import SuggestingGroup
+
 COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "serve": ("serve", "Run Homing until it is told to stop."),
     "migrate": ("serve", "Bring the database to this release's schema."),
@@ -34,7 +36,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
 """Each command with its module here and a line of help, in the order in which a newcomer meets them."""
 
 
-class Commands(click.Group):
+class Commands(SuggestingGroup):
     """The commands above; a command's module is imported when it is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -54,6 +56,7 @@ class Commands(click.Group):
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="homing", message="%(prog)s %(version)s")
 def main() -> None:
     """Homing sends a business's SMS through any number of carriers and keeps a ledger that is right to the last
     micro-unit.

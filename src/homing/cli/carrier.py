@@ -1,5 +1,6 @@
 """`homing carrier`."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +19,23 @@ from homing.cli.show import COUNT, TIME, YES, Card, Column, Kind, Reply, Said, T
 SETTINGS = Kind(text=lambda value: msgspec.json.encode(value).decode(), wraps=True)
 STATES = Kind(absent="no process has it")
 
+
+def _shown(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A row of `carriers_now` with its state for people: up, or down and what its sessions last met."""
+    detail = row["detail"] or {}
+    sessions = detail.get("binds") or [detail]
+    errors = [session["last_error"] for session in sessions if session.get("last_error")]
+    return {**row, "state_and_why": f"down: {errors[0]}" if row["state"] == "down" and errors else row["state"]}
+
+
 CARRIERS = (
     Column("carrier_id", "Id", COUNT),
     Column("name", "Name"),
     Column("kind", "Kind"),
     Column("enabled", "Enabled", YES),
     Column("is_draining", "Draining", YES),
-    Column("state", "State", STATES),
+    Column("state", "State", STATES, programs_only=True),
+    Column("state_and_why", "State", STATES, people_only=True),
     Column("waiting", "Waiting", COUNT),
     Column("settings", "Settings", SETTINGS),
 )
@@ -95,7 +106,7 @@ async def list_carriers(desk: Desk) -> Reply:
     \b
     Example:  homing carrier list
     """
-    return Table(CARRIERS, await carriers_now(desk.database), "No carriers yet.")
+    return Table(CARRIERS, [_shown(row) for row in await carriers_now(desk.database)], "No carriers yet.")
 
 
 @carrier.command("show")
@@ -116,7 +127,7 @@ async def show(desk: Desk, carrier: str) -> Reply:
     costs = await desk.database.fetch("cost_list", carrier_id)
     return Card(
         SHOWN,
-        row,
+        _shown(row),
         {
             "costs": Table(COSTS, costs, "No costs known."),
             "reference_forms": Table(FORMS, forms, "Nothing learnt yet: no receipt has named its number."),

@@ -16,6 +16,7 @@ from homing import config, errors
 from homing.accounts.admin import find_account
 from homing.accounts.warnings import push_address_warnings
 from homing.cli.show import Card, Reply, print_reply
+from homing.cli.suggesting import SuggestingGroup
 from homing.kit.crypto import Vault, load_key
 from homing.model import GENERAL
 from homing.store.database import FREE_PLANS, Database, Record
@@ -39,7 +40,7 @@ data_option: Final = click.option(
 json_option: Final = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 
 
-class Noun(click.Group):
+class Noun(SuggestingGroup):
     """A noun's verbs, in the order in which they are written."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:

@@ -80,7 +80,21 @@ AMOUNT: Final = Amount()
 MOMENT: Final = Moment()
 PREFIX: Final = Prefix()
 NUMBER: Final = Number()
-MESSAGE_ID: Final = click.IntRange(0, ids.ID_MAX)
+
+
+class MessageId(click.ParamType[int]):
+    """A message's id, as every list and answer shows it."""
+
+    name = "id"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        text = str(value)
+        if not (text.isascii() and text.isdigit() and int(text) <= ids.ID_MAX):
+            self.fail(f"{value!r} is no message's id: up to 16 digits; `homing message list` shows them", param, ctx)
+        return int(text)
+
+
+MESSAGE_ID: Final = MessageId()
 ROW_ID: Final = click.IntRange(0, 2**63 - 1)
 
 account_option: Final = click.option("--account", help="For this account (name or id) alone.")

@@ -18,7 +18,7 @@ from homing.messages.outbox import BIND_KINDS
 from homing.messages.phrases import Phrase, english
 from homing.messages.retold import retold
 from homing.messages.words import BOOKS, ENTRIES, OUTCOMES, PUSH_OUTCOMES, PUSHES, STATES, TRAFFIC
-from homing.model import CURRENCY, Door, Outcome
+from homing.model import CURRENCY, Door, Outcome, PushOutcome
 from homing.states import TABLE, State
 from homing.store.database import Connection, Record
 from homing.text.numbers import UNKNOWN
@@ -293,11 +293,12 @@ def _ended(message: Row, parts: Sequence[Row]) -> Iterator[Moment]:
 
 
 def _push(push: Row) -> Moment:
-    told = Phrase(
-        "{kind} for {target}: {outcome}",
-        kind=PUSHES[push["kind"]],
-        target=without_password(push["url"]) or Phrase("a bind"),
-        outcome=PUSH_OUTCOMES[push["outcome"]],
+    """A push as it was written. What came of it stands with its last attempt, where it had one."""
+    kind, target = PUSHES[push["kind"]], without_password(push["url"]) or Phrase("a bind")
+    told = (
+        Phrase("{kind} for {target}", kind=kind, target=target)
+        if push["attempts"]
+        else Phrase("{kind} for {target}: {outcome}", kind=kind, target=target, outcome=PUSH_OUTCOMES[push["outcome"]])
     )
     return Moment(push["created_at"], Phrase("push {id}", id=push["push_id"]), (told,))
 
@@ -311,7 +312,9 @@ def _post(post: Row) -> Moment:
     else:
         told = Phrase("try {n} answered HTTP {status} after {ms} ms", **values)
     answer = [Phrase(": {answer}", answer=post["answer"])] * bool(post["answer"])
-    return Moment(post["at"], Phrase("push {id}", id=post["push_id"]), (told, *answer))
+    is_last = post["attempt"] == post["attempts"] and post["outcome"] != PushOutcome.PENDING
+    outcome = [Phrase("; {outcome}", outcome=PUSH_OUTCOMES[post["outcome"]])] * is_last
+    return Moment(post["at"], Phrase("push {id}", id=post["push_id"]), (told, *answer, *outcome))
 
 
 def _due_push(push: Row) -> Iterator[Moment]:

@@ -136,7 +136,7 @@ def _plots(visit: Visit, span: Span, overview: Overview, saved: Saved) -> Mappin
     messages = [
         f"{when}: "
         + say(
-            "{submitted} messages, {delivered} delivered, {undelivered} not delivered",
+            "Messages: {submitted}. Delivered: {delivered}. Not delivered: {undelivered}.",
             submitted=shown.number(one.submitted),
             delivered=shown.number(one.delivered),
             undelivered=shown.number(one.undelivered),

@@ -42,7 +42,7 @@ WHERE account_id = $1 AND message_id = $2
 ORDER BY push_id
 
 -- name: timeline_push_attempts
-SELECT t.push_id, t.attempt, t.at, t.took_ms, t.status, t.answer, p.kind
+SELECT t.push_id, t.attempt, t.at, t.took_ms, t.status, t.answer, p.kind, p.attempts, p.outcome
 FROM push AS p
 JOIN push_attempt AS t USING (account_id, push_id)
 WHERE p.account_id = $1 AND p.message_id = $2
