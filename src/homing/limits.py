@@ -8,6 +8,7 @@ from typing import Final
 
 # --- HTTP, data plane -------------------------------------------------------------------------------------
 HTTP_BODY_BYTES_MAX: Final = 2 * 1024 * 1024  # 1000 numbers and 1024 characters take about 30 kB; a batch 1.1 MB
+HTTP_PARAMETERS_MAX: Final = 64  # of a query, a form or a flat object; the calls know fewer than 20
 HTTP_LINGER_BYTES_MAX: Final = 16 * 1024 * 1024  # of a refused body that is still read, so that its sender hears why
 HTTP_LINGER_S: Final = 5.0
 HTTP_QUERY_BYTES_MAX: Final = 64 * 1024
@@ -30,6 +31,7 @@ LAAFFIC_SPAN_DAYS_MAX: Final = 31
 LAAFFIC_HISTORY_DAYS: Final = 90
 LAAFFIC_RECORDS_MAX: Final = 50_000
 LAAFFIC_PAGE_MAX: Final = 100
+LIA_BODY_BYTES_MAX: Final = 128 * 1024  # read before the password; 1000 numbers and the longest text take about 50 kB
 LIA_NUMBERS_MAX: Final = 1000
 LIA_TEXT_UNITS_MAX: Final = 1600
 LIA_REFERENCE_CHARS_MAX: Final = 256
@@ -261,6 +263,7 @@ PASSWORD_GUARD_KEYS_MAX: Final = 20_000  # addresses, names and pairs that are r
 # --- Console -----------------------------------------------------------------------------------------------
 CONSOLE_CONNECTIONS_MAX: Final = 4
 CONSOLE_BODY_BYTES_MAX: Final = 1024 * 1024  # a form; a sheet of prices is the largest
+CONSOLE_STRANGER_BODY_BYTES_MAX: Final = 16 * 1024  # a form of somebody who is not signed in
 CONSOLE_FIELDS_MAX: Final = 200  # of a form
 CONSOLE_SESSION_S: Final = 43_200.0  # from sign-in, then again
 CONSOLE_IDLE_S: Final = 3_600.0  # without a page
@@ -426,5 +429,8 @@ assert CONSOLE_SEEN_S < CONSOLE_IDLE_S < CONSOLE_SESSION_S
 assert CONSOLE_SECOND_FACTOR_S < CONSOLE_IDLE_S
 assert NODE_RENEW_S * 3 < NODE_LEASE_S, "two lost heartbeats do not lose a node number"
 assert LAAFFIC_NUMBERS_POST_MAX <= SUBMIT_MESSAGES_MAX, "the largest submission fits one transaction"
+assert LIA_NUMBERS_MAX * (PREFIX_DIGITS_MAX + 3) + LIA_TEXT_UNITS_MAX * 9 < LIA_BODY_BYTES_MAX <= HTTP_BODY_BYTES_MAX, (
+    "the largest call fits, its commas and its text percent-encoded"
+)
 assert LAAFFIC_WINDOW_S > 0
 assert VALIDITY_S_MIN <= VALIDITY_S_DEFAULT <= VALIDITY_S_MAX

@@ -245,8 +245,10 @@ def test_the_bounds_that_customers_meet_are_those_of_the_code() -> None:
         f"{limits.QUERIES_PER_S_DEFAULT} a second",
     ):
         assert words in laaffic_page
+    assert f"{limits.LIA_BODY_BYTES_MAX >> 10} KiB" in lia_page
+    assert f"above {limits.HTTP_PARAMETERS_MAX} the call" in lia_page
+    assert f"{limits.HTTP_BODY_BYTES_MAX >> 20} MiB" in laaffic_page
     for page in (lia_page, laaffic_page):
-        assert f"{limits.HTTP_BODY_BYTES_MAX >> 20} MiB" in page
         assert f"{limits.HTTP_QUERY_BYTES_MAX >> 10} KiB" in page
 
 

@@ -1,13 +1,16 @@
 """The lia dialect's parameters: query, form or JSON, all as text; what is blank is absent."""
 
+import contextlib
 import json
+import time
+from urllib.parse import urlencode
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from homing import errors
-from homing.doors.lia_parameters import STRUCTURE, from_form, from_json, read, storable
+from homing import errors, limits
+from homing.doors.lia_parameters import STRUCTURE, TooMany, from_form, from_json, read, storable
 from homing.doors.wire import Request
 
 
@@ -59,6 +62,10 @@ def test_a_query_or_form(text: str, found: dict[str, str]) -> None:
         ("1", {}),
         ('"a=1"', {}),
         ("null", {}),
+        ('{"a": [{"a": 2}], "b": 1, "c": "x"}', {"a": STRUCTURE, "b": "1", "c": "x"}),
+        ('{"b": "\\ud83d", "a": ["\\\\ud83d"]}', {"b": "\ud83d", "a": STRUCTURE}),
+        ('{"a" : 1 , "b"\n:\t-2.5e3 }', {"a": "1", "b": "-2.5e3"}),
+        ('{"\\u0061": 1}', {"a": "1"}),
     ],
 )
 def test_a_json_body(body: str, found: dict[str, str]) -> None:
@@ -80,11 +87,67 @@ def test_a_json_body(body: str, found: dict[str, str]) -> None:
         b'{"a":' * 100_000,
         b"\0",
         b"nul",
+        b'{"a": 01}',
+        b'{"a": 1 "b": 2}',
+        b'{"a": "\t"}',
+        b'{"a": [1], "a": [2]}',
+        b'{"a": [1 2]}',
     ],
 )
 def test_json_that_is_none_is_a_bad_shape(body: bytes) -> None:
     with pytest.raises(errors.BadShape):
         from_json(body)
+
+
+BODY = limits.LIA_BODY_BYTES_MAX
+HOSTILE = {
+    "ampersands": b"&" * BODY,
+    "pairs": b"31=%41&" * (BODY // 7),
+    "escapes": b"a=" + b"%41" * (BODY // 3),
+    "escaped names": b"%61" * (BODY // 3),
+    "broken escapes": b"a=" + b"%ff" * (BODY // 3),
+    "deep arrays": b'{"a":' + b"[" * (BODY // 2) + b"]" * (BODY // 2) + b"}",
+    "deep enough to be read": b'{"a":' + b"[" * 900 + b"]" * 900 + b"}",
+    "deep objects": b'{"a":' * (BODY // 5),
+    "many objects": b"[" + b"{}," * (BODY // 3) + b"{}]",
+    "many objects in a member": b'{"a":[' + b"{}," * (BODY // 3) + b"{}]}",
+    "one name": b"{" + b'"a":1,' * (BODY // 6) + b'"a":1}',
+    "many names": b"{" + b",".join(b'"%d":1' % n for n in range(BODY // 10)) + b"}",
+    "a repeated structure": b"{" + b'"a":[],' * 60 + b'"a":[' + b"1," * (BODY // 2) + b"1]}",
+    "escapes in JSON": b'{"a":"' + b"\\u0041" * (BODY // 6) + b'"}',
+    "a long number": b'{"a":1' + b"1" * BODY + b"}",
+    "spaces": b'{"a":1' + b" " * BODY + b"}",
+}
+
+
+@pytest.mark.parametrize("body", HOSTILE.values(), ids=HOSTILE)
+def test_no_body_costs_more_than_a_few_milliseconds_before_the_password_is_known(body: bytes) -> None:
+    """Processor time, the least of some: what else runs here is not counted."""
+    took_s = []
+    for _ in range(5):
+        started_s = time.process_time()
+        with contextlib.suppress(errors.Refusal):
+            read(request("POST", body=body))
+        took_s.append(time.process_time() - started_s)
+    assert min(took_s) < 0.02
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"a=1" + b"&" * limits.HTTP_PARAMETERS_MAX,
+        json.dumps({str(n): n for n in range(limits.HTTP_PARAMETERS_MAX + 1)}).encode(),
+    ],
+)
+def test_more_parameters_than_a_call_can_need_are_refused(body: bytes) -> None:
+    with pytest.raises(TooMany):
+        read(request("POST", body=body))
+
+
+def test_as_many_parameters_as_allowed_are_read() -> None:
+    members = {str(n): str(n) for n in range(limits.HTTP_PARAMETERS_MAX)}
+    assert read(request("POST", body=json.dumps(members).encode())) == members
+    assert read(request("POST", body=urlencode(members).encode())) == members
 
 
 @given(st.dictionaries(st.text(max_size=5), st.text(max_size=8) | st.integers() | st.booleans() | st.none()))

@@ -192,7 +192,7 @@ async def test_two_lengths_do_not_smuggle_a_second_request(server: Server, accou
         pytest.param(b"\xff\xfe{\x00}\x00", id="utf-16"),
         pytest.param(b'{"a":"\xff\xfe"}', id="not-utf-8"),
         pytest.param(b"[" * 100_000, id="nested-arrays"),
-        pytest.param(b'{"a":' * 50_000 + b"1" + b"}" * 50_000, id="nested-objects"),
+        pytest.param(b'{"a":' * 20_000 + b"1" + b"}" * 20_000, id="nested-objects"),
         pytest.param(b'{"appId":' + b"[" * 20_000 + b"]" * 20_000 + b"}", id="nested-value"),
         pytest.param(b"\x00" * 1000, id="nul"),
         pytest.param(b'{"a":NaN,"b":Infinity}', id="not-a-number"),
@@ -292,7 +292,7 @@ async def test_a_million_commas(server: Server, account: Account) -> None:
         server, request("POST", "/v3/sendSms", signed(account), json.dumps(orders).encode())
     )
     assert (status, json.loads(answer)["status"]) == (200, "-22")
-    body = lia_json(account, f'"textmessage":"hi","phonenumber":"{commas}"')
+    body = lia_json(account, f'"textmessage":"hi","phonenumber":"{commas[:100_000]}"')
     for path in ("/api/SendSMS", "/api/SendSMSMulti"):
         status, answer = await exchange(server, request("POST", path, JSON, body))
         reply = json.loads(answer)
@@ -358,15 +358,61 @@ async def test_a_query_of_ten_megabytes_is_refused(server: Server, account: Acco
         assert status in (0, 400, 413, 414, 431)
 
 
-async def test_many_small_parameters_are_answered_in_time(server: Server, account: Account) -> None:
-    query = "&".join(f"p{n}={n}" for n in range(5000))
-    started_s = time.monotonic()
-    status, answer = await exchange(server, request("GET", f"/api/CTrack?{query}", {}))
-    assert (status, json.loads(answer)["ErrorCode"]) == (200, 1001)
-    body = "&".join(f"p{n}={n}" for n in range(150_000)).encode()
-    status, answer = await exchange(server, request("POST", "/api/CTrack", FORM, body))
-    assert (status, json.loads(answer)["ErrorCode"]) == (200, 1001)
-    assert time.monotonic() - started_s < ANSWER_S
+async def test_more_parameters_than_a_call_can_need_are_refused_in_the_dialects_words(
+    server: Server, account: Account
+) -> None:
+    many = "&".join(f"p{n}={n}" for n in range(5000))
+    members = json.dumps({f"p{n}": n for n in range(5000)}).encode()
+    for data in (
+        request("GET", f"/api/CheckBalance?{many}", {}),
+        request("POST", "/api/CheckBalance", FORM, many.encode()),
+        request("POST", "/api/CheckBalance", JSON, members),
+    ):
+        status, answer = await exchange(server, data)
+        assert (status, json.loads(answer)) == (200, {"status": "F", "remarks": "too many parameters"})
+    status, answer = await exchange(server, request("GET", f"/v3/getReport?{many}", signed(account)))
+    assert (status, json.loads(answer)["status"]) == (200, "-22")
+
+
+async def test_a_body_larger_than_a_call_can_need_is_refused_in_the_dialects_words(
+    server: Server, account: Account
+) -> None:
+    body = b"31=%41&" * (2 * MEGABYTE // 7)
+    status, answer = await exchange(server, request("POST", "/api/CheckBalance", FORM, body))
+    assert (status, json.loads(answer)) == (413, {"status": "F", "remarks": "request too large"})
+    body = b"{" + b" " * 2 * MEGABYTE + b"}"
+    status, answer = await exchange(server, request("POST", "/v3/sendSms", signed(account), body))
+    assert (status, json.loads(answer)) == (413, {"status": "-22", "reason": "request too large"})
+
+
+@pytest.mark.parametrize("path", ["/v3/sendSms/batch", "/carriers/nobody/wrong/report"])
+async def test_a_strangers_body_is_not_waited_for(server: Server, account: Account, path: str) -> None:
+    """The answer comes though nothing of the body does: who it is from is asked first."""
+    headers = {**signed(account), "Sign": "0" * 32, "Content-Length": str(2 * MEGABYTE)}
+    status, answer = await exchange(server, request("POST", path, headers))
+    assert (status, answer) == (404, b"not found\n") or json.loads(answer)["status"] == "-1"
+
+
+async def test_a_forwarded_address_in_a_line_of_its_own_does_not_hide_the_proxys(server: Server) -> None:
+    listed = await server.account(networks=["203.0.113.7/32"])
+    credentials = f"api_id={listed.api_id}&api_password={quote(listed.api_password)}"
+
+    async def asked(*lines: str) -> tuple[int, bytes]:
+        head = [f"GET /api/CheckBalance?{credentials} HTTP/1.1", "Host: x", *(f"X-Forwarded-For: {x}" for x in lines)]
+        return await exchange(server, "\r\n".join(head).encode() + b"\r\n\r\n")
+
+    _status, answer = await asked("203.0.113.7", "198.51.100.9")
+    assert json.loads(answer)["status"] == "F"
+    _status, answer = await asked("198.51.100.9", "203.0.113.7:4711")
+    assert json.loads(answer)["BalanceAmount"] == 10
+
+
+async def test_a_refused_call_leaves_its_connection_usable(server: Server, account: Account) -> None:
+    async with Raw(server) as raw:
+        for _ in range(3):
+            await raw.send(request("POST", "/v3/sendSms", {**signed(account), "Sign": "0" * 32}, b"{}"))
+            status, answer = await raw.answer()
+            assert (status, json.loads(answer)["status"]) == (200, "-1")
 
 
 @pytest.mark.parametrize(

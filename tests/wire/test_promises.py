@@ -255,6 +255,11 @@ async def test_health_metrics_and_request_ids(server: Server) -> None:
     assert first.headers["X-Request-Id"] != second.headers["X-Request-Id"]
 
 
+async def test_metrics_are_put_together_once_however_often_they_are_asked_for(server: Server) -> None:
+    texts = await asyncio.gather(*(server.client.call("GET", "/metrics") for _ in range(50)))
+    assert len({reply.text for reply in texts}) <= 2, "each would count the calls before it"
+
+
 async def test_a_call_written_by_hand_on_a_socket_is_served(server: Server) -> None:
     account = await server.account()
     body = json.dumps({"api_id": account.api_id, "api_password": account.api_password}).encode()

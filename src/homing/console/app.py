@@ -69,7 +69,7 @@ class Console:
     async def _visit(self, request: Request) -> Visit:
         shared, now = self._shared, self._shared.clock()
         peer = request.client.host if request.client else ""
-        address = client_address(peer, request.headers.get("x-forwarded-for"), self._trusted)
+        address = client_address(peer, request.headers.getlist("x-forwarded-for"), self._trusted)
         name = f"__Host-{SESSION_COOKIE}" if shared.is_secure else SESSION_COOKIE
         token = request.cookies.get(name)
         session = None

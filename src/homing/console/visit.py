@@ -158,11 +158,12 @@ class Visit:
     async def read_form(self) -> None:
         """Reads a URL-encoded body of bounded size. Raises `OperatorError` when it is too large or no form."""
         body = bytearray()
+        bytes_max = limits.CONSOLE_BODY_BYTES_MAX if self.is_signed_in else limits.CONSOLE_STRANGER_BODY_BYTES_MAX
         try:
             async with asyncio.timeout(limits.HTTP_BODY_TIMEOUT_S):
                 async for chunk in self.request.stream():
                     body += chunk
-                    if len(body) > limits.CONSOLE_BODY_BYTES_MAX:
+                    if len(body) > bytes_max:
                         raise errors.OperatorError(self.say("That is more than this form takes."))
         except TimeoutError:
             raise errors.OperatorError(self.say("The form did not arrive in time.")) from None

@@ -104,6 +104,7 @@ class CarrierPushDoor:
             known = await self._carriers.find(name)
             if not same(token, known.token if known else NOBODY) or known is None:
                 return Response(b"not found\n", 404, PLAIN)
+            await request.read(limits.HTTP_BODY_BYTES_MAX)
             heard = known.listener.read(_pushed(request, path.rstrip("/")))
             _check(heard.reports)
             if heard.reports:

@@ -36,4 +36,4 @@ class HealthDoor:
         return Response(b'{"status":"ok","database":"ok"}')
 
     async def _metrics(self, _request: Request) -> Response:
-        return Response(self._board.render(await queue_depths(self._database)), 200, TEXT)
+        return Response(await self._board.render(lambda: queue_depths(self._database)), 200, TEXT)

@@ -13,7 +13,7 @@ from typing import Any, Final
 import structlog
 
 from homing import limits
-from homing.doors.body import BodyBroken, BodyReader, BodyTooLarge, LengthRequired, linger
+from homing.doors.body import BodyFailure, BodyReader, BodyTooLarge, linger
 from homing.doors.wire import Endpoint, Request, Response
 from homing.kit.client_address import client_address
 from homing.kit.networks import Network
@@ -52,6 +52,7 @@ class HttpDoor:
         self._idle.clear()
         endpoint: Endpoint | None = None
         status = 500
+        body = _Body(self._bodies, scope, protocol)
         try:
             endpoint = self._find(scope.path)
             if endpoint is None:
@@ -61,10 +62,10 @@ class HttpDoor:
             elif len(scope.query_string) > limits.HTTP_QUERY_BYTES_MAX:
                 response = Response(b"query too long\n", 414, PLAIN)
             else:
-                response = await self._call(endpoint, scope, protocol, request_id)
+                response = await self._call(endpoint, scope, body, request_id)
             status = response.status
             await _answer(protocol, response, request_id)
-            if status == 413:
+            if body.is_left:
                 await linger(protocol)
         finally:
             self._in_flight -= 1
@@ -88,36 +89,48 @@ class HttpDoor:
                 endpoint = self._endpoints.get(beginning)
         return endpoint
 
-    async def _call(self, endpoint: Endpoint, scope: Any, protocol: Any, request_id: str) -> Response:
+    async def _call(self, endpoint: Endpoint, scope: Any, body: "_Body", request_id: str) -> Response:
         try:
-            body = b""
-            if scope.method == "POST":
-                body = await self._bodies.read(scope.headers.get("content-length"), protocol)
             request = Request(
                 scope.method,
                 scope.path,
                 scope.query_string,
                 scope.headers,
-                body,
+                b"",
                 request_id,
                 lambda: self._address(scope),
+                body.fetch,
             )
             return await endpoint.handler(request)
-        except BodyTooLarge:
-            return Response(b"body too large\n", 413, PLAIN)
-        except BodyBroken:
-            return Response(b"the body broke off\n", 400, PLAIN)
-        except LengthRequired:
-            return Response(b"a form needs a Content-Length\n", 411, PLAIN)
-        except TimeoutError:
-            return Response(b"the body did not arrive in time\n", 408, PLAIN)
+        except BodyFailure as failure:
+            return Response(failure.text, failure.status, PLAIN)
         except Exception as error:  # what no dialect had words for; the caller gets no detail
             log.error("request_failed", request_id=request_id, endpoint=endpoint.name, **describe(error))
             return Response(b"internal error\n", 500, PLAIN)
 
     def _address(self, scope: Any) -> str:
         peer = scope.client.rpartition(":")[0].strip("[]")
-        return client_address(peer, scope.headers.get("x-forwarded-for"), self._trusted)
+        return client_address(peer, scope.headers.get_all("x-forwarded-for"), self._trusted)
+
+
+class _Body:
+    """A call's body, until it is fetched."""
+
+    __slots__ = ("_protocol", "_reader", "_scope", "is_left")
+
+    def __init__(self, reader: BodyReader, scope: Any, protocol: Any) -> None:
+        self._reader = reader
+        self._scope = scope
+        self._protocol = protocol
+        self.is_left = scope.method == "POST"
+
+    async def fetch(self, bytes_max: int) -> bytes:
+        self.is_left = False
+        try:
+            return await self._reader.read(self._scope.headers.get("content-length"), self._protocol, bytes_max)
+        except BodyTooLarge:
+            self.is_left = True
+            raise
 
 
 async def _answer(protocol: Any, response: Response, request_id: str) -> None:

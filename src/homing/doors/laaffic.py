@@ -10,6 +10,7 @@ from homing import errors, limits
 from homing.accounts.profile import Profile
 from homing.conversions.feedback import Feedback, Verdict
 from homing.doors import laaffic_parameters as parameters
+from homing.doors.body import BodyFailure, BodyTooLarge
 from homing.doors.failures import FailureLog
 from homing.doors.laaffic_auth import Gate
 from homing.doors.laaffic_queries import Queries
@@ -112,9 +113,14 @@ class LaafficDoor:
         async def handler(request: Request) -> Response:
             try:
                 account = await self._gate.open(request)
+                await request.read(limits.HTTP_BODY_BYTES_MAX)
                 return await call(request, account)
             except errors.Refusal as refusal:
                 return _failed(refusal)
+            except BodyTooLarge as failure:
+                return Response(encode(Failure(errors.BadShape.laaffic, "request too large")), failure.status)
+            except BodyFailure:
+                raise
             except errors.PlatformFailure as failure:
                 self._failures.tell(request.request_id, name, failure)
                 return _failed(failure)

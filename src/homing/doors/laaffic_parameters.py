@@ -7,7 +7,7 @@ from urllib.parse import unquote, unquote_plus
 
 import msgspec
 
-from homing import errors
+from homing import errors, limits
 from homing.text.segments import has_lone_surrogate
 
 Scalar = str | int | float | None
@@ -60,7 +60,9 @@ def decode(body: bytes, decoder: "msgspec.json.Decoder[T]") -> T:
 
 
 def from_query(query: str) -> dict[str, str]:
-    """The query's parameters; of repeated ones the first."""
+    """The query's parameters; of repeated ones the first. Raises `BadShape` above `HTTP_PARAMETERS_MAX`."""
+    if query.count("&") >= limits.HTTP_PARAMETERS_MAX:
+        raise errors.BadShape
     found: dict[str, str] = {}
     for pair in query.split("&"):
         name, _equals, value = pair.partition("=")

@@ -5,11 +5,12 @@ from typing import Final
 
 import msgspec
 
-from homing import errors
+from homing import errors, limits
 from homing.accounts.directory import Directory
 from homing.accounts.profile import Profile
 from homing.conversions.feedback import Feedback, Verdict
 from homing.doors import lia_parameters
+from homing.doors.body import BodyTooLarge
 from homing.doors.failures import FailureLog
 from homing.doors.lia_parameters import Parameters
 from homing.doors.lia_send import Sender, echo_of, failed
@@ -113,7 +114,7 @@ class LiaDoor:
             ),
             "/api/checkbalance": ("lia.CheckBalance", self._balance, _failure),
             "/api/getdeliverystatus": ("lia.GetDeliveryStatus", self._status, _failure),
-            "/api/ctrack": ("lia.CTrack", self._track, _track_failure),
+            "/api/ctrack": ("lia.CTrack", self._track, _failure),  # its codes know no other failure
         }
         return {
             path: Endpoint(name, BOTH, self._worded(name, call, refuse)) for path, (name, call, refuse) in calls.items()
@@ -124,9 +125,14 @@ class LiaDoor:
 
         async def handler(request: Request) -> Response:
             try:
+                await request.read(limits.LIA_BODY_BYTES_MAX)
                 parameters = lia_parameters.read(request)
             except errors.BadShape:
                 return Response(b"{}", 400)
+            except lia_parameters.TooMany as refusal:
+                return Response(refuse(refusal.detail, ""))
+            except BodyTooLarge as failure:
+                return Response(refuse("request too large", ""), failure.status)
             try:
                 return Response(await call(request, parameters))
             except errors.Refusal as refusal:
@@ -228,11 +234,6 @@ def _message_id(text: str) -> int | None:
 
 def _failure(remark: str, _uid: str = "") -> bytes:
     return encode(FailureReply("F", remark))
-
-
-def _track_failure(_remark: str, _uid: str) -> bytes:
-    """The dialect has no code for a failure of the platform's own; a client must not take it for one of the ten."""
-    return encode(FailureReply("F", errors.PlatformFailure.lia))
 
 
 def _status_reply(message: Record) -> StatusReply:

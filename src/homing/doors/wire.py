@@ -14,8 +14,15 @@ class Headers(Protocol):
     def get(self, key: str, default: str | None = None) -> str | None: ...
 
 
+async def _no_body(_bytes_max: int) -> bytes:
+    return b""
+
+
 class Request(msgspec.Struct):
-    """One call. `query` is the raw query string; `address` is worked out only when somebody asks for it."""
+    """One call. `query` is the raw query string; the address is worked out only when somebody asks for it.
+
+    `body` is empty until `read`: what a stranger sends costs no more than its headers.
+    """
 
     method: str
     path: str
@@ -24,6 +31,12 @@ class Request(msgspec.Struct):
     body: bytes
     request_id: str
     find_address: Callable[[], str]
+    fetch_body: Callable[[int], Awaitable[bytes]] = _no_body
+
+    async def read(self, bytes_max: int) -> None:
+        """Fills `body`; once a call. Raises a `BodyFailure`, `BodyTooLarge` above so many bytes."""
+        if self.method == "POST":
+            self.body = await self.fetch_body(bytes_max)
 
 
 class Response(msgspec.Struct):

@@ -1,14 +1,14 @@
 """One `GET /metrics` for all of an installation's processes.
 
-Each process writes its own metrics to a file every few seconds; the one that is asked shows its own as they are now and
-the others' from their files. Every sample carries the label `process`.
+Each process writes its own metrics to a file every few seconds; the one that is asked shows its own and those of the
+others' files, a few seconds old. Every sample carries the label `process`.
 """
 
 import asyncio
 import contextlib
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +19,7 @@ from prometheus_client.registry import Collector
 
 WRITE_INTERVAL_S: Final = 2.0
 STALE_S: Final = 15.0
+METRICS_AGE_S_MAX: Final = WRITE_INTERVAL_S
 
 
 class MetricsBoard:
@@ -29,6 +30,8 @@ class MetricsBoard:
         self._folder = folder
         self._process = process
         self._file = folder / f"{process}.prom"
+        self._rendering: asyncio.Task[bytes] | None = None
+        self._rendered_at_s = 0.0
 
     async def write_for_ever(self) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -42,15 +45,33 @@ class MetricsBoard:
         with contextlib.suppress(OSError):
             self._file.unlink(missing_ok=True)
 
-    def render(self, extra: Iterable[Metric] = ()) -> bytes:
-        """Prometheus text. `extra` are families that are read on demand."""
-        texts = {self._process: generate_latest(self._registry).decode()}
+    async def render(self, read_extra: Callable[[], Awaitable[Iterable[Metric]]]) -> bytes:
+        """Prometheus text, at most `METRICS_AGE_S_MAX` old: however often it is asked for, it is put together that
+        often, and in a thread of its own. `read_extra` gives families that are read on demand.
+        """
+        now_s = asyncio.get_running_loop().time()
+        if self._rendering is None or (self._rendering.done() and now_s - self._rendered_at_s >= METRICS_AGE_S_MAX):
+            self._rendered_at_s = now_s
+            self._rendering = asyncio.ensure_future(self._render(read_extra))
+        try:
+            return await asyncio.shield(self._rendering)
+        except Exception:
+            self._rendering = None
+            raise
+
+    async def _render(self, read_extra: Callable[[], Awaitable[Iterable[Metric]]]) -> bytes:
+        extra = list(await read_extra())
+        own = generate_latest(self._registry).decode()  # here: what it reads changes in this thread
+        return await asyncio.to_thread(self._merge, own, extra)
+
+    def _merge(self, own: str, extra: list[Metric]) -> bytes:
+        texts = {self._process: own}
         for file in self._folder.glob("*.prom"):
             with contextlib.suppress(OSError):
                 if file.stem != self._process and time.time() - file.stat().st_mtime < STALE_S:
                     texts[file.stem] = file.read_text(encoding="utf-8")
         registry = CollectorRegistry()
-        registry.register(_Merged(texts, list(extra)))
+        registry.register(_Merged(texts, extra))
         return generate_latest(registry)
 
 
