@@ -8,7 +8,7 @@ import random
 import signal
 import socket
 import sys
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -61,6 +61,7 @@ from homing.routing.beliefs import Learner
 from homing.routing.board import TariffBoard
 from homing.serving import HttpServer
 from homing.statistics.rollup import forget_old
+from homing.store.alarms import GUARD, LEARNER
 from homing.store.database import FREE_PLANS, Database
 from homing.store.housekeeping import keep_house
 from homing.store.nodes import Node
@@ -252,8 +253,8 @@ class LinkRole:
         self._thinking: asyncio.Task[None] | None = None
         self._smpp = self._smpp_server(tally, chance) if around.settings.smpp.address else None
 
-    def _listeners(self) -> Sequence[Callable[[], Listener]]:
-        """Who draws conclusions from what changes: what makes each."""
+    def _listeners(self) -> Mapping[str, Callable[[], Listener]]:
+        """Who draws conclusions from what changes, by component: what makes each."""
 
         def learning() -> Learning:
             chance = random.Random()  # noqa: S311 - draws, not secrets
@@ -267,7 +268,7 @@ class LinkRole:
             self._watch = Watch(lambda: self._learning.learner if self._learning else Learner())
             return self._watch
 
-        return learning, watch
+        return {LEARNER: learning, GUARD: watch}
 
     def _smpp_server(self, tally: WorkTally, chance: random.Random) -> SmppServer:
         around = self._around

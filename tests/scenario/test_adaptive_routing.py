@@ -80,7 +80,7 @@ def brain_of(bank: Bank) -> Brain:
         bank.databases[0],
         "elsewhere:1:link",
         lambda: datetime.now(UTC),
-        [lambda: Learning(lambda: board.tariff, random.Random(1), VerdictBook)],
+        {"learner": lambda: Learning(lambda: board.tariff, random.Random(1), VerdictBook)},
     )
 
 

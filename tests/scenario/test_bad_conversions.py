@@ -222,7 +222,7 @@ async def test_a_customer_that_stops_reporting_is_routed_by_receipts_says_so_and
         bank.databases[0],
         "elsewhere:2:link",
         lambda: datetime.now(UTC),
-        [lambda: learning, lambda: Watch(lambda: learning.learner)],
+        {"learner": lambda: learning, "guard": lambda: Watch(lambda: learning.learner)},
     )
     await brain.turn()
 

@@ -1,31 +1,33 @@
 """The brain on a real database: each delta is heard once, one process works, whoever missed something starts anew."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from datetime import UTC, datetime, timedelta
 
 import asyncpg
 import pytest
 
 from bank import Bank, group
-from homing import errors
+from homing import errors, limits
 from homing.accounts.profile import Profile
 from homing.conversions.brain import Brain
 from homing.statistics.delta import Delta
 from homing.statistics.proof import prove
 from homing.statistics.reading import Cell
 from homing.statistics.rollup import forget_old
+from homing.store.alarms import read_alarms
 from homing.store.database import Connection, Database
 from server import new_database
 
 
 class Ear:
-    """A listener that remembers."""
+    """A listener that remembers; it fails on what the accounts of `fails_on` bring."""
 
     made: list["Ear"]
 
-    def __init__(self, made: list["Ear"]) -> None:
+    def __init__(self, made: list["Ear"], fails_on: Collection[int] = ()) -> None:
         made.append(self)
+        self.fails_on = fails_on
         self.past: list[Cell] = []
         self.heard: list[Delta] = []
         self.thoughts = 0
@@ -41,7 +43,12 @@ class Ear:
         self.heard += deltas
 
     def think(self, now_s: float) -> None:
+        self.check(now_s)
         self.thoughts += 1
+
+    def check(self, now_s: float) -> None:
+        if any(one.account_id in self.fails_on for one in (*self.past, *self.heard)):
+            raise KeyError("an account that it cannot take")
 
     async def save(self, database: Database) -> None:
         self.saves += 1
@@ -75,7 +82,8 @@ async def account(bank: Bank) -> Profile:
 
 def brains(bank: Bank, ears: list[Ear], clock: Clock) -> list[Brain]:
     return [
-        Brain(database, f"elsewhere:{n}:link", clock, [lambda: Ear(ears)]) for n, database in enumerate(bank.databases)
+        Brain(database, f"elsewhere:{n}:link", clock, {"ear": lambda: Ear(ears)})
+        for n, database in enumerate(bank.databases)
     ]
 
 
@@ -171,22 +179,63 @@ async def test_a_round_that_came_to_nothing_is_done_again(
     assert await prove(bank.plain, datetime.now(UTC)) == []
 
 
-async def test_a_listener_that_fails_rests_and_starts_anew_and_the_adding_up_goes_on(
+async def alarms(bank: Bank) -> list[tuple[str, str, str]]:
+    return sorted((one.component, one.code, one.subject) for one in await read_alarms(bank.plain))
+
+
+async def test_a_listener_that_fails_starts_anew_then_rests_and_the_adding_up_goes_on(
     bank: Bank, account: Profile
 ) -> None:
     ears: list[Ear] = []
     clock = Clock()
     brain, _other = brains(bank, ears, clock)
     await brain.turn()
-    ears[0].fails = True
     for count in (3, 2):
+        ears[-1].fails = True
         await bank.send(0, account, [group("1", count)])
         await brain.turn()
-    assert len(ears) == 1
+        assert await alarms(bank) == [("ear", "failed", "")]
+        await brain.turn()
+    assert ears[-1].submitted == 3, "its second failure came soon after the first: it rests"
+    made = len(ears)
+    await bank.send(0, account, [group("1", 4)])
+    await brain.turn()
+    assert len(ears) == made
     assert not await bank.query("SELECT FROM stat_delta")
     clock.ahead = timedelta(minutes=1)
     await brain.turn()
-    assert [ears[1].submitted, ears[1].fails] == [5, False]
+    assert [ears[-1].submitted, ears[-1].fails] == [9, False]
+    assert await alarms(bank) == []
+
+
+async def test_an_account_that_a_listener_fails_on_is_left_out_and_told_and_heard_again_later(
+    bank: Bank, account: Profile
+) -> None:
+    others = [await bank.account(balance=10_000_000) for _ in range(5)]
+    ears: list[Ear] = []
+    clock = Clock()
+    bad = {account.account_id}
+    brain = Brain(bank.databases[0], "elsewhere:1:link", clock, {"ear": lambda: Ear(ears, bad)})
+    for sender in (*others, account):
+        await bank.send(0, sender, [group("1", 1)])
+    skipped = ("ear", "account_skipped", str(account.account_id))
+    await brain.turn()
+    assert await alarms(bank) == [("ear", "failed", "")]
+    await brain.turn()
+    assert ears[-1].submitted == len(others), "all but the one it fails on"
+    assert await alarms(bank) == [skipped, ("ear", "failed", "")]
+    clock.ahead = timedelta(minutes=1)
+    await bank.send(0, others[0], [group("1", 2)])
+    await bank.send(0, account, [group("1", 7)])
+    await brain.turn()
+    assert ears[-1].submitted == len(others) + 2
+    assert await alarms(bank) == [skipped]
+
+    bad.clear()  # as a release does that mends it
+    clock.ahead = timedelta(seconds=limits.LISTENER_SKIP_S + 60)
+    await brain.turn()
+    assert ears[-1].submitted == len(others) + 2 + 1 + 7
+    assert await alarms(bank) == []
 
 
 async def test_the_loop_goes_on_after_the_database_was_away(bank: Bank, account: Profile) -> None:

@@ -4,11 +4,13 @@ import asyncio
 import json
 from datetime import UTC, datetime
 
+from command import homing, homing_json
 from homing.accounts import catalogue
 from homing.console.attention import read_attention
 from homing.model import UserRole
 from homing.statistics.overview import read_overview
 from homing.statistics.sums import Grain
+from homing.store.alarms import ACCOUNT_SKIPPED, FAILED, GUARD, LEARNER, clear_alarms, raise_alarm
 from server import Account, Server
 from viewer import Viewer, signed_in
 
@@ -124,3 +126,30 @@ async def test_what_wants_attention_is_told(server: Server) -> None:
     assert any(matter.values.get("account") == account.name for matter in own)
     nobodys = await server.account()
     assert await read_attention(server.database, datetime.now(UTC), nobodys.account_id) == []
+
+
+async def test_what_is_wrong_in_the_platform_is_seen_everywhere_and_goes_when_it_is_over(server: Server) -> None:
+    account = await server.account()
+    subject = str(account.account_id)
+    await raise_alarm(server.database, LEARNER, ACCOUNT_SKIPPED, subject)
+    await raise_alarm(server.database, LEARNER, ACCOUNT_SKIPPED, subject)
+    await raise_alarm(server.database, GUARD, FAILED, detail={"error": "KeyError", "at": ["beliefs.py:1 think"]})
+    try:
+        told = [one.text.format(**one.values) for one in await read_attention(server.database, datetime.now(UTC))]
+        assert f"Adaptive routing learns nothing of account {account.name}: it fails on what was sent there." in told
+        assert "The guard stands still: judging fails again and again." in told
+        health = await server.client.call("GET", "/healthz")
+        assert (health.status, health.json["alarms"]) == (200, ["guard.failed", "learner.account_skipped"])
+        metrics = await server.client.call("GET", "/metrics")
+        assert 'homing_alarms{code="account_skipped",component="learner"} 1.0' in metrics.text
+        listed = await homing_json(server.dsn, "alarm", "list")
+        assert [(one["component"], one["code"], one["subject"], one["times"]) for one in listed] == [
+            ("learner", "account_skipped", account.name, 2),
+            ("guard", "failed", "", 1),
+        ]
+        assert "account_skipped" in await homing(server.dsn, "learn", "show")
+    finally:
+        await clear_alarms(server.database, LEARNER, ACCOUNT_SKIPPED, subject)
+        await clear_alarms(server.database, GUARD)
+    assert "alarms" not in (await server.client.call("GET", "/healthz")).json
+    assert await homing_json(server.dsn, "alarm", "list") == []

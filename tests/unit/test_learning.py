@@ -473,3 +473,18 @@ def test_long_thoughts_come_less_often() -> None:
     assert pause_s(0.01) == limits.LEARN_S
     assert pause_s(limits.LEARN_S * limits.LEARN_BUSY_SHARE_MAX) == limits.LEARN_S
     assert pause_s(4.0) == 4.0 / limits.LEARN_BUSY_SHARE_MAX
+
+
+@pytest.mark.parametrize("refused", [0, 1])
+def test_a_new_account_whose_messages_no_carrier_took_stops_nobody_s_learning(refused: int) -> None:
+    """Its first message waits for its carrier, or was refused: nothing was sent, and nothing is known of its app."""
+    fresh = Delta(MINUTE, 77, "new-app", "CN", "46000", "861380013", 1, "", submitted=1, refused=refused)
+    heard, recalled = Learner(), Learner()
+    heard.hear([fresh])
+    recalled.begin(MINUTE * 60.0 + 60, {})
+    recalled.recall(fresh, (), ())
+    for learner in (heard, recalled):
+        learner.think(MINUTE * 60.0 + 60)
+        learner.hear([sent(MINUTE + 1, GOOD, 3)])
+        learner.think(MINUTE * 60.0 + 120)
+        assert learner.beliefs(CELL, [GOOD])[0].carrier_id == GOOD

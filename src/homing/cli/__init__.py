@@ -27,6 +27,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "learn": ("learn", "What conversions taught adaptive routes; made-up receipts."),
     "guard": ("guard", "Theft by SMS pumping: verdicts, refusals, lists, budgets."),
     "message": ("message", "What became of a message, step by step."),
+    "alarm": ("alarm", "What is wrong now in the platform itself."),
     "stats": ("stats", "What became of messages in figures, and the proof of them."),
     "push": ("push", "What customers were told, and telling it again."),
     "lab": ("lab", "Simulated traffic under the real router and guard."),

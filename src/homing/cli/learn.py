@@ -9,6 +9,7 @@ import msgspec
 
 from homing import errors, limits
 from homing.accounts import catalogue
+from homing.cli.alarm import component_note
 from homing.cli.desk import Desk, Noun, at_desk
 from homing.cli.parameters import AMOUNT, account_option
 from homing.cli.show import (
@@ -32,6 +33,7 @@ from homing.routing.board import terms_of
 from homing.routing.explain import candidates
 from homing.routing.shares import Terms
 from homing.statistics.reading import shows_conversions
+from homing.store.alarms import LEARNER
 from homing.store.database import Record
 
 SHARE: Final = Kind(text=lambda share: f"{share / 100:.1f} %", json=lambda share: share / 10_000, right=True)
@@ -228,7 +230,12 @@ async def show(desk: Desk, app_id: str | None, account: str | None) -> Reply:
         if account_id in (None, row["account_id"]) and app_id in (None, row["app_id"])
     ]
     empty = "Nothing learnt yet: no adaptive route has had traffic within the hour."
-    return Card((), {}, {"beliefs": Table(BELIEFS, rows, empty), "terms": Table(TERMS, terms, "All by default.")})
+    return Card(
+        (),
+        {},
+        {"beliefs": Table(BELIEFS, rows, empty), "terms": Table(TERMS, terms, "All by default.")},
+        note=await component_note(desk, LEARNER),
+    )
 
 
 async def carrier_names(desk: Desk) -> Mapping[int, str]:

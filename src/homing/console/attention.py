@@ -6,8 +6,10 @@ from typing import Any, Final, Literal
 
 import msgspec
 
+from homing.accounts.admin import find_account
 from homing.accounts.carriers_now import carriers_now
 from homing.console.words import N_
+from homing.store.alarms import ACCOUNT_SKIPPED, FAILED, GUARD, LEARNER, read_alarms
 from homing.store.database import Database
 
 ROWS_MAX: Final = 5
@@ -29,6 +31,7 @@ async def read_attention(database: Database, now: datetime, account_id: int | No
     """Of everything, or of what concerns one account's owner."""
     found: list[Matter] = []
     if account_id is None:
+        found += await _alarms(database)
         found += await _carriers(database)
     found += await _balances(database, now, account_id)
     found += await _pushes(database, account_id)
@@ -37,6 +40,32 @@ async def read_attention(database: Database, now: datetime, account_id: int | No
         found += await _fakes(database)
         found += await _unmatched(database)
     return sorted(found, key=lambda matter: matter.weight)
+
+
+ALARMS: Final = {
+    (LEARNER, FAILED): (N_("Adaptive routing stands still: learning fails again and again."), "/routes"),
+    (LEARNER, ACCOUNT_SKIPPED): (
+        N_("Adaptive routing learns nothing of account {account}: it fails on what was sent there."),
+        "/routes",
+    ),
+    (GUARD, FAILED): (N_("The guard stands still: judging fails again and again."), "/guard"),
+    (GUARD, ACCOUNT_SKIPPED): (
+        N_("The guard judges nothing of account {account}: it fails on what was sent there."),
+        "/guard",
+    ),
+}
+"""What alarms say to people, and the page that tells more."""
+
+
+async def _alarms(database: Database) -> Sequence[Matter]:
+    found = []
+    for alarm in await read_alarms(database):
+        text, path = ALARMS[alarm.component, alarm.code]
+        values = {}
+        if alarm.code == ACCOUNT_SKIPPED:
+            values["account"] = (await find_account(database, alarm.subject))["name"]
+        found.append(Matter("bad", text, values, path))
+    return found
 
 
 async def _carriers(database: Database) -> Sequence[Matter]:

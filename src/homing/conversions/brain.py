@@ -2,17 +2,21 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 from typing import Protocol
 
 import msgspec
 import structlog
 
 from homing import errors, limits
+from homing.conversions.blame import failing_accounts
+from homing.observe.logs import describe
 from homing.statistics.delta import Delta
 from homing.statistics.reading import Cell, read_past
 from homing.statistics.rollup import Rollup
+from homing.store.alarms import ACCOUNT_SKIPPED, FAILED, clear_alarms, raise_alarm
 from homing.store.database import Database
 from homing.store.duty import Duty
 
@@ -34,16 +38,31 @@ class Listener(Protocol):
     def think(self, now_s: float) -> None:
         """Called after each round, once a second or so; `now_s` is unix time."""
 
+    def check(self, now_s: float) -> None:
+        """Draws every conclusion from what it was started with, and writes nothing. Raises whatever goes wrong: it is
+        called of listeners that are made to find out which account one fails on.
+        """
+
     async def save(self, database: Database) -> None:
         """Called after `think`: writes down what others are to know. Raises a `PlatformFailure`."""
 
 
 class Seat(msgspec.Struct):
-    """A listener's place: it is made anew when the one who sat there has missed something or has failed."""
+    """A listener's place: it is made anew when the one who sat there has missed something or has failed.
 
+    One account's input must not stop what is concluded of all others: after a failure the accounts that the listener
+    fails on are looked for, and for a while it goes on without them (`skipped`). What is wrong stands as alarms.
+    """
+
+    name: str  # the component, in alarms
     make: Callable[[], Listener]
     listener: Listener | None = None
     rests_until_s: float = 0.0
+    failure: Mapping[str, object] | None = None  # the last one, until it has gone some time without
+    failed_s: float = 0.0
+    skipped: frozenset[int] = frozenset()
+    skipped_until_s: float = 0.0
+    alarmed: tuple[bool, frozenset[int]] | None = None  # what stands as alarms; None: unknown
 
 
 class Brain:
@@ -58,14 +77,14 @@ class Brain:
         database: Database,
         owner: str,
         clock: Callable[[], datetime],
-        listeners: Sequence[Callable[[], Listener]] = (),
+        listeners: Mapping[str, Callable[[], Listener]] = MappingProxyType({}),
     ) -> None:
-        """`listeners`: what makes each of them, called anew at each take-over."""
+        """`listeners`: by the component's name in alarms, what makes each of them, called anew at each take-over."""
         self._database = database
         self._clock = clock
         self._duty = Duty(database, DUTY, owner)
         self._rollup = Rollup(database, self._duty, clock)
-        self._seats = [Seat(make) for make in listeners]
+        self._seats = [Seat(name, make) for name, make in listeners.items()]
         self._settle_at_s = 0.0
         self._heard: int | None = None  # the number of the last round that was heard; None: the duty is not ours
 
@@ -119,40 +138,77 @@ class Brain:
 
     def _forget(self) -> None:
         for seat in self._seats:
-            seat.listener = None
+            seat.listener, seat.alarmed = None, None
 
     async def _start_listeners(self) -> None:
         now_s = self._clock().timestamp()
+        for seat in self._seats:
+            if seat.skipped and seat.skipped_until_s <= now_s:
+                seat.skipped, seat.listener = frozenset(), None
         empty = [seat for seat in self._seats if seat.listener is None and seat.rests_until_s <= now_s]
         if not empty:
             return
         await self._settle(at_once=True)
         past = await read_past(self._database, self._clock())
         for seat in empty:
+            if seat.failure is not None:
+                await self._find_blame(seat, past, now_s)
             with self._excused(seat):
                 listener = seat.make()
-                listener.start(past)
+                listener.start([cell for cell in past if cell.account_id not in seat.skipped])
                 seat.listener = listener
+
+    async def _find_blame(self, seat: Seat, past: Sequence[Cell], now_s: float) -> None:
+        """After a failure: in a thread, since it starts listeners again and again."""
+        found = await asyncio.to_thread(failing_accounts, seat.make, past, now_s)
+        if found:
+            log.error("listener_skips_accounts", listener=seat.name, accounts=sorted(found)[:20], count=len(found))
+            seat.skipped, seat.skipped_until_s = found, now_s + limits.LISTENER_SKIP_S
 
     async def _tell(self, deltas: Sequence[Delta]) -> None:
         now_s = self._clock().timestamp()
         for seat in self._seats:
-            if seat.listener is None:
-                continue
-            with self._excused(seat):
-                if deltas:
-                    seat.listener.hear(deltas)
-                seat.listener.think(now_s)
-                await seat.listener.save(self._database)
+            if seat.listener is not None:
+                with self._excused(seat):
+                    heard = [delta for delta in deltas if delta.account_id not in seat.skipped]
+                    if heard:
+                        seat.listener.hear(heard)
+                    seat.listener.think(now_s)
+                    await seat.listener.save(self._database)
+                    if now_s - seat.failed_s >= limits.LISTENER_REST_S:
+                        seat.failure = None
+            await self._alarm(seat)
+
+    async def _alarm(self, seat: Seat) -> None:
+        """Brings the alarms up to what is so. While the database is away they wait: the next turn writes them."""
+        now = seat.failure is not None, seat.skipped
+        if now == seat.alarmed:
+            return
+        try:
+            async with self._database.transaction() as transaction:
+                await clear_alarms(transaction, seat.name)
+                if seat.failure is not None:
+                    await raise_alarm(transaction, seat.name, FAILED, detail=seat.failure)
+                for account_id in seat.skipped:
+                    await raise_alarm(transaction, seat.name, ACCOUNT_SKIPPED, str(account_id))
+        except errors.PlatformFailure as failure:
+            log.warning("alarms_wait", failure=str(failure))
+            return
+        seat.alarmed = now
 
     @contextlib.contextmanager
     def _excused(self, seat: Seat) -> Iterator[None]:
-        """One listener's failure is not the others': it rests and starts anew."""
+        """One listener's failure is not the others': it starts anew, at once without the accounts that it fails on, and
+        when it fails again after that, it rests before.
+        """
         try:
             yield
         except errors.PlatformFailure as failure:
             log.warning("conclusions_wait", failure=str(failure))
         except Exception as error:
-            log.error("listener_failed", error=type(error).__name__, detail=repr(error)[:500])
+            log.error("listener_failed", listener=seat.name, **describe(error), text=repr(error)[:500])
             seat.listener = None
-            seat.rests_until_s = self._clock().timestamp() + limits.LISTENER_REST_S
+            seat.failed_s = self._clock().timestamp()
+            if seat.failure is not None:
+                seat.rests_until_s = seat.failed_s + limits.LISTENER_REST_S
+            seat.failure = describe(error)

@@ -68,6 +68,9 @@ class Learning:
     def think(self, now_s: float) -> None:
         self._now_s = now_s
 
+    def check(self, now_s: float) -> None:
+        self._conclude(self._tariff(), now_s)
+
     async def save(self, database: Database) -> None:
         """Thinks, when it is time, and writes the shares that have changed. Raises a `PlatformFailure`: then they are
         written the next time.

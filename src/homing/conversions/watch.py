@@ -53,6 +53,10 @@ class Watch:
     def think(self, now_s: float) -> None:
         self._now_s = now_s
 
+    def check(self, now_s: float) -> None:
+        learner = self._learner()
+        self.mind.think(now_s, learner.expected_rate, learner.reporting)
+
     async def save(self, database: Database) -> None:
         """Thinks and tells, when it is time. Raises a `PlatformFailure`: then it is told the next time."""
         now_s = self._now_s

@@ -2,9 +2,13 @@
 
 from collections.abc import Callable, Mapping
 
+import msgspec
+from prometheus_client.metrics_core import Metric
+
 from homing import errors
 from homing.doors.wire import Endpoint, Request, Response
 from homing.observe.metrics import MetricsBoard
+from homing.store.alarms import alarm_metric, read_alarms
 from homing.store.database import Database
 from homing.store.depths import queue_depths
 
@@ -13,7 +17,9 @@ TEXT = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class HealthDoor:
-    """`/healthz`: 200 while this process takes traffic; 503 with the reason while it drains or has no database."""
+    """`/healthz`: 200 while this process takes traffic, with the names of what is wrong elsewhere (`alarms`); 503 with
+    the reason while it drains or has no database.
+    """
 
     def __init__(self, database: Database, board: MetricsBoard, draining: Callable[[], bool]) -> None:
         self._database = database
@@ -30,10 +36,16 @@ class HealthDoor:
         if self._draining():
             return Response(b'{"status":"draining"}', 503)
         try:
-            await self._database.row("ping")
+            alarms = await read_alarms(self._database)
         except errors.PlatformFailure:
             return Response(b'{"status":"unavailable","database":"away"}', 503)
-        return Response(b'{"status":"ok","database":"ok"}')
+        said: dict[str, object] = {"status": "ok", "database": "ok"}
+        if alarms:
+            said["alarms"] = sorted({f"{alarm.component}.{alarm.code}" for alarm in alarms})
+        return Response(msgspec.json.encode(said))
 
     async def _metrics(self, _request: Request) -> Response:
-        return Response(await self._board.render(lambda: queue_depths(self._database)), 200, TEXT)
+        return Response(await self._board.render(self._on_demand), 200, TEXT)
+
+    async def _on_demand(self) -> list[Metric]:
+        return [*await queue_depths(self._database), *await alarm_metric(self._database)]

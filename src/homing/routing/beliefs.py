@@ -100,6 +100,11 @@ class Learner:
         now_minute = int(self._now_s // 60)
         minute = min(delta.minute, now_minute + 1)
         key = CellKey(delta.account_id, delta.app_id, delta.country, delta.network)
+        # The app first: whatever is made below is looked up with it, so nothing may be left behind without one.
+        app = self._apps.get((delta.account_id, delta.app_id))
+        if app is None:
+            app = AppWatch(self._policy, self._declared.get(delta.app_id))
+            self._apps[delta.account_id, delta.app_id] = app
         cell = self._cells.get(key)
         if cell is None:
             cell = self._cells[key] = _Cell(key, start_s)
@@ -108,10 +113,6 @@ class Learner:
             if not (delta.sent or delta.converted or delta.delivered):
                 return
             arm = cell.arms[delta.carrier_id] = Arm(self._now_s)
-        app = self._apps.get((delta.account_id, delta.app_id))
-        if app is None:
-            app = AppWatch(self._policy, self._declared.get(delta.app_id))
-            self._apps[delta.account_id, delta.app_id] = app
         if delta.sent > 0:
             cell.block = delta.block
             cell.seen_s = max(cell.seen_s, start_s)

@@ -1,6 +1,3 @@
--- name: ping
-SELECT 1 AS up
-
 -- name: depths
 SELECT 'messages_to_send' AS kind, count(*) AS waiting FROM queue WHERE lane <> 0
 UNION ALL SELECT 'messages_awaiting_receipt', count(*) FROM queue WHERE lane = 0

@@ -1,0 +1,80 @@
+"""Alarms: what is wrong now in the platform itself, seen without reading logs. Kept as rows, since whoever notices runs
+in one process and those who show it (health, metrics, command line, console) in others.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+import msgspec
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
+
+from homing import errors, limits
+from homing.store.database import Connection, Database
+
+LEARNER: Final = "learner"
+GUARD: Final = "guard"
+FAILED: Final = "failed"  # the component stands still, and is tried again
+ACCOUNT_SKIPPED: Final = "account_skipped"  # it goes on without what this account's messages tell
+
+
+class Alarm(msgspec.Struct, frozen=True):
+    """`times`: how often it was raised since `raised_at`."""
+
+    component: str
+    code: str
+    subject: str
+    detail: Mapping[str, Any]
+    raised_at: datetime
+    last_at: datetime
+    times: int
+
+
+async def raise_alarm(
+    connection: Connection | Database,
+    component: str,
+    code: str,
+    subject: str = "",
+    detail: Mapping[str, Any] | None = None,
+) -> None:
+    """Says that something is wrong, or is so still. Raises a `PlatformFailure`."""
+    await connection.execute("alarm_raise", component, code, subject, msgspec.json.encode(detail or {}).decode())
+
+
+async def clear_alarms(
+    connection: Connection | Database, component: str, code: str | None = None, subject: str | None = None
+) -> None:
+    """It is over: all of a component's alarms, or those of a code and a subject. Raises a `PlatformFailure`."""
+    await connection.execute("alarm_clear", component, code, subject)
+
+
+async def read_alarms(connection: Connection | Database) -> Sequence[Alarm]:
+    """Those that stand, the oldest first. Raises a `PlatformFailure`."""
+    return [
+        Alarm(
+            component=row["component"],
+            code=row["code"],
+            subject=row["subject"],
+            detail=msgspec.json.decode(row["detail"]),
+            raised_at=row["raised_at"],
+            last_at=row["last_at"],
+            times=row["times"],
+        )
+        for row in await connection.fetch("alarms", limits.ALARMS_MAX)
+    ]
+
+
+async def alarm_metric(database: Database) -> Sequence[Metric]:
+    """`homing_alarms` by component and code, read when somebody asks; nothing while the database is away."""
+    try:
+        alarms = await read_alarms(database)
+    except errors.PlatformFailure:
+        return []
+    found = GaugeMetricFamily("homing_alarms", "What is wrong now", labels=("component", "code"))
+    counts: dict[tuple[str, str], int] = {}
+    for alarm in alarms:
+        counts[alarm.component, alarm.code] = counts.get((alarm.component, alarm.code), 0) + 1
+    for labels, count in counts.items():
+        found.add_metric(labels, count)
+    return [found]
