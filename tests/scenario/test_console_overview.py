@@ -13,6 +13,7 @@ from homing.statistics.sums import Grain
 from homing.store.alarms import ACCOUNT_SKIPPED, FAILED, GUARD, LEARNER, clear_alarms, raise_alarm
 from server import Account, Server
 from viewer import Viewer, signed_in
+from waiting import until
 
 SETTLE_S = 30.0
 
@@ -140,8 +141,8 @@ async def test_what_is_wrong_in_the_platform_is_seen_everywhere_and_goes_when_it
         assert "The guard stands still: judging fails again and again." in told
         health = await server.client.call("GET", "/healthz")
         assert (health.status, health.json["alarms"]) == (200, ["guard.failed", "learner.account_skipped"])
-        metrics = await server.client.call("GET", "/metrics")
-        assert 'homing_alarms{code="account_skipped",component="learner"} 1.0' in metrics.text
+        gauge = 'homing_alarms{code="account_skipped",component="learner"} 1.0'
+        await until(lambda: server.client.call("GET", "/metrics"), lambda metrics: gauge in metrics.text)
         listed = await homing_json(server.dsn, "alarm", "list")
         assert [(one["component"], one["code"], one["subject"], one["times"]) for one in listed] == [
             ("learner", "account_skipped", account.name, 2),
