@@ -93,10 +93,8 @@ async def test_a_wrong_word_is_told_in_one_line(bank: Bank, account: Profile) ->
     assert "two letters" in await homing(bank.dsn, "guard", "risk", "Indonesia", "high", status=1)
 
 
-async def test_a_network_that_is_judged_as_a_whole_is_listed_and_told_once(bank: Bank, account: Profile) -> None:
+def silent_network(account: Profile, minute: int) -> list[Delta]:
     """People come back from one network, and nobody of another's messages, which lie too thin to be judged by range."""
-    await bank.query("INSERT INTO guard_alert (account_id, url) VALUES ($1, 'http://127.0.0.1/')", account.account_id)
-    minute = int(time.time()) // 60
     deltas = []
     for n in range(200):
         told = minute - 30 - n % 20, account.account_id, "app"
@@ -104,6 +102,37 @@ async def test_a_network_that_is_judged_as_a_whole_is_listed_and_told_once(bank:
         deltas.append(Delta(*told, "LV", "24701", f"3712{n * 49:04d}", 1, "", submitted=1, sent=1))
         if n % 2:
             deltas.append(Delta(*told, "ID", "51010", f"62812{n * 497:05d}", 1, "", converted=1, conversion_bucket=5))
+    return deltas
+
+
+async def test_what_an_operator_allows_is_not_called_theft(bank: Bank, account: Profile) -> None:
+    await homing(bank.dsn, "guard", "allow", "247-01", "--account", account.name)
+    minute = int(time.time()) // 60 - 10
+    deltas = silent_network(account, minute)
+    learner = Learner()
+    learner.hear(deltas)
+    learner.think(minute * 60.0)
+    watch, now_s = Watch(lambda: learner), minute * 60.0
+    watch.hear(deltas)
+
+    async def verdicts(after_s: float) -> list[str]:
+        for turn in range(3):
+            watch.think(now_s + after_s + turn * limits.GUARD_BOOK_S)
+            await watch.save(bank.databases[0])
+        return [one["network"] for one in await homing_json(bank.dsn, "guard", "verdicts", "--account", account.name)]
+
+    assert await verdicts(0) == []
+    await homing(bank.dsn, "guard", "allow", "247-01", "--account", account.name, "--remove")
+    assert await verdicts(limits.GUARD_RISKS_S) == ["24701"]
+    await homing(bank.dsn, "guard", "allow", "LV", "--account", account.name)
+    assert await verdicts(3 * limits.GUARD_RISKS_S) == []
+
+
+async def test_a_network_that_is_judged_as_a_whole_is_listed_and_told_once(bank: Bank, account: Profile) -> None:
+    """People come back from one network, and nobody of another's messages, which lie too thin to be judged by range."""
+    await bank.query("INSERT INTO guard_alert (account_id, url) VALUES ($1, 'http://127.0.0.1/')", account.account_id)
+    minute = int(time.time()) // 60
+    deltas = silent_network(account, minute)
     learner = Learner()
     learner.hear(deltas)
     learner.think(minute * 60.0)
