@@ -14,6 +14,7 @@ HTTP_LINGER_S: Final = 5.0
 HTTP_QUERY_BYTES_MAX: Final = 64 * 1024
 HTTP_HEADER_TIMEOUT_MS: Final = 10_000  # a client that dribbles its headers is cut off
 HTTP_BODY_TIMEOUT_S: Final = 20.0
+HTTP_UNREAD_TIMEOUT_MS: Final = 20_000  # a client that takes nothing of its answer for so long is cut off
 HTTP_HEAD_BUFFER_BYTES: Final = 8192 + 4096 * 30  # the server's read buffer, which also bounds a header flood
 HTTP_BACKLOG: Final = 4096
 HTTP_START_TIMEOUT_S: Final = 15.0
@@ -30,6 +31,15 @@ LAAFFIC_WINDOW_S: Final = 1800
 LAAFFIC_SPAN_DAYS_MAX: Final = 31
 LAAFFIC_HISTORY_DAYS: Final = 90
 LAAFFIC_RECORDS_MAX: Final = 50_000
+LAAFFIC_RECORDS_PER_S: Final = 5_000  # rows of getSentRcd that an account may read in the long run
+LAAFFIC_RECORDS_BURST_ROWS: Final = 150_000
+LAAFFIC_RECORDS_ROWS: Final = 1_000  # rows that a statement reads for it
+LAAFFIC_COUNTED_ROWS: Final = 50_000  # rows that a statement counts for it
+LAAFFIC_COUNTED_ROWS_PER_READ: Final = 20  # rows counted cost as much as one that is read
+LAAFFIC_COUNTS_AGE_S: Final = 300.0  # counts of a span that takes several calls
+LAAFFIC_COUNTS_MAX: Final = 1_000  # spans whose counts are remembered
+LAAFFIC_STREAMS_MAX: Final = 2  # of getSentRcd at once in a process, one of an account; recordMo likewise
+LAAFFIC_STREAM_WAIT_S: Final = 3.0  # for a place among them, then -15
 LAAFFIC_PAGE_MAX: Final = 100
 LIA_BODY_BYTES_MAX: Final = 128 * 1024  # read before the password; 1000 numbers and the longest text take about 50 kB
 LIA_NUMBERS_MAX: Final = 1000
@@ -58,6 +68,8 @@ REQUERY_ROUNDS_MAX: Final = 8  # how often a submit batch is cut down to what th
 # --- Database ----------------------------------------------------------------------------------------------
 DATABASE_CONNECTIONS_MAX: Final = 8
 STATEMENT_ROWS: Final = 1_000  # that are read at once for a download
+STATEMENT_DOWNLOADS_MAX: Final = 2  # at once in a process, one of a user
+STATEMENT_WAIT_S: Final = 3.0  # for a place among them
 DATABASE_STATEMENT_TIMEOUT_S: Final = 5.0  # a statement of the data plane; longer counts as our failure
 DATABASE_SLOW_TIMEOUT_S: Final = 600.0  # proofs, exports and migrations
 DATABASE_CONNECT_TIMEOUT_S: Final = 3.0
@@ -286,6 +298,7 @@ CONSOLE_LIVE_S: Final = 3.0  # between two looks that all viewers share
 CONSOLE_SLOW_S: Final = 30.0  # likewise, of what reads more and changes less
 CONSOLE_LIVE_KEEP_ALIVE_S: Final = 20.0  # something goes down a quiet stream, so that a dead one is noticed
 CONSOLE_VIEWERS_MAX: Final = 500  # open streams
+CONSOLE_VIEWERS_PER_USER_MAX: Final = 20
 SEARCH_LOOKED_MAX: Final = 10_000  # messages that one search looks at before it says that it stopped
 SEARCH_STEP: Final = 2_500  # of these at once
 PUSHES_REPLAYED_MAX: Final = 1_000  # by one act
@@ -434,5 +447,7 @@ assert LAAFFIC_NUMBERS_POST_MAX <= SUBMIT_MESSAGES_MAX, "the largest submission 
 assert LIA_NUMBERS_MAX * (PREFIX_DIGITS_MAX + 3) + LIA_TEXT_UNITS_MAX * 9 < LIA_BODY_BYTES_MAX <= HTTP_BODY_BYTES_MAX, (
     "the largest call fits, its commas and its text percent-encoded"
 )
+assert LAAFFIC_RECORDS_MAX < LAAFFIC_RECORDS_BURST_ROWS, "a whole answer can be had at once"
+assert 2 * LAAFFIC_STREAMS_MAX < DATABASE_CONNECTIONS_MAX, "long answers leave connections to the other calls"
 assert LAAFFIC_WINDOW_S > 0
 assert VALIDITY_S_MIN <= VALIDITY_S_DEFAULT <= VALIDITY_S_MAX

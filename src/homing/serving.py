@@ -2,13 +2,32 @@
 
 import asyncio
 import contextlib
+import os
+import socket
 from typing import Any
 
 from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
+from granian.net import SocketSpec  # type: ignore[attr-defined]  # not in its stubs
 from granian.server.embed import Server
 
 from homing import limits
+
+
+class _Listening(Server):
+    """The server on a socket that we have hold of: its options are those of every connection that it accepts."""
+
+    def _init_shared_socket(self) -> None:
+        holder: Any = SocketSpec(self.bind_addr, self.bind_port, self.backlog).build()
+        self._shd = holder
+        self._sfd = holder.get_fd()
+        self._ssp = None
+        option = getattr(socket, "TCP_USER_TIMEOUT", None)
+        if option is None:  # Linux alone has it
+            return
+        # The server keeps what is not read yet, without a bound. A reader that takes nothing loses its connection.
+        with socket.socket(fileno=os.dup(holder.get_fd())) as listening:
+            listening.setsockopt(socket.IPPROTO_TCP, option, limits.HTTP_UNREAD_TIMEOUT_MS)
 
 
 class HttpServer:
@@ -17,7 +36,7 @@ class HttpServer:
     """
 
     def __init__(self, application: Any, host: str, port: int, interface: Interfaces = Interfaces.RSGI) -> None:
-        self._server = Server(
+        self._server = _Listening(
             application,
             address=host,
             port=port,

@@ -1,5 +1,6 @@
 """The small parts: buckets, waits, secrets, spreading."""
 
+import asyncio
 import random
 import stat
 from collections import Counter
@@ -13,6 +14,8 @@ from homing import limits
 from homing.kit import crypto
 from homing.kit.backoff import doubling_s, scheduled_s
 from homing.kit.buckets import TokenBucket
+from homing.kit.csv_cells import plain_cell
+from homing.kit.places import NoPlace, Places
 from homing.kit.spread import mix
 from homing.kit.storable import storable
 
@@ -29,6 +32,59 @@ def test_a_bucket_gives_its_burst_at_once_and_then_its_rate() -> None:
 def test_a_bucket_holds_no_more_than_its_burst_however_long_it_rests() -> None:
     bucket = TokenBucket(5.0, 8.0, now_s=0.0)
     assert sum(bucket.take(1_000_000.0) for _ in range(50)) == 8
+
+
+def test_what_is_owed_is_gained_before_anything_is_given() -> None:
+    bucket = TokenBucket(10.0, 20.0, now_s=0.0)
+    bucket.owe(50.0)
+    assert not bucket.take(3.0)
+    assert bucket.take(3.1)
+    assert not bucket.take(3.1)
+
+
+# --- places ----------------------------------------------------------------------------------------------
+
+
+async def test_an_owner_has_one_place_and_leaves_the_others_to_others() -> None:
+    places = Places(2, wait_s=0.05)
+    async with places.take("a"):
+        with pytest.raises(NoPlace):
+            async with places.take("a"):
+                pass
+        async with places.take("b"):
+            with pytest.raises(NoPlace):
+                async with places.take("c"):
+                    pass
+        async with places.take("c"):
+            pass
+
+
+async def test_who_waits_has_the_place_as_soon_as_it_is_free() -> None:
+    places = Places(1, wait_s=30.0)
+    order: list[int] = []
+
+    async def work(number: int) -> None:
+        async with places.take("a"):
+            order.append(number)
+            await asyncio.sleep(0)
+
+    await asyncio.gather(*map(work, range(20)))
+    assert sorted(order) == list(range(20))
+
+
+# --- cells of CSV files ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "text", ["=1+1", "+1", "-1", "@a", "＝1", "＋1", "－1", "＠a", "\t=1", "\r=1", "\n=1", "\x01=1", "\u200b=1"]
+)
+def test_a_cell_that_a_spreadsheet_would_compute_is_shown_as_text(text: str) -> None:
+    assert plain_cell(text) == f"'{text}"
+
+
+@pytest.mark.parametrize("text", ["", "a=1", "1-1", "退款", " x"])
+def test_any_other_cell_stays_as_it_is(text: str) -> None:
+    assert plain_cell(text) == text
 
 
 def test_a_refused_take_costs_nothing() -> None:

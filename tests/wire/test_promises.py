@@ -204,43 +204,6 @@ async def test_a_sent_message_is_expired_when_its_validity_is_over(server: Serve
     assert (await server.client.lia(account, "CheckBalance")).json["BalanceAmount"] == 1
 
 
-async def test_getsentrcd_gives_at_most_50000_rows_and_the_rest_by_index(server: Server) -> None:
-    account = await server.account()
-    reply = await server.client.laaffic(
-        account, "GET", "/v3/sendSms", {"appId": account.app, "numbers": "8613800000003", "content": "hi"}
-    )
-    first_id = int(reply.json["array"][0]["msgId"])
-    async with server.database.connection() as connection:
-        columns = ", ".join(
-            row["column_name"]
-            for row in await connection.raw.fetch(
-                "SELECT column_name FROM information_schema.columns WHERE table_name = 'message'"
-                " AND table_schema = 'public' AND column_name NOT IN ('message_id', 'state', 'final_at')"
-            )
-        )
-        await connection.raw.execute(
-            f"INSERT INTO message (message_id, state, final_at, {columns})"
-            f" SELECT message_id - n, 3, now(), {columns} FROM message, generate_series(1, 50001) AS n"
-            f" WHERE account_id = {account.account_id} AND message_id = {first_id}",
-            timeout=60,
-        )
-    times = await server.query_row(
-        "SELECT to_char(now() - interval '2 h', 'YYYY-MM-DD\"T\"HH24:MI:SS') || '+00:00' AS first,"
-        " to_char(now() + interval '1 h', 'YYYY-MM-DD\"T\"HH24:MI:SS') || '+00:00' AS last"
-    )
-    span = {"appId": account.app, "startTime": times["first"], "endTime": times["last"]}
-    reply = await server.client.laaffic(account, "GET", "/v3/getSentRcd", span)
-    rows = reply.json["array"]
-    assert len(rows) == 50_000
-    assert [int(row["msgId"]) for row in rows] == list(range(first_id - 50_001, first_id - 1))
-    reply = await server.client.laaffic(account, "GET", "/v3/getSentRcd", {**span, "startIndex": "50000"})
-    assert int(reply.json["array"][0]["msgId"]) == first_id - 1
-    async with server.database.connection() as connection:
-        await connection.raw.execute(
-            f"DELETE FROM message WHERE account_id = {account.account_id} AND message_id < {first_id}", timeout=60
-        )
-
-
 async def test_health_metrics_and_request_ids(server: Server) -> None:
     health = await server.client.call("GET", "/healthz")
     assert health.status == 200

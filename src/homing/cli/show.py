@@ -18,6 +18,7 @@ from rich.text import Text
 
 from homing.kit import money
 from homing.kit.addresses import without_password
+from homing.kit.csv_cells import plain_cell
 
 PIPE_COLUMNS: Final = 120  # the width where there is no terminal to ask
 GAP: Final = 2  # spaces between columns
@@ -183,7 +184,7 @@ def _print_sheet(sheet: Sheet) -> None:
     writer = csv.writer(page, lineterminator="\n")
     writer.writerow(sheet.columns)
     for row in sheet.rows:
-        writer.writerow([_printable(value) if isinstance(value := row[name], str) else value for name in sheet.columns])
+        writer.writerow([plain_cell(_printable(v)) if isinstance(v := row[name], str) else v for name in sheet.columns])
     click.echo(page.getvalue(), nl=False)
 
 

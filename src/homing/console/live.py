@@ -4,6 +4,7 @@ asks for the page's live parts again; what pages read is kept as long, so that v
 
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import datetime
 from typing import Final, TypeVar, cast
@@ -57,17 +58,20 @@ class Live:
         self.kept = Kept(limits.CONSOLE_LIVE_S)
         self.kept_longer = Kept(limits.CONSOLE_SLOW_S)
         self._viewers: set[asyncio.Event] = set()
+        self._streams: Counter[int] = Counter()  # by user
         self._looking: asyncio.Task[None] | None = None
         self._is_closed = False
         self._turn = 0
 
-    async def stream(self) -> AsyncIterator[bytes]:
+    async def stream(self, user_id: int) -> AsyncIterator[bytes]:
         """Server-sent events until the viewer goes or this process stops."""
-        if self._is_closed or len(self._viewers) >= limits.CONSOLE_VIEWERS_MAX:
+        is_full = len(self._viewers) >= limits.CONSOLE_VIEWERS_MAX
+        if self._is_closed or is_full or self._streams[user_id] >= limits.CONSOLE_VIEWERS_PER_USER_MAX:
             yield b"retry: 30000\n\n"
             return
         woken = asyncio.Event()
         self._viewers.add(woken)
+        self._streams[user_id] += 1
         if self._looking is None or self._looking.done():
             self._looking = asyncio.get_running_loop().create_task(self._look())
         try:
@@ -84,6 +88,9 @@ class Live:
                     yield f"event: changed\ndata: {self._turn}\n\n".encode()
         finally:
             self._viewers.discard(woken)
+            self._streams[user_id] -= 1
+            if not self._streams[user_id]:
+                del self._streams[user_id]
 
     async def close(self) -> None:
         """Ends the streams: without that, stopping would wait for them."""

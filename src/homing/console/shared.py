@@ -16,6 +16,7 @@ from homing.kit.buckets import TokenBucket
 from homing.kit.crypto import Vault
 from homing.kit.networks import Network
 from homing.kit.password_guard import PasswordGuard
+from homing.kit.places import Places
 from homing.store.database import Database, Record
 from homing.text.numbers import Numbering
 from homing.users.passwords import Passwords
@@ -48,6 +49,7 @@ class Shared:
         self.languages = Languages()
         self.passwords = Passwords()
         self.guard = PasswordGuard()
+        self.downloads = Places(limits.STATEMENT_DOWNLOADS_MAX, limits.STATEMENT_WAIT_S)
         self.templates = Templates()
         self.snippets = Snippets()
         self.api_url = api_url

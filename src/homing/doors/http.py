@@ -5,6 +5,7 @@ business; what a socket does is the server's.
 """
 
 import asyncio
+import contextlib
 import secrets
 import time
 from collections.abc import Mapping, Sequence
@@ -138,6 +139,7 @@ async def _answer(protocol: Any, response: Response, request_id: str) -> None:
     if isinstance(response.body, bytes):
         protocol.response_bytes(response.status, headers, response.body)
         return
-    transport = protocol.response_stream(response.status, headers)
-    async for chunk in response.body:
-        await transport.send_bytes(chunk)
+    async with contextlib.aclosing(response.body) as pieces:
+        transport = protocol.response_stream(response.status, headers)
+        async for piece in pieces:
+            await transport.send_bytes(piece)

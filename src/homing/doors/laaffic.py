@@ -59,16 +59,23 @@ class QueryBudget:
 
     def spend(self, account: Profile, query: str) -> None:
         """Raises `QueryTooFrequent`."""
+        rate_per_s = account.queries_per_s
+        self._take(account.account_id, query, rate_per_s, rate_per_s * limits.QUERIES_BURST_FACTOR)
+
+    def rows(self, account: Profile) -> TokenBucket:
+        """The rows that the account may read with getSentRcd. Raises `QueryTooFrequent` when there are none."""
+        return self._take(account.account_id, "rows", limits.LAAFFIC_RECORDS_PER_S, limits.LAAFFIC_RECORDS_BURST_ROWS)
+
+    def _take(self, account_id: int, kind: str, rate_per_s: float, burst: float) -> TokenBucket:
         now_s = self._clock_s()
-        bucket = self._buckets.get((account.account_id, query))
-        if bucket is None or bucket.rate_per_s != account.queries_per_s:
+        bucket = self._buckets.get((account_id, kind))
+        if bucket is None or bucket.rate_per_s != rate_per_s:
             if len(self._buckets) >= limits.PROFILES_MAX:
                 self._buckets.clear()
-            burst = account.queries_per_s * limits.QUERIES_BURST_FACTOR
-            bucket = TokenBucket(account.queries_per_s, burst, now_s)
-            self._buckets[(account.account_id, query)] = bucket
+            bucket = self._buckets[(account_id, kind)] = TokenBucket(rate_per_s, burst, now_s)
         if not bucket.take(now_s):
             raise errors.QueryTooFrequent
+        return bucket
 
 
 class LaafficDoor:
@@ -168,7 +175,8 @@ class LaafficDoor:
 
     async def _sent(self, request: Request, account: Profile) -> Response:
         self._budget.spend(account, "getSentRcd")
-        return Response(await self._queries.sent(account, parameters.from_query(request.query)))
+        rows = self._budget.rows(account)
+        return Response(await self._queries.sent(account, parameters.from_query(request.query), rows))
 
     async def _inbound(self, request: Request, account: Profile) -> Response:
         self._budget.spend(account, "recordMo")

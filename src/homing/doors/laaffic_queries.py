@@ -1,6 +1,7 @@
 """laaffic: getReport, getSentRcd and recordMo (contract, sections 6 to 8)."""
 
-from collections.abc import AsyncIterator
+import contextlib
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -8,12 +9,15 @@ import msgspec
 
 from homing import errors, limits
 from homing.accounts.profile import Profile
+from homing.doors.laaffic_counts import FINAL, SentCounts, SentSpan
 from homing.doors.laaffic_parameters import RecordMo, Span, split_list, text_of, time_of, whole
 from homing.doors.laaffic_send import app_of
 from homing.kit import ids
+from homing.kit.buckets import TokenBucket
+from homing.kit.places import NoPlace, Places
 from homing.messages.laaffic_form import PriceDetail, price_detail
 from homing.messages.lookup import Lookup
-from homing.states import FINAL_STATES, TABLE, State
+from homing.states import TABLE, State
 from homing.store.database import Database, Record
 from homing.text.numbers import UNKNOWN
 
@@ -74,6 +78,9 @@ class Queries:
     def __init__(self, database: Database, lookup: Lookup) -> None:
         self._database = database
         self._lookup = lookup
+        self._counts = SentCounts(database)
+        self._streams = Places(limits.LAAFFIC_STREAMS_MAX, limits.LAAFFIC_STREAM_WAIT_S)
+        self._pages = Places(limits.LAAFFIC_STREAMS_MAX, limits.LAAFFIC_STREAM_WAIT_S)
 
     async def report(self, account: Profile, parameters: dict[str, str]) -> bytes:
         """getReport: rows in the order asked; a queued, an unknown and another's message count as `nofound`."""
@@ -105,41 +112,51 @@ class Queries:
             )
         )
 
-    async def sent(self, account: Profile, parameters: dict[str, str]) -> AsyncIterator[bytes]:
-        """getSentRcd: the finished messages of a span, streamed. The counts come after the rows' scan, so the array
-        is sent last but its totals are read first; memory stays bounded at any number of rows.
+    async def sent(
+        self, account: Profile, parameters: dict[str, str], rows: TokenBucket
+    ) -> AsyncGenerator[bytes, None]:
+        """getSentRcd: the finished messages of a span, in pieces. `rows` is what the account may read, and is charged.
+        Raises `QueryTooFrequent` when there is no room for one more such answer.
         """
         app_id = _required_app(account, parameters.get("appId", ""))
         start, end = _span(parameters.get("startTime", ""), parameters.get("endTime", ""))
         offset = whole(parameters.get("startIndex"), 0)
-        return self._stream(
-            account.account_id, app_id, ids.first_id_at(_ms(start)), ids.first_id_at(_ms(end) + 1), offset
+        span = SentSpan(account.account_id, app_id, ids.first_id_at(_ms(start)), ids.first_id_at(_ms(end) + 1))
+        stream = self._stream(span, offset, rows)
+        await anext(stream)  # has its place, and its first rows are read: what fails from here on is a broken answer
+        return stream
+
+    async def _stream(self, span: SentSpan, offset: int, rows: TokenBucket) -> AsyncGenerator[bytes, None]:
+        """Nothing, once it has begun; then the answer. No connection is held between two pages."""
+        async with self._place(self._streams, span.account_id):
+            page = await self._page(span, span.first_id, offset, limits.LAAFFIC_RECORDS_MAX)
+            yield b""
+            yield b'{"status":"0","reason":"success","array":['
+            left, separator = limits.LAAFFIC_RECORDS_MAX, b""
+            while page:
+                rows.owe(len(page))
+                left -= len(page)
+                yield separator + b",".join([encode(_sent_row(row)) for row in page])
+                separator = b","
+                if not left or len(page) < limits.LAAFFIC_RECORDS_ROWS:
+                    break
+                page = await self._page(span, page[-1]["message_id"] + 1, 0, left)
+            counts = await self._counts.read(span, rows)
+            yield b'],"success":"%d","fail":"%d"}' % (counts.delivered, counts.failed)
+
+    async def _page(self, span: SentSpan, from_id: int, offset: int, rows_max: int) -> Sequence[Record]:
+        size = min(rows_max, limits.LAAFFIC_RECORDS_ROWS)
+        return await self._database.fetch(
+            "messages_finished", span.account_id, span.app_id, from_id, span.beyond_id, FINAL, offset, size
         )
 
-    async def _stream(
-        self, account_id: int, app_id: str, first_id: int, beyond_id: int, offset: int
-    ) -> AsyncIterator[bytes]:
-        span = (
-            account_id,
-            app_id,
-            first_id,
-            beyond_id,
-            list(FINAL_STATES),
-            offset,
-            limits.LAAFFIC_RECORDS_MAX,
-        )
-        async with self._database.transaction() as transaction:
-            yield b'{"status":"0","reason":"success","array":['
-            rows: list[bytes] = []
-            separator = b""
-            async for row in transaction.cursor("messages_finished", *span):
-                rows.append(encode(_sent_row(row)))
-                if len(rows) == limits.BATCH_ITEMS_MAX:
-                    yield separator + b",".join(rows)
-                    rows, separator = [], b","
-            if rows:
-                yield separator + b",".join(rows)
-            yield b"]}"
+    @contextlib.asynccontextmanager
+    async def _place(self, places: Places, account_id: int) -> AsyncIterator[None]:
+        try:
+            async with places.take(account_id):
+                yield
+        except NoPlace:
+            raise errors.QueryTooFrequent from None
 
     async def inbound(self, account: Profile, call: RecordMo) -> bytes:
         """recordMo: one page of what people sent back, newest first."""
@@ -150,9 +167,9 @@ class Queries:
         if current < 1 or not 1 <= size <= limits.LAAFFIC_PAGE_MAX:
             raise errors.BadShape
         key = (account.account_id, app_id, start, end)
-        async with self._database.transaction() as transaction:
-            counted = await transaction.row("inbound_count", *key)
-            rows = await transaction.fetch("inbound_page", *key, (current - 1) * size, size)
+        async with self._place(self._pages, account.account_id), self._database.connection() as connection:
+            counted = await connection.row("inbound_count", *key)
+            rows = await connection.fetch("inbound_page", *key, (current - 1) * size, size)
         total = counted["total"] if counted else 0
         page = InboundPage(total, size, current, -(-total // size), [_inbound_row(row) for row in rows])
         return encode(InboundReply("0", "success", page))

@@ -1,6 +1,6 @@
 """A request and a response as the doors see them, whatever server carries them."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Protocol
 
 import msgspec
@@ -42,7 +42,7 @@ class Request(msgspec.Struct):
 class Response(msgspec.Struct):
     """`body` is sent whole, or chunk by chunk where it is an iterator."""
 
-    body: bytes | AsyncIterator[bytes]
+    body: bytes | AsyncGenerator[bytes, None]
     status: int = 200
     content_type: str = JSON_UTF8
 

@@ -21,3 +21,7 @@ class TokenBucket:
             return False
         self._tokens -= tokens
         return True
+
+    def owe(self, tokens: float) -> None:
+        """Takes tokens that may not be there yet: nothing more is given until they are."""
+        self._tokens -= tokens

@@ -7,6 +7,7 @@ from datetime import UTC
 from typing import Any, Final
 
 from homing import limits
+from homing.kit.csv_cells import plain_cell
 from homing.kit.money import trimmed
 from homing.model import Book, EntryKind
 from homing.store.database import Database, Record
@@ -24,8 +25,6 @@ COLUMNS: Final = (
 )
 PURSES: Final = (Book.GIFT, Book.BALANCE)
 """The books that a customer holds; every entry has one of them on one side."""
-FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
-"""How a cell begins that a spreadsheet would compute."""
 
 
 async def read_statement(
@@ -63,13 +62,8 @@ def _line(entry: Record, currency: str) -> Sequence[object]:
         currency,
         entry["submission_id"],
         entry["message_id"],
-        _plain(entry["reason"] or ""),
+        plain_cell(entry["reason"] or ""),
     )
-
-
-def _plain(text: str) -> str:
-    """People wrote it, and somebody opens it in a spreadsheet."""
-    return f"'{text}" if text.startswith(FORMULA) else text
 
 
 def _csv(rows: Sequence[Sequence[object]]) -> str:

@@ -7,7 +7,7 @@ from homing.console.visit import Visit
 
 
 async def show(visit: Visit) -> Response:
-    return StreamingResponse(visit.shared.live.stream(), media_type="text/event-stream")
+    return StreamingResponse(visit.shared.live.stream(visit.user.user_id), media_type="text/event-stream")
 
 
 SECTION = Section((Page("/live", show, seen_by=EVERYBODY),))

@@ -1,8 +1,9 @@
 """Every movement of an account's money, and all of them as a file."""
 
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Final
 
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
 from homing import limits
 from homing.console.account_place import for_both, place_of
@@ -10,6 +11,7 @@ from homing.console.page import Section
 from homing.console.paging import page_of
 from homing.console.visit import Visit
 from homing.console.words import N_
+from homing.kit.places import NoPlace
 from homing.ledger.statement import effect, read_statement, statement_csv
 from homing.model import CURRENCY, Book, EntryKind
 
@@ -40,9 +42,21 @@ async def show(visit: Visit) -> Response:
     )
 
 
+async def _within_places(visit: Visit, pieces: AsyncIterator[str]) -> AsyncGenerator[str, None]:
+    """Nothing, once it may begin; then the pieces."""
+    async with visit.shared.downloads.take(visit.user.user_id):
+        yield ""
+        async for piece in pieces:
+            yield piece
+
+
 async def download(visit: Visit) -> Response:
     place = await place_of(visit)
-    pieces = statement_csv(visit.database, place.account_id, CURRENCY)
+    pieces = _within_places(visit, statement_csv(visit.database, place.account_id, CURRENCY))
+    try:
+        await anext(pieces)
+    except NoPlace:
+        return PlainTextResponse(visit.say("Other downloads are under way. Try again in a moment.") + "\n", 429)
     name = f"homing-{place.name}-{visit.now:%Y-%m-%d}.csv"
     headers = {"content-disposition": f'attachment; filename="{name}"'}
     return visit.finish(StreamingResponse(pieces, media_type="text/csv; charset=utf-8", headers=headers))

@@ -2,7 +2,7 @@
 -- name: purse_move
 UPDATE balance
 SET gift_micro = gift_micro + $2, balance_micro = balance_micro + $3
-WHERE account_id = $1 AND gift_micro + $2 >= 0 AND NOT ($4 AND $3 < 0 AND balance_micro + $3 < -credit_micro)
+WHERE account_id = $1 AND gift_micro + $2 >= 0 AND NOT ($4 AND $3::bigint < 0 AND balance_micro + $3 < -credit_micro)
 RETURNING account_id
 
 -- name: purse_credit

@@ -29,6 +29,7 @@ ORDER BY message_id + 0 DESC
 LIMIT 1
 
 -- Finished messages of an app by submit time, which is the order of their ids.
+-- A page of the finished messages of a span: from $3 on, below $4. Only a first page has an offset ($6).
 -- name: messages_finished
 SELECT message_id, coalesce(raw_number, number) AS number, state, final_at
 FROM message
@@ -36,6 +37,19 @@ WHERE account_id = $1 AND app_id = $2 AND message_id >= $3 AND message_id < $4 A
 ORDER BY message_id
 OFFSET $6
 LIMIT $7
+
+-- How many messages of a span, finished or not, $6 at most, and how many of them ended in state $5 and in another of $7.
+-- name: messages_finished_count
+SELECT count(*) AS looked, max(message_id) AS last_id,
+    count(*) FILTER (WHERE app_id = $2 AND state = $5) AS delivered,
+    count(*) FILTER (WHERE app_id = $2 AND state <> $5 AND state = ANY($7::smallint[])) AS failed
+FROM (
+    SELECT message_id, app_id, state
+    FROM message
+    WHERE account_id = $1 AND message_id >= $3 AND message_id < $4
+    ORDER BY message_id
+    LIMIT $6
+) AS page
 
 -- name: inbound_count
 SELECT count(*) AS total

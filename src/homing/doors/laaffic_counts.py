@@ -1,0 +1,71 @@
+"""laaffic: how many messages of getSentRcd's whole span were delivered and failed (contract, section 7)."""
+
+import time
+from collections.abc import Callable
+from typing import Final
+
+import msgspec
+
+from homing import limits
+from homing.kit.buckets import TokenBucket
+from homing.states import FINAL_STATES, State
+from homing.store.database import Database
+
+FINAL: Final = list(FINAL_STATES)
+
+
+class SentSpan(msgspec.Struct, frozen=True):
+    """An app's messages with ids from `first_id` on, below `beyond_id`."""
+
+    account_id: int
+    app_id: str
+    first_id: int
+    beyond_id: int
+
+
+class SentTotals(msgspec.Struct, frozen=True):
+    delivered: int
+    failed: int
+
+
+class SentCounts:
+    """Counts spans page by page. Those that take a customer several calls are remembered for some minutes, so that they
+    are not counted anew for each.
+    """
+
+    def __init__(self, database: Database, clock_s: Callable[[], float] = time.monotonic) -> None:
+        self._database = database
+        self._clock_s = clock_s
+        self._remembered: dict[SentSpan, tuple[float, SentTotals]] = {}
+
+    async def read(self, span: SentSpan, rows: TokenBucket) -> SentTotals:
+        """`rows` is charged for what had to be looked at."""
+        until_s, totals = self._remembered.get(span, (0.0, SentTotals(0, 0)))
+        if self._clock_s() < until_s:
+            return totals
+        from_id, looked, delivered, failed = span.first_id, 0, 0, 0
+        while True:
+            page = await self._database.row(
+                "messages_finished_count",
+                span.account_id,
+                span.app_id,
+                from_id,
+                span.beyond_id,
+                State.DELIVERED,
+                limits.LAAFFIC_COUNTED_ROWS,
+                FINAL,
+            )
+            assert page is not None
+            looked += page["looked"]
+            delivered += page["delivered"]
+            failed += page["failed"]
+            rows.owe(page["looked"] / limits.LAAFFIC_COUNTED_ROWS_PER_READ)
+            if page["looked"] < limits.LAAFFIC_COUNTED_ROWS:
+                break
+            from_id = page["last_id"] + 1
+        totals = SentTotals(delivered, failed)
+        if looked > limits.LAAFFIC_RECORDS_MAX:
+            if len(self._remembered) >= limits.LAAFFIC_COUNTS_MAX:
+                self._remembered.clear()
+            self._remembered[span] = (self._clock_s() + limits.LAAFFIC_COUNTS_AGE_S, totals)
+        return totals
