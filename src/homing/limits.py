@@ -72,7 +72,11 @@ STATEMENT_DOWNLOADS_MAX: Final = 2  # at once in a process, one of a user
 STATEMENT_WAIT_S: Final = 3.0  # for a place among them
 DATABASE_STATEMENT_TIMEOUT_S: Final = 5.0  # a statement of the data plane; longer counts as our failure
 DATABASE_SLOW_TIMEOUT_S: Final = 600.0  # proofs, exports and migrations
-DATABASE_CONNECT_TIMEOUT_S: Final = 3.0
+DATABASE_CONNECT_TIMEOUT_S: Final = 3.0  # to borrow a connection, which may have to be made
+DATABASE_HOST_TIMEOUT_S: Final = 1.4  # to connect to one host of the URL: then the next is tried
+assert 2 * DATABASE_HOST_TIMEOUT_S < DATABASE_CONNECT_TIMEOUT_S
+DATABASE_WATCH_S: Final = 0.5  # between looks whether the embedded PostgreSQL runs
+DATABASE_RESTART_PAUSE_S_MAX: Final = 30.0
 DATABASE_PROBE_INTERVAL_S: Final = 0.25
 MIGRATION_LOCK_TIMEOUT_S: Final = 60.0
 

@@ -11,6 +11,7 @@ import structlog
 from homing import errors, limits
 from homing.store import queries
 from homing.store.away import AWAY
+from homing.store.connecting import Connector
 from homing.store.notices import Notices
 
 Record = Any  # asyncpg.Record: a tuple with names
@@ -99,6 +100,8 @@ class Database:
         self._name = name
         self._pool: Any = None
         self._probe: asyncio.Task[None] | None = None
+        self._connector = Connector(dsn)
+        self._switches = 0
         self._notices = Notices(dsn)
         self.sql = queries.load()
         self.away = False
@@ -112,6 +115,7 @@ class Database:
             max_inactive_connection_lifetime=0,
             command_timeout=limits.DATABASE_STATEMENT_TIMEOUT_S,
             timeout=limits.DATABASE_CONNECT_TIMEOUT_S,
+            connect=self._connector.for_pool,
             reset=_keep_session,
             server_settings={"application_name": self._name, **self._plans},
         )
@@ -181,7 +185,7 @@ class Database:
     async def _wait_until_back(self) -> None:
         while True:
             try:
-                raw = await asyncpg.connect(self._dsn, timeout=1.0)
+                raw = await self._connector.connect()
                 try:
                     await raw.fetchval("SELECT 1", timeout=1.0)
                 finally:
@@ -192,6 +196,9 @@ class Database:
                     log.error("database_away")
                 await asyncio.sleep(limits.DATABASE_PROBE_INTERVAL_S)
             else:
+                if self._connector.switches != self._switches:  # what the pool holds belongs to a host that hangs
+                    self._switches = self._connector.switches
+                    await self._pool.expire_connections()
                 if self.away:
                     log.info("database_back")
                 self.away = False

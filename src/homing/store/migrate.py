@@ -8,6 +8,7 @@ import asyncpg
 
 from homing import errors, limits
 from homing.kit import ids
+from homing.store.connecting import Connector
 
 LOCK_KEY = 4_803_664  # any number that is only ours
 WEEK_MS = limits.PARTITION_DAYS * 86_400_000
@@ -31,7 +32,7 @@ async def migrate(dsn: str) -> list[str]:
 
     Raises `OperatorError` when the database is of a newer release than this code.
     """
-    connection = await asyncpg.connect(dsn, timeout=limits.DATABASE_CONNECT_TIMEOUT_S)
+    connection = await Connector(dsn).connect()
     try:
         await connection.execute("SELECT pg_advisory_lock($1)", LOCK_KEY, timeout=limits.MIGRATION_LOCK_TIMEOUT_S)
         return await _apply(connection)
@@ -65,7 +66,7 @@ async def _apply(connection: "asyncpg.Connection[asyncpg.Record]") -> list[str]:
 
 async def add_partitions(dsn: str) -> None:
     """Makes the partitions of this and the coming weeks; called at start and by the housekeeping."""
-    connection = await asyncpg.connect(dsn, timeout=limits.DATABASE_CONNECT_TIMEOUT_S)
+    connection = await Connector(dsn).connect()
     try:
         await connection.execute("SELECT pg_advisory_lock($1)", LOCK_KEY, timeout=limits.MIGRATION_LOCK_TIMEOUT_S)
         await _add_partitions(connection, ids.wall_clock_ms())

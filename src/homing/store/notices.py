@@ -10,6 +10,7 @@ import msgspec
 
 from homing import limits
 from homing.store.away import AWAY
+from homing.store.connecting import Connector
 
 SETTINGS_CHANNEL: Final = "homing_settings"
 """A setting has changed; the payload is the account's id, or 0."""
@@ -28,7 +29,7 @@ class Notices:
     """
 
     def __init__(self, dsn: str) -> None:
-        self._dsn = dsn
+        self._connector = Connector(dsn)
         self._ears: dict[str, list[Ear]] = {}
         self._attended: set[str] = set()
         self._woken = asyncio.Event()
@@ -54,7 +55,7 @@ class Notices:
     async def _hear(self) -> None:
         while True:
             with contextlib.suppress(*AWAY, TimeoutError, asyncpg.PostgresError):
-                raw = await asyncpg.connect(self._dsn, timeout=limits.DATABASE_CONNECT_TIMEOUT_S)
+                raw = await self._connector.connect()
                 try:
                     await self._attend(raw)
                 finally:
