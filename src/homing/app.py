@@ -31,6 +31,7 @@ from homing.dispatch.failover import Failover
 from homing.dispatch.fleet import Fleet
 from homing.dispatch.reroute import RerouteSweep
 from homing.doors import laaffic_send, lia_send
+from homing.doors.auth_guard import AuthGuard
 from homing.doors.carrier_push import CarrierPushDoor, PushingCarriers
 from homing.doors.health import HealthDoor
 from homing.doors.http import HttpDoor
@@ -148,6 +149,7 @@ class ApiRole:
         self._inbox = ReceiptInbox(database, utc_now, WorkTally(around.registry))
         self._mail = InboundMail(database, numbering, around.node.next_id)
         self._feedback = Feedback(database, utc_now)
+        self._auth = AuthGuard(database, around.registry)
         self._draining = False
         tally = RequestTally()
         around.registry.register(tally)
@@ -159,13 +161,14 @@ class ApiRole:
         purses, lookup = Purses(database), Lookup(database)
         lia = LiaDoor(
             self._directory,
+            self._auth,
             lia_send.Sender(self._intake, settings.lia.success_remark),
             purses,
             lookup,
             self._feedback,
         )
         laaffic = LaafficDoor(
-            Gate(self._directory),
+            Gate(self._directory, self._auth),
             laaffic_send.Sender(self._intake),
             Queries(database, lookup),
             purses,
@@ -193,6 +196,9 @@ class ApiRole:
 
         self._around.background(self._around.database.listen(SETTINGS_CHANNEL, heard, lost))
         self._around.background(self._learn())
+        with contextlib.suppress(errors.PlatformFailure):
+            await self._auth.share()
+        self._around.background(self._auth.share_for_ever())
         await self._server.open()
 
     async def _learn(self) -> None:

@@ -265,6 +265,10 @@ SMPP_CARRIER_CLOSE_S: Final = 5.0
 
 # --- Wrong passwords (kit/password_guard.py) ---------------------------------------------------------------
 PASSWORD_FAILURES_MAX: Final = 10  # wrong passwords from an address, then it is locked out
+PASSWORD_ADDRESS_FAILURES_MAX: Final = 100  # of calls from an address, whatever their keys
+PASSWORD_LOCKS_S: Final = 3.0  # between two looks at what other processes have locked
+PASSWORD_LOCKS_PENDING_MAX: Final = 1_000  # not yet stored
+PASSWORD_LOCKED_ITEMS_MAX: Final = 5_000  # locks that a process reads, those that last longest
 PASSWORD_LOCK_S: Final = 60.0  # the first time, then doubling with each further failure
 PASSWORD_LOCK_S_MAX: Final = 3_600.0
 PASSWORD_DELAY_FIRST_S: Final = 0.5  # after the first wrong password, then doubling
@@ -453,5 +457,7 @@ assert LIA_NUMBERS_MAX * (PREFIX_DIGITS_MAX + 3) + LIA_TEXT_UNITS_MAX * 9 < LIA_
 )
 assert LAAFFIC_RECORDS_MAX < LAAFFIC_RECORDS_BURST_ROWS, "a whole answer can be had at once"
 assert 2 * LAAFFIC_STREAMS_MAX < DATABASE_CONNECTIONS_MAX, "long answers leave connections to the other calls"
+assert PASSWORD_FAILURES_MAX < PASSWORD_ADDRESS_FAILURES_MAX, "one key's wrong passwords do not lock out an address"
+assert PASSWORD_LOCKED_ITEMS_MAX < PASSWORD_GUARD_KEYS_MAX
 assert LAAFFIC_WINDOW_S > 0
 assert VALIDITY_S_MIN <= VALIDITY_S_DEFAULT <= VALIDITY_S_MAX

@@ -33,6 +33,7 @@ async def read_attention(database: Database, now: datetime, account_id: int | No
     if account_id is None:
         found += await _alarms(database)
         found += await _carriers(database)
+        found += await _guesses(database)
     found += await _balances(database, now, account_id)
     found += await _pushes(database, account_id)
     found += await _verdicts(database, account_id)
@@ -80,6 +81,14 @@ async def _carriers(database: Database) -> Sequence[Matter]:
         )
         found.append(Matter("bad", text, {"carrier": carrier["name"], "n": carrier["waiting"]}, "/carriers"))
     return found
+
+
+async def _guesses(database: Database) -> Sequence[Matter]:
+    row = await database.row("password_locks_count")
+    if row is None or not row["networks"]:
+        return []
+    text = N_("Addresses that guess API passwords, locked out within the last hour: {n}.")
+    return [Matter("warn", text, {"n": row["networks"]}, "/accounts")]
 
 
 async def _balances(database: Database, now: datetime, account_id: int | None) -> Sequence[Matter]:

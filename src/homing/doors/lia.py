@@ -10,6 +10,7 @@ from homing.accounts.directory import Directory
 from homing.accounts.profile import Profile
 from homing.conversions.feedback import Feedback, Verdict
 from homing.doors import lia_parameters
+from homing.doors.auth_guard import AuthGuard
 from homing.doors.body import BodyTooLarge
 from homing.doors.failures import FailureLog
 from homing.doors.lia_parameters import Parameters
@@ -94,9 +95,16 @@ class LiaDoor:
     """Each call: read the parameters, open the account, do the one thing, word the answer."""
 
     def __init__(
-        self, directory: Directory, sender: Sender, purses: Purses, lookup: Lookup, feedback: Feedback
+        self,
+        directory: Directory,
+        guard: AuthGuard,
+        sender: Sender,
+        purses: Purses,
+        lookup: Lookup,
+        feedback: Feedback,
     ) -> None:
         self._directory = directory
+        self._guard = guard
         self._sender = sender
         self._purses = purses
         self._lookup = lookup
@@ -145,20 +153,25 @@ class LiaDoor:
         return handler
 
     async def _account(self, request: Request, parameters: Parameters) -> Profile:
-        """The account that the call's credentials open. Raises `CredentialRefusal` in the order of CTrack's codes."""
+        """The account that the call's credentials open. Raises `CredentialRefusal` in the order of CTrack's codes; but
+        where calls may come from is asked before the password, so that nobody elsewhere learns whether it is right.
+        """
         key, secret = parameters.get("api_id"), parameters.get("api_password")
         if key is None:
             raise CredentialRefusal(1001, TRACK[1001])
         if secret is None:
             raise CredentialRefusal(1002, TRACK[1002])
         credential = self._directory.peek(Door.LIA, key) or await self._directory.find(Door.LIA, key)
+        address = request.find_address()
         if credential is None:
+            self._guard.unknown(Door.LIA, key, address)
             raise CredentialRefusal(1003, TRACK[1003])
-        if not same(credential.secret, secret):
-            raise CredentialRefusal(1004, TRACK[1004])
         account = credential.profile
-        if account.allowed_networks and not account.allows(request.find_address()):
+        if account.allowed_networks and not account.allows(address):
+            self._guard.count(Door.LIA, "address")
             raise CredentialRefusal(1003, NOT_ALLOWED)
+        if not await self._guard.passes(Door.LIA, key, address, same(credential.secret, secret)):
+            raise CredentialRefusal(1004, TRACK[1004])
         return account
 
     async def _unlocked(self, request: Request, parameters: Parameters) -> Profile:

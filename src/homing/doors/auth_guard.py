@@ -1,0 +1,129 @@
+"""Who guesses passwords over HTTP is kept from it, counted and told of (kit/call_guard.py).
+
+Whoever is locked out hears what a wrong password hears. Locks are rows, so that all processes know them: every few
+seconds each writes its own and reads the others'.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable
+from typing import Literal
+
+import structlog
+from prometheus_client import CollectorRegistry, Counter
+
+from homing import errors, limits
+from homing.kit.call_guard import CallGuard, Lock
+from homing.kit.failure_counts import network_of
+from homing.kit.storable import storable
+from homing.model import Door
+from homing.store.database import Database
+
+log = structlog.get_logger()
+
+Reason = Literal["key", "password", "locked_out", "address"]
+
+
+class AuthGuard:
+    """One for all of a process's doors. `database`: where locks are shared."""
+
+    def __init__(
+        self, database: Database, registry: CollectorRegistry, clock_s: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._database = database
+        self._clock_s = clock_s
+        self._guard = CallGuard()
+        self._locks: dict[Lock, tuple[Door, float]] = {}
+        self._known: set[tuple[str, str]] = set()
+        self._failures = Counter(
+            "homing_auth_failures", "Calls whose credentials were refused", ("door", "reason"), registry=registry
+        )
+
+    async def passes(self, door: Door, name: str, address: str, is_right: bool) -> bool:
+        """Whether a call may go on; `name` is its key. A stranger may have to wait."""
+        guard = self._guard
+        if is_right and guard.is_known(address, name):
+            return True
+        wait_s = guard.wait_s(name, self._clock_s())
+        if wait_s and not guard.is_known(address, name):
+            await asyncio.sleep(wait_s)
+        if guard.is_locked(address, name, self._clock_s()) and not (is_right and await self._was_right(address, name)):
+            self.count(door, "locked_out")
+            return False
+        if is_right:
+            guard.know(address, name)
+            if len(self._known) < limits.PASSWORD_LOCKS_PENDING_MAX:
+                self._known.add(_row(network_of(address), name))
+            return True
+        self._wrong(door, name, address, "password")
+        return False
+
+    async def _was_right(self, address: str, name: str) -> bool:
+        """Whether it was so before this process began, or at another one."""
+        try:
+            return await self._database.row("password_known", *_row(network_of(address), name)) is not None
+        except errors.PlatformFailure:
+            return False
+
+    def unknown(self, door: Door, name: str, address: str) -> None:
+        """A key that nobody has was tried."""
+        if self._guard.is_locked(address, name, self._clock_s()):
+            self.count(door, "locked_out")
+        else:
+            self._wrong(door, name, address, "key")
+
+    def count(self, door: Door, reason: Reason) -> None:
+        self._failures.labels(door.name.lower(), reason).inc()
+
+    def _wrong(self, door: Door, name: str, address: str, reason: Reason) -> None:
+        self.count(door, reason)
+        now_s = self._clock_s()
+        for (network, locked), left_s in self._guard.wrong(address, name, now_s).items():
+            if len(self._locks) < limits.PASSWORD_LOCKS_PENDING_MAX:
+                self._locks[_row(network, locked)] = door, left_s
+
+    async def share_for_ever(self) -> None:
+        """Tells the other processes what is locked here, and hears what is there."""
+        while True:
+            await asyncio.sleep(limits.PASSWORD_LOCKS_S)
+            with contextlib.suppress(errors.PlatformFailure):
+                await self.share()
+
+    async def share(self) -> None:
+        """Once. Raises a `PlatformFailure`; then it is told the next time."""
+        locks, self._locks = dict(sorted(self._locks.items())), {}
+        known, self._known = self._known, set()
+        try:
+            await self._share(locks, known)
+        except errors.PlatformFailure:
+            self._locks = {**locks, **self._locks}
+            self._known |= known
+            raise
+
+    async def _share(self, locks: dict[Lock, tuple[Door, float]], known: set[tuple[str, str]]) -> None:
+        if known:
+            pairs = sorted(known)  # in one order, so that processes do not wait for each other in a circle
+            await self._database.execute(
+                "password_known_add", [network for network, _name in pairs], [name for _network, name in pairs]
+            )
+        if locks:
+            rows = await self._database.fetch(
+                "password_locks_add",
+                [network for network, _name in locks],
+                [name for _network, name in locks],
+                [door for door, _left_s in locks.values()],
+                [left_s for _door, left_s in locks.values()],
+            )
+            for row in rows:
+                if row["is_new"]:
+                    door = Door(row["door"]).name.lower()
+                    log.warning("passwords_guessed", door=door, address=row["network"], key=row["name"])
+        now_s = self._clock_s()
+        for row in await self._database.fetch("password_locks", limits.PASSWORD_LOCKED_ITEMS_MAX):
+            self._guard.lock((row["network"], row["name"]), now_s + row["left_s"], now_s)
+
+
+def _row(network: str, name: str) -> tuple[str, str]:
+    """As the database can hold it: both can be anything that somebody sent."""
+    return storable(network, limits.KEY_CHARS_MAX), storable(name, limits.KEY_CHARS_MAX)

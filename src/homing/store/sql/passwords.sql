@@ -1,0 +1,31 @@
+-- Who is kept from trying passwords, for all processes (doors/auth_guard.py).
+
+-- Gives those that were not there: old ones are forgotten after a day.
+-- name: password_locks_add
+WITH forgotten AS (DELETE FROM password_lock WHERE until < now() - interval '1 day')
+INSERT INTO password_lock (network, name, door, until)
+SELECT network, name, door, now() + left_s * interval '1 second'
+FROM unnest($1::text[], $2::text[], $3::smallint[], $4::float8[]) AS l (network, name, door, left_s)
+ON CONFLICT (network, name) DO UPDATE SET until = greatest(password_lock.until, excluded.until), door = excluded.door
+RETURNING network, name, door, xmax = 0 AS is_new
+
+-- name: password_locks
+SELECT network, name, extract(epoch FROM until - now())::float8 AS left_s
+FROM password_lock
+WHERE until > now()
+ORDER BY until DESC
+LIMIT $1
+
+-- Networks that were locked within an hour.
+-- name: password_locks_count
+SELECT count(DISTINCT network) AS networks FROM password_lock WHERE until > now() - interval '1 hour'
+
+-- What has not been seen for a quarter is forgotten.
+-- name: password_known_add
+WITH forgotten AS (DELETE FROM password_known WHERE seen_at < now() - interval '90 days')
+INSERT INTO password_known (network, name)
+SELECT network, name FROM unnest($1::text[], $2::text[]) AS k (network, name)
+ON CONFLICT (network, name) DO UPDATE SET seen_at = now()
+
+-- name: password_known
+SELECT seen_at FROM password_known WHERE network = $1 AND name = $2
