@@ -42,8 +42,12 @@ async def load(database: Database, vault: Vault) -> None:
                 "the demo goes into an empty database only, and this one has accounts or carriers"
             )
         account_id = await admin.create_account(transaction, ACCOUNT)
-        await admin.create_credential(transaction, vault, account_id, Door.LIA, LIA_KEY, LIA_PASSWORD, "demo")
-        await admin.create_credential(transaction, vault, account_id, Door.LAAFFIC, LAAFFIC_KEY, LAAFFIC_SECRET, "demo")
+        await admin.create_credential(
+            transaction, vault, account_id, Door.LIA, LIA_KEY, LIA_PASSWORD, "demo", may_be_short=True
+        )
+        await admin.create_credential(
+            transaction, vault, account_id, Door.LAAFFIC, LAAFFIC_KEY, LAAFFIC_SECRET, "demo", may_be_short=True
+        )
         await admin.create_app(transaction, account_id, "demo", APP_ID)
         for sender in SENDERS:
             await admin.add_sender(transaction, account_id, sender, default=sender == SENDERS[0])

@@ -85,6 +85,8 @@ PROFILES_MAX: Final = 50_000
 UNKNOWN_KEYS_MAX: Final = 10_000
 PROFILE_AGE_S_MAX: Final = 30.0  # even if a change notice is missed
 KEY_CHARS_MAX: Final = 256
+SECRET_CHARS_MIN: Final = 16  # 95 bits: against a recorded laaffic signature guesses cost no call
+SECRET_SMPP_CHARS_MIN: Final = 8  # what SMPP 3.4 has room for
 QUERIES_PER_S_DEFAULT: Final = 20
 QUERIES_BURST_FACTOR: Final = 2
 

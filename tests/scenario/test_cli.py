@@ -321,6 +321,19 @@ def test_a_lock_is_kept_with_its_reason(terminal: Terminal, account: str) -> Non
     assert terminal.json("account", "show", account)["locked_at"] is None
 
 
+def test_a_secret_that_can_be_guessed_is_refused_unless_it_is_said_to_be_in_use(
+    terminal: Terminal, account: str
+) -> None:
+    for dialect in ("lia", "laaffic"):
+        assert len(terminal.json("credential", "create", account, "--dialect", dialect)["secret"]) == 16
+        named = ("credential", "create", account, "--dialect", dialect, "--key", f"{account}-{dialect}")
+        refused = terminal(*named, "--secret", "password@123", status=1)
+        assert "fewer than 16 characters can be guessed" in refused.err
+        assert terminal.json(*named, "--secret", "password@123", "--short-secret")["secret"] == "password@123"
+    refused = terminal("credential", "create", account, "--dialect", "smpp", "--secret", "short", status=1)
+    assert "fewer than 8 characters can be guessed" in refused.err
+
+
 def test_a_secret_is_shown_once_and_kept_sealed(terminal: Terminal, account: str) -> None:
     said = terminal("credential", "create", account, "--dialect", "laaffic", "--label", "shop").out
     values = dict(line.split(maxsplit=1) for line in said.splitlines()[:5])

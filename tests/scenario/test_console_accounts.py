@@ -267,6 +267,18 @@ async def test_only_an_operator_chooses_a_key(server: Server, console: str) -> N
     assert "my-choice" not in made.text
 
 
+async def test_a_secret_that_can_be_guessed_is_refused_unless_it_is_said_to_be_in_use(
+    server: Server, console: str
+) -> None:
+    account, viewer = await server.account(), await operator(server, console)
+    path = f"/accounts/{account.name}/credentials"
+    values = {"do": "create", "dialect": "lia", "label": "", "key": f"short-{account.name}", "secret": "password@123"}
+    await viewer.get(path)
+    refused = await viewer.post(path, values)
+    assert "fewer than 16 characters can be guessed" in refused.words
+    assert f"short-{account.name}" in (await viewer.post(path, {**values, "short": "yes"})).words
+
+
 async def test_a_customer_cannot_revoke_what_is_anothers(server: Server, console: str) -> None:
     mine, other = await server.account(), await server.account()
     viewer = await owner(server, console, mine)

@@ -100,7 +100,7 @@ async def test_no_key_or_secret_can_end_its_text_and_begin_code(
     odd = '\'"\\$(touch broken)`touch broken`<key>"; 密'
     async with server.database.transaction() as transaction:
         await admin.create_credential(
-            transaction, server.vault, account.account_id, Door.LIA, f"k{account.name}{odd}", odd
+            transaction, server.vault, account.account_id, Door.LIA, f"k{account.name}{odd}", odd, may_be_short=True
         )
     page = await revealed(await owner(server, console, account), "lia")
     assert '"status":"S"' in await run(tongue, program(page, tongue.key), tmp_path)

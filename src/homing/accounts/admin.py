@@ -123,15 +123,26 @@ async def create_credential(
     key: str | None = None,
     secret: str | None = None,
     label: str = "",
+    *,
+    may_be_short: bool = False,
 ) -> NewCredential:
-    """A new key and secret in the door's own form, unless given. Raises `OperatorError` when the key is taken."""
+    """A new key and secret in the door's own form, unless given. `may_be_short`: a secret that is in use elsewhere
+    has to stay as it is. Raises `OperatorError` when the key is taken, or the secret can be guessed.
+    """
     if key is None:
         key = (
             f"API{10**9 + int.from_bytes(make_secret(8).encode()) % 9_000_000_000}"
             if door is Door.LIA
             else make_secret(8)
         )
-    secret = secret or make_secret(16 if door is Door.LIA else 8)
+    chars_min = limits.SECRET_SMPP_CHARS_MIN if door is Door.SMPP else limits.SECRET_CHARS_MIN
+    secret = secret or make_secret(chars_min)
+    if len(secret) < chars_min and not may_be_short:
+        raise errors.OperatorError(
+            "a secret of fewer than {n} characters can be guessed: let Homing make one, or say that it is in use"
+            " already and may be short",
+            n=chars_min,
+        )
     if not 1 <= len(key) <= limits.KEY_CHARS_MAX or not key.isprintable() or not secret.isprintable():
         raise errors.OperatorError("keys and secrets are printable text")
     if door is Door.SMPP and not (len(key) <= SYSTEM_ID_CHARS_MAX and len(secret) <= PASSWORD_CHARS_MAX):

@@ -47,10 +47,18 @@ def credential() -> None:
 @click.option(
     "--secret", help="lia: api_password; laaffic: the secret that signs; smpp: password.  [default: a new one]"
 )
+@click.option(
+    "--short-secret", is_flag=True, help="The secret is in use elsewhere, and stays though it can be guessed."
+)
 @click.option("--label", default="", help="A word for people, to tell credentials apart.")
 @at_desk
-async def create(desk: Desk, account: str, dialect: str, key: str | None, secret: str | None, label: str) -> Reply:
+async def create(
+    desk: Desk, account: str, dialect: str, key: str | None, secret: str | None, short_secret: bool, label: str
+) -> Reply:
     """Make a key and its secret, and show the secret, once.
+
+    A secret of your own has 16 characters or more (SMPP: 8): shorter ones can be guessed. One that customers have in
+    use already needs --short-secret.
 
     \b
     Example:  homing credential create acme --dialect lia
@@ -59,7 +67,14 @@ async def create(desk: Desk, account: str, dialect: str, key: str | None, secret
     vault = await desk.vault()
     async with desk.database.transaction() as transaction:
         made = await admin.create_credential(
-            transaction, vault, row["account_id"], Door[dialect.upper()], key, secret, label
+            transaction,
+            vault,
+            row["account_id"],
+            Door[dialect.upper()],
+            key,
+            secret,
+            label,
+            may_be_short=short_secret,
         )
     values = {
         "credential_id": made.credential_id,

@@ -57,7 +57,14 @@ async def _create(visit: Visit, place: Place) -> Response:
         if sum(row["revoked_at"] is None for row in rows) >= limits.CONSOLE_CREDENTIALS_MAX:
             raise errors.OperatorError(visit.say("There are as many as there may be. Revoke one first."))
         made = await admin.create_credential(
-            transaction, visit.shared.vault, place.account_id, door, key, secret, visit.field("label")
+            transaction,
+            visit.shared.vault,
+            place.account_id,
+            door,
+            key,
+            secret,
+            visit.field("label"),
+            may_be_short=bool(visit.field("short")),
         )
     return visit.page("credential_new.html", place=place, made=made, dialect=DOORS[door], doors=Door)
 
