@@ -8,6 +8,7 @@ import random
 import signal
 import socket
 import sys
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -62,7 +63,7 @@ from homing.routing.beliefs import Learner
 from homing.routing.board import TariffBoard
 from homing.serving import HttpServer
 from homing.statistics.rollup import forget_old
-from homing.store.alarms import GUARD, LEARNER
+from homing.store.alarms import GUARD, LEARNER, PROCESS, clear_alarms, raise_alarm
 from homing.store.database import FREE_PLANS, Database
 from homing.store.housekeeping import keep_house
 from homing.store.nodes import Node
@@ -99,7 +100,10 @@ class Surroundings:
     async def open(self) -> None:
         await self.database.open()
         await self.node.open()
-        self.background(self.metrics.write_for_ever())
+        self.place = f"{_machine()} {self.process}"
+        with contextlib.suppress(errors.PlatformFailure):
+            await clear_alarms(self.database, PROCESS, None, self.place)  # of this process's former life
+        self.background("metrics", self.metrics.write_for_ever)
 
     async def close(self) -> None:
         for task in reversed(self._tasks):
@@ -109,20 +113,39 @@ class Surroundings:
         await self.database.close()
         self.metrics.close()
 
-    def background(self, work: Awaitable[None]) -> asyncio.Task[None]:
-        async def run() -> None:
-            try:
-                await work
-            except asyncio.CancelledError:
-                raise
-            except Exception as error:  # a loop that must not end has: let the process be started anew
-                log.error("background_work_died", error=type(error).__name__, detail=repr(error)[:500])
-                os.kill(os.getpid(), signal.SIGTERM)
-                raise
-
-        task = asyncio.get_running_loop().create_task(run())
+    def background(self, name: str, work: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
+        """Runs a loop until we close. One that fails is started again after a pause, which grows: a process that can
+        still answer does not end for it. That it fails stands as an alarm until it has gone a minute without.
+        """
+        task = asyncio.get_running_loop().create_task(self._run_loop(name, work))
         self._tasks.append(task)
         return task
+
+    async def _run_loop(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
+        pause_s, code = limits.LOOP_RESTART_PAUSE_S, f"{name}_failed"
+        steady: asyncio.Task[None] | None = None
+        while True:
+            started_s = time.monotonic()
+            try:
+                await work()
+                return
+            except Exception as error:
+                log.error("background_loop_failed", loop=name, **logs.describe(error), text=repr(error)[:500])
+                if time.monotonic() - started_s > limits.LOOP_STEADY_S:
+                    pause_s = limits.LOOP_RESTART_PAUSE_S
+                with contextlib.suppress(errors.PlatformFailure):
+                    await raise_alarm(self.database, PROCESS, code, self.place, logs.describe(error))
+            finally:
+                if steady:
+                    steady.cancel()
+            await asyncio.sleep(pause_s)
+            pause_s = min(2 * pause_s, limits.LOOP_RESTART_PAUSE_S_MAX)
+            steady = asyncio.get_running_loop().create_task(self._clear_when_steady(code))
+
+    async def _clear_when_steady(self, code: str) -> None:
+        await asyncio.sleep(limits.LOOP_STEADY_S)
+        with contextlib.suppress(errors.PlatformFailure):
+            await clear_alarms(self.database, PROCESS, code, self.place)
 
 
 def _machine() -> str:
@@ -175,7 +198,7 @@ class ApiRole:
             self._feedback,
             QueryBudget(),
         )
-        health = HealthDoor(database, self._around.metrics, lambda: self._draining)
+        health = HealthDoor(database, self._around.metrics, lambda: self._draining, self._around.data)
         late = LateAnswers(database, utc_now)
         pushes = CarrierPushDoor(self._carriers, ReportKeeper(self._inbox, self._mail, late).keep)
         return {**lia.endpoints(), **laaffic.endpoints(), **health.endpoints(), **pushes.endpoints()}
@@ -194,11 +217,11 @@ class ApiRole:
             self._board.changed()
             self._carriers.changed()
 
-        self._around.background(self._around.database.listen(SETTINGS_CHANNEL, heard, lost))
-        self._around.background(self._learn())
+        self._around.background("notices", lambda: self._around.database.listen(SETTINGS_CHANNEL, heard, lost))
+        self._around.background("learn", self._learn)
         with contextlib.suppress(errors.PlatformFailure):
             await self._auth.share()
-        self._around.background(self._auth.share_for_ever())
+        self._around.background("password_guard", self._auth.share_for_ever)
         await self._server.open()
 
     async def _learn(self) -> None:
@@ -311,14 +334,14 @@ class LinkRole:
             if self._smpp:
                 self._smpp.forget()
 
-        around.background(around.database.listen(SETTINGS_CHANNEL, heard, lost))
-        around.background(self._rerouting.run())
-        around.background(self._pulse.run())
-        self._pushing = around.background(self._pusher.run())
-        around.background(self._inbox.retry_parked())
-        around.background(ExpirySweep(around.database, utc_now).run())
-        around.background(keep_house(around.database, around.dsn, self._forget_old))
-        self._thinking = around.background(self._brain.run())
+        around.background("notices", lambda: around.database.listen(SETTINGS_CHANNEL, heard, lost))
+        around.background("reroute", self._rerouting.run)
+        around.background("pulse", self._pulse.run)
+        self._pushing = around.background("pusher", self._pusher.run)
+        around.background("parked_receipts", self._inbox.retry_parked)
+        around.background("expiry", ExpirySweep(around.database, utc_now).run)
+        around.background("housekeeping", lambda: keep_house(around.database, around.dsn, self._forget_old))
+        self._thinking = around.background("statistics", self._brain.run)
         if self._smpp:
             await self._smpp.open(around.background)
 

@@ -423,6 +423,11 @@ THREAD_SWITCH_S: Final = (
     0.0005  # the HTTP server's thread hands over call by call: at Python's 5 ms it queues behind a batch
 )
 GC_THRESHOLDS: Final = (20_000, 50, 100)  # a call makes some hundred objects that reference counting frees
+LOOP_RESTART_PAUSE_S: Final = 1.0  # before a background loop that failed is started again, then doubling
+LOOP_RESTART_PAUSE_S_MAX: Final = 30.0
+LOOP_STEADY_S: Final = 60.0  # without a failure, then it counts as well again
+DISK_FREE_BYTES_MIN: Final = 64 * 2**20  # of the data folder; with less, health says so
+DISK_FULL_S: Final = 10.0  # after a write that found the disk full, the process counts as unable to take traffic
 PROCESS_RESTART_PAUSE_S: Final = 1.0
 PROCESS_RESTART_PAUSE_S_MAX: Final = 30.0
 

@@ -5,7 +5,7 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 
 import structlog
@@ -19,14 +19,18 @@ log = structlog.get_logger()
 class Child:
     """One process of a role. It ends by itself when we die: its stdin is a pipe that we hold open."""
 
-    def __init__(self, role: str, number: int, environment: Mapping[str, str]) -> None:
+    def __init__(self, role: str, number: int, environment: Mapping[str, str], descriptors: Sequence[int]) -> None:
+        """`descriptors`: open files that it is to hold as well, for as long as it lives."""
         self.role = role
+        self._descriptors = tuple(descriptors)
         self.name = f"{role}-{number}"
         self._environment = dict(environment)
         self._process: asyncio.subprocess.Process | None = None
 
     async def start(self) -> None:
-        """Returns when it is ready. Raises `OperatorError` when it is not in time or ends before."""
+        """Returns when it is ready. Raises `OperatorError` when it is not in time or ends before, OSError when the
+        machine has no room for another process.
+        """
         self._process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
@@ -36,6 +40,7 @@ class Child:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             env=self._environment,
+            pass_fds=self._descriptors,
             start_new_session=True,  # Ctrl-C in a terminal is for us; we tell the children in order
         )
         assert self._process.stdout is not None
@@ -59,27 +64,45 @@ class Child:
         """
         if self._process is None or self._process.returncode is not None:
             return 0
-        with contextlib.suppress(ProcessLookupError):
-            self._process.send_signal(signal.SIGTERM)
+        self._signal(signal.SIGTERM)
         try:
             async with asyncio.timeout(2 * limits.DRAIN_TIMEOUT_S + 5):
                 code = await self._process.wait()
                 return 0 if code == -signal.SIGTERM else code
         except TimeoutError:
             log.error("process_killed", process=self.name)
-            with contextlib.suppress(ProcessLookupError):
-                self._process.kill()
+            self._signal(signal.SIGKILL)
             return await self._process.wait()
+
+    def _signal(self, number: signal.Signals) -> None:
+        """Not by asyncio's own way, which reaps a process that has just ended: then its exit code is lost."""
+        assert self._process is not None
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self._process.pid, number)
 
 
 class Supervisor:
     """Runs children until it is told to stop."""
 
-    def __init__(self, workers: Mapping[str, int], data: Path, dsn: str) -> None:
-        """`workers`: how many processes of each role, in starting order."""
+    def __init__(
+        self,
+        workers: Mapping[str, int],
+        data: Path,
+        dsn: str,
+        *,
+        descriptors: Sequence[int] = (),
+        database_answers: Callable[[], Awaitable[bool]],
+    ) -> None:
+        """`workers`: how many processes of each role, in starting order. `descriptors`: files that each of them holds
+        open, such as its share of the embedded PostgreSQL, which then outlives us as long as they drain.
+        `database_answers`: asked before a process is started again, since without a database none comes up.
+        """
+        self._database_answers = database_answers
         environment = {**os.environ, "HOMING_DATA": str(data), "HOMING_DATABASE_URL": dsn}
         self._children = [
-            Child(role, number, environment) for role, count in workers.items() for number in range(1, count + 1)
+            Child(role, number, environment, descriptors)
+            for role, count in workers.items()
+            for number in range(1, count + 1)
         ]
         self._watchers: list[asyncio.Task[None]] = []
 
@@ -106,14 +129,24 @@ class Supervisor:
         return 1 if any(codes) else 0
 
     async def _watch(self, child: Child) -> None:
-        pause_s = limits.PROCESS_RESTART_PAUSE_S
         while True:
             code = await child.ended()
             log.error("process_ended", name=child.name, code=code)
+            await self._start_again(child)
+
+    async def _start_again(self, child: Child) -> None:
+        """Until it runs, with growing pauses, whatever keeps it from starting. While there is no database it is not
+        tried, and comes as soon as there is: a pause that has grown in an outage must not outlive it.
+        """
+        pause_s = limits.PROCESS_RESTART_PAUSE_S
+        while True:
             await asyncio.sleep(pause_s)
+            while not await self._database_answers():
+                pause_s = limits.PROCESS_RESTART_PAUSE_S
+                await asyncio.sleep(limits.DATABASE_WATCH_S)
             try:
                 await child.start()
-                pause_s = limits.PROCESS_RESTART_PAUSE_S
-            except errors.OperatorError as error:
-                log.error("process_not_restarted", name=child.name, detail=str(error))
+                return
+            except (errors.OperatorError, OSError) as error:
                 pause_s = min(pause_s * 2, limits.PROCESS_RESTART_PAUSE_S_MAX)
+                log.error("process_not_restarted", name=child.name, detail=str(error), again_in_s=pause_s)

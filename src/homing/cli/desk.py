@@ -110,17 +110,32 @@ def database_url(data: Path, *, may_create: bool = False) -> Iterator[str]:
     may_create: a new database is made where there is none. Else that raises `OperatorError`: a command that was meant
     for another folder must not answer from an empty database of its own making.
     """
+    with opened_database(data, may_create=may_create) as opened:
+        yield opened.dsn
+
+
+class OpenedDatabase(msgspec.Struct, frozen=True):
+    """`embedded`: None where the database is a server of HOMING_DATABASE_URL."""
+
+    dsn: str
+    embedded: EmbeddedPostgres | None
+
+
+@contextlib.contextmanager
+def opened_database(data: Path, *, may_create: bool = False) -> Iterator[OpenedDatabase]:
+    """What `database_url` gives, with the embedded PostgreSQL itself, for whoever looks after it."""
     given = os.environ.get("HOMING_DATABASE_URL")
     if given:
-        yield given
+        yield OpenedDatabase(given, None)
         return
     if not may_create and not has_cluster(data):
         raise errors.OperatorError(
             f"there is no Homing in {data}: name its data folder with --data or HOMING_DATA (`homing serve` makes a new"
             " one)"
         )
-    with EmbeddedPostgres(data) as dsn:
-        yield dsn
+    embedded = EmbeddedPostgres(data)
+    with embedded as dsn:
+        yield OpenedDatabase(dsn, embedded)
 
 
 async def _with_database(dsn: str, work: Callable[[Database], Awaitable[Reply]]) -> Reply:

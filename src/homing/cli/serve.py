@@ -13,7 +13,7 @@ import click
 from msgspec.structs import replace
 
 from homing import errors, limits
-from homing.cli.desk import data_option, database_url, in_one_line, json_option
+from homing.cli.desk import OpenedDatabase, data_option, database_url, in_one_line, json_option, opened_database
 from homing.cli.show import Said, print_reply
 
 if TYPE_CHECKING:
@@ -53,8 +53,8 @@ def serve(demo: bool, data: Path, http: str | None, smpp: str | None, console: s
         settings = _local_demo(config.load(data)) if demo else config.load(data)
         with _only_server(data):
             _check_addresses(settings)
-            with database_url(data, may_create=True) as dsn:
-                code = asyncio.run(_serve(data, dsn, settings, demo))
+            with opened_database(data, may_create=True) as database:
+                code = asyncio.run(_serve(data, database, settings, demo))
     raise SystemExit(code)
 
 
@@ -75,12 +75,13 @@ def migrate(data: Path, as_json: bool) -> None:
     print_reply(Said(said, {"applied": applied}), as_json)
 
 
-async def _serve(data: Path, dsn: str, settings: "Settings", demo: bool) -> int:
+async def _serve(data: Path, database: OpenedDatabase, settings: "Settings", demo: bool) -> int:
     from homing import config
     from homing.cli.greeting import console_greeting, greeting
     from homing.kit.crypto import Vault, load_key
     from homing.observe import logs
-    from homing.store import migrate as migrations
+    from homing.store.connecting import answers
+    from homing.store.embedded_revival import keep_running
     from homing.supervise import Supervisor
 
     logs.start(settings.log.level, settings.log.format, "serve")
@@ -88,14 +89,26 @@ async def _serve(data: Path, dsn: str, settings: "Settings", demo: bool) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     host, port = config.host_port(settings.http.address)
-    console = settings.console
-    await migrations.migrate(dsn)
+    console, dsn, embedded = settings.console, database.dsn, database.embedded
+    if not await _migrated(dsn, stop):
+        return 0
     vault = Vault(load_key(os.environ.get("HOMING_SECRET_KEY", ""), data / "secret.key"))
     if demo:
         await _load_demo(dsn, vault)
     api_workers = settings.http.workers or max(1, min((os.cpu_count() or 1) // 2, limits.API_WORKERS_AUTO_MAX))
     workers = {"link": settings.link.workers, "api": api_workers, "console": 1 if console.address else 0}
-    supervisor = Supervisor(workers, data, dsn)
+    supervisor = Supervisor(
+        workers,
+        data,
+        dsn,
+        descriptors=[embedded.share] if embedded else [],
+        database_answers=lambda: answers(dsn),
+    )
+    reviving = (
+        asyncio.get_running_loop().create_task(keep_running(embedded, lambda: _tell_restarted(dsn)))
+        if embedded
+        else None
+    )
     starting = asyncio.get_running_loop().create_task(supervisor.start())
     stopping = asyncio.get_running_loop().create_task(stop.wait())
     await asyncio.wait((starting, stopping), return_when=asyncio.FIRST_COMPLETED)
@@ -110,7 +123,51 @@ async def _serve(data: Path, dsn: str, settings: "Settings", demo: bool) -> int:
         click.echo(f"Take care: {warning}", err=True)
     await stopping
     click.echo("Stopping: no new work, finishing what is under way ...")
-    return await supervisor.stop()
+    code = await supervisor.stop()
+    if reviving:
+        reviving.cancel()
+        await asyncio.gather(reviving, return_exceptions=True)
+    return code
+
+
+async def _migrated(dsn: str, stop: asyncio.Event) -> bool:
+    """Brings the schema up to date, once there is a database: one that is away is waited for, and that is said once.
+    False when told to stop meanwhile. Raises `OperatorError` for what waiting does not mend, such as a wrong password.
+    """
+    import asyncpg
+
+    from homing.store import migrate as migrations
+    from homing.store.away import AWAY
+
+    is_said = False
+    while not stop.is_set():
+        try:
+            await migrations.migrate(dsn)
+            return True
+        except (*AWAY, TimeoutError) as error:
+            if not is_said:
+                click.echo(
+                    f"The database cannot be reached ({str(error) or 'no answer'}): waiting for it ...", err=True
+                )
+                is_said = True
+        except asyncpg.PostgresError as error:
+            raise errors.OperatorError(f"the database cannot be used: {error}") from None
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(limits.PROCESS_RESTART_PAUSE_S):
+                await stop.wait()
+    return False
+
+
+async def _tell_restarted(dsn: str) -> None:
+    """An alarm, which whoever reads alarms no longer shows after a while."""
+    from homing.store.alarms import DATABASE, RESTARTED, raise_alarm
+    from homing.store.database import Database
+
+    database = Database(dsn, connections_max=1)
+    with contextlib.suppress(errors.PlatformFailure):
+        await database.open()
+        await raise_alarm(database, DATABASE, RESTARTED)
+    await database.close()
 
 
 def _local_demo(settings: "Settings") -> "Settings":

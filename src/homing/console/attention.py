@@ -9,7 +9,7 @@ import msgspec
 from homing.accounts.admin import find_account
 from homing.accounts.carriers_now import carriers_now
 from homing.console.words import N_
-from homing.store.alarms import ACCOUNT_SKIPPED, FAILED, GUARD, LEARNER, read_alarms
+from homing.store.alarms import ACCOUNT_SKIPPED, DATABASE, FAILED, GUARD, LEARNER, PROCESS, RESTARTED, read_alarms
 from homing.store.database import Database
 
 ROWS_MAX: Final = 5
@@ -44,6 +44,7 @@ async def read_attention(database: Database, now: datetime, account_id: int | No
 
 
 ALARMS: Final = {
+    (DATABASE, RESTARTED): (N_("The database ended and was started again within the last hour."), "/settings"),
     (LEARNER, FAILED): (N_("Adaptive routing stands still: learning fails again and again."), "/routes"),
     (LEARNER, ACCOUNT_SKIPPED): (
         N_("Adaptive routing learns nothing of account {account}: it fails on what was sent there."),
@@ -56,13 +57,17 @@ ALARMS: Final = {
     ),
 }
 """What alarms say to people, and the page that tells more."""
+OTHER_ALARMS: Final = {
+    PROCESS: (N_("Process {subject} does not do all of its work: {code}."), "/settings"),
+}
+"""Likewise, of components whose codes are many."""
 
 
 async def _alarms(database: Database) -> Sequence[Matter]:
     found = []
     for alarm in await read_alarms(database):
-        text, path = ALARMS[alarm.component, alarm.code]
-        values = {}
+        text, path = ALARMS.get((alarm.component, alarm.code)) or OTHER_ALARMS[alarm.component]
+        values = {"subject": alarm.subject, "code": alarm.code}
         if alarm.code == ACCOUNT_SKIPPED:
             values["account"] = (await find_account(database, alarm.subject))["name"]
         found.append(Matter("bad", text, values, path))

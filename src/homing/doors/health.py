@@ -1,11 +1,14 @@
 """Health and metrics, beside the dialects."""
 
+import shutil
+import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import msgspec
 from prometheus_client.metrics_core import Metric
 
-from homing import errors
+from homing import errors, limits
 from homing.doors.wire import Endpoint, Request, Response
 from homing.observe.metrics import MetricsBoard
 from homing.store.alarms import alarm_metric, read_alarms
@@ -21,10 +24,11 @@ class HealthDoor:
     the reason while it drains or has no database.
     """
 
-    def __init__(self, database: Database, board: MetricsBoard, draining: Callable[[], bool]) -> None:
+    def __init__(self, database: Database, board: MetricsBoard, draining: Callable[[], bool], data: Path) -> None:
         self._database = database
         self._board = board
         self._draining = draining
+        self._data = data
 
     def endpoints(self) -> Mapping[str, Endpoint]:
         return {
@@ -39,7 +43,12 @@ class HealthDoor:
             alarms = await read_alarms(self._database)
         except errors.PlatformFailure:
             return Response(b'{"status":"unavailable","database":"away"}', 503)
+        if time.monotonic() - self._database.full_at_s < limits.DISK_FULL_S:
+            return Response(b'{"status":"unavailable","database":"ok","disk":"full"}', 503)
         said: dict[str, object] = {"status": "ok", "database": "ok"}
+        free_bytes = shutil.disk_usage(self._data).free
+        if free_bytes < limits.DISK_FREE_BYTES_MIN:
+            said["disk"] = f"{free_bytes // 2**20} MiB free"
         if alarms:
             said["alarms"] = sorted({f"{alarm.component}.{alarm.code}" for alarm in alarms})
         return Response(msgspec.json.encode(said))

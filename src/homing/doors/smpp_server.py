@@ -24,7 +24,7 @@ from homing.observe.work import WorkTally
 from homing.store.database import Database
 from homing.store.owners import is_dead
 
-Background = Callable[[Awaitable[None]], "asyncio.Task[None]"]
+Background = Callable[[str, Callable[[], Awaitable[None]]], "asyncio.Task[None]"]
 
 
 class SmppServer:
@@ -68,9 +68,9 @@ class SmppServer:
     async def open(self, background: Background) -> None:
         """Raises OSError when the address cannot be had."""
         await self._door.open()
-        self._delivering = background(self._delivery.run())
-        background(self._long.run())
-        background(self._door.watch())
+        self._delivering = background("bind_deliveries", self._delivery.run)
+        background("long_messages", self._long.run)
+        background("binds", self._door.watch)
 
     def changed(self, account: str) -> None:
         """Its id as text."""

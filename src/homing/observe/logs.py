@@ -1,8 +1,10 @@
 """Structured logs on stderr: one line an event, as JSON or for a terminal."""
 
+import contextlib
 import logging
 import sys
 import traceback
+from typing import TextIO, cast
 
 import structlog
 
@@ -25,6 +27,21 @@ class LibraryLog(logging.Handler):
         )
 
 
+class UnfailingStream:
+    """A stream whose reader or disk may be gone or full: that costs the line, and not the work that wrote it."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> None:
+        with contextlib.suppress(OSError):
+            self._stream.write(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError):
+            self._stream.flush()
+
+
 def start(level: str, form: str, process: str) -> None:
     """Sets logging up for this process. No line ever holds a query string, a body, a number or a secret: events name
     ids, and an unforeseen error is told by its type and place (`describe`). `form`: json, text, or auto (text where
@@ -43,7 +60,7 @@ def start(level: str, form: str, process: str) -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(LEVELS.get(level, logging.INFO)),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(cast(TextIO, UnfailingStream(sys.stderr))),
         cache_logger_on_first_use=False,
     )
     logging.basicConfig(handlers=[LibraryLog()], level=logging.WARNING, force=True)

@@ -12,11 +12,13 @@ from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 from typing import Final
 
+import structlog
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.metrics_core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
 
+log = structlog.get_logger()
 WRITE_INTERVAL_S: Final = 2.0
 STALE_S: Final = 15.0
 METRICS_AGE_S_MAX: Final = WRITE_INTERVAL_S
@@ -34,11 +36,19 @@ class MetricsBoard:
         self._rendered_at_s = 0.0
 
     async def write_for_ever(self) -> None:
-        self._folder.mkdir(parents=True, exist_ok=True)
+        """A file that cannot be written (a full disk) costs the others' view of this process, and is said once."""
+        is_said = False
         while True:
-            beside = self._file.with_suffix(".new")
-            beside.write_bytes(generate_latest(self._registry))
-            os.replace(beside, self._file)
+            try:
+                self._folder.mkdir(parents=True, exist_ok=True)
+                beside = self._file.with_suffix(".new")
+                beside.write_bytes(generate_latest(self._registry))
+                os.replace(beside, self._file)
+                is_said = False
+            except OSError as error:
+                if not is_said:
+                    log.error("metrics_not_written", detail=str(error))
+                    is_said = True
             await asyncio.sleep(WRITE_INTERVAL_S)
 
     def close(self) -> None:

@@ -15,8 +15,13 @@ from homing.store.database import Connection, Database
 
 LEARNER: Final = "learner"
 GUARD: Final = "guard"
+DATABASE: Final = "database"
+PROCESS: Final = "process"
 FAILED: Final = "failed"  # the component stands still, and is tried again
 ACCOUNT_SKIPPED: Final = "account_skipped"  # it goes on without what this account's messages tell
+
+
+RESTARTED: Final = "restarted"  # it had ended, and was started again: an event of the last hour
 
 
 class Alarm(msgspec.Struct, frozen=True):

@@ -35,6 +35,16 @@ def hosts_of(dsn: str) -> Sequence[str]:
     return [parts._replace(query=urlencode(query)).geturl() for query in queries]
 
 
+async def answers(dsn: str) -> bool:
+    """Whether a database answers at one of the URL's hosts."""
+    try:
+        connection = await Connector(dsn).connect()
+    except (*AWAY, TimeoutError, asyncpg.PostgresError):
+        return False
+    connection.terminate()
+    return True
+
+
 class Connector:
     """Connects to whichever host of a URL answers. `switches`: how often another host than the one before did."""
 

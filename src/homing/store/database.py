@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
@@ -105,6 +106,7 @@ class Database:
         self._notices = Notices(dsn)
         self.sql = queries.load()
         self.away = False
+        self.full_at_s = float("-inf")  # when a write last found the disk full, by the monotonic clock
 
     async def open(self) -> None:
         """Connects. Raises `StoreAway` when there is no database."""
@@ -144,6 +146,8 @@ class Database:
             raise
         except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError) as error:
             failure = translate(error)
+            if isinstance(error, asyncpg.DiskFullError):
+                self.full_at_s = time.monotonic()
             if isinstance(failure, errors.StoreAway) or isinstance(error, TimeoutError):
                 self._start_probe(away=isinstance(failure, errors.StoreAway))
             raise failure from error

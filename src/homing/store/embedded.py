@@ -129,6 +129,29 @@ class EmbeddedPostgres:
                     return
         raise EmbeddedError(f"PostgreSQL has not stopped within {STOP_S:.0f} s, see {self._place.log}.")
 
+    def revive(self) -> bool:
+        """Starts the server again if it has ended under us; whether it had. The DSN stays as it is.
+
+        Waits for whoever is starting or stopping it at the moment. Raises EmbeddedError when it does not start; that
+        can be tried again.
+        """
+        assert self._share is not None
+        assert self._place is not None
+        try:
+            with self._turn():
+                if self._is_running(self._place):
+                    return False
+                self._bring_up(self._place)
+                return True
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise EmbeddedError(f"The database of {self._data} cannot be started again: {error}.") from error
+
+    @property
+    def share(self) -> int:
+        """The descriptor of this process's use. A child that is given it uses the server too, as long as it lives."""
+        assert self._share is not None
+        return self._share.fileno()
+
     @property
     def pid(self) -> int | None:
         """The process id of the server (of its postmaster), None if it is not running or this is not open."""

@@ -38,7 +38,9 @@ STOPPING = ((signal.SIGINT, 60.0), (signal.SIGQUIT, 10.0), (signal.SIGKILL, 5.0)
 """How a server is stopped: signal, and how many seconds it gets before the next one.
 
 SIGINT is PostgreSQL's fast shutdown: roll back, checkpoint, exit. SIGQUIT skips the checkpoint: the next
-start recovers from the log and loses nothing that was committed. SIGKILL is for a postmaster that no longer
+start recovers from the log and loses nothing that was committed. A server that is not ready, since it still recovers
+from a crash, gets that at once: a fast shutdown of one in recovery can wait for its checkpointer for ever (PostgreSQL
+18.6), and there is nothing that it would save. SIGKILL is for a postmaster that no longer
 reacts; its children notice.
 """
 
@@ -65,13 +67,13 @@ def main(arguments: list[str]) -> None:
     open_log(log)
     if command:
         pid, output = start(command)
-        end_with_users(lock_fd, pid)
+        end_with_users(lock_fd, pid, cluster)
         copy_log(output, log)
         os.waitpid(pid, 0)
     else:
         adopted = postmaster_of(cluster)
         if adopted is not None:
-            end_with_users(lock_fd, adopted)
+            end_with_users(lock_fd, adopted, cluster)
             while postmaster_of(cluster) == adopted:
                 time.sleep(ADOPTED_POLL_S)
     os._exit(0)  # the waiting thread, if any, has nothing left to do
@@ -104,12 +106,12 @@ def start(command: list[str]) -> tuple[int, int]:
     return pid, output
 
 
-def end_with_users(lock_fd: int, pid: int) -> None:
+def end_with_users(lock_fd: int, pid: int, cluster: str) -> None:
     """From now on stops process `pid` as soon as nobody holds a share of the lock file. Returns at once."""
 
     def wait_and_stop() -> None:
         fcntl.flock(lock_fd, fcntl.LOCK_EX)  # kept while stopping: newcomers wait, then start afresh
-        for number, patience_s in STOPPING:
+        for number, patience_s in STOPPING if is_ready(cluster) else STOPPING[1:]:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, number)
             time.sleep(patience_s)  # cut short by the main thread, which ends the process with the server
@@ -133,6 +135,15 @@ def copy_log(output: int, path: str) -> None:
                 os.replace(path, path + ".1")
                 open_log(path)
             os.write(2, chunk)
+
+
+def is_ready(cluster: str) -> bool:
+    """Whether the server takes connections, by the last line of CLUSTER/postmaster.pid."""
+    try:
+        with open(os.path.join(cluster, "postmaster.pid")) as lines:
+            return lines.read().splitlines()[7].strip() == "ready"
+    except (OSError, IndexError):
+        return False
 
 
 def postmaster_of(cluster: str) -> int | None:

@@ -12,5 +12,6 @@ DELETE FROM alarm WHERE component = $1 AND ($2::text IS NULL OR code = $2) AND (
 -- name: alarms
 SELECT component, code, subject, detail::text AS detail, raised_at, last_at, times
 FROM alarm
+WHERE code <> 'restarted' OR last_at > now() - interval '1 hour'  -- an event, which is over with its hour
 ORDER BY raised_at, component, code, subject
 LIMIT $1

@@ -1,0 +1,221 @@
+"""What ends under a running Homing comes back by itself, and a full disk ends nothing that can still answer."""
+
+import asyncio
+import errno
+import os
+import subprocess
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from homing import config, limits
+from homing.app import Surroundings
+from homing.store.alarms import DATABASE, RESTARTED, read_alarms
+from homing.store.migrate import migrate
+from homing.supervise import Child, Supervisor
+from installation import Installation, Traffic, eventually, is_gone, nothing_left
+from server import new_database
+from waiting import until
+
+BACK_S = 30.0
+DISK_BYTES = 400 * 2**20
+
+
+@pytest.fixture(scope="module")
+async def installation(room: Path, worker: str) -> AsyncIterator[Installation]:
+    made = Installation(room / f"survival-{worker}", workers=1)
+    with nothing_left(made):
+        await made.start()
+        await made.enrich("")
+        yield made
+        if made.is_running:
+            assert await made.stop() == 0
+
+
+async def accepted_again(installation: Installation, name: str) -> None:
+    async with Traffic(installation.url, name, pause_s=0.01) as traffic:
+        await traffic.until(20)
+
+
+@pytest.mark.parametrize("keeper", [False, True], ids=["postmaster", "postmaster and keeper"])
+async def test_a_postgresql_that_is_killed_is_started_again(installation: Installation, keeper: bool) -> None:
+    children = installation.roles()
+    async with Traffic(installation.url, f"pg-{keeper}", pause_s=0.005) as traffic:
+        await traffic.until(50)
+        await installation.killed(installation.postmaster(), *(installation.servers() if keeper else ()))
+
+        async def is_healthy() -> bool:
+            return await installation.health() == 200
+
+        await until(is_healthy, within_s=BACK_S)
+        await traffic.until(50)
+    assert installation.roles() == children, "no process ended for it"
+    async with installation.looked_into() as database, database.connection() as connection:
+        stored = {
+            row["reference"]
+            for row in await connection.raw.fetch(
+                "SELECT reference FROM message WHERE reference LIKE $1", f"pg-{keeper}-%"
+            )
+        }
+        assert set(traffic.accepted) <= stored, "nothing that was acknowledged is lost"
+        assert (DATABASE, RESTARTED) in [(one.component, one.code) for one in await read_alarms(database)]
+
+
+async def test_the_processes_of_a_killed_serve_keep_their_database_while_they_drain(
+    installation: Installation,
+) -> None:
+    """Their answers and receipts are stored: PostgreSQL goes after them, not under them."""
+    children, before = installation.roles(), len(installation.log.read_text())
+    async with Traffic(installation.url, "orphans", pause_s=0.002) as traffic:
+        await traffic.until(100)
+        await installation.killed(installation.pid)
+        await eventually(lambda: all(map(is_gone, children)), 2 * limits.DRAIN_TIMEOUT_S, "the orphans end")
+    said = installation.log.read_text()[before:]
+    assert "draining" in said
+    assert "database_away" not in said
+    await eventually(lambda: not installation.servers(), 30, "PostgreSQL ends after the last of them")
+    await installation.start()
+    await accepted_again(installation, "after-orphans")
+
+
+# ---- A full disk
+
+
+@pytest.fixture
+async def small_disk(tmp_path: Path) -> AsyncIterator[Path]:
+    """A file system of its own, which can be filled without harm."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can mount a small file system")
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    size = ["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES},mode=0711", "tmpfs", str(folder)]
+    if (mounted := subprocess.run(size, capture_output=True, text=True, check=False)).returncode:
+        pytest.skip(f"a small file system cannot be mounted here: {mounted.stderr.strip()}")
+    for parent in folder.parents:
+        if parent != Path("/") and str(parent).startswith(str(tmp_path.parents[1])):
+            parent.chmod(parent.stat().st_mode | 0o011)
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=False)
+
+
+def fill(folder: Path) -> Path:
+    """The rest of the disk, to the last block."""
+    ballast = folder / "ballast"
+    ballast.touch()
+    while fill_again(ballast):
+        pass
+    return ballast
+
+
+async def test_a_full_disk_ends_no_process_and_all_resumes_when_there_is_room(small_disk: Path) -> None:
+    installation = Installation(small_disk / "data", workers=1)
+    with nothing_left(installation):
+        await installation.start()
+        await installation.enrich("")
+        children = installation.roles()
+        async with Traffic(installation.url, "full", pause_s=0.005) as traffic:
+            await traffic.until(50)
+            ballast = fill(small_disk)
+
+            async def told() -> dict[str, object] | None:
+                async with aiohttp.request("GET", f"{installation.url}/healthz") as answer:
+                    found: dict[str, object] = await answer.json()
+                    return found if "disk" in found else None
+
+            assert (await until(told))["disk"]
+            accepted = len(traffic.accepted)
+            for _look in range(4):
+                await asyncio.sleep(1.0)
+                fill_again(ballast)
+            assert installation.roles() == children, "no process ended for want of room"
+            async with aiohttp.request("GET", f"{installation.url}/metrics") as answer:
+                assert answer.status == 200
+            ballast.unlink()
+            await traffic.until(50)
+        assert len(traffic.accepted) > accepted
+        assert installation.roles() == children
+        async with installation.looked_into() as database, database.connection() as connection:
+            rows = await connection.raw.fetch("SELECT reference FROM message WHERE reference LIKE 'full-%'")
+            assert set(traffic.accepted) <= {row["reference"] for row in rows}
+        assert (await installation.proof()).holds
+        assert await installation.stop() == 0
+
+
+def fill_again(ballast: Path) -> bool:
+    """A block more; also what PostgreSQL has given back meanwhile. False when there is none."""
+    try:
+        with ballast.open("ab", buffering=0) as file:
+            file.write(bytes(65536))
+    except OSError:
+        return False
+    return True
+
+
+# ---- Background loops
+
+
+async def test_a_background_loop_that_fails_is_started_again_and_stands_as_an_alarm_until_it_holds(
+    postgres: str, worker: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "LOOP_RESTART_PAUSE_S", 0.05)
+    monkeypatch.setattr(limits, "LOOP_STEADY_S", 0.3)
+    dsn = await new_database(postgres, f"loops_{worker}")
+    await migrate(dsn)
+    around = Surroundings(tmp_path, config.load(tmp_path, {}), dsn, "api-1")
+    await around.open()
+    runs = 0
+
+    async def work() -> None:
+        nonlocal runs
+        runs += 1
+        if runs < 4:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        await asyncio.Event().wait()
+
+    async def alarms() -> list[tuple[str, int]]:
+        return [(one.code, one.times) for one in await read_alarms(around.database)]
+
+    try:
+        around.background("sweeper", work)
+        await until(alarms, lambda found: found == [("sweeper_failed", 3)])
+        await until(alarms, lambda found: not found)
+        assert runs == 4
+    finally:
+        await around.close()
+
+
+# ---- No room for another process
+
+
+class Restarted(Child):
+    """A child whose first starts the machine has no room for."""
+
+    def __init__(self, refusals: Iterator[OSError]) -> None:
+        super().__init__("api", 1, {}, ())
+        self.refusals = refusals
+        self.starts = 0
+
+    async def start(self) -> None:
+        self.starts += 1
+        if (error := next(self.refusals, None)) is not None:
+            raise error
+
+
+@pytest.mark.parametrize("code", [errno.EMFILE, errno.EAGAIN, errno.ENOMEM])
+async def test_a_process_that_the_machine_has_no_room_for_is_tried_again(
+    code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "PROCESS_RESTART_PAUSE_S", 0.01)
+    looks = iter([False, False, True, True, True])
+
+    async def answers() -> bool:
+        return next(looks)
+
+    child = Restarted(iter([OSError(code, os.strerror(code)), OSError(code, os.strerror(code))]))
+    supervisor = Supervisor({}, tmp_path, "", database_answers=answers)
+    async with asyncio.timeout(10):
+        await supervisor._start_again(child)
+    assert child.starts == 3
+    assert next(looks, None) is None, "while there was no database it was not tried"
