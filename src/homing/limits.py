@@ -291,6 +291,8 @@ CONSOLE_SESSION_S: Final = 43_200.0  # from sign-in, then again
 CONSOLE_IDLE_S: Final = 3_600.0  # without a page
 CONSOLE_SEEN_S: Final = 60.0  # how exactly it is known when a session was last used
 CONSOLE_SECOND_FACTOR_S: Final = 300.0  # between the password and the code
+CONSOLE_CODE_ATTEMPTS_MAX: Final = 5  # of a half session, then the password is asked for again
+CONSOLE_USER_CODE_ATTEMPTS_MAX: Final = 20  # of a user within an hour, then no code is looked at for the rest of it
 CONSOLE_LINK_S: Final = 86_400.0  # a one-time link by which a password is set
 CONSOLE_RECOVERY_CODES: Final = 10
 CONSOLE_HASHES_MAX: Final = 2  # passwords that are hashed at once: each takes 64 MiB and a core
@@ -456,6 +458,7 @@ assert ROLLUP_S * 3 < DUTY_LEASE_S, "two late rounds do not lose the duty"
 assert PAST_MINUTES_S < STAT_MINUTE_DAYS * 86_400, "minutes are kept for as long as they are told"
 assert PAST_HOURS_DAYS <= STAT_HOUR_DAYS
 assert CONSOLE_SEEN_S < CONSOLE_IDLE_S < CONSOLE_SESSION_S
+assert CONSOLE_CODE_ATTEMPTS_MAX < CONSOLE_USER_CODE_ATTEMPTS_MAX
 assert CONSOLE_SECOND_FACTOR_S < CONSOLE_IDLE_S
 assert NODE_RENEW_S * 3 < NODE_LEASE_S, "two lost heartbeats do not lose a node number"
 assert LAAFFIC_NUMBERS_POST_MAX <= SUBMIT_MESSAGES_MAX, "the largest submission fits one transaction"

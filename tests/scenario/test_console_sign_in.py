@@ -283,6 +283,59 @@ async def test_a_recovery_code_is_good_once_and_the_others_stay(server: Server, 
     assert "8 recovery codes are left" in (await viewer.get("/you")).words
 
 
+async def half_signed_in(console: str, name: str) -> Viewer:
+    viewer = Viewer(console)
+    assert (await viewer.sign_in(name)).goes_to.startswith("/sign-in/code")
+    await viewer.get("/sign-in/code")
+    return viewer
+
+
+async def test_five_wrong_codes_end_the_half_session(server: Server, console: str) -> None:
+    name, viewer = await signed_in(console, server.database)
+    secret, _codes = await enrolled(viewer)
+    half = await half_signed_in(console, name)
+    token, form_token = half.cookies["homing_session"], half.form_token
+
+    async def guess(code: str) -> str:
+        """From an address of its own, as who guesses has many."""
+        other = Viewer(console, cookies=dict(half.cookies))
+        answer = await other.post("/sign-in/code", {"code": code, "form_token": form_token})
+        return answer.goes_to if answer.status == 303 else answer.words
+
+    answers = await asyncio.gather(*(guess("000000") for _ in range(limits.CONSOLE_CODE_ATTEMPTS_MAX + 5)))
+    assert sum("The code is wrong" in answer for answer in answers) < limits.CONSOLE_CODE_ATTEMPTS_MAX
+    assert any(answer == "/sign-in" for answer in answers)
+    assert await guess(code_of(secret, 1)) != "/", "the right one comes too late"
+    assert (await half.get("/sign-in/code")).goes_to == "/sign-in"
+    rows = await server.query("SELECT FROM console_session WHERE token = $1", digest(token))
+    assert not rows
+    again = await half_signed_in(console, name)
+    done = await again.post("/sign-in/code", {"code": code_of(secret, 1)})
+    assert "change it" in (await again.follow(done)).words, "the user is told of what was tried"
+
+
+async def test_after_twenty_wrong_codes_of_a_user_none_is_looked_at_for_an_hour(server: Server, console: str) -> None:
+    name, viewer = await signed_in(console, server.database)
+    secret, _codes = await enrolled(viewer)
+    for _ in range(limits.CONSOLE_USER_CODE_ATTEMPTS_MAX // limits.CONSOLE_CODE_ATTEMPTS_MAX):
+        half = await half_signed_in(console, name)
+        for _ in range(limits.CONSOLE_CODE_ATTEMPTS_MAX):
+            other = Viewer(console, cookies=dict(half.cookies))
+            await other.post("/sign-in/code", {"code": "000000", "form_token": half.form_token})
+    half = await half_signed_in(console, name)
+    assert "for the rest of the hour" in (await half.post("/sign-in/code", {"code": code_of(secret, 1)})).words
+    await server.query(
+        "UPDATE console_codes SET since = now() - interval '61 minutes'"
+        " WHERE user_id = (SELECT user_id FROM console_user WHERE name = $1)",
+        name,
+    )
+    half = await half_signed_in(console, name)
+    done = await half.post("/sign-in/code", {"code": code_of(secret, 1)})
+    assert done.goes_to == "/"
+    assert f"since you last signed in: {limits.CONSOLE_USER_CODE_ATTEMPTS_MAX}." in (await half.follow(done)).words
+    assert (await viewer.get("/")).status == 200, "whoever was signed in stays so"
+
+
 async def test_a_wrong_code_while_setting_up_leaves_the_secret_that_the_app_has(server: Server, console: str) -> None:
     _name, viewer = await signed_in(console, server.database)
     secret = SECRET.search((await viewer.get("/you/second-factor")).text)

@@ -141,3 +141,17 @@ def test_its_memory_is_bounded() -> None:
     for table in (guard._addresses, guard._pairs, guard._targets):
         assert len(table._counts) <= limits.PASSWORD_GUARD_KEYS_MAX
     assert len(guard._known) <= limits.PASSWORD_GUARD_KEYS_MAX
+
+
+def test_of_ipv6_the_networks_that_one_customer_of_a_provider_has_are_counted_as_well() -> None:
+    guard = PasswordGuard()
+    right(guard, "2001:db8:1:1::1", "acme", 0)
+    for n in range(4 * limits.PASSWORD_FAILURES_MAX):
+        wrong(guard, f"2001:db8:1:{n:x}::1", f"customer-{n}", 0)
+    assert guard.may_try("2001:db8:1:ff::1", "another", 0) is None, "/56"
+    assert right(guard, "2001:db8:1:1::1", "acme", 0) == 0, "a known pair is not touched"
+    assert wait_s(guard, "2001:db8:1:100::1", "another", 0) == 0
+    for n in range(12 * limits.PASSWORD_FAILURES_MAX):
+        wrong(guard, f"2001:db8:1:{(n + 1) * 256:x}::1", f"customer-{n}", 0)
+    assert guard.may_try("2001:db8:1:ff00::1", "another", 0) is None, "/48"
+    assert wait_s(guard, "2001:db8:2:ff00::1", "another", 0) == 0

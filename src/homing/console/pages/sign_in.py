@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import enum
 from collections.abc import AsyncIterator, Callable
 from urllib.parse import urlencode
 
@@ -16,6 +17,7 @@ from homing.users import second_factor
 from homing.users.admin import User, as_name
 from homing.users.audit import record
 from homing.users.sessions import end_session, open_session
+from homing.users.tokens import digest
 
 
 async def show(visit: Visit) -> Response:
@@ -60,17 +62,65 @@ async def enter_code(visit: Visit) -> Response:
     user = session.user
     row = await visit.database.row("user_get", user.user_id)
     assert row is not None
-    async with one_try(visit, f"{user.name} code") as tried, visit.changing(user.name) as transaction:
-        is_right = row["totp_secret"] is None or await second_factor.is_right(
-            transaction, visit.shared.vault, user.user_id, row["totp_secret"], visit.field("code"), visit.now
-        )
-        tried(is_right)
-    if not is_right:
+    async with one_try(visit, f"{user.name} code") as tried:
+        attempt = await _try_code(visit, user, row)
+        tried(attempt is Attempt.RIGHT)
+    if attempt is not Attempt.RIGHT:
         await _note(visit, row, "sign_in_failed")
+    if attempt is Attempt.SESSION_OVER:
+        return await _ask_password_again(visit)
+    if attempt is Attempt.RESTS:
+        raise errors.OperatorError(
+            visit.say("Too many codes for this user were wrong. No code is looked at for the rest of the hour.")
+        )
+    if attempt is Attempt.WRONG:
         raise errors.OperatorError(visit.say("The code is wrong, or was used already."))
     async with visit.changing(user.name) as transaction:
+        told = await transaction.row("user_codes_told", user.user_id)
         await begin(visit, transaction, user, is_complete=True)
-    return visit.go(visit.field("next", "/"))
+    wrong = told["untold"] if told else 0
+    if wrong < limits.CONSOLE_CODE_ATTEMPTS_MAX:
+        return visit.go(visit.field("next", "/"))
+    return visit.go(
+        visit.field("next", "/"),
+        visit.say(
+            "Wrong codes after your right password since you last signed in: {n}. If they were not yours, somebody"
+            " knows your password: change it.",
+            n=wrong,
+        ),
+    )
+
+
+class Attempt(enum.Enum):
+    """What became of a code."""
+
+    RIGHT = enum.auto()
+    WRONG = enum.auto()
+    SESSION_OVER = enum.auto()  # the half session has had all that it may
+    RESTS = enum.auto()  # the user has, within this hour: it was not looked at
+
+
+async def _try_code(visit: Visit, user: User, row: Record) -> Attempt:
+    """RFC 4226, section 7.3. The count is committed with what it was for."""
+    token = digest(visit.session_token or "")
+    async with visit.changing(user.name) as transaction:
+        counted = await transaction.row("session_code_try", token, limits.CONSOLE_CODE_ATTEMPTS_MAX)
+        if counted is None:
+            return Attempt.SESSION_OVER
+        if not await transaction.row("user_code_try", user.user_id, limits.CONSOLE_USER_CODE_ATTEMPTS_MAX):
+            return Attempt.RESTS
+        if row["totp_secret"] is None or await second_factor.is_right(
+            transaction, visit.shared.vault, user.user_id, row["totp_secret"], visit.field("code"), visit.now
+        ):
+            return Attempt.RIGHT
+    return Attempt.SESSION_OVER if counted["codes_wrong"] >= limits.CONSOLE_CODE_ATTEMPTS_MAX else Attempt.WRONG
+
+
+async def _ask_password_again(visit: Visit) -> Response:
+    async with visit.changing(visit.session.user.name if visit.session else "?") as transaction:
+        await end_session(transaction, visit.session_token or "")
+    visit.leave_session()
+    return visit.go("/sign-in", visit.say("Too many codes were wrong. Sign in again with your password."))
 
 
 async def begin(visit: Visit, transaction: Connection, user: User, is_complete: bool) -> None:

@@ -66,6 +66,27 @@ UPDATE console_user SET totp_secret = $2, totp_step = 0 WHERE user_id = $1
 -- name: user_totp_step
 UPDATE console_user SET totp_step = $2 WHERE user_id = $1 AND totp_step < $2 RETURNING user_id
 
+-- A try of a half session, counted as wrong before the code is looked at, so that tries at once are not all looked at;
+-- nothing when the session has had $2 of them.
+-- name: session_code_try
+UPDATE console_session SET codes_wrong = codes_wrong + 1
+WHERE token = $1 AND NOT is_complete AND codes_wrong < $2
+RETURNING codes_wrong
+
+-- The same of the user; nothing when there were $2 within the hour.
+-- name: user_code_try
+INSERT INTO console_codes AS c (user_id, codes_wrong, untold) VALUES ($1, 1, 1)
+ON CONFLICT (user_id) DO UPDATE
+SET codes_wrong = CASE WHEN c.since < now() - interval '1 hour' THEN 1 ELSE c.codes_wrong + 1 END,
+    since = CASE WHEN c.since < now() - interval '1 hour' THEN now() ELSE c.since END,
+    untold = c.untold + 1
+WHERE c.since < now() - interval '1 hour' OR c.codes_wrong < $2
+RETURNING codes_wrong
+
+-- The code was right: gives how many were not, since the last one that was.
+-- name: user_codes_told
+DELETE FROM console_codes WHERE user_id = $1 RETURNING untold - 1 AS untold
+
 -- name: recovery_codes_forget
 DELETE FROM console_recovery_code WHERE user_id = $1
 

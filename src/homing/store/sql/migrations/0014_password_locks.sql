@@ -15,7 +15,12 @@ CREATE TABLE password_known (
     PRIMARY KEY (network, name)
 );
 
--- The second factor: wrong codes of a half session, and of a user within the hour that began at codes_wrong_since.
+-- The second factor: wrong codes of a half session; and of a user within the hour that began at `since`, and since the
+-- user last signed in with a right one.
 ALTER TABLE console_session ADD COLUMN codes_wrong smallint NOT NULL DEFAULT 0;
-ALTER TABLE console_user ADD COLUMN codes_wrong smallint NOT NULL DEFAULT 0;
-ALTER TABLE console_user ADD COLUMN codes_wrong_since timestamptz;
+CREATE TABLE console_codes (
+    user_id bigint PRIMARY KEY REFERENCES console_user ON DELETE CASCADE,
+    codes_wrong int NOT NULL,
+    since timestamptz NOT NULL DEFAULT now(),
+    untold int NOT NULL
+);
