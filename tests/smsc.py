@@ -519,7 +519,7 @@ class Smsc:
         return septets[:-1] if (fill + 7 * count) % 8 == 0 and septets.endswith(b"\r") else septets
 
     def _decode(self, data_coding: int, octets: bytes) -> str:
-        if data_coding == 8:
+        if data_coding in (0x08, 0x18):
             return octets.decode("utf-16-be")
         return gsm7.decode(octets) if self.charset.startswith("gsm7") else octets.decode(self.charset)
 

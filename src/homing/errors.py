@@ -4,7 +4,7 @@
     ├── Refusal                   the caller's or the account's doing; said in the dialect's own words
     │   ├── BadShape · BadParameter · NumbersAbnormal · ContentEmpty · ...
     │   ├── SensitiveWords · TemplateMismatch · TemplateMissing
-    │   ├── NoRoute · DestinationBlocked · InsufficientBalance
+    │   ├── NoRoute · FlashNotCarried · DestinationBlocked · InsufficientBalance
     │   └── ...
     └── PlatformFailure           ours; the caller may come again
         ├── StoreAway             no database: answered at once
@@ -127,6 +127,12 @@ class NoRoute(Refusal):
     fault = "account"
     laaffic = "-19"
     lia = "No route for this phonenumber"
+
+
+class FlashNotCarried(NoRoute):
+    """No carrier of this destination's route sends flash messages."""
+
+    lia = "Flash messages are not carried to this phonenumber"
 
 
 class DestinationBlocked(Refusal):

@@ -122,6 +122,31 @@ class Recipient(msgspec.Struct, frozen=True):
     reference: str | None = None
 
 
+class Options(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a customer asked of a message beside its text, and every carrier that can is to hand on.
+
+    `flash`: message class 0, shown at once and not kept (3GPP TS 23.038, section 4). `pe_id` and `template_id`: the
+    sender's and the text's registration in India (DLT), "" for none.
+    """
+
+    flash: bool = False
+    pe_id: str = ""
+    template_id: str = ""
+
+    def noted(self) -> dict[str, object]:
+        """Those that are set, as they stand in the message's notes."""
+        return {name: value for name in self.__struct_fields__ if (value := getattr(self, name))}
+
+
+NO_OPTIONS: Final = Options()
+_read_options: Final = msgspec.json.Decoder(Options).decode
+
+
+def options_of(notes: str | None) -> Options:
+    """Of a message's notes as they are stored, a JSON object."""
+    return NO_OPTIONS if notes is None else _read_options(notes)
+
+
 class Outbound(msgspec.Struct, frozen=True):
     """A message as a carrier gets it."""
 
@@ -135,6 +160,7 @@ class Outbound(msgspec.Struct, frozen=True):
     segments: int
     expires_at: datetime
     traffic: int = Traffic.TRANSACTIONAL
+    options: Options = NO_OPTIONS
 
 
 class Answer(msgspec.Struct, frozen=True):

@@ -23,7 +23,7 @@ from homing.carriers.outstanding import Questions
 from homing.carriers.verdicts import answer_of
 from homing.carriers.window import Window
 from homing.clients import errors
-from homing.model import Answer, CarrierInbound, CarrierReceipt, Outbound, Outcome, Outstanding, Traffic
+from homing.model import Answer, CarrierInbound, CarrierReceipt, Options, Outbound, Outcome, Outstanding, Traffic
 from homing.states import State
 from waiting import until
 
@@ -54,6 +54,84 @@ def message(**changes: Any) -> Outbound:
         **changes,
     }
     return Outbound(**given)
+
+
+# ---- Flash, and India's ids
+
+FLASH = {"url": "http://127.0.0.1/send", "json": {"text": "{text}", "flash": "{flash:bool}", "dlt": ["{pe_id}"]}}
+REPLY = {"rules": [{"outcome": "accepted", "status": [200]}]}
+
+
+@pytest.mark.parametrize(
+    ("kind", "settings", "carries"),
+    [
+        ("smpp", {"host": "a", "system_id": "us"}, True),
+        ("smpp", {"host": "a", "system_id": "us", "flash": False}, False),
+        ("lia", {"api_id": "a", "api_password": "b"}, True),
+        ("lia", {"api_id": "a", "api_password": "b", "flash": False}, False),
+        ("laaffic", {"key": "a", "secret": "b", "app_id": "c"}, False),
+        ("http", {"url": "http://127.0.0.1/?c={flash}", "reply": REPLY}, True),
+        ("http", {**FLASH, "reply": REPLY}, True),
+        ("http", {"url": "http://127.0.0.1/", "form": {"flash": "{{flash}}"}, "reply": REPLY}, False),
+        ("simulator", {}, True),
+        ("simulator", {"flash": False}, False),
+    ],
+)
+def test_every_kind_tells_whether_it_carries_flash(kind: str, settings: dict[str, Any], carries: bool) -> None:
+    assert kinds.read_settings(kind, json.dumps(settings)).carries_flash is carries
+
+
+@pytest.mark.parametrize("flash", [True, False])
+def test_a_template_tells_of_flash_and_of_indias_ids(flash: bool) -> None:
+    template = http.HttpTemplate(kinds.read_settings("http", json.dumps({**FLASH, "reply": REPLY})))
+    values = values_of(message(options=Options(flash, "1101", "1107")), {}, AT)
+    body = template.render(values).body
+    assert body is not None
+    assert json.loads(body) == {"text": message().text, "flash": flash, "dlt": ["1101"]}
+    assert Text("{flash}/{template_id}", {}).fill(values) == f"{int(flash)}/1107"
+
+
+def test_a_word_in_place_of_a_flag_is_no_boolean() -> None:
+    values = values_of(message(), {"flash": {"0": "normal"}}, AT)
+    with pytest.raises(ValueError, match="neither 0 nor 1"):
+        Text("{flash:bool}", {}).as_scalar(values)
+
+
+@pytest.mark.parametrize(
+    ("text_encoding", "flash", "word"), [(0, False, "T"), (0, True, "FS"), (8, False, "U"), (8, True, "UFS")]
+)
+async def test_a_lia_vendor_is_asked_for_flash_and_told_the_ids(text_encoding: int, flash: bool, word: str) -> None:
+    api = lia.LiaApi(kinds.read_settings("lia", '{"api_id": "a", "api_password": "b"}'), lambda: AT)
+    asked = api._message([message(encoding=text_encoding, options=Options(flash, "1101", "1107"))])
+    await api.close()
+    assert (asked.encoding, asked.pe_id, asked.template_id) == (word, "1101", "1107")
+
+
+async def test_flash_and_plain_messages_of_one_text_share_no_call_and_a_vendor_without_flash_gets_none() -> None:
+    calls: list[list[Options]] = []
+
+    class Vendor:
+        async def send(self, messages: Sequence[Outbound]) -> Sequence[Answer]:
+            calls.append([one.options for one in messages])
+            return [Answer(Outcome.ACCEPTED, str(one.message_id)) for one in messages]
+
+        async def ask(self, carrier_refs: Sequence[str]) -> Sequence[CarrierReceipt]:
+            return []
+
+        async def close(self) -> None: ...
+
+    flash, plain = Options(flash=True), Options()
+    batch = [message(message_id=n, options=(plain, flash)[n % 2]) for n in range(4)]
+    for kind, settings, outcome in (
+        ("lia", '{"api_id": "a", "api_password": "b"}', Outcome.ACCEPTED),
+        ("laaffic", '{"key": "a", "secret": "b", "app_id": "c"}', Outcome.REFUSED),
+    ):
+        calls.clear()
+        answers: dict[int, Answer] = {}
+        carrier = ApiCarrier(Vendor(), kinds.read_settings(kind, settings), Manner(10), random.Random(1))
+        await carrier.submit(batch, lambda one, answer, answers=answers: answers.update({one.message_id: answer}))  # type: ignore[misc]
+        assert calls == [[plain, plain]] + [[flash, flash]] * (kind == "lia")
+        assert [answers[n].outcome for n in range(4)] == [Outcome.ACCEPTED, outcome] * 2
 
 
 # ---- Windows

@@ -41,7 +41,7 @@ def test_no_setting_is_told_that_does_not_exist() -> None:
     assert re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE) == list(SCHEMA["properties"])
     spans = set(re.findall(r"`([a-z]+(?:_[a-z0-9]+)+)`", PAGE))
     detail = {"round_trip_ms", "waiting_for_room", "waiting_to_be_stored", "receipts_without_id", "last_error"}
-    tlvs = {"sar_msg_ref_num", "sar_total_segments", "sar_segment_seqnum", "message_payload"}
+    tlvs = {"sar_msg_ref_num", "sar_total_segments", "sar_segment_seqnum", "message_payload", "pe_id", "template_id"}
     assert spans - set(SCHEMA["properties"]) - detail - tlvs == set()
 
 

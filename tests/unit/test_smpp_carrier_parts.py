@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,7 +19,7 @@ from homing.carriers.smpp_inbound import Fragment, Puzzles, Reader
 from homing.carriers.smpp_queries import read
 from homing.carriers.smpp_ramp import Ramp
 from homing.carriers.smpp_settings import SmppSettings
-from homing.model import Answer, CarrierInbound, CarrierReceipt, Outbound, Outcome, Outstanding
+from homing.model import Answer, CarrierInbound, CarrierReceipt, Options, Outbound, Outcome, Outstanding
 from homing.smpp import udh
 from homing.smpp.pdus import DataSm, DeliverSm, QuerySmResp
 from homing.smpp.statuses import Status
@@ -255,6 +256,53 @@ def test_a_messages_answer_is_that_of_its_worst_part(told: list[Told | None], ex
 def test_binds_that_will_be_refused_again_are_told_from_those_that_may_pass() -> None:
     assert [is_lasting(one) for one in (Status.RINVPASWD, Status.RINVSYSID, Status.RBINDFAIL, 0x4FF)] == [True] * 4
     assert [is_lasting(one) for one in (Status.RALYBND, Status.RTHROTTLED, Status.RSYSERR)] == [False] * 3
+
+
+# ---- Flash, and India's ids
+
+
+def asking(text: str, **options: Any) -> Outbound:
+    return msgspec.structs.replace(message(text), options=Options(**options))
+
+
+@pytest.mark.parametrize(
+    ("text", "changes", "ordinary", "flash"),
+    [
+        ("plain", {}, 0x00, 0x10),
+        ("Привет", {}, 0x08, 0x18),
+        ("plain", {"gsm7_flash_data_coding": 0xF0}, 0x00, 0xF0),
+        ("Привет", {"ucs2_flash_data_coding": 0x19}, 0x08, 0x19),
+        ("plain " * 40, {}, 0x00, 0x10),
+        ("Привет " * 40, {"long_messages": "payload"}, 0x08, 0x18),
+    ],
+)
+def test_flash_leaves_with_a_message_class_and_the_same_octets(
+    text: str, changes: dict[str, Any], ordinary: int, flash: int
+) -> None:
+    encoder = Encoder(settings(**changes))
+    plain = encoder.submits(message(text), 7, NOW)
+    shown_at_once = encoder.submits(asking(text, flash=True), 7, NOW)
+    assert {one.data_coding for one in plain} == {ordinary}
+    assert [msgspec.structs.replace(one, data_coding=flash) for one in plain] == shown_at_once
+
+
+@pytest.mark.parametrize(
+    ("changes", "tlvs"),
+    [
+        ({}, ((0x1400, b"1101"), (0x1401, b"1107"))),
+        ({"pe_id_tag": "0x1402", "template_id_tag": ""}, ((0x1402, b"1101"),)),
+        ({"tlvs": {"0x1400": "39", "0x1500": "41"}}, ((0x1500, b"A"), (0x1400, b"1101"), (0x1401, b"1107"))),
+    ],
+)
+def test_indias_ids_leave_in_every_part_in_place_of_the_settings_own(changes: dict[str, Any], tlvs: Any) -> None:
+    parts = Encoder(settings(**changes)).submits(asking("hello " * 60, pe_id="1101", template_id="1107"), 7, NOW)
+    assert len(parts) == 3
+    assert [part.tlvs for part in parts] == [tlvs] * 3
+
+
+def test_a_message_without_ids_has_those_of_the_settings() -> None:
+    (part,) = Encoder(settings(tlvs={"0x1400": "39"})).submits(message(), 7, NOW)
+    assert part.tlvs == ((0x1400, b"9"),)
 
 
 # ---- Slowing down

@@ -9,7 +9,7 @@ from homing.accounts.profile import Profile
 from homing.doors import smpp_text
 from homing.doors.smpp_submit import REFERENCE_16_BIT, REFERENCE_SAR, Submit, read, refused_of
 from homing.doors.smpp_words import STATUSES, Own, Unacceptable, status_of
-from homing.model import App, Recipient, Traffic
+from homing.model import App, Options, Recipient, Traffic
 from homing.smpp import tlvs, udh
 from homing.smpp.pdus import DataSm, DistributionList, SmeAddress, SubmitMulti, SubmitSm
 from homing.smpp.statuses import Status
@@ -58,8 +58,12 @@ def test_a_plain_submit() -> None:
         (submit(tlvs=(tlvs.USER_MESSAGE_REFERENCE.make(513),)), "recipients", (Recipient(NUMBER, NUMBER, "513"),)),
         (submit(service_type="promo"), "traffic", Traffic.PROMOTIONAL),
         (submit(service_type="OTP"), "notes", {"service_type": "OTP"}),
-        (submit(data_coding=0xF0), "notes", {"flash": True}),
-        (submit(data_coding=0x18, short_message=b"\0h"), "notes", {"flash": True}),
+        (submit(data_coding=0xF0), "options", Options(flash=True)),
+        (submit(data_coding=0x10), "options", Options(flash=True)),
+        (submit(data_coding=0x18, short_message=b"\0h"), "options", Options(flash=True)),
+        (submit(data_coding=0x11), "options", Options()),
+        (submit(tlvs=((0x1400, b"1101"), (0x1401, b"1107\0"))), "options", Options(False, "1101", "1107")),
+        (submit(data_coding=0x10, tlvs=((0x1401, b"1107"),)), "options", Options(True, "", "1107")),
         (submit(priority_flag=3), "traffic", Traffic.TRANSACTIONAL),
         (submit(registered_delivery=0), "registered", 0),
         (submit(registered_delivery=2), "registered", 2),

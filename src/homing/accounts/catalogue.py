@@ -86,8 +86,8 @@ async def add_carrier(connection: Connection | Database, name: str, kind: str, s
         raise errors.OperatorError(
             f"{name!r} cannot be a carrier's name: letters, digits and _ . - (and not digits alone)"
         )
-    read_settings(kind, settings)
-    row = await connection.row("carrier_add", name, kind, settings)
+    carries_flash = read_settings(kind, settings).carries_flash
+    row = await connection.row("carrier_add", name, kind, settings, carries_flash)
     if row is None:
         raise errors.OperatorError(f"there is a carrier {name!r} already")
     return int(row["carrier_id"])
@@ -101,8 +101,8 @@ async def change_carrier(connection: Connection, row: Record, changes: Mapping[s
     settings.update(changes)
     settings = {name: value for name, value in settings.items() if value is not None}
     text = msgspec.json.encode(settings).decode()
-    read_settings(row["kind"], text)
-    await connection.execute("carrier_change", row["carrier_id"], text)
+    carries_flash = read_settings(row["kind"], text).carries_flash
+    await connection.execute("carrier_change", row["carrier_id"], text, carries_flash)
 
 
 class Course(enum.Enum):

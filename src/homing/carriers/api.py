@@ -12,7 +12,7 @@ from homing import limits
 from homing.carriers.base import Answered, Health, Report
 from homing.carriers.outstanding import Asked, Questions
 from homing.carriers.secret import SECRET
-from homing.carriers.verdicts import answer_of
+from homing.carriers.verdicts import NO_FLASH, answer_of
 from homing.carriers.window import Window
 from homing.clients.errors import ClientError
 from homing.kit.backoff import doubling_s
@@ -38,6 +38,11 @@ class ApiSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     timeout_s: Annotated[float, msgspec.Meta(gt=0, le=limits.API_TIMEOUT_S)] = limits.API_TIMEOUT_S
     push_token: PushToken = ""
 
+    @property
+    def carries_flash(self) -> bool:
+        """Whether the vendor's API has a way to ask for messages of class 0."""
+        return False
+
 
 class Manner(msgspec.Struct, frozen=True):
     """How a vendor is called: how many messages of one text a call carries, how long after sending it is asked about
@@ -54,7 +59,9 @@ class VendorApi(Protocol):
     """A vendor's own part. Both raise a `ClientError`."""
 
     async def send(self, messages: Sequence[Outbound]) -> Sequence[Answer]:
-        """One call for messages of the same text, sender, encoding and traffic; an answer for each, in their order."""
+        """One call for messages of the same text, sender, encoding, traffic and options; an answer for each, in their
+        order.
+        """
         ...
 
     async def ask(self, carrier_refs: Sequence[str]) -> Sequence[CarrierReceipt]:
@@ -110,6 +117,11 @@ class ApiCarrier:
         await self._window.until_room()
 
     async def submit(self, batch: Sequence[Outbound], answered: Answered) -> None:
+        if not self._settings.carries_flash:
+            for message in batch:
+                if message.options.flash:
+                    answered(message, NO_FLASH)
+            batch = [message for message in batch if not message.options.flash]
         with self._window.holding(len(batch)):
             calls = [self._send(messages, answered) for messages in _calls(batch, self._manner.send_max)]
             failures = [one for one in await asyncio.gather(*calls, return_exceptions=True) if one is not None]
@@ -189,7 +201,8 @@ def _calls(batch: Sequence[Outbound], send_max: int) -> Iterable[Sequence[Outbou
     """The batch by what one call can carry."""
     alike: dict[tuple[object, ...], list[Outbound]] = {}
     for message in batch:
-        alike.setdefault((message.sender, message.text, message.encoding, message.traffic), []).append(message)
+        shared = message.sender, message.text, message.encoding, message.traffic, message.options
+        alike.setdefault(shared, []).append(message)
     for messages in alike.values():
         for start in range(0, len(messages), send_max):
             yield messages[start : start + send_max]

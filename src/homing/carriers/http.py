@@ -17,7 +17,7 @@ from homing import limits
 from homing.carriers.api import ApiCarrier, ApiSettings, Manner
 from homing.carriers.base import BadReport, Heard, Pushed, Report
 from homing.carriers.http_reading import Document, InboundForm, Pick, ReceiptForm, Reply, Said, walk
-from homing.carriers.http_template import Json, Text, Values, escape_for, in_header, in_url, values_of
+from homing.carriers.http_template import Json, Text, Values, escape_for, in_header, in_url, names_in, values_of
 from homing.carriers.secret import SECRET
 from homing.clients.call import HttpRequest, Terms, parse_base
 from homing.clients.errors import TooLarge
@@ -53,6 +53,12 @@ class HttpSettings(ApiSettings, frozen=True, kw_only=True, forbid_unknown_fields
     reply: Reply
     receipt: ReceiptForm | None = None
     inbound: InboundForm | None = None
+
+    @property
+    def carries_flash(self) -> bool:
+        """Whether the vendor is told of it anywhere."""
+        request = [self.url, self.query, self.headers, self.form, self.json, self.raw]
+        return "flash" in names_in(request)
 
     def __post_init__(self) -> None:
         """Raises ValueError for what could only fail once a message is there."""

@@ -1,12 +1,13 @@
 """Templates of requests: texts with {placeholders}, filled in with a message and escaped for the place they stand in.
 
-`{number} {sender} {text} {message_id} {reference} {encoding} {traffic} {segments} {validity_s} {time}` are a message's,
-`{secret.NAME}` is one of the carrier's secrets. `{{` and `}}` are braces. After a colon: `{text:hex}` is the text as
-UTF-16 in hexadecimal digits; a JSON string that is nothing but `{number:int}` becomes a number.
+`{number} {sender} {text} {message_id} {reference} {encoding} {traffic} {segments} {validity_s} {time} {flash} {pe_id}
+{template_id}` are a message's, `{secret.NAME}` is one of the carrier's secrets. `{{` and `}}` are braces. After a
+colon: `{text:hex}` is the text as UTF-16 in hexadecimal digits; a JSON string that is nothing but `{number:int}`
+becomes a number, one that is nothing but `{flash:bool}` true or false.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, Final
 from urllib.parse import quote
@@ -29,10 +30,15 @@ NAMES: Final = (
     "segments",
     "validity_s",
     "time",
+    "flash",
+    "pe_id",
+    "template_id",
 )
+FLAGS: Final = {"0": False, "1": True}
 SECRET_PREFIX: Final = "secret."  # noqa: S105 - a name's beginning
 AS_INT: Final = "int"
 AS_HEX: Final = "hex"
+AS_BOOL: Final = "bool"
 
 Values = Mapping[str, str]
 Escape = Callable[[str], str]
@@ -65,12 +71,19 @@ class Text:
             piece if isinstance(piece, str) else escaped(self._value(piece, values)) for piece in self._pieces
         )
 
-    def as_int(self, values: Values) -> int | None:
-        """The number that the text becomes, if it is nothing but an {x:int}. Raises ValueError if that is none."""
+    def as_scalar(self, values: Values) -> int | bool | None:
+        """The number, or true or false, that the text becomes, if it is nothing but an {x:int} or {x:bool}. Raises
+        ValueError if the value is none.
+        """
         holes = [piece for piece in self._pieces if piece]
-        if len(holes) == 1 and isinstance(holes[0], Hole) and holes[0].form == AS_INT:
-            return int(self._value(holes[0], values))
-        return None
+        if len(holes) != 1 or not isinstance(holes[0], Hole) or holes[0].form not in (AS_INT, AS_BOOL):
+            return None
+        value = self._value(holes[0], values)
+        if holes[0].form == AS_INT:
+            return int(value)
+        if value not in FLAGS:
+            raise ValueError(f"{{{holes[0].name}:bool}} is neither 0 nor 1")
+        return FLAGS[value]
 
     def _piece(self, match: "re.Match[str]") -> str | Hole:
         name, form, alone = match.groups()
@@ -80,8 +93,8 @@ class Text:
             return match[0][0]
         if name not in NAMES and name.removeprefix(SECRET_PREFIX) not in self._secrets:
             raise ValueError(f"there is no {{{name}}}; there is: {', '.join(NAMES)}, and secret.NAME")
-        if form not in (None, AS_INT, AS_HEX):
-            raise ValueError(f"{{{name}:{form}}}: after the colon comes int or hex")
+        if form not in (None, AS_INT, AS_HEX, AS_BOOL):
+            raise ValueError(f"{{{name}:{form}}}: after the colon comes int, hex or bool")
         return Hole(name, form or "")
 
     def _value(self, hole: Hole, values: Values) -> str:
@@ -116,6 +129,9 @@ def values_of(message: Outbound, words: Mapping[str, Values], now: datetime) -> 
         "segments": str(message.segments),
         "validity_s": str(max(0, int((message.expires_at - now).total_seconds()))),
         "time": str(int(now.timestamp())),
+        "flash": str(int(message.options.flash)),
+        "pe_id": message.options.pe_id,
+        "template_id": message.options.template_id,
     }
     return {name: words[name].get(value, value) if name in words else value for name, value in values.items()}
 
@@ -158,10 +174,19 @@ def _compile(template: Any, secrets: Values) -> Any:
     return template
 
 
+def names_in(template: Any) -> Iterator[str]:
+    """The placeholders of a text, or of all texts in a list or in an object's values."""
+    if isinstance(template, str):
+        yield from (match[1] for match in PIECE.finditer(template) if match[1])
+    elif isinstance(template, dict | list | tuple):
+        for value in template.values() if isinstance(template, dict) else template:
+            yield from names_in(value)
+
+
 def _filled(document: Any, values: Values) -> Any:
     if isinstance(document, Text):
-        number = document.as_int(values)
-        return document.fill(values) if number is None else number
+        scalar = document.as_scalar(values)
+        return document.fill(values) if scalar is None else scalar
     if isinstance(document, dict):
         return {name: _filled(value, values) for name, value in document.items()}
     if isinstance(document, list):

@@ -47,9 +47,19 @@ STATES: Final = {
     Status.UNKNOWN: State.UNKNOWN,
 }
 
+ENCODINGS: Final = {
+    (False, False): Encoding.LATIN,
+    (False, True): Encoding.LATIN_FLASH,
+    (True, False): Encoding.UNICODE,
+    (True, True): Encoding.UNICODE_FLASH,
+}
+"""By whether it is UCS-2, and whether it is flash."""
+
 
 class LiaSettings(ApiSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`send_max`: numbers in a call. `ask_after_s`: 0 never asks. `callback_url` "" asks for no pushes."""
+    """`send_max`: numbers in a call. `ask_after_s`: 0 never asks. `callback_url` "" asks for no pushes. `flash`:
+    whether the vendor does what it is asked with the encodings FS and UFS.
+    """
 
     api_id: str
     api_password: Secret
@@ -58,6 +68,11 @@ class LiaSettings(ApiSettings, frozen=True, kw_only=True, forbid_unknown_fields=
     send_max: Annotated[int, msgspec.Meta(ge=1, le=limits.LIA_NUMBERS_MAX)] = 200
     ask_after_s: Annotated[float, msgspec.Meta(ge=0, le=86_400)] = 120.0
     asks_per_s: Annotated[float, msgspec.Meta(gt=0, le=100)] = 10.0
+    flash: bool = True
+
+    @property
+    def carries_flash(self) -> bool:
+        return self.flash
 
 
 def make(settings: LiaSettings, chance: random.Random) -> ApiCarrier:
@@ -100,10 +115,12 @@ class LiaApi:
             first.sender,
             first.text,
             transactional=first.traffic == Traffic.TRANSACTIONAL,
-            encoding=Encoding.UNICODE if first.encoding == TextEncoding.UCS2 else Encoding.LATIN,
+            encoding=ENCODINGS[first.encoding == TextEncoding.UCS2, first.options.flash],
             uid=f"{first.message_id}-{first.attempt}" if len(messages) == 1 else "",
             callback_url=self._callback_url,
             validity_s=min(limits.VALIDITY_S_MAX, max(limits.VALIDITY_S_MIN, int(left_s))),
+            pe_id=first.options.pe_id,
+            template_id=first.options.template_id,
         )
 
 

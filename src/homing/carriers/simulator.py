@@ -21,6 +21,7 @@ import msgspec
 
 from homing import limits
 from homing.carriers.base import Answered, Health, Report
+from homing.carriers.verdicts import NO_FLASH
 from homing.kit.spread import mix
 from homing.model import Answer, CarrierInbound, CarrierReceipt, Outbound, Outcome, Outstanding
 from homing.states import State
@@ -50,12 +51,17 @@ class Place(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class SimulatorSettings(Place, frozen=True, forbid_unknown_fields=True):
-    """The general behaviour, and that of prefixes which differ."""
+    """The general behaviour, and that of prefixes which differ. `flash`: whether it takes messages of class 0."""
 
     seed: int = 1
     is_down: bool = False
     window: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = limits.CARRIER_WINDOW_DEFAULT
     prefixes: dict[str, Place] = {}
+    flash: bool = True
+
+    @property
+    def carries_flash(self) -> bool:
+        return self.flash
 
 
 class Fate(msgspec.Struct, frozen=True):
@@ -210,6 +216,9 @@ class SimulatorCarrier:
     def _answer(self, batch: Sequence[Outbound], answered: Answered) -> None:
         now_ms = self._clock_ms()
         for message in batch:
+            if message.options.flash and not self._settings.flash:
+                answered(message, NO_FLASH)
+                continue
             carrier_ref = f"{now_ms:011x}{self._mark:04x}{next(self._count) & 0xFFFFF:05x}"
             fate = fate_of(self._settings, carrier_ref, message.number)
             trouble = _trouble(self._settings, carrier_ref, message.number)

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from homing.carriers.smpp_settings import SmppSettings
-from homing.model import Outbound
+from homing.model import NO_OPTIONS, Options, Outbound
 from homing.smpp import times, udh
 from homing.smpp.addresses import Npi, Ton
 from homing.smpp.pdus import SubmitSm
@@ -35,6 +35,8 @@ class Encoder:
         # The sar_ TLVs become a header of six octets further on, so a part has room for no more text.
         self._header_octets = WIDE_HEADER_OCTETS if self._is_wide else CONCATENATION_HEADER_OCTETS
         self._tlvs: Tlvs = tuple((int(tag, 16), bytes.fromhex(value)) for tag, value in settings.tlvs.items())
+        self._pe_id_tag = _tag(settings.pe_id_tag)
+        self._template_id_tag = _tag(settings.template_id_tag)
         self._fixed = {
             "service_type": settings.service_type,
             "dest_addr_ton": settings.dest_ton,
@@ -46,7 +48,7 @@ class Encoder:
 
     def submits(self, message: Outbound, reference: int, now: datetime) -> list[SubmitSm]:
         """The parts in their order, one for a text that fits. `reference` tells a long message's parts from another's;
-        it is cut to the bits that there are.
+        it is cut to the bits that there are. Raises ValueError for what this carrier cannot say.
         """
         settings = self._settings
         text = message.text
@@ -59,9 +61,9 @@ class Encoder:
             "source_addr_npi": npi,
             "destination_addr": message.number,
             "validity_period": validity(settings, message.expires_at, now),
-            "data_coding": settings.gsm7_data_coding if encoding is Encoding.GSM7 else settings.ucs2_data_coding,
+            "data_coding": self._data_coding(encoding, message.options.flash),
         }
-        tlvs = self._tlvs
+        tlvs = self._tlvs if message.options is NO_OPTIONS else self._with_ids(message.options)
         if settings.message_reference:
             tlvs = (*tlvs, USER_MESSAGE_REFERENCE.make(message.message_id & 0xFFFF))
         texts = [text] if self._is_short(text, encoding, octets) else split(text, encoding, self._header_octets)
@@ -73,6 +75,19 @@ class Encoder:
             self._part(fields, tlvs, part, encoding, reference, len(texts), number)
             for number, part in enumerate(texts, 1)
         ]
+
+    def _data_coding(self, encoding: Encoding, flash: bool) -> int:
+        settings, is_gsm7 = self._settings, encoding is Encoding.GSM7
+        if not flash:
+            return settings.gsm7_data_coding if is_gsm7 else settings.ucs2_data_coding
+        return settings.gsm7_flash_data_coding if is_gsm7 else settings.ucs2_flash_data_coding
+
+    def _with_ids(self, options: Options) -> Tlvs:
+        """The settings' own parameters, less those that the message has itself, and the message's."""
+        ids = ((self._pe_id_tag, options.pe_id), (self._template_id_tag, options.template_id))
+        own = tuple((tag, value.encode()) for tag, value in ids if tag is not None and value)
+        tags = {tag for tag, _value in own}
+        return (*(tlv for tlv in self._tlvs if tlv[0] not in tags), *own)
 
     def _part(
         self,
@@ -125,6 +140,10 @@ class Encoder:
                 if not gsm7.is_gsm(text):  # it is cut into parts of septets, whatever it is written in
                     raise gsm7.not_encodable(text)
                 return text.encode(charset)
+
+
+def _tag(written: str) -> int | None:
+    return int(written, 16) if written else None
 
 
 def packed(septets: bytes, header_octets: int) -> bytes:

@@ -14,6 +14,7 @@ from homing.carriers.smpp_answers import Fate, Reader, Told, conclude
 from homing.carriers.smpp_binds import Bind
 from homing.carriers.smpp_encoding import Encoder
 from homing.carriers.smpp_settings import SmppSettings
+from homing.carriers.verdicts import NO_FLASH
 from homing.kit.buckets import TokenBucket
 from homing.model import Answer, LateAnswer, Outbound, Outcome
 from homing.smpp import session
@@ -126,6 +127,7 @@ class Sender:
         self._loop = asyncio.get_running_loop()
         self._binds = binds
         self._encoder = Encoder(settings)
+        self._carries_flash = settings.carries_flash
         self._reader = Reader(settings)
         # From here a submit still has its whole time for an answer, before whoever waits for the batch gives up.
         self._patience_s = limits.CARRIER_SUBMIT_TIMEOUT_S - limits.SMPP_CARRIER_SPARE_S - settings.response_timeout_s
@@ -173,6 +175,10 @@ class Sender:
         under_way = Batch(len(batch))
         sendings = []
         for message in batch:
+            if message.options.flash and not self._carries_flash:
+                answered(message, NO_FLASH)
+                under_way.one_answered()
+                continue
             self._reference += 1
             try:
                 parts = self._encoder.submits(message, self._reference, now)

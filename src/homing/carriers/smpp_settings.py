@@ -16,6 +16,7 @@ Status: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=0xFFFF_FFFF)]
 Printable: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"^[ -~]*$")]
 Seconds: TypeAlias = Annotated[float, msgspec.Meta(ge=0.05, le=3600)]
 Tag: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"^0[xX][0-9A-Fa-f]{1,4}$")]
+DltTag: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"^(0[xX][0-9A-Fa-f]{1,4})?$")]
 Hex: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"^([0-9A-Fa-f]{2})*$", max_length=2 * 0xFFFF)]
 
 
@@ -102,6 +103,13 @@ class SmppSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     ] = "gsm7"
     gsm7_data_coding: Annotated[Octet, _told("data_coding of texts in that charset")] = 0
     ucs2_data_coding: Annotated[Octet, _told("data_coding of all other texts")] = 8
+    flash: Annotated[
+        bool, _told("whether it shows messages of class 0 at once; false: those go by another carrier, or are refused")
+    ] = True
+    gsm7_flash_data_coding: Annotated[
+        Octet, _told("data_coding of flash messages in `charset`; 240 is the other way to say class 0")
+    ] = 0x10
+    ucs2_flash_data_coding: Annotated[Octet, _told("data_coding of all other flash messages")] = 0x18
     long_messages: Annotated[
         Literal["udh8", "udh16", "sar", "payload"],
         _told(
@@ -123,6 +131,10 @@ class SmppSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     tlvs: Annotated[
         dict[Tag, Hex], msgspec.Meta(max_length=32), _told('added to every submit: {"0x1400": "31323334"}, in hex')
     ] = {}
+    pe_id_tag: Annotated[
+        DltTag, _told("the parameter in which India's carriers take a message's `pe_id`; empty: none is sent")
+    ] = "0x1400"
+    template_id_tag: Annotated[DltTag, _told("the same for its `template_id`")] = "0x1401"
     message_reference: Annotated[bool, _told("send the last 16 bits of our message's id as user_message_reference")] = (
         False
     )
@@ -165,6 +177,10 @@ class SmppSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
         both = set(self.temporary_statuses) & set(self.permanent_statuses)
         if both:
             raise ValueError(f"statuses both temporary and permanent: {sorted(both)}")
+
+    @property
+    def carries_flash(self) -> bool:
+        return self.flash
 
     @property
     def targets(self) -> list[tuple[str, int]]:

@@ -14,6 +14,8 @@ ABOUT_THE_MESSAGE: Final = (400, 406, 409, 413, 415, 422)
 ABOUT_US: Final = (errors.NotSent, errors.AccessRefused, errors.NumbersTooMany, errors.Redirected)
 """Certainly not gone, and not for anything in the message: a password, an address, a bound of ours."""
 
+NO_FLASH: Final = Answer(Outcome.REFUSED, None, "flash", "this carrier sends no flash messages")
+
 
 def answer_of(error: errors.ClientError) -> Answer:
     """UNKNOWN where the vendor may have taken them; DEFERRED where it did not and others, or it later, may; else

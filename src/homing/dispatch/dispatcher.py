@@ -14,7 +14,7 @@ from homing.dispatch.answers import Answered, Recorder
 from homing.dispatch.breaker import Breaker
 from homing.kit.durable import until_durable
 from homing.messages.transitions import Event, apply
-from homing.model import Answer, Outbound, Outcome, Traffic
+from homing.model import Answer, Outbound, Outcome, Traffic, options_of
 from homing.observe.work import WorkTally
 from homing.routing.lanes import lane_of
 from homing.states import TABLE, State
@@ -243,4 +243,5 @@ def _outbound(row: Record, traffic: int, attempt: int | None = None) -> Outbound
         row["segments"],
         row["expires_at"],
         traffic,
+        options_of(row["notes"]),
     )

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from homing.model import Outbound
+from homing.model import Outbound, options_of
 from homing.routing.board import TariffBoard
 from homing.routing.choose import order
 from homing.routing.lanes import lane_of
@@ -72,6 +72,8 @@ class Failover:
         if offered is None:
             return None
         usable = (one for one in order(offered, row["message_id"]) if not tariff.is_down(one.carrier_id))
+        if options_of(row["notes"]).flash:
+            usable = (one for one in usable if tariff.carries_flash(one.carrier_id))
         return next((one for one in usable if one.carrier_id not in tried), None)
 
 

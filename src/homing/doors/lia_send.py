@@ -12,7 +12,7 @@ from homing.doors.lia_parameters import Parameters, storable
 from homing.intake.intake import Intake
 from homing.intake.submission import Accepted, Group, Submission
 from homing.intake.templates import fill
-from homing.model import Door, Recipient, Traffic
+from homing.model import Door, Options, Recipient, Traffic
 from homing.text.gsm7 import is_gsm
 from homing.text.numbers import normalise
 from homing.text.segments import Encoding, utf16_units
@@ -66,12 +66,7 @@ class Sender:
         uid = _optional(parameters, "uid", limits.LIA_REFERENCE_CHARS_MAX)
         recipients = _recipients(numbers, uid)
         text, notes = _text(account, parameters, encoding)
-        if flash:
-            notes["flash"] = True
-        for name in ("pe_id", "template_id"):
-            value = _optional(parameters, name, limits.LIA_REGISTRATION_CHARS_MAX)
-            if value:
-                notes[name] = value
+        options = Options(flash, _registration(parameters, "pe_id"), _registration(parameters, "template_id"))
         validity_s, callback_url = _validity_s(parameters), _callback_url(parameters)
         submissions = [
             None
@@ -81,7 +76,7 @@ class Sender:
                 door=Door.LIA,
                 app_id=account.default_app.app_id if account.default_app else "",
                 request_id=request_id,
-                groups=(Group(text, sender, (recipient,), encoding, notes or None),),
+                groups=(Group(text, sender, (recipient,), encoding, notes or None, options),),
                 traffic=traffic,
                 validity_s=validity_s,
                 callback_url=callback_url,
@@ -179,6 +174,10 @@ def _optional(parameters: Parameters, name: str, chars_max: int) -> str | None:
     if value is not None and (len(value) > chars_max or not storable(value)):
         raise errors.BadParameter(f"Invalid {name}")
     return value
+
+
+def _registration(parameters: Parameters, name: str) -> str:
+    return _optional(parameters, name, limits.LIA_REGISTRATION_CHARS_MAX) or ""
 
 
 def _validity_s(parameters: Parameters) -> int:

@@ -14,7 +14,7 @@ from homing.doors import smpp_text
 from homing.doors.smpp_submit import Asked
 from homing.intake.submission import Group, Submission
 from homing.messages.smpp_form import Receipt
-from homing.model import Door, Recipient, Traffic
+from homing.model import NO_OPTIONS, Door, Options, Recipient, Traffic
 from homing.states import State
 from homing.text.segments import Encoding
 
@@ -36,6 +36,7 @@ class Form(msgspec.Struct, frozen=True, omit_defaults=True):
     validity_s: int
     reference: str | None = None
     notes: dict[str, Any] = {}
+    options: Options = NO_OPTIONS
 
 
 class LongPart(msgspec.Struct, frozen=True):
@@ -88,6 +89,7 @@ def part_of(
             asked.validity_s,
             recipient.reference,
             asked.notes,
+            asked.options,
         ),
     )
 
@@ -119,7 +121,7 @@ def submission_of(parts: Sequence[LongPart], account: Profile) -> Submission:
         door=Door.SMPP,
         app_id=first.form.app_id,
         request_id=first.form.request_id,
-        groups=(Group(text.text, first.sender, (recipient,), text.encoding, notes),),
+        groups=(Group(text.text, first.sender, (recipient,), text.encoding, notes, first.form.options),),
         traffic=Traffic(first.form.traffic),
         validity_s=first.form.validity_s,
         registered=registered,

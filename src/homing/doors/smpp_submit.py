@@ -1,5 +1,6 @@
 """submit_sm, submit_multi and data_sm: what a PDU asks for, checked. Pure; the clock is passed in."""
 
+import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final, cast
@@ -12,17 +13,20 @@ from homing.doors import smpp_text
 from homing.doors.smpp_words import Own, Unacceptable
 from homing.intake.submission import Group, Submission
 from homing.messages import smpp_form
-from homing.model import Door, Recipient, Traffic
+from homing.model import NO_OPTIONS, Door, Options, Recipient, Traffic
 from homing.smpp import times, udh
 from homing.smpp.pdus import DataSm, SmeAddress, SubmitMulti, SubmitSm
 from homing.smpp.statuses import Status
 from homing.smpp.tlvs import (
+    DLT_PE_ID,
+    DLT_TEMPLATE_ID,
     MESSAGE_PAYLOAD,
     QOS_TIME_TO_LIVE,
     SAR_MSG_REF_NUM,
     SAR_SEGMENT_SEQNUM,
     SAR_TOTAL_SEGMENTS,
     USER_MESSAGE_REFERENCE,
+    Octets,
     Tlvs,
 )
 from homing.text.numbers import normalise
@@ -38,6 +42,9 @@ PRIORITY_MAX: Final = 3
 
 MESSAGE_TYPE: Final = 0x3C  # esm_class, section 5.2.12
 RECEIPTS: Final = smpp_form.ALL | smpp_form.FAILURES  # both bits at once are reserved
+
+PLAIN: Final = (NO_OPTIONS, Options(flash=True))
+REGISTRATION: Final = re.compile(rb"[!-~]*")
 
 REFERENCE_16_BIT: Final = 1 << 16
 REFERENCE_SAR: Final = 1 << 17
@@ -56,10 +63,11 @@ class Asked(msgspec.Struct, frozen=True):
     traffic: Traffic
     validity_s: int
     notes: dict[str, object]
+    options: Options
 
     def submission(self, account: Profile, app_id: str, request_id: str, text: smpp_text.Text) -> Submission:
         """The submission of a whole message with this text."""
-        group = Group(text.text, self.sender, self.recipients, text.encoding, self.notes or None)
+        group = Group(text.text, self.sender, self.recipients, text.encoding, self.notes or None, self.options)
         return Submission(
             account=account,
             door=Door.SMPP,
@@ -108,10 +116,9 @@ def read(account: Profile, pdu: Submit, now: datetime) -> Asked:
             raise Unacceptable(Status.RINVESMCLASS, "parts to many: send the whole text in message_payload")
     if not octets:
         raise Unacceptable(Status.RINVMSGLEN, "no text")
-    if pdu.data_coding in smpp_text.FLASH:
-        notes["flash"] = True
+    options = _options(pdu.data_coding in smpp_text.FLASH, tlvs) if tlvs else PLAIN[pdu.data_coding in smpp_text.FLASH]
     registered = pdu.registered_delivery and _registered(pdu.registered_delivery)
-    return Asked(sender, recipients, octets, pdu.data_coding, part, registered, traffic, validity_s, notes)
+    return Asked(sender, recipients, octets, pdu.data_coding, part, registered, traffic, validity_s, notes, options)
 
 
 def refused_of(pdu: SubmitMulti) -> list[SmeAddress]:
@@ -206,6 +213,18 @@ def _flags(pdu: SubmitSm | SubmitMulti) -> None:
         raise Unacceptable(Status.RINVREPFLAG, "nothing is replaced")
     if pdu.sm_default_msg_id:
         raise Unacceptable(Status.RINVDFTMSGID, "there are no predefined messages")
+
+
+def _options(flash: bool, tlvs: Tlvs) -> Options:
+    return Options(flash, _registration(tlvs, DLT_PE_ID), _registration(tlvs, DLT_TEMPLATE_ID))
+
+
+def _registration(tlvs: Tlvs, parameter: Octets) -> str:
+    """An id of India's registers: printable ASCII, with or without the zero octet that ends a string."""
+    value = (parameter.of(tlvs) or b"").rstrip(b"\0")
+    if len(value) > limits.LIA_REGISTRATION_CHARS_MAX or not REGISTRATION.fullmatch(value):
+        raise Unacceptable(Status.RINVOPTPARAMVAL, parameter.name)
+    return value.decode("ascii")
 
 
 def _payload(octets: bytes, tlvs: Tlvs) -> bytes:

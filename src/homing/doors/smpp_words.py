@@ -38,6 +38,7 @@ STATUSES: Final[dict[type[errors.HomingError], Status | Own]] = {
     errors.TemplateMismatch: Own.TEMPLATE,
     errors.TemplateMissing: Own.TEMPLATE,
     errors.NoRoute: Own.NO_ROUTE,
+    errors.FlashNotCarried: Own.UNSUPPORTED_CONTENT,
     errors.DestinationBlocked: Own.DESTINATION_BLOCKED,
     errors.InsufficientBalance: Own.INSUFFICIENT_BALANCE,
     errors.QueryTooFrequent: Status.RTHROTTLED,

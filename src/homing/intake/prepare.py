@@ -8,7 +8,7 @@ from homing import errors, limits
 from homing.guard.judge import PASS, Action, Judgement
 from homing.intake.submission import Accepted, Fate, Group, Refused, Submission
 from homing.intake.templates import match_any
-from homing.routing.choose import choose
+from homing.routing.choose import choose, order
 from homing.routing.rules import Wanted
 from homing.routing.tariff import Tariff
 from homing.text.numbers import Destination, Numbering
@@ -50,7 +50,8 @@ def prepare(
     submission_id = 0
     for group in submission.groups:
         segmentation = screen(submission, group, tariff)
-        notes = _encode(group.notes) if group.notes else None
+        noted = {**(group.notes or {}), **group.options.noted()}
+        notes = _encode(noted) if noted else None
         for recipient in group.recipients:
             place = numbering.locate(recipient.number)
             price = tariff.price(account.account_id, recipient.number)
@@ -84,10 +85,16 @@ def prepare(
             if price is None or offered is None or route is None:
                 fates.append(Refused(recipient, errors.NoRoute()))
                 continue
+            if group.options.flash and not tariff.carries_flash(route.carrier_id):
+                able = (one for one in order(offered, message_id) if tariff.carries_flash(one.carrier_id))
+                route = next(able, None)
+                if route is None:
+                    fates.append(Refused(recipient, errors.FlashNotCarried()))
+                    continue
             submission_id = submission_id or message_id
             told = notes
             if offered.note is not None or judged is not PASS:
-                told = _encode({**(group.notes or {}), **_decided(offered.note, judged)})
+                told = _encode({**noted, **_decided(offered.note, judged)})
             rows.append(
                 (
                     account.account_id,
@@ -120,8 +127,8 @@ def prepare(
             total_micro += charge_micro
             fates.append(Accepted(message_id, recipient))
     if not rows:
-        is_blocked = all(isinstance(fate, Refused) and type(fate.reason) is errors.DestinationBlocked for fate in fates)
-        raise errors.DestinationBlocked if fates and is_blocked else errors.NoRoute
+        reasons = {type(fate.reason) for fate in fates if isinstance(fate, Refused)}
+        raise reasons.pop() if len(reasons) == 1 else errors.NoRoute
     return Prepared(account.account_id, total_micro, rows, fates)
 
 

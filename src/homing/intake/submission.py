@@ -6,14 +6,15 @@ import msgspec
 
 from homing import errors, limits
 from homing.accounts.profile import Profile
-from homing.model import Door, Recipient, Traffic
+from homing.model import NO_OPTIONS, Door, Options, Recipient, Traffic
 from homing.text.segments import Encoding
 
 
 class Group(msgspec.Struct, frozen=True):
     """One text from one sender to one or more recipients. `encoding` None: the text decides.
 
-    `notes` is what the door decided that the message's timeline should tell (a replaced sender, a flash class).
+    `notes` is what the door decided that the message's timeline should tell (a replaced sender). The `options` are
+    stored among them, which costs no column.
     """
 
     text: str
@@ -21,6 +22,7 @@ class Group(msgspec.Struct, frozen=True):
     recipients: Sequence[Recipient]
     encoding: Encoding | None = None
     notes: Mapping[str, object] | None = None
+    options: Options = NO_OPTIONS
 
 
 class Submission(msgspec.Struct, frozen=True):

@@ -32,6 +32,7 @@ NOTES_TOLD_ELSEWHERE: Final = (
     "route",
     "parts",
     "guard",
+    "flash",
 )  # beside the sender and the route
 
 
@@ -176,6 +177,8 @@ def _text(message: Row, notes: Row) -> Iterator[Phrase]:
     yield Phrase(", 1 segment") if n == 1 else Phrase(", {n} segments", n=n)
     yield Phrase(", {traffic}", traffic=TRAFFIC[message["traffic"]])
     yield Phrase(", valid until {at}", at=message["expires_at"])
+    if notes.get("flash"):
+        yield Phrase(", flash: shown at once, not kept")
     for name, value in notes.items():
         if name not in NOTES_TOLD_ELSEWHERE:
             told = name.replace("_", " ")

@@ -117,6 +117,7 @@ async def read_tariff(database: Database) -> Tariff:
         ((row["carrier_id"], row["prefix"], row["cost_micro"]) for row in costs),
         frozenset(row["carrier_id"] for row in carriers if row["is_down"]),
         {(row["account_id"], row["app_id"]): terms_of(row) for row in terms},
+        frozenset(row["carrier_id"] for row in carriers if not row["carries_flash"]),
     )
 
 

@@ -39,6 +39,7 @@ class Tariff:
         costs: Iterable[tuple[int, str, int]] = (),
         down: Set[int] = frozenset(),
         terms: Mapping[tuple[int, str], Terms] | None = None,
+        without_flash: Set[int] = frozenset(),
     ) -> None:
         """`prices`: (account_id, prefix, micro); `words`: (account_id, word); `costs`: (carrier_id, prefix, micro).
 
@@ -52,6 +53,7 @@ class Tariff:
         self._terms = dict(terms or {})
         self._costs = _cost_tables(costs)
         self._down = down
+        self._without_flash = without_flash
         self._words = _patterns(words)
         self._offers: dict[tuple[object, ...], Offer] = {}
         self._book = NO_SHARES
@@ -129,6 +131,10 @@ class Tariff:
         table = self._costs.get(carrier_id)
         found = table.find(number) if table else None
         return None if found is None else found[1]
+
+    def carries_flash(self, carrier_id: int) -> bool:
+        """Whether a carrier sends messages of class 0."""
+        return carrier_id not in self._without_flash
 
     def is_down(self, carrier_id: int) -> bool:
         return carrier_id in self._down

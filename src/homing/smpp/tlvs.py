@@ -185,6 +185,10 @@ ALERT_ON_MESSAGE_DELIVERY: Final = Octets(0x130C, "alert_on_message_delivery", 0
 ITS_REPLY_TYPE: Final = Number(0x1380, "its_reply_type", 1)
 ITS_SESSION_INFO: Final = Octets(0x1383, "its_session_info", 2)
 
+# Not of SMPP, and so not in the table: what carriers and gateways in India agree on.
+DLT_PE_ID: Final = Octets(0x1400, "pe_id", 0, VALUE_OCTETS_MAX)
+DLT_TEMPLATE_ID: Final = Octets(0x1401, "template_id", 0, VALUE_OCTETS_MAX)
+
 PARAMETERS: Final[dict[int, Number | Text | Octets]] = {
     parameter.tag: parameter for parameter in list(globals().values()) if isinstance(parameter, Number | Text | Octets)
 }

@@ -148,7 +148,7 @@ DELETE FROM price WHERE account_id = $1 AND prefix <> ALL($2::text[])
 DELETE FROM price WHERE account_id = $1 AND prefix = $2 RETURNING prefix
 
 -- name: carrier_add
-INSERT INTO carrier (name, kind, settings) VALUES ($1, $2, $3::text::jsonb)
+INSERT INTO carrier (name, kind, settings, carries_flash) VALUES ($1, $2, $3::text::jsonb, $4)
 ON CONFLICT DO NOTHING
 RETURNING carrier_id
 
@@ -170,7 +170,7 @@ FOR UPDATE
 UPDATE carrier SET enabled = $2, is_draining = $3 WHERE carrier_id = $1
 
 -- name: carrier_change
-UPDATE carrier SET settings = $2::text::jsonb WHERE carrier_id = $1
+UPDATE carrier SET settings = $2::text::jsonb, carries_flash = $3 WHERE carrier_id = $1
 
 -- name: carrier_sessions
 SELECT c.carrier_id, s.owner, s.leased_until, s.leased_until < now() AS is_lapsed, s.is_up, s.detail::text AS detail,

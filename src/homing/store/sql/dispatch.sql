@@ -15,7 +15,7 @@ WITH due AS MATERIALIZED (
     RETURNING q.account_id, q.message_id, q.attempts, q.expires_at, old.claimed_by IS NOT NULL AS lapsed
 )
 SELECT c.account_id, c.message_id, c.attempts, c.expires_at, c.lapsed,
-    m.number, m.sender, m.text, m.encoding, m.segments, m.state
+    m.number, m.sender, m.text, m.encoding, m.segments, m.state, m.notes
 FROM claimed AS c
 JOIN message AS m ON m.account_id = ANY (ARRAY[c.account_id]) AND m.message_id = ANY (ARRAY[c.message_id])
 
@@ -74,7 +74,7 @@ WHERE q.lane = ANY (ARRAY[later.lane]) AND q.message_id = ANY (ARRAY[later.messa
 -- What decides a message's route, and which carriers have had it: `had_by` without those that only put it off.
 -- name: reroute_facts
 SELECT m.account_id, m.message_id, m.app_id, m.sender, m.traffic, m.number, m.country, m.mcc, m.mnc, m.price_micro,
-    tries.tried, tries.had_by
+    m.notes, tries.tried, tries.had_by
 FROM unnest($1::bigint[], $2::bigint[]) AS w (account_id, message_id)
 JOIN message AS m ON m.account_id = ANY (ARRAY[w.account_id]) AND m.message_id = ANY (ARRAY[w.message_id])
 CROSS JOIN LATERAL (

@@ -12,7 +12,7 @@ SELECT carrier_id, prefix, cost_micro FROM carrier_cost
 
 -- A carrier that no process owns yet is not down: none has looked.
 -- name: tariff_carriers
-SELECT c.carrier_id, coalesce(NOT s.is_up OR s.leased_until < now(), false) AS is_down
+SELECT c.carrier_id, c.carries_flash, coalesce(NOT s.is_up OR s.leased_until < now(), false) AS is_down
 FROM carrier AS c
 LEFT JOIN carrier_session AS s USING (carrier_id)
 WHERE c.enabled AND NOT c.is_draining

@@ -1,0 +1,204 @@
+"""What a customer asked of a message reaches the carrier: flash, and the registration ids of India."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from esme import bound
+from homing.accounts import catalogue
+from homing.clients.lia import AsyncLiaClient, Encoding, Message
+from homing.doors.smpp_words import Own
+from homing.messages import timeline
+from homing.model import Outcome
+from homing.routing.rules import Match
+from homing.smpp import udh
+from homing.smpp.pdus import SubmitSm
+from homing.states import State
+from proofs import all_adds_up
+from server import Account, Server, new_database, running
+from smsc import PASSWORD, SYSTEM_ID, Smsc
+
+BOTH, ORDINARY, CHANGED, LAST = "95501", "95502", "95503", "95504"
+"""To a carrier without flash and one with it; to that without alone; to one that says so only once it has a message,
+before one with it, and alone.
+"""
+PRICE = 20_000
+"""Of a segment, in micro-units."""
+SOON = {"reconnect_first_s": 0.1, "reconnect_longest_s": 0.3}
+IDS = ((0x1400, b"1101"), (0x1401, b"1107"))
+
+
+@pytest.fixture(scope="module")
+async def centre() -> AsyncIterator[Smsc]:
+    async with Smsc(receipt_after_s=0.05) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+async def server(postgres: str, room: Path, worker: str, centre: Smsc) -> AsyncIterator[Server]:
+    data = room / f"options-{worker}"
+    data.mkdir()
+    async with running(await new_database(postgres, f"options_{worker}"), data) as made:
+        reached = {"host": "127.0.0.1", "port": centre.port, "system_id": SYSTEM_ID, "password": PASSWORD, **SOON}
+        certain = {"submit_ms": 1, "receipt_ms_mean": 0, "undeliverable": 0, "expired": 0}
+        async with made.database.transaction() as transaction:
+
+            async def add(name: str, kind: str, settings: dict[str, Any]) -> int:
+                return await catalogue.add_carrier(transaction, name, kind, json.dumps(settings))
+
+            able = await add("able", "smpp", reached)
+            unable = await add("unable", "simulator", {**certain, "flash": False})
+            late = await add("late", "simulator", {**certain, "flash": False})
+            await transaction.raw.execute("UPDATE carrier SET carries_flash = true WHERE carrier_id = $1", late)
+            for prefix, carriers in {
+                BOTH: (unable, able),
+                ORDINARY: (unable,),
+                CHANGED: (late, able),
+                LAST: (late,),
+            }.items():
+                for priority, carrier_id in enumerate(carriers, 1):
+                    await catalogue.set_route(transaction, Match(prefix=prefix), carrier_id, priority=priority)
+        await centre.bound()
+        await made.settled()
+        yield made
+        await all_adds_up(made.database)
+
+
+@pytest.fixture
+async def account(server: Server) -> Account:
+    return await server.account(balance="10")
+
+
+async def send(server: Server, account: Account, number: str, encoding: str, **more: object) -> Any:
+    reply = await server.client.lia(
+        account,
+        "SendSMS",
+        sms_type="T",
+        encoding=encoding,
+        sender_id=account.sender,
+        phonenumber=number,
+        textmessage="Your code is 1234",
+        **more,
+    )
+    return reply.json
+
+
+async def submitted(centre: Smsc, number: str) -> SubmitSm:
+    await centre.until(lambda: any(one.destination_addr == number for one in centre.submits))
+    return next(one for one in centre.submits if one.destination_addr == number)
+
+
+async def ended(server: Server, message_id: object) -> State:
+    async with asyncio.timeout(20):
+        while True:
+            row = await server.query_row("SELECT state FROM message WHERE message_id = $1", int(str(message_id)))
+            if row["state"] not in (State.QUEUED, State.SENT):
+                return State(row["state"])
+            await asyncio.sleep(0.05)
+
+
+@pytest.mark.parametrize(("encoding", "coding"), [("FS", 0x10), ("UFS", 0x18)])
+async def test_a_lia_customers_flash_leaves_as_flash_by_the_carrier_that_can(
+    server: Server, centre: Smsc, account: Account, encoding: str, coding: int
+) -> None:
+    number = f"{BOTH}{coding:06d}"
+    reply = await send(server, account, number, encoding, pe_id="1101", template_id="1107")
+    submit = await submitted(centre, number)
+    assert (submit.data_coding, submit.tlvs) == (coding, IDS)
+    assert await ended(server, reply["message_id"]) is State.DELIVERED
+
+
+async def test_an_ordinary_message_takes_the_first_carrier_that_has_no_flash(
+    server: Server, centre: Smsc, account: Account
+) -> None:
+    reply = await send(server, account, f"{BOTH}000001", "T")
+    assert await ended(server, reply["message_id"]) is State.DELIVERED
+    assert all(one.destination_addr != f"{BOTH}000001" for one in centre.submits)
+
+
+@pytest.mark.parametrize(
+    ("coding", "sent", "text"), [(0x10, 0x10, b"code"), (0xF0, 0x10, b"code"), (0x18, 0x18, b"\0c\0o\0d\0e")]
+)
+async def test_an_smpp_customers_flash_and_ids_leave_as_they_came(
+    server: Server, centre: Smsc, account: Account, coding: int, sent: int, text: bytes
+) -> None:
+    number = f"{BOTH}1{coding:05d}"
+    async with bound(server.environment["HOMING_SMPP_ADDRESS"], account.key, account.secret) as esme:
+        await esme.sent(number, text, data_coding=coding, tlvs=IDS)
+    submit = await submitted(centre, number)
+    assert (submit.data_coding, submit.short_message, submit.tlvs) == (sent, text, IDS)
+
+
+async def test_a_long_message_that_came_in_parts_leaves_with_what_its_first_part_asked(
+    server: Server, centre: Smsc, account: Account
+) -> None:
+    number = f"{BOTH}200001"
+    async with bound(server.environment["HOMING_SMPP_ADDRESS"], account.key, account.secret) as esme:
+        for part in (1, 2):
+            header = udh.build_concatenation(7, 2, part)
+            await esme.sent(number, header + b"x" * 150, esm_class=udh.UDHI, data_coding=0x10, tlvs=IDS)
+    await submitted(centre, number)
+    await centre.until(lambda: sum(one.destination_addr == number for one in centre.submits) == 2)
+    parts = [one for one in centre.submits if one.destination_addr == number]
+    assert [(one.data_coding, one.tlvs) for one in parts] == [(0x10, IDS)] * 2
+
+
+async def test_where_no_carrier_can_flash_is_refused_at_once_with_words_and_costs_nothing(
+    server: Server, account: Account
+) -> None:
+    before = await server.holdings(account)
+    reply = await send(server, account, f"{ORDINARY}000001", "FS", uid="mine")
+    assert reply == {
+        "message_id": 0,
+        "status": "F",
+        "remarks": "Flash messages are not carried to this phonenumber",
+        "uid": "mine",
+    }
+    async with bound(server.environment["HOMING_SMPP_ADDRESS"], account.key, account.secret) as esme:
+        answer = await esme.submit(f"{ORDINARY}000002", data_coding=0x10)
+        assert answer.status == Own.UNSUPPORTED_CONTENT
+        await esme.sent(f"{ORDINARY}000003")
+    assert (await send(server, account, f"{ORDINARY}000004", "T"))["status"] == "S"
+    messages, gift_micro, balance_micro = before
+    after = await server.holdings(account)
+    assert after == (messages + 2, gift_micro, balance_micro - 2 * PRICE)
+
+
+async def test_a_carrier_that_turns_out_to_have_no_flash_hands_on_to_the_next_or_it_is_refunded(
+    server: Server, centre: Smsc, account: Account
+) -> None:
+    reply = await send(server, account, f"{CHANGED}000009", "FS")
+    assert (await submitted(centre, f"{CHANGED}000009")).data_coding == 0x10
+    assert await ended(server, reply["message_id"]) is State.DELIVERED
+    lost = await send(server, account, f"{LAST}000009", "FS")
+    assert await ended(server, lost["message_id"]) is State.REJECTED
+    (attempt,) = await server.query(
+        "SELECT outcome, error_code, error_text FROM attempt WHERE message_id = $1", int(lost["message_id"])
+    )
+    assert tuple(attempt.values()) == (Outcome.REFUSED, "flash", "this carrier sends no flash messages")
+    row = await server.query_row(
+        "SELECT refund_micro, charge_micro FROM message WHERE message_id = $1", int(lost["message_id"])
+    )
+    assert row["refund_micro"] == row["charge_micro"] > 0
+
+
+async def test_the_typed_client_asks_for_flash_and_the_timeline_tells_it(
+    server: Server, centre: Smsc, account: Account
+) -> None:
+    number = f"{BOTH}300001"
+    async with AsyncLiaClient(account.api_id, account.api_password, base_url=f"{server.url}/api") as client:
+        message = Message(account.sender, "Hello", encoding=Encoding.LATIN_FLASH, pe_id="1101", template_id="1107")
+        sent = await client.send(number, message)
+    submit = await submitted(centre, number)
+    assert (submit.data_coding, submit.tlvs) == (0x10, IDS)
+    assert sent.message_id is not None
+    async with server.database.transaction() as transaction:
+        row = await timeline.find_message(transaction, sent.message_id)
+        assert row is not None
+        moments = await timeline.read_timeline(transaction, row)
+    (text,) = [moment.detail for moment in moments if moment.what == "text"]
+    assert text.endswith(", flash: shown at once, not kept, pe id 1101, template id 1107")
