@@ -51,11 +51,11 @@ $(BIN)/pip:
 
 $(VENV)/runtime: requirements.txt pyproject.toml | $(BIN)/pip
 	@echo "Installing Homing and its packages into $(VENV), once: one to four minutes ..."
-	@$(PIP) install -r requirements.txt
+	@$(PIP) install --require-hashes -r requirements.txt
 	@$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(VENV)/dev: $(VENV)/runtime requirements-dev.txt
 	@echo "Installing what the tests need ..."
-	@$(PIP) install -r requirements-dev.txt
+	@$(PIP) install --require-hashes -r requirements-dev.txt
 	@touch $@
