@@ -198,6 +198,7 @@ CLIENT_REPLY_BYTES_MAX: Final = 16 * 1024 * 1024  # getSentRcd's 50 000 rows tak
 # --- SMPP --------------------------------------------------------------------------------------------------
 SMPP_PDU_BYTES_MAX: Final = 72 * 1024  # a message_payload of 64 KiB and 255 destinations fit
 SMPP_PDU_UNBOUND_BYTES_MAX: Final = 4 * 1024  # before a bind
+SMPP_CREDENTIAL_CHARS_MAX: Final = 255  # of system_id and password; 3.4 has 15 and 8, and many centres give longer ones
 SMPP_CSTRING_BYTES_MAX: Final = 255  # read where the specification allows fewer; requests with more are refused
 SMPP_WINDOW_OUT_DEFAULT: Final = 100  # requests that wait for the other end's answer
 SMPP_WINDOW_IN_DEFAULT: Final = 1_000  # requests that wait for ours; beyond it they are told to slow down

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from homing import limits
 from homing.smpp import pdus
 from homing.smpp.codec import Decoder, encode
 from homing.smpp.fields import Counted, CString, Integer, fields_of
@@ -19,6 +20,8 @@ smpp34 = pytest.importorskip("smpp34", reason="smpp34 is not installed: pip inst
 smpplib = pytest.importorskip("smpplib", reason="smpplib is not installed: pip install -r requirements-dev.txt")
 reading = pytest.importorskip("smpplib.smpp")
 
+BIND_CHARS = 8
+"""Of binds: we write more than 3.4 allows, and the others do not."""
 ASCII = st.characters(min_codepoint=0x20, max_codepoint=0x7E)
 SEQUENCES = st.integers(1, 0x7FFFFFFF)
 TLVS = st.lists(st.tuples(st.integers(0, 0xFFFF), st.binary(max_size=300)), max_size=4).map(tuple)
@@ -27,8 +30,8 @@ TLVS = st.lists(st.tuples(st.integers(0, 0xFFFF), st.binary(max_size=300)), max_
 def value(mark: Any) -> st.SearchStrategy[Any]:
     match mark:
         case CString(octets_max, _, fixed):
-            least = octets_max - 1 if fixed else 0
-            return st.just("") | st.text(ASCII, min_size=least, max_size=octets_max - 1)
+            most = BIND_CHARS if octets_max > limits.SMPP_CREDENTIAL_CHARS_MAX else octets_max - 1
+            return st.just("") | st.text(ASCII, min_size=most if fixed else 0, max_size=most)
         case Integer(octets):
             return st.integers(0, 256**octets - 1)
         case Counted(octets_max):

@@ -445,6 +445,18 @@ def test_what_will_not_work_is_said_on_stderr_when_it_is_set(terminal: Terminal,
     said = terminal("sender", "add", account, "TOO LONG SENDER NAME")
     assert "may send as" in said.out
     assert said.err.startswith("Take care: a sender ID of letters holds at most 11 characters")
+    name, long = f"long-{account}", "0123456789abcdef"
+    settings = {"host": "127.0.0.1", "system_id": long, "password": long, "window": 5}
+    said = terminal("carrier", "add", name, "--kind", "smpp", "--settings", json.dumps(settings))
+    assert [line.partition(" where")[0] for line in said.err.splitlines()] == [
+        "Take care: system_id has 16 characters",
+        "Take care: password has 16 characters",
+    ]
+    assert terminal("carrier", "set", name, "--settings", '{"window": 6}').err == ""
+    said = terminal("carrier", "set", name, "--settings", json.dumps({"password": long[:9]}))
+    assert said.err.startswith("Take care: password has 9 characters")
+    assert long[:9] not in said.err
+    terminal("carrier", "disable", name)
     assert terminal("sender", "add", account, "ACME").err == ""
     app_id = terminal.json("app", "create", account, "inside", "--report-url", "http://10.0.0.1/x")["app_id"]
     said = terminal("app", "set", app_id, "--inbound-url", "http://192.168.0.9/")

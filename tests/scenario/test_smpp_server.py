@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import random
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,11 +11,13 @@ import pytest
 
 from esme import Esme, bound, call, refused, submit
 from homing.accounts import admin
+from homing.carriers.base import Report
+from homing.carriers.kinds import make
 from homing.doors.smpp_words import Own
 from homing.kit import money
 from homing.ledger.proof import prove
 from homing.messages import timeline
-from homing.model import Door
+from homing.model import Answer, CarrierReceipt, Door, Outbound, Outcome
 from homing.smpp import pdus, times, tlvs, udh
 from homing.smpp.clockwork import Clockwork
 from homing.smpp.codec import Decoder, encode
@@ -58,6 +61,40 @@ async def change(server: Server, account: Account, **changes: object) -> None:
 
 
 # ---- Bind
+
+
+@pytest.mark.parametrize("door", [Door.LIA, Door.LAAFFIC])
+async def test_another_homing_binds_with_a_long_http_credential_sends_and_hears_the_receipt(
+    server: Server, smpp: str, account: Account, door: Door
+) -> None:
+    """As its carrier of the kind `smpp`."""
+    key, secret = f"{door.name}{account.account_id}".ljust(32, "k"), "s" * 64
+    async with server.database.transaction() as transaction:
+        await admin.create_credential(transaction, server.vault, account.account_id, door, key, secret)
+    host, _colon, port = smpp.rpartition(":")
+    settings = {"host": host, "port": int(port), "system_id": key, "password": secret}
+    carrier = make("smpp", json.dumps(settings), random.Random(7))
+    answers: list[Answer] = []
+    receipts: list[Report] = []
+    expires_at = datetime.now(UTC) + timedelta(hours=1)
+    message = Outbound(1, 1, 1, DELIVERED, account.sender, "hello", 0, 1, expires_at)
+
+    async def hear() -> None:
+        async for batch in carrier.reports():
+            receipts.extend(batch)
+
+    await carrier.open()
+    hearing = asyncio.create_task(hear())
+    try:
+        await asyncio.wait_for(carrier.until_room(), WAIT_S)
+        await carrier.submit([message], lambda _message, answer: answers.append(answer))
+        assert [answer.outcome for answer in answers] == [Outcome.ACCEPTED]
+        await until(lambda: bool(receipts), within_s=WAIT_S)
+        assert isinstance(receipts[0], CarrierReceipt)
+        assert (receipts[0].carrier_ref, receipts[0].state) == (answers[0].carrier_ref, State.DELIVERED)
+    finally:
+        hearing.cancel()
+        await carrier.close()
 
 
 @pytest.mark.parametrize("kind", [pdus.BindTransmitter, pdus.BindReceiver, pdus.BindTransceiver])

@@ -4,7 +4,7 @@ import ipaddress
 
 import pytest
 
-from homing.accounts.warnings import push_address_warnings, sender_warnings, template_warnings
+from homing.accounts.warnings import carrier_warnings, push_address_warnings, sender_warnings, template_warnings
 
 LOOPBACK = [ipaddress.ip_network("127.0.0.0/8")]
 
@@ -58,3 +58,20 @@ def test_braces_that_are_no_variable_are_warned_of() -> None:
     assert [*template_warnings("Your code is {V1}, {V5}")] == []
     (warning,) = template_warnings("no vars {X} {V1} {V6}")
     assert "{X} is sent as it stands" in str(warning)
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"system_id": "x" * 15, "password": "x" * 8}, []),
+        ({"window": 5}, []),
+        ({"system_id": "x" * 16}, ["system_id has 16 characters where SMPP 3.4 has at most 15"]),
+        ({"password": "s3cret-s3"}, ["password has 9 characters where SMPP 3.4 has at most 8"]),
+    ],
+)
+def test_what_a_carriers_bind_has_beyond_smpp_3_4_is_warned_of_and_not_shown(
+    settings: dict[str, object], words: list[str]
+) -> None:
+    warned = [str(warning) for warning in carrier_warnings(settings)]
+    assert [warning.partition(":")[0] for warning in warned] == words
+    assert "s3cret" not in "".join(warned)

@@ -158,6 +158,17 @@ async def test_the_bind_says_what_the_settings_say(smsc: Smsc) -> None:
         )
 
 
+@pytest.mark.parametrize(("system_id", "password"), [("u" * 16, "p" * 9), ("u" * 255, "p" * 255)])
+async def test_a_bind_longer_than_smpp_3_4_has_is_written_whole(smsc: Smsc, system_id: str, password: str) -> None:
+    smsc.system_id, smsc.password = system_id, password
+    async with lined(smsc, system_id=system_id, password=password) as line:
+        (bind,) = smsc.binds
+        assert isinstance(bind, BindTransceiver)
+        assert (bind.system_id, bind.password) == (system_id, password)
+        (answer,) = await line.send(message())
+        assert answer.outcome is Outcome.ACCEPTED
+
+
 async def test_open_returns_at_once_though_nobody_listens(smsc: Smsc) -> None:
     await smsc.stop()
     async with lined(smsc, up=False) as line:

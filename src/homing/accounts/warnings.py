@@ -12,6 +12,7 @@ from homing.kit.networks import Network, is_within
 
 ALPHANUMERIC_CHARS_MAX: Final = 11  # 3GPP TS 23.040, 9.1.2.5: ten octets of packed GSM 7-bit letters
 INTERNATIONAL_DIGITS_MAX: Final = 15  # ITU-T E.164
+BIND_CHARS_MAX: Final = {"system_id": 15, "password": 8}
 VARIABLE: Final = re.compile(r"\{V[1-5]\}")
 BRACES: Final = re.compile(r"\{[^{}]*\}")
 
@@ -47,6 +48,18 @@ def sender_warnings(sender: str) -> Iterator[SettingWarning]:
             " do not come back",
             {"sender": sender},
         )
+
+
+def carrier_warnings(settings: Mapping[str, Any]) -> Iterator[SettingWarning]:
+    """What a message centre may not take of an `smpp` carrier's settings (SMPP 3.4, 4.1.1). Names no secret."""
+    for name, most in BIND_CHARS_MAX.items():
+        value = settings.get(name)
+        if isinstance(value, str) and len(value) > most:
+            yield SettingWarning(
+                "{name} has {length} characters where SMPP 3.4 has at most {most}: it is sent whole, and not every"
+                " message centre takes it",
+                {"name": name, "length": len(value), "most": most},
+            )
 
 
 def push_address_warnings(url: str | None, allowed: Sequence[Network]) -> Iterator[SettingWarning]:

@@ -35,8 +35,17 @@ class SmppSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
         msgspec.Meta(max_length=16),
         _told("in place of host and port: several `host:port`, tried in turn, from the first whenever a link was lost"),
     ] = ()
-    system_id: Annotated[Printable, msgspec.Meta(min_length=1, max_length=15), _told("who we are")]
-    password: Annotated[Printable, SECRET, msgspec.Meta(max_length=8), _told("never shown")] = ""
+    system_id: Annotated[
+        Printable,
+        msgspec.Meta(min_length=1, max_length=limits.SMPP_CREDENTIAL_CHARS_MAX),
+        _told("who we are; 3.4 has at most 15 characters"),
+    ]
+    password: Annotated[
+        Printable,
+        SECRET,
+        msgspec.Meta(max_length=limits.SMPP_CREDENTIAL_CHARS_MAX),
+        _told("never shown; 3.4 has at most 8 characters"),
+    ] = ""
     system_type: Annotated[Printable, msgspec.Meta(max_length=12), _told("where the carrier asks for one")] = ""
     interface_version: Annotated[int, msgspec.Meta(ge=0, le=0x50), _told("52 is 3.4; some centres want 51, 3.3")] = 0x34
     address_range: Annotated[

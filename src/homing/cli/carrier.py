@@ -11,6 +11,7 @@ from homing import errors
 from homing.accounts import catalogue
 from homing.accounts.carriers_now import carriers_now
 from homing.accounts.catalogue import Course
+from homing.accounts.warnings import carrier_warnings
 from homing.carriers.kinds import KINDS
 from homing.cli.cost import COSTS
 from homing.cli.desk import Desk, Noun, at_desk
@@ -95,6 +96,7 @@ async def add(desk: Desk, name: str, kind: str, settings: str) -> Reply:
     return Said(
         f"Carrier {name} is added, with id {carrier_id}. Now tell what goes by it: homing route set {name}",
         {"carrier_id": carrier_id, "name": name, "kind": kind, "enabled": True},
+        [*map(str, carrier_warnings(msgspec.json.decode(settings)))],
     )
 
 
@@ -154,7 +156,11 @@ async def change(desk: Desk, carrier: str, settings: str) -> Reply:
     async with desk.database.transaction() as transaction:
         row = await catalogue.find_carrier(transaction, carrier)
         await catalogue.change_carrier(transaction, row, changes)
-    return Said(f"Carrier {row['name']} is changed: {', '.join(sorted(changes))}.", {"carrier_id": row["carrier_id"]})
+    return Said(
+        f"Carrier {row['name']} is changed: {', '.join(sorted(changes))}.",
+        {"carrier_id": row["carrier_id"]},
+        [*map(str, carrier_warnings(changes))],
+    )
 
 
 @carrier.command("enable")

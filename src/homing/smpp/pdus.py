@@ -9,6 +9,7 @@ from typing import Annotated, ClassVar, Final, TypeAlias
 
 import msgspec
 
+from homing import limits
 from homing.smpp.fields import Counted, CString, Integer, Listed, OctetField
 from homing.smpp.statuses import Status
 from homing.smpp.tlvs import Tlvs
@@ -21,6 +22,9 @@ INTERFACE_VERSION: Final = 0x34
 ServiceType: TypeAlias = Annotated[str, CString(6, Status.RINVSERTYP)]
 SystemId: TypeAlias = Annotated[str, CString(16, Status.RINVSYSID)]
 Password: TypeAlias = Annotated[str, CString(9, Status.RINVPASWD)]
+# What binds is longer in the field than 3.4 allows (4.1.1): 15 and 8 without the zero octet.
+BindSystemId: TypeAlias = Annotated[str, CString(limits.SMPP_CREDENTIAL_CHARS_MAX + 1, Status.RINVSYSID)]
+BindPassword: TypeAlias = Annotated[str, CString(limits.SMPP_CREDENTIAL_CHARS_MAX + 1, Status.RINVPASWD)]
 Source: TypeAlias = Annotated[str, CString(21, Status.RINVSRCADR)]
 LongSource: TypeAlias = Annotated[str, CString(65, Status.RINVSRCADR)]
 Target: TypeAlias = Annotated[str, CString(21, Status.RINVDSTADR)]
@@ -54,8 +58,8 @@ class Response(Pdu, frozen=True, gc=False, kw_only=True):
 
 
 class _Bind(Request, frozen=True, gc=False):
-    system_id: SystemId = ""
-    password: Password = ""
+    system_id: BindSystemId = ""
+    password: BindPassword = ""
     system_type: Annotated[str, CString(13, Status.RINVSYSTYP)] = ""
     interface_version: OctetField = INTERFACE_VERSION
     addr_ton: OctetField = 0

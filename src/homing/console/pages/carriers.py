@@ -11,6 +11,7 @@ from homing import errors
 from homing.accounts import catalogue
 from homing.accounts.carriers_now import carrier_errors, carriers_now
 from homing.accounts.catalogue import Course
+from homing.accounts.warnings import carrier_warnings
 from homing.console.page import STAFF, Entry, Group, Page, Section
 from homing.console.visit import NotFoundHere, Visit
 from homing.console.words import N_
@@ -135,6 +136,7 @@ async def show_one(visit: Visit) -> Response:
         costs=costs[:COSTS_MAX],
         costs_more=max(0, len(costs) - COSTS_MAX),
         told=[(name, _written(value)) for name, value in (carrier["detail"] or {}).items() if name not in APART],
+        warnings=[visit.word(one) for one in carrier_warnings(carrier["settings"])],
         settings=[(name, _written(value)) for name, value in carrier["settings"].items()],
     )
 
