@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import os
 import socket
-from typing import Any
+from typing import Any, Final
 
 from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
@@ -12,6 +12,9 @@ from granian.net import SocketSpec  # type: ignore[attr-defined]  # not in its s
 from granian.server.embed import Server
 
 from homing import limits
+
+SERVER: Final = "http"
+"""The header `Server` of every answer: left out, the server would name itself and its kind."""
 
 
 class _Listening(Server):

@@ -374,6 +374,23 @@ async def test_a_link_changes_the_password_and_leaves_the_second_factor(server: 
 # ---- Changes that nobody meant
 
 
+async def test_a_name_that_is_not_the_consoles_is_not_served(server: Server, console: str) -> None:
+    """A page elsewhere whose name was pointed at this address would be of the same origin (DNS rebinding)."""
+    _name, viewer = await signed_in(console, server.database)
+    assert (await viewer.get("/you")).status == 200
+    for path in ("/you", "/sign-in", "/nowhere"):
+        refused = await viewer.get(path, host="evil.example")
+        assert (refused.status, "console.url" in refused.text) == (421, True), path
+    own = {"do": "end_sessions", "form_token": viewer.form_token}
+    assert (await viewer.post("/you", own, host="evil.example", origin="http://evil.example")).status == 421
+    assert (await viewer.get("/you", host="localhost")).status == 200
+
+
+async def test_console_answers_do_not_name_the_software(server: Server, console: str) -> None:
+    answer = await Viewer(console).get("/sign-in")
+    assert answer.headers.getall("server") == ["http"]
+
+
 async def test_a_change_needs_the_sessions_own_token(server: Server, console: str) -> None:
     _name, viewer = await signed_in(console, server.database)
     _other_name, other = await signed_in(console, server.database)

@@ -225,6 +225,28 @@ def test_a_change_comes_from_our_own_pages(headers: dict[str, str], is_own: bool
 
 
 @pytest.mark.parametrize(
+    ("host", "is_own"),
+    [
+        ("console.example.com", True),
+        ("Console.Example.com:443", True),
+        ("localhost:8081", True),
+        ("127.0.0.1:8081", True),
+        ("[::1]:8081", True),
+        ("192.168.1.5", True),
+        ("evil.example", False),
+        ("console.example.com.evil.example", False),
+        ("127.0.0.1.evil.example", False),
+        ("localhost.evil.example", False),
+        ("", False),
+        ("[::1", False),
+        ("a b", False),
+    ],
+)
+def test_the_console_serves_its_own_name_and_bare_addresses(host: str, is_own: bool) -> None:
+    assert security.is_own_host(host, "https://console.example.com") is is_own
+
+
+@pytest.mark.parametrize(
     ("text", "path"),
     [
         ("/audit?before=3", "/audit?before=3"),

@@ -407,6 +407,20 @@ async def test_a_forwarded_address_in_a_line_of_its_own_does_not_hide_the_proxys
     assert json.loads(answer)["BalanceAmount"] == 10
 
 
+async def test_a_request_has_one_host(server: Server) -> None:
+    head = "GET /healthz HTTP/1.1\r\n"
+    assert (await exchange(server, f"{head}Host: x\r\n\r\n".encode()))[0] == 200
+    assert (await exchange(server, f"{head}\r\n".encode()))[0] == 400
+    assert (await exchange(server, f"{head}Host: x\r\nHost: x\r\n\r\n".encode()))[0] == 400
+    assert (await exchange(server, b"GET /healthz HTTP/1.0\r\n\r\n"))[0] == 200
+
+
+async def test_answers_do_not_name_the_software(server: Server) -> None:
+    for path in ("/healthz", "/nowhere", "/v3/getBalance"):
+        reply = await server.client.call("GET", path)
+        assert [value for name, value in reply.headers.items() if name.lower() == "server"] == ["http"]
+
+
 async def test_a_refused_call_leaves_its_connection_usable(server: Server, account: Account) -> None:
     async with Raw(server) as raw:
         for _ in range(3):

@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from homing import errors
 from homing.console.page import Page
 from homing.console.pages import SECTIONS
-from homing.console.security import HEADERS, TLS_HEADERS, is_own_request, origin_of
+from homing.console.security import HEADERS, TLS_HEADERS, is_own_host, is_own_request, origin_of
 from homing.console.shared import Shared
 from homing.console.templating import File
 from homing.console.visit import SESSION_COOKIE, NotFoundHere, Visit
@@ -43,7 +43,7 @@ class Console:
         routes += [Route(file.url, _static(file)) for file in shared.templates.files.values()]
         routes += [Route("/favicon.ico", _static(shared.templates.files["homing.svg"]))]
         routes += [Route("/{rest:path}", self._nowhere, methods=["GET", "POST"])]
-        self.application: ASGIApp = _with_headers(Starlette(routes=routes), shared.is_secure)
+        self.application: ASGIApp = _with_headers(_for_us_alone(Starlette(routes=routes), url), shared.is_secure)
 
     def _endpoint(self, page: Page) -> Endpoint:
         async def endpoint(request: Request) -> Response:
@@ -133,6 +133,24 @@ def _static(file: File) -> Endpoint:
 
 def _plainly(text: str, status: int) -> Response:
     return PlainTextResponse(text + "\n", status)
+
+
+def _for_us_alone(application: ASGIApp, url: str) -> ASGIApp:
+    """Requests for another host are told where the console is."""
+    text = f"This console is at {url}: that is what console.url says. Other names are not served.\n"
+    refusal = PlainTextResponse(text, 421)
+    malformed = PlainTextResponse("one Host is needed\n", 400)
+
+    async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
+        hosts = [value.decode("latin-1") for name, value in scope["headers"] if name == b"host"]
+        if len(hosts) != 1:
+            await malformed(scope, receive, send)
+        elif is_own_host(hosts[0], url):
+            await application(scope, receive, send)
+        else:
+            await refusal(scope, receive, send)
+
+    return wrapped
 
 
 def _with_headers(application: ASGIApp, is_secure: bool) -> ASGIApp:

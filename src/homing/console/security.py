@@ -1,8 +1,12 @@
 """What a browser is held to: response headers, and whether a change was meant by who is signed in. Pure."""
 
+import contextlib
+import ipaddress
 from collections.abc import Mapping
 from typing import Final
 from urllib.parse import urlsplit
+
+from homing.serving import SERVER
 
 CONTENT_POLICY: Final = "; ".join(
     (
@@ -28,8 +32,10 @@ HEADERS: Final[Mapping[str, str]] = {
     "cross-origin-resource-policy": "same-origin",
     "permissions-policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
     "cache-control": "no-store",
+    "server": SERVER,
 }
 """Of every answer; static files alone may be kept."""
+LOOPBACK: Final = "localhost"
 TLS_HEADERS: Final[Mapping[str, str]] = {"strict-transport-security": "max-age=31536000"}
 
 
@@ -42,6 +48,22 @@ def is_own_request(headers: Mapping[str, str], own_origins: frozenset[str]) -> b
         return False
     origin = headers.get("origin")
     return origin is None or origin in own_origins
+
+
+def is_own_host(host: str, url: str) -> bool:
+    """Whether a request is for us: `host` is its Host header, `url` is where people reach the console. A page of
+    another name whose address was changed to ours (DNS rebinding) is not; a bare address has no name to change.
+    """
+    try:
+        name = urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return False
+    if name in (urlsplit(url).hostname, LOOPBACK):
+        return True
+    with contextlib.suppress(ValueError):
+        ipaddress.ip_address(name)
+        return True
+    return False
 
 
 def origin_of(url: str) -> str:

@@ -20,6 +20,7 @@ from homing.kit.client_address import client_address
 from homing.kit.networks import Network
 from homing.observe.logs import describe
 from homing.observe.requests import RequestTally
+from homing.serving import SERVER
 
 log = structlog.get_logger()
 PLAIN: Final = "text/plain; charset=utf-8"
@@ -56,7 +57,9 @@ class HttpDoor:
         body = _Body(self._bodies, scope, protocol)
         try:
             endpoint = self._find(scope.path)
-            if endpoint is None:
+            if scope.http_version == "1.1" and len(scope.headers.get_all("host")) != 1:
+                response = Response(b"one Host is needed\n", 400, PLAIN)  # RFC 9112, section 3.2
+            elif endpoint is None:
                 response = Response(b"not found\n", 404, PLAIN)
             elif scope.method not in endpoint.methods:
                 response = Response(b"method not allowed\n", 405, PLAIN)
@@ -135,7 +138,7 @@ class _Body:
 
 
 async def _answer(protocol: Any, response: Response, request_id: str) -> None:
-    headers = [("content-type", response.content_type), ("x-request-id", request_id)]
+    headers = [("content-type", response.content_type), ("x-request-id", request_id), ("server", SERVER)]
     if isinstance(response.body, bytes):
         protocol.response_bytes(response.status, headers, response.body)
         return
