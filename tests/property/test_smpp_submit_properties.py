@@ -71,7 +71,7 @@ def test_a_submit_is_taken_as_text_or_refused_with_a_status(pdu: Submit) -> None
     try:
         asked = read(ACCOUNT, pdu, NOW)
         if asked.part is not None:
-            part = smpp_long.part_of(asked, 7, 1, Door.SMPP, "key", "a", "r")
+            part = smpp_long.part_of(asked, ACCOUNT, 1, Door.SMPP, "key", "a", "r")
             assert smpp_long.decode(smpp_long.encode(part.form)) == part.form
             return
         text = smpp_text.decode(asked.octets, asked.data_coding)

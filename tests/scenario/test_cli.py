@@ -293,6 +293,10 @@ def test_what_a_customer_may_do_over_smpp_is_set_and_shown(terminal: Terminal, a
     assert (shown["binds_max"], shown["bind_window"], shown["submits_per_s"]) == (2, 50, 100)
     terminal("account", "set", account, "--submits-per-s", "0")
     assert terminal.json("account", "show", account)["submits_per_s"] is None
+    assert shown["smpp_charset"] == "gsm7"
+    terminal("account", "set", account, "--smpp-charset", "latin-1")
+    assert terminal.json("account", "show", account)["smpp_charset"] == "latin-1"
+    terminal("account", "set", account, "--smpp-charset", "ebcdic", status=2)
     made = terminal.json("credential", "create", account, "--dialect", "smpp")
     assert made["door"] == "smpp"
     assert (len(made["key"]), len(made["secret"])) == (8, 8)

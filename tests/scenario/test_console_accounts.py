@@ -476,6 +476,7 @@ async def test_settings_are_saved_whole_and_never_over_anothers(server: Server, 
         "binds_max": "3",
         "bind_window": "9",
         "submits_per_s": "",
+        "smpp_charset": "latin-1",
         "retention_days": "30",
         "default_sender": "HOMING",
         "refund_undeliverable": "yes",
@@ -484,6 +485,7 @@ async def test_settings_are_saved_whole_and_never_over_anothers(server: Server, 
     assert (await viewer.post(path, values)).goes_to == path
     row = await server.query_row("SELECT * FROM account WHERE account_id = $1", account.account_id)
     assert (row["email"], row["queries_per_s"], row["binds_max"], row["bind_window"]) == (None, 77, 3, 9)
+    assert row["smpp_charset"] == "latin-1"
     assert (row["refund_undeliverable"], row["templates_required"], row["retention_days"]) == (True, False, 30)
     assert (await purse(server, account))[2] == 7_500_000
     stale = await viewer.post(path, {**values, "credit": "1"})
@@ -493,6 +495,7 @@ async def test_settings_are_saved_whole_and_never_over_anothers(server: Server, 
         ({"binds_max": "99999999"}, "Binds max: 0 to"),
         ({"queries_per_s": "many"}, "Many is not a whole number"),
         ({"queries_per_s": ""}, "A number is missing"),
+        ({"smpp_charset": "ebcdic"}, "The default alphabet is one of gsm7, latin-1"),
         ({"retention_days": "0"}, "or for ever"),
         ({"default_sender": "NONE"}, "no sender ID 'NONE'"),
     ):

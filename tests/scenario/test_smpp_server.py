@@ -60,6 +60,22 @@ async def change(server: Server, account: Account, **changes: object) -> None:
         await admin.change_account(transaction, account.account_id, changes)
 
 
+async def test_a_customer_whose_data_coding_0_is_latin_1_is_read_so(
+    server: Server, smpp: str, account: Account
+) -> None:
+    await change(server, account, smpp_charset="latin-1")
+    async with bound(smpp, account.key, account.secret) as esme:
+        whole = await esme.sent(DELIVERED, "fünf@home\0".encode("latin-1"))
+        long = [
+            await esme.sent(DELIVERED, udh.build_concatenation(9, 2, part) + b"\xfc" * 134, esm_class=udh.UDHI)
+            for part in (1, 2)
+        ]
+        marked = await esme.sent(DELIVERED, b"\xff\xfe" + "你好".encode("utf-16-le"), data_coding=8)
+    assert (await message(server, whole))["text"] == "fünf@home"
+    assert (await message(server, long[0]))["text"] == "ü" * 268
+    assert (await message(server, marked))["text"] == "你好"
+
+
 # ---- Bind
 
 

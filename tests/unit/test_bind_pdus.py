@@ -85,3 +85,22 @@ def test_an_address_fits_its_field(address: str, ton: int, npi: int, sent: str) 
 def test_a_body_that_retention_has_blanked_makes_nothing() -> None:
     with pytest.raises(ValueError):
         pdus_of(PushKind.SMPP_RECEIPT, "", 7, with_tlvs=True)
+
+
+@pytest.mark.parametrize(
+    ("charset", "text", "data_coding", "octets"),
+    [
+        ("gsm7", "a@ü", 0, b"a\0\x7e"),
+        ("latin-1", "a@ü", 0, b"a@\xfc"),
+        ("latin-1", "5€", 8, "5€".encode("utf-16-be")),
+        ("ascii", "a@", 0, b"a@"),
+        ("ascii", "aü", 8, "aü".encode("utf-16-be")),
+        ("utf-8", "aü", 8, "aü".encode("utf-16-be")),
+    ],
+)
+def test_a_reply_is_written_in_the_accounts_default_alphabet_or_in_ucs_2(
+    charset: str, text: str, data_coding: int, octets: bytes
+) -> None:
+    body = msgspec.json.encode(Inbound("447700900123", "ACME", text)).decode()
+    (pdu,) = pdus_of(PushKind.SMPP_INBOUND, body, 7, with_tlvs=True, charset=charset)
+    assert (pdu.data_coding, pdu.short_message) == (data_coding, octets)

@@ -29,7 +29,7 @@ def part(number: int, octets: bytes, total: int = 2, reference: int = 9, **more:
         short_message=udh.build_concatenation(reference, total, number) + octets,
         **values,  # type: ignore[arg-type]
     )
-    return part_of(read(ACCOUNT, pdu, NOW), 7, 100 + number, Door.LAAFFIC, "key", "a", f"b/{number}")
+    return part_of(read(ACCOUNT, pdu, NOW), ACCOUNT, 100 + number, Door.LAAFFIC, "key", "a", f"b/{number}")
 
 
 def test_a_set_is_whole_when_every_part_is_there_in_whatever_order() -> None:

@@ -204,9 +204,12 @@ def test_octets_are_read_as_their_data_coding_says(
     [
         (b"\x80", 0x00, Own.UNSUPPORTED_CONTENT),
         (b"\xe9", 0x01, Own.UNSUPPORTED_CONTENT),
-        (b"\0", 0x03, Own.UNSUPPORTED_CONTENT),
+        (b"\0", 0x03, Status.RINVMSGLEN),
+        (b"a\0b", 0x03, Own.UNSUPPORTED_CONTENT),
         (b"\0a\0", 0x08, Status.RINVMSGLEN),
-        (b"\0\0", 0x08, Own.UNSUPPORTED_CONTENT),
+        (b"\0\0", 0x08, Status.RINVMSGLEN),
+        (b"\xff\xfe", 0x08, Status.RINVMSGLEN),
+        (b"\0a\0\0\0b", 0x08, Own.UNSUPPORTED_CONTENT),
         (b"\xd8\x3d", 0x08, Own.UNSUPPORTED_CONTENT),
         (b"\xd8\x3d\0a", 0x08, Own.UNSUPPORTED_CONTENT),
         (b"any", 0x02, Own.UNSUPPORTED_CONTENT),
@@ -220,6 +223,50 @@ def test_what_is_no_text_in_its_data_coding_is_refused(octets: bytes, data_codin
     with pytest.raises(Unacceptable) as refused:
         smpp_text.decode(octets, data_coding)
     assert refused.value.status == status
+
+
+LITTLE, BIG = b"\xff\xfe", b"\xfe\xff"
+
+
+@pytest.mark.parametrize(
+    ("parts", "data_coding", "charset", "text"),
+    [
+        ([LITTLE + "Hé 你😀".encode("utf-16-le")], 0x08, "gsm7", "Hé 你😀"),
+        ([BIG + "Hé 你😀".encode("utf-16-be")], 0x18, "gsm7", "Hé 你😀"),
+        ([LITTLE + b"a\0", b"b\0"], 0x08, "gsm7", "ab"),
+        ([LITTLE + b"a\0", LITTLE + b"b\0"], 0x08, "gsm7", "ab"),
+        ([BIG + b"\0a", BIG + b"\0b"], 0x08, "gsm7", "ab"),
+        ([b"\0a\xd8\x3d", b"\xde\x00\0b"], 0x08, "gsm7", "a😀b"),
+        ([b"\0a\0\0"], 0x08, "gsm7", "a"),
+        ([LITTLE + b"a\0\0\0"], 0x08, "gsm7", "a"),
+        ([b"\x01\x00\0\0"], 0x08, "gsm7", "Ā"),
+        ([b"\0a\0\0", b"\0b\0\0"], 0x08, "gsm7", "ab"),
+        ([b"code\0"], 0x01, "gsm7", "code"),
+        ([b"caf\xe9\0\0"], 0x03, "gsm7", "café"),
+        ([b"caf\xe9\0", b"s\0"], 0x03, "gsm7", "cafés"),
+        ([b"you\0"], 0x00, "gsm7", "you@"),
+        ([b"you@me"], 0x00, "gsm7", "you¡me"),
+        ([b"you@me\0"], 0x00, "ascii", "you@me"),
+        ([b"you@me \xfc"], 0x00, "latin-1", "you@me ü"),
+        ([b"you@me \xfc"], 0xF1, "latin-1", "you@me ü"),
+        (["é你".encode()[:3], "é你".encode()[3:]], 0x00, "utf-8", "é你"),
+        ([b"@"], 0x01, "latin-1", "@"),
+        ([b"\0@"], 0x08, "latin-1", "@"),
+    ],
+)
+def test_marks_zeros_and_another_default_alphabet_are_read_as_they_were_meant(
+    parts: list[bytes], data_coding: int, charset: str, text: str
+) -> None:
+    for part in parts:
+        smpp_text.check(part, data_coding, charset)
+    assert smpp_text.decode_parts(parts, data_coding, charset).text == text
+
+
+@pytest.mark.parametrize(("octets", "charset"), [(b"\xe9", "ascii"), (b"\xe9", "utf-8"), (b"a\0b", "latin-1")])
+def test_what_is_no_text_in_the_accounts_default_alphabet_is_refused(octets: bytes, charset: str) -> None:
+    with pytest.raises(Unacceptable) as refused:
+        smpp_text.decode(octets, 0, charset)
+    assert refused.value.status == Own.UNSUPPORTED_CONTENT
 
 
 # ---- Words

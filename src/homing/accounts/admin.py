@@ -11,6 +11,7 @@ import asyncpg
 import msgspec
 
 from homing import errors, limits
+from homing.accounts.profile import SMPP_CHARSETS
 from homing.kit.crypto import Vault, make_secret
 from homing.kit.money import AMOUNT_MICRO_MAX
 from homing.kit.networks import Network
@@ -82,8 +83,8 @@ async def set_credit(connection: Connection, account_id: int, credit_micro: int)
 
 async def change_account(connection: Connection, account_id: int, changes: Mapping[str, Any]) -> None:
     """Changes settings by column name: email, allowed_networks (texts), queries_per_s, templates_required,
-    refund_undeliverable, default_sender, retention_days, binds_max, bind_window, submits_per_s (None: any). Raises
-    `OperatorError` for a value that cannot be.
+    refund_undeliverable, default_sender, retention_days, binds_max, bind_window, submits_per_s (None: any),
+    smpp_charset. Raises `OperatorError` for a value that cannot be.
     """
     values = dict(await connection.row("account_settings", account_id) or {})
     values.update(changes)
@@ -93,6 +94,8 @@ async def change_account(connection: Connection, account_id: int, changes: Mappi
     for name, (least, most) in BOUNDS.items():
         if values[name] is not None and not least <= values[name] <= most:
             raise errors.OperatorError("{name}: {least} to {most}", name=name.replace("_", " "), least=least, most=most)
+    if values["smpp_charset"] not in SMPP_CHARSETS:
+        raise errors.OperatorError("the default alphabet is one of {names}", names=", ".join(SMPP_CHARSETS))
     _check_email(values["email"])
     if changes.get("default_sender") is not None:
         await _check_sender(connection, account_id, changes["default_sender"])
@@ -110,6 +113,7 @@ async def change_account(connection: Connection, account_id: int, changes: Mappi
             values["binds_max"],
             values["bind_window"],
             values["submits_per_s"],
+            values["smpp_charset"],
         )
     except asyncpg.UniqueViolationError:
         raise errors.OperatorError("another account has the e-mail {email}", email=repr(values["email"])) from None

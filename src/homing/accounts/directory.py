@@ -135,4 +135,5 @@ def _profile(
         binds_max=account["binds_max"],
         bind_window=account["bind_window"],
         submits_per_s=account["submits_per_s"],
+        smpp_charset=account["smpp_charset"],
     )

@@ -1,10 +1,16 @@
 """What a door needs to know of an account, read once and kept until a setting changes."""
 
+from typing import Final
+
 import msgspec
 
 from homing import limits
 from homing.kit.networks import Network, is_within
 from homing.model import App, Door, Template
+
+SMPP_CHARSET_DEFAULT: Final = "gsm7"
+SMPP_CHARSETS: Final = (SMPP_CHARSET_DEFAULT, "latin-1", "ascii", "utf-8")
+"""What a customer may take SMPP's default alphabet (data_coding 0) for: GSM 03.38, or one of Python's codecs."""
 
 
 class Profile(msgspec.Struct, frozen=True):
@@ -24,6 +30,8 @@ class Profile(msgspec.Struct, frozen=True):
     bind_window: int = limits.BIND_WINDOW_DEFAULT
     submits_per_s: int | None = None
     """Over SMPP; None: as fast as it can."""
+    smpp_charset: str = SMPP_CHARSET_DEFAULT
+    """One of `SMPP_CHARSETS`."""
 
     @property
     def default_app(self) -> App | None:

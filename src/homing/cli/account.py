@@ -6,6 +6,7 @@ import click
 
 from homing import limits
 from homing.accounts import admin
+from homing.accounts.profile import SMPP_CHARSETS
 from homing.cli.app import APPS, shown
 from homing.cli.credential import CREDENTIALS
 from homing.cli.desk import Desk, Noun, at_desk
@@ -44,6 +45,7 @@ SHOW_COLUMNS = (
     Column("binds_max", "SMPP binds", COUNT),
     Column("bind_window", "SMPP window", COUNT),
     Column("submits_per_s", "SMPP submits a second", Kind(absent="any", right=True)),
+    Column("smpp_charset", "SMPP default alphabet"),
     Column("bound_at", "Last seen bound (UTC)", TIME),
     Column("templates_required", "Templates required", YES),
     Column("refund_undeliverable", "Refund undeliverable", YES),
@@ -181,6 +183,9 @@ async def _lock(desk: Desk, account: str, reason: str | None) -> Reply:
     "--submits-per-s",
     type=click.IntRange(0, limits.SUBMITS_PER_S_MAX),
     help="Submits a second over SMPP, in each link process; 0: any.",
+)
+@click.option(
+    "--smpp-charset", type=click.Choice(SMPP_CHARSETS), help="What it takes SMPP's data_coding 0 for, both ways."
 )
 @click.option("--templates-required/--no-templates-required", default=None, help="Send texts of templates alone.")
 @click.option("--refund-undeliverable/--no-refund-undeliverable", default=None, help="Give money back for these too.")

@@ -72,7 +72,9 @@ class Link:
         self.name = f"{bind.bind_id:x}"
         self.use(admitted.credential)
         if bind.kind is not BindKind.TRANSMITTER:
-            self.receiver = Receiver(bind.account_id, self.connection, request.interface_version >= INTERFACE_VERSION)
+            with_tlvs = request.interface_version >= INTERFACE_VERSION
+            charset = admitted.credential.profile.smpp_charset
+            self.receiver = Receiver(bind.account_id, self.connection, with_tlvs, charset)
 
     def use(self, credential: Credential) -> None:
         """The account's settings as they are now."""

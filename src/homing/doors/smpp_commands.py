@@ -130,7 +130,7 @@ class Commands:
             if asked.part is not None:
                 self._put_part(asker, account, sequence, pdu, asked, request_id, began_s)
                 return
-            text = smpp_text.decode(asked.octets, asked.data_coding)
+            text = smpp_text.decode(asked.octets, asked.data_coding, account.smpp_charset)
             fates, verdict = self._intake.begin(asked.submission(account, asker.app_id, request_id, text))
         except Exception as error:
             self._fail(asker, sequence, pdu, error)
@@ -173,7 +173,7 @@ class Commands:
     ) -> None:
         credential = asker.credential
         part = smpp_long.part_of(
-            asked, account.account_id, self._next_id(), credential.door, credential.key, asker.app_id, request_id
+            asked, account, self._next_id(), credential.door, credential.key, asker.app_id, request_id
         )
         self._long.put(part).add_done_callback(partial(self._part_stored, asker, sequence, pdu, began_s))
 

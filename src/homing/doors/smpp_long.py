@@ -62,14 +62,14 @@ decode: Final = msgspec.json.Decoder(Form).decode
 
 
 def part_of(
-    asked: Asked, account_id: int, part_id: int, door: Door, key: str, app_id: str, request_id: str
+    asked: Asked, account: Profile, part_id: int, door: Door, key: str, app_id: str, request_id: str
 ) -> LongPart:
     """Raises `Unacceptable` for what a part by itself cannot hold."""
     assert asked.part is not None
-    smpp_text.check(asked.octets, asked.data_coding)
+    smpp_text.check(asked.octets, asked.data_coding, account.smpp_charset)
     (recipient,) = asked.recipients
     return LongPart(
-        account_id,
+        account.account_id,
         part_id,
         recipient.number,
         asked.sender,
@@ -109,7 +109,7 @@ def whole_sets(parts: Iterable[LongPart]) -> list[list[LongPart]]:
 def submission_of(parts: Sequence[LongPart], account: Profile) -> Submission:
     """The message of a whole set, as its first part asked for it. Raises `Unacceptable` when it is no text."""
     first = parts[0]
-    text = _text(parts)
+    text = _text(parts, account.smpp_charset)
     registered = 0
     for part in parts:
         registered |= part.form.registered
@@ -128,12 +128,11 @@ def submission_of(parts: Sequence[LongPart], account: Profile) -> Submission:
     )
 
 
-def _text(parts: Sequence[LongPart]) -> smpp_text.Text:
-    """Octets are joined before they are read: some senders cut between an escape and its character."""
+def _text(parts: Sequence[LongPart], charset: str) -> smpp_text.Text:
     codings = {part.form.data_coding for part in parts}
     if len(codings) == 1:
-        return smpp_text.decode(b"".join(part.content for part in parts), codings.pop())
-    texts = [smpp_text.decode(part.content, part.form.data_coding) for part in parts]
+        return smpp_text.decode_parts([part.content for part in parts], codings.pop(), charset)
+    texts = [smpp_text.decode(part.content, part.form.data_coding, charset) for part in parts]
     encoding = Encoding.UCS2 if any(text.encoding is Encoding.UCS2 for text in texts) else None
     return smpp_text.Text("".join(text.text for text in texts), encoding)
 

@@ -1,10 +1,12 @@
 """The text of a message's octets, by its data_coding (SMPP 3.4, section 5.2.19; 3GPP TS 23.038, section 4)."""
 
 import re
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
 
+from homing.accounts.profile import SMPP_CHARSET_DEFAULT
 from homing.doors.smpp_words import Own, Unacceptable
 from homing.smpp.statuses import Status
 from homing.text import gsm7
@@ -26,6 +28,8 @@ CODECS: Final[dict[int, str]] = {
 }
 FLASH: Final = frozenset({0x10, 0x18, 0xF0})
 """Message class 0: shown at once, not kept."""
+MARKS: Final = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": UCS2}
+"""Byte order marks, which Windows and `iconv -t UTF-16` put in front. SMPP has none: without one it is big-endian."""
 CONTROL: Final = re.compile(r"[\0\ud800-\udfff]")
 
 
@@ -36,11 +40,11 @@ class Text(msgspec.Struct, frozen=True):
     encoding: Encoding | None
 
 
-def check(octets: bytes, data_coding: int) -> None:
+def check(octets: bytes, data_coding: int, charset: str = SMPP_CHARSET_DEFAULT) -> None:
     """Raises `Unacceptable` for what can be told of a part by itself: the coding, octets that are no septets, half a
-    character. The whole is for `decode`.
+    character. The whole is for `decode`. `charset`: the account's, in place of GSM 03.38.
     """
-    codec = _codec(data_coding)
+    codec = _codec(data_coding, charset)
     if codec == UCS2:
         if len(octets) % 2:
             raise Unacceptable(Status.RINVMSGLEN, "half a character of UCS-2")
@@ -48,26 +52,52 @@ def check(octets: bytes, data_coding: int) -> None:
         raise Unacceptable(Own.UNSUPPORTED_CONTENT, "an octet above 0x7F")
 
 
-def decode(octets: bytes, data_coding: int) -> Text:
-    """Raises `Unacceptable` for binary data, for what is no text in that coding, and for what nobody can show."""
-    codec = _codec(data_coding)
+def decode(octets: bytes, data_coding: int, charset: str = SMPP_CHARSET_DEFAULT) -> Text:
+    """As `decode_parts`, of a message that came whole."""
+    return decode_parts((octets,), data_coding, charset)
+
+
+def decode_parts(parts: Sequence[bytes], data_coding: int, charset: str = SMPP_CHARSET_DEFAULT) -> Text:
+    """The text of a message's parts. They are joined before they are read: some senders cut between an escape and its
+    character. Zeros that end a part are dropped, except in GSM 03.38, where each is an @.
+
+    Raises `Unacceptable` for binary data, for what is no text in that coding, and for what nobody can show.
+    """
+    codec = _codec(data_coding, charset)
     if codec == GSM:
         try:
-            return Text(gsm7.decode(octets), None)
+            return Text(gsm7.decode(b"".join(parts)), None)
         except ValueError:
             raise Unacceptable(Own.UNSUPPORTED_CONTENT, "an octet above 0x7F is no septet") from None
-    check(octets, data_coding)
+    for part in parts:
+        check(part, data_coding, charset)
+    if codec == UCS2:
+        octets = b"".join(map(_bare, parts))
+        reads = MARKS.get(parts[0][:2], UCS2)
+    else:
+        octets = b"".join(part.rstrip(b"\0") for part in parts)
+        reads = codec
     try:
-        text = octets.decode(codec)
+        text = octets.decode(reads)
     except UnicodeDecodeError:
         raise Unacceptable(Own.UNSUPPORTED_CONTENT, f"no text in data_coding {data_coding}") from None
+    if not text:
+        raise Unacceptable(Status.RINVMSGLEN, "no text")
     if CONTROL.search(text):
         raise Unacceptable(Own.UNSUPPORTED_CONTENT, "a character that cannot be stored")
     return Text(text, Encoding.UCS2 if codec == UCS2 else None)
 
 
-def _codec(data_coding: int) -> str:
+def _bare(part: bytes) -> bytes:
+    """UCS-2 without its byte order mark and the zeros at its end."""
+    start, end = 2 if part[:2] in MARKS else 0, len(part)
+    while end - 2 >= start and part[end - 2 : end] == b"\0\0":
+        end -= 2
+    return part[start:end]
+
+
+def _codec(data_coding: int, charset: str) -> str:
     codec = CODECS.get(data_coding)
     if codec is None:
         raise Unacceptable(Own.UNSUPPORTED_CONTENT, f"data_coding {data_coding} is not carried")
-    return codec
+    return charset if codec == GSM and charset != SMPP_CHARSET_DEFAULT else codec

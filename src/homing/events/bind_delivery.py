@@ -36,11 +36,14 @@ UNSENT_MS = -1
 
 
 class Receiver(msgspec.Struct, frozen=True, eq=False):
-    """A bind that receives. `with_tlvs`: its interface version knows optional parameters."""
+    """A bind that receives. `with_tlvs`: its interface version knows optional parameters. `charset`: what its account
+    took data_coding 0 for when it was bound.
+    """
 
     account_id: int
     connection: Connection
     with_tlvs: bool
+    charset: str
 
 
 class Done(msgspec.Struct, frozen=True):
@@ -176,7 +179,13 @@ class BindDelivery:
             self._put(Done(row, now, UNSENT_MS, None, "", PushOutcome.PENDING, now))
             return
         try:
-            pdus = pdus_of(PushKind(row["kind"]), row["body"], row["push_id"], with_tlvs=receiver.with_tlvs)
+            pdus = pdus_of(
+                PushKind(row["kind"]),
+                row["body"],
+                row["push_id"],
+                with_tlvs=receiver.with_tlvs,
+                charset=receiver.charset,
+            )
             connection = receiver.connection
             Delivery(connection, iter(pdus), lambda answer, s: self._ended(row, connection, now, answer, s)).go()
         except ValueError as error:

@@ -5,6 +5,7 @@ from typing import Final
 
 import msgspec
 
+from homing.accounts.profile import SMPP_CHARSET_DEFAULT
 from homing.messages.smpp_form import Inbound, Receipt
 from homing.model import PushKind
 from homing.smpp import receipt_text, udh
@@ -28,12 +29,15 @@ read_receipt: Final = msgspec.json.Decoder(Receipt).decode
 read_inbound: Final = msgspec.json.Decoder(Inbound).decode
 
 
-def pdus_of(kind: PushKind, body: str, push_id: int, *, with_tlvs: bool) -> list[DeliverSm]:
-    """In the order in which they go. `with_tlvs`: the bind's interface version knows optional parameters. Raises
-    ValueError (msgspec's and Unencodable are such) for a body that makes none, as one that retention has blanked.
+def pdus_of(
+    kind: PushKind, body: str, push_id: int, *, with_tlvs: bool, charset: str = SMPP_CHARSET_DEFAULT
+) -> list[DeliverSm]:
+    """In the order in which they go. `with_tlvs`: the bind's interface version knows optional parameters. `charset`:
+    what the account takes data_coding 0 for. Raises ValueError (msgspec's and Unencodable are such) for a body that
+    makes none, as one that retention has blanked.
     """
     if kind is PushKind.SMPP_INBOUND:
-        return _inbound(read_inbound(body), push_id)
+        return _inbound(read_inbound(body), push_id, charset)
     return [_receipt(read_receipt(body), with_tlvs)]
 
 
@@ -62,17 +66,30 @@ def _tlvs(receipt: Receipt, composed: receipt_text.ReceiptTlvs) -> Tlvs:
     return tuple(found)
 
 
-def _inbound(inbound: Inbound, push_id: int) -> list[DeliverSm]:
+def _inbound(inbound: Inbound, push_id: int, charset: str) -> list[DeliverSm]:
     """The user data header is what every client reads: long ones come in parts with it."""
     encoding = choose_encoding(inbound.content)
+    if encoding is Encoding.GSM7 and not _can_say(inbound.content, charset):
+        encoding = Encoding.UCS2
     texts = split(inbound.content, encoding)
     pdus = []
     for number, text in enumerate(texts, 1):
-        octets = gsm7.encode(text) if encoding is Encoding.GSM7 else text.encode("utf-16-be", "replace")
+        octets = _octets(text, charset) if encoding is Encoding.GSM7 else text.encode("utf-16-be", "replace")
         header = udh.build_concatenation(push_id, len(texts), number) if len(texts) > 1 else b""
         esm_class = udh.UDHI if header else 0
         pdus.append(_deliver(inbound.number, inbound.recipient, esm_class, encoding, header + octets, ()))
     return pdus
+
+
+def _can_say(text: str, charset: str) -> bool:
+    """Whether a text of GSM 03.38 has one octet a character in the charset: of UTF-8 that is ASCII."""
+    if charset == SMPP_CHARSET_DEFAULT or text.isascii():
+        return True
+    return charset == "latin-1" and all(character <= "\xff" for character in text)
+
+
+def _octets(text: str, charset: str) -> bytes:
+    return gsm7.encode(text) if charset == SMPP_CHARSET_DEFAULT else text.encode(charset)
 
 
 def _deliver(source: str, target: str, esm_class: int, data_coding: int, octets: bytes, tlvs: Tlvs) -> DeliverSm:

@@ -16,6 +16,7 @@ from homing.store.database import Connection, Database
 
 RETENTION_DAYS_MAX: Final = 36_500
 DIGITS_MAX: Final = 9  # columns of 32 bits
+CHARSETS: Final = {"gsm7": "GSM 03.38", "latin-1": "Latin-1", "ascii": "ASCII", "utf-8": "UTF-8"}
 COLUMNS: Final = (
     "email",
     "queries_per_s",
@@ -26,6 +27,7 @@ COLUMNS: Final = (
     "binds_max",
     "bind_window",
     "submits_per_s",
+    "smpp_charset",
 )
 
 
@@ -44,6 +46,7 @@ async def show(visit: Visit) -> Response:
             "submits_per_s": limits.SUBMITS_PER_S_MAX,
             "retention_days": RETENTION_DAYS_MAX,
         },
+        charsets=list(CHARSETS.items()),
         version=visit.version(_settings(place.account, credit_micro)),
     )
 
@@ -58,6 +61,7 @@ async def change(visit: Visit) -> Response:
         "refund_undeliverable": bool(visit.field("refund_undeliverable")),
         "retention_days": entered.whole(visit, "retention_days", DIGITS_MAX),
         "submits_per_s": entered.whole(visit, "submits_per_s", DIGITS_MAX) or None,
+        "smpp_charset": visit.field("smpp_charset"),
     }
     for name in ("queries_per_s", "binds_max", "bind_window"):
         changes[name] = entered.whole(visit, name, DIGITS_MAX)
