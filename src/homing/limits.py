@@ -16,6 +16,7 @@ HTTP_HEADER_TIMEOUT_MS: Final = 10_000  # a client that dribbles its headers is 
 HTTP_BODY_TIMEOUT_S: Final = 20.0
 HTTP_UNREAD_TIMEOUT_MS: Final = 20_000  # a client that takes nothing of its answer for so long is cut off
 HTTP_HEAD_BUFFER_BYTES: Final = 8192 + 4096 * 30  # the server's read buffer, which also bounds a header flood
+HTTP_ADDRESSES_KEYS_MAX: Final = 5_000  # peers and X-Forwarded-For whose caller is remembered
 HTTP_BACKLOG: Final = 4096
 HTTP_START_TIMEOUT_S: Final = 15.0
 DRAIN_TIMEOUT_S: Final = 20.0  # SIGTERM: this long for what is in flight

@@ -180,6 +180,7 @@ async def test_a_bind_is_refused_with_the_reason(server: Server, smpp: str, acco
     assert await refused(smpp, locked.key, locked.secret) == Status.RBINDFAIL
     elsewhere = await server.account(networks=["192.0.2.0/24"])
     assert await refused(smpp, elsewhere.key, elsewhere.secret) == Status.RBINDFAIL
+    assert await refused(smpp, elsewhere.key, "wrong") == Status.RBINDFAIL, "nobody elsewhere learns which it is"
     here = await server.account(networks=["127.0.0.0/8"])
     async with bound(smpp, here.key, here.secret):
         pass

@@ -10,11 +10,13 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from client import Client, signed
+from esme import refused
 from homing import limits
 from homing.console.attention import read_attention
 from homing.doors.auth_guard import AuthGuard
 from homing.intake.intake import utc_now
 from homing.model import Door
+from homing.smpp.statuses import Status
 from server import Account, Server, free_port
 from waiting import until
 
@@ -156,6 +158,27 @@ async def test_another_process_knows_what_is_locked_and_where_a_password_was_rig
     finally:
         await fresh.close()
         assert await process.stop() == 0
+
+
+async def test_what_is_guessed_at_one_door_counts_at_the_others(server: Server) -> None:
+    account, guesser = await server.account(), address()
+    for _ in range(limits.PASSWORD_FAILURES_MAX):
+        await balance_lia(server, account, guesser, is_right=False)
+
+    async def stored() -> bool:
+        return bool(await server.query("SELECT FROM password_lock WHERE name = $1", account.api_id))
+
+    await until(stored)
+    guard = AuthGuard(server.database, CollectorRegistry())
+    await guard.share()
+    assert not await guard.passes(Door.SMPP, account.api_id, guesser, is_right=True)
+    assert await refused(server.environment["HOMING_SMPP_ADDRESS"], account.key, "guess") == Status.RINVPASWD
+
+    async def counted() -> bool:
+        text = (await server.client.call("GET", "/metrics")).text
+        return 'homing_auth_failures_total{door="smpp",process="link-1",reason="password"}' in text
+
+    await until(counted)
 
 
 async def test_keys_that_no_table_can_hold_are_counted_all_the_same(server: Server) -> None:

@@ -1,4 +1,4 @@
-"""Who guesses passwords over HTTP is kept from it, counted and told of (kit/call_guard.py).
+"""Who guesses passwords of keys is kept from it, counted and told of (kit/call_guard.py).
 
 Whoever is locked out hears what a wrong password hears. Locks are rows, so that all processes know them: every few
 seconds each writes its own and reads the others'.
@@ -40,12 +40,12 @@ class AuthGuard:
             "homing_auth_failures", "Calls whose credentials were refused", ("door", "reason"), registry=registry
         )
 
-    async def passes(self, door: Door, name: str, address: str, is_right: bool) -> bool:
-        """Whether a call may go on; `name` is its key. A stranger may have to wait."""
+    async def passes(self, door: Door, name: str, address: str, is_right: bool, *, has_waited: bool = False) -> bool:
+        """Whether a call may go on; `name` is its key. A stranger may have to wait, unless he has already."""
         guard = self._guard
         if is_right and guard.is_known(address, name):
             return True
-        wait_s = guard.wait_s(name, self._clock_s())
+        wait_s = 0.0 if has_waited else guard.wait_s(name, self._clock_s())
         if wait_s and not guard.is_known(address, name):
             await asyncio.sleep(wait_s)
         if guard.is_locked(address, name, self._clock_s()) and not (is_right and await self._was_right(address, name)):

@@ -38,6 +38,7 @@ class HttpDoor:
         self._beginnings = tuple(path for path in endpoints if path.endswith("/"))
         self._trusted = tuple(trusted_proxies)
         self._tally = tally
+        self._addresses: dict[tuple[str, ...], str] = {}
         self._bodies = BodyReader()
         self._prefix = secrets.token_hex(4)
         self._count = 0
@@ -113,8 +114,17 @@ class HttpDoor:
             return Response(b"internal error\n", 500, PLAIN)
 
     def _address(self, scope: Any) -> str:
-        peer = scope.client.rpartition(":")[0].strip("[]")
-        return client_address(peer, scope.headers.get_all("x-forwarded-for"), self._trusted)
+        """Every call asks, and few addresses make most calls."""
+        peer: str = scope.client.rpartition(":")[0].strip("[]")
+        if not self._trusted:
+            return peer
+        asked = (peer, *scope.headers.get_all("x-forwarded-for"))
+        address = self._addresses.get(asked)
+        if address is None:
+            if len(self._addresses) >= limits.HTTP_ADDRESSES_KEYS_MAX:
+                self._addresses.clear()
+            address = self._addresses[asked] = client_address(peer, asked[1:], self._trusted)
+        return address
 
 
 class _Body:

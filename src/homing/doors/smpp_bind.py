@@ -12,6 +12,7 @@ from homing import limits
 from homing.accounts.binds import Bind, BindRegister
 from homing.accounts.directory import Directory
 from homing.accounts.profile import Credential, Profile
+from homing.doors.auth_guard import AuthGuard
 from homing.kit.crypto import same
 from homing.kit.password_guard import PasswordGuard, Try
 from homing.model import BindKind, Door
@@ -54,29 +55,33 @@ class Gatekeeper:
         directory: Directory,
         register: BindRegister,
         next_id: Callable[[], int],
+        auth: AuthGuard,
         clock_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self._directory = directory
         self._register = register
         self._next_id = next_id
         self._clock_s = clock_s
+        self._auth = auth
         self._guard = PasswordGuard()
         self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
 
     async def admit(self, request: pdus.Bind, address: str) -> Admitted:
         """Raises `BindRefused`, or a `PlatformFailure` when nobody can say. A right password that is refused for
-        another reason is no wrong one.
+        another reason is no wrong one. What was guessed over HTTP counts here, and the other way round.
         """
         one = await self._turn(address, request.system_id)
         is_right: bool | None = None
         try:
             await asyncio.sleep(one.wait_s)
-            credential = await self._find(request.system_id, request.password)
-            is_right = credential is not None
+            credential = await self._find(request.system_id, request.password, address)
+            is_right = await self._auth.passes(
+                Door.SMPP, request.system_id, address, credential is not None, has_waited=True
+            )
         finally:
             self._guard.tried(one, is_right, self._clock_s())
             self._wake(address)
-        if credential is None:
+        if credential is None or not is_right:
             # One answer for both, so that nobody learns which system_ids there are.
             raise BindRefused(Status.RINVPASWD, "password")
         account = credential.profile
@@ -119,11 +124,16 @@ class Gatekeeper:
         if not waiting:
             del self._waiting[address]
 
-    async def _find(self, system_id: str, password: str) -> Credential | None:
-        """The credential that both fit. Passwords are compared in constant time, and one is compared in any case."""
+    async def _find(self, system_id: str, password: str, address: str) -> Credential | None:
+        """The credential that both fit. Passwords are compared in constant time, and one is compared in any case.
+        Raises `BindRefused` where none of that name may be used from there, so that nobody there learns which it is.
+        """
         found: Credential | None = None
-        for door in DOORS:
-            credential = await self._directory.find(door, system_id)
+        credentials = [await self._directory.find(door, system_id) for door in DOORS]
+        profiles = [credential.profile for credential in credentials if credential]
+        if profiles and not any(_is_allowed(profile, address) for profile in profiles):
+            raise BindRefused(Status.RBINDFAIL, "address")
+        for credential in credentials:
             if same(credential.secret if credential else NOBODY, password) and found is None:
                 found = credential
         return found
@@ -131,7 +141,7 @@ class Gatekeeper:
 
 def check(account: Profile, address: str) -> None:
     """Raises `BindRefused` when the account may not be bound from there. Asked again while it is."""
-    if account.allowed_networks and not account.allows(address):
+    if not _is_allowed(account, address):
         raise BindRefused(Status.RBINDFAIL, "address")
     if account.locked:
         raise BindRefused(Status.RBINDFAIL, "locked")
@@ -142,3 +152,7 @@ def app_of(account: Profile, system_type: str) -> str:
     if system_type in account.apps:
         return system_type
     return account.default_app.app_id if account.default_app else ""
+
+
+def _is_allowed(account: Profile, address: str) -> bool:
+    return not account.allowed_networks or account.allows(address)

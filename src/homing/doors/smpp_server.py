@@ -1,15 +1,18 @@
 """The SMPP server's parts, put together: what a link process opens and closes as one."""
 
 import asyncio
+import contextlib
 import random
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 
 from prometheus_client import CollectorRegistry
 
+from homing import errors
 from homing.accounts.binds import BindRegister
 from homing.accounts.directory import Directory
 from homing.config import Smpp
+from homing.doors.auth_guard import AuthGuard
 from homing.doors.laaffic import QueryBudget
 from homing.doors.smpp import SmppDoor, addresses
 from homing.doors.smpp_bind import Gatekeeper
@@ -50,6 +53,7 @@ class SmppServer:
         register = BindRegister(database, owner, clock)
         self._directory = directory
         self._intake = intake
+        self._auth = AuthGuard(database, registry)
         self._delivery = BindDelivery(database, clock, tally, smpp_tally, chance)
         self._long = LongStore(database, intake, directory, lookup, clock)
         queries = Queries(database, lookup, self._long, QueryBudget(), clock)
@@ -57,7 +61,7 @@ class SmppServer:
             addresses(settings),
             directory,
             register,
-            Gatekeeper(directory, register, next_id),
+            Gatekeeper(directory, register, next_id, self._auth),
             Commands(intake, self._long, queries, smpp_tally, next_id, clock),
             self._delivery,
             smpp_tally,
@@ -67,10 +71,13 @@ class SmppServer:
 
     async def open(self, background: Background) -> None:
         """Raises OSError when the address cannot be had."""
+        with contextlib.suppress(errors.PlatformFailure):
+            await self._auth.share()
         await self._door.open()
         self._delivering = background("bind_deliveries", self._delivery.run)
         background("long_messages", self._long.run)
         background("binds", self._door.watch)
+        background("password_locks", self._auth.share_for_ever)
 
     def changed(self, account: str) -> None:
         """Its id as text."""
