@@ -165,7 +165,9 @@ class Server:
         async with self.database.transaction() as transaction:
             account_id = await admin.create_account(transaction, name, email)
             lia = await admin.create_credential(transaction, self.vault, account_id, Door.LIA)
-            laaffic = await admin.create_credential(transaction, self.vault, account_id, Door.LAAFFIC)
+            laaffic = await admin.create_credential(  # as long as a client of SMPP 3.4 can send it
+                transaction, self.vault, account_id, Door.LAAFFIC, secret=crypto.make_secret(8), may_be_short=True
+            )
             app = await admin.create_app(transaction, account_id, name, None, report_url, inbound_url)
             await admin.add_sender(transaction, account_id, "HOMING", default=True)
             listed = [await admin.add_template(transaction, account_id, *one) for one in (templates or {}).items()]
@@ -318,7 +320,9 @@ async def running(dsn: str, data: Path, **settings: str) -> AsyncIterator[Server
     server = Server(dsn, data, database, vault, environment, address, Client(f"http://{address}"), shown)
     server.secrets.update((demo.LIA_PASSWORD, demo.LAAFFIC_SECRET))
     try:
-        await asyncio.gather(server.start("api", "api-1"), server.start("link", "link-1"))
+        await asyncio.gather(
+            server.start("api", "api-1"), server.start("link", "link-1"), server.start("smpp", "smpp-1")
+        )
         yield server
     finally:
         await server.close()

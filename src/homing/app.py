@@ -244,7 +244,7 @@ class ApiRole:
 
 
 class LinkRole:
-    """The way out and back: carriers, receipts, pushes, timers; and the SMPP server for customers."""
+    """The way out and back: carriers, receipts, pushes, timers."""
 
     def __init__(self, around: Surroundings) -> None:
         database = around.database
@@ -280,7 +280,6 @@ class LinkRole:
         self._brain = Brain(database, around.owner, utc_now, self._listeners())
         self._pushing: asyncio.Task[None] | None = None
         self._thinking: asyncio.Task[None] | None = None
-        self._smpp = self._smpp_server(tally, chance) if around.settings.smpp.address else None
 
     def _listeners(self) -> Mapping[str, Callable[[], Listener]]:
         """Who draws conclusions from what changes, by component: what makes each."""
@@ -299,22 +298,6 @@ class LinkRole:
 
         return {LEARNER: learning, GUARD: watch}
 
-    def _smpp_server(self, tally: WorkTally, chance: random.Random) -> SmppServer:
-        around = self._around
-        key = crypto.load_key(os.environ.get("HOMING_SECRET_KEY", ""), around.data / "secret.key")
-        return SmppServer(
-            around.settings.smpp,
-            around.database,
-            Directory(around.database, crypto.Vault(key)),
-            Intake(around.database, self._board, Numbering.load(), around.node.next_id, utc_now, self._guard.watch),
-            around.node.next_id,
-            around.owner,
-            utc_now,
-            tally,
-            chance,
-            around.registry,
-        )
-
     async def open(self) -> None:
         await self._poster.open()
         await self._board.open()
@@ -322,17 +305,13 @@ class LinkRole:
         await self._fleet.open()
         around = self._around
 
-        def heard(account: str) -> None:
+        def heard(_account: str) -> None:
             self._board.changed()
             self._fleet.changed()
-            if self._smpp:
-                self._smpp.changed(account)
 
         def lost() -> None:
             self._board.changed()
             self._fleet.changed()
-            if self._smpp:
-                self._smpp.forget()
 
         around.background("notices", lambda: around.database.listen(SETTINGS_CHANNEL, heard, lost))
         around.background("reroute", self._rerouting.run)
@@ -342,8 +321,6 @@ class LinkRole:
         around.background("expiry", ExpirySweep(around.database, utc_now).run)
         around.background("housekeeping", lambda: keep_house(around.database, around.dsn, self._forget_old))
         self._thinking = around.background("statistics", self._brain.run)
-        if self._smpp:
-            await self._smpp.open(around.background)
 
     async def _forget_old(self) -> None:
         await forget_old(self._around.database, utc_now())
@@ -356,12 +333,57 @@ class LinkRole:
             self._thinking.cancel()
             await asyncio.gather(self._thinking, return_exceptions=True)
             await self._brain.release()
-        if self._smpp:
-            await self._smpp.close()
         await self._fleet.close()
         await self._inbox.drained()
         await self._pusher.drained()
         await self._poster.close()
+        await self._guard.close()
+        await self._board.close()
+
+
+class SmppRole:
+    """The data plane of customers' binds: a process of its own, so that nothing a customer does over SMPP keeps the
+    carriers' sessions, or the HTTP dialects, from their turn.
+    """
+
+    def __init__(self, around: Surroundings) -> None:
+        database = around.database
+        self._around = around
+        self._board = TariffBoard(database)
+        self._guard = GuardBoard(database, utc_now)
+        key = crypto.load_key(os.environ.get("HOMING_SECRET_KEY", ""), around.data / "secret.key")
+        self._server = SmppServer(
+            around.settings.smpp,
+            database,
+            Directory(database, crypto.Vault(key)),
+            Intake(database, self._board, Numbering.load(), around.node.next_id, utc_now, self._guard.watch),
+            around.node.next_id,
+            around.owner,
+            utc_now,
+            WorkTally(around.registry),
+            random.Random(),  # noqa: S311 - jitter, not secrets
+            around.registry,
+        )
+
+    async def open(self) -> None:
+        await self._board.open()
+        await self._guard.open()
+        around = self._around
+
+        def heard(account: str) -> None:
+            self._board.changed()
+            self._server.changed(account)
+
+        def lost() -> None:
+            self._board.changed()
+            self._server.forget()
+
+        around.background("notices", lambda: around.database.listen(SETTINGS_CHANNEL, heard, lost))
+        await self._server.open(around.background)
+
+    async def close(self) -> None:
+        """Binds are ended in good order: what was asked is answered, what was delivered is written down."""
+        await self._server.close()
         await self._guard.close()
         await self._board.close()
 
@@ -406,6 +428,7 @@ class ConsoleRole:
 ROLES: Final[Mapping[str, Callable[[Surroundings], Role]]] = {
     "api": ApiRole,
     "link": LinkRole,
+    "smpp": SmppRole,
     "console": ConsoleRole,
 }
 

@@ -31,11 +31,11 @@ WAIT_S = 30.0
 
 @pytest.fixture(scope="module")
 async def server(postgres: str, room: Path, worker: str) -> AsyncIterator[Server]:
-    """A server of its own, with two link processes that share the port."""
+    """A server of its own, with two smpp processes that share the port."""
     data = room / f"binds-{worker}"
     data.mkdir()
     async with running(await new_database(postgres, f"binds_{worker}"), data) as made:
-        await made.start("link", "link-2")
+        await made.start("smpp", "smpp-2")
         yield made
         assert "Traceback" not in made.logs
 
@@ -258,7 +258,7 @@ async def test_a_killed_link_loses_no_receipt_and_its_binds_do_not_count(
         await victim.process.wait()
         await one.until(lambda esme: esme.end)
     server.processes.remove(victim)
-    await server.start("link", name)
+    await server.start("smpp", name)
     # What the dead process had under way is due when its lease ends, which nobody wants to wait for here.
     await server.query("UPDATE push SET due_at = now() WHERE account_id = $1 AND due_at > now()", account.account_id)
     async with bound(smpp, account.key, account.secret, pdus.BindReceiver) as again:
@@ -269,7 +269,7 @@ async def test_a_killed_link_loses_no_receipt_and_its_binds_do_not_count(
 async def test_a_stopping_link_unbinds_its_customers_and_answers_what_they_asked(
     server: Server, smpp: str, account: Account
 ) -> None:
-    third = await server.start("link", "link-3", HOMING_SMPP_ADDRESS=(address := f"127.0.0.1:{_port()}"))
+    third = await server.start("smpp", "smpp-3", HOMING_SMPP_ADDRESS=(address := f"127.0.0.1:{_port()}"))
     async with bound(address, account.key, account.secret) as one:
         answers: list[object] = []
         for _ in range(50):
@@ -299,7 +299,7 @@ async def test_what_nobody_comes_for_is_given_up_after_days(server: Server, smpp
         account.account_id,
         limits.BIND_KEEP_DAYS,
     )
-    again = await server.start("link", "link-4", HOMING_SMPP_ADDRESS=f"127.0.0.1:{_port()}")  # it sweeps when it starts
+    again = await server.start("smpp", "smpp-4", HOMING_SMPP_ADDRESS=f"127.0.0.1:{_port()}")  # it sweeps when it starts
     await waiting(server, account, 0)
     row = await server.query_row("SELECT outcome FROM push WHERE account_id = $1", account.account_id)
     assert row["outcome"] == PushOutcome.GIVEN_UP
@@ -316,8 +316,8 @@ async def test_with_a_certificate_the_port_speaks_tls_only(
     certificate, key, trust = make_certificate(tmp_path)
     address = f"127.0.0.1:{_port()}"
     process = await server.start(
-        "link",
-        "link-5",
+        "smpp",
+        "smpp-5",
         HOMING_SMPP_ADDRESS=address,
         HOMING_SMPP_TLS_CERTIFICATE=str(certificate),
         HOMING_SMPP_TLS_KEY=str(key),
@@ -387,8 +387,8 @@ async def test_with_an_address_of_its_own_tls_is_spoken_beside_plain_smpp(
     certificate, key, trust = make_certificate(tmp_path)
     plain, secure = _port(), _port()
     process = await server.start(
-        "link",
-        "link-6",
+        "smpp",
+        "smpp-6",
         HOMING_SMPP_ADDRESS=f"127.0.0.1:{plain}",
         HOMING_SMPP_TLS_ADDRESS=f"127.0.0.1:{secure}",
         HOMING_SMPP_TLS_CERTIFICATE=str(certificate),
@@ -410,4 +410,4 @@ async def test_with_an_address_of_its_own_tls_is_spoken_beside_plain_smpp(
 
 def test_an_address_for_tls_without_a_certificate_is_refused() -> None:
     with pytest.raises(errors.OperatorError, match="tls_certificate"):
-        addresses(Smpp("127.0.0.1:1", "", "", "127.0.0.1:2"))
+        addresses(Smpp("127.0.0.1:1", 1, "", "", "127.0.0.1:2"))

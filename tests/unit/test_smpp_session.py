@@ -89,13 +89,11 @@ def test_an_outbind_asks_for_a_bind() -> None:
 @pytest.mark.parametrize(
     ("make", "request_", "status"),
     [
-        (lambda: Session(Role.SMSC, 0.0, TIMERS), SUBMIT, Status.RINVBNDSTS),
         (lambda: bound_smsc(pdus.BindReceiver), SUBMIT, Status.RINVBNDSTS),
         (lambda: bound_smsc(pdus.BindTransmitter), pdus.BindTransmitter(), Status.RALYBND),
         (lambda: bound_smsc(), DELIVER, Status.RINVBNDSTS),
         (lambda: bound_esme(pdus.BindTransmitter), DELIVER, Status.RINVBNDSTS),
         (lambda: bound_esme(), SUBMIT, Status.RINVBNDSTS),
-        (lambda: Session(Role.SMSC, 0.0, TIMERS), pdus.Unbind(), Status.RINVBNDSTS),
     ],
 )
 def test_what_the_state_does_not_allow_is_refused(
@@ -129,17 +127,72 @@ def test_what_comes_behind_a_bind_waits_for_its_answer() -> None:
     assert not session.may_read
     session.respond(1, Status.ROK)
     assert session.has_held
-    assert session.may_read
     assert hears(session) == ([(2, SUBMIT), (3, SUBMIT)], [])
+    assert session.may_read
 
 
-def test_what_comes_behind_a_bind_that_is_refused_is_refused() -> None:
+@pytest.mark.parametrize(
+    "pdu", [SUBMIT, pdus.EnquireLink(), pdus.Unbind(), pdus.EnquireLinkResp(), pdus.SubmitSmResp("1")]
+)
+def test_before_a_bind_nothing_but_a_bind_is_answered_and_the_third_ends_the_connection(pdu: pdus.Pdu) -> None:
+    session: Session[str] = Session(Role.SMSC, 0.0, TIMERS)
+    for number in range(1, limits.SMPP_FAULTS_UNBOUND_MAX):
+        assert hears(session, (number, pdu)) == ([], [])
+        assert session.end is None
+    again: Session[str] = Session(Role.SMSC, 0.0, TIMERS)
+    assert hears(again, (1, pdu), (2, pdu), (3, pdus.BindTransceiver())) == ([(3, pdus.BindTransceiver())], [])
+    assert hears(session, (9, pdu), (10, pdus.BindTransceiver())) == ([], [])
+    assert written(session) == []
+    assert session.end is End.GARBAGE
+
+
+def test_a_turn_takes_so_many_pdus_and_the_rest_waits_with_reading_paused() -> None:
+    session = bound_smsc(window=10 * limits.SMPP_PDUS_A_TURN_MAX)
+    flood = b"".join(encode(SUBMIT, number) for number in range(1, 3 * limits.SMPP_PDUS_A_TURN_MAX + 6))
+    taken = []
+    requests, _ = session.receive(flood + encode(SUBMIT, 9_999)[:20], 0.0)
+    taken.append(len(requests))
+    while session.has_held:
+        assert not session.may_read
+        requests, _ = session.receive(b"", 0.0)
+        taken.append(len(requests))
+    assert taken == [limits.SMPP_PDUS_A_TURN_MAX] * 3 + [5]
+    assert session.may_read
+    requests, _ = session.receive(encode(SUBMIT, 9_999)[20:], 0.0)
+    assert [number for number, _request in requests] == [9_999]
+
+
+@pytest.mark.parametrize("pdu", [pdus.EnquireLink(), pdus.SubmitSmResp("1"), DELIVER])
+def test_what_costs_a_peer_nothing_may_come_at_a_pace_and_not_without_end(pdu: pdus.Pdu) -> None:
+    session = bound_smsc()
+    seconds = 100
+    for second in range(seconds):
+        octets = b"".join(encode(pdu, number) for number in range(1, int(limits.SMPP_FREE_PER_S) + 1))
+        session.receive(octets, float(second))
+    assert session.end is None, "so many a second are nobody's harm"
+    for _ in range(int(limits.SMPP_FREE_BURST) + 1):
+        session.receive(encode(pdu, 7), float(seconds))
+    assert session.end is End.FLOOD
+
+
+def test_a_peer_that_says_nothing_is_let_go_before_one_that_takes_its_time_to_bind() -> None:
+    mute: Session[str] = Session(Role.SMSC, 0.0, TIMERS)
+    slow: Session[str] = Session(Role.SMSC, 0.0, TIMERS)
+    slow.receive(encode(pdus.BindTransceiver(), 1)[:10], 1.0)
+    for session in (mute, slow):
+        session.tick(limits.SMPP_FIRST_OCTET_S)
+    assert (mute.end, slow.end) == (End.NOT_BOUND, None)
+    slow.tick(TIMERS.session_init_s)
+    assert slow.end is End.NOT_BOUND
+
+
+def test_what_comes_behind_a_bind_that_is_refused_is_not_answered() -> None:
     session: Session[str] = Session(Role.SMSC, 0.0, TIMERS)
     hears(session, (1, pdus.BindTransceiver()), (2, SUBMIT))
     session.respond(1, Status.RINVPASWD)
     session.take()
     assert hears(session) == ([], [])
-    assert written(session) == [(2, pdus.SubmitSmResp(status=Status.RINVBNDSTS))]
+    assert written(session) == []
 
 
 def test_a_message_behind_a_bind_response_in_one_segment_is_taken() -> None:
@@ -237,16 +290,31 @@ def test_requests_beyond_the_window_are_throttled_and_reading_stops() -> None:
     assert session.may_read
 
 
-def test_a_request_under_a_number_that_waits_is_passed_over() -> None:
-    session = bound_smsc()
-    assert hears(session, (5, SUBMIT), (5, SUBMIT)) == ([(5, SUBMIT)], [])
-    assert session.counters.repeated == 1
+def test_requests_under_a_number_that_waits_have_their_turn_one_after_the_other() -> None:
+    """As of clients that give all parts of a long message one number: each is answered."""
+    session = bound_smsc(window=10)
+    other = pdus.SubmitSm(short_message=b"other")
+    assert hears(session, (5, SUBMIT), (5, other), (6, SUBMIT), (5, SUBMIT)) == ([(5, SUBMIT), (6, SUBMIT)], [])
+    assert session.counters.repeated == 2
+    for request in (other, SUBMIT):
+        assert not session.has_held
+        session.respond(5, Status.ROK)
+        assert session.has_held
+        assert hears(session) == ([(5, request)], [])
     session.respond(5, Status.ROK)
-    assert hears(session, (5, SUBMIT)) == ([(5, SUBMIT)], [])
+    assert not session.has_held
+    assert len(written(session)) == 3
+
+
+def test_requests_under_one_number_fill_the_window_like_others() -> None:
+    session = bound_smsc(window=4)
+    requests, _ = hears(session, *((5, SUBMIT) for _ in range(6)))
+    assert requests == [(5, SUBMIT)]
+    assert session.counters.throttled == 2
 
 
 def test_an_enquire_link_is_answered_by_the_session_before_and_after_the_bind() -> None:
-    for session in (Session[str](Role.SMSC, 0.0, TIMERS), bound_smsc(), bound_esme(pdus.BindTransmitter)):
+    for session in (Session[str](Role.ESME, 0.0, TIMERS), bound_smsc(), bound_esme(pdus.BindTransmitter)):
         assert hears(session, (77, pdus.EnquireLink())) == ([], [])
         assert written(session) == [(77, pdus.EnquireLinkResp())]
 
@@ -263,6 +331,7 @@ def test_an_alert_comes_without_an_answer_to_give() -> None:
 
 def test_who_does_not_bind_in_time_is_closed() -> None:
     session: Session[str] = Session(Role.SMSC, 0.0, TIMERS)
+    session.receive(encode(pdus.BindTransceiver(), 1)[:10], 0.5)
     assert session.tick(9.9) == []
     assert session.end is None
     session.tick(10.0)

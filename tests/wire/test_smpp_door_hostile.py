@@ -15,6 +15,7 @@ from homing.smpp.codec import Decoder, encode
 from homing.smpp.pdus import Pdu
 from homing.smpp.statuses import Status
 from server import Account, Server, new_database, running
+from waiting import until
 
 DELIVERED = "8613800130001"
 HERE = "127.0.0.9"
@@ -67,13 +68,101 @@ async def test_garbage_is_nacked_and_the_connection_closed(smpp: str, garbage: b
 
 async def test_a_connection_that_never_binds_is_closed_and_a_bound_one_is_not(smpp: str, account: Account) -> None:
     async with bound(smpp, account.key, account.secret) as esme:
-        idle = [await asyncio.open_connection(*smpp.split(":")) for _ in range(50)]
         began_s = time.monotonic()
-        for reader, writer in idle:
-            assert await all_that_comes(reader) == []
-            writer.close()
-        assert limits.SMPP_SESSION_INIT_S - 2 < time.monotonic() - began_s < limits.SMPP_SESSION_INIT_S + 4
+        mute = [await asyncio.open_connection(*smpp.split(":")) for _ in range(50)]
+        slow = [await asyncio.open_connection(*smpp.split(":")) for _ in range(50)]
+        for _reader, writer in slow:
+            writer.write(encode(pdus.BindTransceiver(account.key, account.secret), 1)[:10])
+        for connections, after_s in ((mute, limits.SMPP_FIRST_OCTET_S), (slow, limits.SMPP_SESSION_INIT_S)):
+            for reader, writer in connections:
+                assert await all_that_comes(reader) == []
+                writer.close()
+            assert after_s - 2 < time.monotonic() - began_s < after_s + 4
         await esme.sent(DELIVERED)
+
+
+FLOODS = {
+    "enquire_link": pdus.EnquireLink(),
+    "stray responses": pdus.SubmitSmResp("1"),
+    "submits": submit(DELIVERED),
+}
+
+
+async def flood(smpp: str, pdu: Pdu, count: int, *before: bytes) -> None:
+    """As much of it as is taken until the connection ends; what is answered is read and thrown away."""
+    reader, writer = await asyncio.open_connection(*smpp.split(":"))
+    reading = asyncio.ensure_future(reader.read())
+    octets = b"".join(encode(pdu, number) for number in range(1, 1_001))
+    try:
+        writer.write(b"".join(before))
+        for _ in range(count // 1_000):
+            writer.write(octets)
+            await writer.drain()
+        async with asyncio.timeout(30):
+            await reading
+    except ConnectionError:
+        pass
+    finally:
+        reading.cancel()
+        writer.close()
+
+
+@pytest.mark.parametrize("kind", FLOODS)
+async def test_a_flood_of_a_stranger_ends_at_once_and_delays_no_customer(
+    server: Server, smpp: str, account: Account, kind: str
+) -> None:
+    carriers = await server.query("SELECT name, owner FROM carrier_session JOIN carrier USING (carrier_id) ORDER BY 1")
+    async with bound(smpp, account.key, account.secret) as customer:
+        floods = [asyncio.ensure_future(flood(smpp, FLOODS[kind], 100_000)) for _ in range(10)]
+        slowest_s = 0.0
+        for _ in range(20):
+            began_s = time.monotonic()
+            await customer.sent(DELIVERED)
+            slowest_s = max(slowest_s, time.monotonic() - began_s)
+        await asyncio.gather(*floods)
+    assert slowest_s < 2.0
+    assert carriers == await server.query(
+        "SELECT name, owner FROM carrier_session JOIN carrier USING (carrier_id) ORDER BY 1"
+    )
+    assert "carrier_leases_lost" not in server.logs
+
+
+async def test_a_flood_of_a_customer_ends_its_bind_and_delays_no_other(
+    server: Server, smpp: str, account: Account
+) -> None:
+    hostile = await server.account()
+    bind = encode(pdus.BindTransceiver(hostile.key, hostile.secret), 1)
+    async with bound(smpp, account.key, account.secret) as customer:
+        floods = [asyncio.ensure_future(flood(smpp, pdus.EnquireLink(), 100_000, bind)) for _ in range(3)]
+        for _ in range(20):
+            began_s = time.monotonic()
+            await customer.sent(DELIVERED)
+            assert time.monotonic() - began_s < 2.0
+        await asyncio.gather(*floods)
+    await until(lambda: "asked and answered too much" in server.logs)
+    metrics = await until(
+        lambda: server.client.call("GET", "/metrics"), lambda seen: 'reason="flood"' in seen.text, within_s=10
+    )
+    assert metrics.status == 200
+
+
+async def test_strangers_that_never_bind_keep_no_customer_out(server: Server, smpp: str, account: Account) -> None:
+    """More connections than strangers may have: the oldest of the address with the most go."""
+    async with bound(smpp, account.key, account.secret):
+        pass
+    host, port = smpp.split(":")
+    strangers = []
+    for n in range(limits.BIND_UNBOUND_CONNECTIONS_MAX + 200):
+        source = f"127.0.1.{1 + n % 5}"
+        strangers.append(await asyncio.open_connection(host, int(port), local_addr=(source, 0)))
+    try:
+        began_s = time.monotonic()
+        async with bound(smpp, account.key, account.secret, source="127.0.2.1") as customer:
+            await customer.sent(DELIVERED)
+        assert time.monotonic() - began_s < 3
+    finally:
+        for _reader, writer in strangers:
+            writer.close()
 
 
 async def test_guesses_of_an_address_are_slowed_down_and_then_refused_unseen(

@@ -96,7 +96,12 @@ async def _serve(data: Path, database: OpenedDatabase, settings: "Settings", dem
     if demo:
         await _load_demo(dsn, vault)
     api_workers = settings.http.workers or max(1, min((os.cpu_count() or 1) // 2, limits.API_WORKERS_AUTO_MAX))
-    workers = {"link": settings.link.workers, "api": api_workers, "console": 1 if console.address else 0}
+    workers = {
+        "link": settings.link.workers,
+        "smpp": settings.smpp.workers if settings.smpp.address else 0,
+        "api": api_workers,
+        "console": 1 if console.address else 0,
+    }
     supervisor = Supervisor(
         workers,
         data,
@@ -114,7 +119,7 @@ async def _serve(data: Path, database: OpenedDatabase, settings: "Settings", dem
     await asyncio.wait((starting, stopping), return_when=asyncio.FIRST_COMPLETED)
     await starting
     address = f"http://{'[' + host + ']' if ':' in host else host}:{port}"
-    binds = settings.smpp.address if settings.link.workers else ""
+    binds = settings.smpp.address if settings.smpp.workers else ""
     if binds and settings.smpp.tls_address:
         binds += f", with TLS on {settings.smpp.tls_address}"
     looks = await console_greeting(dsn, console.reached_at) if console.address else ""

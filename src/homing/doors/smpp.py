@@ -6,8 +6,8 @@ import asyncio
 import contextlib
 import resource
 import ssl
+import sys
 import time
-from collections import Counter
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
@@ -21,6 +21,8 @@ from homing.config import Smpp
 from homing.doors.failures import FailureLog
 from homing.doors.smpp_bind import Admitted, BindRefused, Gatekeeper, check
 from homing.doors.smpp_commands import Commands
+from homing.doors.smpp_newcomers import Newcomers
+from homing.doors.smpp_tls import Handshake, TlsListener
 from homing.doors.smpp_words import Own
 from homing.events.bind_delivery import BindDelivery, Receiver
 from homing.model import BindKind
@@ -103,6 +105,9 @@ class Link:
         held, self._held = self._held, []
         return [one for batch in held for one in batch]
 
+    def close(self) -> None:
+        self.connection.close()
+
     # ---- For the connection
 
     def on_requests(self, connection: Connection, batch: list[Arrived]) -> None:
@@ -147,9 +152,16 @@ class SmppDoor:
         self._is_dead = is_dead
         self._clockwork = Clockwork()
         self._servers: list[asyncio.Server] = []
+        self._listeners: list[TlsListener] = []
         self._links: dict[int, set[Link]] = {}
-        self._newcomers: set[Link] = set()
-        self._newcomers_from: Counter[str] = Counter()
+        self._newcomers: Newcomers[Link | Handshake] = Newcomers(
+            items_max=limits.BIND_UNBOUND_CONNECTIONS_MAX,
+            per_network_max=limits.BIND_UNBOUND_PER_ADDRESS_CONNECTIONS_MAX,
+            known_max=limits.BIND_KNOWN_NETWORKS_MAX,
+            drop=self._drop,
+        )
+        self._bound_count = 0
+        self._files_max = sys.maxsize
         self._tasks: set[asyncio.Task[None]] = set()
         self._is_closing = False
         self._emptied = asyncio.Event()
@@ -159,15 +171,16 @@ class SmppDoor:
 
     async def open(self) -> None:
         """Raises OSError when an address cannot be had, a `PlatformFailure` when the database cannot."""
-        raise_open_files()
+        self._files_max = raise_open_files() - limits.BIND_FILES_RESERVED
         await self._register.tidy(self._is_dead)
         loop = asyncio.get_running_loop()
         for (host, port), tls in self._addresses:
-            self._servers.append(
-                await loop.create_server(
-                    self._connect, host, port, ssl=tls, backlog=limits.SMPP_BACKLOG, reuse_port=True
+            if tls is not None:
+                self._listeners.append(TlsListener(host, port, tls, self._connect, self._newcomers))
+            else:
+                self._servers.append(
+                    await loop.create_server(self._connect, host, port, backlog=limits.SMPP_BACKLOG, reuse_port=True)
                 )
-            )
 
     async def watch(self) -> None:
         """For ever: whether those who are bound still may, also where a notice was missed."""
@@ -187,8 +200,10 @@ class SmppDoor:
         self._is_closing = True
         for server in self._servers:
             server.close()
-        for link in list(self._newcomers):
-            link.connection.close()
+        for listener in self._listeners:
+            listener.close()
+        for newcomer in self._newcomers:
+            newcomer.close()
         for link in self._bound():
             link.connection.unbind()
         self._emptied.clear()
@@ -218,22 +233,17 @@ class SmppDoor:
         return Connection(self._accept, Session(Role.SMSC, time.monotonic()), self._clockwork)
 
     def _accept(self, connection: Connection) -> Link | None:
-        address = connection.peer[0]
-        is_full = len(self._newcomers) >= limits.BIND_UNBOUND_CONNECTIONS_MAX
-        is_greedy = self._newcomers_from[address] >= limits.BIND_UNBOUND_PER_ADDRESS_CONNECTIONS_MAX
-        if self._is_closing or is_full or is_greedy:
+        if self._is_closing or len(self._newcomers) + self._bound_count >= self._files_max:
             self._tally.refused("too_many_connections")
             return None
         link = Link(self, connection)
-        self._newcomers.add(link)
-        self._newcomers_from[address] += 1
+        self._newcomers.add(link, link.address)
         return link
 
-    def _is_new_no_more(self, link: Link) -> None:
-        self._newcomers.discard(link)
-        self._newcomers_from[link.address] -= 1
-        if self._newcomers_from[link.address] <= 0:
-            del self._newcomers_from[link.address]
+    def _drop(self, newcomer: "Link | Handshake") -> None:
+        """One of too many."""
+        self._tally.refused("too_many_connections")
+        newcomer.close()
 
     def on_bind(self, link: Link, batch: list[Arrived]) -> None:
         for sequence, request in batch:
@@ -258,7 +268,8 @@ class SmppDoor:
             self._register.release(admitted.bind)  # the customer did not wait
             link.connection.close()
             return
-        self._is_new_no_more(link)
+        self._newcomers.bound(link, link.address)
+        self._bound_count += 1
         link.admit(admitted, request)
         self._links.setdefault(admitted.bind.account_id, set()).add(link)
         self._tally.bound(admitted.bind.kind.name.lower(), 1)
@@ -270,10 +281,14 @@ class SmppDoor:
         link.connection.respond(sequence, status)
         link.connection.close()
 
-    def on_closed(self, link: Link, _end: End) -> None:
+    def on_closed(self, link: Link, end: End) -> None:
+        if end is End.FLOOD:
+            self._tally.refused("flood")
+            log.warning("connection_ended", reason=end.value, address=link.address, bind=link.name)
         if link.admitted is None:
-            self._is_new_no_more(link)
+            self._newcomers.discard(link)
             return
+        self._bound_count -= 1
         bind = link.admitted.bind
         self._tally.bound(bind.kind.name.lower(), -1)
         if link.receiver is not None:
@@ -334,12 +349,16 @@ class SmppDoor:
         task.add_done_callback(self._tasks.discard)
 
 
-def raise_open_files() -> None:
-    """Each bind is an open file, and the usual bound of 1,024 is below what a machine can carry."""
+def raise_open_files() -> int:
+    """Each bind is an open file, and the usual bound of 1,024 is below what a machine can carry. How many there may be
+    now.
+    """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < hard:
         with contextlib.suppress(ValueError, OSError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return sys.maxsize if most == resource.RLIM_INFINITY else most
 
 
 def addresses(settings: Smpp) -> list[Address]:

@@ -4,6 +4,7 @@ What is wrong with a PDU comes out as a `Fault` in its place, which carries what
 """
 
 import struct
+import sys
 from collections.abc import Callable
 from typing import Final, TypeAlias
 
@@ -80,19 +81,26 @@ _READERS: Final = {pdu.command_id: (pdu, reader(pdu)) for pdu in (*pdus.REQUESTS
 
 
 class Decoder:
-    """Finds PDUs in what arrives. Holds no more than one PDU that has not arrived whole."""
+    """Finds PDUs in what arrives, so many at a time. What is left keeps its octets: one PDU that has not arrived whole,
+    or more that are whole and have not been asked for.
+    """
 
-    __slots__ = ("_is_lost", "_needed", "_rest", "bytes_max")
+    __slots__ = ("_is_lost", "_needed", "_rest", "bytes_max", "has_more")
 
     def __init__(self, bytes_max: int = limits.SMPP_PDU_BYTES_MAX) -> None:
         self.bytes_max = bytes_max
         """What a PDU may have; a longer one is a fatal fault as soon as its length is there."""
+        self.has_more = False
+        """Whether a whole PDU is left: `feed(b"", ...)` brings it."""
         self._rest = bytearray()
         self._needed = 4
         self._is_lost = False
 
-    def feed(self, data: bytes) -> list[Decoded]:
-        """What `data` completes, in order. Nothing comes after a fatal fault: the rest is thrown away."""
+    def feed(self, data: bytes, items_max: int = sys.maxsize) -> list[Decoded]:
+        """What `data` completes, in order, and no more than `items_max` of it. Nothing comes after a fatal fault: the
+        rest is thrown away.
+        """
+        self.has_more = False
         if self._rest:
             self._rest += data
             if len(self._rest) < self._needed:
@@ -106,6 +114,9 @@ class Decoder:
         text = data.decode("latin-1")
         at, size = 0, len(data)
         while size - at >= HEADER_OCTETS:
+            if len(found) >= items_max:
+                self.has_more = size - at >= _LENGTH.unpack_from(data, at)[0]
+                break
             length, command_id, status, sequence = _read_header(data, at)
             end = at + length
             if not HEADER_OCTETS <= length <= self.bytes_max:

@@ -52,6 +52,7 @@ class Connection(asyncio.Protocol):
         "_closing_s",
         "_is_flushing",
         "_is_reading",
+        "_is_taking",
         "_loop",
         "_lost_room",
         "_owner",
@@ -68,6 +69,7 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._is_flushing = False
         self._is_reading = True
+        self._is_taking = False
         self._lost_room = False
         self._closing_s: float | None = None
         self.session = session
@@ -227,21 +229,21 @@ class Connection(asyncio.Protocol):
             self._loop.call_soon(self._tell_room)
 
     def _follow_reading(self, transport: asyncio.Transport) -> None:
+        """Reads while there is room and nothing is left of what came; the rest gets its next turn."""
         may_read = self.session.may_read
-        if may_read == self._is_reading:
-            if may_read and self.session.has_held:
-                self._loop.call_soon(self._take_held)
-            return
-        self._is_reading = may_read
-        if may_read:
-            self.session.resume(self.clockwork.now_s)
-            transport.resume_reading()
-            if self.session.has_held:
-                self._loop.call_soon(self._take_held)
-        else:
-            transport.pause_reading()
+        if may_read != self._is_reading:
+            self._is_reading = may_read
+            if may_read:
+                self.session.resume(self.clockwork.now_s)
+                transport.resume_reading()
+            else:
+                transport.pause_reading()
+        if self.session.has_held and not self._is_taking:
+            self._is_taking = True
+            self._loop.call_soon(self._take_held)
 
     def _take_held(self) -> None:
+        self._is_taking = False
         if self._transport is not None and self.session.has_held:
             self.data_received(b"")
 

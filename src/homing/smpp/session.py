@@ -12,6 +12,7 @@ import enum
 from typing import Final, Generic, TypeAlias, TypeVar
 
 from homing import limits
+from homing.kit.buckets import TokenBucket
 from homing.smpp import timers as defaults
 from homing.smpp.codec import Decoded, Decoder, Fault, encode
 from homing.smpp.pdus import (
@@ -64,6 +65,7 @@ class End(enum.Enum):
     SILENT = "no answer to enquire_link"
     STALLED = "the other end does not read"
     GARBAGE = "what came is not SMPP"
+    FLOOD = "asked and answered too much for nothing"
 
 
 Answer: TypeAlias = Response | Failure
@@ -78,11 +80,11 @@ class Counters:
 
     def __init__(self) -> None:
         self.faults = 0
-        """PDUs that could not be read."""
+        """PDUs that could not be read, and before a bind those that were none."""
         self.foreign = 0
         """Responses to nothing: second ones, late ones, of another command, under a number never used."""
         self.repeated = 0
-        """Requests under the number of one that waits for its answer."""
+        """Requests under the number of one that waited for its answer; they waited for that."""
         self.throttled = 0
         """Requests beyond the window."""
 
@@ -93,6 +95,7 @@ class Session(Generic[T]):
     __slots__ = (
         "_bind_sequence",
         "_decoder",
+        "_free",
         "_fresh",
         "_given_up",
         "_heard_s",
@@ -105,6 +108,8 @@ class Session(Generic[T]):
         "_outstanding",
         "_passes",
         "_peer_unbind",
+        "_repeats",
+        "_repeats_count",
         "_resumed_s",
         "_sequence",
         "_stalled_s",
@@ -141,6 +146,7 @@ class Session(Generic[T]):
         # Nothing long comes before a bind: until then, what looks long is garbage and need not be waited for.
         is_smsc = role is Role.SMSC
         self._decoder = Decoder(limits.SMPP_PDU_UNBOUND_BYTES_MAX if is_smsc else limits.SMPP_PDU_BYTES_MAX)
+        self._free = TokenBucket(limits.SMPP_FREE_PER_S, limits.SMPP_FREE_BURST, now_s)
         self._out: list[bytes] = []
         self._fresh = 0
         self._sequence = 1
@@ -151,6 +157,8 @@ class Session(Generic[T]):
         self._unanswered: dict[int, type[Request]] = {}
         self._bind_sequence: int | None = None
         self._held: list[Decoded] = []
+        self._repeats: dict[int, list[Pdu | Fault]] = {}
+        self._repeats_count = 0
         self._is_full = False
         self._inquiry: tuple[int, float] | None = None
         self._unbind_sequence: int | None = None
@@ -192,14 +200,19 @@ class Session(Generic[T]):
 
     @property
     def has_held(self) -> bool:
-        """Whether requests came behind a bind that has since been answered: `receive(b"")` brings them."""
-        return bool(self._held) and self._bind_sequence is None
+        """Whether there is more of what came, and room for it: `receive(b"")` brings it. It waited behind a bind, or
+        was more than one turn may take.
+        """
+        return (bool(self._held) or self._decoder.has_more) and self._has_room_in
 
     @property
     def may_read(self) -> bool:
-        """Whether there is room for more to come in; asked after `receive` and `respond`.
+        """Whether there is room for more to come in; asked after `receive` and `respond`."""
+        return self._has_room_in and not self._held and not self._decoder.has_more
 
-        Once full, reading waits until a quarter of the window is free, so that it does not begin and end with
+    @property
+    def _has_room_in(self) -> bool:
+        """Once full, there is none until a quarter of the window is free, so that reading does not begin and end with
         every answer.
         """
         if self.end is not None or self._bind_sequence is not None or len(self._out) >= limits.SMPP_UNSENT_PDUS_MAX:
@@ -252,6 +265,8 @@ class Session(Generic[T]):
             raise TypeError(f"{type(answer).__name__} is no answer to {kind.__name__}")
         self._out.append(encode(answer, sequence))
         del self._unanswered[sequence]
+        if sequence in self._repeats:
+            self._take_repeat(sequence)
         if sequence == self._bind_sequence:
             self._bind_sequence = None
             if answer.status == Status.ROK and self.state in (State.OPEN, State.OUTBOUND):
@@ -260,6 +275,16 @@ class Session(Generic[T]):
         if self.state is State.UNBINDING:
             self._leave()
         return True
+
+    def _take_repeat(self, sequence: int) -> None:
+        """A request that came under the number of one which has now been answered: its turn has come. That the number
+        was open is the peer's mistake, but each of its requests gets an answer, in the order in which they came.
+        """
+        waiting = self._repeats[sequence]
+        self._held.append((sequence, waiting.pop(0)))
+        self._repeats_count -= 1
+        if not waiting:
+            del self._repeats[sequence]
 
     def take(self) -> bytes:
         """All that is to be written, which from now on counts as written."""
@@ -290,7 +315,8 @@ class Session(Generic[T]):
     # ---- In
 
     def receive(self, data: bytes, now_s: float) -> tuple[list[Arrived], list[tuple[T, Answer]]]:
-        """What came: the requests for the owner to answer, and the answers to what it has sent.
+        """What came: the requests for the owner to answer, and the answers to what it has sent. No more than a turn of
+        the loop may take (`limits.SMPP_PDUS_A_TURN_MAX`); `has_held` tells of the rest.
 
         Never raises, whatever `data` holds: what is wrong with it is answered here.
         """
@@ -299,7 +325,7 @@ class Session(Generic[T]):
         if self.end is not None:
             return requests, answers
         self._heard_s = now_s
-        decoded = self._decoder.feed(data)
+        decoded = self._decoder.feed(data, limits.SMPP_PDUS_A_TURN_MAX - len(self._held))
         if self._held:
             decoded, self._held = self._held + decoded, []
         if self._bind_sequence is not None:
@@ -309,11 +335,13 @@ class Session(Generic[T]):
         for place, (sequence, body) in enumerate(decoded):
             kind = type(body)
             if kind in self._passes:
-                if sequence in unanswered:
-                    self.counters.repeated += 1
-                elif len(unanswered) >= window_in:
+                if len(unanswered) + self._repeats_count >= window_in:
                     self.counters.throttled += 1
                     self._put(refuse(kind, Status.RTHROTTLED), sequence)
+                elif sequence in unanswered:
+                    self.counters.repeated += 1
+                    self._repeats_count += 1
+                    self._repeats.setdefault(sequence, []).append(body)
                 else:
                     unanswered[sequence] = kind
                     requests.append((sequence, body))  # type: ignore[arg-type]
@@ -338,7 +366,17 @@ class Session(Generic[T]):
         return requests, answers
 
     def _other(self, sequence: int, body: Pdu | Fault, requests: list[Arrived], now_s: float) -> None:
-        """What the session sees to itself."""
+        """What the session sees to itself. None of it costs the peer anything, so it may not come without end; and
+        before a bind nothing is answered but that: three PDUs that are none, and a message centre ends the connection.
+        """
+        if self.role is Role.SMSC and self.state in (State.OPEN, State.OUTBOUND) and not isinstance(body, Fault):
+            self.counters.faults += 1
+            if self.counters.faults >= limits.SMPP_FAULTS_UNBOUND_MAX:
+                self.end = End.GARBAGE
+            return
+        if not self._is_given_up(sequence, body) and not self._free.take(now_s):
+            self.end = End.FLOOD
+            return
         if isinstance(body, Fault):
             self._fault(sequence, body)
         elif isinstance(body, EnquireLink):
@@ -360,6 +398,10 @@ class Session(Generic[T]):
                 return
             again = kind in BINDS and self.is_bound
             self._put(refuse(kind, Status.RALYBND if again else Status.RINVBNDSTS), sequence)
+
+    def _is_given_up(self, sequence: int, body: Pdu | Fault) -> bool:
+        """A late answer to what we asked: that it comes is our doing."""
+        return sequence in self._given_up and isinstance(body, Response)
 
     def _fault(self, sequence: int, fault: Fault) -> None:
         self.counters.faults += 1
@@ -402,9 +444,17 @@ class Session(Generic[T]):
             return []
         elif self.is_bound:
             self._watch(now_s)
-        elif now_s - self._opened_s >= timers.session_init_s:
+        elif now_s - self._opened_s >= timers.session_init_s or self._is_mute(now_s):
             self.end = End.NOT_BOUND
         return self._overdue(now_s) if self._outstanding else []
+
+    def _is_mute(self, now_s: float) -> bool:
+        """Whether an ESME has connected to us and said nothing at all."""
+        return (
+            self.role is Role.SMSC
+            and self._heard_s == self._opened_s
+            and now_s - self._opened_s >= min(self.timers.session_init_s, limits.SMPP_FIRST_OCTET_S)
+        )
 
     def _watch(self, now_s: float) -> None:
         timers = self.timers
@@ -509,6 +559,7 @@ class Session(Generic[T]):
         self._outstanding.clear()
         self._unanswered.clear()
         self._held.clear()
+        self._repeats.clear()
         self._out.clear()
         self._fresh = 0
         return answers

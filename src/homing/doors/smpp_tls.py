@@ -1,0 +1,83 @@
+"""Connections over TLS, counted from their first octet on: asyncio shows none before its handshake is done, so that
+strangers who never finish one would be counted nowhere.
+"""
+
+import asyncio
+import contextlib
+import socket
+import ssl
+from collections.abc import Callable
+from typing import Any, Final
+
+import structlog
+
+from homing import limits
+from homing.doors.smpp_newcomers import Newcomers
+from homing.smpp.connection import Connection
+
+PAUSE_S: Final = 0.1
+"""After an accept that failed: the machine is short of something."""
+
+log = structlog.get_logger()
+
+
+class Handshake:
+    """A connection whose handshake is under way."""
+
+    def __init__(self, work: "asyncio.Task[None]", peer: socket.socket) -> None:
+        self._work = work
+        self._peer = peer
+
+    def close(self) -> None:
+        self._work.cancel()
+
+
+class TlsListener:
+    """Accepts on one address, which several processes may share."""
+
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        tls: ssl.SSLContext,
+        connect: Callable[[], Connection],
+        newcomers: Newcomers[Any],
+    ) -> None:
+        """`connect` makes a connection's protocol, which counts itself from its handshake on; until then it is among
+        `newcomers` as a `Handshake`. Raises OSError when the address cannot be had.
+        """
+        self._tls = tls
+        self._connect = connect
+        self._newcomers = newcomers
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self._listener = socket.create_server((host, port), family=family, backlog=limits.SMPP_BACKLOG, reuse_port=True)
+        self._listener.setblocking(False)
+        self._accepting = asyncio.get_running_loop().create_task(self._accept())
+
+    def close(self) -> None:
+        self._accepting.cancel()
+        self._listener.close()
+
+    async def _accept(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                peer, address = await loop.sock_accept(self._listener)
+            except OSError as error:
+                log.warning("connection_not_accepted", detail=str(error))
+                await asyncio.sleep(PAUSE_S)
+                continue
+            work = loop.create_task(self._shake_hands(peer))
+            handshake = Handshake(work, peer)
+            self._newcomers.add(handshake, address[0])
+            work.add_done_callback(lambda _done, handshake=handshake: self._newcomers.discard(handshake))  # type: ignore[misc]
+
+    async def _shake_hands(self, peer: socket.socket) -> None:
+        """Until the connection is made; whatever a stranger does instead ends it without a word."""
+        try:
+            await asyncio.get_running_loop().connect_accepted_socket(
+                self._connect, peer, ssl=self._tls, ssl_handshake_timeout=limits.SMPP_HANDSHAKE_S
+            )
+        except (OSError, asyncio.CancelledError):
+            with contextlib.suppress(OSError):
+                peer.close()
