@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from esme import Esme, bound, call, refused, submit
+from homing import limits
 from homing.accounts import admin
 from homing.carriers.base import Report
 from homing.carriers.kinds import make
@@ -635,6 +636,52 @@ async def test_an_incomplete_message_costs_nothing_and_its_parts_are_told_of(
     assert answer.message_state == 3
     row = await server.query_row("SELECT content FROM long_part WHERE part_id = $1", int(ids[0]))
     assert row["content"] == b""
+
+
+async def test_parts_of_who_can_pay_for_nothing_are_refused_and_not_stored(server: Server, smpp: str) -> None:
+    poor = await server.account(balance="0")
+    async with bound(smpp, poor.key, poor.secret) as esme:
+        answers = [await esme.ask(pdu) for pdu in parts_of(DELIVERED, TEXTS)]
+    assert {answer.status for answer in answers if isinstance(answer, pdus.Response)} == {Own.INSUFFICIENT_BALANCE}
+    assert await server.query("SELECT FROM long_part WHERE account_id = $1", poor.account_id) == []
+
+
+async def test_open_parts_are_bounded_by_account_and_others_are_not_concerned(
+    server: Server, esme: Esme, account: Account, smpp: str
+) -> None:
+    await server.query(
+        "INSERT INTO long_part (account_id, part_id, number, sender, reference, total, part, content, form, due_at)"
+        " SELECT $1, n, '49', 'x', n, 2, 1, '', '{}', now() + interval '1 hour' FROM generate_series(1, $2::int) AS n",
+        account.account_id,
+        limits.LONG_PARTS_OPEN_MAX,
+    )
+    try:
+        answer = await esme.ask(parts_of(DELIVERED, TEXTS)[0])
+        assert isinstance(answer, pdus.SubmitSmResp)
+        assert answer.status == Status.RMSGQFUL
+        await esme.sent(DELIVERED)
+        other = await server.account()
+        async with bound(smpp, other.key, other.secret) as neighbour:
+            answers = [await neighbour.ask(pdu) for pdu in parts_of(DELIVERED, TEXTS)]
+        assert {one.status for one in answers if isinstance(one, pdus.Response)} == {0}
+    finally:
+        await server.query("DELETE FROM long_part WHERE account_id = $1", account.account_id)
+
+
+async def test_a_part_that_is_longer_than_a_part_can_be_is_refused(esme: Esme) -> None:
+    long = pdus.SubmitSm(
+        source_addr="HOMING",
+        destination_addr=DELIVERED,
+        tlvs=(
+            tlvs.SAR_MSG_REF_NUM.make(7),
+            tlvs.SAR_TOTAL_SEGMENTS.make(2),
+            tlvs.SAR_SEGMENT_SEQNUM.make(1),
+            tlvs.MESSAGE_PAYLOAD.make(b"x" * (limits.LONG_PART_BYTES_MAX + 1)),
+        ),
+    )
+    answer = await esme.ask(long)
+    assert isinstance(answer, pdus.SubmitSmResp)
+    assert answer.status == Status.RINVMSGLEN
 
 
 async def test_a_refused_long_message_says_so_in_its_answers_or_by_receipt(server: Server, smpp: str) -> None:

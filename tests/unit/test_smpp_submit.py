@@ -118,8 +118,6 @@ def test_a_field_says(pdu: SubmitSm, field: str, value: object) -> None:
         (submit(esm_class=0x40, short_message=HEADER_8), Status.RINVMSGLEN),
         (submit(esm_class=0x40, short_message=PORTS + b"x"), Own.UNSUPPORTED_CONTENT),
         (submit(esm_class=0x40, short_message=udh.build_concatenation(7, 200, 2) + b"x"), Status.RINVMSGLEN),
-        (submit(tlvs=SAR[:2]), Status.RMISSINGOPTPARAM),
-        (submit(tlvs=(*SAR[:2], tlvs.SAR_SEGMENT_SEQNUM.make(4))), Status.RINVOPTPARAMVAL),
         (SubmitMulti(source_addr="ACME", short_message=b"x"), Status.RINVNUMDESTS),
         (
             SubmitMulti(source_addr="ACME", dest_addresses=(DistributionList("all"),), short_message=b"x"),
@@ -149,6 +147,21 @@ def test_what_cannot_be_is_refused_with_the_status_of_its_field(pdu: Submit, sta
         read(ACCOUNT, pdu, NOW)
     assert refused.value.status == status
     assert status_of(refused.value) == status
+
+
+@pytest.mark.parametrize(
+    "sar",
+    [
+        SAR[:1],
+        SAR[:2],
+        SAR[1:],
+        (*SAR[:2], tlvs.SAR_SEGMENT_SEQNUM.make(4)),
+        (SAR[0], tlvs.SAR_TOTAL_SEGMENTS.make(0), tlvs.SAR_SEGMENT_SEQNUM.make(0)),
+    ],
+)
+def test_sar_parameters_that_make_no_part_are_ignored(sar: tlvs.Tlvs) -> None:
+    """SMPP 3.4, 5.3.2.22: without the other two, each is."""
+    assert read(ACCOUNT, submit(tlvs=sar), NOW).part is None
 
 
 def test_data_sm_has_its_text_in_the_payload_and_its_validity_in_seconds() -> None:

@@ -9,12 +9,15 @@ from typing import Any, Final
 
 import msgspec
 
+from homing import limits
 from homing.accounts.profile import Profile
 from homing.doors import smpp_text
 from homing.doors.smpp_submit import Asked
+from homing.doors.smpp_words import Unacceptable
 from homing.intake.submission import Group, Submission
 from homing.messages.smpp_form import Receipt
 from homing.model import NO_OPTIONS, Door, Options, Recipient, Traffic
+from homing.smpp.statuses import Status
 from homing.states import State
 from homing.text.segments import Encoding
 
@@ -66,6 +69,8 @@ def part_of(
 ) -> LongPart:
     """Raises `Unacceptable` for what a part by itself cannot hold."""
     assert asked.part is not None
+    if len(asked.octets) > limits.LONG_PART_BYTES_MAX:
+        raise Unacceptable(Status.RINVMSGLEN, f"a part holds at most {limits.LONG_PART_BYTES_MAX} octets")
     smpp_text.check(asked.octets, asked.data_coding, account.smpp_charset)
     (recipient,) = asked.recipients
     return LongPart(

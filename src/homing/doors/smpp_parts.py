@@ -108,9 +108,11 @@ class LongStore:
     async def _put(self, batch: Sequence[LongPart]) -> list[Stored]:
         fresh = {(*part.set_key, part.part): part for part in batch}  # of one part that came twice, the later
         async with self._database.transaction() as transaction:
-            await transaction.fetch("long_lock", _locks({part.set_key for part in batch}))
+            refused = await self._without_room(transaction, {part.account_id for part in batch})
+            fresh = {key: part for key, part in fresh.items() if part.account_id not in refused}
+            await transaction.fetch("long_lock", _locks({part.set_key for part in fresh.values()}))
             ids = await self._insert(transaction, list(fresh.values()))
-            members = await self._members(transaction, {part.set_key for part in batch})
+            members = await self._members(transaction, {part.set_key for part in fresh.values()})
             sets = smpp_long.whole_sets(part for part, _due_at in members)
             await self._lease(transaction, sets)
         mine = frozenset(ids.values())
@@ -118,7 +120,24 @@ class LongStore:
         ended = await asyncio.gather(*(self._finish(parts, mine) for parts in sets))
         for parts, verdict in zip(sets, ended, strict=True):
             verdicts[parts[0].set_key] = verdict
-        return [Stored(ids[*part.set_key, part.part], verdicts.get(part.set_key)) for part in batch]
+        return [
+            Stored(part.part_id, refused[part.account_id])
+            if part.account_id in refused
+            else Stored(ids[*part.set_key, part.part], verdicts.get(part.set_key))
+            for part in batch
+        ]
+
+    async def _without_room(self, transaction: Connection, accounts: set[int]) -> dict[int, errors.HomingError]:
+        """Accounts whose parts are not stored, and why. Nothing is charged for a part, so who can pay for no message
+        could fill the database with them, and so could who never sends the last.
+        """
+        found: dict[int, errors.HomingError] = {}
+        for row in await transaction.fetch("long_room", sorted(accounts), limits.LONG_PARTS_OPEN_MAX):
+            if row["available_micro"] <= 0:
+                found[row["account_id"]] = errors.InsufficientBalance()
+            elif row["parts"] >= limits.LONG_PARTS_OPEN_MAX:
+                found[row["account_id"]] = errors.Overloaded("parts of long messages that wait for others")
+        return found
 
     async def _insert(self, transaction: Connection, parts: Sequence[LongPart]) -> dict[tuple[object, ...], int]:
         rows = await transaction.fetch(
@@ -141,6 +160,8 @@ class LongStore:
         return await self._members(transaction, keys)
 
     async def _members(self, transaction: Connection, keys: set[Key]) -> list[tuple[LongPart, datetime]]:
+        if not keys:
+            return []
         rows = await transaction.fetch("long_members", *zip(*sorted(keys), strict=True))
         return [
             (

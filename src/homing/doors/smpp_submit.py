@@ -260,15 +260,14 @@ def _header(esm_class: int, octets: bytes) -> tuple[bytes, udh.Part | None]:
 
 
 def _sar(tlvs: Tlvs) -> udh.Part | None:
+    """Each of the three is ignored without the others, and so are values that make no part (SMPP 3.4, 5.3.2.22 to 24),
+    as a user data header is that makes none.
+    """
     reference, total, number = (
         parameter.of(tlvs) for parameter in (SAR_MSG_REF_NUM, SAR_TOTAL_SEGMENTS, SAR_SEGMENT_SEQNUM)
     )
-    if reference is None and total is None and number is None:
+    if reference is None or total is None or number is None or not 1 <= number <= total <= 255:
         return None
-    if reference is None or total is None or number is None:
-        raise Unacceptable(Status.RMISSINGOPTPARAM, "the three sar parameters belong together")
-    if not 1 <= number <= total <= 255:
-        raise Unacceptable(Status.RINVOPTPARAMVAL, f"part {number} of {total}")
     return None if total == 1 else udh.Part(reference & 0xFFFF | REFERENCE_SAR, total, number)
 
 

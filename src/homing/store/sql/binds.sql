@@ -59,6 +59,16 @@ WHERE account_id = ANY ($1::bigint[]) AND (bound_at IS NULL OR bound_at < $2::ti
 -- name: long_lock
 SELECT pg_advisory_xact_lock(key) FROM unnest($1::bigint[]) AS key
 
+-- By account, what it can spend and how many of its parts wait for others; no more than $2 of those are counted.
+-- name: long_room
+SELECT b.account_id, b.gift_micro + b.balance_micro + b.credit_micro AS available_micro,
+    (
+        SELECT count(*)
+        FROM (SELECT FROM long_part AS p WHERE p.account_id = b.account_id AND p.due_at IS NOT NULL LIMIT $2) AS found
+    ) AS parts
+FROM balance AS b
+WHERE b.account_id = ANY ($1::bigint[])
+
 -- A part that comes again, because its answer was late, is the one that there is.
 -- name: long_put
 INSERT INTO long_part (account_id, part_id, number, sender, reference, total, part, content, form, due_at)
