@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from homing.accounts import catalogue
 from homing.clients.lia import AsyncLiaClient, Encoding, Message
 from homing.doors.smpp_words import Own
 from homing.messages import timeline
-from homing.model import Outcome
+from homing.model import Outcome, Traffic
 from homing.routing.rules import Match
 from homing.smpp import udh
 from homing.smpp.pdus import SubmitSm
@@ -202,3 +203,71 @@ async def test_the_typed_client_asks_for_flash_and_the_timeline_tells_it(
         moments = await timeline.read_timeline(transaction, row)
     (text,) = [moment.detail for moment in moments if moment.what == "text"]
     assert text.endswith(", flash: shown at once, not kept, pe id 1101, template id 1107")
+
+
+# ---- Every parameter of a send, in both dialects
+
+VALIDITY = "extract(epoch FROM expires_at) - ((message_id >> 12) + 1735689600000) / 1000.0 BETWEEN 89 AND 91"
+LIA: dict[str, tuple[object, str, object]] = {
+    "sms_type": ("P", "traffic", int(Traffic.PROMOTIONAL)),
+    "encoding": ("UFS", "notes ->> 'flash'", "true"),
+    "sender_id": ("HOMING", "sender", "HOMING"),
+    "phonenumber": (f"+{BOTH}400001", "number", f"{BOTH}400001"),
+    "textmessage": ("Your code is 1", "text", "Your code is 1"),
+    "uid": ("my-uid", "reference", "my-uid"),
+    "callback_url": ("https://example.com/x?y=%2F", "callback_url", "https://example.com/x?y=%2F"),
+    "ValidityPeriodInSeconds": (90, VALIDITY, True),
+    "pe_id": ("1101", "notes ->> 'pe_id'", "1101"),
+    "template_id": ("1107", "notes ->> 'template_id'", "1107"),
+}
+"""By parameter: what is given, where it is stored and as what. `templateid` and V1 to V5 stand for the text."""
+LAAFFIC: dict[str, tuple[object, str, object]] = {
+    "appId": (None, "app_id", None),
+    "numbers": (f"+{BOTH} 400 002", "number", f"{BOTH}400002"),
+    "content": ("Your code is 2", "text", "Your code is 2"),
+    "senderId": ("HOMING", "sender", "HOMING"),
+    "orderId": ("my-order", "reference", "my-order"),
+}
+
+
+def documented(page: str, heading: str) -> set[str]:
+    """The parameters in a section's table."""
+    text = (Path(__file__).parents[2] / "docs" / "reference" / page).read_text(encoding="utf-8")
+    section = text.split(f"\n## {heading}\n")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| ([^|]+) \| (?:yes|no|unless [^|]+) \|", section, re.MULTILINE)
+    return {name for row in rows for name in re.findall(r"`(\w+)`", row)}
+
+
+async def test_every_parameter_of_a_lia_send_is_kept_with_the_message(server: Server, account: Account) -> None:
+    assert documented("lia.md", "SendSMS") == {*LIA, "templateid", "V1", "V5"}
+    given = {name: value for name, (value, _where, _wanted) in LIA.items()}
+    reply = await server.client.lia(account, "SendSMS", **given)
+    assert reply.json["status"] == "S", reply
+    await kept(server, LIA, reply.json["message_id"])
+
+
+async def test_every_variable_of_a_template_stands_in_the_text(server: Server) -> None:
+    account = await server.account(templates={"five": "{V1}-{V2}-{V3}-{V4}-{V5}"})
+    given = {"sms_type": "T", "sender_id": account.sender, "phonenumber": f"{BOTH}400003", "templateid": "five"}
+    reply = await server.client.lia(account, "SendSMS", **given, **{f"V{n}": f"v{n}" for n in range(1, 6)})
+    assert reply.json["status"] == "S", reply
+    (row,) = await server.query("SELECT text FROM message WHERE message_id = $1", int(reply.json["message_id"]))
+    assert row["text"] == "v1-v2-v3-v4-v5"
+
+
+async def test_every_parameter_of_a_laaffic_send_is_kept_with_the_message(server: Server, account: Account) -> None:
+    assert documented("laaffic.md", "sendSms") == set(LAAFFIC)
+    given = {name: value for name, (value, _where, _wanted) in LAAFFIC.items()} | {"appId": account.app}
+    reply = await server.client.laaffic(account, "POST", "/v3/sendSms", body=given)
+    assert reply.json["status"] == "0", reply
+    await kept(server, {**LAAFFIC, "appId": (None, "app_id", account.app)}, reply.json["array"][0]["msgId"])
+
+
+async def kept(server: Server, table: dict[str, tuple[object, str, object]], message_id: object) -> None:
+    for name, (_value, where, wanted) in table.items():
+        if wanted is not None:
+            (row,) = await server.query(
+                f"SELECT {where} AS kept FROM message WHERE message_id = $1",
+                int(str(message_id)),
+            )
+            assert row["kept"] == wanted, name

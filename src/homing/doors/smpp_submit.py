@@ -18,14 +18,19 @@ from homing.smpp import times, udh
 from homing.smpp.pdus import DataSm, SmeAddress, SubmitMulti, SubmitSm
 from homing.smpp.statuses import Status
 from homing.smpp.tlvs import (
+    DEST_ADDR_SUBUNIT,
+    DESTINATION_PORT,
     DLT_PE_ID,
     DLT_TEMPLATE_ID,
     MESSAGE_PAYLOAD,
+    PAYLOAD_TYPE,
     QOS_TIME_TO_LIVE,
     SAR_MSG_REF_NUM,
     SAR_SEGMENT_SEQNUM,
     SAR_TOTAL_SEGMENTS,
+    SOURCE_PORT,
     USER_MESSAGE_REFERENCE,
+    USSD_SERVICE_OP,
     Octets,
     Tlvs,
 )
@@ -36,6 +41,12 @@ Submit = SubmitSm | SubmitMulti | DataSm
 PROMOTIONAL: Final = "PROMO"
 """The service_type that marks promotional traffic. Not the priority: most customers send codes with priority 0."""
 UNCARRIED_SERVICES: Final = frozenset({"USSD", "VMN", "VMA", "WAP"})  # section 5.2.11: they are no text messages
+UNCARRIED_PROTOCOLS: Final = frozenset({0x40, 0x7C, 0x7D, 0x7E, 0x7F})
+"""Silent messages and data for the phone or its card (3GPP TS 23.040, 9.2.3.9): shown as texts, they would be wrong."""
+UNCARRIED: Final = {one.tag: one for one in (SOURCE_PORT, DESTINATION_PORT, PAYLOAD_TYPE, USSD_SERVICE_OP)}
+"""Parameters that make a message something else than a text to a person."""
+ON_DISPLAY: Final = 1
+"""dest_addr_subunit (section 5.3.2.1): which GSM has as message class 0."""
 DESTINATIONS_MAX: Final = 254
 """Section 5.2.24."""
 PRIORITY_MAX: Final = 3
@@ -100,9 +111,10 @@ def read(account: Profile, pdu: Submit, now: datetime) -> Asked:
         validity_s = limits.VALIDITY_S_DEFAULT
         if message.schedule_delivery_time or message.validity_period:
             validity_s = _times(message, now)
-        if message.priority_flag or message.replace_if_present_flag or message.sm_default_msg_id:
+        if message.priority_flag or message.replace_if_present_flag or message.sm_default_msg_id or message.protocol_id:
             _flags(message)
     if tlvs:
+        _only_texts(tlvs)
         octets = _payload(octets, tlvs)
     part = None
     if pdu.esm_class:
@@ -213,9 +225,18 @@ def _flags(pdu: SubmitSm | SubmitMulti) -> None:
         raise Unacceptable(Status.RINVREPFLAG, "nothing is replaced")
     if pdu.sm_default_msg_id:
         raise Unacceptable(Status.RINVDFTMSGID, "there are no predefined messages")
+    if pdu.protocol_id in UNCARRIED_PROTOCOLS:
+        raise Unacceptable(Own.UNSUPPORTED_CONTENT, "what nobody is to read is not carried")
+
+
+def _only_texts(tlvs: Tlvs) -> None:
+    for tag, value in tlvs:
+        if tag in UNCARRIED and (any(value) or tag == USSD_SERVICE_OP.tag):  # 0 is a value there
+            raise Unacceptable(Own.UNSUPPORTED_CONTENT, UNCARRIED[tag].name)
 
 
 def _options(flash: bool, tlvs: Tlvs) -> Options:
+    flash = flash or DEST_ADDR_SUBUNIT.of(tlvs) == ON_DISPLAY
     return Options(flash, _registration(tlvs, DLT_PE_ID), _registration(tlvs, DLT_TEMPLATE_ID))
 
 
