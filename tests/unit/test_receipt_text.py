@@ -49,11 +49,17 @@ def test_octets_in_any_encoding_are_read_as_the_text_is(encoding: str) -> None:
     [
         *(
             (word, State.DELIVERED)
-            for word in ("DELIVRD", "DELIVERED", "Delivered", "DELIVERD", "DELIVRED", "DLVRD", "2")
+            for word in (
+                *("DELIVRD", "DELIVERED", "Delivered", "DELIVERD", "DELIVRED", "DLVRD", "2"),
+                *("DeliveredToTerminal", "DELIVERED_TO_HANDSET", "DELIVRD 0x00", "Success"),
+            )
         ),
         *(
             (word, State.UNDELIVERABLE)
-            for word in ("UNDELIV", "UNDELIVERABLE", "Undelivered", "UNDLVRD", "DELETED", "5")
+            for word in (
+                *("UNDELIV", "UNDELIVERABLE", "Undelivered", "UNDLVRD", "DELETED", "5", "NOT DELIVERED"),
+                *("DELIVERY_FAILED", "DELIVERY FAILED", "DeliveryImpossible", "DELIVERY-FAILURE"),
+            )
         ),
         *((word, State.EXPIRED) for word in ("EXPIRED", "EXPIRD", "Expired", "3")),
         *((word, State.REJECTED) for word in ("REJECTD", "REJECTED", "Rejected", "8")),
@@ -61,7 +67,11 @@ def test_octets_in_any_encoding_are_read_as_the_text_is(encoding: str) -> None:
         *((word, State.UNKNOWN) for word in ("UNKNOWN", "UNKNWN", "7")),
         *(
             (word, None)
-            for word in ("ACCEPTD", "ACCEPTED", "ENROUTE", "BUFFERED", "PENDING", "SCHEDULED", "6", "77", "?")
+            for word in (
+                *("ACCEPTD", "ACCEPTED", "ENROUTE", "BUFFERED", "PENDING", "SCHEDULED", "6", "77", "?"),
+                *("DeliveredToNetwork", "DELIVERED TO OPERATOR", "DELIVRD TO SMSC", "DELIVERY_PENDING", "Delivering"),
+                *("DELIVERED_TO_NOWHERE_THAT_WE_KNOW", "FAILOVER", "SKIPPING", "EXPIRES SOON"),
+            )
         ),
     ],
 )
@@ -70,10 +80,49 @@ def test_a_state_is_known_in_any_spelling_and_what_is_not_known_has_not_ended(wo
     assert (found.state, found.words) == (state, words)
 
 
-@pytest.mark.parametrize("number", [*MESSAGE_STATES, 10, 255])
+@pytest.mark.parametrize("number", [*(number for number in MESSAGE_STATES if number), 10, 255])
 def test_message_state_wins_over_the_text_where_it_is_one(number: int) -> None:
     found = read("id:1 stat:EXPIRED", ReceiptTlvs(message_state=number))
     assert found.state is MESSAGE_STATES.get(number, State.EXPIRED)
+
+
+def test_a_message_state_of_zero_gives_way_to_the_text() -> None:
+    zero = ReceiptTlvs(message_state=0)
+    assert read("id:1 stat:DELIVRD", zero).state is State.DELIVERED
+    assert read("id:1", zero).state is None
+    assert read("", zero).state is None
+
+
+@pytest.mark.parametrize(
+    ("text", "state"),
+    [
+        ("id:1 done date:2606151159 DELIVRD err:000 Text:", State.DELIVERED),
+        ("id:1 sub:001 UNDELIV err:000", State.UNDELIVERABLE),
+        ("DELIVRD", State.DELIVERED),
+        ("id:1 NOT DELIVERED", State.UNDELIVERABLE),
+        ("id:1 DELIVERED TO NETWORK", None),
+        ("id:1 err:000 text:DELIVRD", None),
+        ("id:1 text: it was DELIVRD", None),
+        ("id:1 DELIVRD UNDELIV", None),
+        ("id:DELIVRD", None),
+        ("id:DELIVRD-1 sub:001", None),
+        ("id:1 stat:ENROUTE DELIVRD", None),
+    ],
+)
+def test_a_state_without_its_label_is_known_by_its_word_unless_the_message_is_quoted(
+    text: str, state: State | None
+) -> None:
+    assert read(text).state is state
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "utf-16-be", "utf-16-le"])
+@pytest.mark.parametrize("before", [b"\0", b"\0\0\0"])
+def test_zero_octets_before_a_receipt_cost_nothing(before: bytes, encoding: str) -> None:
+    if encoding == "utf-16-le":
+        before += b"\0"
+    found = read(before + SPECIFIED.partition(" text")[0].encode(encoding))
+    assert (found.carrier_ref, found.state) == ("0123456789", State.DELIVERED)
+    assert kind_of(0, before + SPECIFIED.encode("ascii")) is Kind.RECEIPT
 
 
 def test_the_id_of_the_tlv_wins_over_the_text_unless_it_is_empty() -> None:

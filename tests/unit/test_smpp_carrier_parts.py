@@ -368,6 +368,7 @@ READER = Reader(settings())
         (0x00, b"a\x00\x1be", "a@€"),
         (0x00, b"caf\xe9", "café"),
         (0x01, b"plain", "plain"),
+        (0x01, b"caf\xe9", "café"),
         (0x03, b"caf\xe9 @", "café @"),
         (0x04, b"\x80\x81", "\x80\x81"),
         (0x05, "日本".encode("shift_jis"), "日本"),
@@ -375,6 +376,9 @@ READER = Reader(settings())
         (0x07, "שלום".encode("iso8859_8"), "שלום"),
         (0x08, "日本 👋".encode("utf-16-be"), "日本 👋"),
         (0x08, b"\x00a\x00", "a�"),
+        (0x08, b"\xff\xfe" + "STOP 👋".encode("utf-16-le"), "STOP 👋"),
+        (0x08, b"\xfe\xff" + "STOP".encode("utf-16-be"), "STOP"),
+        (0x18, b"\xff\xfe" + "й".encode("utf-16-le"), "й"),
         (0x0E, "안녕".encode("euc_kr"), "안녕"),
         (0x10, b"\x00", "@"),
         (0x18, "й".encode("utf-16-be"), "й"),
@@ -401,6 +405,24 @@ def test_data_coding_0_is_read_as_the_carrier_means_it(charset: str, octets: byt
     said = reader.read(DeliverSm(short_message=octets), NOW)
     assert isinstance(said, CarrierInbound)
     assert said.content == "é@"
+
+
+@pytest.mark.parametrize("short", [b"", b" ", b"\0"])
+def test_a_receipt_in_message_payload_is_read_though_the_short_message_has_a_blank(short: bytes) -> None:
+    payload = (MESSAGE_PAYLOAD.make(b"id:7 stat:DELIVRD err:000"),)
+    said = READER.read(DeliverSm(esm_class=4, short_message=short, tlvs=payload), NOW)
+    assert isinstance(said, CarrierReceipt)
+    assert (said.carrier_ref, said.state) == ("7", State.DELIVERED)
+
+
+@pytest.mark.parametrize(
+    ("data_coding", "octets"),
+    [(0x08, b"id:7 stat:DELIVRD"), (0x00, "id:7 stat:DELIVRD".encode("utf-16-be")), (0x08, b"\0id:7 stat:DELIVRD")],
+)
+def test_a_receipt_is_kept_in_the_alphabet_that_it_was_read_in(data_coding: int, octets: bytes) -> None:
+    said = READER.read(DeliverSm(esm_class=4, data_coding=data_coding, short_message=octets), NOW)
+    assert isinstance(said, CarrierReceipt)
+    assert said.raw == "id:7 stat:DELIVRD"
 
 
 def test_a_header_that_is_not_of_a_long_message_is_taken_off() -> None:

@@ -212,6 +212,21 @@ def test_a_malformed_body_is_refused_by_its_own_response(command_id: int, body: 
     assert following == (8, pdus.EnquireLink())
 
 
+@pytest.mark.parametrize(
+    ("behind", "kept"),
+    [
+        (b"\x00\x1e\x00\x0a12345", ()),
+        (b"\x04\x27\x00\x01\x02\x00\x1e\x00\x0a12345", ((0x0427, b"\x02"),)),
+        (b"\x01\x02", ()),
+        (b"\0\x00\x1e\x00\x02\x37\0\x04\x27\x00\x01\x02", ((0x001E, b"7\0"), (0x0427, b"\x02"))),
+    ],
+)
+def test_what_is_broken_behind_a_carriers_text_does_not_cost_the_text(behind: bytes, kept: object) -> None:
+    assert Decoder().feed(whole(0x05, SHORT + b"\x05id:7\r" + behind)) == [
+        (7, pdus.DeliverSm(short_message=b"id:7\r", tlvs=kept))  # type: ignore[arg-type]
+    ]
+
+
 def test_strings_beyond_the_specification_are_read_up_to_the_bound() -> None:
     body = b"s" * 255 + b"\0" + b"p" * 20 + b"\0\0\x34\0\0\0"
     [(_sequence, bind)] = Decoder().feed(whole(0x09, body))

@@ -37,7 +37,6 @@ CHARSETS: Final = {
 }
 """data_coding (section 5.2.19) to Python's name, of those that are a charset."""
 
-UCS2: Final = 0x08
 MESSAGE_CLASSES: Final = 0xF0
 MESSAGE_CLASS_EIGHT_BIT: Final = 0x04  # 3GPP TS 23.038, section 4: coding group 1111
 WAITING_UCS2: Final = 0xE0  # coding group 1110
@@ -106,7 +105,7 @@ class Reader:
             State.SENT if found.state is None else found.state,
             found.done_at,
             found.error_code,
-            _raw(request.data_coding, body, tlvs),
+            _raw(body, tlvs),
             request.source_addr or None,
         )
 
@@ -121,6 +120,10 @@ class Reader:
 
     def _decoded(self, data_coding: int, octets: bytes) -> str:
         charset = _charset(data_coding)
+        if charset == "ascii" and not octets.isascii():
+            charset = "latin-1"
+        if charset == "utf-16-be" and octets[:2] in receipt_text.BYTE_ORDER_MARKS:
+            charset = "utf-16"
         if charset is None and self._charset in ("gsm7", "gsm7-packed"):
             if octets.isascii():
                 return gsm7.decode(octets)
@@ -131,8 +134,8 @@ class Reader:
 def content(request: DeliverSm | DataSm) -> tuple[bytes, bytes]:
     """The octets of the text and the header before them, from short_message or message_payload (5.3.2.32)."""
     octets = request.short_message if isinstance(request, DeliverSm) else b""
-    if not octets and request.tlvs:
-        octets = MESSAGE_PAYLOAD.of(request.tlvs) or b""
+    if request.tlvs and not octets.strip(b" \0"):
+        octets = MESSAGE_PAYLOAD.of(request.tlvs) or octets
     try:
         header, body = udh.split(octets, request.esm_class)
     except BadHeader:
@@ -161,9 +164,9 @@ def _receipt_tlvs(tlvs: Tlvs) -> ReceiptTlvs:
     return ReceiptTlvs(RECEIPTED_MESSAGE_ID.of(tlvs), MESSAGE_STATE.of(tlvs), NETWORK_ERROR_CODE.of(tlvs))
 
 
-def _raw(data_coding: int, body: bytes, tlvs: ReceiptTlvs) -> str:
-    """What the receipt said, as people read it: its text, which is ASCII but for rare ones, and the TLVs it has."""
-    said = [body.decode("utf-16-be" if data_coding == UCS2 else "latin-1", "replace")] if body else []
+def _raw(body: bytes, tlvs: ReceiptTlvs) -> str:
+    """What the receipt said, as people read it: its text in the alphabet that it was read in, and the TLVs it has."""
+    said = [receipt_text.readable(body)] if body else []
     if tlvs.receipted_message_id is not None:
         said.append(f"receipted_message_id={tlvs.receipted_message_id}")
     if tlvs.message_state is not None:

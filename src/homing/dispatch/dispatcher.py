@@ -15,6 +15,7 @@ from homing.dispatch.breaker import Breaker
 from homing.kit.durable import until_durable
 from homing.messages.transitions import Event, apply
 from homing.model import Answer, Outbound, Outcome, Traffic, options_of
+from homing.observe.logs import describe
 from homing.observe.work import WorkTally
 from homing.routing.lanes import lane_of
 from homing.states import TABLE, State
@@ -166,8 +167,8 @@ class Dispatcher:
             async with asyncio.timeout(limits.CARRIER_SUBMIT_TIMEOUT_S):
                 await self._carrier.submit(batch, answered)
         except Exception as error:
-            reason = type(error).__name__
-            log.warning("carrier_failed", carrier=self._name, error=reason)
+            reason = repr(error)[: limits.CARRIER_WORDS_CHARS_MAX]
+            log.warning("carrier_failed", carrier=self._name, **describe(error), text=reason)
         finally:
             for message in list(waiting.values()):
                 answered(message, Answer(Outcome.UNKNOWN, error_text=reason))

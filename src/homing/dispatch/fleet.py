@@ -17,6 +17,7 @@ from homing.dispatch.failover import Failover
 from homing.dispatch.leases import Leases
 from homing.kit.durable import until_durable
 from homing.model import Outstanding, Traffic
+from homing.observe.logs import describe
 from homing.observe.work import WorkTally
 from homing.routing.lanes import lane_of
 from homing.store.database import Database, Record
@@ -72,7 +73,7 @@ class Running:
                 await work()
                 log.error("carrier_work_ended", carrier=self.row["name"])
             except Exception as error:
-                log.error("carrier_work_failed", carrier=self.row["name"], error=type(error).__name__)
+                log.error("carrier_work_failed", carrier=self.row["name"], **describe(error), text=repr(error)[:500])
             await asyncio.sleep(limits.DISPATCH_ERROR_PAUSE_S)
 
     async def _read(self) -> None:
@@ -184,7 +185,9 @@ class Fleet:
                 with contextlib.suppress(errors.PlatformFailure):
                     await self._leases.release({carrier_id})
             except Exception as error:
-                log.error("carrier_close_failed", carrier=running.row["name"], error=type(error).__name__)
+                log.error(
+                    "carrier_close_failed", carrier=running.row["name"], **describe(error), text=repr(error)[:500]
+                )
             finally:
                 del self._closing[carrier_id]
                 self.changed()

@@ -26,6 +26,7 @@ from homing.doors.smpp_tls import Handshake, TlsListener
 from homing.doors.smpp_words import Own
 from homing.events.bind_delivery import BindDelivery, Receiver
 from homing.model import BindKind
+from homing.observe.logs import describe
 from homing.observe.smpp import SmppTally
 from homing.smpp import pdus
 from homing.smpp.clockwork import Clockwork
@@ -89,7 +90,7 @@ class Link:
         try:
             self.connection.respond(sequence, answer)
         except Unencodable as error:
-            log.error("answer_impossible", answer=type(answer).__name__, error=type(error).__name__)
+            log.error("answer_impossible", answer=type(answer).__name__, **describe(error))
             self.connection.respond(sequence, Status.RSYSERR)
 
     @property

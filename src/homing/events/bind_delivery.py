@@ -21,6 +21,7 @@ from homing.events.bind_pdus import pdus_of
 from homing.kit.backoff import scheduled_s
 from homing.kit.batching import Batcher
 from homing.model import PushKind, PushOutcome
+from homing.observe.logs import describe
 from homing.observe.smpp import SmppTally
 from homing.observe.work import WorkTally
 from homing.smpp.connection import Connection
@@ -189,7 +190,7 @@ class BindDelivery:
             connection = receiver.connection
             Delivery(connection, iter(pdus), lambda answer, s: self._ended(row, connection, now, answer, s)).go()
         except ValueError as error:
-            log.warning("delivery_impossible", push_id=row["push_id"], error=type(error).__name__)
+            log.warning("delivery_impossible", push_id=row["push_id"], **describe(error))
             self._put(Done(row, now, 0, None, "it makes no message", PushOutcome.GIVEN_UP, None))
 
     def _ended(self, row: Record, connection: Connection, at: datetime, answer: Answer, took_s: float) -> None:

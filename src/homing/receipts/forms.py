@@ -1,8 +1,9 @@
 """The forms of a carrier's ids: what a receipt's id may look like in the answer to the submit.
 
 A carrier counts in one place and prints in two: the answer shows an id in hexadecimal and the receipt in decimal, or
-the other way round, in capitals or not, with leading zeros or 0x or without. Case and these beginnings are taken out of
-both by the index (`ltrim(lower(carrier_ref), '0x')`); what is left are the forms below.
+the other way round, in capitals or not, with leading zeros or 0x or without, in braces or quotes or without. Case,
+what is put around and these beginnings are taken out of both by the index (`reference_key(carrier_ref)`, a function of
+the database); what is left are the forms below.
 """
 
 import enum
@@ -23,13 +24,18 @@ class Form(enum.StrEnum):
     HEX = "hex"  # decimal in the answer
 
 
+WRAPPING: Final = " \t\r\n\"'{}[]()<>,;|&"
+"""What carriers put around an id on one side or on both: no part of it. Migration 0016 has the same."""
+
+
 def key(ref: str) -> str:
     """What the index holds of a reference."""
-    return ref.lower().lstrip("0x")
+    return ref.lower().strip(WRAPPING).lstrip("0x")
 
 
 def _decimal(ref: str) -> str | None:
     """Below zero: a 32-bit count that was printed as signed."""
+    ref = ref.strip(WRAPPING)
     if not DIGITS.fullmatch(ref):
         return None
     value = int(ref)
@@ -39,6 +45,7 @@ def _decimal(ref: str) -> str | None:
 
 
 def _hex(ref: str) -> str | None:
+    ref = ref.strip(WRAPPING)
     return key(str(int(ref, 16))) if HEX.fullmatch(ref) else None
 
 

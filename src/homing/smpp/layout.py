@@ -15,7 +15,7 @@ import msgspec
 from homing import limits
 from homing.smpp import tlvs
 from homing.smpp.fields import Counted, CString, Integer, Listed, Mark, fields_of
-from homing.smpp.pdus import Pdu, Response
+from homing.smpp.pdus import DeliverSm, Pdu, Response
 from homing.smpp.statuses import Status
 
 Fields: TypeAlias = list[tuple[str, Mark]]
@@ -218,17 +218,20 @@ def reader(pdu: type[Pdu]) -> Reader:
     """How to read the body of this class. A response's reader never raises.
 
     What cannot be read of a response has its default value: nobody can be answered about it, and what its status
-    says of the request counts more. So it is with a body where there should be none.
+    says of the request counts more. So it is with a body where there should be none, and with the optional parameters
+    of a deliver_sm.
     """
     fields = fields_of(pdu)
     is_response = issubclass(pdu, Response)
     is_lenient = is_response or not fields
+    # a carrier that is refused sends the same again, or gives its receipt up, though the text is whole
+    read_tlvs = tlvs.read_what_there_is if pdu is DeliverSm else tlvs.read
     make: Callable[..., Pdu] = pdu
 
     def walk(data: bytes, at: int, end: int, status: int) -> Pdu:
         values, at = _walk(fields, data, at, end, is_lenient)
         try:
-            further = tlvs.read(data, at, end)
+            further = read_tlvs(data, at, end)
         except tlvs.Overrun as overrun:
             if not is_lenient:
                 raise Malformed(Status.RINVOPTPARSTREAM, str(overrun)) from None
@@ -259,7 +262,7 @@ def reader(pdu: type[Pdu]) -> Reader:
         elif stop == end:
             return make(*values)
         try:
-            return make(*values, tlvs=tlvs.read(data, stop, end))
+            return make(*values, tlvs=read_tlvs(data, stop, end))
         except tlvs.Overrun as overrun:
             raise Malformed(Status.RINVOPTPARSTREAM, str(overrun)) from None
 

@@ -25,6 +25,8 @@ TEXT_CHARS: Final = 20
 ERROR_CHARS: Final = 3
 DATE_CHARS_MAX: Final = 40
 BYTE_ORDER_MARKS: Final = (b"\xfe\xff", b"\xff\xfe")
+UTF_16: Final = ([True, False, True, False], [False, True, False, True])
+"""Which of the first four octets of ASCII in UTF-16 are zero, in either order; one zero alone stands before the text."""
 CLOCK_BEHIND_MAX: Final = timedelta(seconds=limits.RECEIPT_CLOCK_BEHIND_S_MAX)
 CLOCK_AHEAD_MAX: Final = timedelta(seconds=limits.RECEIPT_CLOCK_AHEAD_S_MAX)
 NO_TIME: Final = timedelta(0)
@@ -86,29 +88,46 @@ MESSAGE_STATES: Final[Mapping[int, State | None]] = {
     8: State.REJECTED,
     9: State.FAILED,  # SKIPPED
 }
-"""message_state: SMPP 3.4, section 5.2.28; 0 and 9 are of SMPP 5.0. Accepted is final by the letter (a clerk has read
+"""message_state: SMPP 3.4, section 5.2.28; 0 and 9 are of SMPP 5.0, and 0 gives way to a text
+that has a state: carriers write it for none. Accepted is final by the letter (a clerk has read
 the message out), and in practice what carriers say when they take one."""
 
-WORDS: Final[Mapping[str, State | None]] = {
-    "DELIVRD": State.DELIVERED,
-    "DELIV": State.DELIVERED,  # and whatever else begins so
-    "DLVRD": State.DELIVERED,
-    "DELVRD": State.DELIVERED,
-    "SUCCESS": State.DELIVERED,
-    "UNDELIV": State.UNDELIVERABLE,
-    "UNDLV": State.UNDELIVERABLE,
-    "NOTDELIV": State.UNDELIVERABLE,
-    "NONDELIV": State.UNDELIVERABLE,
-    "DELETE": State.UNDELIVERABLE,
-    "EXPIR": State.EXPIRED,
-    "REJ": State.REJECTED,
-    "FAIL": State.FAILED,
-    "SKIP": State.FAILED,
-    "UNKN": State.UNKNOWN,
+WORDS: Final[Mapping[str, State]] = {
+    word: state
+    for state, words in (
+        (
+            State.DELIVERED,
+            "DELIVRD DELIVERED DELIVERD DELIVRED DELIV DLVRD DELVRD DELIVEREDTOTERMINAL DELIVEREDTOHANDSET"
+            " DELIVEREDTODEVICE DELIVERYSUCCESS DELIVERYSUCCESSFUL DELIVEREDSUCCESSFULLY SUCCESSFULLYDELIVERED"
+            " SUCCESS SUCCESSFUL",
+        ),
+        (
+            State.UNDELIVERABLE,
+            "UNDELIV UNDELIVERABLE UNDELIVERED UNDELIVRD UNDELIVERD UNDELIVERY UNDLVRD UNDLV UNDELVRD NOTDELIV"
+            " NOTDELIVRD NOTDELIVERED NOTDELIVERABLE NONDELIV NONDELIVERED NONDELIVERABLE NONDELIVERY DELETED DELETE"
+            " DELIVERYIMPOSSIBLE DELIVERYFAILED DELIVERYFAILURE DELIVERYFAIL DELIVERFAILED DELIVFAILED DELIVFAIL"
+            " DELIVERYERROR FAILEDTODELIVER",
+        ),
+        (State.EXPIRED, "EXPIRED EXPIRD EXPIRE EXPIRY DELIVERYEXPIRED"),
+        (State.REJECTED, "REJECTD REJECTED REJECTE REJECT REJCTED REJD REJ DELIVERYREJECTED"),
+        (State.FAILED, "FAILED FAIL FAILURE SKIPPED SKIPED SKIP"),
+        (State.UNKNOWN, "UNKNOWN UNKNWN UNKNOW UNKN DELIVERYUNCERTAIN DELIVERYUNKNOWN"),
+    )
+    for word in words.split()
 }
-"""The beginnings of the words for how it ended, without what is no letter. Every other word (ENROUTE, ACCEPTD,
-BUFFERED, one we have never met) says that it has not ended."""
-WORDS_LONGEST_FIRST: Final = sorted(WORDS, key=len, reverse=True)
+"""The words for how it ended, without what is no letter: those of Appendix B in the spellings that there are, of HTTP
+vendors, and ParlayX's DeliveryStatus. Every other word (ENROUTE, ACCEPTD, DeliveredToNetwork, one we have never met)
+says that it has not ended."""
+
+APPENDIX_B_WORDS: Final = frozenset({"DELIVRD", "UNDELIV", "EXPIRED", "REJECTD", "DELETED"})
+"""Known also with more behind them."""
+BARE_WORD: Final = re.compile(
+    r"(?<![A-Za-z0-9_:=.-])((?:NOT[ _-])?(?:(?:UN)?DELIV(?:RD|ERED)?|DLVRD|UNDELIVERABLE|EXPIRED|REJECT(?:ED|D)|DELETED))"
+    r"(?![A-Za-z0-9_:=-]|[ _-]TO[ _-])",
+    re.ASCII,
+)
+"""A state that stands in a receipt without a label."""
+QUOTED: Final = re.compile(r"\btext *[:=]", re.ASCII | re.IGNORECASE)
 
 UNDER_WAY: Final = frozenset({"ENROUTE", "ACCEPTD"})
 
@@ -182,7 +201,7 @@ def kind_of(esm_class: int, text: bytes | str, tlvs: ReceiptTlvs = NO_TLVS, *, r
         return Kind.INBOUND
     if tlvs.receipted_message_id and tlvs.message_state is not None:
         return Kind.RECEIPT
-    match = SPECIFIED.match(_readable(text))
+    match = SPECIFIED.match(readable(text))
     known = match and (_state(match[6]) or match[6].upper() in UNDER_WAY)
     return Kind.RECEIPT if known else Kind.INBOUND
 
@@ -201,8 +220,9 @@ def parse(
     `utc_offset` is how far the carrier's clock is from UTC. An `intermediate` notice ends nothing but by delivery: what
     it calls undeliverable is tried again.
     """
-    fields = _fields(_readable(text))
-    words = fields.get("stat", "")[: limits.RECEIPT_WORDS_CHARS_MAX]
+    characters = readable(text)
+    fields = _fields(characters)
+    words = (fields.get("stat", "") or _bare_word(characters))[: limits.RECEIPT_WORDS_CHARS_MAX]
     error = _error(tlvs.network_error_code, fields.get("err", ""))
     state = _outcome(tlvs.message_state, words, fields, error)
     if intermediate and state is not State.DELIVERED:
@@ -257,13 +277,16 @@ def _minute(minutes: int) -> str:
     return f"{datetime.fromtimestamp(minutes * 60, UTC):%y%m%d%H%M}"
 
 
-def _readable(text: bytes | str) -> str:
-    """Characters, whatever data_coding says: receipts come in ASCII, Latin-1, GSM 03.38 or UCS-2."""
+def readable(text: bytes | str) -> str:
+    """A receipt as characters, whatever data_coding says: they come in ASCII, Latin-1, GSM 03.38 or UCS-2."""
     if isinstance(text, str):
-        return text[: limits.RECEIPT_READ_CHARS_MAX]
-    if (len(text) > 3 and (text[0] == 0) != (text[1] == 0)) or text[:2] in BYTE_ORDER_MARKS:
+        return text[: limits.RECEIPT_READ_CHARS_MAX].lstrip("\0")
+    if text[:2] == b"\0\0":
+        text = b"\0" * (text.lstrip(b"\0")[1:2] == b"\0") + text.lstrip(b"\0")
+    if text[:2] in BYTE_ORDER_MARKS or [octet == 0 for octet in text[:4]] in UTF_16:
         order = "utf-16-be" if text[0] in (0, 0xFE) else "utf-16-le"
         return text.decode(order, "replace")[: limits.RECEIPT_READ_CHARS_MAX].lstrip("\ufeff")
+    text = text.lstrip(b"\0")
     # 0x11 is GSM 03.38's underscore, which some ids have
     return text[: limits.RECEIPT_READ_CHARS_MAX].decode("latin-1").replace("\x11", "_")
 
@@ -293,12 +316,13 @@ def _fields(text: str) -> dict[str, str]:
 
 
 def _reference(tlv: str | None, text: str) -> str:
-    ref = (tlv or "").strip(WRAPPING) or text
+    """The TLV's octets as they are: the answer may have the id wrapped likewise."""
+    ref = tlv if tlv and tlv.strip(WRAPPING) else text
     return ref[: limits.RECEIPT_REF_CHARS_MAX]
 
 
 def _outcome(number: int | None, words: str, fields: Mapping[str, str], error: str | None) -> State | None:
-    if number is not None and number in MESSAGE_STATES:
+    if number is not None and number in MESSAGE_STATES and not (number == 0 and words):
         return MESSAGE_STATES[number]
     if words:
         return _state(words)
@@ -313,7 +337,17 @@ def _state(words: str) -> State | None:
     if words.isascii() and words.isdigit():
         return MESSAGE_STATES.get(int(words[:4]))
     letters = re.sub(r"[^A-Z]", "", words.upper())
-    return next((WORDS[word] for word in WORDS_LONGEST_FIRST if letters.startswith(word)), None)
+    first, _space, behind = words.strip().upper().partition(" ")
+    if first in APPENDIX_B_WORDS and not behind.startswith("TO "):
+        return WORDS[first]
+    return WORDS.get(letters)
+
+
+def _bare_word(text: str) -> str:
+    """The state that stands before the quoted text without a label; '' where there is none, or there are several."""
+    text = QUOTED.split(text, 1)[0]
+    words = {match[1] for match in BARE_WORD.finditer(text)}
+    return words.pop() if len(words) == 1 else ""
 
 
 def _error(tlv: bytes | None, text: str) -> str | None:

@@ -7,6 +7,7 @@ too, so that a PDU that is passed on is not changed. A parameter of the table re
     SubmitSm(..., tlvs=(USER_MESSAGE_REFERENCE.make(7),))
 """
 
+import contextlib
 import struct
 from collections.abc import Iterable
 from typing import Final, Generic, TypeAlias, TypeVar
@@ -27,6 +28,24 @@ _write_head: Final = _HEAD.pack
 
 class Overrun(ValueError):
     """An optional parameter says that it is longer than what is left of its PDU."""
+
+
+def read_what_there_is(data: bytes, at: int, end: int) -> Tlvs:
+    """The parameters in `data[at:end]` up to the first that is cut off; a stray zero octet before them is skipped."""
+    try:
+        return read(data, at, end)
+    except Overrun:
+        if not data[at]:
+            with contextlib.suppress(Overrun):
+                return read(data, at + 1, end)
+    found: list[Tlv] = []
+    while end - at >= 4:
+        tag, length = _read_head(data, at)
+        if length > end - at - 4:
+            break
+        found.append((tag, data[at + 4 : at + 4 + length]))
+        at += 4 + length
+    return tuple(found)
 
 
 def read(data: bytes, at: int, end: int) -> Tlvs:

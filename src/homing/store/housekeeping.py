@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from homing import errors, limits
+from homing.observe.logs import describe
 from homing.store.database import Database
 from homing.store.migrate import add_partitions
 
@@ -27,5 +28,5 @@ async def keep_house(database: Database, dsn: str, *chores: Callable[[], Awaitab
         except errors.PlatformFailure as failure:
             log.warning("housekeeping_waits", failure=str(failure))
         except Exception as error:
-            log.warning("housekeeping_waits", failure=type(error).__name__)
+            log.warning("housekeeping_waits", **describe(error), text=repr(error)[:500])
         await asyncio.sleep(limits.PARTITION_SWEEP_S)

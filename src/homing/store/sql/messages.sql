@@ -17,7 +17,7 @@ LIMIT 1
 SELECT m.*
 FROM attempt AS a
 JOIN message_seen AS m USING (account_id, message_id)
-WHERE ltrim(lower(a.carrier_ref), '0x') = ltrim(lower($2), '0x') AND a.carrier_ref = $2 AND a.account_id + 0 = $1
+WHERE reference_key(a.carrier_ref) = reference_key($2) AND a.carrier_ref = $2 AND a.account_id + 0 = $1
 ORDER BY m.message_id + 0 DESC
 LIMIT 1
 

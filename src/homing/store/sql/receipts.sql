@@ -11,7 +11,7 @@ CROSS JOIN LATERAL (
     FROM (
         SELECT account_id, message_id, attempt, carrier_id, carrier_ref
         FROM attempt
-        WHERE ltrim(lower(carrier_ref), '0x') = r.key AND carrier_id = r.carrier_id
+        WHERE reference_key(carrier_ref) = r.key AND carrier_id = r.carrier_id
             AND message_id >= $3 AND message_id + 0 < $4
         LIMIT $5
     ) AS alike
@@ -30,7 +30,7 @@ CROSS JOIN LATERAL (
     FROM (
         SELECT account_id, message_id, attempt, part, state, carrier_id, carrier_ref
         FROM part
-        WHERE ltrim(lower(carrier_ref), '0x') = r.key AND carrier_id = r.carrier_id
+        WHERE reference_key(carrier_ref) = r.key AND carrier_id = r.carrier_id
             AND message_id >= $3 AND message_id + 0 < $4
         LIMIT $5
     ) AS alike

@@ -55,11 +55,11 @@ WITH looked AS MATERIALIZED (
 WITH named AS (
     SELECT account_id, message_id
     FROM attempt
-    WHERE ltrim(lower(carrier_ref), '0x') = ltrim(lower($8), '0x') AND message_id >= $2 AND message_id < $3
+    WHERE reference_key(carrier_ref) = reference_key($8) AND message_id >= $2 AND message_id < $3
     UNION
     SELECT account_id, message_id
     FROM part
-    WHERE ltrim(lower(carrier_ref), '0x') = ltrim(lower($8), '0x') AND message_id >= $2 AND message_id < $3
+    WHERE reference_key(carrier_ref) = reference_key($8) AND message_id >= $2 AND message_id < $3
     LIMIT $4
 ), looked AS MATERIALIZED (
     SELECT m.account_id, m.message_id, m.carrier_id, m.state
