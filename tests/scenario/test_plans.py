@@ -58,6 +58,8 @@ KEYED = {
 """Each statement, the table that grows without bound, and the columns by which its rows must be found, or those of
 another look into it.
 """
+REFERENCE_KEY = re.compile(r"ltrim\(btrim\(lower\((\w+)\), '.*?'::text\), '0x'::text\)", re.DOTALL)
+"""What PostgreSQL makes of `reference_key(column)`, over several lines: a line feed is among what is trimmed."""
 ALL_IDS = "0, 9223372036854775807"
 ARGUMENTS = {
     "receipts_match": f"NULL, NULL, {ALL_IDS}, 1, 1",
@@ -108,6 +110,10 @@ async def connections(postgres: str, worker: str) -> dict[str, asyncpg.Connectio
     return found
 
 
+def _condition(lines: Sequence[str]) -> str:
+    return REFERENCE_KEY.sub(r"\1", "\n".join(lines)) if "btrim(" in lines[0] else lines[0]
+
+
 @pytest.mark.parametrize("state", ["empty", "few"])
 @pytest.mark.parametrize("name", sorted(KEYED))
 async def test_a_hot_statement_finds_its_rows_by_their_whole_key(
@@ -124,7 +130,7 @@ async def test_a_hot_statement_finds_its_rows_by_their_whole_key(
     await connection.execute("DEALLOCATE kept")
     assert not [line for line in plan if f"Seq Scan on {table}" in line], "\n".join(plan)
     scans = [
-        (line, plan[at + 1])
+        (line, _condition(plan[at + 1 : at + 4]))
         for at, line in enumerate(plan)
         if re.search(rf"Index (Only )?Scan.* on {table}(_\d{{8}})?\b", line)
         and not re.search(r"\b(later|earlier)", line)
@@ -135,7 +141,7 @@ async def test_a_hot_statement_finds_its_rows_by_their_whole_key(
     for line, condition in scans:
         if "due_at <=" in condition:
             continue  # the claim itself walks the lane in order of time
-        columns = set(re.findall(r"\((?:ltrim\(lower\()?(?:\w+\.)?(\w+)(?:\), '0x'::text\))? = ", condition))
+        columns = set(re.findall(r"\((?:\w+\.)?(\w+) = ", condition))
         assert any(key <= columns for key in keys), f"{line}\n{condition}"
 
 

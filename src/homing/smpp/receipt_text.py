@@ -26,7 +26,7 @@ ERROR_CHARS: Final = 3
 DATE_CHARS_MAX: Final = 40
 BYTE_ORDER_MARKS: Final = (b"\xfe\xff", b"\xff\xfe")
 UTF_16: Final = ([True, False, True, False], [False, True, False, True])
-"""Which of the first four octets of ASCII in UTF-16 are zero, in either order; one zero alone stands before the text."""
+"""Which of the first four octets of ASCII in UTF-16 are zero, in either order. One zero alone is only in front."""
 CLOCK_BEHIND_MAX: Final = timedelta(seconds=limits.RECEIPT_CLOCK_BEHIND_S_MAX)
 CLOCK_AHEAD_MAX: Final = timedelta(seconds=limits.RECEIPT_CLOCK_AHEAD_S_MAX)
 NO_TIME: Final = timedelta(0)
@@ -122,7 +122,8 @@ says that it has not ended."""
 APPENDIX_B_WORDS: Final = frozenset({"DELIVRD", "UNDELIV", "EXPIRED", "REJECTD", "DELETED"})
 """Known also with more behind them."""
 BARE_WORD: Final = re.compile(
-    r"(?<![A-Za-z0-9_:=.-])((?:NOT[ _-])?(?:(?:UN)?DELIV(?:RD|ERED)?|DLVRD|UNDELIVERABLE|EXPIRED|REJECT(?:ED|D)|DELETED))"
+    r"(?<![A-Za-z0-9_:=.-])"
+    r"((?:NOT[ _-])?(?:(?:UN)?DELIV(?:RD|ERED)?|DLVRD|UNDELIVERABLE|EXPIRED|REJECT(?:ED|D)|DELETED))"
     r"(?![A-Za-z0-9_:=-]|[ _-]TO[ _-])",
     re.ASCII,
 )
