@@ -40,7 +40,7 @@ class Dispatch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class Smpp(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     address: str
-    workers: int
+    workers: Workers
     tls_certificate: str
     tls_key: str
     tls_address: str

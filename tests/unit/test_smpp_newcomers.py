@@ -55,3 +55,14 @@ def test_all_of_one_are_forgotten_when_they_go() -> None:
         waiting.add(f"{n}", f"192.0.2.{n}")
         waiting.discard(f"{n}")
     assert (len(waiting), waiting._networks, waiting._network_of) == (0, {}, {})
+
+
+def test_room_is_made_by_letting_a_stranger_go_as_long_as_there_is_one() -> None:
+    dropped: list[str] = []
+    waiting = newcomers(dropped)
+    waiting.add("a", "192.0.2.1")
+    waiting.add("b", "192.0.2.2")
+    waiting.add("c", "192.0.2.2")
+    assert [waiting.make_room() for _ in range(4)] == [True, True, True, False]
+    assert dropped[0] == "b"
+    assert sorted(dropped) == ["a", "b", "c"]

@@ -369,6 +369,25 @@ def test_a_late_answer_is_heard_once_and_only_if_it_is_of_the_request() -> None:
     assert session.counters.foreign == 3
 
 
+def test_late_answers_are_no_flood_even_of_requests_that_are_no_longer_known() -> None:
+    """As of a message centre that stood still for some windows, and then answers all of them at once."""
+    session = bound_esme(window=limits.SMPP_GIVEN_UP_MAX)
+    sent = []
+    for began_s in (1.0, 21.0, 41.0):
+        sent += [session.send(SUBMIT, "x", began_s) or 0 for _n in range(limits.SMPP_GIVEN_UP_MAX)]
+        hears(session, (1, pdus.EnquireLink()), at_s=began_s + 10)
+        session.take()
+        session.tick(began_s + 20)
+    hears(session, *((number, pdus.SubmitSmResp("1")) for number in sent), at_s=61.0)
+    while session.has_held:
+        session.receive(b"", 61.0)
+    assert session.end is None
+    assert len(session.late) == limits.SMPP_GIVEN_UP_MAX
+    for _n in range(int(limits.SMPP_FREE_BURST) + 1):
+        hears(session, (sent[0], pdus.SubmitSmResp("1")), at_s=61.0)
+    assert session.end is End.FLOOD, "each is answered late once"
+
+
 def test_of_answers_that_never_come_a_bounded_number_is_waited_for() -> None:
     session = bound_esme(window=limits.SMPP_GIVEN_UP_MAX + 1)
     sent = [session.send(SUBMIT, "x", 1.0) or 0 for _n in range(limits.SMPP_GIVEN_UP_MAX + 1)]

@@ -1,6 +1,7 @@
 """What a port on the internet meets: garbage, silence, guesses. Nothing of it may disturb a customer."""
 
 import asyncio
+import resource
 import struct
 import time
 from collections.abc import AsyncIterator
@@ -14,7 +15,7 @@ from homing.smpp import pdus
 from homing.smpp.codec import Decoder, encode
 from homing.smpp.pdus import Pdu
 from homing.smpp.statuses import Status
-from server import Account, Server, new_database, running
+from server import Account, Process, Server, free_port, new_database, running
 from waiting import until
 
 DELIVERED = "8613800130001"
@@ -160,6 +161,28 @@ async def test_strangers_that_never_bind_keep_no_customer_out(server: Server, sm
         async with bound(smpp, account.key, account.secret, source="127.0.2.1") as customer:
             await customer.sent(DELIVERED)
         assert time.monotonic() - began_s < 3
+    finally:
+        for _reader, writer in strangers:
+            writer.close()
+
+
+async def test_strangers_keep_no_customer_out_where_files_are_few(server: Server, account: Account) -> None:
+    """As where a process may open 1,024 files: that is fewer than strangers may have connections."""
+    address = f"127.0.0.1:{free_port()}"
+    process = await Process.start(
+        "smpp", "smpp-few", server.data / "smpp-few.log", {**server.environment, "HOMING_SMPP_ADDRESS": address}
+    )
+    server.processes.append(process)
+    few = limits.BIND_FILES_RESERVED + 100
+    resource.prlimit(process.process.pid, resource.RLIMIT_NOFILE, (few, few))
+    await process.ready()
+    host, port = address.split(":")
+    strangers = [
+        await asyncio.open_connection(host, int(port), local_addr=(f"127.0.1.{1 + n % 5}", 0)) for n in range(200)
+    ]
+    try:
+        async with bound(address, account.key, account.secret, source="127.0.2.2") as customer:
+            await customer.sent(DELIVERED)
     finally:
         for _reader, writer in strangers:
             writer.close()

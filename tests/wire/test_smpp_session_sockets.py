@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from homing import limits
 from homing.smpp import pdus
 from homing.smpp.clockwork import Clockwork
 from homing.smpp.codec import Unencodable, encode
@@ -22,6 +23,7 @@ from homing.smpp.session import Answer, Arrived, End, Failure
 from homing.smpp.states import State
 from homing.smpp.statuses import Status
 from homing.smpp.timers import Timers
+from waiting import until
 
 SUBMIT = pdus.SubmitSm(source_addr="HOMING", destination_addr="447700900123", short_message=b"hello")
 DELIVER = pdus.DeliverSm(source_addr="447700900123", destination_addr="HOMING", short_message=b"yes")
@@ -333,3 +335,21 @@ def contexts(folder: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
     server.load_cert_chain(pem)
     client = ssl.create_default_context(cafile=str(pem))
     return server, client
+
+
+async def test_a_peer_that_sends_more_than_a_turn_takes_stops_no_clock_of_ours() -> None:
+    """What waits for its next turn is not what we have no room for: an answer that never comes is given up in time."""
+    count = 2 * limits.SMPP_PDUS_A_TURN_MAX
+    async with linked() as link:
+        link.server.holds = True
+        link.far.session.window_out = count
+        answers: list[Answer] = []
+        link.connection.send(SUBMIT, answers.append)
+        await link.server.until(lambda: SUBMIT in link.server.requests)
+        for round_ in range(1, 4):
+            link.pass_time(TIMERS.response_s / 2)
+            for _ in range(count):
+                link.far.send(DELIVER, lambda _answer: None)
+            await link.client.until(lambda seen=round_ * count: len(link.client.requests) == seen)  # type: ignore[misc]
+            await until(lambda: link.far.session.outstanding == 0)
+        assert answers == [Failure.NO_ANSWER]

@@ -234,7 +234,9 @@ class SmppDoor:
         return Connection(self._accept, Session(Role.SMSC, time.monotonic()), self._clockwork)
 
     def _accept(self, connection: Connection) -> Link | None:
-        if self._is_closing or len(self._newcomers) + self._bound_count >= self._files_max:
+        has_files = len(self._newcomers) + self._bound_count < self._files_max
+        # Where files are few, strangers that are fewer than we take elsewhere would hold them all.
+        if self._is_closing or not (has_files or self._newcomers.make_room()):
             self._tally.refused("too_many_connections")
             return None
         link = Link(self, connection)

@@ -55,8 +55,15 @@ class Newcomers(Generic[T]):
         if len(items) > self._per_network_max:
             self._drop_oldest(network)
         elif len(self) > self._items_max:
-            strangers = [name for name in self._networks if name not in self._known]
-            self._drop_oldest(max(strangers or self._networks, key=lambda name: len(self._networks[name])))
+            self.make_room()
+
+    def make_room(self) -> bool:
+        """Lets one go, as `add` does where there are too many. False: there is none."""
+        if not self._networks:
+            return False
+        strangers = [name for name in self._networks if name not in self._known]
+        self._drop_oldest(max(strangers or self._networks, key=lambda name: len(self._networks[name])))
+        return True
 
     def discard(self, item: T) -> None:
         """It is gone, or no newcomer any more."""

@@ -50,6 +50,7 @@ class Connection(asyncio.Protocol):
     __slots__ = (
         "_accept",
         "_closing_s",
+        "_had_room_in",
         "_is_flushing",
         "_is_reading",
         "_is_taking",
@@ -69,6 +70,7 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._is_flushing = False
         self._is_reading = True
+        self._had_room_in = True
         self._is_taking = False
         self._lost_room = False
         self._closing_s: float | None = None
@@ -230,11 +232,14 @@ class Connection(asyncio.Protocol):
 
     def _follow_reading(self, transport: asyncio.Transport) -> None:
         """Reads while there is room and nothing is left of what came; the rest gets its next turn."""
+        has_room_in, had_room_in = self.session.has_room_in, self._had_room_in
+        self._had_room_in = has_room_in
+        if has_room_in and not had_room_in:
+            self.session.resume(self.clockwork.now_s)
         may_read = self.session.may_read
         if may_read != self._is_reading:
             self._is_reading = may_read
             if may_read:
-                self.session.resume(self.clockwork.now_s)
                 transport.resume_reading()
             else:
                 transport.pause_reading()

@@ -95,6 +95,7 @@ class Session(Generic[T]):
     __slots__ = (
         "_bind_sequence",
         "_decoder",
+        "_forgotten",
         "_free",
         "_fresh",
         "_given_up",
@@ -152,6 +153,8 @@ class Session(Generic[T]):
         self._sequence = 1
         self._outstanding: dict[int, tuple[T, type[Response], float]] = {}
         self._given_up: dict[int, tuple[T, type[Response]]] = {}
+        self._forgotten = 0
+        """Requests that were given up, whose numbers are no longer known and whose answers may still come."""
         self.late: list[tuple[T, Response]] = []
         """Answers to requests that were told to have none, for whoever can still use them; to be taken out."""
         self._unanswered: dict[int, type[Request]] = {}
@@ -203,17 +206,17 @@ class Session(Generic[T]):
         """Whether there is more of what came, and room for it: `receive(b"")` brings it. It waited behind a bind, or
         was more than one turn may take.
         """
-        return (bool(self._held) or self._decoder.has_more) and self._has_room_in
+        return (bool(self._held) or self._decoder.has_more) and self.has_room_in
 
     @property
     def may_read(self) -> bool:
         """Whether there is room for more to come in; asked after `receive` and `respond`."""
-        return self._has_room_in and not self._held and not self._decoder.has_more
+        return self.has_room_in and not self._held and not self._decoder.has_more
 
     @property
-    def _has_room_in(self) -> bool:
-        """Once full, there is none until a quarter of the window is free, so that reading does not begin and end with
-        every answer.
+    def has_room_in(self) -> bool:
+        """Whether requests can be taken. Once full, none can until a quarter of the window is free, so that reading
+        does not begin and end with every answer.
         """
         if self.end is not None or self._bind_sequence is not None or len(self._out) >= limits.SMPP_UNSENT_PDUS_MAX:
             return False
@@ -374,7 +377,7 @@ class Session(Generic[T]):
             if self.counters.faults >= limits.SMPP_FAULTS_UNBOUND_MAX:
                 self.end = End.GARBAGE
             return
-        if not self._is_given_up(sequence, body) and not self._free.take(now_s):
+        if not self._is_late(sequence, body) and not self._free.take(now_s):
             self.end = End.FLOOD
             return
         if isinstance(body, Fault):
@@ -399,9 +402,18 @@ class Session(Generic[T]):
             again = kind in BINDS and self.is_bound
             self._put(refuse(kind, Status.RALYBND if again else Status.RINVBNDSTS), sequence)
 
-    def _is_given_up(self, sequence: int, body: Pdu | Fault) -> bool:
-        """A late answer to what we asked: that it comes is our doing."""
-        return sequence in self._given_up and isinstance(body, Response)
+    def _is_late(self, sequence: int, body: Pdu | Fault) -> bool:
+        """Whether it may be a late answer to what we asked: that it comes is our doing, also when we no longer know
+        the request.
+        """
+        if not isinstance(body, Response):
+            return False
+        if sequence in self._given_up:
+            return True
+        if self._forgotten:
+            self._forgotten -= 1
+            return True
+        return False
 
     def _fault(self, sequence: int, fault: Fault) -> None:
         self.counters.faults += 1
@@ -439,8 +451,9 @@ class Session(Generic[T]):
             return []
         if self.state is State.UNBINDING:
             self._leave_late(now_s)
-        elif not self.may_read:
-            # Answers may lie unread: their time runs from when we read again.
+        elif not self.has_room_in:
+            # Answers may lie unread: their time runs from when there is room again. What waits for its next turn alone
+            # stops no clock, or a peer could stop it by sending more than a turn takes.
             return []
         elif self.is_bound:
             self._watch(now_s)
@@ -490,6 +503,7 @@ class Session(Generic[T]):
             self._given_up[sequence] = token, response
         while len(self._given_up) > limits.SMPP_GIVEN_UP_MAX:
             del self._given_up[next(iter(self._given_up))]
+            self._forgotten += 1
         if self.state is State.UNBINDING:
             self._leave()
         return answers
@@ -503,7 +517,7 @@ class Session(Generic[T]):
         self._stalled_s = None
 
     def resume(self, now_s: float) -> None:
-        """Reading begins again after it was paused: what is awaited gets its full time from now."""
+        """There is room again after there was none: what is awaited gets its full time from now."""
         self._resumed_s = self._heard_s = now_s
 
     # ---- The end
