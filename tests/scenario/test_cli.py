@@ -460,6 +460,9 @@ def test_what_will_not_work_is_said_on_stderr_when_it_is_set(terminal: Terminal,
     said = terminal("carrier", "set", name, "--settings", json.dumps({"password": long[:9]}))
     assert said.err.startswith("Take care: password has 9 characters")
     assert long[:9] not in said.err
+    assert terminal.json("carrier", "show", name)["carries_flash"] is True
+    terminal("carrier", "set", name, "--settings", '{"flash": false}')
+    assert terminal.json("carrier", "show", name)["carries_flash"] is False
     terminal("carrier", "disable", name)
     assert terminal("sender", "add", account, "ACME").err == ""
     app_id = terminal.json("app", "create", account, "inside", "--report-url", "http://10.0.0.1/x")["app_id"]

@@ -37,6 +37,7 @@ async def test_each_carrier_is_listed_with_its_state_and_shown_without_its_secre
     shown = await shows(viewer, "/carriers/far", "127.0.0.1", "(hidden)", "waiting")
     assert "s3cretpw" not in shown
     assert "characters where SMPP 3.4" not in shown
+    assert "Flash messages sent as flash" in shown
     await carrier(server, "wide", "smpp", host="127.0.0.1", port=1, system_id="x" * 20, password="p" * 8)
     await shows(viewer, "/carriers/wide", "System_id has 20 characters where SMPP 3.4 has at most 15")
     assert (await viewer.get("/carriers/nothing")).status == 404

@@ -46,6 +46,7 @@ SHOWN = (
     Column("owner", "Owned by", STATES),
     Column("changed_at", "State since (UTC)", TIME),
     Column("created_at", "Added (UTC)", TIME),
+    Column("carries_flash", "Sends flash", YES),
     Column("detail", "Sessions", SETTINGS),
     Column("settings", "Settings", SETTINGS),
 )

@@ -8,6 +8,7 @@ from homing import errors, limits
 from homing.guard.judge import PASS, Action, Judgement
 from homing.intake.submission import Accepted, Fate, Group, Refused, Submission
 from homing.intake.templates import match_any
+from homing.model import NO_OPTIONS
 from homing.routing.choose import choose, order
 from homing.routing.rules import Wanted
 from homing.routing.tariff import Tariff
@@ -50,7 +51,9 @@ def prepare(
     submission_id = 0
     for group in submission.groups:
         segmentation = screen(submission, group, tariff)
-        noted = {**(group.notes or {}), **group.options.noted()}
+        noted = group.notes or {}
+        if group.options is not NO_OPTIONS:
+            noted = {**noted, **group.options.noted()}
         notes = _encode(noted) if noted else None
         for recipient in group.recipients:
             place = numbering.locate(recipient.number)

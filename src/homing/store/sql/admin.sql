@@ -154,7 +154,9 @@ ON CONFLICT DO NOTHING
 RETURNING carrier_id
 
 -- name: carrier_list
-SELECT carrier_id, name, kind, enabled, is_draining, settings::text AS settings, created_at FROM carrier ORDER BY carrier_id
+SELECT carrier_id, name, kind, enabled, is_draining, settings::text AS settings, created_at, carries_flash
+FROM carrier
+ORDER BY carrier_id
 
 -- name: carrier_find
 SELECT carrier_id, name, kind, enabled, is_draining, settings::text AS settings, created_at
