@@ -51,6 +51,7 @@ class Homing:
         environment = {
             **os.environ,
             "HOMING_LINK_WORKERS": str(self._link_workers),
+            "HOMING_SMPP_WORKERS": str(min(1, self._link_workers)),
             "HOMING_PUSH_ALLOWED_NETWORKS": "127.0.0.0/8",
             "HOMING_LOG_LEVEL": "warning",
             "HOMING_SMPP_ADDRESS": f"127.0.0.1:{self.smpp_address[1]}",

@@ -1,4 +1,4 @@
-"""10,000 customers who are bound and silent, on one link process: what they cost, and whether each is answered in time.
+"""10,000 customers who are bound and silent, on one smpp process: what they cost, and whether each is answered in time.
 
     smpp-idle      memory of the process, then enquire_links from all of them at once, spread over seconds as they come
 
@@ -86,22 +86,22 @@ async def run(folder: Path) -> list[Row]:
     """The rows of `smpp-idle`."""
     with Homing(folder / "smpp-idle") as homing:
         await homing.let_bind(BINDS + 10)
-        link = next(pid for pid in homing.pids() if b"homing.app\0link" in Path(f"/proc/{pid}/cmdline").read_bytes())
-        before_mb = memory_mb([link])
+        server = next(pid for pid in homing.pids() if b"homing.app\0smpp" in Path(f"/proc/{pid}/cmdline").read_bytes())
+        before_mb = memory_mb([server])
         command = [sys.executable, "-m", "bench.smpp_idle", str(homing.smpp_address[1]), str(BINDS)]
         with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as customers:
             assert customers.stdin is not None
             assert customers.stdout is not None
             if not await asyncio.to_thread(customers.stdout.readline):  # all are bound
                 raise RuntimeError("the customers did not bind")
-            after_mb = memory_mb([link])
-            cpu_s, began_s = cpu_seconds([link]), time.monotonic()
+            after_mb = memory_mb([server])
+            cpu_s, began_s = cpu_seconds([server]), time.monotonic()
             await asyncio.sleep(REST_S)
-            idle_share = (cpu_seconds([link]) - cpu_s) / (time.monotonic() - began_s)
+            idle_share = (cpu_seconds([server]) - cpu_s) / (time.monotonic() - began_s)
             customers.stdin.write(b"ask\n")
             customers.stdin.flush()
             answers = msgspec.json.decode(await asyncio.to_thread(customers.stdout.readline), type=Answers)
-            answered_mb = memory_mb([link])
+            answered_mb = memory_mb([server])
     return [
         Row(
             f"{BINDS:,} idle binds, one process",

@@ -225,6 +225,7 @@ BINDS_MAX: Final = 30_000
 BIND_WINDOW_DEFAULT: Final = 500  # requests that may wait for their answers, each way
 BIND_WINDOW_MAX: Final = 5_000
 SUBMITS_PER_S_MAX: Final = 1_000_000
+SUBMITS_PER_S_DEFAULT: Final = 1_000  # of a new account over SMPP, in each process: more than most ever send
 BIND_UNBOUND_CONNECTIONS_MAX: Final = 2_000  # connections that have not bound; beyond it new ones are closed
 BIND_UNBOUND_PER_ADDRESS_CONNECTIONS_MAX: Final = 500
 BIND_KNOWN_NETWORKS_MAX: Final = 10_000  # of which it is remembered that they have bound: they are no strangers
@@ -464,6 +465,7 @@ assert SMPP_RESPONSE_S < SMPP_INACTIVITY_S, "a bind that waits for an answer is 
 assert SMPP_PDU_BYTES_MAX > 65_535 + 255 * 24 + 400, "the largest submit_multi fits"
 assert SMPP_RESPONSE_S + 2 * SMPP_SWEEP_S < BIND_LEASE_S, "a lease outlives the wait for the customer's answer"
 assert LONG_SWEEP_S < LONG_WAIT_S, "an incomplete message is given up in time"
+assert BIND_WINDOW_DEFAULT <= SUBMITS_PER_S_DEFAULT <= SUBMITS_PER_S_MAX, "a full window at once is within the rate"
 assert BIND_WINDOW_MAX <= SMPP_UNSENT_PDUS_MAX, "a full window's answers are kept for a peer that reads late"
 assert ROLLUP_S * 3 < DUTY_LEASE_S, "two late rounds do not lose the duty"
 assert PAST_MINUTES_S < STAT_MINUTE_DAYS * 86_400, "minutes are kept for as long as they are told"

@@ -287,7 +287,7 @@ def test_settings_change_one_by_one_and_the_others_stay(terminal: Terminal, acco
 
 def test_what_a_customer_may_do_over_smpp_is_set_and_shown(terminal: Terminal, account: str) -> None:
     shown = terminal.json("account", "show", account)
-    assert (shown["binds_max"], shown["bind_window"], shown["submits_per_s"], shown["binds"]) == (8, 500, None, [])
+    assert (shown["binds_max"], shown["bind_window"], shown["submits_per_s"], shown["binds"]) == (8, 500, 1_000, [])
     terminal("account", "set", account, "--binds-max", "2", "--bind-window", "50", "--submits-per-s", "100")
     shown = terminal.json("account", "show", account)
     assert (shown["binds_max"], shown["bind_window"], shown["submits_per_s"]) == (2, 50, 100)

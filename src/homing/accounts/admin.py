@@ -62,7 +62,9 @@ async def create_account(connection: Connection, name: str, email: str | None = 
             "{name} cannot be an account's name: letters, digits and _ . @ - (and not digits alone)", name=repr(name)
         )
     _check_email(email)
-    row = await connection.row("account_create", name, email, limits.QUERIES_PER_S_DEFAULT)
+    row = await connection.row(
+        "account_create", name, email, limits.QUERIES_PER_S_DEFAULT, limits.SUBMITS_PER_S_DEFAULT
+    )
     if row is None:
         raise errors.OperatorError("there is an account with the name {name} or that e-mail already", name=repr(name))
     await connection.execute("purse_create", row["account_id"])

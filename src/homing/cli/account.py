@@ -182,7 +182,7 @@ async def _lock(desk: Desk, account: str, reason: str | None) -> Reply:
 @click.option(
     "--submits-per-s",
     type=click.IntRange(0, limits.SUBMITS_PER_S_MAX),
-    help="Submits a second over SMPP, in each link process; 0: any.",
+    help="Submits a second over SMPP, in each smpp process; 0: any.",
 )
 @click.option(
     "--smpp-charset", type=click.Choice(SMPP_CHARSETS), help="What it takes SMPP's data_coding 0 for, both ways."

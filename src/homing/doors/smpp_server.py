@@ -1,4 +1,4 @@
-"""The SMPP server's parts, put together: what a link process opens and closes as one."""
+"""The SMPP server's parts, put together: what an smpp process opens and closes as one."""
 
 import asyncio
 import contextlib

@@ -8,7 +8,7 @@ JOIN balance AS b USING (account_id)
 ORDER BY a.account_id
 
 -- name: account_create
-INSERT INTO account (name, email, queries_per_s) VALUES ($1, $2, $3)
+INSERT INTO account (name, email, queries_per_s, submits_per_s) VALUES ($1, $2, $3, $4)
 ON CONFLICT DO NOTHING
 RETURNING account_id
 
