@@ -21,6 +21,7 @@ from homing.clients import lia as lia_client
 from homing.clients.laaffic_calls import LaafficCalls
 from homing.clients.lia_calls import LiaCalls
 from homing.doors import smpp_text
+from homing.doors.laaffic_parameters import Backfill, Batch, Group, RecordMo, Span
 from homing.doors.smpp_submit import read
 from homing.doors.smpp_words import Own, Unacceptable
 from homing.intake.submission import Submission
@@ -259,6 +260,21 @@ def test_data_sm_carries_the_same_by_its_parameters() -> None:
     stored, sent = through(pdu)
     assert (stored.validity_s, sent.data_coding, sent.short_message) == (3600, 0x10, b"hello")
     assert sent.tlvs == ((0x1400, b"1101"), (0x1401, b"1107"))
+
+
+# ---- The HTTP dialects: what a send's parameters become is in test_asked_options.py
+
+READS = re.compile(r"""\(parameters, "(\w+)"|parameters(?:\.get\(|\[)"(\w+)"|"(\w+)" in parameters""")
+LAAFFIC_MEMBERS = {name for shape in (Group, Batch, Span, RecordMo, Backfill) for name in shape.__struct_fields__}
+
+
+@pytest.mark.parametrize(("dialect", "further"), [("lia", set()), ("laaffic", LAAFFIC_MEMBERS)])
+def test_whatever_a_dialect_reads_is_in_its_reference(dialect: str, further: set[str]) -> None:
+    reference = (ROOT / "docs" / "reference" / f"{dialect}.md").read_text(encoding="utf-8")
+    sources = [path.read_text(encoding="utf-8") for path in (ROOT / "src/homing/doors").glob(f"{dialect}*.py")]
+    found = {name for source in sources for names in READS.findall(source) for name in names if name} | further
+    assert len(found) > 5
+    assert {name for name in found if f"`{name}`" not in reference and f'"{name}"' not in reference} == set()
 
 
 # ---- Within Homing, and out of it
