@@ -202,6 +202,9 @@ async def test_the_typed_client_asks_for_flash_and_the_timeline_tells_it(
         assert row is not None
         moments = await timeline.read_timeline(transaction, row)
     (text,) = [moment.detail for moment in moments if moment.what == "text"]
+    (route,) = [moment.detail for moment in moments if moment.what == "route"]
+    assert route.startswith("able, by route")
+    assert route.endswith("; 1 without flash")
     assert text.endswith(", flash: shown at once, not kept, pe id 1101, template id 1107")
 
 

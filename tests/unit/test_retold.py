@@ -88,6 +88,7 @@ def test_what_a_choice_notes() -> None:
         "least cost of 3",
         "1 of 3 carriers down",
         "2 above the ceiling",
+        "1 without flash",
         "the customer has opted out: by priority",
     ):
         check(note)

@@ -88,16 +88,19 @@ def prepare(
             if price is None or offered is None or route is None:
                 fates.append(Refused(recipient, errors.NoRoute()))
                 continue
+            route_note = offered.note
             if group.options.flash and not tariff.carries_flash(route.carrier_id):
-                able = (one for one in order(offered, message_id) if tariff.carries_flash(one.carrier_id))
-                route = next(able, None)
-                if route is None:
+                candidates = list(order(offered, message_id))
+                able = [one for one in candidates if tariff.carries_flash(one.carrier_id)]
+                if not able:
                     fates.append(Refused(recipient, errors.FlashNotCarried()))
                     continue
+                route = able[0]
+                route_note = "; ".join(filter(None, (route_note, f"{len(candidates) - len(able)} without flash")))
             submission_id = submission_id or message_id
             told = notes
-            if offered.note is not None or judged is not PASS:
-                told = _encode({**noted, **_decided(offered.note, judged)})
+            if route_note is not None or judged is not PASS:
+                told = _encode({**noted, **_decided(route_note, judged)})
             rows.append(
                 (
                     account.account_id,

@@ -32,6 +32,7 @@ SENTENCES: Final = (
     Phrase("least cost of {n}"),
     Phrase("{down} of {n} carriers down"),
     Phrase("{n} above the ceiling"),
+    Phrase("{n} without flash"),
     # routing/shares.py, routing/explain.py
     Phrase("{share} to the best of {n} ({aim}, {by})"),
     Phrase("{cost} a conversion"),
