@@ -22,7 +22,18 @@ from homing.carriers.kinds import make, read_settings
 from homing.carriers.smpp import SmppCarrier
 from homing.errors import OperatorError
 from homing.model import Answer, CarrierInbound, CarrierReceipt, LateAnswer, Outbound, Outcome, Outstanding
-from homing.smpp.pdus import AlertNotification, BindTransceiver, DataSm, DeliverSm, GenericNack
+from homing.smpp.codec import encode
+from homing.smpp.pdus import (
+    AlertNotification,
+    BindTransceiver,
+    DataSm,
+    DeliverSm,
+    EnquireLink,
+    GenericNack,
+    Pdu,
+    SubmitSmResp,
+)
+from homing.smpp.session import End
 from homing.smpp.statuses import Status
 from homing.smpp.tlvs import MESSAGE_PAYLOAD
 from homing.states import State
@@ -445,6 +456,22 @@ async def test_the_carrier_comes_back_when_its_centre_restarts(smsc: Smsc) -> No
         await smsc.bound(3)
         await line.until(lambda: line.carrier.room() == 3 * 20)
         assert [one.outcome for one in await line.send(message())] == [Outcome.ACCEPTED]
+
+
+@pytest.mark.parametrize("pdu", [EnquireLink(), SubmitSmResp("1")])
+async def test_a_centre_that_floods_us_loses_its_link_and_delays_no_other_carrier(smsc: Smsc, pdu: Pdu) -> None:
+    flood = b"".join(encode(pdu, 0x7000_0000 + n) for n in range(100_000))
+    async with Smsc() as other, lined(other) as neighbour, lined(smsc) as line:
+        smsc.links[0].write(flood)
+        for n in range(20):
+            began_s = time.monotonic()
+            assert await neighbour.send(message(n)) == [Answer(Outcome.ACCEPTED, str(n + 1))]
+            assert time.monotonic() - began_s < 1.0
+        await smsc.until(lambda: smsc.past)
+        await line.until(lambda: line.binds[0]["last_error"] == End.FLOOD.value)
+        await smsc.bound()
+        (answer,) = await line.send(message())
+        assert answer.outcome is Outcome.ACCEPTED, "it may bind again"
 
 
 async def test_an_unbind_by_the_centre_is_answered_and_a_new_link_is_made(smsc: Smsc) -> None:
