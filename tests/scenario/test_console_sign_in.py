@@ -1,6 +1,7 @@
 """Signing in to the console, what protects it, and what is recorded of it: over HTTP against the real process."""
 
 import asyncio
+import contextlib
 import re
 import time
 from datetime import UTC, datetime
@@ -384,6 +385,27 @@ async def test_a_name_that_is_not_the_consoles_is_not_served(server: Server, con
     own = {"do": "end_sessions", "form_token": viewer.form_token}
     assert (await viewer.post("/you", own, host="evil.example", origin="http://evil.example")).status == 421
     assert (await viewer.get("/you", host="localhost")).status == 200
+
+
+async def test_a_stranger_sends_no_more_than_a_form_of_his_needs(server: Server, console: str) -> None:
+    stranger = Viewer(console)
+    await stranger.get("/sign-in")
+    large = "x" * limits.CONSOLE_STRANGER_BODY_BYTES_MAX
+    refused = await stranger.post("/sign-in", {"name": "ada", "password": large, "next": "/"})
+    assert "more than this form takes" in refused.words
+
+
+async def test_one_user_does_not_hold_all_streams(server: Server, console: str) -> None:
+    _name, viewer = await signed_in(console, server.database)
+    _name, other = await signed_in(console, server.database)
+    async with contextlib.AsyncExitStack() as open_streams:
+        for _ in range(limits.CONSOLE_VIEWERS_PER_USER_MAX):
+            events = await open_streams.enter_async_context(stream(viewer, "/live"))
+            assert await events.readuntil(b"\n\n") == b"retry: 3000\n\n"
+        events = await open_streams.enter_async_context(stream(viewer, "/live"))
+        assert await events.readuntil(b"\n\n") == b"retry: 30000\n\n"
+        events = await open_streams.enter_async_context(stream(other, "/live"))
+        assert await events.readuntil(b"\n\n") == b"retry: 3000\n\n"
 
 
 async def test_console_answers_do_not_name_the_software(server: Server, console: str) -> None:

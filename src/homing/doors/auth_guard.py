@@ -45,7 +45,8 @@ class AuthGuard:
         guard = self._guard
         if is_right and guard.is_known(address, name):
             return True
-        wait_s = 0.0 if has_waited else guard.wait_s(name, self._clock_s())
+        is_locked = guard.is_locked(address, name, self._clock_s())
+        wait_s = 0.0 if has_waited or is_locked else guard.wait_s(name, self._clock_s())
         if wait_s and not guard.is_known(address, name):
             await asyncio.sleep(wait_s)
         if guard.is_locked(address, name, self._clock_s()) and not (is_right and await self._was_right(address, name)):

@@ -1,0 +1,53 @@
+"""Calls with wrong passwords: what is refused anyway does not wait, and of many at once only ten are looked at."""
+
+import asyncio
+import time
+
+from prometheus_client import CollectorRegistry
+
+from homing import limits
+from homing.doors.auth_guard import AuthGuard
+from homing.model import Door
+from homing.store.database import Database
+
+NOWHERE = "postgresql://nobody@127.0.0.1:1/nothing"
+"""No database is needed to refuse."""
+
+
+def guard() -> tuple[AuthGuard, CollectorRegistry]:
+    registry = CollectorRegistry()
+    return AuthGuard(Database(NOWHERE), registry), registry
+
+
+async def guess(guarded: AuthGuard, times: int) -> list[bool]:
+    return await asyncio.gather(
+        *(guarded.passes(Door.LIA, "API1", "198.51.100.1", is_right=False) for _ in range(times))
+    )
+
+
+def counted(registry: CollectorRegistry, reason: str) -> float:
+    return registry.get_sample_value("homing_auth_failures_total", {"door": "lia", "reason": reason}) or 0.0
+
+
+async def test_of_guesses_at_once_no_more_are_looked_at_than_one_by_one() -> None:
+    guarded, registry = guard()
+    assert not any(await guess(guarded, 500))
+    assert counted(registry, "password") == limits.PASSWORD_FAILURES_MAX
+    assert counted(registry, "locked_out") == 500 - limits.PASSWORD_FAILURES_MAX
+
+
+async def test_who_is_locked_out_is_refused_at_once() -> None:
+    guarded, _registry = guard()
+    await guess(guarded, limits.PASSWORD_FAILURES_MAX)
+    began_s = time.monotonic()
+    await guess(guarded, 100)
+    assert time.monotonic() - began_s < limits.PASSWORD_DELAY_FIRST_S
+
+
+async def test_a_known_pair_never_waits() -> None:
+    guarded, _registry = guard()
+    assert await guarded.passes(Door.LIA, "API1", "192.0.2.1", is_right=True)
+    await guess(guarded, limits.PASSWORD_FAILURES_MAX)
+    began_s = time.monotonic()
+    assert await guarded.passes(Door.LIA, "API1", "192.0.2.1", is_right=True)
+    assert time.monotonic() - began_s < limits.PASSWORD_DELAY_FIRST_S
