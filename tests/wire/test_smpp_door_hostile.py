@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from test_smpp_session_sockets import contexts
 
 from esme import bound, refused, submit
 from homing import limits
@@ -166,23 +167,35 @@ async def test_strangers_that_never_bind_keep_no_customer_out(server: Server, sm
             writer.close()
 
 
-async def test_strangers_keep_no_customer_out_where_files_are_few(server: Server, account: Account) -> None:
-    """As where a process may open 1,024 files: that is fewer than strangers may have connections."""
-    address = f"127.0.0.1:{free_port()}"
-    process = await Process.start(
-        "smpp", "smpp-few", server.data / "smpp-few.log", {**server.environment, "HOMING_SMPP_ADDRESS": address}
-    )
+@pytest.mark.parametrize("door", ["plain", "tls"])
+async def test_strangers_keep_no_customer_out_where_files_are_few(
+    server: Server, account: Account, tmp_path: Path, door: str
+) -> None:
+    """As where a process may open 1,024 files: that is fewer than strangers may have connections or handshakes."""
+    contexts(tmp_path)
+    certificate = str(tmp_path / "certificate.pem")
+    addresses = {"plain": f"127.0.0.1:{free_port()}", "tls": f"127.0.0.1:{free_port()}"}
+    settings = {
+        "HOMING_SMPP_ADDRESS": addresses["plain"],
+        "HOMING_SMPP_TLS_ADDRESS": addresses["tls"],
+        "HOMING_SMPP_TLS_CERTIFICATE": certificate,
+        "HOMING_SMPP_TLS_KEY": certificate,
+    }
+    name = f"smpp-few-{door}"
+    process = await Process.start("smpp", name, server.data / f"{name}.log", {**server.environment, **settings})
     server.processes.append(process)
     few = limits.BIND_FILES_RESERVED + 100
     resource.prlimit(process.process.pid, resource.RLIMIT_NOFILE, (few, few))
     await process.ready()
-    host, port = address.split(":")
+    host, port = addresses[door].split(":")
     strangers = [
-        await asyncio.open_connection(host, int(port), local_addr=(f"127.0.1.{1 + n % 5}", 0)) for n in range(200)
+        await asyncio.open_connection(host, int(port), local_addr=(f"127.0.1.{1 + n % 5}", 0)) for n in range(500)
     ]
     try:
-        async with bound(address, account.key, account.secret, source="127.0.2.2") as customer:
+        async with bound(addresses["plain"], account.key, account.secret, source="127.0.2.2") as customer:
             await customer.sent(DELIVERED)
+            open_files = len(list(Path(f"/proc/{process.process.pid}/fd").iterdir()))
+            assert open_files < few - limits.BIND_FILES_RESERVED // 2
     finally:
         for _reader, writer in strangers:
             writer.close()

@@ -177,7 +177,11 @@ class SmppDoor:
         loop = asyncio.get_running_loop()
         for (host, port), tls in self._addresses:
             if tls is not None:
-                self._listeners.append(TlsListener(host, port, tls, self._connect, self._newcomers))
+                self._listeners.append(
+                    TlsListener(
+                        host, port, tls, connect=self._connect, newcomers=self._newcomers, has_room=self._has_room
+                    )
+                )
             else:
                 self._servers.append(
                     await loop.create_server(self._connect, host, port, backlog=limits.SMPP_BACKLOG, reuse_port=True)
@@ -234,14 +238,22 @@ class SmppDoor:
         return Connection(self._accept, Session(Role.SMSC, time.monotonic()), self._clockwork)
 
     def _accept(self, connection: Connection) -> Link | None:
-        has_files = len(self._newcomers) + self._bound_count < self._files_max
-        # Where files are few, strangers that are fewer than we take elsewhere would hold them all.
-        if self._is_closing or not (has_files or self._newcomers.make_room()):
-            self._tally.refused("too_many_connections")
+        if not self._has_room():
             return None
         link = Link(self, connection)
         self._newcomers.add(link, link.address)
         return link
+
+    def _has_room(self) -> bool:
+        """Whether another connection may be taken. Where files are few, strangers that are fewer than we take elsewhere
+        would hold them all: one of them goes.
+        """
+        if self._is_closing:
+            return False
+        if len(self._newcomers) + self._bound_count < self._files_max or self._newcomers.make_room():
+            return True
+        self._tally.refused("too_many_connections")
+        return False
 
     def _drop(self, newcomer: "Link | Handshake") -> None:
         """One of too many."""

@@ -40,15 +40,19 @@ class TlsListener:
         host: str,
         port: int,
         tls: ssl.SSLContext,
+        *,
         connect: Callable[[], Connection],
         newcomers: Newcomers[Any],
+        has_room: Callable[[], bool],
     ) -> None:
         """`connect` makes a connection's protocol, which counts itself from its handshake on; until then it is among
-        `newcomers` as a `Handshake`. Raises OSError when the address cannot be had.
+        `newcomers` as a `Handshake`. `has_room`: whether one more may be taken. Raises OSError when the address cannot
+        be had.
         """
         self._tls = tls
         self._connect = connect
         self._newcomers = newcomers
+        self._has_room = has_room
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self._listener = socket.create_server((host, port), family=family, backlog=limits.SMPP_BACKLOG, reuse_port=True)
         self._listener.setblocking(False)
@@ -66,6 +70,9 @@ class TlsListener:
             except OSError as error:
                 log.warning("connection_not_accepted", detail=str(error))
                 await asyncio.sleep(PAUSE_S)
+                continue
+            if not self._has_room():
+                peer.close()
                 continue
             work = loop.create_task(self._shake_hands(peer))
             handshake = Handshake(work, peer)
