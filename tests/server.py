@@ -154,6 +154,7 @@ class Server:
         refund_undeliverable: bool = False,
         templates: Mapping[str, str] | None = None,
         templates_required: bool = False,
+        unicode_fallback: bool = False,
         words: Sequence[str] = (),
         prices: Mapping[str, str] | None = None,
         report_url: str | None = None,
@@ -176,6 +177,7 @@ class Server:
                 "queries_per_s": queries_per_s,
                 "templates_required": templates_required,
                 "refund_undeliverable": refund_undeliverable,
+                "unicode_fallback": unicode_fallback,
             }
             await admin.change_account(transaction, account_id, changes)
             if locked:
@@ -314,6 +316,7 @@ async def running(dsn: str, data: Path, **settings: str) -> AsyncIterator[Server
         "HOMING_PUSH_ALLOWED_NETWORKS": "127.0.0.0/8",
         "HOMING_SMPP_ADDRESS": f"127.0.0.1:{free_port()}",
         "HOMING_CONSOLE_ADDRESS": f"127.0.0.1:{free_port()}",
+        "HOMING_LIA_ALLOWED_ORIGINS": f"https://shop.example.com,http://127.0.0.1:{free_port()}",
         **settings,
     }
     shown = Account(row["account_id"], demo.ACCOUNT, "", *known)

@@ -189,6 +189,7 @@ class ApiRole:
             purses,
             lookup,
             self._feedback,
+            settings.lia.allowed_origins,
         )
         laaffic = LaafficDoor(
             Gate(self._directory, self._auth),

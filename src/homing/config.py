@@ -56,8 +56,13 @@ class ConsoleSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return _reached_at(self.url, self.address)
 
 
+Origin = Annotated[str, msgspec.Meta(pattern=r"^https?://[a-z0-9.\-\[\]:]+$")]
+"""As browsers send it: scheme, host in small letters and, where it is not the scheme's own, port."""
+
+
 class Lia(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     success_remark: str
+    allowed_origins: list[Origin]
 
 
 class PushSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -2,7 +2,7 @@
 
     HomingError
     ├── Refusal                   the caller's or the account's doing; said in the dialect's own words
-    │   ├── BadShape · BadParameter · NumbersAbnormal · ContentEmpty · ...
+    │   ├── BadShape · BadParameter · NumbersAbnormal (NationalNumber) · ContentEmpty · ...
     │   ├── SensitiveWords · TemplateMismatch · TemplateMissing
     │   ├── NoRoute · FlashNotCarried · DestinationBlocked · InsufficientBalance
     │   └── ...
@@ -78,6 +78,12 @@ class NumbersAbnormal(Refusal):
 
     laaffic = "-9"
     lia = "Invalid phonenumber"
+
+
+class NationalNumber(NumbersAbnormal):
+    """A number that begins with 0 is a national number: the country code comes first."""
+
+    lia = "Invalid phonenumber: it begins with 0, the country code comes first"
 
 
 class ContentEmpty(Refusal):

@@ -13,6 +13,7 @@ from esme import bound
 from homing.doors.smpp_words import Own
 from homing.guard.judge import Action
 from homing.model import PushKind
+from homing.smpp.statuses import Status
 from server import Account, Server, new_database, running
 from sink import Sink
 from waiting import until
@@ -66,6 +67,27 @@ async def denied(server: Server, account: Account) -> str:
 async def balance(server: Server, account: Account) -> int:
     row = await server.query_row("SELECT balance_micro FROM balance WHERE account_id = $1", account.account_id)
     return int(row["balance_micro"])
+
+
+async def test_a_denied_prefix_is_denied_however_its_numbers_are_written(server: Server, account: Account) -> None:
+    prefix = await denied(server, account)
+    for written in (f"00{prefix}901", f"+00{prefix}901", f"+{prefix}901", f"00 {prefix} 901"):
+        assert (await lia(server, account, written))["remarks"] == "Destination blocked", written
+        reply = await server.client.laaffic(
+            account, "POST", "/v3/sendSms", body={"appId": account.app, "numbers": written, "content": "x"}
+        )
+        assert reply.json["status"] == "-19", written
+    async with bound(server.environment["HOMING_SMPP_ADDRESS"], account.key, account.secret) as esme:
+        assert (await esme.submit(f"00{prefix}901")).status == Own.DESTINATION_BLOCKED
+        assert (await esme.submit(f"0{prefix}901")).status == Status.RINVDSTADR
+
+
+async def test_a_prefix_is_denied_as_it_is_written_and_a_national_one_is_none(server: Server, account: Account) -> None:
+    await command(server, "guard", "deny", "0062813", "--account", account.name)
+    listed = await server.query("SELECT value FROM guard_list WHERE account_id = $1", account.account_id)
+    assert [row["value"] for row in listed] == ["62813"]
+    refused = await homing(server.dsn, "guard", "deny", "0151", "--account", account.name, data=server.data, status=1)
+    assert "begins with 0" in refused
 
 
 async def test_a_blocked_destination_is_refused_in_lias_words_and_costs_nothing(

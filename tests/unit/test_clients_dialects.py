@@ -162,6 +162,24 @@ def test_each_number_of_a_send_has_its_result_though_the_vendor_lists_the_accept
     assert [result.number for result in sending.results] == ["+86 1", "12", "86 2", "861"]
 
 
+def test_a_refused_number_has_the_vendors_reason_where_there_is_one() -> None:
+    failed = [{"msgId": "", "number": "+12", "reason": "The number is not valid"}]
+    body = {"status": "0", "success": "1", "fail": "1", "array": [{"msgId": "7", "number": "8613", "orderId": None}]}
+    call = own.send(["8613", "+12"], "x")
+    assert [one.reason for one in call.read(said({**body, "failArray": failed}), False).results] == [
+        "",
+        "The number is not valid",
+    ]
+    for odd in (None, "x", [1]):
+        assert [one.reason for one in call.read(said({**body, "failArray": odd}), False).results] == ["", ""]
+
+
+def test_a_failed_send_is_its_error_whatever_it_lists_besides() -> None:
+    lists = {"success": "0", "fail": "1", "array": [], "failArray": [{"msgId": "", "number": "1", "reason": "r"}]}
+    with pytest.raises(errors.NumbersInvalid, match="DST_MCCMNC_LIMIT"):
+        own.send("1", "x").read(said({"status": "-9", "reason": "DST_MCCMNC_LIMIT", **lists}), False)
+
+
 def test_a_number_given_twice_gets_two_ids() -> None:
     rows = [{"msgId": "1", "number": "86", "orderId": None}, {"msgId": "2", "number": "86", "orderId": None}]
     sending = own.send("86,86", "hi").read(said({"status": "0", "array": rows}), False)
@@ -269,6 +287,13 @@ def test_with_one_number_only_what_is_wrong_with_the_account_is_raised() -> None
     assert isinstance(sent.refusal, errors.NumbersInvalid)
     with pytest.raises(errors.NotAuthenticated):
         call.read(said([{"message_id": 0, "status": "F", "remarks": "Invalid api_id"}]), False)
+
+
+def test_one_object_is_the_failure_of_the_whole_call() -> None:
+    failure = {"message_id": 0, "status": "F", "remarks": "Invalid phonenumber: a national number", "uid": ""}
+    for numbers in (["1"], ["1", "2"]):
+        with pytest.raises(errors.NumbersInvalid):
+            theirs.send_many(numbers, lia.Message("S", "hi")).read(said(failure), False)
 
 
 def test_every_code_of_ctrack_has_its_error() -> None:

@@ -122,13 +122,13 @@ def test_what_is_no_epoch_is_none(text: str) -> None:
     ],
 )
 def test_scalars_as_text(value: str | int | float | None, text: str) -> None:
-    assert parameters.text_of(value) == text
+    assert parameters.text_of(value, "content") == text
 
 
 @pytest.mark.parametrize("value", ["a\0", "\ud83d", 1.5, float("inf"), float("nan"), 1e15, -1e300])
 def test_what_can_be_neither_kept_nor_sent_is_a_bad_shape(value: str | float) -> None:
     with pytest.raises(errors.BadShape):
-        parameters.text_of(value)
+        parameters.text_of(value, "content")
 
 
 @pytest.mark.parametrize(
@@ -174,7 +174,7 @@ def test_any_other_body_is_a_bad_shape(body: bytes) -> None:
 def test_a_number_with_too_many_digits_is_a_text_or_a_bad_shape(digits: int) -> None:
     body = b'{"content": ' + b"9" * digits + b"}"
     try:
-        found = parameters.text_of(parameters.decode(body, BODY).content)
+        found = parameters.text_of(parameters.decode(body, BODY).content, "content")
     except errors.BadShape:
         return
     assert found == "9" * digits
@@ -186,7 +186,7 @@ def test_a_number_with_too_many_digits_is_a_text_or_a_bad_shape(digits: int) -> 
 def test_whatever_comes_is_a_group_or_a_bad_shape(body: bytes) -> None:
     try:
         call = parameters.decode(body, BODY)
-        parameters.text_of(call.content)
+        parameters.text_of(call.content, "content")
     except errors.BadShape:
         return
     assert isinstance(call, parameters.Group)
@@ -208,13 +208,13 @@ def test_a_query(query: str, found: dict[str, str]) -> None:
 
 @pytest.mark.parametrize(("value", "number"), [(None, 7), ("", 7), (" 3 ", 3), (3, 3), ("0", 0), (3.0, 3)])
 def test_whole_numbers(value: str | int | float | None, number: int) -> None:
-    assert parameters.whole(value, 7) == number
+    assert parameters.whole(value, 7, "size") == number
 
 
 @pytest.mark.parametrize("value", ["-1", -1, "x", "1.5", 1.5, "１", "9" * 10, 10**9, "+1", "²"])
 def test_what_is_no_whole_number_is_a_bad_shape(value: str | int | float) -> None:
     with pytest.raises(errors.BadShape):
-        parameters.whole(value, 7)
+        parameters.whole(value, 7, "size")
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from collections import Counter
 import phonenumbers
 import pytest
 
-from homing.text.numbers import NOWHERE, Destination, Numbering, normalise
+from homing.text.numbers import NOWHERE, Destination, Numbering, first_digits, is_national, normalise
 
 
 @pytest.fixture(scope="module")
@@ -24,6 +24,20 @@ def numbering() -> Numbering:
         ("1234567", "1234567"),
         ("123456789012345", "123456789012345"),
         ("+123456789012345", "123456789012345"),
+        ("008613800138000", "8613800138000"),
+        ("+008613800138000", "8613800138000"),
+        (" 00 86 138 0013 8000", "8613800138000"),
+        ("0012125550123", "12125550123"),
+        ("00123456789012345", "123456789012345"),
+        ("001234567890123456", None),
+        ("00123456", None),
+        ("015112345671", None),
+        ("+015112345671", None),
+        ("0 151 12345671", None),
+        ("00015112345671", None),
+        ("000015112345671", None),
+        ("00", None),
+        ("0", None),
         ("123456", None),
         ("1234567890123456", None),
         ("", None),
@@ -47,6 +61,33 @@ def numbering() -> Numbering:
 )
 def test_a_number_is_normalised_or_refused(raw: str, number: str | None) -> None:
     assert normalise(raw) == number
+
+
+@pytest.mark.parametrize(
+    ("raw", "expected"),
+    [
+        ("015112345671", True),
+        ("+015112345671", True),
+        ("0 151 12345671", True),
+        ("00015112345671", True),
+        ("008613800138000", False),
+        ("8613800138000", False),
+        ("0x15112345671", False),
+        ("", False),
+        ("0" * 10_000_000, False),
+    ],
+    ids=lambda value: repr(value)[:30],
+)
+def test_a_national_number_is_told_from_other_wrong_ones(raw: str, expected: bool) -> None:
+    assert is_national(raw) is expected
+
+
+@pytest.mark.parametrize(
+    ("raw", "digits"),
+    [("86", "86"), ("+86", "86"), ("0086", "86"), ("+00 86", "86"), ("086", "086"), ("*", "*"), ("", ""), ("DE", "DE")],
+)
+def test_the_beginning_of_numbers_has_the_form_of_numbers(raw: str, digits: str) -> None:
+    assert first_digits(raw) == digits
 
 
 def test_a_space_around_every_digit_is_forgiven() -> None:

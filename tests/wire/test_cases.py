@@ -33,6 +33,7 @@ GIVENS = {
     "queries_per_s",
     "templates",
     "templates_required",
+    "unicode_fallback",
     "words",
     "prices",
     "demo",

@@ -19,30 +19,12 @@ from pathlib import Path
 
 import pytest
 
+from seeds import LAAFFIC, LIA, cut, document
 from server import Account, Server
 
-SEEDS = Path(__file__).parents[2].parent / "shared" / "seeds"
-LIA, LAAFFIC = "000_369560cf0030ad7f.txt", "002_5278225a3246fa86.txt"
 SHIMS = Path(__file__).parent / "samples" / "shims"
 MAVEN = Path.home() / ".m2" / "repository"
 RUN_S = 60.0
-
-
-def document(name: str) -> str:
-    path = SEEDS / name
-    if not path.exists():
-        pytest.skip(f"the vendors' documents are not here: {path} is missing")
-    return path.read_text(encoding="utf-8").replace("\r\n", "\n")
-
-
-def cut(text: str, start: str, end: str, nth: int = 0) -> str:
-    """From the line that begins with `start` (the `nth` of them) up to the end of the first that begins with `end`."""
-    begins = [match.start() for match in re.finditer(rf"^{re.escape(start)}", text, re.MULTILINE)]
-    assert len(begins) > nth, f"the document has no {start!r} any more"
-    piece = text[begins[nth] :]
-    match = re.search(rf"^{re.escape(end)}.*$", piece, re.MULTILINE)
-    assert match, f"the document has no {end!r} after {start!r} any more"
-    return piece[: match.end()] + "\n"
 
 
 def tool(name: str) -> str:
@@ -363,7 +345,7 @@ async def test_our_own_sample_goes_the_whole_way(path: Path, server: Server, tmp
         }
         assert delivered["DLRStatus"] == "Delivered"
         assert converted == {"ErrorCode": 1000, "ErrorDescription": "OK"}
-        assert balance == {"BalanceAmount": 4.969, "CurrenceCode": "USD"}
+        assert balance == {"BalanceAmount": 4.969, "CurrenceCode": "USD", "Message": "OK"}
     else:
         assert (sent["status"], sent["success"], sent["array"][0]["orderId"]) == ("0", "1", "sample-1")
         assert delivered["array"][0]["status"] == "0"

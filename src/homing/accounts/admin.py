@@ -86,7 +86,7 @@ async def set_credit(connection: Connection, account_id: int, credit_micro: int)
 async def change_account(connection: Connection, account_id: int, changes: Mapping[str, Any]) -> None:
     """Changes settings by column name: email, allowed_networks (texts), queries_per_s, templates_required,
     refund_undeliverable, default_sender, retention_days, binds_max, bind_window, submits_per_s (None: any),
-    smpp_charset. Raises `OperatorError` for a value that cannot be.
+    smpp_charset, unicode_fallback. Raises `OperatorError` for a value that cannot be.
     """
     values = dict(await connection.row("account_settings", account_id) or {})
     values.update(changes)
@@ -116,6 +116,7 @@ async def change_account(connection: Connection, account_id: int, changes: Mappi
             values["bind_window"],
             values["submits_per_s"],
             values["smpp_charset"],
+            values["unicode_fallback"],
         )
     except asyncpg.UniqueViolationError:
         raise errors.OperatorError("another account has the e-mail {email}", email=repr(values["email"])) from None

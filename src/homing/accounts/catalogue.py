@@ -24,7 +24,8 @@ CARRIER_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}", re.ASCII)
 
 def check_prefix(prefix: str) -> None:
     """Raises `OperatorError` unless it is digits, or '' for every number."""
-    if prefix and not (prefix.isascii() and prefix.isdigit() and len(prefix) <= limits.PREFIX_DIGITS_MAX):
+    is_beginning = prefix.isascii() and prefix.isdigit() and len(prefix) <= limits.PREFIX_DIGITS_MAX
+    if prefix and (not is_beginning or prefix.startswith("0")):
         raise errors.OperatorError(
             "{prefix} is not a prefix: digits without + or 00, or * for every number", prefix=repr(prefix)
         )

@@ -136,4 +136,5 @@ def _profile(
         bind_window=account["bind_window"],
         submits_per_s=account["submits_per_s"],
         smpp_charset=account["smpp_charset"],
+        unicode_fallback=account["unicode_fallback"],
     )

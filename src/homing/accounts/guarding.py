@@ -17,6 +17,7 @@ from homing.guard.book import WHOLE_NETWORK
 from homing.guard.rules import DEFAULTS, RULES, Mode
 from homing.guard.suggest import Hour, suggest
 from homing.store.database import Connection, Database
+from homing.text.numbers import first_digits
 
 SUGGEST_DAYS: Final = 14
 
@@ -60,7 +61,11 @@ def read_destination(destination: str) -> tuple[str, str]:
     network = _network(destination)
     if network is not None:
         return "network", network
-    digits = destination.removeprefix("+")
+    digits = first_digits(destination)
+    if digits.startswith("0"):
+        raise errors.OperatorError(
+            "no country code begins with 0, and so no number matches {destination}", destination=repr(destination)
+        )
     if digits.isascii() and digits.isdigit() and len(digits) <= 15:
         return "prefix", digits
     return "country", read_country(destination)

@@ -7,6 +7,7 @@ from typing import Final
 from homing import errors
 from homing.accounts.catalogue import check_prefix, check_price
 from homing.kit import money
+from homing.text.numbers import first_digits
 
 COLUMNS: Final = ("prefix", "price")
 EVERY_NUMBER: Final = "*"
@@ -53,7 +54,7 @@ def _price(row: list[str], positions: list[int]) -> tuple[str, int]:
     if len(row) <= max(positions):
         raise errors.OperatorError("the row has {n} of at least {least} columns", n=len(row), least=max(positions) + 1)
     prefix, price = (row[position].strip() for position in positions)
-    prefix = "" if prefix == EVERY_NUMBER else prefix
+    prefix = "" if prefix == EVERY_NUMBER else first_digits(prefix)
     micro = money.parse(price)
     check_prefix(prefix)
     check_price(micro)

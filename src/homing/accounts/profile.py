@@ -32,6 +32,8 @@ class Profile(msgspec.Struct, frozen=True):
     """Over SMPP; None: as fast as it can."""
     smpp_charset: str = SMPP_CHARSET_DEFAULT
     """One of `SMPP_CHARSETS`."""
+    unicode_fallback: bool = False
+    """By lia: a text that GSM 7-bit cannot carry goes as Unicode although `encoding` asks for GSM 7-bit."""
 
     @property
     def default_app(self) -> App | None:

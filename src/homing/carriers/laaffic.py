@@ -32,7 +32,7 @@ from homing.clients.laaffic import (
 from homing.model import Answer, CarrierInbound, CarrierReceipt, Outbound, Outcome
 from homing.states import State
 
-NOT_TAKEN: Final = Answer(Outcome.REFUSED, None, "fail", "the vendor did not accept this number")
+NOT_TAKEN: Final = "the vendor did not accept this number"
 FAILURES: Final = (("EXPIR", State.EXPIRED), ("REJECT", State.REJECTED))
 """By how the reason of a failed message begins; else it is undeliverable."""
 
@@ -70,7 +70,9 @@ class LaafficApi:
             order_ids=[f"{message.message_id}-{message.attempt}" for message in messages],
         )
         return [
-            NOT_TAKEN if result.message_id is None else Answer(Outcome.ACCEPTED, result.message_id)
+            Answer(Outcome.REFUSED, None, "fail", result.reason[: limits.RECEIPT_WORDS_CHARS_MAX] or NOT_TAKEN)
+            if result.message_id is None
+            else Answer(Outcome.ACCEPTED, result.message_id)
             for result in sending.results
         ]
 

@@ -48,6 +48,7 @@ SHOW_COLUMNS = (
     Column("smpp_charset", "SMPP default alphabet"),
     Column("bound_at", "Last seen bound (UTC)", TIME),
     Column("templates_required", "Templates required", YES),
+    Column("unicode_fallback", "Unicode in place of T", YES),
     Column("refund_undeliverable", "Refund undeliverable", YES),
     Column("default_sender", "Default sender", Kind(absent="the first")),
     Column("retention_days", "Keep bodies", Kind(lambda days: f"{days} days", absent="for ever")),
@@ -188,6 +189,11 @@ async def _lock(desk: Desk, account: str, reason: str | None) -> Reply:
     "--smpp-charset", type=click.Choice(SMPP_CHARSETS), help="What it takes SMPP's data_coding 0 for, both ways."
 )
 @click.option("--templates-required/--no-templates-required", default=None, help="Send texts of templates alone.")
+@click.option(
+    "--unicode-fallback/--no-unicode-fallback",
+    default=None,
+    help="Send as Unicode what GSM 7-bit cannot carry, although encoding T asks for it (lia).",
+)
 @click.option("--refund-undeliverable/--no-refund-undeliverable", default=None, help="Give money back for these too.")
 @click.option("--default-sender", metavar="SENDER", help="One of its senders; '' for the first of them.")
 @click.option("--retention-days", type=click.IntRange(1, 36_500), help="Blank the bodies of messages older than this.")

@@ -10,7 +10,7 @@ from homing import errors
 from homing.accounts.catalogue import check_prefix
 from homing.accounts.price_sheet import EVERY_NUMBER
 from homing.kit import ids, money
-from homing.text.numbers import normalise
+from homing.text.numbers import first_digits, is_national, normalise
 
 MINUS_IS_A_SIGN: Final = {"ignore_unknown_options": True}
 """For commands with an amount: `-1.5` is one, not a bundle of options."""
@@ -38,7 +38,7 @@ class Prefix(click.ParamType[str]):
     name = "prefix"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        prefix = "" if value == EVERY_NUMBER else str(value)
+        prefix = "" if value == EVERY_NUMBER else first_digits(str(value))
         try:
             check_prefix(prefix)
         except errors.OperatorError as error:
@@ -53,6 +53,8 @@ class Number(click.ParamType[str]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         number = normalise(str(value))
+        if number is None and is_national(str(value)):
+            self.fail(f"{value!r} begins with 0, which no country code does: +8613800130001, say", param, ctx)
         if number is None:
             self.fail(f"{value!r} is not a number in international form, such as +8613800130001", param, ctx)
         return number

@@ -234,7 +234,8 @@ def _balance(members: Members) -> Balance:
 
 def _sending(messages: Sequence[Message], members: Members) -> Sending:
     """Each number's result. The vendor lists the accepted ones alone, so they are found again among those given by
-    number and reference (a vendor may leave that out); of equal ones the first count as accepted.
+    number and reference (a vendor may leave that out); of equal ones the first count as accepted. Why others are not
+    stands in `failArray`, where the vendor has it.
     """
     ids: dict[tuple[str, str], list[str]] = {}
     for row in members.rows("array"):
@@ -242,17 +243,27 @@ def _sending(messages: Sequence[Message], members: Members) -> Sending:
             raise Unreadable("a message without msgId")
         ids.setdefault((_digits(row.text("number")), row.text("orderId")), []).append(row.text("msgId"))
     found, nothing = {key: iter(listed) for key, listed in ids.items()}, iter(())
+    reasons = _reasons(members)
     results = []
     for message in messages:
         numbers = numbers_of(message)
         for number, order_id in zip(numbers, message.order_ids or [""] * len(numbers), strict=True):
             own, unnamed = ((_digits(number), order) for order in (order_id, ""))
             message_id = next(found.get(own, nothing), None) or next(found.get(unnamed, nothing), None)
-            results.append(Sent(number, order_id, message_id))
+            reason = "" if message_id is not None else reasons.get(_digits(number), "")
+            results.append(Sent(number, order_id, message_id, reason))
     accepted = sum(1 for result in results if result.message_id is not None)
     if accepted != sum(map(len, ids.values())):
         raise Unreadable("accepted numbers that were not sent")
     return Sending(accepted, len(results) - accepted, tuple(results))
+
+
+def _reasons(members: Members) -> dict[str, str]:
+    """Why numbers were not accepted, by their digits. Older vendors do not tell; what cannot be read costs nothing."""
+    try:
+        return {_digits(row.text("number")): row.text("reason") for row in members.rows("failArray")}
+    except Unreadable:
+        return {}
 
 
 def _digits(number: str) -> str:

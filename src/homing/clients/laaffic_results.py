@@ -33,11 +33,14 @@ class Balance(msgspec.Struct, frozen=True):
 
 
 class Sent(msgspec.Struct, frozen=True):
-    """What became of one number of a send, the number as given. `message_id` None: the vendor did not accept it."""
+    """What became of one number of a send, the number as given. `message_id` None: the vendor did not accept it, and
+    `reason` says why where the vendor does.
+    """
 
     number: str
     order_id: str
     message_id: str | None
+    reason: str = ""
 
 
 class Sending(msgspec.Struct, frozen=True):

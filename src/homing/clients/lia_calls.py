@@ -163,16 +163,17 @@ def _check(members: Members) -> None:
 def refusal_of(remark: str) -> errors.Refused:
     """What a remark means (contract, sections 3 and 5)."""
     known = remark.strip().lower()
-    kind = REMARKS.get(known)
+    kind = REMARKS.get(known) or REMARKS.get(known.partition(":")[0])  # what follows a colon explains
     if kind is None:
         complains = known.startswith("invalid ") or known.endswith(" not specified")
         kind = errors.BadParameter if complains else errors.Refused
     return kind(remark, in_doubt=issubclass(kind, errors.VendorFault))
 
 
-def _rows(reply: HttpReply) -> list[Members]:
-    """SendSMS answers an object, SendSMSMulti an array; either is understood from both."""
-    value = _json(reply)
+def _rows(value: Any) -> list[Members]:
+    """SendSMS answers an object, SendSMSMulti an array, or an object when the call as a whole failed; either is
+    understood from both.
+    """
     return [members_of(row) for row in (value if isinstance(value, list) else [value])]
 
 
@@ -186,7 +187,7 @@ def _sent(number: str, row: Members) -> Sent:
 
 
 def _sent_one(number: str, reply: HttpReply) -> Sent:
-    rows = _rows(reply)
+    rows = _rows(_json(reply))
     if len(rows) != 1:
         raise Unreadable(f"{len(rows)} replies for one number")
     sent = _sent(number, rows[0])
@@ -196,10 +197,12 @@ def _sent_one(number: str, reply: HttpReply) -> Sent:
 
 
 def _sent_many(numbers: Sequence[str], reply: HttpReply) -> tuple[Sent, ...]:
-    rows = _rows(reply)
+    value = _json(reply)
+    rows = _rows(value)
     if len(rows) == 1:
         sent = _sent(numbers[0], rows[0])
-        if sent.refusal is not None and (len(numbers) > 1 or isinstance(sent.refusal, errors.AccessRefused)):
+        is_whole = isinstance(value, dict) or len(numbers) > 1 or isinstance(sent.refusal, errors.AccessRefused)
+        if sent.refusal is not None and is_whole:
             raise sent.refusal
     if len(rows) != len(numbers):
         raise Unreadable(f"{len(rows)} replies for {len(numbers)} numbers")

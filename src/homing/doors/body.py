@@ -5,6 +5,7 @@ import contextlib
 from typing import Any
 
 from homing import limits
+from homing.doors.wire import BYTE_ORDER_MARK
 from homing.kit.deadlines import Deadlines
 
 
@@ -94,6 +95,6 @@ async def _read_chunked(protocol: Any, bytes_max: int) -> bytes:
             raise BodyTooLarge
         chunks.append(bytes(chunk))
     body = b"".join(chunks)
-    if body.strip()[:1] not in (b"{", b"["):
+    if body.removeprefix(BYTE_ORDER_MARK).strip()[:1] not in (b"{", b"["):
         raise LengthRequired
     return body

@@ -148,7 +148,12 @@ class _Body:
 
 
 async def _answer(protocol: Any, response: Response, request_id: str) -> None:
-    headers = [("content-type", response.content_type), ("x-request-id", request_id), ("server", SERVER)]
+    headers = [
+        ("content-type", response.content_type),
+        ("x-request-id", request_id),
+        ("server", SERVER),
+        *response.headers,
+    ]
     if isinstance(response.body, bytes):
         protocol.response_bytes(response.status, headers, response.body)
         return

@@ -14,7 +14,7 @@ from homing.doors.body import BodyFailure, BodyTooLarge
 from homing.doors.failures import FailureLog
 from homing.doors.laaffic_auth import Gate
 from homing.doors.laaffic_queries import Queries
-from homing.doors.laaffic_send import Sender, app_of
+from homing.doors.laaffic_send import Sender, SendFailed, app_of, failed, reason_of
 from homing.doors.wire import Endpoint, Request, Response
 from homing.kit.buckets import TokenBucket
 from homing.kit.money import fixed, trimmed
@@ -46,6 +46,8 @@ class BalanceReply(msgspec.Struct):
     credit: str
 
 
+SENDS: Final = frozenset(("sendSms", "sendSms/batch"))
+"""Their failures have the counts and lists of an answer besides (contract, section 1)."""
 SUCCESS: Final = encode(Failure("0", "success"))
 Call = Callable[[Request, Profile], Awaitable[Response]]
 
@@ -116,24 +118,30 @@ class LaafficDoor:
 
     def _worded(self, name: str, call: Call) -> Callable[[Request], Awaitable[Response]]:
         """Every outcome in the dialect's words: status 200, `{"status":"-N","reason":"..."}` for a failure."""
+        refused = _send_refused if name in SENDS else _refused
 
         async def handler(request: Request) -> Response:
             try:
                 account = await self._gate.open(request)
                 await request.read(limits.HTTP_BODY_BYTES_MAX)
                 return await call(request, account)
+            except SendFailed as send:
+                if isinstance(send.error, errors.PlatformFailure):
+                    self._failures.tell(request.request_id, name, send.error)
+                return Response(encode(failed(send.error, send.numbers)))
             except errors.Refusal as refusal:
-                return _failed(refusal)
+                return refused(refusal)
             except BodyTooLarge as failure:
-                return Response(encode(Failure(errors.BadShape.laaffic, "request too large")), failure.status)
+                too_large = refused(errors.BadShape("the request is too large"))
+                return Response(too_large.body, failure.status)
             except BodyFailure:
                 raise
             except errors.PlatformFailure as failure:
                 self._failures.tell(request.request_id, name, failure)
-                return _failed(failure)
+                return refused(failure)
             except Exception as error:
                 self._failures.tell(request.request_id, name, error)
-                return _failed(errors.PlatformFailure())
+                return refused(errors.PlatformFailure())
 
         return handler
 
@@ -186,13 +194,16 @@ class LaafficDoor:
     async def _backfill(self, request: Request, account: Profile) -> Response:
         """By msgid, else the latest message to the number in the app; a repeated report is a success."""
         call = parameters.decode(request.body, backfill_body)
-        app_id, number, at = map(parameters.text_of, (call.appId, call.number, call.time))
+        app_id, number, at = (
+            parameters.text_of(value, name)
+            for name, value in (("appId", call.appId), ("number", call.number), ("time", call.time))
+        )
         reported_at = parameters.epoch_of(at.strip())
         digits = normalise(number)
         if not app_id or digits is None or reported_at is None:
             raise errors.QueryEmpty
         app_of(account, app_id)
-        given_id = parameters.text_of(call.msgid).strip()
+        given_id = parameters.text_of(call.msgid, "msgid").strip()
         if given_id:
             if not (given_id.isascii() and given_id.isdigit() and len(given_id) <= 16):
                 raise errors.QueryEmpty
@@ -207,6 +218,9 @@ class LaafficDoor:
         return Response(SUCCESS)
 
 
-def _failed(error: errors.HomingError) -> Response:
-    reason = "interface fault, try again later" if error.laaffic == "-18" else type(error).message()
-    return Response(encode(Failure(error.laaffic, reason)))
+def _refused(error: errors.HomingError) -> Response:
+    return Response(encode(Failure(error.laaffic, reason_of(error))))
+
+
+def _send_refused(error: errors.HomingError) -> Response:
+    return Response(encode(failed(error)))

@@ -8,11 +8,14 @@ from urllib.parse import unquote, unquote_plus
 import msgspec
 
 from homing import errors, limits
+from homing.doors.wire import BYTE_ORDER_MARK
 from homing.text.segments import has_lone_surrogate
 
 Scalar = str | int | float | None
 T = TypeVar("T")
 
+MEMBER: Final = re.compile(r"at `\$\.(.+)`$")
+"""Where the decoder says that a value is wrong, such as `array[0].numbers`."""
 TIME: Final = re.compile(r"(\d{4}-\d{2}-\d{2})[T ](\d{2}:\d{2}:\d{2}(?:\.\d{1,6})?)(Z|[ +-]\d{2}:?\d{2})", re.ASCII)
 EPOCH: Final = re.compile(r"\d{10}|\d{13}", re.ASCII)
 
@@ -52,17 +55,23 @@ class Backfill(msgspec.Struct):
 
 
 def decode(body: bytes, decoder: "msgspec.json.Decoder[T]") -> T:
-    """A JSON body as its shape; an empty body is an empty object. Raises `BadShape` for anything else."""
+    """A JSON body as its shape; an empty body is an empty object, a byte order mark in front is passed over (RFC 8259,
+    section 8.1). Raises `BadShape` for anything else, which names the member.
+    """
+    plain = body.removeprefix(BYTE_ORDER_MARK)
     try:
-        return decoder.decode(body if body.strip() else b"{}")
+        return decoder.decode(plain if plain.strip() else b"{}")
+    except msgspec.ValidationError as error:
+        member = MEMBER.search(str(error))
+        raise errors.BadShape(f"{member[1]} has the wrong type" if member else "the body is no object") from None
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
-        raise errors.BadShape from None
+        raise errors.BadShape("the body is not JSON") from None
 
 
 def from_query(query: str) -> dict[str, str]:
     """The query's parameters; of repeated ones the first. Raises `BadShape` above `HTTP_PARAMETERS_MAX`."""
     if query.count("&") >= limits.HTTP_PARAMETERS_MAX:
-        raise errors.BadShape
+        raise errors.BadShape("too many parameters")
     found: dict[str, str] = {}
     for pair in query.split("&"):
         name, _equals, value = pair.partition("=")
@@ -70,17 +79,19 @@ def from_query(query: str) -> dict[str, str]:
     return found
 
 
-def text_of(value: Scalar) -> str:
-    """A scalar as text, absent and null as "". Raises `BadShape` for text that can be neither kept nor sent."""
+def text_of(value: Scalar, name: str) -> str:
+    """A scalar as text, absent and null as "". Raises `BadShape` for text that can be neither kept nor sent, naming the
+    member.
+    """
     if value is None:
         return ""
     if isinstance(value, str):
         if "\0" in value or has_lone_surrogate(value):
-            raise errors.BadShape
+            raise errors.BadShape(f"{name} holds a character that cannot be sent")
         return value
     if isinstance(value, float):
         if not value.is_integer() or abs(value) >= 1e15:
-            raise errors.BadShape
+            raise errors.BadShape(f"{name} is no whole number")
         return str(int(value))
     return str(value)
 
@@ -111,13 +122,13 @@ def decoder(shape: type[T]) -> "msgspec.json.Decoder[T]":
     return msgspec.json.Decoder(shape)
 
 
-def whole(value: Scalar, default: int) -> int:
-    """A whole number that may come as text. Raises `BadShape`."""
-    text = text_of(value).strip()
+def whole(value: Scalar, default: int, name: str) -> int:
+    """A whole number that may come as text. Raises `BadShape`, naming the member."""
+    text = text_of(value, name).strip()
     if not text:
         return default
     if not (text.isascii() and text.isdigit() and len(text) <= 9):
-        raise errors.BadShape
+        raise errors.BadShape(f"{name} is no whole number")
     return int(text)
 
 

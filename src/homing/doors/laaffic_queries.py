@@ -15,7 +15,7 @@ from homing.doors.laaffic_send import app_of
 from homing.kit import ids
 from homing.kit.buckets import TokenBucket
 from homing.kit.places import NoPlace, Places
-from homing.messages.laaffic_form import PriceDetail, price_detail
+from homing.messages.laaffic_form import PriceDetail, code_number, price_detail
 from homing.messages.lookup import Lookup
 from homing.states import TABLE, State
 from homing.store.database import Database, Record
@@ -54,8 +54,8 @@ class InboundRow(msgspec.Struct):
     sendId: str
     receiveTime: str
     content: str
-    mcc: str
-    mnc: str
+    mcc: int
+    mnc: int
     operator: str
     pricedetail: PriceDetail
 
@@ -83,18 +83,19 @@ class Queries:
         self._pages = Places(limits.LAAFFIC_STREAMS_MAX, limits.LAAFFIC_STREAM_WAIT_S)
 
     async def report(self, account: Profile, parameters: dict[str, str]) -> bytes:
-        """getReport: rows in the order asked; a queued, an unknown and another's message count as `nofound`."""
+        """getReport: rows in the order asked; a queued, an unknown and another's message count as `nofound`,
+        and so does what is no id.
+        """
         app_id = _required_app(account, parameters.get("appId", ""))
         asked = [piece.strip() for piece in split_list(parameters.get("msgIds", ""))]
         if not asked or len(asked) > limits.LAAFFIC_REPORT_IDS_MAX:
             raise errors.QueryEmpty
-        if not all(piece.isascii() and piece.isdigit() for piece in asked):
-            raise errors.QueryEmpty
-        found = await self._lookup.many(account.account_id, [int(p) for p in asked if len(p) <= 16])
+        ids_asked = [_message_id(piece) for piece in asked]
+        found = await self._lookup.many(account.account_id, [one for one in ids_asked if one is not None])
         counts = {"0": 0, "1": 0, "-1": 0}
         rows = []
-        for piece in asked:
-            message = found.get(int(piece)) if len(piece) <= 16 else None
+        for message_id in ids_asked:
+            message = None if message_id is None else found.get(message_id)
             status = None if message is None else TABLE[State(message["state_seen"])].laaffic
             if message is None or status is None or message["app_id"] != app_id:
                 continue
@@ -120,7 +121,7 @@ class Queries:
         """
         app_id = _required_app(account, parameters.get("appId", ""))
         start, end = _span(parameters.get("startTime", ""), parameters.get("endTime", ""))
-        offset = whole(parameters.get("startIndex"), 0)
+        offset = whole(parameters.get("startIndex"), 0, "startIndex")
         span = SentSpan(account.account_id, app_id, ids.first_id_at(_ms(start)), ids.first_id_at(_ms(end) + 1))
         stream = self._stream(span, offset, rows)
         await anext(stream)  # has its place, and its first rows are read: what fails from here on is a broken answer
@@ -160,12 +161,14 @@ class Queries:
 
     async def inbound(self, account: Profile, call: RecordMo) -> bytes:
         """recordMo: one page of what people sent back, newest first."""
-        app_id = _required_app(account, text_of(call.appId))
+        app_id = _required_app(account, text_of(call.appId, "appId"))
         span = call.params or Span()
-        start, end = _span(text_of(span.strTime), text_of(span.endTime))
-        current, size = whole(call.current, 1), whole(call.size, 10)
-        if current < 1 or not 1 <= size <= limits.LAAFFIC_PAGE_MAX:
-            raise errors.BadShape
+        start, end = _span(text_of(span.strTime, "strTime"), text_of(span.endTime, "endTime"))
+        current, size = whole(call.current, 1, "current"), whole(call.size, 10, "size")
+        if current < 1:
+            raise errors.BadShape("current is 1 or more")
+        if not 1 <= size <= limits.LAAFFIC_PAGE_MAX:
+            raise errors.BadShape(f"size is 1 to {limits.LAAFFIC_PAGE_MAX}")
         key = (account.account_id, app_id, start, end)
         async with self._place(self._pages, account.account_id), self._database.connection() as connection:
             counted = await connection.row("inbound_count", *key)
@@ -180,6 +183,11 @@ def _required_app(account: Profile, app_id: str) -> str:
     if not app_id:
         raise errors.QueryEmpty
     return app_of(account, app_id)
+
+
+def _message_id(text: str) -> int | None:
+    """Decimal digits within 53 bits and a little, else None: what it stands for is not found."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 16 else None
 
 
 def _span(start_text: str, end_text: str) -> tuple[datetime, datetime]:
@@ -226,8 +234,8 @@ def _inbound_row(row: Record) -> InboundRow:
         row["recipient"],
         iso(row["received_at"]) or "",
         row["content"],
-        row["mcc"],
-        row["mnc"],
+        code_number(row["mcc"]),
+        code_number(row["mnc"]),
         row["operator"] or UNKNOWN,
         price_detail(0, 1, 0),
     )

@@ -7,13 +7,14 @@ import msgspec
 
 from homing import errors, limits
 from homing.accounts.profile import Profile
+from homing.doors.abnormal import why_abnormal
 from homing.doors.laaffic_parameters import Batch, Group, split_list, text_of
 from homing.intake import submission as intake
 from homing.intake.intake import Intake
-from homing.intake.submission import Accepted
+from homing.intake.submission import Accepted, Refused
 from homing.model import Door, Recipient
 from homing.text.numbers import normalise
-from homing.text.segments import utf16_units
+from homing.text.segments import has_lone_surrogate, utf16_units
 
 
 class SentMessage(msgspec.Struct):
@@ -22,14 +23,54 @@ class SentMessage(msgspec.Struct):
     orderId: str | None
 
 
-class SendReply(msgspec.Struct):
-    """Members in the contract's order; the counts are decimal strings."""
+class FailedNumber(msgspec.Struct):
+    """A number of a send that was not accepted, as it was submitted; it has no msgId."""
+
+    msgId: str
+    number: str
+    reason: str
+
+
+class SendReply(msgspec.Struct, omit_defaults=True):
+    """Members in the contract's order; the counts are decimal strings. `failArray` is left out where nothing failed."""
 
     status: str
     reason: str
     success: str
     fail: str
     array: list[SentMessage]
+    failArray: list[FailedNumber] | msgspec.UnsetType = msgspec.UNSET
+
+
+class SendFailed(Exception):
+    """A send of which nothing was accepted, and the numbers that it named."""
+
+    def __init__(self, error: errors.HomingError, numbers: Sequence[str]) -> None:
+        super().__init__()
+        self.error = error
+        self.numbers = numbers
+
+
+def failed(error: errors.HomingError, numbers: Sequence[str] = ()) -> SendReply:
+    """The reply to a send of which nothing was accepted."""
+    reason = reason_of(error)
+    is_of_numbers = isinstance(error, errors.NumbersAbnormal)
+    listed = [FailedNumber("", raw, _why(raw) if is_of_numbers else reason) for raw in numbers]
+    return SendReply(error.laaffic, reason, "0", str(len(numbers)), [], listed)
+
+
+def _why(raw: str) -> str:
+    """Why one of several numbers is not valid."""
+    why = why_abnormal(raw)
+    return "The number is not valid" if why is errors.NumbersAbnormal else why.message()
+
+
+def reason_of(error: errors.HomingError) -> str:
+    """The text of a failure, which names the member where the request has a wrong shape."""
+    if error.laaffic == "-18":
+        return "interface fault, try again later"
+    message = type(error).message()
+    return f"{message}: {error.detail}" if error.detail and isinstance(error, errors.BadShape) else message
 
 
 class BatchFailed(errors.PlatformFailure):
@@ -39,10 +80,10 @@ class BatchFailed(errors.PlatformFailure):
 
 
 class Parsed(msgspec.Struct):
-    """A group whose text and sender are checked: its valid recipients and how many numbers were not valid."""
+    """A group whose text and sender are checked: its valid recipients, and the numbers that are not valid."""
 
     group: intake.Group
-    invalid: int
+    invalid: list[str]
 
 
 class Sender:
@@ -52,27 +93,41 @@ class Sender:
         self._intake = intake
 
     async def send(self, account: Profile, call: Group, numbers_max: int, request_id: str) -> SendReply:
-        app_id = app_of(account, call.appId)
-        return await self._submit(account, app_id, [parse(account, call, numbers_max)], request_id)
+        """Raises `SendFailed` when nothing is accepted."""
+        try:
+            app_id = app_of(account, call.appId)
+            return await self._submit(account, app_id, [parse(account, call, numbers_max)], request_id)
+        except errors.HomingError as error:
+            raise SendFailed(error, _numbers([call])) from error
 
     async def send_batch(self, account: Profile, call: Batch, request_id: str) -> SendReply:
+        """Raises `SendFailed` when nothing is accepted."""
+        try:
+            return await self._send_groups(account, call, request_id)
+        except errors.StoreFailed as error:
+            raise SendFailed(BatchFailed(), _numbers(call.array or ())) from error
+        except errors.HomingError as error:
+            raise SendFailed(error, _numbers(call.array or ())) from error
+
+    async def _send_groups(self, account: Profile, call: Batch, request_id: str) -> SendReply:
         app_id = app_of(account, call.appId)
         if not call.array:
             raise errors.BatchEmpty
         left = limits.LAAFFIC_NUMBERS_POST_MAX
         parsed = []
-        for group in call.array:
-            parsed.append(parse(account, group, left))
-            left -= len(parsed[-1].group.recipients) + parsed[-1].invalid
-        try:
-            return await self._submit(account, app_id, parsed, request_id)
-        except errors.StoreFailed as failure:
-            raise BatchFailed from failure
+        for position, group in enumerate(call.array):
+            try:
+                parsed.append(parse(account, group, left))
+            except errors.BadShape as error:
+                raise errors.BadShape(f"array[{position}].{error.detail}") from None
+            left -= len(parsed[-1].group.recipients) + len(parsed[-1].invalid)
+        return await self._submit(account, app_id, parsed, request_id)
 
     async def _submit(self, account: Profile, app_id: str, parsed: Sequence[Parsed], request_id: str) -> SendReply:
         groups = [one.group for one in parsed if one.group.recipients]
         if not groups:
-            raise errors.NumbersAbnormal
+            kinds = {why_abnormal(raw) for one in parsed for raw in one.invalid}
+            raise kinds.pop() if len(kinds) == 1 else errors.NumbersAbnormal
         fates = await self._intake.submit(
             intake.Submission(account=account, door=Door.LAAFFIC, app_id=app_id, request_id=request_id, groups=groups)
         )
@@ -81,8 +136,18 @@ class Sender:
             for fate in fates
             if isinstance(fate, Accepted)
         ]
-        failed = len(fates) - len(sent) + sum(one.invalid for one in parsed)
-        return SendReply("0", "success", str(len(sent)), str(failed), sent)
+        unsent = [FailedNumber("", raw, _why(raw)) for one in parsed for raw in one.invalid]
+        unsent += [
+            FailedNumber("", fate.recipient.raw, reason_of(fate.reason)) for fate in fates if isinstance(fate, Refused)
+        ]
+        return SendReply("0", "success", str(len(sent)), str(len(unsent)), sent, unsent or msgspec.UNSET)
+
+
+def _numbers(groups: Sequence[Group]) -> list[str]:
+    """What a failed send names, as far as a call can carry it."""
+    texts = [group.numbers if isinstance(group.numbers, str) else str(group.numbers or "") for group in groups]
+    numbers = split_list(",".join(texts))[: limits.LAAFFIC_NUMBERS_POST_MAX]
+    return [number for number in numbers if not has_lone_surrogate(number)]
 
 
 def app_of(account: Profile, given: object) -> str:
@@ -98,30 +163,32 @@ NO_ORDERS: Final[tuple[str, ...]] = ()
 
 def parse(account: Profile, call: Group, numbers_max: int) -> Parsed:
     """Checks one text and its numbers. Raises a `Refusal`: -8, -7, -4, -5, -22 in this order."""
-    numbers = split_list(text_of(call.numbers))
+    numbers = split_list(text_of(call.numbers, "numbers"))
     if not numbers:
         raise errors.NumbersEmpty
     if len(numbers) > numbers_max:
         raise errors.NumbersTooMany
-    content = text_of(call.content)
+    content = text_of(call.content, "content")
     if not content or content.isspace():
         raise errors.ContentEmpty
     if utf16_units(content) > limits.LAAFFIC_CONTENT_UNITS_MAX:
         raise errors.ContentTooLong
-    sender, notes = sender_of(account, text_of(call.senderId))
-    orders = orders_of(text_of(call.orderId), len(numbers))
-    recipients = []
+    sender, notes = sender_of(account, text_of(call.senderId, "senderId"))
+    orders = orders_of(text_of(call.orderId, "orderId"), len(numbers))
+    recipients, invalid = [], []
     for position, raw in enumerate(numbers):
         number = normalise(raw)
-        if number is not None:
+        if number is None:
+            invalid.append(raw)
+        else:
             recipients.append(Recipient(raw, number, orders[position] if orders else None))
-    return Parsed(intake.Group(content, sender, recipients, None, notes), len(numbers) - len(recipients))
+    return Parsed(intake.Group(content, sender, recipients, None, notes), invalid)
 
 
 def sender_of(account: Profile, asked: str) -> tuple[str, dict[str, object] | None]:
     """The sender, and a note when another was asked for: an unregistered one is replaced by the default."""
     if len(asked) > limits.LAAFFIC_SENDER_CHARS_MAX:
-        raise errors.BadShape
+        raise errors.BadShape(f"senderId has at most {limits.LAAFFIC_SENDER_CHARS_MAX} characters")
     if asked in account.senders:
         return asked, None
     default = account.default_sender or ""
@@ -131,10 +198,14 @@ def sender_of(account: Profile, asked: str) -> tuple[str, dict[str, object] | No
 
 
 def orders_of(text: str, numbers: int) -> Sequence[str | None]:
-    """An orderId for each number, or nothing when none was sent."""
+    """An orderId for each number, or nothing when none was sent; a single one goes to each number."""
     if not text:
         return NO_ORDERS
     orders = text.split(",")
-    if len(orders) != numbers or any(len(order) > limits.LAAFFIC_ORDER_CHARS_MAX for order in orders):
-        raise errors.BadShape
+    if len(orders) == 1:
+        orders *= numbers
+    if len(orders) != numbers:
+        raise errors.BadShape("orderId is one, or as many as numbers")
+    if any(len(order) > limits.LAAFFIC_ORDER_CHARS_MAX for order in orders):
+        raise errors.BadShape(f"orderId has at most {limits.LAAFFIC_ORDER_CHARS_MAX} characters")
     return [order or None for order in orders]

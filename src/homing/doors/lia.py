@@ -1,6 +1,6 @@
 """The lia dialect: five endpoints under /api (docs/reference/lia.md)."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -12,9 +12,11 @@ from homing.conversions.feedback import Feedback, Verdict
 from homing.doors import lia_parameters
 from homing.doors.auth_guard import AuthGuard
 from homing.doors.body import BodyTooLarge
+from homing.doors.cross_origin import CrossOrigin
 from homing.doors.failures import FailureLog
 from homing.doors.lia_parameters import Parameters
-from homing.doors.lia_send import Sender, echo_of, failed
+from homing.doors.lia_send import Sender, echo_of, failed, whole_failure
+from homing.doors.multipart_form import TooMany
 from homing.doors.wire import Endpoint, Request, Response
 from homing.kit.crypto import same
 from homing.ledger.purse import Purses
@@ -52,6 +54,7 @@ class TrackReply(msgspec.Struct):
 class BalanceReply(msgspec.Struct):
     BalanceAmount: float
     CurrenceCode: str
+    Message: str
 
 
 class FailureReply(msgspec.Struct):
@@ -102,6 +105,7 @@ class LiaDoor:
         purses: Purses,
         lookup: Lookup,
         feedback: Feedback,
+        allowed_origins: Sequence[str] = (),
     ) -> None:
         self._directory = directory
         self._guard = guard
@@ -109,6 +113,7 @@ class LiaDoor:
         self._purses = purses
         self._lookup = lookup
         self._feedback = feedback
+        self._cross_origin = CrossOrigin(allowed_origins, BOTH)
         self._failures = FailureLog()
 
     def endpoints(self) -> Mapping[str, Endpoint]:
@@ -118,14 +123,17 @@ class LiaDoor:
             "/api/sendsmsmulti": (
                 "lia.SendSMSMulti",
                 self._send_multi,
-                lambda remark, uid: encode([failed(remark, uid)]),
+                lambda remark, uid: encode(failed(remark, uid)),  # one object: drivers look for it there
             ),
             "/api/checkbalance": ("lia.CheckBalance", self._balance, _failure),
             "/api/getdeliverystatus": ("lia.GetDeliveryStatus", self._status, _failure),
             "/api/ctrack": ("lia.CTrack", self._track, _failure),  # its codes know no other failure
         }
         return {
-            path: Endpoint(name, BOTH, self._worded(name, call, refuse)) for path, (name, call, refuse) in calls.items()
+            path: Endpoint(
+                name, self._cross_origin.methods, self._cross_origin.around(self._worded(name, call, refuse))
+            )
+            for path, (name, call, refuse) in calls.items()
         }
 
     def _worded(self, name: str, call: Call, refuse: Refuse) -> Callable[[Request], Awaitable[Response]]:
@@ -137,7 +145,7 @@ class LiaDoor:
                 parameters = lia_parameters.read(request)
             except errors.BadShape:
                 return Response(b"{}", 400)
-            except lia_parameters.TooMany as refusal:
+            except TooMany as refusal:
                 return Response(refuse(refusal.detail, ""))
             except BodyTooLarge as failure:
                 return Response(refuse("request too large", ""), failure.status)
@@ -189,12 +197,13 @@ class LiaDoor:
     async def _send_multi(self, request: Request, parameters: Parameters) -> bytes:
         account = await self._unlocked(request, parameters)
         numbers = [piece for piece in parameters.get("phonenumber", "").split(",") if piece.strip()]
-        return encode(await self._sender.send(account, parameters, numbers, request.request_id))
+        replies = await self._sender.send(account, parameters, numbers, request.request_id)
+        return encode(whole_failure(replies) or replies)
 
     async def _balance(self, request: Request, parameters: Parameters) -> bytes:
         account = await self._unlocked(request, parameters)
         purse = await self._purses.read(account.account_id)
-        return encode(BalanceReply(currency_number(purse.gift_micro + purse.balance_micro), CURRENCY))
+        return encode(BalanceReply(currency_number(purse.gift_micro + purse.balance_micro), CURRENCY, "OK"))
 
     async def _status(self, request: Request, parameters: Parameters) -> bytes:
         account = await self._unlocked(request, parameters)

@@ -12,7 +12,9 @@ from urllib.parse import unquote_plus
 import msgspec
 
 from homing import errors, limits
-from homing.doors.wire import Request
+from homing.doors import multipart_form
+from homing.doors.multipart_form import MULTIPART, TooMany
+from homing.doors.wire import BYTE_ORDER_MARK, Request
 from homing.text.segments import has_lone_surrogate
 
 Parameters = dict[str, str]
@@ -29,22 +31,21 @@ any_json: Final = msgspec.json.Decoder(msgspec.Raw)
 flat_object: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
-class TooMany(errors.Refusal):
-    """The call has more parameters than any call can need."""
-
-
 def read(request: Request) -> Parameters:
     """The call's parameters as text; absent, null, empty and blank ones are left out; of repeated ones the first.
 
-    GET: the query only. POST: the body only, JSON where it is JSON or says so, else a form. Raises `BadShape` for
-    malformed JSON, `TooMany` above `HTTP_PARAMETERS_MAX`.
+    GET: the query only. POST: the body only, JSON where it is JSON or says so, else a form, url-encoded or multipart. A
+    byte order mark in front is passed over. Raises `BadShape` for malformed JSON or multipart, `TooMany` above
+    `HTTP_PARAMETERS_MAX`.
     """
     if request.method != "POST":
         return from_form(request.query)
-    content_type = (request.headers.get("content-type") or "").lower()
-    body = request.body.strip()
-    if "json" in content_type or body[:1] in (b"{", b"["):
+    content_type = request.headers.get("content-type") or ""
+    body = request.body.removeprefix(BYTE_ORDER_MARK).strip()
+    if "json" in content_type.lower() or body[:1] in (b"{", b"["):
         return from_json(body)
+    if content_type.lower().startswith(MULTIPART):
+        return _given(multipart_form.read(content_type, body))
     try:
         return from_form(body.decode())
     except UnicodeDecodeError:

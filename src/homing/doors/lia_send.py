@@ -8,16 +8,18 @@ import msgspec
 
 from homing import errors, limits
 from homing.accounts.profile import Profile
+from homing.doors.abnormal import why_abnormal
 from homing.doors.lia_parameters import Parameters, storable
 from homing.intake.intake import Intake
 from homing.intake.submission import Accepted, Group, Submission
 from homing.intake.templates import fill
-from homing.model import Door, Options, Recipient, Traffic
+from homing.model import Door, Options, Recipient, Template, Traffic
 from homing.text.gsm7 import is_gsm
 from homing.text.numbers import normalise
 from homing.text.segments import Encoding, utf16_units
 
-TRAFFIC: Final = {"T": Traffic.TRANSACTIONAL, "P": Traffic.PROMOTIONAL}
+TRAFFIC: Final = {"T": Traffic.TRANSACTIONAL, "P": Traffic.PROMOTIONAL, "O": Traffic.TRANSACTIONAL}
+"""O: a one-time code, as other brands of the platform say it."""
 ENCODINGS: Final = {
     "T": (Encoding.GSM7, False),
     "U": (Encoding.UCS2, False),
@@ -37,6 +39,15 @@ class SendReply(msgspec.Struct):
 
 def failed(remarks: str, uid: str = "") -> SendReply:
     return SendReply(0, "F", remarks, uid)
+
+
+def whole_failure(replies: Sequence[SendReply]) -> SendReply | None:
+    """The reply to a call of which every number failed alike, None for any other: drivers take an array for success
+    (contract, section 4).
+    """
+    first = replies[0]
+    alike = all(reply.status == "F" and reply.remarks == first.remarks for reply in replies)
+    return first if alike else None
 
 
 def echo_of(parameters: Parameters) -> str:
@@ -65,12 +76,19 @@ class Sender:
         sender = _sender(account, parameters)
         uid = _optional(parameters, "uid", limits.LIA_REFERENCE_CHARS_MAX)
         recipients = _recipients(numbers, uid)
-        text, notes = _text(account, parameters, encoding)
-        options = Options(flash, _registration(parameters, "pe_id"), _registration(parameters, "template_id"))
+        template = _template(account, parameters)
+        text = _text(parameters, template)
+        notes: dict[str, object] = {} if template is None else {"template": template.name}
+        if encoding is Encoding.GSM7 and not is_gsm(text):
+            if not account.unicode_fallback:
+                raise errors.BadParameter("encoding T cannot carry this text")
+            encoding = Encoding.UCS2
+            notes["encoding_asked"] = parameters["encoding"]
+        options = Options(flash, _registration(parameters, "pe_id"), _registered_template(parameters, template))
         validity_s, callback_url = _validity_s(parameters), _callback_url(parameters)
         submissions = [
-            None
-            if recipient is None
+            recipient
+            if not isinstance(recipient, Recipient)
             else Submission(
                 account=account,
                 door=Door.LIA,
@@ -87,9 +105,9 @@ class Sender:
             return [await self._submit(submissions[0], uid or "")]
         return await asyncio.gather(*(self._submit(submission, uid or "") for submission in submissions))
 
-    async def _submit(self, submission: Submission | None, uid: str) -> SendReply:
-        if submission is None:
-            return failed(errors.NumbersAbnormal.lia, uid)
+    async def _submit(self, submission: Submission | type[errors.NumbersAbnormal], uid: str) -> SendReply:
+        if not isinstance(submission, Submission):
+            return failed(submission.lia, uid)
         try:
             fate = (await self._intake.submit(submission))[0]
         except errors.Refusal as refusal:
@@ -128,34 +146,48 @@ def _sender(account: Profile, parameters: Parameters) -> str:
     return sender
 
 
-def _recipients(numbers: Sequence[str], uid: str | None) -> list[Recipient | None]:
-    """None for a number that is not valid. Raises when there is none at all, or none that is valid."""
+def _recipients(numbers: Sequence[str], uid: str | None) -> list[Recipient | type[errors.NumbersAbnormal]]:
+    """Why, for a number that is not valid. Raises when there is no number, or one alone that is not valid."""
     if not numbers:
         raise errors.NumbersEmpty
     if len(numbers) > limits.LIA_NUMBERS_MAX:
         raise errors.NumbersTooMany
-    recipients: list[Recipient | None] = []
+    recipients: list[Recipient | type[errors.NumbersAbnormal]] = []
     for raw in numbers:
         number = normalise(raw)
-        recipients.append(None if number is None else Recipient(raw, number, uid))
-    if len(recipients) == 1 and recipients[0] is None:
-        raise errors.NumbersAbnormal
+        recipients.append(why_abnormal(raw) if number is None else Recipient(raw, number, uid))
+    if len(recipients) == 1 and not isinstance(recipients[0], Recipient):
+        raise recipients[0]
     return recipients
 
 
-def _text(account: Profile, parameters: Parameters, encoding: Encoding | None) -> tuple[str, dict[str, object]]:
-    """The text, from the call or from a stored template, and notes for the timeline."""
-    notes: dict[str, object] = {}
+def _template(account: Profile, parameters: Parameters) -> Template | None:
+    """The stored template that the call names. Beside a text an unknown one is none: some customers give India's
+    registration id there (contract, section 3).
+    """
     template_id = parameters.get("templateid")
-    if template_id is not None:
-        template = next((t for t in account.templates if template_id in (str(t.template_id), t.name)), None)
-        if template is None:
-            raise errors.BadParameter("Invalid templateid")
+    if template_id is None:
+        return None
+    template = next((t for t in account.templates if template_id in (str(t.template_id), t.name)), None)
+    if template is None and "textmessage" not in parameters:
+        raise errors.BadParameter("Invalid templateid")
+    return template
+
+
+def _registered_template(parameters: Parameters, template: Template | None) -> str:
+    """India's registration id of the text: what `template_id` says, else a `templateid` that is no stored template."""
+    if "template_id" in parameters or template is not None:
+        return _registration(parameters, "template_id")
+    return _registration(parameters, "templateid")
+
+
+def _text(parameters: Parameters, template: Template | None) -> str:
+    """The text, from the call or from a stored template."""
+    if template is not None:
         variables = {n: parameters[f"V{n}"] for n in range(1, limits.LIA_VARIABLES + 1) if f"V{n}" in parameters}
         if any(len(value) > limits.LIA_VARIABLE_CHARS_MAX for value in variables.values()):
             raise errors.BadParameter("Invalid V1..V5: too long")
         text = fill(template, variables)
-        notes["template"] = template.name
     elif "textmessage" in parameters:
         text = parameters["textmessage"]
     else:
@@ -164,9 +196,7 @@ def _text(account: Profile, parameters: Parameters, encoding: Encoding | None) -
         raise errors.BadParameter("Invalid textmessage")
     if utf16_units(text) > limits.LIA_TEXT_UNITS_MAX:
         raise errors.ContentTooLong
-    if encoding is Encoding.GSM7 and not is_gsm(text):
-        raise errors.BadParameter("encoding T cannot carry this text")
-    return text, notes
+    return text
 
 
 def _optional(parameters: Parameters, name: str, chars_max: int) -> str | None:

@@ -10,6 +10,7 @@ import msgspec
 from homing import limits
 from homing.accounts.profile import Profile
 from homing.doors import smpp_text
+from homing.doors.abnormal import why_abnormal
 from homing.doors.smpp_words import Own, Unacceptable
 from homing.intake.submission import Group, Submission
 from homing.messages import smpp_form
@@ -163,7 +164,7 @@ def _recipients(pdu: Submit, reference: str | None) -> tuple[Recipient, ...]:
     raw = cast("SubmitSm | DataSm", pdu).destination_addr
     number = normalise(raw)
     if number is None:
-        raise Unacceptable(Status.RINVDSTADR)
+        raise Unacceptable(Status.RINVDSTADR, why_abnormal(raw).message())
     return (Recipient(raw, number, reference),)
 
 

@@ -5,6 +5,8 @@ from typing import Protocol
 
 import msgspec
 
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+"""UTF-8's. Some programs write it before what they send; it is no part of it (RFC 8259, section 8.1)."""
 JSON_UTF8 = "application/json; charset=utf-8"
 
 
@@ -45,6 +47,8 @@ class Response(msgspec.Struct):
     body: bytes | AsyncGenerator[bytes, None]
     status: int = 200
     content_type: str = JSON_UTF8
+    headers: tuple[tuple[str, str], ...] = ()
+    """Beside those that every answer has."""
 
 
 Handler = Callable[[Request], Awaitable[Response]]

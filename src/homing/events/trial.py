@@ -57,8 +57,8 @@ def _inbound(now: datetime) -> Inbound:
         reply_time=f"{now.astimezone(UTC):%Y-%m-%d %H:%M:%S}",
         content="A test push from Homing",
         sendid=ORDER,
-        mcc="460",
-        mnc="00",
+        mcc=460,
+        mnc=0,
         operator="",
         pricedetail=price_detail(0, 1, 0),
     )

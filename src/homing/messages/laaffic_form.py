@@ -19,11 +19,16 @@ def price_detail(paid_micro: int, segments: int, price_micro: int) -> PriceDetai
     return PriceDetail(trimmed(paid_micro), segments, CURRENCY, trimmed(price_micro))
 
 
+def code_number(code: str) -> int:
+    """A mobile country or network code as inbound messages have it: an integer, -1 for one that is not known."""
+    return int(code)
+
+
 class Report(msgspec.Struct):
-    """`msgid` in lower case, `status` an integer: 0 success, else failure."""
+    """`msgid` in lower case, `status` an integer: 0 success, else failure; `orderId` is "" where none was given."""
 
     appId: str
-    orderId: str | None
+    orderId: str
     msgid: str
     mobile: str
     status: int
@@ -35,14 +40,14 @@ class Report(msgspec.Struct):
 
 
 class Inbound(msgspec.Struct):
-    """`reply_time` is `yyyy-MM-dd HH:mm:ss` in UTC; there is no appId."""
+    """`reply_time` is `yyyy-MM-dd HH:mm:ss` in UTC; there is no appId. `mcc` and `mnc` are integers here."""
 
     msgid: str
     mobile: str
     reply_time: str
     content: str
     sendid: str
-    mcc: str
-    mnc: str
+    mcc: int
+    mnc: int
     operator: str
     pricedetail: PriceDetail

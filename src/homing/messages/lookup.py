@@ -27,6 +27,8 @@ class Lookup:
 
     async def many(self, account_id: int, message_ids: Sequence[int]) -> dict[int, Record]:
         """Those of the ids that are the account's."""
+        if not message_ids:
+            return {}
         rows = await self._read([(account_id, message_id) for message_id in set(message_ids)])
         return {row["message_id"]: row for row in rows if row is not None}
 

@@ -193,7 +193,7 @@ def laaffic_report(message: Record, state: State) -> laaffic_form.Report:
     is_wrong_number = state is State.REJECTED and message["error_code"] == INVALID_DESTINATION
     return laaffic_form.Report(
         appId=message["app_id"],
-        orderId=message["reference"],
+        orderId=message["reference"] or "",
         msgid=str(message["message_id"]),
         mobile=message["raw_number"] or message["number"],
         status=0 if delivered else 1,

@@ -33,6 +33,7 @@ NOTES_TOLD_ELSEWHERE: Final = (
     "parts",
     "guard",
     "flash",
+    "encoding_asked",
 )  # beside the sender and the route
 
 
@@ -173,6 +174,8 @@ def _sender(message: Row, notes: Row) -> Iterator[Phrase]:
 
 def _text(message: Row, notes: Row) -> Iterator[Phrase]:
     yield Phrase("{encoding}", encoding=Encoding(message["encoding"]).name)
+    if "encoding_asked" in notes:
+        yield Phrase(" in place of {asked}, which cannot carry the text", asked=notes["encoding_asked"])
     n = message["segments"]
     yield Phrase(", 1 segment") if n == 1 else Phrase(", {n} segments", n=n)
     yield Phrase(", {traffic}", traffic=TRAFFIC[message["traffic"]])

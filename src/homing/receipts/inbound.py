@@ -82,8 +82,8 @@ class InboundMail:
                     reply_time=one.received_at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S"),
                     content=content,
                     sendid=recipient,
-                    mcc=place.mcc,
-                    mnc=place.mnc,
+                    mcc=laaffic_form.code_number(place.mcc),
+                    mnc=laaffic_form.code_number(place.mnc),
                     operator=place.network or "-1",
                     pricedetail=laaffic_form.price_detail(0, 1, 0),
                 )

@@ -20,6 +20,11 @@ DIGITS_MIN: Final = 7
 DIGITS_MAX: Final = 15
 """ITU-T E.164, section 6, calling code included. The least is ours: no shorter number gets SMS."""
 
+INTERNATIONAL_PREFIX: Final = "00"
+"""ITU-T E.123, section 2.2: what most countries dial before a country code. The others' prefixes (011, 0011, 810) begin
+national numbers elsewhere and are not guessed at.
+"""
+
 _RAW_CHARACTERS_MAX: Final = 64
 """A number typed with a space around every digit fits; longer input is refused before any work."""
 
@@ -27,7 +32,10 @@ _DROP_WHITE_SPACE: Final = str.maketrans("", "", " \t\n\r\v\f")
 
 
 def normalise(raw: str) -> str | None:
-    """The 7 to 15 digits of `raw` without ASCII white space and one leading `+`; None for anything else.
+    """The one form of a number that everything compares, prices and routes by; None for what is no such number.
+
+    It is the 7 to 15 digits of `raw` without ASCII white space, one leading `+` and one international prefix `00`. No
+    country code begins with 0 (ITU-T E.164, annex D): what still does is a national number (`is_national`).
 
     Only ASCII digits count: other scripts' digits would come out as a number that looks right and compares
     unequal.
@@ -37,9 +45,29 @@ def normalise(raw: str) -> str | None:
     digits = raw.removeprefix("+")
     if not digits.isdigit():
         digits = raw.translate(_DROP_WHITE_SPACE).removeprefix("+")
+    if digits[:1] == "0":
+        digits = digits.removeprefix(INTERNATIONAL_PREFIX)
+        if digits[:1] == "0":
+            return None
     if DIGITS_MIN <= len(digits) <= DIGITS_MAX and digits.isascii() and digits.isdigit():
         return digits
     return None
+
+
+def is_national(raw: str) -> bool:
+    """Whether `raw` is refused because its country code is missing: digits that begin with 0, but not with `00` and a
+    country code.
+    """
+    if len(raw) > _RAW_CHARACTERS_MAX:
+        return False
+    digits = raw.translate(_DROP_WHITE_SPACE).removeprefix("+").removeprefix(INTERNATIONAL_PREFIX)
+    return digits[:1] == "0" and digits.isascii() and digits.isdigit()
+
+
+def first_digits(raw: str) -> str:
+    """The beginning of numbers as somebody wrote it, in the form of `normalise`; what is none stays as it is."""
+    digits = raw.translate(_DROP_WHITE_SPACE).removeprefix("+")
+    return digits.removeprefix(INTERNATIONAL_PREFIX) if digits.isascii() and digits.isdigit() else raw
 
 
 def dashed(network: str) -> str:

@@ -15,13 +15,14 @@ from homing.console.visit import Visit
 from homing.console.words import N_
 from homing.kit.money import trimmed
 from homing.model import GENERAL
+from homing.text.numbers import first_digits
 
 SHEET: Final = "CSV"
 
 
 async def show(visit: Visit) -> Response:
     place = await _place(visit)
-    start = visit.asked("from").removeprefix("+")
+    start = first_digits(visit.asked("from"))
     start = "" if start == EVERY_NUMBER else start
     rows = await visit.database.fetch("price_page", _list(place), start, limits.CONSOLE_PAGE_ROWS + 1)
     beyond = rows[limits.CONSOLE_PAGE_ROWS]["prefix"] if len(rows) > limits.CONSOLE_PAGE_ROWS else None
@@ -92,7 +93,7 @@ def _list(place: Place | None) -> int:
 
 
 def _prefix(visit: Visit) -> str:
-    given = visit.field("prefix").removeprefix("+")
+    given = first_digits(visit.field("prefix"))
     prefix = "" if given == EVERY_NUMBER else given
     if not given:
         raise errors.OperatorError(visit.say("Enter a prefix, or * for every number."))

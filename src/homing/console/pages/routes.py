@@ -19,7 +19,7 @@ from homing.routing.board import terms_of
 from homing.routing.explain import Explanation, candidates, explain
 from homing.routing.rules import ANY_TRAFFIC, Match
 from homing.store.database import Record
-from homing.text.numbers import normalise
+from homing.text.numbers import first_digits, normalise
 
 ROWS_MAX: Final = 500
 ROUTE_ID_DIGITS_MAX: Final = 9  # a column of 32 bits
@@ -92,7 +92,7 @@ async def add(visit: Visit) -> Response:
         int(traffic) if traffic in {str(int(one)) for one in Traffic} else ANY_TRAFFIC,
         visit.field("country").upper(),
         visit.field("network").replace("-", ""),
-        visit.field("prefix").removeprefix("+").removeprefix("*"),
+        first_digits(visit.field("prefix")).removeprefix("*"),
     )
     async with visit.changing() as transaction:
         made = await catalogue.set_route(transaction, match, carrier["carrier_id"], *_terms(visit))

@@ -16,7 +16,7 @@ SELECT newest.* FROM (
 
 -- name: profiles_accounts
 SELECT account_id, name, locked_at, allowed_networks, queries_per_s, templates_required, default_sender,
-    binds_max, bind_window, submits_per_s, smpp_charset
+    binds_max, bind_window, submits_per_s, smpp_charset, unicode_fallback
 FROM account
 WHERE account_id = ANY($1::bigint[])
 

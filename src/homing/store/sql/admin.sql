@@ -22,7 +22,7 @@ WHERE account_id = $1
 
 -- name: account_settings
 SELECT email, allowed_networks, queries_per_s, templates_required, refund_undeliverable, default_sender,
-    retention_days, binds_max, bind_window, submits_per_s, smpp_charset
+    retention_days, binds_max, bind_window, submits_per_s, smpp_charset, unicode_fallback
 FROM account
 WHERE account_id = $1
 FOR UPDATE
@@ -31,7 +31,7 @@ FOR UPDATE
 UPDATE account
 SET email = $2, allowed_networks = $3, queries_per_s = $4, templates_required = $5, refund_undeliverable = $6,
     default_sender = $7, retention_days = $8, binds_max = $9, bind_window = $10, submits_per_s = $11,
-    smpp_charset = $12
+    smpp_charset = $12, unicode_fallback = $13
 WHERE account_id = $1
 
 -- name: credential_create

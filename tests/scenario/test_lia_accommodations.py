@@ -1,0 +1,53 @@
+"""What the lia dialect does for programs that were written for other brands, and what the timeline says of it."""
+
+from command import homing
+from server import Account, Server
+from waiting import until
+
+
+async def send(server: Server, account: Account, **more: str) -> dict[str, object]:
+    parameters = {"sms_type": "T", "encoding": "T", "phonenumber": "8613800000005", "textmessage": "hi", **more}
+    reply = await server.client.lia(account, "SendSMS", sender_id=account.sender, **parameters)
+    return dict(reply.json)
+
+
+async def test_an_operator_lets_an_accounts_texts_go_as_unicode_and_the_timeline_says_so(server: Server) -> None:
+    account = await server.account()
+    refused = await send(server, account, textmessage="Votre dépôt")
+    assert refused["remarks"] == "encoding T cannot carry this text"
+    await homing(server.dsn, "account", "set", account.name, "--unicode-fallback", data=server.data)
+
+    async def accepted() -> dict[str, object]:
+        return await send(server, account, textmessage="Votre dépôt", encoding="FS")
+
+    sent = await until(accepted, lambda reply: reply["status"] == "S")
+    shown = await homing(server.dsn, "message", "show", str(sent["message_id"]), data=server.data)
+    assert "UCS2 in place of FS, which cannot carry the text, 1 segment" in shown
+
+
+async def test_indias_registration_id_in_templateid_goes_with_the_message(server: Server) -> None:
+    account = await server.account()
+    for more, kept in (
+        ({"templateid": "1107160000000000001"}, "1107160000000000001"),
+        ({"templateid": "1107160000000000001", "template_id": "own"}, "own"),
+    ):
+        sent = await send(server, account, **more)
+        row = await server.query_row(
+            "SELECT notes ->> 'template_id' AS kept FROM message WHERE message_id = $1", sent["message_id"]
+        )
+        assert row["kept"] == kept
+    too_long = await send(server, account, templateid="1" * 65)
+    assert too_long["remarks"] == "Invalid templateid"
+
+
+async def test_an_operator_looks_a_number_up_however_it_is_written(server: Server) -> None:
+    account = await server.account()
+    sent = await send(server, account, phonenumber="008613800000005")
+    assert sent["status"] == "S"
+    explained = {
+        await homing(server.dsn, "route", "explain", written, data=server.data)
+        for written in ("8613800000005", "008613800000005", "+008613800000005", "+86 138 0000 0005")
+    }
+    assert len(explained) == 1
+    refused = await homing(server.dsn, "route", "explain", "013800000005", data=server.data, status=2)
+    assert "begins with 0" in refused
