@@ -252,7 +252,7 @@ def test_what_cannot_be_done_is_one_line_on_stderr_and_status_1(
         ("topup", "ACCOUNT", "nan"),
         ("adjust", "ACCOUNT", "5"),
         ("adjust", "ACCOUNT", "--resaon", "x"),
-        ("price", "set", "+86", "1"),
+        ("price", "set", "086", "1"),
         ("price", "import", "/nowhere.csv"),
         ("carrier", "add", "x", *SIMULATOR, "--settings", "@/nowhere.json"),
         ("message", "show", "x"),
@@ -573,7 +573,7 @@ def test_a_price_list_is_imported_whole(terminal: Terminal, account: str, tmp_pa
 
 def test_an_import_tells_every_bad_line_and_changes_nothing(terminal: Terminal, account: str) -> None:
     terminal("price", "set", "33", "1", "--account", account)
-    rows = ["prefix,price", "86,0.031", "+1,0.1", "91,cheap", "44", "86,0.04", "49,-1", "7,0.0000001", "61,0.05"]
+    rows = ["prefix,price", "86,0.031", "01,0.1", "91,cheap", "44", "86,0.04", "49,-1", "7,0.0000001", "61,0.05"]
     said = terminal("price", "import", "-", "--account", account, "--replace", stdin="\n".join(rows), status=1)
     told = [line.split(":")[1] for line in said.err.splitlines()[1:]]
     assert told == ["3", "4", "5", "6", "7", "8"]

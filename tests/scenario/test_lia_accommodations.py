@@ -45,9 +45,9 @@ async def test_an_operator_looks_a_number_up_however_it_is_written(server: Serve
     sent = await send(server, account, phonenumber="008613800000005")
     assert sent["status"] == "S"
     explained = {
-        await homing(server.dsn, "route", "explain", written, data=server.data)
+        (await homing(server.dsn, "route", "explain", written, data=server.data)).splitlines()[0].split()[-1]
         for written in ("8613800000005", "008613800000005", "+008613800000005", "+86 138 0000 0005")
     }
-    assert len(explained) == 1
+    assert explained == {"8613800000005"}
     refused = await homing(server.dsn, "route", "explain", "013800000005", data=server.data, status=2)
     assert "begins with 0" in refused

@@ -238,4 +238,4 @@ async def test_a_call_written_by_hand_on_a_socket_is_served(server: Server) -> N
         answer = await reader.read()
     writer.close()
     assert answer.startswith(b"HTTP/1.1 200")
-    assert answer.endswith(b'{"BalanceAmount":10.0,"CurrenceCode":"USD"}')
+    assert answer.endswith(b'{"BalanceAmount":10.0,"CurrenceCode":"USD","Message":"OK"}')
