@@ -160,7 +160,11 @@ async def test_a_lia_message_comes_home(server: Server, sink: Sink) -> None:
     by_uid = await server.client.lia(account, "GetDeliveryStatus", uid="order-7")
     by_carrier = await server.client.lia(account, "GetDeliveryStatus", SMSID=status["SMSID"])
     assert by_uid.json == by_carrier.json == await lia_status(server, account, message_id)
-    assert (await server.client.lia(account, "CheckBalance")).json == {"BalanceAmount": 0.969, "CurrenceCode": "USD", "Message": "OK"}
+    assert (await server.client.lia(account, "CheckBalance")).json == {
+        "BalanceAmount": 0.969,
+        "CurrenceCode": "USD",
+        "Message": "OK",
+    }
     await books_are_right(server, account)
 
 
