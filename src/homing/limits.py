@@ -126,6 +126,7 @@ BREAKER_REST_S_MAX: Final = 60.0
 
 # --- Leases on carriers ------------------------------------------------------------------------------------
 CARRIER_LEASE_S: Final = 7.0
+CARRIER_RETURN_GRACE_S: Final = 3.0  # after an outage of the database, before carriers are started: answers first
 CARRIER_LEASE_TICK_S: Final = 1.0  # renewed, and free carriers looked for
 CARRIER_FREE_S: Final = 2.0  # free for so long: taken above one's share as well
 CARRIER_SHARE_S: Final = 5.0  # above one's share for so long while others are below: one is given up
@@ -456,6 +457,7 @@ assert RECEIPT_UNANSWERED_S_MIN + RECEIPT_PARK_RETRY_S_LONGEST < RECEIPT_PARK_S_
     "which is tried before it is given up"
 )
 assert CARRIER_LEASE_S + CARRIER_LEASE_TICK_S * 2 < 10, "a dead process's carriers have a new owner within ten seconds"
+assert CARRIER_RETURN_GRACE_S > 2 * DISPATCH_ERROR_PAUSE_S, "answers that wait in memory are stored within it"
 assert CARRIER_LEASE_TICK_S * 3 < CARRIER_LEASE_S, "two lost heartbeats do not lose a carrier"
 assert SMPP_RESPONSE_S + 2 * SMPP_SWEEP_S < CLAIM_LEASE_S, "a lease outlives the wait for its submits' answers"
 assert SMPP_CARRIER_RESPONSE_S_MAX + SMPP_CARRIER_SPARE_S < CARRIER_SUBMIT_TIMEOUT_S, "time is left to wait for room"

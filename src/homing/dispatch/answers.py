@@ -135,9 +135,8 @@ class Recorder:
         )
 
     async def _add_attempts(self, transaction: Connection, answered: Sequence[Answered], now: datetime) -> None:
-        are_accepted = all(one.answer.outcome is Outcome.ACCEPTED for one in answered)
         await transaction.execute(
-            "attempts_add_accepted" if are_accepted else "attempts_add",
+            "attempts_add",
             self._carrier_id,
             now,
             [one.message.account_id for one in answered],

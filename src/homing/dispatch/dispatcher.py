@@ -12,6 +12,7 @@ from homing import errors, limits
 from homing.carriers.base import Carrier
 from homing.dispatch.answers import Answered, Recorder
 from homing.dispatch.breaker import Breaker
+from homing.dispatch.in_hand import InHand
 from homing.kit.durable import until_durable
 from homing.messages.transitions import Event, apply
 from homing.model import Answer, Outbound, Outcome, Traffic, options_of
@@ -20,12 +21,14 @@ from homing.observe.work import WorkTally
 from homing.routing.lanes import lane_of
 from homing.states import TABLE, State
 from homing.store.database import Database, Record
+from homing.store.owners import is_dead
 from homing.store.pulse import Pulse
 
 log = structlog.get_logger()
 T = TypeVar("T")
 
-LAPSED = Answer(Outcome.UNKNOWN, error_text="the process that was submitting it died")
+LAPSED = Answer(Outcome.UNKNOWN, error_text="its claim ended before its answer was recorded")
+OWNER_DIED = Answer(Outcome.UNKNOWN, error_text="the process that was submitting it died")
 
 
 class Dispatcher:
@@ -49,7 +52,9 @@ class Dispatcher:
         tally: WorkTally,
         recorder: Recorder,
         health_changed: Callable[[], None],
+        in_hand: InHand,
     ) -> None:
+        """`in_hand`: what this process has of the carrier, also by a dispatcher before this one."""
         self._database = database
         self._name = name
         self._carrier = carrier
@@ -60,6 +65,7 @@ class Dispatcher:
         self._tally = tally
         self._recorder = recorder
         self._health_changed = health_changed
+        self._in_hand = in_hand
         self._breaker = Breaker()
         self._under_way = 0
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -140,13 +146,19 @@ class Dispatcher:
             if row["expires_at"] <= now or TABLE[State(row["state"])].final:
                 late.append(row)
                 continue
+            if row["message_id"] in self._in_hand:
+                # Ours, and its claim has ended only because the database was away: its answer comes, or waits to be
+                # stored. It must not go twice; the claim that it has just been given covers the rest of its way.
+                continue
             message = _outbound(row, traffic)
-            if row["lapsed"]:
+            if row["lapsed_of"] is not None:
                 before = _outbound(row, traffic, row["attempts"] - 1)
                 goes_again = traffic == Traffic.TRANSACTIONAL
-                self._keep(Answered(lane, before, LAPSED, now, goes_again))
+                lapsed = OWNER_DIED if is_dead(row["lapsed_of"], self._owner) else LAPSED
+                self._keep(Answered(lane, before, lapsed, row["lapsed_since"] or now, goes_again))
                 if not goes_again:
                     continue
+            self._in_hand.take(message.message_id)
             fit.append(message)
         if fit:
             self._under_way += len(fit)
@@ -194,6 +206,9 @@ class Dispatcher:
                 batch = self._pending[: limits.CLAIM_MESSAGES_MAX]
                 self._tally.submitted(self._name, [one.answer for one in batch])
                 await self._store(batch)
+                for one in batch:
+                    if not one.is_retried:
+                        self._in_hand.let_go(one.message.message_id)
                 del self._pending[: len(batch)]
                 self._written.set()
         finally:

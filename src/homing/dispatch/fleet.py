@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import random
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 
@@ -14,6 +15,7 @@ from homing.carriers.kinds import make
 from homing.dispatch.answers import Recorder
 from homing.dispatch.dispatcher import Dispatcher
 from homing.dispatch.failover import Failover
+from homing.dispatch.in_hand import InHand
 from homing.dispatch.leases import Leases
 from homing.kit.durable import until_durable
 from homing.model import Outstanding, Traffic
@@ -120,7 +122,10 @@ class Fleet:
         self._running: dict[int, Running] = {}
         self._closing: dict[int, asyncio.Task[None]] = {}
         self._unusable: dict[int, Record] = {}  # told once
+        self._in_hand: dict[int, InHand] = {}
+        self._waits_until_s = 0.0
         self._is_ending = False
+        self._was_away = False
         self._woken = asyncio.Event()
         self._follower: asyncio.Task[None] | None = None
 
@@ -152,11 +157,15 @@ class Fleet:
                 await self._reconcile()
             except errors.PlatformFailure as failure:
                 log.warning("carrier_leases_not_renewed", failure=str(failure))
+                self._was_away = True
             if not self._leases.are_certain:
                 await self._abandon()
 
     async def _reconcile(self) -> None:
         listed = [] if self._is_ending else await self._database.fetch("carriers_enabled")
+        if self._was_away:  # the database is back: whoever has answers in memory is given the time to store them
+            self._was_away = False
+            self._waits_until_s = time.monotonic() + limits.CARRIER_RETURN_GRACE_S
         rows = {row["carrier_id"]: row for row in listed}
         usable = [carrier_id for carrier_id, row in rows.items() if self._unusable.get(carrier_id) != row]
         owned = await self._leases.tick(
@@ -166,8 +175,9 @@ class Fleet:
             if carrier_id not in owned or rows.get(carrier_id) != running.row:
                 self._stop(carrier_id)
         idle = owned - set(self._running) - set(self._closing)
-        for carrier_id in sorted(idle.intersection(usable)):
-            await self._start(rows[carrier_id])
+        if time.monotonic() >= self._waits_until_s:
+            for carrier_id in sorted(idle.intersection(usable)):
+                await self._start(rows[carrier_id])
         if idle.difference(usable):  # taken, and disabled before it was started
             await self._leases.release(idle.difference(usable))
         surplus = self._leases.surplus()
@@ -224,6 +234,7 @@ class Fleet:
             self._tally,
             recorder,
             self.changed,
+            self._in_hand.setdefault(carrier_id, InHand()),
         )
         await self._database.execute(
             "claims_release", [lane_of(carrier_id, traffic) for traffic in Traffic], self._owner

@@ -9,27 +9,19 @@ WITH due AS MATERIALIZED (
     FOR UPDATE SKIP LOCKED
 ), claimed AS (
     UPDATE queue AS q
-    SET due_at = $2::timestamptz + $4::interval, attempts = q.attempts + 1, claimed_by = $5
+    SET due_at = $2::timestamptz + $4::interval, attempts = q.attempts + 1, claimed_by = $5, claimed_at = $2
     FROM due
     WHERE q.lane = ANY (ARRAY[due.lane]) AND q.message_id = ANY (ARRAY[due.message_id])
-    RETURNING q.account_id, q.message_id, q.attempts, q.expires_at, old.claimed_by IS NOT NULL AS lapsed
+    RETURNING q.account_id, q.message_id, q.attempts, q.expires_at, old.claimed_by AS lapsed_of,
+        old.claimed_at AS lapsed_since
 )
-SELECT c.account_id, c.message_id, c.attempts, c.expires_at, c.lapsed,
+SELECT c.account_id, c.message_id, c.attempts, c.expires_at, c.lapsed_of, c.lapsed_since,
     m.number, m.sender, m.text, m.encoding, m.segments, m.state, m.notes
 FROM claimed AS c
 JOIN message AS m ON m.account_id = ANY (ARRAY[c.account_id]) AND m.message_id = ANY (ARRAY[c.message_id])
 
--- name: attempts_add_accepted
-INSERT INTO attempt (
-    account_id, message_id, attempt, carrier_id, started_at, answered_at, outcome, carrier_ref, error_code, error_text
-)
-SELECT account_id, message_id, attempt, $1, started_at, $2, outcome, carrier_ref, error_code, error_text
-FROM unnest(
-    $3::bigint[], $4::bigint[], $5::smallint[], $6::timestamptz[], $7::smallint[], $8::text[], $9::text[], $10::text[]
-) AS a (account_id, message_id, attempt, started_at, outcome, carrier_ref, error_code, error_text)
-ON CONFLICT DO NOTHING
-
--- As above, of any outcome. What a carrier did not accept is told to statistics; the message may stand on another by now.
+-- An attempt that was told as unknown, since its claim lapsed, has its answer after all: the answer stands. What a carrier
+-- did not accept is told to statistics, or taken back there; the message may stand on another by now.
 -- name: attempts_add
 WITH added AS (
     INSERT INTO attempt (
@@ -41,15 +33,20 @@ WITH added AS (
         $3::bigint[], $4::bigint[], $5::smallint[], $6::timestamptz[], $7::smallint[], $8::text[], $9::text[],
         $10::text[]
     ) AS a (account_id, message_id, attempt, started_at, outcome, carrier_ref, error_code, error_text)
-    ON CONFLICT DO NOTHING
-    RETURNING account_id, message_id, outcome
+    ON CONFLICT (account_id, message_id, attempt) DO UPDATE
+    SET carrier_id = excluded.carrier_id, started_at = excluded.started_at, answered_at = excluded.answered_at,
+        outcome = excluded.outcome, carrier_ref = excluded.carrier_ref, error_code = excluded.error_code,
+        error_text = excluded.error_text
+    WHERE attempt.outcome = 4 AND excluded.outcome <> 4
+    RETURNING account_id, message_id,
+        (new.outcome <> 1)::int - (old.outcome IS NOT NULL AND old.outcome <> 1)::int AS refused
 )
 INSERT INTO stat_delta (account_id, minute, carrier_id, app_id, country, network, block, sender, refused)
 SELECT m.account_id, ((m.message_id >> 12) + 1735689600000) / 60000, $1, m.app_id, m.country, m.mcc || m.mnc,
-    left(m.number, -3), m.sender, 1
+    left(m.number, -3), m.sender, a.refused
 FROM added AS a
 JOIN message AS m ON m.account_id = ANY (ARRAY[a.account_id]) AND m.message_id = ANY (ARRAY[a.message_id])
-WHERE a.outcome <> 1
+WHERE a.refused <> 0
 
 -- name: parts_add
 INSERT INTO part (account_id, message_id, attempt, part, carrier_id, carrier_ref)

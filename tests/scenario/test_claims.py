@@ -1,0 +1,171 @@
+"""Claims whose leases end while their process lives: nothing goes twice that was answered."""
+
+import asyncio
+import os
+import random
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from bank import Bank, group
+from homing import limits
+from homing.carriers.base import Report
+from homing.dispatch.answers import Answered, Recorder
+from homing.dispatch.failover import Failover
+from homing.dispatch.fleet import Fleet
+from homing.model import Answer, Outbound, Outcome, Traffic
+from homing.observe.work import WorkTally
+from homing.states import State
+from homing.statistics.proof import prove
+from homing.store.pulse import Pulse
+from server import new_database
+from waiting import until
+
+OWNER = f"here:{os.getpid()}:link-1"
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+@pytest.fixture(scope="module")
+async def bank(postgres: str, worker: str) -> AsyncIterator[Bank]:
+    opened = await Bank.open(await new_database(postgres, f"claims_{worker}"), 2)
+    await opened.query('UPDATE carrier SET settings = \'{"submit_ms": 700, "receipt_ms_mean": 86400000}\'')
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def fleet(bank: Bank) -> AsyncIterator[Fleet]:
+    """The link's carriers over a database of their own, which can be taken away from them alone."""
+    database, chance = bank.databases[1], random.Random(1)
+    pulse = Pulse(database, now)
+
+    async def sink(_carrier_id: int, _name: str, _reports: Sequence[Report]) -> None:
+        """Receipts are not what this is about."""
+
+    made = Fleet(
+        database,
+        sink,
+        OWNER,
+        pulse,
+        now,
+        WorkTally(CollectorRegistry()),
+        chance,
+        Failover(bank._boards[1]),
+        10,
+    )
+    pulsing = asyncio.get_running_loop().create_task(pulse.run())
+    await made.open()
+    yield made
+    await made.close()
+    pulsing.cancel()
+
+
+async def attempts(bank: Bank, ids: list[int]) -> list[Any]:
+    return await bank.query(
+        "SELECT message_id, attempt, outcome, carrier_ref, error_text FROM attempt WHERE message_id = ANY($1)"
+        " ORDER BY message_id, attempt",
+        ids,
+    )
+
+
+async def test_what_was_answered_while_the_database_was_away_does_not_go_again(bank: Bank, fleet: Fleet) -> None:
+    """Longer than a carrier's lease: the carrier is let go and started anew, while its answers wait in memory; and the
+    claims have lapsed by then.
+    """
+    account = await bank.account(balance=10_000_000)
+    ids = await bank.send(0, account, [group("1", 20)])
+
+    async def claimed() -> int:
+        (row,) = await bank.query(
+            "SELECT count(*) AS n FROM queue WHERE message_id = ANY($1) AND claimed_by = $2", ids, OWNER
+        )
+        return int(row["n"])
+
+    await until(claimed, lambda count: count == len(ids))
+    bank.databases[1].away = True
+    try:
+        await asyncio.sleep(limits.CARRIER_LEASE_S + 1)
+        await bank.query("UPDATE queue SET due_at = now() - interval '1 s' WHERE message_id = ANY($1)", ids)
+    finally:
+        bank.databases[1].away = False
+
+    async def states() -> set[int]:
+        return {row["state"] for row in await bank.query("SELECT state FROM message WHERE message_id = ANY($1)", ids)}
+
+    await until(states, lambda found: found <= {State.SENT, State.REJECTED})  # 0003 is refused
+    await asyncio.sleep(limits.CARRIER_RETURN_GRACE_S)
+    found = await attempts(bank, ids)
+    assert {row["outcome"] for row in found} <= {Outcome.ACCEPTED, Outcome.REFUSED}
+    assert len(found) == len(ids), "each was submitted once"
+    assert await bank.query("SELECT FROM queue WHERE message_id = ANY($1) AND lane <> 0", ids) == []
+    assert await prove(bank.plain, now()) == []
+
+
+def recorder(bank: Bank) -> Recorder:
+    return Recorder(bank.databases[0], bank.lane // 2, Failover(bank._boards[0]), now, random.Random(1), 10)
+
+
+async def test_an_answer_stands_though_its_attempt_was_told_as_unknown_before(bank: Bank) -> None:
+    account = await bank.account(balance=10_000_000)
+    (message_id,) = await bank.send(0, account, [group("1", 1)])
+    await bank.query("UPDATE queue SET due_at = now() + interval '1 h' WHERE message_id = $1", message_id)
+    (row,) = await bank.query(
+        "SELECT number, sender, text, encoding, segments FROM message WHERE message_id = $1", message_id
+    )
+    message = Outbound(
+        account.account_id,
+        message_id,
+        1,
+        row["number"],
+        row["sender"],
+        row["text"],
+        row["encoding"],
+        row["segments"],
+        now() + timedelta(hours=1),
+        Traffic.TRANSACTIONAL,
+    )
+    lost = Answer(Outcome.UNKNOWN, error_text="its claim ended")
+    await recorder(bank).record([Answered(bank.lane, message, lost, now(), is_retried=True)])
+    await recorder(bank).record([Answered(bank.lane, message, Answer(Outcome.ACCEPTED, "ab12"), now())])
+    (found,) = await attempts(bank, [message_id])
+    assert (found["outcome"], found["carrier_ref"]) == (Outcome.ACCEPTED, "ab12")
+    await recorder(bank).record([Answered(bank.lane, message, lost, now(), is_retried=True)])
+    (found,) = await attempts(bank, [message_id])
+    assert found["outcome"] == Outcome.ACCEPTED, "what is known is not made unknown"
+    assert await prove(bank.plain, now()) == []
+
+
+async def test_a_claim_that_lapsed_keeps_its_own_time_and_does_not_say_that_a_living_process_died(
+    bank: Bank, fleet: Fleet
+) -> None:
+    account = await bank.account(balance=10_000_000)
+    claimed_at = now() - timedelta(minutes=3)
+    bank.databases[1].away = True  # until the claims stand as another process left them
+    try:
+        ids = await bank.send(0, account, [group("1", 2)])
+        for message_id, owner in zip(ids, ("elsewhere:1:link-1", "here:4194999:link-1"), strict=True):
+            await bank.query(
+                "UPDATE queue SET claimed_by = $2, claimed_at = $3, attempts = 1, due_at = now() WHERE message_id = $1",
+                message_id,
+                owner,
+                claimed_at,
+            )
+    finally:
+        bank.databases[1].away = False
+
+    async def lapsed() -> list[Any]:
+        return await bank.query(
+            "SELECT started_at, error_text FROM attempt WHERE message_id = ANY($1) AND attempt = 1 ORDER BY message_id",
+            ids,
+        )
+
+    rows = await until(lapsed, lambda found: len(found) == 2)
+    assert [row["started_at"] for row in rows] == [claimed_at] * 2
+    assert "died" not in rows[0]["error_text"]
+    assert "died" in rows[1]["error_text"]
