@@ -46,8 +46,9 @@ from homing.events.guarded import GuardedPoster
 from homing.events.pusher import Pusher
 from homing.guard.board import GuardBoard
 from homing.guard.book import VerdictBook
-from homing.intake.intake import Intake, utc_now
+from homing.intake.intake import Intake
 from homing.kit import crypto
+from homing.kit.steady import SteadyClock
 from homing.ledger.purse import Purses
 from homing.messages.lookup import Lookup
 from homing.observe import logs
@@ -64,6 +65,7 @@ from homing.routing.board import TariffBoard
 from homing.serving import HttpServer
 from homing.statistics.rollup import forget_old
 from homing.store.alarms import GUARD, LEARNER, PROCESS, clear_alarms, raise_alarm
+from homing.store.clock_watch import ClockWatch
 from homing.store.database import FREE_PLANS, Database
 from homing.store.housekeeping import keep_house
 from homing.store.nodes import Node
@@ -92,18 +94,22 @@ class Surroundings:
         self.dsn = dsn
         self.database = Database(dsn, name=f"homing {process}")
         self.owner = f"{_machine()}:{os.getpid()}:{process}"
-        self.node = Node(self.database, self.owner)
+        self.clock = SteadyClock(step_s_min=limits.CLOCK_STEP_S_MIN)
+        self.place = f"{_machine()} {self.process}"
+        self._clock_watch = ClockWatch(self.database, self.clock, self.place)
+        self.node = Node(self.database, self.owner, self.clock.unix_ms)
         self.registry = CollectorRegistry()
         self.metrics = MetricsBoard(self.registry, data / "run" / "metrics", process)
         self._tasks: list[asyncio.Task[None]] = []
 
     async def open(self) -> None:
         await self.database.open()
+        await self._clock_watch.open()
         await self.node.open()
-        self.place = f"{_machine()} {self.process}"
         with contextlib.suppress(errors.PlatformFailure):
             await clear_alarms(self.database, PROCESS, None, self.place)  # of this process's former life
         self.background("metrics", self.metrics.write_for_ever)
+        self.background("clock", self._clock_watch.run)
 
     async def close(self) -> None:
         for task in reversed(self._tasks):
@@ -166,12 +172,12 @@ class ApiRole:
         key = crypto.load_key(os.environ.get("HOMING_SECRET_KEY", ""), around.data / "secret.key")
         self._directory = Directory(database, crypto.Vault(key))
         numbering = Numbering.load()
-        self._guard = GuardBoard(database, utc_now)
-        self._intake = Intake(database, self._board, numbering, around.node.next_id, utc_now, self._guard.watch)
+        self._guard = GuardBoard(database, around.clock)
+        self._intake = Intake(database, self._board, numbering, around.node.next_id, around.clock, self._guard.watch)
         self._carriers = PushingCarriers(database)
-        self._inbox = ReceiptInbox(database, utc_now, WorkTally(around.registry))
+        self._inbox = ReceiptInbox(database, around.clock, WorkTally(around.registry))
         self._mail = InboundMail(database, numbering, around.node.next_id)
-        self._feedback = Feedback(database, utc_now)
+        self._feedback = Feedback(database, around.clock)
         self._auth = AuthGuard(database, around.registry)
         self._draining = False
         tally = RequestTally()
@@ -200,7 +206,7 @@ class ApiRole:
             QueryBudget(),
         )
         health = HealthDoor(database, self._around.metrics, lambda: self._draining, self._around.data)
-        late = LateAnswers(database, utc_now)
+        late = LateAnswers(database, self._around.clock)
         pushes = CarrierPushDoor(self._carriers, ReportKeeper(self._inbox, self._mail, late).keep)
         return {**lia.endpoints(), **laaffic.endpoints(), **health.endpoints(), **pushes.endpoints()}
 
@@ -252,10 +258,10 @@ class LinkRole:
         self._around = around
         tally = WorkTally(around.registry)
         chance = random.Random()  # noqa: S311 - jitter, not secrets
-        self._pulse = Pulse(database, utc_now)
+        self._pulse = Pulse(database, around.clock)
         self._poster = GuardedPoster(config.networks(around.settings.push.allowed_networks))
-        self._pusher = Pusher(database, self._poster, self._pulse, utc_now, tally, chance)
-        self._inbox = ReceiptInbox(database, utc_now, tally, self._pusher)
+        self._pusher = Pusher(database, self._poster, self._pulse, around.clock, tally, chance)
+        self._inbox = ReceiptInbox(database, around.clock, tally, self._pusher)
         self._board = TariffBoard(database)
         failover = Failover(self._board)
         settings = around.settings.dispatch
@@ -264,21 +270,21 @@ class LinkRole:
             ReportKeeper(
                 self._inbox,
                 InboundMail(database, Numbering.load(), around.node.next_id),
-                LateAnswers(database, utc_now),
+                LateAnswers(database, around.clock),
             ).keep,
             around.owner,
             self._pulse,
-            utc_now,
+            around.clock,
             tally,
             chance,
             failover,
             settings.unknown_retry_s,
         )
-        self._rerouting = RerouteSweep(database, failover, utc_now, settings.queue_age_s)
-        self._guard = GuardBoard(database, utc_now)
+        self._rerouting = RerouteSweep(database, failover, around.clock, settings.queue_age_s)
+        self._guard = GuardBoard(database, around.clock)
         self._learning: Learning | None = None
         self._watch: Watch | None = None
-        self._brain = Brain(database, around.owner, utc_now, self._listeners())
+        self._brain = Brain(database, around.owner, around.clock, self._listeners())
         self._pushing: asyncio.Task[None] | None = None
         self._thinking: asyncio.Task[None] | None = None
 
@@ -319,12 +325,12 @@ class LinkRole:
         around.background("pulse", self._pulse.run)
         self._pushing = around.background("pusher", self._pusher.run)
         around.background("parked_receipts", self._inbox.retry_parked)
-        around.background("expiry", ExpirySweep(around.database, utc_now).run)
+        around.background("expiry", ExpirySweep(around.database, around.clock).run)
         around.background("housekeeping", lambda: keep_house(around.database, around.dsn, self._forget_old))
         self._thinking = around.background("statistics", self._brain.run)
 
     async def _forget_old(self) -> None:
-        await forget_old(self._around.database, utc_now())
+        await forget_old(self._around.database, self._around.clock())
 
     async def close(self) -> None:
         """No new binds and no new claims; what carriers were given is answered for, and receipts at hand are stored."""
@@ -351,16 +357,16 @@ class SmppRole:
         database = around.database
         self._around = around
         self._board = TariffBoard(database)
-        self._guard = GuardBoard(database, utc_now)
+        self._guard = GuardBoard(database, around.clock)
         key = crypto.load_key(os.environ.get("HOMING_SECRET_KEY", ""), around.data / "secret.key")
         self._server = SmppServer(
             around.settings.smpp,
             database,
             Directory(database, crypto.Vault(key)),
-            Intake(database, self._board, Numbering.load(), around.node.next_id, utc_now, self._guard.watch),
+            Intake(database, self._board, Numbering.load(), around.node.next_id, around.clock, self._guard.watch),
             around.node.next_id,
             around.owner,
-            utc_now,
+            around.clock,
             WorkTally(around.registry),
             random.Random(),  # noqa: S311 - jitter, not secrets
             around.registry,
@@ -403,7 +409,7 @@ class ConsoleRole:
         self._shared = Shared(
             self._database,
             crypto.Vault(key),
-            utc_now,
+            around.clock,
             url.startswith("https:"),
             settings.http.reached_at,
             self._poster,

@@ -76,6 +76,9 @@ DATABASE_SLOW_TIMEOUT_S: Final = 600.0  # proofs, exports and migrations
 DATABASE_CONNECT_TIMEOUT_S: Final = 3.0  # to borrow a connection, which may have to be made
 DATABASE_HOST_TIMEOUT_S: Final = 1.4  # to connect to one host of the URL: then the next is tried
 assert 2 * DATABASE_HOST_TIMEOUT_S < DATABASE_CONNECT_TIMEOUT_S
+CLOCK_WATCH_S: Final = 2.0  # between looks whether the machine's clock was stepped
+CLOCK_STEP_S_MIN: Final = 2.0  # what counts as a step, and not as drift
+CLOCK_AHEAD_S_MAX: Final = 86_400.0  # a latest time that lies further ahead was a wrong clock's: nobody goes on from it
 DATABASE_WATCH_S: Final = 0.5  # between looks whether the embedded PostgreSQL runs
 DATABASE_RESTART_PAUSE_S_MAX: Final = 30.0
 DATABASE_PROBE_INTERVAL_S: Final = 0.25

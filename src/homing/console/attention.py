@@ -9,7 +9,18 @@ import msgspec
 from homing.accounts.admin import find_account
 from homing.accounts.carriers_now import carriers_now
 from homing.console.words import N_
-from homing.store.alarms import ACCOUNT_SKIPPED, DATABASE, FAILED, GUARD, LEARNER, PROCESS, RESTARTED, read_alarms
+from homing.store.alarms import (
+    ACCOUNT_SKIPPED,
+    CLOCK,
+    DATABASE,
+    FAILED,
+    GUARD,
+    LEARNER,
+    PROCESS,
+    RESTARTED,
+    STEPPED_BACK,
+    read_alarms,
+)
 from homing.store.database import Database
 
 ROWS_MAX: Final = 5
@@ -45,6 +56,10 @@ async def read_attention(database: Database, now: datetime, account_id: int | No
 
 ALARMS: Final = {
     (DATABASE, RESTARTED): (N_("The database ended and was started again within the last hour."), "/settings"),
+    (CLOCK, STEPPED_BACK): (
+        N_("The machine's clock was stepped back: {subject} goes on from where its time was. Set the clock right."),
+        "/settings",
+    ),
     (LEARNER, FAILED): (N_("Adaptive routing stands still: learning fails again and again."), "/routes"),
     (LEARNER, ACCOUNT_SKIPPED): (
         N_("Adaptive routing learns nothing of account {account}: it fails on what was sent there."),

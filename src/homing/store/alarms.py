@@ -17,10 +17,12 @@ LEARNER: Final = "learner"
 GUARD: Final = "guard"
 DATABASE: Final = "database"
 PROCESS: Final = "process"
+CLOCK: Final = "clock"
 FAILED: Final = "failed"  # the component stands still, and is tried again
 ACCOUNT_SKIPPED: Final = "account_skipped"  # it goes on without what this account's messages tell
 
 
+STEPPED_BACK: Final = "stepped_back"  # the machine's clock is behind the time that the platform has got to
 RESTARTED: Final = "restarted"  # it had ended, and was started again: an event of the last hour
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import time
+from collections.abc import Callable
 from datetime import timedelta
 
 import structlog
@@ -21,7 +22,9 @@ class Node:
     from a newly taken one.
     """
 
-    def __init__(self, database: Database, owner: str) -> None:
+    def __init__(self, database: Database, owner: str, clock_ms: Callable[[], int] = ids.wall_clock_ms) -> None:
+        """`clock_ms`: what the ids go by."""
+        self._clock_ms = clock_ms
         self._database = database
         self._owner = owner
         self._lease = timedelta(seconds=limits.NODE_LEASE_S)
@@ -51,7 +54,7 @@ class Node:
         row = await self._database.row("node_take", self._owner, self._lease, ids.NODES)
         if row is None:
             raise errors.Overloaded(f"all {ids.NODES} node numbers are in use")
-        self._source = ids.IdSource(row["node"])
+        self._source = ids.IdSource(row["node"], self._clock_ms)
         self._certain_until_s = asked_s + limits.NODE_LEASE_S
 
     async def _renew(self) -> None:

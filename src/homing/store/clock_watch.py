@@ -1,0 +1,61 @@
+"""Looks after a process's clock: the time that all have got to is kept, so that whoever starts goes on from it; that a
+machine's clock was stepped is told of.
+"""
+
+import asyncio
+from datetime import timedelta
+
+import structlog
+
+from homing import errors, limits
+from homing.kit.steady import SteadyClock
+from homing.store.alarms import CLOCK, STEPPED_BACK, clear_alarms, raise_alarm
+from homing.store.database import Database
+
+log = structlog.get_logger()
+
+
+class ClockWatch:
+    """`open` before the clock decides anything, then `run` for ever."""
+
+    def __init__(self, database: Database, clock: SteadyClock, place: str) -> None:
+        """`place`: the machine and the process, for people."""
+        self._database = database
+        self._clock = clock
+        self._place = place
+        self._told_s = 0.0
+        self._is_alarmed = False
+
+    async def open(self) -> None:
+        """Goes on from the latest time there was, unless that lies so far ahead that it was a wrong clock's. Raises a
+        `PlatformFailure`.
+        """
+        row = await self._database.row("clock_latest")
+        if row is None:
+            return
+        now = self._clock()
+        if row["latest_at"] - now < timedelta(seconds=limits.CLOCK_AHEAD_S_MAX):
+            self._clock.no_earlier_than(row["latest_at"])
+        else:
+            log.error("clock_far_behind", seconds=round((row["latest_at"] - now).total_seconds()))
+
+    async def run(self) -> None:
+        while True:
+            try:
+                await self._look()
+            except errors.PlatformFailure as failure:
+                log.warning("clock_not_kept", failure=str(failure))
+            await asyncio.sleep(limits.CLOCK_WATCH_S)
+
+    async def _look(self) -> None:
+        now, clock = self._clock(), self._clock
+        if clock.stepped_s != self._told_s:
+            self._told_s = clock.stepped_s
+            log.error("clock_stepped", seconds=round(clock.stepped_s, 1), ahead_s=round(clock.ahead_s, 1))
+        await self._database.execute("clock_keep", now)
+        is_ahead = clock.ahead_s >= limits.CLOCK_STEP_S_MIN
+        if is_ahead:
+            await raise_alarm(self._database, CLOCK, STEPPED_BACK, self._place, {"seconds": round(clock.ahead_s)})
+        elif self._is_alarmed:
+            await clear_alarms(self._database, CLOCK, STEPPED_BACK, self._place)
+        self._is_alarmed = is_ahead
