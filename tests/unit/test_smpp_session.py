@@ -306,6 +306,16 @@ def test_requests_under_a_number_that_waits_have_their_turn_one_after_the_other(
     assert len(written(session)) == 3
 
 
+def test_requests_that_still_wait_for_their_number_when_the_peer_unbinds_are_refused_after_the_first() -> None:
+    session = bound_smsc(window=10)
+    hears(session, (5, SUBMIT), (5, SUBMIT), (5, DELIVER), (5, SUBMIT), (6, pdus.Unbind()))
+    session.take()
+    session.respond(5, Status.ROK)
+    refused = pdus.SubmitSmResp(status=Status.RINVBNDSTS)
+    assert written(session) == [(5, pdus.SubmitSmResp()), (5, refused), (5, refused), (6, pdus.UnbindResp())]
+    assert session.end is End.PEER_UNBOUND
+
+
 def test_requests_under_one_number_fill_the_window_like_others() -> None:
     session = bound_smsc(window=4)
     requests, _ = hears(session, *((5, SUBMIT) for _ in range(6)))

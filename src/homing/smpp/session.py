@@ -284,6 +284,12 @@ class Session(Generic[T]):
         was open is the peer's mistake, but each of its requests gets an answer, in the order in which they came.
         """
         waiting = self._repeats[sequence]
+        if self._peer_unbind is not None:
+            # Nothing more is served: the peer waits for the answer to its unbind.
+            for request in self._repeats.pop(sequence):
+                self._put(refuse(type(request), Status.RINVBNDSTS), sequence)  # type: ignore[arg-type]
+            self._repeats_count -= len(waiting)
+            return
         self._held.append((sequence, waiting.pop(0)))
         self._repeats_count -= 1
         if not waiting:
