@@ -431,6 +431,7 @@ GUARD_UNKNOWN_LIMITS: Final = (8, 40, 120)  # messages in a second or two, to ra
 
 # --- Housekeeping ------------------------------------------------------------------------------------------
 PARTITION_DAYS: Final = 7
+PARTITION_LOCK_TIMEOUT_MS: Final = 1_000  # then it is tried again an hour later: there are weeks of time
 PARTITIONS_AHEAD: Final = 4
 PARTITION_SWEEP_S: Final = 3_600.0
 

@@ -13,6 +13,7 @@ from homing.store.connecting import Connector
 LOCK_KEY = 4_803_664  # any number that is only ours
 WEEK_MS = limits.PARTITION_DAYS * 86_400_000
 PARTITIONED = ("message", "attempt", "part", "receipt")
+IS_PARTITION = "SELECT relispartition FROM pg_class WHERE oid = to_regclass($1)"
 STORAGE = {"message": "WITH (fillfactor = 85)"}  # room for the state changes beside the row
 
 
@@ -81,7 +82,19 @@ async def _add_partitions(connection: "asyncpg.Connection[asyncpg.Record]", now_
         suffix = datetime.fromtimestamp(start_ms / 1000, UTC).strftime("%Y%m%d")
         first, beyond = ids.first_id_at(start_ms), ids.first_id_at(start_ms + WEEK_MS)
         for table in PARTITIONED:
-            await connection.execute(
-                f"CREATE TABLE IF NOT EXISTS {table}_{suffix} PARTITION OF {table}"
-                f" FOR VALUES FROM ({first}) TO ({beyond}) {STORAGE.get(table, '')}"
-            )
+            if await connection.fetchval(IS_PARTITION, f"{table}_{suffix}") is None:
+                await _add_partition(connection, table, f"{table}_{suffix}", first, beyond)
+
+
+async def _add_partition(
+    connection: "asyncpg.Connection[asyncpg.Record]", table: str, name: str, first: int, beyond: int
+) -> None:
+    """Made apart and then attached, which takes no lock that a reader or a writer of the table waits for. `CREATE TABLE
+    ... PARTITION OF` would wait for whoever reads (a dump, a proof), and every statement would wait behind it.
+    """
+    async with connection.transaction():
+        await connection.execute(f"SET LOCAL lock_timeout = '{limits.PARTITION_LOCK_TIMEOUT_MS}ms'")
+        await connection.execute(
+            f"CREATE TABLE {name} (LIKE {table} INCLUDING ALL EXCLUDING IDENTITY) {STORAGE.get(table, '')}"
+        )
+        await connection.execute(f"ALTER TABLE {table} ATTACH PARTITION {name} FOR VALUES FROM ({first}) TO ({beyond})")
