@@ -234,6 +234,15 @@ def test_laaffic_records_and_inbound_pages_are_read() -> None:
     assert (page.size, page.messages[0].text, page.messages[0].price) == (10, "OK", None)
 
 
+@pytest.mark.parametrize(("mcc", "mnc"), [(515, -1), ("515", "-1")])
+def test_network_codes_are_read_as_integers_and_as_text(mcc: object, mnc: object) -> None:
+    row = {"number": "49", "content": "OK", "mcc": mcc, "mnc": mnc}
+    data = {"total": 1, "size": 1, "current": 1, "pages": 1, "records": [row]}
+    (message,) = own.inbound(AT, AT).read(said({"status": "0", "data": data}), False).messages
+    pushed = laaffic.parse_inbound_push(json.dumps({"msgid": "1", "mobile": "49", "mcc": mcc, "mnc": mnc}).encode())
+    assert (message.mcc, message.mnc) == (pushed.mcc, pushed.mnc) == ("515", "-1")
+
+
 def test_every_laaffic_code_of_the_reference_has_its_own_error() -> None:
     listed = re.findall(r"^\| (-\d+) \|", (REFERENCE / "laaffic.md").read_text(encoding="utf-8"), re.MULTILINE)
     assert sorted(listed) == sorted(CODES)
