@@ -262,6 +262,7 @@ class LinkRole:
         self._poster = GuardedPoster(config.networks(around.settings.push.allowed_networks))
         self._pusher = Pusher(database, self._poster, self._pulse, around.clock, tally, chance)
         self._inbox = ReceiptInbox(database, around.clock, tally, self._pusher)
+        self._mail = InboundMail(database, Numbering.load(), around.node.next_id)
         self._board = TariffBoard(database)
         failover = Failover(self._board)
         settings = around.settings.dispatch
@@ -269,7 +270,7 @@ class LinkRole:
             database,
             ReportKeeper(
                 self._inbox,
-                InboundMail(database, Numbering.load(), around.node.next_id),
+                self._mail,
                 LateAnswers(database, around.clock),
             ).keep,
             around.owner,
@@ -325,6 +326,7 @@ class LinkRole:
         around.background("pulse", self._pulse.run)
         self._pushing = around.background("pusher", self._pusher.run)
         around.background("parked_receipts", self._inbox.retry_parked)
+        around.background("unmatched_inbound", self._mail.replay_for_ever)
         around.background("expiry", ExpirySweep(around.database, around.clock).run)
         around.background("housekeeping", lambda: keep_house(around.database, around.dsn, self._forget_old))
         self._thinking = around.background("statistics", self._brain.run)

@@ -33,6 +33,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "lab": ("lab", "Simulated traffic under the real router and guard."),
     "user": ("user", "People who may use the console, and their roles."),
     "receipt": ("receipt", "Carriers' delivery reports that belong to no message."),
+    "reply": ("reply", "What people sent and no account was found for."),
 }
 """Each command with its module here and a line of help, in the order in which a newcomer meets them."""
 

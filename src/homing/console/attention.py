@@ -51,6 +51,7 @@ async def read_attention(database: Database, now: datetime, account_id: int | No
     if account_id is None:
         found += await _fakes(database)
         found += await _unmatched(database)
+        found += await _unmatched_inbound(database)
     return sorted(found, key=lambda matter: matter.weight)
 
 
@@ -158,3 +159,11 @@ async def _unmatched(database: Database) -> Sequence[Matter]:
             "warn", N_("Receipts of the last day that belong to no message: {n}."), {"n": row["receipts"]}, "/receipts"
         )
     ]
+
+
+async def _unmatched_inbound(database: Database) -> Sequence[Matter]:
+    row = await database.row("attention_unmatched_inbound", UNMATCHED_MAX)
+    if row is None or not row["messages"]:
+        return []
+    text = N_("Replies of the last day that belong to no account: {n}.")
+    return [Matter("warn", text, {"n": row["messages"]}, "/replies")]

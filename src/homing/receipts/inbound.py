@@ -1,5 +1,6 @@
 """Inbound messages (MO): given to the account and app that last wrote to the person, and pushed to it."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 from datetime import UTC
 from typing import Final
@@ -7,21 +8,24 @@ from typing import Final
 import msgspec
 import structlog
 
-from homing import limits
+from homing import errors, limits
 from homing.kit.ids import first_id_at, id_time_ms
 from homing.kit.storable import storable
 from homing.messages import laaffic_form, smpp_form
 from homing.messages.outbox import Push, add_pushes
 from homing.model import CarrierInbound, PushKind
-from homing.store.database import Database
-from homing.text.numbers import Numbering, normalise
+from homing.receipts.spellings import in_any_country, person_number, sender_key
+from homing.store.database import Connection, Database, Record
+from homing.text.numbers import Numbering
 
 log = structlog.get_logger()
 encode: Final = msgspec.json.encode
 
 
 class InboundMail:
-    """Stores what people send back. Whose it is: of the messages to this number, the latest one's account and app."""
+    """Stores what people send back. Whose it is: of the messages to this number, the latest one's account and app, of
+    the accounts that have the sender. Carriers write both addresses in their own way. What is nobody's is kept as such.
+    """
 
     def __init__(self, database: Database, numbering: Numbering, next_id: Callable[[], int]) -> None:
         self._database = database
@@ -31,72 +35,143 @@ class InboundMail:
     async def take(self, carrier_id: int, inbound: Sequence[CarrierInbound]) -> None:
         """Durable when it returns. A message that was brought before is heard once."""
         for one in inbound:
-            await self._take_one(carrier_id, one)
+            if not await self._give(carrier_id, one):
+                await self._keep(carrier_id, one)
 
-    async def _take_one(self, carrier_id: int, one: CarrierInbound) -> None:
-        number = normalise(one.number) or storable(one.number, limits.INBOUND_ADDRESS_CHARS_MAX)
+    async def replay_for_ever(self) -> None:
+        """Looks for the accounts of those that somebody wants tried again; forgets the old ones."""
+        loop = asyncio.get_running_loop()
+        tidy_at_s = loop.time()
+        while True:
+            try:
+                if loop.time() >= tidy_at_s:
+                    await self.forget_old()
+                    tidy_at_s = loop.time() + limits.PARTITION_SWEEP_S
+                while await self.replay_due() == limits.INBOUND_REPLAY_BATCH:
+                    pass
+            except errors.PlatformFailure as failure:
+                log.warning("unmatched_inbound_waits", failure=str(failure))
+            await asyncio.sleep(limits.INBOUND_REPLAY_S)
+
+    async def replay_due(self) -> int:
+        """Tries those that are to be tried again; how many they were. What finds its account leaves the list."""
+        async with self._database.transaction() as transaction:
+            rows = await transaction.fetch("unmatched_inbound_claim", limits.INBOUND_REPLAY_BATCH)
+            for row in rows:
+                one = CarrierInbound(
+                    row["number"], row["recipient"], row["content"], row["received_at"], row["carrier_ref"]
+                )
+                is_given = await self._give(row["carrier_id"], one, transaction)
+                statement = "unmatched_inbound_leave" if is_given else "unmatched_inbound_rest"
+                await transaction.execute(statement, row["unmatched_id"])
+        return len(rows)
+
+    async def forget_old(self) -> None:
+        await self._database.execute(
+            "unmatched_inbound_forget",
+            limits.INBOUND_UNMATCHED_DAYS,
+            limits.INBOUND_UNMATCHED_MAX,
+            timeout_s=limits.DATABASE_SLOW_TIMEOUT_S,
+        )
+
+    async def _keep(self, carrier_id: int, one: CarrierInbound) -> None:
+        log.warning("inbound_for_nobody", carrier_id=carrier_id)
+        await self._database.execute(
+            "unmatched_inbound_add",
+            carrier_id,
+            storable(one.number, limits.INBOUND_ADDRESS_CHARS_MAX),
+            storable(one.recipient, limits.INBOUND_ADDRESS_CHARS_MAX),
+            storable(one.content, limits.INBOUND_TEXT_CHARS_MAX),
+            storable(one.carrier_ref, limits.RECEIPT_REF_CHARS_MAX),
+            one.received_at,
+        )
+
+    async def _owner(self, said: str, recipient: str) -> Record | None:
+        """The owner and the number as it was written to. A number without its country code is one that was written to,
+        if there is no other that it could be: a wrong account is worse than none.
+        """
+        senders = [sender_key(recipient)]
+        number = person_number(said)
+        exact = [number] if number else [said]
+        owner = await self._database.row("inbound_owner", exact, senders, limits.BIND_INBOUND_DAYS, recipient)
+        if owner is not None:
+            return owner
+        more = [*exact, *in_any_country(said, self._numbering)]
+        senders += in_any_country(recipient, self._numbering)
+        owner = await self._database.row("inbound_owner", more, senders, limits.BIND_INBOUND_DAYS, recipient)
+        return owner if owner is not None and owner["numbers"] == 1 else None
+
+    async def _give(self, carrier_id: int, one: CarrierInbound, within: Connection | None = None) -> bool:
+        """Whether it has an account. `within`: the transaction that it is part of."""
         recipient = storable(one.recipient, limits.INBOUND_ADDRESS_CHARS_MAX)
-        owner = await self._database.row("inbound_owner", number, recipient, limits.BIND_INBOUND_DAYS)
+        owner = await self._owner(storable(one.number, limits.INBOUND_ADDRESS_CHARS_MAX), recipient)
         if owner is None:
-            log.warning("inbound_for_nobody", carrier_id=carrier_id)
-            return
+            return False
+        if within is not None:
+            await self._store(within, carrier_id, one, owner)
+        else:
+            async with self._database.transaction() as transaction:
+                await self._store(transaction, carrier_id, one, owner)
+        return True
+
+    async def _store(self, transaction: Connection, carrier_id: int, one: CarrierInbound, owner: Record) -> None:
+        number, recipient = owner["number"], owner["sender"]
         place = self._numbering.locate(number)
         inbound_id = self._next_id()
         content = storable(one.content)
         carrier_ref = storable(one.carrier_ref, limits.RECEIPT_REF_CHARS_MAX)
-        async with self._database.transaction() as transaction:
-            if carrier_ref:
-                await transaction.fetch("inbound_lock", f"{number} {carrier_ref}", carrier_id)
-                since_id = first_id_at(id_time_ms(inbound_id) - limits.INBOUND_TWIN_DAYS * 86_400_000)
-                twins = await transaction.fetch(
-                    "inbound_twin",
-                    owner["account_id"],
-                    carrier_id,
-                    number,
-                    carrier_ref,
-                    recipient,
-                    content,
-                    since_id,
-                )
-                if twins:
-                    return
-            await transaction.execute(
-                "inbound_add",
+        if carrier_ref:
+            await transaction.fetch("inbound_lock", f"{number} {carrier_ref}", carrier_id)
+            since_id = first_id_at(id_time_ms(inbound_id) - limits.INBOUND_TWIN_DAYS * 86_400_000)
+            twins = await transaction.fetch(
+                "inbound_twin",
                 owner["account_id"],
-                inbound_id,
-                owner["app_id"],
                 carrier_id,
                 number,
+                carrier_ref,
                 recipient,
                 content,
-                one.received_at,
-                place.mcc,
-                place.mnc,
-                place.network,
-                carrier_ref,
+                since_id,
             )
-            if owner["inbound_url"]:
-                form = laaffic_form.Inbound(
-                    msgid=str(inbound_id),
-                    mobile=number,
-                    reply_time=one.received_at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S"),
-                    content=content,
-                    sendid=recipient,
-                    mcc=laaffic_form.code_number(place.mcc),
-                    mnc=laaffic_form.code_number(place.mnc),
-                    operator=place.network or "-1",
-                    pricedetail=laaffic_form.price_detail(0, 1, 0),
-                )
-                await transaction.execute(
-                    "pushes_add",
-                    [owner["account_id"]],
-                    [owner["account_id"] % limits.PUSH_LANES],
-                    [inbound_id],
-                    [int(PushKind.LAAFFIC_INBOUND)],
-                    [owner["inbound_url"]],
-                    [encode(form).decode()],
-                )
-            if owner["is_bound"]:
-                told = smpp_form.Inbound(number, recipient, content)
-                body = encode(told).decode()
-                await add_pushes(transaction, [Push(owner["account_id"], inbound_id, PushKind.SMPP_INBOUND, "", body)])
+            if twins:
+                return
+        await transaction.execute(
+            "inbound_add",
+            owner["account_id"],
+            inbound_id,
+            owner["app_id"],
+            carrier_id,
+            number,
+            recipient,
+            content,
+            one.received_at,
+            place.mcc,
+            place.mnc,
+            place.network,
+            carrier_ref,
+        )
+        if owner["inbound_url"]:
+            form = laaffic_form.Inbound(
+                msgid=str(inbound_id),
+                mobile=number,
+                reply_time=one.received_at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S"),
+                content=content,
+                sendid=recipient,
+                mcc=laaffic_form.code_number(place.mcc),
+                mnc=laaffic_form.code_number(place.mnc),
+                operator=place.network or "-1",
+                pricedetail=laaffic_form.price_detail(0, 1, 0),
+            )
+            await transaction.execute(
+                "pushes_add",
+                [owner["account_id"]],
+                [owner["account_id"] % limits.PUSH_LANES],
+                [inbound_id],
+                [int(PushKind.LAAFFIC_INBOUND)],
+                [owner["inbound_url"]],
+                [encode(form).decode()],
+            )
+        if owner["is_bound"]:
+            told = smpp_form.Inbound(number, recipient, content)
+            body = encode(told).decode()
+            await add_pushes(transaction, [Push(owner["account_id"], inbound_id, PushKind.SMPP_INBOUND, "", body)])

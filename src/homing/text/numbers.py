@@ -98,6 +98,7 @@ class Numbering:
 
     def __init__(self, prefixes: Mapping[str, Destination]) -> None:
         self._prefixes = dict(prefixes)
+        self._calling_codes = sorted({one.calling_code for one in self._prefixes.values() if one.calling_code})
         self._lengths = sorted({len(prefix) for prefix in self._prefixes}, reverse=True)
 
     @classmethod
@@ -118,6 +119,15 @@ class Numbering:
             destination = Destination(country, calling_code, mcc, mnc, network)
             prefixes.update(dict.fromkeys(listed.split(" "), destination))
         return cls(prefixes)
+
+    def in_countries(self, national: str) -> Iterable[str]:
+        """What a number that was written without its country code (ITU-T E.164) may be in full: it behind every country
+        code where a number that begins so can be. `national` is digits, without the trunk prefix.
+        """
+        for code in self._calling_codes:
+            number = code + national
+            if len(number) <= DIGITS_MAX and self.locate(number).network:
+                yield number
 
     def locate(self, number: str) -> Destination:
         """The destination of a normalised number, or `NOWHERE`; whether the number exists is not asked."""

@@ -32,6 +32,7 @@ KINDS: Final = {
     "price": N_("Price"),
     "push": N_("Push"),
     "receipt": N_("Receipt"),
+    "reply": N_("Reply"),
     "route": N_("Route"),
     "sender": N_("Sender"),
     "sensitive_word": N_("Refused word"),

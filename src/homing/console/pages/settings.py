@@ -25,6 +25,7 @@ WAITING: Final = {
     "deliveries_to_binds": N_("Deliveries over SMPP"),
     "receipts_parked": N_("Receipts that may still find their message"),
     "receipts_unmatched": N_("Receipts that belong to no message"),
+    "inbound_unmatched": N_("Replies that belong to no account"),
     "changes_to_add_up": N_("Changes to be added up"),
 }
 KEPT: Final = (

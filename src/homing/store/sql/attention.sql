@@ -15,6 +15,11 @@ LIMIT $2
 SELECT count(*) AS receipts
 FROM (SELECT FROM parked_receipt WHERE given_up_at > now() - interval '1 day' LIMIT $1) AS found
 
+-- Replies of which no account was found within a day; no more than $1 are counted.
+-- name: attention_unmatched_inbound
+SELECT count(*) AS messages
+FROM (SELECT FROM unmatched_inbound WHERE kept_at > now() - interval '1 day' LIMIT $1) AS found
+
 -- Ranges that are judged as theft now: those that may be blocked, and all.
 -- name: attention_verdicts
 SELECT count(*) FILTER (WHERE is_sure) AS sure, count(*) AS ranges

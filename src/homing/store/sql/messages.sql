@@ -224,6 +224,10 @@ WITH old AS (
     SET raw = ''
     WHERE given_up_at IS NOT NULL AND raw <> ''
         AND received_at < now() - make_interval(days => (SELECT min(retention_days) FROM account))
+), unmatched_replies AS (
+    UPDATE unmatched_inbound
+    SET content = ''
+    WHERE content <> '' AND received_at < now() - make_interval(days => (SELECT min(retention_days) FROM account))
 )
 UPDATE push AS p
 SET body = ''

@@ -5,6 +5,7 @@ UNION ALL SELECT 'pushes', count(*) FROM push WHERE lane >= 0 AND due_at IS NOT 
 UNION ALL SELECT 'deliveries_to_binds', count(*) FROM push WHERE lane = -1 AND due_at IS NOT NULL
 UNION ALL SELECT 'receipts_parked', count(*) FROM parked_receipt WHERE given_up_at IS NULL
 UNION ALL SELECT 'receipts_unmatched', count(*) FROM parked_receipt WHERE given_up_at IS NOT NULL
+UNION ALL SELECT 'inbound_unmatched', count(*) FROM unmatched_inbound
 UNION ALL SELECT 'changes_to_add_up', count(*) FROM stat_delta
 
 -- name: lanes_due

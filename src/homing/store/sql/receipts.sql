@@ -330,20 +330,31 @@ RETURNING p.parked_id
 
 -- --- inbound ------------------------------------------------------------------------------------------------
 
+-- The latest message to one of the numbers $1 of an account that has one of the senders $2, as `ltrim(lower(sender),
+-- '+0')` has them. `sender`: as the account spells it, $4 itself if it does so. `numbers`: to how many of $1 such accounts have written.
 -- name: inbound_owner
-SELECT m.account_id, m.app_id, app.inbound_url,
-    coalesce(a.bound_at > now() - make_interval(days => $3), false) AS is_bound
-FROM sender AS s
-JOIN account AS a USING (account_id)
-JOIN LATERAL (
-    SELECT account_id, app_id, message_id
-    FROM message
-    WHERE number = $1 AND account_id + 0 = s.account_id
-    ORDER BY message_id + 0 DESC
-    LIMIT 1
-) AS m ON true
+SELECT m.account_id, m.app_id, m.number, m.sender, app.inbound_url,
+    coalesce(a.bound_at > now() - make_interval(days => $3), false) AS is_bound,
+    count(*) FILTER (WHERE m.is_first) OVER () AS numbers
+FROM (
+    SELECT found.*, s.sender, row_number() OVER (PARTITION BY found.number ORDER BY found.message_id DESC) = 1 AS is_first
+    FROM (
+        SELECT DISTINCT ON (account_id) account_id, sender
+        FROM sender
+        WHERE ltrim(lower(sender), '+0') = ANY ($2::text[])
+        ORDER BY account_id, sender = $4 DESC, sender
+    ) AS s
+    CROSS JOIN unnest($1::text[]) AS said (number)
+    CROSS JOIN LATERAL (
+        SELECT account_id, app_id, message_id, number
+        FROM message
+        WHERE number = ANY (ARRAY[said.number]) AND account_id + 0 = s.account_id
+        ORDER BY message_id + 0 DESC
+        LIMIT 1
+    ) AS found
+) AS m
+JOIN account AS a ON a.account_id = ANY (ARRAY[m.account_id])
 LEFT JOIN app ON app.app_id = m.app_id
-WHERE s.sender = $2
 ORDER BY m.message_id DESC
 LIMIT 1
 
@@ -365,3 +376,66 @@ INSERT INTO inbound (
     account_id, inbound_id, app_id, carrier_id, number, recipient, content, received_at, mcc, mnc, operator, carrier_ref
 )
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+
+-- --- inbound messages of which no account was found --------------------------------------------------------------
+
+-- What a carrier brings again under the same id is kept once.
+-- name: unmatched_inbound_add
+INSERT INTO unmatched_inbound (carrier_id, number, recipient, content, carrier_ref, received_at)
+SELECT $1, $2, $3, $4, $5, $6
+WHERE $5 = '' OR NOT EXISTS (
+    SELECT FROM unmatched_inbound
+    WHERE carrier_id = $1 AND carrier_ref = $5 AND carrier_ref <> '' AND number = $2 AND recipient = $3
+        AND content = $4
+)
+
+-- name: unmatched_inbound_list
+SELECT u.*, c.name AS carrier
+FROM unmatched_inbound AS u
+LEFT JOIN carrier AS c USING (carrier_id)
+WHERE ($1::int IS NULL OR u.carrier_id = $1) AND u.received_at >= coalesce($2::timestamptz, '-infinity')
+    AND u.unmatched_id < coalesce($4::bigint, 9223372036854775807)
+ORDER BY u.unmatched_id DESC
+LIMIT $3
+
+-- How many each carrier has, counted up to $1.
+-- name: unmatched_inbound_counts
+SELECT c.name AS carrier, counted.messages
+FROM carrier AS c
+CROSS JOIN LATERAL (
+    SELECT count(*) AS messages
+    FROM (SELECT FROM unmatched_inbound AS u WHERE u.carrier_id = c.carrier_id LIMIT $1) AS few
+) AS counted
+ORDER BY c.name
+
+-- name: unmatched_inbound_replay
+UPDATE unmatched_inbound
+SET replay_at = now(), replays = least(replays + 1, 32767)
+WHERE ($1::bigint[] IS NULL OR unmatched_id = ANY ($1)) AND ($2::int IS NULL OR carrier_id = $2)
+RETURNING unmatched_id
+
+-- name: unmatched_inbound_drop
+DELETE FROM unmatched_inbound
+WHERE ($1::bigint[] IS NULL OR unmatched_id = ANY ($1)) AND ($2::int IS NULL OR carrier_id = $2)
+RETURNING unmatched_id
+
+-- name: unmatched_inbound_claim
+SELECT unmatched_id, carrier_id, number, recipient, content, carrier_ref, received_at
+FROM unmatched_inbound
+WHERE replay_at IS NOT NULL
+ORDER BY replay_at, unmatched_id
+LIMIT $1
+FOR UPDATE SKIP LOCKED
+
+-- name: unmatched_inbound_rest
+UPDATE unmatched_inbound SET replay_at = NULL WHERE unmatched_id = $1
+
+-- name: unmatched_inbound_leave
+DELETE FROM unmatched_inbound WHERE unmatched_id = $1
+
+-- Those kept for more than $1 days, and the oldest beyond $2.
+-- name: unmatched_inbound_forget
+DELETE FROM unmatched_inbound
+WHERE kept_at < now() - make_interval(days => $1) OR unmatched_id <= (
+    SELECT unmatched_id FROM unmatched_inbound ORDER BY unmatched_id DESC OFFSET $2 LIMIT 1
+)

@@ -1,0 +1,128 @@
+"""`homing reply`."""
+
+from datetime import datetime
+from typing import Final
+
+import click
+
+from homing import errors
+from homing.accounts.catalogue import find_carrier
+from homing.cli.desk import Desk, Noun, at_desk
+from homing.cli.parameters import MOMENT, ROW_ID, limit_option
+from homing.cli.show import COUNT, PROSE, TIME, Column, Reply, Said, Table
+from homing.receipts.unmatched_inbound import (
+    count_unmatched_inbound,
+    drop_unmatched_inbound,
+    read_unmatched_inbound,
+    replay_unmatched_inbound,
+)
+
+UNMATCHED = (
+    Column("unmatched_id", "Id", COUNT),
+    Column("received_at", "Received (UTC)", TIME),
+    Column("carrier", "Carrier"),
+    Column("number", "From"),
+    Column("recipient", "To"),
+    Column("content", "Text", PROSE),
+    Column("replays", "Replays", COUNT),
+    Column("carrier_ref", programs_only=True),
+)
+COUNTS = (Column("carrier", "Carrier"), Column("messages", "Replies", COUNT))
+NONE_LEFT: Final = "Every reply has found its account."
+carrier_option: Final = click.option("--carrier", help="Of this carrier (name or id) alone.")
+ids_argument: Final = click.argument("unmatched_ids", metavar="[ID]...", nargs=-1, type=ROW_ID)
+all_option: Final = click.option(
+    "--all", "everything", is_flag=True, help="All of them, or all that --carrier chooses."
+)
+
+
+@click.group(cls=Noun)
+def reply() -> None:
+    """What people sent and no account was found for.
+
+    A reply belongs to the account that last wrote to the number, of those that have the sender ID which was answered
+    to. One that belongs to nobody is kept for 30 days. Register the sender ID, then try it again.
+
+    \b
+    Example:  homing reply list --carrier acme --since 2h
+              homing sender add demo 447700900777
+              homing reply replay --all
+    """
+
+
+@reply.command("list")
+@carrier_option
+@click.option("--since", type=MOMENT, help="Received since: a time in UTC, or a span such as 2h.")
+@limit_option
+@at_desk
+async def list_unmatched(desk: Desk, carrier: str | None, since: datetime | None, limit: int) -> Reply:
+    """Replies of which no account was found.
+
+    \b
+    Example:  homing reply list --carrier acme --since 2h
+    """
+    carrier_id = await _carrier_id(desk, carrier)
+    rows = await read_unmatched_inbound(desk.database, carrier_id=carrier_id, since=since, rows_max=limit)
+    return Table(UNMATCHED, rows, NONE_LEFT)
+
+
+@reply.command("count")
+@at_desk
+async def count(desk: Desk) -> Reply:
+    """How many there are, by carrier.
+
+    \b
+    Example:  homing reply count
+    """
+    rows = [row for row in await count_unmatched_inbound(desk.database) if row["messages"]]
+    return Table(COUNTS, rows, NONE_LEFT)
+
+
+@reply.command("replay")
+@ids_argument
+@all_option
+@carrier_option
+@at_desk
+async def replay(desk: Desk, unmatched_ids: tuple[int, ...], everything: bool, carrier: str | None) -> Reply:
+    """Look for these replies' accounts again.
+
+    \b
+    Example:  homing reply replay 17 18
+              homing reply replay --all --carrier acme
+    """
+    chosen, carrier_id = _chosen(unmatched_ids, everything), await _carrier_id(desk, carrier)
+    async with desk.database.transaction() as transaction:
+        number = await replay_unmatched_inbound(transaction, chosen, carrier_id)
+    return Said(f"{_replies(number)} tried again as soon as Homing runs.", {"replayed": number})
+
+
+@reply.command("drop")
+@ids_argument
+@all_option
+@carrier_option
+@at_desk
+async def drop(desk: Desk, unmatched_ids: tuple[int, ...], everything: bool, carrier: str | None) -> Reply:
+    """Forget replies of which no account was found. After 30 days they are forgotten by themselves.
+
+    \b
+    Example:  homing reply drop 17
+              homing reply drop --all --carrier acme
+    """
+    chosen, carrier_id = _chosen(unmatched_ids, everything), await _carrier_id(desk, carrier)
+    async with desk.database.transaction() as transaction:
+        number = await drop_unmatched_inbound(transaction, chosen, carrier_id)
+    return Said(f"{_replies(number)} forgotten.", {"dropped": number})
+
+
+async def _carrier_id(desk: Desk, carrier: str | None) -> int | None:
+    return None if carrier is None else int((await find_carrier(desk.database, carrier))["carrier_id"])
+
+
+def _chosen(unmatched_ids: tuple[int, ...], everything: bool) -> list[int] | None:
+    if bool(unmatched_ids) == everything:
+        raise errors.OperatorError("name the replies by their ids, or say --all")
+    return list(unmatched_ids) or None
+
+
+def _replies(number: int) -> str:
+    return f"{number} repl{'y is' if number == 1 else 'ies are'}"
