@@ -159,7 +159,7 @@ async def test_what_is_nobodys_is_forgotten_after_its_time_and_beyond_its_bound(
         "UPDATE unmatched_inbound SET kept_at = now() - make_interval(days => $1) WHERE content = '4'",
         limits.INBOUND_UNMATCHED_DAYS + 1,
     )
-    monkeypatch.setattr(limits, "INBOUND_UNMATCHED_MAX", 3)
+    monkeypatch.setattr(limits, "INBOUND_UNMATCHED_MESSAGES_MAX", 3)
     await mail.forget_old()
     assert [row["content"] for row in await unmatched(post)] == ["2", "3"]
 

@@ -70,7 +70,7 @@ class InboundMail:
         await self._database.execute(
             "unmatched_inbound_forget",
             limits.INBOUND_UNMATCHED_DAYS,
-            limits.INBOUND_UNMATCHED_MAX,
+            limits.INBOUND_UNMATCHED_MESSAGES_MAX,
             timeout_s=limits.DATABASE_SLOW_TIMEOUT_S,
         )
 
