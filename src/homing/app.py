@@ -174,7 +174,7 @@ class ApiRole:
         numbering = Numbering.load()
         self._guard = GuardBoard(database, around.clock)
         self._intake = Intake(database, self._board, numbering, around.node.next_id, around.clock, self._guard.watch)
-        self._carriers = PushingCarriers(database)
+        self._carriers = PushingCarriers(database, crypto.Vault(key))
         self._inbox = ReceiptInbox(database, around.clock, WorkTally(around.registry))
         self._mail = InboundMail(database, numbering, around.node.next_id)
         self._feedback = Feedback(database, around.clock)
@@ -266,6 +266,7 @@ class LinkRole:
         self._board = TariffBoard(database)
         failover = Failover(self._board)
         settings = around.settings.dispatch
+        key = crypto.load_key(os.environ.get("HOMING_SECRET_KEY", ""), around.data / "secret.key")
         self._fleet = Fleet(
             database,
             ReportKeeper(
@@ -280,6 +281,7 @@ class LinkRole:
             chance,
             failover,
             settings.unknown_retry_s,
+            crypto.Vault(key),
         )
         self._rerouting = RerouteSweep(database, failover, around.clock, settings.queue_age_s)
         self._guard = GuardBoard(database, around.clock)

@@ -49,7 +49,7 @@ async def server(postgres: str, room: Path, worker: str, centre: Smsc) -> AsyncI
         async with made.database.transaction() as transaction:
 
             async def add(name: str, kind: str, settings: dict[str, Any]) -> int:
-                return await catalogue.add_carrier(transaction, name, kind, json.dumps(settings))
+                return await catalogue.add_carrier(transaction, name, kind, json.dumps(settings), made.vault)
 
             able = await add("able", "smpp", reached)
             unable = await add("unable", "simulator", {**certain, "flash": False})

@@ -16,6 +16,7 @@ from homing.carriers.base import Report
 from homing.dispatch.answers import Answered, Recorder
 from homing.dispatch.failover import Failover
 from homing.dispatch.fleet import Fleet
+from homing.kit.crypto import Vault
 from homing.model import Answer, Outbound, Outcome, Traffic
 from homing.observe.work import WorkTally
 from homing.states import State
@@ -58,6 +59,7 @@ async def fleet(bank: Bank) -> AsyncIterator[Fleet]:
         chance,
         Failover(bank._boards[1]),
         10,
+        Vault(bytes(32)),
     )
     pulsing = asyncio.get_running_loop().create_task(pulse.run())
     await made.open()

@@ -87,9 +87,11 @@ async def test_no_secret_is_in_the_audit(server: Server) -> None:
     account = await server.account()
     settings = {"host": "smpp.example", "port": 2775, "system_id": "us", "password": "hush-one"}
     async with server.database.transaction() as transaction:
-        carrier_id = await catalogue.add_carrier(transaction, "audited-carrier", "smpp", json.dumps(settings))
+        carrier_id = await catalogue.add_carrier(
+            transaction, "audited-carrier", "smpp", json.dumps(settings), server.vault
+        )
         row = await catalogue.find_carrier(transaction, "audited-carrier")
-        await catalogue.change_carrier(transaction, row, {"password": "hush-two"})
+        await catalogue.change_carrier(transaction, row, {"password": "hush-two"}, server.vault)
         await transaction.execute("carrier_switch", carrier_id, False, False)
     added, changed, _disabled = await rows_of(server, "carrier", "audited-carrier")
     assert added["after"]["settings"]["system_id"] == "us"

@@ -14,7 +14,7 @@ HOSTILE = "<script>alert(1)</script>"
 
 
 async def carrier(server: Server, name: str, kind: str = "simulator", **settings: object) -> int:
-    return await catalogue.add_carrier(server.database, name, kind, json.dumps(settings))
+    return await catalogue.add_carrier(server.database, name, kind, json.dumps(settings), server.vault)
 
 
 async def shows(viewer: Viewer, path: str, *words: str) -> str:

@@ -337,7 +337,7 @@ async def test_a_carrier_that_closes_slowly_costs_no_lease_and_no_message(server
     await until_claimed(server, ids, attempts=1)
     row = await catalogue.find_carrier(server.database, f"to-{STUCK}")
     async with server.database.transaction() as transaction:
-        await catalogue.change_carrier(transaction, row, {"seed": 99})
+        await catalogue.change_carrier(transaction, row, {"seed": 99}, server.vault)
     closes_s = time.monotonic() + limits.CARRIER_LEASE_S
     while time.monotonic() < closes_s:
         assert [await owner_of(server, f"to-{prefix}") for prefix in (LATE, STUCK)] == before

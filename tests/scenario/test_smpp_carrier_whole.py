@@ -44,7 +44,7 @@ async def server(postgres: str, room: Path, worker: str) -> AsyncIterator[Server
 async def add_carrier(server: Server, prefix: str, port: int, **settings: object) -> int:
     given = {"host": "127.0.0.1", "port": port, "system_id": SYSTEM_ID, "password": PASSWORD, **SOON, **settings}
     async with server.database.transaction() as transaction:
-        carrier_id = await catalogue.add_carrier(transaction, f"smpp-{prefix}", "smpp", json.dumps(given))
+        carrier_id = await catalogue.add_carrier(transaction, f"smpp-{prefix}", "smpp", json.dumps(given), server.vault)
         await catalogue.set_route(transaction, Match(prefix=prefix), carrier_id)
     await server.settled()
     await is_up(server, carrier_id)

@@ -10,7 +10,10 @@ from typing import Any, Final
 import msgspec
 
 from homing import errors, limits
+from homing.carriers.http import HttpSettings, open_secret
 from homing.carriers.kinds import read_settings
+from homing.carriers.sealing import has_plain, open_settings, seal_settings
+from homing.kit.crypto import Vault
 from homing.kit.money import AMOUNT_MICRO_MAX
 from homing.model import GENERAL, Strategy
 from homing.routing.rules import Match
@@ -79,31 +82,55 @@ async def find_carrier(connection: Connection | Database, name_or_id: str) -> Re
     return row
 
 
-async def add_carrier(connection: Connection | Database, name: str, kind: str, settings: str = "{}") -> int:
-    """A carrier, enabled; gives its id. `settings` is the JSON object that its kind reads. Raises `OperatorError` when
-    the name is taken, or the kind or a setting is unknown.
+async def add_carrier(
+    connection: Connection | Database, name: str, kind: str, settings: str = "{}", vault: Vault | None = None
+) -> int:
+    """A carrier, enabled; gives its id. `settings` is the JSON object that its kind reads. The vault seals its secrets;
+    without it there may be none. Raises `OperatorError` when the name is taken, or the kind or a setting is unknown.
     """
     if not CARRIER_NAME.fullmatch(name) or name.isdigit():
         raise errors.OperatorError(
             f"{name!r} cannot be a carrier's name: letters, digits and _ . - (and not digits alone)"
         )
-    carries_flash = read_settings(kind, settings).carries_flash
-    row = await connection.row("carrier_add", name, kind, settings, carries_flash)
+    carries_flash = _checked(kind, settings)
+    row = await connection.row("carrier_add", name, kind, _sealed(vault, name, kind, settings), carries_flash)
     if row is None:
         raise errors.OperatorError(f"there is a carrier {name!r} already")
     return int(row["carrier_id"])
 
 
-async def change_carrier(connection: Connection, row: Record, changes: Mapping[str, Any]) -> None:
+def _checked(kind: str, settings: str) -> bool:
+    """Whether such a carrier does flash. Raises `OperatorError` for settings that cannot be, or that hold a secret in a
+    place which everybody is shown.
+    """
+    read = read_settings(kind, settings)
+    if isinstance(read, HttpSettings) and (place := open_secret(read)):
+        raise errors.OperatorError(
+            f"{place} holds its secret as it stands, where everybody reads it: put it into `secrets`, and"
+            " {secret.NAME} in its place"
+        )
+    return bool(read.carries_flash)
+
+
+def _sealed(vault: Vault | None, name: str, kind: str, settings: str) -> str:
+    plain = msgspec.json.decode(settings)
+    if not has_plain(kind, plain):
+        return settings
+    assert vault is not None, "a carrier's secrets are stored sealed"
+    return msgspec.json.encode(seal_settings(vault, name, kind, plain)).decode()
+
+
+async def change_carrier(connection: Connection, row: Record, changes: Mapping[str, Any], vault: Vault) -> None:
     """Lays `changes` over a carrier's settings; None takes a setting back to its kind's default. `row` is of
     `find_carrier`. Raises `OperatorError` for settings that its kind cannot use.
     """
-    settings = msgspec.json.decode(row["settings"])
+    name, kind = row["name"], row["kind"]
+    settings = open_settings(vault, name, kind, msgspec.json.decode(row["settings"]))
     settings.update(changes)
-    settings = {name: value for name, value in settings.items() if value is not None}
+    settings = {member: value for member, value in settings.items() if value is not None}
     text = msgspec.json.encode(settings).decode()
-    carries_flash = read_settings(row["kind"], text).carries_flash
-    await connection.execute("carrier_change", row["carrier_id"], text, carries_flash)
+    carries_flash = _checked(kind, text)
+    await connection.execute("carrier_change", row["carrier_id"], _sealed(vault, name, kind, text), carries_flash)
 
 
 class Course(enum.Enum):

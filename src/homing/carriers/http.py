@@ -24,6 +24,8 @@ from homing.clients.errors import TooLarge
 from homing.clients.reading import Unreadable, body_of, failure_of
 from homing.model import Answer, CarrierInbound, CarrierReceipt, Outbound, Outcome
 
+SECRET_HOLE: Final = "{secret."  # noqa: S105 - what a secret's placeholder begins with
+AUTHENTICATING: Final = frozenset(("authorization", "proxy-authorization", "x-api-key", "api-key"))
 FORM: Final = "application/x-www-form-urlencoded"
 OUTCOMES: Final = {outcome.name.lower(): outcome for outcome in Outcome}
 
@@ -67,6 +69,20 @@ class HttpSettings(ApiSettings, frozen=True, kw_only=True, forbid_unknown_fields
         if self.method == "GET" and (self.form, self.json, self.raw) != (None, None, None):
             raise ValueError("a GET has no body")
         HttpTemplate(self)
+
+
+def open_secret(settings: HttpSettings) -> str | None:
+    """The setting that authenticates and holds its secret as it stands, where `secrets` is the place for it; None: none
+    does.
+    """
+    if settings.basic is not None and SECRET_HOLE not in settings.basic[1]:
+        return "basic"
+    if settings.bearer is not None and SECRET_HOLE not in settings.bearer:
+        return "bearer"
+    for name, value in settings.headers.items():
+        if name.lower() in AUTHENTICATING and SECRET_HOLE not in value:
+            return f"the header {name}"
+    return None
 
 
 class HttpTemplate:

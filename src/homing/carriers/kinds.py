@@ -57,11 +57,16 @@ def read_settings(kind: str, settings: str) -> Any:
 def shown(kind: str, settings: str) -> Mapping[str, Any]:
     """A row's settings as people may see them."""
     found: dict[str, Any] = msgspec.json.decode(settings)
-    if kind in KINDS:
-        hints = get_type_hints(KINDS[kind].settings, include_extras=True)
-        secrets = {name for name, hint in hints.items() if SECRET in getattr(hint, "__metadata__", ())}
-        found = {name: HIDDEN if name in secrets and value else value for name, value in found.items()}
-    return found
+    secrets = secret_names(kind)
+    return {name: HIDDEN if name in secrets and value else value for name, value in found.items()}
+
+
+def secret_names(kind: str) -> frozenset[str]:
+    """The settings of a kind that nobody is shown; none of a kind that there is not."""
+    if kind not in KINDS:
+        return frozenset()
+    hints = get_type_hints(KINDS[kind].settings, include_extras=True)
+    return frozenset(name for name, hint in hints.items() if SECRET in getattr(hint, "__metadata__", ()))
 
 
 def _kind(kind: str) -> Kind:

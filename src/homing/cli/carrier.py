@@ -93,7 +93,7 @@ async def add(desk: Desk, name: str, kind: str, settings: str) -> Reply:
     \b
     Example:  homing carrier add test --kind simulator --settings @test.json
     """
-    carrier_id = await catalogue.add_carrier(desk.database, name, kind, settings)
+    carrier_id = await catalogue.add_carrier(desk.database, name, kind, settings, await desk.vault())
     return Said(
         f"Carrier {name} is added, with id {carrier_id}. Now tell what goes by it: homing route set {name}",
         {"carrier_id": carrier_id, "name": name, "kind": kind, "enabled": True},
@@ -154,9 +154,10 @@ async def change(desk: Desk, carrier: str, settings: str) -> Reply:
         changes = msgspec.json.decode(settings, type=dict[str, Any])
     except msgspec.MsgspecError as error:
         raise errors.OperatorError(f"settings: {error}") from None
+    vault = await desk.vault()
     async with desk.database.transaction() as transaction:
         row = await catalogue.find_carrier(transaction, carrier)
-        await catalogue.change_carrier(transaction, row, changes)
+        await catalogue.change_carrier(transaction, row, changes, vault)
     return Said(
         f"Carrier {row['name']} is changed: {', '.join(sorted(changes))}.",
         {"carrier_id": row["carrier_id"]},

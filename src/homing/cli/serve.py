@@ -95,6 +95,7 @@ async def _serve(data: Path, database: OpenedDatabase, settings: "Settings", dem
     vault = Vault(load_key(os.environ.get("HOMING_SECRET_KEY", ""), data / "secret.key"))
     if demo:
         await _load_demo(dsn, vault)
+    await _seal_carriers(dsn, vault)
     api_workers = settings.http.workers or max(1, min((os.cpu_count() or 1) // 2, limits.API_WORKERS_AUTO_MAX))
     workers = {
         "link": settings.link.workers,
@@ -161,6 +162,18 @@ async def _migrated(dsn: str, stop: asyncio.Event) -> bool:
             async with asyncio.timeout(limits.PROCESS_RESTART_PAUSE_S):
                 await stop.wait()
     return False
+
+
+async def _seal_carriers(dsn: str, vault: "Vault") -> None:
+    from homing.accounts.carrier_secrets import seal_stored
+    from homing.store.database import FREE_PLANS, Database
+
+    database = Database(dsn, connections_max=1, plans=FREE_PLANS)
+    try:
+        await database.open()
+        await seal_stored(database, vault)
+    finally:
+        await database.close()
 
 
 async def _tell_restarted(dsn: str) -> None:

@@ -12,11 +12,13 @@ import structlog
 from homing import errors, limits
 from homing.carriers.base import Carrier, Health, Report
 from homing.carriers.kinds import make
+from homing.carriers.sealing import open_text
 from homing.dispatch.answers import Recorder
 from homing.dispatch.dispatcher import Dispatcher
 from homing.dispatch.failover import Failover
 from homing.dispatch.in_hand import InHand
 from homing.dispatch.leases import Leases
+from homing.kit.crypto import Vault
 from homing.kit.durable import until_durable
 from homing.model import Outstanding, Traffic
 from homing.observe.logs import describe
@@ -108,7 +110,10 @@ class Fleet:
         chance: random.Random,
         failover: Failover,
         unknown_retry_s: float,
+        vault: Vault,
     ) -> None:
+        """`vault`: what opens the carriers' secrets."""
+        self._vault = vault
         self._database = database
         self._sink = sink
         self._owner = owner
@@ -214,7 +219,8 @@ class Fleet:
     async def _start(self, row: Record) -> None:
         carrier_id = row["carrier_id"]
         try:
-            carrier = make(row["kind"], row["settings"], self._chance)
+            settings = open_text(self._vault, row["name"], row["kind"], row["settings"])
+            carrier = make(row["kind"], settings, self._chance)
         except errors.OperatorError as error:
             self._unusable[carrier_id] = row
             await self._leases.release({carrier_id})

@@ -15,9 +15,10 @@ import structlog
 from homing import errors, limits
 from homing.carriers.base import BadReport, Listener, Pushed, Report
 from homing.carriers.kinds import listener, read_settings
+from homing.carriers.sealing import open_text
 from homing.doors.failures import FailureLog
 from homing.doors.wire import Endpoint, Request, Response
-from homing.kit.crypto import same
+from homing.kit.crypto import Vault, same
 from homing.model import CarrierInbound
 from homing.store.database import Database
 from homing.text.segments import has_lone_surrogate
@@ -49,7 +50,9 @@ class PushingCarriers:
     A disabled carrier is among them: what it was given before still comes home.
     """
 
-    def __init__(self, database: Database, clock_s: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, database: Database, vault: Vault, clock_s: Callable[[], float] = time.monotonic) -> None:
+        """`vault`: what opens the carriers' secrets."""
+        self._vault = vault
         self._database = database
         self._clock_s = clock_s
         self._known: Mapping[str, Known] = {}
@@ -74,8 +77,9 @@ class PushingCarriers:
         known = {}
         for row in await self._database.fetch("carrier_list"):
             try:
-                reader = listener(row["kind"], row["settings"])
-                token = getattr(read_settings(row["kind"], row["settings"]), "push_token", "")
+                settings = open_text(self._vault, row["name"], row["kind"], row["settings"])
+                reader = listener(row["kind"], settings)
+                token = getattr(read_settings(row["kind"], settings), "push_token", "")
             except errors.OperatorError:
                 continue  # the link tells of it
             if reader is not None and token:

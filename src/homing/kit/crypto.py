@@ -19,20 +19,22 @@ ALPHABET: Final = string.ascii_letters + string.digits
 
 
 class Vault:
-    """Encrypts customers' secrets: the laaffic dialect signs with the plain secret, so a hash would not do."""
+    """Encrypts secrets of customers and carriers. The laaffic dialect signs with the plain secret, and so do we with
+    carriers, so a hash would not do.
+    """
 
     def __init__(self, key: bytes) -> None:
         self._aead = AESGCM(key)
 
-    def seal(self, secret: str) -> bytes:
-        """nonce + ciphertext + tag."""
+    def seal(self, secret: str, about: str = "") -> bytes:
+        """nonce + ciphertext + tag. `about`: what it belongs to; it opens with the same alone."""
         nonce = os.urandom(NONCE_BYTES)
-        return nonce + self._aead.encrypt(nonce, secret.encode(), None)
+        return nonce + self._aead.encrypt(nonce, secret.encode(), about.encode() or None)
 
-    def open(self, sealed: bytes) -> str:
-        """Raises ValueError when the key is not the one that sealed it."""
+    def open(self, sealed: bytes, about: str = "") -> str:
+        """Raises ValueError when the key is not the one that sealed it, or what it belongs to is not that."""
         try:
-            return self._aead.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], None).decode()
+            return self._aead.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], about.encode() or None).decode()
         except InvalidTag:
             raise ValueError("the secrets in this database were sealed with another key") from None
 

@@ -169,6 +169,9 @@ FROM carrier
 WHERE carrier_id = $1
 FOR UPDATE
 
+-- name: carrier_seal
+UPDATE carrier SET settings = $2::text::jsonb WHERE carrier_id = $1
+
 -- name: carrier_switch
 UPDATE carrier SET enabled = $2, is_draining = $3 WHERE carrier_id = $1
 
@@ -266,7 +269,7 @@ DELETE FROM route WHERE route_id = $1 RETURNING route_id
 
 -- Whether anything is sealed with the vault's key.
 -- name: is_sealed
-SELECT EXISTS (SELECT FROM credential) AS is_sealed
+SELECT EXISTS (SELECT FROM credential) OR EXISTS (SELECT FROM carrier WHERE settings::text LIKE '%"sealed:%') AS is_sealed
 
 -- name: is_empty
 SELECT NOT EXISTS (SELECT FROM account) AND NOT EXISTS (SELECT FROM carrier) AS is_empty
