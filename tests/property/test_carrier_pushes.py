@@ -61,10 +61,19 @@ def listener(request: pytest.FixtureRequest) -> Listener:
     return made
 
 
-@given(st.sampled_from(["report", "inbound", "", "other"]), st.sampled_from(["GET", "POST"]), bodies, bodies)
-def test_a_push_is_read_or_refused(listener: Listener, path: str, method: str, query: bytes, body: bytes) -> None:
+content_types = st.sampled_from(
+    ["", "application/json", "text/plain; charset=latin-1", "a/b;charset=utf-16", "multipart/form-data; boundary=x"]
+) | st.text(max_size=40)
+
+
+@given(
+    st.sampled_from(["report", "inbound", "", "other"]), st.sampled_from(["GET", "POST"]), bodies, bodies, content_types
+)
+def test_a_push_is_read_or_refused(
+    listener: Listener, path: str, method: str, query: bytes, body: bytes, content_type: str
+) -> None:
     try:
-        heard = listener.read(Pushed(method, path, query, "application/json", body))
+        heard = listener.read(Pushed(method, path, query, content_type, body))
     except BadReport:
         return
     assert heard.status == 200

@@ -397,10 +397,12 @@ async def test_an_inbound_message_that_cannot_be_stored_is_refused(pushed: Push,
     assert reply.status == 400
 
 
-async def test_an_inbound_message_for_nobody_is_acknowledged(pushed: Push) -> None:
+async def test_an_inbound_message_for_nobody_is_acknowledged_and_kept(server: Server, pushed: Push) -> None:
     body = {"mobile": "4915112345678", "sendid": "NOBODY", "content": "OK\0 😀"}
     reply = await pushed(f"/carriers/pushing/{TOKEN}/inbound", json.dumps(body).encode())
     assert reply.status == 200
+    row = await server.query_row("SELECT * FROM unmatched_inbound WHERE recipient = 'NOBODY'")
+    assert (row["number"], row["content"]) == ("4915112345678", "OK 😀")
 
 
 async def test_a_reply_that_is_pushed_twice_is_heard_once_and_a_second_reply_is_another(

@@ -16,7 +16,7 @@ from homing import errors as own_errors
 from homing import limits
 from homing.carriers import http, kinds, laaffic, lia
 from homing.carriers.api import ApiCarrier, ApiSettings, Manner
-from homing.carriers.base import BadReport, Pushed
+from homing.carriers.base import BadReport, Heard, Pushed
 from homing.carriers.http_reading import Document, Pick, When, walk
 from homing.carriers.http_template import Text, escape_for, in_header, values_of
 from homing.carriers.outstanding import Questions
@@ -667,6 +667,81 @@ def test_what_people_send_is_read() -> None:
         listener.read(push("inbound", b"from=49"))
     with pytest.raises(BadReport):
         listening().read(push("inbound", b"from=49&to=S&body=x"))
+
+
+@pytest.mark.parametrize(
+    "body", [b'[{"id":"1","st":"DELIVRD"},{"id":"2","st":"UNDELIV"}]', b'{"id":"1","st":"DELIVRD"}', b"[]"]
+)
+def test_a_push_may_be_a_list_itself_or_one_of_it(body: bytes) -> None:
+    refs = [one.carrier_ref for one in listening(receipt={"each": "[]"}).read(push("report", body)).reports]
+    assert refs == ["1", "2"][: body.count(b"id")]
+
+
+REPLIES = {"number": {"at": "from"}, "recipient": {"at": "to"}, "text": {"at": "body"}}
+
+
+def texts(heard: Heard) -> list[str]:
+    return [one.content for one in heard.reports if isinstance(one, CarrierInbound)]
+
+
+def test_replies_may_come_in_a_list() -> None:
+    body = b'[{"from":"49","to":"S","body":"a"},{"from":"49","to":"S","body":"b"}]'
+    assert texts(listening(inbound={**REPLIES, "each": "[]"}).read(push("inbound", body))) == ["a", "b"]
+
+
+def test_a_vendor_with_one_address_is_heard_at_either() -> None:
+    listener = listening(inbound=REPLIES)
+    (receipt,) = listener.read(push("inbound", b"id=5&st=DELIVRD")).reports
+    assert isinstance(receipt, CarrierReceipt)
+    assert texts(listener.read(push("report", b"from=49&to=S&body=hi"))) == ["hi"]
+    for path in ("report", "inbound"):
+        with pytest.raises(BadReport):
+            listener.read(push(path, b"nothing=here"))
+    with pytest.raises(BadReport, match="do not know"):
+        listener.read(push("report", b"id=5&st=ODD&from=49&to=S&body=hi"))
+
+
+def test_a_multipart_form_is_read() -> None:
+    body = (
+        b'--x1\r\nContent-Disposition: form-data; name="from"\r\n\r\n49\r\n--x1\r\nContent-Disposition: form-data;'
+        b' name=to\r\n\r\nS\r\n--x1\r\nContent-Disposition: form-data; filename="f"; name="body"\r\n'
+        b"Content-Type: text/plain\r\n\r\ncaf\xc3\xa9\r\nbar\r\n--x1--\r\n"
+    )
+    for boundary in ("x1", '"x1"'):
+        pushed = Pushed("POST", "inbound", b"", f"multipart/form-data; boundary={boundary}", body)
+        assert texts(listening(inbound=REPLIES).read(pushed)) == ["café\r\nbar"]
+
+
+FORM_TYPE = "application/x-www-form-urlencoded"
+
+
+@pytest.mark.parametrize(
+    ("setting", "method", "content_type", "octets", "text"),
+    [
+        ("", "POST", f"{FORM_TYPE}; charset=ISO-8859-1", b"from=49&to=S&body=caf%E9", "café"),
+        ("", "POST", FORM_TYPE, b"from=49&to=S&body=caf%E9", "café"),
+        ("", "POST", FORM_TYPE, b"from=49&to=S&body=caf\xe9", "café"),
+        ("", "POST", FORM_TYPE, b"from=49&to=S&body=caf%C3%A9", "café"),
+        ("", "GET", "", b"from=49&to=S&body=caf%E9", "café"),
+        ("windows-1251", "GET", "", b"from=49&to=S&body=%C4%E0", "Да"),
+        ("windows-1251", "POST", f'{FORM_TYPE}; charset="utf-8"', b"from=49&to=S&body=%D0%94%D0%B0", "Да"),
+        ("", "POST", "application/json; charset=windows-1252", b'{"from":"49","to":"S","body":"\x805"}', "€5"),
+        ("", "POST", "application/json", b'{"from":"49","to":"S","body":"caf\xe9"}', "café"),
+        ("", "POST", f"{FORM_TYPE}; charset=idna", b"from=49&to=S&body=a", "a"),
+        ("", "POST", f"{FORM_TYPE}; charset=no\0such", b"from=49&to=S&body=a", "a"),
+    ],
+)
+def test_a_push_keeps_its_letters_in_whatever_charset_it_is(
+    setting: str, method: str, content_type: str, octets: bytes, text: str
+) -> None:
+    is_get = method == "GET"
+    pushed = Pushed(method, "inbound", octets if is_get else b"", content_type, b"" if is_get else octets)
+    assert texts(listening(inbound=REPLIES, push_charset=setting).read(pushed)) == [text]
+
+
+def test_a_charset_that_there_is_not_is_refused_where_it_is_set() -> None:
+    with pytest.raises(own_errors.OperatorError, match="there is no charset rot13"):
+        kinds.read_settings("http", json.dumps({**LEAST, "push_charset": "rot13"}))
 
 
 # ---- Kinds

@@ -16,7 +16,18 @@ import msgspec
 from homing import limits
 from homing.carriers.api import ApiCarrier, ApiSettings, Manner
 from homing.carriers.base import BadReport, Heard, Pushed, Report
-from homing.carriers.http_reading import Document, InboundForm, Pick, ReceiptForm, Reply, Said, walk
+from homing.carriers.http_reading import (
+    WHOLE,
+    Document,
+    InboundForm,
+    Pick,
+    ReceiptForm,
+    Reply,
+    Said,
+    known_charset,
+    parameter_of,
+    walk,
+)
 from homing.carriers.http_template import Json, Text, Values, escape_for, in_header, in_url, names_in, values_of
 from homing.carriers.secret import SECRET
 from homing.clients.call import HttpRequest, Terms, parse_base
@@ -37,7 +48,7 @@ class HttpSettings(ApiSettings, frozen=True, kw_only=True, forbid_unknown_fields
 
     `form`, `json` or `raw` is the body; `raw_type` its type, which also tells how its values are escaped. `basic` is
     user and password, `bearer` a token. `words` puts the vendor's words in place of ours, for instance
-    {"encoding": {"UCS2": "unicode"}}.
+    {"encoding": {"UCS2": "unicode"}}. `push_charset`: what pushes are written in that do not say it themselves.
     """
 
     url: str
@@ -55,6 +66,7 @@ class HttpSettings(ApiSettings, frozen=True, kw_only=True, forbid_unknown_fields
     reply: Reply
     receipt: ReceiptForm | None = None
     inbound: InboundForm | None = None
+    push_charset: str = ""
 
     @property
     def carries_flash(self) -> bool:
@@ -68,6 +80,8 @@ class HttpSettings(ApiSettings, frozen=True, kw_only=True, forbid_unknown_fields
             raise ValueError("a request has one body: form, json or raw")
         if self.method == "GET" and (self.form, self.json, self.raw) != (None, None, None):
             raise ValueError("a GET has no body")
+        if self.push_charset and not known_charset(self.push_charset):
+            raise ValueError(f"there is no charset {self.push_charset}")
         HttpTemplate(self)
 
 
@@ -187,28 +201,62 @@ def make(settings: HttpSettings, chance: random.Random) -> ApiCarrier:
     return ApiCarrier(HttpApi(settings), settings, Manner(), chance)
 
 
+class NotOfThisForm(BadReport):
+    """A push that has nothing of what its address is for."""
+
+
+NOT_DESCRIBED: Final = "no such pushes are described in this carrier's settings"
+
+
 class HttpListener:
     """Reads what the vendor pushes."""
 
     def __init__(self, settings: HttpSettings, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._receipt = settings.receipt
         self._inbound = settings.inbound
+        self._charset = known_charset(settings.push_charset)
         self._clock = clock
 
     def read(self, pushed: Pushed) -> Heard:
-        body = pushed.body if pushed.method == "POST" and pushed.body.strip() else pushed.query
-        if pushed.path == "report" and self._receipt:
-            form = self._receipt
-            reports = [self._read_receipt(form, one, body) for one in _each(form.each, body)]
-            return _heard(reports, form.answer)
-        if pushed.path == "inbound" and self._inbound:
-            return _heard([self._read_inbound(self._inbound, Document(body))], self._inbound.answer)
-        raise BadReport("no such pushes are described in this carrier's settings")
+        """What has nothing of what its address is for is read as of the other one: some vendors have one for both."""
+        ways = {"report": self._read_reports, "inbound": self._read_replies}
+        if pushed.path not in ways:
+            raise NotOfThisForm(NOT_DESCRIBED)
+        document = self._document(pushed)
+        try:
+            return ways.pop(pushed.path)(document)
+        except NotOfThisForm as error:
+            (other,) = ways.values()
+            try:
+                return other(document)
+            except BadReport:
+                raise error from None
 
-    def _read_receipt(self, form: ReceiptForm, document: Document, body: bytes) -> CarrierReceipt:
+    def _document(self, pushed: Pushed) -> Document:
+        if pushed.method != "POST" or not pushed.body.strip():
+            charset = known_charset(parameter_of(pushed.content_type, "charset")) or self._charset
+            return Document(pushed.query, charset)
+        is_multipart = pushed.content_type.lower().lstrip().startswith("multipart/form-data")
+        boundary = parameter_of(pushed.content_type, "boundary") if is_multipart else ""
+        charset = known_charset(parameter_of(pushed.content_type, "charset")) or self._charset
+        return Document(pushed.body, charset, boundary.encode("latin-1", "replace"))
+
+    def _read_reports(self, document: Document) -> Heard:
+        form = self._receipt
+        if form is None:
+            raise NotOfThisForm(NOT_DESCRIBED)
+        return _heard([self._read_receipt(form, one) for one in _each(form.each, document)], form.answer)
+
+    def _read_replies(self, document: Document) -> Heard:
+        form = self._inbound
+        if form is None:
+            raise NotOfThisForm(NOT_DESCRIBED)
+        return _heard([self._read_inbound(form, one) for one in _each(form.each, document)], form.answer)
+
+    def _read_receipt(self, form: ReceiptForm, document: Document) -> CarrierReceipt:
         ref, word = form.ref.find(document), form.state.find(document)
         if not ref or word is None:
-            raise BadReport("no reference, or no state")
+            raise NotOfThisForm("no reference, or no state")
         state = form.state_of(word)
         if state is None:
             raise BadReport("a state that the settings do not know")
@@ -224,7 +272,7 @@ class HttpListener:
     def _read_inbound(self, form: InboundForm, document: Document) -> CarrierInbound:
         number, recipient, text = (pick.find(document) for pick in (form.number, form.recipient, form.text))
         if not number or recipient is None or text is None:
-            raise BadReport("no number, recipient or text")
+            raise NotOfThisForm("no number, recipient or text")
         at = (form.time.find(document) if form.time else None) or self._clock()
         return CarrierInbound(number, recipient, text, at, _found(form.ref, document) or "")
 
@@ -245,14 +293,17 @@ def _found(pick: Pick | None, document: Document) -> str | None:
     return None if pick is None else pick.find(document) or None
 
 
-def _each(path: str, body: bytes) -> list[Document]:
+def _each(path: str, whole: Document) -> list[Document]:
     """The documents that a push holds: itself, or the members of its list."""
-    whole = Document(body)
     if not path:
         return [whole]
-    listed = walk(whole.members, path)
-    if not isinstance(listed, list) or len(listed) > limits.RECEIPTS_BATCH_MAX:
-        raise BadReport(f"no list at {path}, or too long a one")
+    listed = whole.members if path == WHOLE else walk(whole.members, path)
+    if path == WHOLE and isinstance(listed, dict):
+        return [whole]
+    if not isinstance(listed, list):
+        raise NotOfThisForm(f"no list at {path}")
+    if len(listed) > limits.RECEIPTS_BATCH_MAX:
+        raise BadReport(f"too long a list at {path}")
     return [Document(msgspec.json.encode(one)) for one in listed]
 
 

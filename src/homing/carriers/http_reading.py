@@ -1,5 +1,6 @@
 """Reading other vendors' answers and pushes by rules in settings: where a value stands, and what words mean. Pure."""
 
+import codecs
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, timezone
@@ -15,6 +16,7 @@ from homing.states import State
 STEP: Final = re.compile(r"([^.\[\]]+)|\[(\d{1,6})\]")
 PATH: Final = re.compile(r"(?:[^.\[\]]+|\[\d{1,6}\])(?:\.[^.\[\]]+|\[\d{1,6}\])*")
 FIELDS_MAX: Final = 200
+FIELD_NAME: Final = re.compile(rb'[; ]name="?([^";\r\n]*)', re.IGNORECASE)
 EPOCHS: Final = {"epoch": 1.0, "epoch_ms": 1000.0}
 ISO: Final = "iso"
 
@@ -22,12 +24,30 @@ StateWord = Literal["sent", "delivered", "undeliverable", "expired", "rejected",
 OutcomeWord = Literal["accepted", "refused", "deferred", "unknown"]
 
 
-class Document:
-    """What was received: its text, and its members where it is JSON or a form."""
+WHOLE: Final = "[]"
+"""The path of a list that is the whole of a push."""
 
-    def __init__(self, body: bytes) -> None:
-        self.text = body.decode("utf-8-sig", errors="replace")[: limits.API_REPLY_CHARS_MAX]
-        self.members = _members(body)
+CHARSETS: Final = frozenset(
+    {
+        *("utf-8", "utf-16", "utf-16-be", "utf-16-le", "ascii", "cp1250", "cp1251", "cp1252", "cp1253", "cp1254"),
+        *("cp1255", "cp1256", "cp1257", "cp1258", "gb18030", "gbk", "gb2312", "big5", "shift_jis", "euc_jp", "euc_kr"),
+        *("koi8-r", "koi8-u", *(f"iso8859-{part}" for part in (*range(1, 12), *range(13, 17)))),
+    }
+)
+"""What a push may be written in, by Python's names: others are no alphabets, or can be made to cost much."""
+
+
+class Document:
+    """What was received: its text, and its members where it is JSON or a form.
+
+    `charset`: one of `CHARSETS`, or '' where nobody tells it: UTF-8 then, and Latin-1 for what is none, so that no
+    letter is lost.
+    """
+
+    def __init__(self, body: bytes, charset: str = "", boundary: bytes = b"") -> None:
+        """`boundary`: of multipart/form-data."""
+        self.text = decoded(body, charset)[: limits.API_REPLY_CHARS_MAX]
+        self.members = _parts(body, boundary, charset) if boundary else _members(body, charset)
 
 
 class Pick(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -127,7 +147,8 @@ class When(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class ReceiptForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How the vendor tells what became of a message. `states`: its words (letter case is free) for ours; `otherwise`
-    for any other, without it such a push is refused. `each`: the path of a list, where a push tells of several.
+    for any other, without it such a push is refused. `each`: the path of a list, where a push tells of several; `[]`:
+    the push is the list.
     """
 
     ref: Pick
@@ -141,7 +162,7 @@ class ReceiptForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     answer: Said = Said()
 
     def __post_init__(self) -> None:
-        check_place(self.each, "")
+        check_each(self.each)
 
     def state_of(self, word: str) -> State | None:
         known = {name.lower(): state for name, state in self.states.items()}
@@ -150,14 +171,50 @@ class ReceiptForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class InboundForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How the vendor brings what people send. `ref`: its id of the message, so that one pushed twice is heard once."""
+    """How the vendor brings what people send. `ref`: its id of the message, so that one pushed twice is heard once.
+    `each`: as of `ReceiptForm`.
+    """
 
     number: Pick
     recipient: Pick
     text: Pick
     ref: Pick | None = None
     time: When | None = None
+    each: str = ""
     answer: Said = Said()
+
+    def __post_init__(self) -> None:
+        check_each(self.each)
+
+
+def check_each(path: str) -> None:
+    """Raises ValueError."""
+    if path != WHOLE:
+        check_place(path, "")
+
+
+def known_charset(name: str) -> str:
+    """Python's name of a charset of `CHARSETS`; '' for any other."""
+    try:
+        found = codecs.lookup(name).name
+    except (LookupError, ValueError):
+        return ""
+    return found if found in CHARSETS else ""
+
+
+def parameter_of(content_type: str, name: str) -> str:
+    """A parameter of a Content-Type (RFC 9110, 8.3.1); '' where it is not there."""
+    match = re.search(rf';\s*{name}\s*=\s*(?:"([^"]*)"|([^;\s"]+))', content_type, re.IGNORECASE)
+    return (match[1] or match[2] or "") if match else ""
+
+
+def decoded(octets: bytes, charset: str) -> str:
+    if charset in ("", "utf-8"):
+        try:
+            return octets.decode("utf-8-sig")
+        except UnicodeDecodeError:
+            charset = "latin-1"
+    return octets.decode(charset, "replace").removeprefix("\ufeff")
 
 
 def check_place(path: str, pattern: str) -> None:
@@ -191,13 +248,32 @@ def text_of(value: Any) -> str | None:
     return str(value)
 
 
-def _members(body: bytes) -> Any:
+def _members(body: bytes, charset: str) -> Any:
     try:
-        return parse(body)
+        return parse(decoded(body, charset).encode("utf-8", "replace"))
     except Unreadable:
         pass
-    try:
-        pairs = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=FIELDS_MAX)
+    try:  # as octets, which what is percent-encoded is too
+        pairs = parse_qsl(
+            body.removeprefix(codecs.BOM_UTF8).decode("latin-1"),
+            keep_blank_values=True,
+            max_num_fields=FIELDS_MAX,
+            encoding="latin-1",
+        )
     except ValueError:
         return None
-    return dict(reversed(pairs))
+    return {
+        decoded(name.encode("latin-1"), charset): decoded(value.encode("latin-1"), charset)
+        for name, value in reversed(pairs)
+    }
+
+
+def _parts(body: bytes, boundary: bytes, charset: str) -> Mapping[str, str]:
+    """The fields of multipart/form-data (RFC 7578), the first of each name."""
+    fields: dict[str, str] = {}
+    for part in body.split(b"--" + boundary, FIELDS_MAX)[1:]:
+        head, blank, value = part.partition(b"\r\n\r\n")
+        name = FIELD_NAME.search(head)
+        if blank and name:
+            fields.setdefault(decoded(name[1], charset), decoded(value.removesuffix(b"\r\n"), charset))
+    return fields
