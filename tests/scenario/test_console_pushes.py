@@ -199,3 +199,27 @@ async def test_customers_know_of_no_receipts(server: Server, console: str) -> No
     for path in ("/receipts", "/receipts/1", "/receipts/replay", "/receipts/drop"):
         assert (await viewer.get(path)).status == 404, path
     assert (await viewer.get("/")).text.count('href="/receipts"') == 0
+
+
+async def test_unmatched_replies_are_listed_tried_again_and_forgotten(server: Server, console: str) -> None:
+    carrier = await server.query_row("SELECT carrier_id FROM carrier LIMIT 1")
+    reply = await server.query_row(
+        "INSERT INTO unmatched_inbound (carrier_id, number, recipient, content, carrier_ref, received_at)"
+        " VALUES ($1, '4915112340000', 'NOWHERE', $2, '', now()) RETURNING unmatched_id",
+        carrier["carrier_id"],
+        HOSTILE,
+    )
+    unmatched = str(reply["unmatched_id"])
+    _name, viewer = await signed_in(console, server.database, UserRole.SUPPORT)
+    page = await viewer.get("/replies")
+    assert "4915112340000" in page.words
+    assert "NOWHERE" in page.words
+    assert "<img src=x" not in page.text
+    assert "Replies of the last day that belong to no account" in (await viewer.get("/")).words
+    assert "within seconds" in (await viewer.follow(await viewer.post("/replies", {"replay": unmatched}))).words
+    row = await server.query_row("SELECT replays FROM unmatched_inbound WHERE unmatched_id = $1", reply["unmatched_id"])
+    assert row["replays"] == 1
+    assert "is forgotten" in (await viewer.follow(await viewer.post("/replies", {"drop": unmatched}))).words
+    assert await server.query("SELECT FROM unmatched_inbound WHERE unmatched_id = $1", reply["unmatched_id"]) == []
+    for wrong in ({"drop": "x"}, {"replay": unmatched}, {}):
+        assert (await viewer.post("/replies", wrong)).status == 422
