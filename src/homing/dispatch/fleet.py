@@ -5,7 +5,7 @@ import contextlib
 import random
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 import structlog
 
@@ -42,6 +42,7 @@ class Running:
         self._dispatcher = dispatcher
         self._sink = sink
         self._tasks: list[asyncio.Task[None]] = []
+        self._failures: dict[str, object] = {}
 
     async def open(self, outstanding: Sequence[Outstanding]) -> None:
         await self._carrier.open()
@@ -53,10 +54,14 @@ class Running:
         ]
 
     def health(self) -> Health:
-        """What the carrier says of itself, and down while its breaker is open."""
+        """What the carrier says of itself, and down while its breaker is open. `work_failed`: what its own code failed by
+        last, which a log line alone would hide.
+        """
         told = self._carrier.health()
         closed = self._dispatcher.breaker_is_closed
-        return Health(told.is_up and closed, {**told.detail, "breaker": "closed" if closed else "open"})
+        return Health(
+            told.is_up and closed, {**told.detail, **self._failures, "breaker": "closed" if closed else "open"}
+        )
 
     async def close(self) -> None:
         """Claims no more, waits for the answers under way, then lets the carrier go."""
@@ -77,7 +82,9 @@ class Running:
                 await work()
                 log.error("carrier_work_ended", carrier=self.row["name"])
             except Exception as error:
-                log.error("carrier_work_failed", carrier=self.row["name"], **describe(error), text=repr(error)[:500])
+                where = describe(error)
+                self._failures = {"work_failed": {**where, "when": datetime.now(UTC).isoformat(timespec="seconds")}}
+                log.error("carrier_work_failed", carrier=self.row["name"], **where, text=repr(error)[:500])
             await asyncio.sleep(limits.DISPATCH_ERROR_PAUSE_S)
 
     async def _read(self) -> None:
