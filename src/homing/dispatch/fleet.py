@@ -54,8 +54,8 @@ class Running:
         ]
 
     def health(self) -> Health:
-        """What the carrier says of itself, and down while its breaker is open. `work_failed`: what its own code failed by
-        last, which a log line alone would hide.
+        """What the carrier says of itself, and down while its breaker is open. `work_failed`: what its own code failed
+        by last, which a log line alone would hide.
         """
         told = self._carrier.health()
         closed = self._dispatcher.breaker_is_closed
