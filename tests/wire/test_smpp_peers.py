@@ -15,6 +15,7 @@ from homing.smpp.pdus import Pdu
 from homing.smpp.session import Answer, Arrived, End, Failure
 from homing.smpp.statuses import Status
 from homing.smpp.timers import Timers
+from waiting import until
 
 SUBMIT = pdus.SubmitSm(source_addr="HOMING", destination_addr="447700900123", short_message=b"hello")
 TIMERS = Timers(session_init_s=10, enquire_link_s=30, inactivity_s=600, response_s=20)
@@ -192,7 +193,7 @@ async def test_a_stream_that_comes_octet_by_octet_is_understood() -> None:
 async def test_a_peer_that_never_binds_is_closed() -> None:
     async with served() as place:
         place.peer.say(pdus.EnquireLink(), 1)
-        await place.peer.next()
+        await until(lambda: place.keeper.connection and place.keeper.connection.session.counters.faults == 1)
         place.pass_time(10)
         assert await place.peer.closes()
         assert await place.keeper.end is End.NOT_BOUND
@@ -270,11 +271,12 @@ async def test_a_peer_that_sends_but_never_reads_is_closed_in_bounded_memory() -
         place.peer.reader._transport.pause_reading()  # type: ignore[attr-defined]
         assert place.keeper.connection is not None
         session = place.keeper.connection.session
-        flood = b"".join(encode(pdus.EnquireLink(), sequence) for sequence in range(1, 20_000))
+        flood = b"".join(encode(SUBMIT, sequence) for sequence in range(1, 20_000))
         writer = place.peer.writer
         async with asyncio.timeout(30):
-            while session.may_read:
-                writer.write(flood)
+            while not session.is_stalled:
+                if not writer.transport.get_write_buffer_size():
+                    writer.write(flood)
                 await asyncio.sleep(0)
         assert session.is_stalled
         assert len(session._out) < 50_000
