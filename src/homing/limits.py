@@ -170,15 +170,20 @@ PART_GRACE_S: Final = 300.0  # silence after a delivered part: then the message 
 
 # --- Pushes ------------------------------------------------------------------------------------------------
 PUSH_LANES: Final = 4
-PUSH_BATCH_MAX: Final = 500
+PUSH_BATCH_MAX: Final = 200
 PUSH_IN_FLIGHT_MAX: Final = 1_000
+PUSH_IN_FLIGHT_PER_ACCOUNT_MAX: Final = 300  # then no more of it are claimed: others have their share
 PUSH_IN_FLIGHT_PER_ADDRESS_MAX: Final = 100
 PUSH_CONNECT_TIMEOUT_S: Final = 5.0
+PUSH_RESOLVE_TIMEOUT_S: Final = 4.0
+PUSH_RESOLVER_THREADS: Final = 8  # their own: names that never resolve hold up nobody else's
+PUSH_RESOLVE_FAILURES: Final = 3  # of a domain's names, then none of it is looked up for a while
+PUSH_RESOLVE_REST_S: Final = 60.0
 PUSH_TIMEOUT_S: Final = 10.0
 PUSH_LEASE_S: Final = 60.0
 PUSH_LINGER_S: Final = 0.02
 PUSH_ANSWER_CHARS_MAX: Final = 200
-PUSH_BREAKER_FAILURES: Final = 10  # in a row, then the address rests
+PUSH_BREAKER_FAILURES: Final = 10  # in a row, then the host rests
 PUSH_BREAKER_REST_S: Final = 30.0
 PUSH_WAITS_S: Final = (
     5,
@@ -459,6 +464,7 @@ assert CLIENT_CONNECT_TIMEOUT_S < CLIENT_TIMEOUT_S < CARRIER_SUBMIT_TIMEOUT_S, "
 assert CARRIER_CLOSE_TIMEOUT_S < DRAIN_TIMEOUT_S, "a carrier that does not answer does not hold up the end"
 assert API_START_S + API_TIMEOUT_S < CARRIER_SUBMIT_TIMEOUT_S, "what waits for a connection is answered for in time"
 assert VALIDITY_S_MAX < API_ASK_S_MAX
+assert 2 * (PUSH_IN_FLIGHT_PER_ACCOUNT_MAX + PUSH_BATCH_MAX) <= PUSH_IN_FLIGHT_MAX, "one account leaves half to others"
 assert PUSH_TIMEOUT_S < PUSH_LEASE_S, "a lease outlives the push it covers"
 assert RECEIPT_UNANSWERED_S_MIN > CARRIER_SUBMIT_TIMEOUT_S, "every submit under way when a receipt came has its answer"
 assert RECEIPT_UNANSWERED_S_MIN + RECEIPT_PARK_RETRY_S_LONGEST < RECEIPT_PARK_S_MAX, (

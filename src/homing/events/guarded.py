@@ -5,11 +5,14 @@ import socket
 import time
 from collections.abc import Sequence
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import aiohttp
 import msgspec
+from yarl import URL
 
 from homing import limits
+from homing.events.resolving import Lookup, PushResolver, system_lookup
 from homing.kit.deadlines import Deadlines
 from homing.kit.networks import Network
 
@@ -33,8 +36,9 @@ class GuardedPoster:
     its mind between check and connect gains nothing; redirects are not followed.
     """
 
-    def __init__(self, allowed: Sequence[Network]) -> None:
-        """`allowed`: private and loopback networks that the operator lets pushes go to."""
+    def __init__(self, allowed: Sequence[Network], lookup: Lookup = system_lookup) -> None:
+        """`allowed`: private and loopback networks that the operator lets pushes go to. `lookup`: of names."""
+        self._lookup = lookup
         self._allowed = tuple(allowed)
         self._deadlines = Deadlines(limits.PUSH_TIMEOUT_S)
         self._session: aiohttp.ClientSession | None = None
@@ -45,6 +49,7 @@ class GuardedPoster:
                 limit=limits.PUSH_IN_FLIGHT_MAX,
                 limit_per_host=limits.PUSH_IN_FLIGHT_PER_ADDRESS_MAX,
                 socket_factory=self._socket,
+                resolver=PushResolver(self._lookup),
             ),
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=limits.PUSH_CONNECT_TIMEOUT_S),
@@ -62,9 +67,10 @@ class GuardedPoster:
         assert self._session is not None
         started_s = time.perf_counter()
         try:
+            check_port(url)
             with self._deadlines.limit():
                 async with self._session.post(
-                    url, data=body.encode(), headers=headers, allow_redirects=False
+                    as_written(url), data=body.encode(), headers=headers, allow_redirects=False
                 ) as response:
                     start = await response.content.read(limits.PUSH_ANSWER_CHARS_MAX)
                     status: int | None = response.status
@@ -79,6 +85,13 @@ class GuardedPoster:
         return socket.socket(family, kind, protocol)
 
 
+def as_written(url: str) -> URL:
+    """The address as its owner wrote it: signed ones lose their signature when anything is respelt, and `%2F` is not
+    `/` (RFC 3986, 2.2). Only what is no ASCII cannot go as it is.
+    """
+    return URL(url, encoded=url.isascii())
+
+
 def check_address(address: str, allowed: Sequence[Network]) -> None:
     """Raises `AddressRefused` unless the address is public or in a network that the operator allows."""
     ip = ipaddress.ip_address(address.partition("%")[0])
@@ -86,12 +99,33 @@ def check_address(address: str, allowed: Sequence[Network]) -> None:
         ip = ip.ipv4_mapped or ip.sixtofour or _embedded(ip) or ip
     if any(ip.version == network.version and ip in network for network in allowed):
         return
-    if not ip.is_global or ip.is_multicast or (isinstance(ip, ipaddress.IPv6Address) and _is_no_host(ip)):
+    if (
+        ip in HOST_AGENTS
+        or not ip.is_global
+        or ip.is_multicast
+        or (isinstance(ip, ipaddress.IPv6Address) and _is_no_host(ip))
+    ):
         raise AddressRefused(f"{address} is not a public address")
 
 
-EMBEDDING: Final = tuple(map(ipaddress.IPv6Network, ("64:ff9b::/96", "::/96")))
-NO_HOSTS: Final = tuple(map(ipaddress.IPv6Network, ("64:ff9b:1::/48", "fec0::/10")))
+EMBEDDING: Final = tuple(map(ipaddress.IPv6Network, ("64:ff9b::/96", "::/96", "::ffff:0:0:0/96")))
+NO_HOSTS: Final = tuple(
+    map(
+        ipaddress.IPv6Network,
+        ("64:ff9b:1::/48", "fec0::/10", "3fff::/20", "5f00::/16", "100:0:0:1::/64"),
+    )
+)
+HOST_AGENTS: Final = frozenset((ipaddress.ip_address("168.63.129.16"),))
+"""Addresses that are public by their number and belong to the machine's own provider (Azure's host agent)."""
+PORTS_REFUSED: Final = frozenset((22, 23, 25, 110, 111, 143, 465, 587, 993, 995, 2049, 3306, 5432, 6379, 11211, 27017))
+"""Of services that are no web servers and take what a request says for commands: mail, shells, databases."""
+
+
+def check_port(url: str) -> None:
+    """Raises `AddressRefused` for a port where no web server is."""
+    port = urlsplit(url).port
+    if port in PORTS_REFUSED:
+        raise AddressRefused(f"port {port} is no web server's")
 
 
 def _embedded(ip: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
@@ -102,7 +136,9 @@ def _embedded(ip: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
 
 
 def _is_no_host(ip: ipaddress.IPv6Address) -> bool:
-    """Local-use translation (RFC 8215) and the old site-local range: somebody's own network, whatever Python says."""
+    """Somebody's own network, or nobody's, whatever Python says: local-use translation (RFC 8215), the old site-local
+    range, documentation (RFC 9637), segment routing (RFC 9602), dummy prefix (RFC 9780).
+    """
     return any(ip in network for network in NO_HOSTS)
 
 

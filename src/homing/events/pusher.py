@@ -3,8 +3,10 @@
 import asyncio
 import random
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from urllib.parse import urlsplit
 
 import msgspec
 import structlog
@@ -33,27 +35,38 @@ class Done(msgspec.Struct, frozen=True):
 
 
 class Breaker:
-    """Rests an address after so many failures in a row, so that one dead customer does not hold up the living."""
+    """Rests a host after so many failures in a row, whatever path it is asked for, so that one dead customer does not
+    hold up the living.
+    """
 
     def __init__(self) -> None:
         self._failures: dict[str, int] = {}
         self._rests_until_s: dict[str, float] = {}
 
     def open_for_s(self, url: str, now_s: float) -> float:
-        """How long the address still rests; 0 when it may be tried."""
-        return max(0.0, self._rests_until_s.get(url, 0.0) - now_s)
+        """How long the host still rests; 0 when it may be tried."""
+        return max(0.0, self._rests_until_s.get(host_of(url), 0.0) - now_s)
 
     def note(self, url: str, acknowledged: bool, now_s: float) -> None:
+        host = host_of(url)
         if acknowledged:
-            self._failures.pop(url, None)
-            self._rests_until_s.pop(url, None)
+            self._failures.pop(host, None)
+            self._rests_until_s.pop(host, None)
             return
-        count = self._failures[url] = self._failures.get(url, 0) + 1
+        count = self._failures[host] = self._failures.get(host, 0) + 1
         if count >= limits.PUSH_BREAKER_FAILURES:
-            self._rests_until_s[url] = now_s + limits.PUSH_BREAKER_REST_S
+            self._rests_until_s[host] = now_s + limits.PUSH_BREAKER_REST_S
         if len(self._failures) > limits.PROFILES_MAX:
             self._failures.clear()
             self._rests_until_s.clear()
+
+
+def host_of(url: str) -> str:
+    """Host and port, which a breaker counts by."""
+    try:
+        return urlsplit(url).netloc.rpartition("@")[2].lower()
+    except ValueError:
+        return url
 
 
 class Pusher:
@@ -77,6 +90,7 @@ class Pusher:
         self._breaker = Breaker()
         self._is_running = False
         self._in_flight = 0
+        self._of_account: Counter[int] = Counter()
         self._freed = asyncio.Event()
         self._posts: set[asyncio.Task[None]] = set()
         self._records: Batcher[Done, None] = Batcher(
@@ -111,6 +125,7 @@ class Pusher:
         loop = asyncio.get_running_loop()
         for chain in _chains(claimed):
             self._in_flight += len(chain)
+            self._of_account[chain[0].account_id] += len(chain)
             task = loop.create_task(self._serve(chain))
             self._posts.add(task)
             task.add_done_callback(self._posts.discard)
@@ -125,7 +140,12 @@ class Pusher:
             self._freed.clear()
             await self._freed.wait()
         room = min(limits.PUSH_BATCH_MAX, limits.PUSH_IN_FLIGHT_MAX - self._in_flight)
-        rows = await self._database.fetch("pushes_claim", lane, self._clock(), room, LEASE)
+        full = [
+            account_id
+            for account_id, count in self._of_account.items()
+            if count >= limits.PUSH_IN_FLIGHT_PER_ACCOUNT_MAX
+        ]
+        rows = await self._database.fetch("pushes_claim", lane, self._clock(), room, LEASE, full)
         self.serve([Claimed(*row) for row in rows])
         return len(rows)
 
@@ -138,6 +158,10 @@ class Pusher:
             log.warning("push_not_recorded", failure=str(failure))
         finally:
             self._in_flight -= len(chain)
+            account_id = chain[0].account_id
+            self._of_account[account_id] -= len(chain)
+            if not self._of_account[account_id]:
+                del self._of_account[account_id]
             self._freed.set()
 
     async def _post(self, push: Claimed) -> Done:

@@ -1,0 +1,76 @@
+"""Pushes to what does not answer, or has no address, cost nobody else."""
+
+import asyncio
+import threading
+import time
+from typing import Any
+
+import pytest
+
+from homing import limits
+from homing.events.guarded import AddressRefused, check_address, check_port
+from homing.events.pusher import Breaker
+from homing.events.resolving import PushResolver, domain_of
+
+
+def test_a_breaker_counts_by_host_whatever_path_is_asked_for() -> None:
+    breaker = Breaker()
+    for n in range(limits.PUSH_BREAKER_FAILURES):
+        breaker.note(f"http://Dead.example:8080/tar{n}?x={n}", False, 0.0)
+    assert breaker.open_for_s("http://user:pw@dead.example:8080/another", 1.0) > 0
+    assert breaker.open_for_s("http://dead.example/another", 1.0) == 0, "another port is another server"
+    assert breaker.open_for_s("http://living.example:8080/", 1.0) == 0
+    breaker.note("http://dead.example:8080/", True, 2.0)
+    assert breaker.open_for_s("http://dead.example:8080/", 2.0) == 0
+
+
+async def test_names_that_never_resolve_are_given_up_and_their_domain_rests(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "PUSH_RESOLVE_TIMEOUT_S", 0.1)
+    released = threading.Event()
+    asked: list[str] = []
+
+    def lookup(host: str, port: int, family: int) -> Any:
+        asked.append(host)
+        if host.endswith("attacker.example"):
+            released.wait(20)
+        return [(family, 1, 6, "", ("127.0.0.1", port))]
+
+    resolver = PushResolver(lookup)
+    try:
+        for n in range(limits.PUSH_RESOLVE_FAILURES):
+            with pytest.raises(OSError, match="in time"):
+                await resolver.resolve(f"slow{n}.attacker.example", 80)
+        began_s = time.monotonic()
+        with pytest.raises(OSError, match=r"names of attacker\.example"):
+            await resolver.resolve("slow99.attacker.example", 80)
+        (found,) = await resolver.resolve("honest.example", 80)
+        assert time.monotonic() - began_s < 0.1
+        assert found["host"] == "127.0.0.1"
+        assert len([host for host in asked if host.endswith("attacker.example")]) == limits.PUSH_RESOLVE_FAILURES
+        default = asyncio.get_running_loop().run_in_executor(None, lambda: "free")
+        assert await asyncio.wait_for(default, 1) == "free", "the threads of all others are not used"
+    finally:
+        released.set()
+        await resolver.close()
+
+
+def test_a_domain_is_what_its_owner_can_make_names_below() -> None:
+    assert domain_of("a.b.Example.com.") == domain_of("example.com") == "example.com"
+    assert domain_of("localhost") == "localhost"
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["168.63.129.16", "::ffff:0:a9fe:a9fe", "::ffff:0:7f00:1", "3fff::1", "5f00::1", "100:0:0:1::1", "64:ff9b:1::1"],
+)
+def test_addresses_of_nobody_and_of_the_provider_are_refused(address: str) -> None:
+    with pytest.raises(AddressRefused):
+        check_address(address, [])
+
+
+@pytest.mark.parametrize("port", [22, 25, 587, 5432, 6379])
+def test_ports_of_what_is_no_web_server_are_refused(port: int) -> None:
+    with pytest.raises(AddressRefused, match="no web server"):
+        check_port(f"http://example.com:{port}/")
+    check_port("http://example.com/")
+    check_port("https://example.com:8443/")
