@@ -106,7 +106,8 @@ def _checked(kind: str, settings: str) -> bool:
     read = read_settings(kind, settings)
     if isinstance(read, HttpSettings) and (place := open_secret(read)):
         raise errors.OperatorError(
-            "{place} holds its secret as it stands, where everybody reads it: put it into `secrets`, and {hole} in its place",
+            "{place} holds its secret as it stands, where everybody reads it: put it into `secrets`, and {hole} in its"
+            " place",
             place=place,
             hole="{secret.NAME}",
         )
