@@ -481,6 +481,14 @@ def test_two_apps_of_an_account_do_not_share_a_name(terminal: Terminal, account:
     terminal("app", "create", other, "shop")
 
 
+@pytest.mark.parametrize("command", ["serve", "migrate"])
+def test_a_data_folder_that_cannot_be_made_is_one_line(command: str) -> None:
+    nowhere = Terminal(environment(Path("/proc/homing"), None))
+    said = nowhere(command, status=1)
+    assert "/proc/homing" in said.err
+    assert len(said.err.strip().splitlines()) == 1
+
+
 def test_a_misspelt_command_is_answered_with_the_nearest_one(terminal: Terminal) -> None:
     assert "Did you mean 'account'?" in terminal("acount", "list", status=2).err
     assert "Did you mean 'list'?" in terminal("account", "lst", status=2).err

@@ -158,6 +158,8 @@ def in_one_line() -> Iterator[None]:
         yield
     except errors.OperatorError as error:
         raise click.ClickException(str(error)) from None
+    except OSError as error:  # a folder that may not be made, read or written
+        raise click.ClickException(str(error)) from None
     except errors.StoreAway as error:
         raise click.ClickException(f"the database cannot be reached: {error}") from None
     except errors.StoreFailed as error:
