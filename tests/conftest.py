@@ -4,6 +4,7 @@ The controller of a run makes a room (a folder) before its workers start and rem
 in the room is made on first use, so a run of pure tests starts nothing.
 """
 
+import asyncio
 import os
 import shutil
 import tempfile
@@ -45,9 +46,11 @@ def worker() -> str:
 
 @pytest.fixture(scope="session")
 def postgres(room: Path) -> Iterator[str]:
-    """The DSN of the run's PostgreSQL. Make databases on it; leave its own alone."""
+    """The DSN of the run's PostgreSQL, as Homing's own role. Make databases on it; leave its own alone."""
     # The setting that ships is for one installation; here each worker runs several on the one server.
-    with EmbeddedPostgres(room / "postgres", durable=False, settings={"max_connections": "400"}) as dsn:
+    embedded = EmbeddedPostgres(room / "postgres", durable=False, settings={"max_connections": "400"})
+    with embedded as dsn:
+        asyncio.run(serving.let_make_databases(embedded.superuser_dsn))
         yield dsn
 
 

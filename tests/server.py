@@ -256,6 +256,15 @@ def database_url(server_dsn: str, name: str) -> str:
     return urlsplit(server_dsn)._replace(path=f"/{name}").geturl()
 
 
+async def let_make_databases(superuser_dsn: str | None) -> None:
+    """Homing's role may make databases, each of which it then owns, as it owns an installation's: else nothing more."""
+    connection = await asyncpg.connect(superuser_dsn)
+    try:
+        await connection.execute("ALTER ROLE homing CREATEDB")
+    finally:
+        await connection.close()
+
+
 async def new_database(server_dsn: str, name: str) -> str:
     """Makes an empty database and gives its DSN."""
     assert re.fullmatch(r"\w+", name), name

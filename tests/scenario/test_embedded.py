@@ -42,7 +42,8 @@ from homing.store.embedded import EmbeddedPostgres
 data, root_home, options = sys.argv[1:]
 database = EmbeddedPostgres(Path(data), root_home=Path(root_home), **json.loads(options))
 dsn = database.open()
-print(json.dumps({"dsn": dsn, "pid": database.pid, "folder": str(database.folder)}), flush=True)
+print(json.dumps({"dsn": dsn, "superuser_dsn": database.superuser_dsn, "pid": database.pid,
+    "folder": str(database.folder)}), flush=True)
 sys.stdin.readline()
 database.close()
 """
@@ -62,6 +63,7 @@ class Holder:
         assert line, self.process.communicate(timeout=WAIT_S)[1]
         opened = json.loads(line)
         self.dsn, self.pid, self.folder = opened["dsn"], opened["pid"], Path(opened["folder"])
+        self.superuser_dsn = opened["superuser_dsn"]
         return self
 
     def close(self) -> None:
@@ -441,7 +443,10 @@ def test_a_copied_data_folder_gets_a_server_of_its_own(room: Room) -> None:
     (copy / "postgres" / SOCKET_NAME).unlink(missing_ok=True)
     second = room.open(copy)
     assert second.pid != first.pid
-    assert query(second.dsn, "SELECT current_setting('data_directory')") == str(copy / "postgres" / "cluster")
+    postmaster = read_postmaster(copy / "postgres" / "cluster")
+    assert postmaster
+    assert (postmaster.pid, postmaster.served) == (second.pid, copy / "postgres" / "cluster")
+    assert query(second.dsn, "SELECT 1") == 1
     second.close()
     assert query(first.dsn, "SELECT 1") == 1
     first.close()
@@ -483,6 +488,72 @@ def test_secrets_are_for_their_owner_only(empty_room: Room) -> None:
     with pytest.raises(asyncpg.InvalidPasswordError):
         query(wrong, "SELECT 1")
     holder.close()
+
+
+def test_homings_role_owns_its_database_and_is_no_superuser(room: Room) -> None:
+    holder = room.open()
+    role = "SELECT rolsuper OR rolcreatedb OR rolcreaterole OR rolreplication OR rolbypassrls FROM pg_roles"
+    assert query(holder.dsn, f"{role} WHERE rolname = current_user") is False
+    assert query(holder.dsn, "SELECT count(*) FROM pg_auth_members WHERE member = current_user::regrole") == 0
+    assert query(holder.dsn, "SELECT datdba::regrole::text FROM pg_database WHERE datname = 'homing'") == "homing"
+    for forbidden in (
+        "COPY (SELECT 1) TO PROGRAM 'true'",
+        "COPY (SELECT 1) TO '/tmp/homing-was-here'",
+        "SELECT pg_read_file('postgresql.conf')",
+        "SELECT pg_ls_dir('.')",
+        "SELECT lo_import('/etc/passwd')",
+        "ALTER SYSTEM SET work_mem = '5MB'",
+        "CREATE ROLE other",
+        "CREATE DATABASE other",
+        "SET ROLE homing_superuser",
+        "SELECT rolpassword FROM pg_authid",
+    ):
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            query(holder.dsn, forbidden)
+    holder.close()
+
+
+def test_the_superusers_password_is_kept_apart(empty_room: Room) -> None:
+    holder = empty_room.open()
+    password = empty_room.data / "database.superuser"
+    assert password.stat().st_mode & 0o777 == 0o600
+    assert password.read_text().strip() not in holder.dsn
+    assert query(holder.superuser_dsn, "SELECT current_user::text") == "homing_superuser"
+    assert query(holder.superuser_dsn, "SELECT pg_read_file('PG_VERSION')").strip()
+    with pytest.raises(asyncpg.InvalidPasswordError):
+        query(holder.superuser_dsn.replace("homing_superuser:", "homing:"), "SELECT 1")
+    assert password.read_text().strip() not in holder.folder.joinpath("server.log").read_text()
+    holder.close()
+    password.unlink()  # Homing itself needs it no more
+    again = empty_room.open()
+    assert again.superuser_dsn is None
+    assert query(again.dsn, "SELECT 1") == 1
+    again.close()
+    assert not password.exists()
+
+
+def test_a_given_password_may_hold_quotes_and_backslashes(empty_room: Room) -> None:
+    odd = "a'b\\c\"d; é/@:?%41"
+    empty_room.data.mkdir(0o711)
+    (empty_room.data / "database.password").write_text(odd + "\n")
+    if empty_room.user:
+        for path in (empty_room.data, empty_room.data / "database.password"):
+            shutil.chown(path, empty_room.user)
+    holder = empty_room.open()
+    assert query(holder.dsn, "SELECT current_user::text") == "homing"
+    holder.close()
+
+
+def test_a_database_whose_role_cannot_be_made_is_not_there(empty_room: Room) -> None:
+    empty_room.data.mkdir(0o711)
+    (empty_room.data / "database.password").write_text("tru\0th\n")  # no password of a program in C
+    if empty_room.user:
+        for path in (empty_room.data, empty_room.data / "database.password"):
+            shutil.chown(path, empty_room.user)
+    errors = empty_room.failure()
+    assert "could not make the database" in errors
+    assert "PASSWORD" not in errors
+    assert not (empty_room.data / "postgres" / "cluster").exists()
 
 
 def test_a_lost_password_is_said(room: Room) -> None:

@@ -5,7 +5,7 @@ import contextlib
 import os
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -125,7 +125,7 @@ async def _serve(data: Path, database: OpenedDatabase, settings: "Settings", dem
         binds += f", with TLS on {settings.smpp.tls_address}"
     looks = await console_greeting(dsn, console.reached_at) if console.address else ""
     click.echo(await greeting(dsn, data, address, binds, looks))
-    for warning in _risks(settings, host):
+    for warning in (*_risks(settings, host), *await _database_risks(dsn, embedded is not None)):
         click.echo(f"Take care: {warning}", err=True)
     await stopping
     click.echo("Stopping: no new work, finishing what is under way ...")
@@ -233,6 +233,31 @@ def _risks(settings: "Settings", host: str) -> Iterator[str]:
         yield f"customers can make Homing post to {', '.join(settings.push.allowed_networks)} (push.allowed_networks)"
     if any(network.endswith("/0") for network in settings.http.trusted_proxies):
         yield "http.trusted_proxies holds everybody, so anybody can pass any allow-list"
+
+
+async def _database_risks(dsn: str, is_embedded: bool) -> Sequence[str]:
+    """That the database's role may do more than Homing needs. Nothing when the database does not say."""
+    from homing.store.database import Database
+
+    database = Database(dsn, connections_max=1)
+    try:
+        await database.open()
+        row = await database.row("is_superuser")
+    except errors.PlatformFailure:
+        row = None
+    finally:
+        await database.close()
+    if not row or not row["is_superuser"]:
+        return ()
+    if is_embedded:
+        return (
+            "the database's role is its superuser, since the database is of an earlier release: whoever gets at it "
+            "can run programs as its user. A new data folder has a role with fewer rights",
+        )
+    return (
+        "the role of HOMING_DATABASE_URL is a superuser: whoever gets at it can run programs on the database's "
+        "machine. Homing needs a role that owns its database, and no more",
+    )
 
 
 def _check_addresses(settings: "Settings") -> None:

@@ -25,11 +25,13 @@ from homing.store.embedded_cluster import (
     DATABASE,
     ENVIRONMENT,
     ROLE,
+    SUPERUSER,
     Postmaster,
     ensure_cluster,
     last_lines,
     password_of,
     read_postmaster,
+    superuser_password,
 )
 from homing.store.embedded_errors import EmbeddedError
 from homing.store.embedded_lock import FileLock
@@ -84,10 +86,12 @@ class EmbeddedPostgres:
         self._root_home = root_home
         self._share: FileLock | None = None
         self._place: Place | None = None
+        self._sockets = Path()
         self._dsn = ""
 
     def open(self) -> str:
-        """Starts the server unless it runs; returns its DSN: role and database `homing`, over a Unix socket.
+        """Starts the server unless it runs; returns its DSN, over a Unix socket: the database `homing` as its owner,
+        the role `homing`, which is no superuser.
 
         Waits for whoever is starting or stopping it at the moment. Once open, returns the DSN again. The DSN
         holds the password: do not log it. Raises EmbeddedError.
@@ -101,7 +105,7 @@ class EmbeddedPostgres:
                 try:
                     place = find_place(self._data, self._user, self._root_home)
                     password = password_of(self._data, place.cluster)
-                    ensure_cluster(place, password, durable=self._durable, starting=starting)
+                    ensure_cluster(self._data, place, password, durable=self._durable, starting=starting)
                     postmaster = self._bring_up(place)
                 except BaseException:
                     share.close()  # and the keeper, if there is one already, stops what was started
@@ -109,8 +113,8 @@ class EmbeddedPostgres:
         except (OSError, subprocess.TimeoutExpired) as error:
             raise EmbeddedError(f"The database of {self._data} cannot be opened: {error}.") from error
         self._share, self._place = share, place
-        host = quote(os.fsencode(postmaster.sockets))
-        self._dsn = f"postgresql://{ROLE}:{password}@/{DATABASE}?host={host}"
+        self._sockets = postmaster.sockets
+        self._dsn = self._dsn_of(ROLE, password)
         return self._dsn
 
     def close(self) -> None:
@@ -147,6 +151,17 @@ class EmbeddedPostgres:
             raise EmbeddedError(f"The database of {self._data} cannot be started again: {error}.") from error
 
     @property
+    def superuser_dsn(self) -> str | None:
+        """The DSN of the role that may do everything in the cluster, for an operator's or a test's own needs.
+
+        None for a cluster made before there was such a role: the superuser of that is the role `homing`. Call while
+        open.
+        """
+        assert self._share is not None
+        password = superuser_password(self._data)
+        return self._dsn_of(SUPERUSER, password) if password else None
+
+    @property
     def share(self) -> int:
         """The descriptor of this process's use. A child that is given it uses the server too, as long as it lives."""
         assert self._share is not None
@@ -170,6 +185,10 @@ class EmbeddedPostgres:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _dsn_of(self, role: str, password: str) -> str:
+        host = quote(os.fsencode(self._sockets))
+        return f"postgresql://{role}:{quote(password, safe='')}@/{DATABASE}?host={host}"
 
     def _make_data(self) -> None:
         # Root's can be passed through, so that the cluster can lie in it; every secret in it has mode 0600.

@@ -15,7 +15,14 @@ from homing.store.embedded_place import SOCKET_NAME, Place
 from homing.store.embedded_programs import WHEEL, wheel_version
 
 ROLE = "homing"
+"""Homing's own role, which owns its database and nothing else."""
+
+SUPERUSER = "homing_superuser"
+"""The role that may do everything in the cluster, even run programs. Homing never connects as it."""
+
 DATABASE = "homing"
+PASSWORD_NAME = "database.password"  # noqa: S105  # a file's name
+SUPERUSER_PASSWORD_NAME = "database.superuser"  # noqa: S105  # a file's name
 ENVIRONMENT = {"LC_ALL": "C", "PATH": os.defpath}
 """All that PostgreSQL's programs see of ours: neither PG* variables nor a terminal's language may change things."""
 
@@ -75,27 +82,37 @@ def password_of(data: Path, cluster: Path) -> str:
 
     Raises EmbeddedError if there is a cluster but no password for it.
     """
-    path = data / "database.password"
-    if not path.exists():
-        if cluster.exists():
-            raise EmbeddedError(f"{path} is missing, and without it nobody can connect to the database: restore it.")
-        write_durably(path, secrets.token_urlsafe(32) + "\n")
-    return path.read_text().strip()
+    path = data / PASSWORD_NAME
+    if not path.exists() and cluster.exists():
+        raise EmbeddedError(f"{path} is missing, and without it nobody can connect to the database: restore it.")
+    return _kept_password(path)
 
 
-def ensure_cluster(place: Place, password: str, *, durable: bool, starting: FileLock) -> None:
-    """Makes the cluster with its role and database unless it is there; checks that our PostgreSQL can serve it.
+def superuser_password(data: Path) -> str | None:
+    """The superuser's password, from data/database.superuser (mode 0600), where there is one.
 
-    It is made under another name and renamed when complete, so that a crash half way leaves nothing that
-    looks like a cluster. The programs inherit `starting`, which the caller holds: should the caller be
-    killed, the next one waits for them to end instead of working in the same folder. Raises EmbeddedError,
-    OSError.
+    Clusters of before it have none: there Homing's own role is the superuser.
+    """
+    try:
+        return (data / SUPERUSER_PASSWORD_NAME).read_text().strip()
+    except FileNotFoundError:
+        return None
+
+
+def ensure_cluster(data: Path, place: Place, password: str, *, durable: bool, starting: FileLock) -> None:
+    """Makes the cluster with its roles and database unless it is there; checks that our PostgreSQL can serve it.
+
+    Homing's role gets `password` and owns the database; the superuser's password is in data/database.superuser
+    before the cluster is there. It is made under another name and renamed when complete, so that a crash half
+    way leaves nothing that looks like a cluster. The programs inherit `starting`, which the caller holds: should
+    the caller be killed, the next one waits for them to end instead of working in the same folder. Raises
+    EmbeddedError, OSError.
     """
     if not place.cluster.exists():
         fresh = place.folder / "cluster.new"
         shutil.rmtree(fresh, ignore_errors=True)
         password_file = place.folder / "password"
-        write_durably(password_file, password)
+        write_durably(password_file, _kept_password(data / SUPERUSER_PASSWORD_NAME))
         os.chown(password_file, place.owner.uid, place.owner.gid, follow_symlinks=False)
         try:
             _initdb(place, fresh, password_file, durable, starting)
@@ -104,10 +121,16 @@ def ensure_cluster(place: Place, password: str, *, durable: bool, starting: File
         _run(
             place,
             # -j: a statement ends with a semicolon and an empty line. Single-user mode needs no server, so
-            # the database is part of what becomes visible by the rename.
-            ["postgres", "--single", "-j", "-D", str(fresh), *([] if durable else ["-F"]), "postgres"],
+            # role and database are part of what becomes visible by the rename. It goes on after a failed
+            # statement unless told otherwise, and shows it, with the password.
+            [
+                *("postgres", "--single", "-j", "-D", str(fresh), *([] if durable else ["-F"])),
+                *("-c", "exit_on_error=on", "-c", "log_min_error_statement=panic"),
+                "postgres",
+            ],
             starting,
-            said=f"CREATE DATABASE {DATABASE};\n\n",
+            said=f"CREATE ROLE {ROLE} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE PASSWORD {_literal(password)};\n\n"
+            f"CREATE DATABASE {DATABASE} OWNER {ROLE};\n\n",
         )
         rename_durably(fresh, place.cluster)
     ours = wheel_version().split(".")[0]
@@ -127,6 +150,17 @@ def last_lines(path: Path) -> str:
         return ""
 
 
+def _kept_password(path: Path) -> str:
+    if not path.exists():
+        write_durably(path, secrets.token_urlsafe(32) + "\n")
+    return path.read_text().strip()
+
+
+def _literal(text: str) -> str:
+    """As a string of SQL, where backslashes are letters (standard_conforming_strings, PostgreSQL's default)."""
+    return "'" + text.replace("'", "''") + "'"
+
+
 def _initdb(place: Place, cluster: Path, password_file: Path, durable: bool, starting: FileLock) -> None:
     options = [
         "--encoding=UTF8",
@@ -136,7 +170,7 @@ def _initdb(place: Place, cluster: Path, password_file: Path, durable: bool, sta
         "--locale-provider=builtin",
         "--builtin-locale=C.UTF-8",
         "--auth=scram-sha-256",
-        f"--username={ROLE}",
+        f"--username={SUPERUSER}",
         f"--pwfile={password_file}",
         *([] if durable else ["--no-sync"]),
     ]

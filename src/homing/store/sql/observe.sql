@@ -16,3 +16,6 @@ UNION ALL
 SELECT 'push', asked.lane
 FROM unnest($2::int[]) AS asked (lane)
 WHERE EXISTS (SELECT FROM push AS p WHERE p.lane = asked.lane AND p.due_at <= $3)
+
+-- name: is_superuser
+SELECT rolsuper AS is_superuser FROM pg_roles WHERE rolname = current_user
