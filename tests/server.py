@@ -68,9 +68,13 @@ class Process:
     process: asyncio.subprocess.Process
 
     @classmethod
-    async def start(cls, role: str, name: str, log: Path, environment: Mapping[str, str]) -> Self:
+    async def start(
+        cls, role: str, name: str, log: Path, environment: Mapping[str, str], under: Sequence[str] = ()
+    ) -> Self:
+        """`under`: the words of a command that becomes the process, such as one that gives it a machine of its own."""
         with log.open("ab") as stderr:
             process = await asyncio.create_subprocess_exec(
+                *under,
                 sys.executable,
                 "-m",
                 "homing.app",
@@ -116,6 +120,7 @@ class Server:
     demo: Account
     processes: list[Process] = field(default_factory=list)
     secrets: set[str] = field(default_factory=set)
+    under: Sequence[str] = ()
     _names: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
     _probe: Account | None = None
 
@@ -137,7 +142,7 @@ class Server:
 
     async def start(self, role: str, name: str, **environment: str) -> Process:
         log = self.data / f"{name}.log"
-        process = await Process.start(role, name, log, {**self.environment, **environment})
+        process = await Process.start(role, name, log, {**self.environment, **environment}, self.under)
         self.processes.append(process)
         await process.ready()
         return process
@@ -300,10 +305,10 @@ async def odd_destinations(database: Database) -> None:
 
 
 @asynccontextmanager
-async def running(dsn: str, data: Path, **settings: str) -> AsyncIterator[Server]:
+async def running(dsn: str, data: Path, under: Sequence[str] = (), **settings: str) -> AsyncIterator[Server]:
     """A server with the demo over an empty database. Proxies on 127.0.0.1 are trusted, and pushes may go there.
 
-    `settings`: environment variables beside these.
+    `under`: of its processes (`Process.start`). `settings`: environment variables beside these.
     """
     await migrate(dsn)
     database = Database(dsn, plans=FREE_PLANS)
@@ -329,7 +334,7 @@ async def running(dsn: str, data: Path, **settings: str) -> AsyncIterator[Server
         **settings,
     }
     shown = Account(row["account_id"], demo.ACCOUNT, "", *known)
-    server = Server(dsn, data, database, vault, environment, address, Client(f"http://{address}"), shown)
+    server = Server(dsn, data, database, vault, environment, address, Client(f"http://{address}"), shown, under=under)
     server.secrets.update((demo.LIA_PASSWORD, demo.LAAFFIC_SECRET))
     try:
         await asyncio.gather(

@@ -10,7 +10,7 @@ import pytest
 from homing import limits
 from homing.events.guarded import AddressRefused, check_address, check_port
 from homing.events.pusher import Breaker
-from homing.events.resolving import PushResolver, domain_of
+from homing.events.resolving import ASKED_BY, PushResolver, domain_of
 
 
 def test_a_breaker_counts_by_host_whatever_path_is_asked_for() -> None:
@@ -24,33 +24,67 @@ def test_a_breaker_counts_by_host_whatever_path_is_asked_for() -> None:
     assert breaker.open_for_s("http://dead.example:8080/", 2.0) == 0
 
 
-async def test_names_that_never_resolve_are_given_up_and_their_domain_rests(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_names_that_never_resolve_are_given_up_and_cost_their_account_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(limits, "PUSH_RESOLVE_TIMEOUT_S", 0.1)
     released = threading.Event()
     asked: list[str] = []
 
     def lookup(host: str, port: int, family: int) -> Any:
         asked.append(host)
-        if host.endswith("attacker.example"):
+        if host.startswith("slow"):
             released.wait(20)
         return [(family, 1, 6, "", ("127.0.0.1", port))]
 
     resolver = PushResolver(lookup)
     try:
-        for n in range(limits.PUSH_RESOLVE_FAILURES):
+        ASKED_BY.set(1)
+        for n in range(limits.PUSH_RESOLVES_PER_ACCOUNT_MAX):
             with pytest.raises(OSError, match="in time"):
-                await resolver.resolve(f"slow{n}.attacker.example", 80)
+                await resolver.resolve(f"slow{n}.attacker{n}.example", 80)
+        for n in range(20):
+            with pytest.raises(OSError, match="other names of the account"):
+                await resolver.resolve(f"slow{n}.another{n}.example", 80)
+        ASKED_BY.set(2)
         began_s = time.monotonic()
-        with pytest.raises(OSError, match=r"names of attacker\.example"):
-            await resolver.resolve("slow99.attacker.example", 80)
         (found,) = await resolver.resolve("honest.example", 80)
         assert time.monotonic() - began_s < 0.1
         assert found["host"] == "127.0.0.1"
-        assert len([host for host in asked if host.endswith("attacker.example")]) == limits.PUSH_RESOLVE_FAILURES
+        assert len(asked) == limits.PUSH_RESOLVES_PER_ACCOUNT_MAX + 1
         default = asyncio.get_running_loop().run_in_executor(None, lambda: "free")
         assert await asyncio.wait_for(default, 1) == "free", "the threads of all others are not used"
+        released.set()
+        ASKED_BY.set(1)
+        (found,) = await resolver.resolve("well.example", 80)
+        assert found["port"] == 80, "its threads are its own again"
     finally:
         released.set()
+        await resolver.close()
+
+
+async def test_a_domain_whose_names_are_not_there_rests_for_the_account_that_asked() -> None:
+    asked: list[str] = []
+
+    def lookup(host: str, port: int, family: int) -> Any:
+        asked.append(host)
+        if host.startswith("no"):
+            raise OSError(-2, "Name or service not known")
+        return [(family, 1, 6, "", ("127.0.0.1", port))]
+
+    resolver = PushResolver(lookup)
+    try:
+        ASKED_BY.set(1)
+        for n in range(limits.PUSH_RESOLVE_FAILURES):
+            with pytest.raises(OSError, match="not known"):
+                await resolver.resolve(f"no{n}.shop.co.uk", 80)
+        with pytest.raises(OSError, match=r"names of co\.uk"):
+            await resolver.resolve("no99.shop.co.uk", 80)
+        assert len(asked) == limits.PUSH_RESOLVE_FAILURES
+        ASKED_BY.set(2)
+        (found,) = await resolver.resolve("honest.co.uk", 80)
+        assert found["host"] == "127.0.0.1", "others' names in it are looked up"
+    finally:
         await resolver.close()
 
 

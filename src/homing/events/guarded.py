@@ -12,7 +12,7 @@ import msgspec
 from yarl import URL
 
 from homing import limits
-from homing.events.resolving import Lookup, PushResolver, system_lookup
+from homing.events.resolving import ASKED_BY, Lookup, PushResolver, system_lookup
 from homing.kit.deadlines import Deadlines
 from homing.kit.networks import Network
 
@@ -62,9 +62,12 @@ class GuardedPoster:
         if self._session:
             await self._session.close()
 
-    async def post(self, url: str, body: str, headers: dict[str, str]) -> Posted:
-        """Never raises for what an address does."""
+    async def post(self, url: str, body: str, headers: dict[str, str], account_id: int = 0) -> Posted:
+        """`account_id`: whose address it is; its name is looked up in that account's share. Never raises for what an
+        address does.
+        """
         assert self._session is not None
+        ASKED_BY.set(account_id)
         started_s = time.perf_counter()
         try:
             check_port(url)

@@ -108,7 +108,7 @@ class Pusher:
             while True:
                 for lane in await self._pulse.wait("push", lanes):
                     try:
-                        while await self._claim(lane) == limits.PUSH_BATCH_MAX:
+                        while await self._claim(lane):
                             pass
                     except errors.PlatformFailure as failure:
                         log.warning("pushes_wait", failure=str(failure))
@@ -116,9 +116,13 @@ class Pusher:
         finally:
             self._is_running = False
 
-    def room(self) -> int:
-        """How many fresh pushes may be handed over (messages/outbox.py's `Handover`); none while it does not run."""
-        return limits.PUSH_IN_FLIGHT_MAX - self._in_flight if self._is_running else 0
+    def has_room(self, account_id: int, taken: Counter[int]) -> bool:
+        """Whether a fresh push of an account may be handed over (messages/outbox.py's `Handover`); no while it does not
+        run.
+        """
+        if not self._is_running:
+            return False
+        return self._of_account[account_id] + taken[account_id] < self._share(taken.total())
 
     def serve(self, claimed: Sequence[Claimed]) -> None:
         """Posts them, those of one message in their order."""
@@ -135,19 +139,23 @@ class Pusher:
             await asyncio.gather(*self._posts, return_exceptions=True)
         await self._records.drained()
 
-    async def _claim(self, lane: int) -> int:
+    def _share(self, taken: int = 0) -> int:
+        """How many places an account may have: no more than are left free, so that however many accounts are at
+        addresses that never answer, another one has room. `taken`: places that are promised beside those in use.
+        """
+        return min(limits.PUSH_IN_FLIGHT_PER_ACCOUNT_MAX, limits.PUSH_IN_FLIGHT_MAX - self._in_flight - taken)
+
+    async def _claim(self, lane: int) -> bool:
+        """Whether there may be more: as many were due as were asked for."""
         while self._in_flight >= limits.PUSH_IN_FLIGHT_MAX:
             self._freed.clear()
             await self._freed.wait()
-        room = min(limits.PUSH_BATCH_MAX, limits.PUSH_IN_FLIGHT_MAX - self._in_flight)
-        full = [
-            account_id
-            for account_id, count in self._of_account.items()
-            if count >= limits.PUSH_IN_FLIGHT_PER_ACCOUNT_MAX
-        ]
-        rows = await self._database.fetch("pushes_claim", lane, self._clock(), room, LEASE, full)
+        free, share = limits.PUSH_IN_FLIGHT_MAX - self._in_flight, self._share()
+        count = min(limits.PUSH_BATCH_MAX, max(1, free // 4))  # all may be one account's, which goes past its share by it
+        full = [account_id for account_id, places in self._of_account.items() if places >= share]
+        rows = await self._database.fetch("pushes_claim", lane, self._clock(), count, LEASE, full)
         self.serve([Claimed(*row) for row in rows])
-        return len(rows)
+        return len(rows) == count
 
     async def _serve(self, chain: Sequence[Claimed]) -> None:
         """One message's pushes, in order."""
@@ -170,7 +178,9 @@ class Pusher:
         if rest_s:
             due_at = now + timedelta(seconds=rest_s * self._chance.uniform(1.0, 1.5))
             return Done(push, now, Posted(None, "", -1), PushOutcome.PENDING, due_at)
-        posted = await self._poster.post(push.url, push.body, {"webhook-id": f"push_{push.push_id}"})
+        posted = await self._poster.post(
+            push.url, push.body, {"webhook-id": f"push_{push.push_id}"}, account_id=push.account_id
+        )
         acknowledged = is_acknowledged(PushKind(push.kind), posted.status)
         self._breaker.note(push.url, acknowledged, time.monotonic())
         if acknowledged:

@@ -6,13 +6,16 @@ import asyncio
 import socket
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from contextvars import ContextVar
+from typing import Any, Final
 
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from homing import limits
 
 Lookup = Callable[[str, int, int], Any]
+ASKED_BY: Final = ContextVar("asked_by", default=0)
+"""The account whose address is being connected to: the HTTP client hands a resolver the name alone."""
 
 
 def system_lookup(host: str, port: int, family: int) -> Any:
@@ -20,30 +23,38 @@ def system_lookup(host: str, port: int, family: int) -> Any:
 
 
 class PushResolver(AbstractResolver):
-    """Gives up on a name after a while, and after some of a domain's names on all of them for a minute."""
+    """Gives up on a name after a while, and after some of an account's names in a domain on all of these for a minute.
+    An account's names have a few of the threads at most.
+    """
 
     def __init__(self, lookup: Lookup = system_lookup) -> None:
         self._lookup = lookup
         self._executor = ThreadPoolExecutor(limits.PUSH_RESOLVER_THREADS, "push-names")
-        self._failures: dict[str, tuple[int, float]] = {}
+        self._places: dict[int, asyncio.Semaphore] = {}
+        self._failures: dict[tuple[int, str], tuple[int, float]] = {}
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
         """Raises OSError when the name has no address, or none in time."""
-        loop, domain = asyncio.get_running_loop(), domain_of(host)
-        count, until_s = self._failures.get(domain, (0, 0.0))
+        loop, account_id = asyncio.get_running_loop(), ASKED_BY.get()
+        key = account_id, domain_of(host)
+        count, until_s = self._failures.get(key, (0, 0.0))
         if count >= limits.PUSH_RESOLVE_FAILURES and loop.time() < until_s:
-            raise OSError(None, f"names of {domain} have not been found lately")
+            raise OSError(None, f"names of {key[1]} have not been found lately")
+        looking: asyncio.Future[Any] | None = None
         try:
             async with asyncio.timeout(limits.PUSH_RESOLVE_TIMEOUT_S):
-                found = await loop.run_in_executor(self._executor, self._lookup, host, port, family)
+                looking = await self._begin(account_id, host, port, family)
+                found = await asyncio.shield(looking)
         except (OSError, TimeoutError) as error:
-            self._failures[domain] = count + 1, loop.time() + limits.PUSH_RESOLVE_REST_S
+            if looking is None:
+                raise OSError(None, "other names of the account are still being looked up") from error
+            self._failures[key] = count + 1, loop.time() + limits.PUSH_RESOLVE_REST_S
             if len(self._failures) > limits.PROFILES_MAX:
                 self._failures.clear()
             raise OSError(None, str(error) or "no answer from the name server in time") from error
-        self._failures.pop(domain, None)
+        self._failures.pop(key, None)
         return [
             ResolveResult(
                 hostname=host,
@@ -55,6 +66,22 @@ class PushResolver(AbstractResolver):
             )
             for found_family, _kind, protocol, _name, address in found
         ]
+
+    async def _begin(self, account_id: int, host: str, port: int, family: int) -> asyncio.Future[Any]:
+        """Returns when the account has a thread free, which counts as its own until the look-up ends, however long ago
+        its caller gave up.
+        """
+        places = self._places.setdefault(account_id, asyncio.Semaphore(limits.PUSH_RESOLVES_PER_ACCOUNT_MAX))
+        await places.acquire()
+
+        def ended(looking: asyncio.Future[Any]) -> None:
+            places.release()
+            if not looking.cancelled():
+                looking.exception()  # counts as seen: whoever waited may have gone
+
+        looking = asyncio.get_running_loop().run_in_executor(self._executor, self._lookup, host, port, family)
+        looking.add_done_callback(ended)
+        return looking
 
     async def close(self) -> None:
         self._executor.shutdown(wait=False, cancel_futures=True)

@@ -26,12 +26,14 @@ class Trial(msgspec.Struct, frozen=True):
     is_acknowledged: bool
 
 
-async def try_address(poster: GuardedPoster, kind: PushKind, url: str, app_id: str, now: datetime) -> Trial:
+async def try_address(
+    poster: GuardedPoster, account_id: int, kind: PushKind, url: str, app_id: str, now: datetime
+) -> Trial:
     """`kind`: LAAFFIC_REPORT or LAAFFIC_INBOUND. Never raises for what the address does; one that pushes may not go to
     is refused as always.
     """
     body = msgspec.json.encode(_inbound(now) if kind is PushKind.LAAFFIC_INBOUND else _report(app_id, now)).decode()
-    posted = await poster.post(url, body, {"webhook-id": f"push_test_{int(now.timestamp() * 1000)}"})
+    posted = await poster.post(url, body, {"webhook-id": f"push_test_{int(now.timestamp() * 1000)}"}, account_id)
     return Trial(url, body, posted, is_acknowledged(kind, posted.status))
 
 

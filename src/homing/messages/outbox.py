@@ -1,6 +1,7 @@
 """What a state change owes the customer: a report in the form of the dialect that the message came by."""
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import Final, Protocol
@@ -53,8 +54,8 @@ class Claimed(msgspec.Struct, frozen=True):
 class Handover(Protocol):
     """Who posts pushes in this process: takes fresh ones at once, so that nobody has to look for them."""
 
-    def room(self) -> int:
-        """How many it takes now."""
+    def has_room(self, account_id: int, taken: Counter[int]) -> bool:
+        """Whether it takes another one of an account's now, beside those that it was promised: how many of whose."""
         ...
 
     def serve(self, claimed: Sequence[Claimed]) -> None: ...
@@ -71,8 +72,7 @@ class Outbox:
         self._claimed: list[Claimed] = []
 
     async def add(self, transaction: Connection, pushes: Sequence[Push]) -> None:
-        room = self._handover.room() - len(self._claimed) if self._handover else 0
-        alone = [push for push in pushes if push.kind is PushKind.LAAFFIC_REPORT][: max(0, room)]
+        alone = self._within_room([push for push in pushes if push.kind is PushKind.LAAFFIC_REPORT])
         if alone:
             rows = await transaction.fetch("pushes_add_claimed", *_columns(alone), LEASE)
             ids = {row["message_id"]: row["push_id"] for row in rows}
@@ -83,6 +83,16 @@ class Outbox:
         if len(alone) < len(pushes):
             taken = set(map(id, alone))
             await add_pushes(transaction, [push for push in pushes if id(push) not in taken])
+
+    def _within_room(self, pushes: Sequence[Push]) -> Sequence[Push]:
+        if self._handover is None:
+            return ()
+        taken, within = Counter(push.account_id for push in self._claimed), []
+        for push in pushes:
+            if self._handover.has_room(push.account_id, taken):
+                taken[push.account_id] += 1
+                within.append(push)
+        return within
 
     def committed(self) -> None:
         """To be called when the transaction is durable, and not otherwise."""

@@ -115,7 +115,7 @@ async def _try(visit: Visit, place: Place) -> Response:
         await record(
             transaction, "app", "try_push", f"{row['name']} {app_id}", place.account_id, after={"url": row[name]}
         )
-    trial = await try_address(visit.shared.poster, KINDS[name], row[name], app_id, visit.now)
+    trial = await try_address(visit.shared.poster, place.account_id, KINDS[name], row[name], app_id, visit.now)
     return await _show_one(visit, trial)
 
 
