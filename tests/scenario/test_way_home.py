@@ -4,6 +4,7 @@ import asyncio
 import json
 import re
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_network
@@ -544,8 +545,8 @@ class Hands:
         self.left = room
         self.served: list[Claimed] = []
 
-    def room(self) -> int:
-        return self.left
+    def has_room(self, account_id: int, taken: Counter[int]) -> bool:
+        return taken.total() < self.left
 
     def serve(self, claimed: Sequence[Claimed]) -> None:
         self.left -= len(claimed)

@@ -151,7 +151,7 @@ class Pusher:
             self._freed.clear()
             await self._freed.wait()
         free, share = limits.PUSH_IN_FLIGHT_MAX - self._in_flight, self._share()
-        count = min(limits.PUSH_BATCH_MAX, max(1, free // 4))  # all may be one account's, which goes past its share by it
+        count = min(limits.PUSH_BATCH_MAX, max(1, free // 4))  # which may all be of one account
         full = [account_id for account_id, places in self._of_account.items() if places >= share]
         rows = await self._database.fetch("pushes_claim", lane, self._clock(), count, LEASE, full)
         self.serve([Claimed(*row) for row in rows])
