@@ -31,6 +31,7 @@ from homing.dispatch.expiry import ExpirySweep
 from homing.dispatch.failover import Failover
 from homing.dispatch.fleet import Fleet
 from homing.dispatch.reroute import RerouteSweep
+from homing.dispatch.written import WrittenMarks
 from homing.doors import laaffic_send, lia_send
 from homing.doors.auth_guard import AuthGuard
 from homing.doors.carrier_push import CarrierPushDoor, PushingCarriers
@@ -267,6 +268,7 @@ class LinkRole:
         failover = Failover(self._board)
         settings = around.settings.dispatch
         key = crypto.load_key(os.environ.get("HOMING_SECRET_KEY", ""), around.data / "secret.key")
+        self._marks = WrittenMarks(around.data / "run" / "written", around.owner, around.clock)
         self._fleet = Fleet(
             database,
             ReportKeeper(
@@ -282,6 +284,7 @@ class LinkRole:
             failover,
             settings.unknown_retry_s,
             crypto.Vault(key),
+            self._marks,
         )
         self._rerouting = RerouteSweep(database, failover, around.clock, settings.queue_age_s)
         self._guard = GuardBoard(database, around.clock)
@@ -312,6 +315,7 @@ class LinkRole:
         await self._poster.open()
         await self._board.open()
         await self._guard.open()
+        self._marks.open()
         await self._fleet.open()
         around = self._around
 
@@ -345,6 +349,7 @@ class LinkRole:
             await asyncio.gather(self._thinking, return_exceptions=True)
             await self._brain.release()
         await self._fleet.close()
+        self._marks.close()
         await self._inbox.drained()
         await self._pusher.drained()
         await self._poster.close()

@@ -5,6 +5,7 @@ import os
 import random
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from homing.carriers.base import Report
 from homing.dispatch.answers import Answered, Recorder
 from homing.dispatch.failover import Failover
 from homing.dispatch.fleet import Fleet
+from homing.dispatch.written import WrittenMarks
 from homing.kit.crypto import Vault
 from homing.model import Answer, Outbound, Outcome, Traffic
 from homing.observe.work import WorkTally
@@ -41,7 +43,7 @@ async def bank(postgres: str, worker: str) -> AsyncIterator[Bank]:
 
 
 @pytest.fixture
-async def fleet(bank: Bank) -> AsyncIterator[Fleet]:
+async def fleet(bank: Bank, tmp_path: Path) -> AsyncIterator[Fleet]:
     """The link's carriers over a database of their own, which can be taken away from them alone."""
     database, chance = bank.databases[1], random.Random(1)
     pulse = Pulse(database, now)
@@ -49,6 +51,8 @@ async def fleet(bank: Bank) -> AsyncIterator[Fleet]:
     async def sink(_carrier_id: int, _name: str, _reports: Sequence[Report]) -> None:
         """Receipts are not what this is about."""
 
+    marks = WrittenMarks(tmp_path, OWNER, now)
+    marks.open()
     made = Fleet(
         database,
         sink,
@@ -60,6 +64,7 @@ async def fleet(bank: Bank) -> AsyncIterator[Fleet]:
         Failover(bank._boards[1]),
         10,
         Vault(bytes(32)),
+        marks,
     )
     pulsing = asyncio.get_running_loop().create_task(pulse.run())
     await made.open()

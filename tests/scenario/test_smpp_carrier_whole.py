@@ -27,7 +27,13 @@ MORTAL = "95402"
 """By one that is killed."""
 SLOW = "95403"
 """By one that answers after the response time."""
+UNWRITTEN = "9540"
+"""By one that never answers: the fifth digit tells the traffic."""
 UNKNOWN_RETRY_S = 1
+CLAIMED = """
+SELECT count(*) AS claimed FROM queue JOIN message USING (account_id, message_id)
+WHERE carrier_id = $1 AND claimed_by IS NOT NULL AND lane <> 0
+"""
 SOON = {"reconnect_first_s": 0.1, "reconnect_longest_s": 0.3}
 
 
@@ -190,4 +196,36 @@ async def test_a_centre_that_is_killed_amid_traffic_loses_nothing(server: Server
     for outcomes in (await attempts(server, campaign)).values():
         assert outcomes[-1] in (Outcome.ACCEPTED, Outcome.UNKNOWN)
         assert Outcome.UNKNOWN not in outcomes[:-1], "a campaign's message goes once"
+    await all_adds_up(server.database)
+
+
+@pytest.mark.parametrize("traffic", ["T", "P"])
+async def test_what_a_killed_process_had_claimed_and_not_written_goes_once_and_without_a_lost_attempt(
+    server: Server, traffic: str
+) -> None:
+    """A window of two: two messages are written and never answered, the others wait behind them for room."""
+    prefix = f"{UNWRITTEN}{7 + (traffic == 'P')}"
+    account = await server.account(balance="10")
+    async with Smsc(deeds=lambda _submit: Deed(answers=0, receipt=None)) as smsc:
+        carrier_id = await add_carrier(server, prefix, smsc.port, window=2, response_timeout_s=20)
+        ids = [await send(server, account, f"{prefix}00000{n}", "Your code is 1234", traffic) for n in range(4)]
+        async with asyncio.timeout(20):
+            while (await server.query_row(CLAIMED, carrier_id))["claimed"] < len(ids) or len(smsc.taken) < 2:
+                await asyncio.sleep(0.05)
+        (link,) = [process for process in server.processes if process.name == "link-1"]
+        link.process.kill()
+        await link.process.wait()
+        server.processes.remove(link)
+        written = {number for number, _text in smsc.texts}
+        smsc.deeds = lambda _submit: Deed()
+        await server.start("link", "link-1")
+        unwritten = [message_id for n, message_id in enumerate(ids) if f"{prefix}00000{n}" not in written]
+        assert len(unwritten) == len(ids) - 2
+        await until(server, unwritten, {State.DELIVERED}, within_s=60)
+        tried = await attempts(server, ids)
+        assert [tried[message_id] for message_id in unwritten] == [[Outcome.ACCEPTED]] * len(unwritten)
+        lost = [tried[message_id][0] for message_id in ids if message_id not in unwritten]
+        assert lost == [Outcome.UNKNOWN] * 2, "of what was written the answer is not known"
+        submits = Counter(number for number, _text in smsc.texts)
+        assert [submits[number] for number in submits if number not in written] == [1] * len(unwritten)
     await all_adds_up(server.database)

@@ -28,6 +28,7 @@ from homing.smpp.statuses import Status
 from homing.states import State
 from homing.text import gsm7
 from server import NO_PRICE, NO_ROUTE, QUEUED, REPLYING, Account, Server
+from unmarked import unmarked
 from waiting import until
 
 WAIT_S = 30.0
@@ -104,7 +105,7 @@ async def test_another_homing_binds_with_a_long_http_credential_sends_and_hears_
     hearing = asyncio.create_task(hear())
     try:
         await asyncio.wait_for(carrier.until_room(), WAIT_S)
-        await carrier.submit([message], lambda _message, answer: answers.append(answer))
+        await carrier.submit([message], lambda _message, answer: answers.append(answer), unmarked)
         assert [answer.outcome for answer in answers] == [Outcome.ACCEPTED]
         await until(lambda: bool(receipts), within_s=WAIT_S)
         assert isinstance(receipts[0], CarrierReceipt)

@@ -25,6 +25,7 @@ from homing.carriers.window import Window
 from homing.clients import errors
 from homing.model import Answer, CarrierInbound, CarrierReceipt, Options, Outbound, Outcome, Outstanding, Traffic
 from homing.states import State
+from unmarked import unmarked
 from waiting import until
 
 PAGE = Path(__file__).parents[2] / "docs" / "operate" / "http-carriers.md"
@@ -127,9 +128,8 @@ async def test_flash_and_plain_messages_of_one_text_share_no_call_and_a_vendor_w
         ("laaffic", '{"key": "a", "secret": "b", "app_id": "c"}', Outcome.REFUSED),
     ):
         calls.clear()
-        answers: dict[int, Answer] = {}
         carrier = ApiCarrier(Vendor(), kinds.read_settings(kind, settings), Manner(10), random.Random(1))
-        await carrier.submit(batch, lambda one, answer, answers=answers: answers.update({one.message_id: answer}))  # type: ignore[misc]
+        answers = await submit(carrier, batch)
         assert calls == [[plain, plain]] + [[flash, flash]] * (kind == "lia")
         assert [answers[n].outcome for n in range(4)] == [Outcome.ACCEPTED, outcome] * 2
 
@@ -344,7 +344,7 @@ def carrier(vendor: Vendor, manner: Manner = Manner(), **settings: Any) -> ApiCa
 
 async def submit(one: ApiCarrier, batch: Sequence[Outbound]) -> dict[int, Answer]:
     answers: dict[int, Answer] = {}
-    await one.submit(batch, lambda sent, answer: answers.setdefault(sent.message_id, answer))
+    await one.submit(batch, lambda sent, answer: answers.setdefault(sent.message_id, answer), unmarked)
     assert len(answers) == len(batch)
     return answers
 

@@ -16,6 +16,7 @@ from homing.carriers.kinds import KINDS, make
 from homing.carriers.simulator import MAGIC, Fate, Place, SimulatorCarrier, SimulatorSettings, fate_of
 from homing.model import Answer, CarrierInbound, CarrierReceipt, Outbound, Outcome, Outstanding
 from homing.states import State
+from unmarked import unmarked
 
 SAMPLE = 20_000
 ODDS = SimulatorSettings(
@@ -112,7 +113,7 @@ def outbound(number: str, message_id: int = 1) -> Outbound:
 async def submitted(carrier: SimulatorCarrier, batch: list[Outbound]) -> list[Answer]:
     """The answers in the batch's order."""
     found: dict[int, Answer] = {}
-    await carrier.submit(batch, lambda message, answer: found.setdefault(message.message_id, answer))
+    await carrier.submit(batch, lambda message, answer: found.setdefault(message.message_id, answer), unmarked)
     return [found[message.message_id] for message in batch]
 
 

@@ -39,6 +39,7 @@ from homing.smpp.tlvs import MESSAGE_PAYLOAD
 from homing.states import State
 from homing.text.segments import count
 from smsc import PASSWORD, SYSTEM_ID, Deed, Smsc, hexadecimal, in_turn, padded
+from unmarked import unmarked
 from waiting import until
 
 QUICK = {"reconnect_first_s": 0.05, "reconnect_longest_s": 0.2, "response_timeout_s": 1, "throttle_pause_s": 0.1}
@@ -83,7 +84,8 @@ class Line:
         """The answers, in the messages' order."""
         given: dict[int, Answer] = {}
         await asyncio.wait_for(
-            self.carrier.submit(messages, lambda one, answer: given.setdefault(one.message_id, answer)), HELD_S
+            self.carrier.submit(messages, lambda one, answer: given.setdefault(one.message_id, answer), unmarked),
+            HELD_S,
         )
         return [given[one.message_id] for one in messages]
 
@@ -436,7 +438,9 @@ async def test_a_submit_that_is_cancelled_leaves_each_message_with_an_answer(sms
     smsc.deeds = in_turn(Deed(answers=0))
     given: list[Answer] = []
     async with lined(smsc, window=2, response_timeout_s=20) as line:
-        submit = line.carrier.submit([message(n) for n in range(5)], lambda _one, answer: given.append(answer))
+        submit = line.carrier.submit(
+            [message(n) for n in range(5)], lambda _one, answer: given.append(answer), unmarked
+        )
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(submit, 0.2)
         assert [answer.outcome for answer in given] == [Outcome.UNKNOWN] * 2 + [Outcome.DEFERRED] * 3
@@ -960,7 +964,7 @@ async def saturated(line: Line, seconds: float) -> float:
         batch = [message(n + one) for one in range(line.carrier.room())]
         n = (n + len(batch)) % 90_000
         await asyncio.sleep(0.005)  # the database is asked
-        tasks.append(asyncio.create_task(line.carrier.submit(batch, answered)))
+        tasks.append(asyncio.create_task(line.carrier.submit(batch, answered, unmarked)))
     took_s, is_over = time.monotonic() - began_s, True
     await asyncio.gather(*tasks)
     return done / took_s

@@ -15,6 +15,7 @@ from homing.model import Answer, CarrierInbound, CarrierReceipt, Outbound, Outco
 from homing.states import State
 from homing.text.segments import count
 from server import free_port
+from unmarked import unmarked
 
 WAIT_S = 30.0
 RECEIPT = "id:{id} sub:001 dlvrd:001 submit date:2611221200 done date:2611221201 stat:DELIVRD err:000 text:hello"
@@ -70,7 +71,7 @@ async def test_smpp34_is_bound_to_takes_messages_and_reports_them() -> None:
                 message("4915112340003", "hello"),
                 message("4915112340004", "é€"),
             ]
-            await carrier.submit(batch, lambda one, answer: answers.update({one.number: answer}))
+            await carrier.submit(batch, lambda one, answer: answers.update({one.number: answer}), unmarked)
             while len(reports) < 4:
                 for task in tasks:
                     assert not task.done(), task.exception()

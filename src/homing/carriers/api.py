@@ -9,7 +9,7 @@ from typing import Annotated, Protocol
 import msgspec
 
 from homing import limits
-from homing.carriers.base import Answered, Health, Report
+from homing.carriers.base import Answered, Health, Leaving, Report
 from homing.carriers.outstanding import Asked, Questions
 from homing.carriers.secret import SECRET
 from homing.carriers.verdicts import NO_FLASH, answer_of
@@ -116,14 +116,14 @@ class ApiCarrier:
     async def until_room(self) -> None:
         await self._window.until_room()
 
-    async def submit(self, batch: Sequence[Outbound], answered: Answered) -> None:
+    async def submit(self, batch: Sequence[Outbound], answered: Answered, leaving: Leaving) -> None:
         if not self._settings.carries_flash:
             for message in batch:
                 if message.options.flash:
                     answered(message, NO_FLASH)
             batch = [message for message in batch if not message.options.flash]
         with self._window.holding(len(batch)):
-            calls = [self._send(messages, answered) for messages in _calls(batch, self._manner.send_max)]
+            calls = [self._send(messages, answered, leaving) for messages in _calls(batch, self._manner.send_max)]
             failures = [one for one in await asyncio.gather(*calls, return_exceptions=True) if one is not None]
         if failures:
             raise failures[0]
@@ -156,7 +156,7 @@ class ApiCarrier:
             self._ask_again(asked, receipts)
             await asyncio.sleep(1 / self._manner.asks_per_s)
 
-    async def _send(self, messages: Sequence[Outbound], answered: Answered) -> None:
+    async def _send(self, messages: Sequence[Outbound], answered: Answered, leaving: Leaving) -> None:
         """One call. Waiting for a connection is not part of it: what has waited too long has certainly not gone."""
         try:
             async with asyncio.timeout(limits.API_START_S):
@@ -165,6 +165,7 @@ class ApiCarrier:
             for message in messages:
                 answered(message, LATE)
             return
+        leaving(messages)
         try:
             answers = await self._api.send(messages)
         except ClientError as error:

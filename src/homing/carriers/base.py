@@ -11,6 +11,7 @@ from homing.model import Answer, CarrierInbound, CarrierReceipt, LateAnswer, Out
 
 Report = CarrierReceipt | CarrierInbound | LateAnswer
 Answered = Callable[[Outbound, Answer], None]
+Leaving = Callable[[Sequence[Outbound]], None]
 
 
 class Health(msgspec.Struct, frozen=True):
@@ -30,7 +31,8 @@ class Carrier(Protocol):
 
     `submit` calls `answered` once for each message of the batch, as the answers come, and returns when all have. What
     was certainly not handed over is DEFERRED; what was, and had no answer in time, is UNKNOWN. Whatever it leaves
-    unanswered when it raises counts as UNKNOWN.
+    unanswered when it raises counts as UNKNOWN. Before the first octet of a message may leave the process, `leaving` is
+    called with it: a message it was not called with has certainly not gone, also when the process is killed.
 
     `reports` yields receipts, inbound messages and late answers in batches, for ever; a batch is done with when the
     next is asked for, and only then may the carrier acknowledge and forget it. `resume` is called once after `open`
@@ -45,7 +47,7 @@ class Carrier(Protocol):
 
     async def until_room(self) -> None: ...
 
-    async def submit(self, batch: Sequence[Outbound], answered: Answered) -> None: ...
+    async def submit(self, batch: Sequence[Outbound], answered: Answered, leaving: Leaving) -> None: ...
 
     def reports(self) -> AsyncIterator[Sequence[Report]]: ...
 

@@ -20,7 +20,7 @@ from typing import Annotated, Final
 import msgspec
 
 from homing import limits
-from homing.carriers.base import Answered, Health, Report
+from homing.carriers.base import Answered, Health, Leaving, Report
 from homing.carriers.verdicts import NO_FLASH
 from homing.kit.spread import mix
 from homing.model import Answer, CarrierInbound, CarrierReceipt, Outbound, Outcome, Outstanding
@@ -203,8 +203,9 @@ class SimulatorCarrier:
             self._freed.clear()
             await self._freed.wait()
 
-    async def submit(self, batch: Sequence[Outbound], answered: Answered) -> None:
+    async def submit(self, batch: Sequence[Outbound], answered: Answered, leaving: Leaving) -> None:
         """Takes as long as its slowest destination's submit."""
+        leaving(batch)
         self._under_way += len(batch)
         try:
             await asyncio.sleep(max(_place(self._settings, m.number).submit_ms for m in batch) / 1000)

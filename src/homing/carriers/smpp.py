@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Final
 
 from homing import limits
-from homing.carriers.base import Answered, Health, Report
+from homing.carriers.base import Answered, Health, Leaving, Report
 from homing.carriers.smpp_binds import Bind, Direction
 from homing.carriers.smpp_queries import ask_all
 from homing.carriers.smpp_reports import Reports
@@ -70,8 +70,8 @@ class SmppCarrier:
     async def until_room(self) -> None:
         await self._sender.until_room()
 
-    async def submit(self, batch: Sequence[Outbound], answered: Answered) -> None:
-        await self._sender.submit(batch, answered)
+    async def submit(self, batch: Sequence[Outbound], answered: Answered, leaving: Leaving) -> None:
+        await self._sender.submit(batch, answered, leaving)
 
     # ---- In
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from homing import limits
-from homing.carriers.base import Answered
+from homing.carriers.base import Answered, Leaving
 from homing.carriers.smpp_answers import Fate, Reader, Told, conclude
 from homing.carriers.smpp_binds import Bind
 from homing.carriers.smpp_encoding import Encoder
@@ -56,6 +56,7 @@ class Sending:
         "in_flight",
         "is_done",
         "last",
+        "leaving",
         "message",
         "parts",
         "place",
@@ -66,11 +67,18 @@ class Sending:
     )
 
     def __init__(
-        self, message: Outbound, parts: Sequence[SubmitSm], answered: Answered, batch: Batch, write_by_s: float
+        self,
+        message: Outbound,
+        parts: Sequence[SubmitSm],
+        answered: Answered,
+        leaving: Leaving,
+        batch: Batch,
+        write_by_s: float,
     ) -> None:
         self.message = message
         self.parts = parts
         self.answered = answered
+        self.leaving = leaving
         self.batch = batch
         self.write_by_s = write_by_s
         self.waiting = list(range(len(parts)))
@@ -169,7 +177,7 @@ class Sender:
 
     # ---- In
 
-    async def submit(self, batch: Sequence[Outbound], answered: Answered) -> None:
+    async def submit(self, batch: Sequence[Outbound], answered: Answered, leaving: Leaving) -> None:
         """Returns when every message of the batch has had its answer."""
         now_s, now = self._loop.time(), datetime.now(UTC)
         under_way = Batch(len(batch))
@@ -186,7 +194,7 @@ class Sender:
                 answered(message, Answer(Outcome.REFUSED, error_text=str(fault)))
                 under_way.one_answered()
                 continue
-            sending = Sending(message, parts, answered, under_way, now_s + self._patience_s)
+            sending = Sending(message, parts, answered, leaving, under_way, now_s + self._patience_s)
             sending.place = self._queue
             self._queue.append(sending)
             self._parts_waiting += len(parts)
@@ -249,6 +257,8 @@ class Sender:
             if self._bucket is not None and not self._bucket.take(now_s):
                 self._pace()
                 return
+            if len(sending.waiting) == len(sending.parts):
+                sending.leaving((sending.message,))
             part = sending.waiting.pop(0)
             self._parts_waiting -= 1
             try:

@@ -13,6 +13,7 @@ from homing.carriers.base import Carrier
 from homing.dispatch.answers import Answered, Recorder
 from homing.dispatch.breaker import Breaker
 from homing.dispatch.in_hand import InHand
+from homing.dispatch.written import Claim, WrittenMarks
 from homing.kit.durable import until_durable
 from homing.messages.transitions import Event, apply
 from homing.model import Answer, Outbound, Outcome, Traffic, options_of
@@ -53,8 +54,11 @@ class Dispatcher:
         recorder: Recorder,
         health_changed: Callable[[], None],
         in_hand: InHand,
+        marks: WrittenMarks,
     ) -> None:
-        """`in_hand`: what this process has of the carrier, also by a dispatcher before this one."""
+        """`in_hand`: what this process has of the carrier, also by a dispatcher before this one. `marks`: what may have
+        left the process, of all its carriers.
+        """
         self._database = database
         self._name = name
         self._carrier = carrier
@@ -66,6 +70,7 @@ class Dispatcher:
         self._recorder = recorder
         self._health_changed = health_changed
         self._in_hand = in_hand
+        self._marks = marks
         self._breaker = Breaker()
         self._under_way = 0
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -151,7 +156,7 @@ class Dispatcher:
                 # stored. It must not go twice; the claim that it has just been given covers the rest of its way.
                 continue
             message = _outbound(row, traffic)
-            if row["lapsed_of"] is not None:
+            if row["lapsed_of"] is not None and self._may_have_left(row):
                 before = _outbound(row, traffic, row["attempts"] - 1)
                 goes_again = traffic == Traffic.TRANSACTIONAL
                 lapsed = OWNER_DIED if is_dead(row["lapsed_of"], self._owner) else LAPSED
@@ -177,13 +182,27 @@ class Dispatcher:
         reason = "no answer"
         try:
             async with asyncio.timeout(limits.CARRIER_SUBMIT_TIMEOUT_S):
-                await self._carrier.submit(batch, answered)
+                await self._carrier.submit(batch, answered, self._leaving)
         except Exception as error:
             reason = repr(error)[: limits.CARRIER_WORDS_CHARS_MAX]
             log.warning("carrier_failed", carrier=self._name, **describe(error), text=reason)
         finally:
             for message in list(waiting.values()):
-                answered(message, Answer(Outcome.UNKNOWN, error_text=reason))
+                has_left = self._marks.is_marked(message.message_id)
+                answered(message, Answer(Outcome.UNKNOWN if has_left else Outcome.DEFERRED, error_text=reason))
+
+    def _leaving(self, messages: Sequence[Outbound]) -> None:
+        self._marks.mark([message.message_id for message in messages])
+
+    def _may_have_left(self, row: Record) -> bool:
+        """Whether the claim of a row that has lapsed may have been carried out. One that certainly was not leaves no
+        attempt: the message goes as if it had never been claimed.
+        """
+        claimed_at = row["lapsed_since"]
+        if claimed_at is None or self._marks.may_have_left(Claim(row["message_id"], row["lapsed_of"], claimed_at)):
+            return True
+        log.info("claim_not_carried_out", carrier=self._name, message_id=row["message_id"], owner=row["lapsed_of"])
+        return False
 
     def _heard(self, lane: int, message: Outbound, answer: Answer, started_at: datetime) -> None:
         self._under_way -= 1
@@ -205,24 +224,35 @@ class Dispatcher:
                 await asyncio.sleep(limits.ANSWERS_LINGER_S)
                 batch = self._pending[: limits.CLAIM_MESSAGES_MAX]
                 self._tally.submitted(self._name, [one.answer for one in batch])
-                await self._store(batch)
+                refused = await self._store(batch)
                 for one in batch:
                     if not one.is_retried:
                         self._in_hand.let_go(one.message.message_id)
+                        if one.message.message_id not in refused:
+                            self._marks.erase(one.message.message_id)
                 del self._pending[: len(batch)]
                 self._written.set()
         finally:
             self._writer = None
 
-    async def _store(self, batch: Sequence[Answered]) -> None:
-        """Until it is durable: an answer that is lost makes the message go out twice."""
+    async def _store(self, batch: Sequence[Answered]) -> set[int]:
+        """Until it is durable: an answer that is lost makes the message go out twice. The messages whose answers the
+        database does not take.
+        """
+        refused: set[int] = set()
+
+        def refuse(answered: Answered) -> None:
+            refused.add(answered.message.message_id)
+            log.error("answer_refused", carrier=self._name, message_id=answered.message.message_id)
+
         await until_durable(
             self._recorder.record,
             batch,
             waits=self._wait_with,
-            refused=lambda one: log.error("answer_refused", carrier=self._name, message_id=one.message.message_id),
+            refused=refuse,
             pause_s=limits.DISPATCH_ERROR_PAUSE_S,
         )
+        return refused
 
     def _wait_with(self, batch: Sequence[Answered], failure: errors.PlatformFailure) -> None:
         log.warning("answers_wait", carrier=self._name, messages=len(batch), failure=str(failure))

@@ -18,6 +18,7 @@ from homing.dispatch.dispatcher import Dispatcher
 from homing.dispatch.failover import Failover
 from homing.dispatch.in_hand import InHand
 from homing.dispatch.leases import Leases
+from homing.dispatch.written import WrittenMarks
 from homing.kit.crypto import Vault
 from homing.kit.durable import until_durable
 from homing.model import Outstanding, Traffic
@@ -118,8 +119,10 @@ class Fleet:
         failover: Failover,
         unknown_retry_s: float,
         vault: Vault,
+        marks: WrittenMarks,
     ) -> None:
-        """`vault`: what opens the carriers' secrets."""
+        """`vault`: what opens the carriers' secrets. `marks`: open, of what leaves this process."""
+        self._marks = marks
         self._vault = vault
         self._database = database
         self._sink = sink
@@ -248,6 +251,7 @@ class Fleet:
             recorder,
             self.changed,
             self._in_hand.setdefault(carrier_id, InHand()),
+            self._marks,
         )
         await self._database.execute(
             "claims_release", [lane_of(carrier_id, traffic) for traffic in Traffic], self._owner

@@ -1,0 +1,152 @@
+"""Marks of what may have left: read after a kill, and never taken for proof when they may lack something."""
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from homing import limits
+from homing.dispatch.written import Claim, WrittenMarks
+
+HERE = f"here:{os.getpid()}:link-1"
+STARTED = datetime(2026, 1, 1, tzinfo=UTC)
+LATER = STARTED + timedelta(seconds=10)
+KILLED = """
+import os, sys
+from datetime import UTC, datetime
+from pathlib import Path
+from homing.dispatch.written import WrittenMarks
+
+marks = WrittenMarks(Path(sys.argv[1]), f"here:{os.getpid()}:link-2", lambda: datetime(2026, 1, 1, tzinfo=UTC))
+marks.open()
+marks.mark(range(1, 6001))
+for message_id in range(1, 6001, 2):
+    marks.erase(message_id)
+marks.mark([7])
+print("marked", flush=True)
+sys.stdin.read()
+"""
+
+
+def opened(folder: Path, owner: str = HERE, **more: Path) -> WrittenMarks:
+    marks = WrittenMarks(folder, owner, lambda: STARTED, **more)
+    marks.open()
+    return marks
+
+
+def left(marks: WrittenMarks, owner: str, message_ids: Sequence[int], at: datetime = LATER) -> list[bool]:
+    return [marks.may_have_left(Claim(message_id, owner, at)) for message_id in message_ids]
+
+
+def killed(folder: Path) -> str:
+    """The owner that a process had which was killed with marks 2, 4, 6, 7, 8 ... 6000."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", KILLED, str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout
+    assert process.stdout.readline() == "marked\n"
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    return f"here:{process.pid}:link-2"
+
+
+def test_what_a_killed_process_had_not_marked_has_certainly_not_left(tmp_path: Path) -> None:
+    owner = killed(tmp_path)
+    marks = opened(tmp_path)
+    assert left(marks, owner, [1, 2, 5, 6, 7, 8, 5999, 6000, 6001]) == [
+        *(False, True, False, True, True, True),
+        *(False, True, False),
+    ]
+
+
+def test_without_a_file_or_after_the_machine_has_started_anew_anything_may_have_left(tmp_path: Path) -> None:
+    owner = killed(tmp_path)
+    boot = tmp_path / "boot_id"
+    boot.write_text("another start\n")
+    assert left(opened(tmp_path, boot_id=boot), owner, [1, 2]) == [True, True]
+    assert left(opened(tmp_path, boot_id=tmp_path / "none"), owner, [1, 2]) == [True, True]
+    for file in tmp_path.glob("*.marks"):
+        file.unlink()
+    assert left(opened(tmp_path), owner, [1, 2]) == [True, True]
+
+
+def test_what_lives_or_runs_elsewhere_may_have_left(tmp_path: Path) -> None:
+    marks = opened(tmp_path)
+    assert left(marks, f"here:{os.getppid()}:link-1", [1]) == [True]
+    assert left(marks, "elsewhere:1:link-1", [1]) == [True]
+
+
+def test_its_own_claim_that_it_never_heard_of_has_not_left(tmp_path: Path) -> None:
+    marks = opened(tmp_path)
+    marks.mark([5])
+    assert left(marks, HERE, [5, 6]) == [True, False]
+    marks.erase(5)
+    assert left(marks, HERE, [5]) == [False]
+
+
+def test_a_process_of_its_name_that_was_there_before_is_another(tmp_path: Path) -> None:
+    before = opened(tmp_path)
+    before.mark([5])
+    marks = opened(tmp_path)
+    earlier = STARTED - timedelta(seconds=1)
+    assert left(marks, HERE, [5, 6], earlier) == [True, False]
+    assert left(marks, HERE, [5, 6]) == [False, False]
+    assert left(opened(tmp_path / "other"), HERE, [5, 6], earlier) == [True, True]
+
+
+def test_marks_that_cannot_be_written_are_no_proof_for_others_and_are_kept_for_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    marks = opened(tmp_path)
+    write = os.pwrite
+
+    def full(descriptor: int, octets: bytes, offset: int) -> int:
+        if len(octets) > 1000:
+            raise OSError(errno.ENOSPC, "no space")
+        return write(descriptor, octets, offset)
+
+    monkeypatch.setattr(os, "pwrite", full)
+    many = range(1, limits.WRITTEN_SLOTS + 10)
+    marks.mark(many)
+    assert list(tmp_path.glob("*.marks")) == []
+    assert left(marks, HERE, [*many, 10**9]) == [True] * len(many) + [False]
+    monkeypatch.undo()
+    assert opened(tmp_path / "a file" / "below").may_have_left(Claim(1, "here:1:x", LATER))
+
+
+def test_a_folder_that_cannot_be_written_costs_the_marks_alone(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    marks = opened(tmp_path / "file")
+    marks.mark([1])
+    assert left(marks, HERE, [1, 2]) == [True, False]
+    marks.close()
+
+
+def test_the_file_goes_with_a_process_that_leaves_nothing_behind(tmp_path: Path) -> None:
+    marks = opened(tmp_path)
+    marks.mark([1, 2])
+    (file,) = tmp_path.glob("*.marks")
+    assert file.stat().st_mode & 0o777 == 0o600
+    marks.erase(1)
+    marks.erase(2)
+    marks.close()
+    assert not file.exists()
+    marks = opened(tmp_path)
+    marks.mark([1])
+    marks.close()
+    assert file.exists()
+
+
+def test_marks_of_the_long_dead_are_forgotten(tmp_path: Path) -> None:
+    owner = killed(tmp_path)
+    (file,) = tmp_path.glob("*link-2.marks")
+    long_ago = file.stat().st_mtime - limits.WRITTEN_KEPT_S - 1
+    os.utime(file, (long_ago, long_ago))
+    assert left(opened(tmp_path), owner, [1]) == [True]
+    assert not file.exists()
