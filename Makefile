@@ -22,9 +22,9 @@ setup: $(VENV)/runtime
 serve: $(VENV)/runtime
 	@$(BIN)/homing serve --demo
 
-# What fails beside the others, on a busy machine, is looked at again alone; what fails twice has failed.
+# By turns of neighbouring tests, which share the servers that they start; who has none left takes over from the others.
 test: $(VENV)/dev
-	$(BIN)/pytest -n $(TESTERS) || $(BIN)/pytest --last-failed --last-failed-no-failures none
+	$(BIN)/pytest -n $(TESTERS) --dist worksteal
 
 check: $(VENV)/dev
 	$(BIN)/ruff check .

@@ -162,8 +162,8 @@ async def test_where_no_carrier_can_flash_is_refused_at_once_with_words_and_cost
     async with bound(server.environment["HOMING_SMPP_ADDRESS"], account.key, account.secret) as esme:
         answer = await esme.submit(f"{ORDINARY}000002", data_coding=0x10)
         assert answer.status == Own.UNSUPPORTED_CONTENT
-        await esme.sent(f"{ORDINARY}000003")
-    assert (await send(server, account, f"{ORDINARY}000004", "T"))["status"] == "S"
+        await esme.sent(f"{ORDINARY}000013")
+    assert (await send(server, account, f"{ORDINARY}000014", "T"))["status"] == "S"
     messages, gift_micro, balance_micro = before
     after = await server.holdings(account)
     assert after == (messages + 2, gift_micro, balance_micro - 2 * PRICE)

@@ -23,11 +23,14 @@ DEAR = "95201"
 """The second carrier asks more for these than customers pay."""
 AWAY = "95301"
 """The first carrier is down, and at first there is no second."""
+PROBE = "95109"
+"""By these the test learns that the link knows the routes too."""
 FIRST: dict[str, dict[str, object]] = {
     "95101": {"refused": 1.0},
     "95102": {"deferred": 1.0},
     "95103": {"unanswered": 1.0, "lost": 1.0},
     "95105": {"unanswered": 1.0, "lost": 1.0},
+    PROBE: {"refused": 1.0},
     DEAR: {"refused": 1.0},
     AWAY: {"is_down": True},
 }
@@ -35,6 +38,7 @@ FIRST: dict[str, dict[str, object]] = {
 second delivers all.
 """
 UNKNOWN_RETRY_S = 1
+STATE = "SELECT state FROM message WHERE message_id = $1"
 
 
 @pytest.fixture(scope="module")
@@ -53,12 +57,25 @@ async def server(postgres: str, room: Path, worker: str) -> AsyncIterator[Server
                     await catalogue.set_route(transaction, Match(prefix=prefix), second, priority=2)
             await catalogue.set_costs(transaction, second, [(DEAR, money.parse("0.021"))])
         await made.settled()
+        await failing_over(made)
         yield made
 
 
 @pytest.fixture(scope="module")
 async def account(server: Server) -> Account:
     return await server.account(balance="100")
+
+
+async def failing_over(server: Server) -> None:
+    """Returns when the link has heard of the routes: it hears of them apart from the api."""
+    account = await server.account(balance="100")
+    async with asyncio.timeout(30):
+        while True:
+            ids = await sent(server, account, PROBE, 1)
+            while (state := (await server.query_row(STATE, *ids))["state"]) in (State.QUEUED, State.SENT):
+                await asyncio.sleep(0.05)
+            if state == State.DELIVERED:
+                return
 
 
 async def sent(server: Server, account: Account, prefix: str, count: int, traffic: str = "T") -> list[int]:
@@ -78,7 +95,7 @@ async def sent(server: Server, account: Account, prefix: str, count: int, traffi
     return ids
 
 
-async def until(server: Server, ids: Sequence[int], state: State, within_s: float = 8.0) -> None:
+async def until(server: Server, ids: Sequence[int], state: State, within_s: float = 20.0) -> None:
     async with asyncio.timeout(within_s):
         while True:
             rows = await server.query("SELECT DISTINCT state FROM message WHERE message_id = ANY($1)", ids)

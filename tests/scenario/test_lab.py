@@ -82,7 +82,7 @@ def test_the_quick_report_ends_in_time_and_has_every_figure() -> None:
 
 def test_a_strangers_scenario_makes_a_report_with_page_and_plots(tmp_path: Path) -> None:
     file = tmp_path / "mine.toml"
-    file.write_text(MINE)
+    file.write_text(MINE.replace("hours = 0.5", "hours = 0.2"))
     out = tmp_path / "out"
     found = json.loads(
         lab("report", "--scenario", str(file), "--seeds", "2", "--workers", "1", "--out", str(out), "--json")
@@ -101,7 +101,8 @@ def test_a_strangers_scenario_makes_a_report_with_page_and_plots(tmp_path: Path)
 
 def test_a_report_that_was_cut_short_goes_on_where_it_was(tmp_path: Path) -> None:
     file = tmp_path / "mine.toml"
-    file.write_text(MINE)
+    mine = MINE.replace("hours = 0.5", "hours = 0.1")
+    file.write_text(mine)
     out = tmp_path / "out"
     words = ("report", "--scenario", str(file), "--seeds", "2", "--workers", "1", "--out", str(out), "--json")
     first = json.loads(lab(*words))
@@ -120,7 +121,7 @@ def test_a_report_that_was_cut_short_goes_on_where_it_was(tmp_path: Path) -> Non
     assert json.loads(lab(*words))["messages_simulated"] == first["messages_simulated"]
     assert (out / "runs.jsonl").read_bytes() == went_on, "nothing was left to run"
 
-    file.write_text(MINE.replace('name = "mine"', 'name = "mine"\nrate_peak_h = 3'))
+    file.write_text(mine.replace('name = "mine"', 'name = "mine"\nrate_peak_h = 3'))
     lab(*words)
     assert len((out / "runs.jsonl").read_bytes()) > len(went_on), "another scenario of the same name is run"
 
