@@ -8,7 +8,6 @@ import random
 import signal
 import socket
 import sys
-import time
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -65,10 +64,11 @@ from homing.routing.beliefs import Learner
 from homing.routing.board import TariffBoard
 from homing.serving import HttpServer
 from homing.statistics.rollup import forget_old
-from homing.store.alarms import GUARD, LEARNER, PROCESS, clear_alarms, raise_alarm
+from homing.store.alarms import GUARD, LEARNER, PROCESS, clear_alarms
 from homing.store.clock_watch import ClockWatch
 from homing.store.database import FREE_PLANS, Database
 from homing.store.housekeeping import keep_house
+from homing.store.loops import Loop, run_loop
 from homing.store.nodes import Node
 from homing.store.notices import SETTINGS_CHANNEL
 from homing.store.pulse import Pulse
@@ -124,35 +124,10 @@ class Surroundings:
         """Runs a loop until we close. One that fails is started again after a pause, which grows: a process that can
         still answer does not end for it. That it fails stands as an alarm until it has gone a minute without.
         """
-        task = asyncio.get_running_loop().create_task(self._run_loop(name, work))
+        loop = Loop(PROCESS, f"{name}_failed", self.place)
+        task = asyncio.get_running_loop().create_task(run_loop(loop, work, self.database))
         self._tasks.append(task)
         return task
-
-    async def _run_loop(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
-        pause_s, code = limits.LOOP_RESTART_PAUSE_S, f"{name}_failed"
-        steady: asyncio.Task[None] | None = None
-        while True:
-            started_s = time.monotonic()
-            try:
-                await work()
-                return
-            except Exception as error:
-                log.error("background_loop_failed", loop=name, **logs.describe(error), text=repr(error)[:500])
-                if time.monotonic() - started_s > limits.LOOP_STEADY_S:
-                    pause_s = limits.LOOP_RESTART_PAUSE_S
-                with contextlib.suppress(errors.PlatformFailure):
-                    await raise_alarm(self.database, PROCESS, code, self.place, logs.describe(error))
-            finally:
-                if steady:
-                    steady.cancel()
-            await asyncio.sleep(pause_s)
-            pause_s = min(2 * pause_s, limits.LOOP_RESTART_PAUSE_S_MAX)
-            steady = asyncio.get_running_loop().create_task(self._clear_when_steady(code))
-
-    async def _clear_when_steady(self, code: str) -> None:
-        await asyncio.sleep(limits.LOOP_STEADY_S)
-        with contextlib.suppress(errors.PlatformFailure):
-            await clear_alarms(self.database, PROCESS, code, self.place)
 
 
 def _machine() -> str:

@@ -11,6 +11,7 @@ from homing.accounts.carriers_now import carriers_now
 from homing.console.words import N_
 from homing.store.alarms import (
     ACCOUNT_SKIPPED,
+    CARRIER,
     CLOCK,
     DATABASE,
     FAILED,
@@ -19,6 +20,7 @@ from homing.store.alarms import (
     PROCESS,
     RESTARTED,
     STEPPED_BACK,
+    UNUSABLE,
     read_alarms,
 )
 from homing.store.database import Database
@@ -61,6 +63,7 @@ ALARMS: Final = {
         N_("The machine's clock was stepped back: {subject} goes on from where its time was. Set the clock right."),
         "/settings",
     ),
+    (CARRIER, UNUSABLE): (N_("Carrier {subject} cannot be used as it is set."), "/carriers"),
     (LEARNER, FAILED): (N_("Adaptive routing stands still: learning fails again and again."), "/routes"),
     (LEARNER, ACCOUNT_SKIPPED): (
         N_("Adaptive routing learns nothing of account {account}: it fails on what was sent there."),
@@ -74,6 +77,7 @@ ALARMS: Final = {
 }
 """What alarms say to people, and the page that tells more."""
 OTHER_ALARMS: Final = {
+    CARRIER: (N_("Carrier {subject} does not do all of its work: {code}."), "/carriers"),
     PROCESS: (N_("Process {subject} does not do all of its work: {code}."), "/settings"),
 }
 """Likewise, of components whose codes are many."""

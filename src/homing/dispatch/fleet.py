@@ -25,7 +25,9 @@ from homing.model import Outstanding, Traffic
 from homing.observe.logs import describe
 from homing.observe.work import WorkTally
 from homing.routing.lanes import lane_of
+from homing.store.alarms import CARRIER, UNUSABLE, clear_alarms, raise_alarm
 from homing.store.database import Database, Record
+from homing.store.loops import Loop, run_loop
 from homing.store.pulse import Pulse
 
 log = structlog.get_logger()
@@ -37,8 +39,11 @@ ReportSink = Callable[[int, str, Sequence[Report]], Awaitable[None]]
 class Running:
     """One carrier with its dispatcher and its reader of reports."""
 
-    def __init__(self, row: Record, carrier: Carrier, dispatcher: Dispatcher, sink: ReportSink) -> None:
+    def __init__(
+        self, row: Record, carrier: Carrier, dispatcher: Dispatcher, *, sink: ReportSink, database: Database
+    ) -> None:
         self.row = row
+        self._database = database
         self._carrier = carrier
         self._dispatcher = dispatcher
         self._sink = sink
@@ -50,8 +55,8 @@ class Running:
         await self._carrier.resume(outstanding)
         loop = asyncio.get_running_loop()
         self._tasks = [
-            loop.create_task(self._for_ever(self._dispatcher.run)),
-            loop.create_task(self._for_ever(self._read)),
+            loop.create_task(self._for_ever("sending_failed", self._dispatcher.run)),
+            loop.create_task(self._for_ever("reports_failed", self._read)),
         ]
 
     def health(self) -> Health:
@@ -76,17 +81,20 @@ class Running:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._carrier.close()
 
-    async def _for_ever(self, work: Callable[[], Awaitable[None]]) -> None:
+    async def _for_ever(self, code: str, work: Callable[[], Awaitable[None]]) -> None:
         """What must not end is started again: a carrier that stopped in silence is the worst of failures."""
-        while True:
-            try:
-                await work()
-                log.error("carrier_work_ended", carrier=self.row["name"])
-            except Exception as error:
-                where = describe(error)
-                self._failures = {"work_failed": {**where, "when": datetime.now(UTC).isoformat(timespec="seconds")}}
-                log.error("carrier_work_failed", carrier=self.row["name"], **where, text=repr(error)[:500])
-            await asyncio.sleep(limits.DISPATCH_ERROR_PAUSE_S)
+
+        async def endless() -> None:
+            await work()
+            raise RuntimeError("it ended")
+
+        def failed(error: Exception) -> None:
+            when = datetime.now(UTC).isoformat(timespec="seconds")
+            self._failures = {"work_failed": {**describe(error), "when": when}}
+
+        pause_s = limits.DISPATCH_ERROR_PAUSE_S
+        loop = Loop(CARRIER, code, self.row["name"])
+        await run_loop(loop, endless, self._database, pause_s=pause_s, pause_s_max=pause_s, failed=failed)
 
     async def _read(self) -> None:
         async for batch in self._carrier.reports():
@@ -136,7 +144,7 @@ class Fleet:
         self._leases = Leases(database, owner)
         self._running: dict[int, Running] = {}
         self._closing: dict[int, asyncio.Task[None]] = {}
-        self._unusable: dict[int, Record] = {}  # told once
+        self._unusable: dict[int, Record] = {}  # an alarm stands for each
         self._in_hand: dict[int, InHand] = {}
         self._waits_until_s = 0.0
         self._is_ending = False
@@ -189,6 +197,8 @@ class Fleet:
         for carrier_id, running in list(self._running.items()):
             if carrier_id not in owned or rows.get(carrier_id) != running.row:
                 self._stop(carrier_id)
+        for carrier_id in set(self._unusable) - set(rows):
+            await clear_alarms(self._database, CARRIER, UNUSABLE, self._unusable.pop(carrier_id)["name"])
         idle = owned - set(self._running) - set(self._closing)
         if time.monotonic() >= self._waits_until_s:
             for carrier_id in sorted(idle.intersection(usable)):
@@ -208,6 +218,7 @@ class Fleet:
             try:
                 await running.close()
                 with contextlib.suppress(errors.PlatformFailure):
+                    await clear_alarms(self._database, CARRIER, None, running.row["name"])
                     await self._leases.release({carrier_id})
             except Exception as error:
                 log.error(
@@ -235,7 +246,9 @@ class Fleet:
             self._unusable[carrier_id] = row
             await self._leases.release({carrier_id})
             log.error("carrier_unusable", carrier=row["name"], detail=str(error))
+            await raise_alarm(self._database, CARRIER, UNUSABLE, row["name"], {"text": str(error)})
             return
+        await clear_alarms(self._database, CARRIER, None, row["name"])  # of a former life
         recorder = Recorder(
             self._database, carrier_id, self._failover, self._clock, self._chance, self._unknown_retry_s
         )
@@ -257,7 +270,7 @@ class Fleet:
             "claims_release", [lane_of(carrier_id, traffic) for traffic in Traffic], self._owner
         )
         found = await self._database.fetch("carrier_outstanding", carrier_id, limits.OUTSTANDING_MAX)
-        running = Running(row, carrier, dispatcher, self._sink)
+        running = Running(row, carrier, dispatcher, sink=self._sink, database=self._database)
         await running.open(
             [Outstanding(one["carrier_ref"], one["number"], one["sender"], one["sent_at"]) for one in found]
         )

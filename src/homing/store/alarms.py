@@ -18,11 +18,11 @@ GUARD: Final = "guard"
 DATABASE: Final = "database"
 PROCESS: Final = "process"
 CLOCK: Final = "clock"
+CARRIER: Final = "carrier"
 FAILED: Final = "failed"  # the component stands still, and is tried again
 ACCOUNT_SKIPPED: Final = "account_skipped"  # it goes on without what this account's messages tell
-
-
 STEPPED_BACK: Final = "stepped_back"  # the machine's clock is behind the time that the platform has got to
+UNUSABLE: Final = "unusable"  # a carrier's settings cannot be used
 RESTARTED: Final = "restarted"  # it had ended, and was started again: an event of the last hour
 
 

@@ -1,0 +1,64 @@
+"""Work that must not end: started again when it fails, which stands as an alarm until it has held for a while."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Awaitable, Callable
+
+import msgspec
+import structlog
+
+from homing import errors, limits
+from homing.observe.logs import describe
+from homing.store.alarms import clear_alarms, raise_alarm
+from homing.store.database import Database
+
+log = structlog.get_logger()
+
+
+class Loop(msgspec.Struct, frozen=True):
+    """What is run, by the alarm that tells of its failures: `component`.`code` of `subject`."""
+
+    component: str
+    code: str
+    subject: str
+
+
+async def run_loop(
+    loop: Loop,
+    work: Callable[[], Awaitable[None]],
+    database: Database,
+    *,
+    pause_s: float = limits.LOOP_RESTART_PAUSE_S,
+    pause_s_max: float = limits.LOOP_RESTART_PAUSE_S_MAX,
+    failed: Callable[[Exception], None] = lambda _error: None,
+) -> None:
+    """Returns when `work` does. When that fails it is started again after `pause_s`, which doubles up to `pause_s_max`
+    while it keeps failing; `failed` is called with each failure.
+    """
+    first_s, steady = pause_s, None
+    while True:
+        started_s = time.monotonic()
+        try:
+            await work()
+            return
+        except Exception as error:
+            where = describe(error)
+            log.error("background_loop_failed", loop=loop.code, subject=loop.subject, **where, text=repr(error)[:500])
+            failed(error)
+            if time.monotonic() - started_s > limits.LOOP_STEADY_S:
+                pause_s = first_s
+            with contextlib.suppress(errors.PlatformFailure):
+                await raise_alarm(database, loop.component, loop.code, loop.subject, where)
+        finally:
+            if steady:
+                steady.cancel()
+        await asyncio.sleep(pause_s)
+        pause_s = min(2 * pause_s, pause_s_max)
+        steady = asyncio.get_running_loop().create_task(_clear_when_steady(loop, database))
+
+
+async def _clear_when_steady(loop: Loop, database: Database) -> None:
+    await asyncio.sleep(limits.LOOP_STEADY_S)
+    with contextlib.suppress(errors.PlatformFailure):
+        await clear_alarms(database, loop.component, loop.code, loop.subject)

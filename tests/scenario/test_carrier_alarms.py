@@ -1,0 +1,114 @@
+"""A carrier that cannot be used, or whose own code fails: told where the operator looks, and gone when it is over."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import structlog
+from prometheus_client import CollectorRegistry
+
+from bank import Bank
+from homing import limits
+from homing.carriers.base import Health, Report
+from homing.dispatch.failover import Failover
+from homing.dispatch.fleet import Fleet, Running
+from homing.dispatch.written import WrittenMarks
+from homing.kit.crypto import Vault
+from homing.observe.work import WorkTally
+from homing.store.alarms import read_alarms
+from homing.store.pulse import Pulse
+from server import new_database
+from waiting import until
+
+OWNER = "here:1:link-1"
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+async def sink(_carrier_id: int, _name: str, _reports: Sequence[Report]) -> None:
+    """Receipts are not what this is about."""
+
+
+@pytest.fixture(scope="module")
+async def bank(postgres: str, worker: str) -> AsyncIterator[Bank]:
+    opened = await Bank.open(await new_database(postgres, f"carrier_alarms_{worker}"), 1)
+    yield opened
+    await opened.close()
+
+
+async def alarms(bank: Bank) -> list[tuple[str, str, str]]:
+    return [(one.component, one.code, one.subject) for one in await read_alarms(bank.databases[0])]
+
+
+async def test_settings_that_cannot_be_used_stand_as_an_alarm_until_they_are_mended_or_the_carrier_is_disabled(
+    bank: Bank, tmp_path: Path
+) -> None:
+    database, chance = bank.databases[0], random.Random(1)
+    fleet = Fleet(
+        database,
+        sink,
+        OWNER,
+        Pulse(database, now),
+        now,
+        WorkTally(CollectorRegistry()),
+        chance,
+        Failover(bank._boards[0]),
+        10,
+        Vault(bytes(32)),
+        WrittenMarks(tmp_path, OWNER, now),
+    )
+    await fleet.open()
+    try:
+        for broken in ("one", "two"):
+            await bank.query(
+                "INSERT INTO carrier (name, kind, settings) VALUES ($1, 'simulator', '{\"submit_ms\": \"soon\"}')",
+                broken,
+            )
+        stand = [("carrier", "unusable", "alpha"), ("carrier", "unusable", "bravo")]
+        await until(lambda: alarms(bank), lambda found: sorted(found) == stand)
+        await bank.query("UPDATE carrier SET enabled = false WHERE name = 'alpha'")
+        await until(lambda: alarms(bank), lambda found: found == stand[1:])
+        await bank.query("UPDATE carrier SET settings = '{}' WHERE name = 'bravo'")
+        await until(lambda: alarms(bank), lambda found: found == [])
+    finally:
+        await fleet.close()
+
+
+async def test_a_failure_in_a_carriers_work_stands_as_an_alarm_with_what_it_was_and_where(
+    bank: Bank, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "DISPATCH_ERROR_PAUSE_S", 0.05)
+    monkeypatch.setattr(limits, "LOOP_STEADY_S", 0.3)
+    runs = 0
+
+    async def work() -> None:
+        nonlocal runs
+        runs += 1
+        if runs < 3:
+            raise KeyError(("lost", 7))
+        await asyncio.Event().wait()
+
+    carrier: Any = SimpleNamespace(health=lambda: Health(True, {"links": 1}))
+    dispatcher: Any = SimpleNamespace(breaker_is_closed=True)
+    row: Any = {"name": "acme"}
+    running = Running(row, carrier, dispatcher, sink=sink, database=bank.databases[0])
+    with structlog.testing.capture_logs() as logs:
+        task = asyncio.get_running_loop().create_task(running._for_ever("sending_failed", work))
+        try:
+            await until(lambda: alarms(bank), lambda found: found == [("carrier", "sending_failed", "acme")])
+            await until(lambda: alarms(bank), lambda found: found == [])
+        finally:
+            task.cancel()
+    assert runs == 3
+    failed_work: Any = running.health().detail["work_failed"]
+    assert failed_work["error"] == "KeyError"
+    assert any("test_carrier_alarms.py" in place for place in failed_work["at"])
+    assert logs[0]["text"] == "KeyError(('lost', 7))"
+    assert any("test_carrier_alarms.py" in place for place in logs[0]["at"])
