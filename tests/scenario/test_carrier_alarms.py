@@ -66,16 +66,15 @@ async def test_settings_that_cannot_be_used_stand_as_an_alarm_until_they_are_men
     )
     await fleet.open()
     try:
-        for broken in ("one", "two"):
-            await bank.query(
-                "INSERT INTO carrier (name, kind, settings) VALUES ($1, 'simulator', '{\"submit_ms\": \"soon\"}')",
-                broken,
-            )
-        stand = [("carrier", "unusable", "alpha"), ("carrier", "unusable", "bravo")]
+        await bank.query(
+            "INSERT INTO carrier (name, kind, settings) SELECT name, 'simulator', '{\"submit_ms\": \"soon\"}'"
+            " FROM unnest(ARRAY['charlie', 'delta']) AS broken (name)"
+        )
+        stand = [("carrier", "unusable", "charlie"), ("carrier", "unusable", "delta")]
         await until(lambda: alarms(bank), lambda found: sorted(found) == stand)
-        await bank.query("UPDATE carrier SET enabled = false WHERE name = 'alpha'")
+        await bank.query("UPDATE carrier SET enabled = false WHERE name = 'charlie'")
         await until(lambda: alarms(bank), lambda found: found == stand[1:])
-        await bank.query("UPDATE carrier SET settings = '{}' WHERE name = 'bravo'")
+        await bank.query("UPDATE carrier SET settings = '{}' WHERE name = 'delta'")
         await until(lambda: alarms(bank), lambda found: found == [])
     finally:
         await fleet.close()
