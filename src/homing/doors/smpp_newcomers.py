@@ -2,27 +2,12 @@
 goes of which there are most, so that no stranger keeps a customer out.
 """
 
-import ipaddress
 from collections.abc import Callable, Iterator
-from typing import Final, Generic, TypeVar
+from typing import Generic, TypeVar
+
+from homing.kit.failure_counts import network_of
 
 T = TypeVar("T")
-
-NETWORK_BITS_V6: Final = 64
-"""What one customer of a provider has at the least (RFC 6177): its addresses count as one."""
-
-
-def network_of(address: str) -> str:
-    """What counts as one stranger: an IPv4 address, an IPv6 /64; what is no address, as it stands."""
-    try:
-        ip = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return address
-    if isinstance(ip, ipaddress.IPv6Address):
-        if ip.ipv4_mapped is None:
-            return str(ipaddress.ip_network((int(ip) >> NETWORK_BITS_V6 << NETWORK_BITS_V6, NETWORK_BITS_V6)))
-        ip = ip.ipv4_mapped
-    return str(ip)
 
 
 class Newcomers(Generic[T]):
