@@ -655,6 +655,34 @@ def test_as_root_a_copied_data_folder_does_not_share_a_database_that_lies_elsewh
     shutil.rmtree(holder.folder)
 
 
+def test_as_root_a_database_that_a_removed_data_folder_left_behind_is_set_aside(root_room: Room) -> None:
+    closed = root_room.folder / "closed"
+    closed.mkdir(mode=0o700)
+    data = closed / "data"
+    holder = root_room.open(data)
+    query(holder.dsn, "CREATE TABLE kept (n int)", "INSERT INTO kept VALUES (7) RETURNING n")
+    holder.close()
+    shutil.rmtree(data)
+    again = root_room.open(data)
+    assert again.folder == holder.folder
+    assert query(again.dsn, "SELECT to_regclass('kept')") is None
+    again.close()
+    (aside,) = holder.folder.parent.glob(f"{holder.folder.name}.removed-*")
+    assert (aside / "cluster" / "PG_VERSION").exists()
+    third = root_room.open(data)
+    assert list(holder.folder.parent.glob(f"{holder.folder.name}.removed-*")) == [aside]
+    third.close()
+
+    shutil.rmtree(data)
+    holder.folder.with_name(f"{holder.folder.name}.device").write_text("0")  # it had been on another disk
+    said = root_room.failure(data)
+    assert f"remove {holder.folder} too" in said
+    assert "not mounted" in said
+    assert (holder.folder / "cluster").exists()
+    shutil.rmtree(holder.folder)
+    shutil.rmtree(aside)
+
+
 def test_as_root_an_ordinary_users_database_stays_that_users(room: Room) -> None:
     if not room.user:
         pytest.skip("is about root and an ordinary user")

@@ -127,6 +127,10 @@ async def _serve(data: Path, database: OpenedDatabase, settings: "Settings", dem
     click.echo(await greeting(dsn, data, address, binds, looks))
     for warning in (*_risks(settings, host), *await _database_risks(dsn, embedded is not None)):
         click.echo(f"Take care: {warning}", err=True)
+    if embedded and embedded.set_aside:
+        click.echo(
+            f"Take care: a removed {data} had left its database behind; it lies in {embedded.set_aside}", err=True
+        )
     await stopping
     click.echo("Stopping: no new work, finishing what is under way ...")
     code = await supervisor.stop()

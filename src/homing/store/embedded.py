@@ -178,6 +178,11 @@ class EmbeddedPostgres:
         """Where the database lies; for root it may be outside the data folder. None before `open`."""
         return self._place.folder if self._place else None
 
+    @property
+    def set_aside(self) -> Path | None:
+        """Where the database went that a removed data folder of this name had left behind. None before `open`."""
+        return self._place.set_aside if self._place else None
+
     def __enter__(self) -> str:
         return self.open()
 

@@ -24,6 +24,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,6 +74,8 @@ class Place:
     folder: Path
     owner: Owner
     programs: Path
+    set_aside: Path | None = None
+    """Where the database went that a removed data folder had left behind."""
 
     @property
     def cluster(self) -> Path:
@@ -93,7 +96,7 @@ def find_place(data: Path, user: str | None, root_home: Path) -> Place:
     inside = data / "postgres"
     outside = root_home / "clusters" / fingerprint(data)
     memory = data / MEMORY_NAME
-    remembered = _remembered(memory, inside, outside)
+    remembered, set_aside = _remembered(memory, inside, outside), None
     if os.geteuid() != 0:
         folder, owner, programs = remembered or inside, Owner(os.geteuid(), os.getegid()), wheel_programs()
     else:
@@ -102,6 +105,8 @@ def find_place(data: Path, user: str | None, root_home: Path) -> Place:
         folder = remembered or (inside if _can_enter(owner, data) and socket_fits(inside) else outside)
         if folder == outside:
             own_folder(outside.parent)
+            if remembered is None:
+                set_aside = _set_aside_left_behind(data, outside)
             owner = _owner_of(outside) or owner
     _settle(folder, owner)
     if not owner.is_us and not _can_enter(owner, folder):
@@ -111,7 +116,7 @@ def find_place(data: Path, user: str | None, root_home: Path) -> Place:
         )
     if remembered is None:
         write_durably(memory, f"{folder.relative_to(data) if folder == inside else folder}\n")
-    return Place(folder, owner, programs)
+    return Place(folder, owner, programs, set_aside)
 
 
 def has_cluster(data: Path) -> bool:
@@ -156,6 +161,26 @@ def _remembered(memory: Path, inside: Path, outside: Path) -> Path | None:
             f"if it was copied, remove {memory} and database.password to begin with an empty database."
         )
     return folder
+
+
+def _set_aside_left_behind(data: Path, outside: Path) -> Path | None:
+    """Moves the database of a data folder that was removed out of the way of a new one; where it is then, None if there
+    is none. Raises EmbeddedError when the folder may only be away, such as on a disk that is not mounted: then the
+    data folder of now lies on another device than that of then.
+    """
+    device = outside.with_name(f"{outside.name}.device")
+    here = str(data.stat().st_dev)
+    aside = None
+    if (outside / "cluster").exists() and not (data / "database.password").exists():
+        if not device.exists() or device.read_text().strip() != here:
+            raise EmbeddedError(
+                f"{outside} holds the database of an earlier {data}, of which nothing else is there: if that lies on a "
+                f"disk that is not mounted, mount it; if it was removed, remove {outside} too."
+            )
+        aside = outside.with_name(f"{outside.name}.removed-{int(time.time())}")
+        os.rename(outside, aside)
+    write_durably(device, f"{here}\n")
+    return aside
 
 
 def _chosen_user(user: str | None) -> Owner:
