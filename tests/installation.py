@@ -69,6 +69,8 @@ class Installation:
     port: int = field(default_factory=free_port)
     smpp_port: int = field(default_factory=free_port)
     console_port: int = field(default_factory=free_port)
+    more: dict[str, str] = field(default_factory=dict)
+    """Of the environment."""
     process: "asyncio.subprocess.Process | None" = None
     _starts: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
 
@@ -85,6 +87,7 @@ class Installation:
             "HOMING_PUSH_ALLOWED_NETWORKS": "127.0.0.0/8",
             "HOMING_SMPP_ADDRESS": f"127.0.0.1:{self.smpp_port}",
             "HOMING_CONSOLE_ADDRESS": f"127.0.0.1:{self.console_port}",
+            **self.more,
         }
 
     @property

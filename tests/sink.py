@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from aiohttp import web
+from yarl import URL
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,10 @@ class Sink:
         told = [(answer, {}) if isinstance(answer, int) else answer for answer in answers or (200,)]
         self._boxes[path] = Box(f"http://{host}:{self.port}{path}", told)
         return self._boxes[path]
+
+    def put(self, box: Box) -> None:
+        """Another box in the place of the one at its address."""
+        self._boxes[URL(box.url).path] = box
 
     async def _serve(self, request: web.Request) -> web.Response:
         push = Push(request.method, request.path, dict(request.headers), await request.read())

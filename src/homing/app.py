@@ -174,7 +174,7 @@ class ApiRole:
             settings.lia.allowed_origins,
         )
         laaffic = LaafficDoor(
-            Gate(self._directory, self._auth),
+            Gate(self._directory, self._auth, steady_s=self._around.clock.unix_s),
             laaffic_send.Sender(self._intake),
             Queries(database, lookup),
             purses,

@@ -45,8 +45,11 @@ async def owed(
     return int(row["push_id"])
 
 
-async def claim(bank: Bank, process: int = 0, full: list[int] | None = None) -> list[int]:
-    rows = await bank.databases[process].fetch("pushes_claim", 0, datetime.now(UTC), 100, LEASE, full or [])
+async def claim(
+    bank: Bank, process: int = 0, full: list[int] | None = None, in_hand: list[int] | None = None
+) -> list[int]:
+    now = datetime.now(UTC)
+    rows = await bank.databases[process].fetch("pushes_claim", 0, now, 100, LEASE, full or [], in_hand or [])
     return sorted(row["push_id"] for row in rows)
 
 
@@ -130,6 +133,19 @@ async def test_an_account_that_has_its_share_leaves_the_rest_to_others(bank: Ban
     theirs = await owed(bank, (await bank.account()).account_id, 2)
     assert await claim(bank, full=[account_id]) == [theirs]
     assert await claim(bank) == [mine]
+
+
+async def test_what_a_process_has_in_its_hands_does_not_lapse_when_the_clock_is_stepped_forwards(
+    bank: Bank, account_id: int
+) -> None:
+    accepted, delivered = await owed(bank, account_id, 1), await owed(bank, account_id, 1)
+    other = await owed(bank, account_id, 2)
+    assert await claim(bank) == [accepted, other]
+    await bank.query("UPDATE push SET due_at = now() - interval '1 hour' WHERE is_claimed")
+    assert await claim(bank, in_hand=[accepted, other]) == []
+    assert await outcome_of(bank, accepted) == PushOutcome.PENDING, "and is not taken for stale"
+    await record(bank, account_id, accepted, 1, PushOutcome.ACKNOWLEDGED, None)
+    assert await claim(bank, in_hand=[other]) == [delivered]
 
 
 PATHS = [

@@ -15,7 +15,7 @@ from prometheus_client import CollectorRegistry
 
 from homing.events.guarded import GuardedPoster
 from homing.ledger.proof import prove
-from homing.messages.outbox import Claimed
+from homing.messages.outbox import LEASE, Claimed
 from homing.model import CarrierReceipt
 from homing.observe.work import WorkTally
 from homing.receipts.inbox import Arrived, ReceiptInbox
@@ -547,6 +547,9 @@ class Hands:
 
     def has_room(self, account_id: int, taken: Counter[int]) -> bool:
         return taken.total() < self.left
+
+    def leased_until(self) -> datetime:
+        return datetime.now(UTC) + LEASE
 
     def serve(self, claimed: Sequence[Claimed]) -> None:
         self.left -= len(claimed)

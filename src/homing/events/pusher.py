@@ -91,6 +91,7 @@ class Pusher:
         self._is_running = False
         self._in_flight = 0
         self._of_account: Counter[int] = Counter()
+        self._in_hand: set[int] = set()
         self._freed = asyncio.Event()
         self._posts: set[asyncio.Task[None]] = set()
         self._records: Batcher[Done, None] = Batcher(
@@ -124,11 +125,15 @@ class Pusher:
             return False
         return self._of_account[account_id] + taken[account_id] < self._share(taken.total())
 
+    def leased_until(self) -> datetime:
+        return self._clock() + LEASE
+
     def serve(self, claimed: Sequence[Claimed]) -> None:
         """Posts them, those of one message in their order."""
         loop = asyncio.get_running_loop()
         for chain in _chains(claimed):
             self._in_flight += len(chain)
+            self._in_hand.update(push.push_id for push in chain)
             self._of_account[chain[0].account_id] += len(chain)
             task = loop.create_task(self._serve(chain))
             self._posts.add(task)
@@ -153,7 +158,7 @@ class Pusher:
         free, share = limits.PUSH_IN_FLIGHT_MAX - self._in_flight, self._share()
         count = min(limits.PUSH_BATCH_MAX, max(1, free // 4))  # which may all be of one account
         full = [account_id for account_id, places in self._of_account.items() if places >= share]
-        rows = await self._database.fetch("pushes_claim", lane, self._clock(), count, LEASE, full)
+        rows = await self._database.fetch("pushes_claim", lane, self._clock(), count, LEASE, full, list(self._in_hand))
         self.serve([Claimed(*row) for row in rows])
         return len(rows) == count
 
@@ -166,6 +171,7 @@ class Pusher:
             log.warning("push_not_recorded", failure=str(failure))
         finally:
             self._in_flight -= len(chain)
+            self._in_hand.difference_update(push.push_id for push in chain)
             account_id = chain[0].account_id
             self._of_account[account_id] -= len(chain)
             if not self._of_account[account_id]:

@@ -3,7 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final, Protocol
 
 import msgspec
@@ -58,6 +58,10 @@ class Handover(Protocol):
         """Whether it takes another one of an account's now, beside those that it was promised: how many of whose."""
         ...
 
+    def leased_until(self) -> datetime:
+        """Until when what it takes now is its own, by the clock that it claims by."""
+        ...
+
     def serve(self, claimed: Sequence[Claimed]) -> None: ...
 
 
@@ -73,8 +77,8 @@ class Outbox:
 
     async def add(self, transaction: Connection, pushes: Sequence[Push]) -> None:
         alone = self._within_room([push for push in pushes if push.kind is PushKind.LAAFFIC_REPORT])
-        if alone:
-            rows = await transaction.fetch("pushes_add_claimed", *_columns(alone), LEASE)
+        if self._handover and alone:
+            rows = await transaction.fetch("pushes_add_claimed", *_columns(alone), self._handover.leased_until())
             ids = {row["message_id"]: row["push_id"] for row in rows}
             self._claimed += [
                 Claimed(push.account_id, ids[push.message_id], push.message_id, push.kind, push.url, push.body, 1, 0)

@@ -1,6 +1,7 @@
 -- A message's pushes go one after the other: one waits while an earlier one is in somebody's hands or is due itself, in
 -- whatever process. One that was tried before, and has a later one beside it, is stale, and goes no more; unless somebody
 -- asked for it again. SMPP's receipts (kind 4) and alerts (kind 7) are each for itself. $5: accounts that have their share.
+-- $6: what the process has in its hands: a clock that is stepped forwards does not make it lapse.
 -- name: pushes_claim
 WITH due AS MATERIALIZED (
     SELECT p.account_id, p.push_id,
@@ -10,7 +11,7 @@ WITH due AS MATERIALIZED (
                 AND later.push_id + 0 > p.push_id
         ) AS is_stale
     FROM push AS p
-    WHERE p.lane = $1 AND p.due_at <= $2 AND p.account_id <> ALL ($5::bigint[])
+    WHERE p.lane = $1 AND p.due_at <= $2 AND p.account_id <> ALL ($5::bigint[]) AND p.push_id <> ALL ($6::bigint[])
         AND (p.kind = 7 OR NOT EXISTS (
             SELECT FROM push AS earlier
             WHERE earlier.message_id = p.message_id AND earlier.account_id + 0 = p.account_id

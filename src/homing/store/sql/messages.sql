@@ -179,10 +179,10 @@ SELECT p.account_id, p.lane, p.message_id, p.kind, p.url, p.body, now(), now()
 FROM unnest($1::bigint[], $2::smallint[], $3::bigint[], $4::smallint[], $5::text[], $6::text[])
     AS p (account_id, lane, message_id, kind, url, body)
 
--- As above, by the process that posts them at once: claimed as they are written, for $7.
+-- As above, by the process that posts them at once: claimed as they are written, until $7.
 -- name: pushes_add_claimed
 INSERT INTO push (account_id, lane, message_id, kind, url, body, created_at, due_at, attempts, is_claimed)
-SELECT p.account_id, p.lane, p.message_id, p.kind, p.url, p.body, now(), now() + $7::interval, 1, true
+SELECT p.account_id, p.lane, p.message_id, p.kind, p.url, p.body, now(), $7::timestamptz, 1, true
 FROM unnest($1::bigint[], $2::smallint[], $3::bigint[], $4::smallint[], $5::text[], $6::text[])
     AS p (account_id, lane, message_id, kind, url, body)
 RETURNING message_id, push_id

@@ -213,10 +213,12 @@ FROM unnest($1::int[], $2::text[], $3::timestamptz[], $4::smallint[], $5::text[]
     AS r (carrier_id, carrier_ref, received_at, state, error_code, raw, number)
 
 -- What is due for a try, at most $2. Each waits as long again as it has waited, between $3 and $4, so that those of which
--- little is to be hoped do not keep early ones from their turn; whoever waits since $5 has this try and no other.
+-- little is to be hoped do not keep early ones from their turn; whoever waits since $5 has this try and no other. Where
+-- nobody looked for longer than $4 after it was due, or the clock was stepped forwards, that time is none of its waiting.
 -- name: parked_claim
 WITH due AS MATERIALIZED (
-    SELECT parked_id
+    SELECT parked_id,
+        waiting_since + CASE WHEN $1 - due_at > $4::interval THEN $1 - due_at ELSE interval '0' END AS since
     FROM parked_receipt
     WHERE given_up_at IS NULL AND due_at <= $1
     ORDER BY due_at
@@ -224,8 +226,9 @@ WITH due AS MATERIALIZED (
     FOR UPDATE SKIP LOCKED
 ), claimed AS (
     UPDATE parked_receipt AS p
-    SET due_at = $1::timestamptz + greatest($3::interval, least($4::interval, $1 - p.waiting_since)),
-        given_up_at = CASE WHEN p.waiting_since <= $5 THEN $1 END
+    SET due_at = $1::timestamptz + greatest($3::interval, least($4::interval, $1 - due.since)),
+        waiting_since = due.since,
+        given_up_at = CASE WHEN due.since <= $5 THEN $1 END
     FROM due
     WHERE p.parked_id = ANY (ARRAY[due.parked_id])
     RETURNING p.*
