@@ -155,8 +155,15 @@ PATHS = [
 ]
 
 
-@pytest.mark.parametrize("path", PATHS)
-async def test_an_address_is_asked_for_byte_for_byte(path: str) -> None:
+RESPELT = [
+    ("/a b/%2F?name=A B", "/a%20b/%2F?name=A%20B"),
+    ("/José?sig=rX7%2FXCC2w%3D&x=%7E", "/Jos%C3%A9?sig=rX7%2FXCC2w%3D&x=%7E"),
+]
+"""No request line holds white space, nor what is no ASCII: these alone are percent-encoded."""
+
+
+@pytest.mark.parametrize(("path", "asked"), [*((path, path) for path in PATHS), *RESPELT])
+async def test_an_address_is_asked_for_byte_for_byte(path: str, asked: str) -> None:
     lines: list[bytes] = []
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -174,5 +181,5 @@ async def test_an_address_is_asked_for_byte_for_byte(path: str) -> None:
         await poster.close()
         server.close()
     assert posted.status == 200
-    assert lines == [f"POST {path} HTTP/1.1\r\n".encode()]
+    assert lines == [f"POST {asked} HTTP/1.1\r\n".encode()]
     assert limits.PUSH_IN_FLIGHT_PER_ACCOUNT_MAX < limits.PUSH_IN_FLIGHT_MAX

@@ -455,6 +455,24 @@ def test_laaffic_pushes_become_receipts() -> None:
     assert inbound == CarrierInbound("49", "S", "OK", AT, f"7 {AT.timestamp():.0f}")
 
 
+def test_a_laaffic_vendor_with_one_address_is_heard_at_either() -> None:
+    listener = laaffic.LaafficListener(laaffic.LaafficSettings(key="k", secret="s", app_id="a"), lambda: AT)
+    (receipt,) = listener.read(push("inbound", b'{"msgid":"5","mobile":"86138","status":0,"reason":"0"}')).reports
+    assert isinstance(receipt, CarrierReceipt)
+    assert (receipt.carrier_ref, receipt.state) == ("5", State.DELIVERED)
+    (reply,) = listener.read(push("report", b'{"msgid":"7","mobile":"49","sendid":"S","content":"OK"}')).reports
+    assert reply == CarrierInbound("49", "S", "OK", AT, "7")
+    with pytest.raises(BadReport, match="a delivery report"):
+        listener.read(push("inbound", b'{"mobile":"86138","status":0}'))
+
+
+@pytest.mark.parametrize("body", [b"mobile=49&sendid=S&content=caf%E9", b"mobile=49&sendid=S&content=caf\xe9"])
+def test_a_form_in_latin_1_keeps_its_letters(body: bytes) -> None:
+    listener = laaffic.LaafficListener(laaffic.LaafficSettings(key="k", secret="s", app_id="a"), lambda: AT)
+    assert texts(listener.read(push("inbound", body))) == ["café"]
+    assert texts(listener.read(push("inbound", "mobile=49&content=caf%C3%A9+é".encode()))) == ["café é"]
+
+
 def test_lia_pushes_become_receipts() -> None:
     listener = lia.LiaListener(lia.LiaSettings(api_id="a", api_password="b"), lambda: AT)
     (receipt,) = listener.read(
@@ -500,6 +518,11 @@ def test_values_are_escaped_for_the_place_that_they_stand_in() -> None:
     assert xml.body.decode() == ("<sms to='8613800130001'>x=&quot;1+1&quot; &lt;ü&gt;\n{braces}</sms>")
     raw_json = rendered(raw='{{"t":"{text}"}}', raw_type="application/json")
     assert json.loads(raw_json.body) == {"t": text}
+
+
+def test_an_address_is_asked_for_as_written_but_for_what_no_request_line_holds() -> None:
+    request = rendered(url="https://vendor.test/send message/%2F{sender}?to=+{number}&campaign=Frühling 1&x=%7e")
+    assert request.target == "/send%20message/%2FA%26B?to=+8613800130001&campaign=Fr%C3%BChling%201&x=%7e"
 
 
 def test_a_text_cannot_break_out_of_a_header() -> None:

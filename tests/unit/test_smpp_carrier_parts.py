@@ -374,6 +374,7 @@ READER = Reader(settings())
         (0x05, "日本".encode("shift_jis"), "日本"),
         (0x06, "Привет".encode("iso8859_5"), "Привет"),
         (0x07, "שלום".encode("iso8859_8"), "שלום"),
+        (0x07, b"\xbfQu\xe9?", "¿Qué?"),
         (0x08, "日本 👋".encode("utf-16-be"), "日本 👋"),
         (0x08, b"\x00a\x00", "a�"),
         (0x08, b"\xff\xfe" + "STOP 👋".encode("utf-16-le"), "STOP 👋"),
@@ -399,7 +400,10 @@ def test_a_persons_text_is_read_by_its_data_coding(data_coding: int, octets: byt
     assert READER.read(payload, NOW) == said
 
 
-@pytest.mark.parametrize(("charset", "octets"), [("latin-1", b"\xe9@"), ("gsm7-packed", gsm7.pack(gsm7.encode("é@")))])
+@pytest.mark.parametrize(
+    ("charset", "octets"),
+    [("latin-1", b"\xe9@"), ("ascii", b"\xe9@"), ("gsm7-packed", gsm7.pack(gsm7.encode("é@")))],
+)
 def test_data_coding_0_is_read_as_the_carrier_means_it(charset: str, octets: bytes) -> None:
     reader = Reader(settings(charset=charset))
     said = reader.read(DeliverSm(short_message=octets), NOW)

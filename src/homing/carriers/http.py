@@ -33,6 +33,7 @@ from homing.carriers.secret import SECRET
 from homing.clients.call import HttpRequest, Terms, parse_base
 from homing.clients.errors import TooLarge
 from homing.clients.reading import Unreadable, body_of, failure_of
+from homing.kit.url_spelling import in_request_line
 from homing.model import Answer, CarrierInbound, CarrierReceipt, Outbound, Outcome
 
 SECRET_HOLE: Final = "{secret."  # noqa: S105 - what a secret's placeholder begins with
@@ -127,7 +128,8 @@ class HttpTemplate:
 
     def render(self, values: Values) -> HttpRequest:
         query = "&".join(filter(None, (self._query_written.fill(values, in_url), _encoded(self._query, values))))
-        target = self._path.fill(values, in_url)
+        query = in_request_line(query)
+        target = in_request_line(self._path.fill(values, in_url))
         return HttpRequest(
             self._method, f"{target}?{query}" if query else target, self._all_headers(values), self._body(values)
         )

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from homing import limits
-from homing.clients.reading import YEARS, Unreadable, parse
+from homing.clients.reading import YEARS, Unreadable, letters, parse
 from homing.states import State
 
 STEP: Final = re.compile(r"([^.\[\]]+)|\[(\d{1,6})\]")
@@ -210,10 +210,7 @@ def parameter_of(content_type: str, name: str) -> str:
 
 def decoded(octets: bytes, charset: str) -> str:
     if charset in ("", "utf-8"):
-        try:
-            return octets.decode("utf-8-sig")
-        except UnicodeDecodeError:
-            charset = "latin-1"
+        return letters(octets)
     return octets.decode(charset, "replace").removeprefix("\ufeff")
 
 

@@ -95,18 +95,26 @@ class LaafficListener:
         self._clock = clock
 
     def read(self, pushed: Pushed) -> Heard:
+        """What is not of its address' kind is read as of the other: some vendors' accounts have one for both."""
+        ways = {"report": self._read_report, "inbound": self._read_inbound}
+        if pushed.path not in ways:
+            raise BadReport("pushes come to /report and /inbound")
         try:
-            if pushed.path == "inbound":
-                inbound = parse_inbound_push(pushed.body, self._zone)
-                at = inbound.received_at or self._clock()
-                ref = _inbound_ref(inbound)
-                return _heard(CarrierInbound(inbound.number, inbound.sender, inbound.text, at, ref))
-            if pushed.path == "report":
-                push = parse_report_push(pushed.body)
-                return _heard(_pushed_receipt(push, pushed.body, self._clock()))
+            return ways.pop(pushed.path)(pushed.body)
         except BadPush as error:
-            raise BadReport(str(error)) from None
-        raise BadReport("pushes come to /report and /inbound")
+            (other,) = ways.values()
+            try:
+                return other(pushed.body)
+            except BadPush:
+                raise BadReport(str(error)) from None
+
+    def _read_report(self, body: bytes) -> Heard:
+        return _heard(_pushed_receipt(parse_report_push(body), body, self._clock()))
+
+    def _read_inbound(self, body: bytes) -> Heard:
+        inbound = parse_inbound_push(body, self._zone)
+        at = inbound.received_at or self._clock()
+        return _heard(CarrierInbound(inbound.number, inbound.sender, inbound.text, at, _inbound_ref(inbound)))
 
 
 def _inbound_ref(inbound: Inbound) -> str:

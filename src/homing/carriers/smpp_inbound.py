@@ -36,6 +36,8 @@ CHARSETS: Final = {
     0x0E: "euc_kr",
 }
 """data_coding (section 5.2.19) to Python's name, of those that are a charset."""
+OF_ONE_OCTET: Final = frozenset({"ascii", "iso8859_5", "iso8859_8"})
+"""Those with an octet a character that leave octets without one."""
 
 MESSAGE_CLASSES: Final = 0xF0
 MESSAGE_CLASS_EIGHT_BIT: Final = 0x04  # 3GPP TS 23.038, section 4: coding group 1111
@@ -120,15 +122,19 @@ class Reader:
 
     def _decoded(self, data_coding: int, octets: bytes) -> str:
         charset = _charset(data_coding)
-        if charset == "ascii" and not octets.isascii():
-            charset = "latin-1"
         if charset == "utf-16-be" and octets[:2] in receipt_text.BYTE_ORDER_MARKS:
             charset = "utf-16"
         if charset is None and self._charset in ("gsm7", "gsm7-packed"):
             if octets.isascii():
                 return gsm7.decode(octets)
             charset = "latin-1"
-        return octets.decode(charset or self._charset, "replace")
+        charset = charset or self._charset
+        if charset in OF_ONE_OCTET:
+            try:
+                return octets.decode(charset)
+            except UnicodeDecodeError:
+                charset = "latin-1"
+        return octets.decode(charset, "replace")
 
 
 def content(request: DeliverSm | DataSm) -> tuple[bytes, bytes]:

@@ -13,6 +13,8 @@ from homing.clients.pushes import parse_push
 from homing.clients.reading import Members, Unreadable
 
 WRONG_NUMBER: Final = "999"
+OF_INBOUND: Final = ("content", "reply_time", "sendid")
+"""What an inbound message has, and a report has not."""
 UNITS_A_SECOND: Final = {10: 1, 13: 1000}
 
 
@@ -48,6 +50,8 @@ def _report(push: Members) -> ReportPush:
 def _inbound(push: Members, zone: tzinfo) -> Inbound:
     if "mobile" not in push:
         raise Unreadable("no mobile")
+    if "status" in push and not any(name in push for name in OF_INBOUND):
+        raise Unreadable("a delivery report")
     return Inbound(
         push.text("msgid"),
         push.text("mobile"),

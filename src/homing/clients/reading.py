@@ -119,13 +119,22 @@ def members_of_push(body: bytes) -> Members:
     body = body.removeprefix(BOM).strip()
     if body[:1] == b"{" or not body:
         return members_of(parse(body))
-    try:
-        pairs = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=FIELDS_MAX)
+    try:  # as octets, which what is percent-encoded is too
+        text = body.decode("latin-1")
+        pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=FIELDS_MAX, encoding="latin-1")
     except ValueError:
         raise Unreadable("neither JSON nor a form") from None
     if not pairs:
         raise Unreadable("neither JSON nor a form")
-    return Members(dict(reversed(pairs)))
+    return Members({name: letters(value.encode("latin-1")) for name, value in reversed(pairs)})
+
+
+def letters(octets: bytes) -> str:
+    """UTF-8, or Latin-1 for what is none, so that no letter is lost."""
+    try:
+        return octets.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return octets.decode("latin-1")
 
 
 def body_of(reply: HttpReply) -> bytes:

@@ -43,11 +43,15 @@ def failed(remarks: str, uid: str = "") -> SendReply:
 
 def whole_failure(replies: Sequence[SendReply]) -> SendReply | None:
     """The reply to a call of which every number failed alike, None for any other: drivers take an array for success
-    (contract, section 4).
+    (contract, section 4). What stands behind a remark's colon explains; where that differs, it is left out.
     """
     first = replies[0]
-    alike = all(reply.status == "F" and reply.remarks == first.remarks for reply in replies)
-    return first if alike else None
+    if any(reply.status != "F" for reply in replies):
+        return None
+    if all(reply.remarks == first.remarks for reply in replies):
+        return first
+    remarks = {reply.remarks.partition(":")[0] for reply in replies}
+    return failed(remarks.pop(), first.uid) if len(remarks) == 1 else None
 
 
 def echo_of(parameters: Parameters) -> str:

@@ -15,6 +15,7 @@ from homing import limits
 from homing.events.resolving import ASKED_BY, Lookup, PushResolver, system_lookup
 from homing.kit.deadlines import Deadlines
 from homing.kit.networks import Network
+from homing.kit.url_spelling import divided, in_request_line
 
 HEADERS: Final = {"Content-Type": "application/json; charset=utf-8", "User-Agent": "Homing"}
 
@@ -89,10 +90,11 @@ class GuardedPoster:
 
 
 def as_written(url: str) -> URL:
-    """The address as its owner wrote it: signed ones lose their signature when anything is respelt, and `%2F` is not
-    `/` (RFC 3986, 2.2). Only what is no ASCII cannot go as it is.
-    """
-    return URL(url, encoded=url.isascii())
+    """The address as its owner wrote it, but for what cannot go so: white space and what is no ASCII, also in a host."""
+    head, target = divided(url)
+    if not head.isascii():
+        head = str(URL(head)).removesuffix("/")
+    return URL(f"{head}{in_request_line(target)}", encoded=True)
 
 
 def check_address(address: str, allowed: Sequence[Network]) -> None:

@@ -1,0 +1,22 @@
+"""URLs as their owners wrote them: signed ones lose their signature when anything is respelt, and `%2F` is not `/` (RFC
+3986, 2.2). Pure.
+"""
+
+from typing import Final
+from urllib.parse import quote
+
+PRINTABLE: Final = bytes(range(0x21, 0x7F))
+
+
+def in_request_line(target: str) -> str:
+    """A path and query with what no request line can hold, white space and what is no ASCII, percent-encoded as UTF-8;
+    all else stays byte for byte.
+    """
+    return quote(target, safe=PRINTABLE)
+
+
+def divided(url: str) -> tuple[str, str]:
+    """Scheme and authority, and the path, query and fragment behind them, as written."""
+    scheme, separator, rest = url.partition("://")
+    end = min((rest.index(mark) for mark in "/?#" if mark in rest), default=len(rest))
+    return f"{scheme}{separator}{rest[:end]}", rest[end:]
