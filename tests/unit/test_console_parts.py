@@ -158,7 +158,24 @@ def test_texts_of_the_two_chinese_scripts_differ() -> None:
             assert not set(text) & (foreign - {"發"} if folder.name == "zh_Hant" else foreign), (file.name, text)
 
 
+def test_the_gift_has_one_name_in_chinese() -> None:
+    for folder, name in zip(FOLDERS, ("赠金", "贈金"), strict=True):
+        for file, message in console_texts.catalogues(folder):
+            text = message.string if isinstance(message.string, str) else "".join(message.string)
+            assert text.count(name[0]) == text.count(name), (file.name, text)
+
+
 # ---- Pages and files
+
+
+HEADING = re.compile(r"""<th scope="col"[^>]*>\{\{ _\("([^"]*)"\) \}\}""")
+LABEL = re.compile(r"""data-label="\{\{ _\('([^']*)'\) \}\}\"""")
+
+
+@pytest.mark.parametrize("file", sorted(CONSOLE.rglob("*.html")), ids=lambda file: file.name)
+def test_a_cell_on_a_phone_has_its_columns_heading(file: Path) -> None:
+    text = file.read_text(encoding="utf-8")
+    assert set(LABEL.findall(text)) - set(HEADING.findall(text)) == set()
 
 
 def test_paths_are_apart_and_every_entry_leads_to_a_page_that_its_readers_may_see() -> None:

@@ -90,7 +90,7 @@ class GuardedPoster:
 
 
 def as_written(url: str) -> URL:
-    """The address as its owner wrote it, but for what cannot go so: white space and what is no ASCII, also in a host."""
+    """The address as its owner wrote it, but for what cannot go so: white space and what is no ASCII."""
     head, target = divided(url)
     if not head.isascii():
         head = str(URL(head)).removesuffix("/")
