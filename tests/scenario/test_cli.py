@@ -502,6 +502,13 @@ def test_the_version_is_told(terminal: Terminal) -> None:
 def test_what_is_no_message_id_is_answered_in_words(terminal: Terminal) -> None:
     assert "'abc' is no message's id" in terminal("message", "show", "abc", status=2).err
     assert "is no message's id" in terminal("message", "show", str(2**53), status=2).err
+    assert "is no message's id" in terminal("message", "show", "9" * 5000, status=2).err
+
+
+def test_what_is_no_number_is_answered_in_words(terminal: Terminal) -> None:
+    assert "'abc' is not a valid whole number" in terminal("receipt", "show", "abc", status=2).err
+    assert "'x' is not a valid whole number" in terminal("message", "list", "--limit", "x", status=2).err
+    assert "'x' is not a valid number" in terminal("learn", "set", "--explore", "x", status=2).err
 
 
 def test_a_wrong_setting_of_a_carrier_is_answered_with_those_there_are(terminal: Terminal) -> None:

@@ -10,7 +10,7 @@ from homing.accounts.profile import SMPP_CHARSETS
 from homing.cli.app import APPS, shown
 from homing.cli.credential import CREDENTIALS
 from homing.cli.desk import Desk, Noun, at_desk
-from homing.cli.parameters import AMOUNT
+from homing.cli.parameters import AMOUNT, Whole
 from homing.cli.sender import SENDERS
 from homing.cli.show import COUNT, LIST, MONEY, PROSE, TIME, YES, Card, Column, Kind, Reply, Said, Table, named
 from homing.cli.template import TEMPLATES
@@ -173,16 +173,16 @@ async def _lock(desk: Desk, account: str, reason: str | None) -> Reply:
     "--allow", metavar="NETWORK", multiple=True, help="Take calls from this address or network alone; can be repeated."
 )
 @click.option("--allow-any", is_flag=True, help="Take calls from anywhere.")
-@click.option("--queries-per-s", type=click.IntRange(1, 1_000_000), help="Queries a second it may ask.")
-@click.option("--binds-max", type=click.IntRange(0, limits.BINDS_MAX), help="SMPP binds it may have at once.")
+@click.option("--queries-per-s", type=Whole(1, 1_000_000), help="Queries a second it may ask.")
+@click.option("--binds-max", type=Whole(0, limits.BINDS_MAX), help="SMPP binds it may have at once.")
 @click.option(
     "--bind-window",
-    type=click.IntRange(1, limits.BIND_WINDOW_MAX),
+    type=Whole(1, limits.BIND_WINDOW_MAX),
     help="Requests that may wait for their answers on a bind, each way.",
 )
 @click.option(
     "--submits-per-s",
-    type=click.IntRange(0, limits.SUBMITS_PER_S_MAX),
+    type=Whole(0, limits.SUBMITS_PER_S_MAX),
     help="Submits a second over SMPP, in each smpp process; 0: any.",
 )
 @click.option(
@@ -196,7 +196,7 @@ async def _lock(desk: Desk, account: str, reason: str | None) -> Reply:
 )
 @click.option("--refund-undeliverable/--no-refund-undeliverable", default=None, help="Give money back for these too.")
 @click.option("--default-sender", metavar="SENDER", help="One of its senders; '' for the first of them.")
-@click.option("--retention-days", type=click.IntRange(1, 36_500), help="Blank the bodies of messages older than this.")
+@click.option("--retention-days", type=Whole(1, 36_500), help="Blank the bodies of messages older than this.")
 @click.option("--keep-for-ever", is_flag=True, help="Keep the bodies of messages.")
 @at_desk
 async def change(

@@ -9,7 +9,7 @@ from homing import errors
 from homing.accounts import guarding
 from homing.cli import guard_tables as tables
 from homing.cli.desk import Desk, Noun, at_desk
-from homing.cli.parameters import AMOUNT, account_option, limit_option
+from homing.cli.parameters import AMOUNT, Whole, account_option, limit_option
 from homing.cli.show import COUNT, Card, Column, Reply, Said, Table
 from homing.guard.board import read_spends
 from homing.guard.risk import Level, learn
@@ -134,8 +134,8 @@ async def deny(desk: Desk, destination: str, account: str | None, note: str, rem
 @guard.command("budget")
 @click.argument("country")
 @account_option
-@click.option("--hour", "hour_messages", type=click.IntRange(0, 10**12), help="Messages an hour.")
-@click.option("--day", "day_messages", type=click.IntRange(0, 10**12), help="Messages a day.")
+@click.option("--hour", "hour_messages", type=Whole(0, 10**12), help="Messages an hour.")
+@click.option("--day", "day_messages", type=Whole(0, 10**12), help="Messages a day.")
 @click.option("--hour-money", type=AMOUNT, help="Money an hour.")
 @click.option("--day-money", type=AMOUNT, help="Money a day.")
 @click.option("--remove", is_flag=True, help="Take the budget away.")
@@ -243,7 +243,7 @@ async def decisions(desk: Desk, account: str | None, rule: str | None, limit: in
 
 @guard.command("saved")
 @account_option
-@click.option("--days", type=click.IntRange(1, 90), default=30, show_default=True, help="Of the last so many days.")
+@click.option("--days", type=Whole(1, 90), default=30, show_default=True, help="Of the last so many days.")
 @at_desk
 async def saved(desk: Desk, account: str | None, days: int) -> Reply:
     """What the guard saved, or would have.

@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedCo
 
 from homing import limits
 from homing.cli.desk import Desk, Noun, at_desk, in_one_line, json_option
-from homing.cli.parameters import MOMENT, account_option
+from homing.cli.parameters import MOMENT, Real, Whole, account_option
 from homing.cli.show import COUNT, MONEY, PROSE, TIME, Card, Column, Kind, Reply, Table, print_reply
 
 if TYPE_CHECKING:
@@ -121,18 +121,16 @@ def lab() -> None:
 @lab.command("report")
 @scenario_option
 @click.option("--only", multiple=True, metavar="NAME", help="Of the shipped and drawn scenarios these alone.")
-@click.option("--seeds", type=click.IntRange(1, limits.LAB_SEEDS_MAX), default=20, show_default=True)
-@click.option("--hours", type=click.FloatRange(0.25), help="Cut longer scenarios to so many hours.")
+@click.option("--seeds", type=Whole(1, limits.LAB_SEEDS_MAX), default=20, show_default=True)
+@click.option("--hours", type=Real(0.25), help="Cut longer scenarios to so many hours.")
 @click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
     metavar="DIR",
     help="Write HTML, PNG and JSON here, and keep each run.",
 )
-@click.option(
-    "--drawn-from", type=click.IntRange(0), default=1, show_default=True, help="First seed of drawn scenarios."
-)
-@click.option("--workers", type=click.IntRange(1, 256), help="Processes.  [default: the cores]")
+@click.option("--drawn-from", type=Whole(0), default=1, show_default=True, help="First seed of drawn scenarios.")
+@click.option("--workers", type=Whole(1, 256), help="Processes.  [default: the cores]")
 @click.option("--quick", is_flag=True, help="A small form, within a minute.")
 @json_option
 def report(
@@ -183,8 +181,8 @@ def report(
 @lab.command("run")
 @click.argument("scenario")
 @click.option("--policy", default="homing", show_default=True, help="Who decides: `homing lab scenarios` lists them.")
-@click.option("--seed", type=click.IntRange(0), default=1, show_default=True)
-@click.option("--hours", type=click.FloatRange(0.25), help="Cut it to so many hours.")
+@click.option("--seed", type=Whole(0), default=1, show_default=True)
+@click.option("--hours", type=Real(0.25), help="Cut it to so many hours.")
 @json_option
 def run(scenario: str, policy: str, seed: int, hours: float | None, as_json: bool) -> None:
     """One run: where the traffic went, and what the guard did.
@@ -242,7 +240,7 @@ def scenarios(as_json: bool) -> None:
 
 
 @lab.command("generate")
-@click.option("--seed", type=click.IntRange(0), required=True)
+@click.option("--seed", type=Whole(0), required=True)
 @click.option("--goal", type=click.Choice(("routing", "guard")), default="routing", show_default=True)
 def generate(seed: int, goal: str) -> None:
     """Draw a scenario and print its file.

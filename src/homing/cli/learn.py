@@ -11,7 +11,7 @@ from homing import errors, limits
 from homing.accounts import catalogue
 from homing.cli.alarm import component_note
 from homing.cli.desk import Desk, Noun, at_desk
-from homing.cli.parameters import AMOUNT, account_option
+from homing.cli.parameters import AMOUNT, Real, Whole, account_option
 from homing.cli.show import (
     MONEY,
     PLAIN_MONEY,
@@ -120,11 +120,11 @@ def learn() -> None:
 @click.option("--no-worth", is_flag=True, help="The least cost of a conversion again.")
 @click.option(
     "--quality-floor",
-    type=click.FloatRange(0, 1),
+    type=Real(0, 1),
     help="Without a worth: at least so much of the best carrier's conversion rate.  [default: 0.9]",
 )
-@click.option("--explore", type=click.FloatRange(0, 0.2), help="Share at which each carrier is tried.  [default: 0.01]")
-@click.option("--share-max", type=click.FloatRange(0.05, 1), help="The most that one carrier gets.  [default: 1]")
+@click.option("--explore", type=Real(0, 0.2), help="Share at which each carrier is tried.  [default: 0.01]")
+@click.option("--share-max", type=Real(0.05, 1), help="The most that one carrier gets.  [default: 1]")
 @click.option("--off/--on", "opted_out", default=None, help="Route by priority, whatever is learnt; or learn again.")
 @at_desk
 async def change(
@@ -254,7 +254,7 @@ def with_name(candidate: Mapping[str, Any], names: Mapping[int, str]) -> dict[st
 
 @learn.command("fakes")
 @click.option("--csv", "carrier", metavar="CARRIER", help="The evidence against one carrier, as CSV.")
-@click.option("--days", type=click.IntRange(1, 90), default=7, show_default=True, help="Of so many days.")
+@click.option("--days", type=Whole(1, 90), default=7, show_default=True, help="Of so many days.")
 @at_desk
 async def fakes(desk: Desk, carrier: str | None, days: int) -> Reply:
     """Carriers whose receipts look made up, and the evidence.

@@ -18,6 +18,18 @@ AGO: Final = re.compile(r"([0-9]{1,6}) ?(s|min|h|d)")
 UNITS_S: Final = {"s": 1, "min": 60, "h": 3_600, "d": 86_400}
 
 
+class Whole(click.IntRange):
+    """Whole numbers of a range, called so where one is not."""
+
+    name = "whole number"
+
+
+class Real(click.FloatRange):
+    """Numbers of a range, called so where one is not."""
+
+    name = "number"
+
+
 class Amount(click.ParamType[int]):
     """Money as people write it, in micro-units here."""
 
@@ -91,16 +103,16 @@ class MessageId(click.ParamType[int]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         text = str(value)
-        if not (text.isascii() and text.isdigit() and int(text) <= ids.ID_MAX):
+        if not (text.isascii() and text.isdigit() and len(text) <= 20 and int(text) <= ids.ID_MAX):
             self.fail(f"{value!r} is no message's id: up to 16 digits; `homing message list` shows them", param, ctx)
         return int(text)
 
 
 MESSAGE_ID: Final = MessageId()
-ROW_ID: Final = click.IntRange(0, 2**63 - 1)
+ROW_ID: Final = Whole(0, 2**63 - 1)
 
 account_option: Final = click.option("--account", help="For this account (name or id) alone.")
 limit_option: Final = click.option(
-    "--limit", type=click.IntRange(1, 100_000), default=50, show_default=True, help="How many at most, newest first."
+    "--limit", type=Whole(1, 100_000), default=50, show_default=True, help="How many at most, newest first."
 )
 author_option: Final = click.option("--author", help="Who does it.  [default: your user name on this machine]")

@@ -10,7 +10,7 @@ from homing.accounts import catalogue
 from homing.cli.desk import Desk, Noun, at_desk
 from homing.cli.learn import CANDIDATES as CANDIDATES_LEARNT
 from homing.cli.learn import carrier_names, with_name
-from homing.cli.parameters import AMOUNT, NUMBER, PREFIX, account_option
+from homing.cli.parameters import AMOUNT, NUMBER, PREFIX, Whole, account_option
 from homing.cli.show import COUNT, MONEY, PROSE, SCOPE, YES, Card, Column, Kind, Reply, Said, Table
 from homing.cli.show import PREFIX as PREFIX_KIND
 from homing.kit import money
@@ -107,8 +107,8 @@ def _country(_context: click.Context, _parameter: click.Parameter, value: str) -
 @click.option("--app", "app_id", default="", help="For messages of one app only, by its id.")
 @click.option("--sender", default="", help="For messages from one sender ID only.")
 @click.option("--traffic", type=click.Choice(list(TRAFFICS)), help="For one traffic class only.")
-@click.option("--priority", type=click.IntRange(0, 1_000_000), help="Lowest first.  [default: 10]")
-@click.option("--weight", type=click.IntRange(1, 1_000_000), help="Share among equals.  [default: 1]")
+@click.option("--priority", type=Whole(0, 1_000_000), help="Lowest first.  [default: 10]")
+@click.option("--weight", type=Whole(1, 1_000_000), help="Share among equals.  [default: 1]")
 @click.option("--strategy", type=click.Choice(list(STRATEGIES)), help="How the rule's carriers are put in order.")
 @click.option("--ceiling", type=AMOUNT, help="The most a segment may cost.  [default: what the customer pays for it]")
 @click.option("--no-ceiling", is_flag=True, help="The ceiling is what the customer pays again.")
@@ -199,7 +199,7 @@ async def list_routes(desk: Desk, account: str | None) -> Reply:
 
 
 @route.command("remove")
-@click.argument("route_id", type=click.IntRange(0, 2**31 - 1))
+@click.argument("route_id", type=Whole(0, 2**31 - 1))
 @at_desk
 async def remove(desk: Desk, route_id: int) -> Reply:
     """Remove a route, named by its id. Messages that were accepted with it still go.
