@@ -4,7 +4,10 @@ from ipaddress import ip_network
 
 import pytest
 
+from homing.accounts.admin import check_url
+from homing.errors import OperatorError
 from homing.events.guarded import AddressRefused, check_address
+from homing.kit.url_spelling import is_web_address
 
 PRIVATE = {
     "loopback": ["127.0.0.1", "127.255.255.254", "::1"],
@@ -54,3 +57,30 @@ def test_what_the_operator_allows_is_let_through(address: str) -> None:
 def test_an_allowance_reaches_no_further_than_it_says(address: str) -> None:
     with pytest.raises(AddressRefused):
         check_address(address, [ip_network("10.2.0.0/16"), ip_network("fd00::/16"), ip_network("127.0.0.1/32")])
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://",
+        "https:///x",
+        "http://:80/x",
+        "http://a:99999/",
+        "http://a:x/",
+        "http://[::1/",
+        "ftp://a/",
+        " http://a/",
+    ],
+)
+def test_what_nothing_can_be_posted_to_is_no_address(url: str) -> None:
+    assert not is_web_address(url)
+    with pytest.raises(OperatorError):
+        check_url(url)
+
+
+@pytest.mark.parametrize(
+    "url", ["http://a", "HTTPS://A.example:8443/x?y=%2F#z", "http://[::1]:80/", "http://ü.example/é"]
+)
+def test_what_can_be_posted_to_is_an_address(url: str) -> None:
+    assert is_web_address(url)
+    check_url(url)

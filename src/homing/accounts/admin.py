@@ -15,6 +15,7 @@ from homing.accounts.profile import SMPP_CHARSETS
 from homing.kit.crypto import Vault, make_secret
 from homing.kit.money import AMOUNT_MICRO_MAX
 from homing.kit.networks import Network
+from homing.kit.url_spelling import is_web_address
 from homing.model import Door
 from homing.statistics.reading import shows_conversions
 from homing.store.database import Connection, Database, Record
@@ -272,12 +273,7 @@ def _check_email(email: str | None) -> None:
 
 
 def check_url(url: str | None) -> None:
-    if url is not None and not (
-        url.lower().startswith(("http://", "https://"))
-        and url.isprintable()
-        and " " not in url
-        and len(url) <= limits.LIA_URL_CHARS_MAX
-    ):
+    if url is not None and not (is_web_address(url) and " " not in url and len(url) <= limits.LIA_URL_CHARS_MAX):
         raise errors.OperatorError("{url} is not an http address", url=repr(url))
 
 

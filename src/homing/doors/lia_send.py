@@ -13,6 +13,7 @@ from homing.doors.lia_parameters import Parameters, storable
 from homing.intake.intake import Intake
 from homing.intake.submission import Accepted, Group, Submission
 from homing.intake.templates import fill
+from homing.kit.url_spelling import is_web_address
 from homing.model import Door, Options, Recipient, Template, Traffic
 from homing.text.gsm7 import is_gsm
 from homing.text.numbers import normalise
@@ -228,6 +229,6 @@ def _validity_s(parameters: Parameters) -> int:
 
 def _callback_url(parameters: Parameters) -> str | None:
     url = _optional(parameters, "callback_url", limits.LIA_URL_CHARS_MAX)
-    if url is not None and not (url.lower().startswith(("http://", "https://")) and url.isprintable()):
+    if url is not None and not is_web_address(url):
         raise errors.BadParameter("Invalid callback_url")
     return url

@@ -3,9 +3,22 @@
 """
 
 from typing import Final
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 PRINTABLE: Final = bytes(range(0x21, 0x7F))
+
+
+def is_web_address(url: str) -> bool:
+    """Whether something can be posted there: an http or https URL that names a host, and a port only if there can be
+    one.
+    """
+    if not (url.lower().startswith(("http://", "https://")) and url.isprintable()):
+        return False
+    try:
+        parts = urlsplit(url)
+        return bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port above 65535, an IPv6 address that is none
+        return False
 
 
 def in_request_line(target: str) -> str:
