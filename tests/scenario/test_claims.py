@@ -13,14 +13,16 @@ from prometheus_client import CollectorRegistry
 
 from bank import Bank, group
 from homing import limits
+from homing.accounts import catalogue
 from homing.carriers.base import Report
 from homing.dispatch.answers import Answered, Recorder
 from homing.dispatch.failover import Failover
 from homing.dispatch.fleet import Fleet
-from homing.dispatch.written import WrittenMarks
+from homing.dispatch.written import Claim, WrittenMarks
 from homing.kit.crypto import Vault
 from homing.model import Answer, Outbound, Outcome, Traffic
 from homing.observe.work import WorkTally
+from homing.routing.rules import Match
 from homing.states import State
 from homing.statistics.proof import prove
 from homing.store.pulse import Pulse
@@ -176,3 +178,36 @@ async def test_a_claim_that_lapsed_keeps_its_own_time_and_does_not_say_that_a_li
     assert [row["started_at"] for row in rows] == [claimed_at] * 2
     assert "died" not in rows[0]["error_text"]
     assert "died" in rows[1]["error_text"]
+
+
+async def test_what_the_next_carrier_has_in_hand_stays_marked_when_the_former_ones_answer_is_stored(
+    bank: Bank, fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The former carrier's answer is durable, and the next carrier has the message, before whoever stored the answer
+    hears of it: a mark that went then would let the message go twice.
+    """
+    record, has_ended = Recorder.record, asyncio.Event()
+
+    async def heard_late(recorder: Recorder, answered: Sequence[Answered]) -> None:
+        await record(recorder, answered)
+        await asyncio.sleep(1)
+        has_ended.set()
+
+    monkeypatch.setattr(Recorder, "record", heard_late)
+    async with bank.plain.transaction() as transaction:
+        for priority, settings in enumerate(('{"refused": 1.0, "submit_ms": 0}', '{"submit_ms": 6000}'), 1):
+            carrier_id = await catalogue.add_carrier(transaction, f"in-turn-{priority}", "simulator", settings)
+            await catalogue.set_route(transaction, Match(prefix="44"), carrier_id, priority)
+    for board in bank._boards:
+        await board._read()
+    (message_id,) = await bank.send(0, await bank.account(balance=10_000_000), [group("44", 1)])
+
+    async def second_claim() -> list[Any]:
+        return await bank.query(
+            "SELECT claimed_at FROM queue WHERE message_id = $1 AND attempts = 2 AND claimed_by = $2", message_id, OWNER
+        )
+
+    (row,) = await until(second_claim, lambda found: len(found) == 1)
+    await has_ended.wait()
+    await asyncio.sleep(0.2)
+    assert fleet._marks.may_have_left(Claim(message_id, OWNER, row["claimed_at"]))

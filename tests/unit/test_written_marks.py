@@ -25,10 +25,10 @@ from homing.dispatch.written import WrittenMarks
 
 marks = WrittenMarks(Path(sys.argv[1]), f"here:{os.getpid()}:link-2", lambda: datetime(2026, 1, 1, tzinfo=UTC))
 marks.open()
-marks.mark(range(1, 6001))
+marks.mark([(message_id, 1) for message_id in range(1, 6001)])
 for message_id in range(1, 6001, 2):
-    marks.erase(message_id)
-marks.mark([7])
+    marks.erase(message_id, 1)
+marks.mark([(7, 1)])
 print("marked", flush=True)
 sys.stdin.read()
 """
@@ -84,15 +84,26 @@ def test_what_lives_or_runs_elsewhere_may_have_left(tmp_path: Path) -> None:
 
 def test_its_own_claim_that_it_never_heard_of_has_not_left(tmp_path: Path) -> None:
     marks = opened(tmp_path)
-    marks.mark([5])
+    marks.mark([(5, 1)])
     assert left(marks, HERE, [5, 6]) == [True, False]
-    marks.erase(5)
+    marks.erase(5, 1)
+    assert left(marks, HERE, [5]) == [False]
+
+
+def test_each_attempt_has_a_mark_of_its_own(tmp_path: Path) -> None:
+    marks = opened(tmp_path)
+    marks.mark([(5, 1)])
+    marks.mark([(5, 2)])
+    marks.erase(5, 1)
+    assert (marks.is_marked(5, 1), marks.is_marked(5, 2)) == (False, True)
+    assert left(marks, HERE, [5]) == [True]
+    marks.erase(5, 2)
     assert left(marks, HERE, [5]) == [False]
 
 
 def test_a_process_of_its_name_that_was_there_before_is_another(tmp_path: Path) -> None:
     before = opened(tmp_path)
-    before.mark([5])
+    before.mark([(5, 1)])
     marks = opened(tmp_path)
     earlier = STARTED - timedelta(seconds=1)
     assert left(marks, HERE, [5, 6], earlier) == [True, False]
@@ -113,7 +124,7 @@ def test_marks_that_cannot_be_written_are_no_proof_for_others_and_are_kept_for_i
 
     monkeypatch.setattr(os, "pwrite", full)
     many = range(1, limits.WRITTEN_SLOTS + 10)
-    marks.mark(many)
+    marks.mark([(message_id, 1) for message_id in many])
     assert list(tmp_path.glob("*.marks")) == []
     assert left(marks, HERE, [*many, 10**9]) == [True] * len(many) + [False]
     monkeypatch.undo()
@@ -123,22 +134,22 @@ def test_marks_that_cannot_be_written_are_no_proof_for_others_and_are_kept_for_i
 def test_a_folder_that_cannot_be_written_costs_the_marks_alone(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     marks = opened(tmp_path / "file")
-    marks.mark([1])
+    marks.mark([(1, 1)])
     assert left(marks, HERE, [1, 2]) == [True, False]
     marks.close()
 
 
 def test_the_file_goes_with_a_process_that_leaves_nothing_behind(tmp_path: Path) -> None:
     marks = opened(tmp_path)
-    marks.mark([1, 2])
+    marks.mark([(1, 1), (2, 1)])
     (file,) = tmp_path.glob("*.marks")
     assert file.stat().st_mode & 0o777 == 0o600
-    marks.erase(1)
-    marks.erase(2)
+    marks.erase(1, 1)
+    marks.erase(2, 1)
     marks.close()
     assert not file.exists()
     marks = opened(tmp_path)
-    marks.mark([1])
+    marks.mark([(1, 1)])
     marks.close()
     assert file.exists()
 

@@ -188,11 +188,11 @@ class Dispatcher:
             log.warning("carrier_failed", carrier=self._name, **describe(error), text=reason)
         finally:
             for message in list(waiting.values()):
-                has_left = self._marks.is_marked(message.message_id)
+                has_left = self._marks.is_marked(message.message_id, message.attempt)
                 answered(message, Answer(Outcome.UNKNOWN if has_left else Outcome.DEFERRED, error_text=reason))
 
     def _leaving(self, messages: Sequence[Outbound]) -> None:
-        self._marks.mark([message.message_id for message in messages])
+        self._marks.mark([(message.message_id, message.attempt) for message in messages])
 
     def _may_have_left(self, row: Record) -> bool:
         """Whether the claim of a row that has lapsed may have been carried out. One that certainly was not leaves no
@@ -228,8 +228,8 @@ class Dispatcher:
                 for one in batch:
                     if not one.is_retried:
                         self._in_hand.let_go(one.message.message_id)
-                        if one.message.message_id not in refused:
-                            self._marks.erase(one.message.message_id)
+                    if one.message.message_id not in refused:
+                        self._marks.erase(one.message.message_id, one.message.attempt)
                 del self._pending[: len(batch)]
                 self._written.set()
         finally:

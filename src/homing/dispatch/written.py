@@ -10,7 +10,8 @@ import contextlib
 import os
 import struct
 import time
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -40,7 +41,8 @@ class Claim(msgspec.Struct, frozen=True):
 
 
 class WrittenMarks:
-    """This process's marks, and those that dead processes of this machine have left.
+    """This process's marks, and those that dead processes of this machine have left. A message has one for each of its
+    attempts: the next carrier may have it in hand before the former one's mark is erased.
 
     The file: 64 octets that name the machine's start, then a slot of eight for each message in hand, 0 where free. A
     mark is one write into it, and takes some two microseconds.
@@ -52,7 +54,8 @@ class WrittenMarks:
         self._owner = owner
         self._clock = clock
         self._boot_id = boot_id
-        self._slots: dict[int, int] = {}
+        self._slots: dict[tuple[int, int], int] = {}  # by message and attempt
+        self._marked: Counter[int] = Counter()
         self._free: list[int] = []
         self._size = 0
         self._file: int | None = None
@@ -90,42 +93,45 @@ class WrittenMarks:
             with contextlib.suppress(OSError):
                 self._path.unlink(missing_ok=True)
 
-    def mark(self, message_ids: Iterable[int]) -> None:
-        """Before the first octet of these messages may leave."""
+    def mark(self, attempts: Sequence[tuple[int, int]]) -> None:
+        """Before the first octet of these messages may leave: their ids, each with the number of its attempt."""
         try:
-            for message_id in message_ids:
-                if message_id in self._slots:
+            for attempt in attempts:
+                if attempt in self._slots:
                     continue
                 if not self._free:
                     self._grow()
-                slot = self._free.pop()
-                self._slots[message_id] = slot
+                slot = self._slots[attempt] = self._free.pop()
+                self._marked[attempt[0]] += 1
                 if self._file is not None:
-                    os.pwrite(self._file, SLOT.pack(message_id), HEAD_BYTES + slot * SLOT.size)
+                    os.pwrite(self._file, SLOT.pack(attempt[0]), HEAD_BYTES + slot * SLOT.size)
         except OSError as error:
             self._give_up(error)
-            self.mark(message_ids)
+            self.mark(attempts)
 
-    def erase(self, message_id: int) -> None:
-        """Its answer is stored: the claim has ended, and nobody will ask."""
-        slot = self._slots.pop(message_id, None)
+    def erase(self, message_id: int, attempt: int) -> None:
+        """The attempt's answer is stored: the claim has ended, and nobody will ask."""
+        slot = self._slots.pop((message_id, attempt), None)
         if slot is None:
             return
         self._free.append(slot)
+        self._marked[message_id] -= 1
+        if not self._marked[message_id]:
+            del self._marked[message_id]
         if self._file is not None:
             try:
                 os.pwrite(self._file, SLOT.pack(0), HEAD_BYTES + slot * SLOT.size)
             except OSError as error:
                 self._give_up(error)
 
-    def is_marked(self, message_id: int) -> bool:
+    def is_marked(self, message_id: int, attempt: int) -> bool:
         """Whether this process has marked it."""
-        return message_id in self._slots
+        return (message_id, attempt) in self._slots
 
     def may_have_left(self, claim: Claim) -> bool:
         """False when the claim's message was certainly not written to its carrier."""
         if claim.owner == self._owner and claim.claimed_at >= self._opened_at:
-            return claim.message_id in self._slots
+            return claim.message_id in self._marked
         if claim.owner not in self._left:
             if not is_dead(claim.owner, self._owner):
                 return True  # it may write yet
