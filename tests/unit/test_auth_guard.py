@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from typing import Any
 
 from prometheus_client import CollectorRegistry
 
@@ -11,12 +12,21 @@ from homing.model import Door
 from homing.store.database import Database
 
 NOWHERE = "postgresql://nobody@127.0.0.1:1/nothing"
-"""No database is needed to refuse."""
+"""Nobody connects to it."""
+
+
+class Asked(Database):
+    """A database that knows nobody, and how often it was asked."""
+
+    times = 0
+
+    async def row(self, name: str, *values: Any) -> None:
+        self.times += 1
 
 
 def guard() -> tuple[AuthGuard, CollectorRegistry]:
     registry = CollectorRegistry()
-    return AuthGuard(Database(NOWHERE), registry), registry
+    return AuthGuard(Asked(NOWHERE), registry), registry
 
 
 async def guess(guarded: AuthGuard, times: int) -> list[bool]:
@@ -51,3 +61,19 @@ async def test_a_known_pair_never_waits() -> None:
     began_s = time.monotonic()
     assert await guarded.passes(Door.LIA, "API1", "192.0.2.1", is_right=True)
     assert time.monotonic() - began_s < limits.PASSWORD_DELAY_FIRST_S
+
+
+async def test_who_is_locked_out_learns_nothing_from_the_time_that_a_right_password_takes() -> None:
+    database, now_s = Asked(NOWHERE), 1000.0
+    guarded = AuthGuard(database, CollectorRegistry(), lambda: now_s)
+
+    async def ask(is_right: bool) -> int:
+        """How often the database was asked, which is what takes time."""
+        before = database.times
+        assert not await guarded.passes(Door.LIA, "API1", "198.51.100.1", is_right=is_right)
+        return database.times - before
+
+    await guess(guarded, limits.PASSWORD_FAILURES_MAX)
+    for first in (False, True):
+        now_s += limits.PASSWORD_LOCKS_S + 1
+        assert [await ask(is_right) for is_right in (first, True, False, True, False)] == [1, 0, 0, 0, 0]

@@ -7,6 +7,7 @@ seconds each writes its own and reads the others'.
 import asyncio
 import contextlib
 import time
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import Literal
 
@@ -36,6 +37,7 @@ class AuthGuard:
         self._guard = CallGuard()
         self._locks: dict[Lock, tuple[Door, float]] = {}
         self._known: set[tuple[str, str]] = set()
+        self._asked: OrderedDict[tuple[str, str], tuple[asyncio.Task[bool], float]] = OrderedDict()
         self._failures = Counter(
             "homing_auth_failures", "Calls whose credentials were refused", ("door", "reason"), registry=registry
         )
@@ -49,7 +51,7 @@ class AuthGuard:
         wait_s = 0.0 if has_waited or is_locked else guard.wait_s(name, self._clock_s())
         if wait_s and not guard.is_known(address, name):
             await asyncio.sleep(wait_s)
-        if guard.is_locked(address, name, self._clock_s()) and not (is_right and await self._was_right(address, name)):
+        if guard.is_locked(address, name, self._clock_s()) and not (await self._was_right(address, name) and is_right):
             self.count(door, "locked_out")
             return False
         if is_right:
@@ -61,9 +63,22 @@ class AuthGuard:
         return False
 
     async def _was_right(self, address: str, name: str) -> bool:
-        """Whether it was so before this process began, or at another one."""
+        """Whether it was so before this process began, or at another one. Asked of wrong passwords too, or the time
+        that a right one takes would tell it to who is locked out; the database is asked once in a while for a pair.
+        """
+        pair, now_s = _row(network_of(address), name), self._clock_s()
+        asked, until_s = self._asked.get(pair, (None, 0.0))
+        if asked is None or now_s >= until_s:
+            asked = asyncio.get_running_loop().create_task(self._ask(pair))
+            self._asked[pair] = asked, now_s + limits.PASSWORD_LOCKS_S
+            self._asked.move_to_end(pair)
+            if len(self._asked) > limits.PASSWORD_GUARD_KEYS_MAX:
+                self._asked.popitem(last=False)
+        return await asyncio.shield(asked)
+
+    async def _ask(self, pair: tuple[str, str]) -> bool:
         try:
-            return await self._database.row("password_known", *_row(network_of(address), name)) is not None
+            return await self._database.row("password_known", *pair) is not None
         except errors.PlatformFailure:
             return False
 
