@@ -147,6 +147,6 @@ class Supervisor:
             try:
                 await child.start()
                 return
-            except (errors.OperatorError, OSError) as error:
+            except Exception as error:  # also no thread for whoever waits for its end, which is a RuntimeError
                 pause_s = min(pause_s * 2, limits.PROCESS_RESTART_PAUSE_S_MAX)
                 log.error("process_not_restarted", name=child.name, detail=str(error), again_in_s=pause_s)

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import msgspec
 import pytest
 import structlog
 from prometheus_client import CollectorRegistry
@@ -17,6 +18,7 @@ from homing import limits
 from homing.carriers.base import Health, Report
 from homing.dispatch.failover import Failover
 from homing.dispatch.fleet import Fleet, Running
+from homing.dispatch.leases import Leases
 from homing.dispatch.written import WrittenMarks
 from homing.kit.crypto import Vault
 from homing.observe.work import WorkTally
@@ -43,6 +45,23 @@ async def bank(postgres: str, worker: str) -> AsyncIterator[Bank]:
     await opened.close()
 
 
+def fleet_of(bank: Bank, folder: Path) -> Fleet:
+    database = bank.databases[0]
+    return Fleet(
+        database,
+        sink,
+        OWNER,
+        Pulse(database, now),
+        now,
+        WorkTally(CollectorRegistry()),
+        random.Random(1),
+        Failover(bank._boards[0]),
+        10,
+        Vault(bytes(32)),
+        WrittenMarks(folder, OWNER, now),
+    )
+
+
 async def alarms(bank: Bank) -> list[tuple[str, str, str]]:
     return [(one.component, one.code, one.subject) for one in await read_alarms(bank.databases[0])]
 
@@ -50,20 +69,7 @@ async def alarms(bank: Bank) -> list[tuple[str, str, str]]:
 async def test_settings_that_cannot_be_used_stand_as_an_alarm_until_they_are_mended_or_the_carrier_is_disabled(
     bank: Bank, tmp_path: Path
 ) -> None:
-    database, chance = bank.databases[0], random.Random(1)
-    fleet = Fleet(
-        database,
-        sink,
-        OWNER,
-        Pulse(database, now),
-        now,
-        WorkTally(CollectorRegistry()),
-        chance,
-        Failover(bank._boards[0]),
-        10,
-        Vault(bytes(32)),
-        WrittenMarks(tmp_path, OWNER, now),
-    )
+    fleet = fleet_of(bank, tmp_path)
     await fleet.open()
     try:
         await bank.query(
@@ -111,3 +117,41 @@ async def test_a_failure_in_a_carriers_work_stands_as_an_alarm_with_what_it_was_
     assert any("test_carrier_alarms.py" in place for place in failed_work["at"])
     assert logs[0]["text"] == "KeyError(('lost', 7))"
     assert any("test_carrier_alarms.py" in place for place in logs[0]["at"])
+
+
+async def test_what_a_vendor_says_keeps_no_lease_from_being_renewed(bank: Bank) -> None:
+    """PostgreSQL's JSON has no NUL: one vendor's words would cost the process all of its carriers."""
+    leases = Leases(bank.databases[0], OWNER)
+    (row,) = await bank.query("INSERT INTO carrier (name, kind, settings) VALUES ('echo', 'lia', '{}') RETURNING *")
+    carrier_id = row["carrier_id"]
+    assert await leases.tick([carrier_id], {}) == {carrier_id}
+    words = {"last_error": "refused (a\0b\ud800)", "binds": [{"\0": ("\0",)}], "up": 1.5}
+    assert await leases.tick([carrier_id], {carrier_id: Health(True, words)}) == {carrier_id}
+    (row,) = await bank.query("SELECT detail FROM carrier_session WHERE carrier_id = $1", carrier_id)
+    assert msgspec.json.decode(row["detail"]) == {"last_error": "refused (ab?)", "binds": [{"": [""]}], "up": 1.5}
+    await leases.release({carrier_id})
+
+
+async def test_a_look_at_the_carriers_that_fails_is_not_the_last(
+    bank: Bank, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "CARRIER_LEASE_TICK_S", 0.05)
+    fleet = fleet_of(bank, tmp_path)
+    await fleet.open()
+    tick, failures = fleet._leases.tick, [KeyError("lost"), KeyError("lost")]
+
+    async def failing(*asked: Any) -> set[int]:
+        if failures:
+            raise failures.pop()
+        return await tick(*asked)
+
+    monkeypatch.setattr(fleet._leases, "tick", failing)
+    try:
+        await bank.query("INSERT INTO carrier (name, kind, settings) VALUES ('foxtrot', 'simulator', '{}')")
+
+        async def running() -> set[str]:
+            return {one.row["name"] for one in fleet._running.values()}
+
+        await until(running, lambda names: "foxtrot" in names)
+    finally:
+        await fleet.close()

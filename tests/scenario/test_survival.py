@@ -13,6 +13,9 @@ import pytest
 from homing import config, limits
 from homing.app import Surroundings
 from homing.store.alarms import DATABASE, RESTARTED, read_alarms
+from homing.store.embedded import EmbeddedPostgres
+from homing.store.embedded_errors import EmbeddedError
+from homing.store.embedded_revival import keep_running
 from homing.store.migrate import migrate
 from homing.supervise import Child, Supervisor
 from installation import Installation, Traffic, eventually, is_gone, nothing_left
@@ -192,7 +195,7 @@ async def test_a_background_loop_that_fails_is_started_again_and_stands_as_an_al
 class Restarted(Child):
     """A child whose first starts the machine has no room for."""
 
-    def __init__(self, refusals: Iterator[OSError]) -> None:
+    def __init__(self, refusals: Iterator[Exception]) -> None:
         super().__init__("api", 1, {}, ())
         self.refusals = refusals
         self.starts = 0
@@ -203,9 +206,15 @@ class Restarted(Child):
             raise error
 
 
-@pytest.mark.parametrize("code", [errno.EMFILE, errno.EAGAIN, errno.ENOMEM])
+NO_ROOM = [
+    *(OSError(code, os.strerror(code)) for code in (errno.EMFILE, errno.EAGAIN, errno.ENOMEM)),
+    RuntimeError("can't start new thread"),  # of whoever waits for the process's end
+]
+
+
+@pytest.mark.parametrize("refusal", NO_ROOM, ids=str)
 async def test_a_process_that_the_machine_has_no_room_for_is_tried_again(
-    code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    refusal: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(limits, "PROCESS_RESTART_PAUSE_S", 0.01)
     looks = iter([False, False, True, True, True])
@@ -213,9 +222,35 @@ async def test_a_process_that_the_machine_has_no_room_for_is_tried_again(
     async def answers() -> bool:
         return next(looks)
 
-    child = Restarted(iter([OSError(code, os.strerror(code)), OSError(code, os.strerror(code))]))
+    child = Restarted(iter([refusal, refusal]))
     supervisor = Supervisor({}, tmp_path, "", database_answers=answers)
     async with asyncio.timeout(10):
         await supervisor._start_again(child)
     assert child.starts == 3
     assert next(looks, None) is None, "while there was no database it was not tried"
+
+
+@pytest.mark.parametrize("refusal", [NO_ROOM[-1], EmbeddedError("its disk is full")], ids=str)
+async def test_a_postgresql_that_the_machine_has_no_room_for_is_tried_again(
+    refusal: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "DATABASE_WATCH_S", 0.01)
+    embedded, told = EmbeddedPostgres(tmp_path), asyncio.Event()
+    outcomes = iter([refusal, refusal, True])
+
+    def revive() -> bool:
+        outcome = next(outcomes, False)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    async def revived() -> None:
+        told.set()
+
+    monkeypatch.setattr(embedded, "revive", revive)
+    keeping = asyncio.get_running_loop().create_task(keep_running(embedded, revived))
+    try:
+        async with asyncio.timeout(10):
+            await told.wait()
+    finally:
+        keeping.cancel()

@@ -16,6 +16,7 @@ from homing.carriers.verdicts import NO_FLASH, answer_of
 from homing.carriers.window import Window
 from homing.clients.errors import ClientError
 from homing.kit.backoff import doubling_s
+from homing.kit.storable import storable
 from homing.model import Answer, CarrierReceipt, Outbound, Outcome, Outstanding
 from homing.states import TABLE, State
 
@@ -144,7 +145,7 @@ class ApiCarrier:
                 receipts = await self._api.ask([one.carrier_ref for one in asked])
             except ClientError as error:
                 failures += 1
-                self._last_error = str(error)
+                self._last_error = storable(str(error), limits.CARRIER_WORDS_CHARS_MAX)
                 pause_s = doubling_s(failures, limits.API_THROTTLE_S, limits.API_THROTTLE_S_MAX, self._chance)
                 for one in asked:
                     self._questions.put_back(one, self._clock_s() + pause_s)
@@ -169,7 +170,7 @@ class ApiCarrier:
         try:
             answers = await self._api.send(messages)
         except ClientError as error:
-            self._last_error = str(error)
+            self._last_error = storable(str(error), limits.CARRIER_WORDS_CHARS_MAX)
             self._window.failed(error)
             answers = [answer_of(error)] * len(messages)
         else:

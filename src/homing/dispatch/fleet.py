@@ -181,6 +181,8 @@ class Fleet:
             except errors.PlatformFailure as failure:
                 log.warning("carrier_leases_not_renewed", failure=str(failure))
                 self._was_away = True
+            except Exception as error:  # the leases of the others are still to be renewed
+                log.error("carriers_not_reconciled", **describe(error), text=repr(error)[:500])
             if not self._leases.are_certain:
                 await self._abandon()
 
@@ -235,7 +237,9 @@ class Fleet:
         lost = self._leases.lose()
         log.error("carrier_leases_lost", carriers=len(lost))
         running = [self._running.pop(carrier_id) for carrier_id in lost if carrier_id in self._running]
-        await asyncio.gather(*(one.close() for one in running))
+        for ended in await asyncio.gather(*(one.close() for one in running), return_exceptions=True):
+            if isinstance(ended, Exception):
+                log.error("carrier_close_failed", **describe(ended), text=repr(ended)[:500])
 
     async def _start(self, row: Record) -> None:
         carrier_id = row["carrier_id"]

@@ -9,10 +9,9 @@ import math
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
-import msgspec
-
 from homing import limits
 from homing.carriers.base import Health
+from homing.kit.storable import storable_json
 from homing.store.database import Database
 from homing.store.owners import is_dead
 
@@ -84,7 +83,7 @@ class Leases:
             self._lease,
             list(told),
             [one.is_up for one in told.values()],
-            [msgspec.json.encode(one.detail).decode() for one in told.values()],
+            [storable_json(one.detail) for one in told.values()],
         )
         return {row["carrier_id"] for row in rows}
 

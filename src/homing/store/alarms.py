@@ -11,6 +11,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 
 from homing import errors, limits
+from homing.kit.storable import storable_json
 from homing.store.database import Connection, Database
 
 LEARNER: Final = "learner"
@@ -46,7 +47,7 @@ async def raise_alarm(
     detail: Mapping[str, Any] | None = None,
 ) -> None:
     """Says that something is wrong, or is so still. Raises a `PlatformFailure`."""
-    await connection.execute("alarm_raise", component, code, subject, msgspec.json.encode(detail or {}).decode())
+    await connection.execute("alarm_raise", component, code, subject, storable_json(detail or {}))
 
 
 async def clear_alarms(

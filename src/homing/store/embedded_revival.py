@@ -7,13 +7,13 @@ import structlog
 
 from homing import limits
 from homing.store.embedded import EmbeddedPostgres
-from homing.store.embedded_errors import EmbeddedError
 
 log = structlog.get_logger()
 
 
 async def keep_running(embedded: EmbeddedPostgres, revived: Callable[[], Awaitable[None]]) -> None:
-    """For ever. One that does not start (its disk is full, its recovery failed) is tried again with growing pauses.
+    """For ever. One that does not start (its disk is full, its recovery failed, no thread can be had) is tried again
+    with growing pauses.
 
     revived: called each time that it had ended and runs again.
     """
@@ -22,11 +22,11 @@ async def keep_running(embedded: EmbeddedPostgres, revived: Callable[[], Awaitab
         await asyncio.sleep(pause_s)
         try:
             was_down = await asyncio.to_thread(embedded.revive)
-        except EmbeddedError as error:
+            if was_down:
+                log.error("database_restarted")
+                await revived()
+        except Exception as error:
             pause_s = min(2 * pause_s, limits.DATABASE_RESTART_PAUSE_S_MAX)
             log.error("database_not_restarted", detail=str(error)[-500:], again_in_s=pause_s)
             continue
         pause_s = limits.DATABASE_WATCH_S
-        if was_down:
-            log.error("database_restarted")
-            await revived()
