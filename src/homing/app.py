@@ -150,7 +150,7 @@ class ApiRole:
         numbering = Numbering.load()
         self._guard = GuardBoard(database, around.clock)
         self._intake = Intake(database, self._board, numbering, around.node.next_id, around.clock, self._guard.watch)
-        self._carriers = PushingCarriers(database, crypto.Vault(key))
+        self._carriers = PushingCarriers(database, crypto.Vault(key), around.clock)
         self._inbox = ReceiptInbox(database, around.clock, WorkTally(around.registry))
         self._mail = InboundMail(database, numbering, around.node.next_id)
         self._feedback = Feedback(database, around.clock)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from homing.carriers import kinds
 from homing.carriers.base import BadReport, Listener, Pushed
+from homing.intake.intake import utc_now
 from homing.model import CarrierInbound, CarrierReceipt
 from homing.states import State
 
@@ -56,7 +57,7 @@ bodies = (
 
 @pytest.fixture(scope="module", params=SETTINGS)
 def listener(request: pytest.FixtureRequest) -> Listener:
-    made = kinds.listener(request.param, json.dumps(SETTINGS[request.param]))
+    made = kinds.listener(request.param, json.dumps(SETTINGS[request.param]), utc_now)
     assert made
     return made
 

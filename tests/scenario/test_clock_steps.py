@@ -20,7 +20,7 @@ import aiohttp
 import pytest
 
 from client import Client
-from homing import demo
+from homing import demo, limits
 from homing.accounts import catalogue
 from homing.kit import crypto
 from homing.routing.rules import Match
@@ -227,6 +227,7 @@ async def test_a_step_back_and_one_forwards_stop_nothing_and_repeat_nothing(plac
     said, _errors = await listed.communicate()
     assert "stepped_back" in said.decode()
     assert await place.signed_call() == "0"
+    while_back = list(course.sent_s)
 
     await place.spans(0)
     await until(place.alarms, lambda found: not found)
@@ -249,5 +250,13 @@ async def test_a_step_back_and_one_forwards_stop_nothing_and_repeat_nothing(plac
     assert {one: times for one, times in pushed.items() if times > 1} == {}
     given = list(course.sent_s)
     assert given == sorted(given), "ids increase in the order of the calls"
-    async with place.installation.looked_into() as database:
+    async with place.installation.looked_into() as database, database.connection() as connection:
         await all_adds_up(database)
+        rows = await connection.raw.fetch(
+            "SELECT a.started_at, r.received_at FROM attempt AS a JOIN receipt AS r USING (account_id, message_id)"
+            " WHERE message_id = ANY($1)",
+            while_back,
+        )
+    assert len(rows) == len(while_back)
+    ages_s = [(row["received_at"] - row["started_at"]).total_seconds() for row in rows]
+    assert min(ages_s) > -limits.RECEIPT_CLOCK_AHEAD_S_MAX, "a receipt is held against its submit by one clock"

@@ -23,6 +23,7 @@ from homing.carriers.outstanding import Questions
 from homing.carriers.verdicts import answer_of
 from homing.carriers.window import Window
 from homing.clients import errors
+from homing.intake.intake import utc_now
 from homing.model import Answer, CarrierInbound, CarrierReceipt, Options, Outbound, Outcome, Outstanding, Traffic
 from homing.states import State
 from unmarked import unmarked
@@ -128,7 +129,7 @@ async def test_flash_and_plain_messages_of_one_text_share_no_call_and_a_vendor_w
         ("laaffic", '{"key": "a", "secret": "b", "app_id": "c"}', Outcome.REFUSED),
     ):
         calls.clear()
-        carrier = ApiCarrier(Vendor(), kinds.read_settings(kind, settings), Manner(10), random.Random(1))
+        carrier = ApiCarrier(Vendor(), kinds.read_settings(kind, settings), Manner(10), random.Random(1), utc_now)
         answers = await submit(carrier, batch)
         assert calls == [[plain, plain]] + [[flash, flash]] * (kind == "lia")
         assert [answers[n].outcome for n in range(4)] == [Outcome.ACCEPTED, outcome] * 2
@@ -339,7 +340,7 @@ class Vendor:
 
 
 def carrier(vendor: Vendor, manner: Manner = Manner(), **settings: Any) -> ApiCarrier:  # noqa: B008
-    return ApiCarrier(vendor, ApiSettings(**settings), manner, random.Random(1))
+    return ApiCarrier(vendor, ApiSettings(**settings), manner, random.Random(1), utc_now)
 
 
 async def submit(one: ApiCarrier, batch: Sequence[Outbound]) -> dict[int, Answer]:
@@ -806,7 +807,7 @@ def test_every_example_of_the_page_is_settings_that_work() -> None:
     assert {kind for kind, _body in blocks} == {"laaffic", "lia", "http"}
     for kind, body in blocks:
         assert kinds.read_settings(kind, body)
-        assert kinds.listener(kind, body)
+        assert kinds.listener(kind, body, utc_now)
 
 
 def test_every_setting_is_on_the_page() -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import random
+import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
@@ -14,6 +15,8 @@ from homing import errors
 from homing.carriers.base import Report
 from homing.carriers.kinds import KINDS, make
 from homing.carriers.simulator import MAGIC, Fate, Place, SimulatorCarrier, SimulatorSettings, fate_of
+from homing.intake.intake import utc_now
+from homing.kit.steady import SteadyClock
 from homing.model import Answer, CarrierInbound, CarrierReceipt, Outbound, Outcome, Outstanding
 from homing.states import State
 from unmarked import unmarked
@@ -128,7 +131,7 @@ async def reports(carrier: SimulatorCarrier, count: int) -> list[Report]:
 
 
 async def test_it_answers_for_each_message_in_order_and_reports_those_it_took() -> None:
-    carrier = SimulatorCarrier(SimulatorSettings(submit_ms=1))
+    carrier = SimulatorCarrier(SimulatorSettings(submit_ms=1), utc_now)
     tails = ("0001", "0002", "0003", "0004", "0005", "0006")
     answers = await submitted(carrier, [outbound(f"8613800{tail}", n) for n, tail in enumerate(tails)])
     assert [one.outcome is Outcome.ACCEPTED for one in answers] == [True, True, False, True, True, True]
@@ -148,10 +151,10 @@ async def test_it_answers_for_each_message_in_order_and_reports_those_it_took() 
 async def test_after_a_restart_it_tells_the_same_of_what_was_submitted_before() -> None:
     settings = SimulatorSettings(submit_ms=0, receipt_ms_mean=20, undeliverable=0.5)
     numbers = [f"8613800{n:04d}9" for n in range(60)]
-    before = SimulatorCarrier(settings)
+    before = SimulatorCarrier(settings, utc_now)
     answers = await submitted(before, [outbound(number, n) for n, number in enumerate(numbers)])
     first = {one.carrier_ref: one for one in await reports(before, 55) if isinstance(one, CarrierReceipt)}
-    after = SimulatorCarrier(settings)
+    after = SimulatorCarrier(settings, utc_now)
     await after.resume(
         [
             Outstanding(one.carrier_ref or "", number, "HOMING", datetime.now(UTC))
@@ -167,15 +170,28 @@ async def test_two_processes_that_submit_in_the_same_millisecond_give_no_referen
     settings = SimulatorSettings(submit_ms=0)
     refs = set()
     for mark in (1, 2):
-        carrier = SimulatorCarrier(settings, clock_ms=lambda: 1_800_000_000_000, mark=mark)
+        carrier = SimulatorCarrier(settings, clock=lambda: datetime.fromtimestamp(1_800_000_000, UTC), mark=mark)
         refs |= {
             one.carrier_ref for one in await submitted(carrier, [outbound(f"86138{n:04d}0001", n) for n in range(50)])
         }
     assert len(refs) == 100
 
 
+async def test_what_it_owes_comes_though_the_machines_clock_is_stepped_back() -> None:
+    offset_s = 0.0
+    clock = SteadyClock(lambda: time.time() + offset_s)
+    carrier = SimulatorCarrier(SimulatorSettings(submit_ms=0, receipt_ms_mean=300, undeliverable=0, expired=0), clock)
+    began = datetime.now(UTC)
+    await submitted(carrier, [outbound(f"86138{n:04d}0009", n) for n in range(20)])
+    offset_s = -3_600.0
+    found = await reports(carrier, 20)
+    assert min(one.received_at for one in found if isinstance(one, CarrierReceipt)) >= began
+
+
 async def test_whom_it_reached_can_answer() -> None:
-    carrier = SimulatorCarrier(SimulatorSettings(submit_ms=0, receipt_ms_mean=0, undeliverable=0, expired=0, replied=1))
+    carrier = SimulatorCarrier(
+        SimulatorSettings(submit_ms=0, receipt_ms_mean=0, undeliverable=0, expired=0, replied=1), utc_now
+    )
     await submitted(carrier, [outbound("861380000009")])
     found = await reports(carrier, 2)
     (reply,) = [one for one in found if isinstance(one, CarrierInbound)]
@@ -186,9 +202,9 @@ async def test_whom_it_reached_can_answer() -> None:
 
 
 def test_a_row_becomes_a_carrier() -> None:
-    assert isinstance(make("simulator", "{}", random.Random(1)), SimulatorCarrier)
+    assert isinstance(make("simulator", "{}", random.Random(1), utc_now), SimulatorCarrier)
     settings = json.dumps({"seed": 2, "lost": 0.5, "prefixes": {"44": {"refused": 1}}})
-    assert isinstance(make("simulator", settings, random.Random(1)), SimulatorCarrier)
+    assert isinstance(make("simulator", settings, random.Random(1), utc_now), SimulatorCarrier)
 
 
 @pytest.mark.parametrize(
@@ -205,7 +221,7 @@ def test_a_row_becomes_a_carrier() -> None:
 )
 def test_an_unknown_kind_or_setting_is_refused_by_its_name(kind: str, settings: str, named: str) -> None:
     with pytest.raises(errors.OperatorError, match=named):
-        make(kind, settings, random.Random(1))
+        make(kind, settings, random.Random(1), utc_now)
     assert "simulator" in KINDS
 
 
@@ -214,4 +230,4 @@ def test_an_unknown_kind_or_setting_is_refused_by_its_name(kind: str, settings: 
 )
 def test_odds_and_times_that_cannot_be_are_refused(settings: str) -> None:
     with pytest.raises(errors.OperatorError):
-        make("simulator", settings, random.Random(1))
+        make("simulator", settings, random.Random(1), utc_now)

@@ -27,6 +27,9 @@ def test_a_code_holds_for_the_steps_beside_its_own_and_no_further() -> None:
     for late_s, step in ((-30, its_own), (30, its_own), (60, None), (-60, None)):
         assert second_factor.step_of(RFC_SECRET, "081804", now + timedelta(seconds=late_s)) == step
     assert second_factor.step_of(RFC_SECRET, "081 804", now) == its_own
+    ahead = now + timedelta(hours=1)
+    assert second_factor.step_of(RFC_SECRET, "081804", ahead, now) == its_own, "one of two clocks was stepped"
+    assert second_factor.step_of(RFC_SECRET, "081804", ahead, ahead) is None
     for wrong in ("", "081805", "0818040", "81804", "x" * 1000, "０８１８０４", "\ud800"):
         assert second_factor.step_of(RFC_SECRET, wrong, now) is None
 

@@ -2,14 +2,13 @@
 
 import asyncio
 import random
-import time
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Annotated, Protocol
 
 import msgspec
 
 from homing import limits
-from homing.carriers.base import Answered, Health, Leaving, Report
+from homing.carriers.base import Answered, Clock, Health, Leaving, Report
 from homing.carriers.outstanding import Asked, Questions
 from homing.carriers.secret import SECRET
 from homing.carriers.verdicts import NO_FLASH, answer_of
@@ -81,13 +80,13 @@ class ApiCarrier:
         settings: ApiSettings,
         manner: Manner,
         chance: random.Random,
-        clock_s: Callable[[], float] = time.time,
+        clock: Clock,
     ) -> None:
         self._api = api
         self._settings = settings
         self._manner = manner
         self._chance = chance
-        self._clock_s = clock_s
+        self._clock = clock
         self._window = Window(settings.window, settings.per_s, chance)
         self._connections = asyncio.Semaphore(settings.connections)
         self._questions = Questions(manner.ask_after_s)
@@ -131,13 +130,13 @@ class ApiCarrier:
 
     async def resume(self, outstanding: Sequence[Outstanding]) -> None:
         for message in outstanding:
-            self._questions.add(message.carrier_ref, message.submitted_at.timestamp(), self._clock_s())
+            self._questions.add(message.carrier_ref, message.submitted_at.timestamp(), self._clock().timestamp())
 
     async def reports(self) -> AsyncIterator[Sequence[Report]]:
         """What the vendor answers when it is asked; what it pushes comes in by a door."""
         failures = 0
         while True:
-            asked = self._questions.take(self._clock_s(), self._manner.ask_max)
+            asked = self._questions.take(self._clock().timestamp(), self._manner.ask_max)
             if not asked:
                 await self._until_due()
                 continue
@@ -148,7 +147,7 @@ class ApiCarrier:
                 self._last_error = storable(str(error), limits.CARRIER_WORDS_CHARS_MAX)
                 pause_s = doubling_s(failures, limits.API_THROTTLE_S, limits.API_THROTTLE_S_MAX, self._chance)
                 for one in asked:
-                    self._questions.put_back(one, self._clock_s() + pause_s)
+                    self._questions.put_back(one, self._clock().timestamp() + pause_s)
                 await asyncio.sleep(pause_s)
                 continue
             failures = 0
@@ -180,14 +179,16 @@ class ApiCarrier:
         for message, answer in zip(messages, answers, strict=True):
             answered(message, answer)
             if answer.outcome is Outcome.ACCEPTED and answer.carrier_ref:
-                self._questions.add(answer.carrier_ref, self._clock_s(), self._clock_s())
+                self._questions.add(answer.carrier_ref, self._clock().timestamp(), self._clock().timestamp())
         self._asked_more.set()
 
     async def _until_due(self) -> None:
         next_s = self._questions.next_s()
         self._asked_more.clear()
         try:
-            async with asyncio.timeout(None if next_s is None else max(limits.PULSE_S, next_s - self._clock_s())):
+            async with asyncio.timeout(
+                None if next_s is None else max(limits.PULSE_S, next_s - self._clock().timestamp())
+            ):
                 await self._asked_more.wait()
         except TimeoutError:
             return
@@ -196,7 +197,7 @@ class ApiCarrier:
         ended = {one.carrier_ref for one in receipts if TABLE[State(one.state)].final}
         for one in asked:
             if one.carrier_ref not in ended:
-                self._questions.again(one, self._clock_s())
+                self._questions.again(one, self._clock().timestamp())
 
 
 def _calls(batch: Sequence[Outbound], send_max: int) -> Iterable[Sequence[Outbound]]:

@@ -3,6 +3,7 @@ of them.
 """
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Protocol
 
 import msgspec
@@ -12,6 +13,8 @@ from homing.model import Answer, CarrierInbound, CarrierReceipt, LateAnswer, Out
 Report = CarrierReceipt | CarrierInbound | LateAnswer
 Answered = Callable[[Outbound, Answer], None]
 Leaving = Callable[[Sequence[Outbound]], None]
+Clock = Callable[[], datetime]
+"""The process's (kit/steady.py). Submits' times are by it, and so must be all that is held against them."""
 
 
 class Health(msgspec.Struct, frozen=True):

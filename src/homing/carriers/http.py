@@ -6,8 +6,7 @@ send to .../inbound, with GET or POST, as a query, a form or JSON.
 
 import base64
 import random
-from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from collections.abc import Sequence
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
 
@@ -15,7 +14,7 @@ import msgspec
 
 from homing import limits
 from homing.carriers.api import ApiCarrier, ApiSettings, Manner
-from homing.carriers.base import BadReport, Heard, Pushed, Report
+from homing.carriers.base import BadReport, Clock, Heard, Pushed, Report
 from homing.carriers.http_reading import (
     WHOLE,
     Document,
@@ -159,7 +158,7 @@ class HttpTemplate:
 class HttpApi:
     """Sends, and reads what is answered."""
 
-    def __init__(self, settings: HttpSettings, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    def __init__(self, settings: HttpSettings, clock: Clock) -> None:
         from homing.clients.aiohttp_transport import AsyncTransport  # slow to import: settings are read without it
 
         self._template = HttpTemplate(settings)
@@ -199,8 +198,8 @@ class HttpApi:
         await self._transport.close()
 
 
-def make(settings: HttpSettings, chance: random.Random) -> ApiCarrier:
-    return ApiCarrier(HttpApi(settings), settings, Manner(), chance)
+def make(settings: HttpSettings, chance: random.Random, clock: Clock) -> ApiCarrier:
+    return ApiCarrier(HttpApi(settings, clock), settings, Manner(), chance, clock)
 
 
 class NotOfThisForm(BadReport):
@@ -213,7 +212,7 @@ NOT_DESCRIBED: Final = "no such pushes are described in this carrier's settings"
 class HttpListener:
     """Reads what the vendor pushes."""
 
-    def __init__(self, settings: HttpSettings, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    def __init__(self, settings: HttpSettings, clock: Clock) -> None:
         self._receipt = settings.receipt
         self._inbound = settings.inbound
         self._charset = known_charset(settings.push_charset)

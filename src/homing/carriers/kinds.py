@@ -8,7 +8,7 @@ import msgspec
 
 from homing import errors
 from homing.carriers import http, laaffic, lia
-from homing.carriers.base import Carrier, Listener
+from homing.carriers.base import Carrier, Clock, Listener
 from homing.carriers.secret import SECRET
 from homing.carriers.simulator import SimulatorCarrier, SimulatorSettings
 from homing.carriers.smpp import SmppCarrier
@@ -21,12 +21,12 @@ class Kind(msgspec.Struct, frozen=True):
     """What a kind's settings are, how they become a carrier, and who reads its calls where its carriers push."""
 
     settings: type[msgspec.Struct]
-    build: Callable[[Any, random.Random], Carrier]
-    listener: Callable[[Any], Listener] | None = None
+    build: Callable[[Any, random.Random, Clock], Carrier]
+    listener: Callable[[Any, Clock], Listener] | None = None
 
 
 KINDS: Final[Mapping[str, Kind]] = {
-    "simulator": Kind(SimulatorSettings, lambda settings, _chance: SimulatorCarrier(settings)),
+    "simulator": Kind(SimulatorSettings, lambda settings, _chance, clock: SimulatorCarrier(settings, clock)),
     "laaffic": Kind(laaffic.LaafficSettings, laaffic.make, laaffic.LaafficListener),
     "lia": Kind(lia.LiaSettings, lia.make, lia.LiaListener),
     "http": Kind(http.HttpSettings, http.make, http.HttpListener),
@@ -34,15 +34,17 @@ KINDS: Final[Mapping[str, Kind]] = {
 }
 
 
-def make(kind: str, settings: str, chance: random.Random) -> Carrier:
-    """A carrier from its row; `chance` is for jitter. Raises `OperatorError` when the kind or a setting is unknown."""
-    return _kind(kind).build(read_settings(kind, settings), chance)
+def make(kind: str, settings: str, chance: random.Random, clock: Clock) -> Carrier:
+    """A carrier from its row; `chance` is for jitter. `clock`: by which submits have their times, which receipts
+    are held against. Raises `OperatorError` when the kind or a setting is unknown.
+    """
+    return _kind(kind).build(read_settings(kind, settings), chance, clock)
 
 
-def listener(kind: str, settings: str) -> Listener | None:
-    """Who reads the carrier's calls; None for a kind that does not push. Raises as `make`."""
+def listener(kind: str, settings: str, clock: Clock) -> Listener | None:
+    """Who reads the carrier's calls; None for a kind that does not push. `clock` and what it raises: as `make`."""
     found = _kind(kind).listener
-    return None if found is None else found(read_settings(kind, settings))
+    return None if found is None else found(read_settings(kind, settings), clock)
 
 
 def read_settings(kind: str, settings: str) -> Any:

@@ -6,15 +6,15 @@ what no push settles is asked about with getReport.
 """
 
 import random
-from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta, timezone
+from collections.abc import Sequence
+from datetime import datetime, timedelta, timezone
 from typing import Annotated, Final
 
 import msgspec
 
 from homing import limits
 from homing.carriers.api import ApiCarrier, ApiSettings, Manner
-from homing.carriers.base import BadReport, Heard, Pushed
+from homing.carriers.base import BadReport, Clock, Heard, Pushed
 from homing.carriers.secret import Secret
 from homing.clients.call import Terms
 from homing.clients.errors import BadPush
@@ -50,13 +50,14 @@ class LaafficSettings(ApiSettings, frozen=True, kw_only=True, forbid_unknown_fie
     zone_hours: Annotated[float, msgspec.Meta(ge=-12, le=14)] = 0.0
 
 
-def make(settings: LaafficSettings, chance: random.Random) -> ApiCarrier:
+def make(settings: LaafficSettings, chance: random.Random, clock: Clock) -> ApiCarrier:
     manner = Manner(settings.send_max, settings.ask_after_s, limits.LAAFFIC_REPORT_IDS_MAX, settings.asks_per_s)
-    return ApiCarrier(LaafficApi(settings), settings, manner, chance)
+    return ApiCarrier(LaafficApi(settings, clock), settings, manner, chance, clock)
 
 
 class LaafficApi:
-    def __init__(self, settings: LaafficSettings) -> None:
+    def __init__(self, settings: LaafficSettings, clock: Clock) -> None:
+        self._clock = clock
         terms = Terms(timeout_s=settings.timeout_s, attempts=1, connections=settings.connections)
         self._client = AsyncLaafficClient(
             settings.key, settings.secret, app_id=settings.app_id, base_url=settings.base_url, terms=terms
@@ -81,7 +82,9 @@ class LaafficApi:
         if not ours:
             return []
         reports = await self._client.reports(ours)
-        return [_asked_receipt(report) for report in reports.messages if report.status is not Status.SENDING]
+        return [
+            _asked_receipt(report, self._clock()) for report in reports.messages if report.status is not Status.SENDING
+        ]
 
     async def close(self) -> None:
         await self._client.close()
@@ -90,7 +93,7 @@ class LaafficApi:
 class LaafficListener:
     """Reads what the vendor pushes."""
 
-    def __init__(self, settings: LaafficSettings, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    def __init__(self, settings: LaafficSettings, clock: Clock) -> None:
         self._zone = timezone(timedelta(hours=settings.zone_hours))
         self._clock = clock
 
@@ -140,11 +143,11 @@ def _pushed_receipt(push: ReportPush, body: bytes, now: datetime) -> CarrierRece
     )
 
 
-def _asked_receipt(report: Report) -> CarrierReceipt:
+def _asked_receipt(report: Report, now: datetime) -> CarrierReceipt:
     return CarrierReceipt(
         report.message_id,
         _state(report.status, ""),
-        report.received_at or datetime.now(UTC),
+        report.received_at or now,
         None,
         f"getReport: {report.status.value}",
         report.number or None,

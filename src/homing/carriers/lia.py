@@ -5,15 +5,15 @@ carrier's /carriers/NAME/TOKEN/report as the vendor reaches it; what no push set
 """
 
 import random
-from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Annotated, Final
 
 import msgspec
 
 from homing import limits
 from homing.carriers.api import ApiCarrier, ApiSettings, Manner
-from homing.carriers.base import BadReport, Heard, Pushed
+from homing.carriers.base import BadReport, Clock, Heard, Pushed
 from homing.carriers.secret import Secret
 from homing.carriers.verdicts import answer_of
 from homing.clients.call import Terms
@@ -75,13 +75,13 @@ class LiaSettings(ApiSettings, frozen=True, kw_only=True, forbid_unknown_fields=
         return self.flash
 
 
-def make(settings: LiaSettings, chance: random.Random) -> ApiCarrier:
+def make(settings: LiaSettings, chance: random.Random, clock: Clock) -> ApiCarrier:
     manner = Manner(settings.send_max, settings.ask_after_s, 1, settings.asks_per_s)
-    return ApiCarrier(LiaApi(settings), settings, manner, chance)
+    return ApiCarrier(LiaApi(settings, clock), settings, manner, chance, clock)
 
 
 class LiaApi:
-    def __init__(self, settings: LiaSettings, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    def __init__(self, settings: LiaSettings, clock: Clock) -> None:
         terms = Terms(timeout_s=settings.timeout_s, attempts=1, connections=settings.connections)
         self._client = AsyncLiaClient(settings.api_id, settings.api_password, base_url=settings.base_url, terms=terms)
         self._callback_url = settings.callback_url
@@ -127,7 +127,7 @@ class LiaApi:
 class LiaListener:
     """Reads what the vendor posts."""
 
-    def __init__(self, _settings: LiaSettings, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    def __init__(self, _settings: LiaSettings, clock: Clock) -> None:
         self._clock = clock
 
     def read(self, pushed: Pushed) -> Heard:

@@ -12,15 +12,14 @@ import heapq
 import itertools
 import math
 import secrets
-import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Final
 
 import msgspec
 
 from homing import limits
-from homing.carriers.base import Answered, Health, Leaving, Report
+from homing.carriers.base import Answered, Clock, Health, Leaving, Report
 from homing.carriers.verdicts import NO_FLASH
 from homing.kit.spread import mix
 from homing.model import Answer, CarrierInbound, CarrierReceipt, Outbound, Outcome, Outstanding
@@ -167,18 +166,20 @@ def _minute(minutes: int) -> str:
     return f"{datetime.fromtimestamp(minutes * 60, UTC):%y%m%d%H%M}"
 
 
+def _ms(at: datetime) -> int:
+    return int(at.timestamp() * 1000)
+
+
 class SimulatorCarrier:
     """See the module. References are 20 hex digits: the submit time in ms, a mark of this instance, and a count.
 
     Without the mark two processes that submit in the same millisecond give two messages one reference.
     """
 
-    def __init__(
-        self, settings: SimulatorSettings, clock_ms: Callable[[], int] | None = None, mark: int | None = None
-    ) -> None:
+    def __init__(self, settings: SimulatorSettings, clock: Clock, mark: int | None = None) -> None:
         self._settings = settings
         self._mark = secrets.randbits(16) if mark is None else mark
-        self._clock_ms = clock_ms or (lambda: time.time_ns() // 1_000_000)
+        self._clock = clock
         self._count = itertools.count()
         self._due: list[tuple[float, int, CarrierReceipt | CarrierInbound]] = []
         self._order = itertools.count()
@@ -215,7 +216,7 @@ class SimulatorCarrier:
             self._freed.set()
 
     def _answer(self, batch: Sequence[Outbound], answered: Answered) -> None:
-        now_ms = self._clock_ms()
+        now_ms = _ms(self._clock())
         for message in batch:
             if message.options.flash and not self._settings.flash:
                 answered(message, NO_FLASH)
@@ -246,7 +247,7 @@ class SimulatorCarrier:
                 yield batch
                 continue
             self._woken.clear()
-            wait_s = (self._due[0][0] - self._clock_ms()) / 1000 if self._due else None
+            wait_s = (self._due[0][0] - _ms(self._clock())) / 1000 if self._due else None
             if wait_s is not None and wait_s <= GATHER_S:
                 await asyncio.sleep(GATHER_S)
                 continue
@@ -277,7 +278,7 @@ class SimulatorCarrier:
             self._woken.set()
 
     def _take_due(self) -> list[Report]:
-        now_ms = self._clock_ms()
+        now_ms = _ms(self._clock())
         batch: list[Report] = []
         while self._due and self._due[0][0] <= now_ms and len(batch) < REPORT_BATCH_MAX:
             batch.append(heapq.heappop(self._due)[2])

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Final
 
 from homing import limits
-from homing.carriers.base import Answered, Health, Leaving, Report
+from homing.carriers.base import Answered, Clock, Health, Leaving, Report
 from homing.carriers.smpp_binds import Bind, Direction
 from homing.carriers.smpp_queries import ask_all
 from homing.carriers.smpp_reports import Reports
@@ -29,16 +29,17 @@ DIRECTIONS: Final = {"transceiver": (Direction.BOTH,), "pair": (Direction.OUT, D
 class SmppCarrier:
     """See the module, and `Carrier` for what each of these does. Made in a running loop."""
 
-    def __init__(self, settings: SmppSettings, chance: random.Random) -> None:
+    def __init__(self, settings: SmppSettings, chance: random.Random, clock: Clock) -> None:
         self._settings = settings
+        self._clock = clock
         self._clockwork = Clockwork()
         self._binds = [
             Bind(number, direction, settings, self._clockwork, chance, self)
             for number in range(1, settings.binds + 1)
             for direction in DIRECTIONS[settings.bind]
         ]
-        self._reports = Reports(settings)
-        self._sender = Sender(settings, self._binds, chance, self._reports.tell)
+        self._reports = Reports(settings, clock)
+        self._sender = Sender(settings, self._binds, chance, self._reports.tell, clock)
         self._tasks: list[asyncio.Task[None]] = []
         self._submitted_before = 0
         self._ticked_s = 0.0
@@ -81,7 +82,7 @@ class SmppCarrier:
     async def resume(self, outstanding: Sequence[Outstanding]) -> None:
         """Asks in the background, where the settings say so."""
         if self._settings.query:
-            asking = ask_all(outstanding, self._settings, self._link_with_room, self._reports.tell)
+            asking = ask_all(outstanding, self._settings, self._link_with_room, self._reports.tell, self._clock)
             self._tasks.append(asyncio.get_running_loop().create_task(asking))
 
     async def _link_with_room(self) -> Connection:

@@ -2,10 +2,10 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from homing import limits
-from homing.carriers.base import Report
+from homing.carriers.base import Clock, Report
 from homing.carriers.smpp_encoding import address
 from homing.carriers.smpp_settings import SmppSettings
 from homing.model import CarrierReceipt, Outstanding
@@ -22,18 +22,19 @@ async def ask_all(
     settings: SmppSettings,
     link: Callable[[], Awaitable[Connection]],
     tell: Callable[[Report], None],
+    clock: Clock,
 ) -> None:
     """One after the other, at a bounded pace; what is too young is left to its receipt. `link` waits for
     one with room.
     """
-    eldest = datetime.now(UTC) - timedelta(seconds=limits.SMPP_CARRIER_QUERY_AGE_S)
+    eldest = clock() - timedelta(seconds=limits.SMPP_CARRIER_QUERY_AGE_S)
     for one in outstanding:
         if one.submitted_at > eldest:
             continue
         connection = await link()
         source, ton, npi = address(one.sender, settings)
         query = QuerySm(message_id=one.carrier_ref, source_addr_ton=ton, source_addr_npi=npi, source_addr=source)
-        report = read(one, await connection.ask(query), datetime.now(UTC))
+        report = read(one, await connection.ask(query), clock())
         if report is not None:
             tell(report)
         await asyncio.sleep(limits.SMPP_CARRIER_QUERY_PAUSE_S)

@@ -2,13 +2,12 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from datetime import UTC, datetime
 
 import msgspec
 import structlog
 
 from homing import limits
-from homing.carriers.base import Report
+from homing.carriers.base import Clock, Report
 from homing.carriers.smpp_inbound import Fragment, Key, Puzzles, Reader
 from homing.carriers.smpp_settings import SmppSettings
 from homing.model import CarrierReceipt
@@ -46,7 +45,8 @@ class Reports:
     waits for its last part so is lost if the process dies.
     """
 
-    def __init__(self, settings: SmppSettings) -> None:
+    def __init__(self, settings: SmppSettings, clock: Clock) -> None:
+        self._clock = clock
         self._loop = asyncio.get_running_loop()
         self._reader = Reader(settings)
         self._puzzles = Puzzles()
@@ -69,7 +69,7 @@ class Reports:
     def take(self, connection: Connection, sequence: int, request: DeliverSm | DataSm) -> None:
         """What came by a link."""
         self.received += 1
-        said = self._reader.read(request, datetime.now(UTC))
+        said = self._reader.read(request, self._clock())
         owed = Owed(connection, sequence, self._loop.time())
         if isinstance(said, Fragment):
             self._add_fragment(said, owed)
@@ -90,7 +90,7 @@ class Reports:
             self._finish(key, parts)
 
     def _finish(self, key: Key, parts: list[Fragment]) -> None:
-        self._put(Waiting(self._reader.whole(parts, datetime.now(UTC)), self._owed.pop(key, ())))
+        self._put(Waiting(self._reader.whole(parts, self._clock()), self._owed.pop(key, ())))
 
     def _put(self, waiting: Waiting) -> None:
         self._waiting.append(waiting)

@@ -5,11 +5,10 @@ import random
 from bisect import insort
 from collections import deque
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from typing import Final
 
 from homing import limits
-from homing.carriers.base import Answered, Leaving
+from homing.carriers.base import Answered, Clock, Leaving
 from homing.carriers.smpp_answers import Fate, Reader, Told, conclude
 from homing.carriers.smpp_binds import Bind
 from homing.carriers.smpp_encoding import Encoder
@@ -128,7 +127,9 @@ class Sender:
         binds: Sequence[Bind],
         chance: random.Random,
         tell_late: Callable[[LateAnswer], None],
+        clock: Clock,
     ) -> None:
+        self._clock = clock
         self._tell_late = tell_late
         self._late: list[LateAnswer] = []
         self._late_before: list[LateAnswer] = []
@@ -179,7 +180,7 @@ class Sender:
 
     async def submit(self, batch: Sequence[Outbound], answered: Answered, leaving: Leaving) -> None:
         """Returns when every message of the batch has had its answer."""
-        now_s, now = self._loop.time(), datetime.now(UTC)
+        now_s, now = self._loop.time(), self._clock()
         under_way = Batch(len(batch))
         sendings = []
         for message in batch:

@@ -5,7 +5,7 @@ import contextlib
 import hashlib
 import json
 from collections.abc import AsyncIterator, Iterable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlencode
 
@@ -77,6 +77,13 @@ class Visit:
         self._cookies: list[tuple[str, str, float | None]] = []
 
     # --- who asks -----------------------------------------------------------------------------------------------
+
+    @property
+    def clocks(self) -> tuple[datetime, datetime]:
+        """Now, by the process's clock and by the machine's, for what is held against another one, such as a phone's:
+        where the machine's was stepped, either may be right.
+        """
+        return self.now, datetime.now(UTC)
 
     @property
     def user(self) -> User:

@@ -245,7 +245,7 @@ class Fleet:
         carrier_id = row["carrier_id"]
         try:
             settings = open_text(self._vault, row["name"], row["kind"], row["settings"])
-            carrier = make(row["kind"], settings, self._chance)
+            carrier = make(row["kind"], settings, self._chance, self._clock)
         except errors.OperatorError as error:
             self._unusable[carrier_id] = row
             await self._leases.release({carrier_id})

@@ -13,7 +13,7 @@ import msgspec
 import structlog
 
 from homing import errors, limits
-from homing.carriers.base import BadReport, Listener, Pushed, Report
+from homing.carriers.base import BadReport, Clock, Listener, Pushed, Report
 from homing.carriers.kinds import listener, read_settings
 from homing.carriers.sealing import open_text
 from homing.doors.failures import FailureLog
@@ -50,8 +50,11 @@ class PushingCarriers:
     A disabled carrier is among them: what it was given before still comes home.
     """
 
-    def __init__(self, database: Database, vault: Vault, clock_s: Callable[[], float] = time.monotonic) -> None:
-        """`vault`: what opens the carriers' secrets."""
+    def __init__(
+        self, database: Database, vault: Vault, clock: Clock, clock_s: Callable[[], float] = time.monotonic
+    ) -> None:
+        """`vault`: what opens the carriers' secrets. `clock`: what they tell came about at, where they do not say."""
+        self._clock = clock
         self._vault = vault
         self._database = database
         self._clock_s = clock_s
@@ -78,7 +81,7 @@ class PushingCarriers:
         for row in await self._database.fetch("carrier_list"):
             try:
                 settings = open_text(self._vault, row["name"], row["kind"], row["settings"])
-                reader = listener(row["kind"], settings)
+                reader = listener(row["kind"], settings, self._clock)
                 token = getattr(read_settings(row["kind"], settings), "push_token", "")
             except errors.OperatorError:
                 continue  # the link tells of it

@@ -36,13 +36,11 @@ def uri(secret: str, name: str) -> str:
     return _totp(secret).get_provisioning_uri(name, ISSUER)
 
 
-def step_of(secret: str, code: str, now: datetime) -> int | None:
-    """The time step that a code is of, None when it is wrong."""
+def step_of(secret: str, code: str, *now: datetime) -> int | None:
+    """The time step that a code is of, None when it is wrong. `now`: by each clock that may be the right one."""
     totp, given = _totp(secret), "".join(code.split())
-    now_step = int(now.timestamp()) // STEP_S
     found = None
-    for drift in DRIFT_STEPS:
-        step = now_step + drift
+    for step in {int(at.timestamp()) // STEP_S + drift for at in now for drift in DRIFT_STEPS}:
         if same(totp.generate(step * STEP_S).decode(), given):
             found = step
     return found
@@ -74,9 +72,13 @@ async def forget(connection: Connection, user_id: int) -> None:
     await connection.execute("recovery_codes_forget", user_id)
 
 
-async def is_right(connection: Connection, vault: Vault, user_id: int, sealed: bytes, code: str, now: datetime) -> bool:
-    """Whether a code of the app, or a recovery code, is right and was not used before. It is used now."""
-    step = step_of(vault.open(sealed), code, now)
+async def is_right(
+    connection: Connection, vault: Vault, user_id: int, sealed: bytes, code: str, *now: datetime
+) -> bool:
+    """Whether a code of the app, or a recovery code, is right and was not used before. It is used now. `now`: as for
+    `step_of`.
+    """
+    step = step_of(vault.open(sealed), code, *now)
     if step is not None:
         return await connection.row("user_totp_step", user_id, step) is not None
     written = "".join(code.split()).lower()

@@ -110,7 +110,7 @@ async def _try_code(visit: Visit, user: User, row: Record) -> Attempt:
         if not await transaction.row("user_code_try", user.user_id, limits.CONSOLE_USER_CODE_ATTEMPTS_MAX):
             return Attempt.RESTS
         if row["totp_secret"] is None or await second_factor.is_right(
-            transaction, visit.shared.vault, user.user_id, row["totp_secret"], visit.field("code"), visit.now
+            transaction, visit.shared.vault, user.user_id, row["totp_secret"], visit.field("code"), *visit.clocks
         ):
             return Attempt.RIGHT
     return Attempt.SESSION_OVER if counted["codes_wrong"] >= limits.CONSOLE_CODE_ATTEMPTS_MAX else Attempt.WRONG
