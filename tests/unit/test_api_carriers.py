@@ -713,6 +713,19 @@ def test_replies_may_come_in_a_list() -> None:
     assert texts(listening(inbound={**REPLIES, "each": "[]"}).read(push("inbound", body))) == ["a", "b"]
 
 
+def test_a_list_may_hold_receipts_and_replies_or_be_one_alone() -> None:
+    body = b'{"list":[{"id":5,"st":"DELIVRD"},{"from":"49","to":"S","body":"hi"}]}'
+    listener = listening(receipt={"each": "list"}, inbound={**REPLIES, "each": "list"})
+    for path in ("report", "inbound"):
+        heard = listener.read(push(path, body))
+        assert [type(one) for one in heard.reports] == [CarrierReceipt, CarrierInbound]
+        with pytest.raises(BadReport):
+            listener.read(push(path, b'{"list":[{"id":5,"st":"DELIVRD"},{"nothing":"here"}]}'))
+    (receipt,) = listener.read(push("report", b'{"list":{"id":5,"st":"DELIVRD"}}')).reports
+    assert isinstance(receipt, CarrierReceipt)
+    assert receipt.carrier_ref == "5"
+
+
 def test_a_vendor_with_one_address_is_heard_at_either() -> None:
     listener = listening(inbound=REPLIES)
     (receipt,) = listener.read(push("inbound", b"id=5&st=DELIVRD")).reports

@@ -5,6 +5,7 @@ send to .../inbound, with GET or POST, as a query, a form or JSON.
 """
 
 import base64
+import contextlib
 import random
 from collections.abc import Sequence
 from typing import Annotated, Any, Final, Literal
@@ -246,17 +247,23 @@ class HttpListener:
         form = self._receipt
         if form is None:
             raise NotOfThisForm(NOT_DESCRIBED)
-        return _heard([self._read_receipt(form, one) for one in _each(form.each, document)], form.answer)
+        other = self._inbound if form.each else None
+        return _heard([self._read_receipt(form, one, other) for one in _each(form.each, document)], form.answer)
 
     def _read_replies(self, document: Document) -> Heard:
         form = self._inbound
         if form is None:
             raise NotOfThisForm(NOT_DESCRIBED)
-        return _heard([self._read_inbound(form, one) for one in _each(form.each, document)], form.answer)
+        other = self._receipt if form.each else None
+        return _heard([self._read_inbound(form, one, other) for one in _each(form.each, document)], form.answer)
 
-    def _read_receipt(self, form: ReceiptForm, document: Document) -> CarrierReceipt:
+    def _read_receipt(self, form: ReceiptForm, document: Document, other: InboundForm | None = None) -> Report:
+        """`other`: what it may be too, one of a list of both."""
         ref, word = form.ref.find(document), form.state.find(document)
         if not ref or word is None:
+            if other is not None:
+                with contextlib.suppress(NotOfThisForm):
+                    return self._read_inbound(other, document)
             raise NotOfThisForm("no reference, or no state")
         state = form.state_of(word)
         if state is None:
@@ -270,9 +277,12 @@ class HttpListener:
             _found(form.number, document),
         )
 
-    def _read_inbound(self, form: InboundForm, document: Document) -> CarrierInbound:
+    def _read_inbound(self, form: InboundForm, document: Document, other: ReceiptForm | None = None) -> Report:
         number, recipient, text = (pick.find(document) for pick in (form.number, form.recipient, form.text))
         if not number or recipient is None or text is None:
+            if other is not None:
+                with contextlib.suppress(NotOfThisForm):
+                    return self._read_receipt(other, document)
             raise NotOfThisForm("no number, recipient or text")
         at = (form.time.find(document) if form.time else None) or self._clock()
         return CarrierInbound(number, recipient, text, at, _found(form.ref, document) or "")
@@ -299,8 +309,8 @@ def _each(path: str, whole: Document) -> list[Document]:
     if not path:
         return [whole]
     listed = whole.members if path == WHOLE else walk(whole.members, path)
-    if path == WHOLE and isinstance(listed, dict):
-        return [whole]
+    if isinstance(listed, dict):  # one, which some vendors push without its list
+        return [whole] if path == WHOLE else [Document(msgspec.json.encode(listed))]
     if not isinstance(listed, list):
         raise NotOfThisForm(f"no list at {path}")
     if len(listed) > limits.RECEIPTS_BATCH_MAX:
