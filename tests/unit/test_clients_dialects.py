@@ -5,12 +5,14 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
+from homing import errors as own_errors
 from homing.clients import errors, laaffic, lia
 from homing.clients.call import HttpReply, parse_base
 from homing.clients.laaffic_calls import CODES, LaafficCalls
@@ -388,6 +390,17 @@ def test_what_is_no_push_is_said_to_be_none(body: bytes) -> None:
     for parse in (laaffic.parse_report_push, laaffic.parse_inbound_push, lia.parse_report_push):
         with pytest.raises(errors.BadPush):
             parse(body)
+
+
+def refusals(kind: type[own_errors.Refusal] = own_errors.Refusal) -> Iterator[type[own_errors.Refusal]]:
+    for one in kind.__subclasses__():
+        yield one
+        yield from refusals(one)
+
+
+@pytest.mark.parametrize("kind", [one for one in refusals() if one.lia != own_errors.Refusal.lia])
+def test_a_refusal_is_the_same_error_in_both_dialects(kind: type[own_errors.Refusal]) -> None:
+    assert type(refusal_of(kind.lia)) is CODES[kind.laaffic]
 
 
 @pytest.mark.parametrize("huge", [b"1e999999999", b'"1e999999999"', b"9" * 5000, b'"NaN"'])

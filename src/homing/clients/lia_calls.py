@@ -41,6 +41,8 @@ REMARKS: Final[Mapping[str, type[errors.Refused]]] = {
     "invalid templateid": errors.TemplateMissing,
     "encoding t cannot carry this text": errors.BadParameter,
     "no route for this phonenumber": errors.NoRoute,
+    "destination blocked": errors.NoRoute,
+    "flash messages are not carried to this phonenumber": errors.NoRoute,
     "invalid message_id": errors.MessageUnknown,
     "system error, please try again": errors.VendorFault,
 }
