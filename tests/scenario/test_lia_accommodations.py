@@ -51,3 +51,30 @@ async def test_an_operator_looks_a_number_up_however_it_is_written(server: Serve
     assert explained == {"8613800000005"}
     refused = await homing(server.dsn, "route", "explain", "013800000005", data=server.data, status=2)
     assert "begins with 0" in refused
+
+
+async def test_a_sender_that_is_a_number_is_the_same_with_its_plus_and_without(server: Server) -> None:
+    account = await server.account()
+    await homing(server.dsn, "sender", "add", account.name, "+447700900777", data=server.data)
+    await homing(server.dsn, "sender", "add", account.name, "447700900888", data=server.data)
+    kept = []
+    for asked in ("447700900777", "+447700900777", " 447700900777", "+447700900888"):
+        reply = await server.client.lia(
+            account,
+            "SendSMS",
+            sms_type="T",
+            encoding="T",
+            sender_id=asked,
+            phonenumber="8613800000005",
+            textmessage="hi",
+        )
+        assert reply.json["status"] == "S", (asked, reply.json)
+        row = await server.query_row("SELECT sender FROM message WHERE message_id = $1", reply.json["message_id"])
+        kept.append(row["sender"])
+    assert kept == ["+447700900777"] * 3 + ["447700900888"]
+    body = {"appId": account.app, "numbers": "8613800000005", "content": "hi", "senderId": "447700900777"}
+    sent = (await server.client.laaffic(account, "POST", "/v3/sendSms", body=body)).json
+    row = await server.query_row(
+        "SELECT sender, notes FROM message WHERE message_id = $1", int(sent["array"][0]["msgId"])
+    )
+    assert (row["sender"], "sender_asked" in str(row["notes"])) == ("+447700900777", False)

@@ -71,6 +71,8 @@ def test_a_long_reply_comes_in_parts_with_a_header(text: str) -> None:
     ("address", "ton", "npi", "sent"),
     [
         ("447700900123", 1, 1, "447700900123"),
+        ("+447700900123", 1, 1, "+447700900123"),
+        ("+12345", 5, 0, "+12345"),
         ("12345", 0, 1, "12345"),
         ("A sender of thirty-two characters", 5, 0, "A sender of thirty-t"),
         ("Bönk", 5, 0, "B?nk"),

@@ -54,6 +54,7 @@ def test_a_plain_submit() -> None:
     [
         (submit(source_addr=""), "sender", "ACME"),
         (submit(source_addr="447700900000"), "sender", "447700900000"),
+        (submit(source_addr="+447700900000"), "sender", "447700900000"),
         (submit(destination_addr="+447700900123"), "recipients", (Recipient("+447700900123", NUMBER, None),)),
         (submit(tlvs=(tlvs.USER_MESSAGE_REFERENCE.make(513),)), "recipients", (Recipient(NUMBER, NUMBER, "513"),)),
         (submit(service_type="promo"), "traffic", Traffic.PROMOTIONAL),
@@ -97,6 +98,8 @@ def test_a_field_says(pdu: SubmitSm, field: str, value: object) -> None:
     ("pdu", "status"),
     [
         (submit(source_addr="STRANGER"), Status.RINVSRCADR),
+        (submit(source_addr="+ACME"), Status.RINVSRCADR),
+        (submit(source_addr="00447700900000"), Status.RINVSRCADR),
         (submit(destination_addr=""), Status.RINVDSTADR),
         (submit(destination_addr="hello"), Status.RINVDSTADR),
         (submit(destination_addr="12345"), Status.RINVDSTADR),

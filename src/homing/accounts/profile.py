@@ -40,6 +40,17 @@ class Profile(msgspec.Struct, frozen=True):
         """The app that messages of doors without apps belong to: the account's first."""
         return next(iter(self.apps.values()), None)
 
+    def registered(self, sender: str) -> str | None:
+        """The account's sender ID that this is; None: it has none such. A number is the same with `+` and without, for
+        carriers get its digits; and in a query where nobody encoded it a `+` is a space.
+        """
+        if sender in self.senders:
+            return sender
+        digits = sender[1:] if sender[:1] in ("+", " ") else sender
+        if not (digits.isascii() and digits.isdigit()):
+            return None
+        return next((one for one in (digits, f"+{digits}") if one in self.senders), None)
+
     def allows(self, address: str) -> bool:
         """Whether a call may come from this address; an empty list allows all."""
         return not self.allowed_networks or is_within(address, self.allowed_networks)

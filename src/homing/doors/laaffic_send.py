@@ -189,8 +189,9 @@ def sender_of(account: Profile, asked: str) -> tuple[str, dict[str, object] | No
     """The sender, and a note when another was asked for: an unregistered one is replaced by the default."""
     if len(asked) > limits.LAAFFIC_SENDER_CHARS_MAX:
         raise errors.BadShape(f"senderId has at most {limits.LAAFFIC_SENDER_CHARS_MAX} characters")
-    if asked in account.senders:
-        return asked, None
+    sender = account.registered(asked)
+    if sender is not None:
+        return sender, None
     default = account.default_sender or ""
     if not asked:
         return default, None

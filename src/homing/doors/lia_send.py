@@ -143,10 +143,11 @@ def _encoding(parameters: Parameters) -> tuple[Encoding | None, bool]:
 
 
 def _sender(account: Profile, parameters: Parameters) -> str:
-    sender = parameters.get("sender_id")
-    if sender is None:
+    asked = parameters.get("sender_id")
+    if asked is None:
         raise errors.BadParameter("sender_id not specified")
-    if sender not in account.senders:
+    sender = account.registered(asked)
+    if sender is None:
         raise errors.BadParameter("Invalid sender_id")
     return sender
 

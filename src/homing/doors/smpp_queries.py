@@ -85,6 +85,8 @@ class Queries:
                 state = part["state"] if part["has_ended"] else State.QUEUED
                 return {"state_seen": state, "error_code": None, "final_at": None, "number": None}
             found = await self._lookup.by_id(account.account_id, part["message_id"])
-        if found is None or (source and source[: limits.LAAFFIC_SENDER_CHARS_MAX] != found["sender"]):
-            raise Unacceptable(Status.RINVMSGID if found is None else Status.RINVSRCADR)
+        if found is None:
+            raise Unacceptable(Status.RINVMSGID)
+        if source and found["sender"] not in (source[: limits.LAAFFIC_SENDER_CHARS_MAX], account.registered(source)):
+            raise Unacceptable(Status.RINVSRCADR)
         return found

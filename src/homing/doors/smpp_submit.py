@@ -151,8 +151,9 @@ def _service(service_type: str, notes: dict[str, object]) -> Traffic:
 
 def _sender(account: Profile, asked: str) -> str:
     """As the lia door has it: a sender that is not the account's is refused. None given: the default."""
-    if asked in account.senders:
-        return asked
+    sender = account.registered(asked)
+    if sender is not None:
+        return sender
     if asked:
         raise Unacceptable(Status.RINVSRCADR)
     return account.default_sender or ""

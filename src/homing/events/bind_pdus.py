@@ -111,7 +111,8 @@ def _deliver(source: str, target: str, esm_class: int, data_coding: int, octets:
 
 def _address(text: str) -> tuple[int, int, str]:
     """Type of number, numbering plan and the address as it fits the field."""
-    if normalise(text) == text:
+    digits = text.removeprefix("+")
+    if normalise(digits) == digits:
         return Ton.INTERNATIONAL, Npi.ISDN, text
     if text.isdigit() and text.isascii():
         return Ton.UNKNOWN, Npi.ISDN, text[:ADDRESS_CHARS_MAX]
