@@ -88,6 +88,27 @@ async def test_a_domain_whose_names_are_not_there_rests_for_the_account_that_ask
         await resolver.close()
 
 
+async def test_a_look_up_for_which_there_is_no_thread_takes_none_of_the_accounts_places(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    resolver = PushResolver(lambda _host, port, family: [(family, 1, 6, "", ("127.0.0.1", port))])
+    loop = asyncio.get_running_loop()
+
+    def none_left(*_asked: Any) -> Any:
+        raise RuntimeError("can't start new thread")
+
+    try:
+        with monkeypatch.context() as short:
+            short.setattr(loop, "run_in_executor", none_left)
+            for n in range(limits.PUSH_RESOLVES_PER_ACCOUNT_MAX):
+                with pytest.raises(OSError, match="new thread"):
+                    await resolver.resolve(f"name{n}.shop{n}.example", 80)
+        (found,) = await resolver.resolve("honest.example", 80)
+        assert found["host"] == "127.0.0.1"
+    finally:
+        await resolver.close()
+
+
 def test_a_domain_is_what_its_owner_can_make_names_below() -> None:
     assert domain_of("a.b.Example.com.") == domain_of("example.com") == "example.com"
     assert domain_of("localhost") == "localhost"

@@ -48,7 +48,7 @@ class PushResolver(AbstractResolver):
                 looking = await self._begin(account_id, host, port, family)
                 found = await asyncio.shield(looking)
         except (OSError, TimeoutError) as error:
-            if looking is None:
+            if looking is None and isinstance(error, TimeoutError):
                 raise OSError(None, "other names of the account are still being looked up") from error
             self._failures[key] = count + 1, loop.time() + limits.PUSH_RESOLVE_REST_S
             if len(self._failures) > limits.PROFILES_MAX:
@@ -79,7 +79,11 @@ class PushResolver(AbstractResolver):
             if not looking.cancelled():
                 looking.exception()  # counts as seen: whoever waited may have gone
 
-        looking = asyncio.get_running_loop().run_in_executor(self._executor, self._lookup, host, port, family)
+        try:
+            looking = asyncio.get_running_loop().run_in_executor(self._executor, self._lookup, host, port, family)
+        except RuntimeError as error:  # no thread can be had
+            places.release()
+            raise OSError(None, str(error)) from error
         looking.add_done_callback(ended)
         return looking
 
