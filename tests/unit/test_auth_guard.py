@@ -4,11 +4,14 @@ import asyncio
 import time
 from typing import Any
 
+import pytest
 from prometheus_client import CollectorRegistry
 
 from homing import limits
 from homing.doors.auth_guard import AuthGuard
+from homing.doors.smpp_bind import BindRefused, Gatekeeper
 from homing.model import Door
+from homing.smpp import pdus
 from homing.store.database import Database
 
 NOWHERE = "postgresql://nobody@127.0.0.1:1/nothing"
@@ -77,3 +80,30 @@ async def test_who_is_locked_out_learns_nothing_from_the_time_that_a_right_passw
     for first in (False, True):
         now_s += limits.PASSWORD_LOCKS_S + 1
         assert [await ask(is_right) for is_right in (first, True, False, True, False)] == [1, 0, 0, 0, 0]
+
+
+async def test_a_bind_that_waits_for_its_turn_has_it_when_others_of_its_network_are_done(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(limits, "PASSWORD_PENDING_WAIT_S", 2.0)
+    looked = asyncio.Event()
+
+    class Directory:
+        async def find(self, _door: Door, _key: str) -> None:
+            await looked.wait()
+
+    parts: Any = Directory(), None, lambda: 1
+    gatekeeper = Gatekeeper(*parts, guard()[0])
+
+    async def bind(address: str) -> str:
+        with pytest.raises(BindRefused) as refused:
+            await gatekeeper.admit(pdus.BindTransmitter("nobody", "wrong"), address)
+        return refused.value.reason
+
+    first = [asyncio.ensure_future(bind("2001:db8::1")) for _ in range(limits.PASSWORD_PENDING_MAX)]
+    await asyncio.sleep(0)
+    waiting = asyncio.ensure_future(bind("2001:db8::2"))
+    await asyncio.sleep(0.05)
+    looked.set()
+    assert set(await asyncio.gather(*first)) == {"password"}
+    assert await waiting == "locked_out", "and not busy, after all of its time"

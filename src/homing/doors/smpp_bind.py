@@ -14,6 +14,7 @@ from homing.accounts.directory import Directory
 from homing.accounts.profile import Credential, Profile
 from homing.doors.auth_guard import AuthGuard
 from homing.kit.crypto import same
+from homing.kit.failure_counts import network_of
 from homing.kit.password_guard import PasswordGuard, Try
 from homing.model import BindKind, Door
 from homing.smpp import pdus
@@ -107,12 +108,13 @@ class Gatekeeper:
 
     async def _woken(self, address: str) -> None:
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.setdefault(address, deque()).append(waiter)
+        self._waiting.setdefault(network_of(address), deque()).append(waiter)
         await waiter
 
     def _wake(self, address: str) -> None:
         """The next ones' turn. Not all of them: most would only go back to wait."""
-        waiting = self._waiting.get(address)
+        network = network_of(address)  # which passwords are counted by
+        waiting = self._waiting.get(network)
         if waiting is None:
             return
         woken = 0
@@ -122,7 +124,7 @@ class Gatekeeper:
                 waiter.set_result(None)
                 woken += 1
         if not waiting:
-            del self._waiting[address]
+            del self._waiting[network]
 
     async def _find(self, system_id: str, password: str, address: str) -> Credential | None:
         """The credential that both fit. Passwords are compared in constant time, and one is compared in any case.
