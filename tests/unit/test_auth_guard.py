@@ -19,12 +19,14 @@ NOWHERE = "postgresql://nobody@127.0.0.1:1/nothing"
 
 
 class Asked(Database):
-    """A database that knows nobody, and how often it was asked."""
+    """A database that knows nobody but `known`, and how often it was asked."""
 
     times = 0
+    known: tuple[str, str] | None = None
 
-    async def row(self, name: str, *values: Any) -> None:
+    async def row(self, name: str, *values: Any) -> Any:
         self.times += 1
+        return values if values == self.known else None
 
 
 def guard() -> tuple[AuthGuard, CollectorRegistry]:
@@ -60,6 +62,16 @@ async def test_who_is_locked_out_is_refused_at_once() -> None:
 async def test_a_known_pair_never_waits() -> None:
     guarded, _registry = guard()
     assert await guarded.passes(Door.LIA, "API1", "192.0.2.1", is_right=True)
+    await guess(guarded, limits.PASSWORD_FAILURES_MAX)
+    began_s = time.monotonic()
+    assert await guarded.passes(Door.LIA, "API1", "192.0.2.1", is_right=True)
+    assert time.monotonic() - began_s < limits.PASSWORD_DELAY_FIRST_S
+
+
+async def test_where_a_password_was_right_before_a_restart_it_does_not_wait_for_those_who_guess_elsewhere() -> None:
+    database = Asked(NOWHERE)
+    database.known = "192.0.2.1", "API1"
+    guarded = AuthGuard(database, CollectorRegistry())
     await guess(guarded, limits.PASSWORD_FAILURES_MAX)
     began_s = time.monotonic()
     assert await guarded.passes(Door.LIA, "API1", "192.0.2.1", is_right=True)

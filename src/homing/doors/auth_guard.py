@@ -49,7 +49,7 @@ class AuthGuard:
             return True
         is_locked = guard.is_locked(address, name, self._clock_s())
         wait_s = 0.0 if has_waited or is_locked else guard.wait_s(name, self._clock_s())
-        if wait_s and not guard.is_known(address, name):
+        if wait_s and not guard.is_known(address, name) and not await self._was_right(address, name):
             await asyncio.sleep(wait_s)
         if guard.is_locked(address, name, self._clock_s()) and not (await self._was_right(address, name) and is_right):
             self.count(door, "locked_out")
