@@ -584,6 +584,9 @@ def test_a_price_list_is_imported_whole(terminal: Terminal, account: str, tmp_pa
     assert prices_of(terminal, account) == {"*": "0.02", "33": "1", "86": "0.031"}
     terminal("price", "import", "-", "--account", account, "--replace", stdin='prefix,price\n"86",0.04\n')
     assert prices_of(terminal, account) == {"86": "0.04"}
+    for sheet in ("Country;Price;Prefix\r\nA, B and C;0.05;86\r\n", "prefix\tprice\n86\t0.05\n"):
+        terminal("price", "import", "-", "--account", account, "--replace", stdin=sheet)
+        assert prices_of(terminal, account) == {"86": "0.05"}
 
 
 def test_an_import_tells_every_bad_line_and_changes_nothing(terminal: Terminal, account: str) -> None:
@@ -615,7 +618,7 @@ def test_a_file_that_is_no_price_list_is_refused(terminal: Terminal, sheet: byte
 
 def test_carriers_and_routes_are_set_up(terminal: Terminal, account: str, tmp_path: Path) -> None:
     settings = tmp_path / "settings.json"
-    settings.write_text('{"seed": 7}')
+    settings.write_text('{"seed": 7}', encoding="utf-8-sig")
     carrier = f"carrier-{account}"
     terminal("carrier", "add", carrier, *SIMULATOR, "--settings", f"@{settings}")
     assert "already" in terminal("carrier", "add", carrier, *SIMULATOR, status=1).err

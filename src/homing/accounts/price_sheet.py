@@ -2,6 +2,7 @@
 
 import csv
 from collections.abc import Iterable
+from itertools import chain
 from typing import Final
 
 from homing import errors
@@ -11,6 +12,8 @@ from homing.text.numbers import first_digits
 
 COLUMNS: Final = ("prefix", "price")
 EVERY_NUMBER: Final = "*"
+DELIMITERS: Final = ",;\t"
+"""The header tells which: where the comma is in decimals, spreadsheets write semicolons."""
 
 
 def read(lines: Iterable[str], name: str) -> list[tuple[str, int]]:
@@ -18,9 +21,14 @@ def read(lines: Iterable[str], name: str) -> list[tuple[str, int]]:
 
     `name` is the file's, for the messages. Raises `OperatorError` with a line for each row that cannot be used.
     """
-    rows = csv.reader(lines, strict=True)
     wrong: list[str] = []
     prices: dict[str, int] = {}
+    try:
+        lines = iter(lines)
+        first = next(lines, "")
+        rows = csv.reader(chain([first], lines), strict=True, delimiter=max(DELIMITERS, key=first.count))
+    except UnicodeDecodeError:
+        raise errors.OperatorError("{file} is not UTF-8 text", file=name) from None
     try:
         header = [heading.strip().lower() for heading in next(rows, [])]
         missing = [column for column in COLUMNS if header.count(column) != 1]

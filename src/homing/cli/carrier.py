@@ -67,7 +67,7 @@ class JsonText(click.ParamType[str]):
         if not str(value).startswith("@"):
             return str(value)
         try:
-            return Path(value[1:]).read_text(encoding="utf-8")
+            return Path(value[1:]).read_text(encoding="utf-8-sig")
         except (OSError, UnicodeDecodeError) as error:
             self.fail(str(error), param, ctx)
 
