@@ -15,6 +15,7 @@ from homing.accounts import admin
 from homing.carriers.base import Report
 from homing.carriers.kinds import make
 from homing.doors.smpp_words import Own
+from homing.intake.intake import utc_now
 from homing.kit import money
 from homing.ledger.proof import prove
 from homing.messages import timeline
@@ -91,7 +92,7 @@ async def test_another_homing_binds_with_a_long_http_credential_sends_and_hears_
         await admin.create_credential(transaction, server.vault, account.account_id, door, key, secret)
     host, _colon, port = smpp.rpartition(":")
     settings = {"host": host, "port": int(port), "system_id": key, "password": secret}
-    carrier = make("smpp", json.dumps(settings), random.Random(7))
+    carrier = make("smpp", json.dumps(settings), random.Random(7), utc_now)
     answers: list[Answer] = []
     receipts: list[Report] = []
     expires_at = datetime.now(UTC) + timedelta(hours=1)

@@ -21,6 +21,7 @@ from homing.carriers.base import Report
 from homing.carriers.kinds import make, read_settings
 from homing.carriers.smpp import SmppCarrier
 from homing.errors import OperatorError
+from homing.intake.intake import utc_now
 from homing.model import Answer, CarrierInbound, CarrierReceipt, LateAnswer, Outbound, Outcome, Outstanding
 from homing.smpp.codec import encode
 from homing.smpp.pdus import (
@@ -115,7 +116,7 @@ async def lined(smsc: Smsc, up: bool = True, **settings: object) -> AsyncIterato
     where = {"host": "127.0.0.1", "port": smsc.port, "system_id": SYSTEM_ID, "password": PASSWORD}
     if "addresses" in settings:
         del where["host"]
-    carrier = make("smpp", json.dumps({**where, **QUICK, **settings}), random.Random(7))
+    carrier = make("smpp", json.dumps({**where, **QUICK, **settings}), random.Random(7), utc_now)
     assert isinstance(carrier, SmppCarrier)
     line = Line(carrier)
     line.may_store.set()
