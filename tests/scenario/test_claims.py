@@ -16,6 +16,7 @@ from homing import limits
 from homing.accounts import catalogue
 from homing.carriers.base import Report
 from homing.dispatch.answers import Answered, Recorder
+from homing.dispatch.expiry import ExpirySweep
 from homing.dispatch.failover import Failover
 from homing.dispatch.fleet import Fleet
 from homing.dispatch.written import Claim, WrittenMarks
@@ -113,6 +114,23 @@ async def test_what_was_answered_while_the_database_was_away_does_not_go_again(b
     assert {row["outcome"] for row in found} <= {Outcome.ACCEPTED, Outcome.REFUSED}
     assert len(found) == len(ids), "each was submitted once"
     assert await bank.query("SELECT FROM queue WHERE message_id = ANY($1) AND lane <> 0", ids) == []
+    assert await prove(bank.plain, now()) == []
+
+
+async def test_a_claim_that_has_just_lapsed_is_given_time_for_its_answer_before_it_expires(bank: Bank) -> None:
+    account = await bank.account(balance=10_000_000)
+    ids = await bank.send(0, account, [group("91", 3)])
+    for message_id, owner, ago_s in zip(ids, (OWNER, OWNER, None), (1, 2 * limits.CLAIM_LEASE_S, 1), strict=True):
+        await bank.query(
+            "UPDATE queue SET claimed_by = $2, due_at = $3, expires_at = $4, lane = 999 WHERE message_id = $1",
+            message_id,
+            owner,
+            now() - timedelta(seconds=ago_s),
+            now() - timedelta(seconds=2),
+        )
+    assert not await ExpirySweep(bank.plain, now).sweep_unsent()
+    rows = await bank.query("SELECT state FROM message WHERE message_id = ANY($1) ORDER BY message_id", ids)
+    assert [row["state"] for row in rows] == [State.QUEUED, State.EXPIRED, State.EXPIRED]
     assert await prove(bank.plain, now()) == []
 
 

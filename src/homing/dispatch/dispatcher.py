@@ -148,12 +148,12 @@ class Dispatcher:
         traffic = lane % limits.LANES_PER_CARRIER
         fit, late = [], []
         for row in rows:
-            if row["expires_at"] <= now or TABLE[State(row["state"])].final:
-                late.append(row)
-                continue
             if row["message_id"] in self._in_hand:
                 # Ours, and its claim has ended only because the database was away: its answer comes, or waits to be
                 # stored. It must not go twice; the claim that it has just been given covers the rest of its way.
+                continue
+            if row["expires_at"] <= now or TABLE[State(row["state"])].final:
+                late.append(row)
                 continue
             message = _outbound(row, traffic)
             if row["lapsed_of"] is not None and self._may_have_left(row):

@@ -4,7 +4,7 @@ sent.
 
 import asyncio
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -62,7 +62,9 @@ class ExpirySweep:
         """One batch of those that wait for their carrier; whether there may be more."""
         now = self._clock()
         async with self._database.transaction() as transaction:
-            rows = await transaction.fetch("queue_overdue", now, limits.CLAIM_MESSAGES_MAX)
+            rows = await transaction.fetch(
+                "queue_overdue", now, limits.CLAIM_MESSAGES_MAX, timedelta(seconds=limits.CLAIM_LEASE_S)
+            )
             if rows:
                 await _end(transaction, rows, [_expired(row, now, "not sent within its validity") for row in rows])
         return len(rows) == limits.CLAIM_MESSAGES_MAX

@@ -168,11 +168,13 @@ ORDER BY q.due_at
 LIMIT $2
 FOR NO KEY UPDATE OF m SKIP LOCKED
 
--- Past their validity in a lane that nobody serves: a disabled carrier's.
+-- Past their validity in a lane that nobody serves: a disabled carrier's. A claim that has just lapsed may have its answer
+-- in somebody's memory, where the database was away for as long as that: $3 is left for it to be stored.
 -- name: queue_overdue
 SELECT account_id, message_id, lane
 FROM queue
 WHERE lane <> 0 AND expires_at <= $1 AND due_at <= $1
+    AND (claimed_by IS NULL OR due_at <= $1::timestamptz - $3::interval)
 LIMIT $2
 FOR UPDATE SKIP LOCKED
 
