@@ -669,7 +669,9 @@ def test_costs_order_the_carriers_and_the_explanation_says_why(terminal: Termina
         ("dear", 2, "0.04"),
         ("loss", None, "0.06"),
     ]
-    assert "above the ceiling of 0.05" in told["candidates"][2]["verdict"]
+    verdicts = [one["verdict"] for one in told["candidates"]]
+    assert verdicts[:2] == ["the cheapest", "0.01 dearer than the cheapest"]
+    assert "above the ceiling of 0.05" in verdicts[2]
     terminal("route", "set", "loss", "--prefix", "4399", "--ceiling", "0.07")
     assert [one["order"] for one in terminal.json("route", "explain", "439912345678")["candidates"]] == [1, 2, 3]
     terminal("cost", "remove", "loss", "4399")

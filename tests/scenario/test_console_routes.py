@@ -1,5 +1,7 @@
 """The routes' pages: making, changing and removing a route, what would become of a number, and what is learnt."""
 
+import re
+
 from homing.accounts import catalogue
 from homing.model import Strategy, UserRole
 from homing.routing.rules import Match
@@ -90,6 +92,22 @@ async def test_trying_a_number_tells_why_it_is_refused(server: Server, console: 
     page = await viewer.get(f"/routes/explain?number=446600000001&account={account.name}")
     assert "too dear" in page.words
     assert "asks $0.05, above $0.01" in page.words
+
+
+async def test_trying_a_number_tells_the_cheapest_and_how_much_dearer_the_others_are(
+    server: Server, console: str
+) -> None:
+    _name, viewer = await signed_in(console, server.database)
+    account = await server.account(prices={"4467": "0.09"})
+    for name, cost_micro in (("at-three", 30_000), ("at-five", 50_000)):
+        carrier = await catalogue.add_carrier(server.database, name, "simulator")
+        async with server.database.transaction() as transaction:
+            await catalogue.set_costs(transaction, carrier, [("4467", cost_micro)])
+        await catalogue.set_route(
+            server.database, Match(account.account_id, prefix="4467"), carrier, strategy=Strategy.LEAST_COST
+        )
+    page = await viewer.get(f"/routes/explain?number=446700000001&account={account.name}")
+    assert re.search(r"at-three 1 .*? the cheapest at-five 2 .*? \$0\.02 dearer than the cheapest", page.words)
 
 
 async def test_what_is_learnt_is_shown_by_cell_and_script_in_it_as_text(server: Server, console: str) -> None:

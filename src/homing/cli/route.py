@@ -274,8 +274,13 @@ def _verdict(found: Verdict, names: Mapping[int, str]) -> dict[str, Any]:
         state = f"not used: {found.barred}"
     elif found.is_down:
         state = "its carrier is down: only if all are"
+    elif found.share is not None:
+        state = f"gets {found.share * 100:.0f} % of its rank"
+    elif found.dearer_micro is None:
+        state = "alone in its rank"
     else:
-        state = "alone in its rank" if found.share is None else f"gets {found.share * 100:.0f} % of its rank"
+        dearer = money.trimmed(found.dearer_micro)
+        state = f"{dearer} dearer than the cheapest" if found.dearer_micro else "the cheapest"
     row = found.candidate
     return {
         "order": found.place,

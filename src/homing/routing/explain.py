@@ -6,6 +6,7 @@ from typing import Any, Final
 import msgspec
 
 from homing.kit.ids import IdSource
+from homing.model import Strategy
 from homing.routing.board import SharesReader, read_tariff
 from homing.routing.choose import Offer, order
 from homing.routing.rules import Candidate, Rule, Wanted
@@ -18,7 +19,8 @@ NOTHING_LATELY: Final = "nothing of this traffic within the hour: by cost"
 
 class Verdict(msgspec.Struct, frozen=True):
     """What becomes of a candidate. `place`: in the order in which they would be tried, from 1; None: it is not used,
-    for the reason in `barred`. `share`: of those that are its equals, 0..1; None: it has none.
+    for the reason in `barred`. `share`: of those that are its equals, 0..1; None: it has none. `dearer_micro`: than the
+    cheapest that is used, where cost puts them in order and is known.
     """
 
     place: int | None
@@ -27,6 +29,7 @@ class Verdict(msgspec.Struct, frozen=True):
     share: float | None
     is_down: bool
     barred: str | None
+    dearer_micro: int | None = None
 
 
 class Explanation(msgspec.Struct, frozen=True):
@@ -94,9 +97,14 @@ def candidates(found: Record) -> Iterator[dict[str, Any]]:
 def _verdicts(offered: Offer, tariff: Tariff) -> Iterator[Verdict]:
     """Candidates in the order in which they would be tried; which of equals comes first is drawn for each message."""
     equals = {row.route_id: group for group in offered.groups for row in group.rows}
-    for place, row in enumerate(order(offered, IdSource(0).next()), 1):
+    by_cost = offered.rule.strategy is Strategy.LEAST_COST
+    rows = list(order(offered, IdSource(0).next()))
+    least = min((offered.costs[row.carrier_id] for row in rows if row.carrier_id in offered.costs), default=0)
+    for place, row in enumerate(rows, 1):
         group = equals[row.route_id]
         share = row.weight / group.weight if len(group.rows) > 1 else None
-        yield Verdict(place, row, offered.costs.get(row.carrier_id), share, tariff.is_down(row.carrier_id), None)
+        cost = offered.costs.get(row.carrier_id)
+        dearer = cost - least if by_cost and cost is not None else None
+        yield Verdict(place, row, cost, share, tariff.is_down(row.carrier_id), None, dearer)
     for row, reason in offered.barred:
         yield Verdict(None, row, offered.costs.get(row.carrier_id), None, tariff.is_down(row.carrier_id), reason)
