@@ -71,6 +71,7 @@ class Installation:
     console_port: int = field(default_factory=free_port)
     more: dict[str, str] = field(default_factory=dict)
     """Of the environment."""
+    umask: int = -1
     process: "asyncio.subprocess.Process | None" = None
     _starts: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
 
@@ -127,6 +128,7 @@ class Installation:
                 stdout=log,
                 stderr=log,
                 env={**self.environment, "PYTHONUNBUFFERED": "1"},
+                umask=self.umask,
             )
         deadline_s = time.monotonic() + START_S
         while self._greetings() == greetings:

@@ -18,6 +18,7 @@ from homing.accounts.warnings import push_address_warnings
 from homing.cli.show import Card, Reply, print_reply
 from homing.cli.suggesting import SuggestingGroup
 from homing.kit.crypto import Vault, load_key
+from homing.kit.private_files import make_data_folder
 from homing.model import GENERAL
 from homing.store.database import FREE_PLANS, Database, Record
 from homing.store.embedded import EmbeddedPostgres
@@ -77,7 +78,7 @@ class Desk(msgspec.Struct, frozen=True):
                     f"the key of this database's secrets is not in {self.data}: name Homing's data folder with --data"
                     " or HOMING_DATA, or the key with HOMING_SECRET_KEY"
                 )
-            self.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_data_folder(self.data)
         try:
             return Vault(load_key(given, file))
         except ValueError as error:

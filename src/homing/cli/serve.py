@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from homing import errors, limits
 from homing.cli.desk import OpenedDatabase, data_option, database_url, in_one_line, json_option, opened_database
 from homing.cli.show import Said, print_reply
+from homing.kit.private_files import make_data_folder, make_private_folder, open_private
 
 if TYPE_CHECKING:
     from homing.config import Settings
@@ -49,7 +50,7 @@ def serve(demo: bool, data: Path, http: str | None, smpp: str | None, console: s
 
     data = data.resolve()
     with in_one_line():
-        data.mkdir(mode=0o711 if os.geteuid() == 0 else 0o700, parents=True, exist_ok=True)
+        make_data_folder(data)
         settings = _local_demo(config.load(data)) if demo else config.load(data)
         with _only_server(data):
             _check_addresses(settings)
@@ -96,6 +97,7 @@ async def _serve(data: Path, database: OpenedDatabase, settings: "Settings", dem
     if demo:
         await _load_demo(dsn, vault)
     await _seal_carriers(dsn, vault)
+    make_private_folder(data / "run")
     api_workers = settings.http.workers or max(1, min((os.cpu_count() or 1) // 2, limits.API_WORKERS_AUTO_MAX))
     workers = {
         "link": settings.link.workers,
@@ -299,7 +301,7 @@ def _only_server(data: Path) -> Iterator[None]:
     """Holds the data folder's serve lock, which the kernel lets go of with us. Raises when another holds it."""
     import fcntl
 
-    with (data / "serve.lock").open("a+") as lock:
+    with open(open_private(data / "serve.lock", os.O_RDWR | os.O_APPEND), "a+") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:

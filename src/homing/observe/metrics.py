@@ -18,6 +18,8 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
 
+from homing.kit.private_files import make_private_folder, open_private
+
 log = structlog.get_logger()
 WRITE_INTERVAL_S: Final = 2.0
 STALE_S: Final = 15.0
@@ -40,16 +42,20 @@ class MetricsBoard:
         is_said = False
         while True:
             try:
-                self._folder.mkdir(parents=True, exist_ok=True)
-                beside = self._file.with_suffix(".new")
-                beside.write_bytes(generate_latest(self._registry))
-                os.replace(beside, self._file)
+                self._write()
                 is_said = False
             except OSError as error:
                 if not is_said:
                     log.error("metrics_not_written", detail=str(error))
                     is_said = True
             await asyncio.sleep(WRITE_INTERVAL_S)
+
+    def _write(self) -> None:
+        make_private_folder(self._folder)
+        beside = self._file.with_suffix(".new")
+        with open(open_private(beside, os.O_WRONLY | os.O_TRUNC), "wb") as file:
+            file.write(generate_latest(self._registry))
+        os.replace(beside, self._file)
 
     def close(self) -> None:
         with contextlib.suppress(OSError):

@@ -20,6 +20,7 @@ from pathlib import Path
 from types import TracebackType
 from urllib.parse import quote
 
+from homing.kit.private_files import make_data_folder
 from homing.store import embedded_keeper
 from homing.store.embedded_cluster import (
     DATABASE,
@@ -99,7 +100,8 @@ class EmbeddedPostgres:
         if self._share is not None:
             return self._dsn
         try:
-            self._make_data()
+            make_data_folder(self._data)
+            self._data = self._data.resolve()
             with self._turn() as starting:
                 share = self._take_share()
                 try:
@@ -194,14 +196,6 @@ class EmbeddedPostgres:
     def _dsn_of(self, role: str, password: str) -> str:
         host = quote(os.fsencode(self._sockets))
         return f"postgresql://{role}:{quote(password, safe='')}@/{DATABASE}?host={host}"
-
-    def _make_data(self) -> None:
-        # Root's can be passed through, so that the cluster can lie in it; every secret in it has mode 0600.
-        mode = 0o711 if os.geteuid() == 0 else 0o700
-        with contextlib.suppress(FileExistsError):
-            self._data.mkdir(mode, parents=True)
-            self._data.chmod(mode)  # whatever our umask
-        self._data = self._data.resolve()
 
     @contextlib.contextmanager
     def _turn(self) -> Iterator[FileLock]:
