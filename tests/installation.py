@@ -72,6 +72,7 @@ class Installation:
     more: dict[str, str] = field(default_factory=dict)
     """Of the environment."""
     umask: int = -1
+    python: Path = Path(sys.executable)
     process: "asyncio.subprocess.Process | None" = None
     _starts: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
 
@@ -97,7 +98,7 @@ class Installation:
 
     async def command(self, *words: str) -> "asyncio.subprocess.Process":
         return await asyncio.create_subprocess_exec(
-            sys.executable,
+            str(self.python),
             "-m",
             "homing.cli",
             *words,
@@ -115,7 +116,7 @@ class Installation:
         greetings = self._greetings()
         with self.log.open("ab") as log:
             self.process = await asyncio.create_subprocess_exec(
-                sys.executable,
+                str(self.python),
                 "-m",
                 "homing.cli",
                 "serve",

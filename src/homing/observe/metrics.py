@@ -53,7 +53,8 @@ class MetricsBoard:
     def _write(self) -> None:
         make_private_folder(self._folder)
         beside = self._file.with_suffix(".new")
-        with open(open_private(beside, os.O_WRONLY | os.O_TRUNC), "wb") as file:
+        beside.unlink(missing_ok=True)  # left by a process that was killed, perhaps of another user
+        with open(open_private(beside, os.O_WRONLY | os.O_EXCL), "wb") as file:
             file.write(generate_latest(self._registry))
         os.replace(beside, self._file)
 

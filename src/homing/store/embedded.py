@@ -36,7 +36,7 @@ from homing.store.embedded_cluster import (
 )
 from homing.store.embedded_errors import EmbeddedError
 from homing.store.embedded_lock import FileLock
-from homing.store.embedded_place import ROOT_HOME, Place, find_place, socket_folder
+from homing.store.embedded_place import ROOT_HOME, Owner, Place, find_place, socket_folder
 from homing.store.embedded_settings import THROW_AWAY, server_command
 
 POLL_S = 0.01
@@ -184,6 +184,11 @@ class EmbeddedPostgres:
     def set_aside(self) -> Path | None:
         """Where the database went that a removed data folder of this name had left behind. None before `open`."""
         return self._place.set_aside if self._place else None
+
+    @property
+    def owner(self) -> Owner | None:
+        """Whom the database belongs to, who alone (beside root) can reach it. None before `open`."""
+        return self._place.owner if self._place else None
 
     def __enter__(self) -> str:
         return self.open()

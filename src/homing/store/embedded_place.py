@@ -33,9 +33,9 @@ from homing.store.embedded_files import write_durably
 from homing.store.embedded_programs import copied_programs, own_folder, wheel_programs
 
 ROOT_HOME = Path("/var/lib/homing")
-USER_VARIABLE = "HOMING_DATABASE_USER"
-USERS = ("postgres", "nobody", "daemon")
-"""Whom root becomes unless told otherwise: the first of these that exists."""
+USER_VARIABLE = "HOMING_USER"
+USERS = ("homing", "postgres", "nobody", "daemon")
+"""Whom root becomes unless told otherwise: the first of these that exists. The others are shared with strangers."""
 
 MEMORY_NAME = "postgres.path"
 """The file in the data folder that says where its database lies."""
@@ -90,7 +90,7 @@ def find_place(data: Path, user: str | None, root_home: Path) -> Place:
     """The place of the database of `data` (an existing folder, symlinks resolved), made on first use.
 
     The choice is remembered in data/postgres.path, so a later change of modes or settings does not move it.
-    `user` is whom root becomes for a new database; None leaves it to HOMING_DATABASE_USER, then to USERS.
+    `user` is whom root becomes for a new database; None leaves it to HOMING_USER, then to USERS.
     Raises EmbeddedError, OSError.
     """
     inside = data / "postgres"
@@ -183,9 +183,8 @@ def _set_aside_left_behind(data: Path, outside: Path) -> Path | None:
     return aside
 
 
-def _chosen_user(user: str | None) -> Owner:
-    """The unprivileged user for a new database of root's."""
-    wanted = user or os.environ.get(USER_VARIABLE)
+def unprivileged_user(wanted: str | None) -> Owner | None:
+    """The user of that name, or the first of USERS that there is; None if there is none but root."""
     for name in (wanted,) if wanted else USERS:
         try:
             entry = pwd.getpwnam(name)
@@ -193,6 +192,15 @@ def _chosen_user(user: str | None) -> Owner:
             continue
         if entry.pw_uid != 0:
             return Owner(entry.pw_uid, entry.pw_gid)
+    return None
+
+
+def _chosen_user(user: str | None) -> Owner:
+    """The unprivileged user for a new database of root's. HOMING_USER=root is said of the processes alone."""
+    given = os.environ.get(USER_VARIABLE, "")
+    wanted = user or (given if given != "root" else "")
+    if owner := unprivileged_user(wanted):
+        return owner
     raise EmbeddedError(
         f"PostgreSQL does not run as root, and there is no other user {wanted or ', '.join(USERS)}: "
         f"name an existing one in {USER_VARIABLE}, run Homing as an ordinary user, or set HOMING_DATABASE_URL."
