@@ -131,8 +131,9 @@ async def _serve(data: Path, database: OpenedDatabase, settings: "Settings", dem
     if binds and settings.smpp.tls_address:
         binds += f", with TLS on {settings.smpp.tls_address}"
     looks = await console_greeting(dsn, console.reached_at) if console.address else ""
+    risks = (*_risks(settings, host, chosen.reason), *await _database_risks(dsn, embedded is not None))
     click.echo(await greeting(dsn, data, address, binds, looks))
-    for warning in (*_risks(settings, host, chosen.reason), *await _database_risks(dsn, embedded is not None)):
+    for warning in risks:
         click.echo(f"Take care: {warning}", err=True)
     if embedded and embedded.set_aside:
         click.echo(
