@@ -11,6 +11,7 @@ import pytest
 
 from homing.carriers.base import Report
 from homing.carriers.kinds import make
+from homing.intake.intake import utc_now
 from homing.model import Answer, CarrierInbound, CarrierReceipt, Outbound, Outcome
 from homing.states import State
 from homing.text.segments import count
@@ -33,7 +34,7 @@ async def test_smpp34_is_bound_to_takes_messages_and_reports_them() -> None:
     centre = smpp34.Server("127.0.0.1", port, system_id="centre")
     await centre.start()
     settings = {"host": "127.0.0.1", "port": port, "system_id": "homing", "password": "secret"}
-    carrier = make("smpp", json.dumps(settings), random.Random(7))
+    carrier = make("smpp", json.dumps(settings), random.Random(7), utc_now)
     reports: list[Report] = []
     submits: list[Any] = []
 
