@@ -275,11 +275,22 @@ async def new_database(server_dsn: str, name: str) -> str:
     assert re.fullmatch(r"\w+", name), name
     connection = await asyncpg.connect(server_dsn)
     try:
-        await connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+        await _dropped(connection, name)
         await connection.execute(f"CREATE DATABASE {name}")
     finally:
         await connection.close()
     return database_url(server_dsn, name)
+
+
+async def _dropped(connection: asyncpg.Connection, name: str) -> None:
+    """Whoever is connected loses the connection; an autovacuum worker, which no ordinary role may end, is waited for."""
+    async with asyncio.timeout(START_S):
+        while True:
+            try:
+                await connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+                return
+            except asyncpg.InsufficientPrivilegeError:
+                await asyncio.sleep(POLL_S)
 
 
 async def odd_destinations(database: Database) -> None:
