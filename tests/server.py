@@ -283,7 +283,7 @@ async def new_database(server_dsn: str, name: str) -> str:
 
 
 async def _dropped(connection: asyncpg.Connection, name: str) -> None:
-    """Whoever is connected loses the connection; an autovacuum worker, which no ordinary role may end, is waited for."""
+    """Whoever is connected loses the connection; autovacuum, which no ordinary role may end, is waited for."""
     async with asyncio.timeout(START_S):
         while True:
             try:
