@@ -106,6 +106,7 @@ CLAIM_LEASE_S: Final = 60.0
 CARRIER_SUBMIT_TIMEOUT_S: Final = 30.0
 WRITTEN_SLOTS: Final = 4_096  # of marks, by which their file grows
 WRITTEN_KEPT_S: Final = 7 * 86_400.0  # the marks of a dead process: a carrier may be disabled for days
+CARRIER_NAMES_THREADS: Final = 2  # names of one carrier that are looked up at once
 CARRIER_CLOSE_TIMEOUT_S: Final = 15.0
 CARRIER_WINDOW_DEFAULT: Final = 2_000  # messages under way at a carrier
 PULSE_S: Final = 0.05  # between looks for due rows

@@ -17,6 +17,7 @@ from homing.carriers.smpp_queries import ask_all
 from homing.carriers.smpp_reports import Reports
 from homing.carriers.smpp_sending import Sender
 from homing.carriers.smpp_settings import SmppSettings
+from homing.kit.names import Names
 from homing.model import Outbound, Outstanding
 from homing.smpp.clockwork import Clockwork
 from homing.smpp.connection import Connection
@@ -33,8 +34,9 @@ class SmppCarrier:
         self._settings = settings
         self._clock = clock
         self._clockwork = Clockwork()
+        names = Names(limits.CARRIER_NAMES_THREADS)
         self._binds = [
-            Bind(number, direction, settings, self._clockwork, chance, self)
+            Bind(number, direction, settings, self._clockwork, chance, self, names)
             for number in range(1, settings.binds + 1)
             for direction in DIRECTIONS[settings.bind]
         ]

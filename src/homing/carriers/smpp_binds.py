@@ -13,6 +13,7 @@ from homing.carriers.smpp_answers import describe
 from homing.carriers.smpp_ramp import Ramp
 from homing.carriers.smpp_settings import SmppSettings
 from homing.kit.backoff import doubling_s
+from homing.kit.names import Names
 from homing.smpp import connection as connections
 from homing.smpp.clockwork import Clockwork
 from homing.smpp.codec import Unencodable
@@ -63,7 +64,9 @@ class Bind:
         clockwork: Clockwork,
         chance: random.Random,
         switchboard: Switchboard,
+        names: Names,
     ) -> None:
+        self._names = names
         self.direction = direction
         self.connection: Connection | None = None
         """Set while it is bound."""
@@ -199,6 +202,7 @@ class Bind:
                 window_out=self._settings.window,
                 window_in=limits.SMPP_CARRIER_WINDOW_IN,
                 tls=self._settings.context(),
+                names=self._names,
             )
         except (OSError, ValueError) as error:  # ValueError: no name of a host
             self._fail(str(error) or type(error).__name__)

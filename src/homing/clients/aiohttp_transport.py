@@ -1,18 +1,46 @@
 """The asynchronous transport: aiohttp over kept connections."""
 
 import asyncio
+import socket
 from types import SimpleNamespace
 
 import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
 from homing import limits
 from homing.clients.call import Base, HttpReply, HttpRequest, Terms
 from homing.clients.errors import NotSent, TooLarge, Unanswered
+from homing.kit.names import Names
 
 
 class Broke(Exception):
     """A connection broke."""
+
+
+class _Resolver(AbstractResolver):
+    """A client's names wait for nobody else's."""
+
+    def __init__(self) -> None:
+        self._names = Names(limits.CARRIER_NAMES_THREADS)
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        return [
+            ResolveResult(
+                hostname=host,
+                host=address,
+                port=port,
+                family=kind,
+                proto=0,
+                flags=socket.AI_NUMERICHOST | socket.AI_NUMERICSERV,
+            )
+            for kind, address in await self._names.look_up(host, port, family)
+        ]
+
+    async def close(self) -> None:
+        """Nothing to close."""
 
 
 class AsyncTransport:
@@ -58,7 +86,10 @@ class AsyncTransport:
             watch.on_connection_reuseconn.append(_connected)
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(
-                    limit=self._terms.connections, keepalive_timeout=limits.CLIENT_IDLE_S, ssl=self._terms.tls or True
+                    limit=self._terms.connections,
+                    keepalive_timeout=limits.CLIENT_IDLE_S,
+                    ssl=self._terms.tls or True,
+                    resolver=_Resolver(),
                 ),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=self._terms.connect_timeout_s),

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Protocol, TypeAlias, cast
 
 from homing import limits
+from homing.kit.names import Names
 from homing.smpp import timers as defaults
 from homing.smpp.clockwork import Clockwork
 from homing.smpp.pdus import Request, Response
@@ -291,8 +292,10 @@ async def connect(
     window_out: int = limits.SMPP_WINDOW_OUT_DEFAULT,
     window_in: int = limits.SMPP_WINDOW_IN_DEFAULT,
     tls: ssl.SSLContext | None = None,
+    names: Names | None = None,
 ) -> Connection:
-    """A connection to a message centre, not bound yet: the next step is `ask(BindTransceiver(...))`.
+    """A connection to a message centre, not bound yet: the next step is `ask(BindTransceiver(...))`. `names`: by which
+    the host's name is looked up.
 
     Raises OSError (TimeoutError and ssl.SSLError are such) when there is none.
     """
@@ -303,9 +306,17 @@ async def connect(
         )
 
     loop = asyncio.get_running_loop()
+    failure: OSError = ConnectionError(f"{host} has no address")
     async with asyncio.timeout(limits.SMPP_CONNECT_TIMEOUT_S):
-        _transport, connection = await loop.create_connection(make, host, port, ssl=tls)
-    return connection
+        for _family, address in await (names or Names(1)).look_up(host, port):
+            try:
+                _transport, connection = await loop.create_connection(
+                    make, address, port, ssl=tls, server_hostname=host if tls else None
+                )
+                return connection
+            except OSError as error:
+                failure = error
+    raise failure
 
 
 async def serve(
