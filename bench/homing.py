@@ -106,10 +106,12 @@ class Homing:
         return _Database(self.data)
 
     async def fund(self) -> None:
+        """Money enough for any bench, and no limit of the account's own: what the gateway can do is measured."""
         async with _Database(self.data) as database, database.transaction() as transaction:
             account = await transaction.row("account_find", demo.ACCOUNT, None)
             assert account is not None
             await move(transaction, account["account_id"], top_up(FUNDS_MICRO), "bench", "load")
+            await transaction.raw.execute("UPDATE account SET submits_per_s = NULL WHERE name = $1", demo.ACCOUNT)
 
     async def set_carriers(self, settings: str) -> None:
         """The behaviour of every simulated carrier."""
