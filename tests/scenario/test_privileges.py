@@ -278,7 +278,9 @@ async def test_where_the_user_cannot_enter_the_processes_stay_with_root_and_that
         assert await why_root(installation) == [f"{name} cannot enter {closed}"]
         assert not list(open_to_others(installation.data))
         assert await installation.stop() == 0
-    shutil.rmtree(installation.cluster.parent)
+    left = installation.cluster.parent
+    shutil.rmtree(left)
+    left.with_name(f"{left.name}.device").unlink(missing_ok=True)
 
 
 @pytest.fixture
