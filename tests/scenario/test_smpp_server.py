@@ -486,6 +486,15 @@ async def test_an_account_that_submits_too_fast_is_throttled(server: Server, smp
     assert (await server.holdings(account))[0] == statuses.count(0)
 
 
+async def test_submits_that_are_refused_count_too(server: Server, smpp: str, account: Account) -> None:
+    await change(server, account, submits_per_s=5)
+    async with bound(smpp, account.key, account.secret) as esme:
+        answers = await asyncio.gather(*(esme.ask(submit("x")) for _ in range(30)))
+        statuses = [answer.status for answer in answers if isinstance(answer, pdus.Response)]
+    assert set(statuses) == {Status.RINVDSTADR, Status.RTHROTTLED}
+    assert statuses.count(Status.RINVDSTADR) <= 10
+
+
 async def test_requests_beyond_the_window_are_throttled_and_the_others_are_not(
     server: Server, smpp: str, account: Account
 ) -> None:

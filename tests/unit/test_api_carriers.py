@@ -428,6 +428,16 @@ async def test_questions_that_fail_are_asked_again(monkeypatch: pytest.MonkeyPat
     assert (await asyncio.wait_for(waiting, 5))[0].state is State.EXPIRED
 
 
+async def test_a_failure_of_our_own_while_asking_loses_no_question() -> None:
+    vendor = Vendor()
+    one = carrier(vendor, Manner(ask_after_s=0.01, asks_per_s=100))
+    await submit(one, [message(message_id=5)])
+    vendor.failure = KeyError("status")  # type: ignore[assignment]
+    with pytest.raises(KeyError):
+        await asyncio.wait_for(anext(one.reports()), 5)
+    assert one.health().detail["to_ask_about"] == 1
+
+
 # ---- The two dialects' pushes
 
 

@@ -146,15 +146,22 @@ class ApiCarrier:
                 failures += 1
                 self._last_error = storable(str(error), limits.CARRIER_WORDS_CHARS_MAX)
                 pause_s = doubling_s(failures, limits.API_THROTTLE_S, limits.API_THROTTLE_S_MAX, self._chance)
-                for one in asked:
-                    self._questions.put_back(one, self._clock().timestamp() + pause_s)
+                self._put_back(asked, pause_s)
                 await asyncio.sleep(pause_s)
                 continue
+            except Exception:  # ours: whoever runs this tells of it and begins anew
+                self._put_back(asked, limits.API_THROTTLE_S)
+                raise
             failures = 0
             if receipts:
                 yield receipts
             self._ask_again(asked, receipts)
             await asyncio.sleep(1 / self._manner.asks_per_s)
+
+    def _put_back(self, asked: Sequence[Asked], pause_s: float) -> None:
+        at_s = self._clock().timestamp() + pause_s
+        for question in asked:
+            self._questions.put_back(question, at_s)
 
     async def _send(self, messages: Sequence[Outbound], answered: Answered, leaving: Leaving) -> None:
         """One call. Waiting for a connection is not part of it: what has waited too long has certainly not gone."""

@@ -247,10 +247,10 @@ class Fleet:
             settings = open_text(self._vault, row["name"], row["kind"], row["settings"])
             carrier = make(row["kind"], settings, self._chance, self._clock)
         except errors.OperatorError as error:
-            self._unusable[carrier_id] = row
-            await self._leases.release({carrier_id})
             log.error("carrier_unusable", carrier=row["name"], detail=str(error))
             await raise_alarm(self._database, CARRIER, UNUSABLE, row["name"], {"text": str(error)})
+            self._unusable[carrier_id] = row
+            await self._leases.release({carrier_id})
             return
         await clear_alarms(self._database, CARRIER, None, row["name"])  # of a former life
         recorder = Recorder(

@@ -123,9 +123,7 @@ class Commands:
         self, asker: Asker, account: Profile, sequence: int, pdu: Submit, now: datetime, began_s: float
     ) -> None:
         try:
-            asked = read(account, pdu, now)
-            if not self._rates.take(account, len(asked.recipients)):
-                raise Unacceptable(Status.RTHROTTLED)
+            asked = self._read(account, pdu, now)
             request_id = f"{asker.name}/{sequence}"
             if asked.part is not None:
                 self._put_part(asker, account, sequence, pdu, asked, request_id, began_s)
@@ -136,6 +134,18 @@ class Commands:
             self._fail(asker, sequence, pdu, error)
             return
         verdict.add_done_callback(partial(self._stored, asker, sequence, pdu, fates, began_s))
+
+    def _read(self, account: Profile, pdu: Submit, now: datetime) -> Asked:
+        """Raises `Unacceptable`. What is refused counts as a submit too: it takes as much time."""
+        try:
+            asked = read(account, pdu, now)
+        except Exception:
+            if not self._rates.take(account, 1):
+                raise Unacceptable(Status.RTHROTTLED) from None
+            raise
+        if not self._rates.take(account, len(asked.recipients)):
+            raise Unacceptable(Status.RTHROTTLED)
+        return asked
 
     def _stored(
         self,
