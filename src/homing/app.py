@@ -148,7 +148,7 @@ class ApiRole:
         key = crypto.load_key(os.environ.get("HOMING_SECRET_KEY", ""), around.data / "secret.key")
         self._directory = Directory(database, crypto.Vault(key))
         numbering = Numbering.load()
-        self._guard = GuardBoard(database, around.clock)
+        self._guard = GuardBoard(database, around.clock.unix_s)
         self._intake = Intake(database, self._board, numbering, around.node.next_id, around.clock, self._guard.watch)
         self._carriers = PushingCarriers(database, crypto.Vault(key), around.clock)
         self._inbox = ReceiptInbox(database, around.clock, WorkTally(around.registry))
@@ -262,7 +262,7 @@ class LinkRole:
             self._marks,
         )
         self._rerouting = RerouteSweep(database, failover, around.clock, settings.queue_age_s)
-        self._guard = GuardBoard(database, around.clock)
+        self._guard = GuardBoard(database, around.clock.unix_s)
         self._learning: Learning | None = None
         self._watch: Watch | None = None
         self._brain = Brain(database, around.owner, around.clock, self._listeners())
@@ -341,7 +341,7 @@ class SmppRole:
         database = around.database
         self._around = around
         self._board = TariffBoard(database)
-        self._guard = GuardBoard(database, around.clock)
+        self._guard = GuardBoard(database, around.clock.unix_s)
         key = crypto.load_key(os.environ.get("HOMING_SECRET_KEY", ""), around.data / "secret.key")
         self._server = SmppServer(
             around.settings.smpp,

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from called import Called
 from homing import errors, limits
 from homing.doors.lia_parameters import STRUCTURE, TooMany, from_form, from_json, read, storable
 from homing.doors.wire import Request
@@ -16,7 +17,7 @@ from homing.doors.wire import Request
 
 def request(method: str, query: str = "", body: bytes = b"", **headers: str) -> Request:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return Request(method, "/api/SendSMS", query, named, body, "r", lambda: "203.0.113.5")
+    return Request(method, "/api/SendSMS", query, named, body, "r", Called())
 
 
 @pytest.mark.parametrize(

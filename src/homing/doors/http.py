@@ -24,6 +24,7 @@ from homing.serving import SERVER
 
 log = structlog.get_logger()
 PLAIN: Final = "text/plain; charset=utf-8"
+SERVER_HEADER: Final = ("server", SERVER)
 
 
 class HttpDoor:
@@ -39,7 +40,7 @@ class HttpDoor:
         self._trusted = tuple(trusted_proxies)
         self._tally = tally
         self._addresses: dict[tuple[str, ...], str] = {}
-        self._bodies = BodyReader()
+        self.bodies = BodyReader()
         self._prefix = secrets.token_hex(4)
         self._count = 0
         self._in_flight = 0
@@ -55,22 +56,24 @@ class HttpDoor:
         self._idle.clear()
         endpoint: Endpoint | None = None
         status = 500
-        body = _Body(self._bodies, scope, protocol)
+        # Each look at the scope is a call into the server, and copies what it gives.
+        method, path, query, headers = scope.method, scope.path, scope.query_string, scope.headers
+        call = _Call(self, scope, headers, protocol, method)
         try:
-            endpoint = self._find(scope.path)
-            if scope.http_version == "1.1" and len(scope.headers.get_all("host")) != 1:
+            endpoint = self._find(path)
+            if len(headers.get_all("host")) != 1 and scope.http_version == "1.1":
                 response = Response(b"one Host is needed\n", 400, PLAIN)  # RFC 9112, section 3.2
             elif endpoint is None:
                 response = Response(b"not found\n", 404, PLAIN)
-            elif scope.method not in endpoint.methods:
+            elif method not in endpoint.methods:
                 response = Response(b"method not allowed\n", 405, PLAIN)
-            elif len(scope.query_string) > limits.HTTP_QUERY_BYTES_MAX:
+            elif len(query) > limits.HTTP_QUERY_BYTES_MAX:
                 response = Response(b"query too long\n", 414, PLAIN)
             else:
-                response = await self._call(endpoint, scope, body, request_id)
+                response = await _serve(endpoint, Request(method, path, query, headers, b"", request_id, call))
             status = response.status
             await _answer(protocol, response, request_id)
-            if body.is_left:
+            if call.is_body_left:
                 await linger(protocol)
         finally:
             self._in_flight -= 1
@@ -94,31 +97,12 @@ class HttpDoor:
                 endpoint = self._endpoints.get(beginning)
         return endpoint
 
-    async def _call(self, endpoint: Endpoint, scope: Any, body: "_Body", request_id: str) -> Response:
-        try:
-            request = Request(
-                scope.method,
-                scope.path,
-                scope.query_string,
-                scope.headers,
-                b"",
-                request_id,
-                lambda: self._address(scope),
-                body.fetch,
-            )
-            return await endpoint.handler(request)
-        except BodyFailure as failure:
-            return Response(failure.text, failure.status, PLAIN)
-        except Exception as error:  # what no dialect had words for; the caller gets no detail
-            log.error("request_failed", request_id=request_id, endpoint=endpoint.name, **describe(error))
-            return Response(b"internal error\n", 500, PLAIN)
-
-    def _address(self, scope: Any) -> str:
+    def address_of(self, scope: Any, headers: Any) -> str:
         """Every call asks, and few addresses make most calls."""
         peer: str = scope.client.rpartition(":")[0].strip("[]")
-        if not self._trusted:
+        if not self._trusted or headers.get("x-forwarded-for") is None:
             return peer
-        asked = (peer, *scope.headers.get_all("x-forwarded-for"))
+        asked = (peer, *headers.get_all("x-forwarded-for"))
         address = self._addresses.get(asked)
         if address is None:
             if len(self._addresses) >= limits.HTTP_ADDRESSES_KEYS_MAX:
@@ -127,33 +111,44 @@ class HttpDoor:
         return address
 
 
-class _Body:
-    """A call's body, until it is fetched."""
+class _Call:
+    """A call as the server has it. `is_body_left`: nobody has read its body to the end."""
 
-    __slots__ = ("_protocol", "_reader", "_scope", "is_left")
+    __slots__ = ("_door", "_headers", "_protocol", "_scope", "is_body_left")
 
-    def __init__(self, reader: BodyReader, scope: Any, protocol: Any) -> None:
-        self._reader = reader
+    def __init__(self, door: HttpDoor, scope: Any, headers: Any, protocol: Any, method: str) -> None:
+        self._door = door
         self._scope = scope
+        self._headers = headers
         self._protocol = protocol
-        self.is_left = scope.method == "POST"
+        self.is_body_left = method == "POST"
 
-    async def fetch(self, bytes_max: int) -> bytes:
-        self.is_left = False
+    def find_address(self) -> str:
+        return self._door.address_of(self._scope, self._headers)
+
+    async def fetch_body(self, bytes_max: int) -> bytes:
+        self.is_body_left = False
         try:
-            return await self._reader.read(self._scope.headers.get("content-length"), self._protocol, bytes_max)
+            return await self._door.bodies.read(self._headers.get("content-length"), self._protocol, bytes_max)
         except BodyTooLarge:
-            self.is_left = True
+            self.is_body_left = True
             raise
 
 
+async def _serve(endpoint: Endpoint, request: Request) -> Response:
+    try:
+        return await endpoint.handler(request)
+    except BodyFailure as failure:
+        return Response(failure.text, failure.status, PLAIN)
+    except Exception as error:  # what no dialect had words for; the caller gets no detail
+        log.error("request_failed", request_id=request.request_id, endpoint=endpoint.name, **describe(error))
+        return Response(b"internal error\n", 500, PLAIN)
+
+
 async def _answer(protocol: Any, response: Response, request_id: str) -> None:
-    headers = [
-        ("content-type", response.content_type),
-        ("x-request-id", request_id),
-        ("server", SERVER),
-        *response.headers,
-    ]
+    headers = [("content-type", response.content_type), ("x-request-id", request_id), SERVER_HEADER]
+    if response.headers:
+        headers.extend(response.headers)
     if isinstance(response.body, bytes):
         protocol.response_bytes(response.status, headers, response.body)
         return

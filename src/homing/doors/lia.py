@@ -170,7 +170,7 @@ class LiaDoor:
         if secret is None:
             raise CredentialRefusal(1002, TRACK[1002])
         credential = self._directory.peek(Door.LIA, key) or await self._directory.find(Door.LIA, key)
-        address = request.find_address()
+        address = request.call.find_address()
         if credential is None:
             self._guard.unknown(Door.LIA, key, address)
             raise CredentialRefusal(1003, TRACK[1003])

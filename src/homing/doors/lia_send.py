@@ -14,7 +14,7 @@ from homing.intake.intake import Intake
 from homing.intake.submission import Accepted, Group, Submission
 from homing.intake.templates import fill
 from homing.kit.url_spelling import is_web_address
-from homing.model import Door, Options, Recipient, Template, Traffic
+from homing.model import NO_OPTIONS, Door, Options, Recipient, Template, Traffic
 from homing.text.gsm7 import is_gsm
 from homing.text.numbers import normalise
 from homing.text.segments import Encoding, utf16_units
@@ -89,7 +89,7 @@ class Sender:
                 raise errors.BadParameter("encoding T cannot carry this text")
             encoding = Encoding.UCS2
             notes["encoding_asked"] = parameters["encoding"]
-        options = Options(flash, _registration(parameters, "pe_id"), _registered_template(parameters, template))
+        options = _options(parameters, flash, template)
         validity_s, callback_url = _validity_s(parameters), _callback_url(parameters)
         submissions = [
             recipient
@@ -178,6 +178,11 @@ def _template(account: Profile, parameters: Parameters) -> Template | None:
     if template is None and "textmessage" not in parameters:
         raise errors.BadParameter("Invalid templateid")
     return template
+
+
+def _options(parameters: Parameters, flash: bool, template: Template | None) -> Options:
+    pe_id, template_id = _registration(parameters, "pe_id"), _registered_template(parameters, template)
+    return Options(flash, pe_id, template_id) if flash or pe_id or template_id else NO_OPTIONS
 
 
 def _registered_template(parameters: Parameters, template: Template | None) -> str:

@@ -16,14 +16,21 @@ class Headers(Protocol):
     def get(self, key: str, default: str | None = None) -> str | None: ...
 
 
-async def _no_body(_bytes_max: int) -> bytes:
-    return b""
+class Call(Protocol):
+    """What the server has of a call, worked out only when somebody asks."""
+
+    def find_address(self) -> str:
+        """The client's, behind the proxies that are trusted."""
+        ...
+
+    async def fetch_body(self, bytes_max: int) -> bytes:
+        """Once a call. Raises a `BodyFailure`, `BodyTooLarge` above so many bytes."""
+        ...
 
 
 class Request(msgspec.Struct):
-    """One call. `query` is the raw query string; the address is worked out only when somebody asks for it.
-
-    `body` is empty until `read`: what a stranger sends costs no more than its headers.
+    """One call. `query` is the raw query string. `body` is empty until `read`: what a stranger sends costs no more than
+    its headers.
     """
 
     method: str
@@ -32,13 +39,12 @@ class Request(msgspec.Struct):
     headers: Headers
     body: bytes
     request_id: str
-    find_address: Callable[[], str]
-    fetch_body: Callable[[int], Awaitable[bytes]] = _no_body
+    call: Call
 
     async def read(self, bytes_max: int) -> None:
         """Fills `body`; once a call. Raises a `BodyFailure`, `BodyTooLarge` above so many bytes."""
         if self.method == "POST":
-            self.body = await self.fetch_body(bytes_max)
+            self.body = await self.call.fetch_body(bytes_max)
 
 
 class Response(msgspec.Struct):

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import msgspec
@@ -29,9 +29,9 @@ class GuardBoard:
     answer waits for it. What does not fit is counted in the log.
     """
 
-    def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
+    def __init__(self, database: Database, unix_s: Callable[[], float]) -> None:
         self._database = database
-        self._clock = clock
+        self._unix_s = unix_s
         self._judge = Judge()
         self._stale, self._book_stale = asyncio.Event(), asyncio.Event()
         self._decisions: list[Decision] = []
@@ -74,14 +74,14 @@ class GuardBoard:
         message_id: int,
     ) -> Judgement:
         """Judges a message, and notes it where there is something to note."""
-        now = self._clock()
-        found = self._judge.judge(account_id, app_id, number, place, sender, charge_micro, now.timestamp())
+        now_s = self._unix_s()
+        found = self._judge.judge(account_id, app_id, number, place, sender, charge_micro, now_s)
         if found is not PASS:
             if len(self._decisions) < limits.GUARD_DECISIONS_PENDING_MAX:
                 self._decisions.append(
                     (
                         account_id,
-                        now,
+                        datetime.fromtimestamp(now_s, UTC),
                         message_id,
                         app_id,
                         number,

@@ -5,7 +5,6 @@ for each would, at a tenth of the cost. A wait may last up to a second longer th
 """
 
 import asyncio
-from collections import deque
 from types import TracebackType
 from typing import Any
 
@@ -13,12 +12,12 @@ SWEEP_S = 1.0
 
 
 class Wait:
-    """A task's stay inside a limit; without a task it has ended."""
+    """A task's stay inside a limit."""
 
-    __slots__ = ("deadline_s", "is_late", "task")
+    __slots__ = ("_waits", "is_late", "task")
 
-    def __init__(self, deadline_s: float, task: "asyncio.Task[Any] | None") -> None:
-        self.deadline_s = deadline_s
+    def __init__(self, waits: "dict[Wait, float]", task: "asyncio.Task[Any] | None") -> None:
+        self._waits = waits
         self.task = task
         self.is_late = False
 
@@ -28,7 +27,7 @@ class Wait:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.task = None
+        self._waits.pop(self, None)  # gone with its call: what lived on until the sweep would cost the collector
         if self.is_late and isinstance(error, asyncio.CancelledError):
             raise TimeoutError from None
 
@@ -38,7 +37,7 @@ class Deadlines:
 
     def __init__(self, limit_s: float) -> None:
         self._limit_s = limit_s
-        self._waits: deque[Wait] = deque()
+        self._waits: dict[Wait, float] = {}  # by when they began, with their ends
         self._sweeper: asyncio.Task[None] | None = None
 
     def limit(self) -> Wait:
@@ -46,8 +45,8 @@ class Deadlines:
         loop = asyncio.get_running_loop()
         if self._sweeper is None:
             self._sweeper = loop.create_task(self._sweep())
-        wait = Wait(loop.time() + self._limit_s, asyncio.current_task(loop))
-        self._waits.append(wait)
+        wait = Wait(self._waits, asyncio.current_task(loop))
+        self._waits[wait] = loop.time() + self._limit_s
         return wait
 
     async def _sweep(self) -> None:
@@ -55,8 +54,11 @@ class Deadlines:
         while True:
             await asyncio.sleep(SWEEP_S)
             now_s = loop.time()
-            while self._waits and (self._waits[0].task is None or self._waits[0].deadline_s <= now_s):
-                wait = self._waits.popleft()
+            while self._waits:
+                wait, deadline_s = next(iter(self._waits.items()))
+                if deadline_s > now_s:
+                    break
+                del self._waits[wait]
+                wait.is_late = True
                 if wait.task is not None:
-                    wait.is_late = True
                     wait.task.cancel()

@@ -24,8 +24,7 @@ class SteadyClock:
         self._wall_s = wall_s
         self._monotonic_s = monotonic_s
         self._step_s_min = step_s_min
-        self._at_s = wall_s()
-        self._read_s = monotonic_s()
+        self._lead_s = wall_s() - monotonic_s()
         self.ahead_s = 0.0
         self.stepped_s = 0.0
 
@@ -33,20 +32,25 @@ class SteadyClock:
         return datetime.fromtimestamp(self.unix_s(), UTC)
 
     def unix_s(self) -> float:
-        wall_s, read_s = self._wall_s(), self._monotonic_s()
-        went_s = self._at_s + (read_s - self._read_s)
-        ahead_s = went_s - wall_s
-        if abs(ahead_s - self.ahead_s) >= self._step_s_min:
-            self.stepped_s = self.ahead_s - ahead_s
-        self.ahead_s = max(0.0, ahead_s)
-        self._at_s, self._read_s = max(went_s, wall_s), read_s
-        return self._at_s
+        read_s = self._monotonic_s()
+        lead_s = self._wall_s() - read_s
+        ahead_s = self._lead_s - lead_s
+        if ahead_s or self.ahead_s:  # most often neither: the clocks go alike
+            if abs(ahead_s - self.ahead_s) >= self._step_s_min:
+                self.stepped_s = self.ahead_s - ahead_s
+            if ahead_s > 0.0:
+                self.ahead_s = ahead_s
+            else:
+                self.ahead_s = 0.0
+                self._lead_s = lead_s
+        return read_s + self._lead_s
 
     def unix_ms(self) -> int:
         return int(self.unix_s() * 1000)
 
     def no_earlier_than(self, at: datetime) -> None:
         """Another process, or this one before it was started anew, had got as far as `at`."""
-        now_s = self.unix_s()
-        self._at_s = max(self._at_s, at.timestamp())
-        self.ahead_s += max(0.0, self._at_s - now_s)
+        missing_s = at.timestamp() - self.unix_s()
+        if missing_s > 0.0:
+            self._lead_s += missing_s
+            self.ahead_s += missing_s
