@@ -11,6 +11,7 @@ from homing.intake.submission import Fate, Submission
 from homing.kit.batching import Batcher
 from homing.routing.board import TariffBoard
 from homing.store.database import Database
+from homing.store.submissions import submit
 from homing.text.numbers import Numbering
 
 Clock = Callable[[], datetime]
@@ -48,7 +49,7 @@ class Intake:
             linger_s=limits.SUBMIT_LINGER_S,
             linger_longest_s=limits.SUBMIT_LINGER_S_LONGEST,
             company=limits.SUBMIT_COMPANY,
-            weigh=lambda prepared: len(prepared.rows),
+            weigh=lambda prepared: len(prepared.messages),
         )
 
     async def submit(self, submission: Submission) -> Sequence[Fate]:
@@ -90,7 +91,8 @@ class Intake:
         attempt = list(batch)
         for _round in range(limits.REQUERY_ROUNDS_MAX):
             try:
-                purses = await self._write(attempt)
+                messages = list(chain.from_iterable(prepared.messages for prepared in attempt))
+                payments = await submit(self._database, messages, now=self._clock())
             except errors.PlatformFailure as failure:
                 if not verdicts:
                     raise  # nothing is decided: the batcher may look for a poisoned submission
@@ -98,8 +100,9 @@ class Intake:
             tried = _by_account(attempt)
             attempt = []
             for account_id, mine in tried.items():
-                is_paid, available_micro = purses[account_id]
-                if is_paid:
+                payment = payments[account_id]
+                available_micro = payment.available_micro
+                if payment.is_paid:
                     verdicts.update((id(prepared), None) for prepared in mine)
                     available_micro -= sum(prepared.total_micro for prepared in mine)
                 open_ones = [prepared for prepared in accounts[account_id] if id(prepared) not in verdicts]
@@ -111,30 +114,6 @@ class Intake:
                 return [verdicts[id(prepared)] for prepared in batch]
         overloaded = errors.Overloaded("the balance changes faster than it can be read")
         return [verdicts.get(id(prepared), overloaded) for prepared in batch]
-
-    async def _write(self, batch: Sequence[Prepared]) -> dict[int, tuple[bool, int]]:
-        """One transaction. An account that can pay for all of its part has it charged, stored and queued; of the
-        others nothing is written. Gives for each account whether it paid, and what it had.
-        """
-        rows = list(chain.from_iterable(prepared.rows for prepared in batch))
-        totals: dict[int, int] = {}
-        before: list[int] = []
-        for prepared in batch:
-            spent_micro = totals.get(prepared.account_id, 0)
-            before.extend(row[-1] + spent_micro for row in prepared.rows)  # type: ignore[operator]
-            totals[prepared.account_id] = spent_micro + prepared.total_micro
-        accounts = sorted(totals)  # one order for all, so that two batches cannot wait for each other
-        columns = list(zip(*rows, strict=True))[:-1]
-        found = await self._database.fetch(
-            "submit",
-            self._clock(),
-            accounts,
-            [totals[account] for account in accounts],
-            *columns,
-            before,
-            limits.LANES_PER_CARRIER,
-        )
-        return {row["account_id"]: (row["is_paid"], row["available_micro"]) for row in found}
 
 
 def affordable(submissions: Sequence[Prepared], available_micro: int) -> list[Prepared]:

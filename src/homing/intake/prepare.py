@@ -12,15 +12,14 @@ from homing.model import NO_OPTIONS
 from homing.routing.choose import choose, order
 from homing.routing.rules import Wanted
 from homing.routing.tariff import Tariff
+from homing.store.submissions import NewMessage
 from homing.text.numbers import Destination, Numbering
 from homing.text.segments import Segmentation, count
 
 Watch = Callable[[int, str, str, Destination, str, int, int], Judgement]
 """Judges a message by (account, app, number, its place, sender, charge in micro-units, id), and writes down what it
-finds: homing.guard.desk in the processes, a judge alone elsewhere.
+finds: homing.guard.board in the processes, a judge alone elsewhere.
 """
-
-MessageRow = tuple[object, ...]  # one element per array of the statement `submit`, in its order
 
 
 class Prepared(msgspec.Struct, frozen=True):
@@ -28,7 +27,7 @@ class Prepared(msgspec.Struct, frozen=True):
 
     account_id: int
     total_micro: int
-    rows: list[MessageRow]
+    messages: list[NewMessage]
     fates: list[Fate]
 
 
@@ -45,7 +44,7 @@ def prepare(
     served. Raises a `Refusal` when the whole submission is refused: its text, or no recipient that can be served.
     """
     account = submission.account
-    rows: list[MessageRow] = []
+    messages: list[NewMessage] = []
     fates: list[Fate] = []
     total_micro = 0
     submission_id = 0
@@ -101,41 +100,40 @@ def prepare(
             told = notes
             if route_note is not None or judged is not PASS:
                 told = _encode({**noted, **_decided(route_note, judged)})
-            rows.append(
-                (
-                    account.account_id,
-                    message_id,
-                    submission_id,
-                    int(submission.door),
-                    submission.app_id,
-                    submission.request_id,
-                    None if recipient.raw == recipient.number else recipient.raw,
-                    recipient.number,
-                    place.country,
-                    place.mcc,
-                    place.mnc,
-                    group.sender,
-                    group.text,
-                    int(segmentation.encoding),
-                    segmentation.parts,
-                    int(submission.traffic),
-                    recipient.reference,
-                    submission.callback_url,
-                    price.micro,
-                    route.route_id,
-                    route.carrier_id,
-                    told,
-                    submission.validity_s,
-                    submission.registered,
-                    total_micro,
+            messages.append(
+                NewMessage(
+                    account_id=account.account_id,
+                    message_id=message_id,
+                    submission_id=submission_id,
+                    door=int(submission.door),
+                    app_id=submission.app_id,
+                    request_id=submission.request_id,
+                    raw_number=None if recipient.raw == recipient.number else recipient.raw,
+                    number=recipient.number,
+                    country=place.country,
+                    mcc=place.mcc,
+                    mnc=place.mnc,
+                    sender=group.sender,
+                    text=group.text,
+                    encoding=int(segmentation.encoding),
+                    segments=segmentation.parts,
+                    traffic=int(submission.traffic),
+                    reference=recipient.reference,
+                    callback_url=submission.callback_url,
+                    price_micro=price.micro,
+                    route_id=route.route_id,
+                    carrier_id=route.carrier_id,
+                    notes=told,
+                    validity_s=submission.validity_s,
+                    registered=submission.registered,
                 )
             )
             total_micro += charge_micro
             fates.append(Accepted(message_id, recipient))
-    if not rows:
+    if not messages:
         reasons = {type(fate.reason) for fate in fates if isinstance(fate, Refused)}
         raise reasons.pop() if len(reasons) == 1 else errors.NoRoute
-    return Prepared(account.account_id, total_micro, rows, fates)
+    return Prepared(account.account_id, total_micro, messages, fates)
 
 
 def _decided(route: str | None, judged: Judgement) -> dict[str, str]:

@@ -19,8 +19,6 @@ from homing.routing.rules import Wanted
 from homing.routing.tariff import Tariff
 from homing.text.numbers import Destination
 
-CARRIER: Final = 20
-"""Where a prepared row has its carrier's id (intake/prepare.py)."""
 NODE: Final = 0
 REFUSED: Final = -1
 Chosen = NDArray[np.int64]
@@ -90,11 +88,8 @@ class WholeIntake:
             except errors.Refusal:
                 chosen += [REFUSED] * len(recipients)
                 continue
-            rows = iter(prepared.rows)
-            chosen += [
-                int(next(rows)[CARRIER]) - 1 if type(fate) is Accepted else REFUSED  # type: ignore[call-overload]
-                for fate in prepared.fates
-            ]
+            messages = iter(prepared.messages)
+            chosen += [next(messages).carrier_id - 1 if type(fate) is Accepted else REFUSED for fate in prepared.fates]
         return np.array(chosen, np.int64)
 
 
