@@ -22,9 +22,9 @@ setup: $(VENV)/runtime
 serve: $(VENV)/runtime
 	@$(BIN)/homing serve --demo
 
-# By turns of neighbouring tests, which share the servers that they start; who has none left takes over from the others.
+# A file's tests run one after the other in one process: they share the servers that they start.
 test: $(VENV)/dev
-	$(BIN)/pytest -n $(TESTERS) --dist worksteal
+	$(BIN)/pytest -n $(TESTERS) --dist loadfile
 
 check: $(VENV)/dev
 	$(BIN)/ruff check .

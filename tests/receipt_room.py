@@ -66,6 +66,13 @@ class PostRoom:
     def wait(self, seconds: float) -> None:
         self.now += timedelta(seconds=seconds)
 
+    async def wait_trying(self, seconds: float, process: int = 0) -> None:
+        """As a link that runs meanwhile: it looks at parked receipts again and again."""
+        end = self.now + timedelta(seconds=seconds)
+        while self.now < end:
+            self.wait(min(limits.RECEIPT_PARK_RETRY_S_LONGEST / 4, (end - self.now).total_seconds()))
+            await self.retry(process)
+
     async def sql(self, statement: str, *values: Any) -> list[asyncpg.Record]:
         async with self.database.connection() as connection:
             rows: list[asyncpg.Record] = await connection.raw.fetch(statement, *values)

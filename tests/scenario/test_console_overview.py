@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from command import homing, homing_json
@@ -10,7 +11,7 @@ from homing.console.attention import read_attention
 from homing.model import UserRole
 from homing.statistics.overview import read_overview
 from homing.statistics.sums import Grain
-from homing.store.alarms import ACCOUNT_SKIPPED, FAILED, GUARD, LEARNER, clear_alarms, raise_alarm
+from homing.store.alarms import ACCOUNT_SKIPPED, CARRIER, FAILED, GUARD, LEARNER, clear_alarms, raise_alarm
 from server import Account, Server
 from viewer import Viewer, signed_in
 from waiting import until
@@ -140,11 +141,16 @@ async def test_what_is_wrong_in_the_platform_is_seen_everywhere_and_goes_when_it
         assert f"Adaptive routing learns nothing of account {account.name}: it fails on what was sent there." in told
         assert "The guard stands still: judging fails again and again." in told
         health = await server.client.call("GET", "/healthz")
-        assert (health.status, health.json["alarms"]) == (200, ["guard.failed", "learner.account_skipped"])
+        assert health.status == 200
+        assert of_conclusions(health.json["alarms"]) == ["guard.failed", "learner.account_skipped"]
         gauge = 'homing_alarms{code="account_skipped",component="learner"} 1.0'
         await until(lambda: server.client.call("GET", "/metrics"), lambda metrics: gauge in metrics.text)
         listed = await homing_json(server.dsn, "alarm", "list")
-        assert [(one["component"], one["code"], one["subject"], one["times"]) for one in listed] == [
+        assert [
+            (alarm["component"], alarm["code"], alarm["subject"], alarm["times"])
+            for alarm in listed
+            if alarm["component"] != CARRIER
+        ] == [
             ("learner", "account_skipped", account.name, 2),
             ("guard", "failed", "", 1),
         ]
@@ -152,5 +158,9 @@ async def test_what_is_wrong_in_the_platform_is_seen_everywhere_and_goes_when_it
     finally:
         await clear_alarms(server.database, LEARNER, ACCOUNT_SKIPPED, subject)
         await clear_alarms(server.database, GUARD)
-    assert "alarms" not in (await server.client.call("GET", "/healthz")).json
-    assert await homing_json(server.dsn, "alarm", "list") == []
+    assert of_conclusions((await server.client.call("GET", "/healthz")).json.get("alarms", [])) == []
+
+
+def of_conclusions(alarms: Sequence[str]) -> list[str]:
+    """Without those of carriers: every server of the tests has one that cannot be used."""
+    return [alarm for alarm in alarms if not alarm.startswith(f"{CARRIER}.")]

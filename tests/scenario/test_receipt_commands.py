@@ -43,8 +43,7 @@ async def carriers(post: PostRoom) -> tuple[int, int]:
     await post.report(one, "stray-1", error="069", number=None)
     await post.report(one, "stray-2", State.UNDELIVERABLE)
     await post.report(two, "stray-3")
-    post.wait(limits.RECEIPT_PARK_S_MAX + 1)
-    await post.retry()
+    await post.wait_trying(limits.RECEIPT_PARK_S_MAX + 30)
     await post.report(two, "waiting")
     return one, two
 
@@ -116,8 +115,7 @@ async def test_one_is_shown_with_the_messages_that_its_id_could_mean(
     other = await post.sent(one, "1E240", number=OTHER)
     await post.sent(one, "abc", "123456", number=OTHER)
     await post.report(one, "123456")
-    post.wait(limits.RECEIPT_PARK_S_MAX + 1)
-    await post.retry()
+    await post.wait_trying(limits.RECEIPT_PARK_S_MAX + 30)
     (row,) = [row for row in await homing("list") if row["carrier_ref"] == "123456"]
     shown = await homing("show", str(row["parked_id"]))
     assert shown["carrier_ref"] == "123456"

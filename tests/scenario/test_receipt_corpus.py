@@ -65,8 +65,7 @@ class Play:
                 self._post.now = max(self._post.now, HEARD_AT)
                 await self.hear(pdu)
             case {"wait_s": seconds}:
-                self._post.wait(seconds)
-                await self._post.retry(process=1)
+                await self._post.wait_trying(seconds, process=1)
             case {"sweep": True}:
                 await self._post.sweep()
             case _:

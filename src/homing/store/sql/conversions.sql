@@ -12,7 +12,7 @@ WITH report AS MATERIALIZED (
     SELECT r.account_id, r.message_id, r.door, r.reported_at, m.app_id, m.number, m.carrier_id, m.state,
         CASE
             WHEN r.reported_at <= $5
-                AND r.reported_at >= to_timestamp(((m.message_id >> 12) + 1735689600000) / 1000.0) THEN r.reported_at
+                AND r.reported_at >= accepted_at(m.message_id) THEN r.reported_at
             ELSE $5
         END AS at,
         EXISTS (
@@ -45,7 +45,7 @@ WITH report AS MATERIALIZED (
             WHERE alike.account_id = report.account_id AND alike.app_id = report.app_id
                 AND alike.message_id >= report.message_id - $6::bigint
                 AND alike.message_id <= report.message_id + $6::bigint
-                AND alike.message_id < ((extract(epoch FROM report.at) * 1000)::bigint - 1735689600000 + 1) << 12
+                AND alike.message_id < first_id_at(report.at + interval '1 millisecond')
         ) AS near
         ORDER BY arrived DESC, near.state NOT IN (2, 3, 8) AND near.message_id = report.message_id DESC,
             near.message_id DESC
@@ -83,9 +83,9 @@ WITH report AS MATERIALIZED (
 ), told AS (
     INSERT INTO stat_delta (account_id, minute, carrier_id, app_id, country, network, block, sender, converted,
         conversion_bucket)
-    SELECT m.account_id, ((m.message_id >> 12) + 1735689600000) / 60000, w.carrier_id, m.app_id, m.country,
+    SELECT m.account_id, accepted_minute(m.message_id), w.carrier_id, m.app_id, m.country,
         m.mcc || m.mnc, left(m.number, -3), m.sender, 1,
-        stat_bucket(w.credited_at - to_timestamp(((m.message_id >> 12) + 1735689600000) / 1000.0))
+        stat_bucket(w.credited_at - accepted_at(m.message_id))
     FROM written AS w
     JOIN message AS m ON m.account_id = ANY (ARRAY[w.account_id]) AND m.message_id = ANY (ARRAY[w.message_id])
     WHERE w.credited

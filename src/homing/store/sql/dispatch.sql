@@ -42,7 +42,7 @@ WITH added AS (
         (new.outcome <> 1)::int - (old.outcome IS NOT NULL AND old.outcome <> 1)::int AS refused
 )
 INSERT INTO stat_delta (account_id, minute, carrier_id, app_id, country, network, block, sender, refused)
-SELECT m.account_id, ((m.message_id >> 12) + 1735689600000) / 60000, $1, m.app_id, m.country, m.mcc || m.mnc,
+SELECT m.account_id, accepted_minute(m.message_id), $1, m.app_id, m.country, m.mcc || m.mnc,
     left(m.number, -3), m.sender, a.refused
 FROM added AS a
 JOIN message AS m ON m.account_id = ANY (ARRAY[a.account_id]) AND m.message_id = ANY (ARRAY[a.message_id])
@@ -101,7 +101,7 @@ WITH moved AS (
 )
 INSERT INTO stat_delta (account_id, minute, carrier_id, app_id, country, network, block, sender, submitted,
     revenue_micro)
-SELECT account_id, ((message_id >> 12) + 1735689600000) / 60000, side.carrier_id, app_id, country, mcc || mnc,
+SELECT account_id, accepted_minute(message_id), side.carrier_id, app_id, country, mcc || mnc,
     left(number, -3), sender, side.one, side.one * charge_micro
 FROM moved
 CROSS JOIN LATERAL (VALUES (carrier_before, -1), (moved.carrier_id, 1)) AS side (carrier_id, one)

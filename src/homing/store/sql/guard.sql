@@ -191,8 +191,8 @@ LIMIT $3
 SELECT d.at, a.name AS account, d.message_id, d.number, d.rule, d.reason, d.figure, d.scope, d.charge_micro
 FROM guard_decision AS d
 LEFT JOIN account AS a USING (account_id)
-WHERE d.at >= to_timestamp((($1::bigint >> 12) + 1735689600000) / 1000.0) - interval '1 minute'
-    AND d.at <= to_timestamp((($1::bigint >> 12) + 1735689600000) / 1000.0) + interval '1 minute'
+WHERE d.at >= accepted_at($1::bigint) - interval '1 minute'
+    AND d.at <= accepted_at($1::bigint) + interval '1 minute'
     AND d.message_id = $1 AND d.action = 2
 
 -- The latest first, below a key ($1 at, $2 id; null: from the top), of all accounts. With a rule ($3) those of it among

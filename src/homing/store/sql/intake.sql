@@ -47,7 +47,7 @@ WITH asked AS MATERIALIZED (
 ), told AS (
     INSERT INTO stat_delta (account_id, minute, carrier_id, app_id, country, network, block, sender, submitted,
         revenue_micro)
-    SELECT account_id, ((message_id >> 12) + 1735689600000) / 60000, carrier_id, app_id, country, mcc || mnc,
+    SELECT account_id, accepted_minute(message_id), carrier_id, app_id, country, mcc || mnc,
         left(number, -3), sender, 1, charge_micro
     FROM fresh
 ), booked AS (

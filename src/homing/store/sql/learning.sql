@@ -108,7 +108,7 @@ ORDER BY f.seen_at DESC, f.carrier_id, f.kind
 -- comes back, in [$2, $3) by id.
 -- name: learn_fake_messages
 SELECT m.account_id, a.name AS account, m.app_id, m.message_id, m.carrier_ref, m.country, m.mcc, m.mnc, m.sender,
-    to_timestamp(((m.message_id >> 12) + 1735689600000) / 1000.0) AS submitted_at, m.sent_at, m.final_at,
+    accepted_at(m.message_id) AS submitted_at, m.sent_at, m.final_at,
     extract(epoch FROM m.final_at - m.sent_at)::float8 AS receipt_s, m.segments, m.carrier_cost_micro
 FROM account AS a
 JOIN message AS m USING (account_id)

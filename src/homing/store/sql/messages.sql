@@ -114,7 +114,7 @@ WITH moved AS (
 ), told AS (
     INSERT INTO stat_delta (account_id, minute, carrier_id, app_id, country, network, block, sender, submitted, sent,
         delivered, undelivered, cost_micro, revenue_micro, receipt_bucket)
-    SELECT account_id, ((message_id >> 12) + 1735689600000) / 60000, carrier_id, app_id, country, mcc || mnc,
+    SELECT account_id, accepted_minute(message_id), carrier_id, app_id, country, mcc || mnc,
         left(number, -3), sender, NULL,
         CASE WHEN state = 2 OR (state = 3 AND was_unsent) THEN 1 END,
         CASE WHEN state = 3 THEN 1 END,
@@ -125,7 +125,7 @@ WITH moved AS (
     FROM moved
     WHERE state <> 8
     UNION ALL
-    SELECT account_id, ((message_id >> 12) + 1735689600000) / 60000, side.carrier_id, app_id, country, mcc || mnc,
+    SELECT account_id, accepted_minute(message_id), side.carrier_id, app_id, country, mcc || mnc,
         left(number, -3), sender, side.one, NULL, NULL, NULL, NULL, side.one * (charge_micro - refund_before), NULL
     FROM moved
     CROSS JOIN LATERAL (VALUES (carrier_before, -1), (moved.carrier_id, 1)) AS side (carrier_id, one)
@@ -192,8 +192,7 @@ RETURNING message_id, push_id
 -- $1 days, also when the message is blanked already.
 -- name: retention_blank
 WITH old AS (
-    SELECT account_id, ((extract(epoch FROM now()) * 1000)::bigint - 1735689600000
-        - retention_days::bigint * 86400000) << 12 AS beyond_id
+    SELECT account_id, first_id_at(now() - retention_days * interval '24 hours') AS beyond_id
     FROM account
     WHERE retention_days IS NOT NULL
 ), blanked AS (

@@ -84,7 +84,7 @@ WITH told AS MATERIALIZED (
 ), told_statistics AS (
     INSERT INTO stat_delta (account_id, minute, carrier_id, app_id, country, network, block, sender, submitted,
         revenue_micro)
-    SELECT account_id, ((message_id >> 12) + 1735689600000) / 60000, side.carrier_id, app_id, country, mcc || mnc,
+    SELECT account_id, accepted_minute(message_id), side.carrier_id, app_id, country, mcc || mnc,
         left(number, -3), sender, side.one, side.one * charge_micro
     FROM current
     CROSS JOIN LATERAL (VALUES (carrier_before, -1), (current.carrier_id, 1)) AS side (carrier_id, one)

@@ -234,9 +234,9 @@ UPDATE duty SET leased_until = now() - interval '1 second' WHERE name = $1 AND o
 -- and conversions say, cell by cell. Times are compared by their number and their weights: each by its bucket's place.
 -- name: stat_prove
 WITH sent_out AS (
-    SELECT ((message_id >> 12) + 1735689600000) / 60000 / $1 AS period, *
+    SELECT accepted_minute(message_id) / $1 AS period, *
     FROM message
-    WHERE message_id >= (($2::bigint * $1 * 60000 - 1735689600000) << 12)
+    WHERE message_id >= first_id_at(to_timestamp($2::bigint * $1 * 60))
         AND ($3::bigint IS NULL OR account_id = $3)
 ), counted AS (
     SELECT period, account_id, app_id, country, mcc || mnc AS network, left(left(number, -3), 6) AS prefix, carrier_id,
@@ -258,7 +258,7 @@ WITH sent_out AS (
     UNION ALL
     SELECT m.period, m.account_id, m.app_id, m.country, m.mcc || m.mnc, left(left(m.number, -3), 6), c.carrier_id,
         m.sender, 0, 0, 0, 0, count(*), 0, 0, 0, 0,
-        sum(stat_bucket(c.credited_at - to_timestamp(((m.message_id >> 12) + 1735689600000) / 1000.0)) + 1)
+        sum(stat_bucket(c.credited_at - accepted_at(m.message_id)) + 1)
     FROM conversion AS c
     JOIN sent_out AS m USING (account_id, message_id)
     WHERE c.credited_at IS NOT NULL

@@ -2,7 +2,7 @@
 -- is one probe of a key in an account, whatever the size of the tables.
 
 -- name: timeline_message
-SELECT m.*, to_timestamp(((m.message_id >> 12) + 1735689600000) / 1000.0) AS submitted_at,
+SELECT m.*, accepted_at(m.message_id) AS submitted_at,
     a.name AS account, app.name AS app, used.name AS carrier,
     r.prefix AS route_prefix, r.priority AS route_priority, r.weight AS route_weight, chosen.name AS route_carrier
 FROM account AS a
