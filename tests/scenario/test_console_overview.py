@@ -16,7 +16,7 @@ from server import Account, Server
 from viewer import Viewer, signed_in
 from waiting import until
 
-SETTLE_S = 30.0
+SETTLE_S = 90.0  # what is sent has to be added up, by a process that others keep busy
 
 
 async def send(server: Server, account: Account, *numbers: str) -> None:

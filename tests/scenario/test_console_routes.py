@@ -7,6 +7,7 @@ from homing.model import Strategy, UserRole
 from homing.routing.rules import Match
 from server import Server
 from viewer import Viewer, signed_in
+from waiting import until
 
 SIMULATOR = "simulator-a"
 
@@ -106,8 +107,9 @@ async def test_trying_a_number_tells_the_cheapest_and_how_much_dearer_the_others
         await catalogue.set_route(
             server.database, Match(account.account_id, prefix="4467"), carrier, strategy=Strategy.LEAST_COST
         )
-    page = await viewer.get(f"/routes/explain?number=446700000001&account={account.name}")
-    assert re.search(r"at-three 1 .*? the cheapest at-five 2 .*? \$0\.02 dearer than the cheapest", page.words)
+    words = re.compile(r"at-three 1 .*? the cheapest at-five 2 .*? \$0\.02 dearer than the cheapest")
+    path = f"/routes/explain?number=446700000001&account={account.name}"
+    await until(lambda: viewer.get(path), lambda page: words.search(page.words))  # once a link has both up
 
 
 async def test_what_is_learnt_is_shown_by_cell_and_script_in_it_as_text(server: Server, console: str) -> None:

@@ -108,14 +108,17 @@ async def test_who_is_wrong_unknown_disabled_or_without_a_password_hears_the_sam
 async def test_an_unknown_name_takes_as_long_as_a_wrong_password(server: Server, console: str) -> None:
     name, _viewer = await signed_in(console, server.database)
     took: dict[str, list[float]] = {name: [], "nobody-at-all": []}
-    for _ in range(4):
+    known_s = unknown_s = 0.0
+    for _ in range(8):  # the least of a few: a busy machine makes any of them long, and none short
         for who, times in took.items():
             viewer = Viewer(console)
             await viewer.get("/sign-in")
             started_s = time.perf_counter()
             await viewer.post("/sign-in", {"name": who, "password": "wrong password"})
             times.append(time.perf_counter() - started_s)
-    known_s, unknown_s = map(min, took.values())
+        known_s, unknown_s = map(min, took.values())
+        if unknown_s > known_s / 2:
+            break
     assert unknown_s > known_s / 2, "nobody is told that a name is unknown by a quick answer"
 
 
