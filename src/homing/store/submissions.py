@@ -10,7 +10,7 @@ from homing import limits
 from homing.store.database import Database
 
 
-class NewMessage(msgspec.Struct, frozen=True, kw_only=True):
+class NewMessage(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A message before it has been paid for. Its members are the columns that `submit` (store/sql/intake.sql) is given,
     in their order there; a test holds them together.
 
