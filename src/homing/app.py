@@ -59,7 +59,7 @@ from homing.receipts.inbound import InboundMail
 from homing.receipts.inbox import ReceiptInbox
 from homing.receipts.keeping import ReportKeeper
 from homing.receipts.late import LateAnswers
-from homing.roles import READY
+from homing.roles import MARKS, METRICS, READY, RUN
 from homing.routing.beliefs import Learner
 from homing.routing.board import TariffBoard
 from homing.serving import HttpServer
@@ -100,7 +100,7 @@ class Surroundings:
         self._clock_watch = ClockWatch(self.database, self.clock, self.place)
         self.node = Node(self.database, self.owner, self.clock.unix_ms)
         self.registry = CollectorRegistry()
-        self.metrics = MetricsBoard(self.registry, data / "run" / "metrics", process)
+        self.metrics = MetricsBoard(self.registry, data / RUN / METRICS, process)
         self._tasks: list[asyncio.Task[None]] = []
 
     async def open(self) -> None:
@@ -243,7 +243,7 @@ class LinkRole:
         failover = Failover(self._board)
         settings = around.settings.dispatch
         key = crypto.load_key(os.environ.get("HOMING_SECRET_KEY", ""), around.data / "secret.key")
-        self._marks = WrittenMarks(around.data / "run" / "written", around.owner, around.clock)
+        self._marks = WrittenMarks(around.data / RUN / MARKS, around.owner, around.clock)
         self._fleet = Fleet(
             database,
             ReportKeeper(

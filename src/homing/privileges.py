@@ -26,6 +26,7 @@ import homing
 from homing import errors
 from homing.config import Settings, host_port
 from homing.kit.private_files import FOLDER, make_private_folder
+from homing.roles import MARKS, METRICS, RUN
 from homing.store.embedded_place import USER_VARIABLE, USERS, Owner, unprivileged_user
 
 LOW_PORTS_END: Final = Path("/proc/sys/net/ipv4/ip_unprivileged_port_start")
@@ -33,8 +34,7 @@ LOW_PORTS_END_USUAL: Final = 1024
 TRIAL_S: Final = 60.0
 """How long trying may take. A process of a busy machine needs some seconds to load what it runs."""
 
-MARKS: Final = "written"
-RUN_FOLDERS: Final = ("metrics", MARKS)
+RUN_FOLDERS: Final = (METRICS, MARKS)
 """What the processes write, under data/run."""
 
 DENIED: Final = 10
@@ -117,7 +117,7 @@ def settle_run(data: Path, owner: Owner | None) -> None:
     marks of what may have left (`homing.dispatch.written`) go along, by the same files: a process of before may still
     write into one.
     """
-    folder = data / "run"
+    folder = data / RUN
     if os.geteuid() != 0:
         with contextlib.suppress(OSError):
             make_private_folder(folder)
@@ -283,7 +283,7 @@ def main() -> int:
 
     data = Path(os.environ["HOMING_DATA"])
     config.load(data)
-    if not os.access(data / "run", os.W_OK | os.X_OK):
+    if not os.access(data / RUN, os.W_OK | os.X_OK):
         print(f"write in {data / 'run'}")  # noqa: T201
         return DENIED
 

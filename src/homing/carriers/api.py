@@ -130,13 +130,13 @@ class ApiCarrier:
 
     async def resume(self, outstanding: Sequence[Outstanding]) -> None:
         for message in outstanding:
-            self._questions.add(message.carrier_ref, message.submitted_at.timestamp(), self._clock().timestamp())
+            self._questions.add(message.carrier_ref, message.submitted_at.timestamp(), self._now_s())
 
     async def reports(self) -> AsyncIterator[Sequence[Report]]:
         """What the vendor answers when it is asked; what it pushes comes in by a door."""
         failures = 0
         while True:
-            asked = self._questions.take(self._clock().timestamp(), self._manner.ask_max)
+            asked = self._questions.take(self._now_s(), self._manner.ask_max)
             if not asked:
                 await self._until_due()
                 continue
@@ -158,8 +158,11 @@ class ApiCarrier:
             self._ask_again(asked, receipts)
             await asyncio.sleep(1 / self._manner.asks_per_s)
 
+    def _now_s(self) -> float:
+        return self._clock().timestamp()
+
     def _put_back(self, asked: Sequence[Asked], pause_s: float) -> None:
-        at_s = self._clock().timestamp() + pause_s
+        at_s = self._now_s() + pause_s
         for question in asked:
             self._questions.put_back(question, at_s)
 
@@ -183,19 +186,18 @@ class ApiCarrier:
             self._window.worked()
         finally:
             self._connections.release()
+        now_s = self._now_s()
         for message, answer in zip(messages, answers, strict=True):
             answered(message, answer)
             if answer.outcome is Outcome.ACCEPTED and answer.carrier_ref:
-                self._questions.add(answer.carrier_ref, self._clock().timestamp(), self._clock().timestamp())
+                self._questions.add(answer.carrier_ref, now_s, now_s)
         self._asked_more.set()
 
     async def _until_due(self) -> None:
         next_s = self._questions.next_s()
         self._asked_more.clear()
         try:
-            async with asyncio.timeout(
-                None if next_s is None else max(limits.PULSE_S, next_s - self._clock().timestamp())
-            ):
+            async with asyncio.timeout(None if next_s is None else max(limits.PULSE_S, next_s - self._now_s())):
                 await self._asked_more.wait()
         except TimeoutError:
             return
@@ -204,7 +206,7 @@ class ApiCarrier:
         ended = {one.carrier_ref for one in receipts if TABLE[State(one.state)].final}
         for one in asked:
             if one.carrier_ref not in ended:
-                self._questions.again(one, self._clock().timestamp())
+                self._questions.again(one, self._now_s())
 
 
 def _calls(batch: Sequence[Outbound], send_max: int) -> Iterable[Sequence[Outbound]]:

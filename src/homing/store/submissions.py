@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Final
 
 import msgspec
 
@@ -55,9 +54,6 @@ class Payment(msgspec.Struct, frozen=True):
     available_micro: int
 
 
-_values: Final = msgspec.structs.astuple
-
-
 async def submit(database: Database, messages: Sequence[NewMessage], *, now: datetime) -> Mapping[int, Payment]:
     """One transaction, by account: who can pay for all of its part has it charged, stored and queued; of the others
     nothing is written. Raises a `PlatformFailure`.
@@ -74,7 +70,7 @@ async def submit(database: Database, messages: Sequence[NewMessage], *, now: dat
         now,
         accounts,
         [charged_micro[account] for account in accounts],
-        *zip(*map(_values, messages), strict=True),
+        *zip(*map(msgspec.structs.astuple, messages), strict=True),
         before_micro,
         limits.LANES_PER_CARRIER,
     )
