@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-import server as serving
 from homing.store.embedded import EmbeddedPostgres
-from sink import Sink
+from tests.support import server as serving
+from tests.support.sink import Sink
 
 ROOM = "HOMING_TEST_ROOM"
 

@@ -3,14 +3,14 @@
 import contextlib
 import os
 import shutil
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from pathlib import Path
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 
-SCREENSHOTS = Path(__file__).parents[2] / ".screenshots"
+from tests.support.browser import DESK, Opening
+
 ARGUMENTS = (
     "--headless",
     "--no-sandbox",
@@ -20,10 +20,6 @@ ARGUMENTS = (
     "--disable-component-update",
     "--disable-sync",
 )
-DESK = (1280, 800)
-PHONE = (390, 844)
-
-Opening = Callable[..., AbstractAsyncContextManager[Page]]
 
 
 @pytest.fixture(scope="session")
@@ -82,9 +78,3 @@ def opened(browser: Browser, console: str) -> Opening:
             await context.close()
 
     return open_page
-
-
-async def picture(page: Page, name: str) -> None:
-    """Keeps what the page looks like, whole, in a folder that git ignores."""
-    SCREENSHOTS.mkdir(exist_ok=True)
-    await page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=True)

@@ -6,12 +6,12 @@ import json
 import pytest
 from playwright.async_api import expect
 
-from conftest import PHONE, Opening, picture
 from homing.accounts import catalogue
 from homing.model import UserRole
 from homing.routing.rules import Match
-from server import Account, Server
-from viewer import signed_in
+from tests.support.browser import PHONE, Opening, picture
+from tests.support.server import Account, Server
+from tests.support.viewer import signed_in
 
 LINGERING = "8613855"
 """Numbers whose carrier reports some seconds after it took a message: long enough to open its page meanwhile."""

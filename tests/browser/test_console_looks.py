@@ -8,11 +8,11 @@ import pytest
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Page, expect
 
-from conftest import DESK, PHONE, Opening, picture
 from homing.accounts.admin import change_app
 from homing.model import UserRole
-from server import Account, Server
-from viewer import Viewer, new_link, signed_in
+from tests.support.browser import DESK, PHONE, Opening, picture
+from tests.support.server import Account, Server
+from tests.support.viewer import Viewer, new_link, signed_in
 
 PAGES: Mapping[str, str] = {
     "overview": "/?span=1h",

@@ -2,10 +2,10 @@
 
 from playwright.async_api import Page, expect
 
-from conftest import PHONE, Opening, picture
 from homing.accounts import catalogue
-from server import Server
-from viewer import signed_in
+from tests.support.browser import PHONE, Opening, picture
+from tests.support.server import Server
+from tests.support.viewer import signed_in
 
 
 async def flash(page: Page) -> str:

@@ -8,12 +8,12 @@ import pytest
 from playwright.async_api import expect
 from test_console_looks import LANGUAGES, check
 
-from conftest import DESK, PHONE, Opening, picture
 from homing.model import UserRole
-from server import Account, Server
-from sink import Sink
-from viewer import Viewer, signed_in
-from waiting import until
+from tests.support.browser import DESK, PHONE, Opening, picture
+from tests.support.server import Account, Server
+from tests.support.sink import Sink
+from tests.support.viewer import Viewer, signed_in
+from tests.support.waiting import until
 
 HOSTILE = "<img src=x onerror=alert(1)>\"'><script>alert(1)</script>"
 

@@ -6,9 +6,9 @@ from contextlib import asynccontextmanager
 from aiohttp import web
 from playwright.async_api import Browser
 
-from seeds import LIA, cut, document
-from server import Account, Server, free_port
-from waiting import until
+from tests.support.seeds import LIA, cut, document
+from tests.support.server import Account, Server, free_port
+from tests.support.waiting import until
 
 
 async def empty_page(_request: web.Request) -> web.Response:

@@ -16,7 +16,6 @@ from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from bank import PRICES, Bank, Purse, group, outcomes
 from homing import errors
 from homing.accounts import admin
 from homing.accounts.profile import Profile
@@ -26,7 +25,8 @@ from homing.messages.transitions import Event, apply
 from homing.model import Book
 from homing.states import TABLE, State, is_refunded, may_move
 from homing.store.database import Database
-from server import new_database
+from tests.support.bank import PRICES, Bank, Purse, group, outcomes
+from tests.support.server import new_database
 
 PROCESSES = 3
 POLICIES = (False, True, False)

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from bank import NOWHERE, PRICES, Bank, Purse, group, opened, outcomes
 from homing import errors, limits
 from homing.accounts.profile import Profile
 from homing.intake import intake
 from homing.ledger.movements import move, top_up
-from server import new_database
+from tests.support.bank import NOWHERE, PRICES, Bank, Purse, group, opened, outcomes
+from tests.support.server import new_database
 
 PROCESSES = 4
 PRICE = PRICES["1"]

@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 from prometheus_client import CollectorRegistry
 
-from bank import Bank
 from homing import errors, limits
 from homing.accounts import catalogue
 from homing.accounts.profile import Profile
@@ -35,7 +34,8 @@ from homing.statistics.delta import totals
 from homing.statistics.proof import prove
 from homing.statistics.rollup import Rollup
 from homing.store.duty import Duty
-from server import new_database
+from tests.support.bank import Bank
+from tests.support.server import new_database
 
 COSTS = {0: [("1", 3_000), ("1555000", 2_000), ("44", 7_000)], 1: [("44", 5_001)]}
 """By place among the carriers; the second one's for prefix 1 are not known."""

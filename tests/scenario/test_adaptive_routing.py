@@ -11,8 +11,6 @@ from datetime import UTC, datetime
 
 import pytest
 
-from bank import Bank, group
-from command import homing, homing_json
 from homing.accounts import catalogue
 from homing.accounts.profile import Profile
 from homing.conversions.brain import Brain
@@ -22,8 +20,10 @@ from homing.kit.ids import first_id_at
 from homing.messages.timeline import find_message, read_timeline
 from homing.model import Strategy
 from homing.routing.rules import Match
-from server import new_database
-from waiting import until
+from tests.support.bank import Bank, group
+from tests.support.command import homing, homing_json
+from tests.support.server import new_database
+from tests.support.waiting import until
 
 POOR, GOOD = "sim", "good"
 

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from esme import bound
 from homing.accounts import catalogue
 from homing.clients.lia import AsyncLiaClient, Encoding, Message
 from homing.doors.smpp_words import Own
@@ -19,9 +18,10 @@ from homing.routing.rules import Match
 from homing.smpp import udh
 from homing.smpp.pdus import SubmitSm
 from homing.states import State
-from proofs import all_adds_up
-from server import Account, Server, new_database, running
-from smsc import PASSWORD, SYSTEM_ID, Smsc
+from tests.support.esme import bound
+from tests.support.proofs import all_adds_up
+from tests.support.server import Account, Server, new_database, running
+from tests.support.smsc import PASSWORD, SYSTEM_ID, Smsc
 
 BOTH, ORDINARY, CHANGED, LAST = "95501", "95502", "95503", "95504"
 """To a carrier without flash and one with it; to that without alone; to one that says so only once it has a message,

@@ -11,8 +11,6 @@ from typing import Any
 
 import pytest
 
-from bank import Bank
-from command import homing_json
 from homing.accounts import catalogue
 from homing.conversions.brain import Brain
 from homing.conversions.learning import Learning
@@ -21,8 +19,10 @@ from homing.guard import book as books
 from homing.guard.book import VerdictBook
 from homing.model import Strategy
 from homing.routing.rules import Match
-from proofs import all_adds_up
-from server import Account, Server, new_database, running
+from tests.support.bank import Bank
+from tests.support.command import homing_json
+from tests.support.proofs import all_adds_up
+from tests.support.server import Account, Server, new_database, running
 
 WAIT_S = 30.0
 SURE_S = 60.0  # the mind looks every half minute whether an app reports

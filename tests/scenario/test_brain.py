@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 import asyncpg
 import pytest
 
-from bank import Bank, group
 from homing import errors, limits
 from homing.accounts.profile import Profile
 from homing.conversions.brain import Brain
@@ -17,7 +16,8 @@ from homing.statistics.reading import Cell
 from homing.statistics.rollup import forget_old
 from homing.store.alarms import read_alarms
 from homing.store.database import Connection, Database
-from server import new_database
+from tests.support.bank import Bank, group
+from tests.support.server import new_database
 
 
 class Ear:

@@ -13,7 +13,6 @@ import pytest
 import structlog
 from prometheus_client import CollectorRegistry
 
-from bank import Bank
 from homing import limits
 from homing.carriers.base import Health, Report
 from homing.dispatch.failover import Failover
@@ -24,8 +23,9 @@ from homing.kit.crypto import Vault
 from homing.observe.work import WorkTally
 from homing.store.alarms import read_alarms
 from homing.store.pulse import Pulse
-from server import new_database
-from waiting import until
+from tests.support.bank import Bank
+from tests.support.server import new_database
+from tests.support.waiting import until
 
 OWNER = "here:1:link-1"
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from command import homing, homing_json
 from homing import errors
 from homing.accounts import catalogue
 from homing.accounts.carrier_secrets import seal_stored
@@ -15,7 +14,8 @@ from homing.carriers.sealing import MARK, open_text
 from homing.kit.crypto import Vault
 from homing.store.database import FREE_PLANS, Database
 from homing.store.migrate import migrate
-from server import new_database
+from tests.support.command import homing, homing_json
+from tests.support.server import new_database
 
 VAULT = Vault(bytes(range(32)))
 SMPP = {"host": "127.0.0.1", "port": 2775, "system_id": "us", "password": "hush"}

@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-import server as serving
 from homing.accounts import catalogue
 from homing.model import Outcome
 from homing.routing.rules import Match
 from homing.states import State
-from hostile import Vendor, answer, close, silence
-from server import Account, Server
-from sink import Sink
+from tests.support import server as serving
+from tests.support.hostile import Vendor, answer, close, silence
+from tests.support.server import Account, Server
+from tests.support.sink import Sink
 
 TOKEN = "token-of-the-push-door"
 END_S = 30.0

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry
 
-from bank import Bank, group
 from homing import limits
 from homing.accounts import catalogue
 from homing.carriers.base import Report
@@ -27,8 +26,9 @@ from homing.routing.rules import Match
 from homing.states import State
 from homing.statistics.proof import prove
 from homing.store.pulse import Pulse
-from server import new_database
-from waiting import until
+from tests.support.bank import Bank, group
+from tests.support.server import new_database
+from tests.support.waiting import until
 
 OWNER = f"here:{os.getpid()}:link-1"
 

@@ -25,9 +25,9 @@ from click.testing import CliRunner
 import homing
 from homing.cli import COMMANDS, main
 from homing.kit.crypto import Vault, load_key
-from server import QUEUED, Server, new_database
-from sink import Sink
-from waiting import until
+from tests.support.server import QUEUED, Server, new_database
+from tests.support.sink import Sink
+from tests.support.waiting import until
 
 COLUMNS = 100
 WAIT_S = 30.0

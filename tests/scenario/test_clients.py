@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from homing.clients import AsyncLaafficClient, AsyncLiaClient, LaafficClient, LiaClient, Terms, errors, laaffic, lia
-from server import REPLYING, Account, Server
-from sink import Sink
-from waiting import until
+from tests.support.server import REPLYING, Account, Server
+from tests.support.sink import Sink
+from tests.support.waiting import until
 
 DELIVERED, UNDELIVERABLE, REFUSED = "8613800130001", "8613800130002", "8613800130003"
 THREADS = 8

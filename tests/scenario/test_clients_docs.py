@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from server import Server
+from tests.support.server import Server
 
 PAGE = Path(__file__).parents[2] / "docs" / "integrate" / "clients.md"
 BLOCK = re.compile(r"^```(\w*)([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)

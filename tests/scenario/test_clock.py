@@ -10,7 +10,7 @@ from homing.store.alarms import read_alarms
 from homing.store.clock_watch import ClockWatch
 from homing.store.database import FREE_PLANS, Database
 from homing.store.migrate import migrate
-from server import new_database
+from tests.support.server import new_database
 
 HOUR = timedelta(hours=1)
 

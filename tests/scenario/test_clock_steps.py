@@ -19,17 +19,17 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from client import Client
 from homing import demo, limits
 from homing.accounts import catalogue
 from homing.kit import crypto
 from homing.routing.rules import Match
 from homing.smpp.pdus import SubmitSm
-from installation import Customer, Installation, nothing_left
-from proofs import all_adds_up
-from sink import Answer, Box, Push, Sink
-from smsc import PASSWORD, SYSTEM_ID, Deed, Smsc
-from waiting import until
+from tests.support.client import Client
+from tests.support.installation import Customer, Installation, nothing_left
+from tests.support.proofs import all_adds_up
+from tests.support.sink import Answer, Box, Push, Sink
+from tests.support.smsc import PASSWORD, SYSTEM_ID, Deed, Smsc
+from tests.support.waiting import until
 
 LIBRARY = Path("/usr/lib")
 HOUR_S = 3_600

@@ -13,9 +13,9 @@ from homing.accounts import admin, catalogue
 from homing.kit import money
 from homing.ledger.movements import adjustment, move
 from homing.model import GENERAL, UserRole
-from server import Account, Server
-from sink import Sink
-from viewer import Seen, Viewer, signed_in
+from tests.support.server import Account, Server
+from tests.support.sink import Sink
+from tests.support.viewer import Seen, Viewer, signed_in
 
 HOSTILE = "<script>alert(1)</script>"
 STAFF_PARTS = ("", "/statement", "/credentials", "/apps", "/prices", "/texts", "/settings")

@@ -13,8 +13,8 @@ from homing.cli import main
 from homing.console.pages.audit import ACTS, KINDS
 from homing.ledger.movements import adjustment, move
 from homing.users.audit import act_as, at_the_machine
-from server import Server
-from viewer import Viewer, accept, signed_in
+from tests.support.server import Server
+from tests.support.viewer import Viewer, accept, signed_in
 
 
 async def rows_of(server: Server, kind: str, subject: str) -> list[dict[str, Any]]:

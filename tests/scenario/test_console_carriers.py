@@ -7,8 +7,8 @@ from homing.accounts import catalogue
 from homing.model import Outcome, UserRole
 from homing.routing.board import read_tariff
 from homing.routing.rules import Match, Wanted
-from server import Server
-from viewer import Viewer, signed_in
+from tests.support.server import Server
+from tests.support.viewer import Viewer, signed_in
 
 HOSTILE = "<script>alert(1)</script>"
 

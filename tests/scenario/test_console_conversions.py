@@ -10,8 +10,8 @@ from homing.model import UserRole
 from homing.statistics.funnel import read_funnel, read_reporting
 from homing.statistics.report import rate
 from homing.statistics.sums import Grain
-from server import Account, Server
-from viewer import Viewer, signed_in
+from tests.support.server import Account, Server
+from tests.support.viewer import Viewer, signed_in
 
 
 async def send(server: Server, account: Account, *numbers: str) -> list[str]:

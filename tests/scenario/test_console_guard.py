@@ -7,8 +7,8 @@ import time
 from homing.accounts import guarding
 from homing.guard.rules import Mode
 from homing.model import UserRole
-from server import Server
-from viewer import Seen, signed_in
+from tests.support.server import Server
+from tests.support.viewer import Seen, signed_in
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 

@@ -9,10 +9,10 @@ from homing.kit import ids
 from homing.messages.search import Key, Wanted, search
 from homing.model import UserRole
 from homing.states import State
-from server import Account, Server
-from sink import Sink
-from viewer import Seen, Viewer, signed_in
-from waiting import until
+from tests.support.server import Account, Server
+from tests.support.sink import Sink
+from tests.support.viewer import Seen, Viewer, signed_in
+from tests.support.waiting import until
 
 SETTLE_S = 30.0
 HOSTILE = "<img src=x onerror=alert(1)>\"'><script>alert(1)</script>"

@@ -5,16 +5,16 @@ import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from command import homing, homing_json
 from homing.accounts import catalogue
 from homing.console.attention import read_attention
 from homing.model import UserRole
 from homing.statistics.overview import read_overview
 from homing.statistics.sums import Grain
 from homing.store.alarms import ACCOUNT_SKIPPED, CARRIER, FAILED, GUARD, LEARNER, clear_alarms, raise_alarm
-from server import Account, Server
-from viewer import Viewer, signed_in
-from waiting import until
+from tests.support.command import homing, homing_json
+from tests.support.server import Account, Server
+from tests.support.viewer import Viewer, signed_in
+from tests.support.waiting import until
 
 SETTLE_S = 90.0  # what is sent has to be added up, by a process that others keep busy
 

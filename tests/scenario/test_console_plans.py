@@ -7,14 +7,14 @@ from typing import Any
 
 import asyncpg
 import pytest
-from bench.console_load import load
 
-import server as serving
+from bench.console_load import load
 from homing import limits
 from homing.kit import ids
 from homing.store import queries
 from homing.store.database import FREE_PLANS, Database
 from homing.store.migrate import migrate
+from tests.support import server as serving
 
 MESSAGES = 60_000
 LARGE = ("message", "attempt", "receipt", "part", "push", "push_attempt", "parked_receipt", "entry", "conversion")

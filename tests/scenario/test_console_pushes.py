@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 import asyncpg
 
 from homing.model import UserRole
-from server import Account, Server
-from viewer import signed_in
+from tests.support.server import Account, Server
+from tests.support.viewer import signed_in
 
 HOSTILE = "<img src=x onerror=alert(1)>\"'><script>alert(1)</script>"
 SETTLE_S = 30.0

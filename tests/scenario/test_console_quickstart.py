@@ -12,8 +12,8 @@ import pytest
 from homing.accounts import admin
 from homing.console.snippets import TONGUES, Snippets, Tongue
 from homing.model import Door, UserRole
-from server import Account, Server
-from viewer import Seen, Viewer, signed_in
+from tests.support.server import Account, Server
+from tests.support.viewer import Seen, Viewer, signed_in
 
 RUN_S = 60.0
 DELIVERED = 3

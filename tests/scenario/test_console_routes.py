@@ -5,9 +5,9 @@ import re
 from homing.accounts import catalogue
 from homing.model import Strategy, UserRole
 from homing.routing.rules import Match
-from server import Server
-from viewer import Viewer, signed_in
-from waiting import until
+from tests.support.server import Server
+from tests.support.viewer import Viewer, signed_in
+from tests.support.waiting import until
 
 SIMULATOR = "simulator-a"
 

@@ -13,8 +13,8 @@ from homing.model import UserRole
 from homing.users import second_factor
 from homing.users.links import make_link
 from homing.users.tokens import digest
-from server import Server, free_port
-from viewer import PASSWORD, Viewer, accept, new_link, signed_in, stream
+from tests.support.server import Server, free_port
+from tests.support.viewer import PASSWORD, Viewer, accept, new_link, signed_in, stream
 
 WRONG = "The name or the password is wrong."
 INLINE = re.compile(r"<style|<script(?![^>]* src=)|\sstyle\s*=|\son\w+\s*=|javascript:", re.IGNORECASE)

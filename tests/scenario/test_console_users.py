@@ -4,8 +4,8 @@ import re
 
 from homing.model import UserRole
 from homing.store import migrate
-from server import Server
-from viewer import PASSWORD, Seen, Viewer, accept, signed_in
+from tests.support.server import Server
+from tests.support.viewer import PASSWORD, Seen, Viewer, accept, signed_in
 
 LINK = re.compile(r"http://[\d.:]+(/welcome/[\w-]+)")
 

@@ -15,8 +15,8 @@ from homing.kit.histogram import BUCKETS, EDGES_S, bucket_of
 from homing.messages.timeline import find_message, read_timeline
 from homing.model import Door
 from homing.states import State
-from receipt_room import NUMBER, PostRoom
-from server import new_database
+from tests.support.receipts import NUMBER, PostRoom
+from tests.support.server import new_database
 
 RECORDED, REPEATED = Verdict.RECORDED, Verdict.REPEATED
 ANOTHER = "447700900999"

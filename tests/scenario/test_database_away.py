@@ -13,17 +13,17 @@ from pathlib import Path
 import psutil
 import pytest
 
-from client import Reply
-from esme import bound, refused
 from homing.ledger.movements import move, top_up
 from homing.smpp import pdus
 from homing.smpp.statuses import Status
 from homing.states import TABLE, State
 from homing.store.embedded import EmbeddedPostgres
-from installation import Traffic
-from proofs import all_adds_up
-from server import Server, running
-from sink import Box, Sink
+from tests.support.client import Reply
+from tests.support.esme import bound, refused
+from tests.support.installation import Traffic
+from tests.support.proofs import all_adds_up
+from tests.support.server import Server, running
+from tests.support.sink import Box, Sink
 
 AT_ONCE_S = 4.0
 AWAY_S = 2.5

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-import server as serving
+from tests.support import server as serving
 
 ROOT = Path(__file__).parents[2]
 SERVED = "127.0.0.1:8080"

@@ -29,8 +29,8 @@ from homing.store.embedded_cluster import read_postmaster
 from homing.store.embedded_errors import EmbeddedError
 from homing.store.embedded_place import SOCKET_NAME, fingerprint, socket_fits
 from homing.store.embedded_programs import wheel_programs
-from reachable import copy_python, open_to_all
-from waiting import until_blocking
+from tests.support.interpreter import copy_python, open_to_all
+from tests.support.waiting import until_blocking
 
 IS_ROOT = os.geteuid() == 0
 WAIT_S = 30.0

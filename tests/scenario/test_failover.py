@@ -15,8 +15,8 @@ from homing.kit import money
 from homing.model import Outcome
 from homing.routing.rules import Match
 from homing.states import State
-from proofs import all_adds_up
-from server import Account, Server, new_database, running
+from tests.support.proofs import all_adds_up
+from tests.support.server import Account, Server, new_database, running
 
 CERTAIN = {"submit_ms": 1, "receipt_ms_mean": 0, "undeliverable": 0, "expired": 0}
 DEAR = "95201"

@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
-from command import homing
-from esme import bound
 from homing.doors.smpp_words import Own
 from homing.guard.judge import Action
 from homing.model import PushKind
 from homing.smpp.statuses import Status
-from server import Account, Server, new_database, running
-from sink import Sink
-from waiting import until
+from tests.support.command import homing
+from tests.support.esme import bound
+from tests.support.server import Account, Server, new_database, running
+from tests.support.sink import Sink
+from tests.support.waiting import until
 
 COUNTER = itertools.count(1)
 

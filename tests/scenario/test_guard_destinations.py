@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 
-from bank import Bank
-from command import homing, homing_json
 from homing import limits
 from homing.accounts.profile import Profile
 from homing.conversions.watch import Watch
 from homing.guard.risk import LEARNT_MAX, NATS, Level
 from homing.routing.beliefs import Learner
 from homing.statistics.delta import Delta
-from server import new_database
+from tests.support.bank import Bank
+from tests.support.command import homing, homing_json
+from tests.support.server import new_database
 
 TODAY = int(time.time()) // 86_400
 

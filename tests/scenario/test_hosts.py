@@ -9,12 +9,12 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from command import homing
 from homing import errors, limits
 from homing.store.connecting import Connector, hosts_of
 from homing.store.database import FREE_PLANS, Database
-from server import free_port, new_database
-from waiting import until
+from tests.support.command import homing
+from tests.support.server import free_port, new_database
+from tests.support.waiting import until
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 import homing.store
 from homing.kit import ids
 from homing.store.migrate import migrate
-from server import new_database
+from tests.support.server import new_database
 
 
 @pytest.fixture

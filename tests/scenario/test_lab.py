@@ -23,7 +23,7 @@ from homing.cli import main
 from homing.kit.ids import first_id_at
 from homing.lab.pool import Task, gather
 from homing.lab.scenario import read
-from server import new_database
+from tests.support.server import new_database
 
 SOURCE = str(Path(homing.__file__).parents[1])
 BEGAN = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=2)

@@ -5,12 +5,12 @@ from datetime import timedelta
 
 import pytest
 
-import server as serving
 from homing import limits
 from homing.model import LateAnswer, Outcome
 from homing.receipts.late import LateAnswers
 from homing.states import State
-from receipt_room import PostRoom
+from tests.support import server as serving
+from tests.support.receipts import PostRoom
 
 RETRY = timedelta(seconds=30)
 

@@ -1,8 +1,8 @@
 """What the lia dialect does for programs that were written for other brands, and what the timeline says of it."""
 
-from command import homing
-from server import Account, Server
-from waiting import until
+from tests.support.command import homing
+from tests.support.server import Account, Server
+from tests.support.waiting import until
 
 
 async def send(server: Server, account: Account, **more: str) -> dict[str, object]:

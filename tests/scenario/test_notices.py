@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator
 import asyncpg
 import pytest
 
-import server as serving
 from homing.store.notices import Notices
-from waiting import until
+from tests.support import server as serving
+from tests.support.waiting import until
 
 LISTENERS = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
 

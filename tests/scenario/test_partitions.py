@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator
 import asyncpg
 import pytest
 
-from bank import Bank, group
 from homing.store.migrate import PARTITIONED, add_partitions
-from server import new_database
+from tests.support.bank import Bank, group
+from tests.support.server import new_database
 
 
 @pytest.fixture(scope="module")

@@ -9,10 +9,10 @@ from typing import Any
 import asyncpg
 import pytest
 
-import server as serving
 from homing.store import queries
 from homing.store.database import FREE_PLANS, INDEX_PLANS
 from homing.store.migrate import migrate
+from tests.support import server as serving
 
 KEYED = {
     "messages_move": ("message", {"account_id", "message_id"}),

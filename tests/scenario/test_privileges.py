@@ -16,14 +16,14 @@ import aiohttp
 import asyncpg
 import pytest
 
-from client import signed
 from homing import config, demo, errors
 from homing.privileges import LOW_PORTS_END, Choice, choose, denied, low_port, settle_run
 from homing.store.embedded import EmbeddedPostgres
 from homing.store.embedded_place import Owner, unprivileged_user
-from installation import Customer, Installation, eventually, nothing_left
-from reachable import copy_python, environment_of, open_to_all
-from waiting import until
+from tests.support.client import signed
+from tests.support.installation import Customer, Installation, eventually, nothing_left
+from tests.support.interpreter import copy_python, environment_of, open_to_all
+from tests.support.waiting import until
 
 
 async def as_superuser(data: Path, statement: str) -> None:

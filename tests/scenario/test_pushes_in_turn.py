@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from bank import Bank
 from homing import limits
 from homing.events.guarded import GuardedPoster
 from homing.kit.networks import Network
 from homing.messages.outbox import LEASE
 from homing.model import PushKind, PushOutcome
-from server import new_database
+from tests.support.bank import Bank
+from tests.support.server import new_database
 
 LOOPBACK: list[Network] = [ipaddress.ip_network("127.0.0.0/8")]
 

@@ -25,8 +25,8 @@ from aiohttp import web
 
 from homing.accounts import catalogue
 from homing.routing.rules import Match
-from server import Account, Server, free_port, new_database, running
-from waiting import until
+from tests.support.server import Account, Server, free_port, new_database, running
+from tests.support.waiting import until
 
 NAME_PORT = 53
 """What resolv.conf means: it cannot name another."""

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-import server as serving
 from homing import limits
 from homing.cli import main
 from homing.receipts.forms import Form
 from homing.states import State
 from homing.store.depths import queue_depths
-from receipt_room import NUMBER, PostRoom
+from tests.support import server as serving
+from tests.support.receipts import NUMBER, PostRoom
 
 OTHER = "447700900999"
 Homing = Callable[..., Any]

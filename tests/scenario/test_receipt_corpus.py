@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-import server as serving
 from homing.model import CarrierReceipt, Outcome, Traffic
 from homing.smpp.receipt_text import Kind, ReceiptTlvs, kind_of, parse
 from homing.states import State
-from receipt_room import NUMBER, SENDER, PostRoom
+from tests.support import server as serving
+from tests.support.receipts import NUMBER, SENDER, PostRoom
 
 FOLDER = Path(__file__).parents[1] / "corpus" / "receipts"
 SENT_AT = datetime(2026, 6, 15, 12, tzinfo=UTC)

@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-import server as serving
 from homing import errors, limits
 from homing.messages.timeline import find_message, read_timeline
 from homing.model import CarrierReceipt, Outcome, Traffic
@@ -16,7 +15,8 @@ from homing.receipts.learning import learnt_form
 from homing.receipts.matching import Candidate
 from homing.receipts.parts import PartReport, take_parts
 from homing.states import State
-from receipt_room import NUMBER, PRICE_MICRO, SENDER, PostRoom
+from tests.support import server as serving
+from tests.support.receipts import NUMBER, PRICE_MICRO, SENDER, PostRoom
 
 OTHER = "447700900999"
 HELD_UP_S = 0.3

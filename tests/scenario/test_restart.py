@@ -16,10 +16,10 @@ from homing.accounts import catalogue
 from homing.model import Outcome
 from homing.routing.rules import Match
 from homing.states import TABLE, State
-from installation import CONNECTIONS, Installation, Traffic, eventually, is_gone, nothing_left
-from proofs import all_adds_up
-from server import Process, Server, new_database, running
-from sink import Box, Sink
+from tests.support.installation import CONNECTIONS, Installation, Traffic, eventually, is_gone, nothing_left
+from tests.support.proofs import all_adds_up
+from tests.support.server import Process, Server, new_database, running
+from tests.support.sink import Box, Sink
 
 SILENT = "0005"
 """The simulator never reports such a number: it stays sent until its validity ends."""

@@ -6,13 +6,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-import server as serving
 from homing import limits
 from homing.kit.ids import first_id_at
 from homing.model import CarrierInbound
 from homing.receipts.inbound import InboundMail
 from homing.text.numbers import Numbering
-from receipt_room import NUMBER, SENDER, PostRoom
+from tests.support import server as serving
+from tests.support.receipts import NUMBER, SENDER, PostRoom
 
 RETENTION_DAYS = 20
 

@@ -11,15 +11,15 @@ from typing import Any
 
 import pytest
 
-import smsc as centre
 from homing.accounts import catalogue
 from homing.model import Outcome
 from homing.routing.rules import Match
 from homing.states import State
-from proofs import all_adds_up
-from server import Account, Server, free_port, new_database, running
-from sink import Sink
-from smsc import PASSWORD, SYSTEM_ID, Deed, Smsc, in_turn
+from tests.support import smsc as centre
+from tests.support.proofs import all_adds_up
+from tests.support.server import Account, Server, free_port, new_database, running
+from tests.support.sink import Sink
+from tests.support.smsc import PASSWORD, SYSTEM_ID, Deed, Smsc, in_turn
 
 PREFIX = "95401"
 """By the centre in this process."""
@@ -155,8 +155,8 @@ async def mortal(port: int) -> AsyncIterator[asyncio.subprocess.Process]:
     """A centre in a process of its own, that can be killed."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
-        str(centre.__file__),
-        *("--port", str(port), "--rtt-ms", "100", "--receipt-ms", "20"),
+        *("-m", "tests.support.smsc", "--port", str(port), "--rtt-ms", "100", "--receipt-ms", "20"),
+        cwd=Path(__file__).parents[2],
         stdout=asyncio.subprocess.PIPE,
     )
     assert process.stdout

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from esme import Esme, bound, call, refused, submit
 from homing import errors, limits
 from homing.accounts import admin
 from homing.config import Smpp
@@ -22,8 +21,9 @@ from homing.smpp.clockwork import Clockwork
 from homing.smpp.connection import connect
 from homing.smpp.session import End
 from homing.smpp.statuses import Status
-from proofs import all_adds_up
-from server import REPLYING, Account, Process, Server, new_database, running
+from tests.support.esme import Esme, bound, call, refused, submit
+from tests.support.proofs import all_adds_up
+from tests.support.server import REPLYING, Account, Process, Server, new_database, running
 
 DELIVERED = "8613800130001"
 WAIT_S = 30.0
@@ -285,7 +285,7 @@ async def test_a_stopping_link_unbinds_its_customers_and_answers_what_they_asked
 
 
 def _port() -> int:
-    from server import free_port
+    from tests.support.server import free_port
 
     return free_port()
 

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from esme import Esme, bound, call, refused, submit
 from homing import limits
 from homing.accounts import admin
 from homing.carriers.base import Report
@@ -28,9 +27,10 @@ from homing.smpp.session import End
 from homing.smpp.statuses import Status
 from homing.states import State
 from homing.text import gsm7
-from server import NO_PRICE, NO_ROUTE, QUEUED, REPLYING, Account, Server
-from unmarked import unmarked
-from waiting import until
+from tests.support.carriers import unmarked
+from tests.support.esme import Esme, bound, call, refused, submit
+from tests.support.server import NO_PRICE, NO_ROUTE, QUEUED, REPLYING, Account, Server
+from tests.support.waiting import until
 
 WAIT_S = 30.0
 DELIVERED, UNDELIVERABLE, REFUSED, EXPIRED, SILENT = (f"861380013{n:04d}" for n in range(1, 6))

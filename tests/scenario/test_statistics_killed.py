@@ -8,9 +8,9 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from proofs import all_adds_up
-from server import Account, Process, Server, new_database, running
-from waiting import until
+from tests.support.proofs import all_adds_up
+from tests.support.server import Account, Process, Server, new_database, running
+from tests.support.waiting import until
 
 MESSAGES = 60
 

@@ -10,7 +10,7 @@ from homing.statistics.rollup import Rollup
 from homing.store.database import FREE_PLANS, Database
 from homing.store.duty import Duty
 from homing.store.migrate import add_partitions, available, migrate
-from server import new_database
+from tests.support.server import new_database
 
 BEFORE = """
 INSERT INTO account (name, queries_per_s) VALUES ('old', 1);

@@ -18,9 +18,9 @@ from homing.store.embedded_errors import EmbeddedError
 from homing.store.embedded_revival import keep_running
 from homing.store.migrate import migrate
 from homing.supervise import Child, Supervisor
-from installation import Installation, Traffic, eventually, is_gone, nothing_left
-from server import new_database
-from waiting import until
+from tests.support.installation import Installation, Traffic, eventually, is_gone, nothing_left
+from tests.support.server import new_database
+from tests.support.waiting import until
 
 BACK_S = 30.0
 DISK_BYTES = 400 * 2**20

@@ -12,7 +12,6 @@ import asyncpg
 import pytest
 from click.testing import CliRunner
 
-import server as serving
 from homing import limits
 from homing.cli import main
 from homing.kit.ids import first_id_at
@@ -22,7 +21,8 @@ from homing.store import queries
 from homing.store.database import INDEX_PLANS
 from homing.store.depths import queue_depths
 from homing.text.numbers import Numbering
-from receipt_room import PostRoom
+from tests.support import server as serving
+from tests.support.receipts import PostRoom
 
 PERSON = "4915112345678"
 NUMBERING = Numbering.load()

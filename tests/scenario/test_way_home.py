@@ -21,9 +21,9 @@ from homing.observe.work import WorkTally
 from homing.receipts.inbox import Arrived, ReceiptInbox
 from homing.states import State
 from homing.store.database import Database
-from proofs import all_adds_up
-from server import QUEUED, REPLYING, Account, Server
-from sink import Box, Push, Sink
+from tests.support.proofs import all_adds_up
+from tests.support.server import QUEUED, REPLYING, Account, Server
+from tests.support.sink import Box, Push, Sink
 
 WAIT_S = 30.0
 LIA_PUSH = {

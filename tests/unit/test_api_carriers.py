@@ -26,8 +26,8 @@ from homing.clients import errors
 from homing.intake.intake import utc_now
 from homing.model import Answer, CarrierInbound, CarrierReceipt, Options, Outbound, Outcome, Outstanding, Traffic
 from homing.states import State
-from unmarked import unmarked
-from waiting import until
+from tests.support.carriers import unmarked
+from tests.support.waiting import until
 
 PAGE = Path(__file__).parents[2] / "docs" / "operate" / "http-carriers.md"
 AT = datetime(2026, 11, 22, 5, 34, 12, tzinfo=UTC)

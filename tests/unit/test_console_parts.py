@@ -9,7 +9,6 @@ from typing import get_type_hints
 
 import pytest
 
-import console_texts
 from homing.carriers.kinds import KINDS
 from homing.carriers.secret import SECRET
 from homing.console import charts, security
@@ -20,6 +19,7 @@ from homing.console.paging import page_of
 from homing.console.templating import load_files
 from homing.console.words import SPELLINGS, Languages
 from homing.statistics.report import rate
+from tests.support import console_texts
 
 NOW = datetime(2026, 11, 26, 8, 30, 5, tzinfo=UTC)
 CONSOLE = console_texts.CONSOLE

@@ -1,8 +1,8 @@
 """Calls from pages of other origins: who is let read answers."""
 
-from called import Called
 from homing.doors.cross_origin import CrossOrigin
 from homing.doors.wire import Request, Response
+from tests.support.calls import Called
 
 SHOP = "https://shop.example.com"
 

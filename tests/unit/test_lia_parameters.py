@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from called import Called
 from homing import errors, limits
 from homing.doors.lia_parameters import STRUCTURE, TooMany, from_form, from_json, read, storable
 from homing.doors.wire import Request
+from tests.support.calls import Called
 
 
 def request(method: str, query: str = "", body: bytes = b"", **headers: str) -> Request:

@@ -19,7 +19,7 @@ from homing.intake.intake import utc_now
 from homing.kit.steady import SteadyClock
 from homing.model import Answer, CarrierInbound, CarrierReceipt, Outbound, Outcome, Outstanding
 from homing.states import State
-from unmarked import unmarked
+from tests.support.carriers import unmarked
 
 SAMPLE = 20_000
 ODDS = SimulatorSettings(

@@ -16,8 +16,8 @@ from urllib.parse import quote
 
 import pytest
 
-from client import Reply, signed
-from server import NO_PRICE, NO_ROUTE, QUEUED, REPLYING, Account, Server
+from tests.support.client import Reply, signed
+from tests.support.server import NO_PRICE, NO_ROUTE, QUEUED, REPLYING, Account, Server
 
 CASES = Path(__file__).parent / "cases"
 POLL_S = 0.03

@@ -18,12 +18,12 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-import hostile
 from homing import limits
 from homing.clients import AsyncLaafficClient, AsyncLiaClient, LaafficClient, LiaClient, Terms, errors
 from homing.clients.lia import Message
-from hostile import Deed, Vendor, answer, raw
-from server import free_port
+from tests.support import hostile
+from tests.support.hostile import Deed, Vendor, answer, raw
+from tests.support.server import free_port
 
 NUMBER = "8613800130001"
 PATIENT = Terms(timeout_s=5.0)

@@ -13,8 +13,8 @@ from urllib.parse import quote
 
 import pytest
 
-from client import signed
-from server import Account, Server
+from tests.support.client import signed
+from tests.support.server import Account, Server
 
 MARK = "HOSTILEMARK"
 ANSWER_S = 5.0

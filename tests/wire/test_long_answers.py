@@ -11,11 +11,11 @@ from urllib.parse import urlencode
 
 import pytest
 
-from client import signed
 from homing import limits
 from homing.serving import HttpServer
-from server import QUEUED, Account, Server, free_port
-from waiting import until
+from tests.support.client import signed
+from tests.support.server import QUEUED, Account, Server, free_port
+from tests.support.waiting import until
 
 MANY = 50_001
 

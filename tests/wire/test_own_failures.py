@@ -7,9 +7,9 @@ from contextlib import asynccontextmanager
 
 import asyncpg
 
-from client import Reply
-from server import Account, Server, database_url
-from waiting import until
+from tests.support.client import Reply
+from tests.support.server import Account, Server, database_url
+from tests.support.waiting import until
 
 AT_ONCE_S = 4.0
 BACK_S = 10.0

@@ -10,16 +10,16 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry
 
-from client import Client, signed
-from esme import refused
 from homing import limits
 from homing.console.attention import read_attention
 from homing.doors.auth_guard import AuthGuard
 from homing.intake.intake import utc_now
 from homing.model import Door
 from homing.smpp.statuses import Status
-from server import Account, Server, free_port
-from waiting import until
+from tests.support.client import Client, signed
+from tests.support.esme import refused
+from tests.support.server import Account, Server, free_port
+from tests.support.waiting import until
 
 WRONG_LIA = {"status": "F", "remarks": "Invalid api_password"}
 WRONG_LAAFFIC = {"status": "-1", "reason": "Authentication error"}

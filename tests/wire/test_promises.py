@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from client import Client, signature, signed
-from server import QUEUED, Account, Server, free_port
+from tests.support.client import Client, signature, signed
+from tests.support.server import QUEUED, Account, Server, free_port
 
 SIMULTANEOUS = 32
 

@@ -19,8 +19,8 @@ from pathlib import Path
 
 import pytest
 
-from seeds import LAAFFIC, LIA, cut, document
-from server import Account, Server
+from tests.support.seeds import LAAFFIC, LIA, cut, document
+from tests.support.server import Account, Server
 
 SHIMS = Path(__file__).parent / "samples" / "shims"
 MAVEN = Path.home() / ".m2" / "repository"

@@ -39,9 +39,9 @@ from homing.smpp.statuses import Status
 from homing.smpp.tlvs import MESSAGE_PAYLOAD
 from homing.states import State
 from homing.text.segments import count
-from smsc import PASSWORD, SYSTEM_ID, Deed, Smsc, hexadecimal, in_turn, padded
-from unmarked import unmarked
-from waiting import until
+from tests.support.carriers import unmarked
+from tests.support.smsc import PASSWORD, SYSTEM_ID, Deed, Smsc, hexadecimal, in_turn, padded
+from tests.support.waiting import until
 
 QUICK = {"reconnect_first_s": 0.05, "reconnect_longest_s": 0.2, "response_timeout_s": 1, "throttle_pause_s": 0.1}
 LATE_S = 2 * limits.SMPP_SWEEP_S

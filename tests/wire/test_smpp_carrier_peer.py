@@ -15,8 +15,8 @@ from homing.intake.intake import utc_now
 from homing.model import Answer, CarrierInbound, CarrierReceipt, Outbound, Outcome
 from homing.states import State
 from homing.text.segments import count
-from server import free_port
-from unmarked import unmarked
+from tests.support.carriers import unmarked
+from tests.support.server import free_port
 
 WAIT_S = 30.0
 RECEIPT = "id:{id} sub:001 dlvrd:001 submit date:2611221200 done date:2611221201 stat:DELIVRD err:000 text:hello"

@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 from test_smpp_session_sockets import contexts
 
-from esme import bound, refused, submit
 from homing import limits
 from homing.smpp import pdus
 from homing.smpp.codec import Decoder, encode
 from homing.smpp.pdus import Pdu
 from homing.smpp.statuses import Status
-from server import Account, Process, Server, free_port, new_database, running
-from waiting import until
+from tests.support.esme import bound, refused, submit
+from tests.support.server import Account, Process, Server, free_port, new_database, running
+from tests.support.waiting import until
 
 DELIVERED = "8613800130001"
 HERE = "127.0.0.9"

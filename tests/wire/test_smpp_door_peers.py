@@ -16,8 +16,8 @@ from urllib.request import urlopen
 import pytest
 
 from homing.states import State
-from server import REPLYING, Account, Server, free_port
-from waiting import until_blocking
+from tests.support.server import REPLYING, Account, Server, free_port
+from tests.support.waiting import until_blocking
 
 GUIDE = Path(__file__).parents[2] / "docs" / "integrate" / "smpp.md"
 DELIVERED = "8613800130001"

@@ -15,7 +15,7 @@ from homing.smpp.pdus import Pdu
 from homing.smpp.session import Answer, Arrived, End, Failure
 from homing.smpp.statuses import Status
 from homing.smpp.timers import Timers
-from waiting import until
+from tests.support.waiting import until
 
 SUBMIT = pdus.SubmitSm(source_addr="HOMING", destination_addr="447700900123", short_message=b"hello")
 TIMERS = Timers(session_init_s=10, enquire_link_s=30, inactivity_s=600, response_s=20)

@@ -23,7 +23,7 @@ from homing.smpp.session import Answer, Arrived, End, Failure
 from homing.smpp.states import State
 from homing.smpp.statuses import Status
 from homing.smpp.timers import Timers
-from waiting import until
+from tests.support.waiting import until
 
 SUBMIT = pdus.SubmitSm(source_addr="HOMING", destination_addr="447700900123", short_message=b"hello")
 DELIVER = pdus.DeliverSm(source_addr="447700900123", destination_addr="HOMING", short_message=b"yes")

@@ -5,7 +5,7 @@
         ...  # bind to 127.0.0.1, smsc.port as smsc.system_id with smsc.password
         assert smsc.texts == [("447700900123", "hello")]
 
-It also runs by itself, to be killed, or for benches and documents: `python tests/smsc.py --port 2776`.
+It also runs by itself, to be killed, or for benches and documents: `python -m tests.support.smsc --port 2776`.
 """
 
 import argparse
@@ -55,7 +55,7 @@ from homing.smpp.tlvs import (
 )
 from homing.smpp.udh import Part
 from homing.text import gsm7
-from waiting import WAIT_S, until
+from tests.support.waiting import WAIT_S, until
 
 SYSTEM_ID = "homing"
 PASSWORD = "secret"

@@ -18,7 +18,6 @@ from urllib.parse import urlsplit
 import asyncpg
 
 import homing
-from client import Client
 from homing import demo
 from homing.accounts import admin, catalogue
 from homing.kit import crypto, money
@@ -27,6 +26,7 @@ from homing.model import GENERAL, Door
 from homing.routing.rules import Match
 from homing.store.database import FREE_PLANS, Database
 from homing.store.migrate import migrate
+from tests.support.client import Client
 
 START_S = 30.0
 STOP_S = 15.0

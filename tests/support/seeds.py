@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-SEEDS = Path(__file__).parents[1].parent / "shared" / "seeds"
+SEEDS = Path(__file__).parents[2].parent / "shared" / "seeds"
 LIA, LAAFFIC = "000_369560cf0030ad7f.txt", "002_5278225a3246fa86.txt"
 
 

@@ -1,6 +1,6 @@
 """The console's texts: those that the code and the templates say, and those that each language has.
 
-As a program it prints, in the catalogues' form, what a language lacks: `python tests/console_texts.py zh_Hans`.
+As a program it prints, in the catalogues' form, what a language lacks: `python -m tests.support.console_texts zh_Hans`.
 """
 
 import io

@@ -19,7 +19,6 @@ import aiohttp
 import psutil  # type: ignore[import-untyped]  # the database's wheel brings it; its stubs are another package
 
 import homing
-from client import signed
 from homing import demo
 from homing.kit import money
 from homing.ledger.movements import move, top_up
@@ -28,8 +27,9 @@ from homing.store.database import FREE_PLANS, Database
 from homing.store.embedded import EmbeddedPostgres
 from homing.store.embedded_cluster import read_postmaster
 from homing.store.embedded_place import ROOT_HOME, fingerprint
-from server import free_port
-from waiting import until
+from tests.support.client import signed
+from tests.support.server import free_port
+from tests.support.waiting import until
 
 START_S = 40.0
 CONNECTIONS = 6

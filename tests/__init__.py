@@ -1,0 +1,1 @@
+"""The tests, and `tests.support`, what they share. Run them with `make unit` or `make test`."""
