@@ -19,6 +19,7 @@ from prometheus_client import CollectorRegistry, disable_created_metrics
 
 from homing import config, errors, limits
 from homing.accounts.directory import Directory
+from homing.accounts.query_budget import QueryBudget
 from homing.config import Settings
 from homing.console.app import Console
 from homing.console.shared import Shared
@@ -26,20 +27,21 @@ from homing.conversions.brain import Brain, Listener
 from homing.conversions.feedback import Feedback
 from homing.conversions.learning import Learning
 from homing.conversions.watch import Watch
+from homing.dialects.laaffic import send as laaffic_send
+from homing.dialects.laaffic.auth import Gate
+from homing.dialects.laaffic.endpoints import LaafficDoor
+from homing.dialects.laaffic.queries import Queries
+from homing.dialects.lia import send as lia_send
+from homing.dialects.lia.endpoints import LiaDoor
 from homing.dispatch.expiry import ExpirySweep
 from homing.dispatch.failover import Failover
 from homing.dispatch.fleet import Fleet
 from homing.dispatch.reroute import RerouteSweep
 from homing.dispatch.written import WrittenMarks
-from homing.doors import laaffic_send, lia_send
 from homing.doors.auth_guard import AuthGuard
 from homing.doors.carrier_push import CarrierPushDoor, PushingCarriers
 from homing.doors.health import HealthDoor
 from homing.doors.http import HttpDoor
-from homing.doors.laaffic import LaafficDoor, QueryBudget
-from homing.doors.laaffic_auth import Gate
-from homing.doors.laaffic_queries import Queries
-from homing.doors.lia import LiaDoor
 from homing.doors.smpp_server import SmppServer
 from homing.doors.wire import Endpoint
 from homing.events.guarded import GuardedPoster

@@ -18,7 +18,7 @@ from homing.clients.call import HttpReply, parse_base
 from homing.clients.laaffic_calls import CODES, LaafficCalls
 from homing.clients.lia_calls import REMARKS, TRACK, LiaCalls, refusal_of, status_of
 from homing.clients.reading import Unreadable
-from homing.doors import lia as lia_door
+from homing.dialects.lia import endpoints as lia_door
 from homing.states import TABLE, State
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference"

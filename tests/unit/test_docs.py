@@ -16,7 +16,9 @@ import click
 import pytest
 
 from homing import cli, errors, limits, states
-from homing.doors import laaffic, lia, lia_send  # the doors bring their own refusals
+from homing.dialects.laaffic import endpoints as laaffic  # the dialects bring their own refusals
+from homing.dialects.lia import endpoints as lia
+from homing.dialects.lia import send as lia_send
 
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src" / "homing"
@@ -201,7 +203,7 @@ def test_every_lia_code_remark_and_status_is_in_its_reference() -> None:
     assert {one.lia for one in refusals() if f"`{one.lia}`" not in page and one.lia not in page} <= unsaid
     assert [facts.lia for facts in states.TABLE.values() if f"`{facts.lia}`" not in page] == []
     assert [word for word in (lia.LOCKED, lia.NOT_ALLOWED) if f"`{word}`" not in page] == []
-    said = {detail for detail in refusal_details(SOURCE / "doors" / "lia_send.py") if f"`{detail}`" not in page}
+    said = {detail for detail in refusal_details(SOURCE / "dialects" / "lia" / "send.py") if f"`{detail}`" not in page}
     assert said == set()
     assert [name for name in lia_send.ENCODINGS if f"`{name}`" not in page] == []
     assert [path for path in (name.rpartition("lia.")[2] for name in endpoint_names(lia)) if path not in page] == []

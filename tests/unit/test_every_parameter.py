@@ -20,8 +20,8 @@ from homing.clients import laaffic as laaffic_client
 from homing.clients import lia as lia_client
 from homing.clients.laaffic_calls import LaafficCalls
 from homing.clients.lia_calls import LiaCalls
+from homing.dialects.laaffic.parameters import Backfill, Batch, Group, RecordMo, Span
 from homing.doors import smpp_text
-from homing.doors.laaffic_parameters import Backfill, Batch, Group, RecordMo, Span
 from homing.doors.smpp_submit import read
 from homing.doors.smpp_words import Own, Unacceptable
 from homing.intake.submission import Submission
@@ -271,7 +271,7 @@ LAAFFIC_MEMBERS = {name for shape in (Group, Batch, Span, RecordMo, Backfill) fo
 @pytest.mark.parametrize(("dialect", "further"), [("lia", set()), ("laaffic", LAAFFIC_MEMBERS)])
 def test_whatever_a_dialect_reads_is_in_its_reference(dialect: str, further: set[str]) -> None:
     reference = (ROOT / "docs" / "reference" / f"{dialect}.md").read_text(encoding="utf-8")
-    sources = [path.read_text(encoding="utf-8") for path in (ROOT / "src/homing/doors").glob(f"{dialect}*.py")]
+    sources = [path.read_text(encoding="utf-8") for path in (ROOT / "src/homing/dialects" / dialect).glob("*.py")]
     found = {name for source in sources for names in READS.findall(source) for name in names if name} | further
     assert len(found) > 5
     assert {name for name in found if f"`{name}`" not in reference and f'"{name}"' not in reference} == set()

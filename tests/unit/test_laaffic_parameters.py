@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from homing import errors
-from homing.doors import laaffic_parameters as parameters
+from homing.dialects.laaffic import parameters
 
 NOON = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 SPAN = (datetime(2000, 1, 1), datetime(2100, 1, 1))  # noqa: DTZ001 - hypothesis wants them so

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from homing import errors, limits
-from homing.doors.lia_parameters import STRUCTURE, TooMany, from_form, from_json, read, storable
+from homing.dialects.lia.parameters import STRUCTURE, TooMany, from_form, from_json, read, storable
 from homing.doors.wire import Request
 from tests.support.calls import Called
 

@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from homing.messages.lia_form import status_word
+from homing.dialects.lia.form import status_word
 from homing.states import FINAL_STATES, RANKS, TABLE, State, is_refunded, may_move
 
 WAY = (State.QUEUED, State.SENDING, State.SENT, State.UNKNOWN)

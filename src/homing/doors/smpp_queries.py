@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from homing import limits
 from homing.accounts.profile import Profile
-from homing.doors.laaffic import QueryBudget
+from homing.accounts.query_budget import QueryBudget
 from homing.doors.smpp_parts import LongStore
 from homing.doors.smpp_words import Unacceptable
 from homing.kit.ids import ID_MAX

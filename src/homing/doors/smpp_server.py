@@ -11,9 +11,9 @@ from prometheus_client import CollectorRegistry
 from homing import errors
 from homing.accounts.binds import BindRegister
 from homing.accounts.directory import Directory
+from homing.accounts.query_budget import QueryBudget
 from homing.config import Smpp
 from homing.doors.auth_guard import AuthGuard
-from homing.doors.laaffic import QueryBudget
 from homing.doors.smpp import SmppDoor, addresses
 from homing.doors.smpp_bind import Gatekeeper
 from homing.doors.smpp_commands import Commands

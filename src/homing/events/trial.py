@@ -5,9 +5,9 @@ from typing import Final
 
 import msgspec
 
+from homing.dialects.laaffic.form import Inbound, Report, price_detail
 from homing.events.guarded import GuardedPoster, Posted
 from homing.events.pusher import is_acknowledged
-from homing.messages.laaffic_form import Inbound, Report, price_detail
 from homing.model import PushKind
 
 ORDER: Final = "homing-test"

@@ -9,8 +9,10 @@ from typing import Final, Protocol
 import msgspec
 
 from homing import limits
+from homing.dialects.laaffic import form as laaffic_form
+from homing.dialects.lia import form as lia_form
 from homing.kit.ids import id_time_ms
-from homing.messages import laaffic_form, lia_form, smpp_form
+from homing.messages import smpp_form
 from homing.model import Door, PushKind
 from homing.states import TABLE, State
 from homing.store.database import Connection, Record

@@ -65,7 +65,7 @@ class Moment(msgspec.Struct, frozen=True):
 
 RECEIPT: Final = Phrase("receipt")
 UNREGISTERED: Final = Phrase("not registered to the account")
-"""Why a sender ID is replaced (doors/laaffic_send.py)."""
+"""Why a sender ID is replaced (dialects/laaffic/send.py)."""
 
 
 async def find_message(connection: Connection, message_id: int) -> Record | None:

@@ -9,9 +9,10 @@ import msgspec
 import structlog
 
 from homing import errors, limits
+from homing.dialects.laaffic import form as laaffic_form
 from homing.kit.ids import first_id_at, id_time_ms
 from homing.kit.storable import storable
-from homing.messages import laaffic_form, smpp_form
+from homing.messages import smpp_form
 from homing.messages.outbox import Push, add_pushes
 from homing.model import CarrierInbound, PushKind
 from homing.receipts.spellings import in_any_country, person_number, sender_key

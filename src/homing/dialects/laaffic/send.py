@@ -7,8 +7,8 @@ import msgspec
 
 from homing import errors, limits
 from homing.accounts.profile import Profile
+from homing.dialects.laaffic.parameters import Batch, Group, split_list, text_of
 from homing.doors.abnormal import why_abnormal
-from homing.doors.laaffic_parameters import Batch, Group, split_list, text_of
 from homing.intake import submission as intake
 from homing.intake.intake import Intake
 from homing.intake.submission import Accepted, Refused

@@ -9,13 +9,13 @@ import msgspec
 
 from homing import errors, limits
 from homing.accounts.profile import Profile
-from homing.doors.laaffic_counts import FINAL, SentCounts, SentSpan
-from homing.doors.laaffic_parameters import RecordMo, Span, split_list, text_of, time_of, whole
-from homing.doors.laaffic_send import app_of
+from homing.dialects.laaffic.counts import FINAL, SentCounts, SentSpan
+from homing.dialects.laaffic.form import PriceDetail, code_number, price_detail
+from homing.dialects.laaffic.parameters import RecordMo, Span, split_list, text_of, time_of, whole
+from homing.dialects.laaffic.send import app_of
 from homing.kit import ids
 from homing.kit.buckets import TokenBucket
 from homing.kit.places import NoPlace, Places
-from homing.messages.laaffic_form import PriceDetail, code_number, price_detail
 from homing.messages.lookup import Lookup
 from homing.states import TABLE, State
 from homing.store.database import Database, Record

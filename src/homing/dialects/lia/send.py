@@ -8,8 +8,8 @@ import msgspec
 
 from homing import errors, limits
 from homing.accounts.profile import Profile
+from homing.dialects.lia.parameters import Parameters, storable
 from homing.doors.abnormal import why_abnormal
-from homing.doors.lia_parameters import Parameters, storable
 from homing.intake.intake import Intake
 from homing.intake.submission import Accepted, Group, Submission
 from homing.intake.templates import fill

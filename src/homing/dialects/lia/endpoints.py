@@ -9,18 +9,18 @@ from homing import errors, limits
 from homing.accounts.directory import Directory
 from homing.accounts.profile import Profile
 from homing.conversions.feedback import Feedback, Verdict
-from homing.doors import lia_parameters
+from homing.dialects.lia import parameters as lia_parameters
+from homing.dialects.lia.form import currency_number, status_word
+from homing.dialects.lia.parameters import Parameters
+from homing.dialects.lia.send import Sender, echo_of, failed, whole_failure
 from homing.doors.auth_guard import AuthGuard
 from homing.doors.body import BodyTooLarge
 from homing.doors.cross_origin import CrossOrigin
 from homing.doors.failures import FailureLog
-from homing.doors.lia_parameters import Parameters
-from homing.doors.lia_send import Sender, echo_of, failed, whole_failure
 from homing.doors.multipart_form import TooMany
 from homing.doors.wire import Endpoint, Request, Response
 from homing.kit.crypto import same
 from homing.ledger.purse import Purses
-from homing.messages.lia_form import currency_number, status_word
 from homing.messages.lookup import Lookup
 from homing.model import CURRENCY, Door
 from homing.states import State

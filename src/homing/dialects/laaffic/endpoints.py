@@ -1,6 +1,5 @@
 """The laaffic dialect, under /v3 and /sms (docs/reference/laaffic.md)."""
 
-import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
@@ -8,15 +7,15 @@ import msgspec
 
 from homing import errors, limits
 from homing.accounts.profile import Profile
+from homing.accounts.query_budget import QueryBudget
 from homing.conversions.feedback import Feedback, Verdict
-from homing.doors import laaffic_parameters as parameters
+from homing.dialects.laaffic import parameters
+from homing.dialects.laaffic.auth import Gate
+from homing.dialects.laaffic.queries import Queries
+from homing.dialects.laaffic.send import Sender, SendFailed, app_of, failed, reason_of
 from homing.doors.body import BodyFailure, BodyTooLarge
 from homing.doors.failures import FailureLog
-from homing.doors.laaffic_auth import Gate
-from homing.doors.laaffic_queries import Queries
-from homing.doors.laaffic_send import Sender, SendFailed, app_of, failed, reason_of
 from homing.doors.wire import Endpoint, Request, Response
-from homing.kit.buckets import TokenBucket
 from homing.kit.money import fixed, trimmed
 from homing.ledger.purse import Purses
 from homing.model import Door
@@ -50,34 +49,6 @@ SENDS: Final = frozenset(("sendSms", "sendSms/batch"))
 """Their failures have the counts and lists of an answer besides (contract, section 1)."""
 SUCCESS: Final = encode(Failure("0", "success"))
 Call = Callable[[Request, Profile], Awaitable[Response]]
-
-
-class QueryBudget:
-    """How often an account may query, for each kind of query; kept in this process."""
-
-    def __init__(self, clock_s: Callable[[], float] = time.monotonic) -> None:
-        self._clock_s = clock_s
-        self._buckets: dict[tuple[int, str], TokenBucket] = {}
-
-    def spend(self, account: Profile, query: str) -> None:
-        """Raises `QueryTooFrequent`."""
-        rate_per_s = account.queries_per_s
-        self._take(account.account_id, query, rate_per_s, rate_per_s * limits.QUERIES_BURST_FACTOR)
-
-    def rows(self, account: Profile) -> TokenBucket:
-        """The rows that the account may read with getSentRcd. Raises `QueryTooFrequent` when there are none."""
-        return self._take(account.account_id, "rows", limits.LAAFFIC_RECORDS_PER_S, limits.LAAFFIC_RECORDS_BURST_ROWS)
-
-    def _take(self, account_id: int, kind: str, rate_per_s: float, burst: float) -> TokenBucket:
-        now_s = self._clock_s()
-        bucket = self._buckets.get((account_id, kind))
-        if bucket is None or bucket.rate_per_s != rate_per_s:
-            if len(self._buckets) >= limits.PROFILES_MAX:
-                self._buckets.clear()
-            bucket = self._buckets[(account_id, kind)] = TokenBucket(rate_per_s, burst, now_s)
-        if not bucket.take(now_s):
-            raise errors.QueryTooFrequent
-        return bucket
 
 
 class LaafficDoor:
@@ -183,7 +154,9 @@ class LaafficDoor:
 
     async def _sent(self, request: Request, account: Profile) -> Response:
         self._budget.spend(account, "getSentRcd")
-        rows = self._budget.rows(account)
+        rows = self._budget.take(
+            account.account_id, "rows", limits.LAAFFIC_RECORDS_PER_S, limits.LAAFFIC_RECORDS_BURST_ROWS
+        )
         return Response(await self._queries.sent(account, parameters.from_query(request.query), rows))
 
     async def _inbound(self, request: Request, account: Profile) -> Response:

@@ -1,0 +1,33 @@
+"""How often an account may query."""
+
+import time
+from collections.abc import Callable
+
+from homing import errors, limits
+from homing.accounts.profile import Profile
+from homing.kit.buckets import TokenBucket
+
+
+class QueryBudget:
+    """How often an account may query, for each kind of query; kept in this process."""
+
+    def __init__(self, clock_s: Callable[[], float] = time.monotonic) -> None:
+        self._clock_s = clock_s
+        self._buckets: dict[tuple[int, str], TokenBucket] = {}
+
+    def spend(self, account: Profile, query: str) -> None:
+        """Raises `QueryTooFrequent`."""
+        rate_per_s = account.queries_per_s
+        self.take(account.account_id, query, rate_per_s, rate_per_s * limits.QUERIES_BURST_FACTOR)
+
+    def take(self, account_id: int, kind: str, rate_per_s: float, burst: float) -> TokenBucket:
+        """The account's bucket of a kind, one token of which is spent. Raises `QueryTooFrequent` when it has none."""
+        now_s = self._clock_s()
+        bucket = self._buckets.get((account_id, kind))
+        if bucket is None or bucket.rate_per_s != rate_per_s:
+            if len(self._buckets) >= limits.PROFILES_MAX:
+                self._buckets.clear()
+            bucket = self._buckets[(account_id, kind)] = TokenBucket(rate_per_s, burst, now_s)
+        if not bucket.take(now_s):
+            raise errors.QueryTooFrequent
+        return bucket
