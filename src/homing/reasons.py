@@ -1,0 +1,65 @@
+"""Why the platform decided something, as data: a code and values. Pure.
+
+Stored as a JSON object, `{"code": "guard.burst", "values": {"messages": 12, "limit": 8}}`, and worded where a person
+reads it, in that person's language (messages/reason_words.py). A value's name ends in its unit: `_micro` (micro-units
+of the currency), `_ppm` (millionths), `_s` (seconds); without one it is a count, an id or a name. A value may be a
+reason itself.
+"""
+
+import enum
+from collections.abc import Iterable, Mapping
+from typing import Union
+
+import msgspec
+
+
+class ReasonCode(enum.StrEnum):
+    """What was the case. docs/reference/reasons.md lists the codes with their values."""
+
+    LEGACY_TEXT = "legacy.text"  # a sentence, or a code of another release: shown as it is
+
+
+class Reason(msgspec.Struct, frozen=True, omit_defaults=True):
+    """`values` by name: numbers, texts, and reasons."""
+
+    code: ReasonCode
+    values: Mapping[str, Union[int, float, str, "Reason"]] = {}
+
+    @classmethod
+    def of(cls, code: ReasonCode, **values: Union[int, float, str, "Reason"]) -> "Reason":
+        """Example: `Reason.of(ReasonCode.GUARD_BURST, messages=12, limit=8)`."""
+        return cls(code, values)
+
+
+def encode_reason(reason: Reason) -> str:
+    """As a JSON object."""
+    return msgspec.json.encode(reason).decode()
+
+
+def encode_reasons(reasons: Iterable[Reason]) -> str:
+    """As a JSON array."""
+    return msgspec.json.encode(list(reasons)).decode()
+
+
+def decode_reason(written: str) -> Reason:
+    """From a JSON object. What is not known here, such as another release's code, becomes a `LEGACY_TEXT`."""
+    return plain_reason(msgspec.json.decode(written))
+
+
+def plain_reason(plain: object) -> Reason:
+    """Likewise, from a JSON value that is decoded already."""
+    try:
+        return msgspec.convert(plain, Reason)
+    except msgspec.ValidationError:
+        text = plain if isinstance(plain, str) else msgspec.json.encode(plain).decode()
+        return Reason.of(ReasonCode.LEGACY_TEXT, text=text)
+
+
+def ppm(share: float) -> int:
+    """A share 0..1 in millionths."""
+    return round(share * 1_000_000)
+
+
+def rounded(value: float, digits: int = 2) -> float:
+    """To so many significant digits: no more than an estimate has."""
+    return float(f"{value:.{digits}g}")
