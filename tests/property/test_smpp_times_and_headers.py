@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from homing.smpp import times, udh
+from homing.smpp import concatenation, times, udh
 
 FIRST, LAST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2037, 12, 31, tzinfo=UTC)
 moments = st.integers(0, (LAST - FIRST) // timedelta(microseconds=1)).map(lambda us: FIRST + timedelta(microseconds=us))
@@ -45,16 +45,16 @@ def test_a_header_is_read_back(elements: list[tuple[int, bytes]]) -> None:
 @given(st.integers(0, 2**17), st.integers(1, 255), st.data(), st.booleans())
 def test_a_parts_place_is_read_back(reference: int, total: int, data: st.DataObject, wide: bool) -> None:
     part = data.draw(st.integers(1, total))
-    header = udh.build_concatenation(reference, total, part, wide)
+    header = concatenation.build_header(reference, total, part, wide)
     assert len(header) == (7 if wide else 6)
-    assert udh.concatenation(header) == (reference & (0xFFFF if wide else 0xFF), total, part)
+    assert concatenation.header_position(header) == (reference & (0xFFFF if wide else 0xFF), total, part)
 
 
 @given(st.binary(max_size=300), st.integers(0, 255))
 def test_any_octets_are_split_or_refused_and_nothing_is_lost(octets: bytes, esm_class: int) -> None:
     try:
         header, rest = udh.split(octets, esm_class)
-        udh.concatenation(header)
+        concatenation.header_position(header)
     except udh.BadHeader:
         return
     assert header + rest == octets

@@ -15,7 +15,7 @@ from homing.doors.smpp_words import Own
 from homing.messages import timeline
 from homing.model import Outcome, Traffic
 from homing.routing.rules import Match
-from homing.smpp import udh
+from homing.smpp import concatenation, udh
 from homing.smpp.pdus import SubmitSm
 from homing.states import State
 from tests.support.esme import bound
@@ -140,7 +140,7 @@ async def test_a_long_message_that_came_in_parts_leaves_with_what_its_first_part
     number = f"{BOTH}200001"
     async with bound(server.environment["HOMING_SMPP_ADDRESS"], account.key, account.secret) as esme:
         for part in (1, 2):
-            header = udh.build_concatenation(7, 2, part)
+            header = concatenation.build_header(7, 2, part)
             await esme.sent(number, header + b"x" * 150, esm_class=udh.UDHI, data_coding=0x10, tlvs=IDS)
     await submitted(centre, number)
     await centre.until(lambda: sum(one.destination_addr == number for one in centre.submits) == 2)

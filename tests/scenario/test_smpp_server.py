@@ -19,7 +19,7 @@ from homing.kit import money
 from homing.ledger.proof import prove
 from homing.messages import timeline
 from homing.model import Answer, CarrierReceipt, Door, Outbound, Outcome
-from homing.smpp import pdus, times, tlvs, udh
+from homing.smpp import concatenation, pdus, times, tlvs, udh
 from homing.smpp.clockwork import Clockwork
 from homing.smpp.codec import Decoder, encode
 from homing.smpp.pdus import DataSm, SmeAddress, SubmitMulti, SubmitMultiResp
@@ -70,7 +70,7 @@ async def test_a_customer_whose_data_coding_0_is_latin_1_is_read_so(
     async with bound(smpp, account.key, account.secret) as esme:
         whole = await esme.sent(DELIVERED, "fünf@home\0".encode("latin-1"))
         long = [
-            await esme.sent(DELIVERED, udh.build_concatenation(9, 2, part) + b"\xfc" * 134, esm_class=udh.UDHI)
+            await esme.sent(DELIVERED, concatenation.build_header(9, 2, part) + b"\xfc" * 134, esm_class=udh.UDHI)
             for part in (1, 2)
         ]
         marked = await esme.sent(DELIVERED, b"\xff\xfe" + "你好".encode("utf-16-le"), data_coding=8)
@@ -358,6 +358,8 @@ async def test_the_timeline_tells_of_the_bind(server: Server, esme: Esme) -> Non
         ("né à Köln".encode("latin-1"), 3, "né à Köln", 0, 1),
         ("ê".encode("latin-1"), 3, "ê", 8, 1),
         ("你好".encode("utf-16-be"), 8, "你好", 8, 1),
+        ("日本".encode("shift_jis"), 5, "日本", 8, 1),
+        ("안녕 ok".encode("euc_kr"), 14, "안녕 ok", 8, 1),
         (("a" * 71).encode("utf-16-be"), 8, "a" * 71, 8, 2),
     ],
 )
@@ -544,7 +546,7 @@ def parts_of(number: str, texts: list[bytes], reference: int = 7, wide: bool = F
     return [
         submit(
             number,
-            udh.build_concatenation(reference, len(texts), n, wide) + text,
+            concatenation.build_header(reference, len(texts), n, wide) + text,
             esm_class=udh.UDHI,
             **more,
         )

@@ -22,9 +22,10 @@ from types import TracebackType
 from typing import Any, Self
 
 from homing.kit.buckets import TokenBucket
-from homing.smpp import udh
+from homing.smpp import concatenation, udh
 from homing.smpp.clockwork import Clockwork
 from homing.smpp.codec import encode
+from homing.smpp.concatenation import PartPosition
 from homing.smpp.connection import Connection, serve
 from homing.smpp.pdus import (
     BindReceiver,
@@ -53,7 +54,6 @@ from homing.smpp.tlvs import (
     SAR_TOTAL_SEGMENTS,
     Tlv,
 )
-from homing.smpp.udh import Part
 from homing.text import gsm7
 from tests.support.waiting import WAIT_S, until
 
@@ -445,14 +445,10 @@ class Smsc:
         made = []
         for number, piece in enumerate(cut, 1):
             if long == "sar":
-                place = (
-                    SAR_MSG_REF_NUM.make(reference),
-                    SAR_TOTAL_SEGMENTS.make(len(cut)),
-                    SAR_SEGMENT_SEQNUM.make(number),
-                )
-                made.append(replaced(sender, short_message=piece, tlvs=place))
+                sar = concatenation.build_tlvs(reference, len(cut), number)
+                made.append(replaced(sender, short_message=piece, tlvs=sar))
             else:
-                header = udh.build_concatenation(reference, len(cut), number, long == "udh16")
+                header = concatenation.build_header(reference, len(cut), number, long == "udh16")
                 made.append(replaced(sender, esm_class=udh.UDHI, short_message=header + piece))
         return made
 
@@ -494,13 +490,13 @@ class Smsc:
         octets = submit.short_message or MESSAGE_PAYLOAD.of(submit.tlvs) or b""
         header, body = udh.split(octets, submit.esm_class)
         body = self._septets(submit, body, len(header))
-        place = udh.concatenation(header)
+        place = concatenation.header_position(header)
         if place is None and SAR_TOTAL_SEGMENTS.of(submit.tlvs):
             tlvs = submit.tlvs
             reference, total, part = (
                 parameter.of(tlvs) or 0 for parameter in (SAR_MSG_REF_NUM, SAR_TOTAL_SEGMENTS, SAR_SEGMENT_SEQNUM)
             )
-            place = Part(reference, total, part)
+            place = PartPosition(reference, total, part)
         if place is not None:
             key = submit.destination_addr, place.reference, place.total
             parts = self._parts.setdefault(key, {})

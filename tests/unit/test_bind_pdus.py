@@ -6,7 +6,7 @@ import pytest
 from homing.events.bind_pdus import pdus_of
 from homing.messages.smpp_form import Inbound, Receipt
 from homing.model import PushKind
-from homing.smpp import codec, tlvs, udh
+from homing.smpp import codec, concatenation, tlvs, udh
 from homing.smpp.pdus import DeliverSm
 from homing.states import State
 
@@ -62,7 +62,7 @@ def test_a_long_reply_comes_in_parts_with_a_header(text: str) -> None:
     found = ""
     for number, pdu in enumerate(pdus, 1):
         header, octets = udh.split(pdu.short_message, pdu.esm_class)
-        assert udh.concatenation(header) == udh.Part(7, 3, number)
+        assert concatenation.header_position(header) == concatenation.PartPosition(7, 3, number)
         found += octets.decode("utf-16-be" if pdu.data_coding else "ascii")
     assert found == text
 

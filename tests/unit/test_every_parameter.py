@@ -26,7 +26,7 @@ from homing.doors.smpp_submit import read
 from homing.doors.smpp_words import Own, Unacceptable
 from homing.intake.submission import Submission
 from homing.model import App, Options, Outbound, Traffic
-from homing.smpp import tlvs, udh
+from homing.smpp import concatenation, tlvs
 from homing.smpp.fields import fields_of
 from homing.smpp.pdus import DataSm, SmeAddress, SubmitMulti, SubmitSm
 from homing.smpp.statuses import Status
@@ -87,7 +87,7 @@ def submit(**more: Any) -> SubmitSm:
     )
 
 
-HEADED = udh.build_concatenation(7, 1, 1) + b"hello"
+HEADED = concatenation.build_header(7, 1, 1) + b"hello"
 FIELDS: dict[str, list[Carried | Refused | Ignored]] = {
     "service_type": [
         Carried("PROMO", lambda stored, _sent: stored.traffic, Traffic.PROMOTIONAL),

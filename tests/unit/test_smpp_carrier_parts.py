@@ -20,7 +20,8 @@ from homing.carriers.smpp_queries import read
 from homing.carriers.smpp_ramp import Ramp
 from homing.carriers.smpp_settings import SmppSettings
 from homing.model import Answer, CarrierInbound, CarrierReceipt, Options, Outbound, Outcome, Outstanding
-from homing.smpp import udh
+from homing.smpp import concatenation, udh
+from homing.smpp.concatenation import PartPosition
 from homing.smpp.pdus import DataSm, DeliverSm, QuerySmResp
 from homing.smpp.statuses import Status
 from homing.smpp.tlvs import (
@@ -32,7 +33,6 @@ from homing.smpp.tlvs import (
     SAR_TOTAL_SEGMENTS,
     USER_MESSAGE_REFERENCE,
 )
-from homing.smpp.udh import Part
 from homing.states import State
 from homing.text import gsm7
 from homing.text.segments import count
@@ -208,12 +208,12 @@ def test_the_parts_name_their_message_and_their_place() -> None:
         made = Encoder(settings(long_messages=long)).submits(message(text), 0x1_2345, NOW)
         for number, submit in enumerate(made, 1):
             header, _body = udh.split(submit.short_message, submit.esm_class)
-            place = udh.concatenation(header) or Part(
+            place = concatenation.header_position(header) or PartPosition(
                 SAR_MSG_REF_NUM.of(submit.tlvs) or 0,
                 SAR_TOTAL_SEGMENTS.of(submit.tlvs) or 0,
                 SAR_SEGMENT_SEQNUM.of(submit.tlvs) or 0,
             )
-            assert place == Part(reference, 3, number)
+            assert place == PartPosition(reference, 3, number)
 
 
 # ---- What answers mean
@@ -443,7 +443,7 @@ def test_a_header_that_runs_over_its_message_is_text() -> None:
 
 
 def test_a_message_of_one_part_is_whole() -> None:
-    header = udh.build_concatenation(1, 1, 1)
+    header = concatenation.build_header(1, 1, 1)
     assert isinstance(READER.read(DeliverSm(esm_class=udh.UDHI, short_message=header + b"hi"), NOW), CarrierInbound)
 
 
@@ -483,7 +483,7 @@ def test_whatever_comes_is_read(
 
 
 def fragment(part: int, total: int = 3, source: str = "4477", octets: bytes = b"x") -> Fragment:
-    return Fragment(source, "H", Part(9, total, part), 0, octets)
+    return Fragment(source, "H", PartPosition(9, total, part), 0, octets)
 
 
 def test_parts_are_put_together_whatever_their_order_and_repeats() -> None:

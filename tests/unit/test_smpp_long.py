@@ -10,7 +10,7 @@ from homing.doors.smpp_long import LongPart, part_of, submission_of, whole_sets
 from homing.doors.smpp_submit import read
 from homing.doors.smpp_words import Own, Unacceptable
 from homing.model import App, Door, Recipient
-from homing.smpp import tlvs, udh
+from homing.smpp import concatenation, tlvs, udh
 from homing.smpp.pdus import SubmitSm
 from homing.states import State
 from homing.text.gsm7 import encode
@@ -26,7 +26,7 @@ def part(number: int, octets: bytes, total: int = 2, reference: int = 9, **more:
         source_addr="ACME",
         destination_addr="447700900123",
         esm_class=udh.UDHI,
-        short_message=udh.build_concatenation(reference, total, number) + octets,
+        short_message=concatenation.build_header(reference, total, number) + octets,
         **values,  # type: ignore[arg-type]
     )
     return part_of(read(ACCOUNT, pdu, NOW), ACCOUNT, 100 + number, Door.LAAFFIC, "key", "a", f"b/{number}")

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from homing.smpp import statuses, times, tlvs, udh
+from homing.smpp import concatenation, statuses, times, tlvs, udh
 from homing.smpp.statuses import Kind, Status
 
 
@@ -129,15 +129,15 @@ def test_a_header_is_cut_off_where_esm_class_says_that_there_is_one() -> None:
 
 
 def test_concatenation_is_read_in_both_widths() -> None:
-    assert udh.concatenation(b"\x05\x00\x03\x2a\x02\x01") == (0x2A, 2, 1)
-    assert udh.concatenation(b"\x06\x08\x04\x01\x2a\x03\x02") == (0x12A, 3, 2)
-    assert udh.concatenation(b"\x03\x24\x01\x01") is None
-    assert udh.concatenation(b"") is None
+    assert concatenation.header_position(b"\x05\x00\x03\x2a\x02\x01") == (0x2A, 2, 1)
+    assert concatenation.header_position(b"\x06\x08\x04\x01\x2a\x03\x02") == (0x12A, 3, 2)
+    assert concatenation.header_position(b"\x03\x24\x01\x01") is None
+    assert concatenation.header_position(b"") is None
 
 
 @pytest.mark.parametrize("header", [b"\x05\x00\x03\x2a\x02\x00", b"\x05\x00\x03\x2a\x02\x03", b"\x04\x00\x02\x2a\x02"])
 def test_concatenation_that_makes_no_sense_is_passed_over(header: bytes) -> None:
-    assert udh.concatenation(header) is None
+    assert concatenation.header_position(header) is None
 
 
 @pytest.mark.parametrize(
@@ -145,16 +145,16 @@ def test_concatenation_that_makes_no_sense_is_passed_over(header: bytes) -> None
 )
 def test_a_header_that_does_not_add_up_is_refused(header: bytes) -> None:
     with pytest.raises(udh.BadHeader):
-        udh.concatenation(header)
+        concatenation.header_position(header)
 
 
 def test_concatenation_is_built_as_it_is_read() -> None:
-    assert udh.build_concatenation(0x2A, 2, 1) == b"\x05\x00\x03\x2a\x02\x01"
-    assert udh.build_concatenation(0x12A, 2, 1) == b"\x05\x00\x03\x2a\x02\x01"
-    assert udh.build_concatenation(0x12A, 3, 2, wide=True) == b"\x06\x08\x04\x01\x2a\x03\x02"
+    assert concatenation.build_header(0x2A, 2, 1) == b"\x05\x00\x03\x2a\x02\x01"
+    assert concatenation.build_header(0x12A, 2, 1) == b"\x05\x00\x03\x2a\x02\x01"
+    assert concatenation.build_header(0x12A, 3, 2, wide=True) == b"\x06\x08\x04\x01\x2a\x03\x02"
     for total, part in ((0, 0), (2, 3), (256, 1)):
         with pytest.raises(ValueError):
-            udh.build_concatenation(1, total, part)
+            concatenation.build_header(1, total, part)
 
 
 def test_other_elements_are_kept() -> None:
@@ -162,4 +162,4 @@ def test_other_elements_are_kept() -> None:
     elements = udh.parse(header)
     assert elements == [(0x05, b"\x0b\x84\x23\xf0"), (0x24, b"\x01"), (0x00, b"\x2a\x02\x01")]
     assert udh.build(elements) == header
-    assert udh.concatenation(header) == (0x2A, 2, 1)
+    assert concatenation.header_position(header) == (0x2A, 2, 1)

@@ -7,10 +7,11 @@ import pytest
 from homing import errors, limits
 from homing.accounts.profile import Profile
 from homing.doors import smpp_text
-from homing.doors.smpp_submit import REFERENCE_16_BIT, REFERENCE_SAR, Submit, read, refused_of
+from homing.doors.smpp_submit import Submit, read, refused_of
 from homing.doors.smpp_words import STATUSES, Own, Unacceptable, status_of
 from homing.model import App, Options, Recipient, Traffic
-from homing.smpp import tlvs, udh
+from homing.smpp import concatenation, tlvs, udh
+from homing.smpp.concatenation import REFERENCE_16_BIT, REFERENCE_SAR, PartPosition
 from homing.smpp.pdus import DataSm, DistributionList, SmeAddress, SubmitMulti, SubmitSm
 from homing.smpp.statuses import Status
 from homing.text.gsm7 import encode
@@ -21,8 +22,8 @@ ACCOUNT = Profile(
     7, "acme", False, (), 20, False, "ACME", frozenset({"ACME", "447700900000"}), {"a": App("a", "a", None, None)}, ()
 )
 NUMBER = "447700900123"
-HEADER_8 = udh.build_concatenation(7, 3, 2)
-HEADER_16 = udh.build_concatenation(7, 3, 2, wide=True)
+HEADER_8 = concatenation.build_header(7, 3, 2)
+HEADER_16 = concatenation.build_header(7, 3, 2, wide=True)
 PORTS = udh.build([(udh.PORTS_16_BIT, b"\x0b\x84\x23\xf0")])
 SAR = (tlvs.SAR_MSG_REF_NUM.make(7), tlvs.SAR_TOTAL_SEGMENTS.make(3), tlvs.SAR_SEGMENT_SEQNUM.make(2))
 
@@ -77,16 +78,20 @@ def test_a_plain_submit() -> None:
         (submit(schedule_delivery_time="261122115900000+"), "validity_s", limits.VALIDITY_S_DEFAULT),
         (submit(esm_class=0x83), "octets", b"hello"),
         (submit(short_message=b"", tlvs=(tlvs.MESSAGE_PAYLOAD.make(b"x" * 500),)), "octets", b"x" * 500),
-        (submit(esm_class=0x40, short_message=HEADER_8 + b"rest"), "part", udh.Part(7, 3, 2)),
+        (submit(esm_class=0x40, short_message=HEADER_8 + b"rest"), "part", PartPosition(7, 3, 2)),
         (submit(esm_class=0x40, short_message=HEADER_8 + b"rest"), "octets", b"rest"),
-        (submit(esm_class=0x40, short_message=HEADER_16 + b"r"), "part", udh.Part(7 | REFERENCE_16_BIT, 3, 2)),
+        (
+            submit(esm_class=0x40, short_message=HEADER_16 + b"r"),
+            "part",
+            PartPosition(7 | REFERENCE_16_BIT, 3, 2),
+        ),
         (
             submit(esm_class=0x40, short_message=b"", tlvs=(tlvs.MESSAGE_PAYLOAD.make(HEADER_8 + b"rest"),)),
             "octets",
             b"rest",
         ),
-        (submit(tlvs=SAR), "part", udh.Part(7 | REFERENCE_SAR, 3, 2)),
-        (submit(esm_class=0x40, short_message=udh.build_concatenation(7, 1, 1) + b"one"), "part", None),
+        (submit(tlvs=SAR), "part", PartPosition(7 | REFERENCE_SAR, 3, 2)),
+        (submit(esm_class=0x40, short_message=concatenation.build_header(7, 1, 1) + b"one"), "part", None),
         (submit(tlvs=(SAR[0], tlvs.SAR_TOTAL_SEGMENTS.make(1), tlvs.SAR_SEGMENT_SEQNUM.make(1))), "part", None),
     ],
 )
@@ -120,7 +125,7 @@ def test_a_field_says(pdu: SubmitSm, field: str, value: object) -> None:
         (submit(esm_class=0x40, short_message=b"\x09x"), Status.RINVESMCLASS),
         (submit(esm_class=0x40, short_message=HEADER_8), Status.RINVMSGLEN),
         (submit(esm_class=0x40, short_message=PORTS + b"x"), Own.UNSUPPORTED_CONTENT),
-        (submit(esm_class=0x40, short_message=udh.build_concatenation(7, 200, 2) + b"x"), Status.RINVMSGLEN),
+        (submit(esm_class=0x40, short_message=concatenation.build_header(7, 200, 2) + b"x"), Status.RINVMSGLEN),
         (SubmitMulti(source_addr="ACME", short_message=b"x"), Status.RINVNUMDESTS),
         (
             SubmitMulti(source_addr="ACME", dest_addresses=(DistributionList("all"),), short_message=b"x"),

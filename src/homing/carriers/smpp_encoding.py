@@ -7,22 +7,15 @@ from typing import Any, Final
 
 from homing.carriers.smpp_settings import SmppSettings
 from homing.model import NO_OPTIONS, Options, Outbound
-from homing.smpp import times, udh
+from homing.smpp import concatenation, data_coding, times
 from homing.smpp.addresses import Npi, Ton
 from homing.smpp.pdus import SubmitSm
-from homing.smpp.tlvs import (
-    MESSAGE_PAYLOAD,
-    SAR_MSG_REF_NUM,
-    SAR_SEGMENT_SEQNUM,
-    SAR_TOTAL_SEGMENTS,
-    USER_MESSAGE_REFERENCE,
-    Tlvs,
-)
+from homing.smpp.tlvs import MESSAGE_PAYLOAD, USER_MESSAGE_REFERENCE, Tlvs
+from homing.smpp.udh import UDHI
 from homing.text import gsm7
 from homing.text.segments import CONCATENATION_HEADER_OCTETS, PART_OCTETS, Encoding, capacity, split
 
 SINGLE_SEPTETS: Final = capacity(Encoding.GSM7)
-CARRIAGE_RETURN: Final = b"\r"
 WIDE_HEADER_OCTETS: Final = 7
 
 
@@ -101,59 +94,36 @@ class Encoder:
     ) -> SubmitSm:
         settings = self._settings
         if settings.long_messages == "sar":
-            sar = (
-                SAR_MSG_REF_NUM.make(reference & 0xFFFF),
-                SAR_TOTAL_SEGMENTS.make(total),
-                SAR_SEGMENT_SEQNUM.make(number),
-            )
-            octets = self._octets(text, encoding, 0)
+            sar = concatenation.build_tlvs(reference, total, number)
+            octets = self._octets(text, encoding)
             return SubmitSm(**fields, esm_class=settings.esm_class, short_message=octets, tlvs=(*tlvs, *sar))
-        header = udh.build_concatenation(reference, total, number, self._is_wide)
+        header = concatenation.build_header(reference, total, number, self._is_wide)
         octets = header + self._octets(text, encoding, len(header))
-        return SubmitSm(**fields, esm_class=settings.esm_class | udh.UDHI, short_message=octets, tlvs=tlvs)
+        return SubmitSm(**fields, esm_class=settings.esm_class | UDHI, short_message=octets, tlvs=tlvs)
 
     def _encoded(self, message: Outbound) -> tuple[Encoding, bytes]:
         """The whole text. UCS-2 also for what the carrier's charset cannot say, so that the person reads what was
         written.
         """
         if message.encoding == Encoding.GSM7:
-            with contextlib.suppress(gsm7.NotEncodable, UnicodeEncodeError):
-                return Encoding.GSM7, self._octets(message.text, Encoding.GSM7, 0)
-        return Encoding.UCS2, self._octets(message.text, Encoding.UCS2, 0)
+            with contextlib.suppress(ValueError):
+                return Encoding.GSM7, self._octets(message.text, Encoding.GSM7)
+        return Encoding.UCS2, self._octets(message.text, Encoding.UCS2)
 
     def _is_short(self, text: str, encoding: Encoding, octets: bytes) -> bool:
         """Whether one part holds it. For most texts their octets tell, and nobody has to count again."""
         if encoding is Encoding.UCS2:
             return len(octets) <= PART_OCTETS
-        septets = len(octets) if self._settings.charset == "gsm7" else gsm7.septets(text)
+        septets = len(octets) if self._settings.charset == data_coding.GSM7 else gsm7.septets(text)
         return septets <= SINGLE_SEPTETS
 
-    def _octets(self, text: str, encoding: Encoding, header_octets: int) -> bytes:
-        if encoding is Encoding.UCS2:
-            return text.encode("utf-16-be", "surrogatepass")
-        match self._settings.charset:
-            case "gsm7":
-                return gsm7.encode(text)
-            case "gsm7-packed":
-                return packed(gsm7.encode(text), header_octets)
-            case charset:
-                if not gsm7.is_gsm(text):  # it is cut into parts of septets, whatever it is written in
-                    raise gsm7.not_encodable(text)
-                return text.encode(charset)
+    def _octets(self, text: str, encoding: Encoding, header_octets: int = 0) -> bytes:
+        charset = data_coding.UCS2 if encoding is Encoding.UCS2 else self._settings.charset
+        return data_coding.encode(text, charset, header_octets)
 
 
 def _tag(written: str) -> int | None:
     return int(written, 16) if written else None
-
-
-def packed(septets: bytes, header_octets: int) -> bytes:
-    """Septets packed behind a header. Nothing tells the reader how many there are, so where seven bits are left over,
-    which look like an `@`, a carriage return fills them (3GPP TS 23.038, 6.1.2.3.1).
-    """
-    fill = gsm7.fill_bits(header_octets)
-    if -(fill + 7 * len(septets)) % 8 == 7:
-        septets += CARRIAGE_RETURN
-    return gsm7.pack(septets, fill)
 
 
 def address(sender: str, settings: SmppSettings) -> tuple[str, int, int]:

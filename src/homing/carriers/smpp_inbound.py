@@ -8,43 +8,24 @@ import msgspec
 from homing import limits
 from homing.carriers.smpp_settings import SmppSettings
 from homing.model import CarrierInbound, CarrierReceipt
-from homing.smpp import receipt_text, udh
+from homing.smpp import data_coding, receipt_text, udh
+from homing.smpp.concatenation import PartPosition, position_of
+from homing.smpp.data_coding import BYTE_ORDER_MARKS, DATA_CODINGS
+from homing.smpp.payload import message_octets
 from homing.smpp.pdus import DataSm, DeliverSm
 from homing.smpp.receipt_text import NO_TLVS, Kind, ReceiptTlvs
 from homing.smpp.tlvs import (
-    MESSAGE_PAYLOAD,
     MESSAGE_STATE,
     NETWORK_ERROR_CODE,
     RECEIPTED_MESSAGE_ID,
-    SAR_MSG_REF_NUM,
-    SAR_SEGMENT_SEQNUM,
-    SAR_TOTAL_SEGMENTS,
     Tlvs,
 )
-from homing.smpp.udh import BadHeader, Part
+from homing.smpp.udh import BadHeader
 from homing.states import State
 from homing.text import gsm7
 
-CHARSETS: Final = {
-    0x01: "ascii",
-    0x03: "latin-1",
-    0x05: "shift_jis",
-    0x06: "iso8859_5",
-    0x07: "iso8859_8",
-    0x08: "utf-16-be",
-    0x0A: "iso2022_jp",
-    0x0E: "euc_kr",
-}
-"""data_coding (section 5.2.19) to Python's name, of those that are a charset."""
-OF_ONE_OCTET: Final = frozenset({"ascii", "iso8859_5", "iso8859_8"})
+OF_ONE_OCTET: Final = frozenset({"ascii", "iso8859-5", "iso8859-8"})
 """Those with an octet a character that leave octets without one."""
-
-MESSAGE_CLASSES: Final = 0xF0
-MESSAGE_CLASS_EIGHT_BIT: Final = 0x04  # 3GPP TS 23.038, section 4: coding group 1111
-WAITING_UCS2: Final = 0xE0  # coding group 1110
-GENERAL_GROUPS: Final = range(0x10, 0x80)
-ALPHABET_EIGHT_BIT: Final = 0x04  # of the general groups, bits 3 and 2
-ALPHABET_UCS2: Final = 0x08
 
 
 class Fragment(msgspec.Struct, frozen=True):
@@ -52,7 +33,7 @@ class Fragment(msgspec.Struct, frozen=True):
 
     source: str
     target: str
-    place: Part
+    position: PartPosition
     data_coding: int
     octets: bytes
 
@@ -75,12 +56,12 @@ class Reader:
         kind = receipt_text.kind_of(request.esm_class, body, tlvs, registered=self._registered)
         if kind is not Kind.INBOUND:
             return self._receipt(request, body, tlvs, kind, arrived_at)
-        place = _place(request.tlvs, header)
-        if place is None or place.total == 1:
+        position = _position(header, request.tlvs)
+        if position is None:
             text = self.text(request.data_coding, body, len(header))
             return CarrierInbound(request.source_addr, request.destination_addr, text, arrived_at)
         octets = self._unpacked(request.data_coding, body, len(header))
-        return Fragment(request.source_addr, request.destination_addr, place, request.data_coding, octets)
+        return Fragment(request.source_addr, request.destination_addr, position, request.data_coding, octets)
 
     def whole(self, fragments: list[Fragment], arrived_at: datetime) -> CarrierInbound:
         """The message of these parts, in their order. Decoded as one: a character may be cut in two."""
@@ -88,9 +69,9 @@ class Reader:
         text = self._decoded(first.data_coding, b"".join(one.octets for one in fragments))
         return CarrierInbound(first.source, first.target, text, arrived_at)
 
-    def text(self, data_coding: int, octets: bytes, header_octets: int = 0) -> str:
+    def text(self, coding: int, octets: bytes, header_octets: int = 0) -> str:
         """Octets as characters. What the data_coding cannot mean is read as Latin-1, so that nothing is lost."""
-        return self._decoded(data_coding, self._unpacked(data_coding, octets, header_octets))
+        return self._decoded(coding, self._unpacked(coding, octets, header_octets))
 
     def _receipt(
         self, request: DeliverSm | DataSm, body: bytes, tlvs: ReceiptTlvs, kind: Kind, arrived_at: datetime
@@ -111,20 +92,16 @@ class Reader:
             request.source_addr or None,
         )
 
-    def _unpacked(self, data_coding: int, octets: bytes, header_octets: int) -> bytes:
-        if self._charset != "gsm7-packed" or _charset(data_coding) is not None:
+    def _unpacked(self, coding: int, octets: bytes, header_octets: int) -> bytes:
+        if self._charset != data_coding.GSM7_PACKED or DATA_CODINGS[coding].charset is not None:
             return octets
-        fill = gsm7.fill_bits(header_octets)
-        count = (len(octets) * 8 - fill) // 7
-        septets = gsm7.unpack(octets, count, fill) if count > 0 else b""
-        # The last of eight septets may be what fills the octet (3GPP TS 23.038, 6.1.2.3.1).
-        return septets[:-1] if (fill + 7 * count) % 8 == 0 and septets[-1:] in (b"\r", b"\0") else septets
+        return data_coding.unpack(octets, header_octets)
 
-    def _decoded(self, data_coding: int, octets: bytes) -> str:
-        charset = _charset(data_coding)
-        if charset == "utf-16-be" and octets[:2] in receipt_text.BYTE_ORDER_MARKS:
+    def _decoded(self, coding: int, octets: bytes) -> str:
+        charset = DATA_CODINGS[coding].charset
+        if charset == data_coding.UCS2 and octets[:2] in BYTE_ORDER_MARKS:
             charset = "utf-16"
-        if charset is None and self._charset in ("gsm7", "gsm7-packed"):
+        if charset is None and self._charset in (data_coding.GSM7, data_coding.GSM7_PACKED):
             if octets.isascii():
                 return gsm7.decode(octets)
             charset = "latin-1"
@@ -138,32 +115,14 @@ class Reader:
 
 
 def content(request: DeliverSm | DataSm) -> tuple[bytes, bytes]:
-    """The octets of the text and the header before them, from short_message or message_payload (5.3.2.32)."""
-    octets = request.short_message if isinstance(request, DeliverSm) else b""
-    if request.tlvs and not octets.strip(b" \0"):
-        octets = MESSAGE_PAYLOAD.of(request.tlvs) or octets
+    """The octets of the text and the header before them, as carriers send them."""
+    short_message = request.short_message if isinstance(request, DeliverSm) else b""
+    octets = message_octets(short_message, request.tlvs, lenient=True)
     try:
         header, body = udh.split(octets, request.esm_class)
     except BadHeader:
         return octets, b""
     return body, header
-
-
-def _charset(data_coding: int) -> str | None:
-    """Python's name of the charset; None: the message centre's own."""
-    known = CHARSETS.get(data_coding)
-    if known is not None:
-        return known
-    if data_coding in (0x02, 0x04):
-        return "latin-1"  # octets
-    if data_coding & 0xF0 == MESSAGE_CLASSES:
-        return "latin-1" if data_coding & MESSAGE_CLASS_EIGHT_BIT else None
-    if data_coding & 0xF0 == WAITING_UCS2:
-        return "utf-16-be"
-    if data_coding in GENERAL_GROUPS:
-        alphabet = data_coding & 0x0C
-        return {ALPHABET_EIGHT_BIT: "latin-1", ALPHABET_UCS2: "utf-16-be"}.get(alphabet)
-    return None
 
 
 def _receipt_tlvs(tlvs: Tlvs) -> ReceiptTlvs:
@@ -182,21 +141,12 @@ def _raw(body: bytes, tlvs: ReceiptTlvs) -> str:
     return " ".join(said)
 
 
-def _place(tlvs: Tlvs, header: bytes) -> Part | None:
-    """Which part a message is, by its header or by its sar_ TLVs (section 5.3.2.22 to 24); None: it is whole."""
-    if header:
-        try:
-            found = udh.concatenation(header)
-        except BadHeader:
-            found = None
-        if found is not None:
-            return found
-    if not tlvs:
-        return None
-    reference, total, part = SAR_MSG_REF_NUM.of(tlvs), SAR_TOTAL_SEGMENTS.of(tlvs), SAR_SEGMENT_SEQNUM.of(tlvs)
-    if reference is None or total is None or part is None or not 0 < part <= total <= 255:
-        return None
-    return Part(reference, total, part)
+def _position(header: bytes, tlvs: Tlvs) -> PartPosition | None:
+    """Which part a message is; None: it is whole. A header that cannot be read says nothing."""
+    try:
+        return position_of(header, tlvs)
+    except BadHeader:
+        return position_of(b"", tlvs)
 
 
 Key = tuple[str, str, int, int]
@@ -225,16 +175,16 @@ class Puzzles:
     @staticmethod
     def key(fragment: Fragment) -> Key:
         """Of which message a fragment is."""
-        return fragment.source, fragment.target, fragment.place.reference, fragment.place.total
+        return fragment.source, fragment.target, fragment.position.reference, fragment.position.total
 
     def add(self, fragment: Fragment, now_s: float) -> list[Fragment] | None:
         """All parts in order when this was the last one missing. A part that came before replaces itself."""
         key = self.key(fragment)
         puzzle = self._open.setdefault(key, Puzzle(now_s, {}))
-        before = puzzle.parts.get(fragment.place.part)
+        before = puzzle.parts.get(fragment.position.part)
         self._bytes += _cost(fragment) - (_cost(before) if before else 0)
-        puzzle.parts[fragment.place.part] = fragment
-        if len(puzzle.parts) < fragment.place.total:
+        puzzle.parts[fragment.position.part] = fragment
+        if len(puzzle.parts) < fragment.position.total:
             return None
         return self._take(key)
 

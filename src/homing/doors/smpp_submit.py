@@ -15,20 +15,20 @@ from homing.doors.smpp_words import Own, Unacceptable
 from homing.intake.submission import Group, Submission
 from homing.messages import smpp_form
 from homing.model import NO_OPTIONS, Door, Options, Recipient, Traffic
-from homing.smpp import times, udh
+from homing.smpp import concatenation, times, udh
+from homing.smpp.concatenation import PartPosition
+from homing.smpp.data_coding import FLASH
+from homing.smpp.payload import AmbiguousPayload, message_octets
 from homing.smpp.pdus import DataSm, SmeAddress, SubmitMulti, SubmitSm
+from homing.smpp.receipt_text import TYPE_MASK
 from homing.smpp.statuses import Status
 from homing.smpp.tlvs import (
     DEST_ADDR_SUBUNIT,
     DESTINATION_PORT,
     DLT_PE_ID,
     DLT_TEMPLATE_ID,
-    MESSAGE_PAYLOAD,
     PAYLOAD_TYPE,
     QOS_TIME_TO_LIVE,
-    SAR_MSG_REF_NUM,
-    SAR_SEGMENT_SEQNUM,
-    SAR_TOTAL_SEGMENTS,
     SOURCE_PORT,
     USER_MESSAGE_REFERENCE,
     USSD_SERVICE_OP,
@@ -52,15 +52,10 @@ DESTINATIONS_MAX: Final = 254
 """Section 5.2.24."""
 PRIORITY_MAX: Final = 3
 
-MESSAGE_TYPE: Final = 0x3C  # esm_class, section 5.2.12
 RECEIPTS: Final = smpp_form.ALL | smpp_form.FAILURES  # both bits at once are reserved
 
 PLAIN: Final = (NO_OPTIONS, Options(flash=True))
 REGISTRATION: Final = re.compile(rb"[!-~]*")
-
-REFERENCE_16_BIT: Final = 1 << 16
-REFERENCE_SAR: Final = 1 << 17
-"""Added to a long message's reference, so that the three kinds cannot meet."""
 
 
 class Asked(msgspec.Struct, frozen=True):
@@ -70,7 +65,7 @@ class Asked(msgspec.Struct, frozen=True):
     recipients: Sequence[Recipient]
     octets: bytes
     data_coding: int
-    part: udh.Part | None
+    part: PartPosition | None
     registered: int
     traffic: Traffic
     validity_s: int
@@ -117,11 +112,10 @@ def read(account: Profile, pdu: Submit, now: datetime) -> Asked:
     if tlvs:
         _only_texts(tlvs)
         octets = _payload(octets, tlvs)
-    part = None
+    header = b""
     if pdu.esm_class:
-        octets, part = _header(pdu.esm_class, octets)
-    if tlvs and part is None:
-        part = _sar(tlvs)
+        header, octets = _header(pdu.esm_class, octets)
+    part = concatenation.position_of(header, tlvs) if header or tlvs else None
     if part is not None:
         if part.total > limits.SEGMENTS_MAX:
             raise Unacceptable(Status.RINVMSGLEN, f"{part.total} parts")
@@ -129,7 +123,7 @@ def read(account: Profile, pdu: Submit, now: datetime) -> Asked:
             raise Unacceptable(Status.RINVESMCLASS, "parts to many: send the whole text in message_payload")
     if not octets:
         raise Unacceptable(Status.RINVMSGLEN, "no text")
-    options = _options(pdu.data_coding in smpp_text.FLASH, tlvs) if tlvs else PLAIN[pdu.data_coding in smpp_text.FLASH]
+    options = _options(pdu.data_coding in FLASH, tlvs) if tlvs else PLAIN[pdu.data_coding in FLASH]
     registered = pdu.registered_delivery and _registered(pdu.registered_delivery)
     return Asked(sender, recipients, octets, pdu.data_coding, part, registered, traffic, validity_s, notes, options)
 
@@ -251,47 +245,28 @@ def _registration(tlvs: Tlvs, parameter: Octets) -> str:
 
 
 def _payload(octets: bytes, tlvs: Tlvs) -> bytes:
-    payload = MESSAGE_PAYLOAD.of(tlvs)
-    if payload is None:
-        return octets
-    if octets:
-        raise Unacceptable(Status.ROPTPARNOTALLWD, "short_message and message_payload")
-    return payload
+    try:
+        return message_octets(octets, tlvs, lenient=False)
+    except AmbiguousPayload as fault:
+        raise Unacceptable(Status.ROPTPARNOTALLWD, str(fault)) from None
 
 
-def _header(esm_class: int, octets: bytes) -> tuple[bytes, udh.Part | None]:
-    """What follows the user data header, and which part it says this is. Anything else that a header can say is
-    something that we would lose, so it is refused.
+def _header(esm_class: int, octets: bytes) -> tuple[bytes, bytes]:
+    """The user data header and what follows it. A header that says more than which part this is says something that we
+    would lose, so it is refused.
     """
-    if esm_class & MESSAGE_TYPE:
+    if esm_class & TYPE_MASK:
         raise Unacceptable(Status.RINVESMCLASS)
     if not esm_class & udh.UDHI:
-        return octets, None
+        return b"", octets
     try:
         header, octets = udh.split(octets, esm_class)
         identifiers = {identifier for identifier, _content in udh.parse(header)}
-        part = udh.concatenation(header)
     except udh.BadHeader:
         raise Unacceptable(Status.RINVESMCLASS, "no user data header") from None
-    if identifiers - {udh.CONCATENATION_8_BIT, udh.CONCATENATION_16_BIT}:
+    if identifiers - concatenation.IDENTIFIERS:
         raise Unacceptable(Own.UNSUPPORTED_CONTENT, "a user data header that says more than which part it is")
-    if part is None or part.total == 1:
-        return octets, None
-    if udh.CONCATENATION_16_BIT in identifiers:
-        return octets, part._replace(reference=part.reference | REFERENCE_16_BIT)
-    return octets, part
-
-
-def _sar(tlvs: Tlvs) -> udh.Part | None:
-    """Each of the three is ignored without the others, and so are values that make no part (SMPP 3.4, 5.3.2.22 to 24),
-    as a user data header is that makes none.
-    """
-    reference, total, number = (
-        parameter.of(tlvs) for parameter in (SAR_MSG_REF_NUM, SAR_TOTAL_SEGMENTS, SAR_SEGMENT_SEQNUM)
-    )
-    if reference is None or total is None or number is None or not 1 <= number <= total <= 255:
-        return None
-    return None if total == 1 else udh.Part(reference & 0xFFFF | REFERENCE_SAR, total, number)
+    return header, octets
 
 
 def _registered(registered_delivery: int) -> int:

@@ -1,4 +1,4 @@
-"""The text of a message's octets, by its data_coding (SMPP 3.4, section 5.2.19; 3GPP TS 23.038, section 4)."""
+"""The text of a submit's octets, by its data_coding: strict, for what is read wrong would be sent and paid for."""
 
 import re
 from collections.abc import Sequence
@@ -6,30 +6,12 @@ from typing import Final
 
 import msgspec
 
-from homing.accounts.profile import SMPP_CHARSET_DEFAULT
 from homing.doors.smpp_words import Own, Unacceptable
+from homing.smpp.data_coding import BYTE_ORDER_MARKS, DATA_CODINGS, GSM7, UCS2
 from homing.smpp.statuses import Status
 from homing.text import gsm7
 from homing.text.segments import Encoding
 
-GSM: Final = ""
-"""In place of a codec: the GSM 7 bit default alphabet, a septet an octet."""
-UCS2: Final = "utf-16-be"
-
-CODECS: Final[dict[int, str]] = {
-    0x00: GSM,
-    0x01: "ascii",
-    0x03: "latin-1",
-    0x06: "iso8859-5",
-    0x07: "iso8859-8",
-    0x08: UCS2,
-    **dict.fromkeys((*range(0x10, 0x14), *range(0xF0, 0xF4)), GSM),  # with a message class
-    **dict.fromkeys(range(0x18, 0x1C), UCS2),
-}
-FLASH: Final = frozenset({0x10, 0x18, 0xF0})
-"""Message class 0: shown at once, not kept."""
-MARKS: Final = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": UCS2}
-"""Byte order marks, which Windows and `iconv -t UTF-16` put in front. SMPP has none: without one it is big-endian."""
 CONTROL: Final = re.compile(r"[\0\ud800-\udfff]")
 
 
@@ -40,7 +22,7 @@ class Text(msgspec.Struct, frozen=True):
     encoding: Encoding | None
 
 
-def check(octets: bytes, data_coding: int, charset: str = SMPP_CHARSET_DEFAULT) -> None:
+def check(octets: bytes, data_coding: int, charset: str = GSM7) -> None:
     """Raises `Unacceptable` for what can be told of a part by itself: the coding, octets that are no septets, half a
     character. The whole is for `decode`. `charset`: the account's, in place of GSM 03.38.
     """
@@ -48,23 +30,23 @@ def check(octets: bytes, data_coding: int, charset: str = SMPP_CHARSET_DEFAULT) 
     if codec == UCS2:
         if len(octets) % 2:
             raise Unacceptable(Status.RINVMSGLEN, "half a character of UCS-2")
-    elif codec in (GSM, "ascii") and not octets.isascii():
+    elif codec in (GSM7, "ascii") and not octets.isascii():
         raise Unacceptable(Own.UNSUPPORTED_CONTENT, "an octet above 0x7F")
 
 
-def decode(octets: bytes, data_coding: int, charset: str = SMPP_CHARSET_DEFAULT) -> Text:
+def decode(octets: bytes, data_coding: int, charset: str = GSM7) -> Text:
     """As `decode_parts`, of a message that came whole."""
     return decode_parts((octets,), data_coding, charset)
 
 
-def decode_parts(parts: Sequence[bytes], data_coding: int, charset: str = SMPP_CHARSET_DEFAULT) -> Text:
+def decode_parts(parts: Sequence[bytes], data_coding: int, charset: str = GSM7) -> Text:
     """The text of a message's parts. They are joined before they are read: some senders cut between an escape and its
     character. Zeros that end a part are dropped, except in GSM 03.38, where each is an @.
 
     Raises `Unacceptable` for binary data, for what is no text in that coding, and for what nobody can show.
     """
     codec = _codec(data_coding, charset)
-    if codec == GSM:
+    if codec == GSM7:
         try:
             return Text(gsm7.decode(b"".join(parts)), None)
         except ValueError:
@@ -73,7 +55,7 @@ def decode_parts(parts: Sequence[bytes], data_coding: int, charset: str = SMPP_C
         check(part, data_coding, charset)
     if codec == UCS2:
         octets = b"".join(map(_bare, parts))
-        reads = MARKS.get(parts[0][:2], UCS2)
+        reads = BYTE_ORDER_MARKS.get(parts[0][:2], UCS2)
     else:
         octets = b"".join(part.rstrip(b"\0") for part in parts)
         reads = codec
@@ -90,14 +72,14 @@ def decode_parts(parts: Sequence[bytes], data_coding: int, charset: str = SMPP_C
 
 def _bare(part: bytes) -> bytes:
     """UCS-2 without its byte order mark and the zeros at its end."""
-    start, end = 2 if part[:2] in MARKS else 0, len(part)
+    start, end = 2 if part[:2] in BYTE_ORDER_MARKS else 0, len(part)
     while end - 2 >= start and part[end - 2 : end] == b"\0\0":
         end -= 2
     return part[start:end]
 
 
 def _codec(data_coding: int, charset: str) -> str:
-    codec = CODECS.get(data_coding)
-    if codec is None:
+    coding = DATA_CODINGS[data_coding]
+    if not coding.is_plain:
         raise Unacceptable(Own.UNSUPPORTED_CONTENT, f"data_coding {data_coding} is not carried")
-    return charset if codec == GSM and charset != SMPP_CHARSET_DEFAULT else codec
+    return coding.charset or charset

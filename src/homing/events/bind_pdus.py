@@ -5,11 +5,11 @@ from typing import Final
 
 import msgspec
 
-from homing.accounts.profile import SMPP_CHARSET_DEFAULT
 from homing.messages.smpp_form import Inbound, Receipt
 from homing.model import PushKind
-from homing.smpp import receipt_text, udh
+from homing.smpp import concatenation, data_coding, receipt_text
 from homing.smpp.addresses import Npi, Ton
+from homing.smpp.data_coding import GSM7, UCS2
 from homing.smpp.pdus import DeliverSm
 from homing.smpp.tlvs import (
     MESSAGE_STATE,
@@ -18,8 +18,8 @@ from homing.smpp.tlvs import (
     USER_MESSAGE_REFERENCE,
     Tlvs,
 )
+from homing.smpp.udh import UDHI
 from homing.states import State
-from homing.text import gsm7
 from homing.text.numbers import normalise
 from homing.text.segments import Encoding, choose_encoding, split
 
@@ -29,9 +29,7 @@ read_receipt: Final = msgspec.json.Decoder(Receipt).decode
 read_inbound: Final = msgspec.json.Decoder(Inbound).decode
 
 
-def pdus_of(
-    kind: PushKind, body: str, push_id: int, *, with_tlvs: bool, charset: str = SMPP_CHARSET_DEFAULT
-) -> list[DeliverSm]:
+def pdus_of(kind: PushKind, body: str, push_id: int, *, with_tlvs: bool, charset: str = GSM7) -> list[DeliverSm]:
     """In the order in which they go. `with_tlvs`: the bind's interface version knows optional parameters. `charset`:
     what the account takes data_coding 0 for. Raises ValueError (msgspec's and Unencodable are such) for a body that
     makes none, as one that retention has blanked.
@@ -69,27 +67,24 @@ def _tlvs(receipt: Receipt, composed: receipt_text.ReceiptTlvs) -> Tlvs:
 def _inbound(inbound: Inbound, push_id: int, charset: str) -> list[DeliverSm]:
     """The user data header is what every client reads: long ones come in parts with it."""
     encoding = choose_encoding(inbound.content)
-    if encoding is Encoding.GSM7 and not _can_say(inbound.content, charset):
-        encoding = Encoding.UCS2
+    if encoding is Encoding.UCS2 or not _can_encode(inbound.content, charset):
+        encoding, charset = Encoding.UCS2, UCS2
     texts = split(inbound.content, encoding)
     pdus = []
     for number, text in enumerate(texts, 1):
-        octets = _octets(text, charset) if encoding is Encoding.GSM7 else text.encode("utf-16-be", "replace")
-        header = udh.build_concatenation(push_id, len(texts), number) if len(texts) > 1 else b""
-        esm_class = udh.UDHI if header else 0
-        pdus.append(_deliver(inbound.number, inbound.recipient, esm_class, encoding, header + octets, ()))
+        header = concatenation.build_header(push_id, len(texts), number) if len(texts) > 1 else b""
+        octets = header + data_coding.encode(text, charset)
+        esm_class = UDHI if header else 0
+        pdus.append(_deliver(inbound.number, inbound.recipient, esm_class, encoding, octets, ()))
     return pdus
 
 
-def _can_say(text: str, charset: str) -> bool:
-    """Whether a text of GSM 03.38 has one octet a character in the charset: of UTF-8 that is ASCII."""
-    if charset == SMPP_CHARSET_DEFAULT or text.isascii():
-        return True
-    return charset == "latin-1" and all(character <= "\xff" for character in text)
-
-
-def _octets(text: str, charset: str) -> bytes:
-    return gsm7.encode(text) if charset == SMPP_CHARSET_DEFAULT else text.encode(charset)
+def _can_encode(text: str, charset: str) -> bool:
+    try:
+        data_coding.encode(text, charset)
+    except ValueError:
+        return False
+    return True
 
 
 def _deliver(source: str, target: str, esm_class: int, data_coding: int, octets: bytes, tlvs: Tlvs) -> DeliverSm:

@@ -14,6 +14,7 @@ from typing import Final
 import msgspec
 
 from homing import limits
+from homing.smpp.data_coding import BYTE_ORDER_MARKS
 from homing.states import State
 
 TYPE_MASK: Final = 0x3C  # esm_class, section 5.2.12: the bits of the message's type
@@ -24,7 +25,6 @@ NETWORK_DIGITS_MAX: Final = 5
 TEXT_CHARS: Final = 20
 ERROR_CHARS: Final = 3
 DATE_CHARS_MAX: Final = 40
-BYTE_ORDER_MARKS: Final = (b"\xfe\xff", b"\xff\xfe")
 UTF_16: Final = ([True, False, True, False], [False, True, False, True])
 """Which of the first four octets of ASCII in UTF-16 are zero, in either order. One zero alone is only in front."""
 CLOCK_BEHIND_MAX: Final = timedelta(seconds=limits.RECEIPT_CLOCK_BEHIND_S_MAX)

@@ -3,7 +3,7 @@
 A header is its length without itself, then elements: an identifier, a length, that many octets.
 """
 
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, TypeAlias
 
 UDHI: Final = 0x40
 """The bit of esm_class that says that short_message begins with a header (SMPP 3.4, section 5.2.12)."""
@@ -17,14 +17,6 @@ NATIONAL_LOCKING_SHIFT: Final = 0x25
 
 Element: TypeAlias = tuple[int, bytes]
 """An information element: its identifier and its octets."""
-
-
-class Part(NamedTuple):
-    """Which part of which message: `reference` is the sender's, `part` runs from 1 to `total`."""
-
-    reference: int
-    total: int
-    part: int
 
 
 class BadHeader(ValueError):
@@ -67,35 +59,3 @@ def build(elements: list[Element]) -> bytes:
     if len(octets) > 255:
         raise BadHeader(f"{len(octets)} octets of elements do not fit a header")
     return bytes((len(octets),)) + octets if octets else b""
-
-
-def concatenation(udh: bytes) -> Part | None:
-    """Which part a message is; None when it is whole. Raises BadHeader.
-
-    The last of several concatenation elements counts, and one that makes no sense (part 0, a part beyond the total)
-    is passed over, as section 9.2.3.24.1 has it.
-    """
-    found = None
-    for identifier, content in parse(udh):
-        if identifier == CONCATENATION_8_BIT and len(content) == 3:
-            part = Part(*content)
-        elif identifier == CONCATENATION_16_BIT and len(content) == 4:
-            part = Part(int.from_bytes(content[:2], "big"), content[2], content[3])
-        else:
-            continue
-        if 0 < part.part <= part.total:
-            found = part
-    return found
-
-
-def build_concatenation(reference: int, total: int, part: int, wide: bool = False) -> bytes:
-    """The header of 6 octets that says which part this is; of 7, `wide`, with a reference of 16 bits.
-
-    A reference beyond its bits is cut to them, as a running number is. Raises ValueError unless
-    1 ≤ part ≤ total ≤ 255.
-    """
-    if not 1 <= part <= total <= 255:
-        raise ValueError(f"there is no part {part} of {total}")
-    if wide:
-        return build([(CONCATENATION_16_BIT, (reference & 0xFFFF).to_bytes(2, "big") + bytes((total, part)))])
-    return build([(CONCATENATION_8_BIT, bytes((reference & 0xFF, total, part)))])
