@@ -1,7 +1,7 @@
-"""Every refusal and failure Homing can word, and what follows from each.
+"""Every refusal and failure that Homing can word, and what follows from each.
 
     HomingError
-    ├── Refusal                   the caller's or the account's doing; said in the dialect's own words
+    ├── Refusal                   the caller's or the account's doing; each dialect has a code for it
     │   ├── BadShape · BadParameter · NumbersAbnormal (NationalNumber) · ContentEmpty · ...
     │   ├── SensitiveWords · TemplateMismatch · TemplateMissing
     │   ├── NoRoute · FlashNotCarried · DestinationBlocked · InsufficientBalance
@@ -11,8 +11,8 @@
         ├── StoreFailed           the database refused or took too long
         └── Overloaded            more waits than the bounds allow
 
-A class's docstring is its message. `laaffic` and `lia` are the dialects' words for it (docs/reference);
-`retryable` says whether the same request can succeed later; `fault` whose turn it is.
+A class's docstring is its message; its code in a dialect stands in that dialect's table. `retryable` says whether the
+same request can succeed later; `fault` whose turn it is.
 """
 
 from typing import ClassVar, Literal
@@ -25,8 +25,6 @@ class HomingError(Exception):
 
     retryable: ClassVar[bool] = False
     fault: ClassVar[Fault] = "platform"
-    laaffic: ClassVar[str] = "-18"
-    lia: ClassVar[str] = "System error, please try again"
 
     def __init__(self, detail: str = "") -> None:
         super().__init__(detail or type(self).message())
@@ -41,8 +39,6 @@ class Refusal(HomingError):
     """Refused."""
 
     fault: ClassVar[Fault] = "caller"
-    laaffic = "-22"
-    lia = "Invalid request"
 
 
 class BadShape(Refusal):
@@ -50,103 +46,67 @@ class BadShape(Refusal):
 
 
 class BadParameter(Refusal):
-    """A parameter's value is wrong; `detail` is what the lia dialect says of it."""
+    """A parameter's value is wrong; `detail` says which, and what is wrong."""
 
 
 class UnknownApp(Refusal):
     """The appId is unknown or another account's."""
 
-    laaffic = "-1"
-
 
 class NumbersEmpty(Refusal):
     """No number was given."""
-
-    laaffic = "-8"
-    lia = "phonenumber not specified"
 
 
 class NumbersTooMany(Refusal):
     """More numbers than one call may carry."""
 
-    laaffic = "-7"
-    lia = "Too many phonenumbers"
-
 
 class NumbersAbnormal(Refusal):
     """None of the numbers is valid."""
-
-    laaffic = "-9"
-    lia = "Invalid phonenumber"
 
 
 class NationalNumber(NumbersAbnormal):
     """A number that begins with 0 is a national number: the country code comes first."""
 
-    lia = "Invalid phonenumber: it begins with 0, the country code comes first"
-
 
 class ContentEmpty(Refusal):
     """The text is empty."""
-
-    laaffic = "-4"
-    lia = "textmessage not specified"
 
 
 class ContentTooLong(Refusal):
     """The text is too long."""
 
-    laaffic = "-5"
-    lia = "textmessage too long"
-
 
 class SensitiveWords(Refusal):
     """The text holds a word that may not be sent."""
-
-    laaffic = "-3"
-    lia = "textmessage contains sensitive words"
 
 
 class TemplateMismatch(Refusal):
     """The text matches none of the account's templates."""
 
-    laaffic = "-6"
-    lia = "textmessage matches no template"
-
 
 class TemplateMissing(Refusal):
     """The account must use templates and has none."""
 
-    laaffic = "-17"
-    lia = "Invalid templateid"
-
 
 class BatchEmpty(Refusal):
     """A batch without groups."""
-
-    laaffic = "-14"
 
 
 class NoRoute(Refusal):
     """No route or no price for this destination."""
 
     fault = "account"
-    laaffic = "-19"
-    lia = "No route for this phonenumber"
 
 
 class FlashNotCarried(NoRoute):
     """No carrier of this destination's route sends flash messages."""
-
-    lia = "Flash messages are not carried to this phonenumber"
 
 
 class DestinationBlocked(Refusal):
     """The destination is blocked."""
 
     fault = "account"
-    laaffic = "-19"
-    lia = "Destination blocked"
 
 
 class InsufficientBalance(Refusal):
@@ -154,34 +114,24 @@ class InsufficientBalance(Refusal):
 
     fault = "account"
     retryable = True
-    laaffic = "-10"
-    lia = "Insufficient balance"
 
 
 class QueryEmpty(Refusal):
     """A field of the query is empty or its id is abnormal."""
-
-    laaffic = "-14"
-    lia = "Invalid message_id"
 
 
 class QueryTooFrequent(Refusal):
     """Queries come faster than the account may ask."""
 
     retryable = True
-    laaffic = "-15"
 
 
 class BadTime(Refusal):
     """A time cannot be read, or the range is reversed."""
 
-    laaffic = "-11"
-
 
 class OutOfRange(Refusal):
     """The time range is too long or too old."""
-
-    laaffic = "-25"
 
 
 class PlatformFailure(HomingError):

@@ -21,42 +21,19 @@ HTTP_BACKLOG: Final = 4096
 HTTP_START_TIMEOUT_S: Final = 15.0
 DRAIN_TIMEOUT_S: Final = 20.0  # SIGTERM: this long for what is in flight
 
-# --- The dialects (contract sections in docs/reference) ----------------------------------------------------
-LAAFFIC_NUMBERS_GET_MAX: Final = 100
-LAAFFIC_NUMBERS_POST_MAX: Final = 1000
-LAAFFIC_CONTENT_UNITS_MAX: Final = 1024  # UTF-16 units
-LAAFFIC_SENDER_CHARS_MAX: Final = 32
-LAAFFIC_ORDER_CHARS_MAX: Final = 64
-LAAFFIC_REPORT_IDS_MAX: Final = 200
-LAAFFIC_WINDOW_S: Final = 1800
-LAAFFIC_SPAN_DAYS_MAX: Final = 31
-LAAFFIC_HISTORY_DAYS: Final = 90
-LAAFFIC_RECORDS_MAX: Final = 50_000
-LAAFFIC_RECORDS_PER_S: Final = 5_000  # rows of getSentRcd that an account may read in the long run
-LAAFFIC_RECORDS_BURST_ROWS: Final = 150_000
-LAAFFIC_RECORDS_ROWS: Final = 1_000  # rows that a statement reads for it
-LAAFFIC_COUNTED_ROWS: Final = 50_000  # rows that a statement counts for it
-LAAFFIC_COUNTED_ROWS_PER_READ: Final = 20  # rows counted cost as much as one that is read
-LAAFFIC_COUNTS_AGE_S: Final = 300.0  # counts of a span that takes several calls
-LAAFFIC_COUNTS_MAX: Final = 1_000  # spans whose counts are remembered
-LAAFFIC_STREAMS_MAX: Final = 2  # of getSentRcd at once in a process, one of an account; recordMo likewise
-LAAFFIC_STREAM_WAIT_S: Final = 3.0  # for a place among them, then -15
-LAAFFIC_PAGE_MAX: Final = 100
-LIA_BODY_BYTES_MAX: Final = 128 * 1024  # read before the password; 1000 numbers and the longest text take about 50 kB
-LIA_NUMBERS_MAX: Final = 1000
-LIA_TEXT_UNITS_MAX: Final = 1600
-LIA_REFERENCE_CHARS_MAX: Final = 256
-LIA_URL_CHARS_MAX: Final = 2048
-LIA_VARIABLES: Final = 5
-LIA_VARIABLE_CHARS_MAX: Final = 256
-LIA_REGISTRATION_CHARS_MAX: Final = 64  # pe_id, template_id
+# --- What a call may hold, in whatever dialect --------------------------------------------------------------
+SENDER_CHARS_MAX: Final = 32
+URL_CHARS_MAX: Final = 2048
+TEMPLATE_VARIABLES: Final = 5
+TEMPLATE_VARIABLE_CHARS_MAX: Final = 256
+REGISTRATION_CHARS_MAX: Final = 64  # pe_id, template_id
 PREFIX_DIGITS_MAX: Final = 15
 VALIDITY_S_MIN: Final = 60
 VALIDITY_S_MAX: Final = 172_800
 VALIDITY_S_DEFAULT: Final = 172_800
 
 # --- Intake and group commit -------------------------------------------------------------------------------
-SEGMENTS_MAX: Final = 24  # above what either dialect's text limit can reach
+SEGMENTS_MAX: Final = 24  # above what any dialect's text limit can reach
 SUBMIT_MESSAGES_MAX: Final = 4_000  # messages a submit transaction carries
 SUBMIT_LINGER_S: Final = 0.001  # what arrives within it shares a transaction
 SUBMIT_LINGER_S_LONGEST: Final = 0.01  # while more keeps coming and batches take long
@@ -89,7 +66,7 @@ PROFILES_MAX: Final = 50_000
 UNKNOWN_KEYS_MAX: Final = 10_000
 PROFILE_AGE_S_MAX: Final = 30.0  # even if a change notice is missed
 KEY_CHARS_MAX: Final = 256
-SECRET_CHARS_MIN: Final = 16  # 95 bits: against a recorded laaffic signature guesses cost no call
+SECRET_CHARS_MIN: Final = 16  # 95 bits: against a recorded signature guesses cost no call
 SECRET_SMPP_CHARS_MIN: Final = 8  # what SMPP 3.4 has room for
 QUERIES_PER_S_DEFAULT: Final = 20
 QUERIES_BURST_FACTOR: Final = 2
@@ -494,13 +471,6 @@ assert CONSOLE_SEEN_S < CONSOLE_IDLE_S < CONSOLE_SESSION_S
 assert CONSOLE_CODE_ATTEMPTS_MAX < CONSOLE_USER_CODE_ATTEMPTS_MAX
 assert CONSOLE_SECOND_FACTOR_S < CONSOLE_IDLE_S
 assert NODE_RENEW_S * 3 < NODE_LEASE_S, "two lost heartbeats do not lose a node number"
-assert LAAFFIC_NUMBERS_POST_MAX <= SUBMIT_MESSAGES_MAX, "the largest submission fits one transaction"
-assert LIA_NUMBERS_MAX * (PREFIX_DIGITS_MAX + 3) + LIA_TEXT_UNITS_MAX * 9 < LIA_BODY_BYTES_MAX <= HTTP_BODY_BYTES_MAX, (
-    "the largest call fits, its commas and its text percent-encoded"
-)
-assert LAAFFIC_RECORDS_MAX < LAAFFIC_RECORDS_BURST_ROWS, "a whole answer can be had at once"
-assert 2 * LAAFFIC_STREAMS_MAX < DATABASE_CONNECTIONS_MAX, "long answers leave connections to the other calls"
 assert PASSWORD_FAILURES_MAX < PASSWORD_ADDRESS_FAILURES_MAX, "one key's wrong passwords do not lock out an address"
 assert PASSWORD_LOCKED_ITEMS_MAX < PASSWORD_GUARD_KEYS_MAX
-assert LAAFFIC_WINDOW_S > 0
 assert VALIDITY_S_MIN <= VALIDITY_S_DEFAULT <= VALIDITY_S_MAX

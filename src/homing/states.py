@@ -1,4 +1,4 @@
-"""The life of a message as one table: its states, what each dialect calls them, which may follow which.
+"""The life of a message as one table: its states, and which may follow which.
 
 `queued → sending → sent → delivered | undeliverable | expired | rejected | failed | unknown`, monotone: an event moves
 a message only to a state of higher rank, so that late and repeated events change nothing. `unknown` ranks below
@@ -28,28 +28,25 @@ class State(enum.IntEnum):
 class StateFacts:
     """One row of the table.
 
-    rank: an event may only raise it. final: no receipt moves it any more. lia: the dialect's `DLRStatus`.
-    laaffic: the row status of getReport (None: counted as `nofound`). refunded: the money goes back
+    rank: an event may only raise it. final: no receipt moves it any more. refunded: the money goes back
     whatever the account's policy says.
     """
 
     rank: int
     final: bool
-    lia: str
-    laaffic: str | None
     refunded: bool
 
 
 TABLE: Final[dict[State, StateFacts]] = {
-    State.QUEUED: StateFacts(0, False, "Pending", None, False),
-    State.SENDING: StateFacts(1, False, "Accepted", "-1", False),
-    State.SENT: StateFacts(2, False, "Acknowledged", "-1", False),
-    State.UNKNOWN: StateFacts(3, False, "Unknown", "-1", False),
-    State.DELIVERED: StateFacts(4, True, "Delivered", "0", False),
-    State.UNDELIVERABLE: StateFacts(4, True, "Undeliverable", "1", False),
-    State.EXPIRED: StateFacts(4, True, "Expired", "1", True),
-    State.REJECTED: StateFacts(4, True, "Rejected", "1", True),
-    State.FAILED: StateFacts(4, True, "Failed", "1", True),
+    State.QUEUED: StateFacts(0, False, False),
+    State.SENDING: StateFacts(1, False, False),
+    State.SENT: StateFacts(2, False, False),
+    State.UNKNOWN: StateFacts(3, False, False),
+    State.DELIVERED: StateFacts(4, True, False),
+    State.UNDELIVERABLE: StateFacts(4, True, False),
+    State.EXPIRED: StateFacts(4, True, True),
+    State.REJECTED: StateFacts(4, True, True),
+    State.FAILED: StateFacts(4, True, True),
 }
 
 RANKS: Final = [TABLE[state].rank for state in State]

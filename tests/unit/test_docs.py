@@ -15,10 +15,14 @@ from xml.etree import ElementTree
 import click
 import pytest
 
-from homing import cli, errors, limits, states
-from homing.dialects.laaffic import endpoints as laaffic  # the dialects bring their own refusals
+from homing import cli, limits
+from homing.dialects.laaffic import bounds as laaffic_bounds
+from homing.dialects.laaffic import endpoints as laaffic
+from homing.dialects.laaffic.codes import CODES
+from homing.dialects.lia import bounds as lia_bounds
 from homing.dialects.lia import endpoints as lia
 from homing.dialects.lia import send as lia_send
+from homing.dialects.lia.words import INVALID_REQUEST, REMARKS, STATE_WORDS
 
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src" / "homing"
@@ -176,20 +180,11 @@ def test_every_setting_is_described() -> None:
     assert "is the manual" in page
 
 
-def refusals() -> Iterator[type[errors.HomingError]]:
-    waiting = [errors.HomingError]
-    while waiting:
-        one = waiting.pop()
-        waiting += one.__subclasses__()
-        if one.__module__.startswith("homing."):
-            yield one
-
-
 def test_every_laaffic_code_is_in_its_reference() -> None:
     page = (REFERENCE / "laaffic.md").read_text(encoding="utf-8")
     table = re.findall(r"^\| (-?\d+) \| ", page, re.MULTILINE)
     assert table == LAAFFIC_CODES
-    assert {one.laaffic for one in refusals()} <= set(table)
+    assert {CODES.of(kind) for kind in CODES} <= set(table)
     assert [
         path for path in (name.rpartition("laaffic.")[2] for name in endpoint_names(laaffic)) if path not in page
     ] == []
@@ -199,9 +194,9 @@ def test_every_lia_code_remark_and_status_is_in_its_reference() -> None:
     page = (REFERENCE / "lia.md").read_text(encoding="utf-8")
     for code, text in lia.TRACK.items():
         assert f"| {code} | {text} |" in page
-    unsaid = {errors.Refusal.lia}  # each refusal that this dialect can meet has words of its own
-    assert {one.lia for one in refusals() if f"`{one.lia}`" not in page and one.lia not in page} <= unsaid
-    assert [facts.lia for facts in states.TABLE.values() if f"`{facts.lia}`" not in page] == []
+    unsaid = {INVALID_REQUEST}  # each refusal that this dialect can meet has words of its own
+    assert {remark for kind in REMARKS if (remark := REMARKS.of(kind)) not in page} <= unsaid
+    assert [word for word in STATE_WORDS.values() if f"`{word}`" not in page] == []
     assert [word for word in (lia.LOCKED, lia.NOT_ALLOWED) if f"`{word}`" not in page] == []
     said = {detail for detail in refusal_details(SOURCE / "dialects" / "lia" / "send.py") if f"`{detail}`" not in page}
     assert said == set()
@@ -226,28 +221,28 @@ def test_the_bounds_that_customers_meet_are_those_of_the_code() -> None:
     lia_page = (REFERENCE / "lia.md").read_text(encoding="utf-8")
     laaffic_page = (REFERENCE / "laaffic.md").read_text(encoding="utf-8")
     for words in (
-        f"up to {limits.LIA_NUMBERS_MAX}",
-        f"up to {limits.LIA_TEXT_UNITS_MAX} UTF-16 units",
-        f"up to {limits.LIA_REFERENCE_CHARS_MAX} characters",
-        f"up to {limits.LIA_URL_CHARS_MAX} characters",
-        f"up to {limits.LIA_REGISTRATION_CHARS_MAX} characters",
+        f"up to {lia_bounds.NUMBERS_MAX}",
+        f"up to {lia_bounds.TEXT_UNITS_MAX} UTF-16 units",
+        f"up to {lia_bounds.REFERENCE_CHARS_MAX} characters",
+        f"up to {limits.URL_CHARS_MAX} characters",
+        f"up to {limits.REGISTRATION_CHARS_MAX} characters",
         f"{limits.VALIDITY_S_MIN} to {limits.VALIDITY_S_MAX}; left out: {limits.VALIDITY_S_DEFAULT}",
     ):
         assert words in lia_page
     for words in (
-        f"{limits.LAAFFIC_NUMBERS_GET_MAX} with GET, {limits.LAAFFIC_NUMBERS_POST_MAX} with POST",
-        f"up to {limits.LAAFFIC_CONTENT_UNITS_MAX} UTF-16 units",
-        f"up to {limits.LAAFFIC_SENDER_CHARS_MAX} characters",
-        f"up to {limits.LAAFFIC_ORDER_CHARS_MAX} characters",
-        f"up to {limits.LAAFFIC_REPORT_IDS_MAX}",
-        f"at most {limits.LAAFFIC_WINDOW_S} s off",
-        f"longer than {limits.LAAFFIC_SPAN_DAYS_MAX} days",
-        f"more than {limits.LAAFFIC_HISTORY_DAYS} days ago",
-        f"`size` 1 to {limits.LAAFFIC_PAGE_MAX}",
+        f"{laaffic_bounds.NUMBERS_GET_MAX} with GET, {laaffic_bounds.NUMBERS_POST_MAX} with POST",
+        f"up to {laaffic_bounds.CONTENT_UNITS_MAX} UTF-16 units",
+        f"up to {limits.SENDER_CHARS_MAX} characters",
+        f"up to {laaffic_bounds.ORDER_CHARS_MAX} characters",
+        f"up to {laaffic_bounds.REPORT_IDS_MAX}",
+        f"at most {laaffic_bounds.WINDOW_S} s off",
+        f"longer than {laaffic_bounds.SPAN_DAYS_MAX} days",
+        f"more than {laaffic_bounds.HISTORY_DAYS} days ago",
+        f"`size` 1 to {laaffic_bounds.PAGE_RECORDS_MAX}",
         f"{limits.QUERIES_PER_S_DEFAULT} a second",
     ):
         assert words in laaffic_page
-    assert f"{limits.LIA_BODY_BYTES_MAX >> 10} KiB" in lia_page
+    assert f"{lia_bounds.BODY_BYTES_MAX >> 10} KiB" in lia_page
     assert f"above {limits.HTTP_PARAMETERS_MAX} the call" in lia_page
     assert f"{limits.HTTP_BODY_BYTES_MAX >> 20} MiB" in laaffic_page
     for page in (lia_page, laaffic_page):

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from homing import errors, limits
+from homing.dialects.lia.bounds import BODY_BYTES_MAX
 from homing.dialects.lia.parameters import STRUCTURE, TooMany, from_form, from_json, read, storable
 from homing.doors.wire import Request
 from tests.support.calls import Called
@@ -100,7 +101,7 @@ def test_json_that_is_none_is_a_bad_shape(body: bytes) -> None:
         from_json(body)
 
 
-BODY = limits.LIA_BODY_BYTES_MAX
+BODY = BODY_BYTES_MAX
 HOSTILE = {
     "ampersands": b"&" * BODY,
     "pairs": b"31=%41&" * (BODY // 7),

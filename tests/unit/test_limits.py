@@ -5,9 +5,16 @@ import re
 import pytest
 
 from homing import limits
+from homing.dialects.laaffic import bounds as laaffic_bounds
+from homing.dialects.lia import bounds as lia_bounds
 from homing.text.segments import Encoding, capacity
 
-NUMBERS = {name: value for name, value in vars(limits).items() if name.isupper() and not isinstance(value, tuple)}
+NUMBERS = {
+    f"{module.__name__}.{name}": value
+    for module in (limits, laaffic_bounds, lia_bounds)
+    for name, value in vars(module).items()
+    if name.isupper() and not isinstance(value, tuple)
+}
 UNIT = re.compile(
     r"(BYTES|CHARS|UNITS|DIGITS|S|MS|DAYS|MESSAGES|ITEMS|NUMBERS|IDS|RECORDS|ROUNDS|FAILURES|ATTEMPTS|CONNECTIONS|SEGMENTS"
     r"|PAGE|PENDING|KEYS|PROFILES|WINDOW|LANES|BACKLOG|BURST|BATCH|FLIGHT|OUTSTANDING|VARIABLES|AHEAD|VALIDITY|CARRIER)"
@@ -16,8 +23,6 @@ UNIT = re.compile(
 
 @pytest.mark.parametrize("name", sorted(NUMBERS))
 def test_every_bound_is_a_positive_number_that_names_what_it_counts(name: str) -> None:
-    if name == "GC_THRESHOLDS":
-        return
     assert isinstance(NUMBERS[name], int | float)
     assert NUMBERS[name] > 0
     assert UNIT.search(name)
@@ -30,18 +35,11 @@ def test_leases_outlive_the_work_that_they_cover() -> None:
     assert limits.ID_AHEAD_MS_MAX < 3_000, "a released node number rests for three seconds (nodes.sql)"
 
 
-def test_the_longest_texts_of_either_dialect_are_within_the_segments_bound() -> None:
-    units = max(limits.LAAFFIC_CONTENT_UNITS_MAX, limits.LIA_TEXT_UNITS_MAX)
+def test_the_longest_texts_of_each_dialect_are_within_the_segments_bound() -> None:
+    units = max(laaffic_bounds.CONTENT_UNITS_MAX, lia_bounds.TEXT_UNITS_MAX)
     pairs_cut_short = capacity(Encoding.UCS2, 6) - 1
     assert -(-units // pairs_cut_short) <= limits.SEGMENTS_MAX + 1
     assert -(-units // capacity(Encoding.UCS2, 6)) <= limits.SEGMENTS_MAX
-
-
-def test_a_whole_submission_fits_a_transaction_and_a_body() -> None:
-    assert max(limits.LAAFFIC_NUMBERS_POST_MAX, limits.LIA_NUMBERS_MAX) <= limits.SUBMIT_MESSAGES_MAX
-    assert limits.LAAFFIC_NUMBERS_POST_MAX * (limits.PREFIX_DIGITS_MAX + 2 + limits.LAAFFIC_ORDER_CHARS_MAX) < (
-        limits.HTTP_BODY_BYTES_MAX
-    )
 
 
 def test_pushes_are_tried_over_days_and_each_wait_is_longer() -> None:
@@ -52,7 +50,6 @@ def test_pushes_are_tried_over_days_and_each_wait_is_longer() -> None:
 
 def test_a_receipt_is_still_heard_when_the_longest_validity_ends() -> None:
     assert limits.VALIDITY_S_MAX + limits.EXPIRY_GRACE_S < limits.RECEIPT_MATCH_DAYS * 86_400
-    assert limits.LAAFFIC_SPAN_DAYS_MAX <= limits.LAAFFIC_HISTORY_DAYS
 
 
 def test_a_stopping_process_has_longer_than_what_it_waits_for() -> None:

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from homing import errors, limits
+from homing.dialects.lia.bounds import BODY_BYTES_MAX
 from homing.doors.multipart_form import TooMany, read
 
 KIND = "multipart/form-data; boundary=b"
@@ -62,10 +63,10 @@ def test_as_many_fields_as_a_call_may_have_are_read_and_no_more() -> None:
 def test_the_worst_body_costs_little() -> None:
     """All of it is read before the password is known."""
     worst = (
-        b"--b\r\n" * (limits.LIA_BODY_BYTES_MAX // 5),
-        b"--b\r\n" + b"content-disposition:" * (limits.LIA_BODY_BYTES_MAX // 20),
-        b"--b\r\nContent-Disposition: form-data" + b'; name="' * (limits.LIA_BODY_BYTES_MAX // 8),
-        b"--b\r\nContent-Disposition: form-data" + b" " * limits.LIA_BODY_BYTES_MAX,
+        b"--b\r\n" * (BODY_BYTES_MAX // 5),
+        b"--b\r\n" + b"content-disposition:" * (BODY_BYTES_MAX // 20),
+        b"--b\r\nContent-Disposition: form-data" + b'; name="' * (BODY_BYTES_MAX // 8),
+        b"--b\r\nContent-Disposition: form-data" + b" " * BODY_BYTES_MAX,
     )
     for body in worst:
         started_s = time.process_time()

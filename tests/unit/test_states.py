@@ -4,7 +4,6 @@ import itertools
 
 import pytest
 
-from homing.dialects.lia.form import status_word
 from homing.states import FINAL_STATES, RANKS, TABLE, State, is_refunded, may_move
 
 WAY = (State.QUEUED, State.SENDING, State.SENT, State.UNKNOWN)
@@ -56,10 +55,3 @@ def test_money_comes_back_for_what_was_never_carried_and_by_policy_for_what_did_
     always = {State.EXPIRED, State.REJECTED, State.FAILED}
     assert {state for state in State if is_refunded(state, False)} == always
     assert {state for state in State if is_refunded(state, True)} == always | {State.UNDELIVERABLE}
-
-
-def test_each_state_has_its_words_in_both_dialects() -> None:
-    assert {TABLE[state].laaffic for state in State} == {None, "-1", "0", "1"}
-    assert [state for state in State if TABLE[state].laaffic == "0"] == [State.DELIVERED]
-    assert {state for state in State if TABLE[state].laaffic == "1"} == set(ENDS) - {State.DELIVERED}
-    assert len({status_word(state) for state in State}) == len(State)

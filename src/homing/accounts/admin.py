@@ -273,7 +273,7 @@ def _check_email(email: str | None) -> None:
 
 
 def check_url(url: str | None) -> None:
-    if url is not None and not (is_web_address(url) and " " not in url and len(url) <= limits.LIA_URL_CHARS_MAX):
+    if url is not None and not (is_web_address(url) and " " not in url and len(url) <= limits.URL_CHARS_MAX):
         raise errors.OperatorError("{url} is not an http address", url=repr(url))
 
 

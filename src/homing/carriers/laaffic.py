@@ -32,6 +32,9 @@ from homing.clients.laaffic import (
 from homing.model import Answer, CarrierInbound, CarrierReceipt, Outbound, Outcome
 from homing.states import State
 
+NUMBERS_MAX: Final = 1000
+REPORT_IDS_MAX: Final = 200
+"""Of a call, by the contract."""
 NOT_TAKEN: Final = "the vendor did not accept this number"
 FAILURES: Final = (("EXPIR", State.EXPIRED), ("REJECT", State.REJECTED))
 """By how the reason of a failed message begins; else it is undeliverable."""
@@ -44,14 +47,14 @@ class LaafficSettings(ApiSettings, frozen=True, kw_only=True, forbid_unknown_fie
     secret: Secret
     app_id: str
     base_url: str = BASE_URL
-    send_max: Annotated[int, msgspec.Meta(ge=1, le=limits.LAAFFIC_NUMBERS_POST_MAX)] = limits.LAAFFIC_NUMBERS_POST_MAX
+    send_max: Annotated[int, msgspec.Meta(ge=1, le=NUMBERS_MAX)] = NUMBERS_MAX
     ask_after_s: Annotated[float, msgspec.Meta(ge=0, le=86_400)] = 60.0
     asks_per_s: Annotated[float, msgspec.Meta(gt=0, le=100)] = 2.0
     zone_hours: Annotated[float, msgspec.Meta(ge=-12, le=14)] = 0.0
 
 
 def make(settings: LaafficSettings, chance: random.Random, clock: Clock) -> ApiCarrier:
-    manner = Manner(settings.send_max, settings.ask_after_s, limits.LAAFFIC_REPORT_IDS_MAX, settings.asks_per_s)
+    manner = Manner(settings.send_max, settings.ask_after_s, REPORT_IDS_MAX, settings.asks_per_s)
     return ApiCarrier(LaafficApi(settings, clock), settings, manner, chance, clock)
 
 

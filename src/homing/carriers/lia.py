@@ -56,6 +56,10 @@ ENCODINGS: Final = {
 """By whether it is UCS-2, and whether it is flash."""
 
 
+NUMBERS_MAX: Final = 1000
+"""Of a call, by the contract."""
+
+
 class LiaSettings(ApiSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`send_max`: numbers in a call. `ask_after_s`: 0 never asks. `callback_url` "" asks for no pushes. `flash`:
     whether the vendor does what it is asked with the encodings FS and UFS.
@@ -65,7 +69,7 @@ class LiaSettings(ApiSettings, frozen=True, kw_only=True, forbid_unknown_fields=
     api_password: Secret
     base_url: str = BASE_URL
     callback_url: Secret = ""
-    send_max: Annotated[int, msgspec.Meta(ge=1, le=limits.LIA_NUMBERS_MAX)] = 200
+    send_max: Annotated[int, msgspec.Meta(ge=1, le=NUMBERS_MAX)] = 200
     ask_after_s: Annotated[float, msgspec.Meta(ge=0, le=86_400)] = 120.0
     asks_per_s: Annotated[float, msgspec.Meta(gt=0, le=100)] = 10.0
     flash: bool = True

@@ -87,6 +87,6 @@ class Queries:
             found = await self._lookup.by_id(account.account_id, part["message_id"])
         if found is None:
             raise Unacceptable(Status.RINVMSGID)
-        if source and found["sender"] not in (source[: limits.LAAFFIC_SENDER_CHARS_MAX], account.registered(source)):
+        if source and found["sender"] not in (source[: limits.SENDER_CHARS_MAX], account.registered(source)):
             raise Unacceptable(Status.RINVSRCADR)
         return found

@@ -239,7 +239,7 @@ def _options(flash: bool, tlvs: Tlvs) -> Options:
 def _registration(tlvs: Tlvs, parameter: Octets) -> str:
     """An id of India's registers: printable ASCII, with or without the zero octet that ends a string."""
     value = (parameter.of(tlvs) or b"").rstrip(b"\0")
-    if len(value) > limits.LIA_REGISTRATION_CHARS_MAX or not REGISTRATION.fullmatch(value):
+    if len(value) > limits.REGISTRATION_CHARS_MAX or not REGISTRATION.fullmatch(value):
         raise Unacceptable(Status.RINVOPTPARAMVAL, parameter.name)
     return value.decode("ascii")
 

@@ -37,7 +37,7 @@ def matches(template: Template, text: str) -> bool:
     end = len(text) - len(pieces[-1])
     for piece in pieces[1:-1]:
         at = _after(text, piece, at, end)
-    return any(1 <= end - start <= limits.LIA_VARIABLE_CHARS_MAX for start in at)
+    return any(1 <= end - start <= limits.TEMPLATE_VARIABLE_CHARS_MAX for start in at)
 
 
 def match_any(templates: Iterable[Template], text: str) -> Template | None:
@@ -51,10 +51,10 @@ def _after(text: str, piece: str, starts: Sequence[int], end: int) -> list[int]:
     found = []
     nearest = 0
     place = text.find(piece, starts[0] + 1, end)
-    while 0 <= place <= starts[-1] + limits.LIA_VARIABLE_CHARS_MAX:
+    while 0 <= place <= starts[-1] + limits.TEMPLATE_VARIABLE_CHARS_MAX:
         while nearest + 1 < len(starts) and starts[nearest + 1] < place:
             nearest += 1
-        if place - starts[nearest] <= limits.LIA_VARIABLE_CHARS_MAX:
+        if place - starts[nearest] <= limits.TEMPLATE_VARIABLE_CHARS_MAX:
             found.append(place + len(piece))
         place = text.find(piece, place + 1, end)
     return found

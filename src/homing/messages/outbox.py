@@ -10,7 +10,9 @@ import msgspec
 
 from homing import limits
 from homing.dialects.laaffic import form as laaffic_form
+from homing.dialects.laaffic.codes import FAILURE_REASONS
 from homing.dialects.lia import form as lia_form
+from homing.dialects.lia.words import STATE_WORDS
 from homing.kit.ids import id_time_ms
 from homing.messages import smpp_form
 from homing.model import Door, PushKind
@@ -190,7 +192,7 @@ def lia_report(message: Record, state: State) -> lia_form.Report:
         message_id=message["message_id"],
         uid=message["reference"] or "",
         PhoneNumber=message["number"],
-        DLRStatus=lia_form.status_word(state),
+        DLRStatus=STATE_WORDS[state],
         SMSID=message["carrier_ref"] or "",
         ClientCost=lia_form.currency_number(message["charge_micro"] - message["refund_micro"]),
         ErrorCode=message["error_code"] or "0",
@@ -213,7 +215,7 @@ def laaffic_report(message: Record, state: State) -> laaffic_form.Report:
         msgid=str(message["message_id"]),
         mobile=message["raw_number"] or message["number"],
         status=0 if delivered else 1,
-        reason="0" if delivered else message["error_text"] or message["error_code"] or TABLE[state].lia,
+        reason="0" if delivered else message["error_text"] or message["error_code"] or FAILURE_REASONS[state],
         timestamp=int(message["at"].timestamp() * 1000),
         mcc=WRONG_NUMBER_MCC if is_wrong_number else message["mcc"],
         mnc=UNKNOWN if is_wrong_number else message["mnc"],

@@ -3,37 +3,14 @@
 import time
 from collections.abc import Callable
 
-from homing import errors, limits
 from homing.accounts.directory import Directory
 from homing.accounts.profile import Profile
+from homing.dialects.laaffic import bounds
+from homing.dialects.laaffic.refusals import AccountLocked, AddressNotAllowed, NotAuthenticated, TimestampExpired
 from homing.doors.auth_guard import AuthGuard
 from homing.doors.wire import Request
 from homing.kit.crypto import laaffic_sign, same
 from homing.model import Door
-
-
-class NotAuthenticated(errors.Refusal):
-    """Authentication error."""
-
-    laaffic = "-1"
-
-
-class AddressNotAllowed(errors.Refusal):
-    """IP access limited."""
-
-    laaffic = "-2"
-
-
-class AccountLocked(errors.Refusal):
-    """User locked."""
-
-    laaffic = "-13"
-
-
-class TimestampExpired(errors.Refusal):
-    """Timestamp expired."""
-
-    laaffic = "-16"
 
 
 class Gate:
@@ -86,4 +63,4 @@ class Gate:
 
 
 def _is_near(at_s: int, now_s: float) -> bool:
-    return abs(int(now_s) - at_s) <= limits.LAAFFIC_WINDOW_S
+    return abs(int(now_s) - at_s) <= bounds.WINDOW_S

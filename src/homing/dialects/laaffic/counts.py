@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from homing import limits
+from homing.dialects.laaffic import bounds
 from homing.kit.buckets import TokenBucket
 from homing.states import FINAL_STATES, State
 from homing.store.database import Database
@@ -52,20 +52,20 @@ class SentCounts:
                 from_id,
                 span.beyond_id,
                 State.DELIVERED,
-                limits.LAAFFIC_COUNTED_ROWS,
+                bounds.COUNTED_ROWS,
                 FINAL,
             )
             assert page is not None
             looked += page["looked"]
             delivered += page["delivered"]
             failed += page["failed"]
-            rows.owe(page["looked"] / limits.LAAFFIC_COUNTED_ROWS_PER_READ)
-            if page["looked"] < limits.LAAFFIC_COUNTED_ROWS:
+            rows.owe(page["looked"] / bounds.COUNTED_ROWS_PER_READ)
+            if page["looked"] < bounds.COUNTED_ROWS:
                 break
             from_id = page["last_id"] + 1
         totals = SentTotals(delivered, failed)
-        if looked > limits.LAAFFIC_RECORDS_MAX:
-            if len(self._remembered) >= limits.LAAFFIC_COUNTS_MAX:
+        if looked > bounds.RECORDS_MAX:
+            if len(self._remembered) >= bounds.COUNTS_KEYS_MAX:
                 self._remembered.clear()
-            self._remembered[span] = (self._clock_s() + limits.LAAFFIC_COUNTS_AGE_S, totals)
+            self._remembered[span] = (self._clock_s() + bounds.COUNTS_AGE_S, totals)
         return totals

@@ -9,8 +9,9 @@ from homing import errors, limits
 from homing.accounts.profile import Profile
 from homing.accounts.query_budget import QueryBudget
 from homing.conversions.feedback import Feedback, Verdict
-from homing.dialects.laaffic import parameters
+from homing.dialects.laaffic import bounds, parameters
 from homing.dialects.laaffic.auth import Gate
+from homing.dialects.laaffic.codes import CODES
 from homing.dialects.laaffic.queries import Queries
 from homing.dialects.laaffic.send import Sender, SendFailed, app_of, failed, reason_of
 from homing.doors.body import BodyFailure, BodyTooLarge
@@ -133,14 +134,14 @@ class LaafficDoor:
     async def _send(self, request: Request, account: Profile) -> Response:
         if request.method == "POST":
             call = parameters.decode(request.body, send_body)
-            numbers_max = limits.LAAFFIC_NUMBERS_POST_MAX
+            numbers_max = bounds.NUMBERS_POST_MAX
         else:
             query = parameters.from_query(request.query)
             call = msgspec.convert(
                 {name: query[name] for name in parameters.Group.__struct_fields__ if name in query},
                 parameters.Group,
             )
-            numbers_max = limits.LAAFFIC_NUMBERS_GET_MAX
+            numbers_max = bounds.NUMBERS_GET_MAX
         reply = await self._sender.send(account, call, numbers_max, request.request_id)
         return Response(encode(reply))
 
@@ -154,9 +155,7 @@ class LaafficDoor:
 
     async def _sent(self, request: Request, account: Profile) -> Response:
         self._budget.spend(account, "getSentRcd")
-        rows = self._budget.take(
-            account.account_id, "rows", limits.LAAFFIC_RECORDS_PER_S, limits.LAAFFIC_RECORDS_BURST_ROWS
-        )
+        rows = self._budget.take(account.account_id, "rows", bounds.RECORDS_PER_S, bounds.RECORDS_BURST_ROWS)
         return Response(await self._queries.sent(account, parameters.from_query(request.query), rows))
 
     async def _inbound(self, request: Request, account: Profile) -> Response:
@@ -192,7 +191,7 @@ class LaafficDoor:
 
 
 def _refused(error: errors.HomingError) -> Response:
-    return Response(encode(Failure(error.laaffic, reason_of(error))))
+    return Response(encode(Failure(CODES.of(type(error)), reason_of(error))))
 
 
 def _send_refused(error: errors.HomingError) -> Response:

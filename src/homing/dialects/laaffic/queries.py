@@ -7,8 +7,10 @@ from typing import Final
 
 import msgspec
 
-from homing import errors, limits
+from homing import errors
 from homing.accounts.profile import Profile
+from homing.dialects.laaffic import bounds
+from homing.dialects.laaffic.codes import ROW_STATUSES
 from homing.dialects.laaffic.counts import FINAL, SentCounts, SentSpan
 from homing.dialects.laaffic.form import PriceDetail, code_number, price_detail
 from homing.dialects.laaffic.parameters import RecordMo, Span, split_list, text_of, time_of, whole
@@ -17,7 +19,7 @@ from homing.kit import ids
 from homing.kit.buckets import TokenBucket
 from homing.kit.places import NoPlace, Places
 from homing.messages.lookup import Lookup
-from homing.states import TABLE, State
+from homing.states import State
 from homing.store.database import Database, Record
 from homing.text.numbers import UNKNOWN
 
@@ -79,8 +81,8 @@ class Queries:
         self._database = database
         self._lookup = lookup
         self._counts = SentCounts(database)
-        self._streams = Places(limits.LAAFFIC_STREAMS_MAX, limits.LAAFFIC_STREAM_WAIT_S)
-        self._pages = Places(limits.LAAFFIC_STREAMS_MAX, limits.LAAFFIC_STREAM_WAIT_S)
+        self._streams = Places(bounds.STREAMS_MAX, bounds.STREAM_WAIT_S)
+        self._pages = Places(bounds.STREAMS_MAX, bounds.STREAM_WAIT_S)
 
     async def report(self, account: Profile, parameters: dict[str, str]) -> bytes:
         """getReport: rows in the order asked; a queued, an unknown and another's message count as `nofound`,
@@ -88,7 +90,7 @@ class Queries:
         """
         app_id = _required_app(account, parameters.get("appId", ""))
         asked = [piece.strip() for piece in split_list(parameters.get("msgIds", ""))]
-        if not asked or len(asked) > limits.LAAFFIC_REPORT_IDS_MAX:
+        if not asked or len(asked) > bounds.REPORT_IDS_MAX:
             raise errors.QueryEmpty
         ids_asked = [_message_id(piece) for piece in asked]
         found = await self._lookup.many(account.account_id, [one for one in ids_asked if one is not None])
@@ -96,7 +98,7 @@ class Queries:
         rows = []
         for message_id in ids_asked:
             message = None if message_id is None else found.get(message_id)
-            status = None if message is None else TABLE[State(message["state_seen"])].laaffic
+            status = None if message is None else ROW_STATUSES[State(message["state_seen"])]
             if message is None or status is None or message["app_id"] != app_id:
                 continue
             counts[status] += 1
@@ -130,23 +132,23 @@ class Queries:
     async def _stream(self, span: SentSpan, offset: int, rows: TokenBucket) -> AsyncGenerator[bytes, None]:
         """Nothing, once it has begun; then the answer. No connection is held between two pages."""
         async with self._place(self._streams, span.account_id):
-            page = await self._page(span, span.first_id, offset, limits.LAAFFIC_RECORDS_MAX)
+            page = await self._page(span, span.first_id, offset, bounds.RECORDS_MAX)
             yield b""
             yield b'{"status":"0","reason":"success","array":['
-            left, separator = limits.LAAFFIC_RECORDS_MAX, b""
+            left, separator = bounds.RECORDS_MAX, b""
             while page:
                 rows.owe(len(page))
                 left -= len(page)
                 yield separator + b",".join([encode(_sent_row(row)) for row in page])
                 separator = b","
-                if not left or len(page) < limits.LAAFFIC_RECORDS_ROWS:
+                if not left or len(page) < bounds.RECORDS_STATEMENT_ROWS:
                     break
                 page = await self._page(span, page[-1]["message_id"] + 1, 0, left)
             counts = await self._counts.read(span, rows)
             yield b'],"success":"%d","fail":"%d"}' % (counts.delivered, counts.failed)
 
     async def _page(self, span: SentSpan, from_id: int, offset: int, rows_max: int) -> Sequence[Record]:
-        size = min(rows_max, limits.LAAFFIC_RECORDS_ROWS)
+        size = min(rows_max, bounds.RECORDS_STATEMENT_ROWS)
         return await self._database.fetch(
             "messages_finished", span.account_id, span.app_id, from_id, span.beyond_id, FINAL, offset, size
         )
@@ -167,8 +169,8 @@ class Queries:
         current, size = whole(call.current, 1, "current"), whole(call.size, 10, "size")
         if current < 1:
             raise errors.BadShape("current is 1 or more")
-        if not 1 <= size <= limits.LAAFFIC_PAGE_MAX:
-            raise errors.BadShape(f"size is 1 to {limits.LAAFFIC_PAGE_MAX}")
+        if not 1 <= size <= bounds.PAGE_RECORDS_MAX:
+            raise errors.BadShape(f"size is 1 to {bounds.PAGE_RECORDS_MAX}")
         key = (account.account_id, app_id, start, end)
         async with self._place(self._pages, account.account_id), self._database.connection() as connection:
             counted = await connection.row("inbound_count", *key)
@@ -197,9 +199,9 @@ def _span(start_text: str, end_text: str) -> tuple[datetime, datetime]:
     start, end = time_of(start_text), time_of(end_text)
     if start > end:
         raise errors.BadTime
-    if end - start > timedelta(days=limits.LAAFFIC_SPAN_DAYS_MAX):
+    if end - start > timedelta(days=bounds.SPAN_DAYS_MAX):
         raise errors.OutOfRange
-    if start < datetime.now(UTC) - timedelta(days=limits.LAAFFIC_HISTORY_DAYS):
+    if start < datetime.now(UTC) - timedelta(days=bounds.HISTORY_DAYS):
         raise errors.OutOfRange
     return start, end
 

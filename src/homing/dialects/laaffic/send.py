@@ -7,7 +7,10 @@ import msgspec
 
 from homing import errors, limits
 from homing.accounts.profile import Profile
+from homing.dialects.laaffic import bounds
+from homing.dialects.laaffic.codes import CODES, INTERFACE_FAULT
 from homing.dialects.laaffic.parameters import Batch, Group, split_list, text_of
+from homing.dialects.laaffic.refusals import BatchFailed
 from homing.doors.abnormal import why_abnormal
 from homing.intake import submission as intake
 from homing.intake.intake import Intake
@@ -56,7 +59,7 @@ def failed(error: errors.HomingError, numbers: Sequence[str] = ()) -> SendReply:
     reason = reason_of(error)
     is_of_numbers = isinstance(error, errors.NumbersAbnormal)
     listed = [FailedNumber("", raw, _why(raw) if is_of_numbers else reason) for raw in numbers]
-    return SendReply(error.laaffic, reason, "0", str(len(numbers)), [], listed)
+    return SendReply(CODES.of(type(error)), reason, "0", str(len(numbers)), [], listed)
 
 
 def _why(raw: str) -> str:
@@ -67,16 +70,10 @@ def _why(raw: str) -> str:
 
 def reason_of(error: errors.HomingError) -> str:
     """The text of a failure, which names the member where the request has a wrong shape."""
-    if error.laaffic == "-18":
+    if CODES.of(type(error)) == INTERFACE_FAULT:
         return "interface fault, try again later"
     message = type(error).message()
     return f"{message}: {error.detail}" if error.detail and isinstance(error, errors.BadShape) else message
-
-
-class BatchFailed(errors.PlatformFailure):
-    """The bulk submission failed on the platform's side."""
-
-    laaffic = "-12"
 
 
 class Parsed(msgspec.Struct):
@@ -113,7 +110,7 @@ class Sender:
         app_id = app_of(account, call.appId)
         if not call.array:
             raise errors.BatchEmpty
-        left = limits.LAAFFIC_NUMBERS_POST_MAX
+        left = bounds.NUMBERS_POST_MAX
         parsed = []
         for position, group in enumerate(call.array):
             try:
@@ -146,7 +143,7 @@ class Sender:
 def _numbers(groups: Sequence[Group]) -> list[str]:
     """What a failed send names, as far as a call can carry it."""
     texts = [group.numbers if isinstance(group.numbers, str) else str(group.numbers or "") for group in groups]
-    numbers = split_list(",".join(texts))[: limits.LAAFFIC_NUMBERS_POST_MAX]
+    numbers = split_list(",".join(texts))[: bounds.NUMBERS_POST_MAX]
     return [number for number in numbers if not has_lone_surrogate(number)]
 
 
@@ -171,7 +168,7 @@ def parse(account: Profile, call: Group, numbers_max: int) -> Parsed:
     content = text_of(call.content, "content")
     if not content or content.isspace():
         raise errors.ContentEmpty
-    if utf16_units(content) > limits.LAAFFIC_CONTENT_UNITS_MAX:
+    if utf16_units(content) > bounds.CONTENT_UNITS_MAX:
         raise errors.ContentTooLong
     sender, notes = sender_of(account, text_of(call.senderId, "senderId"))
     orders = orders_of(text_of(call.orderId, "orderId"), len(numbers))
@@ -187,8 +184,8 @@ def parse(account: Profile, call: Group, numbers_max: int) -> Parsed:
 
 def sender_of(account: Profile, asked: str) -> tuple[str, dict[str, object] | None]:
     """The sender, and a note when another was asked for: an unregistered one is replaced by the default."""
-    if len(asked) > limits.LAAFFIC_SENDER_CHARS_MAX:
-        raise errors.BadShape(f"senderId has at most {limits.LAAFFIC_SENDER_CHARS_MAX} characters")
+    if len(asked) > limits.SENDER_CHARS_MAX:
+        raise errors.BadShape(f"senderId has at most {limits.SENDER_CHARS_MAX} characters")
     sender = account.registered(asked)
     if sender is not None:
         return sender, None
@@ -207,6 +204,6 @@ def orders_of(text: str, numbers: int) -> Sequence[str | None]:
         orders *= numbers
     if len(orders) != numbers:
         raise errors.BadShape("orderId is one, or as many as numbers")
-    if any(len(order) > limits.LAAFFIC_ORDER_CHARS_MAX for order in orders):
-        raise errors.BadShape(f"orderId has at most {limits.LAAFFIC_ORDER_CHARS_MAX} characters")
+    if any(len(order) > bounds.ORDER_CHARS_MAX for order in orders):
+        raise errors.BadShape(f"orderId has at most {bounds.ORDER_CHARS_MAX} characters")
     return [order or None for order in orders]

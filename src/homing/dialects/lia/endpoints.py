@@ -5,14 +5,16 @@ from typing import Final
 
 import msgspec
 
-from homing import errors, limits
+from homing import errors
 from homing.accounts.directory import Directory
 from homing.accounts.profile import Profile
 from homing.conversions.feedback import Feedback, Verdict
+from homing.dialects.lia import bounds
 from homing.dialects.lia import parameters as lia_parameters
-from homing.dialects.lia.form import currency_number, status_word
+from homing.dialects.lia.form import currency_number
 from homing.dialects.lia.parameters import Parameters
 from homing.dialects.lia.send import Sender, echo_of, failed, whole_failure
+from homing.dialects.lia.words import STATE_WORDS, SYSTEM_ERROR, remark_of
 from homing.doors.auth_guard import AuthGuard
 from homing.doors.body import BodyTooLarge
 from homing.doors.cross_origin import CrossOrigin
@@ -141,7 +143,7 @@ class LiaDoor:
 
         async def handler(request: Request) -> Response:
             try:
-                await request.read(limits.LIA_BODY_BYTES_MAX)
+                await request.read(bounds.BODY_BYTES_MAX)
                 parameters = lia_parameters.read(request)
             except errors.BadShape:
                 return Response(b"{}", 400)
@@ -152,10 +154,10 @@ class LiaDoor:
             try:
                 return Response(await call(request, parameters))
             except errors.Refusal as refusal:
-                remark = refusal.detail or refusal.lia
+                remark = remark_of(refusal)
             except Exception as error:
                 self._failures.tell(request.request_id, name, error)
-                remark = errors.PlatformFailure.lia
+                remark = SYSTEM_ERROR
             return Response(refuse(remark, echo_of(parameters)))
 
         return handler
@@ -268,7 +270,7 @@ def _status_reply(message: Record) -> StatusReply:
         MessageLength=utf16_units(message["text"]) if is_unicode else len(message["text"]),
         MessageParts=message["segments"],
         ClientCost=currency_number(message["charge_micro"] - message["refund_micro"]),
-        DLRStatus=status_word(State(message["state_seen"])),
+        DLRStatus=STATE_WORDS[State(message["state_seen"])],
         SMSID=message["carrier_ref"] or "",
         ErrorCode=_number(message["error_code"]),
         ErrorDescription=message["error_text"] or "",

@@ -3,12 +3,6 @@
 import msgspec
 
 from homing.kit.money import MICRO
-from homing.states import TABLE, State
-
-
-def status_word(state: State) -> str:
-    """The dialect's DLRStatus."""
-    return TABLE[state].lia
 
 
 def currency_number(micro: int) -> float:

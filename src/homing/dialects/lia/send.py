@@ -8,7 +8,9 @@ import msgspec
 
 from homing import errors, limits
 from homing.accounts.profile import Profile
+from homing.dialects.lia import bounds
 from homing.dialects.lia.parameters import Parameters, storable
+from homing.dialects.lia.words import REMARKS, SYSTEM_ERROR, remark_of
 from homing.doors.abnormal import why_abnormal
 from homing.intake.intake import Intake
 from homing.intake.submission import Accepted, Group, Submission
@@ -58,7 +60,7 @@ def whole_failure(replies: Sequence[SendReply]) -> SendReply | None:
 def echo_of(parameters: Parameters) -> str:
     """The call's uid as a refusal echoes it; one that could not be stored is not repeated."""
     uid = parameters.get("uid", "")
-    return uid if len(uid) <= limits.LIA_REFERENCE_CHARS_MAX and storable(uid) else ""
+    return uid if len(uid) <= bounds.REFERENCE_CHARS_MAX and storable(uid) else ""
 
 
 class Sender:
@@ -79,7 +81,7 @@ class Sender:
         traffic = _one_of(parameters, "sms_type", TRAFFIC)
         encoding, flash = _encoding(parameters)
         sender = _sender(account, parameters)
-        uid = _optional(parameters, "uid", limits.LIA_REFERENCE_CHARS_MAX)
+        uid = _optional(parameters, "uid", bounds.REFERENCE_CHARS_MAX)
         recipients = _recipients(numbers, uid)
         template = _template(account, parameters)
         text = _text(parameters, template)
@@ -112,13 +114,13 @@ class Sender:
 
     async def _submit(self, submission: Submission | type[errors.NumbersAbnormal], uid: str) -> SendReply:
         if not isinstance(submission, Submission):
-            return failed(submission.lia, uid)
+            return failed(REMARKS.of(submission), uid)
         try:
             fate = (await self._intake.submit(submission))[0]
         except errors.Refusal as refusal:
-            return failed(refusal.detail or refusal.lia, uid)
-        except errors.PlatformFailure as failure:
-            return failed(failure.lia, uid)
+            return failed(remark_of(refusal), uid)
+        except errors.PlatformFailure:
+            return failed(SYSTEM_ERROR, uid)
         assert isinstance(fate, Accepted)
         return SendReply(fate.message_id, "S", self._success_remark, uid)
 
@@ -156,7 +158,7 @@ def _recipients(numbers: Sequence[str], uid: str | None) -> list[Recipient | typ
     """Why, for a number that is not valid. Raises when there is no number, or one alone that is not valid."""
     if not numbers:
         raise errors.NumbersEmpty
-    if len(numbers) > limits.LIA_NUMBERS_MAX:
+    if len(numbers) > bounds.NUMBERS_MAX:
         raise errors.NumbersTooMany
     recipients: list[Recipient | type[errors.NumbersAbnormal]] = []
     for raw in numbers:
@@ -195,8 +197,8 @@ def _registered_template(parameters: Parameters, template: Template | None) -> s
 def _text(parameters: Parameters, template: Template | None) -> str:
     """The text, from the call or from a stored template."""
     if template is not None:
-        variables = {n: parameters[f"V{n}"] for n in range(1, limits.LIA_VARIABLES + 1) if f"V{n}" in parameters}
-        if any(len(value) > limits.LIA_VARIABLE_CHARS_MAX for value in variables.values()):
+        variables = {n: parameters[f"V{n}"] for n in range(1, limits.TEMPLATE_VARIABLES + 1) if f"V{n}" in parameters}
+        if any(len(value) > limits.TEMPLATE_VARIABLE_CHARS_MAX for value in variables.values()):
             raise errors.BadParameter("Invalid V1..V5: too long")
         text = fill(template, variables)
     elif "textmessage" in parameters:
@@ -205,7 +207,7 @@ def _text(parameters: Parameters, template: Template | None) -> str:
         raise errors.ContentEmpty
     if not storable(text):
         raise errors.BadParameter("Invalid textmessage")
-    if utf16_units(text) > limits.LIA_TEXT_UNITS_MAX:
+    if utf16_units(text) > bounds.TEXT_UNITS_MAX:
         raise errors.ContentTooLong
     return text
 
@@ -218,7 +220,7 @@ def _optional(parameters: Parameters, name: str, chars_max: int) -> str | None:
 
 
 def _registration(parameters: Parameters, name: str) -> str:
-    return _optional(parameters, name, limits.LIA_REGISTRATION_CHARS_MAX) or ""
+    return _optional(parameters, name, limits.REGISTRATION_CHARS_MAX) or ""
 
 
 def _validity_s(parameters: Parameters) -> int:
@@ -234,7 +236,7 @@ def _validity_s(parameters: Parameters) -> int:
 
 
 def _callback_url(parameters: Parameters) -> str | None:
-    url = _optional(parameters, "callback_url", limits.LIA_URL_CHARS_MAX)
+    url = _optional(parameters, "callback_url", limits.URL_CHARS_MAX)
     if url is not None and not is_web_address(url):
         raise errors.BadParameter("Invalid callback_url")
     return url

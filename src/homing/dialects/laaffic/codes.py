@@ -1,0 +1,72 @@
+"""The laaffic dialect's codes of messages' states and of refusals (contract, sections 2, 6 and 10)."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from homing import errors
+from homing.dialects.error_codes import ErrorCodes
+from homing.dialects.laaffic import refusals
+from homing.states import State
+
+ROW_STATUSES: Final[Mapping[State, str | None]] = {
+    State.QUEUED: None,
+    State.SENDING: "-1",
+    State.SENT: "-1",
+    State.UNKNOWN: "-1",
+    State.DELIVERED: "0",
+    State.UNDELIVERABLE: "1",
+    State.EXPIRED: "1",
+    State.REJECTED: "1",
+    State.FAILED: "1",
+}
+"""A row's status in getReport; None: counted as `nofound`."""
+
+FAILURE_REASONS: Final[Mapping[State, str]] = {
+    State.UNDELIVERABLE: "Undeliverable",
+    State.EXPIRED: "Expired",
+    State.REJECTED: "Rejected",
+    State.FAILED: "Failed",
+}
+"""A report's `reason` where the carrier's receipt had neither text nor code."""
+
+AUTHENTICATION: Final = "-1"
+INTERFACE_FAULT: Final = "-18"
+ABNORMAL_PARAMETER: Final = "-22"
+
+CODES: Final = ErrorCodes(
+    {
+        errors.HomingError: INTERFACE_FAULT,
+        errors.Refusal: ABNORMAL_PARAMETER,
+        errors.BadShape: ABNORMAL_PARAMETER,
+        errors.BadParameter: ABNORMAL_PARAMETER,
+        errors.UnknownApp: AUTHENTICATION,
+        errors.NumbersEmpty: "-8",
+        errors.NumbersTooMany: "-7",
+        errors.NumbersAbnormal: "-9",
+        errors.NationalNumber: "-9",
+        errors.ContentEmpty: "-4",
+        errors.ContentTooLong: "-5",
+        errors.SensitiveWords: "-3",
+        errors.TemplateMismatch: "-6",
+        errors.TemplateMissing: "-17",
+        errors.BatchEmpty: "-14",
+        errors.NoRoute: "-19",
+        errors.FlashNotCarried: "-19",
+        errors.DestinationBlocked: "-19",
+        errors.InsufficientBalance: "-10",
+        errors.QueryEmpty: "-14",
+        errors.QueryTooFrequent: "-15",
+        errors.BadTime: "-11",
+        errors.OutOfRange: "-25",
+        refusals.NotAuthenticated: AUTHENTICATION,
+        refusals.AddressNotAllowed: "-2",
+        refusals.AccountLocked: "-13",
+        refusals.TimestampExpired: "-16",
+        refusals.BatchFailed: "-12",
+        errors.PlatformFailure: INTERFACE_FAULT,
+        errors.StoreAway: INTERFACE_FAULT,
+        errors.StoreFailed: INTERFACE_FAULT,
+        errors.Overloaded: INTERFACE_FAULT,
+    }
+)
+"""`status` by kind of refusal."""

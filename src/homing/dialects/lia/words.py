@@ -1,0 +1,60 @@
+"""The lia dialect's words for a message's states and for refusals (contract, sections 3, 5 and 6)."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from homing import errors
+from homing.dialects.error_codes import ErrorCodes
+from homing.states import State
+
+STATE_WORDS: Final[Mapping[State, str]] = {
+    State.QUEUED: "Pending",
+    State.SENDING: "Accepted",
+    State.SENT: "Acknowledged",
+    State.DELIVERED: "Delivered",
+    State.UNDELIVERABLE: "Undeliverable",
+    State.EXPIRED: "Expired",
+    State.REJECTED: "Rejected",
+    State.FAILED: "Failed",
+    State.UNKNOWN: "Unknown",
+}
+"""`DLRStatus`, of the query and of the report."""
+
+INVALID_REQUEST: Final = "Invalid request"
+SYSTEM_ERROR: Final = "System error, please try again"
+
+REMARKS: Final = ErrorCodes(
+    {
+        errors.HomingError: SYSTEM_ERROR,
+        errors.Refusal: INVALID_REQUEST,
+        errors.BadShape: INVALID_REQUEST,
+        errors.BadParameter: INVALID_REQUEST,
+        errors.UnknownApp: INVALID_REQUEST,
+        errors.NumbersEmpty: "phonenumber not specified",
+        errors.NumbersAbnormal: "Invalid phonenumber",
+        errors.NationalNumber: "Invalid phonenumber: it begins with 0, the country code comes first",
+        errors.ContentEmpty: "textmessage not specified",
+        errors.ContentTooLong: "textmessage too long",
+        errors.SensitiveWords: "textmessage contains sensitive words",
+        errors.TemplateMismatch: "textmessage matches no template",
+        errors.TemplateMissing: "Invalid templateid",
+        errors.BatchEmpty: INVALID_REQUEST,
+        errors.NoRoute: "No route for this phonenumber",
+        errors.FlashNotCarried: "Flash messages are not carried to this phonenumber",
+        errors.DestinationBlocked: "Destination blocked",
+        errors.InsufficientBalance: "Insufficient balance",
+        errors.QueryEmpty: "Invalid message_id",
+        errors.QueryTooFrequent: INVALID_REQUEST,
+        errors.BadTime: INVALID_REQUEST,
+        errors.OutOfRange: INVALID_REQUEST,
+        errors.PlatformFailure: SYSTEM_ERROR,
+        errors.StoreAway: SYSTEM_ERROR,
+        errors.StoreFailed: SYSTEM_ERROR,
+        errors.Overloaded: SYSTEM_ERROR,
+    }
+)
+"""`remarks` by kind; where a refusal has a detail, that is the remark."""
+
+
+def remark_of(refusal: errors.Refusal) -> str:
+    return refusal.detail or REMARKS.of(type(refusal))
