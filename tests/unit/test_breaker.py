@@ -1,12 +1,12 @@
 """A carrier's breaker, on a clock of the test's own."""
 
 from homing import limits
-from homing.dispatch.breaker import Breaker
+from homing.dispatch.breaker import CarrierBreaker
 from homing.model import Outcome
 
 
-def tripped(outcome: Outcome = Outcome.UNKNOWN) -> Breaker:
-    breaker = Breaker()
+def tripped(outcome: Outcome = Outcome.UNKNOWN) -> CarrierBreaker:
+    breaker = CarrierBreaker()
     count = limits.BREAKER_REFUSALS if outcome is Outcome.REFUSED else limits.BREAKER_FAILURES
     changes = [breaker.heard(outcome, 0.0) for _n in range(count)]
     assert changes == [False] * (count - 1) + [True]
@@ -20,7 +20,7 @@ def test_it_opens_after_so_many_failures_in_a_row_and_lets_nothing_through() -> 
 
 
 def test_an_accepted_message_between_failures_keeps_it_closed() -> None:
-    breaker = Breaker()
+    breaker = CarrierBreaker()
     for n in range(limits.BREAKER_FAILURES * 5):
         breaker.heard(Outcome.ACCEPTED if n % 5 == 0 else Outcome.DEFERRED, 0.0)
     assert breaker.room(0.0, 0) is None

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from homing import limits
 from homing.kit import crypto
 from homing.kit.backoff import doubling_s, scheduled_s
-from homing.kit.buckets import TokenBucket
+from homing.kit.buckets import TokenBucket, TokenBuckets
 from homing.kit.csv_cells import plain_cell
 from homing.kit.places import NoPlace, Places
 from homing.kit.spread import mix
@@ -40,6 +40,30 @@ def test_what_is_owed_is_gained_before_anything_is_given() -> None:
     assert not bucket.take(3.0)
     assert bucket.take(3.1)
     assert not bucket.take(3.1)
+
+
+def test_each_key_has_a_bucket_of_its_own() -> None:
+    buckets: TokenBuckets[str] = TokenBuckets(10)
+    assert buckets.bucket("a", 1.0, 1.0, 0.0).take(0.0)
+    assert not buckets.bucket("a", 1.0, 1.0, 0.0).take(0.0)
+    assert buckets.bucket("b", 1.0, 1.0, 0.0).take(0.0)
+
+
+@pytest.mark.parametrize(("rate_per_s", "burst"), [(2.0, 1.0), (1.0, 2.0)])
+def test_a_key_with_another_rate_or_burst_begins_anew(rate_per_s: float, burst: float) -> None:
+    buckets: TokenBuckets[str] = TokenBuckets(10)
+    assert buckets.bucket("a", 1.0, 1.0, 0.0).take(0.0)
+    assert buckets.bucket("a", rate_per_s, burst, 0.0).take(0.0)
+
+
+def test_the_oldest_key_goes_where_there_are_too_many() -> None:
+    buckets: TokenBuckets[str] = TokenBuckets(2)
+    for key in ("a", "b", "c"):
+        assert buckets.bucket(key, 0.001, 1.0, 0.0).take(0.0)
+    assert len(buckets) == 2
+    assert not buckets.bucket("b", 0.001, 1.0, 0.0).take(0.0)
+    assert not buckets.bucket("c", 0.001, 1.0, 0.0).take(0.0)
+    assert buckets.bucket("a", 0.001, 1.0, 0.0).take(0.0)
 
 
 # --- places ----------------------------------------------------------------------------------------------

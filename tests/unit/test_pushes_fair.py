@@ -9,12 +9,12 @@ import pytest
 
 from homing import limits
 from homing.events.guarded import AddressRefused, check_address, check_port
-from homing.events.pusher import Breaker
+from homing.events.pusher import HostBreaker
 from homing.events.resolving import ASKED_BY, PushResolver, domain_of
 
 
 def test_a_breaker_counts_by_host_whatever_path_is_asked_for() -> None:
-    breaker = Breaker()
+    breaker = HostBreaker()
     for n in range(limits.PUSH_BREAKER_FAILURES):
         breaker.note(f"http://Dead.example:8080/tar{n}?x={n}", False, 0.0)
     assert breaker.open_for_s("http://user:pw@dead.example:8080/another", 1.0) > 0

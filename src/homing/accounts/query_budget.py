@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from homing import errors, limits
 from homing.accounts.profile import Profile
-from homing.kit.buckets import TokenBucket
+from homing.kit.buckets import TokenBucket, TokenBuckets
 
 
 class QueryBudget:
@@ -13,7 +13,7 @@ class QueryBudget:
 
     def __init__(self, clock_s: Callable[[], float] = time.monotonic) -> None:
         self._clock_s = clock_s
-        self._buckets: dict[tuple[int, str], TokenBucket] = {}
+        self._buckets: TokenBuckets[tuple[int, str]] = TokenBuckets(limits.PROFILES_MAX)
 
     def spend(self, account: Profile, query: str) -> None:
         """Raises `QueryTooFrequent`."""
@@ -23,11 +23,7 @@ class QueryBudget:
     def take(self, account_id: int, kind: str, rate_per_s: float, burst: float) -> TokenBucket:
         """The account's bucket of a kind, one token of which is spent. Raises `QueryTooFrequent` when it has none."""
         now_s = self._clock_s()
-        bucket = self._buckets.get((account_id, kind))
-        if bucket is None or bucket.rate_per_s != rate_per_s:
-            if len(self._buckets) >= limits.PROFILES_MAX:
-                self._buckets.clear()
-            bucket = self._buckets[(account_id, kind)] = TokenBucket(rate_per_s, burst, now_s)
+        bucket = self._buckets.bucket((account_id, kind), rate_per_s, burst, now_s)
         if not bucket.take(now_s):
             raise errors.QueryTooFrequent
         return bucket

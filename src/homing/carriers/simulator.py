@@ -23,6 +23,7 @@ from homing.carriers.base import Answered, Clock, Health, Leaving, Report
 from homing.carriers.verdicts import NO_FLASH
 from homing.kit.spread import mix
 from homing.model import Answer, CarrierInbound, CarrierReceipt, Outbound, Outcome, Outstanding
+from homing.smpp.statuses import INVALID_DESTINATION, Status, error_code
 from homing.states import State
 
 GATHER_S: Final = 0.02  # receipts due within this time leave together, as carriers' links bunch them
@@ -82,8 +83,8 @@ MAGIC: Final[dict[str, Fate]] = {
     "0005": Fate(False, None, False, False, False, 0.0),
     "0006": Fate(False, State.DELIVERED, False, False, False, 0.0),
 }
-WRONG_NUMBER: Final = Answer(Outcome.REFUSED, None, "11", "Invalid destination address")  # SMPP 3.4, section 5.1.3
-SUBMIT_FAILED: Final = Answer(Outcome.REFUSED, None, "69", "Submit failed")
+WRONG_NUMBER: Final = Answer(Outcome.REFUSED, None, INVALID_DESTINATION, "Invalid destination address")
+SUBMIT_FAILED: Final = Answer(Outcome.REFUSED, None, error_code(Status.RSUBMITFAIL), "Submit failed")
 RECEIPT_WORDS: Final = {
     State.DELIVERED: ("DELIVRD", "000"),
     State.UNDELIVERABLE: ("UNDELIV", "001"),

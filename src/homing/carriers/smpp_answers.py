@@ -10,7 +10,7 @@ from homing.model import Answer, Outcome
 from homing.smpp import session
 from homing.smpp.pdus import SubmitSmResp
 from homing.smpp.session import Failure
-from homing.smpp.statuses import Kind, Status, meaning
+from homing.smpp.statuses import Kind, Status, error_code, meaning
 from homing.smpp.tlvs import ADDITIONAL_STATUS_INFO_TEXT
 
 NO_REFERENCE = "accepted without a message id: its receipt cannot be matched"
@@ -58,7 +58,7 @@ class Reader:
         more = ADDITIONAL_STATUS_INFO_TEXT.of(answer.tlvs)
         return Told(
             self._rules.get(answer.status) or _FATES[meaning(answer.status).kind],
-            error_code=str(answer.status),
+            error_code=error_code(answer.status),
             words=f"{words} ({more})" if more else words,
         )
 

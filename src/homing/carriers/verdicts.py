@@ -4,9 +4,7 @@ from typing import Final
 
 from homing.clients import errors
 from homing.model import Answer, Outcome
-
-WRONG_NUMBER: Final = "11"
-"""SMPP 3.4, section 5.1.3 (ESME_RINVDSTADR): how carriers of every kind word a number that is wrong."""
+from homing.smpp.statuses import INVALID_DESTINATION
 
 ABOUT_THE_MESSAGE: Final = (400, 406, 409, 413, 415, 422)
 """HTTP statuses that speak of what was sent; other ones of 4xx speak of who sends, or where to."""
@@ -25,7 +23,7 @@ def answer_of(error: errors.ClientError) -> Answer:
     if error.in_doubt:
         return Answer(Outcome.UNKNOWN, None, code, words)
     if isinstance(error, errors.NumbersInvalid):
-        return Answer(Outcome.REFUSED, None, WRONG_NUMBER, words)
+        return Answer(Outcome.REFUSED, None, INVALID_DESTINATION, words)
     if isinstance(error, ABOUT_US) or (isinstance(error, errors.Refused) and error.retryable):
         return Answer(Outcome.DEFERRED, None, code, words)
     if isinstance(error, errors.HttpRefused) and error.http_status not in ABOUT_THE_MESSAGE:

@@ -12,7 +12,7 @@ from homing.console.snippets import Snippets
 from homing.console.templating import Templates
 from homing.console.words import Languages
 from homing.events.guarded import GuardedPoster
-from homing.kit.buckets import TokenBucket
+from homing.kit.buckets import TokenBuckets
 from homing.kit.crypto import Vault
 from homing.kit.networks import Network
 from homing.kit.password_guard import PasswordGuard
@@ -54,7 +54,7 @@ class Shared:
         self.snippets = Snippets()
         self.api_url = api_url
         self.poster = poster
-        self._trials: dict[int, TokenBucket] = {}
+        self._trials: TokenBuckets[int] = TokenBuckets(limits.PROFILES_MAX)
 
     @cached_property
     def push_networks(self) -> Sequence[Network]:
@@ -74,8 +74,5 @@ class Shared:
 
     def may_try_push(self, account_id: int, now_s: float) -> bool:
         """Whether an account may have another test push now."""
-        bucket = self._trials.get(account_id)
-        if bucket is None:
-            burst = float(limits.CONSOLE_PUSH_TRIALS_BURST)
-            bucket = self._trials[account_id] = TokenBucket(limits.CONSOLE_PUSH_TRIALS_PER_S, burst, now_s)
-        return bucket.take(now_s)
+        rate_per_s, burst = limits.CONSOLE_PUSH_TRIALS_PER_S, float(limits.CONSOLE_PUSH_TRIALS_BURST)
+        return self._trials.bucket(account_id, rate_per_s, burst, now_s).take(now_s)

@@ -11,9 +11,9 @@ from homing import limits
 from homing.dispatch.failover import Failover, Move, move
 from homing.kit.backoff import doubling_s
 from homing.kit.storable import storable
-from homing.messages.outbox import INVALID_DESTINATION
 from homing.messages.transitions import Event, apply
 from homing.model import Answer, Outbound, Outcome, Traffic
+from homing.smpp.statuses import INVALID_DESTINATION
 from homing.states import State
 from homing.store.database import Connection, Database
 

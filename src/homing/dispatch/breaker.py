@@ -1,14 +1,15 @@
-"""The breaker of a carrier: after many failures in a row it rests, then one message tries whether it is back."""
+"""The circuit breaker of a carrier: after many failures in a row it opens, then one message probes the carrier."""
 
 from homing import limits
 from homing.model import Outcome
 
 
-class Breaker:
+class CarrierBreaker:
     """Pure; the clock is passed in, in seconds.
 
-    Closed, it lets everything through. Open, nothing until its rest is over; then one message at a time, and the first
-    that the carrier accepts closes it. Refusals count too, but it takes many more: most are about one number.
+    Closed, it lets everything through. Open, nothing until its rest is over; then (half open) one message at a time,
+    and the first that the carrier accepts closes it. The rest doubles each time. Refusals count too, but it takes many
+    more: most are about one number.
     """
 
     def __init__(self) -> None:

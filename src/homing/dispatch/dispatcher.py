@@ -11,7 +11,7 @@ import structlog
 from homing import errors, limits
 from homing.carriers.base import Carrier
 from homing.dispatch.answers import Answered, Recorder
-from homing.dispatch.breaker import Breaker
+from homing.dispatch.breaker import CarrierBreaker
 from homing.dispatch.in_hand import InHand
 from homing.dispatch.written import Claim, WrittenMarks
 from homing.kit.durable import until_durable
@@ -71,7 +71,7 @@ class Dispatcher:
         self._health_changed = health_changed
         self._in_hand = in_hand
         self._marks = marks
-        self._breaker = Breaker()
+        self._breaker = CarrierBreaker()
         self._under_way = 0
         self._tasks: set[asyncio.Task[Any]] = set()
         self._pending: list[Answered] = []

@@ -19,7 +19,7 @@ from homing.doors.smpp_submit import Asked, Submit, read, refused_of
 from homing.doors.smpp_words import Unacceptable, status_of
 from homing.intake.intake import Intake, Verdict
 from homing.intake.submission import Accepted, Fate, Refused
-from homing.kit.buckets import TokenBucket
+from homing.kit.buckets import TokenBuckets
 from homing.observe.smpp import SmppTally
 from homing.smpp import pdus
 from homing.smpp.pdus import DataSm, DataSmResp, SubmitMulti, SubmitMultiResp, SubmitSm, SubmitSmResp, UnsuccessSme
@@ -53,18 +53,14 @@ class Rates:
 
     def __init__(self, clock_s: Callable[[], float]) -> None:
         self._clock_s = clock_s
-        self._buckets: dict[int, TokenBucket] = {}
+        self._buckets: TokenBuckets[int] = TokenBuckets(limits.PROFILES_MAX)
 
     def take(self, account: Profile, messages: int) -> bool:
         rate = account.submits_per_s
         if rate is None:
             return True
         now_s = self._clock_s()
-        bucket = self._buckets.get(account.account_id)
-        if bucket is None or bucket.rate_per_s != rate:
-            if len(self._buckets) >= limits.PROFILES_MAX:
-                self._buckets.clear()
-            bucket = self._buckets[account.account_id] = TokenBucket(rate, rate, now_s)
+        bucket = self._buckets.bucket(account.account_id, rate, rate, now_s)
         # A submit_multi of more than a second's worth takes all of a second.
         return bucket.take(now_s, min(messages, rate))
 

@@ -34,9 +34,9 @@ class Done(msgspec.Struct, frozen=True):
     due_at: datetime | None
 
 
-class Breaker:
-    """Rests a host after so many failures in a row, whatever path it is asked for, so that one dead customer does not
-    hold up the living.
+class HostBreaker:
+    """A circuit breaker for each host, whatever the path: after so many failures in a row nothing is posted there for
+    a fixed time, so that one dead customer does not hold up the living.
     """
 
     def __init__(self) -> None:
@@ -87,7 +87,7 @@ class Pusher:
         self._clock = clock
         self._tally = tally
         self._chance = chance
-        self._breaker = Breaker()
+        self._breaker = HostBreaker()
         self._is_running = False
         self._in_flight = 0
         self._of_account: Counter[int] = Counter()

@@ -1,4 +1,9 @@
-"""A token bucket: so many a second, and a burst."""
+"""Token buckets: so many a second, and a burst. One, or one for each key."""
+
+from collections.abc import Hashable
+from typing import Generic, TypeVar
+
+K = TypeVar("K", bound=Hashable)
 
 
 class TokenBucket:
@@ -25,3 +30,23 @@ class TokenBucket:
     def owe(self, tokens: float) -> None:
         """Takes tokens that may not be there yet: nothing more is given until they are."""
         self._tokens -= tokens
+
+
+class TokenBuckets(Generic[K]):
+    """A bucket for each key, made full when it is first asked for. Bounded: beyond `keys_max` the oldest goes."""
+
+    def __init__(self, keys_max: int) -> None:
+        self._keys_max = keys_max
+        self._buckets: dict[K, TokenBucket] = {}
+
+    def __len__(self) -> int:
+        return len(self._buckets)
+
+    def bucket(self, key: K, rate_per_s: float, burst: float, now_s: float) -> TokenBucket:
+        """The key's bucket; a new one where its rate or its burst has changed."""
+        bucket = self._buckets.get(key)
+        if bucket is None or bucket.rate_per_s != rate_per_s or bucket.burst != burst:
+            if bucket is None and len(self._buckets) >= self._keys_max:
+                del self._buckets[next(iter(self._buckets))]
+            bucket = self._buckets[key] = TokenBucket(rate_per_s, burst, now_s)
+        return bucket

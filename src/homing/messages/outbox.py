@@ -16,6 +16,7 @@ from homing.dialects.lia.words import STATE_WORDS
 from homing.kit.ids import id_time_ms
 from homing.messages import smpp_form
 from homing.model import Door, PushKind
+from homing.smpp.statuses import INVALID_DESTINATION
 from homing.states import TABLE, State
 from homing.store.database import Connection, Record
 from homing.text.numbers import UNKNOWN
@@ -201,8 +202,6 @@ def lia_report(message: Record, state: State) -> lia_form.Report:
     )
 
 
-INVALID_DESTINATION: Final = "11"
-"""SMPP 3.4, section 5.1.3: ESME_RINVDSTADR. Carriers of other kinds word a wrong or barred number so too."""
 WRONG_NUMBER_MCC: Final = "999"
 
 

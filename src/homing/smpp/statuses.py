@@ -136,6 +136,15 @@ _ROWS: Final[dict[Status, tuple[Kind, str]]] = {
 
 TABLE: Final = {int(status): Meaning(f"ESME_{status.name}", words, kind) for status, (kind, words) in _ROWS.items()}
 
+
+def error_code(status: int) -> str:
+    """A status as the error code of a message: its decimal number."""
+    return str(int(status))
+
+
+INVALID_DESTINATION: Final = error_code(Status.RINVDSTADR)
+"""The error code of a message whose number is wrong, whichever protocol its carrier speaks."""
+
 VENDOR: Final = range(0x400, 0x500)
 """Reserved for the vendors of message centres (section 5.1.3)."""
 
