@@ -7,13 +7,14 @@ TESTERS ?= $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )))
 # On a terminal pip shows what it is doing: a minute of silence looks like a hang.
 PIP    := $(BIN)/pip --disable-pip-version-check $(shell [ -t 2 ] || echo --quiet)
 
-.PHONY: help setup serve test check format bench clean
+.PHONY: help setup serve test check format bindings bench clean
 
 help:
 	@echo "make serve   set up, and serve the demo on http://127.0.0.1:8080"
 	@echo "make test    set up, and run every test"
 	@echo "make setup   the virtual environment alone"
 	@echo "make check   lint, format, types, layers"
+	@echo "make bindings  the functions of the SQL statements, after one has changed"
 	@echo "make bench   measure, beside Kannel where it is installed"
 	@echo "make clean   remove the virtual environment and caches (not ./data)"
 
@@ -37,6 +38,9 @@ check: $(VENV)/dev
 format: $(VENV)/dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+bindings: $(VENV)/dev
+	$(BIN)/python -m tools.sql_bindings
 
 bench: $(VENV)/dev
 	$(BIN)/python -m bench

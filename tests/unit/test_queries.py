@@ -1,55 +1,82 @@
-"""Named SQL: every statement is found under its own name, and every name that code calls is there."""
+"""Named SQL: what the files of statements may hold, and that each statement is called by code."""
 
-import re
 from pathlib import Path
 
 import pytest
 
 import homing
 from homing.store import queries
+from homing.store.queries import Column
 
 SOURCE = Path(homing.__file__).parent
-CALL = re.compile(r"\.(?:fetch|row|execute|cursor)\(\s*\"(\w+)\"")
 
 
-def test_the_statements_are_loaded_whole() -> None:
-    found = queries.load()
-    assert found["is_empty"].startswith("SELECT NOT EXISTS (SELECT FROM account)")
-    assert len(found) > 50
-    assert all(statement and "-- name:" not in statement for statement in found.values())
+def test_every_statement_is_called() -> None:
+    files = [file for file in SOURCE.rglob("*.py") if file.parent.name != "statements"]
+    code = "".join(file.read_text(encoding="utf-8") for file in files)
+    called = {
+        name
+        for module in queries.names()
+        for name in queries.load(module)
+        if f"statements.{module}.{name}" in code or f'"{name}"' in code
+    }
+    assert called == set(queries.load_all())
 
 
-def test_every_statement_that_code_names_exists() -> None:
-    named = {name for file in SOURCE.rglob("*.py") for name in CALL.findall(file.read_text(encoding="utf-8"))}
-    assert len(named) > 40
-    assert not named - set(queries.load())
+def test_a_parameter_has_a_name_and_a_constant_is_a_number() -> None:
+    text = """-- name: late -> rows LateRow
+SELECT 'x:y', at::text -- :not_one
+FROM message
+WHERE state = :State.SENT AND at > :since? AND (at < :beyond OR :since::timestamptz IS NULL)
+"""
+    late = queries.read(text).definitions["late"]
+    assert late.text == (
+        "SELECT 'x:y', at::text -- :not_one\nFROM message\n"
+        "WHERE state = 2 AND at > $1 AND (at < $2 OR $1::timestamptz IS NULL)"
+    )
+    assert [(each.name, each.is_nullable) for each in late.parameters] == [("since", True), ("beyond", False)]
+    assert (late.gives, late.struct) == ("rows", "LateRow")
 
 
-def test_every_statement_is_used() -> None:
-    code = "".join(file.read_text(encoding="utf-8") for file in SOURCE.rglob("*.py"))
-    assert not {name for name in queries.load() if f'"{name}"' not in code}
+def test_a_batch_is_spread_over_its_columns() -> None:
+    text = """-- name: add
+-- takes: posts Post
+INSERT INTO post (at, blog_id, title, place)
+SELECT :at, blog_id, title, place FROM unnest(:posts, :places) WITH ORDINALITY
+    AS p (blog_id bigint, title text?, place int, nth)
+"""
+    add = queries.read(text).definitions["add"]
+    assert "unnest($2::bigint[], $3::text[], $4::int[]) WITH ORDINALITY" in add.text
+    assert "AS p (blog_id, title, place, nth)" in add.text
+    posts = add.parameters[1]
+    assert posts.struct == "Post"
+    assert posts.columns == (Column("blog_id", "bigint", False), Column("title", "text", True))
 
 
-def test_a_name_that_two_statements_share_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = tmp_path / "sql"
-    folder.mkdir()
-    (folder / "one.sql").write_text("-- A remark.\n-- name: same\nSELECT 1\n\n-- name: other\nSELECT 2\n")
-    monkeypatch.setattr(queries.importlib.resources, "files", lambda _package: tmp_path)
-    assert dict(queries.load()) == {"same": "SELECT 1", "other": "SELECT 2"}
-    (folder / "two.sql").write_text("-- name: same\nSELECT 3\n")
-    with pytest.raises(ValueError, match="same"):
-        queries.load()
+def test_a_comment_right_above_is_the_docstring_and_no_other() -> None:
+    text = """-- About the file,
+-- in two lines.
 
+-- name: first
+SELECT 1
 
-def test_the_statements_cannot_be_changed_by_whoever_has_them() -> None:
-    with pytest.raises(TypeError):
-        queries.load()["ping"] = "SELECT 2"  # type: ignore[index]
+-- --- a section ---
+
+-- What it does.
+-- name: second -> value
+-- slow
+SELECT 2
+"""
+    module = queries.read(text)
+    first, second = module.definitions.values()
+    assert module.doc == "About the file,\nin two lines."
+    assert (first.text, first.doc, first.gives) == ("SELECT 1", "", "")
+    assert (second.text, second.doc, second.is_slow) == ("SELECT 2", "What it does.", True)
 
 
 def test_what_a_file_shares_stands_in_each_statement_that_asks_for_it() -> None:
-    text = """-- About the file.
--- shared: late
-WHERE at > $1
+    text = """-- shared: late
+WHERE at > :at
 -- name: one
 SELECT 1 FROM a
 -- here: late
@@ -58,11 +85,21 @@ SELECT 2 FROM b
     -- here: late
 LIMIT 1
 """
-    assert queries.read(text) == {
-        "one": "SELECT 1 FROM a\nWHERE at > $1",
-        "two": "SELECT 2 FROM b\nWHERE at > $1\nLIMIT 1",
-    }
-    with pytest.raises(ValueError, match="nothing is shared as late"):
-        queries.read("-- name: one\nSELECT 1\n-- here: late\n")
-    with pytest.raises(ValueError, match="two statements are named one"):
-        queries.read("-- name: one\nSELECT 1\n-- name: one\nSELECT 2\n")
+    one, two = queries.read(text).definitions.values()
+    assert one.text == "SELECT 1 FROM a\nWHERE at > $1"
+    assert two.text == "SELECT 2 FROM b\nWHERE at > $1\nLIMIT 1"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("-- name: one\nSELECT 1\n-- here: late\n", "nothing is shared as late"),
+        ("-- name: one\nSELECT 1\n-- name: one\nSELECT 2\n", "two pieces are named one"),
+        ("-- name: one -> some\nSELECT 1\n", "no heading"),
+        ("-- name: one\nSELECT :State.GONE\n", "State.GONE"),
+        ("-- name: one\nSELECT * FROM unnest(:posts) AS p (a int)\n", "no struct is named for posts"),
+    ],
+)
+def test_a_file_that_is_written_otherwise_is_refused(text: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        queries.read(text)

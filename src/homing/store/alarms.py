@@ -12,7 +12,9 @@ from prometheus_client.metrics_core import Metric
 
 from homing import errors, limits
 from homing.kit.storable import storable_json
-from homing.store.database import Connection, Database
+from homing.store import statements
+from homing.store.database import Database
+from homing.store.rows import Executor
 
 LEARNER: Final = "learner"
 GUARD: Final = "guard"
@@ -40,36 +42,36 @@ class Alarm(msgspec.Struct, frozen=True):
 
 
 async def raise_alarm(
-    connection: Connection | Database,
+    db: Executor,
     component: str,
     code: str,
     subject: str = "",
     detail: Mapping[str, Any] | None = None,
 ) -> None:
     """Says that something is wrong, or is so still. Raises a `PlatformFailure`."""
-    await connection.execute("alarm_raise", component, code, subject, storable_json(detail or {}))
+    await statements.alarms.alarm_raise(
+        db, component=component, code=code, subject=subject, detail=storable_json(detail or {})
+    )
 
 
-async def clear_alarms(
-    connection: Connection | Database, component: str, code: str | None = None, subject: str | None = None
-) -> None:
+async def clear_alarms(db: Executor, component: str, code: str | None = None, subject: str | None = None) -> None:
     """It is over: all of a component's alarms, or those of a code and a subject. Raises a `PlatformFailure`."""
-    await connection.execute("alarm_clear", component, code, subject)
+    await statements.alarms.alarm_clear(db, component=component, code=code, subject=subject)
 
 
-async def read_alarms(connection: Connection | Database) -> Sequence[Alarm]:
+async def read_alarms(db: Executor) -> Sequence[Alarm]:
     """Those that stand, the oldest first. Raises a `PlatformFailure`."""
     return [
         Alarm(
-            component=row["component"],
-            code=row["code"],
-            subject=row["subject"],
-            detail=msgspec.json.decode(row["detail"]),
-            raised_at=row["raised_at"],
-            last_at=row["last_at"],
-            times=row["times"],
+            component=row.component,
+            code=row.code,
+            subject=row.subject,
+            detail=msgspec.json.decode(row.detail),
+            raised_at=row.raised_at,
+            last_at=row.last_at,
+            times=row.times,
         )
-        for row in await connection.fetch("alarms", limits.ALARMS_MAX)
+        for row in await statements.alarms.alarms(db, alarms_max=limits.ALARMS_MAX)
     ]
 
 

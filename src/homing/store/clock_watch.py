@@ -9,6 +9,7 @@ import structlog
 
 from homing import errors, limits
 from homing.kit.steady import SteadyClock
+from homing.store import statements
 from homing.store.alarms import CLOCK, STEPPED_BACK, clear_alarms, raise_alarm
 from homing.store.database import Database
 
@@ -30,14 +31,14 @@ class ClockWatch:
         """Goes on from the latest time there was, unless that lies so far ahead that it was a wrong clock's. Raises a
         `PlatformFailure`.
         """
-        row = await self._database.row("clock_latest")
-        if row is None:
+        latest_at = await statements.clock.clock_latest(self._database)
+        if latest_at is None:
             return
         now = self._clock()
-        if row["latest_at"] - now < timedelta(seconds=limits.CLOCK_AHEAD_S_MAX):
-            self._clock.no_earlier_than(row["latest_at"])
+        if latest_at - now < timedelta(seconds=limits.CLOCK_AHEAD_S_MAX):
+            self._clock.no_earlier_than(latest_at)
         else:
-            log.error("clock_far_behind", seconds=round((row["latest_at"] - now).total_seconds()))
+            log.error("clock_far_behind", seconds=round((latest_at - now).total_seconds()))
 
     async def run(self) -> None:
         while True:
@@ -52,7 +53,7 @@ class ClockWatch:
         if clock.stepped_s != self._told_s:
             self._told_s = clock.stepped_s
             log.error("clock_stepped", seconds=round(clock.stepped_s, 1), ahead_s=round(clock.ahead_s, 1))
-        await self._database.execute("clock_keep", now)
+        await statements.clock.clock_keep(self._database, latest_at=now)
         is_ahead = clock.ahead_s >= limits.CLOCK_STEP_S_MIN
         if is_ahead:
             await raise_alarm(self._database, CLOCK, STEPPED_BACK, self._place, {"seconds": round(clock.ahead_s)})

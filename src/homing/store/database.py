@@ -63,18 +63,18 @@ class Connection:
         self._sql = sql
 
     async def fetch(self, name: str, *values: Any, timeout_s: float | None = None) -> list[Record]:
-        rows: list[Record] = await self.raw.fetch(self._sql[name], *map(_slim, values), timeout=timeout_s)
+        rows: list[Record] = await self.raw.fetch(self._sql.get(name, name), *map(_slim, values), timeout=timeout_s)
         return rows
 
     async def row(self, name: str, *values: Any) -> Record | None:
-        return await self.raw.fetchrow(self._sql[name], *values)
+        return await self.raw.fetchrow(self._sql.get(name, name), *values)
 
     async def execute(self, name: str, *values: Any, timeout_s: float | None = None) -> None:
-        await self.raw.fetch(self._sql[name], *map(_slim, values), timeout=timeout_s)
+        await self.raw.fetch(self._sql.get(name, name), *map(_slim, values), timeout=timeout_s)
 
     def cursor(self, name: str, *values: Any, prefetch: int = 500) -> AsyncIterator[Record]:
         """Rows one by one in bounded memory; inside a transaction only."""
-        rows: AsyncIterator[Record] = self.raw.cursor(self._sql[name], *values, prefetch=prefetch)
+        rows: AsyncIterator[Record] = self.raw.cursor(self._sql.get(name, name), *values, prefetch=prefetch)
         return rows
 
 
@@ -104,7 +104,7 @@ class Database:
         self._connector = Connector(dsn)
         self._switches = 0
         self._notices = Notices(dsn)
-        self.sql = queries.load()
+        self.sql = queries.load_all()
         self.away = False
         self.full_at_s = float("-inf")  # when a write last found the disk full, by the monotonic clock
 

@@ -10,6 +10,7 @@ import structlog
 
 from homing import errors, limits
 from homing.kit import ids
+from homing.store import statements
 from homing.store.database import Database
 
 log = structlog.get_logger()
@@ -41,7 +42,7 @@ class Node:
         if self._renewal:
             self._renewal.cancel()
         with contextlib.suppress(errors.PlatformFailure):
-            await self._database.execute("node_release", self._owner)
+            await statements.nodes.node_release(self._database, owner=self._owner)
 
     def next_id(self) -> int:
         """Raises `StoreAway` when the lease has run out and could not be renewed."""
@@ -51,10 +52,10 @@ class Node:
 
     async def _take(self) -> None:
         asked_s = time.monotonic()
-        row = await self._database.row("node_take", self._owner, self._lease, ids.NODES)
-        if row is None:
+        node = await statements.nodes.node_take(self._database, owner=self._owner, lease=self._lease, nodes=ids.NODES)
+        if node is None:
             raise errors.Overloaded(f"all {ids.NODES} node numbers are in use")
-        self._source = ids.IdSource(row["node"], self._clock_ms)
+        self._source = ids.IdSource(node, self._clock_ms)
         self._certain_until_s = asked_s + limits.NODE_LEASE_S
 
     async def _renew(self) -> None:
@@ -62,7 +63,8 @@ class Node:
             await asyncio.sleep(limits.NODE_RENEW_S)
             asked_s = time.monotonic()
             try:
-                if await self._database.row("node_renew", self._owner, self._lease):
+                renewed = await statements.nodes.node_renew(self._database, owner=self._owner, lease=self._lease)
+                if renewed is not None:
                     self._certain_until_s = asked_s + limits.NODE_LEASE_S
                 else:
                     await self._take()

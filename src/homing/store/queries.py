@@ -1,45 +1,271 @@
-"""Named SQL: every statement lives in a `.sql` file under `sql/`, behind a line `-- name: its_name`.
+"""Named SQL: each statement stands in a file under `sql/`, with what the function that calls it needs to know.
+
+    -- Whose name or id it is.
+    -- name: account_find -> row? AccountRow
+    -- null: locked_at
+    SELECT account_id, name, locked_at FROM account WHERE name = :name OR account_id = :account_id?
+
+After the name stands what the statement gives: `row` (exactly one), `row?` (one or none), `rows`, `stream` (rows one by
+one, inside a transaction) and the rows' struct; or `value`, `value?`, `values` of a single column; nothing where no row
+is read. The comment above is the function's docstring. Below the name may stand:
+
+    -- null: a, b          columns that can be null although PostgreSQL's catalogue does not say so
+    -- not null: a         columns that cannot be, although it does
+    -- takes: posts Post   the struct of a batch
+    -- slow                its time limit is `limits.DATABASE_SLOW_TIMEOUT_S`
+
+In the statement `:name` is a parameter; one that can be null is written `:name?` at least once. `:State.SENT` is that
+member's number, written into the statement so that the planner knows it. A batch is a sequence of structs:
+
+    FROM unnest(:posts) AS p (post_id bigint, title text?)
+
+is given the columns `post_id` and `title` of the structs in `posts`, each as an array. In `unnest(:posts, :places)`
+`places` is an array of its own, the last column. A column without a type is the one of WITH ORDINALITY.
 
 What several statements of a file have in common stands once, behind `-- shared: its_name`, and each of them has a line
-`-- here: its_name` in its place.
+`-- here: its_name` in its place. The comment above `-- struct: Name` is the docstring of that struct.
+
+The functions are made by tools/sql_bindings.py (docs/internals/statements.md).
 """
 
+import functools
 import importlib.resources
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
+from typing import Final, NewType
 
-NAME_LINE = re.compile(r"^-- (name|shared): (\w+)\s*$", re.MULTILINE)
-HERE_LINE = re.compile(r"^ *-- here: (\w+)\s*$", re.MULTILINE)
+import msgspec
+
+from homing.store.constants import ENUMS
+
+Statement = NewType("Statement", str)
+"""A statement's text as PostgreSQL is given it."""
+
+PIECE: Final = re.compile(r"^-- (name|shared|struct): (.*)$", re.MULTILINE)
+NAME: Final = re.compile(r"(\w+)(?: -> (rows|row\?|row|stream|values|value\?|value)(?: (\w+))?)?")
+MARK: Final = re.compile(r"-- (null|not null|takes|slow)(?:: (.*))?\n")
+HERE: Final = re.compile(r"^ *-- here: (\w+)\s*$", re.MULTILINE)
+BATCH: Final = re.compile(r"unnest\(:(\w+)((?:, :\w+)*)\)((?:\s+WITH ORDINALITY)?\s+AS\s+\w+\s*)\(([^)]*)\)")
+TOKEN: Final = re.compile(
+    r"(?P<skipped>'(?:[^']|'')*'|\"[^\"]*\"|--[^\n]*)"
+    r"|(?<![:\w]):(?:(?P<enum>[A-Z]\w*)\.(?P<member>[A-Z]\w*)|(?P<name>[a-z_]\w*)(?P<null>\?)?)"
+)
 
 
-def load() -> Mapping[str, str]:
-    """All named statements. Raises ValueError when two share a name, or one asks for what its file does not share."""
+class Column(msgspec.Struct, frozen=True):
+    """A column of a batch."""
+
+    name: str
+    type: str
+    is_nullable: bool
+
+
+class Parameter(msgspec.Struct):
+    """What a statement is given. `columns`: those of a batch, each of which is a placeholder of its own."""
+
+    name: str
+    is_nullable: bool = False
+    struct: str | None = None
+    columns: tuple[Column, ...] = ()
+
+
+class Definition(msgspec.Struct, frozen=True, kw_only=True):
+    """A statement with its marks. `gives`: `rows`, `row?` and so on, "" for nothing; `struct`: of its rows; `nullable`
+    and `certain`: the columns marked `null` and `not null`.
+    """
+
+    name: str
+    text: Statement
+    parameters: tuple[Parameter, ...]
+    gives: str
+    struct: str | None
+    doc: str
+    nullable: frozenset[str]
+    certain: frozenset[str]
+    is_slow: bool
+
+
+class Module(msgspec.Struct, frozen=True):
+    """A file of statements. `structs`: what is written about a struct."""
+
+    doc: str
+    definitions: Mapping[str, Definition]
+    structs: Mapping[str, str]
+
+
+def names() -> Sequence[str]:
+    """The files under `sql/`, without their ending."""
+    folder = importlib.resources.files("homing.store").joinpath("sql")
+    return sorted(file.name.removesuffix(".sql") for file in folder.iterdir() if file.name.endswith(".sql"))
+
+
+@functools.cache
+def load(name: str) -> Mapping[str, Statement]:
+    """The statements of a file by their names. Raises ValueError as `read` does."""
+    return MappingProxyType({each.name: each.text for each in read(text_of(name)).definitions.values()})
+
+
+def load_all() -> Mapping[str, str]:
+    """The statements of all files. Raises ValueError when two share a name."""
     found: dict[str, str] = {}
-    for file in sorted(importlib.resources.files("homing.store").joinpath("sql").iterdir(), key=lambda f: f.name):
-        if not file.name.endswith(".sql"):
-            continue
-        for name, statement in read(file.read_text(encoding="utf-8")).items():
-            if name in found:
-                raise ValueError(f"two statements are named {name}")
-            found[name] = statement
+    for name in names():
+        for statement, text in load(name).items():
+            _must_be_new(statement, found)
+            found[statement] = text
     return MappingProxyType(found)
 
 
-def read(text: str) -> Mapping[str, str]:
-    """The statements of one file. Raises ValueError as `load` does."""
-    pieces = NAME_LINE.split(text)
+def text_of(name: str) -> str:
+    return importlib.resources.files("homing.store").joinpath("sql", f"{name}.sql").read_text(encoding="utf-8")
+
+
+def read(text: str) -> Module:
+    """A file of statements. Raises ValueError when it is not written as the module's docstring says."""
+    pieces = PIECE.split(text)
+    bodies, docs = zip(*map(_cut_comment, pieces[0::3]), strict=True)
+    headings = list(zip(pieces[1::3], map(str.strip, pieces[2::3]), bodies[1:], docs[:-1], strict=True))
     shared: dict[str, str] = {}
-    found: dict[str, str] = {}
-    for kind, name, piece in zip(pieces[1::3], pieces[2::3], pieces[3::3], strict=True):
-        known = found if kind == "name" else shared
-        if name in known:
-            raise ValueError(f"two statements are named {name}")
-        known[name] = piece.strip()
+    structs: dict[str, str] = {}
+    definitions: dict[str, Definition] = {}
+    for kind, heading, body, doc in headings:
+        if kind == "shared":
+            _must_be_new(heading, shared)
+            shared[heading] = body.strip("\n")
+        elif kind == "struct":
+            _must_be_new(heading, structs)
+            structs[heading] = doc
+    for kind, heading, body, doc in headings:
+        if kind == "name":
+            definition = _define(heading, body.lstrip("\n"), doc, shared)
+            _must_be_new(definition.name, definitions)
+            definitions[definition.name] = definition
+    about = pieces[0].split("\n\n", 1)[0] if "\n\n" in pieces[0] else ""
+    return Module(_without_dashes(about.strip().split("\n")), definitions, structs)
+
+
+def _must_be_new(name: str, known: Mapping[str, object]) -> None:
+    if name in known:
+        raise ValueError(f"two pieces are named {name}")
+
+
+def _cut_comment(piece: str) -> tuple[str, str]:
+    """What a piece says itself, without the comments at its end, and the comment right above what follows it."""
+    lines = piece.rstrip().split("\n")
+    end = len(lines)
+    if not piece.endswith("\n\n"):
+        while end and _is_comment(lines[end - 1]):
+            end -= 1
+    doc = lines[end:]
+    while end and (not lines[end - 1] or _is_comment(lines[end - 1])):
+        end -= 1
+    return "\n".join(lines[:end]), _without_dashes(doc)
+
+
+def _is_comment(line: str) -> bool:
+    return line.startswith("--") and not HERE.match(line)
+
+
+def _without_dashes(lines: Sequence[str]) -> str:
+    return "\n".join(line.removeprefix("--").strip() for line in lines)
+
+
+def _define(heading: str, body: str, doc: str, shared: Mapping[str, str]) -> Definition:
+    head = NAME.fullmatch(heading)
+    if head is None:
+        raise ValueError(f"no heading of a statement: {heading}")
+    marks: dict[str, str] = {}
+    while mark := MARK.match(body):
+        marks[mark[1]] = mark[2] or ""
+        body = body[mark.end() :]
 
     def put_in(line: re.Match[str]) -> str:
         if line[1] not in shared:
             raise ValueError(f"nothing is shared as {line[1]}")
         return shared[line[1]]
 
-    return {name: HERE_LINE.sub(put_in, statement) for name, statement in found.items()}
+    takes = dict(re.findall(r"(\w+) (\w+)", marks.get("takes", "")))
+    try:
+        text, parameters = _numbered(HERE.sub(put_in, body).strip(), takes)
+    except ValueError as error:
+        raise ValueError(f"{head[1]}: {error}") from error
+    return Definition(
+        name=head[1],
+        text=Statement(text),
+        parameters=parameters,
+        gives=head[2] or "",
+        struct=head[3],
+        doc=doc,
+        nullable=_listed(marks.get("null", "")),
+        certain=_listed(marks.get("not null", "")),
+        is_slow="slow" in marks,
+    )
+
+
+def _listed(names: str) -> frozenset[str]:
+    return frozenset(re.findall(r"\w+", names))
+
+
+def _numbered(text: str, takes: Mapping[str, str]) -> tuple[str, tuple[Parameter, ...]]:
+    """The statement with its parameters as $1, $2 ... and constants as numbers, and the parameters in that order."""
+    parameters = _parameters(text, takes)
+    numbers: dict[tuple[str, str], int] = {}
+    for parameter in parameters.values():
+        for column in parameter.columns or (Column("", "", False),):
+            numbers[parameter.name, column.name] = len(numbers) + 1
+
+    def spread(batch: re.Match[str]) -> str:
+        placeholders, columns = [], []
+        for name, column in _batch_columns(batch):
+            columns.append(column.name)
+            if name:
+                number = numbers[name, column.name if name == batch[1] else ""]
+                placeholders.append(f"${number}::{column.type}[]")
+        return f"unnest({', '.join(placeholders)}){batch[3]}({', '.join(columns)})"
+
+    def put_in(token: re.Match[str]) -> str:
+        if token["skipped"]:
+            return token[0]
+        if token["enum"]:
+            return str(_constant(token["enum"], token["member"]))
+        return f"${numbers[token['name'], '']}"
+
+    return TOKEN.sub(put_in, BATCH.sub(spread, text)), tuple(parameters.values())
+
+
+def _parameters(text: str, takes: Mapping[str, str]) -> Mapping[str, Parameter]:
+    """What a statement is given, in the order in which it first names it."""
+    found: dict[str, Parameter] = {}
+    batches = {batch.start(): batch for batch in BATCH.finditer(text)}
+    for token in TOKEN.finditer(text):
+        if not token["name"]:
+            continue
+        batch = batches.get(token.start() - len("unnest("))
+        parameter = found.setdefault(token["name"], Parameter(token["name"]))
+        parameter.is_nullable |= bool(token["null"])
+        if batch:
+            parameter.struct = takes.get(parameter.name)
+            if parameter.struct is None:
+                raise ValueError(f"no struct is named for {parameter.name}")
+            own = [column for name, column in _batch_columns(batch) if name == parameter.name]
+            parameter.columns += tuple(column for column in own if column not in parameter.columns)
+    return found
+
+
+def _batch_columns(batch: re.Match[str]) -> Sequence[tuple[str, Column]]:
+    """The columns of a batch, each with the parameter that it comes of, "" for that of WITH ORDINALITY."""
+    columns = []
+    for written in batch[4].split(","):
+        name, _space, type_ = written.strip().partition(" ")
+        columns.append(Column(name, type_.removesuffix("?"), type_.endswith("?")))
+    arrays = re.findall(r"\w+", batch[2])
+    typed = sum(1 for column in columns if column.type)
+    sources = [batch[1]] * (typed - len(arrays)) + arrays + [""] * (len(columns) - typed)
+    return list(zip(sources, columns, strict=True))
+
+
+def _constant(enum: str, member: str) -> int:
+    try:
+        return int(ENUMS[enum][member])
+    except KeyError:
+        raise ValueError(f"no constant is named {enum}.{member}") from None

@@ -13,7 +13,8 @@ from homing import limits
 from homing.console.page import OPERATORS, Entry, Group, Page, Section
 from homing.console.visit import Visit
 from homing.console.words import N_
-from homing.store import migrate
+from homing.store import migrate, statements
+from homing.store.statements.nodes import ProcessRow
 
 GONE: Final = timedelta(minutes=2)
 """A process whose leases ended longer ago is not shown."""
@@ -50,16 +51,16 @@ class Process(msgspec.Struct, frozen=True):
 
 async def show(visit: Visit) -> Response:
     live, database = visit.shared.live, visit.database
-    processes = await live.kept.get("processes", lambda: database.fetch("processes", GONE))
-    facts = await live.kept_longer.get("database_facts", lambda: database.row("database_facts"))
+    processes = await live.kept.get("processes", lambda: statements.nodes.processes(database, gone_after=GONE))
+    facts = await live.kept_longer.get("database_facts", lambda: statements.nodes.database_facts(database))
     depths = await live.kept_longer.get("depths", lambda: database.fetch("depths"))
-    applied = await database.fetch("migrations_applied")
-    numbers = {row["number"] for row in applied}
+    applied = await statements.nodes.migrations_applied(database)
+    numbers = {row.number for row in applied}
     return visit.page(
         "settings.html",
         processes=[_process(row) for row in processes],
         facts=facts,
-        megabytes=facts["bytes"] // 1_000_000 if facts else None,
+        megabytes=facts.bytes // 1_000_000 if facts else None,
         depths=[(WAITING.get(row["kind"], row["kind"]), row["waiting"]) for row in depths],
         applied=applied,
         missing=[name for number, name, _sql in migrate.available() if number not in numbers],
@@ -69,13 +70,13 @@ async def show(visit: Visit) -> Response:
     )
 
 
-def _process(row: Any) -> Process:
-    place, _colon, name = row["owner"].rpartition(":")
-    works = [work.partition(":") for work in row["works"]]
+def _process(row: ProcessRow) -> Process:
+    place, _colon, name = row.owner.rpartition(":")
+    works = [work.partition(":") for work in row.works]
     return Process(
         name,
         place,
-        row["is_alive"],
+        row.is_alive,
         [what for kind, _colon, what in works if kind == "carrier"],
         [what for kind, _colon, what in works if kind == "duty"],
     )

@@ -1,8 +1,8 @@
 -- The latest time that any process has gone by (store/clock_watch.py).
 
--- name: clock_latest
+-- name: clock_latest -> value?
 SELECT latest_at FROM clock
 
 -- name: clock_keep
-INSERT INTO clock (latest_at) VALUES ($1)
+INSERT INTO clock (latest_at) VALUES (:latest_at)
 ON CONFLICT (is_it) DO UPDATE SET latest_at = excluded.latest_at WHERE clock.latest_at < excluded.latest_at

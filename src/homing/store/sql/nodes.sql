@@ -1,9 +1,9 @@
--- name: node_take
+-- name: node_take -> value?
 INSERT INTO node (node, owner, leased_until)
-SELECT free.node, $1, now() + $2::interval
+SELECT free.node, :owner, now() + :lease::interval
 FROM (
     SELECT number AS node
-    FROM generate_series(0, $3::int - 1) AS number
+    FROM generate_series(0, :nodes::int - 1) AS number
     WHERE NOT EXISTS (SELECT FROM node WHERE node.node = number AND leased_until > now())
     ORDER BY random()
     LIMIT 1
@@ -12,16 +12,16 @@ ON CONFLICT (node) DO UPDATE SET owner = excluded.owner, leased_until = excluded
     WHERE node.leased_until <= now()
 RETURNING node
 
--- name: node_renew
-UPDATE node SET leased_until = now() + $2::interval
-WHERE owner = $1 AND leased_until > now()
+-- name: node_renew -> value?
+UPDATE node SET leased_until = now() + :lease::interval
+WHERE owner = :owner AND leased_until > now()
 RETURNING node
 
 -- name: node_release
-UPDATE node SET leased_until = now() + interval '3 seconds' WHERE owner = $1 AND leased_until > now()
+UPDATE node SET leased_until = now() + interval '3 seconds' WHERE owner = :owner AND leased_until > now()
 
--- Who is at work, by what they hold under a lease that has not been over for long ($1).
--- name: processes
+-- Who is at work, by what they hold under a lease that has not been over for long (`gone_after`).
+-- name: processes -> rows ProcessRow
 SELECT held.owner, max(held.leased_until) AS leased_until, max(held.leased_until) > now() AS is_alive,
     array_agg(held.kind || ':' || held.name ORDER BY held.kind, held.name) AS works
 FROM (
@@ -31,14 +31,15 @@ FROM (
     UNION ALL
     SELECT owner, leased_until, 'duty', name FROM duty
 ) AS held
-WHERE held.owner IS NOT NULL AND held.leased_until > now() - $1::interval
+WHERE held.owner IS NOT NULL AND held.leased_until > now() - :gone_after::interval
 GROUP BY held.owner
 ORDER BY held.owner
 
--- name: migrations_applied
+-- name: migrations_applied -> rows MigrationRow
 SELECT number, name, applied_at FROM migration ORDER BY number DESC
 
--- name: database_facts
+-- name: database_facts -> row DatabaseFacts
+-- null: retention_min, retention_max
 SELECT current_setting('server_version') AS version, pg_database_size(current_database()) AS bytes,
     pg_postmaster_start_time() AS started_at,
     (SELECT count(*) FROM account WHERE retention_days IS NOT NULL) AS accounts_with_retention,

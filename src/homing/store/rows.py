@@ -1,0 +1,96 @@
+"""The rows that statements give, as structs: each is read by position here alone, for a struct made in the order of its
+columns.
+"""
+
+import os
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any, Final, Protocol, TypeVar
+
+import msgspec
+
+from homing.store.queries import Statement
+
+T = TypeVar("T")
+Record = Sequence[Any]  # a row as the driver has it
+VERIFIES: Final = bool(os.environ.get("HOMING_VERIFY_ROWS"))
+"""Whether each row is held against its struct: set for tests, since PostgreSQL does not say what can be null."""
+
+
+class Executor(Protocol):
+    """What runs statements: a connection, or a database, which takes one of its connections for each.
+
+    Raises `StoreAway` or `StoreFailed`.
+    """
+
+    async def fetch(self, statement: Statement, *values: Any, timeout_s: float | None = None) -> Sequence[Record]: ...
+
+
+class Streamer(Protocol):
+    """What gives rows one by one, in bounded memory: a connection in a transaction."""
+
+    def cursor(self, statement: Statement, *values: Any) -> AsyncIterator[Record]: ...
+
+
+async def execute(db: Executor, statement: Statement, *values: Any, timeout_s: float | None = None) -> None:
+    await db.fetch(statement, *values, timeout_s=timeout_s)
+
+
+async def many(
+    db: Executor, statement: Statement, shape: Callable[..., T], *values: Any, timeout_s: float | None = None
+) -> list[T]:
+    return _read(shape, await db.fetch(statement, *values, timeout_s=timeout_s))
+
+
+async def one_or_none(
+    db: Executor, statement: Statement, shape: Callable[..., T], *values: Any, timeout_s: float | None = None
+) -> T | None:
+    rows = _read(shape, await db.fetch(statement, *values, timeout_s=timeout_s))
+    return rows[0] if rows else None
+
+
+async def one(
+    db: Executor, statement: Statement, shape: Callable[..., T], *values: Any, timeout_s: float | None = None
+) -> T:
+    (row,) = _read(shape, await db.fetch(statement, *values, timeout_s=timeout_s))
+    return row
+
+
+async def stream(db: Streamer, statement: Statement, shape: Callable[..., T], *values: Any) -> AsyncIterator[T]:
+    async for record in db.cursor(statement, *values):
+        yield _read(shape, (record,))[0]
+
+
+def single(kind: type[T]) -> Callable[[T], T]:
+    """The shape of a row that is one value."""
+    return _same if not VERIFIES else lambda value: msgspec.convert(value, kind)
+
+
+def nullable(kind: type[T]) -> Callable[[T | None], T | None]:
+    """The shape of a row that is one value or null."""
+    return _same if not VERIFIES else lambda value: None if value is None else msgspec.convert(value, kind)
+
+
+def _same(value: T) -> T:
+    return value
+
+
+def _read(shape: Callable[..., T], records: Sequence[Record]) -> list[T]:
+    if VERIFIES and isinstance(shape, type) and issubclass(shape, msgspec.Struct):
+        for record in records:
+            members = dict(zip(shape.__struct_fields__, record, strict=True))
+            msgspec.convert(members, shape)
+    return [shape(*record) for record in records]
+
+
+def columns(rows: Sequence[msgspec.Struct], count: int) -> Sequence[Sequence[Any]]:
+    """Structs of `count` members as so many arrays.
+
+    An array of nothing but nulls is given as an empty one, which unnest pads to the others' length: encoding a null
+    costs as much as encoding a value, and most messages have no error, no reference and no callback.
+    """
+    if not rows:
+        return ((),) * count
+    return [
+        () if column[0] is None and column.count(None) == len(column) else column
+        for column in zip(*map(msgspec.structs.astuple, rows), strict=True)
+    ]
