@@ -31,6 +31,7 @@ REMARKS: Final = ErrorCodes(
         errors.BadParameter: INVALID_REQUEST,
         errors.UnknownApp: INVALID_REQUEST,
         errors.NumbersEmpty: "phonenumber not specified",
+        errors.NumbersTooMany: "Too many phonenumbers",
         errors.NumbersAbnormal: "Invalid phonenumber",
         errors.NationalNumber: "Invalid phonenumber: it begins with 0, the country code comes first",
         errors.ContentEmpty: "textmessage not specified",
