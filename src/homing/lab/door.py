@@ -95,7 +95,7 @@ class WholeIntake:
 
 class ByShares:
     """The choice alone, for a whole tick at once: the tariff's offer for each app and network, and `choose`'s own draw
-    by the ids that the intake would have given out. Chooses as `WholeIntake` does (tests/unit/test_lab_simulation.py).
+    by the ids that the intake would have given out. Chooses as `WholeIntake` does (tests/simulation).
     """
 
     def __init__(self, world: World) -> None:
