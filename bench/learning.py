@@ -27,6 +27,7 @@ from homing.guard.book import Room, Terms, Verdict, VerdictBook
 from homing.guard.policy import LEVELS
 from homing.guard.rules import RULES, Mode
 from homing.model import Strategy
+from homing.reasons import Reason, ReasonCode
 from homing.routing.board import write_match
 from homing.routing.rules import Match
 from homing.store.database import Database
@@ -154,7 +155,7 @@ def _book(account_id: int, networks: set[tuple[str, str]], now_s: float) -> Verd
     """Everybody is told apart: judged ranges are where nobody is sent to, busy ones have room."""
     terms = Terms((1_000,) * len(LEVELS), Room(0.0, ROOMY), Room(0.0, ROOMY))
     some = sorted(network for _country, network in networks)[0]
-    verdict = Verdict("crowded", "written for the bench", now_s, now_s + 7_200.0)
+    verdict = Verdict(Reason.of(ReasonCode.LEGACY_TEXT, text="written for the bench"), now_s, now_s + 7_200.0)
     cut = LEVELS[0]
     busy = (requests.number(index).decode()[:-cut] for index in range(RANGES))
     return VerdictBook(

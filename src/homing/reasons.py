@@ -16,6 +16,17 @@ import msgspec
 class ReasonCode(enum.StrEnum):
     """What was the case. docs/reference/reasons.md lists the codes with their values."""
 
+    GUARD_DENY_LISTED = "guard.deny_listed"
+    GUARD_BUDGET_HOUR_MESSAGES = "guard.budget_hour_messages"
+    GUARD_BUDGET_DAY_MESSAGES = "guard.budget_day_messages"
+    GUARD_BUDGET_HOUR_MONEY = "guard.budget_hour_money"
+    GUARD_BUDGET_DAY_MONEY = "guard.budget_day_money"
+    GUARD_BURST = "guard.burst"
+    GUARD_FLOOD = "guard.flood"
+    GUARD_RANGE_UNCONVERTED = "guard.range_unconverted"
+    GUARD_RANGE_DENSE = "guard.range_dense"
+    GUARD_NETWORK_UNCONVERTED = "guard.network_unconverted"
+    GUARD_MONITORED = "guard.monitored"  # the message went, and would be refused in the mode `block`
     LEGACY_TEXT = "legacy.text"  # a sentence, or a code of another release: shown as it is
 
 
@@ -26,7 +37,7 @@ class Reason(msgspec.Struct, frozen=True, omit_defaults=True):
     values: Mapping[str, Union[int, float, str, "Reason"]] = {}
 
     @classmethod
-    def of(cls, code: ReasonCode, **values: Union[int, float, str, "Reason"]) -> "Reason":
+    def of(cls, code: ReasonCode, /, **values: Union[int, float, str, "Reason"]) -> "Reason":
         """Example: `Reason.of(ReasonCode.GUARD_BURST, messages=12, limit=8)`."""
         return cls(code, values)
 

@@ -110,7 +110,7 @@ async def test_who_reports_conversions_for_its_own_numbers_is_judged_by_its_crow
         await asyncio.sleep(0.02)
     assert refused == 100, "it was not judged"
     (latest, *_more) = await homing_json(server.dsn, "guard", "decisions", "--account", account.name, "--limit", "1")
-    assert (latest["action"], latest["reason"], latest["scope"]) == ("block", "crowded", block)
+    assert (latest["action"], latest["reason"]["code"], latest["scope"]) == ("block", "guard.range_dense", block)
 
     async def saved() -> int:
         found = await homing_json(server.dsn, "guard", "saved", "--account", account.name)

@@ -7,6 +7,7 @@ import time
 from homing.accounts import guarding
 from homing.guard.rules import Mode
 from homing.model import UserRole
+from homing.reasons import Reason, ReasonCode, encode_reason
 from tests.support.server import Server
 from tests.support.viewer import Seen, signed_in
 
@@ -73,7 +74,7 @@ async def test_a_prefix_is_denied_and_the_dialects_refuse_it(server: Server, con
             if "+8613811000001" in decided.words:
                 break
             await asyncio.sleep(0.2)
-    assert "on the deny list listed as 8613811" in decided.words
+    assert "8613811 is on the deny list" in decided.words
     gone = {"do": "unlist", "kind": "prefix", "value": "8613811", "list": "deny", "account": account.name}
     assert "taken off the list" in (await viewer.follow(await viewer.post("/guard/lists", gone))).words
     again = await viewer.post("/guard/lists", gone)
@@ -139,16 +140,15 @@ async def test_a_budget_is_suggested_and_set(server: Server, console: str) -> No
 async def test_a_verdict_is_shown_as_text_and_released(server: Server, console: str) -> None:
     account = await server.account()
     await server.query(
-        "INSERT INTO guard_verdict (account_id, app_id, country, network, digits, reason, figure, is_sure, since,"
-        " until)"
-        " VALUES ($1, $2, 'ID', '51010', '62812345', 'unconverted', $3, true, now(), now() + interval '1 hour')",
+        "INSERT INTO guard_verdict (account_id, app_id, country, network, digits, reason, is_sure, since, until)"
+        " VALUES ($1, $2, 'ID', '51010', '62812345', $3::text::jsonb, true, now(), now() + interval '1 hour')",
         account.account_id,
         account.app,
-        HOSTILE,
+        encode_reason(Reason.of(ReasonCode.GUARD_DENY_LISTED, entry=HOSTILE)),
     )
     _name, viewer = await signed_in(console, server.database)
     page = await viewer.get("/guard")
-    assert f"+62812345… Indonesia {account.name} {account.name} nobody came back {HOSTILE}" in page.words
+    assert f"+62812345… Indonesia {account.name} {account.name} {HOSTILE} is on the deny list" in page.words
     assert HOSTILE not in page.text
     lift = {"do": "lift", "digits": "62812345", "account": str(account.account_id)}
     assert "is released within seconds" in (await viewer.follow(await viewer.post("/guard", lift))).words
@@ -161,14 +161,21 @@ async def test_decisions_go_page_by_page_and_none_is_left_out(server: Server, co
     account = await server.account()
     await server.query(
         "INSERT INTO guard_decision (account_id, at, message_id, app_id, number, country, network, action, rule,"
-        " reason, figure, scope, charge_micro)"
+        " reason, scope, charge_micro)"
         " SELECT $1, now() - interval '1 day' * (n / 40), n, '', '86' || 1000 + n, 'CN', '', 1,"
-        " CASE WHEN n % 2 = 0 THEN 'range' ELSE 'flood' END, 'crowded', '', '', 1000"
+        " CASE WHEN n % 2 = 0 THEN 'range' ELSE 'flood' END,"
+        " jsonb_build_object('code', CASE WHEN n % 3 = 0 THEN 'guard.flood' ELSE 'guard.burst' END,"
+        " 'values', jsonb_build_object('messages', 1, 'limit', 1)), '', 1000"
         " FROM generate_series(1, 120) AS n",
         account.account_id,
     )
     _name, viewer = await signed_in(console, server.database)
-    for query, least in (("", 120), (f"?account={account.name}", 120), ("?rule=range", 60)):
+    for query, least in (
+        ("", 120),
+        (f"?account={account.name}", 120),
+        ("?rule=range", 60),
+        ("?reason=guard.flood", 40),
+    ):
         seen: list[str] = []
         path: str | None = f"/guard/decisions{query}"
         while path:

@@ -10,9 +10,11 @@ import pytest
 
 from homing.doors.smpp_words import Own
 from homing.guard.judge import Action
+from homing.messages.reason_words import reason_text
 from homing.model import PushKind
+from homing.reasons import Reason, ReasonCode, decode_reason
 from homing.smpp.statuses import Status
-from tests.support.command import homing
+from tests.support.command import homing, homing_json
 from tests.support.esme import bound
 from tests.support.server import Account, Server, new_database, running
 from tests.support.sink import Sink
@@ -115,6 +117,10 @@ async def test_of_several_numbers_in_laaffics_call_the_blocked_are_counted_as_fa
     assert none.json["status"] == "-19"
 
 
+async def stored_decisions(server: Server, account: Account) -> Any:
+    return await server.query("SELECT FROM guard_decision WHERE account_id = $1", account.account_id)
+
+
 async def test_every_decision_is_stored_and_what_was_saved_is_their_sum(server: Server, account: Account) -> None:
     prefix = await denied(server, account)
     for n in range(5):
@@ -126,7 +132,9 @@ async def test_every_decision_is_stored_and_what_was_saved_is_their_sum(server: 
 
     rows = await until(stored)
     for row in rows:
-        assert (row["action"], row["rule"], row["reason"], row["scope"]) == (Action.BLOCK, "deny", "denied", prefix)
+        assert (row["action"], row["rule"], row["scope"]) == (Action.BLOCK, "deny", prefix)
+        assert decode_reason(row["reason"]) == Reason.of(ReasonCode.GUARD_DENY_LISTED, entry=prefix)
+        assert row["reason_code"] == ReasonCode.GUARD_DENY_LISTED
         assert row["charge_micro"] > 0
     total = sum(row["charge_micro"] for row in rows)
     saved = await server.query(
@@ -138,7 +146,20 @@ async def test_every_decision_is_stored_and_what_was_saved_is_their_sum(server: 
     assert "deny" in told
     shown = await command(server, "message", "show", str(rows[0]["message_id"]))
     assert "refused by the guard" in shown
-    assert f"listed as {prefix}" in shown
+    assert f"{prefix} is on the deny list" in shown
+    (counted,) = await homing_json(server.dsn, "guard", "reasons", "--account", account.name)
+    assert (counted["reason_code"], counted["action"]) == ("guard.deny_listed", "block")
+    assert counted["messages"] == len(await stored_decisions(server, account))
+    listed = await homing_json(
+        server.dsn, "guard", "decisions", "--account", account.name, "--reason", "guard.deny_listed"
+    )
+    assert len(listed) == counted["messages"]
+    assert listed[0]["reason"] == {
+        "code": "guard.deny_listed",
+        "values": {"entry": prefix},
+        "text": f"{prefix} is on the deny list",
+    }
+    assert not await homing_json(server.dsn, "guard", "decisions", "--account", account.name, "--reason", "guard.flood")
 
 
 async def test_an_allowed_number_passes_a_denied_prefix(server: Server, account: Account) -> None:
@@ -164,7 +185,9 @@ async def test_a_crowd_is_judged_told_and_in_monitor_mode_goes_on(server: Server
         return await server.query("SELECT * FROM guard_verdict WHERE account_id = $1", account.account_id)
 
     (verdict, *_more) = await until(judged)
-    assert (verdict["digits"], verdict["reason"], verdict["is_sure"]) == (block, "crowded", False)
+    assert (verdict["digits"], verdict["is_sure"]) == (block, False)
+    reason = decode_reason(verdict["reason"])
+    assert reason.code is ReasonCode.GUARD_RANGE_DENSE
 
     async def noted() -> int:
         found = await lia(server, account, f"{block}999")
@@ -174,13 +197,14 @@ async def test_a_crowd_is_judged_told_and_in_monitor_mode_goes_on(server: Server
 
     message_id = await until(noted)
     shown = await command(server, "message", "show", str(message_id))
-    assert "would be refused" in shown
+    assert "would refuse it" in shown
     pushes = await server.query(
         "SELECT * FROM push WHERE account_id = $1 AND kind = $2", account.account_id, int(PushKind.GUARD_ALERT)
     )
     assert len(pushes) == 1
     (alert,) = await box.first()
-    assert (alert.json["event"], alert.json["range"], alert.json["reason"]) == ("guard.verdict", block, "crowded")
+    assert (alert.json["event"], alert.json["range"], alert.json["reason"]) == ("guard.verdict", block, reason.code)
+    assert (alert.json["values"], alert.json["text"]) == (reason.values, reason_text(reason))
     assert block in await command(server, "guard", "verdicts", "--json", "--account", account.name)
     await command(server, "guard", "lift", block, "--account", account.name)
     assert block not in await command(server, "guard", "verdicts", "--json", "--account", account.name)

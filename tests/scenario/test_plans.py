@@ -150,6 +150,7 @@ async def test_a_hot_statement_finds_its_rows_by_their_whole_key(
 NOW = datetime.now(UTC)
 MINUTE = int(NOW.timestamp()) // 60
 CELLS, VERDICTS, DECISIONS, CHOICES, SHARES = 40_000, 60_000, 120_000, 40_000, 4_000
+REASON = '{"code":"guard.burst","values":{"messages":9,"limit":8}}'
 
 MANY = f"""
 INSERT INTO stat_cell (account_id, app_id, country, network, prefix, carrier_id, sender)
@@ -160,15 +161,16 @@ SELECT g.grain, {MINUTE} / g.grain - n / 2000, c.account_id, c.cell_id, 1, 1, 1,
 FROM generate_series(1, {CELLS}) AS n
 JOIN stat_cell AS c ON c.cell_id = n
 CROSS JOIN (VALUES (1::smallint), (60::smallint), (1440::smallint)) AS g (grain);
-INSERT INTO guard_verdict (account_id, app_id, country, network, digits, reason, figure, is_sure, since, until)
-SELECT 1, 'app', 'ID', '51010', (6281000000 + n)::text, 'crowded', '', true, now() - n * interval '2 minutes',
+INSERT INTO guard_verdict (account_id, app_id, country, network, digits, reason, is_sure, since, until)
+SELECT 1, 'app', 'ID', '51010', (6281000000 + n)::text, '{REASON}', true, now() - n * interval '2 minutes',
     now() - n * interval '2 minutes' + interval '2 hours'
 FROM generate_series(1, {VERDICTS}) AS n;
 UPDATE guard_verdict SET lifted_at = until WHERE verdict_id % 1000 = 0;
 INSERT INTO guard_alert (account_id, url) VALUES (0, 'http://127.0.0.1/');
-INSERT INTO guard_decision (account_id, at, message_id, app_id, number, country, network, action, rule, reason, figure,
-    scope, charge_micro)
-SELECT n % 50 + 1, now() - n * interval '1 minute', n, 'app', '6281', 'ID', '51010', 2, 'range', '', '', '', 1
+INSERT INTO guard_decision (account_id, at, message_id, app_id, number, country, network, action, rule, reason, scope,
+    charge_micro)
+SELECT n % 50 + 1, now() - n * interval '1 minute', n, 'app', '6281', 'ID', '51010', 2, 'range',
+    jsonb_build_object('code', CASE WHEN n % 50 = 0 THEN 'guard.flood' ELSE 'guard.burst' END), '', 1
 FROM generate_series(1, {DECISIONS}) AS n;
 INSERT INTO learn_choice (account_id, made_at, app_id, country, network, rule, told, rests_on)
 SELECT n % 50 + 1, now() - n * interval '1 minute', 'app', 'ID', (n % {SHARES})::text, '[]', '', '{{}}'
@@ -198,12 +200,18 @@ AT_SIZE: Mapping[str, tuple[Mapping[str, str], Sequence[Any], str]] = {
     "guard_verdicts_end": (INDEX_PLANS, (*FOUND, NOW), "guard_verdict"),
     "guard_verdicts_add": (
         INDEX_PLANS,
-        (*FOUND[:2], ["ID"] * 2, *FOUND[2:], ["crowded"] * 2, [""] * 2, [True] * 2, [NOW] * 2, [NOW] * 2, 4),
+        (*FOUND[:2], ["ID"] * 2, *FOUND[2:], [REASON] * 2, [""] * 2, [True] * 2, [NOW] * 2, [NOW] * 2, 4),
         "guard_verdict",
     ),
     "guard_forget": (INDEX_PLANS, (NOW - timedelta(minutes=DECISIONS - 50),), "guard_decision"),
     "guard_refusal": (FREE_PLANS, (1,), "guard_decision"),
     "guard_saved": (FREE_PLANS, (1, NOW - timedelta(minutes=500)), "guard_decision"),
+    "guard_reason_counts": (FREE_PLANS, (NOW - timedelta(minutes=500), NOW, None), "guard_decision"),
+    "guard_decisions_page_for": (
+        FREE_PLANS,
+        (None, None, "guard.flood", None, None, 51, 51),
+        "guard_decision",
+    ),
     "guard_decisions_of": (FREE_PLANS, (None, None, 50), "guard_decision"),
     "guard_verdicts_of": (FREE_PLANS, (None, False, 50), "guard_verdict"),
     "guard_verdict_lift": (FREE_PLANS, ("6281000001", None, None), "guard_verdict"),

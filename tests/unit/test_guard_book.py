@@ -8,13 +8,14 @@ import pytest
 
 from homing.conversions.learning import Learning
 from homing.guard.book import Verdict, VerdictBook
+from homing.reasons import Reason, ReasonCode
 from homing.routing.cells import Belief, CellKey
 from homing.routing.tariff import Tariff
 from homing.statistics.delta import Delta
 
 SINCE_S = 1_800_000_000.0
 MINUTE = int(SINCE_S // 60)
-VERDICT = Verdict("crowded", "90 messages", SINCE_S, SINCE_S + 7_200.0)
+VERDICT = Verdict(Reason.of(ReasonCode.GUARD_BURST, messages=90, limit=8), SINCE_S, SINCE_S + 7_200.0)
 SENT = Delta(MINUTE + 1, 7, "app", "LK", "41302", "94771234", 3, "ACME", submitted=5, sent=5)
 
 

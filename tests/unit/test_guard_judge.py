@@ -8,13 +8,15 @@ from homing.guard.book import Room, Spent, Terms, Verdict, VerdictBook
 from homing.guard.judge import PASS, Action, Judge, Judgement
 from homing.guard.rules import RULES, Budget, Listed, Mode, Rules
 from homing.model import GENERAL
+from homing.reasons import Reason, ReasonCode
 from homing.text.numbers import Destination
 
 NOW_S = 1_800_000_000.0
 PLACE = Destination("ID", "62", "510", "10", "somebody")
 CELL = (1, "app", "51010")
 BLOCKING = {(GENERAL, rule): Mode.BLOCK for rule in RULES}
-THEFT = Verdict("unconverted", "20 messages, no conversion", NOW_S - 60, NOW_S + 3600)
+UNCONVERTED = Reason.of(ReasonCode.GUARD_RANGE_UNCONVERTED, conversions=0, expected=12.9, odds=1600.0)
+THEFT = Verdict(UNCONVERTED, NOW_S - 60, NOW_S + 3600)
 
 
 def judge_of(book: VerdictBook | None = None, rules: Rules | None = None) -> Judge:
@@ -33,8 +35,7 @@ def ask(
 def test_a_range_that_is_judged_is_blocked_and_others_are_not() -> None:
     judge = judge_of(VerdictBook(NOW_S, {}, {(*CELL, "628120001"): THEFT}))
     found = ask(judge)
-    assert (found.action, found.rule, found.reason, found.scope) == (Action.BLOCK, "range", "unconverted", "628120001")
-    assert found.figure == THEFT.figure
+    assert (found.action, found.rule, found.reason, found.scope) == (Action.BLOCK, "range", UNCONVERTED, "628120001")
     assert ask(judge, "628120002001") is PASS
     assert ask(judge, account=2) is PASS
 
@@ -90,7 +91,7 @@ def test_an_accounts_mode_stands_before_the_general_one() -> None:
 
 
 def test_nothing_is_blocked_for_an_app_whose_conversions_are_not_reported() -> None:
-    unsure = Verdict("crowded", "", NOW_S, NOW_S + 60, sure=False)
+    unsure = Verdict(UNCONVERTED, NOW_S, NOW_S + 60, sure=False)
     assert ask(judge_of(VerdictBook(NOW_S, {}, {(*CELL, "628120001"): unsure}))).action is Action.MONITOR
 
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import click
 import msgspec
 
-from homing import errors
+from homing import errors, limits
 from homing.accounts import guarding
 from homing.cli import guard_tables as tables
 from homing.cli.desk import Desk, Noun, at_desk
@@ -15,6 +15,7 @@ from homing.guard.board import read_spends
 from homing.guard.risk import Level, learn
 from homing.guard.rules import RULES, Mode
 from homing.kit.addresses import without_password
+from homing.messages.reason_words import TITLES, reason_title
 from homing.text.numbers import dashed
 
 LEVELS = {level.name.lower(): level for level in Level}
@@ -226,19 +227,42 @@ async def risks(desk: Desk, account: str | None) -> Reply:
 @guard.command("decisions")
 @account_option
 @click.option("--rule", type=click.Choice(list(RULES)), help="Of this rule alone.")
+@click.option("--reason", type=click.Choice([code.value for code in TITLES]), help="For this reason alone.")
 @limit_option
 @at_desk
-async def decisions(desk: Desk, account: str | None, rule: str | None, limit: int) -> Reply:
-    """Messages that were refused, or would have been.
-
-    And what that rests on.
+async def decisions(desk: Desk, account: str | None, rule: str | None, reason: str | None, limit: int) -> Reply:
+    """Messages that were refused, or would have been, and why.
 
     \b
     Example:  homing guard decisions --limit 20
+              homing guard decisions --reason guard.range_unconverted
     """
     scope = None if account is None else await desk.scope(account)
-    rows = await desk.database.fetch("guard_decisions_of", scope, rule, limit)
+    if reason is None:
+        rows = await desk.database.fetch("guard_decisions_of", scope, rule, limit)
+    else:
+        looked_at = max(limit, limits.GUARD_DECISIONS_LOOKED_AT)
+        rows = await desk.database.fetch("guard_decisions_page_for", None, None, reason, scope, rule, looked_at, limit)
     return Table(tables.DECISIONS, rows, "No message was refused, or would have been.")
+
+
+@guard.command("reasons")
+@account_option
+@click.option("--days", type=Whole(1, 90), default=7, show_default=True, help="Of the last so many days.")
+@at_desk
+async def reasons(desk: Desk, account: str | None, days: int) -> Reply:
+    """How many messages were refused, or would have been, for which reason.
+
+    \b
+    Example:  homing guard reasons --days 1
+    """
+    scope = None if account is None else await desk.scope(account)
+    now = datetime.now(UTC)
+    rows = await desk.database.fetch(
+        "guard_reason_counts", now - timedelta(days=days), now, scope, timeout_s=limits.DATABASE_SLOW_TIMEOUT_S
+    )
+    shown = [{**row, "title": reason_title(row["reason_code"]).text} for row in rows]
+    return Table(tables.REASONS, shown, "No message was refused, or would have been.")
 
 
 @guard.command("saved")

@@ -1,6 +1,6 @@
 """What `homing guard` prints: the columns of its tables."""
 
-from homing.cli.show import COUNT, LATELY, MONEY, PLAIN_MONEY, PROSE, SCOPE, TIME, URL, YES, Column, Kind, named
+from homing.cli.show import COUNT, LATELY, MONEY, PLAIN_MONEY, PROSE, REASON, SCOPE, TIME, URL, YES, Column, Kind, named
 from homing.guard.judge import Action
 from homing.guard.risk import Level
 from homing.guard.rules import Mode
@@ -53,9 +53,8 @@ DECISIONS = (
     Column("country", programs_only=True),
     Column("action", "Action", named(Action)),
     Column("rule", "Rule"),
-    Column("reason", programs_only=True),
     Column("scope", "Where"),
-    Column("figure", "Rests on", PROSE),
+    Column("reason", "Reason", REASON),
     Column("charge_micro", "Charge", PLAIN_MONEY),
 )
 SAVED = (
@@ -66,6 +65,14 @@ SAVED = (
     Column("messages", "Messages", COUNT),
     Column("charge_micro", "Charge", MONEY),
 )
+REASONS = (
+    Column("reason_code", "Reason"),
+    Column("title", "Meaning"),
+    Column("action", "Action", named(Action)),
+    Column("messages", "Messages", COUNT),
+    Column("charge_micro", "Charge", MONEY),
+    Column("last_at", "Last (UTC)", LATELY),
+)
 VERDICTS = (
     Column("range", "Range", people_only=True),
     Column("digits", programs_only=True),
@@ -73,8 +80,7 @@ VERDICTS = (
     Column("app", programs_only=True),
     Column("country", programs_only=True),
     Column("network", programs_only=True),
-    Column("reason", "Reason"),
-    Column("figure", "Rests on", PROSE),
+    Column("reason", "Reason", REASON),
     Column("is_sure", "May block", YES),
     Column("since", "Since (UTC)", LATELY),
     Column("until", "Until (UTC)", LATELY),

@@ -9,7 +9,7 @@ from homing import errors, limits
 from homing.accounts.catalogue import find_carrier
 from homing.cli.desk import Desk, Noun, at_desk
 from homing.cli.parameters import MESSAGE_ID, NUMBER, account_option, limit_option
-from homing.cli.show import COUNT, MONEY, PROSE, TIME, Card, Column, Kind, Reply, Table, named, span
+from homing.cli.show import COUNT, MONEY, PROSE, REASON, TIME, Card, Column, Kind, Reply, Table, named, span
 from homing.messages import timeline
 from homing.messages.search import Key, Wanted, search
 from homing.states import State
@@ -63,9 +63,8 @@ REFUSED = (
     Column("state", "State"),
     Column("at", "At (UTC)", TIME),
     Column("rule", "Rule"),
-    Column("reason", "Reason"),
     Column("scope", "Where"),
-    Column("figure", "Rests on", PROSE),
+    Column("reason", "Reason", REASON),
     Column("charge_micro", "Not charged", MONEY),
 )
 STATE_NAMES: Final = [state.name.lower() for state in State if state is not State.SENDING]

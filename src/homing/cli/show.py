@@ -19,6 +19,8 @@ from rich.text import Text
 from homing.kit import money
 from homing.kit.addresses import without_password
 from homing.kit.csv_cells import plain_cell
+from homing.messages.reason_words import reason_document, reason_text
+from homing.reasons import decode_reason
 
 PIPE_COLUMNS: Final = 120  # the width where there is no terminal to ask
 GAP: Final = 2  # spaces between columns
@@ -75,6 +77,13 @@ URL: Final = Kind(text=without_password, json=without_password, wraps=True)
 LIST: Final = Kind(text=lambda values: ", ".join(map(str, values)), json=lambda values: [*map(str, values)], wraps=True)
 PREFIX: Final = Kind(text=lambda prefix: prefix or EVERY_NUMBER, json=lambda prefix: prefix or EVERY_NUMBER)
 SCOPE: Final = Kind(absent="everyone")  # an account's name, or none where a setting holds for all
+
+
+REASON: Final = Kind(
+    text=lambda written: reason_text(decode_reason(written)),
+    json=lambda written: reason_document(decode_reason(written)),
+    wraps=True,
+)
 
 
 class Column(msgspec.Struct, frozen=True):

@@ -11,7 +11,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from homing.console.page import Entry, Group, Section
+from homing.messages.reason_words import reason_phrase, reason_title
 from homing.messages.retold import retold
+from homing.reasons import decode_reason
 
 if TYPE_CHECKING:
     from homing.console.visit import Visit
@@ -68,6 +70,8 @@ class Templates:
             format=visit.formats,
             _=say,
             ngettext=say_n,
+            reason=lambda written: visit.tell([reason_phrase(decode_reason(written))]),
+            reason_title=lambda code: visit.tell([reason_title(code)]),
             retold=lambda text: visit.tell([retold(text)]),
             navigation=self._navigation(visit),
             languages=visit.shared.languages,

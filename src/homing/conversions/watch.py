@@ -16,6 +16,8 @@ from homing.guard.mind import Mind
 from homing.guard.remembering import Kept
 from homing.guard.risk import Learnt, Risks, learn
 from homing.guard.rules import Rules
+from homing.messages.reason_words import reason_text
+from homing.reasons import decode_reason, encode_reason
 from homing.routing.beliefs import Learner
 from homing.statistics.delta import Delta
 from homing.statistics.reading import Cell
@@ -123,15 +125,15 @@ class Watch:
                 [countries[name[:3]] for name, _verdict in fresh],
                 [name[2] for name, _verdict in fresh],
                 [name[3] for name, _verdict in fresh],
-                [verdict.reason for _name, verdict in fresh],
-                [verdict.figure for _name, verdict in fresh],
+                [encode_reason(verdict.reason) for _name, verdict in fresh],
+                [reason_text(verdict.reason) for _name, verdict in fresh],
                 [verdict.sure for _name, verdict in fresh],
                 [datetime.fromtimestamp(verdict.since_s, UTC) for _name, verdict in fresh],
                 [datetime.fromtimestamp(verdict.until_s, UTC) for _name, verdict in fresh],
                 limits.PUSH_LANES,
             )
             for name, verdict in fresh:
-                log.warning("guard_verdict", account=name[0], range=name[3], reason=verdict.reason)
+                log.warning("guard_verdict", account=name[0], range=name[3], reason=verdict.reason.code)
         self._told = dict(verdicts)
 
     async def _save_memory(self, database: Database, now: datetime) -> None:
@@ -170,7 +172,7 @@ class Watch:
         for row in await database.fetch("guard_verdicts_active", now):
             name = row["account_id"], row["app_id"], row["network"], row["digits"]
             verdict = Verdict(
-                row["reason"], row["figure"], row["since"].timestamp(), row["until"].timestamp(), row["is_sure"]
+                decode_reason(row["reason"]), row["since"].timestamp(), row["until"].timestamp(), row["is_sure"]
             )
             self.mind.uphold(name, verdict)
             self._told[name] = verdict

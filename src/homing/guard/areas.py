@@ -4,8 +4,9 @@ from homing.guard.apps import AppMind
 from homing.guard.book import WHOLE_NETWORK, RangeName, Room, Verdict
 from homing.guard.cells import Area, Cell
 from homing.guard.docket import Docket
-from homing.guard.odds import odds_text, prior_of, probed, says, silence_of
+from homing.guard.odds import odds_of_nats, prior_of, probed, says, silence_of
 from homing.guard.policy import GuardPolicy
+from homing.reasons import Reason, ReasonCode
 
 
 def open_of(policy: GuardPolicy, area: Area, minute: int, floor: float) -> Room:
@@ -35,8 +36,13 @@ def judge_network(
         return None
     cell.clear()
     docket.expect(name, now_s, 0.0, 0.0, 1)
-    figure = f"{converted:.0f} conversions of {due:.1f} due, odds {odds_text(odds)}"
-    return Verdict("unconverted network", figure, now_s, now_s + policy.hold_s)
+    reason = Reason.of(
+        ReasonCode.GUARD_NETWORK_UNCONVERTED,
+        conversions=round(converted),
+        expected=round(due, 1),
+        odds=odds_of_nats(odds),
+    )
+    return Verdict(reason, now_s, now_s + policy.hold_s)
 
 
 def release(cell: Cell, docket: Docket) -> None:

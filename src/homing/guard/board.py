@@ -11,9 +11,10 @@ import structlog
 
 from homing import errors, limits
 from homing.guard import book as books
-from homing.guard.judge import PASS, Judge, Judgement
+from homing.guard.judge import Judge, Judgement
 from homing.guard.risk import Level, Spend, Told
 from homing.guard.rules import Budget, Listed, Mode, Rules
+from homing.reasons import encode_reason
 from homing.store.database import Database
 from homing.store.following import follow
 from homing.store.notices import SETTINGS_CHANNEL
@@ -76,7 +77,7 @@ class GuardBoard:
         """Judges a message, and notes it where there is something to note."""
         now_s = self._unix_s()
         found = self._judge.judge(account_id, app_id, number, place, sender, charge_micro, now_s)
-        if found is not PASS:
+        if found.reason is not None:
             if len(self._decisions) < limits.GUARD_DECISIONS_PENDING_MAX:
                 self._decisions.append(
                     (
@@ -89,8 +90,7 @@ class GuardBoard:
                         place.mcc + place.mnc,
                         int(found.action),
                         found.rule,
-                        found.reason,
-                        found.figure,
+                        encode_reason(found.reason),
                         found.scope,
                         charge_micro,
                     )

@@ -6,6 +6,7 @@ from typing import Final
 import msgspec
 
 from homing.guard.policy import LEVELS
+from homing.reasons import Reason
 from homing.statistics.delta import Delta
 
 CellName = tuple[int, str, str]  # account, app, network
@@ -20,8 +21,7 @@ class Verdict(msgspec.Struct, frozen=True, array_like=True):
     only density speaks, and nothing is blocked for it.
     """
 
-    reason: str
-    figure: str
+    reason: Reason
     since_s: float
     until_s: float
     sure: bool = True

@@ -13,6 +13,7 @@ from homing import limits
 from homing.guard.book import CellName, RangeName, Room, Terms, Verdict, VerdictBook
 from homing.guard.policy import LEVELS
 from homing.guard.rules import RULES, Budget, Mode, Rules
+from homing.reasons import Reason, ReasonCode
 from homing.text.numbers import Destination
 
 DENY, BUDGET, RANGE, BURST, NETWORK, FLOOD = range(len(RULES))
@@ -28,14 +29,13 @@ class Action(enum.IntEnum):
 
 
 class Judgement(msgspec.Struct, frozen=True):
-    """What is to become of a message and why. `reason` names what was found, `figure` is what it rests on, `rule` the
-    rule by whose mode it goes on or not, `scope` the range, network or country that was judged.
+    """What is to become of a message and why: `rule` is the rule by whose mode it goes on or not, `scope` the range,
+    network or country that was judged. Only of a message that passes there is no `reason`.
     """
 
     action: Action
     rule: str = ""
-    reason: str = ""
-    figure: str = ""
+    reason: Reason | None = None
     scope: str = ""
 
 
@@ -138,7 +138,8 @@ class Judge:
             if listed[0]:
                 return PASS
             if modes[DENY]:
-                return _judgement(modes[DENY], DENY, "denied", f"listed as {listed[1]}", listed[1])
+                reason = Reason.of(ReasonCode.GUARD_DENY_LISTED, entry=listed[1])
+                return _judgement(modes[DENY], DENY, reason, listed[1])
         if now_s - self._turned_s >= TURN_S:
             self._turned_s = now_s
             self._turn()
@@ -180,7 +181,7 @@ class Judge:
                     if mode is Mode.BLOCK and self._is_probe((*cell, digits), now_s):
                         is_probe = True
                         break
-                    found = _judgement(mode, RANGE, verdict.reason, verdict.figure, digits)
+                    found = _judgement(mode, RANGE, verdict.reason, digits)
                     if found.action is Action.BLOCK:
                         return found
                     break
@@ -192,7 +193,7 @@ class Judge:
             if mode is Mode.BLOCK and not is_probe:
                 is_probe = self._is_probe((*cell, ""), now_s)
             if not is_probe:
-                found = _judgement(mode, NETWORK, terms.verdict.reason, terms.verdict.figure, network)
+                found = _judgement(mode, NETWORK, terms.verdict.reason, network)
                 if found.action is Action.BLOCK:
                     return found
         passed = now.cells.get(cell)
@@ -223,8 +224,8 @@ class Judge:
                 counted = own if room is None else own + room.counted
                 if counted >= limit:
                     mode = modes[BURST] if terms.sure else Mode.MONITOR
-                    figure = f"{counted:.0f} messages within minutes, {limit:.0f} pass unjudged"
-                    found = _judgement(mode, BURST, "crowded", figure, digits)
+                    reason = Reason.of(ReasonCode.GUARD_BURST, messages=round(counted), limit=round(limit))
+                    found = _judgement(mode, BURST, reason, digits)
                     if found.action is Action.BLOCK:
                         return found
                     break
@@ -278,15 +279,8 @@ class Judge:
             if own is not None:
                 hours, hour_micro = hours + own[0], hour_micro + own[1]
                 days, day_micro = days + own[0], day_micro + own[1]
-        for value, most, what in (
-            (hours, budget.hour_messages, "messages this hour"),
-            (days, budget.day_messages, "messages today"),
-            (hour_micro, budget.hour_micro, "micro-units this hour"),
-            (day_micro, budget.day_micro, "micro-units today"),
-        ):
-            if most is not None and value > most:
-                return _judgement(mode, BUDGET, "over budget", f"{value} {what}, {most} are allowed", country)
-        return PASS
+        reason = _over_budget(budget, hours, days, hour_micro, day_micro)
+        return PASS if reason is None else _judgement(mode, BUDGET, reason, country)
 
     def _spend(self, account_id: int, country: str, price_micro: int, now_s: float) -> None:
         own = self._now.spent.setdefault((account_id, country), [0, 0])
@@ -303,11 +297,24 @@ def _paged(book: VerdictBook) -> dict[CellName, _Page]:
     return pages
 
 
+def _over_budget(budget: Budget, hours: int, days: int, hour_micro: int, day_micro: int) -> Reason | None:
+    """What is over, with the message that is judged: messages and money of this hour, then of this day."""
+    if budget.hour_messages is not None and hours > budget.hour_messages:
+        return Reason.of(ReasonCode.GUARD_BUDGET_HOUR_MESSAGES, messages=hours, limit=budget.hour_messages)
+    if budget.day_messages is not None and days > budget.day_messages:
+        return Reason.of(ReasonCode.GUARD_BUDGET_DAY_MESSAGES, messages=days, limit=budget.day_messages)
+    if budget.hour_micro is not None and hour_micro > budget.hour_micro:
+        return Reason.of(ReasonCode.GUARD_BUDGET_HOUR_MONEY, spent_micro=hour_micro, limit_micro=budget.hour_micro)
+    if budget.day_micro is not None and day_micro > budget.day_micro:
+        return Reason.of(ReasonCode.GUARD_BUDGET_DAY_MONEY, spent_micro=day_micro, limit_micro=budget.day_micro)
+    return None
+
+
 def _flood(mode: Mode, scope: str, room: Room, own: int) -> Judgement:
-    figure = f"{room.counted + own:.0f} messages that nobody came back of, {room.limit:.0f} may be open"
-    return _judgement(mode, FLOOD, "unverified", figure, scope)
+    reason = Reason.of(ReasonCode.GUARD_FLOOD, messages=round(room.counted + own), limit=round(room.limit))
+    return _judgement(mode, FLOOD, reason, scope)
 
 
-def _judgement(mode: Mode, rule: int, reason: str, figure: str, scope: str) -> Judgement:
+def _judgement(mode: Mode, rule: int, reason: Reason, scope: str) -> Judgement:
     action = Action.BLOCK if mode is Mode.BLOCK else Action.MONITOR
-    return Judgement(action, NAMES[rule], reason, figure, scope)
+    return Judgement(action, NAMES[rule], reason, scope)

@@ -251,7 +251,7 @@ class Mind:
         hold_s = min(self.policy.hold_s_max, self.policy.hold_s * 2**found.times)
         found.times += 1
         found.crowd = odds.crowd.evidence
-        verdict = Verdict(odds.reason, odds.figure, now_s, now_s + hold_s, app.sure)
+        verdict = Verdict(odds.reason, now_s, now_s + hold_s, app.sure)
         self._docket.enter(name, verdict, found.times)
         cell.judged[found.digits] = now_s
         cell.near.add(found.digits[:-2])

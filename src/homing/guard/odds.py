@@ -13,6 +13,7 @@ from homing.guard.evidence import silence
 from homing.guard.policy import GuardPolicy
 from homing.guard.ranges import Cohorts, H, Range
 from homing.guard.spread import Crowd, crowd_of
+from homing.reasons import Reason, ReasonCode, rounded
 
 
 class Odds(msgspec.Struct, frozen=True):
@@ -32,19 +33,24 @@ class Odds(msgspec.Struct, frozen=True):
         return self.prior + self.silence + self.crowd.evidence
 
     @property
-    def reason(self) -> str:
-        return "unconverted" if self.silence > self.crowd.evidence else "crowded"
+    def reason(self) -> Reason:
+        """What says more: the conversions that are missing, or the density."""
+        converted, expected, odds = round(self.converted), round(self.due, 1), odds_of_nats(self.total)
+        if self.silence > self.crowd.evidence:
+            return Reason.of(ReasonCode.GUARD_RANGE_UNCONVERTED, conversions=converted, expected=expected, odds=odds)
+        return Reason.of(
+            ReasonCode.GUARD_RANGE_DENSE,
+            messages=round(self.crowd.count),
+            usual=rounded(self.crowd.usual),
+            conversions=converted,
+            expected=expected,
+            odds=odds,
+        )
 
-    @property
-    def figure(self) -> str:
-        crowd = f"{self.crowd.count:.0f} messages where {self.crowd.usual:.2g} are usual, "
-        silence = f"{self.converted:.0f} conversions of {self.due:.1f} due, odds {odds_text(self.total)}"
-        return silence if self.reason == "unconverted" else crowd + silence
 
-
-def odds_text(nats: float) -> str:
-    odds = float(f"{exp(min(nats, 30.0)):.2g}")  # no more digits than mean something
-    return f"{odds:.0f} to 1" if odds >= 100 else f"{odds:g} to 1"
+def odds_of_nats(nats: float) -> float:
+    """So many to 1."""
+    return rounded(exp(min(nats, 30.0)))
 
 
 def odds_of(

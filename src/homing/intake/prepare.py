@@ -9,6 +9,7 @@ from homing.guard.judge import PASS, Action, Judgement
 from homing.intake.submission import Accepted, Fate, Group, Refused, Submission
 from homing.intake.templates import match_any
 from homing.model import NO_OPTIONS
+from homing.reasons import Reason, ReasonCode
 from homing.routing.choose import choose, order
 from homing.routing.rules import Wanted
 from homing.routing.tariff import Tariff
@@ -136,12 +137,12 @@ def prepare(
     return Prepared(account.account_id, total_micro, messages, fates)
 
 
-def _decided(route: str | None, judged: Judgement) -> dict[str, str]:
+def _decided(route: str | None, judged: Judgement) -> dict[str, object]:
     """What a message's timeline tells of its route and of the guard, where there is something to tell."""
-    decided = {} if route is None else {"route": route}
-    if judged is not PASS:
-        decided["guard"] = (
-            f"would be refused by the rule {judged.rule}: {judged.reason} ({judged.scope}), {judged.figure}"
+    decided: dict[str, object] = {} if route is None else {"route": route}
+    if judged.reason is not None:
+        decided["guard"] = Reason.of(
+            ReasonCode.GUARD_MONITORED, rule=judged.rule, scope=judged.scope, reason=judged.reason
         )
     return decided
 

@@ -13,7 +13,7 @@ class Phrase:
 
     __slots__ = ("is_inside", "text", "values")
 
-    def __init__(self, text: str, *, is_inside: bool = False, **values: object) -> None:
+    def __init__(self, text: str, /, *, is_inside: bool = False, **values: object) -> None:
         self.text = text
         self.values: Mapping[str, object] = values
         self.is_inside = is_inside

@@ -1,5 +1,5 @@
 """Sentences that were written down in English when something was decided, read back as phrases, so that a catalogue can
-say them: what the guard's judgements rest on, what carriers' shares and accusations do, what a choice of route noted.
+say them: what carriers' shares and accusations do, what a choice of route noted.
 """
 
 import re
@@ -8,23 +8,6 @@ from typing import Final
 from homing.messages.phrases import Phrase
 
 SENTENCES: Final = (
-    # guard/judge.py, guard/odds.py, guard/areas.py
-    Phrase("would be refused by the rule {rule}: {reason} ({scope}), {figure}"),
-    Phrase("{count} messages where {usual} are usual, {converted} conversions of {due} due, odds {odds} to 1"),
-    Phrase("{converted} conversions of {due} due, odds {odds} to 1"),
-    Phrase("{count} messages within minutes, {limit} pass unjudged"),
-    Phrase("{count} messages that nobody came back of, {limit} may be open"),
-    Phrase("{count} messages this hour, {limit} are allowed"),
-    Phrase("{count} messages today, {limit} are allowed"),
-    Phrase("{count} micro-units this hour, {limit} are allowed"),
-    Phrase("{count} micro-units today, {limit} are allowed"),
-    Phrase("listed as {entry}"),
-    Phrase("unconverted network"),
-    Phrase("unconverted"),
-    Phrase("crowded"),
-    Phrase("unverified"),
-    Phrase("over budget"),
-    Phrase("denied"),
     # routing/choose.py
     Phrase("adaptive, shares {version} of {total}"),
     Phrase("adaptive, nothing learnt: least cost"),
@@ -53,7 +36,7 @@ SENTENCES: Final = (
     ),
 )
 """The more exact ones first."""
-NESTED: Final = frozenset({"aim", "by", "figure", "reason"})
+NESTED: Final = frozenset({"aim", "by"})
 """Values that are sentences themselves."""
 
 

@@ -16,9 +16,10 @@ from homing.kit.money import trimmed
 from homing.messages.choice_told import read_choice, route_noted
 from homing.messages.outbox import BIND_KINDS
 from homing.messages.phrases import Phrase, english
-from homing.messages.retold import retold
+from homing.messages.reason_words import reason_phrase
 from homing.messages.words import BOOKS, ENTRIES, OUTCOMES, PUSH_OUTCOMES, PUSHES, STATES, TRAFFIC
 from homing.model import CURRENCY, Door, Outcome, PushOutcome
+from homing.reasons import plain_reason
 from homing.states import TABLE, State
 from homing.store.database import Connection, Record
 from homing.text.numbers import UNKNOWN
@@ -126,7 +127,7 @@ def _accepted(message: Row) -> Iterator[Moment]:
     yield Moment(at, Phrase("sender"), tuple(_sender(message, notes)))
     yield Moment(at, Phrase("text"), tuple(_text(message, notes)))
     if "guard" in notes:
-        yield Moment(at, Phrase("guard"), (retold(str(notes["guard"])),))
+        yield Moment(at, Phrase("guard"), (reason_phrase(plain_reason(notes["guard"])),))
     price = Phrase(
         "{price} a segment x {segments} = {charge} {currency}",
         price=trimmed(message["price_micro"]),

@@ -17,6 +17,7 @@ from homing.console.visit import Visit
 from homing.console.words import N_
 from homing.guard.judge import Action
 from homing.guard.rules import RULES, Mode
+from homing.messages.reason_words import TITLES
 from homing.model import GENERAL
 
 SAVED_DAYS: Final = 30
@@ -33,16 +34,11 @@ RULE_WORDS: Final = {
 """A rule's name, and when it refuses."""
 MODES: Final = {Mode.OFF: N_("Off"), Mode.MONITOR: N_("Monitor"), Mode.BLOCK: N_("Block")}
 ACTIONS: Final = {Action.MONITOR: ("warn", N_("Would have been refused")), Action.BLOCK: ("bad", N_("Refused"))}
-REASONS: Final = {
-    "unconverted": N_("nobody came back"),
-    "crowded": N_("crowded as no people are"),
-    "denied": N_("on the deny list"),
-}
 WORDS: Final[Mapping[str, Any]] = {
     "rule_words": RULE_WORDS,
     "mode_words": MODES,
     "action_words": ACTIONS,
-    "reason_words": REASONS,
+    "reason_codes": [*TITLES],
 }
 
 
@@ -134,38 +130,63 @@ def _by_rule(rows: Sequence[Any]) -> Mapping[str, Saved]:
     return {rule: _saved([row for row in rows if row["rule"] == rule]) for rule in rules}
 
 
+def _by_reason(rows: Sequence[Any]) -> Mapping[str, Saved]:
+    codes = dict.fromkeys(row["reason_code"] for row in rows)
+    return {code: _saved([row for row in rows if row["reason_code"] == code]) for code in codes}
+
+
 # --- decisions ----------------------------------------------------------------------------------------------------
 
 
 async def show_decisions(visit: Visit) -> Response:
-    """What rests on a rule alone is looked for among the latest so many decisions: there is no end to them."""
-    rule, account, trouble = visit.asked("rule"), visit.asked("account"), None
-    rule = rule if rule in RULES else ""
+    """What rests on a rule alone is looked for among the latest so many decisions: there is no end to them. Those for a
+    reason are found by an index; of them an account's or a rule's in the same way.
+    """
+    rule, reason, account, trouble = visit.asked("rule"), visit.asked("reason"), visit.asked("account"), None
+    rule, reason = rule if rule in RULES else "", reason if reason in TITLES else ""
     owner = GENERAL
     try:
         owner = await entered.account_id(visit, account)
     except errors.OperatorError as error:
         trouble = visit.word(error)
     rows_max = limits.CONSOLE_PAGE_ROWS
-    looked_at = limits.GUARD_DECISIONS_LOOKED_AT if rule else rows_max + 1
+    is_cut = bool(rule or (reason and owner != GENERAL))
+    looked_at = limits.GUARD_DECISIONS_LOOKED_AT if is_cut else rows_max + 1
     at, before_id = read_moment_key(visit.asked("before")) or (None, None)
     if trouble:
         rows = []
+    elif reason:
+        rows = await visit.database.fetch(
+            "guard_decisions_page_for",
+            at,
+            before_id,
+            reason,
+            None if owner == GENERAL else owner,
+            rule or None,
+            looked_at,
+            rows_max + 1,
+        )
     elif owner != GENERAL:
         rows = await visit.database.fetch(
             "guard_decisions_page_of", owner, before_id, rule or None, looked_at, rows_max + 1
         )
     else:
         rows = await visit.database.fetch("guard_decisions_page", at, before_id, rule or None, looked_at, rows_max + 1)
+    since = visit.now - timedelta(days=SAVED_DAYS)
+    counts = await visit.shared.live.kept_longer.get(
+        "guard_reasons", lambda: visit.database.fetch("guard_reason_counts", since, visit.now, None)
+    )
     last = rows[rows_max - 1] if len(rows) > rows_max else None
     return visit.page(
         "guard_decisions.html",
         rows=rows[:rows_max],
         older_key=None if last is None else moment_key(last["at"], last["decision_id"]),
         rule=rule,
+        reason_code=reason,
+        counts=_by_reason(counts),
         account=account,
         wrong=trouble,
-        is_cut=bool(rule),
+        is_cut=is_cut,
         looked_at=limits.GUARD_DECISIONS_LOOKED_AT,
         **WORDS,
     )

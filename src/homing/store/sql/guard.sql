@@ -108,19 +108,21 @@ SELECT made_at, book FROM guard_book
 WITH fresh AS (
     SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
         $8::boolean[], $9::timestamptz[], $10::timestamptz[])
-        AS v (account_id, app_id, country, network, digits, reason, figure, is_sure, since, until)
+        AS v (account_id, app_id, country, network, digits, reason, text, is_sure, since, until)
 ), added AS (
-    INSERT INTO guard_verdict (account_id, app_id, country, network, digits, reason, figure, is_sure, since, until)
-    SELECT * FROM fresh
-    RETURNING account_id, verdict_id, app_id, country, network, digits, reason, figure, is_sure, since, until
+    INSERT INTO guard_verdict (account_id, app_id, country, network, digits, reason, is_sure, since, until)
+    SELECT account_id, app_id, country, network, digits, reason::jsonb, is_sure, since, until FROM fresh
+    RETURNING account_id, verdict_id, app_id, country, network, digits, reason, since, until
 )
 INSERT INTO push (account_id, lane, message_id, kind, url, body, created_at, due_at)
 SELECT a.account_id, a.account_id % $11::int, v.verdict_id, 7, a.url,
     json_build_object('event', 'guard.verdict', 'account', v.account_id, 'app', v.app_id, 'country', v.country,
-        'network', v.network, 'range', v.digits, 'reason', v.reason, 'figure', v.figure,
-        'since', extract(epoch FROM v.since)::bigint, 'until', extract(epoch FROM v.until)::bigint)::text,
+        'network', v.network, 'range', v.digits, 'reason', v.reason ->> 'code', 'values', v.reason -> 'values',
+        'text', fresh.text, 'since', extract(epoch FROM v.since)::bigint,
+        'until', extract(epoch FROM v.until)::bigint)::text,
     now(), now()
 FROM added AS v
+JOIN fresh USING (account_id, app_id, network, digits)
 JOIN guard_alert AS a ON a.account_id IN (0, v.account_id)
 WHERE NOT EXISTS (
     SELECT FROM guard_verdict AS before
@@ -137,7 +139,7 @@ WHERE v.account_id = e.account_id AND v.app_id = e.app_id AND v.network = e.netw
     AND v.until > $5
 
 -- name: guard_verdicts_active
-SELECT account_id, app_id, network, digits, reason, figure, is_sure, since, until
+SELECT account_id, app_id, network, digits, reason, is_sure, since, until
 FROM guard_verdict
 WHERE until > $1 AND lifted_at IS NULL
 
@@ -145,7 +147,7 @@ WHERE until > $1 AND lifted_at IS NULL
 SELECT account_id, app_id, network, digits, lifted_at FROM guard_verdict WHERE lifted_at > $1
 
 -- name: guard_verdicts_of
-SELECT v.verdict_id, a.name AS account, app.name AS app, v.country, v.network, v.digits, v.reason, v.figure, v.is_sure,
+SELECT v.verdict_id, a.name AS account, app.name AS app, v.country, v.network, v.digits, v.reason, v.is_sure,
     v.since, v.until, v.lifted_at
 FROM guard_verdict AS v
 LEFT JOIN account AS a USING (account_id)
@@ -172,14 +174,16 @@ ON CONFLICT (account_id, app_id, network) DO UPDATE SET saved_at = excluded.save
 SELECT account_id, app_id, network, memory FROM guard_memory ORDER BY saved_at DESC LIMIT $1
 
 -- name: guard_decisions_add
-INSERT INTO guard_decision (account_id, at, message_id, app_id, number, country, network, action, rule, reason, figure,
-    scope, charge_micro)
-SELECT * FROM unnest($1::bigint[], $2::timestamptz[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[],
-    $8::smallint[], $9::text[], $10::text[], $11::text[], $12::text[], $13::bigint[])
+INSERT INTO guard_decision (account_id, at, message_id, app_id, number, country, network, action, rule, reason, scope,
+    charge_micro)
+SELECT account_id, at, message_id, app_id, number, country, network, action, rule, reason::jsonb, scope, charge_micro
+FROM unnest($1::bigint[], $2::timestamptz[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[],
+    $8::smallint[], $9::text[], $10::text[], $11::text[], $12::bigint[])
+    AS d (account_id, at, message_id, app_id, number, country, network, action, rule, reason, scope, charge_micro)
 
 -- name: guard_decisions_of
 SELECT d.decision_id, d.at, a.name AS account, d.message_id, d.number, d.country, d.network, d.action, d.rule, d.reason,
-    d.figure, d.scope, d.charge_micro
+    d.scope, d.charge_micro
 FROM guard_decision AS d
 LEFT JOIN account AS a USING (account_id)
 WHERE ($1::bigint IS NULL OR d.account_id = $1) AND ($2::text IS NULL OR d.rule = $2)
@@ -188,7 +192,7 @@ LIMIT $3
 
 -- A refused message by its id, which has the time of its decision to the second or two.
 -- name: guard_refusal
-SELECT d.at, a.name AS account, d.message_id, d.number, d.rule, d.reason, d.figure, d.scope, d.charge_micro
+SELECT d.at, a.name AS account, d.message_id, d.number, d.rule, d.reason, d.scope, d.charge_micro
 FROM guard_decision AS d
 LEFT JOIN account AS a USING (account_id)
 WHERE d.at >= accepted_at($1::bigint) - interval '1 minute'
@@ -199,7 +203,7 @@ WHERE d.at >= accepted_at($1::bigint) - interval '1 minute'
 -- the first $4.
 -- name: guard_decisions_page
 SELECT d.decision_id, d.at, a.name AS account, d.message_id, d.number, d.country, d.network, d.action, d.rule, d.reason,
-    d.figure, d.scope, d.charge_micro
+    d.scope, d.charge_micro
 FROM (
     SELECT *
     FROM guard_decision
@@ -215,7 +219,7 @@ LIMIT $5
 -- As above, of one account ($1), below an id ($2).
 -- name: guard_decisions_page_of
 SELECT d.decision_id, d.at, a.name AS account, d.message_id, d.number, d.country, d.network, d.action, d.rule, d.reason,
-    d.figure, d.scope, d.charge_micro
+    d.scope, d.charge_micro
 FROM (
     SELECT *
     FROM guard_decision
@@ -228,9 +232,35 @@ WHERE $3::text IS NULL OR d.rule = $3
 ORDER BY d.decision_id DESC
 LIMIT $5
 
+-- The latest first, below a key ($1 at, $2 id; null: from the top), of a reason's code ($3). Of an account ($4) or a rule
+-- ($5) those among the first $6.
+-- name: guard_decisions_page_for
+SELECT d.decision_id, d.at, a.name AS account, d.message_id, d.number, d.country, d.network, d.action, d.rule, d.reason,
+    d.scope, d.charge_micro
+FROM (
+    SELECT *
+    FROM guard_decision
+    WHERE reason_code = $3 AND at <= coalesce($1::timestamptz, 'infinity')
+        AND ($1::timestamptz IS NULL OR (at, decision_id) < ($1, $2::bigint))
+    ORDER BY at DESC, decision_id DESC
+    LIMIT $6
+) AS d
+LEFT JOIN account AS a USING (account_id)
+WHERE ($4::bigint IS NULL OR d.account_id = $4) AND ($5::text IS NULL OR d.rule = $5)
+ORDER BY d.at DESC, d.decision_id DESC
+LIMIT $7
+
+-- How many for which reason, in [$1, $2); of one account ($3) or all.
+-- name: guard_reason_counts
+SELECT reason_code, action, count(*) AS messages, sum(charge_micro)::bigint AS charge_micro, max(at) AS last_at
+FROM guard_decision
+WHERE at >= $1 AND at < $2 AND ($3::bigint IS NULL OR account_id = $3)
+GROUP BY reason_code, action
+ORDER BY messages DESC, reason_code, action
+
 -- What is judged now, the latest first, below an id ($1).
 -- name: guard_verdicts_page
-SELECT v.verdict_id, v.account_id, a.name AS account, app.name AS app, v.country, v.network, v.digits, v.reason, v.figure,
+SELECT v.verdict_id, v.account_id, a.name AS account, app.name AS app, v.country, v.network, v.digits, v.reason,
     v.is_sure, v.since, v.until
 FROM guard_verdict AS v
 LEFT JOIN account AS a USING (account_id)
