@@ -81,6 +81,34 @@ class PushOutcome(enum.IntEnum):
     SUPERSEDED = 3  # a later state of the same message made it stale
 
 
+class PushLane(enum.IntEnum):
+    """Lanes of the outbox beside those that the processes post from, which count from 0."""
+
+    BINDS = -1  # what goes to an SMPP customer's binds
+
+
+class QueueLane(enum.IntEnum):
+    """Lanes of the queue beside the carriers' (routing/lanes.py)."""
+
+    AWAITING_RECEIPT = 0  # accepted by a carrier
+
+
+class GuardAction(enum.IntEnum):
+    """What the guard did with a message."""
+
+    PASS = 0
+    MONITOR = 1
+    BLOCK = 2
+
+
+class PeriodGrain(enum.IntEnum):
+    """How long the periods are that figures are kept for, in minutes."""
+
+    MINUTE = 1
+    HOUR = 60
+    DAY = 1440
+
+
 class BindKind(enum.IntEnum):
     """What a customer's bind may do, as SMPP names it: from the customer's side."""
 

@@ -6,10 +6,9 @@ from datetime import UTC, datetime
 import pytest
 
 from homing.accounts import admin
-from homing.model import UserRole
+from homing.model import PeriodGrain, UserRole
 from homing.statistics.funnel import read_funnel, read_reporting
 from homing.statistics.report import rate
-from homing.statistics.sums import Grain
 from tests.support.server import Account, Server
 from tests.support.viewer import Viewer, signed_in
 
@@ -40,7 +39,7 @@ async def test_the_funnel_counts_by_country_network_carrier_and_app(server: Serv
         assert reported.json["ErrorCode"] == 1000, reported
     async with asyncio.timeout(30):
         while True:
-            funnel = await read_funnel(server.database, Grain.DAY, 7, datetime.now(UTC), account.account_id)
+            funnel = await read_funnel(server.database, PeriodGrain.DAY, 7, datetime.now(UTC), account.account_id)
             if (funnel.total.sent, funnel.total.delivered, funnel.total.converted) == (4, 4, 2):
                 break
             await asyncio.sleep(0.2)

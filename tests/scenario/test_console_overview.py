@@ -7,9 +7,8 @@ from datetime import UTC, datetime
 
 from homing.accounts import catalogue
 from homing.console.attention import read_attention
-from homing.model import UserRole
+from homing.model import PeriodGrain, UserRole
 from homing.statistics.overview import read_overview
-from homing.statistics.sums import Grain
 from homing.store.alarms import ACCOUNT_SKIPPED, CARRIER, FAILED, GUARD, LEARNER, clear_alarms, raise_alarm
 from tests.support.command import homing, homing_json
 from tests.support.server import Account, Server
@@ -45,7 +44,7 @@ async def test_figures_are_those_of_the_messages_over_time_by_country_and_by_car
     async with asyncio.timeout(SETTLE_S):
         while True:
             now = datetime.now(UTC)
-            overview = await read_overview(server.database, Grain.MINUTE, 60, now, account.account_id)
+            overview = await read_overview(server.database, PeriodGrain.MINUTE, 60, now, account.account_id)
             total = overview.total
             if total.delivered + total.undelivered == 4:
                 break
@@ -59,7 +58,7 @@ async def test_figures_are_those_of_the_messages_over_time_by_country_and_by_car
     assert {code: one.submitted for code, one in overview.countries.items()} == {"CN": 3, "IN": 1}
     assert list(overview.countries) == ["CN", "IN"], "the largest first"
     assert sum(one.submitted for one in overview.carriers.values()) == 4
-    daily = await read_overview(server.database, Grain.DAY, 30, now, account.account_id)
+    daily = await read_overview(server.database, PeriodGrain.DAY, 30, now, account.account_id)
     assert (daily.total.submitted, len(daily.periods)) == (4, 30)
 
 

@@ -9,9 +9,8 @@ from typing import Any
 import pytest
 
 from homing.doors.smpp_words import Own
-from homing.guard.judge import Action
 from homing.messages.reason_words import reason_text
-from homing.model import PushKind
+from homing.model import GuardAction, PushKind
 from homing.reasons import Reason, ReasonCode, decode_reason
 from homing.smpp.statuses import Status
 from tests.support.command import homing, homing_json
@@ -132,7 +131,7 @@ async def test_every_decision_is_stored_and_what_was_saved_is_their_sum(server: 
 
     rows = await until(stored)
     for row in rows:
-        assert (row["action"], row["rule"], row["scope"]) == (Action.BLOCK, "deny", prefix)
+        assert (row["action"], row["rule"], row["scope"]) == (GuardAction.BLOCK, "deny", prefix)
         assert decode_reason(row["reason"]) == Reason.of(ReasonCode.GUARD_DENY_LISTED, entry=prefix)
         assert row["reason_code"] == ReasonCode.GUARD_DENY_LISTED
         assert row["charge_micro"] > 0

@@ -6,12 +6,12 @@ import random
 import msgspec
 import pytest
 
-from homing.guard.judge import Action, Judge
+from homing.guard.judge import Judge
 from homing.guard.mind import Mind
 from homing.guard.remembering import Kept
 from homing.guard.rules import RULES, Mode, Rules
 from homing.kit import histogram
-from homing.model import GENERAL
+from homing.model import GENERAL, GuardAction
 from homing.statistics.delta import Delta
 from homing.text.numbers import Destination
 
@@ -60,7 +60,7 @@ class World:
     def _send(self, number: str, converts: float, deltas: list[Delta]) -> bool:
         """Whether it was refused."""
         at_s = START_S + self.now_s
-        if self.judge.judge(1, "app", number, PLACE, "S", 20_000, at_s).action is Action.BLOCK:
+        if self.judge.judge(1, "app", number, PLACE, "S", 20_000, at_s).action is GuardAction.BLOCK:
             return True
         facts = (at_s // 60, 1, "app", "ID", "51010", number[:-3], 1, "S")
         deltas.append(Delta(*facts, submitted=1, revenue_micro=20_000))

@@ -5,9 +5,9 @@ import pytest
 from homing import limits
 from homing.guard import book as books
 from homing.guard.book import Room, Spent, Terms, Verdict, VerdictBook
-from homing.guard.judge import PASS, Action, Judge, Judgement
+from homing.guard.judge import PASS, Judge, Judgement
 from homing.guard.rules import RULES, Budget, Listed, Mode, Rules
-from homing.model import GENERAL
+from homing.model import GENERAL, GuardAction
 from homing.reasons import Reason, ReasonCode
 from homing.text.numbers import Destination
 
@@ -35,22 +35,27 @@ def ask(
 def test_a_range_that_is_judged_is_blocked_and_others_are_not() -> None:
     judge = judge_of(VerdictBook(NOW_S, {}, {(*CELL, "628120001"): THEFT}))
     found = ask(judge)
-    assert (found.action, found.rule, found.reason, found.scope) == (Action.BLOCK, "range", UNCONVERTED, "628120001")
+    assert (found.action, found.rule, found.reason, found.scope) == (
+        GuardAction.BLOCK,
+        "range",
+        UNCONVERTED,
+        "628120001",
+    )
     assert ask(judge, "628120002001") is PASS
     assert ask(judge, account=2) is PASS
 
 
 def test_a_wider_range_covers_its_thousands() -> None:
-    assert ask(judge_of(VerdictBook(NOW_S, {}, {(*CELL, "6281200"): THEFT}))).action is Action.BLOCK
+    assert ask(judge_of(VerdictBook(NOW_S, {}, {(*CELL, "6281200"): THEFT}))).action is GuardAction.BLOCK
 
 
 def test_one_message_to_a_judged_range_passes_where_the_book_wants_a_probe() -> None:
     name = (*CELL, "628120001")
     judge = judge_of(VerdictBook(NOW_S, {}, {name: THEFT}, probes=frozenset({name})))
     found = [ask(judge, f"62812000100{n}", at=NOW_S + n).action for n in range(4)]
-    assert found == [Action.PASS, *[Action.BLOCK] * 3]
+    assert found == [GuardAction.PASS, *[GuardAction.BLOCK] * 3]
     judge.read(VerdictBook(NOW_S + 5, {}, {name: THEFT}, probes=frozenset({name})))
-    assert ask(judge, at=NOW_S + 5).action is Action.BLOCK  # the mind has not heard of it yet
+    assert ask(judge, at=NOW_S + 5).action is GuardAction.BLOCK  # the mind has not heard of it yet
     assert ask(judge, at=NOW_S + 4 + limits.GUARD_PROBE_AGAIN_S) is PASS
 
 
@@ -59,13 +64,13 @@ def test_a_probe_of_a_range_passes_its_networks_judgement_and_that_of_a_network_
     terms = {CELL: Terms((5, 20, 60), None, None, THEFT)}
     judge = judge_of(VerdictBook(NOW_S, terms, {name: THEFT}, probes=frozenset({name, whole})))
     found = [ask(judge, f"62812000{n}001").action for n in (1, 1, 2, 3)]
-    assert found == [Action.PASS, Action.BLOCK, Action.PASS, Action.BLOCK]
+    assert found == [GuardAction.PASS, GuardAction.BLOCK, GuardAction.PASS, GuardAction.BLOCK]
 
 
 def test_where_only_monitored_no_message_is_a_probe() -> None:
     name = (*CELL, "628120001")
     judge = judge_of(VerdictBook(NOW_S, {}, {name: THEFT}, probes=frozenset({name})), Rules())
-    assert [ask(judge).action for _ in range(2)] == [Action.MONITOR] * 2
+    assert [ask(judge).action for _ in range(2)] == [GuardAction.MONITOR] * 2
 
 
 def test_a_judgement_ends() -> None:
@@ -75,9 +80,9 @@ def test_a_judgement_ends() -> None:
 
 def test_by_default_everything_but_the_deny_list_only_monitors() -> None:
     judge = judge_of(VerdictBook(NOW_S, {}, {(*CELL, "628120001"): THEFT}), Rules())
-    assert ask(judge).action is Action.MONITOR
+    assert ask(judge).action is GuardAction.MONITOR
     denied = judge_of(rules=Rules(lists=[Listed(GENERAL, "country", "ID", False)]))
-    assert ask(denied).action is Action.BLOCK
+    assert ask(denied).action is GuardAction.BLOCK
 
 
 def test_a_rule_that_is_off_says_nothing() -> None:
@@ -87,24 +92,25 @@ def test_a_rule_that_is_off_says_nothing() -> None:
 
 def test_an_accounts_mode_stands_before_the_general_one() -> None:
     rules = Rules({**BLOCKING, (1, "range"): Mode.MONITOR})
-    assert ask(judge_of(VerdictBook(NOW_S, {}, {(*CELL, "628120001"): THEFT}), rules)).action is Action.MONITOR
+    assert ask(judge_of(VerdictBook(NOW_S, {}, {(*CELL, "628120001"): THEFT}), rules)).action is GuardAction.MONITOR
 
 
 def test_nothing_is_blocked_for_an_app_whose_conversions_are_not_reported() -> None:
     unsure = Verdict(UNCONVERTED, NOW_S, NOW_S + 60, sure=False)
-    assert ask(judge_of(VerdictBook(NOW_S, {}, {(*CELL, "628120001"): unsure}))).action is Action.MONITOR
+    assert ask(judge_of(VerdictBook(NOW_S, {}, {(*CELL, "628120001"): unsure}))).action is GuardAction.MONITOR
 
 
 def test_a_burst_meets_its_limit_between_two_books() -> None:
     judge = judge_of()
     found = [ask(judge, f"628120001{n:03}").action for n in range(20)]
-    assert found == [Action.PASS] * 5 + [Action.BLOCK] * 15
+    assert found == [GuardAction.PASS] * 5 + [GuardAction.BLOCK] * 15
 
 
 def test_what_the_book_has_counted_counts() -> None:
     book = VerdictBook(NOW_S, {CELL: Terms((5, 20, 60), None, None)}, {}, {(*CELL, "628120001"): Room(8, 10)})
     judge = judge_of(book)
-    assert [ask(judge, f"62812000100{n}").action for n in range(3)] == [Action.PASS, Action.PASS, Action.BLOCK]
+    actions = [ask(judge, f"62812000100{n}").action for n in range(3)]
+    assert actions == [GuardAction.PASS, GuardAction.PASS, GuardAction.BLOCK]
 
 
 def test_a_person_who_asks_again_counts_once() -> None:
@@ -122,7 +128,7 @@ def test_more_unverified_messages_than_may_be_open_are_a_flood() -> None:
     book = VerdictBook(NOW_S, {CELL: Terms((50, 200, 600), Room(98, 100), Room(0, 1000))})
     judge = judge_of(book)
     found = [ask(judge, f"62812{n:04}001") for n in range(3)]
-    assert [one.action for one in found] == [Action.PASS, Action.PASS, Action.BLOCK]
+    assert [one.action for one in found] == [GuardAction.PASS, GuardAction.PASS, GuardAction.BLOCK]
     assert found[-1].rule == "flood"
 
 
@@ -145,7 +151,7 @@ def test_the_longest_match_decides_and_allow_wins_ties(entries: list[tuple[str, 
 def test_an_accounts_list_is_its_own() -> None:
     judge = judge_of(rules=Rules(BLOCKING, [Listed(2, "country", "ID", False)]))
     assert ask(judge) is PASS
-    assert ask(judge, account=2).action is Action.BLOCK
+    assert ask(judge, account=2).action is GuardAction.BLOCK
 
 
 def test_what_is_allowed_passes_a_judged_range() -> None:
@@ -157,7 +163,7 @@ def test_a_budget_ends_with_its_messages_and_begins_anew_with_the_hour() -> None
     rules = Rules(BLOCKING, budgets={(GENERAL, "ID"): Budget(hour_messages=3)})
     judge = judge_of(rules=rules)
     found = [ask(judge, f"62812{n:04}001") for n in range(4)]
-    assert [one.action for one in found] == [Action.PASS] * 3 + [Action.BLOCK]
+    assert [one.action for one in found] == [GuardAction.PASS] * 3 + [GuardAction.BLOCK]
     assert found[-1].rule == "budget"
 
 
@@ -165,7 +171,7 @@ def test_a_budget_counts_what_the_mind_has_heard() -> None:
     hour, day = int(NOW_S // 3600), int(NOW_S // 86_400)
     book = VerdictBook(NOW_S, spent={(1, "ID"): Spent(hour, 9, 180_000, day, 9, 180_000)})
     judge = judge_of(book, Rules(BLOCKING, budgets={(1, "ID"): Budget(day_micro=200_000)}))
-    assert [ask(judge, f"62812{n:04}001").action for n in range(2)] == [Action.PASS, Action.BLOCK]
+    assert [ask(judge, f"62812{n:04}001").action for n in range(2)] == [GuardAction.PASS, GuardAction.BLOCK]
 
 
 def test_a_book_is_read_as_it_was_written() -> None:

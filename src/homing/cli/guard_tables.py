@@ -1,9 +1,9 @@
 """What `homing guard` prints: the columns of its tables."""
 
 from homing.cli.show import COUNT, LATELY, MONEY, PLAIN_MONEY, PROSE, REASON, SCOPE, TIME, URL, YES, Column, Kind, named
-from homing.guard.judge import Action
 from homing.guard.risk import Level
 from homing.guard.rules import Mode
+from homing.model import GuardAction
 
 RULES_SET = (
     Column("rule", "Rule"),
@@ -51,7 +51,7 @@ DECISIONS = (
     Column("message_id", programs_only=True),
     Column("number", "Number", is_key=True),
     Column("country", programs_only=True),
-    Column("action", "Action", named(Action)),
+    Column("action", "Action", named(GuardAction)),
     Column("rule", "Rule"),
     Column("scope", "Where"),
     Column("reason", "Reason", REASON),
@@ -61,14 +61,14 @@ SAVED = (
     Column("account", "Account"),
     Column("country", "Country"),
     Column("rule", "Rule"),
-    Column("action", "Action", named(Action)),
+    Column("action", "Action", named(GuardAction)),
     Column("messages", "Messages", COUNT),
     Column("charge_micro", "Charge", MONEY),
 )
 REASONS = (
     Column("reason_code", "Reason"),
     Column("title", "Meaning"),
-    Column("action", "Action", named(Action)),
+    Column("action", "Action", named(GuardAction)),
     Column("messages", "Messages", COUNT),
     Column("charge_micro", "Charge", MONEY),
     Column("last_at", "Last (UTC)", LATELY),

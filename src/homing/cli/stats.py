@@ -10,9 +10,9 @@ import msgspec
 from homing.cli.desk import Desk, Noun, at_desk
 from homing.cli.parameters import MOMENT, account_option
 from homing.cli.show import COUNT, MONEY, TIME, YES, Card, Column, Kind, Reply, Table, clock, interval
+from homing.model import PeriodGrain
 from homing.statistics.proof import prove as prove_statistics
 from homing.statistics.report import GRAINS, By, Line, Rate, report
-from homing.statistics.sums import Grain
 
 
 def _percent(found: Rate) -> str:
@@ -142,7 +142,8 @@ async def prove(desk: Desk, account: str | None) -> Reply:
     account_id = None if account is None else (await desk.account(account))["account_id"]
     differences = await prove_statistics(desk.database, datetime.now(UTC), account_id)
     rows: list[Mapping[str, Any]] = [
-        {**msgspec.structs.asdict(one), "begins_at": _at(one.minute), "grain": Grain(one.grain)} for one in differences
+        {**msgspec.structs.asdict(one), "begins_at": _at(one.minute), "grain": PeriodGrain(one.grain)}
+        for one in differences
     ]
     parts = {"differences": Table(DIFFERENCES, rows)}
     return Card(PROOF, {"holds": not differences}, parts, failed=bool(differences))

@@ -4,7 +4,6 @@ Books come every second or two. What went by since is counted here, so that a bu
 Each process counts its own messages; the next book has everybody's.
 """
 
-import enum
 from typing import Final
 
 import msgspec
@@ -13,6 +12,7 @@ from homing import limits
 from homing.guard.book import CellName, RangeName, Room, Terms, Verdict, VerdictBook
 from homing.guard.policy import LEVELS
 from homing.guard.rules import RULES, Budget, Mode, Rules
+from homing.model import GuardAction
 from homing.reasons import Reason, ReasonCode
 from homing.text.numbers import Destination
 
@@ -22,24 +22,18 @@ TURN_S: Final = 10.0  # without a new book, what was counted is forgotten all th
 BOOK_S_MAX: Final = 120.0  # an older book's counts say nothing any more
 
 
-class Action(enum.IntEnum):
-    PASS = 0
-    MONITOR = 1
-    BLOCK = 2
-
-
 class Judgement(msgspec.Struct, frozen=True):
     """What is to become of a message and why: `rule` is the rule by whose mode it goes on or not, `scope` the range,
     network or country that was judged. Only of a message that passes there is no `reason`.
     """
 
-    action: Action
+    action: GuardAction
     rule: str = ""
     reason: Reason | None = None
     scope: str = ""
 
 
-PASS: Final = Judgement(Action.PASS)
+PASS: Final = Judgement(GuardAction.PASS)
 
 
 class _Count:
@@ -147,12 +141,12 @@ class Judge:
         budget = rules.budget(account_id, place.country)
         if budget is not None and modes[BUDGET]:
             found = self._budgeted(account_id, place.country, budget, price_micro, modes[BUDGET], now_s)
-            if found.action is Action.BLOCK:
+            if found.action is GuardAction.BLOCK:
                 return found
         theft = self._held(account_id, app_id, number, network, place.country, modes, now_s)
         if theft.action > found.action:
             found = theft
-        if found.action is not Action.BLOCK and budget is not None:
+        if found.action is not GuardAction.BLOCK and budget is not None:
             self._spend(account_id, place.country, price_micro, now_s)
         return found
 
@@ -182,7 +176,7 @@ class Judge:
                         is_probe = True
                         break
                     found = _judgement(mode, RANGE, verdict.reason, digits)
-                    if found.action is Action.BLOCK:
+                    if found.action is GuardAction.BLOCK:
                         return found
                     break
         terms = page.terms
@@ -194,7 +188,7 @@ class Judge:
                 is_probe = self._is_probe((*cell, ""), now_s)
             if not is_probe:
                 found = _judgement(mode, NETWORK, terms.verdict.reason, network)
-                if found.action is Action.BLOCK:
+                if found.action is GuardAction.BLOCK:
                     return found
         passed = now.cells.get(cell)
         if passed is None:
@@ -226,12 +220,12 @@ class Judge:
                     mode = modes[BURST] if terms.sure else Mode.MONITOR
                     reason = Reason.of(ReasonCode.GUARD_BURST, messages=round(counted), limit=round(limit))
                     found = _judgement(mode, BURST, reason, digits)
-                    if found.action is Action.BLOCK:
+                    if found.action is GuardAction.BLOCK:
                         return found
                     break
         if modes[FLOOD] and found is PASS and is_fresh:
             found = self._flooded(cell, country, terms, passed.count + before.count, modes[FLOOD])
-            if found.action is Action.BLOCK:
+            if found.action is GuardAction.BLOCK:
                 return found
         if is_counted:
             count.count += 1
@@ -316,5 +310,5 @@ def _flood(mode: Mode, scope: str, room: Room, own: int) -> Judgement:
 
 
 def _judgement(mode: Mode, rule: int, reason: Reason, scope: str) -> Judgement:
-    action = Action.BLOCK if mode is Mode.BLOCK else Action.MONITOR
+    action = GuardAction.BLOCK if mode is Mode.BLOCK else GuardAction.MONITOR
     return Judgement(action, NAMES[rule], reason, scope)

@@ -5,10 +5,10 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from homing import errors, limits
-from homing.guard.judge import PASS, Action, Judgement
+from homing.guard.judge import PASS, Judgement
 from homing.intake.submission import Accepted, Fate, Group, Refused, Submission
 from homing.intake.templates import match_any
-from homing.model import NO_OPTIONS
+from homing.model import NO_OPTIONS, GuardAction
 from homing.reasons import Reason, ReasonCode
 from homing.routing.choose import choose, order
 from homing.routing.rules import Wanted
@@ -71,7 +71,7 @@ def prepare(
                     charge_micro,
                     message_id,
                 )
-                if judged.action is Action.BLOCK:
+                if judged.action is GuardAction.BLOCK:
                     fates.append(Refused(recipient, errors.DestinationBlocked()))
                     continue
             wanted = Wanted(

@@ -6,9 +6,9 @@ from typing import Any, Final
 
 import msgspec
 
+from homing.model import PeriodGrain
 from homing.statistics.reading import shows_conversions
 from homing.statistics.report import Rate, rate
-from homing.statistics.sums import Grain
 from homing.store.database import Database
 
 RECENT_DAYS: Final = 1
@@ -51,7 +51,7 @@ class Reporting(msgspec.Struct, frozen=True):
 
 
 async def read_funnel(
-    database: Database, grain: Grain, periods: int, now: datetime, account_id: int | None = None
+    database: Database, grain: PeriodGrain, periods: int, now: datetime, account_id: int | None = None
 ) -> Funnel:
     """Of the last so many periods, the current one included."""
     beyond = int(now.timestamp()) // 60 // grain + 1

@@ -6,8 +6,8 @@ from typing import TypeVar
 
 import msgspec
 
+from homing.model import PeriodGrain
 from homing.statistics.report import Rate, rate
-from homing.statistics.sums import Grain
 from homing.store.database import Database, Record
 
 K = TypeVar("K", str, int)
@@ -44,7 +44,7 @@ class Overview(msgspec.Struct, frozen=True):
     `carriers` (by id) hold those with any messages, the largest first.
     """
 
-    grain: Grain
+    grain: PeriodGrain
     first_minute: int
     periods: Sequence[Figures]
     countries: Mapping[str, Figures]
@@ -57,7 +57,7 @@ class Overview(msgspec.Struct, frozen=True):
 
 
 async def read_overview(
-    database: Database, grain: Grain, periods: int, now: datetime, account_id: int | None = None
+    database: Database, grain: PeriodGrain, periods: int, now: datetime, account_id: int | None = None
 ) -> Overview:
     """The last so many periods, the current one included."""
     beyond = int(now.timestamp()) // 60 // grain + 1

@@ -6,8 +6,8 @@ from datetime import datetime
 import msgspec
 
 from homing import limits
+from homing.model import PeriodGrain
 from homing.statistics.delta import Delta
-from homing.statistics.sums import Grain
 from homing.store.database import Database
 
 
@@ -62,7 +62,7 @@ class Cell(msgspec.Struct, frozen=True, gc=False):
 
 async def read_cells(
     database: Database,
-    grain: Grain,
+    grain: PeriodGrain,
     since_minute: int,
     until_minute: int,
     account_id: int | None = None,
@@ -88,10 +88,10 @@ async def read_past(database: Database, now: datetime) -> Sequence[Cell]:
     No message is in it twice. Oldest first.
     """
     now_minute = int(now.timestamp()) // 60
-    turn = (now_minute - limits.PAST_MINUTES_S // 60) // Grain.HOUR * Grain.HOUR
-    first = now_minute - limits.PAST_HOURS_DAYS * Grain.DAY
-    minutes = await read_cells(database, Grain.MINUTE, turn, now_minute + Grain.HOUR)
-    hours = await read_cells(database, Grain.HOUR, first, turn, items_max=limits.PAST_ITEMS_MAX)
+    turn = (now_minute - limits.PAST_MINUTES_S // 60) // PeriodGrain.HOUR * PeriodGrain.HOUR
+    first = now_minute - limits.PAST_HOURS_DAYS * PeriodGrain.DAY
+    minutes = await read_cells(database, PeriodGrain.MINUTE, turn, now_minute + PeriodGrain.HOUR)
+    hours = await read_cells(database, PeriodGrain.HOUR, first, turn, items_max=limits.PAST_ITEMS_MAX)
     return [*reversed(hours), *reversed(minutes)]
 
 

@@ -11,8 +11,8 @@ import msgspec
 from homing import limits
 from homing.kit import histogram
 from homing.kit.confidence import Z_95
+from homing.model import PeriodGrain
 from homing.statistics.rollup import first_minutes
-from homing.statistics.sums import Grain
 from homing.store.database import Database
 
 
@@ -31,7 +31,7 @@ class By(enum.Enum):
     DAY = "day"
 
 
-GRAINS: Final = {By.MINUTE: Grain.MINUTE, By.HOUR: Grain.HOUR, By.DAY: Grain.DAY}
+GRAINS: Final = {By.MINUTE: PeriodGrain.MINUTE, By.HOUR: PeriodGrain.HOUR, By.DAY: PeriodGrain.DAY}
 
 
 class Rate(msgspec.Struct, frozen=True):
@@ -65,7 +65,7 @@ class Report(msgspec.Struct, frozen=True):
     """Lines, and the span that they are of: whole periods of a grain, so `since` can lie before what was asked."""
 
     lines: Sequence[Line]
-    grain: Grain
+    grain: PeriodGrain
     since_minute: int
     until_minute: int
 
@@ -84,14 +84,14 @@ def rate(hits: int, trials: int) -> Rate | None:
     return Rate(share, min(share, max(0.0, middle - half)), max(share, min(1.0, middle + half)))
 
 
-def grain_for(by: By, since: datetime, until: datetime, now: datetime) -> Grain:
+def grain_for(by: By, since: datetime, until: datetime, now: datetime) -> PeriodGrain:
     """The finest periods that are kept for the whole span and are not too many to read."""
     if by in GRAINS:
         return GRAINS[by]
     kept, since_minute = first_minutes(now), int(since.timestamp()) // 60
-    if until - since <= timedelta(seconds=limits.STAT_MINUTES_SPAN_S) and since_minute >= kept[Grain.MINUTE]:
-        return Grain.MINUTE
-    return Grain.HOUR if since_minute >= kept[Grain.HOUR] else Grain.DAY
+    if until - since <= timedelta(seconds=limits.STAT_MINUTES_SPAN_S) and since_minute >= kept[PeriodGrain.MINUTE]:
+        return PeriodGrain.MINUTE
+    return PeriodGrain.HOUR if since_minute >= kept[PeriodGrain.HOUR] else PeriodGrain.DAY
 
 
 async def report(

@@ -9,12 +9,13 @@ from typing import Final
 import msgspec
 
 from homing import limits
+from homing.model import PeriodGrain
 from homing.statistics.delta import Delta
-from homing.statistics.sums import CellNames, Grain, add_up, names_of
+from homing.statistics.sums import CellNames, add_up, names_of
 from homing.store.database import Connection, Database
 from homing.store.duty import Duty
 
-KEPT_DAYS: Final = {Grain.MINUTE: limits.STAT_MINUTE_DAYS, Grain.HOUR: limits.STAT_HOUR_DAYS}
+KEPT_DAYS: Final = {PeriodGrain.MINUTE: limits.STAT_MINUTE_DAYS, PeriodGrain.HOUR: limits.STAT_HOUR_DAYS}
 """Days are kept for ever."""
 DELTA_FIELDS: Final = len(Delta.__struct_fields__)
 
@@ -67,8 +68,8 @@ class Rollup:
             (row,) = await transaction.fetch(
                 "stat_settle",
                 limits.SETTLE_BATCH_MAX,
-                kept_from[Grain.MINUTE],
-                kept_from[Grain.HOUR],
+                kept_from[PeriodGrain.MINUTE],
+                kept_from[PeriodGrain.HOUR],
                 timeout_s=limits.DATABASE_SLOW_TIMEOUT_S,
             )
         return bool(row["taken"] == limits.SETTLE_BATCH_MAX)
@@ -86,11 +87,11 @@ class Rollup:
         return found
 
 
-def first_minutes(now: datetime) -> dict[Grain, int]:
+def first_minutes(now: datetime) -> dict[PeriodGrain, int]:
     """The first minute for which each grain is kept."""
     return {
         grain: int((now - timedelta(days=KEPT_DAYS[grain])).timestamp()) // 60 if grain in KEPT_DAYS else 0
-        for grain in Grain
+        for grain in PeriodGrain
     }
 
 

@@ -1,6 +1,5 @@
 """Deltas by cell: what is counted apart, and for how long a period. Pure."""
 
-import enum
 from collections.abc import Iterable, Mapping
 
 from homing.statistics.delta import Delta
@@ -9,14 +8,6 @@ CellNames = tuple[int, str, str, str, str, int, str]
 """What is counted apart: account_id, app_id, country, network, prefix, carrier_id, sender."""
 Key = tuple[int, int, int, int, int]
 """account_id, minute, cell_id, and the buckets of the times to the receipt and to the conversion (-1: not told)."""
-
-
-class Grain(enum.IntEnum):
-    """How long the periods are that figures are kept for, in minutes."""
-
-    MINUTE = 1
-    HOUR = 60
-    DAY = 1440
 
 
 def names_of(delta: Delta) -> CellNames:

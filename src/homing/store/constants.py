@@ -1,28 +1,34 @@
-"""The enumerations whose members statements name."""
+"""What statements call by its name instead of by its number."""
 
 import enum
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from homing import model
+from homing import limits, model
 from homing.states import State
 
 ENUMS: Final[Mapping[str, type[enum.IntEnum]]] = MappingProxyType(
     {
-        each.__name__: each
-        for each in (
-            State,
-            model.BindKind,
-            model.Book,
-            model.Door,
-            model.EntryKind,
-            model.Outcome,
-            model.PushKind,
-            model.PushOutcome,
-            model.Strategy,
-            model.Traffic,
-            model.UserRole,
-        )
+        "Book": model.Book,
+        "Door": model.Door,
+        "EntryKind": model.EntryKind,
+        "GuardAction": model.GuardAction,
+        "Outcome": model.Outcome,
+        "PeriodGrain": model.PeriodGrain,
+        "PushKind": model.PushKind,
+        "PushLane": model.PushLane,
+        "PushOutcome": model.PushOutcome,
+        "QueueLane": model.QueueLane,
+        "State": State,
+        "Strategy": model.Strategy,
+        "UserRole": model.UserRole,
+    }
+)
+NUMBERS: Final[Mapping[str, int]] = MappingProxyType(
+    {
+        "GENERAL": model.GENERAL,
+        "LANES_PER_CARRIER": limits.LANES_PER_CARRIER,
+        "PUSH_LANES": limits.PUSH_LANES,
     }
 )

@@ -15,7 +15,8 @@ is read. The comment above is the function's docstring. Below the name may stand
     -- slow                its time limit is `limits.DATABASE_SLOW_TIMEOUT_S`
 
 In the statement `:name` is a parameter; one that can be null is written `:name?` at least once. `:State.SENT` is that
-member's number, written into the statement so that the planner knows it. A batch is a sequence of structs:
+member's number, and `:PUSH_LANES` that constant (constants.py), written into the statement so that the planner knows
+them. A batch is a sequence of structs:
 
     FROM unnest(:posts) AS p (post_id bigint, title text?)
 
@@ -37,7 +38,7 @@ from typing import Final, NewType
 
 import msgspec
 
-from homing.store.constants import ENUMS
+from homing.store.constants import ENUMS, NUMBERS
 
 Statement = NewType("Statement", str)
 """A statement's text as PostgreSQL is given it."""
@@ -49,7 +50,7 @@ HERE: Final = re.compile(r"^ *-- here: (\w+)\s*$", re.MULTILINE)
 BATCH: Final = re.compile(r"unnest\(:(\w+)((?:, :\w+)*)\)((?:\s+WITH ORDINALITY)?\s+AS\s+\w+\s*)\(([^)]*)\)")
 TOKEN: Final = re.compile(
     r"(?P<skipped>'(?:[^']|'')*'|\"[^\"]*\"|--[^\n]*)"
-    r"|(?<![:\w]):(?:(?P<enum>[A-Z]\w*)\.(?P<member>[A-Z]\w*)|(?P<name>[a-z_]\w*)(?P<null>\?)?)"
+    r"|(?<![:\w]):(?:(?P<enum>[A-Z]\w*)\.(?P<member>[A-Z]\w*)|(?P<constant>[A-Z][A-Z_]+)\b|(?P<name>[a-z_]\w*)(?P<null>\?)?)"
 )
 
 
@@ -227,7 +228,9 @@ def _numbered(text: str, takes: Mapping[str, str]) -> tuple[str, tuple[Parameter
         if token["skipped"]:
             return token[0]
         if token["enum"]:
-            return str(_constant(token["enum"], token["member"]))
+            return str(_member(token["enum"], token["member"]))
+        if token["constant"]:
+            return str(_constant(token["constant"]))
         return f"${numbers[token['name'], '']}"
 
     return TOKEN.sub(put_in, BATCH.sub(spread, text)), tuple(parameters.values())
@@ -264,8 +267,14 @@ def _batch_columns(batch: re.Match[str]) -> Sequence[tuple[str, Column]]:
     return list(zip(sources, columns, strict=True))
 
 
-def _constant(enum: str, member: str) -> int:
+def _member(enum: str, member: str) -> int:
     try:
         return int(ENUMS[enum][member])
     except KeyError:
         raise ValueError(f"no constant is named {enum}.{member}") from None
+
+
+def _constant(name: str) -> int:
+    if name not in NUMBERS:
+        raise ValueError(f"no constant is named {name}")
+    return NUMBERS[name]

@@ -15,9 +15,8 @@ from homing.console.words import N_
 from homing.ledger import movements
 from homing.ledger.purse import Purse
 from homing.ledger.statement import effect, read_statement
-from homing.model import BindKind, Book, UserRole
+from homing.model import BindKind, Book, PeriodGrain, UserRole
 from homing.statistics.overview import read_overview
-from homing.statistics.sums import Grain
 
 ENTRIES: Final = 8
 MOVES: Final = {
@@ -38,7 +37,7 @@ async def show(visit: Visit) -> Response:
     database, account_id, now = visit.database, place.account_id, visit.now
     row = (await database.fetch("purses", [account_id]))[0]
     overview = await visit.shared.live.kept.get(
-        ("account", account_id), lambda: read_overview(database, Grain.HOUR, 24, now, account_id)
+        ("account", account_id), lambda: read_overview(database, PeriodGrain.HOUR, 24, now, account_id)
     )
     moved = await database.row("moved_by_people", account_id)
     assert moved is not None

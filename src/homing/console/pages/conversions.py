@@ -11,16 +11,15 @@ from homing.console.page import EVERYBODY, Entry, Group, Page, Section
 from homing.console.pages.overview import Span
 from homing.console.visit import Visit
 from homing.console.words import N_
-from homing.model import GENERAL
+from homing.model import GENERAL, PeriodGrain
 from homing.statistics.funnel import Funnel, Reporting, Step, read_funnel, read_reporting
-from homing.statistics.sums import Grain
 
 LINES_MAX: Final = 20
 """Of each kind."""
 SPANS: Final = (
-    Span("24h", N_("24 hours"), Grain.HOUR, 24),
-    Span("7d", N_("7 days"), Grain.DAY, 7),
-    Span("30d", N_("30 days"), Grain.DAY, 30),
+    Span("24h", N_("24 hours"), PeriodGrain.HOUR, 24),
+    Span("7d", N_("7 days"), PeriodGrain.DAY, 7),
+    Span("30d", N_("30 days"), PeriodGrain.DAY, 30),
 )
 
 

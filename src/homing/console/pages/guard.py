@@ -15,10 +15,9 @@ from homing.console.page import STAFF, Entry, Group, Page, Section
 from homing.console.paging import moment_key, page_of, read_moment_key
 from homing.console.visit import Visit
 from homing.console.words import N_
-from homing.guard.judge import Action
 from homing.guard.rules import RULES, Mode
 from homing.messages.reason_words import TITLES
-from homing.model import GENERAL
+from homing.model import GENERAL, GuardAction
 
 SAVED_DAYS: Final = 30
 ROWS_MAX: Final = 500
@@ -33,7 +32,10 @@ RULE_WORDS: Final = {
 }
 """A rule's name, and when it refuses."""
 MODES: Final = {Mode.OFF: N_("Off"), Mode.MONITOR: N_("Monitor"), Mode.BLOCK: N_("Block")}
-ACTIONS: Final = {Action.MONITOR: ("warn", N_("Would have been refused")), Action.BLOCK: ("bad", N_("Refused"))}
+ACTIONS: Final = {
+    GuardAction.MONITOR: ("warn", N_("Would have been refused")),
+    GuardAction.BLOCK: ("bad", N_("Refused")),
+}
 WORDS: Final[Mapping[str, Any]] = {
     "rule_words": RULE_WORDS,
     "mode_words": MODES,
@@ -115,8 +117,8 @@ def _modes_version(visit: Visit, modes: Sequence[guarding.Setting]) -> str:
 
 
 def _saved(rows: Sequence[Any]) -> Saved:
-    refused = [row for row in rows if row["action"] == Action.BLOCK]
-    watched = [row for row in rows if row["action"] == Action.MONITOR]
+    refused = [row for row in rows if row["action"] == GuardAction.BLOCK]
+    watched = [row for row in rows if row["action"] == GuardAction.MONITOR]
     return Saved(
         sum(row["messages"] for row in refused),
         sum(row["charge_micro"] for row in refused),

@@ -12,8 +12,8 @@ from homing.console.attention import Matter, read_attention
 from homing.console.page import EVERYBODY, Entry, Group, Page, Section
 from homing.console.visit import Visit
 from homing.console.words import N_
+from homing.model import PeriodGrain
 from homing.statistics.overview import Figures, Overview, read_overview
-from homing.statistics.sums import Grain
 from homing.store.database import Database
 
 LINES_MAX: Final = 8
@@ -25,15 +25,15 @@ class Span(msgspec.Struct, frozen=True):
 
     key: str
     label: str
-    grain: Grain
+    grain: PeriodGrain
     periods: int
 
 
 SPANS: Final = (
-    Span("1h", N_("Last hour"), Grain.MINUTE, 60),
-    Span("24h", N_("24 hours"), Grain.HOUR, 24),
-    Span("7d", N_("7 days"), Grain.HOUR, 7 * 24),
-    Span("30d", N_("30 days"), Grain.DAY, 30),
+    Span("1h", N_("Last hour"), PeriodGrain.MINUTE, 60),
+    Span("24h", N_("24 hours"), PeriodGrain.HOUR, 24),
+    Span("7d", N_("7 days"), PeriodGrain.HOUR, 7 * 24),
+    Span("30d", N_("30 days"), PeriodGrain.DAY, 30),
 )
 
 
@@ -185,9 +185,9 @@ def _plots(visit: Visit, span: Span, overview: Overview, saved: Saved) -> Mappin
 
 def _when(visit: Visit, span: Span, at: datetime) -> str:
     day, clock = visit.formats.day(at), visit.formats.clock(at)
-    if span.grain is Grain.DAY:
+    if span.grain is PeriodGrain.DAY:
         return day
-    return clock if span.periods * span.grain <= Grain.DAY else f"{day} {clock}"
+    return clock if span.periods * span.grain <= PeriodGrain.DAY else f"{day} {clock}"
 
 
 def _share(part: int, whole: int) -> float | None:
