@@ -18,10 +18,10 @@ from bench.homing import Homing
 from bench.machine import cpu_seconds
 from bench.report import Row
 from homing import demo
-from homing.smpp.clockwork import Clockwork
-from homing.smpp.connection import Connection, connect
-from homing.smpp.pdus import BindTransmitter, Response, SubmitSm, SubmitSmResp
-from homing.smpp.session import Answer, Arrived, End
+from homing.smpp.connection import SmppConnection, connect
+from homing.smpp.pdus import BindTransmitter, ResponsePdu, SubmitSm, SubmitSmResp
+from homing.smpp.session import IncomingRequest, ResponseOrFailure, SessionEnd
+from homing.smpp.timer_wheel import TimerWheel
 
 WINDOW: Final = 500
 WARMUP_S: Final = 1.0
@@ -36,17 +36,17 @@ class Sender:
 
     def __init__(self) -> None:
         self.ids: list[str] = []
-        self.faults: list[Answer] = []
+        self.faults: list[ResponseOrFailure] = []
         self.waits_s: list[float] = []
         self._numbers = itertools.count(8613800000000)
-        self._connection: Connection | None = None
+        self._connection: SmppConnection | None = None
 
-    def start(self, connection: Connection) -> None:
+    def start(self, connection: SmppConnection) -> None:
         self._connection = connection
         while connection.room:
             self._send(connection)
 
-    def _send(self, connection: Connection) -> None:
+    def _send(self, connection: SmppConnection) -> None:
         began_s = time.monotonic()
         connection.send(
             SubmitSm(
@@ -61,7 +61,7 @@ class Sender:
             lambda answer: self._on_answer(answer, began_s),
         )
 
-    def _on_answer(self, answer: Answer, began_s: float) -> None:
+    def _on_answer(self, answer: ResponseOrFailure, began_s: float) -> None:
         if isinstance(answer, SubmitSmResp) and not answer.status:
             self.ids.append(answer.message_id)
             self.waits_s.append(time.monotonic() - began_s)
@@ -73,13 +73,13 @@ class Sender:
     def stop(self) -> None:
         self._connection = None
 
-    def on_requests(self, connection: Connection, batch: list[Arrived]) -> None:
+    def on_requests(self, connection: SmppConnection, batch: list[IncomingRequest]) -> None:
         raise AssertionError("a transmitter is told nothing")
 
-    def on_room(self, connection: Connection) -> None:
+    def on_room(self, connection: SmppConnection) -> None:
         """The window is filled by its answers."""
 
-    def on_closed(self, connection: Connection, end: End) -> None:
+    def on_closed(self, connection: SmppConnection, end: SessionEnd) -> None:
         """The run is over."""
 
 
@@ -97,10 +97,10 @@ class Result(msgspec.Struct, frozen=True):
 
 async def measure(homing: Homing, seconds: float) -> Result:
     """One bind for so long."""
-    sender, clockwork = Sender(), Clockwork()
-    connection = await connect(*homing.smpp_address, sender, clockwork, window_out=WINDOW)
+    sender, timer_wheel = Sender(), TimerWheel()
+    connection = await connect(*homing.smpp_address, sender, timer_wheel, window_out=WINDOW)
     bound = await connection.ask(BindTransmitter(demo.LAAFFIC_KEY, demo.LAAFFIC_SECRET))
-    assert isinstance(bound, Response), bound
+    assert isinstance(bound, ResponsePdu), bound
     assert not bound.status, bound
     sender.start(connection)
     await asyncio.sleep(WARMUP_S)
@@ -124,7 +124,7 @@ async def measure(homing: Homing, seconds: float) -> Result:
     connection.unbind()
     while not connection.session.end:
         await asyncio.sleep(0.05)
-    clockwork.stop()
+    timer_wheel.stop()
     return msgspec.structs.replace(result, fault="an id was given twice") if _has_twins(sender.ids) else result
 
 

@@ -23,8 +23,8 @@ from bench.homing import Homing, memory_mb
 from bench.machine import cpu_seconds
 from bench.report import Row
 from homing import demo
-from homing.smpp.codec import Decoder, encode
-from homing.smpp.pdus import BindTransceiver, EnquireLink, EnquireLinkResp, Pdu, Response
+from homing.smpp.codec import PduDecoder, encode
+from homing.smpp.pdus import BindTransceiver, EnquireLink, EnquireLinkResp, Pdu, ResponsePdu
 
 BINDS: Final = 10_000
 AT_ONCE: Final = 200  # binds under way
@@ -40,7 +40,7 @@ class Idle(asyncio.Protocol):
     __slots__ = ("_decoder", "_transport", "_waiting", "answered_s", "asked_s")
 
     def __init__(self) -> None:
-        self._decoder = Decoder()
+        self._decoder = PduDecoder()
         self._transport: asyncio.Transport | None = None
         self._waiting: asyncio.Future[Pdu] | None = None
         self.asked_s = self.answered_s = 0.0
@@ -55,7 +55,7 @@ class Idle(asyncio.Protocol):
                 self._transport.write(encode(EnquireLinkResp(), sequence))
             elif isinstance(pdu, EnquireLinkResp):
                 self.answered_s = time.monotonic()
-            elif self._waiting is not None and isinstance(pdu, Response):
+            elif self._waiting is not None and isinstance(pdu, ResponsePdu):
                 self._waiting.set_result(pdu)
 
     async def bind(self, system_id: str, password: str) -> bool:
@@ -64,7 +64,7 @@ class Idle(asyncio.Protocol):
         self._transport.write(encode(BindTransceiver(system_id, password), 1))
         pdu = await self._waiting
         self._waiting = None
-        return isinstance(pdu, Response) and pdu.status == 0
+        return isinstance(pdu, ResponsePdu) and pdu.status == 0
 
     def ask(self) -> None:
         assert self._transport is not None

@@ -23,10 +23,10 @@ import uvloop
 
 from bench.machine import cpu_seconds
 from bench.report import Row
-from homing.smpp.clockwork import Clockwork
-from homing.smpp.connection import Connection, connect, serve
-from homing.smpp.pdus import BindTransceiver, BindTransceiverResp, Response, SubmitSm, SubmitSmResp
-from homing.smpp.session import Answer, Arrived, End
+from homing.smpp.connection import SmppConnection, connect, serve
+from homing.smpp.pdus import BindTransceiver, BindTransceiverResp, ResponsePdu, SubmitSm, SubmitSmResp
+from homing.smpp.session import IncomingRequest, ResponseOrFailure, SessionEnd
+from homing.smpp.timer_wheel import TimerWheel
 
 WINDOW: Final = 500
 WARMUP_S: Final = 0.5
@@ -45,7 +45,7 @@ class Centre:
         self._ids = itertools.count(1)
         self._loop = asyncio.get_running_loop()
 
-    def on_requests(self, connection: Connection, batch: list[Arrived]) -> None:
+    def on_requests(self, connection: SmppConnection, batch: list[IncomingRequest]) -> None:
         if isinstance(batch[0][1], BindTransceiver):
             connection.respond(batch[0][0], BindTransceiverResp("bench"))
         elif self._delay_s:
@@ -53,15 +53,15 @@ class Centre:
         else:
             self._answer(connection, batch)
 
-    def _answer(self, connection: Connection, batch: list[Arrived]) -> None:
+    def _answer(self, connection: SmppConnection, batch: list[IncomingRequest]) -> None:
         for sequence, request in batch:
             assert isinstance(request, SubmitSm), request
             connection.respond(sequence, SubmitSmResp(f"{next(self._ids):016d}"))
 
-    def on_room(self, connection: Connection) -> None:
+    def on_room(self, connection: SmppConnection) -> None:
         raise AssertionError("it sends nothing")
 
-    def on_closed(self, connection: Connection, end: End) -> None:
+    def on_closed(self, connection: SmppConnection, end: SessionEnd) -> None:
         asyncio.get_running_loop().stop()
 
 
@@ -70,16 +70,16 @@ class Sender:
 
     def __init__(self) -> None:
         self.ids: list[str] = []
-        self.faults: list[Answer] = []
+        self.faults: list[ResponseOrFailure] = []
         self._numbers = itertools.count(447700900000)
-        self._connection: Connection | None = None
+        self._connection: SmppConnection | None = None
 
-    def start(self, connection: Connection) -> None:
+    def start(self, connection: SmppConnection) -> None:
         self._connection = connection
         while connection.room:
             self._send(connection)
 
-    def _send(self, connection: Connection) -> None:
+    def _send(self, connection: SmppConnection) -> None:
         connection.send(
             SubmitSm(
                 source_addr_ton=5,
@@ -93,7 +93,7 @@ class Sender:
             self._on_answer,
         )
 
-    def _on_answer(self, answer: Answer) -> None:
+    def _on_answer(self, answer: ResponseOrFailure) -> None:
         if isinstance(answer, SubmitSmResp) and not answer.status:
             self.ids.append(answer.message_id)
         else:
@@ -104,13 +104,13 @@ class Sender:
     def stop(self) -> None:
         self._connection = None
 
-    def on_requests(self, connection: Connection, batch: list[Arrived]) -> None:
+    def on_requests(self, connection: SmppConnection, batch: list[IncomingRequest]) -> None:
         raise AssertionError("nothing was asked for")
 
-    def on_room(self, connection: Connection) -> None:
+    def on_room(self, connection: SmppConnection) -> None:
         """The window is filled by its answers."""
 
-    def on_closed(self, connection: Connection, end: End) -> None:
+    def on_closed(self, connection: SmppConnection, end: SessionEnd) -> None:
         """The run is over."""
 
 
@@ -126,10 +126,10 @@ class Result(msgspec.Struct, frozen=True):
 async def measure(window: int, seconds: float, delay_s: float = 0.0) -> Result:
     """Runs one link. `delay_s`: how long the answering end takes."""
     with _centre(delay_s) as (pid, port):
-        sender, clockwork = Sender(), Clockwork()
-        connection = await connect("127.0.0.1", port, sender, clockwork, window_out=window)
+        sender, timer_wheel = Sender(), TimerWheel()
+        connection = await connect("127.0.0.1", port, sender, timer_wheel, window_out=window)
         bound = await connection.ask(BindTransceiver("bench", "secret"))
-        assert isinstance(bound, Response), bound
+        assert isinstance(bound, ResponsePdu), bound
         sender.start(connection)
         await asyncio.sleep(WARMUP_S)
         count, own_s, centre_s, began_s = len(sender.ids), time.process_time(), cpu_seconds([pid]), time.monotonic()
@@ -142,7 +142,7 @@ async def measure(window: int, seconds: float, delay_s: float = 0.0) -> Result:
         connection.unbind()
         while not connection.session.end:
             await asyncio.sleep(0.05)
-        clockwork.stop()
+        timer_wheel.stop()
     fault = f"{len(sender.faults)} unanswered: {sender.faults[0]}" if sender.faults else ""
     if len(set(sender.ids)) != len(sender.ids):
         fault = "an id was given twice"
@@ -200,7 +200,7 @@ async def run_rtt(seconds: float) -> list[Row]:
 
 async def _answer(delay_s: float) -> None:
     centre = Centre(delay_s)
-    server = await serve("127.0.0.1", 0, lambda _connection: centre, Clockwork())
+    server = await serve("127.0.0.1", 0, lambda _connection: centre, TimerWheel())
     print(server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()
 

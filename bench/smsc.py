@@ -20,8 +20,7 @@ from typing import Final, Self
 import msgspec
 import uvloop
 
-from homing.smpp.clockwork import Clockwork
-from homing.smpp.connection import Connection, serve
+from homing.smpp.connection import SmppConnection, serve
 from homing.smpp.pdus import (
     BindReceiver,
     BindReceiverResp,
@@ -33,8 +32,9 @@ from homing.smpp.pdus import (
     SubmitSm,
     SubmitSmResp,
 )
-from homing.smpp.session import Answer, Arrived, End
-from homing.smpp.statuses import Status
+from homing.smpp.session import IncomingRequest, ResponseOrFailure, SessionEnd
+from homing.smpp.statuses import CommandStatus
+from homing.smpp.timer_wheel import TimerWheel
 
 WINDOW_IN: Final = 1_000
 WINDOW_OUT: Final = 400  # receipts that wait for their answer
@@ -87,10 +87,10 @@ class _Centre:
     def __init__(self, receipt_s: float) -> None:
         self._receipt_s = receipt_s
         self._ids = itertools.count(1)
-        self._due: deque[tuple[float, Connection, DeliverSm]] = deque()
+        self._due: deque[tuple[float, SmppConnection, DeliverSm]] = deque()
         self.counts = Counts()
 
-    def on_requests(self, connection: Connection, batch: list[Arrived]) -> None:
+    def on_requests(self, connection: SmppConnection, batch: list[IncomingRequest]) -> None:
         due_s = time.monotonic() + self._receipt_s
         minute = time.strftime("%y%m%d%H%M", time.gmtime())
         for sequence, request in batch:
@@ -108,12 +108,12 @@ class _Centre:
                 case BindReceiver():
                     connection.respond(sequence, BindReceiverResp("bench"))
                 case _:
-                    connection.respond(sequence, int(Status.RINVCMDID))
+                    connection.respond(sequence, int(CommandStatus.RINVCMDID))
 
-    def on_room(self, connection: Connection) -> None:
+    def on_room(self, connection: SmppConnection) -> None:
         """The ticks look for room."""
 
-    def on_closed(self, connection: Connection, end: End) -> None:
+    def on_closed(self, connection: SmppConnection, end: SessionEnd) -> None:
         self._due = deque(one for one in self._due if one[1] is not connection)
 
     async def report(self) -> None:
@@ -124,7 +124,7 @@ class _Centre:
                 _due_s, connection, receipt = self._due.popleft()
                 connection.send(receipt, partial(self._answered, connection, receipt))
 
-    def _answered(self, connection: Connection, receipt: DeliverSm, answer: Answer) -> None:
+    def _answered(self, connection: SmppConnection, receipt: DeliverSm, answer: ResponseOrFailure) -> None:
         if getattr(answer, "status", None) == 0:
             self.counts.reported += 1
         else:
@@ -165,7 +165,7 @@ async def _control(centre: _Centre) -> asyncio.Server:
 async def _serve(receipt_s: float) -> None:
     centre = _Centre(receipt_s)
     server = await serve(
-        "127.0.0.1", 0, lambda _connection: centre, Clockwork(), window_in=WINDOW_IN, window_out=WINDOW_OUT
+        "127.0.0.1", 0, lambda _connection: centre, TimerWheel(), window_in=WINDOW_IN, window_out=WINDOW_OUT
     )
     control = await _control(centre)
     print(server.sockets[0].getsockname()[1], control.sockets[0].getsockname()[1], flush=True)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from homing import limits
 from homing.receipts.forms import Form, key, key_under, keys
-from homing.smpp.receipt_text import Kind, ReceiptText, ReceiptTlvs, compose, kind_of, parse
+from homing.smpp.receipt_text import DeliveryKind, ReceiptText, ReceiptTlvs, compose, kind_of, parse
 from homing.states import TABLE, State
 
 NOW = datetime(2026, 6, 15, 12, 0, 30, tzinfo=UTC)
@@ -63,7 +63,7 @@ def test_the_parser_never_raises_and_keeps_to_its_bounds(
         assert found.state is None or TABLE[found.state].rank >= TABLE[State.UNKNOWN].rank
         assert timedelta(seconds=-limits.RECEIPT_CLOCK_AHEAD_S_MAX) <= arrived_at - found.done_at
         assert arrived_at - found.done_at <= timedelta(seconds=limits.RECEIPT_CLOCK_BEHIND_S_MAX)
-    assert kind_of(0x04, text, given_tlvs) is Kind.RECEIPT
+    assert kind_of(0x04, text, given_tlvs) is DeliveryKind.RECEIPT
     kind_of(0, text, given_tlvs)
 
 
@@ -83,7 +83,7 @@ def test_what_we_write_is_read_as_it_was_meant(receipt: dict[str, object], parts
     composed = compose(**receipt, parts=parts)  # type: ignore[arg-type]
     found = parse(composed.text, composed.tlvs if with_tlvs else ReceiptTlvs(), arrived_at=NOW)
     assert found == ReceiptText(words=found.words, **receipt)  # type: ignore[arg-type]
-    assert kind_of(0, composed.text) is Kind.RECEIPT
+    assert kind_of(0, composed.text) is DeliveryKind.RECEIPT
 
 
 @given(st.integers(0, 2**64), st.integers(0, 8), st.integers(0, 8), st.booleans())

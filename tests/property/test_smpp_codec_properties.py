@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 
 from homing import limits
 from homing.smpp import pdus
-from homing.smpp.codec import Decoded, Decoder, Fault, encode
-from homing.smpp.fields import Counted, CString, Integer, Listed, fields_of
-from homing.smpp.pdus import GenericNack, Pdu, Request, Response
-from homing.smpp.session import Session
-from homing.smpp.states import Role
-from homing.smpp.statuses import Status
+from homing.smpp.codec import DecodedPdu, PduDecoder, PduFault, encode
+from homing.smpp.fields import CountedOctetsLayout, CStringLayout, IntegerLayout, ListLayout, field_layouts
+from homing.smpp.pdus import GenericNack, Pdu, RequestPdu, ResponsePdu
+from homing.smpp.session import SmppSession
+from homing.smpp.states import SessionRole
+from homing.smpp.statuses import CommandStatus
 
 OCTETS = st.characters(min_codepoint=1, max_codepoint=255)
 TLVS = st.lists(st.tuples(st.integers(0, 0xFFFF), st.binary(max_size=40)), max_size=4).map(tuple)
@@ -24,20 +24,20 @@ SEQUENCES = st.integers(0, 0xFFFFFFFF)
 def value(mark: Any) -> st.SearchStrategy[Any]:
     """Values that a field of this kind can carry."""
     match mark:
-        case CString(octets_max, _, fixed):
+        case CStringLayout(octets_max, _, fixed):
             least = octets_max - 1 if fixed else 0
             return st.just("") | st.text(OCTETS, min_size=least, max_size=octets_max - 1)
-        case Integer(octets):
+        case IntegerLayout(octets):
             return st.integers(0, 256**octets - 1)
-        case Counted(octets_max):
+        case CountedOctetsLayout(octets_max):
             return st.binary(max_size=octets_max)
-        case Listed(kinds):
+        case ListLayout(kinds):
             return st.lists(st.one_of([struct(kind) for kind in kinds.values()]), max_size=5).map(tuple)
     raise AssertionError(f"no values for {mark}")
 
 
 def struct(kind: type[Any], **further: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
-    return st.builds(kind, **{name: value(mark) for name, mark in fields_of(kind)}, **further)
+    return st.builds(kind, **{name: value(mark) for name, mark in field_layouts(kind)}, **further)
 
 
 REQUESTS = st.one_of([struct(kind, tlvs=TLVS) for kind in pdus.REQUESTS])
@@ -45,8 +45,8 @@ RESPONSES = st.one_of([struct(kind, tlvs=TLVS, status=SEQUENCES) for kind in pdu
 PDUS = REQUESTS | RESPONSES
 
 
-def decode_in(pieces: list[bytes]) -> list[Decoded]:
-    decoder = Decoder()
+def decode_in(pieces: list[bytes]) -> list[DecodedPdu]:
+    decoder = PduDecoder()
     return [found for piece in pieces for found in decoder.feed(piece)]
 
 
@@ -57,7 +57,7 @@ def cut(data: bytes, places: list[int]) -> list[bytes]:
 
 @given(PDUS, SEQUENCES)
 def test_what_is_encoded_is_decoded_to_the_same(pdu: Pdu, sequence: int) -> None:
-    assert Decoder().feed(encode(pdu, sequence)) == [(sequence, pdu)]
+    assert PduDecoder().feed(encode(pdu, sequence)) == [(sequence, pdu)]
 
 
 @given(st.lists(st.tuples(PDUS, SEQUENCES), max_size=5), st.lists(st.integers(0, 10_000), max_size=8))
@@ -66,24 +66,24 @@ def test_how_a_stream_is_cut_changes_nothing(sent: list[tuple[Pdu, int]], places
     assert decode_in(cut(stream, places)) == [(sequence, pdu) for pdu, sequence in sent]
 
 
-def check(decoded: list[Decoded]) -> None:
+def check(decoded: list[DecodedPdu]) -> None:
     """Every answer is of the class that the specification calls for."""
     for place, (sequence, body) in enumerate(decoded):
-        if not isinstance(body, Fault):
+        if not isinstance(body, PduFault):
             continue
         assert body.sequence == sequence
         if body.fatal:
             assert place == len(decoded) - 1
-            assert body.answer == GenericNack(status=Status.RINVCMDLEN)
+            assert body.answer == GenericNack(status=CommandStatus.RINVCMDLEN)
             assert sequence == 0
         elif body.answer is not None:
-            assert body.answer.status != Status.ROK
-            assert not isinstance(body.answer, GenericNack) or body.answer.status in Status
+            assert body.answer.status != CommandStatus.ROK
+            assert not isinstance(body.answer, GenericNack) or body.answer.status in CommandStatus
 
 
 @given(st.binary(max_size=200), st.lists(st.integers(0, 10_000), max_size=5))
 def test_random_octets_are_answered_the_same_however_they_are_cut(data: bytes, places: list[int]) -> None:
-    decoded = Decoder().feed(data)
+    decoded = PduDecoder().feed(data)
     check(decoded)
     assert decode_in(cut(data, places)) == decoded
 
@@ -100,19 +100,19 @@ BY_ID = {kind.command_id: kind for kind in (*pdus.REQUESTS, *pdus.RESPONSES)}
 
 @given(FRAMES)
 def test_a_random_body_is_read_or_refused_by_its_own_response(frame: bytes) -> None:
-    [(sequence, body)] = Decoder().feed(frame)
+    [(sequence, body)] = PduDecoder().feed(frame)
     assert sequence == int.from_bytes(frame[12:16], "big")
     kind = BY_ID.get(int.from_bytes(frame[4:8], "big"))
-    if not isinstance(body, Fault):
+    if not isinstance(body, PduFault):
         assert type(body) is kind
     elif kind is None:
         is_response = frame[4] & 0x80
-        assert body.answer == (None if is_response else GenericNack(status=Status.RINVCMDID))
+        assert body.answer == (None if is_response else GenericNack(status=CommandStatus.RINVCMDID))
     else:
-        assert issubclass(kind, Request)
+        assert issubclass(kind, RequestPdu)
         assert body.answer is not None
         assert type(body.answer) is pdus.RESPONSE_OF.get(kind, GenericNack)
-        assert body.answer.status != Status.ROK
+        assert body.answer.status != CommandStatus.ROK
     check([(sequence, body)])
 
 
@@ -126,27 +126,27 @@ def test_a_damaged_pdu_never_raises(pdu: Pdu, place: int, octet: int, how: str) 
         del data[place]
     else:
         data[place:place] = data[place : place + 1]
-    check(Decoder().feed(bytes(data)))
+    check(PduDecoder().feed(bytes(data)))
 
 
-@given(st.lists(FRAMES, max_size=6), st.lists(st.integers(0, 10_000), max_size=6), st.sampled_from(list(Role)))
+@given(st.lists(FRAMES, max_size=6), st.lists(st.integers(0, 10_000), max_size=6), st.sampled_from(list(SessionRole)))
 def test_a_session_takes_any_stream_and_writes_only_whole_pdus(
-    frames: list[bytes], places: list[int], role: Role
+    frames: list[bytes], places: list[int], role: SessionRole
 ) -> None:
-    session: Session[None] = Session(role, 0.0)
+    session: SmppSession[None] = SmppSession(role, 0.0)
     for piece in cut(b"".join(frames), places):
         requests, answers = session.receive(piece, 0.0)
         assert answers == []
         for sequence, request in requests:
-            session.respond(sequence, Status.RSYSERR if type(request) in pdus.RESPONSE_OF else 0)
-    replies = Decoder().feed(session.take())
-    assert all(isinstance(reply, Response) for _sequence, reply in replies)
+            session.respond(sequence, CommandStatus.RSYSERR if type(request) in pdus.RESPONSE_OF else 0)
+    replies = PduDecoder().feed(session.take())
+    assert all(isinstance(reply, ResponsePdu) for _sequence, reply in replies)
     assert len(replies) <= len(frames)
 
 
 @given(st.binary(min_size=1, max_size=64))
 def test_a_decoder_keeps_no_more_than_one_pdu(data: bytes) -> None:
-    decoder = Decoder()
+    decoder = PduDecoder()
     for _ in range(3):
         decoder.feed(data)
     assert len(decoder._rest) < limits.SMPP_PDU_BYTES_MAX
@@ -166,4 +166,4 @@ def test_a_field_is_sent_exactly_if_it_can_be_read_back(pdu: pdus.SubmitSm, addr
     fits = len(address) <= 20 and all(0 < ord(c) < 256 for c in address) and 0 <= coding < 256
     assert refuses(lambda: encode(changed, 1)) == (not fits)
     if fits:
-        assert Decoder().feed(encode(changed, 1)) == [(1, changed)]
+        assert PduDecoder().feed(encode(changed, 1)) == [(1, changed)]

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from homing import limits
 from homing.smpp import pdus
-from homing.smpp.codec import Decoder, encode
-from homing.smpp.fields import Counted, CString, Integer, fields_of
+from homing.smpp.codec import PduDecoder, encode
+from homing.smpp.fields import CountedOctetsLayout, CStringLayout, IntegerLayout, field_layouts
 from homing.smpp.pdus import Pdu
 
 smpp34 = pytest.importorskip("smpp34", reason="smpp34 is not installed: pip install -r requirements-dev.txt")
@@ -29,18 +29,18 @@ TLVS = st.lists(st.tuples(st.integers(0, 0xFFFF), st.binary(max_size=300)), max_
 
 def value(mark: Any) -> st.SearchStrategy[Any]:
     match mark:
-        case CString(octets_max, _, fixed):
+        case CStringLayout(octets_max, _, fixed):
             most = BIND_CHARS if octets_max > limits.SMPP_CREDENTIAL_CHARS_MAX else octets_max - 1
             return st.just("") | st.text(ASCII, min_size=most if fixed else 0, max_size=most)
-        case Integer(octets):
+        case IntegerLayout(octets):
             return st.integers(0, 256**octets - 1)
-        case Counted(octets_max):
+        case CountedOctetsLayout(octets_max):
             return st.binary(max_size=octets_max)
     raise AssertionError(f"no values for {mark}")
 
 
 def struct(kind: type[Any], **further: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
-    return st.builds(kind, **{name: value(mark) for name, mark in fields_of(kind)}, **further)
+    return st.builds(kind, **{name: value(mark) for name, mark in field_layouts(kind)}, **further)
 
 
 MESSAGES = struct(pdus.SubmitSm, tlvs=TLVS) | struct(pdus.DeliverSm, tlvs=TLVS)
@@ -54,18 +54,18 @@ def test_smpp34_reads_the_messages_that_we_write(pdu: Pdu, sequence: int) -> Non
     read = smpp34.decode(encode(pdu, sequence))
     assert type(read).__name__ == type(pdu).__name__
     assert (read.command_id, read.sequence_number) == (pdu.command_id, sequence)
-    for name, _mark in fields_of(type(pdu)):
+    for name, _mark in field_layouts(type(pdu)):
         assert getattr(read, name) == getattr(pdu, name), name
     assert tuple((tlv.tag, tlv.value) for tlv in read.tlvs) == pdu.tlvs
 
 
 @given(MESSAGES, SEQUENCES)
 def test_we_read_and_write_messages_as_smpp34_writes_them(pdu: Pdu, sequence: int) -> None:
-    fields = {name: getattr(pdu, name) for name, _mark in fields_of(type(pdu))}
+    fields = {name: getattr(pdu, name) for name, _mark in field_layouts(type(pdu))}
     theirs = getattr(smpp34, type(pdu).__name__)(
         **fields, tlvs=[smpp34.Tlv(tag, raw) for tag, raw in pdu.tlvs], sequence_number=sequence
     ).encode()
-    assert Decoder().feed(theirs) == [(sequence, pdu)]
+    assert PduDecoder().feed(theirs) == [(sequence, pdu)]
     assert encode(pdu, sequence) == theirs
 
 
@@ -133,7 +133,7 @@ def test_smpplib_reads_what_we_write(pdu: Pdu, sequence: int) -> None:
     read = reading.parse_pdu(encode(pdu, sequence), client=Numbers(), allow_unknown_opt_params=True)
     assert BY_THEM[read.command] is type(pdu)
     assert read.sequence == sequence
-    for name, _mark in fields_of(type(pdu)):
+    for name, _mark in field_layouts(type(pdu)):
         assert same(getattr(read, name), getattr(pdu, name)), name
 
 
@@ -143,10 +143,10 @@ def test_we_read_what_smpplib_writes(pdu: Pdu, sequence: int) -> None:
     # it cuts data_sm's addresses to 20 characters
     assume(not isinstance(pdu, pdus.DataSm) or max(len(pdu.source_addr), len(pdu.destination_addr)) <= 20)
     name = next(name for name, kind in BY_THEM.items() if kind is type(pdu))
-    fields = {field: getattr(pdu, field) for field, _mark in fields_of(type(pdu))}
+    fields = {field: getattr(pdu, field) for field, _mark in field_layouts(type(pdu))}
     theirs = reading.make_pdu(name, client=Numbers(), **fields)
     theirs.sequence = sequence
     theirs.status = 0
     if hasattr(pdu, "interface_version"):
         theirs.interface_version = pdu.interface_version  # its own is written whatever it was given
-    assert Decoder().feed(theirs.generate()) == [(sequence, pdu)]
+    assert PduDecoder().feed(theirs.generate()) == [(sequence, pdu)]

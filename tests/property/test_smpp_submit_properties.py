@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from homing.accounts.profile import Profile
 from homing.doors import smpp_long, smpp_text
-from homing.doors.smpp_submit import Submit, read
-from homing.doors.smpp_words import Unacceptable
+from homing.doors.smpp_submit import Submit, read_submit
+from homing.doors.smpp_words import RequestRejected
 from homing.model import App, Door
 from homing.smpp.pdus import DataSm, SmeAddress, SubmitMulti, SubmitSm
 from homing.text.segments import has_lone_surrogate
@@ -69,13 +69,13 @@ submits = (
 def test_a_submit_is_taken_as_text_or_refused_with_a_status(pdu: Submit) -> None:
     status: int | None = None
     try:
-        asked = read(ACCOUNT, pdu, NOW)
+        asked = read_submit(ACCOUNT, pdu, NOW)
         if asked.part is not None:
             part = smpp_long.part_of(asked, ACCOUNT, 1, Door.SMPP, "key", "a", "r")
             assert smpp_long.decode(smpp_long.encode(part.form)) == part.form
             return
         text = smpp_text.decode(asked.octets, asked.data_coding)
-    except Unacceptable as refused:
+    except RequestRejected as refused:
         status = refused.status
     if status is not None:
         assert 0 < status < 0x500

@@ -55,6 +55,6 @@ def test_any_octets_are_split_or_refused_and_nothing_is_lost(octets: bytes, esm_
     try:
         header, rest = udh.split(octets, esm_class)
         concatenation.header_position(header)
-    except udh.BadHeader:
+    except udh.MalformedUdh:
         return
     assert header + rest == octets

@@ -11,7 +11,7 @@ import pytest
 
 from homing.accounts import catalogue
 from homing.clients.lia import AsyncLiaClient, Encoding, Message
-from homing.doors.smpp_words import Own
+from homing.doors.smpp_words import VendorStatus
 from homing.messages import timeline
 from homing.model import Outcome, Traffic
 from homing.routing.rules import Match
@@ -161,7 +161,7 @@ async def test_where_no_carrier_can_flash_is_refused_at_once_with_words_and_cost
     }
     async with bound(server.environment["HOMING_SMPP_ADDRESS"], account.key, account.secret) as esme:
         answer = await esme.submit(f"{ORDINARY}000002", data_coding=0x10)
-        assert answer.status == Own.UNSUPPORTED_CONTENT
+        assert answer.status == VendorStatus.UNSUPPORTED_CONTENT
         await esme.sent(f"{ORDINARY}000013")
     assert (await send(server, account, f"{ORDINARY}000014", "T"))["status"] == "S"
     messages, gift_micro, balance_micro = before

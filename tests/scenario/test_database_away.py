@@ -15,7 +15,7 @@ import pytest
 
 from homing.ledger.movements import move, top_up
 from homing.smpp import pdus
-from homing.smpp.statuses import Status
+from homing.smpp.statuses import CommandStatus
 from homing.states import TABLE, State
 from homing.store.embedded import EmbeddedPostgres
 from tests.support.client import Reply
@@ -176,11 +176,11 @@ async def test_a_bind_outlives_an_outage_and_is_told_meanwhile(server: Server, o
                 started_s = time.monotonic()
                 answers = await asyncio.gather(*(esme.submit("8613800132000") for _ in range(20)))
                 assert time.monotonic() - started_s < AT_ONCE_S
-                assert {answer.status for answer in answers} == {Status.RSYSERR}
+                assert {answer.status for answer in answers} == {CommandStatus.RSYSERR}
             query = await esme.ask(pdus.QuerySm(sent[0]))
             assert isinstance(query, pdus.QuerySmResp)
-            assert query.status == Status.RSYSERR
-            assert await refused(server.environment["HOMING_SMPP_ADDRESS"], "nobody", "x") == Status.RSYSERR
+            assert query.status == CommandStatus.RSYSERR
+            assert await refused(server.environment["HOMING_SMPP_ADDRESS"], "nobody", "x") == CommandStatus.RSYSERR
         await until_healthy(server)
         async with asyncio.timeout(BACK_S):
             while (await esme.submit("8613800132000")).status:

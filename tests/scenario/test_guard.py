@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from homing.doors.smpp_words import Own
+from homing.doors.smpp_words import VendorStatus
 from homing.messages.reason_words import reason_text
 from homing.model import GuardAction, PushKind
 from homing.reasons import Reason, ReasonCode, decode_reason
-from homing.smpp.statuses import Status
+from homing.smpp.statuses import CommandStatus
 from tests.support.command import homing, homing_json
 from tests.support.esme import bound
 from tests.support.server import Account, Server, new_database, running
@@ -79,8 +79,8 @@ async def test_a_denied_prefix_is_denied_however_its_numbers_are_written(server:
         )
         assert reply.json["status"] == "-19", written
     async with bound(server.environment["HOMING_SMPP_ADDRESS"], account.key, account.secret) as esme:
-        assert (await esme.submit(f"00{prefix}901")).status == Own.DESTINATION_BLOCKED
-        assert (await esme.submit(f"0{prefix}901")).status == Status.RINVDSTADR
+        assert (await esme.submit(f"00{prefix}901")).status == VendorStatus.DESTINATION_BLOCKED
+        assert (await esme.submit(f"0{prefix}901")).status == CommandStatus.RINVDSTADR
 
 
 async def test_a_prefix_is_denied_as_it_is_written_and_a_national_one_is_none(server: Server, account: Account) -> None:
@@ -252,6 +252,6 @@ async def test_smpp_answers_with_a_status_of_its_own(server: Server, account: Ac
     async with bound(server.environment["HOMING_SMPP_ADDRESS"], account.key, account.secret) as esme:
 
         async def is_blocked() -> bool:  # the SMPP server's process hears of settings by itself
-            return bool((await esme.submit(f"{prefix}001")).status == Own.DESTINATION_BLOCKED)
+            return bool((await esme.submit(f"{prefix}001")).status == VendorStatus.DESTINATION_BLOCKED)
 
         assert await until(is_blocked)

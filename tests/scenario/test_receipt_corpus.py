@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from homing.model import CarrierReceipt, Outcome, Traffic
-from homing.smpp.receipt_text import Kind, ReceiptTlvs, kind_of, parse
+from homing.smpp.receipt_text import DeliveryKind, ReceiptTlvs, kind_of, parse
 from homing.states import State
 from tests.support import server as serving
 from tests.support.receipts import NUMBER, SENDER, PostRoom
@@ -40,7 +40,7 @@ class Play:
         self._carriers = carriers
         self._sender = sender
         self.messages: dict[str, int] = {}
-        self.kinds: list[Kind] = []
+        self.kinds: list[DeliveryKind] = []
 
     async def step(self, step: Mapping[str, Any]) -> None:
         match step:
@@ -80,9 +80,9 @@ class Play:
         tlvs = ReceiptTlvs(**told)
         kind = kind_of(pdu.get("esm_class", 4), text, tlvs)
         self.kinds.append(kind)
-        if kind is Kind.INBOUND:
+        if kind is DeliveryKind.INBOUND:
             return
-        read = parse(text, tlvs, arrived_at=self._post.now, intermediate=kind is Kind.INTERMEDIATE)
+        read = parse(text, tlvs, arrived_at=self._post.now, intermediate=kind is DeliveryKind.INTERMEDIATE)
         receipt = CarrierReceipt(
             read.carrier_ref,
             int(State.SENT if read.state is None else read.state),
@@ -123,7 +123,7 @@ async def test_a_receipt_comes_out_as_the_corpus_says(post: PostRoom, case: Mapp
     for name, end in expected.items():
         await comes_out(post, play.messages[name], end)
     is_inbound = case["expect"].get("kind") == "inbound"
-    assert (Kind.INBOUND in play.kinds) == is_inbound
+    assert (DeliveryKind.INBOUND in play.kinds) == is_inbound
 
 
 async def comes_out(post: PostRoom, message_id: int, end: Mapping[str, Any]) -> None:

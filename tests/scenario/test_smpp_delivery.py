@@ -14,13 +14,13 @@ import pytest
 from homing import errors, limits
 from homing.accounts import admin
 from homing.config import Smpp
-from homing.doors.smpp import addresses
+from homing.doors.smpp import listen_addresses
 from homing.model import PushKind, PushOutcome
 from homing.smpp import pdus
-from homing.smpp.clockwork import Clockwork
 from homing.smpp.connection import connect
-from homing.smpp.session import End
-from homing.smpp.statuses import Status
+from homing.smpp.session import SessionEnd
+from homing.smpp.statuses import CommandStatus
+from homing.smpp.timer_wheel import TimerWheel
 from tests.support.esme import Esme, bound, call, refused, submit
 from tests.support.proofs import all_adds_up
 from tests.support.server import REPLYING, Account, Process, Server, new_database, running
@@ -118,7 +118,7 @@ async def test_a_reply_is_kept_for_an_account_that_was_bound_lately_and_for_no_o
         assert trx.inbound[0].source_addr == REPLYING + "5551231"
 
 
-@pytest.mark.parametrize("status", [Status.RX_T_APPN, Status.RTHROTTLED, 0x4FF, 0xFFFFFFFF])
+@pytest.mark.parametrize("status", [CommandStatus.RX_T_APPN, CommandStatus.RTHROTTLED, 0x4FF, 0xFFFFFFFF])
 async def test_a_delivery_that_is_refused_comes_again(server: Server, smpp: str, account: Account, status: int) -> None:
     answers = iter([status, 0])
     async with bound(smpp, account.key, account.secret, deliver=lambda _pdu: next(answers)) as one:
@@ -159,7 +159,7 @@ async def test_a_customer_that_unbinds_mid_way_gets_the_rest_later(server: Serve
         await one.until(lambda esme: len(esme.receipts) >= 10)
         one.connection.unbind()
         await one.until(lambda esme: esme.end)
-        assert one.end is End.UNBOUND
+        assert one.end is SessionEnd.UNBOUND
         first = [receipt.id for receipt in one.receipts]
     async with bound(smpp, account.key, account.secret, pdus.BindReceiver) as one:
         await one.until(lambda esme: len({*first, *(receipt.id for receipt in esme.receipts)}) == 40)
@@ -231,15 +231,15 @@ async def test_a_receipt_comes_over_the_process_that_has_the_receiver(
 async def test_the_limit_on_binds_holds_over_both_processes(server: Server, smpp: str, account: Account) -> None:
     async with server.database.transaction() as transaction:
         await admin.change_account(transaction, account.account_id, {"binds_max": 6})
-    esmes, clockwork = [Esme() for _ in range(30)], Clockwork()
+    esmes, timer_wheel = [Esme() for _ in range(30)], TimerWheel()
     for one in esmes:
-        await call(smpp, one, clockwork)
+        await call(smpp, one, timer_wheel)
     answers = await asyncio.gather(*(one.ask(pdus.BindReceiver(account.key, account.secret)) for one in esmes))
-    assert sum(answer.status == 0 for answer in answers if isinstance(answer, pdus.Response)) == 6
+    assert sum(answer.status == 0 for answer in answers if isinstance(answer, pdus.ResponsePdu)) == 6
     assert len(await owners(server, account)) == 6
     for one in esmes:
         one.connection.close()
-    clockwork.stop()
+    timer_wheel.stop()
 
 
 async def test_a_killed_link_loses_no_receipt_and_its_binds_do_not_count(
@@ -277,7 +277,7 @@ async def test_a_stopping_link_unbinds_its_customers_and_answers_what_they_asked
         await asyncio.sleep(0.02)
         assert await third.stop() == 0
         await one.until(lambda esme: esme.end)
-        assert one.end is End.PEER_UNBOUND
+        assert one.end is SessionEnd.PEER_UNBOUND
         taken = [answer for answer in answers if isinstance(answer, pdus.SubmitSmResp) and not answer.status]
         assert len(answers) == 50
     assert (await server.holdings(account))[0] == len(taken)
@@ -322,10 +322,10 @@ async def test_with_a_certificate_the_port_speaks_tls_only(
         HOMING_SMPP_TLS_CERTIFICATE=str(certificate),
         HOMING_SMPP_TLS_KEY=str(key),
     )
-    esme, clockwork = Esme(), Clockwork()
-    esme.connection = await connect("127.0.0.1", int(address.split(":")[1]), esme, clockwork, tls=trust)
+    esme, timer_wheel = Esme(), TimerWheel()
+    esme.connection = await connect("127.0.0.1", int(address.split(":")[1]), esme, timer_wheel, tls=trust)
     answer = await esme.ask(pdus.BindTransceiver(account.key, account.secret))
-    assert isinstance(answer, pdus.Response)
+    assert isinstance(answer, pdus.ResponsePdu)
     assert answer.status == 0
     await esme.receipt(await esme.sent(DELIVERED))
     esme.connection.close()
@@ -334,7 +334,7 @@ async def test_with_a_certificate_the_port_speaks_tls_only(
     async with asyncio.timeout(30):
         assert not (await reader.read(100)).startswith(b"\0\0\0")
     writer.close()
-    clockwork.stop()
+    timer_wheel.stop()
     await process.stop()
     server.processes.remove(process)
 
@@ -378,7 +378,7 @@ def make_certificate(folder: Path) -> tuple[Path, Path, ssl.SSLContext]:
 async def test_money_adds_up_after_all_that(server: Server) -> None:
     await all_adds_up(server.database)
     assert json.dumps(server.log_lines())
-    assert await refused(server.environment["HOMING_SMPP_ADDRESS"], "nobody", "x") == Status.RINVPASWD
+    assert await refused(server.environment["HOMING_SMPP_ADDRESS"], "nobody", "x") == CommandStatus.RINVPASWD
 
 
 async def test_with_an_address_of_its_own_tls_is_spoken_beside_plain_smpp(
@@ -394,20 +394,20 @@ async def test_with_an_address_of_its_own_tls_is_spoken_beside_plain_smpp(
         HOMING_SMPP_TLS_CERTIFICATE=str(certificate),
         HOMING_SMPP_TLS_KEY=str(key),
     )
-    clockwork = Clockwork()
+    timer_wheel = TimerWheel()
     for port, tls in ((plain, None), (secure, trust)):
         esme = Esme()
-        esme.connection = await connect("127.0.0.1", port, esme, clockwork, tls=tls)
+        esme.connection = await connect("127.0.0.1", port, esme, timer_wheel, tls=tls)
         answer = await esme.ask(pdus.BindTransceiver(account.key, account.secret))
-        assert isinstance(answer, pdus.Response)
+        assert isinstance(answer, pdus.ResponsePdu)
         assert answer.status == 0
         await esme.receipt(await esme.sent(DELIVERED))
         esme.connection.close()
-    clockwork.stop()
+    timer_wheel.stop()
     await process.stop()
     server.processes.remove(process)
 
 
 def test_an_address_for_tls_without_a_certificate_is_refused() -> None:
     with pytest.raises(errors.OperatorError, match="tls_certificate"):
-        addresses(Smpp("127.0.0.1:1", 1, "", "", "127.0.0.1:2"))
+        listen_addresses(Smpp("127.0.0.1:1", 1, "", "", "127.0.0.1:2"))

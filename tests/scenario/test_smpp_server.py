@@ -13,18 +13,18 @@ from homing import limits
 from homing.accounts import admin
 from homing.carriers.base import Report
 from homing.carriers.kinds import make
-from homing.doors.smpp_words import Own
+from homing.doors.smpp_words import VendorStatus
 from homing.intake.intake import utc_now
 from homing.kit import money
 from homing.ledger.proof import prove
 from homing.messages import timeline
 from homing.model import Answer, CarrierReceipt, Door, Outbound, Outcome
 from homing.smpp import concatenation, pdus, times, tlvs, udh
-from homing.smpp.clockwork import Clockwork
-from homing.smpp.codec import Decoder, encode
+from homing.smpp.codec import PduDecoder, encode
 from homing.smpp.pdus import DataSm, SmeAddress, SubmitMulti, SubmitMultiResp
-from homing.smpp.session import End
-from homing.smpp.statuses import Status
+from homing.smpp.session import SessionEnd
+from homing.smpp.statuses import CommandStatus
+from homing.smpp.timer_wheel import TimerWheel
 from homing.states import State
 from homing.text import gsm7
 from tests.support.carriers import unmarked
@@ -117,7 +117,9 @@ async def test_another_homing_binds_with_a_long_http_credential_sends_and_hears_
 
 
 @pytest.mark.parametrize("kind", [pdus.BindTransmitter, pdus.BindReceiver, pdus.BindTransceiver])
-async def test_the_demo_binds_with_its_api_key_and_secret(server: Server, smpp: str, kind: type[pdus.Bind]) -> None:
+async def test_the_demo_binds_with_its_api_key_and_secret(
+    server: Server, smpp: str, kind: type[pdus.BindRequest]
+) -> None:
     async with bound(smpp, "bDqJFiq9", "7bz1lzh9", kind):
         row = await server.query_row(
             "SELECT * FROM bind WHERE account_id = $1 ORDER BY bind_id DESC LIMIT 1", server.demo.account_id
@@ -141,8 +143,8 @@ async def test_every_dialects_credential_binds_and_one_that_is_made_for_smpp(ser
     async with bound(smpp, own.key, own.secret) as esme:
         await esme.sent(DELIVERED)
     raw = Esme()
-    clockwork = Clockwork()
-    connection = await call(smpp, raw, clockwork)
+    timer_wheel = TimerWheel()
+    connection = await call(smpp, raw, timer_wheel)
     # The lia dialect's passwords are longer than the field, which our own encoder keeps to.
     octets = encode(pdus.BindTransceiver(account.api_id, "x"), 1)
     octets = octets.replace(b"\0x\0", b"\0" + account.api_password.encode() + b"\0")
@@ -152,38 +154,38 @@ async def test_every_dialects_credential_binds_and_one_that_is_made_for_smpp(ser
     assert (await next_pdu(reader)).status == 0
     writer.close()
     connection.close()
-    clockwork.stop()
+    timer_wheel.stop()
 
 
 async def next_pdu(reader: asyncio.StreamReader) -> Any:
     async with asyncio.timeout(WAIT_S):
         size = await reader.readexactly(4)
         rest = await reader.readexactly(int.from_bytes(size, "big") - 4)
-    ((_sequence, pdu),) = Decoder().feed(size + rest)
+    ((_sequence, pdu),) = PduDecoder().feed(size + rest)
     return pdu
 
 
 async def test_a_bind_answers_with_our_version_to_those_who_know_of_versions(smpp: str, account: Account) -> None:
-    clockwork = Clockwork()
+    timer_wheel = TimerWheel()
     for version, parameter in ((0x34, 0x34), (0x33, None)):
         one = Esme()
-        connection = await call(smpp, one, clockwork)
+        connection = await call(smpp, one, timer_wheel)
         answer = await one.ask(pdus.BindReceiver(account.key, account.secret, interface_version=version))
         assert isinstance(answer, pdus.BindReceiverResp)
         assert answer.system_id == "homing"
         assert tlvs.SC_INTERFACE_VERSION.of(answer.tlvs) == parameter
         connection.close()
-    clockwork.stop()
+    timer_wheel.stop()
 
 
 async def test_a_bind_is_refused_with_the_reason(server: Server, smpp: str, account: Account) -> None:
-    assert await refused(smpp, account.key, "wrong") == Status.RINVPASWD
-    assert await refused(smpp, "nobody", "wrong") == Status.RINVPASWD
+    assert await refused(smpp, account.key, "wrong") == CommandStatus.RINVPASWD
+    assert await refused(smpp, "nobody", "wrong") == CommandStatus.RINVPASWD
     locked = await server.account(locked=True)
-    assert await refused(smpp, locked.key, locked.secret) == Status.RBINDFAIL
+    assert await refused(smpp, locked.key, locked.secret) == CommandStatus.RBINDFAIL
     elsewhere = await server.account(networks=["192.0.2.0/24"])
-    assert await refused(smpp, elsewhere.key, elsewhere.secret) == Status.RBINDFAIL
-    assert await refused(smpp, elsewhere.key, "wrong") == Status.RBINDFAIL, "nobody elsewhere learns which it is"
+    assert await refused(smpp, elsewhere.key, elsewhere.secret) == CommandStatus.RBINDFAIL
+    assert await refused(smpp, elsewhere.key, "wrong") == CommandStatus.RBINDFAIL, "nobody elsewhere learns which it is"
     here = await server.account(networks=["127.0.0.0/8"])
     async with bound(smpp, here.key, here.secret):
         pass
@@ -195,7 +197,7 @@ async def test_an_account_has_no_more_binds_than_it_may(server: Server, smpp: st
         bound(smpp, account.key, account.secret, pdus.BindReceiver),
         bound(smpp, account.key, account.secret, pdus.BindTransmitter) as second,
     ):
-        assert await refused(smpp, account.key, account.secret) == Status.RALYBND
+        assert await refused(smpp, account.key, account.secret) == CommandStatus.RALYBND
         second.connection.close()
         await second.until(lambda one: one.end)
 
@@ -207,22 +209,22 @@ async def test_an_account_has_no_more_binds_than_it_may(server: Server, smpp: st
         async with bound(smpp, account.key, account.secret):
             pass
     await change(server, account, binds_max=0)
-    assert await refused(smpp, account.key, account.secret) == Status.RALYBND
+    assert await refused(smpp, account.key, account.secret) == CommandStatus.RALYBND
 
 
 async def test_of_many_binds_at_once_only_as_many_as_allowed_are_taken(
     server: Server, smpp: str, account: Account
 ) -> None:
     await change(server, account, binds_max=5)
-    esmes, clockwork = [Esme() for _ in range(20)], Clockwork()
+    esmes, timer_wheel = [Esme() for _ in range(20)], TimerWheel()
     for one in esmes:
-        await call(smpp, one, clockwork)
+        await call(smpp, one, timer_wheel)
     answers = await asyncio.gather(*(one.ask(pdus.BindReceiver(account.key, account.secret)) for one in esmes))
-    statuses = [answer.status for answer in answers if isinstance(answer, pdus.Response)]
-    assert sorted(statuses) == [Status.ROK] * 5 + [Status.RALYBND] * 15
+    statuses = [answer.status for answer in answers if isinstance(answer, pdus.ResponsePdu)]
+    assert sorted(statuses) == [CommandStatus.ROK] * 5 + [CommandStatus.RALYBND] * 15
     for one in esmes:
         one.connection.close()
-    clockwork.stop()
+    timer_wheel.stop()
 
 
 async def test_the_binds_of_a_dead_process_do_not_count(server: Server, smpp: str, account: Account) -> None:
@@ -261,14 +263,14 @@ async def test_a_lock_or_a_revoked_credential_ends_the_bind_at_once(server: Serv
         await esme.sent(SILENT)
         async with server.database.transaction() as transaction:
             await admin.set_lock(transaction, account.account_id, "unpaid")
-        await esme.until(lambda one: one.end is End.PEER_UNBOUND)
+        await esme.until(lambda one: one.end is SessionEnd.PEER_UNBOUND)
         async with server.database.transaction() as transaction:
             await admin.set_lock(transaction, account.account_id, None)
     async with bound(smpp, account.key, account.secret) as esme:
         async with server.database.transaction() as transaction:
             await admin.revoke_credential(transaction, account.key)
-        await esme.until(lambda one: one.end is End.PEER_UNBOUND)
-    assert await refused(smpp, account.key, account.secret) == Status.RINVPASWD
+        await esme.until(lambda one: one.end is SessionEnd.PEER_UNBOUND)
+    assert await refused(smpp, account.key, account.secret) == CommandStatus.RINVPASWD
 
 
 # ---- Submit, and what comes back
@@ -379,13 +381,13 @@ async def test_a_payload_is_billed_by_its_parts(server: Server, esme: Esme) -> N
 @pytest.mark.parametrize(
     ("pdu", "status"),
     [
-        (submit(DELIVERED, source_addr="STRANGER"), Status.RINVSRCADR),
-        (submit("12"), Status.RINVDSTADR),
-        (submit(NO_PRICE + "5551234"), Own.NO_ROUTE),
-        (submit(NO_ROUTE + "5551234"), Own.NO_ROUTE),
-        (submit(DELIVERED, b"\xff", data_coding=4), Own.UNSUPPORTED_CONTENT),
-        (submit(DELIVERED, b"", tlvs=(tlvs.MESSAGE_PAYLOAD.make(b"a" * 10_000),)), Status.RINVMSGLEN),
-        (submit(DELIVERED, schedule_delivery_time="000000010000000R"), Status.RINVSCHED),
+        (submit(DELIVERED, source_addr="STRANGER"), CommandStatus.RINVSRCADR),
+        (submit("12"), CommandStatus.RINVDSTADR),
+        (submit(NO_PRICE + "5551234"), VendorStatus.NO_ROUTE),
+        (submit(NO_ROUTE + "5551234"), VendorStatus.NO_ROUTE),
+        (submit(DELIVERED, b"\xff", data_coding=4), VendorStatus.UNSUPPORTED_CONTENT),
+        (submit(DELIVERED, b"", tlvs=(tlvs.MESSAGE_PAYLOAD.make(b"a" * 10_000),)), CommandStatus.RINVMSGLEN),
+        (submit(DELIVERED, schedule_delivery_time="000000010000000R"), CommandStatus.RINVSCHED),
     ],
 )
 async def test_a_refusal_costs_nothing_and_says_why(
@@ -408,14 +410,14 @@ async def test_words_templates_and_money_have_their_statuses(server: Server, smp
             return (await esme.submit(SILENT, text)).status
 
     async def heard() -> bool:
-        return await status(words, b"the casino") == Own.SENSITIVE_WORDS
+        return await status(words, b"the casino") == VendorStatus.SENSITIVE_WORDS
 
     await until(heard)
-    assert await status(templates, b"anything") == Own.TEMPLATE
-    assert await status(templates, b"Your code is 1.") == Status.ROK
+    assert await status(templates, b"anything") == VendorStatus.TEMPLATE
+    assert await status(templates, b"Your code is 1.") == CommandStatus.ROK
     async with bound(smpp, poor.key, poor.secret) as esme:
-        assert (await esme.submit(QUEUED + "5551234")).status == Status.ROK
-        assert (await esme.submit(QUEUED + "5551234")).status == Own.INSUFFICIENT_BALANCE
+        assert (await esme.submit(QUEUED + "5551234")).status == CommandStatus.ROK
+        assert (await esme.submit(QUEUED + "5551234")).status == VendorStatus.INSUFFICIENT_BALANCE
 
 
 async def test_validity_and_traffic_are_stored(server: Server, esme: Esme) -> None:
@@ -438,8 +440,8 @@ async def test_submit_multi_answers_for_each_destination(server: Server, esme: E
     assert isinstance(answer, SubmitMultiResp)
     assert answer.status == 0
     assert [(one.destination_addr, one.error_status_code) for one in answer.unsuccess_smes] == [
-        ("12", Status.RINVDSTADR),
-        (NO_PRICE + "5551234", Own.NO_ROUTE),
+        ("12", CommandStatus.RINVDSTADR),
+        (NO_PRICE + "5551234", VendorStatus.NO_ROUTE),
     ]
     await esme.until(lambda one: len(one.receipts) == 2)
     assert {(one.id, one.pdu.source_addr, one.stat) for one in esme.receipts} == {
@@ -468,9 +470,9 @@ async def test_unknown_and_misplaced_commands_leave_the_bind_alone(smpp: str, ac
     writer.write(encode(pdus.BindReceiver(account.key, account.secret), 2))
     assert (await next_pdu(reader)).status == 0
     writer.write(encode(submit(DELIVERED), 3))
-    assert (await next_pdu(reader)) == pdus.SubmitSmResp(status=Status.RINVBNDSTS)
+    assert (await next_pdu(reader)) == pdus.SubmitSmResp(status=CommandStatus.RINVBNDSTS)
     writer.write(b"\0\0\0\x10\0\0\x01\x11\0\0\0\0\0\0\0\x04")
-    assert (await next_pdu(reader)) == pdus.GenericNack(status=Status.RINVCMDID)
+    assert (await next_pdu(reader)) == pdus.GenericNack(status=CommandStatus.RINVCMDID)
     writer.write(encode(pdus.EnquireLink(), 5))
     assert (await next_pdu(reader)) == pdus.EnquireLinkResp()
     writer.close()
@@ -484,7 +486,7 @@ async def test_an_account_that_submits_too_fast_is_throttled(server: Server, smp
     async with bound(smpp, account.key, account.secret) as esme:
         statuses = [(await esme.submit(SILENT)).status for _ in range(12)]
     assert statuses[:5] == [0] * 5
-    assert Status.RTHROTTLED in statuses[5:]
+    assert CommandStatus.RTHROTTLED in statuses[5:]
     assert (await server.holdings(account))[0] == statuses.count(0)
 
 
@@ -492,9 +494,9 @@ async def test_submits_that_are_refused_count_too(server: Server, smpp: str, acc
     await change(server, account, submits_per_s=5)
     async with bound(smpp, account.key, account.secret) as esme:
         answers = await asyncio.gather(*(esme.ask(submit("x")) for _ in range(30)))
-        statuses = [answer.status for answer in answers if isinstance(answer, pdus.Response)]
-    assert set(statuses) == {Status.RINVDSTADR, Status.RTHROTTLED}
-    assert statuses.count(Status.RINVDSTADR) <= 10
+        statuses = [answer.status for answer in answers if isinstance(answer, pdus.ResponsePdu)]
+    assert set(statuses) == {CommandStatus.RINVDSTADR, CommandStatus.RTHROTTLED}
+    assert statuses.count(CommandStatus.RINVDSTADR) <= 10
 
 
 async def test_requests_beyond_the_window_are_throttled_and_the_others_are_not(
@@ -503,11 +505,11 @@ async def test_requests_beyond_the_window_are_throttled_and_the_others_are_not(
     await change(server, account, bind_window=10)
     async with bound(smpp, account.key, account.secret, window=100) as esme:
         answers = await asyncio.gather(*(esme.ask(submit(SILENT)) for _ in range(60)))
-        statuses = [answer.status for answer in answers if isinstance(answer, pdus.Response)]
+        statuses = [answer.status for answer in answers if isinstance(answer, pdus.ResponsePdu)]
     assert len(statuses) == 60
-    assert statuses.count(Status.ROK) >= 10
-    assert statuses.count(Status.RTHROTTLED) == 60 - statuses.count(Status.ROK) > 0
-    assert (await server.holdings(account))[0] == statuses.count(Status.ROK)
+    assert statuses.count(CommandStatus.ROK) >= 10
+    assert statuses.count(CommandStatus.RTHROTTLED) == 60 - statuses.count(CommandStatus.ROK) > 0
+    assert (await server.holdings(account))[0] == statuses.count(CommandStatus.ROK)
 
 
 async def test_changed_limits_hold_for_binds_that_there_are(server: Server, smpp: str, account: Account) -> None:
@@ -516,7 +518,7 @@ async def test_changed_limits_hold_for_binds_that_there_are(server: Server, smpp
         await change(server, account, submits_per_s=1)
 
         async def throttled() -> bool:
-            return (await esme.submit(SILENT)).status == Status.RTHROTTLED
+            return (await esme.submit(SILENT)).status == CommandStatus.RTHROTTLED
 
         await until(throttled)
 
@@ -532,8 +534,8 @@ async def test_concurrent_binds_cannot_spend_more_than_there_is(server: Server, 
         answers = await asyncio.gather(*(esme.ask(submit(number)) for _ in range(60) for esme in (one, two)))
         for answer in answers:
             assert isinstance(answer, pdus.SubmitSmResp)
-            assert answer.status in (Status.ROK, Own.INSUFFICIENT_BALANCE)
-            accepted += answer.status == Status.ROK
+            assert answer.status in (CommandStatus.ROK, VendorStatus.INSUFFICIENT_BALANCE)
+            accepted += answer.status == CommandStatus.ROK
     assert accepted == money.parse("1") // PRICE
     assert await server.holdings(account) == (accepted, 0, 0)
     assert (await prove(server.database, account.account_id)).holds
@@ -655,7 +657,9 @@ async def test_parts_of_who_can_pay_for_nothing_are_refused_and_not_stored(serve
     poor = await server.account(balance="0")
     async with bound(smpp, poor.key, poor.secret) as esme:
         answers = [await esme.ask(pdu) for pdu in parts_of(DELIVERED, TEXTS)]
-    assert {answer.status for answer in answers if isinstance(answer, pdus.Response)} == {Own.INSUFFICIENT_BALANCE}
+    assert {answer.status for answer in answers if isinstance(answer, pdus.ResponsePdu)} == {
+        VendorStatus.INSUFFICIENT_BALANCE
+    }
     assert await server.query("SELECT FROM long_part WHERE account_id = $1", poor.account_id) == []
 
 
@@ -671,12 +675,12 @@ async def test_open_parts_are_bounded_by_account_and_others_are_not_concerned(
     try:
         answer = await esme.ask(parts_of(DELIVERED, TEXTS)[0])
         assert isinstance(answer, pdus.SubmitSmResp)
-        assert answer.status == Status.RMSGQFUL
+        assert answer.status == CommandStatus.RMSGQFUL
         await esme.sent(DELIVERED)
         other = await server.account()
         async with bound(smpp, other.key, other.secret) as neighbour:
             answers = [await neighbour.ask(pdu) for pdu in parts_of(DELIVERED, TEXTS)]
-        assert {one.status for one in answers if isinstance(one, pdus.Response)} == {0}
+        assert {one.status for one in answers if isinstance(one, pdus.ResponsePdu)} == {0}
     finally:
         await server.query("DELETE FROM long_part WHERE account_id = $1", account.account_id)
 
@@ -694,7 +698,7 @@ async def test_a_part_that_is_longer_than_a_part_can_be_is_refused(esme: Esme) -
     )
     answer = await esme.ask(long)
     assert isinstance(answer, pdus.SubmitSmResp)
-    assert answer.status == Status.RINVMSGLEN
+    assert answer.status == CommandStatus.RINVMSGLEN
 
 
 async def test_a_refused_long_message_says_so_in_its_answers_or_by_receipt(server: Server, smpp: str) -> None:
@@ -702,7 +706,7 @@ async def test_a_refused_long_message_says_so_in_its_answers_or_by_receipt(serve
     async with bound(smpp, poor.key, poor.secret) as esme:
         answers = await asyncio.gather(*map(esme.ask, parts_of(QUEUED + "5551234", TEXTS)))
         statuses = [answer.status for answer in answers if isinstance(answer, pdus.SubmitSmResp)]
-        assert statuses[-1] == Own.INSUFFICIENT_BALANCE
+        assert statuses[-1] == VendorStatus.INSUFFICIENT_BALANCE
         accepted = [
             answer.message_id for answer in answers if isinstance(answer, pdus.SubmitSmResp) and not answer.status
         ]
@@ -712,7 +716,7 @@ async def test_a_refused_long_message_says_so_in_its_answers_or_by_receipt(serve
         assert [answer.status for answer in one_by_one if isinstance(answer, pdus.SubmitSmResp)] == [
             0,
             0,
-            Own.INSUFFICIENT_BALANCE,
+            VendorStatus.INSUFFICIENT_BALANCE,
         ]
         for answer in one_by_one[:2]:
             assert isinstance(answer, pdus.SubmitSmResp)
@@ -750,9 +754,9 @@ async def test_query_cancel_and_replace(server: Server, esme: Esme, account: Acc
     sent = await esme.sent(QUEUED + "5551234")
     answer = await esme.ask(pdus.QuerySm(sent, source_addr="HOMING"))
     assert answer == pdus.QuerySmResp(sent, "", 1, 0)
-    assert (await esme.ask(pdus.ReplaceSm(sent, short_message=b"x"))).status == Status.RREPLACEFAIL  # type: ignore[union-attr]
+    assert (await esme.ask(pdus.ReplaceSm(sent, short_message=b"x"))).status == CommandStatus.RREPLACEFAIL  # type: ignore[union-attr]
     wrong = pdus.CancelSm(message_id=sent, destination_addr=DELIVERED)
-    assert (await esme.ask(wrong)).status == Status.RCANCELFAIL  # type: ignore[union-attr]
+    assert (await esme.ask(wrong)).status == CommandStatus.RCANCELFAIL  # type: ignore[union-attr]
     right = pdus.CancelSm(message_id=sent, source_addr="HOMING", destination_addr=QUEUED + "5551234")
     assert await esme.ask(right) == pdus.CancelSmResp()
     row = await message(server, sent)
@@ -760,7 +764,7 @@ async def test_query_cancel_and_replace(server: Server, esme: Esme, account: Acc
     after = await server.holdings(account)
     assert after[1:] == before[1:]
     assert (await esme.receipt(sent)).stat == "UNDELIV"
-    assert (await esme.ask(right)).status == Status.RCANCELFAIL  # type: ignore[union-attr]
+    assert (await esme.ask(right)).status == CommandStatus.RCANCELFAIL  # type: ignore[union-attr]
     assert not await server.query("SELECT FROM queue WHERE message_id = $1", int(sent))
     assert (await prove(server.database, account.account_id)).holds
 
@@ -774,15 +778,15 @@ async def test_a_query_tells_the_end(esme: Esme) -> None:
     ended = times.parse(answer.final_date)
     assert isinstance(ended, datetime)
     assert abs((datetime.now(UTC) - ended).total_seconds()) < 60
-    assert (await esme.ask(pdus.CancelSm(message_id=sent))).status == Status.RCANCELFAIL  # type: ignore[union-attr]
+    assert (await esme.ask(pdus.CancelSm(message_id=sent))).status == CommandStatus.RCANCELFAIL  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize("message_id", ["", "x", "12", "9" * 16, "9" * 60])
 async def test_what_is_not_the_accounts_message_is_unknown(server: Server, esme: Esme, message_id: str) -> None:
     for request in (pdus.QuerySm(message_id), pdus.CancelSm(message_id=message_id), pdus.ReplaceSm(message_id)):
         answer = await esme.ask(request)
-        assert isinstance(answer, pdus.Response)
-        assert answer.status == Status.RINVMSGID
+        assert isinstance(answer, pdus.ResponsePdu)
+        assert answer.status == CommandStatus.RINVMSGID
 
 
 async def test_another_accounts_message_is_unknown(server: Server, smpp: str, esme: Esme) -> None:
@@ -790,15 +794,15 @@ async def test_another_accounts_message_is_unknown(server: Server, smpp: str, es
     async with bound(smpp, other.key, other.secret) as stranger:
         theirs = await stranger.sent(QUEUED + "5551234")
     answer = await esme.ask(pdus.CancelSm(message_id=theirs))
-    assert isinstance(answer, pdus.Response)
-    assert answer.status == Status.RINVMSGID
+    assert isinstance(answer, pdus.ResponsePdu)
+    assert answer.status == CommandStatus.RINVMSGID
 
 
 async def test_queries_are_limited_as_over_http(server: Server, smpp: str) -> None:
     account = await server.account(queries_per_s=3)
     async with bound(smpp, account.key, account.secret) as esme:
         answers = [await esme.ask(pdus.QuerySm("12")) for _ in range(20)]
-    assert Status.RTHROTTLED in [answer.status for answer in answers if isinstance(answer, pdus.Response)]
+    assert CommandStatus.RTHROTTLED in [answer.status for answer in answers if isinstance(answer, pdus.ResponsePdu)]
 
 
 # ---- Metrics

@@ -8,13 +8,13 @@ from contextlib import asynccontextmanager
 from typing import Self
 
 from homing.smpp import pdus, timers
-from homing.smpp.clockwork import Clockwork
-from homing.smpp.connection import Connection
-from homing.smpp.pdus import DeliverSm, Response, SubmitSm
+from homing.smpp.connection import SmppConnection
+from homing.smpp.pdus import DeliverSm, ResponsePdu, SubmitSm
 from homing.smpp.receipt_text import TYPE_MASK
-from homing.smpp.session import Answer, Arrived, End, Session
-from homing.smpp.states import Role
-from homing.smpp.statuses import Status
+from homing.smpp.session import IncomingRequest, ResponseOrFailure, SessionEnd, SmppSession
+from homing.smpp.states import SessionRole
+from homing.smpp.statuses import CommandStatus
+from homing.smpp.timer_wheel import TimerWheel
 from homing.smpp.tlvs import Tlvs
 
 WAIT_S = 30.0
@@ -42,11 +42,11 @@ class Esme:
         self.deliver = deliver
         self.arrived: list[DeliverSm] = []
         self.at_s: list[float] = []
-        self.end: End | None = None
-        self.connection: Connection
+        self.end: SessionEnd | None = None
+        self.connection: SmppConnection
         self._news = asyncio.Event()
 
-    def on_requests(self, connection: Connection, batch: list[Arrived]) -> None:
+    def on_requests(self, connection: SmppConnection, batch: list[IncomingRequest]) -> None:
         for sequence, request in batch:
             assert isinstance(request, DeliverSm), request
             status = self.deliver(request)
@@ -56,10 +56,10 @@ class Esme:
                 connection.respond(sequence, status)
         self._news.set()
 
-    def on_room(self, connection: Connection) -> None:
+    def on_room(self, connection: SmppConnection) -> None:
         """Nobody here waits for room."""
 
-    def on_closed(self, connection: Connection, end: End) -> None:
+    def on_closed(self, connection: SmppConnection, end: SessionEnd) -> None:
         self.end = end
         self._news.set()
 
@@ -69,13 +69,13 @@ class Esme:
                 self._news.clear()
                 await self._news.wait()
 
-    async def ask(self, request: pdus.Request) -> Answer:
+    async def ask(self, request: pdus.RequestPdu) -> ResponseOrFailure:
         async with asyncio.timeout(WAIT_S):
             return await self.connection.ask(request)
 
-    async def submit(self, number: str, text: bytes = b"Your code is 1234", **more: object) -> Response:
+    async def submit(self, number: str, text: bytes = b"Your code is 1234", **more: object) -> ResponsePdu:
         answer = await self.ask(submit(number, text, **more))
-        assert isinstance(answer, Response), answer
+        assert isinstance(answer, ResponsePdu), answer
         return answer
 
     async def sent(self, number: str, text: bytes = b"Your code is 1234", **more: object) -> str:
@@ -113,14 +113,14 @@ def submit(number: str, text: bytes = b"Your code is 1234", *, tlvs: Tlvs = (), 
 
 
 async def call(
-    address: str, esme: Esme, clockwork: Clockwork, window_out: int = 100, source: str | None = None
-) -> Connection:
+    address: str, esme: Esme, timer_wheel: TimerWheel, window_out: int = 100, source: str | None = None
+) -> SmppConnection:
     """`source`: our own address; all of 127.0.0.0/8 is ours."""
     host, _colon, port = address.rpartition(":")
 
-    def make() -> Connection:
-        return Connection(
-            lambda _made: esme, Session(Role.ESME, time.monotonic(), timers.DEFAULT, window_out), clockwork
+    def make() -> SmppConnection:
+        return SmppConnection(
+            lambda _made: esme, SmppSession(SessionRole.ESME, time.monotonic(), timers.DEFAULT, window_out), timer_wheel
         )
 
     loop = asyncio.get_running_loop()
@@ -135,7 +135,7 @@ async def bound(
     address: str,
     system_id: str,
     password: str,
-    kind: type[pdus.Bind] = pdus.BindTransceiver,
+    kind: type[pdus.BindRequest] = pdus.BindTransceiver,
     *,
     deliver: Callable[[DeliverSm], int | None] = lambda _pdu: 0,
     window: int = 200,
@@ -143,11 +143,11 @@ async def bound(
     **more: object,
 ) -> AsyncIterator[Esme]:
     """Binds, and unbinds at the end unless the link has ended before."""
-    clockwork, esme = Clockwork(), Esme(deliver)
-    await call(address, esme, clockwork, window, source)
+    timer_wheel, esme = TimerWheel(), Esme(deliver)
+    await call(address, esme, timer_wheel, window, source)
     try:
         answer = await esme.ask(kind(system_id, password, **more))  # type: ignore[arg-type]
-        assert isinstance(answer, Response), answer
+        assert isinstance(answer, ResponsePdu), answer
         assert answer.status == 0, hex(answer.status)
         yield esme
         if esme.end is None:
@@ -155,22 +155,22 @@ async def bound(
             await esme.until(lambda one: one.end is not None)
     finally:
         esme.connection.close()
-        clockwork.stop()
+        timer_wheel.stop()
 
 
 async def refused(
     address: str,
     system_id: str,
     password: str,
-    kind: type[pdus.Bind] = pdus.BindTransceiver,
+    kind: type[pdus.BindRequest] = pdus.BindTransceiver,
     source: str | None = None,
 ) -> int:
     """The status with which a bind is refused."""
-    clockwork, esme = Clockwork(), Esme()
-    await call(address, esme, clockwork, source=source)
+    timer_wheel, esme = TimerWheel(), Esme()
+    await call(address, esme, timer_wheel, source=source)
     answer = await esme.ask(kind(system_id, password))
-    assert isinstance(answer, Response), answer
-    assert answer.status != Status.ROK
+    assert isinstance(answer, ResponsePdu), answer
+    assert answer.status != CommandStatus.ROK
     await esme.until(lambda one: one.end is not None)
-    clockwork.stop()
+    timer_wheel.stop()
     return answer.status

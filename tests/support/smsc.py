@@ -23,10 +23,9 @@ from typing import Any, Self
 
 from homing.kit.buckets import TokenBucket
 from homing.smpp import concatenation, udh
-from homing.smpp.clockwork import Clockwork
 from homing.smpp.codec import encode
 from homing.smpp.concatenation import PartPosition
-from homing.smpp.connection import Connection, serve
+from homing.smpp.connection import SmppConnection, serve
 from homing.smpp.pdus import (
     BindReceiver,
     BindTransceiver,
@@ -35,15 +34,16 @@ from homing.smpp.pdus import (
     Outbind,
     QuerySm,
     QuerySmResp,
-    Request,
+    RequestPdu,
     SubmitSm,
     SubmitSmResp,
     refuse,
 )
-from homing.smpp.session import Answer, Arrived, End, Failure
-from homing.smpp.states import State
-from homing.smpp.statuses import Status
-from homing.smpp.timers import Timers
+from homing.smpp.session import IncomingRequest, RequestFailure, ResponseOrFailure, SessionEnd
+from homing.smpp.states import SessionState
+from homing.smpp.statuses import CommandStatus
+from homing.smpp.timer_wheel import TimerWheel
+from homing.smpp.timers import SessionTimers
 from homing.smpp.tlvs import (
     MESSAGE_PAYLOAD,
     MESSAGE_STATE,
@@ -70,9 +70,9 @@ STATES = {
     "UNKNOWN": 7,
     "REJECTD": 8,
 }
-HEARING = (State.BOUND_RX, State.BOUND_TRX)
+HEARING = (SessionState.BOUND_RX, SessionState.BOUND_TRX)
 RECEIPT_CLASS = 0x04
-AGAIN = (Status.RTHROTTLED, Status.RMSGQFUL, Status.RX_T_APPN)
+AGAIN = (CommandStatus.RTHROTTLED, CommandStatus.RMSGQFUL, CommandStatus.RX_T_APPN)
 """What the other end says when it wants a delivery again, later."""
 AGAIN_S = 0.05
 
@@ -81,7 +81,7 @@ AGAIN_S = 0.05
 class Deed:
     """What is done to one submit_sm, and what is reported of it later."""
 
-    status: int = Status.ROK
+    status: int = CommandStatus.ROK
     answers: int = 1
     """How many times it is answered; 0: never."""
     late_s: float = 0.0
@@ -132,31 +132,31 @@ class Accepted:
 class Link:
     """The owner of one connection to the centre."""
 
-    def __init__(self, smsc: "Smsc", connection: Connection) -> None:
+    def __init__(self, smsc: "Smsc", connection: SmppConnection) -> None:
         self.connection = connection
         self.submits: list[SubmitSm] = []
-        self.ended: End | None = None
+        self.ended: SessionEnd | None = None
         self._smsc = smsc
 
     @property
     def hears(self) -> bool:
         return self.connection.state in HEARING
 
-    def on_requests(self, connection: Connection, batch: list[Arrived]) -> None:
+    def on_requests(self, connection: SmppConnection, batch: list[IncomingRequest]) -> None:
         smsc = self._smsc
         if smsc.rtt_s and not isinstance(batch[0][1], BINDS):
             asyncio.get_running_loop().call_later(smsc.rtt_s, self._answer, batch)
         else:
             self._answer(batch)
 
-    def on_room(self, connection: Connection) -> None:
+    def on_room(self, connection: SmppConnection) -> None:
         self._smsc.flush()
 
-    def on_closed(self, connection: Connection, end: End) -> None:
+    def on_closed(self, connection: SmppConnection, end: SessionEnd) -> None:
         self.ended = end
         self._smsc.left(self)
 
-    def _answer(self, batch: Sequence[Arrived]) -> None:
+    def _answer(self, batch: Sequence[IncomingRequest]) -> None:
         for sequence, request in batch:
             self._smsc.answer(self, sequence, request)
         self._smsc.flush()
@@ -194,7 +194,7 @@ class Smsc:
     """By another link than the submit came by, where there is one."""
     rate_per_s: float | None = None
     """Beyond it submits are throttled."""
-    bind_status: int = Status.ROK
+    bind_status: int = CommandStatus.ROK
     """Anything else refuses every bind."""
     answers_binds: bool = True
     outbinds: bool = False
@@ -207,13 +207,13 @@ class Smsc:
     def __post_init__(self) -> None:
         self.links: list[Link] = []
         self.past: list[Link] = []
-        self.binds: list[Request] = []
+        self.binds: list[RequestPdu] = []
         self.submits: list[SubmitSm] = []
         self.taken: list[Accepted] = []
         self.by_id: dict[str, Accepted] = {}
         self.texts: list[tuple[str, str]] = []
         """(recipient, text) of every message that has arrived whole."""
-        self.delivered: list[tuple[DeliverSm, Answer]] = []
+        self.delivered: list[tuple[DeliverSm, ResponseOrFailure]] = []
         """What the other end has answered, and how."""
         self.unsent: deque[tuple[Link | None, DeliverSm]] = deque()
         self.final_states: dict[str, int] = {}
@@ -223,7 +223,7 @@ class Smsc:
         self._ids = itertools.count(self.first_id)
         self._bucket: TokenBucket | None = None
         self._parts: dict[tuple[str, int, int], dict[int, bytes]] = {}
-        self._clockwork = Clockwork()
+        self._timer_wheel = TimerWheel()
         self._server: asyncio.Server | None = None
         self._is_frozen = False
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -238,7 +238,7 @@ class Smsc:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.stop()
-        self._clockwork.stop()
+        self._timer_wheel.stop()
 
     async def start(self) -> None:
         """Listens, on the same port as before if it did."""
@@ -247,8 +247,8 @@ class Smsc:
             "127.0.0.1",
             self.port,
             self._accept,
-            self._clockwork,
-            timers=Timers(enquire_link_s=None, response_s=20),
+            self._timer_wheel,
+            timers=SessionTimers(enquire_link_s=None, response_s=20),
             window_out=500,
             window_in=20_000,
             tls=self.tls,
@@ -296,7 +296,7 @@ class Smsc:
     async def bound(self, count: int = 1) -> None:
         await self.until(lambda: sum(link.connection.is_bound for link in self.links) == count)
 
-    def _accept(self, connection: Connection) -> Link:
+    def _accept(self, connection: SmppConnection) -> Link:
         link = Link(self, connection)
         self.links.append(link)
         if self.outbinds:
@@ -309,7 +309,7 @@ class Smsc:
 
     # ---- What it answers
 
-    def answer(self, link: Link, sequence: int, request: Request) -> None:
+    def answer(self, link: Link, sequence: int, request: RequestPdu) -> None:
         if self._is_frozen:
             return
         if isinstance(request, BINDS):
@@ -319,10 +319,10 @@ class Smsc:
         elif isinstance(request, QuerySm):
             self.queries.append(request)
             state = self.final_states.get(request.message_id)
-            found = QuerySmResp(request.message_id, "", state, 0) if state else Status.RQUERYFAIL
+            found = QuerySmResp(request.message_id, "", state, 0) if state else CommandStatus.RQUERYFAIL
             link.connection.respond(sequence, found)
         else:
-            link.connection.respond(sequence, Status.ROK)
+            link.connection.respond(sequence, CommandStatus.ROK)
 
     def _bind(self, link: Link, sequence: int, request: Any) -> None:
         self.binds.append(request)
@@ -330,9 +330,9 @@ class Smsc:
             return
         status = self.bind_status
         if not status and request.system_id != self.system_id:
-            status = Status.RINVSYSID
+            status = CommandStatus.RINVSYSID
         if not status and request.password != self.password:
-            status = Status.RINVPASWD
+            status = CommandStatus.RINVPASWD
         link.connection.respond(sequence, status)
         if not status:
             self.flush()
@@ -343,7 +343,7 @@ class Smsc:
             self.submits.append(submit)
         if self._is_too_fast():
             self.throttled += 1
-            link.connection.respond(sequence, Status.RTHROTTLED)
+            link.connection.respond(sequence, CommandStatus.RTHROTTLED)
             return
         deed = self.deeds(submit)
         if deed.status:
@@ -462,9 +462,9 @@ class Smsc:
                 continue
             link.connection.send(deliver, self._delivered(origin, deliver))
 
-    def _delivered(self, origin: Link | None, deliver: DeliverSm) -> Callable[[Answer], None]:
-        def keep(answer: Answer) -> None:
-            if isinstance(answer, Failure):
+    def _delivered(self, origin: Link | None, deliver: DeliverSm) -> Callable[[ResponseOrFailure], None]:
+        def keep(answer: ResponseOrFailure) -> None:
+            if isinstance(answer, RequestFailure):
                 self.unsent.append((origin, deliver))
                 return
             if answer.status in AGAIN:
@@ -532,7 +532,7 @@ def replaced(deliver: DeliverSm, **changes: Any) -> DeliverSm:
     return DeliverSm(**{**fields, **changes})
 
 
-def refused(request: type[Request], status: int, sequence: int) -> bytes:
+def refused(request: type[RequestPdu], status: int, sequence: int) -> bytes:
     """A refusal as it travels."""
     return encode(refuse(request, status), sequence)
 

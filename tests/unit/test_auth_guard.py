@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry
 
 from homing import limits
 from homing.doors.auth_guard import AuthGuard
-from homing.doors.smpp_bind import BindRefused, Gatekeeper
+from homing.doors.smpp_bind import BindAuthenticator, BindRefused
 from homing.model import Door
 from homing.smpp import pdus
 from homing.store.database import Database
@@ -105,7 +105,7 @@ async def test_a_bind_that_waits_for_its_turn_has_it_when_others_of_its_network_
             await looked.wait()
 
     parts: Any = Directory(), None, lambda: 1
-    gatekeeper = Gatekeeper(*parts, guard()[0])
+    gatekeeper = BindAuthenticator(*parts, guard()[0])
 
     async def bind(address: str) -> str:
         with pytest.raises(BindRefused) as refused:

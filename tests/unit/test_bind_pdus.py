@@ -4,13 +4,13 @@ import msgspec
 import pytest
 
 from homing.events.bind_pdus import pdus_of
-from homing.messages.smpp_form import Inbound, Receipt
+from homing.messages.smpp_form import InboundBody, ReceiptBody
 from homing.model import PushKind
 from homing.smpp import codec, concatenation, tlvs, udh
 from homing.smpp.pdus import DeliverSm
 from homing.states import State
 
-RECEIPT = Receipt("244", "447700900123", "ACME", State.UNDELIVERABLE, 1_795_521_600, 1_795_521_660, "34", "Hi", 513)
+RECEIPT = ReceiptBody("244", "447700900123", "ACME", State.UNDELIVERABLE, 1_795_521_600, 1_795_521_660, "34", "Hi", 513)
 
 
 def made(kind: PushKind, body: msgspec.Struct, with_tlvs: bool = True) -> list[DeliverSm]:
@@ -51,13 +51,13 @@ def test_a_notice_says_that_it_is_one() -> None:
     [("Yes @ 5€", 0, b"Yes \x00 5\x1be"), ("好", 8, "好".encode("utf-16-be"))],
 )
 def test_a_reply_travels_in_gsm_or_in_ucs2(content: str, data_coding: int, octets: bytes) -> None:
-    (pdu,) = made(PushKind.SMPP_INBOUND, Inbound("447700900123", "ACME", content))
+    (pdu,) = made(PushKind.SMPP_INBOUND, InboundBody("447700900123", "ACME", content))
     assert (pdu.esm_class, pdu.data_coding, pdu.short_message) == (0, data_coding, octets)
 
 
 @pytest.mark.parametrize("text", ["a" * 400, "好" * 150])
 def test_a_long_reply_comes_in_parts_with_a_header(text: str) -> None:
-    pdus = made(PushKind.SMPP_INBOUND, Inbound("447700900123", "ACME", text))
+    pdus = made(PushKind.SMPP_INBOUND, InboundBody("447700900123", "ACME", text))
     assert len(pdus) == 3
     found = ""
     for number, pdu in enumerate(pdus, 1):
@@ -80,7 +80,7 @@ def test_a_long_reply_comes_in_parts_with_a_header(text: str) -> None:
     ],
 )
 def test_an_address_fits_its_field(address: str, ton: int, npi: int, sent: str) -> None:
-    (pdu,) = made(PushKind.SMPP_INBOUND, Inbound("447700900123", address, "ok"))
+    (pdu,) = made(PushKind.SMPP_INBOUND, InboundBody("447700900123", address, "ok"))
     assert (pdu.dest_addr_ton, pdu.dest_addr_npi, pdu.destination_addr) == (ton, npi, sent)
 
 
@@ -103,6 +103,6 @@ def test_a_body_that_retention_has_blanked_makes_nothing() -> None:
 def test_a_reply_is_written_in_the_accounts_default_alphabet_or_in_ucs_2(
     charset: str, text: str, data_coding: int, octets: bytes
 ) -> None:
-    body = msgspec.json.encode(Inbound("447700900123", "ACME", text)).decode()
+    body = msgspec.json.encode(InboundBody("447700900123", "ACME", text)).decode()
     (pdu,) = pdus_of(PushKind.SMPP_INBOUND, body, 7, with_tlvs=True, charset=charset)
     assert (pdu.data_coding, pdu.short_message) == (data_coding, octets)

@@ -14,7 +14,7 @@ import pytest
 from homing.accounts.profile import Profile
 from homing.carriers.http_template import NAMES
 from homing.carriers.kinds import KINDS
-from homing.carriers.smpp_encoding import Encoder
+from homing.carriers.smpp_encoding import SubmitEncoder
 from homing.carriers.smpp_settings import SmppSettings
 from homing.clients import laaffic as laaffic_client
 from homing.clients import lia as lia_client
@@ -22,14 +22,14 @@ from homing.clients.laaffic_calls import LaafficCalls
 from homing.clients.lia_calls import LiaCalls
 from homing.dialects.laaffic.parameters import Backfill, Batch, Group, RecordMo, Span
 from homing.doors import smpp_text
-from homing.doors.smpp_submit import read
-from homing.doors.smpp_words import Own, Unacceptable
+from homing.doors.smpp_submit import read_submit
+from homing.doors.smpp_words import RequestRejected, VendorStatus
 from homing.intake.submission import Submission
 from homing.model import App, Options, Outbound, Traffic
 from homing.smpp import concatenation, tlvs
-from homing.smpp.fields import fields_of
+from homing.smpp.fields import field_layouts
 from homing.smpp.pdus import DataSm, SmeAddress, SubmitMulti, SubmitSm
-from homing.smpp.statuses import Status
+from homing.smpp.statuses import CommandStatus
 from homing.text.segments import count
 
 ROOT = Path(__file__).parents[2]
@@ -37,7 +37,7 @@ PAGE = (ROOT / "docs" / "reference" / "smpp.md").read_text(encoding="utf-8")
 NOW = datetime(2026, 11, 22, 12, 0, 0, tzinfo=UTC)
 SENDERS = frozenset({"ACME", "447700900000"})
 ACCOUNT = Profile(7, "acme", False, (), 20, False, "ACME", SENDERS, {"a": App("a", "a", None, None)}, ())
-CENTRE = Encoder(SmppSettings(host="smsc.example", system_id="us"))
+CENTRE = SubmitEncoder(SmppSettings(host="smsc.example", system_id="us"))
 
 
 class Carried(NamedTuple):
@@ -61,7 +61,7 @@ class Ignored(NamedTuple):
 
 def through(pdu: SubmitSm | SubmitMulti | DataSm) -> tuple[Submission, SubmitSm]:
     """A customer's submit as it is stored, and the first submit_sm that a carrier gets of it."""
-    asked = read(ACCOUNT, pdu, NOW)
+    asked = read_submit(ACCOUNT, pdu, NOW)
     submission = asked.submission(ACCOUNT, "a", "r", smpp_text.decode(asked.octets, asked.data_coding))
     (group,) = submission.groups
     whole = count(group.text, group.encoding)
@@ -92,73 +92,77 @@ FIELDS: dict[str, list[Carried | Refused | Ignored]] = {
     "service_type": [
         Carried("PROMO", lambda stored, _sent: stored.traffic, Traffic.PROMOTIONAL),
         Carried("OTP", lambda stored, _sent: stored.groups[0].notes, {"service_type": "OTP"}),
-        Refused("USSD", Status.RINVSERTYP),
+        Refused("USSD", CommandStatus.RINVSERTYP),
     ],
     "source_addr_ton": [Ignored(5)],
     "source_addr_npi": [Ignored(1)],
     "source_addr": [
         Carried("447700900000", lambda _stored, sent: sent.source_addr, "447700900000"),
-        Refused("OTHER", Status.RINVSRCADR),
+        Refused("OTHER", CommandStatus.RINVSRCADR),
     ],
     "dest_addr_ton": [Ignored(5)],
     "dest_addr_npi": [Ignored(8)],
     "destination_addr": [
         Carried("+447700900124", lambda _stored, sent: sent.destination_addr, "447700900124"),
-        Refused("somebody", Status.RINVDSTADR),
+        Refused("somebody", CommandStatus.RINVDSTADR),
     ],
-    "esm_class": [Ignored(0x03), Refused(0x04, Status.RINVESMCLASS)],
-    "protocol_id": [Ignored(0x20), Refused(0x40, Own.UNSUPPORTED_CONTENT), Refused(0x7F, Own.UNSUPPORTED_CONTENT)],
-    "priority_flag": [Ignored(3), Refused(4, Status.RINVPRTFLG)],
-    "schedule_delivery_time": [Refused("000001000000000R", Status.RINVSCHED)],
+    "esm_class": [Ignored(0x03), Refused(0x04, CommandStatus.RINVESMCLASS)],
+    "protocol_id": [
+        Ignored(0x20),
+        Refused(0x40, VendorStatus.UNSUPPORTED_CONTENT),
+        Refused(0x7F, VendorStatus.UNSUPPORTED_CONTENT),
+    ],
+    "priority_flag": [Ignored(3), Refused(4, CommandStatus.RINVPRTFLG)],
+    "schedule_delivery_time": [Refused("000001000000000R", CommandStatus.RINVSCHED)],
     "validity_period": [
         Carried("000000010000000R", lambda stored, _sent: stored.validity_s, 3600),
         Carried("000000010000000R", lambda _stored, sent: sent.validity_period, "000000010000000R"),
-        Refused("soon", Status.RINVEXPIRY),
+        Refused("soon", CommandStatus.RINVEXPIRY),
     ],
     "registered_delivery": [
         Carried(0x11, lambda stored, _sent: stored.registered, 0x11),
-        Refused(3, Status.RINVREGDLVFLG),
+        Refused(3, CommandStatus.RINVREGDLVFLG),
         Ignored(0x0C),
     ],
-    "replace_if_present_flag": [Refused(1, Status.RINVREPFLAG)],
+    "replace_if_present_flag": [Refused(1, CommandStatus.RINVREPFLAG)],
     "data_coding": [
         Carried(0x10, lambda _stored, sent: sent.data_coding, 0x10),
         Ignored(0x11),
-        Refused(0x04, Own.UNSUPPORTED_CONTENT),
+        Refused(0x04, VendorStatus.UNSUPPORTED_CONTENT),
     ],
-    "sm_default_msg_id": [Refused(1, Status.RINVDFTMSGID)],
+    "sm_default_msg_id": [Refused(1, CommandStatus.RINVDFTMSGID)],
     "short_message": [
         Carried(b"another", lambda _stored, sent: sent.short_message, b"another"),
-        Refused(b"", Status.RINVMSGLEN),
+        Refused(b"", CommandStatus.RINVMSGLEN),
     ],
     "dest_addresses": [
         Carried((SmeAddress(1, 1, "447700900125"),), lambda _stored, sent: sent.destination_addr, "447700900125"),
-        Refused((), Status.RINVNUMDESTS),
+        Refused((), CommandStatus.RINVNUMDESTS),
     ],
 }
 FLASH: Callable[[Submission, SubmitSm], Any] = lambda _stored, sent: sent.data_coding  # noqa: E731
 PARAMETERS: dict[str, list[Carried | Refused | Ignored]] = {
     "dest_addr_subunit": [Carried(b"\x01", FLASH, 0x10), Ignored(b"\x02")],
     "qos_time_to_live": [],  # of data_sm: below
-    "payload_type": [Refused(b"\x01", Own.UNSUPPORTED_CONTENT)],
-    "source_port": [Refused(b"\x0b\x84", Own.UNSUPPORTED_CONTENT), Ignored(b"\0\0")],
-    "destination_port": [Refused(b"\x23\xf0", Own.UNSUPPORTED_CONTENT), Ignored(b"\0\0")],
-    "ussd_service_op": [Refused(b"\0", Own.UNSUPPORTED_CONTENT)],
+    "payload_type": [Refused(b"\x01", VendorStatus.UNSUPPORTED_CONTENT)],
+    "source_port": [Refused(b"\x0b\x84", VendorStatus.UNSUPPORTED_CONTENT), Ignored(b"\0\0")],
+    "destination_port": [Refused(b"\x23\xf0", VendorStatus.UNSUPPORTED_CONTENT), Ignored(b"\0\0")],
+    "ussd_service_op": [Refused(b"\0", VendorStatus.UNSUPPORTED_CONTENT)],
     "user_message_reference": [
         Carried(b"\x02\x01", lambda stored, _sent: stored.groups[0].recipients[0].reference, "513")
     ],
     "sar_msg_ref_num": [],  # of parts: test_smpp_submit.py, test_smpp_long.py
     "sar_total_segments": [],
     "sar_segment_seqnum": [],
-    "message_payload": [Refused(b"twice", Status.ROPTPARNOTALLWD)],
+    "message_payload": [Refused(b"twice", CommandStatus.ROPTPARNOTALLWD)],
     "pe_id": [
         Carried(b"1101", lambda _stored, sent: sent.tlvs, ((0x1400, b"1101"),)),
-        Refused(b"1" * 65, Status.RINVOPTPARAMVAL),
-        Refused(b"\x01", Status.RINVOPTPARAMVAL),
+        Refused(b"1" * 65, CommandStatus.RINVOPTPARAMVAL),
+        Refused(b"\x01", CommandStatus.RINVOPTPARAMVAL),
     ],
     "template_id": [
         Carried(b"1107\0", lambda _stored, sent: sent.tlvs, ((0x1401, b"1107"),)),
-        Refused(b"\xe9", Status.RINVOPTPARAMVAL),
+        Refused(b"\xe9", CommandStatus.RINVOPTPARAMVAL),
     ],
     **{
         name: [Ignored(b"\x01")]
@@ -206,7 +210,7 @@ TAGS = {one.name: one.tag for one in (*tlvs.PARAMETERS.values(), tlvs.DLT_PE_ID,
 
 
 def test_every_field_of_a_submit_and_every_parameter_of_smpp_has_a_fate() -> None:
-    fields = {name for kind in (SubmitSm, SubmitMulti, DataSm) for name, _mark in fields_of(kind)}
+    fields = {name for kind in (SubmitSm, SubmitMulti, DataSm) for name, _mark in field_layouts(kind)}
     assert set(FIELDS) == fields
     assert set(PARAMETERS) | OF_ANSWERS_AND_RECEIPTS == set(TAGS)
 
@@ -218,7 +222,7 @@ def flat(table: dict[str, list[Any]]) -> list[tuple[str, Any]]:
 def meets(made: Callable[[], SubmitSm | SubmitMulti | DataSm], fate: Carried | Refused | Ignored, name: str) -> None:
     match fate:
         case Refused(_, status):
-            with pytest.raises(Unacceptable) as refused:
+            with pytest.raises(RequestRejected) as refused:
                 through(made())
             assert refused.value.status == status
         case Carried(_, reaches, wanted):

@@ -8,7 +8,7 @@ from homing import limits
 from homing.smpp.receipt_text import (
     MESSAGE_STATES,
     STATE_WORDS,
-    Kind,
+    DeliveryKind,
     ReceiptText,
     ReceiptTlvs,
     compose,
@@ -122,7 +122,7 @@ def test_zero_octets_before_a_receipt_cost_nothing(before: bytes, encoding: str)
         before += b"\0"
     found = read(before + SPECIFIED.partition(" text")[0].encode(encoding))
     assert (found.carrier_ref, found.state) == ("0123456789", State.DELIVERED)
-    assert kind_of(0, before + SPECIFIED.encode("ascii")) is Kind.RECEIPT
+    assert kind_of(0, before + SPECIFIED.encode("ascii")) is DeliveryKind.RECEIPT
 
 
 def test_the_id_of_the_tlv_wins_over_the_text_unless_it_is_empty() -> None:
@@ -205,29 +205,29 @@ def test_a_text_without_end_costs_no_more_than_its_beginning() -> None:
 @pytest.mark.parametrize(
     ("esm_class", "kind"),
     [
-        (0x00, Kind.INBOUND),
-        (0x04, Kind.RECEIPT),
-        (0x44, Kind.RECEIPT),
-        (0xC4, Kind.RECEIPT),
-        (0x20, Kind.INTERMEDIATE),
-        (0x60, Kind.INTERMEDIATE),
-        (0x08, Kind.INBOUND),
-        (0x10, Kind.INBOUND),
-        (0x18, Kind.INBOUND),
-        (0x40, Kind.INBOUND),
-        (0x80, Kind.INBOUND),
-        (0x03, Kind.INBOUND),
+        (0x00, DeliveryKind.INBOUND),
+        (0x04, DeliveryKind.RECEIPT),
+        (0x44, DeliveryKind.RECEIPT),
+        (0xC4, DeliveryKind.RECEIPT),
+        (0x20, DeliveryKind.INTERMEDIATE),
+        (0x60, DeliveryKind.INTERMEDIATE),
+        (0x08, DeliveryKind.INBOUND),
+        (0x10, DeliveryKind.INBOUND),
+        (0x18, DeliveryKind.INBOUND),
+        (0x40, DeliveryKind.INBOUND),
+        (0x80, DeliveryKind.INBOUND),
+        (0x03, DeliveryKind.INBOUND),
     ],
 )
-def test_the_flag_says_what_a_message_is(esm_class: int, kind: Kind) -> None:
+def test_the_flag_says_what_a_message_is(esm_class: int, kind: DeliveryKind) -> None:
     assert kind_of(esm_class, "Hello") is kind
 
 
 def test_without_the_flag_the_whole_layout_is_a_receipt_where_receipts_were_asked_for() -> None:
-    assert kind_of(0, SPECIFIED) is Kind.RECEIPT
-    assert kind_of(0, SPECIFIED.encode("utf-16-be")) is Kind.RECEIPT
-    assert kind_of(0, SPECIFIED, registered=False) is Kind.INBOUND
-    assert kind_of(0, "", ReceiptTlvs("1", 2)) is Kind.RECEIPT
+    assert kind_of(0, SPECIFIED) is DeliveryKind.RECEIPT
+    assert kind_of(0, SPECIFIED.encode("utf-16-be")) is DeliveryKind.RECEIPT
+    assert kind_of(0, SPECIFIED, registered=False) is DeliveryKind.INBOUND
+    assert kind_of(0, "", ReceiptTlvs("1", 2)) is DeliveryKind.RECEIPT
 
 
 @pytest.mark.parametrize(
@@ -245,9 +245,9 @@ def test_without_the_flag_the_whole_layout_is_a_receipt_where_receipts_were_aske
     ],
 )
 def test_without_the_flag_a_persons_text_is_a_persons_text(text: str) -> None:
-    assert kind_of(0, text) is Kind.INBOUND
-    assert kind_of(0, text, ReceiptTlvs(message_state=2)) is Kind.INBOUND
-    assert kind_of(0, text, ReceiptTlvs("1")) is Kind.INBOUND
+    assert kind_of(0, text) is DeliveryKind.INBOUND
+    assert kind_of(0, text, ReceiptTlvs(message_state=2)) is DeliveryKind.INBOUND
+    assert kind_of(0, text, ReceiptTlvs("1")) is DeliveryKind.INBOUND
 
 
 # --- our own -----------------------------------------------------------------------------------------------

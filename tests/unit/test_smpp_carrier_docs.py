@@ -11,7 +11,7 @@ import pytest
 from homing import limits
 from homing.carriers.kinds import read_settings
 from homing.carriers.smpp_settings import SmppSettings
-from homing.smpp.statuses import TABLE, Kind
+from homing.smpp.statuses import TABLE, StatusKind
 
 PAGE = (Path(__file__).parents[2] / "docs" / "operate" / "carriers.md").read_text(encoding="utf-8")
 SCHEMA = msgspec.json.schema(SmppSettings)["$defs"]["SmppSettings"]
@@ -54,7 +54,7 @@ def test_the_example_can_be_used() -> None:
 def test_what_is_said_of_statuses_and_bounds_is_so() -> None:
     line = next(line for line in PAGE.splitlines() if line.startswith("| has trouble of the moment"))
     told = {int(one, 16) for one in re.findall(r"0x[0-9A-F]{2}", line)}
-    assert told == {status for status, meaning in TABLE.items() if meaning.kind is Kind.TEMPORARY}
+    assert told == {status for status, meaning in TABLE.items() if meaning.kind is StatusKind.TEMPORARY}
     assert limits.SMPP_CARRIER_THROTTLED_ATTEMPTS_MAX == 4
     assert "up to four times" in PAGE
     assert limits.SMPP_CARRIER_FRAGMENTS_S == 5 * 60

@@ -12,18 +12,18 @@ from hypothesis import strategies as st
 
 from homing import errors, limits
 from homing.carriers.kinds import HIDDEN, read_settings, shown
-from homing.carriers.smpp_answers import NO_REFERENCE, Fate, Told, conclude
+from homing.carriers.smpp_answers import NO_REFERENCE, PartOutcome, PartResult, combine
 from homing.carriers.smpp_binds import is_lasting
-from homing.carriers.smpp_encoding import Encoder, address, validity
-from homing.carriers.smpp_inbound import Fragment, Puzzles, Reader
-from homing.carriers.smpp_queries import read
-from homing.carriers.smpp_ramp import Ramp
+from homing.carriers.smpp_encoding import SubmitEncoder, address, validity
+from homing.carriers.smpp_inbound import DeliveryReader, InboundPart, ReassemblyTable
+from homing.carriers.smpp_queries import receipt_from_answer
+from homing.carriers.smpp_ramp import CongestionWindow
 from homing.carriers.smpp_settings import SmppSettings
 from homing.model import Answer, CarrierInbound, CarrierReceipt, Options, Outbound, Outcome, Outstanding
 from homing.smpp import concatenation, udh
 from homing.smpp.concatenation import PartPosition
 from homing.smpp.pdus import DataSm, DeliverSm, QuerySmResp
-from homing.smpp.statuses import Status
+from homing.smpp.statuses import CommandStatus
 from homing.smpp.tlvs import (
     MESSAGE_PAYLOAD,
     MESSAGE_STATE,
@@ -140,7 +140,7 @@ def test_the_validity_is_told_as_asked(way: str, left_s: float, expected: str) -
 
 
 def test_every_fixed_field_goes_into_every_part() -> None:
-    encoder = Encoder(
+    encoder = SubmitEncoder(
         settings(
             dest_ton=2,
             dest_npi=6,
@@ -175,19 +175,19 @@ def test_every_fixed_field_goes_into_every_part() -> None:
     ],
 )
 def test_a_text_travels_in_the_charset_or_as_ucs2(text: str, charset: str, data_coding: int, octets: bytes) -> None:
-    (submit,) = Encoder(settings(charset=charset)).submits(message(text), 1, NOW)
+    (submit,) = SubmitEncoder(settings(charset=charset)).submits(message(text), 1, NOW)
     assert (submit.data_coding, submit.short_message) == (data_coding, octets)
 
 
 def test_a_text_that_the_customer_wants_as_ucs2_stays_so() -> None:
     wanted = Outbound(1, 1, 1, "4477", "HOMING", "plain", 8, 1, NOW)
-    (submit,) = Encoder(settings()).submits(wanted, 1, NOW)
+    (submit,) = SubmitEncoder(settings()).submits(wanted, 1, NOW)
     assert submit.short_message == "plain".encode("utf-16-be")
 
 
 @pytest.mark.parametrize("length", [7, 15, 159, 160])
 def test_packed_septets_never_end_in_what_looks_like_a_letter(length: int) -> None:
-    (submit,) = Encoder(settings(charset="gsm7-packed")).submits(message("x" * length), 1, NOW)
+    (submit,) = SubmitEncoder(settings(charset="gsm7-packed")).submits(message("x" * length), 1, NOW)
     octets = submit.short_message
     assert len(octets) == -(-length * 7 // 8)
     septets = gsm7.unpack(octets, len(octets) * 8 // 7)
@@ -199,13 +199,13 @@ def test_packed_septets_never_end_in_what_looks_like_a_letter(length: int) -> No
     [("udh8", 306, 2), ("udh8", 307, 3), ("udh16", 304, 2), ("udh16", 306, 3), ("sar", 306, 2), ("payload", 1000, 1)],
 )
 def test_a_long_text_has_as_many_parts_as_its_headers_allow(long: str, units: int, parts: int) -> None:
-    assert len(Encoder(settings(long_messages=long)).submits(message("x" * units), 1, NOW)) == parts
+    assert len(SubmitEncoder(settings(long_messages=long)).submits(message("x" * units), 1, NOW)) == parts
 
 
 def test_the_parts_name_their_message_and_their_place() -> None:
     text = "x" * 320
     for long, reference in (("udh8", 0x45), ("udh16", 0x2345), ("sar", 0x2345)):
-        made = Encoder(settings(long_messages=long)).submits(message(text), 0x1_2345, NOW)
+        made = SubmitEncoder(settings(long_messages=long)).submits(message(text), 0x1_2345, NOW)
         for number, submit in enumerate(made, 1):
             header, _body = udh.split(submit.short_message, submit.esm_class)
             place = concatenation.header_position(header) or PartPosition(
@@ -222,40 +222,47 @@ def test_the_parts_name_their_message_and_their_place() -> None:
 @pytest.mark.parametrize(
     ("told", "expected"),
     [
-        ([Told(Fate.ACCEPTED, "a")], Answer(Outcome.ACCEPTED, "a")),
-        ([Told(Fate.ACCEPTED, "")], Answer(Outcome.ACCEPTED, None, error_text=NO_REFERENCE)),
+        ([PartResult(PartOutcome.ACCEPTED, "a")], Answer(Outcome.ACCEPTED, "a")),
+        ([PartResult(PartOutcome.ACCEPTED, "")], Answer(Outcome.ACCEPTED, None, error_text=NO_REFERENCE)),
         (
-            [Told(Fate.ACCEPTED, "a"), Told(Fate.ACCEPTED, "b")],
+            [PartResult(PartOutcome.ACCEPTED, "a"), PartResult(PartOutcome.ACCEPTED, "b")],
             Answer(Outcome.ACCEPTED, "a", part_refs=("a", "b")),
         ),
         (
-            [Told(Fate.ACCEPTED, ""), Told(Fate.ACCEPTED, "b")],
+            [PartResult(PartOutcome.ACCEPTED, ""), PartResult(PartOutcome.ACCEPTED, "b")],
             Answer(Outcome.ACCEPTED, "b", error_text=NO_REFERENCE),
         ),
-        ([Told(Fate.THROTTLED, error_code="88", words="w")], Answer(Outcome.DEFERRED, None, "88", "w")),
-        ([Told(Fate.NOT_SENT, words="n")], Answer(Outcome.DEFERRED, None, None, "n")),
-        ([Told(Fate.NOT_SENT, words="n"), None], Answer(Outcome.DEFERRED, None, None, "part 1 of 2: n")),
+        ([PartResult(PartOutcome.THROTTLED, error_code="88", words="w")], Answer(Outcome.DEFERRED, None, "88", "w")),
+        ([PartResult(PartOutcome.NOT_SENT, words="n")], Answer(Outcome.DEFERRED, None, None, "n")),
+        ([PartResult(PartOutcome.NOT_SENT, words="n"), None], Answer(Outcome.DEFERRED, None, None, "part 1 of 2: n")),
         (
-            [Told(Fate.ACCEPTED, "a"), Told(Fate.NOT_SENT, words="n"), None],
+            [PartResult(PartOutcome.ACCEPTED, "a"), PartResult(PartOutcome.NOT_SENT, words="n"), None],
             Answer(Outcome.REFUSED, None, None, "part 2 of 3: n; taken before: a"),
         ),
         (
-            [Told(Fate.REFUSED, error_code="11", words="w"), Told(Fate.UNKNOWN, words="u")],
+            [PartResult(PartOutcome.REFUSED, error_code="11", words="w"), PartResult(PartOutcome.UNKNOWN, words="u")],
             Answer(Outcome.UNKNOWN, None, None, "part 2 of 2: u"),
         ),
         (
-            [Told(Fate.THROTTLED, error_code="88", words="t"), Told(Fate.REFUSED, error_code="69", words="w")],
+            [
+                PartResult(PartOutcome.THROTTLED, error_code="88", words="t"),
+                PartResult(PartOutcome.REFUSED, error_code="69", words="w"),
+            ],
             Answer(Outcome.REFUSED, None, "69", "part 2 of 2: w"),
         ),
     ],
 )
-def test_a_messages_answer_is_that_of_its_worst_part(told: list[Told | None], expected: Answer) -> None:
-    assert conclude(told) == expected
+def test_a_messages_answer_is_that_of_its_worst_part(told: list[PartResult | None], expected: Answer) -> None:
+    assert combine(told) == expected
 
 
 def test_binds_that_will_be_refused_again_are_told_from_those_that_may_pass() -> None:
-    assert [is_lasting(one) for one in (Status.RINVPASWD, Status.RINVSYSID, Status.RBINDFAIL, 0x4FF)] == [True] * 4
-    assert [is_lasting(one) for one in (Status.RALYBND, Status.RTHROTTLED, Status.RSYSERR)] == [False] * 3
+    assert [
+        is_lasting(one) for one in (CommandStatus.RINVPASWD, CommandStatus.RINVSYSID, CommandStatus.RBINDFAIL, 0x4FF)
+    ] == [True] * 4
+    assert [is_lasting(one) for one in (CommandStatus.RALYBND, CommandStatus.RTHROTTLED, CommandStatus.RSYSERR)] == [
+        False
+    ] * 3
 
 
 # ---- Flash, and India's ids
@@ -279,7 +286,7 @@ def asking(text: str, **options: Any) -> Outbound:
 def test_flash_leaves_with_a_message_class_and_the_same_octets(
     text: str, changes: dict[str, Any], ordinary: int, flash: int
 ) -> None:
-    encoder = Encoder(settings(**changes))
+    encoder = SubmitEncoder(settings(**changes))
     plain = encoder.submits(message(text), 7, NOW)
     shown_at_once = encoder.submits(asking(text, flash=True), 7, NOW)
     assert {one.data_coding for one in plain} == {ordinary}
@@ -295,20 +302,20 @@ def test_flash_leaves_with_a_message_class_and_the_same_octets(
     ],
 )
 def test_indias_ids_leave_in_every_part_in_place_of_the_settings_own(changes: dict[str, Any], tlvs: Any) -> None:
-    parts = Encoder(settings(**changes)).submits(asking("hello " * 60, pe_id="1101", template_id="1107"), 7, NOW)
+    parts = SubmitEncoder(settings(**changes)).submits(asking("hello " * 60, pe_id="1101", template_id="1107"), 7, NOW)
     assert len(parts) == 3
     assert [part.tlvs for part in parts] == [tlvs] * 3
 
 
 def test_a_message_without_ids_has_those_of_the_settings() -> None:
-    (part,) = Encoder(settings(tlvs={"0x1400": "39"})).submits(message(), 7, NOW)
+    (part,) = SubmitEncoder(settings(tlvs={"0x1400": "39"})).submits(message(), 7, NOW)
     assert part.tlvs == ((0x1400, b"9"),)
 
 
 # ---- Slowing down
 
 
-def round_trips(ramp: Ramp, count: int) -> list[int]:
+def round_trips(ramp: CongestionWindow, count: int) -> list[int]:
     """How many may go in each of the next round trips, when all are taken."""
     found = []
     for _ in range(count):
@@ -319,7 +326,7 @@ def round_trips(ramp: Ramp, count: int) -> list[int]:
 
 
 def test_after_a_pause_one_probes_then_it_doubles_to_half_and_goes_on_step_by_step() -> None:
-    ramp = Ramp(16, 0.5)
+    ramp = CongestionWindow(16, 0.5)
     assert not ramp.is_limited
     assert ramp.throttled() == 0.5
     assert ramp.is_paused
@@ -333,7 +340,7 @@ def test_after_a_pause_one_probes_then_it_doubles_to_half_and_goes_on_step_by_st
 
 
 def test_pauses_double_while_probes_fail_and_begin_anew_once_it_went_well() -> None:
-    ramp = Ramp(16, 1.0)
+    ramp = CongestionWindow(16, 1.0)
     pauses = []
     for _ in range(6):
         pauses.append(ramp.throttled())
@@ -345,7 +352,7 @@ def test_pauses_double_while_probes_fail_and_begin_anew_once_it_went_well() -> N
 
 
 def test_a_window_of_one_is_paused_and_opened_like_any_other() -> None:
-    ramp = Ramp(1, 1.0)
+    ramp = CongestionWindow(1, 1.0)
     assert ramp.throttled() == 1.0
     ramp.resume()
     assert ramp.throttled() == 2.0
@@ -359,7 +366,7 @@ def test_a_window_of_one_is_paused_and_opened_like_any_other() -> None:
 # ---- What comes in
 
 
-READER = Reader(settings())
+READER = DeliveryReader(settings())
 
 
 @pytest.mark.parametrize(
@@ -405,7 +412,7 @@ def test_a_persons_text_is_read_by_its_data_coding(data_coding: int, octets: byt
     [("latin-1", b"\xe9@"), ("ascii", b"\xe9@"), ("gsm7-packed", gsm7.pack(gsm7.encode("é@")))],
 )
 def test_data_coding_0_is_read_as_the_carrier_means_it(charset: str, octets: bytes) -> None:
-    reader = Reader(settings(charset=charset))
+    reader = DeliveryReader(settings(charset=charset))
     said = reader.read(DeliverSm(short_message=octets), NOW)
     assert isinstance(said, CarrierInbound)
     assert said.content == "é@"
@@ -448,7 +455,7 @@ def test_a_message_of_one_part_is_whole() -> None:
 
 
 def test_a_receipt_is_of_when_it_says_in_the_carriers_zone() -> None:
-    reader = Reader(settings(receipt_utc_offset_min=120))
+    reader = DeliveryReader(settings(receipt_utc_offset_min=120))
     text = b"id:7 sub:001 dlvrd:001 submit date:2611221358 done date:2611221359 stat:DELIVRD err:000 text:"
     said = reader.read(DeliverSm(source_addr="4477", esm_class=4, short_message=text), NOW)
     assert isinstance(said, CarrierReceipt)
@@ -472,22 +479,22 @@ def test_an_intermediate_notice_is_no_end() -> None:
 def test_whatever_comes_is_read(
     esm_class: int, data_coding: int, octets: bytes, tlvs: list[tuple[int, bytes]], charset: str
 ) -> None:
-    reader = Reader(settings(charset=charset))
+    reader = DeliveryReader(settings(charset=charset))
     deliver = DeliverSm(esm_class=esm_class, data_coding=data_coding, short_message=octets, tlvs=tuple(tlvs))
     said = reader.read(deliver, NOW)
-    if isinstance(said, Fragment):
+    if isinstance(said, InboundPart):
         assert isinstance(reader.whole([said], NOW), CarrierInbound)
 
 
 # ---- Long messages in
 
 
-def fragment(part: int, total: int = 3, source: str = "4477", octets: bytes = b"x") -> Fragment:
-    return Fragment(source, "H", PartPosition(9, total, part), 0, octets)
+def fragment(part: int, total: int = 3, source: str = "4477", octets: bytes = b"x") -> InboundPart:
+    return InboundPart(source, "H", PartPosition(9, total, part), 0, octets)
 
 
 def test_parts_are_put_together_whatever_their_order_and_repeats() -> None:
-    puzzles = Puzzles()
+    puzzles = ReassemblyTable()
     assert puzzles.add(fragment(3), 0) is None
     assert puzzles.add(fragment(1), 0) is None
     assert puzzles.add(fragment(1), 0) is None
@@ -498,7 +505,7 @@ def test_parts_are_put_together_whatever_their_order_and_repeats() -> None:
 
 
 def test_what_does_not_become_whole_is_given_up_in_time_oldest_first() -> None:
-    puzzles = Puzzles()
+    puzzles = ReassemblyTable()
     puzzles.add(fragment(2, source="a"), 0)
     puzzles.add(fragment(1, source="b"), 1)
     assert puzzles.overdue(limits.SMPP_CARRIER_FRAGMENTS_S - 0.1) == []
@@ -507,7 +514,7 @@ def test_what_does_not_become_whole_is_given_up_in_time_oldest_first() -> None:
 
 
 def test_a_flood_of_parts_is_bounded() -> None:
-    puzzles = Puzzles()
+    puzzles = ReassemblyTable()
     big = b"x" * 65_000
     given = limits.SMPP_CARRIER_FRAGMENTS_BYTES_MAX // len(big) + 10
     for n in range(given):
@@ -527,12 +534,12 @@ def test_a_flood_of_parts_is_bounded() -> None:
         (QuerySmResp("7", "nonsense", 3, 0), (State.EXPIRED, 0, None)),
         (QuerySmResp("7", "300101000000000+", 8, 0), (State.REJECTED, 0, None)),
         (QuerySmResp("7", "", 1, 0), None),
-        (QuerySmResp(status=Status.RQUERYFAIL), None),
+        (QuerySmResp(status=CommandStatus.RQUERYFAIL), None),
         (QuerySmResp("7", "", 77, 0), None),
     ],
 )
 def test_what_a_query_finds_is_a_receipt(answer: QuerySmResp, expected: tuple[State, int, str | None] | None) -> None:
-    found = read(Outstanding("7", "4477", "HOMING", NOW - timedelta(hours=1)), answer, NOW)
+    found = receipt_from_answer(Outstanding("7", "4477", "HOMING", NOW - timedelta(hours=1)), answer, NOW)
     if expected is None:
         assert found is None
         return
@@ -542,7 +549,7 @@ def test_what_a_query_finds_is_a_receipt(answer: QuerySmResp, expected: tuple[St
 
 
 def test_pauses_never_shrink() -> None:
-    ramp = Ramp(100, 0.05)
+    ramp = CongestionWindow(100, 0.05)
     pauses = []
     for _ in range(40):
         pauses.append(ramp.throttled() or 0)

@@ -6,9 +6,9 @@ import pytest
 
 from homing import limits
 from homing.smpp import pdus, tlvs
-from homing.smpp.codec import HEADER_OCTETS, Decoder, Fault, Unencodable, encode
+from homing.smpp.codec import HEADER_OCTETS, PduDecoder, PduFault, UnencodablePdu, encode
 from homing.smpp.pdus import Pdu
-from homing.smpp.statuses import Status
+from homing.smpp.statuses import CommandStatus
 
 
 def octets(text: str) -> bytes:
@@ -99,7 +99,7 @@ VECTORS: list[tuple[Pdu, int, str]] = [
         0x0102,
         "0101 '447700900123'00 0000 'esme'00 0422 0001 00",
     ),
-    (pdus.GenericNack(status=Status.RINVCMDID), 0x80000000, ""),
+    (pdus.GenericNack(status=CommandStatus.RINVCMDID), 0x80000000, ""),
 ]
 
 
@@ -111,7 +111,7 @@ def whole(command_id: int, body: bytes, sequence: int = 7, status: int = 0) -> b
 def test_a_pdu_is_laid_out_as_its_table_says_in_both_directions(pdu: Pdu, command_id: int, body: str) -> None:
     expected = whole(command_id, octets(body), status=getattr(pdu, "status", 0))
     assert encode(pdu, 7) == expected
-    assert Decoder().feed(expected) == [(7, pdu)]
+    assert PduDecoder().feed(expected) == [(7, pdu)]
 
 
 def test_every_pdu_of_the_specification_has_a_vector() -> None:
@@ -122,31 +122,31 @@ def test_every_pdu_of_the_specification_has_a_vector() -> None:
     "response", [kind for kind in pdus.RESPONSES if kind is not pdus.GenericNack], ids=lambda kind: kind.__name__
 )
 @pytest.mark.parametrize("status", [0, 0x58])
-def test_a_response_may_come_without_its_body(response: type[pdus.Response], status: int) -> None:
+def test_a_response_may_come_without_its_body(response: type[pdus.ResponsePdu], status: int) -> None:
     bare = whole(response.command_id, b"", status=status)
-    assert Decoder().feed(bare) == [(7, response(status=status))]
+    assert PduDecoder().feed(bare) == [(7, response(status=status))]
 
 
 @pytest.mark.parametrize("response", [pdus.SubmitSmResp, pdus.BindTransmitterResp, pdus.BindTransceiverResp])
-def test_a_refusal_is_sent_without_a_body_where_the_specification_says_so(response: type[pdus.Response]) -> None:
+def test_a_refusal_is_sent_without_a_body_where_the_specification_says_so(response: type[pdus.ResponsePdu]) -> None:
     assert encode(response(status=0x58), 7) == whole(response.command_id, b"", status=0x58)
 
 
 def test_a_response_whose_id_lacks_its_end_is_read() -> None:
-    assert Decoder().feed(whole(0x80000004, b"4F2A")) == [(7, pdus.SubmitSmResp("4F2A"))]
+    assert PduDecoder().feed(whole(0x80000004, b"4F2A")) == [(7, pdus.SubmitSmResp("4F2A"))]
 
 
 def test_a_status_that_nobody_defined_is_kept() -> None:
-    assert Decoder().feed(whole(0x80000004, b"", status=0xFFFFFFFF)) == [(7, pdus.SubmitSmResp(status=0xFFFFFFFF))]
+    assert PduDecoder().feed(whole(0x80000004, b"", status=0xFFFFFFFF)) == [(7, pdus.SubmitSmResp(status=0xFFFFFFFF))]
 
 
 def test_several_pdus_in_a_segment_come_out_in_order() -> None:
     segment = b"".join(encode(pdu, sequence) for sequence, (pdu, _id, _body) in enumerate(VECTORS))
-    assert Decoder().feed(segment) == [(sequence, pdu) for sequence, (pdu, _id, _body) in enumerate(VECTORS)]
+    assert PduDecoder().feed(segment) == [(sequence, pdu) for sequence, (pdu, _id, _body) in enumerate(VECTORS)]
 
 
 def test_a_pdu_comes_out_with_its_last_octet() -> None:
-    decoder = Decoder()
+    decoder = PduDecoder()
     data = encode(MESSAGE, 7)
     assert [found for octet in data[:-1] for found in decoder.feed(bytes([octet]))] == []
     assert decoder.feed(data[-1:]) == [(7, MESSAGE)]
@@ -154,32 +154,32 @@ def test_a_pdu_comes_out_with_its_last_octet() -> None:
 
 @pytest.mark.parametrize("length", [0, 4, 15, limits.SMPP_PDU_BYTES_MAX + 1, 0xFFFFFFFF])
 def test_a_length_that_cannot_be_ends_the_connection_once_it_is_there(length: int) -> None:
-    decoder = Decoder()
+    decoder = PduDecoder()
     assert decoder.feed(struct.pack(">I", length)[:3]) == []
     [(sequence, fault)] = decoder.feed(struct.pack(">I", length)[3:])
-    assert isinstance(fault, Fault)
-    assert (sequence, fault.fatal, fault.answer) == (0, True, pdus.GenericNack(status=Status.RINVCMDLEN))
+    assert isinstance(fault, PduFault)
+    assert (sequence, fault.fatal, fault.answer) == (0, True, pdus.GenericNack(status=CommandStatus.RINVCMDLEN))
     assert decoder.feed(encode(pdus.EnquireLink(), 1)) == []
 
 
 def test_the_longest_payload_passes_and_one_octet_beyond_the_bound_does_not() -> None:
     longest = pdus.DataSm(tlvs=(tlvs.MESSAGE_PAYLOAD.make(b"x" * 65535),))
-    assert Decoder().feed(encode(longest, 1)) == [(1, longest)]
-    with pytest.raises(Unencodable):
+    assert PduDecoder().feed(encode(longest, 1)) == [(1, longest)]
+    with pytest.raises(UnencodablePdu):
         encode(pdus.DataSm(tlvs=(tlvs.MESSAGE_PAYLOAD.make(b"x" * 65535), (0x1400, b"x" * 10_000))), 1)
 
 
 def test_an_unknown_command_is_refused_under_its_number_and_the_next_is_read() -> None:
-    decoded = Decoder().feed(whole(0x00000099, b"what", sequence=3) + encode(pdus.EnquireLink(), 4))
+    decoded = PduDecoder().feed(whole(0x00000099, b"what", sequence=3) + encode(pdus.EnquireLink(), 4))
     (sequence, fault), following = decoded
-    assert isinstance(fault, Fault)
-    assert (sequence, fault.fatal, fault.answer) == (3, False, pdus.GenericNack(status=Status.RINVCMDID))
+    assert isinstance(fault, PduFault)
+    assert (sequence, fault.fatal, fault.answer) == (3, False, pdus.GenericNack(status=CommandStatus.RINVCMDID))
     assert following == (4, pdus.EnquireLink())
 
 
 def test_an_unknown_response_is_a_fault_without_an_answer() -> None:
-    [(_sequence, fault)] = Decoder().feed(whole(0x80000099, b""))
-    assert isinstance(fault, Fault)
+    [(_sequence, fault)] = PduDecoder().feed(whole(0x80000099, b""))
+    assert isinstance(fault, PduFault)
     assert fault.answer is None
 
 
@@ -189,25 +189,27 @@ SHORT = b"\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"  # a submit_sm of empty fields, up t
 @pytest.mark.parametrize(
     ("command_id", "body", "answer"),
     [
-        (0x04, b"", pdus.SubmitSmResp(status=Status.RINVCMDLEN)),
-        (0x04, b"CMT", pdus.SubmitSmResp(status=Status.RINVCMDLEN)),
-        (0x04, b"\0\0\0" + b"1" * 300 + b"\0", pdus.SubmitSmResp(status=Status.RINVSRCADR)),
-        (0x04, b"\0\0\0\0\0\0" + b"1" * 300, pdus.SubmitSmResp(status=Status.RINVDSTADR)),
-        (0x04, SHORT, pdus.SubmitSmResp(status=Status.RINVCMDLEN)),
-        (0x04, SHORT + b"\x05only", pdus.SubmitSmResp(status=Status.RINVMSGLEN)),
-        (0x05, SHORT + b"\xff", pdus.DeliverSmResp(status=Status.RINVMSGLEN)),
-        (0x04, SHORT + b"\0\x04\x24\x00\x05four", pdus.SubmitSmResp(status=Status.RINVOPTPARSTREAM)),
-        (0x04, SHORT + b"\0\x04\x24", pdus.SubmitSmResp(status=Status.RINVOPTPARSTREAM)),
-        (0x09, b"s" * 300 + b"\0", pdus.BindTransceiverResp(status=Status.RINVSYSID)),
-        (0x21, b"\0\0\0\0\x02\x01\0\x001\0", pdus.SubmitMultiResp(status=Status.RINVNUMDESTS)),
-        (0x21, b"\0\0\0\0\x01\x03\0\0\0", pdus.SubmitMultiResp(status=Status.RINVDESTFLAG)),
-        (0x03, b"9" * 300, pdus.QuerySmResp(status=Status.RINVMSGID)),
-        (0x0102, b"\0", pdus.GenericNack(status=Status.RINVCMDLEN)),
+        (0x04, b"", pdus.SubmitSmResp(status=CommandStatus.RINVCMDLEN)),
+        (0x04, b"CMT", pdus.SubmitSmResp(status=CommandStatus.RINVCMDLEN)),
+        (0x04, b"\0\0\0" + b"1" * 300 + b"\0", pdus.SubmitSmResp(status=CommandStatus.RINVSRCADR)),
+        (0x04, b"\0\0\0\0\0\0" + b"1" * 300, pdus.SubmitSmResp(status=CommandStatus.RINVDSTADR)),
+        (0x04, SHORT, pdus.SubmitSmResp(status=CommandStatus.RINVCMDLEN)),
+        (0x04, SHORT + b"\x05only", pdus.SubmitSmResp(status=CommandStatus.RINVMSGLEN)),
+        (0x05, SHORT + b"\xff", pdus.DeliverSmResp(status=CommandStatus.RINVMSGLEN)),
+        (0x04, SHORT + b"\0\x04\x24\x00\x05four", pdus.SubmitSmResp(status=CommandStatus.RINVOPTPARSTREAM)),
+        (0x04, SHORT + b"\0\x04\x24", pdus.SubmitSmResp(status=CommandStatus.RINVOPTPARSTREAM)),
+        (0x09, b"s" * 300 + b"\0", pdus.BindTransceiverResp(status=CommandStatus.RINVSYSID)),
+        (0x21, b"\0\0\0\0\x02\x01\0\x001\0", pdus.SubmitMultiResp(status=CommandStatus.RINVNUMDESTS)),
+        (0x21, b"\0\0\0\0\x01\x03\0\0\0", pdus.SubmitMultiResp(status=CommandStatus.RINVDESTFLAG)),
+        (0x03, b"9" * 300, pdus.QuerySmResp(status=CommandStatus.RINVMSGID)),
+        (0x0102, b"\0", pdus.GenericNack(status=CommandStatus.RINVCMDLEN)),
     ],
 )
-def test_a_malformed_body_is_refused_by_its_own_response(command_id: int, body: bytes, answer: pdus.Response) -> None:
-    (sequence, fault), following = Decoder().feed(whole(command_id, body) + encode(pdus.EnquireLink(), 8))
-    assert isinstance(fault, Fault)
+def test_a_malformed_body_is_refused_by_its_own_response(
+    command_id: int, body: bytes, answer: pdus.ResponsePdu
+) -> None:
+    (sequence, fault), following = PduDecoder().feed(whole(command_id, body) + encode(pdus.EnquireLink(), 8))
+    assert isinstance(fault, PduFault)
     assert (sequence, fault.answer, fault.fatal) == (7, answer, False)
     assert following == (8, pdus.EnquireLink())
 
@@ -222,29 +224,29 @@ def test_a_malformed_body_is_refused_by_its_own_response(command_id: int, body: 
     ],
 )
 def test_what_is_broken_behind_a_carriers_text_does_not_cost_the_text(behind: bytes, kept: object) -> None:
-    assert Decoder().feed(whole(0x05, SHORT + b"\x05id:7\r" + behind)) == [
+    assert PduDecoder().feed(whole(0x05, SHORT + b"\x05id:7\r" + behind)) == [
         (7, pdus.DeliverSm(short_message=b"id:7\r", tlvs=kept))  # type: ignore[arg-type]
     ]
 
 
 def test_strings_beyond_the_specification_are_read_up_to_the_bound() -> None:
     body = b"s" * 255 + b"\0" + b"p" * 20 + b"\0\0\x34\0\0\0"
-    [(_sequence, bind)] = Decoder().feed(whole(0x09, body))
+    [(_sequence, bind)] = PduDecoder().feed(whole(0x09, body))
     assert bind == pdus.BindTransceiver("s" * 255, "p" * 20)
 
 
 def test_zero_octets_behind_the_last_field_are_passed_over() -> None:
-    assert Decoder().feed(whole(0x04, SHORT + b"\0" + b"\0\0\0")) == [(7, pdus.SubmitSm())]
+    assert PduDecoder().feed(whole(0x04, SHORT + b"\0" + b"\0\0\0")) == [(7, pdus.SubmitSm())]
 
 
 def test_octets_behind_an_enquire_link_do_not_stop_its_answer() -> None:
-    assert Decoder().feed(whole(0x15, b"\xff\xff\xff\xff\xff")) == [(7, pdus.EnquireLink())]
+    assert PduDecoder().feed(whole(0x15, b"\xff\xff\xff\xff\xff")) == [(7, pdus.EnquireLink())]
 
 
 def test_repeated_and_unknown_parameters_survive_in_their_order() -> None:
     further = ((0x0381, b"1234"), (0x3FFF, b""), (0x0381, b"5678"), (0x0001, b"\0\xff"))
     pdu = pdus.SubmitSm(tlvs=further)
-    [(_sequence, read)] = Decoder().feed(encode(pdu, 1))
+    [(_sequence, read)] = PduDecoder().feed(encode(pdu, 1))
     assert isinstance(read, pdus.SubmitSm)
     assert read.tlvs == further
     assert encode(read, 1) == encode(pdu, 1)
@@ -272,5 +274,5 @@ def test_repeated_and_unknown_parameters_survive_in_their_order() -> None:
     ],
 )
 def test_what_the_specification_cannot_carry_is_not_sent(pdu: Pdu) -> None:
-    with pytest.raises(Unencodable):
+    with pytest.raises(UnencodablePdu):
         encode(pdu, 1)

@@ -4,10 +4,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from homing.carriers.smpp_inbound import Reader
+from homing.carriers.smpp_inbound import DeliveryReader
 from homing.carriers.smpp_settings import SmppSettings
 from homing.doors import smpp_text
-from homing.doors.smpp_words import Unacceptable
+from homing.doors.smpp_words import RequestRejected
 from homing.model import CarrierInbound
 from homing.smpp import data_coding
 from homing.smpp.data_coding import DATA_CODINGS, FLASH, GSM7, GSM7_PACKED, UCS2
@@ -15,7 +15,7 @@ from homing.smpp.pdus import DeliverSm
 from homing.text import gsm7
 
 NOW = datetime(2026, 11, 22, 12, 0, 0, tzinfo=UTC)
-CARRIER = Reader(SmppSettings(host="smsc.example", system_id="us"))
+CARRIER = DeliveryReader(SmppSettings(host="smsc.example", system_id="us"))
 
 TEXTS = [
     # data_coding, octets, the text, whether a customer may submit it
@@ -64,7 +64,7 @@ def test_both_directions_read_octets_alike(value: int, octets: bytes, text: str,
         smpp_text.check(octets, value)
         assert smpp_text.decode(octets, value).text == text
     else:
-        with pytest.raises(Unacceptable):
+        with pytest.raises(RequestRejected):
             smpp_text.check(octets, value)
 
 

@@ -6,9 +6,9 @@ import pytest
 
 from homing.accounts.profile import Profile
 from homing.doors import smpp_long
-from homing.doors.smpp_long import LongPart, part_of, submission_of, whole_sets
-from homing.doors.smpp_submit import read
-from homing.doors.smpp_words import Own, Unacceptable
+from homing.doors.smpp_long import MessagePart, complete_sets, part_of, submission_of
+from homing.doors.smpp_submit import read_submit
+from homing.doors.smpp_words import RequestRejected, VendorStatus
 from homing.model import App, Door, Recipient
 from homing.smpp import concatenation, tlvs, udh
 from homing.smpp.pdus import SubmitSm
@@ -20,7 +20,7 @@ NOW = datetime(2026, 11, 22, 12, 0, 0, tzinfo=UTC)
 ACCOUNT = Profile(7, "acme", False, (), 20, False, "ACME", frozenset({"ACME"}), {"a": App("a", "a", None, None)}, ())
 
 
-def part(number: int, octets: bytes, total: int = 2, reference: int = 9, **more: object) -> LongPart:
+def part(number: int, octets: bytes, total: int = 2, reference: int = 9, **more: object) -> MessagePart:
     values: dict[str, object] = {"registered_delivery": 1, **more}
     pdu = SubmitSm(
         source_addr="ACME",
@@ -29,14 +29,14 @@ def part(number: int, octets: bytes, total: int = 2, reference: int = 9, **more:
         short_message=concatenation.build_header(reference, total, number) + octets,
         **values,  # type: ignore[arg-type]
     )
-    return part_of(read(ACCOUNT, pdu, NOW), ACCOUNT, 100 + number, Door.LAAFFIC, "key", "a", f"b/{number}")
+    return part_of(read_submit(ACCOUNT, pdu, NOW), ACCOUNT, 100 + number, Door.LAAFFIC, "key", "a", f"b/{number}")
 
 
 def test_a_set_is_whole_when_every_part_is_there_in_whatever_order() -> None:
     first, second, other = part(1, b"one "), part(2, b"two"), part(2, b"x", reference=10)
-    assert whole_sets([second, other]) == []
-    assert whole_sets([second, other, first]) == [[first, second]]
-    assert whole_sets([first, first]) == []
+    assert complete_sets([second, other]) == []
+    assert complete_sets([second, other, first]) == [[first, second]]
+    assert complete_sets([first, first]) == []
 
 
 def test_the_message_is_the_parts_joined_and_names_their_ids() -> None:
@@ -76,13 +76,13 @@ def test_parts_of_two_codings_make_one_text() -> None:
 
 
 def test_a_part_that_can_never_be_text_is_refused_when_it_comes_and_half_a_character_when_all_are_there() -> None:
-    with pytest.raises(Unacceptable):
+    with pytest.raises(RequestRejected):
         part(1, b"\x80")
-    with pytest.raises(Unacceptable):
+    with pytest.raises(RequestRejected):
         part(1, b"x", data_coding=4)
-    with pytest.raises(Unacceptable) as refused:
+    with pytest.raises(RequestRejected) as refused:
         submission_of([part(1, b"\xd8\x3d", data_coding=8), part(2, b"\0a", data_coding=8)], ACCOUNT)
-    assert refused.value.status == Own.UNSUPPORTED_CONTENT
+    assert refused.value.status == VendorStatus.UNSUPPORTED_CONTENT
 
 
 def test_a_form_is_stored_and_read_back() -> None:

@@ -1,11 +1,11 @@
 """Connections that have not bound: who goes when there are too many."""
 
-from homing.doors.smpp_newcomers import Newcomers
+from homing.doors.smpp_newcomers import UnboundConnections
 from homing.kit.failure_counts import network_of
 
 
-def newcomers(dropped: list[str], items: int = 5, per_network: int = 4) -> Newcomers[str]:
-    return Newcomers(items_max=items, per_network_max=per_network, known_max=2, drop=dropped.append)
+def newcomers(dropped: list[str], items: int = 5, per_network: int = 4) -> UnboundConnections[str]:
+    return UnboundConnections(items_max=items, per_network_max=per_network, known_max=2, drop=dropped.append)
 
 
 def test_an_ipv6_network_of_64_bits_counts_as_one_and_a_mapped_address_as_what_it_is() -> None:

@@ -6,35 +6,35 @@ import pytest
 
 from homing import limits
 from homing.smpp import pdus
-from homing.smpp.codec import Decoder, Fault, encode
-from homing.smpp.pdus import Pdu, Request
-from homing.smpp.session import SEQUENCE_MAX, End, Failure, Session
-from homing.smpp.states import Role, State, may_send
-from homing.smpp.statuses import Status
-from homing.smpp.timers import Timers
+from homing.smpp.codec import PduDecoder, PduFault, encode
+from homing.smpp.pdus import Pdu, RequestPdu
+from homing.smpp.session import SEQUENCE_MAX, RequestFailure, SessionEnd, SmppSession
+from homing.smpp.states import SessionRole, SessionState, may_send
+from homing.smpp.statuses import CommandStatus
+from homing.smpp.timers import SessionTimers
 
-TIMERS = Timers(session_init_s=10, enquire_link_s=30, inactivity_s=600, response_s=20)
+TIMERS = SessionTimers(session_init_s=10, enquire_link_s=30, inactivity_s=600, response_s=20)
 SUBMIT = pdus.SubmitSm(source_addr="HOMING", destination_addr="447700900123", short_message=b"hello")
 DELIVER = pdus.DeliverSm(source_addr="447700900123", destination_addr="HOMING", short_message=b"yes")
 BINDS = [
-    (pdus.BindTransmitter, pdus.BindTransmitterResp, State.BOUND_TX),
-    (pdus.BindReceiver, pdus.BindReceiverResp, State.BOUND_RX),
-    (pdus.BindTransceiver, pdus.BindTransceiverResp, State.BOUND_TRX),
+    (pdus.BindTransmitter, pdus.BindTransmitterResp, SessionState.BOUND_TX),
+    (pdus.BindReceiver, pdus.BindReceiverResp, SessionState.BOUND_RX),
+    (pdus.BindTransceiver, pdus.BindTransceiverResp, SessionState.BOUND_TRX),
 ]
 
 
-def written(session: Session[str]) -> list[tuple[int, Pdu | Fault]]:
+def written(session: SmppSession[str]) -> list[tuple[int, Pdu | PduFault]]:
     """What the session has to write, as its peer reads it."""
-    return Decoder().feed(session.take())
+    return PduDecoder().feed(session.take())
 
 
-def hears(session: Session[str], *pdus_: tuple[int, Pdu], at_s: float = 0.0) -> tuple[list[object], list[object]]:
+def hears(session: SmppSession[str], *pdus_: tuple[int, Pdu], at_s: float = 0.0) -> tuple[list[object], list[object]]:
     requests, answers = session.receive(b"".join(encode(pdu, sequence) for sequence, pdu in pdus_), at_s)
     return list(requests), list(answers)
 
 
-def bound_esme(bind: type[Request] = pdus.BindTransceiver, window: int = 3) -> Session[str]:
-    session: Session[str] = Session(Role.ESME, 0.0, TIMERS, window, window)
+def bound_esme(bind: type[RequestPdu] = pdus.BindTransceiver, window: int = 3) -> SmppSession[str]:
+    session: SmppSession[str] = SmppSession(SessionRole.ESME, 0.0, TIMERS, window, window)
     assert session.send(bind(), "bind", 0.0) == 1
     session.take()
     _requests, answers = hears(session, (1, pdus.RESPONSE_OF[bind]()))
@@ -42,10 +42,10 @@ def bound_esme(bind: type[Request] = pdus.BindTransceiver, window: int = 3) -> S
     return session
 
 
-def bound_smsc(bind: type[Request] = pdus.BindTransceiver, window: int = 3) -> Session[str]:
-    session: Session[str] = Session(Role.SMSC, 0.0, TIMERS, window, window)
+def bound_smsc(bind: type[RequestPdu] = pdus.BindTransceiver, window: int = 3) -> SmppSession[str]:
+    session: SmppSession[str] = SmppSession(SessionRole.SMSC, 0.0, TIMERS, window, window)
     assert hears(session, (1, bind())) == ([(1, bind())], [])
-    assert session.respond(1, Status.ROK)
+    assert session.respond(1, CommandStatus.ROK)
     session.take()
     return session
 
@@ -55,49 +55,49 @@ def bound_smsc(bind: type[Request] = pdus.BindTransceiver, window: int = 3) -> S
 
 @pytest.mark.parametrize(("bind", "response", "state"), BINDS)
 def test_a_bind_that_is_accepted_binds_both_ends(
-    bind: type[Request], response: type[pdus.Response], state: State
+    bind: type[RequestPdu], response: type[pdus.ResponsePdu], state: SessionState
 ) -> None:
     assert bound_esme(bind).state is state
     assert bound_smsc(bind).state is state
 
 
 def test_a_bind_that_is_refused_leaves_both_ends_open() -> None:
-    esme: Session[str] = Session(Role.ESME, 0.0, TIMERS)
-    smsc: Session[str] = Session(Role.SMSC, 0.0, TIMERS)
+    esme: SmppSession[str] = SmppSession(SessionRole.ESME, 0.0, TIMERS)
+    smsc: SmppSession[str] = SmppSession(SessionRole.SMSC, 0.0, TIMERS)
     esme.send(pdus.BindTransceiver("x", "wrong"), "bind", 0.0)
     [(sequence, _bind)], _ = smsc.receive(esme.take(), 0.0)
-    smsc.respond(sequence, Status.RINVPASWD)
+    smsc.respond(sequence, CommandStatus.RINVPASWD)
     _, answers = esme.receive(smsc.take(), 0.0)
-    assert answers == [("bind", pdus.BindTransceiverResp(status=Status.RINVPASWD))]
-    assert (esme.state, smsc.state) == (State.OPEN, State.OPEN)
+    assert answers == [("bind", pdus.BindTransceiverResp(status=CommandStatus.RINVPASWD))]
+    assert (esme.state, smsc.state) == (SessionState.OPEN, SessionState.OPEN)
     assert esme.send(pdus.BindTransceiver("x", "right"), "again", 0.0) is not None
 
 
 def test_an_outbind_asks_for_a_bind() -> None:
-    smsc: Session[str] = Session(Role.SMSC, 0.0, TIMERS)
-    esme: Session[str] = Session(Role.ESME, 0.0, TIMERS)
+    smsc: SmppSession[str] = SmppSession(SessionRole.SMSC, 0.0, TIMERS)
+    esme: SmppSession[str] = SmppSession(SessionRole.ESME, 0.0, TIMERS)
     assert smsc.tell(pdus.Outbind("SMSC", "secret"))
     requests, _ = esme.receive(smsc.take(), 0.0)
     assert [request for _sequence, request in requests] == [pdus.Outbind("SMSC", "secret")]
-    assert (smsc.state, esme.state) == (State.OUTBOUND, State.OUTBOUND)
+    assert (smsc.state, esme.state) == (SessionState.OUTBOUND, SessionState.OUTBOUND)
     esme.send(pdus.BindReceiver(), "bind", 0.0)
     [(sequence, _bind)], _ = smsc.receive(esme.take(), 0.0)
     smsc.respond(sequence, pdus.BindReceiverResp("SMSC"))
-    assert smsc.state is State.BOUND_RX
+    assert smsc.state is SessionState.BOUND_RX
 
 
 @pytest.mark.parametrize(
     ("make", "request_", "status"),
     [
-        (lambda: bound_smsc(pdus.BindReceiver), SUBMIT, Status.RINVBNDSTS),
-        (lambda: bound_smsc(pdus.BindTransmitter), pdus.BindTransmitter(), Status.RALYBND),
-        (lambda: bound_smsc(), DELIVER, Status.RINVBNDSTS),
-        (lambda: bound_esme(pdus.BindTransmitter), DELIVER, Status.RINVBNDSTS),
-        (lambda: bound_esme(), SUBMIT, Status.RINVBNDSTS),
+        (lambda: bound_smsc(pdus.BindReceiver), SUBMIT, CommandStatus.RINVBNDSTS),
+        (lambda: bound_smsc(pdus.BindTransmitter), pdus.BindTransmitter(), CommandStatus.RALYBND),
+        (lambda: bound_smsc(), DELIVER, CommandStatus.RINVBNDSTS),
+        (lambda: bound_esme(pdus.BindTransmitter), DELIVER, CommandStatus.RINVBNDSTS),
+        (lambda: bound_esme(), SUBMIT, CommandStatus.RINVBNDSTS),
     ],
 )
 def test_what_the_state_does_not_allow_is_refused(
-    make: Callable[[], Session[str]], request_: Request, status: Status
+    make: Callable[[], SmppSession[str]], request_: RequestPdu, status: CommandStatus
 ) -> None:
     session = make()
     before = session.state
@@ -114,18 +114,18 @@ def test_what_the_state_does_not_allow_is_not_sent_either() -> None:
     assert not bound_esme().tell(pdus.Outbind())
 
 
-@pytest.mark.parametrize("state", [State.UNBINDING, State.CLOSED])
-@pytest.mark.parametrize("role", list(Role))
-def test_a_session_on_its_way_out_sends_no_request(role: Role, state: State) -> None:
+@pytest.mark.parametrize("state", [SessionState.UNBINDING, SessionState.CLOSED])
+@pytest.mark.parametrize("role", list(SessionRole))
+def test_a_session_on_its_way_out_sends_no_request(role: SessionRole, state: SessionState) -> None:
     assert may_send(role, state) == frozenset()
 
 
 def test_what_comes_behind_a_bind_waits_for_its_answer() -> None:
-    session: Session[str] = Session(Role.SMSC, 0.0, TIMERS)
+    session: SmppSession[str] = SmppSession(SessionRole.SMSC, 0.0, TIMERS)
     assert hears(session, (1, pdus.BindTransceiver()), (2, SUBMIT)) == ([(1, pdus.BindTransceiver())], [])
     assert hears(session, (3, SUBMIT)) == ([], [])
     assert not session.may_read
-    session.respond(1, Status.ROK)
+    session.respond(1, CommandStatus.ROK)
     assert session.has_held
     assert hears(session) == ([(2, SUBMIT), (3, SUBMIT)], [])
     assert session.may_read
@@ -135,15 +135,15 @@ def test_what_comes_behind_a_bind_waits_for_its_answer() -> None:
     "pdu", [SUBMIT, pdus.EnquireLink(), pdus.Unbind(), pdus.EnquireLinkResp(), pdus.SubmitSmResp("1")]
 )
 def test_before_a_bind_nothing_but_a_bind_is_answered_and_the_third_ends_the_connection(pdu: pdus.Pdu) -> None:
-    session: Session[str] = Session(Role.SMSC, 0.0, TIMERS)
+    session: SmppSession[str] = SmppSession(SessionRole.SMSC, 0.0, TIMERS)
     for number in range(1, limits.SMPP_FAULTS_UNBOUND_MAX):
         assert hears(session, (number, pdu)) == ([], [])
         assert session.end is None
-    again: Session[str] = Session(Role.SMSC, 0.0, TIMERS)
+    again: SmppSession[str] = SmppSession(SessionRole.SMSC, 0.0, TIMERS)
     assert hears(again, (1, pdu), (2, pdu), (3, pdus.BindTransceiver())) == ([(3, pdus.BindTransceiver())], [])
     assert hears(session, (9, pdu), (10, pdus.BindTransceiver())) == ([], [])
     assert written(session) == []
-    assert session.end is End.GARBAGE
+    assert session.end is SessionEnd.GARBAGE
 
 
 def test_a_turn_takes_so_many_pdus_and_the_rest_waits_with_reading_paused() -> None:
@@ -172,31 +172,31 @@ def test_what_costs_a_peer_nothing_may_come_at_a_pace_and_not_without_end(pdu: p
     assert session.end is None, "so many a second are nobody's harm"
     for _ in range(int(limits.SMPP_FREE_BURST) + 1):
         session.receive(encode(pdu, 7), float(seconds))
-    assert session.end is End.FLOOD
+    assert session.end is SessionEnd.FLOOD
 
 
 def test_a_peer_that_says_nothing_is_let_go_before_one_that_takes_its_time_to_bind() -> None:
-    mute: Session[str] = Session(Role.SMSC, 0.0, TIMERS)
-    slow: Session[str] = Session(Role.SMSC, 0.0, TIMERS)
+    mute: SmppSession[str] = SmppSession(SessionRole.SMSC, 0.0, TIMERS)
+    slow: SmppSession[str] = SmppSession(SessionRole.SMSC, 0.0, TIMERS)
     slow.receive(encode(pdus.BindTransceiver(), 1)[:10], 1.0)
     for session in (mute, slow):
         session.tick(limits.SMPP_FIRST_OCTET_S)
-    assert (mute.end, slow.end) == (End.NOT_BOUND, None)
+    assert (mute.end, slow.end) == (SessionEnd.NOT_BOUND, None)
     slow.tick(TIMERS.session_init_s)
-    assert slow.end is End.NOT_BOUND
+    assert slow.end is SessionEnd.NOT_BOUND
 
 
 def test_what_comes_behind_a_bind_that_is_refused_is_not_answered() -> None:
-    session: Session[str] = Session(Role.SMSC, 0.0, TIMERS)
+    session: SmppSession[str] = SmppSession(SessionRole.SMSC, 0.0, TIMERS)
     hears(session, (1, pdus.BindTransceiver()), (2, SUBMIT))
-    session.respond(1, Status.RINVPASWD)
+    session.respond(1, CommandStatus.RINVPASWD)
     session.take()
     assert hears(session) == ([], [])
     assert written(session) == []
 
 
 def test_a_message_behind_a_bind_response_in_one_segment_is_taken() -> None:
-    session: Session[str] = Session(Role.ESME, 0.0, TIMERS)
+    session: SmppSession[str] = SmppSession(SessionRole.ESME, 0.0, TIMERS)
     session.send(pdus.BindTransceiver(), "bind", 0.0)
     requests, answers = hears(session, (1, pdus.BindTransceiverResp("S")), (1, DELIVER))
     assert requests == [(1, DELIVER)]
@@ -233,7 +233,7 @@ def test_a_full_window_takes_nothing_until_an_answer_comes() -> None:
 def test_a_generic_nack_is_an_answer() -> None:
     session = bound_esme()
     number = session.send(SUBMIT, "a", 0.0)
-    nack = pdus.GenericNack(status=Status.RINVCMDID)
+    nack = pdus.GenericNack(status=CommandStatus.RINVCMDID)
     assert hears(session, (number or 0, nack)) == ([], [("a", nack)])
 
 
@@ -262,10 +262,10 @@ def test_requests_are_answered_in_any_order_and_once() -> None:
     session = bound_smsc()
     assert hears(session, (5, SUBMIT), (6, SUBMIT)) == ([(5, SUBMIT), (6, SUBMIT)], [])
     assert session.respond(6, pdus.SubmitSmResp("six"))
-    assert session.respond(5, Status.RTHROTTLED)
+    assert session.respond(5, CommandStatus.RTHROTTLED)
     assert not session.respond(5, pdus.SubmitSmResp("five"))
-    assert not session.respond(99, Status.ROK)
-    assert written(session) == [(6, pdus.SubmitSmResp("six")), (5, pdus.SubmitSmResp(status=Status.RTHROTTLED))]
+    assert not session.respond(99, CommandStatus.ROK)
+    assert written(session) == [(6, pdus.SubmitSmResp("six")), (5, pdus.SubmitSmResp(status=CommandStatus.RTHROTTLED))]
 
 
 def test_the_response_of_another_command_is_not_taken_and_the_request_still_waits() -> None:
@@ -282,11 +282,11 @@ def test_requests_beyond_the_window_are_throttled_and_reading_stops() -> None:
     session = bound_smsc(window=4)
     requests, _ = hears(session, *((number, SUBMIT) for number in range(10, 16)))
     assert [number for number, _ in requests] == [10, 11, 12, 13]  # type: ignore[misc, attr-defined]
-    throttled = pdus.SubmitSmResp(status=Status.RTHROTTLED)
+    throttled = pdus.SubmitSmResp(status=CommandStatus.RTHROTTLED)
     assert written(session) == [(14, throttled), (15, throttled)]
     assert session.counters.throttled == 2
     assert not session.may_read
-    session.respond(10, Status.ROK)
+    session.respond(10, CommandStatus.ROK)
     assert session.may_read
 
 
@@ -298,10 +298,10 @@ def test_requests_under_a_number_that_waits_have_their_turn_one_after_the_other(
     assert session.counters.repeated == 2
     for request in (other, SUBMIT):
         assert not session.has_held
-        session.respond(5, Status.ROK)
+        session.respond(5, CommandStatus.ROK)
         assert session.has_held
         assert hears(session) == ([(5, request)], [])
-    session.respond(5, Status.ROK)
+    session.respond(5, CommandStatus.ROK)
     assert not session.has_held
     assert len(written(session)) == 3
 
@@ -310,10 +310,10 @@ def test_requests_that_still_wait_for_their_number_when_the_peer_unbinds_are_ref
     session = bound_smsc(window=10)
     hears(session, (5, SUBMIT), (5, SUBMIT), (5, DELIVER), (5, SUBMIT), (6, pdus.Unbind()))
     session.take()
-    session.respond(5, Status.ROK)
-    refused = pdus.SubmitSmResp(status=Status.RINVBNDSTS)
+    session.respond(5, CommandStatus.ROK)
+    refused = pdus.SubmitSmResp(status=CommandStatus.RINVBNDSTS)
     assert written(session) == [(5, pdus.SubmitSmResp()), (5, refused), (5, refused), (6, pdus.UnbindResp())]
-    assert session.end is End.PEER_UNBOUND
+    assert session.end is SessionEnd.PEER_UNBOUND
 
 
 def test_requests_under_one_number_fill_the_window_like_others() -> None:
@@ -324,7 +324,7 @@ def test_requests_under_one_number_fill_the_window_like_others() -> None:
 
 
 def test_an_enquire_link_is_answered_by_the_session_before_and_after_the_bind() -> None:
-    for session in (Session[str](Role.ESME, 0.0, TIMERS), bound_smsc(), bound_esme(pdus.BindTransmitter)):
+    for session in (SmppSession[str](SessionRole.ESME, 0.0, TIMERS), bound_smsc(), bound_esme(pdus.BindTransmitter)):
         assert hears(session, (77, pdus.EnquireLink())) == ([], [])
         assert written(session) == [(77, pdus.EnquireLinkResp())]
 
@@ -332,7 +332,7 @@ def test_an_enquire_link_is_answered_by_the_session_before_and_after_the_bind() 
 def test_an_alert_comes_without_an_answer_to_give() -> None:
     session = bound_esme()
     assert hears(session, (5, pdus.AlertNotification())) == ([(5, pdus.AlertNotification())], [])
-    assert not session.respond(5, Status.ROK)
+    assert not session.respond(5, CommandStatus.ROK)
     assert session.unanswered == 0
 
 
@@ -340,16 +340,16 @@ def test_an_alert_comes_without_an_answer_to_give() -> None:
 
 
 def test_who_does_not_bind_in_time_is_closed() -> None:
-    session: Session[str] = Session(Role.SMSC, 0.0, TIMERS)
+    session: SmppSession[str] = SmppSession(SessionRole.SMSC, 0.0, TIMERS)
     session.receive(encode(pdus.BindTransceiver(), 1)[:10], 0.5)
     assert session.tick(9.9) == []
     assert session.end is None
     session.tick(10.0)
-    assert session.end is End.NOT_BOUND
+    assert session.end is SessionEnd.NOT_BOUND
 
 
 def test_a_bind_that_we_are_slow_to_answer_is_not_held_against_its_sender() -> None:
-    session: Session[str] = Session(Role.SMSC, 0.0, TIMERS)
+    session: SmppSession[str] = SmppSession(SessionRole.SMSC, 0.0, TIMERS)
     hears(session, (1, pdus.BindTransceiver()))
     session.tick(60.0)
     assert session.end is None
@@ -361,12 +361,12 @@ def test_a_request_without_an_answer_is_given_up_after_the_response_time() -> No
     session.send(SUBMIT, "late", 10.0)
     session.take()
     assert session.tick(20.9) == []
-    assert session.tick(21.0) == [("early", Failure.NO_ANSWER)]
+    assert session.tick(21.0) == [("early", RequestFailure.NO_ANSWER)]
     assert session.outstanding == 1
     assert hears(session, (early or 0, pdus.SubmitSmResp("1")), at_s=22.0) == ([], [])
     assert session.counters.foreign == 1
     assert session.late == [("early", pdus.SubmitSmResp("1"))]
-    assert Failure.NO_ANSWER.fate_unknown
+    assert RequestFailure.NO_ANSWER.fate_unknown
 
 
 def test_a_late_answer_is_heard_once_and_only_if_it_is_of_the_request() -> None:
@@ -395,7 +395,7 @@ def test_late_answers_are_no_flood_even_of_requests_that_are_no_longer_known() -
     assert len(session.late) == limits.SMPP_GIVEN_UP_MAX
     for _n in range(int(limits.SMPP_FREE_BURST) + 1):
         hears(session, (sent[0], pdus.SubmitSmResp("1")), at_s=61.0)
-    assert session.end is End.FLOOD, "each is answered late once"
+    assert session.end is SessionEnd.FLOOD, "each is answered late once"
 
 
 def test_of_answers_that_never_come_a_bounded_number_is_waited_for() -> None:
@@ -428,7 +428,7 @@ def test_a_half_open_link_is_found_by_the_answer_that_does_not_come() -> None:
     session.tick(49.9)
     assert session.end is None
     session.tick(50.0)
-    assert session.end is End.SILENT
+    assert session.end is SessionEnd.SILENT
 
 
 def test_a_peer_that_talks_without_answering_enquire_link_is_alive() -> None:
@@ -440,21 +440,23 @@ def test_a_peer_that_talks_without_answering_enquire_link_is_alive() -> None:
 
 
 def test_a_link_without_traffic_is_unbound_though_enquire_links_pass() -> None:
-    timers = Timers(session_init_s=10, enquire_link_s=30, inactivity_s=100, response_s=20)
-    session: Session[str] = Session(Role.SMSC, 0.0, timers)
+    timers = SessionTimers(session_init_s=10, enquire_link_s=30, inactivity_s=100, response_s=20)
+    session: SmppSession[str] = SmppSession(SessionRole.SMSC, 0.0, timers)
     hears(session, (1, pdus.BindReceiver()))
-    session.respond(1, Status.ROK)
+    session.respond(1, CommandStatus.ROK)
     hears(session, (2, pdus.EnquireLink()), at_s=99.0)
     session.take()
     session.tick(100.0)
     [(number, unbind)] = written(session)
     assert unbind == pdus.Unbind()
     hears(session, (number, pdus.UnbindResp()), at_s=101.0)
-    assert session.end is End.UNBOUND
+    assert session.end is SessionEnd.UNBOUND
 
 
 def test_timers_that_are_off_never_run_out() -> None:
-    session: Session[str] = Session(Role.ESME, 0.0, Timers(enquire_link_s=None, inactivity_s=None))
+    session: SmppSession[str] = SmppSession(
+        SessionRole.ESME, 0.0, SessionTimers(enquire_link_s=None, inactivity_s=None)
+    )
     session.send(pdus.BindTransceiver(), "bind", 0.0)
     hears(session, (1, pdus.BindTransceiverResp()))
     session.take()
@@ -471,7 +473,7 @@ def test_a_peer_that_does_not_read_is_closed() -> None:
     session.tick(24.0)
     assert session.end is None
     session.tick(25.0)
-    assert session.end is End.STALLED
+    assert session.end is SessionEnd.STALLED
 
 
 def test_a_stall_that_passes_leaves_nothing_behind() -> None:
@@ -490,11 +492,11 @@ def test_answers_that_lie_unread_while_we_do_not_read_are_waited_for() -> None:
     hears(session, (5, SUBMIT), (6, SUBMIT))
     assert not session.may_read
     assert session.tick(1000.0) == []
-    session.respond(5, Status.ROK)
+    session.respond(5, CommandStatus.ROK)
     assert session.may_read
     session.resume(1000.0)
     assert session.tick(1019.0) == []
-    assert session.tick(1020.0) == [("receipt", Failure.NO_ANSWER)]
+    assert session.tick(1020.0) == [("receipt", RequestFailure.NO_ANSWER)]
 
 
 # ---- The end
@@ -505,12 +507,12 @@ def test_what_was_not_written_is_known_from_what_was() -> None:
     session.send(SUBMIT, "written", 0.0)
     session.take()
     session.send(SUBMIT, "kept", 0.0)
-    assert session.close() == [("written", Failure.LINK_LOST), ("kept", Failure.NOT_SENT)]
-    assert session.end is End.LOST
-    assert session.state is State.CLOSED
+    assert session.close() == [("written", RequestFailure.LINK_LOST), ("kept", RequestFailure.NOT_SENT)]
+    assert session.end is SessionEnd.LOST
+    assert session.state is SessionState.CLOSED
     assert session.send(SUBMIT, "later", 0.0) is None
     assert session.receive(encode(DELIVER, 1), 0.0) == ([], [])
-    assert not Failure.NOT_SENT.fate_unknown
+    assert not RequestFailure.NOT_SENT.fate_unknown
 
 
 def test_an_unbind_waits_for_what_is_under_way_at_both_sides() -> None:
@@ -521,13 +523,13 @@ def test_an_unbind_waits_for_what_is_under_way_at_both_sides() -> None:
     session.unbind(1.0)
     assert session.send(SUBMIT, "b", 1.0) is None
     assert hears(session, (51, DELIVER), (number, pdus.SubmitSmResp("1")))[0] == [(51, DELIVER)]
-    session.respond(50, Status.ROK)
+    session.respond(50, CommandStatus.ROK)
     assert pdus.Unbind() not in [pdu for _number, pdu in written(session)]
-    session.respond(51, Status.ROK)
+    session.respond(51, CommandStatus.ROK)
     (_, _), (unbind, last) = written(session)
     assert last == pdus.Unbind()
     hears(session, (unbind, pdus.UnbindResp()))
-    assert session.end is End.UNBOUND
+    assert session.end is SessionEnd.UNBOUND
 
 
 def test_an_unbind_that_nobody_answers_ends_after_the_response_time() -> None:
@@ -536,7 +538,7 @@ def test_an_unbind_that_nobody_answers_ends_after_the_response_time() -> None:
     session.tick(19.0)
     assert session.end is None
     session.tick(20.0)
-    assert session.end is End.UNBOUND
+    assert session.end is SessionEnd.UNBOUND
 
 
 def test_an_unbind_with_an_answer_outstanding_for_ever_still_ends() -> None:
@@ -544,10 +546,10 @@ def test_an_unbind_with_an_answer_outstanding_for_ever_still_ends() -> None:
     session.send(SUBMIT, "a", 0.0)
     session.take()
     session.unbind(0.0)
-    assert session.tick(20.0) == [("a", Failure.NO_ANSWER)]
+    assert session.tick(20.0) == [("a", RequestFailure.NO_ANSWER)]
     assert [pdu for _number, pdu in written(session)] == [pdus.Unbind()]
     session.tick(40.0)
-    assert session.end is End.UNBOUND
+    assert session.end is SessionEnd.UNBOUND
 
 
 def test_a_peers_unbind_is_answered_after_its_requests() -> None:
@@ -556,11 +558,11 @@ def test_a_peers_unbind_is_answered_after_its_requests() -> None:
     assert session.end is None
     session.respond(5, pdus.SubmitSmResp("5"))
     assert written(session) == [
-        (7, pdus.SubmitSmResp(status=Status.RINVBNDSTS)),
+        (7, pdus.SubmitSmResp(status=CommandStatus.RINVBNDSTS)),
         (5, pdus.SubmitSmResp("5")),
         (6, pdus.UnbindResp()),
     ]
-    assert session.end is End.PEER_UNBOUND
+    assert session.end is SessionEnd.PEER_UNBOUND
 
 
 def test_both_ends_may_unbind_at_once() -> None:
@@ -570,7 +572,7 @@ def test_both_ends_may_unbind_at_once() -> None:
     from_esme, from_smsc = esme.take(), smsc.take()
     esme.receive(from_smsc, 0.0)
     smsc.receive(from_esme, 0.0)
-    assert (esme.end, smsc.end) == (End.PEER_UNBOUND, End.PEER_UNBOUND)
+    assert (esme.end, smsc.end) == (SessionEnd.PEER_UNBOUND, SessionEnd.PEER_UNBOUND)
 
 
 # ---- Bad input
@@ -579,29 +581,29 @@ def test_both_ends_may_unbind_at_once() -> None:
 def test_a_fatal_fault_is_answered_and_ends_the_session() -> None:
     session = bound_smsc()
     assert session.receive(b"\0\0\0\0" + encode(SUBMIT, 1), 0.0) == ([], [])
-    assert written(session) == [(0, pdus.GenericNack(status=Status.RINVCMDLEN))]
-    assert session.end is End.GARBAGE
+    assert written(session) == [(0, pdus.GenericNack(status=CommandStatus.RINVCMDLEN))]
+    assert session.end is SessionEnd.GARBAGE
 
 
 def test_what_came_before_a_fatal_fault_in_its_segment_still_counts() -> None:
     session = bound_smsc()
     requests, _ = session.receive(encode(SUBMIT, 5) + b"\xff\xff\xff\xff", 0.0)
     assert requests == [(5, SUBMIT)]
-    assert session.end is End.GARBAGE
+    assert session.end is SessionEnd.GARBAGE
 
 
 def test_a_bound_session_outlives_pdus_that_it_cannot_read() -> None:
     session = bound_smsc()
     for number in range(20):
         session.receive(b"\0\0\0\x10\0\0\x0f\xff\0\0\0\0" + number.to_bytes(4, "big"), 0.0)
-    assert [pdu for _number, pdu in written(session)] == [pdus.GenericNack(status=Status.RINVCMDID)] * 20
+    assert [pdu for _number, pdu in written(session)] == [pdus.GenericNack(status=CommandStatus.RINVCMDID)] * 20
     assert session.counters.faults == 20
     assert session.end is None
 
 
 def test_an_unbound_session_does_not_outlive_many() -> None:
-    session: Session[str] = Session(Role.SMSC, 0.0, TIMERS)
+    session: SmppSession[str] = SmppSession(SessionRole.SMSC, 0.0, TIMERS)
     for _ in range(limits.SMPP_FAULTS_UNBOUND_MAX):
         assert session.end is None
         session.receive(b"\0\0\0\x10\0\0\x0f\xff\0\0\0\0\0\0\0\x01", 0.0)
-    assert session.end is End.GARBAGE
+    assert session.end is SessionEnd.GARBAGE

@@ -5,11 +5,11 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from homing.smpp import concatenation, statuses, times, tlvs, udh
-from homing.smpp.statuses import Kind, Status
+from homing.smpp.statuses import CommandStatus, StatusKind
 
 
-@pytest.mark.parametrize("status", list(Status))
-def test_every_status_has_a_name_and_words(status: Status) -> None:
+@pytest.mark.parametrize("status", list(CommandStatus))
+def test_every_status_has_a_name_and_words(status: CommandStatus) -> None:
     meaning = statuses.meaning(status)
     assert meaning.name == f"ESME_{status.name}"
     assert meaning.words
@@ -18,20 +18,20 @@ def test_every_status_has_a_name_and_words(status: Status) -> None:
 @pytest.mark.parametrize(
     ("status", "kind"),
     [
-        (0x00, Kind.OK),
-        (0x58, Kind.THROTTLED),
-        (0x14, Kind.THROTTLED),
-        (0x08, Kind.TEMPORARY),
-        (0x0B, Kind.PERMANENT),
-        (0x0E, Kind.SESSION),
-        (0x04, Kind.SESSION),
-        (0x400, Kind.PERMANENT),
-        (0x4FF, Kind.PERMANENT),
-        (0x10, Kind.PERMANENT),
-        (0xFFFFFFFF, Kind.PERMANENT),
+        (0x00, StatusKind.OK),
+        (0x58, StatusKind.THROTTLED),
+        (0x14, StatusKind.THROTTLED),
+        (0x08, StatusKind.TEMPORARY),
+        (0x0B, StatusKind.PERMANENT),
+        (0x0E, StatusKind.SESSION),
+        (0x04, StatusKind.SESSION),
+        (0x400, StatusKind.PERMANENT),
+        (0x4FF, StatusKind.PERMANENT),
+        (0x10, StatusKind.PERMANENT),
+        (0xFFFFFFFF, StatusKind.PERMANENT),
     ],
 )
-def test_any_status_says_what_follows_from_it(status: int, kind: Kind) -> None:
+def test_any_status_says_what_follows_from_it(status: int, kind: StatusKind) -> None:
     assert statuses.meaning(status).kind is kind
 
 
@@ -122,9 +122,9 @@ def test_a_header_is_cut_off_where_esm_class_says_that_there_is_one() -> None:
     message = b"\x05\x00\x03\x2a\x02\x01text"
     assert udh.split(message, 0x40) == (message[:6], b"text")
     assert udh.split(message, 0x00) == (b"", message)
-    with pytest.raises(udh.BadHeader):
+    with pytest.raises(udh.MalformedUdh):
         udh.split(b"\x05\x00", 0x40)
-    with pytest.raises(udh.BadHeader):
+    with pytest.raises(udh.MalformedUdh):
         udh.split(b"", 0x40)
 
 
@@ -144,7 +144,7 @@ def test_concatenation_that_makes_no_sense_is_passed_over(header: bytes) -> None
     "header", [b"\x05\x00\x03\x2a\x02", b"\x02\x00\x03", b"\x01\x00", b"\x06\x00\x03\x2a\x02\x01\x24"]
 )
 def test_a_header_that_does_not_add_up_is_refused(header: bytes) -> None:
-    with pytest.raises(udh.BadHeader):
+    with pytest.raises(udh.MalformedUdh):
         concatenation.header_position(header)
 
 

@@ -7,13 +7,13 @@ import pytest
 from homing import errors, limits
 from homing.accounts.profile import Profile
 from homing.doors import smpp_text
-from homing.doors.smpp_submit import Submit, read, refused_of
-from homing.doors.smpp_words import STATUSES, Own, Unacceptable, status_of
+from homing.doors.smpp_submit import Submit, invalid_destinations, read_submit
+from homing.doors.smpp_words import STATUSES, RequestRejected, VendorStatus, status_of
 from homing.model import App, Options, Recipient, Traffic
 from homing.smpp import concatenation, tlvs, udh
 from homing.smpp.concatenation import REFERENCE_16_BIT, REFERENCE_SAR, PartPosition
 from homing.smpp.pdus import DataSm, DistributionList, SmeAddress, SubmitMulti, SubmitSm
-from homing.smpp.statuses import Status
+from homing.smpp.statuses import CommandStatus
 from homing.text.gsm7 import encode
 from homing.text.segments import Encoding
 
@@ -39,7 +39,7 @@ def submit(**more: object) -> SubmitSm:
 
 
 def test_a_plain_submit() -> None:
-    asked = read(ACCOUNT, submit(registered_delivery=1), NOW)
+    asked = read_submit(ACCOUNT, submit(registered_delivery=1), NOW)
     assert asked.sender == "ACME"
     assert asked.recipients == (Recipient(NUMBER, NUMBER, None),)
     assert asked.octets == b"hello"
@@ -96,63 +96,63 @@ def test_a_plain_submit() -> None:
     ],
 )
 def test_a_field_says(pdu: SubmitSm, field: str, value: object) -> None:
-    assert getattr(read(ACCOUNT, pdu, NOW), field) == value
+    assert getattr(read_submit(ACCOUNT, pdu, NOW), field) == value
 
 
 @pytest.mark.parametrize(
     ("pdu", "status"),
     [
-        (submit(source_addr="STRANGER"), Status.RINVSRCADR),
-        (submit(source_addr="+ACME"), Status.RINVSRCADR),
-        (submit(source_addr="00447700900000"), Status.RINVSRCADR),
-        (submit(destination_addr=""), Status.RINVDSTADR),
-        (submit(destination_addr="hello"), Status.RINVDSTADR),
-        (submit(destination_addr="12345"), Status.RINVDSTADR),
-        (submit(service_type="USSD"), Status.RINVSERTYP),
-        (submit(service_type="\xe9"), Status.RINVSERTYP),
-        (submit(priority_flag=4), Status.RINVPRTFLG),
-        (submit(replace_if_present_flag=1), Status.RINVREPFLAG),
-        (submit(sm_default_msg_id=1), Status.RINVDFTMSGID),
-        (submit(schedule_delivery_time="000000001000000R"), Status.RINVSCHED),
-        (submit(schedule_delivery_time="tomorrow at noon"), Status.RINVSCHED),
-        (submit(validity_period="261122115900000+"), Status.RINVEXPIRY),
-        (submit(validity_period="000000000000000R"), Status.RINVEXPIRY),
-        (submit(validity_period="2611"), Status.RINVEXPIRY),
-        (submit(registered_delivery=3), Status.RINVREGDLVFLG),
-        (submit(short_message=b""), Status.RINVMSGLEN),
-        (submit(tlvs=(tlvs.MESSAGE_PAYLOAD.make(b"more"),)), Status.ROPTPARNOTALLWD),
-        (submit(esm_class=0x04), Status.RINVESMCLASS),
-        (submit(esm_class=0x40, short_message=b"\x09x"), Status.RINVESMCLASS),
-        (submit(esm_class=0x40, short_message=HEADER_8), Status.RINVMSGLEN),
-        (submit(esm_class=0x40, short_message=PORTS + b"x"), Own.UNSUPPORTED_CONTENT),
-        (submit(esm_class=0x40, short_message=concatenation.build_header(7, 200, 2) + b"x"), Status.RINVMSGLEN),
-        (SubmitMulti(source_addr="ACME", short_message=b"x"), Status.RINVNUMDESTS),
+        (submit(source_addr="STRANGER"), CommandStatus.RINVSRCADR),
+        (submit(source_addr="+ACME"), CommandStatus.RINVSRCADR),
+        (submit(source_addr="00447700900000"), CommandStatus.RINVSRCADR),
+        (submit(destination_addr=""), CommandStatus.RINVDSTADR),
+        (submit(destination_addr="hello"), CommandStatus.RINVDSTADR),
+        (submit(destination_addr="12345"), CommandStatus.RINVDSTADR),
+        (submit(service_type="USSD"), CommandStatus.RINVSERTYP),
+        (submit(service_type="\xe9"), CommandStatus.RINVSERTYP),
+        (submit(priority_flag=4), CommandStatus.RINVPRTFLG),
+        (submit(replace_if_present_flag=1), CommandStatus.RINVREPFLAG),
+        (submit(sm_default_msg_id=1), CommandStatus.RINVDFTMSGID),
+        (submit(schedule_delivery_time="000000001000000R"), CommandStatus.RINVSCHED),
+        (submit(schedule_delivery_time="tomorrow at noon"), CommandStatus.RINVSCHED),
+        (submit(validity_period="261122115900000+"), CommandStatus.RINVEXPIRY),
+        (submit(validity_period="000000000000000R"), CommandStatus.RINVEXPIRY),
+        (submit(validity_period="2611"), CommandStatus.RINVEXPIRY),
+        (submit(registered_delivery=3), CommandStatus.RINVREGDLVFLG),
+        (submit(short_message=b""), CommandStatus.RINVMSGLEN),
+        (submit(tlvs=(tlvs.MESSAGE_PAYLOAD.make(b"more"),)), CommandStatus.ROPTPARNOTALLWD),
+        (submit(esm_class=0x04), CommandStatus.RINVESMCLASS),
+        (submit(esm_class=0x40, short_message=b"\x09x"), CommandStatus.RINVESMCLASS),
+        (submit(esm_class=0x40, short_message=HEADER_8), CommandStatus.RINVMSGLEN),
+        (submit(esm_class=0x40, short_message=PORTS + b"x"), VendorStatus.UNSUPPORTED_CONTENT),
+        (submit(esm_class=0x40, short_message=concatenation.build_header(7, 200, 2) + b"x"), CommandStatus.RINVMSGLEN),
+        (SubmitMulti(source_addr="ACME", short_message=b"x"), CommandStatus.RINVNUMDESTS),
         (
             SubmitMulti(source_addr="ACME", dest_addresses=(DistributionList("all"),), short_message=b"x"),
-            Status.RCNTSUBDL,
+            CommandStatus.RCNTSUBDL,
         ),
         (
             SubmitMulti(source_addr="ACME", dest_addresses=(SmeAddress(1, 1, "x"),), short_message=b"x"),
-            Status.RINVDSTADR,
+            CommandStatus.RINVDSTADR,
         ),
         (
             SubmitMulti(source_addr="ACME", dest_addresses=(SmeAddress(1, 1, NUMBER),), short_message=b"x", tlvs=SAR),
-            Status.RINVESMCLASS,
+            CommandStatus.RINVESMCLASS,
         ),
-        (DataSm(source_addr="ACME", destination_addr=NUMBER), Status.RINVMSGLEN),
+        (DataSm(source_addr="ACME", destination_addr=NUMBER), CommandStatus.RINVMSGLEN),
         (
             DataSm(
                 source_addr="ACME",
                 destination_addr=NUMBER,
                 tlvs=(tlvs.MESSAGE_PAYLOAD.make(b"x"), tlvs.QOS_TIME_TO_LIVE.make(0)),
             ),
-            Status.RINVEXPIRY,
+            CommandStatus.RINVEXPIRY,
         ),
     ],
 )
 def test_what_cannot_be_is_refused_with_the_status_of_its_field(pdu: Submit, status: int) -> None:
-    with pytest.raises(Unacceptable) as refused:
-        read(ACCOUNT, pdu, NOW)
+    with pytest.raises(RequestRejected) as refused:
+        read_submit(ACCOUNT, pdu, NOW)
     assert refused.value.status == status
     assert status_of(refused.value) == status
 
@@ -169,7 +169,7 @@ def test_what_cannot_be_is_refused_with_the_status_of_its_field(pdu: Submit, sta
 )
 def test_sar_parameters_that_make_no_part_are_ignored(sar: tlvs.Tlvs) -> None:
     """SMPP 3.4, 5.3.2.22: without the other two, each is."""
-    assert read(ACCOUNT, submit(tlvs=sar), NOW).part is None
+    assert read_submit(ACCOUNT, submit(tlvs=sar), NOW).part is None
 
 
 def test_data_sm_has_its_text_in_the_payload_and_its_validity_in_seconds() -> None:
@@ -179,7 +179,7 @@ def test_data_sm_has_its_text_in_the_payload_and_its_validity_in_seconds() -> No
         registered_delivery=1,
         tlvs=(tlvs.MESSAGE_PAYLOAD.make(b"hello"), tlvs.QOS_TIME_TO_LIVE.make(90)),
     )
-    asked = read(ACCOUNT, pdu, NOW)
+    asked = read_submit(ACCOUNT, pdu, NOW)
     assert (asked.octets, asked.validity_s, asked.registered) == (b"hello", 90, 1)
 
 
@@ -189,8 +189,8 @@ def test_submit_multi_leaves_out_what_is_no_number_and_names_it() -> None:
         dest_addresses=(SmeAddress(1, 1, NUMBER), SmeAddress(1, 1, "x"), SmeAddress(1, 1, "447700900124")),
         short_message=b"hello",
     )
-    assert [one.number for one in read(ACCOUNT, pdu, NOW).recipients] == [NUMBER, "447700900124"]
-    assert refused_of(pdu) == [SmeAddress(1, 1, "x")]
+    assert [one.number for one in read_submit(ACCOUNT, pdu, NOW).recipients] == [NUMBER, "447700900124"]
+    assert invalid_destinations(pdu) == [SmeAddress(1, 1, "x")]
 
 
 # ---- Text
@@ -217,31 +217,31 @@ def test_octets_are_read_as_their_data_coding_says(
     octets: bytes, data_coding: int, text: str, encoding: Encoding | None
 ) -> None:
     smpp_text.check(octets, data_coding)
-    assert smpp_text.decode(octets, data_coding) == smpp_text.Text(text, encoding)
+    assert smpp_text.decode(octets, data_coding) == smpp_text.SubmittedText(text, encoding)
 
 
 @pytest.mark.parametrize(
     ("octets", "data_coding", "status"),
     [
-        (b"\x80", 0x00, Own.UNSUPPORTED_CONTENT),
-        (b"\xe9", 0x01, Own.UNSUPPORTED_CONTENT),
-        (b"\0", 0x03, Status.RINVMSGLEN),
-        (b"a\0b", 0x03, Own.UNSUPPORTED_CONTENT),
-        (b"\0a\0", 0x08, Status.RINVMSGLEN),
-        (b"\0\0", 0x08, Status.RINVMSGLEN),
-        (b"\xff\xfe", 0x08, Status.RINVMSGLEN),
-        (b"\0a\0\0\0b", 0x08, Own.UNSUPPORTED_CONTENT),
-        (b"\xd8\x3d", 0x08, Own.UNSUPPORTED_CONTENT),
-        (b"\xd8\x3d\0a", 0x08, Own.UNSUPPORTED_CONTENT),
-        (b"any", 0x02, Own.UNSUPPORTED_CONTENT),
-        (b"any", 0x04, Own.UNSUPPORTED_CONTENT),
-        (b"any", 0xF5, Own.UNSUPPORTED_CONTENT),
-        (b"any", 0x09, Own.UNSUPPORTED_CONTENT),
-        (b"\xff\xfe", 0x07, Own.UNSUPPORTED_CONTENT),
+        (b"\x80", 0x00, VendorStatus.UNSUPPORTED_CONTENT),
+        (b"\xe9", 0x01, VendorStatus.UNSUPPORTED_CONTENT),
+        (b"\0", 0x03, CommandStatus.RINVMSGLEN),
+        (b"a\0b", 0x03, VendorStatus.UNSUPPORTED_CONTENT),
+        (b"\0a\0", 0x08, CommandStatus.RINVMSGLEN),
+        (b"\0\0", 0x08, CommandStatus.RINVMSGLEN),
+        (b"\xff\xfe", 0x08, CommandStatus.RINVMSGLEN),
+        (b"\0a\0\0\0b", 0x08, VendorStatus.UNSUPPORTED_CONTENT),
+        (b"\xd8\x3d", 0x08, VendorStatus.UNSUPPORTED_CONTENT),
+        (b"\xd8\x3d\0a", 0x08, VendorStatus.UNSUPPORTED_CONTENT),
+        (b"any", 0x02, VendorStatus.UNSUPPORTED_CONTENT),
+        (b"any", 0x04, VendorStatus.UNSUPPORTED_CONTENT),
+        (b"any", 0xF5, VendorStatus.UNSUPPORTED_CONTENT),
+        (b"any", 0x09, VendorStatus.UNSUPPORTED_CONTENT),
+        (b"\xff\xfe", 0x07, VendorStatus.UNSUPPORTED_CONTENT),
     ],
 )
 def test_what_is_no_text_in_its_data_coding_is_refused(octets: bytes, data_coding: int, status: int) -> None:
-    with pytest.raises(Unacceptable) as refused:
+    with pytest.raises(RequestRejected) as refused:
         smpp_text.decode(octets, data_coding)
     assert refused.value.status == status
 
@@ -285,9 +285,9 @@ def test_marks_zeros_and_another_default_alphabet_are_read_as_they_were_meant(
 
 @pytest.mark.parametrize(("octets", "charset"), [(b"\xe9", "ascii"), (b"\xe9", "utf-8"), (b"a\0b", "latin-1")])
 def test_what_is_no_text_in_the_accounts_default_alphabet_is_refused(octets: bytes, charset: str) -> None:
-    with pytest.raises(Unacceptable) as refused:
+    with pytest.raises(RequestRejected) as refused:
         smpp_text.decode(octets, 0, charset)
-    assert refused.value.status == Own.UNSUPPORTED_CONTENT
+    assert refused.value.status == VendorStatus.UNSUPPORTED_CONTENT
 
 
 # ---- Words
@@ -298,10 +298,10 @@ def test_every_refusal_and_failure_has_a_status_that_is_not_ok() -> None:
         return [kind, *(one for child in kind.__subclasses__() for one in tree(child))]
 
     for kind in tree(errors.Refusal) + tree(errors.PlatformFailure):
-        if kind is not Unacceptable and kind.__module__.startswith(("homing.errors", "homing.doors.smpp")):
-            assert status_of(kind()) != Status.ROK
-    assert status_of(errors.StoreAway()) == Status.RSYSERR
-    assert status_of(errors.Overloaded()) == Status.RMSGQFUL
-    assert status_of(KeyError("x")) == Status.RSYSERR
-    assert all(0x400 <= one <= 0x4FF for one in Own)
-    assert set(STATUSES.values()) >= set(Own) - {Own.UNSUPPORTED_CONTENT, Own.ACCOUNT_LOCKED}
+        if kind is not RequestRejected and kind.__module__.startswith(("homing.errors", "homing.doors.smpp")):
+            assert status_of(kind()) != CommandStatus.ROK
+    assert status_of(errors.StoreAway()) == CommandStatus.RSYSERR
+    assert status_of(errors.Overloaded()) == CommandStatus.RMSGQFUL
+    assert status_of(KeyError("x")) == CommandStatus.RSYSERR
+    assert all(0x400 <= one <= 0x4FF for one in VendorStatus)
+    assert set(STATUSES.values()) >= set(VendorStatus) - {VendorStatus.UNSUPPORTED_CONTENT, VendorStatus.ACCOUNT_LOCKED}

@@ -15,7 +15,7 @@ from homing.console.attention import read_attention
 from homing.doors.auth_guard import AuthGuard
 from homing.intake.intake import utc_now
 from homing.model import Door
-from homing.smpp.statuses import Status
+from homing.smpp.statuses import CommandStatus
 from tests.support.client import Client, signed
 from tests.support.esme import refused
 from tests.support.server import Account, Server, free_port
@@ -173,7 +173,7 @@ async def test_what_is_guessed_at_one_door_counts_at_the_others(server: Server) 
     guard = AuthGuard(server.database, CollectorRegistry())
     await guard.share()
     assert not await guard.passes(Door.SMPP, account.api_id, guesser, is_right=True)
-    assert await refused(server.environment["HOMING_SMPP_ADDRESS"], account.key, "guess") == Status.RINVPASWD
+    assert await refused(server.environment["HOMING_SMPP_ADDRESS"], account.key, "guess") == CommandStatus.RINVPASWD
 
     async def counted() -> bool:
         text = (await server.client.call("GET", "/metrics")).text

@@ -34,8 +34,8 @@ from homing.smpp.pdus import (
     Pdu,
     SubmitSmResp,
 )
-from homing.smpp.session import End
-from homing.smpp.statuses import Status
+from homing.smpp.session import SessionEnd
+from homing.smpp.statuses import CommandStatus
 from homing.smpp.tlvs import MESSAGE_PAYLOAD
 from homing.states import State
 from homing.text.segments import count
@@ -157,7 +157,7 @@ async def test_a_message_goes_its_receipt_comes_and_both_name_it_alike(smsc: Sms
         assert (submit.dest_addr_ton, submit.dest_addr_npi, submit.registered_delivery) == (1, 1, 1)
         assert submit.validity_period == "000000015959000R"
         await smsc.until(lambda: smsc.delivered)
-        assert smsc.delivered[0][1].status == Status.ROK
+        assert smsc.delivered[0][1].status == CommandStatus.ROK
 
 
 async def test_the_bind_says_what_the_settings_say(smsc: Smsc) -> None:
@@ -276,15 +276,15 @@ async def test_a_receipt_may_come_before_the_answer_or_never_or_twice_or_in_tlvs
 @pytest.mark.parametrize(
     ("status", "settings", "outcome"),
     [
-        (Status.RINVDSTADR, {}, Outcome.REFUSED),
-        (Status.RSUBMITFAIL, {}, Outcome.REFUSED),
+        (CommandStatus.RINVDSTADR, {}, Outcome.REFUSED),
+        (CommandStatus.RSUBMITFAIL, {}, Outcome.REFUSED),
         (0x4A1, {}, Outcome.REFUSED),
-        (Status.RSYSERR, {}, Outcome.DEFERRED),
-        (Status.RINVBNDSTS, {}, Outcome.DEFERRED),
-        (Status.RX_T_APPN, {}, Outcome.DEFERRED),
+        (CommandStatus.RSYSERR, {}, Outcome.DEFERRED),
+        (CommandStatus.RINVBNDSTS, {}, Outcome.DEFERRED),
+        (CommandStatus.RX_T_APPN, {}, Outcome.DEFERRED),
         (0x4A1, {"temporary_statuses": [0x4A1]}, Outcome.DEFERRED),
-        (Status.RSYSERR, {"permanent_statuses": [8]}, Outcome.REFUSED),
-        (Status.RMSGQFUL, {"throttle_statuses": [0x58]}, Outcome.DEFERRED),
+        (CommandStatus.RSYSERR, {"permanent_statuses": [8]}, Outcome.REFUSED),
+        (CommandStatus.RMSGQFUL, {"throttle_statuses": [0x58]}, Outcome.DEFERRED),
     ],
 )
 async def test_a_status_decides_what_follows(
@@ -299,7 +299,7 @@ async def test_a_status_decides_what_follows(
 
 
 async def test_a_wrong_number_is_told_by_name(smsc: Smsc) -> None:
-    smsc.deeds = in_turn(Deed(status=Status.RINVDSTADR))
+    smsc.deeds = in_turn(Deed(status=CommandStatus.RINVDSTADR))
     async with lined(smsc) as line:
         (answer,) = await line.send(message())
         assert answer == Answer(Outcome.REFUSED, None, "11", "ESME_RINVDSTADR: the destination address is invalid")
@@ -328,9 +328,9 @@ async def test_a_message_that_smpp_cannot_carry_is_refused_alone(smsc: Smsc) -> 
 
 
 async def test_a_generic_nack_refuses_and_one_without_a_reason_leaves_it_open(smsc: Smsc) -> None:
-    nacks = [GenericNack(status=Status.RINVCMDID), GenericNack()]
+    nacks = [GenericNack(status=CommandStatus.RINVCMDID), GenericNack()]
     smsc.answer = lambda link, sequence, request: (  # type: ignore[method-assign]
-        link.connection.respond(sequence, Status.ROK)
+        link.connection.respond(sequence, CommandStatus.ROK)
         if isinstance(request, BindTransceiver)
         else link.connection.respond(sequence, nacks.pop(0))
     )
@@ -473,7 +473,7 @@ async def test_a_centre_that_floods_us_loses_its_link_and_delays_no_other_carrie
             assert await neighbour.send(message(n)) == [Answer(Outcome.ACCEPTED, str(n + 1))]
             assert time.monotonic() - began_s < 1.0
         await smsc.until(lambda: smsc.past)
-        await line.until(lambda: line.binds[0]["last_error"] == End.FLOOD.value)
+        await line.until(lambda: line.binds[0]["last_error"] == SessionEnd.FLOOD.value)
         await smsc.bound()
         (answer,) = await line.send(message())
         assert answer.outcome is Outcome.ACCEPTED, "it may bind again"
@@ -512,7 +512,7 @@ async def test_a_wrong_password_is_shown_by_its_name_and_not_tried_in_haste(smsc
 
 
 async def test_a_bind_that_is_refused_for_the_moment_is_tried_again_soon(smsc: Smsc) -> None:
-    smsc.bind_status = Status.RALYBND
+    smsc.bind_status = CommandStatus.RALYBND
     async with lined(smsc, up=False) as line:
         await smsc.until(lambda: len(smsc.binds) >= 3, 2)
         assert line.binds[0]["last_error"] == "bind: ESME_RALYBND: already bound"
@@ -727,7 +727,7 @@ async def test_the_parts_of_a_message_go_by_one_link_in_order(smsc: Smsc) -> Non
 
 
 async def test_a_part_that_is_refused_refuses_the_message_and_says_which(smsc: Smsc) -> None:
-    smsc.deeds = in_turn(Deed(), Deed(status=Status.RSUBMITFAIL), Deed())
+    smsc.deeds = in_turn(Deed(), Deed(status=CommandStatus.RSUBMITFAIL), Deed())
     async with lined(smsc, window=1) as line:
         (answer,) = await line.send(message(text="x" * 400))
         assert answer == Answer(
@@ -766,7 +766,7 @@ async def test_what_a_person_writes_arrives_whole(smsc: Smsc, long: str, text: s
         (inbound,) = line.inbound
         assert (inbound.number, inbound.recipient, inbound.content) == ("447700900555", "HOMING", text)
         await smsc.until(lambda: not any(link.connection.session.outstanding for link in smsc.links))
-        assert {answer.status for _deliver, answer in smsc.delivered} == {Status.ROK}
+        assert {answer.status for _deliver, answer in smsc.delivered} == {CommandStatus.ROK}
 
 
 async def test_parts_may_come_in_any_order_and_by_any_link(smsc: Smsc) -> None:
@@ -792,7 +792,7 @@ async def test_a_centre_that_sends_one_part_at_a_time_is_answered_before_the_mes
             answer = await asyncio.wait_for(
                 smsc.links[0].connection.ask(part), limits.SMPP_CARRIER_FRAGMENT_HOLD_S + LATE_S
             )
-            assert answer.status == Status.ROK
+            assert answer.status == CommandStatus.ROK
         await line.until(lambda: line.inbound)
         assert line.inbound[0].content == "a" * 130
 
@@ -817,7 +817,7 @@ async def test_data_sm_brings_messages_and_receipts_too(smsc: Smsc) -> None:
             source_addr="4477", esm_class=4, tlvs=(MESSAGE_PAYLOAD.make(b"id:9 stat:EXPIRED err:003 text:"),)
         )
         for request in (text, receipt):
-            assert (await connection.ask(request)).status == Status.ROK
+            assert (await connection.ask(request)).status == CommandStatus.ROK
         assert [one.content for one in line.inbound] == ["yes"]
         assert [(one.carrier_ref, one.state, one.error_code) for one in line.receipts] == [("9", State.EXPIRED, "003")]
 
@@ -826,7 +826,7 @@ async def test_a_receipt_that_cannot_be_read_is_answered_counted_and_kept(smsc: 
     async with lined(smsc) as line:
         for body in (b"", b"\xff\xfe\x00", b"garbage", b"\x06\x08\x04"):
             deliver = DeliverSm(source_addr="4477", esm_class=0x44, short_message=body)
-            assert (await smsc.links[0].connection.ask(deliver)).status == Status.ROK
+            assert (await smsc.links[0].connection.ask(deliver)).status == CommandStatus.ROK
         assert [one.carrier_ref for one in line.receipts] == [""] * 4
         assert line.receipts[2].raw == "garbage"
         assert line.detail["receipts_without_id"] == 4
@@ -880,7 +880,7 @@ async def test_what_was_not_stored_when_the_carrier_closed_is_refused_for_the_mo
         await line.send(message())
         await line.until(lambda: line.reports)
     await smsc.until(lambda: smsc.past)
-    assert [answer.status for _deliver, answer in smsc.delivered] == [Status.RX_T_APPN]
+    assert [answer.status for _deliver, answer in smsc.delivered] == [CommandStatus.RX_T_APPN]
 
 
 async def test_a_receipt_whose_link_went_before_it_was_stored_comes_again(smsc: Smsc) -> None:
@@ -894,7 +894,7 @@ async def test_a_receipt_whose_link_went_before_it_was_stored_comes_again(smsc: 
         smsc.flush()
         await line.until(lambda: len(line.receipts) == 2)
         assert line.receipts[0].carrier_ref == line.receipts[1].carrier_ref
-        await smsc.until(lambda: [answer.status for _one, answer in smsc.delivered] == [Status.ROK])
+        await smsc.until(lambda: [answer.status for _one, answer in smsc.delivered] == [CommandStatus.ROK])
 
 
 # ---- Asking

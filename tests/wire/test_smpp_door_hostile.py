@@ -12,9 +12,9 @@ from test_smpp_session_sockets import contexts
 
 from homing import limits
 from homing.smpp import pdus
-from homing.smpp.codec import Decoder, encode
+from homing.smpp.codec import PduDecoder, encode
 from homing.smpp.pdus import Pdu
-from homing.smpp.statuses import Status
+from homing.smpp.statuses import CommandStatus
 from tests.support.esme import bound, refused, submit
 from tests.support.server import Account, Process, Server, free_port, new_database, running
 from tests.support.waiting import until
@@ -48,7 +48,7 @@ async def account(server: Server) -> Account:
 async def all_that_comes(reader: asyncio.StreamReader) -> list[Pdu]:
     async with asyncio.timeout(30):
         octets = await reader.read()
-    return [pdu for _sequence, pdu in Decoder().feed(octets)]  # type: ignore[misc]
+    return [pdu for _sequence, pdu in PduDecoder().feed(octets)]  # type: ignore[misc]
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ async def all_that_comes(reader: asyncio.StreamReader) -> list[Pdu]:
 async def test_garbage_is_nacked_and_the_connection_closed(smpp: str, garbage: bytes) -> None:
     reader, writer = await asyncio.open_connection(*smpp.split(":"))
     writer.write(garbage)
-    assert pdus.GenericNack(status=Status.RINVCMDLEN) in await all_that_comes(reader)
+    assert pdus.GenericNack(status=CommandStatus.RINVCMDLEN) in await all_that_comes(reader)
     writer.close()
 
 
@@ -209,13 +209,13 @@ async def test_guesses_of_an_address_are_slowed_down_and_then_refused_unseen(
         stranger = await server.account()
         began_s = time.monotonic()
         first = [await refused(smpp, stranger.key, f"wrong-{n}", source=HERE) for n in range(3)]
-        assert first == [Status.RINVPASWD] * 3
+        assert first == [CommandStatus.RINVPASWD] * 3
         assert time.monotonic() - began_s >= 0.5 + 1.0
         storm = await asyncio.gather(*(refused(smpp, f"user{n}", "x", source=HERE) for n in range(60)))
-        assert set(storm) <= {Status.RINVPASWD, Status.RBINDFAIL, Status.RTHROTTLED}
-        assert storm.count(Status.RINVPASWD) < limits.PASSWORD_FAILURES_MAX
+        assert set(storm) <= {CommandStatus.RINVPASWD, CommandStatus.RBINDFAIL, CommandStatus.RTHROTTLED}
+        assert storm.count(CommandStatus.RINVPASWD) < limits.PASSWORD_FAILURES_MAX
         locked = await refused(smpp, stranger.key, stranger.secret, source=HERE)
-        assert locked in (Status.RBINDFAIL, Status.RTHROTTLED)
+        assert locked in (CommandStatus.RBINDFAIL, CommandStatus.RTHROTTLED)
         await customer.sent(DELIVERED)
         async with bound(smpp, account.key, account.secret, source=HERE) as again:
             await again.sent(DELIVERED)
@@ -274,7 +274,7 @@ async def test_a_submit_of_everything_that_is_odd_is_answered(smpp: str, account
     async with bound(smpp, account.key, account.secret) as esme:
         for request in odd:
             answer = await esme.ask(request)
-            assert isinstance(answer, pdus.Response), request
+            assert isinstance(answer, pdus.ResponsePdu), request
             if not isinstance(request, pdus.SubmitSm) or request.destination_addr != DELIVERED:
-                assert answer.status != Status.ROK, request
+                assert answer.status != CommandStatus.ROK, request
         await esme.sent(DELIVERED)

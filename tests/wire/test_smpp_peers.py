@@ -8,17 +8,17 @@ from contextlib import asynccontextmanager
 import pytest
 
 from homing.smpp import pdus
-from homing.smpp.clockwork import Clockwork
-from homing.smpp.codec import Decoder, Fault, encode
-from homing.smpp.connection import Connection, connect, serve
+from homing.smpp.codec import PduDecoder, PduFault, encode
+from homing.smpp.connection import SmppConnection, connect, serve
 from homing.smpp.pdus import Pdu
-from homing.smpp.session import Answer, Arrived, End, Failure
-from homing.smpp.statuses import Status
-from homing.smpp.timers import Timers
+from homing.smpp.session import IncomingRequest, RequestFailure, ResponseOrFailure, SessionEnd
+from homing.smpp.statuses import CommandStatus
+from homing.smpp.timer_wheel import TimerWheel
+from homing.smpp.timers import SessionTimers
 from tests.support.waiting import until
 
 SUBMIT = pdus.SubmitSm(source_addr="HOMING", destination_addr="447700900123", short_message=b"hello")
-TIMERS = Timers(session_init_s=10, enquire_link_s=30, inactivity_s=600, response_s=20)
+TIMERS = SessionTimers(session_init_s=10, enquire_link_s=30, inactivity_s=600, response_s=20)
 
 
 class Clock:
@@ -33,23 +33,23 @@ class Keeper:
     """An owner that says yes to everything and remembers."""
 
     def __init__(self) -> None:
-        self.requests: list[pdus.Request] = []
-        self.connection: Connection | None = None
-        self.end: asyncio.Future[End] = asyncio.get_running_loop().create_future()
+        self.requests: list[pdus.RequestPdu] = []
+        self.connection: SmppConnection | None = None
+        self.end: asyncio.Future[SessionEnd] = asyncio.get_running_loop().create_future()
 
-    def accept(self, connection: Connection) -> "Keeper":
+    def accept(self, connection: SmppConnection) -> "Keeper":
         self.connection = connection
         return self
 
-    def on_requests(self, connection: Connection, batch: list[Arrived]) -> None:
+    def on_requests(self, connection: SmppConnection, batch: list[IncomingRequest]) -> None:
         for sequence, request in batch:
             self.requests.append(request)
-            connection.respond(sequence, Status.ROK)
+            connection.respond(sequence, CommandStatus.ROK)
 
-    def on_room(self, connection: Connection) -> None:
+    def on_room(self, connection: SmppConnection) -> None:
         """Nobody here waits for room."""
 
-    def on_closed(self, connection: Connection, end: End) -> None:
+    def on_closed(self, connection: SmppConnection, end: SessionEnd) -> None:
         self.end.set_result(end)
 
 
@@ -58,10 +58,10 @@ class Peer:
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader, self.writer = reader, writer
-        self._decoder = Decoder()
-        self._read: list[tuple[int, Pdu | Fault]] = []
+        self._decoder = PduDecoder()
+        self._read: list[tuple[int, Pdu | PduFault]] = []
 
-    async def next(self) -> tuple[int, Pdu | Fault]:
+    async def next(self) -> tuple[int, Pdu | PduFault]:
         async with asyncio.timeout(30):
             while not self._read:
                 data = await self.reader.read(65536)
@@ -85,8 +85,8 @@ class Peer:
 class Place:
     """A server of ours that a raw peer has connected to."""
 
-    def __init__(self, keeper: Keeper, peer: Peer, clock: Clock, clockwork: Clockwork) -> None:
-        self.keeper, self.peer, self.clock, self.clockwork = keeper, peer, clock, clockwork
+    def __init__(self, keeper: Keeper, peer: Peer, clock: Clock, timer_wheel: TimerWheel) -> None:
+        self.keeper, self.peer, self.clock, self.timer_wheel = keeper, peer, clock, timer_wheel
 
     async def bind(self) -> None:
         self.peer.say(pdus.BindTransceiver("homing", "secret"), 1)
@@ -94,60 +94,62 @@ class Place:
 
     def pass_time(self, seconds: float) -> None:
         self.clock.now_s += seconds
-        self.clockwork.sweep()
+        self.timer_wheel.sweep()
 
 
 @asynccontextmanager
 async def served() -> AsyncIterator[Place]:
     clock = Clock()
-    clockwork, keeper = Clockwork(clock), Keeper()
-    listening = await serve("127.0.0.1", 0, keeper.accept, clockwork, timers=TIMERS)
+    timer_wheel, keeper = TimerWheel(clock), Keeper()
+    listening = await serve("127.0.0.1", 0, keeper.accept, timer_wheel, timers=TIMERS)
     reader, writer = await asyncio.open_connection(*listening.sockets[0].getsockname())
     try:
-        yield Place(keeper, Peer(reader, writer), clock, clockwork)
+        yield Place(keeper, Peer(reader, writer), clock, timer_wheel)
     finally:
         writer.close()
         async with asyncio.timeout(30):
             await keeper.end
         listening.close()
-        assert len(clockwork) == 0
+        assert len(timer_wheel) == 0
 
 
 class Called:
     """A client of ours that has called a raw peer and is bound to it."""
 
-    def __init__(self, keeper: Keeper, connection: Connection, peer: Peer, clock: Clock, clockwork: Clockwork) -> None:
+    def __init__(
+        self, keeper: Keeper, connection: SmppConnection, peer: Peer, clock: Clock, timer_wheel: TimerWheel
+    ) -> None:
         self.keeper, self.connection, self.peer = keeper, connection, peer
-        self.clock, self.clockwork = clock, clockwork
+        self.clock, self.timer_wheel = clock, timer_wheel
 
     def pass_time(self, seconds: float) -> None:
         self.clock.now_s += seconds
-        self.clockwork.sweep()
+        self.timer_wheel.sweep()
 
 
 @asynccontextmanager
 async def called() -> AsyncIterator[Called]:
     clock = Clock()
-    clockwork, keeper = Clockwork(clock), Keeper()
+    timer_wheel, keeper = TimerWheel(clock), Keeper()
     arrived: asyncio.Future[Peer] = asyncio.get_running_loop().create_future()
     listening = await asyncio.start_server(
         lambda reader, writer: arrived.set_result(Peer(reader, writer)), "127.0.0.1", 0
     )
     port = listening.sockets[0].getsockname()[1]
-    connection = await connect("127.0.0.1", port, keeper, clockwork, timers=TIMERS)
+    connection = await connect("127.0.0.1", port, keeper, timer_wheel, timers=TIMERS)
     binding = asyncio.ensure_future(connection.ask(pdus.BindTransceiver("homing", "secret")))
     peer = await arrived
     sequence, _bind = await peer.next()
     peer.say(pdus.BindTransceiverResp("peer"), sequence)
     assert await binding == pdus.BindTransceiverResp("peer")
     try:
-        yield Called(keeper, connection, peer, clock, clockwork)
+        yield Called(keeper, connection, peer, clock, timer_wheel)
     finally:
         peer.writer.close()
         async with asyncio.timeout(30):
             await keeper.end
         listening.close()
-        assert len(clockwork) == 0
+        assert len(timer_wheel) == 0
 
 
 @pytest.mark.parametrize(
@@ -165,9 +167,9 @@ async def called() -> AsyncIterator[Called]:
 async def test_garbage_on_the_port_is_nacked_and_the_connection_closed(garbage: bytes) -> None:
     async with served() as place:
         place.peer.writer.write(garbage)
-        assert await place.peer.next() == (0, pdus.GenericNack(status=Status.RINVCMDLEN))
+        assert await place.peer.next() == (0, pdus.GenericNack(status=CommandStatus.RINVCMDLEN))
         assert await place.peer.closes()
-        assert await place.keeper.end is End.GARBAGE
+        assert await place.keeper.end is SessionEnd.GARBAGE
         assert place.keeper.requests == []
 
 
@@ -175,8 +177,8 @@ async def test_garbage_on_a_bound_link_ends_it_too() -> None:
     async with served() as place:
         await place.bind()
         place.peer.writer.write(b"\0\0\0\x03")
-        assert await place.peer.next() == (0, pdus.GenericNack(status=Status.RINVCMDLEN))
-        assert await place.keeper.end is End.GARBAGE
+        assert await place.peer.next() == (0, pdus.GenericNack(status=CommandStatus.RINVCMDLEN))
+        assert await place.keeper.end is SessionEnd.GARBAGE
 
 
 async def test_a_stream_that_comes_octet_by_octet_is_understood() -> None:
@@ -196,7 +198,7 @@ async def test_a_peer_that_never_binds_is_closed() -> None:
         await until(lambda: place.keeper.connection and place.keeper.connection.session.counters.faults == 1)
         place.pass_time(10)
         assert await place.peer.closes()
-        assert await place.keeper.end is End.NOT_BOUND
+        assert await place.keeper.end is SessionEnd.NOT_BOUND
 
 
 async def test_a_half_open_peer_is_found_and_closed() -> None:
@@ -207,19 +209,19 @@ async def test_a_half_open_peer_is_found_and_closed() -> None:
         assert inquiry == pdus.EnquireLink()
         place.pass_time(20)
         assert await place.peer.closes()
-        assert await place.keeper.end is End.SILENT
+        assert await place.keeper.end is SessionEnd.SILENT
 
 
 async def test_half_closed_is_closed() -> None:
     async with served() as place:
         await place.bind()
         place.peer.writer.write_eof()
-        assert await place.keeper.end is End.LOST
+        assert await place.keeper.end is SessionEnd.LOST
 
 
 async def test_a_peer_that_never_answers_has_its_requests_given_up_one_by_one() -> None:
     async with called() as there:
-        answers: list[Answer] = []
+        answers: list[ResponseOrFailure] = []
         for _ in range(3):
             there.connection.send(SUBMIT, answers.append)
         for _ in range(3):
@@ -227,13 +229,13 @@ async def test_a_peer_that_never_answers_has_its_requests_given_up_one_by_one() 
         there.pass_time(19)
         assert answers == []
         there.pass_time(1)
-        assert answers == [Failure.NO_ANSWER] * 3
+        assert answers == [RequestFailure.NO_ANSWER] * 3
         assert there.connection.room > 0
 
 
 async def test_a_peer_that_answers_twice_is_heard_once() -> None:
     async with called() as there:
-        answers: list[Answer] = []
+        answers: list[ResponseOrFailure] = []
         there.connection.send(SUBMIT, answers.append)
         sequence, _submit = await there.peer.next()
         there.peer.say(pdus.SubmitSmResp("one"), sequence)
@@ -247,21 +249,21 @@ async def test_a_peer_that_answers_twice_is_heard_once() -> None:
 
 async def test_a_peer_that_vanishes_leaves_the_fate_of_what_was_written_unknown() -> None:
     async with called() as there:
-        answers: list[Answer] = []
+        answers: list[ResponseOrFailure] = []
         there.connection.send(SUBMIT, answers.append)
         await there.peer.next()
         there.peer.writer.transport.abort()
-        assert await there.keeper.end is End.LOST
-        assert answers == [Failure.LINK_LOST]
+        assert await there.keeper.end is SessionEnd.LOST
+        assert answers == [RequestFailure.LINK_LOST]
 
 
 async def test_a_peer_that_closes_before_its_bind_response_answers_the_bind_so() -> None:
     listening = await asyncio.start_server(lambda _reader, writer: writer.close(), "127.0.0.1", 0)
     keeper = Keeper()
-    connection = await connect("127.0.0.1", listening.sockets[0].getsockname()[1], keeper, Clockwork(Clock()))
+    connection = await connect("127.0.0.1", listening.sockets[0].getsockname()[1], keeper, TimerWheel(Clock()))
     async with asyncio.timeout(30):
-        assert await connection.ask(pdus.BindTransceiver()) in (Failure.LINK_LOST, Failure.NOT_SENT)
-        assert await keeper.end is End.LOST
+        assert await connection.ask(pdus.BindTransceiver()) in (RequestFailure.LINK_LOST, RequestFailure.NOT_SENT)
+        assert await keeper.end is SessionEnd.LOST
     listening.close()
 
 
@@ -283,7 +285,7 @@ async def test_a_peer_that_sends_but_never_reads_is_closed_in_bounded_memory() -
         place.pass_time(20)
         place.pass_time(5)
         place.pass_time(5)
-        assert await place.keeper.end is End.STALLED
+        assert await place.keeper.end is SessionEnd.STALLED
 
 
 async def test_requests_that_are_no_messages_do_not_disturb_a_link() -> None:
@@ -294,8 +296,8 @@ async def test_requests_that_are_no_messages_do_not_disturb_a_link() -> None:
         place.peer.writer.write(struct.pack(">IIII", 16, 0x80000004, 0, 0xFFFFFFFF))
         place.peer.say(SUBMIT, 7)
         assert [await place.peer.next() for _ in range(3)] == [
-            (5, pdus.GenericNack(status=Status.RINVCMDID)),
-            (6, pdus.SubmitSmResp(status=Status.RINVCMDLEN)),
+            (5, pdus.GenericNack(status=CommandStatus.RINVCMDID)),
+            (6, pdus.SubmitSmResp(status=CommandStatus.RINVCMDLEN)),
             (7, pdus.SubmitSmResp()),
         ]
 
@@ -307,8 +309,8 @@ async def test_an_answer_for_a_connection_that_is_being_closed_is_not_taken() ->
         taken: list[int] = []
         place.keeper.on_requests = lambda _connection, batch: taken.extend(number for number, _ in batch)  # type: ignore[method-assign]
         place.peer.writer.write(encode(SUBMIT, 5) + b"\0\0\0\0")
-        assert await place.peer.next() == (0, pdus.GenericNack(status=Status.RINVCMDLEN))
+        assert await place.peer.next() == (0, pdus.GenericNack(status=CommandStatus.RINVCMDLEN))
         assert taken == [5]
-        assert not place.keeper.connection.respond(5, Status.ROK)
-        assert await place.keeper.end is End.GARBAGE
+        assert not place.keeper.connection.respond(5, CommandStatus.ROK)
+        assert await place.keeper.end is SessionEnd.GARBAGE
         assert place.keeper.connection.peer[0] == "127.0.0.1"

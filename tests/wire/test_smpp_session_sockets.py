@@ -1,4 +1,4 @@
-"""Connections over real sockets: both ends ours, in plain TCP and TLS. Time is told to the clockwork."""
+"""Connections over real sockets: both ends ours, in plain TCP and TLS. Time is told to the timer wheel."""
 
 import asyncio
 import datetime
@@ -16,18 +16,18 @@ from cryptography.x509.oid import NameOID
 
 from homing import limits
 from homing.smpp import pdus
-from homing.smpp.clockwork import Clockwork
-from homing.smpp.codec import Unencodable, encode
-from homing.smpp.connection import Connection, connect, serve
-from homing.smpp.session import Answer, Arrived, End, Failure
-from homing.smpp.states import State
-from homing.smpp.statuses import Status
-from homing.smpp.timers import Timers
+from homing.smpp.codec import UnencodablePdu, encode
+from homing.smpp.connection import SmppConnection, connect, serve
+from homing.smpp.session import IncomingRequest, RequestFailure, ResponseOrFailure, SessionEnd
+from homing.smpp.states import SessionState
+from homing.smpp.statuses import CommandStatus
+from homing.smpp.timer_wheel import TimerWheel
+from homing.smpp.timers import SessionTimers
 from tests.support.waiting import until
 
 SUBMIT = pdus.SubmitSm(source_addr="HOMING", destination_addr="447700900123", short_message=b"hello")
 DELIVER = pdus.DeliverSm(source_addr="447700900123", destination_addr="HOMING", short_message=b"yes")
-TIMERS = Timers(session_init_s=10, enquire_link_s=30, inactivity_s=600, response_s=20)
+TIMERS = SessionTimers(session_init_s=10, enquire_link_s=30, inactivity_s=600, response_s=20)
 
 
 class Clock:
@@ -45,29 +45,29 @@ class Party:
 
     def __init__(self, holds: bool = False) -> None:
         self.holds = holds
-        self.connections: list[Connection] = []
-        self.batches: list[list[Arrived]] = []
-        self.ends: list[End] = []
+        self.connections: list[SmppConnection] = []
+        self.batches: list[list[IncomingRequest]] = []
+        self.ends: list[SessionEnd] = []
         self.rooms = 0
         self._news = asyncio.Event()
 
-    def accept(self, connection: Connection) -> "Party":
+    def accept(self, connection: SmppConnection) -> "Party":
         self.connections.append(connection)
         self._news.set()
         return self
 
-    def on_requests(self, connection: Connection, batch: list[Arrived]) -> None:
+    def on_requests(self, connection: SmppConnection, batch: list[IncomingRequest]) -> None:
         self.batches.append(batch)
         for sequence, request in batch:
             if type(request) in pdus.RESPONSE_OF and not self.holds:
-                connection.respond(sequence, Status.ROK)
+                connection.respond(sequence, CommandStatus.ROK)
         self._news.set()
 
-    def on_room(self, connection: Connection) -> None:
+    def on_room(self, connection: SmppConnection) -> None:
         self.rooms += 1
         self._news.set()
 
-    def on_closed(self, connection: Connection, end: End) -> None:
+    def on_closed(self, connection: SmppConnection, end: SessionEnd) -> None:
         self.ends.append(end)
         self._news.set()
 
@@ -78,26 +78,26 @@ class Party:
                 await self._news.wait()
 
     @property
-    def requests(self) -> list[pdus.Request]:
+    def requests(self) -> list[pdus.RequestPdu]:
         return [request for batch in self.batches for _sequence, request in batch]
 
 
 class Link:
-    """Both ends of a bound link, and the clockwork of both."""
+    """Both ends of a bound link, and the timer wheel of both."""
 
     def __init__(
-        self, client: Party, server: Party, connection: Connection, clockwork: Clockwork, clock: Clock
+        self, client: Party, server: Party, connection: SmppConnection, timer_wheel: TimerWheel, clock: Clock
     ) -> None:
         self.client, self.server, self.connection = client, server, connection
-        self.clockwork, self.clock = clockwork, clock
+        self.timer_wheel, self.clock = timer_wheel, clock
 
     @property
-    def far(self) -> Connection:
+    def far(self) -> SmppConnection:
         return self.server.connections[0]
 
     def pass_time(self, seconds: float) -> None:
         self.clock.now_s += seconds
-        self.clockwork.sweep()
+        self.timer_wheel.sweep()
 
 
 @asynccontextmanager
@@ -105,29 +105,29 @@ async def linked(
     window_out: int = 100,
     window_in: int = 1000,
     tls: tuple[ssl.SSLContext, ssl.SSLContext] | None = None,
-    bind: type[pdus.Request] = pdus.BindTransceiver,
+    bind: type[pdus.RequestPdu] = pdus.BindTransceiver,
 ) -> AsyncIterator[Link]:
     clock = Clock()
-    clockwork = Clockwork(clock)
+    timer_wheel = TimerWheel(clock)
     client, server = Party(), Party()
     listening = await serve(
-        "127.0.0.1", 0, server.accept, clockwork, timers=TIMERS, window_in=window_in, tls=tls and tls[0]
+        "127.0.0.1", 0, server.accept, timer_wheel, timers=TIMERS, window_in=window_in, tls=tls and tls[0]
     )
     port = listening.sockets[0].getsockname()[1]
     connection = await connect(
-        "127.0.0.1", port, client, clockwork, timers=TIMERS, window_out=window_out, tls=tls and tls[1]
+        "127.0.0.1", port, client, timer_wheel, timers=TIMERS, window_out=window_out, tls=tls and tls[1]
     )
-    assert isinstance(await connection.ask(bind("homing", "secret")), pdus.Response)
+    assert isinstance(await connection.ask(bind("homing", "secret")), pdus.ResponsePdu)
     assert connection.is_bound
     try:
-        yield Link(client, server, connection, clockwork, clock)
+        yield Link(client, server, connection, timer_wheel, clock)
     finally:
         connection.close()
         await client.until(lambda: client.ends)
         await server.until(lambda: server.ends)
         listening.close()
-        clockwork.stop()
-        assert len(clockwork) == 0
+        timer_wheel.stop()
+        assert len(timer_wheel) == 0
 
 
 async def test_messages_and_receipts_pass_both_ways() -> None:
@@ -141,7 +141,7 @@ async def test_messages_and_receipts_pass_both_ways() -> None:
 
 async def test_what_is_sent_in_one_turn_arrives_as_one_batch() -> None:
     async with linked() as link:
-        answers: list[Answer] = []
+        answers: list[ResponseOrFailure] = []
         for _ in range(50):
             link.connection.send(SUBMIT, answers.append)
         assert answers == []
@@ -156,7 +156,7 @@ async def test_answers_may_be_given_later_and_in_any_order() -> None:
         link.server.holds = True
         given: list[str] = []
 
-        def keep(name: str) -> Callable[[Answer], None]:
+        def keep(name: str) -> Callable[[ResponseOrFailure], None]:
             return lambda answer: given.append(f"{name} {getattr(answer, 'message_id', '')}")
 
         for name in "abc":
@@ -172,20 +172,20 @@ async def test_answers_may_be_given_later_and_in_any_order() -> None:
 
 async def test_beyond_the_window_a_send_is_told_so_later_and_then_that_there_is_room() -> None:
     async with linked(window_out=2) as link:
-        answers: list[Answer] = []
+        answers: list[ResponseOrFailure] = []
         for _ in range(3):
             link.connection.send(SUBMIT, answers.append)
         assert link.connection.room == 0
         assert answers == []
         await link.client.until(lambda: link.client.rooms)
-        assert answers.count(Failure.NOT_SENT) == 1
+        assert answers.count(RequestFailure.NOT_SENT) == 1
         assert answers.count(pdus.SubmitSmResp()) == 2
         assert link.connection.room == 2
 
 
 async def test_a_request_that_cannot_be_encoded_raises_and_takes_no_room() -> None:
     async with linked(window_out=1) as link:
-        with pytest.raises(Unencodable):
+        with pytest.raises(UnencodablePdu):
             link.connection.send(pdus.SubmitSm(source_addr="x" * 21), lambda _answer: None)
         assert link.connection.room == 1
 
@@ -193,7 +193,7 @@ async def test_a_request_that_cannot_be_encoded_raises_and_takes_no_room() -> No
 async def test_a_full_window_of_requests_stops_reading_until_they_are_answered() -> None:
     async with linked(window_out=100, window_in=10) as link:
         link.server.holds = True
-        answers: list[Answer] = []
+        answers: list[ResponseOrFailure] = []
         for _ in range(10):
             link.connection.send(SUBMIT, answers.append)
         await link.server.until(lambda: len(link.server.requests) == 11)
@@ -203,64 +203,64 @@ async def test_a_full_window_of_requests_stops_reading_until_they_are_answered()
         assert len(link.server.requests) == 11
         link.server.holds = False
         for sequence, _request in link.server.batches[-1]:
-            link.far.respond(sequence, Status.ROK)
+            link.far.respond(sequence, CommandStatus.ROK)
         await link.server.until(lambda: len(link.server.requests) == 21)
         await link.connection.ask(SUBMIT)
         assert answers == [pdus.SubmitSmResp()] * 20
 
 
 async def test_a_request_behind_a_bind_is_taken_once_the_bind_is_answered() -> None:
-    clockwork = Clockwork(Clock())
+    timer_wheel = TimerWheel(Clock())
     server = Party(holds=True)
-    listening = await serve("127.0.0.1", 0, server.accept, clockwork, timers=TIMERS)
+    listening = await serve("127.0.0.1", 0, server.accept, timer_wheel, timers=TIMERS)
     reader, writer = await asyncio.open_connection(*listening.sockets[0].getsockname())
     writer.write(encode(pdus.BindTransceiver(), 1) + encode(SUBMIT, 2))
     await server.until(lambda: server.requests)
-    server.connections[0].respond(1, Status.ROK)
+    server.connections[0].respond(1, CommandStatus.ROK)
     await server.until(lambda: len(server.requests) == 2)
     assert server.requests[1] == SUBMIT
     writer.close()
     await server.until(lambda: server.ends)
-    assert server.ends == [End.LOST]
+    assert server.ends == [SessionEnd.LOST]
     listening.close()
     del reader
 
 
 async def test_unbinding_waits_for_the_answers_under_way() -> None:
     async with linked() as link:
-        answers: list[Answer] = []
+        answers: list[ResponseOrFailure] = []
         for _ in range(5):
             link.connection.send(SUBMIT, answers.append)
         link.connection.unbind()
-        assert link.connection.state is State.UNBINDING
+        assert link.connection.state is SessionState.UNBINDING
         await link.client.until(lambda: link.client.ends)
         assert answers == [pdus.SubmitSmResp()] * 5
-        assert link.client.ends == [End.UNBOUND]
+        assert link.client.ends == [SessionEnd.UNBOUND]
         await link.server.until(lambda: link.server.ends)
-        assert link.server.ends == [End.PEER_UNBOUND]
+        assert link.server.ends == [SessionEnd.PEER_UNBOUND]
 
 
 async def test_a_lost_link_tells_what_was_written_from_what_was_not() -> None:
     async with linked() as link:
         link.server.holds = True
-        written: list[Answer] = []
-        kept: list[Answer] = []
+        written: list[ResponseOrFailure] = []
+        kept: list[ResponseOrFailure] = []
         link.connection.send(SUBMIT, written.append)
         await link.server.until(lambda: len(link.server.requests) == 2)
         link.connection.send(SUBMIT, kept.append)
         link.connection._transport.abort()  # type: ignore[union-attr] # the cable is pulled
         await link.client.until(lambda: link.client.ends)
-        assert (written, kept) == ([Failure.LINK_LOST], [Failure.NOT_SENT])
+        assert (written, kept) == ([RequestFailure.LINK_LOST], [RequestFailure.NOT_SENT])
 
 
 async def test_a_peer_that_never_answers_leaves_the_fate_unknown() -> None:
     async with linked() as link:
         link.server.holds = True
-        answers: list[Answer] = []
+        answers: list[ResponseOrFailure] = []
         link.connection.send(SUBMIT, answers.append)
         await link.server.until(lambda: len(link.server.requests) == 2)
         link.pass_time(20)
-        assert answers == [Failure.NO_ANSWER]
+        assert answers == [RequestFailure.NO_ANSWER]
         assert link.connection.is_bound
 
 
@@ -271,8 +271,8 @@ async def test_after_the_end_a_send_is_told_not_sent_and_an_answer_is_not_taken(
         await link.server.until(lambda: len(link.server.requests) == 2)
         link.connection.close()
         await link.server.until(lambda: link.server.ends)
-        assert await link.connection.ask(SUBMIT) is Failure.NOT_SENT
-        assert not link.far.respond(link.server.batches[-1][0][0], Status.ROK)
+        assert await link.connection.ask(SUBMIT) is RequestFailure.NOT_SENT
+        assert not link.far.respond(link.server.batches[-1][0][0], CommandStatus.ROK)
 
 
 async def test_an_owner_that_fails_is_reported_and_the_link_lives() -> None:
@@ -289,19 +289,19 @@ async def test_an_owner_that_fails_is_reported_and_the_link_lives() -> None:
 
 
 async def test_a_connection_that_nobody_wants_is_closed_without_a_word() -> None:
-    clockwork = Clockwork(Clock())
-    listening = await serve("127.0.0.1", 0, lambda _connection: None, clockwork)
+    timer_wheel = TimerWheel(Clock())
+    listening = await serve("127.0.0.1", 0, lambda _connection: None, timer_wheel)
     reader, writer = await asyncio.open_connection(*listening.sockets[0].getsockname())
     with pytest.raises((ConnectionResetError, asyncio.IncompleteReadError)):
         await reader.readexactly(1)
-    assert len(clockwork) == 0
+    assert len(timer_wheel) == 0
     writer.close()
     listening.close()
 
 
 async def test_a_link_over_tls_is_a_link(tmp_path: Path) -> None:
     async with linked(tls=contexts(tmp_path)) as link:
-        answers: list[Answer] = []
+        answers: list[ResponseOrFailure] = []
         for _ in range(100):
             link.connection.send(SUBMIT, answers.append)
         await link.server.until(lambda: len(link.server.requests) == 101)
@@ -343,7 +343,7 @@ async def test_a_peer_that_sends_more_than_a_turn_takes_stops_no_clock_of_ours()
     async with linked() as link:
         link.server.holds = True
         link.far.session.window_out = count
-        answers: list[Answer] = []
+        answers: list[ResponseOrFailure] = []
         link.connection.send(SUBMIT, answers.append)
         await link.server.until(lambda: SUBMIT in link.server.requests)
         for round_ in range(1, 4):
@@ -352,4 +352,4 @@ async def test_a_peer_that_sends_more_than_a_turn_takes_stops_no_clock_of_ours()
                 link.far.send(DELIVER, lambda _answer: None)
             await link.client.until(lambda seen=round_ * count: len(link.client.requests) == seen)  # type: ignore[misc]
             await until(lambda: link.far.session.outstanding == 0)
-        assert answers == [Failure.NO_ANSWER]
+        assert answers == [RequestFailure.NO_ANSWER]

@@ -12,7 +12,7 @@ from homing.model import BindKind
 from homing.store.database import Database
 
 
-class Bind(msgspec.Struct, frozen=True):
+class RegisteredBind(msgspec.Struct, frozen=True):
     """A customer's bind. `address`: where it comes from."""
 
     account_id: int
@@ -31,26 +31,26 @@ class BindRegister:
         self._database = database
         self._owner = owner
         self._clock = clock
-        self._owed: list[Bind] = []
-        self._takes: Batcher[Bind, bool] = Batcher(
+        self._owed: list[RegisteredBind] = []
+        self._takes: Batcher[RegisteredBind, bool] = Batcher(
             self._take, weight_max=limits.BIND_BATCH_ITEMS_MAX, pending_max=limits.BATCH_PENDING_MAX
         )
-        self._releases: Batcher[Bind, None] = Batcher(
+        self._releases: Batcher[RegisteredBind, None] = Batcher(
             self._release, weight_max=limits.BIND_BATCH_ITEMS_MAX, pending_max=limits.BATCH_PENDING_MAX
         )
 
-    async def take(self, bind: Bind) -> bool:
+    async def take(self, bind: RegisteredBind) -> bool:
         """Whether the account may have this bind beside those that it has. Raises a `PlatformFailure`."""
         return await self._takes.put(bind)
 
-    def release(self, bind: Bind) -> None:
+    def release(self, bind: RegisteredBind) -> None:
         """Does not wait; what cannot be released now is with the next `tidy`."""
         try:
             self._releases.put(bind).add_done_callback(lambda done: self._owe(bind, done))
         except errors.Overloaded:
             self._owed.append(bind)
 
-    def _owe(self, bind: Bind, done: "asyncio.Future[None]") -> None:
+    def _owe(self, bind: RegisteredBind, done: "asyncio.Future[None]") -> None:
         if done.cancelled() or done.exception() is not None:
             self._owed.append(bind)
 
@@ -81,7 +81,7 @@ class BindRegister:
         if dead:
             await self._database.execute("binds_forget", dead)
 
-    async def _take(self, binds: Sequence[Bind]) -> list[bool]:
+    async def _take(self, binds: Sequence[RegisteredBind]) -> list[bool]:
         accounts = [bind.account_id for bind in binds]
         async with self._database.transaction() as transaction:
             await transaction.fetch("binds_lock", accounts)
@@ -100,7 +100,7 @@ class BindRegister:
                 await transaction.execute("binds_seen", *self._seen(bind.account_id for bind in hearing))
         return [bind.bind_id in taken for bind in binds]
 
-    async def _release(self, binds: Sequence[Bind]) -> list[None]:
+    async def _release(self, binds: Sequence[RegisteredBind]) -> list[None]:
         await self._database.execute(
             "binds_release", [bind.account_id for bind in binds], [bind.bind_id for bind in binds]
         )

@@ -23,7 +23,7 @@ from homing.carriers.base import Answered, Clock, Health, Leaving, Report
 from homing.carriers.verdicts import NO_FLASH
 from homing.kit.spread import mix
 from homing.model import Answer, CarrierInbound, CarrierReceipt, Outbound, Outcome, Outstanding
-from homing.smpp.statuses import INVALID_DESTINATION, Status, error_code
+from homing.smpp.statuses import INVALID_DESTINATION, CommandStatus, error_code
 from homing.states import State
 
 GATHER_S: Final = 0.02  # receipts due within this time leave together, as carriers' links bunch them
@@ -84,7 +84,7 @@ MAGIC: Final[dict[str, Fate]] = {
     "0006": Fate(False, State.DELIVERED, False, False, False, 0.0),
 }
 WRONG_NUMBER: Final = Answer(Outcome.REFUSED, None, INVALID_DESTINATION, "Invalid destination address")
-SUBMIT_FAILED: Final = Answer(Outcome.REFUSED, None, error_code(Status.RSUBMITFAIL), "Submit failed")
+SUBMIT_FAILED: Final = Answer(Outcome.REFUSED, None, error_code(CommandStatus.RSUBMITFAIL), "Submit failed")
 RECEIPT_WORDS: Final = {
     State.DELIVERED: ("DELIVRD", "000"),
     State.UNDELIVERABLE: ("UNDELIV", "001"),

@@ -12,19 +12,19 @@ from typing import Final
 
 from homing import limits
 from homing.carriers.base import Answered, Clock, Health, Leaving, Report
-from homing.carriers.smpp_binds import Bind, Direction
-from homing.carriers.smpp_queries import ask_all
-from homing.carriers.smpp_reports import Reports
-from homing.carriers.smpp_sending import Sender
+from homing.carriers.smpp_binds import CarrierLink, LinkDirection
+from homing.carriers.smpp_queries import query_all
+from homing.carriers.smpp_reports import ReportQueue
+from homing.carriers.smpp_sending import SubmitScheduler
 from homing.carriers.smpp_settings import SmppSettings
 from homing.kit.names import Names
 from homing.model import Outbound, Outstanding
-from homing.smpp.clockwork import Clockwork
-from homing.smpp.connection import Connection
+from homing.smpp.connection import SmppConnection
 from homing.smpp.pdus import DataSm, DeliverSm
-from homing.smpp.session import Arrived
+from homing.smpp.session import IncomingRequest
+from homing.smpp.timer_wheel import TimerWheel
 
-DIRECTIONS: Final = {"transceiver": (Direction.BOTH,), "pair": (Direction.OUT, Direction.IN)}
+DIRECTIONS: Final = {"transceiver": (LinkDirection.BOTH,), "pair": (LinkDirection.OUT, LinkDirection.IN)}
 
 
 class SmppCarrier:
@@ -33,15 +33,15 @@ class SmppCarrier:
     def __init__(self, settings: SmppSettings, chance: random.Random, clock: Clock) -> None:
         self._settings = settings
         self._clock = clock
-        self._clockwork = Clockwork()
+        self._timer_wheel = TimerWheel()
         names = Names(limits.CARRIER_NAMES_THREADS)
         self._binds = [
-            Bind(number, direction, settings, self._clockwork, chance, self, names)
+            CarrierLink(number, direction, settings, self._timer_wheel, chance, self, names)
             for number in range(1, settings.binds + 1)
             for direction in DIRECTIONS[settings.bind]
         ]
-        self._reports = Reports(settings, clock)
-        self._sender = Sender(settings, self._binds, chance, self._reports.tell, clock)
+        self._reports = ReportQueue(settings, clock)
+        self._sender = SubmitScheduler(settings, self._binds, chance, self._reports.tell, clock)
         self._tasks: list[asyncio.Task[None]] = []
         self._submitted_before = 0
         self._ticked_s = 0.0
@@ -50,8 +50,8 @@ class SmppCarrier:
     async def open(self) -> None:
         loop = asyncio.get_running_loop()
         self._ticked_s = loop.time()
-        self._clockwork.add(self)
-        self._clockwork.run()
+        self._timer_wheel.add(self)
+        self._timer_wheel.run()
         self._tasks = [loop.create_task(bind.run()) for bind in self._binds]
 
     async def close(self) -> None:
@@ -63,7 +63,7 @@ class SmppCarrier:
             task.cancel()
         await asyncio.gather(*self._tasks, *ends, return_exceptions=True)
         self._sender.stop()
-        self._clockwork.discard(self)
+        self._timer_wheel.discard(self)
 
     # ---- Out
 
@@ -84,10 +84,10 @@ class SmppCarrier:
     async def resume(self, outstanding: Sequence[Outstanding]) -> None:
         """Asks in the background, where the settings say so."""
         if self._settings.query:
-            asking = ask_all(outstanding, self._settings, self._link_with_room, self._reports.tell, self._clock)
+            asking = query_all(outstanding, self._settings, self._link_with_room, self._reports.tell, self._clock)
             self._tasks.append(asyncio.get_running_loop().create_task(asking))
 
-    async def _link_with_room(self) -> Connection:
+    async def _link_with_room(self) -> SmppConnection:
         while True:
             await self._sender.until_room()
             for bind in self._binds:
@@ -97,7 +97,7 @@ class SmppCarrier:
 
     # ---- The links' switchboard
 
-    def on_requests(self, connection: Connection, batch: list[Arrived]) -> None:
+    def on_requests(self, connection: SmppConnection, batch: list[IncomingRequest]) -> None:
         for sequence, request in batch:
             if isinstance(request, DeliverSm | DataSm):
                 self._reports.take(connection, sequence, request)
@@ -106,13 +106,13 @@ class SmppCarrier:
     def on_room(self) -> None:
         self._sender.pump()
 
-    def on_down(self, bind: Bind) -> None:
+    def on_down(self, bind: CarrierLink) -> None:
         self._sender.lost(bind)
 
     # ---- Time, and what people see
 
     def tick(self, now_s: float) -> None:
-        """Called by the clockwork about once a second."""
+        """Called by the timer wheel about once a second."""
         self._sender.tick()
         self._reports.tick()
         at_s, submitted = asyncio.get_running_loop().time(), sum(bind.submitted for bind in self._binds)

@@ -9,19 +9,19 @@ from typing import Final, Protocol
 import structlog
 
 from homing import limits
-from homing.carriers.smpp_answers import describe
-from homing.carriers.smpp_ramp import Ramp
+from homing.carriers.smpp_answers import describe_status
+from homing.carriers.smpp_ramp import CongestionWindow
 from homing.carriers.smpp_settings import SmppSettings
 from homing.kit.backoff import doubling_s
 from homing.kit.names import Names
 from homing.smpp import connection as connections
-from homing.smpp.clockwork import Clockwork
-from homing.smpp.codec import Unencodable
-from homing.smpp.connection import Connection
+from homing.smpp.codec import UnencodablePdu
+from homing.smpp.connection import SmppConnection
 from homing.smpp.pdus import BindReceiver, BindTransceiver, BindTransmitter, EnquireLink
-from homing.smpp.session import Answer, Arrived, End, Failure
-from homing.smpp.statuses import Kind, Status, meaning
-from homing.smpp.timers import Timers
+from homing.smpp.session import IncomingRequest, RequestFailure, ResponseOrFailure, SessionEnd
+from homing.smpp.statuses import CommandStatus, StatusKind, meaning
+from homing.smpp.timer_wheel import TimerWheel
+from homing.smpp.timers import SessionTimers
 
 log = structlog.get_logger()
 
@@ -29,7 +29,7 @@ RTT_WEIGHT: Final = 0.05
 """Of the latest round trip in the mean that is shown."""
 
 
-class Direction(Enum):
+class LinkDirection(Enum):
     """What a link carries; the value is what health calls it."""
 
     BOTH = "transceiver"
@@ -37,54 +37,58 @@ class Direction(Enum):
     IN = "receiver"
 
 
-_BINDS: Final = {Direction.BOTH: BindTransceiver, Direction.OUT: BindTransmitter, Direction.IN: BindReceiver}
+_BINDS: Final = {
+    LinkDirection.BOTH: BindTransceiver,
+    LinkDirection.OUT: BindTransmitter,
+    LinkDirection.IN: BindReceiver,
+}
 
 
-class Switchboard(Protocol):
+class LinkObserver(Protocol):
     """Who a carrier's links belong to. Called from the loop; must not block."""
 
-    def on_requests(self, connection: Connection, batch: list[Arrived]) -> None:
+    def on_requests(self, connection: SmppConnection, batch: list[IncomingRequest]) -> None:
         """What came by a link, to be answered with `connection.respond`."""
 
     def on_room(self) -> None:
         """A link has room that it had not."""
 
-    def on_down(self, bind: "Bind") -> None:
+    def on_down(self, bind: "CarrierLink") -> None:
         """A link is gone; every submit that it carried has had its answer."""
 
 
-class Bind:
+class CarrierLink:
     """A link of a carrier, while it is up and while it is not. `number` counts from 1."""
 
     def __init__(
         self,
         number: int,
-        direction: Direction,
+        direction: LinkDirection,
         settings: SmppSettings,
-        clockwork: Clockwork,
+        timer_wheel: TimerWheel,
         chance: random.Random,
-        switchboard: Switchboard,
+        switchboard: LinkObserver,
         names: Names,
     ) -> None:
         self._names = names
         self.direction = direction
-        self.connection: Connection | None = None
+        self.connection: SmppConnection | None = None
         """Set while it is bound."""
-        self.ramp = Ramp(settings.window, settings.throttle_pause_s)
+        self.ramp = CongestionWindow(settings.window, settings.throttle_pause_s)
         self.in_flight = 0
         self.submitted = 0
         self._number = number
         self._settings = settings
-        self._clockwork = clockwork
+        self._timer_wheel = timer_wheel
         self._chance = chance
         self._switchboard = switchboard
-        self._timers = Timers(
+        self._timers = SessionTimers(
             session_init_s=settings.response_timeout_s,
             enquire_link_s=settings.enquire_link_s,
             inactivity_s=None,
             response_s=settings.response_timeout_s,
         )
-        self._life: _Life | None = None
+        self._life: _LinkConnection | None = None
         self._is_ending = False
         self._is_doubtful = False
         self._round_trip_s: float | None = None
@@ -102,7 +106,7 @@ class Bind:
     @property
     def carries_out(self) -> bool:
         """Whether it is a link for submits."""
-        return self.direction is not Direction.IN
+        return self.direction is not LinkDirection.IN
 
     @property
     def sends(self) -> bool:
@@ -150,9 +154,9 @@ class Bind:
         self.ramp.resume()
         self._switchboard.on_room()
 
-    def _reassure(self, answer: Answer) -> None:
-        if answer is Failure.NO_ANSWER and self.connection is not None:
-            self._error = End.SILENT.value
+    def _reassure(self, answer: ResponseOrFailure) -> None:
+        if answer is RequestFailure.NO_ANSWER and self.connection is not None:
+            self._error = SessionEnd.SILENT.value
             self.connection.close()
         elif self._is_doubtful:
             self._is_doubtful = False
@@ -191,13 +195,13 @@ class Bind:
         """One life of the link: how many seconds it was bound, and whether the bind was refused for good."""
         loop = asyncio.get_running_loop()
         self._enter("connecting", f"{host}:{port}")
-        life = self._life = _Life(self)
+        life = self._life = _LinkConnection(self)
         try:
             connection = await connections.connect(
                 host,
                 port,
                 life,
-                self._clockwork,
+                self._timer_wheel,
                 timers=self._timers,
                 window_out=self._settings.window,
                 window_in=limits.SMPP_CARRIER_WINDOW_IN,
@@ -209,7 +213,7 @@ class Bind:
             return 0.0, False
         try:
             status = await self._bind(connection)
-            if status != Status.ROK or life.ended.done():
+            if status != CommandStatus.ROK or life.ended.done():
                 return 0.0, status is not None and is_lasting(status)
             since_s = loop.time()
             self.connection = connection
@@ -223,7 +227,7 @@ class Bind:
             self.connection = None
             connection.close()
 
-    async def _bind(self, connection: Connection) -> int | None:
+    async def _bind(self, connection: SmppConnection) -> int | None:
         """The answer's status; None when there was none."""
         settings = self._settings
         bind = _BINDS[self.direction](
@@ -235,14 +239,14 @@ class Bind:
         )
         try:
             answer = await connection.ask(bind)
-        except Unencodable as error:
+        except UnencodablePdu as error:
             self._fail(str(error))
             return None
-        if isinstance(answer, Failure):
+        if isinstance(answer, RequestFailure):
             self._fail(f"bind: {answer.value}")
             return None
-        if answer.status != Status.ROK:
-            self._fail(f"bind: {describe(answer.status)}")
+        if answer.status != CommandStatus.ROK:
+            self._fail(f"bind: {describe_status(answer.status)}")
         return answer.status
 
     def _enter(self, state: str, peer: str | None = None) -> None:
@@ -256,7 +260,7 @@ class Bind:
             log.warning("smpp_link_failed", peer=self._peer, bind=self._number, reason=words)
         self._error = words
 
-    def passes(self, connection: Connection, batch: list[Arrived]) -> None:
+    def passes(self, connection: SmppConnection, batch: list[IncomingRequest]) -> None:
         """What came by its connection."""
         self._switchboard.on_requests(connection, batch)
 
@@ -264,13 +268,13 @@ class Bind:
         """Its connection takes more again."""
         self._switchboard.on_room()
 
-    def closed(self, connection: Connection, end: End) -> None:
+    def closed(self, connection: SmppConnection, end: SessionEnd) -> None:
         """A connection of its own is gone, which need not be the one it has now."""
         if self.connection is not connection:
             return
         self.connection = None
-        if end is not End.UNBOUND:
-            self._fail(self._error if end is End.CLOSED and self._error else end.value)
+        if end is not SessionEnd.UNBOUND:
+            self._fail(self._error if end is SessionEnd.CLOSED and self._error else end.value)
         self._switchboard.on_down(self)
 
     # ---- For people
@@ -294,20 +298,20 @@ class Bind:
         }
 
 
-class _Life:
+class _LinkConnection:
     """The owner of one connection: an old one that closes late must not be taken for the one after it."""
 
-    def __init__(self, bind: Bind) -> None:
-        self.ended: asyncio.Future[End] = asyncio.get_running_loop().create_future()
+    def __init__(self, bind: CarrierLink) -> None:
+        self.ended: asyncio.Future[SessionEnd] = asyncio.get_running_loop().create_future()
         self._bind = bind
 
-    def on_requests(self, connection: Connection, batch: list[Arrived]) -> None:
+    def on_requests(self, connection: SmppConnection, batch: list[IncomingRequest]) -> None:
         self._bind.passes(connection, batch)
 
-    def on_room(self, connection: Connection) -> None:
+    def on_room(self, connection: SmppConnection) -> None:
         self._bind.has_room()
 
-    def on_closed(self, connection: Connection, end: End) -> None:
+    def on_closed(self, connection: SmppConnection, end: SessionEnd) -> None:
         self.ended.set_result(end)
         self._bind.closed(connection, end)
 
@@ -316,4 +320,7 @@ def is_lasting(status: int) -> bool:
     """Whether a bind that was refused with this status will be refused again. Being bound already passes: it is said
     while the other end has not noticed yet that our last link died.
     """
-    return status not in (Status.ROK, Status.RALYBND) and meaning(status).kind in (Kind.SESSION, Kind.PERMANENT)
+    return status not in (CommandStatus.ROK, CommandStatus.RALYBND) and meaning(status).kind in (
+        StatusKind.SESSION,
+        StatusKind.PERMANENT,
+    )

@@ -8,7 +8,7 @@ from typing import Any, Final
 from homing.carriers.smpp_settings import SmppSettings
 from homing.model import NO_OPTIONS, Options, Outbound
 from homing.smpp import concatenation, data_coding, times
-from homing.smpp.addresses import Npi, Ton
+from homing.smpp.address_types import Npi, Ton
 from homing.smpp.pdus import SubmitSm
 from homing.smpp.tlvs import MESSAGE_PAYLOAD, USER_MESSAGE_REFERENCE, Tlvs
 from homing.smpp.udh import UDHI
@@ -19,7 +19,7 @@ SINGLE_SEPTETS: Final = capacity(Encoding.GSM7)
 WIDE_HEADER_OCTETS: Final = 7
 
 
-class Encoder:
+class SubmitEncoder:
     """Makes a carrier's submit_sm."""
 
     def __init__(self, settings: SmppSettings) -> None:

@@ -13,14 +13,14 @@ from homing.smpp.concatenation import PartPosition, position_of
 from homing.smpp.data_coding import BYTE_ORDER_MARKS, DATA_CODINGS
 from homing.smpp.payload import message_octets
 from homing.smpp.pdus import DataSm, DeliverSm
-from homing.smpp.receipt_text import NO_TLVS, Kind, ReceiptTlvs
+from homing.smpp.receipt_text import NO_TLVS, DeliveryKind, ReceiptTlvs
 from homing.smpp.tlvs import (
     MESSAGE_STATE,
     NETWORK_ERROR_CODE,
     RECEIPTED_MESSAGE_ID,
     Tlvs,
 )
-from homing.smpp.udh import BadHeader
+from homing.smpp.udh import MalformedUdh
 from homing.states import State
 from homing.text import gsm7
 
@@ -28,7 +28,7 @@ OF_ONE_OCTET: Final = frozenset({"ascii", "iso8859-5", "iso8859-8"})
 """Those with an octet a character that leave octets without one."""
 
 
-class Fragment(msgspec.Struct, frozen=True):
+class InboundPart(msgspec.Struct, frozen=True):
     """A part of a long message: of which one, where in it, and what it holds."""
 
     source: str
@@ -38,10 +38,10 @@ class Fragment(msgspec.Struct, frozen=True):
     octets: bytes
 
 
-Said = CarrierReceipt | CarrierInbound | Fragment
+ReadDelivery = CarrierReceipt | CarrierInbound | InboundPart
 
 
-class Reader:
+class DeliveryReader:
     """Reads what a carrier delivers by its settings. Never raises, whatever comes."""
 
     def __init__(self, settings: SmppSettings) -> None:
@@ -49,21 +49,21 @@ class Reader:
         self._registered = settings.registered_delivery != 0
         self._utc_offset = timedelta(minutes=settings.receipt_utc_offset_min)
 
-    def read(self, request: DeliverSm | DataSm, arrived_at: datetime) -> Said:
+    def read(self, request: DeliverSm | DataSm, arrived_at: datetime) -> ReadDelivery:
         """A receipt that names no message has an empty carrier_ref, and is kept as it came for people to look at."""
-        body, header = content(request)
+        body, header = header_and_text(request)
         tlvs = _receipt_tlvs(request.tlvs) if request.tlvs else NO_TLVS
         kind = receipt_text.kind_of(request.esm_class, body, tlvs, registered=self._registered)
-        if kind is not Kind.INBOUND:
+        if kind is not DeliveryKind.INBOUND:
             return self._receipt(request, body, tlvs, kind, arrived_at)
         position = _position(header, request.tlvs)
         if position is None:
             text = self.text(request.data_coding, body, len(header))
             return CarrierInbound(request.source_addr, request.destination_addr, text, arrived_at)
         octets = self._unpacked(request.data_coding, body, len(header))
-        return Fragment(request.source_addr, request.destination_addr, position, request.data_coding, octets)
+        return InboundPart(request.source_addr, request.destination_addr, position, request.data_coding, octets)
 
-    def whole(self, fragments: list[Fragment], arrived_at: datetime) -> CarrierInbound:
+    def whole(self, fragments: list[InboundPart], arrived_at: datetime) -> CarrierInbound:
         """The message of these parts, in their order. Decoded as one: a character may be cut in two."""
         first = fragments[0]
         text = self._decoded(first.data_coding, b"".join(one.octets for one in fragments))
@@ -74,13 +74,13 @@ class Reader:
         return self._decoded(coding, self._unpacked(coding, octets, header_octets))
 
     def _receipt(
-        self, request: DeliverSm | DataSm, body: bytes, tlvs: ReceiptTlvs, kind: Kind, arrived_at: datetime
+        self, request: DeliverSm | DataSm, body: bytes, tlvs: ReceiptTlvs, kind: DeliveryKind, arrived_at: datetime
     ) -> CarrierReceipt:
         found = receipt_text.parse(
             body,
             tlvs,
             arrived_at=arrived_at,
-            intermediate=kind is Kind.INTERMEDIATE,
+            intermediate=kind is DeliveryKind.INTERMEDIATE,
             utc_offset=self._utc_offset,
         )
         return CarrierReceipt(
@@ -114,13 +114,13 @@ class Reader:
         return octets.decode(charset, "replace")
 
 
-def content(request: DeliverSm | DataSm) -> tuple[bytes, bytes]:
+def header_and_text(request: DeliverSm | DataSm) -> tuple[bytes, bytes]:
     """The octets of the text and the header before them, as carriers send them."""
     short_message = request.short_message if isinstance(request, DeliverSm) else b""
     octets = message_octets(short_message, request.tlvs, lenient=True)
     try:
         header, body = udh.split(octets, request.esm_class)
-    except BadHeader:
+    except MalformedUdh:
         return octets, b""
     return body, header
 
@@ -145,27 +145,27 @@ def _position(header: bytes, tlvs: Tlvs) -> PartPosition | None:
     """Which part a message is; None: it is whole. A header that cannot be read says nothing."""
     try:
         return position_of(header, tlvs)
-    except BadHeader:
+    except MalformedUdh:
         return position_of(b"", tlvs)
 
 
-Key = tuple[str, str, int, int]
-FRAGMENT_BYTES: Final = 500
+ReassemblyKey = tuple[str, str, int, int]
+PART_OVERHEAD_BYTES: Final = 500
 """What a part costs beside its octets."""
 
 
-class Puzzle(msgspec.Struct):
+class Reassembly(msgspec.Struct):
     """A long message that is not complete, and since when."""
 
     begun_s: float
-    parts: dict[int, Fragment]
+    parts: dict[int, InboundPart]
 
 
-class Puzzles:
+class ReassemblyTable:
     """Long messages on their way in. Bounded: the oldest is given up for what is too much."""
 
     def __init__(self) -> None:
-        self._open: dict[Key, Puzzle] = {}
+        self._open: dict[ReassemblyKey, Reassembly] = {}
         self._bytes = 0
 
     def __len__(self) -> int:
@@ -173,14 +173,14 @@ class Puzzles:
         return len(self._open)
 
     @staticmethod
-    def key(fragment: Fragment) -> Key:
+    def key(fragment: InboundPart) -> ReassemblyKey:
         """Of which message a fragment is."""
         return fragment.source, fragment.target, fragment.position.reference, fragment.position.total
 
-    def add(self, fragment: Fragment, now_s: float) -> list[Fragment] | None:
+    def add(self, fragment: InboundPart, now_s: float) -> list[InboundPart] | None:
         """All parts in order when this was the last one missing. A part that came before replaces itself."""
         key = self.key(fragment)
-        puzzle = self._open.setdefault(key, Puzzle(now_s, {}))
+        puzzle = self._open.setdefault(key, Reassembly(now_s, {}))
         before = puzzle.parts.get(fragment.position.part)
         self._bytes += _cost(fragment) - (_cost(before) if before else 0)
         puzzle.parts[fragment.position.part] = fragment
@@ -188,7 +188,7 @@ class Puzzles:
             return None
         return self._take(key)
 
-    def overdue(self, now_s: float) -> list[list[Fragment]]:
+    def overdue(self, now_s: float) -> list[list[InboundPart]]:
         """What there is of those that have waited too long, or are too many: better a part than nothing."""
         found = []
         while self._open:
@@ -199,11 +199,11 @@ class Puzzles:
             found.append(self._take(key))
         return found
 
-    def _take(self, key: Key) -> list[Fragment]:
+    def _take(self, key: ReassemblyKey) -> list[InboundPart]:
         parts = self._open.pop(key).parts
         self._bytes -= sum(map(_cost, parts.values()))
         return [parts[number] for number in sorted(parts)]
 
 
-def _cost(fragment: Fragment) -> int:
-    return len(fragment.octets) + FRAGMENT_BYTES
+def _cost(fragment: InboundPart) -> int:
+    return len(fragment.octets) + PART_OVERHEAD_BYTES

@@ -10,17 +10,17 @@ from homing.carriers.smpp_encoding import address
 from homing.carriers.smpp_settings import SmppSettings
 from homing.model import CarrierReceipt, Outstanding
 from homing.smpp import times
-from homing.smpp.connection import Connection
+from homing.smpp.connection import SmppConnection
 from homing.smpp.pdus import QuerySm, QuerySmResp
 from homing.smpp.receipt_text import MESSAGE_STATES
-from homing.smpp.session import Answer
-from homing.smpp.statuses import Status
+from homing.smpp.session import ResponseOrFailure
+from homing.smpp.statuses import CommandStatus
 
 
-async def ask_all(
+async def query_all(
     outstanding: Sequence[Outstanding],
     settings: SmppSettings,
-    link: Callable[[], Awaitable[Connection]],
+    link: Callable[[], Awaitable[SmppConnection]],
     tell: Callable[[Report], None],
     clock: Clock,
 ) -> None:
@@ -34,15 +34,15 @@ async def ask_all(
         connection = await link()
         source, ton, npi = address(one.sender, settings)
         query = QuerySm(message_id=one.carrier_ref, source_addr_ton=ton, source_addr_npi=npi, source_addr=source)
-        report = read(one, await connection.ask(query), clock())
+        report = receipt_from_answer(one, await connection.ask(query), clock())
         if report is not None:
             tell(report)
         await asyncio.sleep(limits.SMPP_CARRIER_QUERY_PAUSE_S)
 
 
-def read(one: Outstanding, answer: Answer, now: datetime) -> CarrierReceipt | None:
+def receipt_from_answer(one: Outstanding, answer: ResponseOrFailure, now: datetime) -> CarrierReceipt | None:
     """A receipt of what the carrier says; None where it does not know, or the message is still on its way."""
-    if not isinstance(answer, QuerySmResp) or answer.status != Status.ROK:
+    if not isinstance(answer, QuerySmResp) or answer.status != CommandStatus.ROK:
         return None
     state = MESSAGE_STATES.get(answer.message_state)
     if state is None:

@@ -3,7 +3,7 @@
 from homing import limits
 
 
-class Ramp:
+class CongestionWindow:
     """How many submits a link may have under way. Whoever holds it minds the clock: `throttled` gives the pause,
     `resume` ends it.
 

@@ -8,36 +8,36 @@ import structlog
 
 from homing import limits
 from homing.carriers.base import Clock, Report
-from homing.carriers.smpp_inbound import Fragment, Key, Puzzles, Reader
+from homing.carriers.smpp_inbound import DeliveryReader, InboundPart, ReassemblyKey, ReassemblyTable
 from homing.carriers.smpp_settings import SmppSettings
 from homing.model import CarrierReceipt
-from homing.smpp.connection import Connection
+from homing.smpp.connection import SmppConnection
 from homing.smpp.pdus import DataSm, DeliverSm
-from homing.smpp.statuses import Status
+from homing.smpp.statuses import CommandStatus
 
 log = structlog.get_logger()
 
 
-class Owed(msgspec.Struct, frozen=True):
+class PendingResponse(msgspec.Struct, frozen=True):
     """An answer that a request still waits for."""
 
-    connection: Connection
+    connection: SmppConnection
     sequence: int
     since_s: float
 
-    def give(self, status: Status = Status.ROK) -> None:
+    def give(self, status: CommandStatus = CommandStatus.ROK) -> None:
         """Too late is no harm: the link is gone, and the carrier repeats what it has no answer to."""
         self.connection.respond(self.sequence, status)
 
 
-class Waiting(msgspec.Struct, frozen=True):
+class QueuedReport(msgspec.Struct, frozen=True):
     """A report, and the answers that its being stored sets free."""
 
     report: Report
-    owed: Sequence[Owed] = ()
+    owed: Sequence[PendingResponse] = ()
 
 
-class Reports:
+class ReportQueue:
     """Bounded by the links' windows: requests without an answer stop the reading.
 
     A part of a long message is answered when the message is stored, as everything else is, unless the others do not
@@ -48,11 +48,11 @@ class Reports:
     def __init__(self, settings: SmppSettings, clock: Clock) -> None:
         self._clock = clock
         self._loop = asyncio.get_running_loop()
-        self._reader = Reader(settings)
-        self._puzzles = Puzzles()
-        self._owed: dict[Key, list[Owed]] = {}
-        self._waiting: list[Waiting] = []
-        self._handed: list[Waiting] = []
+        self._reader = DeliveryReader(settings)
+        self._puzzles = ReassemblyTable()
+        self._owed: dict[ReassemblyKey, list[PendingResponse]] = {}
+        self._waiting: list[QueuedReport] = []
+        self._handed: list[QueuedReport] = []
         self._news = asyncio.Event()
         self._told_nameless = 0
         self.nameless = 0
@@ -66,33 +66,33 @@ class Reports:
 
     # ---- In
 
-    def take(self, connection: Connection, sequence: int, request: DeliverSm | DataSm) -> None:
+    def take(self, connection: SmppConnection, sequence: int, request: DeliverSm | DataSm) -> None:
         """What came by a link."""
         self.received += 1
         said = self._reader.read(request, self._clock())
-        owed = Owed(connection, sequence, self._loop.time())
-        if isinstance(said, Fragment):
+        owed = PendingResponse(connection, sequence, self._loop.time())
+        if isinstance(said, InboundPart):
             self._add_fragment(said, owed)
             return
         if isinstance(said, CarrierReceipt) and not said.carrier_ref:
             self.nameless += 1
-        self._put(Waiting(said, (owed,)))
+        self._put(QueuedReport(said, (owed,)))
 
     def tell(self, report: Report) -> None:
         """What was found out in another way."""
-        self._put(Waiting(report))
+        self._put(QueuedReport(report))
 
-    def _add_fragment(self, fragment: Fragment, owed: Owed) -> None:
+    def _add_fragment(self, fragment: InboundPart, owed: PendingResponse) -> None:
         key = self._puzzles.key(fragment)
         self._owed.setdefault(key, []).append(owed)
         parts = self._puzzles.add(fragment, owed.since_s)
         if parts is not None:
             self._finish(key, parts)
 
-    def _finish(self, key: Key, parts: list[Fragment]) -> None:
-        self._put(Waiting(self._reader.whole(parts, self._clock()), self._owed.pop(key, ())))
+    def _finish(self, key: ReassemblyKey, parts: list[InboundPart]) -> None:
+        self._put(QueuedReport(self._reader.whole(parts, self._clock()), self._owed.pop(key, ())))
 
-    def _put(self, waiting: Waiting) -> None:
+    def _put(self, waiting: QueuedReport) -> None:
         self._waiting.append(waiting)
         self._news.set()
 
@@ -136,5 +136,5 @@ class Reports:
         """Nothing more will be stored: the carrier is to come again with what has no answer."""
         left = [owed for one in (*self._handed, *self._waiting) for owed in one.owed]
         for owed in (*left, *(one for several in self._owed.values() for one in several)):
-            owed.give(Status.RX_T_APPN)
+            owed.give(CommandStatus.RX_T_APPN)
         self._owed.clear()

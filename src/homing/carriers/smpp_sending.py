@@ -9,28 +9,28 @@ from typing import Final
 
 from homing import limits
 from homing.carriers.base import Answered, Clock, Leaving
-from homing.carriers.smpp_answers import Fate, Reader, Told, conclude
-from homing.carriers.smpp_binds import Bind
-from homing.carriers.smpp_encoding import Encoder
+from homing.carriers.smpp_answers import AnswerReader, PartOutcome, PartResult, combine
+from homing.carriers.smpp_binds import CarrierLink
+from homing.carriers.smpp_encoding import SubmitEncoder
 from homing.carriers.smpp_settings import SmppSettings
 from homing.carriers.verdicts import NO_FLASH
 from homing.kit.buckets import TokenBucket
 from homing.model import Answer, LateAnswer, Outbound, Outcome
 from homing.smpp import session
-from homing.smpp.codec import Unencodable
+from homing.smpp.codec import UnencodablePdu
 from homing.smpp.pdus import SubmitSm
-from homing.smpp.session import Failure
+from homing.smpp.session import RequestFailure
 
 PARTS_WEIGHT: Final = 0.1
 """Of the latest batch in the mean of parts a message, by which room in parts becomes room in messages."""
 POLLS_PER_TOKEN: Final = 10
 
-NO_ROOM: Final = Told(Fate.NOT_SENT, words="no link took it in time")
-NO_LINK: Final = Told(Fate.NOT_SENT, words="no link is up")
-GIVEN_UP: Final = Told(Fate.UNKNOWN, words="no answer in time")
+NO_ROOM: Final = PartResult(PartOutcome.NOT_SENT, words="no link took it in time")
+NO_LINK: Final = PartResult(PartOutcome.NOT_SENT, words="no link is up")
+GIVEN_UP: Final = PartResult(PartOutcome.UNKNOWN, words="no answer in time")
 
 
-class Batch:
+class SubmitBatch:
     """Messages that were handed over together: how many are still to be answered."""
 
     __slots__ = ("all_answered", "left")
@@ -45,7 +45,7 @@ class Batch:
             self.all_answered.set_result(None)
 
 
-class Sending:
+class OutgoingMessage:
     """A message on its way out: which of its parts wait, and what became of the others."""
 
     __slots__ = (
@@ -71,7 +71,7 @@ class Sending:
         parts: Sequence[SubmitSm],
         answered: Answered,
         leaving: Leaving,
-        batch: Batch,
+        batch: SubmitBatch,
         write_by_s: float,
     ) -> None:
         self.message = message
@@ -81,11 +81,11 @@ class Sending:
         self.batch = batch
         self.write_by_s = write_by_s
         self.waiting = list(range(len(parts)))
-        self.told: list[Told | None] = [None] * len(parts)
+        self.told: list[PartResult | None] = [None] * len(parts)
         self.tries = [0] * len(parts)
-        self.last: Told | None = None
+        self.last: PartResult | None = None
         self.in_flight = 0
-        self.place: deque[Sending] | None = None
+        self.place: deque[OutgoingMessage] | None = None
         self.has_failed = False
         self.is_done = False
 
@@ -95,27 +95,29 @@ class Sending:
         return self.in_flight > 0 or any(self.told)
 
 
-class Flight:
+class PendingSubmit:
     """A submit_sm on the wire: called with its answer."""
 
     __slots__ = ("_sender", "bind", "part", "sending", "sent_s")
 
-    def __init__(self, sender: "Sender", sending: Sending, part: int, bind: Bind, sent_s: float) -> None:
+    def __init__(
+        self, sender: "SubmitScheduler", sending: OutgoingMessage, part: int, bind: CarrierLink, sent_s: float
+    ) -> None:
         self._sender = sender
         self.sending = sending
         self.part = part
         self.bind = bind
         self.sent_s = sent_s
 
-    def __call__(self, answer: session.Answer) -> None:
+    def __call__(self, answer: session.ResponseOrFailure) -> None:
         self._sender.heard(self, answer)
 
-    def late(self, answer: session.Answer) -> None:
+    def late(self, answer: session.ResponseOrFailure) -> None:
         """Called with an answer that comes when none was expected any more."""
         self._sender.heard_late(self, answer)
 
 
-class Sender:
+class SubmitScheduler:
     """Gives each message to the link that has least under way; all its parts go by that one, in order.
 
     Nothing here waits for a message alone: answers come by callback, and what the loop does for one is a few calls.
@@ -124,7 +126,7 @@ class Sender:
     def __init__(
         self,
         settings: SmppSettings,
-        binds: Sequence[Bind],
+        binds: Sequence[CarrierLink],
         chance: random.Random,
         tell_late: Callable[[LateAnswer], None],
         clock: Clock,
@@ -135,17 +137,17 @@ class Sender:
         self._late_before: list[LateAnswer] = []
         self._loop = asyncio.get_running_loop()
         self._binds = binds
-        self._encoder = Encoder(settings)
+        self._encoder = SubmitEncoder(settings)
         self._carries_flash = settings.carries_flash
-        self._reader = Reader(settings)
+        self._reader = AnswerReader(settings)
         # From here a submit still has its whole time for an answer, before whoever waits for the batch gives up.
         self._patience_s = limits.CARRIER_SUBMIT_TIMEOUT_S - limits.SMPP_CARRIER_SPARE_S - settings.response_timeout_s
         self._rate_per_s = settings.rate_per_s
         self._bucket = _bucket(settings.rate_per_s, self._loop.time())
         self._pacing: asyncio.TimerHandle | None = None
         self._reference = chance.randrange(1 << 16)
-        self._queue: deque[Sending] = deque()
-        self._begun: dict[Bind, deque[Sending]] = {bind: deque() for bind in binds}
+        self._queue: deque[OutgoingMessage] = deque()
+        self._begun: dict[CarrierLink, deque[OutgoingMessage]] = {bind: deque() for bind in binds}
         self._parts_waiting = 0
         self._parts_each = 1.0
         self._down_since_s: float | None = self._loop.time()
@@ -181,7 +183,7 @@ class Sender:
     async def submit(self, batch: Sequence[Outbound], answered: Answered, leaving: Leaving) -> None:
         """Returns when every message of the batch has had its answer."""
         now_s, now = self._loop.time(), self._clock()
-        under_way = Batch(len(batch))
+        under_way = SubmitBatch(len(batch))
         sendings = []
         for message in batch:
             if message.options.flash and not self._carries_flash:
@@ -195,7 +197,7 @@ class Sender:
                 answered(message, Answer(Outcome.REFUSED, error_text=str(fault)))
                 under_way.one_answered()
                 continue
-            sending = Sending(message, parts, answered, leaving, under_way, now_s + self._patience_s)
+            sending = OutgoingMessage(message, parts, answered, leaving, under_way, now_s + self._patience_s)
             sending.place = self._queue
             self._queue.append(sending)
             self._parts_waiting += len(parts)
@@ -234,7 +236,7 @@ class Sender:
             if sending.waiting:
                 self._keep(sending, self._begun[chosen] if sending.has_begun else queue, is_first=True)
 
-    def _go_on(self, bind: Bind, mine: deque[Sending]) -> None:
+    def _go_on(self, bind: CarrierLink, mine: deque[OutgoingMessage]) -> None:
         while mine and bind.room > 0 and self._pacing is None:
             sending = mine[0]
             if not sending.is_done:
@@ -243,13 +245,13 @@ class Sender:
                 mine.popleft()
                 sending.place = None
 
-    def _freest(self) -> Bind | None:
+    def _freest(self) -> CarrierLink | None:
         """The link with room that has least under way."""
         if len(self._binds) == 1:
             return self._binds[0] if self._binds[0].room > 0 else None
         return min((bind for bind in self._binds if bind.room > 0), key=lambda bind: bind.in_flight, default=None)
 
-    def _write(self, sending: Sending, bind: Bind) -> None:
+    def _write(self, sending: OutgoingMessage, bind: CarrierLink) -> None:
         """Writes its waiting parts, as many as the link has room and the bucket tokens for."""
         connection, room = bind.connection, bind.room
         while sending.waiting and room > 0 and connection is not None:
@@ -263,16 +265,16 @@ class Sender:
             part = sending.waiting.pop(0)
             self._parts_waiting -= 1
             try:
-                connection.send(sending.parts[part], Flight(self, sending, part, bind, now_s))
-            except Unencodable as fault:
-                self._tell(sending, part, Told(Fate.REFUSED, words=str(fault)))
+                connection.send(sending.parts[part], PendingSubmit(self, sending, part, bind, now_s))
+            except UnencodablePdu as fault:
+                self._tell(sending, part, PartResult(PartOutcome.REFUSED, words=str(fault)))
                 self._settle(sending)
                 return
             sending.in_flight += 1
             bind.in_flight += 1
             bind.submitted += 1
 
-    def _keep(self, sending: Sending, place: deque[Sending], is_first: bool = False) -> None:
+    def _keep(self, sending: OutgoingMessage, place: deque[OutgoingMessage], is_first: bool = False) -> None:
         if sending.place is None:
             sending.place = place
             if is_first:
@@ -292,23 +294,23 @@ class Sender:
 
     # ---- What became of it
 
-    def heard(self, flight: Flight, answer: session.Answer) -> None:
+    def heard(self, flight: PendingSubmit, answer: session.ResponseOrFailure) -> None:
         """An answer to one submit_sm, or why there is none."""
         bind, sending, part = flight.bind, flight.sending, flight.part
         bind.in_flight -= 1
         sending.in_flight -= 1
         told = self._reader.read(answer)
         match told.fate:
-            case Fate.ACCEPTED:
+            case PartOutcome.ACCEPTED:
                 bind.answered(self._loop.time() - flight.sent_s)
-            case Fate.THROTTLED:
+            case PartOutcome.THROTTLED:
                 # Of many that are throttled together the first is to blame: one to a full mailbox always is.
                 sending.tries[part] += bind.throttled(told.words)
                 sending.last = told
-            case Fate.UNKNOWN:
-                if answer is Failure.NO_ANSWER:
+            case PartOutcome.UNKNOWN:
+                if answer is RequestFailure.NO_ANSWER:
                     bind.doubt()
-            case Fate.REFUSED | Fate.PUT_OFF:
+            case PartOutcome.REFUSED | PartOutcome.PUT_OFF:
                 bind.refused(told.words)
         if not sending.is_done:
             if self._goes_again(sending, part, told):
@@ -320,33 +322,33 @@ class Sender:
             self._settle(sending)
         self.pump()
 
-    def heard_late(self, flight: Flight, answer: session.Answer) -> None:
+    def heard_late(self, flight: PendingSubmit, answer: session.ResponseOrFailure) -> None:
         """An answer to a submit_sm whose message was said to be unknown: with it, all of the message may be taken."""
         sending, told = flight.sending, self._reader.read(answer)
-        if told.fate is not Fate.ACCEPTED or not sending.is_done:
+        if told.fate is not PartOutcome.ACCEPTED or not sending.is_done:
             return
         sending.told[flight.part] = told
-        whole, message = conclude(sending.told), sending.message
+        whole, message = combine(sending.told), sending.message
         if whole.outcome is Outcome.ACCEPTED and whole.carrier_ref:
             late = LateAnswer(
                 message.account_id, message.message_id, message.attempt, whole.carrier_ref, whole.part_refs
             )
             self._late.append(late)
 
-    def _goes_again(self, sending: Sending, part: int, told: Told) -> bool:
+    def _goes_again(self, sending: OutgoingMessage, part: int, told: PartResult) -> bool:
         """Whether a part that certainly did not go is tried again here."""
-        if told.fate not in (Fate.NOT_SENT, Fate.THROTTLED) or sending.has_failed:
+        if told.fate not in (PartOutcome.NOT_SENT, PartOutcome.THROTTLED) or sending.has_failed:
             return False
         return (
             sending.tries[part] < limits.SMPP_CARRIER_THROTTLED_ATTEMPTS_MAX and self._loop.time() < sending.write_by_s
         )
 
-    def _tell(self, sending: Sending, part: int, told: Told) -> None:
+    def _tell(self, sending: OutgoingMessage, part: int, told: PartResult) -> None:
         sending.told[part] = told
-        if told.fate is not Fate.ACCEPTED:
+        if told.fate is not PartOutcome.ACCEPTED:
             sending.has_failed = True
 
-    def _settle(self, sending: Sending) -> None:
+    def _settle(self, sending: OutgoingMessage) -> None:
         """Answers for a message of which nothing more is to come. Once a part has failed, no other is sent."""
         if sending.has_failed and sending.waiting:
             self._parts_waiting -= len(sending.waiting)
@@ -354,18 +356,18 @@ class Sender:
         if not sending.in_flight and not sending.waiting and not sending.is_done:
             self._answer(sending)
 
-    def _answer(self, sending: Sending) -> None:
+    def _answer(self, sending: OutgoingMessage) -> None:
         sending.is_done = True
-        sending.answered(sending.message, conclude(sending.told))
+        sending.answered(sending.message, combine(sending.told))
         sending.batch.one_answered()
 
-    def _give_back(self, sending: Sending, told: Told) -> None:
+    def _give_back(self, sending: OutgoingMessage, told: PartResult) -> None:
         """The parts that wait will not go from here."""
         for part in sending.waiting:
             self._tell(sending, part, sending.last or told)
         self._settle(sending)
 
-    def _abandon(self, sending: Sending) -> None:
+    def _abandon(self, sending: OutgoingMessage) -> None:
         """Nobody waits for it any more: what was written may have gone."""
         if sending.is_done:
             return
@@ -380,7 +382,7 @@ class Sender:
 
     # ---- Links and time
 
-    def lost(self, bind: Bind) -> None:
+    def lost(self, bind: CarrierLink) -> None:
         """A link is gone: what it had begun goes on by the others, before all else."""
         mine = self._begun[bind]
         for sending in reversed(mine):

@@ -12,7 +12,7 @@ PORT: Final = 2775
 """The one that IANA has registered for SMPP."""
 
 Octet: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=255)]
-Status: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=0xFFFF_FFFF)]
+StatusCode: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=0xFFFF_FFFF)]
 Printable: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"^[ -~]*$")]
 Seconds: TypeAlias = Annotated[float, msgspec.Meta(ge=0.05, le=3600)]
 Tag: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"^0[xX][0-9A-Fa-f]{1,4}$")]
@@ -20,7 +20,7 @@ DltTag: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"^(0[xX][0-9A-Fa-f]{1,4
 Hex: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"^([0-9A-Fa-f]{2})*$", max_length=2 * 0xFFFF)]
 
 
-def _told(words: str) -> msgspec.Meta:
+def _described(words: str) -> msgspec.Meta:
     return msgspec.Meta(description=words)
 
 
@@ -28,148 +28,165 @@ class SmppSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     """Everything about a carrier that is reached by SMPP 3.4. The section numbers are of its specification."""
 
     # ---- Where, and as whom
-    host: Annotated[str, msgspec.Meta(max_length=255), _told("the message centre's name or address")] = ""
-    port: Annotated[int, msgspec.Meta(ge=1, le=65_535), _told("its port")] = PORT
+    host: Annotated[str, msgspec.Meta(max_length=255), _described("the message centre's name or address")] = ""
+    port: Annotated[int, msgspec.Meta(ge=1, le=65_535), _described("its port")] = PORT
     addresses: Annotated[
         tuple[Annotated[str, msgspec.Meta(max_length=262)], ...],
         msgspec.Meta(max_length=16),
-        _told("in place of host and port: several `host:port`, tried in turn, from the first whenever a link was lost"),
+        _described(
+            "in place of host and port: several `host:port`, tried in turn, from the first whenever a link was lost"
+        ),
     ] = ()
     system_id: Annotated[
         Printable,
         msgspec.Meta(min_length=1, max_length=limits.SMPP_CREDENTIAL_CHARS_MAX),
-        _told("who we are; 3.4 has at most 15 characters"),
+        _described("who we are; 3.4 has at most 15 characters"),
     ]
     password: Annotated[
         Printable,
         SECRET,
         msgspec.Meta(max_length=limits.SMPP_CREDENTIAL_CHARS_MAX),
-        _told("never shown; 3.4 has at most 8 characters"),
+        _described("never shown; 3.4 has at most 8 characters"),
     ] = ""
-    system_type: Annotated[Printable, msgspec.Meta(max_length=12), _told("where the carrier asks for one")] = ""
-    interface_version: Annotated[int, msgspec.Meta(ge=0, le=0x50), _told("52 is 3.4; some centres want 51, 3.3")] = 0x34
+    system_type: Annotated[Printable, msgspec.Meta(max_length=12), _described("where the carrier asks for one")] = ""
+    interface_version: Annotated[
+        int, msgspec.Meta(ge=0, le=0x50), _described("52 is 3.4; some centres want 51, 3.3")
+    ] = 0x34
     address_range: Annotated[
-        Printable, msgspec.Meta(max_length=40), _told("whose inbound messages a receiver takes, where the carrier asks")
+        Printable,
+        msgspec.Meta(max_length=40),
+        _described("whose inbound messages a receiver takes, where the carrier asks"),
     ] = ""
-    tls: Annotated[bool, _told("encrypt the links")] = False
-    tls_ca_file: Annotated[str | None, _told("trust these authorities (PEM) instead of the system's")] = None
-    tls_verify: Annotated[bool, _told("check the certificate and its name")] = True
+    tls: Annotated[bool, _described("encrypt the links")] = False
+    tls_ca_file: Annotated[str | None, _described("trust these authorities (PEM) instead of the system's")] = None
+    tls_verify: Annotated[bool, _described("check the certificate and its name")] = True
     tls_certificate_file: Annotated[
-        str | None, _told("our own certificate (PEM), for a carrier that asks its customers for one")
+        str | None, _described("our own certificate (PEM), for a carrier that asks its customers for one")
     ] = None
-    tls_key_file: Annotated[str | None, _told("its key, without a passphrase; null: it is in the same file")] = None
+    tls_key_file: Annotated[str | None, _described("its key, without a passphrase; null: it is in the same file")] = (
+        None
+    )
 
     # ---- Links
-    bind: Annotated[Literal["transceiver", "pair"], _told("one link both ways, or a transmitter and a receiver")] = (
-        "transceiver"
-    )
+    bind: Annotated[
+        Literal["transceiver", "pair"], _described("one link both ways, or a transmitter and a receiver")
+    ] = "transceiver"
     binds: Annotated[
         int,
         msgspec.Meta(ge=1, le=limits.SMPP_CARRIER_BINDS_MAX),
-        _told("how many links at once; of pairs, so many of each"),
+        _described("how many links at once; of pairs, so many of each"),
     ] = 1
     window: Annotated[
         int,
         msgspec.Meta(ge=1, le=limits.SMPP_CARRIER_WINDOW_MAX),
-        _told("submits of one link that may wait for their answer; a link carries window / round trip a second"),
+        _described("submits of one link that may wait for their answer; a link carries window / round trip a second"),
     ] = limits.SMPP_CARRIER_WINDOW_DEFAULT
     rate_per_s: Annotated[
         Annotated[float, msgspec.Meta(ge=0.1, le=100_000)] | None,
-        _told("submits a second over all links, each part of a long message counted; null: no bound"),
+        _described("submits a second over all links, each part of a long message counted; null: no bound"),
     ] = None
-    enquire_link_s: Annotated[Seconds, _told("of silence, then the link is asked whether it lives")] = (
+    enquire_link_s: Annotated[Seconds, _described("of silence, then the link is asked whether it lives")] = (
         limits.SMPP_ENQUIRE_LINK_S
     )
     response_timeout_s: Annotated[
         float,
         msgspec.Meta(ge=1, le=limits.SMPP_CARRIER_RESPONSE_S_MAX),
-        _told("for the answer to a request; a submit without one may have gone"),
+        _described("for the answer to a request; a submit without one may have gone"),
     ] = 10.0
     reconnect_first_s: Annotated[
-        Seconds, _told("wait after a link was lost, doubling, ±20 %; ten times that after a refused bind")
+        Seconds, _described("wait after a link was lost, doubling, ±20 %; ten times that after a refused bind")
     ] = 1.0
-    reconnect_longest_s: Annotated[Seconds, _told("where the doubling ends")] = 60.0
+    reconnect_longest_s: Annotated[Seconds, _described("where the doubling ends")] = 60.0
 
     # ---- Addresses (5.2.5, 5.2.6)
     source_ton: Annotated[
         Octet | None,
-        _told("type of number of the sender; null: 5 for letters, 3 for a short code, 1 for other numbers"),
+        _described("type of number of the sender; null: 5 for letters, 3 for a short code, 1 for other numbers"),
     ] = None
-    source_npi: Annotated[Octet | None, _told("its numbering plan; null: 0 for letters and short codes, else 1")] = None
+    source_npi: Annotated[
+        Octet | None, _described("its numbering plan; null: 0 for letters and short codes, else 1")
+    ] = None
     short_code_digits_max: Annotated[
-        int, msgspec.Meta(ge=0, le=20), _told("a number of at most so many digits is a short code")
+        int, msgspec.Meta(ge=0, le=20), _described("a number of at most so many digits is a short code")
     ] = 8
-    dest_ton: Annotated[Octet, _told("type of number of the recipient")] = 1
-    dest_npi: Annotated[Octet, _told("its numbering plan")] = 1
+    dest_ton: Annotated[Octet, _described("type of number of the recipient")] = 1
+    dest_npi: Annotated[Octet, _described("its numbering plan")] = 1
 
     # ---- Text (5.2.19)
     charset: Annotated[
         Literal["gsm7", "gsm7-packed", "latin-1", "ascii"],
-        _told(
+        _described(
             "what the carrier takes `gsm7_data_coding` for: GSM 03.38 with a septet in each octet, the same packed,"
             " or another; a text that it cannot say goes as UCS-2. Inbound messages with data_coding 0 are read so too"
         ),
     ] = "gsm7"
-    gsm7_data_coding: Annotated[Octet, _told("data_coding of texts in that charset")] = 0
-    ucs2_data_coding: Annotated[Octet, _told("data_coding of all other texts")] = 8
+    gsm7_data_coding: Annotated[Octet, _described("data_coding of texts in that charset")] = 0
+    ucs2_data_coding: Annotated[Octet, _described("data_coding of all other texts")] = 8
     flash: Annotated[
-        bool, _told("whether it shows messages of class 0 at once; false: those go by another carrier, or are refused")
+        bool,
+        _described("whether it shows messages of class 0 at once; false: those go by another carrier, or are refused"),
     ] = True
     gsm7_flash_data_coding: Annotated[
-        Octet, _told("data_coding of flash messages in `charset`; 240 is the other way to say class 0")
+        Octet, _described("data_coding of flash messages in `charset`; 240 is the other way to say class 0")
     ] = 0x10
-    ucs2_flash_data_coding: Annotated[Octet, _told("data_coding of all other flash messages")] = 0x18
+    ucs2_flash_data_coding: Annotated[Octet, _described("data_coding of all other flash messages")] = 0x18
     long_messages: Annotated[
         Literal["udh8", "udh16", "sar", "payload"],
-        _told(
+        _described(
             "how a text travels that needs several parts: with a header of 8 or 16 bit reference, with the sar_ TLVs,"
             " or whole in message_payload"
         ),
     ] = "udh8"
 
     # ---- The rest of a submit_sm (4.4.1)
-    registered_delivery: Annotated[Octet, _told("1 asks for receipts, 17 for intermediate ones too (5.2.17)")] = 1
-    esm_class: Annotated[Octet, _told("flags of every submit (5.2.12); the header's is set where there is one")] = 0
-    priority: Annotated[int, msgspec.Meta(ge=0, le=3), _told("priority_flag")] = 0
-    service_type: Annotated[Printable, msgspec.Meta(max_length=5), _told("where the carrier asks for one")] = ""
-    protocol_id: Annotated[Octet, _told("protocol_id")] = 0
+    registered_delivery: Annotated[Octet, _described("1 asks for receipts, 17 for intermediate ones too (5.2.17)")] = 1
+    esm_class: Annotated[
+        Octet, _described("flags of every submit (5.2.12); the header's is set where there is one")
+    ] = 0
+    priority: Annotated[int, msgspec.Meta(ge=0, le=3), _described("priority_flag")] = 0
+    service_type: Annotated[Printable, msgspec.Meta(max_length=5), _described("where the carrier asks for one")] = ""
+    protocol_id: Annotated[Octet, _described("protocol_id")] = 0
     validity: Annotated[
         Literal["relative", "absolute", "none"],
-        _told("how the message's own end is told to the carrier (7.1), if at all"),
+        _described("how the message's own end is told to the carrier (7.1), if at all"),
     ] = "relative"
     tlvs: Annotated[
-        dict[Tag, Hex], msgspec.Meta(max_length=32), _told('added to every submit: {"0x1400": "31323334"}, in hex')
+        dict[Tag, Hex], msgspec.Meta(max_length=32), _described('added to every submit: {"0x1400": "31323334"}, in hex')
     ] = {}
     pe_id_tag: Annotated[
-        DltTag, _told("the parameter in which India's carriers take a message's `pe_id`; empty: none is sent")
+        DltTag, _described("the parameter in which India's carriers take a message's `pe_id`; empty: none is sent")
     ] = "0x1400"
-    template_id_tag: Annotated[DltTag, _told("the same for its `template_id`")] = "0x1401"
-    message_reference: Annotated[bool, _told("send the last 16 bits of our message's id as user_message_reference")] = (
-        False
-    )
+    template_id_tag: Annotated[DltTag, _described("the same for its `template_id`")] = "0x1401"
+    message_reference: Annotated[
+        bool, _described("send the last 16 bits of our message's id as user_message_reference")
+    ] = False
 
     # ---- What answers mean (5.1.3), beside what the specification says
     throttle_statuses: Annotated[
-        tuple[Status, ...], msgspec.Meta(max_length=256), _told("slow down, and try again after a pause")
+        tuple[StatusCode, ...], msgspec.Meta(max_length=256), _described("slow down, and try again after a pause")
     ] = (0x58, 0x14)
     throttle_pause_s: Annotated[
         float,
         msgspec.Meta(ge=0.05, le=limits.SMPP_CARRIER_THROTTLE_PAUSE_S_MAX),
-        _told("how long the link then rests, doubling while its probes are throttled"),
+        _described("how long the link then rests, doubling while its probes are throttled"),
     ] = 0.5
     temporary_statuses: Annotated[
-        tuple[Status, ...], msgspec.Meta(max_length=256), _told("of those that else refuse: put the message off")
+        tuple[StatusCode, ...],
+        msgspec.Meta(max_length=256),
+        _described("of those that else refuse: put the message off"),
     ] = ()
     permanent_statuses: Annotated[
-        tuple[Status, ...], msgspec.Meta(max_length=256), _told("of those that else put off: refuse the message")
+        tuple[StatusCode, ...],
+        msgspec.Meta(max_length=256),
+        _described("of those that else put off: refuse the message"),
     ] = ()
 
     # ---- What comes back
     receipt_utc_offset_min: Annotated[
-        int, msgspec.Meta(ge=-14 * 60, le=14 * 60), _told("minutes by which dates in receipts are ahead of UTC")
+        int, msgspec.Meta(ge=-14 * 60, le=14 * 60), _described("minutes by which dates in receipts are ahead of UTC")
     ] = 0
     query: Annotated[
-        bool, _told("after a start, ask with query_sm about messages whose receipt has not come for five minutes")
+        bool, _described("after a start, ask with query_sm about messages whose receipt has not come for five minutes")
     ] = False
 
     def __post_init__(self) -> None:

@@ -19,29 +19,29 @@ from homing.accounts.directory import Directory
 from homing.accounts.profile import Credential, Profile
 from homing.config import Smpp
 from homing.doors.failures import FailureLog
-from homing.doors.smpp_bind import Admitted, BindRefused, Gatekeeper, check
-from homing.doors.smpp_commands import Commands
-from homing.doors.smpp_newcomers import Newcomers
-from homing.doors.smpp_tls import Handshake, TlsListener
-from homing.doors.smpp_words import Own
+from homing.doors.smpp_bind import AdmittedBind, BindAuthenticator, BindRefused, check_account
+from homing.doors.smpp_commands import CommandHandler
+from homing.doors.smpp_newcomers import UnboundConnections
+from homing.doors.smpp_tls import TlsHandshake, TlsListener
+from homing.doors.smpp_words import VendorStatus
 from homing.events.bind_delivery import BindDelivery, Receiver
 from homing.model import BindKind
 from homing.observe.logs import describe
-from homing.observe.smpp import SmppTally
+from homing.observe.smpp import SmppMetrics
 from homing.smpp import pdus
-from homing.smpp.clockwork import Clockwork
-from homing.smpp.codec import Unencodable
-from homing.smpp.connection import Connection
+from homing.smpp.codec import UnencodablePdu
+from homing.smpp.connection import SmppConnection
 from homing.smpp.pdus import INTERFACE_VERSION
-from homing.smpp.session import Arrived, End, Session
-from homing.smpp.states import BINDS, Role
-from homing.smpp.statuses import Status
+from homing.smpp.session import IncomingRequest, SessionEnd, SmppSession
+from homing.smpp.states import BINDS, SessionRole
+from homing.smpp.statuses import CommandStatus
+from homing.smpp.timer_wheel import TimerWheel
 from homing.smpp.tlvs import SC_INTERFACE_VERSION
 
 SYSTEM_ID = "homing"
 """What we call ourselves in the answer to a bind."""
 
-BIND_RESPONSES: Final[Mapping[type[pdus.Bind], Callable[..., pdus.Response]]] = {
+BIND_RESPONSES: Final[Mapping[type[pdus.BindRequest], Callable[..., pdus.ResponsePdu]]] = {
     pdus.BindTransmitter: pdus.BindTransmitterResp,
     pdus.BindReceiver: pdus.BindReceiverResp,
     pdus.BindTransceiver: pdus.BindTransceiverResp,
@@ -50,24 +50,24 @@ BIND_RESPONSES: Final[Mapping[type[pdus.Bind], Callable[..., pdus.Response]]] = 
 log = structlog.get_logger()
 
 
-class Link:
+class EsmeSession:
     """One customer's connection, from connecting to closing."""
 
     __slots__ = ("_door", "_held", "address", "admitted", "app_id", "connection", "credential", "name", "receiver")
 
     credential: Credential
 
-    def __init__(self, door: "SmppDoor", connection: Connection) -> None:
+    def __init__(self, door: "SmppListener", connection: SmppConnection) -> None:
         self._door = door
-        self._held: list[list[Arrived]] = []
+        self._held: list[list[IncomingRequest]] = []
         self.connection = connection
         self.address = connection.peer[0]
-        self.admitted: Admitted | None = None
+        self.admitted: AdmittedBind | None = None
         self.receiver: Receiver | None = None
         self.app_id = ""
         self.name = ""
 
-    def admit(self, admitted: Admitted, request: pdus.Bind) -> None:
+    def admit(self, admitted: AdmittedBind, request: pdus.BindRequest) -> None:
         """It is bound from now on."""
         bind = admitted.bind
         self.admitted = admitted
@@ -85,24 +85,24 @@ class Link:
         window = credential.profile.bind_window
         self.connection.session.window_in = self.connection.session.window_out = window
 
-    def respond(self, sequence: int, answer: pdus.Response | int) -> None:
+    def respond(self, sequence: int, answer: pdus.ResponsePdu | int) -> None:
         """Never raises: an answer that cannot be written is our failure, and is told so."""
         try:
             self.connection.respond(sequence, answer)
-        except Unencodable as error:
+        except UnencodablePdu as error:
             log.error("answer_impossible", answer=type(answer).__name__, **describe(error))
-            self.connection.respond(sequence, Status.RSYSERR)
+            self.connection.respond(sequence, CommandStatus.RSYSERR)
 
     @property
     def has_held(self) -> bool:
         return bool(self._held)
 
-    def hold(self, batch: list[Arrived]) -> bool:
+    def hold(self, batch: list[IncomingRequest]) -> bool:
         """Keeps a batch until the account is known anew; whether it is the first."""
         self._held.append(batch)
         return len(self._held) == 1
 
-    def take_held(self) -> list[Arrived]:
+    def take_held(self) -> list[IncomingRequest]:
         held, self._held = self._held, []
         return [one for batch in held for one in batch]
 
@@ -111,39 +111,39 @@ class Link:
 
     # ---- For the connection
 
-    def on_requests(self, connection: Connection, batch: list[Arrived]) -> None:
+    def on_requests(self, connection: SmppConnection, batch: list[IncomingRequest]) -> None:
         if self.admitted is None:
             self._door.on_bind(self, batch)
         else:
             self._door.on_batch(self, batch)
 
-    def on_room(self, connection: Connection) -> None:
+    def on_room(self, connection: SmppConnection) -> None:
         """Deliveries are claimed for the room that there is."""
 
-    def on_closed(self, connection: Connection, end: End) -> None:
+    def on_closed(self, connection: SmppConnection, end: SessionEnd) -> None:
         self._door.on_closed(self, end)
 
 
-Address: TypeAlias = tuple[tuple[str, int], ssl.SSLContext | None]
+ListenAddress: TypeAlias = tuple[tuple[str, int], ssl.SSLContext | None]
 """Host and port, and how TLS is spoken there; None: it is not."""
 
 
-class SmppDoor:
+class SmppListener:
     """Serves customers' binds on its addresses, which several processes may share."""
 
     def __init__(
         self,
-        addresses: Sequence[Address],
+        listen_addresses: Sequence[ListenAddress],
         directory: Directory,
         register: BindRegister,
-        gate: Gatekeeper,
-        commands: Commands,
+        gate: BindAuthenticator,
+        commands: CommandHandler,
         delivery: BindDelivery,
-        tally: SmppTally,
+        tally: SmppMetrics,
         is_dead: Callable[[str], bool],
     ) -> None:
         """`is_dead`: whether the owner of binds ran on this machine and runs no longer."""
-        self._addresses = addresses
+        self._addresses = listen_addresses
         self._directory = directory
         self._register = register
         self._gate = gate
@@ -151,11 +151,11 @@ class SmppDoor:
         self._delivery = delivery
         self._tally = tally
         self._is_dead = is_dead
-        self._clockwork = Clockwork()
+        self._timer_wheel = TimerWheel()
         self._servers: list[asyncio.Server] = []
         self._listeners: list[TlsListener] = []
-        self._links: dict[int, set[Link]] = {}
-        self._newcomers: Newcomers[Link | Handshake] = Newcomers(
+        self._links: dict[int, set[EsmeSession]] = {}
+        self._unbound: UnboundConnections[EsmeSession | TlsHandshake] = UnboundConnections(
             items_max=limits.BIND_UNBOUND_CONNECTIONS_MAX,
             per_network_max=limits.BIND_UNBOUND_PER_ADDRESS_CONNECTIONS_MAX,
             known_max=limits.BIND_KNOWN_NETWORKS_MAX,
@@ -178,9 +178,7 @@ class SmppDoor:
         for (host, port), tls in self._addresses:
             if tls is not None:
                 self._listeners.append(
-                    TlsListener(
-                        host, port, tls, connect=self._connect, newcomers=self._newcomers, has_room=self._has_room
-                    )
+                    TlsListener(host, port, tls, connect=self._connect, unbound=self._unbound, has_room=self._has_room)
                 )
             else:
                 self._servers.append(
@@ -207,7 +205,7 @@ class SmppDoor:
             server.close()
         for listener in self._listeners:
             listener.close()
-        for newcomer in self._newcomers:
+        for newcomer in self._unbound:
             newcomer.close()
         for link in self._bound():
             link.connection.unbind()
@@ -220,7 +218,7 @@ class SmppDoor:
             link.connection.close()
         await self._commands.drained()
         await self._register.drained()
-        self._clockwork.stop()
+        self._timer_wheel.stop()
 
     def changed(self, account: str) -> None:
         """An account's settings have changed (its id as text): its binds follow, or end. Tell the directory first."""
@@ -228,20 +226,20 @@ class SmppDoor:
             for link in self._links[int(account)]:
                 self._spawn(self._follow(link))
 
-    def _bound(self) -> list[Link]:
+    def _bound(self) -> list[EsmeSession]:
         return [link for links in self._links.values() for link in links]
 
     # ---- Connections
 
-    def _connect(self) -> Connection:
-        # Not the clockwork's time: that stands while there are no connections.
-        return Connection(self._accept, Session(Role.SMSC, time.monotonic()), self._clockwork)
+    def _connect(self) -> SmppConnection:
+        # Not the timer wheel's time: that stands while there are no connections.
+        return SmppConnection(self._accept, SmppSession(SessionRole.SMSC, time.monotonic()), self._timer_wheel)
 
-    def _accept(self, connection: Connection) -> Link | None:
+    def _accept(self, connection: SmppConnection) -> EsmeSession | None:
         if not self._has_room():
             return None
-        link = Link(self, connection)
-        self._newcomers.add(link, link.address)
+        link = EsmeSession(self, connection)
+        self._unbound.add(link, link.address)
         return link
 
     def _has_room(self) -> bool:
@@ -250,23 +248,23 @@ class SmppDoor:
         """
         if self._is_closing:
             return False
-        if len(self._newcomers) + self._bound_count < self._files_max or self._newcomers.make_room():
+        if len(self._unbound) + self._bound_count < self._files_max or self._unbound.make_room():
             return True
         self._tally.refused("too_many_connections")
         return False
 
-    def _drop(self, newcomer: "Link | Handshake") -> None:
+    def _drop(self, newcomer: "EsmeSession | TlsHandshake") -> None:
         """One of too many."""
         self._tally.refused("too_many_connections")
         newcomer.close()
 
-    def on_bind(self, link: Link, batch: list[Arrived]) -> None:
+    def on_bind(self, link: EsmeSession, batch: list[IncomingRequest]) -> None:
         for sequence, request in batch:
             if type(request) in BINDS:
-                assert isinstance(request, pdus.Bind)
+                assert isinstance(request, pdus.BindRequest)
                 self._spawn(self._bind(link, sequence, request))
 
-    async def _bind(self, link: Link, sequence: int, request: pdus.Bind) -> None:
+    async def _bind(self, link: EsmeSession, sequence: int, request: pdus.BindRequest) -> None:
         try:
             admitted = await self._gate.admit(request, link.address)
         except BindRefused as refused:
@@ -274,7 +272,7 @@ class SmppDoor:
             return
         except Exception as error:  # unanswered, the connection would stand for ever
             self._failures.tell("bind", "smpp.bind", error)
-            self._refuse(link, sequence, Status.RSYSERR, "platform")
+            self._refuse(link, sequence, CommandStatus.RSYSERR, "platform")
             return
         tlvs = (SC_INTERFACE_VERSION.make(INTERFACE_VERSION),)
         made = BIND_RESPONSES[type(request)]
@@ -283,7 +281,7 @@ class SmppDoor:
             self._register.release(admitted.bind)  # the customer did not wait
             link.connection.close()
             return
-        self._newcomers.bound(link, link.address)
+        self._unbound.bound(link, link.address)
         self._bound_count += 1
         link.admit(admitted, request)
         self._links.setdefault(admitted.bind.account_id, set()).add(link)
@@ -291,17 +289,17 @@ class SmppDoor:
         if link.receiver is not None:
             self._delivery.joined(link.receiver)
 
-    def _refuse(self, link: Link, sequence: int, status: Status, reason: str) -> None:
+    def _refuse(self, link: EsmeSession, sequence: int, status: CommandStatus, reason: str) -> None:
         self._tally.refused(reason)
         link.connection.respond(sequence, status)
         link.connection.close()
 
-    def on_closed(self, link: Link, end: End) -> None:
-        if end is End.FLOOD:
+    def on_closed(self, link: EsmeSession, end: SessionEnd) -> None:
+        if end is SessionEnd.FLOOD:
             self._tally.refused("flood")
             log.warning("connection_ended", reason=end.value, address=link.address, bind=link.name)
         if link.admitted is None:
-            self._newcomers.discard(link)
+            self._unbound.discard(link)
             return
         self._bound_count -= 1
         bind = link.admitted.bind
@@ -318,7 +316,7 @@ class SmppDoor:
 
     # ---- Requests
 
-    def on_batch(self, link: Link, batch: list[Arrived]) -> None:
+    def on_batch(self, link: EsmeSession, batch: list[IncomingRequest]) -> None:
         known = link.credential
         credential = self._directory.peek(known.door, known.key)
         if credential is known and not link.has_held:
@@ -326,13 +324,13 @@ class SmppDoor:
         elif link.hold(batch):
             self._spawn(self._follow(link))
 
-    async def _follow(self, link: Link) -> None:
+    async def _follow(self, link: EsmeSession) -> None:
         """Reads the account anew, ends the bind if it may not be any more, and serves what waited for that."""
-        status: int = Status.RSYSERR
+        status: int = CommandStatus.RSYSERR
         account: Profile | None = None
         try:
             account = await self._renew(link)
-            status = Own.ACCOUNT_LOCKED
+            status = VendorStatus.ACCOUNT_LOCKED
         except Exception as error:  # the bind stays; who asks now is told
             self._failures.tell(link.name, "smpp.account", error)
         held = link.take_held()
@@ -341,7 +339,7 @@ class SmppDoor:
         else:
             self._commands.refuse(link, held, status)
 
-    async def _renew(self, link: Link) -> Profile | None:
+    async def _renew(self, link: EsmeSession) -> Profile | None:
         """The account as it is now. None: it may not be bound, and the bind is being ended.
 
         Raises a `PlatformFailure`.
@@ -349,8 +347,8 @@ class SmppDoor:
         credential = await self._directory.find(link.credential.door, link.credential.key)
         try:
             if credential is None:
-                raise BindRefused(Status.RBINDFAIL, "credential")
-            check(credential.profile, link.address)
+                raise BindRefused(CommandStatus.RBINDFAIL, "credential")
+            check_account(credential.profile, link.address)
         except BindRefused as refused:
             log.info("bind_ended", account_id=link.credential.profile.account_id, reason=refused.reason)
             link.connection.unbind()
@@ -376,7 +374,7 @@ def raise_open_files() -> int:
     return sys.maxsize if most == resource.RLIM_INFINITY else most
 
 
-def addresses(settings: Smpp) -> list[Address]:
+def listen_addresses(settings: Smpp) -> list[ListenAddress]:
     """Where customers bind, each with its TLS. Raises `OperatorError`."""
     plain, tls = config.host_port(settings.address), tls_context(settings.tls_certificate, settings.tls_key)
     if not settings.tls_address:

@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 
 from homing import limits
-from homing.accounts.binds import Bind, BindRegister
+from homing.accounts.binds import BindRegister, RegisteredBind
 from homing.accounts.directory import Directory
 from homing.accounts.profile import Credential, Profile
 from homing.doors.auth_guard import AuthGuard
@@ -18,11 +18,11 @@ from homing.kit.failure_counts import network_of
 from homing.kit.password_guard import PasswordGuard, Try
 from homing.model import BindKind, Door
 from homing.smpp import pdus
-from homing.smpp.statuses import Status
+from homing.smpp.statuses import CommandStatus
 
 DOORS: Final = (Door.SMPP, Door.LAAFFIC, Door.LIA)
 """Whose keys serve as a system_id, in the order in which they are tried."""
-KINDS: Final[dict[type[pdus.Request], BindKind]] = {
+KINDS: Final[dict[type[pdus.RequestPdu], BindKind]] = {
     pdus.BindTransmitter: BindKind.TRANSMITTER,
     pdus.BindReceiver: BindKind.RECEIVER,
     pdus.BindTransceiver: BindKind.TRANSCEIVER,
@@ -34,21 +34,21 @@ NOBODY: Final = "\0nobody"
 class BindRefused(Exception):
     """The bind is refused: what to answer, and a word for the metrics."""
 
-    def __init__(self, status: Status, reason: str) -> None:
+    def __init__(self, status: CommandStatus, reason: str) -> None:
         super().__init__(reason)
         self.status = status
         self.reason = reason
 
 
-class Admitted(msgspec.Struct, frozen=True):
+class AdmittedBind(msgspec.Struct, frozen=True):
     """A bind that is taken, until it is released."""
 
     credential: Credential
     app_id: str
-    bind: Bind
+    bind: RegisteredBind
 
 
-class Gatekeeper:
+class BindAuthenticator:
     """Admits binds. The same rules as over HTTP, and one more: how many an account may have."""
 
     def __init__(
@@ -67,7 +67,7 @@ class Gatekeeper:
         self._guard = PasswordGuard()
         self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
 
-    async def admit(self, request: pdus.Bind, address: str) -> Admitted:
+    async def admit(self, request: pdus.BindRequest, address: str) -> AdmittedBind:
         """Raises `BindRefused`, or a `PlatformFailure` when nobody can say. A right password that is refused for
         another reason is no wrong one. What was guessed over HTTP counts here, and the other way round.
         """
@@ -84,13 +84,13 @@ class Gatekeeper:
             self._wake(address)
         if credential is None or not is_right:
             # One answer for both, so that nobody learns which system_ids there are.
-            raise BindRefused(Status.RINVPASWD, "password")
+            raise BindRefused(CommandStatus.RINVPASWD, "password")
         account = credential.profile
-        check(account, address)
-        bind = Bind(account.account_id, self._next_id(), KINDS[type(request)], request.system_id, address)
+        check_account(account, address)
+        bind = RegisteredBind(account.account_id, self._next_id(), KINDS[type(request)], request.system_id, address)
         if not await self._register.take(bind):
-            raise BindRefused(Status.RALYBND, "too_many")
-        return Admitted(credential, app_of(account, request.system_type), bind)
+            raise BindRefused(CommandStatus.RALYBND, "too_many")
+        return AdmittedBind(credential, app_of(account, request.system_type), bind)
 
     async def _turn(self, address: str, system_id: str) -> Try:
         """Waits until this address has fewer passwords looked at, and gives the try."""
@@ -99,11 +99,11 @@ class Gatekeeper:
                 while self._guard.is_busy(address, system_id, self._clock_s()):
                     await self._woken(address)
         except TimeoutError:
-            raise BindRefused(Status.RTHROTTLED, "busy") from None
+            raise BindRefused(CommandStatus.RTHROTTLED, "busy") from None
         one = self._guard.may_try(address, system_id, self._clock_s())
         if one is None:
             self._wake(address)
-            raise BindRefused(Status.RBINDFAIL, "locked_out")
+            raise BindRefused(CommandStatus.RBINDFAIL, "locked_out")
         return one
 
     async def _woken(self, address: str) -> None:
@@ -134,19 +134,19 @@ class Gatekeeper:
         credentials = [await self._directory.find(door, system_id) for door in DOORS]
         profiles = [credential.profile for credential in credentials if credential]
         if profiles and not any(_is_allowed(profile, address) for profile in profiles):
-            raise BindRefused(Status.RBINDFAIL, "address")
+            raise BindRefused(CommandStatus.RBINDFAIL, "address")
         for credential in credentials:
             if same(credential.secret if credential else NOBODY, password) and found is None:
                 found = credential
         return found
 
 
-def check(account: Profile, address: str) -> None:
+def check_account(account: Profile, address: str) -> None:
     """Raises `BindRefused` when the account may not be bound from there. Asked again while it is."""
     if not _is_allowed(account, address):
-        raise BindRefused(Status.RBINDFAIL, "address")
+        raise BindRefused(CommandStatus.RBINDFAIL, "address")
     if account.locked:
-        raise BindRefused(Status.RBINDFAIL, "locked")
+        raise BindRefused(CommandStatus.RBINDFAIL, "locked")
 
 
 def app_of(account: Profile, system_type: str) -> str:

@@ -13,18 +13,18 @@ from homing import errors, limits
 from homing.accounts.profile import Credential, Profile
 from homing.doors import smpp_long, smpp_text
 from homing.doors.failures import FailureLog
-from homing.doors.smpp_parts import LongStore, Stored
-from homing.doors.smpp_queries import Queries, Query
-from homing.doors.smpp_submit import Asked, Submit, read, refused_of
-from homing.doors.smpp_words import Unacceptable, status_of
+from homing.doors.smpp_parts import MultipartStore, StoredPart
+from homing.doors.smpp_queries import Query, QueryHandler
+from homing.doors.smpp_submit import Submit, SubmitRequest, invalid_destinations, read_submit
+from homing.doors.smpp_words import RequestRejected, status_of
 from homing.intake.intake import Intake, Verdict
 from homing.intake.submission import Accepted, Fate, Refused
 from homing.kit.buckets import TokenBuckets
-from homing.observe.smpp import SmppTally
+from homing.observe.smpp import SmppMetrics
 from homing.smpp import pdus
 from homing.smpp.pdus import DataSm, DataSmResp, SubmitMulti, SubmitMultiResp, SubmitSm, SubmitSmResp, UnsuccessSme
-from homing.smpp.session import Arrived
-from homing.smpp.statuses import Status
+from homing.smpp.session import IncomingRequest
+from homing.smpp.statuses import CommandStatus
 
 COMMANDS = {
     SubmitSm: "submit_sm",
@@ -38,17 +38,17 @@ ADDRESS_CHARS_MAX = 20
 SUBMITS = frozenset({SubmitSm, SubmitMulti, DataSm})
 
 
-class Asker(Protocol):
+class CommandSession(Protocol):
     """A bind as its requests see it."""
 
     name: str
     app_id: str
     credential: Credential
 
-    def respond(self, sequence: int, answer: pdus.Response | int) -> None: ...
+    def respond(self, sequence: int, answer: pdus.ResponsePdu | int) -> None: ...
 
 
-class Rates:
+class SubmitRateLimiter:
     """How many submits a second an account may make; kept in this process."""
 
     def __init__(self, clock_s: Callable[[], float]) -> None:
@@ -65,15 +65,15 @@ class Rates:
         return bucket.take(now_s, min(messages, rate))
 
 
-class Commands:
+class CommandHandler:
     """Serves batches of requests, each as it came from one read of a socket."""
 
     def __init__(
         self,
         intake: Intake,
-        long: LongStore,
-        queries: Queries,
-        tally: SmppTally,
+        long: MultipartStore,
+        queries: QueryHandler,
+        tally: SmppMetrics,
         next_id: Callable[[], int],
         clock: Callable[[], datetime],
         clock_s: Callable[[], float] = time.monotonic,
@@ -85,11 +85,11 @@ class Commands:
         self._next_id = next_id
         self._clock = clock
         self._clock_s = clock_s
-        self._rates = Rates(clock_s)
+        self._rates = SubmitRateLimiter(clock_s)
         self._failures = FailureLog()
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def serve(self, asker: Asker, account: Profile, batch: Sequence[Arrived]) -> None:
+    def serve(self, asker: CommandSession, account: Profile, batch: Sequence[IncomingRequest]) -> None:
         """Never raises: every request has its answer, now or later."""
         now, began_s = self._clock(), self._clock_s()
         for sequence, request in batch:
@@ -103,9 +103,9 @@ class Commands:
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
             else:
-                asker.respond(sequence, Status.RINVCMDID)
+                asker.respond(sequence, CommandStatus.RINVCMDID)
 
-    def refuse(self, asker: Asker, batch: Sequence[Arrived], status: int) -> None:
+    def refuse(self, asker: CommandSession, batch: Sequence[IncomingRequest], status: int) -> None:
         """Answers a batch that cannot be served."""
         for sequence, request in batch:
             self._answer(asker, sequence, request, status)
@@ -116,7 +116,7 @@ class Commands:
             await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _submit(
-        self, asker: Asker, account: Profile, sequence: int, pdu: Submit, now: datetime, began_s: float
+        self, asker: CommandSession, account: Profile, sequence: int, pdu: Submit, now: datetime, began_s: float
     ) -> None:
         try:
             asked = self._read(account, pdu, now)
@@ -131,21 +131,21 @@ class Commands:
             return
         verdict.add_done_callback(partial(self._stored, asker, sequence, pdu, fates, began_s))
 
-    def _read(self, account: Profile, pdu: Submit, now: datetime) -> Asked:
-        """Raises `Unacceptable`. What is refused counts as a submit too: it takes as much time."""
+    def _read(self, account: Profile, pdu: Submit, now: datetime) -> SubmitRequest:
+        """Raises `RequestRejected`. What is refused counts as a submit too: it takes as much time."""
         try:
-            asked = read(account, pdu, now)
+            asked = read_submit(account, pdu, now)
         except Exception:
             if not self._rates.take(account, 1):
-                raise Unacceptable(Status.RTHROTTLED) from None
+                raise RequestRejected(CommandStatus.RTHROTTLED) from None
             raise
         if not self._rates.take(account, len(asked.recipients)):
-            raise Unacceptable(Status.RTHROTTLED)
+            raise RequestRejected(CommandStatus.RTHROTTLED)
         return asked
 
     def _stored(
         self,
-        asker: Asker,
+        asker: CommandSession,
         sequence: int,
         pdu: Submit,
         fates: Sequence[Fate],
@@ -162,18 +162,18 @@ class Commands:
             assert type(fate) is Accepted
             self._accept(asker, sequence, pdu, fate.message_id, began_s)
 
-    def _accept(self, asker: Asker, sequence: int, pdu: Submit, message_id: int, began_s: float) -> None:
+    def _accept(self, asker: CommandSession, sequence: int, pdu: Submit, message_id: int, began_s: float) -> None:
         made = DataSmResp if type(pdu) is DataSm else SubmitSmResp
         self._tally.took(self._clock_s() - began_s, 1)
         self._answer(asker, sequence, pdu, made(str(message_id)))
 
     def _put_part(
         self,
-        asker: Asker,
+        asker: CommandSession,
         account: Profile,
         sequence: int,
         pdu: Submit,
-        asked: Asked,
+        asked: SubmitRequest,
         request_id: str,
         began_s: float,
     ) -> None:
@@ -184,7 +184,7 @@ class Commands:
         self._long.put(part).add_done_callback(partial(self._part_stored, asker, sequence, pdu, began_s))
 
     def _part_stored(
-        self, asker: Asker, sequence: int, pdu: Submit, began_s: float, stored: "asyncio.Future[Stored]"
+        self, asker: CommandSession, sequence: int, pdu: Submit, began_s: float, stored: "asyncio.Future[StoredPart]"
     ) -> None:
         error = stored.exception()
         refused = error or stored.result().verdict
@@ -193,18 +193,20 @@ class Commands:
         else:
             self._accept(asker, sequence, pdu, stored.result().part_id, began_s)
 
-    async def _query(self, asker: Asker, account: Profile, sequence: int, request: Query) -> None:
+    async def _query(self, asker: CommandSession, account: Profile, sequence: int, request: Query) -> None:
         try:
             self._answer(asker, sequence, request, await self._queries.answer(account, request))
         except Exception as error:
             self._fail(asker, sequence, request, error)
 
-    def _fail(self, asker: Asker, sequence: int, request: pdus.Request, error: BaseException) -> None:
+    def _fail(self, asker: CommandSession, sequence: int, request: pdus.RequestPdu, error: BaseException) -> None:
         if not isinstance(error, errors.Refusal) and isinstance(error, Exception):
             self._failures.tell(f"{asker.name}/{sequence}", f"smpp.{COMMANDS[type(request)]}", error)
         self._answer(asker, sequence, request, status_of(error))
 
-    def _answer(self, asker: Asker, sequence: int, request: pdus.Request, answer: pdus.Response | int) -> None:
+    def _answer(
+        self, asker: CommandSession, sequence: int, request: pdus.RequestPdu, answer: pdus.ResponsePdu | int
+    ) -> None:
         status = answer if isinstance(answer, int) else int(answer.status)
         self._tally.count(COMMANDS.get(type(request), "other"), status)
         asker.respond(sequence, answer)
@@ -212,7 +214,7 @@ class Commands:
 
 def _multi_resp(pdu: SubmitMulti, fates: Sequence[Fate]) -> SubmitMultiResp:
     """The first message's id, which all of the submission's receipts name, and each destination that has no message."""
-    wrong = [(one.destination_addr, Status.RINVDSTADR) for one in refused_of(pdu)]
+    wrong = [(one.destination_addr, CommandStatus.RINVDSTADR) for one in invalid_destinations(pdu)]
     unserved = [(fate.recipient.raw, status_of(fate.reason)) for fate in fates if isinstance(fate, Refused)]
     statuses: dict[str, int] = dict([*wrong, *unserved])
     message_id = next(fate.message_id for fate in fates if isinstance(fate, Accepted))

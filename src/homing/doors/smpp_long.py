@@ -12,20 +12,20 @@ import msgspec
 from homing import limits
 from homing.accounts.profile import Profile
 from homing.doors import smpp_text
-from homing.doors.smpp_submit import Asked
-from homing.doors.smpp_words import Unacceptable
+from homing.doors.smpp_submit import SubmitRequest
+from homing.doors.smpp_words import RequestRejected
 from homing.intake.submission import Group, Submission
-from homing.messages.smpp_form import Receipt
+from homing.messages.smpp_form import ReceiptBody
 from homing.model import NO_OPTIONS, Door, Options, Recipient, Traffic
-from homing.smpp.statuses import Status
+from homing.smpp.statuses import CommandStatus
 from homing.states import State
 from homing.text.segments import Encoding
 
-Key = tuple[int, str, str, int, int]
+MultipartKey = tuple[int, str, str, int, int]
 """What parts of one message share: account, number, sender, the customer's reference, how many there are."""
 
 
-class Form(msgspec.Struct, frozen=True, omit_defaults=True):
+class PartRequest(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a part's submit asked for, as it is stored. `door` and `key` name the credential that it came by."""
 
     door: int
@@ -42,7 +42,7 @@ class Form(msgspec.Struct, frozen=True, omit_defaults=True):
     options: Options = NO_OPTIONS
 
 
-class LongPart(msgspec.Struct, frozen=True):
+class MessagePart(msgspec.Struct, frozen=True):
     """A part as it is stored."""
 
     account_id: int
@@ -53,27 +53,27 @@ class LongPart(msgspec.Struct, frozen=True):
     total: int
     part: int
     content: bytes
-    form: Form
+    form: PartRequest
 
     @property
-    def set_key(self) -> Key:
+    def set_key(self) -> MultipartKey:
         return self.account_id, self.number, self.sender, self.reference, self.total
 
 
 encode: Final = msgspec.json.Encoder().encode
-decode: Final = msgspec.json.Decoder(Form).decode
+decode: Final = msgspec.json.Decoder(PartRequest).decode
 
 
 def part_of(
-    asked: Asked, account: Profile, part_id: int, door: Door, key: str, app_id: str, request_id: str
-) -> LongPart:
-    """Raises `Unacceptable` for what a part by itself cannot hold."""
+    asked: SubmitRequest, account: Profile, part_id: int, door: Door, key: str, app_id: str, request_id: str
+) -> MessagePart:
+    """Raises `RequestRejected` for what a part by itself cannot hold."""
     assert asked.part is not None
     if len(asked.octets) > limits.LONG_PART_BYTES_MAX:
-        raise Unacceptable(Status.RINVMSGLEN, f"a part holds at most {limits.LONG_PART_BYTES_MAX} octets")
+        raise RequestRejected(CommandStatus.RINVMSGLEN, f"a part holds at most {limits.LONG_PART_BYTES_MAX} octets")
     smpp_text.check(asked.octets, asked.data_coding, account.smpp_charset)
     (recipient,) = asked.recipients
-    return LongPart(
+    return MessagePart(
         account.account_id,
         part_id,
         recipient.number,
@@ -82,7 +82,7 @@ def part_of(
         asked.part.total,
         asked.part.part,
         asked.octets,
-        Form(
+        PartRequest(
             door,
             key,
             app_id,
@@ -99,9 +99,9 @@ def part_of(
     )
 
 
-def whole_sets(parts: Iterable[LongPart]) -> list[list[LongPart]]:
+def complete_sets(parts: Iterable[MessagePart]) -> list[list[MessagePart]]:
     """Those of which every part is there, each in its order."""
-    sets: dict[Key, dict[int, LongPart]] = {}
+    sets: dict[MultipartKey, dict[int, MessagePart]] = {}
     for part in parts:
         sets.setdefault(part.set_key, {})[part.part] = part
     return [
@@ -111,8 +111,8 @@ def whole_sets(parts: Iterable[LongPart]) -> list[list[LongPart]]:
     ]
 
 
-def submission_of(parts: Sequence[LongPart], account: Profile) -> Submission:
-    """The message of a whole set, as its first part asked for it. Raises `Unacceptable` when it is no text."""
+def submission_of(parts: Sequence[MessagePart], account: Profile) -> Submission:
+    """The message of a whole set, as its first part asked for it. Raises `RequestRejected` when it is no text."""
     first = parts[0]
     text = _text(parts, account.smpp_charset)
     registered = 0
@@ -133,19 +133,19 @@ def submission_of(parts: Sequence[LongPart], account: Profile) -> Submission:
     )
 
 
-def _text(parts: Sequence[LongPart], charset: str) -> smpp_text.Text:
+def _text(parts: Sequence[MessagePart], charset: str) -> smpp_text.SubmittedText:
     codings = {part.form.data_coding for part in parts}
     if len(codings) == 1:
         return smpp_text.decode_parts([part.content for part in parts], codings.pop(), charset)
     texts = [smpp_text.decode(part.content, part.form.data_coding, charset) for part in parts]
     encoding = Encoding.UCS2 if any(text.encoding is Encoding.UCS2 for text in texts) else None
-    return smpp_text.Text("".join(text.text for text in texts), encoding)
+    return smpp_text.SubmittedText("".join(text.text for text in texts), encoding)
 
 
-def receipt_of(part: LongPart, state: State, submitted_s: int, done_s: int) -> Receipt:
+def receipt_of(part: MessagePart, state: State, submitted_s: int, done_s: int) -> ReceiptBody:
     """How a part ended of which no message came: nothing was charged for it."""
     reference = part.form.reference
-    return Receipt(
+    return ReceiptBody(
         str(part.part_id),
         part.number,
         part.sender,

@@ -10,7 +10,7 @@ from homing.kit.failure_counts import network_of
 T = TypeVar("T")
 
 
-class Newcomers(Generic[T]):
+class UnboundConnections(Generic[T]):
     """Who has connected and not bound, by network. `drop` ends one of them, and is called at most once for each."""
 
     def __init__(self, *, items_max: int, per_network_max: int, known_max: int, drop: Callable[[T], None]) -> None:

@@ -13,7 +13,7 @@ import structlog
 from homing import errors, limits
 from homing.accounts.directory import Directory
 from homing.doors import smpp_long
-from homing.doors.smpp_long import Key, LongPart
+from homing.doors.smpp_long import MessagePart, MultipartKey
 from homing.intake.intake import Intake, Verdict
 from homing.kit.batching import Batcher
 from homing.kit.ids import first_id_at, id_time_ms
@@ -26,7 +26,7 @@ from homing.store.database import Connection, Database, Record
 log = structlog.get_logger()
 
 
-class Stored(msgspec.Struct, frozen=True):
+class StoredPart(msgspec.Struct, frozen=True):
     """What became of a part: the id it has, and why its message is refused. `verdict` None: the part is stored, and its
     message too if this was the last of its parts.
     """
@@ -35,7 +35,7 @@ class Stored(msgspec.Struct, frozen=True):
     verdict: Verdict
 
 
-class LongStore:
+class MultipartStore:
     """Takes parts, and turns whole sets into messages, exactly once: the message has the first part's id, and the
     database refuses a second one with it.
     """
@@ -53,14 +53,14 @@ class LongStore:
         self._directory = directory
         self._lookup = lookup
         self._clock = clock
-        self._puts: Batcher[LongPart, Stored] = Batcher(
+        self._puts: Batcher[MessagePart, StoredPart] = Batcher(
             self._put,
             weight_max=limits.LONG_BATCH_ITEMS_MAX,
             pending_max=limits.BATCH_PENDING_MAX,
             linger_s=limits.LONG_LINGER_S,
         )
 
-    def put(self, part: LongPart) -> "asyncio.Future[Stored]":
+    def put(self, part: MessagePart) -> "asyncio.Future[StoredPart]":
         """Raises `Overloaded`; the future raises a `PlatformFailure`."""
         return self._puts.put(part)
 
@@ -96,7 +96,7 @@ class LongStore:
             return 0
         async with self._database.transaction() as transaction:
             members = await self._hold(transaction, keys)
-            sets = smpp_long.whole_sets(part for part, _due_at in members)
+            sets = smpp_long.complete_sets(part for part, _due_at in members)
             whole = {parts[0].set_key for parts in sets}
             late = [part for part, due_at in members if due_at <= now and part.set_key not in whole]
             await self._lease(transaction, sets)
@@ -105,7 +105,7 @@ class LongStore:
             await self._finish(parts, frozenset())
         return len(rows)
 
-    async def _put(self, batch: Sequence[LongPart]) -> list[Stored]:
+    async def _put(self, batch: Sequence[MessagePart]) -> list[StoredPart]:
         fresh = {(*part.set_key, part.part): part for part in batch}  # of one part that came twice, the later
         async with self._database.transaction() as transaction:
             refused = await self._without_room(transaction, {part.account_id for part in batch})
@@ -113,17 +113,17 @@ class LongStore:
             await transaction.fetch("long_lock", _locks({part.set_key for part in fresh.values()}))
             ids = await self._insert(transaction, list(fresh.values()))
             members = await self._members(transaction, {part.set_key for part in fresh.values()})
-            sets = smpp_long.whole_sets(part for part, _due_at in members)
+            sets = smpp_long.complete_sets(part for part, _due_at in members)
             await self._lease(transaction, sets)
         mine = frozenset(ids.values())
-        verdicts: dict[Key, Verdict] = {}
+        verdicts: dict[MultipartKey, Verdict] = {}
         ended = await asyncio.gather(*(self._finish(parts, mine) for parts in sets))
         for parts, verdict in zip(sets, ended, strict=True):
             verdicts[parts[0].set_key] = verdict
         return [
-            Stored(part.part_id, refused[part.account_id])
+            StoredPart(part.part_id, refused[part.account_id])
             if part.account_id in refused
-            else Stored(ids[*part.set_key, part.part], verdicts.get(part.set_key))
+            else StoredPart(ids[*part.set_key, part.part], verdicts.get(part.set_key))
             for part in batch
         ]
 
@@ -139,7 +139,7 @@ class LongStore:
                 found[row["account_id"]] = errors.Overloaded("parts of long messages that wait for others")
         return found
 
-    async def _insert(self, transaction: Connection, parts: Sequence[LongPart]) -> dict[tuple[object, ...], int]:
+    async def _insert(self, transaction: Connection, parts: Sequence[MessagePart]) -> dict[tuple[object, ...], int]:
         rows = await transaction.fetch(
             "long_put",
             self._clock() + timedelta(seconds=limits.LONG_WAIT_S),
@@ -155,17 +155,17 @@ class LongStore:
         )
         return {(*_key(row), row["part"]): row["part_id"] for row in rows}
 
-    async def _hold(self, transaction: Connection, keys: set[Key]) -> list[tuple[LongPart, datetime]]:
+    async def _hold(self, transaction: Connection, keys: set[MultipartKey]) -> list[tuple[MessagePart, datetime]]:
         await transaction.fetch("long_lock", _locks(keys))
         return await self._members(transaction, keys)
 
-    async def _members(self, transaction: Connection, keys: set[Key]) -> list[tuple[LongPart, datetime]]:
+    async def _members(self, transaction: Connection, keys: set[MultipartKey]) -> list[tuple[MessagePart, datetime]]:
         if not keys:
             return []
         rows = await transaction.fetch("long_members", *zip(*sorted(keys), strict=True))
         return [
             (
-                LongPart(
+                MessagePart(
                     row["account_id"],
                     row["part_id"],
                     row["number"],
@@ -181,7 +181,7 @@ class LongStore:
             for row in rows
         ]
 
-    async def _lease(self, transaction: Connection, sets: Sequence[Sequence[LongPart]]) -> None:
+    async def _lease(self, transaction: Connection, sets: Sequence[Sequence[MessagePart]]) -> None:
         parts = [part for members in sets for part in members]
         if parts:
             until = self._clock() + timedelta(seconds=limits.LONG_LEASE_S)
@@ -189,7 +189,7 @@ class LongStore:
                 "long_lease", until, [part.account_id for part in parts], [part.part_id for part in parts]
             )
 
-    async def _finish(self, parts: Sequence[LongPart], unanswered: frozenset[int]) -> Verdict:
+    async def _finish(self, parts: Sequence[MessagePart], unanswered: frozenset[int]) -> Verdict:
         """Submits a whole set. `unanswered`: parts whose answers can still tell of a refusal; the others hear of it by
         a receipt.
         """
@@ -206,7 +206,7 @@ class LongStore:
             log.warning("long_message_not_ended", failure=str(failure))
         return verdict
 
-    async def _submit(self, parts: Sequence[LongPart]) -> Verdict:
+    async def _submit(self, parts: Sequence[MessagePart]) -> Verdict:
         first = parts[0]
         try:
             credential = await self._directory.find(Door(first.form.door), first.form.key)
@@ -225,10 +225,10 @@ class LongStore:
     async def _end(
         self,
         transaction: Connection,
-        parts: Sequence[LongPart],
+        parts: Sequence[MessagePart],
         message_id: int | None,
         state: State,
-        told: Sequence[LongPart],
+        told: Sequence[MessagePart],
     ) -> None:
         """Ends parts, and gives a receipt to those of `told` that asked for one."""
         if not parts:
@@ -255,11 +255,11 @@ class LongStore:
             await add_pushes(transaction, pushes)
 
 
-def _key(row: Record) -> Key:
+def _key(row: Record) -> MultipartKey:
     return row["account_id"], row["number"], row["sender"], row["reference"], row["total"]
 
 
-def _locks(keys: set[Key]) -> list[int]:
+def _locks(keys: set[MultipartKey]) -> list[int]:
     """Numbers to lock sets by, in one order for all. Two sets that share one only wait for each other."""
     digests = (hashlib.blake2b(repr(key).encode(), digest_size=8).digest() for key in keys)
     return sorted({int.from_bytes(digest, "big", signed=True) for digest in digests})

@@ -7,15 +7,15 @@ from typing import Any, Final
 from homing import limits
 from homing.accounts.profile import Profile
 from homing.accounts.query_budget import QueryBudget
-from homing.doors.smpp_parts import LongStore
-from homing.doors.smpp_words import Unacceptable
+from homing.doors.smpp_parts import MultipartStore
+from homing.doors.smpp_words import RequestRejected
 from homing.kit.ids import ID_MAX
 from homing.messages.lookup import Lookup
 from homing.messages.withdraw import withdraw
 from homing.smpp import times
-from homing.smpp.pdus import CancelSm, CancelSmResp, QuerySm, QuerySmResp, ReplaceSm, Response
+from homing.smpp.pdus import CancelSm, CancelSmResp, QuerySm, QuerySmResp, ReplaceSm, ResponsePdu
 from homing.smpp.receipt_text import STATE_WORDS
-from homing.smpp.statuses import Status
+from homing.smpp.statuses import CommandStatus
 from homing.states import TABLE, State
 from homing.store.database import Database
 from homing.text.numbers import normalise
@@ -26,11 +26,16 @@ ERROR_MAX: Final = 255
 Query = QuerySm | CancelSm | ReplaceSm
 
 
-class Queries:
-    """Each raises `Unacceptable`, a `Refusal` or a `PlatformFailure`."""
+class QueryHandler:
+    """Each raises `RequestRejected`, a `Refusal` or a `PlatformFailure`."""
 
     def __init__(
-        self, database: Database, lookup: Lookup, long: LongStore, budget: QueryBudget, clock: Callable[[], datetime]
+        self,
+        database: Database,
+        lookup: Lookup,
+        long: MultipartStore,
+        budget: QueryBudget,
+        clock: Callable[[], datetime],
     ) -> None:
         self._database = database
         self._lookup = lookup
@@ -38,7 +43,7 @@ class Queries:
         self._budget = budget
         self._clock = clock
 
-    async def answer(self, account: Profile, request: Query) -> Response:
+    async def answer(self, account: Profile, request: Query) -> ResponsePdu:
         self._budget.spend(account, type(request).__name__)
         match request:
             case QuerySm():
@@ -47,9 +52,9 @@ class Queries:
                 return await self._cancel(account, request)
             case ReplaceSm():
                 await self._find(account, request.message_id, request.source_addr)
-                raise Unacceptable(Status.RREPLACEFAIL, "cancel it and submit another")
+                raise RequestRejected(CommandStatus.RREPLACEFAIL, "cancel it and submit another")
 
-    async def _query(self, account: Profile, request: QuerySm) -> Response:
+    async def _query(self, account: Profile, request: QuerySm) -> ResponsePdu:
         found = await self._find(account, request.message_id, request.source_addr)
         state = State(found["state_seen"])
         is_final = TABLE[state].final
@@ -61,32 +66,32 @@ class Queries:
             int(code) if code.isascii() and code.isdigit() and len(code) <= 3 and int(code) <= ERROR_MAX else 0,
         )
 
-    async def _cancel(self, account: Profile, request: CancelSm) -> Response:
+    async def _cancel(self, account: Profile, request: CancelSm) -> ResponsePdu:
         """By id alone; the addresses, where they are given, must be the message's."""
         found = await self._find(account, request.message_id, request.source_addr)
         is_other = request.destination_addr and normalise(request.destination_addr) != found["number"]
         if is_other or "message_id" not in found:
-            raise Unacceptable(Status.RCANCELFAIL)
+            raise RequestRejected(CommandStatus.RCANCELFAIL)
         if not await withdraw(self._database, account.account_id, found["message_id"], self._clock()):
-            raise Unacceptable(Status.RCANCELFAIL, "it is on its way, or has ended")
+            raise RequestRejected(CommandStatus.RCANCELFAIL, "it is on its way, or has ended")
         return CancelSmResp()
 
     async def _find(self, account: Profile, text: str, source: str) -> Any:
         """The message's row, or what is known of a part without one. Another account's messages do not exist here."""
         if not (text.isascii() and text.isdigit() and len(text) <= len(str(ID_MAX))):
-            raise Unacceptable(Status.RINVMSGID)
+            raise RequestRejected(CommandStatus.RINVMSGID)
         message_id = int(text)
         found = await self._lookup.by_id(account.account_id, message_id)
         if found is None:
             part = await self._long.find(account.account_id, message_id)
             if part is None:
-                raise Unacceptable(Status.RINVMSGID)
+                raise RequestRejected(CommandStatus.RINVMSGID)
             if part["message_id"] is None:
                 state = part["state"] if part["has_ended"] else State.QUEUED
                 return {"state_seen": state, "error_code": None, "final_at": None, "number": None}
             found = await self._lookup.by_id(account.account_id, part["message_id"])
         if found is None:
-            raise Unacceptable(Status.RINVMSGID)
+            raise RequestRejected(CommandStatus.RINVMSGID)
         if source and found["sender"] not in (source[: limits.SENDER_CHARS_MAX], account.registered(source)):
-            raise Unacceptable(Status.RINVSRCADR)
+            raise RequestRejected(CommandStatus.RINVSRCADR)
         return found

@@ -14,15 +14,15 @@ from homing.accounts.directory import Directory
 from homing.accounts.query_budget import QueryBudget
 from homing.config import Smpp
 from homing.doors.auth_guard import AuthGuard
-from homing.doors.smpp import SmppDoor, addresses
-from homing.doors.smpp_bind import Gatekeeper
-from homing.doors.smpp_commands import Commands
-from homing.doors.smpp_parts import LongStore
-from homing.doors.smpp_queries import Queries
+from homing.doors.smpp import SmppListener, listen_addresses
+from homing.doors.smpp_bind import BindAuthenticator
+from homing.doors.smpp_commands import CommandHandler
+from homing.doors.smpp_parts import MultipartStore
+from homing.doors.smpp_queries import QueryHandler
 from homing.events.bind_delivery import BindDelivery
 from homing.intake.intake import Intake
 from homing.messages.lookup import Lookup
-from homing.observe.smpp import SmppTally
+from homing.observe.smpp import SmppMetrics
 from homing.observe.work import WorkTally
 from homing.store.database import Database
 from homing.store.owners import is_dead
@@ -47,7 +47,7 @@ class SmppServer:
         registry: CollectorRegistry,
     ) -> None:
         """Raises `OperatorError` for settings that cannot be."""
-        smpp_tally = SmppTally()
+        smpp_tally = SmppMetrics()
         registry.register(smpp_tally)
         lookup = Lookup(database)
         register = BindRegister(database, owner, clock)
@@ -55,14 +55,14 @@ class SmppServer:
         self._intake = intake
         self._auth = AuthGuard(database, registry)
         self._delivery = BindDelivery(database, clock, tally, smpp_tally, chance)
-        self._long = LongStore(database, intake, directory, lookup, clock)
-        queries = Queries(database, lookup, self._long, QueryBudget(), clock)
-        self._door = SmppDoor(
-            addresses(settings),
+        self._long = MultipartStore(database, intake, directory, lookup, clock)
+        queries = QueryHandler(database, lookup, self._long, QueryBudget(), clock)
+        self._door = SmppListener(
+            listen_addresses(settings),
             directory,
             register,
-            Gatekeeper(directory, register, next_id, self._auth),
-            Commands(intake, self._long, queries, smpp_tally, next_id, clock),
+            BindAuthenticator(directory, register, next_id, self._auth),
+            CommandHandler(intake, self._long, queries, smpp_tally, next_id, clock),
             self._delivery,
             smpp_tally,
             lambda other: is_dead(other, owner),

@@ -11,7 +11,7 @@ from homing import limits
 from homing.accounts.profile import Profile
 from homing.doors import smpp_text
 from homing.doors.abnormal import why_abnormal
-from homing.doors.smpp_words import Own, Unacceptable
+from homing.doors.smpp_words import RequestRejected, VendorStatus
 from homing.intake.submission import Group, Submission
 from homing.messages import smpp_form
 from homing.model import NO_OPTIONS, Door, Options, Recipient, Traffic
@@ -21,7 +21,7 @@ from homing.smpp.data_coding import FLASH
 from homing.smpp.payload import AmbiguousPayload, message_octets
 from homing.smpp.pdus import DataSm, SmeAddress, SubmitMulti, SubmitSm
 from homing.smpp.receipt_text import TYPE_MASK
-from homing.smpp.statuses import Status
+from homing.smpp.statuses import CommandStatus
 from homing.smpp.tlvs import (
     DEST_ADDR_SUBUNIT,
     DESTINATION_PORT,
@@ -32,7 +32,7 @@ from homing.smpp.tlvs import (
     SOURCE_PORT,
     USER_MESSAGE_REFERENCE,
     USSD_SERVICE_OP,
-    Octets,
+    OctetsParameter,
     Tlvs,
 )
 from homing.text.numbers import normalise
@@ -58,7 +58,7 @@ PLAIN: Final = (NO_OPTIONS, Options(flash=True))
 REGISTRATION: Final = re.compile(rb"[!-~]*")
 
 
-class Asked(msgspec.Struct, frozen=True):
+class SubmitRequest(msgspec.Struct, frozen=True):
     """What a submit asks for. `part` None: it is whole. `registered` has the bits of registered_delivery that count."""
 
     sender: str
@@ -72,7 +72,7 @@ class Asked(msgspec.Struct, frozen=True):
     notes: dict[str, object]
     options: Options
 
-    def submission(self, account: Profile, app_id: str, request_id: str, text: smpp_text.Text) -> Submission:
+    def submission(self, account: Profile, app_id: str, request_id: str, text: smpp_text.SubmittedText) -> Submission:
         """The submission of a whole message with this text."""
         group = Group(text.text, self.sender, self.recipients, text.encoding, self.notes or None, self.options)
         return Submission(
@@ -87,9 +87,9 @@ class Asked(msgspec.Struct, frozen=True):
         )
 
 
-def read(account: Profile, pdu: Submit, now: datetime) -> Asked:
-    """Raises `Unacceptable` with the status that names the field. Of submit_multi, destinations that are wrong are left
-    out: `refused_of` names them.
+def read_submit(account: Profile, pdu: Submit, now: datetime) -> SubmitRequest:
+    """Raises `RequestRejected` with the status that names the field. A submit_multi loses its invalid destinations:
+    `invalid_destinations` names them.
     """
     kind = type(pdu)
     tlvs = pdu.tlvs
@@ -118,17 +118,19 @@ def read(account: Profile, pdu: Submit, now: datetime) -> Asked:
     part = concatenation.position_of(header, tlvs) if header or tlvs else None
     if part is not None:
         if part.total > limits.SEGMENTS_MAX:
-            raise Unacceptable(Status.RINVMSGLEN, f"{part.total} parts")
+            raise RequestRejected(CommandStatus.RINVMSGLEN, f"{part.total} parts")
         if kind is SubmitMulti:
-            raise Unacceptable(Status.RINVESMCLASS, "parts to many: send the whole text in message_payload")
+            raise RequestRejected(CommandStatus.RINVESMCLASS, "parts to many: send the whole text in message_payload")
     if not octets:
-        raise Unacceptable(Status.RINVMSGLEN, "no text")
+        raise RequestRejected(CommandStatus.RINVMSGLEN, "no text")
     options = _options(pdu.data_coding in FLASH, tlvs) if tlvs else PLAIN[pdu.data_coding in FLASH]
     registered = pdu.registered_delivery and _registered(pdu.registered_delivery)
-    return Asked(sender, recipients, octets, pdu.data_coding, part, registered, traffic, validity_s, notes, options)
+    return SubmitRequest(
+        sender, recipients, octets, pdu.data_coding, part, registered, traffic, validity_s, notes, options
+    )
 
 
-def refused_of(pdu: SubmitMulti) -> list[SmeAddress]:
+def invalid_destinations(pdu: SubmitMulti) -> list[SmeAddress]:
     """The destinations that are no numbers."""
     return [
         one for one in pdu.dest_addresses if isinstance(one, SmeAddress) and normalise(one.destination_addr) is None
@@ -138,7 +140,7 @@ def refused_of(pdu: SubmitMulti) -> list[SmeAddress]:
 def _service(service_type: str, notes: dict[str, object]) -> Traffic:
     service = service_type.upper()
     if service in UNCARRIED_SERVICES or not service_type.isascii() or not service_type.isprintable():
-        raise Unacceptable(Status.RINVSERTYP)
+        raise RequestRejected(CommandStatus.RINVSERTYP)
     notes["service_type"] = service_type
     return Traffic.PROMOTIONAL if service == PROMOTIONAL else Traffic.TRANSACTIONAL
 
@@ -149,7 +151,7 @@ def _sender(account: Profile, asked: str) -> str:
     if sender is not None:
         return sender
     if asked:
-        raise Unacceptable(Status.RINVSRCADR)
+        raise RequestRejected(CommandStatus.RINVSRCADR)
     return account.default_sender or ""
 
 
@@ -159,22 +161,22 @@ def _recipients(pdu: Submit, reference: str | None) -> tuple[Recipient, ...]:
     raw = cast("SubmitSm | DataSm", pdu).destination_addr
     number = normalise(raw)
     if number is None:
-        raise Unacceptable(Status.RINVDSTADR, why_abnormal(raw).message())
+        raise RequestRejected(CommandStatus.RINVDSTADR, why_abnormal(raw).message())
     return (Recipient(raw, number, reference),)
 
 
 def _many(pdu: SubmitMulti, reference: str | None) -> tuple[Recipient, ...]:
     if not 1 <= len(pdu.dest_addresses) <= DESTINATIONS_MAX:
-        raise Unacceptable(Status.RINVNUMDESTS)
+        raise RequestRejected(CommandStatus.RINVNUMDESTS)
     recipients = []
     for destination in pdu.dest_addresses:
         if not isinstance(destination, SmeAddress):
-            raise Unacceptable(Status.RCNTSUBDL, "there are no distribution lists here")
+            raise RequestRejected(CommandStatus.RCNTSUBDL, "there are no distribution lists here")
         number = normalise(destination.destination_addr)
         if number is not None:
             recipients.append(Recipient(destination.destination_addr, number, reference))
     if not recipients:
-        raise Unacceptable(Status.RINVDSTADR)
+        raise RequestRejected(CommandStatus.RINVDSTADR)
     return tuple(recipients)
 
 
@@ -188,27 +190,27 @@ def _time_to_live_s(tlvs: Tlvs) -> int:
     if asked_s is None:
         return limits.VALIDITY_S_DEFAULT
     if asked_s == 0:
-        raise Unacceptable(Status.RINVEXPIRY)
+        raise RequestRejected(CommandStatus.RINVEXPIRY)
     return min(asked_s, limits.VALIDITY_S_MAX)
 
 
 def _times(pdu: SubmitSm | SubmitMulti, now: datetime) -> int:
     """The validity in seconds, cut to the most there is. Messages leave at once: a later time is refused."""
-    if _from_now(pdu.schedule_delivery_time, now, Status.RINVSCHED) > timedelta(0):
-        raise Unacceptable(Status.RINVSCHED, "messages leave at once")
+    if _from_now(pdu.schedule_delivery_time, now, CommandStatus.RINVSCHED) > timedelta(0):
+        raise RequestRejected(CommandStatus.RINVSCHED, "messages leave at once")
     if not pdu.validity_period:
         return limits.VALIDITY_S_DEFAULT
-    asked = _from_now(pdu.validity_period, now, Status.RINVEXPIRY)
+    asked = _from_now(pdu.validity_period, now, CommandStatus.RINVEXPIRY)
     if asked < timedelta(seconds=1):
-        raise Unacceptable(Status.RINVEXPIRY, "it is over")
+        raise RequestRejected(CommandStatus.RINVEXPIRY, "it is over")
     return min(int(asked.total_seconds()), limits.VALIDITY_S_MAX)
 
 
-def _from_now(text: str, now: datetime, status: Status) -> timedelta:
+def _from_now(text: str, now: datetime, status: CommandStatus) -> timedelta:
     try:
         moment = times.parse(text)
     except ValueError:
-        raise Unacceptable(status) from None
+        raise RequestRejected(status) from None
     if moment is None:
         return timedelta(0)
     return moment if isinstance(moment, timedelta) else moment - now
@@ -216,19 +218,19 @@ def _from_now(text: str, now: datetime, status: Status) -> timedelta:
 
 def _flags(pdu: SubmitSm | SubmitMulti) -> None:
     if pdu.priority_flag > PRIORITY_MAX:
-        raise Unacceptable(Status.RINVPRTFLG)
+        raise RequestRejected(CommandStatus.RINVPRTFLG)
     if pdu.replace_if_present_flag:
-        raise Unacceptable(Status.RINVREPFLAG, "nothing is replaced")
+        raise RequestRejected(CommandStatus.RINVREPFLAG, "nothing is replaced")
     if pdu.sm_default_msg_id:
-        raise Unacceptable(Status.RINVDFTMSGID, "there are no predefined messages")
+        raise RequestRejected(CommandStatus.RINVDFTMSGID, "there are no predefined messages")
     if pdu.protocol_id in UNCARRIED_PROTOCOLS:
-        raise Unacceptable(Own.UNSUPPORTED_CONTENT, "what nobody is to read is not carried")
+        raise RequestRejected(VendorStatus.UNSUPPORTED_CONTENT, "what nobody is to read is not carried")
 
 
 def _only_texts(tlvs: Tlvs) -> None:
     for tag, value in tlvs:
         if tag in UNCARRIED and (any(value) or tag == USSD_SERVICE_OP.tag):  # 0 is a value there
-            raise Unacceptable(Own.UNSUPPORTED_CONTENT, UNCARRIED[tag].name)
+            raise RequestRejected(VendorStatus.UNSUPPORTED_CONTENT, UNCARRIED[tag].name)
 
 
 def _options(flash: bool, tlvs: Tlvs) -> Options:
@@ -236,11 +238,11 @@ def _options(flash: bool, tlvs: Tlvs) -> Options:
     return Options(flash, _registration(tlvs, DLT_PE_ID), _registration(tlvs, DLT_TEMPLATE_ID))
 
 
-def _registration(tlvs: Tlvs, parameter: Octets) -> str:
+def _registration(tlvs: Tlvs, parameter: OctetsParameter) -> str:
     """An id of India's registers: printable ASCII, with or without the zero octet that ends a string."""
     value = (parameter.of(tlvs) or b"").rstrip(b"\0")
     if len(value) > limits.REGISTRATION_CHARS_MAX or not REGISTRATION.fullmatch(value):
-        raise Unacceptable(Status.RINVOPTPARAMVAL, parameter.name)
+        raise RequestRejected(CommandStatus.RINVOPTPARAMVAL, parameter.name)
     return value.decode("ascii")
 
 
@@ -248,7 +250,7 @@ def _payload(octets: bytes, tlvs: Tlvs) -> bytes:
     try:
         return message_octets(octets, tlvs, lenient=False)
     except AmbiguousPayload as fault:
-        raise Unacceptable(Status.ROPTPARNOTALLWD, str(fault)) from None
+        raise RequestRejected(CommandStatus.ROPTPARNOTALLWD, str(fault)) from None
 
 
 def _header(esm_class: int, octets: bytes) -> tuple[bytes, bytes]:
@@ -256,21 +258,23 @@ def _header(esm_class: int, octets: bytes) -> tuple[bytes, bytes]:
     would lose, so it is refused.
     """
     if esm_class & TYPE_MASK:
-        raise Unacceptable(Status.RINVESMCLASS)
+        raise RequestRejected(CommandStatus.RINVESMCLASS)
     if not esm_class & udh.UDHI:
         return b"", octets
     try:
         header, octets = udh.split(octets, esm_class)
         identifiers = {identifier for identifier, _content in udh.parse(header)}
-    except udh.BadHeader:
-        raise Unacceptable(Status.RINVESMCLASS, "no user data header") from None
+    except udh.MalformedUdh:
+        raise RequestRejected(CommandStatus.RINVESMCLASS, "no user data header") from None
     if identifiers - concatenation.IDENTIFIERS:
-        raise Unacceptable(Own.UNSUPPORTED_CONTENT, "a user data header that says more than which part it is")
+        raise RequestRejected(
+            VendorStatus.UNSUPPORTED_CONTENT, "a user data header that says more than which part it is"
+        )
     return header, octets
 
 
 def _registered(registered_delivery: int) -> int:
     receipts = registered_delivery & RECEIPTS
     if receipts == RECEIPTS:
-        raise Unacceptable(Status.RINVREGDLVFLG)
+        raise RequestRejected(CommandStatus.RINVREGDLVFLG)
     return receipts | registered_delivery & smpp_form.INTERMEDIATE

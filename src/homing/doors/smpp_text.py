@@ -6,16 +6,16 @@ from typing import Final
 
 import msgspec
 
-from homing.doors.smpp_words import Own, Unacceptable
+from homing.doors.smpp_words import RequestRejected, VendorStatus
 from homing.smpp.data_coding import BYTE_ORDER_MARKS, DATA_CODINGS, GSM7, UCS2
-from homing.smpp.statuses import Status
+from homing.smpp.statuses import CommandStatus
 from homing.text import gsm7
 from homing.text.segments import Encoding
 
 CONTROL: Final = re.compile(r"[\0\ud800-\udfff]")
 
 
-class Text(msgspec.Struct, frozen=True):
+class SubmittedText(msgspec.Struct, frozen=True):
     """`encoding` None: the text decides. Who sends UCS-2 gets UCS-2, and pays for it."""
 
     text: str
@@ -23,34 +23,34 @@ class Text(msgspec.Struct, frozen=True):
 
 
 def check(octets: bytes, data_coding: int, charset: str = GSM7) -> None:
-    """Raises `Unacceptable` for what can be told of a part by itself: the coding, octets that are no septets, half a
+    """Raises `RequestRejected` for what can be told of a part by itself: the coding, octets that are no septets, half a
     character. The whole is for `decode`. `charset`: the account's, in place of GSM 03.38.
     """
     codec = _codec(data_coding, charset)
     if codec == UCS2:
         if len(octets) % 2:
-            raise Unacceptable(Status.RINVMSGLEN, "half a character of UCS-2")
+            raise RequestRejected(CommandStatus.RINVMSGLEN, "half a character of UCS-2")
     elif codec in (GSM7, "ascii") and not octets.isascii():
-        raise Unacceptable(Own.UNSUPPORTED_CONTENT, "an octet above 0x7F")
+        raise RequestRejected(VendorStatus.UNSUPPORTED_CONTENT, "an octet above 0x7F")
 
 
-def decode(octets: bytes, data_coding: int, charset: str = GSM7) -> Text:
+def decode(octets: bytes, data_coding: int, charset: str = GSM7) -> SubmittedText:
     """As `decode_parts`, of a message that came whole."""
     return decode_parts((octets,), data_coding, charset)
 
 
-def decode_parts(parts: Sequence[bytes], data_coding: int, charset: str = GSM7) -> Text:
+def decode_parts(parts: Sequence[bytes], data_coding: int, charset: str = GSM7) -> SubmittedText:
     """The text of a message's parts. They are joined before they are read: some senders cut between an escape and its
     character. Zeros that end a part are dropped, except in GSM 03.38, where each is an @.
 
-    Raises `Unacceptable` for binary data, for what is no text in that coding, and for what nobody can show.
+    Raises `RequestRejected` for binary data, for what is no text in that coding, and for what nobody can show.
     """
     codec = _codec(data_coding, charset)
     if codec == GSM7:
         try:
-            return Text(gsm7.decode(b"".join(parts)), None)
+            return SubmittedText(gsm7.decode(b"".join(parts)), None)
         except ValueError:
-            raise Unacceptable(Own.UNSUPPORTED_CONTENT, "an octet above 0x7F is no septet") from None
+            raise RequestRejected(VendorStatus.UNSUPPORTED_CONTENT, "an octet above 0x7F is no septet") from None
     for part in parts:
         check(part, data_coding, charset)
     if codec == UCS2:
@@ -62,12 +62,12 @@ def decode_parts(parts: Sequence[bytes], data_coding: int, charset: str = GSM7) 
     try:
         text = octets.decode(reads)
     except UnicodeDecodeError:
-        raise Unacceptable(Own.UNSUPPORTED_CONTENT, f"no text in data_coding {data_coding}") from None
+        raise RequestRejected(VendorStatus.UNSUPPORTED_CONTENT, f"no text in data_coding {data_coding}") from None
     if not text:
-        raise Unacceptable(Status.RINVMSGLEN, "no text")
+        raise RequestRejected(CommandStatus.RINVMSGLEN, "no text")
     if CONTROL.search(text):
-        raise Unacceptable(Own.UNSUPPORTED_CONTENT, "a character that cannot be stored")
-    return Text(text, Encoding.UCS2 if codec == UCS2 else None)
+        raise RequestRejected(VendorStatus.UNSUPPORTED_CONTENT, "a character that cannot be stored")
+    return SubmittedText(text, Encoding.UCS2 if codec == UCS2 else None)
 
 
 def _bare(part: bytes) -> bytes:
@@ -81,5 +81,5 @@ def _bare(part: bytes) -> bytes:
 def _codec(data_coding: int, charset: str) -> str:
     coding = DATA_CODINGS[data_coding]
     if not coding.is_plain:
-        raise Unacceptable(Own.UNSUPPORTED_CONTENT, f"data_coding {data_coding} is not carried")
+        raise RequestRejected(VendorStatus.UNSUPPORTED_CONTENT, f"data_coding {data_coding} is not carried")
     return coding.charset or charset

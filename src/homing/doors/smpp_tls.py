@@ -12,8 +12,8 @@ from typing import Any, Final
 import structlog
 
 from homing import limits
-from homing.doors.smpp_newcomers import Newcomers
-from homing.smpp.connection import Connection
+from homing.doors.smpp_newcomers import UnboundConnections
+from homing.smpp.connection import SmppConnection
 
 PAUSE_S: Final = 0.1
 """After an accept that failed: the machine is short of something."""
@@ -21,7 +21,7 @@ PAUSE_S: Final = 0.1
 log = structlog.get_logger()
 
 
-class Handshake:
+class TlsHandshake:
     """A connection whose handshake is under way."""
 
     def __init__(self, work: "asyncio.Task[None]", peer: socket.socket) -> None:
@@ -41,17 +41,17 @@ class TlsListener:
         port: int,
         tls: ssl.SSLContext,
         *,
-        connect: Callable[[], Connection],
-        newcomers: Newcomers[Any],
+        connect: Callable[[], SmppConnection],
+        unbound: UnboundConnections[Any],
         has_room: Callable[[], bool],
     ) -> None:
         """`connect` makes a connection's protocol, which counts itself from its handshake on; until then it is among
-        `newcomers` as a `Handshake`. `has_room`: whether one more may be taken. Raises OSError when the address cannot
+        `unbound` as a `TlsHandshake`. `has_room`: whether one more may be taken. Raises OSError when the address cannot
         be had.
         """
         self._tls = tls
         self._connect = connect
-        self._newcomers = newcomers
+        self._unbound = unbound
         self._has_room = has_room
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self._listener = socket.create_server((host, port), family=family, backlog=limits.SMPP_BACKLOG, reuse_port=True)
@@ -75,9 +75,9 @@ class TlsListener:
                 peer.close()
                 continue
             work = loop.create_task(self._shake_hands(peer))
-            handshake = Handshake(work, peer)
-            self._newcomers.add(handshake, address[0])
-            work.add_done_callback(lambda _done, handshake=handshake: self._newcomers.discard(handshake))  # type: ignore[misc]
+            handshake = TlsHandshake(work, peer)
+            self._unbound.add(handshake, address[0])
+            work.add_done_callback(lambda _done, handshake=handshake: self._unbound.discard(handshake))  # type: ignore[misc]
 
     async def _shake_hands(self, peer: socket.socket) -> None:
         """Until the connection is made; whatever a stranger does instead ends it without a word."""

@@ -4,10 +4,10 @@ import enum
 from typing import Final
 
 from homing import errors
-from homing.smpp.statuses import Status
+from homing.smpp.statuses import CommandStatus
 
 
-class Own(enum.IntEnum):
+class VendorStatus(enum.IntEnum):
     """Statuses of our own, from the range that section 5.1.3 leaves to message centres."""
 
     INSUFFICIENT_BALANCE = 0x400
@@ -19,40 +19,40 @@ class Own(enum.IntEnum):
     DESTINATION_BLOCKED = 0x406
 
 
-class Unacceptable(errors.Refusal):
+class RequestRejected(errors.Refusal):
     """A PDU asks for what cannot be."""
 
-    def __init__(self, status: Status | Own, detail: str = "") -> None:
+    def __init__(self, status: CommandStatus | VendorStatus, detail: str = "") -> None:
         super().__init__(detail)
         self.status = status
 
 
-STATUSES: Final[dict[type[errors.HomingError], Status | Own]] = {
-    errors.Refusal: Status.RSUBMITFAIL,
-    errors.NumbersEmpty: Status.RINVDSTADR,
-    errors.NumbersAbnormal: Status.RINVDSTADR,
-    errors.NumbersTooMany: Status.RINVNUMDESTS,
-    errors.ContentEmpty: Status.RINVMSGLEN,
-    errors.ContentTooLong: Status.RINVMSGLEN,
-    errors.SensitiveWords: Own.SENSITIVE_WORDS,
-    errors.TemplateMismatch: Own.TEMPLATE,
-    errors.TemplateMissing: Own.TEMPLATE,
-    errors.NoRoute: Own.NO_ROUTE,
-    errors.FlashNotCarried: Own.UNSUPPORTED_CONTENT,
-    errors.DestinationBlocked: Own.DESTINATION_BLOCKED,
-    errors.InsufficientBalance: Own.INSUFFICIENT_BALANCE,
-    errors.QueryTooFrequent: Status.RTHROTTLED,
-    errors.PlatformFailure: Status.RSYSERR,
-    errors.Overloaded: Status.RMSGQFUL,
+STATUSES: Final[dict[type[errors.HomingError], CommandStatus | VendorStatus]] = {
+    errors.Refusal: CommandStatus.RSUBMITFAIL,
+    errors.NumbersEmpty: CommandStatus.RINVDSTADR,
+    errors.NumbersAbnormal: CommandStatus.RINVDSTADR,
+    errors.NumbersTooMany: CommandStatus.RINVNUMDESTS,
+    errors.ContentEmpty: CommandStatus.RINVMSGLEN,
+    errors.ContentTooLong: CommandStatus.RINVMSGLEN,
+    errors.SensitiveWords: VendorStatus.SENSITIVE_WORDS,
+    errors.TemplateMismatch: VendorStatus.TEMPLATE,
+    errors.TemplateMissing: VendorStatus.TEMPLATE,
+    errors.NoRoute: VendorStatus.NO_ROUTE,
+    errors.FlashNotCarried: VendorStatus.UNSUPPORTED_CONTENT,
+    errors.DestinationBlocked: VendorStatus.DESTINATION_BLOCKED,
+    errors.InsufficientBalance: VendorStatus.INSUFFICIENT_BALANCE,
+    errors.QueryTooFrequent: CommandStatus.RTHROTTLED,
+    errors.PlatformFailure: CommandStatus.RSYSERR,
+    errors.Overloaded: CommandStatus.RMSGQFUL,
 }
 """A class that is not here has its base class's status."""
 
 
-def status_of(error: BaseException) -> Status | Own:
+def status_of(error: BaseException) -> CommandStatus | VendorStatus:
     """What to answer for an error; what nobody foresaw is our failure."""
-    if isinstance(error, Unacceptable):
+    if isinstance(error, RequestRejected):
         return error.status
     for kind in type(error).__mro__:
         if kind in STATUSES:
             return STATUSES[kind]
-    return Status.RSYSERR
+    return CommandStatus.RSYSERR

@@ -22,11 +22,11 @@ from homing.kit.backoff import scheduled_s
 from homing.kit.batching import Batcher
 from homing.model import PushKind, PushOutcome
 from homing.observe.logs import describe
-from homing.observe.smpp import SmppTally
+from homing.observe.smpp import SmppMetrics
 from homing.observe.work import WorkTally
-from homing.smpp.connection import Connection
-from homing.smpp.pdus import DeliverSm, Response
-from homing.smpp.session import Answer, Failure
+from homing.smpp.connection import SmppConnection
+from homing.smpp.pdus import DeliverSm, ResponsePdu
+from homing.smpp.session import RequestFailure, ResponseOrFailure
 from homing.smpp.statuses import meaning
 from homing.store.database import Database, Record
 
@@ -42,12 +42,12 @@ class Receiver(msgspec.Struct, frozen=True, eq=False):
     """
 
     account_id: int
-    connection: Connection
+    connection: SmppConnection
     with_tlvs: bool
     charset: str
 
 
-class Done(msgspec.Struct, frozen=True):
+class DeliveryAttempt(msgspec.Struct, frozen=True):
     """An attempt that has ended, and when the next is due (None: no more)."""
 
     row: Record
@@ -67,7 +67,7 @@ class BindDelivery:
         database: Database,
         clock: Callable[[], datetime],
         tally: WorkTally,
-        smpp_tally: SmppTally,
+        smpp_tally: SmppMetrics,
         chance: random.Random,
     ) -> None:
         self._database = database
@@ -79,7 +79,7 @@ class BindDelivery:
         self._wanted = asyncio.Event()
         self._hungry: set[int] = set()
         """Accounts whose binds were filled by the last claim: more may wait for them."""
-        self._records: Batcher[Done, None] = Batcher(
+        self._records: Batcher[DeliveryAttempt, None] = Batcher(
             self._record,
             weight_max=limits.PUSH_BATCH_MAX,
             pending_max=limits.SUBMIT_PENDING_MAX,
@@ -177,7 +177,7 @@ class BindDelivery:
         now = self._clock()
         receiver = self._receiver(row["account_id"])
         if receiver is None:
-            self._put(Done(row, now, UNSENT_MS, None, "", PushOutcome.PENDING, now))
+            self._put(DeliveryAttempt(row, now, UNSENT_MS, None, "", PushOutcome.PENDING, now))
             return
         try:
             pdus = pdus_of(
@@ -188,42 +188,44 @@ class BindDelivery:
                 charset=receiver.charset,
             )
             connection = receiver.connection
-            Delivery(connection, iter(pdus), lambda answer, s: self._ended(row, connection, now, answer, s)).go()
+            PendingDelivery(connection, iter(pdus), lambda answer, s: self._ended(row, connection, now, answer, s)).go()
         except ValueError as error:
             log.warning("delivery_impossible", push_id=row["push_id"], **describe(error))
-            self._put(Done(row, now, 0, None, "it makes no message", PushOutcome.GIVEN_UP, None))
+            self._put(DeliveryAttempt(row, now, 0, None, "it makes no message", PushOutcome.GIVEN_UP, None))
 
-    def _ended(self, row: Record, connection: Connection, at: datetime, answer: Answer, took_s: float) -> None:
+    def _ended(
+        self, row: Record, connection: SmppConnection, at: datetime, answer: ResponseOrFailure, took_s: float
+    ) -> None:
         if row["account_id"] in self._hungry and 2 * connection.room >= connection.session.window_out:
             self._hungry.discard(row["account_id"])
             self._wanted.set()
         took_ms = round(took_s * 1000)
-        if isinstance(answer, Response):
+        if isinstance(answer, ResponsePdu):
             self._smpp_tally.count("deliver_sm", answer.status)
             said = meaning(answer.status).name
             if not answer.status:
-                self._put(Done(row, at, took_ms, answer.status, said, PushOutcome.ACKNOWLEDGED, None))
+                self._put(DeliveryAttempt(row, at, took_ms, answer.status, said, PushOutcome.ACKNOWLEDGED, None))
                 return
             status: int | None = answer.status & 0x7FFF_FFFF  # as it is stored; none that is used is beyond
-        elif answer is Failure.NOT_SENT:
-            self._put(Done(row, at, UNSENT_MS, None, "", PushOutcome.PENDING, self._clock()))
+        elif answer is RequestFailure.NOT_SENT:
+            self._put(DeliveryAttempt(row, at, UNSENT_MS, None, "", PushOutcome.PENDING, self._clock()))
             return
         else:
             status, said = None, answer.value
         wait_s = scheduled_s(row["attempts"] - row["attempts_replayed"], limits.BIND_WAITS_S, self._chance)
         if wait_s is None:
-            self._put(Done(row, at, took_ms, status, said, PushOutcome.GIVEN_UP, None))
+            self._put(DeliveryAttempt(row, at, took_ms, status, said, PushOutcome.GIVEN_UP, None))
             return
         due_at = self._clock() + timedelta(seconds=wait_s)
-        self._put(Done(row, at, took_ms, status, said, PushOutcome.PENDING, due_at))
+        self._put(DeliveryAttempt(row, at, took_ms, status, said, PushOutcome.PENDING, due_at))
 
-    def _put(self, done: Done) -> None:
+    def _put(self, done: DeliveryAttempt) -> None:
         try:
-            self._records.put(done).add_done_callback(_look_at)
+            self._records.put(done).add_done_callback(_retrieve_exception)
         except errors.Overloaded:
             log.warning("delivery_not_recorded", failure="too many wait")
 
-    async def _record(self, done: Sequence[Done]) -> list[None]:
+    async def _record(self, done: Sequence[DeliveryAttempt]) -> list[None]:
         try:
             await self._write(done)
         except errors.PlatformFailure as failure:
@@ -236,7 +238,7 @@ class BindDelivery:
             )
         return [None] * len(done)
 
-    async def _write(self, done: Sequence[Done]) -> None:
+    async def _write(self, done: Sequence[DeliveryAttempt]) -> None:
         await self._database.execute(
             "pushes_record",
             [one.row["account_id"] for one in done],
@@ -260,7 +262,7 @@ class BindDelivery:
                 return
 
 
-class Delivery:
+class PendingDelivery:
     """One row's PDUs over one bind, one after the other: the next goes when the one before is answered. `on_end` gets
     the last answer, or the first that is not ok, and how many seconds it all took.
     """
@@ -268,7 +270,7 @@ class Delivery:
     __slots__ = ("_began_s", "_connection", "_on_end", "_pdus")
 
     def __init__(
-        self, connection: Connection, pdus: Iterator[DeliverSm], on_end: Callable[[Answer, float], None]
+        self, connection: SmppConnection, pdus: Iterator[DeliverSm], on_end: Callable[[ResponseOrFailure, float], None]
     ) -> None:
         self._connection = connection
         self._pdus = pdus
@@ -276,11 +278,11 @@ class Delivery:
         self._began_s = time.monotonic()
 
     def go(self) -> None:
-        """Raises Unencodable."""
+        """Raises UnencodablePdu."""
         self._connection.send(next(self._pdus), self._answered)
 
-    def _answered(self, answer: Answer) -> None:
-        if isinstance(answer, Response) and not answer.status:
+    def _answered(self, answer: ResponseOrFailure) -> None:
+        if isinstance(answer, ResponsePdu) and not answer.status:
             following = next(self._pdus, None)
             if following is not None:
                 self._connection.send(following, self._answered)
@@ -288,6 +290,6 @@ class Delivery:
         self._on_end(answer, time.monotonic() - self._began_s)
 
 
-def _look_at(record: "asyncio.Future[None]") -> None:
+def _retrieve_exception(record: "asyncio.Future[None]") -> None:
     """The batch's failure has been told; an exception that nobody looks at would be told once more."""
     record.exception()

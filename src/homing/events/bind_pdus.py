@@ -5,10 +5,10 @@ from typing import Final
 
 import msgspec
 
-from homing.messages.smpp_form import Inbound, Receipt
+from homing.messages.smpp_form import InboundBody, ReceiptBody
 from homing.model import PushKind
 from homing.smpp import concatenation, data_coding, receipt_text
-from homing.smpp.addresses import Npi, Ton
+from homing.smpp.address_types import Npi, Ton
 from homing.smpp.data_coding import GSM7, UCS2
 from homing.smpp.pdus import DeliverSm
 from homing.smpp.tlvs import (
@@ -25,13 +25,13 @@ from homing.text.segments import Encoding, choose_encoding, split
 
 ADDRESS_CHARS_MAX: Final = 20  # SMPP 3.4, section 4.6.1
 
-read_receipt: Final = msgspec.json.Decoder(Receipt).decode
-read_inbound: Final = msgspec.json.Decoder(Inbound).decode
+read_receipt: Final = msgspec.json.Decoder(ReceiptBody).decode
+read_inbound: Final = msgspec.json.Decoder(InboundBody).decode
 
 
 def pdus_of(kind: PushKind, body: str, push_id: int, *, with_tlvs: bool, charset: str = GSM7) -> list[DeliverSm]:
     """In the order in which they go. `with_tlvs`: the bind's interface version knows optional parameters. `charset`:
-    what the account takes data_coding 0 for. Raises ValueError (msgspec's and Unencodable are such) for a body that
+    what the account takes data_coding 0 for. Raises ValueError (msgspec's and UnencodablePdu are such) for a body that
     makes none, as one that retention has blanked.
     """
     if kind is PushKind.SMPP_INBOUND:
@@ -39,7 +39,7 @@ def pdus_of(kind: PushKind, body: str, push_id: int, *, with_tlvs: bool, charset
     return [_receipt(read_receipt(body), with_tlvs)]
 
 
-def _receipt(receipt: Receipt, with_tlvs: bool) -> DeliverSm:
+def _receipt(receipt: ReceiptBody, with_tlvs: bool) -> DeliverSm:
     composed = receipt_text.compose(
         receipt.message_id,
         State(receipt.state),
@@ -53,7 +53,7 @@ def _receipt(receipt: Receipt, with_tlvs: bool) -> DeliverSm:
     return _deliver(receipt.number, receipt.sender, kind, 0, composed.text, tlvs)
 
 
-def _tlvs(receipt: Receipt, composed: receipt_text.ReceiptTlvs) -> Tlvs:
+def _tlvs(receipt: ReceiptBody, composed: receipt_text.ReceiptTlvs) -> Tlvs:
     found = [RECEIPTED_MESSAGE_ID.make(receipt.message_id)]
     if composed.message_state is not None:
         found.append(MESSAGE_STATE.make(composed.message_state))
@@ -64,7 +64,7 @@ def _tlvs(receipt: Receipt, composed: receipt_text.ReceiptTlvs) -> Tlvs:
     return tuple(found)
 
 
-def _inbound(inbound: Inbound, push_id: int, charset: str) -> list[DeliverSm]:
+def _inbound(inbound: InboundBody, push_id: int, charset: str) -> list[DeliverSm]:
     """The user data header is what every client reads: long ones come in parts with it."""
     encoding = choose_encoding(inbound.content)
     if encoding is Encoding.UCS2 or not _can_encode(inbound.content, charset):

@@ -168,7 +168,7 @@ def _smpp_receipts(message: Record, state: State) -> Iterator[Push]:
             yield receipt_push(
                 message["account_id"],
                 message["message_id"],
-                smpp_form.Receipt(
+                smpp_form.ReceiptBody(
                     str(given_id),
                     message["number"],
                     message["sender"],
@@ -183,7 +183,7 @@ def _smpp_receipts(message: Record, state: State) -> Iterator[Push]:
             )
 
 
-def receipt_push(account_id: int, message_id: int, receipt: smpp_form.Receipt) -> Push:
+def receipt_push(account_id: int, message_id: int, receipt: smpp_form.ReceiptBody) -> Push:
     kind = PushKind.SMPP_NOTICE if receipt.is_intermediate else PushKind.SMPP_RECEIPT
     return Push(account_id, message_id, kind, "", encode(receipt).decode())
 

@@ -12,7 +12,7 @@ LANE: Final = -1
 """The outbox's lane of all binds: its rows are found by account."""
 
 
-class Receipt(msgspec.Struct, frozen=True, omit_defaults=True):
+class ReceiptBody(msgspec.Struct, frozen=True, omit_defaults=True):
     """A delivery receipt, or with `is_intermediate` a notice on the way.
 
     `message_id`: as submit_sm_resp gave it. `submitted_s` and `done_s`: Unix time. `reference`: the customer's
@@ -31,7 +31,7 @@ class Receipt(msgspec.Struct, frozen=True, omit_defaults=True):
     is_intermediate: bool = False
 
 
-class Inbound(msgspec.Struct, frozen=True):
+class InboundBody(msgspec.Struct, frozen=True):
     """A message from a person: from `number` to one of the account's senders."""
 
     number: str

@@ -13,7 +13,7 @@ from homing.observe.requests import BOUNDS_S
 KINDS: Final = ("transmitter", "receiver", "transceiver")
 
 
-class SmppTally(Collector):
+class SmppMetrics(Collector):
     """A Prometheus collector: a PDU costs an addition or two."""
 
     def __init__(self) -> None:

@@ -173,6 +173,6 @@ class InboundMail:
                 [encode(form).decode()],
             )
         if owner["is_bound"]:
-            told = smpp_form.Inbound(number, recipient, content)
+            told = smpp_form.InboundBody(number, recipient, content)
             body = encode(told).decode()
             await add_pushes(transaction, [Push(owner["account_id"], inbound_id, PushKind.SMPP_INBOUND, "", body)])

@@ -1,6 +1,6 @@
 """PDUs to octets and back (SMPP 3.4, section 3.2). Pure: a decoder is fed what arrives, however it was cut.
 
-What is wrong with a PDU comes out as a `Fault` in its place, which carries what the session has to answer.
+What is wrong with a PDU comes out as a `PduFault` in its place, which carries what the session has to answer.
 """
 
 import struct
@@ -12,11 +12,11 @@ import msgspec
 
 from homing import limits
 from homing.smpp import pdus
-from homing.smpp.layout import Malformed, Unencodable, Writer, reader, writer
-from homing.smpp.pdus import GenericNack, Pdu, Request, Response
-from homing.smpp.statuses import Status
+from homing.smpp.layout import MalformedBody, PduBodyWriter, UnencodablePdu, reader, writer
+from homing.smpp.pdus import GenericNack, Pdu, RequestPdu, ResponsePdu
+from homing.smpp.statuses import CommandStatus
 
-__all__ = ["HEADER_OCTETS", "Decoder", "Fault", "Unencodable", "encode"]
+__all__ = ["HEADER_OCTETS", "PduDecoder", "PduFault", "UnencodablePdu", "encode"]
 
 HEADER_OCTETS: Final = 16
 
@@ -26,7 +26,7 @@ _read_header: Final = _HEADER.unpack_from
 _write_header: Final = _HEADER.pack
 
 
-class Fault(msgspec.Struct, frozen=True):
+class PduFault(msgspec.Struct, frozen=True):
     """A PDU that cannot be taken.
 
     answer: what to send back under `sequence`; None for a response, which is never answered.
@@ -34,12 +34,12 @@ class Fault(msgspec.Struct, frozen=True):
     """
 
     sequence: int
-    answer: Response | None
+    answer: ResponsePdu | None
     words: str
     fatal: bool = False
 
 
-Decoded: TypeAlias = tuple[int, Pdu | Fault]
+DecodedPdu: TypeAlias = tuple[int, Pdu | PduFault]
 """A sequence number and what came under it."""
 
 
@@ -47,18 +47,18 @@ Decoded: TypeAlias = tuple[int, Pdu | Fault]
 
 
 def _encoder(pdu: type[Pdu]) -> Callable[[Pdu, int], bytes]:
-    write: Writer = writer(pdu)
+    write: PduBodyWriter = writer(pdu)
     command_id = pdu.command_id
 
     def encode_request(body: Pdu, sequence: int) -> bytes:
         octets = write(body)
         return _write_header(HEADER_OCTETS + len(octets), command_id, 0, sequence) + octets
 
-    def encode_response(body: Response, sequence: int) -> bytes:
+    def encode_response(body: ResponsePdu, sequence: int) -> bytes:
         octets = write(body)
         return _write_header(HEADER_OCTETS + len(octets), command_id, body.status, sequence) + octets
 
-    return encode_response if issubclass(pdu, Response) else encode_request  # type: ignore[return-value]
+    return encode_response if issubclass(pdu, ResponsePdu) else encode_request  # type: ignore[return-value]
 
 
 _ENCODERS: Final = {pdu: _encoder(pdu) for pdu in (*pdus.REQUESTS, *pdus.RESPONSES)}
@@ -67,11 +67,11 @@ _ENCODERS: Final = {pdu: _encoder(pdu) for pdu in (*pdus.REQUESTS, *pdus.RESPONS
 def encode(pdu: Pdu, sequence: int) -> bytes:
     """The PDU as it travels. `sequence`: 0 to 2^32-1.
 
-    Raises Unencodable for a value that its field cannot carry: strict in what is sent.
+    Raises UnencodablePdu for a value that its field cannot carry: strict in what is sent.
     """
     octets = _ENCODERS[type(pdu)](pdu, sequence)
     if len(octets) > limits.SMPP_PDU_BYTES_MAX:
-        raise Unencodable(f"{type(pdu).__name__} of {len(octets)} octets is beyond {limits.SMPP_PDU_BYTES_MAX}")
+        raise UnencodablePdu(f"{type(pdu).__name__} of {len(octets)} octets is beyond {limits.SMPP_PDU_BYTES_MAX}")
     return octets
 
 
@@ -80,7 +80,7 @@ def encode(pdu: Pdu, sequence: int) -> bytes:
 _READERS: Final = {pdu.command_id: (pdu, reader(pdu)) for pdu in (*pdus.REQUESTS, *pdus.RESPONSES)}
 
 
-class Decoder:
+class PduDecoder:
     """Finds PDUs in what arrives, so many at a time. What is left keeps its octets: one PDU that has not arrived whole,
     or more that are whole and have not been asked for.
     """
@@ -96,7 +96,7 @@ class Decoder:
         self._needed = 4
         self._is_lost = False
 
-    def feed(self, data: bytes, items_max: int = sys.maxsize) -> list[Decoded]:
+    def feed(self, data: bytes, items_max: int = sys.maxsize) -> list[DecodedPdu]:
         """What `data` completes, in order, and no more than `items_max` of it. Nothing comes after a fatal fault: the
         rest is thrown away.
         """
@@ -109,7 +109,7 @@ class Decoder:
             self._rest.clear()
         if self._is_lost:
             return []
-        found: list[Decoded] = []
+        found: list[DecodedPdu] = []
         # Latin-1 maps octets to characters one to one: strings are cut from the text, all else from the octets.
         text = data.decode("latin-1")
         at, size = 0, len(data)
@@ -129,12 +129,12 @@ class Decoder:
             else:
                 try:
                     found.append((sequence, known[1](data, text, at + HEADER_OCTETS, end, status)))
-                except Malformed as fault:
+                except MalformedBody as fault:
                     found.append((sequence, _malformed(known[0], fault, sequence)))
             at = end
         return self._keep(found, data, at)
 
-    def _keep(self, found: list[Decoded], data: bytes, at: int) -> list[Decoded]:
+    def _keep(self, found: list[DecodedPdu], data: bytes, at: int) -> list[DecodedPdu]:
         """Keeps what is left for the next feed, unless its length already tells that it is no PDU."""
         left = len(data) - at
         self._needed = 4
@@ -147,21 +147,21 @@ class Decoder:
             self._rest += data[at:]
         return found
 
-    def _lose(self, found: list[Decoded], length: int) -> list[Decoded]:
+    def _lose(self, found: list[DecodedPdu], length: int) -> list[DecodedPdu]:
         self._is_lost = True
         # Sequence 0, because nothing of such a header can be believed (section 4.3.1).
         words = f"a command_length of {length}"
-        found.append((0, Fault(0, GenericNack(status=Status.RINVCMDLEN), words, fatal=True)))
+        found.append((0, PduFault(0, GenericNack(status=CommandStatus.RINVCMDLEN), words, fatal=True)))
         return found
 
 
-def _unknown(command_id: int, sequence: int) -> Fault:
+def _unknown(command_id: int, sequence: int) -> PduFault:
     words = f"an unknown command_id of 0x{command_id:08X}"
     if command_id & pdus.RESPONSE_BIT:
-        return Fault(sequence, None, words)
-    return Fault(sequence, GenericNack(status=Status.RINVCMDID), words)
+        return PduFault(sequence, None, words)
+    return PduFault(sequence, GenericNack(status=CommandStatus.RINVCMDID), words)
 
 
-def _malformed(pdu: type[Pdu], fault: Malformed, sequence: int) -> Fault:
-    assert issubclass(pdu, Request), "a response's reader takes what comes"
-    return Fault(sequence, pdus.refuse(pdu, fault.status), f"{pdu.__name__}: {fault}")
+def _malformed(pdu: type[Pdu], fault: MalformedBody, sequence: int) -> PduFault:
+    assert issubclass(pdu, RequestPdu), "a response's reader takes what comes"
+    return PduFault(sequence, pdus.refuse(pdu, fault.status), f"{pdu.__name__}: {fault}")

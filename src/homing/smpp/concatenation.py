@@ -32,7 +32,7 @@ class PartPosition(NamedTuple):
 
 def position_of(header: bytes, tlvs: Tlvs) -> PartPosition | None:
     """Which part a message is, by its header with the length octet (empty: it has none), else by its sar_ parameters;
-    None when it is whole, as the only part of one is. Raises BadHeader.
+    None when it is whole, as the only part of one is. Raises MalformedUdh.
     """
     found = _header_position(header)
     if found is not None and found[1].total > 1:
@@ -47,7 +47,7 @@ def position_of(header: bytes, tlvs: Tlvs) -> PartPosition | None:
 
 
 def header_position(header: bytes) -> PartPosition | None:
-    """Which part a header says that a message is; None when it does not say. Raises BadHeader.
+    """Which part a header says that a message is; None when it does not say. Raises MalformedUdh.
 
     The last of several concatenation elements counts, and one that makes no sense (part 0, a part beyond the total)
     is passed over, as section 9.2.3.24.1 has it.

@@ -12,40 +12,40 @@ from typing import Protocol, TypeAlias, cast
 from homing import limits
 from homing.kit.names import Names
 from homing.smpp import timers as defaults
-from homing.smpp.clockwork import Clockwork
-from homing.smpp.pdus import Request, Response
-from homing.smpp.session import Answer, Arrived, End, Failure, Session
-from homing.smpp.states import Role, State
-from homing.smpp.timers import Timers
+from homing.smpp.pdus import RequestPdu, ResponsePdu
+from homing.smpp.session import IncomingRequest, RequestFailure, ResponseOrFailure, SessionEnd, SmppSession
+from homing.smpp.states import SessionRole, SessionState
+from homing.smpp.timer_wheel import TimerWheel
+from homing.smpp.timers import SessionTimers
 
-OnAnswer: TypeAlias = Callable[[Answer], None]
+ResponseCallback: TypeAlias = Callable[[ResponseOrFailure], None]
 """Called once, from the loop, with the answer to a request or with why there is none. Where it has a method `late`,
 that is called with an answer that comes after it was told that there is none.
 """
 
 
-class Owner(Protocol):
+class ConnectionOwner(Protocol):
     """Who a connection belongs to. All of this is called from the loop and must not block."""
 
-    def on_requests(self, connection: "Connection", batch: list[Arrived]) -> None:
+    def on_requests(self, connection: "SmppConnection", batch: list[IncomingRequest]) -> None:
         """Requests to answer with `respond`, now or later, in any order.
 
         A bind is the last of its batch, and what came behind it is kept until it is answered. outbind and
         alert_notification come too; they have no answer.
         """
 
-    def on_room(self, connection: "Connection") -> None:
+    def on_room(self, connection: "SmppConnection") -> None:
         """There is room again, after a `send` for which there was none."""
 
-    def on_closed(self, connection: "Connection", end: End) -> None:
+    def on_closed(self, connection: "SmppConnection", end: SessionEnd) -> None:
         """The connection is gone, and every request that was sent has had its answer. Called once."""
 
 
-Accept: TypeAlias = Callable[["Connection"], Owner | None]
+OwnerFactory: TypeAlias = Callable[["SmppConnection"], ConnectionOwner | None]
 """Called when a connection is made: its owner, or None to close it without a word. Its `peer` is known."""
 
 
-class Connection(asyncio.Protocol):
+class SmppConnection(asyncio.Protocol):
     """One link. Made by `connect` and `serve`."""
 
     __slots__ = (
@@ -59,14 +59,14 @@ class Connection(asyncio.Protocol):
         "_lost_room",
         "_owner",
         "_transport",
-        "clockwork",
         "peer",
         "session",
+        "timer_wheel",
     )
 
-    def __init__(self, accept: Accept, session: Session[OnAnswer], clockwork: Clockwork) -> None:
+    def __init__(self, accept: OwnerFactory, session: SmppSession[ResponseCallback], timer_wheel: TimerWheel) -> None:
         self._accept = accept
-        self._owner: Owner | None = None
+        self._owner: ConnectionOwner | None = None
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._is_flushing = False
@@ -76,14 +76,14 @@ class Connection(asyncio.Protocol):
         self._lost_room = False
         self._closing_s: float | None = None
         self.session = session
-        self.clockwork = clockwork
+        self.timer_wheel = timer_wheel
         self.peer: tuple[str, int] = ("", 0)
         """The other end's address and port, also after the end; an empty address until it is connected."""
 
     # ---- For the owner
 
     @property
-    def state(self) -> State:
+    def state(self) -> SessionState:
         return self.session.state
 
     @property
@@ -96,34 +96,34 @@ class Connection(asyncio.Protocol):
         """How many more requests can be sent now."""
         return self.session.room if self._transport is not None else 0
 
-    def send(self, request: Request, on_answer: OnAnswer) -> None:
+    def send(self, request: RequestPdu, on_answer: ResponseCallback) -> None:
         """Sends a request and returns at once. `on_answer` is called once, later, whatever happens.
 
-        What there is no room for, or what the state does not allow, is answered `Failure.NOT_SENT`; `on_room` tells
-        when to come again. Raises Unencodable, and then `on_answer` is not called.
+        Where the window is full or the state does not allow it, the answer is `RequestFailure.NOT_SENT`; `on_room` is
+        called when there is room again. Raises UnencodablePdu, and then `on_answer` is not called.
         """
-        if self.session.send(request, on_answer, self.clockwork.now_s) is None:
+        if self.session.send(request, on_answer, self.timer_wheel.now_s) is None:
             self._lost_room = True
-            self._loop.call_soon(self._tell, on_answer, Failure.NOT_SENT)
+            self._loop.call_soon(self._tell, on_answer, RequestFailure.NOT_SENT)
         elif not self._is_flushing:
             self._flush_soon()
 
-    async def ask(self, request: Request) -> Answer:
-        """Sends a request and waits for its answer: for binds, and where there is no hurry. Raises Unencodable."""
-        answer: asyncio.Future[Answer] = self._loop.create_future()
+    async def ask(self, request: RequestPdu) -> ResponseOrFailure:
+        """Sends a request and waits for its answer: for binds, and where there is no hurry. Raises UnencodablePdu."""
+        answer: asyncio.Future[ResponseOrFailure] = self._loop.create_future()
         self.send(request, lambda given: None if answer.done() else answer.set_result(given))
         return await answer
 
-    def tell(self, request: Request) -> bool:
+    def tell(self, request: RequestPdu) -> bool:
         """Sends outbind or alert_notification, which have no answer. False when the state does not allow it."""
         is_told = self.session.tell(request)
         self._flush_soon()
         return is_told
 
-    def respond(self, sequence: int, answer: Response | int) -> bool:
+    def respond(self, sequence: int, answer: ResponsePdu | int) -> bool:
         """Answers a request of `on_requests`. An integer is the status of a response without a body.
 
-        False when it is too late: the session has ended, or the request was answered before. Raises Unencodable,
+        False when it is too late: the session has ended, or the request was answered before. Raises UnencodablePdu,
         and TypeError for the response of another command.
         """
         if self._closing_s is not None:
@@ -135,12 +135,12 @@ class Connection(asyncio.Protocol):
 
     def unbind(self) -> None:
         """Ends the session in good order; `on_closed` tells when it is over."""
-        self.session.unbind(self.clockwork.now_s)
+        self.session.unbind(self.timer_wheel.now_s)
         self._flush_soon()
 
     def close(self) -> None:
         """Ends the connection once what was sent is written. Requests without an answer are told so."""
-        self.session.end = self.session.end or End.CLOSED
+        self.session.end = self.session.end or SessionEnd.CLOSED
         self._flush_soon()
 
     # ---- For the loop
@@ -155,13 +155,13 @@ class Connection(asyncio.Protocol):
         if self._owner is None:
             self._transport.abort()
             return
-        self.clockwork.add(self)
-        self.clockwork.run()
+        self.timer_wheel.add(self)
+        self.timer_wheel.run()
 
     def data_received(self, data: bytes) -> None:
         # Whatever the owner does meanwhile goes out in the one write at the end.
         self._is_flushing = True
-        requests, answers = self.session.receive(data, self.clockwork.now_s)
+        requests, answers = self.session.receive(data, self.timer_wheel.now_s)
         for on_answer, answer in answers:
             self._tell(on_answer, answer)
         if self.session.late:
@@ -174,7 +174,7 @@ class Connection(asyncio.Protocol):
         self._flush()
 
     def pause_writing(self) -> None:
-        self.session.stall(self.clockwork.now_s)
+        self.session.stall(self.timer_wheel.now_s)
 
     def resume_writing(self) -> None:
         self.session.flow()
@@ -185,14 +185,14 @@ class Connection(asyncio.Protocol):
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self.clockwork.discard(self)
+        self.timer_wheel.discard(self)
         self._transport = None
         for on_answer, answer in self.session.close():
             self._tell(on_answer, answer)
         if self._owner is None:
             return
         try:
-            self._owner.on_closed(self, self.session.end or End.LOST)
+            self._owner.on_closed(self, self.session.end or SessionEnd.LOST)
         except Exception as fault:
             self._report(fault)
 
@@ -223,7 +223,7 @@ class Connection(asyncio.Protocol):
         if session.has_output and (not session.is_stalled or session.end is not None):
             transport.write(session.take())
         if session.end is not None:
-            self._closing_s = self.clockwork.now_s
+            self._closing_s = self.timer_wheel.now_s
             transport.close()
             return
         self._follow_reading(transport)
@@ -236,7 +236,7 @@ class Connection(asyncio.Protocol):
         has_room_in, had_room_in = self.session.has_room_in, self._had_room_in
         self._had_room_in = has_room_in
         if has_room_in and not had_room_in:
-            self.session.resume(self.clockwork.now_s)
+            self.session.resume(self.timer_wheel.now_s)
         may_read = self.session.may_read
         if may_read != self._is_reading:
             self._is_reading = may_read
@@ -255,7 +255,7 @@ class Connection(asyncio.Protocol):
 
     # ---- What owners get wrong stays theirs
 
-    def _tell(self, on_answer: OnAnswer, answer: Answer) -> None:
+    def _tell(self, on_answer: ResponseCallback, answer: ResponseOrFailure) -> None:
         try:
             on_answer(answer)
         except Exception as fault:
@@ -285,24 +285,26 @@ class Connection(asyncio.Protocol):
 async def connect(
     host: str,
     port: int,
-    owner: Owner,
-    clockwork: Clockwork,
+    owner: ConnectionOwner,
+    timer_wheel: TimerWheel,
     *,
-    timers: Timers = defaults.DEFAULT,
+    timers: SessionTimers = defaults.DEFAULT,
     window_out: int = limits.SMPP_WINDOW_OUT_DEFAULT,
     window_in: int = limits.SMPP_WINDOW_IN_DEFAULT,
     tls: ssl.SSLContext | None = None,
     names: Names | None = None,
-) -> Connection:
+) -> SmppConnection:
     """A connection to a message centre, not bound yet: the next step is `ask(BindTransceiver(...))`. `names`: by which
     the host's name is looked up.
 
     Raises OSError (TimeoutError and ssl.SSLError are such) when there is none.
     """
 
-    def make() -> Connection:
-        return Connection(
-            lambda _made: owner, Session(Role.ESME, clockwork.read(), timers, window_out, window_in), clockwork
+    def make() -> SmppConnection:
+        return SmppConnection(
+            lambda _made: owner,
+            SmppSession(SessionRole.ESME, timer_wheel.read(), timers, window_out, window_in),
+            timer_wheel,
         )
 
     loop = asyncio.get_running_loop()
@@ -322,18 +324,20 @@ async def connect(
 async def serve(
     host: str,
     port: int,
-    accept: Accept,
-    clockwork: Clockwork,
+    accept: OwnerFactory,
+    timer_wheel: TimerWheel,
     *,
-    timers: Timers = defaults.DEFAULT,
+    timers: SessionTimers = defaults.DEFAULT,
     window_out: int = limits.SMPP_WINDOW_OUT_DEFAULT,
     window_in: int = limits.SMPP_WINDOW_IN_DEFAULT,
     tls: ssl.SSLContext | None = None,
 ) -> asyncio.Server:
     """Listens; `accept` gives each connection's owner. Port 0: any free one, `sockets[0].getsockname()[1]`."""
 
-    def make() -> Connection:
-        return Connection(accept, Session(Role.SMSC, clockwork.read(), timers, window_out, window_in), clockwork)
+    def make() -> SmppConnection:
+        return SmppConnection(
+            accept, SmppSession(SessionRole.SMSC, timer_wheel.read(), timers, window_out, window_in), timer_wheel
+        )
 
     loop = asyncio.get_running_loop()
     return await loop.create_server(make, host, port, ssl=tls, backlog=limits.SMPP_BACKLOG)

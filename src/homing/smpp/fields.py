@@ -4,34 +4,34 @@ from typing import Annotated, TypeAlias, get_type_hints
 
 import msgspec
 
-from homing.smpp.statuses import Status
+from homing.smpp.statuses import CommandStatus
 
 
-class Integer(msgspec.Struct, frozen=True):
+class IntegerLayout(msgspec.Struct, frozen=True):
     """A big-endian unsigned integer. Outside the lists, every mandatory one of 3.4 has one octet."""
 
     octets: int
 
 
-class CString(msgspec.Struct, frozen=True):
+class CStringLayout(msgspec.Struct, frozen=True):
     """A string that a zero octet ends. `octets_max` counts that octet, as the specification does.
 
     `fixed`: all of it or nothing ("1 or 17"). `status`: what to answer a request that overdoes it.
     """
 
     octets_max: int
-    status: Status
+    status: CommandStatus
     fixed: bool = False
 
 
-class Counted(msgspec.Struct, frozen=True):
+class CountedOctetsLayout(msgspec.Struct, frozen=True):
     """Octets behind an octet that counts them. Where a PDU has such a field, it is the last mandatory one."""
 
     octets_max: int
-    status: Status
+    status: CommandStatus
 
 
-class Listed(msgspec.Struct, frozen=True):
+class ListLayout(msgspec.Struct, frozen=True):
     """Items behind an octet that counts them.
 
     `kinds`: the classes of items by the octet in front of each that tells them apart; None: there is no such octet.
@@ -39,16 +39,16 @@ class Listed(msgspec.Struct, frozen=True):
     """
 
     kinds: dict[int | None, type[msgspec.Struct]]
-    status: Status
+    status: CommandStatus
 
 
-Mark: TypeAlias = Integer | CString | Counted | Listed
+FieldLayout: TypeAlias = IntegerLayout | CStringLayout | CountedOctetsLayout | ListLayout
 
-OctetField: TypeAlias = Annotated[int, Integer(1)]
+OctetField: TypeAlias = Annotated[int, IntegerLayout(1)]
 """0 to 255."""
 
 
-def fields_of(struct: type[msgspec.Struct]) -> list[tuple[str, Mark]]:
+def field_layouts(struct: type[msgspec.Struct]) -> list[tuple[str, FieldLayout]]:
     """The names and kinds of a struct's fields that travel, in order."""
     hints = get_type_hints(struct, include_extras=True)
     marked = ((name, getattr(hints[name], "__metadata__", ())) for name in struct.__struct_fields__)

@@ -14,29 +14,29 @@ import msgspec
 
 from homing import limits
 from homing.smpp import tlvs
-from homing.smpp.fields import Counted, CString, Integer, Listed, Mark, fields_of
-from homing.smpp.pdus import DeliverSm, Pdu, Response
-from homing.smpp.statuses import Status
+from homing.smpp.fields import CountedOctetsLayout, CStringLayout, FieldLayout, IntegerLayout, ListLayout, field_layouts
+from homing.smpp.pdus import DeliverSm, Pdu, ResponsePdu
+from homing.smpp.statuses import CommandStatus
 
-Fields: TypeAlias = list[tuple[str, Mark]]
-Reader: TypeAlias = Callable[[bytes, str, int, int, int], Pdu]
-"""Octets, the same as Latin-1, where the body begins and ends in both, the header's status; raises Malformed."""
-Writer: TypeAlias = Callable[[Pdu], bytes]
-"""The body's octets; raises Unencodable."""
+Fields: TypeAlias = list[tuple[str, FieldLayout]]
+PduBodyReader: TypeAlias = Callable[[bytes, str, int, int, int], Pdu]
+"""Octets, the same as Latin-1, where the body begins and ends in both, the header's status; raises MalformedBody."""
+PduBodyWriter: TypeAlias = Callable[[Pdu], bytes]
+"""The body's octets; raises UnencodablePdu."""
 
 _LATIN_1: Final = "latin-1"
 _TOLERATED: Final = limits.SMPP_CSTRING_BYTES_MAX
 
 
-class Malformed(Exception):
+class MalformedBody(Exception):
     """A body is not what its command calls for. `status` is what to answer."""
 
-    def __init__(self, status: Status, words: str) -> None:
+    def __init__(self, status: CommandStatus, words: str) -> None:
         super().__init__(words)
         self.status = status
 
 
-class Unencodable(ValueError):
+class UnencodablePdu(ValueError):
     """A PDU holds what SMPP 3.4 cannot carry in that field. A fault of whoever made it."""
 
 
@@ -44,7 +44,7 @@ class Unencodable(ValueError):
 
 
 def _walk(fields: Fields, data: bytes, at: int, end: int, lenient: bool = False) -> tuple[list[Any], int]:
-    """The fields' values, and where they end. Raises Malformed.
+    """The fields' values, and where they end. Raises MalformedBody.
 
     `lenient`: a string may lack its end, and from where the body ends fields are missing from the values.
     """
@@ -54,40 +54,40 @@ def _walk(fields: Fields, data: bytes, at: int, end: int, lenient: bool = False)
             break
         try:
             value, at = _read(name, mark, data, at, end)
-        except Malformed:
+        except MalformedBody:
             if not lenient:
                 raise
-            if isinstance(mark, CString):
+            if isinstance(mark, CStringLayout):
                 values.append(data[at:end].partition(b"\0")[0].decode(_LATIN_1))
             return values, end
         values.append(value)
     return values, at
 
 
-def _read(name: str, mark: Mark, data: bytes, at: int, end: int) -> tuple[Any, int]:
+def _read(name: str, mark: FieldLayout, data: bytes, at: int, end: int) -> tuple[Any, int]:
     match mark:
-        case CString(_, status):
+        case CStringLayout(_, status):
             stop = data.find(0, at, min(end, at + _TOLERATED + 1))
             if stop >= 0:
                 return data[at:stop].decode(_LATIN_1), stop + 1
             if end - at > _TOLERATED:
-                raise Malformed(status, f"{name} is longer than {_TOLERATED} octets")
-            raise Malformed(Status.RINVCMDLEN, f"the body ends within {name}")
-        case Integer(octets):
+                raise MalformedBody(status, f"{name} is longer than {_TOLERATED} octets")
+            raise MalformedBody(CommandStatus.RINVCMDLEN, f"the body ends within {name}")
+        case IntegerLayout(octets):
             if end - at < octets:
-                raise Malformed(Status.RINVCMDLEN, f"the body ends before {name}")
+                raise MalformedBody(CommandStatus.RINVCMDLEN, f"the body ends before {name}")
             return int.from_bytes(data[at : at + octets], "big"), at + octets
-        case Counted(_, status):
+        case CountedOctetsLayout(_, status):
             length, at = _count(name, data, at, end)
             if end - at < length:
-                raise Malformed(status, f"{name} says {length} octets where {end - at} are left")
+                raise MalformedBody(status, f"{name} says {length} octets where {end - at} are left")
             return data[at : at + length], at + length
-        case Listed(kinds, status):
+        case ListLayout(kinds, status):
             count, at = _count(name, data, at, end)
             items: list[msgspec.Struct] = []
             for _ in range(count):
                 if at >= end:
-                    raise Malformed(status, f"{name} says {count} items and has {len(items)}")
+                    raise MalformedBody(status, f"{name} says {count} items and has {len(items)}")
                 item, at = _read_item(kinds, data, at, end)
                 items.append(item)
             return tuple(items), at
@@ -95,7 +95,7 @@ def _read(name: str, mark: Mark, data: bytes, at: int, end: int) -> tuple[Any, i
 
 def _count(name: str, data: bytes, at: int, end: int) -> tuple[int, int]:
     if at >= end:
-        raise Malformed(Status.RINVCMDLEN, f"the body ends before the length of {name}")
+        raise MalformedBody(CommandStatus.RINVCMDLEN, f"the body ends before the length of {name}")
     return data[at], at + 1
 
 
@@ -106,61 +106,63 @@ def _read_item(
     if kind is None:
         kind = kinds.get(data[at])
         if kind is None:
-            raise Malformed(Status.RINVDESTFLAG, f"a destination has the flag {data[at]}")
+            raise MalformedBody(CommandStatus.RINVDESTFLAG, f"a destination has the flag {data[at]}")
         at += 1
-    values, at = _walk(fields_of(kind), data, at, end)
+    values, at = _walk(field_layouts(kind), data, at, end)
     return kind(*values), at
 
 
-def _write(name: str, mark: Mark, value: Any) -> bytes:
+def _write(name: str, mark: FieldLayout, value: Any) -> bytes:
     octets: bytes
     match mark:
-        case CString(octets_max, _, fixed):
+        case CStringLayout(octets_max, _, fixed):
             if len(value) >= octets_max or (fixed and 0 < len(value) < octets_max - 1) or "\0" in value:
-                raise Unencodable(f"{name} takes {octets_max - 1} octets and no zero, not {value!r}")
+                raise UnencodablePdu(f"{name} takes {octets_max - 1} octets and no zero, not {value!r}")
             try:
                 octets = value.encode(_LATIN_1) + b"\0"
                 return octets
             except UnicodeEncodeError:
-                raise Unencodable(f"{name} holds a character beyond Latin-1: {value!r}") from None
-        case Integer(size):
+                raise UnencodablePdu(f"{name} holds a character beyond Latin-1: {value!r}") from None
+        case IntegerLayout(size):
             if not 0 <= value < 1 << 8 * size:
-                raise Unencodable(f"{name} is an integer of {size} octets, not {value}")
+                raise UnencodablePdu(f"{name} is an integer of {size} octets, not {value}")
             return int(value).to_bytes(size, "big")
-        case Counted(octets_max):
+        case CountedOctetsLayout(octets_max):
             if len(value) > octets_max:
-                raise Unencodable(f"{name} takes {octets_max} octets, not {len(value)}")
+                raise UnencodablePdu(f"{name} takes {octets_max} octets, not {len(value)}")
             octets = bytes((len(value),)) + value
             return octets
-        case Listed(kinds):
+        case ListLayout(kinds):
             if len(value) > 255:
-                raise Unencodable(f"{name} takes 255 items, not {len(value)}")
+                raise UnencodablePdu(f"{name} takes 255 items, not {len(value)}")
             return bytes((len(value),)) + b"".join(_write_item(kinds, item) for item in value)
 
 
 def _write_item(kinds: dict[int | None, type[msgspec.Struct]], item: msgspec.Struct) -> bytes:
     flag = next(flag for flag, kind in kinds.items() if type(item) is kind)
     front = b"" if flag is None else bytes((flag,))
-    return front + b"".join(_write(name, mark, getattr(item, name)) for name, mark in fields_of(type(item)))
+    return front + b"".join(_write(name, mark, getattr(item, name)) for name, mark in field_layouts(type(item)))
 
 
 # ---- At once
 
 
-class _Run:
+class _BodyPattern:
     """The strings and octets of a body as one expression and one format.
 
     A counted field adds its count to them: the last octet, whose value is the field's length.
     """
 
     def __init__(self, fields: Fields) -> None:
-        self.counted = bool(fields) and isinstance(fields[-1][1], Counted)
-        self.marks: list[Mark] = [Integer(1) if isinstance(mark, Counted) else mark for _name, mark in fields]
-        strings = [at for at, mark in enumerate(self.marks) if isinstance(mark, CString)]
-        octets = [at for at, mark in enumerate(self.marks) if isinstance(mark, Integer)]
+        self.counted = bool(fields) and isinstance(fields[-1][1], CountedOctetsLayout)
+        self.marks: list[FieldLayout] = [
+            IntegerLayout(1) if isinstance(mark, CountedOctetsLayout) else mark for _name, mark in fields
+        ]
+        strings = [at for at, mark in enumerate(self.marks) if isinstance(mark, CStringLayout)]
+        octets = [at for at, mark in enumerate(self.marks) if isinstance(mark, IntegerLayout)]
         self.strings = _getter(strings)
-        self.format = "".join("%c" if isinstance(mark, Integer) else "%s\0" for mark in self.marks)
-        self.sendable = re.compile("\0".join(_sendable(mark) for mark in self.marks if isinstance(mark, CString)))
+        self.format = "".join("%c" if isinstance(mark, IntegerLayout) else "%s\0" for mark in self.marks)
+        self.sendable = re.compile("\0".join(_sendable(mark) for mark in self.marks if isinstance(mark, CStringLayout)))
         self.pattern = re.compile(_pattern(self.marks), re.DOTALL)
         groups = list(_groups(self.marks))
         self.string_groups = _getter([at for at, is_string in enumerate(groups) if is_string])
@@ -169,20 +171,20 @@ class _Run:
         self.in_order = _getter([places[place] for place in range(len(self.marks))])
 
 
-def _groups(marks: Sequence[Mark]) -> list[bool]:
+def _groups(marks: Sequence[FieldLayout]) -> list[bool]:
     """The groups of the expression: True for a string, False for a run of octets."""
     groups: list[bool] = []
     for mark in marks:
-        is_string = isinstance(mark, CString)
+        is_string = isinstance(mark, CStringLayout)
         if is_string or not groups or groups[-1]:
             groups.append(is_string)
     return groups
 
 
-def _pattern(marks: Sequence[Mark]) -> str:
+def _pattern(marks: Sequence[FieldLayout]) -> str:
     parts: list[str] = []
     for mark in marks:
-        if isinstance(mark, CString):
+        if isinstance(mark, CStringLayout):
             parts.append(f"([^\0]{{0,{_TOLERATED}}})\0")
         elif parts and parts[-1].endswith(".)"):
             parts[-1] = parts[-1][:-1] + ".)"
@@ -191,7 +193,7 @@ def _pattern(marks: Sequence[Mark]) -> str:
     return "".join(parts)
 
 
-def _sendable(mark: CString) -> str:
+def _sendable(mark: CStringLayout) -> str:
     octets = mark.octets_max - 1
     return f"(?:[\x01-\xff]{{{octets}}})?" if mark.fixed else f"[\x01-\xff]{{0,{octets}}}"
 
@@ -205,42 +207,42 @@ def _getter(places: list[int]) -> Callable[[tuple[Any, ...]], tuple[Any, ...]]:
     return itemgetter(*places)
 
 
-def _is_run(fields: Fields) -> bool:
-    if any(isinstance(mark, Listed) for _name, mark in fields):
+def _has_pattern(fields: Fields) -> bool:
+    if any(isinstance(mark, ListLayout) for _name, mark in fields):
         return False
-    return all(not isinstance(mark, Counted) for _name, mark in fields[:-1])
+    return all(not isinstance(mark, CountedOctetsLayout) for _name, mark in fields[:-1])
 
 
 # ---- Readers and writers
 
 
-def reader(pdu: type[Pdu]) -> Reader:
+def reader(pdu: type[Pdu]) -> PduBodyReader:
     """How to read the body of this class. A response's reader never raises.
 
     What cannot be read of a response has its default value: nobody can be answered about it, and what its status
     says of the request counts more. So it is with a body where there should be none, and with the optional parameters
     of a deliver_sm.
     """
-    fields = fields_of(pdu)
-    is_response = issubclass(pdu, Response)
+    fields = field_layouts(pdu)
+    is_response = issubclass(pdu, ResponsePdu)
     is_lenient = is_response or not fields
     # a carrier that is refused sends the same again, or gives its receipt up, though the text is whole
-    read_tlvs = tlvs.read_what_there_is if pdu is DeliverSm else tlvs.read
+    read_tlvs = tlvs.read_leniently if pdu is DeliverSm else tlvs.read
     make: Callable[..., Pdu] = pdu
 
     def walk(data: bytes, at: int, end: int, status: int) -> Pdu:
         values, at = _walk(fields, data, at, end, is_lenient)
         try:
             further = read_tlvs(data, at, end)
-        except tlvs.Overrun as overrun:
+        except tlvs.TlvOverrun as overrun:
             if not is_lenient:
-                raise Malformed(Status.RINVOPTPARSTREAM, str(overrun)) from None
+                raise MalformedBody(CommandStatus.RINVOPTPARSTREAM, str(overrun)) from None
             further = ()
         return make(*values, tlvs=further, status=status) if is_response else make(*values, tlvs=further)
 
-    if not _is_run(fields) or not fields:
+    if not _has_pattern(fields) or not fields:
         return lambda data, _text, at, end, status: walk(data, at, end, status)
-    run = _Run(fields)
+    run = _BodyPattern(fields)
     counted = run.counted
     match, strings_of, octets_of, in_order = run.pattern.match, run.string_groups, run.octet_groups, run.in_order
 
@@ -263,8 +265,8 @@ def reader(pdu: type[Pdu]) -> Reader:
             return make(*values)
         try:
             return make(*values, tlvs=read_tlvs(data, stop, end))
-        except tlvs.Overrun as overrun:
-            raise Malformed(Status.RINVOPTPARSTREAM, str(overrun)) from None
+        except tlvs.TlvOverrun as overrun:
+            raise MalformedBody(CommandStatus.RINVOPTPARSTREAM, str(overrun)) from None
 
     def read_response(data: bytes, text: str, at: int, end: int, status: int) -> Pdu:
         found = match(text, at, end)
@@ -279,10 +281,10 @@ def reader(pdu: type[Pdu]) -> Reader:
     return read_response if is_response else read_request
 
 
-def writer(pdu: type[Pdu]) -> Writer:
+def writer(pdu: type[Pdu]) -> PduBodyWriter:
     """How to write the body of this class."""
-    fields = fields_of(pdu)
-    drops_body = issubclass(pdu, Response) and pdu.drops_body
+    fields = field_layouts(pdu)
+    drops_body = issubclass(pdu, ResponsePdu) and pdu.drops_body
 
     if not fields:
         return lambda body: _write_tlvs(body.tlvs) if body.tlvs else b""
@@ -292,13 +294,13 @@ def writer(pdu: type[Pdu]) -> Writer:
 
     if drops_body:
         bodiless = [getattr(pdu(), name) for name, _mark in fields]
-    if not _is_run(fields):
+    if not _has_pattern(fields):
         return walk
-    run = _Run(fields)
+    run = _BodyPattern(fields)
     layout, strings_of, sendable, counted = run.format, run.strings, run.sendable.fullmatch, run.counted
     astuple, count = msgspec.structs.astuple, len(fields)
     last = fields[-1][1]
-    longest = last.octets_max if isinstance(last, Counted) else 0
+    longest = last.octets_max if isinstance(last, CountedOctetsLayout) else 0
 
     def write(body: Pdu) -> bytes:
         values = astuple(body)[:count]
@@ -329,4 +331,4 @@ def _write_tlvs(further: tlvs.Tlvs) -> bytes:
     try:
         return tlvs.write(further)
     except ValueError as fault:
-        raise Unencodable(str(fault)) from None
+        raise UnencodablePdu(str(fault)) from None

@@ -10,8 +10,8 @@ from typing import Annotated, ClassVar, Final, TypeAlias
 import msgspec
 
 from homing import limits
-from homing.smpp.fields import Counted, CString, Integer, Listed, OctetField
-from homing.smpp.statuses import Status
+from homing.smpp.fields import CountedOctetsLayout, CStringLayout, IntegerLayout, ListLayout, OctetField
+from homing.smpp.statuses import CommandStatus
 from homing.smpp.tlvs import Tlvs
 
 RESPONSE_BIT: Final = 0x8000_0000
@@ -19,20 +19,20 @@ RESPONSE_BIT: Final = 0x8000_0000
 
 INTERFACE_VERSION: Final = 0x34
 
-ServiceType: TypeAlias = Annotated[str, CString(6, Status.RINVSERTYP)]
-SystemId: TypeAlias = Annotated[str, CString(16, Status.RINVSYSID)]
-Password: TypeAlias = Annotated[str, CString(9, Status.RINVPASWD)]
+ServiceType: TypeAlias = Annotated[str, CStringLayout(6, CommandStatus.RINVSERTYP)]
+SystemId: TypeAlias = Annotated[str, CStringLayout(16, CommandStatus.RINVSYSID)]
+Password: TypeAlias = Annotated[str, CStringLayout(9, CommandStatus.RINVPASWD)]
 # What binds is longer in the field than 3.4 allows (4.1.1): 15 and 8 without the zero octet.
-BindSystemId: TypeAlias = Annotated[str, CString(limits.SMPP_CREDENTIAL_CHARS_MAX + 1, Status.RINVSYSID)]
-BindPassword: TypeAlias = Annotated[str, CString(limits.SMPP_CREDENTIAL_CHARS_MAX + 1, Status.RINVPASWD)]
-Source: TypeAlias = Annotated[str, CString(21, Status.RINVSRCADR)]
-LongSource: TypeAlias = Annotated[str, CString(65, Status.RINVSRCADR)]
-Target: TypeAlias = Annotated[str, CString(21, Status.RINVDSTADR)]
-LongTarget: TypeAlias = Annotated[str, CString(65, Status.RINVDSTADR)]
-MessageId: TypeAlias = Annotated[str, CString(65, Status.RINVMSGID)]
-Schedule: TypeAlias = Annotated[str, CString(17, Status.RINVSCHED, fixed=True)]
-Validity: TypeAlias = Annotated[str, CString(17, Status.RINVEXPIRY, fixed=True)]
-ShortMessage: TypeAlias = Annotated[bytes, Counted(254, Status.RINVMSGLEN)]
+BindSystemId: TypeAlias = Annotated[str, CStringLayout(limits.SMPP_CREDENTIAL_CHARS_MAX + 1, CommandStatus.RINVSYSID)]
+BindPassword: TypeAlias = Annotated[str, CStringLayout(limits.SMPP_CREDENTIAL_CHARS_MAX + 1, CommandStatus.RINVPASWD)]
+Source: TypeAlias = Annotated[str, CStringLayout(21, CommandStatus.RINVSRCADR)]
+LongSource: TypeAlias = Annotated[str, CStringLayout(65, CommandStatus.RINVSRCADR)]
+Target: TypeAlias = Annotated[str, CStringLayout(21, CommandStatus.RINVDSTADR)]
+LongTarget: TypeAlias = Annotated[str, CStringLayout(65, CommandStatus.RINVDSTADR)]
+MessageId: TypeAlias = Annotated[str, CStringLayout(65, CommandStatus.RINVMSGID)]
+Schedule: TypeAlias = Annotated[str, CStringLayout(17, CommandStatus.RINVSCHED, fixed=True)]
+Validity: TypeAlias = Annotated[str, CStringLayout(17, CommandStatus.RINVEXPIRY, fixed=True)]
+ShortMessage: TypeAlias = Annotated[bytes, CountedOctetsLayout(254, CommandStatus.RINVMSGLEN)]
 
 
 class Pdu(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -42,61 +42,61 @@ class Pdu(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     tlvs: Tlvs = ()
 
 
-class Request(Pdu, frozen=True, gc=False):
+class RequestPdu(Pdu, frozen=True, gc=False):
     """What one end asks of the other, or tells it."""
 
 
-class Response(Pdu, frozen=True, gc=False, kw_only=True):
+class ResponsePdu(Pdu, frozen=True, gc=False, kw_only=True):
     """The answer to a request. With a `status` other than 0 the other fields may be empty."""
 
     drops_body: ClassVar[bool] = False
     """Whether it travels without a body when it refuses (sections 4.1.2 and 4.4.2)."""
-    status: int = Status.ROK
+    status: int = CommandStatus.ROK
 
 
 # ---- Sessions (section 4.1, 4.2, 4.3, 4.11)
 
 
-class _Bind(Request, frozen=True, gc=False):
+class _BindRequest(RequestPdu, frozen=True, gc=False):
     system_id: BindSystemId = ""
     password: BindPassword = ""
-    system_type: Annotated[str, CString(13, Status.RINVSYSTYP)] = ""
+    system_type: Annotated[str, CStringLayout(13, CommandStatus.RINVSYSTYP)] = ""
     interface_version: OctetField = INTERFACE_VERSION
     addr_ton: OctetField = 0
     addr_npi: OctetField = 0
-    address_range: Annotated[str, CString(41, Status.RBINDFAIL)] = ""
+    address_range: Annotated[str, CStringLayout(41, CommandStatus.RBINDFAIL)] = ""
 
 
-class _BindResp(Response, frozen=True, gc=False):
+class _BindResponse(ResponsePdu, frozen=True, gc=False):
     drops_body: ClassVar[bool] = True
     system_id: SystemId = ""
 
 
-class BindReceiver(_Bind, frozen=True, gc=False):
+class BindReceiver(_BindRequest, frozen=True, gc=False):
     command_id: ClassVar[int] = 0x01
 
 
-class BindReceiverResp(_BindResp, frozen=True, gc=False):
+class BindReceiverResp(_BindResponse, frozen=True, gc=False):
     command_id: ClassVar[int] = 0x8000_0001
 
 
-class BindTransmitter(_Bind, frozen=True, gc=False):
+class BindTransmitter(_BindRequest, frozen=True, gc=False):
     command_id: ClassVar[int] = 0x02
 
 
-class BindTransmitterResp(_BindResp, frozen=True, gc=False):
+class BindTransmitterResp(_BindResponse, frozen=True, gc=False):
     command_id: ClassVar[int] = 0x8000_0002
 
 
-class BindTransceiver(_Bind, frozen=True, gc=False):
+class BindTransceiver(_BindRequest, frozen=True, gc=False):
     command_id: ClassVar[int] = 0x09
 
 
-class BindTransceiverResp(_BindResp, frozen=True, gc=False):
+class BindTransceiverResp(_BindResponse, frozen=True, gc=False):
     command_id: ClassVar[int] = 0x8000_0009
 
 
-class Outbind(Request, frozen=True, gc=False):
+class Outbind(RequestPdu, frozen=True, gc=False):
     """A message centre asks an ESME to bind as a receiver. It has no response: the bind is the answer."""
 
     command_id: ClassVar[int] = 0x0B
@@ -104,23 +104,23 @@ class Outbind(Request, frozen=True, gc=False):
     password: Password = ""
 
 
-class Unbind(Request, frozen=True, gc=False):
+class Unbind(RequestPdu, frozen=True, gc=False):
     command_id: ClassVar[int] = 0x06
 
 
-class UnbindResp(Response, frozen=True, gc=False):
+class UnbindResp(ResponsePdu, frozen=True, gc=False):
     command_id: ClassVar[int] = 0x8000_0006
 
 
-class EnquireLink(Request, frozen=True, gc=False):
+class EnquireLink(RequestPdu, frozen=True, gc=False):
     command_id: ClassVar[int] = 0x15
 
 
-class EnquireLinkResp(Response, frozen=True, gc=False):
+class EnquireLinkResp(ResponsePdu, frozen=True, gc=False):
     command_id: ClassVar[int] = 0x8000_0015
 
 
-class GenericNack(Response, frozen=True, gc=False):
+class GenericNack(ResponsePdu, frozen=True, gc=False):
     """The answer to what could not be recognised (section 4.3)."""
 
     command_id: ClassVar[int] = 0x8000_0000
@@ -129,7 +129,7 @@ class GenericNack(Response, frozen=True, gc=False):
 # ---- Messages (sections 4.4 to 4.7)
 
 
-class _Message(Request, frozen=True, gc=False):
+class _Message(RequestPdu, frozen=True, gc=False):
     """submit_sm and deliver_sm have one layout (sections 4.4.1 and 4.6.1)."""
 
     service_type: ServiceType = ""
@@ -155,7 +155,7 @@ class SubmitSm(_Message, frozen=True, gc=False):
     command_id: ClassVar[int] = 0x04
 
 
-class SubmitSmResp(Response, frozen=True, gc=False):
+class SubmitSmResp(ResponsePdu, frozen=True, gc=False):
     command_id: ClassVar[int] = 0x8000_0004
     drops_body: ClassVar[bool] = True
     message_id: MessageId = ""
@@ -165,11 +165,11 @@ class DeliverSm(_Message, frozen=True, gc=False):
     command_id: ClassVar[int] = 0x05
 
 
-class DeliverSmResp(Response, frozen=True, gc=False):
+class DeliverSmResp(ResponsePdu, frozen=True, gc=False):
     """Its message id is unused and empty (section 4.6.2)."""
 
     command_id: ClassVar[int] = 0x8000_0005
-    message_id: Annotated[str, CString(1, Status.RINVMSGID)] = ""
+    message_id: Annotated[str, CStringLayout(1, CommandStatus.RINVMSGID)] = ""
 
 
 class SmeAddress(msgspec.Struct, frozen=True, gc=False):
@@ -183,7 +183,7 @@ class SmeAddress(msgspec.Struct, frozen=True, gc=False):
 class DistributionList(msgspec.Struct, frozen=True, gc=False):
     """A destination with the flag 2 (section 4.5.1.2)."""
 
-    name: Annotated[str, CString(21, Status.RINVDLNAME)] = ""
+    name: Annotated[str, CStringLayout(21, CommandStatus.RINVDLNAME)] = ""
 
 
 class UnsuccessSme(msgspec.Struct, frozen=True, gc=False):
@@ -192,20 +192,20 @@ class UnsuccessSme(msgspec.Struct, frozen=True, gc=False):
     dest_addr_ton: OctetField = 0
     dest_addr_npi: OctetField = 0
     destination_addr: Target = ""
-    error_status_code: Annotated[int, Integer(4)] = 0
+    error_status_code: Annotated[int, IntegerLayout(4)] = 0
 
 
 Destination: TypeAlias = SmeAddress | DistributionList
 
 
-class SubmitMulti(Request, frozen=True, gc=False):
+class SubmitMulti(RequestPdu, frozen=True, gc=False):
     command_id: ClassVar[int] = 0x21
     service_type: ServiceType = ""
     source_addr_ton: OctetField = 0
     source_addr_npi: OctetField = 0
     source_addr: Source = ""
     dest_addresses: Annotated[
-        tuple[Destination, ...], Listed({1: SmeAddress, 2: DistributionList}, Status.RINVNUMDESTS)
+        tuple[Destination, ...], ListLayout({1: SmeAddress, 2: DistributionList}, CommandStatus.RINVNUMDESTS)
     ] = ()
     esm_class: OctetField = 0
     protocol_id: OctetField = 0
@@ -219,13 +219,15 @@ class SubmitMulti(Request, frozen=True, gc=False):
     short_message: ShortMessage = b""
 
 
-class SubmitMultiResp(Response, frozen=True, gc=False):
+class SubmitMultiResp(ResponsePdu, frozen=True, gc=False):
     command_id: ClassVar[int] = 0x8000_0021
     message_id: MessageId = ""
-    unsuccess_smes: Annotated[tuple[UnsuccessSme, ...], Listed({None: UnsuccessSme}, Status.RINVNUMDESTS)] = ()
+    unsuccess_smes: Annotated[
+        tuple[UnsuccessSme, ...], ListLayout({None: UnsuccessSme}, CommandStatus.RINVNUMDESTS)
+    ] = ()
 
 
-class DataSm(Request, frozen=True, gc=False):
+class DataSm(RequestPdu, frozen=True, gc=False):
     """Its text is in the message_payload parameter."""
 
     command_id: ClassVar[int] = 0x0103
@@ -241,7 +243,7 @@ class DataSm(Request, frozen=True, gc=False):
     data_coding: OctetField = 0
 
 
-class DataSmResp(Response, frozen=True, gc=False):
+class DataSmResp(ResponsePdu, frozen=True, gc=False):
     command_id: ClassVar[int] = 0x8000_0103
     message_id: MessageId = ""
 
@@ -249,7 +251,7 @@ class DataSmResp(Response, frozen=True, gc=False):
 # ---- What was sent (sections 4.8 to 4.10), and who is there again (4.12)
 
 
-class QuerySm(Request, frozen=True, gc=False):
+class QuerySm(RequestPdu, frozen=True, gc=False):
     command_id: ClassVar[int] = 0x03
     message_id: MessageId = ""
     source_addr_ton: OctetField = 0
@@ -257,7 +259,7 @@ class QuerySm(Request, frozen=True, gc=False):
     source_addr: Source = ""
 
 
-class QuerySmResp(Response, frozen=True, gc=False):
+class QuerySmResp(ResponsePdu, frozen=True, gc=False):
     command_id: ClassVar[int] = 0x8000_0003
     message_id: MessageId = ""
     final_date: Schedule = ""
@@ -265,7 +267,7 @@ class QuerySmResp(Response, frozen=True, gc=False):
     error_code: OctetField = 0
 
 
-class CancelSm(Request, frozen=True, gc=False):
+class CancelSm(RequestPdu, frozen=True, gc=False):
     command_id: ClassVar[int] = 0x08
     service_type: ServiceType = ""
     message_id: MessageId = ""
@@ -277,11 +279,11 @@ class CancelSm(Request, frozen=True, gc=False):
     destination_addr: Target = ""
 
 
-class CancelSmResp(Response, frozen=True, gc=False):
+class CancelSmResp(ResponsePdu, frozen=True, gc=False):
     command_id: ClassVar[int] = 0x8000_0008
 
 
-class ReplaceSm(Request, frozen=True, gc=False):
+class ReplaceSm(RequestPdu, frozen=True, gc=False):
     command_id: ClassVar[int] = 0x07
     message_id: MessageId = ""
     source_addr_ton: OctetField = 0
@@ -294,11 +296,11 @@ class ReplaceSm(Request, frozen=True, gc=False):
     short_message: ShortMessage = b""
 
 
-class ReplaceSmResp(Response, frozen=True, gc=False):
+class ReplaceSmResp(ResponsePdu, frozen=True, gc=False):
     command_id: ClassVar[int] = 0x8000_0007
 
 
-class AlertNotification(Request, frozen=True, gc=False):
+class AlertNotification(RequestPdu, frozen=True, gc=False):
     """A subscriber can be reached again. It has no response."""
 
     command_id: ClassVar[int] = 0x0102
@@ -310,20 +312,20 @@ class AlertNotification(Request, frozen=True, gc=False):
     esme_addr: LongTarget = ""
 
 
-Bind: TypeAlias = BindReceiver | BindTransmitter | BindTransceiver
+BindRequest: TypeAlias = BindReceiver | BindTransmitter | BindTransceiver
 
-REQUESTS: Final[tuple[type[Request], ...]] = (
+REQUESTS: Final[tuple[type[RequestPdu], ...]] = (
     *(BindReceiver, BindTransmitter, QuerySm, SubmitSm, DeliverSm, Unbind, ReplaceSm, CancelSm, BindTransceiver),
     *(Outbind, EnquireLink, SubmitMulti, AlertNotification, DataSm),
 )
-RESPONSES: Final[tuple[type[Response], ...]] = (
+RESPONSES: Final[tuple[type[ResponsePdu], ...]] = (
     *(GenericNack, BindReceiverResp, BindTransmitterResp, QuerySmResp, SubmitSmResp, DeliverSmResp, UnbindResp),
     *(ReplaceSmResp, CancelSmResp, BindTransceiverResp, EnquireLinkResp, SubmitMultiResp, DataSmResp),
 )
 
 _BY_ID: Final = {response.command_id: response for response in RESPONSES}
 
-RESPONSE_OF: Final[dict[type[Request], type[Response]]] = {
+RESPONSE_OF: Final[dict[type[RequestPdu], type[ResponsePdu]]] = {
     request: _BY_ID[request.command_id | RESPONSE_BIT]
     for request in REQUESTS
     if request.command_id | RESPONSE_BIT in _BY_ID
@@ -331,6 +333,6 @@ RESPONSE_OF: Final[dict[type[Request], type[Response]]] = {
 """A request's response. outbind and alert_notification have none."""
 
 
-def refuse(request: type[Request], status: int) -> Response:
+def refuse(request: type[RequestPdu], status: int) -> ResponsePdu:
     """The answer that refuses a request of this class: its own response, or generic_nack where it has none."""
     return RESPONSE_OF.get(request, GenericNack)(status=status)

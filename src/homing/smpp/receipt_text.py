@@ -146,7 +146,7 @@ STATE_WORDS: Final[Mapping[State, tuple[str, int]]] = {
 """What we call our states in receipts of our own: Appendix B's word and message_state."""
 
 
-class Kind(enum.Enum):
+class DeliveryKind(enum.Enum):
     """What a deliver_sm or data_sm from a carrier is."""
 
     INBOUND = "inbound"
@@ -179,14 +179,14 @@ class ReceiptText(msgspec.Struct, frozen=True):
     text: str = ""
 
 
-class Composed(msgspec.Struct, frozen=True):
+class ComposedReceipt(msgspec.Struct, frozen=True):
     """A receipt of our own: its short_message in ASCII (data_coding 0) and its TLVs."""
 
     text: bytes
     tlvs: ReceiptTlvs
 
 
-def kind_of(esm_class: int, text: bytes | str, tlvs: ReceiptTlvs = NO_TLVS, *, registered: bool = True) -> Kind:
+def kind_of(esm_class: int, text: bytes | str, tlvs: ReceiptTlvs = NO_TLVS, *, registered: bool = True) -> DeliveryKind:
     """What a message from a carrier is, by its flag (section 5.2.12).
 
     Some carriers forget the flag. Without it a message counts as a receipt only if receipts were asked for and it can
@@ -195,16 +195,16 @@ def kind_of(esm_class: int, text: bytes | str, tlvs: ReceiptTlvs = NO_TLVS, *, r
     """
     kind = esm_class & TYPE_MASK
     if kind == TYPE_RECEIPT:
-        return Kind.RECEIPT
+        return DeliveryKind.RECEIPT
     if kind == TYPE_INTERMEDIATE:
-        return Kind.INTERMEDIATE
+        return DeliveryKind.INTERMEDIATE
     if kind or not registered:
-        return Kind.INBOUND
+        return DeliveryKind.INBOUND
     if tlvs.receipted_message_id and tlvs.message_state is not None:
-        return Kind.RECEIPT
+        return DeliveryKind.RECEIPT
     match = SPECIFIED.match(readable(text))
     known = match and (_state(match[6]) or match[6].upper() in UNDER_WAY)
-    return Kind.RECEIPT if known else Kind.INBOUND
+    return DeliveryKind.RECEIPT if known else DeliveryKind.INBOUND
 
 
 def parse(
@@ -247,7 +247,7 @@ def compose(
     error_code: str | None = None,
     text: str = "",
     parts: int = 1,
-) -> Composed:
+) -> ComposedReceipt:
     """Appendix B's layout to the letter: ten-digit dates in UTC, three characters of error, twenty of text.
 
     What is no ASCII is a question mark, so that every peer can read it whatever it takes data_coding 0 for. An error
@@ -265,7 +265,7 @@ def compose(
     )
     code = int(error) if len(error) <= NETWORK_DIGITS_MAX and error.isascii() and error.isdigit() else 0
     network = bytes([NETWORK_GSM]) + code.to_bytes(2, "big") if 0 < code < 1 << 16 else None
-    return Composed(line.encode("ascii", "replace"), ReceiptTlvs(carrier_ref, number, network))
+    return ComposedReceipt(line.encode("ascii", "replace"), ReceiptTlvs(carrier_ref, number, network))
 
 
 def _ten_digits(at: datetime) -> str:

@@ -14,7 +14,7 @@ from typing import Final, Generic, TypeAlias, TypeVar
 from homing import limits
 from homing.kit.buckets import TokenBucket
 from homing.smpp import timers as defaults
-from homing.smpp.codec import Decoded, Decoder, Fault, encode
+from homing.smpp.codec import DecodedPdu, PduDecoder, PduFault, encode
 from homing.smpp.pdus import (
     RESPONSE_OF,
     EnquireLink,
@@ -22,15 +22,15 @@ from homing.smpp.pdus import (
     GenericNack,
     Outbind,
     Pdu,
-    Request,
-    Response,
+    RequestPdu,
+    ResponsePdu,
     Unbind,
     UnbindResp,
     refuse,
 )
-from homing.smpp.states import BINDS, BOUND, Role, State, may_send
-from homing.smpp.statuses import Status
-from homing.smpp.timers import Timers
+from homing.smpp.states import BINDS, BOUND, SessionRole, SessionState, may_send
+from homing.smpp.statuses import CommandStatus
+from homing.smpp.timers import SessionTimers
 
 T = TypeVar("T")
 
@@ -38,7 +38,7 @@ SEQUENCE_MAX: Final = 0x7FFF_FFFF
 """Section 3.2: sequence numbers run from 1 to this, then from 1 again."""
 
 
-class Failure(enum.Enum):
+class RequestFailure(enum.Enum):
     """Why a request has no answer."""
 
     NOT_SENT = "not sent"
@@ -51,10 +51,10 @@ class Failure(enum.Enum):
     @property
     def fate_unknown(self) -> bool:
         """Whether the other end may have it all the same."""
-        return self is not Failure.NOT_SENT
+        return self is not RequestFailure.NOT_SENT
 
 
-class End(enum.Enum):
+class SessionEnd(enum.Enum):
     """Why a session is over."""
 
     CLOSED = "closed by this end"
@@ -68,12 +68,12 @@ class End(enum.Enum):
     FLOOD = "asked and answered too much for nothing"
 
 
-Answer: TypeAlias = Response | Failure
-Arrived: TypeAlias = tuple[int, Request]
+ResponseOrFailure: TypeAlias = ResponsePdu | RequestFailure
+IncomingRequest: TypeAlias = tuple[int, RequestPdu]
 """A request and the sequence number under which to answer it."""
 
 
-class Counters:
+class SessionCounters:
     """What a peer did that is not in order, and was passed over."""
 
     __slots__ = ("faults", "foreign", "repeated", "throttled")
@@ -89,7 +89,7 @@ class Counters:
         """Requests beyond the window."""
 
 
-class Session(Generic[T]):
+class SmppSession(Generic[T]):
     """A link from connecting to closing. `T` is the type of the caller's tokens."""
 
     __slots__ = (
@@ -130,9 +130,9 @@ class Session(Generic[T]):
 
     def __init__(
         self,
-        role: Role,
+        role: SessionRole,
         now_s: float,
-        timers: Timers = defaults.DEFAULT,
+        timers: SessionTimers = defaults.DEFAULT,
         window_out: int = limits.SMPP_WINDOW_OUT_DEFAULT,
         window_in: int = limits.SMPP_WINDOW_IN_DEFAULT,
     ) -> None:
@@ -141,26 +141,26 @@ class Session(Generic[T]):
         self.timers = timers
         self.window_out = window_out
         self.window_in = window_in
-        self.counters = Counters()
-        self.end: End | None = None
+        self.counters = SessionCounters()
+        self.end: SessionEnd | None = None
         """Set when the session is over: what `take` gives is to be written, then the connection closed."""
         # Nothing long comes before a bind: until then, what looks long is garbage and need not be waited for.
-        is_smsc = role is Role.SMSC
-        self._decoder = Decoder(limits.SMPP_PDU_UNBOUND_BYTES_MAX if is_smsc else limits.SMPP_PDU_BYTES_MAX)
+        is_smsc = role is SessionRole.SMSC
+        self._decoder = PduDecoder(limits.SMPP_PDU_UNBOUND_BYTES_MAX if is_smsc else limits.SMPP_PDU_BYTES_MAX)
         self._free = TokenBucket(limits.SMPP_FREE_PER_S, limits.SMPP_FREE_BURST, now_s)
         self._out: list[bytes] = []
         self._fresh = 0
         self._sequence = 1
-        self._outstanding: dict[int, tuple[T, type[Response], float]] = {}
-        self._given_up: dict[int, tuple[T, type[Response]]] = {}
+        self._outstanding: dict[int, tuple[T, type[ResponsePdu], float]] = {}
+        self._given_up: dict[int, tuple[T, type[ResponsePdu]]] = {}
         self._forgotten = 0
         """Requests that were given up, whose numbers are no longer known and whose answers may still come."""
-        self.late: list[tuple[T, Response]] = []
+        self.late: list[tuple[T, ResponsePdu]] = []
         """Answers to requests that were told to have none, for whoever can still use them; to be taken out."""
-        self._unanswered: dict[int, type[Request]] = {}
+        self._unanswered: dict[int, type[RequestPdu]] = {}
         self._bind_sequence: int | None = None
-        self._held: list[Decoded] = []
-        self._repeats: dict[int, list[Pdu | Fault]] = {}
+        self._held: list[DecodedPdu] = []
+        self._repeats: dict[int, list[Pdu | PduFault]] = {}
         self._repeats_count = 0
         self._is_full = False
         self._inquiry: tuple[int, float] | None = None
@@ -169,12 +169,12 @@ class Session(Generic[T]):
         self._peer_unbind: int | None = None
         self._opened_s = self._heard_s = self._transacted_s = self._resumed_s = now_s
         self._stalled_s: float | None = None
-        self._enter(State.OPEN)
+        self._enter(SessionState.OPEN)
 
-    def _enter(self, state: State) -> None:
+    def _enter(self, state: SessionState) -> None:
         self.state = state
         self._may_send = may_send(self.role, state)
-        if state is not State.UNBINDING:
+        if state is not SessionState.UNBINDING:
             # What was on its way when we began to leave is still taken, so that no receipt is refused for it.
             self._passes = may_send(self.role.other, state) & _ANSWERED_BY_OWNER
 
@@ -226,11 +226,11 @@ class Session(Generic[T]):
 
     # ---- Out
 
-    def send(self, request: Request, token: T, now_s: float) -> int | None:
+    def send(self, request: RequestPdu, token: T, now_s: float) -> int | None:
         """Sends a request that has a response; its sequence number, or None when it cannot be sent now.
 
         None: the window is full, the transport takes nothing, or the state does not allow it; the token is then
-        not kept. Raises Unencodable.
+        not kept. Raises UnencodablePdu.
         """
         kind = type(request)
         outstanding = self._outstanding
@@ -244,19 +244,19 @@ class Session(Generic[T]):
         self._transacted_s = now_s
         return sequence
 
-    def tell(self, request: Request) -> bool:
+    def tell(self, request: RequestPdu) -> bool:
         """Sends outbind or alert_notification, which have no response. False when the state does not allow it."""
         if type(request) not in self._may_send:
             return False
         self._out.append(encode(request, self._next()))
         if type(request) is Outbind:
-            self._enter(State.OUTBOUND)
+            self._enter(SessionState.OUTBOUND)
         return True
 
-    def respond(self, sequence: int, answer: Response | int) -> bool:
+    def respond(self, sequence: int, answer: ResponsePdu | int) -> bool:
         """Answers a request that `receive` brought, in any order. An integer is the status of a bare response.
 
-        False when nothing waits for an answer under this number, as after the end. Raises Unencodable, and
+        False when nothing waits for an answer under this number, as after the end. Raises UnencodablePdu, and
         TypeError for a response of another command: the request then still waits.
         """
         kind = self._unanswered.get(sequence)
@@ -272,10 +272,10 @@ class Session(Generic[T]):
             self._take_repeat(sequence)
         if sequence == self._bind_sequence:
             self._bind_sequence = None
-            if answer.status == Status.ROK and self.state in (State.OPEN, State.OUTBOUND):
+            if answer.status == CommandStatus.ROK and self.state in (SessionState.OPEN, SessionState.OUTBOUND):
                 self._decoder.bytes_max = limits.SMPP_PDU_BYTES_MAX
                 self._enter(BINDS[kind])
-        if self.state is State.UNBINDING:
+        if self.state is SessionState.UNBINDING:
             self._leave()
         return True
 
@@ -287,7 +287,7 @@ class Session(Generic[T]):
         if self._peer_unbind is not None:
             # Nothing more is served: the peer waits for the answer to its unbind.
             for request in self._repeats.pop(sequence):
-                self._put(refuse(type(request), Status.RINVBNDSTS), sequence)  # type: ignore[arg-type]
+                self._put(refuse(type(request), CommandStatus.RINVBNDSTS), sequence)  # type: ignore[arg-type]
             self._repeats_count -= len(waiting)
             return
         self._held.append((sequence, waiting.pop(0)))
@@ -318,19 +318,19 @@ class Session(Generic[T]):
         self._sequence = sequence + 1 if sequence < SEQUENCE_MAX else 1
         return sequence
 
-    def _put(self, response: Response, sequence: int) -> None:
+    def _put(self, response: ResponsePdu, sequence: int) -> None:
         self._out.append(encode(response, sequence))
 
     # ---- In
 
-    def receive(self, data: bytes, now_s: float) -> tuple[list[Arrived], list[tuple[T, Answer]]]:
+    def receive(self, data: bytes, now_s: float) -> tuple[list[IncomingRequest], list[tuple[T, ResponseOrFailure]]]:
         """What came: the requests for the owner to answer, and the answers to what it has sent. No more than a turn of
         the loop may take (`limits.SMPP_PDUS_A_TURN_MAX`); `has_held` tells of the rest.
 
         Never raises, whatever `data` holds: what is wrong with it is answered here.
         """
-        requests: list[Arrived] = []
-        answers: list[tuple[T, Answer]] = []
+        requests: list[IncomingRequest] = []
+        answers: list[tuple[T, ResponseOrFailure]] = []
         if self.end is not None:
             return requests, answers
         self._heard_s = now_s
@@ -346,7 +346,7 @@ class Session(Generic[T]):
             if kind in self._passes:
                 if len(unanswered) + self._repeats_count >= window_in:
                     self.counters.throttled += 1
-                    self._put(refuse(kind, Status.RTHROTTLED), sequence)
+                    self._put(refuse(kind, CommandStatus.RTHROTTLED), sequence)
                 elif sequence in unanswered:
                     self.counters.repeated += 1
                     self._repeats_count += 1
@@ -360,7 +360,7 @@ class Session(Generic[T]):
                         break
             elif sequence in outstanding and (kind is outstanding[sequence][1] or kind is GenericNack):
                 answers.append((outstanding.pop(sequence)[0], body))  # type: ignore[arg-type]
-                if kind in _BIND_RESPONSES and body.status == Status.ROK and not self.is_bound:  # type: ignore[union-attr]
+                if kind in _BIND_RESPONSES and body.status == CommandStatus.ROK and not self.is_bound:  # type: ignore[union-attr]
                     self._enter(_BIND_RESPONSES[kind])
             else:
                 self._other(sequence, body, requests, now_s)
@@ -370,49 +370,53 @@ class Session(Generic[T]):
             self._transacted_s = now_s
             if len(unanswered) >= window_in:
                 self._is_full = True
-        if self.state is State.UNBINDING:
+        if self.state is SessionState.UNBINDING:
             self._leave()
         return requests, answers
 
-    def _other(self, sequence: int, body: Pdu | Fault, requests: list[Arrived], now_s: float) -> None:
+    def _other(self, sequence: int, body: Pdu | PduFault, requests: list[IncomingRequest], now_s: float) -> None:
         """What the session sees to itself. None of it costs the peer anything, so it may not come without end; and
         before a bind nothing is answered but that: three PDUs that are none, and a message centre ends the connection.
         """
-        if self.role is Role.SMSC and self.state in (State.OPEN, State.OUTBOUND) and not isinstance(body, Fault):
+        if (
+            self.role is SessionRole.SMSC
+            and self.state in (SessionState.OPEN, SessionState.OUTBOUND)
+            and not isinstance(body, PduFault)
+        ):
             self.counters.faults += 1
             if self.counters.faults >= limits.SMPP_FAULTS_UNBOUND_MAX:
-                self.end = End.GARBAGE
+                self.end = SessionEnd.GARBAGE
             return
         if not self._is_late(sequence, body) and not self._free.take(now_s):
-            self.end = End.FLOOD
+            self.end = SessionEnd.FLOOD
             return
-        if isinstance(body, Fault):
+        if isinstance(body, PduFault):
             self._fault(sequence, body)
         elif isinstance(body, EnquireLink):
             self._put(EnquireLinkResp(), sequence)
-        elif isinstance(body, Response):
+        elif isinstance(body, ResponsePdu):
             self._stray(sequence, body)
-        elif isinstance(body, Unbind) and self.is_bound | (self.state is State.UNBINDING):
+        elif isinstance(body, Unbind) and self.is_bound | (self.state is SessionState.UNBINDING):
             self._peer_unbind = sequence
             self._unbinding_s = now_s
-            self._enter(State.UNBINDING)
+            self._enter(SessionState.UNBINDING)
             self._passes = frozenset()
             self._leave()
-        elif isinstance(body, Request):
+        elif isinstance(body, RequestPdu):
             kind = type(body)
             if kind in may_send(self.role.other, self.state):
                 requests.append((sequence, body))
                 if kind is Outbind:
-                    self._enter(State.OUTBOUND)
+                    self._enter(SessionState.OUTBOUND)
                 return
             again = kind in BINDS and self.is_bound
-            self._put(refuse(kind, Status.RALYBND if again else Status.RINVBNDSTS), sequence)
+            self._put(refuse(kind, CommandStatus.RALYBND if again else CommandStatus.RINVBNDSTS), sequence)
 
-    def _is_late(self, sequence: int, body: Pdu | Fault) -> bool:
+    def _is_late(self, sequence: int, body: Pdu | PduFault) -> bool:
         """Whether it may be a late answer to what we asked: that it comes is our doing, also when we no longer know
         the request.
         """
-        if not isinstance(body, Response):
+        if not isinstance(body, ResponsePdu):
             return False
         if sequence in self._given_up:
             return True
@@ -421,21 +425,21 @@ class Session(Generic[T]):
             return True
         return False
 
-    def _fault(self, sequence: int, fault: Fault) -> None:
+    def _fault(self, sequence: int, fault: PduFault) -> None:
         self.counters.faults += 1
         if fault.answer is not None:
             self._put(fault.answer, sequence)
-        is_unbound = self.state in (State.OPEN, State.OUTBOUND)
+        is_unbound = self.state in (SessionState.OPEN, SessionState.OUTBOUND)
         if fault.fatal or (is_unbound and self.counters.faults >= limits.SMPP_FAULTS_UNBOUND_MAX):
-            self.end = End.GARBAGE
+            self.end = SessionEnd.GARBAGE
 
-    def _stray(self, sequence: int, response: Response) -> None:
+    def _stray(self, sequence: int, response: ResponsePdu) -> None:
         """A response to none of the caller's requests."""
         kind = type(response)
         if self._inquiry is not None and sequence == self._inquiry[0] and kind in (EnquireLinkResp, GenericNack):
             self._inquiry = None
         elif sequence == self._unbind_sequence and kind in (UnbindResp, GenericNack):
-            self.end = self.end or End.UNBOUND
+            self.end = self.end or SessionEnd.UNBOUND
         else:
             self.counters.foreign += 1
             given_up = self._given_up.pop(sequence, None)
@@ -444,7 +448,7 @@ class Session(Generic[T]):
 
     # ---- Time
 
-    def tick(self, now_s: float) -> list[tuple[T, Answer]]:
+    def tick(self, now_s: float) -> list[tuple[T, ResponseOrFailure]]:
         """Lets time pass: asks a silent peer, gives up on what is overdue. Returns what has no answer.
 
         Cheap, and made to be called for every session about once a second.
@@ -453,9 +457,9 @@ class Session(Generic[T]):
         if self.end is not None:
             return []
         if self._stalled_s is not None and now_s - self._stalled_s >= timers.response_s:
-            self.end = End.STALLED
+            self.end = SessionEnd.STALLED
             return []
-        if self.state is State.UNBINDING:
+        if self.state is SessionState.UNBINDING:
             self._leave_late(now_s)
         elif not self.has_room_in:
             # Answers may lie unread: their time runs from when there is room again. What waits for its next turn alone
@@ -464,13 +468,13 @@ class Session(Generic[T]):
         elif self.is_bound:
             self._watch(now_s)
         elif now_s - self._opened_s >= timers.session_init_s or self._is_mute(now_s):
-            self.end = End.NOT_BOUND
+            self.end = SessionEnd.NOT_BOUND
         return self._overdue(now_s) if self._outstanding else []
 
     def _is_mute(self, now_s: float) -> bool:
         """Whether an ESME has connected to us and said nothing at all."""
         return (
-            self.role is Role.SMSC
+            self.role is SessionRole.SMSC
             and self._heard_s == self._opened_s
             and now_s - self._opened_s >= min(self.timers.session_init_s, limits.SMPP_FIRST_OCTET_S)
         )
@@ -481,7 +485,7 @@ class Session(Generic[T]):
             asked_s = max(self._inquiry[1], self._resumed_s)
             if now_s - asked_s >= timers.response_s:
                 if self._heard_s < self._inquiry[1]:
-                    self.end = End.SILENT
+                    self.end = SessionEnd.SILENT
                 # A peer that does not answer, but talks, is alive.
                 self._inquiry = None
         elif timers.enquire_link_s is not None and now_s - self._heard_s >= timers.enquire_link_s:
@@ -491,7 +495,7 @@ class Session(Generic[T]):
         if timers.inactivity_s is not None and now_s - self._transacted_s >= timers.inactivity_s:
             self.unbind(now_s)
 
-    def _overdue(self, now_s: float) -> list[tuple[T, Answer]]:
+    def _overdue(self, now_s: float) -> list[tuple[T, ResponseOrFailure]]:
         """Outstanding requests are in the order in which they were sent, so the first are the oldest."""
         if now_s - self._resumed_s < self.timers.response_s:
             return []
@@ -502,15 +506,15 @@ class Session(Generic[T]):
             if sent_s > since_s or len(late) >= written:
                 break
             late.append(sequence)
-        answers: list[tuple[T, Answer]] = []
+        answers: list[tuple[T, ResponseOrFailure]] = []
         for sequence in late:
             token, response, _sent_s = self._outstanding.pop(sequence)
-            answers.append((token, Failure.NO_ANSWER))
+            answers.append((token, RequestFailure.NO_ANSWER))
             self._given_up[sequence] = token, response
         while len(self._given_up) > limits.SMPP_GIVEN_UP_MAX:
             del self._given_up[next(iter(self._given_up))]
             self._forgotten += 1
-        if self.state is State.UNBINDING:
+        if self.state is SessionState.UNBINDING:
             self._leave()
         return answers
 
@@ -535,10 +539,10 @@ class Session(Generic[T]):
         """
         if self.is_bound:
             self._unbinding_s = now_s
-            self._enter(State.UNBINDING)
+            self._enter(SessionState.UNBINDING)
             self._leave()
-        elif self.state is not State.UNBINDING:
-            self.end = self.end or End.CLOSED
+        elif self.state is not SessionState.UNBINDING:
+            self.end = self.end or SessionEnd.CLOSED
 
     def _leave(self) -> None:
         """Takes the next step out, if nothing is in its way."""
@@ -547,7 +551,7 @@ class Session(Generic[T]):
         if self._peer_unbind is not None:
             if not self._unanswered:
                 self._put(UnbindResp(), self._peer_unbind)
-                self.end = End.PEER_UNBOUND
+                self.end = SessionEnd.PEER_UNBOUND
         elif self._unbind_sequence is None and not self._outstanding and not self._unanswered:
             self._ask_to_leave()
 
@@ -561,19 +565,19 @@ class Session(Generic[T]):
         self._unbinding_s = now_s
         if self._peer_unbind is not None:
             self._put(UnbindResp(), self._peer_unbind)
-            self.end = End.PEER_UNBOUND
+            self.end = SessionEnd.PEER_UNBOUND
         elif self._unbind_sequence is None:
             self._ask_to_leave()
         else:
-            self.end = End.UNBOUND
+            self.end = SessionEnd.UNBOUND
 
-    def close(self, end: End = End.LOST) -> list[tuple[T, Answer]]:
+    def close(self, end: SessionEnd = SessionEnd.LOST) -> list[tuple[T, ResponseOrFailure]]:
         """The connection is gone, for `end` unless the session knew why before. Returns what has no answer."""
         self.end = self.end or end
-        self._enter(State.CLOSED)
+        self._enter(SessionState.CLOSED)
         written = len(self._outstanding) - self._fresh
-        answers: list[tuple[T, Answer]] = [
-            (token, Failure.LINK_LOST if place < written else Failure.NOT_SENT)
+        answers: list[tuple[T, ResponseOrFailure]] = [
+            (token, RequestFailure.LINK_LOST if place < written else RequestFailure.NOT_SENT)
             for place, (token, _response, _sent_s) in enumerate(self._outstanding.values())
         ]
         self._outstanding.clear()
@@ -586,4 +590,4 @@ class Session(Generic[T]):
 
 
 _ANSWERED_BY_OWNER: Final = frozenset(RESPONSE_OF) - {EnquireLink, Unbind}
-_BIND_RESPONSES: Final[dict[type, State]] = {RESPONSE_OF[bind]: state for bind, state in BINDS.items()}
+_BIND_RESPONSES: Final[dict[type, SessionState]] = {RESPONSE_OF[bind]: state for bind, state in BINDS.items()}

@@ -15,25 +15,25 @@ from homing.smpp.pdus import (
     Outbind,
     QuerySm,
     ReplaceSm,
-    Request,
+    RequestPdu,
     SubmitMulti,
     SubmitSm,
     Unbind,
 )
 
 
-class Role(enum.Enum):
+class SessionRole(enum.Enum):
     """Which end of the link: the one that binds, or the one that is bound to."""
 
     ESME = "esme"
     SMSC = "smsc"
 
     @property
-    def other(self) -> "Role":
-        return Role.SMSC if self is Role.ESME else Role.ESME
+    def other(self) -> "SessionRole":
+        return SessionRole.SMSC if self is SessionRole.ESME else SessionRole.ESME
 
 
-class State(enum.Enum):
+class SessionState(enum.Enum):
     """Where a session is. Tx and rx are seen from the ESME."""
 
     OPEN = "open"
@@ -48,20 +48,20 @@ class State(enum.Enum):
     CLOSED = "closed"
 
 
-BOUND: Final = frozenset({State.BOUND_TX, State.BOUND_RX, State.BOUND_TRX})
-BINDS: Final[dict[type[Request], State]] = {
-    BindTransmitter: State.BOUND_TX,
-    BindReceiver: State.BOUND_RX,
-    BindTransceiver: State.BOUND_TRX,
+BOUND: Final = frozenset({SessionState.BOUND_TX, SessionState.BOUND_RX, SessionState.BOUND_TRX})
+BINDS: Final[dict[type[RequestPdu], SessionState]] = {
+    BindTransmitter: SessionState.BOUND_TX,
+    BindReceiver: SessionState.BOUND_RX,
+    BindTransceiver: SessionState.BOUND_TRX,
 }
 """The binds, and the state that each leads to."""
 
-_UNBOUND: Final = frozenset({State.OPEN, State.OUTBOUND})
-_SENDS: Final = frozenset({State.BOUND_TX, State.BOUND_TRX})
-_HEARS: Final = frozenset({State.BOUND_RX, State.BOUND_TRX})
+_UNBOUND: Final = frozenset({SessionState.OPEN, SessionState.OUTBOUND})
+_SENDS: Final = frozenset({SessionState.BOUND_TX, SessionState.BOUND_TRX})
+_RECEIVES: Final = frozenset({SessionState.BOUND_RX, SessionState.BOUND_TRX})
 _ALWAYS: Final = _UNBOUND | BOUND
 
-_ESME_SENDS: Final[dict[type[Request], frozenset[State]]] = {
+_ESME_SENDS: Final[dict[type[RequestPdu], frozenset[SessionState]]] = {
     BindTransmitter: _UNBOUND,
     BindReceiver: _UNBOUND,
     BindTransceiver: _UNBOUND,
@@ -74,23 +74,23 @@ _ESME_SENDS: Final[dict[type[Request], frozenset[State]]] = {
     Unbind: BOUND,
     EnquireLink: _ALWAYS,
 }
-_SMSC_SENDS: Final[dict[type[Request], frozenset[State]]] = {
-    Outbind: frozenset({State.OPEN}),
-    DeliverSm: _HEARS,
-    DataSm: _HEARS,
-    AlertNotification: _HEARS,
+_SMSC_SENDS: Final[dict[type[RequestPdu], frozenset[SessionState]]] = {
+    Outbind: frozenset({SessionState.OPEN}),
+    DeliverSm: _RECEIVES,
+    DataSm: _RECEIVES,
+    AlertNotification: _RECEIVES,
     Unbind: BOUND,
     EnquireLink: _ALWAYS,
 }
 
-_NOTHING: Final[frozenset[type[Request]]] = frozenset()
+_NOTHING: Final[frozenset[type[RequestPdu]]] = frozenset()
 _MAY_SEND: Final = {
     (role, state): frozenset(request for request, states in rows.items() if state in states)
-    for role, rows in ((Role.ESME, _ESME_SENDS), (Role.SMSC, _SMSC_SENDS))
-    for state in State
+    for role, rows in ((SessionRole.ESME, _ESME_SENDS), (SessionRole.SMSC, _SMSC_SENDS))
+    for state in SessionState
 }
 
 
-def may_send(role: Role, state: State) -> frozenset[type[Request]]:
+def may_send(role: SessionRole, state: SessionState) -> frozenset[type[RequestPdu]]:
     """The requests that this end may send now. Once a session is on its way out, none."""
     return _MAY_SEND.get((role, state), _NOTHING)

@@ -6,7 +6,7 @@ from typing import Final
 import msgspec
 
 
-class Kind(enum.Enum):
+class StatusKind(enum.Enum):
     """What a status says about sending the same message over the same link again."""
 
     OK = "ok"
@@ -20,7 +20,7 @@ class Kind(enum.Enum):
     """Not the message but the bind is wrong: nothing passes until it is put right."""
 
 
-class Status(enum.IntEnum):
+class CommandStatus(enum.IntEnum):
     """The values of command_status, by the names of the specification without their `ESME_`."""
 
     ROK = 0x00
@@ -73,68 +73,76 @@ class Status(enum.IntEnum):
     RUNKNOWNERR = 0xFF
 
 
-class Meaning(msgspec.Struct, frozen=True, gc=False):
+class StatusMeaning(msgspec.Struct, frozen=True, gc=False):
     """One row of the table. `name` is the specification's; `words` are for people."""
 
     name: str
     words: str
-    kind: Kind
+    kind: StatusKind
 
 
-_OK, _SLOWER, _LATER, _NEVER, _BIND = Kind.OK, Kind.THROTTLED, Kind.TEMPORARY, Kind.PERMANENT, Kind.SESSION
+_OK, _SLOWER, _LATER, _NEVER, _BIND = (
+    StatusKind.OK,
+    StatusKind.THROTTLED,
+    StatusKind.TEMPORARY,
+    StatusKind.PERMANENT,
+    StatusKind.SESSION,
+)
 
-_ROWS: Final[dict[Status, tuple[Kind, str]]] = {
-    Status.ROK: (_OK, "no error"),
-    Status.RINVMSGLEN: (_NEVER, "the message's length is invalid"),
-    Status.RINVCMDLEN: (_NEVER, "the command's length is invalid"),
-    Status.RINVCMDID: (_NEVER, "the command is not known"),
-    Status.RINVBNDSTS: (_BIND, "the command is not allowed in this state of the bind"),
-    Status.RALYBND: (_BIND, "already bound"),
-    Status.RINVPRTFLG: (_NEVER, "the priority flag is invalid"),
-    Status.RINVREGDLVFLG: (_NEVER, "the registered delivery flag is invalid"),
-    Status.RSYSERR: (_LATER, "system error"),
-    Status.RINVSRCADR: (_NEVER, "the source address is invalid"),
-    Status.RINVDSTADR: (_NEVER, "the destination address is invalid"),
-    Status.RINVMSGID: (_NEVER, "the message id is invalid"),
-    Status.RBINDFAIL: (_BIND, "the bind failed"),
-    Status.RINVPASWD: (_BIND, "the password is invalid"),
-    Status.RINVSYSID: (_BIND, "the system id is invalid"),
-    Status.RCANCELFAIL: (_NEVER, "the message could not be cancelled"),
-    Status.RREPLACEFAIL: (_NEVER, "the message could not be replaced"),
-    Status.RMSGQFUL: (_SLOWER, "the message queue is full"),
-    Status.RINVSERTYP: (_NEVER, "the service type is invalid"),
-    Status.RINVNUMDESTS: (_NEVER, "the number of destinations is invalid"),
-    Status.RINVDLNAME: (_NEVER, "the distribution list's name is invalid"),
-    Status.RINVDESTFLAG: (_NEVER, "the destination flag is invalid"),
-    Status.RINVSUBREP: (_NEVER, "a submit with a replace request is invalid"),
-    Status.RINVESMCLASS: (_NEVER, "the esm_class is invalid"),
-    Status.RCNTSUBDL: (_NEVER, "cannot submit to the distribution list"),
-    Status.RSUBMITFAIL: (_NEVER, "the submit failed"),
-    Status.RINVSRCTON: (_NEVER, "the source address's type of number is invalid"),
-    Status.RINVSRCNPI: (_NEVER, "the source address's numbering plan is invalid"),
-    Status.RINVDSTTON: (_NEVER, "the destination address's type of number is invalid"),
-    Status.RINVDSTNPI: (_NEVER, "the destination address's numbering plan is invalid"),
-    Status.RINVSYSTYP: (_BIND, "the system type is invalid"),
-    Status.RINVREPFLAG: (_NEVER, "the replace_if_present flag is invalid"),
-    Status.RINVNUMMSGS: (_NEVER, "the number of messages is invalid"),
-    Status.RTHROTTLED: (_SLOWER, "throttled: the allowed rate was exceeded"),
-    Status.RINVSCHED: (_NEVER, "the scheduled delivery time is invalid"),
-    Status.RINVEXPIRY: (_NEVER, "the validity period is invalid"),
-    Status.RINVDFTMSGID: (_NEVER, "the predefined message is invalid or was not found"),
-    Status.RX_T_APPN: (_LATER, "the receiver has a temporary error"),
-    Status.RX_P_APPN: (_NEVER, "the receiver has a permanent error"),
-    Status.RX_R_APPN: (_NEVER, "the receiver rejected the message"),
-    Status.RQUERYFAIL: (_LATER, "the query failed"),
-    Status.RINVOPTPARSTREAM: (_NEVER, "the optional part of the PDU is malformed"),
-    Status.ROPTPARNOTALLWD: (_NEVER, "an optional parameter is not allowed"),
-    Status.RINVPARLEN: (_NEVER, "a parameter's length is invalid"),
-    Status.RMISSINGOPTPARAM: (_NEVER, "an expected optional parameter is missing"),
-    Status.RINVOPTPARAMVAL: (_NEVER, "an optional parameter's value is invalid"),
-    Status.RDELIVERYFAILURE: (_LATER, "delivery failed"),
-    Status.RUNKNOWNERR: (_LATER, "unknown error"),
+_ROWS: Final[dict[CommandStatus, tuple[StatusKind, str]]] = {
+    CommandStatus.ROK: (_OK, "no error"),
+    CommandStatus.RINVMSGLEN: (_NEVER, "the message's length is invalid"),
+    CommandStatus.RINVCMDLEN: (_NEVER, "the command's length is invalid"),
+    CommandStatus.RINVCMDID: (_NEVER, "the command is not known"),
+    CommandStatus.RINVBNDSTS: (_BIND, "the command is not allowed in this state of the bind"),
+    CommandStatus.RALYBND: (_BIND, "already bound"),
+    CommandStatus.RINVPRTFLG: (_NEVER, "the priority flag is invalid"),
+    CommandStatus.RINVREGDLVFLG: (_NEVER, "the registered delivery flag is invalid"),
+    CommandStatus.RSYSERR: (_LATER, "system error"),
+    CommandStatus.RINVSRCADR: (_NEVER, "the source address is invalid"),
+    CommandStatus.RINVDSTADR: (_NEVER, "the destination address is invalid"),
+    CommandStatus.RINVMSGID: (_NEVER, "the message id is invalid"),
+    CommandStatus.RBINDFAIL: (_BIND, "the bind failed"),
+    CommandStatus.RINVPASWD: (_BIND, "the password is invalid"),
+    CommandStatus.RINVSYSID: (_BIND, "the system id is invalid"),
+    CommandStatus.RCANCELFAIL: (_NEVER, "the message could not be cancelled"),
+    CommandStatus.RREPLACEFAIL: (_NEVER, "the message could not be replaced"),
+    CommandStatus.RMSGQFUL: (_SLOWER, "the message queue is full"),
+    CommandStatus.RINVSERTYP: (_NEVER, "the service type is invalid"),
+    CommandStatus.RINVNUMDESTS: (_NEVER, "the number of destinations is invalid"),
+    CommandStatus.RINVDLNAME: (_NEVER, "the distribution list's name is invalid"),
+    CommandStatus.RINVDESTFLAG: (_NEVER, "the destination flag is invalid"),
+    CommandStatus.RINVSUBREP: (_NEVER, "a submit with a replace request is invalid"),
+    CommandStatus.RINVESMCLASS: (_NEVER, "the esm_class is invalid"),
+    CommandStatus.RCNTSUBDL: (_NEVER, "cannot submit to the distribution list"),
+    CommandStatus.RSUBMITFAIL: (_NEVER, "the submit failed"),
+    CommandStatus.RINVSRCTON: (_NEVER, "the source address's type of number is invalid"),
+    CommandStatus.RINVSRCNPI: (_NEVER, "the source address's numbering plan is invalid"),
+    CommandStatus.RINVDSTTON: (_NEVER, "the destination address's type of number is invalid"),
+    CommandStatus.RINVDSTNPI: (_NEVER, "the destination address's numbering plan is invalid"),
+    CommandStatus.RINVSYSTYP: (_BIND, "the system type is invalid"),
+    CommandStatus.RINVREPFLAG: (_NEVER, "the replace_if_present flag is invalid"),
+    CommandStatus.RINVNUMMSGS: (_NEVER, "the number of messages is invalid"),
+    CommandStatus.RTHROTTLED: (_SLOWER, "throttled: the allowed rate was exceeded"),
+    CommandStatus.RINVSCHED: (_NEVER, "the scheduled delivery time is invalid"),
+    CommandStatus.RINVEXPIRY: (_NEVER, "the validity period is invalid"),
+    CommandStatus.RINVDFTMSGID: (_NEVER, "the predefined message is invalid or was not found"),
+    CommandStatus.RX_T_APPN: (_LATER, "the receiver has a temporary error"),
+    CommandStatus.RX_P_APPN: (_NEVER, "the receiver has a permanent error"),
+    CommandStatus.RX_R_APPN: (_NEVER, "the receiver rejected the message"),
+    CommandStatus.RQUERYFAIL: (_LATER, "the query failed"),
+    CommandStatus.RINVOPTPARSTREAM: (_NEVER, "the optional part of the PDU is malformed"),
+    CommandStatus.ROPTPARNOTALLWD: (_NEVER, "an optional parameter is not allowed"),
+    CommandStatus.RINVPARLEN: (_NEVER, "a parameter's length is invalid"),
+    CommandStatus.RMISSINGOPTPARAM: (_NEVER, "an expected optional parameter is missing"),
+    CommandStatus.RINVOPTPARAMVAL: (_NEVER, "an optional parameter's value is invalid"),
+    CommandStatus.RDELIVERYFAILURE: (_LATER, "delivery failed"),
+    CommandStatus.RUNKNOWNERR: (_LATER, "unknown error"),
 }
 
-TABLE: Final = {int(status): Meaning(f"ESME_{status.name}", words, kind) for status, (kind, words) in _ROWS.items()}
+TABLE: Final = {
+    int(status): StatusMeaning(f"ESME_{status.name}", words, kind) for status, (kind, words) in _ROWS.items()
+}
 
 
 def error_code(status: int) -> str:
@@ -142,14 +150,14 @@ def error_code(status: int) -> str:
     return str(int(status))
 
 
-INVALID_DESTINATION: Final = error_code(Status.RINVDSTADR)
+INVALID_DESTINATION: Final = error_code(CommandStatus.RINVDSTADR)
 """The error code of a message whose number is wrong, whichever protocol its carrier speaks."""
 
 VENDOR: Final = range(0x400, 0x500)
 """Reserved for the vendors of message centres (section 5.1.3)."""
 
 
-def meaning(status: int) -> Meaning:
+def meaning(status: int) -> StatusMeaning:
     """What any 32 bit status means; of those that the table lacks, that they refuse for a reason of their own.
 
     A status that nobody documents counts as permanent: to send the same again, at once and for ever, is what a
@@ -159,5 +167,7 @@ def meaning(status: int) -> Meaning:
     if known is not None:
         return known
     if status in VENDOR:
-        return Meaning(f"vendor 0x{status:04X}", "refused for a reason of the vendor's own", Kind.PERMANENT)
-    return Meaning(f"reserved 0x{status:08X}", "refused with a status that SMPP 3.4 does not define", Kind.PERMANENT)
+        return StatusMeaning(f"vendor 0x{status:04X}", "refused for a reason of the vendor's own", StatusKind.PERMANENT)
+    return StatusMeaning(
+        f"reserved 0x{status:08X}", "refused with a status that SMPP 3.4 does not define", StatusKind.PERMANENT
+    )

@@ -5,7 +5,7 @@ import msgspec
 from homing import limits
 
 
-class Timers(msgspec.Struct, frozen=True):
+class SessionTimers(msgspec.Struct, frozen=True):
     """How long a session waits, in seconds. None: for ever.
 
     A timer is looked at when its session is swept, so it runs out up to `limits.SMPP_SWEEP_S` late.
@@ -21,4 +21,4 @@ class Timers(msgspec.Struct, frozen=True):
     """For the answer to a request; for a transport that takes nothing; for each half of an unbind."""
 
 
-DEFAULT = Timers()
+DEFAULT = SessionTimers()

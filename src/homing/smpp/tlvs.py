@@ -26,17 +26,17 @@ _read_head: Final = _HEAD.unpack_from
 _write_head: Final = _HEAD.pack
 
 
-class Overrun(ValueError):
+class TlvOverrun(ValueError):
     """An optional parameter says that it is longer than what is left of its PDU."""
 
 
-def read_what_there_is(data: bytes, at: int, end: int) -> Tlvs:
+def read_leniently(data: bytes, at: int, end: int) -> Tlvs:
     """The parameters in `data[at:end]` up to the first that is cut off; a stray zero octet before them is skipped."""
     try:
         return read(data, at, end)
-    except Overrun:
+    except TlvOverrun:
         if not data[at]:
-            with contextlib.suppress(Overrun):
+            with contextlib.suppress(TlvOverrun):
                 return read(data, at + 1, end)
     found: list[Tlv] = []
     while end - at >= 4:
@@ -49,7 +49,7 @@ def read_what_there_is(data: bytes, at: int, end: int) -> Tlvs:
 
 
 def read(data: bytes, at: int, end: int) -> Tlvs:
-    """The parameters in `data[at:end]`. Raises Overrun.
+    """The parameters in `data[at:end]`. Raises TlvOverrun.
 
     Up to three zero octets at the end are passed over: some peers end every PDU with one.
     """
@@ -58,11 +58,11 @@ def read(data: bytes, at: int, end: int) -> Tlvs:
         tag, length = _read_head(data, at)
         at += 4
         if length > end - at:
-            raise Overrun(f"parameter 0x{tag:04X} says {length} octets where {end - at} are left")
+            raise TlvOverrun(f"parameter 0x{tag:04X} says {length} octets where {end - at} are left")
         found.append((tag, data[at : at + length]))
         at += length
     if any(data[at:end]):
-        raise Overrun(f"{end - at} octets are too few for a parameter")
+        raise TlvOverrun(f"{end - at} octets are too few for a parameter")
     return tuple(found)
 
 
@@ -77,7 +77,7 @@ def write(tlvs: Iterable[Tlv]) -> bytes:
     return b"".join(pieces)
 
 
-class Parameter(Generic[V]):
+class OptionalParameter(Generic[V]):
     """One row of the table: a tag, a name, and from how many to how many octets its value may have."""
 
     __slots__ = ("name", "octets_max", "octets_min", "tag")
@@ -119,7 +119,7 @@ class Parameter(Generic[V]):
         raise NotImplementedError
 
 
-class Number(Parameter[int]):
+class IntegerParameter(OptionalParameter[int]):
     """A big-endian unsigned integer."""
 
     __slots__ = ()
@@ -133,7 +133,7 @@ class Number(Parameter[int]):
         return value.to_bytes(self.octets_max, "big")
 
 
-class Text(Parameter[str]):
+class StringParameter(OptionalParameter[str]):
     """A string that a zero octet ends (C-Octet String), without it; the octet may be missing."""
 
     __slots__ = ()
@@ -147,7 +147,7 @@ class Text(Parameter[str]):
         return value.encode("latin-1") + b"\0"
 
 
-class Octets(Parameter[bytes]):
+class OctetsParameter(OptionalParameter[bytes]):
     """Octets as they are."""
 
     __slots__ = ()
@@ -159,57 +159,59 @@ class Octets(Parameter[bytes]):
         return value
 
 
-DEST_ADDR_SUBUNIT: Final = Number(0x0005, "dest_addr_subunit", 1)
-DEST_NETWORK_TYPE: Final = Number(0x0006, "dest_network_type", 1)
-DEST_BEARER_TYPE: Final = Number(0x0007, "dest_bearer_type", 1)
-DEST_TELEMATICS_ID: Final = Number(0x0008, "dest_telematics_id", 2)
-SOURCE_ADDR_SUBUNIT: Final = Number(0x000D, "source_addr_subunit", 1)
-SOURCE_NETWORK_TYPE: Final = Number(0x000E, "source_network_type", 1)
-SOURCE_BEARER_TYPE: Final = Number(0x000F, "source_bearer_type", 1)
-SOURCE_TELEMATICS_ID: Final = Number(0x0010, "source_telematics_id", 1)
-QOS_TIME_TO_LIVE: Final = Number(0x0017, "qos_time_to_live", 4)
-PAYLOAD_TYPE: Final = Number(0x0019, "payload_type", 1)
-ADDITIONAL_STATUS_INFO_TEXT: Final = Text(0x001D, "additional_status_info_text", 1, 256)
-RECEIPTED_MESSAGE_ID: Final = Text(0x001E, "receipted_message_id", 1, 65)
-MS_MSG_WAIT_FACILITIES: Final = Number(0x0030, "ms_msg_wait_facilities", 1)
-PRIVACY_INDICATOR: Final = Number(0x0201, "privacy_indicator", 1)
-SOURCE_SUBADDRESS: Final = Octets(0x0202, "source_subaddress", 2, 23)
-DEST_SUBADDRESS: Final = Octets(0x0203, "dest_subaddress", 2, 23)
-USER_MESSAGE_REFERENCE: Final = Number(0x0204, "user_message_reference", 2)
-USER_RESPONSE_CODE: Final = Number(0x0205, "user_response_code", 1)
-SOURCE_PORT: Final = Number(0x020A, "source_port", 2)
-DESTINATION_PORT: Final = Number(0x020B, "destination_port", 2)
-SAR_MSG_REF_NUM: Final = Number(0x020C, "sar_msg_ref_num", 2)
-LANGUAGE_INDICATOR: Final = Number(0x020D, "language_indicator", 1)
-SAR_TOTAL_SEGMENTS: Final = Number(0x020E, "sar_total_segments", 1)
-SAR_SEGMENT_SEQNUM: Final = Number(0x020F, "sar_segment_seqnum", 1)
-SC_INTERFACE_VERSION: Final = Number(0x0210, "sc_interface_version", 1)
-CALLBACK_NUM_PRES_IND: Final = Number(0x0302, "callback_num_pres_ind", 1)
-CALLBACK_NUM_ATAG: Final = Octets(0x0303, "callback_num_atag", 1, 65)
-NUMBER_OF_MESSAGES: Final = Number(0x0304, "number_of_messages", 1)
-CALLBACK_NUM: Final = Octets(0x0381, "callback_num", 4, 19)
-DPF_RESULT: Final = Number(0x0420, "dpf_result", 1)
-SET_DPF: Final = Number(0x0421, "set_dpf", 1)
-MS_AVAILABILITY_STATUS: Final = Number(0x0422, "ms_availability_status", 1)
-NETWORK_ERROR_CODE: Final = Octets(0x0423, "network_error_code", 3)
-MESSAGE_PAYLOAD: Final = Octets(0x0424, "message_payload", 0, VALUE_OCTETS_MAX)
-DELIVERY_FAILURE_REASON: Final = Number(0x0425, "delivery_failure_reason", 1)
-MORE_MESSAGES_TO_SEND: Final = Number(0x0426, "more_messages_to_send", 1)
-MESSAGE_STATE: Final = Number(0x0427, "message_state", 1)
-USSD_SERVICE_OP: Final = Octets(0x0501, "ussd_service_op", 1)
-DISPLAY_TIME: Final = Number(0x1201, "display_time", 1)
-SMS_SIGNAL: Final = Number(0x1203, "sms_signal", 2)
-MS_VALIDITY: Final = Number(0x1204, "ms_validity", 1)
-ALERT_ON_MESSAGE_DELIVERY: Final = Octets(0x130C, "alert_on_message_delivery", 0)
-ITS_REPLY_TYPE: Final = Number(0x1380, "its_reply_type", 1)
-ITS_SESSION_INFO: Final = Octets(0x1383, "its_session_info", 2)
+DEST_ADDR_SUBUNIT: Final = IntegerParameter(0x0005, "dest_addr_subunit", 1)
+DEST_NETWORK_TYPE: Final = IntegerParameter(0x0006, "dest_network_type", 1)
+DEST_BEARER_TYPE: Final = IntegerParameter(0x0007, "dest_bearer_type", 1)
+DEST_TELEMATICS_ID: Final = IntegerParameter(0x0008, "dest_telematics_id", 2)
+SOURCE_ADDR_SUBUNIT: Final = IntegerParameter(0x000D, "source_addr_subunit", 1)
+SOURCE_NETWORK_TYPE: Final = IntegerParameter(0x000E, "source_network_type", 1)
+SOURCE_BEARER_TYPE: Final = IntegerParameter(0x000F, "source_bearer_type", 1)
+SOURCE_TELEMATICS_ID: Final = IntegerParameter(0x0010, "source_telematics_id", 1)
+QOS_TIME_TO_LIVE: Final = IntegerParameter(0x0017, "qos_time_to_live", 4)
+PAYLOAD_TYPE: Final = IntegerParameter(0x0019, "payload_type", 1)
+ADDITIONAL_STATUS_INFO_TEXT: Final = StringParameter(0x001D, "additional_status_info_text", 1, 256)
+RECEIPTED_MESSAGE_ID: Final = StringParameter(0x001E, "receipted_message_id", 1, 65)
+MS_MSG_WAIT_FACILITIES: Final = IntegerParameter(0x0030, "ms_msg_wait_facilities", 1)
+PRIVACY_INDICATOR: Final = IntegerParameter(0x0201, "privacy_indicator", 1)
+SOURCE_SUBADDRESS: Final = OctetsParameter(0x0202, "source_subaddress", 2, 23)
+DEST_SUBADDRESS: Final = OctetsParameter(0x0203, "dest_subaddress", 2, 23)
+USER_MESSAGE_REFERENCE: Final = IntegerParameter(0x0204, "user_message_reference", 2)
+USER_RESPONSE_CODE: Final = IntegerParameter(0x0205, "user_response_code", 1)
+SOURCE_PORT: Final = IntegerParameter(0x020A, "source_port", 2)
+DESTINATION_PORT: Final = IntegerParameter(0x020B, "destination_port", 2)
+SAR_MSG_REF_NUM: Final = IntegerParameter(0x020C, "sar_msg_ref_num", 2)
+LANGUAGE_INDICATOR: Final = IntegerParameter(0x020D, "language_indicator", 1)
+SAR_TOTAL_SEGMENTS: Final = IntegerParameter(0x020E, "sar_total_segments", 1)
+SAR_SEGMENT_SEQNUM: Final = IntegerParameter(0x020F, "sar_segment_seqnum", 1)
+SC_INTERFACE_VERSION: Final = IntegerParameter(0x0210, "sc_interface_version", 1)
+CALLBACK_NUM_PRES_IND: Final = IntegerParameter(0x0302, "callback_num_pres_ind", 1)
+CALLBACK_NUM_ATAG: Final = OctetsParameter(0x0303, "callback_num_atag", 1, 65)
+NUMBER_OF_MESSAGES: Final = IntegerParameter(0x0304, "number_of_messages", 1)
+CALLBACK_NUM: Final = OctetsParameter(0x0381, "callback_num", 4, 19)
+DPF_RESULT: Final = IntegerParameter(0x0420, "dpf_result", 1)
+SET_DPF: Final = IntegerParameter(0x0421, "set_dpf", 1)
+MS_AVAILABILITY_STATUS: Final = IntegerParameter(0x0422, "ms_availability_status", 1)
+NETWORK_ERROR_CODE: Final = OctetsParameter(0x0423, "network_error_code", 3)
+MESSAGE_PAYLOAD: Final = OctetsParameter(0x0424, "message_payload", 0, VALUE_OCTETS_MAX)
+DELIVERY_FAILURE_REASON: Final = IntegerParameter(0x0425, "delivery_failure_reason", 1)
+MORE_MESSAGES_TO_SEND: Final = IntegerParameter(0x0426, "more_messages_to_send", 1)
+MESSAGE_STATE: Final = IntegerParameter(0x0427, "message_state", 1)
+USSD_SERVICE_OP: Final = OctetsParameter(0x0501, "ussd_service_op", 1)
+DISPLAY_TIME: Final = IntegerParameter(0x1201, "display_time", 1)
+SMS_SIGNAL: Final = IntegerParameter(0x1203, "sms_signal", 2)
+MS_VALIDITY: Final = IntegerParameter(0x1204, "ms_validity", 1)
+ALERT_ON_MESSAGE_DELIVERY: Final = OctetsParameter(0x130C, "alert_on_message_delivery", 0)
+ITS_REPLY_TYPE: Final = IntegerParameter(0x1380, "its_reply_type", 1)
+ITS_SESSION_INFO: Final = OctetsParameter(0x1383, "its_session_info", 2)
 
 # Not of SMPP, and so not in the table: what carriers and gateways in India agree on.
-DLT_PE_ID: Final = Octets(0x1400, "pe_id", 0, VALUE_OCTETS_MAX)
-DLT_TEMPLATE_ID: Final = Octets(0x1401, "template_id", 0, VALUE_OCTETS_MAX)
+DLT_PE_ID: Final = OctetsParameter(0x1400, "pe_id", 0, VALUE_OCTETS_MAX)
+DLT_TEMPLATE_ID: Final = OctetsParameter(0x1401, "template_id", 0, VALUE_OCTETS_MAX)
 
-PARAMETERS: Final[dict[int, Number | Text | Octets]] = {
-    parameter.tag: parameter for parameter in list(globals().values()) if isinstance(parameter, Number | Text | Octets)
+PARAMETERS: Final[dict[int, IntegerParameter | StringParameter | OctetsParameter]] = {
+    parameter.tag: parameter
+    for parameter in list(globals().values())
+    if isinstance(parameter, IntegerParameter | StringParameter | OctetsParameter)
 }
 """Tag to parameter."""
 

@@ -14,20 +14,20 @@ from homing import limits
 SLOTS: Final = 16
 
 
-class Ticking(Protocol):
+class Tickable(Protocol):
     """What is swept. It must be hashable by identity."""
 
     def tick(self, now_s: float) -> None:
         """Called once every `limits.SMPP_SWEEP_S`; must not raise."""
 
 
-class Clockwork:
+class TimerWheel:
     """The ring. `now_s` is the time of its last step: near enough for timers of seconds, and free to read."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic, slots: int = SLOTS) -> None:
         self._clock = clock
-        self._slots: list[set[Ticking]] = [set() for _ in range(slots)]
-        self._slot_of: dict[Ticking, int] = {}
+        self._slots: list[set[Tickable]] = [set() for _ in range(slots)]
+        self._slot_of: dict[Tickable, int] = {}
         self._at = 0
         self._handle: asyncio.TimerHandle | None = None
         self.now_s = clock()
@@ -41,14 +41,14 @@ class Clockwork:
             self.now_s = self._clock()
         return self.now_s
 
-    def add(self, member: Ticking) -> None:
+    def add(self, member: Tickable) -> None:
         """Sweeps `member` from now on."""
         self.read()
         slot = min(range(len(self._slots)), key=lambda place: len(self._slots[place]))
         self._slots[slot].add(member)
         self._slot_of[member] = slot
 
-    def discard(self, member: Ticking) -> None:
+    def discard(self, member: Tickable) -> None:
         """Sweeps `member` no more; nothing if it was not swept."""
         slot = self._slot_of.pop(member, None)
         if slot is not None:
