@@ -5,6 +5,7 @@ import os
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any, Literal
 
 import pytest
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright
@@ -44,17 +45,17 @@ def opened(browser: Browser, console: str) -> Opening:
     async def open_page(
         cookies: dict[str, str] | None = None,
         size: tuple[int, int] = DESK,
-        theme: str = "light",
+        theme: Literal["light", "dark"] = "light",
         scripts: bool = True,
-        **settings: object,
+        **settings: Any,
     ) -> AsyncIterator[Page]:
         context: BrowserContext = await browser.new_context(
             base_url=console,
             viewport={"width": size[0], "height": size[1]},
-            color_scheme=theme,  # type: ignore[arg-type]
+            color_scheme=theme,
             java_script_enabled=scripts,
             timezone_id="Asia/Shanghai",
-            **settings,  # type: ignore[arg-type]
+            **settings,
         )
         context.set_default_timeout(15_000)
         await context.add_cookies(

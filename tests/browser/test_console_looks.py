@@ -5,12 +5,11 @@ uses a keyboard or a screen reader meets it.
 from collections.abc import Mapping
 
 import pytest
-from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Page, expect
+from playwright.async_api import expect
 
 from homing.accounts.admin import change_app
 from homing.model import UserRole
-from tests.support.browser import DESK, PHONE, Opening, picture
+from tests.support.browser import DESK, LANGUAGES, PHONE, Opening, check, picture
 from tests.support.server import Account, Server
 from tests.support.viewer import Viewer, new_link, signed_in
 
@@ -68,8 +67,6 @@ PORTAL: Mapping[str, str] = {
 """Likewise, of a customer."""
 DOORS: Mapping[str, str] = {"sign-in": "/sign-in", "welcome-too-late": "/welcome/x"}
 """Likewise, of who is not signed in."""
-LANGUAGES = ("en", "zh-Hans", "zh-Hant")
-SERIOUS = ("serious", "critical")
 
 
 @pytest.fixture(scope="session")
@@ -101,20 +98,6 @@ async def customer(server: Server, console: str, shop: Account) -> Mapping[str, 
     body = {"appId": account.app, "numbers": "8613800130001,8613800130003", "content": "Your code"}
     await server.client.laaffic(account, "POST", "/v3/sendSms", body=body)
     return viewer.cookies
-
-
-async def check(page: Page, name: str) -> None:
-    """A heading, nothing wider than the screen, and no serious fault that axe finds."""
-    assert await page.locator("h1, .empty h2").count() >= 1
-    wide = await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-    assert wide <= 0, f"{name} is {wide} px wider than the screen"
-    found = await Axe().run(page)
-    faults = [
-        f"{one['id']}: {one['help']}: {[node['html'][:120] for node in one['nodes'][:3]]}"
-        for one in found.response["violations"]
-        if one["impact"] in SERIOUS
-    ]
-    assert faults == [], name
 
 
 @pytest.mark.parametrize(("size", "theme"), [(DESK, "light"), (DESK, "dark"), (PHONE, "light"), (PHONE, "dark")])

@@ -3,13 +3,13 @@
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import pytest
-from playwright.async_api import expect
-from test_console_looks import LANGUAGES, check
+from playwright.async_api import Dialog, expect
 
 from homing.model import UserRole
-from tests.support.browser import DESK, PHONE, Opening, picture
+from tests.support.browser import DESK, LANGUAGES, PHONE, Opening, check, picture
 from tests.support.server import Account, Server
 from tests.support.sink import Sink
 from tests.support.viewer import Viewer, signed_in
@@ -83,12 +83,16 @@ async def until_ended(viewer: Viewer, message_id: int) -> None:
     await until(lambda: viewer.get(f"/messages/{message_id}"), lambda seen: "answered HTTP" in seen.words, every_s=0.2)
 
 
+def _note(messages: list[str], dialog: Dialog) -> None:
+    messages.append(dialog.message)
+
+
 @pytest.mark.parametrize(("size", "theme"), [(DESK, "light"), (DESK, "dark"), (PHONE, "light"), (PHONE, "dark")])
 async def test_a_page_of_traffic_looks_right(size: tuple[int, int], theme: str, opened: Opening, scene: Scene) -> None:
     for name, path in scene.pages.items():
         async with opened(dict(scene.cookies), size=size, theme=theme) as page:
             ran: list[str] = []
-            page.on("dialog", lambda dialog, ran=ran: ran.append(dialog.message))
+            page.on("dialog", partial(_note, ran))
             await page.goto(path)
             await picture(page, f"{name}-{'phone' if size == PHONE else 'desk'}-{theme}")
             await check(page, name)

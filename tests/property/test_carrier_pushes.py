@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from homing.carriers import kinds
 from homing.carriers.base import BadReport, Listener, Pushed
 from homing.intake.intake import utc_now
-from homing.model import CarrierInbound, CarrierReceipt
+from homing.model import CarrierInbound, CarrierReceipt, LateAnswer
 from homing.states import State
 
 FIELDS = {
@@ -79,6 +79,7 @@ def test_a_push_is_read_or_refused(
         return
     assert heard.status == 200
     for one in heard.reports:
+        assert not isinstance(one, LateAnswer)
         assert one.received_at.tzinfo is not None
         assert one.received_at.astimezone(UTC).year >= 1970
         if isinstance(one, CarrierReceipt):

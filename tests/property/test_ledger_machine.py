@@ -9,6 +9,7 @@ import itertools
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, TypeVar
 
 import pytest
@@ -176,12 +177,13 @@ class LedgerMachine(RuleBasedStateMachine):
             return
         signed = amount if amount % 2 or not what.startswith("adjust") else -amount
         gifted, balance = (signed, 0) if "gift" in what else (0, signed)
-        movement = {
+        movements: dict[str, Callable[[int], Any]] = {
             "top-up": top_up,
             "gift": gift,
             "adjust": adjustment,
             "adjust gift": lambda signed: adjustment(signed, Book.GIFT),
-        }[what](signed)
+        }
+        movement = movements[what](signed)
         if old.gift + gifted < 0:
             with pytest.raises(errors.OperatorError):
                 self.run(self._move(account, movement))
@@ -226,8 +228,8 @@ class LedgerMachine(RuleBasedStateMachine):
         for one, ended in zip(batch, results, strict=True):
             if isinstance(ended, list):
                 self._charge(one.account, [one])
-        for index, account in enumerate(self.accounts):
-            seen, model = self.run(self.bank.purse(account)), self.purses[index]
+        for index, profile in enumerate(self.accounts):
+            seen, model = self.run(self.bank.purse(profile)), self.purses[index]
             assert seen.gift + seen.balance == model.gift + model.balance
             assert seen.balance >= min(before[index].balance, -seen.credit)
             self.purses[index] = seen
@@ -392,8 +394,9 @@ def bank(postgres: str, worker: str, loop: asyncio.AbstractEventLoop) -> Iterato
 
 def test_the_ledger_is_right_whatever_happens_at_once(bank: Bank, loop: asyncio.AbstractEventLoop) -> None:
     requests = itertools.count(1)
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]
-        lambda: LedgerMachine(loop.run_until_complete, bank, requests),
+    factory: Any = partial(LedgerMachine, loop.run_until_complete, bank, requests)
+    run_state_machine_as_test(
+        factory,
         settings=settings(
             max_examples=25,
             stateful_step_count=14,

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from homing import errors, limits
 from homing.accounts.profile import Profile
 from homing.intake import intake
+from homing.intake.prepare import Prepared
 from homing.ledger.movements import move, top_up
 from tests.support.bank import NOWHERE, PRICES, Bank, Purse, group, opened, outcomes
 from tests.support.server import new_database
@@ -124,7 +125,9 @@ async def test_money_that_comes_in_meanwhile_is_spent_and_no_more(bank: Bank) ->
             )
         return accepted
 
-    *accepted, _ = await asyncio.gather(*(keep_sending(n) for n in range(PROCESSES)), put_in())
+    filling = asyncio.ensure_future(put_in())
+    accepted = await asyncio.gather(*(keep_sending(n) for n in range(PROCESSES)))
+    await filling
     assert sum(accepted) <= 30
     rest = await outcomes(bank.send(n % PROCESSES, account, [group("1", 1)]) for n in range(40))
     assert sum(accepted) + sum(1 for one in rest if isinstance(one, list)) == 30
@@ -197,8 +200,8 @@ async def test_what_fits_is_accepted_when_a_dearer_one_before_it_loses_its_money
 
 
 def test_affordable_passes_over_the_dear_and_keeps_the_order() -> None:
-    def prepared(total: int) -> intake.Prepared:
-        return intake.Prepared(1, total, [], [])
+    def prepared(total: int) -> Prepared:
+        return Prepared(1, total, [], [])
 
     all_of_them = [prepared(total) for total in (5, 9, 3, 2, 1, 0)]
     assert [one.total_micro for one in intake.affordable(all_of_them, 9)] == [5, 3, 1, 0]

@@ -78,7 +78,7 @@ def check(decoded: list[DecodedPdu]) -> None:
             assert sequence == 0
         elif body.answer is not None:
             assert body.answer.status != CommandStatus.ROK
-            assert not isinstance(body.answer, GenericNack) or body.answer.status in CommandStatus
+            assert not isinstance(body.answer, GenericNack) or body.answer.status in set(CommandStatus)
 
 
 @given(st.binary(max_size=200), st.lists(st.integers(0, 10_000), max_size=5))

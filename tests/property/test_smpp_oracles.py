@@ -125,7 +125,7 @@ def same(theirs: Any, ours: Any) -> bool:
     """Their strings are bytes, and None where they are empty."""
     if isinstance(ours, str):
         return (theirs or b"").rstrip(b"\0") == ours.encode()
-    return (theirs or type(ours)()) == ours
+    return bool((theirs or type(ours)()) == ours)
 
 
 @given(st.one_of([struct(kind) for kind in BY_THEM.values()]), SEQUENCES)

@@ -54,13 +54,13 @@ messages = common | {
     "short_message": texts,
 }
 submits = (
-    st.builds(SubmitSm, destination_addr=addresses, **messages)  # type: ignore[arg-type]
+    st.builds(SubmitSm, destination_addr=addresses, **messages)
     | st.builds(
         SubmitMulti,
         dest_addresses=st.lists(st.builds(SmeAddress, octet, octet, addresses), max_size=4).map(tuple),
         **messages,
-    )  # type: ignore[arg-type]
-    | st.builds(DataSm, destination_addr=addresses, **common)  # type: ignore[arg-type]
+    )
+    | st.builds(DataSm, destination_addr=addresses, **common)
 )
 
 

@@ -6,6 +6,7 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -319,8 +320,9 @@ def bank(postgres: str, worker: str, loop: asyncio.AbstractEventLoop) -> Iterato
 
 
 def test_statistics_add_up_to_the_messages_whatever_their_lives(bank: Bank, loop: asyncio.AbstractEventLoop) -> None:
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]
-        lambda: StatisticsMachine(loop.run_until_complete, bank),
+    factory: Any = partial(StatisticsMachine, loop.run_until_complete, bank)
+    run_state_machine_as_test(
+        factory,
         settings=settings(
             max_examples=40,
             stateful_step_count=30,

@@ -47,7 +47,8 @@ class Ear:
         self.thoughts += 1
 
     def check(self, now_s: float) -> None:
-        if any(one.account_id in self.fails_on for one in (*self.past, *self.heard)):
+        accounts = {cell.account_id for cell in self.past} | {delta.account_id for delta in self.heard}
+        if not accounts.isdisjoint(self.fails_on):
             raise KeyError("an account that it cannot take")
 
     async def save(self, database: Database) -> None:
@@ -56,7 +57,7 @@ class Ear:
     @property
     def submitted(self) -> int:
         """All it knows of."""
-        return sum(one.submitted for one in (*self.past, *self.heard))
+        return sum(cell.submitted for cell in self.past) + sum(delta.submitted for delta in self.heard)
 
 
 @pytest.fixture(scope="module")

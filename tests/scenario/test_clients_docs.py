@@ -44,7 +44,8 @@ async def test_the_guide_does_and_prints_what_it_shows(server: Server) -> None:
     instead = {SERVED: server.address} | {
         getattr(shown, name): getattr(account, name) for name in ("key", "secret", "app", "api_id", "api_password")
     }
-    blocks, names = steps(), {"__name__": "guide"}
+    blocks = steps()
+    names: dict[str, Any] = {"__name__": "guide"}
     assert len(blocks) >= 5
     try:
         for program, printed in blocks:

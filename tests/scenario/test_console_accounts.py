@@ -235,7 +235,7 @@ async def test_a_credential_is_shown_once_and_works_until_it_is_revoked(
     await viewer.get(path)
     made = await viewer.post(path, {"do": "create", "dialect": "laaffic", "label": HOSTILE})
     assert made.status == 200
-    key, secret = (re.search(rf'id="{name}">([^<]+)<', made.text)[1] for name in ("key", "secret"))  # type: ignore[index]
+    key, secret = (re.findall(rf'id="{name}">([^<]+)<', made.text)[0] for name in ("key", "secret"))
     server.secrets.add(secret)
     fresh = Account(account.account_id, account.name, "", "", "", key, secret, account.app, "HOMING")
     assert await send(server, fresh) == "0"

@@ -83,11 +83,13 @@ async def test_a_drained_carrier_is_offered_to_no_message_and_runs_on(server: Se
     assert not await is_offered()
     await shows(viewer, "/carriers", "full simulator Draining")
     row = await server.database.row("carrier_find", "full", None)
+    assert row
     assert catalogue.course_of(row) is catalogue.Course.DRAINING
     stale = await viewer.post("/carriers/full", {"course": "disabled", "version": version})
     assert stale.status == 422
     assert "Somebody has changed this meanwhile" in stale.words
     row = await server.database.row("carrier_find", "full", None)
+    assert row
     assert row["enabled"], "a stale form changes nothing"
     version = stale.text.split('name="version" value="')[1][:16]
     assert (await viewer.post("/carriers/full", {"course": "enabled", "version": version})).status == 303

@@ -49,7 +49,7 @@ async def test_the_funnel_counts_by_country_network_carrier_and_app(server: Serv
     assert [(one.key, one.sent) for one in funnel.by["app"]] == [(account.app, 4)]
     found = funnel.total.converted_rate
     assert found is not None
-    assert (found.low, found.high) == (pytest.approx(0.1500, abs=1e-3), pytest.approx(0.8500, abs=1e-3)), "Wilson"
+    assert [found.low, found.high] == [pytest.approx(0.1500, abs=1e-3), pytest.approx(0.8500, abs=1e-3)], "Wilson"
 
     _name, viewer = await signed_in(console, server.database)
     words = await shows(viewer, f"/conversions?account={account.name}", "China 3", "India 1")
@@ -96,4 +96,4 @@ async def test_every_span_is_shown_and_an_account_that_is_none_is_said(server: S
 def test_an_interval_is_that_of_95_percent() -> None:
     found = rate(30, 100)
     assert found is not None
-    assert (found.low, found.high) == (pytest.approx(0.2189, abs=1e-4), pytest.approx(0.3958, abs=1e-4))
+    assert [found.low, found.high] == [pytest.approx(0.2189, abs=1e-4), pytest.approx(0.3958, abs=1e-4)]

@@ -74,7 +74,7 @@ async def test_a_page_reads_no_large_table_from_end_to_end(
     connection, known = history
     values = ", ".join(_literal(value, known) for value in ASKED[name])
     await connection.execute(f"SET plan_cache_mode = {mode}")
-    await connection.execute(f"PREPARE kept AS {queries.load()[name]}")
+    await connection.execute(f"PREPARE kept AS {queries.load_all()[name]}")
     try:
         plan = [row[0] for row in await connection.fetch(f"EXPLAIN EXECUTE kept ({values})")]
     finally:

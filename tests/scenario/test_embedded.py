@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
-import psutil  # type: ignore[import-untyped]  # the wheel brings it; its stubs are another package
+import psutil
 import pytest
 
 import homing
@@ -395,8 +395,10 @@ def test_a_stale_process_id_that_now_is_somebody_elses_is_no_obstacle(room: Room
     lines = pid_file.read_text().splitlines()
     first.close()
     uid = first.cluster.stat().st_uid
-    identity = {"user": uid, "group": first.cluster.stat().st_gid, "extra_groups": []} if IS_ROOT else {}
-    stranger = subprocess.Popen(["sleep", "60"], cwd="/", **identity)  # type: ignore[call-overload]
+    identity: dict[str, Any] = (
+        {"user": uid, "group": first.cluster.stat().st_gid, "extra_groups": []} if IS_ROOT else {}
+    )
+    stranger = subprocess.Popen(["sleep", "60"], cwd="/", **identity)
     try:
         pid_file.write_text("\n".join([str(stranger.pid), *lines[1:]]) + "\n")
         if IS_ROOT:

@@ -50,8 +50,8 @@ async def server(postgres: str, room: Path, worker: str) -> AsyncIterator[Server
         async with made.database.transaction() as transaction:
             second = await catalogue.add_carrier(transaction, "second", "simulator", json.dumps(CERTAIN))
             for prefix, odds in FIRST.items():
-                settings = json.dumps({**CERTAIN, **odds})
-                first = await catalogue.add_carrier(transaction, f"first-{prefix}", "simulator", settings)
+                chances = json.dumps({**CERTAIN, **odds})
+                first = await catalogue.add_carrier(transaction, f"first-{prefix}", "simulator", chances)
                 await catalogue.set_route(transaction, Match(prefix=prefix), first, priority=1)
                 if prefix != AWAY:
                     await catalogue.set_route(transaction, Match(prefix=prefix), second, priority=2)

@@ -59,7 +59,7 @@ async def denied(server: Server, account: Account) -> str:
     await server.settled()
 
     async def is_known() -> bool:
-        return (await lia(server, account, f"{prefix}900"))["status"] == "F"
+        return bool((await lia(server, account, f"{prefix}900"))["status"] == "F")
 
     await until(is_known)
     return prefix
@@ -166,7 +166,7 @@ async def test_an_allowed_number_passes_a_denied_prefix(server: Server, account:
     await command(server, "guard", "allow", f"{prefix}777", "--account", account.name)
 
     async def passes() -> bool:
-        return (await lia(server, account, f"{prefix}777"))["status"] == "S"
+        return bool((await lia(server, account, f"{prefix}777"))["status"] == "S")
 
     assert await until(passes)
     assert (await lia(server, account, f"{prefix}778"))["status"] == "F"

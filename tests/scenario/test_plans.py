@@ -14,7 +14,7 @@ from homing.store.database import FREE_PLANS, INDEX_PLANS
 from homing.store.migrate import migrate
 from tests.support import server as serving
 
-KEYED = {
+KEYED: dict[str, tuple[str, *tuple[set[str], ...]]] = {
     "messages_move": ("message", {"account_id", "message_id"}),
     "messages_by_id": ("message", {"account_id", "message_id"}),
     "conversions_record": ("message", {"account_id", "message_id"}, {"number"}),
@@ -120,7 +120,7 @@ async def test_a_hot_statement_finds_its_rows_by_their_whole_key(
     connections: dict[str, asyncpg.Connection], name: str, state: str
 ) -> None:
     table, *keys = KEYED[name]
-    connection, statement = connections[state], queries.load()[name]
+    connection, statement = connections[state], queries.load_all()[name]
     values = ARGUMENTS.get(name) or ", ".join(
         "0" if parameter.name in ("int4", "int8") else "NULL"
         for parameter in (await connection.prepare(statement)).get_parameters()
@@ -250,7 +250,7 @@ async def test_a_statement_reads_no_more_of_a_large_table_than_it_asks_for(
     try:
         for setting, value in plans.items():
             await grown.execute(f"SET LOCAL {setting} = {value}")
-        statement = queries.load()[name]
+        statement = queries.load_all()[name]
         types = [parameter.name for parameter in (await grown.prepare(statement)).get_parameters()]
         given = [
             f"{await grown.fetchval(f'SELECT quote_nullable($1::{kind}::text)', value)}::{kind}"

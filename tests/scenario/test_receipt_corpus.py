@@ -141,7 +141,7 @@ async def comes_out(post: PostRoom, message_id: int, end: Mapping[str, Any]) -> 
 
 
 def test_every_case_says_what_it_imitates_and_no_two_are_the_same() -> None:
-    cases = [param.values[0] for param in CASES]
+    cases: list[Any] = [param.values[0] for param in CASES]
     assert len(cases) >= CASES_MIN
     assert all(case["imitates"] and case["expect"] for case in cases)
     assert len({param.id for param in CASES}) == len(CASES)

@@ -167,7 +167,7 @@ async def test_what_is_nobodys_is_forgotten_after_its_time_and_beyond_its_bound(
 async def test_the_owner_of_a_reply_is_found_by_indexes_alone(dsn: str, post: PostRoom) -> None:
     connection = await asyncpg.connect(dsn, server_settings=dict(INDEX_PLANS))
     try:
-        await connection.execute(f"PREPARE owner AS {queries.load()['inbound_owner']}")
+        await connection.execute(f"PREPARE owner AS {queries.load_all()['inbound_owner']}")
         rows = await connection.fetch("EXPLAIN EXECUTE owner ('{1,2}', '{a,b}', 1, 'a')")
     finally:
         await connection.close()

@@ -148,8 +148,8 @@ def test_what_a_mind_kept_another_remembers(world: World) -> None:
     heir = Mind()
     for name, kept in world.mind.keep(0, 100):
         heir.remember(name, msgspec.msgpack.decode(msgspec.msgpack.encode(kept), type=Kept))
-    for name, verdict in verdicts.items():
-        heir.uphold(name, verdict)
+    for cohort, verdict in verdicts.items():
+        heir.uphold(cohort, verdict)
     heir.think(START_S + world.now_s, lambda _cell, _carrier: RATE, lambda _account, _app: "reporting")
     assert set(heir.verdicts().verdicts) == set(verdicts)
 

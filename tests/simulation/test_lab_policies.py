@@ -42,7 +42,8 @@ def course(scenario: Scenario, policy: str) -> NDArray[np.float64]:
     world = World(scenario, 1, NUMBERING)
     made = policies.make(policy, world)
     messages = run(world, made.router, made.door, made.with_blocks).messages[: world.minutes]
-    return messages / messages.sum(axis=1, keepdims=True)
+    shares: NDArray[np.float64] = messages / messages.sum(axis=1, keepdims=True)
+    return shares
 
 
 def _whole(scenario: Scenario, policy: str) -> tuple[int, ...]:

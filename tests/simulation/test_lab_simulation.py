@@ -1,6 +1,8 @@
 """The simulated world against closed forms, and the rules that make comparisons fair."""
 
+import math
 from collections import Counter
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
 import msgspec
@@ -46,19 +48,19 @@ def ran(scenario: Scenario, policy: str = "priority", seed: int = 1) -> Tally:
 class Hearing(routers.Fixed):
     """Round robin that keeps what it is told."""
 
-    listens = True  # type: ignore[misc]
+    listens = True
 
     def __init__(self, world: World) -> None:
         super().__init__(world, Strategy.WEIGHTED)
         self.heard: list[Delta] = []
 
-    def hear(self, deltas: object) -> None:
-        self.heard += deltas  # type: ignore[operator]
+    def hear(self, deltas: Iterable[Delta]) -> None:
+        self.heard += deltas
 
 
 def near(share: float, expected: float, count: int) -> bool:
     """Within four standard deviations of a binomial share."""
-    return abs(share - expected) < 4 * np.sqrt(expected * (1 - expected) / count)
+    return abs(share - expected) < 4 * math.sqrt(expected * (1 - expected) / count)
 
 
 def test_people_come_at_the_rate_and_carriers_deliver_what_they_are_said_to() -> None:

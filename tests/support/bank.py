@@ -143,8 +143,8 @@ def group(prefix: str, count: int, segments: int = 1) -> Group:
 
 async def outcomes(sends: Iterable[Any]) -> list[list[int] | errors.InsufficientBalance]:
     """What became of sends that all begin at once: message ids, or the refusal. Anything else is raised."""
-    ended = await asyncio.gather(*sends, return_exceptions=True)
+    ended: list[Any] = await asyncio.gather(*sends, return_exceptions=True)
     for one in ended:
         if isinstance(one, BaseException) and not isinstance(one, errors.InsufficientBalance):
             raise one
-    return ended  # type: ignore[return-value]
+    return ended

@@ -4,11 +4,14 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
+from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Page
 
 SCREENSHOTS = Path(__file__).parents[2] / ".screenshots"
 DESK = (1280, 800)
 PHONE = (390, 844)
+LANGUAGES = ("en", "zh-Hans", "zh-Hant")
+SERIOUS = ("serious", "critical")
 
 Opening = Callable[..., AbstractAsyncContextManager[Page]]
 
@@ -17,3 +20,17 @@ async def picture(page: Page, name: str) -> None:
     """Keeps what the page looks like, whole, in a folder that git ignores."""
     SCREENSHOTS.mkdir(exist_ok=True)
     await page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=True)
+
+
+async def check(page: Page, name: str) -> None:
+    """A heading, nothing wider than the screen, and no serious fault that axe finds."""
+    assert await page.locator("h1, .empty h2").count() >= 1
+    wide = await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    assert wide <= 0, f"{name} is {wide} px wider than the screen"
+    found = await Axe().run(page)
+    faults = [
+        f"{one['id']}: {one['help']}: {[node['html'][:120] for node in one['nodes'][:3]]}"
+        for one in found.response["violations"]
+        if one["impact"] in SERIOUS
+    ]
+    assert faults == [], name

@@ -31,6 +31,7 @@ CODE_WORDS = {"N_": None, "say": None, "say_n": (1, 2)}
 def said() -> Mapping[str | tuple[str, ...], str]:
     """Every text in the code and the templates, with a place where it stands."""
     found: dict[str | tuple[str, ...], str] = {}
+    files: list[tuple[str, Mapping[str, tuple[int, ...] | None], Path]]
     files = [("python", CODE_WORDS, file) for file in sorted(CONSOLE.rglob("*.py"))]
     files += [("jinja2.ext:babel_extract", TEMPLATE_WORDS, file) for file in sorted(CONSOLE.rglob("*.html"))]
     for folder in ERROR_FOLDERS:
@@ -56,6 +57,11 @@ def catalogues(folder: Path) -> Iterator[tuple[Path, Message]]:
 
 def key(message: Message) -> str | tuple[str, ...]:
     return message.id if isinstance(message.id, str) else tuple(message.id)
+
+
+def forms_of(message: Message) -> list[str]:
+    """Its translation: one text, or one for each number that its language tells apart."""
+    return [message.string] if isinstance(message.string, str) else list(message.string or ())
 
 
 def missing(folder: Path) -> Mapping[str | tuple[str, ...], str]:

@@ -5,7 +5,7 @@ import re
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Self
+from typing import Any, Self
 
 from homing.smpp import pdus, timers
 from homing.smpp.connection import SmppConnection
@@ -73,12 +73,18 @@ class Esme:
         async with asyncio.timeout(WAIT_S):
             return await self.connection.ask(request)
 
-    async def submit(self, number: str, text: bytes = b"Your code is 1234", **more: object) -> ResponsePdu:
+    async def status_of(self, request: pdus.RequestPdu) -> int:
+        """Of the answer."""
+        answer = await self.ask(request)
+        assert isinstance(answer, ResponsePdu), answer
+        return answer.status
+
+    async def submit(self, number: str, text: bytes = b"Your code is 1234", **more: Any) -> ResponsePdu:
         answer = await self.ask(submit(number, text, **more))
         assert isinstance(answer, ResponsePdu), answer
         return answer
 
-    async def sent(self, number: str, text: bytes = b"Your code is 1234", **more: object) -> str:
+    async def sent(self, number: str, text: bytes = b"Your code is 1234", **more: Any) -> str:
         """The message id."""
         answer = await self.submit(number, text, **more)
         assert answer.status == 0, hex(answer.status)
@@ -100,8 +106,8 @@ class Esme:
         return next(one for one in self.receipts if one.id == message_id)
 
 
-def submit(number: str, text: bytes = b"Your code is 1234", *, tlvs: Tlvs = (), **more: object) -> SubmitSm:
-    values: dict[str, object] = {
+def submit(number: str, text: bytes = b"Your code is 1234", *, tlvs: Tlvs = (), **more: Any) -> SubmitSm:
+    values: dict[str, Any] = {
         "source_addr_ton": 5,
         "source_addr": "HOMING",
         "dest_addr_ton": 1,
@@ -109,7 +115,7 @@ def submit(number: str, text: bytes = b"Your code is 1234", *, tlvs: Tlvs = (), 
         "registered_delivery": 1,
         **more,
     }
-    return SubmitSm(destination_addr=number, short_message=text, tlvs=tlvs, **values)  # type: ignore[arg-type]
+    return SubmitSm(destination_addr=number, short_message=text, tlvs=tlvs, **values)
 
 
 async def call(
@@ -140,13 +146,13 @@ async def bound(
     deliver: Callable[[DeliverSm], int | None] = lambda _pdu: 0,
     window: int = 200,
     source: str | None = None,
-    **more: object,
+    **more: Any,
 ) -> AsyncIterator[Esme]:
     """Binds, and unbinds at the end unless the link has ended before."""
     timer_wheel, esme = TimerWheel(), Esme(deliver)
     await call(address, esme, timer_wheel, window, source)
     try:
-        answer = await esme.ask(kind(system_id, password, **more))  # type: ignore[arg-type]
+        answer = await esme.ask(kind(system_id, password, **more))
         assert isinstance(answer, ResponsePdu), answer
         assert answer.status == 0, hex(answer.status)
         yield esme

@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import aiohttp
-import psutil  # type: ignore[import-untyped]  # the database's wheel brings it; its stubs are another package
+import psutil
 
 import homing
 from homing import demo

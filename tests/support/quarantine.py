@@ -5,6 +5,8 @@ outcome. The reason is the cause as far as it is known, and what will mend it. A
 tests/conftest.py.
 """
 
+from collections.abc import Generator
+
 import pytest
 from _pytest.terminal import TerminalReporter
 
@@ -23,13 +25,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> object:
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
     mark = item.get_closest_marker(MARK)
     if mark is not None:
-        report.quarantined = _reason_of(mark)
+        reason = _reason_of(mark)
+        setattr(report, MARK, reason)
         if report.failed:
-            report.wasxfail = report.quarantined  # pytest itself then leaves it out when it counts failures
+            report.wasxfail = reason  # pytest itself then leaves it out when it counts failures
     return report
 
 

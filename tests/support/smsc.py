@@ -15,7 +15,7 @@ import ssl
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import TracebackType
@@ -35,6 +35,7 @@ from homing.smpp.pdus import (
     QuerySm,
     QuerySmResp,
     RequestPdu,
+    ResponsePdu,
     SubmitSm,
     SubmitSmResp,
     refuse,
@@ -220,7 +221,7 @@ class Smsc:
         """message_state by id, for query_sm."""
         self.queries: list[QuerySm] = []
         self.throttled = 0
-        self._ids = itertools.count(self.first_id)
+        self.ids: Iterator[int] = itertools.count(self.first_id)
         self._bucket: TokenBucket | None = None
         self._parts: dict[tuple[str, int, int], dict[int, bytes]] = {}
         self._timer_wheel = TimerWheel()
@@ -349,7 +350,7 @@ class Smsc:
         if deed.status:
             link.connection.respond(sequence, deed.status)
             return
-        number = next(self._ids)
+        number = next(self.ids)
         message_id = self.submit_id(number) if deed.message_id is None else deed.message_id
         accepted = Accepted(message_id, number, submit, link)
         if self.keeps:
@@ -462,6 +463,11 @@ class Smsc:
                 continue
             link.connection.send(deliver, self._delivered(origin, deliver))
 
+    @property
+    def delivery_statuses(self) -> list[int]:
+        """Of the answers to all that was delivered."""
+        return [status_of(answer) for _deliver, answer in self.delivered]
+
     def _delivered(self, origin: Link | None, deliver: DeliverSm) -> Callable[[ResponseOrFailure], None]:
         def keep(answer: ResponseOrFailure) -> None:
             if isinstance(answer, RequestFailure):
@@ -530,6 +536,12 @@ class Smsc:
 def replaced(deliver: DeliverSm, **changes: Any) -> DeliverSm:
     fields = {name: getattr(deliver, name) for name in deliver.__struct_fields__}
     return DeliverSm(**{**fields, **changes})
+
+
+def status_of(answer: ResponseOrFailure) -> int:
+    """Of an answer that came."""
+    assert isinstance(answer, ResponsePdu), answer
+    return answer.status
 
 
 def refused(request: type[RequestPdu], status: int, sequence: int) -> bytes:

@@ -9,6 +9,7 @@ from html import unescape
 from typing import Self
 
 import aiohttp
+from multidict import CIMultiDictProxy
 
 from homing.model import UserRole
 from homing.store.database import Database
@@ -25,7 +26,7 @@ class Seen:
     """An answer."""
 
     status: int
-    headers: Mapping[str, str]
+    headers: CIMultiDictProxy[str]
     text: str
 
     @property

@@ -26,7 +26,7 @@ from homing.clients import errors
 from homing.intake.intake import utc_now
 from homing.model import Answer, CarrierInbound, CarrierReceipt, Options, Outbound, Outcome, Outstanding, Traffic
 from homing.states import State
-from tests.support.carriers import unmarked
+from tests.support.carriers import first_answers, unmarked
 from tests.support.waiting import until
 
 PAGE = Path(__file__).parents[2] / "docs" / "operate" / "http-carriers.md"
@@ -345,7 +345,7 @@ def carrier(vendor: Vendor, manner: Manner = Manner(), **settings: Any) -> ApiCa
 
 async def submit(one: ApiCarrier, batch: Sequence[Outbound]) -> dict[int, Answer]:
     answers: dict[int, Answer] = {}
-    await one.submit(batch, lambda sent, answer: answers.setdefault(sent.message_id, answer), unmarked)
+    await one.submit(batch, first_answers(answers), unmarked)
     assert len(answers) == len(batch)
     return answers
 
@@ -407,6 +407,7 @@ async def test_outstanding_messages_are_asked_about_until_they_end() -> None:
     assert vendor.refs_asked().count("old") == 1, "what is too old is asked about once more"
     vendor.ends = {"ref-5": State.DELIVERED}
     (receipt,) = await asyncio.wait_for(waiting, 5)
+    assert isinstance(receipt, CarrierReceipt)
     assert (receipt.carrier_ref, receipt.state) == ("ref-5", State.DELIVERED)
     quiet = asyncio.ensure_future(anext(reports))
     await until(lambda: one.health().detail["to_ask_about"] == 0, within_s=SOON_S)
@@ -425,14 +426,16 @@ async def test_questions_that_fail_are_asked_again(monkeypatch: pytest.MonkeyPat
     waiting = asyncio.ensure_future(anext(one.reports()))
     await until(lambda: len(vendor.asked) >= 2, within_s=SOON_S)
     vendor.failure = None
-    assert (await asyncio.wait_for(waiting, 5))[0].state is State.EXPIRED
+    (receipt,) = await asyncio.wait_for(waiting, 5)
+    assert isinstance(receipt, CarrierReceipt)
+    assert receipt.state is State.EXPIRED
 
 
 async def test_a_failure_of_our_own_while_asking_loses_no_question() -> None:
     vendor = Vendor()
     one = carrier(vendor, Manner(ask_after_s=0.01, asks_per_s=100))
     await submit(one, [message(message_id=5)])
-    vendor.failure = KeyError("status")  # type: ignore[assignment]
+    vendor.failure = KeyError("status")
     with pytest.raises(KeyError):
         await asyncio.wait_for(anext(one.reports()), 5)
     assert one.health().detail["to_ask_about"] == 1

@@ -104,8 +104,9 @@ async def test_a_bind_that_waits_for_its_turn_has_it_when_others_of_its_network_
         async def find(self, _door: Door, _key: str) -> None:
             await looked.wait()
 
-    parts: Any = Directory(), None, lambda: 1
-    gatekeeper = BindAuthenticator(*parts, guard()[0])
+    directory: Any = Directory()
+    register: Any = None
+    gatekeeper = BindAuthenticator(directory, register, lambda: 1, guard()[0])
 
     async def bind(address: str) -> str:
         with pytest.raises(BindRefused) as refused:

@@ -16,8 +16,10 @@ from homing.clients.call import HttpReply, parse_base
 from homing.clients.laaffic_calls import CODES, LaafficCalls
 from homing.clients.lia_calls import REMARKS, TRACK, LiaCalls, refusal_of, status_of
 from homing.clients.reading import Unreadable
+from homing.dialects.laaffic import codes as laaffic_codes
 from homing.dialects.lia import endpoints as lia_door
-from homing.states import TABLE, State
+from homing.dialects.lia import words as lia_words
+from homing.states import State
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
 SEEDS = Path(__file__).parents[2].parent / "shared" / "seeds"
@@ -272,7 +274,8 @@ def test_a_lia_send_is_read_and_its_refusal_raised() -> None:
     assert call.read(said([{"message_id": 7, "status": "S"}]), False).message_id == 7
     with pytest.raises(errors.InsufficientBalance):
         call.read(said({"message_id": 0, "status": "F", "remarks": "Insufficient balance"}), False)
-    for body in ({"message_id": 0, "status": "S"}, {"remarks": "?"}, []):
+    unreadable: tuple[object, ...] = ({"message_id": 0, "status": "S"}, {"remarks": "?"}, [])
+    for body in unreadable:
         with pytest.raises(Unreadable):
             call.read(said(body), False)
 
@@ -325,7 +328,7 @@ def test_remarks_are_known_in_any_letter_case_and_those_of_the_reference_are_all
 
 def test_every_status_word_of_the_dialect_is_known() -> None:
     for state in State:
-        assert status_of(TABLE[state].lia).value == TABLE[state].lia
+        assert status_of(lia_words.STATE_WORDS[state]).value == lia_words.STATE_WORDS[state]
     assert {status for status in lia.Status if status.is_final} == {
         *map(lia.Status, ("Delivered", "Undeliverable", "Expired", "Rejected", "Failed", "DND"))
     }
@@ -396,9 +399,11 @@ def refusals(kind: type[own_errors.Refusal] = own_errors.Refusal) -> Iterator[ty
         yield from refusals(one)
 
 
-@pytest.mark.parametrize("kind", [one for one in refusals() if one.lia != own_errors.Refusal.lia])
+@pytest.mark.parametrize(
+    "kind", [kind for kind in refusals() if lia_words.REMARKS.of(kind) != lia_words.INVALID_REQUEST]
+)
 def test_a_refusal_is_the_same_error_in_both_dialects(kind: type[own_errors.Refusal]) -> None:
-    assert type(refusal_of(kind.lia)) is CODES[kind.laaffic]
+    assert type(refusal_of(lia_words.REMARKS.of(kind))) is CODES[laaffic_codes.CODES.of(kind)]
 
 
 @pytest.mark.parametrize("huge", [b"1e999999999", b'"1e999999999"', b"9" * 5000, b'"NaN"'])

@@ -133,7 +133,7 @@ def test_no_language_lacks_a_text_or_has_one_that_nothing_says(folder: Path) -> 
     assert set(keys) - set(said) == set()
     assert len(keys) == len(set(keys)), "a text stands in two files"
     for file, message in entries:
-        forms = [message.string] if isinstance(message.string, str) else list(message.string)
+        forms = console_texts.forms_of(message)
         assert all(forms), (file.name, message.id)
         assert not message.fuzzy, message.id
         originals = [message.id] if isinstance(message.id, str) else list(message.id)
@@ -154,14 +154,14 @@ def test_texts_of_the_two_chinese_scripts_differ() -> None:
     )
     for folder, foreign in zip(FOLDERS, (traditional, simplified), strict=True):
         for file, message in console_texts.catalogues(folder):
-            text = message.string if isinstance(message.string, str) else "".join(message.string)
+            text = "".join(console_texts.forms_of(message))
             assert not set(text) & (foreign - {"發"} if folder.name == "zh_Hant" else foreign), (file.name, text)
 
 
 def test_the_gift_has_one_name_in_chinese() -> None:
     for folder, name in zip(FOLDERS, ("赠金", "贈金"), strict=True):
         for file, message in console_texts.catalogues(folder):
-            text = message.string if isinstance(message.string, str) else "".join(message.string)
+            text = "".join(console_texts.forms_of(message))
             assert text.count(name[0]) == text.count(name), (file.name, text)
 
 

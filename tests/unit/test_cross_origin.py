@@ -2,13 +2,13 @@
 
 from homing.doors.cross_origin import CrossOrigin
 from homing.doors.wire import Request, Response
-from tests.support.calls import Called
+from tests.support.calls import Called, Headers
 
 SHOP = "https://shop.example.com"
 
 
 def request(method: str, origin: str | None) -> Request:
-    headers = {} if origin is None else {"origin": origin}
+    headers = Headers({} if origin is None else {"origin": origin})
     return Request(method, "/api/CTrack", "", headers, b"", "r", Called())
 
 

@@ -24,7 +24,8 @@ async def test_who_is_late_is_told_and_the_others_are_not() -> None:
             return "late"
         return "in time"
 
-    assert await asyncio.gather(wait(0.01), wait(5), wait(0.02), wait(5)) == ["in time", "late", "in time", "late"]
+    outcomes = await asyncio.gather(*(wait(seconds) for seconds in (0.01, 5, 0.02, 5)))
+    assert outcomes == ["in time", "late", "in time", "late"]
     assert not limit._waits
 
 

@@ -82,9 +82,7 @@ def through(pdu: SubmitSm | SubmitMulti | DataSm) -> tuple[Submission, SubmitSm]
 
 
 def submit(**more: Any) -> SubmitSm:
-    return SubmitSm(
-        **{"source_addr": "ACME", "destination_addr": "447700900123", "short_message": b"hello", **more}  # type: ignore[arg-type]
-    )
+    return SubmitSm(**{"source_addr": "ACME", "destination_addr": "447700900123", "short_message": b"hello", **more})
 
 
 HEADED = concatenation.build_header(7, 1, 1) + b"hello"
@@ -283,14 +281,14 @@ def test_whatever_a_dialect_reads_is_in_its_reference(dialect: str, further: set
 
 # ---- Within Homing, and out of it
 
-OPTIONS = {"flash": True, "pe_id": "1101", "template_id": "1107"}
+OPTIONS: dict[str, Any] = {"flash": True, "pe_id": "1101", "template_id": "1107"}
 SHARED = {"account_id", "attempt", "expires_at", "options"}
 """Of `Outbound`: what is told by another name (`reference`, `validity_s`), and what is not for carriers."""
 
 
 def test_every_option_is_kept_with_the_message_and_every_template_can_name_it() -> None:
     assert set(OPTIONS) == set(Options.__struct_fields__)
-    assert Options(**OPTIONS).noted() == OPTIONS  # type: ignore[arg-type]
+    assert Options(**OPTIONS).noted() == OPTIONS
     assert set(OPTIONS) <= set(NAMES)
     assert set(Outbound.__struct_fields__) - SHARED <= set(NAMES)
 
@@ -339,6 +337,7 @@ def test_every_field_of_the_laaffic_clients_message_is_sent() -> None:
     values: dict[str, Any] = {"numbers": ("447700900123",), "text": "a text", "sender": "a sender", "order_ids": ("o",)}
     assert set(values) == set(laaffic_client.Message.__struct_fields__)
     calls = LaafficCalls("key", "secret", "app", "http://127.0.0.1")
-    (group,) = calls.send_batch([laaffic_client.Message(**values)]).parameters["array"]
+    groups: Any = calls.send_batch([laaffic_client.Message(**values)]).parameters["array"]
+    (group,) = groups
     assert group == {"numbers": "447700900123", "content": "a text", "senderId": "a sender", "orderId": "o"}
     assert calls.send(**values).parameters == {"appId": "app", **group}

@@ -14,7 +14,7 @@ from homing.text.numbers import Destination
 NOW_S = 1_800_000_000.0
 PLACE = Destination("ID", "62", "510", "10", "somebody")
 CELL = (1, "app", "51010")
-BLOCKING = {(GENERAL, rule): Mode.BLOCK for rule in RULES}
+BLOCKING: dict[tuple[int, str], Mode] = {(GENERAL, rule): Mode.BLOCK for rule in RULES}
 UNCONVERTED = Reason.of(ReasonCode.GUARD_RANGE_UNCONVERTED, conversions=0, expected=12.9, odds=1600.0)
 THEFT = Verdict(UNCONVERTED, NOW_S - 60, NOW_S + 3600)
 

@@ -153,7 +153,7 @@ def test_scheduled_waits_follow_the_schedule_and_end() -> None:
 # --- secrets ---------------------------------------------------------------------------------------------
 
 
-@given(st.text(st.characters(exclude_categories=("Cs",))))
+@given(st.text(st.characters(exclude_categories=["Cs"])))
 def test_a_sealed_secret_opens_to_itself_and_never_looks_the_same(secret: str) -> None:
     vault = crypto.Vault(b"k" * 32)
     sealed = vault.seal(secret)

@@ -11,13 +11,14 @@ from hypothesis import strategies as st
 
 from homing import errors, limits
 from homing.dialects.lia.bounds import BODY_BYTES_MAX
-from homing.dialects.lia.parameters import STRUCTURE, TooMany, from_form, from_json, read, storable
+from homing.dialects.lia.parameters import STRUCTURE, from_form, from_json, read, storable
+from homing.doors.multipart_form import TooMany
 from homing.doors.wire import Request
-from tests.support.calls import Called
+from tests.support.calls import Called, Headers
 
 
 def request(method: str, query: str = "", body: bytes = b"", **headers: str) -> Request:
-    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    named = Headers({name.replace("_", "-"): value for name, value in headers.items()})
     return Request(method, "/api/SendSMS", query, named, body, "r", Called())
 
 

@@ -23,7 +23,7 @@ from homing.text.numbers import Destination
 
 PLACE = Destination("ID", "62", "510", "10", "")
 NUMBER = "628123456789"
-MODES = {(GENERAL, rule): Mode.MONITOR for rule in RULES}
+MODES: dict[tuple[int, str], Mode] = {(GENERAL, rule): Mode.MONITOR for rule in RULES}
 NOW_S = 1_800_000_000.0
 SOURCE = Path(homing.__file__).parent
 CHINESE = ("zh-Hans", "zh-Hant")

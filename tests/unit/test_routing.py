@@ -1,5 +1,7 @@
 """Which rule a message falls under, and in which order its carriers are tried."""
 
+from typing import Any
+
 import pytest
 
 from homing.model import Strategy
@@ -17,8 +19,8 @@ def rule(match: Match, *carriers: int, strategy: Strategy = Strategy.PRIORITY, c
     return Rule(match, strategy, ceiling, tuple(Candidate(n, n, 10, 1) for n in carriers))
 
 
-def wanted(**changes: object) -> Wanted:
-    facts = {
+def wanted(**changes: Any) -> Wanted:
+    facts: dict[str, Any] = {
         "account_id": 7,
         "app_id": "app",
         "sender": "HOMING",
@@ -27,7 +29,7 @@ def wanted(**changes: object) -> Wanted:
         "country": "CN",
         "network": "46000",
     }
-    return Wanted(**{**facts, **changes})  # type: ignore[arg-type]
+    return Wanted(**{**facts, **changes})
 
 
 FARTHEST_FIRST = (
@@ -76,8 +78,8 @@ def test_a_rule_for_others_is_passed_over_for_the_general_one(other: Match) -> N
     assert RouteBook([rule(other, 1)]).find(wanted()) is None
 
 
-def carriers(offered: object, draw: int = 1) -> list[int]:
-    return [row.carrier_id for row in order(offered, draw)]  # type: ignore[arg-type]
+def carriers(offered: Any, draw: int = 1) -> list[int]:
+    return [row.carrier_id for row in order(offered, draw)]
 
 
 def test_least_cost_puts_the_cheapest_first_and_the_unknown_last() -> None:

@@ -19,7 +19,7 @@ from homing.intake.intake import utc_now
 from homing.kit.steady import SteadyClock
 from homing.model import Answer, CarrierInbound, CarrierReceipt, Outbound, Outcome, Outstanding
 from homing.states import State
-from tests.support.carriers import unmarked
+from tests.support.carriers import first_answers, unmarked
 
 SAMPLE = 20_000
 ODDS = SimulatorSettings(
@@ -116,7 +116,7 @@ def outbound(number: str, message_id: int = 1) -> Outbound:
 async def submitted(carrier: SimulatorCarrier, batch: list[Outbound]) -> list[Answer]:
     """The answers in the batch's order."""
     found: dict[int, Answer] = {}
-    await carrier.submit(batch, lambda message, answer: found.setdefault(message.message_id, answer), unmarked)
+    await carrier.submit(batch, first_answers(found), unmarked)
     return [found[message.message_id] for message in batch]
 
 

@@ -223,9 +223,11 @@ def test_a_malformed_body_is_refused_by_its_own_response(
         (b"\0\x00\x1e\x00\x02\x37\0\x04\x27\x00\x01\x02", ((0x001E, b"7\0"), (0x0427, b"\x02"))),
     ],
 )
-def test_what_is_broken_behind_a_carriers_text_does_not_cost_the_text(behind: bytes, kept: object) -> None:
+def test_what_is_broken_behind_a_carriers_text_does_not_cost_the_text(
+    behind: bytes, kept: tuple[tuple[int, bytes], ...]
+) -> None:
     assert PduDecoder().feed(whole(0x05, SHORT + b"\x05id:7\r" + behind)) == [
-        (7, pdus.DeliverSm(short_message=b"id:7\r", tlvs=kept))  # type: ignore[arg-type]
+        (7, pdus.DeliverSm(short_message=b"id:7\r", tlvs=kept))
     ]
 
 

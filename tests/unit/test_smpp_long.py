@@ -1,6 +1,7 @@
 """Parts of long messages: when a set is whole, and the message it makes."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -20,14 +21,14 @@ NOW = datetime(2026, 11, 22, 12, 0, 0, tzinfo=UTC)
 ACCOUNT = Profile(7, "acme", False, (), 20, False, "ACME", frozenset({"ACME"}), {"a": App("a", "a", None, None)}, ())
 
 
-def part(number: int, octets: bytes, total: int = 2, reference: int = 9, **more: object) -> MessagePart:
-    values: dict[str, object] = {"registered_delivery": 1, **more}
+def part(number: int, octets: bytes, total: int = 2, reference: int = 9, **more: Any) -> MessagePart:
+    values: dict[str, Any] = {"registered_delivery": 1, **more}
     pdu = SubmitSm(
         source_addr="ACME",
         destination_addr="447700900123",
         esm_class=udh.UDHI,
         short_message=concatenation.build_header(reference, total, number) + octets,
-        **values,  # type: ignore[arg-type]
+        **values,
     )
     return part_of(read_submit(ACCOUNT, pdu, NOW), ACCOUNT, 100 + number, Door.LAAFFIC, "key", "a", f"b/{number}")
 

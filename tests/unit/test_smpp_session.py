@@ -8,7 +8,14 @@ from homing import limits
 from homing.smpp import pdus
 from homing.smpp.codec import PduDecoder, PduFault, encode
 from homing.smpp.pdus import Pdu, RequestPdu
-from homing.smpp.session import SEQUENCE_MAX, RequestFailure, SessionEnd, SmppSession
+from homing.smpp.session import (
+    SEQUENCE_MAX,
+    IncomingRequest,
+    RequestFailure,
+    ResponseOrFailure,
+    SessionEnd,
+    SmppSession,
+)
 from homing.smpp.states import SessionRole, SessionState, may_send
 from homing.smpp.statuses import CommandStatus
 from homing.smpp.timers import SessionTimers
@@ -28,7 +35,9 @@ def written(session: SmppSession[str]) -> list[tuple[int, Pdu | PduFault]]:
     return PduDecoder().feed(session.take())
 
 
-def hears(session: SmppSession[str], *pdus_: tuple[int, Pdu], at_s: float = 0.0) -> tuple[list[object], list[object]]:
+def hears(
+    session: SmppSession[str], *pdus_: tuple[int, Pdu], at_s: float = 0.0
+) -> tuple[list[IncomingRequest], list[tuple[str, ResponseOrFailure]]]:
     requests, answers = session.receive(b"".join(encode(pdu, sequence) for sequence, pdu in pdus_), at_s)
     return list(requests), list(answers)
 
@@ -38,7 +47,7 @@ def bound_esme(bind: type[RequestPdu] = pdus.BindTransceiver, window: int = 3) -
     assert session.send(bind(), "bind", 0.0) == 1
     session.take()
     _requests, answers = hears(session, (1, pdus.RESPONSE_OF[bind]()))
-    assert [token for token, _answer in answers] == ["bind"]  # type: ignore[misc, attr-defined]
+    assert [token for token, _answer in answers] == ["bind"]
     return session
 
 
@@ -281,7 +290,7 @@ def test_the_response_of_another_command_is_not_taken_and_the_request_still_wait
 def test_requests_beyond_the_window_are_throttled_and_reading_stops() -> None:
     session = bound_smsc(window=4)
     requests, _ = hears(session, *((number, SUBMIT) for number in range(10, 16)))
-    assert [number for number, _ in requests] == [10, 11, 12, 13]  # type: ignore[misc, attr-defined]
+    assert [number for number, _ in requests] == [10, 11, 12, 13]
     throttled = pdus.SubmitSmResp(status=CommandStatus.RTHROTTLED)
     assert written(session) == [(14, throttled), (15, throttled)]
     assert session.counters.throttled == 2

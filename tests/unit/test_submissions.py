@@ -7,7 +7,7 @@ from homing.store.submissions import NewMessage
 
 
 def test_a_new_messages_members_are_the_statements_columns_in_their_order() -> None:
-    text = queries.load()["submit"]
+    text = queries.load_all()["submit"]
     given = re.search(r"\) AS m \(([^)]*)\)", text)
     assert given
     columns = [column.strip() for column in given[1].split(",")]

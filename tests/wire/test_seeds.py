@@ -228,7 +228,7 @@ async def test_the_documents_table_of_answers_is_ours(server: Server) -> None:
     sent = await server.client.lia(
         account, "SendSMS", sms_type="T", encoding="T", sender_id="HOMING", phonenumber="8613800000005", textmessage="x"
     )
-    own = {"api_id": account.api_id, "api_password": account.api_password}
+    own: dict[str, object] = {"api_id": account.api_id, "api_password": account.api_password}
     mine = {"message_id": sent.json["message_id"]}
     calls: list[dict[str, object]] = [
         {**own, **mine, "status": "true"},

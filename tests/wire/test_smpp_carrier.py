@@ -14,7 +14,6 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives import serialization
-from test_smpp_session_sockets import contexts
 
 from homing import limits
 from homing.carriers.base import Report
@@ -32,6 +31,7 @@ from homing.smpp.pdus import (
     EnquireLink,
     GenericNack,
     Pdu,
+    RequestPdu,
     SubmitSmResp,
 )
 from homing.smpp.session import SessionEnd
@@ -39,8 +39,9 @@ from homing.smpp.statuses import CommandStatus
 from homing.smpp.tlvs import MESSAGE_PAYLOAD
 from homing.states import State
 from homing.text.segments import count
-from tests.support.carriers import unmarked
-from tests.support.smsc import PASSWORD, SYSTEM_ID, Deed, Smsc, hexadecimal, in_turn, padded
+from tests.support.carriers import first_answers, unmarked
+from tests.support.smsc import PASSWORD, SYSTEM_ID, Deed, Link, Smsc, hexadecimal, in_turn, padded, status_of
+from tests.support.tls import contexts
 from tests.support.waiting import until
 
 QUICK = {"reconnect_first_s": 0.05, "reconnect_longest_s": 0.2, "response_timeout_s": 1, "throttle_pause_s": 0.1}
@@ -84,10 +85,7 @@ class Line:
     async def send(self, *messages: Outbound) -> list[Answer]:
         """The answers, in the messages' order."""
         given: dict[int, Answer] = {}
-        await asyncio.wait_for(
-            self.carrier.submit(messages, lambda one, answer: given.setdefault(one.message_id, answer), unmarked),
-            HELD_S,
-        )
+        await asyncio.wait_for(self.carrier.submit(messages, first_answers(given), unmarked), HELD_S)
         return [given[one.message_id] for one in messages]
 
     async def until(self, condition: Callable[[], object], timeout_s: float = 10.0) -> None:
@@ -157,7 +155,7 @@ async def test_a_message_goes_its_receipt_comes_and_both_name_it_alike(smsc: Sms
         assert (submit.dest_addr_ton, submit.dest_addr_npi, submit.registered_delivery) == (1, 1, 1)
         assert submit.validity_period == "000000015959000R"
         await smsc.until(lambda: smsc.delivered)
-        assert smsc.delivered[0][1].status == CommandStatus.ROK
+        assert smsc.delivery_statuses == [CommandStatus.ROK]
 
 
 async def test_the_bind_says_what_the_settings_say(smsc: Smsc) -> None:
@@ -248,7 +246,7 @@ async def test_ids_are_passed_on_as_they_were_written(
     smsc: Smsc, submit_id: Callable[[int], str], receipt_id: Callable[[int], str]
 ) -> None:
     smsc.submit_id, smsc.receipt_id = submit_id, receipt_id
-    smsc._ids = iter(range(48879, 50000))  # type: ignore[assignment]
+    smsc.ids = iter(range(48879, 50000))
     async with lined(smsc) as line:
         (answer,) = await line.send(message())
         await line.until(lambda: line.receipts)
@@ -288,7 +286,7 @@ async def test_a_receipt_may_come_before_the_answer_or_never_or_twice_or_in_tlvs
     ],
 )
 async def test_a_status_decides_what_follows(
-    smsc: Smsc, status: int, settings: dict[str, object], outcome: Outcome
+    smsc: Smsc, status: int, settings: dict[str, Any], outcome: Outcome
 ) -> None:
     smsc.deeds = in_turn(Deed(status=status))
     async with lined(smsc, **settings) as line:
@@ -327,13 +325,15 @@ async def test_a_message_that_smpp_cannot_carry_is_refused_alone(smsc: Smsc) -> 
         assert [answer.outcome for answer in answers] == [Outcome.ACCEPTED, Outcome.REFUSED, Outcome.REFUSED]
 
 
-async def test_a_generic_nack_refuses_and_one_without_a_reason_leaves_it_open(smsc: Smsc) -> None:
+async def test_a_generic_nack_refuses_and_one_without_a_reason_leaves_it_open(
+    smsc: Smsc, monkeypatch: pytest.MonkeyPatch
+) -> None:
     nacks = [GenericNack(status=CommandStatus.RINVCMDID), GenericNack()]
-    smsc.answer = lambda link, sequence, request: (  # type: ignore[method-assign]
-        link.connection.respond(sequence, CommandStatus.ROK)
-        if isinstance(request, BindTransceiver)
-        else link.connection.respond(sequence, nacks.pop(0))
-    )
+
+    def answer(link: Link, sequence: int, request: RequestPdu) -> None:
+        link.connection.respond(sequence, CommandStatus.ROK if isinstance(request, BindTransceiver) else nacks.pop(0))
+
+    monkeypatch.setattr(smsc, "answer", answer)
     async with lined(smsc) as line:
         answers = await line.send(message(0), message(1))
         assert [answer.outcome for answer in answers] == [Outcome.REFUSED, Outcome.UNKNOWN]
@@ -766,7 +766,7 @@ async def test_what_a_person_writes_arrives_whole(smsc: Smsc, long: str, text: s
         (inbound,) = line.inbound
         assert (inbound.number, inbound.recipient, inbound.content) == ("447700900555", "HOMING", text)
         await smsc.until(lambda: not any(link.connection.session.outstanding for link in smsc.links))
-        assert {answer.status for _deliver, answer in smsc.delivered} == {CommandStatus.ROK}
+        assert set(smsc.delivery_statuses) == {CommandStatus.ROK}
 
 
 async def test_parts_may_come_in_any_order_and_by_any_link(smsc: Smsc) -> None:
@@ -792,7 +792,7 @@ async def test_a_centre_that_sends_one_part_at_a_time_is_answered_before_the_mes
             answer = await asyncio.wait_for(
                 smsc.links[0].connection.ask(part), limits.SMPP_CARRIER_FRAGMENT_HOLD_S + LATE_S
             )
-            assert answer.status == CommandStatus.ROK
+            assert status_of(answer) == CommandStatus.ROK
         await line.until(lambda: line.inbound)
         assert line.inbound[0].content == "a" * 130
 
@@ -817,7 +817,7 @@ async def test_data_sm_brings_messages_and_receipts_too(smsc: Smsc) -> None:
             source_addr="4477", esm_class=4, tlvs=(MESSAGE_PAYLOAD.make(b"id:9 stat:EXPIRED err:003 text:"),)
         )
         for request in (text, receipt):
-            assert (await connection.ask(request)).status == CommandStatus.ROK
+            assert status_of(await connection.ask(request)) == CommandStatus.ROK
         assert [one.content for one in line.inbound] == ["yes"]
         assert [(one.carrier_ref, one.state, one.error_code) for one in line.receipts] == [("9", State.EXPIRED, "003")]
 
@@ -826,7 +826,7 @@ async def test_a_receipt_that_cannot_be_read_is_answered_counted_and_kept(smsc: 
     async with lined(smsc) as line:
         for body in (b"", b"\xff\xfe\x00", b"garbage", b"\x06\x08\x04"):
             deliver = DeliverSm(source_addr="4477", esm_class=0x44, short_message=body)
-            assert (await smsc.links[0].connection.ask(deliver)).status == CommandStatus.ROK
+            assert status_of(await smsc.links[0].connection.ask(deliver)) == CommandStatus.ROK
         assert [one.carrier_ref for one in line.receipts] == [""] * 4
         assert line.receipts[2].raw == "garbage"
         assert line.detail["receipts_without_id"] == 4
@@ -880,7 +880,7 @@ async def test_what_was_not_stored_when_the_carrier_closed_is_refused_for_the_mo
         await line.send(message())
         await line.until(lambda: line.reports)
     await smsc.until(lambda: smsc.past)
-    assert [answer.status for _deliver, answer in smsc.delivered] == [CommandStatus.RX_T_APPN]
+    assert smsc.delivery_statuses == [CommandStatus.RX_T_APPN]
 
 
 async def test_a_receipt_whose_link_went_before_it_was_stored_comes_again(smsc: Smsc) -> None:
@@ -894,7 +894,7 @@ async def test_a_receipt_whose_link_went_before_it_was_stored_comes_again(smsc: 
         smsc.flush()
         await line.until(lambda: len(line.receipts) == 2)
         assert line.receipts[0].carrier_ref == line.receipts[1].carrier_ref
-        await smsc.until(lambda: [answer.status for _one, answer in smsc.delivered] == [CommandStatus.ROK])
+        await smsc.until(lambda: smsc.delivery_statuses == [CommandStatus.ROK])
 
 
 # ---- Asking

@@ -6,9 +6,9 @@ import struct
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from test_smpp_session_sockets import contexts
 
 from homing import limits
 from homing.smpp import pdus
@@ -17,6 +17,7 @@ from homing.smpp.pdus import Pdu
 from homing.smpp.statuses import CommandStatus
 from tests.support.esme import bound, refused, submit
 from tests.support.server import Account, Process, Server, free_port, new_database, running
+from tests.support.tls import contexts
 from tests.support.waiting import until
 
 DELIVERED = "8613800130001"
@@ -48,7 +49,8 @@ async def account(server: Server) -> Account:
 async def all_that_comes(reader: asyncio.StreamReader) -> list[Pdu]:
     async with asyncio.timeout(30):
         octets = await reader.read()
-    return [pdu for _sequence, pdu in PduDecoder().feed(octets)]  # type: ignore[misc]
+    answers: list[Any] = PduDecoder().feed(octets)
+    return [pdu for _sequence, pdu in answers]
 
 
 @pytest.mark.parametrize(
@@ -241,12 +243,18 @@ async def test_a_customer_that_does_not_wait_for_its_bind_leaves_nothing_behind(
         await asyncio.sleep(0.1)
 
 
+def stop_reading(writer: asyncio.StreamWriter) -> None:
+    transport = writer.transport
+    assert isinstance(transport, asyncio.Transport)
+    transport.pause_reading()
+
+
 async def test_a_peer_that_submits_and_never_reads_disturbs_nobody(server: Server, smpp: str) -> None:
     account = await server.account(balance="1000")
     reader, writer = await asyncio.open_connection(*smpp.split(":"))
     writer.write(encode(pdus.BindTransceiver(account.key, account.secret), 1))
     await reader.read(1000)
-    reader._transport.pause_reading()  # type: ignore[attr-defined]
+    stop_reading(writer)
     for sequence in range(2, 400):
         writer.write(encode(submit(DELIVERED, registered_delivery=0), sequence))
     await asyncio.sleep(1)

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 from urllib.request import urlopen
 
@@ -60,7 +61,12 @@ def _smpplib(smpp: tuple[str, int], account: Account) -> tuple[str, list[bytes]]
     heard: list[bytes] = []
     client = smpplib.client.Client(*smpp, allow_unknown_opt_params=True, timeout=5)
     client.set_message_sent_handler(lambda pdu: ids.append(pdu.message_id.decode().strip("\0")))
-    client.set_message_received_handler(lambda pdu: heard.append(pdu.short_message) or 0)
+
+    def receive(pdu: Any) -> int:
+        heard.append(pdu.short_message)
+        return 0
+
+    client.set_message_received_handler(receive)
     client.connect()
     client.bind_transceiver(system_id=account.key, password=account.secret)
     long = "A text that needs two parts, which this client cuts by itself. " * 3
@@ -147,7 +153,7 @@ async def _smpp34(smpp: tuple[str, int], account: Account) -> tuple[str, list[by
             heard.append(event.short_message)
         await centre.unbind()
     await client.stop()
-    return answers[0].message_id, heard
+    return str(answers[0].message_id), heard
 
 
 # ---- Kannel

@@ -270,7 +270,9 @@ async def test_a_peer_that_closes_before_its_bind_response_answers_the_bind_so()
 async def test_a_peer_that_sends_but_never_reads_is_closed_in_bounded_memory() -> None:
     async with served() as place:
         await place.bind()
-        place.peer.reader._transport.pause_reading()  # type: ignore[attr-defined]
+        transport = place.peer.writer.transport
+        assert isinstance(transport, asyncio.Transport)
+        transport.pause_reading()
         assert place.keeper.connection is not None
         session = place.keeper.connection.session
         flood = b"".join(encode(SUBMIT, sequence) for sequence in range(1, 20_000))
@@ -302,12 +304,16 @@ async def test_requests_that_are_no_messages_do_not_disturb_a_link() -> None:
         ]
 
 
-async def test_an_answer_for_a_connection_that_is_being_closed_is_not_taken() -> None:
+async def test_an_answer_for_a_connection_that_is_being_closed_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     async with served() as place:
         await place.bind()
         assert place.keeper.connection is not None
         taken: list[int] = []
-        place.keeper.on_requests = lambda _connection, batch: taken.extend(number for number, _ in batch)  # type: ignore[method-assign]
+
+        def take(_connection: SmppConnection, batch: list[tuple[int, pdus.RequestPdu]]) -> None:
+            taken.extend(number for number, _request in batch)
+
+        monkeypatch.setattr(place.keeper, "on_requests", take)
         place.peer.writer.write(encode(SUBMIT, 5) + b"\0\0\0\0")
         assert await place.peer.next() == (0, pdus.GenericNack(status=CommandStatus.RINVCMDLEN))
         assert taken == [5]

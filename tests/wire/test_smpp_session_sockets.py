@@ -1,18 +1,13 @@
 """Connections over real sockets: both ends ours, in plain TCP and TLS. Time is told to the timer wheel."""
 
 import asyncio
-import datetime
-import ipaddress
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from homing import limits
 from homing.smpp import pdus
@@ -23,6 +18,7 @@ from homing.smpp.states import SessionState
 from homing.smpp.statuses import CommandStatus
 from homing.smpp.timer_wheel import TimerWheel
 from homing.smpp.timers import SessionTimers
+from tests.support.tls import contexts
 from tests.support.waiting import until
 
 SUBMIT = pdus.SubmitSm(source_addr="HOMING", destination_addr="447700900123", short_message=b"hello")
@@ -55,6 +51,9 @@ class Party:
         self.connections.append(connection)
         self._news.set()
         return self
+
+    def has_requests(self, count: int) -> bool:
+        return len(self.requests) == count
 
     def on_requests(self, connection: SmppConnection, batch: list[IncomingRequest]) -> None:
         self.batches.append(batch)
@@ -105,7 +104,7 @@ async def linked(
     window_out: int = 100,
     window_in: int = 1000,
     tls: tuple[ssl.SSLContext, ssl.SSLContext] | None = None,
-    bind: type[pdus.RequestPdu] = pdus.BindTransceiver,
+    bind: type[pdus.BindTransceiver | pdus.BindTransmitter | pdus.BindReceiver] = pdus.BindTransceiver,
 ) -> AsyncIterator[Link]:
     clock = Clock()
     timer_wheel = TimerWheel(clock)
@@ -276,12 +275,15 @@ async def test_after_the_end_a_send_is_told_not_sent_and_an_answer_is_not_taken(
 
 
 async def test_an_owner_that_fails_is_reported_and_the_link_lives() -> None:
+    def fail(_answer: ResponseOrFailure) -> None:
+        raise KeyError("missing")
+
     async with linked() as link:
         reported: list[dict[str, object]] = []
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(lambda _loop, context: reported.append(context))
         try:
-            link.connection.send(SUBMIT, lambda _answer: {}["missing"])
+            link.connection.send(SUBMIT, fail)
             assert await link.connection.ask(SUBMIT) == pdus.SubmitSmResp()
         finally:
             loop.set_exception_handler(None)
@@ -310,33 +312,6 @@ async def test_a_link_over_tls_is_a_link(tmp_path: Path) -> None:
         assert answers == [pdus.SubmitSmResp()] * 100
 
 
-def contexts(folder: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
-    """A server's and a client's context with a certificate for 127.0.0.1 made for this test."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
-    now = datetime.datetime.now(datetime.UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(hours=1))
-        .not_valid_after(now + datetime.timedelta(hours=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), False)
-        .sign(key, hashes.SHA256())
-    )
-    pem = folder / "certificate.pem"
-    pem.write_bytes(
-        certificate.public_bytes(serialization.Encoding.PEM)
-        + key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
-    server = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    server.load_cert_chain(pem)
-    client = ssl.create_default_context(cafile=str(pem))
-    return server, client
-
-
 async def test_a_peer_that_sends_more_than_a_turn_takes_stops_no_clock_of_ours() -> None:
     """What waits for its next turn is not what we have no room for: an answer that never comes is given up in time."""
     count = 2 * limits.SMPP_PDUS_A_TURN_MAX
@@ -350,6 +325,6 @@ async def test_a_peer_that_sends_more_than_a_turn_takes_stops_no_clock_of_ours()
             link.pass_time(TIMERS.response_s / 2)
             for _ in range(count):
                 link.far.send(DELIVER, lambda _answer: None)
-            await link.client.until(lambda seen=round_ * count: len(link.client.requests) == seen)  # type: ignore[misc]
+            await link.client.until(partial(link.client.has_requests, round_ * count))
             await until(lambda: link.far.session.outstanding == 0)
         assert answers == [RequestFailure.NO_ANSWER]

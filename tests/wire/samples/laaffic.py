@@ -6,12 +6,13 @@ import http.client
 import json
 import os
 import time
+from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 KEY, SECRET, APP = os.environ["API_KEY"], os.environ["API_SECRET"], os.environ["APP_ID"]
 
 
-def call(method: str, path: str, parameters: dict) -> dict:
+def call(method: str, path: str, parameters: dict[str, Any]) -> dict[str, Any]:
     timestamp = str(int(time.time()))
     headers = {
         "Content-Type": "application/json;charset=UTF-8",
@@ -23,7 +24,7 @@ def call(method: str, path: str, parameters: dict) -> dict:
     target = path if method == "POST" else f"{path}?{urlencode(parameters)}"
     connection = http.client.HTTPConnection(urlsplit(os.environ["HOMING_URL"]).netloc, timeout=10)
     connection.request(method, target, body, headers)
-    reply = json.loads(connection.getresponse().read())
+    reply: dict[str, Any] = json.loads(connection.getresponse().read())
     connection.close()
     return reply
 

@@ -5,15 +5,16 @@ import http.client
 import json
 import os
 import time
+from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 CREDENTIALS = {"api_id": os.environ["API_ID"], "api_password": os.environ["API_PASSWORD"]}
 
 
-def call(path: str, **parameters: str) -> dict:
+def call(path: str, **parameters: str) -> dict[str, Any]:
     connection = http.client.HTTPConnection(urlsplit(os.environ["HOMING_URL"]).netloc, timeout=10)
     connection.request("GET", f"{path}?{urlencode({**CREDENTIALS, **parameters})}")
-    reply = json.loads(connection.getresponse().read())
+    reply: dict[str, Any] = json.loads(connection.getresponse().read())
     connection.close()
     return reply
 
