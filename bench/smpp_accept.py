@@ -99,7 +99,7 @@ async def measure(homing: Homing, seconds: float) -> Result:
     """One bind for so long."""
     sender, timer_wheel = Sender(), TimerWheel()
     connection = await connect(*homing.smpp_address, sender, timer_wheel, window_out=WINDOW)
-    bound = await connection.ask(BindTransmitter(demo.LAAFFIC_KEY, demo.LAAFFIC_SECRET))
+    bound = await connection.request(BindTransmitter(demo.LAAFFIC_KEY, demo.LAAFFIC_SECRET))
     assert isinstance(bound, ResponsePdu), bound
     assert not bound.status, bound
     sender.start(connection)

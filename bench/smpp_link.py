@@ -128,7 +128,7 @@ async def measure(window: int, seconds: float, delay_s: float = 0.0) -> Result:
     with _centre(delay_s) as (pid, port):
         sender, timer_wheel = Sender(), TimerWheel()
         connection = await connect("127.0.0.1", port, sender, timer_wheel, window_out=window)
-        bound = await connection.ask(BindTransceiver("bench", "secret"))
+        bound = await connection.request(BindTransceiver("bench", "secret"))
         assert isinstance(bound, ResponsePdu), bound
         sender.start(connection)
         await asyncio.sleep(WARMUP_S)

@@ -71,7 +71,7 @@ class Esme:
 
     async def ask(self, request: pdus.RequestPdu) -> ResponseOrFailure:
         async with asyncio.timeout(WAIT_S):
-            return await self.connection.ask(request)
+            return await self.connection.request(request)
 
     async def status_of(self, request: pdus.RequestPdu) -> int:
         """Of the answer."""

@@ -301,7 +301,7 @@ class Smsc:
         link = Link(self, connection)
         self.links.append(link)
         if self.outbinds:
-            connection.tell(Outbind(system_id="smsc"))
+            connection.notify(Outbind(system_id="smsc"))
         return link
 
     def left(self, link: Link) -> None:

@@ -85,7 +85,7 @@ def test_a_bind_that_is_refused_leaves_both_ends_open() -> None:
 def test_an_outbind_asks_for_a_bind() -> None:
     smsc: SmppSession[str] = SmppSession(SessionRole.SMSC, 0.0, TIMERS)
     esme: SmppSession[str] = SmppSession(SessionRole.ESME, 0.0, TIMERS)
-    assert smsc.tell(pdus.Outbind("SMSC", "secret"))
+    assert smsc.notify(pdus.Outbind("SMSC", "secret"))
     requests, _ = esme.receive(smsc.take(), 0.0)
     assert [request for _sequence, request in requests] == [pdus.Outbind("SMSC", "secret")]
     assert (smsc.state, esme.state) == (SessionState.OUTBOUND, SessionState.OUTBOUND)
@@ -120,7 +120,7 @@ def test_what_the_state_does_not_allow_is_not_sent_either() -> None:
     assert bound_esme(pdus.BindReceiver).send(SUBMIT, "m", 0.0) is None
     assert bound_smsc(pdus.BindTransmitter).send(DELIVER, "m", 0.0) is None
     assert bound_esme().send(DELIVER, "m", 0.0) is None
-    assert not bound_esme().tell(pdus.Outbind())
+    assert not bound_esme().notify(pdus.Outbind())
 
 
 @pytest.mark.parametrize("state", [SessionState.UNBINDING, SessionState.CLOSED])
@@ -135,7 +135,7 @@ def test_what_comes_behind_a_bind_waits_for_its_answer() -> None:
     assert hears(session, (3, SUBMIT)) == ([], [])
     assert not session.may_read
     session.respond(1, CommandStatus.ROK)
-    assert session.has_held
+    assert session.has_deferred
     assert hears(session) == ([(2, SUBMIT), (3, SUBMIT)], [])
     assert session.may_read
 
@@ -161,7 +161,7 @@ def test_a_turn_takes_so_many_pdus_and_the_rest_waits_with_reading_paused() -> N
     taken = []
     requests, _ = session.receive(flood + encode(SUBMIT, 9_999)[:20], 0.0)
     taken.append(len(requests))
-    while session.has_held:
+    while session.has_deferred:
         assert not session.may_read
         requests, _ = session.receive(b"", 0.0)
         taken.append(len(requests))
@@ -255,7 +255,7 @@ def test_second_foreign_and_mistaken_answers_are_counted_and_change_nothing() ->
         [],
         [("a", pdus.SubmitSmResp("1"))],
     )
-    assert session.counters.foreign == 4
+    assert session.counters.unexpected_responses == 4
     assert session.end is None
 
 
@@ -304,14 +304,14 @@ def test_requests_under_a_number_that_waits_have_their_turn_one_after_the_other(
     session = bound_smsc(window=10)
     other = pdus.SubmitSm(short_message=b"other")
     assert hears(session, (5, SUBMIT), (5, other), (6, SUBMIT), (5, SUBMIT)) == ([(5, SUBMIT), (6, SUBMIT)], [])
-    assert session.counters.repeated == 2
+    assert session.counters.repeated_sequences == 2
     for request in (other, SUBMIT):
-        assert not session.has_held
+        assert not session.has_deferred
         session.respond(5, CommandStatus.ROK)
-        assert session.has_held
+        assert session.has_deferred
         assert hears(session) == ([(5, request)], [])
     session.respond(5, CommandStatus.ROK)
-    assert not session.has_held
+    assert not session.has_deferred
     assert len(written(session)) == 3
 
 
@@ -373,9 +373,9 @@ def test_a_request_without_an_answer_is_given_up_after_the_response_time() -> No
     assert session.tick(21.0) == [("early", RequestFailure.NO_ANSWER)]
     assert session.outstanding == 1
     assert hears(session, (early or 0, pdus.SubmitSmResp("1")), at_s=22.0) == ([], [])
-    assert session.counters.foreign == 1
-    assert session.late == [("early", pdus.SubmitSmResp("1"))]
-    assert RequestFailure.NO_ANSWER.fate_unknown
+    assert session.counters.unexpected_responses == 1
+    assert session.late_responses == [("early", pdus.SubmitSmResp("1"))]
+    assert RequestFailure.NO_ANSWER.may_have_arrived
 
 
 def test_a_late_answer_is_heard_once_and_only_if_it_is_of_the_request() -> None:
@@ -384,8 +384,8 @@ def test_a_late_answer_is_heard_once_and_only_if_it_is_of_the_request() -> None:
     session.take()
     session.tick(21.0)
     hears(session, (first, pdus.DataSmResp("1")), (second, pdus.SubmitSmResp("2")), (second, pdus.SubmitSmResp("3")))
-    assert session.late == [("second", pdus.SubmitSmResp("2"))]
-    assert session.counters.foreign == 3
+    assert session.late_responses == [("second", pdus.SubmitSmResp("2"))]
+    assert session.counters.unexpected_responses == 3
 
 
 def test_late_answers_are_no_flood_even_of_requests_that_are_no_longer_known() -> None:
@@ -398,10 +398,10 @@ def test_late_answers_are_no_flood_even_of_requests_that_are_no_longer_known() -
         session.take()
         session.tick(began_s + 20)
     hears(session, *((number, pdus.SubmitSmResp("1")) for number in sent), at_s=61.0)
-    while session.has_held:
+    while session.has_deferred:
         session.receive(b"", 61.0)
     assert session.end is None
-    assert len(session.late) == limits.SMPP_GIVEN_UP_MAX
+    assert len(session.late_responses) == limits.SMPP_GIVEN_UP_MAX
     for _n in range(int(limits.SMPP_FREE_BURST) + 1):
         hears(session, (sent[0], pdus.SubmitSmResp("1")), at_s=61.0)
     assert session.end is SessionEnd.FLOOD, "each is answered late once"
@@ -413,7 +413,7 @@ def test_of_answers_that_never_come_a_bounded_number_is_waited_for() -> None:
     session.take()
     assert len(session.tick(21.0)) == len(sent)
     hears(session, (sent[0], pdus.SubmitSmResp("1")), (sent[1], pdus.SubmitSmResp("2")))
-    assert session.late == [("x", pdus.SubmitSmResp("2"))]
+    assert session.late_responses == [("x", pdus.SubmitSmResp("2"))]
 
 
 def test_a_silent_peer_is_asked_and_its_answer_keeps_the_link() -> None:
@@ -426,7 +426,7 @@ def test_a_silent_peer_is_asked_and_its_answer_keeps_the_link() -> None:
     assert hears(session, (number, pdus.EnquireLinkResp()), at_s=31.0) == ([], [])
     session.tick(51.0)
     assert session.end is None
-    assert session.counters.foreign == 0
+    assert session.counters.unexpected_responses == 0
     session.tick(61.0)
     assert len(written(session)) == 1
 
@@ -488,7 +488,7 @@ def test_a_peer_that_does_not_read_is_closed() -> None:
 def test_a_stall_that_passes_leaves_nothing_behind() -> None:
     session = bound_esme()
     session.stall(5.0)
-    session.flow()
+    session.unstall()
     session.tick(25.0)
     assert session.end is None
     assert session.send(SUBMIT, "a", 25.0) is not None
@@ -521,7 +521,7 @@ def test_what_was_not_written_is_known_from_what_was() -> None:
     assert session.state is SessionState.CLOSED
     assert session.send(SUBMIT, "later", 0.0) is None
     assert session.receive(encode(DELIVER, 1), 0.0) == ([], [])
-    assert not RequestFailure.NOT_SENT.fate_unknown
+    assert not RequestFailure.NOT_SENT.may_have_arrived
 
 
 def test_an_unbind_waits_for_what_is_under_way_at_both_sides() -> None:

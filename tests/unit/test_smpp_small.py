@@ -12,7 +12,7 @@ from homing.smpp.statuses import CommandStatus, StatusKind
 def test_every_status_has_a_name_and_words(status: CommandStatus) -> None:
     meaning = statuses.meaning(status)
     assert meaning.name == f"ESME_{status.name}"
-    assert meaning.words
+    assert meaning.description
 
 
 @pytest.mark.parametrize(

@@ -494,7 +494,7 @@ async def test_an_unbind_by_the_centre_is_answered_and_a_new_link_is_made(smsc: 
 async def test_outbind_and_alerts_do_no_harm(smsc: Smsc) -> None:
     smsc.outbinds = True
     async with lined(smsc) as line:
-        assert smsc.links[0].connection.tell(AlertNotification(source_addr="4477"))
+        assert smsc.links[0].connection.notify(AlertNotification(source_addr="4477"))
         assert [one.outcome for one in await line.send(message())] == [Outcome.ACCEPTED]
 
 
@@ -790,7 +790,7 @@ async def test_a_centre_that_sends_one_part_at_a_time_is_answered_before_the_mes
         parts = smsc.parts(sender, b"a" * 130, "udh8")
         for part in parts:
             answer = await asyncio.wait_for(
-                smsc.links[0].connection.ask(part), limits.SMPP_CARRIER_FRAGMENT_HOLD_S + LATE_S
+                smsc.links[0].connection.request(part), limits.SMPP_CARRIER_FRAGMENT_HOLD_S + LATE_S
             )
             assert status_of(answer) == CommandStatus.ROK
         await line.until(lambda: line.inbound)
@@ -817,7 +817,7 @@ async def test_data_sm_brings_messages_and_receipts_too(smsc: Smsc) -> None:
             source_addr="4477", esm_class=4, tlvs=(MESSAGE_PAYLOAD.make(b"id:9 stat:EXPIRED err:003 text:"),)
         )
         for request in (text, receipt):
-            assert status_of(await connection.ask(request)) == CommandStatus.ROK
+            assert status_of(await connection.request(request)) == CommandStatus.ROK
         assert [one.content for one in line.inbound] == ["yes"]
         assert [(one.carrier_ref, one.state, one.error_code) for one in line.receipts] == [("9", State.EXPIRED, "003")]
 
@@ -826,7 +826,7 @@ async def test_a_receipt_that_cannot_be_read_is_answered_counted_and_kept(smsc: 
     async with lined(smsc) as line:
         for body in (b"", b"\xff\xfe\x00", b"garbage", b"\x06\x08\x04"):
             deliver = DeliverSm(source_addr="4477", esm_class=0x44, short_message=body)
-            assert status_of(await smsc.links[0].connection.ask(deliver)) == CommandStatus.ROK
+            assert status_of(await smsc.links[0].connection.request(deliver)) == CommandStatus.ROK
         assert [one.carrier_ref for one in line.receipts] == [""] * 4
         assert line.receipts[2].raw == "garbage"
         assert line.detail["receipts_without_id"] == 4

@@ -137,7 +137,7 @@ async def called() -> AsyncIterator[Called]:
     )
     port = listening.sockets[0].getsockname()[1]
     connection = await connect("127.0.0.1", port, keeper, timer_wheel, timers=TIMERS)
-    binding = asyncio.ensure_future(connection.ask(pdus.BindTransceiver("homing", "secret")))
+    binding = asyncio.ensure_future(connection.request(pdus.BindTransceiver("homing", "secret")))
     peer = await arrived
     sequence, _bind = await peer.next()
     peer.say(pdus.BindTransceiverResp("peer"), sequence)
@@ -244,7 +244,7 @@ async def test_a_peer_that_answers_twice_is_heard_once() -> None:
         there.peer.say(pdus.EnquireLink(), 1)
         await there.peer.next()
         assert answers == [pdus.SubmitSmResp("one")]
-        assert there.connection.session.counters.foreign == 2
+        assert there.connection.session.counters.unexpected_responses == 2
 
 
 async def test_a_peer_that_vanishes_leaves_the_fate_of_what_was_written_unknown() -> None:
@@ -262,7 +262,7 @@ async def test_a_peer_that_closes_before_its_bind_response_answers_the_bind_so()
     keeper = Keeper()
     connection = await connect("127.0.0.1", listening.sockets[0].getsockname()[1], keeper, TimerWheel(Clock()))
     async with asyncio.timeout(30):
-        assert await connection.ask(pdus.BindTransceiver()) in (RequestFailure.LINK_LOST, RequestFailure.NOT_SENT)
+        assert await connection.request(pdus.BindTransceiver()) in (RequestFailure.LINK_LOST, RequestFailure.NOT_SENT)
         assert await keeper.end is SessionEnd.LOST
     listening.close()
 

@@ -116,7 +116,7 @@ async def linked(
     connection = await connect(
         "127.0.0.1", port, client, timer_wheel, timers=TIMERS, window_out=window_out, tls=tls and tls[1]
     )
-    assert isinstance(await connection.ask(bind("homing", "secret")), pdus.ResponsePdu)
+    assert isinstance(await connection.request(bind("homing", "secret")), pdus.ResponsePdu)
     assert connection.is_bound
     try:
         yield Link(client, server, connection, timer_wheel, clock)
@@ -131,8 +131,8 @@ async def linked(
 
 async def test_messages_and_receipts_pass_both_ways() -> None:
     async with linked() as link:
-        assert await link.connection.ask(SUBMIT) == pdus.SubmitSmResp()
-        assert await link.far.ask(DELIVER) == pdus.DeliverSmResp()
+        assert await link.connection.request(SUBMIT) == pdus.SubmitSmResp()
+        assert await link.far.request(DELIVER) == pdus.DeliverSmResp()
         assert link.server.requests == [pdus.BindTransceiver("homing", "secret"), SUBMIT]
         assert link.client.requests == [DELIVER]
         assert link.far.peer[0] == "127.0.0.1"
@@ -146,7 +146,7 @@ async def test_what_is_sent_in_one_turn_arrives_as_one_batch() -> None:
         assert answers == []
         await link.server.until(lambda: len(link.server.requests) == 51)
         assert [len(batch) for batch in link.server.batches] == [1, 50]
-        assert await link.connection.ask(SUBMIT) == pdus.SubmitSmResp()
+        assert await link.connection.request(SUBMIT) == pdus.SubmitSmResp()
         assert answers == [pdus.SubmitSmResp()] * 50
 
 
@@ -165,7 +165,7 @@ async def test_answers_may_be_given_later_and_in_any_order() -> None:
         for at in (2, 0, 1):
             assert link.far.respond(sequences[at], pdus.SubmitSmResp(str(at)))
         link.server.holds = False
-        await link.connection.ask(SUBMIT)
+        await link.connection.request(SUBMIT)
         assert given == ["c 2", "a 0", "b 1"]
 
 
@@ -204,7 +204,7 @@ async def test_a_full_window_of_requests_stops_reading_until_they_are_answered()
         for sequence, _request in link.server.batches[-1]:
             link.far.respond(sequence, CommandStatus.ROK)
         await link.server.until(lambda: len(link.server.requests) == 21)
-        await link.connection.ask(SUBMIT)
+        await link.connection.request(SUBMIT)
         assert answers == [pdus.SubmitSmResp()] * 20
 
 
@@ -270,7 +270,7 @@ async def test_after_the_end_a_send_is_told_not_sent_and_an_answer_is_not_taken(
         await link.server.until(lambda: len(link.server.requests) == 2)
         link.connection.close()
         await link.server.until(lambda: link.server.ends)
-        assert await link.connection.ask(SUBMIT) is RequestFailure.NOT_SENT
+        assert await link.connection.request(SUBMIT) is RequestFailure.NOT_SENT
         assert not link.far.respond(link.server.batches[-1][0][0], CommandStatus.ROK)
 
 
@@ -284,7 +284,7 @@ async def test_an_owner_that_fails_is_reported_and_the_link_lives() -> None:
         loop.set_exception_handler(lambda _loop, context: reported.append(context))
         try:
             link.connection.send(SUBMIT, fail)
-            assert await link.connection.ask(SUBMIT) == pdus.SubmitSmResp()
+            assert await link.connection.request(SUBMIT) == pdus.SubmitSmResp()
         finally:
             loop.set_exception_handler(None)
         assert [type(context["exception"]) for context in reported] == [KeyError]

@@ -49,7 +49,9 @@ class AnswerReader:
     def read(self, answer: session.ResponseOrFailure) -> PartResult:
         """What an answer to a submit_sm says; a `RequestFailure` is that there is none."""
         if isinstance(answer, RequestFailure):
-            return PartResult(PartOutcome.UNKNOWN if answer.fate_unknown else PartOutcome.NOT_SENT, words=answer.value)
+            return PartResult(
+                PartOutcome.UNKNOWN if answer.may_have_arrived else PartOutcome.NOT_SENT, words=answer.value
+            )
         if answer.status == CommandStatus.ROK:
             if isinstance(answer, SubmitSmResp):
                 return PartResult(PartOutcome.ACCEPTED, answer.message_id)
@@ -74,8 +76,8 @@ _FATES = {
 
 def describe_status(status: int) -> str:
     """A status for people: `ESME_RINVDSTADR: the destination address is invalid`."""
-    found = meaning(status)
-    return f"{found.name}: {found.words}"
+    known = meaning(status)
+    return f"{known.name}: {known.description}"
 
 
 def combine(told: Sequence[PartResult | None]) -> Answer:

@@ -238,7 +238,7 @@ class CarrierLink:
             address_range=settings.address_range,
         )
         try:
-            answer = await connection.ask(bind)
+            answer = await connection.request(bind)
         except UnencodablePdu as error:
             self._fail(str(error))
             return None

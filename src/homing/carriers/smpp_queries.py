@@ -34,7 +34,7 @@ async def query_all(
         connection = await link()
         source, ton, npi = address(one.sender, settings)
         query = QuerySm(message_id=one.carrier_ref, source_addr_ton=ton, source_addr_npi=npi, source_addr=source)
-        report = receipt_from_answer(one, await connection.ask(query), clock())
+        report = receipt_from_answer(one, await connection.request(query), clock())
         if report is not None:
             tell(report)
         await asyncio.sleep(limits.SMPP_CARRIER_QUERY_PAUSE_S)

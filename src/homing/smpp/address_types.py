@@ -1,4 +1,4 @@
-"""Types of number and numbering plans of addresses (SMPP 3.4, sections 5.2.5 and 5.2.6), those that are used."""
+"""Types of number (TON) and numbering plans (NPI) of addresses (SMPP 3.4, sections 5.2.5 and 5.2.6): those in use."""
 
 from enum import IntEnum
 

@@ -1,6 +1,6 @@
 """PDUs to octets and back (SMPP 3.4, section 3.2). Pure: a decoder is fed what arrives, however it was cut.
 
-What is wrong with a PDU comes out as a `PduFault` in its place, which carries what the session has to answer.
+A PDU that cannot be decoded comes out as a `PduFault` in its place, with the response that the session has to send.
 """
 
 import struct
@@ -27,20 +27,21 @@ _write_header: Final = _HEADER.pack
 
 
 class PduFault(msgspec.Struct, frozen=True):
-    """A PDU that cannot be taken.
+    """A PDU that cannot be decoded.
 
     answer: what to send back under `sequence`; None for a response, which is never answered.
-    fatal: where the next PDU begins is not known, so the connection has to end after the answer.
+    description: for people.
+    fatal: where the next PDU begins is unknown, so the connection has to end after the answer.
     """
 
     sequence: int
     answer: ResponsePdu | None
-    words: str
+    description: str
     fatal: bool = False
 
 
 DecodedPdu: TypeAlias = tuple[int, Pdu | PduFault]
-"""A sequence number and what came under it."""
+"""A sequence number, and the PDU or the fault under it."""
 
 
 # ---- Out
@@ -65,7 +66,7 @@ _ENCODERS: Final = {pdu: _encoder(pdu) for pdu in (*pdus.REQUESTS, *pdus.RESPONS
 
 
 def encode(pdu: Pdu, sequence: int) -> bytes:
-    """The PDU as it travels. `sequence`: 0 to 2^32-1.
+    """The PDU's octets. `sequence`: 0 to 2^32-1.
 
     Raises UnencodablePdu for a value that its field cannot carry: strict in what is sent.
     """
@@ -81,24 +82,24 @@ _READERS: Final = {pdu.command_id: (pdu, reader(pdu)) for pdu in (*pdus.REQUESTS
 
 
 class PduDecoder:
-    """Finds PDUs in what arrives, so many at a time. What is left keeps its octets: one PDU that has not arrived whole,
-    or more that are whole and have not been asked for.
+    """Cuts PDUs out of a stream of octets, so many at a time. Keeps the octets of those it has not returned: of one
+    that has not arrived whole, or of more that are whole.
     """
 
     __slots__ = ("_is_lost", "_needed", "_rest", "bytes_max", "has_more")
 
     def __init__(self, bytes_max: int = limits.SMPP_PDU_BYTES_MAX) -> None:
         self.bytes_max = bytes_max
-        """What a PDU may have; a longer one is a fatal fault as soon as its length is there."""
+        """Octets of the longest PDU; a longer one is a fatal fault as soon as its length has arrived."""
         self.has_more = False
-        """Whether a whole PDU is left: `feed(b"", ...)` brings it."""
+        """Whether a whole PDU is left: `feed(b"", ...)` returns it."""
         self._rest = bytearray()
         self._needed = 4
         self._is_lost = False
 
     def feed(self, data: bytes, items_max: int = sys.maxsize) -> list[DecodedPdu]:
-        """What `data` completes, in order, and no more than `items_max` of it. Nothing comes after a fatal fault: the
-        rest is thrown away.
+        """The PDUs that `data` completes, in order, at most `items_max`. After a fatal fault all further octets are
+        dropped.
         """
         self.has_more = False
         if self._rest:
@@ -109,57 +110,57 @@ class PduDecoder:
             self._rest.clear()
         if self._is_lost:
             return []
-        found: list[DecodedPdu] = []
+        decoded: list[DecodedPdu] = []
         # Latin-1 maps octets to characters one to one: strings are cut from the text, all else from the octets.
         text = data.decode("latin-1")
         at, size = 0, len(data)
         while size - at >= HEADER_OCTETS:
-            if len(found) >= items_max:
+            if len(decoded) >= items_max:
                 self.has_more = size - at >= _LENGTH.unpack_from(data, at)[0]
                 break
             length, command_id, status, sequence = _read_header(data, at)
             end = at + length
             if not HEADER_OCTETS <= length <= self.bytes_max:
-                return self._lose(found, length)
+                return self._lose_framing(decoded, length)
             if end > size:
                 break
             known = _READERS.get(command_id)
             if known is None:
-                found.append((sequence, _unknown(command_id, sequence)))
+                decoded.append((sequence, _unknown(command_id, sequence)))
             else:
                 try:
-                    found.append((sequence, known[1](data, text, at + HEADER_OCTETS, end, status)))
+                    decoded.append((sequence, known[1](data, text, at + HEADER_OCTETS, end, status)))
                 except MalformedBody as fault:
-                    found.append((sequence, _malformed(known[0], fault, sequence)))
+                    decoded.append((sequence, _malformed(known[0], fault, sequence)))
             at = end
-        return self._keep(found, data, at)
+        return self._keep_rest(decoded, data, at)
 
-    def _keep(self, found: list[DecodedPdu], data: bytes, at: int) -> list[DecodedPdu]:
-        """Keeps what is left for the next feed, unless its length already tells that it is no PDU."""
+    def _keep_rest(self, decoded: list[DecodedPdu], data: bytes, at: int) -> list[DecodedPdu]:
+        """Keeps the rest for the next feed, unless its length already shows that it is no PDU."""
         left = len(data) - at
         self._needed = 4
         if left >= 4:
             (length,) = _LENGTH.unpack_from(data, at)
             if not HEADER_OCTETS <= length <= self.bytes_max:
-                return self._lose(found, length)
+                return self._lose_framing(decoded, length)
             self._needed = length
         if left:
             self._rest += data[at:]
-        return found
+        return decoded
 
-    def _lose(self, found: list[DecodedPdu], length: int) -> list[DecodedPdu]:
+    def _lose_framing(self, decoded: list[DecodedPdu], length: int) -> list[DecodedPdu]:
         self._is_lost = True
         # Sequence 0, because nothing of such a header can be believed (section 4.3.1).
-        words = f"a command_length of {length}"
-        found.append((0, PduFault(0, GenericNack(status=CommandStatus.RINVCMDLEN), words, fatal=True)))
-        return found
+        description = f"a command_length of {length}"
+        decoded.append((0, PduFault(0, GenericNack(status=CommandStatus.RINVCMDLEN), description, fatal=True)))
+        return decoded
 
 
 def _unknown(command_id: int, sequence: int) -> PduFault:
-    words = f"an unknown command_id of 0x{command_id:08X}"
+    description = f"an unknown command_id of 0x{command_id:08X}"
     if command_id & pdus.RESPONSE_BIT:
-        return PduFault(sequence, None, words)
-    return PduFault(sequence, GenericNack(status=CommandStatus.RINVCMDID), words)
+        return PduFault(sequence, None, description)
+    return PduFault(sequence, GenericNack(status=CommandStatus.RINVCMDID), description)
 
 
 def _malformed(pdu: type[Pdu], fault: MalformedBody, sequence: int) -> PduFault:

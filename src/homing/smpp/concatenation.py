@@ -34,9 +34,9 @@ def position_of(header: bytes, tlvs: Tlvs) -> PartPosition | None:
     """Which part a message is, by its header with the length octet (empty: it has none), else by its sar_ parameters;
     None when it is whole, as the only part of one is. Raises MalformedUdh.
     """
-    found = _header_position(header)
-    if found is not None and found[1].total > 1:
-        identifier, position = found
+    element = _header_position(header)
+    if element is not None and element[1].total > 1:
+        identifier, position = element
         if identifier == CONCATENATION_8_BIT:
             return position
         return position._replace(reference=position.reference | REFERENCE_16_BIT)
@@ -52,8 +52,8 @@ def header_position(header: bytes) -> PartPosition | None:
     The last of several concatenation elements counts, and one that makes no sense (part 0, a part beyond the total)
     is passed over, as section 9.2.3.24.1 has it.
     """
-    found = _header_position(header)
-    return None if found is None else found[1]
+    element = _header_position(header)
+    return None if element is None else element[1]
 
 
 def _header_position(header: bytes) -> tuple[int, PartPosition] | None:

@@ -1,7 +1,7 @@
-"""A session on a socket: the one place of this package that does I/O. TCP or TLS, either end, any asyncio loop.
+"""A session on a socket: the one module of this package that does I/O. TCP or TLS, either end, any asyncio loop.
 
-No task and no timer belongs to a connection. What a turn of the loop makes goes out in one write; what one read
-brings goes to the owner as one batch.
+A connection has no task and no timer of its own. The output of one turn of the loop is one write; the requests of one
+read are one batch for the owner.
 """
 
 import asyncio
@@ -19,34 +19,34 @@ from homing.smpp.timer_wheel import TimerWheel
 from homing.smpp.timers import SessionTimers
 
 ResponseCallback: TypeAlias = Callable[[ResponseOrFailure], None]
-"""Called once, from the loop, with the answer to a request or with why there is none. Where it has a method `late`,
-that is called with an answer that comes after it was told that there is none.
+"""Called once, from the loop, with the response to a request or the reason why there is none. If it has a method
+`late`, that is called with a response that comes after `RequestFailure.NO_ANSWER`.
 """
 
 
 class ConnectionOwner(Protocol):
-    """Who a connection belongs to. All of this is called from the loop and must not block."""
+    """The owner of a connection. All of this is called from the loop and must not block."""
 
     def on_requests(self, connection: "SmppConnection", batch: list[IncomingRequest]) -> None:
         """Requests to answer with `respond`, now or later, in any order.
 
-        A bind is the last of its batch, and what came behind it is kept until it is answered. outbind and
-        alert_notification come too; they have no answer.
+        A bind is the last of its batch; PDUs behind it are deferred until it is answered. outbind and
+        alert_notification come too; they have no response.
         """
 
     def on_room(self, connection: "SmppConnection") -> None:
-        """There is room again, after a `send` for which there was none."""
+        """There is room again in the window, after a `send` for which there was none."""
 
     def on_closed(self, connection: "SmppConnection", end: SessionEnd) -> None:
-        """The connection is gone, and every request that was sent has had its answer. Called once."""
+        """The connection is gone, and every request's callback was called. Called once."""
 
 
 OwnerFactory: TypeAlias = Callable[["SmppConnection"], ConnectionOwner | None]
-"""Called when a connection is made: its owner, or None to close it without a word. Its `peer` is known."""
+"""Called when a connection is made: returns its owner, or None to close it. Its `peer` is known."""
 
 
 class SmppConnection(asyncio.Protocol):
-    """One link. Made by `connect` and `serve`."""
+    """Made by `connect` and `serve`."""
 
     __slots__ = (
         "_accept",
@@ -54,9 +54,9 @@ class SmppConnection(asyncio.Protocol):
         "_had_room_in",
         "_is_flushing",
         "_is_reading",
-        "_is_taking",
+        "_is_room_awaited",
+        "_is_take_scheduled",
         "_loop",
-        "_lost_room",
         "_owner",
         "_transport",
         "peer",
@@ -72,13 +72,13 @@ class SmppConnection(asyncio.Protocol):
         self._is_flushing = False
         self._is_reading = True
         self._had_room_in = True
-        self._is_taking = False
-        self._lost_room = False
+        self._is_take_scheduled = False
+        self._is_room_awaited = False
         self._closing_s: float | None = None
         self.session = session
         self.timer_wheel = timer_wheel
         self.peer: tuple[str, int] = ("", 0)
-        """The other end's address and port, also after the end; an empty address until it is connected."""
+        """The other end's address and port, kept after the end; an empty address until it is connected."""
 
     # ---- For the owner
 
@@ -88,7 +88,7 @@ class SmppConnection(asyncio.Protocol):
 
     @property
     def is_bound(self) -> bool:
-        """Whether a bind was accepted and nobody has begun to end it."""
+        """Whether a bind was accepted and neither end has begun to unbind."""
         return self.session.is_bound
 
     @property
@@ -97,34 +97,36 @@ class SmppConnection(asyncio.Protocol):
         return self.session.room if self._transport is not None else 0
 
     def send(self, request: RequestPdu, on_answer: ResponseCallback) -> None:
-        """Sends a request and returns at once. `on_answer` is called once, later, whatever happens.
+        """Sends a request and returns at once. `on_answer` is called once, later, in any case.
 
         Where the window is full or the state does not allow it, the answer is `RequestFailure.NOT_SENT`; `on_room` is
         called when there is room again. Raises UnencodablePdu, and then `on_answer` is not called.
         """
         if self.session.send(request, on_answer, self.timer_wheel.now_s) is None:
-            self._lost_room = True
-            self._loop.call_soon(self._tell, on_answer, RequestFailure.NOT_SENT)
+            self._is_room_awaited = True
+            self._loop.call_soon(self._call_back, on_answer, RequestFailure.NOT_SENT)
         elif not self._is_flushing:
             self._flush_soon()
 
-    async def ask(self, request: RequestPdu) -> ResponseOrFailure:
-        """Sends a request and waits for its answer: for binds, and where there is no hurry. Raises UnencodablePdu."""
+    async def request(self, request: RequestPdu) -> ResponseOrFailure:
+        """Sends a request and waits for its response: for binds, and where speed does not matter. Raises
+        UnencodablePdu.
+        """
         answer: asyncio.Future[ResponseOrFailure] = self._loop.create_future()
-        self.send(request, lambda given: None if answer.done() else answer.set_result(given))
+        self.send(request, lambda result: None if answer.done() else answer.set_result(result))
         return await answer
 
-    def tell(self, request: RequestPdu) -> bool:
-        """Sends outbind or alert_notification, which have no answer. False when the state does not allow it."""
-        is_told = self.session.tell(request)
+    def notify(self, request: RequestPdu) -> bool:
+        """Sends outbind or alert_notification, which have no response. False when the state does not allow it."""
+        is_sent = self.session.notify(request)
         self._flush_soon()
-        return is_told
+        return is_sent
 
     def respond(self, sequence: int, answer: ResponsePdu | int) -> bool:
-        """Answers a request of `on_requests`. An integer is the status of a response without a body.
+        """Responds to a request of `on_requests`. An integer is the status of a response without a body.
 
-        False when it is too late: the session has ended, or the request was answered before. Raises UnencodablePdu,
-        and TypeError for the response of another command.
+        False when it is too late: the session has ended, or there was a response before. Raises UnencodablePdu, and
+        TypeError for the response of another command.
         """
         if self._closing_s is not None:
             return False
@@ -134,12 +136,12 @@ class SmppConnection(asyncio.Protocol):
         return is_taken
 
     def unbind(self) -> None:
-        """Ends the session in good order; `on_closed` tells when it is over."""
+        """Ends the session in order; `on_closed` is called when it is over."""
         self.session.unbind(self.timer_wheel.now_s)
         self._flush_soon()
 
     def close(self) -> None:
-        """Ends the connection once what was sent is written. Requests without an answer are told so."""
+        """Ends the connection once its output is written. Open requests end with a RequestFailure."""
         self.session.end = self.session.end or SessionEnd.CLOSED
         self._flush_soon()
 
@@ -159,49 +161,49 @@ class SmppConnection(asyncio.Protocol):
         self.timer_wheel.run()
 
     def data_received(self, data: bytes) -> None:
-        # Whatever the owner does meanwhile goes out in the one write at the end.
+        # Whatever the owner sends meanwhile goes out in the one write at the end.
         self._is_flushing = True
         requests, answers = self.session.receive(data, self.timer_wheel.now_s)
         for on_answer, answer in answers:
-            self._tell(on_answer, answer)
-        if self.session.late:
-            self._tell_late()
+            self._call_back(on_answer, answer)
+        if self.session.late_responses:
+            self._call_back_late()
         if requests and self._owner is not None:
             try:
                 self._owner.on_requests(self, requests)
             except Exception as fault:
-                self._report(fault)
+                self._report_owner_error(fault)
         self._flush()
 
     def pause_writing(self) -> None:
         self.session.stall(self.timer_wheel.now_s)
 
     def resume_writing(self) -> None:
-        self.session.flow()
+        self.session.unstall()
         self._flush()
 
     def eof_received(self) -> bool:
-        # Half a connection is of no use to SMPP: what was awaited cannot come any more.
+        # A half-closed connection is of no use to SMPP: no response can come any more.
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.timer_wheel.discard(self)
         self._transport = None
         for on_answer, answer in self.session.close():
-            self._tell(on_answer, answer)
+            self._call_back(on_answer, answer)
         if self._owner is None:
             return
         try:
             self._owner.on_closed(self, self.session.end or SessionEnd.LOST)
         except Exception as fault:
-            self._report(fault)
+            self._report_owner_error(fault)
 
     def tick(self, now_s: float) -> None:
         for on_answer, answer in self.session.tick(now_s):
-            self._tell(on_answer, answer)
+            self._call_back(on_answer, answer)
         if self._closing_s is not None and now_s - self._closing_s >= limits.SMPP_CLOSE_S:
-            # The other end does not take what is in the socket's buffer; it would hold the connection for ever.
-            assert self._transport is not None, "what is lost is not swept"
+            # The other end does not read what is in the socket's buffer, which would hold the connection for ever.
+            assert self._transport is not None, "a lost connection is not ticked"
             self._transport.abort()
         elif self.session.has_output or self.session.end is not None:
             self._flush()
@@ -214,10 +216,10 @@ class SmppConnection(asyncio.Protocol):
             self._loop.call_soon(self._flush)
 
     def _flush(self) -> None:
-        """One write of all there is; then what follows from the session's state."""
+        """Writes all output at once, then acts on the session's state."""
         self._is_flushing = False
         transport, session = self._transport, self.session
-        # What is given to a transport that is closing is thrown away: it must not count as written.
+        # A transport that is closing drops its output, which must not count as written.
         if transport is None or transport.is_closing():
             return
         if session.has_output and (not session.is_stalled or session.end is not None):
@@ -226,13 +228,13 @@ class SmppConnection(asyncio.Protocol):
             self._closing_s = self.timer_wheel.now_s
             transport.close()
             return
-        self._follow_reading(transport)
-        if self._lost_room and session.room:
-            self._lost_room = False
-            self._loop.call_soon(self._tell_room)
+        self._adjust_reading(transport)
+        if self._is_room_awaited and session.room:
+            self._is_room_awaited = False
+            self._loop.call_soon(self._call_on_room)
 
-    def _follow_reading(self, transport: asyncio.Transport) -> None:
-        """Reads while there is room and nothing is left of what came; the rest gets its next turn."""
+    def _adjust_reading(self, transport: asyncio.Transport) -> None:
+        """Reads while there is room and nothing is deferred; deferred PDUs are taken in the next turn of the loop."""
         has_room_in, had_room_in = self.session.has_room_in, self._had_room_in
         self._had_room_in = has_room_in
         if has_room_in and not had_room_in:
@@ -244,39 +246,39 @@ class SmppConnection(asyncio.Protocol):
                 transport.resume_reading()
             else:
                 transport.pause_reading()
-        if self.session.has_held and not self._is_taking:
-            self._is_taking = True
-            self._loop.call_soon(self._take_held)
+        if self.session.has_deferred and not self._is_take_scheduled:
+            self._is_take_scheduled = True
+            self._loop.call_soon(self._take_deferred)
 
-    def _take_held(self) -> None:
-        self._is_taking = False
-        if self._transport is not None and self.session.has_held:
+    def _take_deferred(self) -> None:
+        self._is_take_scheduled = False
+        if self._transport is not None and self.session.has_deferred:
             self.data_received(b"")
 
-    # ---- What owners get wrong stays theirs
+    # ---- An owner's exceptions do not end the connection
 
-    def _tell(self, on_answer: ResponseCallback, answer: ResponseOrFailure) -> None:
+    def _call_back(self, on_answer: ResponseCallback, answer: ResponseOrFailure) -> None:
         try:
             on_answer(answer)
         except Exception as fault:
-            self._report(fault)
+            self._report_owner_error(fault)
 
-    def _tell_late(self) -> None:
-        answers, self.session.late = self.session.late, []
+    def _call_back_late(self) -> None:
+        answers, self.session.late_responses = self.session.late_responses, []
         for on_answer, answer in answers:
             on_late = getattr(on_answer, "late", None)
             if on_late is not None:
-                self._tell(on_late, answer)
+                self._call_back(on_late, answer)
 
-    def _tell_room(self) -> None:
+    def _call_on_room(self) -> None:
         if self._transport is None or self._owner is None:
             return
         try:
             self._owner.on_room(self)
         except Exception as fault:
-            self._report(fault)
+            self._report_owner_error(fault)
 
-    def _report(self, fault: Exception) -> None:
+    def _report_owner_error(self, fault: Exception) -> None:
         self._loop.call_exception_handler(
             {"message": "the owner of an SMPP connection failed", "exception": fault, "protocol": self}
         )
@@ -294,10 +296,10 @@ async def connect(
     tls: ssl.SSLContext | None = None,
     names: Names | None = None,
 ) -> SmppConnection:
-    """A connection to a message centre, not bound yet: the next step is `ask(BindTransceiver(...))`. `names`: by which
-    the host's name is looked up.
+    """A connection to a message centre, not bound yet: the next step is `request(BindTransceiver(...))`. `names`: looks
+    up the host's name.
 
-    Raises OSError (TimeoutError and ssl.SSLError are such) when there is none.
+    Raises OSError (TimeoutError and ssl.SSLError are such) when it cannot be made.
     """
 
     def make() -> SmppConnection:
@@ -332,7 +334,7 @@ async def serve(
     window_in: int = limits.SMPP_WINDOW_IN_DEFAULT,
     tls: ssl.SSLContext | None = None,
 ) -> asyncio.Server:
-    """Listens; `accept` gives each connection's owner. Port 0: any free one, `sockets[0].getsockname()[1]`."""
+    """Listens; `accept` returns each connection's owner. Port 0: any free one, `sockets[0].getsockname()[1]`."""
 
     def make() -> SmppConnection:
         return SmppConnection(

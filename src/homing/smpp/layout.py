@@ -29,15 +29,15 @@ _TOLERATED: Final = limits.SMPP_CSTRING_BYTES_MAX
 
 
 class MalformedBody(Exception):
-    """A body is not what its command calls for. `status` is what to answer."""
+    """A body does not fit its command. `status`: what to answer."""
 
-    def __init__(self, status: CommandStatus, words: str) -> None:
-        super().__init__(words)
+    def __init__(self, status: CommandStatus, description: str) -> None:
+        super().__init__(description)
         self.status = status
 
 
 class UnencodablePdu(ValueError):
-    """A PDU holds what SMPP 3.4 cannot carry in that field. A fault of whoever made it."""
+    """A PDU has a value that SMPP 3.4 cannot carry in its field: a mistake of the caller."""
 
 
 # ---- Field by field
@@ -199,7 +199,7 @@ def _sendable(mark: CStringLayout) -> str:
 
 
 def _getter(places: list[int]) -> Callable[[tuple[Any, ...]], tuple[Any, ...]]:
-    """`itemgetter` that gives a tuple of one item as well, and of none."""
+    """An `itemgetter` that returns a tuple also for one item, and for none."""
     if not places:
         return lambda _items: ()
     if len(places) == 1:
@@ -217,16 +217,16 @@ def _has_pattern(fields: Fields) -> bool:
 
 
 def reader(pdu: type[Pdu]) -> PduBodyReader:
-    """How to read the body of this class. A response's reader never raises.
+    """The reader of this class's bodies. A response's reader never raises.
 
-    What cannot be read of a response has its default value: nobody can be answered about it, and what its status
-    says of the request counts more. So it is with a body where there should be none, and with the optional parameters
-    of a deliver_sm.
+    A field of a response that cannot be read has its default value: nobody can be answered about it, and its status,
+    which tells about the request, counts more. The same holds for a body where there should be none, and for the
+    optional parameters of a deliver_sm.
     """
     fields = field_layouts(pdu)
     is_response = issubclass(pdu, ResponsePdu)
     is_lenient = is_response or not fields
-    # a carrier that is refused sends the same again, or gives its receipt up, though the text is whole
+    # a carrier whose deliver_sm is refused repeats it, or drops the receipt, though its text is whole
     read_tlvs = tlvs.read_leniently if pdu is DeliverSm else tlvs.read
     make: Callable[..., Pdu] = pdu
 
@@ -247,12 +247,12 @@ def reader(pdu: type[Pdu]) -> PduBodyReader:
     match, strings_of, octets_of, in_order = run.pattern.match, run.string_groups, run.octet_groups, run.in_order
 
     def read_request(data: bytes, text: str, at: int, end: int, status: int) -> Pdu:
-        found = match(text, at, end)
-        if found is None:
+        matched = match(text, at, end)
+        if matched is None:
             return walk(data, at, end, status)
-        groups = found.groups()
+        groups = matched.groups()
         values = in_order((*strings_of(groups), *"".join(octets_of(groups)).encode(_LATIN_1)))
-        stop = found.end()
+        stop = matched.end()
         if counted:
             begin = stop
             stop += values[-1]
@@ -269,10 +269,10 @@ def reader(pdu: type[Pdu]) -> PduBodyReader:
             raise MalformedBody(CommandStatus.RINVOPTPARSTREAM, str(overrun)) from None
 
     def read_response(data: bytes, text: str, at: int, end: int, status: int) -> Pdu:
-        found = match(text, at, end)
-        if found is None or found.end() != end:
+        matched = match(text, at, end)
+        if matched is None or matched.end() != end:
             return walk(data, at, end, status)
-        groups = found.groups()
+        groups = matched.groups()
         return make(
             *in_order((*strings_of(groups), *"".join(octets_of(groups)).encode(_LATIN_1))),
             status=status,
@@ -282,7 +282,7 @@ def reader(pdu: type[Pdu]) -> PduBodyReader:
 
 
 def writer(pdu: type[Pdu]) -> PduBodyWriter:
-    """How to write the body of this class."""
+    """The writer of this class's bodies."""
     fields = field_layouts(pdu)
     drops_body = issubclass(pdu, ResponsePdu) and pdu.drops_body
 

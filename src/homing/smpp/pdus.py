@@ -22,7 +22,7 @@ INTERFACE_VERSION: Final = 0x34
 ServiceType: TypeAlias = Annotated[str, CStringLayout(6, CommandStatus.RINVSERTYP)]
 SystemId: TypeAlias = Annotated[str, CStringLayout(16, CommandStatus.RINVSYSID)]
 Password: TypeAlias = Annotated[str, CStringLayout(9, CommandStatus.RINVPASWD)]
-# What binds is longer in the field than 3.4 allows (4.1.1): 15 and 8 without the zero octet.
+# In practice credentials are longer than 3.4 allows (4.1.1), which is 15 and 8 without the zero octet.
 BindSystemId: TypeAlias = Annotated[str, CStringLayout(limits.SMPP_CREDENTIAL_CHARS_MAX + 1, CommandStatus.RINVSYSID)]
 BindPassword: TypeAlias = Annotated[str, CStringLayout(limits.SMPP_CREDENTIAL_CHARS_MAX + 1, CommandStatus.RINVPASWD)]
 Source: TypeAlias = Annotated[str, CStringLayout(21, CommandStatus.RINVSRCADR)]
@@ -36,14 +36,14 @@ ShortMessage: TypeAlias = Annotated[bytes, CountedOctetsLayout(254, CommandStatu
 
 
 class Pdu(msgspec.Struct, frozen=True, gc=False, kw_only=True):
-    """What all PDUs have: a command, and optional parameters, empty where the specification knows none."""
+    """A command, and its optional parameters, empty where the specification knows none."""
 
     command_id: ClassVar[int]
     tlvs: Tlvs = ()
 
 
 class RequestPdu(Pdu, frozen=True, gc=False):
-    """What one end asks of the other, or tells it."""
+    """A request of one end to the other, or a notification (outbind, alert_notification)."""
 
 
 class ResponsePdu(Pdu, frozen=True, gc=False, kw_only=True):
@@ -121,7 +121,7 @@ class EnquireLinkResp(ResponsePdu, frozen=True, gc=False):
 
 
 class GenericNack(ResponsePdu, frozen=True, gc=False):
-    """The answer to what could not be recognised (section 4.3)."""
+    """The response to a PDU that could not be recognised (section 4.3)."""
 
     command_id: ClassVar[int] = 0x8000_0000
 
@@ -248,7 +248,7 @@ class DataSmResp(ResponsePdu, frozen=True, gc=False):
     message_id: MessageId = ""
 
 
-# ---- What was sent (sections 4.8 to 4.10), and who is there again (4.12)
+# ---- Submitted messages (sections 4.8 to 4.10), and alert_notification (4.12)
 
 
 class QuerySm(RequestPdu, frozen=True, gc=False):
@@ -301,7 +301,7 @@ class ReplaceSmResp(ResponsePdu, frozen=True, gc=False):
 
 
 class AlertNotification(RequestPdu, frozen=True, gc=False):
-    """A subscriber can be reached again. It has no response."""
+    """A subscriber is reachable again. It has no response."""
 
     command_id: ClassVar[int] = 0x0102
     source_addr_ton: OctetField = 0
@@ -334,5 +334,5 @@ RESPONSE_OF: Final[dict[type[RequestPdu], type[ResponsePdu]]] = {
 
 
 def refuse(request: type[RequestPdu], status: int) -> ResponsePdu:
-    """The answer that refuses a request of this class: its own response, or generic_nack where it has none."""
+    """The response that refuses a request of this class: its own, or generic_nack where it has none."""
     return RESPONSE_OF.get(request, GenericNack)(status=status)

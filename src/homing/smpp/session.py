@@ -1,11 +1,11 @@
-"""One SMPP session as a state machine, for either end (SMPP 3.4, section 2). Pure: no I/O, and told the time.
+"""One SMPP session as a state machine, for either end (SMPP 3.4, section 2). Pure: no I/O; the time is passed in.
 
-Octets go in by `receive`, requests by `send`, answers by `respond`, time by `tick`; octets come out by `take`. A
-session keeps nothing but what is under way, so that thousands can be idle in one process. Times are seconds of
-any clock that does not go back.
+Octets go in by `receive`, requests by `send`, responses by `respond`, time by `tick`; octets come out by `take`. A
+session keeps only its open requests, so that thousands can be idle in one process. Times are seconds of a monotonic
+clock.
 
-What a caller has sent is known by a token of its own, which comes back once, together with what became of it: in
-what `receive`, `tick` or `close` returns.
+The caller gives a token with each request that it sends. The token is returned once, with the response or the reason
+why there is none, by `receive`, `tick` or `close`.
 """
 
 import enum
@@ -39,18 +39,18 @@ SEQUENCE_MAX: Final = 0x7FFF_FFFF
 
 
 class RequestFailure(enum.Enum):
-    """Why a request has no answer."""
+    """Why a request has no response."""
 
     NOT_SENT = "not sent"
-    """It never left: sending it elsewhere cannot make two of it."""
+    """It was never written: sending it elsewhere cannot duplicate it."""
     NO_ANSWER = "no answer"
     """It was written, and the response timer ran out."""
     LINK_LOST = "link lost"
-    """It was written, and the session ended before the answer."""
+    """It was written, and the session ended before the response."""
 
     @property
-    def fate_unknown(self) -> bool:
-        """Whether the other end may have it all the same."""
+    def may_have_arrived(self) -> bool:
+        """Whether the other end may have received it."""
         return self is not RequestFailure.NOT_SENT
 
 
@@ -70,57 +70,57 @@ class SessionEnd(enum.Enum):
 
 ResponseOrFailure: TypeAlias = ResponsePdu | RequestFailure
 IncomingRequest: TypeAlias = tuple[int, RequestPdu]
-"""A request and the sequence number under which to answer it."""
+"""A request, and the sequence number to respond under."""
 
 
 class SessionCounters:
-    """What a peer did that is not in order, and was passed over."""
+    """Irregularities of a peer that were tolerated."""
 
-    __slots__ = ("faults", "foreign", "repeated", "throttled")
+    __slots__ = ("faults", "repeated_sequences", "throttled", "unexpected_responses")
 
     def __init__(self) -> None:
         self.faults = 0
-        """PDUs that could not be read, and before a bind those that were none."""
-        self.foreign = 0
-        """Responses to nothing: second ones, late ones, of another command, under a number never used."""
-        self.repeated = 0
-        """Requests under the number of one that waited for its answer; they waited for that."""
+        """PDUs that could not be decoded, and PDUs before a bind that were none."""
+        self.unexpected_responses = 0
+        """Responses without an open request: second or late ones, of another command, under a number never used."""
+        self.repeated_sequences = 0
+        """Requests under the sequence number of an open one; they waited for its response."""
         self.throttled = 0
         """Requests beyond the window."""
 
 
 class SmppSession(Generic[T]):
-    """A link from connecting to closing. `T` is the type of the caller's tokens."""
+    """A session from connecting to closing. `T` is the type of the caller's tokens."""
 
     __slots__ = (
         "_bind_sequence",
         "_decoder",
-        "_forgotten",
-        "_free",
-        "_fresh",
-        "_given_up",
-        "_heard_s",
-        "_held",
-        "_inquiry",
+        "_deferred",
+        "_enquiry",
+        "_forgotten_count",
         "_is_full",
         "_may_send",
         "_opened_s",
         "_out",
         "_outstanding",
-        "_passes",
-        "_peer_unbind",
+        "_overhead_budget",
+        "_owner_commands",
+        "_peer_unbind_sequence",
+        "_received_s",
         "_repeats",
         "_repeats_count",
         "_resumed_s",
         "_sequence",
         "_stalled_s",
-        "_transacted_s",
+        "_timed_out",
+        "_transaction_s",
         "_unanswered",
         "_unbind_sequence",
         "_unbinding_s",
+        "_unwritten_count",
         "counters",
         "end",
-        "late",
+        "late_responses",
         "role",
         "state",
         "timers",
@@ -136,38 +136,38 @@ class SmppSession(Generic[T]):
         window_out: int = limits.SMPP_WINDOW_OUT_DEFAULT,
         window_in: int = limits.SMPP_WINDOW_IN_DEFAULT,
     ) -> None:
-        """`window_out`: requests that may wait for the other end's answer. `window_in`: for ours."""
+        """`window_out`: how many requests may wait for the other end's response; `window_in`: for ours."""
         self.role = role
         self.timers = timers
         self.window_out = window_out
         self.window_in = window_in
         self.counters = SessionCounters()
         self.end: SessionEnd | None = None
-        """Set when the session is over: what `take` gives is to be written, then the connection closed."""
-        # Nothing long comes before a bind: until then, what looks long is garbage and need not be waited for.
+        """Set when the session is over: write what `take` returns, then close the connection."""
+        # No long PDU comes before a bind: until then a large length is garbage, and its octets are not awaited.
         is_smsc = role is SessionRole.SMSC
         self._decoder = PduDecoder(limits.SMPP_PDU_UNBOUND_BYTES_MAX if is_smsc else limits.SMPP_PDU_BYTES_MAX)
-        self._free = TokenBucket(limits.SMPP_FREE_PER_S, limits.SMPP_FREE_BURST, now_s)
+        self._overhead_budget = TokenBucket(limits.SMPP_FREE_PER_S, limits.SMPP_FREE_BURST, now_s)
         self._out: list[bytes] = []
-        self._fresh = 0
+        self._unwritten_count = 0
         self._sequence = 1
         self._outstanding: dict[int, tuple[T, type[ResponsePdu], float]] = {}
-        self._given_up: dict[int, tuple[T, type[ResponsePdu]]] = {}
-        self._forgotten = 0
-        """Requests that were given up, whose numbers are no longer known and whose answers may still come."""
-        self.late: list[tuple[T, ResponsePdu]] = []
-        """Answers to requests that were told to have none, for whoever can still use them; to be taken out."""
+        self._timed_out: dict[int, tuple[T, type[ResponsePdu]]] = {}
+        self._forgotten_count = 0
+        """Requests that timed out, whose sequence numbers are no longer known and whose responses may still come."""
+        self.late_responses: list[tuple[T, ResponsePdu]] = []
+        """Responses to requests that were reported as RequestFailure.NO_ANSWER; the caller removes them."""
         self._unanswered: dict[int, type[RequestPdu]] = {}
         self._bind_sequence: int | None = None
-        self._held: list[DecodedPdu] = []
+        self._deferred: list[DecodedPdu] = []
         self._repeats: dict[int, list[Pdu | PduFault]] = {}
         self._repeats_count = 0
         self._is_full = False
-        self._inquiry: tuple[int, float] | None = None
+        self._enquiry: tuple[int, float] | None = None
         self._unbind_sequence: int | None = None
         self._unbinding_s = 0.0
-        self._peer_unbind: int | None = None
-        self._opened_s = self._heard_s = self._transacted_s = self._resumed_s = now_s
+        self._peer_unbind_sequence: int | None = None
+        self._opened_s = self._received_s = self._transaction_s = self._resumed_s = now_s
         self._stalled_s: float | None = None
         self._enter(SessionState.OPEN)
 
@@ -175,10 +175,10 @@ class SmppSession(Generic[T]):
         self.state = state
         self._may_send = may_send(self.role, state)
         if state is not SessionState.UNBINDING:
-            # What was on its way when we began to leave is still taken, so that no receipt is refused for it.
-            self._passes = may_send(self.role.other, state) & _ANSWERED_BY_OWNER
+            # Requests that were on their way when we began to unbind are still taken: no receipt is refused for it.
+            self._owner_commands = may_send(self.role.other, state) & _OWNER_COMMANDS
 
-    # ---- What may be done
+    # ---- State
 
     @property
     def is_bound(self) -> bool:
@@ -186,37 +186,37 @@ class SmppSession(Generic[T]):
 
     @property
     def room(self) -> int:
-        """How many requests the window has room for; none where nothing can be sent."""
+        """How many requests can be sent now: what is free of the window, 0 where nothing may be sent."""
         if self._stalled_s is not None or not self._may_send:
             return 0
         return max(0, self.window_out - len(self._outstanding))
 
     @property
     def outstanding(self) -> int:
-        """Requests that wait for the other end's answer."""
+        """Requests that wait for the other end's response."""
         return len(self._outstanding)
 
     @property
     def unanswered(self) -> int:
-        """Requests that wait for ours."""
+        """Requests that wait for our response."""
         return len(self._unanswered)
 
     @property
-    def has_held(self) -> bool:
-        """Whether there is more of what came, and room for it: `receive(b"")` brings it. It waited behind a bind, or
-        was more than one turn may take.
+    def has_deferred(self) -> bool:
+        """Whether there are deferred PDUs and room for them: `receive(b"")` returns them. PDUs are deferred behind a
+        bind that is not answered yet, and beyond what one turn of the loop may take.
         """
-        return (bool(self._held) or self._decoder.has_more) and self.has_room_in
+        return (bool(self._deferred) or self._decoder.has_more) and self.has_room_in
 
     @property
     def may_read(self) -> bool:
-        """Whether there is room for more to come in; asked after `receive` and `respond`."""
-        return self.has_room_in and not self._held and not self._decoder.has_more
+        """Whether to read from the transport; to be checked after `receive` and `respond`."""
+        return self.has_room_in and not self._deferred and not self._decoder.has_more
 
     @property
     def has_room_in(self) -> bool:
-        """Whether requests can be taken. Once full, none can until a quarter of the window is free, so that reading
-        does not begin and end with every answer.
+        """Whether requests can be taken. Once the window is full, none can until a quarter of it is free, so that
+        reading is not paused and resumed with every response.
         """
         if self.end is not None or self._bind_sequence is not None or len(self._out) >= limits.SMPP_UNSENT_PDUS_MAX:
             return False
@@ -227,37 +227,37 @@ class SmppSession(Generic[T]):
     # ---- Out
 
     def send(self, request: RequestPdu, token: T, now_s: float) -> int | None:
-        """Sends a request that has a response; its sequence number, or None when it cannot be sent now.
+        """Sends a request that has a response. Returns its sequence number.
 
-        None: the window is full, the transport takes nothing, or the state does not allow it; the token is then
-        not kept. Raises UnencodablePdu.
+        None: the window is full, the transport accepts nothing, or the state does not allow it; the token is then not
+        kept. Raises UnencodablePdu.
         """
         kind = type(request)
         outstanding = self._outstanding
         if len(outstanding) >= self.window_out or kind not in self._may_send or self._stalled_s is not None:
             return None
         response = RESPONSE_OF[kind]
-        sequence = self._next()
+        sequence = self._next_sequence()
         self._out.append(encode(request, sequence))
         outstanding[sequence] = (token, response, now_s)
-        self._fresh += 1
-        self._transacted_s = now_s
+        self._unwritten_count += 1
+        self._transaction_s = now_s
         return sequence
 
-    def tell(self, request: RequestPdu) -> bool:
+    def notify(self, request: RequestPdu) -> bool:
         """Sends outbind or alert_notification, which have no response. False when the state does not allow it."""
         if type(request) not in self._may_send:
             return False
-        self._out.append(encode(request, self._next()))
+        self._out.append(encode(request, self._next_sequence()))
         if type(request) is Outbind:
             self._enter(SessionState.OUTBOUND)
         return True
 
     def respond(self, sequence: int, answer: ResponsePdu | int) -> bool:
-        """Answers a request that `receive` brought, in any order. An integer is the status of a bare response.
+        """Responds to a request that `receive` returned, in any order. An integer is the status of a bare response.
 
-        False when nothing waits for an answer under this number, as after the end. Raises UnencodablePdu, and
-        TypeError for a response of another command: the request then still waits.
+        False when no request is open under this number, as after the end. Raises UnencodablePdu, and TypeError for a
+        response of another command: the request then stays open.
         """
         kind = self._unanswered.get(sequence)
         if kind is None:
@@ -269,86 +269,86 @@ class SmppSession(Generic[T]):
         self._out.append(encode(answer, sequence))
         del self._unanswered[sequence]
         if sequence in self._repeats:
-            self._take_repeat(sequence)
+            self._release_repeat(sequence)
         if sequence == self._bind_sequence:
             self._bind_sequence = None
             if answer.status == CommandStatus.ROK and self.state in (SessionState.OPEN, SessionState.OUTBOUND):
                 self._decoder.bytes_max = limits.SMPP_PDU_BYTES_MAX
                 self._enter(BINDS[kind])
         if self.state is SessionState.UNBINDING:
-            self._leave()
+            self._continue_unbind()
         return True
 
-    def _take_repeat(self, sequence: int) -> None:
-        """A request that came under the number of one which has now been answered: its turn has come. That the number
-        was open is the peer's mistake, but each of its requests gets an answer, in the order in which they came.
+    def _release_repeat(self, sequence: int) -> None:
+        """Serves a request that came under the sequence number of the one just answered. That the number was open is
+        the peer's mistake, but each of its requests gets a response, in the order of arrival.
         """
         waiting = self._repeats[sequence]
-        if self._peer_unbind is not None:
-            # Nothing more is served: the peer waits for the answer to its unbind.
+        if self._peer_unbind_sequence is not None:
+            # Nothing more is served: the peer waits for the response to its unbind.
             for request in self._repeats.pop(sequence):
-                self._put(refuse(type(request), CommandStatus.RINVBNDSTS), sequence)  # type: ignore[arg-type]
+                self._write_response(refuse(type(request), CommandStatus.RINVBNDSTS), sequence)  # type: ignore[arg-type]
             self._repeats_count -= len(waiting)
             return
-        self._held.append((sequence, waiting.pop(0)))
+        self._deferred.append((sequence, waiting.pop(0)))
         self._repeats_count -= 1
         if not waiting:
             del self._repeats[sequence]
 
     def take(self) -> bytes:
-        """All that is to be written, which from now on counts as written."""
+        """The output, which from now on counts as written."""
         octets = b"".join(self._out)
         self._out.clear()
-        self._fresh = 0
+        self._unwritten_count = 0
         return octets
 
     @property
     def is_stalled(self) -> bool:
-        """Whether the transport takes nothing."""
+        """Whether the transport accepts nothing."""
         return self._stalled_s is not None
 
     @property
     def has_output(self) -> bool:
         return bool(self._out)
 
-    def _next(self) -> int:
+    def _next_sequence(self) -> int:
         sequence = self._sequence
         while sequence in self._outstanding:
             sequence = sequence + 1 if sequence < SEQUENCE_MAX else 1
         self._sequence = sequence + 1 if sequence < SEQUENCE_MAX else 1
         return sequence
 
-    def _put(self, response: ResponsePdu, sequence: int) -> None:
+    def _write_response(self, response: ResponsePdu, sequence: int) -> None:
         self._out.append(encode(response, sequence))
 
     # ---- In
 
     def receive(self, data: bytes, now_s: float) -> tuple[list[IncomingRequest], list[tuple[T, ResponseOrFailure]]]:
-        """What came: the requests for the owner to answer, and the answers to what it has sent. No more than a turn of
-        the loop may take (`limits.SMPP_PDUS_A_TURN_MAX`); `has_held` tells of the rest.
+        """Decodes octets: the requests for the owner to respond to, and the responses to its own, at most
+        `limits.SMPP_PDUS_A_TURN_MAX` together; `has_deferred` is set when there are more.
 
-        Never raises, whatever `data` holds: what is wrong with it is answered here.
+        Never raises, whatever `data` holds: errors are answered here.
         """
         requests: list[IncomingRequest] = []
         answers: list[tuple[T, ResponseOrFailure]] = []
         if self.end is not None:
             return requests, answers
-        self._heard_s = now_s
-        decoded = self._decoder.feed(data, limits.SMPP_PDUS_A_TURN_MAX - len(self._held))
-        if self._held:
-            decoded, self._held = self._held + decoded, []
+        self._received_s = now_s
+        decoded = self._decoder.feed(data, limits.SMPP_PDUS_A_TURN_MAX - len(self._deferred))
+        if self._deferred:
+            decoded, self._deferred = self._deferred + decoded, []
         if self._bind_sequence is not None:
-            self._held = decoded
+            self._deferred = decoded
             return requests, answers
         outstanding, unanswered, window_in = self._outstanding, self._unanswered, self.window_in
         for place, (sequence, body) in enumerate(decoded):
             kind = type(body)
-            if kind in self._passes:
+            if kind in self._owner_commands:
                 if len(unanswered) + self._repeats_count >= window_in:
                     self.counters.throttled += 1
-                    self._put(refuse(kind, CommandStatus.RTHROTTLED), sequence)
+                    self._write_response(refuse(kind, CommandStatus.RTHROTTLED), sequence)
                 elif sequence in unanswered:
-                    self.counters.repeated += 1
+                    self.counters.repeated_sequences += 1
                     self._repeats_count += 1
                     self._repeats.setdefault(sequence, []).append(body)
                 else:
@@ -356,27 +356,27 @@ class SmppSession(Generic[T]):
                     requests.append((sequence, body))  # type: ignore[arg-type]
                     if kind in BINDS:
                         self._bind_sequence = sequence
-                        self._held = decoded[place + 1 :]
+                        self._deferred = decoded[place + 1 :]
                         break
             elif sequence in outstanding and (kind is outstanding[sequence][1] or kind is GenericNack):
                 answers.append((outstanding.pop(sequence)[0], body))  # type: ignore[arg-type]
                 if kind in _BIND_RESPONSES and body.status == CommandStatus.ROK and not self.is_bound:  # type: ignore[union-attr]
                     self._enter(_BIND_RESPONSES[kind])
             else:
-                self._other(sequence, body, requests, now_s)
+                self._handle_here(sequence, body, requests, now_s)
                 if self.end is not None:
                     break
         if requests or answers:
-            self._transacted_s = now_s
+            self._transaction_s = now_s
             if len(unanswered) >= window_in:
                 self._is_full = True
         if self.state is SessionState.UNBINDING:
-            self._leave()
+            self._continue_unbind()
         return requests, answers
 
-    def _other(self, sequence: int, body: Pdu | PduFault, requests: list[IncomingRequest], now_s: float) -> None:
-        """What the session sees to itself. None of it costs the peer anything, so it may not come without end; and
-        before a bind nothing is answered but that: three PDUs that are none, and a message centre ends the connection.
+    def _handle_here(self, sequence: int, body: Pdu | PduFault, requests: list[IncomingRequest], now_s: float) -> None:
+        """Handles PDUs that do not concern the owner. They cost the peer nothing, so their rate is limited. Before a
+        bind a message centre answers nothing else, and after three other PDUs it ends the connection.
         """
         if (
             self.role is SessionRole.SMSC
@@ -387,21 +387,21 @@ class SmppSession(Generic[T]):
             if self.counters.faults >= limits.SMPP_FAULTS_UNBOUND_MAX:
                 self.end = SessionEnd.GARBAGE
             return
-        if not self._is_late(sequence, body) and not self._free.take(now_s):
+        if not self._is_late(sequence, body) and not self._overhead_budget.take(now_s):
             self.end = SessionEnd.FLOOD
             return
         if isinstance(body, PduFault):
             self._fault(sequence, body)
         elif isinstance(body, EnquireLink):
-            self._put(EnquireLinkResp(), sequence)
+            self._write_response(EnquireLinkResp(), sequence)
         elif isinstance(body, ResponsePdu):
-            self._stray(sequence, body)
+            self._handle_unexpected(sequence, body)
         elif isinstance(body, Unbind) and self.is_bound | (self.state is SessionState.UNBINDING):
-            self._peer_unbind = sequence
+            self._peer_unbind_sequence = sequence
             self._unbinding_s = now_s
             self._enter(SessionState.UNBINDING)
-            self._passes = frozenset()
-            self._leave()
+            self._owner_commands = frozenset()
+            self._continue_unbind()
         elif isinstance(body, RequestPdu):
             kind = type(body)
             if kind in may_send(self.role.other, self.state):
@@ -410,46 +410,45 @@ class SmppSession(Generic[T]):
                     self._enter(SessionState.OUTBOUND)
                 return
             again = kind in BINDS and self.is_bound
-            self._put(refuse(kind, CommandStatus.RALYBND if again else CommandStatus.RINVBNDSTS), sequence)
+            self._write_response(refuse(kind, CommandStatus.RALYBND if again else CommandStatus.RINVBNDSTS), sequence)
 
     def _is_late(self, sequence: int, body: Pdu | PduFault) -> bool:
-        """Whether it may be a late answer to what we asked: that it comes is our doing, also when we no longer know
-        the request.
-        """
+        """Whether it may be a late response: that is not the peer's flood, also when the request is no longer known."""
         if not isinstance(body, ResponsePdu):
             return False
-        if sequence in self._given_up:
+        if sequence in self._timed_out:
             return True
-        if self._forgotten:
-            self._forgotten -= 1
+        if self._forgotten_count:
+            self._forgotten_count -= 1
             return True
         return False
 
     def _fault(self, sequence: int, fault: PduFault) -> None:
         self.counters.faults += 1
         if fault.answer is not None:
-            self._put(fault.answer, sequence)
+            self._write_response(fault.answer, sequence)
         is_unbound = self.state in (SessionState.OPEN, SessionState.OUTBOUND)
         if fault.fatal or (is_unbound and self.counters.faults >= limits.SMPP_FAULTS_UNBOUND_MAX):
             self.end = SessionEnd.GARBAGE
 
-    def _stray(self, sequence: int, response: ResponsePdu) -> None:
-        """A response to none of the caller's requests."""
+    def _handle_unexpected(self, sequence: int, response: ResponsePdu) -> None:
+        """Handles a response to none of the caller's open requests."""
         kind = type(response)
-        if self._inquiry is not None and sequence == self._inquiry[0] and kind in (EnquireLinkResp, GenericNack):
-            self._inquiry = None
+        if self._enquiry is not None and sequence == self._enquiry[0] and kind in (EnquireLinkResp, GenericNack):
+            self._enquiry = None
         elif sequence == self._unbind_sequence and kind in (UnbindResp, GenericNack):
             self.end = self.end or SessionEnd.UNBOUND
         else:
-            self.counters.foreign += 1
-            given_up = self._given_up.pop(sequence, None)
+            self.counters.unexpected_responses += 1
+            given_up = self._timed_out.pop(sequence, None)
             if given_up is not None and kind is given_up[1]:
-                self.late.append((given_up[0], response))
+                self.late_responses.append((given_up[0], response))
 
     # ---- Time
 
     def tick(self, now_s: float) -> list[tuple[T, ResponseOrFailure]]:
-        """Lets time pass: asks a silent peer, gives up on what is overdue. Returns what has no answer.
+        """Runs the timers: sends enquire_link to a silent peer, ends what has timed out. Returns the tokens of requests
+        that have timed out.
 
         Cheap, and made to be called for every session about once a second.
         """
@@ -460,134 +459,136 @@ class SmppSession(Generic[T]):
             self.end = SessionEnd.STALLED
             return []
         if self.state is SessionState.UNBINDING:
-            self._leave_late(now_s)
+            self._check_unbind_timeout(now_s)
         elif not self.has_room_in:
-            # Answers may lie unread: their time runs from when there is room again. What waits for its next turn alone
-            # stops no clock, or a peer could stop it by sending more than a turn takes.
+            # Responses may lie unread: their time runs from when there is room again. PDUs deferred to the next turn
+            # stop no timer, or a peer could stop them by sending more than one turn takes.
             return []
         elif self.is_bound:
-            self._watch(now_s)
-        elif now_s - self._opened_s >= timers.session_init_s or self._is_mute(now_s):
+            self._check_link(now_s)
+        elif now_s - self._opened_s >= timers.session_init_s or self._is_silent(now_s):
             self.end = SessionEnd.NOT_BOUND
-        return self._overdue(now_s) if self._outstanding else []
+        return self._expire(now_s) if self._outstanding else []
 
-    def _is_mute(self, now_s: float) -> bool:
-        """Whether an ESME has connected to us and said nothing at all."""
+    def _is_silent(self, now_s: float) -> bool:
+        """Whether an ESME has connected to us and sent nothing at all."""
         return (
             self.role is SessionRole.SMSC
-            and self._heard_s == self._opened_s
+            and self._received_s == self._opened_s
             and now_s - self._opened_s >= min(self.timers.session_init_s, limits.SMPP_FIRST_OCTET_S)
         )
 
-    def _watch(self, now_s: float) -> None:
+    def _check_link(self, now_s: float) -> None:
         timers = self.timers
-        if self._inquiry is not None:
-            asked_s = max(self._inquiry[1], self._resumed_s)
-            if now_s - asked_s >= timers.response_s:
-                if self._heard_s < self._inquiry[1]:
+        if self._enquiry is not None:
+            sent_s = max(self._enquiry[1], self._resumed_s)
+            if now_s - sent_s >= timers.response_s:
+                if self._received_s < self._enquiry[1]:
                     self.end = SessionEnd.SILENT
-                # A peer that does not answer, but talks, is alive.
-                self._inquiry = None
-        elif timers.enquire_link_s is not None and now_s - self._heard_s >= timers.enquire_link_s:
-            sequence = self._next()
+                # A peer that sends other PDUs is alive.
+                self._enquiry = None
+        elif timers.enquire_link_s is not None and now_s - self._received_s >= timers.enquire_link_s:
+            sequence = self._next_sequence()
             self._out.append(encode(EnquireLink(), sequence))
-            self._inquiry = (sequence, now_s)
-        if timers.inactivity_s is not None and now_s - self._transacted_s >= timers.inactivity_s:
+            self._enquiry = (sequence, now_s)
+        if timers.inactivity_s is not None and now_s - self._transaction_s >= timers.inactivity_s:
             self.unbind(now_s)
 
-    def _overdue(self, now_s: float) -> list[tuple[T, ResponseOrFailure]]:
-        """Outstanding requests are in the order in which they were sent, so the first are the oldest."""
+    def _expire(self, now_s: float) -> list[tuple[T, ResponseOrFailure]]:
+        """Ends requests that have timed out. They are in the order in which they were sent, so the first are the
+        oldest.
+        """
         if now_s - self._resumed_s < self.timers.response_s:
             return []
         since_s = now_s - self.timers.response_s
-        written = len(self._outstanding) - self._fresh
-        late: list[int] = []
+        written = len(self._outstanding) - self._unwritten_count
+        late_responses: list[int] = []
         for sequence, (_token, _response, sent_s) in self._outstanding.items():
-            if sent_s > since_s or len(late) >= written:
+            if sent_s > since_s or len(late_responses) >= written:
                 break
-            late.append(sequence)
+            late_responses.append(sequence)
         answers: list[tuple[T, ResponseOrFailure]] = []
-        for sequence in late:
+        for sequence in late_responses:
             token, response, _sent_s = self._outstanding.pop(sequence)
             answers.append((token, RequestFailure.NO_ANSWER))
-            self._given_up[sequence] = token, response
-        while len(self._given_up) > limits.SMPP_GIVEN_UP_MAX:
-            del self._given_up[next(iter(self._given_up))]
-            self._forgotten += 1
+            self._timed_out[sequence] = token, response
+        while len(self._timed_out) > limits.SMPP_GIVEN_UP_MAX:
+            del self._timed_out[next(iter(self._timed_out))]
+            self._forgotten_count += 1
         if self.state is SessionState.UNBINDING:
-            self._leave()
+            self._continue_unbind()
         return answers
 
     def stall(self, now_s: float) -> None:
-        """The transport takes nothing for now."""
+        """The transport accepts nothing for now."""
         self._stalled_s = now_s
 
-    def flow(self) -> None:
-        """The transport takes something again."""
+    def unstall(self) -> None:
+        """The transport accepts output again."""
         self._stalled_s = None
 
     def resume(self, now_s: float) -> None:
-        """There is room again after there was none: what is awaited gets its full time from now."""
-        self._resumed_s = self._heard_s = now_s
+        """There is room again after there was none: restarts the response timers."""
+        self._resumed_s = self._received_s = now_s
 
     # ---- The end
 
     def unbind(self, now_s: float) -> None:
-        """Ends the session in good order: what is under way is answered first, nothing new is sent.
+        """Ends the session in order: open requests get their responses first, no new ones are sent.
 
         Each of these steps takes no longer than the response timer. A session that is not bound ends at once.
         """
         if self.is_bound:
             self._unbinding_s = now_s
             self._enter(SessionState.UNBINDING)
-            self._leave()
+            self._continue_unbind()
         elif self.state is not SessionState.UNBINDING:
             self.end = self.end or SessionEnd.CLOSED
 
-    def _leave(self) -> None:
-        """Takes the next step out, if nothing is in its way."""
+    def _continue_unbind(self) -> None:
+        """Takes the next step of unbinding once nothing is open any more."""
         if self.end is not None:
             return
-        if self._peer_unbind is not None:
+        if self._peer_unbind_sequence is not None:
             if not self._unanswered:
-                self._put(UnbindResp(), self._peer_unbind)
+                self._write_response(UnbindResp(), self._peer_unbind_sequence)
                 self.end = SessionEnd.PEER_UNBOUND
         elif self._unbind_sequence is None and not self._outstanding and not self._unanswered:
-            self._ask_to_leave()
+            self._send_unbind()
 
-    def _ask_to_leave(self) -> None:
-        self._unbind_sequence = self._next()
+    def _send_unbind(self) -> None:
+        self._unbind_sequence = self._next_sequence()
         self._out.append(encode(Unbind(), self._unbind_sequence))
 
-    def _leave_late(self, now_s: float) -> None:
+    def _check_unbind_timeout(self, now_s: float) -> None:
         if now_s - self._unbinding_s < self.timers.response_s:
             return
         self._unbinding_s = now_s
-        if self._peer_unbind is not None:
-            self._put(UnbindResp(), self._peer_unbind)
+        if self._peer_unbind_sequence is not None:
+            self._write_response(UnbindResp(), self._peer_unbind_sequence)
             self.end = SessionEnd.PEER_UNBOUND
         elif self._unbind_sequence is None:
-            self._ask_to_leave()
+            self._send_unbind()
         else:
             self.end = SessionEnd.UNBOUND
 
     def close(self, end: SessionEnd = SessionEnd.LOST) -> list[tuple[T, ResponseOrFailure]]:
-        """The connection is gone, for `end` unless the session knew why before. Returns what has no answer."""
+        """The connection is gone, because of `end` unless a reason was known. Returns the open requests' tokens."""
         self.end = self.end or end
         self._enter(SessionState.CLOSED)
-        written = len(self._outstanding) - self._fresh
+        written = len(self._outstanding) - self._unwritten_count
         answers: list[tuple[T, ResponseOrFailure]] = [
             (token, RequestFailure.LINK_LOST if place < written else RequestFailure.NOT_SENT)
             for place, (token, _response, _sent_s) in enumerate(self._outstanding.values())
         ]
         self._outstanding.clear()
         self._unanswered.clear()
-        self._held.clear()
+        self._deferred.clear()
         self._repeats.clear()
         self._out.clear()
-        self._fresh = 0
+        self._unwritten_count = 0
         return answers
 
 
-_ANSWERED_BY_OWNER: Final = frozenset(RESPONSE_OF) - {EnquireLink, Unbind}
+_OWNER_COMMANDS: Final = frozenset(RESPONSE_OF) - {EnquireLink, Unbind}
 _BIND_RESPONSES: Final[dict[type, SessionState]] = {RESPONSE_OF[bind]: state for bind, state in BINDS.items()}

@@ -1,4 +1,4 @@
-"""In which state of a session which end may send what (SMPP 3.4, sections 2.2 and 2.3), as one table."""
+"""The states of a session, and which requests each end may send in each (SMPP 3.4, sections 2.2 and 2.3)."""
 
 import enum
 from typing import Final
@@ -23,7 +23,7 @@ from homing.smpp.pdus import (
 
 
 class SessionRole(enum.Enum):
-    """Which end of the link: the one that binds, or the one that is bound to."""
+    """Which end of a session: the one that binds (ESME), or the message centre (SMSC)."""
 
     ESME = "esme"
     SMSC = "smsc"
@@ -34,17 +34,17 @@ class SessionRole(enum.Enum):
 
 
 class SessionState(enum.Enum):
-    """Where a session is. Tx and rx are seen from the ESME."""
+    """The state of a session. Transmitter and receiver are seen from the ESME."""
 
     OPEN = "open"
-    """Connected, and nobody has bound."""
+    """Connected, not bound."""
     OUTBOUND = "outbound"
     """The message centre has asked for a bind."""
     BOUND_TX = "bound_tx"
     BOUND_RX = "bound_rx"
     BOUND_TRX = "bound_trx"
     UNBINDING = "unbinding"
-    """One end has asked for the end, or decided to ask once what is under way is answered."""
+    """One end has sent unbind, or will once the open requests are answered."""
     CLOSED = "closed"
 
 
@@ -92,5 +92,5 @@ _MAY_SEND: Final = {
 
 
 def may_send(role: SessionRole, state: SessionState) -> frozenset[type[RequestPdu]]:
-    """The requests that this end may send now. Once a session is on its way out, none."""
+    """The requests that this end may send in this state. While it is unbinding, none."""
     return _MAY_SEND.get((role, state), _NOTHING)

@@ -1,4 +1,4 @@
-"""Every command_status of SMPP 3.4 (section 5.1.3): its name, its words, and what follows from it."""
+"""Every command_status of SMPP 3.4 (section 5.1.3): its name, a description, and whether to send again."""
 
 import enum
 from typing import Final
@@ -7,17 +7,17 @@ import msgspec
 
 
 class StatusKind(enum.Enum):
-    """What a status says about sending the same message over the same link again."""
+    """What a status says about sending the same message over the same session again."""
 
     OK = "ok"
     THROTTLED = "throttled"
     """Too fast or too much at once: the message is fine, come back slower."""
     TEMPORARY = "temporary"
-    """The other end's trouble of the moment."""
+    """A temporary failure of the other end."""
     PERMANENT = "permanent"
     """This message will be refused every time."""
     SESSION = "session"
-    """Not the message but the bind is wrong: nothing passes until it is put right."""
+    """Not the message but the bind is at fault: nothing passes until that is corrected."""
 
 
 class CommandStatus(enum.IntEnum):
@@ -74,10 +74,10 @@ class CommandStatus(enum.IntEnum):
 
 
 class StatusMeaning(msgspec.Struct, frozen=True, gc=False):
-    """One row of the table. `name` is the specification's; `words` are for people."""
+    """One row of the table. `name` is the specification's; `description` is for people."""
 
     name: str
-    words: str
+    description: str
     kind: StatusKind
 
 
@@ -141,7 +141,8 @@ _ROWS: Final[dict[CommandStatus, tuple[StatusKind, str]]] = {
 }
 
 TABLE: Final = {
-    int(status): StatusMeaning(f"ESME_{status.name}", words, kind) for status, (kind, words) in _ROWS.items()
+    int(status): StatusMeaning(f"ESME_{status.name}", description, kind)
+    for status, (kind, description) in _ROWS.items()
 }
 
 
@@ -158,10 +159,10 @@ VENDOR: Final = range(0x400, 0x500)
 
 
 def meaning(status: int) -> StatusMeaning:
-    """What any 32 bit status means; of those that the table lacks, that they refuse for a reason of their own.
+    """The meaning of any 32 bit status; one that the table lacks is a permanent refusal.
 
-    A status that nobody documents counts as permanent: to send the same again, at once and for ever, is what a
-    carrier bans a link for. What a carrier is known to mean by one belongs to that carrier's settings.
+    An undocumented status counts as permanent: carriers close the links of those that send the same message again and
+    again. What a carrier is known to mean by one belongs to that carrier's settings.
     """
     known = TABLE.get(status)
     if known is not None:

@@ -1,7 +1,7 @@
-"""One sweep for the timers of all sessions of a process, instead of a timer for each.
+"""A timer wheel: one sweep for the timers of all sessions of a process, instead of a timer for each.
 
-The sessions sit in slots of a ring. Each step looks at one slot, so that ten thousand idle ones cost a little all
-the time and never much at once.
+The sessions are spread over the slots of a ring. Each step ticks those of one slot, so that ten thousand idle sessions
+cost a little all the time and never much at once.
 """
 
 import asyncio
@@ -15,14 +15,14 @@ SLOTS: Final = 16
 
 
 class Tickable(Protocol):
-    """What is swept. It must be hashable by identity."""
+    """A member of the wheel. It must be hashable by identity."""
 
     def tick(self, now_s: float) -> None:
         """Called once every `limits.SMPP_SWEEP_S`; must not raise."""
 
 
 class TimerWheel:
-    """The ring. `now_s` is the time of its last step: near enough for timers of seconds, and free to read."""
+    """`now_s` is the time of the last step: near enough for timers of seconds, and free to read."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic, slots: int = SLOTS) -> None:
         self._clock = clock
@@ -36,20 +36,20 @@ class TimerWheel:
         return len(self._slot_of)
 
     def read(self) -> float:
-        """The time as the sweep has it; read anew while there is nothing to sweep, for then it stands still."""
+        """The time of the last step; the clock's while there are no members, for then there are no steps."""
         if not self._slot_of:
             self.now_s = self._clock()
         return self.now_s
 
     def add(self, member: Tickable) -> None:
-        """Sweeps `member` from now on."""
+        """Ticks `member` from now on."""
         self.read()
-        slot = min(range(len(self._slots)), key=lambda place: len(self._slots[place]))
+        slot = min(range(len(self._slots)), key=lambda index: len(self._slots[index]))
         self._slots[slot].add(member)
         self._slot_of[member] = slot
 
     def discard(self, member: Tickable) -> None:
-        """Sweeps `member` no more; nothing if it was not swept."""
+        """Stops ticking `member`; nothing where it is no member."""
         slot = self._slot_of.pop(member, None)
         if slot is not None:
             self._slots[slot].discard(member)
@@ -62,12 +62,12 @@ class TimerWheel:
             member.tick(self.now_s)
 
     def sweep(self) -> None:
-        """One round: ticks every member once."""
+        """One full turn: ticks every member once."""
         for _slot in self._slots:
             self.step()
 
     def run(self) -> None:
-        """Steps by itself from now on, in the running loop, until `stop` or until there are no members."""
+        """Steps from now on in the running loop, until `stop` or until there are no members."""
         if self._handle is None:
             self._schedule(asyncio.get_running_loop())
 

@@ -8,17 +8,17 @@ from homing import limits
 class SessionTimers(msgspec.Struct, frozen=True):
     """How long a session waits, in seconds. None: for ever.
 
-    A timer is looked at when its session is swept, so it runs out up to `limits.SMPP_SWEEP_S` late.
+    Timers are checked when the session is ticked, so they run out up to `limits.SMPP_SWEEP_S` late.
     """
 
     session_init_s: float = limits.SMPP_SESSION_INIT_S
     """From connecting to a bind that was accepted."""
     enquire_link_s: float | None = limits.SMPP_ENQUIRE_LINK_S
-    """Of silence from the other end, then it is asked with enquire_link whether it is there."""
+    """Of silence from the other end, then enquire_link is sent."""
     inactivity_s: float | None = limits.SMPP_INACTIVITY_S
-    """Without a request or an answer other than of enquire_link, then the session unbinds."""
+    """Without a request or a response other than of enquire_link, then the session unbinds."""
     response_s: float = limits.SMPP_RESPONSE_S
-    """For the answer to a request; for a transport that takes nothing; for each half of an unbind."""
+    """For the response to a request; for a transport that accepts no output; for each half of an unbind."""
 
 
 DEFAULT = SessionTimers()

@@ -29,18 +29,18 @@ def parse(text: str) -> datetime | timedelta | None:
     """
     if not text:
         return None
-    found = _FORMAT.fullmatch(text)
-    if found is None:
+    matched = _FORMAT.fullmatch(text)
+    if matched is None:
         raise ValueError(f"not a time of SMPP: {text!r}")
-    years, months, days, hours, minutes, seconds, tenths, quarters = map(int, found.groups()[:8])
-    if found[9] == "R":
+    years, months, days, hours, minutes, seconds, tenths, quarters = map(int, matched.groups()[:8])
+    if matched[9] == "R":
         return timedelta(
             days=years * DAYS_OF_YEAR + months * DAYS_OF_MONTH + days, hours=hours, minutes=minutes, seconds=seconds
         )
     if quarters > QUARTERS_MAX:
         raise ValueError(f"not a time of SMPP: {text!r} is {quarters} quarters of an hour from UTC")
     offset = timedelta(minutes=15 * quarters)
-    zone = timezone(offset if found[9] == "+" else -offset)
+    zone = timezone(offset if matched[9] == "+" else -offset)
     century = 1900 if years >= _YEAR_PIVOT else 2000
     try:
         there = datetime(century + years, months, days, hours, minutes, seconds, tenths * 100_000, zone)

@@ -27,7 +27,7 @@ _write_head: Final = _HEAD.pack
 
 
 class TlvOverrun(ValueError):
-    """An optional parameter says that it is longer than what is left of its PDU."""
+    """An optional parameter's length is beyond the end of its PDU."""
 
 
 def read_leniently(data: bytes, at: int, end: int) -> Tlvs:
@@ -38,14 +38,14 @@ def read_leniently(data: bytes, at: int, end: int) -> Tlvs:
         if not data[at]:
             with contextlib.suppress(TlvOverrun):
                 return read(data, at + 1, end)
-    found: list[Tlv] = []
+    parameters: list[Tlv] = []
     while end - at >= 4:
         tag, length = _read_head(data, at)
         if length > end - at - 4:
             break
-        found.append((tag, data[at + 4 : at + 4 + length]))
+        parameters.append((tag, data[at + 4 : at + 4 + length]))
         at += 4 + length
-    return tuple(found)
+    return tuple(parameters)
 
 
 def read(data: bytes, at: int, end: int) -> Tlvs:
@@ -53,17 +53,17 @@ def read(data: bytes, at: int, end: int) -> Tlvs:
 
     Up to three zero octets at the end are passed over: some peers end every PDU with one.
     """
-    found = []
+    parameters = []
     while end - at >= 4:
         tag, length = _read_head(data, at)
         at += 4
         if length > end - at:
             raise TlvOverrun(f"parameter 0x{tag:04X} says {length} octets where {end - at} are left")
-        found.append((tag, data[at : at + length]))
+        parameters.append((tag, data[at : at + length]))
         at += length
     if any(data[at:end]):
         raise TlvOverrun(f"{end - at} octets are too few for a parameter")
-    return tuple(found)
+    return tuple(parameters)
 
 
 def write(tlvs: Iterable[Tlv]) -> bytes:
@@ -91,7 +91,7 @@ class OptionalParameter(Generic[V]):
     def of(self, tlvs: Tlvs) -> V | None:
         """The first value of this parameter that can be read; None when there is none.
 
-        What has the wrong size is read as far as it makes sense, because the vendors do not agree on sizes.
+        A value of the wrong size is read where that makes sense, because vendors do not agree on sizes.
         """
         for tag, raw in tlvs:
             if tag == self.tag:
