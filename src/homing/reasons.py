@@ -27,6 +27,26 @@ class ReasonCode(enum.StrEnum):
     GUARD_RANGE_DENSE = "guard.range_dense"
     GUARD_NETWORK_UNCONVERTED = "guard.network_unconverted"
     GUARD_MONITORED = "guard.monitored"  # the message went, and would be refused in the mode `block`
+    ROUTE_SHARES = "route.shares"
+    ROUTE_NOTHING_LEARNT = "route.nothing_learnt"
+    ROUTE_LEAST_COST = "route.least_cost"
+    ROUTE_LEAST_COST_UNKNOWN = "route.least_cost_unknown"
+    ROUTE_CARRIERS_DOWN = "route.carriers_down"
+    ROUTE_CARRIERS_TOO_DEAR = "route.carriers_too_dear"
+    ROUTE_CARRIERS_WITHOUT_FLASH = "route.carriers_without_flash"
+    ROUTE_ABOVE_CEILING = "route.above_ceiling"
+    ROUTE_ONLY_CARRIER = "route.only_carrier"
+    ROUTE_OPTED_OUT = "route.opted_out"
+    ROUTE_NO_RECENT_TRAFFIC = "route.no_recent_traffic"
+    SHARES_BY_COST = "shares.by_cost"
+    SHARES_BY_GAIN = "shares.by_gain"
+    SHARES_FROM_CONVERSIONS = "shares.from_conversions"
+    SHARES_FROM_RECEIPTS = "shares.from_receipts"
+    SHARES_FROM_PRIOR = "shares.from_prior"
+    SENDER_NOT_REGISTERED = "sender.not_registered"
+    RECEIPTS_UNCONVERTED = "receipts.unconverted"
+    RECEIPTS_TOO_FAST = "receipts.too_fast"
+    RECEIPTS_TOO_EVEN = "receipts.too_even"
     LEGACY_TEXT = "legacy.text"  # a sentence, or a code of another release: shown as it is
 
 

@@ -131,14 +131,16 @@ async def test_what_converts_gets_the_traffic_in_every_process_and_each_message_
     assert candidates[1].startswith("sim: share 1.0 %, 60 of 600 messages converted")
     (draw,) = [detail for what, detail in told if what == "draw"]
     assert f": {row['route_carrier']} has " in draw, "the draw leads to the carrier that was chosen"
-    assert any(what == "route" and "adaptive, shares " in detail for what, detail in told)
+    assert any(what == "route" and "adaptive: drawn of " in detail for what, detail in told)
 
     explained = await homing_json(
         bank.dsn, "route", "explain", "8613800138000", "--account", account.name, "--app", account.name
     )
     assert [row["carrier"] for row in explained["learnt"]] == [GOOD, POOR]
     assert explained["learnt"][0]["source"] == "prior", "the network of that number has had no traffic of its own"
-    assert " % to the best of 2" in explained["told"]
+    assert explained["reason"]["code"] == "shares.by_cost"
+    assert explained["reason"]["values"]["basis"] == {"code": "shares.from_prior"}
+    assert " % to the best of 2 carriers: " in explained["reason"]["text"]
     shown = await homing_json(bank.dsn, "learn", "show", account.name)
     assert {row["carrier"]: row["share"] for row in shown["beliefs"] if row["network"]} == {GOOD: 0.99, POOR: 0.01}
     await brain.release()
@@ -176,9 +178,10 @@ async def test_who_opts_out_is_routed_by_priority_at_once(bank: Bank, account: P
     explained = await homing_json(
         bank.dsn, "route", "explain", number, "--account", account.name, "--app", account.name
     )
-    assert explained["told"] == "the customer has opted out: by priority"
+    assert explained["reason"]["code"] == "route.opted_out"
     explained = await homing_json(bank.dsn, "route", "explain", number)
-    assert "name --account and --app" in explained["told"]
+    assert explained["reason"]["code"] == "route.no_recent_traffic"
+    assert "name --account and --app" in await homing(bank.dsn, "route", "explain", number)
     await homing(bank.dsn, "learn", "set", account.name, "--worth", "0.4", "--explore", "0.02")
     shown = await homing_json(bank.dsn, "learn", "show", "--account", account.name)
     assert [(row["app_id"], row["worth"], row["opted_out"]) for row in shown["terms"]] == [
@@ -197,7 +200,7 @@ async def test_a_carrier_that_calls_delivered_what_nobody_got_is_found_with_its_
     await brain.turn()
     (found,) = await homing_json(bank.dsn, "learn", "fakes")
     assert (found["carrier"], found["kind"]) == (POOR, "unconverted")
-    assert found["figures"]["ratio"] < 0.15
+    assert found["reason"]["values"]["ratio_ppm"] < 150_000
     ids = await carrier_ids(bank)
     old = first_id_at(int((time.time() - 7_200) * 1000))
     sent = await bank.send(0, account, [group("86", 3)])

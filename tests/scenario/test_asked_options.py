@@ -204,7 +204,7 @@ async def test_the_typed_client_asks_for_flash_and_the_timeline_tells_it(
     (text,) = [moment.detail for moment in moments if moment.what == "text"]
     (route,) = [moment.detail for moment in moments if moment.what == "route"]
     assert route.startswith("able, by route")
-    assert route.endswith("; 1 without flash")
+    assert route.endswith("; carriers without flash SMS: 1")
     assert text.endswith(", flash: shown at once, not kept, pe id 1101, template id 1107")
 
 

@@ -4,6 +4,7 @@ import re
 
 from homing.accounts import catalogue
 from homing.model import Strategy, UserRole
+from homing.reasons import Reason, ReasonCode, encode_reason
 from homing.routing.rules import Match
 from tests.support.server import Server
 from tests.support.viewer import Viewer, signed_in
@@ -92,7 +93,7 @@ async def test_trying_a_number_tells_why_it_is_refused(server: Server, console: 
     await catalogue.set_route(server.database, Match(account.account_id, prefix="4466"), dear)
     page = await viewer.get(f"/routes/explain?number=446600000001&account={account.name}")
     assert "too dear" in page.words
-    assert "asks $0.05, above $0.01" in page.words
+    assert "costs 0.05 USD a segment, above the ceiling of 0.01 USD" in page.words
 
 
 async def test_trying_a_number_tells_the_cheapest_and_how_much_dearer_the_others_are(
@@ -114,16 +115,16 @@ async def test_trying_a_number_tells_the_cheapest_and_how_much_dearer_the_others
 
 async def test_what_is_learnt_is_shown_by_cell_and_script_in_it_as_text(server: Server, console: str) -> None:
     account = await server.account()
-    told = "<script>alert(1)</script>"
+    hostile = "<script>alert(1)</script>"
     await server.query(
-        "WITH made AS (INSERT INTO learn_choice (account_id, made_at, app_id, country, network, rule, told, rests_on)"
-        " VALUES ($1, now(), $2, 'GB', '23410', '[0]', $3, $4::text::jsonb) RETURNING *)"
-        " INSERT INTO learn_shares (account_id, app_id, country, network, rule, version, carriers, weights, told,"
-        " made_at) SELECT account_id, app_id, country, network, rule, version, '{1}', '{10000}', told, made_at"
+        "WITH made AS (INSERT INTO learn_choice (account_id, made_at, app_id, country, network, rule, reason, rests_on)"
+        " VALUES ($1, now(), $2, 'GB', '23410', '[0]', $3::text::jsonb, $4::text::jsonb) RETURNING *)"
+        " INSERT INTO learn_shares (account_id, app_id, country, network, rule, version, carriers, weights, reason,"
+        " made_at) SELECT account_id, app_id, country, network, rule, version, '{1}', '{10000}', reason, made_at"
         " FROM made",
         account.account_id,
         account.app,
-        told,
+        encode_reason(Reason.of(ReasonCode.LEGACY_TEXT, text=hostile)),
         '{"candidates": [{"carrier_id": 1, "share": 10000, "messages": 40, "conversions": 20, "mean": 0.5, "low": 0.4,'
         ' "high": 0.6, "delivered": 0.9, "cost_micro": 20000, "source": "conversions"}]}',
     )
@@ -131,8 +132,8 @@ async def test_what_is_learnt_is_shown_by_cell_and_script_in_it_as_text(server: 
     page = await viewer.get(f"/routes/learnt?app={account.app}")
     assert f"{account.name} · {account.app} · United Kingdom · 234-10" in page.words
     assert f"{SIMULATOR} 100% 50.0% 40.0% – 60.0% 40 90.0% $0.02 Conversions" in page.words
-    assert told in page.words
-    assert told not in page.text
+    assert hostile in page.words
+    assert hostile not in page.text
     assert "Nothing learnt yet" in (await viewer.get("/routes/learnt?app=nobody")).words
     await server.query("DELETE FROM learn_shares WHERE account_id = $1", account.account_id)
     await server.query("DELETE FROM learn_choice WHERE account_id = $1", account.account_id)

@@ -172,11 +172,11 @@ INSERT INTO guard_decision (account_id, at, message_id, app_id, number, country,
 SELECT n % 50 + 1, now() - n * interval '1 minute', n, 'app', '6281', 'ID', '51010', 2, 'range',
     jsonb_build_object('code', CASE WHEN n % 50 = 0 THEN 'guard.flood' ELSE 'guard.burst' END), '', 1
 FROM generate_series(1, {DECISIONS}) AS n;
-INSERT INTO learn_choice (account_id, made_at, app_id, country, network, rule, told, rests_on)
-SELECT n % 50 + 1, now() - n * interval '1 minute', 'app', 'ID', (n % {SHARES})::text, '[]', '', '{{}}'
+INSERT INTO learn_choice (account_id, made_at, app_id, country, network, rule, reason, rests_on)
+SELECT n % 50 + 1, now() - n * interval '1 minute', 'app', 'ID', (n % {SHARES})::text, '[]', '{REASON}', '{{}}'
 FROM generate_series({CHOICES}, 1, -1) AS n;
-INSERT INTO learn_shares (account_id, app_id, country, network, rule, version, carriers, weights, told, made_at)
-SELECT account_id, app_id, country, network, rule, version, '{{1}}', '{{10000}}', '', made_at
+INSERT INTO learn_shares (account_id, app_id, country, network, rule, version, carriers, weights, reason, made_at)
+SELECT account_id, app_id, country, network, rule, version, '{{1}}', '{{10000}}', '{REASON}', made_at
 FROM learn_choice WHERE version > {CHOICES - SHARES};
 ANALYZE;
 """

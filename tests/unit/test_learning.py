@@ -9,6 +9,7 @@ from homing import limits
 from homing.conversions.learning import pause_s
 from homing.kit.histogram import bucket_of
 from homing.model import Strategy
+from homing.reasons import Reason, ReasonCode
 from homing.routing.beliefs import Learner
 from homing.routing.cells import Belief, CellKey
 from homing.routing.rules import Candidate, Match, Rule
@@ -214,7 +215,7 @@ def test_who_stops_reporting_is_routed_by_what_was_known_and_then_by_receipts() 
     assert world.belief(GOOD).source == "receipts"
     shares = shares_of(world.learner.beliefs(CELL, [POOR, GOOD]))
     assert shares.weights[GOOD] > 9_000
-    assert "by receipts: no conversions are reported" in shares.told
+    assert shares.reason.values["basis"] == Reason.of(ReasonCode.SHARES_FROM_RECEIPTS)
     world.minutes(3, {POOR: (0.5, 0.2), GOOD: (0.95, 0.4)})
     assert world.learner.reporting(7, "app") == "reporting"
 

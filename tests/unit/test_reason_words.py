@@ -1,10 +1,12 @@
 """Every reason has a wording in every language, and a place that makes it."""
 
 import ast
+import random
 from collections.abc import Iterator
 from pathlib import Path
 from string import Formatter
 
+import msgspec
 import pytest
 
 import homing
@@ -15,10 +17,15 @@ from homing.guard.judge import Judge, Judgement
 from homing.guard.odds import Odds
 from homing.guard.rules import RULES, Budget, Listed, Mode, Rules
 from homing.guard.spread import Crowd
-from homing.messages.phrases import tell
+from homing.messages.phrases import english, tell
 from homing.messages.reason_words import TITLES, WORDINGS, reason_phrase, reason_text, reason_title
-from homing.model import GENERAL
+from homing.messages.route_choice import route_phrases, route_reasons
+from homing.model import GENERAL, Strategy
 from homing.reasons import Reason, ReasonCode, decode_reason, encode_reason
+from homing.routing.cells import Belief, CellKey
+from homing.routing.fakes import Yield, find_fakes
+from homing.routing.rules import Candidate, Match, Rule
+from homing.routing.shares import BASES, Sharer, Terms
 from homing.text.numbers import Destination
 
 PLACE = Destination("ID", "62", "510", "10", "")
@@ -166,3 +173,81 @@ def test_the_reasons_of_a_verdict() -> None:
         Reason.of(ReasonCode.GUARD_NETWORK_UNCONVERTED, conversions=0, expected=12.9, odds=1600.0),
     ):
         check(reason)
+
+
+# ---- Routes and the learner
+
+
+def shares_of(beliefs: list[Belief], terms: Terms) -> Reason:
+    rule = Rule(Match(), Strategy.ADAPTIVE, None, tuple(Candidate(n, n, n, 1) for n in (1, 2)))
+    cell = CellKey(1, "app", "ID", "51010")
+    sharer = Sharer()
+    return sharer.share(cell, rule, {1: 22_000, 2: 44_000}, frozenset(), beliefs, terms, NOW_S, random.Random(1)).reason
+
+
+def belief(carrier_id: int, source: str = "conversions") -> Belief:
+    return Belief(carrier_id, 100.0, 80.0, 0.8, 0.7, 0.9, 80.0, 20.0, 0.95, source)
+
+
+def test_shares_say_what_the_best_carrier_costs_or_gains_and_how_that_is_known() -> None:
+    for source in BASES:
+        both = [belief(1, source), belief(2, source)]
+        for terms, code in (
+            (Terms(), ReasonCode.SHARES_BY_COST),
+            (Terms(worth_micro=500_000), ReasonCode.SHARES_BY_GAIN),
+        ):
+            reason = shares_of(both, terms)
+            assert (reason.code, reason.values["carriers"]) == (code, 2)
+            check(reason)
+            for language in CHINESE:
+                assert tell([reason_phrase(BASES[source])], Languages().choose(language, "").say, str) in said(
+                    reason, language
+                )
+
+
+@pytest.mark.parametrize("language", CHINESE)
+def test_the_only_carrier_and_a_customer_who_opted_out_are_said_in_chinese(language: str) -> None:
+    only, opted_out = shares_of([belief(1)], Terms()), shares_of([belief(1)], Terms(opted_out=True))
+    assert (reason_text(only), said(only, language)) == ("the only carrier that can be used", "唯一可用的通道")
+    assert (
+        said(opted_out, language)
+        == {
+            "zh-Hans": "客户未启用自适应路由：按优先级",
+            "zh-Hant": "客戶未啟用自適應路由：依優先級",
+        }[language]
+    )
+
+
+def test_every_sign_of_receipts_that_are_made_up() -> None:
+    honest = Yield(1, 0.95, 400.0, 400.0, 400.0, [100.0] * 12)
+    fast = msgspec.structs.replace(honest, carrier_id=2, times=[1_000.0] + [0.0] * 11, converted=50.0)
+    findings = find_fakes([honest, fast])
+    assert [one.reason.code for one in findings] == [
+        ReasonCode.RECEIPTS_UNCONVERTED,
+        ReasonCode.RECEIPTS_TOO_FAST,
+        ReasonCode.RECEIPTS_TOO_EVEN,
+    ]
+    assert findings[0].reason.values["ratio_ppm"] == 125_000
+    for one in findings:
+        check(one.reason)
+
+
+def test_what_a_choice_of_route_notes() -> None:
+    for reason in (
+        Reason.of(ReasonCode.ROUTE_SHARES, version=7, total=10_000),
+        Reason.of(ReasonCode.ROUTE_NOTHING_LEARNT),
+        Reason.of(ReasonCode.ROUTE_LEAST_COST, carriers=3, cost_micro=31_000),
+        Reason.of(ReasonCode.ROUTE_LEAST_COST_UNKNOWN, carriers=3),
+        Reason.of(ReasonCode.ROUTE_CARRIERS_DOWN, down=1, carriers=3),
+        Reason.of(ReasonCode.ROUTE_CARRIERS_TOO_DEAR, carriers=2),
+        Reason.of(ReasonCode.ROUTE_CARRIERS_WITHOUT_FLASH, carriers=1),
+        Reason.of(ReasonCode.ROUTE_ABOVE_CEILING, cost_micro=31_000, ceiling_micro=20_000),
+        Reason.of(ReasonCode.ROUTE_NO_RECENT_TRAFFIC),
+        Reason.of(ReasonCode.SENDER_NOT_REGISTERED),
+    ):
+        check(reason)
+
+
+def test_a_sentence_of_before_in_a_messages_notes_is_shown_as_it_is() -> None:
+    assert english(route_phrases(route_reasons({"route": "least cost of 3"}))) == "; least cost of 3"
+    assert route_reasons({}) == []

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from homing.model import Strategy
+from homing.reasons import Reason, ReasonCode
 from homing.routing.book import SharesBook
 from homing.routing.cells import CellKey
 from homing.routing.choose import choose, offer, order
@@ -87,7 +88,7 @@ def test_least_cost_puts_the_cheapest_first_and_the_unknown_last() -> None:
         rule(Match(), 1, 2, 3, strategy=Strategy.LEAST_COST), {1: 9_000, 3: 4_000}, PRICE_MICRO, frozenset()
     )
     assert carriers(offered) == [3, 1, 2]
-    assert offered.note == "least cost of 3, from 0.004 a segment"
+    assert offered.notes == (Reason.of(ReasonCode.ROUTE_LEAST_COST, carriers=3, cost_micro=4_000),)
 
 
 def test_what_costs_more_than_the_customer_pays_is_barred_with_the_reason() -> None:
@@ -95,7 +96,7 @@ def test_what_costs_more_than_the_customer_pays_is_barred_with_the_reason() -> N
     assert carriers(offered) == [2]
     ((barred, reason),) = offered.barred
     assert barred.carrier_id == 1
-    assert "above the ceiling of 0.02" in reason
+    assert reason == Reason.of(ReasonCode.ROUTE_ABOVE_CEILING, cost_micro=PRICE_MICRO + 1, ceiling_micro=PRICE_MICRO)
 
 
 def test_a_rules_own_ceiling_stands_in_place_of_the_price() -> None:
@@ -112,7 +113,7 @@ def test_a_carrier_that_is_down_comes_after_all_others_whatever_its_priority() -
     rows = (Candidate(1, 1, 1, 1), Candidate(2, 2, 2, 1), Candidate(3, 3, 3, 1))
     offered = offer(Rule(Match(), Strategy.PRIORITY, None, rows), {}, PRICE_MICRO, frozenset((1, 2)))
     assert carriers(offered) == [3, 1, 2]
-    assert offered.note == "2 of 3 carriers down"
+    assert offered.notes == (Reason.of(ReasonCode.ROUTE_CARRIERS_DOWN, down=2, carriers=3),)
 
 
 def test_weighted_routes_share_whatever_their_priorities() -> None:
@@ -122,6 +123,8 @@ def test_weighted_routes_share_whatever_their_priorities() -> None:
     assert 0.70 < firsts.count(1) / len(firsts) < 0.80
 
 
+ONLY = Reason.of(ReasonCode.ROUTE_ONLY_CARRIER)
+ONE_TOO_DEAR = Reason.of(ReasonCode.ROUTE_CARRIERS_TOO_DEAR, carriers=1)
 CHINA = CellKey(7, "app", "CN", "")
 CELL = CellKey(7, "app", "CN", "46000")
 
@@ -135,7 +138,7 @@ def adaptive(*cells: tuple[CellKey, dict[int, int]], terms: Terms | None = None)
         [(1, "", 9_000), (2, "", 4_000), (3, "86", PRICE_MICRO + 1)],
         terms={} if terms is None else {(7, "app"): terms},
     )
-    book = SharesBook({(Match(), cell): Shares(weights, "why", 12) for cell, weights in cells})
+    book = SharesBook({(Match(), cell): Shares(weights, ONLY, 12) for cell, weights in cells})
     return tariff.with_shares(book)
 
 
@@ -147,15 +150,15 @@ def test_an_adaptive_rule_draws_by_the_shares_of_the_closest_cell() -> None:
         chosen = [choose(offered, draw) for draw in range(2_000)]
         share = sum(1 for one in chosen if one is not None and one.carrier_id == most) / len(chosen)
         assert 0.87 < share < 0.93
-        assert offered.note == "adaptive, shares 12 of 10000; 1 above the ceiling"
-        assert (offered.told, offered.version) == ("why", 12)
+        assert offered.notes == (Reason.of(ReasonCode.ROUTE_SHARES, version=12, total=10_000), ONE_TOO_DEAR)
+        assert (offered.reason, offered.version) == (ONLY, 12)
 
 
 def test_an_adaptive_rule_that_has_learnt_nothing_goes_by_cost() -> None:
     offered = adaptive().offer(wanted(), PRICE_MICRO)
     assert offered is not None
     assert carriers(offered) == [2, 1]
-    assert offered.note == "adaptive, nothing learnt: least cost; 1 above the ceiling"
+    assert offered.notes == (Reason.of(ReasonCode.ROUTE_NOTHING_LEARNT), ONE_TOO_DEAR)
 
 
 def test_an_adaptive_rule_goes_by_priority_for_who_opted_out() -> None:
@@ -176,7 +179,7 @@ def test_a_carrier_without_a_share_is_there_for_when_the_others_fail() -> None:
 def test_other_shares_make_other_offers_and_leave_the_rest_as_it_was() -> None:
     tariff = adaptive((CELL, {1: 9_000, 2: 1_000}))
     before = tariff.offer(wanted(), PRICE_MICRO)
-    after = tariff.with_shares(SharesBook({(Match(), CELL): Shares({2: 10_000}, "since", 13)})).offer(
+    after = tariff.with_shares(SharesBook({(Match(), CELL): Shares({2: 10_000}, ONLY, 13)})).offer(
         wanted(), PRICE_MICRO
     )
     assert before is not None

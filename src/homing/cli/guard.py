@@ -251,7 +251,9 @@ async def decisions(desk: Desk, account: str | None, rule: str | None, reason: s
 @click.option("--days", type=Whole(1, 90), default=7, show_default=True, help="Of the last so many days.")
 @at_desk
 async def reasons(desk: Desk, account: str | None, days: int) -> Reply:
-    """How many messages were refused, or would have been, for which reason.
+    """How many messages were refused for which reason.
+
+    Or would have been; with what they would have cost.
 
     \b
     Example:  homing guard reasons --days 1

@@ -15,7 +15,7 @@ from homing.cli.parameters import AMOUNT, Real, Whole, account_option
 from homing.cli.show import (
     MONEY,
     PLAIN_MONEY,
-    PROSE,
+    REASON,
     TIME,
     YES,
     Card,
@@ -60,7 +60,7 @@ BELIEFS: Final = (
     Column("source", "By"),
     Column("version", programs_only=True),
     Column("made_at", kind=TIME, programs_only=True),
-    Column("told", programs_only=True),
+    Column("reason", kind=REASON, programs_only=True),
 )
 CANDIDATES: Final = tuple(
     column for column in BELIEFS if column.source not in ("app_id", "place", "country", "network")
@@ -77,10 +77,9 @@ TERMS: Final = (
 FAKES: Final = (
     Column("carrier", "Carrier"),
     Column("kind", "Sign"),
-    Column("told", "Figures", PROSE),
+    Column("reason", "Reason", REASON),
     Column("found_at", "First (UTC)", TIME),
     Column("seen_at", "Last (UTC)", TIME),
-    Column("figures", programs_only=True),
 )
 EVIDENCE: Final = (
     "message_id",
@@ -268,10 +267,7 @@ async def fakes(desk: Desk, carrier: str | None, days: int) -> Reply:
               homing learn fakes --csv cheap --days 14
     """
     if carrier is None:
-        rows = [
-            {**row, "figures": msgspec.json.decode(row["figures"])} for row in await desk.database.fetch("learn_fakes")
-        ]
-        return Table(FAKES, rows, "No carrier's receipts look made up.")
+        return Table(FAKES, await desk.database.fetch("learn_fakes"), "No carrier's receipts look made up.")
     row = await catalogue.find_carrier(desk.database, carrier)
     until = datetime.now(UTC)
     since = until - timedelta(days=days)

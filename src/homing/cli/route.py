@@ -11,11 +11,13 @@ from homing.cli.desk import Desk, Noun, at_desk
 from homing.cli.learn import CANDIDATES as CANDIDATES_LEARNT
 from homing.cli.learn import carrier_names, with_name
 from homing.cli.parameters import AMOUNT, NUMBER, PREFIX, Whole, account_option
-from homing.cli.show import COUNT, MONEY, PROSE, SCOPE, YES, Card, Column, Kind, Reply, Said, Table
+from homing.cli.show import COUNT, MONEY, PROSE, REASON, SCOPE, YES, Card, Column, Kind, Reply, Said, Table
 from homing.cli.show import PREFIX as PREFIX_KIND
 from homing.kit import money
+from homing.messages.reason_words import reason_text
 from homing.model import GENERAL, Strategy, Traffic
-from homing.routing.explain import NOTHING_LATELY, Verdict
+from homing.reasons import Reason, ReasonCode, encode_reason
+from homing.routing.explain import Verdict
 from homing.routing.explain import explain as explain_route
 from homing.routing.rules import ANY_TRAFFIC, Match, Rule
 from homing.text.numbers import UNKNOWN, Numbering, dashed
@@ -57,6 +59,7 @@ CANDIDATES = (
     Column("weight", "Weight", COUNT),
     Column("cost_micro", "Cost a segment", MONEY),
     Column("verdict", "Why", PROSE),
+    Column("reason", kind=REASON, programs_only=True),
 )
 EXPLAINED = (
     Column("number", "Number"),
@@ -64,7 +67,7 @@ EXPLAINED = (
     Column("network", "Network", Kind(absent="unknown")),
     Column("price_micro", "Price a segment", Kind(MONEY.text, MONEY.json, absent="none listed: refused")),
     Column("rule", "Rule", Kind(absent="none: refused")),
-    Column("told", "Learnt", Kind(wraps=True)),
+    Column("reason", "Learnt", REASON),
     Column("is_refused", programs_only=True),
 )
 
@@ -240,16 +243,13 @@ async def explain(desk: Desk, number: str, account: str | None, app_id: str, sen
         "network": None if UNKNOWN in (place.mcc, place.mnc) else f"{place.mcc}-{place.mnc}",
         "price_micro": found.price_micro,
         "rule": None if found.rule is None else _words(found.rule),
-        "told": None if found.told is None else found.told + _hint(found.told, account_id, app_id),
+        "reason": None if found.reason is None else encode_reason(found.reason),
         "is_refused": found.is_refused,
     }
     rows = [_verdict(one, names) for one in found.verdicts]
-    return Card(EXPLAINED, told, {"candidates": Table(CANDIDATES, rows, "No route leads there."), **parts})
-
-
-def _hint(told: str, account_id: int, app_id: str) -> str:
-    is_named = account_id != GENERAL and app_id
-    return "" if told != NOTHING_LATELY or is_named else "; name --account and --app"
+    is_unnamed = found.reason == Reason.of(ReasonCode.ROUTE_NO_RECENT_TRAFFIC) and (account_id == GENERAL or not app_id)
+    note = "Shares are learnt for an account's app: name --account and --app." if is_unnamed else ""
+    return Card(EXPLAINED, told, {"candidates": Table(CANDIDATES, rows, "No route leads there."), **parts}, note)
 
 
 def _words(rule: Rule) -> str:
@@ -271,7 +271,7 @@ def _words(rule: Rule) -> str:
 
 def _verdict(found: Verdict, names: Mapping[int, str]) -> dict[str, Any]:
     if found.barred is not None:
-        state = f"not used: {found.barred}"
+        state = f"not used: {reason_text(found.barred)}"
     elif found.is_down:
         state = "its carrier is down: only if all are"
     elif found.share is not None:
@@ -290,4 +290,5 @@ def _verdict(found: Verdict, names: Mapping[int, str]) -> dict[str, Any]:
         "weight": row.weight,
         "cost_micro": found.cost_micro,
         "verdict": state,
+        "reason": None if found.barred is None else encode_reason(found.barred),
     }

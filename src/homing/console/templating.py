@@ -12,8 +12,7 @@ from markupsafe import Markup, escape
 
 from homing.console.page import Entry, Group, Section
 from homing.messages.reason_words import reason_phrase, reason_title
-from homing.messages.retold import retold
-from homing.reasons import decode_reason
+from homing.reasons import Reason, decode_reason
 
 if TYPE_CHECKING:
     from homing.console.visit import Visit
@@ -39,8 +38,8 @@ def load_files() -> Mapping[str, File]:
 
 
 class Templates:
-    """Renders for a visit: `visit`, `format` (formats.Formats), `_`, `ngettext` and `retold` (what other parts wrote
-    down in English) are there in every template.
+    """Renders for a visit: `visit`, `format` (formats.Formats), `_`, `ngettext` and `reason` (a reason or its JSON,
+    said) are there in every template.
     """
 
     def __init__(self) -> None:
@@ -70,9 +69,8 @@ class Templates:
             format=visit.formats,
             _=say,
             ngettext=say_n,
-            reason=lambda written: visit.tell([reason_phrase(decode_reason(written))]),
+            reason=lambda why: visit.tell([reason_phrase(why if isinstance(why, Reason) else decode_reason(why))]),
             reason_title=lambda code: visit.tell([reason_title(code)]),
-            retold=lambda text: visit.tell([retold(text)]),
             navigation=self._navigation(visit),
             languages=visit.shared.languages,
             leads_somewhere=lambda path: self._leads_somewhere(visit, path),

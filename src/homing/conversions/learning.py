@@ -14,6 +14,7 @@ import structlog
 
 from homing import limits
 from homing.guard.book import VerdictBook
+from homing.reasons import encode_reason
 from homing.routing.adaptive import Adaptive, Decision
 from homing.routing.beliefs import Learner
 from homing.routing.board import read_match, write_match
@@ -118,7 +119,7 @@ class Learning:
                 [one.cell.country for one in changed],
                 [one.cell.network for one in changed],
                 [names[one.match] for one in changed],
-                [one.shares.told for one in changed],
+                [encode_reason(one.shares.reason) for one in changed],
                 [msgspec.json.encode(rests_on(one)).decode() for one in changed],
                 [",".join(map(str, one.shares.weights)) for one in changed],
                 [",".join(map(str, one.shares.weights.values())) for one in changed],
@@ -179,8 +180,7 @@ async def _write_findings(database: Database, findings: Sequence[Finding], at: d
         at,
         [one.carrier_id for one in findings],
         [one.kind for one in findings],
-        [one.told for one in findings],
-        [msgspec.json.encode(one.figures).decode() for one in findings],
+        [encode_reason(one.reason) for one in findings],
     )
 
 

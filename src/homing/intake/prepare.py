@@ -1,6 +1,6 @@
 """A submission against the tariff: segments, words, templates, price and route. Pure; nothing is stored here."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
@@ -88,7 +88,7 @@ def prepare(
             if price is None or offered is None or route is None:
                 fates.append(Refused(recipient, errors.NoRoute()))
                 continue
-            route_note = offered.note
+            route_notes = offered.notes
             if group.options.flash and not tariff.carries_flash(route.carrier_id):
                 candidates = list(order(offered, message_id))
                 able = [one for one in candidates if tariff.carries_flash(one.carrier_id)]
@@ -96,11 +96,12 @@ def prepare(
                     fates.append(Refused(recipient, errors.FlashNotCarried()))
                     continue
                 route = able[0]
-                route_note = "; ".join(filter(None, (route_note, f"{len(candidates) - len(able)} without flash")))
+                without = Reason.of(ReasonCode.ROUTE_CARRIERS_WITHOUT_FLASH, carriers=len(candidates) - len(able))
+                route_notes = (*route_notes, without)
             submission_id = submission_id or message_id
             told = notes
-            if route_note is not None or judged is not PASS:
-                told = _encode({**noted, **_decided(route_note, judged)})
+            if route_notes or judged is not PASS:
+                told = _encode({**noted, **_decided(route_notes, judged)})
             messages.append(
                 NewMessage(
                     account_id=account.account_id,
@@ -137,9 +138,9 @@ def prepare(
     return Prepared(account.account_id, total_micro, messages, fates)
 
 
-def _decided(route: str | None, judged: Judgement) -> dict[str, object]:
+def _decided(route: Sequence[Reason], judged: Judgement) -> dict[str, object]:
     """What a message's timeline tells of its route and of the guard, where there is something to tell."""
-    decided: dict[str, object] = {} if route is None else {"route": route}
+    decided: dict[str, object] = {"route": route} if route else {}
     if judged.reason is not None:
         decided["guard"] = Reason.of(
             ReasonCode.GUARD_MONITORED, rule=judged.rule, scope=judged.scope, reason=judged.reason

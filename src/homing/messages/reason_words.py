@@ -32,6 +32,40 @@ WORDINGS: Final[Mapping[ReasonCode, Phrase]] = {
         " {odds} to 1"
     ),
     ReasonCode.GUARD_MONITORED: Phrase("the rule {rule} would refuse it ({scope}): {reason}"),
+    ReasonCode.ROUTE_SHARES: Phrase("adaptive: drawn of {total} by version {version} of the shares"),
+    ReasonCode.ROUTE_NOTHING_LEARNT: Phrase("adaptive: nothing learnt yet, by least cost"),
+    ReasonCode.ROUTE_LEAST_COST: Phrase("least cost of {carriers} carriers: from {cost_micro} a segment"),
+    ReasonCode.ROUTE_LEAST_COST_UNKNOWN: Phrase("least cost of {carriers} carriers: no cost is known"),
+    ReasonCode.ROUTE_CARRIERS_DOWN: Phrase("carriers down: {down} of {carriers}"),
+    ReasonCode.ROUTE_CARRIERS_TOO_DEAR: Phrase("carriers above the price ceiling: {carriers}"),
+    ReasonCode.ROUTE_CARRIERS_WITHOUT_FLASH: Phrase("carriers without flash SMS: {carriers}"),
+    ReasonCode.ROUTE_ABOVE_CEILING: Phrase("costs {cost_micro} a segment, above the ceiling of {ceiling_micro}"),
+    ReasonCode.ROUTE_ONLY_CARRIER: Phrase("the only carrier that can be used"),
+    ReasonCode.ROUTE_OPTED_OUT: Phrase("the customer opted out of adaptive routing: by priority"),
+    ReasonCode.ROUTE_NO_RECENT_TRAFFIC: Phrase("no traffic of this kind within the last hour: by cost"),
+    ReasonCode.SHARES_BY_COST: Phrase(
+        "{share_ppm} to the best of {carriers} carriers: {conversion_cost_micro} a conversion, {basis}"
+    ),
+    ReasonCode.SHARES_BY_GAIN: Phrase(
+        "{share_ppm} to the best of {carriers} carriers: {message_gain_micro} gained a message, {basis}"
+    ),
+    ReasonCode.SHARES_FROM_CONVERSIONS: Phrase("measured by conversions"),
+    ReasonCode.SHARES_FROM_RECEIPTS: Phrase("measured by receipts, since no conversions are reported"),
+    ReasonCode.SHARES_FROM_PRIOR: Phrase("not measured yet"),
+    ReasonCode.SENDER_NOT_REGISTERED: Phrase("not registered to the account"),
+    ReasonCode.RECEIPTS_UNCONVERTED: Phrase(
+        "conversions: {conversions} observed, {expected} expected from the rate of the other carriers in the same"
+        " cells: {ratio_ppm} of it, Bayes factor {bayes_factor}; {delivered_ppm} of its messages reported as delivered,"
+        " {peers_conversions} conversions of the others"
+    ),
+    ReasonCode.RECEIPTS_TOO_FAST: Phrase(
+        "{share_ppm} of its {receipts} receipts come within a second, at most {peers_share_max_ppm} of another"
+        " carrier's: a handset takes longer"
+    ),
+    ReasonCode.RECEIPTS_TOO_EVEN: Phrase(
+        "{share_ppm} of its {receipts} receipts take the same time, at most {peers_share_max_ppm} of another carrier's:"
+        " networks vary more"
+    ),
 }
 NEEDED: Final = {
     code: {name for _literal, name, _spec, _conversion in Formatter().parse(phrase.text) if name}

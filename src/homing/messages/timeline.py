@@ -13,10 +13,10 @@ import msgspec
 from homing import limits
 from homing.kit.addresses import without_password
 from homing.kit.money import trimmed
-from homing.messages.choice_told import read_choice, route_noted
 from homing.messages.outbox import BIND_KINDS
 from homing.messages.phrases import Phrase, english
 from homing.messages.reason_words import reason_phrase
+from homing.messages.route_choice import read_choice, route_phrases, route_reasons
 from homing.messages.words import BOOKS, ENTRIES, OUTCOMES, PUSH_OUTCOMES, PUSHES, STATES, TRAFFIC
 from homing.model import CURRENCY, Door, Outcome, PushOutcome
 from homing.reasons import plain_reason
@@ -65,8 +65,6 @@ class Moment(msgspec.Struct, frozen=True):
 
 
 RECEIPT: Final = Phrase("receipt")
-UNREGISTERED: Final = Phrase("not registered to the account")
-"""Why a sender ID is replaced (dialects/laaffic/send.py)."""
 
 
 async def find_message(connection: Connection, message_id: int) -> Record | None:
@@ -137,7 +135,7 @@ def _accepted(message: Row) -> Iterator[Moment]:
     )
     gift = [Phrase(", {gift} of it from the gift", gift=trimmed(message["gift_micro"]))] * bool(message["gift_micro"])
     yield Moment(at, Phrase("price"), (price, *gift))
-    why = route_noted(str(notes["route"])) if "route" in notes else ()
+    why = route_phrases(route_reasons(notes))
     yield Moment(at, Phrase("route"), (_route(message), *why), is_inside=True)
 
 
@@ -169,8 +167,7 @@ def _sender(message: Row, notes: Row) -> Iterator[Phrase]:
     if "sender_asked" in notes:
         yield Phrase(", in place of {asked}", asked=repr(notes["sender_asked"]))
     if "sender_replaced" in notes:
-        why = notes["sender_replaced"]
-        yield Phrase(": {why}", why=UNREGISTERED if why == UNREGISTERED.text else why)
+        yield Phrase(": {why}", why=reason_phrase(plain_reason(notes["sender_replaced"])))
 
 
 def _text(message: Row, notes: Row) -> Iterator[Phrase]:

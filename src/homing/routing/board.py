@@ -10,6 +10,7 @@ import msgspec
 
 from homing import limits
 from homing.model import Strategy
+from homing.reasons import decode_reason
 from homing.routing.book import NO_SHARES, SharesBook
 from homing.routing.cells import CellKey
 from homing.routing.rules import Candidate, Match, Rule
@@ -86,7 +87,7 @@ class SharesReader:
         for row in rows:
             cell = CellKey(row["account_id"], row["app_id"], row["country"], row["network"])
             weights = dict(zip(row["carriers"], row["weights"], strict=True))
-            self._known[read_match(row["rule"]), cell] = Shares(weights, row["told"], row["version"])
+            self._known[read_match(row["rule"]), cell] = Shares(weights, decode_reason(row["reason"]), row["version"])
             self._version = max(self._version, row["version"])
         self.book = SharesBook(self._known)
         return True

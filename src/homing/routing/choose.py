@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 
 import msgspec
 
-from homing.kit.money import trimmed
 from homing.kit.spread import mix
 from homing.model import Strategy
+from homing.reasons import Reason, ReasonCode
 from homing.routing.rules import Candidate, Rule
 from homing.routing.shares import Shares
 
@@ -21,15 +21,15 @@ class Equals(msgspec.Struct, frozen=True):
 class Offer(msgspec.Struct, frozen=True):
     """A rule's candidates in their order, and those that cannot be used, with the reason.
 
-    `note` tells what of the choice the rule's own words do not: costs, carriers that are down, others too dear.
+    `notes`: what of the choice the rule's own words do not say: costs, carriers that are down, others too dear.
     """
 
     rule: Rule
     groups: tuple[Equals, ...]
-    barred: tuple[tuple[Candidate, str], ...]
+    barred: tuple[tuple[Candidate, Reason], ...]
     costs: Mapping[int, int]
-    note: str | None
-    told: str | None = None  # of an adaptive rule: why its shares are as they are
+    notes: tuple[Reason, ...]
+    reason: Reason | None = None  # of an adaptive rule: why its shares are as they are
     version: int = 0  # of those shares, where what they rest on is stored; 0: it is not
 
 
@@ -47,7 +47,7 @@ def offer(
     ceiling_micro = price_micro if rule.ceiling_micro is None else rule.ceiling_micro
     usable = [row for row in rule.candidates if costs.get(row.carrier_id, 0) <= ceiling_micro]
     barred = tuple(
-        (row, f"it asks {trimmed(costs[row.carrier_id])} a segment, above the ceiling of {trimmed(ceiling_micro)}")
+        (row, Reason.of(ReasonCode.ROUTE_ABOVE_CEILING, cost_micro=costs[row.carrier_id], ceiling_micro=ceiling_micro))
         for row in rule.candidates
         if row not in usable
     )
@@ -55,8 +55,8 @@ def offer(
     for row in sorted(usable, key=lambda row: row.route_id):
         by_rank.setdefault(_rank(row, rule.strategy, costs, down, shares is not None), []).append(row)
     groups = tuple(Equals(tuple(rows), sum(row.weight for row in rows)) for _rank, rows in sorted(by_rank.items()))
-    learnt = (None, 0) if shares is None else (shares.told, shares.version)
-    return Offer(rule, groups, barred, costs, _note(rule, usable, barred, costs, down, shares), *learnt)
+    learnt = (None, 0) if shares is None else (shares.reason, shares.version)
+    return Offer(rule, groups, barred, costs, _notes(rule, usable, barred, costs, down, shares), *learnt)
 
 
 def by_priority(rule: Rule) -> Rule:
@@ -112,28 +112,35 @@ def _rank(
     return is_down, row.priority
 
 
-def _note(
+def _notes(
     rule: Rule,
     usable: Sequence[Candidate],
-    barred: Sequence[tuple[Candidate, str]],
+    barred: Sequence[tuple[Candidate, Reason]],
     costs: Mapping[int, int],
     down: Set[int],
     shares: Shares | None,
-) -> str | None:
-    told = []
+) -> tuple[Reason, ...]:
+    notes = []
     if rule.strategy is Strategy.ADAPTIVE:
         total = sum(row.weight for row in usable if row.carrier_id not in down)
-        told.append("adaptive, nothing learnt: least cost" if shares is None else _reference(shares, total))
+        notes.append(Reason.of(ReasonCode.ROUTE_NOTHING_LEARNT) if shares is None else _reference(shares, total))
     if rule.strategy is Strategy.LEAST_COST:
-        known = [costs[row.carrier_id] for row in usable if row.carrier_id in costs]
-        told.append(f"least cost of {len(usable)}" + (f", from {trimmed(min(known))} a segment" if known else ""))
+        notes.append(_least_cost(len(usable), [costs[row.carrier_id] for row in usable if row.carrier_id in costs]))
     if away := sum(1 for row in usable if row.carrier_id in down):
-        told.append(f"{away} of {len(usable)} carriers down")
+        notes.append(Reason.of(ReasonCode.ROUTE_CARRIERS_DOWN, down=away, carriers=len(usable)))
     if barred:
-        told.append(f"{len(barred)} above the ceiling")
-    return "; ".join(told) or None
+        notes.append(Reason.of(ReasonCode.ROUTE_CARRIERS_TOO_DEAR, carriers=len(barred)))
+    return tuple(notes)
 
 
-def _reference(shares: Shares, total: int) -> str:
+def _least_cost(carriers: int, known_micro: Sequence[int]) -> Reason:
+    if not known_micro:
+        return Reason.of(ReasonCode.ROUTE_LEAST_COST_UNKNOWN, carriers=carriers)
+    return Reason.of(ReasonCode.ROUTE_LEAST_COST, carriers=carriers, cost_micro=min(known_micro))
+
+
+def _reference(shares: Shares, total: int) -> Reason:
     """Short, since every message keeps it: the whole is stored under the version. `total`: what was drawn of."""
-    return f"adaptive, shares {shares.version} of {total}" if shares.version else f"adaptive, {shares.told}"
+    if not shares.version:
+        return shares.reason
+    return Reason.of(ReasonCode.ROUTE_SHARES, version=shares.version, total=total)

@@ -1,20 +1,19 @@
 """Which carriers a number could go by, and why: what the command line and the console tell. Nothing is sent."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 
 from homing.kit.ids import IdSource
 from homing.model import Strategy
+from homing.reasons import Reason, ReasonCode
 from homing.routing.board import SharesReader, read_tariff
 from homing.routing.choose import Offer, order
 from homing.routing.rules import Candidate, Rule, Wanted
 from homing.routing.tariff import Tariff
 from homing.store.database import Database, Record
 from homing.text.numbers import Destination, Numbering
-
-NOTHING_LATELY: Final = "nothing of this traffic within the hour: by cost"
 
 
 class Verdict(msgspec.Struct, frozen=True):
@@ -28,13 +27,14 @@ class Verdict(msgspec.Struct, frozen=True):
     cost_micro: int | None
     share: float | None
     is_down: bool
-    barred: str | None
+    barred: Reason | None
     dearer_micro: int | None = None
 
 
 class Explanation(msgspec.Struct, frozen=True):
-    """`rule` is None where no rule leads there or the number has no price. `learnt`: candidates as `candidates` gives
-    them, of an adaptive rule whose shares are stored; None: there are none.
+    """`rule` is None where no rule leads there or the number has no price. `reason`: of an adaptive rule, why its
+    shares are as they are, or why there are none. `learnt`: candidates as `candidates` gives them, of an adaptive rule
+    whose shares are stored; None: there are none.
     """
 
     number: str
@@ -42,7 +42,7 @@ class Explanation(msgspec.Struct, frozen=True):
     price_micro: int | None
     rule: Rule | None
     ceiling_micro: int | None
-    told: str | None
+    reason: Reason | None
     verdicts: Sequence[Verdict]
     learnt: Sequence[Mapping[str, Any]] | None
 
@@ -71,17 +71,16 @@ async def explain(
         learnt = [] if choice is None else list(candidates(choice))
     ceiling_micro = price.micro if offered.rule.ceiling_micro is None else offered.rule.ceiling_micro
     verdicts = list(_verdicts(offered, tariff))
-    told = _told(offered, tariff, wanted)
-    return Explanation(number, place, price.micro, offered.rule, ceiling_micro, told, verdicts, learnt)
+    reason = _reason(offered, tariff, wanted)
+    return Explanation(number, place, price.micro, offered.rule, ceiling_micro, reason, verdicts, learnt)
 
 
-def _told(offered: Offer, tariff: Tariff, wanted: Wanted) -> str | None:
-    """Of an adaptive rule: why its shares are as they are, or why there are none."""
-    if offered.told is not None or all(rule.match != offered.rule.match for rule in tariff.adaptive_rules()):
-        return offered.told
+def _reason(offered: Offer, tariff: Tariff, wanted: Wanted) -> Reason | None:
+    if offered.reason is not None or all(rule.match != offered.rule.match for rule in tariff.adaptive_rules()):
+        return offered.reason
     if tariff.terms(wanted.account_id, wanted.app_id).opted_out:
-        return "the customer has opted out: by priority"
-    return NOTHING_LATELY
+        return Reason.of(ReasonCode.ROUTE_OPTED_OUT)
+    return Reason.of(ReasonCode.ROUTE_NO_RECENT_TRAFFIC)
 
 
 def candidates(found: Record) -> Iterator[dict[str, Any]]:
@@ -91,7 +90,7 @@ def candidates(found: Record) -> Iterator[dict[str, Any]]:
     """
     rests_on = msgspec.json.decode(found["rests_on"])
     for one in sorted(rests_on["candidates"], key=lambda one: (-one["share"], one["carrier_id"])):
-        yield {**one, "version": found["version"], "made_at": found["made_at"], "told": found["told"]}
+        yield {**one, "version": found["version"], "made_at": found["made_at"], "reason": found["reason"]}
 
 
 def _verdicts(offered: Offer, tariff: Tariff) -> Iterator[Verdict]:

@@ -4,11 +4,13 @@ Three signs: what they call delivered converts incredibly seldom beside their pe
 come faster than a handset can answer; or they come all at the same time after the submit, while the peers' do not.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from math import exp, log
 from typing import Final
 
 import msgspec
+
+from homing.reasons import Reason, ReasonCode, ppm, rounded
 
 UNCONVERTED: Final = "unconverted"
 FAST: Final = "fast"
@@ -40,12 +42,11 @@ class Yield(msgspec.Struct, frozen=True):
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """A sign that a carrier's receipts are made up: `told` is for people, `figures` are what it rests on."""
+    """A sign that a carrier's receipts are made up, with what it rests on."""
 
     carrier_id: int
     kind: str
-    told: str
-    figures: Mapping[str, float]
+    reason: Reason
 
 
 def find_fakes(yields: Sequence[Yield]) -> list[Finding]:
@@ -89,16 +90,15 @@ def _unconverted(one: Yield) -> Finding | None:
     return Finding(
         one.carrier_id,
         UNCONVERTED,
-        f"of what it calls delivered {one.converted:.0f} converted, where its peers' yield in the same cells promises"
-        f" {one.promised:.0f}: {ratio:.0%}, Bayes factor {factor:.0e}",
-        {
-            "converted": round(one.converted, 1),
-            "promised": round(one.promised, 1),
-            "ratio": round(ratio, 4),
-            "bayes_factor": round(factor),
-            "delivered_rate": round(one.delivered_rate, 4),
-            "peers_converted": round(one.peers, 1),
-        },
+        Reason.of(
+            ReasonCode.RECEIPTS_UNCONVERTED,
+            conversions=round(one.converted, 1),
+            expected=round(one.promised, 1),
+            ratio_ppm=ppm(ratio),
+            bayes_factor=rounded(factor),
+            delivered_ppm=ppm(one.delivered_rate),
+            peers_conversions=round(one.peers, 1),
+        ),
     )
 
 
@@ -117,8 +117,12 @@ def _fast(one: Yield, others: Sequence[Yield]) -> Finding | None:
     return Finding(
         one.carrier_id,
         FAST,
-        f"{share:.0%} of its receipts come within a second, of its peers' at most {peer:.0%}: a handset takes longer",
-        {"share": round(share, 4), "peers_share_max": round(peer, 4), "receipts": round(sum(one.times))},
+        Reason.of(
+            ReasonCode.RECEIPTS_TOO_FAST,
+            share_ppm=ppm(share),
+            receipts=round(sum(one.times)),
+            peers_share_max_ppm=ppm(peer),
+        ),
     )
 
 
@@ -132,7 +136,10 @@ def _regular(one: Yield, others: Sequence[Yield]) -> Finding | None:
     return Finding(
         one.carrier_id,
         REGULAR,
-        f"{share:.1%} of its receipts take as long as each other, of its peers' at most {peer:.0%}: networks are not so"
-        " even",
-        {"share": round(share, 4), "peers_share_max": round(peer, 4), "receipts": round(sum(one.times))},
+        Reason.of(
+            ReasonCode.RECEIPTS_TOO_EVEN,
+            share_ppm=ppm(share),
+            receipts=round(sum(one.times)),
+            peers_share_max_ppm=ppm(peer),
+        ),
     )

@@ -13,7 +13,7 @@ from typing import Final
 import msgspec
 
 from homing import limits
-from homing.kit.money import trimmed
+from homing.reasons import Reason, ReasonCode, ppm
 from homing.routing.cells import Belief, CellKey
 from homing.routing.rules import Match, Rule
 
@@ -35,6 +35,12 @@ DRAWS: Final = 2 * HALF
 UNFIT: Final = -1.0  # what a rate below the quality floor is worth, where that is never below zero
 NORMAL_FROM: Final = 8.0  # a Beta with both parameters above it is drawn as a normal
 GAMMA_LEAST: Final = 1e-12
+BASES: Final = {
+    "conversions": Reason.of(ReasonCode.SHARES_FROM_CONVERSIONS),
+    "receipts": Reason.of(ReasonCode.SHARES_FROM_RECEIPTS),
+    "prior": Reason.of(ReasonCode.SHARES_FROM_PRIOR),
+}
+"""By what a carrier's rate is known."""
 
 
 class Terms(msgspec.Struct, frozen=True):
@@ -53,19 +59,19 @@ class Terms(msgspec.Struct, frozen=True):
 
 
 class Shares(msgspec.Struct, frozen=True):
-    """Per 10,000, by carrier id; they add up to 10,000. `told`: why, in one line. `version` names what it rests on
-    where that is stored; 0: it is not.
+    """Per 10,000, by carrier id; they add up to 10,000. `version` names what they rest on where that is stored; 0: it
+    is not.
     """
 
     weights: Mapping[int, int]
-    told: str
+    reason: Reason
     version: int = 0
 
 
 class _Held(msgspec.Struct):
     shares: dict[int, float]
     at_s: float
-    told: Shares
+    made: Shares
 
 
 class Sharer:
@@ -95,7 +101,7 @@ class Sharer:
         if terms.opted_out:
             self._held.pop(key, None)
             first = min(rule.candidates, key=lambda row: (row.carrier_id in down, row.priority, row.route_id))
-            return Shares({first.carrier_id: WHOLE}, "the customer opted out: by priority")
+            return Shares({first.carrier_id: WHOLE}, Reason.of(ReasonCode.ROUTE_OPTED_OUT))
         ceiling_micro = rule.ceiling_micro
         usable = [
             one for one in candidates if ceiling_micro is None or costs.get(one, 0) <= ceiling_micro
@@ -106,7 +112,7 @@ class Sharer:
         if len(listed) <= 1:
             only = listed[0].carrier_id if listed else usable[0]
             self._held.pop(key, None)
-            return Shares({only: WHOLE}, "the only carrier that can be used")
+            return Shares({only: WHOLE}, Reason.of(ReasonCode.ROUTE_ONLY_CARRIER))
         dear_micro = max((costs[belief.carrier_id] for belief in listed if belief.carrier_id in costs), default=1)
         priced = [(belief, max(1, costs.get(belief.carrier_id, dear_micro))) for belief in listed]
         wins = chances(priced, terms, chance)
@@ -129,14 +135,14 @@ class Sharer:
             shares = {one: share + gain * (wins[one] - share) for one, share in held.shares.items()}
         bounded = bound(shares, terms)
         weights = whole(bounded)
-        if held is not None and held.told.weights.keys() == weights.keys() and now_s - held.at_s < STILL_S:
-            moved = sum(abs(weights[one] - weight) for one, weight in held.told.weights.items())
+        if held is not None and held.made.weights.keys() == weights.keys() and now_s - held.at_s < STILL_S:
+            moved = sum(abs(weights[one] - weight) for one, weight in held.made.weights.items())
             if moved < STILL * WHOLE:
                 held.shares = shares
-                return held.told
-        told = Shares(weights, _told(weights, priced, terms))
-        self._held[key] = _Held(shares, now_s, told)
-        return told
+                return held.made
+        made = Shares(weights, _reason(weights, priced, terms))
+        self._held[key] = _Held(shares, now_s, made)
+        return made
 
     def forget(self, keep: Set[tuple[Match, CellKey]]) -> None:
         """Lets go of what is held of all others."""
@@ -273,13 +279,22 @@ def whole(shares: Mapping[int, float]) -> dict[int, int]:
     return weights
 
 
-def _told(weights: Mapping[int, int], priced: Sequence[tuple[Belief, int]], terms: Terms) -> str:
+def _reason(weights: Mapping[int, int], priced: Sequence[tuple[Belief, int]], terms: Terms) -> Reason:
     first = max(weights, key=lambda one: (weights[one], -one))
     belief, cost = next((belief, cost) for belief, cost in priced if belief.carrier_id == first)
-    aim = (
-        f"{trimmed(round(cost / belief.mean))} a conversion"
-        if terms.worth_micro is None
-        else f"{trimmed(round(terms.worth_micro * belief.mean - cost))} gained a message"
+    share_ppm, basis = ppm(weights[first] / WHOLE), BASES[belief.source]
+    if terms.worth_micro is None:
+        return Reason.of(
+            ReasonCode.SHARES_BY_COST,
+            share_ppm=share_ppm,
+            carriers=len(weights),
+            conversion_cost_micro=round(cost / belief.mean),
+            basis=basis,
+        )
+    return Reason.of(
+        ReasonCode.SHARES_BY_GAIN,
+        share_ppm=share_ppm,
+        carriers=len(weights),
+        message_gain_micro=round(terms.worth_micro * belief.mean - cost),
+        basis=basis,
     )
-    by = {"conversions": "by conversions", "receipts": "by receipts: no conversions are reported", "prior": "untried"}
-    return f"{weights[first] / 100:.1f} % to the best of {len(weights)} ({aim}, {by[belief.source]})"

@@ -16,6 +16,7 @@ from homing.intake import submission as intake
 from homing.intake.intake import Intake
 from homing.intake.submission import Accepted, Refused
 from homing.model import Door, Recipient
+from homing.reasons import Reason, ReasonCode
 from homing.text.numbers import normalise
 from homing.text.segments import has_lone_surrogate, utf16_units
 
@@ -192,7 +193,7 @@ def sender_of(account: Profile, asked: str) -> tuple[str, dict[str, object] | No
     default = account.default_sender or ""
     if not asked:
         return default, None
-    return default, {"sender_asked": asked, "sender_replaced": "not registered to the account"}
+    return default, {"sender_asked": asked, "sender_replaced": Reason.of(ReasonCode.SENDER_NOT_REGISTERED)}
 
 
 def orders_of(text: str, numbers: int) -> Sequence[str | None]:

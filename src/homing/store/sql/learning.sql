@@ -16,24 +16,24 @@ SELECT app_id, expects_conversions FROM app WHERE expects_conversions IS NOT NUL
 -- Each change is kept as a version of its own; the shares in force are the latest. Who reads them is told.
 -- name: learn_shares_write
 WITH made AS (
-    INSERT INTO learn_choice (account_id, made_at, app_id, country, network, rule, told, rests_on)
-    SELECT account_id, $1, app_id, country, network, rule::jsonb, told, rests_on::jsonb
+    INSERT INTO learn_choice (account_id, made_at, app_id, country, network, rule, reason, rests_on)
+    SELECT account_id, $1, app_id, country, network, rule::jsonb, reason::jsonb, rests_on::jsonb
     FROM unnest($2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[])
-        AS t (account_id, app_id, country, network, rule, told, rests_on)
-    RETURNING account_id, version, app_id, country, network, rule, told
+        AS t (account_id, app_id, country, network, rule, reason, rests_on)
+    RETURNING account_id, version, app_id, country, network, rule, reason
 ), weighed AS (
     SELECT w.account_id, w.app_id, w.country, w.network, w.rule::jsonb AS rule,
         string_to_array(w.carriers, ',')::int[] AS carriers, string_to_array(w.weights, ',')::int[] AS weights
     FROM unnest($2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $9::text[], $10::text[])
         AS w (account_id, app_id, country, network, rule, carriers, weights)
 ), written AS (
-    INSERT INTO learn_shares AS s (account_id, app_id, country, network, rule, version, carriers, weights, told, made_at)
-    SELECT account_id, app_id, country, network, rule, version, carriers, weights, told, $1
+    INSERT INTO learn_shares AS s (account_id, app_id, country, network, rule, version, carriers, weights, reason, made_at)
+    SELECT account_id, app_id, country, network, rule, version, carriers, weights, reason, $1
     FROM made
     JOIN weighed USING (account_id, app_id, country, network, rule)
     ORDER BY account_id, app_id, country, network, rule
     ON CONFLICT (account_id, app_id, country, network, rule) DO UPDATE
-    SET version = excluded.version, carriers = excluded.carriers, weights = excluded.weights, told = excluded.told,
+    SET version = excluded.version, carriers = excluded.carriers, weights = excluded.weights, reason = excluded.reason,
         made_at = excluded.made_at
     RETURNING version
 )
@@ -47,12 +47,12 @@ WHERE learn_shares.account_id = gone.account_id AND learn_shares.app_id = gone.a
     AND learn_shares.rule = gone.rule::jsonb
 
 -- name: learn_shares_read
-SELECT account_id, app_id, country, network, rule, version, carriers, weights, told
+SELECT account_id, app_id, country, network, rule, version, carriers, weights, reason
 FROM learn_shares
 WHERE version > $1
 
 -- name: learn_shares_of
-SELECT s.account_id, s.app_id, s.country, s.network, s.rule, s.version, s.told, s.made_at, c.rests_on
+SELECT s.account_id, s.app_id, s.country, s.network, s.rule, s.version, s.reason, s.made_at, c.rests_on
 FROM learn_shares AS s
 JOIN learn_choice AS c ON c.account_id = s.account_id AND c.version = s.version
 WHERE ($1::bigint IS NULL OR s.account_id = $1) AND ($2::text IS NULL OR s.app_id = $2)
@@ -60,7 +60,7 @@ ORDER BY s.account_id, s.app_id, s.country, s.network, s.rule
 
 -- Those that changed last first, below a version ($2); of an app ($1) or all.
 -- name: learn_shares_page
-SELECT s.account_id, a.name AS account, s.app_id, s.country, s.network, s.rule, s.version, s.told, s.made_at, c.rests_on
+SELECT s.account_id, a.name AS account, s.app_id, s.country, s.network, s.rule, s.version, s.reason, s.made_at, c.rests_on
 FROM learn_shares AS s
 JOIN learn_choice AS c ON c.account_id = s.account_id AND c.version = s.version
 JOIN account AS a ON a.account_id = s.account_id
@@ -76,7 +76,7 @@ ORDER BY a.name, t.app_id
 LIMIT $1
 
 -- name: learn_choice
-SELECT made_at, version, country, network, told, rests_on FROM learn_choice WHERE account_id = $1 AND version = $2
+SELECT made_at, version, country, network, reason, rests_on FROM learn_choice WHERE account_id = $1 AND version = $2
 
 -- name: learn_apps
 SELECT app.account_id, app.app_id, app.expects_conversions, coalesce(sum(s.sent), 0)::bigint AS sent,
@@ -92,14 +92,14 @@ WHERE c.made_at < $1
     AND NOT EXISTS (SELECT FROM learn_shares AS s WHERE s.account_id = c.account_id AND s.version = c.version)
 
 -- name: learn_fakes_write
-INSERT INTO learn_fake AS f (carrier_id, kind, found_at, seen_at, told, figures)
-SELECT t.carrier_id, t.kind, $1, $1, t.told, t.figures::jsonb
-FROM unnest($2::int[], $3::text[], $4::text[], $5::text[]) AS t (carrier_id, kind, told, figures)
+INSERT INTO learn_fake AS f (carrier_id, kind, found_at, seen_at, reason)
+SELECT t.carrier_id, t.kind, $1, $1, t.reason::jsonb
+FROM unnest($2::int[], $3::text[], $4::text[]) AS t (carrier_id, kind, reason)
 JOIN carrier USING (carrier_id)
-ON CONFLICT (carrier_id, kind) DO UPDATE SET seen_at = excluded.seen_at, told = excluded.told, figures = excluded.figures
+ON CONFLICT (carrier_id, kind) DO UPDATE SET seen_at = excluded.seen_at, reason = excluded.reason
 
 -- name: learn_fakes
-SELECT f.carrier_id, c.name AS carrier, f.kind, f.found_at, f.seen_at, f.told, f.figures
+SELECT f.carrier_id, c.name AS carrier, f.kind, f.found_at, f.seen_at, f.reason
 FROM learn_fake AS f
 JOIN carrier AS c USING (carrier_id)
 ORDER BY f.seen_at DESC, f.carrier_id, f.kind

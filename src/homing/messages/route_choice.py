@@ -1,44 +1,53 @@
-"""Why a message took its route, told: what the choice noted, and for an adaptive route what its shares rested on."""
+"""Why a message took its route: what the choice noted, and for an adaptive route what its shares rested on."""
 
 import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from homing.kit.money import trimmed
 from homing.kit.spread import mix
 from homing.messages.phrases import Phrase
-from homing.messages.retold import retold
+from homing.messages.reason_words import reason_phrase
+from homing.reasons import Reason, ReasonCode, decode_reason, plain_reason
 from homing.store.database import Connection
 
-SHARES: Final = re.compile(r"adaptive, shares (?P<version>\d+) of (?P<total>[1-9]\d*)")
-"""How a message's notes refer to what its route was chosen by (routing/choose.py)."""
+SOURCES: Final[Mapping[str, Phrase]] = {
+    "conversions": Phrase("conversions"),
+    "receipts": Phrase("receipts"),
+    "prior": Phrase("prior"),
+}
 Choice = tuple[Phrase, Phrase]  # what, and the rest
 
 
-def route_noted(note: str) -> Iterator[Phrase]:
-    """The pieces of a message's note about its route; one that is not known here is told as it is."""
-    for piece in note.split("; "):
+def route_reasons(notes: Mapping[str, Any]) -> Sequence[Reason]:
+    """What a message's notes hold of its route (routing/choose.py)."""
+    noted = notes.get("route", [])
+    return [plain_reason(one) for one in (noted if isinstance(noted, list) else [noted])]
+
+
+def route_phrases(reasons: Sequence[Reason]) -> Iterator[Phrase]:
+    for reason in reasons:
         yield Phrase("; ")
-        yield retold(piece)
+        yield reason_phrase(reason)
 
 
 async def read_choice(connection: Connection, message: Mapping[str, Any]) -> Sequence[Choice]:
     """What an adaptive route's choice rested on: its candidates, and the draw. Empty for other routes."""
-    noted = SHARES.search(str(json.loads(message["notes"] or "{}").get("route", "")))
-    if noted is None:
+    reasons = route_reasons(json.loads(message["notes"] or "{}"))
+    values = next((reason.values for reason in reasons if reason.code is ReasonCode.ROUTE_SHARES), {})
+    name, version, total = Phrase("choice"), values.get("version"), values.get("total")
+    if not isinstance(version, int) or not isinstance(total, int):
         return []
-    name = Phrase("choice")
-    made = await connection.row("learn_choice", message["account_id"], int(noted["version"]))
+    made = await connection.row("learn_choice", message["account_id"], version)
     if made is None:
-        return [(name, Phrase("what shares {version} rested on is kept no longer", version=noted["version"]))]
+        return [(name, Phrase("what shares {version} rested on is kept no longer", version=version))]
     names = {row["carrier_id"]: row["name"] for row in await connection.fetch("timeline_carriers")}
     rests_on = json.loads(made["rests_on"])
     candidates = sorted(rests_on["candidates"], key=lambda one: (-one["share"], one["carrier_id"]))
-    values = {"version": made["version"], "at": made["made_at"], "told": retold(made["told"])}
-    moments = [(name, Phrase("shares {version} of {at}: {told}", **values))]
+    why = reason_phrase(decode_reason(made["reason"]))
+    moments = [(name, Phrase("shares {version} of {at}: {reason}", version=version, at=made["made_at"], reason=why))]
     moments += [(Phrase("candidate"), _candidate(one, names)) for one in candidates]
-    moments.append((Phrase("draw"), _draw(message, candidates, int(noted["total"]), names)))
+    moments.append((Phrase("draw"), _draw(message, candidates, total, names)))
     return moments
 
 
@@ -56,7 +65,7 @@ def _candidate(one: Mapping[str, Any], names: Mapping[int, str]) -> Phrase:
         mean=f"{one['mean']:.1%}",
         low=f"{one['low']:.1%}",
         high=f"{one['high']:.1%}",
-        source=one["source"],
+        source=SOURCES.get(one["source"], one["source"]),
         delivered="" if one["delivered"] is None else delivered,
         cost=cost,
         down=Phrase(", down") if one["is_down"] else "",
