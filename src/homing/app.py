@@ -346,16 +346,18 @@ class SmppRole:
         self._guard = GuardBoard(database, around.clock.unix_s)
         key = crypto.load_key(os.environ.get("HOMING_SECRET_KEY", ""), around.data / "secret.key")
         self._server = SmppServer(
-            around.settings.smpp,
-            database,
-            Directory(database, crypto.Vault(key)),
-            Intake(database, self._board, Numbering.load(), around.node.next_id, around.clock, self._guard.watch),
-            around.node.next_id,
-            around.owner,
-            around.clock,
-            WorkTally(around.registry),
-            random.Random(),  # noqa: S311 - jitter, not secrets
-            around.registry,
+            settings=around.settings.smpp,
+            database=database,
+            directory=Directory(database, crypto.Vault(key)),
+            intake=Intake(
+                database, self._board, Numbering.load(), around.node.next_id, around.clock, self._guard.watch
+            ),
+            next_id=around.node.next_id,
+            owner=around.owner,
+            clock=around.clock,
+            tally=WorkTally(around.registry),
+            chance=random.Random(),  # noqa: S311 - jitter, not secrets
+            registry=around.registry,
         )
 
     async def open(self) -> None:

@@ -106,7 +106,7 @@ async def test_a_bind_that_waits_for_its_turn_has_it_when_others_of_its_network_
 
     directory: Any = Directory()
     register: Any = None
-    gatekeeper = BindAuthenticator(directory, register, lambda: 1, guard()[0])
+    gatekeeper = BindAuthenticator(directory=directory, register=register, next_id=lambda: 1, auth=guard()[0])
 
     async def bind(address: str) -> str:
         with pytest.raises(BindRefused) as refused:

@@ -1,4 +1,4 @@
-"""Who may bind: credentials, address, lock, how many, and which app the bind's messages belong to."""
+"""Admits binds: checks credentials, address, lock and number of binds, and picks the app of the bind's messages."""
 
 import asyncio
 import time
@@ -21,18 +21,18 @@ from homing.smpp import pdus
 from homing.smpp.statuses import CommandStatus
 
 DOORS: Final = (Door.SMPP, Door.LAAFFIC, Door.LIA)
-"""Whose keys serve as a system_id, in the order in which they are tried."""
+"""The dialects whose keys serve as a system_id, in the order in which they are tried."""
 KINDS: Final[dict[type[pdus.RequestPdu], BindKind]] = {
     pdus.BindTransmitter: BindKind.TRANSMITTER,
     pdus.BindReceiver: BindKind.RECEIVER,
     pdus.BindTransceiver: BindKind.TRANSCEIVER,
 }
 NOBODY: Final = "\0nobody"
-"""Compared with where there is no such system_id, so that it takes as long."""
+"""The secret that a password is compared with where there is no such system_id, so that it takes as long."""
 
 
 class BindRefused(Exception):
-    """The bind is refused: what to answer, and a word for the metrics."""
+    """The bind is refused, with this status; `reason` is the label in the metrics."""
 
     def __init__(self, status: CommandStatus, reason: str) -> None:
         super().__init__(reason)
@@ -41,7 +41,7 @@ class BindRefused(Exception):
 
 
 class AdmittedBind(msgspec.Struct, frozen=True):
-    """A bind that is taken, until it is released."""
+    """A bind that counts for its account until it is released."""
 
     credential: Credential
     app_id: str
@@ -49,10 +49,11 @@ class AdmittedBind(msgspec.Struct, frozen=True):
 
 
 class BindAuthenticator:
-    """Admits binds. The same rules as over HTTP, and one more: how many an account may have."""
+    """Admits binds, by the rules of the HTTP APIs and the account's number of binds."""
 
     def __init__(
         self,
+        *,
         directory: Directory,
         register: BindRegister,
         next_id: Callable[[], int],
@@ -68,22 +69,22 @@ class BindAuthenticator:
         self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
 
     async def admit(self, request: pdus.BindRequest, address: str) -> AdmittedBind:
-        """Raises `BindRefused`, or a `PlatformFailure` when nobody can say. A right password that is refused for
-        another reason is no wrong one. What was guessed over HTTP counts here, and the other way round.
+        """Raises `BindRefused`, or a `PlatformFailure`. A right password that is refused for another reason is not
+        counted as a wrong one. Wrong passwords over HTTP count here, and the other way round.
         """
-        one = await self._turn(address, request.system_id)
+        attempt = await self._turn(address, request.system_id)
         is_right: bool | None = None
         try:
-            await asyncio.sleep(one.wait_s)
+            await asyncio.sleep(attempt.wait_s)
             credential = await self._find(request.system_id, request.password, address)
             is_right = await self._auth.passes(
                 Door.SMPP, request.system_id, address, credential is not None, has_waited=True
             )
         finally:
-            self._guard.tried(one, is_right, self._clock_s())
+            self._guard.tried(attempt, is_right, self._clock_s())
             self._wake(address)
         if credential is None or not is_right:
-            # One answer for both, so that nobody learns which system_ids there are.
+            # One status for both, so that nobody learns which system_ids exist.
             raise BindRefused(CommandStatus.RINVPASWD, "password")
         account = credential.profile
         check_account(account, address)
@@ -93,18 +94,18 @@ class BindAuthenticator:
         return AdmittedBind(credential, app_of(account, request.system_type), bind)
 
     async def _turn(self, address: str, system_id: str) -> Try:
-        """Waits until this address has fewer passwords looked at, and gives the try."""
+        """Waits until fewer passwords of this address are being checked."""
         try:
             async with asyncio.timeout(limits.PASSWORD_PENDING_WAIT_S):
                 while self._guard.is_busy(address, system_id, self._clock_s()):
                     await self._woken(address)
         except TimeoutError:
             raise BindRefused(CommandStatus.RTHROTTLED, "busy") from None
-        one = self._guard.may_try(address, system_id, self._clock_s())
-        if one is None:
+        attempt = self._guard.may_try(address, system_id, self._clock_s())
+        if attempt is None:
             self._wake(address)
             raise BindRefused(CommandStatus.RBINDFAIL, "locked_out")
-        return one
+        return attempt
 
     async def _woken(self, address: str) -> None:
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -112,8 +113,8 @@ class BindAuthenticator:
         await waiter
 
     def _wake(self, address: str) -> None:
-        """The next ones' turn. Not all of them: most would only go back to wait."""
-        network = network_of(address)  # which passwords are counted by
+        """Wakes the next waiters, as many as may be checked at once."""
+        network = network_of(address)  # passwords are counted by network
         waiting = self._waiting.get(network)
         if waiting is None:
             return
@@ -127,22 +128,23 @@ class BindAuthenticator:
             del self._waiting[network]
 
     async def _find(self, system_id: str, password: str, address: str) -> Credential | None:
-        """The credential that both fit. Passwords are compared in constant time, and one is compared in any case.
-        Raises `BindRefused` where none of that name may be used from there, so that nobody there learns which it is.
+        """The credential with this system_id and password. Passwords are compared in constant time, and one is compared
+        in any case. Raises `BindRefused` where no credential of that name may be used from the address, before it tells
+        whether the password is right.
         """
-        found: Credential | None = None
+        matching: Credential | None = None
         credentials = [await self._directory.find(door, system_id) for door in DOORS]
         profiles = [credential.profile for credential in credentials if credential]
         if profiles and not any(_is_allowed(profile, address) for profile in profiles):
             raise BindRefused(CommandStatus.RBINDFAIL, "address")
         for credential in credentials:
-            if same(credential.secret if credential else NOBODY, password) and found is None:
-                found = credential
-        return found
+            if same(credential.secret if credential else NOBODY, password) and matching is None:
+                matching = credential
+        return matching
 
 
 def check_account(account: Profile, address: str) -> None:
-    """Raises `BindRefused` when the account may not be bound from there. Asked again while it is."""
+    """Raises `BindRefused` when the account may not be bound from there. Checked again while it is bound."""
     if not _is_allowed(account, address):
         raise BindRefused(CommandStatus.RBINDFAIL, "address")
     if account.locked:
@@ -150,7 +152,7 @@ def check_account(account: Profile, address: str) -> None:
 
 
 def app_of(account: Profile, system_type: str) -> str:
-    """The app that the system_type names; else the account's first, as for doors that know no apps; '' for none."""
+    """The id of the app that the system_type names; else of the account's default app; '' without one."""
     if system_type in account.apps:
         return system_type
     return account.default_app.app_id if account.default_app else ""

@@ -1,7 +1,7 @@
-"""Long messages that customers submit in parts: what a part is, when a set is whole, and the message it makes. Pure.
+"""Multipart messages that customers submit: the parts, complete sets, and the messages they make. Pure.
 
-Each part has the id that its submit_sm_resp gave. The message has the first part's id; its notes name all of them, so
-that each gets the receipt that its submit asked for.
+Each part has the id of its submit_sm_resp. The message has the first part's id; its notes name all of them, so that
+each part gets the receipt that its submit asked for.
 """
 
 from collections.abc import Iterable, Sequence
@@ -22,11 +22,11 @@ from homing.states import State
 from homing.text.segments import Encoding
 
 MultipartKey = tuple[int, str, str, int, int]
-"""What parts of one message share: account, number, sender, the customer's reference, how many there are."""
+"""Of the parts of one message: account, number, sender, the customer's reference, how many parts."""
 
 
 class PartRequest(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What a part's submit asked for, as it is stored. `door` and `key` name the credential that it came by."""
+    """A part's submit as it is stored. `door` and `key` name its credential."""
 
     door: int
     key: str
@@ -43,7 +43,7 @@ class PartRequest(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class MessagePart(msgspec.Struct, frozen=True):
-    """A part as it is stored."""
+    """A stored part. `part` runs from 1 to `total`."""
 
     account_id: int
     part_id: int
@@ -65,42 +65,42 @@ decode: Final = msgspec.json.Decoder(PartRequest).decode
 
 
 def part_of(
-    asked: SubmitRequest, account: Profile, part_id: int, door: Door, key: str, app_id: str, request_id: str
+    submit: SubmitRequest, account: Profile, part_id: int, door: Door, key: str, app_id: str, request_id: str
 ) -> MessagePart:
-    """Raises `RequestRejected` for what a part by itself cannot hold."""
-    assert asked.part is not None
-    if len(asked.octets) > limits.LONG_PART_BYTES_MAX:
+    """Raises `RequestRejected` for a part that is too long, or no text by itself."""
+    assert submit.part is not None
+    if len(submit.octets) > limits.LONG_PART_BYTES_MAX:
         raise RequestRejected(CommandStatus.RINVMSGLEN, f"a part holds at most {limits.LONG_PART_BYTES_MAX} octets")
-    smpp_text.check(asked.octets, asked.data_coding, account.smpp_charset)
-    (recipient,) = asked.recipients
+    smpp_text.check(submit.octets, submit.data_coding, account.smpp_charset)
+    (recipient,) = submit.recipients
     return MessagePart(
         account.account_id,
         part_id,
         recipient.number,
-        asked.sender,
-        asked.part.reference,
-        asked.part.total,
-        asked.part.part,
-        asked.octets,
+        submit.sender,
+        submit.part.reference,
+        submit.part.total,
+        submit.part.part,
+        submit.octets,
         PartRequest(
             door,
             key,
             app_id,
             request_id,
             recipient.raw,
-            asked.data_coding,
-            asked.registered,
-            asked.traffic,
-            asked.validity_s,
+            submit.data_coding,
+            submit.registered,
+            submit.traffic,
+            submit.validity_s,
             recipient.reference,
-            asked.notes,
-            asked.options,
+            submit.notes,
+            submit.options,
         ),
     )
 
 
 def complete_sets(parts: Iterable[MessagePart]) -> list[list[MessagePart]]:
-    """Those of which every part is there, each in its order."""
+    """The sets of which every part is there, each in order."""
     sets: dict[MultipartKey, dict[int, MessagePart]] = {}
     for part in parts:
         sets.setdefault(part.set_key, {})[part.part] = part
@@ -112,7 +112,7 @@ def complete_sets(parts: Iterable[MessagePart]) -> list[list[MessagePart]]:
 
 
 def submission_of(parts: Sequence[MessagePart], account: Profile) -> Submission:
-    """The message of a whole set, as its first part asked for it. Raises `RequestRejected` when it is no text."""
+    """The message of a complete set, as its first part asks. Raises `RequestRejected` when it is no text."""
     first = parts[0]
     text = _text(parts, account.smpp_charset)
     registered = 0
@@ -143,7 +143,7 @@ def _text(parts: Sequence[MessagePart], charset: str) -> smpp_text.SubmittedText
 
 
 def receipt_of(part: MessagePart, state: State, submitted_s: int, done_s: int) -> ReceiptBody:
-    """How a part ended of which no message came: nothing was charged for it."""
+    """The receipt of a part that became no message: nothing was charged for it."""
     reference = part.form.reference
     return ReceiptBody(
         str(part.part_id),

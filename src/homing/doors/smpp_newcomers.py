@@ -1,5 +1,5 @@
-"""Connections that have not bound: strangers for all we know. So many at once, and when there are more, one of those
-goes of which there are most, so that no stranger keeps a customer out.
+"""Bounds the connections that have not bound. When there are too many, one of the network with the most is dropped, so
+that nobody keeps a customer out by connecting.
 """
 
 from collections.abc import Callable, Iterator
@@ -11,10 +11,10 @@ T = TypeVar("T")
 
 
 class UnboundConnections(Generic[T]):
-    """Who has connected and not bound, by network. `drop` ends one of them, and is called at most once for each."""
+    """Connections without a bind, by network. `drop` ends one, and is called at most once for each."""
 
     def __init__(self, *, items_max: int, per_network_max: int, known_max: int, drop: Callable[[T], None]) -> None:
-        """`known_max`: of so many networks it is remembered that they have bound."""
+        """`known_max`: for how many networks it is remembered that they have bound."""
         self._items_max = items_max
         self._per_network_max = per_network_max
         self._known_max = known_max
@@ -30,8 +30,8 @@ class UnboundConnections(Generic[T]):
         return iter(tuple(self._network_of))
 
     def add(self, item: T, address: str) -> None:
-        """Takes one in; where that makes too many, the oldest of the network with the most goes, of one that has never
-        bound if there is any.
+        """Adds a connection. Where that makes too many, drops the oldest of the network with the most, preferring
+        networks that have never bound.
         """
         network = network_of(address)
         items = self._networks.setdefault(network, {})
@@ -43,15 +43,15 @@ class UnboundConnections(Generic[T]):
             self.make_room()
 
     def make_room(self) -> bool:
-        """Lets one go, as `add` does where there are too many. False: there is none."""
+        """Drops one, as `add` does where there are too many. False: there is none."""
         if not self._networks:
             return False
-        strangers = [name for name in self._networks if name not in self._known]
-        self._drop_oldest(max(strangers or self._networks, key=lambda name: len(self._networks[name])))
+        unknown = [name for name in self._networks if name not in self._known]
+        self._drop_oldest(max(unknown or self._networks, key=lambda name: len(self._networks[name])))
         return True
 
     def discard(self, item: T) -> None:
-        """It is gone, or no newcomer any more."""
+        """It is closed, or bound."""
         network = self._network_of.pop(item, None)
         if network is not None:
             items = self._networks[network]
@@ -60,7 +60,7 @@ class UnboundConnections(Generic[T]):
                 del self._networks[network]
 
     def bound(self, item: T, address: str) -> None:
-        """It has bound: it is no newcomer, and its network is none of a stranger."""
+        """It has bound: it no longer counts, and its network is remembered."""
         self.discard(item)
         network = network_of(address)
         self._known.pop(network, None)

@@ -1,4 +1,4 @@
-"""The SMPP server's parts, put together: what an smpp process opens and closes as one."""
+"""Wires the parts of the SMPP server, which an smpp process opens and closes as one."""
 
 import asyncio
 import contextlib
@@ -35,6 +35,7 @@ class SmppServer:
 
     def __init__(
         self,
+        *,
         settings: Smpp,
         database: Database,
         directory: Directory,
@@ -47,51 +48,58 @@ class SmppServer:
         registry: CollectorRegistry,
     ) -> None:
         """Raises `OperatorError` for settings that cannot be."""
-        smpp_tally = SmppMetrics()
-        registry.register(smpp_tally)
+        smpp_metrics = SmppMetrics()
+        registry.register(smpp_metrics)
         lookup = Lookup(database)
         register = BindRegister(database, owner, clock)
         self._directory = directory
         self._intake = intake
         self._auth = AuthGuard(database, registry)
-        self._delivery = BindDelivery(database, clock, tally, smpp_tally, chance)
-        self._long = MultipartStore(database, intake, directory, lookup, clock)
-        queries = QueryHandler(database, lookup, self._long, QueryBudget(), clock)
-        self._door = SmppListener(
-            listen_addresses(settings),
-            directory,
-            register,
-            BindAuthenticator(directory, register, next_id, self._auth),
-            CommandHandler(intake, self._long, queries, smpp_tally, next_id, clock),
-            self._delivery,
-            smpp_tally,
-            lambda other: is_dead(other, owner),
+        self._delivery = BindDelivery(database, clock, tally, smpp_metrics, chance)
+        self._multipart = MultipartStore(database, intake, directory, lookup, clock)
+        queries = QueryHandler(database, lookup, self._multipart, QueryBudget(), clock)
+        self._listener = SmppListener(
+            addresses=listen_addresses(settings),
+            directory=directory,
+            register=register,
+            authenticator=BindAuthenticator(directory=directory, register=register, next_id=next_id, auth=self._auth),
+            commands=CommandHandler(
+                intake=intake,
+                multipart=self._multipart,
+                queries=queries,
+                metrics=smpp_metrics,
+                next_id=next_id,
+                clock=clock,
+            ),
+            delivery=self._delivery,
+            metrics=smpp_metrics,
+            is_dead=lambda other: is_dead(other, owner),
         )
         self._delivering: asyncio.Task[None] | None = None
 
     async def open(self, background: Background) -> None:
-        """Raises OSError when the address cannot be had."""
+        """Raises OSError when an address cannot be bound."""
         with contextlib.suppress(errors.PlatformFailure):
             await self._auth.share()
-        await self._door.open()
+        await self._listener.open()
         self._delivering = background("bind_deliveries", self._delivery.run)
-        background("long_messages", self._long.run)
-        background("binds", self._door.watch)
+        background("long_messages", self._multipart.run)
+        background("binds", self._listener.watch)
         background("password_locks", self._auth.share_for_ever)
 
     def changed(self, account: str) -> None:
-        """Its id as text."""
+        """`account`: its id as text."""
         self._directory.changed(account)
-        self._door.changed(account)
+        self._listener.changed(account)
 
     def forget(self) -> None:
         self._directory.forget_all()
 
     async def close(self) -> None:
-        """Binds are ended in good order, and what was asked or delivered is written down."""
+        """Unbinds in order; open requests are answered and deliveries recorded."""
         if self._delivering:
             self._delivering.cancel()
-        await self._door.close()
-        await self._long.drained()
+        await self._listener.close()
+        await self._multipart.drained()
         await self._intake.drained()
         await self._delivery.drained()

@@ -1,4 +1,4 @@
-"""submit_sm, submit_multi and data_sm: what a PDU asks for, checked. Pure; the clock is passed in."""
+"""submit_sm, submit_multi and data_sm as a checked request. Pure; the time is passed in."""
 
 import re
 from collections.abc import Sequence
@@ -40,14 +40,16 @@ from homing.text.numbers import normalise
 Submit = SubmitSm | SubmitMulti | DataSm
 
 PROMOTIONAL: Final = "PROMO"
-"""The service_type that marks promotional traffic. Not the priority: most customers send codes with priority 0."""
-UNCARRIED_SERVICES: Final = frozenset({"USSD", "VMN", "VMA", "WAP"})  # section 5.2.11: they are no text messages
+"""The service_type that marks promotional traffic. The priority does not: most customers send codes with priority 0."""
+UNCARRIED_SERVICES: Final = frozenset({"USSD", "VMN", "VMA", "WAP"})  # section 5.2.11: not text messages
 UNCARRIED_PROTOCOLS: Final = frozenset({0x40, 0x7C, 0x7D, 0x7E, 0x7F})
-"""Silent messages and data for the phone or its card (3GPP TS 23.040, 9.2.3.9): shown as texts, they would be wrong."""
-UNCARRIED: Final = {one.tag: one for one in (SOURCE_PORT, DESTINATION_PORT, PAYLOAD_TYPE, USSD_SERVICE_OP)}
-"""Parameters that make a message something else than a text to a person."""
+"""Silent messages and data for the handset or its SIM (3GPP TS 23.040, 9.2.3.9): not to be shown as texts."""
+UNCARRIED: Final = {
+    parameter.tag: parameter for parameter in (SOURCE_PORT, DESTINATION_PORT, PAYLOAD_TYPE, USSD_SERVICE_OP)
+}
+"""Parameters of messages that are not texts to a person."""
 ON_DISPLAY: Final = 1
-"""dest_addr_subunit (section 5.3.2.1): which GSM has as message class 0."""
+"""dest_addr_subunit (section 5.3.2.1): the display, which is message class 0 in GSM."""
 DESTINATIONS_MAX: Final = 254
 """Section 5.2.24."""
 PRIORITY_MAX: Final = 3
@@ -59,7 +61,9 @@ REGISTRATION: Final = re.compile(rb"[!-~]*")
 
 
 class SubmitRequest(msgspec.Struct, frozen=True):
-    """What a submit asks for. `part` None: it is whole. `registered` has the bits of registered_delivery that count."""
+    """A submit that was checked. `part` None: it is a whole message. `registered`: the bits of registered_delivery that
+    are supported.
+    """
 
     sender: str
     recipients: Sequence[Recipient]
@@ -131,9 +135,11 @@ def read_submit(account: Profile, pdu: Submit, now: datetime) -> SubmitRequest:
 
 
 def invalid_destinations(pdu: SubmitMulti) -> list[SmeAddress]:
-    """The destinations that are no numbers."""
+    """The destinations that are not phone numbers."""
     return [
-        one for one in pdu.dest_addresses if isinstance(one, SmeAddress) and normalise(one.destination_addr) is None
+        destination
+        for destination in pdu.dest_addresses
+        if isinstance(destination, SmeAddress) and normalise(destination.destination_addr) is None
     ]
 
 
@@ -145,12 +151,12 @@ def _service(service_type: str, notes: dict[str, object]) -> Traffic:
     return Traffic.PROMOTIONAL if service == PROMOTIONAL else Traffic.TRANSACTIONAL
 
 
-def _sender(account: Profile, asked: str) -> str:
-    """As the lia door has it: a sender that is not the account's is refused. None given: the default."""
-    sender = account.registered(asked)
+def _sender(account: Profile, source_addr: str) -> str:
+    """The registered sender; the account's default for an empty one. A sender that is not the account's is rejected."""
+    sender = account.registered(source_addr)
     if sender is not None:
         return sender
-    if asked:
+    if source_addr:
         raise RequestRejected(CommandStatus.RINVSRCADR)
     return account.default_sender or ""
 
@@ -186,24 +192,24 @@ def _reference(tlvs: Tlvs) -> str | None:
 
 
 def _time_to_live_s(tlvs: Tlvs) -> int:
-    asked_s = QOS_TIME_TO_LIVE.of(tlvs)
-    if asked_s is None:
+    time_to_live_s = QOS_TIME_TO_LIVE.of(tlvs)
+    if time_to_live_s is None:
         return limits.VALIDITY_S_DEFAULT
-    if asked_s == 0:
+    if time_to_live_s == 0:
         raise RequestRejected(CommandStatus.RINVEXPIRY)
-    return min(asked_s, limits.VALIDITY_S_MAX)
+    return min(time_to_live_s, limits.VALIDITY_S_MAX)
 
 
 def _times(pdu: SubmitSm | SubmitMulti, now: datetime) -> int:
-    """The validity in seconds, cut to the most there is. Messages leave at once: a later time is refused."""
+    """The validity in seconds, at most the longest there is. Messages leave at once: scheduling is rejected."""
     if _from_now(pdu.schedule_delivery_time, now, CommandStatus.RINVSCHED) > timedelta(0):
         raise RequestRejected(CommandStatus.RINVSCHED, "messages leave at once")
     if not pdu.validity_period:
         return limits.VALIDITY_S_DEFAULT
-    asked = _from_now(pdu.validity_period, now, CommandStatus.RINVEXPIRY)
-    if asked < timedelta(seconds=1):
+    validity = _from_now(pdu.validity_period, now, CommandStatus.RINVEXPIRY)
+    if validity < timedelta(seconds=1):
         raise RequestRejected(CommandStatus.RINVEXPIRY, "it is over")
-    return min(int(asked.total_seconds()), limits.VALIDITY_S_MAX)
+    return min(int(validity.total_seconds()), limits.VALIDITY_S_MAX)
 
 
 def _from_now(text: str, now: datetime, status: CommandStatus) -> timedelta:
@@ -239,7 +245,7 @@ def _options(flash: bool, tlvs: Tlvs) -> Options:
 
 
 def _registration(tlvs: Tlvs, parameter: OctetsParameter) -> str:
-    """An id of India's registers: printable ASCII, with or without the zero octet that ends a string."""
+    """A registration id of India (DLT): printable ASCII, with or without a final zero octet."""
     value = (parameter.of(tlvs) or b"").rstrip(b"\0")
     if len(value) > limits.REGISTRATION_CHARS_MAX or not REGISTRATION.fullmatch(value):
         raise RequestRejected(CommandStatus.RINVOPTPARAMVAL, parameter.name)
@@ -254,8 +260,8 @@ def _payload(octets: bytes, tlvs: Tlvs) -> bytes:
 
 
 def _header(esm_class: int, octets: bytes) -> tuple[bytes, bytes]:
-    """The user data header and what follows it. A header that says more than which part this is says something that we
-    would lose, so it is refused.
+    """The user data header and the octets behind it. Elements other than concatenation would be lost, so they are
+    rejected.
     """
     if esm_class & TYPE_MASK:
         raise RequestRejected(CommandStatus.RINVESMCLASS)

@@ -1,4 +1,4 @@
-"""The text of a submit's octets, by its data_coding: strict, for what is read wrong would be sent and paid for."""
+"""The text of a submit, decoded by its data_coding. Strict: a text that is decoded wrong would be sent and paid for."""
 
 import re
 from collections.abc import Sequence
@@ -16,15 +16,15 @@ CONTROL: Final = re.compile(r"[\0\ud800-\udfff]")
 
 
 class SubmittedText(msgspec.Struct, frozen=True):
-    """`encoding` None: the text decides. Who sends UCS-2 gets UCS-2, and pays for it."""
+    """`encoding` None: chosen by the text. A customer that submits UCS-2 gets and pays UCS-2."""
 
     text: str
     encoding: Encoding | None
 
 
 def check(octets: bytes, data_coding: int, charset: str = GSM7) -> None:
-    """Raises `RequestRejected` for what can be told of a part by itself: the coding, octets that are no septets, half a
-    character. The whole is for `decode`. `charset`: the account's, in place of GSM 03.38.
+    """Checks one part by itself: raises `RequestRejected` for the coding, octets that are no septets, and half a
+    character. The rest is checked by `decode_parts`. `charset`: what data_coding 0 stands for.
     """
     codec = _codec(data_coding, charset)
     if codec == UCS2:
@@ -35,15 +35,16 @@ def check(octets: bytes, data_coding: int, charset: str = GSM7) -> None:
 
 
 def decode(octets: bytes, data_coding: int, charset: str = GSM7) -> SubmittedText:
-    """As `decode_parts`, of a message that came whole."""
+    """As `decode_parts`, for a message in one part."""
     return decode_parts((octets,), data_coding, charset)
 
 
 def decode_parts(parts: Sequence[bytes], data_coding: int, charset: str = GSM7) -> SubmittedText:
-    """The text of a message's parts. They are joined before they are read: some senders cut between an escape and its
-    character. Zeros that end a part are dropped, except in GSM 03.38, where each is an @.
+    """The text of a message's parts. They are joined before they are decoded: some senders cut between an escape and
+    its character. Zeros at the end of a part are dropped, except in GSM 03.38, where each is an @.
 
-    Raises `RequestRejected` for binary data, for what is no text in that coding, and for what nobody can show.
+    Raises `RequestRejected` for binary data, octets that are no text in that coding, and characters that cannot be
+    shown.
     """
     codec = _codec(data_coding, charset)
     if codec == GSM7:
@@ -54,7 +55,7 @@ def decode_parts(parts: Sequence[bytes], data_coding: int, charset: str = GSM7) 
     for part in parts:
         check(part, data_coding, charset)
     if codec == UCS2:
-        octets = b"".join(map(_bare, parts))
+        octets = b"".join(map(_without_mark, parts))
         reads = BYTE_ORDER_MARKS.get(parts[0][:2], UCS2)
     else:
         octets = b"".join(part.rstrip(b"\0") for part in parts)
@@ -70,8 +71,8 @@ def decode_parts(parts: Sequence[bytes], data_coding: int, charset: str = GSM7) 
     return SubmittedText(text, Encoding.UCS2 if codec == UCS2 else None)
 
 
-def _bare(part: bytes) -> bytes:
-    """UCS-2 without its byte order mark and the zeros at its end."""
+def _without_mark(part: bytes) -> bytes:
+    """UCS-2 without its byte order mark and final zeros."""
     start, end = 2 if part[:2] in BYTE_ORDER_MARKS else 0, len(part)
     while end - 2 >= start and part[end - 2 : end] == b"\0\0":
         end -= 2

@@ -1,5 +1,5 @@
-"""Connections over TLS, counted from their first octet on: asyncio shows none before its handshake is done, so that
-strangers who never finish one would be counted nowhere.
+"""Accepts connections over TLS and counts them from the start: asyncio makes a protocol only after the handshake, so
+that connections which never finish one would not be counted.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from homing.doors.smpp_newcomers import UnboundConnections
 from homing.smpp.connection import SmppConnection
 
 PAUSE_S: Final = 0.1
-"""After an accept that failed: the machine is short of something."""
+"""After an accept that failed: the machine is short of a resource."""
 
 log = structlog.get_logger()
 
@@ -80,7 +80,7 @@ class TlsListener:
             work.add_done_callback(lambda _done, handshake=handshake: self._unbound.discard(handshake))  # type: ignore[misc]
 
     async def _shake_hands(self, peer: socket.socket) -> None:
-        """Until the connection is made; whatever a stranger does instead ends it without a word."""
+        """Returns when the connection is made; any failure closes it."""
         try:
             await asyncio.get_running_loop().connect_accepted_socket(
                 self._connect, peer, ssl=self._tls, ssl_handshake_timeout=limits.SMPP_HANDSHAKE_S

@@ -1,4 +1,4 @@
-"""What SMPP calls our refusals and failures: the command_status of each (docs/reference/smpp.md)."""
+"""The command_status of each refusal and failure (docs/reference/smpp.md)."""
 
 import enum
 from typing import Final
@@ -8,7 +8,7 @@ from homing.smpp.statuses import CommandStatus
 
 
 class VendorStatus(enum.IntEnum):
-    """Statuses of our own, from the range that section 5.1.3 leaves to message centres."""
+    """Our statuses in the range that SMPP 3.4, section 5.1.3 reserves for vendors."""
 
     INSUFFICIENT_BALANCE = 0x400
     NO_ROUTE = 0x401
@@ -20,7 +20,7 @@ class VendorStatus(enum.IntEnum):
 
 
 class RequestRejected(errors.Refusal):
-    """A PDU asks for what cannot be."""
+    """A request is rejected with this status."""
 
     def __init__(self, status: CommandStatus | VendorStatus, detail: str = "") -> None:
         super().__init__(detail)
@@ -45,11 +45,11 @@ STATUSES: Final[dict[type[errors.HomingError], CommandStatus | VendorStatus]] = 
     errors.PlatformFailure: CommandStatus.RSYSERR,
     errors.Overloaded: CommandStatus.RMSGQFUL,
 }
-"""A class that is not here has its base class's status."""
+"""A class that is not in the table has its base class's status."""
 
 
 def status_of(error: BaseException) -> CommandStatus | VendorStatus:
-    """What to answer for an error; what nobody foresaw is our failure."""
+    """The status to respond with for an error; RSYSERR for an unforeseen one."""
     if isinstance(error, RequestRejected):
         return error.status
     for kind in type(error).__mro__:

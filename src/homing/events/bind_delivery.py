@@ -12,6 +12,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
+from typing import Protocol
 
 import msgspec
 import structlog
@@ -36,9 +37,9 @@ UNSENT_MS = -1
 """In place of the time an attempt took: it was none, and does not count."""
 
 
-class Receiver(msgspec.Struct, frozen=True, eq=False):
-    """A bind that receives. `with_tlvs`: its interface version knows optional parameters. `charset`: what its account
-    took data_coding 0 for when it was bound.
+class ReceivingSession(Protocol):
+    """A customer's bound session that takes deliver_sm. `with_tlvs`: its interface version has optional parameters.
+    `charset`: what data_coding 0 stands for.
     """
 
     account_id: int
@@ -75,7 +76,7 @@ class BindDelivery:
         self._tally = tally
         self._smpp_tally = smpp_tally
         self._chance = chance
-        self._receivers: dict[int, deque[Receiver]] = {}
+        self._receivers: dict[int, deque[ReceivingSession]] = {}
         self._wanted = asyncio.Event()
         self._hungry: set[int] = set()
         """Accounts whose binds were filled by the last claim: more may wait for them."""
@@ -91,12 +92,12 @@ class BindDelivery:
         """Those with a bind that receives."""
         return list(self._receivers)
 
-    def joined(self, receiver: Receiver) -> None:
+    def joined(self, receiver: ReceivingSession) -> None:
         """What waits for the account is looked for at once; binds that come close together share a look."""
         self._receivers.setdefault(receiver.account_id, deque()).append(receiver)
         asyncio.get_running_loop().call_later(limits.BIND_LINGER_S, self._wanted.set)
 
-    def left(self, receiver: Receiver) -> None:
+    def left(self, receiver: ReceivingSession) -> None:
         receivers = self._receivers[receiver.account_id]
         receivers.remove(receiver)
         if not receivers:
@@ -164,7 +165,7 @@ class BindDelivery:
                 return limits.BIND_CLAIM_ITEMS_MAX
         return room
 
-    def _receiver(self, account_id: int) -> Receiver | None:
+    def _receiver(self, account_id: int) -> ReceivingSession | None:
         """The account's binds take turns; None when none has room."""
         receivers = self._receivers.get(account_id) or deque()
         for _one in range(len(receivers)):
