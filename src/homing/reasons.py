@@ -39,6 +39,7 @@ class ReasonCode(enum.StrEnum):
     ROUTE_OPTED_OUT = "route.opted_out"
     ROUTE_NO_RECENT_TRAFFIC = "route.no_recent_traffic"
     SHARES_BY_COST = "shares.by_cost"
+    SHARES_BY_RATE = "shares.by_rate"  # no carrier's cost is known
     SHARES_BY_GAIN = "shares.by_gain"
     SHARES_FROM_CONVERSIONS = "shares.from_conversions"
     SHARES_FROM_RECEIPTS = "shares.from_receipts"

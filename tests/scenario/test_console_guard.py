@@ -4,12 +4,14 @@ import asyncio
 import re
 import time
 
+from homing import limits
 from homing.accounts import guarding
 from homing.guard.rules import Mode
 from homing.model import UserRole
 from homing.reasons import Reason, ReasonCode, encode_reason
 from tests.support.server import Server
 from tests.support.viewer import Seen, signed_in
+from tests.support.waiting import until
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 
@@ -23,6 +25,28 @@ def version_of(page: Seen) -> str:
 async def modes(server: Server, account_id: int) -> dict[str, Mode]:
     found = await server.query("SELECT rule, mode FROM guard_mode WHERE account_id = $1", account_id)
     return {row["rule"]: Mode(row["mode"]) for row in found}
+
+
+async def test_decisions_are_counted_by_reason(server: Server, console: str) -> None:
+    account = await server.account()
+    await server.query(
+        "INSERT INTO guard_decision (account_id, at, message_id, app_id, number, country, network, action, rule,"
+        " reason, scope, charge_micro)"
+        " SELECT $1, now(), n, '', '861', 'CN', '', 1 + n % 2, 'network', jsonb_build_object('code',"
+        " 'guard.network_unconverted', 'values', jsonb_build_object('conversions', 0, 'expected', 9, 'odds', 50)), '',"
+        " 10000 FROM generate_series(1, 41) AS n",
+        account.account_id,
+    )
+    _name, viewer = await signed_in(console, server.database)
+    page = await until(  # counts are kept for a while
+        lambda: viewer.get("/guard/decisions"),
+        lambda page: "Network without conversions 21 $0.21 20 $0.20" in page.words,
+        within_s=limits.CONSOLE_SLOW_S + 10,
+    )
+    listed = await viewer.get("/guard/decisions?reason=guard.network_unconverted")
+    assert 'href="/guard/decisions?reason=guard.network_unconverted"' in page.text
+    assert listed.words.count("odds of SMS pumping (AIT) 50 to 1") == 41
+    await server.query("DELETE FROM guard_decision WHERE account_id = $1", account.account_id)
 
 
 async def test_modes_are_set_for_one_account_and_a_stale_form_changes_nothing(server: Server, console: str) -> None:
@@ -175,6 +199,7 @@ async def test_decisions_go_page_by_page_and_none_is_left_out(server: Server, co
         (f"?account={account.name}", 120),
         ("?rule=range", 60),
         ("?reason=guard.flood", 40),
+        (f"?reason=guard.burst&account={account.name}", 80),
     ):
         seen: list[str] = []
         path: str | None = f"/guard/decisions{query}"
@@ -185,6 +210,11 @@ async def test_decisions_go_page_by_page_and_none_is_left_out(server: Server, co
             older = re.search(r'href="(\?[^"]*before=[^"]+)"', page.text)
             path = "/guard/decisions" + older[1].replace("&amp;", "&") if older else None
         assert len(set(seen)) == least, query
+    viewer.cookies["homing_language"] = "zh-Hant"
+    chinese = (await viewer.get(f"/guard/decisions?account={account.name}")).words
+    assert "1 則簡訊沒有轉換，最多允許 1 則未轉換" in chinese
+    assert "數分鐘內 1 則簡訊，號段評估前最多放行 1 則" in chinese
+    del viewer.cookies["homing_language"]
     for hostile in ("x", "9-", "99999999999999999-1", "-", "1-1'"):
         assert (await viewer.get(f"/guard/decisions?before={hostile}")).status == 200
     await server.query("DELETE FROM guard_decision WHERE account_id = $1", account.account_id)

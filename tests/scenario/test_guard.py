@@ -197,6 +197,17 @@ async def test_a_crowd_is_judged_told_and_in_monitor_mode_goes_on(server: Server
     message_id = await until(noted)
     shown = await command(server, "message", "show", str(message_id))
     assert "would refuse it" in shown
+    (told,) = [
+        one
+        for one in (await homing_json(server.dsn, "message", "show", str(message_id)))["timeline"]
+        if one["what"] == "guard"
+    ]
+    (monitored,) = told["reasons"]
+    assert (monitored["code"], monitored["values"]["scope"], monitored["text"]) == (
+        "guard.monitored",
+        block,
+        told["detail"],
+    )
     pushes = await server.query(
         "SELECT * FROM push WHERE account_id = $1 AND kind = $2", account.account_id, int(PushKind.GUARD_ALERT)
     )

@@ -2,7 +2,7 @@
 
 import ast
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from string import Formatter
 
@@ -178,11 +178,14 @@ def test_the_reasons_of_a_verdict() -> None:
 # ---- Routes and the learner
 
 
-def shares_of(beliefs: list[Belief], terms: Terms) -> Reason:
+COSTS = {1: 22_000, 2: 44_000}
+
+
+def shares_of(beliefs: list[Belief], terms: Terms, costs: Mapping[int, int] = COSTS) -> Reason:
     rule = Rule(Match(), Strategy.ADAPTIVE, None, tuple(Candidate(n, n, n, 1) for n in (1, 2)))
     cell = CellKey(1, "app", "ID", "51010")
     sharer = Sharer()
-    return sharer.share(cell, rule, {1: 22_000, 2: 44_000}, frozenset(), beliefs, terms, NOW_S, random.Random(1)).reason
+    return sharer.share(cell, rule, costs, frozenset(), beliefs, terms, NOW_S, random.Random(1)).reason
 
 
 def belief(carrier_id: int, source: str = "conversions") -> Belief:
@@ -192,11 +195,12 @@ def belief(carrier_id: int, source: str = "conversions") -> Belief:
 def test_shares_say_what_the_best_carrier_costs_or_gains_and_how_that_is_known() -> None:
     for source in BASES:
         both = [belief(1, source), belief(2, source)]
-        for terms, code in (
-            (Terms(), ReasonCode.SHARES_BY_COST),
-            (Terms(worth_micro=500_000), ReasonCode.SHARES_BY_GAIN),
+        for terms, costs, code in (
+            (Terms(), COSTS, ReasonCode.SHARES_BY_COST),
+            (Terms(), {}, ReasonCode.SHARES_BY_RATE),
+            (Terms(worth_micro=500_000), COSTS, ReasonCode.SHARES_BY_GAIN),
         ):
-            reason = shares_of(both, terms)
+            reason = shares_of(both, terms, costs)
             assert (reason.code, reason.values["carriers"]) == (code, 2)
             check(reason)
             for language in CHINESE:

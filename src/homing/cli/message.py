@@ -11,6 +11,7 @@ from homing.cli.desk import Desk, Noun, at_desk
 from homing.cli.parameters import MESSAGE_ID, NUMBER, account_option, limit_option
 from homing.cli.show import COUNT, MONEY, PROSE, REASON, TIME, Card, Column, Kind, Reply, Table, named, span
 from homing.messages import timeline
+from homing.messages.reason_words import reason_document
 from homing.messages.search import Key, Wanted, search
 from homing.states import State
 
@@ -55,6 +56,7 @@ MOMENTS = (
     Column("after_s", "After", Kind(text=span, right=True)),
     Column("what", "What"),
     Column("detail", "Detail", PROSE),
+    Column("reasons", kind=Kind(json=lambda reasons: list(map(reason_document, reasons))), programs_only=True),
 )
 REFUSED = (
     Column("message_id", "Message", COUNT),
@@ -106,7 +108,8 @@ async def show(desk: Desk, message_id: int) -> Reply:
 
 def _moment(moment: timeline.Moment, submitted_at: datetime) -> dict[str, object]:
     after_s = round((moment.at - submitted_at).total_seconds(), 3)
-    return {"at": moment.at, "what": moment.what, "detail": moment.detail, "after_s": after_s}
+    named = {"at": moment.at, "what": moment.what, "detail": moment.detail, "after_s": after_s}
+    return {**named, "reasons": moment.reasons}
 
 
 @message.command("list")

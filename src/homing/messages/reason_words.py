@@ -31,7 +31,7 @@ WORDINGS: Final[Mapping[ReasonCode, Phrase]] = {
         "in the whole network conversions: {conversions} observed, {expected} expected; odds of SMS pumping (AIT)"
         " {odds} to 1"
     ),
-    ReasonCode.GUARD_MONITORED: Phrase("the rule {rule} would refuse it ({scope}): {reason}"),
+    ReasonCode.GUARD_MONITORED: Phrase('the rule "{rule}" would refuse it ({scope}): {reason}'),
     ReasonCode.ROUTE_SHARES: Phrase("adaptive: drawn of {total} by version {version} of the shares"),
     ReasonCode.ROUTE_NOTHING_LEARNT: Phrase("adaptive: nothing learnt yet, by least cost"),
     ReasonCode.ROUTE_LEAST_COST: Phrase("least cost of {carriers} carriers: from {cost_micro} a segment"),
@@ -45,6 +45,9 @@ WORDINGS: Final[Mapping[ReasonCode, Phrase]] = {
     ReasonCode.ROUTE_NO_RECENT_TRAFFIC: Phrase("no traffic of this kind within the last hour: by cost"),
     ReasonCode.SHARES_BY_COST: Phrase(
         "{share_ppm} to the best of {carriers} carriers: {conversion_cost_micro} a conversion, {basis}"
+    ),
+    ReasonCode.SHARES_BY_RATE: Phrase(
+        "{share_ppm} to the best of {carriers} carriers, no cost is known: {rate_ppm} converted, {basis}"
     ),
     ReasonCode.SHARES_BY_GAIN: Phrase(
         "{share_ppm} to the best of {carriers} carriers: {message_gain_micro} gained a message, {basis}"
@@ -127,4 +130,6 @@ def _shown(name: str, value: int | float | str | Reason) -> object:
         return f"{trimmed(round(value))} {CURRENCY}"
     if name.endswith("_ppm"):
         return f"{value / 10_000:.1f} %"
-    return f"{value:g}" if isinstance(value, float) and value < 100_000 else f"{value:.0f}"
+    if isinstance(value, float):
+        return f"{value:g}" if value < 100_000 else f"{value:,.0f}"
+    return value

@@ -19,7 +19,7 @@ from homing.messages.reason_words import reason_phrase
 from homing.messages.route_choice import read_choice, route_phrases, route_reasons
 from homing.messages.words import BOOKS, ENTRIES, OUTCOMES, PUSH_OUTCOMES, PUSHES, STATES, TRAFFIC
 from homing.model import CURRENCY, Door, Outcome, PushOutcome
-from homing.reasons import plain_reason
+from homing.reasons import Reason, plain_reason
 from homing.states import TABLE, State
 from homing.store.database import Connection, Record
 from homing.text.numbers import UNKNOWN
@@ -47,6 +47,7 @@ class Moment(msgspec.Struct, frozen=True):
     name: Phrase
     told: tuple[Phrase, ...]
     is_inside: bool = False
+    reasons: tuple[Reason, ...] = ()  # of which it tells
 
     @property
     def what(self) -> str:
@@ -122,10 +123,12 @@ def _accepted(message: Row) -> Iterator[Moment]:
     notes = json.loads(message["notes"] or "{}")
     yield Moment(at, Phrase("submitted"), tuple(_submitted(message)))
     yield Moment(at, Phrase("number"), tuple(_number(message)))
-    yield Moment(at, Phrase("sender"), tuple(_sender(message, notes)))
+    replaced = (plain_reason(notes["sender_replaced"]),) if "sender_replaced" in notes else ()
+    yield Moment(at, Phrase("sender"), tuple(_sender(message, notes, replaced)), reasons=replaced)
     yield Moment(at, Phrase("text"), tuple(_text(message, notes)))
     if "guard" in notes:
-        yield Moment(at, Phrase("guard"), (reason_phrase(plain_reason(notes["guard"])),))
+        judged = plain_reason(notes["guard"])
+        yield Moment(at, Phrase("guard"), (reason_phrase(judged),), reasons=(judged,))
     price = Phrase(
         "{price} a segment x {segments} = {charge} {currency}",
         price=trimmed(message["price_micro"]),
@@ -135,8 +138,8 @@ def _accepted(message: Row) -> Iterator[Moment]:
     )
     gift = [Phrase(", {gift} of it from the gift", gift=trimmed(message["gift_micro"]))] * bool(message["gift_micro"])
     yield Moment(at, Phrase("price"), (price, *gift))
-    why = route_phrases(route_reasons(notes))
-    yield Moment(at, Phrase("route"), (_route(message), *why), is_inside=True)
+    chosen = route_reasons(notes)
+    yield Moment(at, Phrase("route"), (_route(message), *route_phrases(chosen)), is_inside=True, reasons=tuple(chosen))
 
 
 def _submitted(message: Row) -> Iterator[Phrase]:
@@ -162,12 +165,12 @@ def _number(message: Row) -> Iterator[Phrase]:
         yield Phrase(", written {written}", written=repr(message["raw_number"]))
 
 
-def _sender(message: Row, notes: Row) -> Iterator[Phrase]:
+def _sender(message: Row, notes: Row, replaced: Sequence[Reason]) -> Iterator[Phrase]:
     yield Phrase("{sender}", sender=message["sender"] or Phrase("none"))
     if "sender_asked" in notes:
         yield Phrase(", in place of {asked}", asked=repr(notes["sender_asked"]))
-    if "sender_replaced" in notes:
-        yield Phrase(": {why}", why=reason_phrase(plain_reason(notes["sender_replaced"])))
+    for reason in replaced:
+        yield Phrase(": {why}", why=reason_phrase(reason))
 
 
 def _text(message: Row, notes: Row) -> Iterator[Phrase]:

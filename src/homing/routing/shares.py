@@ -116,7 +116,7 @@ class Sharer:
         dear_micro = max((costs[belief.carrier_id] for belief in listed if belief.carrier_id in costs), default=1)
         priced = [(belief, max(1, costs.get(belief.carrier_id, dear_micro))) for belief in listed]
         wins = chances(priced, terms, chance)
-        return self._settle(key, wins, priced, terms, now_s)
+        return self._settle(key, wins, priced, terms, now_s, has_costs=bool(costs))
 
     def _settle(
         self,
@@ -125,6 +125,8 @@ class Sharer:
         priced: Sequence[tuple[Belief, int]],
         terms: Terms,
         now_s: float,
+        *,
+        has_costs: bool,
     ) -> Shares:
         held = self._held.get(key)
         if held is None or held.shares.keys() != wins.keys():
@@ -140,7 +142,7 @@ class Sharer:
             if moved < STILL * WHOLE:
                 held.shares = shares
                 return held.made
-        made = Shares(weights, _reason(weights, priced, terms))
+        made = Shares(weights, _reason(weights, priced, terms, has_costs=has_costs))
         self._held[key] = _Held(shares, now_s, made)
         return made
 
@@ -279,10 +281,20 @@ def whole(shares: Mapping[int, float]) -> dict[int, int]:
     return weights
 
 
-def _reason(weights: Mapping[int, int], priced: Sequence[tuple[Belief, int]], terms: Terms) -> Reason:
+def _reason(
+    weights: Mapping[int, int], priced: Sequence[tuple[Belief, int]], terms: Terms, *, has_costs: bool
+) -> Reason:
     first = max(weights, key=lambda one: (weights[one], -one))
     belief, cost = next((belief, cost) for belief, cost in priced if belief.carrier_id == first)
     share_ppm, basis = ppm(weights[first] / WHOLE), BASES[belief.source]
+    if terms.worth_micro is None and not has_costs:
+        return Reason.of(
+            ReasonCode.SHARES_BY_RATE,
+            share_ppm=share_ppm,
+            carriers=len(weights),
+            rate_ppm=ppm(belief.mean),
+            basis=basis,
+        )
     if terms.worth_micro is None:
         return Reason.of(
             ReasonCode.SHARES_BY_COST,
