@@ -232,21 +232,30 @@ def test_the_parts_name_their_message_and_their_place() -> None:
             [PartResult(PartOutcome.ACCEPTED, ""), PartResult(PartOutcome.ACCEPTED, "b")],
             Answer(Outcome.ACCEPTED, "b", error_text=NO_REFERENCE),
         ),
-        ([PartResult(PartOutcome.THROTTLED, error_code="88", words="w")], Answer(Outcome.DEFERRED, None, "88", "w")),
-        ([PartResult(PartOutcome.NOT_SENT, words="n")], Answer(Outcome.DEFERRED, None, None, "n")),
-        ([PartResult(PartOutcome.NOT_SENT, words="n"), None], Answer(Outcome.DEFERRED, None, None, "part 1 of 2: n")),
         (
-            [PartResult(PartOutcome.ACCEPTED, "a"), PartResult(PartOutcome.NOT_SENT, words="n"), None],
+            [PartResult(PartOutcome.THROTTLED, error_code="88", description="w")],
+            Answer(Outcome.DEFERRED, None, "88", "w"),
+        ),
+        ([PartResult(PartOutcome.NOT_SENT, description="n")], Answer(Outcome.DEFERRED, None, None, "n")),
+        (
+            [PartResult(PartOutcome.NOT_SENT, description="n"), None],
+            Answer(Outcome.DEFERRED, None, None, "part 1 of 2: n"),
+        ),
+        (
+            [PartResult(PartOutcome.ACCEPTED, "a"), PartResult(PartOutcome.NOT_SENT, description="n"), None],
             Answer(Outcome.REFUSED, None, None, "part 2 of 3: n; taken before: a"),
         ),
         (
-            [PartResult(PartOutcome.REFUSED, error_code="11", words="w"), PartResult(PartOutcome.UNKNOWN, words="u")],
+            [
+                PartResult(PartOutcome.REFUSED, error_code="11", description="w"),
+                PartResult(PartOutcome.UNKNOWN, description="u"),
+            ],
             Answer(Outcome.UNKNOWN, None, None, "part 2 of 2: u"),
         ),
         (
             [
-                PartResult(PartOutcome.THROTTLED, error_code="88", words="t"),
-                PartResult(PartOutcome.REFUSED, error_code="69", words="w"),
+                PartResult(PartOutcome.THROTTLED, error_code="88", description="t"),
+                PartResult(PartOutcome.REFUSED, error_code="69", description="w"),
             ],
             Answer(Outcome.REFUSED, None, "69", "part 2 of 2: w"),
         ),
@@ -321,7 +330,7 @@ def round_trips(ramp: CongestionWindow, count: int) -> list[int]:
     for _ in range(count):
         found.append(ramp.allowed)
         for _one in range(ramp.allowed):
-            ramp.taken()
+            ramp.accepted()
     return found
 
 
@@ -331,7 +340,7 @@ def test_after_a_pause_one_probes_then_it_doubles_to_half_and_goes_on_step_by_st
     assert ramp.throttled() == 0.5
     assert ramp.is_paused
     assert ramp.throttled() is None, "the rest of the window is the same event"
-    ramp.taken()
+    ramp.accepted()
     assert ramp.is_paused, "what was taken before is no sign"
     ramp.resume()
     assert ramp.is_probing
@@ -357,7 +366,7 @@ def test_a_window_of_one_is_paused_and_opened_like_any_other() -> None:
     ramp.resume()
     assert ramp.throttled() == 2.0
     ramp.resume()
-    ramp.taken()
+    ramp.accepted()
     assert ramp.allowed == 1
     assert not ramp.is_probing
     assert ramp.throttled() == 1.0
@@ -494,33 +503,33 @@ def fragment(part: int, total: int = 3, source: str = "4477", octets: bytes = b"
 
 
 def test_parts_are_put_together_whatever_their_order_and_repeats() -> None:
-    puzzles = ReassemblyTable()
-    assert puzzles.add(fragment(3), 0) is None
-    assert puzzles.add(fragment(1), 0) is None
-    assert puzzles.add(fragment(1), 0) is None
-    assert puzzles.add(fragment(2, source="other"), 0) is None
-    found = puzzles.add(fragment(2), 0)
+    table = ReassemblyTable()
+    assert table.add(fragment(3), 0) is None
+    assert table.add(fragment(1), 0) is None
+    assert table.add(fragment(1), 0) is None
+    assert table.add(fragment(2, source="other"), 0) is None
+    found = table.add(fragment(2), 0)
     assert found == [fragment(1), fragment(2), fragment(3)]
-    assert len(puzzles) == 1, "the other person's message still waits"
+    assert len(table) == 1, "the other person's message still waits"
 
 
 def test_what_does_not_become_whole_is_given_up_in_time_oldest_first() -> None:
-    puzzles = ReassemblyTable()
-    puzzles.add(fragment(2, source="a"), 0)
-    puzzles.add(fragment(1, source="b"), 1)
-    assert puzzles.overdue(limits.SMPP_CARRIER_FRAGMENTS_S - 0.1) == []
-    assert puzzles.overdue(limits.SMPP_CARRIER_FRAGMENTS_S) == [[fragment(2, source="a")]]
-    assert len(puzzles) == 1
+    table = ReassemblyTable()
+    table.add(fragment(2, source="a"), 0)
+    table.add(fragment(1, source="b"), 1)
+    assert table.overdue(limits.SMPP_CARRIER_FRAGMENTS_S - 0.1) == []
+    assert table.overdue(limits.SMPP_CARRIER_FRAGMENTS_S) == [[fragment(2, source="a")]]
+    assert len(table) == 1
 
 
 def test_a_flood_of_parts_is_bounded() -> None:
-    puzzles = ReassemblyTable()
+    table = ReassemblyTable()
     big = b"x" * 65_000
     given = limits.SMPP_CARRIER_FRAGMENTS_BYTES_MAX // len(big) + 10
     for n in range(given):
-        puzzles.add(fragment(1, source=str(n), octets=big), float(n) / 1000)
-    assert puzzles.overdue(1)
-    assert len(puzzles) * len(big) <= limits.SMPP_CARRIER_FRAGMENTS_BYTES_MAX
+        table.add(fragment(1, source=str(n), octets=big), float(n) / 1000)
+    assert table.overdue(1)
+    assert len(table) * len(big) <= limits.SMPP_CARRIER_FRAGMENTS_BYTES_MAX
 
 
 # ---- Asking

@@ -1,4 +1,4 @@
-"""What a carrier's answers mean: of one submit_sm, and of a message that left in several. Pure."""
+"""The meaning of a carrier's responses: to one submit_sm, and to all of a multipart message. Pure."""
 
 import enum
 from collections.abc import Sequence
@@ -17,60 +17,60 @@ NO_REFERENCE = "accepted without a message id: its receipt cannot be matched"
 
 
 class PartOutcome(enum.IntEnum):
-    """What became of a submit_sm. Of several in one message, the highest decides."""
+    """The outcome of a submit_sm. Of the parts of one message, the highest decides."""
 
     ACCEPTED = 0
     NOT_SENT = 1
     THROTTLED = 2
-    PUT_OFF = 3
+    DEFERRED = 3
     REFUSED = 4
     UNKNOWN = 5
 
 
 class PartResult(msgspec.Struct, frozen=True):
-    """A submit's fate, the carrier's id or else its code, and words for people."""
+    """The outcome of a submit_sm, the carrier's message id or its error code, and a description for people."""
 
-    fate: PartOutcome
+    outcome: PartOutcome
     message_id: str = ""
     error_code: str | None = None
-    words: str = ""
+    description: str = ""
 
 
 class AnswerReader:
-    """Reads answers by the specification (section 5.1.3) and by a carrier's own rules, which go first."""
+    """Reads responses by the carrier's own rules, else by the specification (SMPP 3.4, section 5.1.3)."""
 
     def __init__(self, settings: SmppSettings) -> None:
         self._rules = {
             **dict.fromkeys(settings.throttle_statuses, PartOutcome.THROTTLED),
-            **dict.fromkeys(settings.temporary_statuses, PartOutcome.PUT_OFF),
+            **dict.fromkeys(settings.temporary_statuses, PartOutcome.DEFERRED),
             **dict.fromkeys(settings.permanent_statuses, PartOutcome.REFUSED),
         }
 
     def read(self, answer: session.ResponseOrFailure) -> PartResult:
-        """What an answer to a submit_sm says; a `RequestFailure` is that there is none."""
+        """The result of a submit_sm."""
         if isinstance(answer, RequestFailure):
             return PartResult(
-                PartOutcome.UNKNOWN if answer.may_have_arrived else PartOutcome.NOT_SENT, words=answer.value
+                PartOutcome.UNKNOWN if answer.may_have_arrived else PartOutcome.NOT_SENT, description=answer.value
             )
         if answer.status == CommandStatus.ROK:
             if isinstance(answer, SubmitSmResp):
                 return PartResult(PartOutcome.ACCEPTED, answer.message_id)
-            return PartResult(PartOutcome.UNKNOWN, words="generic_nack that gives no reason")
-        words = describe_status(answer.status)
-        more = ADDITIONAL_STATUS_INFO_TEXT.of(answer.tlvs)
+            return PartResult(PartOutcome.UNKNOWN, description="generic_nack that gives no reason")
+        description = describe_status(answer.status)
+        detail = ADDITIONAL_STATUS_INFO_TEXT.of(answer.tlvs)
         return PartResult(
-            self._rules.get(answer.status) or _FATES[meaning(answer.status).kind],
+            self._rules.get(answer.status) or _OUTCOMES[meaning(answer.status).kind],
             error_code=error_code(answer.status),
-            words=f"{words} ({more})" if more else words,
+            description=f"{description} ({detail})" if detail else description,
         )
 
 
-_FATES = {
+_OUTCOMES = {
     StatusKind.OK: PartOutcome.ACCEPTED,
-    StatusKind.THROTTLED: PartOutcome.PUT_OFF,  # not one of those that the settings say are a matter of speed
-    StatusKind.TEMPORARY: PartOutcome.PUT_OFF,
+    StatusKind.THROTTLED: PartOutcome.DEFERRED,  # the settings do not count it as throttling
+    StatusKind.TEMPORARY: PartOutcome.DEFERRED,
     StatusKind.PERMANENT: PartOutcome.REFUSED,
-    StatusKind.SESSION: PartOutcome.PUT_OFF,  # the link is wrong and not the message
+    StatusKind.SESSION: PartOutcome.DEFERRED,  # the bind is at fault, not the message
 }
 
 
@@ -80,25 +80,24 @@ def describe_status(status: int) -> str:
     return f"{known.name}: {known.description}"
 
 
-def combine(told: Sequence[PartResult | None]) -> Answer:
-    """A message's answer from those of its parts; None: a part that was never sent, because another had failed.
+def combine(results: Sequence[PartResult | None]) -> Answer:
+    """A message's answer from the results of its parts; None: a part that was never sent, because another had failed.
 
-    A message of which a part was taken and another was not has neither gone nor not gone: it is REFUSED, so that it is
-    not sent again to the same carrier, which would be paid for its first part each time. It has no carrier_ref then: a
-    receipt of what was taken says nothing about the message. Its text has the ids.
+    A message of which only some parts were accepted is REFUSED, so that it is not sent to the same carrier again, which
+    would be paid for the accepted parts each time. It then has no carrier_ref, because a receipt for a part says
+    nothing about the message; the error text names the ids.
     """
-    ids = [one.message_id for one in told if one is not None and one.fate is PartOutcome.ACCEPTED]
-    if len(ids) == len(told):
+    ids = [result.message_id for result in results if result is not None and result.outcome is PartOutcome.ACCEPTED]
+    if len(ids) == len(results):
         return _accepted(ids)
-    worst = max(
-        (one for one in told if one is not None), key=lambda one: one.fate, default=PartResult(PartOutcome.NOT_SENT)
-    )
-    words = _words(told, worst, ids)
-    if worst.fate is PartOutcome.UNKNOWN:
-        return Answer(Outcome.UNKNOWN, None, worst.error_code, words)
-    if worst.fate is PartOutcome.REFUSED or ids:
-        return Answer(Outcome.REFUSED, None, worst.error_code, words)
-    return Answer(Outcome.DEFERRED, None, worst.error_code, words)
+    with_result = (result for result in results if result is not None)
+    worst = max(with_result, key=lambda result: result.outcome, default=PartResult(PartOutcome.NOT_SENT))
+    description = _describe(results, worst, ids)
+    if worst.outcome is PartOutcome.UNKNOWN:
+        return Answer(Outcome.UNKNOWN, None, worst.error_code, description)
+    if worst.outcome is PartOutcome.REFUSED or ids:
+        return Answer(Outcome.REFUSED, None, worst.error_code, description)
+    return Answer(Outcome.DEFERRED, None, worst.error_code, description)
 
 
 def _accepted(ids: Sequence[str]) -> Answer:
@@ -107,10 +106,10 @@ def _accepted(ids: Sequence[str]) -> Answer:
     return Answer(Outcome.ACCEPTED, next(filter(None, ids), None), error_text=NO_REFERENCE)
 
 
-def _words(told: Sequence[PartResult | None], worst: PartResult, ids: Sequence[str]) -> str:
-    words = worst.words or "not sent"
-    if len(told) == 1:
-        return words
-    place = next((nth for nth, one in enumerate(told, 1) if one is worst), 1)
-    taken = f"; taken before: {', '.join(ids)}" if ids else ""
-    return f"part {place} of {len(told)}: {words}{taken}"
+def _describe(results: Sequence[PartResult | None], worst: PartResult, ids: Sequence[str]) -> str:
+    description = worst.description or "not sent"
+    if len(results) == 1:
+        return description
+    number = next((nth for nth, result in enumerate(results, 1) if result is worst), 1)
+    accepted = f"; taken before: {', '.join(ids)}" if ids else ""
+    return f"part {number} of {len(results)}: {description}{accepted}"

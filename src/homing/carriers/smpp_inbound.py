@@ -1,4 +1,4 @@
-"""What a carrier's deliver_sm and data_sm say: receipts, people's messages, and parts of long ones. Pure."""
+"""Reads a carrier's deliver_sm and data_sm: receipts, inbound messages, and parts of multipart ones. Pure."""
 
 from datetime import datetime, timedelta
 from typing import Final
@@ -25,11 +25,11 @@ from homing.states import State
 from homing.text import gsm7
 
 OF_ONE_OCTET: Final = frozenset({"ascii", "iso8859-5", "iso8859-8"})
-"""Those with an octet a character that leave octets without one."""
+"""Charsets of one octet a character in which some octets have no character."""
 
 
 class InboundPart(msgspec.Struct, frozen=True):
-    """A part of a long message: of which one, where in it, and what it holds."""
+    """A part of a multipart message: its addresses, position and octets."""
 
     source: str
     target: str
@@ -42,7 +42,7 @@ ReadDelivery = CarrierReceipt | CarrierInbound | InboundPart
 
 
 class DeliveryReader:
-    """Reads what a carrier delivers by its settings. Never raises, whatever comes."""
+    """Reads deliveries by the carrier's settings. Lenient: never raises, whatever comes."""
 
     def __init__(self, settings: SmppSettings) -> None:
         self._charset = settings.charset
@@ -50,8 +50,8 @@ class DeliveryReader:
         self._utc_offset = timedelta(minutes=settings.receipt_utc_offset_min)
 
     def read(self, request: DeliverSm | DataSm, arrived_at: datetime) -> ReadDelivery:
-        """A receipt that names no message has an empty carrier_ref, and is kept as it came for people to look at."""
-        body, header = header_and_text(request)
+        """A receipt that names no message has an empty carrier_ref; it is kept for people to look at."""
+        header, body = header_and_text(request)
         tlvs = _receipt_tlvs(request.tlvs) if request.tlvs else NO_TLVS
         kind = receipt_text.kind_of(request.esm_class, body, tlvs, registered=self._registered)
         if kind is not DeliveryKind.INBOUND:
@@ -63,20 +63,22 @@ class DeliveryReader:
         octets = self._unpacked(request.data_coding, body, len(header))
         return InboundPart(request.source_addr, request.destination_addr, position, request.data_coding, octets)
 
-    def whole(self, fragments: list[InboundPart], arrived_at: datetime) -> CarrierInbound:
-        """The message of these parts, in their order. Decoded as one: a character may be cut in two."""
-        first = fragments[0]
-        text = self._decoded(first.data_coding, b"".join(one.octets for one in fragments))
+    def whole(self, parts: list[InboundPart], arrived_at: datetime) -> CarrierInbound:
+        """The message of these parts, in order. Joined before decoding: a character may be cut in two."""
+        first = parts[0]
+        text = self._decoded(first.data_coding, b"".join(part.octets for part in parts))
         return CarrierInbound(first.source, first.target, text, arrived_at)
 
     def text(self, coding: int, octets: bytes, header_octets: int = 0) -> str:
-        """Octets as characters. What the data_coding cannot mean is read as Latin-1, so that nothing is lost."""
+        """Octets as characters. Octets that are no text in this data_coding are read as Latin-1, so that nothing is
+        lost.
+        """
         return self._decoded(coding, self._unpacked(coding, octets, header_octets))
 
     def _receipt(
         self, request: DeliverSm | DataSm, body: bytes, tlvs: ReceiptTlvs, kind: DeliveryKind, arrived_at: datetime
     ) -> CarrierReceipt:
-        found = receipt_text.parse(
+        fields = receipt_text.parse(
             body,
             tlvs,
             arrived_at=arrived_at,
@@ -84,10 +86,10 @@ class DeliveryReader:
             utc_offset=self._utc_offset,
         )
         return CarrierReceipt(
-            found.carrier_ref,
-            State.SENT if found.state is None else found.state,
-            found.done_at,
-            found.error_code,
+            fields.carrier_ref,
+            State.SENT if fields.state is None else fields.state,
+            fields.done_at,
+            fields.error_code,
             _raw(body, tlvs),
             request.source_addr or None,
         )
@@ -115,14 +117,14 @@ class DeliveryReader:
 
 
 def header_and_text(request: DeliverSm | DataSm) -> tuple[bytes, bytes]:
-    """The octets of the text and the header before them, as carriers send them."""
+    """The user data header with its length octet (empty: there is none), and the octets of the text."""
     short_message = request.short_message if isinstance(request, DeliverSm) else b""
     octets = message_octets(short_message, request.tlvs, lenient=True)
     try:
         header, body = udh.split(octets, request.esm_class)
     except MalformedUdh:
-        return octets, b""
-    return body, header
+        return b"", octets
+    return header, body
 
 
 def _receipt_tlvs(tlvs: Tlvs) -> ReceiptTlvs:
@@ -130,19 +132,19 @@ def _receipt_tlvs(tlvs: Tlvs) -> ReceiptTlvs:
 
 
 def _raw(body: bytes, tlvs: ReceiptTlvs) -> str:
-    """What the receipt said, as people read it: its text in the alphabet that it was read in, and the TLVs it has."""
-    said = [receipt_text.readable(body)] if body else []
+    """The receipt for people: its text as it was decoded, and its TLVs."""
+    pieces = [receipt_text.readable(body)] if body else []
     if tlvs.receipted_message_id is not None:
-        said.append(f"receipted_message_id={tlvs.receipted_message_id}")
+        pieces.append(f"receipted_message_id={tlvs.receipted_message_id}")
     if tlvs.message_state is not None:
-        said.append(f"message_state={tlvs.message_state}")
+        pieces.append(f"message_state={tlvs.message_state}")
     if tlvs.network_error_code is not None:
-        said.append(f"network_error_code={tlvs.network_error_code.hex()}")
-    return " ".join(said)
+        pieces.append(f"network_error_code={tlvs.network_error_code.hex()}")
+    return " ".join(pieces)
 
 
 def _position(header: bytes, tlvs: Tlvs) -> PartPosition | None:
-    """Which part a message is; None: it is whole. A header that cannot be read says nothing."""
+    """Which part a message is; None: it is whole. A malformed header is ignored."""
     try:
         return position_of(header, tlvs)
     except MalformedUdh:
@@ -151,18 +153,18 @@ def _position(header: bytes, tlvs: Tlvs) -> PartPosition | None:
 
 ReassemblyKey = tuple[str, str, int, int]
 PART_OVERHEAD_BYTES: Final = 500
-"""What a part costs beside its octets."""
+"""Memory of a part beside its octets."""
 
 
 class Reassembly(msgspec.Struct):
-    """A long message that is not complete, and since when."""
+    """A multipart message that is not complete, since `started_s`."""
 
-    begun_s: float
+    started_s: float
     parts: dict[int, InboundPart]
 
 
 class ReassemblyTable:
-    """Long messages on their way in. Bounded: the oldest is given up for what is too much."""
+    """Incomplete multipart messages from a carrier. Bounded in memory: beyond it the oldest is passed on incomplete."""
 
     def __init__(self) -> None:
         self._open: dict[ReassemblyKey, Reassembly] = {}
@@ -173,31 +175,31 @@ class ReassemblyTable:
         return len(self._open)
 
     @staticmethod
-    def key(fragment: InboundPart) -> ReassemblyKey:
-        """Of which message a fragment is."""
-        return fragment.source, fragment.target, fragment.position.reference, fragment.position.total
+    def key(part: InboundPart) -> ReassemblyKey:
+        """Identifies the message of a part."""
+        return part.source, part.target, part.position.reference, part.position.total
 
-    def add(self, fragment: InboundPart, now_s: float) -> list[InboundPart] | None:
-        """All parts in order when this was the last one missing. A part that came before replaces itself."""
-        key = self.key(fragment)
-        puzzle = self._open.setdefault(key, Reassembly(now_s, {}))
-        before = puzzle.parts.get(fragment.position.part)
-        self._bytes += _cost(fragment) - (_cost(before) if before else 0)
-        puzzle.parts[fragment.position.part] = fragment
-        if len(puzzle.parts) < fragment.position.total:
+    def add(self, part: InboundPart, now_s: float) -> list[InboundPart] | None:
+        """All parts in order when this was the last one missing, else None. A repeated part replaces itself."""
+        key = self.key(part)
+        reassembly = self._open.setdefault(key, Reassembly(now_s, {}))
+        before = reassembly.parts.get(part.position.part)
+        self._bytes += _cost(part) - (_cost(before) if before else 0)
+        reassembly.parts[part.position.part] = part
+        if len(reassembly.parts) < part.position.total:
             return None
         return self._take(key)
 
     def overdue(self, now_s: float) -> list[list[InboundPart]]:
-        """What there is of those that have waited too long, or are too many: better a part than nothing."""
-        found = []
+        """Removes messages that have waited too long, or are too many. Returns the parts of each, in order."""
+        expired = []
         while self._open:
-            key, puzzle = next(iter(self._open.items()))
-            is_late = now_s - puzzle.begun_s >= limits.SMPP_CARRIER_FRAGMENTS_S
+            key, reassembly = next(iter(self._open.items()))
+            is_late = now_s - reassembly.started_s >= limits.SMPP_CARRIER_FRAGMENTS_S
             if not is_late and self._bytes <= limits.SMPP_CARRIER_FRAGMENTS_BYTES_MAX:
                 break
-            found.append(self._take(key))
-        return found
+            expired.append(self._take(key))
+        return expired
 
     def _take(self, key: ReassemblyKey) -> list[InboundPart]:
         parts = self._open.pop(key).parts
@@ -205,5 +207,5 @@ class ReassemblyTable:
         return [parts[number] for number in sorted(parts)]
 
 
-def _cost(fragment: InboundPart) -> int:
-    return len(fragment.octets) + PART_OVERHEAD_BYTES
+def _cost(part: InboundPart) -> int:
+    return len(part.octets) + PART_OVERHEAD_BYTES

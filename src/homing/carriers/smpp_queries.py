@@ -1,4 +1,4 @@
-"""Asks a carrier with query_sm (SMPP 3.4, section 4.8) what became of messages whose receipts have not come."""
+"""Queries a carrier with query_sm (SMPP 3.4, section 4.8) about messages whose receipts have not come."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -20,40 +20,40 @@ from homing.smpp.statuses import CommandStatus
 async def query_all(
     outstanding: Sequence[Outstanding],
     settings: SmppSettings,
-    link: Callable[[], Awaitable[SmppConnection]],
-    tell: Callable[[Report], None],
+    connection_with_room: Callable[[], Awaitable[SmppConnection]],
+    report_to: Callable[[Report], None],
     clock: Clock,
 ) -> None:
-    """One after the other, at a bounded pace; what is too young is left to its receipt. `link` waits for
-    one with room.
+    """Queries one message after the other, at a bounded rate. A message that was sent recently is left to its receipt.
+    `connection_with_room`: waits for one.
     """
-    eldest = clock() - timedelta(seconds=limits.SMPP_CARRIER_QUERY_AGE_S)
-    for one in outstanding:
-        if one.submitted_at > eldest:
+    newest = clock() - timedelta(seconds=limits.SMPP_CARRIER_QUERY_AGE_S)
+    for message in outstanding:
+        if message.submitted_at > newest:
             continue
-        connection = await link()
-        source, ton, npi = address(one.sender, settings)
-        query = QuerySm(message_id=one.carrier_ref, source_addr_ton=ton, source_addr_npi=npi, source_addr=source)
-        report = receipt_from_answer(one, await connection.request(query), clock())
+        connection = await connection_with_room()
+        source, ton, npi = address(message.sender, settings)
+        query = QuerySm(message_id=message.carrier_ref, source_addr_ton=ton, source_addr_npi=npi, source_addr=source)
+        report = receipt_from_answer(message, await connection.request(query), clock())
         if report is not None:
-            tell(report)
+            report_to(report)
         await asyncio.sleep(limits.SMPP_CARRIER_QUERY_PAUSE_S)
 
 
-def receipt_from_answer(one: Outstanding, answer: ResponseOrFailure, now: datetime) -> CarrierReceipt | None:
-    """A receipt of what the carrier says; None where it does not know, or the message is still on its way."""
+def receipt_from_answer(message: Outstanding, answer: ResponseOrFailure, now: datetime) -> CarrierReceipt | None:
+    """The response as a receipt; None where the carrier does not know, or the message is still on its way."""
     if not isinstance(answer, QuerySmResp) or answer.status != CommandStatus.ROK:
         return None
     state = MESSAGE_STATES.get(answer.message_state)
     if state is None:
         return None
     try:
-        done = times.parse(answer.final_date)
+        final_date = times.parse(answer.final_date)
     except ValueError:
-        done = None
-    at = done if isinstance(done, datetime) and one.submitted_at <= done <= now else now
+        final_date = None
+    ended_at = final_date if isinstance(final_date, datetime) and message.submitted_at <= final_date <= now else now
     raw = (
         f"query_sm: message_state={answer.message_state} final_date={answer.final_date} error_code={answer.error_code}"
     )
     error = f"{answer.error_code:03d}" if answer.error_code else None
-    return CarrierReceipt(one.carrier_ref, state, at, error, raw, one.number)
+    return CarrierReceipt(message.carrier_ref, state, ended_at, error, raw, message.number)

@@ -1,4 +1,6 @@
-"""What a carrier's links have brought and Homing has not stored yet. Only what is stored is answered."""
+"""Receipts and inbound messages from a carrier's links that are not stored yet. A request is answered once it is
+stored.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -19,122 +21,123 @@ log = structlog.get_logger()
 
 
 class PendingResponse(msgspec.Struct, frozen=True):
-    """An answer that a request still waits for."""
+    """A request that has no response yet. `since_s`: the loop's time when it came."""
 
     connection: SmppConnection
     sequence: int
     since_s: float
 
-    def give(self, status: CommandStatus = CommandStatus.ROK) -> None:
-        """Too late is no harm: the link is gone, and the carrier repeats what it has no answer to."""
+    def respond(self, status: CommandStatus = CommandStatus.ROK) -> None:
+        """Without effect when the link is gone: the carrier then repeats the request."""
         self.connection.respond(self.sequence, status)
 
 
 class QueuedReport(msgspec.Struct, frozen=True):
-    """A report, and the answers that its being stored sets free."""
+    """A report, and the requests to answer once it is stored."""
 
     report: Report
-    owed: Sequence[PendingResponse] = ()
+    pending: Sequence[PendingResponse] = ()
 
 
 class ReportQueue:
-    """Bounded by the links' windows: requests without an answer stop the reading.
+    """Bounded by the links' windows: requests without a response pause the reading.
 
-    A part of a long message is answered when the message is stored, as everything else is, unless the others do not
-    come at once: then it is answered before, because there are carriers that send the next part only after that. What
-    waits for its last part so is lost if the process dies.
+    A part of a multipart message is answered when the message is stored, as other requests are, unless the other parts
+    do not come at once: then it is answered before, because some carriers send the next part only after that. Such
+    parts are lost if the process dies.
     """
 
     def __init__(self, settings: SmppSettings, clock: Clock) -> None:
         self._clock = clock
         self._loop = asyncio.get_running_loop()
         self._reader = DeliveryReader(settings)
-        self._puzzles = ReassemblyTable()
-        self._owed: dict[ReassemblyKey, list[PendingResponse]] = {}
-        self._waiting: list[QueuedReport] = []
-        self._handed: list[QueuedReport] = []
-        self._news = asyncio.Event()
-        self._told_nameless = 0
-        self.nameless = 0
+        self._reassembly = ReassemblyTable()
+        self._pending: dict[ReassemblyKey, list[PendingResponse]] = {}
+        self._queued: list[QueuedReport] = []
+        self._in_hand: list[QueuedReport] = []
+        self._has_new = asyncio.Event()
+        self._logged_without_id = 0
+        self.without_id = 0
         """Receipts that name no message."""
         self.received = 0
-        """Receipts and messages, the parts of long ones counted."""
+        """Receipts and messages; each part of a multipart message counts."""
 
     @property
-    def waiting(self) -> int:
-        return len(self._waiting) + len(self._handed)
+    def queued(self) -> int:
+        return len(self._queued) + len(self._in_hand)
 
     # ---- In
 
     def take(self, connection: SmppConnection, sequence: int, request: DeliverSm | DataSm) -> None:
-        """What came by a link."""
+        """Takes a request from a link."""
         self.received += 1
-        said = self._reader.read(request, self._clock())
-        owed = PendingResponse(connection, sequence, self._loop.time())
-        if isinstance(said, InboundPart):
-            self._add_fragment(said, owed)
+        delivery = self._reader.read(request, self._clock())
+        pending = PendingResponse(connection, sequence, self._loop.time())
+        if isinstance(delivery, InboundPart):
+            self._add_part(delivery, pending)
             return
-        if isinstance(said, CarrierReceipt) and not said.carrier_ref:
-            self.nameless += 1
-        self._put(QueuedReport(said, (owed,)))
+        if isinstance(delivery, CarrierReceipt) and not delivery.carrier_ref:
+            self.without_id += 1
+        self._put(QueuedReport(delivery, (pending,)))
 
-    def tell(self, report: Report) -> None:
-        """What was found out in another way."""
+    def add(self, report: Report) -> None:
+        """Adds a report from another source, such as query_sm."""
         self._put(QueuedReport(report))
 
-    def _add_fragment(self, fragment: InboundPart, owed: PendingResponse) -> None:
-        key = self._puzzles.key(fragment)
-        self._owed.setdefault(key, []).append(owed)
-        parts = self._puzzles.add(fragment, owed.since_s)
+    def _add_part(self, part: InboundPart, pending: PendingResponse) -> None:
+        key = self._reassembly.key(part)
+        self._pending.setdefault(key, []).append(pending)
+        parts = self._reassembly.add(part, pending.since_s)
         if parts is not None:
             self._finish(key, parts)
 
     def _finish(self, key: ReassemblyKey, parts: list[InboundPart]) -> None:
-        self._put(QueuedReport(self._reader.whole(parts, self._clock()), self._owed.pop(key, ())))
+        self._put(QueuedReport(self._reader.whole(parts, self._clock()), self._pending.pop(key, ())))
 
-    def _put(self, waiting: QueuedReport) -> None:
-        self._waiting.append(waiting)
-        self._news.set()
+    def _put(self, queued: QueuedReport) -> None:
+        self._queued.append(queued)
+        self._has_new.set()
 
     # ---- Out
 
     async def stream(self) -> AsyncIterator[Sequence[Report]]:
-        """Batches of what waits. Asking for the next one says that the last one is stored."""
+        """Batches of reports. Asking for the next batch confirms that the last one is stored."""
         while True:
-            while not self._handed:
-                self._handed = self._waiting[: limits.SMPP_CARRIER_REPORTS_BATCH_MAX]
-                del self._waiting[: len(self._handed)]
-                if not self._handed:
-                    self._news.clear()
-                    await self._news.wait()
-            # Kept until they are stored, so that a reader who fails and comes again gets them again.
-            yield [one.report for one in self._handed]
-            stored, self._handed = self._handed, []
-            for one in stored:
-                for owed in one.owed:
-                    owed.give()
+            while not self._in_hand:
+                self._in_hand = self._queued[: limits.SMPP_CARRIER_REPORTS_BATCH_MAX]
+                del self._queued[: len(self._in_hand)]
+                if not self._in_hand:
+                    self._has_new.clear()
+                    await self._has_new.wait()
+            # Kept until they are stored: a caller that fails and streams again gets them again.
+            yield [queued.report for queued in self._in_hand]
+            finished, self._in_hand = self._in_hand, []
+            for queued in finished:
+                for pending in queued.pending:
+                    pending.respond()
 
     # ---- Time
 
     def tick(self) -> None:
-        """Once a second: answers parts that wait for others, and passes on what does not become whole."""
+        """Once a second: answers parts that wait for others, and passes on messages that stay incomplete."""
         now_s = self._loop.time()
-        for parts in self._puzzles.overdue(now_s):
-            self._finish(self._puzzles.key(parts[0]), parts)
-        for key, owed in list(self._owed.items()):
-            late = [one for one in owed if now_s - one.since_s >= limits.SMPP_CARRIER_FRAGMENT_HOLD_S]
-            for one in late:
-                one.give()
-            self._owed[key] = [one for one in owed if one not in late]
-            if not self._owed[key]:
-                del self._owed[key]
-        if self.nameless > self._told_nameless:
-            log.warning("receipts_without_id", count=self.nameless - self._told_nameless)
-            self._told_nameless = self.nameless
+        for parts in self._reassembly.overdue(now_s):
+            self._finish(self._reassembly.key(parts[0]), parts)
+        for key, pending in list(self._pending.items()):
+            overdue = [part for part in pending if now_s - part.since_s >= limits.SMPP_CARRIER_FRAGMENT_HOLD_S]
+            for part in overdue:
+                part.respond()
+            self._pending[key] = [part for part in pending if part not in overdue]
+            if not self._pending[key]:
+                del self._pending[key]
+        if self.without_id > self._logged_without_id:
+            log.warning("receipts_without_id", count=self.without_id - self._logged_without_id)
+            self._logged_without_id = self.without_id
 
     def refuse(self) -> None:
-        """Nothing more will be stored: the carrier is to come again with what has no answer."""
-        left = [owed for one in (*self._handed, *self._waiting) for owed in one.owed]
-        for owed in (*left, *(one for several in self._owed.values() for one in several)):
-            owed.give(CommandStatus.RX_T_APPN)
-        self._owed.clear()
+        """Nothing more will be stored: refuses all open requests, so that the carrier repeats them later."""
+        of_reports = [pending for queued in (*self._in_hand, *self._queued) for pending in queued.pending]
+        of_parts = [pending for parts in self._pending.values() for pending in parts]
+        for pending in (*of_reports, *of_parts):
+            pending.respond(CommandStatus.RX_T_APPN)
+        self._pending.clear()
