@@ -1,4 +1,4 @@
-"""A message as the submit_sm that carry it, by a carrier's settings. Pure."""
+"""Encodes a message as submit_sm by a carrier's settings. Pure."""
 
 import contextlib
 import functools
@@ -20,12 +20,12 @@ WIDE_HEADER_OCTETS: Final = 7
 
 
 class SubmitEncoder:
-    """Makes a carrier's submit_sm."""
+    """Encodes messages for one carrier."""
 
     def __init__(self, settings: SmppSettings) -> None:
         self._settings = settings
         self._is_wide = settings.long_messages == "udh16"
-        # The sar_ TLVs become a header of six octets further on, so a part has room for no more text.
+        # The message centre turns sar_ TLVs into a header of six octets, so a part has no more room for text.
         self._header_octets = WIDE_HEADER_OCTETS if self._is_wide else CONCATENATION_HEADER_OCTETS
         self._tlvs: Tlvs = tuple((int(tag, 16), bytes.fromhex(value)) for tag, value in settings.tlvs.items())
         self._pe_id_tag = _tag(settings.pe_id_tag)
@@ -40,8 +40,8 @@ class SubmitEncoder:
         }
 
     def submits(self, message: Outbound, reference: int, now: datetime) -> list[SubmitSm]:
-        """The parts in their order, one for a text that fits. `reference` tells a long message's parts from another's;
-        it is cut to the bits that there are. Raises ValueError for what this carrier cannot say.
+        """The submit_sm of the message's parts, in order; one for a text that fits. `reference`: of the multipart
+        message, cut to 8 or 16 bits. Raises ValueError for a value that cannot be encoded.
         """
         settings = self._settings
         text = message.text
@@ -76,7 +76,7 @@ class SubmitEncoder:
         return settings.gsm7_flash_data_coding if is_gsm7 else settings.ucs2_flash_data_coding
 
     def _with_ids(self, options: Options) -> Tlvs:
-        """The settings' own parameters, less those that the message has itself, and the message's."""
+        """The settings' parameters, replaced by the message's own where it has them."""
         ids = ((self._pe_id_tag, options.pe_id), (self._template_id_tag, options.template_id))
         own = tuple((tag, value.encode()) for tag, value in ids if tag is not None and value)
         tags = {tag for tag, _value in own}
@@ -102,16 +102,14 @@ class SubmitEncoder:
         return SubmitSm(**fields, esm_class=settings.esm_class | UDHI, short_message=octets, tlvs=tlvs)
 
     def _encoded(self, message: Outbound) -> tuple[Encoding, bytes]:
-        """The whole text. UCS-2 also for what the carrier's charset cannot say, so that the person reads what was
-        written.
-        """
+        """The whole text. UCS-2 also for a text that the carrier's charset cannot encode."""
         if message.encoding == Encoding.GSM7:
             with contextlib.suppress(ValueError):
                 return Encoding.GSM7, self._octets(message.text, Encoding.GSM7)
         return Encoding.UCS2, self._octets(message.text, Encoding.UCS2)
 
     def _is_short(self, text: str, encoding: Encoding, octets: bytes) -> bool:
-        """Whether one part holds it. For most texts their octets tell, and nobody has to count again."""
+        """Whether one part holds it. For most texts the number of octets decides without counting again."""
         if encoding is Encoding.UCS2:
             return len(octets) <= PART_OCTETS
         septets = len(octets) if self._settings.charset == data_coding.GSM7 else gsm7.septets(text)
@@ -147,7 +145,7 @@ def _address(sender: str, short_code_digits_max: int) -> tuple[str, int, int]:
 
 
 def validity(settings: SmppSettings, expires_at: datetime, now: datetime) -> str:
-    """validity_period (section 5.2.16): empty lets the carrier decide. What ends at once still has a second."""
+    """validity_period (section 5.2.16); empty: the carrier decides. At least a second."""
     if settings.validity == "none":
         return ""
     left_s = max(1, int((expires_at - now).total_seconds()))

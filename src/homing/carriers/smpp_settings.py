@@ -1,4 +1,4 @@
-"""The settings of an `smpp` carrier: one table, with ranges and words, that reading, checking and the docs share."""
+"""The settings of an `smpp` carrier: one table of values, ranges and descriptions for decoding, checks and the docs."""
 
 import ssl
 from typing import Annotated, Final, Literal, TypeAlias
@@ -9,7 +9,7 @@ from homing import limits
 from homing.carriers.secret import SECRET
 
 PORT: Final = 2775
-"""The one that IANA has registered for SMPP."""
+"""Registered for SMPP by IANA."""
 
 Octet: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=255)]
 StatusCode: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=0xFFFF_FFFF)]
@@ -20,12 +20,12 @@ DltTag: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"^(0[xX][0-9A-Fa-f]{1,4
 Hex: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"^([0-9A-Fa-f]{2})*$", max_length=2 * 0xFFFF)]
 
 
-def _described(words: str) -> msgspec.Meta:
-    return msgspec.Meta(description=words)
+def _described(description: str) -> msgspec.Meta:
+    return msgspec.Meta(description=description)
 
 
 class SmppSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Everything about a carrier that is reached by SMPP 3.4. The section numbers are of its specification."""
+    """The settings of a carrier that is reached by SMPP 3.4. Section numbers are of its specification."""
 
     # ---- Where, and as whom
     host: Annotated[str, msgspec.Meta(max_length=255), _described("the message centre's name or address")] = ""
@@ -34,69 +34,71 @@ class SmppSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
         tuple[Annotated[str, msgspec.Meta(max_length=262)], ...],
         msgspec.Meta(max_length=16),
         _described(
-            "in place of host and port: several `host:port`, tried in turn, from the first whenever a link was lost"
+            "in place of host and port: several `host:port`, tried in turn, starting with the first whenever a link"
+            " was lost"
         ),
     ] = ()
     system_id: Annotated[
         Printable,
         msgspec.Meta(min_length=1, max_length=limits.SMPP_CREDENTIAL_CHARS_MAX),
-        _described("who we are; 3.4 has at most 15 characters"),
+        _described("our system_id; SMPP 3.4 allows at most 15 characters"),
     ]
     password: Annotated[
         Printable,
         SECRET,
         msgspec.Meta(max_length=limits.SMPP_CREDENTIAL_CHARS_MAX),
-        _described("never shown; 3.4 has at most 8 characters"),
+        _described("never shown; SMPP 3.4 allows at most 8 characters"),
     ] = ""
-    system_type: Annotated[Printable, msgspec.Meta(max_length=12), _described("where the carrier asks for one")] = ""
+    system_type: Annotated[Printable, msgspec.Meta(max_length=12), _described("if the carrier requires one")] = ""
     interface_version: Annotated[
-        int, msgspec.Meta(ge=0, le=0x50), _described("52 is 3.4; some centres want 51, 3.3")
+        int, msgspec.Meta(ge=0, le=0x50), _described("52 is 3.4; some message centres require 51, which is 3.3")
     ] = 0x34
     address_range: Annotated[
         Printable,
         msgspec.Meta(max_length=40),
-        _described("whose inbound messages a receiver takes, where the carrier asks"),
+        _described("the addresses whose inbound messages a receiver gets, if the carrier requires it"),
     ] = ""
     tls: Annotated[bool, _described("encrypt the links")] = False
     tls_ca_file: Annotated[str | None, _described("trust these authorities (PEM) instead of the system's")] = None
     tls_verify: Annotated[bool, _described("check the certificate and its name")] = True
     tls_certificate_file: Annotated[
-        str | None, _described("our own certificate (PEM), for a carrier that asks its customers for one")
+        str | None, _described("our client certificate (PEM), if the carrier requires one")
     ] = None
-    tls_key_file: Annotated[str | None, _described("its key, without a passphrase; null: it is in the same file")] = (
-        None
-    )
+    tls_key_file: Annotated[str | None, _described("its key, without a passphrase; null: in the same file")] = None
 
     # ---- Links
     bind: Annotated[
-        Literal["transceiver", "pair"], _described("one link both ways, or a transmitter and a receiver")
+        Literal["transceiver", "pair"], _described("one link for both directions, or a transmitter and a receiver")
     ] = "transceiver"
     binds: Annotated[
         int,
         msgspec.Meta(ge=1, le=limits.SMPP_CARRIER_BINDS_MAX),
-        _described("how many links at once; of pairs, so many of each"),
+        _described("number of links; with `pair`, of each kind"),
     ] = 1
     window: Annotated[
         int,
         msgspec.Meta(ge=1, le=limits.SMPP_CARRIER_WINDOW_MAX),
-        _described("submits of one link that may wait for their answer; a link carries window / round trip a second"),
+        _described(
+            "submits of one link that may wait for their response; a link carries window / round trip time submits a"
+            " second"
+        ),
     ] = limits.SMPP_CARRIER_WINDOW_DEFAULT
     rate_per_s: Annotated[
         Annotated[float, msgspec.Meta(ge=0.1, le=100_000)] | None,
-        _described("submits a second over all links, each part of a long message counted; null: no bound"),
+        _described("submits a second over all links; each part of a multipart message counts; null: no limit"),
     ] = None
-    enquire_link_s: Annotated[Seconds, _described("of silence, then the link is asked whether it lives")] = (
+    enquire_link_s: Annotated[Seconds, _described("seconds of silence after which enquire_link is sent")] = (
         limits.SMPP_ENQUIRE_LINK_S
     )
     response_timeout_s: Annotated[
         float,
         msgspec.Meta(ge=1, le=limits.SMPP_CARRIER_RESPONSE_S_MAX),
-        _described("for the answer to a request; a submit without one may have gone"),
+        _described("for the response to a request; a submit without one may have been accepted"),
     ] = 10.0
     reconnect_first_s: Annotated[
-        Seconds, _described("wait after a link was lost, doubling, ±20 %; ten times that after a refused bind")
+        Seconds, _described("wait before reconnecting, doubling, ±20 %; ten times as long after a refused bind")
     ] = 1.0
-    reconnect_longest_s: Annotated[Seconds, _described("where the doubling ends")] = 60.0
+    reconnect_longest_s: Annotated[Seconds, _described("the longest wait before reconnecting")] = 60.0
 
     # ---- Addresses (5.2.5, 5.2.6)
     source_ton: Annotated[
@@ -107,7 +109,7 @@ class SmppSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
         Octet | None, _described("its numbering plan; null: 0 for letters and short codes, else 1")
     ] = None
     short_code_digits_max: Annotated[
-        int, msgspec.Meta(ge=0, le=20), _described("a number of at most so many digits is a short code")
+        int, msgspec.Meta(ge=0, le=20), _described("a sender of at most so many digits is a short code")
     ] = 8
     dest_ton: Annotated[Octet, _described("type of number of the recipient")] = 1
     dest_npi: Annotated[Octet, _described("its numbering plan")] = 1
@@ -116,77 +118,87 @@ class SmppSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     charset: Annotated[
         Literal["gsm7", "gsm7-packed", "latin-1", "ascii"],
         _described(
-            "what the carrier takes `gsm7_data_coding` for: GSM 03.38 with a septet in each octet, the same packed,"
-            " or another; a text that it cannot say goes as UCS-2. Inbound messages with data_coding 0 are read so too"
+            "the charset that the carrier means by `gsm7_data_coding`: GSM 03.38 with a septet in each octet, the"
+            " same packed, or another; a text that it cannot encode goes as UCS-2. Inbound messages with data_coding 0"
+            " are decoded with it too"
         ),
     ] = "gsm7"
     gsm7_data_coding: Annotated[Octet, _described("data_coding of texts in that charset")] = 0
     ucs2_data_coding: Annotated[Octet, _described("data_coding of all other texts")] = 8
     flash: Annotated[
         bool,
-        _described("whether it shows messages of class 0 at once; false: those go by another carrier, or are refused"),
+        _described(
+            "whether the carrier supports message class 0 (flash); false: flash messages go by another carrier, or"
+            " are refused"
+        ),
     ] = True
     gsm7_flash_data_coding: Annotated[
-        Octet, _described("data_coding of flash messages in `charset`; 240 is the other way to say class 0")
+        Octet, _described("data_coding of flash messages in `charset`; 240 is the other code for class 0")
     ] = 0x10
     ucs2_flash_data_coding: Annotated[Octet, _described("data_coding of all other flash messages")] = 0x18
     long_messages: Annotated[
         Literal["udh8", "udh16", "sar", "payload"],
         _described(
-            "how a text travels that needs several parts: with a header of 8 or 16 bit reference, with the sar_ TLVs,"
-            " or whole in message_payload"
+            "how a text that needs several parts is sent: with a user data header with an 8 or 16 bit reference, with"
+            " the sar_ TLVs, or whole in message_payload"
         ),
     ] = "udh8"
 
     # ---- The rest of a submit_sm (4.4.1)
-    registered_delivery: Annotated[Octet, _described("1 asks for receipts, 17 for intermediate ones too (5.2.17)")] = 1
+    registered_delivery: Annotated[
+        Octet, _described("1 requests receipts, 17 intermediate notifications too (5.2.17)")
+    ] = 1
     esm_class: Annotated[
-        Octet, _described("flags of every submit (5.2.12); the header's is set where there is one")
+        Octet, _described("flags of every submit (5.2.12); the UDHI flag is added where there is a header")
     ] = 0
     priority: Annotated[int, msgspec.Meta(ge=0, le=3), _described("priority_flag")] = 0
-    service_type: Annotated[Printable, msgspec.Meta(max_length=5), _described("where the carrier asks for one")] = ""
+    service_type: Annotated[Printable, msgspec.Meta(max_length=5), _described("if the carrier requires one")] = ""
     protocol_id: Annotated[Octet, _described("protocol_id")] = 0
     validity: Annotated[
         Literal["relative", "absolute", "none"],
-        _described("how the message's own end is told to the carrier (7.1), if at all"),
+        _described("the format of validity_period (7.1); `none`: it is not sent"),
     ] = "relative"
     tlvs: Annotated[
         dict[Tag, Hex], msgspec.Meta(max_length=32), _described('added to every submit: {"0x1400": "31323334"}, in hex')
     ] = {}
     pe_id_tag: Annotated[
-        DltTag, _described("the parameter in which India's carriers take a message's `pe_id`; empty: none is sent")
+        DltTag, _described("the TLV in which India's carriers expect a message's `pe_id`; empty: it is not sent")
     ] = "0x1400"
-    template_id_tag: Annotated[DltTag, _described("the same for its `template_id`")] = "0x1401"
+    template_id_tag: Annotated[DltTag, _described("the same for `template_id`")] = "0x1401"
     message_reference: Annotated[
         bool, _described("send the last 16 bits of our message's id as user_message_reference")
     ] = False
 
-    # ---- What answers mean (5.1.3), beside what the specification says
+    # ---- The meaning of command_status (5.1.3) where the carrier differs from the specification
     throttle_statuses: Annotated[
-        tuple[StatusCode, ...], msgspec.Meta(max_length=256), _described("slow down, and try again after a pause")
+        tuple[StatusCode, ...],
+        msgspec.Meta(max_length=256),
+        _described("statuses that throttle: the link pauses, then the message is sent again"),
     ] = (0x58, 0x14)
     throttle_pause_s: Annotated[
         float,
         msgspec.Meta(ge=0.05, le=limits.SMPP_CARRIER_THROTTLE_PAUSE_S_MAX),
-        _described("how long the link then rests, doubling while its probes are throttled"),
+        _described("how long the link then pauses, doubling while its probes are throttled"),
     ] = 0.5
     temporary_statuses: Annotated[
         tuple[StatusCode, ...],
         msgspec.Meta(max_length=256),
-        _described("of those that else refuse: put the message off"),
+        _described("further statuses that defer the message"),
     ] = ()
     permanent_statuses: Annotated[
         tuple[StatusCode, ...],
         msgspec.Meta(max_length=256),
-        _described("of those that else put off: refuse the message"),
+        _described("further statuses that refuse the message"),
     ] = ()
 
-    # ---- What comes back
+    # ---- Receipts and inbound messages
     receipt_utc_offset_min: Annotated[
-        int, msgspec.Meta(ge=-14 * 60, le=14 * 60), _described("minutes by which dates in receipts are ahead of UTC")
+        int,
+        msgspec.Meta(ge=-14 * 60, le=14 * 60),
+        _described("how many minutes the dates in receipts are ahead of UTC"),
     ] = 0
     query: Annotated[
-        bool, _described("after a start, ask with query_sm about messages whose receipt has not come for five minutes")
+        bool, _described("after a start, query messages (query_sm) that have had no receipt for five minutes")
     ] = False
 
     def __post_init__(self) -> None:
@@ -210,11 +222,11 @@ class SmppSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
 
     @property
     def targets(self) -> list[tuple[str, int]]:
-        """Where to connect to, in turn."""
+        """The addresses to connect to, in turn."""
         return [_split(address) for address in self.addresses] or [(self.host, self.port)]
 
     def context(self) -> ssl.SSLContext | None:
-        """None without TLS. Raises OSError when a file cannot be read or holds not what it should."""
+        """None without TLS. Raises OSError when a file cannot be read or is not what it should be."""
         if not self.tls:
             return None
         made = ssl.create_default_context(cafile=self.tls_ca_file)
@@ -222,7 +234,7 @@ class SmppSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
             made.check_hostname = False
             made.verify_mode = ssl.CERT_NONE
         if self.tls_certificate_file:
-            # A passphrase is answered with a wrong one: OpenSSL would ask for it on the terminal, and wait.
+            # An encrypted key fails with this passphrase: without one OpenSSL would wait for it on the terminal.
             made.load_cert_chain(self.tls_certificate_file, self.tls_key_file, password="")
         return made
 
