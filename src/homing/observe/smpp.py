@@ -1,4 +1,4 @@
-"""Counts of customers' binds and of what goes over them, kept in plain integers and read when somebody scrapes."""
+"""Metrics of customers' binds and their PDUs: plain integers, read when Prometheus scrapes."""
 
 from bisect import bisect_left
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ KINDS: Final = ("transmitter", "receiver", "transceiver")
 
 
 class SmppMetrics(Collector):
-    """A Prometheus collector: a PDU costs an addition or two."""
+    """A Prometheus collector; counting a PDU is one or two additions."""
 
     def __init__(self) -> None:
         self._binds = dict.fromkeys(KINDS, 0)
@@ -24,19 +24,19 @@ class SmppMetrics(Collector):
         self._seconds = 0.0
 
     def bound(self, kind: str, change: int) -> None:
-        """`change`: 1 or -1."""
+        """Counts a bind that begins (`change` 1) or ends (-1)."""
         self._binds[kind] += change
 
     def refused(self, reason: str) -> None:
         self._refused[reason] = self._refused.get(reason, 0) + 1
 
     def count(self, command: str, status: int) -> None:
-        """A PDU that was answered with a status: a customer's, or (deliver_sm) ours."""
+        """Counts a request by the status of its response: a customer's, or (deliver_sm) ours."""
         key = command, status
         self._pdus[key] = self._pdus.get(key, 0) + 1
 
     def took(self, seconds: float, submits: int) -> None:
-        """How long so many submits waited for their answers."""
+        """Counts how long so many submits waited for their responses."""
         self._buckets[bisect_left(BOUNDS_S, seconds)] += submits
         self._seconds += seconds * submits
 

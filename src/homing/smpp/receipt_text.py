@@ -1,7 +1,7 @@
-"""Delivery receipts as SMPP carries them: Appendix B's text and three TLVs, read in every spelling and written in one.
+"""Delivery receipts in SMPP: Appendix B's text and three TLVs, read in every spelling and written in one.
 
-SMPP 3.4, Appendix B calls its layout a typical example, and carriers take it so: fields are missing, doubled, in any
-order and in words of their own. Where text and TLVs (sections 5.3.2.12, 5.3.2.31, 5.3.2.35) differ, the TLVs hold.
+SMPP 3.4, Appendix B calls its layout a typical example, and carriers vary it: fields are missing, repeated, in any
+order and have other names. Where text and TLVs (sections 5.3.2.12, 5.3.2.31, 5.3.2.35) differ, the TLVs count.
 """
 
 import enum
@@ -36,7 +36,7 @@ SPECIFIED: Final = re.compile(
     r" stat:([A-Z]{1,13}) err:(\w{1,10})(?: text:(.*))?",
     re.ASCII | re.IGNORECASE | re.DOTALL,
 )
-"""The layout as it is specified, which most receipts have: read at a third of what searching for fields costs."""
+"""The specified layout, which most receipts have: parsing it costs a third of searching for fields."""
 SPECIFIED_FIELDS: Final = ("id", "sub", "dlvrd", "submitted", "done", "stat", "err", "text")
 
 LABEL: Final = re.compile(
@@ -47,7 +47,7 @@ LABEL: Final = re.compile(
       | (?:^|(?<=[\s,;|&{]))["']?[a-z][a-z0-9_-]{0,23}["']?[ ]{0,2}[:=]""",
     re.ASCII | re.IGNORECASE | re.VERBOSE,
 )
-"""Where a field begins: one that we know, one whose space was left out, one of the carrier's own."""
+"""The beginning of a field: a known one, one without the space before it, one of the carrier's own."""
 
 FIELDS: Final[Mapping[str, str]] = {
     "id": "id",
@@ -68,7 +68,7 @@ FIELDS: Final[Mapping[str, str]] = {
     "errorcode": "err",
     "text": "text",
 }
-"""What we call the labels, which are here without their spaces, dashes and underscores."""
+"""Our field of each label; labels without spaces, dashes and underscores."""
 BETWEEN: Final = str.maketrans("", "", " \t\r\n_-")
 
 WRAPPING: Final = " \t\r\n\0\"'{}[]()<>,;|&"
@@ -88,9 +88,9 @@ MESSAGE_STATES: Final[Mapping[int, State | None]] = {
     8: State.REJECTED,
     9: State.FAILED,  # SKIPPED
 }
-"""message_state: SMPP 3.4, section 5.2.28; 0 and 9 are of SMPP 5.0, and 0 gives way to a text
-that has a state: carriers write it for none. Accepted is final by the letter (a clerk has read
-the message out), and in practice what carriers say when they take one."""
+"""message_state: SMPP 3.4, section 5.2.28; 0 and 9 are of SMPP 5.0. A state in the text counts more than 0, which
+carriers write for none. ACCEPTED is final in the specification (customer service has read the message to the
+subscriber); in practice carriers use it when they accept one."""
 
 WORDS: Final[Mapping[str, State]] = {
     word: state
@@ -115,19 +115,18 @@ WORDS: Final[Mapping[str, State]] = {
     )
     for word in words.split()
 }
-"""The words for how it ended, without what is no letter: those of Appendix B in the spellings that there are, of HTTP
-vendors, and ParlayX's DeliveryStatus. Every other word (ENROUTE, ACCEPTD, DeliveredToNetwork, one we have never met)
-says that it has not ended."""
+"""The words for final states, letters only: Appendix B's in their known spellings, those of HTTP vendors, and ParlayX's
+DeliveryStatus. Every other word (ENROUTE, ACCEPTD, DeliveredToNetwork, an unknown one) is not final."""
 
 APPENDIX_B_WORDS: Final = frozenset({"DELIVRD", "UNDELIV", "EXPIRED", "REJECTD", "DELETED"})
-"""Known also with more behind them."""
+"""Recognised also with further words behind them."""
 BARE_WORD: Final = re.compile(
     r"(?<![A-Za-z0-9_:=.-])"
     r"((?:NOT[ _-])?(?:(?:UN)?DELIV(?:RD|ERED)?|DLVRD|UNDELIVERABLE|EXPIRED|REJECT(?:ED|D)|DELETED))"
     r"(?![A-Za-z0-9_:=-]|[ _-]TO[ _-])",
     re.ASCII,
 )
-"""A state that stands in a receipt without a label."""
+"""A state in a receipt without a label."""
 QUOTED: Final = re.compile(r"\btext *[:=]", re.ASCII | re.IGNORECASE)
 
 UNDER_WAY: Final = frozenset({"ENROUTE", "ACCEPTD"})
@@ -143,11 +142,11 @@ STATE_WORDS: Final[Mapping[State, tuple[str, int]]] = {
     State.FAILED: ("UNDELIV", 5),  # SMPP has no word for what never left
     State.UNKNOWN: ("UNKNOWN", 7),
 }
-"""What we call our states in receipts of our own: Appendix B's word and message_state."""
+"""Our states in the receipts that we write: Appendix B's word and message_state."""
 
 
 class DeliveryKind(enum.Enum):
-    """What a deliver_sm or data_sm from a carrier is."""
+    """The kind of a deliver_sm or data_sm from a carrier."""
 
     INBOUND = "inbound"
     RECEIPT = "receipt"
@@ -166,8 +165,8 @@ NO_TLVS: Final = ReceiptTlvs()
 
 
 class ReceiptText(msgspec.Struct, frozen=True):
-    """What a receipt says. `carrier_ref` is '' where it names no message; `state` is None while it is on its way;
-    `words` is the state as the carrier wrote it, `text` the beginning of the message as it quotes it.
+    """A receipt that was read. `carrier_ref` is '' where it names no message; `state` is None while the message is on
+    its way; `words` is the state as the carrier wrote it; `text` is the quoted beginning of the message.
     """
 
     carrier_ref: str
@@ -180,18 +179,18 @@ class ReceiptText(msgspec.Struct, frozen=True):
 
 
 class ComposedReceipt(msgspec.Struct, frozen=True):
-    """A receipt of our own: its short_message in ASCII (data_coding 0) and its TLVs."""
+    """A receipt that we write: its short_message in ASCII (data_coding 0) and its TLVs."""
 
     text: bytes
     tlvs: ReceiptTlvs
 
 
 def kind_of(esm_class: int, text: bytes | str, tlvs: ReceiptTlvs = NO_TLVS, *, registered: bool = True) -> DeliveryKind:
-    """What a message from a carrier is, by its flag (section 5.2.12).
+    """The kind of a message from a carrier, by its esm_class (section 5.2.12).
 
-    Some carriers forget the flag. Without it a message counts as a receipt only if receipts were asked for and it can
-    be nothing else: it has a receipt's TLVs, or Appendix B's text from its first letter, with all fields in their order
-    and a state that there is. A person's text that merely holds `id:` is a person's text.
+    Some carriers forget the flag. Without it a message counts as a receipt only if receipts were requested and it can
+    be nothing else: it has a receipt's TLVs, or Appendix B's text from the first letter, with all fields in order and a
+    known state. A text that merely contains `id:` is an inbound message.
     """
     kind = esm_class & TYPE_MASK
     if kind == TYPE_RECEIPT:
@@ -217,9 +216,9 @@ def parse(
 ) -> ReceiptText:
     """Reads a receipt of any shape; never raises.
 
-    `done_at` is `arrived_at` where there is no date or one that cannot be (over two days old, or of the future);
-    `utc_offset` is how far the carrier's clock is from UTC. An `intermediate` notice ends nothing but by delivery: what
-    it calls undeliverable is tried again.
+    `done_at` is `arrived_at` where there is no date or an impossible one (over two days old, or in the future);
+    `utc_offset`: of the carrier's clock. In an `intermediate` notification only delivery is final: a message that it
+    calls undeliverable is tried again.
     """
     characters = readable(text)
     fields = _fields(characters)
@@ -248,10 +247,10 @@ def compose(
     text: str = "",
     parts: int = 1,
 ) -> ComposedReceipt:
-    """Appendix B's layout to the letter: ten-digit dates in UTC, three characters of error, twenty of text.
+    """Appendix B's exact layout: ten-digit dates in UTC, three characters of error, twenty of text.
 
-    What is no ASCII is a question mark, so that every peer can read it whatever it takes data_coding 0 for. An error
-    code that does not fit its field is 999 there and, if it is a number, whole in network_error_code.
+    Characters beyond ASCII become question marks, so that every peer can read the text whatever its default alphabet
+    is. An error code that does not fit its field is 999 there and, if it is a number, whole in network_error_code.
     """
     word, number = STATE_WORDS[state]
     delivered = parts if state is State.DELIVERED else 0
@@ -279,7 +278,7 @@ def _minute(minutes: int) -> str:
 
 
 def readable(text: bytes | str) -> str:
-    """A receipt as characters, whatever data_coding says: they come in ASCII, Latin-1, GSM 03.38 or UCS-2."""
+    """A receipt as characters, whatever its data_coding: receipts come in ASCII, Latin-1, GSM 03.38 or UCS-2."""
     if isinstance(text, str):
         return text[: limits.RECEIPT_READ_CHARS_MAX].lstrip("\0")
     if text[:2] == b"\0\0":
@@ -293,31 +292,31 @@ def readable(text: bytes | str) -> str:
 
 
 def _fields(text: str) -> dict[str, str]:
-    """The first of each field that we know. `text` runs to the end, whatever is in it; fields behind it count only
-    where the receipt began with it.
+    """The first of each known field. `text` runs to the end, whatever it contains; fields behind it count only where
+    the receipt begins with it.
     """
     if specified := SPECIFIED.fullmatch(text):
         return dict(zip(SPECIFIED_FIELDS, specified.groups(""), strict=True))
-    found: dict[str, str] = {}
+    values: dict[str, str] = {}
     label, begin = "", 0
     for match in LABEL.finditer(text):
-        if label and label not in found:
-            found[label] = text[begin : match.start()].strip(WRAPPING)
+        if label and label not in values:
+            values[label] = text[begin : match.start()].strip(WRAPPING)
         label = FIELDS.get((match[1] or match[2] or "").lower().translate(BETWEEN), "")
         begin = match.end()
-        if label == "text" and label not in found:
-            found["text"] = text[begin:]
-            if "id" in found or "stat" in found:
-                return found
+        if label == "text" and label not in values:
+            values["text"] = text[begin:]
+            if "id" in values or "stat" in values:
+                return values
             label = ""
-    if label and label not in found:
+    if label and label not in values:
         value = text[begin:].strip(WRAPPING)
-        found[label] = value.partition(" ")[0] if label == "id" else value
-    return found
+        values[label] = value.partition(" ")[0] if label == "id" else value
+    return values
 
 
 def _reference(tlv: str | None, text: str) -> str:
-    """The TLV's octets as they are: the answer may have the id wrapped likewise."""
+    """The TLV's octets unchanged: the submit_sm_resp may have the id wrapped the same way."""
     ref = tlv if tlv and tlv.strip(WRAPPING) else text
     return ref[: limits.RECEIPT_REF_CHARS_MAX]
 
@@ -345,14 +344,14 @@ def _state(words: str) -> State | None:
 
 
 def _bare_word(text: str) -> str:
-    """The state that stands before the quoted text without a label; '' where there is none, or there are several."""
+    """The state without a label before the quoted text; '' where there is none, or several."""
     text = QUOTED.split(text, 1)[0]
     words = {match[1] for match in BARE_WORD.finditer(text)}
     return words.pop() if len(words) == 1 else ""
 
 
 def _error(tlv: bytes | None, text: str) -> str | None:
-    """None where the code says that there was no error."""
+    """None where the code means no error."""
     code = int.from_bytes(tlv[-2:], "big") if tlv else 0
     if code:
         return f"{code:03d}"
@@ -364,14 +363,14 @@ def _count(digits: str) -> int:
 
 
 def _past(at: datetime | None, arrived_at: datetime) -> datetime | None:
-    """A date that a receipt which arrived then can have."""
+    """The date, if it is plausible for a receipt that arrived then."""
     if at is None:
         return None
     return at if -CLOCK_AHEAD_MAX <= arrived_at - at <= CLOCK_BEHIND_MAX else None
 
 
 def _date(written: str, arrived_at: datetime, utc_offset: timedelta) -> datetime | None:
-    """Of the ways to read the digits, the one nearest to when the receipt came; None when there is none."""
+    """The reading of the digits that is nearest to when the receipt came; None when there is none."""
     if not written or len(written) > DATE_CHARS_MAX:
         return None
     readings = _readings(written, utc_offset)
@@ -383,17 +382,17 @@ def _readings(written: str, utc_offset: timedelta) -> tuple[datetime, ...]:
     """Cached: receipts of the same minute have the same dates."""
     if absolute := ABSOLUTE.fullmatch(written):
         quarters = timedelta(minutes=15 * int(absolute[2]))
-        found = [_moment(f"20{absolute[1]}", quarters if absolute[3] == "+" else -quarters)]
+        readings = [_moment(f"20{absolute[1]}", quarters if absolute[3] == "+" else -quarters)]
     else:
         digits = re.sub(r"[^0-9]", "", written)
-        found = {
+        readings = {
             10: lambda: [_moment(f"20{digits}", utc_offset), _epoch(digits, 1)],
             12: lambda: [_moment(f"20{digits}", utc_offset), _moment(digits, utc_offset)],
             13: lambda: [_epoch(digits, 1_000)],
             14: lambda: [_moment(digits, utc_offset)],
             17: lambda: [_moment(digits, utc_offset)],  # with milliseconds
         }.get(len(digits), list)()
-    return tuple(at for at in found if at is not None)
+    return tuple(at for at in readings if at is not None)
 
 
 def _moment(digits: str, utc_offset: timedelta) -> datetime | None:
