@@ -121,7 +121,7 @@ class SmppListener:
                 for session in self._bound():
                     await self._renew(session)
             except errors.PlatformFailure as failure:
-                log.warning("binds_not_looked_at", failure=str(failure))
+                log.warning("database_unavailable", component="smpp_binds", failure=str(failure))
 
     async def close(self) -> None:
         """Takes no new connections and unbinds: open requests are answered first."""

@@ -1,4 +1,4 @@
-"""deliver_sm of what the outbox holds for binds: receipts in Appendix B's text and TLVs, inbound messages in parts."""
+"""Encodes the outbox's rows for binds as deliver_sm: receipts (Appendix B's text, TLVs) and inbound messages."""
 
 from datetime import UTC, datetime
 from typing import Final
@@ -30,16 +30,16 @@ read_inbound: Final = msgspec.json.Decoder(InboundBody).decode
 
 
 def pdus_of(kind: PushKind, body: str, push_id: int, *, with_tlvs: bool, charset: str = GSM7) -> list[DeliverSm]:
-    """In the order in which they go. `with_tlvs`: the bind's interface version knows optional parameters. `charset`:
-    what the account takes data_coding 0 for. Raises ValueError (msgspec's and UnencodablePdu are such) for a body that
-    makes none, as one that retention has blanked.
+    """A row's deliver_sm, in order. `with_tlvs`: the bind's interface version has optional parameters. `charset`: what
+    data_coding 0 stands for. Raises ValueError (msgspec's and UnencodablePdu are such) for a body that cannot be
+    encoded, such as one that retention has blanked.
     """
     if kind is PushKind.SMPP_INBOUND:
-        return _inbound(read_inbound(body), push_id, charset)
-    return [_receipt(read_receipt(body), with_tlvs)]
+        return _inbound_pdus(read_inbound(body), push_id, charset)
+    return [_receipt_pdu(read_receipt(body), with_tlvs)]
 
 
-def _receipt(receipt: ReceiptBody, with_tlvs: bool) -> DeliverSm:
+def _receipt_pdu(receipt: ReceiptBody, with_tlvs: bool) -> DeliverSm:
     composed = receipt_text.compose(
         receipt.message_id,
         State(receipt.state),
@@ -54,18 +54,18 @@ def _receipt(receipt: ReceiptBody, with_tlvs: bool) -> DeliverSm:
 
 
 def _tlvs(receipt: ReceiptBody, composed: receipt_text.ReceiptTlvs) -> Tlvs:
-    found = [RECEIPTED_MESSAGE_ID.make(receipt.message_id)]
+    tlvs = [RECEIPTED_MESSAGE_ID.make(receipt.message_id)]
     if composed.message_state is not None:
-        found.append(MESSAGE_STATE.make(composed.message_state))
+        tlvs.append(MESSAGE_STATE.make(composed.message_state))
     if composed.network_error_code is not None:
-        found.append(NETWORK_ERROR_CODE.make(composed.network_error_code))
+        tlvs.append(NETWORK_ERROR_CODE.make(composed.network_error_code))
     if receipt.reference is not None:
-        found.append(USER_MESSAGE_REFERENCE.make(receipt.reference))
-    return tuple(found)
+        tlvs.append(USER_MESSAGE_REFERENCE.make(receipt.reference))
+    return tuple(tlvs)
 
 
-def _inbound(inbound: InboundBody, push_id: int, charset: str) -> list[DeliverSm]:
-    """The user data header is what every client reads: long ones come in parts with it."""
+def _inbound_pdus(inbound: InboundBody, push_id: int, charset: str) -> list[DeliverSm]:
+    """A long message goes in parts with user data headers, which every client supports."""
     encoding = choose_encoding(inbound.content)
     if encoding is Encoding.UCS2 or not _can_encode(inbound.content, charset):
         encoding, charset = Encoding.UCS2, UCS2
@@ -105,7 +105,7 @@ def _deliver(source: str, target: str, esm_class: int, data_coding: int, octets:
 
 
 def _address(text: str) -> tuple[int, int, str]:
-    """Type of number, numbering plan and the address as it fits the field."""
+    """Type of number, numbering plan, and the address cut to its field."""
     digits = text.removeprefix("+")
     if normalise(digits) == digits:
         return Ton.INTERNATIONAL, Npi.ISDN, text

@@ -1,4 +1,4 @@
-"""What a customer's bind is to be told: the outbox's bodies of the door SMPP. PDUs are made of them when they leave."""
+"""The outbox's bodies for customers' SMPP sessions. They are encoded as PDUs when they are delivered."""
 
 from typing import Final
 
@@ -9,11 +9,11 @@ FAILURES: Final = 2
 INTERMEDIATE: Final = 0x10
 
 LANE: Final = -1
-"""The outbox's lane of all binds: its rows are found by account."""
+"""The outbox's lane for all sessions: its rows are claimed by account."""
 
 
 class ReceiptBody(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A delivery receipt, or with `is_intermediate` a notice on the way.
+    """A delivery receipt, or with `is_intermediate` an intermediate notification.
 
     `message_id`: as submit_sm_resp gave it. `submitted_s` and `done_s`: Unix time. `reference`: the customer's
     user_message_reference. `beginning`: of the text.
@@ -32,7 +32,7 @@ class ReceiptBody(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class InboundBody(msgspec.Struct, frozen=True):
-    """A message from a person: from `number` to one of the account's senders."""
+    """An inbound message: from `number` to one of the account's senders."""
 
     number: str
     recipient: str
