@@ -40,8 +40,8 @@ WITH one AS (
 )
 """
 TABLES: Final = (
-    """INSERT INTO message (account_id, message_id, submission_id, door, app_id, request_id, number, country, mcc, mnc,
-        sender, text, encoding, segments, traffic, reference, price_micro, charge_micro, gift_micro, route_id,
+    """INSERT INTO message (account_id, message_id, submission_id, dialect, app_id, request_id, number, country, mcc,
+        mnc, sender, text, encoding, segments, traffic, reference, price_micro, charge_micro, gift_micro, route_id,
         carrier_id, state, expires_at, sent_at, final_at, carrier_ref, error_code)
     SELECT account_id, message_id, message_id, 2, 'App' || account_id, to_hex(n), number, country, mcc, '00', 'HOMING',
         'Your code is ' || n % 1000000, 0, 1, 0, CASE WHEN n % 2 = 0 THEN 'order-' || n END, 31000, 31000, 0, 1,
@@ -67,7 +67,7 @@ TABLES: Final = (
     )
     INSERT INTO push_attempt (account_id, push_id, attempt, at, took_ms, status, answer)
     SELECT account_id, push_id, 1, created_at, 12, CASE outcome WHEN 1 THEN 200 ELSE 502 END, 'an answer' FROM told""",
-    """INSERT INTO conversion (account_id, message_id, recorded_at, door)
+    """INSERT INTO conversion (account_id, message_id, recorded_at, dialect)
     SELECT account_id, message_id, at + interval '60 s', 2 FROM m WHERE n % 5 = 0 AND state = 3""",
 )
 CELLS: Final = """

@@ -17,7 +17,7 @@ import msgspec
 from bench.homing import Homing
 from bench.machine import cpu_seconds
 from bench.report import Row
-from homing import demo
+from homing.dialects.laaffic import dialect as laaffic
 from homing.smpp.connection import SmppConnection, connect
 from homing.smpp.pdus import BindTransmitter, ResponsePdu, SubmitSm, SubmitSmResp
 from homing.smpp.session import IncomingRequest, ResponseOrFailure, SessionEnd
@@ -99,7 +99,7 @@ async def measure(homing: Homing, seconds: float) -> Result:
     """One bind for so long."""
     sender, timer_wheel = Sender(), TimerWheel()
     connection = await connect(*homing.smpp_address, sender, timer_wheel, window_out=WINDOW)
-    bound = await connection.request(BindTransmitter(demo.LAAFFIC_KEY, demo.LAAFFIC_SECRET))
+    bound = await connection.request(BindTransmitter(laaffic.DEMO_KEY, laaffic.DEMO_SECRET))
     assert isinstance(bound, ResponsePdu), bound
     assert not bound.status, bound
     sender.start(connection)

@@ -22,7 +22,7 @@ import uvloop
 from bench.homing import Homing, memory_mb
 from bench.machine import cpu_seconds
 from bench.report import Row
-from homing import demo
+from homing.dialects.laaffic import dialect as laaffic
 from homing.smpp.codec import PduDecoder, encode
 from homing.smpp.pdus import BindTransceiver, EnquireLink, EnquireLinkResp, Pdu, ResponsePdu
 
@@ -130,7 +130,7 @@ async def _customers(port: int, count: int) -> None:
     async def bind(one: Idle) -> bool:
         async with slots:
             await loop.create_connection(lambda: one, "127.0.0.1", port)
-            return await one.bind(demo.LAAFFIC_KEY, demo.LAAFFIC_SECRET)
+            return await one.bind(laaffic.DEMO_KEY, laaffic.DEMO_SECRET)
 
     bound = sum(await asyncio.gather(*map(bind, idle)))
     binding_s = time.monotonic() - began_s

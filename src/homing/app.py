@@ -27,12 +27,9 @@ from homing.conversions.brain import Brain, Listener
 from homing.conversions.feedback import Feedback
 from homing.conversions.learning import Learning
 from homing.conversions.watch import Watch
-from homing.dialects.laaffic import send as laaffic_send
-from homing.dialects.laaffic.auth import Gate
-from homing.dialects.laaffic.endpoints import LaafficDoor
-from homing.dialects.laaffic.queries import Queries
-from homing.dialects.lia import send as lia_send
-from homing.dialects.lia.endpoints import LiaDoor
+from homing.dialects.base import Dialects
+from homing.dialects.registry import DIALECTS
+from homing.dialects.serving import HttpDialect, Services
 from homing.dispatch.expiry import ExpirySweep
 from homing.dispatch.failover import Failover
 from homing.dispatch.fleet import Fleet
@@ -88,9 +85,10 @@ class Role(Protocol):
 
 
 class Surroundings:
-    """What every role needs: settings, database, id node, metrics, and background tasks that end with it."""
+    """What every role needs: settings, dialects, database, id node, metrics, and background tasks that end with it."""
 
-    def __init__(self, data: Path, settings: Settings, dsn: str, process: str) -> None:
+    def __init__(self, data: Path, settings: Settings, dsn: str, process: str, dialects: Dialects) -> None:
+        self.dialects = dialects
         self.data = data
         self.settings = settings
         self.process = process
@@ -141,22 +139,22 @@ def _machine() -> str:
 
 
 class ApiRole:
-    """The data plane: both dialects over HTTP, and what carriers push."""
+    """The data plane: the dialects over HTTP, and what carriers push."""
 
     def __init__(self, around: Surroundings) -> None:
         settings, database = around.settings, around.database
         self._around = around
         self._board = TariffBoard(database)
         key = crypto.load_key(os.environ.get("HOMING_SECRET_KEY", ""), around.data / "secret.key")
-        self._directory = Directory(database, crypto.Vault(key))
+        self._directory = Directory(database, crypto.Vault(key), around.dialects.email_keyed)
         numbering = Numbering.load()
         self._guard = GuardBoard(database, around.clock.unix_s)
         self._intake = Intake(database, self._board, numbering, around.node.next_id, around.clock, self._guard.watch)
         self._carriers = PushingCarriers(database, crypto.Vault(key), around.clock)
-        self._inbox = ReceiptInbox(database, around.clock, WorkTally(around.registry))
-        self._mail = InboundMail(database, numbering, around.node.next_id)
+        self._inbox = ReceiptInbox(database, around.clock, WorkTally(around.registry), around.dialects)
+        self._mail = InboundMail(database, numbering, around.node.next_id, around.dialects)
         self._feedback = Feedback(database, around.clock)
-        self._auth = AuthGuard(database, around.registry)
+        self._auth = AuthGuard(database, around.registry, around.dialects)
         self._draining = False
         tally = RequestTally()
         around.registry.register(tally)
@@ -164,29 +162,34 @@ class ApiRole:
         self._server = HttpServer(self._http, *config.host_port(settings.http.address))
 
     def _endpoints(self) -> Mapping[str, Endpoint]:
-        database, settings = self._around.database, self._around.settings
-        purses, lookup = Purses(database), Lookup(database)
-        lia = LiaDoor(
-            self._directory,
-            self._auth,
-            lia_send.Sender(self._intake, settings.lia.success_remark),
-            purses,
-            lookup,
-            self._feedback,
-            settings.lia.allowed_origins,
-        )
-        laaffic = LaafficDoor(
-            Gate(self._directory, self._auth, steady_s=self._around.clock.unix_s),
-            laaffic_send.Sender(self._intake),
-            Queries(database, lookup),
-            purses,
-            self._feedback,
-            QueryBudget(),
+        database = self._around.database
+        services = Services(
+            directory=self._directory,
+            auth_guard=self._auth,
+            intake=self._intake,
+            balances=Purses(database),
+            lookup=Lookup(database),
+            query_budget=QueryBudget(),
+            feedback=self._feedback,
+            database=database,
+            steady_s=self._around.clock.unix_s,
         )
         health = HealthDoor(database, self._around.metrics, lambda: self._draining, self._around.data)
-        late = LateAnswers(database, self._around.clock)
+        late = LateAnswers(database, self._around.clock, self._around.dialects)
         pushes = CarrierPushDoor(self._carriers, ReportKeeper(self._inbox, self._mail, late).keep)
-        return {**lia.endpoints(), **laaffic.endpoints(), **health.endpoints(), **pushes.endpoints()}
+        return {**self._dialect_endpoints(services), **health.endpoints(), **pushes.endpoints()}
+
+    def _dialect_endpoints(self, services: Services) -> Mapping[str, Endpoint]:
+        """Raises ValueError where two dialects serve one path."""
+        found: dict[str, Endpoint] = {}
+        for dialect in self._around.dialects:
+            if isinstance(dialect, HttpDialect):
+                own = msgspec.structs.replace(services, settings=self._around.settings.dialects.get(dialect.name))
+                endpoints = dialect.endpoints(own)
+                if taken := found.keys() & endpoints.keys():
+                    raise ValueError(f"{dialect.name} serves a path of another dialect: {', '.join(sorted(taken))}")
+                found |= endpoints
+        return found
 
     async def open(self) -> None:
         await self._board.open()
@@ -238,9 +241,9 @@ class LinkRole:
         chance = random.Random()  # noqa: S311 - jitter, not secrets
         self._pulse = Pulse(database, around.clock)
         self._poster = GuardedPoster(config.networks(around.settings.push.allowed_networks))
-        self._pusher = Pusher(database, self._poster, self._pulse, around.clock, tally, chance)
-        self._inbox = ReceiptInbox(database, around.clock, tally, self._pusher)
-        self._mail = InboundMail(database, Numbering.load(), around.node.next_id)
+        self._pusher = Pusher(database, self._poster, self._pulse, around.clock, tally, chance, around.dialects)
+        self._inbox = ReceiptInbox(database, around.clock, tally, around.dialects, self._pusher)
+        self._mail = InboundMail(database, Numbering.load(), around.node.next_id, around.dialects)
         self._board = TariffBoard(database)
         failover = Failover(self._board)
         settings = around.settings.dispatch
@@ -251,7 +254,7 @@ class LinkRole:
             ReportKeeper(
                 self._inbox,
                 self._mail,
-                LateAnswers(database, around.clock),
+                LateAnswers(database, around.clock, around.dialects),
             ).keep,
             around.owner,
             self._pulse,
@@ -262,6 +265,7 @@ class LinkRole:
             settings.unknown_retry_s,
             crypto.Vault(key),
             self._marks,
+            around.dialects,
         )
         self._rerouting = RerouteSweep(database, failover, around.clock, settings.queue_age_s)
         self._guard = GuardBoard(database, around.clock.unix_s)
@@ -310,7 +314,7 @@ class LinkRole:
         self._pushing = around.background("pusher", self._pusher.run)
         around.background("parked_receipts", self._inbox.retry_parked)
         around.background("unmatched_inbound", self._mail.replay_for_ever)
-        around.background("expiry", ExpirySweep(around.database, around.clock).run)
+        around.background("expiry", ExpirySweep(around.database, around.clock, around.dialects).run)
         around.background("housekeeping", lambda: keep_house(around.database, around.dsn, self._forget_old))
         self._thinking = around.background("statistics", self._brain.run)
 
@@ -348,7 +352,7 @@ class SmppRole:
         self._server = SmppServer(
             settings=around.settings.smpp,
             database=database,
-            directory=Directory(database, crypto.Vault(key)),
+            directory=Directory(database, crypto.Vault(key), around.dialects.email_keyed),
             intake=Intake(
                 database, self._board, Numbering.load(), around.node.next_id, around.clock, self._guard.watch
             ),
@@ -358,6 +362,7 @@ class SmppRole:
             tally=WorkTally(around.registry),
             chance=random.Random(),  # noqa: S311 - jitter, not secrets
             registry=around.registry,
+            dialects=around.dialects,
         )
 
     async def open(self) -> None:
@@ -402,7 +407,8 @@ class ConsoleRole:
             settings.http.reached_at,
             self._poster,
             url,
-            msgspec.to_builtins(settings),
+            config.by_heading(settings),
+            dialects=around.dialects,
         )
         console = Console(self._shared, url, config.networks(settings.http.trusted_proxies))
         host, port = config.host_port(settings.console.address)
@@ -428,7 +434,7 @@ ROLES: Final[Mapping[str, Callable[[Surroundings], Role]]] = {
 }
 
 
-async def run_role(name: str, process: str, data: Path, settings: Settings, dsn: str) -> int:
+async def run_role(name: str, process: str, data: Path, settings: Settings, dsn: str, dialects: Dialects) -> int:
     """Runs one role until SIGTERM or until the parent is gone; the exit code."""
     logs.start(settings.log.level, settings.log.format, process)
     disable_created_metrics()  # type: ignore[no-untyped-call]
@@ -437,7 +443,7 @@ async def run_role(name: str, process: str, data: Path, settings: Settings, dsn:
     loop.add_signal_handler(signal.SIGTERM, stop.set)
     loop.add_signal_handler(signal.SIGINT, stop.set)
     _stop_with_parent(stop)
-    around = Surroundings(data, settings, dsn, process)
+    around = Surroundings(data, settings, dsn, process, dialects)
     await around.open()
     role = ROLES[name](around)
     opening, stopping = loop.create_task(role.open()), loop.create_task(stop.wait())
@@ -479,14 +485,16 @@ def _stop_with_parent(stop: asyncio.Event) -> None:
     asyncio.get_running_loop().add_reader(descriptor, readable)
 
 
-def main(arguments: list[str]) -> Any:
+def main(arguments: list[str], dialects: Dialects = DIALECTS) -> Any:
     """`python -m homing.app ROLE PROCESS`: what `homing serve` starts for each process."""
     import uvloop
 
     name, process = arguments
     data = Path(os.environ["HOMING_DATA"])
     try:
-        return uvloop.run(run_role(name, process, data, config.load(data), os.environ["HOMING_DATABASE_URL"]))
+        return uvloop.run(
+            run_role(name, process, data, config.load(data, dialects), os.environ["HOMING_DATABASE_URL"], dialects)
+        )
     except (errors.HomingError, OSError) as error:
         log.error("start_failed", process=process, error=type(error).__name__, detail=str(error))
         return 1

@@ -4,14 +4,16 @@ import ipaddress
 import json
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib import resources
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import msgspec
 
 from homing import errors
+from homing.dialects.base import Dialect
 from homing.kit.networks import Network
 
 Workers = Annotated[int, msgspec.Meta(ge=0, le=64)]
@@ -56,15 +58,6 @@ class ConsoleSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return _reached_at(self.url, self.address)
 
 
-Origin = Annotated[str, msgspec.Meta(pattern=r"^https?://[a-z0-9.\-\[\]:]+$")]
-"""As browsers send it: scheme, host in small letters and, where it is not the scheme's own, port."""
-
-
-class Lia(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    success_remark: str
-    allowed_origins: list[Origin]
-
-
 class PushSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     allowed_networks: list[str]
 
@@ -74,7 +67,7 @@ class Log(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     format: Literal["auto", "json", "text"]
 
 
-class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Headings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One value per heading of default.toml, which explains each."""
 
     http: Http
@@ -82,15 +75,24 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     dispatch: Dispatch
     smpp: Smpp
     console: ConsoleSettings
-    lia: Lia
     push: PushSettings
     log: Log
 
 
-def load(data: Path, environment: Mapping[str, str] | None = None) -> Settings:
+class Settings(Headings, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`dialects`: by name, the settings of those that have any, which their settings.toml explains."""
+
+    dialects: Mapping[str, msgspec.Struct]
+
+
+def load(data: Path, dialects: Iterable[Dialect], environment: Mapping[str, str] | None = None) -> Settings:
     """Raises `OperatorError` that names the setting which cannot be used."""
     environment = os.environ if environment is None else environment
+    sections = {dialect.name: dialect.settings for dialect in dialects if dialect.settings is not None}
     values = tomllib.loads(resources.files("homing").joinpath("default.toml").read_text(encoding="utf-8"))
+    for dialect in dialects:
+        if dialect.settings is not None:
+            values[dialect.name] = tomllib.loads(settings_file(dialect).read_text(encoding="utf-8"))
     own = data / "homing.toml"
     if own.exists():
         try:
@@ -98,10 +100,25 @@ def load(data: Path, environment: Mapping[str, str] | None = None) -> Settings:
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise errors.OperatorError(f"{own}: {error}") from None
     _lay_over(values, _from_environment(values, environment))
+    shape = msgspec.defstruct("Sections", list(sections.items()), bases=(Headings,), frozen=True, kw_only=True)
     try:
-        return msgspec.convert(values, Settings)
+        found = msgspec.convert(values, shape)
     except msgspec.ValidationError as error:
         raise errors.OperatorError(f"settings: {error}") from None
+    core = {name: getattr(found, name) for name in Headings.__struct_fields__}
+    return Settings(**core, dialects={name: getattr(found, name) for name in sections})
+
+
+def settings_file(dialect: Dialect) -> Traversable:
+    """Where a dialect's settings have their defaults and explanations."""
+    package = type(dialect).__module__.rpartition(".")[0]
+    return resources.files(package).joinpath("settings.toml")
+
+
+def by_heading(settings: Settings) -> dict[str, dict[str, Any]]:
+    """All settings as plain values, those of dialects beside the others."""
+    values: dict[str, dict[str, Any]] = msgspec.to_builtins(settings)
+    return {**values, **values.pop("dialects")}
 
 
 def _lay_over(values: dict[str, Any], above: Mapping[str, Any]) -> None:

@@ -1,23 +1,21 @@
-"""The demo: an account with the two vendors' own sample credentials, prices, senders and two simulated carriers, so
-that the vendors' printed examples run against this machine as they stand.
+"""The demo: an account with the dialects' own sample credentials, prices, senders and two simulated carriers, so
+that their printed examples run against this machine as they stand.
 """
 
+from collections.abc import Iterable
 from typing import Final
 
 from homing import errors
 from homing.accounts import admin, catalogue, guarding
+from homing.dialects.base import Dialect
 from homing.kit import money
 from homing.kit.crypto import Vault
 from homing.ledger.movements import gift, move, top_up
-from homing.model import GENERAL, Door
+from homing.model import GENERAL
 from homing.routing.rules import Match
 from homing.store.database import Database
 
 ACCOUNT: Final = "demo"
-LIA_KEY: Final = "API4623444906"
-LIA_PASSWORD: Final = "password@123"  # noqa: S105 - printed in the vendor's document
-LAAFFIC_KEY: Final = "bDqJFiq9"
-LAAFFIC_SECRET: Final = "7bz1lzh9"  # noqa: S105 - printed in the vendor's document
 APP_ID: Final = "4luaKsL2"
 SENDERS: Final = ("LIASMART", "HOMING")
 PRICES: Final = (("86", "0.031"), ("91", "0.004"), ("1", "0.008"), ("", "0.02"))
@@ -33,7 +31,7 @@ TEST_NUMBERS: Final = (("861380013", "the documents' test numbers"), ("91800333"
 AUTHOR: Final = "demo"
 
 
-async def load(database: Database, vault: Vault) -> None:
+async def load(database: Database, vault: Vault, dialects: Iterable[Dialect]) -> None:
     """Fills an empty database. Raises `OperatorError` when there is anything in it already."""
     async with database.transaction() as transaction:
         state = await transaction.row("is_empty")
@@ -42,12 +40,12 @@ async def load(database: Database, vault: Vault) -> None:
                 "the demo goes into an empty database only, and this one has accounts or carriers"
             )
         account_id = await admin.create_account(transaction, ACCOUNT)
-        await admin.create_credential(
-            transaction, vault, account_id, Door.LIA, LIA_KEY, LIA_PASSWORD, "demo", may_be_short=True
-        )
-        await admin.create_credential(
-            transaction, vault, account_id, Door.LAAFFIC, LAAFFIC_KEY, LAAFFIC_SECRET, "demo", may_be_short=True
-        )
+        for dialect in dialects:
+            if dialect.demo is not None:
+                key, secret = dialect.demo.key, dialect.demo.secret
+                await admin.create_credential(
+                    transaction, vault, account_id, dialect, key, secret, "demo", may_be_short=True
+                )
         await admin.create_app(transaction, account_id, "demo", APP_ID)
         for sender in SENDERS:
             await admin.add_sender(transaction, account_id, sender, default=sender == SENDERS[0])

@@ -7,15 +7,6 @@ from typing import Final
 import msgspec
 
 
-class Door(enum.IntEnum):
-    """The way in."""
-
-    LIA = 1
-    LAAFFIC = 2
-    REST = 3
-    SMPP = 4
-
-
 class Traffic(enum.IntEnum):
     """Transactional messages (codes) leave before promotional ones."""
 
@@ -63,15 +54,13 @@ class Strategy(enum.IntEnum):
 
 
 class PushKind(enum.IntEnum):
-    """What a push tells, in which dialect's form."""
+    """What a push tells; its form is its dialect's."""
 
-    LIA_REPORT = 1
-    LAAFFIC_REPORT = 2
-    LAAFFIC_INBOUND = 3
-    SMPP_RECEIPT = 4
-    SMPP_INBOUND = 5
-    SMPP_NOTICE = 6  # intermediate: on its way
-    GUARD_ALERT = 7  # a range that is judged as theft
+    REPORT = 1  # a message's state; one of a later state makes it stale
+    INBOUND = 3
+    RECEIPT = 4  # a final state over SMPP: one for each id that the customer was given, and none is ever stale
+    NOTICE = 6  # a state on the way over SMPP; receipts wait for it
+    ALERT = 7  # a range that is judged as theft; no dialect's
 
 
 class PushOutcome(enum.IntEnum):

@@ -279,10 +279,11 @@ def main() -> int:
     """Does as that user what every process does first."""
     import homing.app  # noqa: F401  # all that a process runs
     from homing import config
+    from homing.dialects.registry import DIALECTS
     from homing.store.connecting import Connector
 
     data = Path(os.environ["HOMING_DATA"])
-    config.load(data)
+    config.load(data, DIALECTS)
     if not os.access(data / RUN, os.W_OK | os.X_OK):
         print(f"write in {data / 'run'}")  # noqa: T201
         return DENIED

@@ -20,8 +20,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from homing import errors
 from homing.accounts import admin
 from homing.accounts.profile import Profile
+from homing.dialects.registry import DIALECTS
 from homing.ledger.movements import Movement, adjustment, gift, move, top_up
 from homing.ledger.proof import Proof
+from homing.messages.outbox import Outbox
 from homing.messages.transitions import Event, apply
 from homing.model import Book
 from homing.states import TABLE, State, is_refunded, may_move
@@ -276,7 +278,7 @@ class LedgerMachine(RuleBasedStateMachine):
     async def _apply(self, process: int, events: Sequence[Event]) -> set[int]:
         database: Database = self.bank.databases[process]
         async with database.transaction() as transaction:
-            return await apply(transaction, events)
+            return await apply(transaction, events, Outbox(DIALECTS))
 
     async def _gather(self, work: Sequence[Awaitable[T]]) -> list[T]:
         return list(await asyncio.gather(*work))
@@ -452,7 +454,7 @@ def busy(bank: Bank, loop: asyncio.AbstractEventLoop) -> Profile:
                 Event(account.account_id, one, State.REJECTED, datetime.now(UTC), bank.lane)
                 for one in (*refunded, sent[1])
             ]
-            await apply(transaction, events)
+            await apply(transaction, events, Outbox(DIALECTS))
         proof = await bank.prove(account)
         assert proof.holds, proof.differences
         return account
@@ -523,6 +525,7 @@ def test_books_that_agree_with_each_other_and_not_with_what_happened_are_seen(
             await apply(
                 transaction,
                 [Event(account.account_id, one, state, datetime.now(UTC), bank.lane) for one, state in ends],
+                Outbox(DIALECTS),
             )
         assert (await bank.purse(account)).gift == 8_000
         assert (await bank.prove(account)).holds

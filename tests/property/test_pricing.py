@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 
 from homing import errors
 from homing.accounts.profile import Profile
+from homing.dialects.laaffic.number import NUMBER as LAAFFIC
 from homing.intake.prepare import prepare
 from homing.intake.submission import Accepted, Group, Submission
 from homing.kit.ids import IdSource
-from homing.model import GENERAL, Door, Recipient, Strategy
+from homing.model import GENERAL, Recipient, Strategy
 from homing.routing.choose import Offer, choose, order
 from homing.routing.prefixes import PrefixTable
 from homing.routing.rules import Candidate, Match, Rule, Wanted
@@ -101,7 +102,7 @@ def test_a_submission_costs_segments_times_price_for_each_that_has_one(
     own: dict[str, int], general: dict[str, int], called: list[str], text: str
 ) -> None:
     recipients = [Recipient(number, number) for number in called]
-    submission = Submission(profile(), Door.LAAFFIC, "app", "r", [Group(text, "HOMING", recipients)])
+    submission = Submission(profile(), LAAFFIC, "app", "r", [Group(text, "HOMING", recipients)])
     prices = [longest(own, number) or longest(general, number) for number in called]
     source = IdSource(0)
     try:

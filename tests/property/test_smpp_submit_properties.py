@@ -7,9 +7,10 @@ from hypothesis import strategies as st
 
 from homing.accounts.profile import Profile
 from homing.doors import smpp_long, smpp_text
+from homing.doors.smpp_dialect import NUMBER as SMPP
 from homing.doors.smpp_submit import Submit, read_submit
 from homing.doors.smpp_words import RequestRejected
-from homing.model import App, Door
+from homing.model import App
 from homing.smpp.pdus import DataSm, SmeAddress, SubmitMulti, SubmitSm
 from homing.text.segments import has_lone_surrogate
 
@@ -71,7 +72,7 @@ def test_a_submit_is_taken_as_text_or_refused_with_a_status(pdu: Submit) -> None
     try:
         asked = read_submit(ACCOUNT, pdu, NOW)
         if asked.part is not None:
-            part = smpp_long.part_of(asked, ACCOUNT, 1, Door.SMPP, "key", "a", "r")
+            part = smpp_long.part_of(asked, ACCOUNT, 1, SMPP, "key", "a", "r")
             assert smpp_long.decode(smpp_long.encode(part.form)) == part.form
             return
         text = smpp_text.decode(asked.octets, asked.data_coding)

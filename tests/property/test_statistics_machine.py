@@ -19,13 +19,15 @@ from homing import errors, limits
 from homing.accounts import catalogue
 from homing.accounts.profile import Profile
 from homing.conversions.feedback import Feedback, Verdict
+from homing.dialects.lia.number import NUMBER as LIA
+from homing.dialects.registry import DIALECTS
 from homing.dispatch.answers import Answered, Recorder
 from homing.dispatch.expiry import ExpirySweep
 from homing.dispatch.failover import Failover
 from homing.dispatch.reroute import RerouteSweep
 from homing.intake.submission import Group
 from homing.messages.withdraw import withdraw
-from homing.model import Answer, CarrierReceipt, Door, Outbound, Outcome, Recipient, Traffic
+from homing.model import Answer, CarrierReceipt, Outbound, Outcome, Recipient, Traffic
 from homing.observe.work import WorkTally
 from homing.receipts.inbox import Arrived, ReceiptInbox
 from homing.routing.board import read_tariff
@@ -61,11 +63,12 @@ class World:
         self.database = database
         self.failover = Failover(board)
         self.recorders = {
-            carrier_id: Recorder(database, carrier_id, self.failover, self.now, chance, 1.0) for carrier_id in carriers
+            carrier_id: Recorder(database, carrier_id, self.failover, self.now, chance, 1.0, DIALECTS)
+            for carrier_id in carriers
         }
         self.sweep = RerouteSweep(database, self.failover, self.now, 1.0)
-        self.expiry = ExpirySweep(database, self.now)
-        self.inbox = ReceiptInbox(database, self.now, WorkTally(CollectorRegistry()))
+        self.expiry = ExpirySweep(database, self.now, DIALECTS)
+        self.inbox = ReceiptInbox(database, self.now, WorkTally(CollectorRegistry()), DIALECTS)
         self.feedback = Feedback(database, self.now)
         self.refs: list[tuple[int, str, str]] = []  # carrier, its id, number
         self.messages: list[int] = []
@@ -193,7 +196,7 @@ class StatisticsMachine(RuleBasedStateMachine):
     def cancel(self, pick: int) -> None:
         if self.world.messages:
             chosen = self.world.messages[pick % len(self.world.messages)]
-            self.run(withdraw(self.world.database, self.world.account.account_id, chosen, self.world.now()))
+            self.run(withdraw(self.world.database, self.world.account.account_id, chosen, self.world.now(), DIALECTS))
 
     @rule(drawn=st.lists(st.tuples(picks, st.none() | st.integers(-100_000, 100_000)), min_size=1, max_size=8))
     def convert(self, drawn: list[tuple[int, int | None]]) -> None:
@@ -209,7 +212,7 @@ class StatisticsMachine(RuleBasedStateMachine):
                     world.feedback.report(
                         account_id,
                         world.messages[pick % len(world.messages)],
-                        Door.LIA,
+                        LIA,
                         None if off_s is None else world.now() + timedelta(seconds=off_s),
                     )
                     for pick, off_s in drawn
@@ -365,7 +368,7 @@ def busy(bank: Bank, loop: asyncio.AbstractEventLoop) -> World:
         ]
         await world.inbox.take(reported)
         await world.inbox.drained()
-        await world.feedback.report(world.account.account_id, sent[0], Door.LIA, None)
+        await world.feedback.report(world.account.account_id, sent[0], LIA, None)
         duty = Duty(bank.databases[0], "brain", "elsewhere:1:link")
         await duty.take()
         rollup = Rollup(bank.databases[0], duty, world.now)

@@ -15,6 +15,7 @@ from homing.accounts import catalogue
 from homing.accounts.profile import Profile
 from homing.conversions.brain import Brain
 from homing.conversions.learning import Learning
+from homing.dialects.registry import DIALECTS
 from homing.guard.book import VerdictBook
 from homing.kit.ids import first_id_at
 from homing.messages.timeline import find_message, read_timeline
@@ -122,7 +123,7 @@ async def test_what_converts_gets_the_traffic_in_every_process_and_each_message_
     async with bank.plain.connection() as connection:
         row = await find_message(connection, sent[0])
         assert row is not None
-        moments = await read_timeline(connection, row)
+        moments = await read_timeline(connection, row, DIALECTS)
     told = [(moment.what, moment.detail) for moment in moments]
     candidates = [detail for what, detail in told if what == "candidate"]
     assert len(candidates) == 2

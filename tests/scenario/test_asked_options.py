@@ -11,6 +11,7 @@ import pytest
 
 from homing.accounts import catalogue
 from homing.clients.lia import AsyncLiaClient, Encoding, Message
+from homing.dialects.registry import DIALECTS
 from homing.doors.smpp_words import VendorStatus
 from homing.messages import timeline
 from homing.model import Outcome, Traffic
@@ -200,7 +201,7 @@ async def test_the_typed_client_asks_for_flash_and_the_timeline_tells_it(
     async with server.database.transaction() as transaction:
         row = await timeline.find_message(transaction, sent.message_id)
         assert row is not None
-        moments = await timeline.read_timeline(transaction, row)
+        moments = await timeline.read_timeline(transaction, row, DIALECTS)
     (text,) = [moment.detail for moment in moments if moment.what == "text"]
     (route,) = [moment.detail for moment in moments if moment.what == "route"]
     assert route.startswith("able, by route")

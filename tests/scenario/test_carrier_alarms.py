@@ -15,6 +15,7 @@ from prometheus_client import CollectorRegistry
 
 from homing import limits
 from homing.carriers.base import Health, Report
+from homing.dialects.registry import DIALECTS
 from homing.dispatch.failover import Failover
 from homing.dispatch.fleet import Fleet, Running
 from homing.dispatch.leases import Leases
@@ -59,6 +60,7 @@ def fleet_of(bank: Bank, folder: Path) -> Fleet:
         10,
         Vault(bytes(32)),
         WrittenMarks(folder, OWNER, now),
+        DIALECTS,
     )
 
 

@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry
 from homing import limits
 from homing.accounts import catalogue
 from homing.carriers.base import Report
+from homing.dialects.registry import DIALECTS
 from homing.dispatch.answers import Answered, Recorder
 from homing.dispatch.expiry import ExpirySweep
 from homing.dispatch.failover import Failover
@@ -68,6 +69,7 @@ async def fleet(bank: Bank, tmp_path: Path) -> AsyncIterator[Fleet]:
         10,
         Vault(bytes(32)),
         marks,
+        DIALECTS,
     )
     pulsing = asyncio.get_running_loop().create_task(pulse.run())
     await made.open()
@@ -128,14 +130,14 @@ async def test_a_claim_that_has_just_lapsed_is_given_time_for_its_answer_before_
             now() - timedelta(seconds=ago_s),
             now() - timedelta(seconds=2),
         )
-    assert not await ExpirySweep(bank.plain, now).sweep_unsent()
+    assert not await ExpirySweep(bank.plain, now, DIALECTS).sweep_unsent()
     rows = await bank.query("SELECT state FROM message WHERE message_id = ANY($1) ORDER BY message_id", ids)
     assert [row["state"] for row in rows] == [State.QUEUED, State.EXPIRED, State.EXPIRED]
     assert await prove(bank.plain, now()) == []
 
 
 def recorder(bank: Bank) -> Recorder:
-    return Recorder(bank.databases[0], bank.lane // 2, Failover(bank._boards[0]), now, random.Random(1), 10)
+    return Recorder(bank.databases[0], bank.lane // 2, Failover(bank._boards[0]), now, random.Random(1), 10, DIALECTS)
 
 
 async def test_an_answer_stands_though_its_attempt_was_told_as_unknown_before(bank: Bank) -> None:

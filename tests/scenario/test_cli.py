@@ -298,7 +298,7 @@ def test_what_a_customer_may_do_over_smpp_is_set_and_shown(terminal: Terminal, a
     assert terminal.json("account", "show", account)["smpp_charset"] == "latin-1"
     terminal("account", "set", account, "--smpp-charset", "ebcdic", status=2)
     made = terminal.json("credential", "create", account, "--dialect", "smpp")
-    assert made["door"] == "smpp"
+    assert made["dialect"] == "smpp"
     assert (len(made["key"]), len(made["secret"])) == (8, 8)
     long = terminal("credential", "create", account, "--dialect", "smpp", "--secret", "nine char", status=1)
     assert "at most 8" in long.err
@@ -348,7 +348,7 @@ def test_a_secret_is_shown_once_and_kept_sealed(terminal: Terminal, account: str
     key = load_key("", Path(terminal.environment["HOMING_DATA"] or "") / "secret.key")
     assert Vault(key).open(row["secret"]) == values["Secret"]
     (listed,) = terminal.json("credential", "list", account)
-    assert (listed["door"], listed["key"], listed["label"]) == ("laaffic", values["Key"], "shop")
+    assert (listed["dialect"], listed["key"], listed["label"]) == ("laaffic", values["Key"], "shop")
 
 
 def test_a_credential_is_revoked_by_its_key_or_its_id_and_never_two_at_once(terminal: Terminal, account: str) -> None:
@@ -361,9 +361,9 @@ def test_a_credential_is_revoked_by_its_key_or_its_id_and_never_two_at_once(term
     )
     assert "can mean" in terminal("credential", "revoke", by_key["key"], status=1).err
     assert "can mean" in terminal("credential", "revoke", alike["key"], status=1).err
-    assert terminal.json("credential", "revoke", by_key["key"], "--dialect", "lia")["door"] == "lia"
-    assert terminal.json("credential", "revoke", alike["key"], "--dialect", "lia")["door"] == "lia"
-    assert terminal.json("credential", "revoke", str(by_id["credential_id"]))["door"] == "laaffic"
+    assert terminal.json("credential", "revoke", by_key["key"], "--dialect", "lia")["dialect"] == "lia"
+    assert terminal.json("credential", "revoke", alike["key"], "--dialect", "lia")["dialect"] == "lia"
+    assert terminal.json("credential", "revoke", str(by_id["credential_id"]))["dialect"] == "laaffic"
     assert all(one["revoked_at"] for one in terminal.json("credential", "list", account))
 
 

@@ -204,7 +204,7 @@ async def test_a_search_that_would_look_at_too_many_stops_and_can_go_on(server: 
     now = datetime.now(UTC)
     first = ids.first_id_at(int((now - timedelta(hours=3)).timestamp() * 1000))
     await server.query(
-        "INSERT INTO message (account_id, message_id, submission_id, door, app_id, request_id, number, country, mcc,"
+        "INSERT INTO message (account_id, message_id, submission_id, dialect, app_id, request_id, number, country, mcc,"
         " mnc, sender, text, encoding, segments, traffic, price_micro, charge_micro, gift_micro, route_id, carrier_id,"
         " expires_at, state, reference)"
         " SELECT $1, $2::bigint + n * 4096, 1, 1, '', '', '8613800000000', '', '', '', '', 'x',"

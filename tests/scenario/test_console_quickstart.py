@@ -11,7 +11,10 @@ import pytest
 
 from homing.accounts import admin
 from homing.console.snippets import TONGUES, Snippets, Tongue
-from homing.model import Door, UserRole
+from homing.dialects.laaffic.number import NUMBER as LAAFFIC
+from homing.dialects.lia.number import NUMBER as LIA
+from homing.dialects.registry import DIALECTS
+from homing.model import UserRole
 from tests.support.server import Account, Server
 from tests.support.viewer import Seen, Viewer, signed_in
 
@@ -100,7 +103,13 @@ async def test_no_key_or_secret_can_end_its_text_and_begin_code(
     odd = '\'"\\$(touch broken)`touch broken`<key>"; 密'
     async with server.database.transaction() as transaction:
         await admin.create_credential(
-            transaction, server.vault, account.account_id, Door.LIA, f"k{account.name}{odd}", odd, may_be_short=True
+            transaction,
+            server.vault,
+            account.account_id,
+            DIALECTS.of(LIA),
+            f"k{account.name}{odd}",
+            odd,
+            may_be_short=True,
         )
     page = await revealed(await owner(server, console, account), "lia")
     assert '"status":"S"' in await run(tongue, program(page, tongue.key), tmp_path)
@@ -113,7 +122,7 @@ def test_every_program_names_every_value_that_its_dialect_needs() -> None:
         ("lia", ("key", "secret", "sender", "number", "text")),
         ("laaffic", ("key", "secret", "app")),
     ):
-        for snippet in Snippets().fill(dialect, {"url": "http://api.example", **values}):
+        for snippet in Snippets(DIALECTS).fill(DIALECTS.named(dialect), {"url": "http://api.example", **values}):
             assert all(f"the-{name}" in snippet.program for name in needed), snippet.tongue.key
             assert "http://api.example" in snippet.program
             assert not re.search(r"<(url|key|secret|sender|app|number|text|body)>", snippet.program)
@@ -170,8 +179,8 @@ async def test_what_is_missing_is_said_with_the_way_to_it(server: Server, consol
     assert "This dialect needs a credential" in page.words
     assert 'href="/credentials"' in page.text
     async with server.database.transaction() as transaction:
-        for door in (Door.LIA, Door.LAAFFIC):
-            made = await admin.create_credential(transaction, server.vault, account_id, door)
+        for dialect in (LIA, LAAFFIC):
+            made = await admin.create_credential(transaction, server.vault, account_id, DIALECTS.of(dialect))
             server.secrets.add(made.secret)
     assert "This dialect needs an app" in (await viewer.get("/quickstart?dialect=laaffic")).words
     assert "This dialect needs a sender ID" in (await viewer.get("/quickstart?dialect=lia")).words

@@ -10,10 +10,11 @@ import pytest
 
 from homing import limits
 from homing.conversions.feedback import Feedback, Verdict
+from homing.dialects.lia.number import NUMBER as LIA
+from homing.dialects.registry import DIALECTS
 from homing.kit import ids
 from homing.kit.histogram import BUCKETS, EDGES_S, bucket_of
 from homing.messages.timeline import find_message, read_timeline
-from homing.model import Door
 from homing.states import State
 from tests.support.receipts import NUMBER, PostRoom
 from tests.support.server import new_database
@@ -42,7 +43,7 @@ class Desk:
         return message_id
 
     async def report(self, message_id: int, at: datetime | None = None) -> Verdict:
-        return await self.feedback.report(1, message_id, Door.LIA, at)
+        return await self.feedback.report(1, message_id, LIA, at)
 
     async def credited(self) -> dict[int, int]:
         """What has a credit, and the message that the report was about."""
@@ -61,7 +62,7 @@ class Desk:
     async def told(self, message_id: int) -> str:
         async with self.room.database.transaction() as connection:
             message = await find_message(connection, message_id)
-            moments = await read_timeline(connection, message)
+            moments = await read_timeline(connection, message, DIALECTS)
         return "\n".join(f"{moment.what}: {moment.detail}" for moment in moments)
 
 
@@ -218,7 +219,7 @@ async def test_reports_in_bulk_long_after_count_for_the_time_of_their_messages(d
 async def test_a_number_with_more_messages_than_anybody_gets_costs_no_more(desk: Desk) -> None:
     """A load test to one number: each report reads a thousand of them at most, and has its own message's credit."""
     await desk.room.sql(
-        "INSERT INTO message (account_id, message_id, submission_id, door, app_id, request_id, number, country, mcc,"
+        "INSERT INTO message (account_id, message_id, submission_id, dialect, app_id, request_id, number, country, mcc,"
         " mnc, sender, text, encoding, segments, traffic, price_micro, charge_micro, gift_micro, route_id, carrier_id,"
         " expires_at, state)"
         " SELECT 1, $1::bigint + n, 1, 1, '', '', $2, '', '', '', '', '', 0, 1, 0, 0, 0, 0, 0, 1, now(), 3"
@@ -236,7 +237,7 @@ async def test_a_number_with_more_messages_than_anybody_gets_costs_no_more(desk:
 
 async def test_another_account_s_message_is_unknown_and_gets_nothing(desk: Desk) -> None:
     message_id = await desk.deliver()
-    assert await desk.feedback.report(2, message_id, Door.LIA, None) is Verdict.UNKNOWN_MESSAGE
+    assert await desk.feedback.report(2, message_id, LIA, None) is Verdict.UNKNOWN_MESSAGE
     assert await desk.credited() == {}
 
 

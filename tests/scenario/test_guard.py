@@ -209,7 +209,7 @@ async def test_a_crowd_is_judged_told_and_in_monitor_mode_goes_on(server: Server
         told["detail"],
     )
     pushes = await server.query(
-        "SELECT * FROM push WHERE account_id = $1 AND kind = $2", account.account_id, int(PushKind.GUARD_ALERT)
+        "SELECT * FROM push WHERE account_id = $1 AND kind = $2", account.account_id, int(PushKind.ALERT)
     )
     assert len(pushes) == 1
     (alert,) = await box.first()

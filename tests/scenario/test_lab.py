@@ -264,8 +264,8 @@ async def stored(postgres: str, tmp_path_factory: pytest.TempPathFactory, worker
             carrier = good if is_far or n % 3 else cheap
             await connection.execute(
                 """
-                INSERT INTO message (account_id, message_id, submission_id, door, app_id, request_id, number, country,
-                    mcc, mnc, sender, text, encoding, segments, traffic, price_micro, charge_micro, gift_micro,
+                INSERT INTO message (account_id, message_id, submission_id, dialect, app_id, request_id, number,
+                    country, mcc, mnc, sender, text, encoding, segments, traffic, price_micro, charge_micro, gift_micro,
                     route_id, carrier_id, state, expires_at, sent_at, final_at)
                 VALUES ($1, $2, $2, 1, 'app', 'r', $3, $4, $5, $6, 'HOMING', '', 0, 1, 0, 50000, 50000, 0, 1, $7, 3,
                     $8::timestamptz + interval '1 day', $8, $8::timestamptz + interval '5 seconds')
@@ -282,7 +282,7 @@ async def stored(postgres: str, tmp_path_factory: pytest.TempPathFactory, worker
             if (n % 2 == 0) if carrier == cheap else (n % 10 < 9):
                 await connection.execute(
                     """
-                    INSERT INTO conversion (account_id, message_id, recorded_at, door, credited_to, credited_at,
+                    INSERT INTO conversion (account_id, message_id, recorded_at, dialect, credited_to, credited_at,
                         credited_by, carrier_id)
                     VALUES ($1, $2, $3, 1, $2, $3, $2, $4)
                     """,

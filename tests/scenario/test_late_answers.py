@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from homing import limits
+from homing.dialects.registry import DIALECTS
 from homing.model import LateAnswer, Outcome
 from homing.receipts.late import LateAnswers
 from homing.states import State
@@ -36,7 +37,7 @@ async def unanswered(post: PostRoom, carrier: int, *, waits: bool, segments: int
 
 
 async def hear(post: PostRoom, carrier: int, message_id: int, *refs: str, attempt: int = 1) -> None:
-    late = LateAnswers(post.database, post.clock)
+    late = LateAnswers(post.database, post.clock, DIALECTS)
     await late.take(carrier, [LateAnswer(1, message_id, attempt, refs[0], refs if len(refs) > 1 else ())])
 
 

@@ -71,8 +71,8 @@ ARGUMENTS = {
 FEW = """
 INSERT INTO account (name, queries_per_s) VALUES ('few', 1);
 INSERT INTO balance (account_id) VALUES (1);
-INSERT INTO message (account_id, message_id, submission_id, door, app_id, request_id, number, country, mcc, mnc, sender,
-    text, encoding, segments, traffic, price_micro, charge_micro, gift_micro, route_id, carrier_id, expires_at)
+INSERT INTO message (account_id, message_id, submission_id, dialect, app_id, request_id, number, country, mcc, mnc,
+    sender, text, encoding, segments, traffic, price_micro, charge_micro, gift_micro, route_id, carrier_id, expires_at)
 SELECT 1, first.id + n, 1, 1, '', '', n::text, '', '', '', '', '', 0, 1, 0, 0, 0, 0, 1, 1, now()
 FROM (SELECT ((extract(epoch FROM now()) * 1000)::bigint - 1735689600000) << 12 AS id) AS first
 CROSS JOIN generate_series(1, 2) AS n;

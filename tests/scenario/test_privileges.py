@@ -17,6 +17,7 @@ import asyncpg
 import pytest
 
 from homing import config, demo, errors
+from homing.dialects.registry import DIALECTS
 from homing.privileges import LOW_PORTS_END, Choice, choose, denied, low_port, settle_run
 from homing.store.embedded import EmbeddedPostgres
 from homing.store.embedded_place import Owner, unprivileged_user
@@ -336,7 +337,7 @@ def test_what_stands_against_it_is_said(
         (passable / name).chmod(mode)
     if "775" in said and LOW_PORTS_END.exists() and int(LOW_PORTS_END.read_text()) <= 775:
         pytest.skip("here anybody may serve low ports")
-    chosen = config.load(passable, {name: value.format(data=passable) for name, value in settings.items()})
+    chosen = config.load(passable, DIALECTS, {name: value.format(data=passable) for name, value in settings.items()})
     found = choose(chosen, passable, "", "", nobody)
     assert found.owner is None
     assert found.reason.endswith(said.format(data=passable))
@@ -356,19 +357,19 @@ def test_a_user_who_is_not_the_databases_is_refused(
 ) -> None:
     monkeypatch.setenv("HOMING_USER", "daemon")
     with pytest.raises(errors.OperatorError, match="the embedded database belongs to nobody"):
-        choose(config.load(passable, {}), passable, "", "", nobody)
+        choose(config.load(passable, DIALECTS, {}), passable, "", "", nobody)
 
 
 def test_whoever_is_not_root_stays_who_he_is(passable: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: os.getuid() or 1)
     monkeypatch.setenv("HOMING_USER", "nobody")
-    assert choose(config.load(passable, {}), passable, "", "", None) == Choice()
+    assert choose(config.load(passable, DIALECTS, {}), passable, "", "", None) == Choice()
 
 
 def test_only_low_ports_need_root(tmp_path: Path) -> None:
-    assert low_port(config.load(tmp_path, {})) is None
-    assert low_port(config.load(tmp_path, {"HOMING_CONSOLE_ADDRESS": "[::]:1"})) == 1
-    assert low_port(config.load(tmp_path, {"HOMING_CONSOLE_ADDRESS": "", "HOMING_SMPP_ADDRESS": ""})) is None
+    assert low_port(config.load(tmp_path, DIALECTS, {})) is None
+    assert low_port(config.load(tmp_path, DIALECTS, {"HOMING_CONSOLE_ADDRESS": "[::]:1"})) == 1
+    assert low_port(config.load(tmp_path, DIALECTS, {"HOMING_CONSOLE_ADDRESS": "", "HOMING_SMPP_ADDRESS": ""})) is None
 
 
 @as_root

@@ -33,7 +33,7 @@ async def account_id(bank: Bank) -> int:
 
 
 async def owed(
-    bank: Bank, account_id: int, message_id: int, *, ago_s: float = 1.0, kind: PushKind = PushKind.LIA_REPORT
+    bank: Bank, account_id: int, message_id: int, *, ago_s: float = 1.0, kind: PushKind = PushKind.REPORT
 ) -> int:
     (row,) = await bank.query(
         "INSERT INTO push (account_id, lane, message_id, kind, url, body, created_at, due_at)"
@@ -123,8 +123,8 @@ async def test_what_somebody_sends_again_goes_though_there_is_a_later_one(bank: 
 
 
 async def test_alerts_and_bind_receipts_wait_for_nobody(bank: Bank, account_id: int) -> None:
-    first = await owed(bank, account_id, 5, kind=PushKind.GUARD_ALERT)
-    second = await owed(bank, account_id, 5, kind=PushKind.GUARD_ALERT)
+    first = await owed(bank, account_id, 5, kind=PushKind.ALERT)
+    second = await owed(bank, account_id, 5, kind=PushKind.ALERT)
     assert await claim(bank) == [first, second]
 
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from homing import errors, limits
+from homing.dialects.registry import DIALECTS
 from homing.messages.timeline import find_message, read_timeline
 from homing.model import CarrierReceipt, Outcome, Traffic
 from homing.receipts.forms import Form
@@ -417,7 +418,7 @@ async def told(post: PostRoom, message_id: int) -> str:
     async with post.database.connection() as connection:
         message = await find_message(connection, message_id)
         assert message is not None
-        return "\n".join(moment.detail for moment in await read_timeline(connection, message))
+        return "\n".join(moment.detail for moment in await read_timeline(connection, message, DIALECTS))
 
 
 # --- parts -------------------------------------------------------------------------------------------------

@@ -94,7 +94,7 @@ async def test_what_nobody_takes_waits_for_a_bind_and_comes_at_once(
     assert await attempts(server, account) == [(0, "ESME_ROK")] * 20
     rows = await server.query("SELECT outcome, url, kind FROM push WHERE account_id = $1", account.account_id)
     assert {(row["outcome"], row["url"], row["kind"]) for row in rows} == {
-        (PushOutcome.ACKNOWLEDGED, "", PushKind.SMPP_RECEIPT)
+        (PushOutcome.ACKNOWLEDGED, "", PushKind.RECEIPT)
     }
 
 

@@ -13,12 +13,16 @@ from homing import limits
 from homing.accounts import admin
 from homing.carriers.base import Report
 from homing.carriers.kinds import make
+from homing.dialects.laaffic.number import NUMBER as LAAFFIC
+from homing.dialects.lia.number import NUMBER as LIA
+from homing.dialects.registry import DIALECTS
+from homing.doors.smpp_dialect import NUMBER as SMPP
 from homing.doors.smpp_words import VendorStatus
 from homing.intake.intake import utc_now
 from homing.kit import money
 from homing.ledger.proof import prove
 from homing.messages import timeline
-from homing.model import Answer, CarrierReceipt, Door, Outbound, Outcome
+from homing.model import Answer, CarrierReceipt, Outbound, Outcome
 from homing.smpp import concatenation, pdus, times, tlvs, udh
 from homing.smpp.codec import PduDecoder, encode
 from homing.smpp.pdus import DataSm, SmeAddress, SubmitMulti, SubmitMultiResp
@@ -82,14 +86,14 @@ async def test_a_customer_whose_data_coding_0_is_latin_1_is_read_so(
 # ---- Bind
 
 
-@pytest.mark.parametrize("door", [Door.LIA, Door.LAAFFIC])
+@pytest.mark.parametrize("dialect", [LIA, LAAFFIC])
 async def test_another_homing_binds_with_a_long_http_credential_sends_and_hears_the_receipt(
-    server: Server, smpp: str, account: Account, door: Door
+    server: Server, smpp: str, account: Account, dialect: int
 ) -> None:
     """As its carrier of the kind `smpp`."""
-    key, secret = f"{door.name}{account.account_id}".ljust(32, "k"), "s" * 64
+    key, secret = f"{DIALECTS.name_of(dialect).upper()}{account.account_id}".ljust(32, "k"), "s" * 64
     async with server.database.transaction() as transaction:
-        await admin.create_credential(transaction, server.vault, account.account_id, door, key, secret)
+        await admin.create_credential(transaction, server.vault, account.account_id, DIALECTS.of(dialect), key, secret)
     host, _colon, port = smpp.rpartition(":")
     settings = {"host": host, "port": int(port), "system_id": key, "password": secret}
     carrier = make("smpp", json.dumps(settings), random.Random(7), utc_now)
@@ -136,7 +140,7 @@ async def test_the_demo_binds_with_its_api_key_and_secret(
 async def test_every_dialects_credential_binds_and_one_that_is_made_for_smpp(server: Server, smpp: str) -> None:
     account = await server.account()
     async with server.database.transaction() as transaction:
-        own = await admin.create_credential(transaction, server.vault, account.account_id, Door.SMPP)
+        own = await admin.create_credential(transaction, server.vault, account.account_id, DIALECTS.named("smpp"))
     server.secrets.add(own.secret)
     assert len(own.key) <= 15
     assert len(own.secret) <= 8
@@ -244,7 +248,7 @@ async def test_the_system_type_may_name_an_app(server: Server, smpp: str, accoun
     for system_type, app in (("", account.app), ("VMA", account.app), (second, second)):
         async with bound(smpp, account.key, account.secret, system_type=system_type) as one:
             row = await message(server, await one.sent(DELIVERED))
-        assert (row["app_id"], row["door"]) == (app, Door.SMPP)
+        assert (row["app_id"], row["dialect"]) == (app, SMPP)
 
 
 async def test_a_submit_in_the_same_segment_as_its_bind_is_taken(smpp: str, account: Account) -> None:
@@ -268,7 +272,7 @@ async def test_a_lock_or_a_revoked_credential_ends_the_bind_at_once(server: Serv
             await admin.set_lock(transaction, account.account_id, None)
     async with bound(smpp, account.key, account.secret) as esme:
         async with server.database.transaction() as transaction:
-            await admin.revoke_credential(transaction, account.key)
+            await admin.revoke_credential(transaction, DIALECTS, account.key)
         await esme.until(lambda one: one.end is SessionEnd.PEER_UNBOUND)
     assert await refused(smpp, account.key, account.secret) == CommandStatus.RINVPASWD
 
@@ -342,12 +346,12 @@ async def test_the_timeline_tells_of_the_bind(server: Server, esme: Esme) -> Non
     async def told() -> list[str]:
         async with server.database.transaction() as transaction:
             row = await timeline.find_message(transaction, int(sent))
-            moments = await timeline.read_timeline(transaction, row)
+            moments = await timeline.read_timeline(transaction, row, DIALECTS)
         lines = [f"{one.what}: {one.detail}" for one in moments]
         return lines if any("ESME_ROK" in line for line in lines) else []
 
     lines = await until(told)
-    assert any("through smpp, app" in line for line in lines)
+    assert any("through SMPP, app" in line for line in lines)
     assert any("service type OTP" in line for line in lines)
     assert any("was answered after" in line and line.endswith("; acknowledged") for line in lines), lines
     assert any("try 1 was answered after" in line and "ESME_ROK" in line for line in lines), lines

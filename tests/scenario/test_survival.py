@@ -12,6 +12,7 @@ import pytest
 
 from homing import config, limits
 from homing.app import Surroundings
+from homing.dialects.registry import DIALECTS
 from homing.store.alarms import DATABASE, RESTARTED, read_alarms
 from homing.store.embedded import EmbeddedPostgres
 from homing.store.embedded_errors import EmbeddedError
@@ -166,7 +167,7 @@ async def test_a_background_loop_that_fails_is_started_again_and_stands_as_an_al
     monkeypatch.setattr(limits, "LOOP_STEADY_S", 0.3)
     dsn = await new_database(postgres, f"loops_{worker}")
     await migrate(dsn)
-    around = Surroundings(tmp_path, config.load(tmp_path, {}), dsn, "api-1")
+    around = Surroundings(tmp_path, config.load(tmp_path, DIALECTS, {}), dsn, "api-1", DIALECTS)
     await around.open()
     runs = 0
 

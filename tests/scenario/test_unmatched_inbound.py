@@ -14,6 +14,7 @@ from click.testing import CliRunner
 
 from homing import limits
 from homing.cli import main
+from homing.dialects.registry import DIALECTS
 from homing.kit.ids import first_id_at
 from homing.model import CarrierInbound
 from homing.receipts.inbound import InboundMail
@@ -47,7 +48,9 @@ async def post(dsn: str) -> AsyncIterator[PostRoom]:
 @pytest.fixture
 def mail(post: PostRoom) -> InboundMail:
     numbers = itertools.count()
-    return InboundMail(post.database, NUMBERING, lambda: first_id_at(int(post.now.timestamp() * 1000)) + next(numbers))
+    return InboundMail(
+        post.database, NUMBERING, lambda: first_id_at(int(post.now.timestamp() * 1000)) + next(numbers), DIALECTS
+    )
 
 
 async def inbound(post: PostRoom) -> list[tuple[str, str, str]]:

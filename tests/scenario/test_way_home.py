@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry
 
+from homing.dialects.registry import DIALECTS
 from homing.events.guarded import GuardedPoster
 from homing.ledger.proof import prove
 from homing.messages.outbox import LEASE, Claimed
@@ -462,7 +463,7 @@ async def inbox(server: Server) -> AsyncIterator[ReceiptInbox]:
     """Where carriers' receipts arrive, over the server's database."""
     database = Database(server.dsn)
     await database.open()
-    receiving = ReceiptInbox(database, lambda: datetime.now(UTC), WorkTally(CollectorRegistry()))
+    receiving = ReceiptInbox(database, lambda: datetime.now(UTC), WorkTally(CollectorRegistry()), DIALECTS)
     yield receiving
     await receiving.drained()
     await database.close()
@@ -565,7 +566,7 @@ async def test_a_fresh_push_is_handed_over_and_comes_back_when_its_lease_ends(se
     database = Database(server.dsn)
     await database.open()
     hands = Hands(room=2)
-    inbox = ReceiptInbox(database, lambda: datetime.now(UTC), WorkTally(CollectorRegistry()), hands)
+    inbox = ReceiptInbox(database, lambda: datetime.now(UTC), WorkTally(CollectorRegistry()), DIALECTS, hands)
     rows = await server.query(
         "SELECT m.carrier_id, m.carrier_ref, c.name FROM message AS m JOIN carrier AS c USING (carrier_id)"
         " WHERE m.account_id = $1",
@@ -615,7 +616,7 @@ async def test_reports_of_every_change_are_not_handed_over_lest_they_overtake(se
     database = Database(server.dsn)
     await database.open()
     hands = Hands(room=100)
-    inbox = ReceiptInbox(database, lambda: datetime.now(UTC), WorkTally(CollectorRegistry()), hands)
+    inbox = ReceiptInbox(database, lambda: datetime.now(UTC), WorkTally(CollectorRegistry()), DIALECTS, hands)
     try:
         await reported(server, inbox, account, message_id, State.DELIVERED)
     finally:

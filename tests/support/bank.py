@@ -10,12 +10,13 @@ from typing import Any, Self
 from homing import errors
 from homing.accounts import admin, catalogue
 from homing.accounts.profile import Profile
+from homing.dialects.laaffic.number import NUMBER as LAAFFIC
 from homing.intake.intake import Intake
 from homing.intake.submission import Accepted, Group, Submission
 from homing.kit.ids import IdSource
 from homing.ledger.movements import gift, move, top_up
 from homing.ledger.proof import Proof, prove
-from homing.model import GENERAL, App, Door, Recipient
+from homing.model import GENERAL, App, Recipient
 from homing.routing.board import TariffBoard
 from homing.routing.rules import Match
 from homing.store.database import FREE_PLANS, Database
@@ -108,7 +109,7 @@ class Bank:
     async def send(self, process: int, account: Profile, groups: Sequence[Group], request_id: str = "r") -> list[int]:
         """The ids of a submission's messages. Raises as the intake does."""
         app_id = account.apps[account.name].app_id
-        fates = await self.intakes[process].submit(Submission(account, Door.LAAFFIC, app_id, request_id, groups))
+        fates = await self.intakes[process].submit(Submission(account, LAAFFIC, app_id, request_id, groups))
         return [fate.message_id for fate in fates if isinstance(fate, Accepted)]
 
     async def purse(self, account: Profile) -> Purse:

@@ -20,6 +20,8 @@ import psutil
 
 import homing
 from homing import demo
+from homing.dialects.laaffic import dialect as laaffic
+from homing.dialects.lia import dialect as lia
 from homing.kit import money
 from homing.ledger.movements import move, top_up
 from homing.ledger.proof import Proof, prove
@@ -39,10 +41,10 @@ CONNECTIONS = 6
 class Customer:
     """The demo account's laaffic credentials."""
 
-    api_id: str = demo.LIA_KEY
-    api_password: str = demo.LIA_PASSWORD
-    key: str = demo.LAAFFIC_KEY
-    secret: str = demo.LAAFFIC_SECRET
+    api_id: str = lia.DEMO_KEY
+    api_password: str = lia.DEMO_PASSWORD
+    key: str = laaffic.DEMO_KEY
+    secret: str = laaffic.DEMO_SECRET
 
 
 def is_gone(pid: int) -> bool:

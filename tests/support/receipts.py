@@ -10,8 +10,10 @@ import asyncpg
 from prometheus_client import CollectorRegistry
 
 from homing import limits
+from homing.dialects.registry import DIALECTS
 from homing.dispatch.expiry import ExpirySweep
 from homing.kit import ids
+from homing.messages.outbox import Outbox
 from homing.messages.transitions import Event, apply
 from homing.model import CarrierReceipt, Outcome, Traffic
 from homing.observe.work import WorkTally
@@ -43,7 +45,7 @@ class PostRoom:
         room = cls(Database(dsn), now or datetime.now(UTC))
         await room.database.open()
         tally = WorkTally(room.registry)
-        room.inboxes = [ReceiptInbox(room.database, room.clock, tally) for _process in range(2)]
+        room.inboxes = [ReceiptInbox(room.database, room.clock, tally, DIALECTS) for _process in range(2)]
         await room.sql("INSERT INTO account (name, queries_per_s) VALUES ('room', 1)")
         await room.sql("INSERT INTO balance (account_id) VALUES (1)")
         if now:
@@ -103,7 +105,7 @@ class PostRoom:
         charge = PRICE_MICRO * segments
         expires_at = self.now + validity
         await self.sql(
-            "INSERT INTO message (account_id, message_id, submission_id, door, app_id, request_id, number, country,"
+            "INSERT INTO message (account_id, message_id, submission_id, dialect, app_id, request_id, number, country,"
             " mcc, mnc, sender, text, encoding, segments, traffic, price_micro, charge_micro, gift_micro, route_id,"
             " carrier_id, expires_at) VALUES"
             " (1, $1, $1, 1, '', '', $2, '', '', '', $3, '', 0, $4, $5, $6, $7, 0, 1, $8, $9)",
@@ -175,6 +177,7 @@ class PostRoom:
             await apply(
                 transaction,
                 [Event(1, message_id, state, self.now, row["lane"], carrier_id=carrier_id, carrier_ref=first)],
+                Outbox(DIALECTS),
             )
 
     async def sent(self, carrier_id: int, *refs: str, number: str = NUMBER, sender: str = SENDER) -> int:
@@ -206,7 +209,7 @@ class PostRoom:
             pass
 
     async def sweep(self) -> None:
-        sweep = ExpirySweep(self.database, self.clock)
+        sweep = ExpirySweep(self.database, self.clock, DIALECTS)
         while await sweep.sweep_silent():
             pass
 

@@ -20,9 +20,12 @@ import asyncpg
 import homing
 from homing import demo
 from homing.accounts import admin, catalogue
+from homing.dialects.laaffic import dialect as laaffic
+from homing.dialects.lia import dialect as lia
+from homing.dialects.registry import DIALECTS
 from homing.kit import crypto, money
 from homing.ledger.movements import gift, move, top_up
-from homing.model import GENERAL, Door
+from homing.model import GENERAL
 from homing.routing.rules import Match
 from homing.store.database import FREE_PLANS, Database
 from homing.store.migrate import migrate
@@ -69,15 +72,23 @@ class Process:
 
     @classmethod
     async def start(
-        cls, role: str, name: str, log: Path, environment: Mapping[str, str], under: Sequence[str] = ()
+        cls,
+        role: str,
+        name: str,
+        log: Path,
+        environment: Mapping[str, str],
+        under: Sequence[str] = (),
+        module: str = "homing.app",
     ) -> Self:
-        """`under`: the words of a command that becomes the process, such as one that gives it a machine of its own."""
+        """`under`: the words of a command that becomes the process, such as one that gives it a machine of its own.
+        `module`: what starts the role.
+        """
         with log.open("ab") as stderr:
             process = await asyncio.create_subprocess_exec(
                 *under,
                 sys.executable,
                 "-m",
-                "homing.app",
+                module,
                 role,
                 name,
                 stdin=asyncio.subprocess.PIPE,
@@ -121,6 +132,7 @@ class Server:
     processes: list[Process] = field(default_factory=list)
     secrets: set[str] = field(default_factory=set)
     under: Sequence[str] = ()
+    module: str = "homing.app"
     _names: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
     _probe: Account | None = None
 
@@ -142,7 +154,7 @@ class Server:
 
     async def start(self, role: str, name: str, **environment: str) -> Process:
         log = self.data / f"{name}.log"
-        process = await Process.start(role, name, log, {**self.environment, **environment}, self.under)
+        process = await Process.start(role, name, log, {**self.environment, **environment}, self.under, self.module)
         self.processes.append(process)
         await process.ready()
         return process
@@ -170,9 +182,14 @@ class Server:
         email = f"{name}@example.com"
         async with self.database.transaction() as transaction:
             account_id = await admin.create_account(transaction, name, email)
-            lia = await admin.create_credential(transaction, self.vault, account_id, Door.LIA)
+            lia = await admin.create_credential(transaction, self.vault, account_id, DIALECTS.named("lia"))
             laaffic = await admin.create_credential(  # as long as a client of SMPP 3.4 can send it
-                transaction, self.vault, account_id, Door.LAAFFIC, secret=crypto.make_secret(8), may_be_short=True
+                transaction,
+                self.vault,
+                account_id,
+                DIALECTS.named("laaffic"),
+                secret=crypto.make_secret(8),
+                may_be_short=True,
             )
             app = await admin.create_app(transaction, account_id, name, None, report_url, inbound_url)
             await admin.add_sender(transaction, account_id, "HOMING", default=True)
@@ -316,20 +333,22 @@ async def odd_destinations(database: Database) -> None:
 
 
 @asynccontextmanager
-async def running(dsn: str, data: Path, under: Sequence[str] = (), **settings: str) -> AsyncIterator[Server]:
+async def running(
+    dsn: str, data: Path, under: Sequence[str] = (), module: str = "homing.app", **settings: str
+) -> AsyncIterator[Server]:
     """A server with the demo over an empty database. Proxies on 127.0.0.1 are trusted, and pushes may go there.
 
-    `under`: of its processes (`Process.start`). `settings`: environment variables beside these.
+    `under`, `module`: of its processes (`Process.start`). `settings`: environment variables beside these.
     """
     await migrate(dsn)
     database = Database(dsn, plans=FREE_PLANS)
     await database.open()
     vault = crypto.Vault(crypto.load_key("", data / "secret.key"))
-    await demo.load(database, vault)
+    await demo.load(database, vault, DIALECTS)
     await odd_destinations(database)
     row = await database.row("account_find", demo.ACCOUNT, None)
     assert row is not None
-    known = (demo.LIA_KEY, demo.LIA_PASSWORD, demo.LAAFFIC_KEY, demo.LAAFFIC_SECRET, demo.APP_ID, demo.SENDERS[0])
+    known = (lia.DEMO_KEY, lia.DEMO_PASSWORD, laaffic.DEMO_KEY, laaffic.DEMO_SECRET, demo.APP_ID, demo.SENDERS[0])
     address = f"127.0.0.1:{free_port()}"
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("HOMING_")},
@@ -345,8 +364,10 @@ async def running(dsn: str, data: Path, under: Sequence[str] = (), **settings: s
         **settings,
     }
     shown = Account(row["account_id"], demo.ACCOUNT, "", *known)
-    server = Server(dsn, data, database, vault, environment, address, Client(f"http://{address}"), shown, under=under)
-    server.secrets.update((demo.LIA_PASSWORD, demo.LAAFFIC_SECRET))
+    server = Server(
+        dsn, data, database, vault, environment, address, Client(f"http://{address}"), shown, under=under, module=module
+    )
+    server.secrets.update((lia.DEMO_PASSWORD, laaffic.DEMO_SECRET))
     try:
         await asyncio.gather(
             server.start("api", "api-1"), server.start("link", "link-1"), server.start("smpp", "smpp-1")

@@ -8,9 +8,10 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from homing import limits
+from homing.dialects.lia.number import NUMBER as LIA
+from homing.dialects.registry import DIALECTS
 from homing.doors.auth_guard import AuthGuard
 from homing.doors.smpp_bind import BindAuthenticator, BindRefused
-from homing.model import Door
 from homing.smpp import pdus
 from homing.store.database import Database
 
@@ -31,17 +32,15 @@ class Asked(Database):
 
 def guard() -> tuple[AuthGuard, CollectorRegistry]:
     registry = CollectorRegistry()
-    return AuthGuard(Asked(NOWHERE), registry), registry
+    return AuthGuard(Asked(NOWHERE), registry, DIALECTS), registry
 
 
 async def guess(guarded: AuthGuard, times: int) -> list[bool]:
-    return await asyncio.gather(
-        *(guarded.passes(Door.LIA, "API1", "198.51.100.1", is_right=False) for _ in range(times))
-    )
+    return await asyncio.gather(*(guarded.passes(LIA, "API1", "198.51.100.1", is_right=False) for _ in range(times)))
 
 
 def counted(registry: CollectorRegistry, reason: str) -> float:
-    return registry.get_sample_value("homing_auth_failures_total", {"door": "lia", "reason": reason}) or 0.0
+    return registry.get_sample_value("homing_auth_failures_total", {"dialect": "lia", "reason": reason}) or 0.0
 
 
 async def test_of_guesses_at_once_no_more_are_looked_at_than_one_by_one() -> None:
@@ -61,31 +60,31 @@ async def test_who_is_locked_out_is_refused_at_once() -> None:
 
 async def test_a_known_pair_never_waits() -> None:
     guarded, _registry = guard()
-    assert await guarded.passes(Door.LIA, "API1", "192.0.2.1", is_right=True)
+    assert await guarded.passes(LIA, "API1", "192.0.2.1", is_right=True)
     await guess(guarded, limits.PASSWORD_FAILURES_MAX)
     began_s = time.monotonic()
-    assert await guarded.passes(Door.LIA, "API1", "192.0.2.1", is_right=True)
+    assert await guarded.passes(LIA, "API1", "192.0.2.1", is_right=True)
     assert time.monotonic() - began_s < limits.PASSWORD_DELAY_FIRST_S
 
 
 async def test_where_a_password_was_right_before_a_restart_it_does_not_wait_for_those_who_guess_elsewhere() -> None:
     database = Asked(NOWHERE)
     database.known = "192.0.2.1", "API1"
-    guarded = AuthGuard(database, CollectorRegistry())
+    guarded = AuthGuard(database, CollectorRegistry(), DIALECTS)
     await guess(guarded, limits.PASSWORD_FAILURES_MAX)
     began_s = time.monotonic()
-    assert await guarded.passes(Door.LIA, "API1", "192.0.2.1", is_right=True)
+    assert await guarded.passes(LIA, "API1", "192.0.2.1", is_right=True)
     assert time.monotonic() - began_s < limits.PASSWORD_DELAY_FIRST_S
 
 
 async def test_who_is_locked_out_learns_nothing_from_the_time_that_a_right_password_takes() -> None:
     database, now_s = Asked(NOWHERE), 1000.0
-    guarded = AuthGuard(database, CollectorRegistry(), lambda: now_s)
+    guarded = AuthGuard(database, CollectorRegistry(), DIALECTS, lambda: now_s)
 
     async def ask(is_right: bool) -> int:
         """How often the database was asked, which is what takes time."""
         before = database.times
-        assert not await guarded.passes(Door.LIA, "API1", "198.51.100.1", is_right=is_right)
+        assert not await guarded.passes(LIA, "API1", "198.51.100.1", is_right=is_right)
         return database.times - before
 
     await guess(guarded, limits.PASSWORD_FAILURES_MAX)
@@ -101,12 +100,14 @@ async def test_a_bind_that_waits_for_its_turn_has_it_when_others_of_its_network_
     looked = asyncio.Event()
 
     class Directory:
-        async def find(self, _door: Door, _key: str) -> None:
+        async def find(self, _dialect: int, _key: str) -> None:
             await looked.wait()
 
     directory: Any = Directory()
     register: Any = None
-    gatekeeper = BindAuthenticator(directory=directory, register=register, next_id=lambda: 1, auth=guard()[0])
+    gatekeeper = BindAuthenticator(
+        directory=directory, register=register, next_id=lambda: 1, auth=guard()[0], binding=DIALECTS.binding
+    )
 
     async def bind(address: str) -> str:
         with pytest.raises(BindRefused) as refused:

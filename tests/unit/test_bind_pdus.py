@@ -21,7 +21,7 @@ def made(kind: PushKind, body: msgspec.Struct, with_tlvs: bool = True) -> list[D
 
 
 def test_a_receipt_has_the_text_of_appendix_b_and_the_tlvs() -> None:
-    (pdu,) = made(PushKind.SMPP_RECEIPT, RECEIPT)
+    (pdu,) = made(PushKind.RECEIPT, RECEIPT)
     assert pdu.short_message == (
         b"id:244 sub:001 dlvrd:000 submit date:2611241200 done date:2611241201 stat:UNDELIV err:034 text:Hi"
     )
@@ -35,13 +35,13 @@ def test_a_receipt_has_the_text_of_appendix_b_and_the_tlvs() -> None:
 
 
 def test_a_bind_of_an_older_version_gets_no_tlvs() -> None:
-    (pdu,) = made(PushKind.SMPP_RECEIPT, RECEIPT, with_tlvs=False)
+    (pdu,) = made(PushKind.RECEIPT, RECEIPT, with_tlvs=False)
     assert pdu.tlvs == ()
 
 
 def test_a_notice_says_that_it_is_one() -> None:
     notice = msgspec.structs.replace(RECEIPT, state=State.SENT, is_intermediate=True, error_code=None)
-    (pdu,) = made(PushKind.SMPP_NOTICE, notice)
+    (pdu,) = made(PushKind.NOTICE, notice)
     assert pdu.esm_class == 0x20
     assert b"stat:ENROUTE err:000" in pdu.short_message
 
@@ -51,13 +51,13 @@ def test_a_notice_says_that_it_is_one() -> None:
     [("Yes @ 5€", 0, b"Yes \x00 5\x1be"), ("好", 8, "好".encode("utf-16-be"))],
 )
 def test_a_reply_travels_in_gsm_or_in_ucs2(content: str, data_coding: int, octets: bytes) -> None:
-    (pdu,) = made(PushKind.SMPP_INBOUND, InboundBody("447700900123", "ACME", content))
+    (pdu,) = made(PushKind.INBOUND, InboundBody("447700900123", "ACME", content))
     assert (pdu.esm_class, pdu.data_coding, pdu.short_message) == (0, data_coding, octets)
 
 
 @pytest.mark.parametrize("text", ["a" * 400, "好" * 150])
 def test_a_long_reply_comes_in_parts_with_a_header(text: str) -> None:
-    pdus = made(PushKind.SMPP_INBOUND, InboundBody("447700900123", "ACME", text))
+    pdus = made(PushKind.INBOUND, InboundBody("447700900123", "ACME", text))
     assert len(pdus) == 3
     found = ""
     for number, pdu in enumerate(pdus, 1):
@@ -80,13 +80,13 @@ def test_a_long_reply_comes_in_parts_with_a_header(text: str) -> None:
     ],
 )
 def test_an_address_fits_its_field(address: str, ton: int, npi: int, sent: str) -> None:
-    (pdu,) = made(PushKind.SMPP_INBOUND, InboundBody("447700900123", address, "ok"))
+    (pdu,) = made(PushKind.INBOUND, InboundBody("447700900123", address, "ok"))
     assert (pdu.dest_addr_ton, pdu.dest_addr_npi, pdu.destination_addr) == (ton, npi, sent)
 
 
 def test_a_body_that_retention_has_blanked_makes_nothing() -> None:
     with pytest.raises(ValueError):
-        pdus_of(PushKind.SMPP_RECEIPT, "", 7, with_tlvs=True)
+        pdus_of(PushKind.RECEIPT, "", 7, with_tlvs=True)
 
 
 @pytest.mark.parametrize(
@@ -104,5 +104,5 @@ def test_a_reply_is_written_in_the_accounts_default_alphabet_or_in_ucs_2(
     charset: str, text: str, data_coding: int, octets: bytes
 ) -> None:
     body = msgspec.json.encode(InboundBody("447700900123", "ACME", text)).decode()
-    (pdu,) = pdus_of(PushKind.SMPP_INBOUND, body, 7, with_tlvs=True, charset=charset)
+    (pdu,) = pdus_of(PushKind.INBOUND, body, 7, with_tlvs=True, charset=charset)
     assert (pdu.data_coding, pdu.short_message) == (data_coding, octets)

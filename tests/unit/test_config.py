@@ -6,6 +6,14 @@ from pathlib import Path
 import pytest
 
 from homing import config, errors
+from homing.dialects.lia.settings import LiaSettings
+from homing.dialects.registry import DIALECTS
+
+
+def lia_settings(settings: config.Settings) -> LiaSettings:
+    found = settings.dialects["lia"]
+    assert isinstance(found, LiaSettings)
+    return found
 
 
 def written(folder: Path, text: str | bytes) -> Path:
@@ -14,16 +22,18 @@ def written(folder: Path, text: str | bytes) -> Path:
 
 
 def test_the_default_file_is_enough(tmp_path: Path) -> None:
-    settings = config.load(tmp_path, {})
+    settings = config.load(tmp_path, DIALECTS, {})
     assert settings.http.address == "127.0.0.1:8080"
     assert (settings.http.workers, settings.link.workers) == (0, 1)
     assert settings.push.allowed_networks == settings.http.trusted_proxies == []
-    assert settings.lia.success_remark == "Message Submitted Sucessfully"
+    assert lia_settings(settings).success_remark == "Message Submitted Sucessfully"
 
 
 def test_the_own_file_stands_above_the_defaults_and_the_environment_above_both(tmp_path: Path) -> None:
     written(tmp_path, '[http]\naddress = "0.0.0.0:80"\nworkers = 3\n')
-    settings = config.load(tmp_path, {"HOMING_HTTP_WORKERS": "4", "HOMING_HTTPS_WORKERS": "9", "HTTP_WORKERS": "9"})
+    settings = config.load(
+        tmp_path, DIALECTS, {"HOMING_HTTP_WORKERS": "4", "HOMING_HTTPS_WORKERS": "9", "HTTP_WORKERS": "9"}
+    )
     assert settings.http.address == "0.0.0.0:80"
     assert settings.http.workers == 4
     assert settings.link.workers == 1
@@ -39,11 +49,12 @@ def test_the_own_file_stands_above_the_defaults_and_the_environment_above_both(t
     ],
 )
 def test_a_list_in_the_environment_is_json_or_commas(text: str, networks: list[str], tmp_path: Path) -> None:
-    assert config.load(tmp_path, {"HOMING_PUSH_ALLOWED_NETWORKS": text}).push.allowed_networks == networks
+    assert config.load(tmp_path, DIALECTS, {"HOMING_PUSH_ALLOWED_NETWORKS": text}).push.allowed_networks == networks
 
 
 def test_a_text_setting_is_taken_as_it_stands(tmp_path: Path) -> None:
-    assert config.load(tmp_path, {"HOMING_LIA_SUCCESS_REMARK": "[1, 2]"}).lia.success_remark == "[1, 2]"
+    settings = config.load(tmp_path, DIALECTS, {"HOMING_LIA_SUCCESS_REMARK": "[1, 2]"})
+    assert lia_settings(settings).success_remark == "[1, 2]"
 
 
 @pytest.mark.parametrize(
@@ -66,7 +77,7 @@ def test_a_file_that_cannot_be_used_is_refused_by_the_name_of_what_is_wrong(
     text: str | bytes, named: str, tmp_path: Path
 ) -> None:
     with pytest.raises(errors.OperatorError, match=named):
-        config.load(written(tmp_path, text), {})
+        config.load(written(tmp_path, text), DIALECTS, {})
 
 
 @pytest.mark.parametrize(
@@ -75,7 +86,7 @@ def test_a_file_that_cannot_be_used_is_refused_by_the_name_of_what_is_wrong(
 )
 def test_an_environment_that_cannot_be_used_is_refused(name: str, text: str, tmp_path: Path) -> None:
     with pytest.raises(errors.OperatorError, match=name.rpartition("_")[2].lower()):
-        config.load(tmp_path, {name: text})
+        config.load(tmp_path, DIALECTS, {name: text})
 
 
 def test_networks_are_addresses_or_networks_of_either_version() -> None:

@@ -5,12 +5,13 @@ from collections.abc import Iterator
 import pytest
 
 from homing import errors
+from homing.dialects.base import Dialect, Dialects
 from homing.dialects.error_codes import ErrorCodes
-from homing.dialects.laaffic.codes import CODES, FAILURE_REASONS, ROW_STATUSES
-from homing.dialects.lia.words import REMARKS, STATE_WORDS
+from homing.dialects.laaffic.codes import FAILURE_REASONS, ROW_STATUSES
+from homing.dialects.lia.dialect import LiaDialect
+from homing.dialects.lia.words import STATE_WORDS
+from homing.dialects.registry import DIALECTS
 from homing.states import FINAL_STATES, State
-
-TABLES = {"lia": REMARKS, "laaffic": CODES}
 
 
 def kinds(base: type[errors.HomingError]) -> Iterator[type[errors.HomingError]]:
@@ -19,10 +20,40 @@ def kinds(base: type[errors.HomingError]) -> Iterator[type[errors.HomingError]]:
         yield from kinds(kind)
 
 
-@pytest.mark.parametrize("dialect", TABLES)
-def test_every_refusal_and_failure_of_the_core_has_a_code(dialect: str) -> None:
+@pytest.mark.parametrize("dialect", list(DIALECTS), ids=lambda dialect: dialect.name)
+def test_every_refusal_and_failure_of_the_core_has_a_code(dialect: Dialect) -> None:
     core = {kind for kind in kinds(errors.HomingError) if kind.__module__ == errors.__name__}
-    assert core - {errors.OperatorError} - set(TABLES[dialect]) == set()
+    assert core - {errors.OperatorError} - set(dialect.error_codes) == set()
+
+
+@pytest.mark.parametrize("dialect", list(DIALECTS), ids=lambda dialect: dialect.name)
+def test_every_state_has_a_word_or_is_said_to_have_none(dialect: Dialect) -> None:
+    assert set(dialect.states) == set(State)
+
+
+@pytest.mark.parametrize("dialect", list(DIALECTS), ids=lambda dialect: dialect.name)
+def test_a_key_that_is_made_fits_the_dialect_and_is_another_each_time(dialect: Dialect) -> None:
+    keys = {dialect.credentials.make_key() for _ in range(100)}
+    assert len(keys) == 100
+    assert max(map(len, keys)) <= dialect.credentials.key_chars_max
+
+
+def test_numbers_and_names_are_these_for_good() -> None:
+    assert {dialect.number: dialect.name for dialect in DIALECTS} == {1: "lia", 2: "laaffic", 4: "smpp"}
+
+
+def test_two_dialects_cannot_share_a_number_or_a_name() -> None:
+    class Again(LiaDialect):
+        """Another with lia's number."""
+
+        name = "again"
+
+    with pytest.raises(ValueError, match="share"):
+        Dialects((LiaDialect(), Again()))
+
+
+def test_a_row_that_outlives_its_dialect_is_still_told() -> None:
+    assert (DIALECTS.name_of(99), DIALECTS.title_of(99)) == ("99", "99")
 
 
 def test_a_kind_without_an_entry_has_the_code_of_its_nearest_base() -> None:
@@ -38,7 +69,7 @@ def test_a_table_without_a_last_resort_is_refused() -> None:
         ErrorCodes({errors.Refusal: 1})
 
 
-def test_each_state_has_its_words_in_both_dialects() -> None:
+def test_the_states_words_are_the_contracts() -> None:
     assert set(ROW_STATUSES) == set(STATE_WORDS) == set(State)
     assert set(ROW_STATUSES.values()) == {None, "-1", "0", "1"}
     ends = {State(state) for state in FINAL_STATES}

@@ -15,6 +15,7 @@ import click
 import pytest
 
 from homing import cli, limits
+from homing.config import settings_file
 from homing.dialects.laaffic import bounds as laaffic_bounds
 from homing.dialects.laaffic import endpoints as laaffic
 from homing.dialects.laaffic.codes import CODES
@@ -22,6 +23,7 @@ from homing.dialects.lia import bounds as lia_bounds
 from homing.dialects.lia import endpoints as lia
 from homing.dialects.lia import send as lia_send
 from homing.dialects.lia.words import INVALID_REQUEST, REMARKS, STATE_WORDS
+from homing.dialects.registry import DIALECTS
 
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src" / "homing"
@@ -171,7 +173,11 @@ def test_the_map_of_commands_leaves_none_out() -> None:
 def test_every_setting_is_described() -> None:
     page = (REFERENCE / "settings.md").read_text(encoding="utf-8")
     text = (SOURCE / "default.toml").read_text(encoding="utf-8")
-    settings = {f"{heading}.{name}" for heading, members in tomllib.loads(text).items() for name in members}
+    sections = tomllib.loads(text)
+    for dialect in DIALECTS:
+        if dialect.settings is not None:
+            sections[dialect.name] = tomllib.loads(settings_file(dialect).read_text(encoding="utf-8"))
+    settings = {f"{heading}.{name}" for heading, members in sections.items() for name in members}
     assert set(re.findall(r"^\| `([a-z_.]+)`", page, re.MULTILINE)) == settings
     assert set(re.findall(r"^\| `(HOMING_\w+)`", page, re.MULTILINE)) == ENVIRONMENT_ONLY
     assert all(name in text for name in ENVIRONMENT_ONLY)
@@ -204,13 +210,13 @@ def test_every_lia_code_remark_and_status_is_in_its_reference() -> None:
 
 
 def endpoint_names(module: object) -> set[str]:
-    """What the door calls its endpoints in the metrics."""
+    """What the dialect calls its endpoints in the metrics."""
     source = Path(str(getattr(module, "__file__", ""))).read_text(encoding="utf-8")
     return set(re.findall(r'"((?:lia\.)?(?:get|send|record|postback|Send|Check|Get|CTrack)[\w/]*)"', source))
 
 
 def refusal_details(file: Path) -> Iterator[str]:
-    """The constant texts that a door's code refuses with."""
+    """The constant texts that a dialect's code refuses with."""
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "BadParameter":
             yield from (one.value for one in node.args if isinstance(one, ast.Constant) and isinstance(one.value, str))

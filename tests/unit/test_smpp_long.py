@@ -6,11 +6,12 @@ from typing import Any
 import pytest
 
 from homing.accounts.profile import Profile
+from homing.dialects.laaffic.number import NUMBER as LAAFFIC
 from homing.doors import smpp_long
 from homing.doors.smpp_long import MessagePart, complete_sets, part_of, submission_of
 from homing.doors.smpp_submit import read_submit
 from homing.doors.smpp_words import RequestRejected, VendorStatus
-from homing.model import App, Door, Recipient
+from homing.model import App, Recipient
 from homing.smpp import concatenation, tlvs, udh
 from homing.smpp.pdus import SubmitSm
 from homing.states import State
@@ -30,7 +31,7 @@ def part(number: int, octets: bytes, total: int = 2, reference: int = 9, **more:
         short_message=concatenation.build_header(reference, total, number) + octets,
         **values,
     )
-    return part_of(read_submit(ACCOUNT, pdu, NOW), ACCOUNT, 100 + number, Door.LAAFFIC, "key", "a", f"b/{number}")
+    return part_of(read_submit(ACCOUNT, pdu, NOW), ACCOUNT, 100 + number, LAAFFIC, "key", "a", f"b/{number}")
 
 
 def test_a_set_is_whole_when_every_part_is_there_in_whatever_order() -> None:

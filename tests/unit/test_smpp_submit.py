@@ -305,4 +305,8 @@ def test_every_refusal_and_failure_has_a_status_that_is_not_ok() -> None:
     assert status_of(errors.Overloaded()) == CommandStatus.RMSGQFUL
     assert status_of(KeyError("x")) == CommandStatus.RSYSERR
     assert all(0x400 <= one <= 0x4FF for one in VendorStatus)
-    assert set(STATUSES.values()) >= set(VendorStatus) - {VendorStatus.UNSUPPORTED_CONTENT, VendorStatus.ACCOUNT_LOCKED}
+    said = {STATUSES.of(kind) for kind in STATUSES}
+    assert said >= set(VendorStatus) - {
+        VendorStatus.UNSUPPORTED_CONTENT,
+        VendorStatus.ACCOUNT_LOCKED,
+    }

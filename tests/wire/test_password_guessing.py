@@ -12,9 +12,11 @@ from prometheus_client import CollectorRegistry
 
 from homing import limits
 from homing.console.attention import read_attention
+from homing.dialects.lia.number import NUMBER as LIA
+from homing.dialects.registry import DIALECTS
 from homing.doors.auth_guard import AuthGuard
+from homing.doors.smpp_dialect import NUMBER as SMPP
 from homing.intake.intake import utc_now
-from homing.model import Door
 from homing.smpp.statuses import CommandStatus
 from tests.support.client import Client, signed
 from tests.support.esme import refused
@@ -51,7 +53,7 @@ async def balance_laaffic(server: Server, account: Account, caller: str, is_righ
     return (await server.client.call("GET", "/v3/getBalance", headers=headers)).json
 
 
-DIALECTS = [
+BALANCES = [
     pytest.param(balance_lia, WRONG_LIA, id="lia"),
     pytest.param(balance_laaffic, WRONG_LAAFFIC, id="laaffic"),
 ]
@@ -61,7 +63,7 @@ def opened(answer: Mapping[str, Any]) -> bool:
     return "BalanceAmount" in answer or "balance" in answer
 
 
-@pytest.mark.parametrize(("ask", "refused"), DIALECTS)
+@pytest.mark.parametrize(("ask", "refused"), BALANCES)
 async def test_after_ten_wrong_passwords_the_right_one_is_answered_like_a_wrong_one(
     server: Server, ask: Ask, refused: Mapping[str, str]
 ) -> None:
@@ -73,7 +75,7 @@ async def test_after_ten_wrong_passwords_the_right_one_is_answered_like_a_wrong_
     assert opened(await ask(server, await server.account(), guesser)), "nor another customer there"
 
 
-@pytest.mark.parametrize(("ask", "refused"), DIALECTS)
+@pytest.mark.parametrize(("ask", "refused"), BALANCES)
 async def test_where_a_password_was_right_it_stays_right_whoever_guesses_beside_it(
     server: Server, ask: Ask, refused: Mapping[str, str]
 ) -> None:
@@ -116,7 +118,7 @@ async def test_refused_credentials_are_counted_logged_and_shown(server: Server) 
     async def counted() -> bool:
         text = (await server.client.call("GET", "/metrics")).text
         return all(
-            f'homing_auth_failures_total{{door="lia",process="api-1",reason="{reason}"}}' in text
+            f'homing_auth_failures_total{{dialect="lia",process="api-1",reason="{reason}"}}' in text
             for reason in ("password", "locked_out")
         )
 
@@ -170,22 +172,24 @@ async def test_what_is_guessed_at_one_door_counts_at_the_others(server: Server) 
         return bool(await server.query("SELECT FROM password_lock WHERE name = $1", account.api_id))
 
     await until(stored)
-    guard = AuthGuard(server.database, CollectorRegistry())
+    guard = AuthGuard(server.database, CollectorRegistry(), DIALECTS)
     await guard.share()
-    assert not await guard.passes(Door.SMPP, account.api_id, guesser, is_right=True)
+    assert not await guard.passes(SMPP, account.api_id, guesser, is_right=True)
     assert await refused(server.environment["HOMING_SMPP_ADDRESS"], account.key, "guess") == CommandStatus.RINVPASWD
 
     async def counted() -> bool:
         text = (await server.client.call("GET", "/metrics")).text
-        return re.search(r'homing_auth_failures_total{door="smpp",process="[^"]+",reason="password"}', text) is not None
+        return (
+            re.search(r'homing_auth_failures_total{dialect="smpp",process="[^"]+",reason="password"}', text) is not None
+        )
 
     await until(counted)
 
 
 async def test_keys_that_no_table_can_hold_are_counted_all_the_same(server: Server) -> None:
-    guard = AuthGuard(server.database, CollectorRegistry())
+    guard = AuthGuard(server.database, CollectorRegistry(), DIALECTS)
     for name in ("a\0b", "\ud83d", "x" * 100_000):
         for _ in range(limits.PASSWORD_FAILURES_MAX):
-            guard.unknown(Door.LIA, name, "198.18.255.1\0")
+            guard.unknown(LIA, name, "198.18.255.1\0")
     await guard.share()
-    assert not await guard.passes(Door.LIA, "a\0b", "198.18.255.1\0", is_right=False)
+    assert not await guard.passes(LIA, "a\0b", "198.18.255.1\0", is_right=False)

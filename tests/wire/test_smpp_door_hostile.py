@@ -169,7 +169,7 @@ async def test_strangers_that_never_bind_keep_no_customer_out(server: Server, sm
             writer.close()
 
 
-@pytest.mark.parametrize("door", ["plain", "tls"])
+@pytest.mark.parametrize("dialect", ["plain", "tls"])
 async def test_strangers_keep_no_customer_out_where_files_are_few(
     server: Server, account: Account, tmp_path: Path, door: str
 ) -> None:

@@ -12,11 +12,11 @@ import msgspec
 
 from homing import errors, limits
 from homing.accounts.profile import SMPP_CHARSETS
+from homing.dialects.base import Dialect, Dialects
 from homing.kit.crypto import Vault, make_secret
 from homing.kit.money import AMOUNT_MICRO_MAX
 from homing.kit.networks import Network
 from homing.kit.url_spelling import is_web_address
-from homing.model import Door
 from homing.statistics.reading import shows_conversions
 from homing.store.database import Connection, Database, Record
 
@@ -26,8 +26,6 @@ BOUNDS: Final = {
     "bind_window": (1, limits.BIND_WINDOW_MAX),
     "submits_per_s": (1, limits.SUBMITS_PER_S_MAX),
 }
-SYSTEM_ID_CHARS_MAX: Final = 15  # SMPP 3.4, section 4.1.1
-PASSWORD_CHARS_MAX: Final = 8
 SENDER: Final = re.compile(r"[\x20-\x7e]{1,32}", re.ASCII)
 
 
@@ -35,7 +33,7 @@ class NewCredential(msgspec.Struct, frozen=True):
     """A credential as it is shown, once: the secret cannot be read back."""
 
     credential_id: int
-    door: Door
+    dialect: Dialect
     key: str
     secret: str
 
@@ -127,23 +125,19 @@ async def create_credential(
     connection: Connection,
     vault: Vault,
     account_id: int,
-    door: Door,
+    dialect: Dialect,
     key: str | None = None,
     secret: str | None = None,
     label: str = "",
     *,
     may_be_short: bool = False,
 ) -> NewCredential:
-    """A new key and secret in the door's own form, unless given. `may_be_short`: a secret that is in use elsewhere
+    """A new key and secret in the dialect's own form, unless given. `may_be_short`: a secret that is in use elsewhere
     has to stay as it is. Raises `OperatorError` when the key is taken, or the secret can be guessed.
     """
-    if key is None:
-        key = (
-            f"API{10**9 + int.from_bytes(make_secret(8).encode()) % 9_000_000_000}"
-            if door is Door.LIA
-            else make_secret(8)
-        )
-    chars_min = limits.SECRET_SMPP_CHARS_MIN if door is Door.SMPP else limits.SECRET_CHARS_MIN
+    rules = dialect.credentials
+    key = rules.make_key() if key is None else key
+    chars_min = rules.secret_chars_min
     secret = secret or make_secret(chars_min)
     if len(secret) < chars_min and not may_be_short:
         raise errors.OperatorError(
@@ -153,27 +147,37 @@ async def create_credential(
         )
     if not 1 <= len(key) <= limits.KEY_CHARS_MAX or not key.isprintable() or not secret.isprintable():
         raise errors.OperatorError("keys and secrets are printable text")
-    if door is Door.SMPP and not (len(key) <= SYSTEM_ID_CHARS_MAX and len(secret) <= PASSWORD_CHARS_MAX):
-        raise errors.OperatorError("a system_id has at most 15 characters, a password at most 8 (SMPP 3.4)")
-    row = await connection.row("credential_create", account_id, door, key, vault.seal(secret), label)
+    if len(key) > rules.key_chars_max:
+        raise errors.OperatorError("{name} has at most {n} characters", name=rules.key_name, n=rules.key_chars_max)
+    if rules.secret_chars_max is not None and len(secret) > rules.secret_chars_max:
+        raise errors.OperatorError(
+            "{name} has at most {n} characters", name=rules.secret_name, n=rules.secret_chars_max
+        )
+    row = await connection.row("credential_create", account_id, dialect.number, key, vault.seal(secret), label)
     if row is None:
         raise errors.OperatorError("the key {key} is taken", key=repr(key))
-    return NewCredential(row["credential_id"], door, key, secret)
+    return NewCredential(row["credential_id"], dialect, key, secret)
 
 
 async def revoke_credential(
-    connection: Connection, key_or_id: str, door: Door | None = None, account_id: int | None = None
+    connection: Connection,
+    dialects: Dialects,
+    key_or_id: str,
+    dialect: int | None = None,
+    account_id: int | None = None,
 ) -> Record:
-    """Ends a credential, named by its id or its key; gives what it was. With a door the text is a key of that door,
+    """Ends a credential, named by its id or its key; gives what it was. With a dialect the text is a key of it,
     with an account only that account's are meant.
 
     Raises `OperatorError` when none is meant, or more than one: a key of digits can look like another's id.
     """
-    rows = await connection.fetch("credential_matching", key_or_id, as_id(key_or_id), door, account_id)
+    rows = await connection.fetch("credential_matching", key_or_id, as_id(key_or_id), dialect, account_id)
     if not rows:
         raise errors.OperatorError("no credential in use has the key or id {key}", key=repr(key_or_id))
     if len(rows) > 1:
-        meant = ", ".join(f"{Door(row['door']).name.lower()} {row['key']} (id {row['credential_id']})" for row in rows)
+        meant = ", ".join(
+            f"{dialects.name_of(row['dialect'])} {row['key']} (id {row['credential_id']})" for row in rows
+        )
         raise errors.OperatorError(
             "{key} can mean {meant}: name the key and its dialect", key=repr(key_or_id), meant=meant
         )

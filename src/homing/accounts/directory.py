@@ -10,11 +10,11 @@ from homing import limits
 from homing.accounts.profile import Credential, Profile
 from homing.kit.batching import Batcher
 from homing.kit.crypto import Vault
-from homing.model import GENERAL, App, Door, Template
+from homing.model import GENERAL, App, Template
 from homing.store.database import Database, Record
 
 log = structlog.get_logger()
-Key = tuple[Door, str]
+Key = tuple[int, str]
 
 
 class Directory:
@@ -24,7 +24,15 @@ class Directory:
     reaches the database nor crowds out the customers.
     """
 
-    def __init__(self, database: Database, vault: Vault, clock_s: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        database: Database,
+        vault: Vault,
+        email_keyed: Sequence[int],
+        clock_s: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`email_keyed`: the dialects in which an account's e-mail serves as its key."""
+        self._email_keyed = email_keyed
         self._database = database
         self._vault = vault
         self._clock_s = clock_s
@@ -35,23 +43,23 @@ class Directory:
             self._load, weight_max=limits.BATCH_ITEMS_MAX, pending_max=limits.BATCH_PENDING_MAX
         )
 
-    def peek(self, door: Door, key: str) -> Credential | None:
+    def peek(self, dialect: int, key: str) -> Credential | None:
         """The credential if it is in memory and fresh; no waiting."""
-        entry = self._known.get((door, key))
+        entry = self._known.get((dialect, key))
         if entry is not None and entry[0] > self._clock_s():
             return entry[1]
         return None
 
-    async def find(self, door: Door, key: str) -> Credential | None:
-        """The credential of a key (or, in the lia dialect, of an account's e-mail), None when there is none.
+    async def find(self, dialect: int, key: str) -> Credential | None:
+        """The credential of a key (or of an account's e-mail, where a dialect takes it for a key) or None.
 
         Raises `StoreAway` or `StoreFailed` when it is not in memory and cannot be read.
         """
         if len(key) > limits.KEY_CHARS_MAX or "\0" in key or not key.isprintable():
             return None
-        credential = self.peek(door, key)
-        if credential is None and self._unknown.get((door, key), 0.0) <= self._clock_s():
-            credential = await self._loads.put((door, key))
+        credential = self.peek(dialect, key)
+        if credential is None and self._unknown.get((dialect, key), 0.0) <= self._clock_s():
+            credential = await self._loads.put((dialect, key))
         return credential
 
     def changed(self, account: str) -> None:
@@ -73,11 +81,13 @@ class Directory:
     async def _load(self, keys: Sequence[Key]) -> list[Credential | None]:
         changes = self._changes
         unique = list(dict.fromkeys(keys))
-        rows = await self._database.fetch("credentials_find", [k[0] for k in unique], [k[1] for k in unique])
+        rows = await self._database.fetch(
+            "credentials_find", [k[0] for k in unique], [k[1] for k in unique], self._email_keyed
+        )
         profiles = await self._profiles({row["account_id"] for row in rows})
         found = {
-            (Door(row["door"]), row["asked"]): Credential(
-                Door(row["door"]), row["asked"], self._vault.open(row["secret"]), profiles[row["account_id"]]
+            (row["dialect"], row["asked"]): Credential(
+                row["dialect"], row["asked"], self._vault.open(row["secret"]), profiles[row["account_id"]]
             )
             for row in rows
         }

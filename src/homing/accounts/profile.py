@@ -1,4 +1,4 @@
-"""What a door needs to know of an account, read once and kept until a setting changes."""
+"""What a dialect needs to know of an account, read once and kept until a setting changes."""
 
 from typing import Final
 
@@ -6,7 +6,7 @@ import msgspec
 
 from homing import limits
 from homing.kit.networks import Network, is_within
-from homing.model import App, Door, Template
+from homing.model import App, Template
 
 SMPP_CHARSET_DEFAULT: Final = "gsm7"
 SMPP_CHARSETS: Final = (SMPP_CHARSET_DEFAULT, "latin-1", "ascii", "utf-8")
@@ -33,11 +33,11 @@ class Profile(msgspec.Struct, frozen=True):
     smpp_charset: str = SMPP_CHARSET_DEFAULT
     """One of `SMPP_CHARSETS`."""
     unicode_fallback: bool = False
-    """By lia: a text that GSM 7-bit cannot carry goes as Unicode although `encoding` asks for GSM 7-bit."""
+    """A text that GSM 7-bit cannot carry goes as Unicode although the call asks for GSM 7-bit."""
 
     @property
     def default_app(self) -> App | None:
-        """The app that messages of doors without apps belong to: the account's first."""
+        """The app that messages of dialects without apps belong to: the account's first."""
         return next(iter(self.apps.values()), None)
 
     def registered(self, sender: str) -> str | None:
@@ -59,10 +59,10 @@ class Profile(msgspec.Struct, frozen=True):
 class Credential(msgspec.Struct, frozen=True):
     """A key with its plain secret, in memory only. `key` is the account's e-mail where that was asked for."""
 
-    door: Door
+    dialect: int
     key: str
     secret: str
     profile: Profile
 
     def __repr__(self) -> str:
-        return f"Credential(door={self.door!r}, key={self.key!r})"
+        return f"Credential(dialect={self.dialect!r}, key={self.key!r})"

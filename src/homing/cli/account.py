@@ -71,13 +71,13 @@ def account() -> None:
     \b
     Example:  homing account create acme --email ops@acme.example --credit 50
               homing topup acme 200
-              homing credential create acme --dialect lia
+              homing credential create acme --dialect smpp
     """
 
 
 @account.command("create")
 @click.argument("name")
-@click.option("--email", help="With the lia dialect it serves as a key too.")
+@click.option("--email", help="In some dialects it serves as a key too.")
 @click.option("--credit", type=AMOUNT, default=0, help="How far below zero the balance may go.  [default: 0]")
 @at_desk
 async def create(desk: Desk, name: str, email: str | None, credit: int) -> Reply:
@@ -192,7 +192,7 @@ async def _lock(desk: Desk, account: str, reason: str | None) -> Reply:
 @click.option(
     "--unicode-fallback/--no-unicode-fallback",
     default=None,
-    help="Send as Unicode what GSM 7-bit cannot carry, although encoding T asks for it (lia).",
+    help="Send as Unicode what GSM 7-bit cannot carry, although the call asks for GSM 7-bit.",
 )
 @click.option("--refund-undeliverable/--no-refund-undeliverable", default=None, help="Give money back for these too.")
 @click.option("--default-sender", metavar="SENDER", help="One of its senders; '' for the first of them.")

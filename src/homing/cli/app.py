@@ -35,7 +35,7 @@ expects_option = click.option(
 def app() -> None:
     """A customer's SMS applications: where reports and replies are pushed.
 
-    The laaffic dialect names one in every call (appId); messages of the lia dialect belong to the account's first.
+    Some dialects name one in every call (appId); messages of the others belong to the account's first.
 
     \b
     Example:  homing app create acme shop --report-url https://acme.example/sms/reports

@@ -3,13 +3,14 @@
 import click
 
 from homing.accounts import admin
+from homing.cli import dialects
 from homing.cli.desk import Desk, Noun, at_desk
-from homing.cli.show import COUNT, TIME, Card, Column, Reply, Said, Table, named
-from homing.model import Door
+from homing.cli.show import COUNT, TIME, Card, Column, Reply, Said, Table
+from homing.dialects.registry import DIALECTS
 
 CREDENTIALS = (
     Column("credential_id", "Id", COUNT),
-    Column("door", "Dialect", named(Door)),
+    Column("dialect", "Dialect", dialects.NUMBER),
     Column("key", "Key"),
     Column("label", "Label"),
     Column("created_at", "Made (UTC)", TIME),
@@ -18,7 +19,7 @@ CREDENTIALS = (
 NEW_CREDENTIAL = (
     Column("credential_id", "Id", COUNT),
     Column("account", "Account"),
-    Column("door", "Dialect", named(Door)),
+    Column("dialect", "Dialect", dialects.NUMBER),
     Column("key", "Key"),
     Column("secret", "Secret"),
 )
@@ -26,7 +27,8 @@ SHOWN_ONCE = (
     "The secret is shown this once: Homing keeps it sealed and does not tell it again. If it is lost, create another"
     " credential and revoke this one."
 )
-DIALECTS = click.Choice(["lia", "laaffic", "smpp"])
+KEYS = "; ".join(f"{dialect.name}: {dialect.credentials.key_name}" for dialect in DIALECTS)
+SECRETS = "; ".join(f"{dialect.name}: {dialect.credentials.secret_name or 'the secret'}" for dialect in DIALECTS)
 
 
 @click.group(cls=Noun)
@@ -34,19 +36,17 @@ def credential() -> None:
     """The keys and secrets with which customers call the APIs.
 
     \b
-    Example:  homing credential create acme --dialect laaffic --label "web shop"
+    Example:  homing credential create acme --dialect smpp --label "web shop"
     """
 
 
 @credential.command("create")
 @click.argument("account")
 @click.option(
-    "--dialect", type=DIALECTS, required=True, help="The API it is for. Those of lia and laaffic bind over SMPP too."
+    "--dialect", type=dialects.CHOICE, required=True, help="The API it is for. Those of the others bind over SMPP too."
 )
-@click.option("--key", help="lia: api_id; laaffic: Api-Key; smpp: system_id.  [default: a new one]")
-@click.option(
-    "--secret", help="lia: api_password; laaffic: the secret that signs; smpp: password.  [default: a new one]"
-)
+@click.option("--key", help=f"{KEYS}.  [default: a new one]")
+@click.option("--secret", help=f"{SECRETS}.  [default: a new one]")
 @click.option(
     "--short-secret", is_flag=True, help="The secret is in use elsewhere, and stays though it can be guessed."
 )
@@ -61,7 +61,7 @@ async def create(
     use already needs --short-secret.
 
     \b
-    Example:  homing credential create acme --dialect lia
+    Example:  homing credential create acme --dialect smpp
     """
     row = await desk.account(account)
     vault = await desk.vault()
@@ -70,7 +70,7 @@ async def create(
             transaction,
             vault,
             row["account_id"],
-            Door[dialect.upper()],
+            DIALECTS.named(dialect),
             key,
             secret,
             label,
@@ -79,7 +79,7 @@ async def create(
     values = {
         "credential_id": made.credential_id,
         "account": row["name"],
-        "door": made.door,
+        "dialect": made.dialect.number,
         "key": made.key,
         "secret": made.secret,
     }
@@ -101,7 +101,7 @@ async def list_credentials(desk: Desk, account: str) -> Reply:
 
 @credential.command("revoke")
 @click.argument("key_or_id")
-@click.option("--dialect", type=DIALECTS, help="Take the word for a key of this dialect.")
+@click.option("--dialect", type=dialects.CHOICE, help="Take the word for a key of this dialect.")
 @at_desk
 async def revoke(desk: Desk, key_or_id: str, dialect: str | None) -> Reply:
     """End a credential: calls with it are refused from now on.
@@ -109,11 +109,11 @@ async def revoke(desk: Desk, key_or_id: str, dialect: str | None) -> Reply:
     \b
     Example:  homing credential revoke API4623444906
     """
-    door = None if dialect is None else Door[dialect.upper()]
+    number = None if dialect is None else DIALECTS.named(dialect).number
     async with desk.database.transaction() as transaction:
-        row = await admin.revoke_credential(transaction, key_or_id, door)
-    dialect = Door(row["door"]).name.lower()
+        row = await admin.revoke_credential(transaction, DIALECTS, key_or_id, number)
+    name = DIALECTS.name_of(row["dialect"])
     return Said(
-        f"Credential {row['credential_id']} ({dialect} {row['key']}) is revoked.",
-        {"credential_id": row["credential_id"], "door": dialect, "key": row["key"], "revoked": True},
+        f"Credential {row['credential_id']} ({name} {row['key']}) is revoked.",
+        {"credential_id": row["credential_id"], "dialect": name, "key": row["key"], "revoked": True},
     )

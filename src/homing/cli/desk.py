@@ -17,6 +17,7 @@ from homing.accounts.admin import find_account
 from homing.accounts.warnings import push_address_warnings
 from homing.cli.show import Card, Reply, print_reply
 from homing.cli.suggesting import SuggestingGroup
+from homing.dialects.registry import DIALECTS
 from homing.kit.crypto import Vault, load_key
 from homing.kit.private_files import make_data_folder
 from homing.model import GENERAL
@@ -63,7 +64,7 @@ class Desk(msgspec.Struct, frozen=True):
 
     def push_warnings(self, *urls: str | None) -> Sequence[str]:
         """Which of these addresses nothing will be pushed to, by the settings of the data folder."""
-        allowed = config.networks(config.load(self.data).push.allowed_networks)
+        allowed = config.networks(config.load(self.data, DIALECTS).push.allowed_networks)
         return [str(warning) for url in urls for warning in push_address_warnings(url, allowed)]
 
     async def vault(self) -> Vault:

@@ -3,14 +3,14 @@
 import os
 import shutil
 import sys
-import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from shlex import quote
 from urllib.parse import urlsplit
 
 from homing import demo, limits
-from homing.kit.crypto import laaffic_sign
-from homing.model import Door
+from homing.dialects.base import Dialect
+from homing.dialects.registry import DIALECTS
 from homing.store.database import Database
 from homing.users.admin import has_operator
 from homing.users.links import make_link
@@ -39,7 +39,9 @@ async def greeting(dsn: str, data: Path, address: str, smpp: str, console: str) 
     """What a newcomer needs: where it runs, and lines to paste. Keys are shown only if they are the demo's."""
     database = Database(dsn, connections_max=1)
     await database.open()
-    found = await database.fetch("credentials_find", [Door.LIA], [demo.LIA_KEY])
+    shown = [dialect for dialect in DIALECTS if dialect.demo is not None]
+    numbers, keys = [each.number for each in shown], [each.demo.key for each in shown if each.demo]
+    found = await database.fetch("credentials_find", numbers, keys, [])
     await database.close()
     lines = [f"\nHoming serves {address}    (health: {address}/healthz, metrics: {address}/metrics)"]
     if smpp:
@@ -50,33 +52,28 @@ async def greeting(dsn: str, data: Path, address: str, smpp: str, console: str) 
     if not found:
         lines.append(f"\nMake an account:  {program} account create acme{where}      All commands: {program} --help\n")
         return "\n".join(lines)
-    timestamp = str(int(time.time()))
-    sign = laaffic_sign(demo.LAAFFIC_KEY, demo.LAAFFIC_SECRET, timestamp)
-    signed = f"-H 'Api-Key: {demo.LAAFFIC_KEY}' -H 'Timestamp: {timestamp}' -H 'Sign: {sign}'"
-    lia = f"api_id={demo.LIA_KEY}&api_password={demo.LIA_PASSWORD}"
-    return "\n".join(
-        [
-            *lines,
-            "\nSend with the lia dialect, and ask what became of it (a number ending in 0001 is delivered at once):",
-            f"  curl '{address}/api/SendSMS?{lia}&sms_type=T&encoding=T&sender_id=LIASMART"
-            "&phonenumber=8613800130001&textmessage=Your+code+is+123456&uid=first'",
-            f"  curl '{address}/api/GetDeliveryStatus?{lia}&uid=first'",
-            "\nThe same with the laaffic dialect (a signature holds for 30 minutes):",
-            f"  curl {signed} {address}/v3/getBalance",
-            f"  curl {signed} {address}/v3/sendSms"
-            f' -d \'{{"appId":"{demo.APP_ID}","numbers":"8613800130001","content":"Your code is 123456"}}\'',
-            *(
-                [
-                    "\nOver SMPP, as transmitter, receiver or transceiver:",
-                    f"  system_id {demo.LAAFFIC_KEY}, password {demo.LAAFFIC_SECRET}, source_addr {demo.SENDERS[0]}",
-                ]
-                if smpp
-                else ()
-            ),
-            f"\nWhat happened to your messages:    {program} message list{where}",
-            f"What happened to one, by its id:   {program} message show ID{where}        Stop: Ctrl-C\n",
-        ]
-    )
+    for dialect in shown:
+        assert dialect.demo is not None
+        first, *rest = dialect.demo.lines(address, demo.APP_ID)
+        lines += [f"\n{first}", *rest]
+    if smpp:
+        lines += _bind_lines(shown)
+    lines += [
+        f"\nWhat happened to your messages:    {program} message list{where}",
+        f"What happened to one, by its id:   {program} message show ID{where}        Stop: Ctrl-C\n",
+    ]
+    return "\n".join(lines)
+
+
+def _bind_lines(shown: Sequence[Dialect]) -> Iterator[str]:
+    """The first of the demo's credentials that fits what SMPP has room for."""
+    rules = DIALECTS.named("smpp").credentials
+    for dialect in shown:
+        credential = dialect.demo
+        if credential and dialect.credentials.may_bind and len(credential.secret) <= (rules.secret_chars_max or 0):
+            yield "\nOver SMPP, as transmitter, receiver or transceiver:"
+            yield f"  system_id {credential.key}, password {credential.secret}, source_addr {demo.SENDERS[0]}"
+            return
 
 
 def calling(data: Path) -> tuple[str, str]:

@@ -10,6 +10,7 @@ from homing.accounts.catalogue import find_carrier
 from homing.cli.desk import Desk, Noun, at_desk
 from homing.cli.parameters import MESSAGE_ID, NUMBER, account_option, limit_option
 from homing.cli.show import COUNT, MONEY, PROSE, REASON, TIME, Card, Column, Kind, Reply, Table, named, span
+from homing.dialects.registry import DIALECTS
 from homing.messages import timeline
 from homing.messages.reason_words import reason_document
 from homing.messages.search import Key, Wanted, search
@@ -102,7 +103,7 @@ async def show(desk: Desk, message_id: int) -> Reply:
             if refused is not None:
                 return Card(REFUSED, {**refused, "state": "refused by the guard"})
             raise errors.OperatorError(f"there is no message {message_id}; `homing message list` shows the latest")
-        moments = await timeline.read_timeline(transaction, row)
+        moments = await timeline.read_timeline(transaction, row, DIALECTS)
     return Card(MESSAGE, row, {"timeline": Table(MOMENTS, [_moment(one, row["submitted_at"]) for one in moments])})
 
 

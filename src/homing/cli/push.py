@@ -5,18 +5,19 @@ from typing import Any
 
 import click
 
+from homing.cli import dialects
 from homing.cli.desk import Desk, Noun, at_desk
 from homing.cli.parameters import ROW_ID, limit_option
 from homing.cli.show import COUNT, PROSE, TIME, URL, Column, Reply, Said, Table, named
 from homing.events.pushes import Which, read_pushes, replay_push
 from homing.kit.addresses import without_password
-from homing.messages.outbox import BIND_KINDS
 from homing.model import PushKind, PushOutcome
 
 PUSHES = (
     Column("push_id", "Push", COUNT),
     Column("account", "Account"),
     Column("message_id", "Message", COUNT),
+    Column("dialect", programs_only=True, kind=dialects.NUMBER),
     Column("kind", programs_only=True, kind=named(PushKind)),
     Column("url", kind=URL, programs_only=True),
     Column("outcome", "Outcome", named(PushOutcome)),
@@ -59,8 +60,7 @@ async def list_pushes(desk: Desk, account: str | None, failed: bool, limit: int)
 
 
 def _told(push: Mapping[str, Any]) -> str:
-    is_bind = push["kind"] in BIND_KINDS
-    status = None if push["status"] is None or is_bind else f"HTTP {push['status']}"
+    status = None if push["status"] is None or not push["url"] else f"HTTP {push['status']}"
     to = without_password(push["url"]) if push["url"] else "a bind"
     return ": ".join(text for text in (to, status, push["answer"]) if text)
 

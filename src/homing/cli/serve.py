@@ -48,11 +48,14 @@ def serve(demo: bool, data: Path, http: str | None, smpp: str | None, console: s
     if console is not None:
         os.environ["HOMING_CONSOLE_ADDRESS"] = console
     from homing import config
+    from homing.dialects.registry import DIALECTS
 
     data = data.resolve()
     with in_one_line():
         make_data_folder(data)
-        settings = _local_demo(config.load(data)) if demo else config.load(data)
+        settings = config.load(data, DIALECTS)
+        if demo:
+            settings = _local_demo(settings)
         with _only_server(data):
             _check_addresses(settings)
             with opened_database(data, may_create=True) as database:
@@ -222,12 +225,13 @@ def _local_demo(settings: "Settings") -> "Settings":
 
 async def _load_demo(dsn: str, vault: "Vault") -> None:
     from homing import demo
+    from homing.dialects.registry import DIALECTS
     from homing.store.database import FREE_PLANS, Database
 
     database = Database(dsn, connections_max=1, plans={**FREE_PLANS, "homing.actor": demo.AUTHOR})
     await database.open()
     try:
-        await demo.load(database, vault)
+        await demo.load(database, vault, DIALECTS)
     except errors.OperatorError:
         click.echo("The database is not empty: it is served as it is, the demo is not loaded again.")
     finally:

@@ -19,7 +19,7 @@ TEMPLATES = (
 def template() -> None:
     """Texts with variables that a customer may send.
 
-    {V1} to {V5} stand for what differs. The lia dialect names one (templateid, V1..V5); where an account must use
+    {V1} to {V5} stand for what differs. A call may name one and its variables; where an account must use
     templates, every text it sends has to match one.
 
     \b

@@ -5,6 +5,7 @@ import click
 from homing import config, limits
 from homing.cli.desk import Desk, Noun, at_desk
 from homing.cli.show import TIME, YES, Column, Reply, Said, Table, named
+from homing.dialects.registry import DIALECTS
 from homing.model import UserRole
 from homing.users import admin, second_factor
 from homing.users.links import make_link
@@ -132,6 +133,6 @@ async def _switch(desk: Desk, name: str, is_disabled: bool) -> Reply:
 
 
 def _link(desk: Desk, said: str, name: str, token: str) -> Reply:
-    url = f"{config.load(desk.data).console.reached_at}/welcome/{token}"
+    url = f"{config.load(desk.data, DIALECTS).console.reached_at}/welcome/{token}"
     hours = round(limits.CONSOLE_LINK_S / 3600)
     return Said(f"{said}. Within {hours} hours, once: {url}", {"name": name, "link": url})

@@ -24,7 +24,7 @@ from homing.clients.laaffic_results import (
     Status,
 )
 from homing.clients.reading import Members, Unreadable, body_of, failure_of, members_of, parse
-from homing.kit.crypto import laaffic_sign
+from homing.kit.crypto import md5_hex
 
 T = TypeVar("T")
 
@@ -85,7 +85,7 @@ class LaafficCalls:
             "Content-Type": "application/json;charset=UTF-8",
             "Api-Key": self._key,
             "Timestamp": timestamp,
-            "Sign": laaffic_sign(self._key, self._secret, timestamp),
+            "Sign": md5_hex(f"{self._key}{self._secret}{timestamp}"),
         }
         target = f"{self.base.prefix}/{call.endpoint.name}"
         if call.endpoint.method == "POST":

@@ -11,6 +11,7 @@ from homing.console.live import Live
 from homing.console.snippets import Snippets
 from homing.console.templating import Templates
 from homing.console.words import Languages
+from homing.dialects.base import Dialects
 from homing.events.guarded import GuardedPoster
 from homing.kit.buckets import TokenBuckets
 from homing.kit.crypto import Vault
@@ -38,7 +39,10 @@ class Shared:
         poster: GuardedPoster,
         url: str = "",
         settings: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
+        *,
+        dialects: Dialects,
     ) -> None:
+        self.dialects = dialects
         self.database = database
         self.vault = vault
         self.clock = clock
@@ -51,7 +55,7 @@ class Shared:
         self.guard = PasswordGuard()
         self.downloads = Places(limits.STATEMENT_DOWNLOADS_MAX, limits.STATEMENT_WAIT_S)
         self.templates = Templates()
-        self.snippets = Snippets()
+        self.snippets = Snippets(dialects)
         self.api_url = api_url
         self.poster = poster
         self._trials: TokenBuckets[int] = TokenBuckets(limits.PROFILES_MAX)

@@ -1,18 +1,17 @@
-"""The quickstart's programs: a text for each dialect and language (snippets/), in which `<names>` stand for values.
-Each value is written as that language writes a text, so that no key or sender can end one and begin code.
-"""
+"""The quickstart's programs: a text for each dialect and language, in which `<names>` stand for values. Each value
+is written as that language writes a text, so that no key or sender can end one and begin code."""
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from importlib import resources
 from typing import Final
 
 import msgspec
 
 from homing.console.words import N_
+from homing.dialects.base import Dialect
 
-PATHS: Final = {"lia": "/api/SendSMS", "laaffic": "/v3/sendSms"}
 NAME: Final = re.compile(r"<(url|key|secret|sender|app|number|text|body)>")
 
 
@@ -62,20 +61,37 @@ TONGUES: Final = (
 
 
 class Snippets:
-    """The programs of both dialects, read once."""
+    """The programs of the dialects that have some, read once."""
 
-    def __init__(self) -> None:
-        folder = resources.files("homing.console").joinpath("snippets")
-        self._texts = {file.name: file.read_text("utf-8") for file in folder.iterdir() if file.name.endswith(".txt")}
+    def __init__(self, dialects: Iterable[Dialect]) -> None:
+        self._programs = {
+            dialect.number: _read(dialect.quickstart.package) for dialect in dialects if dialect.quickstart is not None
+        }
 
-    def fill(self, dialect: str, values: Mapping[str, str]) -> list[Snippet]:
-        """`values`: url (where the APIs are), key, secret, sender, app, number, text. Whatever one holds, it stays a
-        value.
+    def fill(self, dialect: Dialect, values: Mapping[str, str]) -> list[Snippet]:
+        """`dialect`: one with a quickstart. `values`: url (where the APIs are), key, secret, sender, app, number, text.
+        Whatever one holds, it stays a value.
         """
-        body = {"appId": values["app"], "numbers": values["number"], "content": values["text"]}
-        known = {**values, "url": values["url"] + PATHS[dialect], "body": json.dumps(body, ensure_ascii=False)}
-        return [Snippet(tongue, self._program(dialect, tongue, known).rstrip("\n")) for tongue in TONGUES]
+        assert dialect.quickstart is not None
+        known = {
+            **values,
+            "url": values["url"] + dialect.quickstart.path,
+            "body": dialect.quickstart.make_body(values),
+        }
+        programs = self._programs[dialect.number]
+        return [
+            Snippet(tongue, _fill(programs[tongue.key], tongue, known)) for tongue in TONGUES if tongue.key in programs
+        ]
 
-    def _program(self, dialect: str, tongue: Tongue, known: Mapping[str, str]) -> str:
-        text = self._texts[f"{dialect}.{tongue.key}.txt"]
-        return NAME.sub(lambda match: tongue.literal(known[match[1]]), text)
+
+def _read(package: str) -> Mapping[str, str]:
+    folder = resources.files(package).joinpath("quickstart")
+    return {
+        file.name.removesuffix(".txt"): file.read_text("utf-8")
+        for file in folder.iterdir()
+        if file.name.endswith(".txt")
+    }
+
+
+def _fill(program: str, tongue: Tongue, known: Mapping[str, str]) -> str:
+    return NAME.sub(lambda match: tongue.literal(known[match[1]]), program).rstrip("\n")

@@ -9,7 +9,6 @@ import msgspec
 from homing.console.visit import Visit
 from homing.console.words import N_
 from homing.messages.timeline import Moment
-from homing.messages.words import PUSHES
 from homing.model import PushOutcome
 from homing.states import TABLE, State
 
@@ -30,7 +29,6 @@ OUTCOME_LABELS: Final[dict[int, str]] = {
     PushOutcome.GIVEN_UP: N_("Given up"),
     PushOutcome.SUPERSEDED: N_("Superseded"),
 }
-PUSH_LABELS: Final = {kind: phrase.text for kind, phrase in PUSHES.items()}
 ICONS: Final = {
     "submitted": "message",
     "guard": "guard",

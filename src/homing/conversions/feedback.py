@@ -14,7 +14,6 @@ import msgspec
 from homing import limits
 from homing.kit import ids
 from homing.kit.batching import Batcher
-from homing.model import Door
 from homing.store.database import Database
 
 CREDIT_IDS: Final = limits.CREDIT_S * 1000 << ids.SHIFT
@@ -31,7 +30,7 @@ class Verdict(enum.Enum):
 class Report(msgspec.Struct, frozen=True):
     account_id: int
     message_id: int
-    door: Door
+    dialect: int
     reported_at: datetime | None
 
 
@@ -48,11 +47,11 @@ class Feedback:
             lanes=2,
         )
 
-    async def report(self, account_id: int, message_id: int, door: Door, reported_at: datetime | None) -> Verdict:
+    async def report(self, account_id: int, message_id: int, dialect: int, reported_at: datetime | None) -> Verdict:
         """`reported_at` is the customer's word for when it happened; None: now. Durable when it returns."""
         if message_id > ids.ID_MAX:
             return Verdict.UNKNOWN_MESSAGE
-        return await self._records.put(Report(account_id, message_id, door, reported_at))
+        return await self._records.put(Report(account_id, message_id, dialect, reported_at))
 
     async def latest_to(self, account_id: int, number: str, app_id: str) -> int | None:
         """The id of the latest message to a number in an app: what a report without an id is about."""
@@ -69,7 +68,7 @@ class Feedback:
             "conversions_record",
             [report.account_id for _key, report in ordered],
             [report.message_id for _key, report in ordered],
-            [report.door for _key, report in ordered],
+            [report.dialect for _key, report in ordered],
             [report.reported_at for _key, report in ordered],
             self._clock(),
             CREDIT_IDS,

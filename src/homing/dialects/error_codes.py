@@ -5,15 +5,15 @@ from typing import Generic, TypeVar
 
 from homing import errors
 
-Code = TypeVar("Code")
+Code_co = TypeVar("Code_co", covariant=True)
 
 
-class ErrorCodes(Generic[Code]):
+class ErrorCodes(Generic[Code_co]):
     """The code of each kind of refusal and failure. A kind without an entry has that of its nearest base class, so a
     table without `HomingError` itself is a ValueError.
     """
 
-    def __init__(self, codes: Mapping[type[errors.HomingError], Code]) -> None:
+    def __init__(self, codes: Mapping[type[errors.HomingError], Code_co]) -> None:
         if errors.HomingError not in codes:
             raise ValueError("a table of error codes needs one for HomingError")
         self._codes = dict(codes)
@@ -21,5 +21,5 @@ class ErrorCodes(Generic[Code]):
     def __iter__(self) -> Iterator[type[errors.HomingError]]:
         return iter(self._codes)
 
-    def of(self, kind: type[errors.HomingError]) -> Code:
+    def of(self, kind: type[errors.HomingError]) -> Code_co:
         return next(self._codes[base] for base in kind.__mro__ if base in self._codes)

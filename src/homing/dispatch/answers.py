@@ -8,9 +8,11 @@ from typing import Final
 import msgspec
 
 from homing import limits
+from homing.dialects.base import Dialects
 from homing.dispatch.failover import Failover, Move, move
 from homing.kit.backoff import doubling_s
 from homing.kit.storable import storable
+from homing.messages.outbox import Outbox
 from homing.messages.transitions import Event, apply
 from homing.model import Answer, Outbound, Outcome, Traffic
 from homing.smpp.statuses import INVALID_DESTINATION
@@ -47,7 +49,9 @@ class Recorder:
         clock: Callable[[], datetime],
         chance: random.Random,
         unknown_retry_s: float,
+        dialects: Dialects,
     ) -> None:
+        self._dialects = dialects
         self._database = database
         self._carrier_id = carrier_id
         self._failover = failover
@@ -117,7 +121,7 @@ class Recorder:
                 [one.message.message_id for one in gone],
                 timedelta(seconds=limits.EXPIRY_GRACE_S),
             )
-        await apply(transaction, [self._event(one, now) for one in answered])
+        await apply(transaction, [self._event(one, now) for one in answered], Outbox(self._dialects))
 
     def _event(self, one: Answered, now: datetime) -> Event:
         answer, message = one.answer, one.message

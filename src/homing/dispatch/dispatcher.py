@@ -10,11 +10,13 @@ import structlog
 
 from homing import errors, limits
 from homing.carriers.base import Carrier
+from homing.dialects.base import Dialects
 from homing.dispatch.answers import Answered, Recorder
 from homing.dispatch.breaker import CarrierBreaker
 from homing.dispatch.in_hand import InHand
 from homing.dispatch.written import Claim, WrittenMarks
 from homing.kit.durable import until_durable
+from homing.messages.outbox import Outbox
 from homing.messages.transitions import Event, apply
 from homing.model import Answer, Outbound, Outcome, Traffic, options_of
 from homing.observe.logs import describe
@@ -55,10 +57,12 @@ class Dispatcher:
         health_changed: Callable[[], None],
         in_hand: InHand,
         marks: WrittenMarks,
+        dialects: Dialects,
     ) -> None:
         """`in_hand`: what this process has of the carrier, also by a dispatcher before this one. `marks`: what may have
         left the process, of all its carriers.
         """
+        self._dialects = dialects
         self._database = database
         self._name = name
         self._carrier = carrier
@@ -271,7 +275,7 @@ class Dispatcher:
             for row in rows
         ]
         async with self._database.transaction() as transaction:
-            moved = await apply(transaction, events)
+            moved = await apply(transaction, events, Outbox(self._dialects))
             stray = [row["message_id"] for row in rows if row["message_id"] not in moved]
             if stray:  # ended by another way while its row was still here
                 await transaction.execute("queue_leave", [lane] * len(stray), stray)

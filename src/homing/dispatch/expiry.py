@@ -9,6 +9,8 @@ from datetime import datetime, timedelta
 import structlog
 
 from homing import errors, limits
+from homing.dialects.base import Dialects
+from homing.messages.outbox import Outbox
 from homing.messages.transitions import Event, apply
 from homing.states import State
 from homing.store.database import Connection, Database, Record
@@ -23,7 +25,8 @@ class ExpirySweep:
     minutes after the part that was delivered, and not with its validity.
     """
 
-    def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
+    def __init__(self, database: Database, clock: Callable[[], datetime], dialects: Dialects) -> None:
+        self._dialects = dialects
         self._database = database
         self._clock = clock
 
@@ -55,7 +58,9 @@ class ExpirySweep:
                         "parts_delivered", [row["account_id"] for row in rows], [row["message_id"] for row in rows]
                     )
                 }
-                await _end(transaction, rows, [_silent(row, delivered.get(row["message_id"]), now) for row in rows])
+                await self._end(
+                    transaction, rows, [_silent(row, delivered.get(row["message_id"]), now) for row in rows]
+                )
         return len(rows) == limits.CLAIM_MESSAGES_MAX
 
     async def sweep_unsent(self) -> bool:
@@ -66,8 +71,12 @@ class ExpirySweep:
                 "queue_overdue", now, limits.CLAIM_MESSAGES_MAX, timedelta(seconds=limits.CLAIM_LEASE_S)
             )
             if rows:
-                await _end(transaction, rows, [_expired(row, now, "not sent within its validity") for row in rows])
+                await self._end(transaction, rows, [_expired(row, now, "not sent within its validity") for row in rows])
         return len(rows) == limits.CLAIM_MESSAGES_MAX
+
+    async def _end(self, transaction: Connection, rows: Sequence[Record], events: Sequence[Event]) -> None:
+        await apply(transaction, events, Outbox(self._dialects))
+        await transaction.execute("queue_leave", [row["lane"] for row in rows], [row["message_id"] for row in rows])
 
 
 def _silent(row: Record, delivered_at: datetime | None, now: datetime) -> Event:
@@ -81,8 +90,3 @@ def _silent(row: Record, delivered_at: datetime | None, now: datetime) -> Event:
 
 def _expired(row: Record, now: datetime, reason: str) -> Event:
     return Event(row["account_id"], row["message_id"], State.EXPIRED, now, row["lane"], None, reason)
-
-
-async def _end(transaction: Connection, rows: Sequence[Record], events: Sequence[Event]) -> None:
-    await apply(transaction, events)
-    await transaction.execute("queue_leave", [row["lane"] for row in rows], [row["message_id"] for row in rows])

@@ -13,6 +13,7 @@ from homing import errors, limits
 from homing.carriers.base import Carrier, Health, Report
 from homing.carriers.kinds import make
 from homing.carriers.sealing import open_text
+from homing.dialects.base import Dialects
 from homing.dispatch.answers import Recorder
 from homing.dispatch.dispatcher import Dispatcher
 from homing.dispatch.failover import Failover
@@ -128,8 +129,10 @@ class Fleet:
         unknown_retry_s: float,
         vault: Vault,
         marks: WrittenMarks,
+        dialects: Dialects,
     ) -> None:
         """`vault`: what opens the carriers' secrets. `marks`: open, of what leaves this process."""
+        self._dialects = dialects
         self._marks = marks
         self._vault = vault
         self._database = database
@@ -254,7 +257,7 @@ class Fleet:
             return
         await clear_alarms(self._database, CARRIER, None, row["name"])  # of a former life
         recorder = Recorder(
-            self._database, carrier_id, self._failover, self._clock, self._chance, self._unknown_retry_s
+            self._database, carrier_id, self._failover, self._clock, self._chance, self._unknown_retry_s, self._dialects
         )
         dispatcher = Dispatcher(
             self._database,
@@ -269,6 +272,7 @@ class Fleet:
             self.changed,
             self._in_hand.setdefault(carrier_id, InHand()),
             self._marks,
+            self._dialects,
         )
         await self._database.execute(
             "claims_release", [lane_of(carrier_id, traffic) for traffic in Traffic], self._owner

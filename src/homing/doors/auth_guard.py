@@ -15,10 +15,10 @@ import structlog
 from prometheus_client import CollectorRegistry, Counter
 
 from homing import errors, limits
+from homing.dialects.base import Dialects
 from homing.kit.call_guard import CallGuard, Lock
 from homing.kit.failure_counts import network_of
 from homing.kit.storable import storable
-from homing.model import Door
 from homing.store.database import Database
 
 log = structlog.get_logger()
@@ -27,22 +27,27 @@ Reason = Literal["key", "password", "locked_out", "address"]
 
 
 class AuthGuard:
-    """One for all of a process's doors. `database`: where locks are shared."""
+    """One for all of a process's dialects. `database`: where locks are shared."""
 
     def __init__(
-        self, database: Database, registry: CollectorRegistry, clock_s: Callable[[], float] = time.monotonic
+        self,
+        database: Database,
+        registry: CollectorRegistry,
+        dialects: Dialects,
+        clock_s: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._dialects = dialects
         self._database = database
         self._clock_s = clock_s
         self._guard = CallGuard()
-        self._locks: dict[Lock, tuple[Door, float]] = {}
+        self._locks: dict[Lock, tuple[int, float]] = {}
         self._known: set[tuple[str, str]] = set()
         self._asked: OrderedDict[tuple[str, str], tuple[asyncio.Task[bool], float]] = OrderedDict()
         self._failures = Counter(
-            "homing_auth_failures", "Calls whose credentials were refused", ("door", "reason"), registry=registry
+            "homing_auth_failures", "Calls whose credentials were refused", ("dialect", "reason"), registry=registry
         )
 
-    async def passes(self, door: Door, name: str, address: str, is_right: bool, *, has_waited: bool = False) -> bool:
+    async def passes(self, dialect: int, name: str, address: str, is_right: bool, *, has_waited: bool = False) -> bool:
         """Whether a call may go on; `name` is its key. A stranger may have to wait, unless he has already."""
         guard = self._guard
         if is_right and guard.is_known(address, name):
@@ -52,14 +57,14 @@ class AuthGuard:
         if wait_s and not guard.is_known(address, name) and not await self._was_right(address, name):
             await asyncio.sleep(wait_s)
         if guard.is_locked(address, name, self._clock_s()) and not (await self._was_right(address, name) and is_right):
-            self.count(door, "locked_out")
+            self.count(dialect, "locked_out")
             return False
         if is_right:
             guard.know(address, name)
             if len(self._known) < limits.PASSWORD_LOCKS_PENDING_MAX:
                 self._known.add(_row(network_of(address), name))
             return True
-        self._wrong(door, name, address, "password")
+        self._wrong(dialect, name, address, "password")
         return False
 
     async def _was_right(self, address: str, name: str) -> bool:
@@ -82,22 +87,22 @@ class AuthGuard:
         except errors.PlatformFailure:
             return False
 
-    def unknown(self, door: Door, name: str, address: str) -> None:
+    def unknown(self, dialect: int, name: str, address: str) -> None:
         """A key that nobody has was tried."""
         if self._guard.is_locked(address, name, self._clock_s()):
-            self.count(door, "locked_out")
+            self.count(dialect, "locked_out")
         else:
-            self._wrong(door, name, address, "key")
+            self._wrong(dialect, name, address, "key")
 
-    def count(self, door: Door, reason: Reason) -> None:
-        self._failures.labels(door.name.lower(), reason).inc()
+    def count(self, dialect: int, reason: Reason) -> None:
+        self._failures.labels(self._dialects.name_of(dialect), reason).inc()
 
-    def _wrong(self, door: Door, name: str, address: str, reason: Reason) -> None:
-        self.count(door, reason)
+    def _wrong(self, dialect: int, name: str, address: str, reason: Reason) -> None:
+        self.count(dialect, reason)
         now_s = self._clock_s()
         for (network, locked), left_s in self._guard.wrong(address, name, now_s).items():
             if len(self._locks) < limits.PASSWORD_LOCKS_PENDING_MAX:
-                self._locks[_row(network, locked)] = door, left_s
+                self._locks[_row(network, locked)] = dialect, left_s
 
     async def share_for_ever(self) -> None:
         """Tells the other processes what is locked here, and hears what is there."""
@@ -117,7 +122,7 @@ class AuthGuard:
             self._known |= known
             raise
 
-    async def _share(self, locks: dict[Lock, tuple[Door, float]], known: set[tuple[str, str]]) -> None:
+    async def _share(self, locks: dict[Lock, tuple[int, float]], known: set[tuple[str, str]]) -> None:
         if known:
             pairs = sorted(known)  # in one order, so that processes do not wait for each other in a circle
             await self._database.execute(
@@ -128,13 +133,13 @@ class AuthGuard:
                 "password_locks_add",
                 [network for network, _name in locks],
                 [name for _network, name in locks],
-                [door for door, _left_s in locks.values()],
+                [dialect for dialect, _left_s in locks.values()],
                 [left_s for _door, left_s in locks.values()],
             )
             for row in rows:
                 if row["is_new"]:
-                    door = Door(row["door"]).name.lower()
-                    log.warning("passwords_guessed", door=door, address=row["network"], key=row["name"])
+                    dialect = self._dialects.name_of(row["dialect"])
+                    log.warning("passwords_guessed", dialect=dialect, address=row["network"], key=row["name"])
         now_s = self._clock_s()
         for row in await self._database.fetch("password_locks", limits.PASSWORD_LOCKED_ITEMS_MAX):
             self._guard.lock((row["network"], row["name"]), now_s + row["left_s"], now_s)

@@ -245,7 +245,7 @@ class SmppListener:
 
     def on_batch(self, session: EsmeSession, batch: list[IncomingRequest]) -> None:
         used = session.credential
-        current = self._directory.peek(used.door, used.key)
+        current = self._directory.peek(used.dialect, used.key)
         if current is used and not session.has_deferred:
             self._commands.serve(session, used.profile, batch)
         elif session.defer(batch):
@@ -271,7 +271,7 @@ class SmppListener:
 
         Raises a `PlatformFailure`.
         """
-        credential = await self._directory.find(session.credential.door, session.credential.key)
+        credential = await self._directory.find(session.credential.dialect, session.credential.key)
         try:
             if credential is None:
                 raise BindRefused(CommandStatus.RBINDFAIL, "credential")

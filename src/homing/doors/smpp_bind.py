@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import msgspec
@@ -13,15 +13,14 @@ from homing.accounts.binds import BindRegister, RegisteredBind
 from homing.accounts.directory import Directory
 from homing.accounts.profile import Credential, Profile
 from homing.doors.auth_guard import AuthGuard
+from homing.doors.smpp_dialect import NUMBER
 from homing.kit.crypto import same
 from homing.kit.failure_counts import network_of
 from homing.kit.password_guard import PasswordGuard, Try
-from homing.model import BindKind, Door
+from homing.model import BindKind
 from homing.smpp import pdus
 from homing.smpp.statuses import CommandStatus
 
-DOORS: Final = (Door.SMPP, Door.LAAFFIC, Door.LIA)
-"""The dialects whose keys serve as a system_id, in the order in which they are tried."""
 KINDS: Final[dict[type[pdus.RequestPdu], BindKind]] = {
     pdus.BindTransmitter: BindKind.TRANSMITTER,
     pdus.BindReceiver: BindKind.RECEIVER,
@@ -58,8 +57,11 @@ class BindAuthenticator:
         register: BindRegister,
         next_id: Callable[[], int],
         auth: AuthGuard,
+        binding: Sequence[int],
         clock_s: Callable[[], float] = time.monotonic,
     ) -> None:
+        """`binding`: the dialects whose keys serve as a system_id, in the order in which they are tried."""
+        self._binding = binding
         self._directory = directory
         self._register = register
         self._next_id = next_id
@@ -78,7 +80,7 @@ class BindAuthenticator:
             await asyncio.sleep(attempt.wait_s)
             credential = await self._find(request.system_id, request.password, address)
             is_right = await self._auth.passes(
-                Door.SMPP, request.system_id, address, credential is not None, has_waited=True
+                NUMBER, request.system_id, address, credential is not None, has_waited=True
             )
         finally:
             self._guard.tried(attempt, is_right, self._clock_s())
@@ -133,7 +135,7 @@ class BindAuthenticator:
         whether the password is right.
         """
         matching: Credential | None = None
-        credentials = [await self._directory.find(door, system_id) for door in DOORS]
+        credentials = [await self._directory.find(dialect, system_id) for dialect in self._binding]
         profiles = [credential.profile for credential in credentials if credential]
         if profiles and not any(_is_allowed(profile, address) for profile in profiles):
             raise BindRefused(CommandStatus.RBINDFAIL, "address")

@@ -170,7 +170,7 @@ class CommandHandler:
     ) -> None:
         credential = session.credential
         part = smpp_long.part_of(
-            submit, account, self._next_id(), credential.door, credential.key, session.app_id, request_id
+            submit, account, self._next_id(), credential.dialect, credential.key, session.app_id, request_id
         )
         self._multipart.put(part).add_done_callback(partial(self._part_stored, session, sequence, pdu, began_s))
 

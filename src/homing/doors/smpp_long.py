@@ -12,11 +12,12 @@ import msgspec
 from homing import limits
 from homing.accounts.profile import Profile
 from homing.doors import smpp_text
+from homing.doors.smpp_dialect import NUMBER
 from homing.doors.smpp_submit import SubmitRequest
 from homing.doors.smpp_words import RequestRejected
 from homing.intake.submission import Group, Submission
 from homing.messages.smpp_form import ReceiptBody
-from homing.model import NO_OPTIONS, Door, Options, Recipient, Traffic
+from homing.model import NO_OPTIONS, Options, Recipient, Traffic
 from homing.smpp.statuses import CommandStatus
 from homing.states import State
 from homing.text.segments import Encoding
@@ -26,9 +27,9 @@ MultipartKey = tuple[int, str, str, int, int]
 
 
 class PartRequest(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A part's submit as it is stored. `door` and `key` name its credential."""
+    """A part's submit as it is stored. `dialect` and `key` name its credential."""
 
-    door: int
+    dialect: int
     key: str
     app_id: str
     request_id: str
@@ -65,7 +66,7 @@ decode: Final = msgspec.json.Decoder(PartRequest).decode
 
 
 def part_of(
-    submit: SubmitRequest, account: Profile, part_id: int, door: Door, key: str, app_id: str, request_id: str
+    submit: SubmitRequest, account: Profile, part_id: int, dialect: int, key: str, app_id: str, request_id: str
 ) -> MessagePart:
     """Raises `RequestRejected` for a part that is too long, or no text by itself."""
     assert submit.part is not None
@@ -83,7 +84,7 @@ def part_of(
         submit.part.part,
         submit.octets,
         PartRequest(
-            door,
+            dialect,
             key,
             app_id,
             request_id,
@@ -123,7 +124,7 @@ def submission_of(parts: Sequence[MessagePart], account: Profile) -> Submission:
     recipient = Recipient(first.form.raw_number, first.number, reference)
     return Submission(
         account=account,
-        door=Door.SMPP,
+        dialect=NUMBER,
         app_id=first.form.app_id,
         request_id=first.form.request_id,
         groups=(Group(text.text, first.sender, (recipient,), text.encoding, notes, first.form.options),),

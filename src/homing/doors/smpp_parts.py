@@ -13,13 +13,13 @@ import structlog
 from homing import errors, limits
 from homing.accounts.directory import Directory
 from homing.doors import smpp_long
+from homing.doors.smpp_dialect import is_registered, receipt_push
 from homing.doors.smpp_long import MessagePart, MultipartKey
 from homing.intake.intake import Intake, Verdict
 from homing.kit.batching import Batcher
 from homing.kit.ids import first_id_at, id_time_ms
 from homing.messages.lookup import Lookup
-from homing.messages.outbox import add_pushes, is_registered, receipt_push
-from homing.model import Door
+from homing.messages.outbox import add_pushes
 from homing.states import State
 from homing.store.database import Connection, Database, Record
 
@@ -209,7 +209,7 @@ class MultipartStore:
     async def _submit(self, parts: Sequence[MessagePart]) -> Verdict:
         first = parts[0]
         try:
-            credential = await self._directory.find(Door(first.form.door), first.form.key)
+            credential = await self._directory.find(first.form.dialect, first.form.key)
             if credential is None:
                 return errors.Refusal("the credential was revoked")
             submission = smpp_long.submission_of(parts, credential.profile)

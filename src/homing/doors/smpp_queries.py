@@ -7,6 +7,7 @@ from typing import Any, Final
 from homing import limits
 from homing.accounts.profile import Profile
 from homing.accounts.query_budget import QueryBudget
+from homing.dialects.base import Dialects
 from homing.doors.smpp_parts import MultipartStore
 from homing.doors.smpp_words import RequestRejected
 from homing.kit.ids import ID_MAX
@@ -36,7 +37,9 @@ class QueryHandler:
         long: MultipartStore,
         budget: QueryBudget,
         clock: Callable[[], datetime],
+        dialects: Dialects,
     ) -> None:
+        self._dialects = dialects
         self._database = database
         self._lookup = lookup
         self._long = long
@@ -72,7 +75,7 @@ class QueryHandler:
         is_other = request.destination_addr and normalise(request.destination_addr) != found["number"]
         if is_other or "message_id" not in found:
             raise RequestRejected(CommandStatus.RCANCELFAIL)
-        if not await withdraw(self._database, account.account_id, found["message_id"], self._clock()):
+        if not await withdraw(self._database, account.account_id, found["message_id"], self._clock(), self._dialects):
             raise RequestRejected(CommandStatus.RCANCELFAIL, "it is on its way, or has ended")
         return CancelSmResp()
 

@@ -13,6 +13,7 @@ from homing.accounts.binds import BindRegister
 from homing.accounts.directory import Directory
 from homing.accounts.query_budget import QueryBudget
 from homing.config import Smpp
+from homing.dialects.base import Dialects
 from homing.doors.auth_guard import AuthGuard
 from homing.doors.smpp import SmppListener, listen_addresses
 from homing.doors.smpp_bind import BindAuthenticator
@@ -46,6 +47,7 @@ class SmppServer:
         tally: WorkTally,
         chance: random.Random,
         registry: CollectorRegistry,
+        dialects: Dialects,
     ) -> None:
         """Raises `OperatorError` for settings that cannot be."""
         smpp_metrics = SmppMetrics()
@@ -54,15 +56,21 @@ class SmppServer:
         register = BindRegister(database, owner, clock)
         self._directory = directory
         self._intake = intake
-        self._auth = AuthGuard(database, registry)
+        self._auth = AuthGuard(database, registry, dialects)
         self._delivery = BindDelivery(database, clock, tally, smpp_metrics, chance)
         self._multipart = MultipartStore(database, intake, directory, lookup, clock)
-        queries = QueryHandler(database, lookup, self._multipart, QueryBudget(), clock)
+        queries = QueryHandler(database, lookup, self._multipart, QueryBudget(), clock, dialects)
         self._listener = SmppListener(
             addresses=listen_addresses(settings),
             directory=directory,
             register=register,
-            authenticator=BindAuthenticator(directory=directory, register=register, next_id=next_id, auth=self._auth),
+            authenticator=BindAuthenticator(
+                directory=directory,
+                register=register,
+                next_id=next_id,
+                auth=self._auth,
+                binding=dialects.binding,
+            ),
             commands=CommandHandler(
                 intake=intake,
                 multipart=self._multipart,

@@ -11,10 +11,11 @@ from homing import limits
 from homing.accounts.profile import Profile
 from homing.doors import smpp_text
 from homing.doors.abnormal import why_abnormal
+from homing.doors.smpp_dialect import NUMBER
 from homing.doors.smpp_words import RequestRejected, VendorStatus
 from homing.intake.submission import Group, Submission
 from homing.messages import smpp_form
-from homing.model import NO_OPTIONS, Door, Options, Recipient, Traffic
+from homing.model import NO_OPTIONS, Options, Recipient, Traffic
 from homing.smpp import concatenation, times, udh
 from homing.smpp.concatenation import PartPosition
 from homing.smpp.data_coding import FLASH
@@ -81,7 +82,7 @@ class SubmitRequest(msgspec.Struct, frozen=True):
         group = Group(text.text, self.sender, self.recipients, text.encoding, self.notes or None, self.options)
         return Submission(
             account=account,
-            door=Door.SMPP,
+            dialect=NUMBER,
             app_id=app_id,
             request_id=request_id,
             groups=(group,),

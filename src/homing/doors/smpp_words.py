@@ -4,6 +4,7 @@ import enum
 from typing import Final
 
 from homing import errors
+from homing.dialects.error_codes import ErrorCodes
 from homing.smpp.statuses import CommandStatus
 
 
@@ -27,32 +28,41 @@ class RequestRejected(errors.Refusal):
         self.status = status
 
 
-STATUSES: Final[dict[type[errors.HomingError], CommandStatus | VendorStatus]] = {
-    errors.Refusal: CommandStatus.RSUBMITFAIL,
-    errors.NumbersEmpty: CommandStatus.RINVDSTADR,
-    errors.NumbersAbnormal: CommandStatus.RINVDSTADR,
-    errors.NumbersTooMany: CommandStatus.RINVNUMDESTS,
-    errors.ContentEmpty: CommandStatus.RINVMSGLEN,
-    errors.ContentTooLong: CommandStatus.RINVMSGLEN,
-    errors.SensitiveWords: VendorStatus.SENSITIVE_WORDS,
-    errors.TemplateMismatch: VendorStatus.TEMPLATE,
-    errors.TemplateMissing: VendorStatus.TEMPLATE,
-    errors.NoRoute: VendorStatus.NO_ROUTE,
-    errors.FlashNotCarried: VendorStatus.UNSUPPORTED_CONTENT,
-    errors.DestinationBlocked: VendorStatus.DESTINATION_BLOCKED,
-    errors.InsufficientBalance: VendorStatus.INSUFFICIENT_BALANCE,
-    errors.QueryTooFrequent: CommandStatus.RTHROTTLED,
-    errors.PlatformFailure: CommandStatus.RSYSERR,
-    errors.Overloaded: CommandStatus.RMSGQFUL,
-}
-"""A class that is not in the table has its base class's status."""
+STATUSES: Final = ErrorCodes[CommandStatus | VendorStatus](
+    {
+        errors.HomingError: CommandStatus.RSYSERR,
+        errors.Refusal: CommandStatus.RSUBMITFAIL,
+        errors.BadShape: CommandStatus.RSUBMITFAIL,
+        errors.BadParameter: CommandStatus.RSUBMITFAIL,
+        errors.UnknownApp: CommandStatus.RSUBMITFAIL,
+        errors.NumbersEmpty: CommandStatus.RINVDSTADR,
+        errors.NumbersTooMany: CommandStatus.RINVNUMDESTS,
+        errors.NumbersAbnormal: CommandStatus.RINVDSTADR,
+        errors.NationalNumber: CommandStatus.RINVDSTADR,
+        errors.ContentEmpty: CommandStatus.RINVMSGLEN,
+        errors.ContentTooLong: CommandStatus.RINVMSGLEN,
+        errors.SensitiveWords: VendorStatus.SENSITIVE_WORDS,
+        errors.TemplateMismatch: VendorStatus.TEMPLATE,
+        errors.TemplateMissing: VendorStatus.TEMPLATE,
+        errors.BatchEmpty: CommandStatus.RSUBMITFAIL,
+        errors.NoRoute: VendorStatus.NO_ROUTE,
+        errors.FlashNotCarried: VendorStatus.UNSUPPORTED_CONTENT,
+        errors.DestinationBlocked: VendorStatus.DESTINATION_BLOCKED,
+        errors.InsufficientBalance: VendorStatus.INSUFFICIENT_BALANCE,
+        errors.QueryEmpty: CommandStatus.RSUBMITFAIL,
+        errors.QueryTooFrequent: CommandStatus.RTHROTTLED,
+        errors.BadTime: CommandStatus.RSUBMITFAIL,
+        errors.OutOfRange: CommandStatus.RSUBMITFAIL,
+        errors.PlatformFailure: CommandStatus.RSYSERR,
+        errors.StoreAway: CommandStatus.RSYSERR,
+        errors.StoreFailed: CommandStatus.RSYSERR,
+        errors.Overloaded: CommandStatus.RMSGQFUL,
+    }
+)
 
 
 def status_of(error: BaseException) -> CommandStatus | VendorStatus:
     """The status to respond with for an error; RSYSERR for an unforeseen one."""
     if isinstance(error, RequestRejected):
         return error.status
-    for kind in type(error).__mro__:
-        if kind in STATUSES:
-            return STATUSES[kind]
-    return CommandStatus.RSYSERR
+    return STATUSES.of(type(error)) if isinstance(error, errors.HomingError) else CommandStatus.RSYSERR

@@ -34,7 +34,7 @@ def pdus_of(kind: PushKind, body: str, push_id: int, *, with_tlvs: bool, charset
     data_coding 0 stands for. Raises ValueError (msgspec's and UnencodablePdu are such) for a body that cannot be
     encoded, such as one that retention has blanked.
     """
-    if kind is PushKind.SMPP_INBOUND:
+    if kind is PushKind.INBOUND:
         return _inbound_pdus(read_inbound(body), push_id, charset)
     return [_receipt_pdu(read_receipt(body), with_tlvs)]
 

@@ -12,6 +12,7 @@ import msgspec
 import structlog
 
 from homing import errors, limits
+from homing.dialects.base import Dialects
 from homing.events.guarded import GuardedPoster, Posted
 from homing.kit.backoff import scheduled_s
 from homing.kit.batching import Batcher
@@ -80,7 +81,9 @@ class Pusher:
         clock: Callable[[], datetime],
         tally: WorkTally,
         chance: random.Random,
+        dialects: Dialects,
     ) -> None:
+        self._dialects = dialects
         self._database = database
         self._poster = poster
         self._pulse = pulse
@@ -187,7 +190,7 @@ class Pusher:
         posted = await self._poster.post(
             push.url, push.body, {"webhook-id": f"push_{push.push_id}"}, account_id=push.account_id
         )
-        acknowledged = is_acknowledged(PushKind(push.kind), posted.status)
+        acknowledged = self._is_acknowledged(push, posted.status)
         self._breaker.note(push.url, acknowledged, time.monotonic())
         if acknowledged:
             return Done(push, now, posted, PushOutcome.ACKNOWLEDGED, None)
@@ -195,6 +198,13 @@ class Pusher:
         if wait_s is None:
             return Done(push, now, posted, PushOutcome.GIVEN_UP, None)
         return Done(push, now, posted, PushOutcome.PENDING, now + timedelta(seconds=wait_s))
+
+    def _is_acknowledged(self, push: Claimed, status: int | None) -> bool:
+        if status is None:
+            return False
+        if push.kind == PushKind.ALERT:
+            return 200 <= status < 300
+        return self._dialects.of(push.dialect).is_acknowledged(status)
 
     async def _record(self, done: Sequence[Done]) -> list[None]:
         await self._database.execute(
@@ -213,13 +223,6 @@ class Pusher:
         for outcome in PushOutcome:
             self._tally.pushed(outcome.name.lower(), sum(1 for one in done if one.outcome is outcome))
         return [None] * len(done)
-
-
-def is_acknowledged(kind: PushKind, status: int | None) -> bool:
-    """lia takes any 2xx for an answer, laaffic 200 alone (contracts, sections 7 and 10); alerts are as lia's."""
-    if status is None:
-        return False
-    return 200 <= status < 300 if kind in (PushKind.LIA_REPORT, PushKind.GUARD_ALERT) else status == 200
 
 
 def _chains(claimed: Sequence[Claimed]) -> list[list[Claimed]]:

@@ -1,20 +1,12 @@
 """A push to try an address with: made up, in its dialect's form, and posted the way that every push is."""
 
-from datetime import UTC, datetime
-from typing import Final
+from datetime import datetime
 
 import msgspec
 
-from homing.dialects.laaffic.form import Inbound, Report, price_detail
+from homing.dialects.base import Dialect, Dialects
 from homing.events.guarded import GuardedPoster, Posted
-from homing.events.pusher import is_acknowledged
 from homing.model import PushKind
-
-ORDER: Final = "homing-test"
-MESSAGE: Final = "0"
-"""No message has this id."""
-NUMBER: Final = "8613800130001"
-PRICE_MICRO: Final = 31_000
 
 
 class Trial(msgspec.Struct, frozen=True):
@@ -27,40 +19,25 @@ class Trial(msgspec.Struct, frozen=True):
 
 
 async def try_address(
-    poster: GuardedPoster, account_id: int, kind: PushKind, url: str, app_id: str, now: datetime
+    poster: GuardedPoster,
+    dialects: Dialects,
+    account_id: int,
+    kind: PushKind,
+    url: str,
+    app_id: str,
+    now: datetime,
 ) -> Trial:
-    """`kind`: LAAFFIC_REPORT or LAAFFIC_INBOUND. Never raises for what the address does; one that pushes may not go to
-    is refused as always.
+    """`kind`: what apps have an address for. Never raises for what the address does; one that pushes may not go to is
+    refused as always. Raises ValueError where no dialect pushes such to apps.
     """
-    body = msgspec.json.encode(_inbound(now) if kind is PushKind.LAAFFIC_INBOUND else _report(app_id, now)).decode()
+    dialect, body = _sample(dialects, kind, app_id, now)
     posted = await poster.post(url, body, {"webhook-id": f"push_test_{int(now.timestamp() * 1000)}"}, account_id)
-    return Trial(url, body, posted, is_acknowledged(kind, posted.status))
+    return Trial(url, body, posted, posted.status is not None and dialect.is_acknowledged(posted.status))
 
 
-def _report(app_id: str, now: datetime) -> Report:
-    return Report(
-        appId=app_id,
-        orderId=ORDER,
-        msgid=MESSAGE,
-        mobile=NUMBER,
-        status=0,
-        reason="0",
-        timestamp=int(now.timestamp() * 1000),
-        mcc="460",
-        mnc="00",
-        pricedetail=price_detail(PRICE_MICRO, 1, PRICE_MICRO),
-    )
-
-
-def _inbound(now: datetime) -> Inbound:
-    return Inbound(
-        msgid=MESSAGE,
-        mobile=NUMBER,
-        reply_time=f"{now.astimezone(UTC):%Y-%m-%d %H:%M:%S}",
-        content="A test push from Homing",
-        sendid=ORDER,
-        mcc=460,
-        mnc=0,
-        operator="",
-        pricedetail=price_detail(0, 1, 0),
-    )
+def _sample(dialects: Dialects, kind: PushKind, app_id: str, now: datetime) -> tuple[Dialect, str]:
+    for dialect in dialects:
+        body = dialect.sample(kind, app_id, now)
+        if body is not None:
+            return dialect, body
+    raise ValueError(f"no dialect pushes {kind.name} to apps")

@@ -1,4 +1,4 @@
-"""The one intake: every door's submissions go through here, and share their transactions."""
+"""The one intake: every dialect's submissions go through here, and share their transactions."""
 
 import asyncio
 from collections.abc import Callable, Sequence

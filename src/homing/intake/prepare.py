@@ -107,7 +107,7 @@ def prepare(
                     account_id=account.account_id,
                     message_id=message_id,
                     submission_id=submission_id,
-                    door=int(submission.door),
+                    dialect=submission.dialect,
                     app_id=submission.app_id,
                     request_id=submission.request_id,
                     raw_number=None if recipient.raw == recipient.number else recipient.raw,

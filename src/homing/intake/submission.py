@@ -1,4 +1,4 @@
-"""What a door hands to the intake, and what it gets back."""
+"""What a dialect hands to the intake, and what it gets back."""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,14 +6,14 @@ import msgspec
 
 from homing import errors, limits
 from homing.accounts.profile import Profile
-from homing.model import NO_OPTIONS, Door, Options, Recipient, Traffic
+from homing.model import NO_OPTIONS, Options, Recipient, Traffic
 from homing.text.segments import Encoding
 
 
 class Group(msgspec.Struct, frozen=True):
     """One text from one sender to one or more recipients. `encoding` None: the text decides.
 
-    `notes` is what the door decided that the message's timeline should tell (a replaced sender). The `options` are
+    `notes` is what the dialect decided that the message's timeline should tell (a replaced sender). The `options` are
     stored among them, which costs no column.
     """
 
@@ -28,11 +28,11 @@ class Group(msgspec.Struct, frozen=True):
 class Submission(msgspec.Struct, frozen=True):
     """What is accepted or refused together: its money is taken at once, all or nothing.
 
-    `registered` is SMPP's registered_delivery; None where the door has another way to ask for reports.
+    `registered` is SMPP's registered_delivery; None where the dialect has another way to ask for reports.
     """
 
     account: Profile
-    door: Door
+    dialect: int
     app_id: str
     request_id: str
     groups: Sequence[Group]

@@ -1,4 +1,4 @@
-"""Secrets at rest (AES-256-GCM), made-up secrets, and the laaffic dialect's signature."""
+"""Secrets at rest (AES-256-GCM), made-up secrets, and comparing in constant time."""
 
 import base64
 import contextlib
@@ -19,7 +19,7 @@ ALPHABET: Final = string.ascii_letters + string.digits
 
 
 class Vault:
-    """Encrypts secrets of customers and carriers. The laaffic dialect signs with the plain secret, and so do we with
+    """Encrypts secrets of customers and carriers. Some dialects sign with the plain secret, and so do we with
     carriers, so a hash would not do.
     """
 
@@ -82,9 +82,9 @@ def make_secret(length: int = 16) -> str:
     return "".join(secrets.choice(ALPHABET) for _ in range(length))
 
 
-def laaffic_sign(key: str, secret: str, timestamp: str) -> str:
-    """MD5(key + secret + timestamp) as 32 lower-case hex digits (laaffic contract, section 1)."""
-    return hashlib.md5(f"{key}{secret}{timestamp}".encode(), usedforsecurity=False).hexdigest()
+def md5_hex(text: str) -> str:
+    """32 lower-case digits: for signatures that a protocol defines so."""
+    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
 
 
 def same(left: str, right: str) -> bool:

@@ -14,7 +14,7 @@ from homing.kit import ids
 from homing.lab.guards import Allows
 from homing.lab.reports import ACCOUNT_ID, SENDER
 from homing.lab.world import START_S, Needs, World
-from homing.model import App, Door, Recipient, Traffic
+from homing.model import App, Recipient, Traffic
 from homing.routing.rules import Wanted
 from homing.routing.tariff import Tariff
 from homing.text.numbers import Destination
@@ -22,6 +22,10 @@ from homing.text.numbers import Destination
 NODE: Final = 0
 REFUSED: Final = -1
 Chosen = NDArray[np.int64]
+
+
+DIALECT: Final = 0
+"""No dialect's number: the lab's messages come by none."""
 
 
 class Accepts(Protocol):
@@ -82,7 +86,7 @@ class WholeIntake:
             numbers = map(str, needs["number"][first:last].tolist())
             recipients = [Recipient(number, number) for number in numbers]
             group = Group(self._world.scenario.text, SENDER, recipients)
-            submission = Submission(self._profile, Door.LAAFFIC, app.name, "lab", [group])
+            submission = Submission(self._profile, DIALECT, app.name, "lab", [group])
             try:
                 prepared = prepare(submission, tariff, self._world.numbering, self._ids.next, watch)
             except errors.Refusal:

@@ -11,14 +11,14 @@ from typing import Any, Final
 import msgspec
 
 from homing import limits
+from homing.dialects.base import Dialects
 from homing.kit.addresses import without_password
 from homing.kit.money import trimmed
-from homing.messages.outbox import BIND_KINDS
 from homing.messages.phrases import Phrase, english
 from homing.messages.reason_words import reason_phrase
 from homing.messages.route_choice import read_choice, route_phrases, route_reasons
 from homing.messages.words import BOOKS, ENTRIES, OUTCOMES, PUSH_OUTCOMES, PUSHES, STATES, TRAFFIC
-from homing.model import CURRENCY, Door, Outcome, PushOutcome
+from homing.model import CURRENCY, Outcome, PushOutcome
 from homing.reasons import Reason, plain_reason
 from homing.states import TABLE, State
 from homing.store.database import Connection, Record
@@ -73,7 +73,7 @@ async def find_message(connection: Connection, message_id: int) -> Record | None
     return await connection.row("timeline_message", message_id)
 
 
-async def read_timeline(connection: Connection, message: Record) -> list[Moment]:
+async def read_timeline(connection: Connection, message: Record, dialects: Dialects) -> list[Moment]:
     """The story of a row of `find_message`, in the order of time. What is still to come stands at the end, at the
     time when it is due.
     """
@@ -90,7 +90,7 @@ async def read_timeline(connection: Connection, message: Record) -> list[Moment]
     )
     choice = await read_choice(connection, message)
     ours = chain(
-        _accepted(message),
+        _accepted(message, dialects),
         (Moment(message["submitted_at"], name, (told,), is_inside=True) for name, told in choice),
         _entries(message, entries),
         map(_attempt, attempts),
@@ -100,9 +100,9 @@ async def read_timeline(connection: Connection, message: Record) -> list[Moment]
         map(_receipt, receipts),
         _parts(parts),
         _ended(message, parts),
-        map(_push, pushes),
+        (_push(push, dialects) for push in pushes),
         map(_post, posts),
-        _converted(conversion),
+        _converted(conversion, dialects),
         map(_waits, waiting),
         chain.from_iterable(map(_due_push, pushes)),
     )
@@ -117,11 +117,11 @@ async def read_timeline(connection: Connection, message: Record) -> list[Moment]
     ]
 
 
-def _accepted(message: Row) -> Iterator[Moment]:
+def _accepted(message: Row, dialects: Dialects) -> Iterator[Moment]:
     """What was decided before the message was taken."""
     at = message["submitted_at"]
     notes = json.loads(message["notes"] or "{}")
-    yield Moment(at, Phrase("submitted"), tuple(_submitted(message)))
+    yield Moment(at, Phrase("submitted"), tuple(_submitted(message, dialects)))
     yield Moment(at, Phrase("number"), tuple(_number(message)))
     replaced = (plain_reason(notes["sender_replaced"]),) if "sender_replaced" in notes else ()
     yield Moment(at, Phrase("sender"), tuple(_sender(message, notes, replaced)), reasons=replaced)
@@ -142,11 +142,11 @@ def _accepted(message: Row) -> Iterator[Moment]:
     yield Moment(at, Phrase("route"), (_route(message), *route_phrases(chosen)), is_inside=True, reasons=tuple(chosen))
 
 
-def _submitted(message: Row) -> Iterator[Phrase]:
+def _submitted(message: Row, dialects: Dialects) -> Iterator[Phrase]:
     app = f"{message['app']} ({message['app_id']})" if message["app"] else message["app_id"]
     yield Phrase(
-        "through {door}, app {app}, request {request}",
-        door=Door(message["door"]).name.lower(),
+        "through {dialect}, app {app}, request {request}",
+        dialect=dialects.title_of(message["dialect"]),
         app=app or Phrase("none"),
         request=message["request_id"],
     )
@@ -299,9 +299,10 @@ def _ended(message: Row, parts: Sequence[Row]) -> Iterator[Moment]:
         yield Moment(message["final_at"], STATES[state], tuple(told))
 
 
-def _push(push: Row) -> Moment:
+def _push(push: Row, dialects: Dialects) -> Moment:
     """A push as it was written. What came of it stands with its last attempt, where it had one."""
-    kind, target = PUSHES[push["kind"]], without_password(push["url"]) or Phrase("a bind")
+    kind = PUSHES[push["kind"]](dialects.title_of(push["dialect"]))
+    target = without_password(push["url"]) or Phrase("a bind")
     told = (
         Phrase("{kind} for {target}", kind=kind, target=target)
         if push["attempts"]
@@ -314,7 +315,7 @@ def _post(post: Row) -> Moment:
     values = {"n": post["attempt"], "ms": post["took_ms"], "status": post["status"]}
     if post["status"] is None:
         told = Phrase("try {n} failed after {ms} ms", **values)
-    elif post["kind"] in BIND_KINDS:
+    elif post["is_for_bind"]:
         told = Phrase("try {n} was answered after {ms} ms", **values)
     else:
         told = Phrase("try {n} answered HTTP {status} after {ms} ms", **values)
@@ -330,13 +331,14 @@ def _due_push(push: Row) -> Iterator[Moment]:
         yield Moment(push["due_at"], Phrase("push {id}", id=push["push_id"]), (told,))
 
 
-def _converted(conversion: Row | None) -> Iterator[Moment]:
+def _converted(conversion: Row | None, dialects: Dialects) -> Iterator[Moment]:
     """What was reported of this message, and whose credit that is; a credit can also come of a report about another."""
     if conversion is None:
         return
     message_id = conversion["message_id"]
     if conversion["recorded_at"] is not None:
-        told = [Phrase("the person came back: reported through {door}", door=Door(conversion["door"]).name.lower())]
+        reported_by = dialects.title_of(conversion["dialect"])
+        told = [Phrase("the person came back: reported through {dialect}", dialect=reported_by)]
         if conversion["reported_at"]:
             told.append(Phrase(", and happened at {at}", at=conversion["reported_at"]))
         to = conversion["credited_to"]

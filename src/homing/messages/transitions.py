@@ -8,7 +8,8 @@ from datetime import datetime
 
 import msgspec
 
-from homing.messages.outbox import Outbox, Push, pushes_for
+from homing.dialects.base import ChangedMessage
+from homing.messages.outbox import Outbox
 from homing.states import RANKS, TABLE, State
 from homing.store.database import Connection, Record
 
@@ -33,7 +34,7 @@ class Event(msgspec.Struct, frozen=True):
     cost_micro: int | None = None
 
 
-async def apply(transaction: Connection, events: Sequence[Event], outbox: Outbox | None = None) -> set[int]:
+async def apply(transaction: Connection, events: Sequence[Event], outbox: Outbox) -> set[int]:
     """Applies events of different messages; gives the ids of those that moved. `outbox`: where their pushes go.
 
     An event that would move a message backwards or sideways changes nothing. A message that ends undelivered gets
@@ -58,9 +59,10 @@ async def apply(transaction: Connection, events: Sequence[Event], outbox: Outbox
         [e.carrier_ref for e in ordered],
         int(State.UNDELIVERABLE),
         [e.cost_micro for e in ordered],
+        outbox.dialects.app_reporting,
     )
     lanes = {event.message_id: event.lane for event in ordered}
-    await _settle(transaction, moved, lanes, outbox or Outbox())
+    await _settle(transaction, moved, lanes, outbox)
     return {row["message_id"] for row in moved}
 
 
@@ -77,6 +79,37 @@ async def _settle(transaction: Connection, moved: Sequence[Record], lanes: dict[
     ended = [row["message_id"] for row in moved if TABLE[State(row["state"])].final]
     if ended:
         await transaction.execute("queue_leave", [lanes[message_id] for message_id in ended], ended)
-    pushes: list[Push] = [push for row in moved for push in pushes_for(row)]
+    changed = map(_changed, moved)
+    pushes = [push for message in changed for push in outbox.dialects.of(message.dialect).reports(message)]
     if pushes:
         await outbox.add(transaction, pushes)
+
+
+def _changed(row: Record) -> ChangedMessage:
+    return ChangedMessage(
+        account_id=row["account_id"],
+        message_id=row["message_id"],
+        submission_id=row["submission_id"],
+        dialect=row["dialect"],
+        app_id=row["app_id"],
+        number=row["number"],
+        raw_number=row["raw_number"],
+        sender=row["sender"],
+        mcc=row["mcc"],
+        mnc=row["mnc"],
+        segments=row["segments"],
+        reference=row["reference"],
+        callback_url=row["callback_url"],
+        report_url=row["report_url"],
+        registered=row["registered"],
+        state=State(row["state"]),
+        at=row["at"],
+        carrier_ref=row["carrier_ref"],
+        error_code=row["error_code"],
+        error_text=row["error_text"],
+        price_micro=row["price_micro"],
+        charge_micro=row["charge_micro"],
+        refund_micro=row["refund_micro"],
+        beginning=row["beginning"],
+        parts=row["parts"],
+    )

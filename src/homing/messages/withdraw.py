@@ -3,6 +3,8 @@
 from datetime import datetime
 
 from homing import limits
+from homing.dialects.base import Dialects
+from homing.messages.outbox import Outbox
 from homing.messages.transitions import Event, apply
 from homing.states import State
 from homing.store.database import Database
@@ -10,7 +12,7 @@ from homing.store.database import Database
 REASON = "cancelled by the customer"
 
 
-async def withdraw(database: Database, account_id: int, message_id: int, now: datetime) -> bool:
+async def withdraw(database: Database, account_id: int, message_id: int, now: datetime, dialects: Dialects) -> bool:
     """Ends a message that is queued, under no claim, and that no carrier can have: it has failed, and its money is
     given back in the same transaction. False when it is too late for that.
     """
@@ -19,4 +21,4 @@ async def withdraw(database: Database, account_id: int, message_id: int, now: da
         if row is None:
             return False
         event = Event(account_id, message_id, State.FAILED, now, row["lane"], None, REASON)
-        return message_id in await apply(transaction, [event])
+        return message_id in await apply(transaction, [event], Outbox(dialects))

@@ -1,6 +1,6 @@
 """The words of a timeline for what the tables' small integers mean: phrases, by the integers as rows have them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from homing.messages.phrases import Phrase
@@ -43,15 +43,14 @@ OUTCOMES: Final[Mapping[int, Phrase]] = {
     Outcome.DEFERRED: Phrase("deferred"),
     Outcome.UNKNOWN: Phrase("unknown"),
 }
-PUSHES: Final[Mapping[int, Phrase]] = {
-    PushKind.LIA_REPORT: Phrase("lia report"),
-    PushKind.LAAFFIC_REPORT: Phrase("laaffic report"),
-    PushKind.LAAFFIC_INBOUND: Phrase("laaffic inbound"),
-    PushKind.SMPP_RECEIPT: Phrase("smpp receipt"),
-    PushKind.SMPP_INBOUND: Phrase("smpp inbound"),
-    PushKind.SMPP_NOTICE: Phrase("smpp notice"),
-    PushKind.GUARD_ALERT: Phrase("guard alert"),
+PUSHES: Final[Mapping[int, Callable[[str], Phrase]]] = {
+    PushKind.REPORT: lambda dialect: Phrase("{dialect} report", dialect=dialect),
+    PushKind.INBOUND: lambda dialect: Phrase("{dialect} inbound", dialect=dialect),
+    PushKind.RECEIPT: lambda dialect: Phrase("{dialect} receipt", dialect=dialect),
+    PushKind.NOTICE: lambda dialect: Phrase("{dialect} notice", dialect=dialect),
+    PushKind.ALERT: lambda _dialect: Phrase("guard alert"),
 }
+"""By the title of the push's dialect."""
 PUSH_OUTCOMES: Final[Mapping[int, Phrase]] = {
     PushOutcome.PENDING: Phrase("pending"),
     PushOutcome.ACKNOWLEDGED: Phrase("acknowledged"),

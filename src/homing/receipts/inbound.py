@@ -2,25 +2,20 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from datetime import UTC
-from typing import Final
 
-import msgspec
 import structlog
 
 from homing import errors, limits
-from homing.dialects.laaffic import form as laaffic_form
+from homing.dialects.base import Dialects, InboundMessage
 from homing.kit.ids import first_id_at, id_time_ms
 from homing.kit.storable import storable
-from homing.messages import smpp_form
-from homing.messages.outbox import Push, add_pushes
-from homing.model import CarrierInbound, PushKind
+from homing.messages.outbox import add_pushes
+from homing.model import CarrierInbound
 from homing.receipts.spellings import in_any_country, person_number, sender_key
 from homing.store.database import Connection, Database, Record
 from homing.text.numbers import Numbering
 
 log = structlog.get_logger()
-encode: Final = msgspec.json.encode
 
 
 class InboundMail:
@@ -28,10 +23,13 @@ class InboundMail:
     the accounts that have the sender. Carriers write both addresses in their own way. What is nobody's is kept as such.
     """
 
-    def __init__(self, database: Database, numbering: Numbering, next_id: Callable[[], int]) -> None:
+    def __init__(
+        self, database: Database, numbering: Numbering, next_id: Callable[[], int], dialects: Dialects
+    ) -> None:
         self._database = database
         self._numbering = numbering
         self._next_id = next_id
+        self._dialects = dialects
 
     async def take(self, carrier_id: int, inbound: Sequence[CarrierInbound]) -> None:
         """Durable when it returns. A message that was brought before is heard once."""
@@ -151,28 +149,20 @@ class InboundMail:
             place.network,
             carrier_ref,
         )
-        if owner["inbound_url"]:
-            form = laaffic_form.Inbound(
-                msgid=str(inbound_id),
-                mobile=number,
-                reply_time=one.received_at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S"),
-                content=content,
-                sendid=recipient,
-                mcc=laaffic_form.code_number(place.mcc),
-                mnc=laaffic_form.code_number(place.mnc),
-                operator=place.network or "-1",
-                pricedetail=laaffic_form.price_detail(0, 1, 0),
-            )
-            await transaction.execute(
-                "pushes_add",
-                [owner["account_id"]],
-                [owner["account_id"] % limits.PUSH_LANES],
-                [inbound_id],
-                [int(PushKind.LAAFFIC_INBOUND)],
-                [owner["inbound_url"]],
-                [encode(form).decode()],
-            )
-        if owner["is_bound"]:
-            told = smpp_form.InboundBody(number, recipient, content)
-            body = encode(told).decode()
-            await add_pushes(transaction, [Push(owner["account_id"], inbound_id, PushKind.SMPP_INBOUND, "", body)])
+        message = InboundMessage(
+            account_id=owner["account_id"],
+            inbound_id=inbound_id,
+            app_id=owner["app_id"],
+            inbound_url=owner["inbound_url"],
+            is_bound=owner["is_bound"],
+            number=number,
+            recipient=recipient,
+            content=content,
+            received_at=one.received_at,
+            mcc=place.mcc,
+            mnc=place.mnc,
+            network=place.network,
+        )
+        pushes = [push for dialect in self._dialects for push in dialect.inbound(message)]
+        if pushes:
+            await add_pushes(transaction, pushes)

@@ -14,6 +14,7 @@ import msgspec
 import structlog
 
 from homing import errors, limits
+from homing.dialects.base import Dialects
 from homing.kit.batching import Batcher
 from homing.kit.storable import storable
 from homing.messages.outbox import Handover, Outbox
@@ -51,9 +52,11 @@ class ReceiptInbox:
         database: Database,
         clock: Callable[[], datetime],
         tally: WorkTally,
+        dialects: Dialects,
         handover: Handover | None = None,
     ) -> None:
         """`handover`: who posts pushes in this process."""
+        self._dialects = dialects
         self._database = database
         self._handover = handover
         self._clock = clock
@@ -153,7 +156,7 @@ class ReceiptInbox:
 
     async def _store(self, batches: Sequence[Sequence[Arrived]]) -> list[None]:
         arrived = [one for batch in batches for one in batch]
-        outbox = Outbox(self._handover)
+        outbox = Outbox(self._dialects, self._handover)
         async with self._database.transaction() as transaction:
             await self._apply(transaction, arrived, outbox)
         outbox.committed()

@@ -4,7 +4,9 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from homing import limits
+from homing.dialects.base import Dialects
 from homing.kit.storable import storable
+from homing.messages.outbox import Outbox
 from homing.messages.transitions import AWAITING_LANE, Event, apply
 from homing.model import LateAnswer
 from homing.states import State
@@ -12,7 +14,8 @@ from homing.store.database import Database
 
 
 class LateAnswers:
-    def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
+    def __init__(self, database: Database, clock: Callable[[], datetime], dialects: Dialects) -> None:
+        self._dialects = dialects
         self._database = database
         self._clock = clock
 
@@ -47,4 +50,5 @@ class LateAnswers:
             await apply(
                 transaction,
                 [Event(row["account_id"], row["message_id"], State.SENT, now) for row in rows if row["is_current"]],
+                Outbox(self._dialects),
             )

@@ -11,7 +11,6 @@ from homing.states import State
 ENUMS: Final[Mapping[str, type[enum.IntEnum]]] = MappingProxyType(
     {
         "Book": model.Book,
-        "Door": model.Door,
         "EntryKind": model.EntryKind,
         "GuardAction": model.GuardAction,
         "Outcome": model.Outcome,

@@ -20,7 +20,7 @@ class NewMessage(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     account_id: int
     message_id: int
     submission_id: int
-    door: int
+    dialect: int
     app_id: str
     request_id: str
     raw_number: str | None

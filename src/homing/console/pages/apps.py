@@ -24,7 +24,7 @@ EXPECTS_SAID: Final = {
     "no": N_("No: its messages ask for nothing"),
 }
 URLS: Final = ("report_url", "inbound_url")
-KINDS: Final = {"report_url": PushKind.LAAFFIC_REPORT, "inbound_url": PushKind.LAAFFIC_INBOUND}
+KINDS: Final = {"report_url": PushKind.REPORT, "inbound_url": PushKind.INBOUND}
 
 
 async def show(visit: Visit) -> Response:
@@ -115,7 +115,9 @@ async def _try(visit: Visit, place: Place) -> Response:
         await record(
             transaction, "app", "try_push", f"{row['name']} {app_id}", place.account_id, after={"url": row[name]}
         )
-    trial = await try_address(visit.shared.poster, place.account_id, KINDS[name], row[name], app_id, visit.now)
+    trial = await try_address(
+        visit.shared.poster, visit.shared.dialects, place.account_id, KINDS[name], row[name], app_id, visit.now
+    )
     return await _show_one(visit, trial)
 
 

@@ -1,7 +1,7 @@
 """An account's keys, and where calls may come from. A secret is shown once, in the answer to the form that made it."""
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 from starlette.responses import Response
 
@@ -11,9 +11,6 @@ from homing.console.account_place import Place, back, for_both, place_of
 from homing.console.page import CUSTOMERS, Entry, Group, Section
 from homing.console.visit import NotFoundHere, Visit
 from homing.console.words import N_
-from homing.model import Door
-
-DOORS: Final = {Door.LIA: "lia", Door.LAAFFIC: "laaffic", Door.SMPP: "SMPP"}
 
 
 async def show(visit: Visit) -> Response:
@@ -24,7 +21,7 @@ async def show(visit: Visit) -> Response:
         place=place,
         rows=[row for row in rows if row["revoked_at"] is None],
         revoked=[row for row in rows if row["revoked_at"] is not None],
-        doors=DOORS,
+        dialects=visit.shared.dialects,
         networks="\n".join(map(str, place.account["allowed_networks"])),
         version=visit.version(_networks(place.account)),
     )
@@ -45,8 +42,8 @@ async def change(visit: Visit) -> Response:
 
 async def _create(visit: Visit, place: Place) -> Response:
     """Customers get keys that Homing makes: one of their own choice would tell them which are taken."""
-    door = next((door for door, name in DOORS.items() if name.lower() == visit.field("dialect")), None)
-    if door is None:
+    dialect = next((each for each in visit.shared.dialects if each.name == visit.field("dialect")), None)
+    if dialect is None:
         raise errors.OperatorError(visit.say("Choose the dialect that it is for."))
     key = secret = None
     if not place.is_own:
@@ -60,13 +57,13 @@ async def _create(visit: Visit, place: Place) -> Response:
             transaction,
             visit.shared.vault,
             place.account_id,
-            door,
+            dialect,
             key,
             secret,
             visit.field("label"),
             may_be_short=bool(visit.field("short")),
         )
-    return visit.page("credential_new.html", place=place, made=made, dialect=DOORS[door], doors=Door)
+    return visit.page("credential_new.html", place=place, made=made)
 
 
 async def _revoke(visit: Visit, place: Place) -> Response:
@@ -76,7 +73,7 @@ async def _revoke(visit: Visit, place: Place) -> Response:
         row = next((row for row in rows if str(row["credential_id"]) == given), None)
         if row is None:
             raise NotFoundHere
-        await admin.revoke_credential(transaction, row["key"], Door(row["door"]), place.account_id)
+        await admin.revoke_credential(transaction, visit.shared.dialects, row["key"], row["dialect"], place.account_id)
     return visit.go(place.path("credentials"), visit.say("{key} is revoked.", key=row["key"]))
 
 

@@ -156,7 +156,7 @@ async def _read(visit: Visit, message_id: int) -> tuple[Any, Sequence[Moment], S
         message = await find_message(transaction, message_id)
         if message is None:
             return None
-        moments = await read_timeline(transaction, message)
+        moments = await read_timeline(transaction, message, visit.shared.dialects)
         pushes = await transaction.fetch("timeline_pushes", message["account_id"], message_id)
     return message, moments, pushes
 

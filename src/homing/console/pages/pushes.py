@@ -9,11 +9,11 @@ from homing import limits
 from homing.console import entered
 from homing.console.page import EVERYBODY, STAFF, Entry, Group, Page, Section
 from homing.console.paging import page_of
-from homing.console.story import OUTCOME_LABELS, PUSH_LABELS, outcome_tone
+from homing.console.story import OUTCOME_LABELS, outcome_tone
 from homing.console.visit import NotFoundHere, Visit
 from homing.console.words import N_
 from homing.events.pushes import Which, count_given_up, read_pushes, replay_given_up, replay_push
-from homing.messages.outbox import BIND_KINDS
+from homing.messages.words import PUSHES
 
 TABS: Final = (
     (Which.GIVEN_UP, N_("Given up")),
@@ -39,7 +39,7 @@ async def show(visit: Visit) -> Response:
         "pushes.html",
         tabs=TABS,
         which=which,
-        rows=[_told(row) for row in shown.rows],
+        rows=[_told(visit, row) for row in shown.rows],
         older_key=shown.older,
         account=visit.asked("account"),
         trouble=trouble,
@@ -80,14 +80,13 @@ async def _account_id(visit: Visit, account: str) -> int | None:
     return int((await visit.account(account))["account_id"])
 
 
-def _told(push: Any) -> dict[str, Any]:
-    is_bind = push["kind"] in BIND_KINDS
+def _told(visit: Visit, push: Any) -> dict[str, Any]:
     return {
         **push,
         "label": OUTCOME_LABELS[push["outcome"]],
         "tone": outcome_tone(push),
-        "kind_label": PUSH_LABELS[push["kind"]],
-        "http_status": None if is_bind else push["status"],
+        "kind_label": visit.tell([PUSHES[push["kind"]](visit.shared.dialects.title_of(push["dialect"]))]),
+        "http_status": push["status"] if push["url"] else None,
         "is_failing": push["due_at"] is not None and push["answered_at"] is not None,
     }
 

@@ -1,8 +1,7 @@
-"""The first message: programs of both dialects with the account's own key in them. A secret is masked until somebody
+"""The first message: programs of the dialects with the account's own key in them. A secret is masked until somebody
 who may know it asks for it; that is a form, never an address, and it is recorded.
 """
 
-from collections.abc import Mapping
 from typing import Final
 
 from starlette.responses import Response
@@ -12,12 +11,10 @@ from homing.console.page import CUSTOMERS, Entry, Group, Section
 from homing.console.snippets import TONGUES
 from homing.console.visit import NotFoundHere, Visit
 from homing.console.words import N_
-from homing.model import Door
 from homing.store.database import Record
 from homing.text.numbers import normalise
 from homing.users.audit import record
 
-DIALECTS: Final[Mapping[str, Door]] = {"lia": Door.LIA, "laaffic": Door.LAAFFIC}
 MASK: Final = "********"
 NUMBER: Final = "8613800130001"
 """The demo's carriers deliver to it at once; elsewhere one's own is put in its place."""
@@ -53,8 +50,11 @@ async def reveal(visit: Visit) -> Response:
 
 async def _show(visit: Visit, place: Place, wanted: str, secret: str | None) -> Response:
     """`wanted`: a credential's id; else the newest of the dialect is taken. `secret` is that credential's."""
-    dialect = visit.asked("dialect") if visit.asked("dialect") in DIALECTS else "lia"
-    rows = [row for row in await _credentials(visit, place) if row["door"] == DIALECTS[dialect]]
+    dialects = [each for each in visit.shared.dialects if each.quickstart is not None]
+    dialect = next((each for each in dialects if each.name == visit.asked("dialect")), dialects[0])
+    quickstart = dialect.quickstart
+    assert quickstart is not None
+    rows = [row for row in await _credentials(visit, place) if row["dialect"] == dialect.number]
     if secret is not None and wanted not in {str(row["credential_id"]) for row in rows}:
         raise NotFoundHere  # another dialect's secret has no place in these programs
     chosen = next((row for row in rows if str(row["credential_id"]) == wanted), rows[0] if rows else None)
@@ -74,12 +74,12 @@ async def _show(visit: Visit, place: Place, wanted: str, secret: str | None) -> 
     return visit.page(
         "quickstart.html",
         place=place,
-        dialect=dialect,
-        dialects=list(DIALECTS),
+        dialect=dialect.name,
+        dialects=dialects,
         rows=rows,
         chosen=chosen,
-        lacks_sender=dialect == "lia" and sender is None,
-        lacks_app=dialect == "laaffic" and not apps,
+        lacks_sender=quickstart.needs_sender and sender is None,
+        lacks_app=quickstart.needs_app and not apps,
         snippets=visit.shared.snippets.fill(dialect, values),
         is_shown=secret is not None,
         tongue=visit.field("tongue") if visit.field("tongue") in {one.key for one in TONGUES} else TONGUES[0].key,

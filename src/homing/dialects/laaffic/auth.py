@@ -6,15 +6,16 @@ from collections.abc import Callable
 from homing.accounts.directory import Directory
 from homing.accounts.profile import Profile
 from homing.dialects.laaffic import bounds
+from homing.dialects.laaffic.number import NUMBER
 from homing.dialects.laaffic.refusals import AccountLocked, AddressNotAllowed, NotAuthenticated, TimestampExpired
+from homing.dialects.laaffic.signature import signature_of
 from homing.doors.auth_guard import AuthGuard
 from homing.doors.wire import Request
-from homing.kit.crypto import laaffic_sign, same
-from homing.model import Door
+from homing.kit.crypto import same
 
 
-class Gate:
-    """Opens the account that a call's headers sign for."""
+class Authentication:
+    """Finds the account that a call's headers sign for."""
 
     def __init__(
         self,
@@ -31,7 +32,7 @@ class Gate:
         self._clock_s = clock_s
         self._steady_s = steady_s
 
-    async def open(self, request: Request) -> Profile:
+    async def account_of(self, request: Request) -> Profile:
         """Raises, in this order: headers and key (-1), address (-2), signature, timestamp's shape (both -1), its window
         (-16), lock (-13). From an address that is not allowed nobody learns whether a signature is right. Signatures
         are compared in constant time and may be in either letter case.
@@ -40,17 +41,17 @@ class Gate:
         key, timestamp, sign = headers.get("api-key"), headers.get("timestamp"), headers.get("sign")
         if not key or not timestamp or not sign:
             raise NotAuthenticated
-        credential = self._directory.peek(Door.LAAFFIC, key) or await self._directory.find(Door.LAAFFIC, key)
+        credential = self._directory.peek(NUMBER, key) or await self._directory.find(NUMBER, key)
         address = request.call.find_address()
         if credential is None:
-            self._guard.unknown(Door.LAAFFIC, key, address)
+            self._guard.unknown(NUMBER, key, address)
             raise NotAuthenticated
         account = credential.profile
         if account.allowed_networks and not account.allows(address):
-            self._guard.count(Door.LAAFFIC, "address")
+            self._guard.count(NUMBER, "address")
             raise AddressNotAllowed
-        is_right = same(laaffic_sign(key, credential.secret, timestamp), sign.lower())
-        if not await self._guard.passes(Door.LAAFFIC, key, address, is_right):
+        is_right = same(signature_of(key, credential.secret, timestamp), sign.lower())
+        if not await self._guard.passes(NUMBER, key, address, is_right):
             raise NotAuthenticated
         if not (timestamp.isascii() and timestamp.isdigit() and len(timestamp) <= 20):
             raise NotAuthenticated

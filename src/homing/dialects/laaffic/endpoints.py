@@ -7,19 +7,18 @@ import msgspec
 
 from homing import errors, limits
 from homing.accounts.profile import Profile
-from homing.accounts.query_budget import QueryBudget
-from homing.conversions.feedback import Feedback, Verdict
+from homing.conversions.feedback import Verdict
 from homing.dialects.laaffic import bounds, parameters
-from homing.dialects.laaffic.auth import Gate
+from homing.dialects.laaffic.auth import Authentication
 from homing.dialects.laaffic.codes import CODES
+from homing.dialects.laaffic.number import NUMBER
 from homing.dialects.laaffic.queries import Queries
 from homing.dialects.laaffic.send import Sender, SendFailed, app_of, failed, reason_of
+from homing.dialects.serving import Services
 from homing.doors.body import BodyFailure, BodyTooLarge
 from homing.doors.failures import FailureLog
 from homing.doors.wire import Endpoint, Request, Response
 from homing.kit.money import fixed, trimmed
-from homing.ledger.purse import Purses
-from homing.model import Door
 from homing.text.numbers import normalise
 
 encode: Final = msgspec.json.encode
@@ -52,27 +51,19 @@ SUCCESS: Final = encode(Failure("0", "success"))
 Call = Callable[[Request, Profile], Awaitable[Response]]
 
 
-class LaafficDoor:
-    """Each call: open the gate, read the parameters, do the one thing, word the answer."""
+class LaafficEndpoints:
+    """Each call: authenticate it, read the parameters, do the one thing, word the answer."""
 
-    def __init__(
-        self,
-        gate: Gate,
-        sender: Sender,
-        queries: Queries,
-        purses: Purses,
-        feedback: Feedback,
-        budget: QueryBudget,
-    ) -> None:
-        self._gate = gate
-        self._sender = sender
-        self._queries = queries
-        self._purses = purses
-        self._feedback = feedback
-        self._budget = budget
+    def __init__(self, services: Services) -> None:
+        self._authentication = Authentication(services.directory, services.auth_guard, steady_s=services.steady_s)
+        self._sender = Sender(services.intake)
+        self._queries = Queries(services.database, services.lookup)
+        self._balances = services.balances
+        self._feedback = services.feedback
+        self._budget = services.query_budget
         self._failures = FailureLog()
 
-    def endpoints(self) -> Mapping[str, Endpoint]:
+    def by_path(self) -> Mapping[str, Endpoint]:
         calls: dict[str, tuple[frozenset[str], Call]] = {
             "getBalance": (GET, self._balance),
             "sendSms": (GET | POST, self._send),
@@ -94,7 +85,7 @@ class LaafficDoor:
 
         async def handler(request: Request) -> Response:
             try:
-                account = await self._gate.open(request)
+                account = await self._authentication.account_of(request)
                 await request.read(limits.HTTP_BODY_BYTES_MAX)
                 return await call(request, account)
             except SendFailed as send:
@@ -118,7 +109,7 @@ class LaafficDoor:
         return handler
 
     async def _balance(self, _request: Request, account: Profile) -> Response:
-        purse = await self._purses.read(account.account_id)
+        purse = await self._balances.read(account.account_id)
         return Response(
             encode(
                 BalanceReply(
@@ -184,7 +175,7 @@ class LaafficDoor:
             message_id = await self._feedback.latest_to(account.account_id, digits, app_id)
         if message_id is None:
             raise errors.QueryEmpty
-        verdict = await self._feedback.report(account.account_id, message_id, Door.LAAFFIC, reported_at)
+        verdict = await self._feedback.report(account.account_id, message_id, NUMBER, reported_at)
         if verdict is Verdict.UNKNOWN_MESSAGE:
             raise errors.QueryEmpty
         return Response(SUCCESS)

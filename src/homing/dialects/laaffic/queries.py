@@ -12,8 +12,9 @@ from homing.accounts.profile import Profile
 from homing.dialects.laaffic import bounds
 from homing.dialects.laaffic.codes import ROW_STATUSES
 from homing.dialects.laaffic.counts import FINAL, SentCounts, SentSpan
-from homing.dialects.laaffic.form import PriceDetail, code_number, price_detail
 from homing.dialects.laaffic.parameters import RecordMo, Span, split_list, text_of, time_of, whole
+from homing.dialects.laaffic.prices import PriceDetail, price_detail
+from homing.dialects.laaffic.pushes import code_number
 from homing.dialects.laaffic.send import app_of
 from homing.kit import ids
 from homing.kit.buckets import TokenBucket

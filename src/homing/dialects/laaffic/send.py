@@ -9,13 +9,14 @@ from homing import errors, limits
 from homing.accounts.profile import Profile
 from homing.dialects.laaffic import bounds
 from homing.dialects.laaffic.codes import CODES, INTERFACE_FAULT
+from homing.dialects.laaffic.number import NUMBER
 from homing.dialects.laaffic.parameters import Batch, Group, split_list, text_of
 from homing.dialects.laaffic.refusals import BatchFailed
 from homing.doors.abnormal import why_abnormal
 from homing.intake import submission as intake
 from homing.intake.intake import Intake
 from homing.intake.submission import Accepted, Refused
-from homing.model import Door, Recipient
+from homing.model import Recipient
 from homing.reasons import Reason, ReasonCode
 from homing.text.numbers import normalise
 from homing.text.segments import has_lone_surrogate, utf16_units
@@ -127,7 +128,7 @@ class Sender:
             kinds = {why_abnormal(raw) for one in parsed for raw in one.invalid}
             raise kinds.pop() if len(kinds) == 1 else errors.NumbersAbnormal
         fates = await self._intake.submit(
-            intake.Submission(account=account, door=Door.LAAFFIC, app_id=app_id, request_id=request_id, groups=groups)
+            intake.Submission(account=account, dialect=NUMBER, app_id=app_id, request_id=request_id, groups=groups)
         )
         sent = [
             SentMessage(str(fate.message_id), fate.recipient.raw, fate.recipient.reference)

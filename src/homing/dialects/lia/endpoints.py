@@ -1,30 +1,29 @@
 """The lia dialect: five endpoints under /api (docs/reference/lia.md)."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 import msgspec
 
 from homing import errors
-from homing.accounts.directory import Directory
 from homing.accounts.profile import Profile
-from homing.conversions.feedback import Feedback, Verdict
+from homing.conversions.feedback import Verdict
 from homing.dialects.lia import bounds
 from homing.dialects.lia import parameters as lia_parameters
-from homing.dialects.lia.form import currency_number
+from homing.dialects.lia.money import currency_number
+from homing.dialects.lia.number import NUMBER
 from homing.dialects.lia.parameters import Parameters
 from homing.dialects.lia.send import Sender, echo_of, failed, whole_failure
+from homing.dialects.lia.settings import LiaSettings
 from homing.dialects.lia.words import STATE_WORDS, SYSTEM_ERROR, remark_of
-from homing.doors.auth_guard import AuthGuard
+from homing.dialects.serving import Services
 from homing.doors.body import BodyTooLarge
 from homing.doors.cross_origin import CrossOrigin
 from homing.doors.failures import FailureLog
 from homing.doors.multipart_form import TooMany
 from homing.doors.wire import Endpoint, Request, Response
 from homing.kit.crypto import same
-from homing.ledger.purse import Purses
-from homing.messages.lookup import Lookup
-from homing.model import CURRENCY, Door
+from homing.model import CURRENCY
 from homing.states import State
 from homing.store.database import Record
 from homing.text.segments import Encoding, utf16_units
@@ -96,29 +95,20 @@ TRACK: Final = {
 }
 
 
-class LiaDoor:
+class LiaEndpoints:
     """Each call: read the parameters, open the account, do the one thing, word the answer."""
 
-    def __init__(
-        self,
-        directory: Directory,
-        guard: AuthGuard,
-        sender: Sender,
-        purses: Purses,
-        lookup: Lookup,
-        feedback: Feedback,
-        allowed_origins: Sequence[str] = (),
-    ) -> None:
-        self._directory = directory
-        self._guard = guard
-        self._sender = sender
-        self._purses = purses
-        self._lookup = lookup
-        self._feedback = feedback
-        self._cross_origin = CrossOrigin(allowed_origins, BOTH)
+    def __init__(self, services: Services, settings: LiaSettings) -> None:
+        self._directory = services.directory
+        self._guard = services.auth_guard
+        self._sender = Sender(services.intake, settings.success_remark)
+        self._balances = services.balances
+        self._lookup = services.lookup
+        self._feedback = services.feedback
+        self._cross_origin = CrossOrigin(settings.allowed_origins, BOTH)
         self._failures = FailureLog()
 
-    def endpoints(self) -> Mapping[str, Endpoint]:
+    def by_path(self) -> Mapping[str, Endpoint]:
         """By lower-case path: the path's letter case is free."""
         calls: dict[str, tuple[str, Call, Refuse]] = {
             "/api/sendsms": ("lia.SendSMS", self._send, lambda remark, uid: encode(failed(remark, uid))),
@@ -171,16 +161,16 @@ class LiaDoor:
             raise CredentialRefusal(1001, TRACK[1001])
         if secret is None:
             raise CredentialRefusal(1002, TRACK[1002])
-        credential = self._directory.peek(Door.LIA, key) or await self._directory.find(Door.LIA, key)
+        credential = self._directory.peek(NUMBER, key) or await self._directory.find(NUMBER, key)
         address = request.call.find_address()
         if credential is None:
-            self._guard.unknown(Door.LIA, key, address)
+            self._guard.unknown(NUMBER, key, address)
             raise CredentialRefusal(1003, TRACK[1003])
         account = credential.profile
         if account.allowed_networks and not account.allows(address):
-            self._guard.count(Door.LIA, "address")
+            self._guard.count(NUMBER, "address")
             raise CredentialRefusal(1003, NOT_ALLOWED)
-        if not await self._guard.passes(Door.LIA, key, address, same(credential.secret, secret)):
+        if not await self._guard.passes(NUMBER, key, address, same(credential.secret, secret)):
             raise CredentialRefusal(1004, TRACK[1004])
         return account
 
@@ -204,7 +194,7 @@ class LiaDoor:
 
     async def _balance(self, request: Request, parameters: Parameters) -> bytes:
         account = await self._unlocked(request, parameters)
-        purse = await self._purses.read(account.account_id)
+        purse = await self._balances.read(account.account_id)
         return encode(BalanceReply(currency_number(purse.gift_micro + purse.balance_micro), CURRENCY, "OK"))
 
     async def _status(self, request: Request, parameters: Parameters) -> bytes:
@@ -243,7 +233,7 @@ class LiaDoor:
         message_id = _message_id(given_id)
         if message_id is None:
             return 1008
-        verdict = await self._feedback.report(account.account_id, message_id, Door.LIA, None)
+        verdict = await self._feedback.report(account.account_id, message_id, NUMBER, None)
         return {Verdict.RECORDED: 1000, Verdict.UNKNOWN_MESSAGE: 1008, Verdict.REPEATED: 1009}[verdict]
 
 

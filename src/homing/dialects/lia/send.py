@@ -9,6 +9,7 @@ import msgspec
 from homing import errors, limits
 from homing.accounts.profile import Profile
 from homing.dialects.lia import bounds
+from homing.dialects.lia.number import NUMBER
 from homing.dialects.lia.parameters import Parameters, storable
 from homing.dialects.lia.words import REMARKS, SYSTEM_ERROR, remark_of
 from homing.doors.abnormal import why_abnormal
@@ -16,7 +17,7 @@ from homing.intake.intake import Intake
 from homing.intake.submission import Accepted, Group, Submission
 from homing.intake.templates import fill
 from homing.kit.url_spelling import is_web_address
-from homing.model import NO_OPTIONS, Door, Options, Recipient, Template, Traffic
+from homing.model import NO_OPTIONS, Options, Recipient, Template, Traffic
 from homing.text.gsm7 import is_gsm
 from homing.text.numbers import normalise
 from homing.text.segments import Encoding, utf16_units
@@ -98,7 +99,7 @@ class Sender:
             if not isinstance(recipient, Recipient)
             else Submission(
                 account=account,
-                door=Door.LIA,
+                dialect=NUMBER,
                 app_id=account.default_app.app_id if account.default_app else "",
                 request_id=request_id,
                 groups=(Group(text, sender, (recipient,), encoding, notes or None, options),),

@@ -1,17 +1,17 @@
 -- name: credentials_find
-SELECT asked.door, asked.key AS asked, credential.secret, credential.account_id
-FROM unnest($1::smallint[], $2::text[]) AS asked (door, key)
-JOIN credential USING (door, key)
+SELECT asked.dialect, asked.key AS asked, credential.secret, credential.account_id
+FROM unnest($1::smallint[], $2::text[]) AS asked (dialect, key)
+JOIN credential USING (dialect, key)
 WHERE credential.revoked_at IS NULL
 UNION ALL
--- In the lia dialect an account's e-mail works as its key, with the newest password.
+-- In some dialects ($3) an account's e-mail works as its key, with the newest password.
 SELECT newest.* FROM (
-    SELECT DISTINCT ON (asked.door, asked.key) asked.door, asked.key, credential.secret, credential.account_id
-    FROM unnest($1::smallint[], $2::text[]) AS asked (door, key)
+    SELECT DISTINCT ON (asked.dialect, asked.key) asked.dialect, asked.key, credential.secret, credential.account_id
+    FROM unnest($1::smallint[], $2::text[]) AS asked (dialect, key)
     JOIN account ON account.email = asked.key
-    JOIN credential ON credential.account_id = account.account_id AND credential.door = asked.door
-    WHERE asked.door = 1 AND credential.revoked_at IS NULL
-    ORDER BY asked.door, asked.key, credential.credential_id DESC
+    JOIN credential ON credential.account_id = account.account_id AND credential.dialect = asked.dialect
+    WHERE asked.dialect = ANY ($3::smallint[]) AND credential.revoked_at IS NULL
+    ORDER BY asked.dialect, asked.key, credential.credential_id DESC
 ) AS newest
 
 -- name: profiles_accounts

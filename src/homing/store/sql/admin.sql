@@ -35,20 +35,20 @@ SET email = $2, allowed_networks = $3, queries_per_s = $4, templates_required = 
 WHERE account_id = $1
 
 -- name: credential_create
-INSERT INTO credential (account_id, door, key, secret, label) VALUES ($1, $2, $3, $4, $5)
+INSERT INTO credential (account_id, dialect, key, secret, label) VALUES ($1, $2, $3, $4, $5)
 ON CONFLICT DO NOTHING
 RETURNING credential_id
 
 -- name: credential_list
-SELECT credential_id, account_id, door, key, label, created_at, revoked_at
+SELECT credential_id, account_id, dialect, key, label, created_at, revoked_at
 FROM credential
 WHERE account_id = $1
 ORDER BY credential_id
 
 -- name: credential_matching
-SELECT credential_id, account_id, door, key
+SELECT credential_id, account_id, dialect, key
 FROM credential
-WHERE revoked_at IS NULL AND ((key = $1 AND door = coalesce($3, door)) OR ($3::smallint IS NULL AND credential_id = $2))
+WHERE revoked_at IS NULL AND ((key = $1 AND dialect = coalesce($3, dialect)) OR ($3::smallint IS NULL AND credential_id = $2))
     AND ($4::bigint IS NULL OR account_id = $4)
 ORDER BY credential_id
 

@@ -9,7 +9,7 @@
 -- that come first: a million tests to one number must not make each of their reports read them all.
 -- name: conversions_record
 WITH report AS MATERIALIZED (
-    SELECT r.account_id, r.message_id, r.door, r.reported_at, m.app_id, m.number, m.carrier_id, m.state,
+    SELECT r.account_id, r.message_id, r.dialect, r.reported_at, m.app_id, m.number, m.carrier_id, m.state,
         CASE
             WHEN r.reported_at <= $5
                 AND r.reported_at >= accepted_at(m.message_id) THEN r.reported_at
@@ -21,11 +21,11 @@ WITH report AS MATERIALIZED (
                 AND c.recorded_at IS NOT NULL
         ) AS is_known
     FROM unnest($1::bigint[], $2::bigint[], $3::smallint[], $4::timestamptz[])
-        AS r (account_id, message_id, door, reported_at)
+        AS r (account_id, message_id, dialect, reported_at)
     JOIN message AS m ON m.account_id = ANY (ARRAY[r.account_id]) AND m.message_id = ANY (ARRAY[r.message_id])
     WHERE m.state >= 0
 ), credit AS MATERIALIZED (
-    SELECT report.account_id, report.message_id, report.door, report.reported_at, report.at,
+    SELECT report.account_id, report.message_id, report.dialect, report.reported_at, report.at,
         best.message_id AS credited_to, best.carrier_id
     FROM report
     CROSS JOIN LATERAL (
@@ -53,12 +53,12 @@ WITH report AS MATERIALIZED (
     ) AS best
     WHERE NOT report.is_known
 ), written AS (
-    INSERT INTO conversion AS c (account_id, message_id, recorded_at, reported_at, door, credited_to, credited_at,
+    INSERT INTO conversion AS c (account_id, message_id, recorded_at, reported_at, dialect, credited_to, credited_at,
         credited_by, carrier_id)
-    SELECT account_id, message_id, max(recorded_at), max(reported_at), max(door), max(credited_to), min(credited_at),
+    SELECT account_id, message_id, max(recorded_at), max(reported_at), max(dialect), max(credited_to), min(credited_at),
         min(credited_by), max(carrier_id)
     FROM (
-        SELECT account_id, message_id, $5::timestamptz AS recorded_at, reported_at, door, credited_to,
+        SELECT account_id, message_id, $5::timestamptz AS recorded_at, reported_at, dialect, credited_to,
             NULL::timestamptz AS credited_at, NULL::bigint AS credited_by, NULL::int AS carrier_id
         FROM credit
         UNION ALL
@@ -70,7 +70,7 @@ WITH report AS MATERIALIZED (
     ON CONFLICT (account_id, message_id) DO UPDATE
     SET recorded_at = coalesce(c.recorded_at, excluded.recorded_at),
         reported_at = CASE WHEN c.recorded_at IS NULL THEN excluded.reported_at ELSE c.reported_at END,
-        door = coalesce(c.door, excluded.door),
+        dialect = coalesce(c.dialect, excluded.dialect),
         credited_to = coalesce(c.credited_to, excluded.credited_to),
         credited_at = coalesce(c.credited_at, excluded.credited_at),
         credited_by = coalesce(c.credited_by, excluded.credited_by),

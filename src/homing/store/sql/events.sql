@@ -31,7 +31,7 @@ UPDATE push AS p
 SET due_at = $2::timestamptz + $4::interval, attempts = p.attempts + 1, is_claimed = true
 FROM due
 WHERE NOT due.is_stale AND p.account_id = ANY (ARRAY[due.account_id]) AND p.push_id = ANY (ARRAY[due.push_id])
-RETURNING p.account_id, p.push_id, p.message_id, p.kind, p.url, p.body, p.attempts, p.attempts_replayed
+RETURNING p.account_id, p.push_id, p.message_id, p.dialect, p.kind, p.url, p.body, p.attempts, p.attempts_replayed
 
 -- A failed push whose message has a later one is stale: a late "Acknowledged" may not follow "Delivered".
 -- SMPP's receipts (kind 4) are all final; a message that came in parts has several, and each is for itself.

@@ -21,7 +21,7 @@ WITH asked AS MATERIALIZED (
         $19::smallint[], $20::text[], $21::text[], $22::bigint[], $23::int[], $24::int[], $25::text[], $26::int[],
         $27::smallint[], $28::bigint[]
     ) AS m (
-        account_id, message_id, submission_id, door, app_id, request_id, raw_number, number,
+        account_id, message_id, submission_id, dialect, app_id, request_id, raw_number, number,
         country, mcc, mnc, sender, text, encoding, segments,
         traffic, reference, callback_url, price_micro, route_id, carrier_id, notes, validity_s,
         registered, before_micro
@@ -29,12 +29,12 @@ WITH asked AS MATERIALIZED (
     JOIN paying AS p USING (account_id)
 ), stored AS (
     INSERT INTO message (
-        account_id, message_id, submission_id, door, app_id, request_id, raw_number, number,
+        account_id, message_id, submission_id, dialect, app_id, request_id, raw_number, number,
         country, mcc, mnc, sender, text, encoding, segments,
         traffic, reference, callback_url, price_micro, charge_micro, gift_micro, route_id, carrier_id,
         notes, expires_at, registered
     )
-    SELECT account_id, message_id, submission_id, door, app_id, request_id, raw_number, number,
+    SELECT account_id, message_id, submission_id, dialect, app_id, request_id, raw_number, number,
         country, mcc, mnc, sender, text, encoding, segments,
         traffic, reference, callback_url, price_micro, charge_micro, from_gift_micro, route_id, carrier_id,
         notes::jsonb, $1::timestamptz + make_interval(secs => validity_s), registered

@@ -103,14 +103,14 @@ WITH moved AS (
     )
     WHERE m.account_id = ANY (ARRAY[e.account_id]) AND m.message_id = ANY (ARRAY[e.message_id])
         AND ($1::smallint[])[m.state + 1] < e.rank
-    RETURNING m.account_id, m.message_id, m.door, m.app_id, m.raw_number, m.number, m.country, m.mcc, m.mnc,
+    RETURNING m.account_id, m.message_id, m.dialect, m.app_id, m.raw_number, m.number, m.country, m.mcc, m.mnc,
         m.segments, m.reference, m.callback_url, m.price_micro, m.charge_micro, m.gift_micro, m.refund_micro, m.state,
         m.carrier_id, m.carrier_ref, m.carrier_cost_micro, m.error_code, m.error_text, e.at, e.final, m.registered,
         m.sender, m.submission_id, m.sent_at, old.sent_at IS NULL AS was_unsent, old.carrier_id AS carrier_before,
         old.refund_micro AS refund_before,
         CASE WHEN m.registered <> 0 THEN left(m.text, 20) END AS beginning,
         CASE WHEN m.registered <> 0 THEN m.notes ->> 'parts' END AS parts,
-        CASE WHEN m.door = 2 THEN (SELECT report_url FROM app WHERE app.app_id = m.app_id) END AS report_url
+        CASE WHEN m.dialect = ANY ($15::smallint[]) THEN (SELECT report_url FROM app WHERE app.app_id = m.app_id) END AS report_url
 ), told AS (
     INSERT INTO stat_delta (account_id, minute, carrier_id, app_id, country, network, block, sender, submitted, sent,
         delivered, undelivered, cost_micro, revenue_micro, receipt_bucket)
@@ -131,7 +131,7 @@ WITH moved AS (
     CROSS JOIN LATERAL (VALUES (carrier_before, -1), (moved.carrier_id, 1)) AS side (carrier_id, one)
     WHERE moved.carrier_id <> carrier_before
 )
-SELECT account_id, message_id, door, app_id, raw_number, number, mcc, mnc, segments, reference, callback_url,
+SELECT account_id, message_id, dialect, app_id, raw_number, number, mcc, mnc, segments, reference, callback_url,
     price_micro, charge_micro, gift_micro, refund_micro, state, carrier_ref, error_code, error_text, at, registered,
     sender, submission_id, beginning, parts, report_url
 FROM moved
@@ -174,17 +174,17 @@ WHERE m.account_id = $1 AND m.message_id = $2 AND m.state = 0 AND q.claimed_by I
 FOR UPDATE OF q SKIP LOCKED
 
 -- name: pushes_add
-INSERT INTO push (account_id, lane, message_id, kind, url, body, created_at, due_at)
-SELECT p.account_id, p.lane, p.message_id, p.kind, p.url, p.body, now(), now()
-FROM unnest($1::bigint[], $2::smallint[], $3::bigint[], $4::smallint[], $5::text[], $6::text[])
-    AS p (account_id, lane, message_id, kind, url, body)
+INSERT INTO push (account_id, lane, message_id, dialect, kind, url, body, created_at, due_at)
+SELECT p.account_id, p.lane, p.message_id, p.dialect, p.kind, p.url, p.body, now(), now()
+FROM unnest($1::bigint[], $2::smallint[], $3::bigint[], $4::smallint[], $5::smallint[], $6::text[], $7::text[])
+    AS p (account_id, lane, message_id, dialect, kind, url, body)
 
--- As above, by the process that posts them at once: claimed as they are written, until $7.
+-- As above, by the process that posts them at once: claimed as they are written, until $8.
 -- name: pushes_add_claimed
-INSERT INTO push (account_id, lane, message_id, kind, url, body, created_at, due_at, attempts, is_claimed)
-SELECT p.account_id, p.lane, p.message_id, p.kind, p.url, p.body, now(), $7::timestamptz, 1, true
-FROM unnest($1::bigint[], $2::smallint[], $3::bigint[], $4::smallint[], $5::text[], $6::text[])
-    AS p (account_id, lane, message_id, kind, url, body)
+INSERT INTO push (account_id, lane, message_id, dialect, kind, url, body, created_at, due_at, attempts, is_claimed)
+SELECT p.account_id, p.lane, p.message_id, p.dialect, p.kind, p.url, p.body, now(), $8::timestamptz, 1, true
+FROM unnest($1::bigint[], $2::smallint[], $3::bigint[], $4::smallint[], $5::smallint[], $6::text[], $7::text[])
+    AS p (account_id, lane, message_id, dialect, kind, url, body)
 RETURNING message_id, push_id
 
 -- Bodies of finished messages past their account's retention; receipts can quote them, so their raw text goes too. Whose

@@ -3,11 +3,11 @@
 -- Gives those that were not there: old ones are forgotten after a day.
 -- name: password_locks_add
 WITH forgotten AS (DELETE FROM password_lock WHERE until < now() - interval '1 day')
-INSERT INTO password_lock (network, name, door, until)
-SELECT network, name, door, now() + left_s * interval '1 second'
-FROM unnest($1::text[], $2::text[], $3::smallint[], $4::float8[]) AS l (network, name, door, left_s)
-ON CONFLICT (network, name) DO UPDATE SET until = greatest(password_lock.until, excluded.until), door = excluded.door
-RETURNING network, name, door, xmax = 0 AS is_new
+INSERT INTO password_lock (network, name, dialect, until)
+SELECT network, name, dialect, now() + left_s * interval '1 second'
+FROM unnest($1::text[], $2::text[], $3::smallint[], $4::float8[]) AS l (network, name, dialect, left_s)
+ON CONFLICT (network, name) DO UPDATE SET until = greatest(password_lock.until, excluded.until), dialect = excluded.dialect
+RETURNING network, name, dialect, xmax = 0 AS is_new
 
 -- name: password_locks
 SELECT network, name, extract(epoch FROM until - now())::float8 AS left_s

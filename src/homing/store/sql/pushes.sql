@@ -12,7 +12,7 @@
 SELECT p.*, a.name AS account, last.at AS answered_at, last.status, last.answer
 FROM account AS a
 CROSS JOIN LATERAL (
-    SELECT account_id, push_id, message_id, kind, url, created_at, due_at, attempts, outcome
+    SELECT account_id, push_id, message_id, dialect, kind, url, created_at, due_at, attempts, outcome
     FROM push
     WHERE push.account_id = a.account_id AND push.push_id < coalesce($2, 9223372036854775807)
     ORDER BY push.push_id DESC
@@ -29,7 +29,7 @@ LIMIT $3
 SELECT p.*, a.name AS account, last.at AS answered_at, last.status, last.answer
 FROM account AS a
 CROSS JOIN LATERAL (
-    SELECT account_id, push_id, message_id, kind, url, created_at, due_at, attempts, outcome
+    SELECT account_id, push_id, message_id, dialect, kind, url, created_at, due_at, attempts, outcome
     FROM push
     WHERE push.account_id = a.account_id AND push.outcome = 2 AND push.push_id < coalesce($2, 9223372036854775807)
     ORDER BY push.push_id DESC
@@ -48,7 +48,7 @@ LIMIT $3
 SELECT p.*, a.name AS account, last.at AS answered_at, last.status, last.answer
 FROM generate_series(-1, $5::int - 1) AS lanes (lane)
 CROSS JOIN LATERAL (
-    SELECT account_id, push_id, message_id, kind, url, created_at, due_at, attempts, outcome
+    SELECT account_id, push_id, message_id, dialect, kind, url, created_at, due_at, attempts, outcome
     FROM push
     WHERE push.lane = lanes.lane AND push.due_at IS NOT NULL
     ORDER BY push.due_at DESC

@@ -36,20 +36,20 @@ WHERE p.account_id = $1 AND p.message_id = $2
 ORDER BY p.attempt, p.part
 
 -- name: timeline_pushes
-SELECT push_id, kind, url, created_at, due_at, attempts, outcome
+SELECT push_id, dialect, kind, url, created_at, due_at, attempts, outcome
 FROM push
 WHERE account_id = $1 AND message_id = $2
 ORDER BY push_id
 
 -- name: timeline_push_attempts
-SELECT t.push_id, t.attempt, t.at, t.took_ms, t.status, t.answer, p.kind, p.attempts, p.outcome
+SELECT t.push_id, t.attempt, t.at, t.took_ms, t.status, t.answer, p.url = '' AS is_for_bind, p.attempts, p.outcome
 FROM push AS p
 JOIN push_attempt AS t USING (account_id, push_id)
 WHERE p.account_id = $1 AND p.message_id = $2
 ORDER BY t.push_id, t.attempt
 
 -- name: timeline_conversion
-SELECT message_id, recorded_at, reported_at, door, credited_to, credited_at, credited_by
+SELECT message_id, recorded_at, reported_at, dialect, credited_to, credited_at, credited_by
 FROM conversion
 WHERE account_id = $1 AND message_id = $2
 

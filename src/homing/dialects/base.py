@@ -1,0 +1,249 @@
+"""The contract of a dialect: who it is, what its credentials look like, what it calls states and refusals, and what it
+pushes to customers. How its calls are served is the second half, `HttpDialect` (dialects/serving.py).
+
+A dialect is one package that holds all of this and a line in `registry.py`. The rest of Homing knows dialects by their
+numbers and asks here.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import ClassVar
+
+import msgspec
+
+from homing import errors, limits
+from homing.dialects.error_codes import ErrorCodes
+from homing.model import PushKind
+from homing.states import State
+
+
+class CredentialFormat(msgspec.Struct, frozen=True, kw_only=True):
+    """What a credential of a dialect consists of.
+
+    `key_name`, `secret_name`: what the dialect's documents call the two; "" for a secret without a name of its own.
+    `make_key`: a new key in the dialect's form; it need not be free yet. `secret_chars_min`: shorter ones can be
+    guessed; one that Homing makes has as many. `key_chars_max`, `secret_chars_max`: what the protocol has room for.
+    `is_email_a_key`: the account's e-mail address opens the account as well, with the newest secret. `may_bind`: over
+    SMPP it serves as system_id and password too.
+    """
+
+    key_name: str
+    secret_name: str
+    make_key: Callable[[], str]
+    secret_chars_min: int = limits.SECRET_CHARS_MIN
+    key_chars_max: int = limits.KEY_CHARS_MAX
+    secret_chars_max: int | None = None
+    is_email_a_key: bool = False
+    may_bind: bool = True
+
+
+class Quickstart(msgspec.Struct, frozen=True, kw_only=True):
+    """The console's first message in this dialect.
+
+    `path`: of the call, below the API's address. `package`: its folder `quickstart` has a program for each programming
+    language of the console (console/snippets.py), in which `<url>`, `<key>`, `<secret>`, `<sender>`, `<app>`,
+    `<number>`, `<text>` and `<body>` stand for values. `make_body`: `<body>`, from the other values by those names.
+    `needs_sender`, `needs_app`: what an account must have before the call can succeed.
+    """
+
+    path: str
+    package: str
+    make_body: Callable[[Mapping[str, str]], str] = lambda _values: ""
+    needs_sender: bool = False
+    needs_app: bool = False
+
+
+class DemoCredential(msgspec.Struct, frozen=True):
+    """The credential of the demo's account, published and therefore no secret; `lines`: what a newcomer is shown to
+    paste into a shell, given the API's address and the demo's app.
+    """
+
+    key: str
+    secret: str
+    lines: Callable[[str, str], Sequence[str]]
+
+
+class NewPush(msgspec.Struct, frozen=True, kw_only=True):
+    """A push to be put into the outbox. `url` is "" for the account's SMPP binds. `is_only`: its message has no other
+    push, so it may leave at once. `dialect`: 0 for what is no dialect's.
+    """
+
+    account_id: int
+    message_id: int
+    dialect: int
+    kind: PushKind
+    url: str
+    body: str
+    is_only: bool = False
+
+
+class ChangedMessage(msgspec.Struct, frozen=True, kw_only=True):
+    """A message that has just come into `state`, as its reports need it.
+
+    `submission_id`: the first id of its submission. `reference`: the customer's. `callback_url`: named with the
+    message; `report_url`: of its app, for dialects with `has_app_reports` alone. `registered`: SMPP's
+    registered_delivery. `beginning` and `parts` (JSON: of each part its id and registered_delivery) are read where that
+    asks for receipts. `at`: when the state was reached. Money in micro-units.
+    """
+
+    account_id: int
+    message_id: int
+    submission_id: int
+    dialect: int
+    app_id: str
+    number: str
+    raw_number: str | None
+    sender: str
+    mcc: str
+    mnc: str
+    segments: int
+    reference: str | None
+    callback_url: str | None
+    report_url: str | None
+    registered: int | None
+    state: State
+    at: datetime
+    carrier_ref: str | None
+    error_code: str | None
+    error_text: str | None
+    price_micro: int
+    charge_micro: int
+    refund_micro: int
+    beginning: str | None
+    parts: str | None
+
+
+class InboundMessage(msgspec.Struct, frozen=True, kw_only=True):
+    """A message that a person sent to an account: from `number` to `recipient`, one of its senders.
+
+    `app_id` is the app that last wrote to the person, `inbound_url` where that app's inbound messages go. `is_bound`:
+    the account has had an SMPP bind lately. `mcc`, `mnc`: "-1" where unknown.
+    """
+
+    account_id: int
+    inbound_id: int
+    app_id: str
+    inbound_url: str | None
+    is_bound: bool
+    number: str
+    recipient: str
+    content: str
+    received_at: datetime
+    mcc: str
+    mnc: str
+    network: str | None
+
+
+class Dialect(ABC):
+    """A way in.
+
+    `number` is stored with messages, credentials, conversions and pushes: never change one, never use one again.
+    `name` is what commands, addresses, metrics and logs call it: lower-case ASCII; `title` is for people.
+
+    `states`: the dialect's word or code for each state; None where it has none. `error_codes`: what it answers for each
+    refusal and failure, one entry for each kind in `errors`.
+
+    `settings`: the shape of the settings under the heading `name`, None for a dialect without; their defaults and their
+    explanations stand in `settings.toml` beside the dialect's module.
+
+    `has_app_reports`: its reports go to the address of the message's app, and each call names an app. Of other dialects
+    each message names its address itself, or nothing is pushed.
+    """
+
+    number: ClassVar[int]
+    name: ClassVar[str]
+    title: ClassVar[str]
+    credentials: ClassVar[CredentialFormat]
+    states: ClassVar[Mapping[State, str | None]]
+    error_codes: ClassVar[ErrorCodes[object]]
+    settings: ClassVar[type[msgspec.Struct] | None] = None
+    quickstart: ClassVar[Quickstart | None] = None
+    demo: ClassVar[DemoCredential | None] = None
+    has_app_reports: ClassVar[bool] = False
+
+    @abstractmethod
+    def reports(self, message: ChangedMessage) -> Iterable[NewPush]:
+        """The pushes that a message's new state calls for: none where nobody asked, or where the dialect does not
+        report that state. Called once for each change, within its transaction: pure, and it must not raise.
+        """
+
+    def inbound(self, message: InboundMessage) -> Iterable[NewPush]:
+        """The pushes that an inbound message calls for. Every dialect is asked, whichever the person was written to by.
+        Pure, and it must not raise.
+        """
+        return ()
+
+    def is_acknowledged(self, status: int) -> bool:
+        """Whether an HTTP status in answer to a push ends it; else it is tried again."""
+        return 200 <= status < 300
+
+    def sample(self, kind: PushKind, app_id: str, now: datetime) -> str | None:
+        """A made-up push's body, to try an app's address with; None for a kind that is not pushed to it."""
+        return None
+
+
+class Dialects:
+    """The dialects of a process."""
+
+    def __init__(self, dialects: Iterable[Dialect]) -> None:
+        """Raises ValueError where two share a number or a name."""
+        self._dialects = tuple(dialects)
+        self._by_number = {dialect.number: dialect for dialect in self._dialects}
+        self._by_name = {dialect.name: dialect for dialect in self._dialects}
+        if not len(self._by_number) == len(self._by_name) == len(self._dialects):
+            raise ValueError("two dialects share a number or a name")
+
+    def __iter__(self) -> Iterator[Dialect]:
+        return iter(self._dialects)
+
+    def of(self, number: int) -> Dialect:
+        """Raises KeyError for a number of no dialect here."""
+        return self._by_number[number]
+
+    def named(self, name: str) -> Dialect:
+        """Raises `OperatorError` that lists those there are."""
+        if name not in self._by_name:
+            raise errors.OperatorError(
+                "there is no dialect {name}; there is: {names}", name=repr(name), names=", ".join(self._by_name)
+            )
+        return self._by_name[name]
+
+    def name_of(self, number: int) -> str:
+        """A number that no dialect here has is given as it is: a row may outlive its dialect."""
+        dialect = self._by_number.get(number)
+        return str(number) if dialect is None else dialect.name
+
+    def title_of(self, number: int) -> str:
+        """As `name_of`, for people."""
+        dialect = self._by_number.get(number)
+        return str(number) if dialect is None else dialect.title
+
+    def titles(self, numbers: Iterable[int]) -> str:
+        """As a list within a sentence."""
+        return ", ".join(map(self.title_of, numbers))
+
+    @property
+    def named_titles(self) -> list[tuple[str, str]]:
+        """Name and title of each, to choose from."""
+        return [(dialect.name, dialect.title) for dialect in self._dialects]
+
+    @property
+    def app_reporting(self) -> list[int]:
+        """Numbers of those whose reports go to the app's address."""
+        return [dialect.number for dialect in self._dialects if dialect.has_app_reports]
+
+    @property
+    def sender_naming(self) -> list[int]:
+        """Numbers of those in which a call has to name a sender of the account."""
+        return [dialect.number for dialect in self._dialects if dialect.quickstart and dialect.quickstart.needs_sender]
+
+    @property
+    def email_keyed(self) -> list[int]:
+        """Numbers of those that take the account's e-mail address for a key."""
+        return [dialect.number for dialect in self._dialects if dialect.credentials.is_email_a_key]
+
+    @property
+    def binding(self) -> list[int]:
+        """Numbers of those whose credentials may bind over SMPP, the highest first: SMPP's own before the others'."""
+        return sorted((dialect.number for dialect in self._dialects if dialect.credentials.may_bind), reverse=True)

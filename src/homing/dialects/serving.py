@@ -1,0 +1,52 @@
+"""The contract's second half: a dialect that is served over HTTP, and the parts of an api process that it may use."""
+
+from abc import abstractmethod
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from homing.accounts.directory import Directory
+from homing.accounts.query_budget import QueryBudget
+from homing.conversions.feedback import Feedback
+from homing.dialects.base import Dialect
+from homing.doors.auth_guard import AuthGuard
+from homing.doors.wire import Endpoint
+from homing.intake.intake import Intake
+from homing.ledger.purse import Purses
+from homing.messages.lookup import Lookup
+from homing.store.database import Database
+
+
+class Services(msgspec.Struct, frozen=True, kw_only=True):
+    """What a process shares among its dialects. All are open while calls are served, and drained afterwards.
+
+    `directory`: accounts by credential. `auth_guard`: who guesses secrets is kept from it. `intake`: takes submissions.
+    `balances`, `lookup`: an account's money and messages. `query_budget`: how often an account may ask. `feedback`:
+    takes conversions. `database`: for queries that are this dialect's alone. `steady_s`: Unix time by the process's
+    clock, which does not step back. `settings`: the dialect's section, of its own `settings` type; None without one.
+    """
+
+    directory: Directory
+    auth_guard: AuthGuard
+    intake: Intake
+    balances: Purses
+    lookup: Lookup
+    query_budget: QueryBudget
+    feedback: Feedback
+    database: Database
+    steady_s: Callable[[], float]
+    settings: Any = None
+
+
+class HttpDialect(Dialect):
+    """A dialect whose calls come over HTTP."""
+
+    @abstractmethod
+    def endpoints(self, services: Services) -> Mapping[str, Endpoint]:
+        """Its endpoints by path; called once a process, before the server opens.
+
+        Paths below `/api/` are written in lower case and match in any; one that ends with a slash serves all that
+        begins with it. Each endpoint's name begins with the dialect's, and labels its metrics. A handler words every
+        refusal and failure itself, by `error_codes`; of what it raises the caller hears a bare 500.
+        """
