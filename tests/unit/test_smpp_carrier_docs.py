@@ -18,17 +18,17 @@ SCHEMA = msgspec.json.schema(SmppSettings)["$defs"]["SmppSettings"]
 KINDS_OF_VALUE = {"boolean": "true, false", "string": "text", "array": "list", "object": "object"}
 
 
-def row(name: str, told: dict[str, Any]) -> str:
-    """A setting's line of the table: name, default, values, words."""
-    values = next(one for one in told.get("anyOf", [told]) if one.get("type") != "null")
+def row(name: str, schema: dict[str, Any]) -> str:
+    """A setting's line of the table: name, default, values, description."""
+    values = next(kind for kind in schema.get("anyOf", [schema]) if kind.get("type") != "null")
     if "enum" in values:
-        span = ", ".join(f"`{one}`" for one in values["enum"])
+        span = ", ".join(f"`{value}`" for value in values["enum"])
     elif "minimum" in values:
         span = f"{values['minimum']:g} to {values['maximum']:g}" if values["maximum"] < 1e6 else "a number"
     else:
         span = KINDS_OF_VALUE[values["type"]]
-    default = "required" if name in SCHEMA["required"] else f"`{json.dumps(told['default'], ensure_ascii=False)}`"
-    return f"| `{name}` | {default} | {span} | {told['description']} |"
+    default = "required" if name in SCHEMA["required"] else f"`{json.dumps(schema['default'], ensure_ascii=False)}`"
+    return f"| `{name}` | {default} | {span} | {schema['description']} |"
 
 
 @pytest.mark.parametrize("name", SCHEMA["properties"])
@@ -52,9 +52,9 @@ def test_the_example_can_be_used() -> None:
 
 
 def test_what_is_said_of_statuses_and_bounds_is_so() -> None:
-    line = next(line for line in PAGE.splitlines() if line.startswith("| has trouble of the moment"))
-    told = {int(one, 16) for one in re.findall(r"0x[0-9A-F]{2}", line)}
-    assert told == {status for status, meaning in TABLE.items() if meaning.kind is StatusKind.TEMPORARY}
+    line = next(line for line in PAGE.splitlines() if line.startswith("| has a temporary failure"))
+    statuses = {int(status, 16) for status in re.findall(r"0x[0-9A-F]{2}", line)}
+    assert statuses == {status for status, meaning in TABLE.items() if meaning.kind is StatusKind.TEMPORARY}
     assert limits.SMPP_CARRIER_THROTTLED_ATTEMPTS_MAX == 4
     assert "up to four times" in PAGE
     assert limits.SMPP_CARRIER_FRAGMENTS_S == 5 * 60
