@@ -14,9 +14,9 @@ class IntegerLayout(msgspec.Struct, frozen=True):
 
 
 class CStringLayout(msgspec.Struct, frozen=True):
-    """A string that a zero octet ends. `octets_max` counts that octet, as the specification does.
+    """A C-Octet String: a zero octet ends it. `octets_max` counts that octet, as the specification does.
 
-    `fixed`: all of it or nothing ("1 or 17"). `status`: what to answer a request that overdoes it.
+    `fixed`: empty or of full length ("1 or 17"). `status`: the response to a request in which it is too long.
     """
 
     octets_max: int
@@ -25,7 +25,7 @@ class CStringLayout(msgspec.Struct, frozen=True):
 
 
 class CountedOctetsLayout(msgspec.Struct, frozen=True):
-    """Octets behind an octet that counts them. Where a PDU has such a field, it is the last mandatory one."""
+    """Octets behind an octet that counts them (sm_length, short_message). In a PDU it is the last mandatory field."""
 
     octets_max: int
     status: CommandStatus
@@ -34,8 +34,8 @@ class CountedOctetsLayout(msgspec.Struct, frozen=True):
 class ListLayout(msgspec.Struct, frozen=True):
     """Items behind an octet that counts them.
 
-    `kinds`: the classes of items by the octet in front of each that tells them apart; None: there is no such octet.
-    `status`: what to answer a request with the wrong number of items.
+    `kinds`: the classes of items by the flag octet in front of each; None: there is no flag.
+    `status`: the response to a request with a wrong number of items.
     """
 
     kinds: dict[int | None, type[msgspec.Struct]]
@@ -49,7 +49,7 @@ OctetField: TypeAlias = Annotated[int, IntegerLayout(1)]
 
 
 def field_layouts(struct: type[msgspec.Struct]) -> list[tuple[str, FieldLayout]]:
-    """The names and kinds of a struct's fields that travel, in order."""
+    """The names and layouts of a struct's fields on the wire, in order."""
     hints = get_type_hints(struct, include_extras=True)
     marked = ((name, getattr(hints[name], "__metadata__", ())) for name in struct.__struct_fields__)
     return [(name, marks[0]) for name, marks in marked if marks]

@@ -1,8 +1,8 @@
-"""Readers and writers of PDU bodies, made once from the annotations in `pdus`.
+"""Readers and writers of PDU bodies, compiled once from the annotations in `pdus`.
 
-A body whose fields are strings, octets and one counted field at the end is read by one regular expression and
-written by one format, made from its table: no step of Python for each field. What the expression does not match
-is walked field by field, which finds out what is wrong with it, and so are the two PDUs that have lists.
+A body whose fields are strings, octets and one counted field at the end is read by one regular expression and written
+by one format string, both made from its table: no Python code runs for each field. A body that the expression does not
+match is read field by field, which finds the error; so are the two PDUs that have lists.
 """
 
 import re
@@ -44,9 +44,9 @@ class UnencodablePdu(ValueError):
 
 
 def _walk(fields: Fields, data: bytes, at: int, end: int, lenient: bool = False) -> tuple[list[Any], int]:
-    """The fields' values, and where they end. Raises MalformedBody.
+    """Reads field by field: the values, and where they end. Raises MalformedBody.
 
-    `lenient`: a string may lack its end, and from where the body ends fields are missing from the values.
+    `lenient`: a string may lack its end, and the values end where the body does.
     """
     values: list[Any] = []
     for name, mark in fields:
@@ -148,9 +148,9 @@ def _write_item(kinds: dict[int | None, type[msgspec.Struct]], item: msgspec.Str
 
 
 class _BodyPattern:
-    """The strings and octets of a body as one expression and one format.
+    """The strings and octets of a body as one regular expression and one format string.
 
-    A counted field adds its count to them: the last octet, whose value is the field's length.
+    A counted field is in them as its count: the last octet, whose value is the field's length.
     """
 
     def __init__(self, fields: Fields) -> None:
