@@ -1,6 +1,5 @@
 """From a customer's call to what people see of it, in a real browser, by each dialect."""
 
-import asyncio
 import json
 
 import pytest
@@ -12,6 +11,7 @@ from homing.routing.rules import Match
 from tests.support.browser import PHONE, Opening, picture
 from tests.support.server import Account, Server
 from tests.support.viewer import signed_in
+from tests.support.waiting import until
 
 LINGERING = "8613855"
 """Numbers whose carrier reports some seconds after it took a message: long enough to open its page meanwhile."""
@@ -25,11 +25,8 @@ async def lingering(server: Server, console: str) -> None:
         carrier_id = await catalogue.add_carrier(transaction, "lingering", "simulator", json.dumps(settings))
         await catalogue.set_route(transaction, Match(prefix=LINGERING), carrier_id)
     await server.settled()
-    async with asyncio.timeout(30):  # until a process has the carrier's session
-        while not await server.query(
-            "SELECT FROM carrier_session WHERE carrier_id = $1 AND leased_until > now()", carrier_id
-        ):
-            await asyncio.sleep(0.1)
+    session = "SELECT FROM carrier_session WHERE carrier_id = $1 AND leased_until > now()"
+    await until(lambda: server.query(session, carrier_id))  # a process has the carrier's session
 
 
 async def send(server: Server, account: Account, dialect: str, number: str, text: str) -> str:

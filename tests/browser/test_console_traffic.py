@@ -1,6 +1,5 @@
 """Messages, pushes and receipts in a real browser: with something in them, in both themes and on a phone."""
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -80,7 +79,7 @@ async def send(server: Server, account: Account, number: str) -> int:
 
 
 async def until_ended(viewer: Viewer, message_id: int) -> None:
-    await until(lambda: viewer.get(f"/messages/{message_id}"), lambda seen: "answered HTTP" in seen.words, every_s=0.2)
+    await until(lambda: viewer.get(f"/messages/{message_id}"), lambda seen: "answered HTTP" in seen.words)
 
 
 def _note(messages: list[str], dialog: Dialog) -> None:
@@ -115,12 +114,10 @@ async def test_a_message_arrives_under_ones_eyes(opened: Opening, server: Server
     _name, viewer = await signed_in(console, server.database, UserRole.CUSTOMER, account.account_id)
     message_id = await send(server, account, "8613811230001")
     path = f"/messages/{message_id}"
-    async with asyncio.timeout(30):
-        while (await server.query("SELECT final_at FROM message WHERE message_id = $1", message_id))[0][0] is None:
-            await asyncio.sleep(0.1)
-        await server.query("UPDATE message SET state = 2, final_at = NULL WHERE message_id = $1", message_id)
-        while ">Sent</span>" not in (await viewer.get(path)).text:
-            await asyncio.sleep(0.2)
+    final = "SELECT FROM message WHERE message_id = $1 AND final_at IS NOT NULL"
+    await until(lambda: server.query(final, message_id))
+    await server.query("UPDATE message SET state = 2, final_at = NULL WHERE message_id = $1", message_id)
+    await until(lambda: viewer.get(path), lambda seen: ">Sent</span>" in seen.text)
     async with opened(viewer.cookies) as page:
         await page.goto(path)
         await page.evaluate("window.isTheSame = true")

@@ -1,6 +1,5 @@
 """What a customer asked of a message reaches the carrier: flash, and the registration ids of India."""
 
-import asyncio
 import json
 import re
 from collections.abc import AsyncIterator
@@ -23,6 +22,7 @@ from tests.support.esme import bound
 from tests.support.proofs import all_adds_up
 from tests.support.server import Account, Server, new_database, running
 from tests.support.smsc import PASSWORD, SYSTEM_ID, Smsc
+from tests.support.waiting import until
 
 BOTH, ORDINARY, CHANGED, LAST = "95501", "95502", "95503", "95504"
 """To a carrier without flash and one with it; to that without alone; to one that says so only once it has a message,
@@ -95,12 +95,11 @@ async def submitted(centre: Smsc, number: str) -> SubmitSm:
 
 
 async def ended(server: Server, message_id: object) -> State:
-    async with asyncio.timeout(20):
-        while True:
-            row = await server.query_row("SELECT state FROM message WHERE message_id = $1", int(str(message_id)))
-            if row["state"] not in (State.QUEUED, State.SENT):
-                return State(row["state"])
-            await asyncio.sleep(0.05)
+    row = await until(
+        lambda: server.query_row("SELECT state FROM message WHERE message_id = $1", int(str(message_id))),
+        lambda row: row["state"] not in (State.QUEUED, State.SENT),
+    )
+    return State(row["state"])
 
 
 @pytest.mark.parametrize(("encoding", "coding"), [("FS", 0x10), ("UFS", 0x18)])

@@ -23,6 +23,7 @@ from tests.support.bank import Bank
 from tests.support.command import homing_json
 from tests.support.proofs import all_adds_up
 from tests.support.server import Account, Server, new_database, running
+from tests.support.waiting import until
 
 WAIT_S = 30.0
 SURE_S = 60.0  # the mind looks every half minute whether an app reports
@@ -68,15 +69,12 @@ def people(count: int, area: str = "9181", tail: str = "0001") -> list[str]:
 
 async def heard(server: Server, account: Account, converted: int) -> dict[str, Any]:
     """The account's figures, once everything is final and so many have converted."""
-    async with asyncio.timeout(WAIT_S):
-        while True:
-            lines = await homing_json(
-                server.dsn, "stats", "--by", "account", "--account", account.name, "--since", "1h"
-            )
-            if lines and lines[0]["converted"] == converted and lines[0]["delivered"] == lines[0]["submitted"]:
-                found: dict[str, Any] = lines[0]
-                return found
-            await asyncio.sleep(0.1)
+    words = ("stats", "--by", "account", "--account", account.name, "--since", "1h")
+    lines: list[dict[str, Any]] = await until(
+        lambda: homing_json(server.dsn, *words),
+        lambda lines: lines and lines[0]["converted"] == converted and lines[0]["delivered"] == lines[0]["submitted"],
+    )
+    return lines[0]
 
 
 async def book(server: Server) -> books.VerdictBook:
@@ -92,9 +90,7 @@ async def test_who_reports_conversions_for_its_own_numbers_is_judged_by_its_crow
     for number, message_id in genuine.items():
         assert await backfill(server, account, number, message_id, datetime.now(UTC)) == "0"
     await heard(server, account, 60)
-    async with asyncio.timeout(SURE_S):
-        while (account.account_id, account.app) not in (await book(server)).sure:
-            await asyncio.sleep(0.5)
+    await until(lambda: book(server), lambda book: (account.account_id, account.app) in book.sure)
     for rule in ("range", "burst"):
         await homing_json(server.dsn, "guard", "mode", "block", rule, "--account", account.name)
     await server.settled()
@@ -116,9 +112,7 @@ async def test_who_reports_conversions_for_its_own_numbers_is_judged_by_its_crow
         found = await homing_json(server.dsn, "guard", "saved", "--account", account.name)
         return sum(one["messages"] for one in found if one["action"] == "block")
 
-    async with asyncio.timeout(WAIT_S):  # decisions are stored after their answers
-        while await saved() < refused:
-            await asyncio.sleep(0.1)
+    await until(saved, lambda count: count >= refused)  # decisions are stored after their answers
     assert await saved() == refused
     await all_adds_up(server.database)
 
@@ -210,9 +204,7 @@ async def test_a_customer_that_stops_reporting_is_routed_by_receipts_says_so_and
 
     board = bank._boards[0]
     board.changed()
-    async with asyncio.timeout(WAIT_S):
-        while not board.tariff.adaptive_rules():
-            await asyncio.sleep(0.05)
+    await until(lambda: board.tariff.adaptive_rules())
     learning = Learning(lambda: board.tariff, random.Random(1), VerdictBook)
     before = Brain(bank.databases[0], "elsewhere:1:link", lambda: datetime.now(UTC))
     while await before.turn():

@@ -17,6 +17,7 @@ from tests.support import server as serving
 from tests.support.hostile import Vendor, answer, close, silence
 from tests.support.server import Account, Server
 from tests.support.sink import Sink
+from tests.support.waiting import until
 
 TOKEN = "token-of-the-push-door"
 END_S = 30.0
@@ -72,10 +73,7 @@ class Ways:
         return [known[message_id] for message_id in ids]
 
     async def ended(self, ids: list[int], *, enough: Callable[[State], bool] = lambda state: state >= 3) -> list[State]:
-        async with asyncio.timeout(END_S):
-            while not all(map(enough, states := await self.states(ids))):
-                await asyncio.sleep(POLL_S)
-        return states
+        return await until(lambda: self.states(ids), lambda states: all(map(enough, states)))
 
     async def attempts(self, message_id: int) -> list[Any]:
         return await self.server.query("SELECT * FROM attempt WHERE message_id = $1 ORDER BY attempt", message_id)
@@ -239,9 +237,7 @@ async def test_a_vendor_account_without_money_puts_messages_off(
     prefix = await ways.add(name, kind, settings_of(kind, vendor.url, upstream, ways, name))
     account = await server.account(balance="100")
     (message_id,) = await ways.send(account, [f"{prefix}5550001"])
-    async with asyncio.timeout(END_S):
-        while not (attempts := await ways.attempts(message_id)):
-            await asyncio.sleep(POLL_S)
+    attempts = await until(lambda: ways.attempts(message_id))
     assert attempts[0]["outcome"] == Outcome.DEFERRED
     assert await ways.states([message_id]) == [State.QUEUED]
 
@@ -282,9 +278,7 @@ async def test_a_hostile_vendor_gets_a_campaigns_message_once(kind: str, deed: s
         name = ways.name()
         prefix = await ways.add(name, kind, settings_of(kind, hostile.url, account, ways, name, timeout_s=1))
         (message_id,) = await ways.send(account, [f"{prefix}5550001"], sms_type="P")
-        async with asyncio.timeout(END_S):
-            while not (attempts := await ways.attempts(message_id)):
-                await asyncio.sleep(POLL_S)
+        attempts = await until(lambda: ways.attempts(message_id))
         assert attempts[0]["outcome"] == outcome
         assert await ways.states([message_id]) == [state]
         assert len(hostile.asked) == 1
@@ -301,9 +295,7 @@ async def test_a_vendor_that_is_away_gets_its_messages_when_it_is_back(
     name = ways.name()
     prefix = await ways.add(name, kind, settings_of(kind, gone.url, account, ways, name))
     (message_id,) = await ways.send(account, [f"{prefix}5550001"])
-    async with asyncio.timeout(END_S):
-        while not (attempts := await ways.attempts(message_id)):
-            await asyncio.sleep(POLL_S)
+    attempts = await until(lambda: ways.attempts(message_id))
     assert attempts[0]["outcome"] == Outcome.DEFERRED
     said = {
         "laaffic": f'{{"status":"0","array":[{{"msgId":"5","number":"{prefix}5550001","orderId":null}}]}}',

@@ -770,10 +770,7 @@ async def test_statistics_that_are_one_off_fail_their_proof(server: Server) -> N
         rows = await server.query("SELECT FROM stat_delta AS d JOIN app USING (app_id) WHERE app_id = $1", account.app)
         return len(rows)
 
-    deadline = asyncio.get_running_loop().time() + WAIT_S
-    while await taken_out() and asyncio.get_running_loop().time() < deadline:
-        await asyncio.sleep(0.1)
-    assert not await taken_out()
+    await until(taken_out, lambda count: count == 0)
     assert (await terminal.beside("stats", "prove", account.name)).status == 0
     await server.query(
         "INSERT INTO stat_pending SELECT account_id, 29000000, cell_id, 1, 0, 0, 0, 0, 0, 0, 0, -1, -1 FROM stat_cell"

@@ -1,6 +1,5 @@
 """The carriers' pages: what they tell, who may switch a carrier, and what a drained one still does."""
 
-import asyncio
 import json
 
 from homing.accounts import catalogue
@@ -18,12 +17,7 @@ async def carrier(server: Server, name: str, kind: str = "simulator", **settings
 
 
 async def shows(viewer: Viewer, path: str, *words: str) -> str:
-    async with asyncio.timeout(30):
-        while True:
-            found = (await viewer.get(path)).words
-            if all(word in found for word in words):
-                return found
-            await asyncio.sleep(0.3)
+    return await viewer.shows(path, *words)
 
 
 async def test_each_carrier_is_listed_with_its_state_and_shown_without_its_secrets(

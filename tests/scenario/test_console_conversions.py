@@ -1,6 +1,5 @@
 """The funnel: its figures are those of the messages, of one's own account alone for a customer, with 95 % intervals."""
 
-import asyncio
 from datetime import UTC, datetime
 
 import pytest
@@ -11,6 +10,7 @@ from homing.statistics.funnel import read_funnel, read_reporting
 from homing.statistics.report import rate
 from tests.support.server import Account, Server
 from tests.support.viewer import Viewer, signed_in
+from tests.support.waiting import until
 
 
 async def send(server: Server, account: Account, *numbers: str) -> list[str]:
@@ -23,12 +23,7 @@ async def send(server: Server, account: Account, *numbers: str) -> list[str]:
 
 
 async def shows(viewer: Viewer, path: str, *words: str) -> str:
-    async with asyncio.timeout(45.0):  # figures may be half a minute old
-        while True:
-            found = (await viewer.get(path)).words
-            if all(word in found for word in words):
-                return found
-            await asyncio.sleep(0.5)
+    return await viewer.shows(path, *words)
 
 
 async def test_the_funnel_counts_by_country_network_carrier_and_app(server: Server, console: str) -> None:
@@ -37,12 +32,10 @@ async def test_the_funnel_counts_by_country_network_carrier_and_app(server: Serv
     for message_id in ids[:2]:
         reported = await server.client.lia(account, "CTrack", message_id=message_id, status="true")
         assert reported.json["ErrorCode"] == 1000, reported
-    async with asyncio.timeout(30):
-        while True:
-            funnel = await read_funnel(server.database, PeriodGrain.DAY, 7, datetime.now(UTC), account.account_id)
-            if (funnel.total.sent, funnel.total.delivered, funnel.total.converted) == (4, 4, 2):
-                break
-            await asyncio.sleep(0.2)
+    funnel = await until(
+        lambda: read_funnel(server.database, PeriodGrain.DAY, 7, datetime.now(UTC), account.account_id),
+        lambda funnel: (funnel.total.sent, funnel.total.delivered, funnel.total.converted) == (4, 4, 2),
+    )
     assert [(one.key, one.sent, one.converted) for one in funnel.by["country"]] == [("CN", 3, 2), ("IN", 1, 0)]
     assert sum(one.sent for one in funnel.by["network"]) == 4
     assert sum(one.sent for one in funnel.by["carrier"]) == 4

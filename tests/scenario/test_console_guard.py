@@ -92,12 +92,10 @@ async def test_a_prefix_is_denied_and_the_dialects_refuse_it(server: Server, con
         account, "POST", "/v3/sendSms", body={"appId": account.app, "numbers": "8613811000001", "content": "x"}
     )
     assert reply.json["status"] != "0"
-    async with asyncio.timeout(30):
-        while True:
-            decided = await viewer.get(f"/guard/decisions?account={account.name}&rule=deny")
-            if "+8613811000001" in decided.words:
-                break
-            await asyncio.sleep(0.2)
+    decided = await until(
+        lambda: viewer.get(f"/guard/decisions?account={account.name}&rule=deny"),
+        lambda seen: "+8613811000001" in seen.words,
+    )
     assert "8613811 is on the deny list" in decided.words
     gone = {"do": "unlist", "kind": "prefix", "value": "8613811", "list": "deny", "account": account.name}
     assert "taken off the list" in (await viewer.follow(await viewer.post("/guard/lists", gone))).words

@@ -1,6 +1,5 @@
 """Messages in the console: found by what people know of them, told as a whole, and another account's do not exist."""
 
-import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
@@ -26,7 +25,7 @@ async def send(server: Server, account: Account, number: str, **more: str) -> in
 
 
 async def until_seen(viewer: Viewer, path: str, is_so: Callable[[Seen], bool]) -> Seen:
-    seen: Seen = await until(lambda: viewer.get(path), is_so, every_s=0.3)
+    seen = await until(lambda: viewer.get(path), is_so)
     return seen
 
 
@@ -118,9 +117,8 @@ async def test_a_push_is_sent_again_by_support_and_by_no_customer(server: Server
     (push,) = await server.query("SELECT push_id, attempts FROM push WHERE message_id = $1", message_id)
     again = await viewer.post(path, {"push": str(push["push_id"])})
     assert "The push goes out again." in (await viewer.follow(again)).words
-    async with asyncio.timeout(SETTLE_S):
-        while (await server.query("SELECT attempts FROM push WHERE message_id = $1", message_id))[0]["attempts"] < 2:
-            await asyncio.sleep(0.1)
+    tried = "SELECT FROM push WHERE message_id = $1 AND attempts >= 2"
+    await until(lambda: server.query(tried, message_id))
     (row,) = await server.query("SELECT * FROM audit WHERE kind = 'push' AND subject = $1", str(push["push_id"]))
     assert (row["act"], row["account_id"]) == ("replay", account.account_id)
     for wrong in ("", "x", "9" * 30, "999999999"):

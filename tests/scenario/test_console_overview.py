@@ -1,12 +1,11 @@
 """The overview: its figures are those of the messages, of one's own account alone for a customer."""
 
-import asyncio
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from homing.accounts import catalogue
-from homing.console.attention import read_attention
+from homing.console.attention import Matter, read_attention
 from homing.model import PeriodGrain, UserRole
 from homing.statistics.overview import read_overview
 from homing.store.alarms import ACCOUNT_SKIPPED, CARRIER, FAILED, GUARD, LEARNER, clear_alarms, raise_alarm
@@ -30,25 +29,20 @@ async def send(server: Server, account: Account, *numbers: str) -> None:
 
 async def seen(viewer: Viewer, path: str, *words: str) -> str:
     """The page once it shows these words."""
-    async with asyncio.timeout(SETTLE_S):
-        while True:
-            found = (await viewer.get(path)).words
-            if all(word in found for word in words):
-                return found
-            await asyncio.sleep(0.3)
+    return await viewer.shows(path, *words)
 
 
 async def test_figures_are_those_of_the_messages_over_time_by_country_and_by_carrier(server: Server) -> None:
     account = await server.account()
     await send(server, account, *(f"86138001{n}0001" for n in range(3)), "919876500002")
-    async with asyncio.timeout(SETTLE_S):
-        while True:
-            now = datetime.now(UTC)
-            overview = await read_overview(server.database, PeriodGrain.MINUTE, 60, now, account.account_id)
-            total = overview.total
-            if total.delivered + total.undelivered == 4:
-                break
-            await asyncio.sleep(0.1)
+
+    await until(
+        lambda: read_overview(server.database, PeriodGrain.MINUTE, 60, datetime.now(UTC), account.account_id),
+        lambda overview: overview.total.delivered + overview.total.undelivered == 4,
+    )
+    now = datetime.now(UTC)
+    overview = await read_overview(server.database, PeriodGrain.MINUTE, 60, now, account.account_id)
+    total = overview.total
     assert (total.submitted, total.sent, total.delivered, total.undelivered) == (4, 4, 3, 1)
     assert total.under_way == 0
     assert total.revenue_micro == 3 * 31_000 + 4_000
@@ -111,15 +105,18 @@ async def test_what_wants_attention_is_told(server: Server) -> None:
         " VALUES ($1, 0, 1, 1, 'https://dead.example/', '', now(), 2)",
         account.account_id,
     )
-    async with asyncio.timeout(SETTLE_S):
-        while True:
-            matters = await read_attention(server.database, datetime.now(UTC))
-            told = [matter.text.format(**matter.values) for matter in matters]
-            if any("carrier sleeping" in one.lower() for one in told) and any(
-                f"{account.name} has" in one for one in told
-            ):
-                break
-            await asyncio.sleep(0.3)
+
+    def texts(matters: Sequence[Matter]) -> list[str]:
+        return [matter.text.format(**matter.values) for matter in matters]
+
+    matters = await until(
+        lambda: read_attention(server.database, datetime.now(UTC)),
+        lambda matters: (
+            any("carrier sleeping" in text.lower() for text in texts(matters))
+            and any(f"{account.name} has" in text for text in texts(matters))
+        ),
+    )
+    told = texts(matters)
     assert f"Pushes to {account.name} that were given up within a day: 1." in told
     assert [matter.weight for matter in matters] == sorted(matter.weight for matter in matters), "the worst first"
     own = await read_attention(server.database, datetime.now(UTC), account.account_id)

@@ -1,6 +1,5 @@
 """Pushes and unmatched receipts in the console: what failed is seen and moved, within bounds, by those who may."""
 
-import asyncio
 from datetime import UTC, datetime
 
 import asyncpg
@@ -8,6 +7,7 @@ import asyncpg
 from homing.model import UserRole
 from tests.support.server import Account, Server
 from tests.support.viewer import signed_in
+from tests.support.waiting import until
 
 HOSTILE = "<img src=x onerror=alert(1)>\"'><script>alert(1)</script>"
 SETTLE_S = 30.0
@@ -75,9 +75,7 @@ async def test_pushes_that_were_given_up_are_seen_with_the_answer_and_sent_again
     assert again.goes_to == path
     assert "The push goes out again." in (await viewer.follow(again)).words
     assert await outcomes(server, account) == [0]
-    async with asyncio.timeout(SETTLE_S):
-        while "Failing" not in (await viewer.get(f"{path}&show=failing")).words.partition("Tries")[2]:
-            await asyncio.sleep(0.2)
+    await until(lambda: viewer.get(f"{path}&show=failing"), lambda seen: "Failing" in seen.words.partition("Tries")[2])
     assert (await viewer.post(path, {"push": str(push)})).status == 422, "it has not ended"
     for wrong in ("", "x", "9" * 30):
         assert (await viewer.post(path, {"push": wrong})).status == 422

@@ -17,6 +17,7 @@ from homing.dialects.registry import DIALECTS
 from homing.model import UserRole
 from tests.support.server import Account, Server
 from tests.support.viewer import Seen, Viewer, signed_in
+from tests.support.waiting import until
 
 RUN_S = 60.0
 DELIVERED = 3
@@ -84,13 +85,8 @@ async def test_a_program_of_the_page_sends_a_message_that_arrives(
     assert page.status == 200
     answer = await run(tongue, program(page, tongue.key), tmp_path)
     assert ('"status":"S"' if dialect == "lia" else '"status":"0"') in answer
-    async with asyncio.timeout(30):
-        while not await server.query(
-            "SELECT FROM message WHERE account_id = $1 AND state = $2 AND text = 'Your code is 123456'",
-            account.account_id,
-            DELIVERED,
-        ):
-            await asyncio.sleep(0.05)
+    sent = "SELECT FROM message WHERE account_id = $1 AND state = $2 AND text = 'Your code is 123456'"
+    await until(lambda: server.query(sent, account.account_id, DELIVERED))
 
 
 @pytest.mark.parametrize("tongue", [one for one in TONGUES if one.key != "java"], ids=lambda tongue: tongue.key)

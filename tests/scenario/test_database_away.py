@@ -24,6 +24,7 @@ from tests.support.installation import Traffic
 from tests.support.proofs import all_adds_up
 from tests.support.server import Server, running
 from tests.support.sink import Box, Sink
+from tests.support.waiting import until
 
 AT_ONCE_S = 4.0
 AWAY_S = 2.5
@@ -116,9 +117,7 @@ def by_chance(order: str) -> str:
 async def until_healthy(server: Server) -> float:
     """How long it took."""
     started_s = time.monotonic()
-    async with asyncio.timeout(BACK_S):
-        while (await server.client.call("GET", "/healthz")).status != 200:
-            await asyncio.sleep(0.05)
+    await until(lambda: server.client.call("GET", "/healthz"), lambda reply: reply.status == 200, within_s=BACK_S)
     return time.monotonic() - started_s
 
 
@@ -182,9 +181,7 @@ async def test_a_bind_outlives_an_outage_and_is_told_meanwhile(server: Server, o
             assert query.status == CommandStatus.RSYSERR
             assert await refused(server.environment["HOMING_SMPP_ADDRESS"], "nobody", "x") == CommandStatus.RSYSERR
         await until_healthy(server)
-        async with asyncio.timeout(BACK_S):
-            while (await esme.submit("8613800132000")).status:
-                await asyncio.sleep(0.05)
+        await until(lambda: esme.submit("8613800132000"), lambda answer: answer.status == 0, within_s=BACK_S)
         # What was under way, to a carrier or to us, when the database went is due again when its lease ends.
         await asyncio.sleep(2)
         await server.query("UPDATE queue SET due_at = now() WHERE claimed_by IS NOT NULL")

@@ -4,12 +4,12 @@ import fcntl
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from homing.store import embedded_keeper
+from tests.support.waiting import until_blocking
 
 SERVER = """
 import os, signal, sys, time
@@ -38,16 +38,12 @@ def test_the_first_signal_is_by_whether_the_server_is_ready(tmp_path: Path, stat
             pass_fds=files,
             env=dict(os.environ),
         )
-        wait_for(said, 1)
+        lines_of(said, 1)
         fcntl.flock(share, fcntl.LOCK_UN)
-        assert wait_for(said, 2) == ["up", signal_name]
+        assert lines_of(said, 2) == ["up", signal_name]
 
 
-def wait_for(file: Path, lines: int) -> list[str]:
-    until_s = time.monotonic() + 20
-    while time.monotonic() < until_s:
-        found = file.read_text().splitlines() if file.exists() else []
-        if len(found) >= lines:
-            return found
-        time.sleep(0.02)
-    raise AssertionError("it has said nothing more")
+def lines_of(file: Path, lines: int) -> list[str]:
+    return until_blocking(
+        lambda: file.read_text().splitlines() if file.exists() else [], lambda found: len(found) >= lines
+    )

@@ -17,6 +17,7 @@ from homing.routing.rules import Match
 from homing.states import State
 from tests.support.proofs import all_adds_up
 from tests.support.server import Account, Server, new_database, running
+from tests.support.waiting import WAIT_S, until
 
 CERTAIN = {"submit_ms": 1, "receipt_ms_mean": 0, "undeliverable": 0, "expired": 0}
 DEAR = "95201"
@@ -69,13 +70,15 @@ async def account(server: Server) -> Account:
 async def failing_over(server: Server) -> None:
     """Returns when the link has heard of the routes: it hears of them apart from the api."""
     account = await server.account(balance="100")
-    async with asyncio.timeout(30):
-        while True:
-            ids = await sent(server, account, PROBE, 1)
-            while (state := (await server.query_row(STATE, *ids))["state"]) in (State.QUEUED, State.SENT):
-                await asyncio.sleep(0.05)
-            if state == State.DELIVERED:
-                return
+
+    async def probe() -> State:
+        ids = await sent(server, account, PROBE, 1)
+        row = await until(
+            lambda: server.query_row(STATE, *ids), lambda row: row["state"] not in (State.QUEUED, State.SENT)
+        )
+        return State(row["state"])
+
+    await until(probe, lambda state: state is State.DELIVERED)
 
 
 async def sent(server: Server, account: Account, prefix: str, count: int, traffic: str = "T") -> list[int]:
@@ -95,13 +98,12 @@ async def sent(server: Server, account: Account, prefix: str, count: int, traffi
     return ids
 
 
-async def until(server: Server, ids: Sequence[int], state: State, within_s: float = 20.0) -> None:
-    async with asyncio.timeout(within_s):
-        while True:
-            rows = await server.query("SELECT DISTINCT state FROM message WHERE message_id = ANY($1)", ids)
-            if [row["state"] for row in rows] == [state]:
-                return
-            await asyncio.sleep(0.05)
+async def become(server: Server, ids: Sequence[int], state: State, within_s: float = WAIT_S) -> None:
+    """Until all of the messages are in the state."""
+    states = "SELECT DISTINCT state FROM message WHERE message_id = ANY($1)"
+    await until(
+        lambda: server.query(states, ids), lambda rows: [row["state"] for row in rows] == [state], within_s=within_s
+    )
 
 
 async def attempts(server: Server, message_id: int) -> list[tuple[str, Outcome]]:
@@ -120,7 +122,7 @@ async def test_what_the_first_carrier_does_not_carry_goes_by_the_second_and_both
     server: Server, account: Account, prefix: str, first: Outcome
 ) -> None:
     ids = await sent(server, account, prefix, 5)
-    await until(server, ids, State.DELIVERED)
+    await become(server, ids, State.DELIVERED)
     for message_id in ids:
         assert await attempts(server, message_id) == [("first", first), ("second", Outcome.ACCEPTED)]
         row = await server.query_row(
@@ -131,7 +133,7 @@ async def test_what_the_first_carrier_does_not_carry_goes_by_the_second_and_both
 
 async def test_a_code_whose_answer_was_lost_waits_before_it_goes_again(server: Server, account: Account) -> None:
     (message_id,) = await sent(server, account, "95103", 1)
-    await until(server, [message_id], State.DELIVERED)
+    await become(server, [message_id], State.DELIVERED)
     first, second = await server.query(
         "SELECT started_at, answered_at FROM attempt WHERE message_id = $1 ORDER BY attempt", message_id
     )
@@ -142,7 +144,7 @@ async def test_a_campaigns_message_whose_answer_was_lost_never_goes_again_and_sa
     server: Server, account: Account
 ) -> None:
     ids = await sent(server, account, "95105", 5, traffic="P")
-    await until(server, ids, State.UNKNOWN)
+    await become(server, ids, State.UNKNOWN)
     await asyncio.sleep(UNKNOWN_RETRY_S + 1)
     for message_id in ids:
         assert await attempts(server, message_id) == [("first", Outcome.UNKNOWN)]
@@ -153,7 +155,7 @@ async def test_a_carrier_that_asks_more_than_the_customer_pays_is_not_the_way_ou
 ) -> None:
     before = await server.holdings(account)
     ids = await sent(server, account, DEAR, 3)
-    await until(server, ids, State.REJECTED)
+    await become(server, ids, State.REJECTED)
     assert [await attempts(server, message_id) for message_id in ids] == [[("first", Outcome.REFUSED)]] * 3
     assert (await server.holdings(account))[1:] == before[1:], "what was refused was given back"
 
@@ -170,12 +172,12 @@ async def test_messages_of_a_carrier_that_is_down_go_by_another_as_soon_as_a_rou
     second = await catalogue.find_carrier(server.database, "second")
     async with server.database.transaction() as transaction:
         await catalogue.set_route(transaction, Match(prefix=AWAY), second["carrier_id"], priority=2)
-    await until(server, codes + campaign, State.DELIVERED)
+    await become(server, codes + campaign, State.DELIVERED)
     for message_id in codes + campaign:
         assert await attempts(server, message_id) == [("first", Outcome.DEFERRED), ("second", Outcome.ACCEPTED)]
     await server.settled()
     (after,) = await sent(server, account, AWAY, 1)
-    await until(server, [after], State.DELIVERED, 1.0)
+    await become(server, [after], State.DELIVERED, 1.0)
     assert await attempts(server, after) == [("second", Outcome.ACCEPTED)], "new ones are routed around it at once"
 
 

@@ -24,6 +24,7 @@ from homing.kit.ids import first_id_at
 from homing.lab.pool import Task, gather
 from homing.lab.scenario import read
 from tests.support.server import new_database
+from tests.support.waiting import until_blocking
 
 SOURCE = str(Path(homing.__file__).parents[1])
 BEGAN = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=2)
@@ -179,14 +180,17 @@ def test_a_run_whose_process_is_killed_is_run_again(tmp_path: Path) -> None:
     tasks = [Task(scenario, seed, ("homing",)) for seed in (1, 2)]
     killed: list[int] = []
 
+    def working() -> list[psutil.Process]:
+        return [
+            child
+            for child in psutil.Process().children()
+            if any("spawn_main" in word for word in child.cmdline()) and child.cpu_times().user > 1
+        ]
+
     def kill_one() -> None:
-        while not killed:
-            time.sleep(0.2)
-            for child in psutil.Process().children():
-                if any("spawn_main" in word for word in child.cmdline()) and child.cpu_times().user > 1:
-                    child.kill()
-                    killed.append(child.pid)
-                    return
+        (child, *_others) = until_blocking(working)
+        child.kill()
+        killed.append(child.pid)
 
     killer = threading.Thread(target=kill_one)
     killer.start()
@@ -206,11 +210,10 @@ def test_no_process_outlives_a_report_that_was_killed(tmp_path: Path) -> None:
     def runs() -> list[psutil.Process]:
         return [one for one in process.children() if "spawn_main" in " ".join(one.cmdline())]
 
-    deadline_s = time.monotonic() + 60
     try:
-        while len(working := runs()) < 2 or min(one.cpu_times().user for one in working) < 1.5:
-            assert time.monotonic() < deadline_s
-            time.sleep(0.2)
+        working = until_blocking(
+            runs, lambda found: len(found) >= 2 and min(process.cpu_times().user for process in found) >= 1.5
+        )
     finally:
         report.kill()
         report.wait()

@@ -65,6 +65,4 @@ async def test_all_channels_of_a_process_share_a_connection_that_comes_back(
     assert first.heard[-1] == "c", "who has stopped listening hears no more"
     third.task.cancel()
     await asyncio.gather(third.task, return_exceptions=True)
-    async with asyncio.timeout(30):
-        while await teller.fetch(LISTENERS):
-            await asyncio.sleep(0.01)
+    await until(lambda: teller.fetch(LISTENERS), lambda listeners: not listeners)

@@ -74,7 +74,7 @@ async def test_nothing_in_the_data_folder_is_for_others(room: Path, worker: str,
     with nothing_left(installation):
         await installation.start()
         written = installation.data / "run" / "metrics" / "api-1.prom"
-        await until(written.exists, within_s=10)
+        await until(written.exists)
         assert not list(open_to_others(installation.data))
         if os.geteuid() == 0:
             assert stat.S_IMODE(installation.data.stat().st_mode) == 0o711, "the database's user passes through it"
@@ -92,7 +92,7 @@ async def test_what_an_earlier_release_left_open_is_closed(room: Path, worker: s
     installation.data.chmod(0o711 if os.geteuid() == 0 else 0o700)
     with nothing_left(installation):
         await installation.start()
-        await until((metrics / "api-1.prom").exists, within_s=10)
+        await until((metrics / "api-1.prom").exists)
         assert not list(open_to_others(installation.data))
         assert await installation.stop() == 0
 
@@ -163,7 +163,7 @@ async def a_message_is_delivered(installation: Installation, order: str) -> None
             assert report["status"] == "0", report
             return [row["status"] for row in report["array"]] == ["0"]
 
-        await until(is_delivered, every_s=0.2)
+        await until(is_delivered)
         async with session.get(f"http://127.0.0.1:{installation.console_port}/", allow_redirects=True) as page:
             assert page.status == 200
             assert "<html" in await page.text()
@@ -173,7 +173,7 @@ async def a_message_is_delivered(installation: Installation, order: str) -> None
                 text = await response.text()
             return {"api-1", "link-1"} <= set(re.findall('process="([^"]+)"', text))
 
-        await until(all_are_measured, every_s=0.2)
+        await until(all_are_measured)
     written = {f"{name}-1.prom" for name in ("api", "link", "smpp", "console")}
     await until(lambda: written <= {path.name for path in (installation.data / "run" / "metrics").iterdir()})
 

@@ -6,6 +6,7 @@ in place of `/etc/hosts` and `/etc/resolv.conf`.
 """
 
 import asyncio
+import contextlib
 import itertools
 import json
 import random
@@ -168,9 +169,8 @@ async def measured(server: Server, account: Account, bee: Bee, what: str) -> Fig
     while time.monotonic() - began_s < SPAN_S:
         numbers.append(await bee.send(server, account))
         await asyncio.sleep(1 / SENDS_PER_S)
-    end_s = time.monotonic() + 30
-    while time.monotonic() < end_s and not all(number in bee.pushed_s for number in numbers):
-        await asyncio.sleep(0.02)
+    with contextlib.suppress(AssertionError):
+        await until(lambda: all(number in bee.pushed_s for number in numbers), within_s=30)
     now_s = time.monotonic()
     carried = [bee.carried_s.get(number, now_s) - bee.sent_s[number] for number in numbers]
     pushed = [bee.pushed_s.get(number, now_s) - bee.carried_s.get(number, bee.sent_s[number]) for number in numbers]

@@ -15,6 +15,7 @@ from homing.states import State
 from homing.store.depths import queue_depths
 from tests.support import server as serving
 from tests.support.receipts import NUMBER, PostRoom
+from tests.support.waiting import until
 
 OTHER = "447700900999"
 Homing = Callable[..., Any]
@@ -186,12 +187,13 @@ async def test_the_background_work_tries_learns_and_forgets_by_itself(
     try:
         await post.report(one, "early-bird")
         await post.answer(message_id, one, ["early-bird"])
-        async with asyncio.timeout(30):
-            while await post.state(message_id) is not State.DELIVERED:
-                post.wait(0.2)
-                await asyncio.sleep(0.02)
-            while "stray-2" in [row["carrier_ref"] for row in await post.parked(one)]:
-                await asyncio.sleep(0.02)
+
+        async def later() -> State:
+            post.wait(0.2)
+            return await post.state(message_id)
+
+        await until(later, lambda state: state is State.DELIVERED)
+        await until(lambda: post.parked(one), lambda parked: "stray-2" not in [row["carrier_ref"] for row in parked])
         assert not working.done()
     finally:
         working.cancel()

@@ -20,6 +20,7 @@ from tests.support.installation import CONNECTIONS, Installation, Traffic, event
 from tests.support.proofs import all_adds_up
 from tests.support.server import Process, Server, new_database, running
 from tests.support.sink import Box, Sink
+from tests.support.waiting import stays, until
 
 SILENT = "0005"
 """The simulator never reports such a number: it stays sent until its validity ends."""
@@ -242,23 +243,17 @@ async def queued(server: Server, ids: list[int]) -> Counter[tuple[str | None, in
 
 async def until_claimed(server: Server, ids: list[int], attempts: int) -> set[str | None]:
     """The owners, once every message has been claimed so often."""
-    async with asyncio.timeout(TAKEN_OVER_S):
-        while True:
-            found = await queued(server, ids)
-            if sum(found.values()) == len(ids) and all(tries == attempts for _owner, tries in found):
-                return {owner for owner, _tries in found}
-            await asyncio.sleep(0.02)
+    found = await until(
+        lambda: queued(server, ids),
+        lambda found: sum(found.values()) == len(ids) and all(tries == attempts for _owner, tries in found),
+        within_s=TAKEN_OVER_S,
+    )
+    return {owner for owner, _tries in found}
 
 
 async def until_delivered(server: Server, ids: list[int]) -> None:
-    async with asyncio.timeout(30):
-        while True:
-            row = await server.query_row(
-                "SELECT count(*) FROM message WHERE message_id = ANY($1) AND state = $2", ids, State.DELIVERED
-            )
-            if row["count"] == len(ids):
-                return
-            await asyncio.sleep(0.05)
+    counted = "SELECT count(*) FROM message WHERE message_id = ANY($1) AND state = $2"
+    await until(lambda: server.query_row(counted, ids, State.DELIVERED), lambda row: row["count"] == len(ids))
 
 
 async def attempts_of(server: Server, ids: list[int]) -> Counter[int]:
@@ -278,12 +273,13 @@ async def owner_of(server: Server, carrier: str) -> str | None:
 
 async def until_owned(server: Server, carrier: str, *, by_other_than: str | None) -> str:
     """The new owner; a dead one's carriers are taken over soon."""
-    async with asyncio.timeout(TAKEN_OVER_S):
-        while True:
-            owner = await owner_of(server, carrier)
-            if owner is not None and owner != by_other_than:
-                return owner
-            await asyncio.sleep(0.05)
+    owner = await until(
+        lambda: owner_of(server, carrier),
+        lambda owner: owner is not None and owner != by_other_than,
+        within_s=TAKEN_OVER_S,
+    )
+    assert owner is not None
+    return owner
 
 
 def process_of(server: Server, owner: str) -> Process:
@@ -338,10 +334,11 @@ async def test_a_carrier_that_closes_slowly_costs_no_lease_and_no_message(server
     row = await catalogue.find_carrier(server.database, f"to-{STUCK}")
     async with server.database.transaction() as transaction:
         await catalogue.change_carrier(transaction, row, {"seed": 99}, server.vault)
-    closes_s = time.monotonic() + limits.CARRIER_LEASE_S
-    while time.monotonic() < closes_s:
-        assert [await owner_of(server, f"to-{prefix}") for prefix in (LATE, STUCK)] == before
-        await asyncio.sleep(0.2)
+
+    async def owners() -> list[str | None]:
+        return [await owner_of(server, f"to-{prefix}") for prefix in (LATE, STUCK)]
+
+    await stays(owners, before, for_s=limits.CARRIER_LEASE_S)
     await until_delivered(server, ids)
     assert await attempts_of(server, ids) == {1: 5}
 
@@ -360,9 +357,10 @@ async def test_receipts_that_dead_links_were_waiting_for_are_heard_by_their_succ
     counts = (
         "SELECT count(*) FILTER (WHERE state < $2) AS early, count(*) FILTER (WHERE state = $2) AS sent FROM message"
     )
-    async with asyncio.timeout(30):
-        while (row := await server.query_row(f"{counts} WHERE message_id = ANY($1)", ids, State.SENT))["early"]:
-            await asyncio.sleep(0.01)
+    row = await until(
+        lambda: server.query_row(f"{counts} WHERE message_id = ANY($1)", ids, State.SENT),
+        lambda row: row["early"] == 0,
+    )
     for dead in [one for one in server.processes if one.name.startswith("link")]:
         os.kill(dead.process.pid, signal.SIGKILL)
         await dead.process.wait()

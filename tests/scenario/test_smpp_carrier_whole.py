@@ -20,6 +20,7 @@ from tests.support.proofs import all_adds_up
 from tests.support.server import Account, Server, free_port, new_database, running
 from tests.support.sink import Sink
 from tests.support.smsc import PASSWORD, SYSTEM_ID, Deed, Smsc, in_turn
+from tests.support.waiting import until
 
 PREFIX = "95401"
 """By the centre in this process."""
@@ -59,12 +60,9 @@ async def add_carrier(server: Server, prefix: str, port: int, **settings: object
 
 async def is_up(server: Server, carrier_id: int) -> Any:
     """Its health, once a process has it and it is bound."""
-    async with asyncio.timeout(30):
-        while True:
-            rows = await server.query("SELECT is_up, detail FROM carrier_session WHERE carrier_id = $1", carrier_id)
-            if rows and rows[0]["is_up"]:
-                return json.loads(rows[0]["detail"])
-            await asyncio.sleep(0.1)
+    up = "SELECT detail FROM carrier_session WHERE carrier_id = $1 AND is_up"
+    (row,) = await until(lambda: server.query(up, carrier_id))
+    return json.loads(row["detail"])
 
 
 async def send(server: Server, account: Account, number: str, text: str, traffic: str = "T", **more: object) -> int:
@@ -89,11 +87,9 @@ async def states(server: Server, ids: Sequence[int]) -> Counter[State]:
     return Counter({State(row["state"]): row["messages"] for row in rows})
 
 
-async def until(server: Server, ids: Sequence[int], wanted: set[State], within_s: float = 20.0) -> None:
-    deadline_s = asyncio.get_running_loop().time() + within_s
-    while not set(found := await states(server, ids)) <= wanted:
-        assert asyncio.get_running_loop().time() < deadline_s, found
-        await asyncio.sleep(0.05)
+async def become(server: Server, ids: Sequence[int], wanted: set[State]) -> None:
+    """Until each of the messages is in one of the states."""
+    await until(lambda: states(server, ids), lambda found: set(found) <= wanted)
 
 
 async def attempts(server: Server, ids: Sequence[int]) -> dict[int, list[Outcome]]:
@@ -116,7 +112,7 @@ async def test_a_customers_message_leaves_by_smpp_and_its_receipt_is_pushed(serv
             await send(server, account, f"{PREFIX}000001", "Your code is 1234", callback_url=box.url),
             await send(server, account, f"{PREFIX}000002", long, callback_url=box.url),
         ]
-        await until(server, ids, {State.DELIVERED})
+        await become(server, ids, {State.DELIVERED})
         assert smsc.texts == [(f"{PREFIX}000001", "Your code is 1234"), (f"{PREFIX}000002", long)]
         pushes = await box.until(lambda come: sum(push.json["DLRStatus"] == "Delivered" for push in come) == 2)
         assert {push.json["message_id"] for push in pushes} == set(ids)
@@ -126,12 +122,10 @@ async def test_a_customers_message_leaves_by_smpp_and_its_receipt_is_pushed(serv
 
         smsc.deeds = lambda _submit: Deed(status=11)
         refused = await send(server, account, f"{PREFIX}000003", "Your code is 1234")
-        await until(server, [refused], {State.REJECTED})
+        await become(server, [refused], {State.REJECTED})
 
         smsc.write_text(f"{PREFIX}000001", account.sender, "STOP")
-        async with asyncio.timeout(30):
-            while not await server.query("SELECT FROM inbound WHERE content = 'STOP'"):
-                await asyncio.sleep(0.05)
+        await until(lambda: server.query("SELECT FROM inbound WHERE content = 'STOP'"))
         await asyncio.sleep(1.5)
         detail = await is_up(server, carrier_id)
         assert detail["binds"][0]["state"] == "bound"
@@ -144,8 +138,8 @@ async def test_a_receipt_finds_its_message_by_an_answer_that_came_late(server: S
         await add_carrier(server, SLOW, smsc.port, response_timeout_s=1)
         account = await server.account(balance="10")
         message_id = await send(server, account, f"{SLOW}000001", "Buy one, get one", "P")
-        await until(server, [message_id], {State.UNKNOWN, State.DELIVERED})
-        await until(server, [message_id], {State.DELIVERED})
+        await become(server, [message_id], {State.UNKNOWN, State.DELIVERED})
+        await become(server, [message_id], {State.DELIVERED})
         (row,) = await server.query("SELECT outcome, carrier_ref FROM attempt WHERE message_id = $1", message_id)
         assert (Outcome(row["outcome"]), row["carrier_ref"]) == (Outcome.UNKNOWN, smsc.taken[0].message_id)
 
@@ -185,8 +179,8 @@ async def test_a_centre_that_is_killed_amid_traffic_loses_nothing(server: Server
     async with mortal(port):
         await is_up(server, carrier_id)
         # A receipt that died with the centre never comes: such a message stays sent.
-        await until(server, codes, {State.DELIVERED, State.SENT})
-        await until(server, campaign, {State.DELIVERED, State.SENT, State.UNKNOWN})
+        await become(server, codes, {State.DELIVERED, State.SENT})
+        await become(server, campaign, {State.DELIVERED, State.SENT, State.UNKNOWN})
         await asyncio.sleep(UNKNOWN_RETRY_S + 1)
     tried = await attempts(server, codes)
     lost = [message_id for message_id, outcomes in tried.items() if Outcome.UNKNOWN in outcomes]
@@ -209,9 +203,8 @@ async def test_what_a_killed_process_had_claimed_and_not_written_goes_once_and_w
     async with Smsc(deeds=lambda _submit: Deed(answers=0, receipt=None)) as smsc:
         carrier_id = await add_carrier(server, prefix, smsc.port, window=2, response_timeout_s=20)
         ids = [await send(server, account, f"{prefix}00000{n}", "Your code is 1234", traffic) for n in range(4)]
-        async with asyncio.timeout(20):
-            while (await server.query_row(CLAIMED, carrier_id))["claimed"] < len(ids) or len(smsc.taken) < 2:
-                await asyncio.sleep(0.05)
+        await until(lambda: server.query_row(CLAIMED, carrier_id), lambda row: row["claimed"] >= len(ids))
+        await until(lambda: len(smsc.taken), lambda count: count >= 2)
         (link,) = [process for process in server.processes if process.name == "link-1"]
         link.process.kill()
         await link.process.wait()
@@ -221,7 +214,7 @@ async def test_what_a_killed_process_had_claimed_and_not_written_goes_once_and_w
         await server.start("link", "link-1")
         unwritten = [message_id for n, message_id in enumerate(ids) if f"{prefix}00000{n}" not in written]
         assert len(unwritten) == len(ids) - 2
-        await until(server, unwritten, {State.DELIVERED}, within_s=60)
+        await become(server, unwritten, {State.DELIVERED})
         tried = await attempts(server, ids)
         assert [tried[message_id] for message_id in unwritten] == [[Outcome.ACCEPTED]] * len(unwritten)
         lost = [tried[message_id][0] for message_id in ids if message_id not in unwritten]

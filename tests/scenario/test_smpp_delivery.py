@@ -24,6 +24,7 @@ from homing.smpp.timer_wheel import TimerWheel
 from tests.support.esme import Esme, bound, call, refused, submit
 from tests.support.proofs import all_adds_up
 from tests.support.server import REPLYING, Account, Process, Server, new_database, running
+from tests.support.waiting import until
 
 DELIVERED = "8613800130001"
 WAIT_S = 30.0
@@ -56,15 +57,8 @@ def link(server: Server, name: str) -> Process:
 
 async def waiting(server: Server, account: Account, count: int) -> None:
     """Until so many deliveries are due for the account."""
-    deadline_s = time.monotonic() + WAIT_S
-    while True:
-        rows = await server.query(
-            "SELECT FROM push WHERE account_id = $1 AND lane = -1 AND due_at IS NOT NULL", account.account_id
-        )
-        if len(rows) == count:
-            return
-        assert time.monotonic() < deadline_s, len(rows)
-        await asyncio.sleep(0.05)
+    due = "SELECT FROM push WHERE account_id = $1 AND lane = -1 AND due_at IS NOT NULL"
+    await until(lambda: server.query(due, account.account_id), lambda rows: len(rows) == count)
 
 
 async def attempts(server: Server, account: Account) -> list[tuple[int | None, str]]:
@@ -108,10 +102,7 @@ async def test_a_reply_is_kept_for_an_account_that_was_bound_lately_and_for_no_o
         async with bound(smpp, one.key, one.secret, pdus.BindTransmitter) as transmitter:
             await transmitter.sent(number, registered_delivery=0)
     await waiting(server, account, 1)
-    deadline_s = time.monotonic() + WAIT_S
-    while not await server.query("SELECT FROM inbound WHERE account_id = $1", other.account_id):
-        assert time.monotonic() < deadline_s
-        await asyncio.sleep(0.05)
+    await until(lambda: server.query("SELECT FROM inbound WHERE account_id = $1", other.account_id))
     await waiting(server, other, 0)
     async with bound(smpp, account.key, account.secret) as trx:
         await trx.until(lambda esme: esme.inbound)
@@ -188,10 +179,7 @@ async def test_two_receivers_share_the_work(server: Server, smpp: str, account: 
         bound(smpp, account.key, account.secret, pdus.BindTransmitter) as transmitter,
     ):
         sent = await asyncio.gather(*(transmitter.sent(DELIVERED) for _ in range(100)))
-        deadline_s = time.monotonic() + WAIT_S
-        while len(first.receipts) + len(second.receipts) < 100:
-            assert time.monotonic() < deadline_s
-            await asyncio.sleep(0.05)
+        await until(lambda: len(first.receipts) + len(second.receipts), lambda count: count >= 100)
         assert sorted(one.id for one in [*first.receipts, *second.receipts]) == sorted(sent)
         holders = (await owners(server, account))[:2]
         assert len(set(holders)) == 2 or (first.receipts and second.receipts), "of one process they take turns"
@@ -203,10 +191,7 @@ async def test_a_notice_never_comes_after_its_receipt(server: Server, smpp: str,
         bound(smpp, account.key, account.secret) as second,
     ):
         sent = await asyncio.gather(*(first.sent(DELIVERED, registered_delivery=0x11) for _ in range(30)))
-        deadline_s = time.monotonic() + WAIT_S
-        while len(first.receipts) + len(second.receipts) < 60:
-            assert time.monotonic() < deadline_s
-            await asyncio.sleep(0.05)
+        await until(lambda: len(first.receipts) + len(second.receipts), lambda count: count >= 60)
         times: dict[tuple[str, str], float] = {}
         for esme in (first, second):
             for receipt, at_s in zip(esme.receipts, esme.at_s, strict=True):

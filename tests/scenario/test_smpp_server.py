@@ -112,7 +112,7 @@ async def test_another_homing_binds_with_a_long_http_credential_sends_and_hears_
         await asyncio.wait_for(carrier.until_room(), WAIT_S)
         await carrier.submit([message], lambda _message, answer: answers.append(answer), unmarked)
         assert [answer.outcome for answer in answers] == [Outcome.ACCEPTED]
-        await until(lambda: bool(receipts), within_s=WAIT_S)
+        await until(lambda: receipts)
         assert isinstance(receipts[0], CarrierReceipt)
         assert (receipts[0].carrier_ref, receipts[0].state) == (answers[0].carrier_ref, State.DELIVERED)
     finally:
@@ -745,7 +745,7 @@ async def test_what_a_dead_process_had_begun_with_a_whole_message_is_finished_on
         rows = await server.query("SELECT message_id FROM long_part WHERE account_id = $1", account.account_id)
         return all(row["message_id"] == int(ids[0]) for row in rows)
 
-    await until(ended, within_s=15)
+    await until(ended)
     assert (await message(server, ids[0]))["text"] == stored["text"]
     assert (await server.holdings(account))[0] == 1
 

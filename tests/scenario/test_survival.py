@@ -123,12 +123,11 @@ async def test_a_full_disk_ends_no_process_and_all_resumes_when_there_is_room(sm
             await traffic.until(50)
             ballast = fill(small_disk)
 
-            async def told() -> dict[str, object] | None:
+            async def full_disk() -> object:
                 async with aiohttp.request("GET", f"{installation.url}/healthz") as answer:
-                    found: dict[str, object] = await answer.json()
-                    return found if "disk" in found else None
+                    return (await answer.json()).get("disk")
 
-            assert (await until(told))["disk"]
+            await until(full_disk)
             accepted = len(traffic.accepted)
             for _look in range(4):
                 await asyncio.sleep(1.0)

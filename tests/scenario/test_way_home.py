@@ -25,6 +25,7 @@ from homing.store.database import Database
 from tests.support.proofs import all_adds_up
 from tests.support.server import QUEUED, REPLYING, Account, Server
 from tests.support.sink import Box, Push, Sink
+from tests.support.waiting import until
 
 WAIT_S = 30.0
 LIA_PUSH = {
@@ -99,13 +100,7 @@ async def lia_status(server: Server, account: Account, message_id: int) -> dict[
 
 async def becomes(server: Server, account: Account, message_id: int, word: str) -> dict[str, Any]:
     """The message's status, once it is `word`."""
-    deadline_s = time.monotonic() + WAIT_S
-    while True:
-        status = await lia_status(server, account, message_id)
-        if status["DLRStatus"] == word:
-            return status
-        assert time.monotonic() < deadline_s, f"{word} was to come: {status}"
-        await asyncio.sleep(0.03)
+    return await until(lambda: lia_status(server, account, message_id), lambda status: status["DLRStatus"] == word)
 
 
 async def balance(server: Server, account: Account) -> tuple[str, str]:
@@ -325,7 +320,7 @@ async def test_many_messages_all_come_home_and_the_books_are_right(server: Serve
     accepted = [row for reply in replies if reply.json["status"] == "0" for row in reply.json["array"]]
     assert {reply.json["status"] for reply in replies} <= {"0", "-10"}
     assert len(accepted) >= 5 * (11_500_000 // (5 * 31_000)), "the account could have paid for more"
-    pushes = await box.until(lambda came: len({push.json["msgid"] for push in came}) == len(accepted), 30)
+    pushes = await box.until(lambda came: len({push.json["msgid"] for push in came}) == len(accepted))
     assert {push.json["msgid"] for push in pushes} == {row["msgId"] for row in accepted}
     charged = sum(31_000 for row in accepted if row["number"][-4:] in ("0001", "0002", "0006"))
     _count, gift_micro, balance_micro = await server.holdings(account)
@@ -339,19 +334,12 @@ async def test_many_messages_all_come_home_and_the_books_are_right(server: Serve
 
 async def attempts(server: Server, account: Account, message_id: int, count: int) -> Sequence[Any]:
     """The rows of a message's push attempts, once there are so many."""
-    deadline_s = time.monotonic() + WAIT_S
-    while True:
-        rows = await server.query(
-            "SELECT p.push_id, p.body, p.due_at, p.due_at - a.at AS wait, a.attempt, a.status, a.answer"
-            " FROM push AS p JOIN push_attempt AS a USING (account_id, push_id)"
-            " WHERE account_id = $1 AND p.message_id = $2 ORDER BY p.push_id, a.attempt",
-            account.account_id,
-            message_id,
-        )
-        if len(rows) >= count:
-            return rows
-        assert time.monotonic() < deadline_s, rows
-        await asyncio.sleep(0.03)
+    tries = (
+        "SELECT p.push_id, p.body, p.due_at, p.due_at - a.at AS wait, a.attempt, a.status, a.answer"
+        " FROM push AS p JOIN push_attempt AS a USING (account_id, push_id)"
+        " WHERE account_id = $1 AND p.message_id = $2 ORDER BY p.push_id, a.attempt"
+    )
+    return await until(lambda: server.query(tries, account.account_id, message_id), lambda rows: len(rows) >= count)
 
 
 async def time_passes(server: Server, account: Account) -> None:

@@ -16,8 +16,8 @@ from homing.smpp.states import SessionRole
 from homing.smpp.statuses import CommandStatus
 from homing.smpp.timer_wheel import TimerWheel
 from homing.smpp.tlvs import Tlvs
+from tests.support.waiting import WAIT_S, until
 
-WAIT_S = 30.0
 RECEIPT = re.compile(
     r"id:(?P<id>\d+) sub:001 dlvrd:00(?P<dlvrd>[01]) submit date:\d{10} done date:\d{10}"
     r" stat:(?P<stat>[A-Z]+) err:(?P<err>\w{3}) text:(?P<text>.*)",
@@ -63,11 +63,8 @@ class Esme:
         self.end = end
         self._news.set()
 
-    async def until(self, condition: Callable[[Self], object], timeout_s: float = WAIT_S) -> None:
-        async with asyncio.timeout(timeout_s):
-            while not condition(self):
-                self._news.clear()
-                await self._news.wait()
+    async def until(self, condition: Callable[[Self], object], within_s: float = WAIT_S) -> None:
+        await until(lambda: condition(self), within_s=within_s, describe=lambda: self.arrived)
 
     async def ask(self, request: pdus.RequestPdu) -> ResponseOrFailure:
         async with asyncio.timeout(WAIT_S):
@@ -100,9 +97,9 @@ class Esme:
     def inbound(self) -> list[DeliverSm]:
         return [pdu for pdu in self.arrived if not pdu.esm_class & TYPE_MASK]
 
-    async def receipt(self, message_id: str, timeout_s: float = WAIT_S) -> Receipt:
+    async def receipt(self, message_id: str, within_s: float = WAIT_S) -> Receipt:
         """The first receipt of a message."""
-        await self.until(lambda _self: any(one.id == message_id for one in self.receipts), timeout_s)
+        await self.until(lambda _self: any(one.id == message_id for one in self.receipts), within_s)
         return next(one for one in self.receipts if one.id == message_id)
 
 

@@ -58,7 +58,7 @@ def is_gone(pid: int) -> bool:
 async def eventually(what: Callable[[], bool], timeout_s: float, said: str) -> float:
     """How long it took until it was so."""
     started_s = time.monotonic()
-    await until(what, within_s=timeout_s, told=lambda: said)
+    await until(what, within_s=timeout_s, describe=lambda: said)
     return time.monotonic() - started_s
 
 
@@ -133,11 +133,12 @@ class Installation:
                 env={**self.environment, "PYTHONUNBUFFERED": "1"},
                 umask=self.umask,
             )
-        deadline_s = time.monotonic() + START_S
-        while self._greetings() == greetings:
+
+        def has_started() -> bool:
             assert self.is_running, f"serve ended:\n{self.log.read_text()[-3000:]}"
-            assert time.monotonic() < deadline_s, f"not started:\n{self.log.read_text()[-3000:]}"
-            await asyncio.sleep(0.02)
+            return self._greetings() > greetings
+
+        await until(has_started, describe=lambda: f"not started:\n{self.log.read_text()[-3000:]}")
         assert await self.health() == 200
 
     def _greetings(self) -> int:

@@ -30,6 +30,7 @@ from homing.routing.rules import Match
 from homing.store.database import FREE_PLANS, Database
 from homing.store.migrate import migrate
 from tests.support.client import Client
+from tests.support.waiting import until
 
 START_S = 30.0
 STOP_S = 15.0
@@ -230,15 +231,14 @@ class Server:
         number = f"88{self._probe.account_id:06d}{next(self._names):05d}"
         async with self.database.transaction() as transaction:
             await catalogue.set_prices(transaction, self._probe.account_id, [(number, 0)])
-        async with asyncio.timeout(SETTLE_S):
-            while True:
-                reply = await self.client.laaffic(
-                    self._probe, "GET", "/v3/sendSms", {"appId": self._probe.app, "numbers": number, "content": "x"}
-                )
-                if reply.json["status"] == "0":
-                    return
-                assert reply.json["status"] == "-10", reply
-                await asyncio.sleep(POLL_S)
+        probe, values = self._probe, {"appId": self._probe.app, "numbers": number, "content": "x"}
+
+        async def is_taken() -> bool:
+            reply = await self.client.laaffic(probe, "GET", "/v3/sendSms", values)
+            assert reply.json["status"] in ("0", "-10"), reply
+            return bool(reply.json["status"] == "0")
+
+        await until(is_taken)
 
     async def holdings(self, account: Account) -> tuple[int, int, int]:
         """(messages, gift, balance), money in micro-units: what no refused call may change."""
@@ -301,13 +301,15 @@ async def new_database(server_dsn: str, name: str) -> str:
 
 async def _dropped(connection: asyncpg.Connection, name: str) -> None:
     """Whoever is connected loses the connection; autovacuum, which no ordinary role may end, is waited for."""
-    async with asyncio.timeout(START_S):
-        while True:
-            try:
-                await connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
-                return
-            except asyncpg.InsufficientPrivilegeError:
-                await asyncio.sleep(POLL_S)
+
+    async def drop() -> bool:
+        try:
+            await connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+        except asyncpg.InsufficientPrivilegeError:
+            return False
+        return True
+
+    await until(drop)
 
 
 async def odd_destinations(database: Database) -> None:

@@ -1,6 +1,5 @@
 """A customer's end of the pushes: an HTTP server that writes down what it is sent and answers as it is told."""
 
-import asyncio
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,6 +8,8 @@ from typing import Any, Self
 
 from aiohttp import web
 from yarl import URL
+
+from tests.support.waiting import until
 
 
 @dataclass(frozen=True)
@@ -37,22 +38,14 @@ class Box:
         self.url = url
         self.pushes: list[Push] = []
         self._answers = answers
-        self._news = asyncio.Condition()
 
     async def take(self, push: Push) -> Answer:
-        async with self._news:
-            self.pushes.append(push)
-            self._news.notify_all()
+        self.pushes.append(push)
         return self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
 
-    async def until(self, enough: Callable[[list[Push]], bool], timeout_s: float = 10.0) -> list[Push]:
+    async def until(self, enough: Callable[[list[Push]], bool]) -> list[Push]:
         """The pushes, once they are enough."""
-        try:
-            async with asyncio.timeout(timeout_s), self._news:
-                await self._news.wait_for(lambda: enough(self.pushes))
-        except TimeoutError:
-            raise AssertionError(f"only these pushes came: {[push.body for push in self.pushes]}") from None
-        return list(self.pushes)
+        return await until(lambda: list(self.pushes), enough, describe=lambda: [push.body for push in self.pushes])
 
     async def first(self, count: int = 1) -> list[Push]:
         return (await self.until(lambda pushes: len(pushes) >= count))[:count]

@@ -290,9 +290,9 @@ class Smsc:
         self._is_frozen = False
         self.cut()
 
-    async def until(self, condition: Callable[[], object], timeout_s: float = WAIT_S) -> None:
+    async def until(self, condition: Callable[[], object], within_s: float = WAIT_S) -> None:
         """Returns as soon as it is so."""
-        await until(condition, within_s=timeout_s, every_s=0.005)
+        await until(condition, within_s=within_s)
 
     async def bound(self, count: int = 1) -> None:
         await self.until(lambda: sum(link.connection.is_bound for link in self.links) == count)

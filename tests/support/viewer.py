@@ -15,6 +15,7 @@ from homing.model import UserRole
 from homing.store.database import Database
 from homing.users.admin import create_user
 from homing.users.links import make_link
+from tests.support.waiting import until
 
 PASSWORD = "a long enough password"
 FORM_TOKEN = re.compile(r'name="form_token" value="([0-9a-f]{64})"')
@@ -56,6 +57,11 @@ class Viewer:
 
     async def get(self, path: str, **headers: str) -> Seen:
         return await self._ask("GET", path, None, headers)
+
+    async def shows(self, path: str, *words: str) -> str:
+        """The page's words, once they have all of these."""
+        seen = await until(lambda: self.get(path), lambda seen: all(word in seen.words for word in words))
+        return seen.words
 
     async def post(self, path: str, values: Mapping[str, str] | bytes = {}, /, **headers: str) -> Seen:
         """With the token of the last form seen, unless the values hold one."""

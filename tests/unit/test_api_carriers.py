@@ -403,14 +403,14 @@ async def test_outstanding_messages_are_asked_about_until_they_end() -> None:
     await submit(one, [message(message_id=5)])
     reports = one.reports()
     waiting = asyncio.ensure_future(anext(reports))
-    await until(lambda: vendor.refs_asked().count("ref-5") > 1, within_s=SOON_S)
+    await until(lambda: vendor.refs_asked().count("ref-5") > 1)
     assert vendor.refs_asked().count("old") == 1, "what is too old is asked about once more"
     vendor.ends = {"ref-5": State.DELIVERED}
     (receipt,) = await asyncio.wait_for(waiting, 5)
     assert isinstance(receipt, CarrierReceipt)
     assert (receipt.carrier_ref, receipt.state) == ("ref-5", State.DELIVERED)
     quiet = asyncio.ensure_future(anext(reports))
-    await until(lambda: one.health().detail["to_ask_about"] == 0, within_s=SOON_S)
+    await until(lambda: one.health().detail["to_ask_about"] == 0)
     quiet.cancel()
 
 
@@ -424,7 +424,7 @@ async def test_questions_that_fail_are_asked_again(monkeypatch: pytest.MonkeyPat
     await submit(one, [message(message_id=5)])
     vendor.failure = errors.Unanswered("lost", in_doubt=True)
     waiting = asyncio.ensure_future(anext(one.reports()))
-    await until(lambda: len(vendor.asked) >= 2, within_s=SOON_S)
+    await until(lambda: len(vendor.asked) >= 2)
     vendor.failure = None
     (receipt,) = await asyncio.wait_for(waiting, 5)
     assert isinstance(receipt, CarrierReceipt)

@@ -42,7 +42,7 @@ from homing.text.segments import count
 from tests.support.carriers import first_answers, unmarked
 from tests.support.smsc import PASSWORD, SYSTEM_ID, Deed, Link, Smsc, hexadecimal, in_turn, padded, status_of
 from tests.support.tls import contexts
-from tests.support.waiting import until
+from tests.support.waiting import WAIT_S, until
 
 QUICK = {"reconnect_first_s": 0.05, "reconnect_longest_s": 0.2, "response_timeout_s": 1, "throttle_pause_s": 0.1}
 LATE_S = 2 * limits.SMPP_SWEEP_S
@@ -88,8 +88,8 @@ class Line:
         await asyncio.wait_for(self.carrier.submit(messages, first_answers(given), unmarked), HELD_S)
         return [given[one.message_id] for one in messages]
 
-    async def until(self, condition: Callable[[], object], timeout_s: float = 10.0) -> None:
-        await until(condition, within_s=timeout_s, every_s=0.005, told=self.carrier.health)
+    async def until(self, condition: Callable[[], object], within_s: float = WAIT_S) -> None:
+        await until(condition, within_s=within_s, describe=self.carrier.health)
 
     @property
     def detail(self) -> Any:

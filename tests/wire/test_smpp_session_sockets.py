@@ -45,11 +45,9 @@ class Party:
         self.batches: list[list[IncomingRequest]] = []
         self.ends: list[SessionEnd] = []
         self.rooms = 0
-        self._news = asyncio.Event()
 
     def accept(self, connection: SmppConnection) -> "Party":
         self.connections.append(connection)
-        self._news.set()
         return self
 
     def has_requests(self, count: int) -> bool:
@@ -60,21 +58,15 @@ class Party:
         for sequence, request in batch:
             if type(request) in pdus.RESPONSE_OF and not self.holds:
                 connection.respond(sequence, CommandStatus.ROK)
-        self._news.set()
 
     def on_room(self, connection: SmppConnection) -> None:
         self.rooms += 1
-        self._news.set()
 
     def on_closed(self, connection: SmppConnection, end: SessionEnd) -> None:
         self.ends.append(end)
-        self._news.set()
 
     async def until(self, condition: Callable[[], object]) -> None:
-        async with asyncio.timeout(30):
-            while not condition():
-                self._news.clear()
-                await self._news.wait()
+        await until(condition)
 
     @property
     def requests(self) -> list[pdus.RequestPdu]:
