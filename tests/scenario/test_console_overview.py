@@ -102,26 +102,28 @@ async def test_what_wants_attention_is_told(server: Server) -> None:
         )
     await server.query(
         "INSERT INTO push (account_id, lane, message_id, kind, url, body, created_at, outcome)"
-        " VALUES ($1, 0, 1, 1, 'https://dead.example/', '', now(), 2)",
+        " SELECT $1, 0, 1, 1, 'https://dead.example/', '', now(), 2 FROM generate_series(1, 50)",
         account.account_id,
     )
 
     def texts(matters: Sequence[Matter]) -> list[str]:
         return [matter.text.format(**matter.values) for matter in matters]
 
+    # The worst few accounts are listed of all: other tests' may be worse off, so that this one's balance is looked for
+    # among its own matters.
+    own = await until(
+        lambda: read_attention(server.database, datetime.now(UTC), account.account_id),
+        lambda matters: any(f"{account.name} has" in text for text in texts(matters)),
+    )
+    assert all("arrier" not in matter.text for matter in own), "carriers are not a customer's business"
     matters = await until(
         lambda: read_attention(server.database, datetime.now(UTC)),
-        lambda matters: (
-            any("carrier sleeping" in text.lower() for text in texts(matters))
-            and any(f"{account.name} has" in text for text in texts(matters))
-        ),
+        lambda matters: any("carrier sleeping" in text.lower() for text in texts(matters)),
     )
-    told = texts(matters)
-    assert f"Pushes to {account.name} that were given up within a day: 1." in told
+    for seen_by in (own, matters):
+        assert f"Pushes to {account.name} that were given up within a day: 50." in texts(seen_by)
+    assert any(" left" in text for text in texts(matters))
     assert [matter.weight for matter in matters] == sorted(matter.weight for matter in matters), "the worst first"
-    own = await read_attention(server.database, datetime.now(UTC), account.account_id)
-    assert all("arrier" not in matter.text for matter in own), "carriers are not a customer's business"
-    assert any(matter.values.get("account") == account.name for matter in own)
     nobodys = await server.account()
     assert await read_attention(server.database, datetime.now(UTC), nobodys.account_id) == []
 
