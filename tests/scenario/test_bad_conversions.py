@@ -106,7 +106,9 @@ async def test_who_reports_conversions_for_its_own_numbers_is_judged_by_its_crow
         await asyncio.sleep(0.02)
     assert refused == 100, "it was not judged"
     (latest, *_more) = await homing_json(server.dsn, "guard", "decisions", "--account", account.name, "--limit", "1")
-    assert (latest["action"], latest["reason"]["code"], latest["scope"]) == ("block", "guard.range_dense", block)
+    assert (latest["action"], latest["scope"]) == ("block", block)
+    crowded = ("guard.range_dense", "guard.burst")  # which of them first depends on the machine's pace
+    assert latest["reason"]["code"] in crowded
 
     async def saved() -> int:
         found = await homing_json(server.dsn, "guard", "saved", "--account", account.name)
@@ -221,7 +223,7 @@ async def test_a_customer_that_stops_reporting_is_routed_by_receipts_says_so_and
     shown = await homing_json(bank.dsn, "learn", "show", account.name)
     cell = [one for one in shown["beliefs"] if one["network"]]
     assert {one["source"] for one in cell} == {"receipts"}
-    assert "by receipts" in cell[0]["told"]
+    assert cell[0]["reason"]["values"]["basis"] == {"code": "shares.from_receipts"}
     assert learning.learner.reporting(account.account_id, account.name) == "silent"
     assert await homing_json(bank.dsn, "guard", "verdicts") == []
     (row,) = await bank.query("SELECT book FROM guard_book")
