@@ -1,8 +1,8 @@
 """What adaptive routes and the guard in block mode cost where messages are accepted.
 
 The same requests go in turn with both and with neither. No link runs, so messages only queue, and what a brain would
-conclude is written here, as a customer of this size would have it: shares of each network, and a new book every two
-seconds with ranges that are judged and ranges that are busy. Books come from a process of their own, as a brain's do.
+conclude is written here, as a customer of this size would have it: shares of each network, and a new snapshot
+every two seconds with ranges that are flagged and ranges that are busy, from a process of its own as in service.
 """
 
 import asyncio
@@ -22,10 +22,9 @@ from bench.homing import Homing, database_of
 from bench.report import Row
 from homing import demo, limits
 from homing.accounts import catalogue
-from homing.guard import book as books
-from homing.guard.book import Room, Terms, Verdict, VerdictBook
 from homing.guard.policy import LEVELS
-from homing.guard.rules import RULES, Mode
+from homing.guard.rules import RULES, RuleMode
+from homing.guard.snapshot import Allowance, GuardSnapshot, NetworkLimits, Verdict, encode_snapshot
 from homing.model import Strategy
 from homing.reasons import Reason, ReasonCode
 from homing.routing.board import write_match
@@ -34,7 +33,7 @@ from homing.store.database import Database
 from homing.text.numbers import Numbering
 
 RATIO_MIN: Final = 0.90
-RANGES: Final = 5_000  # judged, and as many that are busy
+RANGES: Final = 5_000  # flagged, and as many that are busy
 NUMBERS: Final = 20_000  # that are looked at for the networks in use
 SETTLE_S: Final = 1.0  # for the processes to hear of changed settings
 ROOMY: Final = 1e9
@@ -57,7 +56,7 @@ async def run(folder: Path, rounds: int, seconds: float) -> list[Row]:
                 for figures in (plain, learnt) if turn % 2 else (learnt, plain):
                     await _set(database, is_on=figures is learnt)
                     async with (
-                        _books(homing.data, account_id, networks) if figures is learnt else contextlib.nullcontext()
+                        _snapshots(homing.data, account_id, networks) if figures is learnt else contextlib.nullcontext()
                     ):
                         await asyncio.sleep(SETTLE_S)
                         await measure_closed(homing, figures, seconds)
@@ -105,7 +104,7 @@ async def _set(database: Database, *, is_on: bool) -> None:
         for row in await transaction.fetch("carrier_list"):
             await catalogue.set_route(transaction, Match(), row["carrier_id"], strategy=strategy)
         for rule in RULES:
-            await transaction.execute("guard_mode_set", 0, [rule], int(Mode.BLOCK if is_on else Mode.OFF))
+            await transaction.execute("guard_mode_set", 0, [rule], int(RuleMode.BLOCK if is_on else RuleMode.OFF))
 
 
 async def _conclude(database: Database, account_id: int, networks: set[tuple[str, str]]) -> None:
@@ -129,9 +128,9 @@ async def _conclude(database: Database, account_id: int, networks: set[tuple[str
 
 
 @asynccontextmanager
-async def _books(data: Path, account_id: int, networks: set[tuple[str, str]]) -> AsyncIterator[None]:
+async def _snapshots(data: Path, account_id: int, networks: set[tuple[str, str]]) -> AsyncIterator[None]:
     spawned = multiprocessing.get_context("spawn")
-    process = spawned.Process(target=_write_books, args=(data, account_id, networks), daemon=True)
+    process = spawned.Process(target=_write_snapshots, args=(data, account_id, networks), daemon=True)
     process.start()
     try:
         yield
@@ -140,28 +139,30 @@ async def _books(data: Path, account_id: int, networks: set[tuple[str, str]]) ->
         await asyncio.to_thread(process.join)
 
 
-def _write_books(data: Path, account_id: int, networks: set[tuple[str, str]]) -> None:
+def _write_snapshots(data: Path, account_id: int, networks: set[tuple[str, str]]) -> None:
     async def write() -> None:
         async with database_of(data) as database:
             while True:
-                written = books.write(_book(account_id, networks, time.time()), limits.GUARD_BOOK_RANGES_MAX)
-                await database.execute("guard_book_write", datetime.now(UTC), written)
-                await asyncio.sleep(limits.GUARD_BOOK_S)
+                encoded = encode_snapshot(
+                    _snapshot(account_id, networks, time.time()), limits.GUARD_SNAPSHOT_RANGES_MAX
+                )
+                await database.execute("guard_book_write", datetime.now(UTC), encoded)
+                await asyncio.sleep(limits.GUARD_SNAPSHOT_S)
 
     asyncio.run(write())
 
 
-def _book(account_id: int, networks: set[tuple[str, str]], now_s: float) -> VerdictBook:
-    """Everybody is told apart: judged ranges are where nobody is sent to, busy ones have room."""
-    terms = Terms((1_000,) * len(LEVELS), Room(0.0, ROOMY), Room(0.0, ROOMY))
+def _snapshot(account_id: int, networks: set[tuple[str, str]], now_s: float) -> GuardSnapshot:
+    """Flagged ranges are those without messages, busy ones have ample allowances."""
+    network_limits = NetworkLimits((1_000,) * len(LEVELS), Allowance(0.0, ROOMY), Allowance(0.0, ROOMY))
     some = sorted(network for _country, network in networks)[0]
     verdict = Verdict(Reason.of(ReasonCode.LEGACY_TEXT, text="written for the bench"), now_s, now_s + 7_200.0)
     cut = LEVELS[0]
     busy = (requests.number(index).decode()[:-cut] for index in range(RANGES))
-    return VerdictBook(
+    return GuardSnapshot(
         made_s=now_s,
-        cells={(account_id, demo.APP_ID, network): terms for _country, network in networks},
+        networks={(account_id, demo.APP_ID, network): network_limits for _country, network in networks},
         verdicts={(account_id, demo.APP_ID, some, f"8699{n:06d}"): verdict for n in range(RANGES)},
-        rooms={(account_id, demo.APP_ID, some, block): Room(3.0, 1_000.0) for block in busy},
-        sure=frozenset({(account_id, demo.APP_ID)}),
+        allowances={(account_id, demo.APP_ID, some, block): Allowance(3.0, 1_000.0) for block in busy},
+        reporting_apps=frozenset({(account_id, demo.APP_ID)}),
     )

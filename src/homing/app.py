@@ -43,8 +43,8 @@ from homing.doors.smpp_server import SmppServer
 from homing.doors.wire import Endpoint
 from homing.events.guarded import GuardedPoster
 from homing.events.pusher import Pusher
-from homing.guard.board import GuardBoard
-from homing.guard.book import VerdictBook
+from homing.guard.service import GuardService
+from homing.guard.snapshot import GuardSnapshot
 from homing.intake.intake import Intake
 from homing.kit import crypto
 from homing.kit.steady import SteadyClock
@@ -148,8 +148,8 @@ class ApiRole:
         key = crypto.load_key(os.environ.get("HOMING_SECRET_KEY", ""), around.data / "secret.key")
         self._directory = Directory(database, crypto.Vault(key), around.dialects.email_keyed)
         numbering = Numbering.load()
-        self._guard = GuardBoard(database, around.clock.unix_s)
-        self._intake = Intake(database, self._board, numbering, around.node.next_id, around.clock, self._guard.watch)
+        self._guard = GuardService(database, around.clock.unix_s)
+        self._intake = Intake(database, self._board, numbering, around.node.next_id, around.clock, self._guard.check)
         self._carriers = PushingCarriers(database, crypto.Vault(key), around.clock)
         self._inbox = ReceiptInbox(database, around.clock, WorkTally(around.registry), around.dialects)
         self._mail = InboundMail(database, numbering, around.node.next_id, around.dialects)
@@ -268,7 +268,7 @@ class LinkRole:
             around.dialects,
         )
         self._rerouting = RerouteSweep(database, failover, around.clock, settings.queue_age_s)
-        self._guard = GuardBoard(database, around.clock.unix_s)
+        self._guard = GuardService(database, around.clock.unix_s)
         self._learning: Learning | None = None
         self._watch: Watch | None = None
         self._brain = Brain(database, around.owner, around.clock, self._listeners())
@@ -280,11 +280,11 @@ class LinkRole:
 
         def learning() -> Learning:
             chance = random.Random()  # noqa: S311 - draws, not secrets
-            self._learning = Learning(lambda: self._board.tariff, chance, verdicts)
+            self._learning = Learning(lambda: self._board.tariff, chance, snapshot)
             return self._learning
 
-        def verdicts() -> VerdictBook:
-            return self._watch.mind.verdicts() if self._watch else VerdictBook()
+        def snapshot() -> GuardSnapshot:
+            return self._watch.model.snapshot if self._watch else GuardSnapshot()
 
         def watch() -> Watch:
             self._watch = Watch(lambda: self._learning.learner if self._learning else Learner())
@@ -347,14 +347,14 @@ class SmppRole:
         database = around.database
         self._around = around
         self._board = TariffBoard(database)
-        self._guard = GuardBoard(database, around.clock.unix_s)
+        self._guard = GuardService(database, around.clock.unix_s)
         key = crypto.load_key(os.environ.get("HOMING_SECRET_KEY", ""), around.data / "secret.key")
         self._server = SmppServer(
             settings=around.settings.smpp,
             database=database,
             directory=Directory(database, crypto.Vault(key), around.dialects.email_keyed),
             intake=Intake(
-                database, self._board, Numbering.load(), around.node.next_id, around.clock, self._guard.watch
+                database, self._board, Numbering.load(), around.node.next_id, around.clock, self._guard.check
             ),
             next_id=around.node.next_id,
             owner=around.owner,

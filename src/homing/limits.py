@@ -398,26 +398,26 @@ PAST_MINUTES_S: Final = 7_200
 PAST_ITEMS_MAX: Final = 100_000
 
 # --- Guard -------------------------------------------------------------------------------------------------
-GUARD_RANGES_MAX: Final = 150_000  # that the mind remembers; the least used are let go
-GUARD_CELLS_MAX: Final = 20_000
-GUARD_FINE_MINUTES: Final = 90  # minutes of which each is a cohort of its own
-GUARD_COARSE_MINUTES: Final = 30  # minutes that older cohorts span
-GUARD_SAYS_MINUTES: Final = 150  # for which it is known how conversions fared: until every range has been put together
-GUARD_TRIM_S: Final = 60.0  # between looks at what can be let go
-GUARD_BOOK_RANGES_MAX: Final = 20_000  # verdicts and rooms in a book
-GUARD_MEMORY_ITEMS_MAX: Final = 100_000  # ranges that a judge counts between two books
-GUARD_REPEATS_MAX: Final = 4  # messages to one number that count as one person who asks again
-GUARD_PROBE_AGAIN_S: Final = 30.0  # after which a probe that the mind has not heard of is taken for lost
-GUARD_BOOK_S: Final = 2.0  # between two books, and between two looks for one
-GUARD_SAVE_S: Final = 30.0  # between two times that the mind's memory is written down
-GUARD_SAVE_CELLS_MAX: Final = 500
+GUARD_RANGES_MAX: Final = 150_000  # in the fraud model; beyond it the longest idle are dropped
+GUARD_NETWORKS_MAX: Final = 20_000
+GUARD_FINE_MINUTES: Final = 90  # for which each minute is a cohort of its own
+GUARD_COARSE_MINUTES: Final = 30  # that older cohorts are merged into
+GUARD_WEIGHT_MINUTES: Final = 150  # of exposure weights: until every range's cohorts were merged
+GUARD_TRIM_S: Final = 60.0  # between two rounds of decay
+GUARD_SNAPSHOT_RANGES_MAX: Final = 20_000  # verdicts in a snapshot, and allowances
+GUARD_COUNTED_RANGES_MAX: Final = 100_000  # that an enforcer counts between two snapshots
+GUARD_REPEATS_MAX: Final = 4  # messages to one number that are not counted in a burst
+GUARD_PROBE_LOST_S: Final = 30.0  # after which a probe that the model has not observed is taken for lost
+GUARD_SNAPSHOT_S: Final = 2.0  # between two snapshots, and between two looks for one
+GUARD_SAVE_S: Final = 30.0  # between two times that the model's state is stored
+GUARD_SAVE_NETWORKS_MAX: Final = 500
 GUARD_DECISIONS_PENDING_MAX: Final = 50_000  # not yet stored; beyond it they are counted and dropped
 GUARD_DECISIONS_BATCH_MAX: Final = 1_000
 GUARD_DECISIONS_LINGER_S: Final = 0.5
-GUARD_RISKS_S: Final = 30.0  # between two looks at what operators say of destinations
-GUARD_RISK_DAYS: Final = 30  # before today, whose conversions tell how risky a country is
-GUARD_KEEP_DAYS: Final = 90  # decisions, verdicts and what is remembered of idle networks
-GUARD_UNKNOWN_LIMITS: Final = (8, 40, 120)  # messages in a second or two, to ranges of a network without any history
+GUARD_RISKS_S: Final = 30.0  # between two reads of the risk settings
+GUARD_RISK_DAYS: Final = 30  # before today, that the learned risk of countries rests on
+GUARD_KEEP_DAYS: Final = 90  # decisions, verdicts and the state of idle networks
+GUARD_UNKNOWN_LIMITS: Final = (8, 40, 120)  # messages between two snapshots to ranges of a network without history
 
 # --- Housekeeping ------------------------------------------------------------------------------------------
 PARTITION_DAYS: Final = 7

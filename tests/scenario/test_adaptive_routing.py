@@ -16,7 +16,7 @@ from homing.accounts.profile import Profile
 from homing.conversions.brain import Brain
 from homing.conversions.learning import Learning
 from homing.dialects.registry import DIALECTS
-from homing.guard.book import VerdictBook
+from homing.guard.snapshot import GuardSnapshot
 from homing.kit.ids import first_id_at
 from homing.messages.timeline import find_message, read_timeline
 from homing.model import Strategy
@@ -81,7 +81,7 @@ def brain_of(bank: Bank) -> Brain:
         bank.databases[0],
         "elsewhere:1:link",
         lambda: datetime.now(UTC),
-        {"learner": lambda: Learning(lambda: board.tariff, random.Random(1), VerdictBook)},
+        {"learner": lambda: Learning(lambda: board.tariff, random.Random(1), GuardSnapshot)},
     )
 
 

@@ -15,8 +15,7 @@ from homing.accounts import catalogue
 from homing.conversions.brain import Brain
 from homing.conversions.learning import Learning
 from homing.conversions.watch import Watch
-from homing.guard import book as books
-from homing.guard.book import VerdictBook
+from homing.guard.snapshot import GuardSnapshot, decode_snapshot
 from homing.model import Strategy
 from homing.routing.rules import Match
 from tests.support.bank import Bank
@@ -77,20 +76,22 @@ async def heard(server: Server, account: Account, converted: int) -> dict[str, A
     return lines[0]
 
 
-async def book(server: Server) -> books.VerdictBook:
+async def latest_snapshot(server: Server) -> GuardSnapshot:
     row = await server.query_row("SELECT book FROM guard_book")
-    return books.read(row["book"])
+    return decode_snapshot(row["book"])
 
 
-async def test_who_reports_conversions_for_its_own_numbers_is_judged_by_its_crowd_and_blocked(
+async def test_an_attack_with_forged_conversions_is_flagged_by_density_and_blocked(
     server: Server, account: Account
 ) -> None:
-    """Every message of the attack is reported at once as converted: that excuses little, and a crowd is a crowd."""
+    """Every message of the attack is reported at once as converted: the evidence of conversions is capped."""
     genuine = await send(server, account, people(60))
     for number, message_id in genuine.items():
         assert await backfill(server, account, number, message_id, datetime.now(UTC)) == "0"
     await heard(server, account, 60)
-    await until(lambda: book(server), lambda book: (account.account_id, account.app) in book.sure)
+    await until(
+        lambda: latest_snapshot(server), lambda snapshot: (account.account_id, account.app) in snapshot.reporting_apps
+    )
     for rule in ("range", "burst"):
         await homing_json(server.dsn, "guard", "mode", "block", rule, "--account", account.name)
     await server.settled()
@@ -207,7 +208,7 @@ async def test_a_customer_that_stops_reporting_is_routed_by_receipts_says_so_and
     board = bank._boards[0]
     board.changed()
     await until(lambda: board.tariff.adaptive_rules())
-    learning = Learning(lambda: board.tariff, random.Random(1), VerdictBook)
+    learning = Learning(lambda: board.tariff, random.Random(1), GuardSnapshot)
     before = Brain(bank.databases[0], "elsewhere:1:link", lambda: datetime.now(UTC))
     while await before.turn():
         pass
@@ -227,7 +228,7 @@ async def test_a_customer_that_stops_reporting_is_routed_by_receipts_says_so_and
     assert learning.learner.reporting(account.account_id, account.name) == "silent"
     assert await homing_json(bank.dsn, "guard", "verdicts") == []
     (row,) = await bank.query("SELECT book FROM guard_book")
-    latest = books.read(row["book"])
-    assert (account.account_id, account.name) not in latest.sure
-    assert all(not terms.sure and terms.verdict is None for terms in latest.cells.values())
+    latest = decode_snapshot(row["book"])
+    assert (account.account_id, account.name) not in latest.reporting_apps
+    assert all(not limits.may_block and limits.verdict is None for limits in latest.networks.values())
     await brain.release()

@@ -6,7 +6,7 @@ import time
 
 from homing import limits
 from homing.accounts import guarding
-from homing.guard.rules import Mode
+from homing.guard.rules import RuleMode
 from homing.model import UserRole
 from homing.reasons import Reason, ReasonCode, encode_reason
 from tests.support.server import Server
@@ -22,9 +22,9 @@ def version_of(page: Seen) -> str:
     return found[1]
 
 
-async def modes(server: Server, account_id: int) -> dict[str, Mode]:
+async def modes(server: Server, account_id: int) -> dict[str, RuleMode]:
     found = await server.query("SELECT rule, mode FROM guard_mode WHERE account_id = $1", account_id)
-    return {row["rule"]: Mode(row["mode"]) for row in found}
+    return {row["rule"]: RuleMode(row["mode"]) for row in found}
 
 
 async def test_decisions_are_counted_by_reason(server: Server, console: str) -> None:
@@ -55,13 +55,15 @@ async def test_modes_are_set_for_one_account_and_a_stale_form_changes_nothing(se
     version = version_of(await viewer.get("/guard"))
     form = {"version": version, "account": account.name, "mode_range": "2", "mode_burst": "0", "mode_deny": "2"}
     assert "The rules are changed." in (await viewer.follow(await viewer.post("/guard", form))).words
-    assert await modes(server, account.account_id) == {"range": Mode.BLOCK, "burst": Mode.OFF}, "what differs alone"
+    assert await modes(server, account.account_id) == {"range": RuleMode.BLOCK, "burst": RuleMode.OFF}, (
+        "what differs alone"
+    )
     page = await viewer.get("/guard")
     assert f"Range for {account.name} alone Block" in page.words
     stale = await viewer.post("/guard", {**form, "mode_range": "0"})
     assert stale.status == 422
     assert "Somebody has changed this meanwhile" in stale.words
-    assert (await modes(server, account.account_id))["range"] is Mode.BLOCK
+    assert (await modes(server, account.account_id))["range"] is RuleMode.BLOCK
     await server.query("DELETE FROM guard_mode WHERE account_id = $1", account.account_id)
 
 
@@ -74,7 +76,7 @@ async def test_of_two_operators_who_save_at_once_one_is_told_so(server: Server, 
     answers = await asyncio.gather(*(viewer.post("/guard", form) for viewer, form in zip(viewers, forms, strict=True)))
     assert sorted(answer.status for answer in answers) == [303, 422]
     (saved,) = [form for form, answer in zip(forms, answers, strict=True) if answer.status == 303]
-    assert await modes(server, account.account_id) == {"range": Mode(int(saved["mode_range"]))}
+    assert await modes(server, account.account_id) == {"range": RuleMode(int(saved["mode_range"]))}
     await server.query("DELETE FROM guard_mode WHERE account_id = $1", account.account_id)
 
 

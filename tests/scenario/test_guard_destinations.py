@@ -1,16 +1,16 @@
-"""What operators say of destinations and what the days before today taught reach the guard's mind."""
+"""Risk settings and learned risks reach the fraud model, and allow lists and lifts its verdicts."""
 
 import json
 import time
 from collections.abc import AsyncIterator
-from typing import Any
 
 import pytest
 
 from homing import limits
 from homing.accounts.profile import Profile
 from homing.conversions.watch import Watch
-from homing.guard.risk import LEARNT_MAX, NATS, Level
+from homing.guard.persistence import restore_statistics
+from homing.guard.risk import LEARNED_NATS_MAX, LEVEL_NATS, DestinationRisks, RiskLevel
 from homing.routing.beliefs import Learner
 from homing.statistics.delta import Delta
 from tests.support.bank import Bank
@@ -50,13 +50,13 @@ async def sent(bank: Bank, account: Profile, country: str, day: int, messages: i
     )
 
 
-async def mind_of(bank: Bank, watch: Watch, now_s: float) -> Any:
+async def risks_of(bank: Bank, watch: Watch, now_s: float) -> DestinationRisks:
     watch.think(now_s)
     await watch.save(bank.databases[0])
-    return watch.mind.policy.risks
+    return watch.model.state.risks
 
 
-async def test_operators_words_and_experience_are_known_to_the_mind_and_shown(bank: Bank, account: Profile) -> None:
+async def test_risk_settings_and_learned_risks_reach_the_model_and_are_shown(bank: Bank, account: Profile) -> None:
     await sent(bank, account, "ID", TODAY - 1, 1_000, 500)
     await sent(bank, account, "LV", TODAY - 1, 1_000, 0)
     await sent(bank, account, "KE", TODAY, 1_000, 0)  # today's may still convert
@@ -64,13 +64,13 @@ async def test_operators_words_and_experience_are_known_to_the_mind_and_shown(ba
     await homing(bank.dsn, "guard", "risk", "ID", "high", "--note", "since spring")
     await homing(bank.dsn, "guard", "risk", "62812", "low", "--account", account.name)
     watch, now_s = Watch(Learner), time.time()
-    risks = await mind_of(bank, watch, now_s)
+    risks = await risks_of(bank, watch, now_s)
     who = account.account_id
-    assert risks.of(who, "LV", "24701") == LEARNT_MAX
-    assert risks.of(who, "KE", "63902") == risks.of(who, "TN", "60501") == 0.0
-    assert risks.of(who, "ID", "51010", "6281399") == NATS[Level.HIGH]
-    assert risks.of(who, "ID", "51010", "6281299") == NATS[Level.LOW]
-    assert risks.of(who + 1, "ID", "51010", "6281299") == NATS[Level.HIGH]
+    assert risks.nats(who, "LV", "24701") == LEARNED_NATS_MAX
+    assert risks.nats(who, "KE", "63902") == risks.nats(who, "TN", "60501") == 0.0
+    assert risks.nats(who, "ID", "51010", "6281399") == LEVEL_NATS[RiskLevel.HIGH]
+    assert risks.nats(who, "ID", "51010", "6281299") == LEVEL_NATS[RiskLevel.LOW]
+    assert risks.nats(who + 1, "ID", "51010", "6281299") == LEVEL_NATS[RiskLevel.HIGH]
 
     shown = await homing_json(bank.dsn, "guard", "risks", "--account", account.name)
     assert [(one["value"], one["level"], one["account"]) for one in shown["told"]] == [
@@ -78,23 +78,25 @@ async def test_operators_words_and_experience_are_known_to_the_mind_and_shown(ba
         ("62812", "low", account.name),
     ]
     assert [(one["country"], one["converted"], one["nats"]) for one in shown["learnt"]] == [
-        ("LV", 0.0, LEARNT_MAX),
+        ("LV", 0.0, LEARNED_NATS_MAX),
         ("ID", 500.0, 0.0),
     ]
 
     await homing(bank.dsn, "guard", "risk", "ID", "--remove")
-    assert (await mind_of(bank, watch, now_s + limits.GUARD_BOOK_S)).of(who, "ID", "51011") == NATS[Level.HIGH]
-    assert (await mind_of(bank, watch, now_s + limits.GUARD_RISKS_S)).of(who, "ID", "51011") == 0.0
+    assert (await risks_of(bank, watch, now_s + limits.GUARD_SNAPSHOT_S)).nats(who, "ID", "51011") == LEVEL_NATS[
+        RiskLevel.HIGH
+    ]
+    assert (await risks_of(bank, watch, now_s + limits.GUARD_RISKS_S)).nats(who, "ID", "51011") == 0.0
 
 
-async def test_a_wrong_word_is_told_in_one_line(bank: Bank, account: Profile) -> None:
+async def test_a_wrong_risk_is_refused_in_one_line(bank: Bank, account: Profile) -> None:
     assert "say how risky" in await homing(bank.dsn, "guard", "risk", "ID", status=1)
     assert "no risk of KE" in await homing(bank.dsn, "guard", "risk", "KE", "--remove", status=1)
     assert "two letters" in await homing(bank.dsn, "guard", "risk", "Indonesia", "high", status=1)
 
 
 def silent_network(account: Profile, minute: int) -> list[Delta]:
-    """People come back from one network, and nobody of another's messages, which lie too thin to be judged by range."""
+    """One network converts, and another does not, whose messages are too sparse to be flagged by range."""
     deltas = []
     for n in range(200):
         told = minute - 30 - n % 20, account.account_id, "app"
@@ -105,7 +107,7 @@ def silent_network(account: Profile, minute: int) -> list[Delta]:
     return deltas
 
 
-async def test_what_an_operator_allows_is_not_called_theft(bank: Bank, account: Profile) -> None:
+async def test_a_network_on_an_allow_list_has_no_verdict(bank: Bank, account: Profile) -> None:
     await homing(bank.dsn, "guard", "allow", "247-01", "--account", account.name)
     minute = int(time.time()) // 60 - 10
     deltas = silent_network(account, minute)
@@ -117,7 +119,7 @@ async def test_what_an_operator_allows_is_not_called_theft(bank: Bank, account: 
 
     async def verdicts(after_s: float) -> list[str]:
         for turn in range(3):
-            watch.think(now_s + after_s + turn * limits.GUARD_BOOK_S)
+            watch.think(now_s + after_s + turn * limits.GUARD_SNAPSHOT_S)
             await watch.save(bank.databases[0])
         return [one["network"] for one in await homing_json(bank.dsn, "guard", "verdicts", "--account", account.name)]
 
@@ -128,8 +130,8 @@ async def test_what_an_operator_allows_is_not_called_theft(bank: Bank, account: 
     assert await verdicts(3 * limits.GUARD_RISKS_S) == []
 
 
-async def test_a_network_that_is_judged_as_a_whole_is_listed_and_told_once(bank: Bank, account: Profile) -> None:
-    """People come back from one network, and nobody of another's messages, which lie too thin to be judged by range."""
+async def test_a_network_flagged_as_a_whole_is_listed_and_alerted_once(bank: Bank, account: Profile) -> None:
+    """One network converts, and another does not, whose messages are too sparse to be flagged by range."""
     await bank.query("INSERT INTO guard_alert (account_id, url) VALUES ($1, 'http://127.0.0.1/')", account.account_id)
     minute = int(time.time()) // 60
     deltas = silent_network(account, minute)
@@ -139,7 +141,7 @@ async def test_a_network_that_is_judged_as_a_whole_is_listed_and_told_once(bank:
     watch, now_s = Watch(lambda: learner), time.time()
     watch.hear(deltas)
     for turn in range(3):
-        watch.think(now_s + turn * limits.GUARD_BOOK_S)
+        watch.think(now_s + turn * limits.GUARD_SNAPSHOT_S)
         await watch.save(bank.databases[0])
     (verdict,) = await homing_json(bank.dsn, "guard", "verdicts", "--account", account.name)
     assert (verdict["digits"], verdict["network"]) == ("", "24701")
@@ -150,17 +152,17 @@ async def test_a_network_that_is_judged_as_a_whole_is_listed_and_told_once(bank:
 
     successor = Watch(lambda: learner)
     for delta in deltas:
-        successor.mind.recall(delta, ())
+        restore_statistics(successor.model.state, delta, ())
     for turn in range(2):
-        successor.think(now_s + (3 + turn) * limits.GUARD_BOOK_S)
+        successor.think(now_s + (3 + turn) * limits.GUARD_SNAPSHOT_S)
         await successor.save(bank.databases[0])
     (upheld,) = await homing_json(bank.dsn, "guard", "verdicts", "--account", account.name)
     assert upheld["since"] == verdict["since"]
-    assert successor.mind.verdicts().cells[account.account_id, "app", "24701"].verdict
+    assert successor.model.snapshot.networks[account.account_id, "app", "24701"].verdict
 
     assert "247-02 is not judged now" in await homing(bank.dsn, "guard", "lift", "247-02", status=1)
     assert "released" in await homing(bank.dsn, "guard", "lift", "247-01", "--account", account.name)
     for turn in range(3, 6):
-        watch.think(now_s + turn * limits.GUARD_BOOK_S)
+        watch.think(now_s + turn * limits.GUARD_SNAPSHOT_S)
         await watch.save(bank.databases[0])
     assert await homing_json(bank.dsn, "guard", "verdicts", "--account", account.name) == []

@@ -11,12 +11,10 @@ import pytest
 
 import homing
 from homing.console.words import Languages
-from homing.guard.book import Room, VerdictBook
-from homing.guard.book import Terms as Allowance
-from homing.guard.judge import Judge, Judgement
-from homing.guard.odds import Odds
-from homing.guard.rules import RULES, Budget, Listed, Mode, Rules
-from homing.guard.spread import Crowd
+from homing.guard.enforcement import Enforcer, GuardDecision, GuardRequest
+from homing.guard.rules import RULES, CountryBudget, GuardRules, ListEntry, RuleMode
+from homing.guard.scoring import Density, RangeScore
+from homing.guard.snapshot import Allowance, GuardSnapshot, NetworkLimits
 from homing.messages.phrases import english, tell
 from homing.messages.reason_words import TITLES, WORDINGS, reason_phrase, reason_text, reason_title
 from homing.messages.route_choice import route_phrases, route_reasons
@@ -30,7 +28,7 @@ from homing.text.numbers import Destination
 
 PLACE = Destination("ID", "62", "510", "10", "")
 NUMBER = "628123456789"
-MODES: dict[tuple[int, str], Mode] = {(GENERAL, rule): Mode.MONITOR for rule in RULES}
+MODES: dict[tuple[int, str], RuleMode] = {(GENERAL, rule): RuleMode.MONITOR for rule in RULES}
 NOW_S = 1_800_000_000.0
 SOURCE = Path(homing.__file__).parent
 CHINESE = ("zh-Hans", "zh-Hant")
@@ -128,24 +126,30 @@ def test_a_known_code_with_another_releases_values_is_shown_as_it_is_stored() ->
 # ---- The guard
 
 
-def judged(rules: Rules, book: VerdictBook | None = None, messages: int = 1) -> Judgement:
-    judge = Judge()
-    judge.obey(rules)
-    judge.read(book or VerdictBook(made_s=NOW_S, sure=frozenset({(1, "app")})))
-    return [judge.judge(1, "app", NUMBER[:-1] + str(n), PLACE, "S", 31_000, NOW_S) for n in range(messages)][-1]
+def decision_on(rules: GuardRules, snapshot: GuardSnapshot | None = None, messages: int = 1) -> GuardDecision:
+    """On the last of so many messages."""
+    enforcer = Enforcer()
+    enforcer.use_rules(rules)
+    enforcer.use_snapshot(snapshot or GuardSnapshot(made_s=NOW_S, reporting_apps=frozenset({(1, "app")})))
+    numbers = [NUMBER[:-1] + str(n) for n in range(messages)]
+    requests = [
+        GuardRequest(account_id=1, app_id="app", message_id=1, number=number, destination=PLACE, charge_micro=31_000)
+        for number in numbers
+    ]
+    return [enforcer.decide(request, NOW_S) for request in requests][-1]
 
 
 def test_the_reasons_of_each_rule_on_the_accept_path() -> None:
     bounds = ("hour_messages", "day_messages", "hour_micro", "day_micro")
-    terms = Allowance((1_000, 1_000, 1_000), Room(900.0, 800.0), None)
-    found = [
-        judged(Rules(MODES, [Listed(GENERAL, "network", "51010", False)])),
-        *(judged(Rules(MODES, budgets={(GENERAL, "ID"): Budget(**{bound: 0})})) for bound in bounds),
-        judged(Rules(MODES), messages=10),
-        judged(Rules(MODES), VerdictBook(made_s=NOW_S, cells={(1, "app", "51010"): terms})),
+    flooded = NetworkLimits((1_000, 1_000, 1_000), Allowance(900.0, 800.0), None)
+    decisions = [
+        decision_on(GuardRules(MODES, [ListEntry(GENERAL, "network", "51010", False)])),
+        *(decision_on(GuardRules(MODES, budgets={(GENERAL, "ID"): CountryBudget(**{bound: 0})})) for bound in bounds),
+        decision_on(GuardRules(MODES), messages=10),
+        decision_on(GuardRules(MODES), GuardSnapshot(made_s=NOW_S, networks={(1, "app", "51010"): flooded})),
     ]
-    reasons = [one.reason for one in found if one.reason is not None]
-    assert [(one.code, dict(one.values)) for one in reasons] == [
+    reasons = [decision.reason for decision in decisions if decision.reason is not None]
+    assert [(reason.code, dict(reason.values)) for reason in reasons] == [
         (ReasonCode.GUARD_DENY_LISTED, {"entry": "51010"}),
         (ReasonCode.GUARD_BUDGET_HOUR_MESSAGES, {"messages": 1, "limit": 0}),
         (ReasonCode.GUARD_BUDGET_DAY_MESSAGES, {"messages": 1, "limit": 0}),
@@ -154,14 +158,25 @@ def test_the_reasons_of_each_rule_on_the_accept_path() -> None:
         (ReasonCode.GUARD_BURST, {"messages": 9, "limit": 8}),
         (ReasonCode.GUARD_FLOOD, {"messages": 900, "limit": 800}),
     ]
-    for judgement, reason in zip(found, reasons, strict=True):
+    for decision, reason in zip(decisions, reasons, strict=True):
         check(reason)
-        check(Reason.of(ReasonCode.GUARD_MONITORED, rule=judgement.rule, scope=judgement.scope, reason=reason))
+        check(Reason.of(ReasonCode.GUARD_MONITORED, rule=decision.rule, scope=decision.scope, reason=reason))
 
 
 def test_the_reasons_of_a_verdict() -> None:
-    crowd = Crowd(9.0, 90.0, 0.125, 90.0, 0.125, 0.5, False)
-    dense, silent = (Odds(-5.0, silence, crowd, 40.0, 1.0, 33.2).reason for silence in (0.0, 20.0))
+    density = Density(
+        nats=9.0,
+        messages=90.0,
+        expected=0.125,
+        short_messages=90.0,
+        short_expected=0.125,
+        shape=0.5,
+        has_history=False,
+    )
+    dense, silent = (
+        RangeScore(prior=-5.0, silence=silence, density=density, exposure=40.0, conversions=1.0, due=33.2).reason
+        for silence in (0.0, 20.0)
+    )
     assert reason_text(dense) == (
         "90 messages where 0.12 are usual; conversions: 1 observed, 33.2 expected; odds of SMS pumping (AIT) 55 to 1"
     )

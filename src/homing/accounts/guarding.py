@@ -13,9 +13,9 @@ import msgspec
 
 from homing import errors, limits
 from homing.accounts.admin import check_url
-from homing.guard.book import WHOLE_NETWORK
-from homing.guard.rules import DEFAULTS, RULES, Mode
-from homing.guard.suggest import Hour, suggest
+from homing.guard.budgets import TrafficHour, suggest_budget
+from homing.guard.rules import DEFAULT_MODES, RULES, RuleMode
+from homing.guard.snapshot import WHOLE_NETWORK
 from homing.store.database import Connection, Database
 from homing.text.numbers import first_digits
 
@@ -26,7 +26,7 @@ class Setting(msgspec.Struct, frozen=True):
     """A rule's mode: for everyone (`account` is None), or an account's own."""
 
     rule: str
-    mode: Mode
+    mode: RuleMode
     account: str | None
     meaning: str
 
@@ -34,11 +34,11 @@ class Setting(msgspec.Struct, frozen=True):
 async def read_modes(connection: Connection | Database, account_id: int | None = None) -> Sequence[Setting]:
     """What holds for everyone, by default where nothing is set; then what is set for single accounts, or for one."""
     rows = await connection.fetch("guard_rules_of", account_id)
-    general = {row["rule"]: Mode(row["mode"]) for row in rows if row["account"] is None}
-    everyone = [Setting(rule, general.get(rule, DEFAULTS[rule]), None, meaning) for rule, meaning in RULES.items()]
+    general = {row["rule"]: RuleMode(row["mode"]) for row in rows if row["account"] is None}
+    everyone = [Setting(rule, general.get(rule, DEFAULT_MODES[rule]), None, meaning) for rule, meaning in RULES.items()]
     meanings = {str(rule): meaning for rule, meaning in RULES.items()}
     own = [
-        Setting(row["rule"], Mode(row["mode"]), row["account"], meanings[row["rule"]])
+        Setting(row["rule"], RuleMode(row["mode"]), row["account"], meanings[row["rule"]])
         for row in rows
         if row["account"] is not None
     ]
@@ -50,7 +50,7 @@ async def hold_modes(transaction: Connection) -> None:
     await transaction.execute("guard_modes_hold")
 
 
-async def set_modes(connection: Connection | Database, account_id: int, rules: Sequence[str], mode: Mode) -> None:
+async def set_modes(connection: Connection | Database, account_id: int, rules: Sequence[str], mode: RuleMode) -> None:
     await connection.execute("guard_mode_set", account_id, list(rules), int(mode))
 
 
@@ -155,13 +155,15 @@ async def suggestions(database: Database, now: datetime, account_id: int | None 
     found = await database.fetch(
         "guard_hours", beyond - 1 - SUGGEST_DAYS * 24, beyond, account_id, timeout_s=limits.DATABASE_SLOW_TIMEOUT_S
     )
-    hours: dict[tuple[int, str], list[Hour]] = defaultdict(list)
+    hours: dict[tuple[int, str], list[TrafficHour]] = defaultdict(list)
     for row in found:
-        hours[row["account_id"], row["country"]].append(Hour(row["submitted"], row["converted"], row["revenue_micro"]))
+        hours[row["account_id"], row["country"]].append(
+            TrafficHour(row["submitted"], row["converted"], row["revenue_micro"])
+        )
     names = {row["account_id"]: row["name"] for row in await database.fetch("account_list")}
     rows = []
     for (owner_id, country), known in sorted(hours.items()):
-        suggestion = suggest(known)
+        suggestion = suggest_budget(known)
         if suggestion is not None:
             rows.append({"account": names[owner_id], "country": country, **msgspec.structs.asdict(suggestion)})
     return rows

@@ -11,15 +11,15 @@ from homing.cli import guard_tables as tables
 from homing.cli.desk import Desk, Noun, at_desk
 from homing.cli.parameters import AMOUNT, Whole, account_option, limit_option
 from homing.cli.show import COUNT, Card, Column, Reply, Said, Table
-from homing.guard.board import read_spends
-from homing.guard.risk import Level, learn
-from homing.guard.rules import RULES, Mode
+from homing.guard.risk import RiskLevel, learn_risks
+from homing.guard.rules import RULES, RuleMode
+from homing.guard.service import read_country_traffic
 from homing.kit.addresses import without_password
 from homing.messages.reason_words import TITLES, reason_title
 from homing.text.numbers import dashed
 
-LEVELS = {level.name.lower(): level for level in Level}
-MODES = {"off": Mode.OFF, "monitor": Mode.MONITOR, "block": Mode.BLOCK}
+LEVELS = {level.name.lower(): level for level in RiskLevel}
+MODES = {"off": RuleMode.OFF, "monitor": RuleMode.MONITOR, "block": RuleMode.BLOCK}
 
 
 @click.group(cls=Noun)
@@ -210,8 +210,9 @@ async def risks(desk: Desk, account: str | None) -> Reply:
     """
     scope = None if account is None else await desk.scope(account)
     names = {row["account_id"]: row["name"] for row in await desk.database.fetch("account_list")}
+    traffic = await read_country_traffic(desk.database, datetime.now(UTC))
     learnt = sorted(
-        (one for one in learn(await read_spends(desk.database, datetime.now(UTC))) if scope in (None, one.account_id)),
+        (risk for risk in learn_risks(traffic) if scope in (None, risk.account_id)),
         key=lambda one: (-one.nats, one.country, one.account_id),
     )
     rows = [{**msgspec.structs.asdict(one), "account": names.get(one.account_id)} for one in learnt]

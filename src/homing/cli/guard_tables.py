@@ -1,13 +1,13 @@
 """What `homing guard` prints: the columns of its tables."""
 
 from homing.cli.show import COUNT, LATELY, MONEY, PLAIN_MONEY, PROSE, REASON, SCOPE, TIME, URL, YES, Column, Kind, named
-from homing.guard.risk import Level
-from homing.guard.rules import Mode
+from homing.guard.risk import RiskLevel
+from homing.guard.rules import RuleMode
 from homing.model import GuardAction
 
 RULES_SET = (
     Column("rule", "Rule"),
-    Column("mode", "Mode", named(Mode)),
+    Column("mode", "Mode", named(RuleMode)),
     Column("account", "For", SCOPE),
     Column("meaning", "Refuses when", PROSE),
 )
@@ -31,7 +31,7 @@ RISKS = (
     Column("value", "Destination"),
     Column("kind", "Kind"),
     Column("account", "For", SCOPE),
-    Column("level", "Risk", named(Level)),
+    Column("level", "Risk", named(RiskLevel)),
     Column("note", "Note", PROSE),
 )
 LEARNT = (

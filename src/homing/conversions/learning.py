@@ -13,7 +13,7 @@ import msgspec
 import structlog
 
 from homing import limits
-from homing.guard.book import VerdictBook
+from homing.guard.snapshot import GuardSnapshot
 from homing.reasons import encode_reason
 from homing.routing.adaptive import Adaptive, Decision
 from homing.routing.beliefs import Learner
@@ -34,14 +34,12 @@ class Learning:
     for it; nothing is heard while one is under way.
     """
 
-    def __init__(
-        self, tariff: Callable[[], Tariff], chance: random.Random, verdicts: Callable[[], VerdictBook]
-    ) -> None:
+    def __init__(self, tariff: Callable[[], Tariff], chance: random.Random, guard: Callable[[], GuardSnapshot]) -> None:
         """`tariff`: the one in force, which has the rules, costs and terms. `verdicts`: the guard's, of whose messages
         nothing is learnt.
         """
         self._tariff = tariff
-        self._verdicts = verdicts
+        self._guard = guard
         self.learner = Learner()
         self._adaptive = Adaptive(chance)
         self._written: dict[tuple[Match, CellKey], Mapping[int, int]] | None = None
@@ -64,7 +62,7 @@ class Learning:
             self.learner.recall(cell.as_delta(), cell.receipt_times, cell.conversion_times)
 
     def hear(self, deltas: Sequence[Delta]) -> None:
-        self.learner.hear(self._verdicts().spared(deltas))
+        self.learner.hear(self._guard().without_fraud(deltas))
 
     def think(self, now_s: float) -> None:
         self._now_s = now_s

@@ -1,4 +1,4 @@
-"""The guard beside the statistics: hears what changes, and writes down what is judged and what is remembered."""
+"""The fraud model beside the statistics: it observes every delta; its verdicts, snapshots and state are stored."""
 
 import asyncio
 import zlib
@@ -9,13 +9,18 @@ import msgspec
 import structlog
 
 from homing import limits
-from homing.guard import book as books
-from homing.guard.board import read_risks, read_rules, read_spends
-from homing.guard.book import WHOLE_NETWORK, RangeName, Verdict, VerdictBook
-from homing.guard.mind import Mind
-from homing.guard.remembering import Kept
-from homing.guard.risk import Learnt, Risks, learn
-from homing.guard.rules import Rules
+from homing.guard.model import FraudModel
+from homing.guard.persistence import (
+    SavedNetwork,
+    export_networks,
+    restore_network,
+    restore_statistics,
+    restore_verdict,
+)
+from homing.guard.risk import DestinationRisks, LearnedRisk, learn_risks
+from homing.guard.rules import GuardRules
+from homing.guard.service import read_country_traffic, read_risk_settings, read_rules
+from homing.guard.snapshot import WHOLE_NETWORK, GuardSnapshot, NetworkKey, RangeKey, Verdict, encode_snapshot
 from homing.messages.reason_words import reason_text
 from homing.reasons import decode_reason, encode_reason
 from homing.routing.beliefs import Learner
@@ -27,164 +32,168 @@ log = structlog.get_logger()
 
 
 class Watch:
-    """A listener of the brain (conversions/brain.py). It says nothing before it has remembered what the mind before it
-    knew; thoughts run in a thread, and nothing is heard while one is under way.
+    """A listener of the brain (conversions/brain.py). It concludes nothing before it has restored the stored state. The
+    model is updated in a thread; no delta is observed meanwhile.
     """
 
     def __init__(self, learner: Callable[[], Learner]) -> None:
-        """`learner`: the one beside it, which knows what to expect of genuine messages."""
+        """`learner`: gives the conversion rates to expect of genuine messages."""
         self._learner = learner
-        self.mind = Mind()
-        self._is_ready = False
+        self.model = FraudModel()
+        self._is_restored = False
         self._now_s = 0.0
-        self._written_s = self._saved_s = self._forgot_s = 0.0
-        self._told: dict[RangeName, Verdict] = {}
+        self._updated_s = self._saved_s = self._deleted_s = self._risks_s = 0.0
+        self._stored_verdicts: Mapping[RangeKey, Verdict] = {}
         self._lifted_at = datetime.fromtimestamp(0, UTC)
-        self._risks_s = 0.0
-        self._rules = Rules()
-        self._learnt: Sequence[Learnt] = ()
-        self._learnt_day: date | None = None
+        self._rules = GuardRules()
+        self._learned_risks: Sequence[LearnedRisk] = ()
+        self._learned_on: date | None = None
 
     def start(self, cells: Sequence[Cell]) -> None:
         for cell in cells:
-            self.mind.recall(cell.as_delta(), cell.conversion_times)
+            restore_statistics(self.model.state, cell.as_delta(), cell.conversion_times)
 
     def hear(self, deltas: Sequence[Delta]) -> None:
-        self.mind.hear(deltas)
+        self.model.observe(deltas)
 
     def think(self, now_s: float) -> None:
         self._now_s = now_s
 
     def check(self, now_s: float) -> None:
         learner = self._learner()
-        self.mind.think(now_s, learner.expected_rate, learner.reporting)
+        self.model.update(now_s, learner.expected_rate, learner.reporting)
 
     async def save(self, database: Database) -> None:
-        """Thinks and tells, when it is time. Raises a `PlatformFailure`: then it is told the next time."""
+        """Updates the model and stores its conclusions, when it is time. Raises a `PlatformFailure`: then the next call
+        stores them.
+        """
         now_s = self._now_s
         now = datetime.fromtimestamp(now_s, UTC)
-        if not self._is_ready:
-            await self._remember(database, now)
-            self._is_ready = True
-        if now_s - self._written_s < limits.GUARD_BOOK_S:
+        if not self._is_restored:
+            await self._restore(database, now)
+            self._is_restored = True
+        if now_s - self._updated_s < limits.GUARD_SNAPSHOT_S:
             return
-        self._written_s = now_s
+        self._updated_s = now_s
         for row in await database.fetch("guard_verdicts_lifted", self._lifted_at):
-            self.mind.lift((row["account_id"], row["app_id"], row["network"], row["digits"]), now_s)
+            self.model.lift((row["account_id"], row["app_id"], row["network"], row["digits"]))
             self._lifted_at = max(self._lifted_at, row["lifted_at"])
         if now_s - self._risks_s >= limits.GUARD_RISKS_S:
-            await self._read_risks(database, now)
+            await self._read_settings(database, now)
         learner = self._learner()
-        await asyncio.to_thread(self.mind.think, now_s, learner.expected_rate, learner.reporting)
-        book = self.mind.verdicts()
-        await self._tell(database, self._effective(_verdicts_of(book, now_s)), now)
-        written = await asyncio.to_thread(books.write, book, limits.GUARD_BOOK_RANGES_MAX)
-        await database.execute("guard_book_write", now, written)
+        await asyncio.to_thread(self.model.update, now_s, learner.expected_rate, learner.reporting)
+        snapshot = self.model.snapshot
+        await self._store_verdicts(database, self._without_allowed(_verdicts_of(snapshot, now_s)), now)
+        encoded = await asyncio.to_thread(encode_snapshot, snapshot, limits.GUARD_SNAPSHOT_RANGES_MAX)
+        await database.execute("guard_book_write", now, encoded)
         if now_s - self._saved_s >= limits.GUARD_SAVE_S:
-            await self._save_memory(database, now)
-        if now_s - self._forgot_s >= limits.CONCLUSIONS_FORGET_S:
-            self._forgot_s = now_s
+            await self._save_state(database, now)
+        if now_s - self._deleted_s >= limits.CONCLUSIONS_FORGET_S:
+            self._deleted_s = now_s
             await database.execute("guard_forget", now - timedelta(days=limits.GUARD_KEEP_DAYS))
 
-    async def _read_risks(self, database: Database, now: datetime) -> None:
-        """What operators say of destinations; and once a day what the days before it taught."""
+    async def _read_settings(self, database: Database, now: datetime) -> None:
+        """Operators' rules and risks, and once a day the risks that the days before taught."""
         self._rules = await read_rules(database)
-        if self._learnt_day != now.date():
-            self._learnt = learn(await read_spends(database, now))
-            self._learnt_day = now.date()
-        risks = Risks(await read_risks(database), self._learnt)
-        self.mind.policy = msgspec.structs.replace(self.mind.policy, risks=risks)
+        if self._learned_on != now.date():
+            self._learned_risks = learn_risks(await read_country_traffic(database, now))
+            self._learned_on = now.date()
+        self.model.set_risks(DestinationRisks(await read_risk_settings(database), self._learned_risks))
         self._risks_s = self._now_s
 
-    def _effective(self, verdicts: Mapping[RangeName, Verdict]) -> Mapping[RangeName, Verdict]:
-        """Without those on what an operator's allow list holds: such messages pass whatever is concluded of them, so
-        nobody is alerted and nothing is shown as theft.
+    def _without_allowed(self, verdicts: Mapping[RangeKey, Verdict]) -> Mapping[RangeKey, Verdict]:
+        """Without those on what is on an allow list: such messages pass whatever the model concludes, so that nobody is
+        alerted and nothing is shown as fraud.
         """
-        countries = self.mind.countries()
+        countries = self.model.network_countries()
 
-        def is_allowed(name: RangeName) -> bool:
-            account_id, app_id, network, digits = name
+        def is_allowed(key: RangeKey) -> bool:
+            account_id, app_id, network, digits = key
             country = countries.get((account_id, app_id, network), "")
-            listed = self._rules.listed(account_id, "" if digits == WHOLE_NETWORK else digits, network, country)
-            return listed is not None and listed[0]
+            number = "" if digits == WHOLE_NETWORK else digits
+            entry = self._rules.find_entry(account_id, number, network, country)
+            return entry is not None and entry[0]
 
-        return {name: verdict for name, verdict in verdicts.items() if not is_allowed(name)}
+        return {key: verdict for key, verdict in verdicts.items() if not is_allowed(key)}
 
-    async def _tell(self, database: Database, verdicts: Mapping[RangeName, Verdict], now: datetime) -> None:
-        """Writes down verdicts that are new, with their alerts, and those that ended before their time."""
-        ended = [name for name, verdict in self._told.items() if name not in verdicts and verdict.until_s > self._now_s]
+    async def _store_verdicts(self, database: Database, verdicts: Mapping[RangeKey, Verdict], now: datetime) -> None:
+        """Stores new verdicts, with their alerts, and ends those that ended before their time."""
+        stored = self._stored_verdicts
+        ended = [key for key, verdict in stored.items() if key not in verdicts and verdict.until_s > self._now_s]
         if ended:
             await database.execute("guard_verdicts_end", *map(list, zip(*ended, strict=True)), now)
-        fresh = [(name, verdict) for name, verdict in verdicts.items() if self._told.get(name) != verdict]
-        if fresh:
-            countries = self.mind.countries()
+        new = [(key, verdict) for key, verdict in verdicts.items() if stored.get(key) != verdict]
+        if new:
+            countries = self.model.network_countries()
             await database.execute(
                 "guard_verdicts_add",
-                [name[0] for name, _verdict in fresh],
-                [name[1] for name, _verdict in fresh],
-                [countries[name[:3]] for name, _verdict in fresh],
-                [name[2] for name, _verdict in fresh],
-                [name[3] for name, _verdict in fresh],
-                [encode_reason(verdict.reason) for _name, verdict in fresh],
-                [reason_text(verdict.reason) for _name, verdict in fresh],
-                [verdict.sure for _name, verdict in fresh],
-                [datetime.fromtimestamp(verdict.since_s, UTC) for _name, verdict in fresh],
-                [datetime.fromtimestamp(verdict.until_s, UTC) for _name, verdict in fresh],
+                [key[0] for key, _verdict in new],
+                [key[1] for key, _verdict in new],
+                [countries[key[:3]] for key, _verdict in new],
+                [key[2] for key, _verdict in new],
+                [key[3] for key, _verdict in new],
+                [encode_reason(verdict.reason) for _key, verdict in new],
+                [reason_text(verdict.reason) for _key, verdict in new],
+                [verdict.may_block for _key, verdict in new],
+                [datetime.fromtimestamp(verdict.since_s, UTC) for _key, verdict in new],
+                [datetime.fromtimestamp(verdict.until_s, UTC) for _key, verdict in new],
                 limits.PUSH_LANES,
             )
-            for name, verdict in fresh:
-                log.warning("guard_verdict", account=name[0], range=name[3], reason=verdict.reason.code)
-        self._told = dict(verdicts)
+            for key, verdict in new:
+                log.warning("guard_range_flagged", account=key[0], range=key[3], reason=verdict.reason.code)
+        self._stored_verdicts = dict(verdicts)
 
-    async def _save_memory(self, database: Database, now: datetime) -> None:
-        kept = await asyncio.to_thread(self._packed)
+    async def _save_state(self, database: Database, now: datetime) -> None:
+        encoded = await asyncio.to_thread(self._encode_state)
         self._saved_s = self._now_s
-        if kept:
-            names = [name for name, _packed in kept]
+        if encoded:
             await database.execute(
                 "guard_memory_write",
-                [name[0] for name in names],
-                [name[1] for name in names],
-                [name[2] for name in names],
-                [packed for _name, packed in kept],
+                [key[0] for key, _state in encoded],
+                [key[1] for key, _state in encoded],
+                [key[2] for key, _state in encoded],
+                [state for _key, state in encoded],
                 now,
                 timeout_s=limits.DATABASE_SLOW_TIMEOUT_S,
             )
 
-    def _packed(self) -> list[tuple[tuple[int, str, str], bytes]]:
+    def _encode_state(self) -> Sequence[tuple[NetworkKey, bytes]]:
+        """Of the networks with messages since they were saved, and a little before: clocks differ."""
         since_s = self._saved_s - 120.0
         return [
-            (name, zlib.compress(msgspec.msgpack.encode(kept), 1))
-            for name, kept in self.mind.keep(since_s, limits.GUARD_SAVE_CELLS_MAX)
+            (key, zlib.compress(msgspec.msgpack.encode(saved), 1))
+            for key, saved in export_networks(self.model.state, since_s, limits.GUARD_SAVE_NETWORKS_MAX)
         ]
 
-    async def _remember(self, database: Database, now: datetime) -> None:
+    async def _restore(self, database: Database, now: datetime) -> None:
+        state = self.model.state
         rows = await database.fetch(
-            "guard_memory_read", limits.GUARD_CELLS_MAX, timeout_s=limits.DATABASE_SLOW_TIMEOUT_S
+            "guard_memory_read", limits.GUARD_NETWORKS_MAX, timeout_s=limits.DATABASE_SLOW_TIMEOUT_S
         )
         for row in rows:
             try:
-                kept = msgspec.msgpack.decode(zlib.decompress(row["memory"]), type=Kept)
-            except (msgspec.DecodeError, zlib.error) as error:  # another release's: it is learnt anew
-                log.warning("guard_memory_unread", detail=str(error))
+                saved = msgspec.msgpack.decode(zlib.decompress(row["memory"]), type=SavedNetwork)
+            except (msgspec.DecodeError, zlib.error) as error:  # of another release: the network is learnt anew
+                log.warning("guard_state_undecodable", detail=str(error))
                 continue
-            self.mind.remember((row["account_id"], row["app_id"], row["network"]), kept)
+            restore_network(state, (row["account_id"], row["app_id"], row["network"]), saved)
+        verdicts = {}
         for row in await database.fetch("guard_verdicts_active", now):
-            name = row["account_id"], row["app_id"], row["network"], row["digits"]
-            verdict = Verdict(
+            key = row["account_id"], row["app_id"], row["network"], row["digits"]
+            verdicts[key] = Verdict(
                 decode_reason(row["reason"]), row["since"].timestamp(), row["until"].timestamp(), row["is_sure"]
             )
-            self.mind.uphold(name, verdict)
-            self._told[name] = verdict
+            restore_verdict(state, key, verdicts[key])
+        self._stored_verdicts = verdicts
         self._lifted_at = now
-        log.info("guard_remembers", networks=len(rows), verdicts=len(self._told))
+        log.info("guard_state_restored", networks=len(rows), verdicts=len(verdicts))
 
 
-def _verdicts_of(book: VerdictBook, now_s: float) -> dict[RangeName, Verdict]:
+def _verdicts_of(snapshot: GuardSnapshot, now_s: float) -> dict[RangeKey, Verdict]:
     """Those on ranges, and those on networks as a whole."""
     networks = {
-        (*name, WHOLE_NETWORK): terms.verdict
-        for name, terms in book.cells.items()
-        if terms.verdict is not None and terms.verdict.until_s > now_s
+        (*key, WHOLE_NETWORK): limits_of_network.verdict
+        for key, limits_of_network in snapshot.networks.items()
+        if limits_of_network.verdict is not None and limits_of_network.verdict.until_s > now_s
     }
-    return {**book.verdicts, **networks}
+    return {**snapshot.verdicts, **networks}

@@ -1,63 +1,62 @@
-"""What the guard takes for granted: prior odds, windows, caps. docs/internals/guard.md argues every one of them."""
+"""The assumptions of the fraud model: prior odds, windows, caps. docs/internals/guard.md gives the reason of each."""
 
 from typing import Final
 
 import msgspec
 
-from homing.guard.risk import NO_RISKS, Risks
-
 LEVELS: Final = (3, 4, 5)
-"""How many digits each kind of range leaves off: a thousand numbers, ten thousand, a hundred thousand."""
+"""The levels of number ranges, as how many last digits each leaves off: 1,000, 10,000 and 100,000 numbers."""
 
 
 class GuardPolicy(msgspec.Struct, frozen=True):
-    """The guard's assumptions. Odds and evidence are natural logarithms ("nats")."""
+    """Odds and evidence are natural logarithms ("nats"). "Flagged" is a range or network with a verdict of fraud."""
 
-    prior: float = -7.0  # of theft, for a range of which nothing is known: one in a thousand
-    judged: float = 3.0  # posterior odds from which a range is judged as theft: 20 to 1
-    cleared: float = -1.0  # and below which a judged one is let go before its time
-    novelty: float = 1.5  # a network in which nobody of this account's has come back yet
-    contagion: float = 0.7  # times ln(1 + ranges judged lately in the same network)
-    contagion_max: float = 2.0
-    sibling: float = 1.0  # a neighbour under the same ten or hundred thousand is judged
-    elsewhere: float = 3.0  # another account's or app's traffic to the same range is judged
-    repeated: float = 1.5  # each time that the range was judged before, twice at most
-    margin: float = 3.0  # by which odds may rise, without a message, by what happens elsewhere
-    prior_max: float = -3.5  # however bad the neighbourhood, evidence of its own is needed
-    risks: Risks = NO_RISKS  # of destinations; not assumed but told and learnt
+    # Prior odds
+    prior_nats: float = -7.0  # of fraud, for a range without history: one in a thousand
+    prior_nats_max: float = -3.5  # whatever is known of the neighbourhood, evidence of the range itself is needed
+    flag_nats: float = 3.0  # posterior odds from which a range is flagged: 20 to 1
+    clear_nats: float = -1.0  # posterior odds below which a verdict ends early
+    new_network_nats: float = 1.5  # fewer than `proven_conversions` from this network so far
+    contagion_nats: float = 0.7  # times ln(1 + ranges flagged lately in the same network)
+    contagion_nats_max: float = 2.0
+    sibling_nats: float = 1.0  # another range under the same hundred thousand numbers is flagged
+    flagged_elsewhere_nats: float = 3.0  # the same range is flagged for another account, app or network
+    repeat_nats: float = 1.5  # for each earlier verdict on the range, twice at most
+    rescore_margin_nats: float = 3.0  # by which odds may rise without a message, through what is learnt elsewhere
 
     # Conversions
-    stubborn: float = 15.0  # genuine ranges differ: Beta with so many messages' worth of certainty about the rate
-    fractions: tuple[float, ...] = (0.01, 0.2, 0.35, 0.5)  # of the genuine rate that thieves make to convert
-    excuse: float = 6.0  # the most that conversions speak for a range of a thousand numbers: they can be forged
-    excuse_each: float = 3.0  # and for a wider one, by each conversion of which a thousand has no more than its votes
-    fast_s: float = 2.0  # a person needs longer than this to read and type a code
+    conversion_prior_strength: float = 15.0  # genuine ranges differ: a Beta prior on the rate worth so many messages
+    attack_conversion_ratios: tuple[float, ...] = (0.01, 0.2, 0.35, 0.5)  # of the genuine rate, each as likely
+    conversion_cap_nats: float = 6.0  # the most that conversions, which can be forged, speak for 1,000 numbers
+    conversion_cap_nats_each: float = 3.0  # of a wider range instead, for each voting conversion of its thousands
+    fast_conversion_s: float = 2.0  # too fast for a person to read and type a code
 
     # Density
-    short_min: int = 10
-    long_min: int = 360
-    evenness: float = 0.5  # shape of how unevenly people use ranges: below 1 some are used much more than others
-    certainty: float = 8.0  # the shape at most: even a well known range has its days
-    ranges: tuple[float, ...] = (200.0, 40.0, 8.0)  # of a network nothing is known of, by level
-    ranges_strength: float = 50.0  # messages' worth of pairs that this weighs
-    company: float = 20.0  # messages that a network is thought to have had beside those that were seen
-    again: float = 0.1  # the chance that a message is of somebody who asked already
-    least: int = 4  # messages within the short window that no range is judged below
+    short_window_min: int = 10
+    long_window_min: int = 360
+    range_pseudo_count: float = 0.5  # messages that each range is assumed to have had; below 1: use is uneven
+    density_shape_max: float = 8.0  # of the negative binomial: even a busy range varies from day to day
+    prior_range_counts: tuple[float, ...] = (200.0, 40.0, 8.0)  # ranges of an unknown network, by level
+    prior_range_strength: float = 50.0  # messages that this assumption is worth
+    network_pseudo_count: float = 20.0  # messages that a network is assumed to have had beside those counted
+    resend_probability: float = 0.1  # that a message is a person's repeated request
+    flag_messages_min: int = 4  # in the short window; with fewer no range is flagged
 
     # Whole networks and countries
-    people_min: float = 0.05  # judged as a whole only while fewer than so many of its messages can be people's
-    proven: float = 20.0  # conversions from which a network counts as known
-    floors: tuple[float, float] = (800.0, 1200.0)  # unverified messages that a network, a country may always have open
-    open_factor: float = 3.0  # and so many times the conversions of half an hour and of the busiest hour
+    network_conversion_ratio_max: float = 0.05  # of the conversions due; a network with more is not flagged as a whole
+    proven_conversions: float = 20.0  # from which a network counts as known
+    network_unverified_floor: float = 800.0  # unverified messages that are always allowed to a network
+    country_unverified_floor: float = 1200.0  # and to a country
+    unverified_factor: float = 3.0  # and for each conversion of the last half hour and of the busiest hour
 
-    # Probes: messages to what is judged that pass, to see whether they convert
-    probe_s: float = 600.0  # until the first one, doubled by each that is silent and by each earlier judgement
-    probe_s_min: float = 60.0  # halved by each that converts, down to this
-    probe_s_max: float = 3_600.0
-    widening: float = 4.0  # a range whose probes converted may have so many times the messages that were usual
+    # Probes: messages to flagged ranges that are let through, to see whether they convert
+    probe_interval_s: float = 600.0  # to the first; doubled by each silent probe and each earlier verdict
+    probe_interval_s_min: float = 60.0  # halved by each probe that converts, down to this
+    probe_interval_s_max: float = 3_600.0
+    cleared_range_factor: float = 4.0  # times its usual messages that a range may have once its probes converted
 
     # Time
-    hold_s: float = 7_200.0  # a judgement's length, doubled each time it is repeated
-    hold_s_max: float = 86_400.0
+    verdict_s: float = 7_200.0  # length of a verdict, doubled each time it is repeated
+    verdict_s_max: float = 86_400.0
     history_half_life_s: float = 3 * 86_400.0
-    contagion_s: float = 86_400.0
+    contagion_s: float = 86_400.0  # for which a flagged range counts against its neighbours

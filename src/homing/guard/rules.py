@@ -1,4 +1,4 @@
-"""What operators decide: how far each rule may go, who is allowed and denied, and what a country may cost. Pure."""
+"""What operators set: the mode of each rule, allow and deny lists, and budgets of countries. Pure."""
 
 import enum
 from collections.abc import Iterable, Mapping
@@ -10,34 +10,33 @@ from homing.model import GENERAL
 from homing.routing.prefixes import PrefixTable
 
 
-class Mode(enum.IntEnum):
-    """How far a rule may go."""
-
+class RuleMode(enum.IntEnum):
     OFF = 0
-    MONITOR = 1  # the message goes, and what would have been is written down
+    MONITOR = 1  # the message passes, and the decision is stored
     BLOCK = 2
 
 
 RuleName = Literal["deny", "budget", "range", "burst", "network", "flood"]
 RULES: Final[Mapping[RuleName, str]] = {
     "deny": "the destination is on the deny list",
-    "budget": "the country's budget is spent",
-    "range": "the range of numbers is judged as theft",
-    "burst": "more messages in a range than pass before it is judged",
-    "network": "the network is judged as theft as a whole",
-    "flood": "more unverified messages to a network or country than may be open",
+    "budget": "the country's budget is used up",
+    "range": "the number range is flagged as SMS pumping",
+    "burst": "more messages to a number range than pass before it is scored",
+    "network": "the whole network is flagged as SMS pumping",
+    "flood": "too many messages to a network or country without a conversion so far",
 }
-DEFAULTS: Final[Mapping[RuleName, Mode]] = {
-    "deny": Mode.BLOCK,  # an order, not a guess
-    "budget": Mode.MONITOR,
-    "range": Mode.MONITOR,
-    "burst": Mode.MONITOR,
-    "network": Mode.MONITOR,
-    "flood": Mode.MONITOR,
+DEFAULT_MODES: Final[Mapping[RuleName, RuleMode]] = {
+    "deny": RuleMode.BLOCK,  # an order, not an estimate
+    "budget": RuleMode.MONITOR,
+    "range": RuleMode.MONITOR,
+    "burst": RuleMode.MONITOR,
+    "network": RuleMode.MONITOR,
+    "flood": RuleMode.MONITOR,
 }
+ACCOUNTS_CACHED_MAX: Final = 100_000
 
 
-class Listed(msgspec.Struct, frozen=True):
+class ListEntry(msgspec.Struct, frozen=True):
     """An entry of the allow (`is_allowed`) or deny list. `kind`: "country", "network" or "prefix"; a whole number is
     the longest prefix.
     """
@@ -48,7 +47,7 @@ class Listed(msgspec.Struct, frozen=True):
     is_allowed: bool
 
 
-class Budget(msgspec.Struct, frozen=True):
+class CountryBudget(msgspec.Struct, frozen=True):
     """The most of an account's messages and money to a country; None: no bound. Hours and days are of UTC."""
 
     hour_messages: int | None = None
@@ -58,9 +57,9 @@ class Budget(msgspec.Struct, frozen=True):
 
 
 class _Lists:
-    """One account's entries, with those that hold for every account."""
+    """An account's entries, with those for every account."""
 
-    def __init__(self, entries: Iterable[Listed]) -> None:
+    def __init__(self, entries: Iterable[ListEntry]) -> None:
         tables: dict[str, dict[str, bool]] = {"country": {}, "network": {}, "prefix": {}}
         for entry in entries:
             table = tables[entry.kind]
@@ -69,7 +68,7 @@ class _Lists:
         self._networks, self._countries = tables["network"], tables["country"]
 
     def find(self, number: str, network: str, country: str) -> tuple[bool, str] | None:
-        """(is allowed, the entry) by the longest match: prefixes, then the network, then the country."""
+        """(is allowed, the entry's value): the longest prefix, or else the network, or else the country."""
         if self._prefixes is not None and (found := self._prefixes.find(number)) is not None:
             return found[1], found[0]
         if network in self._networks:
@@ -79,16 +78,16 @@ class _Lists:
         return None
 
 
-class Rules:
-    """All of it at one moment."""
+class GuardRules:
+    """All settings at one moment."""
 
     def __init__(
         self,
-        modes: Mapping[tuple[int, str], Mode] = {},
-        lists: Iterable[Listed] = (),
-        budgets: Mapping[tuple[int, str], Budget] = {},
+        modes: Mapping[tuple[int, str], RuleMode] = {},
+        lists: Iterable[ListEntry] = (),
+        budgets: Mapping[tuple[int, str], CountryBudget] = {},
     ) -> None:
-        """`modes` and `budgets` by (account or GENERAL, rule or country). An account's own stands before the general
+        """`modes` and `budgets` by (account or GENERAL, rule or country). An account's own setting precedes the general
         one, which holds for each account by itself.
         """
         self._modes = dict(modes)
@@ -100,27 +99,28 @@ class Rules:
             owner: _Lists(general + [entry for entry in entries if owner != GENERAL and entry.account_id == owner])
             for owner in owners
         }
-        self._known: dict[int, tuple[Mode, ...]] = {}
+        self._modes_by_account: dict[int, tuple[RuleMode, ...]] = {}
 
-    def modes(self, account_id: int) -> tuple[Mode, ...]:
-        """How far each rule may go with an account, in the order of `RULES`."""
-        known = self._known.get(account_id)
-        if known is None:
-            known = tuple(
-                self._modes.get((account_id, rule), self._modes.get((GENERAL, rule), DEFAULTS[rule])) for rule in RULES
+    def modes(self, account_id: int) -> tuple[RuleMode, ...]:
+        """The mode of each rule for an account, in the order of `RULES`."""
+        modes = self._modes_by_account.get(account_id)
+        if modes is None:
+            modes = tuple(
+                self._modes.get((account_id, rule), self._modes.get((GENERAL, rule), DEFAULT_MODES[rule]))
+                for rule in RULES
             )
-            if len(self._known) < 100_000:
-                self._known[account_id] = known
-        return known
+            if len(self._modes_by_account) < ACCOUNTS_CACHED_MAX:
+                self._modes_by_account[account_id] = modes
+        return modes
 
-    def listed(self, account_id: int, number: str, network: str, country: str) -> tuple[bool, str] | None:
-        """(is allowed, the entry) of the entry that a destination falls under."""
+    def find_entry(self, account_id: int, number: str, network: str, country: str) -> tuple[bool, str] | None:
+        """(is allowed, the entry's value) of the list entry that a destination falls under."""
         if not self._lists:
             return None
         lists = self._lists.get(account_id) or self._lists.get(GENERAL)
         return lists.find(number, network, country) if lists else None
 
-    def budget(self, account_id: int, country: str) -> Budget | None:
+    def budget(self, account_id: int, country: str) -> CountryBudget | None:
         if not self._budgets:
             return None
         return self._budgets.get((account_id, country)) or self._budgets.get((GENERAL, country))

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from itertools import chain
 
 from homing import errors, limits
-from homing.intake.prepare import Prepared, Watch, prepare
+from homing.intake.prepare import GuardCheck, Prepared, prepare
 from homing.intake.submission import Fate, Submission
 from homing.kit.batching import Batcher
 from homing.routing.board import TariffBoard
@@ -33,14 +33,14 @@ class Intake:
         numbering: Numbering,
         next_id: Callable[[], int],
         clock: Clock = utc_now,
-        watch: Watch | None = None,
+        check: GuardCheck | None = None,
     ) -> None:
         self._database = database
         self._board = board
         self._numbering = numbering
         self._next_id = next_id
         self._clock = clock
-        self._watch = watch
+        self._check = check
         self._commits: Batcher[Prepared, Verdict] = Batcher(
             self._commit,
             weight_max=limits.SUBMIT_MESSAGES_MAX,
@@ -73,7 +73,7 @@ class Intake:
         with the id is refused by the database, which raises `StoreFailed` with `poison`.
         """
         next_id = self._next_id if message_id is None else lambda: message_id
-        prepared = prepare(submission, self._board.tariff, self._numbering, next_id, self._watch)
+        prepared = prepare(submission, self._board.tariff, self._numbering, next_id, self._check)
         return prepared.fates, self._commits.put(prepared)
 
     async def drained(self) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 import msgspec
 
 from homing import errors, limits
-from homing.guard.judge import PASS, Judgement
+from homing.guard.enforcement import PASS, GuardDecision, GuardRequest
 from homing.intake.submission import Accepted, Fate, Group, Refused, Submission
 from homing.intake.templates import match_any
 from homing.model import NO_OPTIONS, GuardAction
@@ -14,13 +14,11 @@ from homing.routing.choose import choose, order
 from homing.routing.rules import Wanted
 from homing.routing.tariff import Tariff
 from homing.store.submissions import NewMessage
-from homing.text.numbers import Destination, Numbering
+from homing.text.numbers import Numbering
 from homing.text.segments import Segmentation, count
 
-Watch = Callable[[int, str, str, Destination, str, int, int], Judgement]
-"""Judges a message by (account, app, number, its place, sender, charge in micro-units, id), and writes down what it
-finds: homing.guard.board in the processes, a judge alone elsewhere.
-"""
+GuardCheck = Callable[[GuardRequest], GuardDecision]
+"""Decides whether a message passes: `GuardService.check` in the processes, an enforcer alone in the lab."""
 
 
 class Prepared(msgspec.Struct, frozen=True):
@@ -37,11 +35,11 @@ def prepare(
     tariff: Tariff,
     numbering: Numbering,
     next_id: Callable[[], int],
-    watch: Watch | None = None,
+    check: GuardCheck | None = None,
 ) -> Prepared:
     """Decides everything about a submission but the money.
 
-    A recipient without price or route, or whom the guard (`watch`) blocks, is refused alone as long as another can be
+    A recipient without price or route, or whom the guard (`check`) blocks, is refused alone as long as another can be
     served. Raises a `Refusal` when the whole submission is refused: its text, or no recipient that can be served.
     """
     account = submission.account
@@ -60,18 +58,19 @@ def prepare(
             price = tariff.price(account.account_id, recipient.number)
             charge_micro = 0 if price is None else price.micro * segmentation.parts
             message_id = next_id()
-            judged = PASS
-            if watch is not None and price is not None:
-                judged = watch(
-                    account.account_id,
-                    submission.app_id,
-                    recipient.number,
-                    place,
-                    group.sender,
-                    charge_micro,
-                    message_id,
+            decision = PASS
+            if check is not None and price is not None:
+                decision = check(
+                    GuardRequest(
+                        account_id=account.account_id,
+                        app_id=submission.app_id,
+                        message_id=message_id,
+                        number=recipient.number,
+                        destination=place,
+                        charge_micro=charge_micro,
+                    )
                 )
-                if judged.action is GuardAction.BLOCK:
+                if decision.action is GuardAction.BLOCK:
                     fates.append(Refused(recipient, errors.DestinationBlocked()))
                     continue
             wanted = Wanted(
@@ -100,8 +99,8 @@ def prepare(
                 route_notes = (*route_notes, without)
             submission_id = submission_id or message_id
             told = notes
-            if route_notes or judged is not PASS:
-                told = _encode({**noted, **_decided(route_notes, judged)})
+            if route_notes or decision is not PASS:
+                told = _encode({**noted, **_notes_of(route_notes, decision)})
             messages.append(
                 NewMessage(
                     account_id=account.account_id,
@@ -138,14 +137,14 @@ def prepare(
     return Prepared(account.account_id, total_micro, messages, fates)
 
 
-def _decided(route: Sequence[Reason], judged: Judgement) -> dict[str, object]:
-    """What a message's timeline tells of its route and of the guard, where there is something to tell."""
-    decided: dict[str, object] = {"route": route} if route else {}
-    if judged.reason is not None:
-        decided["guard"] = Reason.of(
-            ReasonCode.GUARD_MONITORED, rule=judged.rule, scope=judged.scope, reason=judged.reason
+def _notes_of(route: Sequence[Reason], decision: GuardDecision) -> dict[str, object]:
+    """For the message's timeline: reasons of its route, and what the guard would have blocked it for."""
+    notes: dict[str, object] = {"route": route} if route else {}
+    if decision.reason is not None:
+        notes["guard"] = Reason.of(
+            ReasonCode.GUARD_MONITORED, rule=decision.rule, scope=decision.scope, reason=decision.reason
         )
-    return decided
+    return notes
 
 
 def _encode(notes: Mapping[str, object]) -> str:

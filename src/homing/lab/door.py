@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from homing import errors
 from homing.accounts.profile import Profile
-from homing.guard.judge import Judge, Judgement
+from homing.guard.enforcement import Enforcer, GuardDecision, GuardRequest
 from homing.intake.prepare import prepare
 from homing.intake.submission import Accepted, Group, Submission
 from homing.kit import ids
@@ -17,7 +17,6 @@ from homing.lab.world import START_S, Needs, World
 from homing.model import App, Recipient, Traffic
 from homing.routing.rules import Wanted
 from homing.routing.tariff import Tariff
-from homing.text.numbers import Destination
 
 NODE: Final = 0
 REFUSED: Final = -1
@@ -37,13 +36,13 @@ class Accepts(Protocol):
 class WholeIntake:
     """Every message through `intake.prepare`: numbers located, priced, judged, offered, chosen, made into rows.
 
-    `guard` is a baseline's, which knows countries alone and stands before the intake; `judge` is Homing's.
+    `guard` is a baseline's, which knows countries alone and stands before the intake; `enforcer` is Homing's.
     """
 
-    def __init__(self, world: World, guard: Allows | None = None, judge: Judge | None = None) -> None:
+    def __init__(self, world: World, guard: Allows | None = None, enforcer: Enforcer | None = None) -> None:
         self._world = world
         self._guard = guard
-        self._judge = judge
+        self._enforcer = enforcer
         self._now_ms = 0
         self._ids = ids.IdSource(NODE, lambda: self._now_ms)
         apps = {app.name: App(app.name, app.name, None, None) for app in world.scenario.apps}
@@ -61,23 +60,13 @@ class WholeIntake:
             chosen[allowed] = self._prepared(needs[allowed], tariff, now_s)
         return chosen
 
-    def _watch(
-        self,
-        account_id: int,
-        app_id: str,
-        number: str,
-        place: Destination,
-        sender: str,
-        charge_micro: int,
-        message_id: int,
-    ) -> Judgement:
-        assert self._judge is not None
-        now_s = ids.id_time_ms(message_id) / 1000
-        return self._judge.judge(account_id, app_id, number, place, sender, charge_micro, now_s)
+    def _check(self, request: GuardRequest) -> GuardDecision:
+        assert self._enforcer is not None
+        return self._enforcer.decide(request, ids.id_time_ms(request.message_id) / 1000)
 
     def _prepared(self, needs: Needs, tariff: Tariff, now_s: float) -> Chosen:
         self._now_ms = int((START_S + now_s) * 1000)
-        watch = None if self._judge is None else self._watch
+        check = None if self._enforcer is None else self._check
         chosen: list[int] = []
         edges = np.searchsorted(needs["app"], np.arange(len(self._world.scenario.apps) + 1))
         for app, first, last in zip(self._world.scenario.apps, edges, edges[1:], strict=False):
@@ -88,7 +77,7 @@ class WholeIntake:
             group = Group(self._world.scenario.text, SENDER, recipients)
             submission = Submission(self._profile, DIALECT, app.name, "lab", [group])
             try:
-                prepared = prepare(submission, tariff, self._world.numbering, self._ids.next, watch)
+                prepared = prepare(submission, tariff, self._world.numbering, self._ids.next, check)
             except errors.Refusal:
                 chosen += [REFUSED] * len(recipients)
                 continue

@@ -1,13 +1,13 @@
-"""Homing itself: the real learner, decider, mind and judge, fed as the brain feeds them, on the virtual clock."""
+"""Homing itself: the real learner, decider, fraud model and enforcer, fed as in service, on the virtual clock."""
 
 import random
 from collections.abc import Sequence
 from typing import Final
 
 from homing import limits
-from homing.guard.judge import Judge
-from homing.guard.mind import Mind
-from homing.guard.rules import RULES, Mode, Rules
+from homing.guard.enforcement import Enforcer
+from homing.guard.model import FraudModel
+from homing.guard.rules import RULES, GuardRules, RuleMode
 from homing.lab.reports import ACCOUNT_ID
 from homing.lab.tariffs import one_rule, tariff
 from homing.lab.world import START_S, World, worth_micro
@@ -72,21 +72,21 @@ class Homing:
 
 
 class HomingGuarded(Homing):
-    """With the guard, all of whose rules block. The mind thinks, and the judge reads its book, at every tick."""
+    """With the guard, all of whose rules block. The model is updated at every tick, before the enforcer decides."""
 
     learn_s = GUARDED_LEARN_S
 
     def __init__(self, world: World) -> None:
         super().__init__(world)
-        self._mind = Mind()
-        self.judge = Judge()
-        self.judge.obey(Rules({(GENERAL, rule): Mode.BLOCK for rule in RULES}))
+        self._model = FraudModel()
+        self.enforcer = Enforcer()
+        self.enforcer.use_rules(GuardRules({(GENERAL, rule): RuleMode.BLOCK for rule in RULES}))
 
     def hear(self, deltas: Sequence[Delta]) -> None:
-        super().hear(self._mind.verdicts().spared(deltas))
-        self._mind.hear(deltas)
+        super().hear(self._model.snapshot.without_fraud(deltas))
+        self._model.observe(deltas)
 
     def think(self, now_s: float) -> None:
         super().think(now_s)
-        self._mind.think(START_S + now_s, self._learner.expected_rate, self._learner.reporting)
-        self.judge.read(self._mind.verdicts())
+        self._model.update(START_S + now_s, self._learner.expected_rate, self._learner.reporting)
+        self.enforcer.use_snapshot(self._model.snapshot)

@@ -41,7 +41,7 @@ def _homing(world: World) -> Policy:
     if world.scenario.goal == "routing":
         return Policy(Homing(world), WholeIntake(world))
     guarded = HomingGuarded(world)
-    return Policy(guarded, WholeIntake(world, judge=guarded.judge), with_blocks=True)
+    return Policy(guarded, WholeIntake(world, enforcer=guarded.enforcer), with_blocks=True)
 
 
 BASELINES: Final[Mapping[str, Callable[[World], Policy]]] = {

@@ -15,7 +15,7 @@ from homing.console.page import STAFF, Entry, Group, Page, Section
 from homing.console.paging import moment_key, page_of, read_moment_key
 from homing.console.visit import Visit
 from homing.console.words import N_
-from homing.guard.rules import RULES, Mode
+from homing.guard.rules import RULES, RuleMode
 from homing.messages.reason_words import TITLES
 from homing.model import GENERAL, GuardAction
 
@@ -31,7 +31,7 @@ RULE_WORDS: Final = {
     "flood": (N_("Flood"), N_("more unverified messages to a network or country than may be open")),
 }
 """A rule's name, and when it refuses."""
-MODES: Final = {Mode.OFF: N_("Off"), Mode.MONITOR: N_("Monitor"), Mode.BLOCK: N_("Block")}
+MODES: Final = {RuleMode.OFF: N_("Off"), RuleMode.MONITOR: N_("Monitor"), RuleMode.BLOCK: N_("Block")}
 ACTIONS: Final = {
     GuardAction.MONITOR: ("warn", N_("Would have been refused")),
     GuardAction.BLOCK: ("bad", N_("Refused")),
@@ -97,7 +97,7 @@ async def _lift(visit: Visit) -> Response:
 
 async def _set_modes(visit: Visit) -> Response:
     owner = await entered.account_id(visit, visit.field("account"))
-    wanted = {rule: Mode(int(text)) for rule in RULES if (text := visit.field(f"mode_{rule}")) in ("0", "1", "2")}
+    wanted = {rule: RuleMode(int(text)) for rule in RULES if (text := visit.field(f"mode_{rule}")) in ("0", "1", "2")}
     async with visit.changing() as transaction:
         await guarding.hold_modes(transaction)
         now = await guarding.read_modes(transaction)
@@ -105,7 +105,7 @@ async def _set_modes(visit: Visit) -> Response:
             visit.check_version({})  # says so
         owners = now if owner == GENERAL else await guarding.read_modes(transaction, owner)
         held = {one.rule: one.mode for one in owners if one.account is None or owner != GENERAL}  # its own comes later
-        for mode in Mode:
+        for mode in RuleMode:
             rules = [rule for rule, one in wanted.items() if one is mode and held.get(rule) is not mode]
             if rules:
                 await guarding.set_modes(transaction, owner, rules, mode)

@@ -1,0 +1,113 @@
+"""When an app's conversions come, and whether they still do. Pure."""
+
+from typing import Final
+
+from homing import limits
+from homing.kit import histogram
+
+PRIOR_DELAY_COUNTS: Final = (0.0, 0.0, 0.2, 0.8, 2.5, 5.0, 6.0, 3.0, 1.2, 0.6, 0.3, 0.2, 0.1, 0.05, 0.05, 0.0, 0.0)
+"""Conversions by time from submit, by bucket of the histogram: worth twenty, with a median of about 35 s."""
+DELAY_COUNT_MAX: Final = 20_000.0  # beyond it all counts are halved, so that recent ones count more
+RATIO_SPAN_MIN: Final = 2  # minutes on either side that a minute's conversion ratio is averaged over
+RATIO_PSEUDO_COUNT: Final = 4.0  # expected conversions that pull a minute's ratio towards 1
+RATIO_MIN: Final = 0.02
+
+
+class ConversionDelays:
+    """What share of the conversions that will come has come, by a message's age."""
+
+    def __init__(self) -> None:
+        self._counts = list(PRIOR_DELAY_COUNTS)
+        self._shares: list[float] = []
+        self.update()
+
+    def observe(self, bucket: int, conversions: int) -> None:
+        """`bucket`: of the seconds from submit to conversion (kit/histogram.py)."""
+        self._counts[bucket] += conversions
+
+    def update(self) -> None:
+        """Brings what `share_by` gives up to date."""
+        total = sum(self._counts)
+        if total > DELAY_COUNT_MAX:
+            self._counts = [count / 2 for count in self._counts]
+        self._shares = [
+            histogram.share_by(self._counts, minute * 60.0) or 0.0 for minute in range(limits.GUARD_FINE_MINUTES + 1)
+        ]
+
+    def share_by(self, age_min: int) -> float:
+        """For messages that were submitted in the minute so long ago: on average half a minute later."""
+        if age_min <= 0:
+            return 0.0
+        if age_min >= len(self._shares):
+            return 1.0
+        return (self._shares[age_min] + self._shares[age_min - 1]) / 2
+
+    def share_below(self, seconds: float) -> float:
+        return histogram.share_by(self._counts, seconds) or 0.0
+
+
+class _MinuteVotes:
+    __slots__ = ("conversions", "expected")
+
+    def __init__(self) -> None:
+        self.expected = 0.0  # conversions, by the genuine rate
+        self.conversions = 0.0
+
+
+class ConversionRatios:
+    """By minute of submit, conversions over those expected, 0..1. In an outage of delivery or of reporting it falls for
+    all ranges alike. Each range has two votes in ten minutes at most, so that an attack on few hardly lowers it.
+    """
+
+    __slots__ = ("_ratios", "_votes", "version")
+
+    def __init__(self) -> None:
+        self._votes: dict[int, _MinuteVotes] = {}
+        self._ratios: dict[int, float] = {}
+        self.version = 0  # counts updates
+
+    def add(self, minute: int, messages: float, conversions: float, rate: float) -> None:
+        """`rate`: conversions that are expected of each message."""
+        votes = self._votes.get(minute)
+        if votes is None:
+            votes = self._votes[minute] = _MinuteVotes()
+        votes.expected += messages * rate
+        votes.conversions += conversions
+
+    def update(self, now_minute: int, delays: ConversionDelays) -> None:
+        """Computes the ratios of the last `GUARD_FINE_MINUTES`; those of the minutes before stay as they are."""
+        first = now_minute - limits.GUARD_FINE_MINUTES
+        oldest = now_minute - limits.GUARD_WEIGHT_MINUTES
+        settled = {minute: ratio for minute, ratio in self._ratios.items() if oldest < minute < first}
+        for minute in [minute for minute in self._votes if minute < first]:
+            del self._votes[minute]
+        self._ratios = {}
+        self.version += 1
+        padding = [0.0] * RATIO_SPAN_MIN
+        due, conversions = [*padding], [*padding]
+        span = range(first - RATIO_SPAN_MIN, now_minute + 1)
+        for minute in span:
+            votes = self._votes.get(minute)
+            if votes is None:
+                due.append(0.0)
+                conversions.append(0.0)
+            else:
+                due.append(votes.expected * delays.share_by(now_minute - minute))
+                conversions.append(votes.conversions)
+        due += padding
+        conversions += padding
+        width = 2 * RATIO_SPAN_MIN + 1
+        due_sum, conversions_sum = sum(due[: width - 1]), sum(conversions[: width - 1])
+        for at, minute in enumerate(span):
+            due_sum += due[at + width - 1]
+            conversions_sum += conversions[at + width - 1]
+            if due_sum > 0.1:
+                ratio = (conversions_sum + RATIO_PSEUDO_COUNT) / (due_sum + RATIO_PSEUDO_COUNT)
+                self._ratios[minute] = min(1.0, max(RATIO_MIN, ratio))
+            due_sum -= due[at]
+            conversions_sum -= conversions[at]
+        self._ratios.update(settled)
+
+    def ratio(self, minute: int) -> float:
+        """1 where nothing is known."""
+        return self._ratios.get(minute, 1.0)

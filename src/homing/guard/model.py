@@ -1,0 +1,366 @@
+"""The fraud model: which number ranges and networks are pumped, by all messages and their conversions. Pure; a clock
+and the expected conversion rates are passed in.
+
+It runs in the process that adds up statistics, observes every delta there, and is updated every second or two. What it
+concludes is a snapshot (guard/snapshot.py). docs/internals/guard.md describes the method.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final
+
+from homing.guard.budgets import UsageCounter
+from homing.guard.decay import Decay
+from homing.guard.policy import LEVELS, GuardPolicy
+from homing.guard.risk import DestinationRisks
+from homing.guard.scoring import RangeScore, Scorer, odds_of
+from homing.guard.snapshot import (
+    WHOLE_NETWORK,
+    Allowance,
+    GuardSnapshot,
+    NetworkKey,
+    NetworkLimits,
+    RangeKey,
+    Verdict,
+)
+from homing.guard.state import HOUR_MIN, AppState, ModelState, NetworkState, RangeState
+from homing.kit import histogram
+from homing.reasons import Reason, ReasonCode
+from homing.routing.cells import CellKey
+from homing.statistics.delta import Delta
+
+ExpectedRate = Callable[[CellKey, int], float]
+"""The genuine conversion rate of an app's messages to a network by a carrier, 0..1."""
+Reporting = Callable[[int, str], str]
+"""Whether an account's app reports conversions: "reporting", or something else."""
+VOTES_PER_RANGE: Final = 2.0  # in ten minutes
+NETWORKS_S: Final = 5.0  # between two updates of the networks' limits
+RATIOS_S: Final = 30.0  # between two updates of conversion ratios and expected rates
+WIDE_RANGES_S: Final = 60.0  # between two scorings of the wider ranges
+WATCH_S: Final = 1_800.0  # for which a silent range is scored without further messages
+FAST_SHARE_MAX: Final = 0.1  # of an app's conversions; where more are fast, fast ones are genuine
+NETWORK_MARGIN_NATS: Final = 2.0  # that a verdict on a whole network needs beside a range's
+
+
+class FraudModel:
+    """Evidence by account, app, network and number range, and the verdicts that follow from it."""
+
+    def __init__(self, policy: GuardPolicy | None = None) -> None:
+        self._policy = policy or GuardPolicy()
+        self.state = ModelState(self._policy)
+        self._verdicts = self.state.verdicts
+        self._scorer = Scorer(self.state)
+        self._decay = Decay(self.state)
+        self._usage = UsageCounter()
+        self._observed: set[RangeKey] = set()  # since the last update
+        self._observed_wide: set[RangeKey] = set()  # of more than 1,000 numbers
+        self._watched: dict[RangeKey, float] = {}  # silent ranges that are scored without further messages, until when
+        self._watched_at = (0, 0.0)  # the minute and the conversion ratios that they were scored by
+        self._limits: dict[NetworkKey, NetworkLimits] = {}
+        self._now_s = 0.0
+        self._networks_s = self._ratios_s = self._wide_ranges_s = 0.0
+        self.snapshot = GuardSnapshot()
+
+    def set_risks(self, risks: DestinationRisks) -> None:
+        """Replaces the risks of destinations, from the next update on."""
+        self.state.risks = risks
+
+    def network_countries(self) -> Mapping[NetworkKey, str]:
+        """The country of every known network."""
+        return {key: network.key.country for key, network in self.state.networks.items()}
+
+    # ---- observing
+
+    def observe(self, deltas: Iterable[Delta]) -> None:
+        for delta in deltas:
+            if delta.submitted or delta.converted:
+                self._observe(delta)
+
+    def _observe(self, delta: Delta) -> None:
+        state = self.state
+        network = state.network(delta.account_id, delta.app_id, delta.country, delta.network)
+        app = network.app
+        network.active_s = max(network.active_s, delta.minute * 60.0)
+        submitted, converted = float(delta.submitted), float(delta.converted)
+        if submitted:
+            network.carriers[delta.carrier_id] = network.carriers.get(delta.carrier_id, 0.0) + submitted
+            self._usage.observe(delta)
+        if converted > 0 and delta.conversion_bucket >= 0:
+            app.delays.observe(delta.conversion_bucket, delta.converted)
+            if self._is_too_fast(delta.conversion_bucket, app):
+                converted = 0.0
+        votes = converted_votes = capped = 0.0
+        is_flagged = False
+        for level, cut in enumerate(LEVELS):
+            digits = delta.block[: len(delta.block) + LEVELS[0] - cut]
+            key = (delta.account_id, delta.app_id, delta.network, digits)
+            found = state.ranges.get(key)
+            if found is None:
+                found = state.ranges[key] = RangeState(digits, level)
+            cohort = found.cohort(delta.minute, submitted > 0)
+            if level == 0:
+                if submitted:
+                    capped, votes = found.count(delta.minute, submitted, network.range_limits[0], VOTES_PER_RANGE)
+                if converted and cohort.messages > 0:
+                    converted_votes = converted * min(1.0, cohort.voting_messages / cohort.messages)
+                self._observed.add(key)
+            else:
+                self._observed_wide.add(key)
+            found.observed_s = self._now_s
+            cohort.messages += submitted
+            cohort.conversions += converted
+            cohort.capped_messages += capped
+            cohort.voting_messages += votes
+            cohort.voting_conversions += converted_votes
+            found.recent_messages += submitted
+            found.recent_conversions += converted
+            if capped:
+                network.pairs[level] += 2 * found.capped_total * capped + capped * capped - capped
+                found.capped_total += capped
+            if key in self._verdicts.by_range:  # what is flagged is not counted in anything wider
+                is_flagged = True
+                break
+        network.is_changed = True
+        if not is_flagged:
+            network.observe(delta)
+            state.country(delta.account_id, delta.app_id, delta.country).observe(delta)
+            if capped:
+                network.add_capped(delta.minute, capped)
+        if votes or converted_votes:
+            network.ratios.add(delta.minute, votes, converted_votes, network.rate)
+            app.ratios.add(delta.minute, votes, converted_votes, network.rate)
+
+    def _is_too_fast(self, bucket: int, app: AppState) -> bool:
+        """Whether a conversion came before a person could have read and typed the code."""
+        fast_s = self._policy.fast_conversion_s
+        return histogram.edges_of(bucket)[1] <= fast_s and app.delays.share_below(fast_s) < FAST_SHARE_MAX
+
+    # ---- updating
+
+    def update(self, now_s: float, expected_rate: ExpectedRate, reporting: Reporting) -> None:
+        """Scores the ranges that have changed or aged, and makes the snapshot. Cheap enough for every second."""
+        self._now_s = now_s
+        minute = int(now_s // 60)
+        if now_s - self._networks_s >= NETWORKS_S:
+            self._update_networks(now_s, minute, expected_rate, reporting)
+        if self._decay.is_due(now_s):
+            self._usage.trim(minute)
+            for dropped in self._decay.trim(now_s, minute):
+                self._limits.pop(dropped, None)
+        allowances: dict[RangeKey, Allowance] = {}
+        # A flagged range is taken out of the wider ones, so the narrow come first; then by key, as sets have no order.
+        for key in sorted(self._ranges_to_score(now_s, minute), key=lambda key: (-len(key[3]), key)):
+            allowance = self._score(key, now_s, minute)
+            if allowance is not None:
+                allowances[key] = allowance
+        for key in self._verdicts.expired(now_s):
+            self._release(key)
+        self._update_limits(now_s, minute)
+        self.snapshot = GuardSnapshot(
+            made_s=now_s,
+            networks=dict(self._limits),
+            verdicts=dict(self._verdicts.by_range),
+            allowances=allowances,
+            usage=self._usage.usage(),
+            reporting_apps=frozenset(key for key, app in self.state.apps.items() if app.reports_conversions),
+            due_probes=self._verdicts.due_probes(now_s),
+        )
+
+    def _update_networks(self, now_s: float, minute: int, expected_rate: ExpectedRate, reporting: Reporting) -> None:
+        """Conversion ratios, expected rates, and what passes to ranges without history."""
+        self._networks_s = now_s
+        state = self.state
+        is_ratios_due = now_s - self._ratios_s >= RATIOS_S
+        if is_ratios_due:
+            self._ratios_s = now_s
+            for (account_id, app_id), app in state.apps.items():
+                app.delays.update()
+                app.ratios.update(minute, app.delays)
+                app.reports_conversions = reporting(account_id, app_id) == "reporting"
+        for network in state.networks.values():
+            if network.active_s < now_s - HOUR_MIN * 60.0:
+                continue
+            if is_ratios_due or not network.rate:
+                network.rate = _rate_of(network, expected_rate)
+            if is_ratios_due:
+                network.ratios.update(minute, network.app.delays)
+                network.is_changed = True
+            network.count_ranges()
+            if self._scorer.update_range_limits(network, minute):
+                network.is_changed = True
+
+    def _ranges_to_score(self, now_s: float, minute: int) -> set[RangeKey]:
+        """Those with new deltas, watched ones when silence may count for more than before, and at times the wide."""
+        keys, self._observed = self._observed, set()
+        if self._watched_at != (minute, self._ratios_s):
+            self._watched_at = minute, self._ratios_s
+            self._watched = {key: until_s for key, until_s in self._watched.items() if until_s >= now_s}
+            keys |= self._watched.keys()
+        if now_s - self._wide_ranges_s >= WIDE_RANGES_S:
+            self._wide_ranges_s = now_s
+            wide, self._observed_wide = self._observed_wide, set()
+            keys |= wide
+        return keys
+
+    def _update_limits(self, now_s: float, minute: int) -> None:
+        """The limits of the networks that have changed."""
+        policy = self._policy
+        countries: dict[tuple[int, str, str], Allowance] = {}
+        for key, network in self.state.networks.items():
+            if not network.is_changed:
+                continue
+            network.is_changed = False
+            if not network.app.reports_conversions:
+                self._limits[key] = NetworkLimits(network.range_limits, None, None, None, False)
+                continue
+            network.verdict = self._network_verdict(network, now_s, minute)
+            country = key[0], key[1], network.key.country
+            if country not in countries:
+                floor = policy.country_unverified_floor
+                countries[country] = self._scorer.unverified(network.country, minute, floor)
+            unverified = self._scorer.unverified(network, minute, policy.network_unverified_floor)
+            self._limits[key] = NetworkLimits(network.range_limits, unverified, countries[country], network.verdict)
+
+    # ---- verdicts on ranges
+
+    def _score(self, key: RangeKey, now_s: float, minute: int) -> Allowance | None:
+        """Flags a range, or gives its allowance where that differs from the network's limits."""
+        policy, scorer = self._policy, self._scorer
+        found, network = self.state.ranges.get(key), self.state.networks.get(key[:3])
+        if found is None or network is None:
+            return None
+        verdict = self._verdicts.by_range.get(key)
+        if verdict is not None:
+            self._rescore(key, found, network, verdict, minute)
+            return None
+        least = policy.flag_messages_min
+        is_silent = found.recent_messages - found.recent_conversions >= least - 1
+        limit = network.range_limits[found.level]
+        is_dense = found.period_messages * 2 >= limit or found.recent_messages >= 3 * limit
+        if found.recent_messages < least or not (is_silent or is_dense):
+            return None
+        score = scorer.score(network, key, found, minute)
+        if score.total >= policy.flag_nats:
+            self._flag(key, found, network, score, now_s)
+            return None
+        if found.level == 0 and is_silent and network.app.reports_conversions:
+            largest_silence = scorer.silence(
+                network, found.archived_exposure + found.recent_messages, score.conversions
+            )
+            if score.prior + largest_silence + score.density.nats + policy.rescore_margin_nats >= policy.flag_nats:
+                self._watched[key] = now_s + WATCH_S
+        need_nats = policy.flag_nats - score.prior - score.silence
+        return scorer.allowance(network, found.level, score.density, need_nats)
+
+    def _rescore(self, key: RangeKey, found: RangeState, network: NetworkState, verdict: Verdict, minute: int) -> None:
+        """Whether a verdict still holds, by the probes since and by late conversions of earlier messages. Density stays
+        as it was: refused messages are not counted, so that its absence says nothing.
+        """
+        policy = self._policy
+        sent, converted, odds = self._scorer.probe_odds(network, found, verdict.since_s, minute)
+        if network.app.reports_conversions and odds < policy.clear_nats:
+            self._clear(key, found, network)
+            return
+        score = self._scorer.score(network, key, found, minute)
+        if score.prior + score.silence + max(score.density.nats, found.density_when_flagged) < policy.clear_nats:
+            found.times_flagged = max(0, found.times_flagged - 1)
+            network.flagged.pop(found.digits, None)
+            self._verdicts.remove(key)
+        else:
+            last_s = found.last_message_s(verdict.since_s)
+            self._verdicts.schedule_probe(key, last_s, sent, converted, found.times_flagged)
+
+    def _flag(self, key: RangeKey, found: RangeState, network: NetworkState, score: RangeScore, now_s: float) -> None:
+        policy = self._policy
+        length_s = min(policy.verdict_s_max, policy.verdict_s * 2**found.times_flagged)
+        found.times_flagged += 1
+        found.density_when_flagged = score.density.nats
+        verdict = Verdict(score.reason, now_s, now_s + length_s, network.app.reports_conversions)
+        self._verdicts.add(key, verdict, found.times_flagged)
+        network.flagged[found.digits] = now_s
+        network.flagged_wide.add(found.digits[:-2])
+        parents = self.state.parents(key, found)
+        network.exclude(found, parents)
+        self._watched.pop(key, None)
+        for area in (*parents, network, network.country):
+            area.subtract(found)
+
+    def _clear(self, key: RangeKey, found: RangeState, network: NetworkState) -> None:
+        """Its probes converted: the range is genuine, is allowed more messages than were usual, and no longer counts
+        against its neighbours. The verdict stays counted, so that probes of a next one come later: whoever forges
+        conversions gains little.
+        """
+        pseudo_count = self._policy.range_pseudo_count
+        usual = pseudo_count + found.history_before(network.horizon)
+        self._release(key)
+        found.history = usual * self._policy.cleared_range_factor - pseudo_count
+        network.flagged.pop(found.digits, None)
+
+    def _release(self, key: RangeKey) -> None:
+        """Ends a verdict; what comes from now on is scored anew."""
+        self._verdicts.remove(key)
+        self.state.ranges[key].restart()
+
+    # ---- verdicts on whole networks
+
+    def _network_verdict(self, network: NetworkState, now_s: float, minute: int) -> Verdict | None:
+        """A network of which hardly anybody ever converted is flagged as a whole, until its probes convert."""
+        policy = self._policy
+        if network.verdict is not None and network.verdict.until_s > now_s:
+            return self._rescore_network(network, network.verdict, minute)
+        self._verdicts.cancel_probes(network.whole)
+        is_busy = network.messages_since(minute - policy.long_window_min) >= policy.short_window_min
+        if network.is_proven or not is_busy:
+            return None
+        exposure, conversions = network.exposure(minute, network.exposure_weights(minute))
+        exposure, conversions = exposure + network.archived_exposure, conversions + network.archived_conversions
+        due = exposure * network.rate
+        if due <= 0 or conversions / due > policy.network_conversion_ratio_max:
+            return None
+        nats = self._scorer.prior(network) + self._scorer.silence(network, exposure, conversions)
+        if nats < policy.flag_nats + NETWORK_MARGIN_NATS:
+            return None
+        network.clear_cohorts()
+        self._verdicts.schedule_probe(network.whole, now_s, 0.0, 0.0, 1)
+        reason = Reason.of(
+            ReasonCode.GUARD_NETWORK_UNCONVERTED,
+            conversions=round(conversions),
+            expected=round(due, 1),
+            odds=odds_of(nats),
+        )
+        return Verdict(reason, now_s, now_s + policy.verdict_s)
+
+    def _rescore_network(self, network: NetworkState, verdict: Verdict, minute: int) -> Verdict | None:
+        sent, converted, odds = self._scorer.probe_odds(network, network, verdict.since_s, minute)
+        if odds < self._policy.clear_nats:
+            self._verdicts.cancel_probes(network.whole)
+            return None
+        last_s = network.last_message_s(verdict.since_s)
+        self._verdicts.schedule_probe(network.whole, last_s, sent, converted, 1)
+        return verdict
+
+    # ---- operators, and the state of an earlier process
+
+    def lift(self, key: RangeKey) -> None:
+        """An operator's decision that a range, or a network as a whole, is genuine: the evidence so far is dropped."""
+        network = self.state.networks.get(key[:3])
+        if key[3] == WHOLE_NETWORK:
+            if network is not None and network.verdict is not None:
+                self._verdicts.cancel_probes(key)
+                network.verdict = None
+                network.clear_cohorts()
+                network.archived_exposure = network.archived_conversions = 0.0
+                network.is_changed = True
+        elif key in self._verdicts.by_range:
+            self._release(key)
+            self.state.ranges[key].times_flagged = 0
+            if network is not None:
+                network.flagged.pop(key[3], None)
+
+
+def _rate_of(network: NetworkState, expected_rate: ExpectedRate) -> float:
+    """The genuine conversion rate, weighted by the carriers that took its latest messages."""
+    total = sum(network.carriers.values())
+    if total <= 0:
+        return network.rate
+    shares = ((carrier_id, share) for carrier_id, share in network.carriers.items() if share > 0)
+    return sum(share * expected_rate(network.key, carrier_id) for carrier_id, share in shares) / total

@@ -1,0 +1,151 @@
+"""The part of the model's state that outlives a process, by network. Pure."""
+
+from collections.abc import Mapping, Sequence
+from math import inf
+
+import msgspec
+
+from homing.guard.cohorts import Cohort, CohortSeries
+from homing.guard.snapshot import WHOLE_NETWORK, NetworkKey, RangeKey, Verdict
+from homing.guard.state import ModelState, RangeState
+from homing.statistics.delta import Delta
+
+CohortCounts = tuple[float, float, float, float, float, float]
+"""The arguments of a `Cohort`, in their order."""
+
+
+class SavedRange(msgspec.Struct, frozen=True, array_like=True):
+    """What is stored of a `RangeState`."""
+
+    digits: str
+    level: int
+    history: float
+    times_flagged: int
+    archived_messages: float
+    archived_exposure: float
+    archived_conversions: float
+    cohorts: dict[int, CohortCounts]
+
+
+class SavedNetwork(msgspec.Struct, frozen=True, array_like=True):
+    """What is stored of a `NetworkState`, with its ranges."""
+
+    country: str
+    capped_total: float
+    pairs: list[float]
+    range_counts_at: dict[int, list[float]]
+    flagged: dict[str, float]
+    archived_capped: float
+    capped: dict[int, CohortCounts]
+    ranges: list[SavedRange]
+
+
+def export_networks(state: ModelState, since_s: float, networks_max: int) -> Sequence[tuple[NetworkKey, SavedNetwork]]:
+    """The networks with messages since a unix time, those with the latest first."""
+    active = sorted(
+        ((key, network) for key, network in state.networks.items() if network.active_s >= since_s),
+        key=lambda pair: -pair[1].active_s,
+    )[:networks_max]
+    saved = {
+        key: SavedNetwork(
+            country=network.key.country,
+            capped_total=network.capped_total,
+            pairs=network.pairs,
+            range_counts_at=network.range_counts_at,
+            flagged=network.flagged,
+            archived_capped=network.capped.archived_messages,
+            capped=_export_cohorts(network.capped),
+            ranges=[],
+        )
+        for key, network in active
+    }
+    for (account_id, app_id, network_code, _digits), found in state.ranges.items():
+        network = saved.get((account_id, app_id, network_code))
+        if network is not None and (found.history >= 1.0 or found.times_flagged or len(found.cohorts) > 1):
+            network.ranges.append(_export_range(found))
+    return list(saved.items())
+
+
+def restore_network(state: ModelState, key: NetworkKey, saved: SavedNetwork) -> None:
+    account_id, app_id, network_code = key
+    network = state.network(account_id, app_id, saved.country, network_code)
+    network.capped_total, network.pairs, network.flagged = saved.capped_total, list(saved.pairs), dict(saved.flagged)
+    network.range_counts_at = {minute: list(counts) for minute, counts in saved.range_counts_at.items()}
+    capped = CohortSeries()
+    capped.archived_messages = saved.archived_capped
+    capped.cohorts = _restore_cohorts(saved.capped)
+    network.restore_capped(capped)
+    for saved_range in saved.ranges:
+        state.ranges.setdefault((*key, saved_range.digits), _restore_range(saved_range))
+
+
+def restore_verdict(state: ModelState, key: RangeKey, verdict: Verdict) -> None:
+    """A verdict in force that an earlier process gave."""
+    network = state.networks.get(key[:3])
+    if network is None or key in state.verdicts.by_range:
+        return
+    if key[3] == WHOLE_NETWORK:
+        network.verdict = verdict
+        state.verdicts.schedule_probe(key, verdict.since_s, 0.0, 0.0, 1)
+        return
+    found = state.ranges.setdefault(key, RangeState(key[3], 0))
+    found.times_flagged = max(1, found.times_flagged)
+    found.density_when_flagged = inf  # no longer known: only probes can end the verdict early
+    state.verdicts.add(key, verdict, found.times_flagged)
+    network.flagged[key[3]] = verdict.since_s
+
+
+def restore_statistics(state: ModelState, past: Delta, conversion_times: Sequence[int]) -> None:
+    """Sums of earlier statistics: an app's conversion delays (counts by bucket), and where its people converted."""
+    app = state.app(past.account_id, past.app_id)
+    for bucket, count in enumerate(conversion_times):
+        if count:
+            app.delays.observe(bucket, count)
+    network = state.network(past.account_id, past.app_id, past.country, past.network)
+    network.active_s = max(network.active_s, past.minute * 60.0)
+    for area in (network, state.country(past.account_id, past.app_id, past.country)):
+        area.conversions_total += past.converted
+        area.busiest_hour_conversions = max(area.busiest_hour_conversions, float(past.converted))
+
+
+def _export_range(found: RangeState) -> SavedRange:
+    return SavedRange(
+        digits=found.digits,
+        level=found.level,
+        history=found.history,
+        times_flagged=found.times_flagged,
+        archived_messages=found.archived_messages,
+        archived_exposure=found.archived_exposure,
+        archived_conversions=found.archived_conversions,
+        cohorts=_export_cohorts(found),
+    )
+
+
+def _restore_range(saved: SavedRange) -> RangeState:
+    found = RangeState(saved.digits, saved.level)
+    found.history, found.times_flagged = saved.history, saved.times_flagged
+    found.archived_messages = saved.archived_messages
+    found.archived_exposure = saved.archived_exposure
+    found.archived_conversions = saved.archived_conversions
+    found.cohorts = _restore_cohorts(saved.cohorts)
+    found.recount()
+    found.capped_total = saved.history + sum(cohort.capped_messages for cohort in found.cohorts.values())
+    return found
+
+
+def _export_cohorts(series: CohortSeries) -> dict[int, CohortCounts]:
+    return {
+        minute: (
+            cohort.messages,
+            cohort.conversions,
+            cohort.capped_messages,
+            cohort.voting_messages,
+            cohort.voting_conversions,
+            cohort.exposure,
+        )
+        for minute, cohort in series.cohorts.items()
+    }
+
+
+def _restore_cohorts(saved: Mapping[int, CohortCounts]) -> dict[int, Cohort]:
+    return {minute: Cohort(*counts) for minute, counts in saved.items()}

@@ -1,0 +1,162 @@
+"""The guard of an accepting process: an enforcer with the latest snapshot and rules, and a store for its decisions."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import msgspec
+import structlog
+
+from homing import errors, limits
+from homing.guard.enforcement import Enforcer, GuardDecision, GuardRequest
+from homing.guard.risk import CountryTraffic, RiskLevel, RiskSetting
+from homing.guard.rules import CountryBudget, GuardRules, ListEntry, RuleMode
+from homing.guard.snapshot import decode_snapshot
+from homing.reasons import encode_reason
+from homing.store.database import Database
+from homing.store.following import follow
+from homing.store.notices import SETTINGS_CHANNEL
+
+SNAPSHOT_CHANNEL: Final = "homing_guard"
+log = structlog.get_logger()
+DecisionRow = tuple[object, ...]
+"""A value for each array of guard_decisions_add."""
+
+
+class GuardService:
+    """Decides on messages in memory. Decisions are stored a little later, within bounds, so that no answer waits for
+    them; what does not fit is counted in the log.
+    """
+
+    def __init__(self, database: Database, unix_s: Callable[[], float]) -> None:
+        self._database = database
+        self._unix_s = unix_s
+        self._enforcer = Enforcer()
+        self._rules_stale, self._snapshot_stale = asyncio.Event(), asyncio.Event()
+        self._decisions: list[DecisionRow] = []
+        self._dropped = 0
+        self._has_decisions = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._made_at: datetime | None = None  # of the snapshot in use
+
+    async def open(self) -> None:
+        """Reads rules and snapshot. Raises `StoreAway` when it cannot."""
+        await self._read_rules()
+        await self._read_snapshot()
+        rules_changed, snapshot_changed = self._rules_stale.set, self._snapshot_stale.set
+        coroutines = (
+            follow(self._rules_stale, self._read_rules, limits.PROFILE_AGE_S_MAX),
+            follow(self._snapshot_stale, self._read_snapshot, limits.GUARD_SNAPSHOT_S),
+            self._database.listen(SETTINGS_CHANNEL, lambda _payload: rules_changed(), rules_changed),
+            self._database.listen(SNAPSHOT_CHANNEL, lambda _payload: snapshot_changed(), snapshot_changed),
+            self._store_decisions(),
+        )
+        self._tasks = [asyncio.get_running_loop().create_task(coroutine) for coroutine in coroutines]
+
+    async def close(self) -> None:
+        """Stores the decisions that wait, if the database can be reached."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        with contextlib.suppress(errors.PlatformFailure):
+            while self._decisions:
+                await self._flush()
+
+    def check(self, request: GuardRequest) -> GuardDecision:
+        """Decides on a message, and has the decision stored unless it just passes."""
+        now_s = self._unix_s()
+        decision = self._enforcer.decide(request, now_s)
+        if decision.reason is not None:
+            if len(self._decisions) < limits.GUARD_DECISIONS_PENDING_MAX:
+                destination = request.destination
+                self._decisions.append(
+                    (
+                        request.account_id,
+                        datetime.fromtimestamp(now_s, UTC),
+                        request.message_id,
+                        request.app_id,
+                        request.number,
+                        destination.country,
+                        destination.mcc + destination.mnc,
+                        int(decision.action),
+                        decision.rule,
+                        encode_reason(decision.reason),
+                        decision.scope,
+                        request.charge_micro,
+                    )
+                )
+                self._has_decisions.set()
+            else:
+                self._dropped += 1
+        return decision
+
+    async def _read_rules(self) -> None:
+        self._enforcer.use_rules(await read_rules(self._database))
+
+    async def _read_snapshot(self) -> None:
+        row = await self._database.row("guard_book_read")
+        if row is None or row["made_at"] == self._made_at:
+            return
+        self._made_at = row["made_at"]
+        try:
+            self._enforcer.use_snapshot(decode_snapshot(row["book"]))
+        except msgspec.DecodeError as error:  # of another release
+            log.warning("guard_snapshot_undecodable", detail=str(error))
+
+    async def _store_decisions(self) -> None:
+        while True:
+            await self._has_decisions.wait()
+            self._has_decisions.clear()
+            await asyncio.sleep(limits.GUARD_DECISIONS_LINGER_S)
+            try:
+                while self._decisions:
+                    await self._flush()
+            except errors.PlatformFailure as failure:
+                log.warning("guard_decisions_wait", failure=str(failure))
+                self._has_decisions.set()
+                if isinstance(failure, errors.StoreFailed) and failure.poison:
+                    self._drop(limits.GUARD_DECISIONS_BATCH_MAX)
+                await asyncio.sleep(limits.DATABASE_PROBE_INTERVAL_S)
+            if self._dropped:
+                log.warning("guard_decisions_dropped", messages=self._dropped)
+                self._dropped = 0
+
+    async def _flush(self) -> None:
+        batch = self._decisions[: limits.GUARD_DECISIONS_BATCH_MAX]
+        await self._database.execute("guard_decisions_add", *map(list, zip(*batch, strict=True)))
+        del self._decisions[: len(batch)]
+
+    def _drop(self, count: int) -> None:
+        self._dropped += len(self._decisions[:count])
+        del self._decisions[:count]
+
+
+async def read_rules(database: Database) -> GuardRules:
+    modes = await database.fetch("guard_modes")
+    lists = await database.fetch("guard_lists")
+    budgets = await database.fetch("guard_budgets")
+    return GuardRules(
+        {(row["account_id"], row["rule"]): RuleMode(row["mode"]) for row in modes},
+        [ListEntry(row["account_id"], row["kind"], row["value"], row["is_allowed"]) for row in lists],
+        {(row["account_id"], row["country"]): _budget(row) for row in budgets},
+    )
+
+
+async def read_risk_settings(database: Database) -> Sequence[RiskSetting]:
+    rows = await database.fetch("guard_risks")
+    return [RiskSetting(row["account_id"], row["kind"], row["value"], RiskLevel(row["level"])) for row in rows]
+
+
+async def read_country_traffic(database: Database, now: datetime) -> Sequence[CountryTraffic]:
+    """Of the `GUARD_RISK_DAYS` before today."""
+    today = int(now.timestamp()) // 86_400
+    rows = await database.fetch(
+        "guard_spends", today - limits.GUARD_RISK_DAYS, today, timeout_s=limits.DATABASE_SLOW_TIMEOUT_S
+    )
+    return [CountryTraffic(*row) for row in rows]
+
+
+def _budget(row: Mapping[str, Any]) -> CountryBudget:
+    return CountryBudget(row["hour_messages"], row["day_messages"], row["hour_micro"], row["day_micro"])

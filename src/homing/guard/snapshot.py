@@ -1,0 +1,126 @@
+"""What the fraud model publishes to the accepting processes: verdicts, and how much passes before there is one."""
+
+from collections.abc import Mapping, Sequence, Set
+from typing import Final
+
+import msgspec
+
+from homing.guard.policy import LEVELS
+from homing.reasons import Reason
+from homing.statistics.delta import Delta
+
+NetworkKey = tuple[int, str, str]
+"""Account, app, network (MCC and MNC)."""
+RangeKey = tuple[int, str, str, str]
+"""Account, app, network, and the range's first digits."""
+WHOLE_NETWORK: Final = ""
+"""In place of a range's digits."""
+
+
+class Verdict(msgspec.Struct, frozen=True, array_like=True):
+    """A range or network is taken for fraud (SMS pumping) from `since_s` until `until_s`, unix times. Without
+    `may_block` the app's conversions are not reported: density alone is no reason to block.
+    """
+
+    reason: Reason
+    since_s: float
+    until_s: float
+    may_block: bool = True
+
+
+class Allowance(msgspec.Struct, frozen=True, array_like=True):
+    """Messages that were counted lately, and the number from which no more pass until the next snapshot."""
+
+    counted: float
+    limit: float
+
+
+class NetworkLimits(msgspec.Struct, frozen=True, array_like=True):
+    """Limits of an app's messages to a network. `ranges`: by level, for ranges without an allowance of their own.
+    `network` and `country`: their unverified messages; None: no limit. `may_block` as in `Verdict`.
+    """
+
+    ranges: tuple[int, ...]
+    network: Allowance | None
+    country: Allowance | None
+    verdict: Verdict | None = None
+    may_block: bool = True
+
+
+class BudgetUsage(msgspec.Struct, frozen=True, array_like=True):
+    """An account's messages and money to a country, in an hour and on a day of UTC, each as periods since 1970."""
+
+    hour: int
+    hour_messages: int
+    hour_micro: int
+    day: int
+    day_messages: int
+    day_micro: int
+
+
+class GuardSnapshot(msgspec.Struct, frozen=True):
+    """The model's conclusions at one moment. Immutable; the next snapshot replaces it as a whole."""
+
+    made_s: float = 0.0  # unix time
+    networks: Mapping[NetworkKey, NetworkLimits] = {}
+    verdicts: Mapping[RangeKey, Verdict] = {}
+    allowances: Mapping[RangeKey, Allowance] = {}
+    usage: Mapping[tuple[int, str], BudgetUsage] = {}  # by account and country
+    reporting_apps: Set[tuple[int, str]] = frozenset()  # (account, app) whose conversions are reported
+    due_probes: Set[RangeKey] = frozenset()  # what is flagged and of which one message is to pass
+
+    def without_fraud(self, deltas: Sequence[Delta]) -> Sequence[Delta]:
+        """The deltas of messages that `is_fraud` does not hold of."""
+        return [delta for delta in deltas if not self.is_fraud(delta)] if self.verdicts else deltas
+
+    def is_fraud(self, delta: Delta) -> bool:
+        """Whether messages were submitted to a range after it was flagged. Their missing conversions say nothing about
+        the carrier.
+        """
+        for cut in LEVELS:
+            digits = delta.block[: len(delta.block) + LEVELS[0] - cut]
+            verdict = self.verdicts.get((delta.account_id, delta.app_id, delta.network, digits))
+            if verdict is not None:
+                return verdict.may_block and delta.minute > verdict.since_s // 60
+        return False
+
+
+class _EncodedSnapshot(msgspec.Struct, frozen=True, array_like=True):
+    """A snapshot as MessagePack holds it, whose maps cannot have tuples as keys."""
+
+    made_s: float
+    networks: list[tuple[NetworkKey, NetworkLimits]]
+    verdicts: list[tuple[RangeKey, Verdict]]
+    allowances: list[tuple[RangeKey, Allowance]]
+    usage: list[tuple[tuple[int, str], BudgetUsage]]
+    reporting_apps: list[tuple[int, str]]
+    due_probes: list[RangeKey]
+
+
+def encode_snapshot(snapshot: GuardSnapshot, ranges_max: int) -> bytes:
+    """For other processes. At most `ranges_max` verdicts, the latest, and as many allowances and probes."""
+    verdicts = sorted(snapshot.verdicts.items(), key=lambda pair: -pair[1].since_s)[:ranges_max]
+    encoded = _EncodedSnapshot(
+        made_s=snapshot.made_s,
+        networks=list(snapshot.networks.items()),
+        verdicts=verdicts,
+        allowances=list(snapshot.allowances.items())[:ranges_max],
+        usage=list(snapshot.usage.items()),
+        reporting_apps=list(snapshot.reporting_apps),
+        due_probes=list(snapshot.due_probes)[:ranges_max],
+    )
+    return msgspec.msgpack.encode(encoded)
+
+
+def decode_snapshot(encoded: bytes) -> GuardSnapshot:
+    """Raises `msgspec.DecodeError` for a snapshot of another release."""
+    found = msgspec.msgpack.decode(encoded, type=_EncodedSnapshot)
+    return GuardSnapshot(
+        made_s=found.made_s,
+        networks=dict(found.networks),
+        verdicts=dict(found.verdicts),
+        allowances=dict(found.allowances),
+        usage=dict(found.usage),
+        reporting_apps=frozenset(found.reporting_apps),
+        due_probes=frozenset(found.due_probes),
+    )
