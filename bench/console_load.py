@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from homing.kit import ids
+from homing.common import ids
 from homing.store.database import Database
 from homing.store.migrate import WEEK_MS
 

@@ -15,13 +15,13 @@ from types import TracebackType
 from typing import Final, Self
 
 from homing import demo
-from homing.accounts import catalogue
-from homing.kit.money import MICRO
-from homing.ledger.movements import move, top_up
-from homing.ledger.proof import Proof, prove
-from homing.routing.rules import Match
+from homing.admin import catalogue
+from homing.common.money import MICRO
+from homing.ledger.postings import post, top_up
+from homing.ledger.proof import LedgerProof, prove
+from homing.routing.rules import RouteScope
 from homing.store.database import FREE_PLANS, Database
-from homing.store.embedded import EmbeddedPostgres
+from homing.store.embedded.server import EmbeddedPostgres
 
 START_S: Final = 120.0
 FUNDS_MICRO: Final = 100_000_000 * MICRO
@@ -110,7 +110,7 @@ class Homing:
         async with _Database(self.data) as database, database.transaction() as transaction:
             account = await transaction.row("account_find", demo.ACCOUNT, None)
             assert account is not None
-            await move(transaction, account["account_id"], top_up(FUNDS_MICRO), "bench", "load")
+            await post(transaction, account["account_id"], top_up(FUNDS_MICRO), "bench", "load")
             await transaction.raw.execute("UPDATE account SET submits_per_s = NULL WHERE name = $1", demo.ACCOUNT)
 
     async def set_carriers(self, settings: str) -> None:
@@ -123,7 +123,7 @@ class Homing:
         async with _Database(self.data) as database, database.transaction() as transaction:
             await transaction.raw.execute("UPDATE carrier SET enabled = false")
             carrier_id = await catalogue.add_carrier(transaction, "measured", kind, settings)
-            await catalogue.set_route(transaction, Match(), carrier_id)
+            await catalogue.set_route(transaction, RouteScope(), carrier_id)
 
     async def let_bind(self, binds: int) -> None:
         """So many SMPP binds of the demo account at once."""
@@ -139,7 +139,7 @@ class Homing:
         async with _Database(self.data) as database:
             return {row["kind"]: row["waiting"] for row in await database.fetch("depths")}
 
-    async def proof(self) -> Proof:
+    async def proof(self) -> LedgerProof:
         async with _Database(self.data) as database:
             return await prove(database)
 

@@ -21,14 +21,14 @@ from bench.accept import Figures, Load, measure_closed, per_s, runs
 from bench.homing import Homing, database_of
 from bench.report import Row
 from homing import demo, limits
-from homing.accounts import catalogue
+from homing.admin import catalogue
 from homing.guard.policy import LEVELS
 from homing.guard.rules import RULES, RuleMode
 from homing.guard.snapshot import Allowance, GuardSnapshot, NetworkLimits, Verdict, encode_snapshot
 from homing.model import Strategy
 from homing.reasons import Reason, ReasonCode
-from homing.routing.board import write_match
-from homing.routing.rules import Match
+from homing.routing.catalogue_cache import write_match
+from homing.routing.rules import RouteScope
 from homing.store.database import Database
 from homing.text.numbers import Numbering
 
@@ -102,7 +102,7 @@ async def _set(database: Database, *, is_on: bool) -> None:
     strategy = Strategy.ADAPTIVE if is_on else Strategy.PRIORITY
     async with database.transaction() as transaction:
         for row in await transaction.fetch("carrier_list"):
-            await catalogue.set_route(transaction, Match(), row["carrier_id"], strategy=strategy)
+            await catalogue.set_route(transaction, RouteScope(), row["carrier_id"], strategy=strategy)
         for rule in RULES:
             await transaction.execute("guard_mode_set", 0, [rule], int(RuleMode.BLOCK if is_on else RuleMode.OFF))
 
@@ -119,7 +119,7 @@ async def _conclude(database: Database, account_id: int, networks: set[tuple[str
         [demo.APP_ID] * count,
         [country for country, _network in listed],
         [network for _country, network in listed],
-        [write_match(Match())] * count,
+        [write_match(RouteScope())] * count,
         ["written for the bench"] * count,
         ["{}"] * count,
         [",".join(map(str, carriers))] * count,

@@ -22,7 +22,7 @@ from bench.report import Row
 from bench.sink import Sink
 from bench.smsc import Smsc
 from bench.way_home import CONNECTIONS, TICK_S, Sustained, sustain
-from homing.store.embedded import EmbeddedPostgres
+from homing.store.embedded.server import EmbeddedPostgres
 
 RATES_PER_S: Final = (2_000, 3_000, 3_250, 3_500, 3_750, 4_000, 4_250, 4_500, 4_750, 5_000)
 TARGET_PER_S: Final = 3_000

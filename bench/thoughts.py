@@ -10,12 +10,12 @@ from typing import Final
 
 from bench.report import Row
 from homing import limits
-from homing.conversions.learning import pause_s
+from homing.aggregation.routing_listener import pause_s
+from homing.learning.adaptive import AdaptiveRouting
+from homing.learning.posteriors import RoutingLearner
 from homing.model import GENERAL, Strategy
-from homing.routing.adaptive import Adaptive
-from homing.routing.beliefs import Learner
-from homing.routing.rules import Candidate, Match, Rule
-from homing.routing.tariff import Tariff
+from homing.routing.catalogue import Catalogue
+from homing.routing.rules import RouteCandidate, RouteRule, RouteScope
 from homing.statistics.delta import Delta
 
 CELLS: Final = (10, 1_000, limits.LEARN_CELLS_MAX)
@@ -58,14 +58,14 @@ def _thoughts(cells: int) -> list[float]:
         (f"app{at % APPS}", f"C{at // APPS // NETWORKS_A_COUNTRY}", f"{at // APPS:05d}", f"62{at // APPS:05d}0")
         for at in range(cells)
     ]
-    tariff = Tariff(
+    catalogue = Catalogue(
         [(GENERAL, "62", 2 * PRICE_MICRO)],
-        [Rule(Match(), Strategy.ADAPTIVE, None, tuple(Candidate(one, one, one, 1) for one in CARRIERS))],
+        [RouteRule(RouteScope(), Strategy.ADAPTIVE, None, tuple(RouteCandidate(one, one, one, 1) for one in CARRIERS))],
         CARRIERS,
         (),
         [(one, "62", PRICE_MICRO + 1_000 * one) for one in CARRIERS],
     )
-    learner, adaptive = Learner(), Adaptive(chance)
+    learner, adaptive = RoutingLearner(), AdaptiveRouting(chance)
     took_s = []
     for thought in range(WARM + MEASURED):
         now_s = START_S + thought * limits.LEARN_S
@@ -79,6 +79,6 @@ def _thoughts(cells: int) -> list[float]:
             learner.hear(facts)
         began = time.perf_counter()
         learner.think(now_s)
-        adaptive.decide(tariff, learner, now_s)
+        adaptive.decide(catalogue, learner, now_s)
         took_s.append(time.perf_counter() - began)
     return took_s[WARM:]

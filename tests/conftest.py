@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from homing.store.embedded import EmbeddedPostgres
+from homing.store.embedded.server import EmbeddedPostgres
 from tests.support import server as serving
 from tests.support.sink import Sink
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
-from homing.store.embedded_programs import wheel_programs
+from homing.store.embedded.programs import wheel_programs
 
 CONNECTION_OK: Final = 0
 COMMAND_OK: Final = 1

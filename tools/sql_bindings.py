@@ -18,7 +18,7 @@ import msgspec
 
 import homing
 from homing.store import queries
-from homing.store.embedded import EmbeddedPostgres
+from homing.store.embedded.server import EmbeddedPostgres
 from homing.store.migrate import migrate
 from tools.libpq import Described, Libpq
 

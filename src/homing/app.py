@@ -20,63 +20,63 @@ from prometheus_client import CollectorRegistry, disable_created_metrics
 from homing import config, errors, limits
 from homing.accounts.directory import Directory
 from homing.accounts.query_budget import QueryBudget
+from homing.aggregation.aggregator import AggregateListener, Aggregator
+from homing.aggregation.guard_listener import GuardListener
+from homing.aggregation.routing_listener import RoutingListener
+from homing.api.http.adapter import HttpAdapter
+from homing.api.http.auth_guard import AuthGuard
+from homing.api.http.carrier_webhooks import CarrierWebhooks, PushingCarriers
+from homing.api.http.health import HealthEndpoints
+from homing.api.http.wire import HttpEndpoint
+from homing.api.smpp.server import SmppServer
+from homing.common import crypto
+from homing.common.steady_clock import SteadyClock
 from homing.config import Settings
 from homing.console.app import Console
-from homing.console.shared import Shared
-from homing.conversions.brain import Brain, Listener
-from homing.conversions.feedback import Feedback
-from homing.conversions.learning import Learning
-from homing.conversions.watch import Watch
+from homing.console.app_state import AppState
+from homing.conversions.recorder import ConversionRecorder
+from homing.delivery.pusher import Pusher
+from homing.delivery.safe_http import SafeHttpClient
 from homing.dialects.base import Dialects
 from homing.dialects.registry import DIALECTS
 from homing.dialects.serving import HttpDialect, Services
 from homing.dispatch.expiry import ExpirySweep
 from homing.dispatch.failover import Failover
-from homing.dispatch.fleet import Fleet
+from homing.dispatch.fleet import CarrierFleet
 from homing.dispatch.reroute import RerouteSweep
-from homing.dispatch.written import WrittenMarks
-from homing.doors.auth_guard import AuthGuard
-from homing.doors.carrier_push import CarrierPushDoor, PushingCarriers
-from homing.doors.health import HealthDoor
-from homing.doors.http import HttpDoor
-from homing.doors.smpp_server import SmppServer
-from homing.doors.wire import Endpoint
-from homing.events.guarded import GuardedPoster
-from homing.events.pusher import Pusher
+from homing.dispatch.written_marks import WrittenMarks
 from homing.guard.service import GuardService
 from homing.guard.snapshot import GuardSnapshot
 from homing.intake.intake import Intake
-from homing.kit import crypto
-from homing.kit.steady import SteadyClock
-from homing.ledger.purse import Purses
-from homing.messages.lookup import Lookup
+from homing.learning.posteriors import RoutingLearner
+from homing.ledger.balances import BalanceReader
+from homing.messages.lookup import MessageLookup
 from homing.observe import logs
-from homing.observe.metrics import MetricsBoard
-from homing.observe.requests import RequestTally
-from homing.observe.work import WorkTally
-from homing.receipts.inbound import InboundMail
+from homing.observe.http import HttpMetrics
+from homing.observe.metrics import MetricsExporter
+from homing.observe.work import WorkMetrics
+from homing.receipts.inbound_messages import InboundMessages
 from homing.receipts.inbox import ReceiptInbox
-from homing.receipts.keeping import ReportKeeper
-from homing.receipts.late import LateAnswers
+from homing.receipts.late_answers import LateAnswers
+from homing.receipts.report_store import ReportStore
 from homing.roles import MARKS, METRICS, READY, RUN
-from homing.routing.beliefs import Learner
-from homing.routing.board import TariffBoard
+from homing.routing.catalogue_cache import CatalogueCache
 from homing.serving import HttpServer
 from homing.statistics.rollup import forget_old
 from homing.store.alarms import GUARD, LEARNER, PROCESS, clear_alarms
 from homing.store.clock_watch import ClockWatch
 from homing.store.database import FREE_PLANS, Database
-from homing.store.housekeeping import keep_house
-from homing.store.loops import Loop, run_loop
-from homing.store.nodes import Node
+from homing.store.due_poller import DuePoller
+from homing.store.id_nodes import IdNodeLease
+from homing.store.loops import SupervisedLoop, run_supervised
+from homing.store.maintenance import run_maintenance
 from homing.store.notices import SETTINGS_CHANNEL
-from homing.store.pulse import Pulse
 from homing.text.numbers import Numbering
 
 log = structlog.get_logger()
 
 
-class Role(Protocol):
+class ProcessRole(Protocol):
     """A part that runs as a process of its own."""
 
     async def open(self) -> None: ...
@@ -84,7 +84,7 @@ class Role(Protocol):
     async def close(self) -> None: ...
 
 
-class Surroundings:
+class Runtime:
     """What every role needs: settings, dialects, database, id node, metrics, and background tasks that end with it."""
 
     def __init__(self, data: Path, settings: Settings, dsn: str, process: str, dialects: Dialects) -> None:
@@ -98,9 +98,9 @@ class Surroundings:
         self.clock = SteadyClock(step_s_min=limits.CLOCK_STEP_S_MIN)
         self.place = f"{_machine()} {self.process}"
         self._clock_watch = ClockWatch(self.database, self.clock, self.place)
-        self.node = Node(self.database, self.owner, self.clock.unix_ms)
+        self.node = IdNodeLease(self.database, self.owner, self.clock.unix_ms)
         self.registry = CollectorRegistry()
-        self.metrics = MetricsBoard(self.registry, data / RUN / METRICS, process)
+        self.metrics = MetricsExporter(self.registry, data / RUN / METRICS, process)
         self._tasks: list[asyncio.Task[None]] = []
 
     async def open(self) -> None:
@@ -124,8 +124,8 @@ class Surroundings:
         """Runs a loop until we close. One that fails is started again after a pause, which grows: a process that can
         still answer does not end for it. That it fails stands as an alarm until it has gone a minute without.
         """
-        loop = Loop(PROCESS, f"{name}_failed", self.place)
-        task = asyncio.get_running_loop().create_task(run_loop(loop, work, self.database))
+        loop = SupervisedLoop(PROCESS, f"{name}_failed", self.place)
+        task = asyncio.get_running_loop().create_task(run_supervised(loop, work, self.database))
         self._tasks.append(task)
         return task
 
@@ -141,50 +141,50 @@ def _machine() -> str:
 class ApiRole:
     """The data plane: the dialects over HTTP, and what carriers push."""
 
-    def __init__(self, around: Surroundings) -> None:
-        settings, database = around.settings, around.database
-        self._around = around
-        self._board = TariffBoard(database)
-        key = crypto.load_key(os.environ.get("HOMING_SECRET_KEY", ""), around.data / "secret.key")
-        self._directory = Directory(database, crypto.Vault(key), around.dialects.email_keyed)
+    def __init__(self, runtime: Runtime) -> None:
+        settings, database = runtime.settings, runtime.database
+        self._runtime = runtime
+        self._board = CatalogueCache(database)
+        key = crypto.load_key(os.environ.get("HOMING_SECRET_KEY", ""), runtime.data / "secret.key")
+        self._directory = Directory(database, crypto.Vault(key), runtime.dialects.email_keyed)
         numbering = Numbering.load()
-        self._guard = GuardService(database, around.clock.unix_s)
-        self._intake = Intake(database, self._board, numbering, around.node.next_id, around.clock, self._guard.check)
-        self._carriers = PushingCarriers(database, crypto.Vault(key), around.clock)
-        self._inbox = ReceiptInbox(database, around.clock, WorkTally(around.registry), around.dialects)
-        self._mail = InboundMail(database, numbering, around.node.next_id, around.dialects)
-        self._feedback = Feedback(database, around.clock)
-        self._auth = AuthGuard(database, around.registry, around.dialects)
+        self._guard = GuardService(database, runtime.clock.unix_s)
+        self._intake = Intake(database, self._board, numbering, runtime.node.next_id, runtime.clock, self._guard.check)
+        self._carriers = PushingCarriers(database, crypto.Vault(key), runtime.clock)
+        self._inbox = ReceiptInbox(database, runtime.clock, WorkMetrics(runtime.registry), runtime.dialects)
+        self._mail = InboundMessages(database, numbering, runtime.node.next_id, runtime.dialects)
+        self._feedback = ConversionRecorder(database, runtime.clock)
+        self._auth = AuthGuard(database, runtime.registry, runtime.dialects)
         self._draining = False
-        tally = RequestTally()
-        around.registry.register(tally)
-        self._http = HttpDoor(self._endpoints(), config.networks(settings.http.trusted_proxies), tally)
+        tally = HttpMetrics()
+        runtime.registry.register(tally)
+        self._http = HttpAdapter(self._endpoints(), config.networks(settings.http.trusted_proxies), tally)
         self._server = HttpServer(self._http, *config.host_port(settings.http.address))
 
-    def _endpoints(self) -> Mapping[str, Endpoint]:
-        database = self._around.database
+    def _endpoints(self) -> Mapping[str, HttpEndpoint]:
+        database = self._runtime.database
         services = Services(
             directory=self._directory,
             auth_guard=self._auth,
             intake=self._intake,
-            balances=Purses(database),
-            lookup=Lookup(database),
+            balances=BalanceReader(database),
+            lookup=MessageLookup(database),
             query_budget=QueryBudget(),
             feedback=self._feedback,
             database=database,
-            steady_s=self._around.clock.unix_s,
+            steady_s=self._runtime.clock.unix_s,
         )
-        health = HealthDoor(database, self._around.metrics, lambda: self._draining, self._around.data)
-        late = LateAnswers(database, self._around.clock, self._around.dialects)
-        pushes = CarrierPushDoor(self._carriers, ReportKeeper(self._inbox, self._mail, late).keep)
+        health = HealthEndpoints(database, self._runtime.metrics, lambda: self._draining, self._runtime.data)
+        late = LateAnswers(database, self._runtime.clock, self._runtime.dialects)
+        pushes = CarrierWebhooks(self._carriers, ReportStore(self._inbox, self._mail, late).keep)
         return {**self._dialect_endpoints(services), **health.endpoints(), **pushes.endpoints()}
 
-    def _dialect_endpoints(self, services: Services) -> Mapping[str, Endpoint]:
+    def _dialect_endpoints(self, services: Services) -> Mapping[str, HttpEndpoint]:
         """Raises ValueError where two dialects serve one path."""
-        found: dict[str, Endpoint] = {}
-        for dialect in self._around.dialects:
+        found: dict[str, HttpEndpoint] = {}
+        for dialect in self._runtime.dialects:
             if isinstance(dialect, HttpDialect):
-                own = msgspec.structs.replace(services, settings=self._around.settings.dialects.get(dialect.name))
+                own = msgspec.structs.replace(services, settings=self._runtime.settings.dialects.get(dialect.name))
                 endpoints = dialect.endpoints(own)
                 if taken := found.keys() & endpoints.keys():
                     raise ValueError(f"{dialect.name} serves a path of another dialect: {', '.join(sorted(taken))}")
@@ -205,11 +205,11 @@ class ApiRole:
             self._board.changed()
             self._carriers.changed()
 
-        self._around.background("notices", lambda: self._around.database.listen(SETTINGS_CHANNEL, heard, lost))
-        self._around.background("learn", self._learn)
+        self._runtime.background("notices", lambda: self._runtime.database.listen(SETTINGS_CHANNEL, heard, lost))
+        self._runtime.background("learn", self._learn)
         with contextlib.suppress(errors.PlatformFailure):
             await self._auth.share()
-        self._around.background("password_guard", self._auth.share_for_ever)
+        self._runtime.background("password_guard", self._auth.share_for_ever)
         await self._server.open()
 
     async def _learn(self) -> None:
@@ -234,60 +234,60 @@ class ApiRole:
 class LinkRole:
     """The way out and back: carriers, receipts, pushes, timers."""
 
-    def __init__(self, around: Surroundings) -> None:
-        database = around.database
-        self._around = around
-        tally = WorkTally(around.registry)
+    def __init__(self, runtime: Runtime) -> None:
+        database = runtime.database
+        self._runtime = runtime
+        tally = WorkMetrics(runtime.registry)
         chance = random.Random()  # noqa: S311 - jitter, not secrets
-        self._pulse = Pulse(database, around.clock)
-        self._poster = GuardedPoster(config.networks(around.settings.push.allowed_networks))
-        self._pusher = Pusher(database, self._poster, self._pulse, around.clock, tally, chance, around.dialects)
-        self._inbox = ReceiptInbox(database, around.clock, tally, around.dialects, self._pusher)
-        self._mail = InboundMail(database, Numbering.load(), around.node.next_id, around.dialects)
-        self._board = TariffBoard(database)
+        self._pulse = DuePoller(database, runtime.clock)
+        self._poster = SafeHttpClient(config.networks(runtime.settings.push.allowed_networks))
+        self._pusher = Pusher(database, self._poster, self._pulse, runtime.clock, tally, chance, runtime.dialects)
+        self._inbox = ReceiptInbox(database, runtime.clock, tally, runtime.dialects, self._pusher)
+        self._mail = InboundMessages(database, Numbering.load(), runtime.node.next_id, runtime.dialects)
+        self._board = CatalogueCache(database)
         failover = Failover(self._board)
-        settings = around.settings.dispatch
-        key = crypto.load_key(os.environ.get("HOMING_SECRET_KEY", ""), around.data / "secret.key")
-        self._marks = WrittenMarks(around.data / RUN / MARKS, around.owner, around.clock)
-        self._fleet = Fleet(
+        settings = runtime.settings.dispatch
+        key = crypto.load_key(os.environ.get("HOMING_SECRET_KEY", ""), runtime.data / "secret.key")
+        self._marks = WrittenMarks(runtime.data / RUN / MARKS, runtime.owner, runtime.clock)
+        self._fleet = CarrierFleet(
             database,
-            ReportKeeper(
+            ReportStore(
                 self._inbox,
                 self._mail,
-                LateAnswers(database, around.clock, around.dialects),
+                LateAnswers(database, runtime.clock, runtime.dialects),
             ).keep,
-            around.owner,
+            runtime.owner,
             self._pulse,
-            around.clock,
+            runtime.clock,
             tally,
             chance,
             failover,
             settings.unknown_retry_s,
             crypto.Vault(key),
             self._marks,
-            around.dialects,
+            runtime.dialects,
         )
-        self._rerouting = RerouteSweep(database, failover, around.clock, settings.queue_age_s)
-        self._guard = GuardService(database, around.clock.unix_s)
-        self._learning: Learning | None = None
-        self._watch: Watch | None = None
-        self._brain = Brain(database, around.owner, around.clock, self._listeners())
+        self._rerouting = RerouteSweep(database, failover, runtime.clock, settings.queue_age_s)
+        self._guard = GuardService(database, runtime.clock.unix_s)
+        self._learning: RoutingListener | None = None
+        self._watch: GuardListener | None = None
+        self._brain = Aggregator(database, runtime.owner, runtime.clock, self._listeners())
         self._pushing: asyncio.Task[None] | None = None
         self._thinking: asyncio.Task[None] | None = None
 
-    def _listeners(self) -> Mapping[str, Callable[[], Listener]]:
+    def _listeners(self) -> Mapping[str, Callable[[], AggregateListener]]:
         """Who draws conclusions from what changes, by component: what makes each."""
 
-        def learning() -> Learning:
+        def learning() -> RoutingListener:
             chance = random.Random()  # noqa: S311 - draws, not secrets
-            self._learning = Learning(lambda: self._board.tariff, chance, snapshot)
+            self._learning = RoutingListener(lambda: self._board.catalogue, chance, snapshot)
             return self._learning
 
         def snapshot() -> GuardSnapshot:
             return self._watch.model.snapshot if self._watch else GuardSnapshot()
 
-        def watch() -> Watch:
-            self._watch = Watch(lambda: self._learning.learner if self._learning else Learner())
+        def watch() -> GuardListener:
+            self._watch = GuardListener(lambda: self._learning.learner if self._learning else RoutingLearner())
             return self._watch
 
         return {LEARNER: learning, GUARD: watch}
@@ -298,7 +298,7 @@ class LinkRole:
         await self._guard.open()
         self._marks.open()
         await self._fleet.open()
-        around = self._around
+        runtime = self._runtime
 
         def heard(_account: str) -> None:
             self._board.changed()
@@ -308,18 +308,18 @@ class LinkRole:
             self._board.changed()
             self._fleet.changed()
 
-        around.background("notices", lambda: around.database.listen(SETTINGS_CHANNEL, heard, lost))
-        around.background("reroute", self._rerouting.run)
-        around.background("pulse", self._pulse.run)
-        self._pushing = around.background("pusher", self._pusher.run)
-        around.background("parked_receipts", self._inbox.retry_parked)
-        around.background("unmatched_inbound", self._mail.replay_for_ever)
-        around.background("expiry", ExpirySweep(around.database, around.clock, around.dialects).run)
-        around.background("housekeeping", lambda: keep_house(around.database, around.dsn, self._forget_old))
-        self._thinking = around.background("statistics", self._brain.run)
+        runtime.background("notices", lambda: runtime.database.listen(SETTINGS_CHANNEL, heard, lost))
+        runtime.background("reroute", self._rerouting.run)
+        runtime.background("pulse", self._pulse.run)
+        self._pushing = runtime.background("pusher", self._pusher.run)
+        runtime.background("parked_receipts", self._inbox.retry_parked)
+        runtime.background("unmatched_inbound", self._mail.replay_for_ever)
+        runtime.background("expiry", ExpirySweep(runtime.database, runtime.clock, runtime.dialects).run)
+        runtime.background("housekeeping", lambda: run_maintenance(runtime.database, runtime.dsn, self._forget_old))
+        self._thinking = runtime.background("statistics", self._brain.run)
 
     async def _forget_old(self) -> None:
-        await forget_old(self._around.database, self._around.clock())
+        await forget_old(self._runtime.database, self._runtime.clock())
 
     async def close(self) -> None:
         """No new binds and no new claims; what carriers were given is answered for, and receipts at hand are stored."""
@@ -343,32 +343,32 @@ class SmppRole:
     carriers' sessions, or the HTTP dialects, from their turn.
     """
 
-    def __init__(self, around: Surroundings) -> None:
-        database = around.database
-        self._around = around
-        self._board = TariffBoard(database)
-        self._guard = GuardService(database, around.clock.unix_s)
-        key = crypto.load_key(os.environ.get("HOMING_SECRET_KEY", ""), around.data / "secret.key")
+    def __init__(self, runtime: Runtime) -> None:
+        database = runtime.database
+        self._runtime = runtime
+        self._board = CatalogueCache(database)
+        self._guard = GuardService(database, runtime.clock.unix_s)
+        key = crypto.load_key(os.environ.get("HOMING_SECRET_KEY", ""), runtime.data / "secret.key")
         self._server = SmppServer(
-            settings=around.settings.smpp,
+            settings=runtime.settings.smpp,
             database=database,
-            directory=Directory(database, crypto.Vault(key), around.dialects.email_keyed),
+            directory=Directory(database, crypto.Vault(key), runtime.dialects.email_keyed),
             intake=Intake(
-                database, self._board, Numbering.load(), around.node.next_id, around.clock, self._guard.check
+                database, self._board, Numbering.load(), runtime.node.next_id, runtime.clock, self._guard.check
             ),
-            next_id=around.node.next_id,
-            owner=around.owner,
-            clock=around.clock,
-            tally=WorkTally(around.registry),
+            next_id=runtime.node.next_id,
+            owner=runtime.owner,
+            clock=runtime.clock,
+            tally=WorkMetrics(runtime.registry),
             chance=random.Random(),  # noqa: S311 - jitter, not secrets
-            registry=around.registry,
-            dialects=around.dialects,
+            registry=runtime.registry,
+            dialects=runtime.dialects,
         )
 
     async def open(self) -> None:
         await self._board.open()
         await self._guard.open()
-        around = self._around
+        runtime = self._runtime
 
         def heard(account: str) -> None:
             self._board.changed()
@@ -378,8 +378,8 @@ class SmppRole:
             self._board.changed()
             self._server.forget()
 
-        around.background("notices", lambda: around.database.listen(SETTINGS_CHANNEL, heard, lost))
-        await self._server.open(around.background)
+        runtime.background("notices", lambda: runtime.database.listen(SETTINGS_CHANNEL, heard, lost))
+        await self._server.open(runtime.background)
 
     async def close(self) -> None:
         """Binds are ended in good order: what was asked is answered, what was delivered is written down."""
@@ -391,24 +391,24 @@ class SmppRole:
 class ConsoleRole:
     """The control plane: the operators' and customers' web pages."""
 
-    def __init__(self, around: Surroundings) -> None:
-        settings = around.settings
-        key = crypto.load_key(os.environ.get("HOMING_SECRET_KEY", ""), around.data / "secret.key")
+    def __init__(self, runtime: Runtime) -> None:
+        settings = runtime.settings
+        key = crypto.load_key(os.environ.get("HOMING_SECRET_KEY", ""), runtime.data / "secret.key")
         self._database = Database(
-            around.dsn, limits.CONSOLE_CONNECTIONS_MAX, FREE_PLANS, name=f"homing {around.process} pages"
+            runtime.dsn, limits.CONSOLE_CONNECTIONS_MAX, FREE_PLANS, name=f"homing {runtime.process} pages"
         )
         url = settings.console.reached_at
-        self._poster = GuardedPoster(config.networks(settings.push.allowed_networks))
-        self._shared = Shared(
+        self._poster = SafeHttpClient(config.networks(settings.push.allowed_networks))
+        self._shared = AppState(
             self._database,
             crypto.Vault(key),
-            around.clock,
+            runtime.clock,
             url.startswith("https:"),
             settings.http.reached_at,
             self._poster,
             url,
             config.by_heading(settings),
-            dialects=around.dialects,
+            dialects=runtime.dialects,
         )
         console = Console(self._shared, url, config.networks(settings.http.trusted_proxies))
         host, port = config.host_port(settings.console.address)
@@ -426,7 +426,7 @@ class ConsoleRole:
         await self._database.close()
 
 
-ROLES: Final[Mapping[str, Callable[[Surroundings], Role]]] = {
+ROLES: Final[Mapping[str, Callable[[Runtime], ProcessRole]]] = {
     "api": ApiRole,
     "link": LinkRole,
     "smpp": SmppRole,
@@ -443,9 +443,9 @@ async def run_role(name: str, process: str, data: Path, settings: Settings, dsn:
     loop.add_signal_handler(signal.SIGTERM, stop.set)
     loop.add_signal_handler(signal.SIGINT, stop.set)
     _stop_with_parent(stop)
-    around = Surroundings(data, settings, dsn, process, dialects)
-    await around.open()
-    role = ROLES[name](around)
+    runtime = Runtime(data, settings, dsn, process, dialects)
+    await runtime.open()
+    role = ROLES[name](runtime)
     opening, stopping = loop.create_task(role.open()), loop.create_task(stop.wait())
     await asyncio.wait((opening, stopping), return_when=asyncio.FIRST_COMPLETED)
     if not opening.done():  # told to stop, or orphaned, before it was ready: there is nothing to drain
@@ -468,7 +468,7 @@ async def run_role(name: str, process: str, data: Path, settings: Settings, dsn:
         code = 1
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(limits.DRAIN_TIMEOUT_S):
-            await around.close()
+            await runtime.close()
     log.info("stopped")
     return code
 

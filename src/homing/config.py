@@ -13,13 +13,13 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from homing import errors
+from homing.common.networks import Network
 from homing.dialects.base import Dialect
-from homing.kit.networks import Network
 
 Workers = Annotated[int, msgspec.Meta(ge=0, le=64)]
 
 
-class Http(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class HttpSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     address: str
     url: str
     workers: Workers
@@ -31,16 +31,16 @@ class Http(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return _reached_at(self.url, self.address)
 
 
-class Link(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class LinkSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     workers: Workers
 
 
-class Dispatch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class DispatchSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     unknown_retry_s: Annotated[int, msgspec.Meta(ge=1, le=3600)]
     queue_age_s: Annotated[int, msgspec.Meta(ge=1, le=3600)]
 
 
-class Smpp(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class SmppServerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     address: str
     workers: Workers
     tls_certificate: str
@@ -62,7 +62,7 @@ class PushSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     allowed_networks: list[str]
 
 
-class Log(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class LogSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     level: Literal["debug", "info", "warning", "error"]
     format: Literal["auto", "json", "text"]
 
@@ -70,13 +70,13 @@ class Log(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Headings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One value per heading of default.toml, which explains each."""
 
-    http: Http
-    link: Link
-    dispatch: Dispatch
-    smpp: Smpp
+    http: HttpSettings
+    link: LinkSettings
+    dispatch: DispatchSettings
+    smpp: SmppServerSettings
     console: ConsoleSettings
     push: PushSettings
-    log: Log
+    log: LogSettings
 
 
 class Settings(Headings, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -98,13 +98,13 @@ def load(data: Path, dialects: Iterable[Dialect], environment: Mapping[str, str]
         try:
             _lay_over(values, tomllib.loads(own.read_text(encoding="utf-8")))
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise errors.OperatorError(f"{own}: {error}") from None
+            raise errors.InvalidInput(f"{own}: {error}") from None
     _lay_over(values, _from_environment(values, environment))
     shape = msgspec.defstruct("Sections", list(sections.items()), bases=(Headings,), frozen=True, kw_only=True)
     try:
         found = msgspec.convert(values, shape)
     except msgspec.ValidationError as error:
-        raise errors.OperatorError(f"settings: {error}") from None
+        raise errors.InvalidInput(f"settings: {error}") from None
     core = {name: getattr(found, name) for name in Headings.__struct_fields__}
     return Settings(**core, dialects={name: getattr(found, name) for name in sections})
 
@@ -124,7 +124,7 @@ def by_heading(settings: Settings) -> dict[str, dict[str, Any]]:
 def _lay_over(values: dict[str, Any], above: Mapping[str, Any]) -> None:
     for heading, members in above.items():
         if not isinstance(members, dict):
-            raise errors.OperatorError(f"settings: {heading} is a heading, as in [{heading}]")
+            raise errors.InvalidInput(f"settings: {heading} is a heading, as in [{heading}]")
         values.setdefault(heading, {}).update(members)
 
 
@@ -139,7 +139,7 @@ def _from_environment(values: Mapping[str, Any], environment: Mapping[str, str])
     headings = tuple(f"HOMING_{heading}_".upper() for heading in values)
     misspelt = sorted(name for name in environment if name.startswith(headings) and name not in known)
     if misspelt:
-        raise errors.OperatorError(f"there is no setting {misspelt[0]}")
+        raise errors.InvalidInput(f"there is no setting {misspelt[0]}")
     return found
 
 
@@ -159,7 +159,7 @@ def networks(texts: list[str]) -> list[Network]:
     try:
         return [ipaddress.ip_network(text, strict=False) for text in texts]
     except ValueError as error:
-        raise errors.OperatorError(str(error)) from None
+        raise errors.InvalidInput(str(error)) from None
 
 
 def _reached_at(url: str, address: str) -> str:
@@ -173,5 +173,5 @@ def host_port(text: str) -> tuple[str, int]:
     """`127.0.0.1:8080` or `[::1]:8080`. Raises `OperatorError`."""
     host, colon, port = text.rpartition(":")
     if not colon or not (port.isascii() and port.isdigit()) or not 0 <= int(port) <= 65535 or not host:
-        raise errors.OperatorError(f"{text!r} is not HOST:PORT")
+        raise errors.InvalidInput(f"{text!r} is not HOST:PORT")
     return host.strip("[]"), int(port)

@@ -6,13 +6,13 @@ from collections.abc import Iterable
 from typing import Final
 
 from homing import errors
-from homing.accounts import admin, catalogue, guarding
+from homing.admin import account_settings, catalogue, guard_settings
+from homing.common import money
+from homing.common.crypto import Vault
 from homing.dialects.base import Dialect
-from homing.kit import money
-from homing.kit.crypto import Vault
-from homing.ledger.movements import gift, move, top_up
+from homing.ledger.postings import gift, post, top_up
 from homing.model import GENERAL
-from homing.routing.rules import Match
+from homing.routing.rules import RouteScope
 from homing.store.database import Database
 
 ACCOUNT: Final = "demo"
@@ -36,24 +36,24 @@ async def load(database: Database, vault: Vault, dialects: Iterable[Dialect]) ->
     async with database.transaction() as transaction:
         state = await transaction.row("is_empty")
         if state is None or not state["is_empty"]:
-            raise errors.OperatorError(
+            raise errors.InvalidInput(
                 "the demo goes into an empty database only, and this one has accounts or carriers"
             )
-        account_id = await admin.create_account(transaction, ACCOUNT)
+        account_id = await account_settings.create_account(transaction, ACCOUNT)
         for dialect in dialects:
             if dialect.demo is not None:
                 key, secret = dialect.demo.key, dialect.demo.secret
-                await admin.create_credential(
+                await account_settings.create_credential(
                     transaction, vault, account_id, dialect, key, secret, "demo", may_be_short=True
                 )
-        await admin.create_app(transaction, account_id, "demo", APP_ID)
+        await account_settings.create_app(transaction, account_id, "demo", APP_ID)
         for sender in SENDERS:
-            await admin.add_sender(transaction, account_id, sender, default=sender == SENDERS[0])
+            await account_settings.add_sender(transaction, account_id, sender, default=sender == SENDERS[0])
         await catalogue.set_prices(transaction, GENERAL, [(prefix, money.parse(price)) for prefix, price in PRICES])
-        await move(transaction, account_id, top_up(money.parse("99.99")), AUTHOR, "demo balance")
-        await move(transaction, account_id, gift(money.parse("50")), AUTHOR, "demo gift")
+        await post(transaction, account_id, top_up(money.parse("99.99")), AUTHOR, "demo balance")
+        await post(transaction, account_id, gift(money.parse("50")), AUTHOR, "demo gift")
         for prefix, note in TEST_NUMBERS:
-            await guarding.set_listed(transaction, account_id, ("prefix", prefix), True, note)
+            await guard_settings.set_listed(transaction, account_id, ("prefix", prefix), True, note)
         for name, settings in CARRIERS:
             carrier_id = await catalogue.add_carrier(transaction, name, "simulator", settings)
-            await catalogue.set_route(transaction, Match(), carrier_id)
+            await catalogue.set_route(transaction, RouteScope(), carrier_id)

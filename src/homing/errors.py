@@ -140,11 +140,11 @@ class PlatformFailure(HomingError):
     retryable = True
 
 
-class StoreAway(PlatformFailure):
+class DatabaseUnavailable(PlatformFailure):
     """The database cannot be reached."""
 
 
-class StoreFailed(PlatformFailure):
+class DatabaseFailed(PlatformFailure):
     """The database refused the statement or took too long.
 
     `poison`: something in the batch itself was refused (a value, a constraint), so a smaller batch may pass.
@@ -159,7 +159,7 @@ class Overloaded(PlatformFailure):
     """More work is waiting than the bounds allow."""
 
 
-class OperatorError(HomingError):
+class InvalidInput(HomingError):
     """A command cannot do what was asked; the text says why and what to do.
 
     A text with {names} for `values` can be said in another language as well (`text`, `values`).

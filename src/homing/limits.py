@@ -271,7 +271,7 @@ SMPP_CARRIER_QUERY_AGE_S: Final = 300.0
 SMPP_CARRIER_QUERY_PAUSE_S: Final = 0.1  # between two query_sm
 SMPP_CARRIER_CLOSE_S: Final = 5.0
 
-# --- Wrong passwords (kit/password_guard.py) ---------------------------------------------------------------
+# --- Wrong passwords (common/password_guard.py) ---------------------------------------------------------------
 PASSWORD_FAILURES_MAX: Final = 10  # wrong passwords from an address, then it is locked out
 PASSWORD_ADDRESS_FAILURES_MAX: Final = 100  # of calls from an address, whatever their keys
 PASSWORD_LOCKS_S: Final = 3.0  # between two looks at what other processes have locked

@@ -14,7 +14,7 @@ class Traffic(enum.IntEnum):
     PROMOTIONAL = 1
 
 
-class Book(enum.IntEnum):
+class LedgerAccount(enum.IntEnum):
     """The ledger's books. Every customer has one of each; an entry moves an amount from one to another."""
 
     GIFT = 1
@@ -25,7 +25,7 @@ class Book(enum.IntEnum):
     ADJUSTMENT = 6
 
 
-class EntryKind(enum.IntEnum):
+class PostingKind(enum.IntEnum):
     """Why money moved."""
 
     CHARGE = 1

@@ -24,10 +24,10 @@ import msgspec
 
 import homing
 from homing import errors
+from homing.common.private_files import FOLDER, make_private_folder
 from homing.config import Settings, host_port
-from homing.kit.private_files import FOLDER, make_private_folder
 from homing.roles import MARKS, METRICS, RUN
-from homing.store.embedded_place import USER_VARIABLE, USERS, Owner, unprivileged_user
+from homing.store.embedded.location import USER_VARIABLE, USERS, ClusterOwner, unprivileged_user
 
 LOW_PORTS_END: Final = Path("/proc/sys/net/ipv4/ip_unprivileged_port_start")
 LOW_PORTS_END_USUAL: Final = 1024
@@ -58,14 +58,14 @@ for path, mode in passed.items():
 """Tries paths, with what is above them and above where links lead, and says the first that does not let the user."""
 
 
-class Choice(msgspec.Struct, frozen=True):
+class ProcessOwner(msgspec.Struct, frozen=True):
     """`owner`: whom the processes become; None: they stay who we are. `reason`: why they stay with root, else empty."""
 
-    owner: Owner | None = None
+    owner: ClusterOwner | None = None
     reason: str = ""
 
 
-def choose(settings: Settings, data: Path, dsn: str, key: str, database_owner: Owner | None) -> Choice:
+def choose(settings: Settings, data: Path, dsn: str, key: str, database_owner: ClusterOwner | None) -> ProcessOwner:
     """As whom the processes run, and `data`/run made theirs. Takes a second, as root.
 
     `key`: what HOMING_SECRET_KEY will say to them. `database_owner`: whom the embedded database belongs to, None
@@ -73,11 +73,11 @@ def choose(settings: Settings, data: Path, dsn: str, key: str, database_owner: O
     """
     if os.geteuid() != 0:
         settle_run(data, None)
-        return Choice()
+        return ProcessOwner()
     wanted = os.environ.get(USER_VARIABLE, "")
     if wanted == "root":
         settle_run(data, None)
-        return Choice(None, f"{USER_VARIABLE} says so")
+        return ProcessOwner(None, f"{USER_VARIABLE} says so")
     owner = unprivileged_user(wanted or None) if wanted or not database_owner else database_owner
     reason = (
         _obstacle(owner, settings, data, dsn, key, database_owner)
@@ -85,16 +85,16 @@ def choose(settings: Settings, data: Path, dsn: str, key: str, database_owner: O
         else f"there is no other user {wanted or ', '.join(USERS)}"
     )
     if not reason:
-        return Choice(owner)
+        return ProcessOwner(owner)
     settle_run(data, None)
     if wanted:
-        raise errors.OperatorError(
+        raise errors.InvalidInput(
             f"the processes cannot run as {wanted}: {reason}; with {USER_VARIABLE}=root they run as root"
         )
-    return Choice(None, reason)
+    return ProcessOwner(None, reason)
 
 
-def environment_of(owner: Owner, key: str) -> Mapping[str, str]:
+def environment_of(owner: ClusterOwner, key: str) -> Mapping[str, str]:
     """What a process of `owner` has to hear beside our environment: the key, which only root can read in its file, and
     a home that is not root's. A database URL without a role goes on to mean the role of our name.
     """
@@ -109,12 +109,12 @@ def environment_of(owner: Owner, key: str) -> Mapping[str, str]:
     }
 
 
-def settle_run(data: Path, owner: Owner | None) -> None:
+def settle_run(data: Path, owner: ClusterOwner | None) -> None:
     """Makes `data`/run, mode 0700, for `owner` or for us. Raises OSError when it cannot be given to `owner`; one that
     cannot be made for us is said by those who write there.
 
     As root, what another user has laid out there is replaced, so that root writes nowhere that he chose the way to. The
-    marks of what may have left (`homing.dispatch.written`) go along, by the same files: a process of before may still
+    marks of what may have left (`homing.dispatch.written_marks`) go along, by the same files: a process of before may still
     write into one.
     """
     folder = data / RUN
@@ -125,10 +125,10 @@ def settle_run(data: Path, owner: Owner | None) -> None:
         _settle_as_root(folder, owner)
     else:
         with contextlib.suppress(OSError):
-            _settle_as_root(folder, Owner(os.geteuid(), os.getegid()))
+            _settle_as_root(folder, ClusterOwner(os.geteuid(), os.getegid()))
 
 
-def _settle_as_root(folder: Path, owner: Owner) -> None:
+def _settle_as_root(folder: Path, owner: ClusterOwner) -> None:
     if not all(_is_theirs(path, owner) for path in (folder, *(folder / name for name in RUN_FOLDERS))):
         fresh = folder.with_name(f"{folder.name}.new")
         _remove(fresh)
@@ -169,7 +169,7 @@ def _take_files_along(old: Path, fresh: Path, name: str) -> None:
                 _remove(fresh / name / file)
 
 
-def _is_theirs(path: Path, owner: Owner) -> bool:
+def _is_theirs(path: Path, owner: ClusterOwner) -> bool:
     try:
         found = path.lstat()
     except FileNotFoundError:
@@ -197,7 +197,7 @@ def low_port(settings: Settings) -> int | None:
     return next((port for place in places if place and (port := host_port(place)[1]) < end), None)
 
 
-def denied(owner: Owner, needs: Sequence[tuple[Path, int]]) -> str:
+def denied(owner: ClusterOwner, needs: Sequence[tuple[Path, int]]) -> str:
     """What `owner` cannot do of `needs`: paths, each with os.R_OK or os.X_OK. As words, such as `nobody cannot enter
     /srv/closed`; empty when nothing. Found out by trying as that user: that respects access lists, mounts and security
     modules.
@@ -216,7 +216,9 @@ def denied(owner: Owner, needs: Sequence[tuple[Path, int]]) -> str:
     return _failure(tried, f"this root may not become {owner.name}")
 
 
-def _obstacle(owner: Owner, settings: Settings, data: Path, dsn: str, key: str, database_owner: Owner | None) -> str:
+def _obstacle(
+    owner: ClusterOwner, settings: Settings, data: Path, dsn: str, key: str, database_owner: ClusterOwner | None
+) -> str:
     """What stands against running as `owner`; empty when nothing does: then data/run is his."""
     if database_owner and database_owner != owner:
         return f"the embedded database belongs to {database_owner.name}, and nobody else can reach it"

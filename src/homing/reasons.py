@@ -1,7 +1,7 @@
 """Why the platform decided something, as data: a code and values. Pure.
 
 Stored as a JSON object, `{"code": "guard.burst", "values": {"messages": 12, "limit": 8}}`, and worded where a person
-reads it, in that person's language (messages/reason_words.py). A value's name ends in its unit: `_micro` (micro-units
+reads it, in that person's language (i18n/reasons.py). A value's name ends in its unit: `_micro` (micro-units
 of the currency), `_ppm` (millionths), `_s` (seconds); without one it is a count, an id or a name. A value may be a
 reason itself.
 """

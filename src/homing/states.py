@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 
-class State(enum.IntEnum):
+class MessageState(enum.IntEnum):
     """Stored as a small integer; never renumber."""
 
     QUEUED = 0
@@ -37,27 +37,27 @@ class StateFacts:
     refunded: bool
 
 
-TABLE: Final[dict[State, StateFacts]] = {
-    State.QUEUED: StateFacts(0, False, False),
-    State.SENDING: StateFacts(1, False, False),
-    State.SENT: StateFacts(2, False, False),
-    State.UNKNOWN: StateFacts(3, False, False),
-    State.DELIVERED: StateFacts(4, True, False),
-    State.UNDELIVERABLE: StateFacts(4, True, False),
-    State.EXPIRED: StateFacts(4, True, True),
-    State.REJECTED: StateFacts(4, True, True),
-    State.FAILED: StateFacts(4, True, True),
+TABLE: Final[dict[MessageState, StateFacts]] = {
+    MessageState.QUEUED: StateFacts(0, False, False),
+    MessageState.SENDING: StateFacts(1, False, False),
+    MessageState.SENT: StateFacts(2, False, False),
+    MessageState.UNKNOWN: StateFacts(3, False, False),
+    MessageState.DELIVERED: StateFacts(4, True, False),
+    MessageState.UNDELIVERABLE: StateFacts(4, True, False),
+    MessageState.EXPIRED: StateFacts(4, True, True),
+    MessageState.REJECTED: StateFacts(4, True, True),
+    MessageState.FAILED: StateFacts(4, True, True),
 }
 
-RANKS: Final = [TABLE[state].rank for state in State]
-FINAL_STATES: Final = tuple(int(state) for state in State if TABLE[state].final)
+RANKS: Final = [TABLE[state].rank for state in MessageState]
+FINAL_STATES: Final = tuple(int(state) for state in MessageState if TABLE[state].final)
 
 
-def may_move(current: State, to: State) -> bool:
+def may_move(current: MessageState, to: MessageState) -> bool:
     """Whether an event may take a message from one state to another."""
     return TABLE[to].rank > TABLE[current].rank
 
 
-def is_refunded(state: State, refund_undeliverable: bool) -> bool:
+def is_refunded(state: MessageState, refund_undeliverable: bool) -> bool:
     """Whether a message that ends in `state` is given its money back under the account's policy."""
-    return TABLE[state].refunded or (state is State.UNDELIVERABLE and refund_undeliverable)
+    return TABLE[state].refunded or (state is MessageState.UNDELIVERABLE and refund_undeliverable)

@@ -12,12 +12,12 @@ import structlog
 
 from homing import errors, limits
 from homing.roles import READY
-from homing.store.embedded_place import Owner
+from homing.store.embedded.location import ClusterOwner
 
 log = structlog.get_logger()
 
 
-class Child:
+class ChildProcess:
     """One process of a role. It ends by itself when we die: its stdin is a pipe that we hold open."""
 
     def __init__(
@@ -26,7 +26,7 @@ class Child:
         number: int,
         environment: Mapping[str, str],
         descriptors: Sequence[int],
-        owner: Owner | None = None,
+        owner: ClusterOwner | None = None,
     ) -> None:
         """`descriptors`: open files that it is to hold as well, for as long as it lives. `owner`: whom it becomes
         before it begins, with no group but his own; None: it stays who we are.
@@ -67,7 +67,7 @@ class Child:
             word = "silence"
         if word != READY:
             await self.stop()
-            raise errors.OperatorError(f"the process {self.name} did not start; its words are above")
+            raise errors.InvalidInput(f"the process {self.name} did not start; its words are above")
 
     async def ended(self) -> int:
         """Returns its exit code when it has ended."""
@@ -108,7 +108,7 @@ class Supervisor:
         *,
         descriptors: Sequence[int] = (),
         database_answers: Callable[[], Awaitable[bool]],
-        owner: Owner | None = None,
+        owner: ClusterOwner | None = None,
         environment: Mapping[str, str] | None = None,
     ) -> None:
         """`workers`: how many processes of each role, in starting order. `descriptors`: files that each of them holds
@@ -119,7 +119,7 @@ class Supervisor:
         self._database_answers = database_answers
         whole = {**os.environ, **(environment or {}), "HOMING_DATA": str(data), "HOMING_DATABASE_URL": dsn}
         self._children = [
-            Child(role, number, whole, descriptors, owner)
+            ChildProcess(role, number, whole, descriptors, owner)
             for role, count in workers.items()
             for number in range(1, count + 1)
         ]
@@ -143,17 +143,17 @@ class Supervisor:
         return await self._stop(list(reversed(self._children)))
 
     @staticmethod
-    async def _stop(children: Sequence[Child]) -> int:
+    async def _stop(children: Sequence[ChildProcess]) -> int:
         codes = [await child.stop() for child in children]
         return 1 if any(codes) else 0
 
-    async def _watch(self, child: Child) -> None:
+    async def _watch(self, child: ChildProcess) -> None:
         while True:
             code = await child.ended()
             log.error("process_ended", name=child.name, code=code)
             await self._start_again(child)
 
-    async def _start_again(self, child: Child) -> None:
+    async def _start_again(self, child: ChildProcess) -> None:
         """Until it runs, with growing pauses, whatever keeps it from starting. While there is no database it is not
         tried, and comes as soon as there is: a pause that has grown in an outage must not outlive it.
         """

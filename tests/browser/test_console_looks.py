@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pytest
 from playwright.async_api import expect
 
-from homing.accounts.admin import change_app
+from homing.admin.account_settings import change_app
 from homing.model import UserRole
 from tests.support.browser import DESK, LANGUAGES, PHONE, Opening, check, picture
 from tests.support.server import Account, Server

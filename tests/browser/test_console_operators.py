@@ -2,7 +2,7 @@
 
 from playwright.async_api import Page, expect
 
-from homing.accounts import catalogue
+from homing.admin import catalogue
 from tests.support.browser import PHONE, Opening, picture
 from tests.support.server import Server
 from tests.support.viewer import signed_in

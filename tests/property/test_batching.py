@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from homing import errors
-from homing.kit.batching import Batcher
+from homing.common.batching import Batcher
 
 Run = Callable[[Sequence[int]], Awaitable[Sequence[int]]]
 
@@ -54,7 +54,7 @@ async def all_of(batcher: Batcher[int, int], items: Sequence[int]) -> list[int |
 
 
 def poisoned_by(*bad: int) -> Callable[[Sequence[int]], Exception | None]:
-    return lambda batch: errors.StoreFailed("poison", poison=True) if set(bad) & set(batch) else None
+    return lambda batch: errors.DatabaseFailed("poison", poison=True) if set(bad) & set(batch) else None
 
 
 @given(st.lists(st.integers(0, 50), max_size=60), st.integers(1, 12), st.integers(1, 3), st.sets(st.integers(0, 50)))
@@ -68,7 +68,7 @@ def test_each_caller_gets_its_own_result_and_poison_hurts_itself_alone(
         results = await all_of(batcher, items)
         for item, result in zip(items, results, strict=True):
             if item in bad:
-                assert isinstance(result, errors.StoreFailed)
+                assert isinstance(result, errors.DatabaseFailed)
             else:
                 assert result == item * 10
         assert store.at_once_max <= lanes
@@ -112,7 +112,7 @@ async def test_a_caller_that_comes_again_after_a_failure_is_served() -> None:
     batcher = Store(poisoned_by(1)).batcher()
     async with asyncio.timeout(4):
         for _ in range(3):
-            with pytest.raises(errors.StoreFailed):
+            with pytest.raises(errors.DatabaseFailed):
                 await batcher.put(1)
             assert await batcher.put(2) == 20
 
@@ -125,16 +125,16 @@ async def test_a_lone_failure_of_any_kind_reaches_its_caller() -> None:
 
 
 async def test_a_database_that_is_away_fails_everybody_at_once() -> None:
-    store = Store(lambda _batch: errors.StoreAway())
+    store = Store(lambda _batch: errors.DatabaseUnavailable())
     results = await all_of(store.batcher(), list(range(64)))
-    assert all(isinstance(one, errors.StoreAway) for one in results)
+    assert all(isinstance(one, errors.DatabaseUnavailable) for one in results)
     assert len(store.batches) == 1, "trying again only makes callers wait"
 
 
 async def test_a_statement_that_took_too_long_is_not_tried_again_in_halves() -> None:
-    store = Store(lambda _batch: errors.StoreFailed("timeout"))
+    store = Store(lambda _batch: errors.DatabaseFailed("timeout"))
     results = await all_of(store.batcher(), list(range(64)))
-    assert all(isinstance(one, errors.StoreFailed) for one in results)
+    assert all(isinstance(one, errors.DatabaseFailed) for one in results)
     assert len(store.batches) == 1
 
 

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from homing.carriers import kinds
-from homing.carriers.base import BadReport, Listener, Pushed
+from homing.carriers.base import MalformedReport, WebhookParser, WebhookRequest
 from homing.intake.intake import utc_now
 from homing.model import CarrierInbound, CarrierReceipt, LateAnswer
-from homing.states import State
+from homing.states import MessageState
 
 FIELDS = {
     "ref": {"at": "message_id"},
@@ -56,7 +56,7 @@ bodies = (
 
 
 @pytest.fixture(scope="module", params=SETTINGS)
-def listener(request: pytest.FixtureRequest) -> Listener:
+def listener(request: pytest.FixtureRequest) -> WebhookParser:
     made = kinds.listener(request.param, json.dumps(SETTINGS[request.param]), utc_now)
     assert made
     return made
@@ -71,11 +71,11 @@ content_types = st.sampled_from(
     st.sampled_from(["report", "inbound", "", "other"]), st.sampled_from(["GET", "POST"]), bodies, bodies, content_types
 )
 def test_a_push_is_read_or_refused(
-    listener: Listener, path: str, method: str, query: bytes, body: bytes, content_type: str
+    listener: WebhookParser, path: str, method: str, query: bytes, body: bytes, content_type: str
 ) -> None:
     try:
-        heard = listener.read(Pushed(method, path, query, content_type, body))
-    except BadReport:
+        heard = listener.read(WebhookRequest(method, path, query, content_type, body))
+    except MalformedReport:
         return
     assert heard.status == 200
     for one in heard.reports:
@@ -84,7 +84,7 @@ def test_a_push_is_read_or_refused(
         assert one.received_at.astimezone(UTC).year >= 1970
         if isinstance(one, CarrierReceipt):
             assert one.carrier_ref
-            assert one.state in set(State)
+            assert one.state in set(MessageState)
         else:
             assert isinstance(one, CarrierInbound)
             assert one.number

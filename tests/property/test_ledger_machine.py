@@ -18,15 +18,15 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from homing import errors
-from homing.accounts import admin
 from homing.accounts.profile import Profile
+from homing.admin import account_settings
 from homing.dialects.registry import DIALECTS
-from homing.ledger.movements import Movement, adjustment, gift, move, top_up
-from homing.ledger.proof import Proof
+from homing.ledger.postings import Posting, adjustment, gift, post, top_up
+from homing.ledger.proof import LedgerProof
 from homing.messages.outbox import Outbox
-from homing.messages.transitions import Event, apply
-from homing.model import Book
-from homing.states import TABLE, State, is_refunded, may_move
+from homing.messages.transitions import StateChange, apply
+from homing.model import LedgerAccount
+from homing.states import TABLE, MessageState, is_refunded, may_move
 from homing.store.database import Database
 from tests.support.bank import PRICES, Bank, Purse, group, outcomes
 from tests.support.server import new_database
@@ -59,7 +59,7 @@ class Message:
     submission: int
     charge: int
     gift: int
-    state: State = State.QUEUED
+    state: MessageState = MessageState.QUEUED
     refund: int = 0
 
 
@@ -82,7 +82,15 @@ groups = st.tuples(st.sampled_from(sorted(PRICES)), st.integers(1, 25), st.integ
 sends = st.builds(Send, accounts, processes, st.lists(groups, min_size=1, max_size=2).map(tuple))
 amounts = st.integers(1, 3_000_000) | st.sampled_from([1, 4_000, 31_000])
 ends = st.sampled_from(
-    [State.REJECTED, State.EXPIRED, State.UNDELIVERABLE, State.FAILED, State.DELIVERED, State.SENT, State.UNKNOWN]
+    [
+        MessageState.REJECTED,
+        MessageState.EXPIRED,
+        MessageState.UNDELIVERABLE,
+        MessageState.FAILED,
+        MessageState.DELIVERED,
+        MessageState.SENT,
+        MessageState.UNKNOWN,
+    ]
 )
 picks = st.lists(st.tuples(st.integers(0, 10_000), ends), min_size=1, max_size=40)
 
@@ -102,7 +110,7 @@ TAMPERINGS = {
 """Where to be one micro-unit off: table, column, key, and which rows."""
 
 
-async def proof_off_by(bank: Bank, account: Profile, name: str, off: int) -> Proof | None:
+async def proof_off_by(bank: Bank, account: Profile, name: str, off: int) -> LedgerProof | None:
     """What the proof says while something is `off`; None when the account has nothing of that kind."""
     table, column, key, which = TAMPERINGS[name]
     found = await bank.query(
@@ -183,18 +191,18 @@ class LedgerMachine(RuleBasedStateMachine):
             "top-up": top_up,
             "gift": gift,
             "adjust": adjustment,
-            "adjust gift": lambda signed: adjustment(signed, Book.GIFT),
+            "adjust gift": lambda signed: adjustment(signed, LedgerAccount.GIFT),
         }
         movement = movements[what](signed)
         if old.gift + gifted < 0:
-            with pytest.raises(errors.OperatorError):
+            with pytest.raises(errors.InvalidInput):
                 self.run(self._move(account, movement))
             return
         self.run(self._move(account, movement))
         self.purses[account] = Purse(old.gift + gifted, old.balance + balance, old.credit)
 
     @rule(events=st.lists(picks, min_size=1, max_size=3))
-    def end_messages_at_once(self, events: list[list[tuple[int, State]]]) -> None:
+    def end_messages_at_once(self, events: list[list[tuple[int, MessageState]]]) -> None:
         """Several processes hand in events, some for the same messages: only one of them may move each."""
         if not self.messages:
             return
@@ -208,7 +216,7 @@ class LedgerMachine(RuleBasedStateMachine):
         tops=st.lists(st.tuples(accounts, amounts), max_size=3),
     )
     def everything_at_once(
-        self, batch: list[Send], events: list[list[tuple[int, State]]], tops: list[tuple[int, int]]
+        self, batch: list[Send], events: list[list[tuple[int, MessageState]]], tops: list[tuple[int, int]]
     ) -> None:
         """Sends, refunds and top-ups together: which purse paid is the order's doing, how much there is is not."""
         batches = self._events(events) if self.messages else []
@@ -267,15 +275,15 @@ class LedgerMachine(RuleBasedStateMachine):
     def _send(self, one: Send, request_id: str) -> Awaitable[list[int]]:
         return self.bank.send(one.process, self.accounts[one.account], [group(*g) for g in one.groups], request_id)
 
-    async def _move(self, account: int, movement: Movement) -> None:
+    async def _move(self, account: int, movement: Posting) -> None:
         async with self.bank.plain.transaction() as transaction:
-            await move(transaction, self.accounts[account].account_id, movement, "test", "a reason")
+            await post(transaction, self.accounts[account].account_id, movement, "test", "a reason")
 
     async def _set_credit(self, account: int, credit: int) -> None:
         async with self.bank.plain.transaction() as transaction:
-            await admin.set_credit(transaction, self.accounts[account].account_id, credit)
+            await account_settings.set_credit(transaction, self.accounts[account].account_id, credit)
 
-    async def _apply(self, process: int, events: Sequence[Event]) -> set[int]:
+    async def _apply(self, process: int, events: Sequence[StateChange]) -> set[int]:
         database: Database = self.bank.databases[process]
         async with database.transaction() as transaction:
             return await apply(transaction, events, Outbox(DIALECTS))
@@ -318,14 +326,14 @@ class LedgerMachine(RuleBasedStateMachine):
             if self.purses[index].balance < before[index].balance:
                 assert self.purses[index].gift == 0
 
-    def _events(self, picked: list[list[tuple[int, State]]]) -> list[list[Event]]:
+    def _events(self, picked: list[list[tuple[int, MessageState]]]) -> list[list[StateChange]]:
         known = sorted(self.messages)
         batches = []
         for one in picked:
             chosen = {known[index % len(known)]: state for index, state in one}
             batches.append(
                 [
-                    Event(
+                    StateChange(
                         self.accounts[self.messages[message_id].account].account_id,
                         message_id,
                         state,
@@ -337,9 +345,9 @@ class LedgerMachine(RuleBasedStateMachine):
             )
         return batches
 
-    def _settle(self, batches: Sequence[Sequence[Event]], moved: Sequence[set[int]]) -> None:
+    def _settle(self, batches: Sequence[Sequence[StateChange]], moved: Sequence[set[int]]) -> None:
         """What the moved messages' new states follow from, and the money that came back with them."""
-        asked: dict[int, list[tuple[State, bool]]] = {}
+        asked: dict[int, list[tuple[MessageState, bool]]] = {}
         for batch, ids in zip(batches, moved, strict=True):
             for event in batch:
                 asked.setdefault(event.message_id, []).append((event.state, event.message_id in ids))
@@ -351,7 +359,7 @@ class LedgerMachine(RuleBasedStateMachine):
         assert len(rows) == len(asked)
         for row in rows:
             message = self.messages[row["message_id"]]
-            state, events = State(row["state"]), asked[row["message_id"]]
+            state, events = MessageState(row["state"]), asked[row["message_id"]]
             took = [to for to, has_moved in events if has_moved]
             if state is message.state:
                 assert not took
@@ -427,7 +435,7 @@ def test_a_charge_takes_a_balance_no_further_than_its_credit(
     async def scenario() -> None:
         account = await bank.account(gifted=gifted, credit=credit)
         async with bank.plain.transaction() as transaction:
-            await move(transaction, account.account_id, adjustment(adjusted), "test", "a reason")
+            await post(transaction, account.account_id, adjustment(adjusted), "test", "a reason")
         before, charge = Purse(gifted, adjusted, credit), messages * PRICES["91"]
         (ended,) = await outcomes([bank.send(0, account, [group("91", messages)])])
         after = await bank.purse(account)
@@ -449,9 +457,9 @@ def busy(bank: Bank, loop: asyncio.AbstractEventLoop) -> Profile:
         sent = await bank.send(0, account, [group("1", 3), group("44", 2, 2)])
         refunded = await bank.send(0, account, [group("86", 2)])
         async with bank.plain.transaction() as transaction:
-            await move(transaction, account.account_id, adjustment(-77), "test", "a reason")
+            await post(transaction, account.account_id, adjustment(-77), "test", "a reason")
             events = [
-                Event(account.account_id, one, State.REJECTED, datetime.now(UTC), bank.lane)
+                StateChange(account.account_id, one, MessageState.REJECTED, datetime.now(UTC), bank.lane)
                 for one in (*refunded, sent[1])
             ]
             await apply(transaction, events, Outbox(DIALECTS))
@@ -520,11 +528,11 @@ def test_books_that_agree_with_each_other_and_not_with_what_happened_are_seen(
     async def scenario() -> None:
         account = await bank.account(balance=100_000, gifted=16_000)
         rejected, delivered = await bank.send(0, account, [group("1", 2)])
-        ends = ((rejected, State.REJECTED), (delivered, State.DELIVERED))
+        ends = ((rejected, MessageState.REJECTED), (delivered, MessageState.DELIVERED))
         async with bank.plain.transaction() as transaction:
             await apply(
                 transaction,
-                [Event(account.account_id, one, state, datetime.now(UTC), bank.lane) for one, state in ends],
+                [StateChange(account.account_id, one, state, datetime.now(UTC), bank.lane) for one, state in ends],
                 Outbox(DIALECTS),
             )
         assert (await bank.purse(account)).gift == 8_000

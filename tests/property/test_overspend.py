@@ -11,7 +11,7 @@ from homing import errors, limits
 from homing.accounts.profile import Profile
 from homing.intake import intake
 from homing.intake.prepare import Prepared
-from homing.ledger.movements import move, top_up
+from homing.ledger.postings import post, top_up
 from tests.support.bank import NOWHERE, PRICES, Bank, Purse, group, opened, outcomes
 from tests.support.server import new_database
 
@@ -115,7 +115,7 @@ async def test_money_that_comes_in_meanwhile_is_spent_and_no_more(bank: Bank) ->
     async def put_in() -> None:
         for _ in range(20):
             async with bank.plain.transaction() as transaction:
-                await move(transaction, account.account_id, top_up(PRICE), "test", "meanwhile")
+                await post(transaction, account.account_id, top_up(PRICE), "test", "meanwhile")
 
     async def keep_sending(process: int) -> int:
         accepted = 0

@@ -10,15 +10,15 @@ from hypothesis import strategies as st
 
 from homing import errors
 from homing.accounts.profile import Profile
+from homing.common.ids import IdSource
 from homing.dialects.laaffic.number import NUMBER as LAAFFIC
 from homing.intake.prepare import prepare
-from homing.intake.submission import Accepted, Group, Submission
-from homing.kit.ids import IdSource
+from homing.intake.submission import AcceptedMessage, MessageGroup, Submission
 from homing.model import GENERAL, Recipient, Strategy
-from homing.routing.choose import Offer, choose, order
+from homing.routing.catalogue import Catalogue
 from homing.routing.prefixes import PrefixTable
-from homing.routing.rules import Candidate, Match, Rule, Wanted
-from homing.routing.tariff import Tariff
+from homing.routing.rules import RouteCandidate, RouteRequest, RouteRule, RouteScope
+from homing.routing.selection import RankedCandidates, choose, order
 from homing.text.numbers import Numbering
 from homing.text.segments import split
 
@@ -35,16 +35,19 @@ def longest(table: Mapping[str, int], number: str) -> tuple[str, int] | None:
     return max(((p, v) for p, v in table.items() if number.startswith(p)), key=lambda hit: len(hit[0]), default=None)
 
 
-def tariff(
+def catalogue(
     prices: Mapping[int, Mapping[str, int]],
     routes: Mapping[int, Mapping[str, int]] | None = None,
     enabled: tuple[int, ...] = (1,),
-) -> Tariff:
-    return Tariff(
+) -> Catalogue:
+    return Catalogue(
         ((account, prefix, micro) for account, table in prices.items() for prefix, micro in table.items()),
         (
-            Rule(
-                Match(account, prefix=prefix), Strategy.PRIORITY, None, (Candidate(account * 100 + n, carrier, 10, 1),)
+            RouteRule(
+                RouteScope(account, prefix=prefix),
+                Strategy.PRIORITY,
+                None,
+                (RouteCandidate(account * 100 + n, carrier, 10, 1),),
             )
             for account, table in (routes if routes is not None else {GENERAL: {"": 1}}).items()
             for n, (prefix, carrier) in enumerate(table.items())
@@ -54,8 +57,8 @@ def tariff(
     )
 
 
-def wanted(number: str) -> Wanted:
-    return Wanted(OWN, "app", "HOMING", 0, number, "", "")
+def wanted(number: str) -> RouteRequest:
+    return RouteRequest(OWN, "app", "HOMING", 0, number, "", "")
 
 
 def profile(account_id: int = OWN) -> Profile:
@@ -71,7 +74,7 @@ def test_the_longest_prefix_wins_as_a_search_of_all_prefixes_says(table: dict[st
 def test_an_accounts_list_stands_before_the_general_one_wherever_it_matches(
     own: dict[str, int], general: dict[str, int], other: dict[str, int], number: str
 ) -> None:
-    priced = tariff({GENERAL: general, OWN: own, OTHER: other}).price(OWN, number)
+    priced = catalogue({GENERAL: general, OWN: own, OTHER: other}).price(OWN, number)
     expected = longest(own, number) or longest(general, number)
     assert (None if priced is None else (priced.prefix, priced.micro)) == expected
 
@@ -84,7 +87,7 @@ def test_an_accounts_list_stands_before_the_general_one_wherever_it_matches(
 def test_routes_of_disabled_carriers_are_as_if_they_were_not_there(
     own: dict[str, int], general: dict[str, int], number: str
 ) -> None:
-    found = tariff({}, {GENERAL: general, OWN: own}, enabled=(1,)).offer(wanted(number), 0)
+    found = catalogue({}, {GENERAL: general, OWN: own}, enabled=(1,)).offer(wanted(number), 0)
     expected = next(
         (hit for table in (own, general) if (hit := longest({p: c for p, c in table.items() if c == 1}, number))), None
     )
@@ -102,11 +105,11 @@ def test_a_submission_costs_segments_times_price_for_each_that_has_one(
     own: dict[str, int], general: dict[str, int], called: list[str], text: str
 ) -> None:
     recipients = [Recipient(number, number) for number in called]
-    submission = Submission(profile(), LAAFFIC, "app", "r", [Group(text, "HOMING", recipients)])
+    submission = Submission(profile(), LAAFFIC, "app", "r", [MessageGroup(text, "HOMING", recipients)])
     prices = [longest(own, number) or longest(general, number) for number in called]
     source = IdSource(0)
     try:
-        prepared = prepare(submission, tariff({GENERAL: general, OWN: own}), NUMBERING, source.next)
+        prepared = prepare(submission, catalogue({GENERAL: general, OWN: own}), NUMBERING, source.next)
     except errors.NoRoute:
         assert not any(prices)
         return
@@ -115,29 +118,31 @@ def test_a_submission_costs_segments_times_price_for_each_that_has_one(
         return
     charges = [price[1] * len(split(text)) for price in prices if price is not None]
     assert prepared.total_micro == sum(charges)
-    assert [isinstance(fate, Accepted) for fate in prepared.fates] == [price is not None for price in prices]
+    assert [isinstance(fate, AcceptedMessage) for fate in prepared.fates] == [price is not None for price in prices]
     assert [message.charge_micro for message in prepared.messages] == charges
 
 
 candidates = st.lists(st.tuples(st.integers(1, 3), st.integers(1, 9)), min_size=1, max_size=6).map(
-    lambda rows: [Candidate(n, 1, priority, weight) for n, (priority, weight) in enumerate(rows)]
+    lambda rows: [RouteCandidate(n, 1, priority, weight) for n, (priority, weight) in enumerate(rows)]
 )
 
 
-def ranked(rows: list[Candidate]) -> Offer:
-    found = Tariff((), [Rule(Match(), Strategy.PRIORITY, None, tuple(rows))], (1,), ()).offer(wanted("1"), 0)
+def ranked(rows: list[RouteCandidate]) -> RankedCandidates:
+    found = Catalogue((), [RouteRule(RouteScope(), Strategy.PRIORITY, None, tuple(rows))], (1,), ()).offer(
+        wanted("1"), 0
+    )
     assert found is not None
     return found
 
 
-def chosen_of(found: Offer, draw: int) -> Candidate:
+def chosen_of(found: RankedCandidates, draw: int) -> RouteCandidate:
     chosen = choose(found, draw)
     assert chosen is not None
     return chosen
 
 
 @given(candidates, st.integers(0, 2**53))
-def test_the_choice_is_among_the_best_priority_and_the_same_each_time(rows: list[Candidate], draw: int) -> None:
+def test_the_choice_is_among_the_best_priority_and_the_same_each_time(rows: list[RouteCandidate], draw: int) -> None:
     found = ranked(rows)
     chosen = chosen_of(found, draw)
     assert chosen.priority == min(row.priority for row in rows)
@@ -146,7 +151,7 @@ def test_the_choice_is_among_the_best_priority_and_the_same_each_time(rows: list
 
 @given(candidates, st.integers(0, 2**53))
 def test_the_order_begins_with_the_choice_and_has_each_candidate_once_by_priority(
-    rows: list[Candidate], draw: int
+    rows: list[RouteCandidate], draw: int
 ) -> None:
     found = ranked(rows)
     ordered = list(order(found, draw))
@@ -157,7 +162,7 @@ def test_the_order_begins_with_the_choice_and_has_each_candidate_once_by_priorit
 
 @given(st.lists(st.integers(1, 9), min_size=2, max_size=5), st.integers(0, 2**40))
 def test_traffic_is_shared_by_weight(weights: list[int], first: int) -> None:
-    found = ranked([Candidate(n, 1, 10, weight) for n, weight in enumerate(weights)])
+    found = ranked([RouteCandidate(n, 1, 10, weight) for n, weight in enumerate(weights)])
     sample = 6_000
     counts = Counter(chosen_of(found, message_id).route_id for message_id in _ids(first, sample))
     for n, weight in enumerate(weights):
@@ -186,7 +191,7 @@ def test_a_text_is_sensitive_if_it_holds_a_word_in_any_case_or_width(
 ) -> None:
     listed = [(GENERAL, word) for word in general] + [(OWN, word) for word in own] + [(OTHER, word) for word in other]
     expected = any(folded(word) in folded(text) for word in general + own)
-    assert Tariff((), (), (), listed).sensitive(OWN, text) == expected
+    assert Catalogue((), (), (), listed).sensitive(OWN, text) == expected
 
 
 @pytest.mark.parametrize(
@@ -202,12 +207,12 @@ def test_a_text_is_sensitive_if_it_holds_a_word_in_any_case_or_width(
     ],
 )
 def test_no_spelling_hides_a_word(word: str, text: str) -> None:
-    assert Tariff((), (), (), [(OWN, word)]).sensitive(OWN, text)
-    assert not Tariff((), (), (), [(OWN, word)]).sensitive(OTHER, text)
+    assert Catalogue((), (), (), [(OWN, word)]).sensitive(OWN, text)
+    assert not Catalogue((), (), (), [(OWN, word)]).sensitive(OTHER, text)
 
 
 @given(st.text("aB.*+?()[]|\\^$", min_size=1, max_size=5))
 def test_a_words_characters_stand_for_themselves(word: str) -> None:
-    held = Tariff((), (), (), [(GENERAL, word)])
+    held = Catalogue((), (), (), [(GENERAL, word)])
     assert held.sensitive(OWN, f"x{word.swapcase()}y")
     assert not held.sensitive(OWN, "nothing of the kind".replace("a", "").replace("b", ""))

@@ -7,12 +7,14 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from homing import limits
-from homing.receipts.forms import Form, key, key_under, keys
+from homing.receipts.id_formats import IdFormat, key, key_in_format, keys
 from homing.smpp.receipt_text import DeliveryKind, ReceiptText, ReceiptTlvs, compose, kind_of, parse
-from homing.states import TABLE, State
+from homing.states import TABLE, MessageState
 
 NOW = datetime(2026, 6, 15, 12, 0, 30, tzinfo=UTC)
-REPORTED = [state for state in State if TABLE[state].final and state is not State.FAILED] + [State.UNKNOWN]
+REPORTED = [state for state in MessageState if TABLE[state].final and state is not MessageState.FAILED] + [
+    MessageState.UNKNOWN
+]
 
 labels = st.sampled_from(
     [
@@ -61,7 +63,7 @@ def test_the_parser_never_raises_and_keeps_to_its_bounds(
         found = parse(text, given_tlvs, arrived_at=arrived_at, utc_offset=offset)
         assert len(found.carrier_ref) <= limits.RECEIPT_REF_CHARS_MAX
         assert len(found.error_code or "") <= limits.RECEIPT_WORDS_CHARS_MAX
-        assert found.state is None or TABLE[found.state].rank >= TABLE[State.UNKNOWN].rank
+        assert found.state is None or TABLE[found.state].rank >= TABLE[MessageState.UNKNOWN].rank
         assert timedelta(seconds=-limits.RECEIPT_CLOCK_AHEAD_S_MAX) <= arrived_at - found.done_at
         assert arrived_at - found.done_at <= timedelta(seconds=limits.RECEIPT_CLOCK_BEHIND_S_MAX)
     assert kind_of(0x04, text, given_tlvs) is DeliveryKind.RECEIPT
@@ -93,13 +95,13 @@ def test_a_count_is_known_again_in_either_base_with_any_zeros_and_case(
 ) -> None:
     in_hex = "0" * zeros + (f"{count:X}" if in_capitals else f"{count:x}")
     in_decimal = "0" * more_zeros + str(count)
-    assert key_under(Form.DECIMAL, in_decimal) == key(in_hex)
-    assert key_under(Form.HEX, in_hex) == key(in_decimal)
+    assert key_in_format(IdFormat.DECIMAL, in_decimal) == key(in_hex)
+    assert key_in_format(IdFormat.HEX, in_hex) == key(in_decimal)
     assert key(f"0x{in_hex}") == key(in_hex)
 
 
 @given(st.text(max_size=300))
 def test_any_id_has_its_own_key_among_few(ref: str) -> None:
     found = keys(ref)
-    assert found[Form.SAME] == key(ref)
-    assert len(found) <= len(Form)
+    assert found[IdFormat.SAME] == key(ref)
+    assert len(found) <= len(IdFormat)

@@ -8,18 +8,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from homing import limits
+from homing.learning.fake_receipts import bayes_factor
 from homing.model import Strategy
-from homing.routing.cells import Belief, CellKey
-from homing.routing.fakes import bayes_factor
-from homing.routing.rules import Candidate, Match, Rule
-from homing.routing.shares import WHOLE, Drawn, Sharer, Shares, Terms, bound, whole
+from homing.routing.cells import CellKey, Posterior
+from homing.routing.rules import RouteCandidate, RouteRule, RouteScope
+from homing.routing.shares import WHOLE, Objective, PosteriorDraws, RouteShares, ShareCalculator, bound, whole
 
 CELL = CellKey(7, "app", "CN", "46000")
 
 
-def belief(carrier: int, alpha: float, beta: float) -> Belief:
+def belief(carrier: int, alpha: float, beta: float) -> Posterior:
     mean = alpha / (alpha + beta)
-    return Belief(carrier, alpha + beta, alpha, mean, mean, mean, alpha, beta, None, "conversions")
+    return Posterior(carrier, alpha + beta, alpha, mean, mean, mean, alpha, beta, None, "conversions")
 
 
 positive = st.floats(0.05, 1e6)
@@ -27,7 +27,7 @@ beliefs_of = st.lists(st.tuples(positive, positive), min_size=1, max_size=8).map
     lambda pairs: [belief(carrier, *pair) for carrier, pair in enumerate(pairs, 1)]
 )
 terms_of = st.builds(
-    Terms,
+    Objective,
     worth_micro=st.none() | st.integers(1, 10**9),
     quality_floor=st.floats(0, 1),
     explore_min=st.floats(0, 0.2),
@@ -37,14 +37,18 @@ terms_of = st.builds(
 
 
 def shared(
-    beliefs: list[Belief], terms: Terms, costs: dict[int, int], down: frozenset[int] = frozenset(), seed: int = 1
-) -> Shares:
-    rule = Rule(Match(), Strategy.ADAPTIVE, None, tuple(Candidate(n, n, n, 1) for n in range(1, len(beliefs) + 1)))
-    return Sharer().share(CELL, rule, costs, down, beliefs, terms, 1.0, random.Random(seed))
+    beliefs: list[Posterior], terms: Objective, costs: dict[int, int], down: frozenset[int] = frozenset(), seed: int = 1
+) -> RouteShares:
+    rule = RouteRule(
+        RouteScope(), Strategy.ADAPTIVE, None, tuple(RouteCandidate(n, n, n, 1) for n in range(1, len(beliefs) + 1))
+    )
+    return ShareCalculator().share(CELL, rule, costs, down, beliefs, terms, 1.0, random.Random(seed))
 
 
 @given(beliefs_of, terms_of, st.data())
-def test_shares_are_of_the_rule_s_carriers_and_add_up(beliefs: list[Belief], terms: Terms, data: st.DataObject) -> None:
+def test_shares_are_of_the_rule_s_carriers_and_add_up(
+    beliefs: list[Posterior], terms: Objective, data: st.DataObject
+) -> None:
     carriers = [one.carrier_id for one in beliefs]
     costs = data.draw(st.dictionaries(st.sampled_from(carriers), st.integers(0, 10**6)))
     down = data.draw(st.frozensets(st.sampled_from(carriers)))
@@ -57,7 +61,7 @@ def test_shares_are_of_the_rule_s_carriers_and_add_up(beliefs: list[Belief], ter
 
 
 @given(st.dictionaries(st.integers(1, 9), st.floats(0, 1), min_size=2, max_size=9), terms_of)
-def test_each_share_lies_between_its_floor_and_its_ceiling(shares: dict[int, float], terms: Terms) -> None:
+def test_each_share_lies_between_its_floor_and_its_ceiling(shares: dict[int, float], terms: Objective) -> None:
     bounded = bound(shares, terms)
     floor = min(terms.explore_min, limits.LEARN_EXPLORE_SHARE_MAX / (len(shares) - 1), 1 / len(shares))
     ceiling = max(terms.share_max, 1 / len(shares))
@@ -78,7 +82,7 @@ def test_more_conversions_of_as_many_messages_never_cost_a_carrier_its_share(
     messages: float, more: float, rate: float, seed: int
 ) -> None:
     """Up to what a hundred draws leave to chance."""
-    costs, terms = {1: 10_000, 2: 10_000}, Terms(quality_floor=0.0)
+    costs, terms = {1: 10_000, 2: 10_000}, Objective(quality_floor=0.0)
     rival = belief(2, messages * rate, messages * (1 - rate))
     worse = belief(1, messages * rate, messages * (1 - rate))
     came = min(0.95, rate * more) * messages
@@ -100,7 +104,7 @@ def test_the_more_converts_the_less_a_carrier_looks_like_a_liar(
 def test_draws_are_a_beta_s(alpha: float, beta: float, seed: int) -> None:
     """Against the standard library's own: no quantile is further off than so many draws of each can be by chance."""
     chance = random.Random(seed)
-    drawn = sorted(one for _time in range(100) for one in Drawn(belief(1, alpha, beta), chance).rates())
+    drawn = sorted(one for _time in range(100) for one in PosteriorDraws(belief(1, alpha, beta), chance).rates())
     exact = sorted(chance.betavariate(alpha, beta) for _draw in range(4_000))
     assert abs(sum(drawn) / len(drawn) - alpha / (alpha + beta)) < 0.02
     for quantile in (0.05, 0.25, 0.5, 0.75, 0.95):

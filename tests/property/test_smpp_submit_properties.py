@@ -6,10 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from homing.accounts.profile import Profile
-from homing.doors import smpp_long, smpp_text
+from homing.api.smpp import message_text, multipart
+from homing.api.smpp.statuses import RequestRejected
+from homing.api.smpp.submit import Submit, read_submit
 from homing.doors.smpp_dialect import NUMBER as SMPP
-from homing.doors.smpp_submit import Submit, read_submit
-from homing.doors.smpp_words import RequestRejected
 from homing.model import App
 from homing.smpp.pdus import DataSm, SmeAddress, SubmitMulti, SubmitSm
 from homing.text.segments import has_lone_surrogate
@@ -72,10 +72,10 @@ def test_a_submit_is_taken_as_text_or_refused_with_a_status(pdu: Submit) -> None
     try:
         asked = read_submit(ACCOUNT, pdu, NOW)
         if asked.part is not None:
-            part = smpp_long.part_of(asked, ACCOUNT, 1, SMPP, "key", "a", "r")
-            assert smpp_long.decode(smpp_long.encode(part.form)) == part.form
+            part = multipart.part_of(asked, ACCOUNT, 1, SMPP, "key", "a", "r")
+            assert multipart.decode(multipart.encode(part.form)) == part.form
             return
-        text = smpp_text.decode(asked.octets, asked.data_coding)
+        text = message_text.decode(asked.octets, asked.data_coding)
     except RequestRejected as refused:
         status = refused.status
     if status is not None:

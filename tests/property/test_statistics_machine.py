@@ -16,27 +16,27 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from prometheus_client import CollectorRegistry
 
 from homing import errors, limits
-from homing.accounts import catalogue
 from homing.accounts.profile import Profile
-from homing.conversions.feedback import Feedback, Verdict
+from homing.admin import catalogue
+from homing.conversions.recorder import ConversionOutcome, ConversionRecorder
 from homing.dialects.lia.number import NUMBER as LIA
 from homing.dialects.registry import DIALECTS
-from homing.dispatch.answers import Answered, Recorder
+from homing.dispatch.answers import AnsweredMessage, AnswerRecorder
 from homing.dispatch.expiry import ExpirySweep
 from homing.dispatch.failover import Failover
 from homing.dispatch.reroute import RerouteSweep
-from homing.intake.submission import Group
-from homing.messages.withdraw import withdraw
+from homing.intake.submission import MessageGroup
+from homing.messages.cancellation import cancel_message
 from homing.model import Answer, CarrierReceipt, Outbound, Outcome, Recipient, Traffic
-from homing.observe.work import WorkTally
-from homing.receipts.inbox import Arrived, ReceiptInbox
-from homing.routing.board import read_tariff
-from homing.routing.rules import Match
-from homing.states import State
+from homing.observe.work import WorkMetrics
+from homing.receipts.inbox import ArrivedReceipt, ReceiptInbox
+from homing.routing.catalogue_cache import read_catalogue
+from homing.routing.rules import RouteScope
+from homing.states import MessageState
 from homing.statistics.delta import totals
 from homing.statistics.proof import prove
 from homing.statistics.rollup import Rollup
-from homing.store.duty import Duty
+from homing.store.leader_lease import LeaderLease
 from tests.support.bank import Bank
 from tests.support.server import new_database
 
@@ -46,7 +46,15 @@ COSTS = {0: [("1", 3_000), ("1555000", 2_000), ("44", 7_000)], 1: [("44", 5_001)
 answers = st.sampled_from(
     [Outcome.ACCEPTED, Outcome.ACCEPTED, Outcome.ACCEPTED, Outcome.REFUSED, Outcome.DEFERRED, Outcome.UNKNOWN]
 )
-reports = st.sampled_from([State.DELIVERED, State.DELIVERED, State.UNDELIVERABLE, State.EXPIRED, State.UNKNOWN])
+reports = st.sampled_from(
+    [
+        MessageState.DELIVERED,
+        MessageState.DELIVERED,
+        MessageState.UNDELIVERABLE,
+        MessageState.EXPIRED,
+        MessageState.UNKNOWN,
+    ]
+)
 waits_s = st.sampled_from([0, 0, 3, 40, 700, 4_000, 90_000])
 picks = st.integers(0, 10_000)
 
@@ -63,13 +71,13 @@ class World:
         self.database = database
         self.failover = Failover(board)
         self.recorders = {
-            carrier_id: Recorder(database, carrier_id, self.failover, self.now, chance, 1.0, DIALECTS)
+            carrier_id: AnswerRecorder(database, carrier_id, self.failover, self.now, chance, 1.0, DIALECTS)
             for carrier_id in carriers
         }
         self.sweep = RerouteSweep(database, self.failover, self.now, 1.0)
         self.expiry = ExpirySweep(database, self.now, DIALECTS)
-        self.inbox = ReceiptInbox(database, self.now, WorkTally(CollectorRegistry()), DIALECTS)
-        self.feedback = Feedback(database, self.now)
+        self.inbox = ReceiptInbox(database, self.now, WorkMetrics(CollectorRegistry()), DIALECTS)
+        self.feedback = ConversionRecorder(database, self.now)
         self.refs: list[tuple[int, str, str]] = []  # carrier, its id, number
         self.messages: list[int] = []
 
@@ -97,7 +105,7 @@ class World:
                 )
                 ref = f"{row['message_id']}-{row['attempts']}"
                 said = Answer(outcome, ref if outcome is Outcome.ACCEPTED else None, None, None)
-                answered.append(Answered(lane, message, said, self.now()))
+                answered.append(AnsweredMessage(lane, message, said, self.now()))
                 if outcome is not Outcome.REFUSED:
                     self.refs.append((carrier_id, ref, row["number"]))
             if answered:
@@ -130,7 +138,7 @@ class StatisticsMachine(RuleBasedStateMachine):
     def begin(self, is_lenient: bool, first: Outcome) -> None:
         self.world: World = self.run(opened(self.bank, is_lenient))
         self.rollups = [
-            Rollup(database, Duty(database, "brain", f"elsewhere:{n}:link"), self.world.now)
+            Rollup(database, LeaderLease(database, "brain", f"elsewhere:{n}:link"), self.world.now)
             for n, database in enumerate(self.bank.databases)
         ]
         self.turns = 0
@@ -152,7 +160,7 @@ class StatisticsMachine(RuleBasedStateMachine):
 
         async def try_it() -> None:
             try:
-                world.messages += await self.bank.send(0, world.account, [Group(text, sender, chosen)])
+                world.messages += await self.bank.send(0, world.account, [MessageGroup(text, sender, chosen)])
             except errors.InsufficientBalance:
                 return
 
@@ -163,7 +171,7 @@ class StatisticsMachine(RuleBasedStateMachine):
         self.run(self.world.answer(self.world.carriers[place], outcome))
 
     @rule(drawn=st.lists(st.tuples(picks, reports, st.integers(-50, 50)), min_size=1, max_size=8))
-    def report(self, drawn: list[tuple[int, State, int]]) -> None:
+    def report(self, drawn: list[tuple[int, MessageState, int]]) -> None:
         """Some come late, some twice, some of submits whose answer was lost."""
         if not self.world.refs:
             return
@@ -172,7 +180,7 @@ class StatisticsMachine(RuleBasedStateMachine):
         for pick, state, off_s in drawn:
             carrier_id, ref, number = world.refs[pick % len(world.refs)]
             at = world.now() + timedelta(seconds=off_s)
-            arrived.append(Arrived(carrier_id, "c", CarrierReceipt(ref, int(state), at, None, "", number)))
+            arrived.append(ArrivedReceipt(carrier_id, "c", CarrierReceipt(ref, int(state), at, None, "", number)))
         self.run(world.inbox.take(arrived))
 
     @rule()
@@ -196,7 +204,9 @@ class StatisticsMachine(RuleBasedStateMachine):
     def cancel(self, pick: int) -> None:
         if self.world.messages:
             chosen = self.world.messages[pick % len(self.world.messages)]
-            self.run(withdraw(self.world.database, self.world.account.account_id, chosen, self.world.now(), DIALECTS))
+            self.run(
+                cancel_message(self.world.database, self.world.account.account_id, chosen, self.world.now(), DIALECTS)
+            )
 
     @rule(drawn=st.lists(st.tuples(picks, st.none() | st.integers(-100_000, 100_000)), min_size=1, max_size=8))
     def convert(self, drawn: list[tuple[int, int | None]]) -> None:
@@ -206,7 +216,7 @@ class StatisticsMachine(RuleBasedStateMachine):
             return
         account_id = world.account.account_id
 
-        async def all_at_once() -> list[Verdict]:
+        async def all_at_once() -> list[ConversionOutcome]:
             return await asyncio.gather(
                 *(
                     world.feedback.report(
@@ -223,8 +233,8 @@ class StatisticsMachine(RuleBasedStateMachine):
         verdicts = self.run(all_at_once())
         meant = {world.messages[pick % len(world.messages)] for pick, _off in drawn}
         assert self._reported() == before | meant
-        assert verdicts.count(Verdict.RECORDED) == len(meant - before)
-        assert Verdict.UNKNOWN_MESSAGE not in verdicts
+        assert verdicts.count(ConversionOutcome.RECORDED) == len(meant - before)
+        assert ConversionOutcome.UNKNOWN_MESSAGE not in verdicts
 
     def _reported(self) -> set[int]:
         rows = self.run(self.bank.query("SELECT message_id FROM conversion WHERE recorded_at IS NOT NULL"))
@@ -306,7 +316,7 @@ def bank(postgres: str, worker: str, loop: asyncio.AbstractEventLoop) -> Iterato
         async with found.plain.transaction() as transaction:
             other = await catalogue.add_carrier(transaction, "other", "simulator")
             for prefix in ("1", "44"):
-                await catalogue.set_route(transaction, Match(prefix=prefix), other)
+                await catalogue.set_route(transaction, RouteScope(prefix=prefix), other)
             for place, costs in COSTS.items():
                 await catalogue.set_costs(transaction, (found.lane // 2, other)[place], costs)
         await found.query(
@@ -314,7 +324,7 @@ def bank(postgres: str, worker: str, loop: asyncio.AbstractEventLoop) -> Iterato
             " SELECT carrier_id, '', now() + interval '1 day', true FROM carrier"
         )
         for database, board in zip(found.databases, found._boards, strict=True):
-            board.tariff = await read_tariff(database)
+            board.catalogue = await read_catalogue(database)
         return found
 
     opened_bank = loop.run_until_complete(open_bank())
@@ -359,17 +369,19 @@ def busy(bank: Bank, loop: asyncio.AbstractEventLoop) -> World:
     async def fill() -> World:
         world = await opened(bank, False)
         chosen = [Recipient(each, each) for each in (f"4455500{n:02d}123" for n in range(20))]
-        sent = await bank.send(0, world.account, [Group("a", "HOMING", chosen)])
+        sent = await bank.send(0, world.account, [MessageGroup("a", "HOMING", chosen)])
         await world.answer(world.carriers[0], Outcome.REFUSED)
         await world.answer(world.carriers[1], Outcome.ACCEPTED)
         reported = [
-            Arrived(one, "c", CarrierReceipt(ref, int(state), world.now(), None, "", number))
-            for (one, ref, number), state in zip(world.refs, (State.DELIVERED, State.UNDELIVERABLE), strict=False)
+            ArrivedReceipt(one, "c", CarrierReceipt(ref, int(state), world.now(), None, "", number))
+            for (one, ref, number), state in zip(
+                world.refs, (MessageState.DELIVERED, MessageState.UNDELIVERABLE), strict=False
+            )
         ]
         await world.inbox.take(reported)
         await world.inbox.drained()
         await world.feedback.report(world.account.account_id, sent[0], LIA, None)
-        duty = Duty(bank.databases[0], "brain", "elsewhere:1:link")
+        duty = LeaderLease(bank.databases[0], "brain", "elsewhere:1:link")
         await duty.take()
         rollup = Rollup(bank.databases[0], duty, world.now)
         turn = await rollup.turn()

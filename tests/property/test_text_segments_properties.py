@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from homing.text import gsm7
-from homing.text.segments import Encoding, capacity, count, has_lone_surrogate, split, utf16_units
+from homing.text.segments import TextEncoding, capacity, count, has_lone_surrogate, split, utf16_units
 
 GSM_CHARACTERS = "".join(c for c in gsm7.DEFAULT_ALPHABET if c != gsm7.ESCAPE) + "".join(gsm7.EXTENSION)
 
@@ -18,8 +18,8 @@ surrogates = st.text(st.sampled_from("\ud83d\ude00码😀"), max_size=300)
 headers = st.sampled_from([6, 7, 11, 13])
 
 
-def units(text: str, encoding: Encoding) -> int:
-    return gsm7.septets(text) if encoding is Encoding.GSM7 else utf16_units(text)
+def units(text: str, encoding: TextEncoding) -> int:
+    return gsm7.septets(text) if encoding is TextEncoding.GSM7 else utf16_units(text)
 
 
 @given(texts, headers)
@@ -48,8 +48,8 @@ def test_only_texts_beyond_a_single_part_are_split(text: str) -> None:
 
 @given(texts)
 def test_ucs2_can_be_asked_for_any_text(text: str) -> None:
-    counted, parts = count(text, Encoding.UCS2), split(text, Encoding.UCS2)
-    assert (counted.encoding, counted.parts, counted.units) == (Encoding.UCS2, len(parts), utf16_units(text))
+    counted, parts = count(text, TextEncoding.UCS2), split(text, TextEncoding.UCS2)
+    assert (counted.encoding, counted.parts, counted.units) == (TextEncoding.UCS2, len(parts), utf16_units(text))
     assert "".join(parts) == text
 
 
@@ -58,7 +58,7 @@ def test_lone_surrogates_are_counted_and_lose_no_unit(text: str) -> None:
     counted, parts = count(text), split(text)
     assert counted.parts == len(parts)
     assert "".join(parts).encode("utf-16-le", "surrogatepass") == text.encode("utf-16-le", "surrogatepass")
-    assert all(utf16_units(part) <= capacity(Encoding.UCS2) for part in parts)
+    assert all(utf16_units(part) <= capacity(TextEncoding.UCS2) for part in parts)
 
 
 @given(st.text())

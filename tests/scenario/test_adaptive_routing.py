@@ -11,16 +11,16 @@ from datetime import UTC, datetime
 
 import pytest
 
-from homing.accounts import catalogue
 from homing.accounts.profile import Profile
-from homing.conversions.brain import Brain
-from homing.conversions.learning import Learning
+from homing.admin import catalogue
+from homing.aggregation.aggregator import Aggregator
+from homing.aggregation.routing_listener import RoutingListener
+from homing.common.ids import first_id_at
 from homing.dialects.registry import DIALECTS
 from homing.guard.snapshot import GuardSnapshot
-from homing.kit.ids import first_id_at
 from homing.messages.timeline import find_message, read_timeline
 from homing.model import Strategy
-from homing.routing.rules import Match
+from homing.routing.rules import RouteScope
 from tests.support.bank import Bank, group
 from tests.support.command import homing, homing_json
 from tests.support.server import new_database
@@ -35,14 +35,14 @@ async def bank(postgres: str, worker: str) -> AsyncIterator[Bank]:
     async with opened.plain.transaction() as transaction:
         good = await catalogue.add_carrier(transaction, GOOD, "simulator")
         poor = (await catalogue.find_carrier(transaction, POOR))["carrier_id"]
-        match = Match(prefix="86")
+        match = RouteScope(prefix="86")
         await catalogue.set_route(transaction, match, poor, priority=1, strategy=Strategy.ADAPTIVE)
         await catalogue.set_route(transaction, match, good, priority=2, strategy=Strategy.ADAPTIVE)
         await catalogue.set_costs(transaction, poor, [("", 10_000)])
         await catalogue.set_costs(transaction, good, [("", 12_000)])
     for board in opened._boards:
         board.changed()  # a role hears of changed settings; here nobody listens
-    await until(lambda: all(board.tariff.adaptive_rules() for board in opened._boards))
+    await until(lambda: all(board.catalogue.adaptive_rules() for board in opened._boards))
     yield opened
     await opened.close()
 
@@ -75,13 +75,13 @@ async def happened(bank: Bank, account: Profile, carrier: str, sent: int, delive
     await bank.query((told + values).format("converted, conversion_bucket", "$5, 5"), *cell, converted)
 
 
-def brain_of(bank: Bank) -> Brain:
+def brain_of(bank: Bank) -> Aggregator:
     board = bank._boards[0]
-    return Brain(
+    return Aggregator(
         bank.databases[0],
         "elsewhere:1:link",
         lambda: datetime.now(UTC),
-        {"learner": lambda: Learning(lambda: board.tariff, random.Random(1), GuardSnapshot)},
+        {"learner": lambda: RoutingListener(lambda: board.catalogue, random.Random(1), GuardSnapshot)},
     )
 
 
@@ -173,7 +173,7 @@ async def test_who_opts_out_is_routed_by_priority_at_once(bank: Bank, account: P
     said = await homing(bank.dsn, "learn", "set", "--account", account.name, "--off")
     assert "routes by priority" in said
     board.changed()
-    await until(lambda: board.tariff.terms(account.account_id, account.name).opted_out)
+    await until(lambda: board.catalogue.terms(account.account_id, account.name).opted_out)
     assert await carriers_of(bank, await bank.send(1, account, [group("86", 50)])) == {POOR: 50}
     number = "8613800138000"
     explained = await homing_json(

@@ -8,16 +8,16 @@ from typing import Any
 
 import pytest
 
-from homing.accounts import catalogue
+from homing.admin import catalogue
+from homing.api.smpp.statuses import VendorStatus
 from homing.clients.lia import AsyncLiaClient, Encoding, Message
 from homing.dialects.registry import DIALECTS
-from homing.doors.smpp_words import VendorStatus
 from homing.messages import timeline
 from homing.model import Outcome, Traffic
-from homing.routing.rules import Match
+from homing.routing.rules import RouteScope
 from homing.smpp import concatenation, udh
 from homing.smpp.pdus import SubmitSm
-from homing.states import State
+from homing.states import MessageState
 from tests.support.esme import bound
 from tests.support.proofs import all_adds_up
 from tests.support.server import Account, Server, new_database, running
@@ -63,7 +63,7 @@ async def server(postgres: str, room: Path, worker: str, centre: Smsc) -> AsyncI
                 LAST: (late,),
             }.items():
                 for priority, carrier_id in enumerate(carriers, 1):
-                    await catalogue.set_route(transaction, Match(prefix=prefix), carrier_id, priority=priority)
+                    await catalogue.set_route(transaction, RouteScope(prefix=prefix), carrier_id, priority=priority)
         await centre.bound()
         await made.settled()
         yield made
@@ -94,12 +94,12 @@ async def submitted(centre: Smsc, number: str) -> SubmitSm:
     return next(one for one in centre.submits if one.destination_addr == number)
 
 
-async def ended(server: Server, message_id: object) -> State:
+async def ended(server: Server, message_id: object) -> MessageState:
     row = await until(
         lambda: server.query_row("SELECT state FROM message WHERE message_id = $1", int(str(message_id))),
-        lambda row: row["state"] not in (State.QUEUED, State.SENT),
+        lambda row: row["state"] not in (MessageState.QUEUED, MessageState.SENT),
     )
-    return State(row["state"])
+    return MessageState(row["state"])
 
 
 @pytest.mark.parametrize(("encoding", "coding"), [("FS", 0x10), ("UFS", 0x18)])
@@ -110,14 +110,14 @@ async def test_a_lia_customers_flash_leaves_as_flash_by_the_carrier_that_can(
     reply = await send(server, account, number, encoding, pe_id="1101", template_id="1107")
     submit = await submitted(centre, number)
     assert (submit.data_coding, submit.tlvs) == (coding, IDS)
-    assert await ended(server, reply["message_id"]) is State.DELIVERED
+    assert await ended(server, reply["message_id"]) is MessageState.DELIVERED
 
 
 async def test_an_ordinary_message_takes_the_first_carrier_that_has_no_flash(
     server: Server, centre: Smsc, account: Account
 ) -> None:
     reply = await send(server, account, f"{BOTH}000001", "T")
-    assert await ended(server, reply["message_id"]) is State.DELIVERED
+    assert await ended(server, reply["message_id"]) is MessageState.DELIVERED
     assert all(one.destination_addr != f"{BOTH}000001" for one in centre.submits)
 
 
@@ -174,9 +174,9 @@ async def test_a_carrier_that_turns_out_to_have_no_flash_hands_on_to_the_next_or
 ) -> None:
     reply = await send(server, account, f"{CHANGED}000009", "FS")
     assert (await submitted(centre, f"{CHANGED}000009")).data_coding == 0x10
-    assert await ended(server, reply["message_id"]) is State.DELIVERED
+    assert await ended(server, reply["message_id"]) is MessageState.DELIVERED
     lost = await send(server, account, f"{LAST}000009", "FS")
-    assert await ended(server, lost["message_id"]) is State.REJECTED
+    assert await ended(server, lost["message_id"]) is MessageState.REJECTED
     (attempt,) = await server.query(
         "SELECT outcome, error_code, error_text FROM attempt WHERE message_id = $1", int(lost["message_id"])
     )

@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
-from homing.accounts import catalogue
-from homing.conversions.brain import Brain
-from homing.conversions.learning import Learning
-from homing.conversions.watch import Watch
+from homing.admin import catalogue
+from homing.aggregation.aggregator import Aggregator
+from homing.aggregation.guard_listener import GuardListener
+from homing.aggregation.routing_listener import RoutingListener
 from homing.guard.snapshot import GuardSnapshot, decode_snapshot
 from homing.model import Strategy
-from homing.routing.rules import Match
+from homing.routing.rules import RouteScope
 from tests.support.bank import Bank
 from tests.support.command import homing_json
 from tests.support.proofs import all_adds_up
@@ -178,7 +178,7 @@ async def bank(postgres: str, worker: str) -> AsyncIterator[Bank]:
         dear = await catalogue.add_carrier(transaction, "dear", "simulator")
         cheap = (await catalogue.find_carrier(transaction, "sim"))["carrier_id"]
         for carrier_id, cost in ((dear, 12_000), (cheap, 10_000)):
-            await catalogue.set_route(transaction, Match(prefix="86"), carrier_id, strategy=Strategy.ADAPTIVE)
+            await catalogue.set_route(transaction, RouteScope(prefix="86"), carrier_id, strategy=Strategy.ADAPTIVE)
             await catalogue.set_costs(transaction, carrier_id, [("", cost)])
     yield opened
     await opened.close()
@@ -207,17 +207,17 @@ async def test_a_customer_that_stops_reporting_is_routed_by_receipts_says_so_and
 
     board = bank._boards[0]
     board.changed()
-    await until(lambda: board.tariff.adaptive_rules())
-    learning = Learning(lambda: board.tariff, random.Random(1), GuardSnapshot)
-    before = Brain(bank.databases[0], "elsewhere:1:link", lambda: datetime.now(UTC))
+    await until(lambda: board.catalogue.adaptive_rules())
+    learning = RoutingListener(lambda: board.catalogue, random.Random(1), GuardSnapshot)
+    before = Aggregator(bank.databases[0], "elsewhere:1:link", lambda: datetime.now(UTC))
     while await before.turn():
         pass
     await before.release()
-    brain = Brain(
+    brain = Aggregator(
         bank.databases[0],
         "elsewhere:2:link",
         lambda: datetime.now(UTC),
-        {"learner": lambda: learning, "guard": lambda: Watch(lambda: learning.learner)},
+        {"learner": lambda: learning, "guard": lambda: GuardListener(lambda: learning.learner)},
     )
     await brain.turn()
 

@@ -9,13 +9,13 @@ import pytest
 
 from homing import errors, limits
 from homing.accounts.profile import Profile
-from homing.conversions.brain import Brain
+from homing.aggregation.aggregator import Aggregator
 from homing.statistics.delta import Delta
 from homing.statistics.proof import prove
-from homing.statistics.reading import Cell
+from homing.statistics.reading import StatisticsCell
 from homing.statistics.rollup import forget_old
 from homing.store.alarms import read_alarms
-from homing.store.database import Connection, Database
+from homing.store.database import Database, DatabaseConnection
 from tests.support.bank import Bank, group
 from tests.support.server import new_database
 
@@ -28,13 +28,13 @@ class Ear:
     def __init__(self, made: list["Ear"], fails_on: Collection[int] = ()) -> None:
         made.append(self)
         self.fails_on = fails_on
-        self.past: list[Cell] = []
+        self.past: list[StatisticsCell] = []
         self.heard: list[Delta] = []
         self.thoughts = 0
         self.saves = 0
         self.fails = False
 
-    def start(self, cells: Sequence[Cell]) -> None:
+    def start(self, cells: Sequence[StatisticsCell]) -> None:
         self.past += cells
 
     def hear(self, deltas: Sequence[Delta]) -> None:
@@ -81,9 +81,9 @@ async def account(bank: Bank) -> Profile:
     return await bank.account(balance=10_000_000)
 
 
-def brains(bank: Bank, ears: list[Ear], clock: Clock) -> list[Brain]:
+def brains(bank: Bank, ears: list[Ear], clock: Clock) -> list[Aggregator]:
     return [
-        Brain(database, f"elsewhere:{n}:link", clock, {"ear": lambda: Ear(ears)})
+        Aggregator(database, f"elsewhere:{n}:link", clock, {"ear": lambda: Ear(ears)})
         for n, database in enumerate(bank.databases)
     ]
 
@@ -141,10 +141,10 @@ async def test_a_round_whose_end_was_not_seen_is_not_lost(
 
     async def cut_off() -> None:
         await turn()
-        raise errors.StoreAway
+        raise errors.DatabaseUnavailable
 
     monkeypatch.setattr(brain._rollup, "turn", cut_off)
-    with pytest.raises(errors.StoreAway):
+    with pytest.raises(errors.DatabaseUnavailable):
         await brain.turn()
     monkeypatch.undo()
     await bank.send(0, account, [group("44", 2)])
@@ -163,15 +163,15 @@ async def test_a_round_that_came_to_nothing_is_done_again(
     brain, _other = brains(bank, ears, Clock())
     await brain.turn()
     await bank.send(0, account, [group("1", 3)])
-    execute = Connection.execute
+    execute = DatabaseConnection.execute
 
-    async def cut_off(self: Connection, name: str, *values: object, **more: float | None) -> None:
+    async def cut_off(self: DatabaseConnection, name: str, *values: object, **more: float | None) -> None:
         await execute(self, name, *values, **more)
         if name == "stat_await":
-            raise errors.StoreAway
+            raise errors.DatabaseUnavailable
 
-    monkeypatch.setattr(Connection, "execute", cut_off)
-    with pytest.raises(errors.StoreAway):
+    monkeypatch.setattr(DatabaseConnection, "execute", cut_off)
+    with pytest.raises(errors.DatabaseUnavailable):
         await brain.turn()
     monkeypatch.undo()
     assert await bank.query("SELECT FROM stat_delta")
@@ -216,7 +216,7 @@ async def test_an_account_that_a_listener_fails_on_is_left_out_and_told_and_hear
     ears: list[Ear] = []
     clock = Clock()
     bad = {account.account_id}
-    brain = Brain(bank.databases[0], "elsewhere:1:link", clock, {"ear": lambda: Ear(ears, bad)})
+    brain = Aggregator(bank.databases[0], "elsewhere:1:link", clock, {"ear": lambda: Ear(ears, bad)})
     for sender in (*others, account):
         await bank.send(0, sender, [group("1", 1)])
     skipped = ("ear", "account_skipped", str(account.account_id))

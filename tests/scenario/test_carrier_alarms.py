@@ -14,16 +14,16 @@ import structlog
 from prometheus_client import CollectorRegistry
 
 from homing import limits
-from homing.carriers.base import Health, Report
+from homing.carriers.base import CarrierHealth, CarrierReport
+from homing.common.crypto import Vault
 from homing.dialects.registry import DIALECTS
 from homing.dispatch.failover import Failover
-from homing.dispatch.fleet import Fleet, Running
-from homing.dispatch.leases import Leases
-from homing.dispatch.written import WrittenMarks
-from homing.kit.crypto import Vault
-from homing.observe.work import WorkTally
+from homing.dispatch.fleet import CarrierFleet, RunningCarrier
+from homing.dispatch.leases import CarrierLeases
+from homing.dispatch.written_marks import WrittenMarks
+from homing.observe.work import WorkMetrics
 from homing.store.alarms import read_alarms
-from homing.store.pulse import Pulse
+from homing.store.due_poller import DuePoller
 from tests.support.bank import Bank
 from tests.support.server import new_database
 from tests.support.waiting import until
@@ -35,7 +35,7 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-async def sink(_carrier_id: int, _name: str, _reports: Sequence[Report]) -> None:
+async def sink(_carrier_id: int, _name: str, _reports: Sequence[CarrierReport]) -> None:
     """Receipts are not what this is about."""
 
 
@@ -46,15 +46,15 @@ async def bank(postgres: str, worker: str) -> AsyncIterator[Bank]:
     await opened.close()
 
 
-def fleet_of(bank: Bank, folder: Path) -> Fleet:
+def fleet_of(bank: Bank, folder: Path) -> CarrierFleet:
     database = bank.databases[0]
-    return Fleet(
+    return CarrierFleet(
         database,
         sink,
         OWNER,
-        Pulse(database, now),
+        DuePoller(database, now),
         now,
-        WorkTally(CollectorRegistry()),
+        WorkMetrics(CollectorRegistry()),
         random.Random(1),
         Failover(bank._boards[0]),
         10,
@@ -102,10 +102,10 @@ async def test_a_failure_in_a_carriers_work_stands_as_an_alarm_with_what_it_was_
             raise KeyError(("lost", 7))
         await asyncio.Event().wait()
 
-    carrier: Any = SimpleNamespace(health=lambda: Health(True, {"links": 1}))
+    carrier: Any = SimpleNamespace(health=lambda: CarrierHealth(True, {"links": 1}))
     dispatcher: Any = SimpleNamespace(breaker_is_closed=True)
     row: Any = {"name": "acme"}
-    running = Running(row, carrier, dispatcher, sink=sink, database=bank.databases[0])
+    running = RunningCarrier(row, carrier, dispatcher, sink=sink, database=bank.databases[0])
     with structlog.testing.capture_logs() as logs:
         task = asyncio.get_running_loop().create_task(running._for_ever("sending_failed", work))
         try:
@@ -123,12 +123,12 @@ async def test_a_failure_in_a_carriers_work_stands_as_an_alarm_with_what_it_was_
 
 async def test_what_a_vendor_says_keeps_no_lease_from_being_renewed(bank: Bank) -> None:
     """PostgreSQL's JSON has no NUL: one vendor's words would cost the process all of its carriers."""
-    leases = Leases(bank.databases[0], OWNER)
+    leases = CarrierLeases(bank.databases[0], OWNER)
     (row,) = await bank.query("INSERT INTO carrier (name, kind, settings) VALUES ('echo', 'lia', '{}') RETURNING *")
     carrier_id = row["carrier_id"]
     assert await leases.tick([carrier_id], {}) == {carrier_id}
     words = {"last_error": "refused (a\0b\ud800)", "binds": [{"\0": ("\0",)}], "up": 1.5}
-    assert await leases.tick([carrier_id], {carrier_id: Health(True, words)}) == {carrier_id}
+    assert await leases.tick([carrier_id], {carrier_id: CarrierHealth(True, words)}) == {carrier_id}
     (row,) = await bank.query("SELECT detail FROM carrier_session WHERE carrier_id = $1", carrier_id)
     assert msgspec.json.decode(row["detail"]) == {"last_error": "refused (ab?)", "binds": [{"": [""]}], "up": 1.5}
     await leases.release({carrier_id})

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from homing import errors
-from homing.accounts import catalogue
-from homing.accounts.carrier_secrets import seal_stored
+from homing.admin import catalogue
+from homing.admin.carrier_secrets import seal_stored
 from homing.carriers.sealing import MARK, open_text
-from homing.kit.crypto import Vault
+from homing.common.crypto import Vault
 from homing.store.database import FREE_PLANS, Database
 from homing.store.migrate import migrate
 from tests.support.command import homing, homing_json
@@ -71,12 +71,12 @@ async def test_no_secret_of_a_carrier_stands_in_the_database_and_all_can_be_open
 async def test_a_sealed_secret_opens_in_its_place_alone_and_with_its_key_alone(database: Database) -> None:
     await catalogue.add_carrier(database, "one", "smpp", json.dumps(SMPP), VAULT)
     settings = json.dumps(await stored(database, "one"))
-    with pytest.raises(errors.OperatorError, match="cannot be opened"):
+    with pytest.raises(errors.InvalidInput, match="cannot be opened"):
         open_text(VAULT, "two", "smpp", settings)
-    with pytest.raises(errors.OperatorError, match="cannot be opened"):
+    with pytest.raises(errors.InvalidInput, match="cannot be opened"):
         open_text(Vault(bytes(32)), "one", "smpp", settings)
     moved = json.dumps({**HTTP, "push_token": json.loads(settings)["password"]})
-    with pytest.raises(errors.OperatorError, match="cannot be opened"):
+    with pytest.raises(errors.InvalidInput, match="cannot be opened"):
         open_text(VAULT, "one", "http", moved)
 
 
@@ -109,7 +109,7 @@ async def test_a_secret_outside_of_secrets_is_refused(
     database: Database, literal: dict[str, object], place: str
 ) -> None:
     settings = {name: value for name, value in {**HTTP, **literal}.items() if value is not None}
-    with pytest.raises(errors.OperatorError, match=f"{place} holds its secret as it stands"):
+    with pytest.raises(errors.InvalidInput, match=f"{place} holds its secret as it stands"):
         await catalogue.add_carrier(database, "two", "http", json.dumps(settings), VAULT)
 
 

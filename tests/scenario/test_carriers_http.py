@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from homing.accounts import catalogue
+from homing.admin import catalogue
 from homing.model import Outcome
-from homing.routing.rules import Match
-from homing.states import State
+from homing.routing.rules import RouteScope
+from homing.states import MessageState
 from tests.support import server as serving
 from tests.support.hostile import Vendor, answer, close, silence
 from tests.support.server import Account, Server
@@ -23,7 +23,12 @@ TOKEN = "token-of-the-push-door"
 END_S = 30.0
 POLL_S = 0.05
 TEXT = "Ihr Code: 1+1=2 & 你好"
-ENDS = {"0001": State.DELIVERED, "0002": State.UNDELIVERABLE, "0003": State.REJECTED, "0004": State.EXPIRED}
+ENDS = {
+    "0001": MessageState.DELIVERED,
+    "0002": MessageState.UNDELIVERABLE,
+    "0003": MessageState.REJECTED,
+    "0004": MessageState.EXPIRED,
+}
 
 Upstream = tuple[Server, Account]
 
@@ -53,7 +58,7 @@ class Ways:
         prefix = f"7{name.removeprefix('up-'):0>3}"
         async with self.server.database.transaction() as transaction:
             carrier_id = await catalogue.add_carrier(transaction, name, kind, json.dumps(settings), self.server.vault)
-            await catalogue.set_route(transaction, Match(prefix=prefix), carrier_id)
+            await catalogue.set_route(transaction, RouteScope(prefix=prefix), carrier_id)
         await self.server.settled()
         return prefix
 
@@ -67,12 +72,14 @@ class Ways:
         assert all(ids), reply.text
         return ids
 
-    async def states(self, ids: list[int]) -> list[State]:
+    async def states(self, ids: list[int]) -> list[MessageState]:
         rows = await self.server.query("SELECT message_id, state FROM message WHERE message_id = ANY($1)", ids)
-        known = {row["message_id"]: State(row["state"]) for row in rows}
+        known = {row["message_id"]: MessageState(row["state"]) for row in rows}
         return [known[message_id] for message_id in ids]
 
-    async def ended(self, ids: list[int], *, enough: Callable[[State], bool] = lambda state: state >= 3) -> list[State]:
+    async def ended(
+        self, ids: list[int], *, enough: Callable[[MessageState], bool] = lambda state: state >= 3
+    ) -> list[MessageState]:
         return await until(lambda: self.states(ids), lambda states: all(map(enough, states)))
 
     async def attempts(self, message_id: int) -> list[Any]:
@@ -188,7 +195,7 @@ async def test_a_text_goes_to_many_numbers_in_one_call(kind: str, server: Server
     prefix = await ways.add(name, kind, settings_of(kind, vendor.url, upstream, ways, name))
     account = await server.account(balance="100")
     ids = await ways.send(account, [f"{prefix}{n:05}0001" for n in range(150)], "one text")
-    assert set(await ways.ended(ids)) == {State.DELIVERED}
+    assert set(await ways.ended(ids)) == {MessageState.DELIVERED}
     calls = await vendor.query_row(
         "SELECT count(DISTINCT request_id) AS made FROM message WHERE account_id = $1", upstream.account_id
     )
@@ -207,7 +214,7 @@ async def test_a_vendor_that_does_not_push_is_asked(kind: str, server: Server, v
     prefix = await ways.add(name, kind, settings_of(kind, vendor.url, upstream, ways, name, **quick))
     account = await server.account(balance="100")
     ids = await ways.send(account, [f"{prefix}555{end}" for end in ("0001", "0002")])
-    assert await ways.ended(ids) == [State.DELIVERED, State.UNDELIVERABLE]
+    assert await ways.ended(ids) == [MessageState.DELIVERED, MessageState.UNDELIVERABLE]
     receipts = await server.query("SELECT raw FROM receipt WHERE message_id = ANY($1)", ids)
     assert all(row["raw"].startswith(("getReport", "GetDeliveryStatus")) for row in receipts)
 
@@ -217,7 +224,7 @@ async def test_what_people_reply_comes_through_both(server: Server, vendor: Serv
     upstream = await registered(vendor, ways, name)
     answering = await vendor.query_row("SELECT carrier_id FROM carrier WHERE name = 'answering'")
     prefix = await ways.add(name, "laaffic", settings_of("laaffic", vendor.url, upstream, ways, name))
-    match = Match(prefix=prefix, account_id=upstream.account_id)
+    match = RouteScope(prefix=prefix, account_id=upstream.account_id)
     async with vendor.database.transaction() as transaction:
         await catalogue.set_route(transaction, match, answering["carrier_id"])
     await vendor.settled()
@@ -239,7 +246,7 @@ async def test_a_vendor_account_without_money_puts_messages_off(
     (message_id,) = await ways.send(account, [f"{prefix}5550001"])
     attempts = await until(lambda: ways.attempts(message_id))
     assert attempts[0]["outcome"] == Outcome.DEFERRED
-    assert await ways.states([message_id]) == [State.QUEUED]
+    assert await ways.states([message_id]) == [MessageState.QUEUED]
 
 
 @pytest.mark.parametrize("kind", ["laaffic", "lia", "http"])
@@ -251,21 +258,21 @@ async def test_a_refusal_is_the_messages_end_and_its_money_comes_back(
     prefix = await ways.add(name, kind, settings_of(kind, vendor.url, upstream, ways, name))
     account = await server.account(balance="1")
     ids = await ways.send(account, [f"{prefix}5550001", f"{prefix}5550002"], "a forbidden word")
-    assert set(await ways.ended(ids)) == {State.REJECTED}
+    assert set(await ways.ended(ids)) == {MessageState.REJECTED}
     assert (await server.holdings(account))[2] == 1_000_000
     (attempt,) = await ways.attempts(ids[0])
     assert attempt["error_text"]
 
 
-HOSTILE: dict[str, tuple[Any, Outcome, State]] = {
-    "closes": (close, Outcome.UNKNOWN, State.UNKNOWN),
-    "502": (answer("", 502), Outcome.UNKNOWN, State.UNKNOWN),
-    "web_page": (answer("<html>", content_type="text/html"), Outcome.UNKNOWN, State.UNKNOWN),
-    "silence": (silence, Outcome.UNKNOWN, State.UNKNOWN),
-    "too_many": (answer("", 429, retry_after="3600"), Outcome.DEFERRED, State.QUEUED),
-    "unauthorised": (answer("", 401), Outcome.DEFERRED, State.QUEUED),
-    "elsewhere": (answer("", 308, location="http://127.0.0.1:1/"), Outcome.DEFERRED, State.QUEUED),
-    "bad_request": (answer("", 400), Outcome.REFUSED, State.REJECTED),
+HOSTILE: dict[str, tuple[Any, Outcome, MessageState]] = {
+    "closes": (close, Outcome.UNKNOWN, MessageState.UNKNOWN),
+    "502": (answer("", 502), Outcome.UNKNOWN, MessageState.UNKNOWN),
+    "web_page": (answer("<html>", content_type="text/html"), Outcome.UNKNOWN, MessageState.UNKNOWN),
+    "silence": (silence, Outcome.UNKNOWN, MessageState.UNKNOWN),
+    "too_many": (answer("", 429, retry_after="3600"), Outcome.DEFERRED, MessageState.QUEUED),
+    "unauthorised": (answer("", 401), Outcome.DEFERRED, MessageState.QUEUED),
+    "elsewhere": (answer("", 308, location="http://127.0.0.1:1/"), Outcome.DEFERRED, MessageState.QUEUED),
+    "bad_request": (answer("", 400), Outcome.REFUSED, MessageState.REJECTED),
 }
 
 
@@ -303,7 +310,7 @@ async def test_a_vendor_that_is_away_gets_its_messages_when_it_is_back(
         "http": '{"message_id":5,"status":"S"}',
     }
     async with Vendor(answer(said[kind]), port=port) as back:
-        assert await ways.ended([message_id], enough=lambda state: state is State.SENT) == [State.SENT]
+        assert await ways.ended([message_id], enough=lambda state: state is MessageState.SENT) == [MessageState.SENT]
         assert len(back.asked) == 1
     await server.query("UPDATE carrier SET enabled = false WHERE name = $1", name)
 
@@ -375,7 +382,7 @@ async def test_a_receipt_that_matches_nothing_is_kept_and_acknowledged(server: S
     reply = await pushed(f"/carriers/pushing/{TOKEN}/report", body)
     assert (reply.status, reply.body) == (200, b"OK")
     row = await server.query_row("SELECT * FROM parked_receipt WHERE carrier_ref = '777000777'")
-    assert (row["state"], row["number"]) == (State.UNDELIVERABLE, "8613800130001")
+    assert (row["state"], row["number"]) == (MessageState.UNDELIVERABLE, "8613800130001")
 
 
 @pytest.mark.parametrize(

@@ -12,21 +12,21 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from homing import limits
-from homing.accounts import catalogue
-from homing.carriers.base import Report
+from homing.admin import catalogue
+from homing.carriers.base import CarrierReport
+from homing.common.crypto import Vault
 from homing.dialects.registry import DIALECTS
-from homing.dispatch.answers import Answered, Recorder
+from homing.dispatch.answers import AnsweredMessage, AnswerRecorder
 from homing.dispatch.expiry import ExpirySweep
 from homing.dispatch.failover import Failover
-from homing.dispatch.fleet import Fleet
-from homing.dispatch.written import Claim, WrittenMarks
-from homing.kit.crypto import Vault
+from homing.dispatch.fleet import CarrierFleet
+from homing.dispatch.written_marks import EndedClaim, WrittenMarks
 from homing.model import Answer, Outbound, Outcome, Traffic
-from homing.observe.work import WorkTally
-from homing.routing.rules import Match
-from homing.states import State
+from homing.observe.work import WorkMetrics
+from homing.routing.rules import RouteScope
+from homing.states import MessageState
 from homing.statistics.proof import prove
-from homing.store.pulse import Pulse
+from homing.store.due_poller import DuePoller
 from tests.support.bank import Bank, group
 from tests.support.server import new_database
 from tests.support.waiting import until
@@ -47,23 +47,23 @@ async def bank(postgres: str, worker: str) -> AsyncIterator[Bank]:
 
 
 @pytest.fixture
-async def fleet(bank: Bank, tmp_path: Path) -> AsyncIterator[Fleet]:
+async def fleet(bank: Bank, tmp_path: Path) -> AsyncIterator[CarrierFleet]:
     """The link's carriers over a database of their own, which can be taken away from them alone."""
     database, chance = bank.databases[1], random.Random(1)
-    pulse = Pulse(database, now)
+    pulse = DuePoller(database, now)
 
-    async def sink(_carrier_id: int, _name: str, _reports: Sequence[Report]) -> None:
+    async def sink(_carrier_id: int, _name: str, _reports: Sequence[CarrierReport]) -> None:
         """Receipts are not what this is about."""
 
     marks = WrittenMarks(tmp_path, OWNER, now)
     marks.open()
-    made = Fleet(
+    made = CarrierFleet(
         database,
         sink,
         OWNER,
         pulse,
         now,
-        WorkTally(CollectorRegistry()),
+        WorkMetrics(CollectorRegistry()),
         chance,
         Failover(bank._boards[1]),
         10,
@@ -86,7 +86,7 @@ async def attempts(bank: Bank, ids: list[int]) -> list[Any]:
     )
 
 
-async def test_what_was_answered_while_the_database_was_away_does_not_go_again(bank: Bank, fleet: Fleet) -> None:
+async def test_what_was_answered_while_the_database_was_away_does_not_go_again(bank: Bank, fleet: CarrierFleet) -> None:
     """Longer than a carrier's lease: the carrier is let go and started anew, while its answers wait in memory; and the
     claims have lapsed by then.
     """
@@ -110,7 +110,7 @@ async def test_what_was_answered_while_the_database_was_away_does_not_go_again(b
     async def states() -> set[int]:
         return {row["state"] for row in await bank.query("SELECT state FROM message WHERE message_id = ANY($1)", ids)}
 
-    await until(states, lambda found: found <= {State.SENT, State.REJECTED})  # 0003 is refused
+    await until(states, lambda found: found <= {MessageState.SENT, MessageState.REJECTED})  # 0003 is refused
     await asyncio.sleep(limits.CARRIER_RETURN_GRACE_S)
     found = await attempts(bank, ids)
     assert {row["outcome"] for row in found} <= {Outcome.ACCEPTED, Outcome.REFUSED}
@@ -132,12 +132,14 @@ async def test_a_claim_that_has_just_lapsed_is_given_time_for_its_answer_before_
         )
     assert not await ExpirySweep(bank.plain, now, DIALECTS).sweep_unsent()
     rows = await bank.query("SELECT state FROM message WHERE message_id = ANY($1) ORDER BY message_id", ids)
-    assert [row["state"] for row in rows] == [State.QUEUED, State.EXPIRED, State.EXPIRED]
+    assert [row["state"] for row in rows] == [MessageState.QUEUED, MessageState.EXPIRED, MessageState.EXPIRED]
     assert await prove(bank.plain, now()) == []
 
 
-def recorder(bank: Bank) -> Recorder:
-    return Recorder(bank.databases[0], bank.lane // 2, Failover(bank._boards[0]), now, random.Random(1), 10, DIALECTS)
+def recorder(bank: Bank) -> AnswerRecorder:
+    return AnswerRecorder(
+        bank.databases[0], bank.lane // 2, Failover(bank._boards[0]), now, random.Random(1), 10, DIALECTS
+    )
 
 
 async def test_an_answer_stands_though_its_attempt_was_told_as_unknown_before(bank: Bank) -> None:
@@ -160,18 +162,18 @@ async def test_an_answer_stands_though_its_attempt_was_told_as_unknown_before(ba
         Traffic.TRANSACTIONAL,
     )
     lost = Answer(Outcome.UNKNOWN, error_text="its claim ended")
-    await recorder(bank).record([Answered(bank.lane, message, lost, now(), is_retried=True)])
-    await recorder(bank).record([Answered(bank.lane, message, Answer(Outcome.ACCEPTED, "ab12"), now())])
+    await recorder(bank).record([AnsweredMessage(bank.lane, message, lost, now(), is_retried=True)])
+    await recorder(bank).record([AnsweredMessage(bank.lane, message, Answer(Outcome.ACCEPTED, "ab12"), now())])
     (found,) = await attempts(bank, [message_id])
     assert (found["outcome"], found["carrier_ref"]) == (Outcome.ACCEPTED, "ab12")
-    await recorder(bank).record([Answered(bank.lane, message, lost, now(), is_retried=True)])
+    await recorder(bank).record([AnsweredMessage(bank.lane, message, lost, now(), is_retried=True)])
     (found,) = await attempts(bank, [message_id])
     assert found["outcome"] == Outcome.ACCEPTED, "what is known is not made unknown"
     assert await prove(bank.plain, now()) == []
 
 
 async def test_a_claim_that_lapsed_keeps_its_own_time_and_does_not_say_that_a_living_process_died(
-    bank: Bank, fleet: Fleet
+    bank: Bank, fleet: CarrierFleet
 ) -> None:
     account = await bank.account(balance=10_000_000)
     claimed_at = now() - timedelta(minutes=3)
@@ -201,23 +203,23 @@ async def test_a_claim_that_lapsed_keeps_its_own_time_and_does_not_say_that_a_li
 
 
 async def test_what_the_next_carrier_has_in_hand_stays_marked_when_the_former_ones_answer_is_stored(
-    bank: Bank, fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+    bank: Bank, fleet: CarrierFleet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The former carrier's answer is durable, and the next carrier has the message, before whoever stored the answer
     hears of it: a mark that went then would let the message go twice.
     """
-    record, has_ended = Recorder.record, asyncio.Event()
+    record, has_ended = AnswerRecorder.record, asyncio.Event()
 
-    async def heard_late(recorder: Recorder, answered: Sequence[Answered]) -> None:
+    async def heard_late(recorder: AnswerRecorder, answered: Sequence[AnsweredMessage]) -> None:
         await record(recorder, answered)
         await asyncio.sleep(1)
         has_ended.set()
 
-    monkeypatch.setattr(Recorder, "record", heard_late)
+    monkeypatch.setattr(AnswerRecorder, "record", heard_late)
     async with bank.plain.transaction() as transaction:
         for priority, settings in enumerate(('{"refused": 1.0, "submit_ms": 0}', '{"submit_ms": 6000}'), 1):
             carrier_id = await catalogue.add_carrier(transaction, f"in-turn-{priority}", "simulator", settings)
-            await catalogue.set_route(transaction, Match(prefix="44"), carrier_id, priority)
+            await catalogue.set_route(transaction, RouteScope(prefix="44"), carrier_id, priority)
     for board in bank._boards:
         await board._read()
     (message_id,) = await bank.send(0, await bank.account(balance=10_000_000), [group("44", 1)])
@@ -230,4 +232,4 @@ async def test_what_the_next_carrier_has_in_hand_stays_marked_when_the_former_on
     (row,) = await until(second_claim, lambda found: len(found) == 1)
     await has_ended.wait()
     await asyncio.sleep(0.2)
-    assert fleet._marks.may_have_left(Claim(message_id, OWNER, row["claimed_at"]))
+    assert fleet._marks.may_have_left(EndedClaim(message_id, OWNER, row["claimed_at"]))

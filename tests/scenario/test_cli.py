@@ -24,7 +24,7 @@ from click.testing import CliRunner
 
 import homing
 from homing.cli import COMMANDS, main
-from homing.kit.crypto import Vault, load_key
+from homing.common.crypto import Vault, load_key
 from tests.support.server import QUEUED, Server, new_database
 from tests.support.sink import Sink
 from tests.support.waiting import until

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from homing.clients import AsyncLaafficClient, AsyncLiaClient, LaafficClient, LiaClient, Terms, errors, laaffic, lia
+from homing.clients import AsyncLaafficClient, AsyncLiaClient, CallTerms, LaafficClient, LiaClient, errors, laaffic, lia
 from tests.support.server import REPLYING, Account, Server
 from tests.support.sink import Sink
 from tests.support.waiting import until
@@ -280,7 +280,7 @@ async def test_what_the_server_pushes_is_what_the_readers_read(server: Server, s
 async def test_many_threads_share_a_client(server: Server) -> None:
     account = await server.account(balance="100")
     ids: list[int | None] = []
-    few = Terms(connections=4)
+    few = CallTerms(connections=4)
     with LiaClient(account.api_id, account.api_password, base_url=f"{server.url}/api", terms=few) as one:
 
         def work(mark: int) -> None:
@@ -300,7 +300,7 @@ async def test_many_threads_share_a_client(server: Server) -> None:
 async def test_many_tasks_share_a_client(server: Server) -> None:
     account = await server.account(balance="100")
     async with AsyncLaafficClient(
-        account.key, account.secret, app_id=account.app, base_url=f"{server.url}/v3", terms=Terms(connections=8)
+        account.key, account.secret, app_id=account.app, base_url=f"{server.url}/v3", terms=CallTerms(connections=8)
     ) as client:
         sendings = await asyncio.gather(*(client.send(DELIVERED, "hi", order_ids=[str(n)]) for n in range(200)))
     assert [sending.results[0].order_id for sending in sendings] == [str(n) for n in range(200)]

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from homing import limits
-from homing.kit.steady import SteadyClock
+from homing.common.steady_clock import SteadyClock
 from homing.store.alarms import read_alarms
 from homing.store.clock_watch import ClockWatch
 from homing.store.database import FREE_PLANS, Database

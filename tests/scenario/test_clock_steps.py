@@ -20,9 +20,9 @@ import aiohttp
 import pytest
 
 from homing import demo, limits
-from homing.accounts import catalogue
-from homing.kit import crypto
-from homing.routing.rules import Match
+from homing.admin import catalogue
+from homing.common import crypto
+from homing.routing.rules import RouteScope
 from homing.smpp.pdus import SubmitSm
 from tests.support.client import Client
 from tests.support.installation import Customer, Installation, nothing_left
@@ -220,7 +220,7 @@ async def _add_carrier(installation: Installation, smsc: Smsc) -> None:
     vault = crypto.Vault(crypto.load_key("", installation.data / "secret.key"))
     async with installation.looked_into() as database, database.transaction() as transaction:
         carrier_id = await catalogue.add_carrier(transaction, "centre", "smpp", json.dumps(settings), vault)
-        await catalogue.set_route(transaction, Match(prefix=PREFIX), carrier_id)
+        await catalogue.set_route(transaction, RouteScope(prefix=PREFIX), carrier_id)
     await until(lambda: smsc.links)
 
 

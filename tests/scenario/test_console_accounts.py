@@ -9,9 +9,9 @@ from collections.abc import Mapping
 import pytest
 
 from homing import limits
-from homing.accounts import admin, catalogue
-from homing.kit import money
-from homing.ledger.movements import adjustment, move
+from homing.admin import account_settings, catalogue
+from homing.common import money
+from homing.ledger.postings import adjustment, post
 from homing.model import GENERAL, UserRole
 from tests.support.server import Account, Server
 from tests.support.sink import Sink
@@ -101,7 +101,7 @@ async def test_pages_of_accounts_follow_each_other_without_a_gap(server: Server,
     viewer = await operator(server, console)
     async with server.database.transaction() as transaction:
         for n in range(limits.CONSOLE_PAGE_ROWS + 3):
-            await admin.create_account(transaction, f"paged-account-{n:03d}")
+            await account_settings.create_account(transaction, f"paged-account-{n:03d}")
     seen: list[str] = []
     path: str | None = "/accounts?q=paged-account"
     while path:
@@ -178,8 +178,8 @@ async def test_a_statement_is_complete_on_its_pages_and_as_a_file(server: Server
     account, viewer = await server.account(balance="5"), await operator(server, console)
     async with server.database.transaction() as transaction:
         for n in range(limits.STATEMENT_ROWS + 7):
-            await move(transaction, account.account_id, adjustment(1_000), "ada", f"entry {n:04d}")
-        await move(transaction, account.account_id, adjustment(-2_500), "ada", "=1+1")
+            await post(transaction, account.account_id, adjustment(1_000), "ada", f"entry {n:04d}")
+        await post(transaction, account.account_id, adjustment(-2_500), "ada", "=1+1")
     assert await send(server, account) == "0"
     seen: list[str] = []
     path: str | None = f"/accounts/{account.name}/statement"

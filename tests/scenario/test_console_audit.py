@@ -8,11 +8,11 @@ from typing import Any
 
 from click.testing import CliRunner
 
-from homing.accounts import admin, catalogue
+from homing.admin import account_settings, catalogue
+from homing.audit import act_as, at_the_machine
 from homing.cli import main
 from homing.console.pages.audit import ACTS, KINDS
-from homing.ledger.movements import adjustment, move
-from homing.users.audit import act_as, at_the_machine
+from homing.ledger.postings import adjustment, post
 from tests.support.server import Server
 from tests.support.viewer import Viewer, accept, signed_in
 
@@ -50,8 +50,8 @@ async def test_a_change_says_what_it_was_and_what_it_is_and_nothing_that_stayed(
     account = await server.account()
     async with server.database.transaction() as transaction:
         await act_as(transaction, "ada", "203.0.113.9")
-        await admin.change_account(transaction, account.account_id, {"queries_per_s": 7})
-        await admin.change_account(transaction, account.account_id, {"queries_per_s": 7})
+        await account_settings.change_account(transaction, account.account_id, {"queries_per_s": 7})
+        await account_settings.change_account(transaction, account.account_id, {"queries_per_s": 7})
     changed = [row for row in await rows_of(server, "account", account.name) if row["actor"] == "ada"]
     assert len(changed) == 1, "a change that changes nothing is none"
     assert (changed[0]["before"], changed[0]["after"]) == ({"queries_per_s": 100_000}, {"queries_per_s": 7})
@@ -67,7 +67,7 @@ async def test_what_is_rolled_back_was_never_changed(server: Server) -> None:
     before = len(await rows_of(server, "account", account.name))
     try:
         async with server.database.transaction() as transaction:
-            await admin.set_lock(transaction, account.account_id, "no")
+            await account_settings.set_lock(transaction, account.account_id, "no")
             raise RuntimeError
     except RuntimeError:
         pass
@@ -79,7 +79,7 @@ async def test_who_is_named_for_one_transaction_alone(server: Server) -> None:
     async with server.database.connection() as connection:
         async with connection.raw.transaction():
             await act_as(connection, "ada", "203.0.113.9")
-        await admin.set_lock(connection, account.account_id, "later, on the same connection")
+        await account_settings.set_lock(connection, account.account_id, "later, on the same connection")
     assert (await rows_of(server, "account", account.name))[-1]["actor"] == "homing"
 
 
@@ -110,8 +110,8 @@ async def test_money_that_people_move_is_in_it_and_charges_are_not(server: Serve
     )
     assert reply.json["status"] == "0"
     async with server.database.transaction() as transaction:
-        await move(transaction, account.account_id, adjustment(-1_000_000), "ada", "audited adjustment")
-        await admin.set_credit(transaction, account.account_id, 3_000_000)
+        await post(transaction, account.account_id, adjustment(-1_000_000), "ada", "audited adjustment")
+        await account_settings.set_credit(transaction, account.account_id, 3_000_000)
     rows = await server.query(
         "SELECT kind, subject FROM audit WHERE account_id = $1 AND kind IN ('entry', 'balance') ORDER BY audit_id",
         account.account_id,
@@ -176,7 +176,7 @@ async def test_the_page_shows_changes_the_latest_first_and_as_text(server: Serve
     word = "<script>alert(1)</script>"
     async with server.database.transaction() as transaction:
         await act_as(transaction, name, "203.0.113.9")
-        await admin.set_lock(transaction, account.account_id, word)
+        await account_settings.set_lock(transaction, account.account_id, word)
     answer = await viewer.get(f"/audit?actor={name}&kind=account")
     assert word not in answer.text
     assert word in answer.words

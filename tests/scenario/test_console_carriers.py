@@ -2,10 +2,10 @@
 
 import json
 
-from homing.accounts import catalogue
+from homing.admin import catalogue
 from homing.model import Outcome, UserRole
-from homing.routing.board import read_tariff
-from homing.routing.rules import Match, Wanted
+from homing.routing.catalogue_cache import read_catalogue
+from homing.routing.rules import RouteRequest, RouteScope
 from tests.support.server import Server
 from tests.support.viewer import Viewer, signed_in
 
@@ -58,13 +58,13 @@ async def test_what_a_carrier_did_not_take_is_counted_by_code_and_shown_as_text(
 async def test_a_drained_carrier_is_offered_to_no_message_and_runs_on(server: Server, console: str) -> None:
     carrier_id = await carrier(server, "full")
     account = await server.account()
-    await catalogue.set_route(server.database, Match(account.account_id, prefix="4455"), carrier_id)
-    wanted = Wanted(account.account_id, "", "", 0, "445500001", "GB", "")
+    await catalogue.set_route(server.database, RouteScope(account.account_id, prefix="4455"), carrier_id)
+    wanted = RouteRequest(account.account_id, "", "", 0, "445500001", "GB", "")
     _name, viewer = await signed_in(console, server.database)
     await shows(viewer, "/carriers", "full simulator Up")
 
     async def is_offered() -> bool:
-        offered = (await read_tariff(server.database)).offer(wanted, 1)
+        offered = (await read_catalogue(server.database)).offer(wanted, 1)
         return offered is not None and any(
             row.carrier_id == carrier_id for group in offered.groups for row in group.rows
         )
@@ -78,7 +78,7 @@ async def test_a_drained_carrier_is_offered_to_no_message_and_runs_on(server: Se
     await shows(viewer, "/carriers", "full simulator Draining")
     row = await server.database.row("carrier_find", "full", None)
     assert row
-    assert catalogue.course_of(row) is catalogue.Course.DRAINING
+    assert catalogue.carrier_mode_of(row) is catalogue.CarrierMode.DRAINING
     stale = await viewer.post("/carriers/full", {"course": "disabled", "version": version})
     assert stale.status == 422
     assert "Somebody has changed this meanwhile" in stale.words

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from homing.accounts import admin
+from homing.admin import account_settings
 from homing.model import PeriodGrain, UserRole
 from homing.statistics.funnel import read_funnel, read_reporting
 from homing.statistics.report import rate
@@ -57,7 +57,7 @@ async def test_what_is_declared_of_an_app_stands_above_what_shows(server: Server
     known = (await read_reporting(server.database, [account.app], now, account.account_id))[account.app]
     assert (known.declared, known.shown) == (None, None)
     async with server.database.transaction() as transaction:
-        await admin.change_app(transaction, account.app, {"expects_conversions": True})
+        await account_settings.change_app(transaction, account.app, {"expects_conversions": True})
     known = (await read_reporting(server.database, [account.app], now, account.account_id))[account.app]
     assert known.declared is True
     other = await server.account()

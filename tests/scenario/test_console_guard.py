@@ -5,7 +5,7 @@ import re
 import time
 
 from homing import limits
-from homing.accounts import guarding
+from homing.admin import guard_settings
 from homing.guard.rules import RuleMode
 from homing.model import UserRole
 from homing.reasons import Reason, ReasonCode, encode_reason
@@ -222,7 +222,7 @@ async def test_decisions_go_page_by_page_and_none_is_left_out(server: Server, co
 
 async def test_support_reads_and_customers_see_nothing(server: Server, console: str) -> None:
     account = await server.account()
-    await guarding.set_listed(server.database, account.account_id, ("country", "ID"), False, "")
+    await guard_settings.set_listed(server.database, account.account_id, ("country", "ID"), False, "")
     _name, support = await signed_in(console, server.database, UserRole.SUPPORT)
     for path in ("/guard", "/guard/lists", "/guard/decisions"):
         page = await support.get(path)

@@ -4,10 +4,10 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from homing import limits
-from homing.kit import ids
-from homing.messages.search import Key, Wanted, search
+from homing.common import ids
+from homing.messages.search import MessageFilter, MessageKey, search
 from homing.model import UserRole
-from homing.states import State
+from homing.states import MessageState
 from tests.support.server import Account, Server
 from tests.support.sink import Sink
 from tests.support.viewer import Seen, Viewer, signed_in
@@ -210,16 +210,18 @@ async def test_a_search_that_would_look_at_too_many_stops_and_can_go_on(server: 
         account.account_id,
         first,
     )
-    wanted = Wanted(account_id=account.account_id, states=(State.FAILED,))
+    wanted = MessageFilter(account_id=account.account_id, states=(MessageState.FAILED,))
     whole = await search(server.database, wanted, 51, now)
     assert [row["message_id"] for row in whole.rows] == [first + 5 * 4096]
     assert (whole.stopped_id, whole.looked) == (None, 9000)
     cut = await search(server.database, wanted, 51, now, looked_max=5_000)
     assert (list(cut.rows), cut.looked) == ([], 5_000)
     assert cut.stopped_id == first + 4001 * 4096
-    on = await search(server.database, Wanted(account.account_id, None, (State.FAILED,), 0, cut.stopped_id), 51, now)
+    on = await search(
+        server.database, MessageFilter(account.account_id, None, (MessageState.FAILED,), 0, cut.stopped_id), 51, now
+    )
     assert [row["message_id"] for row in on.rows] == [first + 5 * 4096]
-    for key, value in ((Key.NUMBER, "8613800000000"), (Key.REFERENCE, "same")):
-        keyed = Wanted(account.account_id, key=key, value=value)
+    for key, value in ((MessageKey.NUMBER, "8613800000000"), (MessageKey.REFERENCE, "same")):
+        keyed = MessageFilter(account.account_id, key=key, value=value)
         latest = await search(server.database, keyed, 51, now, looked_max=3_000)
         assert [row["message_id"] for row in latest.rows] == [first + n * 4096 for n in range(9000, 8949, -1)]

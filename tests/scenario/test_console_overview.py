@@ -4,8 +4,8 @@ import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from homing.accounts import catalogue
-from homing.console.attention import Matter, read_attention
+from homing.admin import catalogue
+from homing.console.alerts import AttentionItem, read_attention
 from homing.model import PeriodGrain, UserRole
 from homing.statistics.overview import read_overview
 from homing.store.alarms import ACCOUNT_SKIPPED, CARRIER, FAILED, GUARD, LEARNER, clear_alarms, raise_alarm
@@ -106,7 +106,7 @@ async def test_what_wants_attention_is_told(server: Server) -> None:
         account.account_id,
     )
 
-    def texts(matters: Sequence[Matter]) -> list[str]:
+    def texts(matters: Sequence[AttentionItem]) -> list[str]:
         return [matter.text.format(**matter.values) for matter in matters]
 
     # The worst few accounts are listed of all: other tests' may be worse off, so that this one's balance is looked for

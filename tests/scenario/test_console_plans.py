@@ -10,7 +10,7 @@ import pytest
 
 from bench.console_load import load
 from homing import limits
-from homing.kit import ids
+from homing.common import ids
 from homing.store import queries
 from homing.store.database import FREE_PLANS, Database
 from homing.store.migrate import migrate

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from homing.accounts import admin
-from homing.console.snippets import TONGUES, Snippets, Tongue
+from homing.admin import account_settings
+from homing.console.snippets import TONGUES, ProgrammingLanguage, Snippets
 from homing.dialects.laaffic.number import NUMBER as LAAFFIC
 from homing.dialects.lia.number import NUMBER as LIA
 from homing.dialects.registry import DIALECTS
@@ -50,7 +50,7 @@ def program(page: Seen, tongue: str) -> str:
     return unescape(found[1])
 
 
-async def run(tongue: Tongue, text: str, folder: Path) -> str:
+async def run(tongue: ProgrammingLanguage, text: str, folder: Path) -> str:
     """As the page says: pasted into a shell, or kept under its name and run by its command."""
     command = text
     if tongue.file:
@@ -75,7 +75,7 @@ async def run(tongue: Tongue, text: str, folder: Path) -> str:
 @pytest.mark.parametrize("tongue", TONGUES, ids=lambda tongue: tongue.key)
 @pytest.mark.parametrize("dialect", ["lia", "laaffic"])
 async def test_a_program_of_the_page_sends_a_message_that_arrives(
-    dialect: str, tongue: Tongue, server: Server, console: str, tmp_path: Path
+    dialect: str, tongue: ProgrammingLanguage, server: Server, console: str, tmp_path: Path
 ) -> None:
     missing = [tool for tool in TOOLS[tongue.key] if shutil.which(tool) is None]
     if missing:
@@ -91,14 +91,14 @@ async def test_a_program_of_the_page_sends_a_message_that_arrives(
 
 @pytest.mark.parametrize("tongue", [one for one in TONGUES if one.key != "java"], ids=lambda tongue: tongue.key)
 async def test_no_key_or_secret_can_end_its_text_and_begin_code(
-    tongue: Tongue, server: Server, console: str, tmp_path: Path
+    tongue: ProgrammingLanguage, server: Server, console: str, tmp_path: Path
 ) -> None:
     if any(shutil.which(tool) is None for tool in TOOLS[tongue.key]):
         pytest.skip(f"{tongue.label} is not installed")
     account = await server.account()
     odd = '\'"\\$(touch broken)`touch broken`<key>"; 密'
     async with server.database.transaction() as transaction:
-        await admin.create_credential(
+        await account_settings.create_credential(
             transaction,
             server.vault,
             account.account_id,
@@ -169,14 +169,14 @@ async def test_nobody_else_learns_a_secret(server: Server, console: str) -> None
 
 async def test_what_is_missing_is_said_with_the_way_to_it(server: Server, console: str) -> None:
     async with server.database.transaction() as transaction:
-        account_id = await admin.create_account(transaction, "with-nothing")
+        account_id = await account_settings.create_account(transaction, "with-nothing")
     _name, viewer = await signed_in(console, server.database, UserRole.CUSTOMER, account_id)
     page = await viewer.get("/quickstart?dialect=laaffic")
     assert "This dialect needs a credential" in page.words
     assert 'href="/credentials"' in page.text
     async with server.database.transaction() as transaction:
         for dialect in (LIA, LAAFFIC):
-            made = await admin.create_credential(transaction, server.vault, account_id, DIALECTS.of(dialect))
+            made = await account_settings.create_credential(transaction, server.vault, account_id, DIALECTS.of(dialect))
             server.secrets.add(made.secret)
     assert "This dialect needs an app" in (await viewer.get("/quickstart?dialect=laaffic")).words
     assert "This dialect needs a sender ID" in (await viewer.get("/quickstart?dialect=lia")).words

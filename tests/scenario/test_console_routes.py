@@ -2,10 +2,10 @@
 
 import re
 
-from homing.accounts import catalogue
+from homing.admin import catalogue
 from homing.model import Strategy, UserRole
 from homing.reasons import Reason, ReasonCode, encode_reason
-from homing.routing.rules import Match
+from homing.routing.rules import RouteScope
 from tests.support.server import Server
 from tests.support.viewer import Viewer, signed_in
 from tests.support.waiting import until
@@ -90,7 +90,7 @@ async def test_trying_a_number_tells_why_it_is_refused(server: Server, console: 
     account = await server.account(prices={"4466": "0.01"})
     async with server.database.transaction() as transaction:
         await catalogue.set_costs(transaction, dear, [("44", 50_000)])
-    await catalogue.set_route(server.database, Match(account.account_id, prefix="4466"), dear)
+    await catalogue.set_route(server.database, RouteScope(account.account_id, prefix="4466"), dear)
     page = await viewer.get(f"/routes/explain?number=446600000001&account={account.name}")
     assert "too dear" in page.words
     assert "costs 0.05 USD a segment, above the ceiling of 0.01 USD" in page.words
@@ -106,7 +106,7 @@ async def test_trying_a_number_tells_the_cheapest_and_how_much_dearer_the_others
         async with server.database.transaction() as transaction:
             await catalogue.set_costs(transaction, carrier, [("4467", cost_micro)])
         await catalogue.set_route(
-            server.database, Match(account.account_id, prefix="4467"), carrier, strategy=Strategy.LEAST_COST
+            server.database, RouteScope(account.account_id, prefix="4467"), carrier, strategy=Strategy.LEAST_COST
         )
     words = re.compile(r"at-three 1 .*? the cheapest at-five 2 .*? \$0\.02 dearer than the cheapest")
     path = f"/routes/explain?number=446700000001&account={account.name}"
@@ -142,7 +142,9 @@ async def test_what_is_learnt_is_shown_by_cell_and_script_in_it_as_text(server: 
 async def test_support_reads_routes_and_customers_do_not(server: Server, console: str) -> None:
     account = await server.account()
     carrier = await catalogue.find_carrier(server.database, SIMULATOR)
-    made = await catalogue.set_route(server.database, Match(account.account_id, prefix="4488"), carrier["carrier_id"])
+    made = await catalogue.set_route(
+        server.database, RouteScope(account.account_id, prefix="4488"), carrier["carrier_id"]
+    )
     path = f"/routes/{made['route_id']}"
     _name, support = await signed_in(console, server.database, UserRole.SUPPORT)
     page = await support.get(path)

@@ -9,17 +9,17 @@ import asyncpg
 import pytest
 
 from homing import limits
-from homing.conversions.feedback import Feedback, Verdict
+from homing.common import ids
+from homing.common.histogram import BUCKETS, EDGES_S, bucket_of
+from homing.conversions.recorder import ConversionOutcome, ConversionRecorder
 from homing.dialects.lia.number import NUMBER as LIA
 from homing.dialects.registry import DIALECTS
-from homing.kit import ids
-from homing.kit.histogram import BUCKETS, EDGES_S, bucket_of
 from homing.messages.timeline import find_message, read_timeline
-from homing.states import State
+from homing.states import MessageState
 from tests.support.receipts import NUMBER, PostRoom
 from tests.support.server import new_database
 
-RECORDED, REPEATED = Verdict.RECORDED, Verdict.REPEATED
+RECORDED, REPEATED = ConversionOutcome.RECORDED, ConversionOutcome.REPEATED
 ANOTHER = "447700900999"
 
 
@@ -28,11 +28,13 @@ class Desk:
 
     def __init__(self, room: PostRoom) -> None:
         self.room = room
-        self.feedback = Feedback(room.database, room.clock)
+        self.feedback = ConversionRecorder(room.database, room.clock)
         self.carrier = 0
         self.count = 0
 
-    async def deliver(self, state: State | None = State.DELIVERED, *, number: str = NUMBER, app: str = "") -> int:
+    async def deliver(
+        self, state: MessageState | None = MessageState.DELIVERED, *, number: str = NUMBER, app: str = ""
+    ) -> int:
         """A message that has come so far; None: it is on its way."""
         self.count += 1
         ref = f"{self.carrier}-{self.count}"
@@ -42,7 +44,7 @@ class Desk:
             await self.room.report(self.carrier, ref, state, number=number)
         return message_id
 
-    async def report(self, message_id: int, at: datetime | None = None) -> Verdict:
+    async def report(self, message_id: int, at: datetime | None = None) -> ConversionOutcome:
         return await self.feedback.report(1, message_id, LIA, at)
 
     async def credited(self) -> dict[int, int]:
@@ -156,23 +158,23 @@ async def test_other_numbers_and_other_apps_are_other_people(desk: Desk) -> None
 async def test_an_undelivered_message_gives_its_credit_to_the_one_that_came(desk: Desk) -> None:
     came = await desk.deliver()
     desk.room.wait(30)
-    lost = await desk.deliver(State.UNDELIVERABLE)
+    lost = await desk.deliver(MessageState.UNDELIVERABLE)
     desk.room.wait(30)
     await desk.report(lost)
     assert await desk.credited() == {came: lost}
 
 
 async def test_where_none_has_a_receipt_the_last_on_its_way_has_the_credit(desk: Desk) -> None:
-    await desk.deliver(State.UNDELIVERABLE)
+    await desk.deliver(MessageState.UNDELIVERABLE)
     under_way = await desk.deliver(None)
-    failed = await desk.deliver(State.UNDELIVERABLE)
+    failed = await desk.deliver(MessageState.UNDELIVERABLE)
     await desk.report(failed)
     assert await desk.credited() == {under_way: failed}
 
 
 async def test_where_nothing_came_the_reported_one_has_the_credit_all_the_same(desk: Desk) -> None:
-    reported = await desk.deliver(State.UNDELIVERABLE)
-    await desk.deliver(State.UNDELIVERABLE)
+    reported = await desk.deliver(MessageState.UNDELIVERABLE)
+    await desk.deliver(MessageState.UNDELIVERABLE)
     await desk.report(reported)
     assert await desk.credited() == {reported: reported}
 
@@ -237,7 +239,7 @@ async def test_a_number_with_more_messages_than_anybody_gets_costs_no_more(desk:
 
 async def test_another_account_s_message_is_unknown_and_gets_nothing(desk: Desk) -> None:
     message_id = await desk.deliver()
-    assert await desk.feedback.report(2, message_id, LIA, None) is Verdict.UNKNOWN_MESSAGE
+    assert await desk.feedback.report(2, message_id, LIA, None) is ConversionOutcome.UNKNOWN_MESSAGE
     assert await desk.credited() == {}
 
 

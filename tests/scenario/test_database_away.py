@@ -13,11 +13,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from homing.ledger.movements import move, top_up
+from homing.ledger.postings import post, top_up
 from homing.smpp import pdus
 from homing.smpp.statuses import CommandStatus
-from homing.states import TABLE, State
-from homing.store.embedded import EmbeddedPostgres
+from homing.states import TABLE, MessageState
+from homing.store.embedded.server import EmbeddedPostgres
 from tests.support.client import Reply
 from tests.support.esme import bound, refused
 from tests.support.installation import Traffic
@@ -77,7 +77,7 @@ async def server(outage: Outage, room: Path, worker: str) -> AsyncIterator[Serve
         settings = json.dumps({"receipt_ms_mean": 1_000, "undeliverable": 0.2, "expired": 0})
         await made.query("UPDATE carrier SET settings = $1 WHERE name LIKE 'simulator-%'", settings)
         async with made.database.transaction() as transaction:
-            await move(transaction, made.demo.account_id, top_up(10**11), "test", "to send many")
+            await post(transaction, made.demo.account_id, top_up(10**11), "test", "to send many")
         yield made
 
 
@@ -209,7 +209,7 @@ async def all_end(server: Server, traffic: Traffic, box: Box) -> None:
                 "SELECT state, count(*) FROM message WHERE reference LIKE $1 GROUP BY state", f"{traffic.name}-%"
             )
             told = {int(push.json["msgid"]) for push in box.pushes}
-            if all(TABLE[State(row["state"])].final for row in states) and told >= set(stored.values()):
+            if all(TABLE[MessageState(row["state"])].final for row in states) and told >= set(stored.values()):
                 break
             await asyncio.sleep(0.2)
     submits = await server.query(

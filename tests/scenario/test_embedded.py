@@ -23,12 +23,12 @@ import psutil
 import pytest
 
 import homing
-from homing.store import embedded_keeper
-from homing.store.embedded import EmbeddedPostgres
-from homing.store.embedded_cluster import read_postmaster
-from homing.store.embedded_errors import EmbeddedError
-from homing.store.embedded_place import SOCKET_NAME, fingerprint, socket_fits
-from homing.store.embedded_programs import wheel_programs
+from homing.store.embedded import keeper_process
+from homing.store.embedded.cluster import read_postmaster
+from homing.store.embedded.errors import EmbeddedError
+from homing.store.embedded.location import SOCKET_NAME, fingerprint, socket_fits
+from homing.store.embedded.programs import wheel_programs
+from homing.store.embedded.server import EmbeddedPostgres
 from tests.support.interpreter import copy_python, open_to_all
 from tests.support.waiting import until_blocking
 
@@ -225,14 +225,14 @@ def processes(word: str) -> list[psutil.Process]:
     found = []
     for process in psutil.process_iter(["cmdline", "status"]):
         words = " ".join(process.info["cmdline"] or ())
-        is_ours = any(program in words for program in ("embedded_keeper", "/bin/postgres ", "/bin/initdb "))
+        is_ours = any(program in words for program in ("keeper_process", "/bin/postgres ", "/bin/initdb "))
         if word in words and is_ours and process.info["status"] != psutil.STATUS_ZOMBIE:
             found.append(process)
     return found
 
 
 def keepers(folder: Path) -> list[psutil.Process]:
-    return [found for found in processes(str(folder)) if "embedded_keeper" in " ".join(found.info["cmdline"])]
+    return [found for found in processes(str(folder)) if "keeper_process" in " ".join(found.info["cmdline"])]
 
 
 def family(pid: int) -> list[psutil.Process]:
@@ -593,11 +593,11 @@ def test_the_keeper_is_small(room: Room) -> None:
 def test_the_log_stays_within_bounds(tmp_path: Path) -> None:
     log = tmp_path / "server.log"
     script = (
-        "import sys; sys.path.insert(0, sys.argv[1]); import embedded_keeper as keeper\n"
+        "import sys; sys.path.insert(0, sys.argv[1]); import keeper_process as keeper\n"
         "keeper.LOG_BYTES_MAX = 100_000; keeper.open_log(sys.argv[2]); keeper.copy_log(0, sys.argv[2])\n"
     )
     lines = b"".join(b"line %06d\n" % n for n in range(100_000))
-    folder = Path(embedded_keeper.__file__).parent
+    folder = Path(keeper_process.__file__).parent
     subprocess.run([sys.executable, "-I", "-S", "-c", script, folder, log], input=lines, check=True)
     older = log.with_name("server.log.1")
     assert log.stat().st_size <= 100_000

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from homing.store import embedded_keeper
+from homing.store.embedded import keeper_process
 from tests.support.waiting import until_blocking
 
 SERVER = """
@@ -33,7 +33,7 @@ def test_the_first_signal_is_by_whether_the_server_is_ready(tmp_path: Path, stat
         files = waited_for.fileno(), keeper.fileno()
         words = (*files, -1, -1, cluster, tmp_path / "log", sys.executable, "-c", SERVER, said)
         subprocess.run(
-            [sys.executable, "-I", "-S", embedded_keeper.__file__, *map(str, words)],
+            [sys.executable, "-I", "-S", keeper_process.__file__, *map(str, words)],
             check=True,
             pass_fds=files,
             env=dict(os.environ),

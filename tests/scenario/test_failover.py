@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from homing.accounts import catalogue
-from homing.kit import money
+from homing.admin import catalogue
+from homing.common import money
 from homing.model import Outcome
-from homing.routing.rules import Match
-from homing.states import State
+from homing.routing.rules import RouteScope
+from homing.states import MessageState
 from tests.support.proofs import all_adds_up
 from tests.support.server import Account, Server, new_database, running
 from tests.support.waiting import WAIT_S, until
@@ -53,9 +53,9 @@ async def server(postgres: str, room: Path, worker: str) -> AsyncIterator[Server
             for prefix, odds in FIRST.items():
                 chances = json.dumps({**CERTAIN, **odds})
                 first = await catalogue.add_carrier(transaction, f"first-{prefix}", "simulator", chances)
-                await catalogue.set_route(transaction, Match(prefix=prefix), first, priority=1)
+                await catalogue.set_route(transaction, RouteScope(prefix=prefix), first, priority=1)
                 if prefix != AWAY:
-                    await catalogue.set_route(transaction, Match(prefix=prefix), second, priority=2)
+                    await catalogue.set_route(transaction, RouteScope(prefix=prefix), second, priority=2)
             await catalogue.set_costs(transaction, second, [(DEAR, money.parse("0.021"))])
         await made.settled()
         await failing_over(made)
@@ -71,14 +71,15 @@ async def failing_over(server: Server) -> None:
     """Returns when the link has heard of the routes: it hears of them apart from the api."""
     account = await server.account(balance="100")
 
-    async def probe() -> State:
+    async def probe() -> MessageState:
         ids = await sent(server, account, PROBE, 1)
         row = await until(
-            lambda: server.query_row(STATE, *ids), lambda row: row["state"] not in (State.QUEUED, State.SENT)
+            lambda: server.query_row(STATE, *ids),
+            lambda row: row["state"] not in (MessageState.QUEUED, MessageState.SENT),
         )
-        return State(row["state"])
+        return MessageState(row["state"])
 
-    await until(probe, lambda state: state is State.DELIVERED)
+    await until(probe, lambda state: state is MessageState.DELIVERED)
 
 
 async def sent(server: Server, account: Account, prefix: str, count: int, traffic: str = "T") -> list[int]:
@@ -98,7 +99,7 @@ async def sent(server: Server, account: Account, prefix: str, count: int, traffi
     return ids
 
 
-async def become(server: Server, ids: Sequence[int], state: State, within_s: float = WAIT_S) -> None:
+async def become(server: Server, ids: Sequence[int], state: MessageState, within_s: float = WAIT_S) -> None:
     """Until all of the messages are in the state."""
     states = "SELECT DISTINCT state FROM message WHERE message_id = ANY($1)"
     await until(
@@ -122,7 +123,7 @@ async def test_what_the_first_carrier_does_not_carry_goes_by_the_second_and_both
     server: Server, account: Account, prefix: str, first: Outcome
 ) -> None:
     ids = await sent(server, account, prefix, 5)
-    await become(server, ids, State.DELIVERED)
+    await become(server, ids, MessageState.DELIVERED)
     for message_id in ids:
         assert await attempts(server, message_id) == [("first", first), ("second", Outcome.ACCEPTED)]
         row = await server.query_row(
@@ -133,7 +134,7 @@ async def test_what_the_first_carrier_does_not_carry_goes_by_the_second_and_both
 
 async def test_a_code_whose_answer_was_lost_waits_before_it_goes_again(server: Server, account: Account) -> None:
     (message_id,) = await sent(server, account, "95103", 1)
-    await become(server, [message_id], State.DELIVERED)
+    await become(server, [message_id], MessageState.DELIVERED)
     first, second = await server.query(
         "SELECT started_at, answered_at FROM attempt WHERE message_id = $1 ORDER BY attempt", message_id
     )
@@ -144,7 +145,7 @@ async def test_a_campaigns_message_whose_answer_was_lost_never_goes_again_and_sa
     server: Server, account: Account
 ) -> None:
     ids = await sent(server, account, "95105", 5, traffic="P")
-    await become(server, ids, State.UNKNOWN)
+    await become(server, ids, MessageState.UNKNOWN)
     await asyncio.sleep(UNKNOWN_RETRY_S + 1)
     for message_id in ids:
         assert await attempts(server, message_id) == [("first", Outcome.UNKNOWN)]
@@ -155,7 +156,7 @@ async def test_a_carrier_that_asks_more_than_the_customer_pays_is_not_the_way_ou
 ) -> None:
     before = await server.holdings(account)
     ids = await sent(server, account, DEAR, 3)
-    await become(server, ids, State.REJECTED)
+    await become(server, ids, MessageState.REJECTED)
     assert [await attempts(server, message_id) for message_id in ids] == [[("first", Outcome.REFUSED)]] * 3
     assert (await server.holdings(account))[1:] == before[1:], "what was refused was given back"
 
@@ -168,16 +169,16 @@ async def test_messages_of_a_carrier_that_is_down_go_by_another_as_soon_as_a_rou
     await asyncio.sleep(1.5)
     assert {
         row["state"] for row in await server.query("SELECT state FROM message WHERE message_id = ANY($1)", codes)
-    } == {State.QUEUED}, "nobody else takes them yet, and nothing was tried in vain"
+    } == {MessageState.QUEUED}, "nobody else takes them yet, and nothing was tried in vain"
     second = await catalogue.find_carrier(server.database, "second")
     async with server.database.transaction() as transaction:
-        await catalogue.set_route(transaction, Match(prefix=AWAY), second["carrier_id"], priority=2)
-    await become(server, codes + campaign, State.DELIVERED)
+        await catalogue.set_route(transaction, RouteScope(prefix=AWAY), second["carrier_id"], priority=2)
+    await become(server, codes + campaign, MessageState.DELIVERED)
     for message_id in codes + campaign:
         assert await attempts(server, message_id) == [("first", Outcome.DEFERRED), ("second", Outcome.ACCEPTED)]
     await server.settled()
     (after,) = await sent(server, account, AWAY, 1)
-    await become(server, [after], State.DELIVERED, 1.0)
+    await become(server, [after], MessageState.DELIVERED, 1.0)
     assert await attempts(server, after) == [("second", Outcome.ACCEPTED)], "new ones are routed around it at once"
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from homing.doors.smpp_words import VendorStatus
-from homing.messages.reason_words import reason_text
+from homing.api.smpp.statuses import VendorStatus
+from homing.i18n.reasons import reason_text
 from homing.model import GuardAction, PushKind
 from homing.reasons import Reason, ReasonCode, decode_reason
 from homing.smpp.statuses import CommandStatus

@@ -8,10 +8,10 @@ import pytest
 
 from homing import limits
 from homing.accounts.profile import Profile
-from homing.conversions.watch import Watch
+from homing.aggregation.guard_listener import GuardListener
 from homing.guard.persistence import restore_statistics
 from homing.guard.risk import LEARNED_NATS_MAX, LEVEL_NATS, DestinationRisks, RiskLevel
-from homing.routing.beliefs import Learner
+from homing.learning.posteriors import RoutingLearner
 from homing.statistics.delta import Delta
 from tests.support.bank import Bank
 from tests.support.command import homing, homing_json
@@ -50,7 +50,7 @@ async def sent(bank: Bank, account: Profile, country: str, day: int, messages: i
     )
 
 
-async def risks_of(bank: Bank, watch: Watch, now_s: float) -> DestinationRisks:
+async def risks_of(bank: Bank, watch: GuardListener, now_s: float) -> DestinationRisks:
     watch.think(now_s)
     await watch.save(bank.databases[0])
     return watch.model.state.risks
@@ -63,7 +63,7 @@ async def test_risk_settings_and_learned_risks_reach_the_model_and_are_shown(ban
     await sent(bank, account, "TN", TODAY - limits.GUARD_RISK_DAYS - 1, 1_000, 0)
     await homing(bank.dsn, "guard", "risk", "ID", "high", "--note", "since spring")
     await homing(bank.dsn, "guard", "risk", "62812", "low", "--account", account.name)
-    watch, now_s = Watch(Learner), time.time()
+    watch, now_s = GuardListener(RoutingLearner), time.time()
     risks = await risks_of(bank, watch, now_s)
     who = account.account_id
     assert risks.nats(who, "LV", "24701") == LEARNED_NATS_MAX
@@ -111,10 +111,10 @@ async def test_a_network_on_an_allow_list_has_no_verdict(bank: Bank, account: Pr
     await homing(bank.dsn, "guard", "allow", "247-01", "--account", account.name)
     minute = int(time.time()) // 60 - 10
     deltas = silent_network(account, minute)
-    learner = Learner()
+    learner = RoutingLearner()
     learner.hear(deltas)
     learner.think(minute * 60.0)
-    watch, now_s = Watch(lambda: learner), minute * 60.0
+    watch, now_s = GuardListener(lambda: learner), minute * 60.0
     watch.hear(deltas)
 
     async def verdicts(after_s: float) -> list[str]:
@@ -135,10 +135,10 @@ async def test_a_network_flagged_as_a_whole_is_listed_and_alerted_once(bank: Ban
     await bank.query("INSERT INTO guard_alert (account_id, url) VALUES ($1, 'http://127.0.0.1/')", account.account_id)
     minute = int(time.time()) // 60
     deltas = silent_network(account, minute)
-    learner = Learner()
+    learner = RoutingLearner()
     learner.hear(deltas)
     learner.think(minute * 60.0)
-    watch, now_s = Watch(lambda: learner), time.time()
+    watch, now_s = GuardListener(lambda: learner), time.time()
     watch.hear(deltas)
     for turn in range(3):
         watch.think(now_s + turn * limits.GUARD_SNAPSHOT_S)
@@ -150,7 +150,7 @@ async def test_a_network_flagged_as_a_whole_is_listed_and_alerted_once(bank: Ban
     (push,) = await bank.query("SELECT body FROM push WHERE account_id = $1", account.account_id)
     assert json.loads(push["body"])["network"] == "24701"
 
-    successor = Watch(lambda: learner)
+    successor = GuardListener(lambda: learner)
     for delta in deltas:
         restore_statistics(successor.model.state, delta, ())
     for turn in range(2):

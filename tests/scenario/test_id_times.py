@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 
 import homing.store
-from homing.kit import ids
+from homing.common import ids
 from homing.store.migrate import migrate
 from tests.support.server import new_database
 

@@ -20,9 +20,9 @@ from click.testing import CliRunner
 
 import homing
 from homing.cli import main
-from homing.kit.ids import first_id_at
-from homing.lab.pool import Task, gather
+from homing.common.ids import first_id_at
 from homing.lab.scenario import read
+from homing.lab.worker_pool import RunTask, gather
 from tests.support.server import new_database
 from tests.support.waiting import until_blocking
 
@@ -177,7 +177,7 @@ def test_nothing_but_the_lab_needs_numpy() -> None:
 
 def test_a_run_whose_process_is_killed_is_run_again(tmp_path: Path) -> None:
     scenario = read(MINE.replace("hours = 0.5", "hours = 2"), "mine.toml")
-    tasks = [Task(scenario, seed, ("homing",)) for seed in (1, 2)]
+    tasks = [RunTask(scenario, seed, ("homing",)) for seed in (1, 2)]
     killed: list[int] = []
 
     def working() -> list[psutil.Process]:

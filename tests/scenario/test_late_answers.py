@@ -8,8 +8,8 @@ import pytest
 from homing import limits
 from homing.dialects.registry import DIALECTS
 from homing.model import LateAnswer, Outcome
-from homing.receipts.late import LateAnswers
-from homing.states import State
+from homing.receipts.late_answers import LateAnswers
+from homing.states import MessageState
 from tests.support import server as serving
 from tests.support.receipts import PostRoom
 
@@ -50,11 +50,11 @@ async def test_a_code_that_waits_to_go_again_does_not_go(post: PostRoom, carrier
     message_id = await unanswered(post, carrier, waits=False)
     await hear(post, carrier, message_id, f"{carrier}-A")
     message = await post.message(message_id)
-    assert message["state"] == State.SENT
+    assert message["state"] == MessageState.SENT
     assert await refs(post, message_id) == (f"{carrier}-A", f"{carrier}-A")
     assert await post.waits_until(message_id) == message["expires_at"] + timedelta(seconds=limits.EXPIRY_GRACE_S)
     await post.report(carrier, f"{carrier}-A", number=None)
-    assert await post.state(message_id) == State.DELIVERED
+    assert await post.state(message_id) == MessageState.DELIVERED
 
 
 async def test_a_code_that_was_to_go_by_another_carrier_stays_with_the_one_that_has_it(
@@ -65,7 +65,7 @@ async def test_a_code_that_was_to_go_by_another_carrier_stays_with_the_one_that_
     await post.sql("UPDATE queue SET lane = $1 WHERE message_id = $2", other * limits.LANES_PER_CARRIER, message_id)
     await hear(post, carrier, message_id, f"{carrier}-A")
     message = await post.message(message_id)
-    assert (message["state"], message["carrier_id"]) == (State.SENT, carrier)
+    assert (message["state"], message["carrier_id"]) == (MessageState.SENT, carrier)
     assert await post.waits_until(message_id) is not None
 
 
@@ -73,29 +73,29 @@ async def test_what_is_under_way_again_stays_so_and_its_first_attempt_has_its_id
     message_id = await unanswered(post, carrier, waits=False)
     await post.sql("UPDATE queue SET attempts = 2, claimed_by = 'a process' WHERE message_id = $1", message_id)
     await hear(post, carrier, message_id, f"{carrier}-A")
-    assert await post.state(message_id) == State.QUEUED
+    assert await post.state(message_id) == MessageState.QUEUED
     assert await refs(post, message_id) == (f"{carrier}-A", None)
     assert await post.waits_until(message_id) is None
     await post.report(carrier, f"{carrier}-A", number=None)
-    assert await post.state(message_id) == State.DELIVERED
+    assert await post.state(message_id) == MessageState.DELIVERED
 
 
 async def test_a_message_that_is_unknown_has_the_id_by_which_its_receipt_finds_it(post: PostRoom, carrier: int) -> None:
     message_id = await unanswered(post, carrier, waits=True)
     await hear(post, carrier, message_id, f"{carrier}-A")
-    assert await post.state(message_id) == State.UNKNOWN  # never backwards
+    assert await post.state(message_id) == MessageState.UNKNOWN  # never backwards
     assert await refs(post, message_id) == (f"{carrier}-A", f"{carrier}-A")
-    await post.report(carrier, f"{carrier}-A", State.UNDELIVERABLE, number=None)
-    assert await post.state(message_id) == State.UNDELIVERABLE
+    await post.report(carrier, f"{carrier}-A", MessageState.UNDELIVERABLE, number=None)
+    assert await post.state(message_id) == MessageState.UNDELIVERABLE
 
 
 async def test_a_long_messages_late_answers_name_all_of_its_parts(post: PostRoom, carrier: int) -> None:
     message_id = await unanswered(post, carrier, waits=False, segments=2)
     await hear(post, carrier, message_id, f"{carrier}-A", f"{carrier}-B")
     await post.report(carrier, f"{carrier}-A", number=None)
-    assert await post.state(message_id) == State.SENT
+    assert await post.state(message_id) == MessageState.SENT
     await post.report(carrier, f"{carrier}-B", number=None)
-    assert await post.state(message_id) == State.DELIVERED
+    assert await post.state(message_id) == MessageState.DELIVERED
 
 
 async def test_an_answer_for_what_has_one_or_has_ended_changes_nothing(post: PostRoom, carrier: int) -> None:
@@ -106,5 +106,5 @@ async def test_an_answer_for_what_has_one_or_has_ended_changes_nothing(post: Pos
     for message_id in (taken, ended, 12345):
         await hear(post, carrier, message_id, f"{carrier}-B")
         await hear(post, carrier, message_id, f"{carrier}-C", attempt=2)
-    assert (await post.state(taken), await refs(post, taken)) == (State.SENT, (f"{carrier}-A", f"{carrier}-A"))
-    assert (await post.state(ended), await refs(post, ended)) == (State(4), (f"{carrier}-B", None))
+    assert (await post.state(taken), await refs(post, taken)) == (MessageState.SENT, (f"{carrier}-A", f"{carrier}-A"))
+    assert (await post.state(ended), await refs(post, ended)) == (MessageState(4), (f"{carrier}-B", None))

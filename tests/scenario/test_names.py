@@ -15,9 +15,9 @@ import pytest
 from homing import limits
 from homing.carriers.kinds import make
 from homing.clients.aiohttp_transport import AsyncTransport
-from homing.clients.call import HttpRequest, Terms, parse_base
+from homing.clients.call import CallTerms, ClientRequest, parse_base
 from homing.clients.errors import NotSent
-from homing.kit.names import Names
+from homing.common.host_lookup import HostLookup
 
 SILENT = "slow.vendor.example"
 
@@ -58,9 +58,9 @@ async def test_an_smpp_vendors_silent_name_server_delays_no_other_name(asked: li
 
 
 async def test_an_http_vendors_silent_name_server_delays_no_other_name(asked: list[str]) -> None:
-    transports = [AsyncTransport(parse_base(f"http://{SILENT}:{port}"), Terms()) for port in range(8001, 8033)]
+    transports = [AsyncTransport(parse_base(f"http://{SILENT}:{port}"), CallTerms()) for port in range(8001, 8033)]
     calls = [
-        asyncio.ensure_future(transport.exchange(HttpRequest("GET", "/", {}, b""), 30.0)) for transport in transports
+        asyncio.ensure_future(transport.exchange(ClientRequest("GET", "/", {}, b""), 30.0)) for transport in transports
     ]
     try:
         await asyncio.sleep(0.2)
@@ -74,21 +74,21 @@ async def test_an_http_vendors_silent_name_server_delays_no_other_name(asked: li
 
 
 async def test_a_name_without_an_address_was_certainly_not_sent() -> None:
-    transport = AsyncTransport(parse_base("http://nothing.invalid"), Terms())
+    transport = AsyncTransport(parse_base("http://nothing.invalid"), CallTerms())
     with pytest.raises(NotSent):
-        await transport.exchange(HttpRequest("GET", "/", {}, b""), 30.0)
+        await transport.exchange(ClientRequest("GET", "/", {}, b""), 30.0)
     await transport.close()
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1", "fe80::1%lo"])
 async def test_an_address_stands_for_itself(asked: list[str], address: str) -> None:
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    assert await Names(1).look_up(address, 1) == [(family, address)]
+    assert await HostLookup(1).look_up(address, 1) == [(family, address)]
     assert asked == []
 
 
 async def test_a_look_up_for_which_there_is_no_thread_leaves_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
-    names = Names(1)
+    names = HostLookup(1)
 
     def none_left(_thread: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")

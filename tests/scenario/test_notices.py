@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import asyncpg
 import pytest
 
-from homing.store.notices import Notices
+from homing.store.notices import NotifyListener
 from tests.support import server as serving
 from tests.support.waiting import until
 
@@ -16,7 +16,7 @@ LISTENERS = "SELECT pid FROM pg_stat_activity WHERE datname = current_database()
 class Hearer:
     """What one who listens has heard, and how often something may have been missed."""
 
-    def __init__(self, notices: Notices, channel: str) -> None:
+    def __init__(self, notices: NotifyListener, channel: str) -> None:
         self.heard: list[str] = []
         self.lost = 0
         self.task = asyncio.get_running_loop().create_task(notices.listen(channel, self.heard.append, self._lose))
@@ -40,7 +40,7 @@ async def teller(dsn: str) -> AsyncIterator[asyncpg.Connection]:
 async def test_all_channels_of_a_process_share_a_connection_that_comes_back(
     dsn: str, teller: asyncpg.Connection
 ) -> None:
-    notices = Notices(dsn)
+    notices = NotifyListener(dsn)
     first, second = Hearer(notices, "one"), Hearer(notices, "two")
     await until(lambda: bool(first.lost and second.lost))
     third = Hearer(notices, "one")

@@ -18,9 +18,9 @@ import pytest
 
 from homing import config, demo, errors
 from homing.dialects.registry import DIALECTS
-from homing.privileges import LOW_PORTS_END, Choice, choose, denied, low_port, settle_run
-from homing.store.embedded import EmbeddedPostgres
-from homing.store.embedded_place import Owner, unprivileged_user
+from homing.privileges import LOW_PORTS_END, ProcessOwner, choose, denied, low_port, settle_run
+from homing.store.embedded.location import ClusterOwner, unprivileged_user
+from homing.store.embedded.server import EmbeddedPostgres
 from tests.support.client import signed
 from tests.support.installation import Customer, Installation, eventually, nothing_left
 from tests.support.interpreter import copy_python, environment_of, open_to_all
@@ -285,7 +285,7 @@ async def test_where_the_user_cannot_enter_the_processes_stay_with_root_and_that
 
 
 @pytest.fixture
-def nobody() -> Owner:
+def nobody() -> ClusterOwner:
     found = unprivileged_user("nobody")
     assert found
     return found
@@ -300,7 +300,7 @@ def passable() -> Iterator[Path]:
 
 
 @as_root
-def test_the_first_thing_that_the_user_cannot_do_is_named(nobody: Owner, passable: Path) -> None:
+def test_the_first_thing_that_the_user_cannot_do_is_named(nobody: ClusterOwner, passable: Path) -> None:
     closed, file = passable / "closed", passable / "closed" / "key.pem"
     closed.mkdir(0o755)
     file.touch(0o600)
@@ -330,7 +330,7 @@ def test_the_first_thing_that_the_user_cannot_do_is_named(nobody: Owner, passabl
     ids=["port", "key", "settings"],
 )
 def test_what_stands_against_it_is_said(
-    nobody: Owner, passable: Path, settings: dict[str, str], said: str, monkeypatch: pytest.MonkeyPatch
+    nobody: ClusterOwner, passable: Path, settings: dict[str, str], said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, mode in {"a.pem": 0o644, "b.pem": 0o600, **({} if settings else {"homing.toml": 0o600})}.items():
         (passable / name).touch()
@@ -342,28 +342,28 @@ def test_what_stands_against_it_is_said(
     assert found.owner is None
     assert found.reason.endswith(said.format(data=passable))
     monkeypatch.setenv("HOMING_USER", "nobody")
-    with pytest.raises(errors.OperatorError, match=r"cannot run as nobody: .*; with HOMING_USER=root"):
+    with pytest.raises(errors.InvalidInput, match=r"cannot run as nobody: .*; with HOMING_USER=root"):
         choose(chosen, passable, "", "", nobody)
     monkeypatch.setenv("HOMING_USER", "root")
-    assert choose(chosen, passable, "", "", nobody) == Choice(None, "HOMING_USER says so")
+    assert choose(chosen, passable, "", "", nobody) == ProcessOwner(None, "HOMING_USER says so")
     monkeypatch.setenv("HOMING_USER", "nobody-of-that-name")
-    with pytest.raises(errors.OperatorError, match="there is no other user nobody-of-that-name"):
+    with pytest.raises(errors.InvalidInput, match="there is no other user nobody-of-that-name"):
         choose(chosen, passable, "", "", nobody)
 
 
 @as_root
 def test_a_user_who_is_not_the_databases_is_refused(
-    passable: Path, nobody: Owner, monkeypatch: pytest.MonkeyPatch
+    passable: Path, nobody: ClusterOwner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HOMING_USER", "daemon")
-    with pytest.raises(errors.OperatorError, match="the embedded database belongs to nobody"):
+    with pytest.raises(errors.InvalidInput, match="the embedded database belongs to nobody"):
         choose(config.load(passable, DIALECTS, {}), passable, "", "", nobody)
 
 
 def test_whoever_is_not_root_stays_who_he_is(passable: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: os.getuid() or 1)
     monkeypatch.setenv("HOMING_USER", "nobody")
-    assert choose(config.load(passable, DIALECTS, {}), passable, "", "", None) == Choice()
+    assert choose(config.load(passable, DIALECTS, {}), passable, "", "", None) == ProcessOwner()
 
 
 def test_only_low_ports_need_root(tmp_path: Path) -> None:
@@ -373,7 +373,7 @@ def test_only_low_ports_need_root(tmp_path: Path) -> None:
 
 
 @as_root
-def test_a_link_in_the_place_of_run_is_not_followed(passable: Path, nobody: Owner) -> None:
+def test_a_link_in_the_place_of_run_is_not_followed(passable: Path, nobody: ClusterOwner) -> None:
     elsewhere = passable / "elsewhere"
     elsewhere.mkdir()
     (elsewhere / "kept").touch()

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from homing import limits
-from homing.events.guarded import GuardedPoster
-from homing.kit.networks import Network
+from homing.common.networks import Network
+from homing.delivery.safe_http import SafeHttpClient
 from homing.messages.outbox import LEASE
 from homing.model import PushKind, PushOutcome
 from tests.support.bank import Bank
@@ -173,7 +173,7 @@ async def test_an_address_is_asked_for_byte_for_byte(path: str, asked: str) -> N
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
-    poster = GuardedPoster(LOOPBACK)
+    poster = SafeHttpClient(LOOPBACK)
     await poster.open()
     try:
         posted = await poster.post(f"http://127.0.0.1:{port}{path}", "{}", {})

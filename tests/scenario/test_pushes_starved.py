@@ -24,8 +24,8 @@ from typing import Any, Self
 import pytest
 from aiohttp import web
 
-from homing.accounts import catalogue
-from homing.routing.rules import Match
+from homing.admin import catalogue
+from homing.routing.rules import RouteScope
 from tests.support.server import Account, Server, free_port, new_database, running
 from tests.support.waiting import until
 
@@ -228,7 +228,7 @@ async def bee(server: Server) -> AsyncIterator[Bee]:
         async with server.database.transaction() as transaction:
             for prefix, kind, settings in ((QUICK, "simulator", certain), (VENDORS, "http", vendor)):
                 carrier_id = await catalogue.add_carrier(transaction, f"to-{prefix}", kind, json.dumps(settings))
-                await catalogue.set_route(transaction, Match(prefix=prefix), carrier_id)
+                await catalogue.set_route(transaction, RouteScope(prefix=prefix), carrier_id)
         await server.settled()
         yield made
 

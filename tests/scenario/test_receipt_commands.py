@@ -10,9 +10,9 @@ from click.testing import CliRunner
 
 from homing import limits
 from homing.cli import main
-from homing.receipts.forms import Form
-from homing.states import State
-from homing.store.depths import queue_depths
+from homing.receipts.id_formats import IdFormat
+from homing.states import MessageState
+from homing.store.queue_depths import queue_depths
 from tests.support import server as serving
 from tests.support.receipts import NUMBER, PostRoom
 from tests.support.waiting import until
@@ -42,7 +42,7 @@ async def post(dsn: str) -> AsyncIterator[PostRoom]:
 async def carriers(post: PostRoom) -> tuple[int, int]:
     one, two = await post.carrier(), await post.carrier()
     await post.report(one, "stray-1", error="069", number=None)
-    await post.report(one, "stray-2", State.UNDELIVERABLE)
+    await post.report(one, "stray-2", MessageState.UNDELIVERABLE)
     await post.report(two, "stray-3")
     await post.wait_trying(limits.RECEIPT_PARK_S_MAX + 30)
     await post.report(two, "waiting")
@@ -120,7 +120,7 @@ async def test_one_is_shown_with_the_messages_that_its_id_could_mean(
     (row,) = [row for row in await homing("list") if row["carrier_ref"] == "123456"]
     shown = await homing("show", str(row["parked_id"]))
     assert shown["carrier_ref"] == "123456"
-    assert shown["learnt_form"] == f"{Form.DECIMAL}, confirmed {limits.RECEIPT_FORM_NUMBERS_MIN} times"
+    assert shown["learnt_form"] == f"{IdFormat.DECIMAL}, confirmed {limits.RECEIPT_FORM_NUMBERS_MIN} times"
     told = [(one["carrier_ref"], one["part"], one["form"], one["says"]) for one in shown["considered"]]
     assert told == [
         ("123456", 2, "same", "the receipt names another number"),
@@ -139,7 +139,7 @@ async def test_a_replayed_receipt_is_tried_as_if_it_had_just_come(
     assert refs(await homing("list")) == ["stray-3", "stray-2"]
     post.wait(1)
     await post.retry()
-    assert await post.state(message_id) is State.DELIVERED
+    assert await post.state(message_id) is MessageState.DELIVERED
     row = await post.message(message_id)
     assert row["error_code"] == "069"
 
@@ -188,11 +188,11 @@ async def test_the_background_work_tries_learns_and_forgets_by_itself(
         await post.report(one, "early-bird")
         await post.answer(message_id, one, ["early-bird"])
 
-        async def later() -> State:
+        async def later() -> MessageState:
             post.wait(0.2)
             return await post.state(message_id)
 
-        await until(later, lambda state: state is State.DELIVERED)
+        await until(later, lambda state: state is MessageState.DELIVERED)
         await until(lambda: post.parked(one), lambda parked: "stray-2" not in [row["carrier_ref"] for row in parked])
         assert not working.done()
     finally:

@@ -10,7 +10,7 @@ import pytest
 
 from homing.model import CarrierReceipt, Outcome, Traffic
 from homing.smpp.receipt_text import DeliveryKind, ReceiptTlvs, kind_of, parse
-from homing.states import State
+from homing.states import MessageState
 from tests.support import server as serving
 from tests.support.receipts import NUMBER, SENDER, PostRoom
 
@@ -85,7 +85,7 @@ class Play:
         read = parse(text, tlvs, arrived_at=self._post.now, intermediate=kind is DeliveryKind.INTERMEDIATE)
         receipt = CarrierReceipt(
             read.carrier_ref,
-            int(State.SENT if read.state is None else read.state),
+            int(MessageState.SENT if read.state is None else read.state),
             read.done_at,
             read.error_code,
             text.decode("latin-1"),
@@ -128,7 +128,7 @@ async def test_a_receipt_comes_out_as_the_corpus_says(post: PostRoom, case: Mapp
 
 async def comes_out(post: PostRoom, message_id: int, end: Mapping[str, Any]) -> None:
     message = await post.message(message_id)
-    assert State(message["state"]).name.lower() == end["state"]
+    assert MessageState(message["state"]).name.lower() == end["state"]
     if "error" in end:
         assert (message["error_code"] or "") == end["error"]
     if "done" in end:

@@ -10,12 +10,12 @@ from homing import errors, limits
 from homing.dialects.registry import DIALECTS
 from homing.messages.timeline import find_message, read_timeline
 from homing.model import CarrierReceipt, Outcome, Traffic
-from homing.receipts.forms import Form
-from homing.receipts.inbox import Arrived
-from homing.receipts.learning import learnt_form
-from homing.receipts.matching import Candidate
+from homing.receipts.id_formats import IdFormat
+from homing.receipts.inbox import ArrivedReceipt
+from homing.receipts.learnt_formats import learnt_id_format
+from homing.receipts.matching import ReceiptCandidate
 from homing.receipts.parts import PartReport, take_parts
-from homing.states import State
+from homing.states import MessageState
 from tests.support import server as serving
 from tests.support.receipts import NUMBER, PRICE_MICRO, SENDER, PostRoom
 
@@ -36,7 +36,7 @@ async def carrier(post: PostRoom) -> int:
     return await post.carrier()
 
 
-async def teach(post: PostRoom, carrier_id: int, form: Form, count: int = limits.RECEIPT_FORM_NUMBERS_MIN) -> None:
+async def teach(post: PostRoom, carrier_id: int, form: IdFormat, count: int = limits.RECEIPT_FORM_NUMBERS_MIN) -> None:
     await post.sql(
         "INSERT INTO reference_form (carrier_id, form, confirmed) VALUES ($1, $2, $3)", carrier_id, form, count
     )
@@ -47,7 +47,7 @@ async def teach(post: PostRoom, carrier_id: int, form: Form, count: int = limits
 # --- ids and numbers ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("learnt", [None, *Form])
+@pytest.mark.parametrize("learnt", [None, *IdFormat])
 @pytest.mark.parametrize(
     ("answered", "reported"),
     [
@@ -65,13 +65,13 @@ async def teach(post: PostRoom, carrier_id: int, form: Form, count: int = limits
     ],
 )
 async def test_an_id_is_known_again_in_any_form(
-    post: PostRoom, carrier: int, learnt: Form | None, answered: str, reported: str
+    post: PostRoom, carrier: int, learnt: IdFormat | None, answered: str, reported: str
 ) -> None:
     if learnt:
         await teach(post, carrier, learnt)
     message_id = await post.sent(carrier, answered)
     await post.report(carrier, reported)
-    assert await post.state(message_id) is State.DELIVERED
+    assert await post.state(message_id) is MessageState.DELIVERED
     assert await post.parked(carrier) == []
 
 
@@ -79,7 +79,7 @@ async def test_an_id_of_another_carrier_is_another_id(post: PostRoom, carrier: i
     message_id = await post.sent(carrier, "same-id")
     other = await post.carrier()
     await post.report(other, "same-id")
-    assert await post.state(message_id) is State.SENT
+    assert await post.state(message_id) is MessageState.SENT
     assert len(await post.parked(other)) == 1
 
 
@@ -89,23 +89,23 @@ async def test_a_receipt_goes_where_the_number_is_right_however_well_another_id_
     looks_right = await post.sent(carrier, "123456", number=OTHER)
     is_right = await post.sent(carrier, "1e240", number=NUMBER)
     await post.report(carrier, "123456", number=NUMBER)
-    assert await post.state(looks_right) is State.SENT
-    assert await post.state(is_right) is State.DELIVERED
+    assert await post.state(looks_right) is MessageState.SENT
+    assert await post.state(is_right) is MessageState.DELIVERED
 
 
 async def test_that_holds_for_a_carrier_whose_learnt_form_misleads(post: PostRoom, carrier: int) -> None:
-    await teach(post, carrier, Form.SAME)
+    await teach(post, carrier, IdFormat.SAME)
     looks_right = await post.sent(carrier, "123456", number=OTHER)
     is_right = await post.sent(carrier, "1e240", number=NUMBER)
     await post.report(carrier, "123456", number=NUMBER)
-    assert await post.state(looks_right) is State.SENT
-    assert await post.state(is_right) is State.DELIVERED
+    assert await post.state(looks_right) is MessageState.SENT
+    assert await post.state(is_right) is MessageState.DELIVERED
 
 
 async def test_a_receipt_for_another_number_is_nobodys(post: PostRoom, carrier: int) -> None:
     message_id = await post.sent(carrier, "77001", number=OTHER)
     await post.report(carrier, "77001", number=NUMBER)
-    assert await post.state(message_id) is State.SENT
+    assert await post.state(message_id) is MessageState.SENT
     (parked,) = await post.parked(carrier)
     assert (parked["carrier_ref"], parked["number"]) == ("77001", NUMBER)
 
@@ -122,7 +122,7 @@ async def test_a_number_agrees_in_any_spelling_and_a_word_says_nothing(
 ) -> None:
     message_id = await post.sent(carrier, "spelt")
     await post.report(carrier, "spelt", number=said)
-    assert await post.state(message_id) is State.DELIVERED
+    assert await post.state(message_id) is MessageState.DELIVERED
 
 
 async def test_addresses_in_the_order_of_the_submit_name_the_sender_and_not_another_number(
@@ -130,43 +130,43 @@ async def test_addresses_in_the_order_of_the_submit_name_the_sender_and_not_anot
 ) -> None:
     message_id = await post.sent(carrier, "swapped", sender="+447700900555")
     await post.report(carrier, "swapped", number="447700900555")
-    assert await post.state(message_id) is State.DELIVERED
+    assert await post.state(message_id) is MessageState.DELIVERED
 
 
 async def test_of_messages_with_one_id_and_one_number_the_latest_is_meant(post: PostRoom, carrier: int) -> None:
     first, second = await post.sent(carrier, "reused"), await post.sent(carrier, "reused")
     await post.report(carrier, "reused")
-    assert (await post.state(first), await post.state(second)) == (State.SENT, State.DELIVERED)
+    assert (await post.state(first), await post.state(second)) == (MessageState.SENT, MessageState.DELIVERED)
 
 
 async def test_without_a_number_the_id_as_it_is_written_comes_first(post: PostRoom, carrier: int) -> None:
     exact = await post.sent(carrier, "2010")
     as_hex = await post.sent(carrier, "7da", number=OTHER)
     await post.report(carrier, "2010", number=None)
-    assert (await post.state(exact), await post.state(as_hex)) == (State.DELIVERED, State.SENT)
+    assert (await post.state(exact), await post.state(as_hex)) == (MessageState.DELIVERED, MessageState.SENT)
 
 
 async def test_without_a_number_the_learnt_form_comes_before_the_id_as_it_is_written_but_for_zeros(
     post: PostRoom, carrier: int
 ) -> None:
-    await teach(post, carrier, Form.DECIMAL)
+    await teach(post, carrier, IdFormat.DECIMAL)
     padded = await post.sent(carrier, "002010", number=OTHER)
     as_hex = await post.sent(carrier, "7da")
     await post.report(carrier, "2010", number=None)
-    assert (await post.state(padded), await post.state(as_hex)) == (State.SENT, State.DELIVERED)
+    assert (await post.state(padded), await post.state(as_hex)) == (MessageState.SENT, MessageState.DELIVERED)
 
 
 async def test_without_a_number_a_form_that_is_not_the_carriers_waits_for_the_answers_that_are_to_come(
     post: PostRoom, carrier: int
 ) -> None:
-    await teach(post, carrier, Form.SAME)
+    await teach(post, carrier, IdFormat.SAME)
     coincidence = await post.sent(carrier, "7db", number=OTHER)
     await post.report(carrier, "2011", number=None)
-    assert await post.state(coincidence) is State.SENT
+    assert await post.state(coincidence) is MessageState.SENT
     early = await post.sent(carrier, "2011")
     post.wait(EARLY_S)
     await post.retry()
-    assert (await post.state(coincidence), await post.state(early)) == (State.SENT, State.DELIVERED)
+    assert (await post.state(coincidence), await post.state(early)) == (MessageState.SENT, MessageState.DELIVERED)
 
 
 async def test_a_carrier_that_gives_everything_one_id_costs_no_more_than_others(post: PostRoom, carrier: int) -> None:
@@ -174,7 +174,7 @@ async def test_a_carrier_that_gives_everything_one_id_costs_no_more_than_others(
         await post.sent(carrier, "0", number=OTHER)
     last = await post.sent(carrier, "0")
     await post.report(carrier, "0")
-    assert await post.state(last) is State.DELIVERED
+    assert await post.state(last) is MessageState.DELIVERED
 
 
 # --- learning ----------------------------------------------------------------------------------------------
@@ -185,15 +185,15 @@ async def test_a_carriers_form_is_learnt_from_numbers_that_agree_and_known_to_ev
 ) -> None:
     count = limits.RECEIPT_FORM_NUMBERS_MIN
     for n in range(count):
-        assert await learnt_form(post.database, carrier) is None
+        assert await learnt_id_format(post.database, carrier) is None
         await post.sent(carrier, f"ab{n:02x}")
         await post.report(carrier, str(0xAB00 + n))
         await post.inboxes[0].learn()
-    learnt = await learnt_form(post.database, carrier)
+    learnt = await learnt_id_format(post.database, carrier)
     assert learnt is not None
-    assert (learnt.form, learnt.confirmed) == (Form.DECIMAL, count)
+    assert (learnt.form, learnt.confirmed) == (IdFormat.DECIMAL, count)
     await post.inboxes[1].learn()
-    assert [inbox._learning.form(carrier) for inbox in post.inboxes] == [Form.DECIMAL] * 2
+    assert [inbox._learning.form(carrier) for inbox in post.inboxes] == [IdFormat.DECIMAL] * 2
 
 
 async def test_receipts_without_numbers_and_ids_that_are_one_in_all_forms_teach_nothing(
@@ -202,18 +202,18 @@ async def test_receipts_without_numbers_and_ids_that_are_one_in_all_forms_teach_
     for ref, number in (("c0de", None), ("7", NUMBER)):
         message_id = await post.sent(carrier, ref)
         await post.report(carrier, ref, number=number)
-        assert await post.state(message_id) is State.DELIVERED
+        assert await post.state(message_id) is MessageState.DELIVERED
     await post.inboxes[0].learn()
     assert await post.sql("SELECT FROM reference_form WHERE carrier_id = $1", carrier) == []
 
 
 async def test_a_carrier_with_ids_in_two_forms_has_no_learnt_one(post: PostRoom, carrier: int) -> None:
-    await teach(post, carrier, Form.SAME, 1_000)
+    await teach(post, carrier, IdFormat.SAME, 1_000)
     message_id = await post.sent(carrier, "beef1")
     await post.report(carrier, str(0xBEEF1))
     await post.inboxes[0].learn()
-    assert await post.state(message_id) is State.DELIVERED
-    assert await learnt_form(post.database, carrier) is None
+    assert await post.state(message_id) is MessageState.DELIVERED
+    assert await learnt_id_format(post.database, carrier) is None
 
 
 async def test_counts_are_written_once_in_a_while_and_survive_a_database_that_is_away(
@@ -225,7 +225,7 @@ async def test_counts_are_written_once_in_a_while_and_survive_a_database_that_is
     inbox = post.inboxes[0]
     assert await post.sql("SELECT FROM reference_form WHERE carrier_id = $1", carrier) == []
     post.database.away = True
-    with pytest.raises(errors.StoreAway):
+    with pytest.raises(errors.DatabaseUnavailable):
         await inbox.learn()
     post.database.away = False
     await inbox.learn()
@@ -239,11 +239,11 @@ async def test_a_carrier_that_never_names_the_recipient_is_believed_its_ids(post
     waiting = [await post.sent(carrier, f"imsi-{n}") for n in range(limits.RECEIPT_FORM_NUMBERS_MIN)]
     for n in range(len(waiting)):
         await post.report(carrier, f"imsi-{n}", number=imsi)
-    assert {await post.state(message_id) for message_id in waiting} == {State.SENT}
+    assert {await post.state(message_id) for message_id in waiting} == {MessageState.SENT}
     await post.inboxes[0].learn()
     post.wait(EARLY_S)
     await post.retry()
-    assert {await post.state(message_id) for message_id in waiting} == {State.DELIVERED}
+    assert {await post.state(message_id) for message_id in waiting} == {MessageState.DELIVERED}
 
 
 # --- early, late, repeated ---------------------------------------------------------------------------------
@@ -256,7 +256,7 @@ async def test_a_receipt_that_comes_before_the_answer_waits_for_it(post: PostRoo
     await post.answer(message_id, carrier, ["early"])
     post.wait(EARLY_S)
     await post.retry(process=1)
-    assert await post.state(message_id) is State.DELIVERED
+    assert await post.state(message_id) is MessageState.DELIVERED
     assert await post.parked(carrier) == []
     assert (post.counted(carrier, "parked"), post.counted(carrier, "applied")) == (1, 1)
 
@@ -266,10 +266,10 @@ async def test_two_processes_that_try_a_parked_receipt_apply_it_once(post: PostR
     await post.report(carrier, "contended")
     await post.answer(message_id, carrier, ["contended"])
     (row,) = await post.parked(carrier)
-    receipt = CarrierReceipt("contended", int(State.DELIVERED), post.now, None, "", NUMBER)
-    one = Arrived(carrier, f"carrier-{carrier}", receipt, row["parked_id"], row["waiting_since"])
+    receipt = CarrierReceipt("contended", int(MessageState.DELIVERED), post.now, None, "", NUMBER)
+    one = ArrivedReceipt(carrier, f"carrier-{carrier}", receipt, row["parked_id"], row["waiting_since"])
     await asyncio.gather(*(inbox.take([one]) for inbox in post.inboxes))
-    assert await post.receipts(message_id) == [(State.DELIVERED, True)]
+    assert await post.receipts(message_id) == [(MessageState.DELIVERED, True)]
 
 
 async def test_many_hopeless_receipts_do_not_keep_an_early_one_from_its_turn(post: PostRoom, carrier: int) -> None:
@@ -283,7 +283,7 @@ async def test_many_hopeless_receipts_do_not_keep_an_early_one_from_its_turn(pos
     await post.answer(message_id, carrier, ["hopeful"])
     post.wait(EARLY_S)
     tried = await post.inboxes[0].retry_due()
-    assert await post.state(message_id) is State.DELIVERED
+    assert await post.state(message_id) is MessageState.DELIVERED
     assert tried < limits.RECEIPTS_BATCH_MAX
     post.wait(limits.RECEIPT_PARK_S_MAX)
     await post.retry()
@@ -309,7 +309,7 @@ async def test_time_in_which_nobody_looked_is_no_waiting(post: PostRoom, carrier
     assert row["given_up_at"] is None
     await post.answer(message_id, carrier, ["early"])
     await tried_for(post, limits.RECEIPT_PARK_RETRY_S_LONGEST)
-    assert await post.state(message_id) is State.DELIVERED
+    assert await post.state(message_id) is MessageState.DELIVERED
 
 
 async def test_a_receipt_that_finds_nothing_is_given_up_counted_and_kept(post: PostRoom, carrier: int) -> None:
@@ -340,23 +340,29 @@ async def test_a_replayed_receipt_has_its_five_minutes_anew(post: PostRoom, carr
     message_id = await post.sent(carrier, "replayed")
     post.wait(30)
     await post.retry()
-    assert await post.state(message_id) is State.DELIVERED
+    assert await post.state(message_id) is MessageState.DELIVERED
 
 
 async def test_a_repeated_receipt_and_one_that_says_otherwise_are_kept_and_change_nothing(
     post: PostRoom, carrier: int
 ) -> None:
     message_id = await post.sent(carrier, "settled")
-    for state in (State.SENT, State.DELIVERED, State.DELIVERED, State.UNDELIVERABLE, State.SENT):
+    for state in (
+        MessageState.SENT,
+        MessageState.DELIVERED,
+        MessageState.DELIVERED,
+        MessageState.UNDELIVERABLE,
+        MessageState.SENT,
+    ):
         await post.report(carrier, "settled", state)
     assert await post.receipts(message_id) == [
-        (State.SENT, False),
-        (State.DELIVERED, True),
-        (State.DELIVERED, False),
-        (State.UNDELIVERABLE, False),
-        (State.SENT, False),
+        (MessageState.SENT, False),
+        (MessageState.DELIVERED, True),
+        (MessageState.DELIVERED, False),
+        (MessageState.UNDELIVERABLE, False),
+        (MessageState.SENT, False),
     ]
-    assert await post.state(message_id) is State.DELIVERED
+    assert await post.state(message_id) is MessageState.DELIVERED
     assert (await post.message(message_id))["refund_micro"] == 0
     counts = {effect: post.counted(carrier, effect) for effect in ("applied", "repeated", "intermediate")}
     assert counts == {"applied": 1, "repeated": 2, "intermediate": 2}
@@ -364,9 +370,9 @@ async def test_a_repeated_receipt_and_one_that_says_otherwise_are_kept_and_chang
 
 async def test_several_receipts_of_a_message_in_one_batch_count_as_if_one_by_one(post: PostRoom, carrier: int) -> None:
     message_id = await post.sent(carrier, "batched")
-    states = (State.SENT, State.UNKNOWN, State.EXPIRED, State.DELIVERED)
+    states = (MessageState.SENT, MessageState.UNKNOWN, MessageState.EXPIRED, MessageState.DELIVERED)
     await post.take(carrier, *(CarrierReceipt("batched", int(s), post.now, None, "", NUMBER) for s in states))
-    assert await post.state(message_id) is State.EXPIRED
+    assert await post.state(message_id) is MessageState.EXPIRED
     assert [applied for _state, applied in await post.receipts(message_id)] == [False, False, True, False]
     assert (await post.message(message_id))["refund_micro"] == PRICE_MICRO
 
@@ -375,10 +381,10 @@ async def test_a_delivery_after_the_end_is_kept_and_the_refund_stands(post: Post
     message_id = await post.sent(carrier, "too-late")
     post.wait(90_000)
     await post.sweep()
-    assert await post.state(message_id) is State.EXPIRED
+    assert await post.state(message_id) is MessageState.EXPIRED
     await post.report(carrier, "too-late")
-    assert await post.state(message_id) is State.EXPIRED
-    assert await post.receipts(message_id) == [(State.DELIVERED, False)]
+    assert await post.state(message_id) is MessageState.EXPIRED
+    assert await post.receipts(message_id) == [(MessageState.DELIVERED, False)]
 
 
 @pytest.mark.parametrize(
@@ -410,7 +416,7 @@ async def test_whatever_a_carrier_writes_can_be_stored_and_holds_up_nobody(
     await post.sent(carrier, "hostile")
     friendly = await post.sent(carrier, "friendly")
     await post.take(carrier, receipt, CarrierReceipt("friendly", 3, post.now, None, "", NUMBER))
-    assert await post.state(friendly) is State.DELIVERED
+    assert await post.state(friendly) is MessageState.DELIVERED
 
 
 async def told(post: PostRoom, message_id: int) -> str:
@@ -428,11 +434,11 @@ async def test_a_long_message_is_delivered_when_all_of_its_parts_are(post: PostR
     message_id = await post.sent(carrier, "p-1", "p-2", "p-3")
     for part in (2, 3):
         await post.report(carrier, f"p-{part}")
-        assert await post.state(message_id) is State.SENT
+        assert await post.state(message_id) is MessageState.SENT
     post.wait(7)
     await post.report(carrier, "p-1")
     row = await post.message(message_id)
-    assert (row["state"], row["final_at"], row["error_text"]) == (State.DELIVERED, post.now, None)
+    assert (row["state"], row["final_at"], row["error_text"]) == (MessageState.DELIVERED, post.now, None)
     assert await post.waits_until(message_id) is None
     assert [applied for _state, applied in await post.receipts(message_id)] == [True] * 3
 
@@ -441,33 +447,35 @@ async def test_all_parts_in_one_batch_make_a_whole(post: PostRoom, carrier: int)
     message_id = await post.sent(carrier, "b-1", "b-2", "b-3")
     refs = ("b-3", "b-1", "b-2", "b-1")
     await post.take(carrier, *(CarrierReceipt(ref, 3, post.now, None, "", NUMBER) for ref in refs))
-    assert await post.state(message_id) is State.DELIVERED
+    assert await post.state(message_id) is MessageState.DELIVERED
     assert [applied for _state, applied in await post.receipts(message_id)] == [True, True, True, False]
 
 
-@pytest.mark.parametrize("state", [State.UNDELIVERABLE, State.EXPIRED, State.REJECTED, State.FAILED])
+@pytest.mark.parametrize(
+    "state", [MessageState.UNDELIVERABLE, MessageState.EXPIRED, MessageState.REJECTED, MessageState.FAILED]
+)
 async def test_the_first_part_that_fails_ends_the_message_and_names_the_error(
-    post: PostRoom, carrier: int, state: State
+    post: PostRoom, carrier: int, state: MessageState
 ) -> None:
     message_id = await post.sent(carrier, "f-1", "f-2", "f-3")
     await post.report(carrier, "f-1")
     post.wait(1)
     await post.report(carrier, "f-3", state, error="069")
-    await post.report(carrier, "f-2", State.UNDELIVERABLE, error="001")
+    await post.report(carrier, "f-2", MessageState.UNDELIVERABLE, error="001")
     row = await post.message(message_id)
     assert (row["state"], row["error_code"]) == (state, "069")
     assert row["error_text"] == f"{state.name.capitalize()}: part 3 of 3"
-    assert row["refund_micro"] == (0 if state is State.UNDELIVERABLE else 3 * PRICE_MICRO)
+    assert row["refund_micro"] == (0 if state is MessageState.UNDELIVERABLE else 3 * PRICE_MICRO)
 
 
 async def test_what_is_on_its_way_moves_no_part_back(post: PostRoom, carrier: int) -> None:
     message_id = await post.sent(carrier, "w-1", "w-2")
     await post.report(carrier, "w-1")
-    await post.report(carrier, "w-1", State.SENT)
-    await post.report(carrier, "w-2", State.SENT)
-    assert await post.state(message_id) is State.SENT
+    await post.report(carrier, "w-1", MessageState.SENT)
+    await post.report(carrier, "w-2", MessageState.SENT)
+    assert await post.state(message_id) is MessageState.SENT
     await post.report(carrier, "w-2")
-    assert await post.state(message_id) is State.DELIVERED
+    assert await post.state(message_id) is MessageState.DELIVERED
 
 
 async def test_silence_about_the_other_parts_counts_as_delivered_after_five_minutes(
@@ -481,25 +489,25 @@ async def test_silence_about_the_other_parts_counts_as_delivered_after_five_minu
     assert await post.waits_until(message_id) == reported_at + timedelta(seconds=limits.PART_GRACE_S)
     post.wait(limits.PART_GRACE_S - 1)
     await post.sweep()
-    assert await post.state(message_id) is State.SENT
+    assert await post.state(message_id) is MessageState.SENT
     post.wait(2)
     await post.sweep()
     row = await post.message(message_id)
-    assert (row["state"], row["final_at"], row["error_text"]) == (State.DELIVERED, reported_at, None)
+    assert (row["state"], row["final_at"], row["error_text"]) == (MessageState.DELIVERED, reported_at, None)
     assert await post.waits_until(message_id) is None
     assert "nothing was heard of part 3" in await told(post, message_id)
-    await post.report(carrier, "s-3", State.UNDELIVERABLE)
-    assert await post.state(message_id) is State.DELIVERED
+    await post.report(carrier, "s-3", MessageState.UNDELIVERABLE)
+    assert await post.state(message_id) is MessageState.DELIVERED
     assert "of attempt 1, s-3, is undeliverable" in await told(post, message_id)
-    assert (await post.receipts(message_id))[-1] == (State.UNDELIVERABLE, True), "the part did move"
+    assert (await post.receipts(message_id))[-1] == (MessageState.UNDELIVERABLE, True), "the part did move"
 
 
 async def test_a_part_that_fails_within_those_minutes_still_ends_the_message(post: PostRoom, carrier: int) -> None:
     message_id = await post.sent(carrier, "g-1", "g-2")
     await post.report(carrier, "g-1")
     post.wait(limits.PART_GRACE_S - 5)
-    await post.report(carrier, "g-2", State.UNDELIVERABLE, error="027")
-    assert await post.state(message_id) is State.UNDELIVERABLE
+    await post.report(carrier, "g-2", MessageState.UNDELIVERABLE, error="027")
+    assert await post.state(message_id) is MessageState.UNDELIVERABLE
 
 
 async def test_the_grace_of_parts_does_not_outlast_the_validity(post: PostRoom, carrier: int) -> None:
@@ -511,51 +519,51 @@ async def test_the_grace_of_parts_does_not_outlast_the_validity(post: PostRoom, 
     assert due_at == post.now + timedelta(seconds=10 + limits.EXPIRY_GRACE_S)
     post.wait(10 + limits.EXPIRY_GRACE_S)
     await post.sweep()
-    assert await post.state(message_id) is State.DELIVERED
+    assert await post.state(message_id) is MessageState.DELIVERED
 
 
 async def test_a_long_message_of_which_nothing_is_heard_expires(post: PostRoom, carrier: int) -> None:
     message_id = await post.sent(carrier, "n-1", "n-2")
-    await post.report(carrier, "n-1", State.SENT)
+    await post.report(carrier, "n-1", MessageState.SENT)
     post.wait(90_000)
     await post.sweep()
     row = await post.message(message_id)
-    assert (row["state"], row["refund_micro"]) == (State.EXPIRED, 2 * PRICE_MICRO)
+    assert (row["state"], row["refund_micro"]) == (MessageState.EXPIRED, 2 * PRICE_MICRO)
 
 
 async def test_parts_of_unknown_fate_make_an_unknown_message_which_may_still_be_settled(
     post: PostRoom, carrier: int
 ) -> None:
     message_id = await post.sent(carrier, "u-1", "u-2")
-    await post.report(carrier, "u-1", State.UNKNOWN)
-    assert await post.state(message_id) is State.SENT
+    await post.report(carrier, "u-1", MessageState.UNKNOWN)
+    assert await post.state(message_id) is MessageState.SENT
     await post.report(carrier, "u-2")
-    assert await post.state(message_id) is State.UNKNOWN
+    assert await post.state(message_id) is MessageState.UNKNOWN
     await post.report(carrier, "u-1")
-    assert await post.state(message_id) is State.DELIVERED
+    assert await post.state(message_id) is MessageState.DELIVERED
 
 
 async def test_parts_whose_ids_are_in_another_form_are_found(post: PostRoom, carrier: int) -> None:
     message_id = await post.sent(carrier, "1e240", "1e241")
     await post.report(carrier, "123457")
     await post.report(carrier, "123456")
-    assert await post.state(message_id) is State.DELIVERED
+    assert await post.state(message_id) is MessageState.DELIVERED
 
 
 async def test_one_id_for_all_parts_is_a_receipt_for_each(post: PostRoom, carrier: int) -> None:
     message_id = await post.sent(carrier, "one", "one", "one")
     await post.report(carrier, "one")
     await post.take(carrier, *[CarrierReceipt("one", 3, post.now, None, "", NUMBER)] * 2)
-    assert await post.state(message_id) is State.DELIVERED
+    assert await post.state(message_id) is MessageState.DELIVERED
     rows = await post.sql("SELECT state FROM part WHERE message_id = $1", message_id)
-    assert [row["state"] for row in rows] == [State.DELIVERED] * 3
+    assert [row["state"] for row in rows] == [MessageState.DELIVERED] * 3
 
 
 async def test_a_long_message_that_the_carrier_took_as_one_has_one_receipt(post: PostRoom, carrier: int) -> None:
     message_id = await post.submit(carrier, segments=3)
     await post.answer(message_id, carrier, ["payload"])
     await post.report(carrier, "payload")
-    assert await post.state(message_id) is State.DELIVERED
+    assert await post.state(message_id) is MessageState.DELIVERED
 
 
 async def test_two_processes_that_hear_of_the_last_two_parts_do_not_both_miss_the_whole(
@@ -565,7 +573,7 @@ async def test_two_processes_that_hear_of_the_last_two_parts_do_not_both_miss_th
     found = await post.database.fetch(
         "receipts_match_parts", [carrier], ["last-1"], message_id, message_id + 1, 1_000, 1
     )
-    first = PartReport(Candidate(*found[0][1:]), State.DELIVERED, post.now, None)
+    first = PartReport(ReceiptCandidate(*found[0][1:]), MessageState.DELIVERED, post.now, None)
     async with post.database.transaction() as one_process:
         _moved, ends = await take_parts(one_process, [first], post.now)
         assert ends == []
@@ -573,7 +581,7 @@ async def test_two_processes_that_hear_of_the_last_two_parts_do_not_both_miss_th
         await asyncio.sleep(HELD_UP_S)
         assert not other_process.done(), "it has looked before the other part was written down"
     await other_process
-    assert await post.state(message_id) is State.DELIVERED
+    assert await post.state(message_id) is MessageState.DELIVERED
 
 
 async def test_the_sweep_steps_aside_for_a_receipt_that_is_under_way(post: PostRoom, carrier: int) -> None:
@@ -585,7 +593,7 @@ async def test_the_sweep_steps_aside_for_a_receipt_that_is_under_way(post: PostR
         await asyncio.sleep(HELD_UP_S)
         await receiving.execute("queue_leave", [0], [message_id])
     await sweeping
-    assert await post.state(message_id) is State.SENT
+    assert await post.state(message_id) is MessageState.SENT
 
 
 async def test_receipts_and_sweeps_at_once_end_every_message_once(post: PostRoom, carrier: int) -> None:
@@ -595,7 +603,7 @@ async def test_receipts_and_sweeps_at_once_end_every_message_once(post: PostRoom
     await asyncio.gather(*reports, post.sweep(), post.sweep())
     await post.sweep()
     ends = [await post.message(message_id) for message_id in waiting]
-    refunded = {State.DELIVERED: 0, State.EXPIRED: PRICE_MICRO}
+    refunded = {MessageState.DELIVERED: 0, MessageState.EXPIRED: PRICE_MICRO}
     assert [row for row in ends if row["refund_micro"] != refunded[row["state"]]] == []
 
 
@@ -608,9 +616,9 @@ async def test_a_delivery_by_any_attempt_delivers_the_message(post: PostRoom, ca
     await post.answer(message_id, carrier, ["first-try"], waits=False)
     await post.answer(message_id, backup, ["second-try"], attempt=2)
     await post.report(carrier, "first-try")
-    assert await post.state(message_id) is State.DELIVERED
+    assert await post.state(message_id) is MessageState.DELIVERED
     await post.report(backup, "second-try")
-    assert await post.receipts(message_id) == [(State.DELIVERED, True), (State.DELIVERED, False)]
+    assert await post.receipts(message_id) == [(MessageState.DELIVERED, True), (MessageState.DELIVERED, False)]
 
 
 async def test_a_failure_of_an_attempt_that_was_given_up_moves_nothing(post: PostRoom, carrier: int) -> None:
@@ -618,11 +626,11 @@ async def test_a_failure_of_an_attempt_that_was_given_up_moves_nothing(post: Pos
     message_id = await post.submit(carrier)
     await post.answer(message_id, carrier, ["given-up"], waits=False)
     await post.answer(message_id, backup, ["current"], attempt=2)
-    await post.report(carrier, "given-up", State.REJECTED)
-    assert await post.state(message_id) is State.SENT
-    assert await post.receipts(message_id) == [(State.REJECTED, False)]
-    await post.report(backup, "current", State.UNDELIVERABLE)
-    assert await post.state(message_id) is State.UNDELIVERABLE
+    await post.report(carrier, "given-up", MessageState.REJECTED)
+    assert await post.state(message_id) is MessageState.SENT
+    assert await post.receipts(message_id) == [(MessageState.REJECTED, False)]
+    await post.report(backup, "current", MessageState.UNDELIVERABLE)
+    assert await post.state(message_id) is MessageState.UNDELIVERABLE
 
 
 async def test_the_parts_of_an_attempt_that_was_given_up_can_deliver_and_not_fail(post: PostRoom, carrier: int) -> None:
@@ -631,19 +639,19 @@ async def test_the_parts_of_an_attempt_that_was_given_up_can_deliver_and_not_fai
     for nth, message_id in enumerate((failing, delivering)):
         await post.answer(message_id, carrier, [f"o{nth}-1", f"o{nth}-2"], waits=False)
         await post.answer(message_id, backup, [f"c{nth}-1", f"c{nth}-2"], attempt=2)
-    await post.report(carrier, "o0-2", State.REJECTED)
-    assert await post.state(failing) is State.SENT
+    await post.report(carrier, "o0-2", MessageState.REJECTED)
+    assert await post.state(failing) is MessageState.SENT
     await post.report(carrier, "o1-1")
     await post.report(carrier, "o1-2")
-    assert await post.state(delivering) is State.DELIVERED
+    assert await post.state(delivering) is MessageState.DELIVERED
 
 
 async def test_a_delivery_of_what_was_refused_changes_nothing(post: PostRoom, carrier: int) -> None:
     message_id = await post.sent(carrier, "refused-later")
-    await post.report(carrier, "refused-later", State.REJECTED, error="011")
-    await post.report(carrier, "refused-later", State.DELIVERED)
+    await post.report(carrier, "refused-later", MessageState.REJECTED, error="011")
+    await post.report(carrier, "refused-later", MessageState.DELIVERED)
     row = await post.message(message_id)
-    assert (row["state"], row["refund_micro"]) == (State.REJECTED, PRICE_MICRO)
+    assert (row["state"], row["refund_micro"]) == (MessageState.REJECTED, PRICE_MICRO)
 
 
 async def lost(post: PostRoom, carrier: int, number: str = NUMBER, traffic: Traffic = Traffic.PROMOTIONAL) -> int:
@@ -664,37 +672,37 @@ async def test_a_receipt_of_a_submit_whose_answer_was_lost_is_known_by_its_numbe
     await post.report(carrier, "never-told", number="07700911001")
     post.wait(5)
     await post.retry()
-    assert await post.state(message_id) is State.UNKNOWN, "it may be an early one, whose answer is still to come"
+    assert await post.state(message_id) is MessageState.UNKNOWN, "it may be an early one, whose answer is still to come"
     await unknown_ids_are_tried(post)
     row = await post.message(message_id)
-    assert (row["state"], row["carrier_id"], row["carrier_ref"]) == (State.DELIVERED, carrier, "never-told")
+    assert (row["state"], row["carrier_id"], row["carrier_ref"]) == (MessageState.DELIVERED, carrier, "never-told")
     (attempt,) = await post.sql("SELECT carrier_ref FROM attempt WHERE message_id = $1", message_id)
     assert attempt["carrier_ref"] == "never-told"
 
 
 async def test_such_a_receipt_may_fail_a_message_that_stands_on_nothing_else(post: PostRoom, carrier: int) -> None:
     message_id = await lost(post, carrier, "447700911002")
-    await post.report(carrier, "on-its-way", State.SENT, number="447700911002")
+    await post.report(carrier, "on-its-way", MessageState.SENT, number="447700911002")
     await unknown_ids_are_tried(post)
-    await post.report(carrier, "on-its-way", State.UNDELIVERABLE, number="447700911002", error="27")
-    assert await post.state(message_id) is State.UNDELIVERABLE
+    await post.report(carrier, "on-its-way", MessageState.UNDELIVERABLE, number="447700911002", error="27")
+    assert await post.state(message_id) is MessageState.UNDELIVERABLE
 
 
 async def test_such_a_receipt_cannot_fail_a_message_that_goes_out_again(post: PostRoom, carrier: int) -> None:
     message_id = await lost(post, carrier, "447700911003", Traffic.TRANSACTIONAL)
-    await post.report(carrier, "lost-and-failed", State.UNDELIVERABLE, number="447700911003")
+    await post.report(carrier, "lost-and-failed", MessageState.UNDELIVERABLE, number="447700911003")
     await unknown_ids_are_tried(post)
-    assert await post.state(message_id) is State.QUEUED
-    assert await post.receipts(message_id) == [(State.UNDELIVERABLE, False)]
-    await post.report(carrier, "lost-and-failed", State.DELIVERED, number="447700911003")
-    assert await post.state(message_id) is State.DELIVERED
+    assert await post.state(message_id) is MessageState.QUEUED
+    assert await post.receipts(message_id) == [(MessageState.UNDELIVERABLE, False)]
+    await post.report(carrier, "lost-and-failed", MessageState.DELIVERED, number="447700911003")
+    assert await post.state(message_id) is MessageState.DELIVERED
 
 
 async def test_of_two_submits_without_an_answer_to_one_number_neither_is_guessed(post: PostRoom, carrier: int) -> None:
     both = [await lost(post, carrier, "447700911004") for _each in range(2)]
     await post.report(carrier, "whose", number="447700911004")
     await unknown_ids_are_tried(post)
-    assert {await post.state(message_id) for message_id in both} == {State.UNKNOWN}
+    assert {await post.state(message_id) for message_id in both} == {MessageState.UNKNOWN}
     assert len(await post.parked(carrier)) == 1
 
 
@@ -703,7 +711,7 @@ async def test_of_two_unknown_ids_for_one_submit_neither_is_guessed(post: PostRo
     for ref in ("one-of-two", "two-of-two"):
         await post.report(carrier, ref, number="447700911005")
     await unknown_ids_are_tried(post)
-    assert await post.state(message_id) is State.UNKNOWN
+    assert await post.state(message_id) is MessageState.UNKNOWN
 
 
 @pytest.mark.parametrize("number", [None, "447700911999", "911006"])
@@ -711,7 +719,7 @@ async def test_without_its_number_no_such_submit_is_guessed(post: PostRoom, carr
     message_id = await lost(post, carrier, "447700922006")
     await post.report(carrier, "unnamed", number=number)
     await unknown_ids_are_tried(post)
-    assert await post.state(message_id) is State.UNKNOWN
+    assert await post.state(message_id) is MessageState.UNKNOWN
 
 
 async def test_an_old_submit_without_an_answer_is_not_guessed(post: PostRoom, carrier: int) -> None:
@@ -719,4 +727,4 @@ async def test_an_old_submit_without_an_answer_is_not_guessed(post: PostRoom, ca
     post.wait(limits.RECEIPT_UNANSWERED_S_MAX + 60)
     await post.report(carrier, "much-later", number="447700911007")
     await unknown_ids_are_tried(post)
-    assert await post.state(message_id) is State.UNKNOWN
+    assert await post.state(message_id) is MessageState.UNKNOWN

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from homing import limits
-from homing.accounts import catalogue
+from homing.admin import catalogue
 from homing.model import Outcome
-from homing.routing.rules import Match
-from homing.states import TABLE, State
+from homing.routing.rules import RouteScope
+from homing.states import TABLE, MessageState
 from tests.support.installation import CONNECTIONS, Installation, Traffic, eventually, is_gone, nothing_left
 from tests.support.proofs import all_adds_up
 from tests.support.server import Process, Server, new_database, running
@@ -76,7 +76,7 @@ async def all_is_well(installation: Installation, traffic: Traffic, box: Box) ->
             waiting = await connection.raw.fetch(
                 "SELECT m.state, count(*) FROM queue JOIN message AS m USING (account_id, message_id)"
                 " WHERE NOT (m.state = $1 AND m.number LIKE $2) GROUP BY m.state",
-                State.SENT,
+                MessageState.SENT,
                 f"%{SILENT}",
             )
             pushes = await connection.raw.fetchval("SELECT count(*) FROM push WHERE due_at IS NOT NULL")
@@ -91,9 +91,9 @@ async def all_is_well(installation: Installation, traffic: Traffic, box: Box) ->
     final = set()
     for row in ended:
         if row["number"].endswith(SILENT):
-            assert row["state"] == State.SENT
+            assert row["state"] == MessageState.SENT
         else:
-            assert TABLE[State(row["state"])].final
+            assert TABLE[MessageState(row["state"])].final
             final.add(row["message_id"])
     told = {int(push.json["msgid"]) for push in box.pushes}
     assert final <= told, f"{len(final - told)} of {len(final)} messages were never reported to the customer"
@@ -217,7 +217,7 @@ async def server(postgres: str, room: Path, worker: str) -> AsyncIterator[Server
         async with made.database.transaction() as transaction:
             for prefix, settings in CARRIERS.items():
                 carrier_id = await catalogue.add_carrier(transaction, f"to-{prefix}", "simulator", json.dumps(settings))
-                await catalogue.set_route(transaction, Match(prefix=prefix), carrier_id)
+                await catalogue.set_route(transaction, RouteScope(prefix=prefix), carrier_id)
         await made.settled()
         yield made
 
@@ -253,7 +253,7 @@ async def until_claimed(server: Server, ids: list[int], attempts: int) -> set[st
 
 async def until_delivered(server: Server, ids: list[int]) -> None:
     counted = "SELECT count(*) FROM message WHERE message_id = ANY($1) AND state = $2"
-    await until(lambda: server.query_row(counted, ids, State.DELIVERED), lambda row: row["count"] == len(ids))
+    await until(lambda: server.query_row(counted, ids, MessageState.DELIVERED), lambda row: row["count"] == len(ids))
 
 
 async def attempts_of(server: Server, ids: list[int]) -> Counter[int]:
@@ -358,7 +358,7 @@ async def test_receipts_that_dead_links_were_waiting_for_are_heard_by_their_succ
         "SELECT count(*) FILTER (WHERE state < $2) AS early, count(*) FILTER (WHERE state = $2) AS sent FROM message"
     )
     row = await until(
-        lambda: server.query_row(f"{counts} WHERE message_id = ANY($1)", ids, State.SENT),
+        lambda: server.query_row(f"{counts} WHERE message_id = ANY($1)", ids, MessageState.SENT),
         lambda row: row["early"] == 0,
     )
     for dead in [one for one in server.processes if one.name.startswith("link")]:

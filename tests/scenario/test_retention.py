@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from homing import limits
+from homing.common.ids import first_id_at
 from homing.dialects.registry import DIALECTS
-from homing.kit.ids import first_id_at
 from homing.model import CarrierInbound
-from homing.receipts.inbound import InboundMail
+from homing.receipts.inbound_messages import InboundMessages
 from homing.text.numbers import Numbering
 from tests.support import server as serving
 from tests.support.receipts import NUMBER, SENDER, PostRoom
@@ -34,7 +34,7 @@ async def test_texts_are_blanked_after_the_retention_wherever_they_stand(post: P
     def reply_id() -> int:
         return first_id_at(int(post.now.timestamp() * 1000)) + next(numbers)
 
-    mail = InboundMail(post.database, Numbering.load(), reply_id, DIALECTS)
+    mail = InboundMessages(post.database, Numbering.load(), reply_id, DIALECTS)
     for age in ("old", "new"):
         if age == "new":
             post.wait((RETENTION_DAYS + 2) * 86_400)

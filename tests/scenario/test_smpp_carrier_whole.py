@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from homing.accounts import catalogue
+from homing.admin import catalogue
 from homing.model import Outcome
-from homing.routing.rules import Match
-from homing.states import State
+from homing.routing.rules import RouteScope
+from homing.states import MessageState
 from tests.support import smsc as centre
 from tests.support.proofs import all_adds_up
 from tests.support.server import Account, Server, free_port, new_database, running
@@ -52,7 +52,7 @@ async def add_carrier(server: Server, prefix: str, port: int, **settings: object
     given = {"host": "127.0.0.1", "port": port, "system_id": SYSTEM_ID, "password": PASSWORD, **SOON, **settings}
     async with server.database.transaction() as transaction:
         carrier_id = await catalogue.add_carrier(transaction, f"smpp-{prefix}", "smpp", json.dumps(given), server.vault)
-        await catalogue.set_route(transaction, Match(prefix=prefix), carrier_id)
+        await catalogue.set_route(transaction, RouteScope(prefix=prefix), carrier_id)
     await server.settled()
     await is_up(server, carrier_id)
     return carrier_id
@@ -80,14 +80,14 @@ async def send(server: Server, account: Account, number: str, text: str, traffic
     return int(reply.json["message_id"])
 
 
-async def states(server: Server, ids: Sequence[int]) -> Counter[State]:
+async def states(server: Server, ids: Sequence[int]) -> Counter[MessageState]:
     rows = await server.query(
         "SELECT state, count(*) AS messages FROM message WHERE message_id = ANY($1) GROUP BY 1", ids
     )
-    return Counter({State(row["state"]): row["messages"] for row in rows})
+    return Counter({MessageState(row["state"]): row["messages"] for row in rows})
 
 
-async def become(server: Server, ids: Sequence[int], wanted: set[State]) -> None:
+async def become(server: Server, ids: Sequence[int], wanted: set[MessageState]) -> None:
     """Until each of the messages is in one of the states."""
     await until(lambda: states(server, ids), lambda found: set(found) <= wanted)
 
@@ -112,7 +112,7 @@ async def test_a_customers_message_leaves_by_smpp_and_its_receipt_is_pushed(serv
             await send(server, account, f"{PREFIX}000001", "Your code is 1234", callback_url=box.url),
             await send(server, account, f"{PREFIX}000002", long, callback_url=box.url),
         ]
-        await become(server, ids, {State.DELIVERED})
+        await become(server, ids, {MessageState.DELIVERED})
         assert smsc.texts == [(f"{PREFIX}000001", "Your code is 1234"), (f"{PREFIX}000002", long)]
         pushes = await box.until(lambda come: sum(push.json["DLRStatus"] == "Delivered" for push in come) == 2)
         assert {push.json["message_id"] for push in pushes} == set(ids)
@@ -122,7 +122,7 @@ async def test_a_customers_message_leaves_by_smpp_and_its_receipt_is_pushed(serv
 
         smsc.deeds = lambda _submit: Deed(status=11)
         refused = await send(server, account, f"{PREFIX}000003", "Your code is 1234")
-        await become(server, [refused], {State.REJECTED})
+        await become(server, [refused], {MessageState.REJECTED})
 
         smsc.write_text(f"{PREFIX}000001", account.sender, "STOP")
         await until(lambda: server.query("SELECT FROM inbound WHERE content = 'STOP'"))
@@ -138,8 +138,8 @@ async def test_a_receipt_finds_its_message_by_an_answer_that_came_late(server: S
         await add_carrier(server, SLOW, smsc.port, response_timeout_s=1)
         account = await server.account(balance="10")
         message_id = await send(server, account, f"{SLOW}000001", "Buy one, get one", "P")
-        await become(server, [message_id], {State.UNKNOWN, State.DELIVERED})
-        await become(server, [message_id], {State.DELIVERED})
+        await become(server, [message_id], {MessageState.UNKNOWN, MessageState.DELIVERED})
+        await become(server, [message_id], {MessageState.DELIVERED})
         (row,) = await server.query("SELECT outcome, carrier_ref FROM attempt WHERE message_id = $1", message_id)
         assert (Outcome(row["outcome"]), row["carrier_ref"]) == (Outcome.UNKNOWN, smsc.taken[0].message_id)
 
@@ -179,14 +179,14 @@ async def test_a_centre_that_is_killed_amid_traffic_loses_nothing(server: Server
     async with mortal(port):
         await is_up(server, carrier_id)
         # A receipt that died with the centre never comes: such a message stays sent.
-        await become(server, codes, {State.DELIVERED, State.SENT})
-        await become(server, campaign, {State.DELIVERED, State.SENT, State.UNKNOWN})
+        await become(server, codes, {MessageState.DELIVERED, MessageState.SENT})
+        await become(server, campaign, {MessageState.DELIVERED, MessageState.SENT, MessageState.UNKNOWN})
         await asyncio.sleep(UNKNOWN_RETRY_S + 1)
     tried = await attempts(server, codes)
     lost = [message_id for message_id, outcomes in tried.items() if Outcome.UNKNOWN in outcomes]
     assert lost, "the kill came while answers were awaited"
     assert all(outcomes[-1] is Outcome.ACCEPTED for outcomes in tried.values()), "every code was taken"
-    assert await states(server, lost) == {State.DELIVERED: len(lost)}, "those whose answer was lost went again"
+    assert await states(server, lost) == {MessageState.DELIVERED: len(lost)}, "those whose answer was lost went again"
     for outcomes in (await attempts(server, campaign)).values():
         assert outcomes[-1] in (Outcome.ACCEPTED, Outcome.UNKNOWN)
         assert Outcome.UNKNOWN not in outcomes[:-1], "a campaign's message goes once"
@@ -214,7 +214,7 @@ async def test_what_a_killed_process_had_claimed_and_not_written_goes_once_and_w
         await server.start("link", "link-1")
         unwritten = [message_id for n, message_id in enumerate(ids) if f"{prefix}00000{n}" not in written]
         assert len(unwritten) == len(ids) - 2
-        await become(server, unwritten, {State.DELIVERED})
+        await become(server, unwritten, {MessageState.DELIVERED})
         tried = await attempts(server, ids)
         assert [tried[message_id] for message_id in unwritten] == [[Outcome.ACCEPTED]] * len(unwritten)
         lost = [tried[message_id][0] for message_id in ids if message_id not in unwritten]

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from homing import errors, limits
-from homing.accounts import admin
-from homing.config import Smpp
-from homing.doors.smpp import listen_addresses
+from homing.admin import account_settings
+from homing.api.smpp.listener import listen_addresses
+from homing.config import SmppServerSettings
 from homing.model import PushKind, PushOutcome
 from homing.smpp import pdus
 from homing.smpp.connection import connect
@@ -141,7 +141,7 @@ async def test_a_delivery_without_an_answer_comes_again_when_the_link_is_lost(
 
 async def test_a_customer_that_unbinds_mid_way_gets_the_rest_later(server: Server, smpp: str, account: Account) -> None:
     async with server.database.transaction() as transaction:
-        await admin.change_account(transaction, account.account_id, {"bind_window": 5})
+        await account_settings.change_account(transaction, account.account_id, {"bind_window": 5})
     async with bound(smpp, account.key, account.secret, pdus.BindTransmitter, window=5) as one:
         sent = [await one.sent(DELIVERED) for _ in range(40)]
     await waiting(server, account, 40)
@@ -160,7 +160,7 @@ async def test_a_customer_that_unbinds_mid_way_gets_the_rest_later(server: Serve
 
 async def test_no_more_is_under_way_than_the_window(server: Server, smpp: str, account: Account) -> None:
     async with server.database.transaction() as transaction:
-        await admin.change_account(transaction, account.account_id, {"bind_window": 3})
+        await account_settings.change_account(transaction, account.account_id, {"bind_window": 3})
     async with bound(smpp, account.key, account.secret, pdus.BindTransmitter, window=3) as one:
         for _ in range(12):
             await one.sent(DELIVERED)
@@ -215,7 +215,7 @@ async def test_a_receipt_comes_over_the_process_that_has_the_receiver(
 
 async def test_the_limit_on_binds_holds_over_both_processes(server: Server, smpp: str, account: Account) -> None:
     async with server.database.transaction() as transaction:
-        await admin.change_account(transaction, account.account_id, {"binds_max": 6})
+        await account_settings.change_account(transaction, account.account_id, {"binds_max": 6})
     esmes, timer_wheel = [Esme() for _ in range(30)], TimerWheel()
     for one in esmes:
         await call(smpp, one, timer_wheel)
@@ -231,7 +231,7 @@ async def test_a_killed_link_loses_no_receipt_and_its_binds_do_not_count(
     server: Server, smpp: str, account: Account
 ) -> None:
     async with server.database.transaction() as transaction:
-        await admin.change_account(transaction, account.account_id, {"binds_max": 1})
+        await account_settings.change_account(transaction, account.account_id, {"binds_max": 1})
     async with bound(smpp, account.key, account.secret, pdus.BindTransmitter) as one:
         sent = [await one.sent(DELIVERED) for _ in range(10)]
     await waiting(server, account, 10)
@@ -394,5 +394,5 @@ async def test_with_an_address_of_its_own_tls_is_spoken_beside_plain_smpp(
 
 
 def test_an_address_for_tls_without_a_certificate_is_refused() -> None:
-    with pytest.raises(errors.OperatorError, match="tls_certificate"):
-        listen_addresses(Smpp("127.0.0.1:1", 1, "", "", "127.0.0.1:2"))
+    with pytest.raises(errors.InvalidInput, match="tls_certificate"):
+        listen_addresses(SmppServerSettings("127.0.0.1:1", 1, "", "", "127.0.0.1:2"))

@@ -10,16 +10,16 @@ from typing import Any
 import pytest
 
 from homing import limits
-from homing.accounts import admin
-from homing.carriers.base import Report
+from homing.admin import account_settings
+from homing.api.smpp.statuses import VendorStatus
+from homing.carriers.base import CarrierReport
 from homing.carriers.kinds import make
+from homing.common import money
 from homing.dialects.laaffic.number import NUMBER as LAAFFIC
 from homing.dialects.lia.number import NUMBER as LIA
 from homing.dialects.registry import DIALECTS
 from homing.doors.smpp_dialect import NUMBER as SMPP
-from homing.doors.smpp_words import VendorStatus
 from homing.intake.intake import utc_now
-from homing.kit import money
 from homing.ledger.proof import prove
 from homing.messages import timeline
 from homing.model import Answer, CarrierReceipt, Outbound, Outcome
@@ -29,7 +29,7 @@ from homing.smpp.pdus import DataSm, SmeAddress, SubmitMulti, SubmitMultiResp
 from homing.smpp.session import SessionEnd
 from homing.smpp.statuses import CommandStatus
 from homing.smpp.timer_wheel import TimerWheel
-from homing.states import State
+from homing.states import MessageState
 from homing.text import gsm7
 from tests.support.carriers import unmarked
 from tests.support.esme import Esme, bound, call, refused, submit
@@ -64,7 +64,7 @@ async def message(server: Server, message_id: str) -> Any:
 
 async def change(server: Server, account: Account, **changes: object) -> None:
     async with server.database.transaction() as transaction:
-        await admin.change_account(transaction, account.account_id, changes)
+        await account_settings.change_account(transaction, account.account_id, changes)
 
 
 async def test_a_customer_whose_data_coding_0_is_latin_1_is_read_so(
@@ -93,12 +93,14 @@ async def test_another_homing_binds_with_a_long_http_credential_sends_and_hears_
     """As its carrier of the kind `smpp`."""
     key, secret = f"{DIALECTS.name_of(dialect).upper()}{account.account_id}".ljust(32, "k"), "s" * 64
     async with server.database.transaction() as transaction:
-        await admin.create_credential(transaction, server.vault, account.account_id, DIALECTS.of(dialect), key, secret)
+        await account_settings.create_credential(
+            transaction, server.vault, account.account_id, DIALECTS.of(dialect), key, secret
+        )
     host, _colon, port = smpp.rpartition(":")
     settings = {"host": host, "port": int(port), "system_id": key, "password": secret}
     carrier = make("smpp", json.dumps(settings), random.Random(7), utc_now)
     answers: list[Answer] = []
-    receipts: list[Report] = []
+    receipts: list[CarrierReport] = []
     expires_at = datetime.now(UTC) + timedelta(hours=1)
     message = Outbound(1, 1, 1, DELIVERED, account.sender, "hello", 0, 1, expires_at)
 
@@ -114,7 +116,7 @@ async def test_another_homing_binds_with_a_long_http_credential_sends_and_hears_
         assert [answer.outcome for answer in answers] == [Outcome.ACCEPTED]
         await until(lambda: receipts)
         assert isinstance(receipts[0], CarrierReceipt)
-        assert (receipts[0].carrier_ref, receipts[0].state) == (answers[0].carrier_ref, State.DELIVERED)
+        assert (receipts[0].carrier_ref, receipts[0].state) == (answers[0].carrier_ref, MessageState.DELIVERED)
     finally:
         hearing.cancel()
         await carrier.close()
@@ -140,7 +142,9 @@ async def test_the_demo_binds_with_its_api_key_and_secret(
 async def test_every_dialects_credential_binds_and_one_that_is_made_for_smpp(server: Server, smpp: str) -> None:
     account = await server.account()
     async with server.database.transaction() as transaction:
-        own = await admin.create_credential(transaction, server.vault, account.account_id, DIALECTS.named("smpp"))
+        own = await account_settings.create_credential(
+            transaction, server.vault, account.account_id, DIALECTS.named("smpp")
+        )
     server.secrets.add(own.secret)
     assert len(own.key) <= 15
     assert len(own.secret) <= 8
@@ -244,7 +248,7 @@ async def test_the_binds_of_a_dead_process_do_not_count(server: Server, smpp: st
 
 async def test_the_system_type_may_name_an_app(server: Server, smpp: str, account: Account) -> None:
     async with server.database.transaction() as transaction:
-        second = await admin.create_app(transaction, account.account_id, "second")
+        second = await account_settings.create_app(transaction, account.account_id, "second")
     for system_type, app in (("", account.app), ("VMA", account.app), (second, second)):
         async with bound(smpp, account.key, account.secret, system_type=system_type) as one:
             row = await message(server, await one.sent(DELIVERED))
@@ -266,13 +270,13 @@ async def test_a_lock_or_a_revoked_credential_ends_the_bind_at_once(server: Serv
     async with bound(smpp, account.key, account.secret) as esme:
         await esme.sent(SILENT)
         async with server.database.transaction() as transaction:
-            await admin.set_lock(transaction, account.account_id, "unpaid")
+            await account_settings.set_lock(transaction, account.account_id, "unpaid")
         await esme.until(lambda one: one.end is SessionEnd.PEER_UNBOUND)
         async with server.database.transaction() as transaction:
-            await admin.set_lock(transaction, account.account_id, None)
+            await account_settings.set_lock(transaction, account.account_id, None)
     async with bound(smpp, account.key, account.secret) as esme:
         async with server.database.transaction() as transaction:
-            await admin.revoke_credential(transaction, DIALECTS, account.key)
+            await account_settings.revoke_credential(transaction, DIALECTS, account.key)
         await esme.until(lambda one: one.end is SessionEnd.PEER_UNBOUND)
     assert await refused(smpp, account.key, account.secret) == CommandStatus.RINVPASWD
 
@@ -764,7 +768,7 @@ async def test_query_cancel_and_replace(server: Server, esme: Esme, account: Acc
     right = pdus.CancelSm(message_id=sent, source_addr="HOMING", destination_addr=QUEUED + "5551234")
     assert await esme.ask(right) == pdus.CancelSmResp()
     row = await message(server, sent)
-    assert (row["state"], row["error_text"]) == (State.FAILED, "cancelled by the customer")
+    assert (row["state"], row["error_text"]) == (MessageState.FAILED, "cancelled by the customer")
     after = await server.holdings(account)
     assert after[1:] == before[1:]
     assert (await esme.receipt(sent)).stat == "UNDELIV"

@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 import asyncpg
 
 from homing.statistics.proof import prove
-from homing.statistics.report import By, report
+from homing.statistics.report import ReportGrouping, report
 from homing.statistics.rollup import Rollup
 from homing.store.database import FREE_PLANS, Database
-from homing.store.duty import Duty
+from homing.store.leader_lease import LeaderLease
 from homing.store.migrate import add_partitions, available, migrate
 from tests.support.server import new_database
 
@@ -54,7 +54,7 @@ async def test_what_there_was_before_is_counted(postgres: str, worker: str) -> N
     await database.open()
     now = datetime.now(UTC)
     assert await prove(database, now) == []
-    duty = Duty(database, "brain", "elsewhere:1:link")
+    duty = LeaderLease(database, "brain", "elsewhere:1:link")
     await duty.take()
     rollup = Rollup(database, duty, lambda: now)
     while (turn := await rollup.turn()) and turn.is_more:
@@ -62,7 +62,7 @@ async def test_what_there_was_before_is_counted(postgres: str, worker: str) -> N
     while await rollup.settle():
         pass
     assert await prove(database, now) == []
-    (day,) = (await report(database, By.COUNTRY, datetime(2026, 1, 1, tzinfo=UTC), now, now)).lines
+    (day,) = (await report(database, ReportGrouping.COUNTRY, datetime(2026, 1, 1, tzinfo=UTC), now, now)).lines
     assert (day.submitted, day.delivered, day.refused) == (200, 22, 600)
     assert day.converted == day.delivered
     await database.close()

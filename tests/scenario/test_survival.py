@@ -11,14 +11,14 @@ import aiohttp
 import pytest
 
 from homing import config, limits
-from homing.app import Surroundings
+from homing.app import Runtime
 from homing.dialects.registry import DIALECTS
 from homing.store.alarms import DATABASE, RESTARTED, read_alarms
-from homing.store.embedded import EmbeddedPostgres
-from homing.store.embedded_errors import EmbeddedError
-from homing.store.embedded_revival import keep_running
+from homing.store.embedded.errors import EmbeddedError
+from homing.store.embedded.revival import keep_running
+from homing.store.embedded.server import EmbeddedPostgres
 from homing.store.migrate import migrate
-from homing.supervise import Child, Supervisor
+from homing.supervise import ChildProcess, Supervisor
 from tests.support.installation import Installation, Traffic, eventually, is_gone, nothing_left
 from tests.support.server import new_database
 from tests.support.waiting import until
@@ -166,7 +166,7 @@ async def test_a_background_loop_that_fails_is_started_again_and_stands_as_an_al
     monkeypatch.setattr(limits, "LOOP_STEADY_S", 0.3)
     dsn = await new_database(postgres, f"loops_{worker}")
     await migrate(dsn)
-    around = Surroundings(tmp_path, config.load(tmp_path, DIALECTS, {}), dsn, "api-1", DIALECTS)
+    around = Runtime(tmp_path, config.load(tmp_path, DIALECTS, {}), dsn, "api-1", DIALECTS)
     await around.open()
     runs = 0
 
@@ -192,7 +192,7 @@ async def test_a_background_loop_that_fails_is_started_again_and_stands_as_an_al
 # ---- No room for another process
 
 
-class Restarted(Child):
+class Restarted(ChildProcess):
     """A child whose first starts the machine has no room for."""
 
     def __init__(self, refusals: Iterator[Exception]) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from homing import config
-from homing.accounts import admin
+from homing.admin import account_settings
 from homing.console.snippets import Snippets
 from tests.support.server import Server, new_database, running
 from tests.support.sink import Sink
@@ -28,7 +28,9 @@ async def their_server(postgres: str, room: Path, worker: str) -> AsyncIterator[
 
 async def credential(server: Server, account_id: int) -> dict[str, str]:
     async with server.database.transaction() as transaction:
-        made = await admin.create_credential(transaction, server.vault, account_id, WITH_THIRD.named("third"))
+        made = await account_settings.create_credential(
+            transaction, server.vault, account_id, WITH_THIRD.named("third")
+        )
     assert made.key.startswith("third-")
     return {"Key": made.key, "Secret": made.secret}
 

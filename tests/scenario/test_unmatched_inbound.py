@@ -14,13 +14,13 @@ from click.testing import CliRunner
 
 from homing import limits
 from homing.cli import main
+from homing.common.ids import first_id_at
 from homing.dialects.registry import DIALECTS
-from homing.kit.ids import first_id_at
 from homing.model import CarrierInbound
-from homing.receipts.inbound import InboundMail
+from homing.receipts.inbound_messages import InboundMessages
 from homing.store import queries
 from homing.store.database import INDEX_PLANS
-from homing.store.depths import queue_depths
+from homing.store.queue_depths import queue_depths
 from homing.text.numbers import Numbering
 from tests.support import server as serving
 from tests.support.receipts import PostRoom
@@ -46,9 +46,9 @@ async def post(dsn: str) -> AsyncIterator[PostRoom]:
 
 
 @pytest.fixture
-def mail(post: PostRoom) -> InboundMail:
+def mail(post: PostRoom) -> InboundMessages:
     numbers = itertools.count()
-    return InboundMail(
+    return InboundMessages(
         post.database, NUMBERING, lambda: first_id_at(int(post.now.timestamp() * 1000)) + next(numbers), DIALECTS
     )
 
@@ -85,7 +85,7 @@ def said(number: str, recipient: str, content: str = "STOP", ref: str = "") -> C
     ],
 )
 async def test_a_reply_reaches_its_account_however_the_carrier_writes_the_addresses(
-    post: PostRoom, mail: InboundMail, sender: str, number: str, recipient: str
+    post: PostRoom, mail: InboundMessages, sender: str, number: str, recipient: str
 ) -> None:
     carrier = await post.carrier()
     await post.sql("INSERT INTO sender (account_id, sender) VALUES (1, $1)", sender)
@@ -95,7 +95,7 @@ async def test_a_reply_reaches_its_account_however_the_carrier_writes_the_addres
     assert await unmatched(post) == []
 
 
-async def test_a_national_number_that_may_be_of_two_countries_is_nobodys(post: PostRoom, mail: InboundMail) -> None:
+async def test_a_national_number_that_may_be_of_two_countries_is_nobodys(post: PostRoom, mail: InboundMessages) -> None:
     carrier = await post.carrier()
     await post.sql("INSERT INTO sender (account_id, sender) VALUES (1, 'HOMING')")
     twins = list(NUMBERING.in_countries("612345678"))[:2]
@@ -109,7 +109,7 @@ async def test_a_national_number_that_may_be_of_two_countries_is_nobodys(post: P
 
 
 async def test_a_person_who_was_never_written_to_and_a_sender_that_nobody_has_are_kept_once(
-    post: PostRoom, mail: InboundMail
+    post: PostRoom, mail: InboundMessages
 ) -> None:
     carrier = await post.carrier()
     await post.sql("INSERT INTO sender (account_id, sender) VALUES (1, 'HOMING')")
@@ -122,7 +122,7 @@ async def test_a_person_who_was_never_written_to_and_a_sender_that_nobody_has_ar
 
 
 async def test_operators_list_replay_and_drop_what_is_nobodys(
-    post: PostRoom, mail: InboundMail, dsn: str, tmp_path: Path
+    post: PostRoom, mail: InboundMessages, dsn: str, tmp_path: Path
 ) -> None:
     async def homing(*words: str) -> Any:
         run = await asyncio.to_thread(
@@ -154,7 +154,7 @@ async def test_operators_list_replay_and_drop_what_is_nobodys(
 
 
 async def test_what_is_nobodys_is_forgotten_after_its_time_and_beyond_its_bound(
-    post: PostRoom, mail: InboundMail, monkeypatch: pytest.MonkeyPatch
+    post: PostRoom, mail: InboundMessages, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     carrier = await post.carrier()
     await mail.take(carrier, [said(PERSON, "NOBODY", str(n)) for n in range(5)])

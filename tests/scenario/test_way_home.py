@@ -13,14 +13,14 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry
 
+from homing.delivery.safe_http import SafeHttpClient
 from homing.dialects.registry import DIALECTS
-from homing.events.guarded import GuardedPoster
 from homing.ledger.proof import prove
-from homing.messages.outbox import LEASE, Claimed
+from homing.messages.outbox import LEASE, ClaimedPush
 from homing.model import CarrierReceipt
-from homing.observe.work import WorkTally
-from homing.receipts.inbox import Arrived, ReceiptInbox
-from homing.states import State
+from homing.observe.work import WorkMetrics
+from homing.receipts.inbox import ArrivedReceipt, ReceiptInbox
+from homing.states import MessageState
 from homing.store.database import Database
 from tests.support.proofs import all_adds_up
 from tests.support.server import QUEUED, REPLYING, Account, Server
@@ -422,7 +422,7 @@ async def test_the_address_that_a_name_resolves_to_decides(sink: Sink, sink6: Si
         return re.sub(r"//(\[[^]]*\]|[^:/]+)", f"//{host}", box.url)
 
     box, box6 = sink.box(), sink6.box()
-    guarded, allowed = GuardedPoster([]), GuardedPoster([ip_network("127.0.0.0/8")])
+    guarded, allowed = SafeHttpClient([]), SafeHttpClient([ip_network("127.0.0.0/8")])
     await asyncio.gather(guarded.open(), allowed.open())
     try:
         hosts = ["127.0.0.1", "localhost", "127.1", "2130706433", "0x7f000001", "0.0.0.0", "[::ffff:127.0.0.1]"]
@@ -451,13 +451,15 @@ async def inbox(server: Server) -> AsyncIterator[ReceiptInbox]:
     """Where carriers' receipts arrive, over the server's database."""
     database = Database(server.dsn)
     await database.open()
-    receiving = ReceiptInbox(database, lambda: datetime.now(UTC), WorkTally(CollectorRegistry()), DIALECTS)
+    receiving = ReceiptInbox(database, lambda: datetime.now(UTC), WorkMetrics(CollectorRegistry()), DIALECTS)
     yield receiving
     await receiving.drained()
     await database.close()
 
 
-async def reported(server: Server, inbox: ReceiptInbox, account: Account, message_id: int, *states: State) -> None:
+async def reported(
+    server: Server, inbox: ReceiptInbox, account: Account, message_id: int, *states: MessageState
+) -> None:
     """The carrier of a message reports on it."""
     row = await server.query_row(
         "SELECT m.carrier_id, m.carrier_ref, c.name FROM message AS m JOIN carrier AS c USING (carrier_id)"
@@ -466,10 +468,18 @@ async def reported(server: Server, inbox: ReceiptInbox, account: Account, messag
         message_id,
     )
     receipts = [CarrierReceipt(row["carrier_ref"], int(state), datetime.now(UTC), None, state.name) for state in states]
-    await inbox.take([Arrived(row["carrier_id"], row["name"], receipt) for receipt in receipts])
+    await inbox.take([ArrivedReceipt(row["carrier_id"], row["name"], receipt) for receipt in receipts])
 
 
-FINAL = (State.DELIVERED, State.UNDELIVERABLE, State.EXPIRED, State.REJECTED, State.FAILED, State.UNKNOWN, State.SENT)
+FINAL = (
+    MessageState.DELIVERED,
+    MessageState.UNDELIVERABLE,
+    MessageState.EXPIRED,
+    MessageState.REJECTED,
+    MessageState.FAILED,
+    MessageState.UNKNOWN,
+    MessageState.SENT,
+)
 
 
 @pytest.mark.parametrize(
@@ -509,9 +519,9 @@ async def test_a_receipt_that_comes_much_later_settles_the_message_once(
     account = await server.account(balance="1")
     message_id = await lia_send(server, account, "8613800000005", callback_url=box.url)
     await becomes(server, account, message_id, "Acknowledged")
-    await reported(server, inbox, account, message_id, State.UNKNOWN)
+    await reported(server, inbox, account, message_id, MessageState.UNKNOWN)
     assert (await lia_status(server, account, message_id))["DLRStatus"] == "Unknown"
-    await reported(server, inbox, account, message_id, State.EXPIRED, State.DELIVERED)
+    await reported(server, inbox, account, message_id, MessageState.EXPIRED, MessageState.DELIVERED)
     assert (await lia_status(server, account, message_id))["DLRStatus"] == "Expired"
     await box.until(lambda came: bool(came) and came[-1].json["DLRStatus"] == "Expired")
     assert [p.json["DLRStatus"] for p in box.pushes][-3:] == ["Acknowledged", "Unknown", "Expired"]
@@ -521,8 +531,8 @@ async def test_a_receipt_that_comes_much_later_settles_the_message_once(
 
 async def test_a_receipt_that_nobody_expects_is_kept_and_harms_nothing(server: Server, inbox: ReceiptInbox) -> None:
     carrier = await server.query_row("SELECT carrier_id, name FROM carrier WHERE name = 'simulator-a'")
-    receipt = CarrierReceipt("nobody's-id", int(State.DELIVERED), datetime.now(UTC), "000", "stat:DELIVRD")
-    await inbox.take([Arrived(carrier["carrier_id"], carrier["name"], receipt)])
+    receipt = CarrierReceipt("nobody's-id", int(MessageState.DELIVERED), datetime.now(UTC), "000", "stat:DELIVRD")
+    await inbox.take([ArrivedReceipt(carrier["carrier_id"], carrier["name"], receipt)])
     rows = await server.query("SELECT raw FROM parked_receipt WHERE carrier_ref = 'nobody''s-id'")
     assert [row["raw"] for row in rows] == ["stat:DELIVRD"]
 
@@ -532,7 +542,7 @@ class Hands:
 
     def __init__(self, room: int) -> None:
         self.left = room
-        self.served: list[Claimed] = []
+        self.served: list[ClaimedPush] = []
 
     def has_room(self, account_id: int, taken: Counter[int]) -> bool:
         return taken.total() < self.left
@@ -540,7 +550,7 @@ class Hands:
     def leased_until(self) -> datetime:
         return datetime.now(UTC) + LEASE
 
-    def serve(self, claimed: Sequence[Claimed]) -> None:
+    def serve(self, claimed: Sequence[ClaimedPush]) -> None:
         self.left -= len(claimed)
         self.served += claimed
 
@@ -554,17 +564,17 @@ async def test_a_fresh_push_is_handed_over_and_comes_back_when_its_lease_ends(se
     database = Database(server.dsn)
     await database.open()
     hands = Hands(room=2)
-    inbox = ReceiptInbox(database, lambda: datetime.now(UTC), WorkTally(CollectorRegistry()), DIALECTS, hands)
+    inbox = ReceiptInbox(database, lambda: datetime.now(UTC), WorkMetrics(CollectorRegistry()), DIALECTS, hands)
     rows = await server.query(
         "SELECT m.carrier_id, m.carrier_ref, c.name FROM message AS m JOIN carrier AS c USING (carrier_id)"
         " WHERE m.account_id = $1",
         account.account_id,
     )
     receipts = [
-        Arrived(
+        ArrivedReceipt(
             row["carrier_id"],
             row["name"],
-            CarrierReceipt(row["carrier_ref"], int(State.DELIVERED), datetime.now(UTC), None, "DELIVRD"),
+            CarrierReceipt(row["carrier_ref"], int(MessageState.DELIVERED), datetime.now(UTC), None, "DELIVRD"),
         )
         for row in rows
     ]
@@ -604,9 +614,9 @@ async def test_reports_of_every_change_are_not_handed_over_lest_they_overtake(se
     database = Database(server.dsn)
     await database.open()
     hands = Hands(room=100)
-    inbox = ReceiptInbox(database, lambda: datetime.now(UTC), WorkTally(CollectorRegistry()), DIALECTS, hands)
+    inbox = ReceiptInbox(database, lambda: datetime.now(UTC), WorkMetrics(CollectorRegistry()), DIALECTS, hands)
     try:
-        await reported(server, inbox, account, message_id, State.DELIVERED)
+        await reported(server, inbox, account, message_id, MessageState.DELIVERED)
     finally:
         await database.close()
     assert hands.served == []

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from homing import limits
-from homing.dispatch.written import Claim, WrittenMarks
+from homing.dispatch.written_marks import EndedClaim, WrittenMarks
 
 HERE = f"here:{os.getpid()}:link-1"
 STARTED = datetime(2026, 1, 1, tzinfo=UTC)
@@ -38,7 +38,7 @@ def opened(folder: Path, owner: str = HERE, **more: Path) -> WrittenMarks:
 
 
 def left(marks: WrittenMarks, owner: str, message_ids: Sequence[int], at: datetime = LATER) -> list[bool]:
-    return [marks.may_have_left(Claim(message_id, owner, at)) for message_id in message_ids]
+    return [marks.may_have_left(EndedClaim(message_id, owner, at)) for message_id in message_ids]
 
 
 def killed(folder: Path) -> str:

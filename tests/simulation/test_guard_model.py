@@ -6,11 +6,11 @@ import random
 import msgspec
 import pytest
 
+from homing.common import histogram
 from homing.guard.enforcement import Enforcer, GuardRequest
 from homing.guard.model import FraudModel
 from homing.guard.persistence import SavedNetwork, export_networks, restore_network, restore_verdict
 from homing.guard.rules import RULES, GuardRules, RuleMode
-from homing.kit import histogram
 from homing.model import GENERAL, GuardAction
 from homing.statistics.delta import Delta
 from homing.text.numbers import Destination

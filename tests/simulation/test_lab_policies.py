@@ -5,13 +5,21 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from homing.errors import OperatorError
+from homing.errors import InvalidInput
 from homing.lab import policies, routers
-from homing.lab.guards import HourlyThreshold, UnverifiedBudget
-from homing.lab.reports import START_MINUTE
+from homing.lab.baseline_guards import HourlyThreshold, UnverifiedBudget
+from homing.lab.counts import RunCounts
+from homing.lab.event_queue import START_MINUTE
 from homing.lab.run import run
-from homing.lab.scenario import App, Carrier, Change, Country, Network, People, Scenario
-from homing.lab.tally import Tally
+from homing.lab.scenario import (
+    People,
+    Scenario,
+    ScenarioApp,
+    ScenarioCarrier,
+    ScenarioChange,
+    ScenarioCountry,
+    ScenarioNetwork,
+)
 from homing.lab.world import World
 from homing.statistics.delta import Delta
 from homing.text.numbers import Numbering
@@ -22,12 +30,12 @@ BASE = Scenario(
     hours=2.0,
     rate_per_s=20.0,
     rate_swing=0.0,
-    countries=(Country(code="ID", networks=(Network(prefix="62812", digits=12),)),),
-    apps=(App(name="signin", conversion=0.8),),
+    countries=(ScenarioCountry(code="ID", networks=(ScenarioNetwork(prefix="62812", digits=12),)),),
+    apps=(ScenarioApp(name="signin", conversion=0.8),),
     carriers=(
-        Carrier(name="alpha", price="0.020", delivered=0.96),
-        Carrier(name="bravo", price="0.030", delivered=0.96),
-        Carrier(name="cheap", price="0.010", delivered=0.60),
+        ScenarioCarrier(name="alpha", price="0.020", delivered=0.96),
+        ScenarioCarrier(name="bravo", price="0.030", delivered=0.96),
+        ScenarioCarrier(name="cheap", price="0.010", delivered=0.60),
     ),
     people=People(ask_again=0.0),
 )
@@ -69,7 +77,7 @@ def test_delivery_rate_routing_leaves_a_carrier_that_loses_and_believes_one_that
 
 def test_the_governments_rule_moves_ten_points_every_five_minutes_and_drifts_back() -> None:
     two = BASE.carriers[0], msgspec.structs.replace(BASE.carriers[0], name="twin")
-    slow = msgspec.structs.replace(two[0], changes=(Change(from_h=0.5, until_h=1.0, delivered=0.5),))
+    slow = msgspec.structs.replace(two[0], changes=(ScenarioChange(from_h=0.5, until_h=1.0, delivered=0.5),))
     shares = course(changed(carriers=(slow, two[1]), hours=4.0), "government")[:, 0]
     assert shares[:30].mean() == pytest.approx(0.5, abs=0.02)
     assert shares[30:35].mean() == pytest.approx(0.5, abs=0.04)
@@ -93,7 +101,7 @@ def test_the_oracle_takes_the_least_cost_per_conversion_above_the_floor() -> Non
 
 
 def test_the_oracle_changes_in_the_minute_of_the_truth() -> None:
-    falls = msgspec.structs.replace(BASE.carriers[0], changes=(Change(from_h=1.0, delivered_factor=0.5),))
+    falls = msgspec.structs.replace(BASE.carriers[0], changes=(ScenarioChange(from_h=1.0, delivered_factor=0.5),))
     shares = course(changed(carriers=(falls, *BASE.carriers[1:])), "oracle")
     assert (shares[:60, 0] == 1).all()
     assert (shares[60:, 1] == 1).all()
@@ -155,7 +163,7 @@ def test_a_guard_refuses_and_the_books_tell_whom() -> None:
 
     attack = Attack(kind="burst", prefix="62815", digits=12, from_h=1.0, hours=1.0, rate_per_s=20.0, ranges=2)
     scenario = changed(attacks=(attack,), rate_per_s=2.0, goal="guard")
-    tallies: dict[str, Tally] = {}
+    tallies: dict[str, RunCounts] = {}
     for name in (policies.NONE, "unverified-budget", "hourly-threshold"):
         world = World(scenario, 1, NUMBERING)
         made = policies.make(name, world)
@@ -168,7 +176,7 @@ def test_a_guard_refuses_and_the_books_tell_whom() -> None:
 
 
 def test_baselines_in_ticks_of_a_minute_come_to_what_they_come_to_in_short_ones() -> None:
-    loses = Change(from_h=0.5, until_h=1.2, delivered=0.4)
+    loses = ScenarioChange(from_h=0.5, until_h=1.2, delivered=0.4)
     alpha, bravo, cheap = BASE.carriers
     replace = msgspec.structs.replace  # no two alike and none at a threshold, where chance would decide
     carriers = (replace(alpha, changes=(loses,)), replace(bravo, delivered=0.91), cheap)
@@ -192,12 +200,12 @@ def test_ticks_stay_short_where_seconds_count() -> None:
 
 
 def test_an_unknown_policy_is_told() -> None:
-    with pytest.raises(OperatorError, match="there is no policy 'magic'"):
+    with pytest.raises(InvalidInput, match="there is no policy 'magic'"):
         policies.make("magic", World(BASE, 1, NUMBERING))
 
 
 def test_windows_of_cohorts_count_whole_minutes() -> None:
-    cohorts = routers.Cohorts()
+    cohorts = routers.MinuteCounts()
     for minute in range(10):
         cohorts.add(delta(minute, 1), 1)
     assert cohorts.window("51010", START_MINUTE + 2, START_MINUTE + 5) == {1: 3}

@@ -9,11 +9,21 @@ import msgspec
 import numpy as np
 import pytest
 
-from homing.lab import policies, reports, routers
-from homing.lab.door import ByShares, WholeIntake
+from homing.lab import event_queue, policies, routers
+from homing.lab.acceptance import IntakePath, SharesPath
+from homing.lab.counts import RunCounts
 from homing.lab.run import run
-from homing.lab.scenario import App, Attack, Carrier, Change, Country, Event, Network, People, Scenario
-from homing.lab.tally import Tally
+from homing.lab.scenario import (
+    Attack,
+    People,
+    Scenario,
+    ScenarioApp,
+    ScenarioCarrier,
+    ScenarioChange,
+    ScenarioCountry,
+    ScenarioEvent,
+    ScenarioNetwork,
+)
 from homing.lab.world import START_S, World
 from homing.model import Strategy
 from homing.statistics.delta import Delta, totals
@@ -25,11 +35,15 @@ BASE = Scenario(
     hours=1.0,
     rate_per_s=20.0,
     rate_swing=0.0,
-    countries=(Country(code="ID", networks=(Network(prefix="62812", digits=12), Network(prefix="62815", digits=12))),),
-    apps=(App(name="signin", conversion=0.8),),
+    countries=(
+        ScenarioCountry(
+            code="ID", networks=(ScenarioNetwork(prefix="62812", digits=12), ScenarioNetwork(prefix="62815", digits=12))
+        ),
+    ),
+    apps=(ScenarioApp(name="signin", conversion=0.8),),
     carriers=(
-        Carrier(name="alpha", price="0.020", delivered=0.7, latency_s_median=2.0, latency_s_sigma=0.2),
-        Carrier(name="bravo", price="0.030", delivered=0.95, latency_s_median=2.0, latency_s_sigma=0.2),
+        ScenarioCarrier(name="alpha", price="0.020", delivered=0.7, latency_s_median=2.0, latency_s_sigma=0.2),
+        ScenarioCarrier(name="bravo", price="0.030", delivered=0.95, latency_s_median=2.0, latency_s_sigma=0.2),
     ),
     people=People(ask_again=0.0),
 )
@@ -39,13 +53,13 @@ def changed(**fields: object) -> Scenario:
     return msgspec.structs.replace(BASE, **fields)
 
 
-def ran(scenario: Scenario, policy: str = "priority", seed: int = 1) -> Tally:
+def ran(scenario: Scenario, policy: str = "priority", seed: int = 1) -> RunCounts:
     world = World(scenario, seed, NUMBERING)
     made = policies.make(policy, world)
     return run(world, made.router, made.door, made.with_blocks)
 
 
-class Hearing(routers.Fixed):
+class Hearing(routers.FixedRouter):
     """Round robin that keeps what it is told."""
 
     listens = True
@@ -88,13 +102,13 @@ def test_people_without_a_code_ask_again_and_convert_with_the_first_that_comes()
 
 
 def test_latency_beyond_a_codes_validity_converts_nobody() -> None:
-    late = Carrier(name="alpha", price="0.02", delivered=1.0, latency_s_median=700.0, latency_s_sigma=0.0)
+    late = ScenarioCarrier(name="alpha", price="0.02", delivered=1.0, latency_s_median=700.0, latency_s_sigma=0.0)
     assert ran(changed(carriers=(late,))).converted.sum() == 0
 
 
 def test_an_outage_and_a_price_hold_for_their_time_alone() -> None:
-    out = Change(from_h=0.25, until_h=0.5, delivered=0.0)
-    dear = Change(from_h=0.5, price="0.040")
+    out = ScenarioChange(from_h=0.25, until_h=0.5, delivered=0.0)
+    dear = ScenarioChange(from_h=0.5, price="0.040")
     tally = ran(changed(carriers=(msgspec.structs.replace(BASE.carriers[0], changes=(out, dear)),)))
     delivered = tally.delivered[:, 0]
     assert delivered[15:30].sum() == 0
@@ -105,7 +119,7 @@ def test_an_outage_and_a_price_hold_for_their_time_alone() -> None:
 
 def test_a_seed_gives_the_same_run_again_and_another_seed_another() -> None:
     once, again, other = (ran(BASE, "delivery-rate", seed) for seed in (3, 3, 4))
-    assert all(np.array_equal(getattr(once, name), getattr(again, name)) for name in Tally.__struct_fields__)
+    assert all(np.array_equal(getattr(once, name), getattr(again, name)) for name in RunCounts.__struct_fields__)
     assert not np.array_equal(once.people, other.people)
 
 
@@ -128,19 +142,21 @@ def test_a_better_carrier_never_loses_what_a_worse_one_delivers() -> None:
 
 @pytest.mark.parametrize("strategy", [Strategy.PRIORITY, Strategy.LEAST_COST, Strategy.WEIGHTED])
 def test_the_quick_door_chooses_as_the_whole_intake(strategy: Strategy) -> None:
-    scenario = changed(apps=(*BASE.apps, App(name="orders", share=0.5)), hours=0.5, people=People(ask_again=0.6))
+    scenario = changed(
+        apps=(*BASE.apps, ScenarioApp(name="orders", share=0.5)), hours=0.5, people=People(ask_again=0.6)
+    )
     tallies = []
-    for door in (ByShares, WholeIntake):
+    for door in (SharesPath, IntakePath):
         world = World(scenario, 5, NUMBERING)
-        tallies.append(run(world, routers.Fixed(world, strategy), door(world)))
-    assert all(np.array_equal(*(getattr(tally, name) for tally in tallies)) for name in Tally.__struct_fields__)
+        tallies.append(run(world, routers.FixedRouter(world, strategy), door(world)))
+    assert all(np.array_equal(*(getattr(tally, name) for tally in tallies)) for name in RunCounts.__struct_fields__)
 
 
 def test_what_is_told_adds_up_to_the_books_and_only_when_it_has_happened() -> None:
     scenario = changed(hours=0.5, people=People(ask_again=0.5))
     world = World(scenario, 1, NUMBERING)
     router = Hearing(world)
-    tally = run(world, router, ByShares(world))
+    tally = run(world, router, SharesPath(world))
     told = totals(router.heard)
     upto = world.minutes - 10  # of what was sent in the last minutes not all is known yet
     early = totals(delta for delta in router.heard if delta.minute - START_S // 60 < upto)
@@ -157,7 +173,7 @@ def test_fake_receipts_say_delivered_of_everything_and_none_says_nothing() -> No
         liar = msgspec.structs.replace(BASE.carriers[0], receipts=receipts, fake_s_median=3.0)
         world = World(changed(carriers=(liar,), hours=0.5), 1, NUMBERING)
         router = Hearing(world)
-        run(world, router, ByShares(world))
+        run(world, router, SharesPath(world))
         told = totals(router.heard)
         assert told["delivered"] == pytest.approx(share * told["sent"], rel=0.01)
         assert told["undelivered"] == 0
@@ -167,7 +183,7 @@ def test_a_customer_that_stops_reporting_is_not_heard_of_again() -> None:
     app = msgspec.structs.replace(BASE.apps[0], stops_reporting_at_h=0.25)
     world = World(changed(apps=(app,)), 1, NUMBERING)
     router = Hearing(world)
-    tally = run(world, router, ByShares(world))
+    tally = run(world, router, SharesPath(world))
     minutes = Counter[int]()
     for delta in router.heard:
         minutes[delta.minute - START_S // 60] += delta.converted
@@ -203,10 +219,10 @@ def test_an_attack_keeps_to_its_ranges_and_a_rotating_one_leaves_them() -> None:
 
 
 def test_a_flash_sale_multiplies_and_a_launch_begins_from_nothing() -> None:
-    country = Country(code="PH", networks=(Network(prefix="63917", digits=12),), share=0.0)
+    country = ScenarioCountry(code="PH", networks=(ScenarioNetwork(prefix="63917", digits=12),), share=0.0)
     events = (
-        Event(kind="flash-sale", from_h=0.5, hours=0.25, factor=4.0, ramp_h=0.0),
-        Event(kind="launch", from_h=0.5, hours=0.5, country="PH", rate_per_s=5.0, ramp_h=0.0),
+        ScenarioEvent(kind="flash-sale", from_h=0.5, hours=0.25, factor=4.0, ramp_h=0.0),
+        ScenarioEvent(kind="launch", from_h=0.5, hours=0.5, country="PH", rate_per_s=5.0, ramp_h=0.0),
     )
     world = World(changed(countries=(*BASE.countries, country), events=events), 1, NUMBERING)
     needs = np.concatenate([world.needs(span) for span in range(world.spans)])
@@ -222,7 +238,7 @@ def test_the_clock_has_no_summer_time_and_begins_at_midnight() -> None:
     assert datetime.fromtimestamp(START_S, UTC) == datetime(2026, 1, 5, tzinfo=UTC)
     world = World(changed(hours=24.0 * 14, rate_per_s=0.1), 1, NUMBERING)
     assert world.minutes == 14 * 1440
-    assert reports.START_MINUTE * 60 == START_S
+    assert event_queue.START_MINUTE * 60 == START_S
 
 
 def test_drift_walks_and_leaves_other_carriers_alone() -> None:

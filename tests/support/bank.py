@@ -8,17 +8,17 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from homing import errors
-from homing.accounts import admin, catalogue
 from homing.accounts.profile import Profile
+from homing.admin import account_settings, catalogue
+from homing.common.ids import IdSource
 from homing.dialects.laaffic.number import NUMBER as LAAFFIC
 from homing.intake.intake import Intake
-from homing.intake.submission import Accepted, Group, Submission
-from homing.kit.ids import IdSource
-from homing.ledger.movements import gift, move, top_up
-from homing.ledger.proof import Proof, prove
+from homing.intake.submission import AcceptedMessage, MessageGroup, Submission
+from homing.ledger.postings import gift, post, top_up
+from homing.ledger.proof import LedgerProof, prove
 from homing.model import GENERAL, App, Recipient
-from homing.routing.board import TariffBoard
-from homing.routing.rules import Match
+from homing.routing.catalogue_cache import CatalogueCache
+from homing.routing.rules import RouteScope
 from homing.store.database import FREE_PLANS, Database
 from homing.store.migrate import migrate
 from homing.text.numbers import Destination, Numbering
@@ -57,7 +57,7 @@ class Bank:
     intakes: list[Intake]
     plain: Database
     lane: int
-    _boards: list[TariffBoard]
+    _boards: list[CatalogueCache]
     _names: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
 
     @classmethod
@@ -69,13 +69,13 @@ class Bank:
             await catalogue.set_prices(transaction, GENERAL, list(PRICES.items()))
             carrier_id = await catalogue.add_carrier(transaction, "sim", "simulator")
             for prefix in PRICES:
-                await catalogue.set_route(transaction, Match(prefix=prefix), carrier_id)
+                await catalogue.set_route(transaction, RouteScope(prefix=prefix), carrier_id)
         databases = [Database(dsn, CONNECTIONS) for _ in range(processes)]
         numbering = Numbering({"1": Destination("US", "1", "310", "-1", "")})
         boards, intakes = [], []
         for node, database in enumerate(databases):
             await database.open()
-            boards.append(TariffBoard(database))
+            boards.append(CatalogueCache(database))
             await boards[-1].open()
             intakes.append(Intake(database, boards[-1], numbering, IdSource(node).next))
         return cls(dsn, databases, intakes, plain, carrier_id * 2, boards)
@@ -92,13 +92,15 @@ class Bank:
         """A new account; money in micro-units."""
         name = f"account-{next(self._names)}"
         async with self.plain.transaction() as transaction:
-            account_id = await admin.create_account(transaction, name)
-            await admin.change_account(transaction, account_id, {"refund_undeliverable": refund_undeliverable})
+            account_id = await account_settings.create_account(transaction, name)
+            await account_settings.change_account(
+                transaction, account_id, {"refund_undeliverable": refund_undeliverable}
+            )
             if balance:
-                await move(transaction, account_id, top_up(balance), "test", "balance")
+                await post(transaction, account_id, top_up(balance), "test", "balance")
             if gifted:
-                await move(transaction, account_id, gift(gifted), "test", "gift")
-            await admin.set_credit(transaction, account_id, credit)
+                await post(transaction, account_id, gift(gifted), "test", "gift")
+            await account_settings.set_credit(transaction, account_id, credit)
         app = App(name, name, None, None)
         return Profile(account_id, name, False, (), 20, False, "HOMING", frozenset(("HOMING",)), {name: app}, ())
 
@@ -106,11 +108,13 @@ class Bank:
         """Forgets all accounts, their money and their messages."""
         await self.query("TRUNCATE account, balance, entry, message, queue, push CASCADE")
 
-    async def send(self, process: int, account: Profile, groups: Sequence[Group], request_id: str = "r") -> list[int]:
+    async def send(
+        self, process: int, account: Profile, groups: Sequence[MessageGroup], request_id: str = "r"
+    ) -> list[int]:
         """The ids of a submission's messages. Raises as the intake does."""
         app_id = account.apps[account.name].app_id
         fates = await self.intakes[process].submit(Submission(account, LAAFFIC, app_id, request_id, groups))
-        return [fate.message_id for fate in fates if isinstance(fate, Accepted)]
+        return [fate.message_id for fate in fates if isinstance(fate, AcceptedMessage)]
 
     async def purse(self, account: Profile) -> Purse:
         (row,) = await self.query(
@@ -118,7 +122,7 @@ class Bank:
         )
         return Purse(*row)
 
-    async def prove(self, account: Profile | None = None) -> Proof:
+    async def prove(self, account: Profile | None = None) -> LedgerProof:
         return await prove(self.plain, account.account_id if account else None)
 
     async def query(self, sql: str, *values: Any) -> list[Any]:
@@ -136,10 +140,12 @@ async def opened(dsn: str, processes: int) -> AsyncIterator[Bank]:
         await bank.close()
 
 
-def group(prefix: str, count: int, segments: int = 1) -> Group:
+def group(prefix: str, count: int, segments: int = 1) -> MessageGroup:
     """A text of so many segments to so many numbers with a prefix."""
     text = "a" * (160 if segments == 1 else 153 * segments)
-    return Group(text, "HOMING", [Recipient(number, number) for number in (f"{prefix}{n:07d}" for n in range(count))])
+    return MessageGroup(
+        text, "HOMING", [Recipient(number, number) for number in (f"{prefix}{n:07d}" for n in range(count))]
+    )
 
 
 async def outcomes(sends: Iterable[Any]) -> list[list[int] | errors.InsufficientBalance]:

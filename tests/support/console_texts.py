@@ -19,7 +19,7 @@ LOCALES = CONSOLE / "locales"
 TEMPLATE_WORDS = {"_": None, "ngettext": (1, 2)}
 ERROR_FOLDERS = ("users", "accounts", "ledger", "events", "receipts")
 """Whose errors the console says in every language."""
-ERROR_FILES = ("accounts/catalogue.py", "accounts/guarding.py")
+ERROR_FILES = ("admin/catalogue.py", "admin/guard_settings.py")
 """Likewise, of single modules."""
 ERROR_WORDS = {"OperatorError": None, "BelowCredit": None, "SettingWarning": None}
 PHRASE_FOLDERS = ("messages",)

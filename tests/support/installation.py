@@ -20,15 +20,15 @@ import psutil
 
 import homing
 from homing import demo
+from homing.common import money
 from homing.dialects.laaffic import dialect as laaffic
 from homing.dialects.lia import dialect as lia
-from homing.kit import money
-from homing.ledger.movements import move, top_up
-from homing.ledger.proof import Proof, prove
+from homing.ledger.postings import post, top_up
+from homing.ledger.proof import LedgerProof, prove
 from homing.store.database import FREE_PLANS, Database
-from homing.store.embedded import EmbeddedPostgres
-from homing.store.embedded_cluster import read_postmaster
-from homing.store.embedded_place import ROOT_HOME, fingerprint
+from homing.store.embedded.cluster import read_postmaster
+from homing.store.embedded.location import ROOT_HOME, fingerprint
+from homing.store.embedded.server import EmbeddedPostgres
 from tests.support.client import signed
 from tests.support.server import free_port
 from tests.support.waiting import until
@@ -231,10 +231,10 @@ class Installation:
         """Money for many messages, and reports of all of them."""
         async with self.looked_into() as database, database.transaction() as transaction:
             (row,) = await transaction.raw.fetch("SELECT account_id FROM account WHERE name = $1", demo.ACCOUNT)
-            await move(transaction, row["account_id"], top_up(money.parse("100000")), "test", "to send many")
+            await post(transaction, row["account_id"], top_up(money.parse("100000")), "test", "to send many")
             await transaction.raw.execute("UPDATE app SET report_url = $1", report_url)
 
-    async def proof(self) -> Proof:
+    async def proof(self) -> LedgerProof:
         async with self.looked_into() as database:
             return await prove(database)
 

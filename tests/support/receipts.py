@@ -10,15 +10,15 @@ import asyncpg
 from prometheus_client import CollectorRegistry
 
 from homing import limits
+from homing.common import ids
 from homing.dialects.registry import DIALECTS
 from homing.dispatch.expiry import ExpirySweep
-from homing.kit import ids
 from homing.messages.outbox import Outbox
-from homing.messages.transitions import Event, apply
+from homing.messages.transitions import StateChange, apply
 from homing.model import CarrierReceipt, Outcome, Traffic
-from homing.observe.work import WorkTally
-from homing.receipts.inbox import Arrived, ReceiptInbox
-from homing.states import State
+from homing.observe.work import WorkMetrics
+from homing.receipts.inbox import ArrivedReceipt, ReceiptInbox
+from homing.states import MessageState
 from homing.store.database import Database
 from homing.store.migrate import migrate
 
@@ -44,7 +44,7 @@ class PostRoom:
         await migrate(dsn)
         room = cls(Database(dsn), now or datetime.now(UTC))
         await room.database.open()
-        tally = WorkTally(room.registry)
+        tally = WorkMetrics(room.registry)
         room.inboxes = [ReceiptInbox(room.database, room.clock, tally, DIALECTS) for _process in range(2)]
         await room.sql("INSERT INTO account (name, queries_per_s) VALUES ('room', 1)")
         await room.sql("INSERT INTO balance (account_id) VALUES (1)")
@@ -173,10 +173,10 @@ class PostRoom:
             await transaction.execute(
                 "queue_await", [row["lane"]], [message_id], timedelta(seconds=limits.EXPIRY_GRACE_S)
             )
-            state = State.SENT if outcome is Outcome.ACCEPTED else State.UNKNOWN
+            state = MessageState.SENT if outcome is Outcome.ACCEPTED else MessageState.UNKNOWN
             await apply(
                 transaction,
-                [Event(1, message_id, state, self.now, row["lane"], carrier_id=carrier_id, carrier_ref=first)],
+                [StateChange(1, message_id, state, self.now, row["lane"], carrier_id=carrier_id, carrier_ref=first)],
                 Outbox(DIALECTS),
             )
 
@@ -190,7 +190,7 @@ class PostRoom:
         self,
         carrier_id: int,
         ref: str,
-        state: State = State.DELIVERED,
+        state: MessageState = MessageState.DELIVERED,
         *,
         number: str | None = NUMBER,
         error: str | None = None,
@@ -201,7 +201,7 @@ class PostRoom:
         await self.take(carrier_id, receipt, process=process)
 
     async def take(self, carrier_id: int, *receipts: CarrierReceipt, process: int = 0) -> None:
-        await self.inboxes[process].take([Arrived(carrier_id, f"carrier-{carrier_id}", one) for one in receipts])
+        await self.inboxes[process].take([ArrivedReceipt(carrier_id, f"carrier-{carrier_id}", one) for one in receipts])
 
     async def retry(self, process: int = 0) -> None:
         """What is due is tried."""
@@ -217,15 +217,15 @@ class PostRoom:
         (row,) = await self.sql("SELECT * FROM message WHERE message_id = $1", message_id)
         return row
 
-    async def state(self, message_id: int) -> State:
-        return State((await self.message(message_id))["state"])
+    async def state(self, message_id: int) -> MessageState:
+        return MessageState((await self.message(message_id))["state"])
 
-    async def receipts(self, message_id: int) -> list[tuple[State, bool]]:
+    async def receipts(self, message_id: int) -> list[tuple[MessageState, bool]]:
         """What was reported of a message, and whether it changed anything."""
         rows = await self.sql(
             "SELECT state, applied FROM receipt WHERE message_id = $1 ORDER BY receipt_id", message_id
         )
-        return [(State(row["state"]), row["applied"]) for row in rows]
+        return [(MessageState(row["state"]), row["applied"]) for row in rows]
 
     async def parked(self, carrier_id: int) -> list[asyncpg.Record]:
         return await self.sql("SELECT * FROM parked_receipt WHERE carrier_id = $1 ORDER BY parked_id", carrier_id)

@@ -19,14 +19,14 @@ import asyncpg
 
 import homing
 from homing import demo
-from homing.accounts import admin, catalogue
+from homing.admin import account_settings, catalogue
+from homing.common import crypto, money
 from homing.dialects.laaffic import dialect as laaffic
 from homing.dialects.lia import dialect as lia
 from homing.dialects.registry import DIALECTS
-from homing.kit import crypto, money
-from homing.ledger.movements import gift, move, top_up
+from homing.ledger.postings import gift, post, top_up
 from homing.model import GENERAL
-from homing.routing.rules import Match
+from homing.routing.rules import RouteScope
 from homing.store.database import FREE_PLANS, Database
 from homing.store.migrate import migrate
 from tests.support.client import Client
@@ -182,9 +182,9 @@ class Server:
         name = f"account-{next(self._names)}"
         email = f"{name}@example.com"
         async with self.database.transaction() as transaction:
-            account_id = await admin.create_account(transaction, name, email)
-            lia = await admin.create_credential(transaction, self.vault, account_id, DIALECTS.named("lia"))
-            laaffic = await admin.create_credential(  # as long as a client of SMPP 3.4 can send it
+            account_id = await account_settings.create_account(transaction, name, email)
+            lia = await account_settings.create_credential(transaction, self.vault, account_id, DIALECTS.named("lia"))
+            laaffic = await account_settings.create_credential(  # as long as a client of SMPP 3.4 can send it
                 transaction,
                 self.vault,
                 account_id,
@@ -192,9 +192,11 @@ class Server:
                 secret=crypto.make_secret(8),
                 may_be_short=True,
             )
-            app = await admin.create_app(transaction, account_id, name, None, report_url, inbound_url)
-            await admin.add_sender(transaction, account_id, "HOMING", default=True)
-            listed = [await admin.add_template(transaction, account_id, *one) for one in (templates or {}).items()]
+            app = await account_settings.create_app(transaction, account_id, name, None, report_url, inbound_url)
+            await account_settings.add_sender(transaction, account_id, "HOMING", default=True)
+            listed = [
+                await account_settings.add_template(transaction, account_id, *one) for one in (templates or {}).items()
+            ]
             changes = {
                 "allowed_networks": list(networks),
                 "queries_per_s": queries_per_s,
@@ -202,18 +204,18 @@ class Server:
                 "refund_undeliverable": refund_undeliverable,
                 "unicode_fallback": unicode_fallback,
             }
-            await admin.change_account(transaction, account_id, changes)
+            await account_settings.change_account(transaction, account_id, changes)
             if locked:
-                await admin.set_lock(transaction, account_id, "test")
+                await account_settings.set_lock(transaction, account_id, "test")
             own = [(prefix, money.parse(amount)) for prefix, amount in (prices or {}).items()]
             await catalogue.set_prices(transaction, account_id, own)
             for word in words:
                 await catalogue.add_word(transaction, account_id, word)
             if money.parse(balance):
-                await move(transaction, account_id, top_up(money.parse(balance)), "test", "test balance")
+                await post(transaction, account_id, top_up(money.parse(balance)), "test", "test balance")
             if money.parse(gifted):
-                await move(transaction, account_id, gift(money.parse(gifted)), "test", "test gift")
-            await admin.set_credit(transaction, account_id, money.parse(credit))
+                await post(transaction, account_id, gift(money.parse(gifted)), "test", "test gift")
+            await account_settings.set_credit(transaction, account_id, money.parse(credit))
         self.secrets.update((lia.secret, laaffic.secret))
         if words or prices:
             await self.settled()
@@ -323,15 +325,15 @@ async def odd_destinations(database: Database) -> None:
         await transaction.raw.execute("DELETE FROM route")
         for prefix in ("1", "91", NO_PRICE, *usual):
             for carrier_id in carriers:
-                await catalogue.set_route(transaction, Match(prefix=prefix), carrier_id)
+                await catalogue.set_route(transaction, RouteScope(prefix=prefix), carrier_id)
         certain = {"receipt_ms_mean": 0, "undeliverable": 0, "expired": 0, "replied": 1}
         answering = await catalogue.add_carrier(transaction, "answering", "simulator", json.dumps(certain))
-        await catalogue.set_route(transaction, Match(prefix=REPLYING), answering)
+        await catalogue.set_route(transaction, RouteScope(prefix=REPLYING), answering)
         unusable = await transaction.raw.fetchval(
             "INSERT INTO carrier (name, kind, settings) VALUES ('unusable', 'simulator', '{\"no\": \"such setting\"}')"
             " RETURNING carrier_id"
         )
-        await catalogue.set_route(transaction, Match(prefix=QUEUED), unusable)
+        await catalogue.set_route(transaction, RouteScope(prefix=QUEUED), unusable)
 
 
 @asynccontextmanager

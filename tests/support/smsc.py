@@ -21,7 +21,7 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
 
-from homing.kit.buckets import TokenBucket
+from homing.common.token_bucket import TokenBucket
 from homing.smpp import concatenation, udh
 from homing.smpp.codec import encode
 from homing.smpp.concatenation import PartPosition

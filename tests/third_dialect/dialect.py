@@ -6,14 +6,14 @@ from collections.abc import Iterator, Mapping
 import msgspec
 
 from homing import errors
+from homing.api.http.wire import HttpEndpoint, HttpRequest, HttpResponse
+from homing.common.crypto import make_secret, same
 from homing.dialects.base import ChangedMessage, CredentialFormat, InboundMessage, NewPush, Quickstart
 from homing.dialects.error_codes import ErrorCodes
 from homing.dialects.serving import HttpDialect, Services
-from homing.doors.wire import Endpoint, Request, Response
-from homing.intake.submission import Accepted, Group, Submission
-from homing.kit.crypto import make_secret, same
+from homing.intake.submission import AcceptedMessage, MessageGroup, Submission
 from homing.model import PushKind, Recipient
-from homing.states import TABLE, State
+from homing.states import TABLE, MessageState
 from homing.text.numbers import normalise
 
 NUMBER = 9
@@ -37,7 +37,7 @@ class ThirdDialect(HttpDialect):
     credentials = CredentialFormat(
         key_name="Key", secret_name="Secret", make_key=lambda: f"third-{make_secret(6)}", may_bind=False
     )
-    states = {state: state.name.capitalize() for state in State}  # noqa: RUF012
+    states = {state: state.name.capitalize() for state in MessageState}  # noqa: RUF012
     error_codes = CODES
     settings = Settings
     quickstart = Quickstart(
@@ -46,16 +46,16 @@ class ThirdDialect(HttpDialect):
         make_body=lambda values: json.dumps({"to": values["number"], "text": values["text"], "tell": ""}),
     )
 
-    def endpoints(self, services: Services) -> Mapping[str, Endpoint]:
-        async def send(request: Request) -> Response:
+    def endpoints(self, services: Services) -> Mapping[str, HttpEndpoint]:
+        async def send(request: HttpRequest) -> HttpResponse:
             try:
-                return Response(json.dumps(await self._send(services, request)).encode(), 201)
+                return HttpResponse(json.dumps(await self._send(services, request)).encode(), 201)
             except errors.HomingError as error:
-                return Response(b"{}", CODES.of(type(error)))
+                return HttpResponse(b"{}", CODES.of(type(error)))
 
-        return {"/third/send": Endpoint("third.send", frozenset(("POST",)), send)}
+        return {"/third/send": HttpEndpoint("third.send", frozenset(("POST",)), send)}
 
-    async def _send(self, services: Services, request: Request) -> dict[str, object]:
+    async def _send(self, services: Services, request: HttpRequest) -> dict[str, object]:
         key, secret = request.headers.get("key") or "", request.headers.get("secret") or ""
         credential = await services.directory.find(self.number, key)
         if credential is None or not same(credential.secret, secret):
@@ -71,11 +71,11 @@ class ThirdDialect(HttpDialect):
             dialect=self.number,
             app_id="",
             request_id=request.request_id,
-            groups=[Group(call.text, account.default_sender or "", [Recipient(call.to, number)])],
+            groups=[MessageGroup(call.text, account.default_sender or "", [Recipient(call.to, number)])],
             callback_url=call.tell,
         )
         (accepted,) = await services.intake.submit(submission)
-        assert isinstance(accepted, Accepted)
+        assert isinstance(accepted, AcceptedMessage)
         assert isinstance(services.settings, Settings)
         return {"id": accepted.message_id, "said": services.settings.greeting}
 

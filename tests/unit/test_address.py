@@ -5,7 +5,7 @@ from ipaddress import ip_network
 import pytest
 
 from homing.accounts.profile import Profile
-from homing.kit.client_address import client_address
+from homing.common.client_address import client_address
 
 PROXIES = [ip_network("10.0.0.0/8"), ip_network("127.0.0.1/32"), ip_network("fd00::/8")]
 

@@ -15,17 +15,17 @@ import pytest
 from homing import errors as own_errors
 from homing import limits
 from homing.carriers import http, kinds, laaffic, lia
-from homing.carriers.api import ApiCarrier, ApiSettings, Manner
-from homing.carriers.base import BadReport, Heard, Pushed
-from homing.carriers.http_reading import Document, Pick, When, walk
-from homing.carriers.http_template import Text, escape_for, in_header, values_of
-from homing.carriers.outstanding import Questions
-from homing.carriers.verdicts import answer_of
-from homing.carriers.window import Window
+from homing.carriers.api import ApiCarrier, ApiSettings, CallShape
+from homing.carriers.base import MalformedReport, WebhookRequest, WebhookResult
+from homing.carriers.call_outcomes import answer_of
+from homing.carriers.http_reading import ReceivedDocument, TimePath, ValuePath, walk
+from homing.carriers.http_template import TextTemplate, escape_for, in_header, values_of
+from homing.carriers.status_poller import StatusPoller
+from homing.carriers.window import CarrierWindow
 from homing.clients import errors
 from homing.intake.intake import utc_now
 from homing.model import Answer, CarrierInbound, CarrierReceipt, Options, Outbound, Outcome, Outstanding, Traffic
-from homing.states import State
+from homing.states import MessageState
 from tests.support.carriers import first_answers, unmarked
 from tests.support.waiting import until
 
@@ -90,13 +90,13 @@ def test_a_template_tells_of_flash_and_of_indias_ids(flash: bool) -> None:
     body = template.render(values).body
     assert body is not None
     assert json.loads(body) == {"text": message().text, "flash": flash, "dlt": ["1101"]}
-    assert Text("{flash}/{template_id}", {}).fill(values) == f"{int(flash)}/1107"
+    assert TextTemplate("{flash}/{template_id}", {}).fill(values) == f"{int(flash)}/1107"
 
 
 def test_a_word_in_place_of_a_flag_is_no_boolean() -> None:
     values = values_of(message(), {"flash": {"0": "normal"}}, AT)
     with pytest.raises(ValueError, match="neither 0 nor 1"):
-        Text("{flash:bool}", {}).as_scalar(values)
+        TextTemplate("{flash:bool}", {}).as_scalar(values)
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,7 @@ async def test_flash_and_plain_messages_of_one_text_share_no_call_and_a_vendor_w
         ("laaffic", '{"key": "a", "secret": "b", "app_id": "c"}', Outcome.REFUSED),
     ):
         calls.clear()
-        carrier = ApiCarrier(Vendor(), kinds.read_settings(kind, settings), Manner(10), random.Random(1), utc_now)
+        carrier = ApiCarrier(Vendor(), kinds.read_settings(kind, settings), CallShape(10), random.Random(1), utc_now)
         answers = await submit(carrier, batch)
         assert calls == [[plain, plain]] + [[flash, flash]] * (kind == "lia")
         assert [answers[n].outcome for n in range(4)] == [Outcome.ACCEPTED, outcome] * 2
@@ -138,8 +138,8 @@ async def test_flash_and_plain_messages_of_one_text_share_no_call_and_a_vendor_w
 # ---- Windows
 
 
-def window(clock: Clock, size: int = 10, per_s: float | None = None) -> Window:
-    return Window(size, per_s, random.Random(1), clock)
+def window(clock: Clock, size: int = 10, per_s: float | None = None) -> CarrierWindow:
+    return CarrierWindow(size, per_s, random.Random(1), clock)
 
 
 def test_what_is_under_way_takes_room() -> None:
@@ -216,7 +216,7 @@ def test_a_vendor_that_is_called_too_often_is_left_alone_as_long_as_it_says() ->
 
 
 async def test_whoever_waits_for_room_is_woken() -> None:
-    one = Window(1, None, random.Random(1))
+    one = CarrierWindow(1, None, random.Random(1))
     with one.holding(1):
         waiting = asyncio.create_task(one.until_room())
         await asyncio.sleep(0.01)
@@ -226,7 +226,7 @@ async def test_whoever_waits_for_room_is_woken() -> None:
 
 @pytest.mark.parametrize("turns", range(4))
 async def test_whoever_is_cancelled_when_just_woken_is_cancelled(turns: int) -> None:
-    one = Window(2, 0.1, random.Random(1))
+    one = CarrierWindow(2, 0.1, random.Random(1))
     with one.holding(1):
         waiting = asyncio.create_task(one.until_room())
         await asyncio.sleep(0.01)
@@ -241,7 +241,7 @@ async def test_whoever_is_cancelled_when_just_woken_is_cancelled(turns: int) -> 
 
 
 def test_messages_are_asked_about_later_and_later_until_none_can_answer() -> None:
-    one, now_s = Questions(10.0), 0.0
+    one, now_s = StatusPoller(10.0), 0.0
     one.add("a", 0.0, 0.0)
     times = []
     while (next_s := one.next_s()) is not None:
@@ -255,18 +255,18 @@ def test_messages_are_asked_about_later_and_later_until_none_can_answer() -> Non
 
 
 def test_old_messages_are_asked_about_at_once_and_none_where_nobody_asks() -> None:
-    one = Questions(10.0)
+    one = StatusPoller(10.0)
     one.add("old", 0.0, 500.0)
     assert one.next_s() == 500.0
     assert [asked.carrier_ref for asked in one.take(500.0, 9)] == ["old"]
-    never = Questions(0.0)
+    never = StatusPoller(0.0)
     never.add("a", 0.0, 0.0)
     assert len(never) == 0
 
 
 def test_what_is_asked_about_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "OUTSTANDING_MAX", 3)
-    one = Questions(1.0)
+    one = StatusPoller(1.0)
     for nth in range(5):
         one.add(str(nth), 0.0, 0.0)
     assert len(one) == 3
@@ -318,7 +318,7 @@ class Vendor:
         self.calls: list[list[str]] = []
         self.asked: list[list[str]] = []
         self.failure: Exception | None = None
-        self.ends: dict[str, State] = {}
+        self.ends: dict[str, MessageState] = {}
 
     async def send(self, messages: Sequence[Outbound]) -> Sequence[Answer]:
         self.calls.append([one.number for one in messages])
@@ -339,7 +339,7 @@ class Vendor:
         self.calls.append(["closed"])
 
 
-def carrier(vendor: Vendor, manner: Manner = Manner(), **settings: Any) -> ApiCarrier:  # noqa: B008
+def carrier(vendor: Vendor, manner: CallShape = CallShape(), **settings: Any) -> ApiCarrier:  # noqa: B008
     return ApiCarrier(vendor, ApiSettings(**settings), manner, random.Random(1), utc_now)
 
 
@@ -355,7 +355,7 @@ async def test_messages_alike_share_calls_up_to_what_one_carries() -> None:
     batch = [message(message_id=n, number=str(n), text="ab"[n % 2], sender="S") for n in range(9)]
     batch.append(message(message_id=9, number="9", text="a", sender="T"))
     batch.append(message(message_id=10, number="10", text="a", sender="S", traffic=Traffic.PROMOTIONAL))
-    answers = await submit(carrier(vendor, Manner(send_max=3)), batch)
+    answers = await submit(carrier(vendor, CallShape(send_max=3)), batch)
     assert sorted(map(sorted, vendor.calls)) == sorted(
         map(sorted, [["0", "2", "4"], ["6", "8"], ["1", "3", "5"], ["7"], ["9"], ["10"]])
     )
@@ -398,17 +398,17 @@ async def test_a_carrier_is_down_while_it_finds_no_connection() -> None:
 
 async def test_outstanding_messages_are_asked_about_until_they_end() -> None:
     vendor = Vendor()
-    one = carrier(vendor, Manner(ask_after_s=0.01, ask_max=10, asks_per_s=100))
+    one = carrier(vendor, CallShape(ask_after_s=0.01, ask_max=10, asks_per_s=100))
     await one.resume([Outstanding("old", "1", "S", AT - timedelta(days=10))])
     await submit(one, [message(message_id=5)])
     reports = one.reports()
     waiting = asyncio.ensure_future(anext(reports))
     await until(lambda: vendor.refs_asked().count("ref-5") > 1)
     assert vendor.refs_asked().count("old") == 1, "what is too old is asked about once more"
-    vendor.ends = {"ref-5": State.DELIVERED}
+    vendor.ends = {"ref-5": MessageState.DELIVERED}
     (receipt,) = await asyncio.wait_for(waiting, 5)
     assert isinstance(receipt, CarrierReceipt)
-    assert (receipt.carrier_ref, receipt.state) == ("ref-5", State.DELIVERED)
+    assert (receipt.carrier_ref, receipt.state) == ("ref-5", MessageState.DELIVERED)
     quiet = asyncio.ensure_future(anext(reports))
     await until(lambda: one.health().detail["to_ask_about"] == 0)
     quiet.cancel()
@@ -418,8 +418,8 @@ async def test_questions_that_fail_are_asked_again(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(limits, "API_THROTTLE_S", 0.01)
     vendor = Vendor()
     vendor.failure = errors.Unanswered("lost", in_doubt=True)
-    vendor.ends = {"ref-5": State.EXPIRED}
-    one = carrier(vendor, Manner(ask_after_s=0.01, asks_per_s=100))
+    vendor.ends = {"ref-5": MessageState.EXPIRED}
+    one = carrier(vendor, CallShape(ask_after_s=0.01, asks_per_s=100))
     vendor.failure = None
     await submit(one, [message(message_id=5)])
     vendor.failure = errors.Unanswered("lost", in_doubt=True)
@@ -428,12 +428,12 @@ async def test_questions_that_fail_are_asked_again(monkeypatch: pytest.MonkeyPat
     vendor.failure = None
     (receipt,) = await asyncio.wait_for(waiting, 5)
     assert isinstance(receipt, CarrierReceipt)
-    assert receipt.state is State.EXPIRED
+    assert receipt.state is MessageState.EXPIRED
 
 
 async def test_a_failure_of_our_own_while_asking_loses_no_question() -> None:
     vendor = Vendor()
-    one = carrier(vendor, Manner(ask_after_s=0.01, asks_per_s=100))
+    one = carrier(vendor, CallShape(ask_after_s=0.01, asks_per_s=100))
     await submit(one, [message(message_id=5)])
     vendor.failure = KeyError("status")
     with pytest.raises(KeyError):
@@ -444,19 +444,19 @@ async def test_a_failure_of_our_own_while_asking_loses_no_question() -> None:
 # ---- The two dialects' pushes
 
 
-def push(path: str, body: bytes, method: str = "POST", query: bytes = b"") -> Pushed:
-    return Pushed(method, path, query, "application/json", body)
+def push(path: str, body: bytes, method: str = "POST", query: bytes = b"") -> WebhookRequest:
+    return WebhookRequest(method, path, query, "application/json", body)
 
 
 def test_laaffic_pushes_become_receipts() -> None:
     settings = laaffic.LaafficSettings(key="k", secret="s", app_id="a", zone_hours=8)
-    listener = laaffic.LaafficListener(settings, lambda: AT)
+    listener = laaffic.LaafficWebhookParser(settings, lambda: AT)
     for body, state, code in (
-        (b'"status":0,"reason":"0"', State.DELIVERED, None),
-        (b'"status":1,"reason":"Undeliverable"', State.UNDELIVERABLE, "Undeliverable"),
-        (b'"status":1,"reason":"EXPIRED"', State.EXPIRED, "EXPIRED"),
-        (b'"status":1,"reason":"Rejected by operator"', State.REJECTED, "Rejected by operator"),
-        (b'"status":1,"reason":"x","mcc":"999"', State.REJECTED, "x"),
+        (b'"status":0,"reason":"0"', MessageState.DELIVERED, None),
+        (b'"status":1,"reason":"Undeliverable"', MessageState.UNDELIVERABLE, "Undeliverable"),
+        (b'"status":1,"reason":"EXPIRED"', MessageState.EXPIRED, "EXPIRED"),
+        (b'"status":1,"reason":"Rejected by operator"', MessageState.REJECTED, "Rejected by operator"),
+        (b'"status":1,"reason":"x","mcc":"999"', MessageState.REJECTED, "x"),
     ):
         heard = listener.read(push("report", b'{"msgid":"5","mobile":"86138",' + body + b"}"))
         (receipt,) = heard.reports
@@ -470,32 +470,32 @@ def test_laaffic_pushes_become_receipts() -> None:
 
 
 def test_a_laaffic_vendor_with_one_address_is_heard_at_either() -> None:
-    listener = laaffic.LaafficListener(laaffic.LaafficSettings(key="k", secret="s", app_id="a"), lambda: AT)
+    listener = laaffic.LaafficWebhookParser(laaffic.LaafficSettings(key="k", secret="s", app_id="a"), lambda: AT)
     (receipt,) = listener.read(push("inbound", b'{"msgid":"5","mobile":"86138","status":0,"reason":"0"}')).reports
     assert isinstance(receipt, CarrierReceipt)
-    assert (receipt.carrier_ref, receipt.state) == ("5", State.DELIVERED)
+    assert (receipt.carrier_ref, receipt.state) == ("5", MessageState.DELIVERED)
     (reply,) = listener.read(push("report", b'{"msgid":"7","mobile":"49","sendid":"S","content":"OK"}')).reports
     assert reply == CarrierInbound("49", "S", "OK", AT, "7")
-    with pytest.raises(BadReport, match="a delivery report"):
+    with pytest.raises(MalformedReport, match="a delivery report"):
         listener.read(push("inbound", b'{"mobile":"86138","status":0}'))
 
 
 @pytest.mark.parametrize("body", [b"mobile=49&sendid=S&content=caf%E9", b"mobile=49&sendid=S&content=caf\xe9"])
 def test_a_form_in_latin_1_keeps_its_letters(body: bytes) -> None:
-    listener = laaffic.LaafficListener(laaffic.LaafficSettings(key="k", secret="s", app_id="a"), lambda: AT)
+    listener = laaffic.LaafficWebhookParser(laaffic.LaafficSettings(key="k", secret="s", app_id="a"), lambda: AT)
     assert texts(listener.read(push("inbound", body))) == ["café"]
     assert texts(listener.read(push("inbound", "mobile=49&content=caf%C3%A9+é".encode()))) == ["café é"]
 
 
 def test_lia_pushes_become_receipts() -> None:
-    listener = lia.LiaListener(lia.LiaSettings(api_id="a", api_password="b"), lambda: AT)
+    listener = lia.LiaWebhookParser(lia.LiaSettings(api_id="a", api_password="b"), lambda: AT)
     (receipt,) = listener.read(
         push("report", b'{"message_id":5,"PhoneNumber":"86","DLRStatus":"DND","ErrorCode":"7"}')
     ).reports
     assert isinstance(receipt, CarrierReceipt)
-    assert (receipt.carrier_ref, receipt.state, receipt.error_code) == ("5", State.REJECTED, "7")
+    assert (receipt.carrier_ref, receipt.state, receipt.error_code) == ("5", MessageState.REJECTED, "7")
     for path, body in (("inbound", b"{}"), ("report", b"{}"), ("", b'{"message_id":5,"DLRStatus":"x"}')):
-        with pytest.raises(BadReport):
+        with pytest.raises(MalformedReport):
             listener.read(push(path, body))
 
 
@@ -592,7 +592,7 @@ def test_values_have_the_vendors_words_and_forms() -> None:
     ],
 )
 def test_settings_that_could_only_fail_later_are_refused_now(changes: dict[str, Any]) -> None:
-    with pytest.raises(own_errors.OperatorError, match="settings of a http carrier"):
+    with pytest.raises(own_errors.InvalidInput, match="settings of a http carrier"):
         http_settings(**changes)
 
 
@@ -602,7 +602,7 @@ def test_a_value_that_is_no_number_is_not_written_as_one() -> None:
 
 
 def test_braces_are_written_twice() -> None:
-    assert Text("{{{number}}}", {}).fill({"number": "1"}) == "{1}"
+    assert TextTemplate("{{{number}}}", {}).fill({"number": "1"}) == "{1}"
     assert escape_for("text/plain")("<") == "<"
 
 
@@ -610,16 +610,16 @@ def test_braces_are_written_twice() -> None:
 
 
 def test_values_are_found_at_paths_and_by_patterns() -> None:
-    document = Document(b'{"data":{"items":[{"id":7},{"id":null,"ok":true,"cost":0.10}]}}')
-    assert Pick(at="data.items[0].id").find(document) == "7"
-    assert Pick(at="data.items[1].ok").find(document) == "true"
-    assert Pick(at="data.items[1].cost").find(document) == "0.10"
+    document = ReceivedDocument(b'{"data":{"items":[{"id":7},{"id":null,"ok":true,"cost":0.10}]}}')
+    assert ValuePath(at="data.items[0].id").find(document) == "7"
+    assert ValuePath(at="data.items[1].ok").find(document) == "true"
+    assert ValuePath(at="data.items[1].cost").find(document) == "0.10"
     for path in ("data.items[1].id", "data.items[2].id", "data", "data.items.id", "x"):
-        assert Pick(at=path).find(document) is None
-    assert Pick(pattern=r'"id":(\d+)').find(document) == "7"
-    assert Pick(pattern="items").find(document) == "items"
-    assert Pick(at="b").find(Document(b"a=1&b=2%203&b=4")) == "2 3"
-    assert Pick(at="[0].a").find(Document(b'[{"a":"x"}]')) == "x"
+        assert ValuePath(at=path).find(document) is None
+    assert ValuePath(pattern=r'"id":(\d+)').find(document) == "7"
+    assert ValuePath(pattern="items").find(document) == "items"
+    assert ValuePath(at="b").find(ReceivedDocument(b"a=1&b=2%203&b=4")) == "2 3"
+    assert ValuePath(at="[0].a").find(ReceivedDocument(b'[{"a":"x"}]')) == "x"
     assert walk(None, "a.b") is None
 
 
@@ -631,10 +631,10 @@ def test_times_are_read_in_the_vendors_form_and_zone() -> None:
         ("epoch_ms", 0.0, "1795325652000"),
         ("%d.%m.%Y %H:%M:%S", -3.0, "22.11.2026 02:34:12"),
     ):
-        found = When(Pick(at="t"), form, zone_hours).find(Document(json.dumps({"t": text}).encode()))
+        found = TimePath(ValuePath(at="t"), form, zone_hours).find(ReceivedDocument(json.dumps({"t": text}).encode()))
         assert found == AT, form
     for text in ("", "soon", "99999999999999999999"):
-        assert When(Pick(at="t"), "epoch").find(Document(json.dumps({"t": text}).encode())) is None
+        assert TimePath(ValuePath(at="t"), "epoch").find(ReceivedDocument(json.dumps({"t": text}).encode())) is None
 
 
 RECEIPT: dict[str, Any] = {
@@ -648,8 +648,10 @@ RECEIPT: dict[str, Any] = {
 }
 
 
-def listening(**changes: Any) -> http.HttpListener:
-    return http.HttpListener(http_settings(receipt={**RECEIPT, **changes.pop("receipt", {})}, **changes), lambda: AT)
+def listening(**changes: Any) -> http.HttpWebhookParser:
+    return http.HttpWebhookParser(
+        http_settings(receipt={**RECEIPT, **changes.pop("receipt", {})}, **changes), lambda: AT
+    )
 
 
 @pytest.mark.parametrize(
@@ -661,11 +663,11 @@ def listening(**changes: Any) -> http.HttpListener:
         push("report", b" ", "POST", b"id=5&st=DELIVRD&to=86&err=0&at=1795325652"),
     ],
 )
-def test_receipts_are_read_from_queries_forms_and_json(pushed: Pushed) -> None:
+def test_receipts_are_read_from_queries_forms_and_json(pushed: WebhookRequest) -> None:
     heard = listening().read(pushed)
     (receipt,) = heard.reports
     assert isinstance(receipt, CarrierReceipt)
-    assert (receipt.carrier_ref, receipt.state, receipt.number) == ("5", State.DELIVERED, "86")
+    assert (receipt.carrier_ref, receipt.state, receipt.number) == ("5", MessageState.DELIVERED, "86")
     assert (receipt.error_code, receipt.received_at) == ("0", AT)
     assert (heard.body, heard.content_type) == (b"ACK", "text/html")
 
@@ -674,21 +676,21 @@ def test_a_push_can_tell_of_several_messages() -> None:
     body = json.dumps({"list": [{"id": "1", "st": "DELIVRD"}, {"id": "2", "st": "UNDELIV"}]}).encode()
     receipts = listening(receipt={"each": "list"}).read(push("report", body)).reports
     assert [(one.carrier_ref, one.state) for one in receipts if isinstance(one, CarrierReceipt)] == [
-        ("1", State.DELIVERED),
-        ("2", State.UNDELIVERABLE),
+        ("1", MessageState.DELIVERED),
+        ("2", MessageState.UNDELIVERABLE),
     ]
     for wrong in (b'{"list":{}}', json.dumps({"list": [{}] * 501}).encode()):
-        with pytest.raises(BadReport):
+        with pytest.raises(MalformedReport):
             listening(receipt={"each": "list"}).read(push("report", wrong))
 
 
 def test_a_word_that_nobody_knows_is_refused_unless_the_settings_say_what_it_means() -> None:
     pushed = push("report", b'{"id":"1","st":"TELEPORTED"}')
-    with pytest.raises(BadReport):
+    with pytest.raises(MalformedReport):
         listening().read(pushed)
     (receipt,) = listening(receipt={"otherwise": "unknown"}).read(pushed).reports
     assert isinstance(receipt, CarrierReceipt)
-    assert receipt.state is State.UNKNOWN
+    assert receipt.state is MessageState.UNKNOWN
 
 
 def test_what_people_send_is_read() -> None:
@@ -700,9 +702,9 @@ def test_what_people_send_is_read() -> None:
         listening(inbound={**inbound, "ref": {"at": "id"}}).read(push("inbound", b"id=m1&from=49&to=S&body=")).reports
     )
     assert told == CarrierInbound("49", "S", "", AT, "m1")
-    with pytest.raises(BadReport):
+    with pytest.raises(MalformedReport):
         listener.read(push("inbound", b"from=49"))
-    with pytest.raises(BadReport):
+    with pytest.raises(MalformedReport):
         listening().read(push("inbound", b"from=49&to=S&body=x"))
 
 
@@ -717,7 +719,7 @@ def test_a_push_may_be_a_list_itself_or_one_of_it(body: bytes) -> None:
 REPLIES = {"number": {"at": "from"}, "recipient": {"at": "to"}, "text": {"at": "body"}}
 
 
-def texts(heard: Heard) -> list[str]:
+def texts(heard: WebhookResult) -> list[str]:
     return [one.content for one in heard.reports if isinstance(one, CarrierInbound)]
 
 
@@ -732,7 +734,7 @@ def test_a_list_may_hold_receipts_and_replies_or_be_one_alone() -> None:
     for path in ("report", "inbound"):
         heard = listener.read(push(path, body))
         assert [type(one) for one in heard.reports] == [CarrierReceipt, CarrierInbound]
-        with pytest.raises(BadReport):
+        with pytest.raises(MalformedReport):
             listener.read(push(path, b'{"list":[{"id":5,"st":"DELIVRD"},{"nothing":"here"}]}'))
     (receipt,) = listener.read(push("report", b'{"list":{"id":5,"st":"DELIVRD"}}')).reports
     assert isinstance(receipt, CarrierReceipt)
@@ -745,9 +747,9 @@ def test_a_vendor_with_one_address_is_heard_at_either() -> None:
     assert isinstance(receipt, CarrierReceipt)
     assert texts(listener.read(push("report", b"from=49&to=S&body=hi"))) == ["hi"]
     for path in ("report", "inbound"):
-        with pytest.raises(BadReport):
+        with pytest.raises(MalformedReport):
             listener.read(push(path, b"nothing=here"))
-    with pytest.raises(BadReport, match="do not know"):
+    with pytest.raises(MalformedReport, match="do not know"):
         listener.read(push("report", b"id=5&st=ODD&from=49&to=S&body=hi"))
 
 
@@ -758,7 +760,7 @@ def test_a_multipart_form_is_read() -> None:
         b"Content-Type: text/plain\r\n\r\ncaf\xc3\xa9\r\nbar\r\n--x1--\r\n"
     )
     for boundary in ("x1", '"x1"'):
-        pushed = Pushed("POST", "inbound", b"", f"multipart/form-data; boundary={boundary}", body)
+        pushed = WebhookRequest("POST", "inbound", b"", f"multipart/form-data; boundary={boundary}", body)
         assert texts(listening(inbound=REPLIES).read(pushed)) == ["café\r\nbar"]
 
 
@@ -785,12 +787,12 @@ def test_a_push_keeps_its_letters_in_whatever_charset_it_is(
     setting: str, method: str, content_type: str, octets: bytes, text: str
 ) -> None:
     is_get = method == "GET"
-    pushed = Pushed(method, "inbound", octets if is_get else b"", content_type, b"" if is_get else octets)
+    pushed = WebhookRequest(method, "inbound", octets if is_get else b"", content_type, b"" if is_get else octets)
     assert texts(listening(inbound=REPLIES, push_charset=setting).read(pushed)) == [text]
 
 
 def test_a_charset_that_there_is_not_is_refused_where_it_is_set() -> None:
-    with pytest.raises(own_errors.OperatorError, match="there is no charset rot13"):
+    with pytest.raises(own_errors.InvalidInput, match="there is no charset rot13"):
         kinds.read_settings("http", json.dumps({**LEAST, "push_charset": "rot13"}))
 
 
@@ -838,7 +840,7 @@ def test_every_example_of_the_page_is_settings_that_work() -> None:
 
 def test_every_setting_is_on_the_page() -> None:
     page = PAGE.read_text(encoding="utf-8")
-    for settings in (laaffic.LaafficSettings, lia.LiaSettings, http.HttpSettings):
+    for settings in (laaffic.LaafficSettings, lia.LiaSettings, http.HttpCarrierSettings):
         assert [
             name for name in settings.__struct_fields__ if f"`{name}`" not in page and f'"{name}"' not in page
         ] == []

@@ -8,10 +8,10 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from homing import limits
+from homing.api.http.auth_guard import AuthGuard
+from homing.api.smpp.bind import BindAuthenticator, BindRefused
 from homing.dialects.lia.number import NUMBER as LIA
 from homing.dialects.registry import DIALECTS
-from homing.doors.auth_guard import AuthGuard
-from homing.doors.smpp_bind import BindAuthenticator, BindRefused
 from homing.smpp import pdus
 from homing.store.database import Database
 

@@ -3,14 +3,16 @@
 import msgspec
 import pytest
 
-from homing.events.bind_pdus import pdus_of
+from homing.delivery.bind_pdus import pdus_of
 from homing.messages.smpp_form import InboundBody, ReceiptBody
 from homing.model import PushKind
 from homing.smpp import codec, concatenation, tlvs, udh
 from homing.smpp.pdus import DeliverSm
-from homing.states import State
+from homing.states import MessageState
 
-RECEIPT = ReceiptBody("244", "447700900123", "ACME", State.UNDELIVERABLE, 1_795_521_600, 1_795_521_660, "34", "Hi", 513)
+RECEIPT = ReceiptBody(
+    "244", "447700900123", "ACME", MessageState.UNDELIVERABLE, 1_795_521_600, 1_795_521_660, "34", "Hi", 513
+)
 
 
 def made(kind: PushKind, body: msgspec.Struct, with_tlvs: bool = True) -> list[DeliverSm]:
@@ -40,7 +42,7 @@ def test_a_bind_of_an_older_version_gets_no_tlvs() -> None:
 
 
 def test_a_notice_says_that_it_is_one() -> None:
-    notice = msgspec.structs.replace(RECEIPT, state=State.SENT, is_intermediate=True, error_code=None)
+    notice = msgspec.structs.replace(RECEIPT, state=MessageState.SENT, is_intermediate=True, error_code=None)
     (pdu,) = made(PushKind.NOTICE, notice)
     assert pdu.esm_class == 0x20
     assert b"stat:ENROUTE err:000" in pdu.short_message

@@ -3,7 +3,7 @@
 import pytest
 
 from homing import limits
-from homing.kit.call_guard import CallGuard
+from homing.common.call_guard import CallGuard
 
 TEN = limits.PASSWORD_FAILURES_MAX
 MANY = limits.PASSWORD_ADDRESS_FAILURES_MAX

@@ -5,27 +5,27 @@ import random
 import pytest
 
 from homing.clients import errors
-from homing.clients.call import Call, Endpoint, HttpReply, Terms
-from homing.clients.course import Course
+from homing.clients.call import CallTerms, ClientCall, ClientEndpoint, ClientReply
+from homing.clients.course import RetryState
 from homing.clients.errors import ClientError
 from homing.clients.reading import Unreadable
 
-TERMS = Terms(timeout_s=10.0, attempts=3)
+TERMS = CallTerms(timeout_s=10.0, attempts=3)
 NOW_S = 1000.0
 
 
-def course(*, repeatable: bool, terms: Terms = TERMS) -> Course[int]:
-    def read(reply: HttpReply, doubt: bool) -> int:
+def course(*, repeatable: bool, terms: CallTerms = TERMS) -> RetryState[int]:
+    def read(reply: ClientReply, doubt: bool) -> int:
         if not reply.body:
             raise Unreadable("an empty body")
         return -1 if doubt else reply.status
 
-    endpoint = Endpoint("call", "POST", repeatable)
-    return Course(Call(endpoint, {"to": "1"}, read, repeatable), terms, NOW_S, random.Random(1))
+    endpoint = ClientEndpoint("call", "POST", repeatable)
+    return RetryState(ClientCall(endpoint, {"to": "1"}, read, repeatable), terms, NOW_S, random.Random(1))
 
 
 def test_waits_double_within_a_fifth_until_the_attempts_are_used_up() -> None:
-    one = course(repeatable=True, terms=Terms(timeout_s=60.0, attempts=4))
+    one = course(repeatable=True, terms=CallTerms(timeout_s=60.0, attempts=4))
     waits_s = [one.pause_s(errors.Unanswered(in_doubt=True), NOW_S) for _ in range(3)]
     for wait_s, about_s in zip(waits_s, (0.2, 0.4, 0.8), strict=True):
         assert 0.8 * about_s <= wait_s <= 1.2 * about_s
@@ -68,7 +68,7 @@ def test_a_vendors_wait_is_kept_where_there_is_time_for_it() -> None:
 
 
 def test_a_reader_hears_of_an_earlier_try_that_may_have_been_done() -> None:
-    one, answer = course(repeatable=True), HttpReply(200, {}, b"{}")
+    one, answer = course(repeatable=True), ClientReply(200, {}, b"{}")
     assert one.read(answer) == 200
     one.pause_s(errors.NotSent(), NOW_S)
     assert one.read(answer) == 200
@@ -78,7 +78,7 @@ def test_a_reader_hears_of_an_earlier_try_that_may_have_been_done() -> None:
 
 def test_an_answer_that_cannot_be_read_is_in_doubt() -> None:
     with pytest.raises(errors.BadAnswer) as told:
-        course(repeatable=False).read(HttpReply(200, {}, b""))
+        course(repeatable=False).read(ClientReply(200, {}, b""))
     assert told.value.in_doubt
 
 

@@ -12,14 +12,14 @@ import pytest
 
 from homing import errors as own_errors
 from homing.clients import errors, laaffic, lia
-from homing.clients.call import HttpReply, parse_base
+from homing.clients.call import ClientReply, parse_base
 from homing.clients.laaffic_calls import CODES, LaafficCalls
 from homing.clients.lia_calls import REMARKS, TRACK, LiaCalls, refusal_of, status_of
 from homing.clients.reading import Unreadable
 from homing.dialects.laaffic import codes as laaffic_codes
 from homing.dialects.lia import endpoints as lia_door
 from homing.dialects.lia import words as lia_words
-from homing.states import State
+from homing.states import MessageState
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
 SEEDS = Path(__file__).parents[2].parent / "shared" / "seeds"
@@ -29,8 +29,8 @@ own = LaafficCalls("bDqJFiq9", "7bz1lzh9", "app", "http://vendor.test/v3")
 theirs = LiaCalls("API4623444906", "password@123", "http://vendor.test/api")
 
 
-def said(body: object, status: int = 200) -> HttpReply:
-    return HttpReply(status, {}, body if isinstance(body, bytes) else json.dumps(body).encode())
+def said(body: object, status: int = 200) -> ClientReply:
+    return ClientReply(status, {}, body if isinstance(body, bytes) else json.dumps(body).encode())
 
 
 # ---- Writing
@@ -327,7 +327,7 @@ def test_remarks_are_known_in_any_letter_case_and_those_of_the_reference_are_all
 
 
 def test_every_status_word_of_the_dialect_is_known() -> None:
-    for state in State:
+    for state in MessageState:
         assert status_of(lia_words.STATE_WORDS[state]).value == lia_words.STATE_WORDS[state]
     assert {status for status in lia.Status if status.is_final} == {
         *map(lia.Status, ("Delivered", "Undeliverable", "Expired", "Rejected", "Failed", "DND"))

@@ -76,7 +76,7 @@ def test_a_text_setting_is_taken_as_it_stands(tmp_path: Path) -> None:
 def test_a_file_that_cannot_be_used_is_refused_by_the_name_of_what_is_wrong(
     text: str | bytes, named: str, tmp_path: Path
 ) -> None:
-    with pytest.raises(errors.OperatorError, match=named):
+    with pytest.raises(errors.InvalidInput, match=named):
         config.load(written(tmp_path, text), DIALECTS, {})
 
 
@@ -85,7 +85,7 @@ def test_a_file_that_cannot_be_used_is_refused_by_the_name_of_what_is_wrong(
     [("HOMING_HTTP_WORKERS", "two"), ("HOMING_LINK_WORKERS", ""), ("HOMING_PUSH_ALLOWED_NETWORKS", "[1")],
 )
 def test_an_environment_that_cannot_be_used_is_refused(name: str, text: str, tmp_path: Path) -> None:
-    with pytest.raises(errors.OperatorError, match=name.rpartition("_")[2].lower()):
+    with pytest.raises(errors.InvalidInput, match=name.rpartition("_")[2].lower()):
         config.load(tmp_path, DIALECTS, {name: text})
 
 
@@ -95,7 +95,7 @@ def test_networks_are_addresses_or_networks_of_either_version() -> None:
         ipaddress.ip_network("::1/128"),
         ipaddress.ip_network("fd00::/8"),
     ]
-    with pytest.raises(errors.OperatorError, match="example"):
+    with pytest.raises(errors.InvalidInput, match="example"):
         config.networks(["example.com"])
 
 
@@ -111,5 +111,5 @@ def test_an_address_to_serve_on(text: str, host: str, port: int) -> None:
     "text", ["", ":80", "8080", "127.0.0.1", "127.0.0.1:", "h:x", "h:-1", "h:65536", "h:²", "h:1 "]
 )
 def test_what_is_no_address_to_serve_on_is_refused(text: str) -> None:
-    with pytest.raises(errors.OperatorError):
+    with pytest.raises(errors.InvalidInput):
         config.host_port(text)

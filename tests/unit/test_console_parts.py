@@ -10,14 +10,14 @@ from typing import get_type_hints
 import pytest
 
 from homing.carriers.kinds import KINDS
-from homing.carriers.secret import SECRET
+from homing.carriers.secret_mark import SECRET
 from homing.console import charts, security
 from homing.console.formats import Formats, zone_named
-from homing.console.live import Kept
+from homing.console.languages import SPELLINGS, Languages
+from homing.console.live import CachedValues
 from homing.console.pages import SECTIONS
 from homing.console.paging import page_of
 from homing.console.templating import load_files
-from homing.console.words import SPELLINGS, Languages
 from homing.statistics.report import rate
 from tests.support import console_texts
 
@@ -291,7 +291,7 @@ def test_the_content_policy_lets_nothing_inline_run() -> None:
 
 
 async def test_callers_at_once_share_one_making_and_a_failure_is_not_kept() -> None:
-    kept, made = Kept(60.0), []
+    kept, made = CachedValues(60.0), []
 
     async def make() -> int:
         made.append(1)
@@ -308,7 +308,7 @@ async def test_callers_at_once_share_one_making_and_a_failure_is_not_kept() -> N
 
 
 async def test_what_is_kept_is_bounded_and_made_anew_when_old() -> None:
-    kept, made = Kept(0.0, items_max=3), []
+    kept, made = CachedValues(0.0, items_max=3), []
 
     async def make() -> int:
         made.append(1)

@@ -1,22 +1,22 @@
 """Calls from pages of other origins: who is let read answers."""
 
-from homing.doors.cross_origin import CrossOrigin
-from homing.doors.wire import Request, Response
+from homing.api.http.cross_origin import CrossOrigin
+from homing.api.http.wire import HttpRequest, HttpResponse
 from tests.support.calls import Called, Headers
 
 SHOP = "https://shop.example.com"
 
 
-def request(method: str, origin: str | None) -> Request:
+def request(method: str, origin: str | None) -> HttpRequest:
     headers = Headers({} if origin is None else {"origin": origin})
-    return Request(method, "/api/CTrack", "", headers, b"", "r", Called())
+    return HttpRequest(method, "/api/CTrack", "", headers, b"", "r", Called())
 
 
-async def answer(_request: Request) -> Response:
-    return Response(b"{}")
+async def answer(_request: HttpRequest) -> HttpResponse:
+    return HttpResponse(b"{}")
 
 
-def allowed(response: Response) -> str | None:
+def allowed(response: HttpResponse) -> str | None:
     return dict(response.headers).get("access-control-allow-origin")
 
 

@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from homing.kit import deadlines
-from homing.kit.deadlines import Deadlines
+from homing.common import deadlines
+from homing.common.deadlines import Deadlines
 
 
 @pytest.fixture(autouse=True)

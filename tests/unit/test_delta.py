@@ -1,6 +1,6 @@
 """A delta's parts: the cohort's minute, a number's range, the sums."""
 
-from homing.kit import ids
+from homing.common import ids
 from homing.statistics.delta import FIGURES, Delta, block_of, minute_of, totals
 
 DELTA = Delta(29_000_000, 7, "app", "KE", "63902", "254722123", 3, "ACME")

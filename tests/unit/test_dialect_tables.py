@@ -11,7 +11,7 @@ from homing.dialects.laaffic.codes import FAILURE_REASONS, ROW_STATUSES
 from homing.dialects.lia.dialect import LiaDialect
 from homing.dialects.lia.words import STATE_WORDS
 from homing.dialects.registry import DIALECTS
-from homing.states import FINAL_STATES, State
+from homing.states import FINAL_STATES, MessageState
 
 
 def kinds(base: type[errors.HomingError]) -> Iterator[type[errors.HomingError]]:
@@ -23,12 +23,12 @@ def kinds(base: type[errors.HomingError]) -> Iterator[type[errors.HomingError]]:
 @pytest.mark.parametrize("dialect", list(DIALECTS), ids=lambda dialect: dialect.name)
 def test_every_refusal_and_failure_of_the_core_has_a_code(dialect: Dialect) -> None:
     core = {kind for kind in kinds(errors.HomingError) if kind.__module__ == errors.__name__}
-    assert core - {errors.OperatorError} - set(dialect.error_codes) == set()
+    assert core - {errors.InvalidInput} - set(dialect.error_codes) == set()
 
 
 @pytest.mark.parametrize("dialect", list(DIALECTS), ids=lambda dialect: dialect.name)
 def test_every_state_has_a_word_or_is_said_to_have_none(dialect: Dialect) -> None:
-    assert set(dialect.states) == set(State)
+    assert set(dialect.states) == set(MessageState)
 
 
 @pytest.mark.parametrize("dialect", list(DIALECTS), ids=lambda dialect: dialect.name)
@@ -70,10 +70,10 @@ def test_a_table_without_a_last_resort_is_refused() -> None:
 
 
 def test_the_states_words_are_the_contracts() -> None:
-    assert set(ROW_STATUSES) == set(STATE_WORDS) == set(State)
+    assert set(ROW_STATUSES) == set(STATE_WORDS) == set(MessageState)
     assert set(ROW_STATUSES.values()) == {None, "-1", "0", "1"}
-    ends = {State(state) for state in FINAL_STATES}
-    assert [state for state in State if ROW_STATUSES[state] == "0"] == [State.DELIVERED]
-    assert {state for state in State if ROW_STATUSES[state] == "1"} == ends - {State.DELIVERED}
-    assert set(FAILURE_REASONS) == ends - {State.DELIVERED}
-    assert len(set(STATE_WORDS.values())) == len(State)
+    ends = {MessageState(state) for state in FINAL_STATES}
+    assert [state for state in MessageState if ROW_STATUSES[state] == "0"] == [MessageState.DELIVERED]
+    assert {state for state in MessageState if ROW_STATUSES[state] == "1"} == ends - {MessageState.DELIVERED}
+    assert set(FAILURE_REASONS) == ends - {MessageState.DELIVERED}
+    assert len(set(STATE_WORDS.values())) == len(MessageState)

@@ -12,18 +12,18 @@ import msgspec
 import pytest
 
 from homing.accounts.profile import Profile
+from homing.api.smpp import message_text
+from homing.api.smpp.statuses import RequestRejected, VendorStatus
+from homing.api.smpp.submit import read_submit
 from homing.carriers.http_template import NAMES
 from homing.carriers.kinds import KINDS
-from homing.carriers.smpp_encoding import SubmitEncoder
-from homing.carriers.smpp_settings import SmppSettings
+from homing.carriers.smpp.encoding import SubmitEncoder
+from homing.carriers.smpp.settings import SmppSettings
 from homing.clients import laaffic as laaffic_client
 from homing.clients import lia as lia_client
 from homing.clients.laaffic_calls import LaafficCalls
 from homing.clients.lia_calls import LiaCalls
 from homing.dialects.laaffic.parameters import Backfill, Batch, Group, RecordMo, Span
-from homing.doors import smpp_text
-from homing.doors.smpp_submit import read_submit
-from homing.doors.smpp_words import RequestRejected, VendorStatus
 from homing.intake.submission import Submission
 from homing.model import App, Options, Outbound, Traffic
 from homing.smpp import concatenation, tlvs
@@ -62,7 +62,7 @@ class Ignored(NamedTuple):
 def through(pdu: SubmitSm | SubmitMulti | DataSm) -> tuple[Submission, SubmitSm]:
     """A customer's submit as it is stored, and the first submit_sm that a carrier gets of it."""
     asked = read_submit(ACCOUNT, pdu, NOW)
-    submission = asked.submission(ACCOUNT, "a", "r", smpp_text.decode(asked.octets, asked.data_coding))
+    submission = asked.submission(ACCOUNT, "a", "r", message_text.decode(asked.octets, asked.data_coding))
     (group,) = submission.groups
     whole = count(group.text, group.encoding)
     message = Outbound(
@@ -299,7 +299,7 @@ def test_every_option_is_kept_with_the_message_and_every_template_can_name_it() 
 def test_every_setting_of_a_carrier_is_read_where_it_works(kind: str, name: str) -> None:
     """`push_token`: where the carrier's pushes are looked up."""
     carriers = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "src/homing/carriers").glob("*.py"))
-    pushes = (ROOT / "src/homing/doors/carrier_push.py").read_text(encoding="utf-8")
+    pushes = (ROOT / "src/homing/api/http/carrier_webhooks.py").read_text(encoding="utf-8")
     assert re.search(rf"\.{name}\b", carriers) or f'"{name}"' in pushes, f"{kind}: {name}"
 
 

@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 import msgspec
 import pytest
 
-from homing.conversions.learning import Learning
+from homing.aggregation.routing_listener import RoutingListener
 from homing.guard.snapshot import GuardSnapshot, Verdict
 from homing.reasons import Reason, ReasonCode
-from homing.routing.cells import Belief, CellKey
-from homing.routing.tariff import Tariff
+from homing.routing.catalogue import Catalogue
+from homing.routing.cells import CellKey, Posterior
 from homing.statistics.delta import Delta
 
 SINCE_S = 1_800_000_000.0
@@ -52,8 +52,8 @@ def test_nothing_is_learnt_about_a_carrier_from_fraud() -> None:
     genuine = msgspec.structs.replace(SENT, block="94775555")
     came = msgspec.structs.replace(genuine, submitted=0, sent=0, converted=4, conversion_bucket=5)
 
-    def believed(deltas: list[Delta], verdicts: Callable[[], GuardSnapshot]) -> Sequence[Belief]:
-        learning = Learning(lambda: Tariff((), (), (), ()), random.Random(1), verdicts)
+    def believed(deltas: list[Delta], verdicts: Callable[[], GuardSnapshot]) -> Sequence[Posterior]:
+        learning = RoutingListener(lambda: Catalogue((), (), (), ()), random.Random(1), verdicts)
         learning.learner.declare("app", True)
         learning.hear(deltas)
         learning.learner.think(SINCE_S + 4 * 3_600.0)

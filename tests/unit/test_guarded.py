@@ -4,10 +4,10 @@ from ipaddress import ip_network
 
 import pytest
 
-from homing.accounts.admin import check_url
-from homing.errors import OperatorError
-from homing.events.guarded import AddressRefused, check_address
-from homing.kit.url_spelling import is_web_address
+from homing.admin.account_settings import check_url
+from homing.common.url_spelling import is_web_address
+from homing.delivery.safe_http import AddressRefused, check_address
+from homing.errors import InvalidInput
 
 PRIVATE = {
     "loopback": ["127.0.0.1", "127.255.255.254", "::1"],
@@ -74,7 +74,7 @@ def test_an_allowance_reaches_no_further_than_it_says(address: str) -> None:
 )
 def test_what_nothing_can_be_posted_to_is_no_address(url: str) -> None:
     assert not is_web_address(url)
-    with pytest.raises(OperatorError):
+    with pytest.raises(InvalidInput):
         check_url(url)
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from homing.kit.histogram import BUCKETS, EDGES_S, bucket_of, edges_of, empty, quantile, share_by
+from homing.common.histogram import BUCKETS, EDGES_S, bucket_of, edges_of, empty, quantile, share_by
 
 counts = st.lists(st.integers(0, 1000), min_size=BUCKETS, max_size=BUCKETS)
 

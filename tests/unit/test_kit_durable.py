@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from homing import errors
-from homing.kit.durable import until_durable
+from homing.common.durable import until_durable
 
 
 class Shelf:
@@ -23,9 +23,9 @@ class Shelf:
     async def store(self, batch: Sequence[int]) -> None:
         if self._away:
             self._away -= 1
-            raise errors.StoreAway
+            raise errors.DatabaseUnavailable
         if any(one in self._poison for one in batch):
-            raise errors.StoreFailed(poison=True)
+            raise errors.DatabaseFailed(poison=True)
         self.kept += batch
 
     def waits(self, _batch: Sequence[int], failure: errors.PlatformFailure) -> None:
@@ -47,7 +47,7 @@ async def test_a_database_that_is_away_is_waited_for_and_each_failure_is_told() 
     shelf = Shelf(away=3)
     await shelf.take([1, 2])
     assert (shelf.kept, shelf.told) == ([1, 2], [])
-    assert [type(one) for one in shelf.failures] == [errors.StoreAway] * 3
+    assert [type(one) for one in shelf.failures] == [errors.DatabaseUnavailable] * 3
 
 
 async def test_a_fault_of_our_own_is_not_taken_for_the_databases() -> None:

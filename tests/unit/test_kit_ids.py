@@ -3,8 +3,8 @@
 import pytest
 
 from homing import errors, limits
-from homing.kit import ids
-from homing.kit.ids import EPOCH_MS, ID_MAX, NODES, IdSource, first_id_at, id_time_ms
+from homing.common import ids
+from homing.common.ids import EPOCH_MS, ID_MAX, NODES, IdSource, first_id_at, id_time_ms
 
 PER_MS = 64
 NOW_MS = EPOCH_MS + 60_000_000_000

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from homing.kit.money import AMOUNT_MICRO_MAX, fixed, parse, trimmed
+from homing.common.money import AMOUNT_MICRO_MAX, fixed, parse, trimmed
 
 amounts = st.integers(-AMOUNT_MICRO_MAX, AMOUNT_MICRO_MAX)
 

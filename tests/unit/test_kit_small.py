@@ -11,14 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from homing import limits
+from homing.common import crypto
+from homing.common.backoff import doubling_s, scheduled_s
+from homing.common.csv_cells import plain_cell
+from homing.common.mixing import mix64
+from homing.common.slots import NoFreeSlot, Slots
+from homing.common.storable_text import storable_text
+from homing.common.token_bucket import TokenBucket, TokenBuckets
 from homing.dialects.laaffic.signature import signature_of
-from homing.kit import crypto
-from homing.kit.backoff import doubling_s, scheduled_s
-from homing.kit.buckets import TokenBucket, TokenBuckets
-from homing.kit.csv_cells import plain_cell
-from homing.kit.places import NoPlace, Places
-from homing.kit.spread import mix
-from homing.kit.storable import storable
 
 # --- buckets ---------------------------------------------------------------------------------------------
 
@@ -71,13 +71,13 @@ def test_the_oldest_key_goes_where_there_are_too_many() -> None:
 
 
 async def test_an_owner_has_one_place_and_leaves_the_others_to_others() -> None:
-    places = Places(2, wait_s=0.05)
+    places = Slots(2, wait_s=0.05)
     async with places.take("a"):
-        with pytest.raises(NoPlace):
+        with pytest.raises(NoFreeSlot):
             async with places.take("a"):
                 pass
         async with places.take("b"):
-            with pytest.raises(NoPlace):
+            with pytest.raises(NoFreeSlot):
                 async with places.take("c"):
                     pass
         async with places.take("c"):
@@ -85,7 +85,7 @@ async def test_an_owner_has_one_place_and_leaves_the_others_to_others() -> None:
 
 
 async def test_who_waits_has_the_place_as_soon_as_it_is_free() -> None:
-    places = Places(1, wait_s=30.0)
+    places = Slots(1, wait_s=30.0)
     order: list[int] = []
 
     async def work(number: int) -> None:
@@ -237,19 +237,19 @@ def test_secrets_compare_by_value_whatever_characters_they_hold() -> None:
 
 def test_neighbours_spread_evenly_over_any_small_number() -> None:
     for ways in (2, 3, 7, 10):
-        counts = Counter(mix(n) % ways for n in range(70_000))
+        counts = Counter(mix64(n) % ways for n in range(70_000))
         assert all(abs(count - 70_000 / ways) < 6 * (70_000 / ways) ** 0.5 for count in counts.values())
 
 
 @given(st.integers(0, 2**64 - 1))
 def test_spreading_is_a_fixed_64_bit_permutation(value: int) -> None:
-    assert 0 <= mix(value) < 2**64
-    assert mix(value) == mix(value)
-    assert mix(value) != mix(value ^ 1)
+    assert 0 <= mix64(value) < 2**64
+    assert mix64(value) == mix64(value)
+    assert mix64(value) != mix64(value ^ 1)
 
 
 @pytest.mark.parametrize(
     ("text", "kept"), [("plain", "plain"), ("a\0b", "ab"), ("half \ud83d", "half ?"), ("longer than five", "longe")]
 )
 def test_text_from_outside_is_kept_as_the_database_takes_it(text: str, kept: str) -> None:
-    assert storable(text, 5 if text.startswith("longer") else None) == kept
+    assert storable_text(text, 5 if text.startswith("longer") else None) == kept

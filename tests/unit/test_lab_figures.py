@@ -11,7 +11,7 @@ from homing.lab.confidence import mean_of
 from homing.lab.estimate import Strata
 from homing.lab.page import page, shown
 from homing.lab.policies import BASELINES, HOMING, ORACLE
-from homing.lab.result import AttackResult, Result
+from homing.lab.result import AttackResult, RunResult
 from homing.lab.scenario import Attack, Scenario, shipped
 from homing.routing.cells import CellKey
 
@@ -19,8 +19,8 @@ SHIPPED = {one.name: one for one in shipped()}
 CELL = CellKey(1, "app", "ID", "51010")
 
 
-def result(scenario: Scenario, seed: int, policy: str, **fields: object) -> Result:
-    made = Result(
+def result(scenario: Scenario, seed: int, policy: str, **fields: object) -> RunResult:
+    made = RunResult(
         scenario.name,
         seed,
         policy,
@@ -41,7 +41,7 @@ def result(scenario: Scenario, seed: int, policy: str, **fields: object) -> Resu
     return msgspec.structs.replace(made, **fields)
 
 
-def runs(*results: Result) -> dict[tuple[str, int, str], Result]:
+def runs(*results: RunResult) -> dict[tuple[str, int, str], RunResult]:
     return {(one.scenario, one.seed, one.policy): one for one in results}
 
 
@@ -140,10 +140,10 @@ def test_shares_and_ratios_are_shown_in_their_own_form() -> None:
 
 
 def test_the_page_escapes_what_a_scenario_says_of_itself() -> None:
-    from homing.lab.report import Report
+    from homing.lab.report import LabReport
 
     scenario = msgspec.structs.replace(SHIPPED["steady"], about="<script>alert(1)</script>")
-    report = Report(
+    report = LabReport(
         "now", True, "a machine", 1.0, 1, 1, 1, tuple(figures.figures([scenario], {}, None)), (), (scenario,), ()
     )
     html = page(report, {})

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from homing.errors import OperatorError
+from homing.errors import InvalidInput
 from homing.lab import generate, scenario
 from homing.lab.world import World
 from homing.text.numbers import Numbering
@@ -79,7 +79,7 @@ def test_a_wrong_file_is_refused_with_the_field(changed: str, by: str, said: str
     if not said:
         scenario.read(text, "mine.toml")
         return
-    with pytest.raises(OperatorError) as refused:
+    with pytest.raises(InvalidInput) as refused:
         scenario.read(text, "mine.toml")
     assert said in str(refused.value)
     assert str(refused.value).startswith("mine.toml")
@@ -87,7 +87,7 @@ def test_a_wrong_file_is_refused_with_the_field(changed: str, by: str, said: str
 
 def test_every_fault_is_told_at_once() -> None:
     text = GOOD.replace('price = "0.02"', 'price = "x"').replace("hours = 2", 'hours = 2\nworth = "y"')
-    with pytest.raises(OperatorError) as refused:
+    with pytest.raises(InvalidInput) as refused:
         scenario.read(text, "mine.toml")
     assert len(str(refused.value).splitlines()) == 2
 
@@ -108,19 +108,19 @@ def test_every_fault_is_told_at_once() -> None:
 )
 def test_a_wrong_attack_is_refused(more: str, said: str) -> None:
     text = GOOD + "[[attacks]]\n" + more
-    with pytest.raises(OperatorError, match=said):
+    with pytest.raises(InvalidInput, match=said):
         scenario.read(text, "mine.toml")
 
 
 def test_a_prefix_of_another_country_is_refused_when_the_world_is_built() -> None:
     wrong = scenario.read(GOOD.replace('"62812"', '"63917"'), "mine.toml")
-    with pytest.raises(OperatorError, match="in PH"):
+    with pytest.raises(InvalidInput, match="in PH"):
         World(wrong, 1, NUMBERING)
 
 
 def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
-    with pytest.raises(OperatorError, match="cannot be read"):
+    with pytest.raises(InvalidInput, match="cannot be read"):
         scenario.load(tmp_path / "none.toml")
     (tmp_path / "latin.toml").write_bytes(b'name = "\xe9"')
-    with pytest.raises(OperatorError, match="not UTF-8"):
+    with pytest.raises(InvalidInput, match="not UTF-8"):
         scenario.load(tmp_path / "latin.toml")

@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterable, Sequence
 import pytest
 
 from homing import limits
-from homing.conversions.learning import pause_s
-from homing.kit.histogram import bucket_of
+from homing.aggregation.routing_listener import pause_s
+from homing.common.histogram import bucket_of
+from homing.learning.posteriors import RoutingLearner
 from homing.model import Strategy
 from homing.reasons import Reason, ReasonCode
-from homing.routing.beliefs import Learner
-from homing.routing.cells import Belief, CellKey
-from homing.routing.rules import Candidate, Match, Rule
-from homing.routing.shares import Sharer, Shares, Terms
+from homing.routing.cells import CellKey, Posterior
+from homing.routing.rules import RouteCandidate, RouteRule, RouteScope
+from homing.routing.shares import Objective, RouteShares, ShareCalculator
 from homing.statistics.delta import Delta
 
 START_S = 1_800_000_000
@@ -52,8 +52,8 @@ def converted(minute: int, carrier: int, count: int, took_s: float = 20, cell: C
 class World:
     """A learner that is told minute by minute. `rates`: carrier → (delivered, converted) of what it is given."""
 
-    def __init__(self, learner: Learner | None = None) -> None:
-        self.learner = learner or Learner()
+    def __init__(self, learner: RoutingLearner | None = None) -> None:
+        self.learner = learner or RoutingLearner()
         self.minute = MINUTE
 
     def minutes(
@@ -94,34 +94,34 @@ class World:
         self.minute += minutes
         self.learner.think(self.minute * 60.0)
 
-    def belief(self, carrier: int, cell: CellKey = CELL) -> Belief:
+    def belief(self, carrier: int, cell: CellKey = CELL) -> Posterior:
         (found,) = self.learner.beliefs(cell, [carrier])
         return found
 
 
-def rule_of(*carriers: int, ceiling: int | None = None) -> Rule:
-    return Rule(Match(), Strategy.ADAPTIVE, ceiling, tuple(Candidate(n, n, n, 1) for n in carriers))
+def rule_of(*carriers: int, ceiling: int | None = None) -> RouteRule:
+    return RouteRule(RouteScope(), Strategy.ADAPTIVE, ceiling, tuple(RouteCandidate(n, n, n, 1) for n in carriers))
 
 
 def shares_of(
-    beliefs: Sequence[Belief],
+    beliefs: Sequence[Posterior],
     costs: dict[int, int] = COSTS,
-    terms: Terms | None = None,
+    terms: Objective | None = None,
     down: Iterable[int] = (),
     ceiling: int | None = None,
-    sharer: Sharer | None = None,
+    sharer: ShareCalculator | None = None,
     now_s: float = START_S,
-) -> Shares:
+) -> RouteShares:
     rule = rule_of(*(one.carrier_id for one in beliefs), ceiling=ceiling)
-    return (sharer or Sharer()).share(
-        CELL, rule, costs, frozenset(down), beliefs, terms or Terms(), now_s, random.Random(1)
+    return (sharer or ShareCalculator()).share(
+        CELL, rule, costs, frozenset(down), beliefs, terms or Objective(), now_s, random.Random(1)
     )
 
 
-def beta(carrier: int, conversions: float, messages: float) -> Belief:
+def beta(carrier: int, conversions: float, messages: float) -> Posterior:
     alpha, other = conversions + 1, messages - conversions + 1
     mean = alpha / (alpha + other)
-    return Belief(carrier, messages, conversions, mean, mean, mean, alpha, other, None, "conversions")
+    return Posterior(carrier, messages, conversions, mean, mean, mean, alpha, other, None, "conversions")
 
 
 # ---- Silence
@@ -238,7 +238,7 @@ def test_long_silence_leaves_what_conversions_taught_and_receipts_decide() -> No
 
 
 def test_a_new_process_does_not_take_the_silence_of_hours_for_a_no() -> None:
-    recalled = Learner()
+    recalled = RoutingLearner()
     began = MINUTE + 20 * 60
     recalled.begin(began * 60.0, {(7, "app"): (MINUTE + 3 * 60) * 60.0})
     times = [0] * 17
@@ -312,7 +312,7 @@ def seconds_until_it_leaves(lies: bool, conversion: float = 0.4) -> float:
     shares = {POOR: 0.98, GOOD: 0.01, THIRD: 0.01}
     every = dict.fromkeys(shares, (0.95, 0.95 * conversion))
     world.minutes(120, every, messages=1_200, shares=shares)
-    sharer, began_s = Sharer(), world.minute * 60.0
+    sharer, began_s = ShareCalculator(), world.minute * 60.0
     due: dict[int, list[Delta]] = {}
     for step in range(1, 200):
         now_s = began_s + step * 5
@@ -388,7 +388,7 @@ def test_an_attack_that_converts_nobody_hardly_lowers_what_is_expected_of_people
 def test_what_is_recalled_teaches_as_much_as_what_was_heard() -> None:
     heard = World()
     heard.minutes(180, {POOR: (0.95, 0.1), GOOD: (0.95, 0.4)})
-    recalled = Learner()
+    recalled = RoutingLearner()
     recalled.begin(heard.minute * 60.0, {(7, "app"): heard.minute * 60.0})
     times = [0] * 17
     for hour in range(3):
@@ -416,13 +416,13 @@ def test_a_carrier_under_the_quality_floor_is_not_used_however_cheap() -> None:
     beliefs = [beta(POOR, 8_000, 10_000), beta(GOOD, 4_000, 10_000)]
     costs = {POOR: 10_000, GOOD: 1_000}
     assert shares_of(beliefs, costs).weights[POOR] == 9_900
-    assert shares_of(beliefs, costs, Terms(quality_floor=0.4)).weights[GOOD] == 9_900
+    assert shares_of(beliefs, costs, Objective(quality_floor=0.4)).weights[GOOD] == 9_900
 
 
 @pytest.mark.parametrize(("worth_micro", "best"), [(20_000, POOR), (500_000, GOOD)])
 def test_a_worth_decides_what_a_better_carrier_may_cost(worth_micro: int, best: int) -> None:
     beliefs = [beta(POOR, 3_000, 10_000), beta(GOOD, 4_000, 10_000)]
-    shares = shares_of(beliefs, {POOR: 4_000, GOOD: 10_000}, Terms(worth_micro=worth_micro))
+    shares = shares_of(beliefs, {POOR: 4_000, GOOD: 10_000}, Objective(worth_micro=worth_micro))
     assert shares.weights[best] == 9_900
 
 
@@ -434,20 +434,22 @@ def test_carriers_that_are_down_or_too_dear_get_nothing() -> None:
 
 
 def test_who_opted_out_is_sent_by_priority() -> None:
-    shares = shares_of([beta(POOR, 1, 1_000), beta(GOOD, 900, 1_000)], terms=Terms(opted_out=True))
+    shares = shares_of([beta(POOR, 1, 1_000), beta(GOOD, 900, 1_000)], terms=Objective(opted_out=True))
     assert shares.weights == {POOR: 10_000}
 
 
 def test_no_carrier_gets_more_than_the_most_one_may_have() -> None:
     beliefs = [beta(POOR, 100, 1_000), beta(GOOD, 900, 1_000), beta(THIRD, 100, 1_000)]
-    assert shares_of(beliefs, terms=Terms(share_max=0.7)).weights[GOOD] == 7_000
+    assert shares_of(beliefs, terms=Objective(share_max=0.7)).weights[GOOD] == 7_000
 
 
 def test_equals_do_not_take_turns() -> None:
-    sharer, chance = Sharer(), random.Random(5)
+    sharer, chance = ShareCalculator(), random.Random(5)
     beliefs = [beta(POOR, 400, 1_000), beta(GOOD, 400, 1_000)]
     seen = [
-        sharer.share(CELL, rule_of(POOR, GOOD), COSTS, frozenset(), beliefs, Terms(), START_S + 5.0 * n, chance).weights
+        sharer.share(
+            CELL, rule_of(POOR, GOOD), COSTS, frozenset(), beliefs, Objective(), START_S + 5.0 * n, chance
+        ).weights
         for n in range(200)
     ]
     moves = [abs(one[POOR] - other[POOR]) for one, other in zip(seen[1:], seen, strict=False)]
@@ -456,11 +458,11 @@ def test_equals_do_not_take_turns() -> None:
 
 
 def test_a_clear_loser_leaves_at_once() -> None:
-    sharer, chance = Sharer(), random.Random(5)
+    sharer, chance = ShareCalculator(), random.Random(5)
     rule = rule_of(POOR, GOOD)
     before, after = [beta(POOR, 500, 1_000), beta(GOOD, 400, 1_000)], [beta(POOR, 20, 100), beta(GOOD, 400, 1_000)]
-    assert sharer.share(CELL, rule, COSTS, frozenset(), before, Terms(), START_S, chance).weights[POOR] > 9_500
-    assert sharer.share(CELL, rule, COSTS, frozenset(), after, Terms(), START_S + 5, chance).weights[POOR] < 500
+    assert sharer.share(CELL, rule, COSTS, frozenset(), before, Objective(), START_S, chance).weights[POOR] > 9_500
+    assert sharer.share(CELL, rule, COSTS, frozenset(), after, Objective(), START_S + 5, chance).weights[POOR] < 500
 
 
 def test_what_is_only_tried_costs_little_however_many_there_are() -> None:
@@ -480,7 +482,7 @@ def test_long_thoughts_come_less_often() -> None:
 def test_a_new_account_whose_messages_no_carrier_took_stops_nobody_s_learning(refused: int) -> None:
     """Its first message waits for its carrier, or was refused: nothing was sent, and nothing is known of its app."""
     fresh = Delta(MINUTE, 77, "new-app", "CN", "46000", "861380013", 1, "", submitted=1, refused=refused)
-    heard, recalled = Learner(), Learner()
+    heard, recalled = RoutingLearner(), RoutingLearner()
     heard.hear([fresh])
     recalled.begin(MINUTE * 60.0 + 60, {})
     recalled.recall(fresh, (), ())

@@ -10,16 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from homing import errors, limits
+from homing.api.http.multipart_form import TooManyParameters
+from homing.api.http.wire import HttpRequest
 from homing.dialects.lia.bounds import BODY_BYTES_MAX
 from homing.dialects.lia.parameters import STRUCTURE, from_form, from_json, read, storable
-from homing.doors.multipart_form import TooMany
-from homing.doors.wire import Request
 from tests.support.calls import Called, Headers
 
 
-def request(method: str, query: str = "", body: bytes = b"", **headers: str) -> Request:
+def request(method: str, query: str = "", body: bytes = b"", **headers: str) -> HttpRequest:
     named = Headers({name.replace("_", "-"): value for name, value in headers.items()})
-    return Request(method, "/api/SendSMS", query, named, body, "r", Called())
+    return HttpRequest(method, "/api/SendSMS", query, named, body, "r", Called())
 
 
 @pytest.mark.parametrize(
@@ -143,7 +143,7 @@ def test_no_body_costs_more_than_a_few_milliseconds_before_the_password_is_known
     ],
 )
 def test_more_parameters_than_a_call_can_need_are_refused(body: bytes) -> None:
-    with pytest.raises(TooMany):
+    with pytest.raises(TooManyParameters):
         read(request("POST", body=body))
 
 
@@ -184,7 +184,7 @@ def test_whatever_comes_is_parameters_or_a_bad_shape(body: bytes) -> None:
         (request("POST", "", b"2", content_type="Application/JSON; charset=utf-8"), {}),
     ],
 )
-def test_a_get_reads_the_query_and_a_post_the_body(call: Request, found: dict[str, str]) -> None:
+def test_a_get_reads_the_query_and_a_post_the_body(call: HttpRequest, found: dict[str, str]) -> None:
     assert read(call) == found
 
 
@@ -196,7 +196,7 @@ def test_a_get_reads_the_query_and_a_post_the_body(call: Request, found: dict[st
         request("POST", "", b"a=\xff"),
     ],
 )
-def test_a_malformed_body_is_a_bad_shape(call: Request) -> None:
+def test_a_malformed_body_is_a_bad_shape(call: HttpRequest) -> None:
     with pytest.raises(errors.BadShape):
         read(call)
 

@@ -7,7 +7,7 @@ import pytest
 from homing import limits
 from homing.dialects.laaffic import bounds as laaffic_bounds
 from homing.dialects.lia import bounds as lia_bounds
-from homing.text.segments import Encoding, capacity
+from homing.text.segments import TextEncoding, capacity
 
 NUMBERS = {
     f"{module.__name__}.{name}": value
@@ -37,9 +37,9 @@ def test_leases_outlive_the_work_that_they_cover() -> None:
 
 def test_the_longest_texts_of_each_dialect_are_within_the_segments_bound() -> None:
     units = max(laaffic_bounds.CONTENT_UNITS_MAX, lia_bounds.TEXT_UNITS_MAX)
-    pairs_cut_short = capacity(Encoding.UCS2, 6) - 1
+    pairs_cut_short = capacity(TextEncoding.UCS2, 6) - 1
     assert -(-units // pairs_cut_short) <= limits.SEGMENTS_MAX + 1
-    assert -(-units // capacity(Encoding.UCS2, 6)) <= limits.SEGMENTS_MAX
+    assert -(-units // capacity(TextEncoding.UCS2, 6)) <= limits.SEGMENTS_MAX
 
 
 def test_pushes_are_tried_over_days_and_each_wait_is_longer() -> None:

@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry, Counter
 from prometheus_client.metrics_core import Metric
 
 from homing.observe import metrics
-from homing.observe.metrics import MetricsBoard
+from homing.observe.metrics import MetricsExporter
 
 
 async def test_what_many_ask_for_is_put_together_once_in_a_while(
@@ -18,7 +18,7 @@ async def test_what_many_ask_for_is_put_together_once_in_a_while(
     monkeypatch.setattr(metrics, "METRICS_AGE_S_MAX", 0.3)
     registry, times = CollectorRegistry(), 0
     Counter("asked", "How often", registry=registry)
-    board = MetricsBoard(registry, tmp_path, "api-1")
+    board = MetricsExporter(registry, tmp_path, "api-1")
 
     async def extra() -> Iterable[Metric]:
         nonlocal times

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from homing import errors, limits
+from homing.api.http.multipart_form import TooManyParameters, read
 from homing.dialects.lia.bounds import BODY_BYTES_MAX
-from homing.doors.multipart_form import TooMany, read
 
 KIND = "multipart/form-data; boundary=b"
 
@@ -56,7 +56,7 @@ def test_what_is_no_whole_form_is_refused(kind: str, body: bytes) -> None:
 def test_as_many_fields_as_a_call_may_have_are_read_and_no_more() -> None:
     fields = [(f"n{n}", b"1") for n in range(limits.HTTP_PARAMETERS_MAX)]
     assert len(read(KIND, form(*fields))) == limits.HTTP_PARAMETERS_MAX
-    with pytest.raises(TooMany):
+    with pytest.raises(TooManyParameters):
         read(KIND, form(*fields, ("more", b"1")))
 
 
@@ -70,12 +70,12 @@ def test_the_worst_body_costs_little() -> None:
     )
     for body in worst:
         started_s = time.process_time()
-        with pytest.raises((errors.BadShape, TooMany)):
+        with pytest.raises((errors.BadShape, TooManyParameters)):
             read(KIND, body)
         assert time.process_time() - started_s < 0.1
 
 
 @given(st.binary(max_size=200))
 def test_whatever_comes_is_read_or_refused(body: bytes) -> None:
-    with contextlib.suppress(errors.BadShape, TooMany):
+    with contextlib.suppress(errors.BadShape, TooManyParameters):
         read(KIND, b"--b\r\n" + body)

@@ -3,7 +3,7 @@
 import pytest
 
 from homing import limits
-from homing.kit.password_guard import PasswordGuard, Try
+from homing.common.password_guard import PasswordGuard, PasswordTry
 
 
 def wrong(guard: PasswordGuard, address: str, system_id: str, now_s: float, times: int = 1) -> None:
@@ -101,7 +101,7 @@ def test_wrong_passwords_are_forgotten_after_a_while() -> None:
 
 def test_a_stranger_has_few_passwords_looked_at_at_once_and_a_known_pair_any_number() -> None:
     guard = PasswordGuard()
-    under_way: list[Try | None] = []
+    under_way: list[PasswordTry | None] = []
     while not guard.is_busy("192.0.2.1", "acme", 0):
         under_way.append(guard.may_try("192.0.2.1", "acme", 0))
     assert len(under_way) == limits.PASSWORD_PENDING_MAX

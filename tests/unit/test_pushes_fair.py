@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from homing import limits
-from homing.events.guarded import AddressRefused, check_address, check_port
-from homing.events.pusher import HostBreaker
-from homing.events.resolving import ASKED_BY, PushResolver, domain_of
+from homing.delivery.pusher import HostBreaker
+from homing.delivery.resolver import ASKED_BY, PushResolver, domain_of
+from homing.delivery.safe_http import AddressRefused, check_address, check_port
 
 
 def test_a_breaker_counts_by_host_whatever_path_is_asked_for() -> None:

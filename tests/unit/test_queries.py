@@ -27,7 +27,7 @@ def test_a_parameter_has_a_name_and_a_constant_is_a_number() -> None:
     text = """-- name: late -> rows LateRow
 SELECT 'x:y', at::text -- :not_one
 FROM message
-WHERE state = :State.SENT AND at > :since? AND (at < :beyond OR :since::timestamptz IS NULL)
+WHERE state = :MessageState.SENT AND at > :since? AND (at < :beyond OR :since::timestamptz IS NULL)
 """
     late = queries.read(text).definitions["late"]
     assert late.text == (
@@ -96,7 +96,7 @@ LIMIT 1
         ("-- name: one\nSELECT 1\n-- here: late\n", "nothing is shared as late"),
         ("-- name: one\nSELECT 1\n-- name: one\nSELECT 2\n", "two pieces are named one"),
         ("-- name: one -> some\nSELECT 1\n", "no heading"),
-        ("-- name: one\nSELECT :State.GONE\n", "State.GONE"),
+        ("-- name: one\nSELECT :MessageState.GONE\n", "State.GONE"),
         ("-- name: one\nSELECT * FROM unnest(:posts) AS p (a int)\n", "no struct is named for posts"),
     ],
 )

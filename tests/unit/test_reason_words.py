@@ -10,20 +10,20 @@ import msgspec
 import pytest
 
 import homing
-from homing.console.words import Languages
+from homing.console.languages import Languages
 from homing.guard.enforcement import Enforcer, GuardDecision, GuardRequest
 from homing.guard.rules import RULES, CountryBudget, GuardRules, ListEntry, RuleMode
 from homing.guard.scoring import Density, RangeScore
 from homing.guard.snapshot import Allowance, GuardSnapshot, NetworkLimits
-from homing.messages.phrases import english, tell
-from homing.messages.reason_words import TITLES, WORDINGS, reason_phrase, reason_text, reason_title
+from homing.i18n.phrases import english, tell
+from homing.i18n.reasons import TITLES, WORDINGS, reason_phrase, reason_text, reason_title
+from homing.learning.fake_receipts import ReceiptYield, find_fakes
 from homing.messages.route_choice import route_phrases, route_reasons
 from homing.model import GENERAL, Strategy
 from homing.reasons import Reason, ReasonCode, decode_reason, encode_reason
-from homing.routing.cells import Belief, CellKey
-from homing.routing.fakes import Yield, find_fakes
-from homing.routing.rules import Candidate, Match, Rule
-from homing.routing.shares import BASES, Sharer, Terms
+from homing.routing.cells import CellKey, Posterior
+from homing.routing.rules import RouteCandidate, RouteRule, RouteScope
+from homing.routing.shares import BASES, Objective, ShareCalculator
 from homing.text.numbers import Destination
 
 PLACE = Destination("ID", "62", "510", "10", "")
@@ -196,24 +196,24 @@ def test_the_reasons_of_a_verdict() -> None:
 COSTS = {1: 22_000, 2: 44_000}
 
 
-def shares_of(beliefs: list[Belief], terms: Terms, costs: Mapping[int, int] = COSTS) -> Reason:
-    rule = Rule(Match(), Strategy.ADAPTIVE, None, tuple(Candidate(n, n, n, 1) for n in (1, 2)))
+def shares_of(beliefs: list[Posterior], terms: Objective, costs: Mapping[int, int] = COSTS) -> Reason:
+    rule = RouteRule(RouteScope(), Strategy.ADAPTIVE, None, tuple(RouteCandidate(n, n, n, 1) for n in (1, 2)))
     cell = CellKey(1, "app", "ID", "51010")
-    sharer = Sharer()
+    sharer = ShareCalculator()
     return sharer.share(cell, rule, costs, frozenset(), beliefs, terms, NOW_S, random.Random(1)).reason
 
 
-def belief(carrier_id: int, source: str = "conversions") -> Belief:
-    return Belief(carrier_id, 100.0, 80.0, 0.8, 0.7, 0.9, 80.0, 20.0, 0.95, source)
+def belief(carrier_id: int, source: str = "conversions") -> Posterior:
+    return Posterior(carrier_id, 100.0, 80.0, 0.8, 0.7, 0.9, 80.0, 20.0, 0.95, source)
 
 
 def test_shares_say_what_the_best_carrier_costs_or_gains_and_how_that_is_known() -> None:
     for source in BASES:
         both = [belief(1, source), belief(2, source)]
         for terms, costs, code in (
-            (Terms(), COSTS, ReasonCode.SHARES_BY_COST),
-            (Terms(), {}, ReasonCode.SHARES_BY_RATE),
-            (Terms(worth_micro=500_000), COSTS, ReasonCode.SHARES_BY_GAIN),
+            (Objective(), COSTS, ReasonCode.SHARES_BY_COST),
+            (Objective(), {}, ReasonCode.SHARES_BY_RATE),
+            (Objective(worth_micro=500_000), COSTS, ReasonCode.SHARES_BY_GAIN),
         ):
             reason = shares_of(both, terms, costs)
             assert (reason.code, reason.values["carriers"]) == (code, 2)
@@ -226,7 +226,7 @@ def test_shares_say_what_the_best_carrier_costs_or_gains_and_how_that_is_known()
 
 @pytest.mark.parametrize("language", CHINESE)
 def test_the_only_carrier_and_a_customer_who_opted_out_are_said_in_chinese(language: str) -> None:
-    only, opted_out = shares_of([belief(1)], Terms()), shares_of([belief(1)], Terms(opted_out=True))
+    only, opted_out = shares_of([belief(1)], Objective()), shares_of([belief(1)], Objective(opted_out=True))
     assert (reason_text(only), said(only, language)) == ("the only carrier that can be used", "唯一可用的通道")
     assert (
         said(opted_out, language)
@@ -238,7 +238,7 @@ def test_the_only_carrier_and_a_customer_who_opted_out_are_said_in_chinese(langu
 
 
 def test_every_sign_of_receipts_that_are_made_up() -> None:
-    honest = Yield(1, 0.95, 400.0, 400.0, 400.0, [100.0] * 12)
+    honest = ReceiptYield(1, 0.95, 400.0, 400.0, 400.0, [100.0] * 12)
     fast = msgspec.structs.replace(honest, carrier_id=2, times=[1_000.0] + [0.0] * 11, converted=50.0)
     findings = find_fakes([honest, fast])
     assert [one.reason.code for one in findings] == [

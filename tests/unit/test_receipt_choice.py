@@ -4,21 +4,21 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from homing.receipts.forms import Form, keys
-from homing.receipts.matching import Candidate, agrees, choose, is_contradicted
+from homing.receipts.id_formats import IdFormat, keys
+from homing.receipts.matching import ReceiptCandidate, agrees, choose, is_contradicted
 from homing.receipts.parts import PartState, roll_up
-from homing.states import State
+from homing.states import MessageState
 
 MINE, OTHER = "447700900123", "447700900999"
 AT = datetime(2026, 6, 15, 12, tzinfo=UTC)
 
 
-def candidate(message_id: int, ref: str, number: str = MINE, part: int = 0, state: int = 2) -> Candidate:
-    return Candidate(1, message_id, 1, part, state, ref, number, "HOMING", max(1, part), True, AT)
+def candidate(message_id: int, ref: str, number: str = MINE, part: int = 0, state: int = 2) -> ReceiptCandidate:
+    return ReceiptCandidate(1, message_id, 1, part, state, ref, number, "HOMING", max(1, part), True, AT)
 
 
 def chosen(
-    ref: str, said: str | None, *candidates: Candidate, learnt: Form | None = None, waited: bool = False
+    ref: str, said: str | None, *candidates: ReceiptCandidate, learnt: IdFormat | None = None, waited: bool = False
 ) -> int | None:
     match = choose(ref, said, keys(ref), candidates, learnt, waited=waited)
     return match.candidate.message_id if match else None
@@ -57,8 +57,8 @@ def test_without_a_number_the_order_is_the_very_id_then_the_learnt_form_then_its
         candidate(3, "000123456"),
         candidate(4, "0123456"),
     )
-    assert chosen("123456", None, exact, learnt, padded, later, learnt=Form.DECIMAL) == 1
-    assert chosen("123456", None, learnt, padded, later, learnt=Form.DECIMAL) == 2
+    assert chosen("123456", None, exact, learnt, padded, later, learnt=IdFormat.DECIMAL) == 1
+    assert chosen("123456", None, learnt, padded, later, learnt=IdFormat.DECIMAL) == 2
     assert chosen("123456", None, learnt, padded, later) == 4
     assert chosen("123456", None, learnt, padded) == 3
 
@@ -66,25 +66,25 @@ def test_without_a_number_the_order_is_the_very_id_then_the_learnt_form_then_its
 def test_without_a_number_a_form_that_the_carrier_does_not_use_counts_after_a_wait_alone() -> None:
     foreign = candidate(1, "1e240")
     assert chosen("123456", None, foreign) == 1
-    assert chosen("123456", None, foreign, learnt=Form.SAME) is None
-    assert chosen("123456", None, foreign, learnt=Form.SAME, waited=True) == 1
-    assert chosen("123456", MINE, foreign, learnt=Form.SAME) == 1
+    assert chosen("123456", None, foreign, learnt=IdFormat.SAME) is None
+    assert chosen("123456", None, foreign, learnt=IdFormat.SAME, waited=True) == 1
+    assert chosen("123456", MINE, foreign, learnt=IdFormat.SAME) == 1
 
 
 @pytest.mark.parametrize(
     ("ref", "stored", "said", "form"),
     [
-        ("123456", "1e240", MINE, Form.DECIMAL),
-        ("1e240", "123456", MINE, Form.HEX),
-        ("AB12", "0ab12", MINE, Form.SAME),
-        ("uuid-1", "UUID-1", MINE, Form.SAME),
-        ("0xab12", "ab12", MINE, Form.SAME),
+        ("123456", "1e240", MINE, IdFormat.DECIMAL),
+        ("1e240", "123456", MINE, IdFormat.HEX),
+        ("AB12", "0ab12", MINE, IdFormat.SAME),
+        ("uuid-1", "UUID-1", MINE, IdFormat.SAME),
+        ("0xab12", "ab12", MINE, IdFormat.SAME),
         ("7", "7", MINE, None),
         ("123456", "1e240", None, None),
     ],
 )
 def test_a_form_is_confirmed_by_the_number_where_the_id_can_tell_forms_apart(
-    ref: str, stored: str, said: str | None, form: Form | None
+    ref: str, stored: str, said: str | None, form: IdFormat | None
 ) -> None:
     match = choose(ref, said, keys(ref), [candidate(1, stored)], None)
     assert match
@@ -110,15 +110,17 @@ def test_a_number_contradicts_an_id_when_one_message_alone_has_it() -> None:
     assert not is_contradicted("a", None, [candidate(1, "a")])
 
 
-def parts(*states: State | None) -> list[PartState]:
+def parts(*states: MessageState | None) -> list[PartState]:
     """Reported one a second in this order; None: not at all."""
     return [
-        PartState(n, state or State.SENT, f"{n:03d}" if state else None, AT + timedelta(seconds=n) if state else None)
+        PartState(
+            n, state or MessageState.SENT, f"{n:03d}" if state else None, AT + timedelta(seconds=n) if state else None
+        )
         for n, state in enumerate(states, 1)
     ]
 
 
-D, U, X, E = State.DELIVERED, State.UNDELIVERABLE, State.UNKNOWN, State.EXPIRED
+D, U, X, E = MessageState.DELIVERED, MessageState.UNDELIVERABLE, MessageState.UNKNOWN, MessageState.EXPIRED
 
 
 @pytest.mark.parametrize(
@@ -137,6 +139,8 @@ D, U, X, E = State.DELIVERED, State.UNDELIVERABLE, State.UNKNOWN, State.EXPIRED
         ((D,), (D, 1)),
     ],
 )
-def test_parts_make_a_whole(reported: tuple[State | None, ...], decided: tuple[State, int] | None) -> None:
+def test_parts_make_a_whole(
+    reported: tuple[MessageState | None, ...], decided: tuple[MessageState, int] | None
+) -> None:
     found = roll_up(parts(*reported))
     assert (found and (found[0], found[1].part)) == decided

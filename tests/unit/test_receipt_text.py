@@ -16,7 +16,7 @@ from homing.smpp.receipt_text import (
     kind_of,
     parse,
 )
-from homing.states import State
+from homing.states import MessageState
 
 NOW = datetime(2026, 6, 15, 12, 0, 30, tzinfo=UTC)
 SPECIFIED = (
@@ -31,7 +31,7 @@ def read(text: bytes | str, tlvs: ReceiptTlvs | None = None, **more: Any) -> Rec
 def test_the_specified_layout_is_read_whole() -> None:
     assert read(SPECIFIED) == ReceiptText(
         "0123456789",
-        State.DELIVERED,
+        MessageState.DELIVERED,
         datetime(2026, 6, 15, 11, 59, tzinfo=UTC),
         datetime(2026, 6, 15, 11, 58, tzinfo=UTC),
         None,
@@ -49,23 +49,23 @@ def test_octets_in_any_encoding_are_read_as_the_text_is(encoding: str) -> None:
     ("words", "state"),
     [
         *(
-            (word, State.DELIVERED)
+            (word, MessageState.DELIVERED)
             for word in (
                 *("DELIVRD", "DELIVERED", "Delivered", "DELIVERD", "DELIVRED", "DLVRD", "2"),
                 *("DeliveredToTerminal", "DELIVERED_TO_HANDSET", "DELIVRD 0x00", "Success"),
             )
         ),
         *(
-            (word, State.UNDELIVERABLE)
+            (word, MessageState.UNDELIVERABLE)
             for word in (
                 *("UNDELIV", "UNDELIVERABLE", "Undelivered", "UNDLVRD", "DELETED", "5", "NOT DELIVERED"),
                 *("DELIVERY_FAILED", "DELIVERY FAILED", "DeliveryImpossible", "DELIVERY-FAILURE"),
             )
         ),
-        *((word, State.EXPIRED) for word in ("EXPIRED", "EXPIRD", "Expired", "3")),
-        *((word, State.REJECTED) for word in ("REJECTD", "REJECTED", "Rejected", "8")),
-        *((word, State.FAILED) for word in ("FAILED", "Failure", "SKIPPED")),
-        *((word, State.UNKNOWN) for word in ("UNKNOWN", "UNKNWN", "7")),
+        *((word, MessageState.EXPIRED) for word in ("EXPIRED", "EXPIRD", "Expired", "3")),
+        *((word, MessageState.REJECTED) for word in ("REJECTD", "REJECTED", "Rejected", "8")),
+        *((word, MessageState.FAILED) for word in ("FAILED", "Failure", "SKIPPED")),
+        *((word, MessageState.UNKNOWN) for word in ("UNKNOWN", "UNKNWN", "7")),
         *(
             (word, None)
             for word in (
@@ -76,7 +76,9 @@ def test_octets_in_any_encoding_are_read_as_the_text_is(encoding: str) -> None:
         ),
     ],
 )
-def test_a_state_is_known_in_any_spelling_and_what_is_not_known_has_not_ended(words: str, state: State | None) -> None:
+def test_a_state_is_known_in_any_spelling_and_what_is_not_known_has_not_ended(
+    words: str, state: MessageState | None
+) -> None:
     found = read(f"id:1 stat:{words} err:000")
     assert (found.state, found.words) == (state, words)
 
@@ -84,12 +86,12 @@ def test_a_state_is_known_in_any_spelling_and_what_is_not_known_has_not_ended(wo
 @pytest.mark.parametrize("number", [*(number for number in MESSAGE_STATES if number), 10, 255])
 def test_message_state_wins_over_the_text_where_it_is_one(number: int) -> None:
     found = read("id:1 stat:EXPIRED", ReceiptTlvs(message_state=number))
-    assert found.state is MESSAGE_STATES.get(number, State.EXPIRED)
+    assert found.state is MESSAGE_STATES.get(number, MessageState.EXPIRED)
 
 
 def test_a_message_state_of_zero_gives_way_to_the_text() -> None:
     zero = ReceiptTlvs(message_state=0)
-    assert read("id:1 stat:DELIVRD", zero).state is State.DELIVERED
+    assert read("id:1 stat:DELIVRD", zero).state is MessageState.DELIVERED
     assert read("id:1", zero).state is None
     assert read("", zero).state is None
 
@@ -97,10 +99,10 @@ def test_a_message_state_of_zero_gives_way_to_the_text() -> None:
 @pytest.mark.parametrize(
     ("text", "state"),
     [
-        ("id:1 done date:2606151159 DELIVRD err:000 Text:", State.DELIVERED),
-        ("id:1 sub:001 UNDELIV err:000", State.UNDELIVERABLE),
-        ("DELIVRD", State.DELIVERED),
-        ("id:1 NOT DELIVERED", State.UNDELIVERABLE),
+        ("id:1 done date:2606151159 DELIVRD err:000 Text:", MessageState.DELIVERED),
+        ("id:1 sub:001 UNDELIV err:000", MessageState.UNDELIVERABLE),
+        ("DELIVRD", MessageState.DELIVERED),
+        ("id:1 NOT DELIVERED", MessageState.UNDELIVERABLE),
         ("id:1 DELIVERED TO NETWORK", None),
         ("id:1 err:000 text:DELIVRD", None),
         ("id:1 text: it was DELIVRD", None),
@@ -111,7 +113,7 @@ def test_a_message_state_of_zero_gives_way_to_the_text() -> None:
     ],
 )
 def test_a_state_without_its_label_is_known_by_its_word_unless_the_message_is_quoted(
-    text: str, state: State | None
+    text: str, state: MessageState | None
 ) -> None:
     assert read(text).state is state
 
@@ -122,7 +124,7 @@ def test_zero_octets_before_a_receipt_cost_nothing(before: bytes, encoding: str)
     if encoding == "utf-16-le":
         before += b"\0"
     found = read(before + SPECIFIED.partition(" text")[0].encode(encoding))
-    assert (found.carrier_ref, found.state) == ("0123456789", State.DELIVERED)
+    assert (found.carrier_ref, found.state) == ("0123456789", MessageState.DELIVERED)
     assert kind_of(0, before + SPECIFIED.encode("ascii")) is DeliveryKind.RECEIPT
 
 
@@ -185,18 +187,18 @@ def test_a_carriers_clock_can_be_put_right() -> None:
 def test_an_intermediate_notice_ends_nothing_but_by_delivery() -> None:
     assert read("id:1 stat:UNDELIV err:027", intermediate=True).state is None
     assert read("id:1 stat:UNKNOWN", intermediate=True).state is None
-    assert read("id:1 stat:DELIVRD", intermediate=True).state is State.DELIVERED
+    assert read("id:1 stat:DELIVRD", intermediate=True).state is MessageState.DELIVERED
 
 
 def test_a_quoted_text_cannot_say_what_became_of_the_message() -> None:
     found = read("id:1 stat:UNDELIV err:001 text:id:2 stat:DELIVRD err:000 done date:2606151159")
-    assert (found.carrier_ref, found.state, found.done_at) == ("1", State.UNDELIVERABLE, NOW)
+    assert (found.carrier_ref, found.state, found.done_at) == ("1", MessageState.UNDELIVERABLE, NOW)
     assert found.text == "id:2 stat:DELIVRD err:000 done date:2606151159"
 
 
 def test_a_text_without_end_costs_no_more_than_its_beginning() -> None:
     found = read("id:1 stat:DELIVRD " + "a:" * 100_000 + " err:5")
-    assert (found.carrier_ref, found.state, found.error_code) == ("1", State.DELIVERED, None)
+    assert (found.carrier_ref, found.state, found.error_code) == ("1", MessageState.DELIVERED, None)
     assert len(read("id:" + "9" * 10_000).carrier_ref) == limits.RECEIPT_REF_CHARS_MAX
 
 
@@ -257,7 +259,9 @@ SUBMITTED = datetime(2026, 6, 15, 11, 58, 59, tzinfo=UTC)
 
 
 def test_our_receipts_have_the_specified_layout_to_the_letter() -> None:
-    composed = compose("244268819693824", State.DELIVERED, SUBMITTED, NOW, None, "Your code is 1234, do not tell it")
+    composed = compose(
+        "244268819693824", MessageState.DELIVERED, SUBMITTED, NOW, None, "Your code is 1234, do not tell it"
+    )
     assert composed.text == (
         b"id:244268819693824 sub:001 dlvrd:001 submit date:2606151158 done date:2606151200 stat:DELIVRD err:000"
         b" text:Your code is 1234, d"
@@ -267,7 +271,7 @@ def test_our_receipts_have_the_specified_layout_to_the_letter() -> None:
 
 def test_dates_of_our_receipts_are_utc_whatever_zone_they_come_in() -> None:
     east = SUBMITTED.astimezone(__import__("zoneinfo").ZoneInfo("Asia/Shanghai"))
-    assert b"submit date:2606151158 " in compose("1", State.DELIVERED, east, NOW).text
+    assert b"submit date:2606151158 " in compose("1", MessageState.DELIVERED, east, NOW).text
 
 
 @pytest.mark.parametrize(
@@ -286,22 +290,22 @@ def test_dates_of_our_receipts_are_utc_whatever_zone_they_come_in() -> None:
     ],
 )
 def test_an_error_code_keeps_to_its_three_characters(code: str | None, written: bytes, network: bytes | None) -> None:
-    composed = compose("1", State.UNDELIVERABLE, SUBMITTED, NOW, code)
+    composed = compose("1", MessageState.UNDELIVERABLE, SUBMITTED, NOW, code)
     assert b" err:" + written + b" text:" in composed.text
     assert composed.tlvs.network_error_code == network
 
 
 def test_what_is_no_ascii_is_a_question_mark() -> None:
-    assert compose("1", State.DELIVERED, SUBMITTED, NOW, None, "héllo\n世界 €").text.endswith(b"text:h?llo??? ?")
+    assert compose("1", MessageState.DELIVERED, SUBMITTED, NOW, None, "héllo\n世界 €").text.endswith(b"text:h?llo??? ?")
 
 
-@pytest.mark.parametrize("state", list(State))
-def test_every_state_of_ours_has_a_word_and_a_number_that_say_the_same(state: State) -> None:
+@pytest.mark.parametrize("state", list(MessageState))
+def test_every_state_of_ours_has_a_word_and_a_number_that_say_the_same(state: MessageState) -> None:
     word, number = STATE_WORDS[state]
     assert len(word) == 7
     assert read(f"id:1 stat:{word}").state is read("id:1", ReceiptTlvs(message_state=number)).state
 
 
 def test_counts_are_those_of_the_messages_parts() -> None:
-    assert b" sub:003 dlvrd:003 " in compose("1", State.DELIVERED, SUBMITTED, NOW, parts=3).text
-    assert b" sub:003 dlvrd:000 " in compose("1", State.EXPIRED, SUBMITTED, NOW, parts=3).text
+    assert b" sub:003 dlvrd:003 " in compose("1", MessageState.DELIVERED, SUBMITTED, NOW, parts=3).text
+    assert b" sub:003 dlvrd:000 " in compose("1", MessageState.EXPIRED, SUBMITTED, NOW, parts=3).text

@@ -4,7 +4,7 @@ import ipaddress
 
 import pytest
 
-from homing.accounts.warnings import carrier_warnings, push_address_warnings, sender_warnings, template_warnings
+from homing.admin.setting_warnings import carrier_warnings, push_address_warnings, sender_warnings, template_warnings
 
 LOOPBACK = [ipaddress.ip_network("127.0.0.0/8")]
 

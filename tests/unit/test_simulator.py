@@ -12,13 +12,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from homing import errors
-from homing.carriers.base import Report
+from homing.carriers.base import CarrierReport
 from homing.carriers.kinds import KINDS, make
-from homing.carriers.simulator import MAGIC, Fate, Place, SimulatorCarrier, SimulatorSettings, fate_of
+from homing.carriers.simulator import (
+    MAGIC,
+    SimulatedDestination,
+    SimulatedOutcome,
+    SimulatorCarrier,
+    SimulatorSettings,
+    outcome_of,
+)
+from homing.common.steady_clock import SteadyClock
 from homing.intake.intake import utc_now
-from homing.kit.steady import SteadyClock
 from homing.model import Answer, CarrierInbound, CarrierReceipt, Outbound, Outcome, Outstanding
-from homing.states import State
+from homing.states import MessageState
 from tests.support.carriers import first_answers, unmarked
 
 SAMPLE = 20_000
@@ -42,71 +49,82 @@ numbers = st.from_regex(r"[1-9][0-9]{6,14}", fullmatch=True)
 @given(references, numbers, st.integers(0, 2**63))
 def test_the_same_message_always_has_the_same_fate(carrier_ref: str, number: str, seed: int) -> None:
     settings = SimulatorSettings(seed=seed, refused=0.2, undeliverable=0.3, fake=0.5)
-    assert fate_of(settings, carrier_ref, number) == fate_of(settings, carrier_ref, number)
+    assert outcome_of(settings, carrier_ref, number) == outcome_of(settings, carrier_ref, number)
 
 
 @given(references, st.from_regex(r"[1-9][0-9]{2,10}", fullmatch=True), st.sampled_from(sorted(MAGIC)))
 def test_a_recipients_last_four_digits_force_the_outcome_whatever_the_odds(ref: str, head: str, tail: str) -> None:
-    assert fate_of(SimulatorSettings(refused=1.0), ref, head + tail) == fate_of(ODDS, ref, head + tail) == MAGIC[tail]
+    assert (
+        outcome_of(SimulatorSettings(refused=1.0), ref, head + tail)
+        == outcome_of(ODDS, ref, head + tail)
+        == MAGIC[tail]
+    )
 
 
 @pytest.mark.parametrize(
     ("tail", "refused", "reported", "reached"),
     [
-        ("0001", False, State.DELIVERED, True),
-        ("0002", False, State.UNDELIVERABLE, False),
+        ("0001", False, MessageState.DELIVERED, True),
+        ("0002", False, MessageState.UNDELIVERABLE, False),
         ("0003", True, None, False),
-        ("0004", False, State.EXPIRED, False),
+        ("0004", False, MessageState.EXPIRED, False),
         ("0005", False, None, False),
-        ("0006", False, State.DELIVERED, False),
+        ("0006", False, MessageState.DELIVERED, False),
     ],
 )
-def test_magic_numbers(tail: str, refused: bool, reported: State | None, reached: bool) -> None:
-    fate = fate_of(ODDS, "0" * 16, f"861380013{tail}")
+def test_magic_numbers(tail: str, refused: bool, reported: MessageState | None, reached: bool) -> None:
+    fate = outcome_of(ODDS, "0" * 16, f"861380013{tail}")
     assert (fate.refused, fate.reported, fate.reached, fate.receipt_ms) == (refused, reported, reached, 0.0)
 
 
 @pytest.fixture(scope="module")
-def fates() -> list[Fate]:
-    return [fate_of(ODDS, f"{n:016x}", f"8613800{n:06d}9") for n in range(SAMPLE)]
+def fates() -> list[SimulatedOutcome]:
+    return [outcome_of(ODDS, f"{n:016x}", f"8613800{n:06d}9") for n in range(SAMPLE)]
 
 
-def share(fates: Sequence[Fate], count: int, odds: float) -> None:
+def share(fates: Sequence[SimulatedOutcome], count: int, odds: float) -> None:
     """Within five standard deviations: a fixed sample, so that it holds or does not."""
     expected, deviation = len(fates) * odds, (len(fates) * odds * (1 - odds)) ** 0.5
     assert abs(count - expected) < 5 * deviation, f"{count} of {len(fates)}, not about {expected:.0f}"
 
 
-def test_fates_follow_the_odds(fates: list[Fate]) -> None:
+def test_fates_follow_the_odds(fates: list[SimulatedOutcome]) -> None:
     share(fates, sum(one.refused for one in fates), 0.1)
     taken = [one for one in fates if not one.refused]
     share(taken, sum(one.reached for one in taken), 0.65)
-    share(taken, sum(one.reported is State.EXPIRED for one in taken), 0.1 * 0.5)
+    share(taken, sum(one.reported is MessageState.EXPIRED for one in taken), 0.1 * 0.5)
     share(taken, sum(one.reported is None for one in taken), 0.05 * 0.5)
-    share(taken, sum(one.reported is State.UNDELIVERABLE for one in taken), 0.2 * 0.5)
+    share(taken, sum(one.reported is MessageState.UNDELIVERABLE for one in taken), 0.2 * 0.5)
     reached = [one for one in taken if one.reached]
-    assert all(one.reported is State.DELIVERED for one in reached)
+    assert all(one.reported is MessageState.DELIVERED for one in reached)
     share(reached, sum(one.converted for one in reached), 0.6)
     share(reached, sum(one.replied for one in reached), 0.3)
     missed = [one for one in taken if not one.reached]
-    share(missed, sum(one.reported is State.DELIVERED for one in missed), 0.5)
+    share(missed, sum(one.reported is MessageState.DELIVERED for one in missed), 0.5)
     assert not any(one.converted or one.replied for one in missed)
     mean_ms = sum(one.receipt_ms for one in taken) / len(taken)
     assert 480 < mean_ms < 520
 
 
-def test_another_seed_tells_another_story(fates: list[Fate]) -> None:
+def test_another_seed_tells_another_story(fates: list[SimulatedOutcome]) -> None:
     other = SimulatorSettings(**{**{f: getattr(ODDS, f) for f in ODDS.__struct_fields__}, "seed": 10})
-    again = [fate_of(other, f"{n:016x}", f"8613800{n:06d}9") for n in range(200)]
+    again = [outcome_of(other, f"{n:016x}", f"8613800{n:06d}9") for n in range(200)]
     assert again != fates[:200]
 
 
 def test_a_prefixs_own_behaviour_stands_before_the_general_one_and_the_longest_wins() -> None:
-    settings = SimulatorSettings(refused=1.0, prefixes={"44": Place(undeliverable=1.0), "447": Place(expired=1.0)})
-    assert fate_of(settings, "1", "15550000009").refused
-    assert fate_of(settings, "1", "44999999999").reported is State.UNDELIVERABLE
-    expired = SimulatorSettings(prefixes={"44": Place(undeliverable=1.0), "447": Place(undeliverable=0, expired=1.0)})
-    assert fate_of(expired, "1", "44799999999").reported is State.EXPIRED
+    settings = SimulatorSettings(
+        refused=1.0, prefixes={"44": SimulatedDestination(undeliverable=1.0), "447": SimulatedDestination(expired=1.0)}
+    )
+    assert outcome_of(settings, "1", "15550000009").refused
+    assert outcome_of(settings, "1", "44999999999").reported is MessageState.UNDELIVERABLE
+    expired = SimulatorSettings(
+        prefixes={
+            "44": SimulatedDestination(undeliverable=1.0),
+            "447": SimulatedDestination(undeliverable=0, expired=1.0),
+        }
+    )
+    assert outcome_of(expired, "1", "44799999999").reported is MessageState.EXPIRED
 
 
 def outbound(number: str, message_id: int = 1) -> Outbound:
@@ -120,8 +138,8 @@ async def submitted(carrier: SimulatorCarrier, batch: list[Outbound]) -> list[An
     return [found[message.message_id] for message in batch]
 
 
-async def reports(carrier: SimulatorCarrier, count: int) -> list[Report]:
-    found: list[Report] = []
+async def reports(carrier: SimulatorCarrier, count: int) -> list[CarrierReport]:
+    found: list[CarrierReport] = []
     async with asyncio.timeout(5):
         async for batch in carrier.reports():
             found += batch
@@ -139,12 +157,12 @@ async def test_it_answers_for_each_message_in_order_and_reports_those_it_took() 
     assert len(set(refs)) == 5
     assert answers[2].error_code == "11"
     found = await reports(carrier, 4)
-    told = {one.carrier_ref: State(one.state) for one in found if isinstance(one, CarrierReceipt)}
+    told = {one.carrier_ref: MessageState(one.state) for one in found if isinstance(one, CarrierReceipt)}
     assert told == {
-        answers[0].carrier_ref: State.DELIVERED,
-        answers[1].carrier_ref: State.UNDELIVERABLE,
-        answers[3].carrier_ref: State.EXPIRED,
-        answers[5].carrier_ref: State.DELIVERED,
+        answers[0].carrier_ref: MessageState.DELIVERED,
+        answers[1].carrier_ref: MessageState.UNDELIVERABLE,
+        answers[3].carrier_ref: MessageState.EXPIRED,
+        answers[5].carrier_ref: MessageState.DELIVERED,
     }
 
 
@@ -220,7 +238,7 @@ def test_a_row_becomes_a_carrier() -> None:
     ],
 )
 def test_an_unknown_kind_or_setting_is_refused_by_its_name(kind: str, settings: str, named: str) -> None:
-    with pytest.raises(errors.OperatorError, match=named):
+    with pytest.raises(errors.InvalidInput, match=named):
         make(kind, settings, random.Random(1), utc_now)
     assert "simulator" in KINDS
 
@@ -229,5 +247,5 @@ def test_an_unknown_kind_or_setting_is_refused_by_its_name(kind: str, settings: 
     "settings", ['{"lost": 1.5}', '{"refused": -0.1}', '{"receipt_ms_mean": -5}', '{"submit_ms": -1}']
 )
 def test_odds_and_times_that_cannot_be_are_refused(settings: str) -> None:
-    with pytest.raises(errors.OperatorError):
+    with pytest.raises(errors.InvalidInput):
         make("simulator", settings, random.Random(1), utc_now)

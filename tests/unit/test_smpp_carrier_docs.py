@@ -10,7 +10,7 @@ import pytest
 
 from homing import limits
 from homing.carriers.kinds import read_settings
-from homing.carriers.smpp_settings import SmppSettings
+from homing.carriers.smpp.settings import SmppSettings
 from homing.smpp.statuses import TABLE, StatusKind
 
 PAGE = (Path(__file__).parents[2] / "docs" / "operate" / "carriers.md").read_text(encoding="utf-8")

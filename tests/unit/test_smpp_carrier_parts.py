@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 
 from homing import errors, limits
 from homing.carriers.kinds import HIDDEN, read_settings, shown
-from homing.carriers.smpp_answers import NO_REFERENCE, PartOutcome, PartResult, combine
-from homing.carriers.smpp_binds import is_lasting
-from homing.carriers.smpp_encoding import SubmitEncoder, address, validity
-from homing.carriers.smpp_inbound import DeliveryReader, InboundPart, ReassemblyTable
-from homing.carriers.smpp_queries import receipt_from_answer
-from homing.carriers.smpp_ramp import CongestionWindow
-from homing.carriers.smpp_settings import SmppSettings
+from homing.carriers.smpp.answers import NO_REFERENCE, PartOutcome, PartResult, combine
+from homing.carriers.smpp.encoding import SubmitEncoder, address, validity
+from homing.carriers.smpp.inbound import DeliveryReader, InboundPart, ReassemblyTable
+from homing.carriers.smpp.link import is_lasting
+from homing.carriers.smpp.queries import receipt_from_answer
+from homing.carriers.smpp.settings import SmppSettings
+from homing.carriers.smpp.throttle import CongestionWindow
 from homing.model import Answer, CarrierInbound, CarrierReceipt, Options, Outbound, Outcome, Outstanding
 from homing.smpp import concatenation, udh
 from homing.smpp.concatenation import PartPosition
@@ -33,7 +33,7 @@ from homing.smpp.tlvs import (
     SAR_TOTAL_SEGMENTS,
     USER_MESSAGE_REFERENCE,
 )
-from homing.states import State
+from homing.states import MessageState
 from homing.text import gsm7
 from homing.text.segments import count
 
@@ -83,7 +83,7 @@ def message(text: str = "hello", sender: str = "HOMING", left_s: float = 3600) -
     ],
 )
 def test_a_setting_that_cannot_be_is_named(changes: dict[str, object], told: str) -> None:
-    with pytest.raises(errors.OperatorError, match=told):
+    with pytest.raises(errors.InvalidInput, match=told):
         settings(**changes)
 
 
@@ -432,7 +432,7 @@ def test_a_receipt_in_message_payload_is_read_though_the_short_message_has_a_bla
     payload = (MESSAGE_PAYLOAD.make(b"id:7 stat:DELIVRD err:000"),)
     said = READER.read(DeliverSm(esm_class=4, short_message=short, tlvs=payload), NOW)
     assert isinstance(said, CarrierReceipt)
-    assert (said.carrier_ref, said.state) == ("7", State.DELIVERED)
+    assert (said.carrier_ref, said.state) == ("7", MessageState.DELIVERED)
 
 
 @pytest.mark.parametrize(
@@ -475,7 +475,7 @@ def test_an_intermediate_notice_is_no_end() -> None:
     tlvs = (RECEIPTED_MESSAGE_ID.make("7"), MESSAGE_STATE.make(1))
     said = READER.read(DeliverSm(source_addr="4477", esm_class=0x20, tlvs=tlvs), NOW)
     assert isinstance(said, CarrierReceipt)
-    assert (said.carrier_ref, said.state) == ("7", State.SENT)
+    assert (said.carrier_ref, said.state) == ("7", MessageState.SENT)
 
 
 @given(
@@ -538,16 +538,18 @@ def test_a_flood_of_parts_is_bounded() -> None:
 @pytest.mark.parametrize(
     ("answer", "expected"),
     [
-        (QuerySmResp("7", "261122115500000+", 2, 0), (State.DELIVERED, 55, None)),
-        (QuerySmResp("7", "", 5, 9), (State.UNDELIVERABLE, 0, "009")),
-        (QuerySmResp("7", "nonsense", 3, 0), (State.EXPIRED, 0, None)),
-        (QuerySmResp("7", "300101000000000+", 8, 0), (State.REJECTED, 0, None)),
+        (QuerySmResp("7", "261122115500000+", 2, 0), (MessageState.DELIVERED, 55, None)),
+        (QuerySmResp("7", "", 5, 9), (MessageState.UNDELIVERABLE, 0, "009")),
+        (QuerySmResp("7", "nonsense", 3, 0), (MessageState.EXPIRED, 0, None)),
+        (QuerySmResp("7", "300101000000000+", 8, 0), (MessageState.REJECTED, 0, None)),
         (QuerySmResp("7", "", 1, 0), None),
         (QuerySmResp(status=CommandStatus.RQUERYFAIL), None),
         (QuerySmResp("7", "", 77, 0), None),
     ],
 )
-def test_what_a_query_finds_is_a_receipt(answer: QuerySmResp, expected: tuple[State, int, str | None] | None) -> None:
+def test_what_a_query_finds_is_a_receipt(
+    answer: QuerySmResp, expected: tuple[MessageState, int, str | None] | None
+) -> None:
     found = receipt_from_answer(Outstanding("7", "4477", "HOMING", NOW - timedelta(hours=1)), answer, NOW)
     if expected is None:
         assert found is None

@@ -4,10 +4,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from homing.carriers.smpp_inbound import DeliveryReader
-from homing.carriers.smpp_settings import SmppSettings
-from homing.doors import smpp_text
-from homing.doors.smpp_words import RequestRejected
+from homing.api.smpp import message_text
+from homing.api.smpp.statuses import RequestRejected
+from homing.carriers.smpp.inbound import DeliveryReader
+from homing.carriers.smpp.settings import SmppSettings
 from homing.model import CarrierInbound
 from homing.smpp import data_coding
 from homing.smpp.data_coding import DATA_CODINGS, FLASH, GSM7, GSM7_PACKED, UCS2
@@ -61,11 +61,11 @@ def test_both_directions_read_octets_alike(value: int, octets: bytes, text: str,
     assert isinstance(delivered, CarrierInbound)
     assert delivered.content == text
     if may_submit:
-        smpp_text.check(octets, value)
-        assert smpp_text.decode(octets, value).text == text
+        message_text.check(octets, value)
+        assert message_text.decode(octets, value).text == text
     else:
         with pytest.raises(RequestRejected):
-            smpp_text.check(octets, value)
+            message_text.check(octets, value)
 
 
 @pytest.mark.parametrize("value", range(256))
@@ -75,12 +75,12 @@ def test_what_may_be_submitted_is_read_alike_from_a_carrier(value: int) -> None:
     assert isinstance(delivered, CarrierInbound)
     assert delivered.content == "Hi"
     if DATA_CODINGS[value].is_plain:
-        assert smpp_text.decode(octets, value).text == "Hi"
+        assert message_text.decode(octets, value).text == "Hi"
 
 
 def test_a_character_of_two_octets_may_be_cut_between_two_parts() -> None:
     octets = "日本".encode("shift_jis")
-    assert smpp_text.decode_parts([octets[:1], octets[1:]], 0x05).text == "日本"
+    assert message_text.decode_parts([octets[:1], octets[1:]], 0x05).text == "日本"
 
 
 def test_the_message_classes_are_those_of_23_038() -> None:

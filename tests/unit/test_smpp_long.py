@@ -6,17 +6,17 @@ from typing import Any
 import pytest
 
 from homing.accounts.profile import Profile
+from homing.api.smpp import multipart
+from homing.api.smpp.multipart import MessagePart, complete_sets, part_of, submission_of
+from homing.api.smpp.statuses import RequestRejected, VendorStatus
+from homing.api.smpp.submit import read_submit
 from homing.dialects.laaffic.number import NUMBER as LAAFFIC
-from homing.doors import smpp_long
-from homing.doors.smpp_long import MessagePart, complete_sets, part_of, submission_of
-from homing.doors.smpp_submit import read_submit
-from homing.doors.smpp_words import RequestRejected, VendorStatus
 from homing.model import App, Recipient
 from homing.smpp import concatenation, tlvs, udh
 from homing.smpp.pdus import SubmitSm
-from homing.states import State
+from homing.states import MessageState
 from homing.text.gsm7 import encode
-from homing.text.segments import Encoding
+from homing.text.segments import TextEncoding
 
 NOW = datetime(2026, 11, 22, 12, 0, 0, tzinfo=UTC)
 ACCOUNT = Profile(7, "acme", False, (), 20, False, "ACME", frozenset({"ACME"}), {"a": App("a", "a", None, None)}, ())
@@ -59,12 +59,12 @@ def test_the_message_is_the_parts_joined_and_names_their_ids() -> None:
     ("octets", "data_coding", "text", "encoding"),
     [
         ((encode("5€")[:-1], encode("5€")[-1:]), 0, "5€", None),
-        (("😀".encode("utf-16-be")[:2], "😀".encode("utf-16-be")[2:]), 8, "😀", Encoding.UCS2),
+        (("😀".encode("utf-16-be")[:2], "😀".encode("utf-16-be")[2:]), 8, "😀", TextEncoding.UCS2),
         ((b"caf", b"\xe9"), 3, "café", None),
     ],
 )
 def test_a_character_that_was_cut_in_two_is_whole_again(
-    octets: tuple[bytes, bytes], data_coding: int, text: str, encoding: Encoding | None
+    octets: tuple[bytes, bytes], data_coding: int, text: str, encoding: TextEncoding | None
 ) -> None:
     parts = [part(n, one, data_coding=data_coding) for n, one in enumerate(octets, 1)]
     (group,) = submission_of(parts, ACCOUNT).groups
@@ -74,7 +74,7 @@ def test_a_character_that_was_cut_in_two_is_whole_again(
 def test_parts_of_two_codings_make_one_text() -> None:
     parts = [part(1, b"ok "), part(2, "你好".encode("utf-16-be"), data_coding=8)]
     (group,) = submission_of(parts, ACCOUNT).groups
-    assert (group.text, group.encoding) == ("ok 你好", Encoding.UCS2)
+    assert (group.text, group.encoding) == ("ok 你好", TextEncoding.UCS2)
 
 
 def test_a_part_that_can_never_be_text_is_refused_when_it_comes_and_half_a_character_when_all_are_there() -> None:
@@ -89,14 +89,14 @@ def test_a_part_that_can_never_be_text_is_refused_when_it_comes_and_half_a_chara
 
 def test_a_form_is_stored_and_read_back() -> None:
     form = part(1, b"x", data_coding=0xF0).form
-    assert smpp_long.decode(smpp_long.encode(form)) == form
+    assert multipart.decode(multipart.encode(form)) == form
 
 
 def test_a_receipt_of_a_part_without_a_message() -> None:
-    receipt = smpp_long.receipt_of(part(1, b"x"), State.EXPIRED, 1, 2)
+    receipt = multipart.receipt_of(part(1, b"x"), MessageState.EXPIRED, 1, 2)
     assert (receipt.message_id, receipt.number, receipt.sender, receipt.state) == (
         "101",
         "447700900123",
         "ACME",
-        State.EXPIRED,
+        MessageState.EXPIRED,
     )

@@ -1,7 +1,7 @@
 """Connections that have not bound: who goes when there are too many."""
 
-from homing.doors.smpp_newcomers import UnboundConnections
-from homing.kit.failure_counts import network_of
+from homing.api.smpp.unbound import UnboundConnections
+from homing.common.failure_counts import network_of
 
 
 def newcomers(dropped: list[str], items: int = 5, per_network: int = 4) -> UnboundConnections[str]:

@@ -7,16 +7,16 @@ import pytest
 
 from homing import errors, limits
 from homing.accounts.profile import Profile
-from homing.doors import smpp_text
-from homing.doors.smpp_submit import Submit, invalid_destinations, read_submit
-from homing.doors.smpp_words import STATUSES, RequestRejected, VendorStatus, status_of
+from homing.api.smpp import message_text
+from homing.api.smpp.statuses import STATUSES, RequestRejected, VendorStatus, status_of
+from homing.api.smpp.submit import Submit, invalid_destinations, read_submit
 from homing.model import App, Options, Recipient, Traffic
 from homing.smpp import concatenation, tlvs, udh
 from homing.smpp.concatenation import REFERENCE_16_BIT, REFERENCE_SAR, PartPosition
 from homing.smpp.pdus import DataSm, DistributionList, SmeAddress, SubmitMulti, SubmitSm
 from homing.smpp.statuses import CommandStatus
 from homing.text.gsm7 import encode
-from homing.text.segments import Encoding
+from homing.text.segments import TextEncoding
 
 NOW = datetime(2026, 11, 22, 12, 0, 0, tzinfo=UTC)
 ACCOUNT = Profile(
@@ -210,15 +210,15 @@ EURO = encode("5€ [ok]")
         ("é@ñ".encode("latin-1"), 0x03, "é@ñ", None),
         ("Привет".encode("iso8859-5"), 0x06, "Привет", None),
         ("שלום".encode("iso8859-8"), 0x07, "שלום", None),
-        ("你好 😀".encode("utf-16-be"), 0x08, "你好 😀", Encoding.UCS2),
-        ("ok".encode("utf-16-be"), 0x19, "ok", Encoding.UCS2),
+        ("你好 😀".encode("utf-16-be"), 0x08, "你好 😀", TextEncoding.UCS2),
+        ("ok".encode("utf-16-be"), 0x19, "ok", TextEncoding.UCS2),
     ],
 )
 def test_octets_are_read_as_their_data_coding_says(
-    octets: bytes, data_coding: int, text: str, encoding: Encoding | None
+    octets: bytes, data_coding: int, text: str, encoding: TextEncoding | None
 ) -> None:
-    smpp_text.check(octets, data_coding)
-    assert smpp_text.decode(octets, data_coding) == smpp_text.SubmittedText(text, encoding)
+    message_text.check(octets, data_coding)
+    assert message_text.decode(octets, data_coding) == message_text.SubmittedText(text, encoding)
 
 
 @pytest.mark.parametrize(
@@ -243,7 +243,7 @@ def test_octets_are_read_as_their_data_coding_says(
 )
 def test_what_is_no_text_in_its_data_coding_is_refused(octets: bytes, data_coding: int, status: int) -> None:
     with pytest.raises(RequestRejected) as refused:
-        smpp_text.decode(octets, data_coding)
+        message_text.decode(octets, data_coding)
     assert refused.value.status == status
 
 
@@ -280,14 +280,14 @@ def test_marks_zeros_and_another_default_alphabet_are_read_as_they_were_meant(
     parts: list[bytes], data_coding: int, charset: str, text: str
 ) -> None:
     for part in parts:
-        smpp_text.check(part, data_coding, charset)
-    assert smpp_text.decode_parts(parts, data_coding, charset).text == text
+        message_text.check(part, data_coding, charset)
+    assert message_text.decode_parts(parts, data_coding, charset).text == text
 
 
 @pytest.mark.parametrize(("octets", "charset"), [(b"\xe9", "ascii"), (b"\xe9", "utf-8"), (b"a\0b", "latin-1")])
 def test_what_is_no_text_in_the_accounts_default_alphabet_is_refused(octets: bytes, charset: str) -> None:
     with pytest.raises(RequestRejected) as refused:
-        smpp_text.decode(octets, 0, charset)
+        message_text.decode(octets, 0, charset)
     assert refused.value.status == VendorStatus.UNSUPPORTED_CONTENT
 
 
@@ -299,9 +299,9 @@ def test_every_refusal_and_failure_has_a_status_that_is_not_ok() -> None:
         return [kind, *(one for child in kind.__subclasses__() for one in tree(child))]
 
     for kind in tree(errors.Refusal) + tree(errors.PlatformFailure):
-        if kind is not RequestRejected and kind.__module__.startswith(("homing.errors", "homing.doors.smpp")):
+        if kind is not RequestRejected and kind.__module__.startswith(("homing.errors", "homing.api.smpp.listener")):
             assert status_of(kind()) != CommandStatus.ROK
-    assert status_of(errors.StoreAway()) == CommandStatus.RSYSERR
+    assert status_of(errors.DatabaseUnavailable()) == CommandStatus.RSYSERR
     assert status_of(errors.Overloaded()) == CommandStatus.RMSGQFUL
     assert status_of(KeyError("x")) == CommandStatus.RSYSERR
     assert all(0x400 <= one <= 0x4FF for one in VendorStatus)

@@ -10,7 +10,7 @@ from homing import limits
 from homing.model import PeriodGrain
 from homing.statistics.delta import FIGURES, Delta
 from homing.statistics.reading import shows_conversions
-from homing.statistics.report import By, grain_for, rate
+from homing.statistics.report import ReportGrouping, grain_for, rate
 from homing.statistics.rollup import first_minutes
 from homing.statistics.sums import add_up, names_of
 
@@ -94,21 +94,23 @@ def test_a_rate_lies_in_its_interval(hits: int, trials: int) -> None:
 @pytest.mark.parametrize(
     ("by", "ago", "grain"),
     [
-        (By.CARRIER, timedelta(hours=2), PeriodGrain.MINUTE),
-        (By.CARRIER, timedelta(hours=4), PeriodGrain.HOUR),
-        (By.CARRIER, timedelta(days=limits.STAT_HOUR_DAYS - 1), PeriodGrain.HOUR),
-        (By.CARRIER, timedelta(days=limits.STAT_HOUR_DAYS + 1), PeriodGrain.DAY),
-        (By.DAY, timedelta(hours=2), PeriodGrain.DAY),
-        (By.MINUTE, timedelta(hours=20), PeriodGrain.MINUTE),
+        (ReportGrouping.CARRIER, timedelta(hours=2), PeriodGrain.MINUTE),
+        (ReportGrouping.CARRIER, timedelta(hours=4), PeriodGrain.HOUR),
+        (ReportGrouping.CARRIER, timedelta(days=limits.STAT_HOUR_DAYS - 1), PeriodGrain.HOUR),
+        (ReportGrouping.CARRIER, timedelta(days=limits.STAT_HOUR_DAYS + 1), PeriodGrain.DAY),
+        (ReportGrouping.DAY, timedelta(hours=2), PeriodGrain.DAY),
+        (ReportGrouping.MINUTE, timedelta(hours=20), PeriodGrain.MINUTE),
     ],
 )
-def test_the_finest_periods_that_are_kept_and_not_too_many_are_read(by: By, ago: timedelta, grain: PeriodGrain) -> None:
+def test_the_finest_periods_that_are_kept_and_not_too_many_are_read(
+    by: ReportGrouping, ago: timedelta, grain: PeriodGrain
+) -> None:
     assert grain_for(by, NOW - ago, NOW, NOW) is grain
 
 
 def test_a_short_span_long_ago_is_read_by_what_is_still_kept() -> None:
     since = NOW - timedelta(days=limits.STAT_MINUTE_DAYS + 1)
-    assert grain_for(By.CARRIER, since, since + timedelta(hours=1), NOW) is PeriodGrain.HOUR
+    assert grain_for(ReportGrouping.CARRIER, since, since + timedelta(hours=1), NOW) is PeriodGrain.HOUR
 
 
 def test_days_are_kept_for_ever_and_hours_longer_than_minutes() -> None:

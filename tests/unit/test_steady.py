@@ -2,8 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 
-from homing.kit.ids import IdSource, id_time_ms
-from homing.kit.steady import SteadyClock
+from homing.common.ids import IdSource, id_time_ms
+from homing.common.steady_clock import SteadyClock
 
 START_S = 1_800_000_000.0
 

@@ -3,17 +3,9 @@
 import pytest
 
 from homing.text import gsm7
-from homing.text.segments import (
-    Encoding,
-    capacity,
-    choose_encoding,
-    count,
-    has_lone_surrogate,
-    split,
-    utf16_units,
-)
+from homing.text.segments import TextEncoding, capacity, choose_encoding, count, has_lone_surrogate, split, utf16_units
 
-GSM7, UCS2 = Encoding.GSM7, Encoding.UCS2
+GSM7, UCS2 = TextEncoding.GSM7, TextEncoding.UCS2
 
 
 @pytest.mark.parametrize(
@@ -44,7 +36,7 @@ GSM7, UCS2 = Encoding.GSM7, Encoding.UCS2
         ("\ud83d\ude00" * 67, UCS2, 3, 134),  # halves that meet are a pair on the wire
     ],
 )
-def test_a_text_has_its_encoding_parts_and_units(text: str, encoding: Encoding, parts: int, units: int) -> None:
+def test_a_text_has_its_encoding_parts_and_units(text: str, encoding: TextEncoding, parts: int, units: int) -> None:
     counted = count(text)
     assert (counted.encoding, counted.parts, counted.units) == (encoding, parts, units)
     assert len(split(text)) == parts
@@ -87,7 +79,7 @@ def test_a_longer_header_leaves_less_room() -> None:
     ("encoding", "udh", "units"),
     [(GSM7, 0, 160), (GSM7, 6, 153), (GSM7, 7, 152), (UCS2, 0, 70), (UCS2, 6, 67)],
 )
-def test_a_part_holds_what_its_header_leaves(encoding: Encoding, udh: int, units: int) -> None:
+def test_a_part_holds_what_its_header_leaves(encoding: TextEncoding, udh: int, units: int) -> None:
     assert capacity(encoding, udh) == units
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from homing import limits
-from homing.dispatch.written import Claim, WrittenMarks
+from homing.dispatch.written_marks import EndedClaim, WrittenMarks
 
 HERE = f"here:{os.getpid()}:link-1"
 STARTED = datetime(2026, 1, 1, tzinfo=UTC)
@@ -23,7 +23,7 @@ def opened(folder: Path, owner: str = HERE, **more: Path) -> WrittenMarks:
 
 
 def left(marks: WrittenMarks, owner: str, message_ids: Sequence[int], at: datetime = LATER) -> list[bool]:
-    return [marks.may_have_left(Claim(message_id, owner, at)) for message_id in message_ids]
+    return [marks.may_have_left(EndedClaim(message_id, owner, at)) for message_id in message_ids]
 
 
 def test_what_lives_or_runs_elsewhere_may_have_left(tmp_path: Path) -> None:
@@ -78,7 +78,7 @@ def test_marks_that_cannot_be_written_are_no_proof_for_others_and_are_kept_for_i
     assert list(tmp_path.glob("*.marks")) == []
     assert left(marks, HERE, [*many, 10**9]) == [True] * len(many) + [False]
     monkeypatch.undo()
-    assert opened(tmp_path / "a file" / "below").may_have_left(Claim(1, "here:1:x", LATER))
+    assert opened(tmp_path / "a file" / "below").may_have_left(EndedClaim(1, "here:1:x", LATER))
 
 
 def test_a_folder_that_cannot_be_written_costs_the_marks_alone(tmp_path: Path) -> None:

@@ -19,15 +19,15 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from homing import limits
-from homing.clients import AsyncLaafficClient, AsyncLiaClient, LaafficClient, LiaClient, Terms, errors
+from homing.clients import AsyncLaafficClient, AsyncLiaClient, CallTerms, LaafficClient, LiaClient, errors
 from homing.clients.lia import Message
 from tests.support import hostile
 from tests.support.hostile import Deed, Vendor, answer, raw
 from tests.support.server import free_port
 
 NUMBER = "8613800130001"
-PATIENT = Terms(timeout_s=5.0)
-SHORT = Terms(timeout_s=0.6)
+PATIENT = CallTerms(timeout_s=5.0)
+SHORT = CallTerms(timeout_s=0.6)
 SECRET = "pass-word-1"
 GETTING_ON_S = 3.0
 
@@ -45,7 +45,7 @@ SENT = {
 class Caller:
     """One dialect's client, made and called one way: a balance query, or a send, which must not be made twice."""
 
-    def __init__(self, dialect: str, way: str, url: str, terms: Terms) -> None:
+    def __init__(self, dialect: str, way: str, url: str, terms: CallTerms) -> None:
         self.dialect = dialect
         if dialect == "laaffic":
             make: Any = LaafficClient if way == "sync" else AsyncLaafficClient
@@ -88,7 +88,7 @@ def way(request: pytest.FixtureRequest) -> str:
 
 
 @contextlib.asynccontextmanager
-async def calling(dialect: str, way: str, url: str, terms: Terms = PATIENT) -> AsyncIterator[Caller]:
+async def calling(dialect: str, way: str, url: str, terms: CallTerms = PATIENT) -> AsyncIterator[Caller]:
     caller = Caller(dialect, way, url, terms)
     try:
         yield caller
@@ -211,7 +211,7 @@ async def test_without_a_connection_a_send_is_tried_again_and_known_not_to_have_
 
 async def test_a_send_that_found_no_connection_goes_out_once_the_vendor_is_back(dialect: str, way: str) -> None:
     port = free_port()
-    async with calling(dialect, way, f"http://127.0.0.1:{port}", Terms(timeout_s=5.0, attempts=9)) as caller:
+    async with calling(dialect, way, f"http://127.0.0.1:{port}", CallTerms(timeout_s=5.0, attempts=9)) as caller:
         sending = asyncio.create_task(caller.send())
         await asyncio.sleep(0.1)
         async with Vendor(answer(SENT[dialect]), port=port) as vendor:
@@ -392,7 +392,7 @@ def certificate(folder: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
 async def test_https_is_spoken_to_whom_the_certificate_is_trusted(tmp_path: Path, dialect: str, way: str) -> None:
     serving, trusting = certificate(tmp_path)
     async with Vendor(answer(SENT[dialect]), tls=serving) as vendor:
-        async with calling(dialect, way, vendor.url, Terms(tls=trusting)) as caller:
+        async with calling(dialect, way, vendor.url, CallTerms(tls=trusting)) as caller:
             for _ in range(3):
                 assert await caller.send()
         assert vendor.connections == 1

@@ -11,10 +11,10 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from homing import limits
-from homing.console.attention import read_attention
+from homing.api.http.auth_guard import AuthGuard
+from homing.console.alerts import read_attention
 from homing.dialects.lia.number import NUMBER as LIA
 from homing.dialects.registry import DIALECTS
-from homing.doors.auth_guard import AuthGuard
 from homing.doors.smpp_dialect import NUMBER as SMPP
 from homing.intake.intake import utc_now
 from homing.smpp.statuses import CommandStatus

@@ -16,10 +16,10 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 
 from homing import limits
-from homing.carriers.base import Report
+from homing.carriers.base import CarrierReport
 from homing.carriers.kinds import make, read_settings
-from homing.carriers.smpp import SmppCarrier
-from homing.errors import OperatorError
+from homing.carriers.smpp.carrier import SmppCarrier
+from homing.errors import InvalidInput
 from homing.intake.intake import utc_now
 from homing.model import Answer, CarrierInbound, CarrierReceipt, LateAnswer, Outbound, Outcome, Outstanding
 from homing.smpp.codec import encode
@@ -37,7 +37,7 @@ from homing.smpp.pdus import (
 from homing.smpp.session import SessionEnd
 from homing.smpp.statuses import CommandStatus
 from homing.smpp.tlvs import MESSAGE_PAYLOAD
-from homing.states import State
+from homing.states import MessageState
 from homing.text.segments import count
 from tests.support.carriers import first_answers, unmarked
 from tests.support.smsc import PASSWORD, SYSTEM_ID, Deed, Link, Smsc, hexadecimal, in_turn, padded, status_of
@@ -72,7 +72,7 @@ class Line:
     """A carrier bound to a centre, with a reader of its reports as Homing has one."""
 
     carrier: SmppCarrier
-    reports: list[Report] = field(default_factory=list)
+    reports: list[CarrierReport] = field(default_factory=list)
     batches: list[int] = field(default_factory=list)
     may_store: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -147,7 +147,7 @@ async def test_a_message_goes_its_receipt_comes_and_both_name_it_alike(smsc: Sms
         assert answer == Answer(Outcome.ACCEPTED, "1")
         await line.until(lambda: line.reports)
         (receipt,) = line.receipts
-        assert (receipt.carrier_ref, receipt.state, receipt.number) == ("1", State.DELIVERED, "447700900000")
+        assert (receipt.carrier_ref, receipt.state, receipt.number) == ("1", MessageState.DELIVERED, "447700900000")
         assert receipt.raw.startswith("id:1 sub:001 dlvrd:001")
         assert smsc.texts == [("447700900000", "Your code is 1234")]
         (submit,) = smsc.submits
@@ -264,7 +264,7 @@ async def test_a_receipt_may_come_before_the_answer_or_never_or_twice_or_in_tlvs
         await line.send(message(4))
         await line.until(lambda: len(line.receipts) == 4)
         last = line.receipts[-1]
-        assert (last.carrier_ref, last.state, last.error_code) == ("4", State.UNDELIVERABLE, "007")
+        assert (last.carrier_ref, last.state, last.error_code) == ("4", MessageState.UNDELIVERABLE, "007")
         assert last.raw == "receipted_message_id=4 message_state=5 network_error_code=030007"
 
 
@@ -581,7 +581,7 @@ async def test_a_key_with_a_passphrase_is_an_error_and_no_question_on_the_termin
 
 @pytest.mark.parametrize("settings", ['"tls": true, "tls_key_file": "k"', '"tls_certificate_file": "c"'])
 def test_a_certificate_that_could_not_be_used_is_refused(settings: str) -> None:
-    with pytest.raises(OperatorError, match="without tls"):
+    with pytest.raises(InvalidInput, match="without tls"):
         read_settings("smpp", f'{{"host": "h", "system_id": "s", {settings}}}')
 
 
@@ -819,7 +819,9 @@ async def test_data_sm_brings_messages_and_receipts_too(smsc: Smsc) -> None:
         for request in (text, receipt):
             assert status_of(await connection.request(request)) == CommandStatus.ROK
         assert [one.content for one in line.inbound] == ["yes"]
-        assert [(one.carrier_ref, one.state, one.error_code) for one in line.receipts] == [("9", State.EXPIRED, "003")]
+        assert [(one.carrier_ref, one.state, one.error_code) for one in line.receipts] == [
+            ("9", MessageState.EXPIRED, "003")
+        ]
 
 
 async def test_a_receipt_that_cannot_be_read_is_answered_counted_and_kept(smsc: Smsc) -> None:
@@ -915,8 +917,8 @@ async def test_a_carrier_that_can_be_asked_is_asked_about_what_is_old(smsc: Smsc
         await line.until(lambda: len(smsc.queries) == 4)
         await line.until(lambda: len(line.receipts) == 2)
         assert [(one.carrier_ref, one.state, one.number) for one in line.receipts] == [
-            ("7", State.DELIVERED, "447700900007"),
-            ("8", State.UNDELIVERABLE, "447700900008"),
+            ("7", MessageState.DELIVERED, "447700900007"),
+            ("8", MessageState.UNDELIVERABLE, "447700900008"),
         ]
         assert {(one.source_addr, one.source_addr_ton) for one in smsc.queries} == {("HOMING", 5)}
     smsc.queries.clear()

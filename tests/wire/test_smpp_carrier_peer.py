@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from homing.carriers.base import Report
+from homing.carriers.base import CarrierReport
 from homing.carriers.kinds import make
 from homing.intake.intake import utc_now
 from homing.model import Answer, CarrierInbound, CarrierReceipt, Outbound, Outcome
-from homing.states import State
+from homing.states import MessageState
 from homing.text.segments import count
 from tests.support.carriers import unmarked
 from tests.support.server import free_port
@@ -35,7 +35,7 @@ async def test_smpp34_is_bound_to_takes_messages_and_reports_them() -> None:
     await centre.start()
     settings = {"host": "127.0.0.1", "port": port, "system_id": "homing", "password": "secret"}
     carrier = make("smpp", json.dumps(settings), random.Random(7), utc_now)
-    reports: list[Report] = []
+    reports: list[CarrierReport] = []
     submits: list[Any] = []
 
     async def serve() -> None:
@@ -97,8 +97,8 @@ async def test_smpp34_is_bound_to_takes_messages_and_reports_them() -> None:
     taken = {answer.carrier_ref for answer in answers.values() if answer.outcome is Outcome.ACCEPTED}
     assert {one.carrier_ref for one in receipts} == taken
     assert {(one.state, one.number) for one in receipts} == {
-        (State.DELIVERED, "4915112340001"),
-        (State.DELIVERED, "4915112340004"),
+        (MessageState.DELIVERED, "4915112340001"),
+        (MessageState.DELIVERED, "4915112340004"),
     }
     replies = [one for one in reports if isinstance(one, CarrierInbound)]
     assert {(one.number, one.recipient, one.content) for one in replies} == {

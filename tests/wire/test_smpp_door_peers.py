@@ -16,7 +16,7 @@ from urllib.request import urlopen
 
 import pytest
 
-from homing.states import State
+from homing.states import MessageState
 from tests.support.server import REPLYING, Account, Server, free_port
 from tests.support.waiting import until_blocking
 
@@ -36,9 +36,9 @@ def smpp(server: Server) -> tuple[str, int]:
     return host, int(port)
 
 
-async def state_of(server: Server, message_id: str) -> State:
+async def state_of(server: Server, message_id: str) -> MessageState:
     row = await server.query_row("SELECT state FROM message WHERE message_id = $1", int(message_id))
-    return State(row["state"])
+    return MessageState(row["state"])
 
 
 # ---- smpplib
@@ -47,7 +47,7 @@ async def state_of(server: Server, message_id: str) -> State:
 async def test_smpplib_binds_sends_and_hears(server: Server, smpp: tuple[str, int], account: Account) -> None:
     pytest.importorskip("smpplib", reason="smpplib is not installed")
     sent, heard = await asyncio.to_thread(_smpplib, smpp, account)
-    assert await state_of(server, sent) is State.DELIVERED
+    assert await state_of(server, sent) is MessageState.DELIVERED
     assert any(f"id:{sent} ".encode() in one and b"stat:DELIVRD" in one for one in heard), heard
     assert any(b"id:" not in one for one in heard), "the reply"
 
@@ -111,7 +111,7 @@ async def test_the_documents_example_prints_what_it_says(
     )
     accepted, receipt = ended.stdout.splitlines()
     message_id = accepted.removeprefix("accepted as ").strip("\0")
-    assert await state_of(server, message_id) is State.DELIVERED
+    assert await state_of(server, message_id) is MessageState.DELIVERED
     assert receipt.startswith(f"receipt: id:{message_id} sub:001 dlvrd:001 submit date:")
     assert receipt.endswith("stat:DELIVRD err:000 text:Your code is 123456")
 
@@ -122,7 +122,7 @@ async def test_the_documents_example_prints_what_it_says(
 async def test_smpp34_binds_sends_and_hears(server: Server, smpp: tuple[str, int], account: Account) -> None:
     pytest.importorskip("smpp34", reason="smpp34 is not installed")
     sent, heard = await _smpp34(smpp, account)
-    assert await state_of(server, sent) is State.DELIVERED
+    assert await state_of(server, sent) is MessageState.DELIVERED
     assert any(f"id:{sent} ".encode() in one and b"stat:DELIVRD" in one for one in heard), heard
     assert any(b"id:" not in one for one in heard), "the reply"
 
@@ -238,7 +238,7 @@ async def test_kannel_binds_sends_and_hears(
     rows = await server.query(
         "SELECT number, text, segments, state FROM message WHERE account_id = $1", account.account_id
     )
-    assert sorted((row["number"], row["segments"], State(row["state"]).name) for row in rows) == sorted(
+    assert sorted((row["number"], row["segments"], MessageState(row["state"]).name) for row in rows) == sorted(
         [
             (DELIVERED, 1, "DELIVERED"),
             (DELIVERED, 2, "DELIVERED"),

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from homing import errors, limits
-from homing.kit.batching import Batcher
+from homing.common.batching import Batcher
 from homing.model import BindKind
 from homing.store.database import Database
 

@@ -8,8 +8,8 @@ import structlog
 
 from homing import limits
 from homing.accounts.profile import Credential, Profile
-from homing.kit.batching import Batcher
-from homing.kit.crypto import Vault
+from homing.common.batching import Batcher
+from homing.common.crypto import Vault
 from homing.model import GENERAL, App, Template
 from homing.store.database import Database, Record
 

@@ -5,7 +5,7 @@ from typing import Final
 import msgspec
 
 from homing import limits
-from homing.kit.networks import Network, is_within
+from homing.common.networks import Network, is_within
 from homing.model import App, Template
 
 SMPP_CHARSET_DEFAULT: Final = "gsm7"

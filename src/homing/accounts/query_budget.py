@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from homing import errors, limits
 from homing.accounts.profile import Profile
-from homing.kit.buckets import TokenBucket, TokenBuckets
+from homing.common.token_bucket import TokenBucket, TokenBuckets
 
 
 class QueryBudget:

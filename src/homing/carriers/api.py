@@ -8,16 +8,16 @@ from typing import Annotated, Protocol
 import msgspec
 
 from homing import limits
-from homing.carriers.base import Answered, Clock, Health, Leaving, Report
-from homing.carriers.outstanding import Asked, Questions
-from homing.carriers.secret import SECRET
-from homing.carriers.verdicts import NO_FLASH, answer_of
-from homing.carriers.window import Window
+from homing.carriers.base import Answered, CarrierHealth, CarrierReport, Clock, Leaving
+from homing.carriers.call_outcomes import NO_FLASH, answer_of
+from homing.carriers.secret_mark import SECRET
+from homing.carriers.status_poller import PendingQuery, StatusPoller
+from homing.carriers.window import CarrierWindow
 from homing.clients.errors import ClientError
-from homing.kit.backoff import doubling_s
-from homing.kit.storable import storable
+from homing.common.backoff import doubling_s
+from homing.common.storable_text import storable_text
 from homing.model import Answer, CarrierReceipt, Outbound, Outcome, Outstanding
-from homing.states import TABLE, State
+from homing.states import TABLE, MessageState
 
 LATE = Answer(Outcome.DEFERRED, error_text="no free connection to the vendor")
 
@@ -44,7 +44,7 @@ class ApiSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         return False
 
 
-class Manner(msgspec.Struct, frozen=True):
+class CallShape(msgspec.Struct, frozen=True):
     """How a vendor is called: how many messages of one text a call carries, how long after sending it is asked about
     them (0: never), about how many in a call, and how many such calls a second.
     """
@@ -78,7 +78,7 @@ class ApiCarrier:
         self,
         api: VendorApi,
         settings: ApiSettings,
-        manner: Manner,
+        manner: CallShape,
         chance: random.Random,
         clock: Clock,
     ) -> None:
@@ -87,9 +87,9 @@ class ApiCarrier:
         self._manner = manner
         self._chance = chance
         self._clock = clock
-        self._window = Window(settings.window, settings.per_s, chance)
+        self._window = CarrierWindow(settings.window, settings.per_s, chance)
         self._connections = asyncio.Semaphore(settings.connections)
-        self._questions = Questions(manner.ask_after_s)
+        self._questions = StatusPoller(manner.ask_after_s)
         self._asked_more = asyncio.Event()
         self._last_error = ""
 
@@ -99,8 +99,8 @@ class ApiCarrier:
     async def close(self) -> None:
         await self._api.close()
 
-    def health(self) -> Health:
-        return Health(
+    def health(self) -> CarrierHealth:
+        return CarrierHealth(
             self._window.is_up,
             {
                 "under_way": self._window.under_way,
@@ -132,7 +132,7 @@ class ApiCarrier:
         for message in outstanding:
             self._questions.add(message.carrier_ref, message.submitted_at.timestamp(), self._now_s())
 
-    async def reports(self) -> AsyncIterator[Sequence[Report]]:
+    async def reports(self) -> AsyncIterator[Sequence[CarrierReport]]:
         """What the vendor answers when it is asked; what it pushes comes in by a door."""
         failures = 0
         while True:
@@ -144,7 +144,7 @@ class ApiCarrier:
                 receipts = await self._api.ask([one.carrier_ref for one in asked])
             except ClientError as error:
                 failures += 1
-                self._last_error = storable(str(error), limits.CARRIER_WORDS_CHARS_MAX)
+                self._last_error = storable_text(str(error), limits.CARRIER_WORDS_CHARS_MAX)
                 pause_s = doubling_s(failures, limits.API_THROTTLE_S, limits.API_THROTTLE_S_MAX, self._chance)
                 self._put_back(asked, pause_s)
                 await asyncio.sleep(pause_s)
@@ -161,7 +161,7 @@ class ApiCarrier:
     def _now_s(self) -> float:
         return self._clock().timestamp()
 
-    def _put_back(self, asked: Sequence[Asked], pause_s: float) -> None:
+    def _put_back(self, asked: Sequence[PendingQuery], pause_s: float) -> None:
         at_s = self._now_s() + pause_s
         for question in asked:
             self._questions.put_back(question, at_s)
@@ -179,7 +179,7 @@ class ApiCarrier:
         try:
             answers = await self._api.send(messages)
         except ClientError as error:
-            self._last_error = storable(str(error), limits.CARRIER_WORDS_CHARS_MAX)
+            self._last_error = storable_text(str(error), limits.CARRIER_WORDS_CHARS_MAX)
             self._window.failed(error)
             answers = [answer_of(error)] * len(messages)
         else:
@@ -202,8 +202,8 @@ class ApiCarrier:
         except TimeoutError:
             return
 
-    def _ask_again(self, asked: Sequence[Asked], receipts: Sequence[CarrierReceipt]) -> None:
-        ended = {one.carrier_ref for one in receipts if TABLE[State(one.state)].final}
+    def _ask_again(self, asked: Sequence[PendingQuery], receipts: Sequence[CarrierReceipt]) -> None:
+        ended = {one.carrier_ref for one in receipts if TABLE[MessageState(one.state)].final}
         for one in asked:
             if one.carrier_ref not in ended:
                 self._questions.again(one, self._now_s())

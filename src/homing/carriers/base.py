@@ -10,14 +10,14 @@ import msgspec
 
 from homing.model import Answer, CarrierInbound, CarrierReceipt, LateAnswer, Outbound, Outstanding
 
-Report = CarrierReceipt | CarrierInbound | LateAnswer
+CarrierReport = CarrierReceipt | CarrierInbound | LateAnswer
 Answered = Callable[[Outbound, Answer], None]
 Leaving = Callable[[Sequence[Outbound]], None]
 Clock = Callable[[], datetime]
-"""The process's (kit/steady.py). Submits' times are by it, and so must be all that is held against them."""
+"""The process's (common/steady_clock.py). Submits' times are by it, and so must be all that is held against them."""
 
 
-class Health(msgspec.Struct, frozen=True):
+class CarrierHealth(msgspec.Struct, frozen=True):
     """How a carrier's sessions do. `detail` is for people: links, window, rate, last errors."""
 
     is_up: bool
@@ -52,16 +52,16 @@ class Carrier(Protocol):
 
     async def submit(self, batch: Sequence[Outbound], answered: Answered, leaving: Leaving) -> None: ...
 
-    def reports(self) -> AsyncIterator[Sequence[Report]]: ...
+    def reports(self) -> AsyncIterator[Sequence[CarrierReport]]: ...
 
     async def resume(self, outstanding: Sequence[Outstanding]) -> None: ...
 
-    def health(self) -> Health: ...
+    def health(self) -> CarrierHealth: ...
 
     async def close(self) -> None: ...
 
 
-class Pushed(msgspec.Struct, frozen=True):
+class WebhookRequest(msgspec.Struct, frozen=True):
     """A call by which a carrier tells us something: `path` is what follows the carrier's own address."""
 
     method: str
@@ -71,20 +71,20 @@ class Pushed(msgspec.Struct, frozen=True):
     body: bytes
 
 
-class Heard(msgspec.Struct, frozen=True):
+class WebhookResult(msgspec.Struct, frozen=True):
     """What a carrier's call said, and what it is answered once that is durable."""
 
-    reports: Sequence[Report]
+    reports: Sequence[CarrierReport]
     status: int = 200
     content_type: str = "text/plain"
     body: bytes = b"ok"
 
 
-class Listener(Protocol):
-    """A kind whose carriers push: reads their calls. Pure; raises `BadReport` for what it cannot read."""
+class WebhookParser(Protocol):
+    """A kind whose carriers push: reads their calls. Pure; raises `MalformedReport` for what it cannot read."""
 
-    def read(self, pushed: Pushed) -> Heard: ...
+    def read(self, pushed: WebhookRequest) -> WebhookResult: ...
 
 
-class BadReport(Exception):
+class MalformedReport(Exception):
     """A carrier's call that cannot be read; the text says why."""

@@ -14,26 +14,35 @@ from urllib.parse import urlsplit
 import msgspec
 
 from homing import limits
-from homing.carriers.api import ApiCarrier, ApiSettings, Manner
-from homing.carriers.base import BadReport, Clock, Heard, Pushed, Report
+from homing.carriers.api import ApiCarrier, ApiSettings, CallShape
+from homing.carriers.base import CarrierReport, Clock, MalformedReport, WebhookRequest, WebhookResult
 from homing.carriers.http_reading import (
     WHOLE,
-    Document,
     InboundForm,
-    Pick,
+    PushAcknowledgement,
     ReceiptForm,
-    Reply,
-    Said,
+    ReceivedDocument,
+    SendAnswerRules,
+    ValuePath,
     known_charset,
     parameter_of,
     walk,
 )
-from homing.carriers.http_template import Json, Text, Values, escape_for, in_header, in_url, names_in, values_of
-from homing.carriers.secret import SECRET
-from homing.clients.call import HttpRequest, Terms, parse_base
+from homing.carriers.http_template import (
+    JsonTemplate,
+    TextTemplate,
+    Values,
+    escape_for,
+    in_header,
+    in_url,
+    names_in,
+    values_of,
+)
+from homing.carriers.secret_mark import SECRET
+from homing.clients.call import CallTerms, ClientRequest, parse_base
 from homing.clients.errors import TooLarge
 from homing.clients.reading import Unreadable, body_of, failure_of
-from homing.kit.url_spelling import in_request_line
+from homing.common.url_spelling import in_request_line
 from homing.model import Answer, CarrierInbound, CarrierReceipt, Outbound, Outcome
 
 SECRET_HOLE: Final = "{secret."  # noqa: S105 - what a secret's placeholder begins with
@@ -44,7 +53,7 @@ OUTCOMES: Final = {outcome.name.lower(): outcome for outcome in Outcome}
 Pairs = dict[str, str]
 
 
-class HttpSettings(ApiSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class HttpCarrierSettings(ApiSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a vendor wants and says. All but `secrets` may hold {placeholders} (`http_template`).
 
     `form`, `json` or `raw` is the body; `raw_type` its type, which also tells how its values are escaped. `basic` is
@@ -64,7 +73,7 @@ class HttpSettings(ApiSettings, frozen=True, kw_only=True, forbid_unknown_fields
     bearer: str | None = None
     secrets: Annotated[Pairs, SECRET] = msgspec.field(default_factory=dict)
     words: dict[str, Pairs] = msgspec.field(default_factory=dict)
-    reply: Reply
+    reply: SendAnswerRules
     receipt: ReceiptForm | None = None
     inbound: InboundForm | None = None
     push_charset: str = ""
@@ -86,7 +95,7 @@ class HttpSettings(ApiSettings, frozen=True, kw_only=True, forbid_unknown_fields
         HttpTemplate(self)
 
 
-def open_secret(settings: HttpSettings) -> str | None:
+def open_secret(settings: HttpCarrierSettings) -> str | None:
     """The setting that authenticates and holds its secret as it stands, where `secrets` is the place for it; None: none
     does.
     """
@@ -103,10 +112,10 @@ def open_secret(settings: HttpSettings) -> str | None:
 class HttpTemplate:
     """Writes the requests that the settings describe."""
 
-    def __init__(self, settings: HttpSettings) -> None:
+    def __init__(self, settings: HttpCarrierSettings) -> None:
         """Raises ValueError."""
 
-        def texts(pairs: Pairs | None) -> dict[str, Text]:
+        def texts(pairs: Pairs | None) -> dict[str, TextTemplate]:
             return {name: self._text(value) for name, value in (pairs or {}).items()}
 
         self._secrets = settings.secrets
@@ -120,22 +129,22 @@ class HttpTemplate:
         self._query = texts(settings.query)
         self._headers = texts(settings.headers)
         self._form = texts(settings.form)
-        self._json = None if settings.json is None else Json(settings.json, settings.secrets)
+        self._json = None if settings.json is None else JsonTemplate(settings.json, settings.secrets)
         self._raw = None if settings.raw is None else self._text(settings.raw)
         self._type = _type(settings)
         self._basic = None if settings.basic is None else tuple(map(self._text, settings.basic))
         self._bearer = None if settings.bearer is None else self._text(settings.bearer)
 
-    def render(self, values: Values) -> HttpRequest:
+    def render(self, values: Values) -> ClientRequest:
         query = "&".join(filter(None, (self._query_written.fill(values, in_url), _encoded(self._query, values))))
         query = in_request_line(query)
         target = in_request_line(self._path.fill(values, in_url))
-        return HttpRequest(
+        return ClientRequest(
             self._method, f"{target}?{query}" if query else target, self._all_headers(values), self._body(values)
         )
 
-    def _text(self, template: str) -> Text:
-        return Text(template, self._secrets)
+    def _text(self, template: str) -> TextTemplate:
+        return TextTemplate(template, self._secrets)
 
     def _all_headers(self, values: Values) -> dict[str, str]:
         headers = {"User-Agent": "Homing"}
@@ -159,7 +168,7 @@ class HttpTemplate:
 class HttpApi:
     """Sends, and reads what is answered."""
 
-    def __init__(self, settings: HttpSettings, clock: Clock) -> None:
+    def __init__(self, settings: HttpCarrierSettings, clock: Clock) -> None:
         from homing.clients.aiohttp_transport import AsyncTransport  # slow to import: settings are read without it
 
         self._template = HttpTemplate(settings)
@@ -168,7 +177,7 @@ class HttpApi:
         self._timeout_s = settings.timeout_s
         self._clock = clock
         self._transport = AsyncTransport(
-            self._template.base, Terms(timeout_s=settings.timeout_s, connections=settings.connections)
+            self._template.base, CallTerms(timeout_s=settings.timeout_s, connections=settings.connections)
         )
 
     async def send(self, messages: Sequence[Outbound]) -> Sequence[Answer]:
@@ -179,7 +188,7 @@ class HttpApi:
             return [Answer(Outcome.REFUSED, None, "template", str(error))]
         reply = await self._transport.exchange(request, self._timeout_s)
         try:
-            document = Document(body_of(reply))
+            document = ReceivedDocument(body_of(reply))
         except (Unreadable, TooLarge) as error:
             return [Answer(Outcome.UNKNOWN, None, f"HTTP {reply.status}", str(error))]
         rule = next((rule for rule in self._reply.rules if rule.holds(reply.status, document)), None)
@@ -199,75 +208,77 @@ class HttpApi:
         await self._transport.close()
 
 
-def make(settings: HttpSettings, chance: random.Random, clock: Clock) -> ApiCarrier:
-    return ApiCarrier(HttpApi(settings, clock), settings, Manner(), chance, clock)
+def make(settings: HttpCarrierSettings, chance: random.Random, clock: Clock) -> ApiCarrier:
+    return ApiCarrier(HttpApi(settings, clock), settings, CallShape(), chance, clock)
 
 
-class NotOfThisForm(BadReport):
+class FormMismatch(MalformedReport):
     """A push that has nothing of what its address is for."""
 
 
 NOT_DESCRIBED: Final = "no such pushes are described in this carrier's settings"
 
 
-class HttpListener:
+class HttpWebhookParser:
     """Reads what the vendor pushes."""
 
-    def __init__(self, settings: HttpSettings, clock: Clock) -> None:
+    def __init__(self, settings: HttpCarrierSettings, clock: Clock) -> None:
         self._receipt = settings.receipt
         self._inbound = settings.inbound
         self._charset = known_charset(settings.push_charset)
         self._clock = clock
 
-    def read(self, pushed: Pushed) -> Heard:
+    def read(self, pushed: WebhookRequest) -> WebhookResult:
         """What has nothing of what its address is for is read as of the other one: some vendors have one for both."""
         ways = {"report": self._read_reports, "inbound": self._read_replies}
         if pushed.path not in ways:
-            raise NotOfThisForm(NOT_DESCRIBED)
+            raise FormMismatch(NOT_DESCRIBED)
         document = self._document(pushed)
         try:
             return ways.pop(pushed.path)(document)
-        except NotOfThisForm as error:
+        except FormMismatch as error:
             (other,) = ways.values()
             try:
                 return other(document)
-            except BadReport:
+            except MalformedReport:
                 raise error from None
 
-    def _document(self, pushed: Pushed) -> Document:
+    def _document(self, pushed: WebhookRequest) -> ReceivedDocument:
         if pushed.method != "POST" or not pushed.body.strip():
             charset = known_charset(parameter_of(pushed.content_type, "charset")) or self._charset
-            return Document(pushed.query, charset)
+            return ReceivedDocument(pushed.query, charset)
         is_multipart = pushed.content_type.lower().lstrip().startswith("multipart/form-data")
         boundary = parameter_of(pushed.content_type, "boundary") if is_multipart else ""
         charset = known_charset(parameter_of(pushed.content_type, "charset")) or self._charset
-        return Document(pushed.body, charset, boundary.encode("latin-1", "replace"))
+        return ReceivedDocument(pushed.body, charset, boundary.encode("latin-1", "replace"))
 
-    def _read_reports(self, document: Document) -> Heard:
+    def _read_reports(self, document: ReceivedDocument) -> WebhookResult:
         form = self._receipt
         if form is None:
-            raise NotOfThisForm(NOT_DESCRIBED)
+            raise FormMismatch(NOT_DESCRIBED)
         other = self._inbound if form.each else None
         return _heard([self._read_receipt(form, one, other) for one in _each(form.each, document)], form.answer)
 
-    def _read_replies(self, document: Document) -> Heard:
+    def _read_replies(self, document: ReceivedDocument) -> WebhookResult:
         form = self._inbound
         if form is None:
-            raise NotOfThisForm(NOT_DESCRIBED)
+            raise FormMismatch(NOT_DESCRIBED)
         other = self._receipt if form.each else None
         return _heard([self._read_inbound(form, one, other) for one in _each(form.each, document)], form.answer)
 
-    def _read_receipt(self, form: ReceiptForm, document: Document, other: InboundForm | None = None) -> Report:
+    def _read_receipt(
+        self, form: ReceiptForm, document: ReceivedDocument, other: InboundForm | None = None
+    ) -> CarrierReport:
         """`other`: what it may be too, one of a list of both."""
         ref, word = form.ref.find(document), form.state.find(document)
         if not ref or word is None:
             if other is not None:
-                with contextlib.suppress(NotOfThisForm):
+                with contextlib.suppress(FormMismatch):
                     return self._read_inbound(other, document)
-            raise NotOfThisForm("no reference, or no state")
+            raise FormMismatch("no reference, or no state")
         state = form.state_of(word)
         if state is None:
-            raise BadReport("a state that the settings do not know")
+            raise MalformedReport("a state that the settings do not know")
         return CarrierReceipt(
             ref,
             state,
@@ -277,18 +288,20 @@ class HttpListener:
             _found(form.number, document),
         )
 
-    def _read_inbound(self, form: InboundForm, document: Document, other: ReceiptForm | None = None) -> Report:
+    def _read_inbound(
+        self, form: InboundForm, document: ReceivedDocument, other: ReceiptForm | None = None
+    ) -> CarrierReport:
         number, recipient, text = (pick.find(document) for pick in (form.number, form.recipient, form.text))
         if not number or recipient is None or text is None:
             if other is not None:
-                with contextlib.suppress(NotOfThisForm):
+                with contextlib.suppress(FormMismatch):
                     return self._read_receipt(other, document)
-            raise NotOfThisForm("no number, recipient or text")
+            raise FormMismatch("no number, recipient or text")
         at = (form.time.find(document) if form.time else None) or self._clock()
         return CarrierInbound(number, recipient, text, at, _found(form.ref, document) or "")
 
 
-def _type(settings: HttpSettings) -> str:
+def _type(settings: HttpCarrierSettings) -> str:
     if settings.json is not None:
         return "application/json"
     if settings.raw is not None:
@@ -296,27 +309,27 @@ def _type(settings: HttpSettings) -> str:
     return FORM if settings.form is not None else ""
 
 
-def _encoded(pairs: dict[str, Text], values: Values) -> str:
+def _encoded(pairs: dict[str, TextTemplate], values: Values) -> str:
     return "&".join(f"{in_url(name)}={in_url(text.fill(values))}" for name, text in pairs.items())
 
 
-def _found(pick: Pick | None, document: Document) -> str | None:
+def _found(pick: ValuePath | None, document: ReceivedDocument) -> str | None:
     return None if pick is None else pick.find(document) or None
 
 
-def _each(path: str, whole: Document) -> list[Document]:
+def _each(path: str, whole: ReceivedDocument) -> list[ReceivedDocument]:
     """The documents that a push holds: itself, or the members of its list."""
     if not path:
         return [whole]
     listed = whole.members if path == WHOLE else walk(whole.members, path)
     if isinstance(listed, dict):  # one, which some vendors push without its list
-        return [whole] if path == WHOLE else [Document(msgspec.json.encode(listed))]
+        return [whole] if path == WHOLE else [ReceivedDocument(msgspec.json.encode(listed))]
     if not isinstance(listed, list):
-        raise NotOfThisForm(f"no list at {path}")
+        raise FormMismatch(f"no list at {path}")
     if len(listed) > limits.RECEIPTS_BATCH_MAX:
-        raise BadReport(f"too long a list at {path}")
-    return [Document(msgspec.json.encode(one)) for one in listed]
+        raise MalformedReport(f"too long a list at {path}")
+    return [ReceivedDocument(msgspec.json.encode(one)) for one in listed]
 
 
-def _heard(reports: Sequence[Report], said: Said) -> Heard:
-    return Heard(tuple(reports), said.status, said.content_type, said.body.encode())
+def _heard(reports: Sequence[CarrierReport], said: PushAcknowledgement) -> WebhookResult:
+    return WebhookResult(tuple(reports), said.status, said.content_type, said.body.encode())

@@ -11,7 +11,7 @@ import msgspec
 
 from homing import limits
 from homing.clients.reading import YEARS, Unreadable, letters, parse
-from homing.states import State
+from homing.states import MessageState
 
 STEP: Final = re.compile(r"([^.\[\]]+)|\[(\d{1,6})\]")
 PATH: Final = re.compile(r"(?:[^.\[\]]+|\[\d{1,6}\])(?:\.[^.\[\]]+|\[\d{1,6}\])*")
@@ -37,7 +37,7 @@ CHARSETS: Final = frozenset(
 """What a push may be written in, by Python's names: others are no alphabets, or can be made to cost much."""
 
 
-class Document:
+class ReceivedDocument:
     """What was received: its text, and its members where it is JSON or a form.
 
     `charset`: one of `CHARSETS`, or '' where nobody tells it: UTF-8 then, and Latin-1 for what is none, so that no
@@ -50,7 +50,7 @@ class Document:
         self.members = _parts(body, boundary, charset) if boundary else _members(body, charset)
 
 
-class Pick(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class ValuePath(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Where a value stands: `at`, a path like `data.items[0].id` into JSON or a form's field; or `pattern`, a regular
     expression whose first group (or all of it) is the value.
     """
@@ -63,7 +63,7 @@ class Pick(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError("a value stands either at a path or by a pattern")
         check_place(self.at, self.pattern)
 
-    def find(self, document: Document) -> str | None:
+    def find(self, document: ReceivedDocument) -> str | None:
         """The value as text; None when it is not there."""
         if self.pattern:
             match = re.search(self.pattern, document.text)
@@ -71,7 +71,7 @@ class Pick(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return text_of(walk(document.members, self.at))
 
 
-class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class AnswerRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """When an answer means an outcome: all that is given must hold. `status`: one of these HTTP statuses. `at` or
     `pattern`: the value is there and, where `values` are given, is one of them (letter case is free).
     """
@@ -89,27 +89,27 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError("a rule has a status, at or pattern")
         check_place(self.at, self.pattern)
 
-    def holds(self, status: int, document: Document) -> bool:
+    def holds(self, status: int, document: ReceivedDocument) -> bool:
         if self.status and status not in self.status:
             return False
         if not self.at and not self.pattern:
             return True
-        value = Pick(self.at, self.pattern).find(document)
+        value = ValuePath(self.at, self.pattern).find(document)
         if value is None or not self.values:
             return value is not None
         return value.strip().lower() in (one.lower() for one in self.values)
 
 
-class Reply(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class SendAnswerRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What the vendor's answer to a send means: the first rule that holds; and what else it tells."""
 
-    rules: Annotated[tuple[Rule, ...], msgspec.Meta(min_length=1)]
-    ref: Pick | None = None
-    error_code: Pick | None = None
-    error_text: Pick | None = None
+    rules: Annotated[tuple[AnswerRule, ...], msgspec.Meta(min_length=1)]
+    ref: ValuePath | None = None
+    error_code: ValuePath | None = None
+    error_text: ValuePath | None = None
 
 
-class Said(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class PushAcknowledgement(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a push is answered once it is stored."""
 
     status: Annotated[int, msgspec.Meta(ge=200, le=299)] = 200
@@ -117,14 +117,14 @@ class Said(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     content_type: str = "text/plain"
 
 
-class When(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class TimePath(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A time: `form` is iso, epoch, epoch_ms, or as of strptime; `zone_hours` where it names no zone."""
 
-    value: Pick
+    value: ValuePath
     form: str = ISO
     zone_hours: Annotated[float, msgspec.Meta(ge=-12, le=14)] = 0.0
 
-    def find(self, document: Document) -> datetime | None:
+    def find(self, document: ReceivedDocument) -> datetime | None:
         """None when it is not there, or cannot be read: a report is worth more than its time."""
         text = self.value.find(document)
         if not text:
@@ -151,23 +151,23 @@ class ReceiptForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     the push is the list.
     """
 
-    ref: Pick
-    state: Pick
+    ref: ValuePath
+    state: ValuePath
     states: dict[str, StateWord]
     otherwise: StateWord | None = None
-    error_code: Pick | None = None
-    number: Pick | None = None
-    time: When | None = None
+    error_code: ValuePath | None = None
+    number: ValuePath | None = None
+    time: TimePath | None = None
     each: str = ""
-    answer: Said = Said()
+    answer: PushAcknowledgement = PushAcknowledgement()
 
     def __post_init__(self) -> None:
         check_each(self.each)
 
-    def state_of(self, word: str) -> State | None:
+    def state_of(self, word: str) -> MessageState | None:
         known = {name.lower(): state for name, state in self.states.items()}
         found = known.get(word.strip().lower(), self.otherwise)
-        return None if found is None else State[found.upper()]
+        return None if found is None else MessageState[found.upper()]
 
 
 class InboundForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -175,13 +175,13 @@ class InboundForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     `each`: as of `ReceiptForm`.
     """
 
-    number: Pick
-    recipient: Pick
-    text: Pick
-    ref: Pick | None = None
-    time: When | None = None
+    number: ValuePath
+    recipient: ValuePath
+    text: ValuePath
+    ref: ValuePath | None = None
+    time: TimePath | None = None
     each: str = ""
-    answer: Said = Said()
+    answer: PushAcknowledgement = PushAcknowledgement()
 
     def __post_init__(self) -> None:
         check_each(self.each)

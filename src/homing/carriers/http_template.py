@@ -16,7 +16,7 @@ from xml.sax.saxutils import escape
 import msgspec
 
 from homing.model import Outbound, Traffic
-from homing.text.segments import Encoding
+from homing.text.segments import TextEncoding
 
 PIECE: Final = re.compile(r"\{\{|\}\}|\{([a-z0-9_.]+)(?::([a-z]+))?\}|([{}])", re.IGNORECASE)
 NAMES: Final = (
@@ -44,19 +44,19 @@ Values = Mapping[str, str]
 Escape = Callable[[str], str]
 
 
-class Hole(msgspec.Struct, frozen=True):
+class Placeholder(msgspec.Struct, frozen=True):
     """A placeholder: a value's name, and how it is written."""
 
     name: str
     form: str
 
 
-class Text:
+class TextTemplate:
     """A text with placeholders."""
 
     def __init__(self, template: str, secrets: Values) -> None:
         """Raises ValueError for a placeholder that there is not, and for a brace that stands alone."""
-        self._pieces: list[str | Hole] = []
+        self._pieces: list[str | Placeholder] = []
         self._secrets = secrets
         end = 0
         for match in PIECE.finditer(template):
@@ -76,7 +76,7 @@ class Text:
         ValueError if the value is none.
         """
         holes = [piece for piece in self._pieces if piece]
-        if len(holes) != 1 or not isinstance(holes[0], Hole) or holes[0].form not in (AS_INT, AS_BOOL):
+        if len(holes) != 1 or not isinstance(holes[0], Placeholder) or holes[0].form not in (AS_INT, AS_BOOL):
             return None
         value = self._value(holes[0], values)
         if holes[0].form == AS_INT:
@@ -85,7 +85,7 @@ class Text:
             raise ValueError(f"{{{holes[0].name}:bool}} is neither 0 nor 1")
         return FLAGS[value]
 
-    def _piece(self, match: "re.Match[str]") -> str | Hole:
+    def _piece(self, match: "re.Match[str]") -> str | Placeholder:
         name, form, alone = match.groups()
         if alone:
             raise ValueError(f"a brace that stands alone is written {alone}{alone}")
@@ -95,9 +95,9 @@ class Text:
             raise ValueError(f"there is no {{{name}}}; there is: {', '.join(NAMES)}, and secret.NAME")
         if form not in (None, AS_INT, AS_HEX, AS_BOOL):
             raise ValueError(f"{{{name}:{form}}}: after the colon comes int, hex or bool")
-        return Hole(name, form or "")
+        return Placeholder(name, form or "")
 
-    def _value(self, hole: Hole, values: Values) -> str:
+    def _value(self, hole: Placeholder, values: Values) -> str:
         if hole.name.startswith(SECRET_PREFIX):
             value = self._secrets[hole.name.removeprefix(SECRET_PREFIX)]
         else:
@@ -105,7 +105,7 @@ class Text:
         return value.encode("utf-16-be").hex().upper() if hole.form == AS_HEX else value
 
 
-class Json:
+class JsonTemplate:
     """A JSON document whose strings are templates, member names as they are."""
 
     def __init__(self, template: Any, secrets: Values) -> None:
@@ -124,7 +124,7 @@ def values_of(message: Outbound, words: Mapping[str, Values], now: datetime) -> 
         "text": message.text,
         "message_id": str(message.message_id),
         "reference": f"{message.message_id}-{message.attempt}",
-        "encoding": Encoding(message.encoding).name,
+        "encoding": TextEncoding(message.encoding).name,
         "traffic": Traffic(message.traffic).name,
         "segments": str(message.segments),
         "validity_s": str(max(0, int((message.expires_at - now).total_seconds()))),
@@ -166,7 +166,7 @@ def escape_for(content_type: str) -> Escape:
 
 def _compile(template: Any, secrets: Values) -> Any:
     if isinstance(template, str):
-        return Text(template, secrets)
+        return TextTemplate(template, secrets)
     if isinstance(template, dict):
         return {name: _compile(value, secrets) for name, value in template.items()}
     if isinstance(template, list):
@@ -184,7 +184,7 @@ def names_in(template: Any) -> Iterator[str]:
 
 
 def _filled(document: Any, values: Values) -> Any:
-    if isinstance(document, Text):
+    if isinstance(document, TextTemplate):
         scalar = document.as_scalar(values)
         return document.fill(values) if scalar is None else scalar
     if isinstance(document, dict):

@@ -8,29 +8,29 @@ import msgspec
 
 from homing import errors
 from homing.carriers import http, laaffic, lia
-from homing.carriers.base import Carrier, Clock, Listener
-from homing.carriers.secret import SECRET
+from homing.carriers.base import Carrier, Clock, WebhookParser
+from homing.carriers.secret_mark import SECRET
 from homing.carriers.simulator import SimulatorCarrier, SimulatorSettings
-from homing.carriers.smpp import SmppCarrier
-from homing.carriers.smpp_settings import SmppSettings
+from homing.carriers.smpp.carrier import SmppCarrier
+from homing.carriers.smpp.settings import SmppSettings
 
 HIDDEN: Final = "(hidden)"
 
 
-class Kind(msgspec.Struct, frozen=True):
+class CarrierKind(msgspec.Struct, frozen=True):
     """What a kind's settings are, how they become a carrier, and who reads its calls where its carriers push."""
 
     settings: type[msgspec.Struct]
     build: Callable[[Any, random.Random, Clock], Carrier]
-    listener: Callable[[Any, Clock], Listener] | None = None
+    listener: Callable[[Any, Clock], WebhookParser] | None = None
 
 
-KINDS: Final[Mapping[str, Kind]] = {
-    "simulator": Kind(SimulatorSettings, lambda settings, _chance, clock: SimulatorCarrier(settings, clock)),
-    "laaffic": Kind(laaffic.LaafficSettings, laaffic.make, laaffic.LaafficListener),
-    "lia": Kind(lia.LiaSettings, lia.make, lia.LiaListener),
-    "http": Kind(http.HttpSettings, http.make, http.HttpListener),
-    "smpp": Kind(SmppSettings, SmppCarrier),
+KINDS: Final[Mapping[str, CarrierKind]] = {
+    "simulator": CarrierKind(SimulatorSettings, lambda settings, _chance, clock: SimulatorCarrier(settings, clock)),
+    "laaffic": CarrierKind(laaffic.LaafficSettings, laaffic.make, laaffic.LaafficWebhookParser),
+    "lia": CarrierKind(lia.LiaSettings, lia.make, lia.LiaWebhookParser),
+    "http": CarrierKind(http.HttpCarrierSettings, http.make, http.HttpWebhookParser),
+    "smpp": CarrierKind(SmppSettings, SmppCarrier),
 }
 
 
@@ -41,7 +41,7 @@ def make(kind: str, settings: str, chance: random.Random, clock: Clock) -> Carri
     return _kind(kind).build(read_settings(kind, settings), chance, clock)
 
 
-def listener(kind: str, settings: str, clock: Clock) -> Listener | None:
+def listener(kind: str, settings: str, clock: Clock) -> WebhookParser | None:
     """Who reads the carrier's calls; None for a kind that does not push. `clock` and what it raises: as `make`."""
     found = _kind(kind).listener
     return None if found is None else found(read_settings(kind, settings), clock)
@@ -53,7 +53,7 @@ def read_settings(kind: str, settings: str) -> Any:
         return msgspec.json.decode(settings, type=_kind(kind).settings)
     except msgspec.MsgspecError as error:
         known = ", ".join(field.encode_name for field in msgspec.structs.fields(_kind(kind).settings))
-        raise errors.OperatorError(f"settings of a {kind} carrier: {error}. There are: {known}") from None
+        raise errors.InvalidInput(f"settings of a {kind} carrier: {error}. There are: {known}") from None
 
 
 def shown(kind: str, settings: str) -> Mapping[str, Any]:
@@ -71,7 +71,7 @@ def secret_names(kind: str) -> frozenset[str]:
     return frozenset(name for name, hint in hints.items() if SECRET in getattr(hint, "__metadata__", ()))
 
 
-def _kind(kind: str) -> Kind:
+def _kind(kind: str) -> CarrierKind:
     if kind not in KINDS:
-        raise errors.OperatorError(f"there is no carrier kind {kind!r}; there is: {', '.join(KINDS)}")
+        raise errors.InvalidInput(f"there is no carrier kind {kind!r}; there is: {', '.join(KINDS)}")
     return KINDS[kind]

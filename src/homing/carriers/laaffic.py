@@ -13,10 +13,10 @@ from typing import Annotated, Final
 import msgspec
 
 from homing import limits
-from homing.carriers.api import ApiCarrier, ApiSettings, Manner
-from homing.carriers.base import BadReport, Clock, Heard, Pushed
-from homing.carriers.secret import Secret
-from homing.clients.call import Terms
+from homing.carriers.api import ApiCarrier, ApiSettings, CallShape
+from homing.carriers.base import Clock, MalformedReport, WebhookRequest, WebhookResult
+from homing.carriers.secret_mark import Secret
+from homing.clients.call import CallTerms
 from homing.clients.errors import BadPush
 from homing.clients.laaffic import (
     ACKNOWLEDGEMENT,
@@ -30,13 +30,13 @@ from homing.clients.laaffic import (
     parse_report_push,
 )
 from homing.model import Answer, CarrierInbound, CarrierReceipt, Outbound, Outcome
-from homing.states import State
+from homing.states import MessageState
 
 NUMBERS_MAX: Final = 1000
 REPORT_IDS_MAX: Final = 200
 """Of a call, by the contract."""
 NOT_TAKEN: Final = "the vendor did not accept this number"
-FAILURES: Final = (("EXPIR", State.EXPIRED), ("REJECT", State.REJECTED))
+FAILURES: Final = (("EXPIR", MessageState.EXPIRED), ("REJECT", MessageState.REJECTED))
 """By how the reason of a failed message begins; else it is undeliverable."""
 
 
@@ -54,14 +54,14 @@ class LaafficSettings(ApiSettings, frozen=True, kw_only=True, forbid_unknown_fie
 
 
 def make(settings: LaafficSettings, chance: random.Random, clock: Clock) -> ApiCarrier:
-    manner = Manner(settings.send_max, settings.ask_after_s, REPORT_IDS_MAX, settings.asks_per_s)
+    manner = CallShape(settings.send_max, settings.ask_after_s, REPORT_IDS_MAX, settings.asks_per_s)
     return ApiCarrier(LaafficApi(settings, clock), settings, manner, chance, clock)
 
 
 class LaafficApi:
     def __init__(self, settings: LaafficSettings, clock: Clock) -> None:
         self._clock = clock
-        terms = Terms(timeout_s=settings.timeout_s, attempts=1, connections=settings.connections)
+        terms = CallTerms(timeout_s=settings.timeout_s, attempts=1, connections=settings.connections)
         self._client = AsyncLaafficClient(
             settings.key, settings.secret, app_id=settings.app_id, base_url=settings.base_url, terms=terms
         )
@@ -93,18 +93,18 @@ class LaafficApi:
         await self._client.close()
 
 
-class LaafficListener:
+class LaafficWebhookParser:
     """Reads what the vendor pushes."""
 
     def __init__(self, settings: LaafficSettings, clock: Clock) -> None:
         self._zone = timezone(timedelta(hours=settings.zone_hours))
         self._clock = clock
 
-    def read(self, pushed: Pushed) -> Heard:
+    def read(self, pushed: WebhookRequest) -> WebhookResult:
         """What is not of its address' kind is read as of the other: some vendors' accounts have one for both."""
         ways = {"report": self._read_report, "inbound": self._read_inbound}
         if pushed.path not in ways:
-            raise BadReport("pushes come to /report and /inbound")
+            raise MalformedReport("pushes come to /report and /inbound")
         try:
             return ways.pop(pushed.path)(pushed.body)
         except BadPush as error:
@@ -112,12 +112,12 @@ class LaafficListener:
             try:
                 return other(pushed.body)
             except BadPush:
-                raise BadReport(str(error)) from None
+                raise MalformedReport(str(error)) from None
 
-    def _read_report(self, body: bytes) -> Heard:
+    def _read_report(self, body: bytes) -> WebhookResult:
         return _heard(_pushed_receipt(parse_report_push(body), body, self._clock()))
 
-    def _read_inbound(self, body: bytes) -> Heard:
+    def _read_inbound(self, body: bytes) -> WebhookResult:
         inbound = parse_inbound_push(body, self._zone)
         at = inbound.received_at or self._clock()
         return _heard(CarrierInbound(inbound.number, inbound.sender, inbound.text, at, _inbound_ref(inbound)))
@@ -130,12 +130,12 @@ def _inbound_ref(inbound: Inbound) -> str:
     return f"{inbound.message_id} {inbound.received_at.timestamp():.0f}"
 
 
-def _heard(report: CarrierReceipt | CarrierInbound) -> Heard:
-    return Heard((report,), ACKNOWLEDGEMENT.status, ACKNOWLEDGEMENT.content_type, ACKNOWLEDGEMENT.body)
+def _heard(report: CarrierReceipt | CarrierInbound) -> WebhookResult:
+    return WebhookResult((report,), ACKNOWLEDGEMENT.status, ACKNOWLEDGEMENT.content_type, ACKNOWLEDGEMENT.body)
 
 
 def _pushed_receipt(push: ReportPush, body: bytes, now: datetime) -> CarrierReceipt:
-    state = State.REJECTED if push.wrong_number else _state(push.status, push.reason)
+    state = MessageState.REJECTED if push.wrong_number else _state(push.status, push.reason)
     return CarrierReceipt(
         push.message_id,
         state,
@@ -157,9 +157,9 @@ def _asked_receipt(report: Report, now: datetime) -> CarrierReceipt:
     )
 
 
-def _state(status: Status, reason: str) -> State:
+def _state(status: Status, reason: str) -> MessageState:
     """The dialect tells delivered from failed; more is in the reason, where there is one."""
     if status is Status.DELIVERED:
-        return State.DELIVERED
+        return MessageState.DELIVERED
     told = reason.strip().upper()
-    return next((state for word, state in FAILURES if told.startswith(word)), State.UNDELIVERABLE)
+    return next((state for word, state in FAILURES if told.startswith(word)), MessageState.UNDELIVERABLE)

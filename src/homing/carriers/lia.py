@@ -12,11 +12,11 @@ from typing import Annotated, Final
 import msgspec
 
 from homing import limits
-from homing.carriers.api import ApiCarrier, ApiSettings, Manner
-from homing.carriers.base import BadReport, Clock, Heard, Pushed
-from homing.carriers.secret import Secret
-from homing.carriers.verdicts import answer_of
-from homing.clients.call import Terms
+from homing.carriers.api import ApiCarrier, ApiSettings, CallShape
+from homing.carriers.base import Clock, MalformedReport, WebhookRequest, WebhookResult
+from homing.carriers.call_outcomes import answer_of
+from homing.carriers.secret_mark import Secret
+from homing.clients.call import CallTerms
 from homing.clients.errors import BadPush, MessageUnknown
 from homing.clients.lia import (
     ACKNOWLEDGEMENT,
@@ -31,20 +31,20 @@ from homing.clients.lia import (
     parse_report_push,
 )
 from homing.model import Answer, CarrierReceipt, Outbound, Outcome, Traffic
-from homing.states import State
-from homing.text.segments import Encoding as TextEncoding
+from homing.states import MessageState
+from homing.text.segments import TextEncoding
 
 STATES: Final = {
-    Status.PENDING: State.SENT,
-    Status.ACCEPTED: State.SENT,
-    Status.ACKNOWLEDGED: State.SENT,
-    Status.DELIVERED: State.DELIVERED,
-    Status.UNDELIVERABLE: State.UNDELIVERABLE,
-    Status.EXPIRED: State.EXPIRED,
-    Status.REJECTED: State.REJECTED,
-    Status.FAILED: State.FAILED,
-    Status.DND: State.REJECTED,
-    Status.UNKNOWN: State.UNKNOWN,
+    Status.PENDING: MessageState.SENT,
+    Status.ACCEPTED: MessageState.SENT,
+    Status.ACKNOWLEDGED: MessageState.SENT,
+    Status.DELIVERED: MessageState.DELIVERED,
+    Status.UNDELIVERABLE: MessageState.UNDELIVERABLE,
+    Status.EXPIRED: MessageState.EXPIRED,
+    Status.REJECTED: MessageState.REJECTED,
+    Status.FAILED: MessageState.FAILED,
+    Status.DND: MessageState.REJECTED,
+    Status.UNKNOWN: MessageState.UNKNOWN,
 }
 
 ENCODINGS: Final = {
@@ -80,13 +80,13 @@ class LiaSettings(ApiSettings, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 def make(settings: LiaSettings, chance: random.Random, clock: Clock) -> ApiCarrier:
-    manner = Manner(settings.send_max, settings.ask_after_s, 1, settings.asks_per_s)
+    manner = CallShape(settings.send_max, settings.ask_after_s, 1, settings.asks_per_s)
     return ApiCarrier(LiaApi(settings, clock), settings, manner, chance, clock)
 
 
 class LiaApi:
     def __init__(self, settings: LiaSettings, clock: Clock) -> None:
-        terms = Terms(timeout_s=settings.timeout_s, attempts=1, connections=settings.connections)
+        terms = CallTerms(timeout_s=settings.timeout_s, attempts=1, connections=settings.connections)
         self._client = AsyncLiaClient(settings.api_id, settings.api_password, base_url=settings.base_url, terms=terms)
         self._callback_url = settings.callback_url
         self._clock = clock
@@ -104,7 +104,7 @@ class LiaApi:
                 delivery = await self._client.status(message_id=int(carrier_ref))
             except MessageUnknown:
                 continue
-            if STATES[delivery.status] is not State.SENT:
+            if STATES[delivery.status] is not MessageState.SENT:
                 receipts.append(_asked_receipt(carrier_ref, delivery, self._clock()))
         return receipts
 
@@ -128,21 +128,21 @@ class LiaApi:
         )
 
 
-class LiaListener:
+class LiaWebhookParser:
     """Reads what the vendor posts."""
 
     def __init__(self, _settings: LiaSettings, clock: Clock) -> None:
         self._clock = clock
 
-    def read(self, pushed: Pushed) -> Heard:
+    def read(self, pushed: WebhookRequest) -> WebhookResult:
         if pushed.path != "report":
-            raise BadReport("pushes come to /report")
+            raise MalformedReport("pushes come to /report")
         try:
             push = parse_report_push(pushed.body)
         except BadPush as error:
-            raise BadReport(str(error)) from None
+            raise MalformedReport(str(error)) from None
         receipt = _pushed_receipt(push, pushed.body, self._clock())
-        return Heard((receipt,), ACKNOWLEDGEMENT.status, ACKNOWLEDGEMENT.content_type, ACKNOWLEDGEMENT.body)
+        return WebhookResult((receipt,), ACKNOWLEDGEMENT.status, ACKNOWLEDGEMENT.content_type, ACKNOWLEDGEMENT.body)
 
 
 def _answer(sent: Sent) -> Answer:

@@ -10,7 +10,7 @@ import msgspec
 
 from homing import errors
 from homing.carriers.kinds import secret_names
-from homing.kit.crypto import Vault
+from homing.common.crypto import Vault
 
 MARK: Final = "sealed:"
 """What a sealed value begins with, in the place of the plain one."""
@@ -38,7 +38,7 @@ def open_settings(vault: Vault, name: str, kind: str, settings: Mapping[str, Any
         try:
             return vault.open(base64.b64decode(value.removeprefix(MARK), validate=True), about)
         except ValueError:
-            raise errors.OperatorError(
+            raise errors.InvalidInput(
                 f"a secret of the carrier {name!r} cannot be opened: another key sealed it, or it is another place's"
             ) from None
 

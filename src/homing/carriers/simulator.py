@@ -19,12 +19,12 @@ from typing import Annotated, Final
 import msgspec
 
 from homing import limits
-from homing.carriers.base import Answered, Clock, Health, Leaving, Report
-from homing.carriers.verdicts import NO_FLASH
-from homing.kit.spread import mix
+from homing.carriers.base import Answered, CarrierHealth, CarrierReport, Clock, Leaving
+from homing.carriers.call_outcomes import NO_FLASH
+from homing.common.mixing import mix64
 from homing.model import Answer, CarrierInbound, CarrierReceipt, Outbound, Outcome, Outstanding
 from homing.smpp.statuses import INVALID_DESTINATION, CommandStatus, error_code
-from homing.states import State
+from homing.states import MessageState
 
 GATHER_S: Final = 0.02  # receipts due within this time leave together, as carriers' links bunch them
 REPORT_BATCH_MAX: Final = 500
@@ -34,7 +34,7 @@ Odds = Annotated[float, msgspec.Meta(ge=0, le=1)]
 Milliseconds = Annotated[float, msgspec.Meta(ge=0, le=86_400_000)]
 
 
-class Place(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class SimulatedDestination(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How a destination behaves; odds are between 0 and 1, times in milliseconds."""
 
     submit_ms: Milliseconds = 5.0
@@ -50,13 +50,13 @@ class Place(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     replied: Odds = 0.0  # of those whom it reached
 
 
-class SimulatorSettings(Place, frozen=True, forbid_unknown_fields=True):
+class SimulatorSettings(SimulatedDestination, frozen=True, forbid_unknown_fields=True):
     """The general behaviour, and that of prefixes which differ. `flash`: whether it takes messages of class 0."""
 
     seed: int = 1
     is_down: bool = False
     window: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = limits.CARRIER_WINDOW_DEFAULT
-    prefixes: dict[str, Place] = {}
+    prefixes: dict[str, SimulatedDestination] = {}
     flash: bool = True
 
     @property
@@ -64,50 +64,50 @@ class SimulatorSettings(Place, frozen=True, forbid_unknown_fields=True):
         return self.flash
 
 
-class Fate(msgspec.Struct, frozen=True):
+class SimulatedOutcome(msgspec.Struct, frozen=True):
     """What becomes of a message: the state that is reported (None: never), whether the person got it and came back."""
 
     refused: bool
-    reported: State | None
+    reported: MessageState | None
     reached: bool
     converted: bool
     replied: bool
     receipt_ms: float
 
 
-MAGIC: Final[dict[str, Fate]] = {
-    "0001": Fate(False, State.DELIVERED, True, True, False, 0.0),
-    "0002": Fate(False, State.UNDELIVERABLE, False, False, False, 0.0),
-    "0003": Fate(True, None, False, False, False, 0.0),
-    "0004": Fate(False, State.EXPIRED, False, False, False, 0.0),
-    "0005": Fate(False, None, False, False, False, 0.0),
-    "0006": Fate(False, State.DELIVERED, False, False, False, 0.0),
+MAGIC: Final[dict[str, SimulatedOutcome]] = {
+    "0001": SimulatedOutcome(False, MessageState.DELIVERED, True, True, False, 0.0),
+    "0002": SimulatedOutcome(False, MessageState.UNDELIVERABLE, False, False, False, 0.0),
+    "0003": SimulatedOutcome(True, None, False, False, False, 0.0),
+    "0004": SimulatedOutcome(False, MessageState.EXPIRED, False, False, False, 0.0),
+    "0005": SimulatedOutcome(False, None, False, False, False, 0.0),
+    "0006": SimulatedOutcome(False, MessageState.DELIVERED, False, False, False, 0.0),
 }
 WRONG_NUMBER: Final = Answer(Outcome.REFUSED, None, INVALID_DESTINATION, "Invalid destination address")
 SUBMIT_FAILED: Final = Answer(Outcome.REFUSED, None, error_code(CommandStatus.RSUBMITFAIL), "Submit failed")
 RECEIPT_WORDS: Final = {
-    State.DELIVERED: ("DELIVRD", "000"),
-    State.UNDELIVERABLE: ("UNDELIV", "001"),
-    State.EXPIRED: ("EXPIRED", "003"),
+    MessageState.DELIVERED: ("DELIVRD", "000"),
+    MessageState.UNDELIVERABLE: ("UNDELIV", "001"),
+    MessageState.EXPIRED: ("EXPIRED", "003"),
 }
 
 
-def fate_of(settings: SimulatorSettings, carrier_ref: str, number: str) -> Fate:
+def outcome_of(settings: SimulatorSettings, carrier_ref: str, number: str) -> SimulatedOutcome:
     """Pure: the same arguments always give the same fate."""
     forced = MAGIC.get(number[-4:])
     if forced is not None:
         return forced
     place = _place(settings, number)
-    draw = Draws(mix(settings.seed) ^ int(carrier_ref, 16) ^ mix(int(number)))
+    draw = RandomDraws(mix64(settings.seed) ^ int(carrier_ref, 16) ^ mix64(int(number)))
     if draw.next() < place.refused:
         return MAGIC["0003"]
     receipt_ms = -math.log(1.0 - draw.next()) * place.receipt_ms_mean
     truth = _truth(place, draw.next())
-    reached = truth is State.DELIVERED
+    reached = truth is MessageState.DELIVERED
     faked = not reached and draw.next() < place.fake
-    return Fate(
+    return SimulatedOutcome(
         False,
-        State.DELIVERED if faked else truth,
+        MessageState.DELIVERED if faked else truth,
         reached,
         reached and draw.next() < place.converted,
         reached and draw.next() < place.replied,
@@ -115,15 +115,15 @@ def fate_of(settings: SimulatorSettings, carrier_ref: str, number: str) -> Fate:
     )
 
 
-def _truth(place: Place, draw: float) -> State | None:
+def _truth(place: SimulatedDestination, draw: float) -> MessageState | None:
     """What really happens to an accepted message; None: nobody ever hears of it."""
     if draw < place.lost:
         return None
     if draw < place.lost + place.undeliverable:
-        return State.UNDELIVERABLE
+        return MessageState.UNDELIVERABLE
     if draw < place.lost + place.undeliverable + place.expired:
-        return State.EXPIRED
-    return State.DELIVERED
+        return MessageState.EXPIRED
+    return MessageState.DELIVERED
 
 
 def _trouble(settings: SimulatorSettings, carrier_ref: str, number: str) -> Answer | None:
@@ -131,7 +131,7 @@ def _trouble(settings: SimulatorSettings, carrier_ref: str, number: str) -> Answ
     place = _place(settings, number)
     if not (place.deferred or place.unanswered) or number[-4:] in MAGIC:
         return None
-    draw = Draws(mix(settings.seed + 1) ^ int(carrier_ref, 16) ^ mix(int(number))).next()
+    draw = RandomDraws(mix64(settings.seed + 1) ^ int(carrier_ref, 16) ^ mix64(int(number))).next()
     if draw < place.deferred:
         return Answer(Outcome.DEFERRED, None, "88", "Throttled")
     if draw < place.deferred + place.unanswered:
@@ -139,7 +139,7 @@ def _trouble(settings: SimulatorSettings, carrier_ref: str, number: str) -> Answ
     return None
 
 
-class Draws:
+class RandomDraws:
     """Numbers from 0 up to 1 from a seed (splitmix64). Seeding the library's generator costs more than a whole fate."""
 
     __slots__ = ("_state",)
@@ -149,10 +149,10 @@ class Draws:
 
     def next(self) -> float:
         self._state = (self._state + 0x9E3779B97F4A7C15) & 0xFFFFFFFFFFFFFFFF
-        return (mix(self._state) >> 11) * 2.0**-53
+        return (mix64(self._state) >> 11) * 2.0**-53
 
 
-def _place(settings: SimulatorSettings, number: str) -> Place:
+def _place(settings: SimulatorSettings, number: str) -> SimulatedDestination:
     if settings.prefixes:
         for length in range(min(len(number), 15), 0, -1):
             place = settings.prefixes.get(number[:length])
@@ -194,8 +194,10 @@ class SimulatorCarrier:
     async def close(self) -> None:
         """Nothing to close."""
 
-    def health(self) -> Health:
-        return Health(not self._settings.is_down, {"under_way": self._under_way, "window": self._settings.window})
+    def health(self) -> CarrierHealth:
+        return CarrierHealth(
+            not self._settings.is_down, {"under_way": self._under_way, "window": self._settings.window}
+        )
 
     def room(self) -> int:
         return 0 if self._settings.is_down else max(0, self._settings.window - self._under_way)
@@ -223,7 +225,7 @@ class SimulatorCarrier:
                 answered(message, NO_FLASH)
                 continue
             carrier_ref = f"{now_ms:011x}{self._mark:04x}{next(self._count) & 0xFFFFF:05x}"
-            fate = fate_of(self._settings, carrier_ref, message.number)
+            fate = outcome_of(self._settings, carrier_ref, message.number)
             trouble = _trouble(self._settings, carrier_ref, message.number)
             if trouble is not None:
                 answered(message, trouble)
@@ -238,10 +240,10 @@ class SimulatorCarrier:
     async def resume(self, outstanding: Sequence[Outstanding]) -> None:
         """The receipts that were still to come are scheduled again, overdue ones for now."""
         for message in outstanding:
-            fate = fate_of(self._settings, message.carrier_ref, message.number)
+            fate = outcome_of(self._settings, message.carrier_ref, message.number)
             self._schedule(message.carrier_ref, message.number, message.sender, fate, int(message.carrier_ref[:11], 16))
 
-    async def reports(self) -> AsyncIterator[Sequence[Report]]:
+    async def reports(self) -> AsyncIterator[Sequence[CarrierReport]]:
         while True:
             batch = self._take_due()
             if batch:
@@ -258,14 +260,14 @@ class SimulatorCarrier:
             except TimeoutError:
                 continue
 
-    def _schedule(self, carrier_ref: str, number: str, sender: str, fate: Fate, submitted_ms: int) -> None:
+    def _schedule(self, carrier_ref: str, number: str, sender: str, fate: SimulatedOutcome, submitted_ms: int) -> None:
         if fate.reported is None:
             return
         due_ms = submitted_ms + fate.receipt_ms
         word, error = RECEIPT_WORDS[fate.reported]
         at = datetime.fromtimestamp(due_ms / 1000, UTC)
         raw = (
-            f"id:{carrier_ref} sub:001 dlvrd:{1 if fate.reported is State.DELIVERED else 0:03d}"
+            f"id:{carrier_ref} sub:001 dlvrd:{1 if fate.reported is MessageState.DELIVERED else 0:03d}"
             f" submit date:{_minute(submitted_ms // 60_000)}"
             f" done date:{_minute(int(due_ms) // 60_000)} stat:{word} err:{error}"
         )
@@ -278,9 +280,9 @@ class SimulatorCarrier:
         if self._due[0][2] is report:
             self._woken.set()
 
-    def _take_due(self) -> list[Report]:
+    def _take_due(self) -> list[CarrierReport]:
         now_ms = _ms(self._clock())
-        batch: list[Report] = []
+        batch: list[CarrierReport] = []
         while self._due and self._due[0][0] <= now_ms and len(batch) < REPORT_BATCH_MAX:
             batch.append(heapq.heappop(self._due)[2])
         return batch

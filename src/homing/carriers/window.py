@@ -9,12 +9,12 @@ from typing import Final
 
 from homing import limits
 from homing.clients.errors import ClientError, NotSent, TooFrequent
-from homing.kit.backoff import doubling_s
+from homing.common.backoff import doubling_s
 
 ROUNDING: Final = 1e-6  # of a message: a tenth of a second has no exact double
 
 
-class Window:
+class CarrierWindow:
     """Counts the messages under way. The clock is passed in, in seconds.
 
     Without a connection it rests, longer each time, and then lets one message try. A vendor that is called too often

@@ -5,16 +5,30 @@ from typing import Any
 import click
 
 from homing import limits
-from homing.accounts import admin
 from homing.accounts.profile import SMPP_CHARSETS
+from homing.admin import account_settings
 from homing.cli.app import APPS, shown
+from homing.cli.context import CommandContext, CommandGroup, in_context
 from homing.cli.credential import CREDENTIALS
-from homing.cli.desk import Desk, Noun, at_desk
-from homing.cli.parameters import AMOUNT, Whole
+from homing.cli.parameters import AMOUNT, WholeNumberType
 from homing.cli.sender import SENDERS
-from homing.cli.show import COUNT, LIST, MONEY, PROSE, TIME, YES, Card, Column, Kind, Reply, Said, Table, named
+from homing.cli.show import (
+    COUNT,
+    LIST,
+    MONEY,
+    PROSE,
+    TIME,
+    YES,
+    Column,
+    ColumnKind,
+    Confirmation,
+    Detail,
+    Reply,
+    Table,
+    named,
+)
 from homing.cli.template import TEMPLATES
-from homing.kit.money import trimmed
+from homing.common.money import trimmed
 from homing.model import BindKind
 
 PURSE = (
@@ -40,18 +54,18 @@ SHOW_COLUMNS = (
     Column("lock_reason", "Lock's reason", PROSE),
     *PURSE,
     Column("available_micro", "Can spend", MONEY),
-    Column("allowed_networks", "Calls from", Kind(LIST.text, LIST.json, absent="anywhere", wraps=True)),
+    Column("allowed_networks", "Calls from", ColumnKind(LIST.text, LIST.json, absent="anywhere", wraps=True)),
     Column("queries_per_s", "Queries a second", COUNT),
     Column("binds_max", "SMPP binds", COUNT),
     Column("bind_window", "SMPP window", COUNT),
-    Column("submits_per_s", "SMPP submits a second", Kind(absent="any", right=True)),
+    Column("submits_per_s", "SMPP submits a second", ColumnKind(absent="any", right=True)),
     Column("smpp_charset", "SMPP default alphabet"),
     Column("bound_at", "Last seen bound (UTC)", TIME),
     Column("templates_required", "Templates required", YES),
     Column("unicode_fallback", "Unicode in place of T", YES),
     Column("refund_undeliverable", "Refund undeliverable", YES),
-    Column("default_sender", "Default sender", Kind(absent="the first")),
-    Column("retention_days", "Keep bodies", Kind(lambda days: f"{days} days", absent="for ever")),
+    Column("default_sender", "Default sender", ColumnKind(absent="the first")),
+    Column("retention_days", "Keep bodies", ColumnKind(lambda days: f"{days} days", absent="for ever")),
 )
 BINDS = (
     Column("kind", "Kind", named(BindKind)),
@@ -62,7 +76,7 @@ BINDS = (
 )
 
 
-@click.group(cls=Noun)
+@click.group(cls=CommandGroup)
 def account() -> None:
     """Customers: make, list, show, change, lock.
 
@@ -79,38 +93,38 @@ def account() -> None:
 @click.argument("name")
 @click.option("--email", help="In some dialects it serves as a key too.")
 @click.option("--credit", type=AMOUNT, default=0, help="How far below zero the balance may go.  [default: 0]")
-@at_desk
-async def create(desk: Desk, name: str, email: str | None, credit: int) -> Reply:
+@in_context
+async def create(context: CommandContext, name: str, email: str | None, credit: int) -> Reply:
     """Make an account with nothing in its purse.
 
     \b
     Example:  homing account create acme --credit 50
     """
-    async with desk.database.transaction() as transaction:
-        account_id = await admin.create_account(transaction, name, email)
-        await admin.set_credit(transaction, account_id, credit)
-    return Said(
+    async with context.database.transaction() as transaction:
+        account_id = await account_settings.create_account(transaction, name, email)
+        await account_settings.set_credit(transaction, account_id, credit)
+    return Confirmation(
         f"Account {name} is made, with id {account_id}.",
         {"account_id": account_id, "name": name, "email": email, "credit": trimmed(credit)},
     )
 
 
 @account.command("list")
-@at_desk
-async def list_accounts(desk: Desk) -> Reply:
+@in_context
+async def list_accounts(context: CommandContext) -> Reply:
     """Every account with its money.
 
     \b
     Example:  homing account list
     """
-    rows = await desk.database.fetch("account_list")
+    rows = await context.database.fetch("account_list")
     return Table(LIST_COLUMNS, rows, "There is no account yet: homing account create NAME makes one.")
 
 
 @account.command("show")
 @click.argument("account")
-@at_desk
-async def show(desk: Desk, account: str) -> Reply:
+@in_context
+async def show(context: CommandContext, account: str) -> Reply:
     """Everything about an account.
 
     Its money, settings, credentials (without their secrets), apps, senders, binds and templates.
@@ -118,51 +132,51 @@ async def show(desk: Desk, account: str) -> Reply:
     \b
     Example:  homing account show demo
     """
-    row = await desk.account(account)
+    row = await context.account(account)
     account_id = row["account_id"]
-    purse = (await desk.database.fetch("purses", [account_id]))[0]
-    available_micro = purse["gift_micro"] + purse["balance_micro"] + purse["credit_micro"]
+    account_balance = (await context.database.fetch("purses", [account_id]))[0]
+    available_micro = account_balance["gift_micro"] + account_balance["balance_micro"] + account_balance["credit_micro"]
     parts = {
-        "credentials": Table(CREDENTIALS, await desk.database.fetch("credential_list", account_id)),
-        "apps": Table(APPS, [shown(one) for one in await desk.database.fetch("app_list", account_id)]),
-        "senders": Table(SENDERS, await desk.database.fetch("sender_list", account_id)),
-        "binds": Table(BINDS, await desk.database.fetch("binds_list", account_id)),
-        "templates": Table(TEMPLATES, await desk.database.fetch("template_list", account_id)),
+        "credentials": Table(CREDENTIALS, await context.database.fetch("credential_list", account_id)),
+        "apps": Table(APPS, [shown(one) for one in await context.database.fetch("app_list", account_id)]),
+        "senders": Table(SENDERS, await context.database.fetch("sender_list", account_id)),
+        "binds": Table(BINDS, await context.database.fetch("binds_list", account_id)),
+        "templates": Table(TEMPLATES, await context.database.fetch("template_list", account_id)),
     }
-    return Card(SHOW_COLUMNS, {**row, **purse, "available_micro": available_micro}, parts)
+    return Detail(SHOW_COLUMNS, {**row, **account_balance, "available_micro": available_micro}, parts)
 
 
 @account.command("lock")
 @click.argument("account")
 @click.option("--reason", default="by the operator", show_default=True, help="Kept with the account.")
-@at_desk
-async def lock(desk: Desk, account: str, reason: str) -> Reply:
+@in_context
+async def lock(context: CommandContext, account: str, reason: str) -> Reply:
     """Refuse the account's calls from now on. What it has already sent runs its course.
 
     \b
     Example:  homing account lock acme --reason "unpaid since May"
     """
-    return await _lock(desk, account, reason or "by the operator")
+    return await _lock(context, account, reason or "by the operator")
 
 
 @account.command("unlock")
 @click.argument("account")
-@at_desk
-async def unlock(desk: Desk, account: str) -> Reply:
+@in_context
+async def unlock(context: CommandContext, account: str) -> Reply:
     """Let a locked account call again.
 
     \b
     Example:  homing account unlock acme
     """
-    return await _lock(desk, account, None)
+    return await _lock(context, account, None)
 
 
-async def _lock(desk: Desk, account: str, reason: str | None) -> Reply:
-    row = await desk.account(account)
-    async with desk.database.transaction() as transaction:
-        await admin.set_lock(transaction, row["account_id"], reason)
+async def _lock(context: CommandContext, account: str, reason: str | None) -> Reply:
+    row = await context.account(account)
+    async with context.database.transaction() as transaction:
+        await account_settings.set_lock(transaction, row["account_id"], reason)
     facts = {"account_id": row["account_id"], "name": row["name"], "locked": reason is not None, "lock_reason": reason}
-    return Said(f"Account {row['name']} is {f'locked: {reason}' if reason else 'not locked'}.", facts)
+    return Confirmation(f"Account {row['name']} is {f'locked: {reason}' if reason else 'not locked'}.", facts)
 
 
 @account.command("set")
@@ -173,16 +187,16 @@ async def _lock(desk: Desk, account: str, reason: str | None) -> Reply:
     "--allow", metavar="NETWORK", multiple=True, help="Take calls from this address or network alone; can be repeated."
 )
 @click.option("--allow-any", is_flag=True, help="Take calls from anywhere.")
-@click.option("--queries-per-s", type=Whole(1, 1_000_000), help="Queries a second it may ask.")
-@click.option("--binds-max", type=Whole(0, limits.BINDS_MAX), help="SMPP binds it may have at once.")
+@click.option("--queries-per-s", type=WholeNumberType(1, 1_000_000), help="Queries a second it may ask.")
+@click.option("--binds-max", type=WholeNumberType(0, limits.BINDS_MAX), help="SMPP binds it may have at once.")
 @click.option(
     "--bind-window",
-    type=Whole(1, limits.BIND_WINDOW_MAX),
+    type=WholeNumberType(1, limits.BIND_WINDOW_MAX),
     help="Requests that may wait for their answers on a bind, each way.",
 )
 @click.option(
     "--submits-per-s",
-    type=Whole(0, limits.SUBMITS_PER_S_MAX),
+    type=WholeNumberType(0, limits.SUBMITS_PER_S_MAX),
     help="Submits a second over SMPP, in each smpp process; 0: any.",
 )
 @click.option(
@@ -196,11 +210,11 @@ async def _lock(desk: Desk, account: str, reason: str | None) -> Reply:
 )
 @click.option("--refund-undeliverable/--no-refund-undeliverable", default=None, help="Give money back for these too.")
 @click.option("--default-sender", metavar="SENDER", help="One of its senders; '' for the first of them.")
-@click.option("--retention-days", type=Whole(1, 36_500), help="Blank the bodies of messages older than this.")
+@click.option("--retention-days", type=WholeNumberType(1, 36_500), help="Blank the bodies of messages older than this.")
 @click.option("--keep-for-ever", is_flag=True, help="Keep the bodies of messages.")
-@at_desk
+@in_context
 async def change(
-    desk: Desk,
+    context: CommandContext,
     account: str,
     credit: int | None,
     allow: tuple[str, ...],
@@ -230,11 +244,11 @@ async def change(
         changes["retention_days"] = None
     if not changes and credit is None:
         raise click.UsageError("nothing to change: name a setting, such as --credit 50")
-    row = await desk.account(account)
-    async with desk.database.transaction() as transaction:
-        await admin.change_account(transaction, row["account_id"], changes)
+    row = await context.account(account)
+    async with context.database.transaction() as transaction:
+        await account_settings.change_account(transaction, row["account_id"], changes)
         if credit is not None:
-            await admin.set_credit(transaction, row["account_id"], credit)
+            await account_settings.set_credit(transaction, row["account_id"], credit)
             changes["credit"] = trimmed(credit)
     names = ", ".join(sorted(name.replace("_", " ") for name in changes))
-    return Said(f"Account {row['name']}: changed {names}.", {"account_id": row["account_id"], **changes})
+    return Confirmation(f"Account {row['name']}: changed {names}.", {"account_id": row["account_id"], **changes})

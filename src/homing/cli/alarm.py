@@ -6,8 +6,8 @@ from typing import Any
 import click
 import msgspec
 
-from homing.cli.desk import Desk, Noun, at_desk
-from homing.cli.show import COUNT, TIME, Column, Kind, Reply, Table
+from homing.cli.context import CommandContext, CommandGroup, in_context
+from homing.cli.show import COUNT, TIME, Column, ColumnKind, Reply, Table
 from homing.store.alarms import ACCOUNT_SKIPPED, Alarm, read_alarms
 
 ALARMS = (
@@ -17,11 +17,11 @@ ALARMS = (
     Column("times", "Times", COUNT),
     Column("raised_at", "Since (UTC)", TIME),
     Column("last_at", "Last (UTC)", TIME),
-    Column("detail", "Detail", Kind(text=lambda value: msgspec.json.encode(value).decode(), wraps=True)),
+    Column("detail", "Detail", ColumnKind(text=lambda value: msgspec.json.encode(value).decode(), wraps=True)),
 )
 
 
-@click.group(cls=Noun)
+@click.group(cls=CommandGroup)
 def alarm() -> None:
     """What is wrong now in the platform itself.
 
@@ -31,24 +31,24 @@ def alarm() -> None:
 
 
 @alarm.command("list")
-@at_desk
-async def list_alarms(desk: Desk) -> Reply:
+@in_context
+async def list_alarms(context: CommandContext) -> Reply:
     """Alarms that stand, the oldest first. One goes by itself when what it tells of is over.
 
     \b
     Example:  homing alarm list
     """
-    return Table(ALARMS, [await _shown(desk, found) for found in await read_alarms(desk.database)], "No alarms.")
+    return Table(ALARMS, [await _shown(context, found) for found in await read_alarms(context.database)], "No alarms.")
 
 
-async def _shown(desk: Desk, found: Alarm) -> Mapping[str, Any]:
+async def _shown(context: CommandContext, found: Alarm) -> Mapping[str, Any]:
     row = msgspec.structs.asdict(found)
     if found.code == ACCOUNT_SKIPPED:
-        row["subject"] = (await desk.account(found.subject))["name"]
+        row["subject"] = (await context.account(found.subject))["name"]
     return row
 
 
-async def component_note(desk: Desk, component: str) -> str:
+async def component_note(context: CommandContext, component: str) -> str:
     """A line for whoever looks at a component's conclusions while it has alarms; empty when it has none."""
-    codes = sorted({found.code for found in await read_alarms(desk.database) if found.component == component})
+    codes = sorted({found.code for found in await read_alarms(context.database) if found.component == component})
     return f"Not all of it is up to date ({', '.join(codes)}): `homing alarm list` tells more." if codes else ""

@@ -5,9 +5,9 @@ from typing import Any, Final
 
 import click
 
-from homing.accounts import admin
-from homing.cli.desk import Desk, Noun, at_desk
-from homing.cli.show import COUNT, PROSE, TIME, YES, Column, Kind, Reply, Said, Table
+from homing.admin import account_settings
+from homing.cli.context import CommandContext, CommandGroup, in_context
+from homing.cli.show import COUNT, PROSE, TIME, YES, Column, ColumnKind, Confirmation, Reply, Table
 
 EXPECTS: Final[Mapping[str, bool | None]] = {"yes": True, "no": False, "detect": None}
 APPS = (
@@ -15,7 +15,7 @@ APPS = (
     Column("name", "Name"),
     Column("report_url", "Reports to", PROSE),
     Column("inbound_url", "Replies to", PROSE),
-    Column("expects", "Conversions", Kind(json=lambda said: said.partition(":")[0])),
+    Column("expects", "Conversions", ColumnKind(json=lambda said: said.partition(":")[0])),
     Column("reports_conversions", kind=YES, programs_only=True),
     Column("sent", kind=COUNT, programs_only=True),
     Column("converted", kind=COUNT, programs_only=True),
@@ -31,7 +31,7 @@ expects_option = click.option(
 )
 
 
-@click.group(cls=Noun)
+@click.group(cls=CommandGroup)
 def app() -> None:
     """A customer's SMS applications: where reports and replies are pushed.
 
@@ -48,31 +48,36 @@ def app() -> None:
 @click.option("--id", "app_id", help="The appId.  [default: a new one]")
 @report_option
 @inbound_option
-@at_desk
+@in_context
 async def create(
-    desk: Desk, account: str, name: str, app_id: str | None, report_url: str | None, inbound_url: str | None
+    context: CommandContext,
+    account: str,
+    name: str,
+    app_id: str | None,
+    report_url: str | None,
+    inbound_url: str | None,
 ) -> Reply:
     """Make an app for an account.
 
     \b
     Example:  homing app create acme shop --report-url https://acme.example/sms/reports
     """
-    row = await desk.account(account)
-    async with desk.database.transaction() as transaction:
-        app_id = await admin.create_app(
+    row = await context.account(account)
+    async with context.database.transaction() as transaction:
+        app_id = await account_settings.create_app(
             transaction, row["account_id"], name, app_id, report_url or None, inbound_url or None
         )
-    return Said(
+    return Confirmation(
         f"App {name} of {row['name']} is made, with id {app_id}.",
         {"app_id": app_id, "name": name},
-        desk.push_warnings(report_url, inbound_url),
+        context.push_warnings(report_url, inbound_url),
     )
 
 
 @app.command("list")
 @click.argument("account")
-@at_desk
-async def list_apps(desk: Desk, account: str) -> Reply:
+@in_context
+async def list_apps(context: CommandContext, account: str) -> Reply:
     """An account's apps.
 
     Conversions are the customer's reports that a person came back: whether the app's messages are to lead to one (yes,
@@ -81,14 +86,14 @@ async def list_apps(desk: Desk, account: str) -> Reply:
     \b
     Example:  homing app list acme
     """
-    row = await desk.account(account)
-    rows = await desk.database.fetch("app_list", row["account_id"])
+    row = await context.account(account)
+    rows = await context.database.fetch("app_list", row["account_id"])
     return Table(APPS, [shown(one) for one in rows], "No apps yet.")
 
 
 def shown(row: Mapping[str, Any]) -> dict[str, object]:
     """A row of `app_list` with `expects`: what is set, and where the traffic decides, what it shows."""
-    row = admin.shown_app(row)
+    row = account_settings.shown_app(row)
     detected = {True: "detect: reported", False: "detect: none reported", None: "detect: too little sent"}[
         row["reports_conversions"]
     ]
@@ -101,8 +106,8 @@ def shown(row: Mapping[str, Any]) -> dict[str, object]:
 @report_option
 @inbound_option
 @expects_option
-@at_desk
-async def change(desk: Desk, app_id: str, expects_conversions: str | None, **urls: str | None) -> Reply:
+@in_context
+async def change(context: CommandContext, app_id: str, expects_conversions: str | None, **urls: str | None) -> Reply:
     """Change where an app's pushes go, or what is expected of it.
 
     \b
@@ -114,6 +119,8 @@ async def change(desk: Desk, app_id: str, expects_conversions: str | None, **url
         changes["expects_conversions"] = EXPECTS[expects_conversions]
     if not changes:
         raise click.UsageError("nothing to change: name --report-url, --inbound-url or --expects-conversions")
-    async with desk.database.transaction() as transaction:
-        await admin.change_app(transaction, app_id, changes)
-    return Said(f"App {app_id} is changed.", {"app_id": app_id, **changes}, desk.push_warnings(*urls.values()))
+    async with context.database.transaction() as transaction:
+        await account_settings.change_app(transaction, app_id, changes)
+    return Confirmation(
+        f"App {app_id} is changed.", {"app_id": app_id, **changes}, context.push_warnings(*urls.values())
+    )

@@ -8,17 +8,17 @@ import click
 import msgspec
 
 from homing import errors
-from homing.accounts import catalogue
-from homing.accounts.carriers_now import carriers_now
-from homing.accounts.catalogue import Course
-from homing.accounts.warnings import carrier_warnings
+from homing.admin import catalogue
+from homing.admin.carrier_status import carriers_now
+from homing.admin.catalogue import CarrierMode
+from homing.admin.setting_warnings import carrier_warnings
 from homing.carriers.kinds import KINDS
+from homing.cli.context import CommandContext, CommandGroup, in_context
 from homing.cli.cost import COSTS
-from homing.cli.desk import Desk, Noun, at_desk
-from homing.cli.show import COUNT, TIME, YES, Card, Column, Kind, Reply, Said, Table
+from homing.cli.show import COUNT, TIME, YES, Column, ColumnKind, Confirmation, Detail, Reply, Table
 
-SETTINGS = Kind(text=lambda value: msgspec.json.encode(value).decode(), wraps=True)
-STATES = Kind(absent="no process has it")
+SETTINGS = ColumnKind(text=lambda value: msgspec.json.encode(value).decode(), wraps=True)
+STATES = ColumnKind(absent="no process has it")
 
 
 def _shown(row: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -58,7 +58,7 @@ FORMS = (
 )
 
 
-class JsonText(click.ParamType[str]):
+class JsonTextType(click.ParamType[str]):
     """JSON, or with @ the name of a file of it. What it says is checked by whoever reads it."""
 
     name = "json|@file"
@@ -72,7 +72,7 @@ class JsonText(click.ParamType[str]):
             self.fail(str(error), param, ctx)
 
 
-@click.group(cls=Noun)
+@click.group(cls=CommandGroup)
 def carrier() -> None:
     """The ways out: who carries messages.
 
@@ -85,16 +85,16 @@ def carrier() -> None:
 @carrier.command("add")
 @click.argument("name")
 @click.option("--kind", type=click.Choice(list(KINDS)), required=True, help="What it is.")
-@click.option("--settings", type=JsonText(), default="{}", help="What its kind reads, as a JSON object.")
-@at_desk
-async def add(desk: Desk, name: str, kind: str, settings: str) -> Reply:
+@click.option("--settings", type=JsonTextType(), default="{}", help="What its kind reads, as a JSON object.")
+@in_context
+async def add(context: CommandContext, name: str, kind: str, settings: str) -> Reply:
     """Add a carrier, enabled. Messages go by it when a route says so.
 
     \b
     Example:  homing carrier add test --kind simulator --settings @test.json
     """
-    carrier_id = await catalogue.add_carrier(desk.database, name, kind, settings, await desk.vault())
-    return Said(
+    carrier_id = await catalogue.add_carrier(context.database, name, kind, settings, await context.vault())
+    return Confirmation(
         f"Carrier {name} is added, with id {carrier_id}. Now tell what goes by it: homing route set {name}",
         {"carrier_id": carrier_id, "name": name, "kind": kind, "enabled": True},
         [*map(str, carrier_warnings(msgspec.json.decode(settings)))],
@@ -102,20 +102,20 @@ async def add(desk: Desk, name: str, kind: str, settings: str) -> Reply:
 
 
 @carrier.command("list")
-@at_desk
-async def list_carriers(desk: Desk) -> Reply:
+@in_context
+async def list_carriers(context: CommandContext) -> Reply:
     """Every carrier.
 
     \b
     Example:  homing carrier list
     """
-    return Table(CARRIERS, [_shown(row) for row in await carriers_now(desk.database)], "No carriers yet.")
+    return Table(CARRIERS, [_shown(row) for row in await carriers_now(context.database)], "No carriers yet.")
 
 
 @carrier.command("show")
 @click.argument("carrier")
-@at_desk
-async def show(desk: Desk, carrier: str) -> Reply:
+@in_context
+async def show(context: CommandContext, carrier: str) -> Reply:
     """A carrier as it is now.
 
     Who runs it, its sessions, its queue, what it asks, and how its receipts write the ids of its answers. Secrets are
@@ -124,11 +124,11 @@ async def show(desk: Desk, carrier: str) -> Reply:
     \b
     Example:  homing carrier show test
     """
-    carrier_id = (await catalogue.find_carrier(desk.database, carrier))["carrier_id"]
-    (row,) = [one for one in await carriers_now(desk.database) if one["carrier_id"] == carrier_id]
-    forms = await desk.database.fetch("reference_forms", carrier_id)
-    costs = await desk.database.fetch("cost_list", carrier_id)
-    return Card(
+    carrier_id = (await catalogue.find_carrier(context.database, carrier))["carrier_id"]
+    (row,) = [one for one in await carriers_now(context.database) if one["carrier_id"] == carrier_id]
+    forms = await context.database.fetch("reference_forms", carrier_id)
+    costs = await context.database.fetch("cost_list", carrier_id)
+    return Detail(
         SHOWN,
         _shown(row),
         {
@@ -140,9 +140,9 @@ async def show(desk: Desk, carrier: str) -> Reply:
 
 @carrier.command("set")
 @click.argument("carrier")
-@click.option("--settings", type=JsonText(), required=True, help="What is to change, as a JSON object.")
-@at_desk
-async def change(desk: Desk, carrier: str, settings: str) -> Reply:
+@click.option("--settings", type=JsonTextType(), required=True, help="What is to change, as a JSON object.")
+@in_context
+async def change(context: CommandContext, carrier: str, settings: str) -> Reply:
     """Change some of a carrier's settings.
 
     The others stay; null takes one back to its default. The carrier's sessions are opened anew.
@@ -153,12 +153,12 @@ async def change(desk: Desk, carrier: str, settings: str) -> Reply:
     try:
         changes = msgspec.json.decode(settings, type=dict[str, Any])
     except msgspec.MsgspecError as error:
-        raise errors.OperatorError(f"settings: {error}") from None
-    vault = await desk.vault()
-    async with desk.database.transaction() as transaction:
+        raise errors.InvalidInput(f"settings: {error}") from None
+    vault = await context.vault()
+    async with context.database.transaction() as transaction:
         row = await catalogue.find_carrier(transaction, carrier)
         await catalogue.change_carrier(transaction, row, changes, vault)
-    return Said(
+    return Confirmation(
         f"Carrier {row['name']} is changed: {', '.join(sorted(changes))}.",
         {"carrier_id": row["carrier_id"]},
         [*map(str, carrier_warnings(changes))],
@@ -167,49 +167,49 @@ async def change(desk: Desk, carrier: str, settings: str) -> Reply:
 
 @carrier.command("enable")
 @click.argument("carrier")
-@at_desk
-async def enable(desk: Desk, carrier: str) -> Reply:
+@in_context
+async def enable(context: CommandContext, carrier: str) -> Reply:
     """Let messages go by a carrier (name or id) again.
 
     \b
     Example:  homing carrier enable test
     """
-    return await _switch(desk, carrier, Course.OPEN)
+    return await _switch(context, carrier, CarrierMode.OPEN)
 
 
 @carrier.command("disable")
 @click.argument("carrier")
-@at_desk
-async def disable(desk: Desk, carrier: str) -> Reply:
+@in_context
+async def disable(context: CommandContext, carrier: str) -> Reply:
     """Give a carrier (name or id) no more messages. What waits for it waits until it is enabled or too late.
 
     \b
     Example:  homing carrier disable test
     """
-    return await _switch(desk, carrier, Course.CLOSED)
+    return await _switch(context, carrier, CarrierMode.CLOSED)
 
 
 @carrier.command("drain")
 @click.argument("carrier")
-@at_desk
-async def drain(desk: Desk, carrier: str) -> Reply:
+@in_context
+async def drain(context: CommandContext, carrier: str) -> Reply:
     """Route no more messages by a carrier (name or id). What waits for it goes, and its receipts are taken.
 
     \b
     Example:  homing carrier drain test
     """
-    return await _switch(desk, carrier, Course.DRAINING)
+    return await _switch(context, carrier, CarrierMode.DRAINING)
 
 
-async def _switch(desk: Desk, name_or_id: str, course: Course) -> Reply:
-    row = await catalogue.find_carrier(desk.database, name_or_id)
-    await catalogue.switch_carrier(desk.database, row["carrier_id"], course)
-    return Said(
+async def _switch(context: CommandContext, name_or_id: str, course: CarrierMode) -> Reply:
+    row = await catalogue.find_carrier(context.database, name_or_id)
+    await catalogue.switch_carrier(context.database, row["carrier_id"], course)
+    return Confirmation(
         f"Carrier {row['name']} is {course.value}.",
         {
             "carrier_id": row["carrier_id"],
             "name": row["name"],
-            "enabled": course is not Course.CLOSED,
-            "is_draining": course is Course.DRAINING,
+            "enabled": course is not CarrierMode.CLOSED,
+            "is_draining": course is CarrierMode.DRAINING,
         },
     )

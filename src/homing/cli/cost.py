@@ -4,12 +4,12 @@ from typing import TextIO
 
 import click
 
-from homing.accounts import catalogue, price_sheet
-from homing.cli.desk import Desk, Noun, at_desk
+from homing.admin import catalogue, price_sheet
+from homing.cli.context import CommandContext, CommandGroup, in_context
 from homing.cli.parameters import AMOUNT, MINUS_IS_A_SIGN, PREFIX
-from homing.cli.show import MONEY, TIME, Column, Reply, Said, Table
+from homing.cli.show import MONEY, TIME, Column, Confirmation, Reply, Table
 from homing.cli.show import PREFIX as PREFIX_KIND
-from homing.kit.money import trimmed
+from homing.common.money import trimmed
 from homing.model import CURRENCY
 
 COSTS = (
@@ -20,7 +20,7 @@ COSTS = (
 )
 
 
-@click.group(cls=Noun)
+@click.group(cls=CommandGroup)
 def cost() -> None:
     """What carriers ask for a segment, by number prefix.
 
@@ -37,8 +37,8 @@ def cost() -> None:
 @click.argument("carrier")
 @click.argument("prefix", type=PREFIX)
 @click.argument("amount", type=AMOUNT)
-@at_desk
-async def change(desk: Desk, carrier: str, prefix: str, amount: int) -> Reply:
+@in_context
+async def change(context: CommandContext, carrier: str, prefix: str, amount: int) -> Reply:
     """Set what a carrier (name or id) asks.
 
     PREFIX '*' is every number. AMOUNT is in USD a segment.
@@ -46,11 +46,11 @@ async def change(desk: Desk, carrier: str, prefix: str, amount: int) -> Reply:
     \b
     Example:  homing cost set fast 86 0.025
     """
-    row = await catalogue.find_carrier(desk.database, carrier)
-    async with desk.database.transaction() as transaction:
+    row = await catalogue.find_carrier(context.database, carrier)
+    async with context.database.transaction() as transaction:
         await catalogue.set_costs(transaction, row["carrier_id"], [(prefix, amount)])
     shown = PREFIX_KIND.text(prefix)
-    return Said(
+    return Confirmation(
         f"{row['name']} asks {trimmed(amount)} {CURRENCY} a segment for {shown}.",
         {"carrier": row["name"], "prefix": shown, "cost": trimmed(amount)},
     )
@@ -58,38 +58,38 @@ async def change(desk: Desk, carrier: str, prefix: str, amount: int) -> Reply:
 
 @cost.command("list")
 @click.option("--carrier", help="Of this carrier (name or id) alone.")
-@at_desk
-async def list_costs(desk: Desk, carrier: str | None) -> Reply:
+@in_context
+async def list_costs(context: CommandContext, carrier: str | None) -> Reply:
     """All costs, or one carrier's.
 
     \b
     Example:  homing cost list --carrier fast
     """
-    only = None if carrier is None else (await catalogue.find_carrier(desk.database, carrier))["carrier_id"]
-    return Table(COSTS, await desk.database.fetch("cost_list", only), "No costs known.")
+    only = None if carrier is None else (await catalogue.find_carrier(context.database, carrier))["carrier_id"]
+    return Table(COSTS, await context.database.fetch("cost_list", only), "No costs known.")
 
 
 @cost.command("remove")
 @click.argument("carrier")
 @click.argument("prefix", type=PREFIX)
-@at_desk
-async def remove(desk: Desk, carrier: str, prefix: str) -> Reply:
+@in_context
+async def remove(context: CommandContext, carrier: str, prefix: str) -> Reply:
     """Forget what a carrier asks for a prefix.
 
     \b
     Example:  homing cost remove fast 86
     """
-    row = await catalogue.find_carrier(desk.database, carrier)
-    await catalogue.remove_cost(desk.database, row["carrier_id"], prefix)
+    row = await catalogue.find_carrier(context.database, carrier)
+    await catalogue.remove_cost(context.database, row["carrier_id"], prefix)
     shown = PREFIX_KIND.text(prefix)
-    return Said(f"What {row['name']} asks for {shown} is forgotten.", {"carrier": row["name"], "prefix": shown})
+    return Confirmation(f"What {row['name']} asks for {shown} is forgotten.", {"carrier": row["name"], "prefix": shown})
 
 
 @cost.command("import")
 @click.argument("carrier")
 @click.argument("file", type=click.File(encoding="utf-8-sig"))
-@at_desk
-async def import_(desk: Desk, carrier: str, file: TextIO) -> Reply:
+@in_context
+async def import_(context: CommandContext, carrier: str, file: TextIO) -> Reply:
     """Set many costs from a CSV file.
 
     FILE '-' reads standard input. The header names the columns prefix and price; other columns are passed over. With
@@ -99,7 +99,7 @@ async def import_(desk: Desk, carrier: str, file: TextIO) -> Reply:
     Example:  homing cost import fast prices.csv
     """
     costs = price_sheet.read(file, getattr(file, "name", "-"))
-    row = await catalogue.find_carrier(desk.database, carrier)
-    async with desk.database.transaction() as transaction:
+    row = await catalogue.find_carrier(context.database, carrier)
+    async with context.database.transaction() as transaction:
         await catalogue.set_costs(transaction, row["carrier_id"], costs)
-    return Said(f"{len(costs)} costs are set for {row['name']}.", {"costs": len(costs), "carrier": row["name"]})
+    return Confirmation(f"{len(costs)} costs are set for {row['name']}.", {"costs": len(costs), "carrier": row["name"]})

@@ -2,10 +2,10 @@
 
 import click
 
-from homing.accounts import admin
+from homing.admin import account_settings
 from homing.cli import dialects
-from homing.cli.desk import Desk, Noun, at_desk
-from homing.cli.show import COUNT, TIME, Card, Column, Reply, Said, Table
+from homing.cli.context import CommandContext, CommandGroup, in_context
+from homing.cli.show import COUNT, TIME, Column, Confirmation, Detail, Reply, Table
 from homing.dialects.registry import DIALECTS
 
 CREDENTIALS = (
@@ -31,7 +31,7 @@ KEYS = "; ".join(f"{dialect.name}: {dialect.credentials.key_name}" for dialect i
 SECRETS = "; ".join(f"{dialect.name}: {dialect.credentials.secret_name or 'the secret'}" for dialect in DIALECTS)
 
 
-@click.group(cls=Noun)
+@click.group(cls=CommandGroup)
 def credential() -> None:
     """The keys and secrets with which customers call the APIs.
 
@@ -51,9 +51,15 @@ def credential() -> None:
     "--short-secret", is_flag=True, help="The secret is in use elsewhere, and stays though it can be guessed."
 )
 @click.option("--label", default="", help="A word for people, to tell credentials apart.")
-@at_desk
+@in_context
 async def create(
-    desk: Desk, account: str, dialect: str, key: str | None, secret: str | None, short_secret: bool, label: str
+    context: CommandContext,
+    account: str,
+    dialect: str,
+    key: str | None,
+    secret: str | None,
+    short_secret: bool,
+    label: str,
 ) -> Reply:
     """Make a key and its secret, and show the secret, once.
 
@@ -63,10 +69,10 @@ async def create(
     \b
     Example:  homing credential create acme --dialect smpp
     """
-    row = await desk.account(account)
-    vault = await desk.vault()
-    async with desk.database.transaction() as transaction:
-        made = await admin.create_credential(
+    row = await context.account(account)
+    vault = await context.vault()
+    async with context.database.transaction() as transaction:
+        made = await account_settings.create_credential(
             transaction,
             vault,
             row["account_id"],
@@ -83,37 +89,37 @@ async def create(
         "key": made.key,
         "secret": made.secret,
     }
-    return Card(NEW_CREDENTIAL, values, note=SHOWN_ONCE)
+    return Detail(NEW_CREDENTIAL, values, note=SHOWN_ONCE)
 
 
 @credential.command("list")
 @click.argument("account")
-@at_desk
-async def list_credentials(desk: Desk, account: str) -> Reply:
+@in_context
+async def list_credentials(context: CommandContext, account: str) -> Reply:
     """An account's credentials, without their secrets; revoked ones too.
 
     \b
     Example:  homing credential list acme
     """
-    row = await desk.account(account)
-    return Table(CREDENTIALS, await desk.database.fetch("credential_list", row["account_id"]), "No credentials yet.")
+    row = await context.account(account)
+    return Table(CREDENTIALS, await context.database.fetch("credential_list", row["account_id"]), "No credentials yet.")
 
 
 @credential.command("revoke")
 @click.argument("key_or_id")
 @click.option("--dialect", type=dialects.CHOICE, help="Take the word for a key of this dialect.")
-@at_desk
-async def revoke(desk: Desk, key_or_id: str, dialect: str | None) -> Reply:
+@in_context
+async def revoke(context: CommandContext, key_or_id: str, dialect: str | None) -> Reply:
     """End a credential: calls with it are refused from now on.
 
     \b
     Example:  homing credential revoke API4623444906
     """
     number = None if dialect is None else DIALECTS.named(dialect).number
-    async with desk.database.transaction() as transaction:
-        row = await admin.revoke_credential(transaction, DIALECTS, key_or_id, number)
+    async with context.database.transaction() as transaction:
+        row = await account_settings.revoke_credential(transaction, DIALECTS, key_or_id, number)
     name = DIALECTS.name_of(row["dialect"])
-    return Said(
+    return Confirmation(
         f"Credential {row['credential_id']} ({name} {row['key']}) is revoked.",
         {"credential_id": row["credential_id"], "dialect": name, "key": row["key"], "revoked": True},
     )

@@ -4,7 +4,7 @@ from typing import Final
 
 import click
 
-from homing.cli.show import Kind
+from homing.cli.show import ColumnKind
 from homing.dialects.registry import DIALECTS
 
 
@@ -13,5 +13,5 @@ def _name(number: int) -> str | None:
 
 
 CHOICE: Final = click.Choice([dialect.name for dialect in DIALECTS])
-NUMBER: Final = Kind(text=lambda number: _name(number) or "-", json=_name)
+NUMBER: Final = ColumnKind(text=lambda number: _name(number) or "-", json=_name)
 """A dialect's number by its name; nothing for what is no dialect's."""

@@ -6,23 +6,23 @@ import click
 import msgspec
 
 from homing import errors, limits
-from homing.accounts import guarding
+from homing.admin import guard_settings
 from homing.cli import guard_tables as tables
-from homing.cli.desk import Desk, Noun, at_desk
-from homing.cli.parameters import AMOUNT, Whole, account_option, limit_option
-from homing.cli.show import COUNT, Card, Column, Reply, Said, Table
+from homing.cli.context import CommandContext, CommandGroup, in_context
+from homing.cli.parameters import AMOUNT, WholeNumberType, account_option, limit_option
+from homing.cli.show import COUNT, Column, Confirmation, Detail, Reply, Table
+from homing.common.passwords_in_urls import without_password
 from homing.guard.risk import RiskLevel, learn_risks
 from homing.guard.rules import RULES, RuleMode
 from homing.guard.service import read_country_traffic
-from homing.kit.addresses import without_password
-from homing.messages.reason_words import TITLES, reason_title
+from homing.i18n.reasons import TITLES, reason_title
 from homing.text.numbers import dashed
 
 LEVELS = {level.name.lower(): level for level in RiskLevel}
 MODES = {"off": RuleMode.OFF, "monitor": RuleMode.MONITOR, "block": RuleMode.BLOCK}
 
 
-@click.group(cls=Noun)
+@click.group(cls=CommandGroup)
 def guard() -> None:
     """Who is pumping SMS, and what becomes of it.
 
@@ -37,8 +37,8 @@ def guard() -> None:
 
 @guard.command("show")
 @account_option
-@at_desk
-async def show(desk: Desk, account: str | None) -> Reply:
+@in_context
+async def show(context: CommandContext, account: str | None) -> Reply:
     """The guard at a glance.
 
     Modes, lists, budgets, risks, who is told, and how much is judged.
@@ -46,13 +46,13 @@ async def show(desk: Desk, account: str | None) -> Reply:
     \b
     Example:  homing guard show --account acme
     """
-    scope = None if account is None else await desk.scope(account)
-    modes = await guarding.read_modes(desk.database, scope)
-    lists = await desk.database.fetch("guard_lists_of", scope)
-    budgets = await desk.database.fetch("guard_budgets_of", scope)
-    risks = await desk.database.fetch("guard_risks_of", scope)
-    alerts = await desk.database.fetch("guard_alerts_of", scope)
-    verdicts = await desk.database.fetch("guard_verdicts_of", scope, False, 100_000)
+    scope = None if account is None else await context.scope(account)
+    modes = await guard_settings.read_modes(context.database, scope)
+    lists = await context.database.fetch("guard_lists_of", scope)
+    budgets = await context.database.fetch("guard_budgets_of", scope)
+    risks = await context.database.fetch("guard_risks_of", scope)
+    alerts = await context.database.fetch("guard_alerts_of", scope)
+    verdicts = await context.database.fetch("guard_verdicts_of", scope, False, 100_000)
     row = {"verdicts": len(verdicts), "may_block": sum(1 for one in verdicts if one["is_sure"])}
     parts = {
         "rules": Table(tables.RULES_SET, [msgspec.structs.asdict(one) for one in modes]),
@@ -62,20 +62,20 @@ async def show(desk: Desk, account: str | None) -> Reply:
         "alerts": Table(tables.ALERTS, alerts, "Nobody is told of verdicts."),
     }
     columns = (Column("verdicts", "Ranges judged", COUNT), Column("may_block", "Of them may block", COUNT))
-    return Card(columns, row, parts)
+    return Detail(columns, row, parts)
 
 
 @guard.command("rules")
 @account_option
-@at_desk
-async def rules(desk: Desk, account: str | None) -> Reply:
+@in_context
+async def rules(context: CommandContext, account: str | None) -> Reply:
     """The rules and their modes.
 
     \b
     Example:  homing guard rules
     """
-    scope = None if account is None else await desk.scope(account)
-    modes = await guarding.read_modes(desk.database, scope)
+    scope = None if account is None else await context.scope(account)
+    modes = await guard_settings.read_modes(context.database, scope)
     return Table(tables.RULES_SET, [msgspec.structs.asdict(one) for one in modes])
 
 
@@ -83,8 +83,8 @@ async def rules(desk: Desk, account: str | None) -> Reply:
 @click.argument("mode", type=click.Choice(list(MODES)))
 @click.argument("rule", nargs=-1, required=True, type=click.Choice([*RULES, "all"]))
 @account_option
-@at_desk
-async def mode(desk: Desk, mode: str, rule: tuple[str, ...], account: str | None) -> Reply:
+@in_context
+async def mode(context: CommandContext, mode: str, rule: tuple[str, ...], account: str | None) -> Reply:
     """Set how far rules may go: off, monitor or block.
 
     `all` stands for every rule.
@@ -93,9 +93,9 @@ async def mode(desk: Desk, mode: str, rule: tuple[str, ...], account: str | None
     Example:  homing guard mode block range burst
     """
     named_rules = list(RULES) if "all" in rule else list(dict.fromkeys(rule))
-    await guarding.set_modes(desk.database, await desk.scope(account), named_rules, MODES[mode])
+    await guard_settings.set_modes(context.database, await context.scope(account), named_rules, MODES[mode])
     told = ", ".join(named_rules)
-    return Said(f"{told}: {mode}, for {account or 'every account'}.", {"rules": named_rules, "mode": mode})
+    return Confirmation(f"{told}: {mode}, for {account or 'every account'}.", {"rules": named_rules, "mode": mode})
 
 
 @guard.command("allow")
@@ -103,8 +103,8 @@ async def mode(desk: Desk, mode: str, rule: tuple[str, ...], account: str | None
 @account_option
 @click.option("--note", default="", help="Why.")
 @click.option("--remove", is_flag=True, help="Take it off the list.")
-@at_desk
-async def allow(desk: Desk, destination: str, account: str | None, note: str, remove: bool) -> Reply:
+@in_context
+async def allow(context: CommandContext, destination: str, account: str | None, note: str, remove: bool) -> Reply:
     """Let a country, network, prefix or number pass.
 
     Written as ID, 510-10 or digits; it passes whatever is judged. The longest match decides.
@@ -112,7 +112,7 @@ async def allow(desk: Desk, destination: str, account: str | None, note: str, re
     \b
     Example:  homing guard allow 628121234 --note "our own phones"
     """
-    return await _list(desk, destination, account, note, remove, is_allowed=True)
+    return await _list(context, destination, account, note, remove, is_allowed=True)
 
 
 @guard.command("deny")
@@ -120,8 +120,8 @@ async def allow(desk: Desk, destination: str, account: str | None, note: str, re
 @account_option
 @click.option("--note", default="", help="Why.")
 @click.option("--remove", is_flag=True, help="Take it off the list.")
-@at_desk
-async def deny(desk: Desk, destination: str, account: str | None, note: str, remove: bool) -> Reply:
+@in_context
+async def deny(context: CommandContext, destination: str, account: str | None, note: str, remove: bool) -> Reply:
     """Refuse a country, network, prefix or number.
 
     Written as ID, 510-10 or digits. The longest match decides; allow wins ties.
@@ -129,20 +129,20 @@ async def deny(desk: Desk, destination: str, account: str | None, note: str, rem
     \b
     Example:  homing guard deny 8821 --note "satellite"
     """
-    return await _list(desk, destination, account, note, remove, is_allowed=False)
+    return await _list(context, destination, account, note, remove, is_allowed=False)
 
 
 @guard.command("budget")
 @click.argument("country")
 @account_option
-@click.option("--hour", "hour_messages", type=Whole(0, 10**12), help="Messages an hour.")
-@click.option("--day", "day_messages", type=Whole(0, 10**12), help="Messages a day.")
+@click.option("--hour", "hour_messages", type=WholeNumberType(0, 10**12), help="Messages an hour.")
+@click.option("--day", "day_messages", type=WholeNumberType(0, 10**12), help="Messages a day.")
 @click.option("--hour-money", type=AMOUNT, help="Money an hour.")
 @click.option("--day-money", type=AMOUNT, help="Money a day.")
 @click.option("--remove", is_flag=True, help="Take the budget away.")
-@at_desk
+@in_context
 async def budget(
-    desk: Desk,
+    context: CommandContext,
     country: str,
     account: str | None,
     hour_messages: int | None,
@@ -158,13 +158,15 @@ async def budget(
     \b
     Example:  homing guard budget ID --hour 400 --day-money 50
     """
-    scope, country = await desk.scope(account), guarding.read_country(country)
+    scope, country = await context.scope(account), guard_settings.read_country(country)
     told = {"country": country, "account": account}
     if remove:
-        await guarding.remove_budget(desk.database, scope, country)
-        return Said(f"{country} has no budget any more for {account or 'every account'}.", told)
-    await guarding.set_budget(desk.database, scope, country, hour_messages, day_messages, hour_money, day_money)
-    return Said(f"{country} has a budget for {account or 'every account'}.", told)
+        await guard_settings.remove_budget(context.database, scope, country)
+        return Confirmation(f"{country} has no budget any more for {account or 'every account'}.", told)
+    await guard_settings.set_budget(
+        context.database, scope, country, hour_messages, day_messages, hour_money, day_money
+    )
+    return Confirmation(f"{country} has a budget for {account or 'every account'}.", told)
 
 
 @guard.command("risk")
@@ -173,8 +175,10 @@ async def budget(
 @account_option
 @click.option("--note", default="", help="Why.")
 @click.option("--remove", is_flag=True, help="Let experience speak again.")
-@at_desk
-async def risk(desk: Desk, destination: str, level: str | None, account: str | None, note: str, remove: bool) -> Reply:
+@in_context
+async def risk(
+    context: CommandContext, destination: str, level: str | None, account: str | None, note: str, remove: bool
+) -> Reply:
     """Say how risky a country, network or prefix is.
 
     Written as ID, 510-10 or digits; the longest match counts. It moves the odds that the guard begins with and judges
@@ -183,24 +187,24 @@ async def risk(desk: Desk, destination: str, level: str | None, account: str | N
     \b
     Example:  homing guard risk 8821 severe --note "satellite"
     """
-    scope = await desk.scope(account)
-    kind, value = guarding.read_destination(destination)
+    scope = await context.scope(account)
+    kind, value = guard_settings.read_destination(destination)
     told = {"kind": kind, "value": value, "account": account, "level": level}
     whose = account or "every account"
     if remove:
-        if await desk.database.row("guard_risk_remove", scope, kind, value) is None:
-            raise errors.OperatorError(f"no risk of {value} is set for {whose}")
-        return Said(f"The risk of {value} is what is learnt again, for {whose}.", told)
+        if await context.database.row("guard_risk_remove", scope, kind, value) is None:
+            raise errors.InvalidInput(f"no risk of {value} is set for {whose}")
+        return Confirmation(f"The risk of {value} is what is learnt again, for {whose}.", told)
     if level is None:
-        raise errors.OperatorError(f"say how risky: {', '.join(LEVELS)}; or --remove")
-    await desk.database.execute("guard_risk_set", scope, kind, value, LEVELS[level], note)
-    return Said(f"The risk of {value} is {level}, for {whose}, within half a minute.", told)
+        raise errors.InvalidInput(f"say how risky: {', '.join(LEVELS)}; or --remove")
+    await context.database.execute("guard_risk_set", scope, kind, value, LEVELS[level], note)
+    return Confirmation(f"The risk of {value} is {level}, for {whose}, within half a minute.", told)
 
 
 @guard.command("risks")
 @account_option
-@at_desk
-async def risks(desk: Desk, account: str | None) -> Reply:
+@in_context
+async def risks(context: CommandContext, account: str | None) -> Reply:
     """How risky destinations are: what is set, what is learnt.
 
     Learnt of the last 30 days before today, from the people who came back of those expected.
@@ -208,9 +212,9 @@ async def risks(desk: Desk, account: str | None) -> Reply:
     \b
     Example:  homing guard risks
     """
-    scope = None if account is None else await desk.scope(account)
-    names = {row["account_id"]: row["name"] for row in await desk.database.fetch("account_list")}
-    traffic = await read_country_traffic(desk.database, datetime.now(UTC))
+    scope = None if account is None else await context.scope(account)
+    names = {row["account_id"]: row["name"] for row in await context.database.fetch("account_list")}
+    traffic = await read_country_traffic(context.database, datetime.now(UTC))
     learnt = sorted(
         (risk for risk in learn_risks(traffic) if scope in (None, risk.account_id)),
         key=lambda one: (-one.nats, one.country, one.account_id),
@@ -218,11 +222,11 @@ async def risks(desk: Desk, account: str | None) -> Reply:
     rows = [{**msgspec.structs.asdict(one), "account": names.get(one.account_id)} for one in learnt]
     parts = {
         "told": Table(
-            tables.RISKS, await desk.database.fetch("guard_risks_of", scope), "No destination's risk is set."
+            tables.RISKS, await context.database.fetch("guard_risks_of", scope), "No destination's risk is set."
         ),
         "learnt": Table(tables.LEARNT, rows, "Nobody came back on the days before today: nothing is learnt yet."),
     }
-    return Card((), {}, parts)
+    return Detail((), {}, parts)
 
 
 @guard.command("decisions")
@@ -230,28 +234,32 @@ async def risks(desk: Desk, account: str | None) -> Reply:
 @click.option("--rule", type=click.Choice(list(RULES)), help="Of this rule alone.")
 @click.option("--reason", type=click.Choice([code.value for code in TITLES]), help="For this reason alone.")
 @limit_option
-@at_desk
-async def decisions(desk: Desk, account: str | None, rule: str | None, reason: str | None, limit: int) -> Reply:
+@in_context
+async def decisions(
+    context: CommandContext, account: str | None, rule: str | None, reason: str | None, limit: int
+) -> Reply:
     """Messages that were refused, or would have been, and why.
 
     \b
     Example:  homing guard decisions --limit 20
               homing guard decisions --reason guard.range_unconverted
     """
-    scope = None if account is None else await desk.scope(account)
+    scope = None if account is None else await context.scope(account)
     if reason is None:
-        rows = await desk.database.fetch("guard_decisions_of", scope, rule, limit)
+        rows = await context.database.fetch("guard_decisions_of", scope, rule, limit)
     else:
         looked_at = max(limit, limits.GUARD_DECISIONS_LOOKED_AT)
-        rows = await desk.database.fetch("guard_decisions_page_for", None, None, reason, scope, rule, looked_at, limit)
+        rows = await context.database.fetch(
+            "guard_decisions_page_for", None, None, reason, scope, rule, looked_at, limit
+        )
     return Table(tables.DECISIONS, rows, "No message was refused, or would have been.")
 
 
 @guard.command("reasons")
 @account_option
-@click.option("--days", type=Whole(1, 90), default=7, show_default=True, help="Of the last so many days.")
-@at_desk
-async def reasons(desk: Desk, account: str | None, days: int) -> Reply:
+@click.option("--days", type=WholeNumberType(1, 90), default=7, show_default=True, help="Of the last so many days.")
+@in_context
+async def reasons(context: CommandContext, account: str | None, days: int) -> Reply:
     """How many messages were refused for which reason.
 
     Or would have been; with what they would have cost.
@@ -259,9 +267,9 @@ async def reasons(desk: Desk, account: str | None, days: int) -> Reply:
     \b
     Example:  homing guard reasons --days 1
     """
-    scope = None if account is None else await desk.scope(account)
+    scope = None if account is None else await context.scope(account)
     now = datetime.now(UTC)
-    rows = await desk.database.fetch(
+    rows = await context.database.fetch(
         "guard_reason_counts", now - timedelta(days=days), now, scope, timeout_s=limits.DATABASE_SLOW_TIMEOUT_S
     )
     shown = [{**row, "title": reason_title(row["reason_code"]).text} for row in rows]
@@ -270,9 +278,9 @@ async def reasons(desk: Desk, account: str | None, days: int) -> Reply:
 
 @guard.command("saved")
 @account_option
-@click.option("--days", type=Whole(1, 90), default=30, show_default=True, help="Of the last so many days.")
-@at_desk
-async def saved(desk: Desk, account: str | None, days: int) -> Reply:
+@click.option("--days", type=WholeNumberType(1, 90), default=30, show_default=True, help="Of the last so many days.")
+@in_context
+async def saved(context: CommandContext, account: str | None, days: int) -> Reply:
     """What the guard saved, or would have.
 
     What refused messages would have cost (action block), and what blocking would have saved (monitor): the sums of
@@ -281,15 +289,15 @@ async def saved(desk: Desk, account: str | None, days: int) -> Reply:
     \b
     Example:  homing guard saved --days 7
     """
-    scope = None if account is None else await desk.scope(account)
-    rows = await desk.database.fetch("guard_saved", scope, datetime.now(UTC) - timedelta(days=days))
+    scope = None if account is None else await context.scope(account)
+    rows = await context.database.fetch("guard_saved", scope, datetime.now(UTC) - timedelta(days=days))
     return Table(tables.SAVED, rows, "Nothing was refused, or would have been.")
 
 
 @guard.command("suggest")
 @account_option
-@at_desk
-async def suggestions(desk: Desk, account: str | None) -> Reply:
+@in_context
+async def suggestions(context: CommandContext, account: str | None) -> Reply:
     """Budgets that would have refused nobody.
 
     By country, within which the last 14 days' people would have kept.
@@ -297,8 +305,8 @@ async def suggestions(desk: Desk, account: str | None) -> Reply:
     \b
     Example:  homing guard suggest --account acme
     """
-    scope = None if account is None else await desk.scope(account)
-    rows = await guarding.suggestions(desk.database, datetime.now(UTC), scope)
+    scope = None if account is None else await context.scope(account)
+    rows = await guard_settings.suggestions(context.database, datetime.now(UTC), scope)
     return Table(tables.SUGGESTIONS, rows, "Too little has converted in 14 days of whole hours to suggest a budget.")
 
 
@@ -306,8 +314,8 @@ async def suggestions(desk: Desk, account: str | None) -> Reply:
 @account_option
 @click.option("--all", "with_past", is_flag=True, help="Those that have ended as well.")
 @limit_option
-@at_desk
-async def verdicts(desk: Desk, account: str | None, with_past: bool, limit: int) -> Reply:
+@in_context
+async def verdicts(context: CommandContext, account: str | None, with_past: bool, limit: int) -> Reply:
     """Ranges that are judged as theft now, and why.
 
     And networks as a whole, in which nobody ever came back.
@@ -315,8 +323,8 @@ async def verdicts(desk: Desk, account: str | None, with_past: bool, limit: int)
     \b
     Example:  homing guard verdicts
     """
-    scope = None if account is None else await desk.scope(account)
-    rows = await desk.database.fetch("guard_verdicts_of", scope, with_past, limit)
+    scope = None if account is None else await context.scope(account)
+    rows = await context.database.fetch("guard_verdicts_of", scope, with_past, limit)
     shown = [{**row, "range": row["digits"] or f"all of {dashed(row['network'])}"} for row in rows]
     return Table(tables.VERDICTS, shown, "No range is judged as theft.")
 
@@ -324,8 +332,8 @@ async def verdicts(desk: Desk, account: str | None, with_past: bool, limit: int)
 @guard.command("lift")
 @click.argument("range", metavar="RANGE")
 @account_option
-@at_desk
-async def lift(desk: Desk, range: str, account: str | None) -> Reply:
+@in_context
+async def lift(context: CommandContext, range: str, account: str | None) -> Reply:
     """Release a range or a whole network: it was no theft.
 
     What was seen of it so far is forgotten; `homing guard allow` keeps it free.
@@ -334,17 +342,17 @@ async def lift(desk: Desk, range: str, account: str | None) -> Reply:
     Example:  homing guard lift 62812345
               homing guard lift 247-01
     """
-    scope = None if account is None else await desk.scope(account)
-    verdicts = await guarding.lift(desk.database, range, scope)
-    return Said(f"{range} is released within seconds.", {"range": range, "verdicts": verdicts})
+    scope = None if account is None else await context.scope(account)
+    verdicts = await guard_settings.lift(context.database, range, scope)
+    return Confirmation(f"{range} is released within seconds.", {"range": range, "verdicts": verdicts})
 
 
 @guard.command("alert")
 @click.argument("url", required=False)
 @account_option
 @click.option("--remove", is_flag=True, help="Tell nobody any more.")
-@at_desk
-async def alert(desk: Desk, url: str | None, account: str | None, remove: bool) -> Reply:
+@in_context
+async def alert(context: CommandContext, url: str | None, account: str | None, remove: bool) -> Reply:
     """Where verdicts are pushed as JSON.
 
     Once for a range and hour: an account's, or the operator's of all accounts. A name and password in the URL go along
@@ -353,16 +361,18 @@ async def alert(desk: Desk, url: str | None, account: str | None, remove: bool) 
     \b
     Example:  homing guard alert https://homing:secret@ops.example.com/alerts
     """
-    scope = await desk.scope(account)
+    scope = await context.scope(account)
     whose = f"{account}'s" if account else "all"
     if remove:
-        await guarding.remove_alert(desk.database, scope)
-        return Said(f"Nobody is told of {whose} verdicts any more.", {"account": account})
+        await guard_settings.remove_alert(context.database, scope)
+        return Confirmation(f"Nobody is told of {whose} verdicts any more.", {"account": account})
     if url is None:
-        raise errors.OperatorError("say which address, or --remove")
-    await guarding.set_alert(desk.database, scope, url)
+        raise errors.InvalidInput("say which address, or --remove")
+    await guard_settings.set_alert(context.database, scope, url)
     shown = without_password(url)
-    return Said(f"{shown} is told of {whose} verdicts.", {"account": account, "url": shown}, desk.push_warnings(url))
+    return Confirmation(
+        f"{shown} is told of {whose} verdicts.", {"account": account, "url": shown}, context.push_warnings(url)
+    )
 
 
 def _entry(row: dict[str, object]) -> dict[str, object]:
@@ -376,14 +386,14 @@ def _entry(row: dict[str, object]) -> dict[str, object]:
 
 
 async def _list(
-    desk: Desk, destination: str, account: str | None, note: str, remove: bool, *, is_allowed: bool
+    context: CommandContext, destination: str, account: str | None, note: str, remove: bool, *, is_allowed: bool
 ) -> Reply:
-    scope = await desk.scope(account)
-    kind, value = found = guarding.read_destination(destination)
+    scope = await context.scope(account)
+    kind, value = found = guard_settings.read_destination(destination)
     word = "allowed" if is_allowed else "denied"
     told = {"kind": kind, "value": value, "account": account, "list": "allow" if is_allowed else "deny"}
     if remove:
-        await guarding.remove_listed(desk.database, scope, found, is_allowed)
-        return Said(f"{value} is {word} no longer for {account or 'every account'}.", told)
-    await guarding.set_listed(desk.database, scope, found, is_allowed, note)
-    return Said(f"{kind} {value} is {word} for {account or 'every account'}.", told)
+        await guard_settings.remove_listed(context.database, scope, found, is_allowed)
+        return Confirmation(f"{value} is {word} no longer for {account or 'every account'}.", told)
+    await guard_settings.set_listed(context.database, scope, found, is_allowed, note)
+    return Confirmation(f"{kind} {value} is {word} for {account or 'every account'}.", told)

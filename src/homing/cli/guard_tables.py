@@ -1,6 +1,20 @@
 """What `homing guard` prints: the columns of its tables."""
 
-from homing.cli.show import COUNT, LATELY, MONEY, PLAIN_MONEY, PROSE, REASON, SCOPE, TIME, URL, YES, Column, Kind, named
+from homing.cli.show import (
+    COUNT,
+    LATELY,
+    MONEY,
+    PLAIN_MONEY,
+    PROSE,
+    REASON,
+    SCOPE,
+    TIME,
+    URL,
+    YES,
+    Column,
+    ColumnKind,
+    named,
+)
 from homing.guard.risk import RiskLevel
 from homing.guard.rules import RuleMode
 from homing.model import GuardAction
@@ -11,7 +25,7 @@ RULES_SET = (
     Column("account", "For", SCOPE),
     Column("meaning", "Refuses when", PROSE),
 )
-WHOLE = Kind(text=lambda count: f"{count:.0f}", json=lambda count: round(count, 1), right=True)
+WHOLE = ColumnKind(text=lambda count: f"{count:.0f}", json=lambda count: round(count, 1), right=True)
 LISTS = (
     Column("entry", "List"),
     Column("kind", "Kind"),
@@ -36,10 +50,12 @@ RISKS = (
 )
 LEARNT = (
     Column("country", "Country"),
-    Column("account", "For", Kind(absent="those new there")),
+    Column("account", "For", ColumnKind(absent="those new there")),
     Column("expected", "Expected back", WHOLE),
     Column("converted", "Came back", WHOLE),
-    Column("nats", "Risk, nats", Kind(text=lambda nats: f"+{nats:.2f}", json=lambda nats: round(nats, 3), right=True)),
+    Column(
+        "nats", "Risk, nats", ColumnKind(text=lambda nats: f"+{nats:.2f}", json=lambda nats: round(nats, 3), right=True)
+    ),
 )
 ALERTS = (
     Column("account", "Verdicts of", SCOPE),

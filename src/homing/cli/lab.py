@@ -12,21 +12,21 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn, TimeRemainingColumn
 
 from homing import limits
-from homing.cli.desk import Desk, Noun, at_desk, in_one_line, json_option
-from homing.cli.parameters import MOMENT, Real, Whole, account_option
-from homing.cli.show import COUNT, MONEY, PROSE, TIME, Card, Column, Kind, Reply, Table, print_reply
+from homing.cli.context import CommandContext, CommandGroup, in_context, in_one_line, json_option
+from homing.cli.parameters import MOMENT, RealNumberType, WholeNumberType, account_option
+from homing.cli.show import COUNT, MONEY, PROSE, TIME, Column, ColumnKind, Detail, Reply, Table, print_reply
 
 if TYPE_CHECKING:
     from homing.lab.estimate import Estimate
-    from homing.lab.report import Report
+    from homing.lab.report import LabReport
     from homing.lab.scenario import Scenario
 
 FIGURES: Final = (
     Column("title", "Figure", PROSE),
-    Column("target", "Must reach", Kind(absent="", right=True)),
-    Column("measured", "Measured", Kind(absent="not measured", right=True)),
-    Column("interval", "95 % interval", Kind(absent="", right=True)),
-    Column("met", "Met", Kind(absent="-")),
+    Column("target", "Must reach", ColumnKind(absent="", right=True)),
+    Column("measured", "Measured", ColumnKind(absent="not measured", right=True)),
+    Column("interval", "95 % interval", ColumnKind(absent="", right=True)),
+    Column("met", "Met", ColumnKind(absent="-")),
     Column("decided_by", "Decided by"),
     Column("seeds", "Seeds", COUNT),
 )
@@ -39,7 +39,7 @@ LISTED: Final = (
     Column("about", "About", PROSE),
 )
 COURSE: Final = (
-    Column("at_h", "Hour", Kind(right=True)),
+    Column("at_h", "Hour", ColumnKind(right=True)),
     Column("shares", "Shares"),
     Column("refused", "Refused", COUNT),
 )
@@ -52,13 +52,13 @@ RUN: Final = (
     Column("conversion", "Who converted"),
     Column("cost_per_conversion", "USD a conversion"),
     Column("refused", "Real people refused", COUNT),
-    Column("shift_s", "Left the losing carrier after, s", Kind(absent="not asked for")),
+    Column("shift_s", "Left the losing carrier after, s", ColumnKind(absent="not asked for")),
     Column("messages_per_s", "Simulated messages/s", COUNT),
 )
 ATTACKS: Final = (
     Column("kind", "Attack"),
     Column("messages", "Messages", COUNT),
-    Column("stopped", "Spend stopped", Kind(right=True)),
+    Column("stopped", "Spend stopped", ColumnKind(right=True)),
     Column("converted", "Conversions claimed", COUNT),
 )
 
@@ -96,7 +96,7 @@ PARTS: Final = (
     Column("messages", "Messages", COUNT),
     Column("converted", "Converted", COUNT),
     Column("would_messages", "Would have had", COUNT),
-    Column("would_converted", "Would have converted", Kind(right=True)),
+    Column("would_converted", "Would have converted", ColumnKind(right=True)),
     Column("unknown", "Without data", COUNT),
     Column("thin", "Little data", COUNT),
 )
@@ -104,7 +104,7 @@ CSV: Final = click.Path(path_type=Path, dir_okay=False)
 STRATEGIES: Final = ("priority", "weighted", "least-cost", "adaptive")
 
 
-@click.group(cls=Noun)
+@click.group(cls=CommandGroup)
 def lab() -> None:
     """People, carriers and attackers on a virtual clock, under the real intake, router and guard.
 
@@ -121,16 +121,18 @@ def lab() -> None:
 @lab.command("report")
 @scenario_option
 @click.option("--only", multiple=True, metavar="NAME", help="Of the shipped and drawn scenarios these alone.")
-@click.option("--seeds", type=Whole(1, limits.LAB_SEEDS_MAX), default=20, show_default=True)
-@click.option("--hours", type=Real(0.25), help="Cut longer scenarios to so many hours.")
+@click.option("--seeds", type=WholeNumberType(1, limits.LAB_SEEDS_MAX), default=20, show_default=True)
+@click.option("--hours", type=RealNumberType(0.25), help="Cut longer scenarios to so many hours.")
 @click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
     metavar="DIR",
     help="Write HTML, PNG and JSON here, and keep each run.",
 )
-@click.option("--drawn-from", type=Whole(0), default=1, show_default=True, help="First seed of drawn scenarios.")
-@click.option("--workers", type=Whole(1, 256), help="Processes.  [default: the cores]")
+@click.option(
+    "--drawn-from", type=WholeNumberType(0), default=1, show_default=True, help="First seed of drawn scenarios."
+)
+@click.option("--workers", type=WholeNumberType(1, 256), help="Processes.  [default: the cores]")
 @click.option("--quick", is_flag=True, help="A small form, within a minute.")
 @json_option
 def report(
@@ -157,11 +159,11 @@ def report(
     with in_one_line():
         from homing.lab import plan as plans
         from homing.lab import report as reports
-        from homing.lab.kept import KeptRuns
+        from homing.lab.stored_runs import StoredRuns
 
         chosen = _chosen(files, only, drawn_from)
         plan = plans.quick(chosen, drawn_from) if quick else plans.full(chosen, seeds, hours, drawn_from)
-        kept = None if out is None or quick else KeptRuns(out)
+        kept = None if out is None or quick else StoredRuns(out)
         with _progress(len(plan.tasks)) as watch:
             made = reports.make(plan, watch, workers, kept)
         if out is not None:
@@ -181,8 +183,8 @@ def report(
 @lab.command("run")
 @click.argument("scenario")
 @click.option("--policy", default="homing", show_default=True, help="Who decides: `homing lab scenarios` lists them.")
-@click.option("--seed", type=Whole(0), default=1, show_default=True)
-@click.option("--hours", type=Real(0.25), help="Cut it to so many hours.")
+@click.option("--seed", type=WholeNumberType(0), default=1, show_default=True)
+@click.option("--hours", type=RealNumberType(0.25), help="Cut it to so many hours.")
 @json_option
 def run(scenario: str, policy: str, seed: int, hours: float | None, as_json: bool) -> None:
     """One run: where the traffic went, and what the guard did.
@@ -194,11 +196,11 @@ def run(scenario: str, policy: str, seed: int, hours: float | None, as_json: boo
     """
     with in_one_line():
         from homing.lab.plan import shortened
-        from homing.lab.pool import Task, work
+        from homing.lab.worker_pool import RunTask, work
 
         (chosen,) = _chosen((Path(scenario),), ()) if Path(scenario).suffix == ".toml" else _chosen((), (scenario,))
         chosen = chosen if hours is None else shortened(chosen, hours)
-        (result,) = work(Task(chosen, seed, (policy,)))
+        (result,) = work(RunTask(chosen, seed, (policy,)))
     row = {
         **msgspec.structs.asdict(result),
         "conversion": f"{result.conversion * 100:.2f} %",
@@ -218,7 +220,7 @@ def run(scenario: str, policy: str, seed: int, hours: float | None, as_json: boo
     parts = {"course": Table(COURSE, course)}
     if attacks:
         parts["attacks"] = Table(ATTACKS, attacks)
-    print_reply(Card(RUN, row, parts), as_json)
+    print_reply(Detail(RUN, row, parts), as_json)
 
 
 @lab.command("scenarios")
@@ -240,7 +242,7 @@ def scenarios(as_json: bool) -> None:
 
 
 @lab.command("generate")
-@click.option("--seed", type=Whole(0), required=True)
+@click.option("--seed", type=WholeNumberType(0), required=True)
 @click.option("--goal", type=click.Choice(("routing", "guard")), default="routing", show_default=True)
 def generate(seed: int, goal: str) -> None:
     """Draw a scenario and print its file.
@@ -261,9 +263,9 @@ def generate(seed: int, goal: str) -> None:
 @click.option("--since", type=MOMENT, help="24h, 7d, or a date and time in UTC.  [default: 24 hours before the end]")
 @click.option("--until", type=MOMENT, help="Likewise.  [default: now]")
 @account_option
-@at_desk
+@in_context
 async def replay(
-    desk: Desk,
+    context: CommandContext,
     costs: Path | None,
     prices: Path | None,
     strategy: str | None,
@@ -284,7 +286,7 @@ async def replay(
     Example:  homing lab replay --strategy adaptive
               homing lab replay --costs new.csv --since 7d
     """
-    from homing.lab.replay import Changes, read_costs, read_prices
+    from homing.lab.replay import ReplayChanges, read_costs, read_prices
     from homing.lab.replay import replay as replayed
     from homing.model import Strategy
 
@@ -292,13 +294,13 @@ async def replay(
     start = end - timedelta(hours=24) if since is None else since
     if start >= end:
         raise click.UsageError("--since is not before --until")
-    changes = Changes(
+    changes = ReplayChanges(
         {} if costs is None else read_costs(costs),
         {} if prices is None else read_prices(prices),
         None if strategy is None else Strategy[strategy.upper().replace("-", "_")],
     )
-    account_id = None if account is None else int((await desk.account(account))["account_id"])
-    async with desk.database.transaction("repeatable_read") as transaction:
+    account_id = None if account is None else int((await context.account(account))["account_id"])
+    async with context.database.transaction("repeatable_read") as transaction:
         found = await replayed(transaction, changes, start, end, account_id)
     would = found.would
     row = {
@@ -327,7 +329,7 @@ async def replay(
     note = ""
     if would.unknown:
         note = f"Of {would.unknown:,.0f} messages nothing is known: their carrier had none in their app and network."
-    return Card(REPLAYED, row, {"carriers": Table(PARTS, parts, "No messages.")}, note)
+    return Detail(REPLAYED, row, {"carriers": Table(PARTS, parts, "No messages.")}, note)
 
 
 def _around(estimate: "Estimate") -> str:
@@ -347,7 +349,7 @@ def _chosen(files: tuple[Path, ...], only: tuple[str, ...], drawn_from: int = 1)
     known = {one.name: one for one in (*shipped(), *drawn(drawn_from))}
     unknown = [name for name in only if name not in known]
     if unknown:
-        raise errors.OperatorError(f"there is no scenario {unknown[0]!r}; `homing lab scenarios` lists them")
+        raise errors.InvalidInput(f"there is no scenario {unknown[0]!r}; `homing lab scenarios` lists them")
     return tuple(known[name] for name in only)
 
 
@@ -377,7 +379,7 @@ def _progress(total: int) -> Iterator[Callable[[int, int], None]]:
         yield lambda done, _whole: progress.update(bar, completed=done)
 
 
-def _figures(made: "Report") -> Table:
+def _figures(made: "LabReport") -> Table:
     from homing.lab.page import shown
 
     words = {True: "yes", False: "NO", None: None}
@@ -396,7 +398,7 @@ def _figures(made: "Report") -> Table:
     return Table(FIGURES, rows)
 
 
-def _write(made: "Report", out: Path) -> None:
+def _write(made: "LabReport", out: Path) -> None:
     from homing import errors
     from homing.lab import plots
     from homing.lab.page import page
@@ -410,4 +412,4 @@ def _write(made: "Report", out: Path) -> None:
         (out / "report.html").write_text(page(made, drawn), encoding="utf-8")
         (out / "report.json").write_bytes(msgspec.json.format(msgspec.json.encode(document(made)), indent=2))
     except OSError as error:
-        raise errors.OperatorError(f"{out} cannot be written: {error.strerror}") from None
+        raise errors.InvalidInput(f"{out} cannot be written: {error.strerror}") from None

@@ -8,38 +8,38 @@ import click
 import msgspec
 
 from homing import errors, limits
-from homing.accounts import catalogue
+from homing.admin import catalogue
 from homing.cli.alarm import component_note
-from homing.cli.desk import Desk, Noun, at_desk
-from homing.cli.parameters import AMOUNT, Real, Whole, account_option
+from homing.cli.context import CommandContext, CommandGroup, in_context
+from homing.cli.parameters import AMOUNT, RealNumberType, WholeNumberType, account_option
 from homing.cli.show import (
     MONEY,
     PLAIN_MONEY,
     REASON,
     TIME,
     YES,
-    Card,
     Column,
-    Kind,
+    ColumnKind,
+    Confirmation,
+    CsvRows,
+    Detail,
     Reply,
-    Said,
-    Sheet,
     Table,
     interval,
 )
-from homing.kit.ids import first_id_at
-from homing.kit.money import trimmed
-from homing.routing.board import terms_of
+from homing.common.ids import first_id_at
+from homing.common.money import trimmed
+from homing.routing.catalogue_cache import objectives_of
 from homing.routing.explain import candidates
-from homing.routing.shares import Terms
+from homing.routing.shares import Objective
 from homing.statistics.reading import shows_conversions
 from homing.store.alarms import LEARNER
 from homing.store.database import Record
 
-SHARE: Final = Kind(text=lambda share: f"{share / 100:.1f} %", json=lambda share: share / 10_000, right=True)
-RATE: Final = Kind(text=lambda rate: f"{rate:.1%}", json=lambda rate: rate, right=True)
-ALL: Final = Kind(absent="all")
-RIGHT: Final = Kind(right=True)
+SHARE: Final = ColumnKind(text=lambda share: f"{share / 100:.1f} %", json=lambda share: share / 10_000, right=True)
+RATE: Final = ColumnKind(text=lambda rate: f"{rate:.1%}", json=lambda rate: rate, right=True)
+ALL: Final = ColumnKind(absent="all")
+RIGHT: Final = ColumnKind(right=True)
 
 BELIEFS: Final = (
     Column("app_id", "App", is_key=True),
@@ -68,7 +68,7 @@ CANDIDATES: Final = tuple(
 TERMS: Final = (
     Column("account", "Account"),
     Column("app_id", "App", ALL),
-    Column("worth_micro", "Worth", Kind(MONEY.text, MONEY.json, absent="least cost")),
+    Column("worth_micro", "Worth", ColumnKind(MONEY.text, MONEY.json, absent="least cost")),
     Column("quality_floor", "Quality floor", RATE),
     Column("explore_min", "Tried at least", RATE),
     Column("share_max", "Share at most", RATE),
@@ -99,7 +99,7 @@ EVIDENCE: Final = (
 )
 
 
-@click.group(cls=Noun)
+@click.group(cls=CommandGroup)
 def learn() -> None:
     """What conversions have taught adaptive routes, on which terms they choose, and whose receipts are made up.
 
@@ -119,15 +119,15 @@ def learn() -> None:
 @click.option("--no-worth", is_flag=True, help="The least cost of a conversion again.")
 @click.option(
     "--quality-floor",
-    type=Real(0, 1),
+    type=RealNumberType(0, 1),
     help="Without a worth: at least so much of the best carrier's conversion rate.  [default: 0.9]",
 )
-@click.option("--explore", type=Real(0, 0.2), help="Share at which each carrier is tried.  [default: 0.01]")
-@click.option("--share-max", type=Real(0.05, 1), help="The most that one carrier gets.  [default: 1]")
+@click.option("--explore", type=RealNumberType(0, 0.2), help="Share at which each carrier is tried.  [default: 0.01]")
+@click.option("--share-max", type=RealNumberType(0.05, 1), help="The most that one carrier gets.  [default: 1]")
 @click.option("--off/--on", "opted_out", default=None, help="Route by priority, whatever is learnt; or learn again.")
-@at_desk
+@in_context
 async def change(
-    desk: Desk,
+    context: CommandContext,
     app_id: str | None,
     account: str | None,
     worth: int | None,
@@ -150,11 +150,11 @@ async def change(
     if worth is not None and worth <= 0:
         raise click.UsageError("a worth is above zero; --no-worth takes it away")
     if account is not None:
-        row = await desk.account(account)
+        row = await context.account(account)
     else:
-        row = await _app(desk, app_id or "")
+        row = await _app(context, app_id or "")
     account_id, app_id = int(row["account_id"]), app_id or ""
-    known = {(one["account_id"], one["app_id"]): one for one in await desk.database.fetch("learn_terms")}
+    known = {(one["account_id"], one["app_id"]): one for one in await context.database.fetch("learn_terms")}
     kept: Mapping[str, Any] = known.get((account_id, app_id)) or {}
     changes = {"quality_floor": quality_floor, "explore_min": explore, "share_max": share_max, "opted_out": opted_out}
     if worth is not None or no_worth:
@@ -165,20 +165,22 @@ async def change(
     values = {name: kept.get(name) for name in names}
     values["opted_out"] = bool(values["opted_out"])
     values.update({name: value for name, value in changes.items() if value is not None or name == "worth_micro"})
-    await desk.database.execute("learn_terms_set", account_id, app_id, *values.values())
+    await context.database.execute("learn_terms_set", account_id, app_id, *values.values())
     whose = f"app {app_id}" if app_id else f"account {row['name']}"
-    terms = terms_of(values)
-    return Said(f"The {whose}: {_said(terms)}.", {"account_id": account_id, "app_id": app_id or None, **_json(terms)})
+    terms = objectives_of(values)
+    return Confirmation(
+        f"The {whose}: {_said(terms)}.", {"account_id": account_id, "app_id": app_id or None, **_json(terms)}
+    )
 
 
-async def _app(desk: Desk, app_id: str) -> Record:
-    row = await desk.database.row("app_find", app_id)
+async def _app(context: CommandContext, app_id: str) -> Record:
+    row = await context.database.row("app_find", app_id)
     if row is None:
-        raise errors.OperatorError(f"there is no app {app_id!r}; `homing app list ACCOUNT` shows them")
+        raise errors.InvalidInput(f"there is no app {app_id!r}; `homing app list ACCOUNT` shows them")
     return row
 
 
-def _said(terms: Terms) -> str:
+def _said(terms: Objective) -> str:
     if terms.opted_out:
         return "routes by priority, whatever is learnt"
     aim = (
@@ -189,7 +191,7 @@ def _said(terms: Terms) -> str:
     return f"{aim}; each carrier is tried at {terms.explore_min:.1%}, and none gets more than {terms.share_max:.0%}"
 
 
-def _json(terms: Terms) -> dict[str, object]:
+def _json(terms: Objective) -> dict[str, object]:
     named = msgspec.structs.asdict(terms)
     worth_micro = named.pop("worth_micro")
     return {"worth": None if worth_micro is None else trimmed(worth_micro), **named}
@@ -198,8 +200,8 @@ def _json(terms: Terms) -> dict[str, object]:
 @learn.command("show")
 @click.argument("app_id", metavar="[APP]", required=False)
 @account_option
-@at_desk
-async def show(desk: Desk, app_id: str | None, account: str | None) -> Reply:
+@in_context
+async def show(context: CommandContext, app_id: str | None, account: str | None) -> Reply:
     """What is believed of each carrier, and the shares that follow.
 
     By app and network. Messages count as far as their silence says something; a rate is given with the interval that
@@ -209,36 +211,36 @@ async def show(desk: Desk, app_id: str | None, account: str | None) -> Reply:
     \b
     Example:  homing learn show 4luaKsL2
     """
-    account_id = None if account is None else int((await desk.account(account))["account_id"])
+    account_id = None if account is None else int((await context.account(account))["account_id"])
     if app_id is not None:
-        account_id = int((await _app(desk, app_id))["account_id"])
-    names = await carrier_names(desk)
+        account_id = int((await _app(context, app_id))["account_id"])
+    names = await carrier_names(context)
     rows: list[dict[str, Any]] = []
-    for found in await desk.database.fetch("learn_shares_of", account_id, app_id):
+    for found in await context.database.fetch("learn_shares_of", account_id, app_id):
         cell: dict[str, Any] = {name: found[name] or None for name in ("app_id", "country", "network")}
         cell["place"] = " ".join(filter(None, (found["country"], found["network"]))) or "all"
         rows += [{**cell, **with_name(row, names)} for row in candidates(found)]
-    accounts = {row["account_id"]: row["name"] for row in await desk.database.fetch("account_list")}
+    accounts = {row["account_id"]: row["name"] for row in await context.database.fetch("account_list")}
     terms = [
         {
             "account": accounts[row["account_id"]],
             "app_id": row["app_id"] or None,
-            **msgspec.structs.asdict(terms_of(row)),
+            **msgspec.structs.asdict(objectives_of(row)),
         }
-        for row in await desk.database.fetch("learn_terms")
+        for row in await context.database.fetch("learn_terms")
         if account_id in (None, row["account_id"]) and app_id in (None, row["app_id"])
     ]
     empty = "Nothing learnt yet: no adaptive route has had traffic within the hour."
-    return Card(
+    return Detail(
         (),
         {},
         {"beliefs": Table(BELIEFS, rows, empty), "terms": Table(TERMS, terms, "All by default.")},
-        note=await component_note(desk, LEARNER),
+        note=await component_note(context, LEARNER),
     )
 
 
-async def carrier_names(desk: Desk) -> Mapping[int, str]:
-    return {row["carrier_id"]: row["name"] for row in await desk.database.fetch("carrier_list")}
+async def carrier_names(context: CommandContext) -> Mapping[int, str]:
+    return {row["carrier_id"]: row["name"] for row in await context.database.fetch("carrier_list")}
 
 
 def with_name(candidate: Mapping[str, Any], names: Mapping[int, str]) -> dict[str, Any]:
@@ -253,9 +255,9 @@ def with_name(candidate: Mapping[str, Any], names: Mapping[int, str]) -> dict[st
 
 @learn.command("fakes")
 @click.option("--csv", "carrier", metavar="CARRIER", help="The evidence against one carrier, as CSV.")
-@click.option("--days", type=Whole(1, 90), default=7, show_default=True, help="Of so many days.")
-@at_desk
-async def fakes(desk: Desk, carrier: str | None, days: int) -> Reply:
+@click.option("--days", type=WholeNumberType(1, 90), default=7, show_default=True, help="Of so many days.")
+@in_context
+async def fakes(context: CommandContext, carrier: str | None, days: int) -> Reply:
     """Carriers whose receipts look made up, and the evidence.
 
     Three signs: what a carrier calls delivered converts incredibly seldom beside its peers in the same networks; its
@@ -267,12 +269,12 @@ async def fakes(desk: Desk, carrier: str | None, days: int) -> Reply:
               homing learn fakes --csv cheap --days 14
     """
     if carrier is None:
-        return Table(FAKES, await desk.database.fetch("learn_fakes"), "No carrier's receipts look made up.")
-    row = await catalogue.find_carrier(desk.database, carrier)
+        return Table(FAKES, await context.database.fetch("learn_fakes"), "No carrier's receipts look made up.")
+    row = await catalogue.find_carrier(context.database, carrier)
     until = datetime.now(UTC)
     since = until - timedelta(days=days)
-    apps = await _reporting_apps(desk, since)
-    found = await desk.database.fetch(
+    apps = await _reporting_apps(context, since)
+    found = await context.database.fetch(
         "learn_fake_messages",
         row["carrier_id"],
         first_id_at(int(since.timestamp() * 1000)),
@@ -282,13 +284,13 @@ async def fakes(desk: Desk, carrier: str | None, days: int) -> Reply:
         limits.LEARN_CLAIM_MESSAGES_MAX,
         timeout_s=limits.DATABASE_SLOW_TIMEOUT_S,
     )
-    return Sheet(EVIDENCE, [_evidence(one) for one in found])
+    return CsvRows(EVIDENCE, [_evidence(one) for one in found])
 
 
-async def _reporting_apps(desk: Desk, since: datetime) -> Sequence[tuple[int, str]]:
+async def _reporting_apps(context: CommandContext, since: datetime) -> Sequence[tuple[int, str]]:
     """Apps whose messages are to lead to conversions: as set, or as their traffic shows."""
     day = int(since.timestamp()) // 86_400
-    rows = await desk.database.fetch("learn_apps", day, timeout_s=limits.DATABASE_SLOW_TIMEOUT_S)
+    rows = await context.database.fetch("learn_apps", day, timeout_s=limits.DATABASE_SLOW_TIMEOUT_S)
     return [
         (row["account_id"], row["app_id"])
         for row in rows

@@ -6,19 +6,19 @@ from typing import Any
 import click
 
 from homing.cli.account import PURSE
-from homing.cli.desk import Desk, Noun, at_desk
+from homing.cli.context import CommandContext, CommandGroup, in_context
 from homing.cli.parameters import limit_option
-from homing.cli.show import COUNT, MONEY, PROSE, TIME, YES, Card, Column, Reply, Table, named
+from homing.cli.show import COUNT, MONEY, PROSE, TIME, YES, Column, Detail, Reply, Table, named
 from homing.ledger.proof import prove as prove_ledger
 from homing.ledger.statement import read_statement
-from homing.model import Book, EntryKind
+from homing.model import LedgerAccount, PostingKind
 
 ENTRIES = (
     Column("entry_id", programs_only=True),
     Column("at", "Time (UTC)", TIME),
-    Column("kind", "Kind", named(EntryKind)),
-    Column("from_book", "From", named(Book)),
-    Column("to_book", "To", named(Book)),
+    Column("kind", "Kind", named(PostingKind)),
+    Column("from_book", "From", named(LedgerAccount)),
+    Column("to_book", "To", named(LedgerAccount)),
     Column("amount_micro", "Amount", MONEY),
     Column("about", "About", PROSE),
     Column("submission_id", programs_only=True),
@@ -41,7 +41,7 @@ DIFFERENCES = (
 )
 
 
-@click.group(cls=Noun)
+@click.group(cls=CommandGroup)
 def ledger() -> None:
     """Every movement of money, and the proof that it adds up.
 
@@ -57,19 +57,19 @@ def ledger() -> None:
 @ledger.command("show")
 @click.argument("account")
 @limit_option
-@at_desk
-async def show(desk: Desk, account: str, limit: int) -> Reply:
+@in_context
+async def show(context: CommandContext, account: str, limit: int) -> Reply:
     """What an account has, and its entries, newest first.
 
     \b
     Example:  homing ledger show acme --limit 10
     """
-    row = await desk.account(account)
-    purse = (await desk.database.fetch("purses", [row["account_id"]]))[0]
-    entries = await read_statement(desk.database, row["account_id"], limit)
+    row = await context.account(account)
+    account_balance = (await context.database.fetch("purses", [row["account_id"]]))[0]
+    entries = await read_statement(context.database, row["account_id"], limit)
     shown = [{**entry, "about": _about(entry)} for entry in entries]
     columns = (Column("account_id", programs_only=True), Column("name", "Account"), *PURSE)
-    return Card(columns, {"name": row["name"], **purse}, {"entries": Table(ENTRIES, shown)})
+    return Detail(columns, {"name": row["name"], **account_balance}, {"entries": Table(ENTRIES, shown)})
 
 
 def _about(entry: Mapping[str, Any]) -> str:
@@ -82,8 +82,8 @@ def _about(entry: Mapping[str, Any]) -> str:
 
 @ledger.command("prove")
 @click.argument("account", required=False)
-@at_desk
-async def prove(desk: Desk, account: str | None) -> Reply:
+@in_context
+async def prove(context: CommandContext, account: str | None) -> Reply:
     """Recompute every balance, charge and refund.
 
     Balances come from the entries, charges and refunds from the messages. Ends with status 1 when anything differs by
@@ -93,8 +93,8 @@ async def prove(desk: Desk, account: str | None) -> Reply:
     Example:  homing ledger prove
               homing ledger prove acme
     """
-    account_id = None if account is None else (await desk.account(account))["account_id"]
-    proof = await prove_ledger(desk.database, account_id)
+    account_id = None if account is None else (await context.account(account))["account_id"]
+    proof = await prove_ledger(context.database, account_id)
     counted = {"accounts": proof.accounts, "entries": proof.entries, "messages": proof.messages, "holds": proof.holds}
     differences = [
         {
@@ -106,4 +106,4 @@ async def prove(desk: Desk, account: str | None) -> Reply:
         }
         for one in proof.differences
     ]
-    return Card(PROOF, counted, {"differences": Table(DIFFERENCES, differences)}, failed=not proof.holds)
+    return Detail(PROOF, counted, {"differences": Table(DIFFERENCES, differences)}, failed=not proof.holds)

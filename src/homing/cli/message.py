@@ -6,15 +6,15 @@ from typing import Final
 import click
 
 from homing import errors, limits
-from homing.accounts.catalogue import find_carrier
-from homing.cli.desk import Desk, Noun, at_desk
+from homing.admin.catalogue import find_carrier
+from homing.cli.context import CommandContext, CommandGroup, in_context
 from homing.cli.parameters import MESSAGE_ID, NUMBER, account_option, limit_option
-from homing.cli.show import COUNT, MONEY, PROSE, REASON, TIME, Card, Column, Kind, Reply, Table, named, span
+from homing.cli.show import COUNT, MONEY, PROSE, REASON, TIME, Column, ColumnKind, Detail, Reply, Table, named, span
 from homing.dialects.registry import DIALECTS
+from homing.i18n.reasons import reason_document
 from homing.messages import timeline
-from homing.messages.reason_words import reason_document
-from homing.messages.search import Key, Wanted, search
-from homing.states import State
+from homing.messages.search import MessageFilter, MessageKey, search
+from homing.states import MessageState
 
 MESSAGES = (
     Column("message_id", "Message", COUNT),
@@ -27,7 +27,7 @@ MESSAGES = (
     Column("cost_micro", "Cost", MONEY),
     Column("charge_micro", kind=MONEY, programs_only=True),
     Column("refund_micro", kind=MONEY, programs_only=True),
-    Column("state", "State", named(State)),
+    Column("state", "State", named(MessageState)),
     Column("reference", programs_only=True),
     Column("error_code", programs_only=True),
     Column("error_text", programs_only=True),
@@ -38,9 +38,9 @@ MESSAGE = (
     Column("account", "Account"),
     Column("number", "Number"),
     Column("sender", "Sender"),
-    Column("text", "Text", Kind(absent="", wraps=True)),
+    Column("text", "Text", ColumnKind(absent="", wraps=True)),
     Column("segments", programs_only=True),
-    Column("state", "State", named(State)),
+    Column("state", "State", named(MessageState)),
     Column("reference", "Reference"),
     Column("carrier", "Carrier"),
     Column("carrier_ref", "Carrier's id"),
@@ -54,10 +54,10 @@ MESSAGE = (
 )
 MOMENTS = (
     Column("at", "Time (UTC)", TIME),
-    Column("after_s", "After", Kind(text=span, right=True)),
+    Column("after_s", "After", ColumnKind(text=span, right=True)),
     Column("what", "What"),
     Column("detail", "Detail", PROSE),
-    Column("reasons", kind=Kind(json=lambda reasons: list(map(reason_document, reasons))), programs_only=True),
+    Column("reasons", kind=ColumnKind(json=lambda reasons: list(map(reason_document, reasons))), programs_only=True),
 )
 REFUSED = (
     Column("message_id", "Message", COUNT),
@@ -70,11 +70,11 @@ REFUSED = (
     Column("reason", "Reason", REASON),
     Column("charge_micro", "Not charged", MONEY),
 )
-STATE_NAMES: Final = [state.name.lower() for state in State if state is not State.SENDING]
+STATE_NAMES: Final = [state.name.lower() for state in MessageState if state is not MessageState.SENDING]
 """Sending is a queued message that a process has in hand; it is found as queued."""
 
 
-@click.group(cls=Noun)
+@click.group(cls=CommandGroup)
 def message() -> None:
     """What became of a message, step by step.
 
@@ -86,8 +86,8 @@ def message() -> None:
 
 @message.command("show")
 @click.argument("message_id", metavar="ID", type=MESSAGE_ID)
-@at_desk
-async def show(desk: Desk, message_id: int) -> Reply:
+@in_context
+async def show(context: CommandContext, message_id: int) -> Reply:
     """A message's whole timeline.
 
     How it came in, its price and route, the money that moved, attempts, receipts, pushes and the conversion; then what
@@ -96,18 +96,18 @@ async def show(desk: Desk, message_id: int) -> Reply:
     \b
     Example:  homing message show 231541870592001
     """
-    async with desk.database.transaction() as transaction:
+    async with context.database.transaction() as transaction:
         row = await timeline.find_message(transaction, message_id)
         if row is None:
             refused = await transaction.row("guard_refusal", message_id)
             if refused is not None:
-                return Card(REFUSED, {**refused, "state": "refused by the guard"})
-            raise errors.OperatorError(f"there is no message {message_id}; `homing message list` shows the latest")
+                return Detail(REFUSED, {**refused, "state": "refused by the guard"})
+            raise errors.InvalidInput(f"there is no message {message_id}; `homing message list` shows the latest")
         moments = await timeline.read_timeline(transaction, row, DIALECTS)
-    return Card(MESSAGE, row, {"timeline": Table(MOMENTS, [_moment(one, row["submitted_at"]) for one in moments])})
+    return Detail(MESSAGE, row, {"timeline": Table(MOMENTS, [_moment(one, row["submitted_at"]) for one in moments])})
 
 
-def _moment(moment: timeline.Moment, submitted_at: datetime) -> dict[str, object]:
+def _moment(moment: timeline.TimelineEntry, submitted_at: datetime) -> dict[str, object]:
     after_s = round((moment.at - submitted_at).total_seconds(), 3)
     named = {"at": moment.at, "what": moment.what, "detail": moment.detail, "after_s": after_s}
     return {**named, "reasons": moment.reasons}
@@ -121,9 +121,14 @@ def _moment(moment: timeline.Moment, submitted_at: datetime) -> dict[str, object
     "--state", "states", type=click.Choice(STATE_NAMES), multiple=True, help="In this state; several may be named."
 )
 @limit_option
-@at_desk
+@in_context
 async def list_messages(
-    desk: Desk, account: str | None, number: str | None, carrier: str | None, states: tuple[str, ...], limit: int
+    context: CommandContext,
+    account: str | None,
+    number: str | None,
+    carrier: str | None,
+    states: tuple[str, ...],
+    limit: int,
 ) -> Reply:
     """The latest messages.
 
@@ -131,14 +136,14 @@ async def list_messages(
     Example:  homing message list --account acme --limit 10
               homing message list --carrier globe --state undeliverable
     """
-    wanted = Wanted(
-        account_id=None if account is None else (await desk.account(account))["account_id"],
-        carrier_id=None if carrier is None else (await find_carrier(desk.database, carrier))["carrier_id"],
-        states=tuple(State[name.upper()] for name in states),
-        key=None if number is None else Key.NUMBER,
+    wanted = MessageFilter(
+        account_id=None if account is None else (await context.account(account))["account_id"],
+        carrier_id=None if carrier is None else (await find_carrier(context.database, carrier))["carrier_id"],
+        states=tuple(MessageState[name.upper()] for name in states),
+        key=None if number is None else MessageKey.NUMBER,
         value=number or "",
     )
     looked_max = max(limit, limits.SEARCH_LOOKED_MAX)
-    found = await search(desk.database, wanted, limit, datetime.now(UTC), looked_max)
+    found = await search(context.database, wanted, limit, datetime.now(UTC), looked_max)
     stopped = f" among the latest {found.looked}" if found.stopped_id else ""
     return Table(MESSAGES, found.rows, f"No messages{stopped}.")

@@ -7,9 +7,9 @@ from typing import Any, Final
 import click
 
 from homing import errors
-from homing.accounts.catalogue import check_prefix
-from homing.accounts.price_sheet import EVERY_NUMBER
-from homing.kit import ids, money
+from homing.admin.catalogue import check_prefix
+from homing.admin.price_sheet import EVERY_NUMBER
+from homing.common import ids, money
 from homing.text.numbers import first_digits, is_national, normalise
 
 MINUS_IS_A_SIGN: Final = {"ignore_unknown_options": True}
@@ -18,19 +18,19 @@ AGO: Final = re.compile(r"([0-9]{1,6}) ?(s|min|h|d)")
 UNITS_S: Final = {"s": 1, "min": 60, "h": 3_600, "d": 86_400}
 
 
-class Whole(click.IntRange):
+class WholeNumberType(click.IntRange):
     """Whole numbers of a range, called so where one is not."""
 
     name = "whole number"
 
 
-class Real(click.FloatRange):
+class RealNumberType(click.FloatRange):
     """Numbers of a range, called so where one is not."""
 
     name = "number"
 
 
-class Amount(click.ParamType[int]):
+class AmountType(click.ParamType[int]):
     """Money as people write it, in micro-units here."""
 
     name = "amount"
@@ -44,7 +44,7 @@ class Amount(click.ParamType[int]):
             self.fail(str(error), param, ctx)
 
 
-class Prefix(click.ParamType[str]):
+class PrefixType(click.ParamType[str]):
     """The first digits of numbers; `*` or nothing stands for every number, which is '' here."""
 
     name = "prefix"
@@ -53,12 +53,12 @@ class Prefix(click.ParamType[str]):
         prefix = "" if value == EVERY_NUMBER else first_digits(str(value))
         try:
             check_prefix(prefix)
-        except errors.OperatorError as error:
+        except errors.InvalidInput as error:
             self.fail(str(error), param, ctx)
         return prefix
 
 
-class Number(click.ParamType[str]):
+class PhoneNumberType(click.ParamType[str]):
     """A telephone number in international form, as E.164 digits here."""
 
     name = "number"
@@ -72,7 +72,7 @@ class Number(click.ParamType[str]):
         return number
 
 
-class Moment(click.ParamType[datetime]):
+class TimeType(click.ParamType[datetime]):
     """A time: so long ago (`90min`, `24h`, `7d`), or a date with or without a time of day, in UTC."""
 
     name = "time"
@@ -90,13 +90,13 @@ class Moment(click.ParamType[datetime]):
         return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
-AMOUNT: Final = Amount()
-MOMENT: Final = Moment()
-PREFIX: Final = Prefix()
-NUMBER: Final = Number()
+AMOUNT: Final = AmountType()
+MOMENT: Final = TimeType()
+PREFIX: Final = PrefixType()
+NUMBER: Final = PhoneNumberType()
 
 
-class MessageId(click.ParamType[int]):
+class MessageIdType(click.ParamType[int]):
     """A message's id, as every list and answer shows it."""
 
     name = "id"
@@ -108,11 +108,11 @@ class MessageId(click.ParamType[int]):
         return int(text)
 
 
-MESSAGE_ID: Final = MessageId()
-ROW_ID: Final = Whole(0, 2**63 - 1)
+MESSAGE_ID: Final = MessageIdType()
+ROW_ID: Final = WholeNumberType(0, 2**63 - 1)
 
 account_option: Final = click.option("--account", help="For this account (name or id) alone.")
 limit_option: Final = click.option(
-    "--limit", type=Whole(1, 100_000), default=50, show_default=True, help="How many at most, newest first."
+    "--limit", type=WholeNumberType(1, 100_000), default=50, show_default=True, help="How many at most, newest first."
 )
 author_option: Final = click.option("--author", help="Who does it.  [default: your user name on this machine]")

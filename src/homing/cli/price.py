@@ -4,12 +4,12 @@ from typing import TextIO
 
 import click
 
-from homing.accounts import catalogue, price_sheet
-from homing.cli.desk import Desk, Noun, at_desk
+from homing.admin import catalogue, price_sheet
+from homing.cli.context import CommandContext, CommandGroup, in_context
 from homing.cli.parameters import AMOUNT, MINUS_IS_A_SIGN, PREFIX, account_option
-from homing.cli.show import MONEY, SCOPE, TIME, Column, Reply, Said, Table
+from homing.cli.show import MONEY, SCOPE, TIME, Column, Confirmation, Reply, Table
 from homing.cli.show import PREFIX as PREFIX_KIND
-from homing.kit.money import trimmed
+from homing.common.money import trimmed
 from homing.model import CURRENCY, GENERAL
 
 PRICES = (
@@ -20,7 +20,7 @@ PRICES = (
 )
 
 
-@click.group(cls=Noun)
+@click.group(cls=CommandGroup)
 def price() -> None:
     """What a segment costs, by number prefix.
 
@@ -38,17 +38,17 @@ def price() -> None:
 @click.argument("prefix", type=PREFIX)
 @click.argument("amount", type=AMOUNT)
 @account_option
-@at_desk
-async def change(desk: Desk, prefix: str, amount: int, account: str | None) -> Reply:
+@in_context
+async def change(context: CommandContext, prefix: str, amount: int, account: str | None) -> Reply:
     """Set the price of a prefix; '*' is every number. AMOUNT is in USD a segment.
 
     \b
     Example:  homing price set 86 0.031
     """
-    async with desk.database.transaction() as transaction:
-        await catalogue.set_prices(transaction, await desk.scope(account), [(prefix, amount)])
+    async with context.database.transaction() as transaction:
+        await catalogue.set_prices(transaction, await context.scope(account), [(prefix, amount)])
     shown = PREFIX_KIND.text(prefix)
-    return Said(
+    return Confirmation(
         f"{shown} costs {trimmed(amount)} {CURRENCY} a segment for {account or 'everyone'}.",
         {"prefix": shown, "price": trimmed(amount), "account": account},
     )
@@ -56,40 +56,42 @@ async def change(desk: Desk, prefix: str, amount: int, account: str | None) -> R
 
 @price.command("list")
 @account_option
-@at_desk
-async def list_prices(desk: Desk, account: str | None) -> Reply:
+@in_context
+async def list_prices(context: CommandContext, account: str | None) -> Reply:
     """All prices, or with --account those that hold for one account.
 
     \b
     Example:  homing price list --account acme
     """
-    scope = None if account is None else [GENERAL, await desk.scope(account)]
+    scope = None if account is None else [GENERAL, await context.scope(account)]
     return Table(
-        PRICES, await desk.database.fetch("price_list", scope), "No prices yet: every message would be refused."
+        PRICES, await context.database.fetch("price_list", scope), "No prices yet: every message would be refused."
     )
 
 
 @price.command("remove")
 @click.argument("prefix", type=PREFIX)
 @account_option
-@at_desk
-async def remove(desk: Desk, prefix: str, account: str | None) -> Reply:
+@in_context
+async def remove(context: CommandContext, prefix: str, account: str | None) -> Reply:
     """Remove a prefix from a list.
 
     \b
     Example:  homing price remove 86 --account acme
     """
-    await catalogue.remove_price(desk.database, await desk.scope(account), prefix)
+    await catalogue.remove_price(context.database, await context.scope(account), prefix)
     shown = PREFIX_KIND.text(prefix)
-    return Said(f"{shown} has no price of its own for {account or 'everyone'}.", {"prefix": shown, "account": account})
+    return Confirmation(
+        f"{shown} has no price of its own for {account or 'everyone'}.", {"prefix": shown, "account": account}
+    )
 
 
 @price.command("import")
 @click.argument("file", type=click.File(encoding="utf-8-sig"))
 @account_option
 @click.option("--replace", is_flag=True, help="Remove what the list holds beside the file's rows.")
-@at_desk
-async def import_(desk: Desk, file: TextIO, account: str | None, replace: bool) -> Reply:
+@in_context
+async def import_(context: CommandContext, file: TextIO, account: str | None, replace: bool) -> Reply:
     """Set many prices from a CSV file; '-' reads standard input.
 
     The header names the columns prefix and price; other columns are passed over. Every row is checked first: with
@@ -99,10 +101,10 @@ async def import_(desk: Desk, file: TextIO, account: str | None, replace: bool) 
     Example:  homing price import prices.csv --account acme --replace
     """
     prices = price_sheet.read(file, getattr(file, "name", "-"))
-    account_id = await desk.scope(account)
-    async with desk.database.transaction() as transaction:
+    account_id = await context.scope(account)
+    async with context.database.transaction() as transaction:
         await (catalogue.replace_prices if replace else catalogue.set_prices)(transaction, account_id, prices)
-    return Said(
+    return Confirmation(
         f"{len(prices)} prices are set for {account or 'everyone'}{', and no others' if replace else ''}.",
         {"prices": len(prices), "account": account, "replaced": replace},
     )

@@ -6,11 +6,11 @@ from typing import Any
 import click
 
 from homing.cli import dialects
-from homing.cli.desk import Desk, Noun, at_desk
+from homing.cli.context import CommandContext, CommandGroup, in_context
 from homing.cli.parameters import ROW_ID, limit_option
-from homing.cli.show import COUNT, PROSE, TIME, URL, Column, Reply, Said, Table, named
-from homing.events.pushes import Which, read_pushes, replay_push
-from homing.kit.addresses import without_password
+from homing.cli.show import COUNT, PROSE, TIME, URL, Column, Confirmation, Reply, Table, named
+from homing.common.passwords_in_urls import without_password
+from homing.delivery.pushes import PushSelection, read_pushes, replay_push
 from homing.model import PushKind, PushOutcome
 
 PUSHES = (
@@ -31,7 +31,7 @@ PUSHES = (
 )
 
 
-@click.group(cls=Noun)
+@click.group(cls=CommandGroup)
 def push() -> None:
     """What customers were told, what they answered, and telling it again.
 
@@ -45,16 +45,16 @@ def push() -> None:
 @click.argument("account", required=False)
 @click.option("--failed", is_flag=True, help="Those given up, and those that failed and will be tried again.")
 @limit_option
-@at_desk
-async def list_pushes(desk: Desk, account: str | None, failed: bool, limit: int) -> Reply:
+@in_context
+async def list_pushes(context: CommandContext, account: str | None, failed: bool, limit: int) -> Reply:
     """The latest pushes, of all accounts or of one.
 
     \b
     Example:  homing push list acme --failed
     """
-    account_id = None if account is None else (await desk.account(account))["account_id"]
-    lists = (Which.GIVEN_UP, Which.FAILING) if failed else (Which.RECENT,)
-    found = [row for which in lists for row in await read_pushes(desk.database, which, account_id, None, limit)]
+    account_id = None if account is None else (await context.account(account))["account_id"]
+    lists = (PushSelection.GIVEN_UP, PushSelection.FAILING) if failed else (PushSelection.RECENT,)
+    found = [row for which in lists for row in await read_pushes(context.database, which, account_id, None, limit)]
     rows = sorted(found, key=lambda row: -int(row["push_id"]))[:limit]
     return Table(PUSHES, [{**row, "told": _told(row)} for row in rows], "No pushes.")
 
@@ -67,8 +67,8 @@ def _told(push: Mapping[str, Any]) -> str:
 
 @push.command("replay")
 @click.argument("push_id", metavar="ID", type=ROW_ID)
-@at_desk
-async def replay(desk: Desk, push_id: int) -> Reply:
+@in_context
+async def replay(context: CommandContext, push_id: int) -> Reply:
     """Send a push again that has ended.
 
     Whether it was acknowledged or given up; it gets all its tries once more.
@@ -76,6 +76,6 @@ async def replay(desk: Desk, push_id: int) -> Reply:
     \b
     Example:  homing push replay 17
     """
-    async with desk.database.transaction() as transaction:
+    async with context.database.transaction() as transaction:
         row = await replay_push(transaction, push_id)
-    return Said(f"Push {push_id} goes out again.", {"push_id": push_id, "account_id": row["account_id"]})
+    return Confirmation(f"Push {push_id} goes out again.", {"push_id": push_id, "account_id": row["account_id"]})

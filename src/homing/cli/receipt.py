@@ -7,13 +7,13 @@ import click
 import msgspec
 
 from homing import errors, limits
-from homing.accounts.catalogue import find_carrier
-from homing.cli.desk import Desk, Noun, at_desk
+from homing.admin.catalogue import find_carrier
+from homing.cli.context import CommandContext, CommandGroup, in_context
 from homing.cli.parameters import MOMENT, ROW_ID, limit_option
-from homing.cli.show import COUNT, PROSE, TIME, Card, Column, Kind, Reply, Said, Table, named
-from homing.receipts.learning import learnt_form
+from homing.cli.show import COUNT, PROSE, TIME, Column, ColumnKind, Confirmation, Detail, Reply, Table, named
+from homing.receipts.learnt_formats import learnt_id_format
 from homing.receipts.unmatched import consider, drop_unmatched, find_unmatched, read_unmatched, replay_unmatched
-from homing.states import State
+from homing.states import MessageState
 
 UNMATCHED = (
     Column("parked_id", "Id", COUNT),
@@ -21,7 +21,7 @@ UNMATCHED = (
     Column("carrier", "Carrier"),
     Column("carrier_ref", "Carrier's id", PROSE),
     Column("number", "Number"),
-    Column("state", "Says", named(State)),
+    Column("state", "Says", named(MessageState)),
     Column("error_code", "Error"),
     Column("replays", "Replays", COUNT),
     Column("raw", "Raw", PROSE),
@@ -31,12 +31,12 @@ RECEIPT = (
     *UNMATCHED[:-2],
     Column("waiting_since", "Waiting since (UTC)", TIME),
     Column("given_up_at", "Given up (UTC)", TIME),
-    Column("learnt_form", "Carrier's form", Kind(absent="not learnt yet")),
+    Column("learnt_form", "Carrier's form", ColumnKind(absent="not learnt yet")),
     Column("raw", "Raw", PROSE),
 )
 CONSIDERED = (
     Column("message_id", "Message", COUNT),
-    Column("part", "Part", Kind(text=lambda part: str(part or "-"), right=True)),
+    Column("part", "Part", ColumnKind(text=lambda part: str(part or "-"), right=True)),
     Column("carrier_ref", "Its id", PROSE),
     Column("form", "As"),
     Column("number", "Number"),
@@ -54,7 +54,7 @@ since_option: Final = click.option("--since", type=MOMENT, help="Received since:
 ids_argument: Final = click.argument("parked_ids", metavar="[ID]...", nargs=-1, type=ROW_ID)
 
 
-@click.group(cls=Noun)
+@click.group(cls=CommandGroup)
 def receipt() -> None:
     """Carriers' delivery reports that belong to no message.
 
@@ -72,49 +72,49 @@ def receipt() -> None:
 @carrier_option
 @since_option
 @limit_option
-@at_desk
-async def list_unmatched(desk: Desk, carrier: str | None, since: datetime | None, limit: int) -> Reply:
+@in_context
+async def list_unmatched(context: CommandContext, carrier: str | None, since: datetime | None, limit: int) -> Reply:
     """Reports whose message was not found.
 
     \b
     Example:  homing receipt list --carrier acme --since 2h
     """
-    rows = await read_unmatched(desk.database, await _carrier_id(desk, carrier), since, limit)
+    rows = await read_unmatched(context.database, await _carrier_id(context, carrier), since, limit)
     return Table(UNMATCHED, rows, NONE_LEFT)
 
 
 @receipt.command("count")
 @carrier_option
 @since_option
-@at_desk
-async def count(desk: Desk, carrier: str | None, since: datetime | None) -> Reply:
+@in_context
+async def count(context: CommandContext, carrier: str | None, since: datetime | None) -> Reply:
     """How many there are, by carrier.
 
     \b
     Example:  homing receipt count --since 1d
     """
-    rows = await desk.database.fetch(
-        "unmatched_count", await _carrier_id(desk, carrier), since, timeout_s=limits.DATABASE_SLOW_TIMEOUT_S
+    rows = await context.database.fetch(
+        "unmatched_count", await _carrier_id(context, carrier), since, timeout_s=limits.DATABASE_SLOW_TIMEOUT_S
     )
     return Table(COUNTS, rows, NONE_LEFT)
 
 
 @receipt.command("show")
 @click.argument("parked_id", metavar="ID", type=ROW_ID)
-@at_desk
-async def show(desk: Desk, parked_id: int) -> Reply:
+@in_context
+async def show(context: CommandContext, parked_id: int) -> Reply:
     """One report: what it says, and which messages its id could mean.
 
     \b
     Example:  homing receipt show 17
     """
-    row = await find_unmatched(desk.database, parked_id)
-    async with desk.database.connection() as connection:
+    row = await find_unmatched(context.database, parked_id)
+    async with context.database.connection() as connection:
         considered = await consider(connection, row, datetime.now(UTC))
-    learnt = await learnt_form(desk.database, row["carrier_id"])
+    learnt = await learnt_id_format(context.database, row["carrier_id"])
     told = {**row, "learnt_form": None if learnt is None else f"{learnt.form}, confirmed {learnt.confirmed} times"}
     rows = [msgspec.structs.asdict(one) for one in considered]
-    return Card(RECEIPT, told, {"considered": Table(CONSIDERED, rows, "No message has an id that this could be.")})
+    return Detail(RECEIPT, told, {"considered": Table(CONSIDERED, rows, "No message has an id that this could be.")})
 
 
 @receipt.command("replay")
@@ -122,9 +122,9 @@ async def show(desk: Desk, parked_id: int) -> Reply:
 @click.option("--all", "everything", is_flag=True, help="All of them, or all that the options choose.")
 @carrier_option
 @since_option
-@at_desk
+@in_context
 async def replay(
-    desk: Desk, parked_ids: tuple[int, ...], everything: bool, carrier: str | None, since: datetime | None
+    context: CommandContext, parked_ids: tuple[int, ...], everything: bool, carrier: str | None, since: datetime | None
 ) -> Reply:
     """Look for these reports' messages again.
 
@@ -135,10 +135,10 @@ async def replay(
               homing receipt replay --all --carrier acme
     """
     chosen = _chosen(parked_ids, everything)
-    carrier_id = await _carrier_id(desk, carrier)
-    async with desk.database.transaction() as transaction:
+    carrier_id = await _carrier_id(context, carrier)
+    async with context.database.transaction() as transaction:
         moved = await replay_unmatched(transaction, chosen, carrier_id, since)
-    return Said(f"{_reports(len(moved))} tried again as soon as Homing runs.", {"replayed": len(moved)})
+    return Confirmation(f"{_reports(len(moved))} tried again as soon as Homing runs.", {"replayed": len(moved)})
 
 
 @receipt.command("drop")
@@ -146,9 +146,9 @@ async def replay(
 @click.option("--all", "everything", is_flag=True, help="All of them, or all that the options choose.")
 @carrier_option
 @click.option("--before", type=MOMENT, help="Received before: a time in UTC, or a span such as 7d.")
-@at_desk
+@in_context
 async def drop(
-    desk: Desk, parked_ids: tuple[int, ...], everything: bool, carrier: str | None, before: datetime | None
+    context: CommandContext, parked_ids: tuple[int, ...], everything: bool, carrier: str | None, before: datetime | None
 ) -> Reply:
     """Forget reports whose message was not found. After 30 days they are forgotten by themselves.
 
@@ -157,19 +157,19 @@ async def drop(
               homing receipt drop --all --before 7d
     """
     chosen = _chosen(parked_ids, everything)
-    carrier_id = await _carrier_id(desk, carrier)
-    async with desk.database.transaction() as transaction:
+    carrier_id = await _carrier_id(context, carrier)
+    async with context.database.transaction() as transaction:
         moved = await drop_unmatched(transaction, chosen, carrier_id, before)
-    return Said(f"{_reports(len(moved))} forgotten.", {"dropped": len(moved)})
+    return Confirmation(f"{_reports(len(moved))} forgotten.", {"dropped": len(moved)})
 
 
-async def _carrier_id(desk: Desk, carrier: str | None) -> int | None:
-    return None if carrier is None else int((await find_carrier(desk.database, carrier))["carrier_id"])
+async def _carrier_id(context: CommandContext, carrier: str | None) -> int | None:
+    return None if carrier is None else int((await find_carrier(context.database, carrier))["carrier_id"])
 
 
 def _chosen(parked_ids: tuple[int, ...], everything: bool) -> list[int] | None:
     if bool(parked_ids) == everything:
-        raise errors.OperatorError("name the receipts by their ids, or say --all")
+        raise errors.InvalidInput("name the receipts by their ids, or say --all")
     return list(parked_ids) or None
 
 

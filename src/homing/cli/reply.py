@@ -6,10 +6,10 @@ from typing import Final
 import click
 
 from homing import errors
-from homing.accounts.catalogue import find_carrier
-from homing.cli.desk import Desk, Noun, at_desk
+from homing.admin.catalogue import find_carrier
+from homing.cli.context import CommandContext, CommandGroup, in_context
 from homing.cli.parameters import MOMENT, ROW_ID, limit_option
-from homing.cli.show import COUNT, PROSE, TIME, Column, Reply, Said, Table
+from homing.cli.show import COUNT, PROSE, TIME, Column, Confirmation, Reply, Table
 from homing.receipts.unmatched_inbound import (
     count_unmatched_inbound,
     drop_unmatched_inbound,
@@ -36,7 +36,7 @@ all_option: Final = click.option(
 )
 
 
-@click.group(cls=Noun)
+@click.group(cls=CommandGroup)
 def reply() -> None:
     """What people sent and no account was found for.
 
@@ -54,27 +54,27 @@ def reply() -> None:
 @carrier_option
 @click.option("--since", type=MOMENT, help="Received since: a time in UTC, or a span such as 2h.")
 @limit_option
-@at_desk
-async def list_unmatched(desk: Desk, carrier: str | None, since: datetime | None, limit: int) -> Reply:
+@in_context
+async def list_unmatched(context: CommandContext, carrier: str | None, since: datetime | None, limit: int) -> Reply:
     """Replies of which no account was found.
 
     \b
     Example:  homing reply list --carrier acme --since 2h
     """
-    carrier_id = await _carrier_id(desk, carrier)
-    rows = await read_unmatched_inbound(desk.database, carrier_id=carrier_id, since=since, rows_max=limit)
+    carrier_id = await _carrier_id(context, carrier)
+    rows = await read_unmatched_inbound(context.database, carrier_id=carrier_id, since=since, rows_max=limit)
     return Table(UNMATCHED, rows, NONE_LEFT)
 
 
 @reply.command("count")
-@at_desk
-async def count(desk: Desk) -> Reply:
+@in_context
+async def count(context: CommandContext) -> Reply:
     """How many there are, by carrier.
 
     \b
     Example:  homing reply count
     """
-    rows = [row for row in await count_unmatched_inbound(desk.database) if row["messages"]]
+    rows = [row for row in await count_unmatched_inbound(context.database) if row["messages"]]
     return Table(COUNTS, rows, NONE_LEFT)
 
 
@@ -82,45 +82,47 @@ async def count(desk: Desk) -> Reply:
 @ids_argument
 @all_option
 @carrier_option
-@at_desk
-async def replay(desk: Desk, unmatched_ids: tuple[int, ...], everything: bool, carrier: str | None) -> Reply:
+@in_context
+async def replay(
+    context: CommandContext, unmatched_ids: tuple[int, ...], everything: bool, carrier: str | None
+) -> Reply:
     """Look for these replies' accounts again.
 
     \b
     Example:  homing reply replay 17 18
               homing reply replay --all --carrier acme
     """
-    chosen, carrier_id = _chosen(unmatched_ids, everything), await _carrier_id(desk, carrier)
-    async with desk.database.transaction() as transaction:
+    chosen, carrier_id = _chosen(unmatched_ids, everything), await _carrier_id(context, carrier)
+    async with context.database.transaction() as transaction:
         number = await replay_unmatched_inbound(transaction, chosen, carrier_id)
-    return Said(f"{_replies(number)} tried again as soon as Homing runs.", {"replayed": number})
+    return Confirmation(f"{_replies(number)} tried again as soon as Homing runs.", {"replayed": number})
 
 
 @reply.command("drop")
 @ids_argument
 @all_option
 @carrier_option
-@at_desk
-async def drop(desk: Desk, unmatched_ids: tuple[int, ...], everything: bool, carrier: str | None) -> Reply:
+@in_context
+async def drop(context: CommandContext, unmatched_ids: tuple[int, ...], everything: bool, carrier: str | None) -> Reply:
     """Forget replies of which no account was found. After 30 days they are forgotten by themselves.
 
     \b
     Example:  homing reply drop 17
               homing reply drop --all --carrier acme
     """
-    chosen, carrier_id = _chosen(unmatched_ids, everything), await _carrier_id(desk, carrier)
-    async with desk.database.transaction() as transaction:
+    chosen, carrier_id = _chosen(unmatched_ids, everything), await _carrier_id(context, carrier)
+    async with context.database.transaction() as transaction:
         number = await drop_unmatched_inbound(transaction, chosen, carrier_id)
-    return Said(f"{_replies(number)} forgotten.", {"dropped": number})
+    return Confirmation(f"{_replies(number)} forgotten.", {"dropped": number})
 
 
-async def _carrier_id(desk: Desk, carrier: str | None) -> int | None:
-    return None if carrier is None else int((await find_carrier(desk.database, carrier))["carrier_id"])
+async def _carrier_id(context: CommandContext, carrier: str | None) -> int | None:
+    return None if carrier is None else int((await find_carrier(context.database, carrier))["carrier_id"])
 
 
 def _chosen(unmatched_ids: tuple[int, ...], everything: bool) -> list[int] | None:
     if bool(unmatched_ids) == everything:
-        raise errors.OperatorError("name the replies by their ids, or say --all")
+        raise errors.InvalidInput("name the replies by their ids, or say --all")
     return list(unmatched_ids) or None
 
 

@@ -6,30 +6,43 @@ from typing import Any
 
 import click
 
-from homing.accounts import catalogue
-from homing.cli.desk import Desk, Noun, at_desk
+from homing.admin import catalogue
+from homing.cli.context import CommandContext, CommandGroup, in_context
 from homing.cli.learn import CANDIDATES as CANDIDATES_LEARNT
 from homing.cli.learn import carrier_names, with_name
-from homing.cli.parameters import AMOUNT, NUMBER, PREFIX, Whole, account_option
-from homing.cli.show import COUNT, MONEY, PROSE, REASON, SCOPE, YES, Card, Column, Kind, Reply, Said, Table
+from homing.cli.parameters import AMOUNT, NUMBER, PREFIX, WholeNumberType, account_option
+from homing.cli.show import (
+    COUNT,
+    MONEY,
+    PROSE,
+    REASON,
+    SCOPE,
+    YES,
+    Column,
+    ColumnKind,
+    Confirmation,
+    Detail,
+    Reply,
+    Table,
+)
 from homing.cli.show import PREFIX as PREFIX_KIND
-from homing.kit import money
-from homing.messages.reason_words import reason_text
+from homing.common import money
+from homing.i18n.reasons import reason_text
 from homing.model import GENERAL, Strategy, Traffic
 from homing.reasons import Reason, ReasonCode, encode_reason
-from homing.routing.explain import Verdict
+from homing.routing.explain import CandidateStatus
 from homing.routing.explain import explain as explain_route
-from homing.routing.rules import ANY_TRAFFIC, Match, Rule
+from homing.routing.rules import ANY_TRAFFIC, RouteRule, RouteScope
 from homing.text.numbers import UNKNOWN, Numbering, dashed
 
-TRAFFIC = Kind(
+TRAFFIC = ColumnKind(
     text=lambda value: "both" if value == ANY_TRAFFIC else Traffic(value).name.lower(),
     json=lambda value: None if value == ANY_TRAFFIC else Traffic(value).name.lower(),
 )
-STRATEGY = Kind(
+STRATEGY = ColumnKind(
     text=lambda value: Strategy(value).name.lower().replace("_", " "), json=lambda value: Strategy(value).name.lower()
 )
-CEILING = Kind(MONEY.text, MONEY.json, absent="the price", right=True)
+CEILING = ColumnKind(MONEY.text, MONEY.json, absent="the price", right=True)
 STRATEGIES = {strategy.name.lower().replace("_", "-"): strategy for strategy in Strategy}
 TRAFFICS = {traffic.name.lower(): int(traffic) for traffic in Traffic}
 
@@ -63,16 +76,16 @@ CANDIDATES = (
 )
 EXPLAINED = (
     Column("number", "Number"),
-    Column("country", "Country", Kind(absent="unknown")),
-    Column("network", "Network", Kind(absent="unknown")),
-    Column("price_micro", "Price a segment", Kind(MONEY.text, MONEY.json, absent="none listed: refused")),
-    Column("rule", "Rule", Kind(absent="none: refused")),
+    Column("country", "Country", ColumnKind(absent="unknown")),
+    Column("network", "Network", ColumnKind(absent="unknown")),
+    Column("price_micro", "Price a segment", ColumnKind(MONEY.text, MONEY.json, absent="none listed: refused")),
+    Column("rule", "Rule", ColumnKind(absent="none: refused")),
     Column("reason", "Learnt", REASON),
     Column("is_refused", programs_only=True),
 )
 
 
-@click.group(cls=Noun)
+@click.group(cls=CommandGroup)
 def route() -> None:
     """Which numbers go by which carrier.
 
@@ -110,14 +123,14 @@ def _country(_context: click.Context, _parameter: click.Parameter, value: str) -
 @click.option("--app", "app_id", default="", help="For messages of one app only, by its id.")
 @click.option("--sender", default="", help="For messages from one sender ID only.")
 @click.option("--traffic", type=click.Choice(list(TRAFFICS)), help="For one traffic class only.")
-@click.option("--priority", type=Whole(0, 1_000_000), help="Lowest first.  [default: 10]")
-@click.option("--weight", type=Whole(1, 1_000_000), help="Share among equals.  [default: 1]")
+@click.option("--priority", type=WholeNumberType(0, 1_000_000), help="Lowest first.  [default: 10]")
+@click.option("--weight", type=WholeNumberType(1, 1_000_000), help="Share among equals.  [default: 1]")
 @click.option("--strategy", type=click.Choice(list(STRATEGIES)), help="How the rule's carriers are put in order.")
 @click.option("--ceiling", type=AMOUNT, help="The most a segment may cost.  [default: what the customer pays for it]")
 @click.option("--no-ceiling", is_flag=True, help="The ceiling is what the customer pays again.")
-@at_desk
+@in_context
 async def change(
-    desk: Desk,
+    context: CommandContext,
     carrier: str,
     prefix: str,
     country: str,
@@ -141,16 +154,24 @@ async def change(
     Example:  homing route set fast --prefix 86 --account acme
               homing route set cheap --country CN --traffic promotional --strategy least-cost
     """
-    row = await catalogue.find_carrier(desk.database, carrier)
-    account_id = await desk.scope(account)
-    match = Match(account_id, app_id, sender, TRAFFICS[traffic] if traffic else ANY_TRAFFIC, country, network, prefix)
+    row = await catalogue.find_carrier(context.database, carrier)
+    account_id = await context.scope(account)
+    match = RouteScope(
+        account_id, app_id, sender, TRAFFICS[traffic] if traffic else ANY_TRAFFIC, country, network, prefix
+    )
     made = await catalogue.set_route(
-        desk.database, match, row["carrier_id"], priority, weight, STRATEGIES[strategy] if strategy else None, ceiling
+        context.database,
+        match,
+        row["carrier_id"],
+        priority,
+        weight,
+        STRATEGIES[strategy] if strategy else None,
+        ceiling,
     )
     if no_ceiling:
-        await catalogue.forget_ceiling(desk.database, match)
+        await catalogue.forget_ceiling(context.database, match)
     whose = _whose({"account": account, "app_id": app_id, "sender": sender, "traffic": match.traffic})
-    return Said(
+    return Confirmation(
         f"Route {made['route_id']}: {_place(country, network, prefix)} of {whose} by {row['name']},"
         f" priority {made['priority']}, weight {made['weight']}.",
         {
@@ -186,32 +207,32 @@ def _place(country: str, network: str, prefix: str) -> str:
 
 @route.command("list")
 @account_option
-@at_desk
-async def list_routes(desk: Desk, account: str | None) -> Reply:
+@in_context
+async def list_routes(context: CommandContext, account: str | None) -> Reply:
     """All routes, or with --account those that hold for one account.
 
     \b
     Example:  homing route list
     """
-    scope = None if account is None else [GENERAL, await desk.scope(account)]
+    scope = None if account is None else [GENERAL, await context.scope(account)]
     rows = [
         {**row, "whose": _whose(row), "place": _place(row["country"], row["network"], row["prefix"])}
-        for row in await desk.database.fetch("route_list", scope)
+        for row in await context.database.fetch("route_list", scope)
     ]
     return Table(ROUTES, rows, "No routes yet: every message would be refused.")
 
 
 @route.command("remove")
-@click.argument("route_id", type=Whole(0, 2**31 - 1))
-@at_desk
-async def remove(desk: Desk, route_id: int) -> Reply:
+@click.argument("route_id", type=WholeNumberType(0, 2**31 - 1))
+@in_context
+async def remove(context: CommandContext, route_id: int) -> Reply:
     """Remove a route, named by its id. Messages that were accepted with it still go.
 
     \b
     Example:  homing route remove 3
     """
-    await catalogue.remove_route(desk.database, route_id)
-    return Said(f"Route {route_id} is removed.", {"route_id": route_id})
+    await catalogue.remove_route(context.database, route_id)
+    return Confirmation(f"Route {route_id} is removed.", {"route_id": route_id})
 
 
 @route.command("explain")
@@ -220,8 +241,10 @@ async def remove(desk: Desk, route_id: int) -> Reply:
 @click.option("--app", "app_id", default="", help="As a message of this app.")
 @click.option("--sender", default="", help="As a message from this sender ID.")
 @click.option("--traffic", type=click.Choice(list(TRAFFICS)), default="transactional", show_default=True)
-@at_desk
-async def explain(desk: Desk, number: str, account: str | None, app_id: str, sender: str, traffic: str) -> Reply:
+@in_context
+async def explain(
+    context: CommandContext, number: str, account: str | None, app_id: str, sender: str, traffic: str
+) -> Reply:
     """Which carriers a number could go by, and why.
 
     In the order in which they would be tried. Nothing is sent.
@@ -229,9 +252,11 @@ async def explain(desk: Desk, number: str, account: str | None, app_id: str, sen
     \b
     Example:  homing route explain 8613800138000 --account acme
     """
-    account_id = await desk.scope(account)
-    found = await explain_route(desk.database, Numbering.load(), number, account_id, app_id, sender, TRAFFICS[traffic])
-    names = await carrier_names(desk)
+    account_id = await context.scope(account)
+    found = await explain_route(
+        context.database, Numbering.load(), number, account_id, app_id, sender, TRAFFICS[traffic]
+    )
+    names = await carrier_names(context)
     parts: dict[str, Table] = {}
     if found.learnt is not None:
         learnt = [with_name(one, names) for one in found.learnt]
@@ -249,10 +274,10 @@ async def explain(desk: Desk, number: str, account: str | None, app_id: str, sen
     rows = [_verdict(one, names) for one in found.verdicts]
     is_unnamed = found.reason == Reason.of(ReasonCode.ROUTE_NO_RECENT_TRAFFIC) and (account_id == GENERAL or not app_id)
     note = "Shares are learnt for an account's app: name --account and --app." if is_unnamed else ""
-    return Card(EXPLAINED, told, {"candidates": Table(CANDIDATES, rows, "No route leads there."), **parts}, note)
+    return Detail(EXPLAINED, told, {"candidates": Table(CANDIDATES, rows, "No route leads there."), **parts}, note)
 
 
-def _words(rule: Rule) -> str:
+def _words(rule: RouteRule) -> str:
     match = rule.match
     whose = [
         word
@@ -269,7 +294,7 @@ def _words(rule: Rule) -> str:
     return ", ".join([*whose, f"to {place}", STRATEGY.text(rule.strategy), f"ceiling {ceiling}"])
 
 
-def _verdict(found: Verdict, names: Mapping[int, str]) -> dict[str, Any]:
+def _verdict(found: CandidateStatus, names: Mapping[int, str]) -> dict[str, Any]:
     if found.barred is not None:
         state = f"not used: {reason_text(found.barred)}"
     elif found.is_down:

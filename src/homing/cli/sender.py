@@ -2,10 +2,10 @@
 
 import click
 
-from homing.accounts import admin
-from homing.accounts.warnings import sender_warnings
-from homing.cli.desk import Desk, Noun, at_desk
-from homing.cli.show import TIME, YES, Column, Reply, Said, Table
+from homing.admin import account_settings
+from homing.admin.setting_warnings import sender_warnings
+from homing.cli.context import CommandContext, CommandGroup, in_context
+from homing.cli.show import TIME, YES, Column, Confirmation, Reply, Table
 
 SENDERS = (
     Column("sender", "Sender"),
@@ -14,7 +14,7 @@ SENDERS = (
 )
 
 
-@click.group(cls=Noun)
+@click.group(cls=CommandGroup)
 def sender() -> None:
     """The sender IDs a customer may use.
 
@@ -27,17 +27,17 @@ def sender() -> None:
 @click.argument("account")
 @click.argument("sender")
 @click.option("--default", is_flag=True, help="Use it where a message names none, or one that is not registered.")
-@at_desk
-async def add(desk: Desk, account: str, sender: str, default: bool) -> Reply:
+@in_context
+async def add(context: CommandContext, account: str, sender: str, default: bool) -> Reply:
     """Register a sender ID: up to 32 characters. The first one is the default until another is.
 
     \b
     Example:  homing sender add acme ACME
     """
-    row = await desk.account(account)
-    async with desk.database.transaction() as transaction:
-        await admin.add_sender(transaction, row["account_id"], sender, default)
-    return Said(
+    row = await context.account(account)
+    async with context.database.transaction() as transaction:
+        await account_settings.add_sender(transaction, row["account_id"], sender, default)
+    return Confirmation(
         f"{row['name']} may send as {sender}.",
         {"account_id": row["account_id"], "sender": sender},
         [*map(str, sender_warnings(sender))],
@@ -46,28 +46,30 @@ async def add(desk: Desk, account: str, sender: str, default: bool) -> Reply:
 
 @sender.command("list")
 @click.argument("account")
-@at_desk
-async def list_senders(desk: Desk, account: str) -> Reply:
+@in_context
+async def list_senders(context: CommandContext, account: str) -> Reply:
     """An account's sender IDs.
 
     \b
     Example:  homing sender list acme
     """
-    row = await desk.account(account)
-    return Table(SENDERS, await desk.database.fetch("sender_list", row["account_id"]), "No senders yet.")
+    row = await context.account(account)
+    return Table(SENDERS, await context.database.fetch("sender_list", row["account_id"]), "No senders yet.")
 
 
 @sender.command("remove")
 @click.argument("account")
 @click.argument("sender")
-@at_desk
-async def remove(desk: Desk, account: str, sender: str) -> Reply:
+@in_context
+async def remove(context: CommandContext, account: str, sender: str) -> Reply:
     """Take a sender ID from an account.
 
     \b
     Example:  homing sender remove acme ACME
     """
-    row = await desk.account(account)
-    async with desk.database.transaction() as transaction:
-        await admin.remove_sender(transaction, row["account_id"], sender)
-    return Said(f"{row['name']} may no longer send as {sender}.", {"account_id": row["account_id"], "sender": sender})
+    row = await context.account(account)
+    async with context.database.transaction() as transaction:
+        await account_settings.remove_sender(transaction, row["account_id"], sender)
+    return Confirmation(
+        f"{row['name']} may no longer send as {sender}.", {"account_id": row["account_id"], "sender": sender}
+    )

@@ -14,13 +14,13 @@ import click
 from msgspec.structs import replace
 
 from homing import errors, limits
-from homing.cli.desk import OpenedDatabase, data_option, database_url, in_one_line, json_option, opened_database
-from homing.cli.show import Said, print_reply
-from homing.kit.private_files import make_data_folder, open_private
+from homing.cli.context import OpenedDatabase, data_option, database_url, in_one_line, json_option, opened_database
+from homing.cli.show import Confirmation, print_reply
+from homing.common.private_files import make_data_folder, open_private
 
 if TYPE_CHECKING:
+    from homing.common.crypto import Vault
     from homing.config import Settings
-    from homing.kit.crypto import Vault
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 LOOPBACK_NETWORKS = ("127.0.0.0/8", "::1/128")
@@ -77,17 +77,17 @@ def migrate(data: Path, as_json: bool) -> None:
     with in_one_line(), database_url(data, may_create=True) as dsn:
         applied = asyncio.run(migrations.migrate(dsn))
     said = "\n".join(f"applied {name}" for name in applied) or "nothing to do"
-    print_reply(Said(said, {"applied": applied}), as_json)
+    print_reply(Confirmation(said, {"applied": applied}), as_json)
 
 
 async def _serve(data: Path, database: OpenedDatabase, settings: "Settings", demo: bool) -> int:
     from homing import config
     from homing.cli.greeting import console_greeting, greeting
-    from homing.kit.crypto import Vault, load_key
+    from homing.common.crypto import Vault, load_key
     from homing.observe import logs
     from homing.privileges import choose, environment_of
     from homing.store.connecting import answers
-    from homing.store.embedded_revival import keep_running
+    from homing.store.embedded.revival import keep_running
     from homing.supervise import Supervisor
 
     logs.start(settings.log.level, settings.log.format, "serve")
@@ -158,21 +158,21 @@ async def _migrated(dsn: str, stop: asyncio.Event) -> bool:
     import asyncpg
 
     from homing.store import migrate as migrations
-    from homing.store.away import AWAY
+    from homing.store.unavailable import UNAVAILABLE_ERRORS
 
     is_said = False
     while not stop.is_set():
         try:
             await migrations.migrate(dsn)
             return True
-        except (*AWAY, TimeoutError) as error:
+        except (*UNAVAILABLE_ERRORS, TimeoutError) as error:
             if not is_said:
                 click.echo(
                     f"The database cannot be reached ({str(error) or 'no answer'}): waiting for it ...", err=True
                 )
                 is_said = True
         except asyncpg.PostgresError as error:
-            raise errors.OperatorError(f"the database cannot be used: {error}") from None
+            raise errors.InvalidInput(f"the database cannot be used: {error}") from None
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(limits.PROCESS_RESTART_PAUSE_S):
                 await stop.wait()
@@ -186,7 +186,7 @@ async def _prepare(dsn: str, vault: "Vault", demo: bool) -> None:
 
 
 async def _seal_carriers(dsn: str, vault: "Vault") -> None:
-    from homing.accounts.carrier_secrets import seal_stored
+    from homing.admin.carrier_secrets import seal_stored
     from homing.store.database import FREE_PLANS, Database
 
     database = Database(dsn, connections_max=1, plans=FREE_PLANS)
@@ -232,7 +232,7 @@ async def _load_demo(dsn: str, vault: "Vault") -> None:
     await database.open()
     try:
         await demo.load(database, vault, DIALECTS)
-    except errors.OperatorError:
+    except errors.InvalidInput:
         click.echo("The database is not empty: it is served as it is, the demo is not loaded again.")
     finally:
         await database.close()
@@ -297,21 +297,21 @@ def _check_addresses(settings: "Settings") -> None:
         if place:
             try:
                 _check_free(*config.host_port(place))
-            except errors.OperatorError as error:
-                raise errors.OperatorError(f"{error}; another address: {option} HOST:PORT") from None
+            except errors.InvalidInput as error:
+                raise errors.InvalidInput(f"{error}; another address: {option} HOST:PORT") from None
 
 
 def _check_free(host: str, port: int) -> None:
     """Several processes share the address, so none of them would notice that a stranger has it. Raises when so."""
     if port == 0:
-        raise errors.OperatorError("port 0 is no address to serve on: name a port from 1 to 65535")
+        raise errors.InvalidInput("port 0 is no address to serve on: name a port from 1 to 65535")
     try:
         for family, kind, protocol, _name, target in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
             with socket.socket(family, kind, protocol) as probe:
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 probe.bind(target)
     except OSError as error:
-        raise errors.OperatorError(f"{host}:{port} cannot be served: {error.strerror or error}") from None
+        raise errors.InvalidInput(f"{host}:{port} cannot be served: {error.strerror or error}") from None
 
 
 @contextlib.contextmanager
@@ -324,7 +324,7 @@ def _only_server(data: Path) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             lock.seek(0)
-            raise errors.OperatorError(
+            raise errors.InvalidInput(
                 f"Homing already serves {data} (process {lock.read().strip() or 'unknown'})"
             ) from None
         lock.truncate(0)

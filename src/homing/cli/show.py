@@ -16,10 +16,10 @@ from rich.console import Console
 from rich.table import Table as Grid
 from rich.text import Text
 
-from homing.kit import money
-from homing.kit.addresses import without_password
-from homing.kit.csv_cells import plain_cell
-from homing.messages.reason_words import reason_document, reason_text
+from homing.common import money
+from homing.common.csv_cells import plain_cell
+from homing.common.passwords_in_urls import without_password
+from homing.i18n.reasons import reason_document, reason_text
 from homing.reasons import decode_reason
 
 PIPE_COLUMNS: Final = 120  # the width where there is no terminal to ask
@@ -28,7 +28,7 @@ PROSE_CELLS_MIN: Final = 20  # a column that wraps is not made narrower
 EVERY_NUMBER: Final = "*"
 
 
-class Kind(msgspec.Struct, frozen=True):
+class ColumnKind(msgspec.Struct, frozen=True):
     """How a column's values look: `text` for people, `json` for programs, `absent` where there is no value."""
 
     text: Callable[[Any], str] = str
@@ -38,13 +38,13 @@ class Kind(msgspec.Struct, frozen=True):
     wraps: bool = False
 
 
-def named(numbers: type[IntEnum]) -> Kind:
+def named(numbers: type[IntEnum]) -> ColumnKind:
     """Small integers by the names that model.py and states.py give them."""
 
     def name(value: int) -> str:
         return numbers(value).name.lower()
 
-    return Kind(text=lambda value: name(value).replace("_", " "), json=name)
+    return ColumnKind(text=lambda value: name(value).replace("_", " "), json=name)
 
 
 def clock(at: datetime) -> str:
@@ -65,21 +65,23 @@ def interval(mean: float, low: float, high: float) -> str:
     return f"{mean:.1%} ({low * 100:.1f}-{high * 100:.1f})"
 
 
-TEXT: Final = Kind()
-PROSE: Final = Kind(wraps=True)
-COUNT: Final = Kind(right=True)
-MONEY: Final = Kind(text=money.fixed, json=money.trimmed, right=True)
-PLAIN_MONEY: Final = Kind(text=money.trimmed, json=money.trimmed, right=True)
-TIME: Final = Kind(text=clock)
-LATELY: Final = Kind(text=lambda at: clock(at)[5:])  # without the year, where lines are many and of late
-YES: Final = Kind(text=lambda value: "yes" if value else "no")
-URL: Final = Kind(text=without_password, json=without_password, wraps=True)
-LIST: Final = Kind(text=lambda values: ", ".join(map(str, values)), json=lambda values: [*map(str, values)], wraps=True)
-PREFIX: Final = Kind(text=lambda prefix: prefix or EVERY_NUMBER, json=lambda prefix: prefix or EVERY_NUMBER)
-SCOPE: Final = Kind(absent="everyone")  # an account's name, or none where a setting holds for all
+TEXT: Final = ColumnKind()
+PROSE: Final = ColumnKind(wraps=True)
+COUNT: Final = ColumnKind(right=True)
+MONEY: Final = ColumnKind(text=money.fixed, json=money.trimmed, right=True)
+PLAIN_MONEY: Final = ColumnKind(text=money.trimmed, json=money.trimmed, right=True)
+TIME: Final = ColumnKind(text=clock)
+LATELY: Final = ColumnKind(text=lambda at: clock(at)[5:])  # without the year, where lines are many and of late
+YES: Final = ColumnKind(text=lambda value: "yes" if value else "no")
+URL: Final = ColumnKind(text=without_password, json=without_password, wraps=True)
+LIST: Final = ColumnKind(
+    text=lambda values: ", ".join(map(str, values)), json=lambda values: [*map(str, values)], wraps=True
+)
+PREFIX: Final = ColumnKind(text=lambda prefix: prefix or EVERY_NUMBER, json=lambda prefix: prefix or EVERY_NUMBER)
+SCOPE: Final = ColumnKind(absent="everyone")  # an account's name, or none where a setting holds for all
 
 
-REASON: Final = Kind(
+REASON: Final = ColumnKind(
     text=lambda written: reason_text(decode_reason(written)),
     json=lambda written: reason_document(decode_reason(written)),
     wraps=True,
@@ -94,7 +96,7 @@ class Column(msgspec.Struct, frozen=True):
 
     source: str
     heading: str = ""
-    kind: Kind = TEXT
+    kind: ColumnKind = TEXT
     programs_only: bool = False
     people_only: bool = False
     is_key: bool = False
@@ -121,7 +123,7 @@ class Table(msgspec.Struct, frozen=True):
     empty: str = "none"
 
 
-class Card(msgspec.Struct, frozen=True):
+class Detail(msgspec.Struct, frozen=True):
     """One thing: its values below each other, and tables that belong to it, by name. `note` is for people."""
 
     columns: Sequence[Column]
@@ -131,7 +133,7 @@ class Card(msgspec.Struct, frozen=True):
     failed: bool = False
 
 
-class Said(msgspec.Struct, frozen=True):
+class Confirmation(msgspec.Struct, frozen=True):
     """What was done: a sentence for people, its facts for programs; `warnings`, on stderr, of what will not work."""
 
     text: str
@@ -139,27 +141,27 @@ class Said(msgspec.Struct, frozen=True):
     warnings: Sequence[str] = ()
 
 
-class Sheet(msgspec.Struct, frozen=True):
+class CsvRows(msgspec.Struct, frozen=True):
     """Rows for a spreadsheet: CSV for people, and as they are for programs."""
 
     columns: Sequence[str]
     rows: Sequence[Mapping[str, Any]]
 
 
-Reply = Table | Card | Said | Sheet
+Reply = Table | Detail | Confirmation | CsvRows
 
 
 def print_reply(reply: Reply, as_json: bool) -> None:
-    if isinstance(reply, Said):
+    if isinstance(reply, Confirmation):
         for warning in reply.warnings:
             click.echo(_printable(f"Take care: {warning}."), err=True)
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(_document(reply)), indent=2).decode())
         return
-    if isinstance(reply, Said):
+    if isinstance(reply, Confirmation):
         click.echo(_printable(reply.text))
         return
-    if isinstance(reply, Sheet):
+    if isinstance(reply, CsvRows):
         _print_sheet(reply)
         return
     width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else PIPE_COLUMNS
@@ -174,9 +176,9 @@ def print_reply(reply: Reply, as_json: bool) -> None:
 
 
 def _document(reply: Reply) -> object:
-    if isinstance(reply, Said):
+    if isinstance(reply, Confirmation):
         return reply.facts
-    if isinstance(reply, Sheet):
+    if isinstance(reply, CsvRows):
         return [{name: row[name] for name in reply.columns} for row in reply.rows]
     if isinstance(reply, Table):
         return [_members(reply.columns, row) for row in reply.rows]
@@ -188,7 +190,7 @@ def _members(columns: Sequence[Column], row: Mapping[str, Any]) -> dict[str, obj
     return {column.name: column.json(row) for column in columns if not column.people_only}
 
 
-def _print_sheet(sheet: Sheet) -> None:
+def _print_sheet(sheet: CsvRows) -> None:
     page = io.StringIO()
     writer = csv.writer(page, lineterminator="\n")
     writer.writerow(sheet.columns)
@@ -258,7 +260,7 @@ def _print_block(console: Console, columns: Sequence[Column], cells: Mapping[str
     console.width = window
 
 
-def _print_card(console: Console, card: Card) -> None:
+def _print_card(console: Console, card: Detail) -> None:
     grid = Grid.grid(padding=(0, 2))
     grid.add_column(style="bold", no_wrap=True)
     grid.add_column(overflow="fold")

@@ -7,19 +7,19 @@ from typing import Any, Final
 import click
 import msgspec
 
-from homing.cli.desk import Desk, Noun, at_desk
+from homing.cli.context import CommandContext, CommandGroup, in_context
 from homing.cli.parameters import MOMENT, account_option
-from homing.cli.show import COUNT, MONEY, TIME, YES, Card, Column, Kind, Reply, Table, clock, interval
+from homing.cli.show import COUNT, MONEY, TIME, YES, Column, ColumnKind, Detail, Reply, Table, clock, interval
 from homing.model import PeriodGrain
 from homing.statistics.proof import prove as prove_statistics
-from homing.statistics.report import GRAINS, By, Line, Rate, report
+from homing.statistics.report import GRAINS, RateWithInterval, ReportGrouping, ReportLine, report
 
 
-def _percent(found: Rate) -> str:
+def _percent(found: RateWithInterval) -> str:
     return interval(found.mean, found.low, found.high)
 
 
-def _rounded(found: Rate) -> dict[str, float]:
+def _rounded(found: RateWithInterval) -> dict[str, float]:
     return {name: round(value, 6) for name, value in msgspec.structs.asdict(found).items()}
 
 
@@ -30,8 +30,8 @@ def _seconds(seconds: float) -> str:
     return f"{seconds:.1f} s"
 
 
-RATE: Final = Kind(text=_percent, json=_rounded, right=True)
-SECONDS: Final = Kind(text=_seconds, json=lambda seconds: round(seconds, 3), right=True)
+RATE: Final = ColumnKind(text=_percent, json=_rounded, right=True)
+SECONDS: Final = ColumnKind(text=_seconds, json=lambda seconds: round(seconds, 3), right=True)
 FIGURES: Final = (
     Column("submitted", "Submitted", COUNT),
     Column("sent", "Sent", COUNT),
@@ -64,7 +64,7 @@ DIFFERENCES: Final = (
 )
 
 
-class StatsNoun(Noun):
+class StatsGroup(CommandGroup):
     """`homing stats` with options alone is `homing stats show`."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -73,7 +73,7 @@ class StatsNoun(Noun):
         return super().parse_args(ctx, args)
 
 
-@click.group(cls=StatsNoun)
+@click.group(cls=StatsGroup)
 def stats() -> None:
     """What became of messages, in figures.
 
@@ -89,13 +89,17 @@ def stats() -> None:
 
 @stats.command("show")
 @click.option(
-    "--by", type=click.Choice([each.value for each in By]), default="carrier", show_default=True, help="One line each."
+    "--by",
+    type=click.Choice([each.value for each in ReportGrouping]),
+    default="carrier",
+    show_default=True,
+    help="One line each.",
 )
 @click.option("--since", type=MOMENT, default="24h", show_default=True, help="24h, 7d, or a date and time in UTC.")
 @click.option("--until", type=MOMENT, help="Likewise.  [default: now]")
 @account_option
-@at_desk
-async def show(desk: Desk, by: str, since: datetime, until: datetime | None, account: str | None) -> Reply:
+@in_context
+async def show(context: CommandContext, by: str, since: datetime, until: datetime | None, account: str | None) -> Reply:
     """Counts, rates, times and money of the messages of a span.
 
     Rates are of the messages that a carrier took, with the interval in which the true rate lies in 95 of 100 cases.
@@ -108,17 +112,17 @@ async def show(desk: Desk, by: str, since: datetime, until: datetime | None, acc
     Example:  homing stats show --by country --since 7d
               homing stats show --by hour --since 2026-11-26 --json
     """
-    account_id = None if account is None else (await desk.account(account))["account_id"]
+    account_id = None if account is None else (await context.account(account))["account_id"]
     now = datetime.now(UTC)
     until = until or now
     if until <= since:
         raise click.UsageError("the span ends before it begins")
-    found = await report(desk.database, By(by), since, until, now, account_id)
-    columns = (Column("key", by.capitalize() + (" (UTC)" if By(by) in GRAINS else "")), *FIGURES)
-    return Table(columns, [_shown(line, By(by)) for line in found.lines], "No messages.")
+    found = await report(context.database, ReportGrouping(by), since, until, now, account_id)
+    columns = (Column("key", by.capitalize() + (" (UTC)" if ReportGrouping(by) in GRAINS else "")), *FIGURES)
+    return Table(columns, [_shown(line, ReportGrouping(by)) for line in found.lines], "No messages.")
 
 
-def _shown(line: Line, by: By) -> dict[str, object]:
+def _shown(line: ReportLine, by: ReportGrouping) -> dict[str, object]:
     key = clock(_at(int(line.key))) if by in GRAINS else line.key or "-"
     return {**{name: getattr(line, name) for name in line.__struct_fields__}, "key": key}
 
@@ -129,8 +133,8 @@ def _at(minute: int) -> datetime:
 
 @stats.command("prove")
 @click.argument("account", required=False)
-@at_desk
-async def prove(desk: Desk, account: str | None) -> Reply:
+@in_context
+async def prove(context: CommandContext, account: str | None) -> Reply:
     """Recount everything from the messages, their attempts and conversions.
 
     Each minute, hour and day that is kept is held against them, cell by cell. Ends with status 1 when anything differs,
@@ -139,11 +143,11 @@ async def prove(desk: Desk, account: str | None) -> Reply:
     \b
     Example:  homing stats prove
     """
-    account_id = None if account is None else (await desk.account(account))["account_id"]
-    differences = await prove_statistics(desk.database, datetime.now(UTC), account_id)
+    account_id = None if account is None else (await context.account(account))["account_id"]
+    differences = await prove_statistics(context.database, datetime.now(UTC), account_id)
     rows: list[Mapping[str, Any]] = [
         {**msgspec.structs.asdict(one), "begins_at": _at(one.minute), "grain": PeriodGrain(one.grain)}
         for one in differences
     ]
     parts = {"differences": Table(DIFFERENCES, rows)}
-    return Card(PROOF, {"holds": not differences}, parts, failed=bool(differences))
+    return Detail(PROOF, {"holds": not differences}, parts, failed=bool(differences))

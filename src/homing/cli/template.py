@@ -2,10 +2,10 @@
 
 import click
 
-from homing.accounts import admin
-from homing.accounts.warnings import template_warnings
-from homing.cli.desk import Desk, Noun, at_desk
-from homing.cli.show import COUNT, PROSE, TIME, Column, Reply, Said, Table
+from homing.admin import account_settings
+from homing.admin.setting_warnings import template_warnings
+from homing.cli.context import CommandContext, CommandGroup, in_context
+from homing.cli.show import COUNT, PROSE, TIME, Column, Confirmation, Reply, Table
 
 TEMPLATES = (
     Column("template_id", "Id", COUNT),
@@ -15,7 +15,7 @@ TEMPLATES = (
 )
 
 
-@click.group(cls=Noun)
+@click.group(cls=CommandGroup)
 def template() -> None:
     """Texts with variables that a customer may send.
 
@@ -32,17 +32,17 @@ def template() -> None:
 @click.argument("account")
 @click.argument("name")
 @click.argument("body")
-@at_desk
-async def add(desk: Desk, account: str, name: str, body: str) -> Reply:
+@in_context
+async def add(context: CommandContext, account: str, name: str, body: str) -> Reply:
     """Store a text.
 
     \b
     Example:  homing template add acme code "Your code is {V1}."
     """
-    row = await desk.account(account)
-    async with desk.database.transaction() as transaction:
-        template_id = await admin.add_template(transaction, row["account_id"], name, body)
-    return Said(
+    row = await context.account(account)
+    async with context.database.transaction() as transaction:
+        template_id = await account_settings.add_template(transaction, row["account_id"], name, body)
+    return Confirmation(
         f"Template {name} of {row['name']} is stored, with id {template_id}.",
         {"template_id": template_id, "name": name, "body": body},
         [*map(str, template_warnings(body))],
@@ -51,27 +51,27 @@ async def add(desk: Desk, account: str, name: str, body: str) -> Reply:
 
 @template.command("list")
 @click.argument("account")
-@at_desk
-async def list_templates(desk: Desk, account: str) -> Reply:
+@in_context
+async def list_templates(context: CommandContext, account: str) -> Reply:
     """An account's templates.
 
     \b
     Example:  homing template list acme
     """
-    row = await desk.account(account)
-    return Table(TEMPLATES, await desk.database.fetch("template_list", row["account_id"]), "No templates yet.")
+    row = await context.account(account)
+    return Table(TEMPLATES, await context.database.fetch("template_list", row["account_id"]), "No templates yet.")
 
 
 @template.command("remove")
 @click.argument("account")
 @click.argument("name_or_id")
-@at_desk
-async def remove(desk: Desk, account: str, name_or_id: str) -> Reply:
+@in_context
+async def remove(context: CommandContext, account: str, name_or_id: str) -> Reply:
     """Remove a template.
 
     \b
     Example:  homing template remove acme code
     """
-    row = await desk.account(account)
-    template_id = await admin.remove_template(desk.database, row["account_id"], name_or_id)
-    return Said(f"Template {name_or_id} of {row['name']} is removed.", {"template_id": template_id})
+    row = await context.account(account)
+    template_id = await account_settings.remove_template(context.database, row["account_id"], name_or_id)
+    return Confirmation(f"Template {name_or_id} of {row['name']} is removed.", {"template_id": template_id})

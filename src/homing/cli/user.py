@@ -3,8 +3,8 @@
 import click
 
 from homing import config, limits
-from homing.cli.desk import Desk, Noun, at_desk
-from homing.cli.show import TIME, YES, Column, Reply, Said, Table, named
+from homing.cli.context import CommandContext, CommandGroup, in_context
+from homing.cli.show import TIME, YES, Column, Confirmation, Reply, Table, named
 from homing.dialects.registry import DIALECTS
 from homing.model import UserRole
 from homing.users import admin, second_factor
@@ -23,7 +23,7 @@ USERS = (
 )
 
 
-@click.group(cls=Noun)
+@click.group(cls=CommandGroup)
 def user() -> None:
     """People who may use the console.
 
@@ -39,100 +39,102 @@ def user() -> None:
 @click.argument("name")
 @click.option("--role", type=ROLES, required=True, help="What the user may do.")
 @click.option("--account", help="The customer's account (name or id).")
-@at_desk
-async def create(desk: Desk, name: str, role: str, account: str | None) -> Reply:
+@in_context
+async def create(context: CommandContext, name: str, role: str, account: str | None) -> Reply:
     """Make a user, who sets a password by a one-time link.
 
     \b
     Example:  homing user create ada --role operator
     """
-    account_id = None if account is None else (await desk.account(account))["account_id"]
-    async with desk.database.transaction() as transaction:
+    account_id = None if account is None else (await context.account(account))["account_id"]
+    async with context.database.transaction() as transaction:
         user_id = await admin.create_user(transaction, name, UserRole[role.upper()], account_id)
         token = await make_link(transaction, user_id)
-    return _link(desk, f"User {admin.as_name(name)} is made", admin.as_name(name), token)
+    return _link(context, f"User {admin.as_name(name)} is made", admin.as_name(name), token)
 
 
 @user.command("list")
-@at_desk
-async def list_users(desk: Desk) -> Reply:
+@in_context
+async def list_users(context: CommandContext) -> Reply:
     """Every user.
 
     \b
     Example:  homing user list
     """
-    return Table(USERS, await desk.database.fetch("user_list"), "No users yet: homing user create NAME makes one.")
+    return Table(USERS, await context.database.fetch("user_list"), "No users yet: homing user create NAME makes one.")
 
 
 @user.command("password")
 @click.argument("name")
 @click.option("--forget-second-factor", is_flag=True, help="For who has lost the app and the recovery codes.")
-@at_desk
-async def password(desk: Desk, name: str, forget_second_factor: bool) -> Reply:
+@in_context
+async def password(context: CommandContext, name: str, forget_second_factor: bool) -> Reply:
     """Print a one-time link by which a user sets a new password. Earlier links are void.
 
     \b
     Example:  homing user password ada
     """
-    found = await admin.find_user(desk.database, name)
-    async with desk.database.transaction() as transaction:
+    found = await admin.find_user(context.database, name)
+    async with context.database.transaction() as transaction:
         token = await make_link(transaction, found.user_id)
         if forget_second_factor:
             await second_factor.forget(transaction, found.user_id)
-    return _link(desk, f"A new password for {found.name}", found.name, token)
+    return _link(context, f"A new password for {found.name}", found.name, token)
 
 
 @user.command("role")
 @click.argument("name")
 @click.option("--role", type=ROLES, required=True, help="What the user may do from now on.")
 @click.option("--account", help="The customer's account (name or id).")
-@at_desk
-async def change_role(desk: Desk, name: str, role: str, account: str | None) -> Reply:
+@in_context
+async def change_role(context: CommandContext, name: str, role: str, account: str | None) -> Reply:
     """Change what a user may do.
 
     \b
     Example:  homing user role ada --role support
     """
-    found = await admin.find_user(desk.database, name)
-    account_id = None if account is None else (await desk.account(account))["account_id"]
-    async with desk.database.transaction() as transaction:
+    found = await admin.find_user(context.database, name)
+    account_id = None if account is None else (await context.account(account))["account_id"]
+    async with context.database.transaction() as transaction:
         await admin.set_role(transaction, found.user_id, UserRole[role.upper()], account_id)
-    return Said(f"User {found.name} has the role {role}.", {"name": found.name, "role": role, "account": account})
+    return Confirmation(
+        f"User {found.name} has the role {role}.", {"name": found.name, "role": role, "account": account}
+    )
 
 
 @user.command("disable")
 @click.argument("name")
-@at_desk
-async def disable(desk: Desk, name: str) -> Reply:
+@in_context
+async def disable(context: CommandContext, name: str) -> Reply:
     """Let a user in no longer; sessions end at once.
 
     \b
     Example:  homing user disable ada
     """
-    return await _switch(desk, name, True)
+    return await _switch(context, name, True)
 
 
 @user.command("enable")
 @click.argument("name")
-@at_desk
-async def enable(desk: Desk, name: str) -> Reply:
+@in_context
+async def enable(context: CommandContext, name: str) -> Reply:
     """Let a disabled user in again.
 
     \b
     Example:  homing user enable ada
     """
-    return await _switch(desk, name, False)
+    return await _switch(context, name, False)
 
 
-async def _switch(desk: Desk, name: str, is_disabled: bool) -> Reply:
-    found = await admin.find_user(desk.database, name)
-    async with desk.database.transaction() as transaction:
+async def _switch(context: CommandContext, name: str, is_disabled: bool) -> Reply:
+    found = await admin.find_user(context.database, name)
+    async with context.database.transaction() as transaction:
         await admin.set_disabled(transaction, found.user_id, is_disabled)
     word = "disabled" if is_disabled else "enabled"
-    return Said(f"User {found.name} is {word}.", {"name": found.name, "disabled": is_disabled})
+    return Confirmation(f"User {found.name} is {word}.", {"name": found.name, "disabled": is_disabled})
 
 
-def _link(desk: Desk, said: str, name: str, token: str) -> Reply:
-    url = f"{config.load(desk.data, DIALECTS).console.reached_at}/welcome/{token}"
+def _link(context: CommandContext, said: str, name: str, token: str) -> Reply:
+    url = f"{config.load(context.data, DIALECTS).console.reached_at}/welcome/{token}"
     hours = round(limits.CONSOLE_LINK_S / 3600)
-    return Said(f"{said}. Within {hours} hours, once: {url}", {"name": name, "link": url})
+    return Confirmation(f"{said}. Within {hours} hours, once: {url}", {"name": name, "link": url})

@@ -2,10 +2,10 @@
 
 import click
 
-from homing.accounts import catalogue
-from homing.cli.desk import Desk, Noun, at_desk
+from homing.admin import catalogue
+from homing.cli.context import CommandContext, CommandGroup, in_context
 from homing.cli.parameters import account_option
-from homing.cli.show import SCOPE, TIME, Column, Reply, Said, Table
+from homing.cli.show import SCOPE, TIME, Column, Confirmation, Reply, Table
 from homing.model import GENERAL
 
 WORDS = (
@@ -15,7 +15,7 @@ WORDS = (
 )
 
 
-@click.group(cls=Noun)
+@click.group(cls=CommandGroup)
 def word() -> None:
     """Words that no message may hold.
 
@@ -31,40 +31,44 @@ def word() -> None:
 @word.command("add")
 @click.argument("word")
 @account_option
-@at_desk
-async def add(desk: Desk, word: str, account: str | None) -> Reply:
+@in_context
+async def add(context: CommandContext, word: str, account: str | None) -> Reply:
     """Refuse texts that hold a word, of every account or of one.
 
     \b
     Example:  homing word add casino
     """
-    async with desk.database.transaction() as transaction:
-        await catalogue.add_word(transaction, await desk.scope(account), word)
-    return Said(f"Texts of {account or 'every account'} may not hold {word!r}.", {"word": word, "account": account})
+    async with context.database.transaction() as transaction:
+        await catalogue.add_word(transaction, await context.scope(account), word)
+    return Confirmation(
+        f"Texts of {account or 'every account'} may not hold {word!r}.", {"word": word, "account": account}
+    )
 
 
 @word.command("list")
 @account_option
-@at_desk
-async def list_words(desk: Desk, account: str | None) -> Reply:
+@in_context
+async def list_words(context: CommandContext, account: str | None) -> Reply:
     """All words, or with --account those that hold for one account.
 
     \b
     Example:  homing word list --account acme
     """
-    scope = None if account is None else [GENERAL, await desk.scope(account)]
-    return Table(WORDS, await desk.database.fetch("word_list", scope), "No words are refused.")
+    scope = None if account is None else [GENERAL, await context.scope(account)]
+    return Table(WORDS, await context.database.fetch("word_list", scope), "No words are refused.")
 
 
 @word.command("remove")
 @click.argument("word")
 @account_option
-@at_desk
-async def remove(desk: Desk, word: str, account: str | None) -> Reply:
+@in_context
+async def remove(context: CommandContext, word: str, account: str | None) -> Reply:
     """Let a word pass again.
 
     \b
     Example:  homing word remove casino
     """
-    await catalogue.remove_word(desk.database, await desk.scope(account), word)
-    return Said(f"{word!r} is refused no longer for {account or 'every account'}.", {"word": word, "account": account})
+    await catalogue.remove_word(context.database, await context.scope(account), word)
+    return Confirmation(
+        f"{word!r} is refused no longer for {account or 'every account'}.", {"word": word, "account": account}
+    )

@@ -3,7 +3,7 @@
 Nothing of Homing's service is imported here. The guide is docs/integrate/clients.md.
 """
 
-from homing.clients.call import Terms
+from homing.clients.call import CallTerms
 from homing.clients.errors import ClientError, FateUnknown
 from homing.clients.laaffic import AsyncLaafficClient, LaafficClient
 from homing.clients.lia import AsyncLiaClient, LiaClient
@@ -15,5 +15,5 @@ __all__ = [
     "FateUnknown",
     "LaafficClient",
     "LiaClient",
-    "Terms",
+    "CallTerms",
 ]

@@ -9,12 +9,12 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
 from homing import limits
-from homing.clients.call import Base, HttpReply, HttpRequest, Terms
+from homing.clients.call import BaseUrl, CallTerms, ClientReply, ClientRequest
 from homing.clients.errors import NotSent, TooLarge, Unanswered
-from homing.kit.names import Names
+from homing.common.host_lookup import HostLookup
 
 
-class Broke(Exception):
+class ConnectionBroke(Exception):
     """A connection broke."""
 
 
@@ -22,7 +22,7 @@ class _Resolver(AbstractResolver):
     """A client's names wait for nobody else's."""
 
     def __init__(self) -> None:
-        self._names = Names(limits.CARRIER_NAMES_THREADS)
+        self._names = HostLookup(limits.CARRIER_NAMES_THREADS)
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
@@ -44,13 +44,13 @@ class _Resolver(AbstractResolver):
 
 
 class AsyncTransport:
-    def __init__(self, base: Base, terms: Terms) -> None:
+    def __init__(self, base: BaseUrl, terms: CallTerms) -> None:
         self._base = base
         self._terms = terms
         self._session: aiohttp.ClientSession | None = None
         self._closed = False
 
-    async def exchange(self, request: HttpRequest, timeout_s: float) -> HttpReply:
+    async def exchange(self, request: ClientRequest, timeout_s: float) -> ClientReply:
         """Raises `NotSent` when there was no connection, `Unanswered` when it broke or took too long, `TooLarge`."""
         way = SimpleNamespace(connected=False)
         try:
@@ -66,8 +66,8 @@ class AsyncTransport:
                 ) as response,
             ):
                 headers = {name.lower(): value for name, value in response.headers.items()}
-                return HttpReply(response.status, headers, await _read(response))
-        except (aiohttp.ClientError, Broke, OSError, ValueError) as error:
+                return ClientReply(response.status, headers, await _read(response))
+        except (aiohttp.ClientError, ConnectionBroke, OSError, ValueError) as error:
             if way.connected:
                 raise Unanswered(_reason(error), in_doubt=True) from error
             raise NotSent(_reason(error)) from error
@@ -110,7 +110,7 @@ async def _once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerTy
     try:
         return await handler(request)
     except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
-        raise Broke(f"{type(error).__name__}: {error}") from error
+        raise ConnectionBroke(f"{type(error).__name__}: {error}") from error
 
 
 async def _read(response: aiohttp.ClientResponse) -> bytes:
@@ -133,6 +133,6 @@ async def _read(response: aiohttp.ClientResponse) -> bytes:
 def _reason(error: BaseException) -> str:
     if isinstance(error, TimeoutError):
         return "timeout"
-    if isinstance(error, Broke):
+    if isinstance(error, ConnectionBroke):
         return str(error)
     return f"{type(error).__name__}: {error}"

@@ -8,11 +8,11 @@ from collections.abc import Callable, Coroutine
 from types import TracebackType
 from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar
 
-from homing.clients.call import Call, Dialect, Terms
-from homing.clients.course import Course
+from homing.clients.call import CallTerms, ClientCall, ClientDialect
+from homing.clients.course import RetryState
 from homing.clients.errors import ClientError
 
-C = TypeVar("C", bound=Dialect)
+C = TypeVar("C", bound=ClientDialect)
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -20,7 +20,7 @@ T = TypeVar("T")
 class AsyncClient(Generic[C]):
     """Makes calls, any number at once, on one event loop. Close it, or use it in an `async with`."""
 
-    def __init__(self, calls: C, terms: Terms) -> None:
+    def __init__(self, calls: C, terms: CallTerms) -> None:
         # aiohttp takes 0.3 s to import: whoever calls synchronously, or only reads settings, does without
         from homing.clients.aiohttp_transport import AsyncTransport
 
@@ -29,9 +29,9 @@ class AsyncClient(Generic[C]):
         self._transport = AsyncTransport(calls.base, terms)
         self._chance = random.SystemRandom()
 
-    async def run(self, call: Call[T]) -> T:
+    async def run(self, call: ClientCall[T]) -> T:
         """A call's result. Raises a `ClientError`."""
-        course = Course(call, self._terms, time.monotonic(), self._chance)
+        course = RetryState(call, self._terms, time.monotonic(), self._chance)
         while True:
             try:
                 request = self._calls.render(call, time.time())
@@ -53,7 +53,7 @@ class AsyncClient(Generic[C]):
 
 
 def asynchronous(
-    build: Callable[Concatenate[C, P], Call[T]],
+    build: Callable[Concatenate[C, P], ClientCall[T]],
 ) -> Callable[Concatenate[AsyncClient[C], P], Coroutine[Any, Any, T]]:
     """The method of an asynchronous client that makes the call which `build` builds, with the same arguments."""
 

@@ -14,11 +14,11 @@ from types import TracebackType
 from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar, cast
 
 from homing import limits
-from homing.clients.call import Base, Call, Dialect, HttpReply, HttpRequest, Terms
-from homing.clients.course import Course
+from homing.clients.call import BaseUrl, CallTerms, ClientCall, ClientDialect, ClientReply, ClientRequest
+from homing.clients.course import RetryState
 from homing.clients.errors import ClientError, NotSent, TooLarge, Unanswered
 
-C = TypeVar("C", bound=Dialect)
+C = TypeVar("C", bound=ClientDialect)
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -26,15 +26,15 @@ T = TypeVar("T")
 class BlockingClient(Generic[C]):
     """Makes calls, one at a time for each thread. Close it, or use it in a `with`."""
 
-    def __init__(self, calls: C, terms: Terms) -> None:
+    def __init__(self, calls: C, terms: CallTerms) -> None:
         self._calls = calls
         self._terms = terms
         self._transport = BlockingTransport(calls.base, terms)
         self._chance = random.SystemRandom()
 
-    def run(self, call: Call[T]) -> T:
+    def run(self, call: ClientCall[T]) -> T:
         """A call's result. Raises a `ClientError`."""
-        course = Course(call, self._terms, time.monotonic(), self._chance)
+        course = RetryState(call, self._terms, time.monotonic(), self._chance)
         while True:
             try:
                 request = self._calls.render(call, time.time())
@@ -56,7 +56,7 @@ class BlockingClient(Generic[C]):
 
 
 def blocking(
-    build: Callable[Concatenate[C, P], Call[T]],
+    build: Callable[Concatenate[C, P], ClientCall[T]],
 ) -> Callable[Concatenate[BlockingClient[C], P], T]:
     """The method of a synchronous client that makes the call which `build` builds, with the same arguments."""
 
@@ -70,15 +70,15 @@ def blocking(
 class BlockingTransport:
     """One HTTP exchange at a time on a connection; idle connections are kept for whoever comes next."""
 
-    def __init__(self, base: Base, terms: Terms) -> None:
+    def __init__(self, base: BaseUrl, terms: CallTerms) -> None:
         self._base = base
         self._terms = terms
         self._lock = threading.Lock()
-        self._idle: list[Connection] = []
+        self._idle: list[HttpConnection] = []
         self._closed = False
         self._tls = terms.tls
 
-    def exchange(self, request: HttpRequest, timeout_s: float) -> HttpReply:
+    def exchange(self, request: ClientRequest, timeout_s: float) -> ClientReply:
         """Raises `NotSent` when there was no connection, `Unanswered` when it broke or took too long, `TooLarge`."""
         deadline_s = time.monotonic() + timeout_s
         connection = self._take() or self._dial(deadline_s)
@@ -100,7 +100,7 @@ class BlockingTransport:
         for connection in idle:
             connection.close()
 
-    def _take(self) -> "Connection | None":
+    def _take(self) -> "HttpConnection | None":
         while True:
             with self._lock:
                 if self._closed:
@@ -112,14 +112,14 @@ class BlockingTransport:
                 return connection
             connection.close()
 
-    def _keep(self, connection: "Connection") -> None:
+    def _keep(self, connection: "HttpConnection") -> None:
         with self._lock:
             if connection.is_reusable() and not self._closed and len(self._idle) < self._terms.connections:
                 self._idle.append(connection)
                 return
         connection.close()
 
-    def _dial(self, deadline_s: float) -> "Connection":
+    def _dial(self, deadline_s: float) -> "HttpConnection":
         until_s = min(deadline_s, time.monotonic() + self._terms.connect_timeout_s)
         try:
             raw = _connect(self._base.host, self._base.port, until_s)
@@ -132,7 +132,7 @@ class BlockingTransport:
                 raise
         except (OSError, ValueError) as error:
             raise NotSent(_reason(error)) from error
-        return Connection(raw, self._base)
+        return HttpConnection(raw, self._base)
 
     def _context(self) -> ssl.SSLContext:
         with self._lock:
@@ -141,10 +141,10 @@ class BlockingTransport:
             return self._tls
 
 
-class Connection:
+class HttpConnection:
     """A connected socket and the library's HTTP on it."""
 
-    def __init__(self, raw: socket.socket, base: Base) -> None:
+    def __init__(self, raw: socket.socket, base: BaseUrl) -> None:
         self._raw = raw
         self._wire = Wire(raw)
         self._host = base.authority
@@ -154,7 +154,7 @@ class Connection:
         self._used_s = time.monotonic()
         self._reusable = True
 
-    def exchange(self, request: HttpRequest, deadline_s: float) -> HttpReply:
+    def exchange(self, request: ClientRequest, deadline_s: float) -> ClientReply:
         self._wire.deadline_s = deadline_s
         self._http.request(request.method, request.target, request.body, {"Host": self._host, **request.headers})
         response = self._http.getresponse()
@@ -162,7 +162,7 @@ class Connection:
         body = _read(response)
         self._reusable = not response.will_close
         self._used_s = time.monotonic()
-        return HttpReply(response.status, headers, body)
+        return ClientReply(response.status, headers, body)
 
     def is_reusable(self) -> bool:
         return self._reusable

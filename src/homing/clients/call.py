@@ -16,7 +16,7 @@ HEADERS: Final = {"Accept": "application/json", "Accept-Encoding": "gzip", "User
 """Of every call."""
 
 
-class HttpRequest(msgspec.Struct, frozen=True):
+class ClientRequest(msgspec.Struct, frozen=True):
     """`target` is the path and query as they go over the wire."""
 
     method: str
@@ -25,7 +25,7 @@ class HttpRequest(msgspec.Struct, frozen=True):
     body: bytes | None
 
 
-class HttpReply(msgspec.Struct, frozen=True):
+class ClientReply(msgspec.Struct, frozen=True):
     """Header names are in lower case; the body is as it came, compressed or not."""
 
     status: int
@@ -33,7 +33,7 @@ class HttpReply(msgspec.Struct, frozen=True):
     body: bytes
 
 
-class Endpoint(msgspec.Struct, frozen=True):
+class ClientEndpoint(msgspec.Struct, frozen=True):
     """One of a dialect's calls. `repeatable`: made twice it does no more than made once."""
 
     name: str
@@ -41,20 +41,20 @@ class Endpoint(msgspec.Struct, frozen=True):
     repeatable: bool
 
 
-class Call(msgspec.Struct, Generic[T], frozen=True):
+class ClientCall(msgspec.Struct, Generic[T], frozen=True):
     """What is asked of an endpoint, without credentials.
 
     `read` gives the typed result or raises a `ClientError`; its second argument says whether an earlier try of the same
     call may have been done.
     """
 
-    endpoint: Endpoint
+    endpoint: ClientEndpoint
     parameters: Mapping[str, object]
-    read: Callable[[HttpReply, bool], T]
+    read: Callable[[ClientReply, bool], T]
     repeatable: bool
 
 
-class Base(msgspec.Struct, frozen=True):
+class BaseUrl(msgspec.Struct, frozen=True):
     """Where a vendor's API is. `prefix` is the path before an endpoint's name, without a slash at its end."""
 
     scheme: str
@@ -73,18 +73,18 @@ class Base(msgspec.Struct, frozen=True):
         return f"{self.scheme}://{self.authority}"
 
 
-class Dialect(Protocol):
+class ClientDialect(Protocol):
     """Writes a call as HTTP with the credentials that it keeps."""
 
     @property
-    def base(self) -> Base: ...
+    def base(self) -> BaseUrl: ...
 
-    def render(self, call: Call[Any], now_s: float) -> HttpRequest:
+    def render(self, call: ClientCall[Any], now_s: float) -> ClientRequest:
         """`now_s`: Unix time; every try is rendered anew, for a signature ages."""
         ...
 
 
-class Terms(msgspec.Struct, frozen=True):
+class CallTerms(msgspec.Struct, frozen=True):
     """How a client deals with its vendor. Times in seconds.
 
     `timeout_s` is for a call as a whole: connecting, every try and the waits between them. `connections`: how many at
@@ -98,10 +98,10 @@ class Terms(msgspec.Struct, frozen=True):
     tls: ssl.SSLContext | None = None
 
 
-USUAL: Final = Terms()
+USUAL: Final = CallTerms()
 
 
-def parse_base(url: str) -> Base:
+def parse_base(url: str) -> BaseUrl:
     """Raises ValueError for anything but an http or https URL of host, port and path."""
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
@@ -111,7 +111,7 @@ def parse_base(url: str) -> Base:
     if not (url.isascii() and url.isprintable() and " " not in url):
         raise ValueError("a base URL is printable ASCII; write other letters percent-encoded")
     port = parts.port or DEFAULT_PORTS[parts.scheme]
-    return Base(parts.scheme, parts.hostname, port, parts.path.rstrip("/"))
+    return BaseUrl(parts.scheme, parts.hostname, port, parts.path.rstrip("/"))
 
 
 def check_credential(name: str, value: str) -> str:

@@ -9,16 +9,16 @@ import random
 from typing import Generic, TypeVar
 
 from homing import limits
-from homing.clients.call import Call, HttpReply, Terms
+from homing.clients.call import CallTerms, ClientCall, ClientReply
 from homing.clients.errors import BadAnswer, ClientError, FateUnknown
 from homing.clients.reading import Unreadable
-from homing.kit.backoff import doubling_s
+from homing.common.backoff import doubling_s
 
 T = TypeVar("T")
 
 
-class Course(Generic[T]):
-    def __init__(self, call: Call[T], terms: Terms, now_s: float, chance: random.Random) -> None:
+class RetryState(Generic[T]):
+    def __init__(self, call: ClientCall[T], terms: CallTerms, now_s: float, chance: random.Random) -> None:
         """`now_s` and all other times are of one monotonic clock."""
         self._call = call
         self._attempts_left = terms.attempts
@@ -30,7 +30,7 @@ class Course(Generic[T]):
     def left_s(self, now_s: float) -> float:
         return max(0.0, self._deadline_s - now_s)
 
-    def read(self, reply: HttpReply) -> T:
+    def read(self, reply: ClientReply) -> T:
         """The result. Raises a `ClientError`."""
         try:
             return self._call.read(reply, self._in_doubt)

@@ -2,7 +2,7 @@
 
 from homing.clients.asynchronous import AsyncClient, asynchronous
 from homing.clients.blocking import BlockingClient, blocking
-from homing.clients.call import USUAL, Terms
+from homing.clients.call import USUAL, CallTerms
 from homing.clients.laaffic_calls import BASE_URL, LaafficCalls
 from homing.clients.laaffic_pushes import parse_inbound_push, parse_report_push
 from homing.clients.laaffic_results import (
@@ -50,7 +50,7 @@ class LaafficClient(BlockingClient[LaafficCalls]):
     """
 
     def __init__(
-        self, key: str, secret: str, *, app_id: str = "", base_url: str = BASE_URL, terms: Terms = USUAL
+        self, key: str, secret: str, *, app_id: str = "", base_url: str = BASE_URL, terms: CallTerms = USUAL
     ) -> None:
         """`app_id` serves every call that does not name its own; `base_url` includes /v3 (or /sms)."""
         super().__init__(LaafficCalls(key, secret, app_id, base_url), terms)
@@ -68,7 +68,7 @@ class AsyncLaafficClient(AsyncClient[LaafficCalls]):
     """`LaafficClient` for asyncio: the same methods, awaited."""
 
     def __init__(
-        self, key: str, secret: str, *, app_id: str = "", base_url: str = BASE_URL, terms: Terms = USUAL
+        self, key: str, secret: str, *, app_id: str = "", base_url: str = BASE_URL, terms: CallTerms = USUAL
     ) -> None:
         super().__init__(LaafficCalls(key, secret, app_id, base_url), terms)
 

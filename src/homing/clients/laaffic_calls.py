@@ -9,7 +9,15 @@ from urllib.parse import urlencode
 import msgspec
 
 from homing.clients import errors
-from homing.clients.call import HEADERS, Call, Endpoint, HttpReply, HttpRequest, check_credential, parse_base
+from homing.clients.call import (
+    HEADERS,
+    ClientCall,
+    ClientEndpoint,
+    ClientReply,
+    ClientRequest,
+    check_credential,
+    parse_base,
+)
 from homing.clients.laaffic_results import (
     Balance,
     Inbound,
@@ -24,19 +32,19 @@ from homing.clients.laaffic_results import (
     Status,
 )
 from homing.clients.reading import Members, Unreadable, body_of, failure_of, members_of, parse
-from homing.kit.crypto import md5_hex
+from homing.common.crypto import md5_hex
 
 T = TypeVar("T")
 
 BASE_URL: Final = "https://api.laaffic.com/v3"
 
-GET_BALANCE: Final = Endpoint("getBalance", "GET", repeatable=True)
-SEND_SMS: Final = Endpoint("sendSms", "POST", repeatable=False)
-SEND_BATCH: Final = Endpoint("sendSms/batch", "POST", repeatable=False)
-GET_REPORT: Final = Endpoint("getReport", "GET", repeatable=True)
-GET_SENT_RCD: Final = Endpoint("getSentRcd", "GET", repeatable=True)
-RECORD_MO: Final = Endpoint("recordMo", "POST", repeatable=True)
-BACKFILL: Final = Endpoint("postback/backfill", "POST", repeatable=False)
+GET_BALANCE: Final = ClientEndpoint("getBalance", "GET", repeatable=True)
+SEND_SMS: Final = ClientEndpoint("sendSms", "POST", repeatable=False)
+SEND_BATCH: Final = ClientEndpoint("sendSms/batch", "POST", repeatable=False)
+GET_REPORT: Final = ClientEndpoint("getReport", "GET", repeatable=True)
+GET_SENT_RCD: Final = ClientEndpoint("getSentRcd", "GET", repeatable=True)
+RECORD_MO: Final = ClientEndpoint("recordMo", "POST", repeatable=True)
+BACKFILL: Final = ClientEndpoint("postback/backfill", "POST", repeatable=False)
 
 CODES: Final[Mapping[str, type[errors.Refused]]] = {
     "-1": errors.NotAuthenticated,
@@ -77,7 +85,7 @@ class LaafficCalls:
         self._secret = secret
         self._app_id = app_id
 
-    def render(self, call: Call[Any], now_s: float) -> HttpRequest:
+    def render(self, call: ClientCall[Any], now_s: float) -> ClientRequest:
         """Signed with the Unix time `now_s` (contract, section 1)."""
         timestamp = str(int(now_s))
         headers = {
@@ -89,11 +97,11 @@ class LaafficCalls:
         }
         target = f"{self.base.prefix}/{call.endpoint.name}"
         if call.endpoint.method == "POST":
-            return HttpRequest("POST", target, headers, msgspec.json.encode(call.parameters))
+            return ClientRequest("POST", target, headers, msgspec.json.encode(call.parameters))
         query = urlencode({name: str(value) for name, value in call.parameters.items()})
-        return HttpRequest("GET", f"{target}?{query}" if query else target, headers, None)
+        return ClientRequest("GET", f"{target}?{query}" if query else target, headers, None)
 
-    def balance(self) -> Call[Balance]:
+    def balance(self) -> ClientCall[Balance]:
         """getBalance: what the account holds."""
         return _call(GET_BALANCE, {}, lambda reply: _balance(_envelope(reply)))
 
@@ -105,7 +113,7 @@ class LaafficCalls:
         sender: str = "",
         order_ids: Sequence[str] = (),
         app_id: str = "",
-    ) -> Call[Sending]:
+    ) -> ClientCall[Sending]:
         """sendSms: one text to up to 1000 numbers, or to one given as a str.
 
         `order_ids` are your references, one for each number, echoed in reports; `sender` "" is the account's default.
@@ -115,19 +123,19 @@ class LaafficCalls:
         parameters = {"appId": app_id or self._app_id, **_group(message)}
         return _call(SEND_SMS, parameters, lambda reply: _sending([message], _envelope(reply)))
 
-    def send_batch(self, messages: Sequence[Message], *, app_id: str = "") -> Call[Sending]:
+    def send_batch(self, messages: Sequence[Message], *, app_id: str = "") -> ClientCall[Sending]:
         """sendSms/batch: several texts, up to 1000 numbers in all. All of it is accepted, or nothing."""
         parameters = {"appId": app_id or self._app_id, "array": [_group(message) for message in messages]}
         return _call(SEND_BATCH, parameters, lambda reply: _sending(messages, _envelope(reply)))
 
-    def reports(self, message_ids: Sequence[str], *, app_id: str = "") -> Call[Reports]:
+    def reports(self, message_ids: Sequence[str], *, app_id: str = "") -> ClientCall[Reports]:
         """getReport: what became of up to 200 messages."""
         parameters = {"appId": app_id or self._app_id, "msgIds": ",".join(message_ids)}
         return _call(GET_REPORT, parameters, lambda reply: _reports(_envelope(reply)))
 
     def sent_records(
         self, start: datetime, end: datetime, *, start_index: int = 0, app_id: str = ""
-    ) -> Call[tuple[SentRecord, ...]]:
+    ) -> ClientCall[tuple[SentRecord, ...]]:
         """getSentRcd: the finished messages of a span, up to 50 000 after the first `start_index`.
 
         At most 31 days, at most 90 days ago. Raises ValueError for a time without a zone.
@@ -141,7 +149,7 @@ class LaafficCalls:
 
     def inbound(
         self, start: datetime, end: datetime, *, page: int = 1, size: int = 100, app_id: str = ""
-    ) -> Call[InboundPage]:
+    ) -> ClientCall[InboundPage]:
         """recordMo: a page of what people sent, `page` from 1, `size` up to 100, the span at most 31 days.
 
         Raises ValueError for a time without a zone.
@@ -154,7 +162,9 @@ class LaafficCalls:
         }
         return _call(RECORD_MO, parameters, lambda reply: _inbound_page(_envelope(reply)))
 
-    def report_conversion(self, number: str, at: datetime, *, message_id: str = "", app_id: str = "") -> Call[None]:
+    def report_conversion(
+        self, number: str, at: datetime, *, message_id: str = "", app_id: str = ""
+    ) -> ClientCall[None]:
         """postback/backfill: the person came back. Without a message id it is about the latest message to the number.
 
         With an id a report may be repeated freely, and the client does so when an answer is lost. Without one it may
@@ -164,11 +174,13 @@ class LaafficCalls:
         parameters = {"appId": app_id or self._app_id, "number": number, "time": str(at_ms)}
         if message_id:
             parameters["msgid"] = message_id
-        return Call(BACKFILL, parameters, lambda reply, _doubt: _nothing(_envelope(reply)), bool(message_id))
+        return ClientCall(BACKFILL, parameters, lambda reply, _doubt: _nothing(_envelope(reply)), bool(message_id))
 
 
-def _call(endpoint: Endpoint, parameters: Mapping[str, object], read: Callable[[HttpReply], T]) -> Call[T]:
-    return Call(endpoint, parameters, lambda reply, _doubt: read(reply), endpoint.repeatable)
+def _call(
+    endpoint: ClientEndpoint, parameters: Mapping[str, object], read: Callable[[ClientReply], T]
+) -> ClientCall[T]:
+    return ClientCall(endpoint, parameters, lambda reply, _doubt: read(reply), endpoint.repeatable)
 
 
 def _group(message: Message) -> dict[str, str]:
@@ -206,7 +218,7 @@ def _iso(at: datetime) -> str:
     return _aware(at).isoformat(timespec="seconds")
 
 
-def _envelope(reply: HttpReply) -> Members:
+def _envelope(reply: ClientReply) -> Members:
     """The members of a success. Raises what the status code means; the dialect's words go before the HTTP status."""
     try:
         members = members_of(parse(body_of(reply)))

@@ -2,7 +2,7 @@
 
 from homing.clients.asynchronous import AsyncClient, asynchronous
 from homing.clients.blocking import BlockingClient, blocking
-from homing.clients.call import USUAL, Terms
+from homing.clients.call import USUAL, CallTerms
 from homing.clients.lia_calls import BASE_URL, LiaCalls
 from homing.clients.lia_pushes import parse_report_push
 from homing.clients.lia_results import Balance, Delivery, Encoding, Message, ReportPush, Sent, Status
@@ -30,7 +30,7 @@ class LiaClient(BlockingClient[LiaCalls]):
     Every method raises a `ClientError` (homing.clients.errors). What they take and give is told at `LiaCalls`.
     """
 
-    def __init__(self, api_id: str, api_password: str, *, base_url: str = BASE_URL, terms: Terms = USUAL) -> None:
+    def __init__(self, api_id: str, api_password: str, *, base_url: str = BASE_URL, terms: CallTerms = USUAL) -> None:
         """`base_url` includes /api."""
         super().__init__(LiaCalls(api_id, api_password, base_url), terms)
 
@@ -44,7 +44,7 @@ class LiaClient(BlockingClient[LiaCalls]):
 class AsyncLiaClient(AsyncClient[LiaCalls]):
     """`LiaClient` for asyncio: the same methods, awaited."""
 
-    def __init__(self, api_id: str, api_password: str, *, base_url: str = BASE_URL, terms: Terms = USUAL) -> None:
+    def __init__(self, api_id: str, api_password: str, *, base_url: str = BASE_URL, terms: CallTerms = USUAL) -> None:
         super().__init__(LiaCalls(api_id, api_password, base_url), terms)
 
     send = asynchronous(LiaCalls.send)

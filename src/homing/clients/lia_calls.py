@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from homing.clients import errors
-from homing.clients.call import HEADERS, Call, Endpoint, HttpReply, HttpRequest, parse_base
+from homing.clients.call import HEADERS, ClientCall, ClientEndpoint, ClientReply, ClientRequest, parse_base
 from homing.clients.lia_results import Balance, Delivery, Message, Sent, Status
 from homing.clients.reading import Members, Unreadable, body_of, failure_of, members_of, parse
 
@@ -17,11 +17,11 @@ T = TypeVar("T")
 
 BASE_URL: Final = "https://api.liasmart.com/api"
 
-SEND: Final = Endpoint("SendSMS", "POST", repeatable=False)
-SEND_MULTI: Final = Endpoint("SendSMSMulti", "POST", repeatable=False)
-CHECK_BALANCE: Final = Endpoint("CheckBalance", "POST", repeatable=True)
-GET_DELIVERY_STATUS: Final = Endpoint("GetDeliveryStatus", "POST", repeatable=True)
-CTRACK: Final = Endpoint("CTrack", "POST", repeatable=True)
+SEND: Final = ClientEndpoint("SendSMS", "POST", repeatable=False)
+SEND_MULTI: Final = ClientEndpoint("SendSMSMulti", "POST", repeatable=False)
+CHECK_BALANCE: Final = ClientEndpoint("CheckBalance", "POST", repeatable=True)
+GET_DELIVERY_STATUS: Final = ClientEndpoint("GetDeliveryStatus", "POST", repeatable=True)
+CTRACK: Final = ClientEndpoint("CTrack", "POST", repeatable=True)
 
 REMARKS: Final[Mapping[str, type[errors.Refused]]] = {
     "api_id not specified": errors.NotAuthenticated,
@@ -72,21 +72,21 @@ class LiaCalls:
         self.base = parse_base(base_url)
         self._credential = {"api_id": api_id, "api_password": api_password}
 
-    def render(self, call: Call[Any], now_s: float) -> HttpRequest:
+    def render(self, call: ClientCall[Any], now_s: float) -> ClientRequest:
         """JSON with the credentials in it (contract, section 1)."""
-        return HttpRequest(
+        return ClientRequest(
             "POST",
             f"{self.base.prefix}/{call.endpoint.name}",
             {**HEADERS, "Content-Type": "application/json"},
             msgspec.json.encode({**self._credential, **call.parameters}),
         )
 
-    def send(self, number: str, message: Message) -> Call[Sent]:
+    def send(self, number: str, message: Message) -> ClientCall[Sent]:
         """SendSMS: one message to one number. A refusal is raised."""
         parameters = {**_parameters(message), "phonenumber": number}
         return _call(SEND, parameters, lambda reply: _sent_one(number, reply))
 
-    def send_many(self, numbers: Sequence[str], message: Message) -> Call[tuple[Sent, ...]]:
+    def send_many(self, numbers: Sequence[str], message: Message) -> ClientCall[tuple[Sent, ...]]:
         """SendSMSMulti: one message to up to 1000 numbers; a result for each, in their order.
 
         A number that fails fails alone: its result holds the refusal. What is wrong with the call as a whole is raised.
@@ -97,11 +97,11 @@ class LiaCalls:
         parameters = {**_parameters(message), "phonenumber": ",".join(numbers)}
         return _call(SEND_MULTI, parameters, lambda reply: _sent_many(numbers, reply))
 
-    def balance(self) -> Call[Balance]:
+    def balance(self) -> ClientCall[Balance]:
         """CheckBalance: what can be spent."""
         return _call(CHECK_BALANCE, {}, lambda reply: _balance(_success(reply)))
 
-    def status(self, *, message_id: int | None = None, uid: str = "", carrier_id: str = "") -> Call[Delivery]:
+    def status(self, *, message_id: int | None = None, uid: str = "", carrier_id: str = "") -> ClientCall[Delivery]:
         """GetDeliveryStatus: what became of a message, by its id, your reference or the carrier's id.
 
         Raises ValueError when none is given.
@@ -112,18 +112,20 @@ class LiaCalls:
             raise ValueError("a message_id, uid or carrier_id is needed")
         return _call(GET_DELIVERY_STATUS, parameters, lambda reply: _delivery(_success(reply)))
 
-    def report_conversion(self, message_id: int) -> Call[None]:
+    def report_conversion(self, message_id: int) -> ClientCall[None]:
         """CTrack: the person who got the message finished what it was for.
 
         Raises `AlreadyReported` when that was reported before. When the answer to an earlier try of this call was lost,
         the same code means that it is recorded now, by that try or before, and nothing is raised.
         """
         parameters = {"message_id": str(message_id), "status": "true"}
-        return Call(CTRACK, parameters, _tracked, CTRACK.repeatable)
+        return ClientCall(CTRACK, parameters, _tracked, CTRACK.repeatable)
 
 
-def _call(endpoint: Endpoint, parameters: Mapping[str, object], read: Callable[[HttpReply], T]) -> Call[T]:
-    return Call(endpoint, parameters, lambda reply, _doubt: read(reply), endpoint.repeatable)
+def _call(
+    endpoint: ClientEndpoint, parameters: Mapping[str, object], read: Callable[[ClientReply], T]
+) -> ClientCall[T]:
+    return ClientCall(endpoint, parameters, lambda reply, _doubt: read(reply), endpoint.repeatable)
 
 
 def _parameters(message: Message) -> dict[str, object]:
@@ -143,14 +145,14 @@ def _parameters(message: Message) -> dict[str, object]:
     return {name: value for name, value in given.items() if value != ""}
 
 
-def _json(reply: HttpReply) -> Any:
+def _json(reply: ClientReply) -> Any:
     """The answer's JSON. Raises what its HTTP status means when that is not 200."""
     if reply.status != 200:
         raise failure_of(reply)
     return parse(body_of(reply))
 
 
-def _success(reply: HttpReply) -> Members:
+def _success(reply: ClientReply) -> Members:
     members = members_of(_json(reply))
     _check(members)
     return members
@@ -188,7 +190,7 @@ def _sent(number: str, row: Members) -> Sent:
     return Sent(number, None, row.text("uid"), row.text("remarks"), refusal_of(row.text("remarks")))
 
 
-def _sent_one(number: str, reply: HttpReply) -> Sent:
+def _sent_one(number: str, reply: ClientReply) -> Sent:
     rows = _rows(_json(reply))
     if len(rows) != 1:
         raise Unreadable(f"{len(rows)} replies for one number")
@@ -198,7 +200,7 @@ def _sent_one(number: str, reply: HttpReply) -> Sent:
     return sent
 
 
-def _sent_many(numbers: Sequence[str], reply: HttpReply) -> tuple[Sent, ...]:
+def _sent_many(numbers: Sequence[str], reply: ClientReply) -> tuple[Sent, ...]:
     value = _json(reply)
     rows = _rows(value)
     if len(rows) == 1:
@@ -244,7 +246,7 @@ def _delivery(members: Members) -> Delivery:
     )
 
 
-def _tracked(reply: HttpReply, doubt: bool) -> None:
+def _tracked(reply: ClientReply, doubt: bool) -> None:
     members = _success(reply)
     if "ErrorCode" not in members:
         raise Unreadable("no ErrorCode")

@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from homing import limits
-from homing.clients.call import HttpReply
+from homing.clients.call import ClientReply
 from homing.clients.errors import BadAnswer, ClientError, HttpRefused, Redirected, TooFrequent, TooLarge
 
 DIGITS_MAX: Final = 20
@@ -137,7 +137,7 @@ def letters(octets: bytes) -> str:
         return octets.decode("latin-1")
 
 
-def body_of(reply: HttpReply) -> bytes:
+def body_of(reply: ClientReply) -> bytes:
     """The body, decompressed where it says so. Raises `Unreadable`; `TooLarge`: a small body inflates to any size."""
     encoding = reply.headers.get("content-encoding", "").strip().lower()
     if encoding not in COMPRESSED:
@@ -154,7 +154,7 @@ def body_of(reply: HttpReply) -> bytes:
     return plain
 
 
-def failure_of(reply: HttpReply) -> ClientError:
+def failure_of(reply: ClientReply) -> ClientError:
     """What an HTTP status other than 200 means where the body does not say it in the dialect's words."""
     status = reply.status
     if status == 429:
@@ -166,7 +166,7 @@ def failure_of(reply: HttpReply) -> ClientError:
     return BadAnswer(f"HTTP {status}", http_status=status, retry_after_s=_retry_after_s(reply), in_doubt=True)
 
 
-def _retry_after_s(reply: HttpReply) -> float | None:
+def _retry_after_s(reply: ClientReply) -> float | None:
     """Retry-After: seconds or a date (RFC 9110, 10.2.3)."""
     value = reply.headers.get("retry-after", "").strip()
     if value.isascii() and value.isdigit() and len(value) <= DIGITS_MAX:

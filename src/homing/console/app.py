@@ -11,14 +11,14 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from homing import errors
+from homing.common.client_address import client_address
+from homing.common.networks import Network
+from homing.console.app_state import AppState
 from homing.console.page import Page
 from homing.console.pages import SECTIONS
+from homing.console.request_context import SESSION_COOKIE, PageNotFound, RequestContext
 from homing.console.security import HEADERS, TLS_HEADERS, is_own_host, is_own_request, origin_of
-from homing.console.shared import Shared
-from homing.console.templating import File
-from homing.console.visit import SESSION_COOKIE, NotFoundHere, Visit
-from homing.kit.client_address import client_address
-from homing.kit.networks import Network
+from homing.console.templating import StaticFile
 from homing.observe.logs import describe
 from homing.users.sessions import find_session
 
@@ -30,7 +30,7 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 class Console:
     """`application` answers. `url` is where people reach it."""
 
-    def __init__(self, shared: Shared, url: str, trusted_proxies: Sequence[Network]) -> None:
+    def __init__(self, shared: AppState, url: str, trusted_proxies: Sequence[Network]) -> None:
         self._shared = shared
         self._origin = origin_of(url)
         self._trusted = trusted_proxies
@@ -47,26 +47,26 @@ class Console:
 
     def _endpoint(self, page: Page) -> Endpoint:
         async def endpoint(request: Request) -> Response:
-            visit: Visit | None = None
+            context: RequestContext | None = None
             try:
-                visit = await self._visit(request)
-                return await self._answer(page, visit)
+                context = await self._visit(request)
+                return await self._answer(page, context)
             except errors.PlatformFailure as failure:
                 log.warning("console_waits", path=page.path, failure=str(failure), **describe(failure))
                 return _plainly("The database cannot be reached. Try again in a moment.", 503)
             except Exception as error:
                 log.error("console_failed", path=page.path, **describe(error))
-                if visit is None:
+                if context is None:
                     return _plainly("Something went wrong. It is in the log.", 500)
-                return visit.page("failed.html", 500)
+                return context.page("failed.html", 500)
 
         return endpoint
 
     async def _nowhere(self, request: Request) -> Response:
-        visit = await self._visit(request)
-        return visit.page("nowhere.html", 404)
+        context = await self._visit(request)
+        return context.page("nowhere.html", 404)
 
-    async def _visit(self, request: Request) -> Visit:
+    async def _visit(self, request: Request) -> RequestContext:
         shared, now = self._shared, self._shared.clock()
         peer = request.client.host if request.client else ""
         address = client_address(peer, request.headers.getlist("x-forwarded-for"), self._trusted)
@@ -76,54 +76,54 @@ class Console:
         if token:
             async with shared.database.connection() as connection:
                 session = await find_session(connection, token, now)
-        return Visit(request, shared, session, address, now)
+        return RequestContext(request, shared, session, address, now)
 
-    async def _answer(self, page: Page, visit: Visit) -> Response:
-        refused = self._refused(page, visit)
+    async def _answer(self, page: Page, context: RequestContext) -> Response:
+        refused = self._refused(page, context)
         if refused is not None:
             return refused
         try:
-            if visit.request.method != "POST":
-                return await page.show(visit)
-            return await self._change(page, visit)
-        except NotFoundHere:
-            return visit.page("nowhere.html", 404)
+            if context.request.method != "POST":
+                return await page.show(context)
+            return await self._change(page, context)
+        except PageNotFound:
+            return context.page("nowhere.html", 404)
 
-    def _refused(self, page: Page, visit: Visit) -> Response | None:
+    def _refused(self, page: Page, context: RequestContext) -> Response | None:
         """The answer where the viewer may not be here; None: welcome."""
         if not page.seen_by:
             return None
-        if not visit.is_signed_in:
-            back = visit.path + ("?" + visit.request.url.query if visit.request.url.query else "")
-            is_start = back == "/" or visit.request.method == "POST"
-            return visit.go("/sign-in" if is_start else f"/sign-in?{urlencode({'next': back})}")
-        if visit.user.role not in page.seen_by:
-            return visit.page("nowhere.html", 404)
+        if not context.is_signed_in:
+            back = context.path + ("?" + context.request.url.query if context.request.url.query else "")
+            is_start = back == "/" or context.request.method == "POST"
+            return context.go("/sign-in" if is_start else f"/sign-in?{urlencode({'next': back})}")
+        if context.user.role not in page.seen_by:
+            return context.page("nowhere.html", 404)
         return None
 
-    async def _change(self, page: Page, visit: Visit) -> Response:
+    async def _change(self, page: Page, context: RequestContext) -> Response:
         assert page.change is not None
-        host = visit.request.headers.get("host", "")
+        host = context.request.headers.get("host", "")
         origins = frozenset((self._origin, f"http://{host}", f"https://{host}"))
-        if not is_own_request(visit.request.headers, origins):
-            return visit.page("stale.html", 403)
+        if not is_own_request(context.request.headers, origins):
+            return context.page("stale.html", 403)
         try:
-            await visit.read_form()
-        except errors.OperatorError as error:
-            visit.refill(error)
-            return await page.show(visit)
-        if not visit.holds_form_token():
-            return visit.page("stale.html", 403)
-        if page.seen_by and visit.user.role not in page.changed_by:
-            return visit.page("forbidden.html", 403)
+            await context.read_form()
+        except errors.InvalidInput as error:
+            context.refill(error)
+            return await page.show(context)
+        if not context.holds_form_token():
+            return context.page("stale.html", 403)
+        if page.seen_by and context.user.role not in page.changed_by:
+            return context.page("forbidden.html", 403)
         try:
-            return await page.change(visit)
-        except errors.OperatorError as error:
-            visit.refill(error)
-            return await page.show(visit)
+            return await page.change(context)
+        except errors.InvalidInput as error:
+            context.refill(error)
+            return await page.show(context)
 
 
-def _static(file: File) -> Endpoint:
+def _static(file: StaticFile) -> Endpoint:
     async def endpoint(_request: Request) -> Response:
         headers = {"cache-control": "public, max-age=31536000, immutable"}
         return Response(file.body, media_type=file.content_type, headers=headers)

@@ -29,7 +29,7 @@ class Bar(msgspec.Struct, frozen=True):
     tone: str
 
 
-class Slot(msgspec.Struct, frozen=True):
+class PeriodSlot(msgspec.Struct, frozen=True):
     """A period's whole height: where the pointer finds what happened in it."""
 
     x: float
@@ -37,7 +37,7 @@ class Slot(msgspec.Struct, frozen=True):
     title: str
 
 
-class Line(msgspec.Struct, frozen=True):
+class ChartLine(msgspec.Struct, frozen=True):
     """`path` as SVG writes it; `dots` are values without a neighbour."""
 
     path: str
@@ -52,8 +52,8 @@ class Plot(msgspec.Struct, frozen=True):
     series: Sequence[Series]
     titles: Sequence[str]
     bars: Sequence[Bar] = ()
-    lines: Sequence[Line] = ()
-    slots: Sequence[Slot] = ()
+    lines: Sequence[ChartLine] = ()
+    slots: Sequence[PeriodSlot] = ()
 
     @property
     def is_empty(self) -> bool:
@@ -90,7 +90,7 @@ def lines(titles: Sequence[str], series: Sequence[Series], top: float | None = N
     return Plot(top, series, titles, lines=[_line(one, top, len(titles)) for one in series], slots=_slots(titles))
 
 
-def _line(series: Series, top: float, periods: int) -> Line:
+def _line(series: Series, top: float, periods: int) -> ChartLine:
     room = WIDTH / max(1, periods)
     path, dots, run = [], [], 0
     for n, value in enumerate(series.values):
@@ -103,12 +103,12 @@ def _line(series: Series, top: float, periods: int) -> Line:
         is_last = n + 1 == len(series.values) or series.values[n + 1] is None
         if run == 1 and is_last:
             dots.append((x, y))
-    return Line("".join(path), dots, series.tone)
+    return ChartLine("".join(path), dots, series.tone)
 
 
-def _slots(titles: Sequence[str]) -> Sequence[Slot]:
+def _slots(titles: Sequence[str]) -> Sequence[PeriodSlot]:
     room = WIDTH / max(1, len(titles))
-    return [Slot(_r(room * n), _r(room), title) for n, title in enumerate(titles)]
+    return [PeriodSlot(_r(room * n), _r(room), title) for n, title in enumerate(titles)]
 
 
 def _r(value: float) -> float:

@@ -8,11 +8,11 @@ from zoneinfo import ZoneInfo
 
 from babel import dates, numbers
 
-from homing.console.words import Language
-from homing.kit.addresses import without_password
-from homing.kit.money import MICRO
+from homing.common.money import MICRO
+from homing.common.passwords_in_urls import without_password
+from homing.console.languages import Language
 from homing.model import CURRENCY
-from homing.statistics.report import Rate
+from homing.statistics.report import RateWithInterval
 from homing.text.numbers import dashed
 
 ZONE = re.compile(r"[A-Za-z0-9_+-]{1,32}(/[A-Za-z0-9_+-]{1,32}){0,2}", re.ASCII)
@@ -70,13 +70,13 @@ class Formats:
             Decimal(micro) / MICRO, CURRENCY, "¤#,##0.00####", locale=self._locale, currency_digits=False
         )
 
-    def percent(self, share: float | Rate | None) -> str:
+    def percent(self, share: float | RateWithInterval | None) -> str:
         if share is None:
             return self.absent
-        value = share.mean if isinstance(share, Rate) else share
+        value = share.mean if isinstance(share, RateWithInterval) else share
         return numbers.format_percent(value, "0.0%" if 0.0005 <= value < 0.9995 else "0%", locale=self._locale)
 
-    def interval(self, rate: Rate | None) -> str:
+    def interval(self, rate: RateWithInterval | None) -> str:
         """Where the true share lies in 95 of 100 cases."""
         return self.absent if rate is None else f"{self.percent(rate.low)} – {self.percent(rate.high)}"
 

@@ -16,7 +16,7 @@ V = TypeVar("V")
 PULSE_MINUTES: Final = 10
 
 
-class Kept:
+class CachedValues:
     """Values by key, each made again when it is asked for and older than `age_s`; callers at once share the making."""
 
     def __init__(self, age_s: float, items_max: int = 1_000) -> None:
@@ -49,14 +49,14 @@ def _failed(task: "asyncio.Task[object]") -> bool:
     return task.cancelled() or task.exception() is not None
 
 
-class Live:
+class LiveUpdates:
     """The look, while anybody watches, and the streams of those who do."""
 
     def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
         self._database = database
         self._clock = clock
-        self.kept = Kept(limits.CONSOLE_LIVE_S)
-        self.kept_longer = Kept(limits.CONSOLE_SLOW_S)
+        self.kept = CachedValues(limits.CONSOLE_LIVE_S)
+        self.kept_longer = CachedValues(limits.CONSOLE_SLOW_S)
         self._viewers: set[asyncio.Event] = set()
         self._streams: Counter[int] = Counter()  # by user
         self._looking: asyncio.Task[None] | None = None

@@ -12,15 +12,15 @@ from starlette.responses import Response
 from homing.model import UserRole
 
 if TYPE_CHECKING:
-    from homing.console.visit import Visit
+    from homing.console.request_context import RequestContext
 
-Handler = Callable[["Visit"], Awaitable[Response]]
+Handler = Callable[["RequestContext"], Awaitable[Response]]
 
 OPERATORS: Final = frozenset({UserRole.OPERATOR})
 STAFF: Final = frozenset({UserRole.OPERATOR, UserRole.SUPPORT})
 CUSTOMERS: Final = frozenset({UserRole.CUSTOMER})
 EVERYBODY: Final = frozenset(UserRole)
-"""Everybody who is signed in. A customer's pages take their account from `Visit.scope`."""
+"""Everybody who is signed in. A customer's pages take their account from `RequestContext.scope`."""
 STRANGERS: Final[frozenset[UserRole]] = frozenset()
 """Nobody has to be signed in."""
 
@@ -38,7 +38,7 @@ class Page(msgspec.Struct, frozen=True):
     changed_by: frozenset[UserRole] = OPERATORS
 
 
-class Group(enum.Enum):
+class NavigationGroup(enum.Enum):
     """The headings of the navigation."""
 
     WATCH = "watch"
@@ -47,20 +47,20 @@ class Group(enum.Enum):
     SYSTEM = "system"
 
 
-class Entry(msgspec.Struct, frozen=True):
+class NavigationEntry(msgspec.Struct, frozen=True):
     """A page's place in the navigation: its label (marked with `N_`), and the name of its icon (templates/icons.html).
     Entries of a group stand in the order in which their pages are listed.
     """
 
     path: str
     label: str
-    group: Group
+    group: NavigationGroup
     icon: str
     seen_by: frozenset[UserRole] = STAFF
 
 
-class Section(msgspec.Struct, frozen=True):
+class PageSection(msgspec.Struct, frozen=True):
     """What a module of pages gives to the console."""
 
     pages: Sequence[Page]
-    entries: Sequence[Entry] = ()
+    entries: Sequence[NavigationEntry] = ()

@@ -10,22 +10,22 @@ from typing import Any, Final
 import msgspec
 
 from homing import limits
-from homing.accounts.admin import as_id
+from homing.admin.account_settings import as_id
 
 EPOCH: Final = datetime.fromtimestamp(0, UTC)
 
 
-class Shown(msgspec.Struct, frozen=True):
+class ListPage(msgspec.Struct, frozen=True):
     """The rows of a page, and the key below which the older ones begin; None: there are none."""
 
     rows: Sequence[Any]
     older: int | None
 
 
-def page_of(rows: Sequence[Any], key: str, rows_max: int = limits.CONSOLE_PAGE_ROWS) -> Shown:
+def page_of(rows: Sequence[Any], key: str, rows_max: int = limits.CONSOLE_PAGE_ROWS) -> ListPage:
     """`rows`: the latest first, one more than a page shows if there are as many."""
     shown = rows[:rows_max]
-    return Shown(shown, shown[-1][key] if len(rows) > rows_max else None)
+    return ListPage(shown, shown[-1][key] if len(rows) > rows_max else None)
 
 
 def moment_key(at: datetime, row_id: int) -> str:

@@ -9,13 +9,13 @@ from typing import Final
 
 import msgspec
 
-from homing.console.words import N_
+from homing.console.languages import N_
 from homing.dialects.base import Dialect
 
 NAME: Final = re.compile(r"<(url|key|secret|sender|app|number|text|body)>")
 
 
-class Tongue(msgspec.Struct, frozen=True):
+class ProgrammingLanguage(msgspec.Struct, frozen=True):
     """A programming language: how it is called, the name under which its program is kept ('': it is pasted), what runs
     that, and how it writes a text.
     """
@@ -28,7 +28,7 @@ class Tongue(msgspec.Struct, frozen=True):
 
 
 class Snippet(msgspec.Struct, frozen=True):
-    tongue: Tongue
+    tongue: ProgrammingLanguage
     program: str
 
 
@@ -52,11 +52,11 @@ def java(text: str) -> str:
 
 
 TONGUES: Final = (
-    Tongue("curl", "curl", "", N_("Paste it into a shell."), shell),
-    Tongue("python", "Python", "send.py", "python3 send.py", quoted),
-    Tongue("php", "PHP", "send.php", "php send.php", php),
-    Tongue("node", "JavaScript", "send.mjs", "node send.mjs", quoted),
-    Tongue("java", "Java", "Send.java", "java Send.java", java),
+    ProgrammingLanguage("curl", "curl", "", N_("Paste it into a shell."), shell),
+    ProgrammingLanguage("python", "Python", "send.py", "python3 send.py", quoted),
+    ProgrammingLanguage("php", "PHP", "send.php", "php send.php", php),
+    ProgrammingLanguage("node", "JavaScript", "send.mjs", "node send.mjs", quoted),
+    ProgrammingLanguage("java", "Java", "Send.java", "java Send.java", java),
 )
 
 
@@ -93,5 +93,5 @@ def _read(package: str) -> Mapping[str, str]:
     }
 
 
-def _fill(program: str, tongue: Tongue, known: Mapping[str, str]) -> str:
+def _fill(program: str, tongue: ProgrammingLanguage, known: Mapping[str, str]) -> str:
     return NAME.sub(lambda match: tongue.literal(known[match[1]]), program).rstrip("\n")

@@ -15,7 +15,7 @@ import msgspec
 from homing import errors, limits
 from homing.dialects.error_codes import ErrorCodes
 from homing.model import PushKind
-from homing.states import State
+from homing.states import MessageState
 
 
 class CredentialFormat(msgspec.Struct, frozen=True, kw_only=True):
@@ -102,7 +102,7 @@ class ChangedMessage(msgspec.Struct, frozen=True, kw_only=True):
     callback_url: str | None
     report_url: str | None
     registered: int | None
-    state: State
+    state: MessageState
     at: datetime
     carrier_ref: str | None
     error_code: str | None
@@ -155,7 +155,7 @@ class Dialect(ABC):
     name: ClassVar[str]
     title: ClassVar[str]
     credentials: ClassVar[CredentialFormat]
-    states: ClassVar[Mapping[State, str | None]]
+    states: ClassVar[Mapping[MessageState, str | None]]
     error_codes: ClassVar[ErrorCodes[object]]
     settings: ClassVar[type[msgspec.Struct] | None] = None
     quickstart: ClassVar[Quickstart | None] = None
@@ -204,7 +204,7 @@ class Dialects:
     def named(self, name: str) -> Dialect:
         """Raises `OperatorError` that lists those there are."""
         if name not in self._by_name:
-            raise errors.OperatorError(
+            raise errors.InvalidInput(
                 "there is no dialect {name}; there is: {names}", name=repr(name), names=", ".join(self._by_name)
             )
         return self._by_name[name]

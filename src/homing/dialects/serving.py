@@ -8,13 +8,13 @@ import msgspec
 
 from homing.accounts.directory import Directory
 from homing.accounts.query_budget import QueryBudget
-from homing.conversions.feedback import Feedback
+from homing.api.http.auth_guard import AuthGuard
+from homing.api.http.wire import HttpEndpoint
+from homing.conversions.recorder import ConversionRecorder
 from homing.dialects.base import Dialect
-from homing.doors.auth_guard import AuthGuard
-from homing.doors.wire import Endpoint
 from homing.intake.intake import Intake
-from homing.ledger.purse import Purses
-from homing.messages.lookup import Lookup
+from homing.ledger.balances import BalanceReader
+from homing.messages.lookup import MessageLookup
 from homing.store.database import Database
 
 
@@ -30,10 +30,10 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     directory: Directory
     auth_guard: AuthGuard
     intake: Intake
-    balances: Purses
-    lookup: Lookup
+    balances: BalanceReader
+    lookup: MessageLookup
     query_budget: QueryBudget
-    feedback: Feedback
+    feedback: ConversionRecorder
     database: Database
     steady_s: Callable[[], float]
     settings: Any = None
@@ -43,7 +43,7 @@ class HttpDialect(Dialect):
     """A dialect whose calls come over HTTP."""
 
     @abstractmethod
-    def endpoints(self, services: Services) -> Mapping[str, Endpoint]:
+    def endpoints(self, services: Services) -> Mapping[str, HttpEndpoint]:
         """Its endpoints by path; called once a process, before the server opens.
 
         Paths below `/api/` are written in lower case and match in any; one that ends with a slash serves all that

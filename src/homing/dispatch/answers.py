@@ -8,19 +8,19 @@ from typing import Final
 import msgspec
 
 from homing import limits
+from homing.common.backoff import doubling_s
+from homing.common.storable_text import storable_text
 from homing.dialects.base import Dialects
-from homing.dispatch.failover import Failover, Move, move
-from homing.kit.backoff import doubling_s
-from homing.kit.storable import storable
+from homing.dispatch.failover import Failover, Reassignment, reassign
 from homing.messages.outbox import Outbox
-from homing.messages.transitions import Event, apply
+from homing.messages.transitions import StateChange, apply
 from homing.model import Answer, Outbound, Outcome, Traffic
 from homing.smpp.statuses import INVALID_DESTINATION
-from homing.states import State
-from homing.store.database import Connection, Database
+from homing.states import MessageState
+from homing.store.database import Database, DatabaseConnection
 
 
-class Answered(msgspec.Struct, frozen=True):
+class AnsweredMessage(msgspec.Struct, frozen=True):
     """One message's answer, and the lane it was claimed from. `is_retried`: it is already under way again, and only the
     attempt is to be told.
     """
@@ -32,7 +32,7 @@ class Answered(msgspec.Struct, frozen=True):
     is_retried: bool = False
 
 
-class Recorder:
+class AnswerRecorder:
     """Writes a carrier's answers, many in one transaction, and decides what follows from each.
 
     Accepted: the message waits for its receipt. Refused: it goes by the next carrier of its route that has not had it,
@@ -59,7 +59,7 @@ class Recorder:
         self._chance = chance
         self._unknown_retry = timedelta(seconds=unknown_retry_s)
 
-    async def record(self, answered: Sequence[Answered]) -> None:
+    async def record(self, answered: Sequence[AnsweredMessage]) -> None:
         """Durable when it returns. Raises a `PlatformFailure` when it is not."""
         now = self._clock()
         async with self._database.transaction() as transaction:
@@ -67,7 +67,7 @@ class Recorder:
             settled = [one for one in answered if not one.is_retried]
             moves = await self._moves(transaction, settled, now)
             if moves:
-                await move(transaction, moves)
+                await reassign(transaction, moves)
             moved = {one.message_id for one in moves}
             again = [one for one in settled if one.message.message_id not in moved and _comes_again(one)]
             if again:
@@ -75,7 +75,9 @@ class Recorder:
             waiting = moved | {one.message.message_id for one in again}
             await self._end(transaction, [one for one in settled if one.message.message_id not in waiting], now)
 
-    async def _moves(self, transaction: Connection, answered: Sequence[Answered], now: datetime) -> list[Move]:
+    async def _moves(
+        self, transaction: DatabaseConnection, answered: Sequence[AnsweredMessage], now: datetime
+    ) -> list[Reassignment]:
         """Where the messages go that another carrier may take."""
         asked = [one for one in answered if _may_move(one)]
         if not asked:
@@ -84,7 +86,7 @@ class Recorder:
             transaction, [(one.message.account_id, one.message.message_id) for one in asked], self._carrier_id
         )
         return [
-            Move(
+            Reassignment(
                 one.message.account_id,
                 one.message.message_id,
                 one.lane,
@@ -96,7 +98,7 @@ class Recorder:
             if (row := found.get(one.message.message_id)) is not None
         ]
 
-    async def _defer(self, transaction: Connection, answered: Sequence[Answered], now: datetime) -> None:
+    async def _defer(self, transaction: DatabaseConnection, answered: Sequence[AnsweredMessage], now: datetime) -> None:
         await transaction.execute(
             "queue_defer",
             [one.lane for one in answered],
@@ -104,14 +106,14 @@ class Recorder:
             [now + self._wait(one) for one in answered],
         )
 
-    def _wait(self, one: Answered) -> timedelta:
+    def _wait(self, one: AnsweredMessage) -> timedelta:
         if one.answer.outcome is Outcome.UNKNOWN:
             return self._unknown_retry
         return timedelta(
             seconds=doubling_s(one.message.attempt, limits.RETRY_FIRST_S, limits.RETRY_LONGEST_S, self._chance)
         )
 
-    async def _end(self, transaction: Connection, answered: Sequence[Answered], now: datetime) -> None:
+    async def _end(self, transaction: DatabaseConnection, answered: Sequence[AnsweredMessage], now: datetime) -> None:
         """Those that have left, as far as we know, and those that never will."""
         gone = [one for one in answered if one.answer.outcome in (Outcome.ACCEPTED, Outcome.UNKNOWN)]
         if gone:
@@ -123,9 +125,9 @@ class Recorder:
             )
         await apply(transaction, [self._event(one, now) for one in answered], Outbox(self._dialects))
 
-    def _event(self, one: Answered, now: datetime) -> Event:
+    def _event(self, one: AnsweredMessage, now: datetime) -> StateChange:
         answer, message = one.answer, one.message
-        return Event(
+        return StateChange(
             message.account_id,
             message.message_id,
             STATES[answer.outcome],
@@ -138,7 +140,9 @@ class Recorder:
             self._failover.cost(self._carrier_id, message) if answer.outcome is Outcome.ACCEPTED else None,
         )
 
-    async def _add_attempts(self, transaction: Connection, answered: Sequence[Answered], now: datetime) -> None:
+    async def _add_attempts(
+        self, transaction: DatabaseConnection, answered: Sequence[AnsweredMessage], now: datetime
+    ) -> None:
         await transaction.execute(
             "attempts_add",
             self._carrier_id,
@@ -171,15 +175,15 @@ class Recorder:
 
 
 STATES: Final = {
-    Outcome.ACCEPTED: State.SENT,
-    Outcome.REFUSED: State.REJECTED,
-    Outcome.DEFERRED: State.FAILED,
-    Outcome.UNKNOWN: State.UNKNOWN,
+    Outcome.ACCEPTED: MessageState.SENT,
+    Outcome.REFUSED: MessageState.REJECTED,
+    Outcome.DEFERRED: MessageState.FAILED,
+    Outcome.UNKNOWN: MessageState.UNKNOWN,
 }
 """What becomes of a message that stays with its answer."""
 
 
-def _may_move(one: Answered) -> bool:
+def _may_move(one: AnsweredMessage) -> bool:
     match one.answer.outcome:
         case Outcome.REFUSED:
             return one.answer.error_code != INVALID_DESTINATION
@@ -191,7 +195,7 @@ def _may_move(one: Answered) -> bool:
             return False
 
 
-def _comes_again(one: Answered) -> bool:
+def _comes_again(one: AnsweredMessage) -> bool:
     """Whether a message that no other carrier takes comes to this one again."""
     match one.answer.outcome:
         case Outcome.DEFERRED:
@@ -203,4 +207,4 @@ def _comes_again(one: Answered) -> bool:
 
 
 def _words(answer: Answer) -> str | None:
-    return None if answer.error_text is None else storable(answer.error_text, limits.CARRIER_WORDS_CHARS_MAX)
+    return None if answer.error_text is None else storable_text(answer.error_text, limits.CARRIER_WORDS_CHARS_MAX)

@@ -10,22 +10,22 @@ import structlog
 
 from homing import errors, limits
 from homing.carriers.base import Carrier
+from homing.common.durable import until_durable
 from homing.dialects.base import Dialects
-from homing.dispatch.answers import Answered, Recorder
+from homing.dispatch.answers import AnsweredMessage, AnswerRecorder
 from homing.dispatch.breaker import CarrierBreaker
 from homing.dispatch.in_hand import InHand
-from homing.dispatch.written import Claim, WrittenMarks
-from homing.kit.durable import until_durable
+from homing.dispatch.written_marks import EndedClaim, WrittenMarks
 from homing.messages.outbox import Outbox
-from homing.messages.transitions import Event, apply
+from homing.messages.transitions import StateChange, apply
 from homing.model import Answer, Outbound, Outcome, Traffic, options_of
 from homing.observe.logs import describe
-from homing.observe.work import WorkTally
+from homing.observe.work import WorkMetrics
 from homing.routing.lanes import lane_of
-from homing.states import TABLE, State
+from homing.states import TABLE, MessageState
 from homing.store.database import Database, Record
+from homing.store.due_poller import DuePoller
 from homing.store.owners import is_dead
-from homing.store.pulse import Pulse
 
 log = structlog.get_logger()
 T = TypeVar("T")
@@ -50,10 +50,10 @@ class Dispatcher:
         name: str,
         carrier: Carrier,
         owner: str,
-        pulse: Pulse,
+        pulse: DuePoller,
         clock: Callable[[], datetime],
-        tally: WorkTally,
-        recorder: Recorder,
+        tally: WorkMetrics,
+        recorder: AnswerRecorder,
         health_changed: Callable[[], None],
         in_hand: InHand,
         marks: WrittenMarks,
@@ -78,7 +78,7 @@ class Dispatcher:
         self._breaker = CarrierBreaker()
         self._under_way = 0
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._pending: list[Answered] = []
+        self._pending: list[AnsweredMessage] = []
         self._writer: asyncio.Task[None] | None = None
         self._written = asyncio.Event()
 
@@ -156,7 +156,7 @@ class Dispatcher:
                 # Ours, and its claim has ended only because the database was away: its answer comes, or waits to be
                 # stored. It must not go twice; the claim that it has just been given covers the rest of its way.
                 continue
-            if row["expires_at"] <= now or TABLE[State(row["state"])].final:
+            if row["expires_at"] <= now or TABLE[MessageState(row["state"])].final:
                 late.append(row)
                 continue
             message = _outbound(row, traffic)
@@ -164,7 +164,7 @@ class Dispatcher:
                 before = _outbound(row, traffic, row["attempts"] - 1)
                 goes_again = traffic == Traffic.TRANSACTIONAL
                 lapsed = OWNER_DIED if is_dead(row["lapsed_of"], self._owner) else LAPSED
-                self._keep(Answered(lane, before, lapsed, row["lapsed_since"] or now, goes_again))
+                self._keep(AnsweredMessage(lane, before, lapsed, row["lapsed_since"] or now, goes_again))
                 if not goes_again:
                     continue
             self._in_hand.take(message.message_id)
@@ -203,7 +203,7 @@ class Dispatcher:
         attempt: the message goes as if it had never been claimed.
         """
         claimed_at = row["lapsed_since"]
-        if claimed_at is None or self._marks.may_have_left(Claim(row["message_id"], row["lapsed_of"], claimed_at)):
+        if claimed_at is None or self._marks.may_have_left(EndedClaim(row["message_id"], row["lapsed_of"], claimed_at)):
             return True
         log.info("claim_not_carried_out", carrier=self._name, message_id=row["message_id"], owner=row["lapsed_of"])
         return False
@@ -214,9 +214,9 @@ class Dispatcher:
             state = "closed" if self._breaker.is_closed else "open"
             log.warning("breaker_changed", carrier=self._name, breaker=state, answer=answer.error_text)
             self._health_changed()
-        self._keep(Answered(lane, message, answer, started_at))
+        self._keep(AnsweredMessage(lane, message, answer, started_at))
 
-    def _keep(self, answered: Answered) -> None:
+    def _keep(self, answered: AnsweredMessage) -> None:
         self._pending.append(answered)
         if self._writer is None:
             self._writer = asyncio.get_running_loop().create_task(self._write())
@@ -239,13 +239,13 @@ class Dispatcher:
         finally:
             self._writer = None
 
-    async def _store(self, batch: Sequence[Answered]) -> set[int]:
+    async def _store(self, batch: Sequence[AnsweredMessage]) -> set[int]:
         """Until it is durable: an answer that is lost makes the message go out twice. The messages whose answers the
         database does not take.
         """
         refused: set[int] = set()
 
-        def refuse(answered: Answered) -> None:
+        def refuse(answered: AnsweredMessage) -> None:
             refused.add(answered.message.message_id)
             log.error("answer_refused", carrier=self._name, message_id=answered.message.message_id)
 
@@ -258,15 +258,15 @@ class Dispatcher:
         )
         return refused
 
-    def _wait_with(self, batch: Sequence[Answered], failure: errors.PlatformFailure) -> None:
+    def _wait_with(self, batch: Sequence[AnsweredMessage], failure: errors.PlatformFailure) -> None:
         log.warning("answers_wait", carrier=self._name, messages=len(batch), failure=str(failure))
 
     async def _expire(self, lane: int, rows: Sequence[Record], now: datetime) -> None:
         events = [
-            Event(
+            StateChange(
                 row["account_id"],
                 row["message_id"],
-                State.EXPIRED,
+                MessageState.EXPIRED,
                 now,
                 lane,
                 None,

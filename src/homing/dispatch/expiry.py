@@ -11,9 +11,9 @@ import structlog
 from homing import errors, limits
 from homing.dialects.base import Dialects
 from homing.messages.outbox import Outbox
-from homing.messages.transitions import Event, apply
-from homing.states import State
-from homing.store.database import Connection, Database, Record
+from homing.messages.transitions import StateChange, apply
+from homing.states import MessageState
+from homing.store.database import Database, DatabaseConnection, Record
 
 log = structlog.get_logger()
 
@@ -74,19 +74,21 @@ class ExpirySweep:
                 await self._end(transaction, rows, [_expired(row, now, "not sent within its validity") for row in rows])
         return len(rows) == limits.CLAIM_MESSAGES_MAX
 
-    async def _end(self, transaction: Connection, rows: Sequence[Record], events: Sequence[Event]) -> None:
+    async def _end(
+        self, transaction: DatabaseConnection, rows: Sequence[Record], events: Sequence[StateChange]
+    ) -> None:
         await apply(transaction, events, Outbox(self._dialects))
         await transaction.execute("queue_leave", [row["lane"] for row in rows], [row["message_id"] for row in rows])
 
 
-def _silent(row: Record, delivered_at: datetime | None, now: datetime) -> Event:
+def _silent(row: Record, delivered_at: datetime | None, now: datetime) -> StateChange:
     """Delivered without a word of explanation: an error text would reach the customer beside the good news, and the
     timeline shows what was reported of each part.
     """
     if delivered_at is None:
         return _expired(row, now, "no receipt within its validity")
-    return Event(row["account_id"], row["message_id"], State.DELIVERED, delivered_at, row["lane"])
+    return StateChange(row["account_id"], row["message_id"], MessageState.DELIVERED, delivered_at, row["lane"])
 
 
-def _expired(row: Record, now: datetime, reason: str) -> Event:
-    return Event(row["account_id"], row["message_id"], State.EXPIRED, now, row["lane"], None, reason)
+def _expired(row: Record, now: datetime, reason: str) -> StateChange:
+    return StateChange(row["account_id"], row["message_id"], MessageState.EXPIRED, now, row["lane"], None, reason)

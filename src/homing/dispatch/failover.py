@@ -7,14 +7,14 @@ from typing import Any
 import msgspec
 
 from homing.model import Outbound, options_of
-from homing.routing.board import TariffBoard
-from homing.routing.choose import order
+from homing.routing.catalogue_cache import CatalogueCache
 from homing.routing.lanes import lane_of
-from homing.routing.rules import Candidate, wanted_of
-from homing.store.database import Connection
+from homing.routing.rules import RouteCandidate, route_request_of
+from homing.routing.selection import order
+from homing.store.database import DatabaseConnection
 
 
-class Move(msgspec.Struct, frozen=True):
+class Reassignment(msgspec.Struct, frozen=True):
     """A queued message's way to another carrier: from its lane to that carrier's, due at `due_at`. `uncounted` is how
     many attempts its row does not count yet.
     """
@@ -22,7 +22,7 @@ class Move(msgspec.Struct, frozen=True):
     account_id: int
     message_id: int
     lane: int
-    to: Candidate
+    to: RouteCandidate
     traffic: int
     due_at: datetime
     uncounted: int = 0
@@ -31,25 +31,25 @@ class Move(msgspec.Struct, frozen=True):
 class Failover:
     """Finds other carriers by the same rules and the same price ceiling as at accept, as they are now."""
 
-    def __init__(self, board: TariffBoard) -> None:
+    def __init__(self, board: CatalogueCache) -> None:
         self._board = board
 
     def is_down(self, carrier_id: int) -> bool:
-        return self._board.tariff.is_down(carrier_id)
+        return self._board.catalogue.is_down(carrier_id)
 
     def cost(self, carrier_id: int, message: Outbound) -> int | None:
         """What a carrier asks for all of a message's segments, in micro-units; None: not known."""
-        segment_micro = self._board.tariff.cost(carrier_id, message.number)
+        segment_micro = self._board.catalogue.cost(carrier_id, message.number)
         return None if segment_micro is None else segment_micro * message.segments
 
     async def alternatives(
         self,
-        transaction: Connection,
+        transaction: DatabaseConnection,
         messages: Sequence[tuple[int, int]],
         carrier_id: int,
         *,
         even_deferred: bool = False,
-    ) -> Mapping[int, Candidate]:
+    ) -> Mapping[int, RouteCandidate]:
         """By message id, the carrier that is to have it instead of `carrier_id`; without those that no other can take.
 
         `messages`: (account_id, message_id). A carrier that has had the message is not asked again: it refused it or
@@ -66,18 +66,18 @@ class Failover:
                 found[row["message_id"]] = chosen
         return found
 
-    def _next(self, row: Mapping[str, Any], tried: set[int]) -> Candidate | None:
-        tariff = self._board.tariff
-        offered = tariff.offer(wanted_of(row), row["price_micro"])
+    def _next(self, row: Mapping[str, Any], tried: set[int]) -> RouteCandidate | None:
+        catalogue = self._board.catalogue
+        offered = catalogue.offer(route_request_of(row), row["price_micro"])
         if offered is None:
             return None
-        usable = (one for one in order(offered, row["message_id"]) if not tariff.is_down(one.carrier_id))
+        usable = (one for one in order(offered, row["message_id"]) if not catalogue.is_down(one.carrier_id))
         if options_of(row["notes"]).flash:
-            usable = (one for one in usable if tariff.carries_flash(one.carrier_id))
+            usable = (one for one in usable if catalogue.carries_flash(one.carrier_id))
         return next((one for one in usable if one.carrier_id not in tried), None)
 
 
-async def move(transaction: Connection, moves: Sequence[Move]) -> None:
+async def reassign(transaction: DatabaseConnection, moves: Sequence[Reassignment]) -> None:
     """Hands queued messages over to other carriers."""
     await transaction.execute(
         "queue_move",

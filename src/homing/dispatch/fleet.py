@@ -10,34 +10,34 @@ from datetime import UTC, datetime
 import structlog
 
 from homing import errors, limits
-from homing.carriers.base import Carrier, Health, Report
+from homing.carriers.base import Carrier, CarrierHealth, CarrierReport
 from homing.carriers.kinds import make
 from homing.carriers.sealing import open_text
+from homing.common.crypto import Vault
+from homing.common.durable import until_durable
 from homing.dialects.base import Dialects
-from homing.dispatch.answers import Recorder
+from homing.dispatch.answers import AnswerRecorder
 from homing.dispatch.dispatcher import Dispatcher
 from homing.dispatch.failover import Failover
 from homing.dispatch.in_hand import InHand
-from homing.dispatch.leases import Leases
-from homing.dispatch.written import WrittenMarks
-from homing.kit.crypto import Vault
-from homing.kit.durable import until_durable
+from homing.dispatch.leases import CarrierLeases
+from homing.dispatch.written_marks import WrittenMarks
 from homing.model import Outstanding, Traffic
 from homing.observe.logs import describe
-from homing.observe.work import WorkTally
+from homing.observe.work import WorkMetrics
 from homing.routing.lanes import lane_of
 from homing.store.alarms import CARRIER, UNUSABLE, clear_alarms, raise_alarm
 from homing.store.database import Database, Record
-from homing.store.loops import Loop, run_loop
-from homing.store.pulse import Pulse
+from homing.store.due_poller import DuePoller
+from homing.store.loops import SupervisedLoop, run_supervised
 
 log = structlog.get_logger()
 
-ReportSink = Callable[[int, str, Sequence[Report]], Awaitable[None]]
+ReportSink = Callable[[int, str, Sequence[CarrierReport]], Awaitable[None]]
 """Makes a carrier's reports durable: its id, its name, a batch."""
 
 
-class Running:
+class RunningCarrier:
     """One carrier with its dispatcher and its reader of reports."""
 
     def __init__(
@@ -60,13 +60,13 @@ class Running:
             loop.create_task(self._for_ever("reports_failed", self._read)),
         ]
 
-    def health(self) -> Health:
+    def health(self) -> CarrierHealth:
         """What the carrier says of itself, and down while its breaker is open. `work_failed`: what its own code failed
         by last, which a log line alone would hide.
         """
         told = self._carrier.health()
         closed = self._dispatcher.breaker_is_closed
-        return Health(
+        return CarrierHealth(
             told.is_up and closed, {**told.detail, **self._failures, "breaker": "closed" if closed else "open"}
         )
 
@@ -94,14 +94,14 @@ class Running:
             self._failures = {"work_failed": {**describe(error), "when": when}}
 
         pause_s = limits.DISPATCH_ERROR_PAUSE_S
-        loop = Loop(CARRIER, code, self.row["name"])
-        await run_loop(loop, endless, self._database, pause_s=pause_s, pause_s_max=pause_s, failed=failed)
+        loop = SupervisedLoop(CARRIER, code, self.row["name"])
+        await run_supervised(loop, endless, self._database, pause_s=pause_s, pause_s_max=pause_s, failed=failed)
 
     async def _read(self) -> None:
         async for batch in self._carrier.reports():
             await self._keep(batch)
 
-    async def _keep(self, batch: Sequence[Report]) -> None:
+    async def _keep(self, batch: Sequence[CarrierReport]) -> None:
         """Until they are durable: the carrier forgets a batch when it is asked for the next."""
         name = self.row["name"]
         await until_durable(
@@ -113,7 +113,7 @@ class Running:
         )
 
 
-class Fleet:
+class CarrierFleet:
     """Runs the enabled carriers that this process has under its leases."""
 
     def __init__(
@@ -121,9 +121,9 @@ class Fleet:
         database: Database,
         sink: ReportSink,
         owner: str,
-        pulse: Pulse,
+        pulse: DuePoller,
         clock: Callable[[], datetime],
-        tally: WorkTally,
+        tally: WorkMetrics,
         chance: random.Random,
         failover: Failover,
         unknown_retry_s: float,
@@ -144,8 +144,8 @@ class Fleet:
         self._chance = chance
         self._failover = failover
         self._unknown_retry_s = unknown_retry_s
-        self._leases = Leases(database, owner)
-        self._running: dict[int, Running] = {}
+        self._leases = CarrierLeases(database, owner)
+        self._running: dict[int, RunningCarrier] = {}
         self._closing: dict[int, asyncio.Task[None]] = {}
         self._unusable: dict[int, Record] = {}  # an alarm stands for each
         self._in_hand: dict[int, InHand] = {}
@@ -249,14 +249,14 @@ class Fleet:
         try:
             settings = open_text(self._vault, row["name"], row["kind"], row["settings"])
             carrier = make(row["kind"], settings, self._chance, self._clock)
-        except errors.OperatorError as error:
+        except errors.InvalidInput as error:
             log.error("carrier_unusable", carrier=row["name"], detail=str(error))
             await raise_alarm(self._database, CARRIER, UNUSABLE, row["name"], {"text": str(error)})
             self._unusable[carrier_id] = row
             await self._leases.release({carrier_id})
             return
         await clear_alarms(self._database, CARRIER, None, row["name"])  # of a former life
-        recorder = Recorder(
+        recorder = AnswerRecorder(
             self._database, carrier_id, self._failover, self._clock, self._chance, self._unknown_retry_s, self._dialects
         )
         dispatcher = Dispatcher(
@@ -278,7 +278,7 @@ class Fleet:
             "claims_release", [lane_of(carrier_id, traffic) for traffic in Traffic], self._owner
         )
         found = await self._database.fetch("carrier_outstanding", carrier_id, limits.OUTSTANDING_MAX)
-        running = Running(row, carrier, dispatcher, sink=self._sink, database=self._database)
+        running = RunningCarrier(row, carrier, dispatcher, sink=self._sink, database=self._database)
         await running.open(
             [Outstanding(one["carrier_ref"], one["number"], one["sender"], one["sent_at"]) for one in found]
         )

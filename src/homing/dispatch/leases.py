@@ -10,13 +10,13 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 from homing import limits
-from homing.carriers.base import Health
-from homing.kit.storable import storable_json
+from homing.carriers.base import CarrierHealth
+from homing.common.storable_text import storable_json
 from homing.store.database import Database
 from homing.store.owners import is_dead
 
 
-class Leases:
+class CarrierLeases:
     """`tick` once a second keeps what is owned and takes what is free; a process takes no more than its share of the
     carriers while others may want theirs, and gives one up when another process has stayed below its share.
     """
@@ -37,7 +37,7 @@ class Leases:
         """Whether the leases still hold. When not, another process may have taken the carriers: let go of them."""
         return not self._owned or asyncio.get_running_loop().time() < self._certain_until_s
 
-    async def tick(self, wanted: Sequence[int], health: Mapping[int, Health]) -> set[int]:
+    async def tick(self, wanted: Sequence[int], health: Mapping[int, CarrierHealth]) -> set[int]:
         """The carriers that this process owns now: those of `wanted` (the enabled ones) are for it to run, the others
         to close and `release`. `health` is of those it runs.
 
@@ -75,8 +75,8 @@ class Leases:
             return max(self._owned)
         return None
 
-    async def _renew(self, health: Mapping[int, Health]) -> set[int]:
-        told = {carrier_id: health.get(carrier_id, Health(False)) for carrier_id in sorted(self._owned)}
+    async def _renew(self, health: Mapping[int, CarrierHealth]) -> set[int]:
+        told = {carrier_id: health.get(carrier_id, CarrierHealth(False)) for carrier_id in sorted(self._owned)}
         rows = await self._database.fetch(
             "carriers_renew",
             self._owner,

@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 import structlog
 
 from homing import errors, limits
-from homing.dispatch.failover import Failover, Move, move
+from homing.dispatch.failover import Failover, Reassignment, reassign
 from homing.model import Outcome, Traffic
 from homing.routing.lanes import lane_of
-from homing.store.database import Connection, Database, Record
+from homing.store.database import Database, DatabaseConnection, Record
 
 log = structlog.get_logger()
 Cursor = tuple[datetime, int]
@@ -66,10 +66,10 @@ class RerouteSweep:
             going = [row for row in rows if row["message_id"] in found and _may_go(row, traffic)]
             if going:
                 await self._tell(transaction, carrier, going, now)
-                await move(
+                await reassign(
                     transaction,
                     [
-                        Move(
+                        Reassignment(
                             row["account_id"],
                             row["message_id"],
                             lane,
@@ -84,7 +84,9 @@ class RerouteSweep:
                 log.warning("messages_rerouted", carrier=carrier["name"], messages=len(going))
         return (rows[-1]["due_at"], rows[-1]["message_id"]) if len(rows) == limits.CLAIM_MESSAGES_MAX else None
 
-    async def _tell(self, transaction: Connection, carrier: Record, rows: Sequence[Record], now: datetime) -> None:
+    async def _tell(
+        self, transaction: DatabaseConnection, carrier: Record, rows: Sequence[Record], now: datetime
+    ) -> None:
         """Each move is an attempt on the message's timeline."""
         down = "down" if carrier["is_down"] else "slow"
         await transaction.execute(

@@ -8,14 +8,14 @@ from typing import Final
 import msgspec
 
 from homing import limits
+from homing.api.smpp.statuses import STATUSES
+from homing.common.crypto import make_secret
+from homing.common.ids import id_time_ms
 from homing.dialects.base import ChangedMessage, CredentialFormat, Dialect, InboundMessage, NewPush
-from homing.doors.smpp_words import STATUSES
-from homing.kit.crypto import make_secret
-from homing.kit.ids import id_time_ms
 from homing.messages import smpp_form
 from homing.model import PushKind
 from homing.smpp.receipt_text import STATE_WORDS
-from homing.states import TABLE, State
+from homing.states import TABLE, MessageState
 
 NUMBER: Final = 4
 SYSTEM_ID_CHARS_MAX: Final = 15  # SMPP 3.4, section 4.1.1
@@ -76,11 +76,11 @@ class SmppDialect(Dialect):
             yield _push(message.account_id, message.inbound_id, PushKind.INBOUND, form)
 
 
-def is_registered(registered: int, state: State) -> bool:
+def is_registered(registered: int, state: MessageState) -> bool:
     """Whether a submit with these bits of registered_delivery is to hear of a state."""
     if not TABLE[state].final:
         return bool(registered & smpp_form.INTERMEDIATE)
-    return bool(registered & smpp_form.ALL or (registered & smpp_form.FAILURES and state is not State.DELIVERED))
+    return bool(registered & smpp_form.ALL or (registered & smpp_form.FAILURES and state is not MessageState.DELIVERED))
 
 
 def receipt_push(account_id: int, message_id: int, receipt: smpp_form.ReceiptBody) -> NewPush:

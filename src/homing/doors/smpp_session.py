@@ -5,7 +5,7 @@ from typing import Protocol
 import structlog
 
 from homing.accounts.profile import Credential
-from homing.doors.smpp_bind import AdmittedBind
+from homing.api.smpp.bind import AdmittedBind
 from homing.model import BindKind
 from homing.observe.logs import describe
 from homing.smpp import pdus

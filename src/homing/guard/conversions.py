@@ -3,7 +3,7 @@
 from typing import Final
 
 from homing import limits
-from homing.kit import histogram
+from homing.common import histogram
 
 PRIOR_DELAY_COUNTS: Final = (0.0, 0.0, 0.2, 0.8, 2.5, 5.0, 6.0, 3.0, 1.2, 0.6, 0.3, 0.2, 0.1, 0.05, 0.05, 0.0, 0.0)
 """Conversions by time from submit, by bucket of the histogram: worth twenty, with a median of about 35 s."""
@@ -22,7 +22,7 @@ class ConversionDelays:
         self.update()
 
     def observe(self, bucket: int, conversions: int) -> None:
-        """`bucket`: of the seconds from submit to conversion (kit/histogram.py)."""
+        """`bucket`: of the seconds from submit to conversion (common/histogram.py)."""
         self._counts[bucket] += conversions
 
     def update(self) -> None:

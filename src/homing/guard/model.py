@@ -8,6 +8,7 @@ concludes is a snapshot (guard/snapshot.py). docs/internals/guard.md describes t
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
+from homing.common import histogram
 from homing.guard.budgets import UsageCounter
 from homing.guard.decay import Decay
 from homing.guard.policy import LEVELS, GuardPolicy
@@ -23,7 +24,6 @@ from homing.guard.snapshot import (
     Verdict,
 )
 from homing.guard.state import HOUR_MIN, AppState, ModelState, NetworkState, RangeState
-from homing.kit import histogram
 from homing.reasons import Reason, ReasonCode
 from homing.routing.cells import CellKey
 from homing.statistics.delta import Delta

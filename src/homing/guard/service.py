@@ -16,8 +16,8 @@ from homing.guard.rules import CountryBudget, GuardRules, ListEntry, RuleMode
 from homing.guard.snapshot import decode_snapshot
 from homing.reasons import encode_reason
 from homing.store.database import Database
-from homing.store.following import follow
 from homing.store.notices import SETTINGS_CHANNEL
+from homing.store.refreshing import refresh_on_change
 
 SNAPSHOT_CHANNEL: Final = "homing_guard"
 log = structlog.get_logger()
@@ -47,8 +47,8 @@ class GuardService:
         await self._read_snapshot()
         rules_changed, snapshot_changed = self._rules_stale.set, self._snapshot_stale.set
         coroutines = (
-            follow(self._rules_stale, self._read_rules, limits.PROFILE_AGE_S_MAX),
-            follow(self._snapshot_stale, self._read_snapshot, limits.GUARD_SNAPSHOT_S),
+            refresh_on_change(self._rules_stale, self._read_rules, limits.PROFILE_AGE_S_MAX),
+            refresh_on_change(self._snapshot_stale, self._read_snapshot, limits.GUARD_SNAPSHOT_S),
             self._database.listen(SETTINGS_CHANNEL, lambda _payload: rules_changed(), rules_changed),
             self._database.listen(SNAPSHOT_CHANNEL, lambda _payload: snapshot_changed(), snapshot_changed),
             self._store_decisions(),
@@ -116,7 +116,7 @@ class GuardService:
             except errors.PlatformFailure as failure:
                 log.warning("guard_decisions_wait", failure=str(failure))
                 self._has_decisions.set()
-                if isinstance(failure, errors.StoreFailed) and failure.poison:
+                if isinstance(failure, errors.DatabaseFailed) and failure.poison:
                     self._drop(limits.GUARD_DECISIONS_BATCH_MAX)
                 await asyncio.sleep(limits.DATABASE_PROBE_INTERVAL_S)
             if self._dropped:

@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 from itertools import chain
 
 from homing import errors, limits
+from homing.common.batching import Batcher
 from homing.intake.prepare import GuardCheck, Prepared, prepare
-from homing.intake.submission import Fate, Submission
-from homing.kit.batching import Batcher
-from homing.routing.board import TariffBoard
+from homing.intake.submission import Submission, SubmitResult
+from homing.routing.catalogue_cache import CatalogueCache
 from homing.store.database import Database
 from homing.store.submissions import submit
 from homing.text.numbers import Numbering
@@ -29,7 +29,7 @@ class Intake:
     def __init__(
         self,
         database: Database,
-        board: TariffBoard,
+        board: CatalogueCache,
         numbering: Numbering,
         next_id: Callable[[], int],
         clock: Clock = utc_now,
@@ -52,7 +52,7 @@ class Intake:
             weigh=lambda prepared: len(prepared.messages),
         )
 
-    async def submit(self, submission: Submission) -> Sequence[Fate]:
+    async def submit(self, submission: Submission) -> Sequence[SubmitResult]:
         """The fate of each recipient, in order, once it is durable.
 
         Raises a `Refusal` (nothing was stored or charged), or a `PlatformFailure` (after one the caller cannot
@@ -65,7 +65,7 @@ class Intake:
 
     def begin(
         self, submission: Submission, message_id: int | None = None
-    ) -> tuple[Sequence[Fate], "asyncio.Future[Verdict]"]:
+    ) -> tuple[Sequence[SubmitResult], "asyncio.Future[Verdict]"]:
         """As `submit`, without waiting: what the fates will be if the verdict is None. The future raises a
         `PlatformFailure`; this raises what can be told at once.
 
@@ -73,7 +73,7 @@ class Intake:
         with the id is refused by the database, which raises `StoreFailed` with `poison`.
         """
         next_id = self._next_id if message_id is None else lambda: message_id
-        prepared = prepare(submission, self._board.tariff, self._numbering, next_id, self._check)
+        prepared = prepare(submission, self._board.catalogue, self._numbering, next_id, self._check)
         return prepared.fates, self._commits.put(prepared)
 
     async def drained(self) -> None:

@@ -6,13 +6,13 @@ import msgspec
 
 from homing import errors, limits
 from homing.guard.enforcement import PASS, GuardDecision, GuardRequest
-from homing.intake.submission import Accepted, Fate, Group, Refused, Submission
+from homing.intake.submission import AcceptedMessage, MessageGroup, RefusedRecipient, Submission, SubmitResult
 from homing.intake.templates import match_any
 from homing.model import NO_OPTIONS, GuardAction
 from homing.reasons import Reason, ReasonCode
-from homing.routing.choose import choose, order
-from homing.routing.rules import Wanted
-from homing.routing.tariff import Tariff
+from homing.routing.catalogue import Catalogue
+from homing.routing.rules import RouteRequest
+from homing.routing.selection import choose, order
 from homing.store.submissions import NewMessage
 from homing.text.numbers import Numbering
 from homing.text.segments import Segmentation, count
@@ -27,12 +27,12 @@ class Prepared(msgspec.Struct, frozen=True):
     account_id: int
     total_micro: int
     messages: list[NewMessage]
-    fates: list[Fate]
+    fates: list[SubmitResult]
 
 
 def prepare(
     submission: Submission,
-    tariff: Tariff,
+    catalogue: Catalogue,
     numbering: Numbering,
     next_id: Callable[[], int],
     check: GuardCheck | None = None,
@@ -44,18 +44,18 @@ def prepare(
     """
     account = submission.account
     messages: list[NewMessage] = []
-    fates: list[Fate] = []
+    fates: list[SubmitResult] = []
     total_micro = 0
     submission_id = 0
     for group in submission.groups:
-        segmentation = screen(submission, group, tariff)
+        segmentation = screen(submission, group, catalogue)
         noted = group.notes or {}
         if group.options is not NO_OPTIONS:
             noted = {**noted, **group.options.noted()}
         notes = _encode(noted) if noted else None
         for recipient in group.recipients:
             place = numbering.locate(recipient.number)
-            price = tariff.price(account.account_id, recipient.number)
+            price = catalogue.price(account.account_id, recipient.number)
             charge_micro = 0 if price is None else price.micro * segmentation.parts
             message_id = next_id()
             decision = PASS
@@ -71,9 +71,9 @@ def prepare(
                     )
                 )
                 if decision.action is GuardAction.BLOCK:
-                    fates.append(Refused(recipient, errors.DestinationBlocked()))
+                    fates.append(RefusedRecipient(recipient, errors.DestinationBlocked()))
                     continue
-            wanted = Wanted(
+            wanted = RouteRequest(
                 account.account_id,
                 submission.app_id,
                 group.sender,
@@ -82,17 +82,17 @@ def prepare(
                 place.country,
                 place.mcc + place.mnc,
             )
-            offered = None if price is None else tariff.offer(wanted, price.micro)
+            offered = None if price is None else catalogue.offer(wanted, price.micro)
             route = None if offered is None else choose(offered, message_id)
             if price is None or offered is None or route is None:
-                fates.append(Refused(recipient, errors.NoRoute()))
+                fates.append(RefusedRecipient(recipient, errors.NoRoute()))
                 continue
             route_notes = offered.notes
-            if group.options.flash and not tariff.carries_flash(route.carrier_id):
+            if group.options.flash and not catalogue.carries_flash(route.carrier_id):
                 candidates = list(order(offered, message_id))
-                able = [one for one in candidates if tariff.carries_flash(one.carrier_id)]
+                able = [one for one in candidates if catalogue.carries_flash(one.carrier_id)]
                 if not able:
-                    fates.append(Refused(recipient, errors.FlashNotCarried()))
+                    fates.append(RefusedRecipient(recipient, errors.FlashNotCarried()))
                     continue
                 route = able[0]
                 without = Reason.of(ReasonCode.ROUTE_CARRIERS_WITHOUT_FLASH, carriers=len(candidates) - len(able))
@@ -130,9 +130,9 @@ def prepare(
                 )
             )
             total_micro += charge_micro
-            fates.append(Accepted(message_id, recipient))
+            fates.append(AcceptedMessage(message_id, recipient))
     if not messages:
-        reasons = {type(fate.reason) for fate in fates if isinstance(fate, Refused)}
+        reasons = {type(fate.reason) for fate in fates if isinstance(fate, RefusedRecipient)}
         raise reasons.pop() if len(reasons) == 1 else errors.NoRoute
     return Prepared(account.account_id, total_micro, messages, fates)
 
@@ -151,7 +151,7 @@ def _encode(notes: Mapping[str, object]) -> str:
     return msgspec.json.encode(notes).decode()
 
 
-def screen(submission: Submission, group: Group, tariff: Tariff) -> Segmentation:
+def screen(submission: Submission, group: MessageGroup, catalogue: Catalogue) -> Segmentation:
     """Holds a group's text against templates and words, and counts its segments."""
     account = submission.account
     if account.templates_required:
@@ -159,7 +159,7 @@ def screen(submission: Submission, group: Group, tariff: Tariff) -> Segmentation
             raise errors.TemplateMissing
         if match_any(account.templates, group.text) is None:
             raise errors.TemplateMismatch
-    if tariff.sensitive(account.account_id, group.text):
+    if catalogue.sensitive(account.account_id, group.text):
         raise errors.SensitiveWords
     segmentation = count(group.text, group.encoding)
     if segmentation.parts > limits.SEGMENTS_MAX:

@@ -7,10 +7,10 @@ import msgspec
 from homing import errors, limits
 from homing.accounts.profile import Profile
 from homing.model import NO_OPTIONS, Options, Recipient, Traffic
-from homing.text.segments import Encoding
+from homing.text.segments import TextEncoding
 
 
-class Group(msgspec.Struct, frozen=True):
+class MessageGroup(msgspec.Struct, frozen=True):
     """One text from one sender to one or more recipients. `encoding` None: the text decides.
 
     `notes` is what the dialect decided that the message's timeline should tell (a replaced sender). The `options` are
@@ -20,7 +20,7 @@ class Group(msgspec.Struct, frozen=True):
     text: str
     sender: str
     recipients: Sequence[Recipient]
-    encoding: Encoding | None = None
+    encoding: TextEncoding | None = None
     notes: Mapping[str, object] | None = None
     options: Options = NO_OPTIONS
 
@@ -35,25 +35,25 @@ class Submission(msgspec.Struct, frozen=True):
     dialect: int
     app_id: str
     request_id: str
-    groups: Sequence[Group]
+    groups: Sequence[MessageGroup]
     traffic: Traffic = Traffic.TRANSACTIONAL
     validity_s: int = limits.VALIDITY_S_DEFAULT
     callback_url: str | None = None
     registered: int | None = None
 
 
-class Accepted(msgspec.Struct, frozen=True):
+class AcceptedMessage(msgspec.Struct, frozen=True):
     """A message that is stored, paid for and queued."""
 
     message_id: int
     recipient: Recipient
 
 
-class Refused(msgspec.Struct, frozen=True):
+class RefusedRecipient(msgspec.Struct, frozen=True):
     """A recipient of an accepted submission who gets no message, and why."""
 
     recipient: Recipient
     reason: errors.Refusal
 
 
-Fate = Accepted | Refused
+SubmitResult = AcceptedMessage | RefusedRecipient

@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from homing.kit.confidence import Z_95
+from homing.common.confidence import Z_95
 
 T_975: Final = (
     *(12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131),

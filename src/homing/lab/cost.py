@@ -6,12 +6,12 @@ from typing import Final
 import msgspec
 import numpy as np
 
+from homing.lab.acceptance import IntakePath
+from homing.lab.catalogues import catalogue, one_rule
 from homing.lab.confidence import Mean, mean_of
-from homing.lab.door import WholeIntake
 from homing.lab.policies import HOMING, make
 from homing.lab.run import run
 from homing.lab.scenario import Scenario, shipped
-from homing.lab.tariffs import one_rule, tariff
 from homing.lab.world import World
 from homing.model import Strategy
 from homing.text.numbers import Numbering
@@ -35,8 +35,8 @@ def measure(rounds: int, scenario: Scenario | None = None) -> Mean | None:
     run(world, policy.router, policy.door, policy.with_blocks)
     needs = world.needs(0)
     needs = needs[np.argsort(needs["app"], kind="stable")][:MESSAGES]
-    plain_door, plain = WholeIntake(world), tariff(world, one_rule(world, Strategy.PRIORITY), 0)
-    learnt = policy.router.tariff()
+    plain_door, plain = IntakePath(world), catalogue(world, one_rule(world, Strategy.PRIORITY), 0)
+    learnt = policy.router.catalogue()
     differences = []
     at_s = WARM_S
     for _ in range(rounds):

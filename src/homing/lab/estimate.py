@@ -13,7 +13,7 @@ from typing import Final
 import msgspec
 
 from homing import limits
-from homing.kit.confidence import Z_95
+from homing.common.confidence import Z_95
 from homing.routing.cells import CellKey
 
 THIN: Final = 30

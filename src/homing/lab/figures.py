@@ -7,10 +7,10 @@ import msgspec
 
 from homing.lab.confidence import Mean, mean_of
 from homing.lab.policies import BASELINES, HOMING, ORACLE
-from homing.lab.result import Result
+from homing.lab.result import RunResult
 from homing.lab.scenario import KINDS, Scenario
 
-Runs = Mapping[tuple[str, int, str], Result]
+Runs = Mapping[tuple[str, int, str], RunResult]
 """By scenario, seed and policy."""
 
 ORACLE_RATIO_MAX: Final = 1.05
@@ -125,7 +125,7 @@ def seeds_of(runs: Runs) -> list[int]:
     return sorted({seed for _scenario, seed, _policy in runs})
 
 
-def _of(runs: Runs, scenario: Scenario, policy: str) -> list[Result]:
+def _of(runs: Runs, scenario: Scenario, policy: str) -> list[RunResult]:
     return [result for (name, _seed, by), result in sorted(runs.items()) if name == scenario.name and by == policy]
 
 

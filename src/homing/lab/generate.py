@@ -5,19 +5,19 @@ from typing import Final, Literal
 
 import msgspec
 
-from homing.kit.money import trimmed
+from homing.common.money import trimmed
 from homing.lab.scenario import (
-    App,
     Attack,
     AttackKind,
-    Carrier,
-    Change,
-    Country,
-    Event,
-    Network,
     People,
     Receipts,
     Scenario,
+    ScenarioApp,
+    ScenarioCarrier,
+    ScenarioChange,
+    ScenarioCountry,
+    ScenarioEvent,
+    ScenarioNetwork,
     Trait,
     micro,
 )
@@ -45,7 +45,7 @@ def generated(seed: int, goal: Literal["routing", "guard"]) -> Scenario:
     carriers, traits = _carriers(draw, goal)
     hours = 24.0 if goal == "routing" else 12.0
     apps = tuple(
-        App(
+        ScenarioApp(
             name=f"app{n}",
             share=round(draw.uniform(0.2, 1.0), 2),
             conversion=round(draw.uniform(0.6, 0.95), 3),
@@ -55,13 +55,13 @@ def generated(seed: int, goal: Literal["routing", "guard"]) -> Scenario:
         for n in range(1, draw.randint(1, 3) + 1)
     )
     attacks: tuple[Attack, ...] = ()
-    events: tuple[Event, ...] = ()
+    events: tuple[ScenarioEvent, ...] = ()
     if goal == "guard":
         attacks = (_attack(draw, countries),)
         traits = ("attack",)
         if draw.random() < 0.5:
             events = (
-                Event(
+                ScenarioEvent(
                     kind="flash-sale",
                     from_h=round(draw.uniform(6, 10), 2),
                     hours=round(draw.uniform(0.5, 2), 2),
@@ -89,13 +89,13 @@ def generated(seed: int, goal: Literal["routing", "guard"]) -> Scenario:
     )
 
 
-def _countries(draw: random.Random) -> tuple[Country, ...]:
+def _countries(draw: random.Random) -> tuple[ScenarioCountry, ...]:
     return tuple(
-        Country(
+        ScenarioCountry(
             code=code,
             share=round(draw.uniform(0.1, 1.0), 2),
             networks=tuple(
-                Network(prefix=prefix, digits=digits, share=round(draw.uniform(0.2, 1.0), 2))
+                ScenarioNetwork(prefix=prefix, digits=digits, share=round(draw.uniform(0.2, 1.0), 2))
                 for prefix, digits in PLACES[code]
             ),
         )
@@ -103,7 +103,7 @@ def _countries(draw: random.Random) -> tuple[Country, ...]:
     )
 
 
-def _carriers(draw: random.Random, goal: str) -> tuple[tuple[Carrier, ...], tuple[Trait, ...]]:
+def _carriers(draw: random.Random, goal: str) -> tuple[tuple[ScenarioCarrier, ...], tuple[Trait, ...]]:
     """Honest ones that differ; in routing scenarios often one that lies from the first, or that becomes worse.
 
     Those two are cheap: nobody would choose them otherwise. They stand in the order in which an operator would put them
@@ -118,7 +118,7 @@ def _carriers(draw: random.Random, goal: str) -> tuple[tuple[Carrier, ...], tupl
         made.append(msgspec.structs.replace(liar, delivered=round(draw.uniform(0.3, 0.75), 3)))
         traits.append("fake-receipts")
     if goal == "routing" and draw.random() < 0.6:
-        change = Change(
+        change = ScenarioChange(
             from_h=round(draw.uniform(3, 16), 2),
             ramp_h=round(draw.choice((0.0, draw.uniform(0.5, 4))), 2),
             delivered_factor=round(draw.uniform(0.3, 0.7), 3),
@@ -131,8 +131,8 @@ def _carriers(draw: random.Random, goal: str) -> tuple[tuple[Carrier, ...], tupl
     return tuple(made), tuple(traits) or ("steady",)
 
 
-def _carrier(draw: random.Random, name: str, price: float, receipts: Receipts = "honest") -> Carrier:
-    return Carrier(
+def _carrier(draw: random.Random, name: str, price: float, receipts: Receipts = "honest") -> ScenarioCarrier:
+    return ScenarioCarrier(
         name=name,
         price=trimmed(int(price * 1_000_000)),
         delivered=round(draw.uniform(0.85, 0.98), 3),
@@ -145,7 +145,7 @@ def _carrier(draw: random.Random, name: str, price: float, receipts: Receipts = 
     )
 
 
-def _attack(draw: random.Random, countries: tuple[Country, ...]) -> Attack:
+def _attack(draw: random.Random, countries: tuple[ScenarioCountry, ...]) -> Attack:
     """On ranges of a listed network: the hard case, real people live beside them."""
     kind = draw.choice(KINDS)
     network = draw.choice(draw.choice(countries).networks)

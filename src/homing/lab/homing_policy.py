@@ -8,22 +8,22 @@ from homing import limits
 from homing.guard.enforcement import Enforcer
 from homing.guard.model import FraudModel
 from homing.guard.rules import RULES, GuardRules, RuleMode
-from homing.lab.reports import ACCOUNT_ID
-from homing.lab.tariffs import one_rule, tariff
+from homing.lab.catalogues import catalogue, one_rule
+from homing.lab.event_queue import ACCOUNT_ID
 from homing.lab.world import START_S, World, worth_micro
+from homing.learning.adaptive import AdaptiveRouting
+from homing.learning.posteriors import RoutingLearner
 from homing.model import GENERAL, Strategy
-from homing.routing.adaptive import Adaptive
-from homing.routing.beliefs import Learner
-from homing.routing.book import SharesBook
-from homing.routing.shares import Terms
-from homing.routing.tariff import Tariff
+from homing.routing.catalogue import Catalogue
+from homing.routing.share_table import ShareTable
+from homing.routing.shares import Objective
 from homing.statistics.delta import Delta
 
 GUARDED_LEARN_S: Final = 30.0
 """Between the learner's thoughts where the guard is the subject: carriers stay as they are there, and it saves time."""
 
 
-class Homing:
+class HomingRouter:
     """One adaptive rule with all of the scenario's carriers. Thinks every `LEARN_S`, as the brain does.
 
     Apps are not declared: whether they report conversions is found out.
@@ -34,15 +34,15 @@ class Homing:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._learner = Learner()
-        self._adaptive = Adaptive(random.Random(f"homing {world.seed}"))  # noqa: S311 - draws of posteriors, repeatable
+        self._learner = RoutingLearner()
+        self._adaptive = AdaptiveRouting(random.Random(f"homing {world.seed}"))  # noqa: S311 - draws of posteriors, repeatable
         self._rules = one_rule(world, Strategy.ADAPTIVE)
-        terms = Terms(worth_micro=worth_micro(world.scenario), quality_floor=world.scenario.quality_floor)
+        terms = Objective(worth_micro=worth_micro(world.scenario), quality_floor=world.scenario.quality_floor)
         self._terms = {(ACCOUNT_ID, ""): terms}
         self._thought_s = -self.learn_s
         self._minute = -1
-        self._plain: Tariff | None = None
-        self._tariff: Tariff | None = None
+        self._plain: Catalogue | None = None
+        self._catalogue: Catalogue | None = None
 
     def hear(self, deltas: Sequence[Delta]) -> None:
         self._learner.hear(deltas)
@@ -55,23 +55,23 @@ class Homing:
         plain = self._priced(int(now_s // 60))
         self._learner.think(now)
         decided = self._adaptive.decide(plain, self._learner, now)
-        self._tariff = plain.with_shares(SharesBook({key: decision.shares for key, decision in decided.items()}))
+        self._catalogue = plain.with_shares(ShareTable({key: decision.shares for key, decision in decided.items()}))
 
-    def tariff(self) -> Tariff:
-        assert self._tariff is not None
-        return self._tariff
+    def catalogue(self) -> Catalogue:
+        assert self._catalogue is not None
+        return self._catalogue
 
-    def _priced(self, minute: int) -> Tariff:
+    def _priced(self, minute: int) -> Catalogue:
         """What carriers ask is no secret: it is in their price lists."""
         table = self._world.truth.cost_micro
         minute = min(minute, len(table) - 1)
         if self._plain is None or (minute != self._minute and (table[minute] != table[self._minute]).any()):
-            self._plain = tariff(self._world, self._rules, minute, self._terms)
+            self._plain = catalogue(self._world, self._rules, minute, self._terms)
         self._minute = minute
         return self._plain
 
 
-class HomingGuarded(Homing):
+class HomingGuardedRouter(HomingRouter):
     """With the guard, all of whose rules block. The model is updated at every tick, before the enforcer decides."""
 
     learn_s = GUARDED_LEARN_S

@@ -7,7 +7,7 @@ from typing import Final
 
 from homing.lab.confidence import Mean
 from homing.lab.figures import Figure
-from homing.lab.report import Line, Report
+from homing.lab.report import LabReport, PolicyResult
 
 STYLE: Final = """
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 1100px; margin: 2rem auto; padding: 0 1rem; color: #212529 }
@@ -20,7 +20,7 @@ tr.homing { background: #e3fafc } img { max-width: 100% }
 """
 
 
-def page(report: Report, plots: Mapping[str, bytes]) -> str:
+def page(report: LabReport, plots: Mapping[str, bytes]) -> str:
     """The whole page. `plots`: PNG by file name."""
     return "\n".join(
         [
@@ -41,9 +41,9 @@ def page(report: Report, plots: Mapping[str, bytes]) -> str:
     )
 
 
-def _head(report: Report) -> str:
+def _head(report: LabReport) -> str:
     return escape(
-        f"{'Quick report' if report.quick else 'Report'} of {report.made_at}: {report.seeds} seeds, "
+        f"{'Quick report' if report.quick else 'LabReport'} of {report.made_at}: {report.seeds} seeds, "
         f"{report.messages:,} simulated messages in {report.took_s:.0f} s on {report.machine}."
     )
 
@@ -74,7 +74,7 @@ def shown(value: float, unit: str) -> str:
     return f"{value:.1f} us" if unit == "us" else f"{value:.3f}"
 
 
-def _scenarios(report: Report) -> Iterable[str]:
+def _scenarios(report: LabReport) -> Iterable[str]:
     for scenario in report.scenarios:
         lines = [line for line in report.lines if line.scenario == scenario.name]
         yield f"<h2>{escape(scenario.name)}</h2><p class=about>{escape(scenario.about)}</p>"
@@ -101,7 +101,7 @@ def _scenarios(report: Report) -> Iterable[str]:
             yield _table(heads, rows, [line.policy for line in lines])
 
 
-def _routing_row(line: Line) -> Sequence[str]:
+def _routing_row(line: PolicyResult) -> Sequence[str]:
     return (
         escape(line.policy) + (" (best baseline)" if line.is_best_baseline else ""),
         "" if line.cost_per_conversion is None else f"{line.cost_per_conversion.mean:.5f}",

@@ -9,8 +9,8 @@ import msgspec
 from homing import limits
 from homing.lab.generate import generated
 from homing.lab.policies import BASELINES, GUARDS, HOMING, ORACLE
-from homing.lab.pool import Task
 from homing.lab.scenario import Scenario, shipped
+from homing.lab.worker_pool import RunTask
 
 SEEDS: Final = 20
 GENERATED: Final = 3
@@ -32,7 +32,7 @@ class Plan(msgspec.Struct, frozen=True):
 
     scenarios: tuple[Scenario, ...]
     seeds: tuple[int, ...]
-    tasks: tuple[Task, ...]
+    tasks: tuple[RunTask, ...]
     quick_s: float | None
 
 
@@ -116,7 +116,7 @@ def quickened(scenario: Scenario) -> Scenario:
 
 def _plan(scenarios: tuple[Scenario, ...], seeds: range, quick_s: float | None, with_guards: bool = True) -> Plan:
     tasks = [
-        Task(scenario, seed + scenario.seed, policies)
+        RunTask(scenario, seed + scenario.seed, policies)
         for seed in seeds
         for scenario in scenarios
         for policies in ((HOMING,), policies_for(scenario)[1:])

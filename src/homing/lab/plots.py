@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from homing.lab.policies import BASELINES, GUARDS, HOMING, ORACLE
-from homing.lab.report import Line, Report
+from homing.lab.report import LabReport, PolicyResult
 from homing.lab.result import COURSE_MIN, SHIFTED_SHARE, shift_begins_s
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ INK: Final = {
 WIDTH_IN: Final = 11.0
 
 
-def draw(report: Report) -> dict[str, bytes]:
+def draw(report: LabReport) -> dict[str, bytes]:
     """PNG files by name; what was not run is not drawn."""
     import matplotlib
 
@@ -55,7 +55,9 @@ def _png(canvas: Any) -> bytes:
     return out.getvalue()
 
 
-def _bars(axis: "Axes", names: Sequence[str], policies: Sequence[str], lines: Sequence[Line], what: str) -> None:
+def _bars(
+    axis: "Axes", names: Sequence[str], policies: Sequence[str], lines: Sequence[PolicyResult], what: str
+) -> None:
     """Grouped bars with 95 % intervals."""
     width = 0.8 / len(policies)
     for k, policy in enumerate(policies):
@@ -71,7 +73,7 @@ def _bars(axis: "Axes", names: Sequence[str], policies: Sequence[str], lines: Se
     axis.legend(frameon=False, ncols=len(policies), fontsize=8)
 
 
-def _costs(report: Report) -> bytes | None:
+def _costs(report: LabReport) -> bytes | None:
     names = [one.name for one in report.scenarios if one.goal == "routing"]
     lines = [line for line in report.lines if line.against_oracle is not None]
     if not lines:
@@ -87,7 +89,7 @@ def _costs(report: Report) -> bytes | None:
     return _png(canvas)
 
 
-def _shares(report: Report) -> bytes | None:
+def _shares(report: LabReport) -> bytes | None:
     watched = [one for one in report.scenarios if one.watched]
     chosen = watched or [one for one in report.scenarios if one.goal == "routing"][:3]
     shown = []
@@ -113,7 +115,7 @@ def _shares(report: Report) -> bytes | None:
     return _png(canvas)
 
 
-def _attacks(report: Report) -> bytes | None:
+def _attacks(report: LabReport) -> bytes | None:
     policies = (HOMING, *GUARDS)
     cells = [
         (scenario.name, kind)
@@ -142,7 +144,7 @@ def _attacks(report: Report) -> bytes | None:
     return _png(canvas)
 
 
-def _refused(report: Report) -> bytes | None:
+def _refused(report: LabReport) -> bytes | None:
     names = [one.name for one in report.scenarios if one.goal == "guard"]
     lines = [line for line in report.lines if line.refused is not None]
     if not lines:

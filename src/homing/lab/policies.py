@@ -6,62 +6,62 @@ from typing import Final
 import msgspec
 
 from homing import errors
-from homing.lab.door import Accepts, ByShares, WholeIntake
-from homing.lab.guarded import Guarded
-from homing.lab.guards import Allows, HourlyThreshold, UnverifiedBudget
-from homing.lab.homing_policy import Homing, HomingGuarded
-from homing.lab.routers import DeliveryRate, Fixed, Government, Oracle, Router
+from homing.lab.acceptance import AcceptancePath, IntakePath, SharesPath
+from homing.lab.baseline_guards import GuardBaseline, HourlyThreshold, UnverifiedBudget
+from homing.lab.guarded_router import GuardedRouter
+from homing.lab.homing_policy import HomingGuardedRouter, HomingRouter
+from homing.lab.routers import DeliveryRateRouter, FixedRouter, GovernmentRouter, OracleRouter, Router
 from homing.lab.scenario import Scenario
 from homing.lab.world import World
 from homing.model import Strategy
 
 
-class Policy(msgspec.Struct, frozen=True):
+class LabPolicy(msgspec.Struct, frozen=True):
     """Who decides, and by which way messages are accepted. `with_blocks`: it hears of ranges of numbers."""
 
     router: Router
-    door: Accepts
+    door: AcceptancePath
     with_blocks: bool = False
 
 
-def _fixed(strategy: Strategy) -> Callable[[World], Policy]:
-    return lambda world: Policy(Fixed(world, strategy), ByShares(world))
+def _fixed(strategy: Strategy) -> Callable[[World], LabPolicy]:
+    return lambda world: LabPolicy(FixedRouter(world, strategy), SharesPath(world))
 
 
-def _guarded(makes: Callable[[World], Allows] | None) -> Callable[[World], Policy]:
-    def make(world: World) -> Policy:
+def _guarded(makes: Callable[[World], GuardBaseline] | None) -> Callable[[World], LabPolicy]:
+    def make(world: World) -> LabPolicy:
         guard = None if makes is None else makes(world)
-        router = Guarded(Fixed(world, Strategy.WEIGHTED), guard)
-        return Policy(router, WholeIntake(world, guard))
+        router = GuardedRouter(FixedRouter(world, Strategy.WEIGHTED), guard)
+        return LabPolicy(router, IntakePath(world, guard))
 
     return make
 
 
-def _homing(world: World) -> Policy:
+def _homing(world: World) -> LabPolicy:
     if world.scenario.goal == "routing":
-        return Policy(Homing(world), WholeIntake(world))
-    guarded = HomingGuarded(world)
-    return Policy(guarded, WholeIntake(world, enforcer=guarded.enforcer), with_blocks=True)
+        return LabPolicy(HomingRouter(world), IntakePath(world))
+    guarded = HomingGuardedRouter(world)
+    return LabPolicy(guarded, IntakePath(world, enforcer=guarded.enforcer), with_blocks=True)
 
 
-BASELINES: Final[Mapping[str, Callable[[World], Policy]]] = {
+BASELINES: Final[Mapping[str, Callable[[World], LabPolicy]]] = {
     "priority": _fixed(Strategy.PRIORITY),
     "least-cost": _fixed(Strategy.LEAST_COST),
     "round-robin": _fixed(Strategy.WEIGHTED),
-    "delivery-rate": lambda world: Policy(DeliveryRate(world), ByShares(world)),
-    "government": lambda world: Policy(Government(world), ByShares(world)),
+    "delivery-rate": lambda world: LabPolicy(DeliveryRateRouter(world), SharesPath(world)),
+    "government": lambda world: LabPolicy(GovernmentRouter(world), SharesPath(world)),
 }
 BY_MINUTE_S: Final = 60
 HOMING: Final = "homing"
 ORACLE: Final = "oracle"
-GUARDS: Final[Mapping[str, Callable[[World], Policy]]] = {
+GUARDS: Final[Mapping[str, Callable[[World], LabPolicy]]] = {
     "unverified-budget": _guarded(UnverifiedBudget),
     "hourly-threshold": _guarded(HourlyThreshold),
 }
 NONE: Final = "no-guard"
-POLICIES: Final[Mapping[str, Callable[[World], Policy]]] = {
+POLICIES: Final[Mapping[str, Callable[[World], LabPolicy]]] = {
     **BASELINES,
-    ORACLE: lambda world: Policy(Oracle(world), ByShares(world)),
+    ORACLE: lambda world: LabPolicy(OracleRouter(world), SharesPath(world)),
     NONE: _guarded(None),
     **GUARDS,
     HOMING: _homing,
@@ -78,8 +78,8 @@ def paced(scenario: Scenario, name: str) -> Scenario:
     return msgspec.structs.replace(scenario, tick_s=BY_MINUTE_S)
 
 
-def make(name: str, world: World) -> Policy:
+def make(name: str, world: World) -> LabPolicy:
     """Raises `OperatorError` for an unknown name."""
     if name not in POLICIES:
-        raise errors.OperatorError(f"there is no policy {name!r}: {', '.join(POLICIES)}")
+        raise errors.InvalidInput(f"there is no policy {name!r}: {', '.join(POLICIES)}")
     return POLICIES[name](world)

@@ -11,20 +11,20 @@ from typing import Final
 import msgspec
 
 from homing import errors
-from homing.accounts.catalogue import check_prefix, check_price
-from homing.kit import histogram, ids, money
+from homing.admin.catalogue import check_prefix, check_price
+from homing.common import histogram, ids, money
 from homing.lab.estimate import Estimate, Strata
+from homing.learning.adaptive import AdaptiveRouting
+from homing.learning.posteriors import RoutingLearner
 from homing.model import GENERAL, Strategy
-from homing.routing.adaptive import Adaptive
-from homing.routing.beliefs import Learner
-from homing.routing.board import rules_of
-from homing.routing.book import SharesBook
+from homing.routing.catalogue import Catalogue
+from homing.routing.catalogue_cache import rules_of
 from homing.routing.cells import CellKey
-from homing.routing.rules import wanted_of
-from homing.routing.tariff import Tariff
-from homing.states import TABLE, State
+from homing.routing.rules import route_request_of
+from homing.routing.share_table import ShareTable
+from homing.states import TABLE, MessageState
 from homing.statistics.delta import Delta, block_of, minute_of
-from homing.store.database import Connection, Record
+from homing.store.database import DatabaseConnection, Record
 
 PAGE: Final = 1_000
 THINK_S: Final = 60.0
@@ -33,7 +33,7 @@ COST_COLUMNS: Final = ("carrier", "prefix", "price")
 PRICE_COLUMNS: Final = ("prefix", "price")
 
 
-class Changes(msgspec.Struct, frozen=True):
+class ReplayChanges(msgspec.Struct, frozen=True):
     """What is to be different. `costs`: (carrier name, prefix) → micro-units a segment, laid over what is listed;
     `prices`: prefix → micro-units, laid over the general list; `strategy`: of every rule.
     """
@@ -43,7 +43,7 @@ class Changes(msgspec.Struct, frozen=True):
     strategy: Strategy | None = None
 
 
-class CarrierPart(msgspec.Struct, frozen=True):
+class ReplayCarrier(msgspec.Struct, frozen=True):
     """`messages` and `converted` as they were; `would` as they would have been."""
 
     carrier: str
@@ -68,7 +68,7 @@ class Replay(msgspec.Struct, frozen=True):
     would_revenue_micro: int
     would_uncosted: float
     unroutable: int
-    carriers: tuple[CarrierPart, ...]
+    carriers: tuple[ReplayCarrier, ...]
 
 
 def read_costs(path: Path) -> dict[tuple[str, str], int]:
@@ -87,7 +87,7 @@ def _read(path: Path, columns: Sequence[str]) -> list[tuple[str, str, int]]:
             rows = csv.DictReader(file)
             missing = [name for name in columns if name not in (rows.fieldnames or ())]
             if missing:
-                raise errors.OperatorError(f"{path}:1: the header must name the column {' and '.join(missing)}")
+                raise errors.InvalidInput(f"{path}:1: the header must name the column {' and '.join(missing)}")
             found = []
             for row in rows:
                 try:
@@ -95,18 +95,18 @@ def _read(path: Path, columns: Sequence[str]) -> list[tuple[str, str, int]]:
                     price = money.parse(row["price"] or "")
                     check_prefix(prefix)
                     check_price(price)
-                except (ValueError, errors.OperatorError) as error:
-                    raise errors.OperatorError(f"{path}:{rows.line_num}: {error}") from None
+                except (ValueError, errors.InvalidInput) as error:
+                    raise errors.InvalidInput(f"{path}:{rows.line_num}: {error}") from None
                 found.append(((row.get("carrier") or "").strip(), prefix, price))
             return found
     except OSError as error:
-        raise errors.OperatorError(f"{path} cannot be read: {error.strerror}") from None
+        raise errors.InvalidInput(f"{path} cannot be read: {error.strerror}") from None
     except (UnicodeDecodeError, csv.Error) as error:
-        raise errors.OperatorError(f"{path} is not a CSV file in UTF-8: {error}") from None
+        raise errors.InvalidInput(f"{path} is not a CSV file in UTF-8: {error}") from None
 
 
 async def replay(
-    connection: Connection, changes: Changes, since: datetime, until: datetime, account_id: int | None
+    connection: DatabaseConnection, changes: ReplayChanges, since: datetime, until: datetime, account_id: int | None
 ) -> Replay:
     """Reads the messages of a time one by one and tells what the changed settings would have made of them. `connection`
     is in a transaction. Raises `OperatorError` for a carrier that there is not.
@@ -114,8 +114,8 @@ async def replay(
     names = {row["carrier_id"]: row["name"] for row in await connection.fetch("carrier_list")}
     unknown = sorted({carrier for carrier, _prefix in changes.costs} - set(names.values()))
     if unknown:
-        raise errors.OperatorError(f"there is no carrier {unknown[0]!r}; `homing carrier list` shows them")
-    now, then = await _tariffs(connection, changes, names)
+        raise errors.InvalidInput(f"there is no carrier {unknown[0]!r}; `homing carrier list` shows them")
+    now, then = await _catalogues(connection, changes, names)
     learnt = _Learnt(then) if changes.strategy is Strategy.ADAPTIVE else None
     books = _Books(names)
     bounds = (ids.first_id_at(int(since.timestamp() * 1000)), ids.first_id_at(int(until.timestamp() * 1000)))
@@ -123,15 +123,17 @@ async def replay(
         if row["sent_at"] is None:
             books.unsent += 1
             continue
-        tariff = then
+        catalogue = then
         if learnt is not None:
             learnt.saw(row)
-            tariff = learnt.tariff
-        books.enter(row, now, tariff, changes)
+            catalogue = learnt.catalogue
+        books.enter(row, now, catalogue, changes)
     return books.whole()
 
 
-async def _tariffs(connection: Connection, changes: Changes, names: Mapping[int, str]) -> tuple[Tariff, Tariff]:
+async def _catalogues(
+    connection: DatabaseConnection, changes: ReplayChanges, names: Mapping[int, str]
+) -> tuple[Catalogue, Catalogue]:
     """The settings as they are and as they are changed. No carrier counts as down."""
     prices = [(row["account_id"], row["prefix"], row["price_micro"]) for row in await connection.fetch("tariff_prices")]
     costs = [(row["carrier_id"], row["prefix"], row["cost_micro"]) for row in await connection.fetch("tariff_costs")]
@@ -145,8 +147,8 @@ async def _tariffs(connection: Connection, changes: Changes, names: Mapping[int,
     other_rules = rules
     if changes.strategy is not None:
         other_rules = [msgspec.structs.replace(rule, strategy=changes.strategy) for rule in rules]
-    now = Tariff(prices, rules, carriers, (), costs)
-    then = Tariff(
+    now = Catalogue(prices, rules, carriers, (), costs)
+    then = Catalogue(
         ((account, prefix, micro) for (account, prefix), micro in other_prices.items()),
         other_rules,
         carriers,
@@ -166,7 +168,7 @@ class _Books:
         self._would_cost = self._would_uncosted = 0.0
         self.unsent = 0
 
-    def enter(self, row: Record, now: Tariff, then: Tariff, changes: Changes) -> None:
+    def enter(self, row: Record, now: Catalogue, then: Catalogue, changes: ReplayChanges) -> None:
         segments, converted = row["segments"], row["credited_at"] is not None
         cell = cell_of(row)
         was = self._was.setdefault(row["carrier_id"], [0, 0])
@@ -181,7 +183,7 @@ class _Books:
         self._cost += (cost or 0) * segments
         price = then.price(row["account_id"], row["number"]) if changes.prices else None
         price_micro = row["price_micro"] if price is None else price.micro
-        offered = then.offer(wanted_of(row), price_micro)
+        offered = then.offer(route_request_of(row), price_micro)
         if offered is None or not offered.groups:
             self._unroutable += 1
             return
@@ -198,7 +200,9 @@ class _Books:
 
     def whole(self) -> Replay:
         carriers = [
-            CarrierPart(self._names.get(carrier_id, str(carrier_id)), messages, converted, self._strata.of(carrier_id))
+            ReplayCarrier(
+                self._names.get(carrier_id, str(carrier_id)), messages, converted, self._strata.of(carrier_id)
+            )
             for carrier_id in self._strata.carriers()
             for messages, converted in [self._was.get(carrier_id, [0, 0])]
         ]
@@ -225,10 +229,10 @@ class _Learnt:
     would with a new one.
     """
 
-    def __init__(self, tariff: Tariff) -> None:
-        self._plain = self.tariff = tariff
-        self._learner = Learner()
-        self._adaptive = Adaptive(random.Random("replay"))  # noqa: S311 - draws of posteriors, repeatable
+    def __init__(self, catalogue: Catalogue) -> None:
+        self._plain = self.catalogue = catalogue
+        self._learner = RoutingLearner()
+        self._adaptive = AdaptiveRouting(random.Random("replay"))  # noqa: S311 - draws of posteriors, repeatable
         self._due: list[tuple[float, int, Delta]] = []
         self._thought_s = 0.0
         self._count = 0
@@ -251,10 +255,10 @@ class _Learnt:
         )
         self._learner.hear([Delta(*which, submitted=1, sent=1)])
         sent_s = row["sent_at"].timestamp()
-        state = State(row["state"])
+        state = MessageState(row["state"])
         if TABLE[state].final and row["final_at"] is not None:
             final_s = row["final_at"].timestamp()
-            is_delivered = state is State.DELIVERED
+            is_delivered = state is MessageState.DELIVERED
             self._wait(
                 final_s,
                 Delta(
@@ -280,7 +284,7 @@ class _Learnt:
         self._learner.hear(come)
         self._learner.think(now_s)
         decided = self._adaptive.decide(self._plain, self._learner, now_s)
-        self.tariff = self._plain.with_shares(SharesBook({key: one.shares for key, one in decided.items()}))
+        self.catalogue = self._plain.with_shares(ShareTable({key: one.shares for key, one in decided.items()}))
 
 
 def cell_of(row: Record) -> CellKey:

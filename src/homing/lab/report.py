@@ -11,17 +11,17 @@ import msgspec
 from homing.lab import cost
 from homing.lab.confidence import Mean, mean_of
 from homing.lab.figures import Figure, Runs, best_baseline, figures, refused_by, seeds_of, stopped_by
-from homing.lab.kept import KeptRuns
 from homing.lab.plan import Plan, policies_for
 from homing.lab.policies import ORACLE
-from homing.lab.pool import Task, cores, gather
-from homing.lab.result import Result
+from homing.lab.result import RunResult
 from homing.lab.scenario import Scenario
+from homing.lab.stored_runs import StoredRuns
+from homing.lab.worker_pool import RunTask, cores, gather
 
 Progress = Callable[[int, int], None]
 
 
-class Line(msgspec.Struct, frozen=True):
+class PolicyResult(msgspec.Struct, frozen=True):
     """A policy in a scenario, over its seeds. Costs are in USD for a conversion; shares 0..1."""
 
     scenario: str
@@ -36,7 +36,7 @@ class Line(msgspec.Struct, frozen=True):
     is_best_baseline: bool = False
 
 
-class Report(msgspec.Struct, frozen=True):
+class LabReport(msgspec.Struct, frozen=True):
     made_at: str
     quick: bool
     machine: str
@@ -45,22 +45,22 @@ class Report(msgspec.Struct, frozen=True):
     messages: int
     messages_per_s: float
     figures: tuple[Figure, ...]
-    lines: tuple[Line, ...]
+    lines: tuple[PolicyResult, ...]
     scenarios: tuple[Scenario, ...]
-    results: tuple[Result, ...]
+    results: tuple[RunResult, ...]
 
 
-def make(plan: Plan, watch: Progress, workers: int | None = None, kept: KeptRuns | None = None) -> Report:
+def make(plan: Plan, watch: Progress, workers: int | None = None, kept: StoredRuns | None = None) -> LabReport:
     """Runs the plan and gives the report. A quick one begins no further run once its time is over; runs that are `kept`
     are not made again.
     """
     began = time.monotonic()
 
-    def may_begin(_task: Task) -> bool:
+    def may_begin(_task: RunTask) -> bool:
         return plan.quick_s is None or time.monotonic() - began < plan.quick_s
 
     path_us = cost.measure(rounds=10 if plan.quick_s else 30)  # before the other core is busy with the runs
-    runs: dict[tuple[str, int, str], Result] = {}
+    runs: dict[tuple[str, int, str], RunResult] = {}
     tasks = []
     for task in plan.tasks:
         had = [] if kept is None else [kept.find(task.scenario, task.seed, policy) for policy in task.policies]
@@ -78,7 +78,7 @@ def make(plan: Plan, watch: Progress, workers: int | None = None, kept: KeptRuns
     took_s = time.monotonic() - began
     messages = sum(result.messages + sum(one.messages for one in result.attacks) for result in runs.values())
     busy_s = sum(result.cpu_s for result in runs.values())
-    return Report(
+    return LabReport(
         datetime.now(UTC).isoformat(timespec="seconds"),
         plan.quick_s is not None,
         machine(),
@@ -93,7 +93,7 @@ def make(plan: Plan, watch: Progress, workers: int | None = None, kept: KeptRuns
     )
 
 
-def lines(scenarios: Sequence[Scenario], runs: Runs) -> list[Line]:
+def lines(scenarios: Sequence[Scenario], runs: Runs) -> list[PolicyResult]:
     made = []
     for scenario in scenarios:
         best = best_baseline(runs, scenario)
@@ -113,7 +113,7 @@ def lines(scenarios: Sequence[Scenario], runs: Runs) -> list[Line]:
             }
             is_guard = scenario.goal == "guard"
             made.append(
-                Line(
+                PolicyResult(
                     scenario.name,
                     policy,
                     len(mine),
@@ -129,7 +129,7 @@ def lines(scenarios: Sequence[Scenario], runs: Runs) -> list[Line]:
     return made
 
 
-def document(report: Report) -> dict[str, object]:
+def document(report: LabReport) -> dict[str, object]:
     """For programs: everything but the runs' courses."""
     return {
         "made_at": report.made_at,

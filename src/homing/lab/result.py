@@ -6,8 +6,8 @@ from typing import Final
 import msgspec
 import numpy as np
 
+from homing.lab.counts import RunCounts
 from homing.lab.scenario import AttackKind, Scenario
-from homing.lab.tally import Tally
 from homing.lab.world import World
 
 SHIFTED_SHARE: Final = 0.10
@@ -31,7 +31,7 @@ class AttackResult(msgspec.Struct, frozen=True):
         return 1 - self.spent_micro / self.wanted_micro if self.wanted_micro else 1.0
 
 
-class Result(msgspec.Struct, frozen=True):
+class RunResult(msgspec.Struct, frozen=True):
     """Of one scenario, seed and policy; counted from `measure_from_h` on. `cpu_s`: what the run took of a core."""
 
     scenario: str
@@ -75,11 +75,11 @@ class Result(msgspec.Struct, frozen=True):
         return self.refused / self.people if self.people else 0.0
 
 
-def result_of(world: World, policy: str, tally: Tally, cpu_s: float) -> Result:
+def result_of(world: World, policy: str, tally: RunCounts, cpu_s: float) -> RunResult:
     scenario = world.scenario
     since = int(scenario.measure_from_h * 60)
     late = since + int((world.minutes - since) * (1 - LATE_PART))
-    return Result(
+    return RunResult(
         scenario.name,
         world.seed,
         policy,
@@ -116,7 +116,7 @@ def shift_begins_s(scenario: Scenario) -> float | None:
     return None
 
 
-def _shift_s(world: World, tally: Tally) -> float | None:
+def _shift_s(world: World, tally: RunCounts) -> float | None:
     """Seconds from the loss until the carrier's share is below a tenth; where it never is, until the end."""
     scenario = world.scenario
     begins_s = shift_begins_s(scenario)
@@ -133,7 +133,7 @@ def _shift_s(world: World, tally: Tally) -> float | None:
     return scenario.hours * 3600 - begins_s
 
 
-def _course(tally: Tally) -> tuple[tuple[float, ...], ...]:
+def _course(tally: RunCounts) -> tuple[tuple[float, ...], ...]:
     parts = []
     for minute in range(0, len(tally.messages) - 1, COURSE_MIN):
         counts = tally.messages[minute : minute + COURSE_MIN].sum(axis=0)

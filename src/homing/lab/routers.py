@@ -7,12 +7,12 @@ from typing import Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from homing.lab.reports import START_MINUTE
-from homing.lab.tariffs import one_rule, rules_by_network, tariff
+from homing.lab.catalogues import catalogue, one_rule, rules_by_network
+from homing.lab.event_queue import START_MINUTE
 from homing.lab.world import World, worth_micro
 from homing.model import Strategy
-from homing.routing.rules import Rule
-from homing.routing.tariff import Tariff
+from homing.routing.catalogue import Catalogue
+from homing.routing.rules import RouteRule
 from homing.statistics.delta import Delta
 
 
@@ -26,7 +26,7 @@ class Router(Protocol):
     def think(self, now_s: float) -> None:
         """Called before each tick's messages; `now_s` is from the scenario's beginning."""
 
-    def tariff(self) -> Tariff: ...
+    def catalogue(self) -> Catalogue: ...
 
 
 class _Kept:
@@ -36,17 +36,17 @@ class _Kept:
         self._world = world
         self._changes = np.any(np.diff(world.truth.cost_micro, axis=0) != 0, axis=(1, 2)).tolist()
         self._minute = -1
-        self._made: Tariff | None = None
+        self._made: Catalogue | None = None
 
-    def get(self, rules: Callable[[], Sequence[Rule]], minute: int, is_changed: bool) -> Tariff:
+    def get(self, rules: Callable[[], Sequence[RouteRule]], minute: int, is_changed: bool) -> Catalogue:
         minute = min(minute, len(self._changes))
         if self._made is None or is_changed or any(self._changes[self._minute : minute]):
-            self._made = tariff(self._world, rules(), minute)
+            self._made = catalogue(self._world, rules(), minute)
         self._minute = minute
         return self._made
 
 
-class Fixed:
+class FixedRouter:
     """Static priority, least cost and round robin: the real strategies, which listen to nobody."""
 
     listens: bool = False
@@ -62,11 +62,11 @@ class Fixed:
     def think(self, now_s: float) -> None:
         self._minute = int(now_s // 60)
 
-    def tariff(self) -> Tariff:
+    def catalogue(self) -> Catalogue:
         return self._kept.get(lambda: self._rules, self._minute, False)
 
 
-class DeliveryRate:
+class DeliveryRateRouter:
     """Nine in ten messages of a network go by the carrier whose receipts said "delivered" most in the last hour, one in
     ten by the others. Messages of the last two minutes are not held against anybody; equal ones: the cheaper.
     """
@@ -79,8 +79,8 @@ class DeliveryRate:
     def __init__(self, world: World) -> None:
         self._world = world
         self._kept = _Kept(world)
-        self._sent: Cohorts = Cohorts()
-        self._delivered: Cohorts = Cohorts()
+        self._sent: MinuteCounts = MinuteCounts()
+        self._delivered: MinuteCounts = MinuteCounts()
         self._shares: dict[str, Sequence[float]] = {}
         self._minute = -1
         self._is_changed = True
@@ -110,13 +110,13 @@ class DeliveryRate:
         self._sent.forget(now - self.WINDOW_MIN)
         self._delivered.forget(now - self.WINDOW_MIN)
 
-    def tariff(self) -> Tariff:
+    def catalogue(self) -> Catalogue:
         changed, self._is_changed = self._is_changed, False
         equal = [1 / len(self._world.scenario.carriers)] * len(self._world.scenario.carriers)
         return self._kept.get(lambda: rules_by_network(self._world, self._shares, equal), self._minute, changed)
 
 
-class Government:
+class GovernmentRouter:
     """The public rule of a government sender, for any number of carriers. Shares begin equal. A carrier is slow when at
     least 15 % of its last 15 minutes' messages had no "delivered" within 5 minutes; while at least one is slow and one
     is not, each slow one gives 10 points to those that are not, at most every 5 minutes. Without that, shares drift
@@ -137,8 +137,8 @@ class Government:
         count = len(world.scenario.carriers)
         self._equal = 1 / count
         self._shares = [self._equal] * count
-        self._sent = Cohorts()
-        self._in_time = Cohorts()
+        self._sent = MinuteCounts()
+        self._in_time = MinuteCounts()
         self._minute = -1
         self._moved_at = self._drifted_at = -self.WINDOW_MIN
         self._is_changed = True
@@ -188,12 +188,12 @@ class Government:
             self._shares = [share + (self._equal - share) * part for share in self._shares]
             self._is_changed = True
 
-    def tariff(self) -> Tariff:
+    def catalogue(self) -> Catalogue:
         changed, self._is_changed = self._is_changed, False
         return self._kept.get(lambda: one_rule(self._world, Strategy.WEIGHTED, self._shares), self._minute, changed)
 
 
-class Oracle:
+class OracleRouter:
     """Knows every carrier's true chances at each minute, and takes the one that the objective names: of those whose
     conversion rate is at least the floor's part of the best, the least cost per conversion; with a worth, the greatest
     worth less cost.
@@ -217,11 +217,11 @@ class Oracle:
         self._is_changed |= self._minute < 0 or any(self._changes[self._minute : minute])
         self._minute = minute
 
-    def tariff(self) -> Tariff:
+    def catalogue(self) -> Catalogue:
         changed, self._is_changed = self._is_changed, False
         return self._kept.get(self._rules, self._minute, changed)
 
-    def _rules(self) -> Sequence[Rule]:
+    def _rules(self) -> Sequence[RouteRule]:
         best = self._best[self._minute]
         count = len(self._world.scenario.carriers)
         shares = {place.network: _leaning(count, int(best[place.country_index]), 1.0) for place in self._world.places}
@@ -250,7 +250,7 @@ def best_carriers(world: World) -> NDArray[np.int64]:
     return least
 
 
-class Cohorts:
+class MinuteCounts:
     """Counts by network, minute of submit and carrier."""
 
     def __init__(self) -> None:

@@ -5,26 +5,28 @@ from collections.abc import Callable
 
 import numpy as np
 
-from homing.lab.door import Accepts
-from homing.lab.fate import Fates
-from homing.lab.reports import Calendar
+from homing.lab.acceptance import AcceptancePath
+from homing.lab.counts import RunCounts
+from homing.lab.event_queue import EventQueue
+from homing.lab.outcomes import OutcomeModel
 from homing.lab.routers import Router
-from homing.lab.tally import Tally
 from homing.lab.world import NEED, SPAN_MIN, Needs, World
 
 Watch = Callable[[int, int], None]
 """Told after each span of traffic: spans done, of how many."""
 
 
-def run(world: World, router: Router, door: Accepts, with_blocks: bool = False, watch: Watch | None = None) -> Tally:
+def run(
+    world: World, router: Router, door: AcceptancePath, with_blocks: bool = False, watch: Watch | None = None
+) -> RunCounts:
     """Sends everybody's messages and gives the books. `with_blocks`: facts name ranges of numbers, as guards need.
 
     In each tick first what is known by its beginning is heard, then the policy thinks, then the messages that come
     during it are accepted: no choice rests on anything later than itself.
     """
-    tally = Tally.of(world)
-    calendar = Calendar(world, with_blocks) if router.listens else None
-    fates = Fates(world, tally, calendar)
+    tally = RunCounts.of(world)
+    calendar = EventQueue(world, with_blocks) if router.listens else None
+    fates = OutcomeModel(world, tally, calendar)
     tick_s = world.scenario.tick_s
     again: defaultdict[int, list[Needs]] = defaultdict(list)
     span, waiting, upto = 0, np.zeros(0, NEED), 0
@@ -46,7 +48,7 @@ def run(world: World, router: Router, door: Accepts, with_blocks: bool = False, 
             continue
         if len(world.scenario.apps) > 1:
             needs = needs[np.argsort(needs["app"], kind="stable")]
-        carrier = door.accept(needs, router.tariff(), now_s)
+        carrier = door.accept(needs, router.catalogue(), now_s)
         later = fates.settle(needs, carrier, tick)
         if len(later):
             due = np.maximum((later["at_s"] // tick_s).astype(np.int64), tick + 1)

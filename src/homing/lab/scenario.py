@@ -12,7 +12,7 @@ from typing import Annotated, Final, Literal, TypeGuard
 import msgspec
 
 from homing import errors, limits
-from homing.kit import money
+from homing.common import money
 
 Chance = Annotated[float, msgspec.Meta(ge=0, le=1)]
 Positive = Annotated[float, msgspec.Meta(gt=0)]
@@ -34,7 +34,7 @@ class _Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     pass
 
 
-class Network(_Part, frozen=True, kw_only=True):
+class ScenarioNetwork(_Part, frozen=True, kw_only=True):
     """A range of numbers with one operator. `prefix` begins them all, `digits` is their length."""
 
     prefix: Digits
@@ -43,16 +43,16 @@ class Network(_Part, frozen=True, kw_only=True):
     people: Annotated[int, msgspec.Meta(ge=1, le=100_000_000)] = 200_000
 
 
-class Country(_Part, frozen=True, kw_only=True):
+class ScenarioCountry(_Part, frozen=True, kw_only=True):
     """Where people live. `price`: what the customer pays a segment; None: one and a half of the dearest carrier's."""
 
     code: Code
-    networks: Annotated[tuple[Network, ...], msgspec.Meta(min_length=1)]
+    networks: Annotated[tuple[ScenarioNetwork, ...], msgspec.Meta(min_length=1)]
     share: NotNegative = 1.0
     price: str | None = None
 
 
-class App(_Part, frozen=True, kw_only=True):
+class ScenarioApp(_Part, frozen=True, kw_only=True):
     """`conversion`: how many of those who get a code come back with it; the time they take is lognormal.
 
     `reports`: whether the customer tells us of it; `stops_reporting_at_h`: when it ceases to.
@@ -67,7 +67,7 @@ class App(_Part, frozen=True, kw_only=True):
     stops_reporting_at_h: NotNegative | None = None
 
 
-class Change(_Part, frozen=True, kw_only=True):
+class ScenarioChange(_Part, frozen=True, kw_only=True):
     """What is different with a carrier from `from_h` until `until_h` (None: for good). None: as before.
 
     `delivered` replaces the chance; `delivered_factor` multiplies it; over `ramp_h` the change comes gradually.
@@ -84,7 +84,7 @@ class Change(_Part, frozen=True, kw_only=True):
     price: str | None = None
 
 
-class Carrier(_Part, frozen=True, kw_only=True):
+class ScenarioCarrier(_Part, frozen=True, kw_only=True):
     """A way out. `delivered`: the chance that a message reaches its person, `delivered_in` by country.
 
     Receipts: `honest` tell what became of the message when it is known, `fake` always tell "delivered" after a time of
@@ -106,7 +106,7 @@ class Carrier(_Part, frozen=True, kw_only=True):
     fake_s_median: Positive = 3.0
     fake_s_sigma: NotNegative = 0.02
     drift: NotNegative = 0.0
-    changes: tuple[Change, ...] = ()
+    changes: tuple[ScenarioChange, ...] = ()
 
 
 class People(_Part, frozen=True, kw_only=True):
@@ -139,7 +139,7 @@ class Attack(_Part, frozen=True, kw_only=True):
     app: Name | None = None
 
 
-class Event(_Part, frozen=True, kw_only=True):
+class ScenarioEvent(_Part, frozen=True, kw_only=True):
     """Real people in unusual number. `flash-sale`: the rate times `factor`, in `country` or everywhere. `launch`:
     people of a country (listed with share 0) begin to come, up to `rate_per_s` over `ramp_h`.
     """
@@ -176,12 +176,12 @@ class Scenario(_Part, frozen=True, kw_only=True):
     worth: str | None = None
     quality_floor: Chance = 0.9
     text: str = "Your code is 123456. Do not share it."
-    countries: Annotated[tuple[Country, ...], msgspec.Meta(min_length=1, max_length=64)]
-    apps: Annotated[tuple[App, ...], msgspec.Meta(min_length=1, max_length=16)]
-    carriers: Annotated[tuple[Carrier, ...], msgspec.Meta(min_length=1, max_length=16)]
+    countries: Annotated[tuple[ScenarioCountry, ...], msgspec.Meta(min_length=1, max_length=64)]
+    apps: Annotated[tuple[ScenarioApp, ...], msgspec.Meta(min_length=1, max_length=16)]
+    carriers: Annotated[tuple[ScenarioCarrier, ...], msgspec.Meta(min_length=1, max_length=16)]
     people: People = People()
     attacks: tuple[Attack, ...] = ()
-    events: tuple[Event, ...] = ()
+    events: tuple[ScenarioEvent, ...] = ()
 
 
 def read(text: str, where: str) -> Scenario:
@@ -189,12 +189,12 @@ def read(text: str, where: str) -> Scenario:
     try:
         scenario = msgspec.toml.decode(text, type=Scenario)
     except msgspec.ValidationError as error:
-        raise errors.OperatorError(f"{where}: {error}") from None
+        raise errors.InvalidInput(f"{where}: {error}") from None
     except (msgspec.DecodeError, ValueError) as error:
-        raise errors.OperatorError(f"{where} is not TOML: {error}") from None
+        raise errors.InvalidInput(f"{where} is not TOML: {error}") from None
     wrong = list(_faults(scenario))
     if wrong:
-        raise errors.OperatorError("\n".join(f"{where}: {fault}" for fault in wrong))
+        raise errors.InvalidInput("\n".join(f"{where}: {fault}" for fault in wrong))
     return scenario
 
 
@@ -202,9 +202,9 @@ def load(path: Path) -> Scenario:
     try:
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError:
-        raise errors.OperatorError(f"{path} is not UTF-8 text") from None
+        raise errors.InvalidInput(f"{path} is not UTF-8 text") from None
     except OSError as error:
-        raise errors.OperatorError(f"{path} cannot be read: {error.strerror}") from None
+        raise errors.InvalidInput(f"{path} cannot be read: {error.strerror}") from None
     return read(text, str(path))
 
 

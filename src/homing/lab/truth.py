@@ -4,14 +4,14 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from homing.lab.scenario import Carrier, Change, Receipts, Scenario, micro
+from homing.lab.scenario import Receipts, Scenario, ScenarioCarrier, ScenarioChange, micro
 
 RECEIPTS: tuple[Receipts, ...] = ("honest", "fake", "none")
 MARGIN = 1.5
 """Of a country's price over its dearest carrier, where the scenario names none."""
 
 
-class Truth(msgspec.Struct, frozen=True):
+class TrueRates(msgspec.Struct, frozen=True):
     """By minute from the beginning, country (as listed) and carrier (as listed)."""
 
     delivered: NDArray[np.float64]  # [minute, country, carrier] chance that a message reaches its person
@@ -24,7 +24,7 @@ class Truth(msgspec.Struct, frozen=True):
         return min(int(at_s // 60), len(self.delivered) - 1)
 
 
-def build(scenario: Scenario, generator: np.random.Generator) -> Truth:
+def build(scenario: Scenario, generator: np.random.Generator) -> TrueRates:
     """The tables of one seed: drift is the only thing in them that is drawn."""
     minutes = int(np.ceil(scenario.hours * 60)) + 1
     hours = np.arange(minutes) / 60
@@ -56,10 +56,10 @@ def build(scenario: Scenario, generator: np.random.Generator) -> Truth:
         int(cost[:, c].max() * MARGIN) if country.price is None else micro(country.price)
         for c, country in enumerate(scenario.countries)
     ]
-    return Truth(delivered, latency, receipts, cost, np.array(prices, np.int64))
+    return TrueRates(delivered, latency, receipts, cost, np.array(prices, np.int64))
 
 
-def _part(change: Change, hours: NDArray[np.float64]) -> NDArray[np.float64]:
+def _part(change: ScenarioChange, hours: NDArray[np.float64]) -> NDArray[np.float64]:
     """How much of a change holds at each time, 0..1."""
     risen = (hours - change.from_h) / change.ramp_h if change.ramp_h else np.where(hours >= change.from_h, 1.0, 0.0)
     part = np.clip(risen, 0.0, 1.0)
@@ -68,7 +68,7 @@ def _part(change: Change, hours: NDArray[np.float64]) -> NDArray[np.float64]:
     return part
 
 
-def _changed(chance: NDArray[np.float64], change: Change, part: NDArray[np.float64]) -> NDArray[np.float64]:
+def _changed(chance: NDArray[np.float64], change: ScenarioChange, part: NDArray[np.float64]) -> NDArray[np.float64]:
     if change.delivered is not None:
         return chance + part * (change.delivered - chance)
     if change.delivered_factor is not None:
@@ -76,7 +76,7 @@ def _changed(chance: NDArray[np.float64], change: Change, part: NDArray[np.float
     return chance
 
 
-def _walk(carrier: Carrier, minutes: int, generator: np.random.Generator) -> NDArray[np.float64]:
+def _walk(carrier: ScenarioCarrier, minutes: int, generator: np.random.Generator) -> NDArray[np.float64]:
     steps = generator.standard_normal(minutes)  # drawn for every carrier, so that one's drift leaves the others' alone
     walk: NDArray[np.float64] = np.cumsum(steps) * (carrier.drift / np.sqrt(24 * 60))
     return walk

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from homing import errors, limits
 from homing.lab import truth as truths
-from homing.lab.scenario import Attack, Event, Scenario, micro
+from homing.lab.scenario import Attack, Scenario, ScenarioEvent, micro
 from homing.text.numbers import Numbering
 
 START_S: Final = 1_767_571_200  # 2026-01-05T00:00:00Z, a Monday; unix time has no summer time and no leap seconds
@@ -51,7 +51,7 @@ NEED: Final = np.dtype(
 Needs = NDArray[np.void]
 
 
-class Place(msgspec.Struct, frozen=True):
+class NetworkOfCountry(msgspec.Struct, frozen=True):
     """A network of a country, as the numbering table tells it."""
 
     country: str
@@ -88,7 +88,7 @@ class World:
         self.ticks = int(scenario.hours * 3600 // scenario.tick_s)
         self.minutes = int(np.ceil(scenario.hours * 60))
         self.truth = truths.build(scenario, self._generator(0))
-        self.places: list[Place] = []
+        self.places: list[NetworkOfCountry] = []
         self._place_of: dict[tuple[str, str], int] = {}
         self._samples: list[str] = []
         self._blocks: dict[int, int] = {}
@@ -136,13 +136,13 @@ class World:
         if key not in self._place_of:
             codes = [country.code for country in self.scenario.countries]
             if found.country not in codes:
-                raise errors.OperatorError(
+                raise errors.InvalidInput(
                     f"{self.scenario.name}: {whose} begins with {number[:8]}, which is in "
                     f"{found.country or 'no country'}; the scenario lists {', '.join(codes)}"
                 )
             self._place_of[key] = len(self.places)
             self._samples.append(number)
-            self.places.append(Place(*key, codes.index(found.country), found.mcc, found.mnc))
+            self.places.append(NetworkOfCountry(*key, codes.index(found.country), found.mcc, found.mnc))
         return self._place_of[key]
 
     def _read_networks(self, generator: np.random.Generator) -> list[tuple[int, float, _Network]]:
@@ -153,7 +153,7 @@ class World:
                 what = f"the network {network.prefix} of {country.code}"
                 place = self._place_at(network.prefix.ljust(network.digits, "0"), what)
                 if self.places[place].country_index != index:
-                    raise errors.OperatorError(
+                    raise errors.InvalidInput(
                         f"{self.scenario.name}: {what} is in {self.places[place].country} by its number"
                     )
                 room = 10 ** (network.digits - len(network.prefix))
@@ -182,7 +182,7 @@ class World:
         return sources
 
     def _event(
-        self, event: Event, hours: NDArray[np.float64], day: NDArray[np.float64], shares: Sequence[float]
+        self, event: ScenarioEvent, hours: NDArray[np.float64], day: NDArray[np.float64], shares: Sequence[float]
     ) -> _Source:
         during = (hours >= event.from_h) & (hours < event.from_h + event.hours)
         codes = [country.code for country in self.scenario.countries]

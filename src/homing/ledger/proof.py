@@ -8,7 +8,7 @@ from homing.store.database import Database
 STATEMENTS = ("prove_balances", "prove_submissions", "prove_refunds", "prove_outcomes", "prove_prices")
 
 
-class Difference(msgspec.Struct, frozen=True):
+class LedgerDifference(msgspec.Struct, frozen=True):
     """Two figures that should be equal (micro-units, or a count where the name says so)."""
 
     account_id: int
@@ -17,18 +17,18 @@ class Difference(msgspec.Struct, frozen=True):
     computed: int
 
 
-class Proof(msgspec.Struct, frozen=True):
+class LedgerProof(msgspec.Struct, frozen=True):
     accounts: int
     entries: int
     messages: int
-    differences: list[Difference]
+    differences: list[LedgerDifference]
 
     @property
     def holds(self) -> bool:
         return not self.differences
 
 
-async def prove(database: Database, account_id: int | None = None) -> Proof:
+async def prove(database: Database, account_id: int | None = None) -> LedgerProof:
     """Proves all accounts or one, on one snapshot: traffic may go on meanwhile."""
     async with database.connection() as connection:
         transaction = connection.raw.transaction(isolation="repeatable_read", readonly=True)
@@ -36,13 +36,13 @@ async def prove(database: Database, account_id: int | None = None) -> Proof:
         try:
             slow_s = limits.DATABASE_SLOW_TIMEOUT_S
             counted = await connection.fetch("prove_counts", account_id, timeout_s=slow_s)
-            found: list[Difference] = []
+            found: list[LedgerDifference] = []
             for statement in STATEMENTS:
                 rows = await connection.fetch(statement, account_id, timeout_s=slow_s)
                 found.extend(
-                    Difference(row["account_id"], row["what"], int(row["recorded"]), int(row["computed"]))
+                    LedgerDifference(row["account_id"], row["what"], int(row["recorded"]), int(row["computed"]))
                     for row in rows
                 )
         finally:
             await transaction.rollback()
-    return Proof(counted[0]["accounts"], counted[0]["entries"], counted[0]["messages"], found)
+    return LedgerProof(counted[0]["accounts"], counted[0]["entries"], counted[0]["messages"], found)

@@ -7,9 +7,9 @@ from datetime import UTC
 from typing import Any, Final
 
 from homing import limits
-from homing.kit.csv_cells import plain_cell
-from homing.kit.money import trimmed
-from homing.model import Book, EntryKind
+from homing.common.csv_cells import plain_cell
+from homing.common.money import trimmed
+from homing.model import LedgerAccount, PostingKind
 from homing.store.database import Database, Record
 
 COLUMNS: Final = (
@@ -23,7 +23,7 @@ COLUMNS: Final = (
     "message_id",
     "reason",
 )
-PURSES: Final = (Book.GIFT, Book.BALANCE)
+PURSES: Final = (LedgerAccount.GIFT, LedgerAccount.BALANCE)
 """The books that a customer holds; every entry has one of them on one side."""
 
 
@@ -34,9 +34,9 @@ async def read_statement(
     return await database.fetch("ledger_entries", account_id, before_id, rows_max)
 
 
-def effect(entry: Mapping[str, Any]) -> tuple[Book, int]:
+def effect(entry: Mapping[str, Any]) -> tuple[LedgerAccount, int]:
     """Which purse of the account an entry moves, and by how much: micro-units, below zero where it takes."""
-    from_book, to_book = Book(entry["from_book"]), Book(entry["to_book"])
+    from_book, to_book = LedgerAccount(entry["from_book"]), LedgerAccount(entry["to_book"])
     if to_book in PURSES:
         return to_book, int(entry["amount_micro"])
     return from_book, -int(entry["amount_micro"])
@@ -56,7 +56,7 @@ def _line(entry: Record, currency: str) -> Sequence[object]:
     return (
         entry["entry_id"],
         entry["at"].astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        EntryKind(entry["kind"]).name.lower(),
+        PostingKind(entry["kind"]).name.lower(),
         book.name.lower(),
         trimmed(micro),
         currency,

@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 
 from homing import limits
-from homing.kit import ids
-from homing.kit.batching import Batcher
+from homing.common import ids
+from homing.common.batching import Batcher
 from homing.store.database import Database, Record
 
 Wanted = tuple[int, int]  # account_id, message_id
 
 
-class Lookup:
+class MessageLookup:
     """Reads messages; another account's messages do not exist here. Rows carry `submitted_at`, from
     the id, and `state_seen`, in which a message under a carrier's claim is sending."""
 

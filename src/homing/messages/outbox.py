@@ -10,12 +10,12 @@ import msgspec
 from homing import limits
 from homing.dialects.base import Dialects, NewPush
 from homing.messages import smpp_form
-from homing.store.database import Connection
+from homing.store.database import DatabaseConnection
 
 LEASE: Final = timedelta(seconds=limits.PUSH_LEASE_S)
 
 
-class Claimed(msgspec.Struct, frozen=True):
+class ClaimedPush(msgspec.Struct, frozen=True):
     """A push that a process has claimed until the lease of its row ends. `attempts`: with the one that it now has."""
 
     account_id: int
@@ -29,7 +29,7 @@ class Claimed(msgspec.Struct, frozen=True):
     attempts_replayed: int
 
 
-class Handover(Protocol):
+class LocalDelivery(Protocol):
     """Who posts pushes in this process: takes fresh ones at once, so that nobody has to look for them."""
 
     def has_room(self, account_id: int, taken: Counter[int]) -> bool:
@@ -40,7 +40,7 @@ class Handover(Protocol):
         """Until when what it takes now is its own, by the clock that it claims by."""
         ...
 
-    def serve(self, claimed: Sequence[Claimed]) -> None: ...
+    def serve(self, claimed: Sequence[ClaimedPush]) -> None: ...
 
 
 class Outbox:
@@ -49,18 +49,18 @@ class Outbox:
     A message's further pushes wait for their turn: nothing may overtake what was owed before it.
     """
 
-    def __init__(self, dialects: Dialects, handover: Handover | None = None) -> None:
+    def __init__(self, dialects: Dialects, handover: LocalDelivery | None = None) -> None:
         self.dialects = dialects
         self._handover = handover
-        self._claimed: list[Claimed] = []
+        self._claimed: list[ClaimedPush] = []
 
-    async def add(self, transaction: Connection, pushes: Sequence[NewPush]) -> None:
+    async def add(self, transaction: DatabaseConnection, pushes: Sequence[NewPush]) -> None:
         alone = self._within_room([push for push in pushes if push.is_only])
         if self._handover and alone:
             rows = await transaction.fetch("pushes_add_claimed", *_columns(alone), self._handover.leased_until())
             ids = {row["message_id"]: row["push_id"] for row in rows}
             self._claimed += [
-                Claimed(
+                ClaimedPush(
                     push.account_id,
                     ids[push.message_id],
                     push.message_id,
@@ -97,7 +97,7 @@ def lane_of(push: NewPush) -> int:
     return push.account_id % limits.PUSH_LANES if push.url else smpp_form.LANE
 
 
-async def add_pushes(transaction: Connection, pushes: Sequence[NewPush]) -> None:
+async def add_pushes(transaction: DatabaseConnection, pushes: Sequence[NewPush]) -> None:
     """Puts them into the outbox, due at once."""
     await transaction.execute("pushes_add", *_columns(pushes))
 

@@ -4,12 +4,12 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from homing.kit.money import trimmed
-from homing.kit.spread import mix
-from homing.messages.phrases import Phrase
-from homing.messages.reason_words import reason_phrase
+from homing.common.mixing import mix64
+from homing.common.money import trimmed
+from homing.i18n.phrases import Phrase
+from homing.i18n.reasons import reason_phrase
 from homing.reasons import Reason, ReasonCode, decode_reason, plain_reason
-from homing.store.database import Connection
+from homing.store.database import DatabaseConnection
 
 SOURCES: Final[Mapping[str, Phrase]] = {
     "conversions": Phrase("conversions"),
@@ -20,7 +20,7 @@ Choice = tuple[Phrase, Phrase]  # what, and the rest
 
 
 def route_reasons(notes: Mapping[str, Any]) -> Sequence[Reason]:
-    """What a message's notes hold of its route (routing/choose.py)."""
+    """What a message's notes hold of its route (routing/selection.py)."""
     noted = notes.get("route", [])
     return [plain_reason(one) for one in (noted if isinstance(noted, list) else [noted])]
 
@@ -31,7 +31,7 @@ def route_phrases(reasons: Sequence[Reason]) -> Iterator[Phrase]:
         yield reason_phrase(reason)
 
 
-async def read_choice(connection: Connection, message: Mapping[str, Any]) -> Sequence[Choice]:
+async def read_choice(connection: DatabaseConnection, message: Mapping[str, Any]) -> Sequence[Choice]:
     """What an adaptive route's choice rested on: its candidates, and the draw. Empty for other routes."""
     reasons = route_reasons(json.loads(message["notes"] or "{}"))
     values = next((reason.values for reason in reasons if reason.code is ReasonCode.ROUTE_SHARES), {})
@@ -75,8 +75,8 @@ def _candidate(one: Mapping[str, Any], names: Mapping[int, str]) -> Phrase:
 def _draw(
     message: Mapping[str, Any], candidates: Sequence[Mapping[str, Any]], total: int, names: Mapping[int, str]
 ) -> Phrase:
-    """The same draw as in routing/choose.py: through the candidates in the order of their routes."""
-    ticket = mix(message["message_id"]) % total
+    """The same draw as in routing/selection.py: through the candidates in the order of their routes."""
+    ticket = mix64(message["message_id"]) % total
     if total != sum(max(1, one["share"]) for one in candidates):
         return Phrase(
             "{ticket} of {total}, among those of the candidates that could be used", ticket=ticket, total=total

@@ -13,7 +13,7 @@ from typing import Final
 import msgspec
 
 from homing import limits
-from homing.kit import ids
+from homing.common import ids
 from homing.store.database import Database, Record
 
 MILLISECOND: Final = 1 << ids.SHIFT
@@ -23,7 +23,7 @@ DAY: Final = DAY_MS << ids.SHIFT
 WIDER: Final = 4
 
 
-class Key(enum.StrEnum):
+class MessageKey(enum.StrEnum):
     """What finds a handful of messages."""
 
     NUMBER = "number"
@@ -33,13 +33,13 @@ class Key(enum.StrEnum):
 
 STATEMENTS: Final = {
     None: "search_latest",
-    Key.NUMBER: "search_number",
-    Key.REFERENCE: "search_reference",
-    Key.CARRIER_REF: "search_carrier_ref",
+    MessageKey.NUMBER: "search_number",
+    MessageKey.REFERENCE: "search_reference",
+    MessageKey.CARRIER_REF: "search_carrier_ref",
 }
 
 
-class Wanted(msgspec.Struct, frozen=True):
+class MessageFilter(msgspec.Struct, frozen=True):
     """None, and an empty `states`: any. Ids from `first_id` up to, and without, `beyond_id`."""
 
     account_id: int | None = None
@@ -47,7 +47,7 @@ class Wanted(msgspec.Struct, frozen=True):
     states: tuple[int, ...] = ()
     first_id: int = 0
     beyond_id: int = ids.ID_MAX
-    key: Key | None = None
+    key: MessageKey | None = None
     value: str = ""
 
     @property
@@ -56,7 +56,7 @@ class Wanted(msgspec.Struct, frozen=True):
         return self.carrier_id is None and not self.states
 
 
-class Found(msgspec.Struct, frozen=True):
+class FoundMessages(msgspec.Struct, frozen=True):
     """Rows of `messages_listed`, the latest first. `stopped_id`: below it nothing was looked at, as that was enough
     work; None: the search came to its end, or found as many as were asked for. `looked` is how many it looked at.
     """
@@ -67,8 +67,8 @@ class Found(msgspec.Struct, frozen=True):
 
 
 async def search(
-    database: Database, wanted: Wanted, rows_max: int, now: datetime, looked_max: int = limits.SEARCH_LOOKED_MAX
-) -> Found:
+    database: Database, wanted: MessageFilter, rows_max: int, now: datetime, looked_max: int = limits.SEARCH_LOOKED_MAX
+) -> FoundMessages:
     """The latest `rows_max` that fit."""
     newest_ms = int(now.timestamp() * 1000) + DAY_MS  # ids can be ahead of this clock
     beyond = min(wanted.beyond_id, ids.first_id_at(newest_ms))
@@ -97,7 +97,7 @@ async def search(
             width = width if is_full else width * WIDER
             beyond = first
     has_stopped = beyond > wanted.first_id and len(found) < rows_max
-    return Found(await _listed(database, found), beyond if has_stopped else None, looked)
+    return FoundMessages(await _listed(database, found), beyond if has_stopped else None, looked)
 
 
 async def find_id(database: Database, message_id: int, account_id: int | None) -> int | None:

@@ -11,19 +11,19 @@ from typing import Any, Final
 import msgspec
 
 from homing import limits
+from homing.common.money import trimmed
+from homing.common.passwords_in_urls import without_password
 from homing.dialects.base import Dialects
-from homing.kit.addresses import without_password
-from homing.kit.money import trimmed
-from homing.messages.phrases import Phrase, english
-from homing.messages.reason_words import reason_phrase
+from homing.i18n.labels import BOOKS, ENTRIES, OUTCOMES, PUSH_OUTCOMES, PUSHES, STATES, TRAFFIC
+from homing.i18n.phrases import Phrase, english
+from homing.i18n.reasons import reason_phrase
 from homing.messages.route_choice import read_choice, route_phrases, route_reasons
-from homing.messages.words import BOOKS, ENTRIES, OUTCOMES, PUSH_OUTCOMES, PUSHES, STATES, TRAFFIC
 from homing.model import CURRENCY, Outcome, PushOutcome
 from homing.reasons import Reason, plain_reason
-from homing.states import TABLE, State
-from homing.store.database import Connection, Record
+from homing.states import TABLE, MessageState
+from homing.store.database import DatabaseConnection, Record
 from homing.text.numbers import UNKNOWN
-from homing.text.segments import Encoding
+from homing.text.segments import TextEncoding
 
 Row = Mapping[str, Any]
 
@@ -38,7 +38,7 @@ NOTES_TOLD_ELSEWHERE: Final = (
 )  # beside the sender and the route
 
 
-class Moment(msgspec.Struct, frozen=True):
+class TimelineEntry(msgspec.Struct, frozen=True):
     """One step: when, a word or two, and the rest of the sentence in pieces. What is `inside` is not for customers: how
     their messages travel, and what carriers ask.
     """
@@ -59,7 +59,7 @@ class Moment(msgspec.Struct, frozen=True):
         """The rest, in English."""
         return english(self.told)
 
-    def outside(self) -> "Moment | None":
+    def outside(self) -> "TimelineEntry | None":
         """What a customer may know of it; None: nothing."""
         told = tuple(phrase for phrase in self.told if not phrase.is_inside)
         return None if self.is_inside or not told else msgspec.structs.replace(self, told=told)
@@ -68,12 +68,12 @@ class Moment(msgspec.Struct, frozen=True):
 RECEIPT: Final = Phrase("receipt")
 
 
-async def find_message(connection: Connection, message_id: int) -> Record | None:
+async def find_message(connection: DatabaseConnection, message_id: int) -> Record | None:
     """A message's row with the names of its account, app, route and carrier; None when there is none."""
     return await connection.row("timeline_message", message_id)
 
 
-async def read_timeline(connection: Connection, message: Record, dialects: Dialects) -> list[Moment]:
+async def read_timeline(connection: DatabaseConnection, message: Record, dialects: Dialects) -> list[TimelineEntry]:
     """The story of a row of `find_message`, in the order of time. What is still to come stands at the end, at the
     time when it is due.
     """
@@ -91,7 +91,7 @@ async def read_timeline(connection: Connection, message: Record, dialects: Diale
     choice = await read_choice(connection, message)
     ours = chain(
         _accepted(message, dialects),
-        (Moment(message["submitted_at"], name, (told,), is_inside=True) for name, told in choice),
+        (TimelineEntry(message["submitted_at"], name, (told,), is_inside=True) for name, told in choice),
         _entries(message, entries),
         map(_attempt, attempts),
         _sent(message),
@@ -117,18 +117,18 @@ async def read_timeline(connection: Connection, message: Record, dialects: Diale
     ]
 
 
-def _accepted(message: Row, dialects: Dialects) -> Iterator[Moment]:
+def _accepted(message: Row, dialects: Dialects) -> Iterator[TimelineEntry]:
     """What was decided before the message was taken."""
     at = message["submitted_at"]
     notes = json.loads(message["notes"] or "{}")
-    yield Moment(at, Phrase("submitted"), tuple(_submitted(message, dialects)))
-    yield Moment(at, Phrase("number"), tuple(_number(message)))
+    yield TimelineEntry(at, Phrase("submitted"), tuple(_submitted(message, dialects)))
+    yield TimelineEntry(at, Phrase("number"), tuple(_number(message)))
     replaced = (plain_reason(notes["sender_replaced"]),) if "sender_replaced" in notes else ()
-    yield Moment(at, Phrase("sender"), tuple(_sender(message, notes, replaced)), reasons=replaced)
-    yield Moment(at, Phrase("text"), tuple(_text(message, notes)))
+    yield TimelineEntry(at, Phrase("sender"), tuple(_sender(message, notes, replaced)), reasons=replaced)
+    yield TimelineEntry(at, Phrase("text"), tuple(_text(message, notes)))
     if "guard" in notes:
         judged = plain_reason(notes["guard"])
-        yield Moment(at, Phrase("guard"), (reason_phrase(judged),), reasons=(judged,))
+        yield TimelineEntry(at, Phrase("guard"), (reason_phrase(judged),), reasons=(judged,))
     price = Phrase(
         "{price} a segment x {segments} = {charge} {currency}",
         price=trimmed(message["price_micro"]),
@@ -137,9 +137,11 @@ def _accepted(message: Row, dialects: Dialects) -> Iterator[Moment]:
         currency=CURRENCY,
     )
     gift = [Phrase(", {gift} of it from the gift", gift=trimmed(message["gift_micro"]))] * bool(message["gift_micro"])
-    yield Moment(at, Phrase("price"), (price, *gift))
+    yield TimelineEntry(at, Phrase("price"), (price, *gift))
     chosen = route_reasons(notes)
-    yield Moment(at, Phrase("route"), (_route(message), *route_phrases(chosen)), is_inside=True, reasons=tuple(chosen))
+    yield TimelineEntry(
+        at, Phrase("route"), (_route(message), *route_phrases(chosen)), is_inside=True, reasons=tuple(chosen)
+    )
 
 
 def _submitted(message: Row, dialects: Dialects) -> Iterator[Phrase]:
@@ -174,7 +176,7 @@ def _sender(message: Row, notes: Row, replaced: Sequence[Reason]) -> Iterator[Ph
 
 
 def _text(message: Row, notes: Row) -> Iterator[Phrase]:
-    yield Phrase("{encoding}", encoding=Encoding(message["encoding"]).name)
+    yield Phrase("{encoding}", encoding=TextEncoding(message["encoding"]).name)
     if "encoding_asked" in notes:
         yield Phrase(" in place of {asked}, which cannot carry the text", asked=notes["encoding_asked"])
     n = message["segments"]
@@ -206,7 +208,7 @@ def _route(message: Row) -> Phrase:
     )
 
 
-def _entries(message: Row, entries: Sequence[Row]) -> Iterator[Moment]:
+def _entries(message: Row, entries: Sequence[Row]) -> Iterator[TimelineEntry]:
     """A charge is for a whole submission, which is said where that is more than this message."""
     charged = [entry for entry in entries if entry["submission_id"] is not None]
     is_shared = sum(entry["amount_micro"] for entry in charged) > message["charge_micro"]
@@ -221,10 +223,10 @@ def _entries(message: Row, entries: Sequence[Row]) -> Iterator[Moment]:
         whole = [Phrase(", for all of submission {submission}", submission=entry["submission_id"])]
         number = Phrase(" (entry {entry})", entry=entry["entry_id"])
         told = (moved, *(whole if is_shared and entry in charged else ()), number)
-        yield Moment(entry["at"], ENTRIES[entry["kind"]], told)
+        yield TimelineEntry(entry["at"], ENTRIES[entry["kind"]], told)
 
 
-def _attempt(attempt: Row) -> Moment:
+def _attempt(attempt: Row) -> TimelineEntry:
     took_ms = round((attempt["answered_at"] - attempt["started_at"]).total_seconds() * 1000)
     if attempt["outcome"] == Outcome.UNKNOWN:
         told = Phrase(
@@ -248,21 +250,21 @@ def _attempt(attempt: Row) -> Moment:
             n=took_ms,
         )
     name = Phrase("attempt {n}", n=attempt["attempt"])
-    return Moment(attempt["started_at"], name, (told, *_error(attempt)), is_inside=True)
+    return TimelineEntry(attempt["started_at"], name, (told, *_error(attempt)), is_inside=True)
 
 
-def _receipt(receipt: Row) -> Moment:
+def _receipt(receipt: Row) -> TimelineEntry:
     told = [Phrase("{carrier} says {state}", carrier=receipt["carrier"], state=STATES[receipt["state"]])]
-    if receipt["error_code"] and receipt["state"] != State.DELIVERED:
+    if receipt["error_code"] and receipt["state"] != MessageState.DELIVERED:
         told.append(Phrase(": {error}", error=receipt["error_code"]))
     if not receipt["applied"]:
         told.append(Phrase("; late or repeated, it changed nothing"))
     if receipt["raw"]:
         told.append(Phrase("; raw: {raw}", raw=receipt["raw"]))
-    return Moment(receipt["received_at"], RECEIPT, tuple(told), is_inside=True)
+    return TimelineEntry(receipt["received_at"], RECEIPT, tuple(told), is_inside=True)
 
 
-def _sent(message: Row) -> Iterator[Moment]:
+def _sent(message: Row) -> Iterator[TimelineEntry]:
     if message["sent_at"] is not None:
         cost_micro = message["carrier_cost_micro"]
         told = [Phrase("the carrier has it")]
@@ -270,10 +272,10 @@ def _sent(message: Row) -> Iterator[Moment]:
             told.append(
                 Phrase(", and asks {cost} {currency}", cost=trimmed(cost_micro), currency=CURRENCY, is_inside=True)
             )
-        yield Moment(message["sent_at"], STATES[State.SENT], tuple(told))
+        yield TimelineEntry(message["sent_at"], STATES[MessageState.SENT], tuple(told))
 
 
-def _parts(parts: Sequence[Row]) -> Iterator[Moment]:
+def _parts(parts: Sequence[Row]) -> Iterator[TimelineEntry]:
     for part in parts:
         if part["reported_at"] is not None:
             told = Phrase(
@@ -283,23 +285,23 @@ def _parts(parts: Sequence[Row]) -> Iterator[Moment]:
                 state=STATES[part["state"]],
             )
             error = [Phrase(": {error}", error=part["error_code"])] * bool(part["error_code"])
-            yield Moment(part["reported_at"], Phrase("part {n}", n=part["part"]), (told, *error), is_inside=True)
+            yield TimelineEntry(part["reported_at"], Phrase("part {n}", n=part["part"]), (told, *error), is_inside=True)
 
 
-def _ended(message: Row, parts: Sequence[Row]) -> Iterator[Moment]:
-    state = State(message["state"])
+def _ended(message: Row, parts: Sequence[Row]) -> Iterator[TimelineEntry]:
+    state = MessageState(message["state"])
     if message["final_at"] is not None and TABLE[state].final:
         told = [Phrase("final"), *_error(message)]
         silent = ", ".join(str(part["part"]) for part in parts if part["reported_at"] is None)
-        if silent and state is State.DELIVERED:
+        if silent and state is MessageState.DELIVERED:
             told.append(Phrase("; nothing was heard of part {parts}", parts=silent))
         if message["refund_micro"]:
             back = trimmed(message["refund_micro"])
             told.append(Phrase("; {amount} {currency} given back", amount=back, currency=CURRENCY))
-        yield Moment(message["final_at"], STATES[state], tuple(told))
+        yield TimelineEntry(message["final_at"], STATES[state], tuple(told))
 
 
-def _push(push: Row, dialects: Dialects) -> Moment:
+def _push(push: Row, dialects: Dialects) -> TimelineEntry:
     """A push as it was written. What came of it stands with its last attempt, where it had one."""
     kind = PUSHES[push["kind"]](dialects.title_of(push["dialect"]))
     target = without_password(push["url"]) or Phrase("a bind")
@@ -308,10 +310,10 @@ def _push(push: Row, dialects: Dialects) -> Moment:
         if push["attempts"]
         else Phrase("{kind} for {target}: {outcome}", kind=kind, target=target, outcome=PUSH_OUTCOMES[push["outcome"]])
     )
-    return Moment(push["created_at"], Phrase("push {id}", id=push["push_id"]), (told,))
+    return TimelineEntry(push["created_at"], Phrase("push {id}", id=push["push_id"]), (told,))
 
 
-def _post(post: Row) -> Moment:
+def _post(post: Row) -> TimelineEntry:
     values = {"n": post["attempt"], "ms": post["took_ms"], "status": post["status"]}
     if post["status"] is None:
         told = Phrase("try {n} failed after {ms} ms", **values)
@@ -322,16 +324,16 @@ def _post(post: Row) -> Moment:
     answer = [Phrase(": {answer}", answer=post["answer"])] * bool(post["answer"])
     is_last = post["attempt"] == post["attempts"] and post["outcome"] != PushOutcome.PENDING
     outcome = [Phrase("; {outcome}", outcome=PUSH_OUTCOMES[post["outcome"]])] * is_last
-    return Moment(post["at"], Phrase("push {id}", id=post["push_id"]), (told, *answer, *outcome))
+    return TimelineEntry(post["at"], Phrase("push {id}", id=post["push_id"]), (told, *answer, *outcome))
 
 
-def _due_push(push: Row) -> Iterator[Moment]:
+def _due_push(push: Row) -> Iterator[TimelineEntry]:
     if push["due_at"] is not None:
         told = Phrase("try {n} is due", n=push["attempts"] + 1)
-        yield Moment(push["due_at"], Phrase("push {id}", id=push["push_id"]), (told,))
+        yield TimelineEntry(push["due_at"], Phrase("push {id}", id=push["push_id"]), (told,))
 
 
-def _converted(conversion: Row | None, dialects: Dialects) -> Iterator[Moment]:
+def _converted(conversion: Row | None, dialects: Dialects) -> Iterator[TimelineEntry]:
     """What was reported of this message, and whose credit that is; a credit can also come of a report about another."""
     if conversion is None:
         return
@@ -347,30 +349,30 @@ def _converted(conversion: Row | None, dialects: Dialects) -> Iterator[Moment]:
             if to == message_id
             else Phrase("; converted with another message: {message} has the credit", message=to)
         )
-        yield Moment(conversion["recorded_at"], Phrase("converted"), tuple(told))
+        yield TimelineEntry(conversion["recorded_at"], Phrase("converted"), tuple(told))
     if conversion["credited_at"] is not None and conversion["credited_by"] != message_id:
         told_of = Phrase(
             "the person came back: reported about message {message}, and of those to this number"
             " this was the last to arrive",
             message=conversion["credited_by"],
         )
-        yield Moment(conversion["credited_at"], Phrase("credited"), (told_of,))
+        yield TimelineEntry(conversion["credited_at"], Phrase("credited"), (told_of,))
 
 
-def _waits(queued: Row) -> Moment:
+def _waits(queued: Row) -> TimelineEntry:
     """The queue's row: for its carrier, for an answer under a lease, or in lane 0 for its receipt."""
     if queued["carrier"] is None:
         told = Phrase("expires, unless a receipt comes before (lane 0)")
-        return Moment(queued["due_at"], Phrase("due"), (told,))
+        return TimelineEntry(queued["due_at"], Phrase("due"), (told,))
     values = {"carrier": queued["carrier"], "lane": queued["lane"]}
     n = queued["attempts"]
     tried = Phrase(", tried 1 time") if n == 1 else Phrase(", tried {n} times", n=n)
     if not queued["claimed_by"]:
         told = Phrase("waits for {carrier} (lane {lane})", **values)
-        return Moment(queued["due_at"], Phrase("due"), (told, tried), is_inside=True)
+        return TimelineEntry(queued["due_at"], Phrase("due"), (told, tried), is_inside=True)
     told = Phrase("is at {carrier} (lane {lane})", **values)
     claimed = Phrase("; claimed by {process} until then", process=queued["claimed_by"])
-    return Moment(queued["due_at"], Phrase("due"), (told, tried, claimed), is_inside=True)
+    return TimelineEntry(queued["due_at"], Phrase("due"), (told, tried, claimed), is_inside=True)
 
 
 def _error(row: Row) -> Iterator[Phrase]:

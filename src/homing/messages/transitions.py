@@ -10,13 +10,13 @@ import msgspec
 
 from homing.dialects.base import ChangedMessage
 from homing.messages.outbox import Outbox
-from homing.states import RANKS, TABLE, State
-from homing.store.database import Connection, Record
+from homing.states import RANKS, TABLE, MessageState
+from homing.store.database import DatabaseConnection, Record
 
 AWAITING_LANE = 0  # where a sent message waits for its receipt or its expiry
 
 
-class Event(msgspec.Struct, frozen=True):
+class StateChange(msgspec.Struct, frozen=True):
     """What happened to a message. `lane` is where its queue row lies; None leaves what the message has.
 
     `cost_micro`: what the carrier that has taken it asks for all its segments; None: not known.
@@ -24,7 +24,7 @@ class Event(msgspec.Struct, frozen=True):
 
     account_id: int
     message_id: int
-    state: State
+    state: MessageState
     at: datetime
     lane: int = AWAITING_LANE
     error_code: str | None = None
@@ -34,7 +34,7 @@ class Event(msgspec.Struct, frozen=True):
     cost_micro: int | None = None
 
 
-async def apply(transaction: Connection, events: Sequence[Event], outbox: Outbox) -> set[int]:
+async def apply(transaction: DatabaseConnection, events: Sequence[StateChange], outbox: Outbox) -> set[int]:
     """Applies events of different messages; gives the ids of those that moved. `outbox`: where their pushes go.
 
     An event that would move a message backwards or sideways changes nothing. A message that ends undelivered gets
@@ -57,7 +57,7 @@ async def apply(transaction: Connection, events: Sequence[Event], outbox: Outbox
         [e.error_text for e in ordered],
         [e.carrier_id for e in ordered],
         [e.carrier_ref for e in ordered],
-        int(State.UNDELIVERABLE),
+        int(MessageState.UNDELIVERABLE),
         [e.cost_micro for e in ordered],
         outbox.dialects.app_reporting,
     )
@@ -66,7 +66,9 @@ async def apply(transaction: Connection, events: Sequence[Event], outbox: Outbox
     return {row["message_id"] for row in moved}
 
 
-async def _settle(transaction: Connection, moved: Sequence[Record], lanes: dict[int, int], outbox: Outbox) -> None:
+async def _settle(
+    transaction: DatabaseConnection, moved: Sequence[Record], lanes: dict[int, int], outbox: Outbox
+) -> None:
     refunds = [row for row in moved if row["refund_micro"] > 0]
     if refunds:
         await transaction.execute(
@@ -76,7 +78,7 @@ async def _settle(transaction: Connection, moved: Sequence[Record], lanes: dict[
             [row["gift_micro"] for row in refunds],
             [row["refund_micro"] - row["gift_micro"] for row in refunds],
         )
-    ended = [row["message_id"] for row in moved if TABLE[State(row["state"])].final]
+    ended = [row["message_id"] for row in moved if TABLE[MessageState(row["state"])].final]
     if ended:
         await transaction.execute("queue_leave", [lanes[message_id] for message_id in ended], ended)
     changed = map(_changed, moved)
@@ -102,7 +104,7 @@ def _changed(row: Record) -> ChangedMessage:
         callback_url=row["callback_url"],
         report_url=row["report_url"],
         registered=row["registered"],
-        state=State(row["state"]),
+        state=MessageState(row["state"]),
         at=row["at"],
         carrier_ref=row["carrier_ref"],
         error_code=row["error_code"],

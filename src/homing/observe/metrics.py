@@ -18,7 +18,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
 
-from homing.kit.private_files import make_private_folder, open_private
+from homing.common.private_files import make_private_folder, open_private
 
 log = structlog.get_logger()
 WRITE_INTERVAL_S: Final = 2.0
@@ -26,7 +26,7 @@ STALE_S: Final = 15.0
 METRICS_AGE_S_MAX: Final = WRITE_INTERVAL_S
 
 
-class MetricsBoard:
+class MetricsExporter:
     """Writes this process's registry to `folder`, and renders everybody's."""
 
     def __init__(self, registry: CollectorRegistry, folder: Path, process: str) -> None:

@@ -8,7 +8,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from homing.observe.requests import BOUNDS_S
+from homing.observe.http import BOUNDS_S
 
 KINDS: Final = ("transmitter", "receiver", "transceiver")
 

@@ -7,7 +7,7 @@ from prometheus_client import CollectorRegistry, Counter
 from homing.model import Answer, Outcome
 
 
-class WorkTally:
+class WorkMetrics:
     """Submits by carrier and outcome, receipts by carrier and effect, pushes by outcome."""
 
     def __init__(self, registry: CollectorRegistry) -> None:

@@ -14,33 +14,33 @@ import msgspec
 import structlog
 
 from homing import errors, limits
+from homing.common.batching import Batcher
+from homing.common.storable_text import storable_text
 from homing.dialects.base import Dialects
-from homing.kit.batching import Batcher
-from homing.kit.storable import storable
-from homing.messages.outbox import Handover, Outbox
-from homing.messages.transitions import Event, apply
+from homing.messages.outbox import LocalDelivery, Outbox
+from homing.messages.transitions import StateChange, apply
 from homing.model import CarrierReceipt
-from homing.observe.work import WorkTally
-from homing.receipts.learning import Learning
-from homing.receipts.lookup import Arrived, Lookup
-from homing.receipts.matching import Candidate
+from homing.observe.work import WorkMetrics
+from homing.receipts.learnt_formats import LearntIdFormats
+from homing.receipts.lookup import ArrivedReceipt, ReceiptLookup
+from homing.receipts.matching import ReceiptCandidate
 from homing.receipts.parts import PartReport, take_parts
-from homing.states import TABLE, State
-from homing.store.database import Connection, Database
+from homing.states import TABLE, MessageState
+from homing.store.database import Database, DatabaseConnection
 
-__all__ = ["Arrived", "ReceiptInbox"]
+__all__ = ["ArrivedReceipt", "ReceiptInbox"]
 
-STATES: Final = tuple(State)  # by their numbers: a look here costs a tenth of a conversion
+STATES: Final = tuple(MessageState)  # by their numbers: a look here costs a tenth of a conversion
 NO_ERROR: Final = (None, "0", "000")
 
 log = structlog.get_logger()
 
 
-class Matched(msgspec.Struct):
+class MatchedReceipt(msgspec.Struct):
     """A receipt and what it is about; `applied` once it has changed that."""
 
-    arrived: Arrived
-    candidate: Candidate
+    arrived: ArrivedReceipt
+    candidate: ReceiptCandidate
     applied: bool = False
 
 
@@ -51,9 +51,9 @@ class ReceiptInbox:
         self,
         database: Database,
         clock: Callable[[], datetime],
-        tally: WorkTally,
+        tally: WorkMetrics,
         dialects: Dialects,
-        handover: Handover | None = None,
+        handover: LocalDelivery | None = None,
     ) -> None:
         """`handover`: who posts pushes in this process."""
         self._dialects = dialects
@@ -61,10 +61,10 @@ class ReceiptInbox:
         self._handover = handover
         self._clock = clock
         self._tally = tally
-        self._learning = Learning(database)
-        self._lookup = Lookup(self._learning, clock)
+        self._learning = LearntIdFormats(database)
+        self._lookup = ReceiptLookup(self._learning, clock)
         self._parked = asyncio.Event()
-        self._batches: Batcher[Sequence[Arrived], None] = Batcher(
+        self._batches: Batcher[Sequence[ArrivedReceipt], None] = Batcher(
             self._store,
             weight_max=limits.RECEIPTS_BATCH_MAX,
             pending_max=limits.RECEIPTS_PENDING_MAX,
@@ -72,7 +72,7 @@ class ReceiptInbox:
             weigh=len,
         )
 
-    async def take(self, arrived: Sequence[Arrived]) -> None:
+    async def take(self, arrived: Sequence[ArrivedReceipt]) -> None:
         """Returns when the receipts are durable. Raises a `PlatformFailure` when they are not."""
         await self._batches.put([_storable(one) for one in arrived])
 
@@ -127,7 +127,7 @@ class ReceiptInbox:
             now - timedelta(seconds=limits.RECEIPT_PARK_S_MAX),
         )
         waiting = [
-            Arrived(
+            ArrivedReceipt(
                 row["carrier_id"],
                 row["carrier"],
                 CarrierReceipt(
@@ -154,7 +154,7 @@ class ReceiptInbox:
         before = self._clock() - timedelta(days=limits.RECEIPT_UNMATCHED_DAYS)
         await self._database.execute("parked_forget", before, timeout_s=limits.DATABASE_SLOW_TIMEOUT_S)
 
-    async def _store(self, batches: Sequence[Sequence[Arrived]]) -> list[None]:
+    async def _store(self, batches: Sequence[Sequence[ArrivedReceipt]]) -> list[None]:
         arrived = [one for batch in batches for one in batch]
         outbox = Outbox(self._dialects, self._handover)
         async with self._database.transaction() as transaction:
@@ -162,12 +162,12 @@ class ReceiptInbox:
         outbox.committed()
         return [None] * len(batches)
 
-    async def _apply(self, transaction: Connection, arrived: Sequence[Arrived], outbox: Outbox) -> None:
+    async def _apply(self, transaction: DatabaseConnection, arrived: Sequence[ArrivedReceipt], outbox: Outbox) -> None:
         """Receipts that match move their messages, the others are parked."""
         found = await self._lookup.match(transaction, arrived)
         await self._lookup.match_unanswered(transaction, arrived, found)
         pairs = list(zip(arrived, found, strict=True))
-        matched = [Matched(one, match.candidate) for one, match in pairs if match]
+        matched = [MatchedReceipt(one, match.candidate) for one, match in pairs if match]
         matched = await _leave_parked(transaction, matched)
         unmatched = [one for one, match in pairs if not match]
         fresh = [one for one in unmatched if one.parked_id is None]
@@ -179,10 +179,10 @@ class ReceiptInbox:
             self._parked.set()
         self._count(matched, fresh, [one for one in unmatched if one.is_last])
 
-    async def _move(self, transaction: Connection, matched: Sequence[Matched], outbox: Outbox) -> None:
+    async def _move(self, transaction: DatabaseConnection, matched: Sequence[MatchedReceipt], outbox: Outbox) -> None:
         """Moves the messages, each by the one receipt of them that tells their end, or else that they are unknown."""
         now = self._clock()
-        causes: dict[int, tuple[Event, Matched | None]] = {}
+        causes: dict[int, tuple[StateChange, MatchedReceipt | None]] = {}
         for one in matched:
             if not one.candidate.part and _counts(one.candidate, STATES[one.arrived.receipt.state]):
                 _add_cause(causes, _event(one, now), one)
@@ -195,7 +195,7 @@ class ReceiptInbox:
             for end in ends:
                 if _counts(end.candidate, end.state):
                     whole = end.candidate.account_id, end.candidate.message_id
-                    event = Event(
+                    event = StateChange(
                         *whole,
                         end.state,
                         end.at,
@@ -209,7 +209,9 @@ class ReceiptInbox:
             if cause and message_id in moved:
                 cause.applied = True
 
-    def _count(self, matched: Sequence[Matched], fresh: Sequence[Arrived], given_up: Sequence[Arrived]) -> None:
+    def _count(
+        self, matched: Sequence[MatchedReceipt], fresh: Sequence[ArrivedReceipt], given_up: Sequence[ArrivedReceipt]
+    ) -> None:
         effects: dict[tuple[str, str], int] = {}
         told = [(one.arrived.carrier, _effect(one)) for one in matched]
         told += [(one.carrier, "parked") for one in fresh]
@@ -222,13 +224,13 @@ class ReceiptInbox:
             log.warning("receipts_unmatched", count=len(given_up))
 
 
-def _effect(one: Matched) -> str:
+def _effect(one: MatchedReceipt) -> str:
     if one.applied:
         return "applied"
-    return "intermediate" if one.arrived.receipt.state <= State.SENT else "repeated"
+    return "intermediate" if one.arrived.receipt.state <= MessageState.SENT else "repeated"
 
 
-def _storable(one: Arrived) -> Arrived:
+def _storable(one: ArrivedReceipt) -> ArrivedReceipt:
     """A receipt as it can be stored, whatever a carrier wrote: PostgreSQL refuses NUL and half characters, a hostile
     carrier's text has no end, and a date without its zone is no date.
     """
@@ -244,12 +246,12 @@ def _storable(one: Arrived) -> Arrived:
     ):
         return one
     clean = CarrierReceipt(
-        storable(receipt.carrier_ref, limits.RECEIPT_REF_CHARS_MAX),
-        receipt.state if 0 <= receipt.state < len(STATES) else State.UNKNOWN,
+        storable_text(receipt.carrier_ref, limits.RECEIPT_REF_CHARS_MAX),
+        receipt.state if 0 <= receipt.state < len(STATES) else MessageState.UNKNOWN,
         at if at.tzinfo else at.replace(tzinfo=UTC),
-        None if receipt.error_code is None else storable(receipt.error_code, limits.RECEIPT_WORDS_CHARS_MAX),
-        storable(receipt.raw, limits.RECEIPT_TEXT_CHARS_MAX),
-        None if receipt.number is None else storable(receipt.number, limits.RECEIPT_WORDS_CHARS_MAX),
+        None if receipt.error_code is None else storable_text(receipt.error_code, limits.RECEIPT_WORDS_CHARS_MAX),
+        storable_text(receipt.raw, limits.RECEIPT_TEXT_CHARS_MAX),
+        None if receipt.number is None else storable_text(receipt.number, limits.RECEIPT_WORDS_CHARS_MAX),
     )
     return msgspec.structs.replace(one, receipt=clean)
 
@@ -258,26 +260,28 @@ def _is_storable(text: str, chars_max: int) -> bool:
     return len(text) <= chars_max and text.isascii() and "\0" not in text
 
 
-def _counts(candidate: Candidate, state: State) -> bool:
+def _counts(candidate: ReceiptCandidate, state: MessageState) -> bool:
     """Whether a receipt may move its message. One of an attempt that the message no longer stands on can only deliver
     it: where that attempt failed, another is under way. What is on its way moves nothing.
     """
-    return state > State.SENT and (candidate.is_current or state is State.DELIVERED)
+    return state > MessageState.SENT and (candidate.is_current or state is MessageState.DELIVERED)
 
 
-def _add_cause(causes: dict[int, tuple[Event, Matched | None]], event: Event, one: Matched | None) -> None:
+def _add_cause(
+    causes: dict[int, tuple[StateChange, MatchedReceipt | None]], event: StateChange, one: MatchedReceipt | None
+) -> None:
     """Of several receipts of one message the first that ends it counts, as if they had come one by one."""
     before = causes.get(event.message_id)
     if before is None or (TABLE[event.state].final and not TABLE[before[0].state].final):
         causes[event.message_id] = event, one
 
 
-def _deciding_reports(matched: Sequence[Matched], now: datetime) -> list[tuple[PartReport, Matched]]:
+def _deciding_reports(matched: Sequence[MatchedReceipt], now: datetime) -> list[tuple[PartReport, MatchedReceipt]]:
     """Of several receipts of one part the first that ends it, or else that it is unknown."""
-    deciding: dict[tuple[int, int, int], tuple[PartReport, Matched]] = {}
+    deciding: dict[tuple[int, int, int], tuple[PartReport, MatchedReceipt]] = {}
     for one in matched:
         state = STATES[one.arrived.receipt.state]
-        if state <= State.SENT:
+        if state <= MessageState.SENT:
             continue
         report = PartReport(one.candidate, state, _at(one, now), _error_code(one.arrived.receipt))
         before = deciding.get(report.key)
@@ -286,11 +290,11 @@ def _deciding_reports(matched: Sequence[Matched], now: datetime) -> list[tuple[P
     return list(deciding.values())
 
 
-def _event(one: Matched, now: datetime) -> Event:
+def _event(one: MatchedReceipt, now: datetime) -> StateChange:
     receipt, candidate = one.arrived.receipt, one.candidate
     state = STATES[receipt.state]
     error_code = _error_code(receipt)
-    return Event(
+    return StateChange(
         candidate.account_id,
         candidate.message_id,
         state,
@@ -305,7 +309,7 @@ def _error_code(receipt: CarrierReceipt) -> str | None:
     return None if receipt.error_code in NO_ERROR else receipt.error_code
 
 
-def _at(one: Matched, now: datetime) -> datetime:
+def _at(one: MatchedReceipt, now: datetime) -> datetime:
     """When it happened: as the receipt tells, where that is between the submit and now. A carrier's clock can be off by
     hours, and by years.
     """
@@ -313,7 +317,7 @@ def _at(one: Matched, now: datetime) -> datetime:
     return min(max(at, sent_at), now) if sent_at else min(at, now)
 
 
-async def _leave_parked(transaction: Connection, matched: list[Matched]) -> list[Matched]:
+async def _leave_parked(transaction: DatabaseConnection, matched: list[MatchedReceipt]) -> list[MatchedReceipt]:
     """Takes them out of the parked ones; what another process has taken out in the meantime is done."""
     waited = [one.arrived.parked_id for one in matched if one.arrived.parked_id is not None]
     if not waited:
@@ -322,7 +326,7 @@ async def _leave_parked(transaction: Connection, matched: list[Matched]) -> list
     return [one for one in matched if one.arrived.parked_id is None or one.arrived.parked_id in left]
 
 
-async def _keep(transaction: Connection, matched: Sequence[Matched]) -> None:
+async def _keep(transaction: DatabaseConnection, matched: Sequence[MatchedReceipt]) -> None:
     await transaction.execute(
         "receipts_add",
         [one.candidate.account_id for one in matched],
@@ -337,7 +341,7 @@ async def _keep(transaction: Connection, matched: Sequence[Matched]) -> None:
     )
 
 
-async def _park(transaction: Connection, parked: Sequence[Arrived], now: datetime) -> None:
+async def _park(transaction: DatabaseConnection, parked: Sequence[ArrivedReceipt], now: datetime) -> None:
     await transaction.execute(
         "parked_add",
         [one.carrier_id for one in parked],

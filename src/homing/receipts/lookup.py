@@ -7,17 +7,17 @@ from datetime import datetime, timedelta
 import msgspec
 
 from homing import limits
-from homing.kit import ids
+from homing.common import ids
 from homing.messages.transitions import AWAITING_LANE
 from homing.model import CarrierReceipt
-from homing.receipts.forms import key_under, keys
-from homing.receipts.learning import Learning
-from homing.receipts.matching import Candidate, Match, PartKey, agrees, choose, is_contradicted
-from homing.states import TABLE, State
-from homing.store.database import Connection, Record
+from homing.receipts.id_formats import key_in_format, keys
+from homing.receipts.learnt_formats import LearntIdFormats
+from homing.receipts.matching import PartKey, ReceiptCandidate, ReceiptMatch, agrees, choose, is_contradicted
+from homing.states import TABLE, MessageState
+from homing.store.database import DatabaseConnection, Record
 
 
-class Arrived(msgspec.Struct, frozen=True):
+class ArrivedReceipt(msgspec.Struct, frozen=True):
     """A receipt with the carrier it came by. The rest is of those that have waited; `is_last`: it is their last try."""
 
     carrier_id: int
@@ -31,16 +31,18 @@ class Arrived(msgspec.Struct, frozen=True):
 Wanted = tuple[int, int, str]  # the place of the receipt in its batch, its carrier, a key
 
 
-class Lookup:
+class ReceiptLookup:
     """Matches batches of receipts. The hot path is one statement: the id in the carrier's learnt form, among messages
     that left as one. What that does not settle is looked for in every form, and among parts.
     """
 
-    def __init__(self, learning: Learning, clock: Callable[[], datetime]) -> None:
+    def __init__(self, learning: LearntIdFormats, clock: Callable[[], datetime]) -> None:
         self._learning = learning
         self._clock = clock
 
-    async def match(self, transaction: Connection, arrived: Sequence[Arrived]) -> list[Match | None]:
+    async def match(
+        self, transaction: DatabaseConnection, arrived: Sequence[ArrivedReceipt]
+    ) -> list[ReceiptMatch | None]:
         """One answer for each receipt, in their order."""
         span = span_of(arrived, self._clock())
         likely = [self._likely(one) for one in arrived]
@@ -61,7 +63,7 @@ class Lookup:
                 self._learning.confirm(one.carrier_id, match.confirmed)
         return matches
 
-    def _first(self, one: Arrived, candidates: Sequence[Candidate] | None) -> Match | None:
+    def _first(self, one: ArrivedReceipt, candidates: Sequence[ReceiptCandidate] | None) -> ReceiptMatch | None:
         """The first look. One message, found in the form that is learnt, to the number that is told: there is nothing
         to weigh, and nearly all receipts of a carrier that is known are so.
         """
@@ -69,22 +71,22 @@ class Lookup:
             return None
         learnt = self._learning.form(one.carrier_id)
         if learnt and len(candidates) == 1 and candidates[0].number == one.receipt.number:
-            return Match(candidates[0], learnt)
+            return ReceiptMatch(candidates[0], learnt)
         return self._choose(one, candidates, waited=False)
 
-    def _likely(self, one: Arrived) -> set[str]:
+    def _likely(self, one: ArrivedReceipt) -> set[str]:
         """The key in the learnt form where there is one and the id can be in it, else in every form."""
         learnt = self._learning.form(one.carrier_id)
-        likely = key_under(learnt, one.receipt.carrier_ref) if learnt else None
+        likely = key_in_format(learnt, one.receipt.carrier_ref) if learnt else None
         return _keys_of(one) if likely is None else {likely}
 
     def _settle(
         self,
-        arrived: Sequence[Arrived],
-        matches: list[Match | None],
+        arrived: Sequence[ArrivedReceipt],
+        matches: list[ReceiptMatch | None],
         unsettled: Sequence[int],
-        wholes: Mapping[int, Sequence[Candidate]],
-        parts: Mapping[int, Sequence[Candidate]],
+        wholes: Mapping[int, Sequence[ReceiptCandidate]],
+        parts: Mapping[int, Sequence[ReceiptCandidate]],
     ) -> None:
         """Chooses among parts and wholes. A message that left in parts is meant by them and not as a whole."""
         taken: set[PartKey] = set()
@@ -98,17 +100,22 @@ class Lookup:
             match = matches[nth] = self._choose(one, candidates, waited=self._has_waited(one), taken=taken)
             if match is None:
                 self._wonder(one, candidates)
-            elif match.candidate.part and TABLE[State(one.receipt.state)].final:
+            elif match.candidate.part and TABLE[MessageState(one.receipt.state)].final:
                 taken.add((match.candidate.message_id, match.candidate.attempt, match.candidate.part))
 
-    def _wonder(self, one: Arrived, candidates: Sequence[Candidate]) -> None:
+    def _wonder(self, one: ArrivedReceipt, candidates: Sequence[ReceiptCandidate]) -> None:
         """Whether it is this carrier's way to name other numbers than the recipient's."""
         if one.parked_id is None and is_contradicted(one.receipt.carrier_ref, one.receipt.number, candidates):
             self._learning.contradict(one.carrier_id)
 
     def _choose(
-        self, one: Arrived, candidates: Sequence[Candidate], *, waited: bool, taken: set[PartKey] | None = None
-    ) -> Match | None:
+        self,
+        one: ArrivedReceipt,
+        candidates: Sequence[ReceiptCandidate],
+        *,
+        waited: bool,
+        taken: set[PartKey] | None = None,
+    ) -> ReceiptMatch | None:
         receipt = one.receipt
         return choose(
             receipt.carrier_ref,
@@ -120,13 +127,13 @@ class Lookup:
             taken=taken or (),
         )
 
-    def _has_waited(self, one: Arrived) -> bool:
+    def _has_waited(self, one: ArrivedReceipt) -> bool:
         """Whether every submit that was under way when the receipt came must have its answer by now."""
         since = one.waiting_since
         return since is not None and (self._clock() - since).total_seconds() >= limits.RECEIPT_UNANSWERED_S_MIN
 
     async def match_unanswered(
-        self, transaction: Connection, arrived: Sequence[Arrived], matches: list[Match | None]
+        self, transaction: DatabaseConnection, arrived: Sequence[ArrivedReceipt], matches: list[ReceiptMatch | None]
     ) -> None:
         """Receipts that have waited, and whose id nobody has: each is that of the one submit of its carrier to its
         number whose answer was lost, if there is exactly one, and it is the only such receipt. The attempt then gets
@@ -140,11 +147,11 @@ class Lookup:
         if not open_ones:
             return
         rows = await self._unanswered(transaction, [one for _nth, one in open_ones])
-        claims: dict[tuple[int, int], list[tuple[int, Candidate]]] = {}
+        claims: dict[tuple[int, int], list[tuple[int, ReceiptCandidate]]] = {}
         for nth, one in open_ones:
             fitting = [row for row in rows if _fits(one, row)]
             if len(fitting) == 1:
-                candidate = Candidate(*fitting[0][: len(Candidate.__struct_fields__)])
+                candidate = ReceiptCandidate(*fitting[0][: len(ReceiptCandidate.__struct_fields__)])
                 claims.setdefault((candidate.message_id, candidate.attempt), []).append((nth, candidate))
         lone = [
             claim for claim in claims.values() if len({arrived[nth].receipt.carrier_ref for nth, _one in claim}) == 1
@@ -153,9 +160,9 @@ class Lookup:
         for claim in lone:
             for nth, candidate in claim:
                 if (candidate.message_id, candidate.attempt) in named:
-                    matches[nth] = Match(candidate)
+                    matches[nth] = ReceiptMatch(candidate)
 
-    async def _unanswered(self, transaction: Connection, arrived: Sequence[Arrived]) -> Sequence[Record]:
+    async def _unanswered(self, transaction: DatabaseConnection, arrived: Sequence[ArrivedReceipt]) -> Sequence[Record]:
         oldest = min(one.receipt.received_at for one in arrived)
         carrier_ids = sorted({one.carrier_id for one in arrived})
         rows = await transaction.fetch(
@@ -171,7 +178,10 @@ class Lookup:
         return [row for row in rows if counts[row["carrier_id"]] < limits.RECEIPT_UNANSWERED_MAX]
 
     async def _name(
-        self, transaction: Connection, arrived: Sequence[Arrived], claims: Sequence[tuple[int, Candidate]]
+        self,
+        transaction: DatabaseConnection,
+        arrived: Sequence[ArrivedReceipt],
+        claims: Sequence[tuple[int, ReceiptCandidate]],
     ) -> set[tuple[int, int]]:
         """Writes the ids down; gives those attempts that had none until now."""
         if not claims:
@@ -189,12 +199,12 @@ class Lookup:
 
 
 async def candidates_of(
-    connection: Connection, statement: str, wanted: Sequence[Wanted], span: tuple[int, int]
-) -> dict[int, list[Candidate]]:
+    connection: DatabaseConnection, statement: str, wanted: Sequence[Wanted], span: tuple[int, int]
+) -> dict[int, list[ReceiptCandidate]]:
     """What has one of the keys, by the receipt's place. `statement`: receipts_match looks among messages as wholes,
     receipts_match_parts among parts; their columns are the key's place and then a candidate's, in their order.
     """
-    found: dict[int, list[Candidate]] = {}
+    found: dict[int, list[ReceiptCandidate]] = {}
     if wanted:
         most = limits.RECEIPT_CANDIDATES_MAX if statement == "receipts_match" else limits.RECEIPT_PART_CANDIDATES_MAX
         places, carrier_ids, wanted_keys = zip(*wanted, strict=True)
@@ -202,11 +212,11 @@ async def candidates_of(
             statement, carrier_ids, wanted_keys, *span, limits.RECEIPT_REPEATED_REFS_MAX, most
         )
         for nth, *candidate in rows:
-            found.setdefault(places[nth - 1], []).append(Candidate(*candidate))
+            found.setdefault(places[nth - 1], []).append(ReceiptCandidate(*candidate))
     return found
 
 
-def span_of(arrived: Sequence[Arrived], now: datetime) -> tuple[int, int]:
+def span_of(arrived: Sequence[ArrivedReceipt], now: datetime) -> tuple[int, int]:
     """The ids of messages that these receipts can be about: of the days before, which for a replayed one are not
     the last ones. The upper bound spares a look into the partitions of the weeks to come.
     """
@@ -218,16 +228,16 @@ def span_of(arrived: Sequence[Arrived], now: datetime) -> tuple[int, int]:
     )
 
 
-def _keys_of(one: Arrived) -> set[str]:
+def _keys_of(one: ArrivedReceipt) -> set[str]:
     """Every key that the id may have in an answer."""
     return set(keys(one.receipt.carrier_ref).values())
 
 
-def _wanted(arrived: Sequence[Arrived], wanted: Iterable[tuple[int, Iterable[str]]]) -> list[Wanted]:
+def _wanted(arrived: Sequence[ArrivedReceipt], wanted: Iterable[tuple[int, Iterable[str]]]) -> list[Wanted]:
     return [(nth, arrived[nth].carrier_id, each) for nth, wanted_keys in wanted for each in wanted_keys]
 
 
-def _fits(one: Arrived, unanswered: Record) -> bool:
+def _fits(one: ArrivedReceipt, unanswered: Record) -> bool:
     began_s = (one.receipt.received_at - unanswered["started_at"]).total_seconds()
     return (
         unanswered["carrier_id"] == one.carrier_id

@@ -10,8 +10,8 @@ from typing import Final
 
 import msgspec
 
-from homing.receipts.forms import Form, key
-from homing.states import State
+from homing.receipts.id_formats import IdFormat, key
+from homing.states import MessageState
 
 DIGITS_TELLING_MIN: Final = 6
 """A shorter number is a short code or an extension and names nobody."""
@@ -19,7 +19,7 @@ DIGITS_TELLING_MIN: Final = 6
 PUNCTUATION: Final = str.maketrans("", "", " +-./()")
 
 
-class Candidate(msgspec.Struct, frozen=True, gc=False):
+class ReceiptCandidate(msgspec.Struct, frozen=True, gc=False):
     """A submitted message that a receipt may be about, or one part of it: `part` counts from 1, and is 0 where the
     message is meant as a whole. `is_current`: the attempt is the one that the message now stands on.
     """
@@ -37,11 +37,11 @@ class Candidate(msgspec.Struct, frozen=True, gc=False):
     sent_at: datetime | None
 
 
-class Match(msgspec.Struct, frozen=True, gc=False):
+class ReceiptMatch(msgspec.Struct, frozen=True, gc=False):
     """A receipt's message; `confirmed` is the form of its id that the number has confirmed, where ids can tell it."""
 
-    candidate: Candidate
-    confirmed: Form | None = None
+    candidate: ReceiptCandidate
+    confirmed: IdFormat | None = None
 
 
 PartKey = tuple[int, int, int]
@@ -71,13 +71,13 @@ def agrees(said: str | None, number: str, sender: str) -> bool | None:
 def choose(
     ref: str,
     said: str | None,
-    keyed: Mapping[Form, str],
-    candidates: Sequence[Candidate],
-    learnt: Form | None,
+    keyed: Mapping[IdFormat, str],
+    candidates: Sequence[ReceiptCandidate],
+    learnt: IdFormat | None,
     *,
     waited: bool = False,
     taken: Collection[PartKey] = (),
-) -> Match | None:
+) -> ReceiptMatch | None:
     """The message that a receipt with id `ref` for the number `said` is about, or None.
 
     `keyed`: what the id may be in each form. Of several messages to the right number, and where no number is told: the
@@ -96,29 +96,33 @@ def choose(
         return None
     best = max(pool, key=lambda one: _rank(one, ref, keyed, learnt))
     chosen = _next_part(best, pool, taken) if best.part else best
-    return Match(chosen, _telling_form(chosen, keyed) if agreed else None)
+    return ReceiptMatch(chosen, _telling_form(chosen, keyed) if agreed else None)
 
 
-def is_contradicted(ref: str, said: str | None, candidates: Sequence[Candidate]) -> bool:
+def is_contradicted(ref: str, said: str | None, candidates: Sequence[ReceiptCandidate]) -> bool:
     """Whether exactly one message has this very id, and it went to another number than the receipt names."""
     same = {one.message_id: one for one in candidates if one.carrier_ref == ref}
     return len(same) == 1 and all(agrees(said, one.number, one.sender) is False for one in same.values())
 
 
-def _may_stand_alone(one: Candidate, keyed: Mapping[Form, str], learnt: Form | None, waited: bool) -> bool:
+def _may_stand_alone(
+    one: ReceiptCandidate, keyed: Mapping[IdFormat, str], learnt: IdFormat | None, waited: bool
+) -> bool:
     found = key(one.carrier_ref)
-    return waited or learnt is None or found in (keyed[Form.SAME], keyed.get(learnt))
+    return waited or learnt is None or found in (keyed[IdFormat.SAME], keyed.get(learnt))
 
 
 def _rank(
-    one: Candidate, ref: str, keyed: Mapping[Form, str], learnt: Form | None
+    one: ReceiptCandidate, ref: str, keyed: Mapping[IdFormat, str], learnt: IdFormat | None
 ) -> tuple[bool, bool, bool, int, int]:
     found = key(one.carrier_ref)
     is_learnt = learnt is not None and found == keyed.get(learnt)
-    return one.carrier_ref == ref, is_learnt, found == keyed[Form.SAME], one.message_id, one.attempt
+    return one.carrier_ref == ref, is_learnt, found == keyed[IdFormat.SAME], one.message_id, one.attempt
 
 
-def _next_part(best: Candidate, pool: Sequence[Candidate], taken: Collection[PartKey]) -> Candidate:
+def _next_part(
+    best: ReceiptCandidate, pool: Sequence[ReceiptCandidate], taken: Collection[PartKey]
+) -> ReceiptCandidate:
     """Of parts that share one id, the first that nobody has reported on; the last where all have been."""
     sharing = sorted(
         (
@@ -130,12 +134,14 @@ def _next_part(best: Candidate, pool: Sequence[Candidate], taken: Collection[Par
         key=lambda one: one.part,
     )
     open_ones = (
-        one for one in sharing if one.state == State.SENT and (one.message_id, one.attempt, one.part) not in taken
+        one
+        for one in sharing
+        if one.state == MessageState.SENT and (one.message_id, one.attempt, one.part) not in taken
     )
     return next(open_ones, sharing[-1])
 
 
-def _telling_form(one: Candidate, keyed: Mapping[Form, str]) -> Form | None:
+def _telling_form(one: ReceiptCandidate, keyed: Mapping[IdFormat, str]) -> IdFormat | None:
     """The only form that makes the ids agree: an id of one digit is the same in all of them and tells nothing."""
     found = key(one.carrier_ref)
     forms = [form for form, written in keyed.items() if written == found]

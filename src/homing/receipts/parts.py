@@ -12,16 +12,16 @@ import msgspec
 
 from homing import limits
 from homing.messages.transitions import AWAITING_LANE
-from homing.receipts.matching import Candidate, PartKey
-from homing.states import RANKS, TABLE, State
-from homing.store.database import Connection
+from homing.receipts.matching import PartKey, ReceiptCandidate
+from homing.states import RANKS, TABLE, MessageState
+from homing.store.database import DatabaseConnection
 
 
 class PartReport(msgspec.Struct, frozen=True):
     """A receipt of one part: the state it tells, and when it came about."""
 
-    candidate: Candidate
-    state: State
+    candidate: ReceiptCandidate
+    state: MessageState
     at: datetime
     error_code: str | None
 
@@ -34,40 +34,40 @@ class PartState(msgspec.Struct, frozen=True):
     """A row of `part`."""
 
     part: int
-    state: State
+    state: MessageState
     error_code: str | None
     reported_at: datetime | None
 
 
-class RolledUp(msgspec.Struct, frozen=True):
+class MessageResult(msgspec.Struct, frozen=True):
     """What becomes of a message by its parts."""
 
-    candidate: Candidate
-    state: State
+    candidate: ReceiptCandidate
+    state: MessageState
     at: datetime
     error_code: str | None = None
     error_text: str | None = None
 
 
-def roll_up(parts: Sequence[PartState]) -> tuple[State, PartState] | None:
+def roll_up(parts: Sequence[PartState]) -> tuple[MessageState, PartState] | None:
     """What the parts of an attempt, in their order, make of it, and the part that decided; None while it is open.
 
     The first part that failed names the failure, the last one that was delivered the time. Unknown, and every part
     delivered or unknown: the message is unknown, which a receipt may still settle.
     """
     reported = sorted((one for one in parts if one.reported_at), key=lambda one: (one.reported_at, one.part))
-    failed = next((one for one in reported if TABLE[one.state].final and one.state is not State.DELIVERED), None)
+    failed = next((one for one in reported if TABLE[one.state].final and one.state is not MessageState.DELIVERED), None)
     if failed:
         return failed.state, failed
     if len(reported) < len(parts):
         return None
-    unknown = next((one for one in reversed(reported) if one.state is State.UNKNOWN), None)
-    return (State.UNKNOWN, unknown) if unknown else (State.DELIVERED, reported[-1])
+    unknown = next((one for one in reversed(reported) if one.state is MessageState.UNKNOWN), None)
+    return (MessageState.UNKNOWN, unknown) if unknown else (MessageState.DELIVERED, reported[-1])
 
 
 async def take_parts(
-    transaction: Connection, reports: Sequence[PartReport], now: datetime
-) -> tuple[set[PartKey], list[RolledUp]]:
+    transaction: DatabaseConnection, reports: Sequence[PartReport], now: datetime
+) -> tuple[set[PartKey], list[MessageResult]]:
     """Writes down what parts were reported as, at most one report a part, and gives those that moved, and what that
     makes of their messages.
     """
@@ -98,7 +98,7 @@ async def take_parts(
         decided = roll_up(parts[key])
         if decided:
             ends.append(_rolled_up(candidate, *decided, len(parts[key])))
-        elif any(one.state is State.DELIVERED for one in parts[key]):
+        elif any(one.state is MessageState.DELIVERED for one in parts[key]):
             partly.append(candidate.message_id)
     if partly:
         await transaction.execute(
@@ -112,7 +112,7 @@ async def take_parts(
 
 
 async def _parts_of(
-    transaction: Connection, candidates: Sequence[Candidate]
+    transaction: DatabaseConnection, candidates: Sequence[ReceiptCandidate]
 ) -> Mapping[tuple[int, int], list[PartState]]:
     parts: dict[tuple[int, int], list[PartState]] = {}
     for row in await transaction.fetch(
@@ -121,14 +121,14 @@ async def _parts_of(
         [one.message_id for one in candidates],
         [one.attempt for one in candidates],
     ):
-        state = PartState(row["part"], State(row["state"]), row["error_code"], row["reported_at"])
+        state = PartState(row["part"], MessageState(row["state"]), row["error_code"], row["reported_at"])
         parts.setdefault((row["message_id"], row["attempt"]), []).append(state)
     return parts
 
 
-def _rolled_up(candidate: Candidate, state: State, part: PartState, count: int) -> RolledUp:
+def _rolled_up(candidate: ReceiptCandidate, state: MessageState, part: PartState, count: int) -> MessageResult:
     assert part.reported_at
-    if state in (State.DELIVERED, State.UNKNOWN):
-        return RolledUp(candidate, state, part.reported_at)
+    if state in (MessageState.DELIVERED, MessageState.UNKNOWN):
+        return MessageResult(candidate, state, part.reported_at)
     text = f"{state.name.capitalize()}: part {part.part} of {count}"
-    return RolledUp(candidate, state, part.reported_at, part.error_code, text)
+    return MessageResult(candidate, state, part.reported_at, part.error_code, text)

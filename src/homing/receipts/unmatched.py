@@ -8,21 +8,21 @@ from datetime import datetime
 import msgspec
 
 from homing import errors, limits
+from homing.audit import record
 from homing.model import CarrierReceipt
-from homing.receipts.forms import Form, key, keys
-from homing.receipts.lookup import Arrived, candidates_of, span_of
-from homing.receipts.matching import Candidate, agrees
-from homing.store.database import Connection, Database, Record
-from homing.users.audit import record
+from homing.receipts.id_formats import IdFormat, key, keys
+from homing.receipts.lookup import ArrivedReceipt, candidates_of, span_of
+from homing.receipts.matching import ReceiptCandidate, agrees
+from homing.store.database import Database, DatabaseConnection, Record
 
 
-class Considered(msgspec.Struct, frozen=True):
+class ConsideredMessage(msgspec.Struct, frozen=True):
     """A message whose carrier's id the receipt's can be, `form` the way in which it can, and what the numbers say."""
 
     message_id: int
     part: int
     carrier_ref: str
-    form: Form
+    form: IdFormat
     number: str
     says: str
 
@@ -38,16 +38,16 @@ async def read_unmatched(
     return await database.fetch("unmatched_list", carrier_id, since, rows_max, *(before or (None, None)))
 
 
-async def find_unmatched(connection: Connection | Database, parked_id: int) -> Record:
+async def find_unmatched(connection: DatabaseConnection | Database, parked_id: int) -> Record:
     """Raises `OperatorError` when there is none of this id."""
     row = await connection.row("unmatched_show", parked_id)
     if row is None:
-        raise errors.OperatorError("there is no receipt {receipt} without a message", receipt=parked_id)
+        raise errors.InvalidInput("there is no receipt {receipt} without a message", receipt=parked_id)
     return row
 
 
 async def replay_unmatched(
-    transaction: Connection,
+    transaction: DatabaseConnection,
     parked_ids: Sequence[int] | None,
     carrier_id: int | None = None,
     since: datetime | None = None,
@@ -60,7 +60,7 @@ async def replay_unmatched(
 
 
 async def drop_unmatched(
-    transaction: Connection,
+    transaction: DatabaseConnection,
     parked_ids: Sequence[int] | None,
     carrier_id: int | None = None,
     before: datetime | None = None,
@@ -71,7 +71,7 @@ async def drop_unmatched(
 
 
 async def _moved(
-    transaction: Connection,
+    transaction: DatabaseConnection,
     statement: str,
     act: str,
     parked_ids: Sequence[int] | None,
@@ -85,14 +85,14 @@ async def _moved(
     moved = sorted(row["parked_id"] for row in rows)
     if parked_ids and not moved:
         missing = ", ".join(map(str, sorted(parked_ids)))
-        raise errors.OperatorError("no receipt without a message has the id {receipt}", receipt=missing)
+        raise errors.InvalidInput("no receipt without a message has the id {receipt}", receipt=missing)
     if moved:
         subject = str(moved[0]) if len(moved) == 1 else f"{len(moved)}: {moved[0]} - {moved[-1]}"
         await record(transaction, "receipt", act, subject)
     return moved
 
 
-async def consider(connection: Connection, parked: Record, now: datetime) -> Sequence[Considered]:
+async def consider(connection: DatabaseConnection, parked: Record, now: datetime) -> Sequence[ConsideredMessage]:
     """Every message that a row of `unmatched_show` may be about by its id, the latest first."""
     receipt = CarrierReceipt(
         parked["carrier_ref"],
@@ -104,20 +104,20 @@ async def consider(connection: Connection, parked: Record, now: datetime) -> Seq
     )
     keyed = keys(receipt.carrier_ref)
     wanted = [(0, parked["carrier_id"], each) for each in set(keyed.values())]
-    span = span_of([Arrived(parked["carrier_id"], "", receipt, parked["parked_id"])], now)
-    found: list[Candidate] = []
+    span = span_of([ArrivedReceipt(parked["carrier_id"], "", receipt, parked["parked_id"])], now)
+    found: list[ReceiptCandidate] = []
     for statement in ("receipts_match", "receipts_match_parts"):
         found += (await candidates_of(connection, statement, wanted, span)).get(0, [])
     forms = {written: form for form, written in reversed(keyed.items())}
     return [
-        Considered(
+        ConsideredMessage(
             one.message_id, one.part, one.carrier_ref, forms[key(one.carrier_ref)], one.number, _says(receipt, one)
         )
         for one in sorted(found, key=lambda one: (-one.message_id, one.part))
     ]
 
 
-def _says(receipt: CarrierReceipt, one: Candidate) -> str:
+def _says(receipt: CarrierReceipt, one: ReceiptCandidate) -> str:
     match agrees(receipt.number, one.number, one.sender):
         case True:
             return "the number agrees"

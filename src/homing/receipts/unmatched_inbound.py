@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from homing import errors, limits
-from homing.store.database import Connection, Database, Record
-from homing.users.audit import record
+from homing.audit import record
+from homing.store.database import Database, DatabaseConnection, Record
 
 
 async def read_unmatched_inbound(
@@ -28,7 +28,7 @@ async def count_unmatched_inbound(database: Database) -> Sequence[Record]:
 
 
 async def replay_unmatched_inbound(
-    transaction: Connection, unmatched_ids: Sequence[int] | None, carrier_id: int | None = None
+    transaction: DatabaseConnection, unmatched_ids: Sequence[int] | None, carrier_id: int | None = None
 ) -> int:
     """Asks that the accounts of these are looked for again, or of all (of a carrier); how many they are. Raises
     `OperatorError` when some are named and there is none of them.
@@ -37,20 +37,24 @@ async def replay_unmatched_inbound(
 
 
 async def drop_unmatched_inbound(
-    transaction: Connection, unmatched_ids: Sequence[int] | None, carrier_id: int | None = None
+    transaction: DatabaseConnection, unmatched_ids: Sequence[int] | None, carrier_id: int | None = None
 ) -> int:
     """Forgets these, or all (of a carrier). Likewise."""
     return await _change(transaction, "unmatched_inbound_drop", "delete", unmatched_ids, carrier_id)
 
 
 async def _change(
-    transaction: Connection, statement: str, act: str, unmatched_ids: Sequence[int] | None, carrier_id: int | None
+    transaction: DatabaseConnection,
+    statement: str,
+    act: str,
+    unmatched_ids: Sequence[int] | None,
+    carrier_id: int | None,
 ) -> int:
     rows = await transaction.fetch(statement, unmatched_ids, carrier_id, timeout_s=limits.DATABASE_SLOW_TIMEOUT_S)
     ids = sorted(row["unmatched_id"] for row in rows)
     if unmatched_ids and not ids:
         missing = ", ".join(map(str, sorted(unmatched_ids)))
-        raise errors.OperatorError("no reply without an account has the id {reply}", reply=missing)
+        raise errors.InvalidInput("no reply without an account has the id {reply}", reply=missing)
     if ids:
         subject = str(ids[0]) if len(ids) == 1 else f"{len(ids)}: {ids[0]} - {ids[-1]}"
         await record(transaction, "reply", act, subject)

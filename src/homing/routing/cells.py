@@ -12,7 +12,7 @@ class CellKey(msgspec.Struct, frozen=True):
     network: str
 
 
-class Belief(msgspec.Struct, frozen=True):
+class Posterior(msgspec.Struct, frozen=True):
     """One carrier in one cell, at one moment. Rates are of conversions given that it took the message.
 
     `trials` are messages as far as their silence counts. Beta(`alpha`, `beta`) is what is drawn from, [`low`, `high`]

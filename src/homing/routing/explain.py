@@ -5,25 +5,25 @@ from typing import Any
 
 import msgspec
 
-from homing.kit.ids import IdSource
+from homing.common.ids import IdSource
 from homing.model import Strategy
 from homing.reasons import Reason, ReasonCode
-from homing.routing.board import SharesReader, read_tariff
-from homing.routing.choose import Offer, order
-from homing.routing.rules import Candidate, Rule, Wanted
-from homing.routing.tariff import Tariff
+from homing.routing.catalogue import Catalogue
+from homing.routing.catalogue_cache import SharesReader, read_catalogue
+from homing.routing.rules import RouteCandidate, RouteRequest, RouteRule
+from homing.routing.selection import RankedCandidates, order
 from homing.store.database import Database, Record
 from homing.text.numbers import Destination, Numbering
 
 
-class Verdict(msgspec.Struct, frozen=True):
+class CandidateStatus(msgspec.Struct, frozen=True):
     """What becomes of a candidate. `place`: in the order in which they would be tried, from 1; None: it is not used,
     for the reason in `barred`. `share`: of those that are its equals, 0..1; None: it has none. `dearer_micro`: than the
     cheapest that is used, where cost puts them in order and is known.
     """
 
     place: int | None
-    candidate: Candidate
+    candidate: RouteCandidate
     cost_micro: int | None
     share: float | None
     is_down: bool
@@ -31,7 +31,7 @@ class Verdict(msgspec.Struct, frozen=True):
     dearer_micro: int | None = None
 
 
-class Explanation(msgspec.Struct, frozen=True):
+class RouteExplanation(msgspec.Struct, frozen=True):
     """`rule` is None where no rule leads there or the number has no price. `reason`: of an adaptive rule, why its
     shares are as they are, or why there are none. `learnt`: candidates as `candidates` gives them, of an adaptive rule
     whose shares are stored; None: there are none.
@@ -40,10 +40,10 @@ class Explanation(msgspec.Struct, frozen=True):
     number: str
     place: Destination
     price_micro: int | None
-    rule: Rule | None
+    rule: RouteRule | None
     ceiling_micro: int | None
     reason: Reason | None
-    verdicts: Sequence[Verdict]
+    verdicts: Sequence[CandidateStatus]
     learnt: Sequence[Mapping[str, Any]] | None
 
     @property
@@ -53,32 +53,32 @@ class Explanation(msgspec.Struct, frozen=True):
 
 async def explain(
     database: Database, numbering: Numbering, number: str, account_id: int, app_id: str, sender: str, traffic: int
-) -> Explanation:
+) -> RouteExplanation:
     """Of a number in E.164 digits, as a message of this account (0: anybody's), app and sender ('': any)."""
     place = numbering.locate(number)
-    tariff = await read_tariff(database)
+    catalogue = await read_catalogue(database)
     shares = SharesReader()
     await shares.read(database)
-    tariff = tariff.with_shares(shares.book)
-    price = tariff.price(account_id, number)
-    wanted = Wanted(account_id, app_id, sender, traffic, number, place.country, place.mcc + place.mnc)
-    offered = None if price is None else tariff.offer(wanted, price.micro)
+    catalogue = catalogue.with_shares(shares.book)
+    price = catalogue.price(account_id, number)
+    wanted = RouteRequest(account_id, app_id, sender, traffic, number, place.country, place.mcc + place.mnc)
+    offered = None if price is None else catalogue.offer(wanted, price.micro)
     if price is None or offered is None:
-        return Explanation(number, place, None if price is None else price.micro, None, None, None, (), None)
+        return RouteExplanation(number, place, None if price is None else price.micro, None, None, None, (), None)
     learnt = None
     if offered.version:
         choice = await database.row("learn_choice", account_id, offered.version)
         learnt = [] if choice is None else list(candidates(choice))
     ceiling_micro = price.micro if offered.rule.ceiling_micro is None else offered.rule.ceiling_micro
-    verdicts = list(_verdicts(offered, tariff))
-    reason = _reason(offered, tariff, wanted)
-    return Explanation(number, place, price.micro, offered.rule, ceiling_micro, reason, verdicts, learnt)
+    verdicts = list(_verdicts(offered, catalogue))
+    reason = _reason(offered, catalogue, wanted)
+    return RouteExplanation(number, place, price.micro, offered.rule, ceiling_micro, reason, verdicts, learnt)
 
 
-def _reason(offered: Offer, tariff: Tariff, wanted: Wanted) -> Reason | None:
-    if offered.reason is not None or all(rule.match != offered.rule.match for rule in tariff.adaptive_rules()):
+def _reason(offered: RankedCandidates, catalogue: Catalogue, wanted: RouteRequest) -> Reason | None:
+    if offered.reason is not None or all(rule.match != offered.rule.match for rule in catalogue.adaptive_rules()):
         return offered.reason
-    if tariff.terms(wanted.account_id, wanted.app_id).opted_out:
+    if catalogue.terms(wanted.account_id, wanted.app_id).opted_out:
         return Reason.of(ReasonCode.ROUTE_OPTED_OUT)
     return Reason.of(ReasonCode.ROUTE_NO_RECENT_TRAFFIC)
 
@@ -93,7 +93,7 @@ def candidates(found: Record) -> Iterator[dict[str, Any]]:
         yield {**one, "version": found["version"], "made_at": found["made_at"], "reason": found["reason"]}
 
 
-def _verdicts(offered: Offer, tariff: Tariff) -> Iterator[Verdict]:
+def _verdicts(offered: RankedCandidates, catalogue: Catalogue) -> Iterator[CandidateStatus]:
     """Candidates in the order in which they would be tried; which of equals comes first is drawn for each message."""
     equals = {row.route_id: group for group in offered.groups for row in group.rows}
     by_cost = offered.rule.strategy is Strategy.LEAST_COST
@@ -104,6 +104,8 @@ def _verdicts(offered: Offer, tariff: Tariff) -> Iterator[Verdict]:
         share = row.weight / group.weight if len(group.rows) > 1 else None
         cost = offered.costs.get(row.carrier_id)
         dearer = cost - least if by_cost and cost is not None else None
-        yield Verdict(place, row, cost, share, tariff.is_down(row.carrier_id), None, dearer)
+        yield CandidateStatus(place, row, cost, share, catalogue.is_down(row.carrier_id), None, dearer)
     for row, reason in offered.barred:
-        yield Verdict(None, row, offered.costs.get(row.carrier_id), None, tariff.is_down(row.carrier_id), reason)
+        yield CandidateStatus(
+            None, row, offered.costs.get(row.carrier_id), None, catalogue.is_down(row.carrier_id), reason
+        )

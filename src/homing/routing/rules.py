@@ -21,7 +21,7 @@ APP, ACCOUNT, SENDER, TRAFFIC = 8, 4, 2, 1
 """What a whose names, as bits whose sum is how close it is."""
 
 
-class Match(msgspec.Struct, frozen=True):
+class RouteScope(msgspec.Struct, frozen=True):
     """The messages that a rule is for. At most one of country, network and prefix is set."""
 
     account_id: int = GENERAL
@@ -37,7 +37,7 @@ class Match(msgspec.Struct, frozen=True):
         return self.app_id, self.account_id, self.sender, self.traffic
 
 
-class Candidate(msgspec.Struct, frozen=True):
+class RouteCandidate(msgspec.Struct, frozen=True):
     """A route's row: by which carrier, how early, with which share among equals."""
 
     route_id: int
@@ -46,16 +46,16 @@ class Candidate(msgspec.Struct, frozen=True):
     weight: int
 
 
-class Rule(msgspec.Struct, frozen=True):
+class RouteRule(msgspec.Struct, frozen=True):
     """A match and its candidates. `ceiling_micro`: the most a segment may cost; None: what the customer pays for it."""
 
-    match: Match
+    match: RouteScope
     strategy: Strategy
     ceiling_micro: int | None
-    candidates: tuple[Candidate, ...]
+    candidates: tuple[RouteCandidate, ...]
 
 
-class Wanted(msgspec.Struct, frozen=True):
+class RouteRequest(msgspec.Struct, frozen=True):
     """What of a message decides its route. `network` is its MCC and MNC as digits."""
 
     account_id: int
@@ -67,9 +67,9 @@ class Wanted(msgspec.Struct, frozen=True):
     network: str
 
 
-def wanted_of(row: Mapping[str, Any]) -> Wanted:
+def route_request_of(row: Mapping[str, Any]) -> RouteRequest:
     """What decides the route of a message that is stored: from its row."""
-    return Wanted(
+    return RouteRequest(
         row["account_id"],
         row["app_id"],
         row["sender"],
@@ -83,7 +83,7 @@ def wanted_of(row: Mapping[str, Any]) -> Wanted:
 class _Places:
     """The rules of one whose, by place."""
 
-    def __init__(self, rules: Iterable[Rule]) -> None:
+    def __init__(self, rules: Iterable[RouteRule]) -> None:
         listed = list(rules)
         self.networks = {rule.match.network: rule for rule in listed if rule.match.network}
         self.countries = {rule.match.country: rule for rule in listed if rule.match.country}
@@ -91,7 +91,7 @@ class _Places:
         self.prefixes = PrefixTable(named) if named else None
         self.everywhere = next((r for r in listed if not (r.match.network or r.match.country or r.match.prefix)), None)
 
-    def find(self, wanted: Wanted) -> Rule | None:
+    def find(self, wanted: RouteRequest) -> RouteRule | None:
         if self.networks and wanted.network in self.networks:
             return self.networks[wanted.network]
         if self.prefixes is not None and (found := self.prefixes.find(wanted.number)) is not None:
@@ -101,17 +101,17 @@ class _Places:
         return self.everywhere
 
 
-class RouteBook:
+class RouteTable:
     """All rules. A look-up probes one dictionary for each kind of whose in use, the closest first."""
 
-    def __init__(self, rules: Iterable[Rule]) -> None:
-        grouped: dict[Whose, list[Rule]] = {}
+    def __init__(self, rules: Iterable[RouteRule]) -> None:
+        grouped: dict[Whose, list[RouteRule]] = {}
         for rule in rules:
             grouped.setdefault(rule.match.whose, []).append(rule)
         self._places: Mapping[Whose, _Places] = {whose: _Places(found) for whose, found in grouped.items()}
-        self._kinds = sorted({closeness(whose) for whose in grouped}, reverse=True)
+        self._kinds = sorted({specificity(whose) for whose in grouped}, reverse=True)
 
-    def find(self, wanted: Wanted) -> Rule | None:
+    def find(self, wanted: RouteRequest) -> RouteRule | None:
         """The rule that a message falls under, None when there is none."""
         for kind in self._kinds:
             whose = (
@@ -127,7 +127,7 @@ class RouteBook:
         return None
 
 
-def closeness(whose: Whose) -> int:
+def specificity(whose: Whose) -> int:
     app_id, account_id, sender, traffic = whose
     return (
         (APP if app_id else 0)

@@ -14,8 +14,8 @@ import msgspec
 
 from homing import limits
 from homing.reasons import Reason, ReasonCode, ppm
-from homing.routing.cells import Belief, CellKey
-from homing.routing.rules import Match, Rule
+from homing.routing.cells import CellKey, Posterior
+from homing.routing.rules import RouteRule, RouteScope
 
 WHOLE: Final = 10_000
 GAIN: Final = 0.25
@@ -43,7 +43,7 @@ BASES: Final = {
 """By what a carrier's rate is known."""
 
 
-class Terms(msgspec.Struct, frozen=True):
+class Objective(msgspec.Struct, frozen=True):
     """What a customer's conversion is worth, and how much may be tried.
 
     With a worth the best carrier has the highest worth x rate - cost; without one it has the lowest cost of a
@@ -58,7 +58,7 @@ class Terms(msgspec.Struct, frozen=True):
     opted_out: bool = False
 
 
-class Shares(msgspec.Struct, frozen=True):
+class RouteShares(msgspec.Struct, frozen=True):
     """Per 10,000, by carrier id; they add up to 10,000. `version` names what they rest on where that is stored; 0: it
     is not.
     """
@@ -71,26 +71,26 @@ class Shares(msgspec.Struct, frozen=True):
 class _Held(msgspec.Struct):
     shares: dict[int, float]
     at_s: float
-    made: Shares
+    made: RouteShares
 
 
-class Sharer:
+class ShareCalculator:
     """Holds the last shares of each rule and cell, so that equals do not take turns in having all of it."""
 
     def __init__(self) -> None:
-        self._held: dict[tuple[Match, CellKey], _Held] = {}
+        self._held: dict[tuple[RouteScope, CellKey], _Held] = {}
 
     def share(
         self,
         cell: CellKey,
-        rule: Rule,
+        rule: RouteRule,
         costs: Mapping[int, int],
         down: Set[int],
-        beliefs: Sequence[Belief],
-        terms: Terms,
+        beliefs: Sequence[Posterior],
+        terms: Objective,
         now_s: float,
         chance: random.Random,
-    ) -> Shares:
+    ) -> RouteShares:
         """`costs`: micro-units a segment, where known. Carriers that are down or dearer than the rule's ceiling get
         nothing, as long as there are others. Raises ValueError when the rule names no carrier.
         """
@@ -101,7 +101,7 @@ class Sharer:
         if terms.opted_out:
             self._held.pop(key, None)
             first = min(rule.candidates, key=lambda row: (row.carrier_id in down, row.priority, row.route_id))
-            return Shares({first.carrier_id: WHOLE}, Reason.of(ReasonCode.ROUTE_OPTED_OUT))
+            return RouteShares({first.carrier_id: WHOLE}, Reason.of(ReasonCode.ROUTE_OPTED_OUT))
         ceiling_micro = rule.ceiling_micro
         usable = [
             one for one in candidates if ceiling_micro is None or costs.get(one, 0) <= ceiling_micro
@@ -112,7 +112,7 @@ class Sharer:
         if len(listed) <= 1:
             only = listed[0].carrier_id if listed else usable[0]
             self._held.pop(key, None)
-            return Shares({only: WHOLE}, Reason.of(ReasonCode.ROUTE_ONLY_CARRIER))
+            return RouteShares({only: WHOLE}, Reason.of(ReasonCode.ROUTE_ONLY_CARRIER))
         dear_micro = max((costs[belief.carrier_id] for belief in listed if belief.carrier_id in costs), default=1)
         priced = [(belief, max(1, costs.get(belief.carrier_id, dear_micro))) for belief in listed]
         wins = chances(priced, terms, chance)
@@ -120,14 +120,14 @@ class Sharer:
 
     def _settle(
         self,
-        key: tuple[Match, CellKey],
+        key: tuple[RouteScope, CellKey],
         wins: Mapping[int, float],
-        priced: Sequence[tuple[Belief, int]],
-        terms: Terms,
+        priced: Sequence[tuple[Posterior, int]],
+        terms: Objective,
         now_s: float,
         *,
         has_costs: bool,
-    ) -> Shares:
+    ) -> RouteShares:
         held = self._held.get(key)
         if held is None or held.shares.keys() != wins.keys():
             shares = dict(wins)
@@ -142,20 +142,20 @@ class Sharer:
             if moved < STILL * WHOLE:
                 held.shares = shares
                 return held.made
-        made = Shares(weights, _reason(weights, priced, terms, has_costs=has_costs))
+        made = RouteShares(weights, _reason(weights, priced, terms, has_costs=has_costs))
         self._held[key] = _Held(shares, now_s, made)
         return made
 
-    def forget(self, keep: Set[tuple[Match, CellKey]]) -> None:
+    def forget(self, keep: Set[tuple[RouteScope, CellKey]]) -> None:
         """Lets go of what is held of all others."""
         self._held = {key: held for key, held in self._held.items() if key in keep}
 
 
-def chances(priced: Sequence[tuple[Belief, int]], terms: Terms, chance: random.Random) -> dict[int, float]:
+def chances(priced: Sequence[tuple[Posterior, int]], terms: Objective, chance: random.Random) -> dict[int, float]:
     """The probability of each carrier that it is the best, from limits.LEARN_DRAWS draws. `priced`: with its cost in
     micro-units a segment.
     """
-    drawn = [Drawn(belief, chance) for belief, _cost in priced]
+    drawn = [PosteriorDraws(belief, chance) for belief, _cost in priced]
     worth = terms.worth_micro
     least = max(1e-9, terms.quality_floor * proven(priced))
 
@@ -190,14 +190,14 @@ def chances(priced: Sequence[tuple[Belief, int]], terms: Terms, chance: random.R
     return {belief.carrier_id: count / DRAWS for (belief, _cost), count in zip(priced, won, strict=True)}
 
 
-class Drawn:
+class PosteriorDraws:
     """The draws of one posterior, of which none lies outside `lowest` and `highest`. Written out only when asked for:
     who cannot win, or must, is known without.
     """
 
     __slots__ = ("_away", "_mean", "_rates", "_spread", "highest", "lowest")
 
-    def __init__(self, belief: Belief, chance: random.Random) -> None:
+    def __init__(self, belief: Posterior, chance: random.Random) -> None:
         alpha, beta = belief.alpha, belief.beta
         if alpha >= NORMAL_FROM and beta >= NORMAL_FROM:
             total = alpha + beta
@@ -234,7 +234,7 @@ def _gammas(shape: float, chance: random.Random) -> list[float]:
     return [max(GAMMA_LEAST, full * root * root * root * part) for root, part in zip(roots, parts, strict=True)]
 
 
-def proven(priced: Sequence[tuple[Belief, int]]) -> float:
+def proven(priced: Sequence[tuple[Posterior, int]]) -> float:
     """The conversion rate that the best carrier has for certain, one standard deviation below its mean: a carrier must
     not fall under the quality floor because another, little known, has drawn well.
     """
@@ -244,7 +244,7 @@ def proven(priced: Sequence[tuple[Belief, int]]) -> float:
     )
 
 
-def bound(shares: Mapping[int, float], terms: Terms) -> dict[int, float]:
+def bound(shares: Mapping[int, float], terms: Objective) -> dict[int, float]:
     """Each share within its floor and ceiling, and all of them 1. What is only tried is bounded in all as well."""
     others = len(shares) - 1
     floor = min(terms.explore_min, limits.LEARN_EXPLORE_SHARE_MAX / others, 1.0 / len(shares))
@@ -282,7 +282,7 @@ def whole(shares: Mapping[int, float]) -> dict[int, int]:
 
 
 def _reason(
-    weights: Mapping[int, int], priced: Sequence[tuple[Belief, int]], terms: Terms, *, has_costs: bool
+    weights: Mapping[int, int], priced: Sequence[tuple[Posterior, int]], terms: Objective, *, has_costs: bool
 ) -> Reason:
     first = max(weights, key=lambda one: (weights[one], -one))
     belief, cost = next((belief, cost) for belief, cost in priced if belief.carrier_id == first)

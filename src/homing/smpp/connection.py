@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Protocol, TypeAlias, cast
 
 from homing import limits
-from homing.kit.names import Names
+from homing.common.host_lookup import HostLookup
 from homing.smpp import timers as defaults
 from homing.smpp.pdus import RequestPdu, ResponsePdu
 from homing.smpp.session import IncomingRequest, RequestFailure, ResponseOrFailure, SessionEnd, SmppSession
@@ -294,7 +294,7 @@ async def connect(
     window_out: int = limits.SMPP_WINDOW_OUT_DEFAULT,
     window_in: int = limits.SMPP_WINDOW_IN_DEFAULT,
     tls: ssl.SSLContext | None = None,
-    names: Names | None = None,
+    names: HostLookup | None = None,
 ) -> SmppConnection:
     """A connection to a message centre, not bound yet: the next step is `request(BindTransceiver(...))`. `names`: looks
     up the host's name.
@@ -312,7 +312,7 @@ async def connect(
     loop = asyncio.get_running_loop()
     failure: OSError = ConnectionError(f"{host} has no address")
     async with asyncio.timeout(limits.SMPP_CONNECT_TIMEOUT_S):
-        for _family, address in await (names or Names(1)).look_up(host, port):
+        for _family, address in await (names or HostLookup(1)).look_up(host, port):
             try:
                 _transport, connection = await loop.create_connection(
                     make, address, port, ssl=tls, server_hostname=host if tls else None

@@ -15,7 +15,7 @@ import msgspec
 
 from homing import limits
 from homing.smpp.data_coding import BYTE_ORDER_MARKS
-from homing.states import State
+from homing.states import MessageState
 
 TYPE_MASK: Final = 0x3C  # esm_class, section 5.2.12: the bits of the message's type
 TYPE_RECEIPT: Final = 0x04
@@ -76,42 +76,42 @@ NO_ASCII: Final = re.compile(r"[^ -~]")
 ZERO: Final = re.compile(r"(?:0x)?0*", re.IGNORECASE)
 ABSOLUTE: Final = re.compile(r"(\d{12})\d(\d\d)([+-])")  # section 7.1.1: tenths, quarters of an hour from UTC
 
-MESSAGE_STATES: Final[Mapping[int, State | None]] = {
+MESSAGE_STATES: Final[Mapping[int, MessageState | None]] = {
     0: None,  # SCHEDULED
     1: None,  # ENROUTE
-    2: State.DELIVERED,
-    3: State.EXPIRED,
-    4: State.UNDELIVERABLE,  # DELETED
-    5: State.UNDELIVERABLE,
+    2: MessageState.DELIVERED,
+    3: MessageState.EXPIRED,
+    4: MessageState.UNDELIVERABLE,  # DELETED
+    5: MessageState.UNDELIVERABLE,
     6: None,  # ACCEPTED
-    7: State.UNKNOWN,
-    8: State.REJECTED,
-    9: State.FAILED,  # SKIPPED
+    7: MessageState.UNKNOWN,
+    8: MessageState.REJECTED,
+    9: MessageState.FAILED,  # SKIPPED
 }
 """message_state: SMPP 3.4, section 5.2.28; 0 and 9 are of SMPP 5.0. A state in the text counts more than 0, which
 carriers write for none. ACCEPTED is final in the specification (customer service has read the message to the
 subscriber); in practice carriers use it when they accept one."""
 
-WORDS: Final[Mapping[str, State]] = {
+WORDS: Final[Mapping[str, MessageState]] = {
     word: state
     for state, words in (
         (
-            State.DELIVERED,
+            MessageState.DELIVERED,
             "DELIVRD DELIVERED DELIVERD DELIVRED DELIV DLVRD DELVRD DELIVEREDTOTERMINAL DELIVEREDTOHANDSET"
             " DELIVEREDTODEVICE DELIVERYSUCCESS DELIVERYSUCCESSFUL DELIVEREDSUCCESSFULLY SUCCESSFULLYDELIVERED"
             " SUCCESS SUCCESSFUL",
         ),
         (
-            State.UNDELIVERABLE,
+            MessageState.UNDELIVERABLE,
             "UNDELIV UNDELIVERABLE UNDELIVERED UNDELIVRD UNDELIVERD UNDELIVERY UNDLVRD UNDLV UNDELVRD NOTDELIV"
             " NOTDELIVRD NOTDELIVERED NOTDELIVERABLE NONDELIV NONDELIVERED NONDELIVERABLE NONDELIVERY DELETED DELETE"
             " DELIVERYIMPOSSIBLE DELIVERYFAILED DELIVERYFAILURE DELIVERYFAIL DELIVERFAILED DELIVFAILED DELIVFAIL"
             " DELIVERYERROR FAILEDTODELIVER",
         ),
-        (State.EXPIRED, "EXPIRED EXPIRD EXPIRE EXPIRY DELIVERYEXPIRED"),
-        (State.REJECTED, "REJECTD REJECTED REJECTE REJECT REJCTED REJD REJ DELIVERYREJECTED"),
-        (State.FAILED, "FAILED FAIL FAILURE SKIPPED SKIPED SKIP"),
-        (State.UNKNOWN, "UNKNOWN UNKNWN UNKNOW UNKN DELIVERYUNCERTAIN DELIVERYUNKNOWN"),
+        (MessageState.EXPIRED, "EXPIRED EXPIRD EXPIRE EXPIRY DELIVERYEXPIRED"),
+        (MessageState.REJECTED, "REJECTD REJECTED REJECTE REJECT REJCTED REJD REJ DELIVERYREJECTED"),
+        (MessageState.FAILED, "FAILED FAIL FAILURE SKIPPED SKIPED SKIP"),
+        (MessageState.UNKNOWN, "UNKNOWN UNKNWN UNKNOW UNKN DELIVERYUNCERTAIN DELIVERYUNKNOWN"),
     )
     for word in words.split()
 }
@@ -131,16 +131,16 @@ QUOTED: Final = re.compile(r"\btext *[:=]", re.ASCII | re.IGNORECASE)
 
 UNDER_WAY: Final = frozenset({"ENROUTE", "ACCEPTD"})
 
-STATE_WORDS: Final[Mapping[State, tuple[str, int]]] = {
-    State.QUEUED: ("ACCEPTD", 6),
-    State.SENDING: ("ENROUTE", 1),
-    State.SENT: ("ENROUTE", 1),
-    State.DELIVERED: ("DELIVRD", 2),
-    State.UNDELIVERABLE: ("UNDELIV", 5),
-    State.EXPIRED: ("EXPIRED", 3),
-    State.REJECTED: ("REJECTD", 8),
-    State.FAILED: ("UNDELIV", 5),  # SMPP has no word for what never left
-    State.UNKNOWN: ("UNKNOWN", 7),
+STATE_WORDS: Final[Mapping[MessageState, tuple[str, int]]] = {
+    MessageState.QUEUED: ("ACCEPTD", 6),
+    MessageState.SENDING: ("ENROUTE", 1),
+    MessageState.SENT: ("ENROUTE", 1),
+    MessageState.DELIVERED: ("DELIVRD", 2),
+    MessageState.UNDELIVERABLE: ("UNDELIV", 5),
+    MessageState.EXPIRED: ("EXPIRED", 3),
+    MessageState.REJECTED: ("REJECTD", 8),
+    MessageState.FAILED: ("UNDELIV", 5),  # SMPP has no word for what never left
+    MessageState.UNKNOWN: ("UNKNOWN", 7),
 }
 """Our states in the receipts that we write: Appendix B's word and message_state."""
 
@@ -170,7 +170,7 @@ class ReceiptText(msgspec.Struct, frozen=True):
     """
 
     carrier_ref: str
-    state: State | None
+    state: MessageState | None
     done_at: datetime
     submitted_at: datetime | None = None
     error_code: str | None = None
@@ -225,7 +225,7 @@ def parse(
     words = (fields.get("stat", "") or _bare_word(characters))[: limits.RECEIPT_WORDS_CHARS_MAX]
     error = _error(tlvs.network_error_code, fields.get("err", ""))
     state = _outcome(tlvs.message_state, words, fields, error)
-    if intermediate and state is not State.DELIVERED:
+    if intermediate and state is not MessageState.DELIVERED:
         state = None
     return ReceiptText(
         _reference(tlvs.receipted_message_id, fields.get("id", "")),
@@ -240,7 +240,7 @@ def parse(
 
 def compose(
     carrier_ref: str,
-    state: State,
+    state: MessageState,
     submitted_at: datetime,
     done_at: datetime,
     error_code: str | None = None,
@@ -253,7 +253,7 @@ def compose(
     is. An error code that does not fit its field is 999 there and, if it is a number, whole in network_error_code.
     """
     word, number = STATE_WORDS[state]
-    delivered = parts if state is State.DELIVERED else 0
+    delivered = parts if state is MessageState.DELIVERED else 0
     error = (error_code or "").strip() or "0"
     fits = len(error) <= ERROR_CHARS and error.isascii() and error.isalnum()
     short = error.rjust(ERROR_CHARS, "0") if fits else "999"
@@ -321,19 +321,19 @@ def _reference(tlv: str | None, text: str) -> str:
     return ref[: limits.RECEIPT_REF_CHARS_MAX]
 
 
-def _outcome(number: int | None, words: str, fields: Mapping[str, str], error: str | None) -> State | None:
+def _outcome(number: int | None, words: str, fields: Mapping[str, str], error: str | None) -> MessageState | None:
     if number is not None and number in MESSAGE_STATES and not (number == 0 and words):
         return MESSAGE_STATES[number]
     if words:
         return _state(words)
     submitted, delivered = _count(fields.get("sub", "")), _count(fields.get("dlvrd", ""))
     if delivered:
-        return State.DELIVERED if delivered >= submitted else None
-    return State.UNDELIVERABLE if error and "dlvrd" in fields else None
+        return MessageState.DELIVERED if delivered >= submitted else None
+    return MessageState.UNDELIVERABLE if error and "dlvrd" in fields else None
 
 
 @functools.lru_cache(maxsize=256)
-def _state(words: str) -> State | None:
+def _state(words: str) -> MessageState | None:
     if words.isascii() and words.isdigit():
         return MESSAGE_STATES.get(int(words[:4]))
     letters = re.sub(r"[^A-Z]", "", words.upper())

@@ -12,7 +12,7 @@ import enum
 from typing import Final, Generic, TypeAlias, TypeVar
 
 from homing import limits
-from homing.kit.buckets import TokenBucket
+from homing.common.token_bucket import TokenBucket
 from homing.smpp import timers as defaults
 from homing.smpp.codec import DecodedPdu, PduDecoder, PduFault, encode
 from homing.smpp.pdus import (

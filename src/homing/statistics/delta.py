@@ -5,7 +5,7 @@ from typing import Final
 
 import msgspec
 
-from homing.kit import ids
+from homing.common import ids
 
 PREFIX_DIGITS: Final = 6
 """Of a number, in the cells that are kept."""
@@ -37,7 +37,7 @@ class Delta(msgspec.Struct, frozen=True, gc=False):
     refused: int = 0  # attempts that this carrier refused, put off or left unanswered
     cost_micro: int = 0  # segments x the carrier's cost, booked when sent; 0 where it is unknown
     revenue_micro: int = 0  # the charge without what was given back
-    receipt_bucket: int = -1  # of seconds from sent to the final receipt (kit/histogram.py); -1: not told
+    receipt_bucket: int = -1  # of seconds from sent to the final receipt (common/histogram.py); -1: not told
     conversion_bucket: int = -1  # of seconds from submit to conversion; -1: not told
 
     @property

@@ -8,14 +8,14 @@ import msgspec
 
 from homing.model import PeriodGrain
 from homing.statistics.reading import shows_conversions
-from homing.statistics.report import Rate, rate
+from homing.statistics.report import RateWithInterval, rate
 from homing.store.database import Database
 
 RECENT_DAYS: Final = 1
 """Before today: what an app's traffic is judged by, as `homing app list` does."""
 
 
-class Step(msgspec.Struct, frozen=True):
+class FunnelStep(msgspec.Struct, frozen=True):
     """What became of some messages. Rates are of those sent, with Wilson's interval at 95 %."""
 
     key: str
@@ -25,22 +25,22 @@ class Step(msgspec.Struct, frozen=True):
     revenue_micro: int
 
     @property
-    def delivered_rate(self) -> Rate | None:
+    def delivered_rate(self) -> RateWithInterval | None:
         return rate(self.delivered, self.sent)
 
     @property
-    def converted_rate(self) -> Rate | None:
+    def converted_rate(self) -> RateWithInterval | None:
         return rate(self.converted, self.sent)
 
 
 class Funnel(msgspec.Struct, frozen=True):
     """`by`: "country", "network" (MCC and MNC as digits), "carrier" (its id) and "app" (its id), the largest first."""
 
-    total: Step
-    by: Mapping[str, Sequence[Step]]
+    total: FunnelStep
+    by: Mapping[str, Sequence[FunnelStep]]
 
 
-class Reporting(msgspec.Struct, frozen=True):
+class AppReportingFigures(msgspec.Struct, frozen=True):
     """Whether an app's messages are to lead to conversions: as declared, else (None) as its last days show."""
 
     app_id: str
@@ -56,8 +56,8 @@ async def read_funnel(
     """Of the last so many periods, the current one included."""
     beyond = int(now.timestamp()) // 60 // grain + 1
     rows = await database.fetch("stat_funnel", int(grain), beyond - periods, beyond, account_id)
-    steps: dict[str, list[Step]] = {"country": [], "network": [], "carrier": [], "app": []}
-    total = Step("", 0, 0, 0, 0)
+    steps: dict[str, list[FunnelStep]] = {"country": [], "network": [], "carrier": [], "app": []}
+    total = FunnelStep("", 0, 0, 0, 0)
     for row in rows:
         step = _step(row)
         if row["by"] == "all":
@@ -69,12 +69,12 @@ async def read_funnel(
 
 async def read_reporting(
     database: Database, app_ids: Sequence[str], now: datetime, account_id: int | None = None
-) -> Mapping[str, Reporting]:
+) -> Mapping[str, AppReportingFigures]:
     """By app_id, of those that there are."""
     day = int(now.timestamp()) // 86_400 - RECENT_DAYS
     rows = await database.fetch("apps_reporting", list(app_ids), day, account_id)
     return {
-        row["app_id"]: Reporting(
+        row["app_id"]: AppReportingFigures(
             row["app_id"],
             row["name"],
             row["account"],
@@ -85,5 +85,7 @@ async def read_reporting(
     }
 
 
-def _step(row: Any) -> Step:
-    return Step(row["key"], row["sent"] or 0, row["delivered"] or 0, row["converted"] or 0, row["revenue_micro"] or 0)
+def _step(row: Any) -> FunnelStep:
+    return FunnelStep(
+        row["key"], row["sent"] or 0, row["delivered"] or 0, row["converted"] or 0, row["revenue_micro"] or 0
+    )

@@ -7,13 +7,13 @@ from typing import TypeVar
 import msgspec
 
 from homing.model import PeriodGrain
-from homing.statistics.report import Rate, rate
+from homing.statistics.report import RateWithInterval, rate
 from homing.store.database import Database, Record
 
 K = TypeVar("K", str, int)
 
 
-class Figures(msgspec.Struct, frozen=True):
+class PeriodFigures(msgspec.Struct, frozen=True):
     """What became of some messages."""
 
     submitted: int = 0
@@ -30,35 +30,35 @@ class Figures(msgspec.Struct, frozen=True):
         return max(0, self.submitted - self.delivered - self.undelivered)
 
     @property
-    def delivered_rate(self) -> Rate | None:
+    def delivered_rate(self) -> RateWithInterval | None:
         """Of those that a carrier took."""
         return rate(self.delivered, self.sent)
 
     @property
-    def converted_rate(self) -> Rate | None:
+    def converted_rate(self) -> RateWithInterval | None:
         return rate(self.converted, self.sent)
 
 
-class Overview(msgspec.Struct, frozen=True):
+class TrafficOverview(msgspec.Struct, frozen=True):
     """`periods` has one entry for each whole period of `grain` from unix minute `first_minute` on; `countries` and
     `carriers` (by id) hold those with any messages, the largest first.
     """
 
     grain: PeriodGrain
     first_minute: int
-    periods: Sequence[Figures]
-    countries: Mapping[str, Figures]
-    carriers: Mapping[int, Figures]
+    periods: Sequence[PeriodFigures]
+    countries: Mapping[str, PeriodFigures]
+    carriers: Mapping[int, PeriodFigures]
 
     @property
-    def total(self) -> Figures:
-        names = Figures.__struct_fields__
-        return Figures(*(sum(getattr(one, name) for one in self.periods) for name in names))
+    def total(self) -> PeriodFigures:
+        names = PeriodFigures.__struct_fields__
+        return PeriodFigures(*(sum(getattr(one, name) for one in self.periods) for name in names))
 
 
 async def read_overview(
     database: Database, grain: PeriodGrain, periods: int, now: datetime, account_id: int | None = None
-) -> Overview:
+) -> TrafficOverview:
     """The last so many periods, the current one included."""
     beyond = int(now.timestamp()) // 60 // grain + 1
     first = beyond - periods
@@ -66,18 +66,18 @@ async def read_overview(
     over_time = {row["period"]: _figures(row) for row in rows if row["is_period"]}
     countries = {row["country"]: _figures(row) for row in rows if row["is_country"]}
     carriers = {row["carrier_id"]: _figures(row) for row in rows if not row["is_period"] and not row["is_country"]}
-    return Overview(
+    return TrafficOverview(
         grain,
         first * grain,
-        [over_time.get(period, Figures()) for period in range(first, beyond)],
+        [over_time.get(period, PeriodFigures()) for period in range(first, beyond)],
         _largest_first(countries),
         _largest_first(carriers),
     )
 
 
-def _figures(row: Record) -> Figures:
-    return Figures(*(row[name] for name in Figures.__struct_fields__))
+def _figures(row: Record) -> PeriodFigures:
+    return PeriodFigures(*(row[name] for name in PeriodFigures.__struct_fields__))
 
 
-def _largest_first(figures: Mapping[K, Figures]) -> Mapping[K, Figures]:
+def _largest_first(figures: Mapping[K, PeriodFigures]) -> Mapping[K, PeriodFigures]:
     return dict(sorted(figures.items(), key=lambda pair: -pair[1].submitted))

@@ -10,7 +10,7 @@ from homing.statistics.rollup import first_minutes
 from homing.store.database import Database
 
 
-class Difference(msgspec.Struct, frozen=True):
+class StatisticsDifference(msgspec.Struct, frozen=True):
     """A figure of one cell and period that is not what the messages say; `minute` is where the period begins."""
 
     grain: int
@@ -27,7 +27,7 @@ class Difference(msgspec.Struct, frozen=True):
     counted: int
 
 
-async def prove(database: Database, now: datetime, account_id: int | None = None) -> Sequence[Difference]:
+async def prove(database: Database, now: datetime, account_id: int | None = None) -> Sequence[StatisticsDifference]:
     """What does not add up, at most `limits.STAT_DIFFERENCE_ITEMS_MAX` of each grain; nothing: all of it does.
 
     Each grain is held against the messages of the time for which it is kept. While Homing works it is read in one
@@ -44,5 +44,5 @@ async def prove(database: Database, now: datetime, account_id: int | None = None
             limits.STAT_DIFFERENCE_ITEMS_MAX,
             timeout_s=limits.DATABASE_SLOW_TIMEOUT_S,
         )
-        found += [Difference(int(grain), row[0] * grain, *row[1:]) for row in rows]
+        found += [StatisticsDifference(int(grain), row[0] * grain, *row[1:]) for row in rows]
     return found

@@ -11,11 +11,11 @@ from homing.statistics.delta import Delta
 from homing.store.database import Database
 
 
-class Cell(msgspec.Struct, frozen=True, gc=False):
+class StatisticsCell(msgspec.Struct, frozen=True, gc=False):
     """A period of one cell: of the messages that were submitted in it, what became of them so far.
 
     `minute` is the unix minute in which the period begins, `grain` its length in minutes. Times are counts by bucket
-    (kit/histogram.py), () where there are none.
+    (common/histogram.py), () where there are none.
     """
 
     minute: int
@@ -67,7 +67,7 @@ async def read_cells(
     until_minute: int,
     account_id: int | None = None,
     items_max: int = limits.PAST_ITEMS_MAX,
-) -> list[Cell]:
+) -> list[StatisticsCell]:
     """The cells of the periods that begin in [since, until), rounded down to whole periods, the latest first; of one
     account or of all. The oldest are left out beyond `items_max`.
     """
@@ -80,10 +80,10 @@ async def read_cells(
         items_max,
         timeout_s=limits.DATABASE_SLOW_TIMEOUT_S,
     )
-    return [Cell(*(*row[:-2], tuple(row[-2] or ()), tuple(row[-1] or ()))) for row in rows]
+    return [StatisticsCell(*(*row[:-2], tuple(row[-2] or ()), tuple(row[-1] or ()))) for row in rows]
 
 
-async def read_past(database: Database, now: datetime) -> Sequence[Cell]:
+async def read_past(database: Database, now: datetime) -> Sequence[StatisticsCell]:
     """What a listener is told when it starts: the last two hours or so by minute, and the days before them by hour.
     No message is in it twice. Oldest first.
     """

@@ -9,14 +9,14 @@ from typing import Final
 import msgspec
 
 from homing import limits
-from homing.kit import histogram
-from homing.kit.confidence import Z_95
+from homing.common import histogram
+from homing.common.confidence import Z_95
 from homing.model import PeriodGrain
 from homing.statistics.rollup import first_minutes
 from homing.store.database import Database
 
 
-class By(enum.Enum):
+class ReportGrouping(enum.Enum):
     """What figures are apart by."""
 
     COUNTRY = "country"
@@ -31,10 +31,14 @@ class By(enum.Enum):
     DAY = "day"
 
 
-GRAINS: Final = {By.MINUTE: PeriodGrain.MINUTE, By.HOUR: PeriodGrain.HOUR, By.DAY: PeriodGrain.DAY}
+GRAINS: Final = {
+    ReportGrouping.MINUTE: PeriodGrain.MINUTE,
+    ReportGrouping.HOUR: PeriodGrain.HOUR,
+    ReportGrouping.DAY: PeriodGrain.DAY,
+}
 
 
-class Rate(msgspec.Struct, frozen=True):
+class RateWithInterval(msgspec.Struct, frozen=True):
     """A share (0..1) and the interval in which the true one lies, as a rule in 95 of 100 such cases."""
 
     mean: float
@@ -42,7 +46,7 @@ class Rate(msgspec.Struct, frozen=True):
     high: float
 
 
-class Line(msgspec.Struct, frozen=True):
+class ReportLine(msgspec.Struct, frozen=True):
     """What became of the messages of one `key`. Times are medians in seconds; None: nothing to tell it from."""
 
     key: str
@@ -55,22 +59,22 @@ class Line(msgspec.Struct, frozen=True):
     cost_micro: int
     revenue_micro: int
     margin_micro: int
-    delivered_rate: Rate | None  # of those sent
-    converted_rate: Rate | None
+    delivered_rate: RateWithInterval | None  # of those sent
+    converted_rate: RateWithInterval | None
     receipt_s: float | None
     conversion_s: float | None
 
 
-class Report(msgspec.Struct, frozen=True):
+class StatisticsReport(msgspec.Struct, frozen=True):
     """Lines, and the span that they are of: whole periods of a grain, so `since` can lie before what was asked."""
 
-    lines: Sequence[Line]
+    lines: Sequence[ReportLine]
     grain: PeriodGrain
     since_minute: int
     until_minute: int
 
 
-def rate(hits: int, trials: int) -> Rate | None:
+def rate(hits: int, trials: int) -> RateWithInterval | None:
     """With Wilson's interval at 95 %; None of no trials. More hits than trials (late facts of others) count as
     all.
     """
@@ -81,10 +85,10 @@ def rate(hits: int, trials: int) -> Rate | None:
     spread = z * z / trials
     middle = (share + spread / 2) / (1 + spread)
     half = z * sqrt(share * (1 - share) / trials + spread / trials / 4) / (1 + spread)
-    return Rate(share, min(share, max(0.0, middle - half)), max(share, min(1.0, middle + half)))
+    return RateWithInterval(share, min(share, max(0.0, middle - half)), max(share, min(1.0, middle + half)))
 
 
-def grain_for(by: By, since: datetime, until: datetime, now: datetime) -> PeriodGrain:
+def grain_for(by: ReportGrouping, since: datetime, until: datetime, now: datetime) -> PeriodGrain:
     """The finest periods that are kept for the whole span and are not too many to read."""
     if by in GRAINS:
         return GRAINS[by]
@@ -95,8 +99,13 @@ def grain_for(by: By, since: datetime, until: datetime, now: datetime) -> Period
 
 
 async def report(
-    database: Database, by: By, since: datetime, until: datetime, now: datetime, account_id: int | None = None
-) -> Report:
+    database: Database,
+    by: ReportGrouping,
+    since: datetime,
+    until: datetime,
+    now: datetime,
+    account_id: int | None = None,
+) -> StatisticsReport:
     """What became of the messages that were submitted in [since, until), up to this moment."""
     grain = grain_for(by, since, until, now)
     first = int(since.timestamp()) // 60 // grain
@@ -115,10 +124,10 @@ async def report(
                 "receipt_s": histogram.quantile(times.get((row["key"], "r"), ()), 0.5),
                 "conversion_s": histogram.quantile(times.get((row["key"], "c"), ()), 0.5),
             },
-            Line,
+            ReportLine,
         )
         for row in rows
     ]
     if by in GRAINS:
         lines.sort(key=lambda line: int(line.key))
-    return Report(lines, grain, first * grain, beyond * grain)
+    return StatisticsReport(lines, grain, first * grain, beyond * grain)

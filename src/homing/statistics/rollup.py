@@ -12,15 +12,15 @@ from homing import limits
 from homing.model import PeriodGrain
 from homing.statistics.delta import Delta
 from homing.statistics.sums import CellNames, add_up, names_of
-from homing.store.database import Connection, Database
-from homing.store.duty import Duty
+from homing.store.database import Database, DatabaseConnection
+from homing.store.leader_lease import LeaderLease
 
 KEPT_DAYS: Final = {PeriodGrain.MINUTE: limits.STAT_MINUTE_DAYS, PeriodGrain.HOUR: limits.STAT_HOUR_DAYS}
 """Days are kept for ever."""
 DELTA_FIELDS: Final = len(Delta.__struct_fields__)
 
 
-class Turn(msgspec.Struct, frozen=True):
+class RollupTurn(msgspec.Struct, frozen=True):
     """One round: its number, the deltas that it took out, and whether there may be more."""
 
     number: int
@@ -31,13 +31,13 @@ class Turn(msgspec.Struct, frozen=True):
 class Rollup:
     """Takes deltas out once each, whatever crashes; the process that has the duty does it for all."""
 
-    def __init__(self, database: Database, duty: Duty, clock: Callable[[], datetime]) -> None:
+    def __init__(self, database: Database, duty: LeaderLease, clock: Callable[[], datetime]) -> None:
         self._database = database
         self._duty = duty
         self._clock = clock
         self._cells: dict[CellNames, int] = {}
 
-    async def turn(self) -> Turn | None:
+    async def turn(self) -> RollupTurn | None:
         """Takes deltas out; None when the duty is another's. Raises a `PlatformFailure`: then it may have happened or
         not, which the next one's number tells.
         """
@@ -57,7 +57,7 @@ class Rollup:
         if len(self._cells) + len(cells) > limits.ROLLUP_KEYS_MAX:
             self._cells.clear()
         self._cells.update(cells)
-        return Turn(number, deltas, sum(row["taken"] for row in rows) == limits.ROLLUP_BATCH_MAX)
+        return RollupTurn(number, deltas, sum(row["taken"] for row in rows) == limits.ROLLUP_BATCH_MAX)
 
     async def settle(self) -> bool:
         """Adds up what has been taken out; whether there may be more."""
@@ -74,7 +74,7 @@ class Rollup:
             )
         return bool(row["taken"] == limits.SETTLE_BATCH_MAX)
 
-    async def _numbers(self, transaction: Connection, wanted: set[CellNames]) -> dict[CellNames, int]:
+    async def _numbers(self, transaction: DatabaseConnection, wanted: set[CellNames]) -> dict[CellNames, int]:
         found = {names: self._cells[names] for names in wanted if names in self._cells}
         unknown = sorted(wanted - found.keys())
         if unknown:

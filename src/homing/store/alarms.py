@@ -11,7 +11,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 
 from homing import errors, limits
-from homing.kit.storable import storable_json
+from homing.common.storable_text import storable_json
 from homing.store import statements
 from homing.store.database import Database
 from homing.store.rows import Executor

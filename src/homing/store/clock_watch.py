@@ -8,7 +8,7 @@ from datetime import timedelta
 import structlog
 
 from homing import errors, limits
-from homing.kit.steady import SteadyClock
+from homing.common.steady_clock import SteadyClock
 from homing.store import statements
 from homing.store.alarms import CLOCK, STEPPED_BACK, clear_alarms, raise_alarm
 from homing.store.database import Database

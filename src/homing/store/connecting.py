@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 import asyncpg
 
 from homing import limits
-from homing.store.away import AWAY
+from homing.store.unavailable import UNAVAILABLE_ERRORS
 
 
 def hosts_of(dsn: str) -> Sequence[str]:
@@ -39,7 +39,7 @@ async def answers(dsn: str) -> bool:
     """Whether a database answers at one of the URL's hosts."""
     try:
         connection = await Connector(dsn).connect()
-    except (*AWAY, TimeoutError, asyncpg.PostgresError):
+    except (*UNAVAILABLE_ERRORS, TimeoutError, asyncpg.PostgresError):
         return False
     connection.terminate()
     return True
@@ -53,7 +53,7 @@ class Connector:
         self.switches = 0
 
     async def connect(self, *, timeout_s: float = limits.DATABASE_HOST_TIMEOUT_S, **settings: Any) -> Any:
-        """A connection of asyncpg; `settings` are its own. Raises what the last host failed with, of `AWAY`,
+        """A connection of asyncpg; `settings` are its own. Raises what the last host failed with, of `UNAVAILABLE_ERRORS`,
         TimeoutError and asyncpg's errors; one that refuses what it is asked (a password) is not asked for twice.
         """
         failure: BaseException = TimeoutError()
@@ -61,7 +61,7 @@ class Connector:
             try:
                 async with asyncio.timeout(timeout_s):
                     found = await asyncpg.connect(host, **settings)
-            except (*AWAY, TimeoutError, asyncpg.exceptions.TargetServerAttributeNotMatched) as error:
+            except (*UNAVAILABLE_ERRORS, TimeoutError, asyncpg.exceptions.TargetServerAttributeNotMatched) as error:
                 failure = error
                 continue
             if host != self._hosts[0]:

@@ -6,12 +6,12 @@ from types import MappingProxyType
 from typing import Final
 
 from homing import limits, model
-from homing.states import State
+from homing.states import MessageState
 
 ENUMS: Final[Mapping[str, type[enum.IntEnum]]] = MappingProxyType(
     {
-        "Book": model.Book,
-        "EntryKind": model.EntryKind,
+        "LedgerAccount": model.LedgerAccount,
+        "PostingKind": model.PostingKind,
         "GuardAction": model.GuardAction,
         "Outcome": model.Outcome,
         "PeriodGrain": model.PeriodGrain,
@@ -19,7 +19,7 @@ ENUMS: Final[Mapping[str, type[enum.IntEnum]]] = MappingProxyType(
         "PushLane": model.PushLane,
         "PushOutcome": model.PushOutcome,
         "QueueLane": model.QueueLane,
-        "State": State,
+        "MessageState": MessageState,
         "Strategy": model.Strategy,
         "UserRole": model.UserRole,
     }

@@ -11,9 +11,9 @@ import structlog
 
 from homing import errors, limits
 from homing.store import queries
-from homing.store.away import AWAY
 from homing.store.connecting import Connector
-from homing.store.notices import Notices
+from homing.store.notices import NotifyListener
+from homing.store.unavailable import UNAVAILABLE_ERRORS
 
 Record = Any  # asyncpg.Record: a tuple with names
 
@@ -39,11 +39,11 @@ log = structlog.get_logger()
 def translate(error: BaseException) -> errors.PlatformFailure:
     """What a driver's error means for the caller."""
     if isinstance(error, TimeoutError):
-        return errors.StoreFailed("timeout")
-    if isinstance(error, AWAY):
-        return errors.StoreAway(type(error).__name__)
+        return errors.DatabaseFailed("timeout")
+    if isinstance(error, UNAVAILABLE_ERRORS):
+        return errors.DatabaseUnavailable(type(error).__name__)
     state = getattr(error, "sqlstate", None) or ""
-    return errors.StoreFailed(f"{type(error).__name__} {state}", poison=state[:2] in POISON_CLASSES)
+    return errors.DatabaseFailed(f"{type(error).__name__} {state}", poison=state[:2] in POISON_CLASSES)
 
 
 def _slim(value: Any) -> Any:
@@ -55,7 +55,7 @@ def _slim(value: Any) -> Any:
     return value
 
 
-class Connection:
+class DatabaseConnection:
     """One connection; statements are called by name. Raises `StoreAway` or `StoreFailed`."""
 
     def __init__(self, raw: Any, sql: Mapping[str, str]) -> None:
@@ -103,7 +103,7 @@ class Database:
         self._probe: asyncio.Task[None] | None = None
         self._connector = Connector(dsn)
         self._switches = 0
-        self._notices = Notices(dsn)
+        self._notices = NotifyListener(dsn)
         self.sql = queries.load_all()
         self.away = False
         self.full_at_s = float("-inf")  # when a write last found the disk full, by the monotonic clock
@@ -123,8 +123,8 @@ class Database:
         )
         try:
             await self._pool
-        except (*AWAY, TimeoutError) as error:
-            raise errors.StoreAway(str(error)) from error
+        except (*UNAVAILABLE_ERRORS, TimeoutError) as error:
+            raise errors.DatabaseUnavailable(str(error)) from error
 
     async def close(self) -> None:
         if self._probe:
@@ -135,25 +135,25 @@ class Database:
                     await self._pool.close()
 
     @contextlib.asynccontextmanager
-    async def connection(self) -> AsyncIterator[Connection]:
+    async def connection(self) -> AsyncIterator[DatabaseConnection]:
         """A connection for one or more statements, each its own transaction."""
         if self.away:
-            raise errors.StoreAway
+            raise errors.DatabaseUnavailable
         try:
             async with self._pool.acquire(timeout=limits.DATABASE_CONNECT_TIMEOUT_S) as raw:
-                yield Connection(raw, self.sql)
+                yield DatabaseConnection(raw, self.sql)
         except errors.HomingError:
             raise
         except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError) as error:
             failure = translate(error)
             if isinstance(error, asyncpg.DiskFullError):
                 self.full_at_s = time.monotonic()
-            if isinstance(failure, errors.StoreAway) or isinstance(error, TimeoutError):
-                self._start_probe(away=isinstance(failure, errors.StoreAway))
+            if isinstance(failure, errors.DatabaseUnavailable) or isinstance(error, TimeoutError):
+                self._start_probe(away=isinstance(failure, errors.DatabaseUnavailable))
             raise failure from error
 
     @contextlib.asynccontextmanager
-    async def transaction(self, isolation: str | None = None) -> AsyncIterator[Connection]:
+    async def transaction(self, isolation: str | None = None) -> AsyncIterator[DatabaseConnection]:
         """`isolation`: "repeatable_read" for several statements on one snapshot."""
         async with self.connection() as connection, connection.raw.transaction(isolation=isolation):
             yield connection
@@ -194,7 +194,7 @@ class Database:
                     await raw.fetchval("SELECT 1", timeout=1.0)
                 finally:
                     raw.terminate()
-            except (*AWAY, TimeoutError, asyncpg.PostgresError):
+            except (*UNAVAILABLE_ERRORS, TimeoutError, asyncpg.PostgresError):
                 if not self.away:
                     self.away = True
                     log.error("database_away")

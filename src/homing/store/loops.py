@@ -16,7 +16,7 @@ from homing.store.database import Database
 log = structlog.get_logger()
 
 
-class Loop(msgspec.Struct, frozen=True):
+class SupervisedLoop(msgspec.Struct, frozen=True):
     """What is run, by the alarm that tells of its failures: `component`.`code` of `subject`."""
 
     component: str
@@ -24,8 +24,8 @@ class Loop(msgspec.Struct, frozen=True):
     subject: str
 
 
-async def run_loop(
-    loop: Loop,
+async def run_supervised(
+    loop: SupervisedLoop,
     work: Callable[[], Awaitable[None]],
     database: Database,
     *,
@@ -58,7 +58,7 @@ async def run_loop(
         steady = asyncio.get_running_loop().create_task(_clear_when_steady(loop, database))
 
 
-async def _clear_when_steady(loop: Loop, database: Database) -> None:
+async def _clear_when_steady(loop: SupervisedLoop, database: Database) -> None:
     await asyncio.sleep(limits.LOOP_STEADY_S)
     with contextlib.suppress(errors.PlatformFailure):
         await clear_alarms(database, loop.component, loop.code, loop.subject)

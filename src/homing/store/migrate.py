@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import asyncpg
 
 from homing import errors, limits
-from homing.kit import ids
+from homing.common import ids
 from homing.store.connecting import Connector
 
 LOCK_KEY = 4_803_664  # any number that is only ours
@@ -50,7 +50,7 @@ async def _apply(connection: "asyncpg.Connection[asyncpg.Record]") -> list[str]:
     steps = available()
     unknown = done - {number for number, _name, _sql in steps}
     if unknown:
-        raise errors.OperatorError(
+        raise errors.InvalidInput(
             f"the database holds migration {max(unknown)}, which this release does not know: use a newer Homing"
         )
     applied = []

@@ -9,35 +9,35 @@ import asyncpg
 import msgspec
 
 from homing import limits
-from homing.store.away import AWAY
 from homing.store.connecting import Connector
+from homing.store.unavailable import UNAVAILABLE_ERRORS
 
 SETTINGS_CHANNEL: Final = "homing_settings"
 """A setting has changed; the payload is the account's id, or 0."""
 
 
-class Ear(msgspec.Struct, frozen=True):
+class Subscription(msgspec.Struct, frozen=True):
     """`lost` is called whenever notices may have been missed."""
 
     heard: Callable[[str], None]
     lost: Callable[[], None]
 
 
-class Notices:
+class NotifyListener:
     """Listens on any number of channels by one connection, which it opens for the first listener and opens again when
     it breaks.
     """
 
     def __init__(self, dsn: str) -> None:
         self._connector = Connector(dsn)
-        self._ears: dict[str, list[Ear]] = {}
+        self._ears: dict[str, list[Subscription]] = {}
         self._attended: set[str] = set()
         self._woken = asyncio.Event()
         self._hearing: asyncio.Task[None] | None = None
 
     async def listen(self, channel: str, heard: Callable[[str], None], lost: Callable[[], None]) -> None:
         """For ever; cancel it to listen no more."""
-        ear = Ear(heard, lost)
+        ear = Subscription(heard, lost)
         self._ears.setdefault(channel, []).append(ear)
         if channel in self._attended:
             lost()
@@ -54,7 +54,7 @@ class Notices:
 
     async def _hear(self) -> None:
         while True:
-            with contextlib.suppress(*AWAY, TimeoutError, asyncpg.PostgresError):
+            with contextlib.suppress(*UNAVAILABLE_ERRORS, TimeoutError, asyncpg.PostgresError):
                 raw = await self._connector.connect()
                 try:
                     await self._attend(raw)

@@ -19,7 +19,7 @@ PART_OCTETS: Final = 140
 CONCATENATION_HEADER_OCTETS: Final = 6
 
 
-class Encoding(IntEnum):
+class TextEncoding(IntEnum):
     """How characters travel; the value is the data coding scheme's octet (3GPP TS 23.038, section 4)."""
 
     GSM7 = 0x00
@@ -29,7 +29,7 @@ class Encoding(IntEnum):
 class Segmentation(msgspec.Struct, frozen=True, gc=False):
     """`units` are septets for GSM7 and UTF-16 code units for UCS2, without the headers."""
 
-    encoding: Encoding
+    encoding: TextEncoding
     parts: int
     units: int
 
@@ -50,49 +50,49 @@ def has_lone_surrogate(text: str) -> bool:
     return False
 
 
-def choose_encoding(text: str) -> Encoding:
+def choose_encoding(text: str) -> TextEncoding:
     """GSM7 where it can carry `text`, because a part then holds more than twice as much; otherwise UCS2."""
-    return Encoding.GSM7 if gsm7.is_gsm(text) else Encoding.UCS2
+    return TextEncoding.GSM7 if gsm7.is_gsm(text) else TextEncoding.UCS2
 
 
-def capacity(encoding: Encoding, udh: int = 0) -> int:
+def capacity(encoding: TextEncoding, udh: int = 0) -> int:
     """The units that fit in a part beside a header of `udh` octets: 160 and 70 for 0, 153 and 67 for 6."""
     if not 0 <= udh < PART_OCTETS // 2:
         raise ValueError(f"a user data header of {udh} octets leaves no room for text")
     room = PART_OCTETS - udh
-    return room * 8 // 7 if encoding is Encoding.GSM7 else room // 2
+    return room * 8 // 7 if encoding is TextEncoding.GSM7 else room // 2
 
 
-_SINGLE_GSM7: Final = capacity(Encoding.GSM7)
-_SINGLE_UCS2: Final = capacity(Encoding.UCS2)
+_SINGLE_GSM7: Final = capacity(TextEncoding.GSM7)
+_SINGLE_UCS2: Final = capacity(TextEncoding.UCS2)
 
 
-def count(text: str, encoding: Encoding | None = None, udh: int = CONCATENATION_HEADER_OCTETS) -> Segmentation:
+def count(text: str, encoding: TextEncoding | None = None, udh: int = CONCATENATION_HEADER_OCTETS) -> Segmentation:
     """The encoding, parts and units of `text`: exactly as many parts as `split` gives, without making them.
 
     An empty text is one part of no units, because an SMS is sent and paid for. Without an `encoding` the
     cheaper one that carries the text is taken. Raises `NotEncodable` when GSM7 is asked for and cannot carry
     it.
     """
-    if encoding is not Encoding.UCS2:
+    if encoding is not TextEncoding.UCS2:
         units = gsm7.septets_or_none(text)
         if units is not None:
             if units <= _SINGLE_GSM7:
-                return Segmentation(Encoding.GSM7, 1, units)
-            room = capacity(Encoding.GSM7, udh)
+                return Segmentation(TextEncoding.GSM7, 1, units)
+            room = capacity(TextEncoding.GSM7, udh)
             if units == len(text):  # no character costs two, so every part but the last is full
-                return Segmentation(Encoding.GSM7, -(-units // room), units)
-            return Segmentation(Encoding.GSM7, sum(1 for _ in _cuts_gsm7(gsm7.mark(text), room)), units)
-        if encoding is Encoding.GSM7:
+                return Segmentation(TextEncoding.GSM7, -(-units // room), units)
+            return Segmentation(TextEncoding.GSM7, sum(1 for _ in _cuts_gsm7(gsm7.mark(text), room)), units)
+        if encoding is TextEncoding.GSM7:
             raise gsm7.not_encodable(text)
     data = _utf16(text)
     units = len(data) // 2
     if units <= _SINGLE_UCS2:
-        return Segmentation(Encoding.UCS2, 1, units)
-    return Segmentation(Encoding.UCS2, sum(1 for _ in _cuts_utf16(data, capacity(Encoding.UCS2, udh))), units)
+        return Segmentation(TextEncoding.UCS2, 1, units)
+    return Segmentation(TextEncoding.UCS2, sum(1 for _ in _cuts_utf16(data, capacity(TextEncoding.UCS2, udh))), units)
 
 
-def split(text: str, encoding: Encoding | None = None, udh: int = CONCATENATION_HEADER_OCTETS) -> list[str]:
+def split(text: str, encoding: TextEncoding | None = None, udh: int = CONCATENATION_HEADER_OCTETS) -> list[str]:
     """The texts of the parts, in order; joined they are `text`. `udh`: a part's header if there are several.
 
     No cut falls between an escape and its character or inside a surrogate pair. Raises `NotEncodable` when
@@ -103,7 +103,7 @@ def split(text: str, encoding: Encoding | None = None, udh: int = CONCATENATION_
     if whole.parts == 1:
         return [text]
     room = capacity(whole.encoding, udh)
-    if whole.encoding is Encoding.GSM7:
+    if whole.encoding is TextEncoding.GSM7:
         marked = gsm7.mark(text)
         return [marked[a:b].replace(gsm7.ESCAPE, "") for a, b in pairwise((0, *_cuts_gsm7(marked, room)))]
     data = _utf16(text)

@@ -10,12 +10,12 @@ import msgspec
 
 from homing import errors, limits
 from homing.model import UserRole
-from homing.store.database import Connection, Database, Record
+from homing.store.database import Database, DatabaseConnection, Record
 
 NAME: Final = re.compile(rf"[A-Za-z0-9][A-Za-z0-9_.@+-]{{0,{limits.CONSOLE_USER_CHARS_MAX - 1}}}", re.ASCII)
 
 
-class User(msgspec.Struct, frozen=True):
+class ConsoleUser(msgspec.Struct, frozen=True):
     """Somebody who may sign in. `account_id` is set for a customer, who sees that account alone."""
 
     user_id: int
@@ -28,7 +28,7 @@ class User(msgspec.Struct, frozen=True):
     disabled_at: datetime | None
 
     @classmethod
-    def of(cls, row: Record) -> "User":
+    def of(cls, row: Record) -> "ConsoleUser":
         """A row of `console_user` with its account's name."""
         return cls(
             row["user_id"],
@@ -47,31 +47,29 @@ def as_name(text: str) -> str:
     return text.strip().lower()
 
 
-async def find_user(connection: Connection | Database, name: str) -> User:
+async def find_user(connection: DatabaseConnection | Database, name: str) -> ConsoleUser:
     """Raises `OperatorError` when there is none."""
     row = await connection.row("user_find", as_name(name))
     if row is None:
-        raise errors.OperatorError("there is no user {name}; `homing user list` shows them", name=repr(name))
-    return User.of(row)
+        raise errors.InvalidInput("there is no user {name}; `homing user list` shows them", name=repr(name))
+    return ConsoleUser.of(row)
 
 
-async def create_user(connection: Connection, name: str, role: UserRole, account_id: int | None = None) -> int:
+async def create_user(connection: DatabaseConnection, name: str, role: UserRole, account_id: int | None = None) -> int:
     """Makes a user who has no password yet; gives the id. A customer needs an account, the others have none.
 
     Raises `OperatorError` when the name is taken or cannot be one.
     """
     if not NAME.fullmatch(name.strip()):
-        raise errors.OperatorError(
-            "{name} cannot be a user's name: letters, digits and _ . @ + -", name=repr(name[:80])
-        )
+        raise errors.InvalidInput("{name} cannot be a user's name: letters, digits and _ . @ + -", name=repr(name[:80]))
     _check_role(role, account_id)
     row = await connection.row("user_create", as_name(name), role, account_id)
     if row is None:
-        raise errors.OperatorError("there is a user {name} already", name=repr(as_name(name)))
+        raise errors.InvalidInput("there is a user {name} already", name=repr(as_name(name)))
     return int(row["user_id"])
 
 
-async def set_role(connection: Connection, user_id: int, role: UserRole, account_id: int | None = None) -> None:
+async def set_role(connection: DatabaseConnection, user_id: int, role: UserRole, account_id: int | None = None) -> None:
     """From the next page on; a customer needs an account, the others have none. Raises `OperatorError`."""
     _check_role(role, account_id)
     await connection.execute("user_role", user_id, role, account_id)
@@ -79,10 +77,10 @@ async def set_role(connection: Connection, user_id: int, role: UserRole, account
 
 def _check_role(role: UserRole, account_id: int | None) -> None:
     if (role is UserRole.CUSTOMER) != (account_id is not None):
-        raise errors.OperatorError("a customer's user belongs to an account, an operator's or supporter's to none")
+        raise errors.InvalidInput("a customer's user belongs to an account, an operator's or supporter's to none")
 
 
-async def set_disabled(connection: Connection, user_id: int, is_disabled: bool) -> None:
+async def set_disabled(connection: DatabaseConnection, user_id: int, is_disabled: bool) -> None:
     """A disabled user's sessions and links end at once."""
     await connection.execute("user_disable", user_id, is_disabled)
     if is_disabled:
@@ -90,13 +88,15 @@ async def set_disabled(connection: Connection, user_id: int, is_disabled: bool) 
         await connection.execute("links_forget", user_id)
 
 
-async def set_password(connection: Connection, user_id: int, password_hash: str, kept_session: bytes | None) -> None:
+async def set_password(
+    connection: DatabaseConnection, user_id: int, password_hash: str, kept_session: bytes | None
+) -> None:
     """Ends the user's sessions but `kept_session` (a token's digest)."""
     await connection.execute("user_password", user_id, password_hash)
     await connection.execute("sessions_end", user_id, kept_session)
 
 
-async def has_operator(connection: Connection | Database) -> bool:
+async def has_operator(connection: DatabaseConnection | Database) -> bool:
     """Whether anybody can sign in who may change everything."""
     row = await connection.row("user_operators")
     return row is not None and row["operators"] > 0

@@ -5,18 +5,18 @@ from datetime import timedelta
 import msgspec
 
 from homing import limits
-from homing.store.database import Connection
+from homing.store.database import DatabaseConnection
 from homing.users.tokens import digest, make_token
 
 
-class Link(msgspec.Struct, frozen=True):
+class PasswordLink(msgspec.Struct, frozen=True):
     """Whose password a link sets; without a user it makes the first operator."""
 
     user_id: int | None
     name: str | None
 
 
-async def make_link(connection: Connection, user_id: int | None) -> str:
+async def make_link(connection: DatabaseConnection, user_id: int | None) -> str:
     """The token of a new link. Earlier ones for the same user are void."""
     await connection.execute("links_forget", user_id)
     token = make_token()
@@ -24,14 +24,14 @@ async def make_link(connection: Connection, user_id: int | None) -> str:
     return token
 
 
-async def find_link(connection: Connection, token: str) -> Link | None:
+async def find_link(connection: DatabaseConnection, token: str) -> PasswordLink | None:
     """None when it is unknown, used or too old, or its user is disabled."""
     row = await connection.row("link_find", digest(token))
     if row is None or row["disabled_at"] is not None:
         return None
-    return Link(row["user_id"], row["name"])
+    return PasswordLink(row["user_id"], row["name"])
 
 
-async def use_link(connection: Connection, token: str) -> bool:
+async def use_link(connection: DatabaseConnection, token: str) -> bool:
     """Whether it was still good; from now on it is not."""
     return await connection.row("link_use", digest(token)) is not None

@@ -14,13 +14,13 @@ def check_password(password: str, name: str) -> None:
     length, not kinds of characters).
     """
     if not limits.CONSOLE_PASSWORD_CHARS_MIN <= len(password) <= limits.CONSOLE_PASSWORD_CHARS_MAX:
-        raise errors.OperatorError(
+        raise errors.InvalidInput(
             "a password has {least} to {most} characters",
             least=limits.CONSOLE_PASSWORD_CHARS_MIN,
             most=limits.CONSOLE_PASSWORD_CHARS_MAX,
         )
     if (name and password.lower().startswith(name.lower())) or len(set(password)) < 5:
-        raise errors.OperatorError("that password is too easy to guess")
+        raise errors.InvalidInput("that password is too easy to guess")
 
 
 class Passwords:

@@ -13,8 +13,8 @@ from cryptography.hazmat.primitives.hashes import SHA1
 from cryptography.hazmat.primitives.twofactor.totp import TOTP
 
 from homing import limits
-from homing.kit.crypto import Vault, same
-from homing.store.database import Connection
+from homing.common.crypto import Vault, same
+from homing.store.database import DatabaseConnection
 from homing.users.tokens import digest
 
 DIGITS: Final = 6
@@ -54,7 +54,7 @@ def make_recovery_codes() -> Sequence[str]:
     ]
 
 
-async def enrol(connection: Connection, vault: Vault, user_id: int, secret: str, step: int) -> Sequence[str]:
+async def enrol(connection: DatabaseConnection, vault: Vault, user_id: int, secret: str, step: int) -> Sequence[str]:
     """From now on the user signs in with codes of this secret, the later ones than `step`; gives recovery codes, which
     cannot be read again.
     """
@@ -66,14 +66,14 @@ async def enrol(connection: Connection, vault: Vault, user_id: int, secret: str,
     return codes
 
 
-async def forget(connection: Connection, user_id: int) -> None:
+async def forget(connection: DatabaseConnection, user_id: int) -> None:
     """The password alone is enough again."""
     await connection.execute("user_totp", user_id, None)
     await connection.execute("recovery_codes_forget", user_id)
 
 
 async def is_right(
-    connection: Connection, vault: Vault, user_id: int, sealed: bytes, code: str, *now: datetime
+    connection: DatabaseConnection, vault: Vault, user_id: int, sealed: bytes, code: str, *now: datetime
 ) -> bool:
     """Whether a code of the app, or a recovery code, is right and was not used before. It is used now. `now`: as for
     `step_of`.

@@ -5,24 +5,26 @@ from datetime import datetime, timedelta
 import msgspec
 
 from homing import limits
-from homing.kit.storable import storable
-from homing.store.database import Connection
-from homing.users.admin import User
+from homing.common.storable_text import storable_text
+from homing.store.database import DatabaseConnection
+from homing.users.admin import ConsoleUser
 from homing.users.tokens import digest, make_token
 
 IDLE = timedelta(seconds=limits.CONSOLE_IDLE_S)
 
 
-class Session(msgspec.Struct, frozen=True):
+class UserSession(msgspec.Struct, frozen=True):
     """Who is signed in. Until it `is_complete` the password was right and the second factor is awaited."""
 
-    user: User
+    user: ConsoleUser
     is_complete: bool
     signed_in_at: datetime
     seen_at: datetime
 
 
-async def open_session(connection: Connection, user: User, is_complete: bool, address: str, agent: str) -> str:
+async def open_session(
+    connection: DatabaseConnection, user: ConsoleUser, is_complete: bool, address: str, agent: str
+) -> str:
     """The token of a new session. What has ended is forgotten on the way."""
     await connection.execute("sessions_forget", IDLE)
     token = make_token()
@@ -34,20 +36,20 @@ async def open_session(connection: Connection, user: User, is_complete: bool, ad
         is_complete,
         timedelta(seconds=lasts_s),
         address,
-        storable(agent, limits.CONSOLE_TEXT_CHARS_MAX),
+        storable_text(agent, limits.CONSOLE_TEXT_CHARS_MAX),
     )
     return token
 
 
-async def find_session(connection: Connection, token: str, now: datetime) -> Session | None:
+async def find_session(connection: DatabaseConnection, token: str, now: datetime) -> UserSession | None:
     """None when it has ended or its user is disabled. It counts as used now."""
     row = await connection.row("session_find", digest(token), IDLE)
     if row is None:
         return None
     if (now - row["seen_at"]).total_seconds() > limits.CONSOLE_SEEN_S:
         await connection.execute("session_seen", digest(token))
-    return Session(User.of(row), row["is_complete"], row["signed_in_at"], row["seen_at"])
+    return UserSession(ConsoleUser.of(row), row["is_complete"], row["signed_in_at"], row["seen_at"])
 
 
-async def end_session(connection: Connection, token: str) -> None:
+async def end_session(connection: DatabaseConnection, token: str) -> None:
     await connection.execute("session_end", digest(token))

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
-from homing.console.page import Section
+from homing.console.page import PageSection
 from homing.console.pages import (
     account,
     account_settings,
@@ -14,11 +14,13 @@ from homing.console.pages import (
     conversions,
     credentials,
     guard,
+    invite,
     live,
     messages,
     overview,
     preferences,
     prices,
+    profile,
     pushes,
     quickstart,
     receipts,
@@ -29,11 +31,9 @@ from homing.console.pages import (
     statement,
     texts,
     users,
-    welcome,
-    you,
 )
 
-SECTIONS: Final[Sequence[Section]] = (
+SECTIONS: Final[Sequence[PageSection]] = (
     overview.SECTION,
     conversions.SECTION,
     messages.SECTION,
@@ -55,9 +55,9 @@ SECTIONS: Final[Sequence[Section]] = (
     users.SECTION,
     settings.SECTION,
     audit.SECTION,
-    you.SECTION,
+    profile.SECTION,
     sign_in.SECTION,
-    welcome.SECTION,
+    invite.SECTION,
     preferences.SECTION,
     live.SECTION,
 )

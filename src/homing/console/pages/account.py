@@ -5,17 +5,17 @@ from typing import Final
 from starlette.responses import Response
 
 from homing import errors
-from homing.accounts import admin
-from homing.console import entered
-from homing.console.account_place import Place, back, for_both, place_of
-from homing.console.page import CUSTOMERS, Entry, Group, Section
+from homing.admin import account_settings
+from homing.console import form_values
+from homing.console.account_scope import AccountScope, account_scope_of, back, for_both
+from homing.console.languages import N_
+from homing.console.page import CUSTOMERS, NavigationEntry, NavigationGroup, PageSection
 from homing.console.pages.statement import KINDS, PURSES
-from homing.console.visit import NotFoundHere, Visit
-from homing.console.words import N_
-from homing.ledger import movements
-from homing.ledger.purse import Purse
+from homing.console.request_context import PageNotFound, RequestContext
+from homing.ledger import postings
+from homing.ledger.balances import AccountBalance
 from homing.ledger.statement import effect, read_statement
-from homing.model import BindKind, Book, PeriodGrain, UserRole
+from homing.model import BindKind, LedgerAccount, PeriodGrain, UserRole
 from homing.statistics.overview import read_overview
 
 ENTRIES: Final = 8
@@ -32,81 +32,83 @@ BINDS: Final = {
 }
 
 
-async def show(visit: Visit) -> Response:
-    place = await place_of(visit)
-    database, account_id, now = visit.database, place.account_id, visit.now
+async def show(context: RequestContext) -> Response:
+    place = await account_scope_of(context)
+    database, account_id, now = context.database, place.account_id, context.now
     row = (await database.fetch("purses", [account_id]))[0]
-    overview = await visit.shared.live.kept.get(
+    overview = await context.shared.live.kept.get(
         ("account", account_id), lambda: read_overview(database, PeriodGrain.HOUR, 24, now, account_id)
     )
     moved = await database.row("moved_by_people", account_id)
     assert moved is not None
-    return visit.page(
+    return context.page(
         "account.html",
         place=place,
         account=place.account,
-        purse=Purse(row["gift_micro"], row["balance_micro"], row["credit_micro"]),
+        account_balance=AccountBalance(row["gift_micro"], row["balance_micro"], row["credit_micro"]),
         total=overview.total,
         entries=[{**entry, "effect": effect(entry)} for entry in await read_statement(database, account_id, ENTRIES)],
         binds=await database.fetch("binds_list", account_id),
         kinds=KINDS,
-        purses=PURSES,
+        balance_reader=PURSES,
         moves=MOVES,
         bind_kinds=BINDS,
-        version=visit.version(moved),
+        version=context.version(moved),
     )
 
 
-async def change(visit: Visit) -> Response:
-    if visit.user.role is not UserRole.OPERATOR:
-        raise NotFoundHere
-    place = await place_of(visit)
-    match visit.field("do"):
+async def change(context: RequestContext) -> Response:
+    if context.user.role is not UserRole.OPERATOR:
+        raise PageNotFound
+    place = await account_scope_of(context)
+    match context.field("do"):
         case "move":
-            return await _move(visit, place)
+            return await _move(context, place)
         case "lock":
-            return await _lock(visit, place, visit.field("lock_reason") or "by the operator")
+            return await _lock(context, place, context.field("lock_reason") or "by the operator")
         case "unlock":
-            return await _lock(visit, place, None)
+            return await _lock(context, place, None)
         case _:
-            return await back(visit)
+            return await back(context)
 
 
-async def _move(visit: Visit, place: Place) -> Response:
+async def _move(context: RequestContext, place: AccountScope) -> Response:
     """Once: a form that is sent again, or that knows nothing of what somebody else has booked meanwhile, is stale."""
-    micro, reason = entered.amount(visit, "amount"), visit.field("reason")
-    match visit.field("kind"):
+    micro, reason = form_values.amount(context, "amount"), context.field("reason")
+    match context.field("kind"):
         case "topup":
-            movement, reason = movements.top_up(micro), reason or "top-up"
+            movement, reason = postings.top_up(micro), reason or "top-up"
         case "gift":
-            movement, reason = movements.gift(micro), reason or "gift"
+            movement, reason = postings.gift(micro), reason or "gift"
         case "adjust":
-            movement = movements.adjustment(micro)
+            movement = postings.adjustment(micro)
         case "adjust_gift":
-            movement = movements.adjustment(micro, Book.GIFT)
+            movement = postings.adjustment(micro, LedgerAccount.GIFT)
         case _:
-            raise errors.OperatorError(visit.say("Choose what kind of movement it is."))
-    async with visit.changing() as transaction:
+            raise errors.InvalidInput(context.say("Choose what kind of movement it is."))
+    async with context.changing() as transaction:
         await transaction.execute("purse_lock", place.account_id)
         moved = await transaction.row("moved_by_people", place.account_id)
         assert moved is not None
-        visit.check_version(moved)
-        await movements.move(
+        context.check_version(moved)
+        await postings.post(
             transaction,
             place.account_id,
             movement,
-            visit.user.name,
+            context.user.name,
             reason,
-            within_credit=not visit.field("below_credit"),
+            within_credit=not context.field("below_credit"),
         )
-    return visit.go(place.path(), visit.say("{amount} is booked.", amount=visit.formats.exact(micro)))
+    return context.go(place.path(), context.say("{amount} is booked.", amount=context.formats.exact(micro)))
 
 
-async def _lock(visit: Visit, place: Place, reason: str | None) -> Response:
-    async with visit.changing() as transaction:
-        await admin.set_lock(transaction, place.account_id, reason)
-    said = visit.say("The account is locked.") if reason else visit.say("The account is not locked any more.")
-    return visit.go(place.path(), said)
+async def _lock(context: RequestContext, place: AccountScope, reason: str | None) -> Response:
+    async with context.changing() as transaction:
+        await account_settings.set_lock(transaction, place.account_id, reason)
+    said = context.say("The account is locked.") if reason else context.say("The account is not locked any more.")
+    return context.go(place.path(), said)
 
 
-SECTION = Section(for_both("", show, change), (Entry("/account", N_("Account"), Group.SETUP, "money", CUSTOMERS),))
+SECTION = PageSection(
+    for_both("", show, change), (NavigationEntry("/account", N_("Account"), NavigationGroup.SETUP, "money", CUSTOMERS),)
+)

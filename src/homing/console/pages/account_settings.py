@@ -6,13 +6,13 @@ from typing import Any, Final
 from starlette.responses import Response
 
 from homing import errors, limits
-from homing.accounts import admin
-from homing.console import entered
-from homing.console.account_place import place_of
-from homing.console.page import Page, Section
-from homing.console.visit import Visit
-from homing.kit.money import trimmed
-from homing.store.database import Connection, Database
+from homing.admin import account_settings
+from homing.common.money import trimmed
+from homing.console import form_values
+from homing.console.account_scope import account_scope_of
+from homing.console.page import Page, PageSection
+from homing.console.request_context import RequestContext
+from homing.store.database import Database, DatabaseConnection
 
 RETENTION_DAYS_MAX: Final = 36_500
 DIGITS_MAX: Final = 9  # columns of 32 bits
@@ -32,14 +32,14 @@ COLUMNS: Final = (
 )
 
 
-async def show(visit: Visit) -> Response:
-    place = await place_of(visit)
-    credit_micro = await _credit(visit.database, place.account_id)
-    return visit.page(
+async def show(context: RequestContext) -> Response:
+    place = await account_scope_of(context)
+    credit_micro = await _credit(context.database, place.account_id)
+    return context.page(
         "account_settings.html",
         place=place,
         account=place.account,
-        senders=[row["sender"] for row in await visit.database.fetch("sender_list", place.account_id)],
+        senders=[row["sender"] for row in await context.database.fetch("sender_list", place.account_id)],
         credit=trimmed(credit_micro),
         bounds={
             "binds_max": limits.BINDS_MAX,
@@ -48,40 +48,40 @@ async def show(visit: Visit) -> Response:
             "retention_days": RETENTION_DAYS_MAX,
         },
         charsets=list(CHARSETS.items()),
-        version=visit.version(_settings(place.account, credit_micro)),
+        version=context.version(_settings(place.account, credit_micro)),
     )
 
 
-async def change(visit: Visit) -> Response:
-    place = await place_of(visit)
-    credit_micro = entered.amount(visit, "credit")
+async def change(context: RequestContext) -> Response:
+    place = await account_scope_of(context)
+    credit_micro = form_values.amount(context, "credit")
     changes: dict[str, Any] = {
-        "email": visit.field("email") or None,
-        "default_sender": visit.secret_field("default_sender") or None,
-        "templates_required": bool(visit.field("templates_required")),
-        "refund_undeliverable": bool(visit.field("refund_undeliverable")),
-        "unicode_fallback": bool(visit.field("unicode_fallback")),
-        "retention_days": entered.whole(visit, "retention_days", DIGITS_MAX),
-        "submits_per_s": entered.whole(visit, "submits_per_s", DIGITS_MAX) or None,
-        "smpp_charset": visit.field("smpp_charset"),
+        "email": context.field("email") or None,
+        "default_sender": context.secret_field("default_sender") or None,
+        "templates_required": bool(context.field("templates_required")),
+        "refund_undeliverable": bool(context.field("refund_undeliverable")),
+        "unicode_fallback": bool(context.field("unicode_fallback")),
+        "retention_days": form_values.whole(context, "retention_days", DIGITS_MAX),
+        "submits_per_s": form_values.whole(context, "submits_per_s", DIGITS_MAX) or None,
+        "smpp_charset": context.field("smpp_charset"),
     }
     for name in ("queries_per_s", "binds_max", "bind_window"):
-        changes[name] = entered.whole(visit, name, DIGITS_MAX)
+        changes[name] = form_values.whole(context, name, DIGITS_MAX)
         if changes[name] is None:
-            raise errors.OperatorError(visit.say("A number is missing."))
+            raise errors.InvalidInput(context.say("A number is missing."))
     days = changes["retention_days"]
     if days is not None and not 1 <= days <= RETENTION_DAYS_MAX:
-        raise errors.OperatorError(visit.say("Bodies are kept for 1 to {n} days, or for ever.", n=RETENTION_DAYS_MAX))
-    async with visit.changing() as transaction:
+        raise errors.InvalidInput(context.say("Bodies are kept for 1 to {n} days, or for ever.", n=RETENTION_DAYS_MAX))
+    async with context.changing() as transaction:
         row = await transaction.row("account_settings", place.account_id)
         assert row is not None
-        visit.check_version(_settings(row, await _credit(transaction, place.account_id)))
-        await admin.change_account(transaction, place.account_id, changes)
-        await admin.set_credit(transaction, place.account_id, credit_micro)
-    return visit.go(place.path("settings"), visit.say("The settings are saved."))
+        context.check_version(_settings(row, await _credit(transaction, place.account_id)))
+        await account_settings.change_account(transaction, place.account_id, changes)
+        await account_settings.set_credit(transaction, place.account_id, credit_micro)
+    return context.go(place.path("settings"), context.say("The settings are saved."))
 
 
-async def _credit(database: Database | Connection, account_id: int) -> int:
+async def _credit(database: Database | DatabaseConnection, account_id: int) -> int:
     return int((await database.fetch("purses", [account_id]))[0]["credit_micro"])
 
 
@@ -89,4 +89,4 @@ def _settings(row: Mapping[str, Any], credit_micro: int) -> Mapping[str, Any]:
     return {**{name: row[name] for name in COLUMNS}, "credit_micro": credit_micro}
 
 
-SECTION = Section((Page("/accounts/{account}/settings", show, change),))
+SECTION = PageSection((Page("/accounts/{account}/settings", show, change),))

@@ -7,11 +7,11 @@ from typing import Any, Final
 from starlette.responses import Response
 
 from homing import limits
-from homing.console.page import OPERATORS, Entry, Group, Page, Section
+from homing.audit import read_audit
+from homing.console.languages import N_
+from homing.console.page import OPERATORS, NavigationEntry, NavigationGroup, Page, PageSection
 from homing.console.paging import page_of
-from homing.console.visit import Visit
-from homing.console.words import N_
-from homing.users.audit import read_audit
+from homing.console.request_context import RequestContext
 
 KINDS: Final = {
     "account": N_("Account"),
@@ -52,17 +52,17 @@ ACTS: Final = {
 }
 
 
-async def show(visit: Visit) -> Response:
-    kind, actor = visit.asked("kind"), visit.asked("actor")
+async def show(context: RequestContext) -> Response:
+    kind, actor = context.asked("kind"), context.asked("actor")
     rows = await read_audit(
-        visit.database,
+        context.database,
         limits.CONSOLE_PAGE_ROWS + 1,
-        visit.asked_id("before"),
+        context.asked_id("before"),
         actor=actor or None,
         kind=kind if kind in KINDS else None,
     )
     shown = page_of(rows, "audit_id")
-    return visit.page(
+    return context.page(
         "audit.html",
         rows=[{**row, "changes": _changes(row["before"], row["after"])} for row in shown.rows],
         older_key=shown.older,
@@ -86,7 +86,7 @@ def _told(value: object) -> str | None:
     return json.dumps(value, ensure_ascii=False)
 
 
-SECTION = Section(
+SECTION = PageSection(
     (Page("/audit", show, seen_by=OPERATORS),),
-    (Entry("/audit", N_("Audit"), Group.SYSTEM, "audit", OPERATORS),),
+    (NavigationEntry("/audit", N_("Audit"), NavigationGroup.SYSTEM, "audit", OPERATORS),),
 )

@@ -8,13 +8,13 @@ import msgspec
 from starlette.responses import Response
 
 from homing import errors
-from homing.accounts import catalogue
-from homing.accounts.carriers_now import carrier_errors, carriers_now
-from homing.accounts.catalogue import Course
-from homing.accounts.warnings import carrier_warnings
-from homing.console.page import STAFF, Entry, Group, Page, Section
-from homing.console.visit import NotFoundHere, Visit
-from homing.console.words import N_
+from homing.admin import catalogue
+from homing.admin.carrier_status import carrier_errors, carriers_now
+from homing.admin.catalogue import CarrierMode
+from homing.admin.setting_warnings import carrier_warnings
+from homing.console.languages import N_
+from homing.console.page import STAFF, NavigationEntry, NavigationGroup, Page, PageSection
+from homing.console.request_context import PageNotFound, RequestContext
 from homing.model import Outcome
 from homing.store.database import Record
 
@@ -49,13 +49,13 @@ FORMS: Final = {
     "hex": N_("In hexadecimal, where the answer has decimal"),
 }
 SWITCHED: Final = {
-    Course.OPEN: N_("Messages go by {carrier} again."),
-    Course.DRAINING: N_("{carrier} gets no new messages; what waits for it still goes."),
-    Course.CLOSED: N_("{carrier} gets no messages any more."),
+    CarrierMode.OPEN: N_("Messages go by {carrier} again."),
+    CarrierMode.DRAINING: N_("{carrier} gets no new messages; what waits for it still goes."),
+    CarrierMode.CLOSED: N_("{carrier} gets no messages any more."),
 }
 
 
-class Links(msgspec.Struct, frozen=True):
+class CarrierLinks(msgspec.Struct, frozen=True):
     """A carrier's sessions together; None where its kind does not tell."""
 
     up: int | None
@@ -68,16 +68,16 @@ class Links(msgspec.Struct, frozen=True):
     binds: Sequence[Mapping[str, Any]]
 
 
-def links_of(detail: Mapping[str, Any] | None) -> Links:
+def links_of(detail: Mapping[str, Any] | None) -> CarrierLinks:
     """From what a carrier's health tells, whatever its kind."""
     detail = detail or {}
     binds = detail.get("binds")
     if binds is None:
         window, error = detail.get("window"), detail.get("last_error")
-        return Links(None, None, detail.get("under_way"), window, None, None, error, ())
+        return CarrierLinks(None, None, detail.get("under_way"), window, None, None, error, ())
     trips = [one["round_trip_ms"] for one in binds if one["round_trip_ms"] is not None]
     failed = [one["last_error"] for one in binds if one["last_error"]]
-    return Links(
+    return CarrierLinks(
         sum(1 for one in binds if one["state"] in ("bound", "throttled", "doubtful")),
         len(binds),
         sum(one["in_flight"] for one in binds),
@@ -98,31 +98,31 @@ def state_of(carrier: Mapping[str, Any]) -> str:
     return "draining" if carrier["is_draining"] else "up"
 
 
-async def show(visit: Visit) -> Response:
-    found = await _errors(visit)
+async def show(context: RequestContext) -> Response:
+    found = await _errors(context)
     failed: dict[int, int] = {}
     for one in found:
         failed[one["carrier_id"]] = failed.get(one["carrier_id"], 0) + one["answers"]
     rows = [
         {**row, "shown": state_of(row), "links": links_of(row["detail"]), "errors": failed.get(row["carrier_id"], 0)}
-        for row in await _carriers(visit)
+        for row in await _carriers(context)
     ]
-    return visit.page("carriers.html", rows=rows, states=STATES)
+    return context.page("carriers.html", rows=rows, states=STATES)
 
 
-async def show_one(visit: Visit) -> Response:
-    row = await _named(visit)
-    known = {one["carrier_id"]: one for one in await _carriers(visit)}
+async def show_one(context: RequestContext) -> Response:
+    row = await _named(context)
+    known = {one["carrier_id"]: one for one in await _carriers(context)}
     if row["carrier_id"] not in known:  # added since the last look
-        known = {one["carrier_id"]: one for one in await carriers_now(visit.database)}
+        known = {one["carrier_id"]: one for one in await carriers_now(context.database)}
     carrier = known[row["carrier_id"]]
-    found = [one for one in await _errors(visit) if one["carrier_id"] == row["carrier_id"]]
-    costs = await visit.database.fetch("cost_list", row["carrier_id"])
-    return visit.page(
+    found = [one for one in await _errors(context) if one["carrier_id"] == row["carrier_id"]]
+    costs = await context.database.fetch("cost_list", row["carrier_id"])
+    return context.page(
         "carrier.html",
         carrier={**carrier, "enabled": row["enabled"], "is_draining": row["is_draining"]},
-        course=catalogue.course_of(row).value,
-        version=visit.version(row),
+        course=catalogue.carrier_mode_of(row).value,
+        version=context.version(row),
         shown=state_of({**carrier, "enabled": row["enabled"], "is_draining": row["is_draining"]}),
         states=STATES,
         links=links_of(carrier["detail"]),
@@ -131,55 +131,55 @@ async def show_one(visit: Visit) -> Response:
         failures=found,
         failed=sum(one["answers"] for one in found),
         outcomes=OUTCOMES,
-        forms=await visit.database.fetch("reference_forms", row["carrier_id"]),
+        forms=await context.database.fetch("reference_forms", row["carrier_id"]),
         form_words=FORMS,
         costs=costs[:COSTS_MAX],
         costs_more=max(0, len(costs) - COSTS_MAX),
         told=[(name, _written(value)) for name, value in (carrier["detail"] or {}).items() if name not in APART],
-        warnings=[visit.word(one) for one in carrier_warnings(carrier["settings"])],
+        warnings=[context.word(one) for one in carrier_warnings(carrier["settings"])],
         settings=[(name, _written(value)) for name, value in carrier["settings"].items()],
     )
 
 
-async def change(visit: Visit) -> Response:
-    row = await _named(visit)
+async def change(context: RequestContext) -> Response:
+    row = await _named(context)
     try:
-        course = Course(visit.field("course"))
+        course = CarrierMode(context.field("course"))
     except ValueError:
-        raise errors.OperatorError(visit.say("Choose what is to become of the carrier.")) from None
-    async with visit.changing() as transaction:
+        raise errors.InvalidInput(context.say("Choose what is to become of the carrier.")) from None
+    async with context.changing() as transaction:
         locked = await transaction.row("carrier_lock", row["carrier_id"])
         assert locked is not None, "carriers are not removed"
-        visit.check_version(locked)
+        context.check_version(locked)
         await catalogue.switch_carrier(transaction, row["carrier_id"], course)
-    visit.shared.live.kept.forget()
-    return visit.go(f"/carriers/{row['name']}", visit.say(SWITCHED[course], carrier=row["name"]))
+    context.shared.live.kept.forget()
+    return context.go(f"/carriers/{row['name']}", context.say(SWITCHED[course], carrier=row["name"]))
 
 
-async def _named(visit: Visit) -> Record:
+async def _named(context: RequestContext) -> Record:
     try:
-        return await catalogue.find_carrier(visit.database, visit.part("carrier"))
-    except errors.OperatorError:
-        raise NotFoundHere from None
+        return await catalogue.find_carrier(context.database, context.part("carrier"))
+    except errors.InvalidInput:
+        raise PageNotFound from None
 
 
-async def _carriers(visit: Visit) -> Sequence[dict[str, Any]]:
+async def _carriers(context: RequestContext) -> Sequence[dict[str, Any]]:
     """Of all accounts together: customers do not come here."""
-    return await visit.shared.live.kept.get("carriers_now", lambda: carriers_now(visit.database))
+    return await context.shared.live.kept.get("carriers_now", lambda: carriers_now(context.database))
 
 
-async def _errors(visit: Visit) -> Sequence[Record]:
-    return await visit.shared.live.kept.get("carrier_errors", lambda: carrier_errors(visit.database, visit.now))
+async def _errors(context: RequestContext) -> Sequence[Record]:
+    return await context.shared.live.kept.get("carrier_errors", lambda: carrier_errors(context.database, context.now))
 
 
 def _written(value: object) -> str:
     return value if isinstance(value, str) else msgspec.json.encode(value).decode()
 
 
-SECTION = Section(
+SECTION = PageSection(
     (
         Page("/carriers", show),
         Page("/carriers/{carrier}", show_one, change),
     ),
-    (Entry("/carriers", N_("Carriers"), Group.SETUP, "carrier", STAFF),),
+    (NavigationEntry("/carriers", N_("Carriers"), NavigationGroup.SETUP, "carrier", STAFF),),
 )

@@ -6,47 +6,47 @@ from typing import Final
 from starlette.responses import Response
 
 from homing import errors
-from homing.console import entered
-from homing.console.page import EVERYBODY, Entry, Group, Page, Section
-from homing.console.pages.overview import Span
-from homing.console.visit import Visit
-from homing.console.words import N_
+from homing.console import form_values
+from homing.console.languages import N_
+from homing.console.page import EVERYBODY, NavigationEntry, NavigationGroup, Page, PageSection
+from homing.console.pages.overview import OverviewSpan
+from homing.console.request_context import RequestContext
 from homing.model import GENERAL, PeriodGrain
-from homing.statistics.funnel import Funnel, Reporting, Step, read_funnel, read_reporting
+from homing.statistics.funnel import AppReportingFigures, Funnel, FunnelStep, read_funnel, read_reporting
 
 LINES_MAX: Final = 20
 """Of each kind."""
 SPANS: Final = (
-    Span("24h", N_("24 hours"), PeriodGrain.HOUR, 24),
-    Span("7d", N_("7 days"), PeriodGrain.DAY, 7),
-    Span("30d", N_("30 days"), PeriodGrain.DAY, 30),
+    OverviewSpan("24h", N_("24 hours"), PeriodGrain.HOUR, 24),
+    OverviewSpan("7d", N_("7 days"), PeriodGrain.DAY, 7),
+    OverviewSpan("30d", N_("30 days"), PeriodGrain.DAY, 30),
 )
 
 
-async def show(visit: Visit) -> Response:
+async def show(context: RequestContext) -> Response:
     """A customer sees the own account and no carriers, whatever is asked for."""
-    span = next((one for one in SPANS if one.key == visit.asked("span")), SPANS[1])
-    account, scope, trouble = visit.asked("account"), visit.scope, None
+    span = next((one for one in SPANS if one.key == context.asked("span")), SPANS[1])
+    account, scope, trouble = context.asked("account"), context.scope, None
     if scope is None and account:
         try:
-            scope = await entered.account_id(visit, account)
-        except errors.OperatorError as error:
-            trouble, scope = visit.word(error), GENERAL  # nobody's
-    database, now, slow = visit.database, visit.now, visit.shared.live.kept_longer
+            scope = await form_values.account_id(context, account)
+        except errors.InvalidInput as error:
+            trouble, scope = context.word(error), GENERAL  # nobody's
+    database, now, slow = context.database, context.now, context.shared.live.kept_longer
     funnel = await slow.get(
         ("funnel", span.key, scope), lambda: read_funnel(database, span.grain, span.periods, now, scope)
     )
     apps = [one.key for one in funnel.by["app"][:LINES_MAX]]
     reporting = await slow.get(("reporting", tuple(apps), scope), lambda: read_reporting(database, apps, now, scope))
-    sees_carriers = visit.scope is None
+    sees_carriers = context.scope is None
     names = {}
     if sees_carriers:
-        names = {str(row["carrier_id"]): row["name"] for row in await visit.shared.carriers()}
-    return visit.page(
+        names = {str(row["carrier_id"]): row["name"] for row in await context.shared.carriers()}
+    return context.page(
         "conversions.html",
         spans=SPANS,
         span=span,
-        account=account if visit.scope is None else "",
+        account=account if context.scope is None else "",
         wrong=trouble,
         total=funnel.total,
         countries=_lines(funnel, "country"),
@@ -59,11 +59,11 @@ async def show(visit: Visit) -> Response:
     )
 
 
-def _lines(funnel: Funnel, by: str) -> Sequence[Step]:
+def _lines(funnel: Funnel, by: str) -> Sequence[FunnelStep]:
     return funnel.by[by][:LINES_MAX]
 
 
-def _expects(found: Reporting | None) -> tuple[str, str]:
+def _expects(found: AppReportingFigures | None) -> tuple[str, str]:
     """The tone and the word of whether an app's messages are to lead to conversions."""
     if found is None:
         return "", ""
@@ -74,7 +74,7 @@ def _expects(found: Reporting | None) -> tuple[str, str]:
     return ("good", N_("detected: reports")) if found.shown else ("warn", N_("detected: does not report"))
 
 
-SECTION = Section(
+SECTION = PageSection(
     (Page("/conversions", show, seen_by=EVERYBODY),),
-    (Entry("/conversions", N_("Conversions"), Group.WATCH, "funnel", EVERYBODY),),
+    (NavigationEntry("/conversions", N_("Conversions"), NavigationGroup.WATCH, "funnel", EVERYBODY),),
 )

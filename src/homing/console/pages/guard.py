@@ -8,15 +8,15 @@ import msgspec
 from starlette.responses import Response
 
 from homing import errors, limits
-from homing.accounts import guarding
-from homing.accounts.warnings import SettingWarning, push_address_warnings
-from homing.console import entered
-from homing.console.page import STAFF, Entry, Group, Page, Section
+from homing.admin import guard_settings
+from homing.admin.setting_warnings import SettingWarning, push_address_warnings
+from homing.console import form_values
+from homing.console.languages import N_
+from homing.console.page import STAFF, NavigationEntry, NavigationGroup, Page, PageSection
 from homing.console.paging import moment_key, page_of, read_moment_key
-from homing.console.visit import Visit
-from homing.console.words import N_
+from homing.console.request_context import RequestContext
 from homing.guard.rules import RULES, RuleMode
-from homing.messages.reason_words import TITLES
+from homing.i18n.reasons import TITLES
 from homing.model import GENERAL, GuardAction
 
 SAVED_DAYS: Final = 30
@@ -44,7 +44,7 @@ WORDS: Final[Mapping[str, Any]] = {
 }
 
 
-class Saved(msgspec.Struct, frozen=True):
+class GuardSavings(msgspec.Struct, frozen=True):
     """Messages and their charge of 30 days: that were refused, and that would have been."""
 
     refused: int
@@ -56,70 +56,70 @@ class Saved(msgspec.Struct, frozen=True):
 # --- at a glance --------------------------------------------------------------------------------------------------
 
 
-async def show(visit: Visit) -> Response:
-    database = visit.database
-    rows = await database.fetch("guard_verdicts_page", visit.asked_id("before"), limits.CONSOLE_PAGE_ROWS + 1)
+async def show(context: RequestContext) -> Response:
+    database = context.database
+    rows = await database.fetch("guard_verdicts_page", context.asked_id("before"), limits.CONSOLE_PAGE_ROWS + 1)
     shown = page_of(rows, "verdict_id")
-    modes = await guarding.read_modes(database)
-    since = visit.now - timedelta(days=SAVED_DAYS)
-    by_rule = await visit.shared.live.kept_longer.get(
+    modes = await guard_settings.read_modes(database)
+    since = context.now - timedelta(days=SAVED_DAYS)
+    by_rule = await context.shared.live.kept_longer.get(
         "guard_saved", lambda: database.fetch("guard_saved_by_rule", since)
     )
-    return visit.page(
+    return context.page(
         "guard.html",
         verdicts=shown.rows,
         older_key=shown.older,
         count=await database.row("guard_verdicts_count"),
         general=[one for one in modes if one.account is None],
         own=[one for one in modes if one.account is not None],
-        version=_modes_version(visit, modes),
+        version=_modes_version(context, modes),
         saved=_saved(by_rule),
         by_rule=_by_rule(by_rule),
         **WORDS,
     )
 
 
-async def change(visit: Visit) -> Response:
-    match visit.field("do"):
+async def change(context: RequestContext) -> Response:
+    match context.field("do"):
         case "lift":
-            return await _lift(visit)
+            return await _lift(context)
         case _:
-            return await _set_modes(visit)
+            return await _set_modes(context)
 
 
-async def _lift(visit: Visit) -> Response:
-    digits, account = visit.field("digits"), visit.field("account")
-    owner = await entered.account_id(visit, account) if account else None
-    async with visit.changing() as transaction:
-        await guarding.lift(transaction, digits, owner)
-    return visit.go("/guard", visit.say("{digits} is released within seconds.", digits=digits))
+async def _lift(context: RequestContext) -> Response:
+    digits, account = context.field("digits"), context.field("account")
+    owner = await form_values.account_id(context, account) if account else None
+    async with context.changing() as transaction:
+        await guard_settings.lift(transaction, digits, owner)
+    return context.go("/guard", context.say("{digits} is released within seconds.", digits=digits))
 
 
-async def _set_modes(visit: Visit) -> Response:
-    owner = await entered.account_id(visit, visit.field("account"))
-    wanted = {rule: RuleMode(int(text)) for rule in RULES if (text := visit.field(f"mode_{rule}")) in ("0", "1", "2")}
-    async with visit.changing() as transaction:
-        await guarding.hold_modes(transaction)
-        now = await guarding.read_modes(transaction)
-        if visit.field("version") != _modes_version(visit, now):
-            visit.check_version({})  # says so
-        owners = now if owner == GENERAL else await guarding.read_modes(transaction, owner)
+async def _set_modes(context: RequestContext) -> Response:
+    owner = await form_values.account_id(context, context.field("account"))
+    wanted = {rule: RuleMode(int(text)) for rule in RULES if (text := context.field(f"mode_{rule}")) in ("0", "1", "2")}
+    async with context.changing() as transaction:
+        await guard_settings.hold_modes(transaction)
+        now = await guard_settings.read_modes(transaction)
+        if context.field("version") != _modes_version(context, now):
+            context.check_version({})  # says so
+        owners = now if owner == GENERAL else await guard_settings.read_modes(transaction, owner)
         held = {one.rule: one.mode for one in owners if one.account is None or owner != GENERAL}  # its own comes later
         for mode in RuleMode:
             rules = [rule for rule, one in wanted.items() if one is mode and held.get(rule) is not mode]
             if rules:
-                await guarding.set_modes(transaction, owner, rules, mode)
-    return visit.go("/guard", visit.say("The rules are changed."))
+                await guard_settings.set_modes(transaction, owner, rules, mode)
+    return context.go("/guard", context.say("The rules are changed."))
 
 
-def _modes_version(visit: Visit, modes: Sequence[guarding.Setting]) -> str:
-    return visit.version({f"{one.account or ''}/{one.rule}": int(one.mode) for one in modes})
+def _modes_version(context: RequestContext, modes: Sequence[guard_settings.GuardModeSetting]) -> str:
+    return context.version({f"{one.account or ''}/{one.rule}": int(one.mode) for one in modes})
 
 
-def _saved(rows: Sequence[Any]) -> Saved:
+def _saved(rows: Sequence[Any]) -> GuardSavings:
     refused = [row for row in rows if row["action"] == GuardAction.BLOCK]
     watched = [row for row in rows if row["action"] == GuardAction.MONITOR]
-    return Saved(
+    return GuardSavings(
         sum(row["messages"] for row in refused),
         sum(row["charge_micro"] for row in refused),
         sum(row["messages"] for row in watched),
@@ -127,12 +127,12 @@ def _saved(rows: Sequence[Any]) -> Saved:
     )
 
 
-def _by_rule(rows: Sequence[Any]) -> Mapping[str, Saved]:
+def _by_rule(rows: Sequence[Any]) -> Mapping[str, GuardSavings]:
     rules = {row["rule"] for row in rows}
     return {rule: _saved([row for row in rows if row["rule"] == rule]) for rule in rules}
 
 
-def _by_reason(rows: Sequence[Any]) -> Mapping[str, Saved]:
+def _by_reason(rows: Sequence[Any]) -> Mapping[str, GuardSavings]:
     codes = dict.fromkeys(row["reason_code"] for row in rows)
     return {code: _saved([row for row in rows if row["reason_code"] == code]) for code in codes}
 
@@ -140,25 +140,25 @@ def _by_reason(rows: Sequence[Any]) -> Mapping[str, Saved]:
 # --- decisions ----------------------------------------------------------------------------------------------------
 
 
-async def show_decisions(visit: Visit) -> Response:
+async def show_decisions(context: RequestContext) -> Response:
     """What rests on a rule alone is looked for among the latest so many decisions: there is no end to them. Those for a
     reason are found by an index; of them an account's or a rule's in the same way.
     """
-    rule, reason, account, trouble = visit.asked("rule"), visit.asked("reason"), visit.asked("account"), None
+    rule, reason, account, trouble = context.asked("rule"), context.asked("reason"), context.asked("account"), None
     rule, reason = rule if rule in RULES else "", reason if reason in TITLES else ""
     owner = GENERAL
     try:
-        owner = await entered.account_id(visit, account)
-    except errors.OperatorError as error:
-        trouble = visit.word(error)
+        owner = await form_values.account_id(context, account)
+    except errors.InvalidInput as error:
+        trouble = context.word(error)
     rows_max = limits.CONSOLE_PAGE_ROWS
     is_cut = bool(rule or (reason and owner != GENERAL))
     looked_at = limits.GUARD_DECISIONS_LOOKED_AT if is_cut else rows_max + 1
-    at, before_id = read_moment_key(visit.asked("before")) or (None, None)
+    at, before_id = read_moment_key(context.asked("before")) or (None, None)
     if trouble:
         rows = []
     elif reason:
-        rows = await visit.database.fetch(
+        rows = await context.database.fetch(
             "guard_decisions_page_for",
             at,
             before_id,
@@ -169,17 +169,19 @@ async def show_decisions(visit: Visit) -> Response:
             rows_max + 1,
         )
     elif owner != GENERAL:
-        rows = await visit.database.fetch(
+        rows = await context.database.fetch(
             "guard_decisions_page_of", owner, before_id, rule or None, looked_at, rows_max + 1
         )
     else:
-        rows = await visit.database.fetch("guard_decisions_page", at, before_id, rule or None, looked_at, rows_max + 1)
-    since = visit.now - timedelta(days=SAVED_DAYS)
-    counts = await visit.shared.live.kept_longer.get(
-        "guard_reasons", lambda: visit.database.fetch("guard_reason_counts", since, visit.now, None)
+        rows = await context.database.fetch(
+            "guard_decisions_page", at, before_id, rule or None, looked_at, rows_max + 1
+        )
+    since = context.now - timedelta(days=SAVED_DAYS)
+    counts = await context.shared.live.kept_longer.get(
+        "guard_reasons", lambda: context.database.fetch("guard_reason_counts", since, context.now, None)
     )
     last = rows[rows_max - 1] if len(rows) > rows_max else None
-    return visit.page(
+    return context.page(
         "guard_decisions.html",
         rows=rows[:rows_max],
         older_key=None if last is None else moment_key(last["at"], last["decision_id"]),
@@ -197,18 +199,18 @@ async def show_decisions(visit: Visit) -> Response:
 # --- lists, budgets, alerts ---------------------------------------------------------------------------------------
 
 
-async def show_lists(visit: Visit) -> Response:
-    database = visit.database
+async def show_lists(context: RequestContext) -> Response:
+    database = context.database
     lists = await database.fetch("guard_lists_of", None)
     budgets = await database.fetch("guard_budgets_of", None)
     found: Sequence[dict[str, Any]] = ()
-    is_asked = visit.asked("suggest") == "1"  # it reads two weeks of hours: not each time that somebody comes by
+    is_asked = context.asked("suggest") == "1"  # it reads two weeks of hours: not each time that somebody comes by
     if is_asked:
-        found = await visit.shared.live.kept_longer.get(
-            "guard_suggestions", lambda: guarding.suggestions(database, visit.now)
+        found = await context.shared.live.kept_longer.get(
+            "guard_suggestions", lambda: guard_settings.suggestions(database, context.now)
         )
     known = {(row["account"], row["country"]) for row in budgets}
-    return visit.page(
+    return context.page(
         "guard_lists.html",
         lists=lists[:ROWS_MAX],
         budgets=budgets[:ROWS_MAX],
@@ -220,73 +222,73 @@ async def show_lists(visit: Visit) -> Response:
     )
 
 
-async def change_lists(visit: Visit) -> Response:
-    owner = await entered.account_id(visit, visit.field("account"))
+async def change_lists(context: RequestContext) -> Response:
+    owner = await form_values.account_id(context, context.field("account"))
     warnings: Sequence[SettingWarning] = ()
-    match visit.field("do"):
+    match context.field("do"):
         case "list":
-            said = await _add_listed(visit, owner)
+            said = await _add_listed(context, owner)
         case "unlist":
-            said = await _remove_listed(visit, owner)
+            said = await _remove_listed(context, owner)
         case "budget":
-            said = await _set_budget(visit, owner)
+            said = await _set_budget(context, owner)
         case "unbudget":
-            said = await _remove_budget(visit, owner)
+            said = await _remove_budget(context, owner)
         case "alert":
-            async with visit.changing() as transaction:
-                await guarding.set_alert(transaction, owner, visit.field("url"))
-            said = visit.say("The address is told of new verdicts.")
-            warnings = [*push_address_warnings(visit.field("url"), visit.shared.push_networks)]
+            async with context.changing() as transaction:
+                await guard_settings.set_alert(transaction, owner, context.field("url"))
+            said = context.say("The address is told of new verdicts.")
+            warnings = [*push_address_warnings(context.field("url"), context.shared.push_networks)]
         case "unalert":
-            async with visit.changing() as transaction:
-                await guarding.remove_alert(transaction, owner)
-            said = visit.say("The address is told of nothing any more.")
+            async with context.changing() as transaction:
+                await guard_settings.remove_alert(transaction, owner)
+            said = context.say("The address is told of nothing any more.")
         case _:
             said = ""
-    return visit.go("/guard/lists", said, warnings)
+    return context.go("/guard/lists", said, warnings)
 
 
-async def _add_listed(visit: Visit, owner: int) -> str:
-    found = guarding.read_destination(visit.field("destination"))
-    is_allowed = visit.field("list") == "allow"
-    async with visit.changing() as transaction:
-        await guarding.set_listed(transaction, owner, found, is_allowed, visit.field("note"))
+async def _add_listed(context: RequestContext, owner: int) -> str:
+    found = guard_settings.read_destination(context.field("destination"))
+    is_allowed = context.field("list") == "allow"
+    async with context.changing() as transaction:
+        await guard_settings.set_listed(transaction, owner, found, is_allowed, context.field("note"))
     text = N_("{value} is allowed.") if is_allowed else N_("{value} is denied.")
-    return visit.say(text, value=found[1])
+    return context.say(text, value=found[1])
 
 
-async def _remove_listed(visit: Visit, owner: int) -> str:
-    found = visit.field("kind"), visit.field("value")
-    async with visit.changing() as transaction:
-        await guarding.remove_listed(transaction, owner, found, visit.field("list") == "allow")
-    return visit.say("{value} is taken off the list.", value=found[1])
+async def _remove_listed(context: RequestContext, owner: int) -> str:
+    found = context.field("kind"), context.field("value")
+    async with context.changing() as transaction:
+        await guard_settings.remove_listed(transaction, owner, found, context.field("list") == "allow")
+    return context.say("{value} is taken off the list.", value=found[1])
 
 
-async def _set_budget(visit: Visit, owner: int) -> str:
-    country = guarding.read_country(visit.field("country"))
+async def _set_budget(context: RequestContext, owner: int) -> str:
+    country = guard_settings.read_country(context.field("country"))
     values = (
-        entered.whole(visit, "hour_messages"),
-        entered.whole(visit, "day_messages"),
-        entered.amount_if_any(visit, "hour_money"),
-        entered.amount_if_any(visit, "day_money"),
+        form_values.whole(context, "hour_messages"),
+        form_values.whole(context, "day_messages"),
+        form_values.amount_if_any(context, "hour_money"),
+        form_values.amount_if_any(context, "day_money"),
     )
-    async with visit.changing() as transaction:
-        await guarding.set_budget(transaction, owner, country, *values)
-    return visit.say("{country} has a budget.", country=visit.formats.country(country))
+    async with context.changing() as transaction:
+        await guard_settings.set_budget(transaction, owner, country, *values)
+    return context.say("{country} has a budget.", country=context.formats.country(country))
 
 
-async def _remove_budget(visit: Visit, owner: int) -> str:
-    country = visit.field("country")
-    async with visit.changing() as transaction:
-        await guarding.remove_budget(transaction, owner, country)
-    return visit.say("{country} has no budget any more.", country=visit.formats.country(country))
+async def _remove_budget(context: RequestContext, owner: int) -> str:
+    country = context.field("country")
+    async with context.changing() as transaction:
+        await guard_settings.remove_budget(transaction, owner, country)
+    return context.say("{country} has no budget any more.", country=context.formats.country(country))
 
 
-SECTION = Section(
+SECTION = PageSection(
     (
         Page("/guard", show, change),
         Page("/guard/decisions", show_decisions),
         Page("/guard/lists", show_lists, change_lists),
     ),
-    (Entry("/guard", N_("Guard"), Group.SETUP, "guard", STAFF),),
+    (NavigationEntry("/guard", N_("Guard"), NavigationGroup.SETUP, "guard", STAFF),),
 )

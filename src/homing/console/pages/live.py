@@ -2,12 +2,12 @@
 
 from starlette.responses import Response, StreamingResponse
 
-from homing.console.page import EVERYBODY, Page, Section
-from homing.console.visit import Visit
+from homing.console.page import EVERYBODY, Page, PageSection
+from homing.console.request_context import RequestContext
 
 
-async def show(visit: Visit) -> Response:
-    return StreamingResponse(visit.shared.live.stream(visit.user.user_id), media_type="text/event-stream")
+async def show(context: RequestContext) -> Response:
+    return StreamingResponse(context.shared.live.stream(context.user.user_id), media_type="text/event-stream")
 
 
-SECTION = Section((Page("/live", show, seen_by=EVERYBODY),))
+SECTION = PageSection((Page("/live", show, seen_by=EVERYBODY),))

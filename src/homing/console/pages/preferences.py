@@ -3,24 +3,24 @@
 from starlette.responses import Response
 
 from homing.console.formats import zone_named
-from homing.console.page import STRANGERS, Page, Section
-from homing.console.visit import LANGUAGE_COOKIE, THEME_COOKIE, THEMES, ZONE_COOKIE, Visit
+from homing.console.page import STRANGERS, Page, PageSection
+from homing.console.request_context import LANGUAGE_COOKIE, THEME_COOKIE, THEMES, ZONE_COOKIE, RequestContext
 
 
-async def show(visit: Visit) -> Response:
-    return visit.go("/")
+async def show(context: RequestContext) -> Response:
+    return context.go("/")
 
 
-async def change(visit: Visit) -> Response:
+async def change(context: RequestContext) -> Response:
     """Each button sends what it sets and leaves the rest alone."""
-    language, theme, zone = visit.field("language"), visit.field("theme"), visit.field("zone")
-    if language in {one.code for one in visit.shared.languages}:
-        visit.set_cookie(LANGUAGE_COOKIE, language)
+    language, theme, zone = context.field("language"), context.field("theme"), context.field("zone")
+    if language in {one.code for one in context.shared.languages}:
+        context.set_cookie(LANGUAGE_COOKIE, language)
     if theme in THEMES:
-        visit.set_cookie(THEME_COOKIE, theme)
+        context.set_cookie(THEME_COOKIE, theme)
     if zone and zone_named(zone).key == zone:
-        visit.set_cookie(ZONE_COOKIE, zone)
-    return visit.go(visit.field("back", "/"))
+        context.set_cookie(ZONE_COOKIE, zone)
+    return context.go(context.field("back", "/"))
 
 
-SECTION = Section((Page("/preferences", show, change, seen_by=STRANGERS),))
+SECTION = PageSection((Page("/preferences", show, change, seen_by=STRANGERS),))

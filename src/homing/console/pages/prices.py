@@ -6,27 +6,27 @@ from typing import Final
 from starlette.responses import Response
 
 from homing import errors, limits
-from homing.accounts import catalogue, price_sheet
-from homing.accounts.price_sheet import EVERY_NUMBER
-from homing.console import entered
-from homing.console.account_place import Place, back, place_of
-from homing.console.page import Entry, Group, Page, Section
-from homing.console.visit import Visit
-from homing.console.words import N_
-from homing.kit.money import trimmed
+from homing.admin import catalogue, price_sheet
+from homing.admin.price_sheet import EVERY_NUMBER
+from homing.common.money import trimmed
+from homing.console import form_values
+from homing.console.account_scope import AccountScope, account_scope_of, back
+from homing.console.languages import N_
+from homing.console.page import NavigationEntry, NavigationGroup, Page, PageSection
+from homing.console.request_context import RequestContext
 from homing.model import GENERAL
 from homing.text.numbers import first_digits
 
 SHEET: Final = "CSV"
 
 
-async def show(visit: Visit) -> Response:
-    place = await _place(visit)
-    start = first_digits(visit.asked("from"))
+async def show(context: RequestContext) -> Response:
+    place = await _place(context)
+    start = first_digits(context.asked("from"))
     start = "" if start == EVERY_NUMBER else start
-    rows = await visit.database.fetch("price_page", _list(place), start, limits.CONSOLE_PAGE_ROWS + 1)
+    rows = await context.database.fetch("price_page", _list(place), start, limits.CONSOLE_PAGE_ROWS + 1)
     beyond = rows[limits.CONSOLE_PAGE_ROWS]["prefix"] if len(rows) > limits.CONSOLE_PAGE_ROWS else None
-    return visit.page(
+    return context.page(
         "prices.html",
         place=place,
         rows=rows[: limits.CONSOLE_PAGE_ROWS],
@@ -37,71 +37,71 @@ async def show(visit: Visit) -> Response:
     )
 
 
-async def change(visit: Visit) -> Response:
-    place = await _place(visit)
-    match visit.field("do"):
+async def change(context: RequestContext) -> Response:
+    place = await _place(context)
+    match context.field("do"):
         case "set":
-            return await _set(visit, place)
+            return await _set(context, place)
         case "remove":
-            return await _remove(visit, place)
+            return await _remove(context, place)
         case "import":
-            return await _import(visit, place)
+            return await _import(context, place)
         case _:
-            return await back(visit)
+            return await back(context)
 
 
-async def _set(visit: Visit, place: Place | None) -> Response:
+async def _set(context: RequestContext, place: AccountScope | None) -> Response:
     """One price, whatever it was."""
-    prefix, micro = _prefix(visit), entered.amount(visit, "price")
-    async with visit.changing() as transaction:
+    prefix, micro = _prefix(context), form_values.amount(context, "price")
+    async with context.changing() as transaction:
         await catalogue.set_prices(transaction, _list(place), [(prefix, micro)])
-    said = visit.say(
-        "{prefix} costs {price} a segment.", prefix=prefix or EVERY_NUMBER, price=visit.formats.exact(micro)
+    said = context.say(
+        "{prefix} costs {price} a segment.", prefix=prefix or EVERY_NUMBER, price=context.formats.exact(micro)
     )
-    return visit.go(visit.path, said)
+    return context.go(context.path, said)
 
 
-async def _remove(visit: Visit, place: Place | None) -> Response:
-    prefix = _prefix(visit)
-    async with visit.changing() as transaction:
+async def _remove(context: RequestContext, place: AccountScope | None) -> Response:
+    prefix = _prefix(context)
+    async with context.changing() as transaction:
         row = await transaction.row("price_of", _list(place), prefix)
         if row is not None:
-            visit.check_version(row)
+            context.check_version(row)
         await catalogue.remove_price(transaction, _list(place), prefix)
-    return visit.go(visit.path, visit.say("{prefix} is taken off the list.", prefix=prefix or EVERY_NUMBER))
+    return context.go(context.path, context.say("{prefix} is taken off the list.", prefix=prefix or EVERY_NUMBER))
 
 
-async def _import(visit: Visit, place: Place | None) -> Response:
-    sheet = visit.secret_field("sheet")
+async def _import(context: RequestContext, place: AccountScope | None) -> Response:
+    sheet = context.secret_field("sheet")
     prices = price_sheet.read(io.StringIO(sheet.removeprefix("\ufeff")), SHEET)
     if not prices:
-        raise errors.OperatorError(visit.say("The sheet has no prices."))
-    put = catalogue.replace_prices if visit.field("replace") else catalogue.set_prices
-    async with visit.changing() as transaction:
+        raise errors.InvalidInput(context.say("The sheet has no prices."))
+    put = catalogue.replace_prices if context.field("replace") else catalogue.set_prices
+    async with context.changing() as transaction:
         await put(transaction, _list(place), prices)
-    said = visit.language.say_n("One price is set.", "{count} prices are set.", len(prices), count=len(prices))
-    return visit.go(visit.path, said)
+    said = context.language.say_n("One price is set.", "{count} prices are set.", len(prices), count=len(prices))
+    return context.go(context.path, said)
 
 
-async def _place(visit: Visit) -> Place | None:
+async def _place(context: RequestContext) -> AccountScope | None:
     """None: the general list."""
-    return await place_of(visit) if "account" in visit.request.path_params else None
+    return await account_scope_of(context) if "account" in context.request.path_params else None
 
 
-def _list(place: Place | None) -> int:
+def _list(place: AccountScope | None) -> int:
     return place.account_id if place else GENERAL
 
 
-def _prefix(visit: Visit) -> str:
-    given = first_digits(visit.field("prefix"))
+def _prefix(context: RequestContext) -> str:
+    given = first_digits(context.field("prefix"))
     prefix = "" if given == EVERY_NUMBER else given
     if not given:
-        raise errors.OperatorError(visit.say("Enter a prefix, or * for every number."))
+        raise errors.InvalidInput(context.say("Enter a prefix, or * for every number."))
     catalogue.check_prefix(prefix)
     return prefix
 
 
-SECTION = Section(
+SECTION = PageSection(
     (Page("/prices", show, change), Page("/accounts/{account}/prices", show, change)),
-    (Entry("/prices", N_("Prices"), Group.SETUP, "money"),),
+    (NavigationEntry("/prices", N_("Prices"), NavigationGroup.SETUP, "money"),),
 )

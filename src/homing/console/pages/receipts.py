@@ -6,16 +6,16 @@ from typing import Any, Final
 from starlette.responses import Response
 
 from homing import errors, limits
-from homing.accounts.admin import as_id
-from homing.accounts.catalogue import find_carrier
-from homing.console import entered
-from homing.console.page import OPERATORS, STAFF, Entry, Group, Page, Section
+from homing.admin.account_settings import as_id
+from homing.admin.catalogue import find_carrier
+from homing.console import form_values
+from homing.console.languages import N_
+from homing.console.page import OPERATORS, STAFF, NavigationEntry, NavigationGroup, Page, PageSection
 from homing.console.paging import moment_key, read_moment_key
-from homing.console.story import STATE_LABELS, state_tone
-from homing.console.visit import NotFoundHere, Visit
-from homing.console.words import N_
-from homing.receipts.forms import Form
-from homing.receipts.learning import learnt_form
+from homing.console.request_context import PageNotFound, RequestContext
+from homing.console.timeline_view import STATE_LABELS, state_tone
+from homing.receipts.id_formats import IdFormat
+from homing.receipts.learnt_formats import learnt_id_format
 from homing.receipts.unmatched import (
     consider,
     drop_unmatched,
@@ -24,10 +24,10 @@ from homing.receipts.unmatched import (
     replay_unmatched,
 )
 
-FORMS: Final[Mapping[Form, str]] = {
-    Form.SAME: N_("as it is"),
-    Form.DECIMAL: N_("decimal of a hexadecimal id"),
-    Form.HEX: N_("hexadecimal of a decimal id"),
+FORMS: Final[Mapping[IdFormat, str]] = {
+    IdFormat.SAME: N_("as it is"),
+    IdFormat.DECIMAL: N_("decimal of a hexadecimal id"),
+    IdFormat.HEX: N_("hexadecimal of a decimal id"),
 }
 SAYS: Final = (
     N_("the number agrees"),
@@ -37,22 +37,24 @@ SAYS: Final = (
 """What receipts/unmatched.py says of the numbers."""
 
 
-async def show(visit: Visit) -> Response:
-    carrier = visit.asked("carrier")
+async def show(context: RequestContext) -> Response:
+    carrier = context.asked("carrier")
     carrier_id, trouble = None, ""
     try:
-        carrier_id = await _carrier_id(visit, carrier)
-    except errors.OperatorError:
-        trouble = visit.say("There is no carrier {carrier}.", carrier=carrier)
+        carrier_id = await _carrier_id(context, carrier)
+    except errors.InvalidInput:
+        trouble = context.say("There is no carrier {carrier}.", carrier=carrier)
     rows: Sequence[Any] = []
     if not trouble:
         rows_max = limits.CONSOLE_PAGE_ROWS + 1
-        rows = await read_unmatched(visit.database, carrier_id, None, rows_max, read_moment_key(visit.asked("before")))
+        rows = await read_unmatched(
+            context.database, carrier_id, None, rows_max, read_moment_key(context.asked("before"))
+        )
     shown = rows[: limits.CONSOLE_PAGE_ROWS]
-    counts = await visit.shared.live.kept_longer.get(
-        "unmatched_counts", lambda: visit.database.fetch("unmatched_counts", limits.RECEIPTS_COUNTED_MAX)
+    counts = await context.shared.live.kept_longer.get(
+        "unmatched_counts", lambda: context.database.fetch("unmatched_counts", limits.RECEIPTS_COUNTED_MAX)
     )
-    return visit.page(
+    return context.page(
         "receipts.html",
         rows=shown,
         older_key=moment_key(shown[-1]["received_at"], shown[-1]["parked_id"]) if len(rows) > len(shown) else None,
@@ -65,98 +67,100 @@ async def show(visit: Visit) -> Response:
     )
 
 
-async def show_one(visit: Visit) -> Response:
-    parked_id = as_id(visit.part("parked_id"))
+async def show_one(context: RequestContext) -> Response:
+    parked_id = as_id(context.part("parked_id"))
     if parked_id is None:
-        raise NotFoundHere
+        raise PageNotFound
     try:
-        row = await find_unmatched(visit.database, parked_id)
-    except errors.OperatorError:
-        raise NotFoundHere from None
-    async with visit.database.connection() as connection:
-        considered = await consider(connection, row, visit.now)
-    return visit.page(
+        row = await find_unmatched(context.database, parked_id)
+    except errors.InvalidInput:
+        raise PageNotFound from None
+    async with context.database.connection() as connection:
+        considered = await consider(connection, row, context.now)
+    return context.page(
         "receipt.html",
         receipt=row,
         considered=considered,
-        learnt=await learnt_form(visit.database, row["carrier_id"]),
+        learnt=await learnt_id_format(context.database, row["carrier_id"]),
         forms=FORMS,
         state=STATE_LABELS[row["state"]],
         tone=state_tone(row["state"]),
     )
 
 
-async def replay_one(visit: Visit) -> Response:
+async def replay_one(context: RequestContext) -> Response:
     """From the list's buttons, or of the page's own receipt."""
-    parked_id = as_id(visit.request.path_params.get("parked_id") or visit.field("receipt"))
+    parked_id = as_id(context.request.path_params.get("parked_id") or context.field("receipt"))
     if parked_id is None:
-        raise errors.OperatorError(visit.say("There is no such receipt."))
-    async with visit.changing() as transaction:
+        raise errors.InvalidInput(context.say("There is no such receipt."))
+    async with context.changing() as transaction:
         await replay_unmatched(transaction, [parked_id])
-    back = visit.here if visit.path == "/receipts" else "/receipts"
-    return visit.go(back, visit.say("Its message is looked for again, for five minutes."))
+    back = context.here if context.path == "/receipts" else "/receipts"
+    return context.go(back, context.say("Its message is looked for again, for five minutes."))
 
 
-async def confirm_replay(visit: Visit) -> Response:
-    return await _confirm(visit, "receipts_replay.html")
+async def confirm_replay(context: RequestContext) -> Response:
+    return await _confirm(context, "receipts_replay.html")
 
 
-async def confirm_drop(visit: Visit) -> Response:
-    return await _confirm(visit, "receipts_drop.html")
+async def confirm_drop(context: RequestContext) -> Response:
+    return await _confirm(context, "receipts_drop.html")
 
 
-async def _confirm(visit: Visit, template: str) -> Response:
-    carrier = visit.field("carrier") or visit.asked("carrier")
-    receipt = visit.field("receipt") or visit.asked("receipt")
-    await _carrier_or_nowhere(visit, carrier)
-    rows = await visit.database.fetch("unmatched_counts", limits.RECEIPTS_MOVED_MAX)
+async def _confirm(context: RequestContext, template: str) -> Response:
+    carrier = context.field("carrier") or context.asked("carrier")
+    receipt = context.field("receipt") or context.asked("receipt")
+    await _carrier_or_nowhere(context, carrier)
+    rows = await context.database.fetch("unmatched_counts", limits.RECEIPTS_MOVED_MAX)
     counted = sum(row["receipts"] for row in rows if carrier in ("", row["carrier"]))
     count = 1 if receipt else min(limits.RECEIPTS_MOVED_MAX, counted)
-    return visit.page(template, carrier=carrier, receipt=receipt, count=count, most=limits.RECEIPTS_MOVED_MAX)
+    return context.page(template, carrier=carrier, receipt=receipt, count=count, most=limits.RECEIPTS_MOVED_MAX)
 
 
-async def replay_all(visit: Visit) -> Response:
-    carrier_id = await _carrier_id(visit, visit.field("carrier"))
-    async with visit.changing() as transaction:
+async def replay_all(context: RequestContext) -> Response:
+    carrier_id = await _carrier_id(context, context.field("carrier"))
+    async with context.changing() as transaction:
         moved = await replay_unmatched(transaction, None, carrier_id, most=limits.RECEIPTS_MOVED_MAX)
-    said = visit.language.say_n("One receipt is looked into again.", "{n} receipts are looked into again.", len(moved))
-    return _back(visit, said)
+    said = context.language.say_n(
+        "One receipt is looked into again.", "{n} receipts are looked into again.", len(moved)
+    )
+    return _back(context, said)
 
 
-async def drop(visit: Visit) -> Response:
+async def drop(context: RequestContext) -> Response:
     """One, or all of a carrier, or all."""
-    carrier_id = await _carrier_id(visit, visit.field("carrier"))
-    missing = visit.say("There is no such receipt.")
-    parked_id = entered.row_id(visit, "receipt", missing) if visit.field("receipt") else None
-    async with visit.changing() as transaction:
+    carrier_id = await _carrier_id(context, context.field("carrier"))
+    missing = context.say("There is no such receipt.")
+    parked_id = form_values.row_id(context, "receipt", missing) if context.field("receipt") else None
+    async with context.changing() as transaction:
         chosen = None if parked_id is None else [parked_id]
         moved = await drop_unmatched(transaction, chosen, carrier_id, most=limits.RECEIPTS_MOVED_MAX)
-    said = visit.language.say_n("One receipt is forgotten.", "{n} receipts are forgotten.", len(moved))
-    return _back(visit, said)
+    said = context.language.say_n("One receipt is forgotten.", "{n} receipts are forgotten.", len(moved))
+    return _back(context, said)
 
 
-def _back(visit: Visit, said: str) -> Response:
-    visit.shared.live.kept_longer.forget()
-    return visit.go("/receipts", said)
+def _back(context: RequestContext, said: str) -> Response:
+    context.shared.live.kept_longer.forget()
+    return context.go("/receipts", said)
 
 
-async def _carrier_id(visit: Visit, carrier: str) -> int | None:
-    return int((await find_carrier(visit.database, carrier))["carrier_id"]) if carrier else None
+async def _carrier_id(context: RequestContext, carrier: str) -> int | None:
+    return int((await find_carrier(context.database, carrier))["carrier_id"]) if carrier else None
 
 
-async def _carrier_or_nowhere(visit: Visit, carrier: str) -> None:
+async def _carrier_or_nowhere(context: RequestContext, carrier: str) -> None:
     try:
-        await _carrier_id(visit, carrier)
-    except errors.OperatorError:
-        raise NotFoundHere from None
+        await _carrier_id(context, carrier)
+    except errors.InvalidInput:
+        raise PageNotFound from None
 
 
-SECTION = Section(
+SECTION = PageSection(
     (
         Page("/receipts", show, replay_one, changed_by=STAFF),
         Page("/receipts/replay", confirm_replay, replay_all, changed_by=STAFF),
         Page("/receipts/drop", confirm_drop, drop, seen_by=OPERATORS),
         Page("/receipts/{parked_id}", show_one, replay_one, changed_by=STAFF),
     ),
-    (Entry("/receipts", N_("Unmatched receipts"), Group.TRAFFIC, "receipt"),),
+    (NavigationEntry("/receipts", N_("Unmatched receipts"), NavigationGroup.TRAFFIC, "receipt"),),
 )

@@ -3,11 +3,11 @@
 from starlette.responses import Response
 
 from homing import limits
-from homing.accounts.admin import as_id
-from homing.console import entered
-from homing.console.page import STAFF, Entry, Group, Page, Section
-from homing.console.visit import Visit
-from homing.console.words import N_
+from homing.admin.account_settings import as_id
+from homing.console import form_values
+from homing.console.languages import N_
+from homing.console.page import STAFF, NavigationEntry, NavigationGroup, Page, PageSection
+from homing.console.request_context import RequestContext
 from homing.receipts.unmatched_inbound import (
     drop_unmatched_inbound,
     read_unmatched_inbound,
@@ -15,34 +15,34 @@ from homing.receipts.unmatched_inbound import (
 )
 
 
-async def show(visit: Visit) -> Response:
+async def show(context: RequestContext) -> Response:
     rows = await read_unmatched_inbound(
-        visit.database,
+        context.database,
         carrier_id=None,
         since=None,
         rows_max=limits.CONSOLE_PAGE_ROWS + 1,
-        before_id=as_id(visit.asked("before")),
+        before_id=as_id(context.asked("before")),
     )
     shown = rows[: limits.CONSOLE_PAGE_ROWS]
     older_key = shown[-1]["unmatched_id"] if len(rows) > len(shown) else None
-    return visit.page("replies.html", rows=shown, older_key=older_key)
+    return context.page("replies.html", rows=shown, older_key=older_key)
 
 
-async def change(visit: Visit) -> Response:
+async def change(context: RequestContext) -> Response:
     """The list's buttons: look again, or forget."""
-    missing = visit.say("There is no such reply.")
-    if visit.field("drop"):
-        unmatched_id = entered.row_id(visit, "drop", missing)
-        async with visit.changing() as transaction:
+    missing = context.say("There is no such reply.")
+    if context.field("drop"):
+        unmatched_id = form_values.row_id(context, "drop", missing)
+        async with context.changing() as transaction:
             await drop_unmatched_inbound(transaction, [unmatched_id])
-        return visit.go("/replies", visit.say("The reply is forgotten."))
-    unmatched_id = entered.row_id(visit, "replay", missing)
-    async with visit.changing() as transaction:
+        return context.go("/replies", context.say("The reply is forgotten."))
+    unmatched_id = form_values.row_id(context, "replay", missing)
+    async with context.changing() as transaction:
         await replay_unmatched_inbound(transaction, [unmatched_id])
-    return visit.go("/replies", visit.say("Its account is looked for again within seconds."))
+    return context.go("/replies", context.say("Its account is looked for again within seconds."))
 
 
-SECTION = Section(
+SECTION = PageSection(
     (Page("/replies", show, change, changed_by=STAFF),),
-    (Entry("/replies", N_("Unmatched replies"), Group.TRAFFIC, "receipt"),),
+    (NavigationEntry("/replies", N_("Unmatched replies"), NavigationGroup.TRAFFIC, "receipt"),),
 )

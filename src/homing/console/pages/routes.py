@@ -6,18 +6,18 @@ from typing import Any, Final
 from starlette.responses import Response
 
 from homing import errors
-from homing.accounts import catalogue
-from homing.accounts.admin import as_id
-from homing.console import entered
-from homing.console.page import STAFF, Entry, Group, Page, Section
+from homing.admin import catalogue
+from homing.admin.account_settings import as_id
+from homing.common import money
+from homing.console import form_values
+from homing.console.languages import N_
+from homing.console.page import STAFF, NavigationEntry, NavigationGroup, Page, PageSection
 from homing.console.paging import page_of
-from homing.console.visit import NotFoundHere, Visit
-from homing.console.words import N_
-from homing.kit import money
+from homing.console.request_context import PageNotFound, RequestContext
 from homing.model import GENERAL, Strategy, Traffic
-from homing.routing.board import terms_of
-from homing.routing.explain import Explanation, candidates, explain
-from homing.routing.rules import ANY_TRAFFIC, Match
+from homing.routing.catalogue_cache import objectives_of
+from homing.routing.explain import RouteExplanation, candidates, explain
+from homing.routing.rules import ANY_TRAFFIC, RouteScope
 from homing.store.database import Record
 from homing.text.numbers import first_digits, normalise
 
@@ -40,147 +40,147 @@ SOURCES: Final = {
 }
 
 
-async def show(visit: Visit) -> Response:
-    account, trouble = visit.asked("account"), None
+async def show(context: RequestContext) -> Response:
+    account, trouble = context.asked("account"), None
     try:
-        scope = [GENERAL, await entered.account_id(visit, account)] if account else None
-    except errors.OperatorError as error:
-        scope, trouble = [GENERAL], visit.word(error)
-    rows = await visit.database.fetch("route_list", scope)
-    carrier = visit.asked("carrier")
+        scope = [GENERAL, await form_values.account_id(context, account)] if account else None
+    except errors.InvalidInput as error:
+        scope, trouble = [GENERAL], context.word(error)
+    rows = await context.database.fetch("route_list", scope)
+    carrier = context.asked("carrier")
     if carrier:
         rows = [row for row in rows if row["carrier"] == carrier]
-    return visit.page(
+    return context.page(
         "routes.html",
         rules=_rules(rows[:ROWS_MAX]),
         more=max(0, len(rows) - ROWS_MAX),
         account=account,
         carrier=carrier,
         account_trouble=trouble,
-        carriers=await _carriers(visit),
+        carriers=await _carriers(context),
         **WORDS,
     )
 
 
 def _rules(rows: Sequence[Record]) -> Sequence[tuple[Record, Sequence[Record]]]:
     """(one row for what its rows share, the rows) of each match, in the order of the rows."""
-    grouped: dict[Match, list[Record]] = {}
+    grouped: dict[RouteScope, list[Record]] = {}
     for row in rows:
         grouped.setdefault(_match(row), []).append(row)
     return [(found[0], found) for found in grouped.values()]
 
 
-def _match(row: Mapping[str, Any]) -> Match:
+def _match(row: Mapping[str, Any]) -> RouteScope:
     names = ("account_id", "app_id", "sender", "traffic", "country", "network", "prefix")
-    return Match(*(row[name] for name in names))
+    return RouteScope(*(row[name] for name in names))
 
 
 # --- adding, changing, removing -----------------------------------------------------------------------------------
 
 
-async def show_new(visit: Visit) -> Response:
-    return visit.page("route_new.html", carriers=await _carriers(visit), **WORDS)
+async def show_new(context: RequestContext) -> Response:
+    return context.page("route_new.html", carriers=await _carriers(context), **WORDS)
 
 
-async def add(visit: Visit) -> Response:
-    carrier = await catalogue.find_carrier(visit.database, visit.field("carrier"))
-    traffic = visit.field("traffic")
-    match = Match(
-        await entered.account_id(visit, visit.field("account")),
-        visit.field("app"),
-        visit.field("sender"),
+async def add(context: RequestContext) -> Response:
+    carrier = await catalogue.find_carrier(context.database, context.field("carrier"))
+    traffic = context.field("traffic")
+    match = RouteScope(
+        await form_values.account_id(context, context.field("account")),
+        context.field("app"),
+        context.field("sender"),
         int(traffic) if traffic in {str(int(one)) for one in Traffic} else ANY_TRAFFIC,
-        visit.field("country").upper(),
-        visit.field("network").replace("-", ""),
-        first_digits(visit.field("prefix")).removeprefix("*"),
+        context.field("country").upper(),
+        context.field("network").replace("-", ""),
+        first_digits(context.field("prefix")).removeprefix("*"),
     )
-    async with visit.changing() as transaction:
-        made = await catalogue.set_route(transaction, match, carrier["carrier_id"], *_terms(visit))
-    said = visit.say("Route {n} leads to {carrier}.", n=made["route_id"], carrier=carrier["name"])
-    return visit.go("/routes", said)
+    async with context.changing() as transaction:
+        made = await catalogue.set_route(transaction, match, carrier["carrier_id"], *_terms(context))
+    said = context.say("Route {n} leads to {carrier}.", n=made["route_id"], carrier=carrier["name"])
+    return context.go("/routes", said)
 
 
-async def show_one(visit: Visit) -> Response:
-    row = await _route(visit)
+async def show_one(context: RequestContext) -> Response:
+    row = await _route(context)
     ceiling_micro = row["ceiling_micro"]
-    return visit.page(
+    return context.page(
         "route.html",
         route=row,
         ceiling_entered="" if ceiling_micro is None else money.trimmed(ceiling_micro),
-        version=visit.version(row),
+        version=context.version(row),
         **WORDS,
     )
 
 
-async def change(visit: Visit) -> Response:
-    row = await _route(visit)
-    async with visit.changing() as transaction:
+async def change(context: RequestContext) -> Response:
+    row = await _route(context)
+    async with context.changing() as transaction:
         locked = await transaction.row("route_lock", row["route_id"])
         if locked is None:
-            raise NotFoundHere
-        visit.check_version(locked)
-        if visit.field("do") == "remove":
+            raise PageNotFound
+        context.check_version(locked)
+        if context.field("do") == "remove":
             await catalogue.remove_route(transaction, row["route_id"])
-            return visit.go("/routes", visit.say("Route {n} is removed.", n=row["route_id"]))
-        priority, weight, strategy, ceiling_micro = _terms(visit)
+            return context.go("/routes", context.say("Route {n} is removed.", n=row["route_id"]))
+        priority, weight, strategy, ceiling_micro = _terms(context)
         await catalogue.set_route(
             transaction, _match(row), row["carrier_id"], priority, weight, strategy, ceiling_micro
         )
         if ceiling_micro is None:
             await catalogue.forget_ceiling(transaction, _match(row))
-    return visit.go("/routes", visit.say("Route {n} is changed.", n=row["route_id"]))
+    return context.go("/routes", context.say("Route {n} is changed.", n=row["route_id"]))
 
 
-def _terms(visit: Visit) -> tuple[int | None, int | None, Strategy | None, int | None]:
+def _terms(context: RequestContext) -> tuple[int | None, int | None, Strategy | None, int | None]:
     """Priority, weight, strategy and ceiling as entered."""
-    strategy = visit.field("strategy")
+    strategy = context.field("strategy")
     known = {str(int(one)): one for one in Strategy}
     return (
-        entered.whole(visit, "priority"),
-        entered.whole(visit, "weight"),
+        form_values.whole(context, "priority"),
+        form_values.whole(context, "weight"),
         known.get(strategy),
-        entered.amount_if_any(visit, "ceiling"),
+        form_values.amount_if_any(context, "ceiling"),
     )
 
 
-async def _route(visit: Visit) -> Record:
-    part = visit.part("route_id")
+async def _route(context: RequestContext) -> Record:
+    part = context.part("route_id")
     route_id = as_id(part) if len(part) <= ROUTE_ID_DIGITS_MAX else None
-    async with visit.database.transaction() as transaction:
+    async with context.database.transaction() as transaction:
         row = None if route_id is None else await transaction.row("route_lock", route_id)
     if row is None:
-        raise NotFoundHere
+        raise PageNotFound
     return row
 
 
 # --- what would become of a number --------------------------------------------------------------------------------
 
 
-async def show_explained(visit: Visit) -> Response:
+async def show_explained(context: RequestContext) -> Response:
     """Everything is in the address, so that it can be sent to a colleague."""
     found, trouble = None, None
-    if visit.asked("number"):
+    if context.asked("number"):
         try:
-            found = await _explained(visit)
-        except errors.OperatorError as error:
-            trouble = visit.word(error)
-    names = {row["carrier_id"]: row["name"] for row in await _carriers(visit)}
-    return visit.page("route_explained.html", found=found, wrong=trouble, names=names, sources=SOURCES, **WORDS)
+            found = await _explained(context)
+        except errors.InvalidInput as error:
+            trouble = context.word(error)
+    names = {row["carrier_id"]: row["name"] for row in await _carriers(context)}
+    return context.page("route_explained.html", found=found, wrong=trouble, names=names, sources=SOURCES, **WORDS)
 
 
-async def _explained(visit: Visit) -> Explanation:
-    number = normalise(visit.asked("number"))
+async def _explained(context: RequestContext) -> RouteExplanation:
+    number = normalise(context.asked("number"))
     if number is None:
-        raise errors.OperatorError(visit.say("A number is written in international form, such as +8613800138000."))
-    account_id = await entered.account_id(visit, visit.asked("account"))
-    traffic = Traffic.PROMOTIONAL if visit.asked("traffic") == "1" else Traffic.TRANSACTIONAL
+        raise errors.InvalidInput(context.say("A number is written in international form, such as +8613800138000."))
+    account_id = await form_values.account_id(context, context.asked("account"))
+    traffic = Traffic.PROMOTIONAL if context.asked("traffic") == "1" else Traffic.TRANSACTIONAL
     return await explain(
-        visit.database,
-        visit.shared.numbering,
+        context.database,
+        context.shared.numbering,
         number,
         account_id,
-        visit.asked("app"),
-        visit.asked("sender"),
+        context.asked("app"),
+        context.asked("sender"),
         int(traffic),
     )
 
@@ -188,28 +188,30 @@ async def _explained(visit: Visit) -> Explanation:
 # --- what is believed ---------------------------------------------------------------------------------------------
 
 
-async def show_learnt(visit: Visit) -> Response:
-    app = visit.asked("app")
-    rows = await visit.database.fetch("learn_shares_page", app or None, visit.asked_id("before"), LEARNT_ROWS + 1)
+async def show_learnt(context: RequestContext) -> Response:
+    app = context.asked("app")
+    rows = await context.database.fetch("learn_shares_page", app or None, context.asked_id("before"), LEARNT_ROWS + 1)
     shown = page_of(rows, "version", LEARNT_ROWS)
-    terms = [{**row, "terms": terms_of(row)} for row in await visit.database.fetch("learn_terms_named", ROWS_MAX)]
-    return visit.page(
+    terms = [
+        {**row, "terms": objectives_of(row)} for row in await context.database.fetch("learn_terms_named", ROWS_MAX)
+    ]
+    return context.page(
         "routes_learnt.html",
         cells=[(row, list(candidates(row))) for row in shown.rows],
         older_key=shown.older,
         app=app,
         terms=terms,
-        fakes=await visit.database.fetch("learn_fakes"),
-        names={row["carrier_id"]: row["name"] for row in await _carriers(visit)},
+        fakes=await context.database.fetch("learn_fakes"),
+        names={row["carrier_id"]: row["name"] for row in await _carriers(context)},
         sources=SOURCES,
     )
 
 
-async def _carriers(visit: Visit) -> Sequence[Record]:
-    return await visit.database.fetch("carrier_list")
+async def _carriers(context: RequestContext) -> Sequence[Record]:
+    return await context.database.fetch("carrier_list")
 
 
-SECTION = Section(
+SECTION = PageSection(
     (
         Page("/routes", show),
         Page("/routes/new", show_new, add),
@@ -217,5 +219,5 @@ SECTION = Section(
         Page("/routes/learnt", show_learnt),
         Page("/routes/{route_id}", show_one, change),
     ),
-    (Entry("/routes", N_("Routes"), Group.SETUP, "route", STAFF),),
+    (NavigationEntry("/routes", N_("Routes"), NavigationGroup.SETUP, "route", STAFF),),
 )

@@ -10,9 +10,9 @@ import msgspec
 from starlette.responses import Response
 
 from homing import limits
-from homing.console.page import OPERATORS, Entry, Group, Page, Section
-from homing.console.visit import Visit
-from homing.console.words import N_
+from homing.console.languages import N_
+from homing.console.page import OPERATORS, NavigationEntry, NavigationGroup, Page, PageSection
+from homing.console.request_context import RequestContext
 from homing.store import migrate, statements
 from homing.store.statements.nodes import ProcessRow
 
@@ -39,7 +39,7 @@ KEPT: Final = (
 """For so many days."""
 
 
-class Process(msgspec.Struct, frozen=True):
+class ProcessStatus(msgspec.Struct, frozen=True):
     """`name`, and `place` as host and process id; the carriers and duties that it holds."""
 
     name: str
@@ -49,14 +49,14 @@ class Process(msgspec.Struct, frozen=True):
     duties: Sequence[str]
 
 
-async def show(visit: Visit) -> Response:
-    live, database = visit.shared.live, visit.database
+async def show(context: RequestContext) -> Response:
+    live, database = context.shared.live, context.database
     processes = await live.kept.get("processes", lambda: statements.nodes.processes(database, gone_after=GONE))
     facts = await live.kept_longer.get("database_facts", lambda: statements.nodes.database_facts(database))
     depths = await live.kept_longer.get("depths", lambda: database.fetch("depths"))
     applied = await statements.nodes.migrations_applied(database)
     numbers = {row.number for row in applied}
-    return visit.page(
+    return context.page(
         "settings.html",
         processes=[_process(row) for row in processes],
         facts=facts,
@@ -66,14 +66,14 @@ async def show(visit: Visit) -> Response:
         missing=[name for number, name, _sql in migrate.available() if number not in numbers],
         versions=_versions(),
         kept=KEPT,
-        settings=[(heading, _members(members)) for heading, members in visit.shared.settings.items()],
+        settings=[(heading, _members(members)) for heading, members in context.shared.settings.items()],
     )
 
 
-def _process(row: ProcessRow) -> Process:
+def _process(row: ProcessRow) -> ProcessStatus:
     place, _colon, name = row.owner.rpartition(":")
     works = [work.partition(":") for work in row.works]
-    return Process(
+    return ProcessStatus(
         name,
         place,
         row.is_alive,
@@ -99,7 +99,7 @@ def _versions() -> Sequence[tuple[str, str]]:
     return found
 
 
-SECTION = Section(
+SECTION = PageSection(
     (Page("/settings", show, seen_by=OPERATORS),),
-    (Entry("/settings", N_("Settings"), Group.SYSTEM, "settings", OPERATORS),),
+    (NavigationEntry("/settings", N_("Settings"), NavigationGroup.SYSTEM, "settings", OPERATORS),),
 )

@@ -9,81 +9,81 @@ from urllib.parse import urlencode
 from starlette.responses import Response
 
 from homing import errors, limits
-from homing.console.page import EVERYBODY, STRANGERS, Page, Section
+from homing.audit import record
+from homing.console.page import EVERYBODY, STRANGERS, Page, PageSection
+from homing.console.request_context import RequestContext
 from homing.console.security import local_path
-from homing.console.visit import Visit
-from homing.store.database import Connection, Record
+from homing.store.database import DatabaseConnection, Record
 from homing.users import second_factor
-from homing.users.admin import User, as_name
-from homing.users.audit import record
+from homing.users.admin import ConsoleUser, as_name
 from homing.users.sessions import end_session, open_session
 from homing.users.tokens import digest
 
 
-async def show(visit: Visit) -> Response:
-    if visit.is_signed_in:
-        return visit.go(visit.asked("next", "/"))
-    return visit.page("sign_in.html", next=visit.asked("next", "/"))
+async def show(context: RequestContext) -> Response:
+    if context.is_signed_in:
+        return context.go(context.asked("next", "/"))
+    return context.page("sign_in.html", next=context.asked("next", "/"))
 
 
-async def enter(visit: Visit) -> Response:
+async def enter(context: RequestContext) -> Response:
     """One answer for a wrong password, a user that does not exist and one who is disabled, and it takes as long."""
-    name = as_name(visit.field("name"))[: limits.CONSOLE_USER_CHARS_MAX]
-    password = visit.secret_field("password")
-    async with one_try(visit, name) as tried:
-        row = await visit.database.row("user_find", name)
+    name = as_name(context.field("name"))[: limits.CONSOLE_USER_CHARS_MAX]
+    password = context.secret_field("password")
+    async with one_try(context, name) as tried:
+        row = await context.database.row("user_find", name)
         known = None if row is None or row["disabled_at"] else row["password"]
-        is_right = await visit.shared.passwords.is_right(password, known)
+        is_right = await context.shared.passwords.is_right(password, known)
         tried(is_right)
     if row is None or not is_right:
-        await _note(visit, row, "sign_in_failed")
-        raise errors.OperatorError(visit.say("The name or the password is wrong."))
-    user = User.of(row)
-    async with visit.changing(user.name) as transaction:
-        if known and visit.shared.passwords.is_dated(known):
-            await transaction.execute("user_password", user.user_id, await visit.shared.passwords.hash(password))
-        await begin(visit, transaction, user, is_complete=not user.has_second_factor)
-    onward = local_path(visit.field("next", "/"))
-    return visit.go(f"/sign-in/code?{urlencode({'next': onward})}" if user.has_second_factor else onward)
+        await _note(context, row, "sign_in_failed")
+        raise errors.InvalidInput(context.say("The name or the password is wrong."))
+    user = ConsoleUser.of(row)
+    async with context.changing(user.name) as transaction:
+        if known and context.shared.passwords.is_dated(known):
+            await transaction.execute("user_password", user.user_id, await context.shared.passwords.hash(password))
+        await begin(context, transaction, user, is_complete=not user.has_second_factor)
+    onward = local_path(context.field("next", "/"))
+    return context.go(f"/sign-in/code?{urlencode({'next': onward})}" if user.has_second_factor else onward)
 
 
-async def show_code(visit: Visit) -> Response:
-    if visit.session is None:
-        return visit.go("/sign-in")
-    if visit.is_signed_in:
-        return visit.go(visit.asked("next", "/"))
-    return visit.page("sign_in_code.html", next=visit.asked("next", "/"))
+async def show_code(context: RequestContext) -> Response:
+    if context.session is None:
+        return context.go("/sign-in")
+    if context.is_signed_in:
+        return context.go(context.asked("next", "/"))
+    return context.page("sign_in_code.html", next=context.asked("next", "/"))
 
 
-async def enter_code(visit: Visit) -> Response:
-    session = visit.session
+async def enter_code(context: RequestContext) -> Response:
+    session = context.session
     if session is None or session.is_complete:
-        return visit.go("/sign-in")
+        return context.go("/sign-in")
     user = session.user
-    row = await visit.database.row("user_get", user.user_id)
+    row = await context.database.row("user_get", user.user_id)
     assert row is not None
-    async with one_try(visit, f"{user.name} code") as tried:
-        attempt = await _try_code(visit, user, row)
-        tried(attempt is Attempt.RIGHT)
-    if attempt is not Attempt.RIGHT:
-        await _note(visit, row, "sign_in_failed")
-    if attempt is Attempt.SESSION_OVER:
-        return await _ask_password_again(visit)
-    if attempt is Attempt.RESTS:
-        raise errors.OperatorError(
-            visit.say("Too many codes for this user were wrong. No code is looked at for the rest of the hour.")
+    async with one_try(context, f"{user.name} code") as tried:
+        attempt = await _try_code(context, user, row)
+        tried(attempt is CodeAttempt.RIGHT)
+    if attempt is not CodeAttempt.RIGHT:
+        await _note(context, row, "sign_in_failed")
+    if attempt is CodeAttempt.SESSION_OVER:
+        return await _ask_password_again(context)
+    if attempt is CodeAttempt.RESTS:
+        raise errors.InvalidInput(
+            context.say("Too many codes for this user were wrong. No code is looked at for the rest of the hour.")
         )
-    if attempt is Attempt.WRONG:
-        raise errors.OperatorError(visit.say("The code is wrong, or was used already."))
-    async with visit.changing(user.name) as transaction:
+    if attempt is CodeAttempt.WRONG:
+        raise errors.InvalidInput(context.say("The code is wrong, or was used already."))
+    async with context.changing(user.name) as transaction:
         told = await transaction.row("user_codes_told", user.user_id)
-        await begin(visit, transaction, user, is_complete=True)
+        await begin(context, transaction, user, is_complete=True)
     wrong = told["untold"] if told else 0
     if wrong < limits.CONSOLE_CODE_ATTEMPTS_MAX:
-        return visit.go(visit.field("next", "/"))
-    return visit.go(
-        visit.field("next", "/"),
-        visit.say(
+        return context.go(context.field("next", "/"))
+    return context.go(
+        context.field("next", "/"),
+        context.say(
             "Wrong codes after your right password since you last signed in: {n}. If they were not yours, somebody"
             " knows your password: change it.",
             n=wrong,
@@ -91,7 +91,7 @@ async def enter_code(visit: Visit) -> Response:
     )
 
 
-class Attempt(enum.Enum):
+class CodeAttempt(enum.Enum):
     """What became of a code."""
 
     RIGHT = enum.auto()
@@ -100,66 +100,66 @@ class Attempt(enum.Enum):
     RESTS = enum.auto()  # the user has, within this hour: it was not looked at
 
 
-async def _try_code(visit: Visit, user: User, row: Record) -> Attempt:
+async def _try_code(context: RequestContext, user: ConsoleUser, row: Record) -> CodeAttempt:
     """RFC 4226, section 7.3. The count is committed with what it was for."""
-    token = digest(visit.session_token or "")
-    async with visit.changing(user.name) as transaction:
+    token = digest(context.session_token or "")
+    async with context.changing(user.name) as transaction:
         counted = await transaction.row("session_code_try", token, limits.CONSOLE_CODE_ATTEMPTS_MAX)
         if counted is None:
-            return Attempt.SESSION_OVER
+            return CodeAttempt.SESSION_OVER
         if not await transaction.row("user_code_try", user.user_id, limits.CONSOLE_USER_CODE_ATTEMPTS_MAX):
-            return Attempt.RESTS
+            return CodeAttempt.RESTS
         if row["totp_secret"] is None or await second_factor.is_right(
-            transaction, visit.shared.vault, user.user_id, row["totp_secret"], visit.field("code"), *visit.clocks
+            transaction, context.shared.vault, user.user_id, row["totp_secret"], context.field("code"), *context.clocks
         ):
-            return Attempt.RIGHT
-    return Attempt.SESSION_OVER if counted["codes_wrong"] >= limits.CONSOLE_CODE_ATTEMPTS_MAX else Attempt.WRONG
+            return CodeAttempt.RIGHT
+    return CodeAttempt.SESSION_OVER if counted["codes_wrong"] >= limits.CONSOLE_CODE_ATTEMPTS_MAX else CodeAttempt.WRONG
 
 
-async def _ask_password_again(visit: Visit) -> Response:
-    async with visit.changing(visit.session.user.name if visit.session else "?") as transaction:
-        await end_session(transaction, visit.session_token or "")
-    visit.leave_session()
-    return visit.go("/sign-in", visit.say("Too many codes were wrong. Sign in again with your password."))
+async def _ask_password_again(context: RequestContext) -> Response:
+    async with context.changing(context.session.user.name if context.session else "?") as transaction:
+        await end_session(transaction, context.session_token or "")
+    context.leave_session()
+    return context.go("/sign-in", context.say("Too many codes were wrong. Sign in again with your password."))
 
 
-async def begin(visit: Visit, transaction: Connection, user: User, is_complete: bool) -> None:
+async def begin(context: RequestContext, transaction: DatabaseConnection, user: ConsoleUser, is_complete: bool) -> None:
     """A session with a new token; the browser's former one ends."""
-    former = visit.session_token
+    former = context.session_token
     if former:
         await end_session(transaction, former)
-    agent = visit.request.headers.get("user-agent", "")
-    visit.keep_session(await open_session(transaction, user, is_complete, visit.address, agent))
+    agent = context.request.headers.get("user-agent", "")
+    context.keep_session(await open_session(transaction, user, is_complete, context.address, agent))
     if is_complete:
         await record(transaction, "console_user", "sign_in", user.name, user.account_id)
 
 
-async def leave(visit: Visit) -> Response:
-    token = visit.session_token
-    if token and visit.session:
-        async with visit.changing(visit.session.user.name) as transaction:
+async def leave(context: RequestContext) -> Response:
+    token = context.session_token
+    if token and context.session:
+        async with context.changing(context.session.user.name) as transaction:
             await end_session(transaction, token)
-            if visit.session.is_complete:
+            if context.session.is_complete:
                 await record(
-                    transaction, "console_user", "sign_out", visit.session.user.name, visit.session.user.account_id
+                    transaction, "console_user", "sign_out", context.session.user.name, context.session.user.account_id
                 )
-    visit.leave_session()
-    return visit.go("/sign-in", visit.say("You are signed out."))
+    context.leave_session()
+    return context.go("/sign-in", context.say("You are signed out."))
 
 
-async def back(visit: Visit) -> Response:
-    return visit.go("/")
+async def back(context: RequestContext) -> Response:
+    return context.go("/")
 
 
 @contextlib.asynccontextmanager
-async def one_try(visit: Visit, name: str) -> AsyncIterator[Callable[[bool], None]]:
+async def one_try(context: RequestContext, name: str) -> AsyncIterator[Callable[[bool], None]]:
     """Waits as long as wrong passwords of before demand, and counts this one. Raises `OperatorError` when too many were
     wrong.
     """
-    guard, clock = visit.shared.guard, asyncio.get_running_loop().time
-    one = None if guard.is_busy(visit.address, name, clock()) else guard.may_try(visit.address, name, clock())
+    guard, clock = context.shared.guard, asyncio.get_running_loop().time
+    one = None if guard.is_busy(context.address, name, clock()) else guard.may_try(context.address, name, clock())
     if one is None:
-        raise errors.OperatorError(visit.say("Too many tries went wrong. Wait a few minutes, then try again."))
+        raise errors.InvalidInput(context.say("Too many tries went wrong. Wait a few minutes, then try again."))
     outcome: list[bool] = []
     try:
         await asyncio.sleep(one.wait_s)
@@ -168,16 +168,16 @@ async def one_try(visit: Visit, name: str) -> AsyncIterator[Callable[[bool], Non
         guard.tried(one, outcome[0] if outcome else None, clock())
 
 
-async def _note(visit: Visit, row: Record | None, act: str) -> None:
+async def _note(context: RequestContext, row: Record | None, act: str) -> None:
     """Also of somebody who does not exist, or the time it takes would tell. What was entered as the name is not kept:
     people slip and enter their password there.
     """
     name, account_id = (row["name"], row["account_id"]) if row else ("?", None)
-    async with visit.changing(name) as transaction:
+    async with context.changing(name) as transaction:
         await record(transaction, "console_user", act, name, account_id)
 
 
-SECTION = Section(
+SECTION = PageSection(
     (
         Page("/sign-in", show, enter, seen_by=STRANGERS),
         Page("/sign-in/code", show_code, enter_code, seen_by=STRANGERS),

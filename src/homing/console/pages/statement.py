@@ -6,60 +6,60 @@ from typing import Final
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
 from homing import limits
-from homing.console.account_place import for_both, place_of
-from homing.console.page import Section
+from homing.common.slots import NoFreeSlot
+from homing.console.account_scope import account_scope_of, for_both
+from homing.console.languages import N_
+from homing.console.page import PageSection
 from homing.console.paging import page_of
-from homing.console.visit import Visit
-from homing.console.words import N_
-from homing.kit.places import NoPlace
+from homing.console.request_context import RequestContext
 from homing.ledger.statement import effect, read_statement, statement_csv
-from homing.model import CURRENCY, Book, EntryKind
+from homing.model import CURRENCY, LedgerAccount, PostingKind
 
 KINDS: Final = {
-    EntryKind.CHARGE: N_("Charge"),
-    EntryKind.REFUND: N_("Refund"),
-    EntryKind.TOPUP: N_("Top-up"),
-    EntryKind.GIFT: N_("Gift"),
-    EntryKind.ADJUSTMENT: N_("Adjustment"),
+    PostingKind.CHARGE: N_("Charge"),
+    PostingKind.REFUND: N_("Refund"),
+    PostingKind.TOPUP: N_("Top-up"),
+    PostingKind.GIFT: N_("Gift"),
+    PostingKind.ADJUSTMENT: N_("Adjustment"),
 }
-PURSES: Final = {Book.GIFT: N_("Gift"), Book.BALANCE: N_("Balance")}
+PURSES: Final = {LedgerAccount.GIFT: N_("Gift"), LedgerAccount.BALANCE: N_("Balance")}
 
 
-async def show(visit: Visit) -> Response:
-    place = await place_of(visit)
+async def show(context: RequestContext) -> Response:
+    place = await account_scope_of(context)
     rows = await read_statement(
-        visit.database, place.account_id, limits.CONSOLE_PAGE_ROWS + 1, visit.asked_id("before")
+        context.database, place.account_id, limits.CONSOLE_PAGE_ROWS + 1, context.asked_id("before")
     )
     shown = page_of([{**row, "effect": effect(row)} for row in rows], "entry_id")
-    return visit.page(
+    return context.page(
         "statement.html",
         place=place,
         account=place.account,
         entries=shown.rows,
         older_key=shown.older,
         kinds=KINDS,
-        purses=PURSES,
+        balance_reader=PURSES,
     )
 
 
-async def _within_places(visit: Visit, pieces: AsyncIterator[str]) -> AsyncGenerator[str, None]:
+async def _within_places(context: RequestContext, pieces: AsyncIterator[str]) -> AsyncGenerator[str, None]:
     """Nothing, once it may begin; then the pieces."""
-    async with visit.shared.downloads.take(visit.user.user_id):
+    async with context.shared.downloads.take(context.user.user_id):
         yield ""
         async for piece in pieces:
             yield piece
 
 
-async def download(visit: Visit) -> Response:
-    place = await place_of(visit)
-    pieces = _within_places(visit, statement_csv(visit.database, place.account_id, CURRENCY))
+async def download(context: RequestContext) -> Response:
+    place = await account_scope_of(context)
+    pieces = _within_places(context, statement_csv(context.database, place.account_id, CURRENCY))
     try:
         await anext(pieces)
-    except NoPlace:
-        return PlainTextResponse(visit.say("Other downloads are under way. Try again in a moment.") + "\n", 429)
-    name = f"homing-{place.name}-{visit.now:%Y-%m-%d}.csv"
+    except NoFreeSlot:
+        return PlainTextResponse(context.say("Other downloads are under way. Try again in a moment.") + "\n", 429)
+    name = f"homing-{place.name}-{context.now:%Y-%m-%d}.csv"
     headers = {"content-disposition": f'attachment; filename="{name}"'}
-    return visit.finish(StreamingResponse(pieces, media_type="text/csv; charset=utf-8", headers=headers))
+    return context.finish(StreamingResponse(pieces, media_type="text/csv; charset=utf-8", headers=headers))
 
 
-SECTION = Section((*for_both("statement", show), *for_both("statement.csv", download)))
+SECTION = PageSection((*for_both("statement", show), *for_both("statement.csv", download)))

@@ -3,104 +3,106 @@
 from starlette.responses import Response
 
 from homing import errors
-from homing.accounts import admin, catalogue
-from homing.accounts.warnings import sender_warnings, template_warnings
-from homing.console.account_place import Place, back, place_of
-from homing.console.page import Page, Section
-from homing.console.visit import Visit
+from homing.admin import account_settings, catalogue
+from homing.admin.setting_warnings import sender_warnings, template_warnings
+from homing.console.account_scope import AccountScope, account_scope_of, back
+from homing.console.page import Page, PageSection
+from homing.console.request_context import RequestContext
 from homing.model import GENERAL
 
 
-async def show(visit: Visit) -> Response:
-    place = await place_of(visit)
-    words = await visit.database.fetch("word_list", [GENERAL, place.account_id])
-    return visit.page(
+async def show(context: RequestContext) -> Response:
+    place = await account_scope_of(context)
+    words = await context.database.fetch("word_list", [GENERAL, place.account_id])
+    return context.page(
         "texts.html",
         place=place,
-        senders=await visit.database.fetch("sender_list", place.account_id),
-        templates=await visit.database.fetch("template_list", place.account_id),
+        senders=await context.database.fetch("sender_list", place.account_id),
+        templates=await context.database.fetch("template_list", place.account_id),
         words=[row for row in words if row["account_id"] != GENERAL],
         general=sum(row["account_id"] == GENERAL for row in words),
     )
 
 
-async def show_general(visit: Visit) -> Response:
-    return visit.page("words.html", words=await visit.database.fetch("word_list", [GENERAL]))
+async def show_general(context: RequestContext) -> Response:
+    return context.page("words.html", words=await context.database.fetch("word_list", [GENERAL]))
 
 
-async def change(visit: Visit) -> Response:
-    place = await place_of(visit)
-    match visit.field("do"):
+async def change(context: RequestContext) -> Response:
+    place = await account_scope_of(context)
+    match context.field("do"):
         case "add_sender":
-            return await _add_sender(visit, place)
+            return await _add_sender(context, place)
         case "default_sender":
-            return await _change_default(visit, place)
+            return await _change_default(context, place)
         case "remove_sender":
-            return await _remove_sender(visit, place)
+            return await _remove_sender(context, place)
         case "add_template":
-            return await _add_template(visit, place)
+            return await _add_template(context, place)
         case "remove_template":
-            return await _remove_template(visit, place)
+            return await _remove_template(context, place)
         case _:
-            return await _change_word(visit, place.account_id)
+            return await _change_word(context, place.account_id)
 
 
-async def change_general(visit: Visit) -> Response:
-    return await _change_word(visit, GENERAL)
+async def change_general(context: RequestContext) -> Response:
+    return await _change_word(context, GENERAL)
 
 
-async def _add_sender(visit: Visit, place: Place) -> Response:
-    sender = visit.field("sender")
-    async with visit.changing() as transaction:
-        await admin.add_sender(transaction, place.account_id, sender, bool(visit.field("is_default")))
-    return visit.go(visit.path, visit.say("The account may send as {sender}.", sender=sender), sender_warnings(sender))
+async def _add_sender(context: RequestContext, place: AccountScope) -> Response:
+    sender = context.field("sender")
+    async with context.changing() as transaction:
+        await account_settings.add_sender(transaction, place.account_id, sender, bool(context.field("is_default")))
+    return context.go(
+        context.path, context.say("The account may send as {sender}.", sender=sender), sender_warnings(sender)
+    )
 
 
-async def _change_default(visit: Visit, place: Place) -> Response:
-    sender = visit.secret_field("sender")
-    async with visit.changing() as transaction:
-        await admin.change_account(transaction, place.account_id, {"default_sender": sender})
-    return visit.go(visit.path, visit.say("{sender} is the default.", sender=sender))
+async def _change_default(context: RequestContext, place: AccountScope) -> Response:
+    sender = context.secret_field("sender")
+    async with context.changing() as transaction:
+        await account_settings.change_account(transaction, place.account_id, {"default_sender": sender})
+    return context.go(context.path, context.say("{sender} is the default.", sender=sender))
 
 
-async def _remove_sender(visit: Visit, place: Place) -> Response:
-    sender = visit.secret_field("sender")
-    async with visit.changing() as transaction:
-        await admin.remove_sender(transaction, place.account_id, sender)
-    return visit.go(visit.path, visit.say("The account may no longer send as {sender}.", sender=sender))
+async def _remove_sender(context: RequestContext, place: AccountScope) -> Response:
+    sender = context.secret_field("sender")
+    async with context.changing() as transaction:
+        await account_settings.remove_sender(transaction, place.account_id, sender)
+    return context.go(context.path, context.say("The account may no longer send as {sender}.", sender=sender))
 
 
-async def _add_template(visit: Visit, place: Place) -> Response:
+async def _add_template(context: RequestContext, place: AccountScope) -> Response:
     """A form sends its line ends as CR LF; messages hold LF."""
-    body = visit.field("template_body").replace("\r\n", "\n")
-    async with visit.changing() as transaction:
-        await admin.add_template(transaction, place.account_id, visit.field("template_name"), body)
-    return visit.go(visit.path, visit.say("The template is stored."), template_warnings(body))
+    body = context.field("template_body").replace("\r\n", "\n")
+    async with context.changing() as transaction:
+        await account_settings.add_template(transaction, place.account_id, context.field("template_name"), body)
+    return context.go(context.path, context.say("The template is stored."), template_warnings(body))
 
 
-async def _remove_template(visit: Visit, place: Place) -> Response:
-    given = visit.field("template")
-    if admin.as_id(given) is None:
-        raise errors.OperatorError(visit.say("There is no such template any more."))
-    async with visit.changing() as transaction:
-        await admin.remove_template(transaction, place.account_id, given)
-    return visit.go(visit.path, visit.say("The template is removed."))
+async def _remove_template(context: RequestContext, place: AccountScope) -> Response:
+    given = context.field("template")
+    if account_settings.as_id(given) is None:
+        raise errors.InvalidInput(context.say("There is no such template any more."))
+    async with context.changing() as transaction:
+        await account_settings.remove_template(transaction, place.account_id, given)
+    return context.go(context.path, context.say("The template is removed."))
 
 
-async def _change_word(visit: Visit, account_id: int) -> Response:
-    match visit.field("do"):
+async def _change_word(context: RequestContext, account_id: int) -> Response:
+    match context.field("do"):
         case "add_word":
-            word = visit.field("word")
-            async with visit.changing() as transaction:
+            word = context.field("word")
+            async with context.changing() as transaction:
                 await catalogue.add_word(transaction, account_id, word)
-            return visit.go(visit.path, visit.say("Texts that hold {word} are refused.", word=word))
+            return context.go(context.path, context.say("Texts that hold {word} are refused.", word=word))
         case "remove_word":
-            word = visit.secret_field("word")
-            async with visit.changing() as transaction:
+            word = context.secret_field("word")
+            async with context.changing() as transaction:
                 await catalogue.remove_word(transaction, account_id, word)
-            return visit.go(visit.path, visit.say("{word} is refused no longer.", word=word))
+            return context.go(context.path, context.say("{word} is refused no longer.", word=word))
         case _:
-            return await back(visit)
+            return await back(context)
 
 
-SECTION = Section((Page("/accounts/{account}/texts", show, change), Page("/words", show_general, change_general)))
+SECTION = PageSection((Page("/accounts/{account}/texts", show, change), Page("/words", show_general, change_general)))

@@ -5,13 +5,13 @@ from collections.abc import Callable
 
 from homing.accounts.directory import Directory
 from homing.accounts.profile import Profile
+from homing.api.http.auth_guard import AuthGuard
+from homing.api.http.wire import HttpRequest
+from homing.common.crypto import same
 from homing.dialects.laaffic import bounds
 from homing.dialects.laaffic.number import NUMBER
 from homing.dialects.laaffic.refusals import AccountLocked, AddressNotAllowed, NotAuthenticated, TimestampExpired
 from homing.dialects.laaffic.signature import signature_of
-from homing.doors.auth_guard import AuthGuard
-from homing.doors.wire import Request
-from homing.kit.crypto import same
 
 
 class Authentication:
@@ -32,7 +32,7 @@ class Authentication:
         self._clock_s = clock_s
         self._steady_s = steady_s
 
-    async def account_of(self, request: Request) -> Profile:
+    async def account_of(self, request: HttpRequest) -> Profile:
         """Raises, in this order: headers and key (-1), address (-2), signature, timestamp's shape (both -1), its window
         (-16), lock (-13). From an address that is not allowed nobody learns whether a signature is right. Signatures
         are compared in constant time and may be in either letter case.

@@ -6,26 +6,26 @@ from typing import Final
 from homing import errors
 from homing.dialects.error_codes import ErrorCodes
 from homing.dialects.laaffic import refusals
-from homing.states import State
+from homing.states import MessageState
 
-ROW_STATUSES: Final[Mapping[State, str | None]] = {
-    State.QUEUED: None,
-    State.SENDING: "-1",
-    State.SENT: "-1",
-    State.UNKNOWN: "-1",
-    State.DELIVERED: "0",
-    State.UNDELIVERABLE: "1",
-    State.EXPIRED: "1",
-    State.REJECTED: "1",
-    State.FAILED: "1",
+ROW_STATUSES: Final[Mapping[MessageState, str | None]] = {
+    MessageState.QUEUED: None,
+    MessageState.SENDING: "-1",
+    MessageState.SENT: "-1",
+    MessageState.UNKNOWN: "-1",
+    MessageState.DELIVERED: "0",
+    MessageState.UNDELIVERABLE: "1",
+    MessageState.EXPIRED: "1",
+    MessageState.REJECTED: "1",
+    MessageState.FAILED: "1",
 }
 """A row's status in getReport; None: counted as `nofound`."""
 
-FAILURE_REASONS: Final[Mapping[State, str]] = {
-    State.UNDELIVERABLE: "Undeliverable",
-    State.EXPIRED: "Expired",
-    State.REJECTED: "Rejected",
-    State.FAILED: "Failed",
+FAILURE_REASONS: Final[Mapping[MessageState, str]] = {
+    MessageState.UNDELIVERABLE: "Undeliverable",
+    MessageState.EXPIRED: "Expired",
+    MessageState.REJECTED: "Rejected",
+    MessageState.FAILED: "Failed",
 }
 """A report's `reason` where the carrier's receipt had neither text nor code."""
 
@@ -64,8 +64,8 @@ CODES: Final = ErrorCodes(
         refusals.TimestampExpired: "-16",
         refusals.BatchFailed: "-12",
         errors.PlatformFailure: INTERFACE_FAULT,
-        errors.StoreAway: INTERFACE_FAULT,
-        errors.StoreFailed: INTERFACE_FAULT,
+        errors.DatabaseUnavailable: INTERFACE_FAULT,
+        errors.DatabaseFailed: INTERFACE_FAULT,
         errors.Overloaded: INTERFACE_FAULT,
     }
 )

@@ -6,9 +6,9 @@ from typing import Final
 
 import msgspec
 
+from homing.common.token_bucket import TokenBucket
 from homing.dialects.laaffic import bounds
-from homing.kit.buckets import TokenBucket
-from homing.states import FINAL_STATES, State
+from homing.states import FINAL_STATES, MessageState
 from homing.store.database import Database
 
 FINAL: Final = list(FINAL_STATES)
@@ -51,7 +51,7 @@ class SentCounts:
                 span.app_id,
                 from_id,
                 span.beyond_id,
-                State.DELIVERED,
+                MessageState.DELIVERED,
                 bounds.COUNTED_ROWS,
                 FINAL,
             )

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
+from homing.api.http.wire import HttpEndpoint
+from homing.common.crypto import make_secret
 from homing.dialects.base import (
     ChangedMessage,
     CredentialFormat,
@@ -20,8 +22,6 @@ from homing.dialects.laaffic.endpoints import LaafficEndpoints
 from homing.dialects.laaffic.number import NUMBER
 from homing.dialects.laaffic.signature import signature_of
 from homing.dialects.serving import HttpDialect, Services
-from homing.doors.wire import Endpoint
-from homing.kit.crypto import make_secret
 from homing.model import PushKind
 
 KEY_CHARS: Final = 8
@@ -63,7 +63,7 @@ class LaafficDialect(HttpDialect):
     demo = DemoCredential(DEMO_KEY, DEMO_SECRET, demo_lines)
     has_app_reports = True
 
-    def endpoints(self, services: Services) -> Mapping[str, Endpoint]:
+    def endpoints(self, services: Services) -> Mapping[str, HttpEndpoint]:
         return LaafficEndpoints(services).by_path()
 
     def reports(self, message: ChangedMessage) -> Iterable[NewPush]:

@@ -7,7 +7,11 @@ import msgspec
 
 from homing import errors, limits
 from homing.accounts.profile import Profile
-from homing.conversions.feedback import Verdict
+from homing.api.http.body import BodyFailure, BodyTooLarge
+from homing.api.http.failure_log import FailureLog
+from homing.api.http.wire import HttpEndpoint, HttpRequest, HttpResponse
+from homing.common.money import fixed, trimmed
+from homing.conversions.recorder import ConversionOutcome
 from homing.dialects.laaffic import bounds, parameters
 from homing.dialects.laaffic.auth import Authentication
 from homing.dialects.laaffic.codes import CODES
@@ -15,10 +19,6 @@ from homing.dialects.laaffic.number import NUMBER
 from homing.dialects.laaffic.queries import Queries
 from homing.dialects.laaffic.send import Sender, SendFailed, app_of, failed, reason_of
 from homing.dialects.serving import Services
-from homing.doors.body import BodyFailure, BodyTooLarge
-from homing.doors.failures import FailureLog
-from homing.doors.wire import Endpoint, Request, Response
-from homing.kit.money import fixed, trimmed
 from homing.text.numbers import normalise
 
 encode: Final = msgspec.json.encode
@@ -48,7 +48,7 @@ class BalanceReply(msgspec.Struct):
 SENDS: Final = frozenset(("sendSms", "sendSms/batch"))
 """Their failures have the counts and lists of an answer besides (contract, section 1)."""
 SUCCESS: Final = encode(Failure("0", "success"))
-Call = Callable[[Request, Profile], Awaitable[Response]]
+Call = Callable[[HttpRequest, Profile], Awaitable[HttpResponse]]
 
 
 class LaafficEndpoints:
@@ -63,7 +63,7 @@ class LaafficEndpoints:
         self._budget = services.query_budget
         self._failures = FailureLog()
 
-    def by_path(self) -> Mapping[str, Endpoint]:
+    def by_path(self) -> Mapping[str, HttpEndpoint]:
         calls: dict[str, tuple[frozenset[str], Call]] = {
             "getBalance": (GET, self._balance),
             "sendSms": (GET | POST, self._send),
@@ -74,16 +74,16 @@ class LaafficEndpoints:
             "postback/backfill": (POST, self._backfill),
         }
         return {
-            f"{prefix}/{name}": Endpoint(f"laaffic.{name}", methods, self._worded(name, call))
+            f"{prefix}/{name}": HttpEndpoint(f"laaffic.{name}", methods, self._worded(name, call))
             for prefix in PREFIXES
             for name, (methods, call) in calls.items()
         }
 
-    def _worded(self, name: str, call: Call) -> Callable[[Request], Awaitable[Response]]:
+    def _worded(self, name: str, call: Call) -> Callable[[HttpRequest], Awaitable[HttpResponse]]:
         """Every outcome in the dialect's words: status 200, `{"status":"-N","reason":"..."}` for a failure."""
         refused = _send_refused if name in SENDS else _refused
 
-        async def handler(request: Request) -> Response:
+        async def handler(request: HttpRequest) -> HttpResponse:
             try:
                 account = await self._authentication.account_of(request)
                 await request.read(limits.HTTP_BODY_BYTES_MAX)
@@ -91,12 +91,12 @@ class LaafficEndpoints:
             except SendFailed as send:
                 if isinstance(send.error, errors.PlatformFailure):
                     self._failures.tell(request.request_id, name, send.error)
-                return Response(encode(failed(send.error, send.numbers)))
+                return HttpResponse(encode(failed(send.error, send.numbers)))
             except errors.Refusal as refusal:
                 return refused(refusal)
             except BodyTooLarge as failure:
                 too_large = refused(errors.BadShape("the request is too large"))
-                return Response(too_large.body, failure.status)
+                return HttpResponse(too_large.body, failure.status)
             except BodyFailure:
                 raise
             except errors.PlatformFailure as failure:
@@ -108,21 +108,21 @@ class LaafficEndpoints:
 
         return handler
 
-    async def _balance(self, _request: Request, account: Profile) -> Response:
-        purse = await self._balances.read(account.account_id)
-        return Response(
+    async def _balance(self, _request: HttpRequest, account: Profile) -> HttpResponse:
+        account_balance = await self._balances.read(account.account_id)
+        return HttpResponse(
             encode(
                 BalanceReply(
                     "0",
                     "success",
-                    fixed(purse.balance_micro, 6),
-                    fixed(purse.gift_micro, 5),
-                    trimmed(purse.credit_micro),
+                    fixed(account_balance.balance_micro, 6),
+                    fixed(account_balance.gift_micro, 5),
+                    trimmed(account_balance.credit_micro),
                 )
             )
         )
 
-    async def _send(self, request: Request, account: Profile) -> Response:
+    async def _send(self, request: HttpRequest, account: Profile) -> HttpResponse:
         if request.method == "POST":
             call = parameters.decode(request.body, send_body)
             numbers_max = bounds.NUMBERS_POST_MAX
@@ -134,27 +134,27 @@ class LaafficEndpoints:
             )
             numbers_max = bounds.NUMBERS_GET_MAX
         reply = await self._sender.send(account, call, numbers_max, request.request_id)
-        return Response(encode(reply))
+        return HttpResponse(encode(reply))
 
-    async def _send_batch(self, request: Request, account: Profile) -> Response:
+    async def _send_batch(self, request: HttpRequest, account: Profile) -> HttpResponse:
         call = parameters.decode(request.body, batch_body)
-        return Response(encode(await self._sender.send_batch(account, call, request.request_id)))
+        return HttpResponse(encode(await self._sender.send_batch(account, call, request.request_id)))
 
-    async def _report(self, request: Request, account: Profile) -> Response:
+    async def _report(self, request: HttpRequest, account: Profile) -> HttpResponse:
         self._budget.spend(account, "getReport")
-        return Response(await self._queries.report(account, parameters.from_query(request.query)))
+        return HttpResponse(await self._queries.report(account, parameters.from_query(request.query)))
 
-    async def _sent(self, request: Request, account: Profile) -> Response:
+    async def _sent(self, request: HttpRequest, account: Profile) -> HttpResponse:
         self._budget.spend(account, "getSentRcd")
         rows = self._budget.take(account.account_id, "rows", bounds.RECORDS_PER_S, bounds.RECORDS_BURST_ROWS)
-        return Response(await self._queries.sent(account, parameters.from_query(request.query), rows))
+        return HttpResponse(await self._queries.sent(account, parameters.from_query(request.query), rows))
 
-    async def _inbound(self, request: Request, account: Profile) -> Response:
+    async def _inbound(self, request: HttpRequest, account: Profile) -> HttpResponse:
         self._budget.spend(account, "recordMo")
         call = parameters.decode(request.body, record_body)
-        return Response(await self._queries.inbound(account, call))
+        return HttpResponse(await self._queries.inbound(account, call))
 
-    async def _backfill(self, request: Request, account: Profile) -> Response:
+    async def _backfill(self, request: HttpRequest, account: Profile) -> HttpResponse:
         """By msgid, else the latest message to the number in the app; a repeated report is a success."""
         call = parameters.decode(request.body, backfill_body)
         app_id, number, at = (
@@ -176,14 +176,14 @@ class LaafficEndpoints:
         if message_id is None:
             raise errors.QueryEmpty
         verdict = await self._feedback.report(account.account_id, message_id, NUMBER, reported_at)
-        if verdict is Verdict.UNKNOWN_MESSAGE:
+        if verdict is ConversionOutcome.UNKNOWN_MESSAGE:
             raise errors.QueryEmpty
-        return Response(SUCCESS)
+        return HttpResponse(SUCCESS)
 
 
-def _refused(error: errors.HomingError) -> Response:
-    return Response(encode(Failure(CODES.of(type(error)), reason_of(error))))
+def _refused(error: errors.HomingError) -> HttpResponse:
+    return HttpResponse(encode(Failure(CODES.of(type(error)), reason_of(error))))
 
 
-def _send_refused(error: errors.HomingError) -> Response:
-    return Response(encode(failed(error)))
+def _send_refused(error: errors.HomingError) -> HttpResponse:
+    return HttpResponse(encode(failed(error)))

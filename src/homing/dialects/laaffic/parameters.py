@@ -8,7 +8,7 @@ from urllib.parse import unquote, unquote_plus
 import msgspec
 
 from homing import errors, limits
-from homing.doors.wire import BYTE_ORDER_MARK
+from homing.api.http.wire import BYTE_ORDER_MARK
 from homing.text.segments import has_lone_surrogate
 
 Scalar = str | int | float | None

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from homing.kit.money import trimmed
+from homing.common.money import trimmed
 from homing.model import CURRENCY
 
 

@@ -12,7 +12,7 @@ from homing.dialects.laaffic.number import NUMBER
 from homing.dialects.laaffic.prices import PriceDetail, price_detail
 from homing.model import PushKind
 from homing.smpp.statuses import INVALID_DESTINATION
-from homing.states import TABLE, State
+from homing.states import TABLE, MessageState
 from homing.text.numbers import UNKNOWN
 
 encode: Final = msgspec.json.encode
@@ -69,9 +69,9 @@ def reports(message: ChangedMessage) -> Iterator[NewPush]:
 
 
 def report_of(message: ChangedMessage) -> Report:
-    delivered = message.state is State.DELIVERED
+    delivered = message.state is MessageState.DELIVERED
     # Carriers of all kinds word a wrong or barred number as SMPP does (section 5.1.3).
-    is_wrong_number = message.state is State.REJECTED and message.error_code == INVALID_DESTINATION
+    is_wrong_number = message.state is MessageState.REJECTED and message.error_code == INVALID_DESTINATION
     return Report(
         appId=message.app_id,
         orderId=message.reference or "",

@@ -9,6 +9,9 @@ import msgspec
 
 from homing import errors
 from homing.accounts.profile import Profile
+from homing.common import ids
+from homing.common.slots import NoFreeSlot, Slots
+from homing.common.token_bucket import TokenBucket
 from homing.dialects.laaffic import bounds
 from homing.dialects.laaffic.codes import ROW_STATUSES
 from homing.dialects.laaffic.counts import FINAL, SentCounts, SentSpan
@@ -16,11 +19,8 @@ from homing.dialects.laaffic.parameters import RecordMo, Span, split_list, text_
 from homing.dialects.laaffic.prices import PriceDetail, price_detail
 from homing.dialects.laaffic.pushes import code_number
 from homing.dialects.laaffic.send import app_of
-from homing.kit import ids
-from homing.kit.buckets import TokenBucket
-from homing.kit.places import NoPlace, Places
-from homing.messages.lookup import Lookup
-from homing.states import State
+from homing.messages.lookup import MessageLookup
+from homing.states import MessageState
 from homing.store.database import Database, Record
 from homing.text.numbers import UNKNOWN
 
@@ -78,12 +78,12 @@ class InboundReply(msgspec.Struct):
 
 
 class Queries:
-    def __init__(self, database: Database, lookup: Lookup) -> None:
+    def __init__(self, database: Database, lookup: MessageLookup) -> None:
         self._database = database
         self._lookup = lookup
         self._counts = SentCounts(database)
-        self._streams = Places(bounds.STREAMS_MAX, bounds.STREAM_WAIT_S)
-        self._pages = Places(bounds.STREAMS_MAX, bounds.STREAM_WAIT_S)
+        self._streams = Slots(bounds.STREAMS_MAX, bounds.STREAM_WAIT_S)
+        self._pages = Slots(bounds.STREAMS_MAX, bounds.STREAM_WAIT_S)
 
     async def report(self, account: Profile, parameters: dict[str, str]) -> bytes:
         """getReport: rows in the order asked; a queued, an unknown and another's message count as `nofound`,
@@ -99,7 +99,7 @@ class Queries:
         rows = []
         for message_id in ids_asked:
             message = None if message_id is None else found.get(message_id)
-            status = None if message is None else ROW_STATUSES[State(message["state_seen"])]
+            status = None if message is None else ROW_STATUSES[MessageState(message["state_seen"])]
             if message is None or status is None or message["app_id"] != app_id:
                 continue
             counts[status] += 1
@@ -155,11 +155,11 @@ class Queries:
         )
 
     @contextlib.asynccontextmanager
-    async def _place(self, places: Places, account_id: int) -> AsyncIterator[None]:
+    async def _place(self, places: Slots, account_id: int) -> AsyncIterator[None]:
         try:
             async with places.take(account_id):
                 yield
-        except NoPlace:
+        except NoFreeSlot:
             raise errors.QueryTooFrequent from None
 
     async def inbound(self, account: Profile, call: RecordMo) -> bytes:
@@ -227,7 +227,7 @@ def _report_row(message: Record, status: str) -> ReportRow:
 
 
 def _sent_row(row: Record) -> SentRow:
-    delivered = row["state"] == State.DELIVERED
+    delivered = row["state"] == MessageState.DELIVERED
     return SentRow(str(row["message_id"]), row["number"], iso(row["final_at"]), "0" if delivered else "2")
 
 

@@ -7,15 +7,15 @@ import msgspec
 
 from homing import errors, limits
 from homing.accounts.profile import Profile
+from homing.api.http.abnormal_numbers import why_abnormal
 from homing.dialects.laaffic import bounds
 from homing.dialects.laaffic.codes import CODES, INTERFACE_FAULT
 from homing.dialects.laaffic.number import NUMBER
 from homing.dialects.laaffic.parameters import Batch, Group, split_list, text_of
 from homing.dialects.laaffic.refusals import BatchFailed
-from homing.doors.abnormal import why_abnormal
 from homing.intake import submission as intake
 from homing.intake.intake import Intake
-from homing.intake.submission import Accepted, Refused
+from homing.intake.submission import AcceptedMessage, RefusedRecipient
 from homing.model import Recipient
 from homing.reasons import Reason, ReasonCode
 from homing.text.numbers import normalise
@@ -81,7 +81,7 @@ def reason_of(error: errors.HomingError) -> str:
 class Parsed(msgspec.Struct):
     """A group whose text and sender are checked: its valid recipients, and the numbers that are not valid."""
 
-    group: intake.Group
+    group: intake.MessageGroup
     invalid: list[str]
 
 
@@ -103,7 +103,7 @@ class Sender:
         """Raises `SendFailed` when nothing is accepted."""
         try:
             return await self._send_groups(account, call, request_id)
-        except errors.StoreFailed as error:
+        except errors.DatabaseFailed as error:
             raise SendFailed(BatchFailed(), _numbers(call.array or ())) from error
         except errors.HomingError as error:
             raise SendFailed(error, _numbers(call.array or ())) from error
@@ -133,11 +133,13 @@ class Sender:
         sent = [
             SentMessage(str(fate.message_id), fate.recipient.raw, fate.recipient.reference)
             for fate in fates
-            if isinstance(fate, Accepted)
+            if isinstance(fate, AcceptedMessage)
         ]
         unsent = [FailedNumber("", raw, _why(raw)) for one in parsed for raw in one.invalid]
         unsent += [
-            FailedNumber("", fate.recipient.raw, reason_of(fate.reason)) for fate in fates if isinstance(fate, Refused)
+            FailedNumber("", fate.recipient.raw, reason_of(fate.reason))
+            for fate in fates
+            if isinstance(fate, RefusedRecipient)
         ]
         return SendReply("0", "success", str(len(sent)), str(len(unsent)), sent, unsent or msgspec.UNSET)
 
@@ -181,7 +183,7 @@ def parse(account: Profile, call: Group, numbers_max: int) -> Parsed:
             invalid.append(raw)
         else:
             recipients.append(Recipient(raw, number, orders[position] if orders else None))
-    return Parsed(intake.Group(content, sender, recipients, None, notes), invalid)
+    return Parsed(intake.MessageGroup(content, sender, recipients, None, notes), invalid)
 
 
 def sender_of(account: Profile, asked: str) -> tuple[str, dict[str, object] | None]:

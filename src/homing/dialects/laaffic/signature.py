@@ -1,6 +1,6 @@
 """The laaffic dialect's signature (contract, section 1)."""
 
-from homing.kit.crypto import md5_hex
+from homing.common.crypto import md5_hex
 
 
 def signature_of(key: str, secret: str, timestamp: str) -> str:

@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
+from homing.api.http.wire import HttpEndpoint
+from homing.common.crypto import make_secret
 from homing.dialects.base import ChangedMessage, CredentialFormat, DemoCredential, NewPush, Quickstart
 from homing.dialects.lia import reports
 from homing.dialects.lia.endpoints import LiaEndpoints
@@ -10,8 +12,6 @@ from homing.dialects.lia.number import NUMBER
 from homing.dialects.lia.settings import LiaSettings
 from homing.dialects.lia.words import REMARKS, STATE_WORDS
 from homing.dialects.serving import HttpDialect, Services
-from homing.doors.wire import Endpoint
-from homing.kit.crypto import make_secret
 
 DEMO_KEY: Final = "API4623444906"
 DEMO_PASSWORD: Final = "password@123"  # noqa: S105 - printed in the vendor's document
@@ -48,7 +48,7 @@ class LiaDialect(HttpDialect):
     quickstart = Quickstart(path="/api/SendSMS", package="homing.dialects.lia", needs_sender=True)
     demo = DemoCredential(DEMO_KEY, DEMO_PASSWORD, demo_lines)
 
-    def endpoints(self, services: Services) -> Mapping[str, Endpoint]:
+    def endpoints(self, services: Services) -> Mapping[str, HttpEndpoint]:
         assert isinstance(services.settings, LiaSettings)
         return LiaEndpoints(services, services.settings).by_path()
 

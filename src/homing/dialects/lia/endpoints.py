@@ -7,7 +7,13 @@ import msgspec
 
 from homing import errors
 from homing.accounts.profile import Profile
-from homing.conversions.feedback import Verdict
+from homing.api.http.body import BodyTooLarge
+from homing.api.http.cross_origin import CrossOrigin
+from homing.api.http.failure_log import FailureLog
+from homing.api.http.multipart_form import TooManyParameters
+from homing.api.http.wire import HttpEndpoint, HttpRequest, HttpResponse
+from homing.common.crypto import same
+from homing.conversions.recorder import ConversionOutcome
 from homing.dialects.lia import bounds
 from homing.dialects.lia import parameters as lia_parameters
 from homing.dialects.lia.money import currency_number
@@ -17,16 +23,10 @@ from homing.dialects.lia.send import Sender, echo_of, failed, whole_failure
 from homing.dialects.lia.settings import LiaSettings
 from homing.dialects.lia.words import STATE_WORDS, SYSTEM_ERROR, remark_of
 from homing.dialects.serving import Services
-from homing.doors.body import BodyTooLarge
-from homing.doors.cross_origin import CrossOrigin
-from homing.doors.failures import FailureLog
-from homing.doors.multipart_form import TooMany
-from homing.doors.wire import Endpoint, Request, Response
-from homing.kit.crypto import same
 from homing.model import CURRENCY
-from homing.states import State
+from homing.states import MessageState
 from homing.store.database import Record
-from homing.text.segments import Encoding, utf16_units
+from homing.text.segments import TextEncoding, utf16_units
 
 encode: Final = msgspec.json.encode
 BOTH: Final = frozenset(("GET", "POST"))
@@ -34,7 +34,7 @@ NOT_ALLOWED: Final = "IP not Whitelisted"
 LOCKED: Final = "Account locked"
 BIGINT_MAX: Final = (1 << 63) - 1
 
-Call = Callable[[Request, Parameters], Awaitable[bytes]]
+Call = Callable[[HttpRequest, Parameters], Awaitable[bytes]]
 Refuse = Callable[[str, str], bytes]
 """The body that says no: from a remark and the call's uid."""
 
@@ -108,7 +108,7 @@ class LiaEndpoints:
         self._cross_origin = CrossOrigin(settings.allowed_origins, BOTH)
         self._failures = FailureLog()
 
-    def by_path(self) -> Mapping[str, Endpoint]:
+    def by_path(self) -> Mapping[str, HttpEndpoint]:
         """By lower-case path: the path's letter case is free."""
         calls: dict[str, tuple[str, Call, Refuse]] = {
             "/api/sendsms": ("lia.SendSMS", self._send, lambda remark, uid: encode(failed(remark, uid))),
@@ -122,37 +122,37 @@ class LiaEndpoints:
             "/api/ctrack": ("lia.CTrack", self._track, _failure),  # its codes know no other failure
         }
         return {
-            path: Endpoint(
+            path: HttpEndpoint(
                 name, self._cross_origin.methods, self._cross_origin.around(self._worded(name, call, refuse))
             )
             for path, (name, call, refuse) in calls.items()
         }
 
-    def _worded(self, name: str, call: Call, refuse: Refuse) -> Callable[[Request], Awaitable[Response]]:
+    def _worded(self, name: str, call: Call, refuse: Refuse) -> Callable[[HttpRequest], Awaitable[HttpResponse]]:
         """Every outcome in the dialect's words, with status 200; only malformed JSON is a 400 with `{}`."""
 
-        async def handler(request: Request) -> Response:
+        async def handler(request: HttpRequest) -> HttpResponse:
             try:
                 await request.read(bounds.BODY_BYTES_MAX)
                 parameters = lia_parameters.read(request)
             except errors.BadShape:
-                return Response(b"{}", 400)
-            except TooMany as refusal:
-                return Response(refuse(refusal.detail, ""))
+                return HttpResponse(b"{}", 400)
+            except TooManyParameters as refusal:
+                return HttpResponse(refuse(refusal.detail, ""))
             except BodyTooLarge as failure:
-                return Response(refuse("request too large", ""), failure.status)
+                return HttpResponse(refuse("request too large", ""), failure.status)
             try:
-                return Response(await call(request, parameters))
+                return HttpResponse(await call(request, parameters))
             except errors.Refusal as refusal:
                 remark = remark_of(refusal)
             except Exception as error:
                 self._failures.tell(request.request_id, name, error)
                 remark = SYSTEM_ERROR
-            return Response(refuse(remark, echo_of(parameters)))
+            return HttpResponse(refuse(remark, echo_of(parameters)))
 
         return handler
 
-    async def _account(self, request: Request, parameters: Parameters) -> Profile:
+    async def _account(self, request: HttpRequest, parameters: Parameters) -> Profile:
         """The account that the call's credentials open. Raises `CredentialRefusal` in the order of CTrack's codes; but
         where calls may come from is asked before the password, so that nobody elsewhere learns whether it is right.
         """
@@ -174,30 +174,32 @@ class LiaEndpoints:
             raise CredentialRefusal(1004, TRACK[1004])
         return account
 
-    async def _unlocked(self, request: Request, parameters: Parameters) -> Profile:
+    async def _unlocked(self, request: HttpRequest, parameters: Parameters) -> Profile:
         account = await self._account(request, parameters)
         if account.locked:
             raise errors.BadParameter(LOCKED)
         return account
 
-    async def _send(self, request: Request, parameters: Parameters) -> bytes:
+    async def _send(self, request: HttpRequest, parameters: Parameters) -> bytes:
         account = await self._unlocked(request, parameters)
         number = parameters.get("phonenumber")
         numbers = () if number is None else (number,)
         return encode((await self._sender.send(account, parameters, numbers, request.request_id))[0])
 
-    async def _send_multi(self, request: Request, parameters: Parameters) -> bytes:
+    async def _send_multi(self, request: HttpRequest, parameters: Parameters) -> bytes:
         account = await self._unlocked(request, parameters)
         numbers = [piece for piece in parameters.get("phonenumber", "").split(",") if piece.strip()]
         replies = await self._sender.send(account, parameters, numbers, request.request_id)
         return encode(whole_failure(replies) or replies)
 
-    async def _balance(self, request: Request, parameters: Parameters) -> bytes:
+    async def _balance(self, request: HttpRequest, parameters: Parameters) -> bytes:
         account = await self._unlocked(request, parameters)
-        purse = await self._balances.read(account.account_id)
-        return encode(BalanceReply(currency_number(purse.gift_micro + purse.balance_micro), CURRENCY, "OK"))
+        account_balance = await self._balances.read(account.account_id)
+        return encode(
+            BalanceReply(currency_number(account_balance.gift_micro + account_balance.balance_micro), CURRENCY, "OK")
+        )
 
-    async def _status(self, request: Request, parameters: Parameters) -> bytes:
+    async def _status(self, request: HttpRequest, parameters: Parameters) -> bytes:
         account = await self._unlocked(request, parameters)
         message = await self._find(account, parameters)
         if message is None:
@@ -213,7 +215,7 @@ class LiaEndpoints:
                 return await find(account.account_id, parameters[name])
         raise errors.BadParameter(TRACK[1007])
 
-    async def _track(self, request: Request, parameters: Parameters) -> bytes:
+    async def _track(self, request: HttpRequest, parameters: Parameters) -> bytes:
         """CTrack: the checks run in the order of the codes and stop at the first failure (contract, section 2)."""
         try:
             account = await self._account(request, parameters)
@@ -234,7 +236,11 @@ class LiaEndpoints:
         if message_id is None:
             return 1008
         verdict = await self._feedback.report(account.account_id, message_id, NUMBER, None)
-        return {Verdict.RECORDED: 1000, Verdict.UNKNOWN_MESSAGE: 1008, Verdict.REPEATED: 1009}[verdict]
+        return {
+            ConversionOutcome.RECORDED: 1000,
+            ConversionOutcome.UNKNOWN_MESSAGE: 1008,
+            ConversionOutcome.REPEATED: 1009,
+        }[verdict]
 
 
 def _message_id(text: str) -> int | None:
@@ -251,7 +257,7 @@ def _failure(remark: str, _uid: str = "") -> bytes:
 
 
 def _status_reply(message: Record) -> StatusReply:
-    is_unicode = message["encoding"] == Encoding.UCS2
+    is_unicode = message["encoding"] == TextEncoding.UCS2
     return StatusReply(
         message_id=message["message_id"],
         PhoneNumber=message["number"],
@@ -260,7 +266,7 @@ def _status_reply(message: Record) -> StatusReply:
         MessageLength=utf16_units(message["text"]) if is_unicode else len(message["text"]),
         MessageParts=message["segments"],
         ClientCost=currency_number(message["charge_micro"] - message["refund_micro"]),
-        DLRStatus=STATE_WORDS[State(message["state_seen"])],
+        DLRStatus=STATE_WORDS[MessageState(message["state_seen"])],
         SMSID=message["carrier_ref"] or "",
         ErrorCode=_number(message["error_code"]),
         ErrorDescription=message["error_text"] or "",

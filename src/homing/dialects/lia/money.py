@@ -1,6 +1,6 @@
 """Money as the lia dialect's JSON number."""
 
-from homing.kit.money import MICRO
+from homing.common.money import MICRO
 
 
 def currency_number(micro: int) -> float:

@@ -12,9 +12,9 @@ from urllib.parse import unquote_plus
 import msgspec
 
 from homing import errors, limits
-from homing.doors import multipart_form
-from homing.doors.multipart_form import MULTIPART, TooMany
-from homing.doors.wire import BYTE_ORDER_MARK, Request
+from homing.api.http import multipart_form
+from homing.api.http.multipart_form import MULTIPART, TooManyParameters
+from homing.api.http.wire import BYTE_ORDER_MARK, HttpRequest
 from homing.text.segments import has_lone_surrogate
 
 Parameters = dict[str, str]
@@ -31,11 +31,11 @@ any_json: Final = msgspec.json.Decoder(msgspec.Raw)
 flat_object: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
-def read(request: Request) -> Parameters:
+def read(request: HttpRequest) -> Parameters:
     """The call's parameters as text; absent, null, empty and blank ones are left out; of repeated ones the first.
 
     GET: the query only. POST: the body only, JSON where it is JSON or says so, else a form, url-encoded or multipart. A
-    byte order mark in front is passed over. Raises `BadShape` for malformed JSON or multipart, `TooMany` above
+    byte order mark in front is passed over. Raises `BadShape` for malformed JSON or multipart, `TooManyParameters` above
     `HTTP_PARAMETERS_MAX`.
     """
     if request.method != "POST":
@@ -55,7 +55,7 @@ def read(request: Request) -> Parameters:
 def from_form(encoded: str) -> Parameters:
     """`a=1&b=2`, percent-encoded. Bytes that are not UTF-8 become lone surrogates, which no parameter accepts."""
     if encoded.count("&") >= limits.HTTP_PARAMETERS_MAX:
-        raise TooMany("too many parameters")
+        raise TooManyParameters("too many parameters")
     found: Parameters = {}
     for pair in encoded.split("&"):
         name, _equals, value = pair.partition("=")
@@ -114,7 +114,7 @@ def _members(text: str, plain: str, last: dict[str, msgspec.Raw]) -> Parameters:
         if text[at] == ",":
             at = _beyond_spaces(text, at + 1)
     if text[at] != "}":
-        raise TooMany("too many parameters")
+        raise TooManyParameters("too many parameters")
     return found
 
 

@@ -8,27 +8,27 @@ import msgspec
 
 from homing import errors, limits
 from homing.accounts.profile import Profile
+from homing.api.http.abnormal_numbers import why_abnormal
+from homing.common.url_spelling import is_web_address
 from homing.dialects.lia import bounds
 from homing.dialects.lia.number import NUMBER
 from homing.dialects.lia.parameters import Parameters, storable
 from homing.dialects.lia.words import REMARKS, SYSTEM_ERROR, remark_of
-from homing.doors.abnormal import why_abnormal
 from homing.intake.intake import Intake
-from homing.intake.submission import Accepted, Group, Submission
+from homing.intake.submission import AcceptedMessage, MessageGroup, Submission
 from homing.intake.templates import fill
-from homing.kit.url_spelling import is_web_address
 from homing.model import NO_OPTIONS, Options, Recipient, Template, Traffic
 from homing.text.gsm7 import is_gsm
 from homing.text.numbers import normalise
-from homing.text.segments import Encoding, utf16_units
+from homing.text.segments import TextEncoding, utf16_units
 
 TRAFFIC: Final = {"T": Traffic.TRANSACTIONAL, "P": Traffic.PROMOTIONAL, "O": Traffic.TRANSACTIONAL}
 """O: a one-time code, as other brands of the platform say it."""
 ENCODINGS: Final = {
-    "T": (Encoding.GSM7, False),
-    "U": (Encoding.UCS2, False),
-    "FS": (Encoding.GSM7, True),
-    "UFS": (Encoding.UCS2, True),
+    "T": (TextEncoding.GSM7, False),
+    "U": (TextEncoding.UCS2, False),
+    "FS": (TextEncoding.GSM7, True),
+    "UFS": (TextEncoding.UCS2, True),
 }
 
 
@@ -87,10 +87,10 @@ class Sender:
         template = _template(account, parameters)
         text = _text(parameters, template)
         notes: dict[str, object] = {} if template is None else {"template": template.name}
-        if encoding is Encoding.GSM7 and not is_gsm(text):
+        if encoding is TextEncoding.GSM7 and not is_gsm(text):
             if not account.unicode_fallback:
                 raise errors.BadParameter("encoding T cannot carry this text")
-            encoding = Encoding.UCS2
+            encoding = TextEncoding.UCS2
             notes["encoding_asked"] = parameters["encoding"]
         options = _options(parameters, flash, template)
         validity_s, callback_url = _validity_s(parameters), _callback_url(parameters)
@@ -102,7 +102,7 @@ class Sender:
                 dialect=NUMBER,
                 app_id=account.default_app.app_id if account.default_app else "",
                 request_id=request_id,
-                groups=(Group(text, sender, (recipient,), encoding, notes or None, options),),
+                groups=(MessageGroup(text, sender, (recipient,), encoding, notes or None, options),),
                 traffic=traffic,
                 validity_s=validity_s,
                 callback_url=callback_url,
@@ -122,7 +122,7 @@ class Sender:
             return failed(remark_of(refusal), uid)
         except errors.PlatformFailure:
             return failed(SYSTEM_ERROR, uid)
-        assert isinstance(fate, Accepted)
+        assert isinstance(fate, AcceptedMessage)
         return SendReply(fate.message_id, "S", self._success_remark, uid)
 
 
@@ -135,7 +135,7 @@ def _one_of(parameters: Parameters, name: str, table: dict[str, Traffic]) -> Tra
     return table[value]
 
 
-def _encoding(parameters: Parameters) -> tuple[Encoding | None, bool]:
+def _encoding(parameters: Parameters) -> tuple[TextEncoding | None, bool]:
     """(encoding or None for the text to decide, flash)."""
     value = parameters.get("encoding")
     if value is None:

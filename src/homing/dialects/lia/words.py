@@ -5,18 +5,18 @@ from typing import Final
 
 from homing import errors
 from homing.dialects.error_codes import ErrorCodes
-from homing.states import State
+from homing.states import MessageState
 
-STATE_WORDS: Final[Mapping[State, str]] = {
-    State.QUEUED: "Pending",
-    State.SENDING: "Accepted",
-    State.SENT: "Acknowledged",
-    State.DELIVERED: "Delivered",
-    State.UNDELIVERABLE: "Undeliverable",
-    State.EXPIRED: "Expired",
-    State.REJECTED: "Rejected",
-    State.FAILED: "Failed",
-    State.UNKNOWN: "Unknown",
+STATE_WORDS: Final[Mapping[MessageState, str]] = {
+    MessageState.QUEUED: "Pending",
+    MessageState.SENDING: "Accepted",
+    MessageState.SENT: "Acknowledged",
+    MessageState.DELIVERED: "Delivered",
+    MessageState.UNDELIVERABLE: "Undeliverable",
+    MessageState.EXPIRED: "Expired",
+    MessageState.REJECTED: "Rejected",
+    MessageState.FAILED: "Failed",
+    MessageState.UNKNOWN: "Unknown",
 }
 """`DLRStatus`, of the query and of the report."""
 
@@ -49,8 +49,8 @@ REMARKS: Final = ErrorCodes(
         errors.BadTime: INVALID_REQUEST,
         errors.OutOfRange: INVALID_REQUEST,
         errors.PlatformFailure: SYSTEM_ERROR,
-        errors.StoreAway: SYSTEM_ERROR,
-        errors.StoreFailed: SYSTEM_ERROR,
+        errors.DatabaseUnavailable: SYSTEM_ERROR,
+        errors.DatabaseFailed: SYSTEM_ERROR,
         errors.Overloaded: SYSTEM_ERROR,
     }
 )

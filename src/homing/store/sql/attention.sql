@@ -1,4 +1,4 @@
--- What wants somebody's attention now (console/attention.py).
+-- What wants somebody's attention now (console/alerts.py).
 
 -- Pushes that were given up within a day, by account.
 -- name: attention_pushes

@@ -1,4 +1,4 @@
--- Who changed what (users/audit.py). Rows of changed settings are written by triggers (0007_console.sql).
+-- Who changed what (audit.py). Rows of changed settings are written by triggers (0007_console.sql).
 
 -- name: audit_actor
 SELECT set_config('homing.actor', $1, true), set_config('homing.address', $2, true)

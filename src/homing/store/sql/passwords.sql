@@ -1,4 +1,4 @@
--- Who is kept from trying passwords, for all processes (doors/auth_guard.py).
+-- Who is kept from trying passwords, for all processes (api/http/auth_guard.py).
 
 -- Gives those that were not there: old ones are forgotten after a day.
 -- name: password_locks_add

@@ -1,4 +1,4 @@
--- Pushes as people look at them (events/pushes.py). Of each list the latest $3 below push $2 (null: of all), of one
+-- Pushes as people look at them (delivery/pushes.py). Of each list the latest $3 below push $2 (null: of all), of one
 -- account ($1) or all, with the last answer.
 
 -- shared: last_answer

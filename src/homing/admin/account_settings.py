@@ -1,0 +1,286 @@
+"""Changing accounts: what the command line and the console call. Every change is one transaction and is noticed by the
+running processes at once (triggers tell them).
+"""
+
+import ipaddress
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+import asyncpg
+import msgspec
+
+from homing import errors, limits
+from homing.accounts.profile import SMPP_CHARSETS
+from homing.common.crypto import Vault, make_secret
+from homing.common.money import AMOUNT_MICRO_MAX
+from homing.common.networks import Network
+from homing.common.url_spelling import is_web_address
+from homing.dialects.base import Dialect, Dialects
+from homing.statistics.reading import shows_conversions
+from homing.store.database import Database, DatabaseConnection, Record
+
+NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,62}", re.ASCII)
+BOUNDS: Final = {
+    "binds_max": (0, limits.BINDS_MAX),
+    "bind_window": (1, limits.BIND_WINDOW_MAX),
+    "submits_per_s": (1, limits.SUBMITS_PER_S_MAX),
+}
+SENDER: Final = re.compile(r"[\x20-\x7e]{1,32}", re.ASCII)
+
+
+class NewCredential(msgspec.Struct, frozen=True):
+    """A credential as it is shown, once: the secret cannot be read back."""
+
+    credential_id: int
+    dialect: Dialect
+    key: str
+    secret: str
+
+
+def as_id(text: str) -> int | None:
+    """The id that a text spells, None when it cannot be one."""
+    return int(text) if re.fullmatch(r"[0-9]{1,18}", text) else None
+
+
+async def find_account(connection: DatabaseConnection | Database, name_or_id: str) -> Record:
+    """An account by its name or its id. Raises `OperatorError` when there is none."""
+    account_id = as_id(name_or_id)
+    row = await connection.row("account_find", name_or_id, account_id)
+    if row is None:
+        raise errors.InvalidInput("there is no account {name}; `homing account list` shows them", name=repr(name_or_id))
+    return row
+
+
+async def create_account(connection: DatabaseConnection, name: str, email: str | None = None) -> int:
+    """Makes an account with an empty purse. Raises `OperatorError` when the name is taken or cannot be one."""
+    if not NAME.fullmatch(name) or name.isdigit():
+        raise errors.InvalidInput(
+            "{name} cannot be an account's name: letters, digits and _ . @ - (and not digits alone)", name=repr(name)
+        )
+    _check_email(email)
+    row = await connection.row(
+        "account_create", name, email, limits.QUERIES_PER_S_DEFAULT, limits.SUBMITS_PER_S_DEFAULT
+    )
+    if row is None:
+        raise errors.InvalidInput("there is an account with the name {name} or that e-mail already", name=repr(name))
+    await connection.execute("purse_create", row["account_id"])
+    return int(row["account_id"])
+
+
+async def set_lock(connection: DatabaseConnection, account_id: int, reason: str | None) -> None:
+    """Locks with a reason, unlocks with None."""
+    await connection.execute("account_lock", account_id, reason)
+
+
+async def set_credit(connection: DatabaseConnection, account_id: int, credit_micro: int) -> None:
+    """How far below zero the balance may go."""
+    if not 0 <= credit_micro <= AMOUNT_MICRO_MAX:
+        raise errors.InvalidInput("a credit is not below zero")
+    await connection.execute("purse_credit", account_id, credit_micro)
+
+
+async def change_account(connection: DatabaseConnection, account_id: int, changes: Mapping[str, Any]) -> None:
+    """Changes settings by column name: email, allowed_networks (texts), queries_per_s, templates_required,
+    refund_undeliverable, default_sender, retention_days, binds_max, bind_window, submits_per_s (None: any),
+    smpp_charset, unicode_fallback. Raises `OperatorError` for a value that cannot be.
+    """
+    values = dict(await connection.row("account_settings", account_id) or {})
+    values.update(changes)
+    networks = [_network(str(text)) for text in values["allowed_networks"]]
+    if not 1 <= values["queries_per_s"] <= 1_000_000:
+        raise errors.InvalidInput("queries per second: 1 to 1000000")
+    for name, (least, most) in BOUNDS.items():
+        if values[name] is not None and not least <= values[name] <= most:
+            raise errors.InvalidInput("{name}: {least} to {most}", name=name.replace("_", " "), least=least, most=most)
+    if values["smpp_charset"] not in SMPP_CHARSETS:
+        raise errors.InvalidInput("the default alphabet is one of {names}", names=", ".join(SMPP_CHARSETS))
+    _check_email(values["email"])
+    if changes.get("default_sender") is not None:
+        await _check_sender(connection, account_id, changes["default_sender"])
+    try:
+        await connection.execute(
+            "account_change",
+            account_id,
+            values["email"],
+            networks,
+            values["queries_per_s"],
+            values["templates_required"],
+            values["refund_undeliverable"],
+            values["default_sender"],
+            values["retention_days"],
+            values["binds_max"],
+            values["bind_window"],
+            values["submits_per_s"],
+            values["smpp_charset"],
+            values["unicode_fallback"],
+        )
+    except asyncpg.UniqueViolationError:
+        raise errors.InvalidInput("another account has the e-mail {email}", email=repr(values["email"])) from None
+
+
+async def create_credential(
+    connection: DatabaseConnection,
+    vault: Vault,
+    account_id: int,
+    dialect: Dialect,
+    key: str | None = None,
+    secret: str | None = None,
+    label: str = "",
+    *,
+    may_be_short: bool = False,
+) -> NewCredential:
+    """A new key and secret in the dialect's own form, unless given. `may_be_short`: a secret that is in use elsewhere
+    has to stay as it is. Raises `OperatorError` when the key is taken, or the secret can be guessed.
+    """
+    rules = dialect.credentials
+    key = rules.make_key() if key is None else key
+    chars_min = rules.secret_chars_min
+    secret = secret or make_secret(chars_min)
+    if len(secret) < chars_min and not may_be_short:
+        raise errors.InvalidInput(
+            "a secret of fewer than {n} characters can be guessed: let Homing make one, or say that it is in use"
+            " already and may be short",
+            n=chars_min,
+        )
+    if not 1 <= len(key) <= limits.KEY_CHARS_MAX or not key.isprintable() or not secret.isprintable():
+        raise errors.InvalidInput("keys and secrets are printable text")
+    if len(key) > rules.key_chars_max:
+        raise errors.InvalidInput("{name} has at most {n} characters", name=rules.key_name, n=rules.key_chars_max)
+    if rules.secret_chars_max is not None and len(secret) > rules.secret_chars_max:
+        raise errors.InvalidInput("{name} has at most {n} characters", name=rules.secret_name, n=rules.secret_chars_max)
+    row = await connection.row("credential_create", account_id, dialect.number, key, vault.seal(secret), label)
+    if row is None:
+        raise errors.InvalidInput("the key {key} is taken", key=repr(key))
+    return NewCredential(row["credential_id"], dialect, key, secret)
+
+
+async def revoke_credential(
+    connection: DatabaseConnection,
+    dialects: Dialects,
+    key_or_id: str,
+    dialect: int | None = None,
+    account_id: int | None = None,
+) -> Record:
+    """Ends a credential, named by its id or its key; gives what it was. With a dialect the text is a key of it,
+    with an account only that account's are meant.
+
+    Raises `OperatorError` when none is meant, or more than one: a key of digits can look like another's id.
+    """
+    rows = await connection.fetch("credential_matching", key_or_id, as_id(key_or_id), dialect, account_id)
+    if not rows:
+        raise errors.InvalidInput("no credential in use has the key or id {key}", key=repr(key_or_id))
+    if len(rows) > 1:
+        meant = ", ".join(
+            f"{dialects.name_of(row['dialect'])} {row['key']} (id {row['credential_id']})" for row in rows
+        )
+        raise errors.InvalidInput(
+            "{key} can mean {meant}: name the key and its dialect", key=repr(key_or_id), meant=meant
+        )
+    await connection.execute("credential_revoke", rows[0]["credential_id"])
+    return rows[0]
+
+
+async def create_app(
+    connection: DatabaseConnection,
+    account_id: int,
+    name: str,
+    app_id: str | None = None,
+    report_url: str | None = None,
+    inbound_url: str | None = None,
+) -> str:
+    """An SMS application; gives its id. Raises `OperatorError` when the id is taken or the account has one so named."""
+    app_id = app_id or make_secret(8)
+    check_url(report_url)
+    check_url(inbound_url)
+    await connection.execute("account_settings", account_id)  # its lock: two of one name cannot be made at once
+    if any(row["name"] == name for row in await connection.fetch("app_list", account_id)):
+        raise errors.InvalidInput("the account has an app {name} already", name=repr(name))
+    if await connection.row("app_create", app_id, account_id, name, report_url, inbound_url) is None:
+        raise errors.InvalidInput("the app id {app} is taken", app=repr(app_id))
+    return app_id
+
+
+async def change_app(connection: DatabaseConnection, app_id: str, changes: Mapping[str, str | bool | None]) -> None:
+    """Changes `report_url` or `inbound_url` (None: nothing is pushed) or `expects_conversions` (None: as its traffic
+    shows). Raises `OperatorError`.
+    """
+    row = await connection.row("app_find", app_id)
+    if row is None:
+        raise errors.InvalidInput("there is no app {app}; `homing app list` shows an account's", app=repr(app_id))
+    values = {**row, **changes}
+    check_url(values["report_url"])
+    check_url(values["inbound_url"])
+    await connection.execute(
+        "app_change", app_id, values["report_url"], values["inbound_url"], values["expects_conversions"]
+    )
+
+
+async def add_sender(connection: DatabaseConnection, account_id: int, sender: str, default: bool = False) -> None:
+    """Registers a sender ID; the first one, or one added as such, is the account's default."""
+    if not SENDER.fullmatch(sender) or not sender.strip():
+        raise errors.InvalidInput("a sender ID is 1 to 32 printable ASCII characters")
+    await connection.execute("sender_add", account_id, sender)
+    if default:
+        await connection.execute("sender_default", account_id, sender)
+
+
+async def remove_sender(connection: DatabaseConnection, account_id: int, sender: str) -> None:
+    """Raises `OperatorError` when it is not the account's. If it was the default, the first of the others is now."""
+    await _check_sender(connection, account_id, sender)
+    await connection.execute("sender_remove", account_id, sender)
+    await connection.execute("sender_default_forget", account_id, sender)
+
+
+async def add_template(connection: DatabaseConnection, account_id: int, name: str, body: str) -> int:
+    """A template; {V1}..{V5} in its body stand for variables. Gives its id."""
+    if not body or "\0" in body:
+        raise errors.InvalidInput("a template needs a body")
+    if not name.strip() or "\0" in name or as_id(name) is not None:
+        raise errors.InvalidInput("a template needs a name, and not one of digits alone: those are ids")
+    row = await connection.row("template_add", account_id, name, body)
+    if row is None:
+        raise errors.InvalidInput("the account has a template {name} already", name=repr(name))
+    return int(row["template_id"])
+
+
+async def remove_template(connection: DatabaseConnection | Database, account_id: int, name_or_id: str) -> int:
+    """Gives its id. Raises `OperatorError` when the account has none of that name or id."""
+    row = await connection.row("template_remove", account_id, name_or_id, as_id(name_or_id))
+    if row is None:
+        raise errors.InvalidInput("the account has no template {name}", name=repr(name_or_id))
+    return int(row["template_id"])
+
+
+def shown_app(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row of `app_list` with `reports_conversions`: whether its traffic of the last days shows any; None: too little
+    of it to tell.
+    """
+    return {**row, "reports_conversions": shows_conversions(row["sent"], row["converted"])}
+
+
+async def _check_sender(connection: DatabaseConnection, account_id: int, sender: str) -> None:
+    row = await connection.row("sender_exists", account_id, sender)
+    if row is None or not row["it_does"]:
+        raise errors.InvalidInput("the account has no sender ID {sender}", sender=repr(sender))
+
+
+def _check_email(email: str | None) -> None:
+    if email is not None and not (
+        "@" in email.strip("@") and email.isprintable() and " " not in email and len(email) <= limits.KEY_CHARS_MAX
+    ):
+        raise errors.InvalidInput("{email} is not an e-mail address", email=repr(email))
+
+
+def check_url(url: str | None) -> None:
+    if url is not None and not (is_web_address(url) and " " not in url and len(url) <= limits.URL_CHARS_MAX):
+        raise errors.InvalidInput("{url} is not an http address", url=repr(url))
+
+
+def _network(text: str) -> Network:
+    try:
+        return ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        raise errors.InvalidInput(
+            "{network} is no address or network, such as 203.0.113.0/24", network=repr(text)
+        ) from None

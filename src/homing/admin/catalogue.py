@@ -1,0 +1,259 @@
+"""Changing what is sold and how it travels: prices, carriers and routes, and the words that are not carried. Called by
+the command line and the console; running processes notice every change at once (triggers tell them).
+"""
+
+import enum
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from homing import errors, limits
+from homing.carriers.http import HttpCarrierSettings, open_secret
+from homing.carriers.kinds import read_settings
+from homing.carriers.sealing import has_plain, open_settings, seal_settings
+from homing.common.crypto import Vault
+from homing.common.money import AMOUNT_MICRO_MAX
+from homing.model import GENERAL, Strategy
+from homing.routing.catalogue import fold
+from homing.routing.rules import RouteScope
+from homing.store.database import Database, DatabaseConnection, Record
+
+PRIORITY_MAX: Final = 1_000_000
+WEIGHT_MAX: Final = 1_000_000
+CARRIER_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}", re.ASCII)
+
+
+def check_prefix(prefix: str) -> None:
+    """Raises `OperatorError` unless it is digits, or '' for every number."""
+    is_beginning = prefix.isascii() and prefix.isdigit() and len(prefix) <= limits.PREFIX_DIGITS_MAX
+    if prefix and (not is_beginning or prefix.startswith("0")):
+        raise errors.InvalidInput(
+            "{prefix} is not a prefix: digits without + or 00, or * for every number", prefix=repr(prefix)
+        )
+
+
+def check_price(micro: int) -> None:
+    """Raises `OperatorError` for what cannot be asked for a segment."""
+    if not 0 <= micro <= AMOUNT_MICRO_MAX:
+        raise errors.InvalidInput("a price is not below zero")
+
+
+async def set_prices(connection: DatabaseConnection, account_id: int, prices: Sequence[tuple[str, int]]) -> None:
+    """Sets (prefix, micro-units a segment) rows; account_id 0 is the general list. '' stands for every number."""
+    for prefix, micro in prices:
+        check_prefix(prefix)
+        check_price(micro)
+    await connection.execute(
+        "prices_set",
+        account_id,
+        [prefix for prefix, _micro in prices],
+        [micro for _prefix, micro in prices],
+        timeout_s=limits.DATABASE_SLOW_TIMEOUT_S,
+    )
+
+
+async def replace_prices(connection: DatabaseConnection, account_id: int, prices: Sequence[tuple[str, int]]) -> None:
+    """As `set_prices`, and what the list holds beside them goes."""
+    await set_prices(connection, account_id, prices)
+    await connection.execute(
+        "prices_clear",
+        account_id,
+        [prefix for prefix, _micro in prices],
+        timeout_s=limits.DATABASE_SLOW_TIMEOUT_S,
+    )
+
+
+async def remove_price(connection: DatabaseConnection | Database, account_id: int, prefix: str) -> None:
+    """Raises `OperatorError` when the list has no such price."""
+    if await connection.row("price_remove", account_id, prefix) is None:
+        raise errors.InvalidInput("the list has no price for the prefix {prefix}", prefix=prefix or "*")
+
+
+async def find_carrier(connection: DatabaseConnection | Database, name_or_id: str) -> Record:
+    """A carrier by its name or its id. Raises `OperatorError` when there is none."""
+    carrier_id = int(name_or_id) if re.fullmatch(r"[0-9]{1,9}", name_or_id) else None
+    row = await connection.row("carrier_find", name_or_id, carrier_id)
+    if row is None:
+        raise errors.InvalidInput("there is no carrier {name}; `homing carrier list` shows them", name=repr(name_or_id))
+    return row
+
+
+async def add_carrier(
+    connection: DatabaseConnection | Database, name: str, kind: str, settings: str = "{}", vault: Vault | None = None
+) -> int:
+    """A carrier, enabled; gives its id. `settings` is the JSON object that its kind reads. The vault seals its secrets;
+    without it there may be none. Raises `OperatorError` when the name is taken, or the kind or a setting is unknown.
+    """
+    if not CARRIER_NAME.fullmatch(name) or name.isdigit():
+        raise errors.InvalidInput(
+            f"{name!r} cannot be a carrier's name: letters, digits and _ . - (and not digits alone)"
+        )
+    carries_flash = _checked(kind, settings)
+    row = await connection.row("carrier_add", name, kind, _sealed(vault, name, kind, settings), carries_flash)
+    if row is None:
+        raise errors.InvalidInput(f"there is a carrier {name!r} already")
+    return int(row["carrier_id"])
+
+
+def _checked(kind: str, settings: str) -> bool:
+    """Whether such a carrier does flash. Raises `OperatorError` for settings that cannot be, or that hold a secret in a
+    place which everybody is shown.
+    """
+    read = read_settings(kind, settings)
+    if isinstance(read, HttpCarrierSettings) and (place := open_secret(read)):
+        raise errors.InvalidInput(
+            "{place} holds its secret as it stands, where everybody reads it: put it into `secrets`, and {hole} in its"
+            " place",
+            place=place,
+            hole="{secret.NAME}",
+        )
+    return bool(read.carries_flash)
+
+
+def _sealed(vault: Vault | None, name: str, kind: str, settings: str) -> str:
+    plain = msgspec.json.decode(settings)
+    if not has_plain(kind, plain):
+        return settings
+    assert vault is not None, "a carrier's secrets are stored sealed"
+    return msgspec.json.encode(seal_settings(vault, name, kind, plain)).decode()
+
+
+async def change_carrier(connection: DatabaseConnection, row: Record, changes: Mapping[str, Any], vault: Vault) -> None:
+    """Lays `changes` over a carrier's settings; None takes a setting back to its kind's default. `row` is of
+    `find_carrier`. Raises `OperatorError` for settings that its kind cannot use.
+    """
+    name, kind = row["name"], row["kind"]
+    settings = open_settings(vault, name, kind, msgspec.json.decode(row["settings"]))
+    settings.update(changes)
+    settings = {member: value for member, value in settings.items() if value is not None}
+    text = msgspec.json.encode(settings).decode()
+    carries_flash = _checked(kind, text)
+    await connection.execute("carrier_change", row["carrier_id"], _sealed(vault, name, kind, text), carries_flash)
+
+
+class CarrierMode(enum.Enum):
+    """Whether messages go by a carrier."""
+
+    OPEN = "enabled"
+    DRAINING = "draining"  # no new ones; what waits goes, and receipts are taken
+    CLOSED = "disabled"  # none at all, and its sessions are closed
+
+
+def carrier_mode_of(row: Mapping[str, Any]) -> CarrierMode:
+    """Of a row of `carrier`."""
+    if not row["enabled"]:
+        return CarrierMode.CLOSED
+    return CarrierMode.DRAINING if row["is_draining"] else CarrierMode.OPEN
+
+
+async def switch_carrier(connection: DatabaseConnection | Database, carrier_id: int, course: CarrierMode) -> None:
+    await connection.execute(
+        "carrier_switch", carrier_id, course is not CarrierMode.CLOSED, course is CarrierMode.DRAINING
+    )
+
+
+async def set_costs(connection: DatabaseConnection, carrier_id: int, costs: Sequence[tuple[str, int]]) -> None:
+    """Sets what a carrier asks: (prefix, micro-units a segment) rows. '' stands for every number."""
+    for prefix, micro in costs:
+        check_prefix(prefix)
+        check_price(micro)
+    await connection.execute(
+        "costs_set",
+        carrier_id,
+        [prefix for prefix, _micro in costs],
+        [micro for _prefix, micro in costs],
+        timeout_s=limits.DATABASE_SLOW_TIMEOUT_S,
+    )
+
+
+async def remove_cost(connection: DatabaseConnection | Database, carrier_id: int, prefix: str) -> None:
+    """Raises `OperatorError` when the carrier has no such cost."""
+    if await connection.row("cost_remove", carrier_id, prefix) is None:
+        raise errors.InvalidInput(f"the carrier has no cost for the prefix {prefix or '*'}")
+
+
+async def set_route(
+    connection: DatabaseConnection | Database,
+    match: RouteScope,
+    carrier_id: int,
+    priority: int | None = None,
+    weight: int | None = None,
+    strategy: Strategy | None = None,
+    ceiling_micro: int | None = None,
+) -> Record:
+    """Sends what a match names by a carrier; gives route_id, priority and weight. A route of the same match and carrier
+    is changed.
+
+    The strategy and the ceiling are the match's, whatever row they were given with. None leaves what there is; a first
+    row has priority 10, weight 1, the order of priorities, and the customer's price as its ceiling.
+    """
+    check_prefix(match.prefix)
+    _check_place(match)
+    if priority is not None and not 0 <= priority <= PRIORITY_MAX:
+        raise errors.InvalidInput("a priority is between 0 and {most}", most=PRIORITY_MAX)
+    if weight is not None and not 1 <= weight <= WEIGHT_MAX:
+        raise errors.InvalidInput("a weight is between 1 and {most}", most=WEIGHT_MAX)
+    if ceiling_micro is not None:
+        check_price(ceiling_micro)
+    if match.app_id:
+        await _check_app(connection, match)
+    if sum(map(bool, (match.prefix, match.country, match.network))) > 1:
+        raise errors.InvalidInput("a route names a prefix, a country or a network, not several of them")
+    row = await connection.row(
+        "route_set",
+        match.account_id,
+        match.app_id,
+        match.sender,
+        match.traffic,
+        match.country,
+        match.network,
+        match.prefix,
+        carrier_id,
+        priority,
+        weight,
+        strategy,
+        ceiling_micro,
+    )
+    assert row is not None
+    return row
+
+
+async def forget_ceiling(connection: DatabaseConnection | Database, match: RouteScope) -> None:
+    """The most that a segment may cost is what the customer pays for it, again."""
+    await connection.execute("route_ceiling_forget", *msgspec.structs.astuple(match))
+
+
+async def _check_app(connection: DatabaseConnection | Database, match: RouteScope) -> None:
+    app = await connection.row("app_find", match.app_id)
+    if app is None:
+        raise errors.InvalidInput("there is no app {app}; `homing app list ACCOUNT` shows them", app=repr(match.app_id))
+    if match.account_id not in (GENERAL, app["account_id"]):
+        raise errors.InvalidInput("the app {app} is another account's", app=match.app_id)
+
+
+async def remove_route(connection: DatabaseConnection | Database, route_id: int) -> None:
+    """Messages that were accepted with it still go. Raises `OperatorError` when there is none."""
+    if await connection.row("route_remove", route_id) is None:
+        raise errors.InvalidInput("there is no route {route}; `homing route list` shows them", route=route_id)
+
+
+def _check_place(match: RouteScope) -> None:
+    if match.country and not re.fullmatch(r"[A-Z]{2}", match.country):
+        raise errors.InvalidInput("{country} is no country's two letters, such as CN", country=repr(match.country))
+    if match.network and not re.fullmatch(r"[0-9]{5,6}", match.network):
+        raise errors.InvalidInput("{network} is no network such as 460-01", network=repr(match.network))
+
+
+async def add_word(connection: DatabaseConnection | Database, account_id: int, word: str) -> None:
+    """Refuses texts that hold a word, for an account or (0) for all."""
+    if not fold(word).strip() or "\0" in word:
+        raise errors.InvalidInput("a word has at least one character that is seen: an empty one would stop everything")
+    await connection.execute("word_add", account_id, word)
+
+
+async def remove_word(connection: DatabaseConnection | Database, account_id: int, word: str) -> None:
+    """Lets a word pass again. Raises `OperatorError` when it is not refused for this account, or (0) for all."""
+    if await connection.row("word_remove", account_id, word) is None:
+        raise errors.InvalidInput("{word} is not refused here", word=repr(word))

@@ -1,0 +1,179 @@
+"""What operators decide of the guard: how far its rules may go, who is allowed and denied, what a country may cost, who
+is told. Called by the command line and the console; running processes notice every change at once (triggers tell them).
+
+Each names whose setting it is by an account_id, GENERAL for every account by itself.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final
+
+import msgspec
+
+from homing import errors, limits
+from homing.admin.account_settings import check_url
+from homing.guard.budgets import TrafficHour, suggest_budget
+from homing.guard.rules import DEFAULT_MODES, RULES, RuleMode
+from homing.guard.snapshot import WHOLE_NETWORK
+from homing.store.database import Database, DatabaseConnection
+from homing.text.numbers import first_digits
+
+SUGGEST_DAYS: Final = 14
+
+
+class GuardModeSetting(msgspec.Struct, frozen=True):
+    """A rule's mode: for everyone (`account` is None), or an account's own."""
+
+    rule: str
+    mode: RuleMode
+    account: str | None
+    meaning: str
+
+
+async def read_modes(
+    connection: DatabaseConnection | Database, account_id: int | None = None
+) -> Sequence[GuardModeSetting]:
+    """What holds for everyone, by default where nothing is set; then what is set for single accounts, or for one."""
+    rows = await connection.fetch("guard_rules_of", account_id)
+    general = {row["rule"]: RuleMode(row["mode"]) for row in rows if row["account"] is None}
+    everyone = [
+        GuardModeSetting(rule, general.get(rule, DEFAULT_MODES[rule]), None, meaning) for rule, meaning in RULES.items()
+    ]
+    meanings = {str(rule): meaning for rule, meaning in RULES.items()}
+    own = [
+        GuardModeSetting(row["rule"], RuleMode(row["mode"]), row["account"], meanings[row["rule"]])
+        for row in rows
+        if row["account"] is not None
+    ]
+    return [*everyone, *own]
+
+
+async def hold_modes(transaction: DatabaseConnection) -> None:
+    """Until the transaction ends nobody else sets a mode: what is read now is what is changed."""
+    await transaction.execute("guard_modes_hold")
+
+
+async def set_modes(
+    connection: DatabaseConnection | Database, account_id: int, rules: Sequence[str], mode: RuleMode
+) -> None:
+    await connection.execute("guard_mode_set", account_id, list(rules), int(mode))
+
+
+def read_destination(destination: str) -> tuple[str, str]:
+    """(kind, value) of what an operator wrote: a country's two letters, MCC-MNC, or a number's first digits. Raises
+    `OperatorError`.
+    """
+    network = _network(destination)
+    if network is not None:
+        return "network", network
+    digits = first_digits(destination)
+    if digits.startswith("0"):
+        raise errors.InvalidInput(
+            "no country code begins with 0, and so no number matches {destination}", destination=repr(destination)
+        )
+    if digits.isascii() and digits.isdigit() and len(digits) <= 15:
+        return "prefix", digits
+    return "country", read_country(destination)
+
+
+def _network(destination: str) -> str | None:
+    """The digits of an MCC-MNC, None of what is none."""
+    mcc, dash, mnc = destination.partition("-")
+    is_one = dash and len(mcc) == 3 and 2 <= len(mnc) <= 3 and (mcc + mnc).isascii() and (mcc + mnc).isdigit()
+    return mcc + mnc if is_one else None
+
+
+def read_country(country: str) -> str:
+    """Raises `OperatorError`."""
+    code = country.upper()
+    if len(code) != 2 or not code.isascii() or not code.isalpha():
+        raise errors.InvalidInput("{country} is no country's two letters, such as CN", country=repr(country))
+    return code
+
+
+async def set_listed(
+    connection: DatabaseConnection | Database,
+    account_id: int,
+    destination: tuple[str, str],
+    is_allowed: bool,
+    note: str,
+) -> None:
+    """Puts a (kind, value) on the allow or the deny list."""
+    await connection.execute("guard_list_set", account_id, *destination, is_allowed, note)
+
+
+async def remove_listed(
+    connection: DatabaseConnection | Database, account_id: int, destination: tuple[str, str], is_allowed: bool
+) -> None:
+    """Raises `OperatorError` when it is not there."""
+    if await connection.row("guard_list_remove", account_id, *destination, is_allowed) is None:
+        raise errors.InvalidInput("{value} is not on the list", value=destination[1])
+
+
+async def set_budget(
+    connection: DatabaseConnection | Database,
+    account_id: int,
+    country: str,
+    hour_messages: int | None,
+    day_messages: int | None,
+    hour_micro: int | None,
+    day_micro: int | None,
+) -> None:
+    """Raises `OperatorError` when no bound is named."""
+    values = (hour_messages, day_messages, hour_micro, day_micro)
+    if all(value is None for value in values):
+        raise errors.InvalidInput("a budget names messages or money, of an hour or a day")
+    if any(value is not None and value < 0 for value in values):
+        raise errors.InvalidInput("a budget is not below zero")
+    await connection.execute("guard_budget_set", account_id, country, *values)
+
+
+async def remove_budget(connection: DatabaseConnection | Database, account_id: int, country: str) -> None:
+    """Raises `OperatorError` when there is none."""
+    if await connection.row("guard_budget_remove", account_id, country) is None:
+        raise errors.InvalidInput("{country} has no budget", country=country)
+
+
+async def lift(connection: DatabaseConnection | Database, destination: str, account_id: int | None) -> int:
+    """Releases a range, or a network that is judged as a whole (MCC-MNC): it was no theft. How many verdicts that were.
+    Raises `OperatorError` when there is none.
+    """
+    network = _network(destination)
+    digits = destination if network is None else WHOLE_NETWORK
+    rows = await connection.fetch("guard_verdict_lift", digits, account_id, network) if destination else ()
+    if not rows:
+        raise errors.InvalidInput("{range} is not judged now", range=destination)
+    return len(rows)
+
+
+async def set_alert(connection: DatabaseConnection | Database, account_id: int, url: str) -> None:
+    """Where verdicts are pushed. Raises `OperatorError` for what is no address."""
+    check_url(url)
+    await connection.execute("guard_alert_set", account_id, url)
+
+
+async def remove_alert(connection: DatabaseConnection | Database, account_id: int) -> None:
+    """Raises `OperatorError` when nobody is told."""
+    if await connection.row("guard_alert_remove", account_id) is None:
+        raise errors.InvalidInput("no address is told of these verdicts")
+
+
+async def suggestions(database: Database, now: datetime, account_id: int | None = None) -> Sequence[dict[str, Any]]:
+    """By account and country, the budget within which the last 14 days' people would have kept."""
+    beyond = int(now.timestamp()) // 3600 + 1
+    found = await database.fetch(
+        "guard_hours", beyond - 1 - SUGGEST_DAYS * 24, beyond, account_id, timeout_s=limits.DATABASE_SLOW_TIMEOUT_S
+    )
+    hours: dict[tuple[int, str], list[TrafficHour]] = defaultdict(list)
+    for row in found:
+        hours[row["account_id"], row["country"]].append(
+            TrafficHour(row["submitted"], row["converted"], row["revenue_micro"])
+        )
+    names = {row["account_id"]: row["name"] for row in await database.fetch("account_list")}
+    rows = []
+    for (owner_id, country), known in sorted(hours.items()):
+        suggestion = suggest_budget(known)
+        if suggestion is not None:
+            rows.append({"account": names[owner_id], "country": country, **msgspec.structs.asdict(suggestion)})
+    return rows

@@ -1,0 +1,102 @@
+"""What is allowed and will probably not work: said at once to whoever sets it, by command line and console. Pure."""
+
+import ipaddress
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import msgspec
+
+from homing.common.networks import Network, is_within
+
+ALPHANUMERIC_CHARS_MAX: Final = 11  # 3GPP TS 23.040, 9.1.2.5: ten octets of packed GSM 7-bit letters
+INTERNATIONAL_DIGITS_MAX: Final = 15  # ITU-T E.164
+BIND_CHARS_MAX: Final = {"system_id": 15, "password": 8}
+VARIABLE: Final = re.compile(r"\{V[1-5]\}")
+BRACES: Final = re.compile(r"\{[^{}]*\}")
+
+
+class SettingWarning(msgspec.Struct, frozen=True):
+    """A sentence with {names} for `values`, as `OperatorError` has it: the console says it in the viewer's language."""
+
+    text: str
+    values: Mapping[str, Any]
+
+    def __str__(self) -> str:
+        return self.text.format(**self.values)
+
+
+def sender_warnings(sender: str) -> Iterator[SettingWarning]:
+    """What carriers will not do with a sender ID."""
+    digits = sender.removeprefix("+")
+    if not (digits.isascii() and digits.isdigit()):
+        if len(sender) > ALPHANUMERIC_CHARS_MAX:
+            yield SettingWarning(
+                "a sender ID of letters holds at most {most} characters in GSM; {sender} has {length}, and carriers cut"
+                " or refuse it",
+                {"most": ALPHANUMERIC_CHARS_MAX, "sender": repr(sender), "length": len(sender)},
+            )
+    elif len(digits) > INTERNATIONAL_DIGITS_MAX:
+        yield SettingWarning(
+            "a number has at most {most} digits (E.164), and carriers refuse {sender}",
+            {"most": INTERNATIONAL_DIGITS_MAX, "sender": sender},
+        )
+    elif digits.startswith("0"):
+        yield SettingWarning(
+            "{sender} is not in international form: a sender that is a number begins with its country code, or replies"
+            " do not come back",
+            {"sender": sender},
+        )
+
+
+def carrier_warnings(settings: Mapping[str, Any]) -> Iterator[SettingWarning]:
+    """What a message centre may not take of an `smpp` carrier's settings (SMPP 3.4, 4.1.1). Names no secret."""
+    for name, most in BIND_CHARS_MAX.items():
+        value = settings.get(name)
+        if isinstance(value, str) and len(value) > most:
+            yield SettingWarning(
+                "{name} has {length} characters where SMPP 3.4 has at most {most}: it is sent whole, and not every"
+                " message centre takes it",
+                {"name": name, "length": len(value), "most": most},
+            )
+
+
+def push_address_warnings(url: str | None, allowed: Sequence[Network]) -> Iterator[SettingWarning]:
+    """Whether pushes to an address are refused because of where it lies. A name is not resolved here: it can mean
+    another address at each push, and each is checked then.
+
+    `allowed`: the networks of the setting push.allowed_networks.
+    """
+    host = _host(url)
+    if host and not _is_public(host) and not is_within("127.0.0.1" if host == "localhost" else host, allowed):
+        yield SettingWarning(
+            "nothing is pushed to {host}, which is not a public address, unless the setting push.allowed_networks"
+            " holds it",
+            {"host": host},
+        )
+
+
+def template_warnings(body: str) -> Iterator[SettingWarning]:
+    """What looks like a variable and is none."""
+    others = [piece for piece in BRACES.findall(body) if not VARIABLE.fullmatch(piece)]
+    if others:
+        yield SettingWarning(
+            "{piece} is sent as it stands: variables are {first} to {last}",
+            {"piece": others[0], "first": "{V1}", "last": "{V5}"},
+        )
+
+
+def _host(url: str | None) -> str:
+    try:
+        return (urlsplit(url or "").hostname or "").lower()
+    except ValueError:
+        return ""
+
+
+def _is_public(host: str) -> bool:
+    """A name counts as public, except the one that always means this machine."""
+    try:
+        return ipaddress.ip_address(host).is_global
+    except ValueError:
+        return host != "localhost"

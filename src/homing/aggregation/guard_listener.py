@@ -1,0 +1,199 @@
+"""The fraud model beside the statistics: it observes every delta; its verdicts, snapshots and state are stored."""
+
+import asyncio
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+
+import msgspec
+import structlog
+
+from homing import limits
+from homing.guard.model import FraudModel
+from homing.guard.persistence import (
+    SavedNetwork,
+    export_networks,
+    restore_network,
+    restore_statistics,
+    restore_verdict,
+)
+from homing.guard.risk import DestinationRisks, LearnedRisk, learn_risks
+from homing.guard.rules import GuardRules
+from homing.guard.service import read_country_traffic, read_risk_settings, read_rules
+from homing.guard.snapshot import WHOLE_NETWORK, GuardSnapshot, NetworkKey, RangeKey, Verdict, encode_snapshot
+from homing.i18n.reasons import reason_text
+from homing.learning.posteriors import RoutingLearner
+from homing.reasons import decode_reason, encode_reason
+from homing.statistics.delta import Delta
+from homing.statistics.reading import StatisticsCell
+from homing.store.database import Database
+
+log = structlog.get_logger()
+
+
+class GuardListener:
+    """A listener of the brain (aggregation/aggregator.py). It concludes nothing before it has restored the stored state. The
+    model is updated in a thread; no delta is observed meanwhile.
+    """
+
+    def __init__(self, learner: Callable[[], RoutingLearner]) -> None:
+        """`learner`: gives the conversion rates to expect of genuine messages."""
+        self._learner = learner
+        self.model = FraudModel()
+        self._is_restored = False
+        self._now_s = 0.0
+        self._updated_s = self._saved_s = self._deleted_s = self._risks_s = 0.0
+        self._stored_verdicts: Mapping[RangeKey, Verdict] = {}
+        self._lifted_at = datetime.fromtimestamp(0, UTC)
+        self._rules = GuardRules()
+        self._learned_risks: Sequence[LearnedRisk] = ()
+        self._learned_on: date | None = None
+
+    def start(self, cells: Sequence[StatisticsCell]) -> None:
+        for cell in cells:
+            restore_statistics(self.model.state, cell.as_delta(), cell.conversion_times)
+
+    def hear(self, deltas: Sequence[Delta]) -> None:
+        self.model.observe(deltas)
+
+    def think(self, now_s: float) -> None:
+        self._now_s = now_s
+
+    def check(self, now_s: float) -> None:
+        learner = self._learner()
+        self.model.update(now_s, learner.expected_rate, learner.reporting)
+
+    async def save(self, database: Database) -> None:
+        """Updates the model and stores its conclusions, when it is time. Raises a `PlatformFailure`: then the next call
+        stores them.
+        """
+        now_s = self._now_s
+        now = datetime.fromtimestamp(now_s, UTC)
+        if not self._is_restored:
+            await self._restore(database, now)
+            self._is_restored = True
+        if now_s - self._updated_s < limits.GUARD_SNAPSHOT_S:
+            return
+        self._updated_s = now_s
+        for row in await database.fetch("guard_verdicts_lifted", self._lifted_at):
+            self.model.lift((row["account_id"], row["app_id"], row["network"], row["digits"]))
+            self._lifted_at = max(self._lifted_at, row["lifted_at"])
+        if now_s - self._risks_s >= limits.GUARD_RISKS_S:
+            await self._read_settings(database, now)
+        learner = self._learner()
+        await asyncio.to_thread(self.model.update, now_s, learner.expected_rate, learner.reporting)
+        snapshot = self.model.snapshot
+        await self._store_verdicts(database, self._without_allowed(_verdicts_of(snapshot, now_s)), now)
+        encoded = await asyncio.to_thread(encode_snapshot, snapshot, limits.GUARD_SNAPSHOT_RANGES_MAX)
+        await database.execute("guard_book_write", now, encoded)
+        if now_s - self._saved_s >= limits.GUARD_SAVE_S:
+            await self._save_state(database, now)
+        if now_s - self._deleted_s >= limits.CONCLUSIONS_FORGET_S:
+            self._deleted_s = now_s
+            await database.execute("guard_forget", now - timedelta(days=limits.GUARD_KEEP_DAYS))
+
+    async def _read_settings(self, database: Database, now: datetime) -> None:
+        """Operators' rules and risks, and once a day the risks that the days before taught."""
+        self._rules = await read_rules(database)
+        if self._learned_on != now.date():
+            self._learned_risks = learn_risks(await read_country_traffic(database, now))
+            self._learned_on = now.date()
+        self.model.set_risks(DestinationRisks(await read_risk_settings(database), self._learned_risks))
+        self._risks_s = self._now_s
+
+    def _without_allowed(self, verdicts: Mapping[RangeKey, Verdict]) -> Mapping[RangeKey, Verdict]:
+        """Without those on what is on an allow list: such messages pass whatever the model concludes, so that nobody is
+        alerted and nothing is shown as fraud.
+        """
+        countries = self.model.network_countries()
+
+        def is_allowed(key: RangeKey) -> bool:
+            account_id, app_id, network, digits = key
+            country = countries.get((account_id, app_id, network), "")
+            number = "" if digits == WHOLE_NETWORK else digits
+            entry = self._rules.find_entry(account_id, number, network, country)
+            return entry is not None and entry[0]
+
+        return {key: verdict for key, verdict in verdicts.items() if not is_allowed(key)}
+
+    async def _store_verdicts(self, database: Database, verdicts: Mapping[RangeKey, Verdict], now: datetime) -> None:
+        """Stores new verdicts, with their alerts, and ends those that ended before their time."""
+        stored = self._stored_verdicts
+        ended = [key for key, verdict in stored.items() if key not in verdicts and verdict.until_s > self._now_s]
+        if ended:
+            await database.execute("guard_verdicts_end", *map(list, zip(*ended, strict=True)), now)
+        new = [(key, verdict) for key, verdict in verdicts.items() if stored.get(key) != verdict]
+        if new:
+            countries = self.model.network_countries()
+            await database.execute(
+                "guard_verdicts_add",
+                [key[0] for key, _verdict in new],
+                [key[1] for key, _verdict in new],
+                [countries[key[:3]] for key, _verdict in new],
+                [key[2] for key, _verdict in new],
+                [key[3] for key, _verdict in new],
+                [encode_reason(verdict.reason) for _key, verdict in new],
+                [reason_text(verdict.reason) for _key, verdict in new],
+                [verdict.may_block for _key, verdict in new],
+                [datetime.fromtimestamp(verdict.since_s, UTC) for _key, verdict in new],
+                [datetime.fromtimestamp(verdict.until_s, UTC) for _key, verdict in new],
+                limits.PUSH_LANES,
+            )
+            for key, verdict in new:
+                log.warning("guard_range_flagged", account=key[0], range=key[3], reason=verdict.reason.code)
+        self._stored_verdicts = dict(verdicts)
+
+    async def _save_state(self, database: Database, now: datetime) -> None:
+        encoded = await asyncio.to_thread(self._encode_state)
+        self._saved_s = self._now_s
+        if encoded:
+            await database.execute(
+                "guard_memory_write",
+                [key[0] for key, _state in encoded],
+                [key[1] for key, _state in encoded],
+                [key[2] for key, _state in encoded],
+                [state for _key, state in encoded],
+                now,
+                timeout_s=limits.DATABASE_SLOW_TIMEOUT_S,
+            )
+
+    def _encode_state(self) -> Sequence[tuple[NetworkKey, bytes]]:
+        """Of the networks with messages since they were saved, and a little before: clocks differ."""
+        since_s = self._saved_s - 120.0
+        return [
+            (key, zlib.compress(msgspec.msgpack.encode(saved), 1))
+            for key, saved in export_networks(self.model.state, since_s, limits.GUARD_SAVE_NETWORKS_MAX)
+        ]
+
+    async def _restore(self, database: Database, now: datetime) -> None:
+        state = self.model.state
+        rows = await database.fetch(
+            "guard_memory_read", limits.GUARD_NETWORKS_MAX, timeout_s=limits.DATABASE_SLOW_TIMEOUT_S
+        )
+        for row in rows:
+            try:
+                saved = msgspec.msgpack.decode(zlib.decompress(row["memory"]), type=SavedNetwork)
+            except (msgspec.DecodeError, zlib.error) as error:  # of another release: the network is learnt anew
+                log.warning("guard_state_undecodable", detail=str(error))
+                continue
+            restore_network(state, (row["account_id"], row["app_id"], row["network"]), saved)
+        verdicts = {}
+        for row in await database.fetch("guard_verdicts_active", now):
+            key = row["account_id"], row["app_id"], row["network"], row["digits"]
+            verdicts[key] = Verdict(
+                decode_reason(row["reason"]), row["since"].timestamp(), row["until"].timestamp(), row["is_sure"]
+            )
+            restore_verdict(state, key, verdicts[key])
+        self._stored_verdicts = verdicts
+        self._lifted_at = now
+        log.info("guard_state_restored", networks=len(rows), verdicts=len(verdicts))
+
+
+def _verdicts_of(snapshot: GuardSnapshot, now_s: float) -> dict[RangeKey, Verdict]:
+    """Those on ranges, and those on networks as a whole."""
+    networks = {
+        (*key, WHOLE_NETWORK): limits_of_network.verdict
+        for key, limits_of_network in snapshot.networks.items()
+        if limits_of_network.verdict is not None and limits_of_network.verdict.until_s > now_s
+    }
+    return {**snapshot.verdicts, **networks}

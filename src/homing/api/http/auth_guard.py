@@ -1,0 +1,150 @@
+"""Who guesses passwords of keys is kept from it, counted and told of (common/call_guard.py).
+
+Whoever is locked out hears what a wrong password hears. Locks are rows, so that all processes know them: every few
+seconds each writes its own and reads the others'.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Literal
+
+import structlog
+from prometheus_client import CollectorRegistry, Counter
+
+from homing import errors, limits
+from homing.common.call_guard import CallGuard, Lock
+from homing.common.failure_counts import network_of
+from homing.common.storable_text import storable_text
+from homing.dialects.base import Dialects
+from homing.store.database import Database
+
+log = structlog.get_logger()
+
+Reason = Literal["key", "password", "locked_out", "address"]
+
+
+class AuthGuard:
+    """One for all of a process's dialects. `database`: where locks are shared."""
+
+    def __init__(
+        self,
+        database: Database,
+        registry: CollectorRegistry,
+        dialects: Dialects,
+        clock_s: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._dialects = dialects
+        self._database = database
+        self._clock_s = clock_s
+        self._guard = CallGuard()
+        self._locks: dict[Lock, tuple[int, float]] = {}
+        self._known: set[tuple[str, str]] = set()
+        self._asked: OrderedDict[tuple[str, str], tuple[asyncio.Task[bool], float]] = OrderedDict()
+        self._failures = Counter(
+            "homing_auth_failures", "Calls whose credentials were refused", ("dialect", "reason"), registry=registry
+        )
+
+    async def passes(self, dialect: int, name: str, address: str, is_right: bool, *, has_waited: bool = False) -> bool:
+        """Whether a call may go on; `name` is its key. A stranger may have to wait, unless he has already."""
+        guard = self._guard
+        if is_right and guard.is_known(address, name):
+            return True
+        is_locked = guard.is_locked(address, name, self._clock_s())
+        wait_s = 0.0 if has_waited or is_locked else guard.wait_s(name, self._clock_s())
+        if wait_s and not guard.is_known(address, name) and not await self._was_right(address, name):
+            await asyncio.sleep(wait_s)
+        if guard.is_locked(address, name, self._clock_s()) and not (await self._was_right(address, name) and is_right):
+            self.count(dialect, "locked_out")
+            return False
+        if is_right:
+            guard.know(address, name)
+            if len(self._known) < limits.PASSWORD_LOCKS_PENDING_MAX:
+                self._known.add(_row(network_of(address), name))
+            return True
+        self._wrong(dialect, name, address, "password")
+        return False
+
+    async def _was_right(self, address: str, name: str) -> bool:
+        """Whether it was so before this process began, or at another one. Asked of wrong passwords too, or the time
+        that a right one takes would tell it to who is locked out; the database is asked once in a while for a pair.
+        """
+        pair, now_s = _row(network_of(address), name), self._clock_s()
+        asked, until_s = self._asked.get(pair, (None, 0.0))
+        if asked is None or now_s >= until_s:
+            asked = asyncio.get_running_loop().create_task(self._ask(pair))
+            self._asked[pair] = asked, now_s + limits.PASSWORD_LOCKS_S
+            self._asked.move_to_end(pair)
+            if len(self._asked) > limits.PASSWORD_GUARD_KEYS_MAX:
+                self._asked.popitem(last=False)
+        return await asyncio.shield(asked)
+
+    async def _ask(self, pair: tuple[str, str]) -> bool:
+        try:
+            return await self._database.row("password_known", *pair) is not None
+        except errors.PlatformFailure:
+            return False
+
+    def unknown(self, dialect: int, name: str, address: str) -> None:
+        """A key that nobody has was tried."""
+        if self._guard.is_locked(address, name, self._clock_s()):
+            self.count(dialect, "locked_out")
+        else:
+            self._wrong(dialect, name, address, "key")
+
+    def count(self, dialect: int, reason: Reason) -> None:
+        self._failures.labels(self._dialects.name_of(dialect), reason).inc()
+
+    def _wrong(self, dialect: int, name: str, address: str, reason: Reason) -> None:
+        self.count(dialect, reason)
+        now_s = self._clock_s()
+        for (network, locked), left_s in self._guard.wrong(address, name, now_s).items():
+            if len(self._locks) < limits.PASSWORD_LOCKS_PENDING_MAX:
+                self._locks[_row(network, locked)] = dialect, left_s
+
+    async def share_for_ever(self) -> None:
+        """Tells the other processes what is locked here, and hears what is there."""
+        while True:
+            await asyncio.sleep(limits.PASSWORD_LOCKS_S)
+            with contextlib.suppress(errors.PlatformFailure):
+                await self.share()
+
+    async def share(self) -> None:
+        """Once. Raises a `PlatformFailure`; then it is told the next time."""
+        locks, self._locks = dict(sorted(self._locks.items())), {}
+        known, self._known = self._known, set()
+        try:
+            await self._share(locks, known)
+        except errors.PlatformFailure:
+            self._locks = {**locks, **self._locks}
+            self._known |= known
+            raise
+
+    async def _share(self, locks: dict[Lock, tuple[int, float]], known: set[tuple[str, str]]) -> None:
+        if known:
+            pairs = sorted(known)  # in one order, so that processes do not wait for each other in a circle
+            await self._database.execute(
+                "password_known_add", [network for network, _name in pairs], [name for _network, name in pairs]
+            )
+        if locks:
+            rows = await self._database.fetch(
+                "password_locks_add",
+                [network for network, _name in locks],
+                [name for _network, name in locks],
+                [dialect for dialect, _left_s in locks.values()],
+                [left_s for _door, left_s in locks.values()],
+            )
+            for row in rows:
+                if row["is_new"]:
+                    dialect = self._dialects.name_of(row["dialect"])
+                    log.warning("passwords_guessed", dialect=dialect, address=row["network"], key=row["name"])
+        now_s = self._clock_s()
+        for row in await self._database.fetch("password_locks", limits.PASSWORD_LOCKED_ITEMS_MAX):
+            self._guard.lock((row["network"], row["name"]), now_s + row["left_s"], now_s)
+
+
+def _row(network: str, name: str) -> tuple[str, str]:
+    """As the database can hold it: both can be anything that somebody sent."""
+    return storable_text(network, limits.KEY_CHARS_MAX), storable_text(name, limits.KEY_CHARS_MAX)

@@ -1,0 +1,271 @@
+"""The parts of long messages, stored until all are there: a customer with a window of 1 waits for each part's answer
+before it sends the next, and any process may get the next (docs/decisions/0013-parts-of-long-messages.md).
+"""
+
+import asyncio
+import hashlib
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+
+import msgspec
+import structlog
+
+from homing import errors, limits
+from homing.accounts.directory import Directory
+from homing.api.smpp import multipart
+from homing.api.smpp.multipart import MessagePart, MultipartKey
+from homing.common.batching import Batcher
+from homing.common.ids import first_id_at, id_time_ms
+from homing.doors.smpp_dialect import is_registered, receipt_push
+from homing.intake.intake import Intake, Verdict
+from homing.messages.lookup import MessageLookup
+from homing.messages.outbox import add_pushes
+from homing.states import MessageState
+from homing.store.database import Database, DatabaseConnection, Record
+
+log = structlog.get_logger()
+
+
+class StoredPart(msgspec.Struct, frozen=True):
+    """What became of a part: the id it has, and why its message is refused. `verdict` None: the part is stored, and its
+    message too if this was the last of its parts.
+    """
+
+    part_id: int
+    verdict: Verdict
+
+
+class MultipartStore:
+    """Takes parts, and turns whole sets into messages, exactly once: the message has the first part's id, and the
+    database refuses a second one with it.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        intake: Intake,
+        directory: Directory,
+        lookup: MessageLookup,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._database = database
+        self._intake = intake
+        self._directory = directory
+        self._lookup = lookup
+        self._clock = clock
+        self._puts: Batcher[MessagePart, StoredPart] = Batcher(
+            self._put,
+            weight_max=limits.LONG_BATCH_ITEMS_MAX,
+            pending_max=limits.BATCH_PENDING_MAX,
+            linger_s=limits.LONG_LINGER_S,
+        )
+
+    def put(self, part: MessagePart) -> "asyncio.Future[StoredPart]":
+        """Raises `Overloaded`; the future raises a `PlatformFailure`."""
+        return self._puts.put(part)
+
+    async def find(self, account_id: int, part_id: int) -> Record | None:
+        """A part by its id: `message_id` of its message, `state` of what became none, `has_ended`."""
+        return await self._database.row("long_find", account_id, part_id)
+
+    async def drained(self) -> None:
+        await self._puts.drained()
+
+    async def run(self) -> None:
+        """Gives up what is incomplete, and finishes what a process that died had begun; for ever."""
+        forget_at_s = 0.0
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(limits.LONG_SWEEP_S)
+            try:
+                while await self.sweep() == limits.LONG_BATCH_ITEMS_MAX:
+                    pass
+                if loop.time() >= forget_at_s:
+                    kept_since = self._clock() - timedelta(days=limits.LONG_KEEP_DAYS)
+                    await self._database.execute("long_forget", first_id_at(int(kept_since.timestamp() * 1000)))
+                    forget_at_s = loop.time() + limits.PARTITION_SWEEP_S
+            except errors.PlatformFailure as failure:
+                log.warning("long_messages_wait", failure=str(failure))
+
+    async def sweep(self) -> int:
+        """How many parts were overdue."""
+        now = self._clock()
+        rows = await self._database.fetch("long_overdue", now, limits.LONG_BATCH_ITEMS_MAX)
+        keys = {_key(row) for row in rows}
+        if not keys:
+            return 0
+        async with self._database.transaction() as transaction:
+            members = await self._hold(transaction, keys)
+            sets = multipart.complete_sets(part for part, _due_at in members)
+            whole = {parts[0].set_key for parts in sets}
+            late = [part for part, due_at in members if due_at <= now and part.set_key not in whole]
+            await self._lease(transaction, sets)
+            await self._end(transaction, late, None, MessageState.EXPIRED, late)
+        for parts in sets:
+            await self._finish(parts, frozenset())
+        return len(rows)
+
+    async def _put(self, batch: Sequence[MessagePart]) -> list[StoredPart]:
+        fresh = {(*part.set_key, part.part): part for part in batch}  # of one part that came twice, the later
+        async with self._database.transaction() as transaction:
+            refused = await self._without_room(transaction, {part.account_id for part in batch})
+            fresh = {key: part for key, part in fresh.items() if part.account_id not in refused}
+            await transaction.fetch("long_lock", _locks({part.set_key for part in fresh.values()}))
+            ids = await self._insert(transaction, list(fresh.values()))
+            members = await self._members(transaction, {part.set_key for part in fresh.values()})
+            sets = multipart.complete_sets(part for part, _due_at in members)
+            await self._lease(transaction, sets)
+        mine = frozenset(ids.values())
+        verdicts: dict[MultipartKey, Verdict] = {}
+        ended = await asyncio.gather(*(self._finish(parts, mine) for parts in sets))
+        for parts, verdict in zip(sets, ended, strict=True):
+            verdicts[parts[0].set_key] = verdict
+        return [
+            StoredPart(part.part_id, refused[part.account_id])
+            if part.account_id in refused
+            else StoredPart(ids[*part.set_key, part.part], verdicts.get(part.set_key))
+            for part in batch
+        ]
+
+    async def _without_room(self, transaction: DatabaseConnection, accounts: set[int]) -> dict[int, errors.HomingError]:
+        """Accounts whose parts are not stored, and why. Nothing is charged for a part, so who can pay for no message
+        could fill the database with them, and so could who never sends the last.
+        """
+        found: dict[int, errors.HomingError] = {}
+        for row in await transaction.fetch("long_room", sorted(accounts), limits.LONG_PARTS_OPEN_MAX):
+            if row["available_micro"] <= 0:
+                found[row["account_id"]] = errors.InsufficientBalance()
+            elif row["parts"] >= limits.LONG_PARTS_OPEN_MAX:
+                found[row["account_id"]] = errors.Overloaded("parts of long messages that wait for others")
+        return found
+
+    async def _insert(
+        self, transaction: DatabaseConnection, parts: Sequence[MessagePart]
+    ) -> dict[tuple[object, ...], int]:
+        rows = await transaction.fetch(
+            "long_put",
+            self._clock() + timedelta(seconds=limits.LONG_WAIT_S),
+            [part.account_id for part in parts],
+            [part.part_id for part in parts],
+            [part.number for part in parts],
+            [part.sender for part in parts],
+            [part.reference for part in parts],
+            [part.total for part in parts],
+            [part.part for part in parts],
+            [part.content for part in parts],
+            [multipart.encode(part.form).decode() for part in parts],
+        )
+        return {(*_key(row), row["part"]): row["part_id"] for row in rows}
+
+    async def _hold(
+        self, transaction: DatabaseConnection, keys: set[MultipartKey]
+    ) -> list[tuple[MessagePart, datetime]]:
+        await transaction.fetch("long_lock", _locks(keys))
+        return await self._members(transaction, keys)
+
+    async def _members(
+        self, transaction: DatabaseConnection, keys: set[MultipartKey]
+    ) -> list[tuple[MessagePart, datetime]]:
+        if not keys:
+            return []
+        rows = await transaction.fetch("long_members", *zip(*sorted(keys), strict=True))
+        return [
+            (
+                MessagePart(
+                    row["account_id"],
+                    row["part_id"],
+                    row["number"],
+                    row["sender"],
+                    row["reference"],
+                    row["total"],
+                    row["part"],
+                    row["content"],
+                    multipart.decode(row["form"]),
+                ),
+                row["due_at"],
+            )
+            for row in rows
+        ]
+
+    async def _lease(self, transaction: DatabaseConnection, sets: Sequence[Sequence[MessagePart]]) -> None:
+        parts = [part for members in sets for part in members]
+        if parts:
+            until = self._clock() + timedelta(seconds=limits.LONG_LEASE_S)
+            await transaction.execute(
+                "long_lease", until, [part.account_id for part in parts], [part.part_id for part in parts]
+            )
+
+    async def _finish(self, parts: Sequence[MessagePart], unanswered: frozenset[int]) -> Verdict:
+        """Submits a whole set. `unanswered`: parts whose answers can still tell of a refusal; the others hear of it by
+        a receipt.
+        """
+        verdict = await self._submit(parts)
+        try:
+            if verdict is None:
+                async with self._database.transaction() as transaction:
+                    await self._end(transaction, parts, parts[0].part_id, MessageState.QUEUED, ())
+            elif isinstance(verdict, errors.Refusal):
+                told = [part for part in parts if part.part_id not in unanswered]
+                async with self._database.transaction() as transaction:
+                    await self._end(transaction, parts, None, MessageState.REJECTED, told)
+        except errors.PlatformFailure as failure:  # the lease ends, and the sweep comes to the same verdict
+            log.warning("long_message_not_ended", failure=str(failure))
+        return verdict
+
+    async def _submit(self, parts: Sequence[MessagePart]) -> Verdict:
+        first = parts[0]
+        try:
+            credential = await self._directory.find(first.form.dialect, first.form.key)
+            if credential is None:
+                return errors.Refusal("the credential was revoked")
+            submission = multipart.submission_of(parts, credential.profile)
+            _fates, verdict = self._intake.begin(submission, first.part_id)
+            return await verdict
+        except errors.DatabaseFailed as failure:
+            if failure.poison and await self._lookup.by_id(first.account_id, first.part_id) is not None:
+                return None  # it was submitted before
+            return failure
+        except errors.HomingError as error:
+            return error
+
+    async def _end(
+        self,
+        transaction: DatabaseConnection,
+        parts: Sequence[MessagePart],
+        message_id: int | None,
+        state: MessageState,
+        told: Sequence[MessagePart],
+    ) -> None:
+        """Ends parts, and gives a receipt to those of `told` that asked for one."""
+        if not parts:
+            return
+        rows = await transaction.fetch(
+            "long_end",
+            [part.account_id for part in parts],
+            [part.part_id for part in parts],
+            [message_id] * len(parts),
+            [int(state)] * len(parts),
+        )
+        ended = {row["part_id"] for row in rows}
+        done_s = int(self._clock().timestamp())
+        pushes = [
+            receipt_push(
+                part.account_id,
+                part.part_id,
+                multipart.receipt_of(part, state, id_time_ms(part.part_id) // 1000, done_s),
+            )
+            for part in told
+            if part.part_id in ended and is_registered(part.form.registered, state)
+        ]
+        if pushes:
+            await add_pushes(transaction, pushes)
+
+
+def _key(row: Record) -> MultipartKey:
+    return row["account_id"], row["number"], row["sender"], row["reference"], row["total"]
+
+
+def _locks(keys: set[MultipartKey]) -> list[int]:
+    """Numbers to lock sets by, in one order for all. Two sets that share one only wait for each other."""
+    digests = (hashlib.blake2b(repr(key).encode(), digest_size=8).digest() for key in keys)
+    return sorted({int.from_bytes(digest, "big", signed=True) for digest in digests})

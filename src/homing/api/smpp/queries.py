@@ -1,0 +1,102 @@
+"""query_sm, cancel_sm and replace_sm: about messages that were submitted, by the id that their response gave."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, Final
+
+from homing import limits
+from homing.accounts.profile import Profile
+from homing.accounts.query_budget import QueryBudget
+from homing.api.smpp.part_store import MultipartStore
+from homing.api.smpp.statuses import RequestRejected
+from homing.common.ids import ID_MAX
+from homing.dialects.base import Dialects
+from homing.messages.cancellation import cancel_message
+from homing.messages.lookup import MessageLookup
+from homing.smpp import times
+from homing.smpp.pdus import CancelSm, CancelSmResp, QuerySm, QuerySmResp, ReplaceSm, ResponsePdu
+from homing.smpp.receipt_text import STATE_WORDS
+from homing.smpp.statuses import CommandStatus
+from homing.states import TABLE, MessageState
+from homing.store.database import Database
+from homing.text.numbers import normalise
+
+ENROUTE: Final = 1  # message_state: SMPP 3.4, section 5.2.28
+ERROR_MAX: Final = 255
+
+Query = QuerySm | CancelSm | ReplaceSm
+
+
+class QueryHandler:
+    """Each raises `RequestRejected`, a `Refusal` or a `PlatformFailure`."""
+
+    def __init__(
+        self,
+        database: Database,
+        lookup: MessageLookup,
+        long: MultipartStore,
+        budget: QueryBudget,
+        clock: Callable[[], datetime],
+        dialects: Dialects,
+    ) -> None:
+        self._dialects = dialects
+        self._database = database
+        self._lookup = lookup
+        self._long = long
+        self._budget = budget
+        self._clock = clock
+
+    async def answer(self, account: Profile, request: Query) -> ResponsePdu:
+        self._budget.spend(account, type(request).__name__)
+        match request:
+            case QuerySm():
+                return await self._query(account, request)
+            case CancelSm():
+                return await self._cancel(account, request)
+            case ReplaceSm():
+                await self._find(account, request.message_id, request.source_addr)
+                raise RequestRejected(CommandStatus.RREPLACEFAIL, "cancel it and submit another")
+
+    async def _query(self, account: Profile, request: QuerySm) -> ResponsePdu:
+        found = await self._find(account, request.message_id, request.source_addr)
+        state = MessageState(found["state_seen"])
+        is_final = TABLE[state].final
+        code = found["error_code"] or ""
+        return QuerySmResp(
+            request.message_id,
+            times.absolute(found["final_at"]) if is_final and found["final_at"] else "",
+            STATE_WORDS[state][1] if is_final or state is MessageState.UNKNOWN else ENROUTE,
+            int(code) if code.isascii() and code.isdigit() and len(code) <= 3 and int(code) <= ERROR_MAX else 0,
+        )
+
+    async def _cancel(self, account: Profile, request: CancelSm) -> ResponsePdu:
+        """By id alone; the addresses, where they are given, must be the message's."""
+        found = await self._find(account, request.message_id, request.source_addr)
+        is_other = request.destination_addr and normalise(request.destination_addr) != found["number"]
+        if is_other or "message_id" not in found:
+            raise RequestRejected(CommandStatus.RCANCELFAIL)
+        if not await cancel_message(
+            self._database, account.account_id, found["message_id"], self._clock(), self._dialects
+        ):
+            raise RequestRejected(CommandStatus.RCANCELFAIL, "it is on its way, or has ended")
+        return CancelSmResp()
+
+    async def _find(self, account: Profile, text: str, source: str) -> Any:
+        """The message's row, or what is known of a part without one. Another account's messages do not exist here."""
+        if not (text.isascii() and text.isdigit() and len(text) <= len(str(ID_MAX))):
+            raise RequestRejected(CommandStatus.RINVMSGID)
+        message_id = int(text)
+        found = await self._lookup.by_id(account.account_id, message_id)
+        if found is None:
+            part = await self._long.find(account.account_id, message_id)
+            if part is None:
+                raise RequestRejected(CommandStatus.RINVMSGID)
+            if part["message_id"] is None:
+                state = part["state"] if part["has_ended"] else MessageState.QUEUED
+                return {"state_seen": state, "error_code": None, "final_at": None, "number": None}
+            found = await self._lookup.by_id(account.account_id, part["message_id"])
+        if found is None:
+            raise RequestRejected(CommandStatus.RINVMSGID)
+        if source and found["sender"] not in (source[: limits.SENDER_CHARS_MAX], account.registered(source)):
+            raise RequestRejected(CommandStatus.RINVSRCADR)
+        return found

@@ -1,0 +1,68 @@
+"""The command_status of each refusal and failure (docs/reference/smpp.md)."""
+
+import enum
+from typing import Final
+
+from homing import errors
+from homing.dialects.error_codes import ErrorCodes
+from homing.smpp.statuses import CommandStatus
+
+
+class VendorStatus(enum.IntEnum):
+    """Our statuses in the range that SMPP 3.4, section 5.1.3 reserves for vendors."""
+
+    INSUFFICIENT_BALANCE = 0x400
+    NO_ROUTE = 0x401
+    UNSUPPORTED_CONTENT = 0x402
+    SENSITIVE_WORDS = 0x403
+    TEMPLATE = 0x404
+    ACCOUNT_LOCKED = 0x405
+    DESTINATION_BLOCKED = 0x406
+
+
+class RequestRejected(errors.Refusal):
+    """A request is rejected with this status."""
+
+    def __init__(self, status: CommandStatus | VendorStatus, detail: str = "") -> None:
+        super().__init__(detail)
+        self.status = status
+
+
+STATUSES: Final = ErrorCodes[CommandStatus | VendorStatus](
+    {
+        errors.HomingError: CommandStatus.RSYSERR,
+        errors.Refusal: CommandStatus.RSUBMITFAIL,
+        errors.BadShape: CommandStatus.RSUBMITFAIL,
+        errors.BadParameter: CommandStatus.RSUBMITFAIL,
+        errors.UnknownApp: CommandStatus.RSUBMITFAIL,
+        errors.NumbersEmpty: CommandStatus.RINVDSTADR,
+        errors.NumbersTooMany: CommandStatus.RINVNUMDESTS,
+        errors.NumbersAbnormal: CommandStatus.RINVDSTADR,
+        errors.NationalNumber: CommandStatus.RINVDSTADR,
+        errors.ContentEmpty: CommandStatus.RINVMSGLEN,
+        errors.ContentTooLong: CommandStatus.RINVMSGLEN,
+        errors.SensitiveWords: VendorStatus.SENSITIVE_WORDS,
+        errors.TemplateMismatch: VendorStatus.TEMPLATE,
+        errors.TemplateMissing: VendorStatus.TEMPLATE,
+        errors.BatchEmpty: CommandStatus.RSUBMITFAIL,
+        errors.NoRoute: VendorStatus.NO_ROUTE,
+        errors.FlashNotCarried: VendorStatus.UNSUPPORTED_CONTENT,
+        errors.DestinationBlocked: VendorStatus.DESTINATION_BLOCKED,
+        errors.InsufficientBalance: VendorStatus.INSUFFICIENT_BALANCE,
+        errors.QueryEmpty: CommandStatus.RSUBMITFAIL,
+        errors.QueryTooFrequent: CommandStatus.RTHROTTLED,
+        errors.BadTime: CommandStatus.RSUBMITFAIL,
+        errors.OutOfRange: CommandStatus.RSUBMITFAIL,
+        errors.PlatformFailure: CommandStatus.RSYSERR,
+        errors.DatabaseUnavailable: CommandStatus.RSYSERR,
+        errors.DatabaseFailed: CommandStatus.RSYSERR,
+        errors.Overloaded: CommandStatus.RMSGQFUL,
+    }
+)
+
+
+def status_of(error: BaseException) -> CommandStatus | VendorStatus:
+    """The status to respond with for an error; RSYSERR for an unforeseen one."""
+    if isinstance(error, RequestRejected):
+        return error.status
+    return STATUSES.of(type(error)) if isinstance(error, errors.HomingError) else CommandStatus.RSYSERR

@@ -1,0 +1,58 @@
+"""Who changed what. Changed settings are recorded by the tables' triggers, in the change's own transaction; here is who
+is named with them, what is recorded beside them, and how it is read.
+"""
+
+import getpass
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from homing.store.database import Database, DatabaseConnection, Record
+
+
+def at_the_machine() -> Mapping[str, str]:
+    """Session settings for a command of this machine's user."""
+    return {"homing.actor": f"{machine_user()} (command line)"}
+
+
+def machine_user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # a container whose user has no name
+        return f"uid {os.getuid()}"
+
+
+async def act_as(transaction: DatabaseConnection, actor: str, address: str) -> None:
+    """Names who makes the changes of this transaction, and from where."""
+    await transaction.execute("audit_actor", actor, address)
+
+
+async def record(
+    transaction: DatabaseConnection,
+    kind: str,
+    act: str,
+    subject: str,
+    account_id: int | None = None,
+    before: Mapping[str, Any] | None = None,
+    after: Mapping[str, Any] | None = None,
+) -> None:
+    """An act that changes no audited table, such as a push sent again."""
+    await transaction.execute("audit_record", kind, act, account_id, subject, _json(before), _json(after))
+
+
+async def read_audit(
+    database: Database,
+    rows_max: int,
+    before_id: int | None = None,
+    account_id: int | None = None,
+    actor: str | None = None,
+    kind: str | None = None,
+) -> Sequence[Record]:
+    """The latest rows with an id below `before_id`."""
+    return await database.fetch("audit_page", before_id, account_id, actor, kind, rows_max)
+
+
+def _json(value: Mapping[str, Any] | None) -> str | None:
+    return None if value is None else msgspec.json.encode(value).decode()

@@ -1,0 +1,176 @@
+"""What every command stands on: the data folder, the open database, one way to fail and one way to answer."""
+
+import asyncio
+import contextlib
+import functools
+import os
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import asyncpg
+import click
+import msgspec
+
+from homing import config, errors
+from homing.admin.account_settings import find_account
+from homing.admin.setting_warnings import push_address_warnings
+from homing.audit import at_the_machine
+from homing.cli.show import Detail, Reply, print_reply
+from homing.cli.suggesting import SuggestingGroup
+from homing.common.crypto import Vault, load_key
+from homing.common.private_files import make_data_folder
+from homing.dialects.registry import DIALECTS
+from homing.model import GENERAL
+from homing.store.database import FREE_PLANS, Database, Record
+from homing.store.embedded.location import has_cluster
+from homing.store.embedded.server import EmbeddedPostgres
+from homing.store.migrate import migrate
+
+CONNECTIONS_MAX: Final = 2
+
+data_option: Final = click.option(
+    "--data",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    envvar="HOMING_DATA",
+    default=Path("data"),
+    show_default=True,
+    show_envvar=True,
+    help="The data folder.",
+)
+json_option: Final = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+
+
+class CommandGroup(SuggestingGroup):
+    """A noun's verbs, in the order in which they are written."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
+
+
+class CommandContext(msgspec.Struct, frozen=True):
+    """What a command works with."""
+
+    data: Path
+    database: Database
+
+    async def account(self, name_or_id: str) -> Record:
+        return await find_account(self.database, name_or_id)
+
+    async def scope(self, name_or_id: str | None) -> int:
+        """The account_id that a setting is kept under; without an account it holds for everyone."""
+        return GENERAL if name_or_id is None else int((await self.account(name_or_id))["account_id"])
+
+    def push_warnings(self, *urls: str | None) -> Sequence[str]:
+        """Which of these addresses nothing will be pushed to, by the settings of the data folder."""
+        allowed = config.networks(config.load(self.data, DIALECTS).push.allowed_networks)
+        return [str(warning) for url in urls for warning in push_address_warnings(url, allowed)]
+
+    async def vault(self) -> Vault:
+        """What seals the customers' secrets. Raises `OperatorError` when its key cannot be used, or when there are
+        sealed secrets and no key: a new one could open none of them, and `homing serve` none of what it seals.
+        """
+        given, file = os.environ.get("HOMING_SECRET_KEY", ""), self.data / "secret.key"
+        if not given and not file.exists():
+            state = await self.database.row("is_sealed")
+            if state and state["is_sealed"]:
+                raise errors.InvalidInput(
+                    f"the key of this database's secrets is not in {self.data}: name Homing's data folder with --data"
+                    " or HOMING_DATA, or the key with HOMING_SECRET_KEY"
+                )
+            make_data_folder(self.data)
+        try:
+            return Vault(load_key(given, file))
+        except ValueError as error:
+            raise errors.InvalidInput(str(error)) from None
+
+
+def in_context(work: Callable[..., Coroutine[Any, Any, Reply]]) -> Callable[..., None]:
+    """Makes a command of a coroutine function that takes a `CommandContext` first: adds --data and --json, opens (and migrates)
+    the database, prints what comes back, and turns what Homing can word into one line on stderr and status 1.
+    """
+
+    @data_option
+    @json_option
+    @functools.wraps(work)
+    def command(data: Path, as_json: bool, **values: Any) -> None:
+        _refuse_broken_text(values)
+        with in_one_line(), database_url(data) as dsn:
+            reply = asyncio.run(_with_database(dsn, lambda database: work(CommandContext(data, database), **values)))
+        print_reply(reply, as_json)
+        if isinstance(reply, Detail) and reply.failed:
+            raise SystemExit(1)
+
+    return command
+
+
+@contextlib.contextmanager
+def database_url(data: Path, *, may_create: bool = False) -> Iterator[str]:
+    """The DSN: HOMING_DATABASE_URL's, or that of the embedded PostgreSQL for as long as it is needed.
+
+    may_create: a new database is made where there is none. Else that raises `OperatorError`: a command that was meant
+    for another folder must not answer from an empty database of its own making.
+    """
+    with opened_database(data, may_create=may_create) as opened:
+        yield opened.dsn
+
+
+class OpenedDatabase(msgspec.Struct, frozen=True):
+    """`embedded`: None where the database is a server of HOMING_DATABASE_URL."""
+
+    dsn: str
+    embedded: EmbeddedPostgres | None
+
+
+@contextlib.contextmanager
+def opened_database(data: Path, *, may_create: bool = False) -> Iterator[OpenedDatabase]:
+    """What `database_url` gives, with the embedded PostgreSQL itself, for whoever looks after it."""
+    given = os.environ.get("HOMING_DATABASE_URL")
+    if given:
+        yield OpenedDatabase(given, None)
+        return
+    if not may_create and not has_cluster(data):
+        raise errors.InvalidInput(
+            f"there is no Homing in {data}: name its data folder with --data or HOMING_DATA (`homing serve` makes a new"
+            " one)"
+        )
+    embedded = EmbeddedPostgres(data)
+    with embedded as dsn:
+        yield OpenedDatabase(dsn, embedded)
+
+
+async def _with_database(dsn: str, work: Callable[[Database], Awaitable[Reply]]) -> Reply:
+    database = Database(dsn, CONNECTIONS_MAX, {**FREE_PLANS, **at_the_machine()})
+    try:
+        await migrate(dsn)
+        await database.open()
+    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        raise errors.InvalidInput(f"the database cannot be opened: {error or type(error).__name__}") from error
+    try:
+        return await work(database)
+    finally:
+        await database.close()
+
+
+@contextlib.contextmanager
+def in_one_line() -> Iterator[None]:
+    """What Homing can word becomes one line on stderr and status 1."""
+    try:
+        yield
+    except errors.InvalidInput as error:
+        raise click.ClickException(str(error)) from None
+    except OSError as error:  # a folder that may not be made, read or written
+        raise click.ClickException(str(error)) from None
+    except errors.DatabaseUnavailable as error:
+        raise click.ClickException(f"the database cannot be reached: {error}") from None
+    except errors.DatabaseFailed as error:
+        raise click.ClickException(f"the database did not do it: {error}") from None
+
+
+def _refuse_broken_text(values: dict[str, Any]) -> None:
+    """Arguments that are not UTF-8 reach Python as lone surrogates, which no database takes."""
+    for name, value in values.items():
+        for text in value if isinstance(value, tuple) else (value,):
+            if isinstance(text, str) and not text.isascii() and any("\ud800" <= c <= "\udfff" for c in text):
+                raise click.UsageError(f"{name.replace('_', '-')} is not UTF-8 text")

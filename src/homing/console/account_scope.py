@@ -1,0 +1,75 @@
+"""Whose pages these are: an account's, as staff see it under /accounts/NAME, and as its own people do without the name.
+One module of pages serves both.
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+from starlette.responses import Response
+
+from homing.console.languages import N_
+from homing.console.page import CUSTOMERS, Handler, Page
+from homing.console.request_context import RequestContext
+from homing.model import UserRole
+from homing.store.database import Record
+
+TABS = (
+    ("", N_("Account")),
+    ("statement", N_("Statement")),
+    ("credentials", N_("Credentials")),
+    ("apps", N_("Apps")),
+    ("prices", N_("Prices")),
+    ("texts", N_("Senders and texts")),
+    ("settings", N_("Settings")),
+    ("quickstart", N_("Quickstart")),
+)
+
+
+class AccountScope(msgspec.Struct, frozen=True):
+    """`account` is a row of the account; `is_own`: the viewer belongs to it. `may_change`: what is the account's own
+    business, such as its credentials.
+    """
+
+    account: Record
+    is_own: bool
+    may_change: bool
+
+    @property
+    def account_id(self) -> int:
+        return int(self.account["account_id"])
+
+    @property
+    def name(self) -> str:
+        return str(self.account["name"])
+
+    def path(self, part: str = "") -> str:
+        """Of one of the account's pages."""
+        if not self.is_own:
+            return f"/accounts/{self.name}" + (f"/{part}" if part else "")
+        return f"/account/{part}" if part.startswith("statement") else f"/{part or 'account'}"
+
+    @property
+    def tabs(self) -> Sequence[tuple[str, str]]:
+        """(path, label) of the account's pages; for its own people the navigation has them."""
+        return () if self.is_own else [(self.path(part), label) for part, label in TABS]
+
+
+async def account_scope_of(context: RequestContext) -> AccountScope:
+    """Raises `NotFoundHere` for an account that is none, or not the viewer's."""
+    is_own = context.scope is not None
+    account = await context.account(str(context.scope) if is_own else context.part("account"))
+    return AccountScope(account, is_own, context.user.role in (UserRole.OPERATOR, UserRole.CUSTOMER))
+
+
+def for_both(part: str, show: Handler, change: Handler | None = None) -> Sequence[Page]:
+    """A page as staff have it, which operators may change, and as the account's own people do, who may as well."""
+    own = f"/account/{part}" if part.startswith("statement") else f"/{part or 'account'}"
+    return (
+        Page(f"/accounts/{{account}}/{part}" if part else "/accounts/{account}", show, change),
+        Page(own, show, change, seen_by=CUSTOMERS, changed_by=CUSTOMERS),
+    )
+
+
+async def back(context: RequestContext) -> Response:
+    """For forms of an unknown kind."""
+    return context.go(context.path)

@@ -1,0 +1,173 @@
+"""What wants somebody's attention now, as sentences with the page that tells more. The worst first."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final, Literal
+
+import msgspec
+
+from homing.admin.account_settings import find_account
+from homing.admin.carrier_status import carriers_now
+from homing.console.languages import N_
+from homing.store.alarms import (
+    ACCOUNT_SKIPPED,
+    CARRIER,
+    CLOCK,
+    DATABASE,
+    FAILED,
+    GUARD,
+    LEARNER,
+    PROCESS,
+    RESTARTED,
+    STEPPED_BACK,
+    UNUSABLE,
+    read_alarms,
+)
+from homing.store.database import Database
+
+ROWS_MAX: Final = 5
+UNMATCHED_MAX: Final = 10_000
+
+Weight = Literal["bad", "warn"]
+
+
+class AttentionItem(msgspec.Struct, frozen=True):
+    """`text` is a marked text with {names} of `values`; amounts are micro-units under names that end in `_micro`."""
+
+    weight: Weight
+    text: str
+    values: dict[str, Any]
+    path: str
+
+
+async def read_attention(database: Database, now: datetime, account_id: int | None = None) -> Sequence[AttentionItem]:
+    """Of everything, or of what concerns one account's owner."""
+    found: list[AttentionItem] = []
+    if account_id is None:
+        found += await _alarms(database)
+        found += await _carriers(database)
+        found += await _guesses(database)
+    found += await _balances(database, now, account_id)
+    found += await _pushes(database, account_id)
+    found += await _verdicts(database, account_id)
+    if account_id is None:
+        found += await _fakes(database)
+        found += await _unmatched(database)
+        found += await _unmatched_inbound(database)
+    return sorted(found, key=lambda matter: matter.weight)
+
+
+ALARMS: Final = {
+    (DATABASE, RESTARTED): (N_("The database ended and was started again within the last hour."), "/settings"),
+    (CLOCK, STEPPED_BACK): (
+        N_("The machine's clock was stepped back: {subject} goes on from where its time was. Set the clock right."),
+        "/settings",
+    ),
+    (CARRIER, UNUSABLE): (N_("Carrier {subject} cannot be used as it is set."), "/carriers"),
+    (LEARNER, FAILED): (N_("Adaptive routing stands still: learning fails again and again."), "/routes"),
+    (LEARNER, ACCOUNT_SKIPPED): (
+        N_("Adaptive routing learns nothing of account {account}: it fails on what was sent there."),
+        "/routes",
+    ),
+    (GUARD, FAILED): (N_("The guard stands still: judging fails again and again."), "/guard"),
+    (GUARD, ACCOUNT_SKIPPED): (
+        N_("The guard judges nothing of account {account}: it fails on what was sent there."),
+        "/guard",
+    ),
+}
+"""What alarms say to people, and the page that tells more."""
+OTHER_ALARMS: Final = {
+    CARRIER: (N_("Carrier {subject} does not do all of its work: {code}."), "/carriers"),
+    PROCESS: (N_("Process {subject} does not do all of its work: {code}."), "/settings"),
+}
+"""Likewise, of components whose codes are many."""
+
+
+async def _alarms(database: Database) -> Sequence[AttentionItem]:
+    found = []
+    for alarm in await read_alarms(database):
+        text, path = ALARMS.get((alarm.component, alarm.code)) or OTHER_ALARMS[alarm.component]
+        values = {"subject": alarm.subject, "code": alarm.code}
+        if alarm.code == ACCOUNT_SKIPPED:
+            values["account"] = (await find_account(database, alarm.subject))["name"]
+        found.append(AttentionItem("bad", text, values, path))
+    return found
+
+
+async def _carriers(database: Database) -> Sequence[AttentionItem]:
+    found = []
+    for carrier in await carriers_now(database):
+        if not carrier["enabled"] or carrier["state"] == "up":
+            continue
+        text = (
+            N_("Carrier {carrier} is down. Messages that wait for it: {n}.")
+            if carrier["state"] == "down"
+            else N_("No process runs carrier {carrier}. Messages that wait for it: {n}.")
+        )
+        found.append(AttentionItem("bad", text, {"carrier": carrier["name"], "n": carrier["waiting"]}, "/carriers"))
+    return found
+
+
+async def _guesses(database: Database) -> Sequence[AttentionItem]:
+    row = await database.row("password_locks_count")
+    if row is None or not row["networks"]:
+        return []
+    text = N_("Addresses that guess API passwords, locked out within the last hour: {n}.")
+    return [AttentionItem("warn", text, {"n": row["networks"]}, "/accounts")]
+
+
+async def _balances(database: Database, now: datetime, account_id: int | None) -> Sequence[AttentionItem]:
+    hour = int(now.timestamp()) // 3600
+    rows = await database.fetch("attention_balances", account_id, hour - 24, ROWS_MAX)
+    found = []
+    for row in rows:
+        hours = max(0, row["available_micro"]) * 24 // row["day_micro"]
+        text = (
+            N_("{account} has {available_micro} left, which lasts about {n} h at the pace of the last day.")
+            if hours
+            else N_("{account} has {available_micro} left: not enough for another hour at the pace of the last day.")
+        )
+        values = {"account": row["account"], "available_micro": row["available_micro"], "n": hours}
+        found.append(AttentionItem("warn" if hours else "bad", text, values, f"/accounts/{row['account']}"))
+    return found
+
+
+async def _pushes(database: Database, account_id: int | None) -> Sequence[AttentionItem]:
+    rows = await database.fetch("attention_pushes", account_id, ROWS_MAX)
+    text = N_("Pushes to {account} that were given up within a day: {n}.")
+    return [AttentionItem("warn", text, {"n": row["pushes"], "account": row["account"]}, "/pushes") for row in rows]
+
+
+async def _verdicts(database: Database, account_id: int | None) -> Sequence[AttentionItem]:
+    row = await database.row("attention_verdicts", account_id)
+    if row is None or not row["ranges"]:
+        return []
+    text = N_("Number ranges that the guard judges as theft: {n}.")
+    return [AttentionItem("warn", text, {"n": row["ranges"]}, "/guard")]
+
+
+async def _fakes(database: Database) -> Sequence[AttentionItem]:
+    text = N_("The receipts of carrier {carrier} look made up.")
+    return [
+        AttentionItem("warn", text, {"carrier": row["carrier"]}, "/carriers")
+        for row in await database.fetch("attention_fakes")
+    ]
+
+
+async def _unmatched(database: Database) -> Sequence[AttentionItem]:
+    row = await database.row("attention_unmatched", UNMATCHED_MAX)
+    if row is None or not row["receipts"]:
+        return []
+    return [
+        AttentionItem(
+            "warn", N_("Receipts of the last day that belong to no message: {n}."), {"n": row["receipts"]}, "/receipts"
+        )
+    ]
+
+
+async def _unmatched_inbound(database: Database) -> Sequence[AttentionItem]:
+    row = await database.row("attention_unmatched_inbound", UNMATCHED_MAX)
+    if row is None or not row["messages"]:
+        return []
+    text = N_("Replies of the last day that belong to no account: {n}.")
+    return [AttentionItem("warn", text, {"n": row["messages"]}, "/replies")]

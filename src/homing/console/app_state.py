@@ -1,0 +1,82 @@
+"""What all visits share: the database, languages, templates, and what is counted of wrong passwords."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from functools import cached_property
+from types import MappingProxyType
+from typing import Any
+
+from homing import config, limits
+from homing.common.crypto import Vault
+from homing.common.networks import Network
+from homing.common.password_guard import PasswordGuard
+from homing.common.slots import Slots
+from homing.common.token_bucket import TokenBuckets
+from homing.console.languages import Languages
+from homing.console.live import LiveUpdates
+from homing.console.snippets import Snippets
+from homing.console.templating import Templates
+from homing.delivery.safe_http import SafeHttpClient
+from homing.dialects.base import Dialects
+from homing.store.database import Database, Record
+from homing.text.numbers import Numbering
+from homing.users.passwords import Passwords
+
+
+class AppState:
+    """Made once for the process. `is_secure`: the console is reached over TLS. `api_url`: where the customers' APIs
+    are; `poster`: what goes to customers' addresses; `url`: where people reach the console; `settings` by heading and
+    name, for people to see.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        vault: Vault,
+        clock: Callable[[], datetime],
+        is_secure: bool,
+        api_url: str,
+        poster: SafeHttpClient,
+        url: str = "",
+        settings: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
+        *,
+        dialects: Dialects,
+    ) -> None:
+        self.dialects = dialects
+        self.database = database
+        self.vault = vault
+        self.clock = clock
+        self.is_secure = is_secure
+        self.url = url
+        self.settings = settings
+        self.live = LiveUpdates(database, clock)
+        self.languages = Languages()
+        self.passwords = Passwords()
+        self.guard = PasswordGuard()
+        self.downloads = Slots(limits.STATEMENT_DOWNLOADS_MAX, limits.STATEMENT_WAIT_S)
+        self.templates = Templates()
+        self.snippets = Snippets(dialects)
+        self.api_url = api_url
+        self.poster = poster
+        self._trials: TokenBuckets[int] = TokenBuckets(limits.PROFILES_MAX)
+
+    @cached_property
+    def push_networks(self) -> Sequence[Network]:
+        """The private networks that pushes may go to."""
+        return config.networks(self.settings.get("push", {}).get("allowed_networks", []))
+
+    @cached_property
+    def numbering(self) -> Numbering:
+        return Numbering.load()
+
+    async def carriers(self) -> Sequence[Record]:
+        """All of them, as they were half a minute ago at most."""
+        rows: Sequence[Record] = await self.live.kept_longer.get(
+            "carriers", lambda: self.database.fetch("carrier_list")
+        )
+        return rows
+
+    def may_try_push(self, account_id: int, now_s: float) -> bool:
+        """Whether an account may have another test push now."""
+        rate_per_s, burst = limits.CONSOLE_PUSH_TRIALS_PER_S, float(limits.CONSOLE_PUSH_TRIALS_BURST)
+        return self._trials.bucket(account_id, rate_per_s, burst, now_s).take(now_s)

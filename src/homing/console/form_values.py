@@ -1,0 +1,52 @@
+"""What was entered in a form, as values. Each raises `OperatorError` in the viewer's words."""
+
+from homing import errors
+from homing.admin.account_settings import as_id
+from homing.common import money
+from homing.console.request_context import RequestContext
+from homing.model import CURRENCY, GENERAL
+
+
+def amount(context: RequestContext, name: str) -> int:
+    """Micro-units."""
+    text = context.field(name)
+    try:
+        return money.parse(text)
+    except ValueError:
+        said = context.say(
+            "{entered} is not an amount of {currency}, such as 12.50.", entered=text[:40], currency=CURRENCY
+        )
+        raise errors.InvalidInput(said) from None
+
+
+def amount_if_any(context: RequestContext, name: str) -> int | None:
+    """Likewise; None where nothing was entered."""
+    return amount(context, name) if context.field(name) else None
+
+
+def whole(context: RequestContext, name: str, digits_max: int = 12) -> int | None:
+    """A number of things; None where nothing was entered."""
+    text = context.field(name)
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) <= digits_max):
+        raise errors.InvalidInput(context.say("{entered} is not a whole number.", entered=text[:40]))
+    return int(text)
+
+
+def row_id(context: RequestContext, name: str, missing: str) -> int:
+    """The id of a row. `missing`: what is said, in the viewer's words, where it can be none."""
+    found = as_id(context.field(name))
+    if found is None:
+        raise errors.InvalidInput(missing)
+    return found
+
+
+async def account_id(context: RequestContext, name_or_id: str) -> int:
+    """Of an account by its name or id; GENERAL where none is named. For pages that only staff sees."""
+    if not name_or_id:
+        return GENERAL
+    row = await context.database.row("account_find", name_or_id, as_id(name_or_id))
+    if row is None:
+        raise errors.InvalidInput(context.say("There is no account {name}.", name=name_or_id[:80]))
+    return int(row["account_id"])

@@ -1,0 +1,108 @@
+"""The viewer's own page: password, second factor, sessions."""
+
+import segno
+from markupsafe import Markup
+from starlette.responses import Response
+
+from homing import errors
+from homing.audit import record
+from homing.console.page import EVERYBODY, Page, PageSection
+from homing.console.pages.sign_in import one_try
+from homing.console.request_context import RequestContext
+from homing.users import second_factor
+from homing.users.admin import set_password
+from homing.users.passwords import check_password
+from homing.users.sessions import IDLE
+from homing.users.tokens import digest
+
+
+async def show(context: RequestContext) -> Response:
+    token = context.session_token or ""
+    sessions = await context.database.fetch("session_list", context.user.user_id, IDLE)
+    left = await context.database.row("recovery_codes_left", context.user.user_id)
+    return context.page(
+        "you.html",
+        sessions=[{**row, "is_this": row["token"] == digest(token)} for row in sessions],
+        codes_left=left["codes"] if left else 0,
+    )
+
+
+async def change(context: RequestContext) -> Response:
+    match context.field("do"):
+        case "password":
+            return await _change_password(context)
+        case "forget_second_factor":
+            return await _forget_second_factor(context)
+        case "end_sessions":
+            return await _end_sessions(context)
+        case _:
+            return context.go("/you")
+
+
+async def _change_password(context: RequestContext) -> Response:
+    await _check_own_password(context)
+    new = context.secret_field("new_password")
+    if new != context.secret_field("new_password_again"):
+        raise errors.InvalidInput(context.say("The two passwords are not the same."))
+    check_password(new, context.user.name)
+    hashed = await context.shared.passwords.hash(new)
+    async with context.changing() as transaction:
+        await set_password(transaction, context.user.user_id, hashed, digest(context.session_token or ""))
+    return context.go("/you", context.say("Your password is changed. Other sessions have ended."))
+
+
+async def _forget_second_factor(context: RequestContext) -> Response:
+    await _check_own_password(context)
+    async with context.changing() as transaction:
+        await second_factor.forget(transaction, context.user.user_id)
+    return context.go("/you", context.say("The second factor is off."))
+
+
+async def _end_sessions(context: RequestContext) -> Response:
+    async with context.changing() as transaction:
+        await transaction.execute("sessions_end", context.user.user_id, digest(context.session_token or ""))
+        await record(transaction, "console_user", "sign_out", context.user.name, context.user.account_id)
+    return context.go("/you", context.say("All other sessions have ended."))
+
+
+async def show_enrolment(context: RequestContext) -> Response:
+    """A code that was wrong leaves the secret as it was: the app has it already."""
+    given = context.field("totp_secret")
+    secret = given if _is_secret(given) else second_factor.make_secret()
+    picture = segno.make(second_factor.uri(secret, context.user.name), error="m").svg_inline(scale=5, border=2)
+    return context.page("second_factor.html", secret=secret, picture=Markup(picture))  # noqa: S704 - made of our URI
+
+
+async def enrol(context: RequestContext) -> Response:
+    """With the password: whoever finds an open session must not make it his own."""
+    await _check_own_password(context)
+    secret = context.field("totp_secret")
+    step = second_factor.step_of(secret, context.field("code"), *context.clocks) if _is_secret(secret) else None
+    if step is None:
+        raise errors.InvalidInput(context.say("The code is wrong. Is the clock of your phone right?"))
+    async with context.changing() as transaction:
+        codes = await second_factor.enrol(transaction, context.shared.vault, context.user.user_id, secret, step)
+        await transaction.execute("sessions_end", context.user.user_id, digest(context.session_token or ""))
+    return context.page("recovery_codes.html", codes=codes)
+
+
+def _is_secret(text: str) -> bool:
+    return len(text) == 32 and text.isascii() and text.isalnum() and text.isupper()
+
+
+async def _check_own_password(context: RequestContext) -> None:
+    row = await context.database.row("user_get", context.user.user_id)
+    known = row["password"] if row else None
+    async with one_try(context, context.user.name) as tried:
+        is_right = await context.shared.passwords.is_right(context.secret_field("password"), known)
+        tried(is_right)
+    if not is_right:
+        raise errors.InvalidInput(context.say("Your password is wrong."))
+
+
+SECTION = PageSection(
+    (
+        Page("/you", show, change, seen_by=EVERYBODY, changed_by=EVERYBODY),
+        Page("/you/second-factor", show_enrolment, enrol, seen_by=EVERYBODY, changed_by=EVERYBODY),
+    )
+)

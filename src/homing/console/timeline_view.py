@@ -1,0 +1,95 @@
+"""A message's timeline as a viewer reads it: in their language and zone, and for customers without what is inside."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+import msgspec
+
+from homing.console.languages import N_
+from homing.console.request_context import RequestContext
+from homing.messages.timeline import TimelineEntry
+from homing.model import PushOutcome
+from homing.states import TABLE, MessageState
+
+STATE_LABELS: Final[dict[int, str]] = {
+    MessageState.QUEUED: N_("Queued"),
+    MessageState.SENDING: N_("Being sent"),
+    MessageState.SENT: N_("Sent"),
+    MessageState.DELIVERED: N_("Delivered"),
+    MessageState.UNDELIVERABLE: N_("Undeliverable"),
+    MessageState.EXPIRED: N_("Expired"),
+    MessageState.REJECTED: N_("Rejected"),
+    MessageState.FAILED: N_("Failed"),
+    MessageState.UNKNOWN: N_("Unknown"),
+}
+OUTCOME_LABELS: Final[dict[int, str]] = {
+    PushOutcome.PENDING: N_("Waiting"),
+    PushOutcome.ACKNOWLEDGED: N_("Acknowledged"),
+    PushOutcome.GIVEN_UP: N_("Given up"),
+    PushOutcome.SUPERSEDED: N_("Superseded"),
+}
+ICONS: Final = {
+    "submitted": "message",
+    "guard": "guard",
+    "price": "money",
+    "charge": "money",
+    "refund": "money",
+    "route": "route",
+    "choice": "route",
+    "candidate": "route",
+    "draw": "route",
+    "attempt {n}": "carrier",
+    "sent": "carrier",
+    "receipt": "receipt",
+    "part {n}": "receipt",
+    "push {id}": "push",
+    "converted": "person",
+    "credited": "person",
+    "due": "wait",
+}
+"""By the English text of what a moment is; the others have a dot."""
+
+
+class TimelineStep(msgspec.Struct, frozen=True):
+    """A moment in words. `after`: since the message was submitted, in seconds."""
+
+    at: datetime
+    after_s: float
+    what: str
+    told: str
+    icon: str
+    tone: str
+
+
+def state_tone(state: int) -> str:
+    """The colour of a state's tag."""
+    if state == MessageState.DELIVERED:
+        return "good"
+    return "bad" if TABLE[MessageState(state)].final else "blue" if state == MessageState.SENT else ""
+
+
+def outcome_tone(push: Mapping[str, Any]) -> str:
+    """Likewise, of a push's outcome."""
+    return {PushOutcome.ACKNOWLEDGED: "good", PushOutcome.GIVEN_UP: "bad"}.get(push["outcome"], "")
+
+
+def steps(context: RequestContext, moments: Sequence[TimelineEntry], submitted_at: datetime) -> Sequence[TimelineStep]:
+    """What this viewer may know, in order."""
+    seen: Iterable[TimelineEntry | None] = (
+        moments if context.scope is None else (moment.outside() for moment in moments)
+    )
+    return [_step(context, moment, submitted_at) for moment in seen if moment is not None]
+
+
+def _step(context: RequestContext, moment: TimelineEntry, submitted_at: datetime) -> TimelineStep:
+    name = moment.name.text
+    state = next((state for state in MessageState if TABLE[state].final and state.name.lower() == name), None)
+    return TimelineStep(
+        moment.at,
+        (moment.at - submitted_at).total_seconds(),
+        context.tell([moment.name]),
+        context.tell(moment.told),
+        "check" if state is MessageState.DELIVERED else "warn" if state else ICONS.get(name, ""),
+        "" if state is None else state_tone(state),
+    )

@@ -1,0 +1,90 @@
+"""Conversions: the customer says that the person came back. One record per message, whichever dialect reports it.
+
+A person who got several messages came back once: the last delivered one has the credit, the others are marked with it
+(`conversions_record`; docs/internals/statistics.md). What the dialects answer does not depend on that.
+"""
+
+import enum
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Final
+
+import msgspec
+
+from homing import limits
+from homing.common import ids
+from homing.common.batching import Batcher
+from homing.store.database import Database
+
+CREDIT_IDS: Final = limits.CREDIT_S * 1000 << ids.SHIFT
+"""How far apart in ids, which are times, messages to one person may be for one conversion to be of either."""
+PARTITION_IDS: Final = limits.PARTITION_DAYS * 86_400_000 << ids.SHIFT
+
+
+class ConversionOutcome(enum.Enum):
+    RECORDED = 1
+    REPEATED = 2
+    UNKNOWN_MESSAGE = 3
+
+
+class ConversionReport(msgspec.Struct, frozen=True):
+    account_id: int
+    message_id: int
+    dialect: int
+    reported_at: datetime | None
+
+
+class ConversionRecorder:
+    """Records conversions durably, many in one transaction; of simultaneous reports exactly one is the first."""
+
+    def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
+        self._database = database
+        self._clock = clock
+        self._records: Batcher[ConversionReport, ConversionOutcome] = Batcher(
+            self._record,
+            weight_max=limits.BATCH_ITEMS_MAX,
+            pending_max=limits.BATCH_PENDING_MAX,
+            lanes=2,
+        )
+
+    async def report(
+        self, account_id: int, message_id: int, dialect: int, reported_at: datetime | None
+    ) -> ConversionOutcome:
+        """`reported_at` is the customer's word for when it happened; None: now. Durable when it returns."""
+        if message_id > ids.ID_MAX:
+            return ConversionOutcome.UNKNOWN_MESSAGE
+        return await self._records.put(ConversionReport(account_id, message_id, dialect, reported_at))
+
+    async def latest_to(self, account_id: int, number: str, app_id: str) -> int | None:
+        """The id of the latest message to a number in an app: what a report without an id is about."""
+        row = await self._database.row("message_latest_to_number", account_id, number, app_id)
+        return None if row is None else int(row["message_id"])
+
+    async def drained(self) -> None:
+        await self._records.drained()
+
+    async def _record(self, reports: Sequence[ConversionReport]) -> list[ConversionOutcome]:
+        first = {(report.account_id, report.message_id): report for report in reversed(reports)}
+        ordered = sorted(first.items())  # one order for all, so that two batches cannot wait for each other
+        rows = await self._database.fetch(
+            "conversions_record",
+            [report.account_id for _key, report in ordered],
+            [report.message_id for _key, report in ordered],
+            [report.dialect for _key, report in ordered],
+            [report.reported_at for _key, report in ordered],
+            self._clock(),
+            CREDIT_IDS,
+            limits.CREDIT_CANDIDATE_MESSAGES_MAX,
+            PARTITION_IDS,
+        )
+        recorded = {(row["account_id"], row["message_id"]): row["recorded"] for row in rows}
+        verdicts = []
+        for report in reports:
+            key = (report.account_id, report.message_id)
+            if key not in recorded:
+                verdicts.append(ConversionOutcome.UNKNOWN_MESSAGE)
+            elif recorded[key] and first[key] is report:
+                verdicts.append(ConversionOutcome.RECORDED)
+            else:
+                verdicts.append(ConversionOutcome.REPEATED)
+        return verdicts

@@ -1,0 +1,58 @@
+"""The real tariff of a simulated world: its prices, what its carriers ask, and rules by the strategy in question."""
+
+from collections.abc import Mapping, Sequence
+
+from homing.lab.world import World
+from homing.model import GENERAL, Strategy
+from homing.routing.catalogue import Catalogue
+from homing.routing.rules import RouteCandidate, RouteRule, RouteScope
+from homing.routing.shares import Objective
+
+WEIGHT: int = 10_000
+"""What shares are parts of."""
+
+
+def candidates(world: World, shares: Sequence[float] | None = None) -> tuple[RouteCandidate, ...]:
+    """All carriers, in the scenario's order of priority; with `shares` by these, without carriers that have none."""
+    ids = range(1, len(world.scenario.carriers) + 1)
+    if shares is None:
+        return tuple(RouteCandidate(n, n, n, 1) for n in ids)
+    weights = [round(share * WEIGHT) for share in shares]
+    return tuple(RouteCandidate(n, n, n, weight) for n, weight in zip(ids, weights, strict=True) if weight > 0)
+
+
+def one_rule(world: World, strategy: Strategy, shares: Sequence[float] | None = None) -> list[RouteRule]:
+    return [RouteRule(RouteScope(), strategy, None, candidates(world, shares))]
+
+
+def rules_by_network(world: World, shares: Mapping[str, Sequence[float]], others: Sequence[float]) -> list[RouteRule]:
+    """A weighted rule for each network, and one for what is in none of them. Route ids are the rules' own."""
+    rules = [*one_rule(world, Strategy.WEIGHTED, others)]
+    for n, (network, mine) in enumerate(sorted(shares.items()), 1):
+        rows = tuple(
+            RouteCandidate(n * 100 + row.route_id, row.carrier_id, row.priority, row.weight)
+            for row in candidates(world, mine)
+        )
+        rules.append(RouteRule(RouteScope(network=network), Strategy.WEIGHTED, None, rows))
+    return rules
+
+
+def catalogue(
+    world: World, rules: Sequence[RouteRule], minute: int, terms: Mapping[tuple[int, str], Objective] | None = None
+) -> Catalogue:
+    """Prices and costs as they are at a minute."""
+    truth = world.truth
+    prefixes = world.prefixes()
+    carriers = range(1, len(world.scenario.carriers) + 1)
+    return Catalogue(
+        [(GENERAL, prefix, int(truth.price_micro[country])) for prefix, country in prefixes.items()],
+        rules,
+        carriers,
+        (),
+        [
+            (carrier, prefix, int(truth.cost_micro[minute, country, carrier - 1]))
+            for carrier in carriers
+            for prefix, country in prefixes.items()
+        ],
+        terms=terms,
+    )

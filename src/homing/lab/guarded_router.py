@@ -1,0 +1,27 @@
+"""A router with a guard beside it: both hear the same facts."""
+
+from collections.abc import Sequence
+
+from homing.lab.baseline_guards import GuardBaseline
+from homing.lab.routers import Router
+from homing.routing.catalogue import Catalogue
+from homing.statistics.delta import Delta
+
+
+class GuardedRouter:
+    def __init__(self, router: Router, guard: GuardBaseline | None) -> None:
+        self._router = router
+        self._guard = guard
+        self.listens = router.listens or guard is not None
+
+    def hear(self, deltas: Sequence[Delta]) -> None:
+        if self._guard is not None:
+            self._guard.hear(deltas)
+        if self._router.listens:
+            self._router.hear(deltas)
+
+    def think(self, now_s: float) -> None:
+        self._router.think(now_s)
+
+    def catalogue(self) -> Catalogue:
+        return self._router.catalogue()

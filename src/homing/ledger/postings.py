@@ -1,0 +1,81 @@
+"""Money that people move: top-ups, gifts and adjustments, each with its author and reason. Charges are written by
+the intake's statement and refunds by the receipts', beside the messages they are for.
+"""
+
+import msgspec
+
+from homing import errors
+from homing.common.money import AMOUNT_MICRO_MAX
+from homing.model import LedgerAccount, PostingKind
+from homing.store.database import DatabaseConnection
+
+
+class Posting(msgspec.Struct, frozen=True):
+    """An amount (micro-units, above zero) from one book of an account to another."""
+
+    kind: PostingKind
+    from_book: LedgerAccount
+    to_book: LedgerAccount
+    amount_micro: int
+
+
+def top_up(amount_micro: int) -> Posting:
+    return Posting(PostingKind.TOPUP, LedgerAccount.FUNDING, LedgerAccount.BALANCE, amount_micro)
+
+
+def gift(amount_micro: int) -> Posting:
+    return Posting(PostingKind.GIFT, LedgerAccount.PROMOTION, LedgerAccount.GIFT, amount_micro)
+
+
+def adjustment(amount_micro: int, book: LedgerAccount = LedgerAccount.BALANCE) -> Posting:
+    """A correction by hand: above zero in the customer's favour, below zero against it."""
+    if amount_micro < 0:
+        return Posting(PostingKind.ADJUSTMENT, book, LedgerAccount.ADJUSTMENT, -amount_micro)
+    return Posting(PostingKind.ADJUSTMENT, LedgerAccount.ADJUSTMENT, book, amount_micro)
+
+
+class CreditLimitReached(errors.InvalidInput):
+    """A movement would take the balance below what the account's credit allows."""
+
+
+async def post(
+    transaction: DatabaseConnection,
+    account_id: int,
+    movement: Posting,
+    author: str,
+    reason: str,
+    *,
+    within_credit: bool = False,
+) -> None:
+    """Books a movement. The purse's row is locked first, so it takes its turn among the sends.
+
+    Raises `OperatorError` when the amount is nothing or absurd, or a gift would fall below zero; `CreditLimitReached` when
+    `within_credit` is asked for and the balance would not be.
+    """
+    if not 0 < movement.amount_micro <= AMOUNT_MICRO_MAX:
+        raise errors.InvalidInput("the amount must be above zero and below a billion")
+    if not author or not reason:
+        raise errors.InvalidInput("a movement needs an author and a reason")
+    gift_micro = _effect(movement, LedgerAccount.GIFT)
+    balance_micro = _effect(movement, LedgerAccount.BALANCE)
+    account_balance = await transaction.row("purse_move", account_id, gift_micro, balance_micro, within_credit)
+    if account_balance is None:
+        if gift_micro >= 0:
+            raise CreditLimitReached("the balance would fall below what the account's credit allows")
+        raise errors.InvalidInput("the gift does not hold that much")
+    await transaction.execute(
+        "entry_add",
+        account_id,
+        movement.kind,
+        movement.from_book,
+        movement.to_book,
+        movement.amount_micro,
+        author,
+        reason,
+    )
+
+
+def _effect(movement: Posting, book: LedgerAccount) -> int:
+    if movement.to_book is book:
+        return movement.amount_micro
+    return -movement.amount_micro if movement.from_book is book else 0

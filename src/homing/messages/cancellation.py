@@ -1,0 +1,26 @@
+"""Taking a message back that has not left: the customer's cancel."""
+
+from datetime import datetime
+
+from homing import limits
+from homing.dialects.base import Dialects
+from homing.messages.outbox import Outbox
+from homing.messages.transitions import StateChange, apply
+from homing.states import MessageState
+from homing.store.database import Database
+
+REASON = "cancelled by the customer"
+
+
+async def cancel_message(
+    database: Database, account_id: int, message_id: int, now: datetime, dialects: Dialects
+) -> bool:
+    """Ends a message that is queued, under no claim, and that no carrier can have: it has failed, and its money is
+    given back in the same transaction. False when it is too late for that.
+    """
+    async with database.transaction() as transaction:
+        row = await transaction.row("queue_withdraw", account_id, message_id, limits.LANES_PER_CARRIER)
+        if row is None:
+            return False
+        event = StateChange(account_id, message_id, MessageState.FAILED, now, row["lane"], None, REASON)
+        return message_id in await apply(transaction, [event], Outbox(dialects))

@@ -1,0 +1,170 @@
+"""Inbound messages (MO): given to the account and app that last wrote to the person, and pushed to it."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+import structlog
+
+from homing import errors, limits
+from homing.common.ids import first_id_at, id_time_ms
+from homing.common.storable_text import storable_text
+from homing.dialects.base import Dialects, InboundMessage
+from homing.messages.outbox import add_pushes
+from homing.model import CarrierInbound
+from homing.receipts.address_variants import in_any_country, person_number, sender_key
+from homing.store.database import Database, DatabaseConnection, Record
+from homing.text.numbers import Numbering
+
+log = structlog.get_logger()
+
+
+class InboundMessages:
+    """Stores what people send back. Whose it is: of the messages to this number, the latest one's account and app, of
+    the accounts that have the sender. Carriers write both addresses in their own way. What is nobody's is kept as such.
+    """
+
+    def __init__(
+        self, database: Database, numbering: Numbering, next_id: Callable[[], int], dialects: Dialects
+    ) -> None:
+        self._database = database
+        self._numbering = numbering
+        self._next_id = next_id
+        self._dialects = dialects
+
+    async def take(self, carrier_id: int, inbound: Sequence[CarrierInbound]) -> None:
+        """Durable when it returns. A message that was brought before is heard once."""
+        for one in inbound:
+            if not await self._give(carrier_id, one):
+                await self._keep(carrier_id, one)
+
+    async def replay_for_ever(self) -> None:
+        """Looks for the accounts of those that somebody wants tried again; forgets the old ones."""
+        loop = asyncio.get_running_loop()
+        tidy_at_s = loop.time()
+        while True:
+            try:
+                if loop.time() >= tidy_at_s:
+                    await self.forget_old()
+                    tidy_at_s = loop.time() + limits.PARTITION_SWEEP_S
+                while await self.replay_due() == limits.INBOUND_REPLAY_BATCH:
+                    pass
+            except errors.PlatformFailure as failure:
+                log.warning("unmatched_inbound_waits", failure=str(failure))
+            await asyncio.sleep(limits.INBOUND_REPLAY_S)
+
+    async def replay_due(self) -> int:
+        """Tries those that are to be tried again; how many they were. What finds its account leaves the list."""
+        async with self._database.transaction() as transaction:
+            rows = await transaction.fetch("unmatched_inbound_claim", limits.INBOUND_REPLAY_BATCH)
+            for row in rows:
+                one = CarrierInbound(
+                    row["number"], row["recipient"], row["content"], row["received_at"], row["carrier_ref"]
+                )
+                is_given = await self._give(row["carrier_id"], one, transaction)
+                statement = "unmatched_inbound_leave" if is_given else "unmatched_inbound_rest"
+                await transaction.execute(statement, row["unmatched_id"])
+        return len(rows)
+
+    async def forget_old(self) -> None:
+        await self._database.execute(
+            "unmatched_inbound_forget",
+            limits.INBOUND_UNMATCHED_DAYS,
+            limits.INBOUND_UNMATCHED_MESSAGES_MAX,
+            timeout_s=limits.DATABASE_SLOW_TIMEOUT_S,
+        )
+
+    async def _keep(self, carrier_id: int, one: CarrierInbound) -> None:
+        log.warning("inbound_for_nobody", carrier_id=carrier_id)
+        await self._database.execute(
+            "unmatched_inbound_add",
+            carrier_id,
+            storable_text(one.number, limits.INBOUND_ADDRESS_CHARS_MAX),
+            storable_text(one.recipient, limits.INBOUND_ADDRESS_CHARS_MAX),
+            storable_text(one.content, limits.INBOUND_TEXT_CHARS_MAX),
+            storable_text(one.carrier_ref, limits.RECEIPT_REF_CHARS_MAX),
+            one.received_at,
+        )
+
+    async def _owner(self, said: str, recipient: str) -> Record | None:
+        """The owner and the number as it was written to. A number without its country code is one that was written to,
+        if there is no other that it could be: a wrong account is worse than none.
+        """
+        senders = [sender_key(recipient)]
+        number = person_number(said)
+        exact = [number] if number else [said]
+        owner = await self._database.row("inbound_owner", exact, senders, limits.BIND_INBOUND_DAYS, recipient)
+        if owner is not None:
+            return owner
+        more = [*exact, *in_any_country(said, self._numbering)]
+        senders += in_any_country(recipient, self._numbering)
+        owner = await self._database.row("inbound_owner", more, senders, limits.BIND_INBOUND_DAYS, recipient)
+        return owner if owner is not None and owner["numbers"] == 1 else None
+
+    async def _give(self, carrier_id: int, one: CarrierInbound, within: DatabaseConnection | None = None) -> bool:
+        """Whether it has an account. `within`: the transaction that it is part of."""
+        recipient = storable_text(one.recipient, limits.INBOUND_ADDRESS_CHARS_MAX)
+        owner = await self._owner(storable_text(one.number, limits.INBOUND_ADDRESS_CHARS_MAX), recipient)
+        if owner is None:
+            return False
+        if within is not None:
+            await self._store(within, carrier_id, one, owner)
+        else:
+            async with self._database.transaction() as transaction:
+                await self._store(transaction, carrier_id, one, owner)
+        return True
+
+    async def _store(
+        self, transaction: DatabaseConnection, carrier_id: int, one: CarrierInbound, owner: Record
+    ) -> None:
+        number, recipient = owner["number"], owner["sender"]
+        place = self._numbering.locate(number)
+        inbound_id = self._next_id()
+        content = storable_text(one.content)
+        carrier_ref = storable_text(one.carrier_ref, limits.RECEIPT_REF_CHARS_MAX)
+        if carrier_ref:
+            await transaction.fetch("inbound_lock", f"{number} {carrier_ref}", carrier_id)
+            since_id = first_id_at(id_time_ms(inbound_id) - limits.INBOUND_TWIN_DAYS * 86_400_000)
+            twins = await transaction.fetch(
+                "inbound_twin",
+                owner["account_id"],
+                carrier_id,
+                number,
+                carrier_ref,
+                recipient,
+                content,
+                since_id,
+            )
+            if twins:
+                return
+        await transaction.execute(
+            "inbound_add",
+            owner["account_id"],
+            inbound_id,
+            owner["app_id"],
+            carrier_id,
+            number,
+            recipient,
+            content,
+            one.received_at,
+            place.mcc,
+            place.mnc,
+            place.network,
+            carrier_ref,
+        )
+        message = InboundMessage(
+            account_id=owner["account_id"],
+            inbound_id=inbound_id,
+            app_id=owner["app_id"],
+            inbound_url=owner["inbound_url"],
+            is_bound=owner["is_bound"],
+            number=number,
+            recipient=recipient,
+            content=content,
+            received_at=one.received_at,
+            mcc=place.mcc,
+            mnc=place.mnc,
+            network=place.network,
+        )
+        pushes = [push for dialect in self._dialects for push in dialect.inbound(message)]
+        if pushes:
+            await add_pushes(transaction, pushes)

@@ -1,0 +1,72 @@
+"""Node numbers: each process that gives out message ids holds one of 64 under a lease."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable
+from datetime import timedelta
+
+import structlog
+
+from homing import errors, limits
+from homing.common import ids
+from homing.store import statements
+from homing.store.database import Database
+
+log = structlog.get_logger()
+
+
+class IdNodeLease:
+    """Takes a free node number and keeps renewing it; `ids` gives ids only while the lease is certain.
+
+    After a database outage longer than the lease another process may hold the number; the next id then comes
+    from a newly taken one.
+    """
+
+    def __init__(self, database: Database, owner: str, clock_ms: Callable[[], int] = ids.wall_clock_ms) -> None:
+        """`clock_ms`: what the ids go by."""
+        self._clock_ms = clock_ms
+        self._database = database
+        self._owner = owner
+        self._lease = timedelta(seconds=limits.NODE_LEASE_S)
+        self._renewal: asyncio.Task[None] | None = None
+        self._source: ids.IdSource | None = None
+        self._certain_until_s = 0.0
+
+    async def open(self) -> None:
+        """Raises `Overloaded` when all 64 numbers are in use."""
+        await self._take()
+        self._renewal = asyncio.get_running_loop().create_task(self._renew())
+
+    async def close(self) -> None:
+        if self._renewal:
+            self._renewal.cancel()
+        with contextlib.suppress(errors.PlatformFailure):
+            await statements.nodes.node_release(self._database, owner=self._owner)
+
+    def next_id(self) -> int:
+        """Raises `StoreAway` when the lease has run out and could not be renewed."""
+        if self._source is None or time.monotonic() > self._certain_until_s:
+            raise errors.DatabaseUnavailable("the node lease has run out")
+        return self._source.next()
+
+    async def _take(self) -> None:
+        asked_s = time.monotonic()
+        node = await statements.nodes.node_take(self._database, owner=self._owner, lease=self._lease, nodes=ids.NODES)
+        if node is None:
+            raise errors.Overloaded(f"all {ids.NODES} node numbers are in use")
+        self._source = ids.IdSource(node, self._clock_ms)
+        self._certain_until_s = asked_s + limits.NODE_LEASE_S
+
+    async def _renew(self) -> None:
+        while True:
+            await asyncio.sleep(limits.NODE_RENEW_S)
+            asked_s = time.monotonic()
+            try:
+                renewed = await statements.nodes.node_renew(self._database, owner=self._owner, lease=self._lease)
+                if renewed is not None:
+                    self._certain_until_s = asked_s + limits.NODE_LEASE_S
+                else:
+                    await self._take()
+            except errors.PlatformFailure as failure:
+                log.warning("node_lease_not_renewed", failure=str(failure))

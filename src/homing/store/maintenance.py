@@ -1,0 +1,32 @@
+"""Timers of the store: partitions for the coming weeks, blanking what accounts do not want kept, and what others give
+it to tidy up.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from homing import errors, limits
+from homing.observe.logs import describe
+from homing.store.database import Database
+from homing.store.migrate import add_partitions
+
+log = structlog.get_logger()
+
+
+async def run_maintenance(database: Database, dsn: str, *chores: Callable[[], Awaitable[None]]) -> None:
+    """Every hour, for ever."""
+    while True:
+        try:
+            await add_partitions(dsn)
+            await database.execute(
+                "retention_blank", limits.RECEIPT_MATCH_DAYS, timeout_s=limits.DATABASE_SLOW_TIMEOUT_S
+            )
+            for chore in chores:
+                await chore()
+        except errors.PlatformFailure as failure:
+            log.warning("housekeeping_waits", failure=str(failure))
+        except Exception as error:
+            log.warning("housekeeping_waits", **describe(error), text=repr(error)[:500])
+        await asyncio.sleep(limits.PARTITION_SWEEP_S)
