@@ -86,7 +86,7 @@ class Settings(Headings, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 def load(data: Path, dialects: Iterable[Dialect], environment: Mapping[str, str] | None = None) -> Settings:
-    """Raises `OperatorError` that names the setting which cannot be used."""
+    """Raises `InvalidInput` that names the setting which cannot be used."""
     environment = os.environ if environment is None else environment
     sections = {dialect.name: dialect.settings for dialect in dialects if dialect.settings is not None}
     values = tomllib.loads(resources.files("homing").joinpath("default.toml").read_text(encoding="utf-8"))
@@ -155,7 +155,7 @@ def _read(text: str, default: object) -> object:
 
 
 def networks(texts: list[str]) -> list[Network]:
-    """Addresses and networks. Raises `OperatorError` for what is neither."""
+    """Addresses and networks. Raises `InvalidInput` for what is neither."""
     try:
         return [ipaddress.ip_network(text, strict=False) for text in texts]
     except ValueError as error:
@@ -170,7 +170,7 @@ def _reached_at(url: str, address: str) -> str:
 
 
 def host_port(text: str) -> tuple[str, int]:
-    """`127.0.0.1:8080` or `[::1]:8080`. Raises `OperatorError`."""
+    """`127.0.0.1:8080` or `[::1]:8080`. Raises `InvalidInput`."""
     host, colon, port = text.rpartition(":")
     if not colon or not (port.isascii() and port.isdigit()) or not 0 <= int(port) <= 65535 or not host:
         raise errors.InvalidInput(f"{text!r} is not HOST:PORT")

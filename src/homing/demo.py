@@ -32,7 +32,7 @@ AUTHOR: Final = "demo"
 
 
 async def load(database: Database, vault: Vault, dialects: Iterable[Dialect]) -> None:
-    """Fills an empty database. Raises `OperatorError` when there is anything in it already."""
+    """Fills an empty database. Raises `InvalidInput` when there is anything in it already."""
     async with database.transaction() as transaction:
         state = await transaction.row("is_empty")
         if state is None or not state["is_empty"]:

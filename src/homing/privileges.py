@@ -69,7 +69,7 @@ def choose(settings: Settings, data: Path, dsn: str, key: str, database_owner: C
     """As whom the processes run, and `data`/run made theirs. Takes a second, as root.
 
     `key`: what HOMING_SECRET_KEY will say to them. `database_owner`: whom the embedded database belongs to, None
-    where it is a server of HOMING_DATABASE_URL. Raises `OperatorError` when HOMING_USER names somebody who cannot.
+    where it is a server of HOMING_DATABASE_URL. Raises `InvalidInput` when HOMING_USER names somebody who cannot.
     """
     if os.geteuid() != 0:
         settle_run(data, None)
@@ -114,8 +114,8 @@ def settle_run(data: Path, owner: ClusterOwner | None) -> None:
     cannot be made for us is said by those who write there.
 
     As root, what another user has laid out there is replaced, so that root writes nowhere that he chose the way to. The
-    marks of what may have left (`homing.dispatch.written_marks`) go along, by the same files: a process of before may still
-    write into one.
+    marks of what may have left (`homing.dispatch.written_marks`) go along, by the same files: a process of before may
+    still write into one.
     """
     folder = data / RUN
     if os.geteuid() != 0:

@@ -39,7 +39,7 @@ class ChildProcess:
         self._process: asyncio.subprocess.Process | None = None
 
     async def start(self) -> None:
-        """Returns when it is ready. Raises `OperatorError` when it is not in time or ends before, OSError when the
+        """Returns when it is ready. Raises `InvalidInput` when it is not in time or ends before, OSError when the
         machine has no room for another process.
         """
         owner = self._owner
@@ -126,7 +126,7 @@ class Supervisor:
         self._watchers: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
-        """Raises `OperatorError` when a child does not come up; those that did are stopped again."""
+        """Raises `InvalidInput` when a child does not come up; those that did are stopped again."""
         try:
             for child in self._children:
                 await child.start()

@@ -17,12 +17,10 @@ import homing.console
 CONSOLE = Path(homing.console.__file__).parent
 LOCALES = CONSOLE / "locales"
 TEMPLATE_WORDS = {"_": None, "ngettext": (1, 2)}
-ERROR_FOLDERS = ("users", "accounts", "ledger", "events", "receipts")
+ERROR_FOLDERS = ("users", "accounts", "admin", "ledger", "delivery", "receipts")
 """Whose errors the console says in every language."""
-ERROR_FILES = ("admin/catalogue.py", "admin/guard_settings.py")
-"""Likewise, of single modules."""
-ERROR_WORDS = {"OperatorError": None, "BelowCredit": None, "SettingWarning": None}
-PHRASE_FOLDERS = ("messages",)
+ERROR_WORDS = {"InvalidInput": None, "CreditLimitReached": None, "SettingWarning": None}
+PHRASE_FOLDERS = ("i18n", "messages")
 """Whose sentences the console tells."""
 PHRASE_WORDS = {"Phrase": None}
 CODE_WORDS = {"N_": None, "say": None, "say_n": (1, 2)}
@@ -38,7 +36,6 @@ def said() -> Mapping[str | tuple[str, ...], str]:
         files += [("python", ERROR_WORDS, file) for file in sorted((CONSOLE.parent / folder).rglob("*.py"))]
     for folder in PHRASE_FOLDERS:
         files += [("python", PHRASE_WORDS, file) for file in sorted((CONSOLE.parent / folder).rglob("*.py"))]
-    files += [("python", ERROR_WORDS, CONSOLE.parent / name) for name in ERROR_FILES]
     for method, words, file in files:
         with file.open("rb") as opened:
             options = {"extensions": "jinja2.ext.do", "encoding": "utf-8", "silent": "false"}

@@ -298,7 +298,7 @@ def test_every_option_is_kept_with_the_message_and_every_template_can_name_it() 
 )
 def test_every_setting_of_a_carrier_is_read_where_it_works(kind: str, name: str) -> None:
     """`push_token`: where the carrier's pushes are looked up."""
-    carriers = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "src/homing/carriers").glob("*.py"))
+    carriers = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "src/homing/carriers").rglob("*.py"))
     pushes = (ROOT / "src/homing/api/http/carrier_webhooks.py").read_text(encoding="utf-8")
     assert re.search(rf"\.{name}\b", carriers) or f'"{name}"' in pushes, f"{kind}: {name}"
 

@@ -53,7 +53,7 @@ class Directory:
     async def find(self, dialect: int, key: str) -> Credential | None:
         """The credential of a key (or of an account's e-mail, where a dialect takes it for a key) or None.
 
-        Raises `StoreAway` or `StoreFailed` when it is not in memory and cannot be read.
+        Raises `DatabaseUnavailable` or `DatabaseFailed` when it is not in memory and cannot be read.
         """
         if len(key) > limits.KEY_CHARS_MAX or "\0" in key or not key.isprintable():
             return None

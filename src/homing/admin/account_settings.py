@@ -44,7 +44,7 @@ def as_id(text: str) -> int | None:
 
 
 async def find_account(connection: DatabaseConnection | Database, name_or_id: str) -> Record:
-    """An account by its name or its id. Raises `OperatorError` when there is none."""
+    """An account by its name or its id. Raises `InvalidInput` when there is none."""
     account_id = as_id(name_or_id)
     row = await connection.row("account_find", name_or_id, account_id)
     if row is None:
@@ -53,7 +53,7 @@ async def find_account(connection: DatabaseConnection | Database, name_or_id: st
 
 
 async def create_account(connection: DatabaseConnection, name: str, email: str | None = None) -> int:
-    """Makes an account with an empty purse. Raises `OperatorError` when the name is taken or cannot be one."""
+    """Makes an account with an empty purse. Raises `InvalidInput` when the name is taken or cannot be one."""
     if not NAME.fullmatch(name) or name.isdigit():
         raise errors.InvalidInput(
             "{name} cannot be an account's name: letters, digits and _ . @ - (and not digits alone)", name=repr(name)
@@ -83,7 +83,7 @@ async def set_credit(connection: DatabaseConnection, account_id: int, credit_mic
 async def change_account(connection: DatabaseConnection, account_id: int, changes: Mapping[str, Any]) -> None:
     """Changes settings by column name: email, allowed_networks (texts), queries_per_s, templates_required,
     refund_undeliverable, default_sender, retention_days, binds_max, bind_window, submits_per_s (None: any),
-    smpp_charset, unicode_fallback. Raises `OperatorError` for a value that cannot be.
+    smpp_charset, unicode_fallback. Raises `InvalidInput` for a value that cannot be.
     """
     values = dict(await connection.row("account_settings", account_id) or {})
     values.update(changes)
@@ -131,7 +131,7 @@ async def create_credential(
     may_be_short: bool = False,
 ) -> NewCredential:
     """A new key and secret in the dialect's own form, unless given. `may_be_short`: a secret that is in use elsewhere
-    has to stay as it is. Raises `OperatorError` when the key is taken, or the secret can be guessed.
+    has to stay as it is. Raises `InvalidInput` when the key is taken, or the secret can be guessed.
     """
     rules = dialect.credentials
     key = rules.make_key() if key is None else key
@@ -165,7 +165,7 @@ async def revoke_credential(
     """Ends a credential, named by its id or its key; gives what it was. With a dialect the text is a key of it,
     with an account only that account's are meant.
 
-    Raises `OperatorError` when none is meant, or more than one: a key of digits can look like another's id.
+    Raises `InvalidInput` when none is meant, or more than one: a key of digits can look like another's id.
     """
     rows = await connection.fetch("credential_matching", key_or_id, as_id(key_or_id), dialect, account_id)
     if not rows:
@@ -189,7 +189,7 @@ async def create_app(
     report_url: str | None = None,
     inbound_url: str | None = None,
 ) -> str:
-    """An SMS application; gives its id. Raises `OperatorError` when the id is taken or the account has one so named."""
+    """An SMS application; gives its id. Raises `InvalidInput` when the id is taken or the account has one so named."""
     app_id = app_id or make_secret(8)
     check_url(report_url)
     check_url(inbound_url)
@@ -203,7 +203,7 @@ async def create_app(
 
 async def change_app(connection: DatabaseConnection, app_id: str, changes: Mapping[str, str | bool | None]) -> None:
     """Changes `report_url` or `inbound_url` (None: nothing is pushed) or `expects_conversions` (None: as its traffic
-    shows). Raises `OperatorError`.
+    shows). Raises `InvalidInput`.
     """
     row = await connection.row("app_find", app_id)
     if row is None:
@@ -226,7 +226,7 @@ async def add_sender(connection: DatabaseConnection, account_id: int, sender: st
 
 
 async def remove_sender(connection: DatabaseConnection, account_id: int, sender: str) -> None:
-    """Raises `OperatorError` when it is not the account's. If it was the default, the first of the others is now."""
+    """Raises `InvalidInput` when it is not the account's. If it was the default, the first of the others is now."""
     await _check_sender(connection, account_id, sender)
     await connection.execute("sender_remove", account_id, sender)
     await connection.execute("sender_default_forget", account_id, sender)
@@ -245,7 +245,7 @@ async def add_template(connection: DatabaseConnection, account_id: int, name: st
 
 
 async def remove_template(connection: DatabaseConnection | Database, account_id: int, name_or_id: str) -> int:
-    """Gives its id. Raises `OperatorError` when the account has none of that name or id."""
+    """Gives its id. Raises `InvalidInput` when the account has none of that name or id."""
     row = await connection.row("template_remove", account_id, name_or_id, as_id(name_or_id))
     if row is None:
         raise errors.InvalidInput("the account has no template {name}", name=repr(name_or_id))

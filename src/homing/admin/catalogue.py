@@ -26,7 +26,7 @@ CARRIER_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}", re.ASCII)
 
 
 def check_prefix(prefix: str) -> None:
-    """Raises `OperatorError` unless it is digits, or '' for every number."""
+    """Raises `InvalidInput` unless it is digits, or '' for every number."""
     is_beginning = prefix.isascii() and prefix.isdigit() and len(prefix) <= limits.PREFIX_DIGITS_MAX
     if prefix and (not is_beginning or prefix.startswith("0")):
         raise errors.InvalidInput(
@@ -35,7 +35,7 @@ def check_prefix(prefix: str) -> None:
 
 
 def check_price(micro: int) -> None:
-    """Raises `OperatorError` for what cannot be asked for a segment."""
+    """Raises `InvalidInput` for what cannot be asked for a segment."""
     if not 0 <= micro <= AMOUNT_MICRO_MAX:
         raise errors.InvalidInput("a price is not below zero")
 
@@ -66,13 +66,13 @@ async def replace_prices(connection: DatabaseConnection, account_id: int, prices
 
 
 async def remove_price(connection: DatabaseConnection | Database, account_id: int, prefix: str) -> None:
-    """Raises `OperatorError` when the list has no such price."""
+    """Raises `InvalidInput` when the list has no such price."""
     if await connection.row("price_remove", account_id, prefix) is None:
         raise errors.InvalidInput("the list has no price for the prefix {prefix}", prefix=prefix or "*")
 
 
 async def find_carrier(connection: DatabaseConnection | Database, name_or_id: str) -> Record:
-    """A carrier by its name or its id. Raises `OperatorError` when there is none."""
+    """A carrier by its name or its id. Raises `InvalidInput` when there is none."""
     carrier_id = int(name_or_id) if re.fullmatch(r"[0-9]{1,9}", name_or_id) else None
     row = await connection.row("carrier_find", name_or_id, carrier_id)
     if row is None:
@@ -84,7 +84,7 @@ async def add_carrier(
     connection: DatabaseConnection | Database, name: str, kind: str, settings: str = "{}", vault: Vault | None = None
 ) -> int:
     """A carrier, enabled; gives its id. `settings` is the JSON object that its kind reads. The vault seals its secrets;
-    without it there may be none. Raises `OperatorError` when the name is taken, or the kind or a setting is unknown.
+    without it there may be none. Raises `InvalidInput` when the name is taken, or the kind or a setting is unknown.
     """
     if not CARRIER_NAME.fullmatch(name) or name.isdigit():
         raise errors.InvalidInput(
@@ -98,7 +98,7 @@ async def add_carrier(
 
 
 def _checked(kind: str, settings: str) -> bool:
-    """Whether such a carrier does flash. Raises `OperatorError` for settings that cannot be, or that hold a secret in a
+    """Whether such a carrier does flash. Raises `InvalidInput` for settings that cannot be, or that hold a secret in a
     place which everybody is shown.
     """
     read = read_settings(kind, settings)
@@ -122,7 +122,7 @@ def _sealed(vault: Vault | None, name: str, kind: str, settings: str) -> str:
 
 async def change_carrier(connection: DatabaseConnection, row: Record, changes: Mapping[str, Any], vault: Vault) -> None:
     """Lays `changes` over a carrier's settings; None takes a setting back to its kind's default. `row` is of
-    `find_carrier`. Raises `OperatorError` for settings that its kind cannot use.
+    `find_carrier`. Raises `InvalidInput` for settings that its kind cannot use.
     """
     name, kind = row["name"], row["kind"]
     settings = open_settings(vault, name, kind, msgspec.json.decode(row["settings"]))
@@ -169,7 +169,7 @@ async def set_costs(connection: DatabaseConnection, carrier_id: int, costs: Sequ
 
 
 async def remove_cost(connection: DatabaseConnection | Database, carrier_id: int, prefix: str) -> None:
-    """Raises `OperatorError` when the carrier has no such cost."""
+    """Raises `InvalidInput` when the carrier has no such cost."""
     if await connection.row("cost_remove", carrier_id, prefix) is None:
         raise errors.InvalidInput(f"the carrier has no cost for the prefix {prefix or '*'}")
 
@@ -234,7 +234,7 @@ async def _check_app(connection: DatabaseConnection | Database, match: RouteScop
 
 
 async def remove_route(connection: DatabaseConnection | Database, route_id: int) -> None:
-    """Messages that were accepted with it still go. Raises `OperatorError` when there is none."""
+    """Messages that were accepted with it still go. Raises `InvalidInput` when there is none."""
     if await connection.row("route_remove", route_id) is None:
         raise errors.InvalidInput("there is no route {route}; `homing route list` shows them", route=route_id)
 
@@ -254,6 +254,6 @@ async def add_word(connection: DatabaseConnection | Database, account_id: int, w
 
 
 async def remove_word(connection: DatabaseConnection | Database, account_id: int, word: str) -> None:
-    """Lets a word pass again. Raises `OperatorError` when it is not refused for this account, or (0) for all."""
+    """Lets a word pass again. Raises `InvalidInput` when it is not refused for this account, or (0) for all."""
     if await connection.row("word_remove", account_id, word) is None:
         raise errors.InvalidInput("{word} is not refused here", word=repr(word))

@@ -62,7 +62,7 @@ async def set_modes(
 
 def read_destination(destination: str) -> tuple[str, str]:
     """(kind, value) of what an operator wrote: a country's two letters, MCC-MNC, or a number's first digits. Raises
-    `OperatorError`.
+    `InvalidInput`.
     """
     network = _network(destination)
     if network is not None:
@@ -85,7 +85,7 @@ def _network(destination: str) -> str | None:
 
 
 def read_country(country: str) -> str:
-    """Raises `OperatorError`."""
+    """Raises `InvalidInput`."""
     code = country.upper()
     if len(code) != 2 or not code.isascii() or not code.isalpha():
         raise errors.InvalidInput("{country} is no country's two letters, such as CN", country=repr(country))
@@ -106,7 +106,7 @@ async def set_listed(
 async def remove_listed(
     connection: DatabaseConnection | Database, account_id: int, destination: tuple[str, str], is_allowed: bool
 ) -> None:
-    """Raises `OperatorError` when it is not there."""
+    """Raises `InvalidInput` when it is not there."""
     if await connection.row("guard_list_remove", account_id, *destination, is_allowed) is None:
         raise errors.InvalidInput("{value} is not on the list", value=destination[1])
 
@@ -120,7 +120,7 @@ async def set_budget(
     hour_micro: int | None,
     day_micro: int | None,
 ) -> None:
-    """Raises `OperatorError` when no bound is named."""
+    """Raises `InvalidInput` when no bound is named."""
     values = (hour_messages, day_messages, hour_micro, day_micro)
     if all(value is None for value in values):
         raise errors.InvalidInput("a budget names messages or money, of an hour or a day")
@@ -130,14 +130,14 @@ async def set_budget(
 
 
 async def remove_budget(connection: DatabaseConnection | Database, account_id: int, country: str) -> None:
-    """Raises `OperatorError` when there is none."""
+    """Raises `InvalidInput` when there is none."""
     if await connection.row("guard_budget_remove", account_id, country) is None:
         raise errors.InvalidInput("{country} has no budget", country=country)
 
 
 async def lift(connection: DatabaseConnection | Database, destination: str, account_id: int | None) -> int:
     """Releases a range, or a network that is judged as a whole (MCC-MNC): it was no theft. How many verdicts that were.
-    Raises `OperatorError` when there is none.
+    Raises `InvalidInput` when there is none.
     """
     network = _network(destination)
     digits = destination if network is None else WHOLE_NETWORK
@@ -148,13 +148,13 @@ async def lift(connection: DatabaseConnection | Database, destination: str, acco
 
 
 async def set_alert(connection: DatabaseConnection | Database, account_id: int, url: str) -> None:
-    """Where verdicts are pushed. Raises `OperatorError` for what is no address."""
+    """Where verdicts are pushed. Raises `InvalidInput` for what is no address."""
     check_url(url)
     await connection.execute("guard_alert_set", account_id, url)
 
 
 async def remove_alert(connection: DatabaseConnection | Database, account_id: int) -> None:
-    """Raises `OperatorError` when nobody is told."""
+    """Raises `InvalidInput` when nobody is told."""
     if await connection.row("guard_alert_remove", account_id) is None:
         raise errors.InvalidInput("no address is told of these verdicts")
 

@@ -19,7 +19,7 @@ DELIMITERS: Final = ",;\t"
 def read(lines: Iterable[str], name: str) -> list[tuple[str, int]]:
     """(prefix, micro-units a segment) of every row; the prefix `*` or nothing stands for every number.
 
-    `name` is the file's, for the messages. Raises `OperatorError` with a line for each row that cannot be used.
+    `name` is the file's, for the messages. Raises `InvalidInput` with a line for each row that cannot be used.
     """
     wrong: list[str] = []
     prices: dict[str, int] = {}

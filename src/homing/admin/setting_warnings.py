@@ -18,7 +18,7 @@ BRACES: Final = re.compile(r"\{[^{}]*\}")
 
 
 class SettingWarning(msgspec.Struct, frozen=True):
-    """A sentence with {names} for `values`, as `OperatorError` has it: the console says it in the viewer's language."""
+    """A sentence with {names} for `values`, as `InvalidInput` has it: the console says it in the viewer's language."""
 
     text: str
     values: Mapping[str, Any]

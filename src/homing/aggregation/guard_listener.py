@@ -32,8 +32,8 @@ log = structlog.get_logger()
 
 
 class GuardListener:
-    """A listener of the brain (aggregation/aggregator.py). It concludes nothing before it has restored the stored state. The
-    model is updated in a thread; no delta is observed meanwhile.
+    """A listener of the brain (aggregation/aggregator.py). It concludes nothing before it has restored the stored
+    state. The model is updated in a thread; no delta is observed meanwhile.
     """
 
     def __init__(self, learner: Callable[[], RoutingLearner]) -> None:

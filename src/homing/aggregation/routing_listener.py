@@ -30,15 +30,15 @@ log = structlog.get_logger()
 
 
 class RoutingListener:
-    """A listener of the brain (aggregation/aggregator.py). A thought runs in a thread, so that a link's sessions do not wait
-    for it; nothing is heard while one is under way.
+    """A listener of the brain (aggregation/aggregator.py). A thought runs in a thread, so that a link's sessions do not
+    wait for it; nothing is heard while one is under way.
     """
 
     def __init__(
         self, catalogue: Callable[[], Catalogue], chance: random.Random, guard: Callable[[], GuardSnapshot]
     ) -> None:
-        """`catalogue`: the one in force, which has the rules, costs and terms. `verdicts`: the guard's, of whose messages
-        nothing is learnt.
+        """`catalogue`: the one in force, which has the rules, costs and terms. `verdicts`: the guard's, of whose
+        messages nothing is learnt.
         """
         self._catalogue = catalogue
         self._guard = guard

@@ -36,7 +36,7 @@ KINDS: Final[Mapping[str, CarrierKind]] = {
 
 def make(kind: str, settings: str, chance: random.Random, clock: Clock) -> Carrier:
     """A carrier from its row; `chance` is for jitter. `clock`: by which submits have their times, which receipts
-    are held against. Raises `OperatorError` when the kind or a setting is unknown.
+    are held against. Raises `InvalidInput` when the kind or a setting is unknown.
     """
     return _kind(kind).build(read_settings(kind, settings), chance, clock)
 
@@ -48,7 +48,7 @@ def listener(kind: str, settings: str, clock: Clock) -> WebhookParser | None:
 
 
 def read_settings(kind: str, settings: str) -> Any:
-    """A row's settings as its kind's struct. Raises `OperatorError` that names what is wrong."""
+    """A row's settings as its kind's struct. Raises `InvalidInput` that names what is wrong."""
     try:
         return msgspec.json.decode(settings, type=_kind(kind).settings)
     except msgspec.MsgspecError as error:

@@ -28,7 +28,7 @@ def seal_settings(vault: Vault, name: str, kind: str, settings: Mapping[str, Any
 
 
 def open_settings(vault: Vault, name: str, kind: str, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings with their secrets in clear. Raises `OperatorError` for what another key sealed, or for another
+    """The settings with their secrets in clear. Raises `InvalidInput` for what another key sealed, or for another
     place.
     """
 

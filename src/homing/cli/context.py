@@ -68,7 +68,7 @@ class CommandContext(msgspec.Struct, frozen=True):
         return [str(warning) for url in urls for warning in push_address_warnings(url, allowed)]
 
     async def vault(self) -> Vault:
-        """What seals the customers' secrets. Raises `OperatorError` when its key cannot be used, or when there are
+        """What seals the customers' secrets. Raises `InvalidInput` when its key cannot be used, or when there are
         sealed secrets and no key: a new one could open none of them, and `homing serve` none of what it seals.
         """
         given, file = os.environ.get("HOMING_SECRET_KEY", ""), self.data / "secret.key"
@@ -87,8 +87,8 @@ class CommandContext(msgspec.Struct, frozen=True):
 
 
 def in_context(work: Callable[..., Coroutine[Any, Any, Reply]]) -> Callable[..., None]:
-    """Makes a command of a coroutine function that takes a `CommandContext` first: adds --data and --json, opens (and migrates)
-    the database, prints what comes back, and turns what Homing can word into one line on stderr and status 1.
+    """Makes a command of a coroutine function that takes a `CommandContext` first: adds --data and --json, opens (and
+    migrates) the database, prints what comes back, and turns what Homing can word into one line on stderr and status 1.
     """
 
     @data_option
@@ -109,7 +109,7 @@ def in_context(work: Callable[..., Coroutine[Any, Any, Reply]]) -> Callable[...,
 def database_url(data: Path, *, may_create: bool = False) -> Iterator[str]:
     """The DSN: HOMING_DATABASE_URL's, or that of the embedded PostgreSQL for as long as it is needed.
 
-    may_create: a new database is made where there is none. Else that raises `OperatorError`: a command that was meant
+    may_create: a new database is made where there is none. Else that raises `InvalidInput`: a command that was meant
     for another folder must not answer from an empty database of its own making.
     """
     with opened_database(data, may_create=may_create) as opened:

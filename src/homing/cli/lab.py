@@ -337,7 +337,7 @@ def _around(estimate: "Estimate") -> str:
 
 
 def _chosen(files: tuple[Path, ...], only: tuple[str, ...], drawn_from: int = 1) -> "tuple[Scenario, ...]":
-    """The scenarios that were named; nothing: none was. Raises `OperatorError`."""
+    """The scenarios that were named; nothing: none was. Raises `InvalidInput`."""
     from homing import errors
     from homing.lab.plan import drawn
     from homing.lab.scenario import load, shipped

@@ -153,7 +153,7 @@ async def _serve(data: Path, database: OpenedDatabase, settings: "Settings", dem
 
 async def _migrated(dsn: str, stop: asyncio.Event) -> bool:
     """Brings the schema up to date, once there is a database: one that is away is waited for, and that is said once.
-    False when told to stop meanwhile. Raises `OperatorError` for what waiting does not mend, such as a wrong password.
+    False when told to stop meanwhile. Raises `InvalidInput` for what waiting does not mend, such as a wrong password.
     """
     import asyncpg
 
@@ -285,7 +285,7 @@ async def _database_risks(dsn: str, is_embedded: bool) -> Sequence[str]:
 
 
 def _check_addresses(settings: "Settings") -> None:
-    """Before anything is set up for them. Raises `OperatorError` that says how to take another."""
+    """Before anything is set up for them. Raises `InvalidInput` that says how to take another."""
     from homing import config
 
     for place, option in (

@@ -11,9 +11,9 @@ from homing.clients.lia import AsyncLiaClient, LiaClient
 __all__ = [
     "AsyncLaafficClient",
     "AsyncLiaClient",
+    "CallTerms",
     "ClientError",
     "FateUnknown",
     "LaafficClient",
     "LiaClient",
-    "CallTerms",
 ]

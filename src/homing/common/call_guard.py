@@ -1,9 +1,9 @@
 """Wrong passwords of calls, which come in any number at once. Pure; the clock is passed in.
 
-As for binds and people (common/password_guard.py), with two differences. A right password from where one was right before
-always passes and is never slowed: a customer's one machine with an old secret must not stop his others. And nobody's
-wrong passwords stop the others behind the same address at once: a name is locked for the address after ten, the address
-for all strangers after many more.
+As for binds and people (common/password_guard.py), with two differences. A right password from where one was right
+before always passes and is never slowed: a customer's one machine with an old secret must not stop his others. And
+nobody's wrong passwords stop the others behind the same address at once: a name is locked for the address after ten,
+the address for all strangers after many more.
 """
 
 from collections import OrderedDict

@@ -55,7 +55,7 @@ class AccountScope(msgspec.Struct, frozen=True):
 
 
 async def account_scope_of(context: RequestContext) -> AccountScope:
-    """Raises `NotFoundHere` for an account that is none, or not the viewer's."""
+    """Raises `PageNotFound` for an account that is none, or not the viewer's."""
     is_own = context.scope is not None
     account = await context.account(str(context.scope) if is_own else context.part("account"))
     return AccountScope(account, is_own, context.user.role in (UserRole.OPERATOR, UserRole.CUSTOMER))

@@ -1,4 +1,4 @@
-"""What was entered in a form, as values. Each raises `OperatorError` in the viewer's words."""
+"""What was entered in a form, as values. Each raises `InvalidInput` in the viewer's words."""
 
 from homing import errors
 from homing.admin.account_settings import as_id

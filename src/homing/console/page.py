@@ -26,7 +26,7 @@ STRANGERS: Final[frozenset[UserRole]] = frozenset()
 
 
 class Page(msgspec.Struct, frozen=True):
-    """`show` answers GET. `change` answers POST: it raises `OperatorError` when it cannot be done, and then `show` is
+    """`show` answers GET. `change` answers POST: it raises `InvalidInput` when it cannot be done, and then `show` is
     asked again, with what was entered; otherwise it redirects. A role that is not in `seen_by` learns nothing, not even
     that the page is there (404); one that sees and may not change it is told so (403).
     """

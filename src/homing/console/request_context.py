@@ -165,7 +165,7 @@ class RequestContext:
         return [storable_text(value) for value in (self._form or {}).get(name, ())]
 
     async def read_form(self) -> None:
-        """Reads a URL-encoded body of bounded size. Raises `OperatorError` when it is too large or no form."""
+        """Reads a URL-encoded body of bounded size. Raises `InvalidInput` when it is too large or no form."""
         body = bytearray()
         bytes_max = limits.CONSOLE_BODY_BYTES_MAX if self.is_signed_in else limits.CONSOLE_STRANGER_BODY_BYTES_MAX
         try:

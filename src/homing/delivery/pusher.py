@@ -121,8 +121,8 @@ class Pusher:
             self._is_running = False
 
     def has_room(self, account_id: int, taken: Counter[int]) -> bool:
-        """Whether a fresh push of an account may be handed over (messages/outbox.py's `Handover`); no while it does not
-        run.
+        """Whether a fresh push of an account may be handed over (messages/outbox.py's `LocalDelivery`); no while it
+        does not run.
         """
         if not self._is_running:
             return False

@@ -38,7 +38,7 @@ async def read_pushes(
 
 async def replay_push(transaction: DatabaseConnection, push_id: int, message_id: int | None = None) -> Record:
     """Sends a push again that has ended, whether it was acknowledged or given up: it gets all its tries once more.
-    Raises `OperatorError` when there is no such push (of this message), or it has not ended.
+    Raises `InvalidInput` when there is no such push (of this message), or it has not ended.
     """
     row = await transaction.row("push_find", push_id)
     if row is None or message_id not in (None, row["message_id"]):

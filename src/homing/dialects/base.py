@@ -202,7 +202,7 @@ class Dialects:
         return self._by_number[number]
 
     def named(self, name: str) -> Dialect:
-        """Raises `OperatorError` that lists those there are."""
+        """Raises `InvalidInput` that lists those there are."""
         if name not in self._by_name:
             raise errors.InvalidInput(
                 "there is no dialect {name}; there is: {names}", name=repr(name), names=", ".join(self._by_name)

@@ -42,7 +42,7 @@ class GuardService:
         self._made_at: datetime | None = None  # of the snapshot in use
 
     async def open(self) -> None:
-        """Reads rules and snapshot. Raises `StoreAway` when it cannot."""
+        """Reads rules and snapshot. Raises `DatabaseUnavailable` when it cannot."""
         await self._read_rules()
         await self._read_snapshot()
         rules_changed, snapshot_changed = self._rules_stale.set, self._snapshot_stale.set

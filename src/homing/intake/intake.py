@@ -70,7 +70,7 @@ class Intake:
         `PlatformFailure`; this raises what can be told at once.
 
         `message_id`: the id that the submission's one message is to have. To submit it again is safe: a second message
-        with the id is refused by the database, which raises `StoreFailed` with `poison`.
+        with the id is refused by the database, which raises `DatabaseFailed` with `poison`.
         """
         next_id = self._next_id if message_id is None else lambda: message_id
         prepared = prepare(submission, self._board.catalogue, self._numbering, next_id, self._check)

@@ -79,7 +79,7 @@ def paced(scenario: Scenario, name: str) -> Scenario:
 
 
 def make(name: str, world: World) -> LabPolicy:
-    """Raises `OperatorError` for an unknown name."""
+    """Raises `InvalidInput` for an unknown name."""
     if name not in POLICIES:
         raise errors.InvalidInput(f"there is no policy {name!r}: {', '.join(POLICIES)}")
     return POLICIES[name](world)

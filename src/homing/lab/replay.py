@@ -72,12 +72,12 @@ class Replay(msgspec.Struct, frozen=True):
 
 
 def read_costs(path: Path) -> dict[tuple[str, str], int]:
-    """A CSV with the columns carrier, prefix and price. Raises `OperatorError` naming file and line."""
+    """A CSV with the columns carrier, prefix and price. Raises `InvalidInput` naming file and line."""
     return {(row[0], row[1]): row[2] for row in _read(path, COST_COLUMNS)}
 
 
 def read_prices(path: Path) -> dict[str, int]:
-    """A CSV with the columns prefix and price. Raises `OperatorError` naming file and line."""
+    """A CSV with the columns prefix and price. Raises `InvalidInput` naming file and line."""
     return {row[1]: row[2] for row in _read(path, PRICE_COLUMNS)}
 
 
@@ -109,7 +109,7 @@ async def replay(
     connection: DatabaseConnection, changes: ReplayChanges, since: datetime, until: datetime, account_id: int | None
 ) -> Replay:
     """Reads the messages of a time one by one and tells what the changed settings would have made of them. `connection`
-    is in a transaction. Raises `OperatorError` for a carrier that there is not.
+    is in a transaction. Raises `InvalidInput` for a carrier that there is not.
     """
     names = {row["carrier_id"]: row["name"] for row in await connection.fetch("carrier_list")}
     unknown = sorted({carrier for carrier, _prefix in changes.costs} - set(names.values()))

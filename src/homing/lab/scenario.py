@@ -185,7 +185,7 @@ class Scenario(_Part, frozen=True, kw_only=True):
 
 
 def read(text: str, where: str) -> Scenario:
-    """A scenario from TOML. Raises `OperatorError` that names the field, or what does not fit together."""
+    """A scenario from TOML. Raises `InvalidInput` that names the field, or what does not fit together."""
     try:
         scenario = msgspec.toml.decode(text, type=Scenario)
     except msgspec.ValidationError as error:

@@ -25,7 +25,7 @@ class _Line(msgspec.Struct, frozen=True):
 class StoredRuns:
     """The file of runs in a folder, one a line. A run counts only for the same scenario, seed, policy and code.
 
-    Raises `OperatorError` where the folder cannot be written.
+    Raises `InvalidInput` where the folder cannot be written.
     """
 
     def __init__(self, folder: Path) -> None:

@@ -32,7 +32,7 @@ class RunTask(msgspec.Struct, frozen=True):
 
 
 def work(task: RunTask) -> list[RunResult]:
-    """The runs of a task, in this process. Raises `OperatorError` for a policy or a prefix that does not fit."""
+    """The runs of a task, in this process. Raises `InvalidInput` for a policy or a prefix that does not fit."""
     numbering = Numbering.load()
     found = []
     for name in task.policies:
@@ -63,7 +63,7 @@ def gather(
     tasks: Sequence[RunTask], workers: int, watch: Callable[[int], None], may_begin: Callable[[RunTask], bool]
 ) -> Iterator[list[RunResult]]:
     """Results of tasks as they come. A task that `may_begin` does not allow when its turn comes is left out; one whose
-    process died is run again. Raises `OperatorError` when processes keep dying.
+    process died is run again. Raises `InvalidInput` when processes keep dying.
     """
     todo = deque(tasks)
     running: dict[Future[list[RunResult]], RunTask] = {}

@@ -81,7 +81,7 @@ class _Network(msgspec.Struct, frozen=True):
 
 class World:
     def __init__(self, scenario: Scenario, seed: int, numbering: Numbering) -> None:
-        """Raises `OperatorError` where a prefix is not in the country that lists it."""
+        """Raises `InvalidInput` where a prefix is not in the country that lists it."""
         self.scenario = scenario
         self.seed = seed
         self.numbering = numbering

@@ -91,8 +91,8 @@ def unknown(window_s: float, ripe_share: float = 1.0) -> DelayBounds:
 
 
 def curves_of(own: Sequence[float], lent: Sequence[float], ripe_share: float = 1.0) -> DelayBounds:
-    """The curves of counts by bucket (common/histogram.py): its own, and those that it is lent while it has few. What is
-    lent may as well come first or last.
+    """The curves of counts by bucket (common/histogram.py): its own, and those that it is lent while it has few. What
+    is lent may as well come first or last.
     """
     lent_total = sum(lent[:FINITE])
     total = sum(own[:FINITE]) + lent_total

@@ -1,7 +1,7 @@
 """What is remembered of one carrier in one cell: cohorts by minute of submit, and behind them one decayed sum. Pure.
 
 There are two channels, conversions and receipts. In each a cohort has successes and an exposure: its messages, each
-counted by how much its silence says at its age (`Curve`).
+counted by how much its silence says at its age (`DelayCurve`).
 """
 
 from collections.abc import Sequence

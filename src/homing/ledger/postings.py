@@ -49,8 +49,8 @@ async def post(
 ) -> None:
     """Books a movement. The purse's row is locked first, so it takes its turn among the sends.
 
-    Raises `OperatorError` when the amount is nothing or absurd, or a gift would fall below zero; `CreditLimitReached` when
-    `within_credit` is asked for and the balance would not be.
+    Raises `InvalidInput` when the amount is nothing or absurd, or a gift would fall below zero; `CreditLimitReached`
+    when `within_credit` is asked for and the balance would not be.
     """
     if not 0 < movement.amount_micro <= AMOUNT_MICRO_MAX:
         raise errors.InvalidInput("the amount must be above zero and below a billion")

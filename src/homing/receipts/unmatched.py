@@ -39,7 +39,7 @@ async def read_unmatched(
 
 
 async def find_unmatched(connection: DatabaseConnection | Database, parked_id: int) -> Record:
-    """Raises `OperatorError` when there is none of this id."""
+    """Raises `InvalidInput` when there is none of this id."""
     row = await connection.row("unmatched_show", parked_id)
     if row is None:
         raise errors.InvalidInput("there is no receipt {receipt} without a message", receipt=parked_id)
@@ -53,7 +53,7 @@ async def replay_unmatched(
     since: datetime | None = None,
     most: int | None = None,
 ) -> Sequence[int]:
-    """Looks for the messages of these again, or of all that the filter chooses; gives their ids. Raises `OperatorError`
+    """Looks for the messages of these again, or of all that the filter chooses; gives their ids. Raises `InvalidInput`
     when receipts are named and there is none of them.
     """
     return await _moved(transaction, "unmatched_replay", "replay", parked_ids, carrier_id, since, most)

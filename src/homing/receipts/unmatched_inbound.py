@@ -1,5 +1,5 @@
 """What people sent and no account was found for: lists, trying again, forgetting. The command line and the console call
-it; `InboundMail` does what is asked for here.
+it; `InboundMessages` does what is asked for here.
 """
 
 from collections.abc import Sequence
@@ -31,7 +31,7 @@ async def replay_unmatched_inbound(
     transaction: DatabaseConnection, unmatched_ids: Sequence[int] | None, carrier_id: int | None = None
 ) -> int:
     """Asks that the accounts of these are looked for again, or of all (of a carrier); how many they are. Raises
-    `OperatorError` when some are named and there is none of them.
+    `InvalidInput` when some are named and there is none of them.
     """
     return await _change(transaction, "unmatched_inbound_replay", "replay", unmatched_ids, carrier_id)
 

@@ -38,7 +38,7 @@ class CatalogueCache:
         self.catalogue = Catalogue((), (), (), ())
 
     async def open(self) -> None:
-        """Reads the tariff. Raises `StoreAway` when it cannot."""
+        """Reads the tariff. Raises `DatabaseUnavailable` when it cannot."""
         self.catalogue = await read_catalogue(self._database)
         await self._read_shares()
         stale = self._shares_stale.set

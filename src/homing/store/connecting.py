@@ -53,8 +53,9 @@ class Connector:
         self.switches = 0
 
     async def connect(self, *, timeout_s: float = limits.DATABASE_HOST_TIMEOUT_S, **settings: Any) -> Any:
-        """A connection of asyncpg; `settings` are its own. Raises what the last host failed with, of `UNAVAILABLE_ERRORS`,
-        TimeoutError and asyncpg's errors; one that refuses what it is asked (a password) is not asked for twice.
+        """A connection of asyncpg; `settings` are its own. Raises what the last host failed with, of
+        `UNAVAILABLE_ERRORS`, TimeoutError and asyncpg's errors; one that refuses what it is asked (a password) is not
+        asked for twice.
         """
         failure: BaseException = TimeoutError()
         for host in tuple(self._hosts):

@@ -56,7 +56,7 @@ def _slim(value: Any) -> Any:
 
 
 class DatabaseConnection:
-    """One connection; statements are called by name. Raises `StoreAway` or `StoreFailed`."""
+    """One connection; statements are called by name. Raises `DatabaseUnavailable` or `DatabaseFailed`."""
 
     def __init__(self, raw: Any, sql: Mapping[str, str]) -> None:
         self.raw = raw
@@ -81,8 +81,8 @@ class DatabaseConnection:
 class Database:
     """A pool over one PostgreSQL.
 
-    While the server cannot be reached every call fails at once with `StoreAway`; a probe in the background notices
-    when it is back, so that nobody waits for a dead database and nobody has to restart Homing.
+    While the server cannot be reached every call fails at once with `DatabaseUnavailable`; a probe in the background
+    notices when it is back, so that nobody waits for a dead database and nobody has to restart Homing.
     """
 
     def __init__(
@@ -109,7 +109,7 @@ class Database:
         self.full_at_s = float("-inf")  # when a write last found the disk full, by the monotonic clock
 
     async def open(self) -> None:
-        """Connects. Raises `StoreAway` when there is no database."""
+        """Connects. Raises `DatabaseUnavailable` when there is no database."""
         self._pool = asyncpg.create_pool(
             self._dsn,
             min_size=1,

@@ -45,7 +45,7 @@ class IdNodeLease:
             await statements.nodes.node_release(self._database, owner=self._owner)
 
     def next_id(self) -> int:
-        """Raises `StoreAway` when the lease has run out and could not be renewed."""
+        """Raises `DatabaseUnavailable` when the lease has run out and could not be renewed."""
         if self._source is None or time.monotonic() > self._certain_until_s:
             raise errors.DatabaseUnavailable("the node lease has run out")
         return self._source.next()

@@ -31,7 +31,7 @@ def available() -> list[tuple[int, str, str]]:
 async def migrate(dsn: str) -> list[str]:
     """Brings a database to this release's schema; gives the names of what was applied.
 
-    Raises `OperatorError` when the database is of a newer release than this code.
+    Raises `InvalidInput` when the database is of a newer release than this code.
     """
     connection = await Connector(dsn).connect()
     try:

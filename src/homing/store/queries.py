@@ -14,9 +14,9 @@ is read. The comment above is the function's docstring. Below the name may stand
     -- takes: posts Post   the struct of a batch
     -- slow                its time limit is `limits.DATABASE_SLOW_TIMEOUT_S`
 
-In the statement `:name` is a parameter; one that can be null is written `:name?` at least once. `:MessageState.SENT` is that
-member's number, and `:PUSH_LANES` that constant (constants.py), written into the statement so that the planner knows
-them. A batch is a sequence of structs:
+In the statement `:name` is a parameter; one that can be null is written `:name?` at least once. `:MessageState.SENT` is
+that member's number, and `:PUSH_LANES` that constant (constants.py), written into the statement so that the planner
+knows them. A batch is a sequence of structs:
 
     FROM unnest(:posts) AS p (post_id bigint, title text?)
 

@@ -19,7 +19,7 @@ VERIFIES: Final = bool(os.environ.get("HOMING_VERIFY_ROWS"))
 class Executor(Protocol):
     """What runs statements: a connection, or a database, which takes one of its connections for each.
 
-    Raises `StoreAway` or `StoreFailed`.
+    Raises `DatabaseUnavailable` or `DatabaseFailed`.
     """
 
     async def fetch(self, statement: Statement, *values: Any, timeout_s: float | None = None) -> Sequence[Record]: ...

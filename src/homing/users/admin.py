@@ -48,7 +48,7 @@ def as_name(text: str) -> str:
 
 
 async def find_user(connection: DatabaseConnection | Database, name: str) -> ConsoleUser:
-    """Raises `OperatorError` when there is none."""
+    """Raises `InvalidInput` when there is none."""
     row = await connection.row("user_find", as_name(name))
     if row is None:
         raise errors.InvalidInput("there is no user {name}; `homing user list` shows them", name=repr(name))
@@ -58,7 +58,7 @@ async def find_user(connection: DatabaseConnection | Database, name: str) -> Con
 async def create_user(connection: DatabaseConnection, name: str, role: UserRole, account_id: int | None = None) -> int:
     """Makes a user who has no password yet; gives the id. A customer needs an account, the others have none.
 
-    Raises `OperatorError` when the name is taken or cannot be one.
+    Raises `InvalidInput` when the name is taken or cannot be one.
     """
     if not NAME.fullmatch(name.strip()):
         raise errors.InvalidInput("{name} cannot be a user's name: letters, digits and _ . @ + -", name=repr(name[:80]))
@@ -70,7 +70,7 @@ async def create_user(connection: DatabaseConnection, name: str, role: UserRole,
 
 
 async def set_role(connection: DatabaseConnection, user_id: int, role: UserRole, account_id: int | None = None) -> None:
-    """From the next page on; a customer needs an account, the others have none. Raises `OperatorError`."""
+    """From the next page on; a customer needs an account, the others have none. Raises `InvalidInput`."""
     _check_role(role, account_id)
     await connection.execute("user_role", user_id, role, account_id)
 

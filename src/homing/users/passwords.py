@@ -10,7 +10,7 @@ from homing.users.tokens import make_token
 
 
 def check_password(password: str, name: str) -> None:
-    """Raises `OperatorError` for one that is too short, too long or the name itself (NIST SP 800-63B, section 5.1.1:
+    """Raises `InvalidInput` for one that is too short, too long or the name itself (NIST SP 800-63B, section 5.1.1:
     length, not kinds of characters).
     """
     if not limits.CONSOLE_PASSWORD_CHARS_MIN <= len(password) <= limits.CONSOLE_PASSWORD_CHARS_MAX:

@@ -126,7 +126,7 @@ class CarrierWebhooks:
 
 
 def _check(reports: Sequence[CarrierReport]) -> None:
-    """What people send is stored as it comes: raises `MalformedReport` for what cannot be. Receipts are taken care of."""
+    """Raises `MalformedReport` for an inbound message that cannot be stored as it is. Receipts have own bounds."""
     for one in reports:
         if isinstance(one, CarrierInbound) and (
             max(len(one.number), len(one.recipient)) > limits.INBOUND_NAME_CHARS_MAX

@@ -302,7 +302,7 @@ def raise_open_files() -> int:
 
 
 def listen_addresses(settings: SmppServerSettings) -> list[ListenAddress]:
-    """The addresses to listen on, each with its TLS context. Raises `OperatorError`."""
+    """The addresses to listen on, each with its TLS context. Raises `InvalidInput`."""
     plain, tls = config.host_port(settings.address), tls_context(settings.tls_certificate, settings.tls_key)
     if not settings.tls_address:
         return [(plain, tls)]
@@ -312,7 +312,7 @@ def listen_addresses(settings: SmppServerSettings) -> list[ListenAddress]:
 
 
 def tls_context(certificate: str, key: str) -> ssl.SSLContext | None:
-    """None without both. Raises `OperatorError`."""
+    """None without both. Raises `InvalidInput`."""
     if not certificate and not key:
         return None
     if not certificate or not key:

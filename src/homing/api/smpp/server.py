@@ -49,7 +49,7 @@ class SmppServer:
         registry: CollectorRegistry,
         dialects: Dialects,
     ) -> None:
-        """Raises `OperatorError` for settings that cannot be."""
+        """Raises `InvalidInput` for settings that cannot be."""
         smpp_metrics = SmppMetrics()
         registry.register(smpp_metrics)
         lookup = MessageLookup(database)

@@ -153,7 +153,7 @@ async def back(context: RequestContext) -> Response:
 
 @contextlib.asynccontextmanager
 async def one_try(context: RequestContext, name: str) -> AsyncIterator[Callable[[bool], None]]:
-    """Waits as long as wrong passwords of before demand, and counts this one. Raises `OperatorError` when too many were
+    """Waits as long as wrong passwords of before demand, and counts this one. Raises `InvalidInput` when too many were
     wrong.
     """
     guard, clock = context.shared.guard, asyncio.get_running_loop().time

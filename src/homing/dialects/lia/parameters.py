@@ -35,8 +35,8 @@ def read(request: HttpRequest) -> Parameters:
     """The call's parameters as text; absent, null, empty and blank ones are left out; of repeated ones the first.
 
     GET: the query only. POST: the body only, JSON where it is JSON or says so, else a form, url-encoded or multipart. A
-    byte order mark in front is passed over. Raises `BadShape` for malformed JSON or multipart, `TooManyParameters` above
-    `HTTP_PARAMETERS_MAX`.
+    byte order mark in front is passed over. Raises `BadShape` for malformed JSON or multipart, `TooManyParameters`
+    above `HTTP_PARAMETERS_MAX`.
     """
     if request.method != "POST":
         return from_form(request.query)
