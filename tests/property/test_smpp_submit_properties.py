@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 
 from homing.accounts.profile import Profile
 from homing.api.smpp import message_text, multipart
+from homing.api.smpp.dialect import NUMBER as SMPP
 from homing.api.smpp.statuses import RequestRejected
 from homing.api.smpp.submit import Submit, read_submit
-from homing.doors.smpp_dialect import NUMBER as SMPP
 from homing.model import App
 from homing.smpp.pdus import DataSm, SmeAddress, SubmitMulti, SubmitSm
 from homing.text.segments import has_lone_surrogate

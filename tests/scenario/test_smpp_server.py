@@ -11,6 +11,7 @@ import pytest
 
 from homing import limits
 from homing.admin import account_settings
+from homing.api.smpp.dialect import NUMBER as SMPP
 from homing.api.smpp.statuses import VendorStatus
 from homing.carriers.base import CarrierReport
 from homing.carriers.kinds import make
@@ -18,7 +19,6 @@ from homing.common import money
 from homing.dialects.laaffic.number import NUMBER as LAAFFIC
 from homing.dialects.lia.number import NUMBER as LIA
 from homing.dialects.registry import DIALECTS
-from homing.doors.smpp_dialect import NUMBER as SMPP
 from homing.intake.intake import utc_now
 from homing.ledger.proof import prove
 from homing.messages import timeline

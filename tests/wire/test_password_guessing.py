@@ -12,10 +12,10 @@ from prometheus_client import CollectorRegistry
 
 from homing import limits
 from homing.api.http.auth_guard import AuthGuard
+from homing.api.smpp.dialect import NUMBER as SMPP
 from homing.console.alerts import read_attention
 from homing.dialects.lia.number import NUMBER as LIA
 from homing.dialects.registry import DIALECTS
-from homing.doors.smpp_dialect import NUMBER as SMPP
 from homing.intake.intake import utc_now
 from homing.smpp.statuses import CommandStatus
 from tests.support.client import Client, signed

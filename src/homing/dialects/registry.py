@@ -2,10 +2,10 @@
 
 from typing import Final
 
+from homing.api.smpp.dialect import SmppDialect
 from homing.dialects.base import Dialects
 from homing.dialects.laaffic.dialect import LaafficDialect
 from homing.dialects.lia.dialect import LiaDialect
-from homing.doors.smpp_dialect import SmppDialect
 
 DIALECTS: Final = Dialects(
     (

@@ -13,10 +13,10 @@ from homing.accounts.binds import BindRegister, RegisteredBind
 from homing.accounts.directory import Directory
 from homing.accounts.profile import Credential, Profile
 from homing.api.http.auth_guard import AuthGuard
+from homing.api.smpp.dialect import NUMBER
 from homing.common.crypto import same
 from homing.common.failure_counts import network_of
 from homing.common.password_guard import PasswordGuard, PasswordTry
-from homing.doors.smpp_dialect import NUMBER
 from homing.model import BindKind
 from homing.smpp import pdus
 from homing.smpp.statuses import CommandStatus

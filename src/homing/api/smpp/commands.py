@@ -14,10 +14,10 @@ from homing.api.http.failure_log import FailureLog
 from homing.api.smpp import message_text, multipart
 from homing.api.smpp.part_store import MultipartStore, StoredPart
 from homing.api.smpp.queries import Query, QueryHandler
+from homing.api.smpp.session import EsmeSession
 from homing.api.smpp.statuses import RequestRejected, status_of
 from homing.api.smpp.submit import Submit, SubmitRequest, invalid_destinations, read_submit
 from homing.common.token_bucket import TokenBuckets
-from homing.doors.smpp_session import EsmeSession
 from homing.intake.intake import Intake, Verdict
 from homing.intake.submission import AcceptedMessage, RefusedRecipient, SubmitResult
 from homing.observe.smpp import SmppMetrics

@@ -20,12 +20,12 @@ from homing.accounts.profile import Profile
 from homing.api.http.failure_log import FailureLog
 from homing.api.smpp.bind import BindAuthenticator, BindRefused, check_account
 from homing.api.smpp.commands import CommandHandler
+from homing.api.smpp.session import EsmeSession
 from homing.api.smpp.statuses import VendorStatus
 from homing.api.smpp.tls import TlsHandshake, TlsListener
 from homing.api.smpp.unbound import UnboundConnections
 from homing.config import SmppServerSettings
 from homing.delivery.bind_delivery import BindDelivery
-from homing.doors.smpp_session import EsmeSession
 from homing.observe.smpp import SmppMetrics
 from homing.smpp import pdus
 from homing.smpp.connection import SmppConnection

@@ -12,9 +12,9 @@ import msgspec
 from homing import limits
 from homing.accounts.profile import Profile
 from homing.api.smpp import message_text
+from homing.api.smpp.dialect import NUMBER
 from homing.api.smpp.statuses import RequestRejected
 from homing.api.smpp.submit import SubmitRequest
-from homing.doors.smpp_dialect import NUMBER
 from homing.intake.submission import MessageGroup, Submission
 from homing.messages.smpp_form import ReceiptBody
 from homing.model import NO_OPTIONS, Options, Recipient, Traffic

@@ -13,10 +13,10 @@ import structlog
 from homing import errors, limits
 from homing.accounts.directory import Directory
 from homing.api.smpp import multipart
+from homing.api.smpp.dialect import is_registered, receipt_push
 from homing.api.smpp.multipart import MessagePart, MultipartKey
 from homing.common.batching import Batcher
 from homing.common.ids import first_id_at, id_time_ms
-from homing.doors.smpp_dialect import is_registered, receipt_push
 from homing.intake.intake import Intake, Verdict
 from homing.messages.lookup import MessageLookup
 from homing.messages.outbox import add_pushes

@@ -11,8 +11,8 @@ from homing import limits
 from homing.accounts.profile import Profile
 from homing.api.http.abnormal_numbers import why_abnormal
 from homing.api.smpp import message_text
+from homing.api.smpp.dialect import NUMBER
 from homing.api.smpp.statuses import RequestRejected, VendorStatus
-from homing.doors.smpp_dialect import NUMBER
 from homing.intake.submission import MessageGroup, Submission
 from homing.messages import smpp_form
 from homing.model import NO_OPTIONS, Options, Recipient, Traffic
