@@ -62,7 +62,7 @@ class CommandHandler:
         self,
         *,
         intake: Intake,
-        multipart: MultipartStore,
+        part_store: MultipartStore,
         queries: QueryHandler,
         metrics: SmppMetrics,
         next_id: Callable[[], int],
@@ -70,7 +70,7 @@ class CommandHandler:
         clock_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self._intake = intake
-        self._multipart = multipart
+        self._part_store = part_store
         self._queries = queries
         self._metrics = metrics
         self._next_id = next_id
@@ -172,7 +172,7 @@ class CommandHandler:
         part = multipart.part_of(
             submit, account, self._next_id(), credential.dialect, credential.key, session.app_id, request_id
         )
-        self._multipart.put(part).add_done_callback(partial(self._part_stored, session, sequence, pdu, began_s))
+        self._part_store.put(part).add_done_callback(partial(self._part_stored, session, sequence, pdu, began_s))
 
     def _part_stored(
         self, session: EsmeSession, sequence: int, pdu: Submit, began_s: float, stored: "asyncio.Future[StoredPart]"

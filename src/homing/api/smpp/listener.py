@@ -1,5 +1,5 @@
-"""The SMPP server for customers: listens, admits binds, and ends them. Their requests are served by `smpp_commands`;
-deliveries to them by `events/bind_delivery`.
+"""The SMPP server for customers: listens, admits binds, and ends them. Their requests are served by `commands`;
+deliveries to them by `delivery/bind_delivery`.
 """
 
 import asyncio

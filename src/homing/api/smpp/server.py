@@ -58,8 +58,8 @@ class SmppServer:
         self._intake = intake
         self._auth = AuthGuard(database, registry, dialects)
         self._delivery = BindDelivery(database, clock, tally, smpp_metrics, chance)
-        self._multipart = MultipartStore(database, intake, directory, lookup, clock)
-        queries = QueryHandler(database, lookup, self._multipart, QueryBudget(), clock, dialects)
+        self._part_store = MultipartStore(database, intake, directory, lookup, clock)
+        queries = QueryHandler(database, lookup, self._part_store, QueryBudget(), clock, dialects)
         self._listener = SmppListener(
             addresses=listen_addresses(settings),
             directory=directory,
@@ -73,7 +73,7 @@ class SmppServer:
             ),
             commands=CommandHandler(
                 intake=intake,
-                multipart=self._multipart,
+                part_store=self._part_store,
                 queries=queries,
                 metrics=smpp_metrics,
                 next_id=next_id,
@@ -91,7 +91,7 @@ class SmppServer:
             await self._auth.share()
         await self._listener.open()
         self._delivering = background("bind_deliveries", self._delivery.run)
-        background("long_messages", self._multipart.run)
+        background("long_messages", self._part_store.run)
         background("binds", self._listener.watch)
         background("password_locks", self._auth.share_for_ever)
 
@@ -108,6 +108,6 @@ class SmppServer:
         if self._delivering:
             self._delivering.cancel()
         await self._listener.close()
-        await self._multipart.drained()
+        await self._part_store.drained()
         await self._intake.drained()
         await self._delivery.drained()

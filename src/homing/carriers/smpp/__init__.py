@@ -1,0 +1,1 @@
+"""A carrier that is reached by SMPP 3.4; Homing is the ESME."""

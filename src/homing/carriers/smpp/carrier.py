@@ -1,8 +1,8 @@
 """A carrier that is reached by SMPP 3.4: Homing binds to its message centre as an ESME, over any number of links.
 
-The modules: smpp_settings.py (settings), smpp_binds.py (a link and its reconnecting), smpp_ramp.py (throttling),
-smpp_encoding.py (a message as submit_sm), smpp_sending.py (windows, rate, responses), smpp_answers.py (the meaning of
-responses), smpp_inbound.py and smpp_reports.py (receipts and inbound messages), smpp_queries.py (query_sm).
+The modules: `settings`; `link` (a link and its reconnecting); `throttle` (slowing down); `encoding` (a message as
+submit_sm); `submitting` (windows, rate, responses); `answers` (the meaning of responses); `inbound` and `reports`
+(receipts and inbound messages); `queries` (query_sm).
 """
 
 import asyncio
