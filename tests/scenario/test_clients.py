@@ -320,7 +320,7 @@ def test_the_clients_can_be_used_without_the_rest_of_homing() -> None:
     )
     own_modules = {name for name in loaded if name.startswith("homing.")}
     assert own_modules, "nothing was imported"
-    allowed = ("homing.clients", "homing.kit", "homing.limits")
+    allowed = ("homing.clients", "homing.common", "homing.limits")
     assert [name for name in own_modules if not name.startswith(allowed)] == []
     assert "aiohttp" not in loaded, "slow, and synchronous callers do without it"
     assert not loaded & {

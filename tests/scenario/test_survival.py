@@ -78,7 +78,7 @@ async def test_the_processes_of_a_killed_serve_keep_their_database_while_they_dr
         await eventually(lambda: all(map(is_gone, children)), 2 * limits.DRAIN_TIMEOUT_S, "the orphans end")
     said = installation.log.read_text()[before:]
     assert "draining" in said
-    assert "database_away" not in said
+    assert "database_unavailable" not in said
     await eventually(lambda: not installation.servers(), 30, "PostgreSQL ends after the last of them")
     await installation.start()
     await accepted_again(installation, "after-orphans")

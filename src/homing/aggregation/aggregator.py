@@ -95,7 +95,7 @@ class Aggregator:
             try:
                 is_more = await self.turn()
             except errors.PlatformFailure as failure:
-                log.warning("statistics_wait", failure=str(failure))
+                log.warning("database_unavailable", component="statistics", failure=str(failure))
             await asyncio.sleep(0 if is_more else limits.ROLLUP_S)
 
     async def turn(self) -> bool:
@@ -113,7 +113,7 @@ class Aggregator:
             self._heard = None
             return False
         if done.number != self._heard + 1:  # a round whose end we did not see was done after all: nobody heard it
-            log.warning("statistics_unheard", rounds=done.number - self._heard - 1)
+            log.warning("statistics_rounds_missed", rounds=done.number - self._heard - 1)
             self._heard = done.number
             self._forget()
             return done.is_more
@@ -192,7 +192,7 @@ class Aggregator:
                 for account_id in seat.skipped:
                     await raise_alarm(transaction, seat.name, ACCOUNT_SKIPPED, str(account_id))
         except errors.PlatformFailure as failure:
-            log.warning("alarms_wait", failure=str(failure))
+            log.warning("database_unavailable", component="alarms", failure=str(failure))
             return
         seat.alarmed = now
 
@@ -204,7 +204,7 @@ class Aggregator:
         try:
             yield
         except errors.PlatformFailure as failure:
-            log.warning("conclusions_wait", failure=str(failure))
+            log.warning("database_unavailable", component="aggregation_results", failure=str(failure))
         except Exception as error:
             log.error("listener_failed", listener=seat.name, **describe(error), text=repr(error)[:500])
             seat.listener = None

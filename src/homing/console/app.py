@@ -52,7 +52,13 @@ class Console:
                 context = await self._visit(request)
                 return await self._answer(page, context)
             except errors.PlatformFailure as failure:
-                log.warning("console_waits", path=page.path, failure=str(failure), **describe(failure))
+                log.warning(
+                    "database_unavailable",
+                    component="console",
+                    path=page.path,
+                    failure=str(failure),
+                    **describe(failure),
+                )
                 return _plainly("The database cannot be reached. Try again in a moment.", 503)
             except Exception as error:
                 log.error("console_failed", path=page.path, **describe(error))

@@ -115,7 +115,7 @@ class BindDelivery:
                 while await self._claim():
                     pass
             except errors.PlatformFailure as failure:
-                log.warning("deliveries_wait", failure=str(failure))
+                log.warning("database_unavailable", component="bind_delivery", failure=str(failure))
                 await asyncio.sleep(limits.DISPATCH_ERROR_PAUSE_S)
             await self._rest()
 
@@ -231,7 +231,9 @@ class BindDelivery:
             await self._write(done)
         except errors.PlatformFailure as failure:
             # They are due again when their lease ends: the customer gets them twice rather than never.
-            log.warning("deliveries_not_recorded", count=len(done), failure=str(failure))
+            log.warning(
+                "database_unavailable", component="bind_delivery_results", count=len(done), failure=str(failure)
+            )
             raise
         for outcome in PushOutcome:
             self._tally.pushed(

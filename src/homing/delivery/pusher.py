@@ -115,7 +115,7 @@ class Pusher:
                         while await self._claim(lane):
                             pass
                     except errors.PlatformFailure as failure:
-                        log.warning("pushes_wait", failure=str(failure))
+                        log.warning("database_unavailable", component="push_delivery", failure=str(failure))
                         await asyncio.sleep(limits.DISPATCH_ERROR_PAUSE_S)
         finally:
             self._is_running = False
@@ -171,7 +171,7 @@ class Pusher:
             for push in chain:
                 await self._records.put(await self._post(push))
         except errors.PlatformFailure as failure:  # the lease ends and they are due again
-            log.warning("push_not_recorded", failure=str(failure))
+            log.warning("database_unavailable", component="push_results", failure=str(failure))
         finally:
             self._in_flight -= len(chain)
             self._in_hand.difference_update(push.push_id for push in chain)

@@ -94,7 +94,7 @@ class Dispatcher:
                 while await self._claim(lanes):
                     pass
             except errors.PlatformFailure as failure:
-                log.warning("dispatch_waits", carrier=self._name, failure=str(failure))
+                log.warning("database_unavailable", component="dispatch", carrier=self._name, failure=str(failure))
                 await asyncio.sleep(limits.DISPATCH_ERROR_PAUSE_S)
 
     async def drained(self) -> None:
@@ -205,7 +205,7 @@ class Dispatcher:
         claimed_at = row["lapsed_since"]
         if claimed_at is None or self._marks.may_have_left(EndedClaim(row["message_id"], row["lapsed_of"], claimed_at)):
             return True
-        log.info("claim_not_carried_out", carrier=self._name, message_id=row["message_id"], owner=row["lapsed_of"])
+        log.info("claim_expired_unsent", carrier=self._name, message_id=row["message_id"], owner=row["lapsed_of"])
         return False
 
     def _heard(self, lane: int, message: Outbound, answer: Answer, started_at: datetime) -> None:
@@ -259,7 +259,13 @@ class Dispatcher:
         return refused
 
     def _wait_with(self, batch: Sequence[AnsweredMessage], failure: errors.PlatformFailure) -> None:
-        log.warning("answers_wait", carrier=self._name, messages=len(batch), failure=str(failure))
+        log.warning(
+            "database_unavailable",
+            component="carrier_answers",
+            carrier=self._name,
+            messages=len(batch),
+            failure=str(failure),
+        )
 
     async def _expire(self, lane: int, rows: Sequence[Record], now: datetime) -> None:
         events = [

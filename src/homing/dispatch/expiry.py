@@ -42,7 +42,7 @@ class ExpirySweep:
                         pass
                     overdue_at_s = loop.time() + limits.OVERDUE_SWEEP_S
             except errors.PlatformFailure as failure:
-                log.warning("expiry_waits", failure=str(failure))
+                log.warning("database_unavailable", component="expiry", failure=str(failure))
             await asyncio.sleep(limits.EXPIRY_SWEEP_S)
 
     async def sweep_silent(self) -> bool:

@@ -107,7 +107,9 @@ class RunningCarrier:
         await until_durable(
             lambda some: self._sink(self.row["carrier_id"], name, some),
             batch,
-            waits=lambda _some, failure: log.warning("receipts_wait", carrier=name, failure=str(failure)),
+            waits=lambda _some, failure: log.warning(
+                "database_unavailable", component="receipts", carrier=name, failure=str(failure)
+            ),
             refused=lambda _one: log.error("report_refused", carrier=name),
             pause_s=limits.DISPATCH_ERROR_PAUSE_S,
         )
@@ -182,7 +184,7 @@ class CarrierFleet:
             try:
                 await self._reconcile()
             except errors.PlatformFailure as failure:
-                log.warning("carrier_leases_not_renewed", failure=str(failure))
+                log.warning("database_unavailable", component="carrier_leases", failure=str(failure))
                 self._was_away = True
             except Exception as error:  # the leases of the others are still to be renewed
                 log.error("carriers_not_reconciled", **describe(error), text=repr(error)[:500])

@@ -36,7 +36,7 @@ class RerouteSweep:
                 for row in await self._database.fetch("carriers_by_health"):
                     await self._sweep_carrier(row)
             except errors.PlatformFailure as failure:
-                log.warning("reroute_waits", failure=str(failure))
+                log.warning("database_unavailable", component="reroute", failure=str(failure))
 
     async def _sweep_carrier(self, carrier: Record) -> None:
         stuck = [Traffic.TRANSACTIONAL, *([Traffic.PROMOTIONAL] if carrier["is_down"] else [])]

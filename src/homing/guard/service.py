@@ -114,7 +114,7 @@ class GuardService:
                 while self._decisions:
                     await self._flush()
             except errors.PlatformFailure as failure:
-                log.warning("guard_decisions_wait", failure=str(failure))
+                log.warning("database_unavailable", component="guard_decisions", failure=str(failure))
                 self._has_decisions.set()
                 if isinstance(failure, errors.DatabaseFailed) and failure.poison:
                     self._drop(limits.GUARD_DECISIONS_BATCH_MAX)

@@ -49,7 +49,7 @@ class InboundMessages:
                 while await self.replay_due() == limits.INBOUND_REPLAY_BATCH:
                     pass
             except errors.PlatformFailure as failure:
-                log.warning("unmatched_inbound_waits", failure=str(failure))
+                log.warning("database_unavailable", component="unmatched_inbound", failure=str(failure))
             await asyncio.sleep(limits.INBOUND_REPLAY_S)
 
     async def replay_due(self) -> int:

@@ -101,7 +101,7 @@ class ReceiptInbox:
                 while await self.retry_due() == limits.RECEIPTS_BATCH_MAX:
                     pass
             except errors.PlatformFailure as failure:
-                log.warning("parked_receipts_wait", failure=str(failure))
+                log.warning("database_unavailable", component="parked_receipts", failure=str(failure))
             pause_s = min(pause_s * 2, limits.RECEIPT_PARK_RETRY_S_MAX)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(pause_s):

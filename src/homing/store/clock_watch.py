@@ -45,7 +45,7 @@ class ClockWatch:
             try:
                 await self._look()
             except errors.PlatformFailure as failure:
-                log.warning("clock_not_kept", failure=str(failure))
+                log.warning("database_unavailable", component="clock", failure=str(failure))
             await asyncio.sleep(limits.CLOCK_WATCH_S)
 
     async def _look(self) -> None:

@@ -181,7 +181,7 @@ class Database:
 
     def _start_probe(self, away: bool) -> None:
         if away and not self.away:
-            log.error("database_away")
+            log.error("database_unavailable", component="connection_pool")
         self.away = self.away or away
         if self._probe is None or self._probe.done():
             self._probe = asyncio.get_running_loop().create_task(self._wait_until_back())
@@ -197,14 +197,14 @@ class Database:
             except (*UNAVAILABLE_ERRORS, TimeoutError, asyncpg.PostgresError):
                 if not self.away:
                     self.away = True
-                    log.error("database_away")
+                    log.error("database_unavailable", component="connection_pool")
                 await asyncio.sleep(limits.DATABASE_PROBE_INTERVAL_S)
             else:
                 if self._connector.switches != self._switches:  # what the pool holds belongs to a host that hangs
                     self._switches = self._connector.switches
                     await self._pool.expire_connections()
                 if self.away:
-                    log.info("database_back")
+                    log.info("database_available")
                 self.away = False
                 return
 

@@ -69,4 +69,4 @@ class IdNodeLease:
                 else:
                     await self._take()
             except errors.PlatformFailure as failure:
-                log.warning("node_lease_not_renewed", failure=str(failure))
+                log.warning("database_unavailable", component="id_node_lease", failure=str(failure))

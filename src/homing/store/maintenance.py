@@ -26,7 +26,7 @@ async def run_maintenance(database: Database, dsn: str, *chores: Callable[[], Aw
             for chore in chores:
                 await chore()
         except errors.PlatformFailure as failure:
-            log.warning("housekeeping_waits", failure=str(failure))
+            log.warning("database_unavailable", component="maintenance", failure=str(failure))
         except Exception as error:
-            log.warning("housekeeping_waits", **describe(error), text=repr(error)[:500])
+            log.error("maintenance_failed", **describe(error), text=repr(error)[:500])
         await asyncio.sleep(limits.PARTITION_SWEEP_S)

@@ -85,7 +85,7 @@ class MultipartStore:
                     await self._database.execute("long_forget", first_id_at(int(kept_since.timestamp() * 1000)))
                     forget_at_s = loop.time() + limits.PARTITION_SWEEP_S
             except errors.PlatformFailure as failure:
-                log.warning("long_messages_wait", failure=str(failure))
+                log.warning("database_unavailable", component="multipart_messages", failure=str(failure))
 
     async def sweep(self) -> int:
         """How many parts were overdue."""
