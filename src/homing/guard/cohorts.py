@@ -131,8 +131,8 @@ class CohortSeries:
                     exposure += cohort.exposure
                 elif cohort.messages > 0:
                     age = max(0, now_minute - first)
-                    known = age < len(exposure_weights)
-                    exposure += cohort.messages * exposure_weights[age] if known else cohort.messages
+                    weight = exposure_weights[age] if age < len(exposure_weights) else 1.0
+                    exposure += cohort.messages * weight
         return exposure, conversions
 
     def subtract(self, other: "CohortSeries") -> None:

@@ -55,22 +55,22 @@ class Decay:
         keys, self._to_sweep = self._to_sweep[-count:], self._to_sweep[:-count]
         decay = 0.5 ** (SWEEP_S / policy.history_half_life_s)
         for key in keys:
-            found = state.ranges.get(key)
-            if found is None:
+            range_state = state.ranges.get(key)
+            if range_state is None:
                 continue
             network = state.networks.get(key[:3])
             if network is None:
                 del state.ranges[key]
                 continue
-            found.history *= decay
-            found.capped_total *= decay
-            before = len(found.cohorts)
-            archived = found.fold(minute, policy.long_window_min, network.exposure_weights(minute), decay)
-            if found.level or len(found.cohorts) != before:
-                found.recount()
+            range_state.history *= decay
+            range_state.capped_total *= decay
+            before = len(range_state.cohorts)
+            archived = range_state.fold(minute, policy.long_window_min, network.exposure_weights(minute), decay)
+            if range_state.level or len(range_state.cohorts) != before:
+                range_state.recount()
             if archived and key not in verdicts:
-                found.history += archived
-            is_idle = not found.cohorts and found.history < HISTORY_MIN and found.times_flagged == 0
+                range_state.history += archived
+            is_idle = not range_state.cohorts and range_state.history < HISTORY_MIN and range_state.times_flagged == 0
             if is_idle and key not in verdicts:
                 del state.ranges[key]
         self._drop_beyond_limit()

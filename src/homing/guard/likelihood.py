@@ -51,10 +51,10 @@ def density_nats(count: float, expected: float, shape: float, resend_probability
     )
     # The chances of one and two fewer, over that of all: each step of the negative binomial backwards.
     step = (shape + expected) / expected
-    one = step * count / (count - 1.0 + shape) if count >= 2.0 else 0.0
-    two = one * step * (count - 1.0) / (count - 2.0 + shape) if count >= 3.0 else 0.0
+    one_fewer = step * count / (count - 1.0 + shape) if count >= 2.0 else 0.0
+    two_fewer = one_fewer * step * (count - 1.0) / (count - 2.0 + shape) if count >= 3.0 else 0.0
     again = resend_probability
-    genuine += log((1.0 + again * (one + again * two)) / (1.0 + again + again * again))
+    genuine += log((1.0 + again * (one_fewer + again * two_fewer)) / (1.0 + again + again * again))
     return max(0.0, -log((count + 1.0) * (count + 2.0)) - genuine)
 
 

@@ -93,29 +93,29 @@ class FraudModel:
         for level, cut in enumerate(LEVELS):
             digits = delta.block[: len(delta.block) + LEVELS[0] - cut]
             key = (delta.account_id, delta.app_id, delta.network, digits)
-            found = state.ranges.get(key)
-            if found is None:
-                found = state.ranges[key] = RangeState(digits, level)
-            cohort = found.cohort(delta.minute, submitted > 0)
+            range_state = state.ranges.get(key)
+            if range_state is None:
+                range_state = state.ranges[key] = RangeState(digits, level)
+            cohort = range_state.cohort(delta.minute, submitted > 0)
             if level == 0:
                 if submitted:
-                    capped, votes = found.count(delta.minute, submitted, network.range_limits[0], VOTES_PER_RANGE)
+                    capped, votes = range_state.count(delta.minute, submitted, network.range_limits[0], VOTES_PER_RANGE)
                 if converted and cohort.messages > 0:
                     converted_votes = converted * min(1.0, cohort.voting_messages / cohort.messages)
                 self._observed.add(key)
             else:
                 self._observed_wide.add(key)
-            found.observed_s = self._now_s
+            range_state.observed_s = self._now_s
             cohort.messages += submitted
             cohort.conversions += converted
             cohort.capped_messages += capped
             cohort.voting_messages += votes
             cohort.voting_conversions += converted_votes
-            found.recent_messages += submitted
-            found.recent_conversions += converted
+            range_state.recent_messages += submitted
+            range_state.recent_conversions += converted
             if capped:
-                network.pairs[level] += 2 * found.capped_total * capped + capped * capped - capped
-                found.capped_total += capped
+                network.pairs[level] += 2 * range_state.capped_total * capped + capped * capped - capped
+                range_state.capped_total += capped
             if key in self._verdicts.by_range:  # what is flagged is not counted in anything wider
                 is_flagged = True
                 break
@@ -225,75 +225,79 @@ class FraudModel:
     def _score(self, key: RangeKey, now_s: float, minute: int) -> Allowance | None:
         """Flags a range, or gives its allowance where that differs from the network's limits."""
         policy, scorer = self._policy, self._scorer
-        found, network = self.state.ranges.get(key), self.state.networks.get(key[:3])
-        if found is None or network is None:
+        range_state, network = self.state.ranges.get(key), self.state.networks.get(key[:3])
+        if range_state is None or network is None:
             return None
         verdict = self._verdicts.by_range.get(key)
         if verdict is not None:
-            self._rescore(key, found, network, verdict, minute)
+            self._rescore(key, range_state, network, verdict, minute)
             return None
-        least = policy.flag_messages_min
-        is_silent = found.recent_messages - found.recent_conversions >= least - 1
-        limit = network.range_limits[found.level]
-        is_dense = found.period_messages * 2 >= limit or found.recent_messages >= 3 * limit
-        if found.recent_messages < least or not (is_silent or is_dense):
+        messages_min = policy.flag_messages_min
+        is_silent = range_state.recent_messages - range_state.recent_conversions >= messages_min - 1
+        limit = network.range_limits[range_state.level]
+        is_dense = range_state.period_messages * 2 >= limit or range_state.recent_messages >= 3 * limit
+        if range_state.recent_messages < messages_min or not (is_silent or is_dense):
             return None
-        score = scorer.score(network, key, found, minute)
+        score = scorer.score(network, key, range_state, minute)
         if score.total >= policy.flag_nats:
-            self._flag(key, found, network, score, now_s)
+            self._flag(key, range_state, network, score, now_s)
             return None
-        if found.level == 0 and is_silent and network.app.reports_conversions:
+        if range_state.level == 0 and is_silent and network.app.reports_conversions:
             largest_silence = scorer.silence(
-                network, found.archived_exposure + found.recent_messages, score.conversions
+                network, range_state.archived_exposure + range_state.recent_messages, score.conversions
             )
             if score.prior + largest_silence + score.density.nats + policy.rescore_margin_nats >= policy.flag_nats:
                 self._watched[key] = now_s + WATCH_S
         need_nats = policy.flag_nats - score.prior - score.silence
-        return scorer.allowance(network, found.level, score.density, need_nats)
+        return scorer.allowance(network, range_state.level, score.density, need_nats)
 
-    def _rescore(self, key: RangeKey, found: RangeState, network: NetworkState, verdict: Verdict, minute: int) -> None:
+    def _rescore(
+        self, key: RangeKey, range_state: RangeState, network: NetworkState, verdict: Verdict, minute: int
+    ) -> None:
         """Whether a verdict still holds, by the probes since and by late conversions of earlier messages. Density stays
         as it was: refused messages are not counted, so that its absence says nothing.
         """
         policy = self._policy
-        sent, converted, odds = self._scorer.probe_odds(network, found, verdict.since_s, minute)
+        sent, converted, odds = self._scorer.probe_odds(network, range_state, verdict.since_s, minute)
         if network.app.reports_conversions and odds < policy.clear_nats:
-            self._clear(key, found, network)
+            self._clear(key, range_state, network)
             return
-        score = self._scorer.score(network, key, found, minute)
-        if score.prior + score.silence + max(score.density.nats, found.density_when_flagged) < policy.clear_nats:
-            found.times_flagged = max(0, found.times_flagged - 1)
-            network.flagged.pop(found.digits, None)
+        score = self._scorer.score(network, key, range_state, minute)
+        if score.prior + score.silence + max(score.density.nats, range_state.density_when_flagged) < policy.clear_nats:
+            range_state.times_flagged = max(0, range_state.times_flagged - 1)
+            network.flagged.pop(range_state.digits, None)
             self._verdicts.remove(key)
         else:
-            last_s = found.last_message_s(verdict.since_s)
-            self._verdicts.schedule_probe(key, last_s, sent, converted, found.times_flagged)
+            last_s = range_state.last_message_s(verdict.since_s)
+            self._verdicts.schedule_probe(key, last_s, sent, converted, range_state.times_flagged)
 
-    def _flag(self, key: RangeKey, found: RangeState, network: NetworkState, score: RangeScore, now_s: float) -> None:
+    def _flag(
+        self, key: RangeKey, range_state: RangeState, network: NetworkState, score: RangeScore, now_s: float
+    ) -> None:
         policy = self._policy
-        length_s = min(policy.verdict_s_max, policy.verdict_s * 2**found.times_flagged)
-        found.times_flagged += 1
-        found.density_when_flagged = score.density.nats
+        length_s = min(policy.verdict_s_max, policy.verdict_s * 2**range_state.times_flagged)
+        range_state.times_flagged += 1
+        range_state.density_when_flagged = score.density.nats
         verdict = Verdict(score.reason, now_s, now_s + length_s, network.app.reports_conversions)
-        self._verdicts.add(key, verdict, found.times_flagged)
-        network.flagged[found.digits] = now_s
-        network.flagged_wide.add(found.digits[:-2])
-        parents = self.state.parents(key, found)
-        network.exclude(found, parents)
+        self._verdicts.add(key, verdict, range_state.times_flagged)
+        network.flagged[range_state.digits] = now_s
+        network.flagged_wide.add(range_state.digits[:-2])
+        parents = self.state.parents(key, range_state)
+        network.exclude(range_state, parents)
         self._watched.pop(key, None)
         for area in (*parents, network, network.country):
-            area.subtract(found)
+            area.subtract(range_state)
 
-    def _clear(self, key: RangeKey, found: RangeState, network: NetworkState) -> None:
+    def _clear(self, key: RangeKey, range_state: RangeState, network: NetworkState) -> None:
         """Its probes converted: the range is genuine, is allowed more messages than were usual, and no longer counts
         against its neighbours. The verdict stays counted, so that probes of a next one come later: whoever forges
         conversions gains little.
         """
         pseudo_count = self._policy.range_pseudo_count
-        usual = pseudo_count + found.history_before(network.horizon)
+        usual = pseudo_count + range_state.history_before(network.horizon)
         self._release(key)
-        found.history = usual * self._policy.cleared_range_factor - pseudo_count
-        network.flagged.pop(found.digits, None)
+        range_state.history = usual * self._policy.cleared_range_factor - pseudo_count
+        network.flagged.pop(range_state.digits, None)
 
     def _release(self, key: RangeKey) -> None:
         """Ends a verdict; what comes from now on is scored anew."""

@@ -59,10 +59,12 @@ def export_networks(state: ModelState, since_s: float, networks_max: int) -> Seq
         )
         for key, network in active
     }
-    for (account_id, app_id, network_code, _digits), found in state.ranges.items():
+    for (account_id, app_id, network_code, _digits), range_state in state.ranges.items():
         network = saved.get((account_id, app_id, network_code))
-        if network is not None and (found.history >= 1.0 or found.times_flagged or len(found.cohorts) > 1):
-            network.ranges.append(_export_range(found))
+        if network is not None and (
+            range_state.history >= 1.0 or range_state.times_flagged or len(range_state.cohorts) > 1
+        ):
+            network.ranges.append(_export_range(range_state))
     return list(saved.items())
 
 
@@ -88,10 +90,10 @@ def restore_verdict(state: ModelState, key: RangeKey, verdict: Verdict) -> None:
         network.verdict = verdict
         state.verdicts.schedule_probe(key, verdict.since_s, 0.0, 0.0, 1)
         return
-    found = state.ranges.setdefault(key, RangeState(key[3], 0))
-    found.times_flagged = max(1, found.times_flagged)
-    found.density_when_flagged = inf  # no longer known: only probes can end the verdict early
-    state.verdicts.add(key, verdict, found.times_flagged)
+    range_state = state.ranges.setdefault(key, RangeState(key[3], 0))
+    range_state.times_flagged = max(1, range_state.times_flagged)
+    range_state.density_when_flagged = inf  # no longer known: only probes can end the verdict early
+    state.verdicts.add(key, verdict, range_state.times_flagged)
     network.flagged[key[3]] = verdict.since_s
 
 
@@ -108,29 +110,29 @@ def restore_statistics(state: ModelState, past: Delta, conversion_times: Sequenc
         area.busiest_hour_conversions = max(area.busiest_hour_conversions, float(past.converted))
 
 
-def _export_range(found: RangeState) -> SavedRange:
+def _export_range(range_state: RangeState) -> SavedRange:
     return SavedRange(
-        digits=found.digits,
-        level=found.level,
-        history=found.history,
-        times_flagged=found.times_flagged,
-        archived_messages=found.archived_messages,
-        archived_exposure=found.archived_exposure,
-        archived_conversions=found.archived_conversions,
-        cohorts=_export_cohorts(found),
+        digits=range_state.digits,
+        level=range_state.level,
+        history=range_state.history,
+        times_flagged=range_state.times_flagged,
+        archived_messages=range_state.archived_messages,
+        archived_exposure=range_state.archived_exposure,
+        archived_conversions=range_state.archived_conversions,
+        cohorts=_export_cohorts(range_state),
     )
 
 
 def _restore_range(saved: SavedRange) -> RangeState:
-    found = RangeState(saved.digits, saved.level)
-    found.history, found.times_flagged = saved.history, saved.times_flagged
-    found.archived_messages = saved.archived_messages
-    found.archived_exposure = saved.archived_exposure
-    found.archived_conversions = saved.archived_conversions
-    found.cohorts = _restore_cohorts(saved.cohorts)
-    found.recount()
-    found.capped_total = saved.history + sum(cohort.capped_messages for cohort in found.cohorts.values())
-    return found
+    range_state = RangeState(saved.digits, saved.level)
+    range_state.history, range_state.times_flagged = saved.history, saved.times_flagged
+    range_state.archived_messages = saved.archived_messages
+    range_state.archived_exposure = saved.archived_exposure
+    range_state.archived_conversions = saved.archived_conversions
+    range_state.cohorts = _restore_cohorts(saved.cohorts)
+    range_state.recount()
+    range_state.capped_total = saved.history + sum(cohort.capped_messages for cohort in range_state.cohorts.values())
+    return range_state
 
 
 def _export_cohorts(series: CohortSeries) -> dict[int, CohortCounts]:

@@ -145,8 +145,8 @@ class DestinationRisks:
         if account_id not in self._settings:
             return None
         prefixes, networks, countries = self._settings[account_id]
-        found = prefixes.find(digits)
-        return found[1] if found is not None else networks.get(network, countries.get(country))
+        match = prefixes.find(digits)
+        return match[1] if match is not None else networks.get(network, countries.get(country))
 
 
 NO_RISKS: Final = DestinationRisks()

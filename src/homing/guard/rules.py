@@ -69,8 +69,9 @@ class _Lists:
 
     def find(self, number: str, network: str, country: str) -> tuple[bool, str] | None:
         """(is allowed, the entry's value): the longest prefix, or else the network, or else the country."""
-        if self._prefixes is not None and (found := self._prefixes.find(number)) is not None:
-            return found[1], found[0]
+        if self._prefixes is not None and (match := self._prefixes.find(number)) is not None:
+            prefix, is_allowed = match
+            return is_allowed, prefix
         if network in self._networks:
             return self._networks[network], network
         if country in self._countries:

@@ -75,29 +75,32 @@ class Scorer:
 
     # ---- posterior odds
 
-    def score(self, network: NetworkState, key: RangeKey, state: RangeState, minute: int) -> RangeScore:
-        prior = self.prior(network, key, state)
+    def score(self, network: NetworkState, key: RangeKey, range_state: RangeState, minute: int) -> RangeScore:
+        prior = self.prior(network, key, range_state)
         silence = exposure = conversions = 0.0
         if network.app.reports_conversions:
-            exposure, conversions = state.exposure(minute, network.exposure_weights(minute))
-            exposure, conversions = exposure + state.archived_exposure, conversions + state.archived_conversions
-            silence = max(-self._conversion_cap(state, minute), self.silence(network, exposure, conversions))
-        density = self._density(network, state, minute)
+            exposure, conversions = range_state.exposure(minute, network.exposure_weights(minute))
+            exposure, conversions = (
+                exposure + range_state.archived_exposure,
+                conversions + range_state.archived_conversions,
+            )
+            silence = max(-self._conversion_cap(range_state, minute), self.silence(network, exposure, conversions))
+        density = self._density(network, range_state, minute)
         return RangeScore(prior, silence, density, exposure, conversions, exposure * network.rate)
 
-    def prior(self, network: NetworkState, key: RangeKey | None = None, state: RangeState | None = None) -> float:
+    def prior(self, network: NetworkState, key: RangeKey | None = None, range_state: RangeState | None = None) -> float:
         """Of a range, or, without one, of any range of the network without history."""
         policy, area = self._policy, network.key
         prior = policy.prior_nats
         if not network.is_proven:
             prior += policy.new_network_nats
         prior += min(policy.contagion_nats_max, policy.contagion_nats * log1p(len(network.flagged)))
-        digits = "" if state is None else state.digits
+        digits = "" if range_state is None else range_state.digits
         prior += self._state.risks.nats(area.account_id, area.country, area.network, digits)
-        if state is not None and key is not None:
+        if range_state is not None and key is not None:
             if self._state.verdicts.is_flagged_elsewhere(key):
                 prior += policy.flagged_elsewhere_nats
-            prior += policy.repeat_nats * min(2, state.times_flagged)
+            prior += policy.repeat_nats * min(2, range_state.times_flagged)
             if digits not in network.flagged and digits[:-2] in network.flagged_wide:
                 prior += policy.sibling_nats
         return min(policy.prior_nats_max, prior)
@@ -120,23 +123,23 @@ class Scorer:
         odds = self._policy.flag_nats + self.silence(network, exposure, conversions)
         return series.messages_since(since + 1), conversions, odds
 
-    def _conversion_cap(self, state: RangeState, minute: int) -> float:
+    def _conversion_cap(self, range_state: RangeState, minute: int) -> float:
         """The most that conversions may speak for a range. Whoever forges them does so for the thousands of numbers
         that are theirs: those of a wider range convert in many places.
         """
         policy = self._policy
-        if state.level == 0:
+        if range_state.level == 0:
             return policy.conversion_cap_nats
-        votes = state.voting_conversions_since(minute - policy.long_window_min)
+        votes = range_state.voting_conversions_since(minute - policy.long_window_min)
         return max(policy.conversion_cap_nats, policy.conversion_cap_nats_each * votes)
 
     # ---- density
 
-    def _density(self, network: NetworkState, state: RangeState, minute: int) -> Density:
+    def _density(self, network: NetworkState, range_state: RangeState, minute: int) -> Density:
         policy = self._policy
         short_since, long_since = minute - policy.short_window_min, minute - policy.long_window_min
-        weight, share, shape = self._expected_share(network, state.level, state)
-        short_messages, short_capped, long_messages, long_capped = state.windows(short_since, long_since)
+        weight, share, shape = self._expected_share(network, range_state.level, range_state)
+        short_messages, short_capped, long_messages, long_capped = range_state.windows(short_since, long_since)
         short_expected = self._other_messages(network, short_since, min(short_messages, short_capped)) * share
         long_expected = self._other_messages(network, long_since, min(long_messages, long_capped)) * share
         nats = self._density_nats(short_messages, short_expected, shape)
@@ -176,11 +179,13 @@ class Scorer:
         return max(0.0, network.capped_since(since) - own) + self._policy.network_pseudo_count
 
     def _expected_share(
-        self, network: NetworkState, level: int, state: RangeState | None = None
+        self, network: NetworkState, level: int, range_state: RangeState | None = None
     ) -> tuple[float, float, float]:
         """(a range's weight, its expected share of the network's messages, the shape of the negative binomial)."""
         policy = self._policy
-        weight = policy.range_pseudo_count + (0.0 if state is None else state.history_before(network.horizon))
+        weight = policy.range_pseudo_count + (
+            0.0 if range_state is None else range_state.history_before(network.horizon)
+        )
         of_network = policy.range_pseudo_count * network.range_counts[level] + network.capped.archived_messages
         return weight, min(1.0, weight / of_network), min(policy.density_shape_max, weight)
 

@@ -114,13 +114,13 @@ def encode_snapshot(snapshot: GuardSnapshot, ranges_max: int) -> bytes:
 
 def decode_snapshot(encoded: bytes) -> GuardSnapshot:
     """Raises `msgspec.DecodeError` for a snapshot of another release."""
-    found = msgspec.msgpack.decode(encoded, type=_EncodedSnapshot)
+    decoded = msgspec.msgpack.decode(encoded, type=_EncodedSnapshot)
     return GuardSnapshot(
-        made_s=found.made_s,
-        networks=dict(found.networks),
-        verdicts=dict(found.verdicts),
-        allowances=dict(found.allowances),
-        usage=dict(found.usage),
-        reporting_apps=frozenset(found.reporting_apps),
-        due_probes=frozenset(found.due_probes),
+        made_s=decoded.made_s,
+        networks=dict(decoded.networks),
+        verdicts=dict(decoded.verdicts),
+        allowances=dict(decoded.allowances),
+        usage=dict(decoded.usage),
+        reporting_apps=frozenset(decoded.reporting_apps),
+        due_probes=frozenset(decoded.due_probes),
     )
