@@ -124,7 +124,7 @@ def by_heading(settings: Settings) -> dict[str, dict[str, Any]]:
 def _lay_over(values: dict[str, Any], above: Mapping[str, Any]) -> None:
     for heading, members in above.items():
         if not isinstance(members, dict):
-            raise errors.InvalidInput(f"settings: {heading} is a heading, as in [{heading}]")
+            raise errors.InvalidInput(f"settings: {heading} must be a section, as in [{heading}]")
         values.setdefault(heading, {}).update(members)
 
 
@@ -139,7 +139,7 @@ def _from_environment(values: Mapping[str, Any], environment: Mapping[str, str])
     headings = tuple(f"HOMING_{heading}_".upper() for heading in values)
     misspelt = sorted(name for name in environment if name.startswith(headings) and name not in known)
     if misspelt:
-        raise errors.InvalidInput(f"there is no setting {misspelt[0]}")
+        raise errors.InvalidInput(f"setting {misspelt[0]} does not exist")
     return found
 
 
@@ -173,5 +173,5 @@ def host_port(text: str) -> tuple[str, int]:
     """`127.0.0.1:8080` or `[::1]:8080`. Raises `InvalidInput`."""
     host, colon, port = text.rpartition(":")
     if not colon or not (port.isascii() and port.isdigit()) or not 0 <= int(port) <= 65535 or not host:
-        raise errors.InvalidInput(f"{text!r} is not HOST:PORT")
+        raise errors.InvalidInput(f"{text!r} is not in the form HOST:PORT")
     return host.strip("[]"), int(port)

@@ -36,9 +36,7 @@ async def load(database: Database, vault: Vault, dialects: Iterable[Dialect]) ->
     async with database.transaction() as transaction:
         state = await transaction.row("is_empty")
         if state is None or not state["is_empty"]:
-            raise errors.InvalidInput(
-                "the demo goes into an empty database only, and this one has accounts or carriers"
-            )
+            raise errors.InvalidInput("the demo needs an empty database, but this one has accounts or carriers")
         account_id = await account_settings.create_account(transaction, ACCOUNT)
         for dialect in dialects:
             if dialect.demo is not None:

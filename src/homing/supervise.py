@@ -67,7 +67,7 @@ class ChildProcess:
             word = "silence"
         if word != READY:
             await self.stop()
-            raise errors.InvalidInput(f"the process {self.name} did not start; its words are above")
+            raise errors.InvalidInput(f"process {self.name} did not start; see its output above")
 
     async def ended(self) -> int:
         """Returns its exit code when it has ended."""

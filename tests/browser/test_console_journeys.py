@@ -91,7 +91,7 @@ async def test_a_locked_account_is_refused_until_it_is_unlocked(
     _name, viewer = await signed_in(console, server.database)
     async with opened(viewer.cookies) as page:
         await page.goto(f"/accounts/{account.name}")
-        await page.get_by_label("Why").fill("unpaid")
+        await page.get_by_label("Reason for locking").fill("unpaid")
         await page.get_by_role("button", name="Lock the account").click()
         await expect(page.locator(".note.bad")).to_contain_text("unpaid")
         await server.settled()

@@ -139,7 +139,7 @@ async def test_the_quickstarts_languages_are_chosen_with_the_keyboard(
         await expect(page.locator("#p-curl")).to_be_hidden()
         await page.get_by_text("Java", exact=True).click()
         await expect(page.locator("#p-java")).to_contain_text("public class Send")
-        await page.get_by_role("button", name="Fill in the secret").click()
+        await page.get_by_role("button", name="Reveal the secret").click()
         await expect(page.locator("#p-java")).to_contain_text(shop.secret)
         await expect(page.locator("#p-java")).to_be_visible()
         assert shop.secret not in page.url
@@ -161,11 +161,11 @@ async def test_an_operator_tops_up_and_locks_an_account(opened: Opening, server:
     async with opened(viewer.cookies, scripts=False) as page:
         await page.goto("/accounts?q=" + account.name)
         await page.get_by_role("link", name=account.name, exact=True).click()
-        await page.get_by_label("Amount in USD").fill("25")
-        await page.get_by_role("button", name="Book it").click()
+        await page.get_by_label("Amount (USD)").fill("25")
+        await page.get_by_role("button", name="Confirm").click()
         await expect(page.locator("[role=status]")).to_have_text("$25.00 is booked.")
         await expect(page.locator(".tile dd").first).to_have_text("$25.00")
-        await page.get_by_label("Why").fill("unpaid")
+        await page.get_by_label("Reason for locking").fill("unpaid")
         await page.get_by_role("button", name="Lock the account").click()
         await expect(page.locator(".note.bad")).to_contain_text("unpaid")
         await server.settled()
@@ -232,7 +232,7 @@ async def test_a_keyboard_is_enough(opened: Opening, server: Server, console: st
         await page.wait_for_url("**/")
         await page.keyboard.press("Tab")
         focused = "document.activeElement.textContent.trim()"
-        assert await page.evaluate(focused) == "Skip to the content"
+        assert await page.evaluate(focused) == "Skip to content"
         outline = await page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
         assert outline == "solid", "one sees where one is"
         await page.keyboard.press("Enter")
@@ -247,8 +247,8 @@ async def test_a_stranger_becomes_an_operator_with_a_second_factor(opened: Openi
         await picture(page, "welcome-phone-light")
         await check(page, "welcome")
         await page.get_by_label("Password").fill("a long enough password")
-        await page.get_by_label("The same again").fill("a long enough password")
-        await page.get_by_role("button", name="Begin").click()
+        await page.get_by_label("Confirm password").fill("a long enough password")
+        await page.get_by_role("button", name="Continue").click()
         await page.wait_for_url("**/")
         assert f"Welcome, {name}." in await page.locator("[role=status]").inner_text()
         await page.get_by_role("link", name=name).click()
@@ -256,7 +256,7 @@ async def test_a_stranger_becomes_an_operator_with_a_second_factor(opened: Openi
         assert await page.locator(".qr svg").is_visible()
         await page.get_by_role("textbox", name="Code").fill("000000")
         await page.get_by_label("Your password").fill("a long enough password")
-        await page.get_by_role("button", name="Turn it on").click()
+        await page.get_by_role("button", name="Turn on").click()
         assert "The code is wrong" in await page.locator("[role=alert]").inner_text()
         await picture(page, "second-factor-wrong-phone-light")
 

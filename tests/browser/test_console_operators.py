@@ -18,23 +18,23 @@ async def test_a_route_is_made_and_a_number_tried(opened: Opening, server: Serve
     async with opened(viewer.cookies) as page:
         await page.goto("/routes")
         await page.get_by_role("link", name="Add a route").first.click()
-        await page.get_by_label("Numbers that begin with").fill("44x99")
+        await page.get_by_label("Number prefix").fill("44x99")
         await page.get_by_label("Account").fill(account.name)
         await page.get_by_label("Carrier").select_option("simulator-a")
-        await page.get_by_role("button", name="Add it").click()
-        assert "is not a prefix" in await page.locator("[role=alert]").inner_text()
+        await page.get_by_role("button", name="Add").click()
+        assert "is not a valid prefix" in await page.locator("[role=alert]").inner_text()
         assert await page.get_by_label("Account").input_value() == account.name, "what was entered stays"
-        await page.get_by_label("Numbers that begin with").fill("4499")
+        await page.get_by_label("Number prefix").fill("4499")
         await page.get_by_label("Strategy").select_option("Adaptive")
-        await page.get_by_role("button", name="Add it").click()
+        await page.get_by_role("button", name="Add").click()
         assert "leads to simulator-a." in await flash(page)
-        await page.get_by_role("link", name="Try a number").click()
+        await page.get_by_role("link", name="Route tester").click()
         await page.get_by_label("Number", exact=True).fill("+449900000001")
         await page.get_by_label("Account").fill(account.name)
-        await page.get_by_role("button", name="Try it").click()
+        await page.get_by_role("button", name="Test").click()
         row = page.locator("tbody tr").first
         await expect(row).to_contain_text("simulator-a")
-        await expect(row).to_contain_text("alone in its rank")
+        await expect(row).to_contain_text("only carrier at its priority level")
         await picture(page, "route-tried-desk-light")
 
 
@@ -51,7 +51,7 @@ async def test_a_prefix_is_blocked_without_scripts_and_the_dialect_refuses_it(
         await form.get_by_label("Destination").fill("8613822")
         await form.get_by_label("Account").fill(account.name)
         await form.get_by_label("Note").fill(hostile)
-        await form.get_by_role("button", name="Add it").click()
+        await form.get_by_role("button", name="Add").click()
         assert "8613822 is denied." in await flash(page)
         await expect(page.locator("tbody").first).to_contain_text(hostile)
         await picture(page, "guard-lists-blocked-phone-light")
@@ -68,11 +68,11 @@ async def test_a_carrier_is_drained_and_opened_again(opened: Opening, server: Se
     async with opened(viewer.cookies) as page:
         await page.goto("/carriers/spare")
         await page.get_by_role("button", name="Drain").click()
-        assert "gets no new messages" in await flash(page)
+        assert "is draining" in await flash(page)
         await expect(page.get_by_role("button", name="Drain")).to_have_count(0)
         await picture(page, "carrier-drained-desk-light")
         await page.get_by_role("button", name="Enable").click()
-        assert "Messages go by spare again." in await flash(page)
+        assert "Carrier spare enabled." in await flash(page)
 
 
 async def test_a_mode_is_chosen_by_keyboard(opened: Opening, server: Server, console: str) -> None:
@@ -82,9 +82,9 @@ async def test_a_mode_is_chosen_by_keyboard(opened: Opening, server: Server, con
         await page.goto("/guard")
         await page.locator("input[name=mode_range][value='1']").focus()
         await page.keyboard.press("ArrowRight")
-        await page.get_by_label("For one account").fill(account.name)
+        await page.get_by_label("Apply to account").fill(account.name)
         await page.keyboard.press("Enter")
-        assert "The rules are changed." in await flash(page)
+        assert "Rules saved." in await flash(page)
         await expect(page.get_by_text(f"for {account.name} alone")).to_be_visible()
     await server.query("DELETE FROM guard_mode WHERE account_id = $1", account.account_id)
 
@@ -100,6 +100,6 @@ async def test_a_user_is_made_and_the_link_shown_once(opened: Opening, server: S
         await form.get_by_role("button", name="Add").click()
         await expect(page.locator(".once")).to_contain_text("/welcome/")
         await picture(page, "user-link-desk-light")
-        await page.get_by_role("link", name="I have passed it on").click()
+        await page.get_by_role("link", name="Done").click()
         await expect(page.get_by_role("link", name="newcomer")).to_be_visible()
         assert "/welcome/" not in await page.content()

@@ -79,7 +79,7 @@ async def send(server: Server, account: Account, number: str) -> int:
 
 
 async def until_ended(viewer: Viewer, message_id: int) -> None:
-    await until(lambda: viewer.get(f"/messages/{message_id}"), lambda seen: "answered HTTP" in seen.words)
+    await until(lambda: viewer.get(f"/messages/{message_id}"), lambda seen: "answered with HTTP" in seen.words)
 
 
 def _note(messages: list[str], dialog: Dialog) -> None:
@@ -132,7 +132,7 @@ async def test_pushes_are_sent_again_after_one_has_seen_how_many(opened: Opening
     async with opened(dict(scene.cookies), scripts=False) as page:
         await page.goto(f"/pushes?account={scene.account.name}")
         await page.get_by_role("link", name="Send all again").click()
-        assert "4 pushes that were given up go out again" in await page.locator("main").inner_text()
-        await page.get_by_role("button", name="Send them again").click()
-        assert "4 pushes go out again." in await page.locator("[role=status]").inner_text()
-        assert await page.get_by_text("Nothing was given up").count() == 1
+        assert "4 failed pushes will be sent again" in await page.locator("main").inner_text()
+        await page.get_by_role("button", name="Send again").click()
+        assert "4 pushes will be sent again." in await page.locator("[role=status]").inner_text()
+        assert await page.get_by_text("No failed pushes").count() == 1

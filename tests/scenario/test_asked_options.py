@@ -205,7 +205,7 @@ async def test_the_typed_client_asks_for_flash_and_the_timeline_tells_it(
     (route,) = [moment.detail for moment in moments if moment.what == "route"]
     assert route.startswith("able, by route")
     assert route.endswith("; carriers without flash SMS: 1")
-    assert text.endswith(", flash: shown at once, not kept, pe id 1101, template id 1107")
+    assert text.endswith(", flash message, pe id 1101, template id 1107")
 
 
 # ---- Every parameter of a send, in both dialects

@@ -147,7 +147,7 @@ async def test_a_time_that_cannot_be_is_kept_as_said_and_not_counted_on(
     assert 0 <= line["conversion_s"] < WAIT_S
     shown = await homing_json(server.dsn, "message", "show", str(message_id))
     (told,) = [one["detail"] for one in shown["timeline"] if one["what"] == "converted"]
-    assert f"happened at {said:%Y-%m-%d %H:%M:%S}" in told
+    assert f"converted at {said:%Y-%m-%d %H:%M:%S}" in told
     await all_adds_up(server.database)
 
 

@@ -71,12 +71,12 @@ async def test_no_secret_of_a_carrier_stands_in_the_database_and_all_can_be_open
 async def test_a_sealed_secret_opens_in_its_place_alone_and_with_its_key_alone(database: Database) -> None:
     await catalogue.add_carrier(database, "one", "smpp", json.dumps(SMPP), VAULT)
     settings = json.dumps(await stored(database, "one"))
-    with pytest.raises(errors.InvalidInput, match="cannot be opened"):
+    with pytest.raises(errors.InvalidInput, match="cannot be decrypted"):
         open_text(VAULT, "two", "smpp", settings)
-    with pytest.raises(errors.InvalidInput, match="cannot be opened"):
+    with pytest.raises(errors.InvalidInput, match="cannot be decrypted"):
         open_text(Vault(bytes(32)), "one", "smpp", settings)
     moved = json.dumps({**HTTP, "push_token": json.loads(settings)["password"]})
-    with pytest.raises(errors.InvalidInput, match="cannot be opened"):
+    with pytest.raises(errors.InvalidInput, match="cannot be decrypted"):
         open_text(VAULT, "one", "http", moved)
 
 
@@ -109,7 +109,7 @@ async def test_a_secret_outside_of_secrets_is_refused(
     database: Database, literal: dict[str, object], place: str
 ) -> None:
     settings = {name: value for name, value in {**HTTP, **literal}.items() if value is not None}
-    with pytest.raises(errors.InvalidInput, match=f"{place} holds its secret as it stands"):
+    with pytest.raises(errors.InvalidInput, match=f"{place} contains the secret in plain text"):
         await catalogue.add_carrier(database, "two", "http", json.dumps(settings), VAULT)
 
 

@@ -182,7 +182,7 @@ async def test_the_page_shows_changes_the_latest_first_and_as_text(server: Serve
     assert word in answer.words
     assert account.name in answer.words
     assert "203.0.113.9" in answer.words
-    assert "No such change" in (await viewer.get("/audit?actor=nobody&kind=price")).words
+    assert "No entries found" in (await viewer.get("/audit?actor=nobody&kind=price")).words
     assert (await viewer.get("/audit?kind=%27%3B--&before=x&actor=%00%ff")).status == 200
 
 

@@ -30,10 +30,10 @@ async def test_each_carrier_is_listed_with_its_state_and_shown_without_its_secre
     assert "simulator" in listed
     shown = await shows(viewer, "/carriers/far", "127.0.0.1", "(hidden)", "waiting")
     assert "s3cretpw" not in shown
-    assert "characters where SMPP 3.4" not in shown
-    assert "Flash messages sent as flash" in shown
+    assert "SMPP 3.4 allows at most" not in shown
+    assert "Flash messages supported" in shown
     await carrier(server, "wide", "smpp", host="127.0.0.1", port=1, system_id="x" * 20, password="p" * 8)
-    await shows(viewer, "/carriers/wide", "System_id has 20 characters where SMPP 3.4 has at most 15")
+    await shows(viewer, "/carriers/wide", "System_id has 20 characters; SMPP 3.4 allows at most 15")
     assert (await viewer.get("/carriers/nothing")).status == 404
     assert (await viewer.get("/carriers/%00'--")).status == 404
 
@@ -50,7 +50,7 @@ async def test_what_a_carrier_did_not_take_is_counted_by_code_and_shown_as_text(
         HOSTILE,
     )
     _name, viewer = await signed_in(console, server.database)
-    await shows(viewer, "/carriers/picky", f"Not taken, tried again 88 {HOSTILE} 3 ")
+    await shows(viewer, "/carriers/picky", f"Deferred, will be retried 88 {HOSTILE} 3 ")
     assert HOSTILE not in (await viewer.get("/carriers/picky")).text
     await server.query("DELETE FROM attempt WHERE carrier_id = $1", carrier_id)
 
@@ -73,7 +73,7 @@ async def test_a_drained_carrier_is_offered_to_no_message_and_runs_on(server: Se
     await viewer.get("/carriers/full")
     version = (await viewer.get("/carriers/full")).text.split('name="version" value="')[1][:16]
     answer = await viewer.post("/carriers/full", {"course": "draining", "version": version})
-    assert "full gets no new messages" in (await viewer.follow(answer)).words
+    assert "Carrier full is draining" in (await viewer.follow(answer)).words
     assert not await is_offered()
     await shows(viewer, "/carriers", "full simulator Draining")
     row = await server.database.row("carrier_find", "full", None)
@@ -81,7 +81,7 @@ async def test_a_drained_carrier_is_offered_to_no_message_and_runs_on(server: Se
     assert catalogue.carrier_mode_of(row) is catalogue.CarrierMode.DRAINING
     stale = await viewer.post("/carriers/full", {"course": "disabled", "version": version})
     assert stale.status == 422
-    assert "Somebody has changed this meanwhile" in stale.words
+    assert "Someone else has changed this" in stale.words
     row = await server.database.row("carrier_find", "full", None)
     assert row
     assert row["enabled"], "a stale form changes nothing"

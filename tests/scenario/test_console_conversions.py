@@ -47,7 +47,7 @@ async def test_the_funnel_counts_by_country_network_carrier_and_app(server: Serv
     _name, viewer = await signed_in(console, server.database)
     words = await shows(viewer, f"/conversions?account={account.name}", "China 3", "India 1")
     assert "Sent 4 Delivered 4 100% (51.0% – 100%) Converted 2 50.0% (15.0% – 85.0%)" in words
-    assert f"{account.name} {account.name} too few to tell 4" in words
+    assert f"{account.name} {account.name} not enough traffic 4" in words
     assert "By carrier" in words
 
 
@@ -81,9 +81,9 @@ async def test_every_span_is_shown_and_an_account_that_is_none_is_said(server: S
     for path in ("/conversions?span=24h", "/conversions?span=30d", "/conversions?span=%27", "/conversions?account=%00"):
         assert (await viewer.get(path)).status == 200
     page = await viewer.get("/conversions?account=%3Cscript%3E")
-    assert "There is no account <script>." in page.words
+    assert "Account <script> does not exist." in page.words
     assert "<script>." not in page.text
-    assert "No messages in this time" in page.words
+    assert "No messages in this time range" in page.words
 
 
 def test_an_interval_is_that_of_95_percent() -> None:

@@ -54,15 +54,15 @@ async def test_modes_are_set_for_one_account_and_a_stale_form_changes_nothing(se
     _name, viewer = await signed_in(console, server.database)
     version = version_of(await viewer.get("/guard"))
     form = {"version": version, "account": account.name, "mode_range": "2", "mode_burst": "0", "mode_deny": "2"}
-    assert "The rules are changed." in (await viewer.follow(await viewer.post("/guard", form))).words
+    assert "Rules saved." in (await viewer.follow(await viewer.post("/guard", form))).words
     assert await modes(server, account.account_id) == {"range": RuleMode.BLOCK, "burst": RuleMode.OFF}, (
         "what differs alone"
     )
     page = await viewer.get("/guard")
-    assert f"Range for {account.name} alone Block" in page.words
+    assert f"Range only for account {account.name} Block" in page.words
     stale = await viewer.post("/guard", {**form, "mode_range": "0"})
     assert stale.status == 422
-    assert "Somebody has changed this meanwhile" in stale.words
+    assert "Someone else has changed this" in stale.words
     assert (await modes(server, account.account_id))["range"] is RuleMode.BLOCK
     await server.query("DELETE FROM guard_mode WHERE account_id = $1", account.account_id)
 
@@ -86,8 +86,8 @@ async def test_a_prefix_is_denied_and_the_dialects_refuse_it(server: Server, con
     await viewer.get("/guard/lists")
     values = {"do": "list", "destination": "8613811", "list": "deny", "account": account.name, "note": HOSTILE}
     page = await viewer.follow(await viewer.post("/guard/lists", values))
-    assert "8613811 is denied." in page.words
-    assert f"+8613811 Denied {account.name} {HOSTILE}" in page.words
+    assert "8613811 added to the deny list." in page.words
+    assert f"+8613811 Deny {account.name} {HOSTILE}" in page.words
     assert HOSTILE not in page.text
     await server.settled()
     reply = await server.client.laaffic(
@@ -100,7 +100,7 @@ async def test_a_prefix_is_denied_and_the_dialects_refuse_it(server: Server, con
     )
     assert "8613811 is on the deny list" in decided.words
     gone = {"do": "unlist", "kind": "prefix", "value": "8613811", "list": "deny", "account": account.name}
-    assert "taken off the list" in (await viewer.follow(await viewer.post("/guard/lists", gone))).words
+    assert "removed from the list" in (await viewer.follow(await viewer.post("/guard/lists", gone))).words
     again = await viewer.post("/guard/lists", gone)
     assert again.status == 422
     assert "8613811 is not on the list" in again.words
@@ -114,10 +114,10 @@ async def test_budgets_and_alerts_are_set_and_taken_away(server: Server, console
     page = await viewer.follow(await viewer.post("/guard/lists", budget))
     assert f"Indonesia {account.name} 40 – – $2.50" in page.words
     for wrong, words in (
-        ({"country": "IDN"}, "is no country's two letters"),
-        ({"hour_messages": "", "day_money": ""}, "names messages or money"),
-        ({"day_money": "much"}, "is not an amount"),
-        ({"account": "nobody"}, "There is no account nobody"),
+        ({"country": "IDN"}, "is not a two-letter country code"),
+        ({"hour_messages": "", "day_money": ""}, "A budget needs a limit"),
+        ({"day_money": "much"}, "is not a valid"),
+        ({"account": "nobody"}, "Account nobody does not exist"),
     ):
         refused = await viewer.post("/guard/lists", {**budget, **wrong})
         assert refused.status == 422
@@ -175,10 +175,10 @@ async def test_a_verdict_is_shown_as_text_and_released(server: Server, console: 
     assert f"+62812345… Indonesia {account.name} {account.name} {HOSTILE} is on the deny list" in page.words
     assert HOSTILE not in page.text
     lift = {"do": "lift", "digits": "62812345", "account": str(account.account_id)}
-    assert "is released within seconds" in (await viewer.follow(await viewer.post("/guard", lift))).words
+    assert "will be released within seconds" in (await viewer.follow(await viewer.post("/guard", lift))).words
     refused = await viewer.post("/guard", lift)
     assert refused.status == 422
-    assert "62812345 is not judged now" in refused.words
+    assert "62812345 is not currently suspected" in refused.words
 
 
 async def test_decisions_go_page_by_page_and_none_is_left_out(server: Server, console: str) -> None:
@@ -212,8 +212,8 @@ async def test_decisions_go_page_by_page_and_none_is_left_out(server: Server, co
         assert len(set(seen)) == least, query
     viewer.cookies["homing_language"] = "zh-Hant"
     chinese = (await viewer.get(f"/guard/decisions?account={account.name}")).words
-    assert "1 則簡訊沒有轉換，最多允許 1 則未轉換" in chinese
-    assert "數分鐘內 1 則簡訊，號段評估前最多放行 1 則" in chinese
+    assert "近期未轉換簡訊 1 則，上限 1 則" in chinese
+    assert "數分鐘內 1 則簡訊，號段判定前最多放行 1 則" in chinese
     del viewer.cookies["homing_language"]
     for hostile in ("x", "9-", "99999999999999999-1", "-", "1-1'"):
         assert (await viewer.get(f"/guard/decisions?before={hostile}")).status == 200

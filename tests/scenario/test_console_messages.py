@@ -65,10 +65,10 @@ async def test_a_message_is_found_by_what_people_know_of_it(server: Server, cons
     (attempt,) = await server.query("SELECT carrier_ref FROM attempt WHERE message_id = $1", delivered)
     seen = await viewer.get(f"/messages?find={attempt['carrier_ref'].upper()}")
     assert listed(seen, *three) == [True, False, False]
-    assert "Found by the carrier's id." in seen.words
-    assert "There is no account nobody." in (await viewer.get("/messages?account=nobody")).words
-    assert "is no date and time" in (await viewer.get("/messages?from=yesterday")).words
-    assert "there is no carrier" in (await viewer.get("/messages?carrier=nobody")).words.lower()
+    assert "Matched by carrier message ID." in seen.words
+    assert "Account nobody does not exist." in (await viewer.get("/messages?account=nobody")).words
+    assert "is not a valid date and time" in (await viewer.get("/messages?from=yesterday")).words
+    assert "does not exist" in (await viewer.get("/messages?carrier=nobody")).words.lower()
 
 
 async def test_long_lists_go_on_below_the_last_row(server: Server, console: str) -> None:
@@ -97,14 +97,16 @@ async def test_a_message_tells_its_whole_story(server: Server, console: str, sin
     message_id = await send(server, account, "8613811230002")
     _name, viewer = await signed_in(console, server.database)
     seen = await until_seen(
-        viewer, f"/messages/{message_id}", lambda seen: "Undeliverable" in seen.words and "answered HTTP" in seen.words
+        viewer,
+        f"/messages/{message_id}",
+        lambda seen: "Undeliverable" in seen.words and "answered with HTTP" in seen.words,
     )
-    for words in ("Your code is 471", account.name, "a segment x 1", "by route", "attempt 1", "raw: id:", "charge"):
+    for words in ("Your code is 471", account.name, "per segment × 1", "by route", "attempt 1", "raw: id:", "charge"):
         assert words in seen.words, words
     chinese = await viewer.get(f"/messages/{message_id}", accept_language="zh-CN")
-    for words in ("第 1 次提交", "每段", "无法送达", "扣费", "原文"):
+    for words in ("第 1 次提交", "每条单价", "送达失败", "扣费", "原始内容"):
         assert words in chinese.words, words
-    for english in ("a segment", "by route", "raw:", "says", "answered"):
+    for english in ("per segment", "by route", "raw:", "reports", "answered"):
         assert english not in chinese.words.replace("Homing", ""), english
 
 
@@ -116,7 +118,7 @@ async def test_a_push_is_sent_again_by_support_and_by_no_customer(server: Server
     await until_seen(viewer, path, lambda seen: "Acknowledged" in seen.words and 'name="push"' in seen.text)
     (push,) = await server.query("SELECT push_id, attempts FROM push WHERE message_id = $1", message_id)
     again = await viewer.post(path, {"push": str(push["push_id"])})
-    assert "The push goes out again." in (await viewer.follow(again)).words
+    assert "The push will be sent again." in (await viewer.follow(again)).words
     tried = "SELECT FROM push WHERE message_id = $1 AND attempts >= 2"
     await until(lambda: server.query(tried, message_id))
     (row,) = await server.query("SELECT * FROM audit WHERE kind = 'push' AND subject = $1", str(push["push_id"]))
@@ -124,7 +126,7 @@ async def test_a_push_is_sent_again_by_support_and_by_no_customer(server: Server
     for wrong in ("", "x", "9" * 30, "999999999"):
         assert (await viewer.post(path, {"push": wrong})).status == 422
     elsewhere = await viewer.post(f"/messages/{second_id}", {"push": str(push["push_id"])})
-    assert (elsewhere.status, "here is no push" in elsewhere.words) == (422, True)
+    assert (elsewhere.status, "does not exist" in elsewhere.words) == (422, True)
     _name, customer = await signed_in(console, server.database, UserRole.CUSTOMER, account.account_id)
     assert 'name="push"' not in (await customer.get(path)).text
     assert (await customer.post(path, {"push": str(push["push_id"])})).status == 403
@@ -140,8 +142,8 @@ async def test_a_customer_sees_the_own_messages_and_nothing_of_carriers(server: 
     _name, viewer = await signed_in(console, server.database, UserRole.CUSTOMER, mine.account_id)
     seen = await viewer.get(f"/messages/{own}")
     assert (seen.status, "Your code is 471" in seen.words) == (200, True)
-    assert "a segment x 1" in seen.words
-    for word in (row["name"], "raw:", "attempt 1", "by route", "and asks"):
+    assert "per segment × 1" in seen.words
+    for word in (row["name"], "raw:", "attempt 1", "by route", "carrier cost"):
         assert word not in seen.words, word
     assert (await viewer.get(f"/messages/{others}")).status == 404
     for asked in (f"find={others}", "find=secret-1", f"account={other.name}", "find=8613811230001", ""):
@@ -162,7 +164,7 @@ async def test_a_text_is_gone_when_the_account_keeps_it_no_longer(server: Server
     message_id = await send(server, account, "8613811230001")
     await server.query("UPDATE message SET text = '' WHERE message_id = $1", message_id)
     _name, viewer = await signed_in(console, server.database)
-    assert "Blanked" in (await viewer.get(f"/messages/{message_id}")).words
+    assert "Deleted: the account" in (await viewer.get(f"/messages/{message_id}")).words
 
 
 async def test_script_is_shown_as_text_wherever_it_comes_from(server: Server, console: str) -> None:

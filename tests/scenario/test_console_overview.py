@@ -59,13 +59,13 @@ async def test_figures_are_those_of_the_messages_over_time_by_country_and_by_car
 async def test_a_customer_sees_the_own_account_and_no_costs(server: Server, console: str) -> None:
     mine, other = await server.account(), await server.account()
     _name, viewer = await signed_in(console, server.database, UserRole.CUSTOMER, mine.account_id)
-    assert "No messages in this time" in (await viewer.get("/")).words
+    assert "No messages in this time range" in (await viewer.get("/")).words
     await send(server, other, "8613800130001")
     await send(server, mine, "919876500001", "919876600001")
     words = await seen(viewer, "/?span=1h", "India")
     assert "Messages 2" in words
     assert "China" not in words
-    assert "to carriers" not in words
+    assert "carrier cost" not in words
     assert "simulator" not in words
 
 
@@ -86,11 +86,11 @@ async def test_every_span_and_language_is_shown_whatever_is_asked(server: Server
 
 async def test_times_are_shown_in_the_zone_of_the_cookie(server: Server, console: str) -> None:
     _name, viewer = await signed_in(console, server.database)
-    assert "Times: UTC" in (await viewer.get("/")).words
+    assert "Time zone: UTC" in (await viewer.get("/")).words
     viewer.cookies["homing_zone"] = "Asia/Shanghai"
-    assert "Times: Asia/Shanghai" in (await viewer.get("/")).words
+    assert "Time zone: Asia/Shanghai" in (await viewer.get("/")).words
     viewer.cookies["homing_zone"] = "../../etc/passwd"
-    assert "Times: UTC" in (await viewer.get("/")).words
+    assert "Time zone: UTC" in (await viewer.get("/")).words
 
 
 async def test_what_wants_attention_is_told(server: Server) -> None:
@@ -113,7 +113,7 @@ async def test_what_wants_attention_is_told(server: Server) -> None:
     # among its own matters.
     own = await until(
         lambda: read_attention(server.database, datetime.now(UTC), account.account_id),
-        lambda matters: any(f"{account.name} has" in text for text in texts(matters)),
+        lambda matters: any(f"Account {account.name} has" in text for text in texts(matters)),
     )
     assert all("arrier" not in matter.text for matter in own), "carriers are not a customer's business"
     matters = await until(
@@ -121,8 +121,8 @@ async def test_what_wants_attention_is_told(server: Server) -> None:
         lambda matters: any("carrier sleeping" in text.lower() for text in texts(matters)),
     )
     for seen_by in (own, matters):
-        assert f"Pushes to {account.name} that were given up within a day: 50." in texts(seen_by)
-    assert any(" left" in text for text in texts(matters))
+        assert f"Failed pushes to account {account.name} in the last 24 hours: 50." in texts(seen_by)
+    assert any(" available" in text for text in texts(matters))
     assert [matter.weight for matter in matters] == sorted(matter.weight for matter in matters), "the worst first"
     nobodys = await server.account()
     assert await read_attention(server.database, datetime.now(UTC), nobodys.account_id) == []
@@ -136,8 +136,8 @@ async def test_what_is_wrong_in_the_platform_is_seen_everywhere_and_goes_when_it
     await raise_alarm(server.database, GUARD, FAILED, detail={"error": "KeyError", "at": ["beliefs.py:1 think"]})
     try:
         told = [one.text.format(**one.values) for one in await read_attention(server.database, datetime.now(UTC))]
-        assert f"Adaptive routing learns nothing of account {account.name}: it fails on what was sent there." in told
-        assert "The guard stands still: judging fails again and again." in told
+        assert f"Adaptive routing skips account {account.name}: its traffic data causes an error." in told
+        assert "The guard has stopped updating: detection keeps failing." in told
         health = await server.client.call("GET", "/healthz")
         assert health.status == 200
         assert of_conclusions(health.json["alarms"]) == ["guard.failed", "learner.account_skipped"]

@@ -73,9 +73,11 @@ async def test_pushes_that_were_given_up_are_seen_with_the_answer_and_sent_again
     assert "<img" not in seen.text
     again = await viewer.post(path, {"push": str(push)})
     assert again.goes_to == path
-    assert "The push goes out again." in (await viewer.follow(again)).words
+    assert "The push will be sent again." in (await viewer.follow(again)).words
     assert await outcomes(server, account) == [0]
-    await until(lambda: viewer.get(f"{path}&show=failing"), lambda seen: "Failing" in seen.words.partition("Tries")[2])
+    await until(
+        lambda: viewer.get(f"{path}&show=failing"), lambda seen: "Retrying" in seen.words.partition("Attempts")[2]
+    )
     assert (await viewer.post(path, {"push": str(push)})).status == 422, "it has not ended"
     for wrong in ("", "x", "9" * 30):
         assert (await viewer.post(path, {"push": wrong})).status == 422
@@ -87,11 +89,11 @@ async def test_all_of_an_account_go_out_again_once_that_is_confirmed(server: Ser
     await give_up(server, other)
     _name, viewer = await signed_in(console, server.database, UserRole.SUPPORT)
     page = await viewer.get(f"/pushes/replay?account={account.name}")
-    assert "3 pushes that were given up go out again" in page.words
+    assert "3 failed pushes will be sent again" in page.words
     latest = page.text.partition('name="latest" value="')[2].partition('"')[0]
     later = await give_up(server, account)
     done = await viewer.post("/pushes/replay", {"account": account.name, "latest": latest})
-    assert "3 pushes go out again." in (await viewer.follow(done)).words
+    assert "3 pushes will be sent again." in (await viewer.follow(done)).words
     assert await outcomes(server, account) == [0, 0, 0, 2], "what came after one looked stays"
     assert await outcomes(server, other) == [2]
     (row,) = await server.query("SELECT * FROM audit WHERE kind = 'push' AND account_id = $1", account.account_id)
@@ -116,7 +118,7 @@ async def test_a_customer_sees_the_own_pushes_and_sends_none(server: Server, con
 
 async def test_a_filter_that_names_nobody_is_told_so(server: Server, console: str) -> None:
     _name, viewer = await signed_in(console, server.database)
-    assert "There is no account nobody." in (await viewer.get("/pushes?account=nobody")).words
+    assert "Account nobody does not exist." in (await viewer.get("/pushes?account=nobody")).words
     for path in ("/pushes?show=x&before=x", "/pushes?before=1", "/pushes?before=" + "9" * 18):
         assert (await viewer.get(path)).status == 200
 
@@ -132,12 +134,12 @@ async def test_an_unmatched_receipt_tells_why_and_is_looked_into_again(server: S
         seen = await viewer.get(path)
         assert f"id:lost1 text:{HOSTILE}" in seen.words
         assert "<img" not in seen.text
-    assert "No message has an id that this could be" in seen.words
+    assert "No message has a matching ID" in seen.words
     again = await viewer.post(f"/receipts/{parked}")
-    assert "looked for again" in (await viewer.follow(again)).words
+    assert "try to match the receipt" in (await viewer.follow(again)).words
     (row,) = await server.query("SELECT given_up_at, replays FROM parked_receipt WHERE parked_id = $1", parked)
     assert (row["given_up_at"], row["replays"]) == (None, 1)
-    assert "is being looked for" in (await viewer.get(f"/receipts/{parked}")).words
+    assert "Matching in progress" in (await viewer.get(f"/receipts/{parked}")).words
     assert (await viewer.post("/receipts", {"receipt": str(parked)})).status == 422, "it is looked for already"
     for wrong in ("/receipts/x", "/receipts/" + "9" * 18, "/receipts/0"):
         assert (await viewer.get(wrong)).status == 404
@@ -157,7 +159,7 @@ async def test_receipts_are_listed_page_by_page_by_carrier(server: Server, conso
         _link, older, after = seen.text.partition(f'href="?carrier={name}&amp;before=')
         path = f"/receipts?carrier={name}&before={after.partition(chr(34))[0]}" if older else ""
     assert found == parked, "each once, the latest first"
-    assert "There is no carrier nobody." in (await viewer.get("/receipts?carrier=nobody")).words
+    assert "Carrier nobody does not exist." in (await viewer.get("/receipts?carrier=nobody")).words
     for before in ("x", "1", "1.x", "9" * 40 + ".1", "1.1"):
         assert (await viewer.get(f"/receipts?before={before}")).status == 200
 
@@ -171,9 +173,9 @@ async def test_only_operators_forget_and_they_are_asked_first(server: Server, co
     assert "/receipts/drop" not in (await support.get("/receipts")).text
     assert (await support.post("/receipts/drop", {"carrier": name})).status == 404
     _name, viewer = await signed_in(console, server.database)
-    assert "3 receipts are forgotten" in (await viewer.get(f"/receipts/drop?carrier={name}")).words
+    assert "3 receipts will be deleted" in (await viewer.get(f"/receipts/drop?carrier={name}")).words
     done = await viewer.post("/receipts/drop", {"carrier": name})
-    assert "3 receipts are forgotten." in (await viewer.follow(done)).words
+    assert "3 receipts deleted." in (await viewer.follow(done)).words
     assert (await viewer.get(f"/receipts/{kept}")).status == 200
     await viewer.follow(await viewer.post("/receipts/drop", {"receipt": str(kept)}))
     assert (await viewer.get(f"/receipts/{kept}")).status == 404
@@ -187,7 +189,7 @@ async def test_all_receipts_of_a_carrier_are_looked_into_again(server: Server, c
     _name, viewer = await signed_in(console, server.database, UserRole.SUPPORT)
     assert "4 receipts" in (await viewer.get(f"/receipts/replay?carrier={name}")).words
     done = await viewer.post("/receipts/replay", {"carrier": name})
-    assert "4 receipts are looked into again." in (await viewer.follow(done)).words
+    assert "Retrying to match 4 receipts." in (await viewer.follow(done)).words
     assert (await viewer.post("/receipts/replay", {"carrier": "nobody"})).status == 404
 
 
@@ -213,11 +215,11 @@ async def test_unmatched_replies_are_listed_tried_again_and_forgotten(server: Se
     assert "4915112340000" in page.words
     assert "NOWHERE" in page.words
     assert "<img src=x" not in page.text
-    assert "Replies of the last day that belong to no account" in (await viewer.get("/")).words
+    assert "Unmatched inbound messages in the last 24 hours" in (await viewer.get("/")).words
     assert "within seconds" in (await viewer.follow(await viewer.post("/replies", {"replay": unmatched}))).words
     row = await server.query_row("SELECT replays FROM unmatched_inbound WHERE unmatched_id = $1", reply["unmatched_id"])
     assert row["replays"] == 1
-    assert "is forgotten" in (await viewer.follow(await viewer.post("/replies", {"drop": unmatched}))).words
+    assert "deleted" in (await viewer.follow(await viewer.post("/replies", {"drop": unmatched}))).words
     assert await server.query("SELECT FROM unmatched_inbound WHERE unmatched_id = $1", reply["unmatched_id"]) == []
     for wrong in ({"drop": "x"}, {"replay": unmatched}, {}):
         assert (await viewer.post("/replies", wrong)).status == 422

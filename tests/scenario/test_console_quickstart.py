@@ -172,15 +172,15 @@ async def test_what_is_missing_is_said_with_the_way_to_it(server: Server, consol
         account_id = await account_settings.create_account(transaction, "with-nothing")
     _name, viewer = await signed_in(console, server.database, UserRole.CUSTOMER, account_id)
     page = await viewer.get("/quickstart?dialect=laaffic")
-    assert "This dialect needs a credential" in page.words
+    assert "Create a credential for this dialect first" in page.words
     assert 'href="/credentials"' in page.text
     async with server.database.transaction() as transaction:
         for dialect in (LIA, LAAFFIC):
             made = await account_settings.create_credential(transaction, server.vault, account_id, DIALECTS.of(dialect))
             server.secrets.add(made.secret)
-    assert "This dialect needs an app" in (await viewer.get("/quickstart?dialect=laaffic")).words
-    assert "This dialect needs a sender ID" in (await viewer.get("/quickstart?dialect=lia")).words
-    assert "This dialect needs a sender ID" in (await viewer.get("/quickstart?dialect=%00&number=%ff")).words
+    assert "Create an app first" in (await viewer.get("/quickstart?dialect=laaffic")).words
+    assert "Register a sender ID first" in (await viewer.get("/quickstart?dialect=lia")).words
+    assert "Register a sender ID first" in (await viewer.get("/quickstart?dialect=%00&number=%ff")).words
 
 
 async def test_a_secret_that_was_sealed_with_another_key_is_not_shown(server: Server, console: str) -> None:
@@ -188,5 +188,5 @@ async def test_a_secret_that_was_sealed_with_another_key_is_not_shown(server: Se
     await server.query("UPDATE credential SET secret = sha256(secret) WHERE key = $1 RETURNING key", account.key)
     page = await revealed(await owner(server, console, account), "laaffic")
     assert page.status == 422
-    assert "sealed with another key" in page.words
+    assert "encrypted with a different key" in page.words
     assert "********" in page.text

@@ -18,7 +18,7 @@ async def made_by(viewer: Viewer, **values: str) -> int:
     await viewer.get("/routes/new")
     answer = await viewer.post("/routes/new", {"carrier": SIMULATOR, "priority": "10", "weight": "1", **values})
     page = await viewer.follow(answer)
-    assert f"leads to {SIMULATOR}." in page.words, page.words
+    assert f"to carrier {SIMULATOR} added." in page.words, page.words
     return int(page.words.split("Route ", 1)[1].split(" ", 1)[0])
 
 
@@ -36,7 +36,7 @@ async def test_a_route_is_made_tried_changed_and_removed(server: Server, console
     tried = await viewer.get(f"/routes/explain?number=%2B447700900001&account={account.name}")
     assert "United Kingdom" in tried.words
     assert f"{SIMULATOR} 1 – 10 1 " in tried.words
-    assert "alone in its rank" in tried.words
+    assert "only carrier at its priority level" in tried.words
 
     version = await version_of(viewer, route_id)
     changed = {"version": version, "do": "change", "priority": "3", "weight": "2", "strategy": "1", "ceiling": ""}
@@ -45,7 +45,7 @@ async def test_a_route_is_made_tried_changed_and_removed(server: Server, console
     assert (row["priority"], row["weight"], row["strategy"], row["ceiling_micro"]) == (3, 2, Strategy.PRIORITY, None)
     stale = await viewer.post(f"/routes/{route_id}", {**changed, "priority": "9"})
     assert stale.status == 422
-    assert "Somebody has changed this meanwhile" in stale.words
+    assert "Someone else has changed this" in stale.words
 
     version = await version_of(viewer, route_id)
     assert (await viewer.post(f"/routes/{route_id}", {"version": version, "do": "remove"})).status == 303
@@ -57,16 +57,16 @@ async def test_what_cannot_be_a_route_is_said_and_what_was_entered_stays(server:
     _name, viewer = await signed_in(console, server.database)
     before = await server.query_row("SELECT count(*) AS routes FROM route")
     refused = {
-        "is not a prefix": {"prefix": "44x7"},
-        "not several of them": {"prefix": "44", "country": "gb"},
-        "is no country's two letters": {"country": "GBR"[:1]},
-        "is no network such as": {"network": "460"},
-        "is not an amount": {"ceiling": "cheap"},
-        "A weight is between 1 and": {"weight": "0"},
+        "is not a valid prefix": {"prefix": "44x7"},
+        "only one of them": {"prefix": "44", "country": "gb"},
+        "is not a two-letter country code": {"country": "GBR"[:1]},
+        "is not a network code": {"network": "460"},
+        "is not a valid": {"ceiling": "cheap"},
+        "The weight must be between 1 and": {"weight": "0"},
         "is not a whole number": {"priority": "-1"},
-        "There is no account nobody": {"account": "nobody"},
-        "There is no app 'nope'": {"app": "nope"},
-        "There is no carrier 'void'": {"carrier": "void"},
+        "Account nobody does not exist": {"account": "nobody"},
+        "App 'nope' does not exist": {"app": "nope"},
+        "Carrier 'void' does not exist": {"carrier": "void"},
     }
     for words, values in refused.items():
         await viewer.get("/routes/new")
@@ -82,17 +82,17 @@ async def test_what_cannot_be_a_route_is_said_and_what_was_entered_stays(server:
 
 async def test_trying_a_number_tells_why_it_is_refused(server: Server, console: str) -> None:
     _name, viewer = await signed_in(console, server.database)
-    assert "no price is listed" in (await viewer.get("/routes/explain?number=995550000001")).words
-    assert "no route leads there" in (await viewer.get("/routes/explain?number=98555000001")).words
-    assert "international form" in (await viewer.get("/routes/explain?number=%3Cscript%3E")).words
-    assert "There is no account" in (await viewer.get("/routes/explain?number=98555000001&account=x%27y")).words
+    assert "no price for this number" in (await viewer.get("/routes/explain?number=995550000001")).words
+    assert "no route for this number" in (await viewer.get("/routes/explain?number=98555000001")).words
+    assert "international format" in (await viewer.get("/routes/explain?number=%3Cscript%3E")).words
+    assert "does not exist" in (await viewer.get("/routes/explain?number=98555000001&account=x%27y")).words
     dear = await catalogue.add_carrier(server.database, "dear", "simulator")
     account = await server.account(prices={"4466": "0.01"})
     async with server.database.transaction() as transaction:
         await catalogue.set_costs(transaction, dear, [("44", 50_000)])
     await catalogue.set_route(server.database, RouteScope(account.account_id, prefix="4466"), dear)
     page = await viewer.get(f"/routes/explain?number=446600000001&account={account.name}")
-    assert "too dear" in page.words
+    assert "exceed the cost limit" in page.words
     assert "costs 0.05 USD a segment, above the ceiling of 0.01 USD" in page.words
 
 
@@ -108,7 +108,7 @@ async def test_trying_a_number_tells_the_cheapest_and_how_much_dearer_the_others
         await catalogue.set_route(
             server.database, RouteScope(account.account_id, prefix="4467"), carrier, strategy=Strategy.LEAST_COST
         )
-    words = re.compile(r"at-three 1 .*? the cheapest at-five 2 .*? \$0\.02 dearer than the cheapest")
+    words = re.compile(r"at-three 1 .*? cheapest at-five 2 .*? \$0\.02 more than the cheapest")
     path = f"/routes/explain?number=446700000001&account={account.name}"
     await until(lambda: viewer.get(path), lambda page: words.search(page.words))  # once a link has both up
 
@@ -134,7 +134,7 @@ async def test_what_is_learnt_is_shown_by_cell_and_script_in_it_as_text(server: 
     assert f"{SIMULATOR} 100% 50.0% 40.0% – 60.0% 40 90.0% $0.02 Conversions" in page.words
     assert hostile in page.words
     assert hostile not in page.text
-    assert "Nothing learnt yet" in (await viewer.get("/routes/learnt?app=nobody")).words
+    assert "No data yet" in (await viewer.get("/routes/learnt?app=nobody")).words
     await server.query("DELETE FROM learn_shares WHERE account_id = $1", account.account_id)
     await server.query("DELETE FROM learn_choice WHERE account_id = $1", account.account_id)
 

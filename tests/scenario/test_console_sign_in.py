@@ -16,7 +16,7 @@ from homing.users.tokens import digest
 from tests.support.server import Server, free_port
 from tests.support.viewer import PASSWORD, Viewer, accept, new_link, signed_in, stream
 
-WRONG = "The name or the password is wrong."
+WRONG = "Wrong user name or password."
 INLINE = re.compile(r"<style|<script(?![^>]* src=)|\sstyle\s*=|\son\w+\s*=|javascript:", re.IGNORECASE)
 SECRET = re.compile(r'name="totp_secret" value="([A-Z2-7]{32})"')
 CODES = re.compile(r"<code>([a-z2-9]{5}-[a-z2-9]{5})</code>")
@@ -85,7 +85,7 @@ async def test_a_password_that_does_not_do_leaves_the_link_good(server: Server, 
     assert "12 to 256 characters" in short.words
     assert 'value="short"' not in short.text, "a password is not shown again"
     differs = await viewer.post(path, {"password": PASSWORD, "password_again": PASSWORD + "x"})
-    assert "The two passwords are not the same." in differs.words
+    assert "The two passwords do not match." in differs.words
     assert (await accept(viewer, path, name)).goes_to == "/"
 
 
@@ -220,7 +220,7 @@ async def test_a_new_password_ends_the_other_sessions(server: Server, console: s
     await viewer.get("/you")
     fields = {"do": "password", "new_password": "quite another one", "new_password_again": "quite another one"}
     refused = await viewer.post("/you", {**fields, "password": "not mine"})
-    assert "Your password is wrong." in refused.words
+    assert "Wrong password." in refused.words
     assert (await viewer.post("/you", {**fields, "password": PASSWORD})).goes_to == "/you"
     assert (await viewer.get("/")).status == 200
     assert (await other.get("/")).goes_to == "/sign-in"
@@ -238,7 +238,7 @@ async def test_ten_wrong_passwords_lock_an_address_out_and_no_other(server: Serv
 
     assert set(await asyncio.gather(*(guess() for _ in range(limits.PASSWORD_FAILURES_MAX)))) == {422}
     answer = await guessing.post("/sign-in", {"name": name, "password": PASSWORD})
-    assert "Too many tries went wrong." in answer.words
+    assert "Too many failed attempts." in answer.words
     assert (await Viewer(console).sign_in(name)).goes_to == "/"
 
 
@@ -336,7 +336,10 @@ async def test_after_twenty_wrong_codes_of_a_user_none_is_looked_at_for_an_hour(
     half = await half_signed_in(console, name)
     done = await half.post("/sign-in/code", {"code": code_of(secret, 1)})
     assert done.goes_to == "/"
-    assert f"since you last signed in: {limits.CONSOLE_USER_CODE_ATTEMPTS_MAX}." in (await half.follow(done)).words
+    assert (
+        f"Since your last sign-in, {limits.CONSOLE_USER_CODE_ATTEMPTS_MAX} wrong codes"
+        in (await half.follow(done)).words
+    )
     assert (await viewer.get("/")).status == 200, "whoever was signed in stays so"
 
 
@@ -350,8 +353,8 @@ async def test_a_wrong_code_while_setting_up_leaves_the_secret_that_the_app_has(
     assert again
     assert again[1] == secret[1]
     without = await viewer.post("/you/second-factor", {"totp_secret": secret[1], "code": code_of(secret[1])})
-    assert "Your password is wrong." in without.words
-    assert "Off: whoever learns" in (await viewer.get("/you")).words
+    assert "Wrong password." in without.words
+    assert "Off: anyone who knows" in (await viewer.get("/you")).words
 
 
 async def test_the_second_factor_goes_with_the_password_alone(server: Server, console: str) -> None:
@@ -395,7 +398,7 @@ async def test_a_stranger_sends_no_more_than_a_form_of_his_needs(server: Server,
     await stranger.get("/sign-in")
     large = "x" * limits.CONSOLE_STRANGER_BODY_BYTES_MAX
     refused = await stranger.post("/sign-in", {"name": "ada", "password": large, "next": "/"})
-    assert "more than this form takes" in refused.words
+    assert "form is too large" in refused.words
 
 
 async def test_one_user_does_not_hold_all_streams(server: Server, console: str) -> None:

@@ -44,18 +44,18 @@ async def test_what_cannot_be_a_user_is_said(server: Server, console: str) -> No
     name, viewer = await signed_in(console, server.database)
     await viewer.get("/users")
     for values, words in (
-        ({"name": "a b", "role": "1"}, "cannot be a user's name"),
+        ({"name": "a b", "role": "1"}, "is not a valid user name"),
         ({"name": name, "role": "1"}, "already"),
-        ({"name": "new", "role": "3"}, "belongs to an account"),
-        ({"name": "new", "role": "1", "account": (await server.account()).name}, "to none"),
+        ({"name": "new", "role": "3"}, "needs an account"),
+        ({"name": "new", "role": "1", "account": (await server.account()).name}, "have none"),
         ({"name": "new", "role": "9"}, "Choose a role."),
-        ({"name": "new", "role": "3", "account": "<script>"}, "There is no account <script>."),
+        ({"name": "new", "role": "3", "account": "<script>"}, "Account <script> does not exist."),
     ):
         page = await viewer.post("/users", values)
         assert page.status == 422, values
         assert words in page.words, page.words
         assert "<script>." not in page.text
-    assert (await viewer.get("/users?name=new")).words.count("No such user") == 1
+    assert (await viewer.get("/users?name=new")).words.count("No users found") == 1
     for path in ("/users/0", "/users/x", "/users/99999999999999999999"):
         assert (await viewer.get(path)).status == 404
 
@@ -70,7 +70,7 @@ async def test_a_user_gets_another_role_a_new_link_and_is_let_in_no_longer(serve
     assert (await other.get("/users")).status == 200, "from the next page on"
     stale = await viewer.post(path, {"do": "disable", "version": version})
     assert stale.status == 422
-    assert "Somebody has changed this meanwhile" in stale.words
+    assert "Someone else has changed this" in stale.words
     assert (await other.get("/")).status == 200
 
     linked = await viewer.post(path, {"do": "link", "version": version_of(stale)})
@@ -81,7 +81,7 @@ async def test_a_user_gets_another_role_a_new_link_and_is_let_in_no_longer(serve
     assert (await other.get("/")).goes_to == "/sign-in", "sessions end at once"
     assert (await Viewer(console).get(link[1])).status == 410, "and links"
     version = version_of(await viewer.get(path))
-    assert "would be of no use" in (await viewer.post(path, {"do": "link", "version": version})).words
+    assert "enable the user before" in (await viewer.post(path, {"do": "link", "version": version})).words
     assert (await viewer.post(path, {"do": "enable", "version": version})).status == 303
     assert (await other.sign_in(name, PASSWORD)).goes_to == "/"
     acts = await server.query("SELECT act FROM audit WHERE kind = 'console_user' AND subject = $1", name)
@@ -95,7 +95,7 @@ async def test_nobody_takes_the_own_rights_away(server: Server, console: str) ->
         page = await viewer.get(path)
         refused = await viewer.post(path, {**values, "version": version_of(page)})
         assert refused.status == 422
-        assert "your own rights" in refused.words
+        assert "your own permissions" in refused.words
     assert (await viewer.get("/users")).status == 200
 
 
@@ -105,7 +105,7 @@ async def test_settings_show_what_holds_and_how_the_installation_does(server: Se
     assert page.status == 200
     assert "api-1" in page.words
     assert "link-1" in page.words
-    assert "at work" in page.words
+    assert "running" in page.words
     assert "up to date" in page.words
     for _number, name, _sql in migrate.available():
         assert name in page.words

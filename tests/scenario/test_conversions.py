@@ -90,7 +90,7 @@ async def test_a_message_alone_has_the_credit_for_its_own_report(desk: Desk) -> 
     assert await desk.report(message_id) is REPEATED
     assert await desk.credited() == {message_id: message_id}
     assert await desk.deltas() == [(desk.carrier, bucket_of(90))]
-    assert "reported through lia; it has the credit" in await desk.told(message_id)
+    assert "reported through lia; attributed to this message" in await desk.told(message_id)
 
 
 async def test_of_two_to_one_person_the_last_delivered_has_the_credit_whichever_is_reported(desk: Desk) -> None:
@@ -100,8 +100,8 @@ async def test_of_two_to_one_person_the_last_delivered_has_the_credit_whichever_
     desk.room.wait(20)
     assert await desk.report(first) is RECORDED
     assert await desk.credited() == {second: first}
-    assert f"converted with another message: {second} has the credit" in await desk.told(first)
-    assert f"credited: the person came back: reported about message {first}" in await desk.told(second)
+    assert f"attributed to message {second}, which reached this number later" in await desk.told(first)
+    assert f"attributed: conversion reported for message {first}" in await desk.told(second)
     assert await desk.report(second) is RECORDED, "its own first report"
     assert await desk.report(second) is REPEATED
     assert await desk.credited() == {second: first}, "and no second credit"

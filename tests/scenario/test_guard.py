@@ -88,7 +88,7 @@ async def test_a_prefix_is_denied_as_it_is_written_and_a_national_one_is_none(se
     listed = await server.query("SELECT value FROM guard_list WHERE account_id = $1", account.account_id)
     assert [row["value"] for row in listed] == ["62813"]
     refused = await homing(server.dsn, "guard", "deny", "0151", "--account", account.name, data=server.data, status=1)
-    assert "begins with 0" in refused
+    assert "starts with 0" in refused
 
 
 async def test_a_blocked_destination_is_refused_in_lias_words_and_costs_nothing(

@@ -92,7 +92,7 @@ async def test_risk_settings_and_learned_risks_reach_the_model_and_are_shown(ban
 async def test_a_wrong_risk_is_refused_in_one_line(bank: Bank, account: Profile) -> None:
     assert "say how risky" in await homing(bank.dsn, "guard", "risk", "ID", status=1)
     assert "no risk of KE" in await homing(bank.dsn, "guard", "risk", "KE", "--remove", status=1)
-    assert "two letters" in await homing(bank.dsn, "guard", "risk", "Indonesia", "high", status=1)
+    assert "two-letter" in await homing(bank.dsn, "guard", "risk", "Indonesia", "high", status=1)
 
 
 def silent_network(account: Profile, minute: int) -> list[Delta]:
@@ -160,7 +160,7 @@ async def test_a_network_flagged_as_a_whole_is_listed_and_alerted_once(bank: Ban
     assert upheld["since"] == verdict["since"]
     assert successor.model.snapshot.networks[account.account_id, "app", "24701"].verdict
 
-    assert "247-02 is not judged now" in await homing(bank.dsn, "guard", "lift", "247-02", status=1)
+    assert "247-02 is not currently suspected" in await homing(bank.dsn, "guard", "lift", "247-02", status=1)
     assert "released" in await homing(bank.dsn, "guard", "lift", "247-01", "--account", account.name)
     for turn in range(3, 6):
         watch.think(now_s + turn * limits.GUARD_SNAPSHOT_S)

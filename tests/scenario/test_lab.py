@@ -345,7 +345,7 @@ def test_replay_of_no_time_and_of_wrong_files(stored: Stored, tmp_path: Path) ->
     wrong.write_text("carrier,prefix,price\nx,1,dear\n")
     assert "wrong.csv:2: 'dear' is not an amount" in stored("--costs", str(wrong), status=1)
     wrong.write_text("carrier,prefix,price\nnobody,1,0.1\n")
-    assert "there is no carrier 'nobody'" in stored("--costs", str(wrong), status=1)
+    assert "carrier 'nobody' does not exist" in stored("--costs", str(wrong), status=1)
 
 
 def test_replay_reads_as_prose_too(stored: Stored) -> None:

@@ -22,7 +22,7 @@ async def test_an_operator_lets_an_accounts_texts_go_as_unicode_and_the_timeline
 
     sent = await until(accepted, lambda reply: reply["status"] == "S")
     shown = await homing(server.dsn, "message", "show", str(sent["message_id"]), data=server.data)
-    assert "UCS2 in place of FS, which cannot carry the text, 1 segment" in shown
+    assert "UCS2, replaces FS, which cannot encode the text, 1 segment" in shown
 
 
 async def test_indias_registration_id_in_templateid_goes_with_the_message(server: Server) -> None:

@@ -47,12 +47,12 @@ async def test_a_role_that_may_do_more_than_needed_is_said(room: Path, worker: s
         await installation.start()
         assert (await installation.query("SELECT rolsuper FROM pg_roles WHERE rolname = current_user"))[0][0] is False
         assert await installation.stop() == 0
-        assert "is its superuser" not in installation.log.read_text()
+        assert "the database role is a superuser" not in installation.log.read_text()
         await as_superuser(installation.data, "ALTER ROLE homing SUPERUSER")
         await installation.start()
         assert await installation.stop() == 0
-    (said,) = [line for line in installation.log.read_text().splitlines() if "is its superuser" in line]
-    assert said.startswith("Take care: the database's role is its superuser, since the database is of an earlier")
+    (said,) = [line for line in installation.log.read_text().splitlines() if "the database role is a superuser" in line]
+    assert said.startswith("Warning: the database role is a superuser, because the database was created by an earlier")
 
 
 def open_to_others(data: Path) -> Iterator[str]:
@@ -142,8 +142,10 @@ async def why_root(installation: Installation) -> list[str]:
     def said() -> str:
         return installation.log.read_text()
 
-    await until(lambda: said().count("Take care: customers can make Homing post") == said().count("Homing serves"))
-    return re.findall("^Take care: the processes run as root: (.*)$", said(), re.MULTILINE)
+    await until(
+        lambda: said().count("Warning: customers can make Homing send requests") == said().count("Homing serves")
+    )
+    return re.findall("^Warning: the processes run as root: (.*)$", said(), re.MULTILINE)
 
 
 async def a_message_is_delivered(installation: Installation, order: str) -> None:

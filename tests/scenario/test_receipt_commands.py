@@ -123,11 +123,11 @@ async def test_one_is_shown_with_the_messages_that_its_id_could_mean(
     assert shown["learnt_form"] == f"{IdFormat.DECIMAL}, confirmed {limits.RECEIPT_FORM_NUMBERS_MIN} times"
     told = [(one["carrier_ref"], one["part"], one["form"], one["says"]) for one in shown["considered"]]
     assert told == [
-        ("123456", 2, "same", "the receipt names another number"),
-        ("1E240", 0, "decimal", "the receipt names another number"),
+        ("123456", 2, "same", "the receipt has a different number"),
+        ("1E240", 0, "decimal", "the receipt has a different number"),
     ]
     assert shown["considered"][1]["message_id"] == other
-    assert "there is no receipt 99" in await homing("show", "99", status=1)
+    assert "there is no unmatched receipt 99" in await homing("show", "99", status=1)
 
 
 async def test_a_replayed_receipt_is_tried_as_if_it_had_just_come(
@@ -172,9 +172,9 @@ async def test_dropped_receipts_are_gone_and_those_that_still_wait_are_not(
 async def test_what_is_meant_must_be_said(homing: Homing, carriers: tuple[int, int], verb: str) -> None:
     assert "or say --all" in await homing(verb, status=1)
     assert "or say --all" in await homing(verb, "1", "--all", status=1)
-    assert "no receipt without a message has the id 77" in await homing(verb, "77", status=1)
-    assert "no receipt without a message has the id 4" in await homing(verb, "4", status=1), "it still waits"
-    assert "there is no carrier 'nobody'" in await homing(verb, "--all", "--carrier", "nobody", status=1)
+    assert "no unmatched receipt has the ID 77" in await homing(verb, "77", status=1)
+    assert "no unmatched receipt has the ID 4" in await homing(verb, "4", status=1), "it still waits"
+    assert "carrier 'nobody' does not exist" in await homing(verb, "--all", "--carrier", "nobody", status=1)
 
 
 async def test_the_background_work_tries_learns_and_forgets_by_itself(

@@ -495,10 +495,10 @@ async def test_silence_about_the_other_parts_counts_as_delivered_after_five_minu
     row = await post.message(message_id)
     assert (row["state"], row["final_at"], row["error_text"]) == (MessageState.DELIVERED, reported_at, None)
     assert await post.waits_until(message_id) is None
-    assert "nothing was heard of part 3" in await told(post, message_id)
+    assert "no receipt for part 3" in await told(post, message_id)
     await post.report(carrier, "s-3", MessageState.UNDELIVERABLE)
     assert await post.state(message_id) is MessageState.DELIVERED
-    assert "of attempt 1, s-3, is undeliverable" in await told(post, message_id)
+    assert "attempt 1, carrier message ID s-3: undeliverable" in await told(post, message_id)
     assert (await post.receipts(message_id))[-1] == (MessageState.UNDELIVERABLE, True), "the part did move"
 
 

@@ -158,13 +158,6 @@ def test_texts_of_the_two_chinese_scripts_differ() -> None:
             assert not set(text) & (foreign - {"發"} if folder.name == "zh_Hant" else foreign), (file.name, text)
 
 
-def test_the_gift_has_one_name_in_chinese() -> None:
-    for folder, name in zip(FOLDERS, ("赠金", "贈金"), strict=True):
-        for file, message in console_texts.catalogues(folder):
-            text = "".join(console_texts.forms_of(message))
-            assert text.count(name[0]) == text.count(name), (file.name, text)
-
-
 # ---- Pages and files
 
 

@@ -232,7 +232,7 @@ def test_the_only_carrier_and_a_customer_who_opted_out_are_said_in_chinese(langu
         said(opted_out, language)
         == {
             "zh-Hans": "客户未启用自适应路由：按优先级",
-            "zh-Hant": "客戶未啟用自適應路由：依優先級",
+            "zh-Hant": "客戶未啟用自適應路由：依優先順序",
         }[language]
     )
 

@@ -131,7 +131,7 @@ async def test_refused_credentials_are_counted_logged_and_shown(server: Server) 
 
     await until(logged)
     matters = await read_attention(server.database, utc_now())
-    assert any("guess API passwords" in matter.text and matter.values["n"] >= 1 for matter in matters)
+    assert any("guessing API passwords" in matter.text and matter.values["n"] >= 1 for matter in matters)
 
 
 async def test_another_process_knows_what_is_locked_and_where_a_password_was_right(server: Server) -> None:

@@ -48,7 +48,9 @@ async def find_account(connection: DatabaseConnection | Database, name_or_id: st
     account_id = as_id(name_or_id)
     row = await connection.row("account_find", name_or_id, account_id)
     if row is None:
-        raise errors.InvalidInput("there is no account {name}; `homing account list` shows them", name=repr(name_or_id))
+        raise errors.InvalidInput(
+            "account {name} does not exist; `homing account list` lists the accounts", name=repr(name_or_id)
+        )
     return row
 
 
@@ -56,14 +58,14 @@ async def create_account(connection: DatabaseConnection, name: str, email: str |
     """Makes an account with an empty purse. Raises `InvalidInput` when the name is taken or cannot be one."""
     if not NAME.fullmatch(name) or name.isdigit():
         raise errors.InvalidInput(
-            "{name} cannot be an account's name: letters, digits and _ . @ - (and not digits alone)", name=repr(name)
+            "{name} is not a valid account name: use letters, digits and _ . @ - (not only digits)", name=repr(name)
         )
     _check_email(email)
     row = await connection.row(
         "account_create", name, email, limits.QUERIES_PER_S_DEFAULT, limits.SUBMITS_PER_S_DEFAULT
     )
     if row is None:
-        raise errors.InvalidInput("there is an account with the name {name} or that e-mail already", name=repr(name))
+        raise errors.InvalidInput("an account with the name {name} or this email already exists", name=repr(name))
     await connection.execute("purse_create", row["account_id"])
     return int(row["account_id"])
 
@@ -76,7 +78,7 @@ async def set_lock(connection: DatabaseConnection, account_id: int, reason: str 
 async def set_credit(connection: DatabaseConnection, account_id: int, credit_micro: int) -> None:
     """How far below zero the balance may go."""
     if not 0 <= credit_micro <= AMOUNT_MICRO_MAX:
-        raise errors.InvalidInput("a credit is not below zero")
+        raise errors.InvalidInput("the credit limit must be 0 or more")
     await connection.execute("purse_credit", account_id, credit_micro)
 
 
@@ -89,12 +91,14 @@ async def change_account(connection: DatabaseConnection, account_id: int, change
     values.update(changes)
     networks = [_network(str(text)) for text in values["allowed_networks"]]
     if not 1 <= values["queries_per_s"] <= 1_000_000:
-        raise errors.InvalidInput("queries per second: 1 to 1000000")
+        raise errors.InvalidInput("the query rate must be 1 to 1000000 per second")
     for name, (least, most) in BOUNDS.items():
         if values[name] is not None and not least <= values[name] <= most:
-            raise errors.InvalidInput("{name}: {least} to {most}", name=name.replace("_", " "), least=least, most=most)
+            raise errors.InvalidInput(
+                "{name} must be between {least} and {most}", name=name.replace("_", " "), least=least, most=most
+            )
     if values["smpp_charset"] not in SMPP_CHARSETS:
-        raise errors.InvalidInput("the default alphabet is one of {names}", names=", ".join(SMPP_CHARSETS))
+        raise errors.InvalidInput("the default alphabet must be one of {names}", names=", ".join(SMPP_CHARSETS))
     _check_email(values["email"])
     if changes.get("default_sender") is not None:
         await _check_sender(connection, account_id, changes["default_sender"])
@@ -116,7 +120,7 @@ async def change_account(connection: DatabaseConnection, account_id: int, change
             values["unicode_fallback"],
         )
     except asyncpg.UniqueViolationError:
-        raise errors.InvalidInput("another account has the e-mail {email}", email=repr(values["email"])) from None
+        raise errors.InvalidInput("the email {email} belongs to another account", email=repr(values["email"])) from None
 
 
 async def create_credential(
@@ -139,19 +143,21 @@ async def create_credential(
     secret = secret or make_secret(chars_min)
     if len(secret) < chars_min and not may_be_short:
         raise errors.InvalidInput(
-            "a secret of fewer than {n} characters can be guessed: let Homing make one, or say that it is in use"
-            " already and may be short",
+            "a secret shorter than {n} characters can be guessed: let Homing generate one, or confirm"
+            " that it is already in use and may be short",
             n=chars_min,
         )
     if not 1 <= len(key) <= limits.KEY_CHARS_MAX or not key.isprintable() or not secret.isprintable():
-        raise errors.InvalidInput("keys and secrets are printable text")
+        raise errors.InvalidInput("keys and secrets must be printable text")
     if len(key) > rules.key_chars_max:
-        raise errors.InvalidInput("{name} has at most {n} characters", name=rules.key_name, n=rules.key_chars_max)
+        raise errors.InvalidInput("{name} can have at most {n} characters", name=rules.key_name, n=rules.key_chars_max)
     if rules.secret_chars_max is not None and len(secret) > rules.secret_chars_max:
-        raise errors.InvalidInput("{name} has at most {n} characters", name=rules.secret_name, n=rules.secret_chars_max)
+        raise errors.InvalidInput(
+            "{name} can have at most {n} characters", name=rules.secret_name, n=rules.secret_chars_max
+        )
     row = await connection.row("credential_create", account_id, dialect.number, key, vault.seal(secret), label)
     if row is None:
-        raise errors.InvalidInput("the key {key} is taken", key=repr(key))
+        raise errors.InvalidInput("the key {key} is already in use", key=repr(key))
     return NewCredential(row["credential_id"], dialect, key, secret)
 
 
@@ -169,13 +175,13 @@ async def revoke_credential(
     """
     rows = await connection.fetch("credential_matching", key_or_id, as_id(key_or_id), dialect, account_id)
     if not rows:
-        raise errors.InvalidInput("no credential in use has the key or id {key}", key=repr(key_or_id))
+        raise errors.InvalidInput("no active credential has the key or ID {key}", key=repr(key_or_id))
     if len(rows) > 1:
         meant = ", ".join(
             f"{dialects.name_of(row['dialect'])} {row['key']} (id {row['credential_id']})" for row in rows
         )
         raise errors.InvalidInput(
-            "{key} can mean {meant}: name the key and its dialect", key=repr(key_or_id), meant=meant
+            "{key} is ambiguous ({meant}): give the key and its dialect", key=repr(key_or_id), meant=meant
         )
     await connection.execute("credential_revoke", rows[0]["credential_id"])
     return rows[0]
@@ -195,9 +201,9 @@ async def create_app(
     check_url(inbound_url)
     await connection.execute("account_settings", account_id)  # its lock: two of one name cannot be made at once
     if any(row["name"] == name for row in await connection.fetch("app_list", account_id)):
-        raise errors.InvalidInput("the account has an app {name} already", name=repr(name))
+        raise errors.InvalidInput("the account already has an app named {name}", name=repr(name))
     if await connection.row("app_create", app_id, account_id, name, report_url, inbound_url) is None:
-        raise errors.InvalidInput("the app id {app} is taken", app=repr(app_id))
+        raise errors.InvalidInput("the app ID {app} is already in use", app=repr(app_id))
     return app_id
 
 
@@ -207,7 +213,9 @@ async def change_app(connection: DatabaseConnection, app_id: str, changes: Mappi
     """
     row = await connection.row("app_find", app_id)
     if row is None:
-        raise errors.InvalidInput("there is no app {app}; `homing app list` shows an account's", app=repr(app_id))
+        raise errors.InvalidInput(
+            "app {app} does not exist; `homing app list` lists an account's apps", app=repr(app_id)
+        )
     values = {**row, **changes}
     check_url(values["report_url"])
     check_url(values["inbound_url"])
@@ -219,7 +227,7 @@ async def change_app(connection: DatabaseConnection, app_id: str, changes: Mappi
 async def add_sender(connection: DatabaseConnection, account_id: int, sender: str, default: bool = False) -> None:
     """Registers a sender ID; the first one, or one added as such, is the account's default."""
     if not SENDER.fullmatch(sender) or not sender.strip():
-        raise errors.InvalidInput("a sender ID is 1 to 32 printable ASCII characters")
+        raise errors.InvalidInput("a sender ID must have 1 to 32 printable ASCII characters")
     await connection.execute("sender_add", account_id, sender)
     if default:
         await connection.execute("sender_default", account_id, sender)
@@ -235,12 +243,12 @@ async def remove_sender(connection: DatabaseConnection, account_id: int, sender:
 async def add_template(connection: DatabaseConnection, account_id: int, name: str, body: str) -> int:
     """A template; {V1}..{V5} in its body stand for variables. Gives its id."""
     if not body or "\0" in body:
-        raise errors.InvalidInput("a template needs a body")
+        raise errors.InvalidInput("the template text is empty")
     if not name.strip() or "\0" in name or as_id(name) is not None:
-        raise errors.InvalidInput("a template needs a name, and not one of digits alone: those are ids")
+        raise errors.InvalidInput("the template needs a name that is not only digits (digits are template IDs)")
     row = await connection.row("template_add", account_id, name, body)
     if row is None:
-        raise errors.InvalidInput("the account has a template {name} already", name=repr(name))
+        raise errors.InvalidInput("the account already has a template named {name}", name=repr(name))
     return int(row["template_id"])
 
 
@@ -269,12 +277,12 @@ def _check_email(email: str | None) -> None:
     if email is not None and not (
         "@" in email.strip("@") and email.isprintable() and " " not in email and len(email) <= limits.KEY_CHARS_MAX
     ):
-        raise errors.InvalidInput("{email} is not an e-mail address", email=repr(email))
+        raise errors.InvalidInput("{email} is not a valid email address", email=repr(email))
 
 
 def check_url(url: str | None) -> None:
     if url is not None and not (is_web_address(url) and " " not in url and len(url) <= limits.URL_CHARS_MAX):
-        raise errors.InvalidInput("{url} is not an http address", url=repr(url))
+        raise errors.InvalidInput("{url} is not a valid http or https URL", url=repr(url))
 
 
 def _network(text: str) -> Network:
@@ -282,5 +290,5 @@ def _network(text: str) -> Network:
         return ipaddress.ip_network(text, strict=False)
     except ValueError:
         raise errors.InvalidInput(
-            "{network} is no address or network, such as 203.0.113.0/24", network=repr(text)
+            "{network} is not a valid IP address or network, such as 203.0.113.0/24", network=repr(text)
         ) from None

@@ -30,14 +30,14 @@ def check_prefix(prefix: str) -> None:
     is_beginning = prefix.isascii() and prefix.isdigit() and len(prefix) <= limits.PREFIX_DIGITS_MAX
     if prefix and (not is_beginning or prefix.startswith("0")):
         raise errors.InvalidInput(
-            "{prefix} is not a prefix: digits without + or 00, or * for every number", prefix=repr(prefix)
+            "{prefix} is not a valid prefix: use digits without + or 00, or * for all numbers", prefix=repr(prefix)
         )
 
 
 def check_price(micro: int) -> None:
     """Raises `InvalidInput` for what cannot be asked for a segment."""
     if not 0 <= micro <= AMOUNT_MICRO_MAX:
-        raise errors.InvalidInput("a price is not below zero")
+        raise errors.InvalidInput("the price must be 0 or more")
 
 
 async def set_prices(connection: DatabaseConnection, account_id: int, prices: Sequence[tuple[str, int]]) -> None:
@@ -68,7 +68,7 @@ async def replace_prices(connection: DatabaseConnection, account_id: int, prices
 async def remove_price(connection: DatabaseConnection | Database, account_id: int, prefix: str) -> None:
     """Raises `InvalidInput` when the list has no such price."""
     if await connection.row("price_remove", account_id, prefix) is None:
-        raise errors.InvalidInput("the list has no price for the prefix {prefix}", prefix=prefix or "*")
+        raise errors.InvalidInput("the price list has no price for prefix {prefix}", prefix=prefix or "*")
 
 
 async def find_carrier(connection: DatabaseConnection | Database, name_or_id: str) -> Record:
@@ -76,7 +76,9 @@ async def find_carrier(connection: DatabaseConnection | Database, name_or_id: st
     carrier_id = int(name_or_id) if re.fullmatch(r"[0-9]{1,9}", name_or_id) else None
     row = await connection.row("carrier_find", name_or_id, carrier_id)
     if row is None:
-        raise errors.InvalidInput("there is no carrier {name}; `homing carrier list` shows them", name=repr(name_or_id))
+        raise errors.InvalidInput(
+            "carrier {name} does not exist; `homing carrier list` lists the carriers", name=repr(name_or_id)
+        )
     return row
 
 
@@ -104,8 +106,8 @@ def _checked(kind: str, settings: str) -> bool:
     read = read_settings(kind, settings)
     if isinstance(read, HttpCarrierSettings) and (place := open_secret(read)):
         raise errors.InvalidInput(
-            "{place} holds its secret as it stands, where everybody reads it: put it into `secrets`, and {hole} in its"
-            " place",
+            "{place} contains the secret in plain text, visible to everyone: move it to `secrets` and"
+            " write {hole} in its place",
             place=place,
             hole="{secret.NAME}",
         )
@@ -192,15 +194,15 @@ async def set_route(
     check_prefix(match.prefix)
     _check_place(match)
     if priority is not None and not 0 <= priority <= PRIORITY_MAX:
-        raise errors.InvalidInput("a priority is between 0 and {most}", most=PRIORITY_MAX)
+        raise errors.InvalidInput("the priority must be between 0 and {most}", most=PRIORITY_MAX)
     if weight is not None and not 1 <= weight <= WEIGHT_MAX:
-        raise errors.InvalidInput("a weight is between 1 and {most}", most=WEIGHT_MAX)
+        raise errors.InvalidInput("the weight must be between 1 and {most}", most=WEIGHT_MAX)
     if ceiling_micro is not None:
         check_price(ceiling_micro)
     if match.app_id:
         await _check_app(connection, match)
     if sum(map(bool, (match.prefix, match.country, match.network))) > 1:
-        raise errors.InvalidInput("a route names a prefix, a country or a network, not several of them")
+        raise errors.InvalidInput("a route can match a prefix, a country or a network, but only one of them")
     row = await connection.row(
         "route_set",
         match.account_id,
@@ -228,32 +230,38 @@ async def forget_ceiling(connection: DatabaseConnection | Database, match: Route
 async def _check_app(connection: DatabaseConnection | Database, match: RouteScope) -> None:
     app = await connection.row("app_find", match.app_id)
     if app is None:
-        raise errors.InvalidInput("there is no app {app}; `homing app list ACCOUNT` shows them", app=repr(match.app_id))
+        raise errors.InvalidInput(
+            "app {app} does not exist; `homing app list ACCOUNT` lists the account's apps", app=repr(match.app_id)
+        )
     if match.account_id not in (GENERAL, app["account_id"]):
-        raise errors.InvalidInput("the app {app} is another account's", app=match.app_id)
+        raise errors.InvalidInput("app {app} belongs to another account", app=match.app_id)
 
 
 async def remove_route(connection: DatabaseConnection | Database, route_id: int) -> None:
     """Messages that were accepted with it still go. Raises `InvalidInput` when there is none."""
     if await connection.row("route_remove", route_id) is None:
-        raise errors.InvalidInput("there is no route {route}; `homing route list` shows them", route=route_id)
+        raise errors.InvalidInput("route {route} does not exist; `homing route list` lists the routes", route=route_id)
 
 
 def _check_place(match: RouteScope) -> None:
     if match.country and not re.fullmatch(r"[A-Z]{2}", match.country):
-        raise errors.InvalidInput("{country} is no country's two letters, such as CN", country=repr(match.country))
+        raise errors.InvalidInput("{country} is not a two-letter country code, such as CN", country=repr(match.country))
     if match.network and not re.fullmatch(r"[0-9]{5,6}", match.network):
-        raise errors.InvalidInput("{network} is no network such as 460-01", network=repr(match.network))
+        raise errors.InvalidInput(
+            "{network} is not a network code (MCC-MNC), such as 460-01", network=repr(match.network)
+        )
 
 
 async def add_word(connection: DatabaseConnection | Database, account_id: int, word: str) -> None:
     """Refuses texts that hold a word, for an account or (0) for all."""
     if not fold(word).strip() or "\0" in word:
-        raise errors.InvalidInput("a word has at least one character that is seen: an empty one would stop everything")
+        raise errors.InvalidInput(
+            "a sensitive word needs at least one visible character; an empty one would match every message"
+        )
     await connection.execute("word_add", account_id, word)
 
 
 async def remove_word(connection: DatabaseConnection | Database, account_id: int, word: str) -> None:
     """Lets a word pass again. Raises `InvalidInput` when it is not refused for this account, or (0) for all."""
     if await connection.row("word_remove", account_id, word) is None:
-        raise errors.InvalidInput("{word} is not refused here", word=repr(word))
+        raise errors.InvalidInput("{word} is not on this list of sensitive words", word=repr(word))

@@ -70,7 +70,7 @@ def read_destination(destination: str) -> tuple[str, str]:
     digits = first_digits(destination)
     if digits.startswith("0"):
         raise errors.InvalidInput(
-            "no country code begins with 0, and so no number matches {destination}", destination=repr(destination)
+            "no country code starts with 0, so {destination} matches no number", destination=repr(destination)
         )
     if digits.isascii() and digits.isdigit() and len(digits) <= 15:
         return "prefix", digits
@@ -88,7 +88,7 @@ def read_country(country: str) -> str:
     """Raises `InvalidInput`."""
     code = country.upper()
     if len(code) != 2 or not code.isascii() or not code.isalpha():
-        raise errors.InvalidInput("{country} is no country's two letters, such as CN", country=repr(country))
+        raise errors.InvalidInput("{country} is not a two-letter country code, such as CN", country=repr(country))
     return code
 
 
@@ -123,9 +123,9 @@ async def set_budget(
     """Raises `InvalidInput` when no bound is named."""
     values = (hour_messages, day_messages, hour_micro, day_micro)
     if all(value is None for value in values):
-        raise errors.InvalidInput("a budget names messages or money, of an hour or a day")
+        raise errors.InvalidInput("a budget needs a limit: messages or an amount, per hour or per day")
     if any(value is not None and value < 0 for value in values):
-        raise errors.InvalidInput("a budget is not below zero")
+        raise errors.InvalidInput("a budget must be 0 or more")
     await connection.execute("guard_budget_set", account_id, country, *values)
 
 
@@ -143,7 +143,7 @@ async def lift(connection: DatabaseConnection | Database, destination: str, acco
     digits = destination if network is None else WHOLE_NETWORK
     rows = await connection.fetch("guard_verdict_lift", digits, account_id, network) if destination else ()
     if not rows:
-        raise errors.InvalidInput("{range} is not judged now", range=destination)
+        raise errors.InvalidInput("{range} is not currently suspected", range=destination)
     return len(rows)
 
 
@@ -156,7 +156,7 @@ async def set_alert(connection: DatabaseConnection | Database, account_id: int, 
 async def remove_alert(connection: DatabaseConnection | Database, account_id: int) -> None:
     """Raises `InvalidInput` when nobody is told."""
     if await connection.row("guard_alert_remove", account_id) is None:
-        raise errors.InvalidInput("no address is told of these verdicts")
+        raise errors.InvalidInput("there is no alert webhook for these accounts")
 
 
 async def suggestions(database: Database, now: datetime, account_id: int | None = None) -> Sequence[dict[str, Any]]:

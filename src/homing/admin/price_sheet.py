@@ -34,7 +34,7 @@ def read(lines: Iterable[str], name: str) -> list[tuple[str, int]]:
         missing = [column for column in COLUMNS if header.count(column) != 1]
         if missing:
             raise errors.InvalidInput(
-                "{file}: the header must name the column {columns} once",
+                "{file}: the header must contain the column {columns} exactly once",
                 file=f"{name}:1",
                 columns=" and ".join(missing),
             )
@@ -45,7 +45,7 @@ def read(lines: Iterable[str], name: str) -> list[tuple[str, int]]:
             try:
                 prefix, micro = _price(row, positions)
                 if prefix in prices:
-                    raise errors.InvalidInput("the prefix {prefix} is there twice", prefix=prefix or EVERY_NUMBER)
+                    raise errors.InvalidInput("the prefix {prefix} appears twice", prefix=prefix or EVERY_NUMBER)
                 prices[prefix] = micro
             except (ValueError, errors.InvalidInput) as error:
                 wrong.append(f"{name}:{rows.line_num}: {error}")
@@ -60,7 +60,9 @@ def read(lines: Iterable[str], name: str) -> list[tuple[str, int]]:
 
 def _price(row: list[str], positions: list[int]) -> tuple[str, int]:
     if len(row) <= max(positions):
-        raise errors.InvalidInput("the row has {n} of at least {least} columns", n=len(row), least=max(positions) + 1)
+        raise errors.InvalidInput(
+            "the row has {n} columns; at least {least} are needed", n=len(row), least=max(positions) + 1
+        )
     prefix, price = (row[position].strip() for position in positions)
     prefix = "" if prefix == EVERY_NUMBER else first_digits(prefix)
     micro = money.parse(price)

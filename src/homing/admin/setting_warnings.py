@@ -33,19 +33,19 @@ def sender_warnings(sender: str) -> Iterator[SettingWarning]:
     if not (digits.isascii() and digits.isdigit()):
         if len(sender) > ALPHANUMERIC_CHARS_MAX:
             yield SettingWarning(
-                "a sender ID of letters holds at most {most} characters in GSM; {sender} has {length}, and carriers cut"
-                " or refuse it",
+                "an alphanumeric sender ID can have at most {most} GSM characters; {sender} has {length},"
+                " and carriers will truncate or reject it",
                 {"most": ALPHANUMERIC_CHARS_MAX, "sender": repr(sender), "length": len(sender)},
             )
     elif len(digits) > INTERNATIONAL_DIGITS_MAX:
         yield SettingWarning(
-            "a number has at most {most} digits (E.164), and carriers refuse {sender}",
+            "a number has at most {most} digits (E.164); carriers will reject {sender}",
             {"most": INTERNATIONAL_DIGITS_MAX, "sender": sender},
         )
     elif digits.startswith("0"):
         yield SettingWarning(
-            "{sender} is not in international form: a sender that is a number begins with its country code, or replies"
-            " do not come back",
+            "{sender} is not in international format: a numeric sender ID must start with its country"
+            " code, otherwise replies cannot be routed",
             {"sender": sender},
         )
 
@@ -56,8 +56,8 @@ def carrier_warnings(settings: Mapping[str, Any]) -> Iterator[SettingWarning]:
         value = settings.get(name)
         if isinstance(value, str) and len(value) > most:
             yield SettingWarning(
-                "{name} has {length} characters where SMPP 3.4 has at most {most}: it is sent whole, and not every"
-                " message centre takes it",
+                "{name} has {length} characters; SMPP 3.4 allows at most {most}. It is sent in full, but"
+                " some SMSCs will reject it",
                 {"name": name, "length": len(value), "most": most},
             )
 
@@ -71,8 +71,8 @@ def push_address_warnings(url: str | None, allowed: Sequence[Network]) -> Iterat
     host = _host(url)
     if host and not _is_public(host) and not is_within("127.0.0.1" if host == "localhost" else host, allowed):
         yield SettingWarning(
-            "nothing is pushed to {host}, which is not a public address, unless the setting push.allowed_networks"
-            " holds it",
+            "{host} is not a public address: nothing is pushed to it unless the setting"
+            " push.allowed_networks includes it",
             {"host": host},
         )
 
@@ -82,7 +82,7 @@ def template_warnings(body: str) -> Iterator[SettingWarning]:
     others = [piece for piece in BRACES.findall(body) if not VARIABLE.fullmatch(piece)]
     if others:
         yield SettingWarning(
-            "{piece} is sent as it stands: variables are {first} to {last}",
+            "{piece} is not a variable and is sent literally; variables are {first} to {last}",
             {"piece": others[0], "first": "{V1}", "last": "{V5}"},
         )
 

@@ -53,7 +53,7 @@ def read_settings(kind: str, settings: str) -> Any:
         return msgspec.json.decode(settings, type=_kind(kind).settings)
     except msgspec.MsgspecError as error:
         known = ", ".join(field.encode_name for field in msgspec.structs.fields(_kind(kind).settings))
-        raise errors.InvalidInput(f"settings of a {kind} carrier: {error}. There are: {known}") from None
+        raise errors.InvalidInput(f"settings of a {kind} carrier: {error}. Known settings: {known}") from None
 
 
 def shown(kind: str, settings: str) -> Mapping[str, Any]:
@@ -73,5 +73,5 @@ def secret_names(kind: str) -> frozenset[str]:
 
 def _kind(kind: str) -> CarrierKind:
     if kind not in KINDS:
-        raise errors.InvalidInput(f"there is no carrier kind {kind!r}; there is: {', '.join(KINDS)}")
+        raise errors.InvalidInput(f"carrier kind {kind!r} does not exist; kinds: {', '.join(KINDS)}")
     return KINDS[kind]

@@ -39,7 +39,7 @@ def open_settings(vault: Vault, name: str, kind: str, settings: Mapping[str, Any
             return vault.open(base64.b64decode(value.removeprefix(MARK), validate=True), about)
         except ValueError:
             raise errors.InvalidInput(
-                f"a secret of the carrier {name!r} cannot be opened: another key sealed it, or it is another place's"
+                f"a secret of the carrier {name!r} cannot be decrypted: it belongs to another key or setting"
             ) from None
 
     return _each(name, kind, settings, open_sealed)

@@ -9,31 +9,31 @@ import click
 from homing.cli.suggesting import SuggestingGroup
 
 COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
-    "serve": ("serve", "Run Homing until it is told to stop."),
-    "migrate": ("serve", "Bring the database to this release's schema."),
-    "account": ("account", "Customers: make, list, show, change, lock."),
-    "credential": ("credential", "The keys and secrets with which customers call the APIs."),
-    "app": ("app", "A customer's SMS applications, and where their reports go."),
-    "sender": ("sender", "The sender IDs a customer may use."),
-    "template": ("template", "Texts with variables that a customer may send."),
-    "word": ("word", "Words that no message may hold."),
+    "serve": ("serve", "Run Homing until it is stopped."),
+    "migrate": ("serve", "Migrate the database schema to this release."),
+    "account": ("account", "Customer accounts: create, list, show, change, lock."),
+    "credential": ("credential", "API keys and secrets of customers."),
+    "app": ("app", "A customer's apps and their push addresses."),
+    "sender": ("sender", "A customer's registered sender IDs."),
+    "template": ("template", "A customer's message templates."),
+    "word": ("word", "Sensitive words: messages that contain one are rejected."),
     "topup": ("money", "Add money to an account."),
-    "adjust": ("money", "Correct an account's money by hand, up or down."),
-    "ledger": ("ledger", "Every movement of money, and the proof that it adds up."),
-    "price": ("price", "What a segment costs, by number prefix."),
-    "carrier": ("carrier", "The ways out: who carries messages."),
-    "cost": ("cost", "What carriers ask for a segment, by number prefix."),
-    "route": ("route", "Which numbers go by which carrier."),
-    "learn": ("learn", "What conversions taught adaptive routes; made-up receipts."),
-    "guard": ("guard", "Theft by SMS pumping: verdicts, refusals, lists, budgets."),
-    "message": ("message", "What became of a message, step by step."),
-    "alarm": ("alarm", "What is wrong now in the platform itself."),
-    "stats": ("stats", "What became of messages in figures, and the proof of them."),
-    "push": ("push", "What customers were told, and telling it again."),
-    "lab": ("lab", "Simulated traffic under the real router and guard."),
-    "user": ("user", "People who may use the console, and their roles."),
-    "receipt": ("receipt", "Carriers' delivery reports that belong to no message."),
-    "reply": ("reply", "What people sent and no account was found for."),
+    "adjust": ("money", "Adjust an account's balance, up or down."),
+    "ledger": ("ledger", "Ledger entries, and the proof that they add up."),
+    "price": ("price", "Customer prices per segment, by number prefix."),
+    "carrier": ("carrier", "Carriers that messages are sent through."),
+    "cost": ("cost", "Carrier costs per segment, by number prefix."),
+    "route": ("route", "Routes: which carrier is used for which messages."),
+    "learn": ("learn", "Adaptive routing: learned shares, settings, fake receipts."),
+    "guard": ("guard", "SMS pumping protection: detections, lists, budgets."),
+    "message": ("message", "Messages and their timelines."),
+    "alarm": ("alarm", "Active alarms of the platform itself."),
+    "stats": ("stats", "Message statistics, and their proof."),
+    "push": ("push", "Pushes to customers, and sending them again."),
+    "lab": ("lab", "Simulations of the router and the guard."),
+    "user": ("user", "Console users and their roles."),
+    "receipt": ("receipt", "Receipts (DLRs) that match no message."),
+    "reply": ("reply", "Inbound messages that match no account."),
 }
 """Each command with its module here and a line of help, in the order in which a newcomer meets them."""
 
@@ -60,15 +60,15 @@ class Commands(SuggestingGroup):
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="homing", message="%(prog)s %(version)s")
 def main() -> None:
-    """Homing sends a business's SMS through any number of carriers and keeps a ledger that is right to the last
+    """Homing sends a business's SMS through any number of carriers and keeps a ledger that is exact to the
     micro-unit.
 
     \b
-    Start it with a demo to play with:   homing serve --demo
+    Start with demo data:                homing serve --demo
     Then, in another terminal:           homing account show demo
                                          homing message list
                                          homing message show ID
 
-    Every command prints a table for people, or with --json one JSON document for programs. What it works on lies in
-    --data DIR (or HOMING_DATA, else ./data); with HOMING_DATABASE_URL the database is that server's instead.
+    Every command prints a table for people, or with --json one JSON document for programs. Commands work on the data
+    folder --data DIR (or HOMING_DATA, else ./data); with HOMING_DATABASE_URL they use that database server instead.
     """

@@ -33,44 +33,44 @@ from homing.model import BindKind
 
 PURSE = (
     Column("balance_micro", "Balance", MONEY),
-    Column("gift_micro", "Gift", MONEY),
-    Column("credit_micro", "Credit", MONEY),
+    Column("gift_micro", "Bonus", MONEY),
+    Column("credit_micro", "Credit limit", MONEY),
 )
 LIST_COLUMNS = (
-    Column("account_id", "Id", COUNT),
+    Column("account_id", "ID", COUNT),
     Column("name", "Name"),
-    Column("email", "E-mail", programs_only=True),
+    Column("email", "Email", programs_only=True),
     *PURSE,
-    Column("created_at", "Made (UTC)", TIME),
+    Column("created_at", "Created (UTC)", TIME),
     Column("locked_at", "Locked (UTC)", TIME),
     Column("lock_reason", programs_only=True),
 )
 SHOW_COLUMNS = (
-    Column("account_id", "Id", COUNT),
+    Column("account_id", "ID", COUNT),
     Column("name", "Name"),
-    Column("email", "E-mail"),
-    Column("created_at", "Made (UTC)", TIME),
+    Column("email", "Email"),
+    Column("created_at", "Created (UTC)", TIME),
     Column("locked_at", "Locked (UTC)", TIME),
-    Column("lock_reason", "Lock's reason", PROSE),
+    Column("lock_reason", "Lock reason", PROSE),
     *PURSE,
-    Column("available_micro", "Can spend", MONEY),
-    Column("allowed_networks", "Calls from", ColumnKind(LIST.text, LIST.json, absent="anywhere", wraps=True)),
-    Column("queries_per_s", "Queries a second", COUNT),
-    Column("binds_max", "SMPP binds", COUNT),
+    Column("available_micro", "Available", MONEY),
+    Column("allowed_networks", "IP allow list", ColumnKind(LIST.text, LIST.json, absent="all addresses", wraps=True)),
+    Column("queries_per_s", "Queries per second", COUNT),
+    Column("binds_max", "SMPP sessions", COUNT),
     Column("bind_window", "SMPP window", COUNT),
-    Column("submits_per_s", "SMPP submits a second", ColumnKind(absent="any", right=True)),
+    Column("submits_per_s", "SMPP submits per second", ColumnKind(absent="no limit", right=True)),
     Column("smpp_charset", "SMPP default alphabet"),
-    Column("bound_at", "Last seen bound (UTC)", TIME),
+    Column("bound_at", "Last SMPP session (UTC)", TIME),
     Column("templates_required", "Templates required", YES),
-    Column("unicode_fallback", "Unicode in place of T", YES),
+    Column("unicode_fallback", "Unicode fallback", YES),
     Column("refund_undeliverable", "Refund undeliverable", YES),
-    Column("default_sender", "Default sender", ColumnKind(absent="the first")),
-    Column("retention_days", "Keep bodies", ColumnKind(lambda days: f"{days} days", absent="for ever")),
+    Column("default_sender", "Default sender ID", ColumnKind(absent="first in the list")),
+    Column("retention_days", "Text retention", ColumnKind(lambda days: f"{days} days", absent="permanent")),
 )
 BINDS = (
-    Column("kind", "Kind", named(BindKind)),
-    Column("system_id", "System id"),
-    Column("address", "From"),
+    Column("kind", "Bind type", named(BindKind)),
+    Column("system_id", "System ID"),
+    Column("address", "IP address"),
     Column("since", "Since (UTC)", TIME),
     Column("owner", "Process"),
 )
@@ -78,9 +78,9 @@ BINDS = (
 
 @click.group(cls=CommandGroup)
 def account() -> None:
-    """Customers: make, list, show, change, lock.
+    """Customer accounts: create, list, show, change, lock.
 
-    An account is named by its id or its name. Amounts are in USD.
+    Accounts are given by name or ID. Amounts are in USD.
 
     \b
     Example:  homing account create acme --email ops@acme.example --credit 50
@@ -91,11 +91,13 @@ def account() -> None:
 
 @account.command("create")
 @click.argument("name")
-@click.option("--email", help="In some dialects it serves as a key too.")
-@click.option("--credit", type=AMOUNT, default=0, help="How far below zero the balance may go.  [default: 0]")
+@click.option("--email", help="Also accepted as the API key in some dialects.")
+@click.option(
+    "--credit", type=AMOUNT, default=0, help=("Credit limit: how far the balance may go below zero.  [default: 0]")
+)
 @in_context
 async def create(context: CommandContext, name: str, email: str | None, credit: int) -> Reply:
-    """Make an account with nothing in its purse.
+    """Create an account with a balance of 0.
 
     \b
     Example:  homing account create acme --credit 50
@@ -104,7 +106,7 @@ async def create(context: CommandContext, name: str, email: str | None, credit: 
         account_id = await account_settings.create_account(transaction, name, email)
         await account_settings.set_credit(transaction, account_id, credit)
     return Confirmation(
-        f"Account {name} is made, with id {account_id}.",
+        f"Account {name} created with ID {account_id}.",
         {"account_id": account_id, "name": name, "email": email, "credit": trimmed(credit)},
     )
 
@@ -112,22 +114,22 @@ async def create(context: CommandContext, name: str, email: str | None, credit: 
 @account.command("list")
 @in_context
 async def list_accounts(context: CommandContext) -> Reply:
-    """Every account with its money.
+    """List all accounts with their balances.
 
     \b
     Example:  homing account list
     """
     rows = await context.database.fetch("account_list")
-    return Table(LIST_COLUMNS, rows, "There is no account yet: homing account create NAME makes one.")
+    return Table(LIST_COLUMNS, rows, "No accounts yet. Create one: homing account create NAME")
 
 
 @account.command("show")
 @click.argument("account")
 @in_context
 async def show(context: CommandContext, account: str) -> Reply:
-    """Everything about an account.
+    """Show an account.
 
-    Its money, settings, credentials (without their secrets), apps, senders, binds and templates.
+    Balances, settings, credentials (without secrets), apps, sender IDs, SMPP sessions and templates.
 
     \b
     Example:  homing account show demo
@@ -148,10 +150,10 @@ async def show(context: CommandContext, account: str) -> Reply:
 
 @account.command("lock")
 @click.argument("account")
-@click.option("--reason", default="by the operator", show_default=True, help="Kept with the account.")
+@click.option("--reason", default="by the operator", show_default=True, help="Stored with the account.")
 @in_context
 async def lock(context: CommandContext, account: str, reason: str) -> Reply:
-    """Refuse the account's calls from now on. What it has already sent runs its course.
+    """Lock an account: its API calls are rejected. Messages already accepted are still processed.
 
     \b
     Example:  homing account lock acme --reason "unpaid since May"
@@ -163,7 +165,7 @@ async def lock(context: CommandContext, account: str, reason: str) -> Reply:
 @click.argument("account")
 @in_context
 async def unlock(context: CommandContext, account: str) -> Reply:
-    """Let a locked account call again.
+    """Unlock an account.
 
     \b
     Example:  homing account unlock acme
@@ -176,42 +178,47 @@ async def _lock(context: CommandContext, account: str, reason: str | None) -> Re
     async with context.database.transaction() as transaction:
         await account_settings.set_lock(transaction, row["account_id"], reason)
     facts = {"account_id": row["account_id"], "name": row["name"], "locked": reason is not None, "lock_reason": reason}
-    return Confirmation(f"Account {row['name']} is {f'locked: {reason}' if reason else 'not locked'}.", facts)
+    return Confirmation(f"Account {row['name']} {f'locked: {reason}' if reason else 'unlocked'}.", facts)
 
 
 @account.command("set")
 @click.argument("account")
-@click.option("--email", help="The account's e-mail; '' for none.")
-@click.option("--credit", type=AMOUNT, help="How far below zero the balance may go.")
+@click.option("--email", help="The account's email; '' for none.")
+@click.option("--credit", type=AMOUNT, help="Credit limit: how far the balance may go below zero.")
 @click.option(
-    "--allow", metavar="NETWORK", multiple=True, help="Take calls from this address or network alone; can be repeated."
+    "--allow",
+    metavar="NETWORK",
+    multiple=True,
+    help="Allow calls only from this IP address or network; can be repeated.",
 )
-@click.option("--allow-any", is_flag=True, help="Take calls from anywhere.")
-@click.option("--queries-per-s", type=WholeNumberType(1, 1_000_000), help="Queries a second it may ask.")
-@click.option("--binds-max", type=WholeNumberType(0, limits.BINDS_MAX), help="SMPP binds it may have at once.")
+@click.option("--allow-any", is_flag=True, help="Allow calls from all addresses.")
+@click.option("--queries-per-s", type=WholeNumberType(1, 1_000_000), help="API queries allowed per second.")
+@click.option("--binds-max", type=WholeNumberType(0, limits.BINDS_MAX), help="Maximum number of SMPP sessions.")
 @click.option(
     "--bind-window",
     type=WholeNumberType(1, limits.BIND_WINDOW_MAX),
-    help="Requests that may wait for their answers on a bind, each way.",
+    help="Unanswered requests allowed per SMPP session, in each direction.",
 )
 @click.option(
     "--submits-per-s",
     type=WholeNumberType(0, limits.SUBMITS_PER_S_MAX),
-    help="Submits a second over SMPP, in each smpp process; 0: any.",
+    help="SMPP submits allowed per second and smpp process; 0: no limit.",
 )
 @click.option(
-    "--smpp-charset", type=click.Choice(SMPP_CHARSETS), help="What it takes SMPP's data_coding 0 for, both ways."
+    "--smpp-charset", type=click.Choice(SMPP_CHARSETS), help="Character set of SMPP data_coding 0, in both directions."
 )
-@click.option("--templates-required/--no-templates-required", default=None, help="Send texts of templates alone.")
+@click.option("--templates-required/--no-templates-required", default=None, help="Require templates.")
 @click.option(
     "--unicode-fallback/--no-unicode-fallback",
     default=None,
-    help="Send as Unicode what GSM 7-bit cannot carry, although the call asks for GSM 7-bit.",
+    help="Send as Unicode if the call requests GSM 7-bit but it cannot encode the text.",
 )
-@click.option("--refund-undeliverable/--no-refund-undeliverable", default=None, help="Give money back for these too.")
-@click.option("--default-sender", metavar="SENDER", help="One of its senders; '' for the first of them.")
-@click.option("--retention-days", type=WholeNumberType(1, 36_500), help="Blank the bodies of messages older than this.")
-@click.option("--keep-for-ever", is_flag=True, help="Keep the bodies of messages.")
+@click.option("--refund-undeliverable/--no-refund-undeliverable", default=None, help="Refund undeliverable messages.")
+@click.option(
+    "--default-sender", metavar="SENDER", help="One of the account's sender IDs; '' for the first in the list."
+)
+@click.option("--retention-days", type=WholeNumberType(1, 36_500), help="Delete message texts older than this.")
+@click.option("--keep-for-ever", is_flag=True, help="Keep message texts permanently.")
 @in_context
 async def change(
     context: CommandContext,
@@ -222,7 +229,7 @@ async def change(
     keep_for_ever: bool,
     **settings: Any,
 ) -> Reply:
-    """Change an account's settings; what is not named stays.
+    """Change settings of an account. Options not given stay unchanged.
 
     \b
     Example:  homing account set acme --allow 203.0.113.0/24 --allow 2001:db8::/32
@@ -235,15 +242,15 @@ async def change(
     if changes.get("submits_per_s") == 0:
         changes["submits_per_s"] = None
     if allow and allow_any:
-        raise click.UsageError("--allow and --allow-any contradict each other")
+        raise click.UsageError("--allow and --allow-any cannot be combined")
     if allow or allow_any:
         changes["allowed_networks"] = list(allow)
     if keep_for_ever and "retention_days" in changes:
-        raise click.UsageError("--retention-days and --keep-for-ever contradict each other")
+        raise click.UsageError("--retention-days and --keep-for-ever cannot be combined")
     if keep_for_ever:
         changes["retention_days"] = None
     if not changes and credit is None:
-        raise click.UsageError("nothing to change: name a setting, such as --credit 50")
+        raise click.UsageError("nothing to change: give a setting, such as --credit 50")
     row = await context.account(account)
     async with context.database.transaction() as transaction:
         await account_settings.change_account(transaction, row["account_id"], changes)

@@ -13,8 +13,8 @@ from homing.store.alarms import ACCOUNT_SKIPPED, Alarm, read_alarms
 ALARMS = (
     Column("component", "Component"),
     Column("code", "Alarm"),
-    Column("subject", "Of"),
-    Column("times", "Times", COUNT),
+    Column("subject", "Subject"),
+    Column("times", "Count", COUNT),
     Column("raised_at", "Since (UTC)", TIME),
     Column("last_at", "Last (UTC)", TIME),
     Column("detail", "Detail", ColumnKind(text=lambda value: msgspec.json.encode(value).decode(), wraps=True)),
@@ -23,7 +23,7 @@ ALARMS = (
 
 @click.group(cls=CommandGroup)
 def alarm() -> None:
-    """What is wrong now in the platform itself.
+    """Active alarms of the platform itself.
 
     \b
     Example:  homing alarm list
@@ -33,7 +33,7 @@ def alarm() -> None:
 @alarm.command("list")
 @in_context
 async def list_alarms(context: CommandContext) -> Reply:
-    """Alarms that stand, the oldest first. One goes by itself when what it tells of is over.
+    """List active alarms, oldest first. An alarm clears itself once its cause is gone.
 
     \b
     Example:  homing alarm list
@@ -51,4 +51,4 @@ async def _shown(context: CommandContext, found: Alarm) -> Mapping[str, Any]:
 async def component_note(context: CommandContext, component: str) -> str:
     """A line for whoever looks at a component's conclusions while it has alarms; empty when it has none."""
     codes = sorted({found.code for found in await read_alarms(context.database) if found.component == component})
-    return f"Not all of it is up to date ({', '.join(codes)}): `homing alarm list` tells more." if codes else ""
+    return f"Some data may be outdated ({', '.join(codes)}): see `homing alarm list`." if codes else ""

@@ -11,31 +11,31 @@ from homing.cli.show import COUNT, PROSE, TIME, YES, Column, ColumnKind, Confirm
 
 EXPECTS: Final[Mapping[str, bool | None]] = {"yes": True, "no": False, "detect": None}
 APPS = (
-    Column("app_id", "App id"),
+    Column("app_id", "App ID"),
     Column("name", "Name"),
-    Column("report_url", "Reports to", PROSE),
-    Column("inbound_url", "Replies to", PROSE),
+    Column("report_url", "Receipt URL", PROSE),
+    Column("inbound_url", "Inbound URL", PROSE),
     Column("expects", "Conversions", ColumnKind(json=lambda said: said.partition(":")[0])),
     Column("reports_conversions", kind=YES, programs_only=True),
     Column("sent", kind=COUNT, programs_only=True),
     Column("converted", kind=COUNT, programs_only=True),
-    Column("created_at", "Made (UTC)", TIME),
+    Column("created_at", "Created (UTC)", TIME),
 )
-report_option = click.option("--report-url", metavar="URL", help="Where delivery reports are pushed; '' for nowhere.")
-inbound_option = click.option("--inbound-url", metavar="URL", help="Where people's replies are pushed; '' for nowhere.")
+report_option = click.option("--report-url", metavar="URL", help="URL for receipts (DLRs); '' for none.")
+inbound_option = click.option("--inbound-url", metavar="URL", help="URL for inbound messages (MO); '' for none.")
 
 expects_option = click.option(
     "--expects-conversions",
     type=click.Choice(list(EXPECTS)),
-    help="Whether people are to come back after its messages; detect: as reports of conversions show.",
+    help="Whether conversions are reported for its messages; detect: decided by the traffic.",
 )
 
 
 @click.group(cls=CommandGroup)
 def app() -> None:
-    """A customer's SMS applications: where reports and replies are pushed.
+    """A customer's apps: where receipts and inbound messages are pushed.
 
-    Some dialects name one in every call (appId); messages of the others belong to the account's first.
+    In some dialects every call names an app (appId); messages of the others belong to the account's first app.
 
     \b
     Example:  homing app create acme shop --report-url https://acme.example/sms/reports
@@ -45,7 +45,7 @@ def app() -> None:
 @app.command("create")
 @click.argument("account")
 @click.argument("name")
-@click.option("--id", "app_id", help="The appId.  [default: a new one]")
+@click.option("--id", "app_id", help="The appId.  [default: generated]")
 @report_option
 @inbound_option
 @in_context
@@ -57,7 +57,7 @@ async def create(
     report_url: str | None,
     inbound_url: str | None,
 ) -> Reply:
-    """Make an app for an account.
+    """Create an app for an account.
 
     \b
     Example:  homing app create acme shop --report-url https://acme.example/sms/reports
@@ -68,7 +68,7 @@ async def create(
             transaction, row["account_id"], name, app_id, report_url or None, inbound_url or None
         )
     return Confirmation(
-        f"App {name} of {row['name']} is made, with id {app_id}.",
+        f"App {name} of {row['name']} created with ID {app_id}.",
         {"app_id": app_id, "name": name},
         context.push_warnings(report_url, inbound_url),
     )
@@ -78,10 +78,10 @@ async def create(
 @click.argument("account")
 @in_context
 async def list_apps(context: CommandContext, account: str) -> Reply:
-    """An account's apps.
+    """List an account's apps.
 
-    Conversions are the customer's reports that a person came back: whether the app's messages are to lead to one (yes,
-    no), or what the reports of today and yesterday show where that is not set.
+    Conversions: whether the customer reports conversions for the app (yes, no), or, if that is not set, what the
+    reports of today and yesterday show.
 
     \b
     Example:  homing app list acme
@@ -94,7 +94,7 @@ async def list_apps(context: CommandContext, account: str) -> Reply:
 def shown(row: Mapping[str, Any]) -> dict[str, object]:
     """A row of `app_list` with `expects`: what is set, and where the traffic decides, what it shows."""
     row = account_settings.shown_app(row)
-    detected = {True: "detect: reported", False: "detect: none reported", None: "detect: too little sent"}[
+    detected = {True: "detect: yes", False: "detect: no", None: "detect: not enough traffic"}[
         row["reports_conversions"]
     ]
     said = {True: "yes", False: "no", None: detected}[row["expects_conversions"]]
@@ -108,7 +108,7 @@ def shown(row: Mapping[str, Any]) -> dict[str, object]:
 @expects_option
 @in_context
 async def change(context: CommandContext, app_id: str, expects_conversions: str | None, **urls: str | None) -> Reply:
-    """Change where an app's pushes go, or what is expected of it.
+    """Change an app's push addresses, or whether it reports conversions.
 
     \b
     Example:  homing app set 4luaKsL2 --report-url https://acme.example/sms/reports
@@ -118,9 +118,7 @@ async def change(context: CommandContext, app_id: str, expects_conversions: str 
     if expects_conversions is not None:
         changes["expects_conversions"] = EXPECTS[expects_conversions]
     if not changes:
-        raise click.UsageError("nothing to change: name --report-url, --inbound-url or --expects-conversions")
+        raise click.UsageError("nothing to change: give --report-url, --inbound-url or --expects-conversions")
     async with context.database.transaction() as transaction:
         await account_settings.change_app(transaction, app_id, changes)
-    return Confirmation(
-        f"App {app_id} is changed.", {"app_id": app_id, **changes}, context.push_warnings(*urls.values())
-    )
+    return Confirmation(f"App {app_id} changed.", {"app_id": app_id, **changes}, context.push_warnings(*urls.values()))

@@ -18,7 +18,7 @@ from homing.cli.cost import COSTS
 from homing.cli.show import COUNT, TIME, YES, Column, ColumnKind, Confirmation, Detail, Reply, Table
 
 SETTINGS = ColumnKind(text=lambda value: msgspec.json.encode(value).decode(), wraps=True)
-STATES = ColumnKind(absent="no process has it")
+STATES = ColumnKind(absent="not running in any process")
 
 
 def _shown(row: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -30,7 +30,7 @@ def _shown(row: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 CARRIERS = (
-    Column("carrier_id", "Id", COUNT),
+    Column("carrier_id", "ID", COUNT),
     Column("name", "Name"),
     Column("kind", "Kind"),
     Column("enabled", "Enabled", YES),
@@ -42,16 +42,16 @@ CARRIERS = (
 )
 SHOWN = (
     *CARRIERS[:-1],
-    Column("under_way", "Under way", COUNT),
-    Column("owner", "Owned by", STATES),
+    Column("under_way", "In progress", COUNT),
+    Column("owner", "Running in", STATES),
     Column("changed_at", "State since (UTC)", TIME),
     Column("created_at", "Added (UTC)", TIME),
-    Column("carries_flash", "Sends flash", YES),
+    Column("carries_flash", "Flash messages", YES),
     Column("detail", "Sessions", SETTINGS),
     Column("settings", "Settings", SETTINGS),
 )
 FORMS = (
-    Column("form", "Receipts write ids"),
+    Column("form", "Message ID format"),
     Column("confirmed", "Confirmed", COUNT),
     Column("first_at", "Since (UTC)", TIME),
     Column("last_at", "Last (UTC)", TIME),
@@ -74,7 +74,7 @@ class JsonTextType(click.ParamType[str]):
 
 @click.group(cls=CommandGroup)
 def carrier() -> None:
-    """The ways out: who carries messages.
+    """Carriers that messages are sent through.
 
     \b
     Example:  homing carrier add test --kind simulator --settings '{"seed": 7, "undeliverable": 0.1}'
@@ -84,18 +84,18 @@ def carrier() -> None:
 
 @carrier.command("add")
 @click.argument("name")
-@click.option("--kind", type=click.Choice(list(KINDS)), required=True, help="What it is.")
-@click.option("--settings", type=JsonTextType(), default="{}", help="What its kind reads, as a JSON object.")
+@click.option("--kind", type=click.Choice(list(KINDS)), required=True, help="Carrier type.")
+@click.option("--settings", type=JsonTextType(), default="{}", help="Settings of this carrier type, as a JSON object.")
 @in_context
 async def add(context: CommandContext, name: str, kind: str, settings: str) -> Reply:
-    """Add a carrier, enabled. Messages go by it when a route says so.
+    """Add a carrier, enabled. Messages use it once a route names it.
 
     \b
     Example:  homing carrier add test --kind simulator --settings @test.json
     """
     carrier_id = await catalogue.add_carrier(context.database, name, kind, settings, await context.vault())
     return Confirmation(
-        f"Carrier {name} is added, with id {carrier_id}. Now tell what goes by it: homing route set {name}",
+        f"Carrier {name} added with ID {carrier_id}. Next, add a route: homing route set {name}",
         {"carrier_id": carrier_id, "name": name, "kind": kind, "enabled": True},
         [*map(str, carrier_warnings(msgspec.json.decode(settings)))],
     )
@@ -104,7 +104,7 @@ async def add(context: CommandContext, name: str, kind: str, settings: str) -> R
 @carrier.command("list")
 @in_context
 async def list_carriers(context: CommandContext) -> Reply:
-    """Every carrier.
+    """List all carriers.
 
     \b
     Example:  homing carrier list
@@ -116,10 +116,9 @@ async def list_carriers(context: CommandContext) -> Reply:
 @click.argument("carrier")
 @in_context
 async def show(context: CommandContext, carrier: str) -> Reply:
-    """A carrier as it is now.
+    """Show a carrier's current state.
 
-    Who runs it, its sessions, its queue, what it asks, and how its receipts write the ids of its answers. Secrets are
-    hidden.
+    Its process, sessions, queue and costs, and the message ID format in its receipts. Secrets are hidden.
 
     \b
     Example:  homing carrier show test
@@ -132,20 +131,20 @@ async def show(context: CommandContext, carrier: str) -> Reply:
         SHOWN,
         _shown(row),
         {
-            "costs": Table(COSTS, costs, "No costs known."),
-            "reference_forms": Table(FORMS, forms, "Nothing learnt yet: no receipt has named its number."),
+            "costs": Table(COSTS, costs, "No costs set."),
+            "reference_forms": Table(FORMS, forms, "Not detected yet: no receipt contained a number."),
         },
     )
 
 
 @carrier.command("set")
 @click.argument("carrier")
-@click.option("--settings", type=JsonTextType(), required=True, help="What is to change, as a JSON object.")
+@click.option("--settings", type=JsonTextType(), required=True, help="Settings to change, as a JSON object.")
 @in_context
 async def change(context: CommandContext, carrier: str, settings: str) -> Reply:
-    """Change some of a carrier's settings.
+    """Change settings of a carrier.
 
-    The others stay; null takes one back to its default. The carrier's sessions are opened anew.
+    Other settings stay unchanged; null resets a setting to its default. The carrier's sessions are reopened.
 
     \b
     Example:  homing carrier set test --settings '{"seed": 8}'
@@ -159,7 +158,7 @@ async def change(context: CommandContext, carrier: str, settings: str) -> Reply:
         row = await catalogue.find_carrier(transaction, carrier)
         await catalogue.change_carrier(transaction, row, changes, vault)
     return Confirmation(
-        f"Carrier {row['name']} is changed: {', '.join(sorted(changes))}.",
+        f"Carrier {row['name']} changed: {', '.join(sorted(changes))}.",
         {"carrier_id": row["carrier_id"]},
         [*map(str, carrier_warnings(changes))],
     )
@@ -169,7 +168,7 @@ async def change(context: CommandContext, carrier: str, settings: str) -> Reply:
 @click.argument("carrier")
 @in_context
 async def enable(context: CommandContext, carrier: str) -> Reply:
-    """Let messages go by a carrier (name or id) again.
+    """Enable a carrier (name or ID).
 
     \b
     Example:  homing carrier enable test
@@ -181,7 +180,7 @@ async def enable(context: CommandContext, carrier: str) -> Reply:
 @click.argument("carrier")
 @in_context
 async def disable(context: CommandContext, carrier: str) -> Reply:
-    """Give a carrier (name or id) no more messages. What waits for it waits until it is enabled or too late.
+    """Disable a carrier (name or ID). Its queued messages wait until it is enabled or they expire.
 
     \b
     Example:  homing carrier disable test
@@ -193,7 +192,7 @@ async def disable(context: CommandContext, carrier: str) -> Reply:
 @click.argument("carrier")
 @in_context
 async def drain(context: CommandContext, carrier: str) -> Reply:
-    """Route no more messages by a carrier (name or id). What waits for it goes, and its receipts are taken.
+    """Drain a carrier (name or ID): no new messages. Queued messages are still sent and receipts are accepted.
 
     \b
     Example:  homing carrier drain test

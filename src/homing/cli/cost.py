@@ -15,17 +15,17 @@ from homing.model import CURRENCY
 COSTS = (
     Column("carrier", "Carrier"),
     Column("prefix", "Prefix", PREFIX_KIND),
-    Column("cost_micro", "USD a segment", MONEY),
+    Column("cost_micro", "USD per segment", MONEY),
     Column("changed_at", "Changed (UTC)", TIME),
 )
 
 
 @click.group(cls=CommandGroup)
 def cost() -> None:
-    """What carriers ask for a segment, by number prefix.
+    """Carrier costs per segment, by number prefix.
 
-    The longest matching prefix decides. Routes by least cost are put in order by it, and no message goes by a carrier
-    that asks more than the customer pays, unless its route says so.
+    The longest matching prefix applies. Least-cost routes are ordered by these costs, and a carrier that costs more
+    than the customer pays is not used, unless its route allows it.
 
     \b
     Example:  homing cost set fast 86 0.025
@@ -39,9 +39,9 @@ def cost() -> None:
 @click.argument("amount", type=AMOUNT)
 @in_context
 async def change(context: CommandContext, carrier: str, prefix: str, amount: int) -> Reply:
-    """Set what a carrier (name or id) asks.
+    """Set a carrier's (name or ID) cost for a prefix.
 
-    PREFIX '*' is every number. AMOUNT is in USD a segment.
+    PREFIX '*' stands for all numbers. AMOUNT is in USD per segment.
 
     \b
     Example:  homing cost set fast 86 0.025
@@ -51,22 +51,22 @@ async def change(context: CommandContext, carrier: str, prefix: str, amount: int
         await catalogue.set_costs(transaction, row["carrier_id"], [(prefix, amount)])
     shown = PREFIX_KIND.text(prefix)
     return Confirmation(
-        f"{row['name']} asks {trimmed(amount)} {CURRENCY} a segment for {shown}.",
+        f"{row['name']}: {trimmed(amount)} {CURRENCY} per segment for {shown}.",
         {"carrier": row["name"], "prefix": shown, "cost": trimmed(amount)},
     )
 
 
 @cost.command("list")
-@click.option("--carrier", help="Of this carrier (name or id) alone.")
+@click.option("--carrier", help="Only this carrier (name or ID).")
 @in_context
 async def list_costs(context: CommandContext, carrier: str | None) -> Reply:
-    """All costs, or one carrier's.
+    """List all costs, or those of one carrier.
 
     \b
     Example:  homing cost list --carrier fast
     """
     only = None if carrier is None else (await catalogue.find_carrier(context.database, carrier))["carrier_id"]
-    return Table(COSTS, await context.database.fetch("cost_list", only), "No costs known.")
+    return Table(COSTS, await context.database.fetch("cost_list", only), "No costs set.")
 
 
 @cost.command("remove")
@@ -74,7 +74,7 @@ async def list_costs(context: CommandContext, carrier: str | None) -> Reply:
 @click.argument("prefix", type=PREFIX)
 @in_context
 async def remove(context: CommandContext, carrier: str, prefix: str) -> Reply:
-    """Forget what a carrier asks for a prefix.
+    """Remove a carrier's cost for a prefix.
 
     \b
     Example:  homing cost remove fast 86
@@ -82,7 +82,7 @@ async def remove(context: CommandContext, carrier: str, prefix: str) -> Reply:
     row = await catalogue.find_carrier(context.database, carrier)
     await catalogue.remove_cost(context.database, row["carrier_id"], prefix)
     shown = PREFIX_KIND.text(prefix)
-    return Confirmation(f"What {row['name']} asks for {shown} is forgotten.", {"carrier": row["name"], "prefix": shown})
+    return Confirmation(f"Cost of {row['name']} for {shown} removed.", {"carrier": row["name"], "prefix": shown})
 
 
 @cost.command("import")
@@ -90,10 +90,10 @@ async def remove(context: CommandContext, carrier: str, prefix: str) -> Reply:
 @click.argument("file", type=click.File(encoding="utf-8-sig"))
 @in_context
 async def import_(context: CommandContext, carrier: str, file: TextIO) -> Reply:
-    """Set many costs from a CSV file.
+    """Import costs from a CSV file.
 
-    FILE '-' reads standard input. The header names the columns prefix and price; other columns are passed over. With
-    one row that cannot be used nothing is changed.
+    FILE '-' reads standard input. The header must contain the columns prefix and price; other columns are ignored. If
+    any row is invalid, nothing is changed.
 
     \b
     Example:  homing cost import fast prices.csv
@@ -102,4 +102,4 @@ async def import_(context: CommandContext, carrier: str, file: TextIO) -> Reply:
     row = await catalogue.find_carrier(context.database, carrier)
     async with context.database.transaction() as transaction:
         await catalogue.set_costs(transaction, row["carrier_id"], costs)
-    return Confirmation(f"{len(costs)} costs are set for {row['name']}.", {"costs": len(costs), "carrier": row["name"]})
+    return Confirmation(f"{len(costs)} costs set for {row['name']}.", {"costs": len(costs), "carrier": row["name"]})

@@ -9,23 +9,23 @@ from homing.cli.show import COUNT, TIME, Column, Confirmation, Detail, Reply, Ta
 from homing.dialects.registry import DIALECTS
 
 CREDENTIALS = (
-    Column("credential_id", "Id", COUNT),
+    Column("credential_id", "ID", COUNT),
     Column("dialect", "Dialect", dialects.NUMBER),
     Column("key", "Key"),
     Column("label", "Label"),
-    Column("created_at", "Made (UTC)", TIME),
+    Column("created_at", "Created (UTC)", TIME),
     Column("revoked_at", "Revoked (UTC)", TIME),
 )
 NEW_CREDENTIAL = (
-    Column("credential_id", "Id", COUNT),
+    Column("credential_id", "ID", COUNT),
     Column("account", "Account"),
     Column("dialect", "Dialect", dialects.NUMBER),
     Column("key", "Key"),
     Column("secret", "Secret"),
 )
 SHOWN_ONCE = (
-    "The secret is shown this once: Homing keeps it sealed and does not tell it again. If it is lost, create another"
-    " credential and revoke this one."
+    "The secret is shown only once; Homing stores it encrypted. If you lose it, create a new credential and revoke"
+    " this one."
 )
 KEYS = "; ".join(f"{dialect.name}: {dialect.credentials.key_name}" for dialect in DIALECTS)
 SECRETS = "; ".join(f"{dialect.name}: {dialect.credentials.secret_name or 'the secret'}" for dialect in DIALECTS)
@@ -33,7 +33,7 @@ SECRETS = "; ".join(f"{dialect.name}: {dialect.credentials.secret_name or 'the s
 
 @click.group(cls=CommandGroup)
 def credential() -> None:
-    """The keys and secrets with which customers call the APIs.
+    """API keys and secrets of customers.
 
     \b
     Example:  homing credential create acme --dialect smpp --label "web shop"
@@ -43,14 +43,15 @@ def credential() -> None:
 @credential.command("create")
 @click.argument("account")
 @click.option(
-    "--dialect", type=dialects.CHOICE, required=True, help="The API it is for. Those of the others bind over SMPP too."
+    "--dialect",
+    type=dialects.CHOICE,
+    required=True,
+    help=("The API dialect. Credentials of HTTP dialects can also bind over SMPP."),
 )
-@click.option("--key", help=f"{KEYS}.  [default: a new one]")
-@click.option("--secret", help=f"{SECRETS}.  [default: a new one]")
-@click.option(
-    "--short-secret", is_flag=True, help="The secret is in use elsewhere, and stays though it can be guessed."
-)
-@click.option("--label", default="", help="A word for people, to tell credentials apart.")
+@click.option("--key", help=f"{KEYS}.  [default: generated]")
+@click.option("--secret", help=f"{SECRETS}.  [default: generated]")
+@click.option("--short-secret", is_flag=True, help="Accept a short secret because it is already in use.")
+@click.option("--label", default="", help="A note to tell credentials apart.")
 @in_context
 async def create(
     context: CommandContext,
@@ -61,10 +62,10 @@ async def create(
     short_secret: bool,
     label: str,
 ) -> Reply:
-    """Make a key and its secret, and show the secret, once.
+    """Create a credential and show its secret once.
 
-    A secret of your own has 16 characters or more (SMPP: 8): shorter ones can be guessed. One that customers have in
-    use already needs --short-secret.
+    Your own secret needs at least 16 characters (SMPP: 8), because shorter ones can be guessed. For a shorter secret
+    that is already in use, add --short-secret.
 
     \b
     Example:  homing credential create acme --dialect smpp
@@ -96,7 +97,7 @@ async def create(
 @click.argument("account")
 @in_context
 async def list_credentials(context: CommandContext, account: str) -> Reply:
-    """An account's credentials, without their secrets; revoked ones too.
+    """List an account's credentials, without secrets.
 
     \b
     Example:  homing credential list acme
@@ -107,10 +108,10 @@ async def list_credentials(context: CommandContext, account: str) -> Reply:
 
 @credential.command("revoke")
 @click.argument("key_or_id")
-@click.option("--dialect", type=dialects.CHOICE, help="Take the word for a key of this dialect.")
+@click.option("--dialect", type=dialects.CHOICE, help="The dialect of the key.")
 @in_context
 async def revoke(context: CommandContext, key_or_id: str, dialect: str | None) -> Reply:
-    """End a credential: calls with it are refused from now on.
+    """Revoke a credential: calls with it are rejected from now on.
 
     \b
     Example:  homing credential revoke API4623444906
@@ -120,6 +121,6 @@ async def revoke(context: CommandContext, key_or_id: str, dialect: str | None) -
         row = await account_settings.revoke_credential(transaction, DIALECTS, key_or_id, number)
     name = DIALECTS.name_of(row["dialect"])
     return Confirmation(
-        f"Credential {row['credential_id']} ({name} {row['key']}) is revoked.",
+        f"Credential {row['credential_id']} ({name} {row['key']}) revoked.",
         {"credential_id": row["credential_id"], "dialect": name, "key": row["key"], "revoked": True},
     )

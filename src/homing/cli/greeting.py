@@ -23,12 +23,15 @@ async def console_greeting(dsn: str, url: str) -> str:
     try:
         async with database.transaction() as transaction:
             if await has_operator(transaction):
-                return f"Look at it on {url}"
+                return f"Console: {url}"
             token = await make_link(transaction, None)
     finally:
         await database.close()
     hours = round(limits.CONSOLE_LINK_S / 3600)
-    said = f"Look at it on {url}: within {hours} hours, once, become its operator by\n  {url}/welcome/{token}"
+    said = (
+        f"Console: {url}. Create the first operator with this one-time link (valid for {hours} hours):\n"
+        f"  {url}/welcome/{token}"
+    )
     at = urlsplit(url)
     if os.environ.get("SSH_CONNECTION") and at.hostname == "127.0.0.1":
         said += f"\n  (from your own machine, first: ssh -L {at.port}:127.0.0.1:{at.port} and this host)"
@@ -45,12 +48,14 @@ async def greeting(dsn: str, data: Path, address: str, smpp: str, console: str) 
     await database.close()
     lines = [f"\nHoming serves {address}    (health: {address}/healthz, metrics: {address}/metrics)"]
     if smpp:
-        lines.append(f"Customers bind over SMPP 3.4 on {smpp}")
+        lines.append(f"SMPP 3.4 server: {smpp}")
     if console:
         lines.append(console)
     program, where = calling(data)
     if not found:
-        lines.append(f"\nMake an account:  {program} account create acme{where}      All commands: {program} --help\n")
+        lines.append(
+            f"\nCreate an account:  {program} account create acme{where}      All commands: {program} --help\n"
+        )
         return "\n".join(lines)
     for dialect in shown:
         assert dialect.demo is not None
@@ -59,8 +64,8 @@ async def greeting(dsn: str, data: Path, address: str, smpp: str, console: str) 
     if smpp:
         lines += _bind_lines(shown)
     lines += [
-        f"\nWhat happened to your messages:    {program} message list{where}",
-        f"What happened to one, by its id:   {program} message show ID{where}        Stop: Ctrl-C\n",
+        f"\nList messages:                     {program} message list{where}",
+        f"Show one message by its ID:        {program} message show ID{where}        Stop: Ctrl-C\n",
     ]
     return "\n".join(lines)
 

@@ -24,10 +24,10 @@ MODES = {"off": RuleMode.OFF, "monitor": RuleMode.MONITOR, "block": RuleMode.BLO
 
 @click.group(cls=CommandGroup)
 def guard() -> None:
-    """Who is pumping SMS, and what becomes of it.
+    """SMS pumping (AIT) protection: detections, rules, lists and budgets.
 
-    Ranges of numbers whose messages nobody comes back of, or that are crowded as no people are, are judged as theft.
-    Every rule only monitors until its mode is set to block.
+    Number ranges without conversions, or with unusually dense traffic, are suspected of SMS pumping. Every rule only
+    monitors until its mode is set to block.
 
     \b
     Example:  homing guard show
@@ -39,9 +39,9 @@ def guard() -> None:
 @account_option
 @in_context
 async def show(context: CommandContext, account: str | None) -> Reply:
-    """The guard at a glance.
+    """Show the guard's state.
 
-    Modes, lists, budgets, risks, who is told, and how much is judged.
+    Modes, lists, budgets, risk levels, alert webhooks, and the number of suspected ranges.
 
     \b
     Example:  homing guard show --account acme
@@ -56,12 +56,12 @@ async def show(context: CommandContext, account: str | None) -> Reply:
     row = {"verdicts": len(verdicts), "may_block": sum(1 for one in verdicts if one["is_sure"])}
     parts = {
         "rules": Table(tables.RULES_SET, [msgspec.structs.asdict(one) for one in modes]),
-        "lists": Table(tables.LISTS, [_entry(one) for one in lists], "Nothing is listed."),
-        "budgets": Table(tables.BUDGETS, budgets, "No country has a budget."),
-        "risks": Table(tables.RISKS, risks, "No destination's risk is set."),
-        "alerts": Table(tables.ALERTS, alerts, "Nobody is told of verdicts."),
+        "lists": Table(tables.LISTS, [_entry(one) for one in lists], "The lists are empty."),
+        "budgets": Table(tables.BUDGETS, budgets, "No budgets set."),
+        "risks": Table(tables.RISKS, risks, "No risk levels set."),
+        "alerts": Table(tables.ALERTS, alerts, "No alert webhooks."),
     }
-    columns = (Column("verdicts", "Ranges judged", COUNT), Column("may_block", "Of them may block", COUNT))
+    columns = (Column("verdicts", "Suspected ranges", COUNT), Column("may_block", "Can be blocked", COUNT))
     return Detail(columns, row, parts)
 
 
@@ -69,7 +69,7 @@ async def show(context: CommandContext, account: str | None) -> Reply:
 @account_option
 @in_context
 async def rules(context: CommandContext, account: str | None) -> Reply:
-    """The rules and their modes.
+    """List the rules and their modes.
 
     \b
     Example:  homing guard rules
@@ -85,7 +85,7 @@ async def rules(context: CommandContext, account: str | None) -> Reply:
 @account_option
 @in_context
 async def mode(context: CommandContext, mode: str, rule: tuple[str, ...], account: str | None) -> Reply:
-    """Set how far rules may go: off, monitor or block.
+    """Set the mode of rules: off, monitor or block.
 
     `all` stands for every rule.
 
@@ -95,19 +95,19 @@ async def mode(context: CommandContext, mode: str, rule: tuple[str, ...], accoun
     named_rules = list(RULES) if "all" in rule else list(dict.fromkeys(rule))
     await guard_settings.set_modes(context.database, await context.scope(account), named_rules, MODES[mode])
     told = ", ".join(named_rules)
-    return Confirmation(f"{told}: {mode}, for {account or 'every account'}.", {"rules": named_rules, "mode": mode})
+    return Confirmation(f"{told}: {mode}, for {account or 'all accounts'}.", {"rules": named_rules, "mode": mode})
 
 
 @guard.command("allow")
 @click.argument("destination")
 @account_option
-@click.option("--note", default="", help="Why.")
-@click.option("--remove", is_flag=True, help="Take it off the list.")
+@click.option("--note", default="", help="Note.")
+@click.option("--remove", is_flag=True, help="Remove it from the list.")
 @in_context
 async def allow(context: CommandContext, destination: str, account: str | None, note: str, remove: bool) -> Reply:
-    """Let a country, network, prefix or number pass.
+    """Put a country, network, prefix or number on the allow list.
 
-    Written as ID, 510-10 or digits; it passes whatever is judged. The longest match decides.
+    Written as ID, 510-10 or digits. It is never blocked as suspected SMS pumping. The longest match applies.
 
     \b
     Example:  homing guard allow 628121234 --note "our own phones"
@@ -118,13 +118,13 @@ async def allow(context: CommandContext, destination: str, account: str | None, 
 @guard.command("deny")
 @click.argument("destination")
 @account_option
-@click.option("--note", default="", help="Why.")
-@click.option("--remove", is_flag=True, help="Take it off the list.")
+@click.option("--note", default="", help="Note.")
+@click.option("--remove", is_flag=True, help="Remove it from the list.")
 @in_context
 async def deny(context: CommandContext, destination: str, account: str | None, note: str, remove: bool) -> Reply:
-    """Refuse a country, network, prefix or number.
+    """Put a country, network, prefix or number on the deny list.
 
-    Written as ID, 510-10 or digits. The longest match decides; allow wins ties.
+    Written as ID, 510-10 or digits. The longest match applies; allow wins over an equal deny.
 
     \b
     Example:  homing guard deny 8821 --note "satellite"
@@ -135,11 +135,11 @@ async def deny(context: CommandContext, destination: str, account: str | None, n
 @guard.command("budget")
 @click.argument("country")
 @account_option
-@click.option("--hour", "hour_messages", type=WholeNumberType(0, 10**12), help="Messages an hour.")
-@click.option("--day", "day_messages", type=WholeNumberType(0, 10**12), help="Messages a day.")
-@click.option("--hour-money", type=AMOUNT, help="Money an hour.")
-@click.option("--day-money", type=AMOUNT, help="Money a day.")
-@click.option("--remove", is_flag=True, help="Take the budget away.")
+@click.option("--hour", "hour_messages", type=WholeNumberType(0, 10**12), help="Messages per hour.")
+@click.option("--day", "day_messages", type=WholeNumberType(0, 10**12), help="Messages per day.")
+@click.option("--hour-money", type=AMOUNT, help="Amount per hour.")
+@click.option("--day-money", type=AMOUNT, help="Amount per day.")
+@click.option("--remove", is_flag=True, help="Remove the budget.")
 @in_context
 async def budget(
     context: CommandContext,
@@ -151,9 +151,9 @@ async def budget(
     day_money: int | None,
     remove: bool,
 ) -> Reply:
-    """The most that may be sent to a country.
+    """Limit what may be sent to a country.
 
-    Of an account; without --account, of each account by itself.
+    For one account; without --account, for every account separately.
 
     \b
     Example:  homing guard budget ID --hour 400 --day-money 50
@@ -162,27 +162,27 @@ async def budget(
     told = {"country": country, "account": account}
     if remove:
         await guard_settings.remove_budget(context.database, scope, country)
-        return Confirmation(f"{country} has no budget any more for {account or 'every account'}.", told)
+        return Confirmation(f"Budget for {country} removed for {account or 'every account'}.", told)
     await guard_settings.set_budget(
         context.database, scope, country, hour_messages, day_messages, hour_money, day_money
     )
-    return Confirmation(f"{country} has a budget for {account or 'every account'}.", told)
+    return Confirmation(f"Budget for {country} saved for {account or 'every account'}.", told)
 
 
 @guard.command("risk")
 @click.argument("destination")
 @click.argument("level", required=False, type=click.Choice(list(LEVELS)))
 @account_option
-@click.option("--note", default="", help="Why.")
-@click.option("--remove", is_flag=True, help="Let experience speak again.")
+@click.option("--note", default="", help="Note.")
+@click.option("--remove", is_flag=True, help="Go back to the learned risk.")
 @in_context
 async def risk(
     context: CommandContext, destination: str, level: str | None, account: str | None, note: str, remove: bool
 ) -> Reply:
-    """Say how risky a country, network or prefix is.
+    """Set the risk level of a country, network or prefix.
 
-    Written as ID, 510-10 or digits; the longest match counts. It moves the odds that the guard begins with and judges
-    nothing alone; it stands in place of what is learnt of the country.
+    Written as ID, 510-10 or digits; the longest match applies. It shifts the guard's prior odds, decides nothing on
+    its own, and replaces the risk learned for the country.
 
     \b
     Example:  homing guard risk 8821 severe --note "satellite"
@@ -193,21 +193,21 @@ async def risk(
     whose = account or "every account"
     if remove:
         if await context.database.row("guard_risk_remove", scope, kind, value) is None:
-            raise errors.InvalidInput(f"no risk of {value} is set for {whose}")
-        return Confirmation(f"The risk of {value} is what is learnt again, for {whose}.", told)
+            raise errors.InvalidInput(f"no risk level of {value} is set for {whose}")
+        return Confirmation(f"Risk level of {value} removed for {whose}: the learned risk applies again.", told)
     if level is None:
-        raise errors.InvalidInput(f"say how risky: {', '.join(LEVELS)}; or --remove")
+        raise errors.InvalidInput(f"give a risk level: {', '.join(LEVELS)}; or --remove")
     await context.database.execute("guard_risk_set", scope, kind, value, LEVELS[level], note)
-    return Confirmation(f"The risk of {value} is {level}, for {whose}, within half a minute.", told)
+    return Confirmation(f"Risk level of {value} set to {level} for {whose}; it applies within 30 seconds.", told)
 
 
 @guard.command("risks")
 @account_option
 @in_context
 async def risks(context: CommandContext, account: str | None) -> Reply:
-    """How risky destinations are: what is set, what is learnt.
+    """List risk levels of destinations: those set and those learned.
 
-    Learnt of the last 30 days before today, from the people who came back of those expected.
+    Learned from the expected and actual conversions of the last 30 days before today.
 
     \b
     Example:  homing guard risks
@@ -221,24 +221,22 @@ async def risks(context: CommandContext, account: str | None) -> Reply:
     )
     rows = [{**msgspec.structs.asdict(one), "account": names.get(one.account_id)} for one in learnt]
     parts = {
-        "told": Table(
-            tables.RISKS, await context.database.fetch("guard_risks_of", scope), "No destination's risk is set."
-        ),
-        "learnt": Table(tables.LEARNT, rows, "Nobody came back on the days before today: nothing is learnt yet."),
+        "told": Table(tables.RISKS, await context.database.fetch("guard_risks_of", scope), "No risk levels set."),
+        "learnt": Table(tables.LEARNT, rows, "No conversions before today: nothing learned yet."),
     }
     return Detail((), {}, parts)
 
 
 @guard.command("decisions")
 @account_option
-@click.option("--rule", type=click.Choice(list(RULES)), help="Of this rule alone.")
-@click.option("--reason", type=click.Choice([code.value for code in TITLES]), help="For this reason alone.")
+@click.option("--rule", type=click.Choice(list(RULES)), help="Only this rule.")
+@click.option("--reason", type=click.Choice([code.value for code in TITLES]), help="Only this reason.")
 @limit_option
 @in_context
 async def decisions(
     context: CommandContext, account: str | None, rule: str | None, reason: str | None, limit: int
 ) -> Reply:
-    """Messages that were refused, or would have been, and why.
+    """List messages blocked, or that would have been, and why.
 
     \b
     Example:  homing guard decisions --limit 20
@@ -252,17 +250,17 @@ async def decisions(
         rows = await context.database.fetch(
             "guard_decisions_page_for", None, None, reason, scope, rule, looked_at, limit
         )
-    return Table(tables.DECISIONS, rows, "No message was refused, or would have been.")
+    return Table(tables.DECISIONS, rows, "No message was blocked or would have been blocked.")
 
 
 @guard.command("reasons")
 @account_option
-@click.option("--days", type=WholeNumberType(1, 90), default=7, show_default=True, help="Of the last so many days.")
+@click.option("--days", type=WholeNumberType(1, 90), default=7, show_default=True, help="Number of days to look back.")
 @in_context
 async def reasons(context: CommandContext, account: str | None, days: int) -> Reply:
-    """How many messages were refused for which reason.
+    """Count messages by reason for blocking.
 
-    Or would have been; with what they would have cost.
+    Messages that were blocked or would have been blocked, with their charges.
 
     \b
     Example:  homing guard reasons --days 1
@@ -273,60 +271,59 @@ async def reasons(context: CommandContext, account: str | None, days: int) -> Re
         "guard_reason_counts", now - timedelta(days=days), now, scope, timeout_s=limits.DATABASE_SLOW_TIMEOUT_S
     )
     shown = [{**row, "title": reason_title(row["reason_code"]).text} for row in rows]
-    return Table(tables.REASONS, shown, "No message was refused, or would have been.")
+    return Table(tables.REASONS, shown, "No message was blocked or would have been blocked.")
 
 
 @guard.command("saved")
 @account_option
-@click.option("--days", type=WholeNumberType(1, 90), default=30, show_default=True, help="Of the last so many days.")
+@click.option("--days", type=WholeNumberType(1, 90), default=30, show_default=True, help="Number of days to look back.")
 @in_context
 async def saved(context: CommandContext, account: str | None, days: int) -> Reply:
-    """What the guard saved, or would have.
+    """Show what the guard saved or would have saved.
 
-    What refused messages would have cost (action block), and what blocking would have saved (monitor): the sums of
-    the decisions.
+    The charges of blocked messages (action block), and those that blocking would have avoided (action monitor).
 
     \b
     Example:  homing guard saved --days 7
     """
     scope = None if account is None else await context.scope(account)
     rows = await context.database.fetch("guard_saved", scope, datetime.now(UTC) - timedelta(days=days))
-    return Table(tables.SAVED, rows, "Nothing was refused, or would have been.")
+    return Table(tables.SAVED, rows, "Nothing was blocked or would have been blocked.")
 
 
 @guard.command("suggest")
 @account_option
 @in_context
 async def suggestions(context: CommandContext, account: str | None) -> Reply:
-    """Budgets that would have refused nobody.
+    """Suggest budgets.
 
-    By country, within which the last 14 days' people would have kept.
+    By country, high enough not to block legitimate traffic of the last 14 days.
 
     \b
     Example:  homing guard suggest --account acme
     """
     scope = None if account is None else await context.scope(account)
     rows = await guard_settings.suggestions(context.database, datetime.now(UTC), scope)
-    return Table(tables.SUGGESTIONS, rows, "Too little has converted in 14 days of whole hours to suggest a budget.")
+    return Table(tables.SUGGESTIONS, rows, "Not enough conversions in 14 days to suggest budgets.")
 
 
 @guard.command("verdicts")
 @account_option
-@click.option("--all", "with_past", is_flag=True, help="Those that have ended as well.")
+@click.option("--all", "with_past", is_flag=True, help="Include those that have ended.")
 @limit_option
 @in_context
 async def verdicts(context: CommandContext, account: str | None, with_past: bool, limit: int) -> Reply:
-    """Ranges that are judged as theft now, and why.
+    """List number ranges currently suspected of SMS pumping, and why.
 
-    And networks as a whole, in which nobody ever came back.
+    Also whole networks that never had a conversion.
 
     \b
     Example:  homing guard verdicts
     """
     scope = None if account is None else await context.scope(account)
     rows = await context.database.fetch("guard_verdicts_of", scope, with_past, limit)
-    shown = [{**row, "range": row["digits"] or f"all of {dashed(row['network'])}"} for row in rows]
-    return Table(tables.VERDICTS, shown, "No range is judged as theft.")
+    shown = [{**row, "range": row["digits"] or f"whole network {dashed(row['network'])}"} for row in rows]
+    return Table(tables.VERDICTS, shown, "No suspected number ranges.")
 
 
 @guard.command("lift")
@@ -334,9 +331,9 @@ async def verdicts(context: CommandContext, account: str | None, with_past: bool
 @account_option
 @in_context
 async def lift(context: CommandContext, range: str, account: str | None) -> Reply:
-    """Release a range or a whole network: it was no theft.
+    """Release a range or a whole network that is not SMS pumping.
 
-    What was seen of it so far is forgotten; `homing guard allow` keeps it free.
+    Clears the recorded evidence; `homing guard allow` prevents further detections.
 
     \b
     Example:  homing guard lift 62812345
@@ -344,19 +341,19 @@ async def lift(context: CommandContext, range: str, account: str | None) -> Repl
     """
     scope = None if account is None else await context.scope(account)
     verdicts = await guard_settings.lift(context.database, range, scope)
-    return Confirmation(f"{range} is released within seconds.", {"range": range, "verdicts": verdicts})
+    return Confirmation(f"{range} will be released within seconds.", {"range": range, "verdicts": verdicts})
 
 
 @guard.command("alert")
 @click.argument("url", required=False)
 @account_option
-@click.option("--remove", is_flag=True, help="Tell nobody any more.")
+@click.option("--remove", is_flag=True, help="Remove the alert webhook.")
 @in_context
 async def alert(context: CommandContext, url: str | None, account: str | None, remove: bool) -> Reply:
-    """Where verdicts are pushed as JSON.
+    """Set the webhook for newly suspected ranges.
 
-    Once for a range and hour: an account's, or the operator's of all accounts. A name and password in the URL go along
-    as basic authentication, by which the receiver knows whom it hears.
+    It gets a POST with JSON, at most once per range and hour, for one account or, without --account, for all accounts.
+    A user name and password in the URL are sent as basic authentication, so that the receiver can verify the sender.
 
     \b
     Example:  homing guard alert https://homing:secret@ops.example.com/alerts
@@ -365,13 +362,15 @@ async def alert(context: CommandContext, url: str | None, account: str | None, r
     whose = f"{account}'s" if account else "all"
     if remove:
         await guard_settings.remove_alert(context.database, scope)
-        return Confirmation(f"Nobody is told of {whose} verdicts any more.", {"account": account})
+        return Confirmation(f"Alert webhook for {whose} detections removed.", {"account": account})
     if url is None:
-        raise errors.InvalidInput("say which address, or --remove")
+        raise errors.InvalidInput("give an address, or --remove")
     await guard_settings.set_alert(context.database, scope, url)
     shown = without_password(url)
     return Confirmation(
-        f"{shown} is told of {whose} verdicts.", {"account": account, "url": shown}, context.push_warnings(url)
+        f"Alert webhook for {whose} detections: {shown}.",
+        {"account": account, "url": shown},
+        context.push_warnings(url),
     )
 
 
@@ -390,10 +389,10 @@ async def _list(
 ) -> Reply:
     scope = await context.scope(account)
     kind, value = found = guard_settings.read_destination(destination)
-    word = "allowed" if is_allowed else "denied"
+    word = "allow" if is_allowed else "deny"
     told = {"kind": kind, "value": value, "account": account, "list": "allow" if is_allowed else "deny"}
     if remove:
         await guard_settings.remove_listed(context.database, scope, found, is_allowed)
-        return Confirmation(f"{value} is {word} no longer for {account or 'every account'}.", told)
+        return Confirmation(f"{value} removed from the {word} list for {account or 'all accounts'}.", told)
     await guard_settings.set_listed(context.database, scope, found, is_allowed, note)
-    return Confirmation(f"{kind} {value} is {word} for {account or 'every account'}.", told)
+    return Confirmation(f"{kind} {value} added to the {word} list for {account or 'all accounts'}.", told)

@@ -23,7 +23,7 @@ RULES_SET = (
     Column("rule", "Rule"),
     Column("mode", "Mode", named(RuleMode)),
     Column("account", "For", SCOPE),
-    Column("meaning", "Refuses when", PROSE),
+    Column("meaning", "Blocks when", PROSE),
 )
 WHOLE = ColumnKind(text=lambda count: f"{count:.0f}", json=lambda count: round(count, 1), right=True)
 LISTS = (
@@ -38,8 +38,8 @@ BUDGETS = (
     Column("account", "For", SCOPE),
     Column("hour_messages", "Messages/h", COUNT),
     Column("day_messages", "Messages/day", COUNT),
-    Column("hour_micro", "Money/h", MONEY),
-    Column("day_micro", "Money/day", MONEY),
+    Column("hour_micro", "Amount/h", MONEY),
+    Column("day_micro", "Amount/day", MONEY),
 )
 RISKS = (
     Column("value", "Destination"),
@@ -50,16 +50,16 @@ RISKS = (
 )
 LEARNT = (
     Column("country", "Country"),
-    Column("account", "For", ColumnKind(absent="those new there")),
-    Column("expected", "Expected back", WHOLE),
-    Column("converted", "Came back", WHOLE),
+    Column("account", "For", ColumnKind(absent="accounts new there")),
+    Column("expected", "Expected conversions", WHOLE),
+    Column("converted", "Conversions", WHOLE),
     Column(
         "nats", "Risk, nats", ColumnKind(text=lambda nats: f"+{nats:.2f}", json=lambda nats: round(nats, 3), right=True)
     ),
 )
 ALERTS = (
-    Column("account", "Verdicts of", SCOPE),
-    Column("url", "Pushed to", URL),
+    Column("account", "Account", SCOPE),
+    Column("url", "Alert webhook", URL),
 )
 DECISIONS = (
     Column("at", "At (UTC)", LATELY, is_key=True),
@@ -97,7 +97,7 @@ VERDICTS = (
     Column("country", programs_only=True),
     Column("network", programs_only=True),
     Column("reason", "Reason", REASON),
-    Column("is_sure", "May block", YES),
+    Column("is_sure", "Can be blocked", YES),
     Column("since", "Since (UTC)", LATELY),
     Column("until", "Until (UTC)", LATELY),
     Column("lifted_at", kind=TIME, programs_only=True),
@@ -106,8 +106,8 @@ SUGGESTIONS = (
     Column("account", "Account"),
     Column("country", "Country"),
     Column("hour_messages", "Budget/h", COUNT),
-    Column("hours", "Hours seen", COUNT),
-    Column("people", "People refused", COUNT),
-    Column("refused", "Messages refused", COUNT),
+    Column("hours", "Hours of data", COUNT),
+    Column("people", "Legitimate messages blocked", COUNT),
+    Column("refused", "Messages blocked", COUNT),
     Column("refused_micro", "Their charge", MONEY),
 )

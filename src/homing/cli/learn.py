@@ -43,7 +43,7 @@ RIGHT: Final = ColumnKind(right=True)
 
 BELIEFS: Final = (
     Column("app_id", "App", is_key=True),
-    Column("place", "To", people_only=True, is_key=True),
+    Column("place", "Destination", people_only=True, is_key=True),
     Column("country", "Country", ALL, programs_only=True),
     Column("network", "Network", ALL, programs_only=True),
     Column("carrier", "Carrier", is_key=True),
@@ -57,7 +57,7 @@ BELIEFS: Final = (
     Column("high", programs_only=True),
     Column("delivered", "Receipts", RATE),
     Column("cost_micro", "Cost", PLAIN_MONEY),
-    Column("source", "By"),
+    Column("source", "Source"),
     Column("version", programs_only=True),
     Column("made_at", kind=TIME, programs_only=True),
     Column("reason", kind=REASON, programs_only=True),
@@ -68,15 +68,15 @@ CANDIDATES: Final = tuple(
 TERMS: Final = (
     Column("account", "Account"),
     Column("app_id", "App", ALL),
-    Column("worth_micro", "Worth", ColumnKind(MONEY.text, MONEY.json, absent="least cost")),
+    Column("worth_micro", "Conversion worth", ColumnKind(MONEY.text, MONEY.json, absent="least cost")),
     Column("quality_floor", "Quality floor", RATE),
-    Column("explore_min", "Tried at least", RATE),
-    Column("share_max", "Share at most", RATE),
+    Column("explore_min", "Minimum share", RATE),
+    Column("share_max", "Maximum share", RATE),
     Column("opted_out", "Opted out", YES),
 )
 FAKES: Final = (
     Column("carrier", "Carrier"),
-    Column("kind", "Sign"),
+    Column("kind", "Indicator"),
     Column("reason", "Reason", REASON),
     Column("found_at", "First (UTC)", TIME),
     Column("seen_at", "Last (UTC)", TIME),
@@ -101,7 +101,7 @@ EVIDENCE: Final = (
 
 @click.group(cls=CommandGroup)
 def learn() -> None:
-    """What conversions have taught adaptive routes, on which terms they choose, and whose receipts are made up.
+    """Adaptive routing: learned shares, settings, and carriers with fake receipts.
 
     A route learns when its strategy is adaptive: `homing route set CARRIER --strategy adaptive`.
 
@@ -114,17 +114,21 @@ def learn() -> None:
 
 @learn.command("set")
 @click.argument("app_id", metavar="[APP]", required=False)
-@click.option("--account", help="For all apps of this account (name or id) that have no terms of their own.")
-@click.option("--worth", type=AMOUNT, help="What a conversion is worth: the gain is then made as large as can be.")
-@click.option("--no-worth", is_flag=True, help="The least cost of a conversion again.")
+@click.option("--account", help="For all apps of this account (name or ID) without settings of their own.")
+@click.option("--worth", type=AMOUNT, help="Value of a conversion: maximise profit.")
+@click.option("--no-worth", is_flag=True, help="Minimise the cost per conversion again.")
 @click.option(
     "--quality-floor",
     type=RealNumberType(0, 1),
-    help="Without a worth: at least so much of the best carrier's conversion rate.  [default: 0.9]",
+    help="Without a worth: minimum fraction of the best carrier's conversion rate.  [default: 0.9]",
 )
-@click.option("--explore", type=RealNumberType(0, 0.2), help="Share at which each carrier is tried.  [default: 0.01]")
-@click.option("--share-max", type=RealNumberType(0.05, 1), help="The most that one carrier gets.  [default: 1]")
-@click.option("--off/--on", "opted_out", default=None, help="Route by priority, whatever is learnt; or learn again.")
+@click.option(
+    "--explore", type=RealNumberType(0, 0.2), help="Minimum share of each carrier, for exploration.  [default: 0.01]"
+)
+@click.option("--share-max", type=RealNumberType(0.05, 1), help="Maximum share of one carrier.  [default: 1]")
+@click.option(
+    "--off/--on", "opted_out", default=None, help="Route by priority, ignoring what was learned; or learn again."
+)
 @in_context
 async def change(
     context: CommandContext,
@@ -137,18 +141,18 @@ async def change(
     share_max: float | None,
     opted_out: bool | None,
 ) -> Reply:
-    """Set the terms on which an app's adaptive routes choose.
+    """Set how adaptive routes of an app choose carriers.
 
-    What is not named stays as it is.
+    Options not given stay unchanged.
 
     \b
     Example:  homing learn set 4luaKsL2 --worth 0.40
               homing learn set --account acme --off
     """
     if (app_id is None) == (account is None):
-        raise click.UsageError("name an app, or an account with --account")
+        raise click.UsageError("give an app, or an account with --account")
     if worth is not None and worth <= 0:
-        raise click.UsageError("a worth is above zero; --no-worth takes it away")
+        raise click.UsageError("the worth must be greater than 0; --no-worth removes it")
     if account is not None:
         row = await context.account(account)
     else:
@@ -160,7 +164,7 @@ async def change(
     if worth is not None or no_worth:
         changes["worth_micro"] = worth
     elif all(value is None for value in changes.values()):
-        raise click.UsageError("nothing to change: name --worth, --quality-floor, --explore, --share-max or --off")
+        raise click.UsageError("nothing to change: give --worth, --quality-floor, --explore, --share-max or --off")
     names = ("worth_micro", "quality_floor", "explore_min", "share_max", "opted_out")
     values = {name: kept.get(name) for name in names}
     values["opted_out"] = bool(values["opted_out"])
@@ -176,19 +180,19 @@ async def change(
 async def _app(context: CommandContext, app_id: str) -> Record:
     row = await context.database.row("app_find", app_id)
     if row is None:
-        raise errors.InvalidInput(f"there is no app {app_id!r}; `homing app list ACCOUNT` shows them")
+        raise errors.InvalidInput(f"app {app_id!r} does not exist; `homing app list ACCOUNT` lists the account's apps")
     return row
 
 
 def _said(terms: Objective) -> str:
     if terms.opted_out:
-        return "routes by priority, whatever is learnt"
+        return "routes by priority, ignoring what was learned"
     aim = (
-        f"the least cost of a conversion, at {terms.quality_floor:.0%} or more of the best carrier's rate"
+        f"lowest cost per conversion, with at least {terms.quality_floor:.0%} of the best carrier's rate"
         if terms.worth_micro is None
-        else f"the most gain, a conversion being worth {trimmed(terms.worth_micro)}"
+        else f"highest profit, with a conversion worth {trimmed(terms.worth_micro)}"
     )
-    return f"{aim}; each carrier is tried at {terms.explore_min:.1%}, and none gets more than {terms.share_max:.0%}"
+    return f"{aim}; share of each carrier {terms.explore_min:.1%} to {terms.share_max:.0%}"
 
 
 def _json(terms: Objective) -> dict[str, object]:
@@ -202,11 +206,11 @@ def _json(terms: Objective) -> dict[str, object]:
 @account_option
 @in_context
 async def show(context: CommandContext, app_id: str | None, account: str | None) -> Reply:
-    """What is believed of each carrier, and the shares that follow.
+    """Show the estimated rate and the share of each carrier.
 
-    By app and network. Messages count as far as their silence says something; a rate is given with the interval that
-    holds it with 95 %, and what it is known by: conversions, receipts where none are reported, or what holds elsewhere
-    (prior). Cost is a segment's.
+    By app and network. Recent messages count in part, because conversions can still arrive. A rate comes with its
+    interval and its source: conversions, receipts where no conversions are reported, or data of other networks (prior).
+    Cost is per segment.
 
     \b
     Example:  homing learn show 4luaKsL2
@@ -230,7 +234,7 @@ async def show(context: CommandContext, app_id: str | None, account: str | None)
         for row in await context.database.fetch("learn_terms")
         if account_id in (None, row["account_id"]) and app_id in (None, row["app_id"])
     ]
-    empty = "Nothing learnt yet: no adaptive route has had traffic within the hour."
+    empty = "No data yet: no adaptive route had traffic in the last hour."
     return Detail(
         (),
         {},
@@ -254,22 +258,22 @@ def with_name(candidate: Mapping[str, Any], names: Mapping[int, str]) -> dict[st
 
 
 @learn.command("fakes")
-@click.option("--csv", "carrier", metavar="CARRIER", help="The evidence against one carrier, as CSV.")
-@click.option("--days", type=WholeNumberType(1, 90), default=7, show_default=True, help="Of so many days.")
+@click.option("--csv", "carrier", metavar="CARRIER", help="Export the evidence against one carrier as CSV.")
+@click.option("--days", type=WholeNumberType(1, 90), default=7, show_default=True, help="Number of days to look back.")
 @in_context
 async def fakes(context: CommandContext, carrier: str | None, days: int) -> Reply:
-    """Carriers whose receipts look made up, and the evidence.
+    """List carriers with suspected fake receipts, and the evidence.
 
-    Three signs: what a carrier calls delivered converts incredibly seldom beside its peers in the same networks; its
-    receipts come within a second; or they all take equally long. The evidence lists messages that it called delivered
-    and that brought nobody back, of apps that report conversions: some of any carrier's messages are such.
+    Three indicators: messages reported as delivered convert far less often than those of other carriers in the same
+    networks; receipts arrive within a second; or they all take equally long. The evidence lists messages reported as
+    delivered but not converted, of apps that report conversions; every carrier has some.
 
     \b
     Example:  homing learn fakes
               homing learn fakes --csv cheap --days 14
     """
     if carrier is None:
-        return Table(FAKES, await context.database.fetch("learn_fakes"), "No carrier's receipts look made up.")
+        return Table(FAKES, await context.database.fetch("learn_fakes"), "No suspected fake receipts.")
     row = await catalogue.find_carrier(context.database, carrier)
     until = datetime.now(UTC)
     since = until - timedelta(days=days)

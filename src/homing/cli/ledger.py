@@ -20,7 +20,7 @@ ENTRIES = (
     Column("from_book", "From", named(LedgerAccount)),
     Column("to_book", "To", named(LedgerAccount)),
     Column("amount_micro", "Amount", MONEY),
-    Column("about", "About", PROSE),
+    Column("about", "Details", PROSE),
     Column("submission_id", programs_only=True),
     Column("message_id", programs_only=True),
     Column("author", programs_only=True),
@@ -43,10 +43,10 @@ DIFFERENCES = (
 
 @click.group(cls=CommandGroup)
 def ledger() -> None:
-    """Every movement of money, and the proof that it adds up.
+    """Ledger entries, and the proof that they add up.
 
-    Double entry: each amount goes from one book to another. A customer holds the books gift and balance; sales,
-    funding, promotion and adjustment are the other sides.
+    Double entry: each entry moves an amount from one ledger account to another. A customer has a balance and a bonus
+    balance (gift); sales, funding, promotion and adjustment are the counterparts.
 
     \b
     Example:  homing ledger show acme
@@ -59,7 +59,7 @@ def ledger() -> None:
 @limit_option
 @in_context
 async def show(context: CommandContext, account: str, limit: int) -> Reply:
-    """What an account has, and its entries, newest first.
+    """Show an account's balances and its entries, newest first.
 
     \b
     Example:  homing ledger show acme --limit 10
@@ -84,10 +84,10 @@ def _about(entry: Mapping[str, Any]) -> str:
 @click.argument("account", required=False)
 @in_context
 async def prove(context: CommandContext, account: str | None) -> Reply:
-    """Recompute every balance, charge and refund.
+    """Recompute every balance, charge and refund, and compare.
 
-    Balances come from the entries, charges and refunds from the messages. Ends with status 1 when anything differs by
-    as much as one micro-unit (0.000001), and lists what does.
+    Balances are recomputed from the entries, charges and refunds from the messages. Any difference, down to one
+    micro-unit (0.000001), is listed, and the exit status is 1.
 
     \b
     Example:  homing ledger prove

@@ -21,7 +21,7 @@ MESSAGES = (
     Column("submitted_at", "Submitted (UTC)", TIME),
     Column("account", "Account"),
     Column("number", "Number"),
-    Column("sender", "Sender"),
+    Column("sender", "Sender ID"),
     Column("text", programs_only=True),
     Column("segments", "Seg", COUNT),
     Column("cost_micro", "Cost", MONEY),
@@ -37,15 +37,15 @@ MESSAGE = (
     Column("account_id", programs_only=True),
     Column("account", "Account"),
     Column("number", "Number"),
-    Column("sender", "Sender"),
+    Column("sender", "Sender ID"),
     Column("text", "Text", ColumnKind(absent="", wraps=True)),
     Column("segments", programs_only=True),
     Column("state", "State", named(MessageState)),
     Column("reference", "Reference"),
     Column("carrier", "Carrier"),
-    Column("carrier_ref", "Carrier's id"),
+    Column("carrier_ref", "Carrier message ID"),
     Column("charge_micro", "Charged", MONEY),
-    Column("refund_micro", "Given back", MONEY),
+    Column("refund_micro", "Refunded", MONEY),
     Column("submitted_at", programs_only=True),
     Column("sent_at", programs_only=True),
     Column("final_at", programs_only=True),
@@ -66,7 +66,7 @@ REFUSED = (
     Column("state", "State"),
     Column("at", "At (UTC)", TIME),
     Column("rule", "Rule"),
-    Column("scope", "Where"),
+    Column("scope", "Scope"),
     Column("reason", "Reason", REASON),
     Column("charge_micro", "Not charged", MONEY),
 )
@@ -76,7 +76,7 @@ STATE_NAMES: Final = [state.name.lower() for state in MessageState if state is n
 
 @click.group(cls=CommandGroup)
 def message() -> None:
-    """What became of a message, step by step.
+    """Messages and their timelines.
 
     \b
     Example:  homing message list --number 8613800130001
@@ -88,10 +88,10 @@ def message() -> None:
 @click.argument("message_id", metavar="ID", type=MESSAGE_ID)
 @in_context
 async def show(context: CommandContext, message_id: int) -> Reply:
-    """A message's whole timeline.
+    """Show a message's timeline.
 
-    How it came in, its price and route, the money that moved, attempts, receipts, pushes and the conversion; then what
-    is still to come. Of a message that the guard refused there is only why; its id is that of the guard's decision.
+    How it was submitted, its price and route, ledger entries, attempts, receipts, pushes and the conversion, then what
+    is due next. Of a message that the guard blocked, only the reason is known; its ID is that of the guard's decision.
 
     \b
     Example:  homing message show 231541870592001
@@ -101,8 +101,8 @@ async def show(context: CommandContext, message_id: int) -> Reply:
         if row is None:
             refused = await transaction.row("guard_refusal", message_id)
             if refused is not None:
-                return Detail(REFUSED, {**refused, "state": "refused by the guard"})
-            raise errors.InvalidInput(f"there is no message {message_id}; `homing message list` shows the latest")
+                return Detail(REFUSED, {**refused, "state": "blocked by the guard"})
+            raise errors.InvalidInput(f"message {message_id} does not exist; `homing message list` lists the latest")
         moments = await timeline.read_timeline(transaction, row, DIALECTS)
     return Detail(MESSAGE, row, {"timeline": Table(MOMENTS, [_moment(one, row["submitted_at"]) for one in moments])})
 
@@ -115,10 +115,10 @@ def _moment(moment: timeline.TimelineEntry, submitted_at: datetime) -> dict[str,
 
 @message.command("list")
 @account_option
-@click.option("--number", type=NUMBER, help="To this number alone.")
-@click.option("--carrier", help="By this carrier (name or id) alone.")
+@click.option("--number", type=NUMBER, help="Only to this number.")
+@click.option("--carrier", help="Only through this carrier (name or ID).")
 @click.option(
-    "--state", "states", type=click.Choice(STATE_NAMES), multiple=True, help="In this state; several may be named."
+    "--state", "states", type=click.Choice(STATE_NAMES), multiple=True, help="Only in this state; can be repeated."
 )
 @limit_option
 @in_context
@@ -130,7 +130,7 @@ async def list_messages(
     states: tuple[str, ...],
     limit: int,
 ) -> Reply:
-    """The latest messages.
+    """List the latest messages.
 
     \b
     Example:  homing message list --account acme --limit 10

@@ -17,8 +17,8 @@ from homing.model import CURRENCY, LedgerAccount
 @click.command(context_settings=MINUS_IS_A_SIGN)
 @click.argument("account")
 @click.argument("amount", type=AMOUNT)
-@click.option("--gift", is_flag=True, help="Into the gift, which is spent first, instead of the balance.")
-@click.option("--reason", help="Written into the ledger.  [default: top-up or gift]")
+@click.option("--gift", is_flag=True, help="Add to the bonus balance, which is used before the balance.")
+@click.option("--reason", help="Shown on the statement.  [default: top-up or gift]")
 @author_option
 @in_context
 async def topup(
@@ -37,17 +37,17 @@ async def topup(
 @click.command(context_settings=MINUS_IS_A_SIGN)
 @click.argument("account")
 @click.argument("amount", type=AMOUNT)
-@click.option("--reason", required=True, help="Written into the ledger.")
-@click.option("--gift", is_flag=True, help="Correct the gift instead of the balance.")
-@click.option("--force", is_flag=True, help="Also where the balance then lies below what the account's credit allows.")
+@click.option("--reason", required=True, help="Shown on the statement.")
+@click.option("--gift", is_flag=True, help="Adjust the bonus balance instead of the balance.")
+@click.option("--force", is_flag=True, help="Allow the balance to exceed the credit limit.")
 @author_option
 @in_context
 async def adjust(
     context: CommandContext, account: str, amount: int, reason: str, gift: bool, force: bool, author: str | None
 ) -> Reply:
-    """Correct an account's money by hand. AMOUNT is in USD; below zero it is taken away.
+    """Adjust an account's balance by hand. AMOUNT is in USD; a negative amount is deducted.
 
-    Taking more than balance and credit hold asks first on a terminal, and is refused elsewhere without --force.
+    If that exceeds balance and credit limit, a terminal asks for confirmation; elsewhere it is refused without --force.
 
     \b
     Example:  homing adjust acme -1.5 --reason "paid twice by mistake"
@@ -56,8 +56,8 @@ async def adjust(
     try:
         return await _move(context, account, movement, author, reason, within_credit=not force)
     except postings.CreditLimitReached as error:
-        if not (sys.stdin.isatty() and click.confirm(f"{str(error).capitalize()}. Book it all the same?", err=True)):
-            raise errors.InvalidInput(f"{error}: add --force if that is meant") from None
+        if not (sys.stdin.isatty() and click.confirm(f"{str(error).capitalize()}. Post it anyway?", err=True)):
+            raise errors.InvalidInput(f"{error}: add --force to post it anyway") from None
         return await _move(context, account, movement, author, reason)
 
 
@@ -81,7 +81,7 @@ async def _move(
     return Confirmation(
         f"{movement.kind.name.capitalize()} of {trimmed(movement.amount_micro)} {CURRENCY} from"
         f" {movement.from_book.name.lower()} to {movement.to_book.name.lower()}."
-        f" {row['name']} has a balance of {balance} and a gift of {gift}.",
+        f" {row['name']} now has a balance of {balance} and a bonus balance of {gift}.",
         {
             "account_id": account_id,
             "kind": movement.kind.name.lower(),

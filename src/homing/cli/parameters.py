@@ -66,9 +66,9 @@ class PhoneNumberType(click.ParamType[str]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         number = normalise(str(value))
         if number is None and is_national(str(value)):
-            self.fail(f"{value!r} begins with 0, which no country code does: +8613800130001, say", param, ctx)
+            self.fail(f"{value!r} starts with 0, but no country code does; example: +8613800130001", param, ctx)
         if number is None:
-            self.fail(f"{value!r} is not a number in international form, such as +8613800130001", param, ctx)
+            self.fail(f"{value!r} is not a number in international format, such as +8613800130001", param, ctx)
         return number
 
 
@@ -86,7 +86,7 @@ class TimeType(click.ParamType[datetime]):
                 return datetime.now(UTC) - timedelta(seconds=int(ago[1]) * UNITS_S[ago[2]])
             at = datetime.fromisoformat(value)
         except (ValueError, OverflowError):
-            self.fail(f"{value!r} is no time such as 24h, 7d, 2026-11-26 or 2026-11-26T10:00", param, ctx)
+            self.fail(f"{value!r} is not a time, such as 24h, 7d, 2026-11-26 or 2026-11-26T10:00", param, ctx)
         return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
@@ -104,15 +104,19 @@ class MessageIdType(click.ParamType[int]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         text = str(value)
         if not (text.isascii() and text.isdigit() and len(text) <= 20 and int(text) <= ids.ID_MAX):
-            self.fail(f"{value!r} is no message's id: up to 16 digits; `homing message list` shows them", param, ctx)
+            self.fail(f"{value!r} is not a message ID (up to 16 digits); `homing message list` lists them", param, ctx)
         return int(text)
 
 
 MESSAGE_ID: Final = MessageIdType()
 ROW_ID: Final = WholeNumberType(0, 2**63 - 1)
 
-account_option: Final = click.option("--account", help="For this account (name or id) alone.")
+account_option: Final = click.option("--account", help="Only for this account (name or ID).")
 limit_option: Final = click.option(
-    "--limit", type=WholeNumberType(1, 100_000), default=50, show_default=True, help="How many at most, newest first."
+    "--limit",
+    type=WholeNumberType(1, 100_000),
+    default=50,
+    show_default=True,
+    help="Maximum number of rows, newest first.",
 )
-author_option: Final = click.option("--author", help="Who does it.  [default: your user name on this machine]")
+author_option: Final = click.option("--author", help="Author of the change.  [default: your user name on this machine]")

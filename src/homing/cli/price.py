@@ -14,7 +14,7 @@ from homing.model import CURRENCY, GENERAL
 
 PRICES = (
     Column("prefix", "Prefix", PREFIX_KIND),
-    Column("price_micro", "USD a segment", MONEY),
+    Column("price_micro", "USD per segment", MONEY),
     Column("account", "For", SCOPE),
     Column("changed_at", "Changed (UTC)", TIME),
 )
@@ -22,10 +22,10 @@ PRICES = (
 
 @click.group(cls=CommandGroup)
 def price() -> None:
-    """What a segment costs, by number prefix.
+    """Customer prices per segment, by number prefix.
 
-    The longest matching prefix decides; an account's own list, where it matches at all, stands before the general one.
-    A number without a price is refused.
+    The longest matching prefix applies. An account's own prices take precedence over the default list. Messages to a
+    number without a price are rejected.
 
     \b
     Example:  homing price set 86 0.031
@@ -40,7 +40,7 @@ def price() -> None:
 @account_option
 @in_context
 async def change(context: CommandContext, prefix: str, amount: int, account: str | None) -> Reply:
-    """Set the price of a prefix; '*' is every number. AMOUNT is in USD a segment.
+    """Set the price of a prefix; '*' stands for all numbers. AMOUNT is in USD per segment.
 
     \b
     Example:  homing price set 86 0.031
@@ -49,7 +49,7 @@ async def change(context: CommandContext, prefix: str, amount: int, account: str
         await catalogue.set_prices(transaction, await context.scope(account), [(prefix, amount)])
     shown = PREFIX_KIND.text(prefix)
     return Confirmation(
-        f"{shown} costs {trimmed(amount)} {CURRENCY} a segment for {account or 'everyone'}.",
+        f"{shown}: {trimmed(amount)} {CURRENCY} per segment for {account or 'all accounts'}.",
         {"prefix": shown, "price": trimmed(amount), "account": account},
     )
 
@@ -58,15 +58,13 @@ async def change(context: CommandContext, prefix: str, amount: int, account: str
 @account_option
 @in_context
 async def list_prices(context: CommandContext, account: str | None) -> Reply:
-    """All prices, or with --account those that hold for one account.
+    """List all prices, or those that apply to --account.
 
     \b
     Example:  homing price list --account acme
     """
     scope = None if account is None else [GENERAL, await context.scope(account)]
-    return Table(
-        PRICES, await context.database.fetch("price_list", scope), "No prices yet: every message would be refused."
-    )
+    return Table(PRICES, await context.database.fetch("price_list", scope), "No prices yet: all messages are rejected.")
 
 
 @price.command("remove")
@@ -74,7 +72,7 @@ async def list_prices(context: CommandContext, account: str | None) -> Reply:
 @account_option
 @in_context
 async def remove(context: CommandContext, prefix: str, account: str | None) -> Reply:
-    """Remove a prefix from a list.
+    """Remove a price.
 
     \b
     Example:  homing price remove 86 --account acme
@@ -82,20 +80,20 @@ async def remove(context: CommandContext, prefix: str, account: str | None) -> R
     await catalogue.remove_price(context.database, await context.scope(account), prefix)
     shown = PREFIX_KIND.text(prefix)
     return Confirmation(
-        f"{shown} has no price of its own for {account or 'everyone'}.", {"prefix": shown, "account": account}
+        f"Price for {shown} removed for {account or 'all accounts'}.", {"prefix": shown, "account": account}
     )
 
 
 @price.command("import")
 @click.argument("file", type=click.File(encoding="utf-8-sig"))
 @account_option
-@click.option("--replace", is_flag=True, help="Remove what the list holds beside the file's rows.")
+@click.option("--replace", is_flag=True, help="Remove prices that are not in the file.")
 @in_context
 async def import_(context: CommandContext, file: TextIO, account: str | None, replace: bool) -> Reply:
-    """Set many prices from a CSV file; '-' reads standard input.
+    """Import prices from a CSV file; '-' reads standard input.
 
-    The header names the columns prefix and price; other columns are passed over. Every row is checked first: with
-    one that cannot be used nothing is changed, and all of those are listed with their line numbers.
+    The header must contain the columns prefix and price; other columns are ignored. All rows are checked first: if any
+    is invalid, nothing is changed and the invalid rows are listed with their line numbers.
 
     \b
     Example:  homing price import prices.csv --account acme --replace
@@ -105,6 +103,6 @@ async def import_(context: CommandContext, file: TextIO, account: str | None, re
     async with context.database.transaction() as transaction:
         await (catalogue.replace_prices if replace else catalogue.set_prices)(transaction, account_id, prices)
     return Confirmation(
-        f"{len(prices)} prices are set for {account or 'everyone'}{', and no others' if replace else ''}.",
+        f"{len(prices)} prices set for {account or 'all accounts'}{'; all others removed' if replace else ''}.",
         {"prices": len(prices), "account": account, "replaced": replace},
     )

@@ -21,10 +21,10 @@ PUSHES = (
     Column("kind", programs_only=True, kind=named(PushKind)),
     Column("url", kind=URL, programs_only=True),
     Column("outcome", "Outcome", named(PushOutcome)),
-    Column("attempts", "Tries", COUNT),
+    Column("attempts", "Attempts", COUNT),
     Column("created_at", programs_only=True),
-    Column("due_at", "Next try (UTC)", TIME),
-    Column("told", "To, and the last answer", PROSE),
+    Column("due_at", "Next attempt (UTC)", TIME),
+    Column("told", "Address and last response", PROSE),
     Column("answered_at", programs_only=True),
     Column("status", programs_only=True),
     Column("answer", programs_only=True),
@@ -33,7 +33,7 @@ PUSHES = (
 
 @click.group(cls=CommandGroup)
 def push() -> None:
-    """What customers were told, what they answered, and telling it again.
+    """Pushes to customers, their responses, and sending them again.
 
     \b
     Example:  homing push list --failed
@@ -43,11 +43,11 @@ def push() -> None:
 
 @push.command("list")
 @click.argument("account", required=False)
-@click.option("--failed", is_flag=True, help="Those given up, and those that failed and will be tried again.")
+@click.option("--failed", is_flag=True, help="Failed pushes, and those that will be retried.")
 @limit_option
 @in_context
 async def list_pushes(context: CommandContext, account: str | None, failed: bool, limit: int) -> Reply:
-    """The latest pushes, of all accounts or of one.
+    """List the latest pushes, of all accounts or of one.
 
     \b
     Example:  homing push list acme --failed
@@ -61,7 +61,7 @@ async def list_pushes(context: CommandContext, account: str | None, failed: bool
 
 def _told(push: Mapping[str, Any]) -> str:
     status = None if push["status"] is None or not push["url"] else f"HTTP {push['status']}"
-    to = without_password(push["url"]) if push["url"] else "a bind"
+    to = without_password(push["url"]) if push["url"] else "SMPP session"
     return ": ".join(text for text in (to, status, push["answer"]) if text)
 
 
@@ -69,13 +69,13 @@ def _told(push: Mapping[str, Any]) -> str:
 @click.argument("push_id", metavar="ID", type=ROW_ID)
 @in_context
 async def replay(context: CommandContext, push_id: int) -> Reply:
-    """Send a push again that has ended.
+    """Send a finished push again.
 
-    Whether it was acknowledged or given up; it gets all its tries once more.
+    Works for acknowledged and failed pushes; the push gets its full number of attempts again.
 
     \b
     Example:  homing push replay 17
     """
     async with context.database.transaction() as transaction:
         row = await replay_push(transaction, push_id)
-    return Confirmation(f"Push {push_id} goes out again.", {"push_id": push_id, "account_id": row["account_id"]})
+    return Confirmation(f"Push {push_id} will be sent again.", {"push_id": push_id, "account_id": row["account_id"]})

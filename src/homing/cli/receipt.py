@@ -16,12 +16,12 @@ from homing.receipts.unmatched import consider, drop_unmatched, find_unmatched, 
 from homing.states import MessageState
 
 UNMATCHED = (
-    Column("parked_id", "Id", COUNT),
+    Column("parked_id", "ID", COUNT),
     Column("received_at", "Received (UTC)", TIME),
     Column("carrier", "Carrier"),
-    Column("carrier_ref", "Carrier's id", PROSE),
+    Column("carrier_ref", "Carrier message ID", PROSE),
     Column("number", "Number"),
-    Column("state", "Says", named(MessageState)),
+    Column("state", "Status", named(MessageState)),
     Column("error_code", "Error"),
     Column("replays", "Replays", COUNT),
     Column("raw", "Raw", PROSE),
@@ -30,17 +30,17 @@ UNMATCHED = (
 RECEIPT = (
     *UNMATCHED[:-2],
     Column("waiting_since", "Waiting since (UTC)", TIME),
-    Column("given_up_at", "Given up (UTC)", TIME),
-    Column("learnt_form", "Carrier's form", ColumnKind(absent="not learnt yet")),
+    Column("given_up_at", "Unmatched since (UTC)", TIME),
+    Column("learnt_form", "Message ID format", ColumnKind(absent="not detected yet")),
     Column("raw", "Raw", PROSE),
 )
 CONSIDERED = (
     Column("message_id", "Message", COUNT),
     Column("part", "Part", ColumnKind(text=lambda part: str(part or "-"), right=True)),
-    Column("carrier_ref", "Its id", PROSE),
-    Column("form", "As"),
+    Column("carrier_ref", "Carrier message ID", PROSE),
+    Column("form", "Interpreted as"),
     Column("number", "Number"),
-    Column("says", "But", PROSE),
+    Column("says", "Check", PROSE),
 )
 COUNTS = (
     Column("carrier", "Carrier"),
@@ -48,18 +48,18 @@ COUNTS = (
     Column("oldest_at", "Oldest (UTC)", TIME),
     Column("newest_at", "Newest (UTC)", TIME),
 )
-NONE_LEFT: Final = "Every report has found its message."
-carrier_option: Final = click.option("--carrier", help="Of this carrier (name or id) alone.")
+NONE_LEFT: Final = "No unmatched receipts."
+carrier_option: Final = click.option("--carrier", help="Only of this carrier (name or ID).")
 since_option: Final = click.option("--since", type=MOMENT, help="Received since: a time in UTC, or a span such as 2h.")
 ids_argument: Final = click.argument("parked_ids", metavar="[ID]...", nargs=-1, type=ROW_ID)
 
 
 @click.group(cls=CommandGroup)
 def receipt() -> None:
-    """Carriers' delivery reports that belong to no message.
+    """Receipts (DLRs) that match no message.
 
-    They have waited some minutes for one, as a report can be quicker than the answer to its submit. Many of them mean
-    that a carrier reports what others have sent, or writes its ids in a way of its own.
+    A receipt can arrive before the response to its submit, so it is only listed after some minutes. Many unmatched
+    receipts mean that a carrier reports messages of others, or that its message ID format is unknown.
 
     \b
     Example:  homing receipt count
@@ -74,7 +74,7 @@ def receipt() -> None:
 @limit_option
 @in_context
 async def list_unmatched(context: CommandContext, carrier: str | None, since: datetime | None, limit: int) -> Reply:
-    """Reports whose message was not found.
+    """List unmatched receipts.
 
     \b
     Example:  homing receipt list --carrier acme --since 2h
@@ -88,7 +88,7 @@ async def list_unmatched(context: CommandContext, carrier: str | None, since: da
 @since_option
 @in_context
 async def count(context: CommandContext, carrier: str | None, since: datetime | None) -> Reply:
-    """How many there are, by carrier.
+    """Count unmatched receipts by carrier.
 
     \b
     Example:  homing receipt count --since 1d
@@ -103,7 +103,7 @@ async def count(context: CommandContext, carrier: str | None, since: datetime | 
 @click.argument("parked_id", metavar="ID", type=ROW_ID)
 @in_context
 async def show(context: CommandContext, parked_id: int) -> Reply:
-    """One report: what it says, and which messages its id could mean.
+    """Show a receipt, and the messages its ID could refer to.
 
     \b
     Example:  homing receipt show 17
@@ -114,21 +114,21 @@ async def show(context: CommandContext, parked_id: int) -> Reply:
     learnt = await learnt_id_format(context.database, row["carrier_id"])
     told = {**row, "learnt_form": None if learnt is None else f"{learnt.form}, confirmed {learnt.confirmed} times"}
     rows = [msgspec.structs.asdict(one) for one in considered]
-    return Detail(RECEIPT, told, {"considered": Table(CONSIDERED, rows, "No message has an id that this could be.")})
+    return Detail(RECEIPT, told, {"considered": Table(CONSIDERED, rows, "No message has a matching ID.")})
 
 
 @receipt.command("replay")
 @ids_argument
-@click.option("--all", "everything", is_flag=True, help="All of them, or all that the options choose.")
+@click.option("--all", "everything", is_flag=True, help="All, or all that match the other options.")
 @carrier_option
 @since_option
 @in_context
 async def replay(
     context: CommandContext, parked_ids: tuple[int, ...], everything: bool, carrier: str | None, since: datetime | None
 ) -> Reply:
-    """Look for these reports' messages again.
+    """Retry matching receipts.
 
-    For five minutes, as if they had just come.
+    Homing tries for five minutes, as with new receipts.
 
     \b
     Example:  homing receipt replay 17 18
@@ -138,19 +138,19 @@ async def replay(
     carrier_id = await _carrier_id(context, carrier)
     async with context.database.transaction() as transaction:
         moved = await replay_unmatched(transaction, chosen, carrier_id, since)
-    return Confirmation(f"{_reports(len(moved))} tried again as soon as Homing runs.", {"replayed": len(moved)})
+    return Confirmation(f"{_reports(len(moved))} matched again as soon as Homing runs.", {"replayed": len(moved)})
 
 
 @receipt.command("drop")
 @ids_argument
-@click.option("--all", "everything", is_flag=True, help="All of them, or all that the options choose.")
+@click.option("--all", "everything", is_flag=True, help="All, or all that match the other options.")
 @carrier_option
 @click.option("--before", type=MOMENT, help="Received before: a time in UTC, or a span such as 7d.")
 @in_context
 async def drop(
     context: CommandContext, parked_ids: tuple[int, ...], everything: bool, carrier: str | None, before: datetime | None
 ) -> Reply:
-    """Forget reports whose message was not found. After 30 days they are forgotten by themselves.
+    """Delete unmatched receipts. They are deleted automatically after 30 days.
 
     \b
     Example:  homing receipt drop 17
@@ -160,7 +160,7 @@ async def drop(
     carrier_id = await _carrier_id(context, carrier)
     async with context.database.transaction() as transaction:
         moved = await drop_unmatched(transaction, chosen, carrier_id, before)
-    return Confirmation(f"{_reports(len(moved))} forgotten.", {"dropped": len(moved)})
+    return Confirmation(f"{_reports(len(moved))} deleted.", {"dropped": len(moved)})
 
 
 async def _carrier_id(context: CommandContext, carrier: str | None) -> int | None:
@@ -169,9 +169,9 @@ async def _carrier_id(context: CommandContext, carrier: str | None) -> int | Non
 
 def _chosen(parked_ids: tuple[int, ...], everything: bool) -> list[int] | None:
     if bool(parked_ids) == everything:
-        raise errors.InvalidInput("name the receipts by their ids, or say --all")
+        raise errors.InvalidInput("give the IDs of the receipts, or --all")
     return list(parked_ids) or None
 
 
 def _reports(number: int) -> str:
-    return f"{number} report{' is' if number == 1 else 's are'}"
+    return f"{number} receipt{'' if number == 1 else 's'}"

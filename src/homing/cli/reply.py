@@ -18,7 +18,7 @@ from homing.receipts.unmatched_inbound import (
 )
 
 UNMATCHED = (
-    Column("unmatched_id", "Id", COUNT),
+    Column("unmatched_id", "ID", COUNT),
     Column("received_at", "Received (UTC)", TIME),
     Column("carrier", "Carrier"),
     Column("number", "From"),
@@ -27,21 +27,19 @@ UNMATCHED = (
     Column("replays", "Replays", COUNT),
     Column("carrier_ref", programs_only=True),
 )
-COUNTS = (Column("carrier", "Carrier"), Column("messages", "Replies", COUNT))
-NONE_LEFT: Final = "Every reply has found its account."
-carrier_option: Final = click.option("--carrier", help="Of this carrier (name or id) alone.")
+COUNTS = (Column("carrier", "Carrier"), Column("messages", "Inbound messages", COUNT))
+NONE_LEFT: Final = "No unmatched inbound messages."
+carrier_option: Final = click.option("--carrier", help="Only of this carrier (name or ID).")
 ids_argument: Final = click.argument("unmatched_ids", metavar="[ID]...", nargs=-1, type=ROW_ID)
-all_option: Final = click.option(
-    "--all", "everything", is_flag=True, help="All of them, or all that --carrier chooses."
-)
+all_option: Final = click.option("--all", "everything", is_flag=True, help="All, or all of --carrier.")
 
 
 @click.group(cls=CommandGroup)
 def reply() -> None:
-    """What people sent and no account was found for.
+    """Inbound messages (MO) that match no account.
 
-    A reply belongs to the account that last wrote to the number, of those that have the sender ID which was answered
-    to. One that belongs to nobody is kept for 30 days. Register the sender ID, then try it again.
+    A reply belongs to the account with that sender ID that last sent to the number. Without such an account it is kept
+    for 30 days. Register the sender ID, then retry matching.
 
     \b
     Example:  homing reply list --carrier acme --since 2h
@@ -56,7 +54,7 @@ def reply() -> None:
 @limit_option
 @in_context
 async def list_unmatched(context: CommandContext, carrier: str | None, since: datetime | None, limit: int) -> Reply:
-    """Replies of which no account was found.
+    """List unmatched inbound messages.
 
     \b
     Example:  homing reply list --carrier acme --since 2h
@@ -69,7 +67,7 @@ async def list_unmatched(context: CommandContext, carrier: str | None, since: da
 @reply.command("count")
 @in_context
 async def count(context: CommandContext) -> Reply:
-    """How many there are, by carrier.
+    """Count unmatched inbound messages by carrier.
 
     \b
     Example:  homing reply count
@@ -86,7 +84,7 @@ async def count(context: CommandContext) -> Reply:
 async def replay(
     context: CommandContext, unmatched_ids: tuple[int, ...], everything: bool, carrier: str | None
 ) -> Reply:
-    """Look for these replies' accounts again.
+    """Retry matching inbound messages.
 
     \b
     Example:  homing reply replay 17 18
@@ -95,7 +93,7 @@ async def replay(
     chosen, carrier_id = _chosen(unmatched_ids, everything), await _carrier_id(context, carrier)
     async with context.database.transaction() as transaction:
         number = await replay_unmatched_inbound(transaction, chosen, carrier_id)
-    return Confirmation(f"{_replies(number)} tried again as soon as Homing runs.", {"replayed": number})
+    return Confirmation(f"{_replies(number)} matched again as soon as Homing runs.", {"replayed": number})
 
 
 @reply.command("drop")
@@ -104,7 +102,7 @@ async def replay(
 @carrier_option
 @in_context
 async def drop(context: CommandContext, unmatched_ids: tuple[int, ...], everything: bool, carrier: str | None) -> Reply:
-    """Forget replies of which no account was found. After 30 days they are forgotten by themselves.
+    """Delete unmatched inbound messages. They are deleted automatically after 30 days.
 
     \b
     Example:  homing reply drop 17
@@ -113,7 +111,7 @@ async def drop(context: CommandContext, unmatched_ids: tuple[int, ...], everythi
     chosen, carrier_id = _chosen(unmatched_ids, everything), await _carrier_id(context, carrier)
     async with context.database.transaction() as transaction:
         number = await drop_unmatched_inbound(transaction, chosen, carrier_id)
-    return Confirmation(f"{_replies(number)} forgotten.", {"dropped": number})
+    return Confirmation(f"{_replies(number)} deleted.", {"dropped": number})
 
 
 async def _carrier_id(context: CommandContext, carrier: str | None) -> int | None:
@@ -122,9 +120,9 @@ async def _carrier_id(context: CommandContext, carrier: str | None) -> int | Non
 
 def _chosen(unmatched_ids: tuple[int, ...], everything: bool) -> list[int] | None:
     if bool(unmatched_ids) == everything:
-        raise errors.InvalidInput("name the replies by their ids, or say --all")
+        raise errors.InvalidInput("give the IDs of the inbound messages, or --all")
     return list(unmatched_ids) or None
 
 
 def _replies(number: int) -> str:
-    return f"{number} repl{'y is' if number == 1 else 'ies are'}"
+    return f"{number} inbound message{'' if number == 1 else 's'}"

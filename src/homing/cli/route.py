@@ -42,17 +42,17 @@ TRAFFIC = ColumnKind(
 STRATEGY = ColumnKind(
     text=lambda value: Strategy(value).name.lower().replace("_", " "), json=lambda value: Strategy(value).name.lower()
 )
-CEILING = ColumnKind(MONEY.text, MONEY.json, absent="the price", right=True)
+CEILING = ColumnKind(MONEY.text, MONEY.json, absent="the customer price", right=True)
 STRATEGIES = {strategy.name.lower().replace("_", "-"): strategy for strategy in Strategy}
 TRAFFICS = {traffic.name.lower(): int(traffic) for traffic in Traffic}
 
 ROUTES = (
-    Column("route_id", "Id", COUNT),
+    Column("route_id", "ID", COUNT),
     Column("whose", "For", PROSE),
     Column("place", "To"),
     Column("account", "Account", SCOPE, programs_only=True),
     Column("app_id", "App", programs_only=True),
-    Column("sender", "Sender", programs_only=True),
+    Column("sender", "Sender ID", programs_only=True),
     Column("traffic", "Traffic", TRAFFIC, programs_only=True),
     Column("prefix", "Prefix", PREFIX_KIND, programs_only=True),
     Column("country", "Country", programs_only=True),
@@ -61,7 +61,7 @@ ROUTES = (
     Column("priority", "Priority", COUNT),
     Column("weight", "Weight", COUNT),
     Column("strategy", "Strategy", STRATEGY),
-    Column("ceiling_micro", "Ceiling", CEILING),
+    Column("ceiling_micro", "Cost limit", CEILING),
     Column("enabled", "Enabled", YES),
 )
 CANDIDATES = (
@@ -70,30 +70,30 @@ CANDIDATES = (
     Column("route_id", "Route", COUNT),
     Column("priority", "Priority", COUNT),
     Column("weight", "Weight", COUNT),
-    Column("cost_micro", "Cost a segment", MONEY),
-    Column("verdict", "Why", PROSE),
+    Column("cost_micro", "Cost per segment", MONEY),
+    Column("verdict", "Reason", PROSE),
     Column("reason", kind=REASON, programs_only=True),
 )
 EXPLAINED = (
     Column("number", "Number"),
     Column("country", "Country", ColumnKind(absent="unknown")),
     Column("network", "Network", ColumnKind(absent="unknown")),
-    Column("price_micro", "Price a segment", ColumnKind(MONEY.text, MONEY.json, absent="none listed: refused")),
-    Column("rule", "Rule", ColumnKind(absent="none: refused")),
-    Column("reason", "Learnt", REASON),
+    Column("price_micro", "Price per segment", ColumnKind(MONEY.text, MONEY.json, absent="none: rejected")),
+    Column("rule", "Rule", ColumnKind(absent="none: rejected")),
+    Column("reason", "Shares", REASON),
     Column("is_refused", programs_only=True),
 )
 
 
 @click.group(cls=CommandGroup)
 def route() -> None:
-    """Which numbers go by which carrier.
+    """Routes: which carrier is used for which messages.
 
-    Of the rules that fit a message the closest counts: an app's before an account's, that before a sender's, that
-    before a traffic class's; and of the places a network before a prefix (the longest) before a country. Within the
-    rule the strategy puts the carriers in order: by priority (equal ones share by weight), weighted, least cost, or
-    adaptive (shares by what conversions have taught, see `homing learn`). A carrier that is down comes last, and one
-    that costs more than the ceiling (or else than the customer pays) is not used.
+    The most specific matching rule applies: app before account, account before sender ID, sender ID before traffic
+    class; and network before prefix (the longest), prefix before country. Within the rule, the strategy ranks the
+    carriers: by priority (equal priorities share by weight), weighted, least cost, or adaptive (shares learned from
+    conversions, see `homing learn`). A carrier that is down comes last. One that costs more than the cost limit (by
+    default the customer price) is not used.
 
     \b
     Example:  homing route set fast --prefix 86 --priority 1
@@ -116,18 +116,18 @@ def _country(_context: click.Context, _parameter: click.Parameter, value: str) -
 
 @route.command("set")
 @click.argument("carrier")
-@click.option("--prefix", type=PREFIX, default="", help="The first digits of the numbers.  [default: every number]")
-@click.option("--country", default="", callback=_country, help="In place of a prefix: ISO 3166, two letters.")
-@click.option("--network", default="", callback=_network, help="In place of a prefix: MCC-MNC, such as 460-01.")
+@click.option("--prefix", type=PREFIX, default="", help="Leading digits of the numbers.  [default: all numbers]")
+@click.option("--country", default="", callback=_country, help="Instead of a prefix: ISO 3166 code, two letters.")
+@click.option("--network", default="", callback=_network, help="Instead of a prefix: MCC-MNC, such as 460-01.")
 @account_option
-@click.option("--app", "app_id", default="", help="For messages of one app only, by its id.")
-@click.option("--sender", default="", help="For messages from one sender ID only.")
-@click.option("--traffic", type=click.Choice(list(TRAFFICS)), help="For one traffic class only.")
+@click.option("--app", "app_id", default="", help="Only for messages of this app (ID).")
+@click.option("--sender", default="", help="Only for messages from this sender ID.")
+@click.option("--traffic", type=click.Choice(list(TRAFFICS)), help="Only for this traffic class.")
 @click.option("--priority", type=WholeNumberType(0, 1_000_000), help="Lowest first.  [default: 10]")
-@click.option("--weight", type=WholeNumberType(1, 1_000_000), help="Share among equals.  [default: 1]")
-@click.option("--strategy", type=click.Choice(list(STRATEGIES)), help="How the rule's carriers are put in order.")
-@click.option("--ceiling", type=AMOUNT, help="The most a segment may cost.  [default: what the customer pays for it]")
-@click.option("--no-ceiling", is_flag=True, help="The ceiling is what the customer pays again.")
+@click.option("--weight", type=WholeNumberType(1, 1_000_000), help="Share within the same priority.  [default: 1]")
+@click.option("--strategy", type=click.Choice(list(STRATEGIES)), help="How the rule's carriers are ranked.")
+@click.option("--ceiling", type=AMOUNT, help="Maximum cost per segment.  [default: the customer price]")
+@click.option("--no-ceiling", is_flag=True, help="Reset the cost limit to the customer price.")
 @in_context
 async def change(
     context: CommandContext,
@@ -145,10 +145,10 @@ async def change(
     ceiling: int | None,
     no_ceiling: bool,
 ) -> Reply:
-    """Send numbers by a carrier (name or id).
+    """Add or change a route to a carrier (name or ID).
 
-    Another route for the same match and carrier changes what it names of the first. The strategy and the ceiling hold
-    for all routes of the same match.
+    An existing route with the same match and carrier is changed. The strategy and the cost limit apply to all routes
+    with the same match.
 
     \b
     Example:  homing route set fast --prefix 86 --account acme
@@ -172,7 +172,7 @@ async def change(
         await catalogue.forget_ceiling(context.database, match)
     whose = _whose({"account": account, "app_id": app_id, "sender": sender, "traffic": match.traffic})
     return Confirmation(
-        f"Route {made['route_id']}: {_place(country, network, prefix)} of {whose} by {row['name']},"
+        f"Route {made['route_id']}: {_place(country, network, prefix)} of {whose} through {row['name']},"
         f" priority {made['priority']}, weight {made['weight']}.",
         {
             "route_id": made["route_id"],
@@ -209,7 +209,7 @@ def _place(country: str, network: str, prefix: str) -> str:
 @account_option
 @in_context
 async def list_routes(context: CommandContext, account: str | None) -> Reply:
-    """All routes, or with --account those that hold for one account.
+    """List all routes, or those that apply to --account.
 
     \b
     Example:  homing route list
@@ -219,35 +219,35 @@ async def list_routes(context: CommandContext, account: str | None) -> Reply:
         {**row, "whose": _whose(row), "place": _place(row["country"], row["network"], row["prefix"])}
         for row in await context.database.fetch("route_list", scope)
     ]
-    return Table(ROUTES, rows, "No routes yet: every message would be refused.")
+    return Table(ROUTES, rows, "No routes yet: all messages are rejected.")
 
 
 @route.command("remove")
 @click.argument("route_id", type=WholeNumberType(0, 2**31 - 1))
 @in_context
 async def remove(context: CommandContext, route_id: int) -> Reply:
-    """Remove a route, named by its id. Messages that were accepted with it still go.
+    """Remove a route by its ID. Messages already accepted on it are still sent.
 
     \b
     Example:  homing route remove 3
     """
     await catalogue.remove_route(context.database, route_id)
-    return Confirmation(f"Route {route_id} is removed.", {"route_id": route_id})
+    return Confirmation(f"Route {route_id} removed.", {"route_id": route_id})
 
 
 @route.command("explain")
 @click.argument("number", type=NUMBER)
 @account_option
-@click.option("--app", "app_id", default="", help="As a message of this app.")
-@click.option("--sender", default="", help="As a message from this sender ID.")
+@click.option("--app", "app_id", default="", help="Explain for a message of this app.")
+@click.option("--sender", default="", help="Explain for a message from this sender ID.")
 @click.option("--traffic", type=click.Choice(list(TRAFFICS)), default="transactional", show_default=True)
 @in_context
 async def explain(
     context: CommandContext, number: str, account: str | None, app_id: str, sender: str, traffic: str
 ) -> Reply:
-    """Which carriers a number could go by, and why.
+    """Show which carriers would be used for a number, and why.
 
-    In the order in which they would be tried. Nothing is sent.
+    In the order in which they would be tried. No message is sent.
 
     \b
     Example:  homing route explain 8613800138000 --account acme
@@ -260,7 +260,7 @@ async def explain(
     parts: dict[str, Table] = {}
     if found.learnt is not None:
         learnt = [with_name(one, names) for one in found.learnt]
-        parts["learnt"] = Table(CANDIDATES_LEARNT, learnt, "What the shares rested on is kept no longer.")
+        parts["learnt"] = Table(CANDIDATES_LEARNT, learnt, "The data behind the shares is no longer stored.")
     place = found.place
     told = {
         "number": number,
@@ -274,7 +274,7 @@ async def explain(
     rows = [_verdict(one, names) for one in found.verdicts]
     is_unnamed = found.reason == Reason.of(ReasonCode.ROUTE_NO_RECENT_TRAFFIC) and (account_id == GENERAL or not app_id)
     note = "Shares are learnt for an account's app: name --account and --app." if is_unnamed else ""
-    return Detail(EXPLAINED, told, {"candidates": Table(CANDIDATES, rows, "No route leads there."), **parts}, note)
+    return Detail(EXPLAINED, told, {"candidates": Table(CANDIDATES, rows, "No route for this number."), **parts}, note)
 
 
 def _words(rule: RouteRule) -> str:
@@ -290,22 +290,22 @@ def _words(rule: RouteRule) -> str:
         if is_named
     ]
     place = _place(match.country, match.network, match.prefix)
-    ceiling = "the price" if rule.ceiling_micro is None else money.trimmed(rule.ceiling_micro)
-    return ", ".join([*whose, f"to {place}", STRATEGY.text(rule.strategy), f"ceiling {ceiling}"])
+    ceiling = "the customer price" if rule.ceiling_micro is None else money.trimmed(rule.ceiling_micro)
+    return ", ".join([*whose, f"to {place}", STRATEGY.text(rule.strategy), f"cost limit {ceiling}"])
 
 
 def _verdict(found: CandidateStatus, names: Mapping[int, str]) -> dict[str, Any]:
     if found.barred is not None:
         state = f"not used: {reason_text(found.barred)}"
     elif found.is_down:
-        state = "its carrier is down: only if all are"
+        state = "down: used only if all carriers are down"
     elif found.share is not None:
-        state = f"gets {found.share * 100:.0f} % of its rank"
+        state = f"gets {found.share * 100:.0f} % of its priority level"
     elif found.dearer_micro is None:
-        state = "alone in its rank"
+        state = "only carrier at its priority level"
     else:
         dearer = money.trimmed(found.dearer_micro)
-        state = f"{dearer} dearer than the cheapest" if found.dearer_micro else "the cheapest"
+        state = f"{dearer} more than the cheapest" if found.dearer_micro else "cheapest"
     row = found.candidate
     return {
         "order": found.place,

@@ -8,7 +8,7 @@ from homing.cli.context import CommandContext, CommandGroup, in_context
 from homing.cli.show import TIME, YES, Column, Confirmation, Reply, Table
 
 SENDERS = (
-    Column("sender", "Sender"),
+    Column("sender", "Sender ID"),
     Column("is_default", "Default", YES),
     Column("created_at", "Added (UTC)", TIME),
 )
@@ -16,7 +16,7 @@ SENDERS = (
 
 @click.group(cls=CommandGroup)
 def sender() -> None:
-    """The sender IDs a customer may use.
+    """A customer's registered sender IDs.
 
     \b
     Example:  homing sender add acme ACME --default
@@ -26,10 +26,12 @@ def sender() -> None:
 @sender.command("add")
 @click.argument("account")
 @click.argument("sender")
-@click.option("--default", is_flag=True, help="Use it where a message names none, or one that is not registered.")
+@click.option(
+    "--default", is_flag=True, help="Use it for messages without a sender ID, or with one that is not registered."
+)
 @in_context
 async def add(context: CommandContext, account: str, sender: str, default: bool) -> Reply:
-    """Register a sender ID: up to 32 characters. The first one is the default until another is.
+    """Register a sender ID of up to 32 characters. The first one is the default until another is set.
 
     \b
     Example:  homing sender add acme ACME
@@ -38,7 +40,7 @@ async def add(context: CommandContext, account: str, sender: str, default: bool)
     async with context.database.transaction() as transaction:
         await account_settings.add_sender(transaction, row["account_id"], sender, default)
     return Confirmation(
-        f"{row['name']} may send as {sender}.",
+        f"Sender ID {sender} added for {row['name']}.",
         {"account_id": row["account_id"], "sender": sender},
         [*map(str, sender_warnings(sender))],
     )
@@ -48,13 +50,13 @@ async def add(context: CommandContext, account: str, sender: str, default: bool)
 @click.argument("account")
 @in_context
 async def list_senders(context: CommandContext, account: str) -> Reply:
-    """An account's sender IDs.
+    """List an account's sender IDs.
 
     \b
     Example:  homing sender list acme
     """
     row = await context.account(account)
-    return Table(SENDERS, await context.database.fetch("sender_list", row["account_id"]), "No senders yet.")
+    return Table(SENDERS, await context.database.fetch("sender_list", row["account_id"]), "No sender IDs yet.")
 
 
 @sender.command("remove")
@@ -62,7 +64,7 @@ async def list_senders(context: CommandContext, account: str) -> Reply:
 @click.argument("sender")
 @in_context
 async def remove(context: CommandContext, account: str, sender: str) -> Reply:
-    """Take a sender ID from an account.
+    """Remove a sender ID from an account.
 
     \b
     Example:  homing sender remove acme ACME
@@ -71,5 +73,5 @@ async def remove(context: CommandContext, account: str, sender: str) -> Reply:
     async with context.database.transaction() as transaction:
         await account_settings.remove_sender(transaction, row["account_id"], sender)
     return Confirmation(
-        f"{row['name']} may no longer send as {sender}.", {"account_id": row["account_id"], "sender": sender}
+        f"Sender ID {sender} removed from {row['name']}.", {"account_id": row["account_id"], "sender": sender}
     )

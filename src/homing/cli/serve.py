@@ -27,16 +27,16 @@ LOOPBACK_NETWORKS = ("127.0.0.0/8", "::1/128")
 
 
 @click.command()
-@click.option("--demo", is_flag=True, help="Fill an empty database with the demo account and two simulated carriers.")
+@click.option("--demo", is_flag=True, help="Fill an empty database with a demo account and two simulated carriers.")
 @data_option
-@click.option("--http", metavar="HOST:PORT", help="Where the customers' APIs are served.  [default: 127.0.0.1:8080]")
-@click.option("--smpp", metavar="HOST:PORT", help="Where customers bind; '' for nowhere.  [default: 127.0.0.1:2775]")
-@click.option("--console", metavar="HOST:PORT", help="Where people look; '' for nowhere.  [default: 127.0.0.1:8081]")
+@click.option("--http", metavar="HOST:PORT", help="Address of the customers' HTTP APIs.  [default: 127.0.0.1:8080]")
+@click.option("--smpp", metavar="HOST:PORT", help="Address of the SMPP server; '' for none.  [default: 127.0.0.1:2775]")
+@click.option("--console", metavar="HOST:PORT", help="Address of the console; '' for none.  [default: 127.0.0.1:8081]")
 def serve(demo: bool, data: Path, http: str | None, smpp: str | None, console: str | None) -> None:
     """Run Homing: database, customers' APIs, SMPP server, carriers, receipts, pushes and the console.
 
-    Without HOMING_DATABASE_URL a PostgreSQL of its own is started, with its data under --data. Stop it with Ctrl-C
-    or SIGTERM: it takes no new work, finishes what is under way, and ends with status 0.
+    Without HOMING_DATABASE_URL, an embedded PostgreSQL is started with its data under --data. Stop with Ctrl-C or
+    SIGTERM: Homing accepts no new work, finishes work in progress, and exits with status 0.
 
     \b
     Example:  homing serve --demo --data ./data --http 127.0.0.1:8080
@@ -67,7 +67,7 @@ def serve(demo: bool, data: Path, http: str | None, smpp: str | None, console: s
 @data_option
 @json_option
 def migrate(data: Path, as_json: bool) -> None:
-    """Bring the database to this release's schema. `homing serve` does it by itself.
+    """Migrate the database schema to this release. `homing serve` does this automatically.
 
     \b
     Example:  HOMING_DATABASE_URL=postgresql://homing@db/homing homing migrate
@@ -137,13 +137,14 @@ async def _serve(data: Path, database: OpenedDatabase, settings: "Settings", dem
     risks = (*_risks(settings, host, chosen.reason), *await _database_risks(dsn, embedded is not None))
     click.echo(await greeting(dsn, data, address, binds, looks))
     for warning in risks:
-        click.echo(f"Take care: {warning}", err=True)
+        click.echo(f"Warning: {warning}", err=True)
     if embedded and embedded.set_aside:
         click.echo(
-            f"Take care: a removed {data} had left its database behind; it lies in {embedded.set_aside}", err=True
+            f"Warning: {data} was removed but its database was left behind; it has been moved to {embedded.set_aside}",
+            err=True,
         )
     await stopping
-    click.echo("Stopping: no new work, finishing what is under way ...")
+    click.echo("Stopping: no new work accepted, finishing work in progress ...")
     code = await supervisor.stop()
     if reviving:
         reviving.cancel()
@@ -233,7 +234,7 @@ async def _load_demo(dsn: str, vault: "Vault") -> None:
     try:
         await demo.load(database, vault, DIALECTS)
     except errors.InvalidInput:
-        click.echo("The database is not empty: it is served as it is, the demo is not loaded again.")
+        click.echo("The database is not empty, so the demo data is not loaded.")
     finally:
         await database.close()
 
@@ -245,18 +246,19 @@ def _risks(settings: "Settings", host: str, why_root: str) -> Iterator[str]:
     if why_root:
         yield f"the processes run as root: {why_root}"
     if host not in LOOPBACK:
-        yield f"{host} is reachable from outside in plain HTTP: put TLS before it, and lock the demo account"
+        yield f"{host} is reachable from outside over plain HTTP: add a TLS proxy, and lock the demo account"
     console = settings.console
     if console.address and not console.url and config.host_port(console.address)[0] not in LOOPBACK:
-        yield f"{console.address}, the console, is reachable from outside in plain HTTP: put TLS before it"
+        yield f"{console.address}, the console, is reachable from outside over plain HTTP: add a TLS proxy"
     smpp = settings.smpp.address
     is_plain = not settings.smpp.tls_key or settings.smpp.tls_address
     if smpp and is_plain and config.host_port(smpp)[0] not in LOOPBACK:
-        yield f"{smpp} is reachable from outside in plain SMPP: set smpp.tls_certificate and smpp.tls_key"
+        yield f"{smpp} is reachable from outside over SMPP without TLS: set smpp.tls_certificate and smpp.tls_key"
     if settings.push.allowed_networks and tuple(settings.push.allowed_networks) != LOOPBACK_NETWORKS:
-        yield f"customers can make Homing post to {', '.join(settings.push.allowed_networks)} (push.allowed_networks)"
+        networks = ", ".join(settings.push.allowed_networks)
+        yield f"customers can make Homing send requests to {networks} (push.allowed_networks)"
     if any(network.endswith("/0") for network in settings.http.trusted_proxies):
-        yield "http.trusted_proxies holds everybody, so anybody can pass any allow-list"
+        yield "http.trusted_proxies contains all addresses, so anyone can bypass IP allow lists"
 
 
 async def _database_risks(dsn: str, is_embedded: bool) -> Sequence[str]:
@@ -275,12 +277,12 @@ async def _database_risks(dsn: str, is_embedded: bool) -> Sequence[str]:
         return ()
     if is_embedded:
         return (
-            "the database's role is its superuser, since the database is of an earlier release: whoever gets at it "
-            "can run programs as its user. A new data folder has a role with fewer rights",
+            "the database role is a superuser, because the database was created by an earlier release: anyone with "
+            "access to it can run programs as its user. A new data folder uses a role with fewer privileges",
         )
     return (
-        "the role of HOMING_DATABASE_URL is a superuser: whoever gets at it can run programs on the database's "
-        "machine. Homing needs a role that owns its database, and no more",
+        "the role of HOMING_DATABASE_URL is a superuser: anyone with access to it can run programs on the database "
+        "host. Homing only needs a role that owns its database",
     )
 
 
@@ -304,7 +306,7 @@ def _check_addresses(settings: "Settings") -> None:
 def _check_free(host: str, port: int) -> None:
     """Several processes share the address, so none of them would notice that a stranger has it. Raises when so."""
     if port == 0:
-        raise errors.InvalidInput("port 0 is no address to serve on: name a port from 1 to 65535")
+        raise errors.InvalidInput("port 0 cannot be served: give a port from 1 to 65535")
     try:
         for family, kind, protocol, _name, target in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
             with socket.socket(family, kind, protocol) as probe:

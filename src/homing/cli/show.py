@@ -154,7 +154,7 @@ Reply = Table | Detail | Confirmation | CsvRows
 def print_reply(reply: Reply, as_json: bool) -> None:
     if isinstance(reply, Confirmation):
         for warning in reply.warnings:
-            click.echo(_printable(f"Take care: {warning}."), err=True)
+            click.echo(_printable(f"Warning: {warning}."), err=True)
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(_document(reply)), indent=2).decode())
         return

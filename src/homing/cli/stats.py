@@ -38,11 +38,11 @@ FIGURES: Final = (
     Column("delivered", "Delivered", COUNT),
     Column("undelivered", "Undelivered", COUNT),
     Column("converted", "Converted", COUNT),
-    Column("refused", "Refused", COUNT),
+    Column("refused", "Blocked", COUNT),
     Column("delivered_rate", "Delivered of sent", RATE),
     Column("converted_rate", "Converted of sent", RATE),
     Column("receipt_s", "Receipt", SECONDS),
-    Column("conversion_s", "Return", SECONDS),
+    Column("conversion_s", "Conversion time", SECONDS),
     Column("cost_micro", "Cost", MONEY),
     Column("revenue_micro", "Revenue", MONEY),
     Column("margin_micro", "Margin", MONEY),
@@ -57,8 +57,8 @@ DIFFERENCES: Final = (
     Column("network", "Network"),
     Column("prefix", "Prefix"),
     Column("carrier_id", "Carrier", COUNT),
-    Column("sender", "Sender"),
-    Column("figure", "Figure"),
+    Column("sender", "Sender ID"),
+    Column("figure", "Counter"),
     Column("recorded", "Recorded", COUNT),
     Column("counted", "Counted", COUNT),
 )
@@ -75,10 +75,10 @@ class StatsGroup(CommandGroup):
 
 @click.group(cls=StatsGroup)
 def stats() -> None:
-    """What became of messages, in figures.
+    """Message statistics.
 
-    A message counts for the time at which it was submitted, whenever its receipt or its conversion came. Options
-    without a verb are those of `show`.
+    A message counts at the time it was submitted, no matter when its receipt or conversion arrived. Options without a
+    verb are those of `show`.
 
     \b
     Example:  homing stats show --by carrier --since 24h
@@ -93,20 +93,21 @@ def stats() -> None:
     type=click.Choice([each.value for each in ReportGrouping]),
     default="carrier",
     show_default=True,
-    help="One line each.",
+    help="What to group by.",
 )
 @click.option("--since", type=MOMENT, default="24h", show_default=True, help="24h, 7d, or a date and time in UTC.")
-@click.option("--until", type=MOMENT, help="Likewise.  [default: now]")
+@click.option("--until", type=MOMENT, help="End of the time range, in the same form.  [default: now]")
 @account_option
 @in_context
 async def show(context: CommandContext, by: str, since: datetime, until: datetime | None, account: str | None) -> Reply:
-    """Counts, rates, times and money of the messages of a span.
+    """Show counts, rates, times and amounts for a time range.
 
-    Rates are of the messages that a carrier took, with the interval in which the true rate lies in 95 of 100 cases.
-    Receipt and return are medians: from sent to the final receipt, from submit to the conversion. Cost is what carriers
-    ask, where their costs are known; revenue is what customers paid and did not get back. Refused are attempts.
+    Rates refer to messages accepted by a carrier and come with their 95% confidence interval. Receipt and conversion
+    times are medians: from sent to the final receipt, from submit to the conversion. Cost is the carrier cost, where
+    set; revenue is charges less refunds. Blocked counts attempts.
 
-    The last 3 hours are counted by minute, up to 100 days by hour, what is older by day: a span begins with its period.
+    The last 3 hours are kept by minute, up to 100 days by hour, older data by day; a time range starts at the beginning
+    of such a period.
 
     \b
     Example:  homing stats show --by country --since 7d
@@ -116,7 +117,7 @@ async def show(context: CommandContext, by: str, since: datetime, until: datetim
     now = datetime.now(UTC)
     until = until or now
     if until <= since:
-        raise click.UsageError("the span ends before it begins")
+        raise click.UsageError("the time range ends before it begins")
     found = await report(context.database, ReportGrouping(by), since, until, now, account_id)
     columns = (Column("key", by.capitalize() + (" (UTC)" if ReportGrouping(by) in GRAINS else "")), *FIGURES)
     return Table(columns, [_shown(line, ReportGrouping(by)) for line in found.lines], "No messages.")
@@ -135,10 +136,10 @@ def _at(minute: int) -> datetime:
 @click.argument("account", required=False)
 @in_context
 async def prove(context: CommandContext, account: str | None) -> Reply:
-    """Recount everything from the messages, their attempts and conversions.
+    """Recount from messages, attempts and conversions.
 
-    Each minute, hour and day that is kept is held against them, cell by cell. Ends with status 1 when anything differs,
-    and lists what does.
+    Every stored minute, hour and day is compared with the result, counter by counter. Differences are listed, and the
+    exit status is then 1.
 
     \b
     Example:  homing stats prove

@@ -8,16 +8,16 @@ from homing.cli.context import CommandContext, CommandGroup, in_context
 from homing.cli.show import COUNT, PROSE, TIME, Column, Confirmation, Reply, Table
 
 TEMPLATES = (
-    Column("template_id", "Id", COUNT),
+    Column("template_id", "ID", COUNT),
     Column("name", "Name"),
-    Column("body", "Body", PROSE),
+    Column("body", "Text", PROSE),
     Column("created_at", "Added (UTC)", TIME),
 )
 
 
 @click.group(cls=CommandGroup)
 def template() -> None:
-    """Texts with variables that a customer may send.
+    """A customer's message templates.
 
     {V1} to {V5} stand for what differs. A call may name one and its variables; where an account must use
     templates, every text it sends has to match one.
@@ -34,7 +34,7 @@ def template() -> None:
 @click.argument("body")
 @in_context
 async def add(context: CommandContext, account: str, name: str, body: str) -> Reply:
-    """Store a text.
+    """Add a template.
 
     \b
     Example:  homing template add acme code "Your code is {V1}."
@@ -43,7 +43,7 @@ async def add(context: CommandContext, account: str, name: str, body: str) -> Re
     async with context.database.transaction() as transaction:
         template_id = await account_settings.add_template(transaction, row["account_id"], name, body)
     return Confirmation(
-        f"Template {name} of {row['name']} is stored, with id {template_id}.",
+        f"Template {name} of {row['name']} added with ID {template_id}.",
         {"template_id": template_id, "name": name, "body": body},
         [*map(str, template_warnings(body))],
     )
@@ -53,7 +53,7 @@ async def add(context: CommandContext, account: str, name: str, body: str) -> Re
 @click.argument("account")
 @in_context
 async def list_templates(context: CommandContext, account: str) -> Reply:
-    """An account's templates.
+    """List an account's templates.
 
     \b
     Example:  homing template list acme
@@ -74,4 +74,4 @@ async def remove(context: CommandContext, account: str, name_or_id: str) -> Repl
     """
     row = await context.account(account)
     template_id = await account_settings.remove_template(context.database, row["account_id"], name_or_id)
-    return Confirmation(f"Template {name_or_id} of {row['name']} is removed.", {"template_id": template_id})
+    return Confirmation(f"Template {name_or_id} of {row['name']} removed.", {"template_id": template_id})

@@ -16,18 +16,18 @@ USERS = (
     Column("role", "Role", named(UserRole)),
     Column("account", "Account"),
     Column("has_password", "Password", YES),
-    Column("has_second_factor", "Second factor", YES),
-    Column("created_at", "Made (UTC)", TIME),
-    Column("seen_at", "Signed in, seen (UTC)", TIME),
+    Column("has_second_factor", "Two-factor", YES),
+    Column("created_at", "Created (UTC)", TIME),
+    Column("seen_at", "Last seen (UTC)", TIME),
     Column("disabled_at", "Disabled (UTC)", TIME),
 )
 
 
 @click.group(cls=CommandGroup)
 def user() -> None:
-    """People who may use the console.
+    """Console users and their roles.
 
-    An operator may do everything, support may read everything and send pushes again, a customer sees one account.
+    Operators have full access, support can view everything and resend pushes, customers see one account.
 
     \b
     Example:  homing user create ada --role operator
@@ -37,11 +37,11 @@ def user() -> None:
 
 @user.command("create")
 @click.argument("name")
-@click.option("--role", type=ROLES, required=True, help="What the user may do.")
-@click.option("--account", help="The customer's account (name or id).")
+@click.option("--role", type=ROLES, required=True, help="The role of the user.")
+@click.option("--account", help="The customer's account (name or ID).")
 @in_context
 async def create(context: CommandContext, name: str, role: str, account: str | None) -> Reply:
-    """Make a user, who sets a password by a one-time link.
+    """Create a user, who sets a password with a one-time link.
 
     \b
     Example:  homing user create ada --role operator
@@ -50,26 +50,30 @@ async def create(context: CommandContext, name: str, role: str, account: str | N
     async with context.database.transaction() as transaction:
         user_id = await admin.create_user(transaction, name, UserRole[role.upper()], account_id)
         token = await make_link(transaction, user_id)
-    return _link(context, f"User {admin.as_name(name)} is made", admin.as_name(name), token)
+    return _link(context, f"User {admin.as_name(name)} created", admin.as_name(name), token)
 
 
 @user.command("list")
 @in_context
 async def list_users(context: CommandContext) -> Reply:
-    """Every user.
+    """List all users.
 
     \b
     Example:  homing user list
     """
-    return Table(USERS, await context.database.fetch("user_list"), "No users yet: homing user create NAME makes one.")
+    return Table(USERS, await context.database.fetch("user_list"), "No users yet. Create one: homing user create NAME")
 
 
 @user.command("password")
 @click.argument("name")
-@click.option("--forget-second-factor", is_flag=True, help="For who has lost the app and the recovery codes.")
+@click.option(
+    "--forget-second-factor",
+    is_flag=True,
+    help="Also turn off two-factor authentication, for users who lost the authenticator app and the recovery codes.",
+)
 @in_context
 async def password(context: CommandContext, name: str, forget_second_factor: bool) -> Reply:
-    """Print a one-time link by which a user sets a new password. Earlier links are void.
+    """Print a one-time link with which a user sets a new password. Earlier links become invalid.
 
     \b
     Example:  homing user password ada
@@ -79,16 +83,16 @@ async def password(context: CommandContext, name: str, forget_second_factor: boo
         token = await make_link(transaction, found.user_id)
         if forget_second_factor:
             await second_factor.forget(transaction, found.user_id)
-    return _link(context, f"A new password for {found.name}", found.name, token)
+    return _link(context, f"Password link for {found.name} created", found.name, token)
 
 
 @user.command("role")
 @click.argument("name")
-@click.option("--role", type=ROLES, required=True, help="What the user may do from now on.")
-@click.option("--account", help="The customer's account (name or id).")
+@click.option("--role", type=ROLES, required=True, help="The new role of the user.")
+@click.option("--account", help="The customer's account (name or ID).")
 @in_context
 async def change_role(context: CommandContext, name: str, role: str, account: str | None) -> Reply:
-    """Change what a user may do.
+    """Change the role of a user.
 
     \b
     Example:  homing user role ada --role support
@@ -98,7 +102,7 @@ async def change_role(context: CommandContext, name: str, role: str, account: st
     async with context.database.transaction() as transaction:
         await admin.set_role(transaction, found.user_id, UserRole[role.upper()], account_id)
     return Confirmation(
-        f"User {found.name} has the role {role}.", {"name": found.name, "role": role, "account": account}
+        f"User {found.name} now has the role {role}.", {"name": found.name, "role": role, "account": account}
     )
 
 
@@ -106,7 +110,7 @@ async def change_role(context: CommandContext, name: str, role: str, account: st
 @click.argument("name")
 @in_context
 async def disable(context: CommandContext, name: str) -> Reply:
-    """Let a user in no longer; sessions end at once.
+    """Disable a user; sessions end immediately.
 
     \b
     Example:  homing user disable ada
@@ -118,7 +122,7 @@ async def disable(context: CommandContext, name: str) -> Reply:
 @click.argument("name")
 @in_context
 async def enable(context: CommandContext, name: str) -> Reply:
-    """Let a disabled user in again.
+    """Enable a disabled user.
 
     \b
     Example:  homing user enable ada
@@ -131,10 +135,10 @@ async def _switch(context: CommandContext, name: str, is_disabled: bool) -> Repl
     async with context.database.transaction() as transaction:
         await admin.set_disabled(transaction, found.user_id, is_disabled)
     word = "disabled" if is_disabled else "enabled"
-    return Confirmation(f"User {found.name} is {word}.", {"name": found.name, "disabled": is_disabled})
+    return Confirmation(f"User {found.name} {word}.", {"name": found.name, "disabled": is_disabled})
 
 
 def _link(context: CommandContext, said: str, name: str, token: str) -> Reply:
     url = f"{config.load(context.data, DIALECTS).console.reached_at}/welcome/{token}"
     hours = round(limits.CONSOLE_LINK_S / 3600)
-    return Confirmation(f"{said}. Within {hours} hours, once: {url}", {"name": name, "link": url})
+    return Confirmation(f"{said}. One-time link, valid for {hours} hours: {url}", {"name": name, "link": url})

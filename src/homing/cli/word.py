@@ -17,10 +17,10 @@ WORDS = (
 
 @click.group(cls=CommandGroup)
 def word() -> None:
-    """Words that no message may hold.
+    """Sensitive words: messages that contain one are rejected.
 
-    A text with one of them is refused before it costs anything. Case and width do not matter, and a word is found
-    inside others too.
+    Such messages are not charged. Upper/lower case and full/half width are ignored, and a word also matches inside
+    other words.
 
     \b
     Example:  homing word add casino
@@ -33,7 +33,7 @@ def word() -> None:
 @account_option
 @in_context
 async def add(context: CommandContext, word: str, account: str | None) -> Reply:
-    """Refuse texts that hold a word, of every account or of one.
+    """Add a sensitive word, for all accounts or for one.
 
     \b
     Example:  homing word add casino
@@ -41,7 +41,7 @@ async def add(context: CommandContext, word: str, account: str | None) -> Reply:
     async with context.database.transaction() as transaction:
         await catalogue.add_word(transaction, await context.scope(account), word)
     return Confirmation(
-        f"Texts of {account or 'every account'} may not hold {word!r}.", {"word": word, "account": account}
+        f"Sensitive word {word!r} added for {account or 'all accounts'}.", {"word": word, "account": account}
     )
 
 
@@ -49,13 +49,13 @@ async def add(context: CommandContext, word: str, account: str | None) -> Reply:
 @account_option
 @in_context
 async def list_words(context: CommandContext, account: str | None) -> Reply:
-    """All words, or with --account those that hold for one account.
+    """List all sensitive words, or those of --account.
 
     \b
     Example:  homing word list --account acme
     """
     scope = None if account is None else [GENERAL, await context.scope(account)]
-    return Table(WORDS, await context.database.fetch("word_list", scope), "No words are refused.")
+    return Table(WORDS, await context.database.fetch("word_list", scope), "No sensitive words yet.")
 
 
 @word.command("remove")
@@ -63,12 +63,12 @@ async def list_words(context: CommandContext, account: str | None) -> Reply:
 @account_option
 @in_context
 async def remove(context: CommandContext, word: str, account: str | None) -> Reply:
-    """Let a word pass again.
+    """Remove a sensitive word.
 
     \b
     Example:  homing word remove casino
     """
     await catalogue.remove_word(context.database, await context.scope(account), word)
     return Confirmation(
-        f"{word!r} is refused no longer for {account or 'every account'}.", {"word": word, "account": account}
+        f"Sensitive word {word!r} removed for {account or 'all accounts'}.", {"word": word, "account": account}
     )

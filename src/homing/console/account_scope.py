@@ -19,7 +19,7 @@ TABS = (
     ("credentials", N_("Credentials")),
     ("apps", N_("Apps")),
     ("prices", N_("Prices")),
-    ("texts", N_("Senders and texts")),
+    ("texts", N_("Sender IDs and templates")),
     ("settings", N_("Settings")),
     ("quickstart", N_("Quickstart")),
 )

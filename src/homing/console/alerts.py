@@ -58,27 +58,30 @@ async def read_attention(database: Database, now: datetime, account_id: int | No
 
 
 ALARMS: Final = {
-    (DATABASE, RESTARTED): (N_("The database ended and was started again within the last hour."), "/settings"),
+    (DATABASE, RESTARTED): (N_("The database stopped and was restarted in the last hour."), "/settings"),
     (CLOCK, STEPPED_BACK): (
-        N_("The machine's clock was stepped back: {subject} goes on from where its time was. Set the clock right."),
+        N_(
+            "The system clock was set back. {subject} keeps its previous time until the clock catches"
+            " up. Correct the clock."
+        ),
         "/settings",
     ),
-    (CARRIER, UNUSABLE): (N_("Carrier {subject} cannot be used as it is set."), "/carriers"),
-    (LEARNER, FAILED): (N_("Adaptive routing stands still: learning fails again and again."), "/routes"),
+    (CARRIER, UNUSABLE): (N_("Carrier {subject} cannot run with its current settings."), "/carriers"),
+    (LEARNER, FAILED): (N_("Adaptive routing has stopped updating: learning keeps failing."), "/routes"),
     (LEARNER, ACCOUNT_SKIPPED): (
-        N_("Adaptive routing learns nothing of account {account}: it fails on what was sent there."),
+        N_("Adaptive routing skips account {account}: its traffic data causes an error."),
         "/routes",
     ),
-    (GUARD, FAILED): (N_("The guard stands still: judging fails again and again."), "/guard"),
+    (GUARD, FAILED): (N_("The guard has stopped updating: detection keeps failing."), "/guard"),
     (GUARD, ACCOUNT_SKIPPED): (
-        N_("The guard judges nothing of account {account}: it fails on what was sent there."),
+        N_("The guard skips account {account}: its traffic data causes an error."),
         "/guard",
     ),
 }
 """What alarms say to people, and the page that tells more."""
 OTHER_ALARMS: Final = {
-    CARRIER: (N_("Carrier {subject} does not do all of its work: {code}."), "/carriers"),
-    PROCESS: (N_("Process {subject} does not do all of its work: {code}."), "/settings"),
+    CARRIER: (N_("Carrier {subject} is only partly working: {code}."), "/carriers"),
+    PROCESS: (N_("Process {subject} is only partly working: {code}."), "/settings"),
 }
 """Likewise, of components whose codes are many."""
 
@@ -100,9 +103,9 @@ async def _carriers(database: Database) -> Sequence[AttentionItem]:
         if not carrier["enabled"] or carrier["state"] == "up":
             continue
         text = (
-            N_("Carrier {carrier} is down. Messages that wait for it: {n}.")
+            N_("Carrier {carrier} is down. Messages waiting for it: {n}.")
             if carrier["state"] == "down"
-            else N_("No process runs carrier {carrier}. Messages that wait for it: {n}.")
+            else N_("No process is running carrier {carrier}. Messages waiting for it: {n}.")
         )
         found.append(AttentionItem("bad", text, {"carrier": carrier["name"], "n": carrier["waiting"]}, "/carriers"))
     return found
@@ -112,7 +115,7 @@ async def _guesses(database: Database) -> Sequence[AttentionItem]:
     row = await database.row("password_locks_count")
     if row is None or not row["networks"]:
         return []
-    text = N_("Addresses that guess API passwords, locked out within the last hour: {n}.")
+    text = N_("Addresses locked out in the last hour for guessing API passwords: {n}.")
     return [AttentionItem("warn", text, {"n": row["networks"]}, "/accounts")]
 
 
@@ -123,9 +126,15 @@ async def _balances(database: Database, now: datetime, account_id: int | None) -
     for row in rows:
         hours = max(0, row["available_micro"]) * 24 // row["day_micro"]
         text = (
-            N_("{account} has {available_micro} left, which lasts about {n} h at the pace of the last day.")
+            N_(
+                "Account {account} has {available_micro} available, enough for about {n} h at the rate of"
+                " the last 24 hours."
+            )
             if hours
-            else N_("{account} has {available_micro} left: not enough for another hour at the pace of the last day.")
+            else N_(
+                "Account {account} has {available_micro} available, not enough for one more hour at the"
+                " rate of the last 24 hours."
+            )
         )
         values = {"account": row["account"], "available_micro": row["available_micro"], "n": hours}
         found.append(AttentionItem("warn" if hours else "bad", text, values, f"/accounts/{row['account']}"))
@@ -134,7 +143,7 @@ async def _balances(database: Database, now: datetime, account_id: int | None) -
 
 async def _pushes(database: Database, account_id: int | None) -> Sequence[AttentionItem]:
     rows = await database.fetch("attention_pushes", account_id, ROWS_MAX)
-    text = N_("Pushes to {account} that were given up within a day: {n}.")
+    text = N_("Failed pushes to account {account} in the last 24 hours: {n}.")
     return [AttentionItem("warn", text, {"n": row["pushes"], "account": row["account"]}, "/pushes") for row in rows]
 
 
@@ -142,12 +151,12 @@ async def _verdicts(database: Database, account_id: int | None) -> Sequence[Atte
     row = await database.row("attention_verdicts", account_id)
     if row is None or not row["ranges"]:
         return []
-    text = N_("Number ranges that the guard judges as theft: {n}.")
+    text = N_("Number ranges suspected of SMS pumping: {n}.")
     return [AttentionItem("warn", text, {"n": row["ranges"]}, "/guard")]
 
 
 async def _fakes(database: Database) -> Sequence[AttentionItem]:
-    text = N_("The receipts of carrier {carrier} look made up.")
+    text = N_("The receipts of carrier {carrier} look fake.")
     return [
         AttentionItem("warn", text, {"carrier": row["carrier"]}, "/carriers")
         for row in await database.fetch("attention_fakes")
@@ -159,9 +168,7 @@ async def _unmatched(database: Database) -> Sequence[AttentionItem]:
     if row is None or not row["receipts"]:
         return []
     return [
-        AttentionItem(
-            "warn", N_("Receipts of the last day that belong to no message: {n}."), {"n": row["receipts"]}, "/receipts"
-        )
+        AttentionItem("warn", N_("Unmatched receipts in the last 24 hours: {n}."), {"n": row["receipts"]}, "/receipts")
     ]
 
 
@@ -169,5 +176,5 @@ async def _unmatched_inbound(database: Database) -> Sequence[AttentionItem]:
     row = await database.row("attention_unmatched_inbound", UNMATCHED_MAX)
     if row is None or not row["messages"]:
         return []
-    text = N_("Replies of the last day that belong to no account: {n}.")
+    text = N_("Unmatched inbound messages in the last 24 hours: {n}.")
     return [AttentionItem("warn", text, {"n": row["messages"]}, "/replies")]

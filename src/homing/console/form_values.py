@@ -14,7 +14,7 @@ def amount(context: RequestContext, name: str) -> int:
         return money.parse(text)
     except ValueError:
         said = context.say(
-            "{entered} is not an amount of {currency}, such as 12.50.", entered=text[:40], currency=CURRENCY
+            "{entered} is not a valid {currency} amount, such as 12.50.", entered=text[:40], currency=CURRENCY
         )
         raise errors.InvalidInput(said) from None
 
@@ -48,5 +48,5 @@ async def account_id(context: RequestContext, name_or_id: str) -> int:
         return GENERAL
     row = await context.database.row("account_find", name_or_id, as_id(name_or_id))
     if row is None:
-        raise errors.InvalidInput(context.say("There is no account {name}.", name=name_or_id[:80]))
+        raise errors.InvalidInput(context.say("Account {name} does not exist.", name=name_or_id[:80]))
     return int(row["account_id"])

@@ -173,14 +173,14 @@ class RequestContext:
                 async for chunk in self.request.stream():
                     body += chunk
                     if len(body) > bytes_max:
-                        raise errors.InvalidInput(self.say("That is more than this form takes."))
+                        raise errors.InvalidInput(self.say("The form is too large."))
         except TimeoutError:
-            raise errors.InvalidInput(self.say("The form did not arrive in time.")) from None
+            raise errors.InvalidInput(self.say("The form took too long to arrive.")) from None
         form: dict[str, list[str]] = {}
         try:
             pairs = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=limits.CONSOLE_FIELDS_MAX)
         except (ValueError, UnicodeDecodeError):
-            raise errors.InvalidInput(self.say("This is not a form that can be read.")) from None
+            raise errors.InvalidInput(self.say("The form could not be read.")) from None
         for name, value in pairs:
             form.setdefault(name, []).append(value)
         self._form = form
@@ -200,7 +200,10 @@ class RequestContext:
         """Raises `StaleForm` when the row, read again under its lock, is no longer what the form was made of."""
         if not same(self.field("version"), self.version(row)):
             raise StaleForm(
-                self.say("Somebody has changed this meanwhile. Below is how it is now; nothing of yours was saved.")
+                self.say(
+                    "Someone else has changed this in the meantime. Your changes were not saved; the current"
+                    " values are shown below."
+                )
             )
 
     # --- changes ------------------------------------------------------------------------------------------------
@@ -262,7 +265,7 @@ class RequestContext:
 
     def go(self, path: str, said: str = "", warnings: Iterable[SettingWarning] = ()) -> Response:
         """Elsewhere, with a note that is shown there: what was done, and what of it will not work."""
-        said = " ".join([said, *(self.say("Take care: {warning}", warning=self.word(one)) for one in warnings)])
+        said = " ".join([said, *(self.say("Warning: {warning}", warning=self.word(one)) for one in warnings)])
         if said:
             value = json.dumps(said)
             self.set_cookie(FLASH_COOKIE, f"{bound(self._key, 'said' + value)}.{value.encode().hex()}", 60)

@@ -52,7 +52,7 @@ def java(text: str) -> str:
 
 
 TONGUES: Final = (
-    ProgrammingLanguage("curl", "curl", "", N_("Paste it into a shell."), shell),
+    ProgrammingLanguage("curl", "curl", "", N_("Paste into a shell."), shell),
     ProgrammingLanguage("python", "Python", "send.py", "python3 send.py", quoted),
     ProgrammingLanguage("php", "PHP", "send.php", "php send.php", php),
     ProgrammingLanguage("node", "JavaScript", "send.mjs", "node send.mjs", quoted),

@@ -14,7 +14,7 @@ from homing.states import TABLE, MessageState
 
 STATE_LABELS: Final[dict[int, str]] = {
     MessageState.QUEUED: N_("Queued"),
-    MessageState.SENDING: N_("Being sent"),
+    MessageState.SENDING: N_("Sending"),
     MessageState.SENT: N_("Sent"),
     MessageState.DELIVERED: N_("Delivered"),
     MessageState.UNDELIVERABLE: N_("Undeliverable"),
@@ -26,8 +26,8 @@ STATE_LABELS: Final[dict[int, str]] = {
 OUTCOME_LABELS: Final[dict[int, str]] = {
     PushOutcome.PENDING: N_("Waiting"),
     PushOutcome.ACKNOWLEDGED: N_("Acknowledged"),
-    PushOutcome.GIVEN_UP: N_("Given up"),
-    PushOutcome.SUPERSEDED: N_("Superseded"),
+    PushOutcome.GIVEN_UP: N_("Push failed"),
+    PushOutcome.SUPERSEDED: N_("Replaced by a newer push"),
 }
 ICONS: Final = {
     "submitted": "message",
@@ -45,7 +45,7 @@ ICONS: Final = {
     "part {n}": "receipt",
     "push {id}": "push",
     "converted": "person",
-    "credited": "person",
+    "attributed": "person",
     "due": "wait",
 }
 """By the English text of what a moment is; the others have a dot."""

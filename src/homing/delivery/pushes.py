@@ -42,12 +42,12 @@ async def replay_push(transaction: DatabaseConnection, push_id: int, message_id:
     """
     row = await transaction.row("push_find", push_id)
     if row is None or message_id not in (None, row["message_id"]):
-        raise errors.InvalidInput("there is no push {push}", push=push_id)
+        raise errors.InvalidInput("push {push} does not exist", push=push_id)
     if await transaction.row("push_replay", row["account_id"], push_id) is None:
         if row["due_at"] is None:
-            raise errors.InvalidInput("push {push} goes out again already", push=push_id)
+            raise errors.InvalidInput("push {push} is already being sent again", push=push_id)
         at = f"{row['due_at']:%Y-%m-%d %H:%M:%S}"
-        raise errors.InvalidInput("push {push} has not ended yet: it is due at {at} UTC", push=push_id, at=at)
+        raise errors.InvalidInput("push {push} is still pending: the next attempt is at {at} UTC", push=push_id, at=at)
     await record(transaction, "push", "replay", str(push_id), row["account_id"])
     return row
 

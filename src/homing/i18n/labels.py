@@ -23,7 +23,7 @@ TRAFFIC: Final[Mapping[int, Phrase]] = {
     Traffic.PROMOTIONAL: Phrase("promotional"),
 }
 BOOKS: Final[Mapping[int, Phrase]] = {
-    LedgerAccount.GIFT: Phrase("gift"),
+    LedgerAccount.GIFT: Phrase("bonus balance"),
     LedgerAccount.BALANCE: Phrase("balance"),
     LedgerAccount.SALES: Phrase("sales"),
     LedgerAccount.FUNDING: Phrase("funding"),
@@ -33,8 +33,8 @@ BOOKS: Final[Mapping[int, Phrase]] = {
 ENTRIES: Final[Mapping[int, Phrase]] = {
     PostingKind.CHARGE: Phrase("charge"),
     PostingKind.REFUND: Phrase("refund"),
-    PostingKind.TOPUP: Phrase("topup"),
-    PostingKind.GIFT: Phrase("gift"),
+    PostingKind.TOPUP: Phrase("top-up"),
+    PostingKind.GIFT: Phrase("bonus balance"),
     PostingKind.ADJUSTMENT: Phrase("adjustment"),
 }
 OUTCOMES: Final[Mapping[int, Phrase]] = {
@@ -44,16 +44,16 @@ OUTCOMES: Final[Mapping[int, Phrase]] = {
     Outcome.UNKNOWN: Phrase("unknown"),
 }
 PUSHES: Final[Mapping[int, Callable[[str], Phrase]]] = {
-    PushKind.REPORT: lambda dialect: Phrase("{dialect} report", dialect=dialect),
+    PushKind.REPORT: lambda dialect: Phrase("{dialect} receipt", dialect=dialect),
     PushKind.INBOUND: lambda dialect: Phrase("{dialect} inbound", dialect=dialect),
     PushKind.RECEIPT: lambda dialect: Phrase("{dialect} receipt", dialect=dialect),
-    PushKind.NOTICE: lambda dialect: Phrase("{dialect} notice", dialect=dialect),
+    PushKind.NOTICE: lambda dialect: Phrase("{dialect} notification", dialect=dialect),
     PushKind.ALERT: lambda _dialect: Phrase("guard alert"),
 }
 """By the title of the push's dialect."""
 PUSH_OUTCOMES: Final[Mapping[int, Phrase]] = {
     PushOutcome.PENDING: Phrase("pending"),
     PushOutcome.ACKNOWLEDGED: Phrase("acknowledged"),
-    PushOutcome.GIVEN_UP: Phrase("given up"),
+    PushOutcome.GIVEN_UP: Phrase("push failed"),
     PushOutcome.SUPERSEDED: Phrase("superseded"),
 }

@@ -53,16 +53,16 @@ async def post(
     when `within_credit` is asked for and the balance would not be.
     """
     if not 0 < movement.amount_micro <= AMOUNT_MICRO_MAX:
-        raise errors.InvalidInput("the amount must be above zero and below a billion")
+        raise errors.InvalidInput("the amount must be greater than 0 and less than one billion")
     if not author or not reason:
-        raise errors.InvalidInput("a movement needs an author and a reason")
+        raise errors.InvalidInput("a transaction needs an author and a reason")
     gift_micro = _effect(movement, LedgerAccount.GIFT)
     balance_micro = _effect(movement, LedgerAccount.BALANCE)
     account_balance = await transaction.row("purse_move", account_id, gift_micro, balance_micro, within_credit)
     if account_balance is None:
         if gift_micro >= 0:
-            raise CreditLimitReached("the balance would fall below what the account's credit allows")
-        raise errors.InvalidInput("the gift does not hold that much")
+            raise CreditLimitReached("the balance would exceed the account's credit limit")
+        raise errors.InvalidInput("insufficient bonus balance")
     await transaction.execute(
         "entry_add",
         account_id,

@@ -40,7 +40,7 @@ async def read_choice(connection: DatabaseConnection, message: Mapping[str, Any]
         return []
     made = await connection.row("learn_choice", message["account_id"], version)
     if made is None:
-        return [(name, Phrase("what shares {version} rested on is kept no longer", version=version))]
+        return [(name, Phrase("the data behind shares version {version} is no longer stored", version=version))]
     names = {row["carrier_id"]: row["name"] for row in await connection.fetch("timeline_carriers")}
     rests_on = json.loads(made["rests_on"])
     candidates = sorted(rests_on["candidates"], key=lambda one: (-one["share"], one["carrier_id"]))
@@ -53,7 +53,7 @@ async def read_choice(connection: DatabaseConnection, message: Mapping[str, Any]
 
 def _candidate(one: Mapping[str, Any], names: Mapping[int, str]) -> Phrase:
     cost_micro = one["cost_micro"]
-    cost = Phrase("cost unknown") if cost_micro is None else Phrase("{cost} a segment", cost=trimmed(cost_micro))
+    cost = Phrase("cost unknown") if cost_micro is None else Phrase("{cost} per segment", cost=trimmed(cost_micro))
     delivered = Phrase(", {delivered} delivered", delivered=f"{one['delivered'] or 0:.1%}")
     return Phrase(
         "{carrier}: share {share} %, {converted} of {messages} messages converted, rate {mean} ({low} to {high}, by"
@@ -78,9 +78,7 @@ def _draw(
     """The same draw as in routing/selection.py: through the candidates in the order of their routes."""
     ticket = mix64(message["message_id"]) % total
     if total != sum(max(1, one["share"]) for one in candidates):
-        return Phrase(
-            "{ticket} of {total}, among those of the candidates that could be used", ticket=ticket, total=total
-        )
+        return Phrase("{ticket} of {total}, among the candidates available at that time", ticket=ticket, total=total)
     below = 0
     for one in sorted(candidates, key=lambda one: one["route_id"]):
         first, below = below, below + max(1, one["share"])

@@ -124,19 +124,21 @@ def _accepted(message: Row, dialects: Dialects) -> Iterator[TimelineEntry]:
     yield TimelineEntry(at, Phrase("submitted"), tuple(_submitted(message, dialects)))
     yield TimelineEntry(at, Phrase("number"), tuple(_number(message)))
     replaced = (plain_reason(notes["sender_replaced"]),) if "sender_replaced" in notes else ()
-    yield TimelineEntry(at, Phrase("sender"), tuple(_sender(message, notes, replaced)), reasons=replaced)
+    yield TimelineEntry(at, Phrase("sender ID"), tuple(_sender(message, notes, replaced)), reasons=replaced)
     yield TimelineEntry(at, Phrase("text"), tuple(_text(message, notes)))
     if "guard" in notes:
         judged = plain_reason(notes["guard"])
         yield TimelineEntry(at, Phrase("guard"), (reason_phrase(judged),), reasons=(judged,))
     price = Phrase(
-        "{price} a segment x {segments} = {charge} {currency}",
+        "{price} per segment × {segments} = {charge} {currency}",
         price=trimmed(message["price_micro"]),
         segments=message["segments"],
         charge=trimmed(message["charge_micro"]),
         currency=CURRENCY,
     )
-    gift = [Phrase(", {gift} of it from the gift", gift=trimmed(message["gift_micro"]))] * bool(message["gift_micro"])
+    gift = [Phrase(", of which {gift} from the bonus balance", gift=trimmed(message["gift_micro"]))] * bool(
+        message["gift_micro"]
+    )
     yield TimelineEntry(at, Phrase("price"), (price, *gift))
     chosen = route_reasons(notes)
     yield TimelineEntry(
@@ -164,13 +166,13 @@ def _number(message: Row) -> Iterator[Phrase]:
     if known:
         yield Phrase(", network {network}", network="-".join(known))
     if message["raw_number"]:
-        yield Phrase(", written {written}", written=repr(message["raw_number"]))
+        yield Phrase(", submitted as {written}", written=repr(message["raw_number"]))
 
 
 def _sender(message: Row, notes: Row, replaced: Sequence[Reason]) -> Iterator[Phrase]:
     yield Phrase("{sender}", sender=message["sender"] or Phrase("none"))
     if "sender_asked" in notes:
-        yield Phrase(", in place of {asked}", asked=repr(notes["sender_asked"]))
+        yield Phrase(", replaces {asked}", asked=repr(notes["sender_asked"]))
     for reason in replaced:
         yield Phrase(": {why}", why=reason_phrase(reason))
 
@@ -178,13 +180,13 @@ def _sender(message: Row, notes: Row, replaced: Sequence[Reason]) -> Iterator[Ph
 def _text(message: Row, notes: Row) -> Iterator[Phrase]:
     yield Phrase("{encoding}", encoding=TextEncoding(message["encoding"]).name)
     if "encoding_asked" in notes:
-        yield Phrase(" in place of {asked}, which cannot carry the text", asked=notes["encoding_asked"])
+        yield Phrase(", replaces {asked}, which cannot encode the text", asked=notes["encoding_asked"])
     n = message["segments"]
     yield Phrase(", 1 segment") if n == 1 else Phrase(", {n} segments", n=n)
     yield Phrase(", {traffic}", traffic=TRAFFIC[message["traffic"]])
     yield Phrase(", valid until {at}", at=message["expires_at"])
     if notes.get("flash"):
-        yield Phrase(", flash: shown at once, not kept")
+        yield Phrase(", flash message")
     for name, value in notes.items():
         if name not in NOTES_TOLD_ELSEWHERE:
             told = name.replace("_", " ")
@@ -192,12 +194,12 @@ def _text(message: Row, notes: Row) -> Iterator[Phrase]:
     parts = notes.get("parts")
     if isinstance(parts, list):
         ids = ", ".join(str(part_id) for part_id, _registered in parts)
-        yield Phrase(", came in {n} parts: {ids}", n=len(parts), ids=ids)
+        yield Phrase(", received in {n} parts: {ids}", n=len(parts), ids=ids)
 
 
 def _route(message: Row) -> Phrase:
     if message["route_prefix"] is None:
-        return Phrase("route {route}, which is there no longer", route=message["route_id"])
+        return Phrase("route {route}, since removed", route=message["route_id"])
     return Phrase(
         "{carrier}, by route {route} (prefix {prefix}, priority {priority}, weight {weight})",
         carrier=message["route_carrier"],
@@ -220,7 +222,7 @@ def _entries(message: Row, entries: Sequence[Row]) -> Iterator[TimelineEntry]:
             source=BOOKS[entry["from_book"]],
             target=BOOKS[entry["to_book"]],
         )
-        whole = [Phrase(", for all of submission {submission}", submission=entry["submission_id"])]
+        whole = [Phrase(", for the whole submission {submission}", submission=entry["submission_id"])]
         number = Phrase(" (entry {entry})", entry=entry["entry_id"])
         told = (moved, *(whole if is_shared and entry in charged else ()), number)
         yield TimelineEntry(entry["at"], ENTRIES[entry["kind"]], told)
@@ -230,13 +232,13 @@ def _attempt(attempt: Row) -> TimelineEntry:
     took_ms = round((attempt["answered_at"] - attempt["started_at"]).total_seconds() * 1000)
     if attempt["outcome"] == Outcome.UNKNOWN:
         told = Phrase(
-            "{carrier} was given it and its answer is not known after {n} ms: it may have gone",
+            "submitted to {carrier}, no answer after {n} ms: it may have been sent",
             carrier=attempt["carrier"],
             n=took_ms,
         )
     elif attempt["carrier_ref"]:
         told = Phrase(
-            "{carrier} {outcome} it as {ref} after {n} ms",
+            "{outcome} by {carrier} as {ref} after {n} ms",
             carrier=attempt["carrier"],
             outcome=OUTCOMES[attempt["outcome"]],
             ref=attempt["carrier_ref"],
@@ -244,7 +246,7 @@ def _attempt(attempt: Row) -> TimelineEntry:
         )
     else:
         told = Phrase(
-            "{carrier} {outcome} it after {n} ms",
+            "{outcome} by {carrier} after {n} ms",
             carrier=attempt["carrier"],
             outcome=OUTCOMES[attempt["outcome"]],
             n=took_ms,
@@ -254,11 +256,11 @@ def _attempt(attempt: Row) -> TimelineEntry:
 
 
 def _receipt(receipt: Row) -> TimelineEntry:
-    told = [Phrase("{carrier} says {state}", carrier=receipt["carrier"], state=STATES[receipt["state"]])]
+    told = [Phrase("{carrier} reports {state}", carrier=receipt["carrier"], state=STATES[receipt["state"]])]
     if receipt["error_code"] and receipt["state"] != MessageState.DELIVERED:
         told.append(Phrase(": {error}", error=receipt["error_code"]))
     if not receipt["applied"]:
-        told.append(Phrase("; late or repeated, it changed nothing"))
+        told.append(Phrase("; late or duplicate, ignored"))
     if receipt["raw"]:
         told.append(Phrase("; raw: {raw}", raw=receipt["raw"]))
     return TimelineEntry(receipt["received_at"], RECEIPT, tuple(told), is_inside=True)
@@ -267,10 +269,10 @@ def _receipt(receipt: Row) -> TimelineEntry:
 def _sent(message: Row) -> Iterator[TimelineEntry]:
     if message["sent_at"] is not None:
         cost_micro = message["carrier_cost_micro"]
-        told = [Phrase("the carrier has it")]
+        told = [Phrase("accepted by the carrier")]
         if cost_micro is not None:
             told.append(
-                Phrase(", and asks {cost} {currency}", cost=trimmed(cost_micro), currency=CURRENCY, is_inside=True)
+                Phrase(", carrier cost {cost} {currency}", cost=trimmed(cost_micro), currency=CURRENCY, is_inside=True)
             )
         yield TimelineEntry(message["sent_at"], STATES[MessageState.SENT], tuple(told))
 
@@ -279,7 +281,7 @@ def _parts(parts: Sequence[Row]) -> Iterator[TimelineEntry]:
     for part in parts:
         if part["reported_at"] is not None:
             told = Phrase(
-                "of attempt {attempt}, {ref}, is {state}",
+                "attempt {attempt}, carrier message ID {ref}: {state}",
                 attempt=part["attempt"],
                 ref=part["carrier_ref"],
                 state=STATES[part["state"]],
@@ -294,21 +296,21 @@ def _ended(message: Row, parts: Sequence[Row]) -> Iterator[TimelineEntry]:
         told = [Phrase("final"), *_error(message)]
         silent = ", ".join(str(part["part"]) for part in parts if part["reported_at"] is None)
         if silent and state is MessageState.DELIVERED:
-            told.append(Phrase("; nothing was heard of part {parts}", parts=silent))
+            told.append(Phrase("; no receipt for part {parts}", parts=silent))
         if message["refund_micro"]:
             back = trimmed(message["refund_micro"])
-            told.append(Phrase("; {amount} {currency} given back", amount=back, currency=CURRENCY))
+            told.append(Phrase("; {amount} {currency} refunded", amount=back, currency=CURRENCY))
         yield TimelineEntry(message["final_at"], STATES[state], tuple(told))
 
 
 def _push(push: Row, dialects: Dialects) -> TimelineEntry:
     """A push as it was written. What came of it stands with its last attempt, where it had one."""
     kind = PUSHES[push["kind"]](dialects.title_of(push["dialect"]))
-    target = without_password(push["url"]) or Phrase("a bind")
+    target = without_password(push["url"]) or Phrase("SMPP session")
     told = (
-        Phrase("{kind} for {target}", kind=kind, target=target)
+        Phrase("{kind} to {target}", kind=kind, target=target)
         if push["attempts"]
-        else Phrase("{kind} for {target}: {outcome}", kind=kind, target=target, outcome=PUSH_OUTCOMES[push["outcome"]])
+        else Phrase("{kind} to {target}: {outcome}", kind=kind, target=target, outcome=PUSH_OUTCOMES[push["outcome"]])
     )
     return TimelineEntry(push["created_at"], Phrase("push {id}", id=push["push_id"]), (told,))
 
@@ -316,11 +318,11 @@ def _push(push: Row, dialects: Dialects) -> TimelineEntry:
 def _post(post: Row) -> TimelineEntry:
     values = {"n": post["attempt"], "ms": post["took_ms"], "status": post["status"]}
     if post["status"] is None:
-        told = Phrase("try {n} failed after {ms} ms", **values)
+        told = Phrase("attempt {n} failed after {ms} ms", **values)
     elif post["is_for_bind"]:
-        told = Phrase("try {n} was answered after {ms} ms", **values)
+        told = Phrase("attempt {n} answered after {ms} ms", **values)
     else:
-        told = Phrase("try {n} answered HTTP {status} after {ms} ms", **values)
+        told = Phrase("attempt {n} answered with HTTP {status} after {ms} ms", **values)
     answer = [Phrase(": {answer}", answer=post["answer"])] * bool(post["answer"])
     is_last = post["attempt"] == post["attempts"] and post["outcome"] != PushOutcome.PENDING
     outcome = [Phrase("; {outcome}", outcome=PUSH_OUTCOMES[post["outcome"]])] * is_last
@@ -329,7 +331,7 @@ def _post(post: Row) -> TimelineEntry:
 
 def _due_push(push: Row) -> Iterator[TimelineEntry]:
     if push["due_at"] is not None:
-        told = Phrase("try {n} is due", n=push["attempts"] + 1)
+        told = Phrase("attempt {n} is due", n=push["attempts"] + 1)
         yield TimelineEntry(push["due_at"], Phrase("push {id}", id=push["push_id"]), (told,))
 
 
@@ -340,38 +342,37 @@ def _converted(conversion: Row | None, dialects: Dialects) -> Iterator[TimelineE
     message_id = conversion["message_id"]
     if conversion["recorded_at"] is not None:
         reported_by = dialects.title_of(conversion["dialect"])
-        told = [Phrase("the person came back: reported through {dialect}", dialect=reported_by)]
+        told = [Phrase("conversion reported through {dialect}", dialect=reported_by)]
         if conversion["reported_at"]:
-            told.append(Phrase(", and happened at {at}", at=conversion["reported_at"]))
+            told.append(Phrase(", converted at {at}", at=conversion["reported_at"]))
         to = conversion["credited_to"]
         told.append(
-            Phrase("; it has the credit")
+            Phrase("; attributed to this message")
             if to == message_id
-            else Phrase("; converted with another message: {message} has the credit", message=to)
+            else Phrase("; attributed to message {message}, which reached this number later", message=to)
         )
         yield TimelineEntry(conversion["recorded_at"], Phrase("converted"), tuple(told))
     if conversion["credited_at"] is not None and conversion["credited_by"] != message_id:
         told_of = Phrase(
-            "the person came back: reported about message {message}, and of those to this number"
-            " this was the last to arrive",
+            "conversion reported for message {message}; this was the last message to reach the number",
             message=conversion["credited_by"],
         )
-        yield TimelineEntry(conversion["credited_at"], Phrase("credited"), (told_of,))
+        yield TimelineEntry(conversion["credited_at"], Phrase("attributed"), (told_of,))
 
 
 def _waits(queued: Row) -> TimelineEntry:
     """The queue's row: for its carrier, for an answer under a lease, or in lane 0 for its receipt."""
     if queued["carrier"] is None:
-        told = Phrase("expires, unless a receipt comes before (lane 0)")
+        told = Phrase("expires unless a receipt arrives first")
         return TimelineEntry(queued["due_at"], Phrase("due"), (told,))
     values = {"carrier": queued["carrier"], "lane": queued["lane"]}
     n = queued["attempts"]
-    tried = Phrase(", tried 1 time") if n == 1 else Phrase(", tried {n} times", n=n)
+    tried = Phrase(", 1 attempt so far") if n == 1 else Phrase(", {n} attempts so far", n=n)
     if not queued["claimed_by"]:
-        told = Phrase("waits for {carrier} (lane {lane})", **values)
+        told = Phrase("queued for {carrier} (lane {lane})", **values)
         return TimelineEntry(queued["due_at"], Phrase("due"), (told, tried), is_inside=True)
-    told = Phrase("is at {carrier} (lane {lane})", **values)
-    claimed = Phrase("; claimed by {process} until then", process=queued["claimed_by"])
+    told = Phrase("being sent through {carrier} (lane {lane})", **values)
+    claimed = Phrase("; leased by {process} until then", process=queued["claimed_by"])
     return TimelineEntry(queued["due_at"], Phrase("due"), (told, tried, claimed), is_inside=True)
 
 

@@ -42,7 +42,7 @@ async def find_unmatched(connection: DatabaseConnection | Database, parked_id: i
     """Raises `InvalidInput` when there is none of this id."""
     row = await connection.row("unmatched_show", parked_id)
     if row is None:
-        raise errors.InvalidInput("there is no receipt {receipt} without a message", receipt=parked_id)
+        raise errors.InvalidInput("there is no unmatched receipt {receipt}", receipt=parked_id)
     return row
 
 
@@ -85,7 +85,7 @@ async def _moved(
     moved = sorted(row["parked_id"] for row in rows)
     if parked_ids and not moved:
         missing = ", ".join(map(str, sorted(parked_ids)))
-        raise errors.InvalidInput("no receipt without a message has the id {receipt}", receipt=missing)
+        raise errors.InvalidInput("no unmatched receipt has the ID {receipt}", receipt=missing)
     if moved:
         subject = str(moved[0]) if len(moved) == 1 else f"{len(moved)}: {moved[0]} - {moved[-1]}"
         await record(transaction, "receipt", act, subject)
@@ -120,8 +120,8 @@ async def consider(connection: DatabaseConnection, parked: Record, now: datetime
 def _says(receipt: CarrierReceipt, one: ReceiptCandidate) -> str:
     match agrees(receipt.number, one.number, one.sender):
         case True:
-            return "the number agrees"
+            return "the number matches"
         case False:
-            return "the receipt names another number"
+            return "the receipt has a different number"
         case _:
-            return "the receipt does not tell the number"
+            return "the receipt has no number"

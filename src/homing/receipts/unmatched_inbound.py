@@ -54,7 +54,7 @@ async def _change(
     ids = sorted(row["unmatched_id"] for row in rows)
     if unmatched_ids and not ids:
         missing = ", ".join(map(str, sorted(unmatched_ids)))
-        raise errors.InvalidInput("no reply without an account has the id {reply}", reply=missing)
+        raise errors.InvalidInput("no unmatched inbound message has the ID {reply}", reply=missing)
     if ids:
         subject = str(ids[0]) if len(ids) == 1 else f"{len(ids)}: {ids[0]} - {ids[-1]}"
         await record(transaction, "reply", act, subject)

@@ -51,7 +51,7 @@ async def _apply(connection: "asyncpg.Connection[asyncpg.Record]") -> list[str]:
     unknown = done - {number for number, _name, _sql in steps}
     if unknown:
         raise errors.InvalidInput(
-            f"the database holds migration {max(unknown)}, which this release does not know: use a newer Homing"
+            f"the database has migration {max(unknown)}, which this release does not know: use a newer Homing"
         )
     applied = []
     for number, name, sql in steps:

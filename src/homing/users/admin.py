@@ -51,7 +51,7 @@ async def find_user(connection: DatabaseConnection | Database, name: str) -> Con
     """Raises `InvalidInput` when there is none."""
     row = await connection.row("user_find", as_name(name))
     if row is None:
-        raise errors.InvalidInput("there is no user {name}; `homing user list` shows them", name=repr(name))
+        raise errors.InvalidInput("user {name} does not exist; `homing user list` lists the users", name=repr(name))
     return ConsoleUser.of(row)
 
 
@@ -61,11 +61,13 @@ async def create_user(connection: DatabaseConnection, name: str, role: UserRole,
     Raises `InvalidInput` when the name is taken or cannot be one.
     """
     if not NAME.fullmatch(name.strip()):
-        raise errors.InvalidInput("{name} cannot be a user's name: letters, digits and _ . @ + -", name=repr(name[:80]))
+        raise errors.InvalidInput(
+            "{name} is not a valid user name: use letters, digits and _ . @ + -", name=repr(name[:80])
+        )
     _check_role(role, account_id)
     row = await connection.row("user_create", as_name(name), role, account_id)
     if row is None:
-        raise errors.InvalidInput("there is a user {name} already", name=repr(as_name(name)))
+        raise errors.InvalidInput("user {name} already exists", name=repr(as_name(name)))
     return int(row["user_id"])
 
 
@@ -77,7 +79,7 @@ async def set_role(connection: DatabaseConnection, user_id: int, role: UserRole,
 
 def _check_role(role: UserRole, account_id: int | None) -> None:
     if (role is UserRole.CUSTOMER) != (account_id is not None):
-        raise errors.InvalidInput("a customer's user belongs to an account, an operator's or supporter's to none")
+        raise errors.InvalidInput("a customer user needs an account; operator and support users have none")
 
 
 async def set_disabled(connection: DatabaseConnection, user_id: int, is_disabled: bool) -> None:

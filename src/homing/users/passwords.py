@@ -15,12 +15,12 @@ def check_password(password: str, name: str) -> None:
     """
     if not limits.CONSOLE_PASSWORD_CHARS_MIN <= len(password) <= limits.CONSOLE_PASSWORD_CHARS_MAX:
         raise errors.InvalidInput(
-            "a password has {least} to {most} characters",
+            "a password must have {least} to {most} characters",
             least=limits.CONSOLE_PASSWORD_CHARS_MIN,
             most=limits.CONSOLE_PASSWORD_CHARS_MAX,
         )
     if (name and password.lower().startswith(name.lower())) or len(set(password)) < 5:
-        raise errors.InvalidInput("that password is too easy to guess")
+        raise errors.InvalidInput("this password is too easy to guess")
 
 
 class Passwords:

@@ -316,7 +316,7 @@ def tls_context(certificate: str, key: str) -> ssl.SSLContext | None:
     if not certificate and not key:
         return None
     if not certificate or not key:
-        raise errors.InvalidInput("smpp.tls_certificate and smpp.tls_key belong together")
+        raise errors.InvalidInput("smpp.tls_certificate and smpp.tls_key must be set together")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     try:
         # An encrypted key fails with this passphrase: without one OpenSSL would wait for it on the terminal.

@@ -21,14 +21,14 @@ from homing.statistics.overview import read_overview
 ENTRIES: Final = 8
 MOVES: Final = {
     "topup": N_("Top-up"),
-    "gift": N_("Gift, which is spent first"),
-    "adjust": N_("Adjustment of the balance"),
-    "adjust_gift": N_("Adjustment of the gift"),
+    "gift": N_("Bonus (used before the balance)"),
+    "adjust": N_("Balance adjustment"),
+    "adjust_gift": N_("Bonus balance adjustment"),
 }
 BINDS: Final = {
-    BindKind.TRANSMITTER: N_("sends"),
-    BindKind.RECEIVER: N_("receives"),
-    BindKind.TRANSCEIVER: N_("sends and receives"),
+    BindKind.TRANSMITTER: N_("transmitter"),
+    BindKind.RECEIVER: N_("receiver"),
+    BindKind.TRANSCEIVER: N_("transceiver"),
 }
 
 
@@ -85,7 +85,7 @@ async def _move(context: RequestContext, place: AccountScope) -> Response:
         case "adjust_gift":
             movement = postings.adjustment(micro, LedgerAccount.GIFT)
         case _:
-            raise errors.InvalidInput(context.say("Choose what kind of movement it is."))
+            raise errors.InvalidInput(context.say("Choose a transaction type."))
     async with context.changing() as transaction:
         await transaction.execute("purse_lock", place.account_id)
         moved = await transaction.row("moved_by_people", place.account_id)
@@ -99,13 +99,13 @@ async def _move(context: RequestContext, place: AccountScope) -> Response:
             reason,
             within_credit=not context.field("below_credit"),
         )
-    return context.go(place.path(), context.say("{amount} is booked.", amount=context.formats.exact(micro)))
+    return context.go(place.path(), context.say("{amount} posted.", amount=context.formats.exact(micro)))
 
 
 async def _lock(context: RequestContext, place: AccountScope, reason: str | None) -> Response:
     async with context.changing() as transaction:
         await account_settings.set_lock(transaction, place.account_id, reason)
-    said = context.say("The account is locked.") if reason else context.say("The account is not locked any more.")
+    said = context.say("Account locked.") if reason else context.say("Account unlocked.")
     return context.go(place.path(), said)
 
 

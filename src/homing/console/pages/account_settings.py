@@ -68,17 +68,19 @@ async def change(context: RequestContext) -> Response:
     for name in ("queries_per_s", "binds_max", "bind_window"):
         changes[name] = form_values.whole(context, name, DIGITS_MAX)
         if changes[name] is None:
-            raise errors.InvalidInput(context.say("A number is missing."))
+            raise errors.InvalidInput(context.say("Enter a number."))
     days = changes["retention_days"]
     if days is not None and not 1 <= days <= RETENTION_DAYS_MAX:
-        raise errors.InvalidInput(context.say("Bodies are kept for 1 to {n} days, or for ever.", n=RETENTION_DAYS_MAX))
+        raise errors.InvalidInput(
+            context.say("Message texts can be kept for 1 to {n} days, or permanently.", n=RETENTION_DAYS_MAX)
+        )
     async with context.changing() as transaction:
         row = await transaction.row("account_settings", place.account_id)
         assert row is not None
         context.check_version(_settings(row, await _credit(transaction, place.account_id)))
         await account_settings.change_account(transaction, place.account_id, changes)
         await account_settings.set_credit(transaction, place.account_id, credit_micro)
-    return context.go(place.path("settings"), context.say("The settings are saved."))
+    return context.go(place.path("settings"), context.say("Settings saved."))
 
 
 async def _credit(database: Database | DatabaseConnection, account_id: int) -> int:

@@ -41,7 +41,7 @@ async def create(context: RequestContext) -> Response:
     async with context.changing() as transaction:
         account_id = await account_settings.create_account(transaction, name, context.field("email") or None)
         await account_settings.set_credit(transaction, account_id, credit_micro)
-    return context.go(f"/accounts/{name}", context.say("The account is made. It needs money and a credential next."))
+    return context.go(f"/accounts/{name}", context.say("Account created. Next, add funds and create a credential."))
 
 
 SECTION = PageSection(

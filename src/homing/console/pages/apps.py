@@ -19,9 +19,9 @@ from homing.model import PushKind
 
 EXPECTS: Final[Mapping[str, bool | None]] = {"detect": None, "yes": True, "no": False}
 EXPECTS_SAID: Final = {
-    "detect": N_("As its traffic shows"),
-    "yes": N_("Yes: people come back after its messages"),
-    "no": N_("No: its messages ask for nothing"),
+    "detect": N_("Detect automatically"),
+    "yes": N_("Yes, conversions are reported"),
+    "no": N_("No, conversions are not reported"),
 }
 URLS: Final = ("report_url", "inbound_url")
 KINDS: Final = {"report_url": PushKind.REPORT, "inbound_url": PushKind.INBOUND}
@@ -36,11 +36,11 @@ async def create(context: RequestContext) -> Response:
     place = await account_scope_of(context)
     name = context.field("name")
     if not name:
-        raise errors.InvalidInput(context.say("An app needs a name."))
+        raise errors.InvalidInput(context.say("Enter an app name."))
     async with context.changing() as transaction:
         await transaction.execute("account_settings", place.account_id)  # its lock: one at a time
         if len(await transaction.fetch("app_list", place.account_id)) >= limits.CONSOLE_APPS_MAX:
-            raise errors.InvalidInput(context.say("There are as many apps as there may be."))
+            raise errors.InvalidInput(context.say("The account has reached its maximum number of apps."))
         await account_settings.create_app(
             transaction,
             place.account_id,
@@ -49,7 +49,7 @@ async def create(context: RequestContext) -> Response:
             context.field("report_url") or None,
             context.field("inbound_url") or None,
         )
-    return context.go(place.path("apps"), context.say("The app {name} is made.", name=name), _warnings(context))
+    return context.go(place.path("apps"), context.say("App {name} created.", name=name), _warnings(context))
 
 
 async def show_one(context: RequestContext) -> Response:
@@ -93,7 +93,7 @@ async def _save(context: RequestContext, place: AccountScope) -> Response:
         changes: dict[str, str | bool | None] = {name: context.field(name) or None for name in URLS}
         changes["expects_conversions"] = EXPECTS.get(context.field("expects"))
         await account_settings.change_app(transaction, app_id, changes)
-    return context.go(place.path("apps"), context.say("The app {name} is saved.", name=row["name"]), _warnings(context))
+    return context.go(place.path("apps"), context.say("App {name} saved.", name=row["name"]), _warnings(context))
 
 
 def _warnings(context: RequestContext) -> Iterator[SettingWarning]:
@@ -110,7 +110,7 @@ async def _try(context: RequestContext, place: AccountScope) -> Response:
     if not row[name]:
         raise errors.InvalidInput(context.say("Save an address first."))
     if not context.shared.may_try_push(place.account_id, asyncio.get_running_loop().time()):
-        raise errors.InvalidInput(context.say("These were many test pushes. Wait a little, then try again."))
+        raise errors.InvalidInput(context.say("Too many test pushes. Wait a moment, then try again."))
     async with context.changing() as transaction:
         await record(
             transaction, "app", "try_push", f"{row['name']} {app_id}", place.account_id, after={"url": row[name]}

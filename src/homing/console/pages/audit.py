@@ -16,9 +16,9 @@ from homing.console.request_context import RequestContext
 KINDS: Final = {
     "account": N_("Account"),
     "app": N_("App"),
-    "balance": N_("Credit"),
+    "balance": N_("Credit limit"),
     "carrier": N_("Carrier"),
-    "carrier_cost": N_("Carrier's cost"),
+    "carrier_cost": N_("Carrier cost"),
     "console_user": N_("User"),
     "credential": N_("Credential"),
     "entry": N_("Money"),
@@ -27,15 +27,15 @@ KINDS: Final = {
     "guard_list": N_("Guard: list"),
     "guard_mode": N_("Guard: rule"),
     "guard_risk": N_("Guard: risk"),
-    "guard_verdict": N_("Guard: verdict"),
-    "learn_terms": N_("Routing terms"),
+    "guard_verdict": N_("Guard: suspected range"),
+    "learn_terms": N_("Adaptive routing settings"),
     "price": N_("Price"),
     "push": N_("Push"),
     "receipt": N_("Receipt"),
-    "reply": N_("Reply"),
+    "reply": N_("Inbound message"),
     "route": N_("Route"),
     "sender": N_("Sender"),
-    "sensitive_word": N_("Refused word"),
+    "sensitive_word": N_("Sensitive word"),
     "template": N_("Template"),
 }
 ACTS: Final = {
@@ -46,9 +46,9 @@ ACTS: Final = {
     "sign_in_failed": N_("failed to sign in"),
     "sign_out": N_("signed out"),
     "replay": N_("sent again"),
-    "show_secret": N_("secret shown"),
-    "try_push": N_("test push sent"),
-    "link": N_("given a link"),
+    "show_secret": N_("viewed the secret"),
+    "try_push": N_("sent a test push"),
+    "link": N_("password link created"),
 }
 
 
@@ -88,5 +88,5 @@ def _told(value: object) -> str | None:
 
 SECTION = PageSection(
     (Page("/audit", show, seen_by=OPERATORS),),
-    (NavigationEntry("/audit", N_("Audit"), NavigationGroup.SYSTEM, "audit", OPERATORS),),
+    (NavigationEntry("/audit", N_("Audit log"), NavigationGroup.SYSTEM, "audit", OPERATORS),),
 )

@@ -31,9 +31,9 @@ STATES: Final = {
 }
 """By what `state_of` gives: the tone and the word."""
 OUTCOMES: Final = {
-    Outcome.REFUSED: N_("Refused for good"),
-    Outcome.DEFERRED: N_("Not taken, tried again"),
-    Outcome.UNKNOWN: N_("No answer"),
+    Outcome.REFUSED: N_("Rejected"),
+    Outcome.DEFERRED: N_("Deferred, will be retried"),
+    Outcome.UNKNOWN: N_("No response"),
 }
 LINKS: Final = {
     "bound": "good",
@@ -44,14 +44,16 @@ LINKS: Final = {
     "refused": "bad",
 }
 FORMS: Final = {
-    "same": N_("As in the answer"),
-    "decimal": N_("In decimal, where the answer has hexadecimal"),
-    "hex": N_("In hexadecimal, where the answer has decimal"),
+    "same": N_("Same as in the submit response"),
+    "decimal": N_("Decimal (submit response: hexadecimal)"),
+    "hex": N_("Hexadecimal (submit response: decimal)"),
 }
 SWITCHED: Final = {
-    CarrierMode.OPEN: N_("Messages go by {carrier} again."),
-    CarrierMode.DRAINING: N_("{carrier} gets no new messages; what waits for it still goes."),
-    CarrierMode.CLOSED: N_("{carrier} gets no messages any more."),
+    CarrierMode.OPEN: N_("Carrier {carrier} enabled."),
+    CarrierMode.DRAINING: N_(
+        "Carrier {carrier} is draining: it gets no new messages, and waiting messages are still sent."
+    ),
+    CarrierMode.CLOSED: N_("Carrier {carrier} disabled."),
 }
 
 
@@ -146,7 +148,7 @@ async def change(context: RequestContext) -> Response:
     try:
         course = CarrierMode(context.field("course"))
     except ValueError:
-        raise errors.InvalidInput(context.say("Choose what is to become of the carrier.")) from None
+        raise errors.InvalidInput(context.say("Choose an action for the carrier.")) from None
     async with context.changing() as transaction:
         locked = await transaction.row("carrier_lock", row["carrier_id"])
         assert locked is not None, "carriers are not removed"

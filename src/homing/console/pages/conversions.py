@@ -68,10 +68,10 @@ def _expects(found: AppReportingFigures | None) -> tuple[str, str]:
     if found is None:
         return "", ""
     if found.declared is not None:
-        return ("good", N_("declared: reports")) if found.declared else ("", N_("declared: does not report"))
+        return ("good", N_("declared: yes")) if found.declared else ("", N_("declared: no"))
     if found.shown is None:
-        return "", N_("too few to tell")
-    return ("good", N_("detected: reports")) if found.shown else ("warn", N_("detected: does not report"))
+        return "", N_("not enough traffic")
+    return ("good", N_("detected: yes")) if found.shown else ("warn", N_("detected: no"))
 
 
 SECTION = PageSection(

@@ -44,7 +44,7 @@ async def _create(context: RequestContext, place: AccountScope) -> Response:
     """Customers get keys that Homing makes: one of their own choice would tell them which are taken."""
     dialect = next((each for each in context.shared.dialects if each.name == context.field("dialect")), None)
     if dialect is None:
-        raise errors.InvalidInput(context.say("Choose the dialect that it is for."))
+        raise errors.InvalidInput(context.say("Choose the API dialect."))
     key = secret = None
     if not place.is_own:
         key, secret = context.field("key") or None, context.secret_field("secret") or None
@@ -52,7 +52,9 @@ async def _create(context: RequestContext, place: AccountScope) -> Response:
         await transaction.execute("account_settings", place.account_id)  # its lock: one at a time
         rows = await transaction.fetch("credential_list", place.account_id)
         if sum(row["revoked_at"] is None for row in rows) >= limits.CONSOLE_CREDENTIALS_MAX:
-            raise errors.InvalidInput(context.say("There are as many as there may be. Revoke one first."))
+            raise errors.InvalidInput(
+                context.say("The account has reached its maximum number of credentials. Revoke one first.")
+            )
         made = await account_settings.create_credential(
             transaction,
             context.shared.vault,
@@ -76,22 +78,22 @@ async def _revoke(context: RequestContext, place: AccountScope) -> Response:
         await account_settings.revoke_credential(
             transaction, context.shared.dialects, row["key"], row["dialect"], place.account_id
         )
-    return context.go(place.path("credentials"), context.say("{key} is revoked.", key=row["key"]))
+    return context.go(place.path("credentials"), context.say("{key} revoked.", key=row["key"]))
 
 
 async def _allow(context: RequestContext, place: AccountScope) -> Response:
     networks = context.field("networks").replace(",", " ").split()
     if len(networks) > limits.CONSOLE_NETWORKS_MAX:
-        raise errors.InvalidInput(context.say("{n} networks at most.", n=limits.CONSOLE_NETWORKS_MAX))
+        raise errors.InvalidInput(context.say("At most {n} networks.", n=limits.CONSOLE_NETWORKS_MAX))
     async with context.changing() as transaction:
         row = await transaction.row("account_settings", place.account_id)
         assert row is not None
         context.check_version(_networks(row))
         await account_settings.change_account(transaction, place.account_id, {"allowed_networks": networks})
     said = (
-        context.say("Calls are taken from these alone now.")
+        context.say("Only these addresses are allowed now.")
         if networks
-        else context.say("Calls are taken from anywhere.")
+        else context.say("All addresses are allowed now.")
     )
     return context.go(place.path("credentials"), said)
 

@@ -24,17 +24,17 @@ ROWS_MAX: Final = 500
 """Of lists and budgets, which people write by hand."""
 RULE_WORDS: Final = {
     "deny": (N_("Deny list"), N_("the destination is on the deny list")),
-    "budget": (N_("Budget"), N_("the country's budget is spent")),
-    "range": (N_("Range"), N_("the range of numbers is judged as theft")),
-    "burst": (N_("Burst"), N_("more messages in a range than pass before it is judged")),
-    "network": (N_("Whole network"), N_("the network is judged as theft as a whole")),
-    "flood": (N_("Flood"), N_("more unverified messages to a network or country than may be open")),
+    "budget": (N_("Budget"), N_("the country's budget is used up")),
+    "range": (N_("Range"), N_("the number range is suspected of SMS pumping")),
+    "burst": (N_("Burst"), N_("more messages to a number range than allowed before it has been assessed")),
+    "network": (N_("Whole network"), N_("the whole network is suspected of SMS pumping")),
+    "flood": (N_("Flood"), N_("too many messages without a conversion to one network or country")),
 }
 """A rule's name, and when it refuses."""
 MODES: Final = {RuleMode.OFF: N_("Off"), RuleMode.MONITOR: N_("Monitor"), RuleMode.BLOCK: N_("Block")}
 ACTIONS: Final = {
-    GuardAction.MONITOR: ("warn", N_("Would have been refused")),
-    GuardAction.BLOCK: ("bad", N_("Refused")),
+    GuardAction.MONITOR: ("warn", N_("Would have been blocked")),
+    GuardAction.BLOCK: ("bad", N_("Blocked")),
 }
 WORDS: Final[Mapping[str, Any]] = {
     "rule_words": RULE_WORDS,
@@ -92,7 +92,7 @@ async def _lift(context: RequestContext) -> Response:
     owner = await form_values.account_id(context, account) if account else None
     async with context.changing() as transaction:
         await guard_settings.lift(transaction, digits, owner)
-    return context.go("/guard", context.say("{digits} is released within seconds.", digits=digits))
+    return context.go("/guard", context.say("{digits} will be released within seconds.", digits=digits))
 
 
 async def _set_modes(context: RequestContext) -> Response:
@@ -109,7 +109,7 @@ async def _set_modes(context: RequestContext) -> Response:
             rules = [rule for rule, one in wanted.items() if one is mode and held.get(rule) is not mode]
             if rules:
                 await guard_settings.set_modes(transaction, owner, rules, mode)
-    return context.go("/guard", context.say("The rules are changed."))
+    return context.go("/guard", context.say("Rules saved."))
 
 
 def _modes_version(context: RequestContext, modes: Sequence[guard_settings.GuardModeSetting]) -> str:
@@ -237,12 +237,12 @@ async def change_lists(context: RequestContext) -> Response:
         case "alert":
             async with context.changing() as transaction:
                 await guard_settings.set_alert(transaction, owner, context.field("url"))
-            said = context.say("The address is told of new verdicts.")
+            said = context.say("Alert address saved.")
             warnings = [*push_address_warnings(context.field("url"), context.shared.push_networks)]
         case "unalert":
             async with context.changing() as transaction:
                 await guard_settings.remove_alert(transaction, owner)
-            said = context.say("The address is told of nothing any more.")
+            said = context.say("Alert address removed.")
         case _:
             said = ""
     return context.go("/guard/lists", said, warnings)
@@ -253,7 +253,7 @@ async def _add_listed(context: RequestContext, owner: int) -> str:
     is_allowed = context.field("list") == "allow"
     async with context.changing() as transaction:
         await guard_settings.set_listed(transaction, owner, found, is_allowed, context.field("note"))
-    text = N_("{value} is allowed.") if is_allowed else N_("{value} is denied.")
+    text = N_("{value} added to the allow list.") if is_allowed else N_("{value} added to the deny list.")
     return context.say(text, value=found[1])
 
 
@@ -261,7 +261,7 @@ async def _remove_listed(context: RequestContext, owner: int) -> str:
     found = context.field("kind"), context.field("value")
     async with context.changing() as transaction:
         await guard_settings.remove_listed(transaction, owner, found, context.field("list") == "allow")
-    return context.say("{value} is taken off the list.", value=found[1])
+    return context.say("{value} removed from the list.", value=found[1])
 
 
 async def _set_budget(context: RequestContext, owner: int) -> str:
@@ -274,14 +274,14 @@ async def _set_budget(context: RequestContext, owner: int) -> str:
     )
     async with context.changing() as transaction:
         await guard_settings.set_budget(transaction, owner, country, *values)
-    return context.say("{country} has a budget.", country=context.formats.country(country))
+    return context.say("Budget for {country} saved.", country=context.formats.country(country))
 
 
 async def _remove_budget(context: RequestContext, owner: int) -> str:
     country = context.field("country")
     async with context.changing() as transaction:
         await guard_settings.remove_budget(transaction, owner, country)
-    return context.say("{country} has no budget any more.", country=context.formats.country(country))
+    return context.say("Budget for {country} removed.", country=context.formats.country(country))
 
 
 SECTION = PageSection(

@@ -24,7 +24,7 @@ async def accept(context: RequestContext) -> Response:
         return context.page("welcome.html", 410, link=None)
     name, password = link.name or context.field("name"), context.secret_field("password")
     if password != context.secret_field("password_again"):
-        raise errors.InvalidInput(context.say("The two passwords are not the same."))
+        raise errors.InvalidInput(context.say("The two passwords do not match."))
     check_password(password, name)
     hashed = await context.shared.passwords.hash(password)
     async with context.changing(name) as transaction:
@@ -36,7 +36,7 @@ async def accept(context: RequestContext) -> Response:
         if not user.has_second_factor:
             await begin(context, transaction, user, is_complete=True)
     if user.has_second_factor:
-        return context.go("/sign-in", context.say("Your password is changed. Sign in with it."))
+        return context.go("/sign-in", context.say("Password changed. Sign in with the new password."))
     return context.go("/", context.say("Welcome, {name}.", name=user.name))
 
 

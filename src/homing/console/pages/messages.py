@@ -99,7 +99,7 @@ async def _wanted(context: RequestContext) -> MessageFilter:
         try:
             carrier_id = (await find_carrier(context.database, carrier))["carrier_id"]
         except errors.InvalidInput:
-            raise errors.InvalidInput(context.say("There is no carrier {carrier}.", carrier=carrier)) from None
+            raise errors.InvalidInput(context.say("Carrier {carrier} does not exist.", carrier=carrier)) from None
     states = (STATES[state],) if state in STATES else ()
     first_id, beyond_id, before_id = _id_at(context, "from"), _id_at(context, "to", MINUTE), context.asked_id("before")
     bounds = [one for one in (beyond_id, before_id) if one is not None]
@@ -115,7 +115,7 @@ def _id_at(context: RequestContext, name: str, later: timedelta = timedelta(0)) 
         at = datetime.fromisoformat(text)
         at = at if at.tzinfo else at.replace(tzinfo=context.zone)
         return min(ids.ID_MAX, ids.first_id_at(int((at + later).timestamp() * 1000)))
-    raise errors.InvalidInput(context.say("{entered} is no date and time.", entered=text))
+    raise errors.InvalidInput(context.say("{entered} is not a valid date and time.", entered=text))
 
 
 def _time_of(message_id: int | None) -> datetime | None:
@@ -169,11 +169,11 @@ async def _read(context: RequestContext, message_id: int) -> tuple[Any, Sequence
 
 async def resend(context: RequestContext) -> Response:
     """Sends a push of this message again."""
-    push_id = form_values.row_id(context, "push", context.say("There is no such push."))
+    push_id = form_values.row_id(context, "push", context.say("The push does not exist."))
     async with context.changing() as transaction:
         await replay_push(transaction, push_id, _message_id(context.part("message_id")))
     context.shared.live.kept.forget()
-    return context.go(context.path, context.say("The push goes out again."))
+    return context.go(context.path, context.say("The push will be sent again."))
 
 
 SECTION = PageSection(

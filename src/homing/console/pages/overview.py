@@ -142,7 +142,7 @@ def _plots(
     messages = [
         f"{when}: "
         + say(
-            "Messages: {submitted}. Delivered: {delivered}. Not delivered: {undelivered}.",
+            "{submitted} messages, {delivered} delivered, {undelivered} not delivered",
             submitted=shown.number(one.submitted),
             delivered=shown.number(one.delivered),
             undelivered=shown.number(one.undelivered),
@@ -159,7 +159,8 @@ def _plots(
         for when, one in zip(whens, periods, strict=True)
     ]
     money = [
-        f"{when}: " + say("{spent} spent, {saved} saved", spent=shown.money(one.revenue_micro), saved=shown.money(kept))
+        f"{when}: "
+        + say("{spent} charged, {saved} saved", spent=shown.money(one.revenue_micro), saved=shown.money(kept))
         for when, one, kept in zip(whens, periods, saved.periods, strict=True)
     ]
     return {
@@ -168,7 +169,7 @@ def _plots(
             [
                 charts.Series(say("Delivered"), "good", [one.delivered for one in periods]),
                 charts.Series(say("Not delivered"), "bad", [one.undelivered for one in periods]),
-                charts.Series(say("Under way"), "wait", [one.under_way for one in periods]),
+                charts.Series(say("In progress"), "wait", [one.under_way for one in periods]),
             ],
         ),
         "rates": charts.lines(
@@ -182,8 +183,8 @@ def _plots(
         "money": charts.stacked(
             money,
             [
-                charts.Series(say("Spent"), "blue", [one.revenue_micro for one in periods]),
-                charts.Series(say("Saved by the guard"), "save", list(saved.periods)),
+                charts.Series(say("Charges"), "blue", [one.revenue_micro for one in periods]),
+                charts.Series(say("Saved by blocking"), "save", list(saved.periods)),
             ],
         ),
     }

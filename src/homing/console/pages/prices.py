@@ -56,7 +56,7 @@ async def _set(context: RequestContext, place: AccountScope | None) -> Response:
     async with context.changing() as transaction:
         await catalogue.set_prices(transaction, _list(place), [(prefix, micro)])
     said = context.say(
-        "{prefix} costs {price} a segment.", prefix=prefix or EVERY_NUMBER, price=context.formats.exact(micro)
+        "{prefix}: {price} per segment.", prefix=prefix or EVERY_NUMBER, price=context.formats.exact(micro)
     )
     return context.go(context.path, said)
 
@@ -68,18 +68,18 @@ async def _remove(context: RequestContext, place: AccountScope | None) -> Respon
         if row is not None:
             context.check_version(row)
         await catalogue.remove_price(transaction, _list(place), prefix)
-    return context.go(context.path, context.say("{prefix} is taken off the list.", prefix=prefix or EVERY_NUMBER))
+    return context.go(context.path, context.say("{prefix} removed from the price list.", prefix=prefix or EVERY_NUMBER))
 
 
 async def _import(context: RequestContext, place: AccountScope | None) -> Response:
     sheet = context.secret_field("sheet")
     prices = price_sheet.read(io.StringIO(sheet.removeprefix("\ufeff")), SHEET)
     if not prices:
-        raise errors.InvalidInput(context.say("The sheet has no prices."))
+        raise errors.InvalidInput(context.say("The CSV contains no prices."))
     put = catalogue.replace_prices if context.field("replace") else catalogue.set_prices
     async with context.changing() as transaction:
         await put(transaction, _list(place), prices)
-    said = context.language.say_n("One price is set.", "{count} prices are set.", len(prices), count=len(prices))
+    said = context.language.say_n("One price saved.", "{count} prices saved.", len(prices), count=len(prices))
     return context.go(context.path, said)
 
 
@@ -96,7 +96,7 @@ def _prefix(context: RequestContext) -> str:
     given = first_digits(context.field("prefix"))
     prefix = "" if given == EVERY_NUMBER else given
     if not given:
-        raise errors.InvalidInput(context.say("Enter a prefix, or * for every number."))
+        raise errors.InvalidInput(context.say("Enter a prefix, or * for all numbers."))
     catalogue.check_prefix(prefix)
     return prefix
 

@@ -43,26 +43,26 @@ async def _change_password(context: RequestContext) -> Response:
     await _check_own_password(context)
     new = context.secret_field("new_password")
     if new != context.secret_field("new_password_again"):
-        raise errors.InvalidInput(context.say("The two passwords are not the same."))
+        raise errors.InvalidInput(context.say("The two passwords do not match."))
     check_password(new, context.user.name)
     hashed = await context.shared.passwords.hash(new)
     async with context.changing() as transaction:
         await set_password(transaction, context.user.user_id, hashed, digest(context.session_token or ""))
-    return context.go("/you", context.say("Your password is changed. Other sessions have ended."))
+    return context.go("/you", context.say("Password changed. You have been signed out on other devices."))
 
 
 async def _forget_second_factor(context: RequestContext) -> Response:
     await _check_own_password(context)
     async with context.changing() as transaction:
         await second_factor.forget(transaction, context.user.user_id)
-    return context.go("/you", context.say("The second factor is off."))
+    return context.go("/you", context.say("Two-factor authentication is off."))
 
 
 async def _end_sessions(context: RequestContext) -> Response:
     async with context.changing() as transaction:
         await transaction.execute("sessions_end", context.user.user_id, digest(context.session_token or ""))
         await record(transaction, "console_user", "sign_out", context.user.name, context.user.account_id)
-    return context.go("/you", context.say("All other sessions have ended."))
+    return context.go("/you", context.say("You have been signed out on all other devices."))
 
 
 async def show_enrolment(context: RequestContext) -> Response:
@@ -79,7 +79,7 @@ async def enrol(context: RequestContext) -> Response:
     secret = context.field("totp_secret")
     step = second_factor.step_of(secret, context.field("code"), *context.clocks) if _is_secret(secret) else None
     if step is None:
-        raise errors.InvalidInput(context.say("The code is wrong. Is the clock of your phone right?"))
+        raise errors.InvalidInput(context.say("Wrong code. Check that your phone's clock is correct."))
     async with context.changing() as transaction:
         codes = await second_factor.enrol(transaction, context.shared.vault, context.user.user_id, secret, step)
         await transaction.execute("sessions_end", context.user.user_id, digest(context.session_token or ""))
@@ -97,7 +97,7 @@ async def _check_own_password(context: RequestContext) -> None:
         is_right = await context.shared.passwords.is_right(context.secret_field("password"), known)
         tried(is_right)
     if not is_right:
-        raise errors.InvalidInput(context.say("Your password is wrong."))
+        raise errors.InvalidInput(context.say("Wrong password."))
 
 
 SECTION = PageSection(

@@ -16,8 +16,8 @@ from homing.delivery.pushes import PushSelection, count_given_up, read_pushes, r
 from homing.i18n.labels import PUSHES
 
 TABS: Final = (
-    (PushSelection.GIVEN_UP, N_("Given up")),
-    (PushSelection.FAILING, N_("Failing")),
+    (PushSelection.GIVEN_UP, N_("Push failed")),
+    (PushSelection.FAILING, N_("Retrying")),
     (PushSelection.RECENT, N_("All")),
 )
 
@@ -29,7 +29,7 @@ async def show(context: RequestContext) -> Response:
     try:
         account_id = await _account_id(context, context.asked("account"))
     except PageNotFound:
-        trouble = context.say("There is no account {account}.", account=context.asked("account"))
+        trouble = context.say("Account {account} does not exist.", account=context.asked("account"))
     rows: Sequence[Any] = []
     if not trouble:
         before_id = context.asked_id("before")
@@ -48,10 +48,10 @@ async def show(context: RequestContext) -> Response:
 
 async def replay_one(context: RequestContext) -> Response:
     """From the list's buttons."""
-    push_id = form_values.row_id(context, "push", context.say("There is no such push."))
+    push_id = form_values.row_id(context, "push", context.say("The push does not exist."))
     async with context.changing() as transaction:
         await replay_push(transaction, push_id)
-    return context.go(context.here, context.say("The push goes out again."))
+    return context.go(context.here, context.say("The push will be sent again."))
 
 
 async def confirm(context: RequestContext) -> Response:
@@ -65,11 +65,11 @@ async def confirm(context: RequestContext) -> Response:
 
 async def replay_all(context: RequestContext) -> Response:
     account = context.field("account")
-    latest_id = form_values.row_id(context, "latest", context.say("There is no such push."))
+    latest_id = form_values.row_id(context, "latest", context.say("The push does not exist."))
     account_id = await _account_id(context, account)
     async with context.changing() as transaction:
         count = await replay_given_up(transaction, account_id, latest_id)
-    said = context.language.say_n("One push goes out again.", "{n} pushes go out again.", count)
+    said = context.language.say_n("One push will be sent again.", "{n} pushes will be sent again.", count)
     return context.go(f"/pushes?account={account}" if account else "/pushes", said)
 
 

@@ -43,7 +43,7 @@ async def reveal(context: RequestContext) -> Response:
         secret = context.shared.vault.open(sealed["secret"])
     except ValueError:
         context.trouble = context.say(
-            "This secret was sealed with another key and cannot be read here. Make a new credential."
+            "This secret was encrypted with a different key and cannot be displayed. Create a new credential."
         )
         secret = None
     return await _show(context, place, context.field("key_id"), secret)

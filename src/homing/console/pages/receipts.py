@@ -25,14 +25,14 @@ from homing.receipts.unmatched import (
 )
 
 FORMS: Final[Mapping[IdFormat, str]] = {
-    IdFormat.SAME: N_("as it is"),
-    IdFormat.DECIMAL: N_("decimal of a hexadecimal id"),
-    IdFormat.HEX: N_("hexadecimal of a decimal id"),
+    IdFormat.SAME: N_("identical"),
+    IdFormat.DECIMAL: N_("decimal of a hexadecimal ID"),
+    IdFormat.HEX: N_("hexadecimal of a decimal ID"),
 }
 SAYS: Final = (
-    N_("the number agrees"),
-    N_("the receipt names another number"),
-    N_("the receipt does not tell the number"),
+    N_("the number matches"),
+    N_("the receipt has a different number"),
+    N_("the receipt has no number"),
 )
 """What receipts/unmatched.py says of the numbers."""
 
@@ -43,7 +43,7 @@ async def show(context: RequestContext) -> Response:
     try:
         carrier_id = await _carrier_id(context, carrier)
     except errors.InvalidInput:
-        trouble = context.say("There is no carrier {carrier}.", carrier=carrier)
+        trouble = context.say("Carrier {carrier} does not exist.", carrier=carrier)
     rows: Sequence[Any] = []
     if not trouble:
         rows_max = limits.CONSOLE_PAGE_ROWS + 1
@@ -92,11 +92,11 @@ async def replay_one(context: RequestContext) -> Response:
     """From the list's buttons, or of the page's own receipt."""
     parked_id = as_id(context.request.path_params.get("parked_id") or context.field("receipt"))
     if parked_id is None:
-        raise errors.InvalidInput(context.say("There is no such receipt."))
+        raise errors.InvalidInput(context.say("The receipt does not exist."))
     async with context.changing() as transaction:
         await replay_unmatched(transaction, [parked_id])
     back = context.here if context.path == "/receipts" else "/receipts"
-    return context.go(back, context.say("Its message is looked for again, for five minutes."))
+    return context.go(back, context.say("Homing will try to match the receipt for the next five minutes."))
 
 
 async def confirm_replay(context: RequestContext) -> Response:
@@ -121,21 +121,19 @@ async def replay_all(context: RequestContext) -> Response:
     carrier_id = await _carrier_id(context, context.field("carrier"))
     async with context.changing() as transaction:
         moved = await replay_unmatched(transaction, None, carrier_id, most=limits.RECEIPTS_MOVED_MAX)
-    said = context.language.say_n(
-        "One receipt is looked into again.", "{n} receipts are looked into again.", len(moved)
-    )
+    said = context.language.say_n("Retrying to match one receipt.", "Retrying to match {n} receipts.", len(moved))
     return _back(context, said)
 
 
 async def drop(context: RequestContext) -> Response:
     """One, or all of a carrier, or all."""
     carrier_id = await _carrier_id(context, context.field("carrier"))
-    missing = context.say("There is no such receipt.")
+    missing = context.say("The receipt does not exist.")
     parked_id = form_values.row_id(context, "receipt", missing) if context.field("receipt") else None
     async with context.changing() as transaction:
         chosen = None if parked_id is None else [parked_id]
         moved = await drop_unmatched(transaction, chosen, carrier_id, most=limits.RECEIPTS_MOVED_MAX)
-    said = context.language.say_n("One receipt is forgotten.", "{n} receipts are forgotten.", len(moved))
+    said = context.language.say_n("One receipt deleted.", "{n} receipts deleted.", len(moved))
     return _back(context, said)
 
 

@@ -30,19 +30,19 @@ async def show(context: RequestContext) -> Response:
 
 async def change(context: RequestContext) -> Response:
     """The list's buttons: look again, or forget."""
-    missing = context.say("There is no such reply.")
+    missing = context.say("The inbound message does not exist.")
     if context.field("drop"):
         unmatched_id = form_values.row_id(context, "drop", missing)
         async with context.changing() as transaction:
             await drop_unmatched_inbound(transaction, [unmatched_id])
-        return context.go("/replies", context.say("The reply is forgotten."))
+        return context.go("/replies", context.say("Inbound message deleted."))
     unmatched_id = form_values.row_id(context, "replay", missing)
     async with context.changing() as transaction:
         await replay_unmatched_inbound(transaction, [unmatched_id])
-    return context.go("/replies", context.say("Its account is looked for again within seconds."))
+    return context.go("/replies", context.say("Homing will try to match it again within seconds."))
 
 
 SECTION = PageSection(
     (Page("/replies", show, change, changed_by=STAFF),),
-    (NavigationEntry("/replies", N_("Unmatched replies"), NavigationGroup.TRAFFIC, "receipt"),),
+    (NavigationEntry("/replies", N_("Unmatched inbound messages"), NavigationGroup.TRAFFIC, "receipt"),),
 )

@@ -31,12 +31,12 @@ STRATEGIES: Final = {
     Strategy.LEAST_COST: N_("Least cost"),
     Strategy.ADAPTIVE: N_("Adaptive"),
 }
-TRAFFICS: Final = {Traffic.TRANSACTIONAL: N_("Codes"), Traffic.PROMOTIONAL: N_("Campaigns")}
+TRAFFICS: Final = {Traffic.TRANSACTIONAL: N_("OTP and notifications"), Traffic.PROMOTIONAL: N_("Marketing")}
 WORDS: Final[Mapping[str, Any]] = {"strategies": STRATEGIES, "traffics": TRAFFICS, "any_traffic": ANY_TRAFFIC}
 SOURCES: Final = {
     "conversions": N_("Conversions"),
     "receipts": N_("Receipts"),
-    "prior": N_("Nothing of its own"),
+    "prior": N_("No own data"),
 }
 
 
@@ -96,7 +96,7 @@ async def add(context: RequestContext) -> Response:
     )
     async with context.changing() as transaction:
         made = await catalogue.set_route(transaction, match, carrier["carrier_id"], *_terms(context))
-    said = context.say("Route {n} leads to {carrier}.", n=made["route_id"], carrier=carrier["name"])
+    said = context.say("Route {n} to carrier {carrier} added.", n=made["route_id"], carrier=carrier["name"])
     return context.go("/routes", said)
 
 
@@ -121,14 +121,14 @@ async def change(context: RequestContext) -> Response:
         context.check_version(locked)
         if context.field("do") == "remove":
             await catalogue.remove_route(transaction, row["route_id"])
-            return context.go("/routes", context.say("Route {n} is removed.", n=row["route_id"]))
+            return context.go("/routes", context.say("Route {n} removed.", n=row["route_id"]))
         priority, weight, strategy, ceiling_micro = _terms(context)
         await catalogue.set_route(
             transaction, _match(row), row["carrier_id"], priority, weight, strategy, ceiling_micro
         )
         if ceiling_micro is None:
             await catalogue.forget_ceiling(transaction, _match(row))
-    return context.go("/routes", context.say("Route {n} is changed.", n=row["route_id"]))
+    return context.go("/routes", context.say("Route {n} saved.", n=row["route_id"]))
 
 
 def _terms(context: RequestContext) -> tuple[int | None, int | None, Strategy | None, int | None]:
@@ -171,7 +171,7 @@ async def show_explained(context: RequestContext) -> Response:
 async def _explained(context: RequestContext) -> RouteExplanation:
     number = normalise(context.asked("number"))
     if number is None:
-        raise errors.InvalidInput(context.say("A number is written in international form, such as +8613800138000."))
+        raise errors.InvalidInput(context.say("Enter the number in international format, such as +8613800138000."))
     account_id = await form_values.account_id(context, context.asked("account"))
     traffic = Traffic.PROMOTIONAL if context.asked("traffic") == "1" else Traffic.TRANSACTIONAL
     return await explain(

@@ -20,21 +20,21 @@ GONE: Final = timedelta(minutes=2)
 """A process whose leases ended longer ago is not shown."""
 PACKAGES: Final = ("homing", "asyncpg", "granian", "starlette", "aiohttp", "msgspec", "cryptography")
 WAITING: Final = {
-    "messages_to_send": N_("Messages to send"),
-    "messages_awaiting_receipt": N_("Messages that await a receipt"),
+    "messages_to_send": N_("Queued messages"),
+    "messages_awaiting_receipt": N_("Messages waiting for a receipt"),
     "pushes": N_("Pushes"),
-    "deliveries_to_binds": N_("Deliveries over SMPP"),
-    "receipts_parked": N_("Receipts that may still find their message"),
-    "receipts_unmatched": N_("Receipts that belong to no message"),
-    "inbound_unmatched": N_("Replies that belong to no account"),
-    "changes_to_add_up": N_("Changes to be added up"),
+    "deliveries_to_binds": N_("Pending SMPP deliveries"),
+    "receipts_parked": N_("Receipts being matched"),
+    "receipts_unmatched": N_("Unmatched receipts"),
+    "inbound_unmatched": N_("Unmatched inbound messages"),
+    "changes_to_add_up": N_("Statistics updates to aggregate"),
 }
 KEPT: Final = (
-    (N_("Figures by minute"), limits.STAT_MINUTE_DAYS),
-    (N_("Figures by hour"), limits.STAT_HOUR_DAYS),
-    (N_("Guard: decisions and verdicts"), limits.GUARD_KEEP_DAYS),
-    (N_("What the shares of adaptive routes rested on"), limits.LEARN_CHOICE_DAYS),
-    (N_("Receipts that belong to no message"), limits.RECEIPT_UNMATCHED_DAYS),
+    (N_("Statistics by minute"), limits.STAT_MINUTE_DAYS),
+    (N_("Statistics by hour"), limits.STAT_HOUR_DAYS),
+    (N_("Guard: decisions and suspected ranges"), limits.GUARD_KEEP_DAYS),
+    (N_("Data behind adaptive routing shares"), limits.LEARN_CHOICE_DAYS),
+    (N_("Unmatched receipts"), limits.RECEIPT_UNMATCHED_DAYS),
 )
 """For so many days."""
 

@@ -37,7 +37,7 @@ async def enter(context: RequestContext) -> Response:
         tried(is_right)
     if row is None or not is_right:
         await _note(context, row, "sign_in_failed")
-        raise errors.InvalidInput(context.say("The name or the password is wrong."))
+        raise errors.InvalidInput(context.say("Wrong user name or password."))
     user = ConsoleUser.of(row)
     async with context.changing(user.name) as transaction:
         if known and context.shared.passwords.is_dated(known):
@@ -71,10 +71,10 @@ async def enter_code(context: RequestContext) -> Response:
         return await _ask_password_again(context)
     if attempt is CodeAttempt.RESTS:
         raise errors.InvalidInput(
-            context.say("Too many codes for this user were wrong. No code is looked at for the rest of the hour.")
+            context.say("Too many wrong codes for this user. Codes are not accepted for the rest of the hour.")
         )
     if attempt is CodeAttempt.WRONG:
-        raise errors.InvalidInput(context.say("The code is wrong, or was used already."))
+        raise errors.InvalidInput(context.say("The code is wrong or has already been used."))
     async with context.changing(user.name) as transaction:
         told = await transaction.row("user_codes_told", user.user_id)
         await begin(context, transaction, user, is_complete=True)
@@ -84,8 +84,8 @@ async def enter_code(context: RequestContext) -> Response:
     return context.go(
         context.field("next", "/"),
         context.say(
-            "Wrong codes after your right password since you last signed in: {n}. If they were not yours, somebody"
-            " knows your password: change it.",
+            "Since your last sign-in, {n} wrong codes were entered after the correct password. If"
+            " that was not you, someone knows your password: change it.",
             n=wrong,
         ),
     )
@@ -120,7 +120,7 @@ async def _ask_password_again(context: RequestContext) -> Response:
     async with context.changing(context.session.user.name if context.session else "?") as transaction:
         await end_session(transaction, context.session_token or "")
     context.leave_session()
-    return context.go("/sign-in", context.say("Too many codes were wrong. Sign in again with your password."))
+    return context.go("/sign-in", context.say("Too many wrong codes. Sign in again with your password."))
 
 
 async def begin(context: RequestContext, transaction: DatabaseConnection, user: ConsoleUser, is_complete: bool) -> None:
@@ -144,7 +144,7 @@ async def leave(context: RequestContext) -> Response:
                     transaction, "console_user", "sign_out", context.session.user.name, context.session.user.account_id
                 )
     context.leave_session()
-    return context.go("/sign-in", context.say("You are signed out."))
+    return context.go("/sign-in", context.say("You have signed out."))
 
 
 async def back(context: RequestContext) -> Response:
@@ -159,7 +159,7 @@ async def one_try(context: RequestContext, name: str) -> AsyncIterator[Callable[
     guard, clock = context.shared.guard, asyncio.get_running_loop().time
     one = None if guard.is_busy(context.address, name, clock()) else guard.may_try(context.address, name, clock())
     if one is None:
-        raise errors.InvalidInput(context.say("Too many tries went wrong. Wait a few minutes, then try again."))
+        raise errors.InvalidInput(context.say("Too many failed attempts. Wait a few minutes, then try again."))
     outcome: list[bool] = []
     try:
         await asyncio.sleep(one.wait_s)

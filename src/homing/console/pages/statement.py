@@ -19,10 +19,10 @@ KINDS: Final = {
     PostingKind.CHARGE: N_("Charge"),
     PostingKind.REFUND: N_("Refund"),
     PostingKind.TOPUP: N_("Top-up"),
-    PostingKind.GIFT: N_("Gift"),
+    PostingKind.GIFT: N_("Bonus balance"),
     PostingKind.ADJUSTMENT: N_("Adjustment"),
 }
-PURSES: Final = {LedgerAccount.GIFT: N_("Gift"), LedgerAccount.BALANCE: N_("Balance")}
+PURSES: Final = {LedgerAccount.GIFT: N_("Bonus balance"), LedgerAccount.BALANCE: N_("Balance")}
 
 
 async def show(context: RequestContext) -> Response:
@@ -56,7 +56,7 @@ async def download(context: RequestContext) -> Response:
     try:
         await anext(pieces)
     except NoFreeSlot:
-        return PlainTextResponse(context.say("Other downloads are under way. Try again in a moment.") + "\n", 429)
+        return PlainTextResponse(context.say("Other downloads are in progress. Try again in a moment.") + "\n", 429)
     name = f"homing-{place.name}-{context.now:%Y-%m-%d}.csv"
     headers = {"content-disposition": f'attachment; filename="{name}"'}
     return context.finish(StreamingResponse(pieces, media_type="text/csv; charset=utf-8", headers=headers))

@@ -53,23 +53,21 @@ async def _add_sender(context: RequestContext, place: AccountScope) -> Response:
     sender = context.field("sender")
     async with context.changing() as transaction:
         await account_settings.add_sender(transaction, place.account_id, sender, bool(context.field("is_default")))
-    return context.go(
-        context.path, context.say("The account may send as {sender}.", sender=sender), sender_warnings(sender)
-    )
+    return context.go(context.path, context.say("Sender ID {sender} added.", sender=sender), sender_warnings(sender))
 
 
 async def _change_default(context: RequestContext, place: AccountScope) -> Response:
     sender = context.secret_field("sender")
     async with context.changing() as transaction:
         await account_settings.change_account(transaction, place.account_id, {"default_sender": sender})
-    return context.go(context.path, context.say("{sender} is the default.", sender=sender))
+    return context.go(context.path, context.say("{sender} is now the default sender ID.", sender=sender))
 
 
 async def _remove_sender(context: RequestContext, place: AccountScope) -> Response:
     sender = context.secret_field("sender")
     async with context.changing() as transaction:
         await account_settings.remove_sender(transaction, place.account_id, sender)
-    return context.go(context.path, context.say("The account may no longer send as {sender}.", sender=sender))
+    return context.go(context.path, context.say("Sender ID {sender} removed.", sender=sender))
 
 
 async def _add_template(context: RequestContext, place: AccountScope) -> Response:
@@ -77,16 +75,16 @@ async def _add_template(context: RequestContext, place: AccountScope) -> Respons
     body = context.field("template_body").replace("\r\n", "\n")
     async with context.changing() as transaction:
         await account_settings.add_template(transaction, place.account_id, context.field("template_name"), body)
-    return context.go(context.path, context.say("The template is stored."), template_warnings(body))
+    return context.go(context.path, context.say("Template saved."), template_warnings(body))
 
 
 async def _remove_template(context: RequestContext, place: AccountScope) -> Response:
     given = context.field("template")
     if account_settings.as_id(given) is None:
-        raise errors.InvalidInput(context.say("There is no such template any more."))
+        raise errors.InvalidInput(context.say("The template no longer exists."))
     async with context.changing() as transaction:
         await account_settings.remove_template(transaction, place.account_id, given)
-    return context.go(context.path, context.say("The template is removed."))
+    return context.go(context.path, context.say("Template removed."))
 
 
 async def _change_word(context: RequestContext, account_id: int) -> Response:
@@ -95,12 +93,12 @@ async def _change_word(context: RequestContext, account_id: int) -> Response:
             word = context.field("word")
             async with context.changing() as transaction:
                 await catalogue.add_word(transaction, account_id, word)
-            return context.go(context.path, context.say("Texts that hold {word} are refused.", word=word))
+            return context.go(context.path, context.say("Texts containing {word} are now rejected.", word=word))
         case "remove_word":
             word = context.secret_field("word")
             async with context.changing() as transaction:
                 await catalogue.remove_word(transaction, account_id, word)
-            return context.go(context.path, context.say("{word} is refused no longer.", word=word))
+            return context.go(context.path, context.say("{word} is no longer a sensitive word.", word=word))
         case _:
             return await back(context)
 

@@ -72,14 +72,14 @@ async def change(context: RequestContext) -> Response:
             case "role":
                 _check_other(context, locked)
                 await admin.set_role(transaction, locked["user_id"], role, account_id)
-                said = context.say("{name} has another role now.", name=locked["name"])
+                said = context.say("Role of {name} changed.", name=locked["name"])
             case "disable":
                 _check_other(context, locked)
                 await admin.set_disabled(transaction, locked["user_id"], True)
-                said = context.say("{name} is let in no longer.", name=locked["name"])
+                said = context.say("User {name} disabled.", name=locked["name"])
             case "enable":
                 await admin.set_disabled(transaction, locked["user_id"], False)
-                said = context.say("{name} may sign in again.", name=locked["name"])
+                said = context.say("User {name} enabled.", name=locked["name"])
             case _:
                 said = ""
     return context.go(f"/users/{row['user_id']}", said)
@@ -87,7 +87,7 @@ async def change(context: RequestContext) -> Response:
 
 async def _new_link(context: RequestContext, transaction: DatabaseConnection, row: Record) -> Response:
     if row["disabled_at"] is not None:
-        raise errors.InvalidInput(context.say("A link would be of no use: the user is disabled."))
+        raise errors.InvalidInput(context.say("The user is disabled; enable the user before creating a link."))
     token = await make_link(transaction, row["user_id"])
     await record(transaction, "console_user", "link", row["name"], row["account_id"])
     return _link(context, row["name"], token)
@@ -100,7 +100,7 @@ def _link(context: RequestContext, name: str, token: str) -> Response:
 def _check_other(context: RequestContext, row: Record) -> None:
     """Who changes another is an operator who can sign in: so one is left."""
     if row["user_id"] == context.user.user_id:
-        raise errors.InvalidInput(context.say("You cannot take your own rights away; another operator can."))
+        raise errors.InvalidInput(context.say("You cannot remove your own permissions. Ask another operator."))
 
 
 async def _role(context: RequestContext) -> tuple[UserRole, int | None]:

@@ -43,7 +43,7 @@ def demo_lines(address: str, app_id: str) -> Sequence[str]:
     signature = signature_of(DEMO_KEY, DEMO_SECRET, timestamp)
     headers = f"-H 'Api-Key: {DEMO_KEY}' -H 'Timestamp: {timestamp}' -H 'Sign: {signature}'"
     return (
-        "The same with the laaffic dialect (a signature holds for 30 minutes):",
+        "The same with the laaffic dialect (the signature is valid for 30 minutes):",
         f"  curl {headers} {address}/v3/getBalance",
         f"  curl {headers} {address}/v3/sendSms"
         f' -d \'{{"appId":"{app_id}","numbers":"8613800130001","content":"Your code is 123456"}}\'',

@@ -25,7 +25,7 @@ def make_key() -> str:
 def demo_lines(address: str, _app_id: str) -> Sequence[str]:
     credential = f"api_id={DEMO_KEY}&api_password={DEMO_PASSWORD}"
     return (
-        "Send with the lia dialect, and ask what became of it (a number ending in 0001 is delivered at once):",
+        "Send with the lia dialect and query the status (numbers ending in 0001 are delivered at once):",
         f"  curl '{address}/api/SendSMS?{credential}&sms_type=T&encoding=T&sender_id=LIASMART"
         "&phonenumber=8613800130001&textmessage=Your+code+is+123456&uid=first'",
         f"  curl '{address}/api/GetDeliveryStatus?{credential}&uid=first'",

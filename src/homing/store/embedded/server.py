@@ -230,13 +230,13 @@ class EmbeddedPostgres:
         for _ in _ticks(START_S):
             if not self._is_running(place):
                 if started:
-                    raise EmbeddedError(f"PostgreSQL did not start. Its last words:\n{last_lines(place.log)}")
+                    raise EmbeddedError(f"PostgreSQL did not start. Last log lines:\n{last_lines(place.log)}")
                 self._start(place)
                 started = True
             postmaster = read_postmaster(place.cluster)
             if postmaster and postmaster.ready and postmaster.answers():
                 return postmaster
-        raise EmbeddedError(f"PostgreSQL is not ready after {START_S:.0f} s. Its last words:\n{last_lines(place.log)}")
+        raise EmbeddedError(f"PostgreSQL is not ready after {START_S:.0f} s. Last log lines:\n{last_lines(place.log)}")
 
     def _is_running(self, place: ClusterLocation) -> bool:
         """Whether a keeper looks after a server. One that has lost its keeper gets a new one."""
