@@ -16,6 +16,7 @@ from bench.report import Row
 from bench.sink import Sink
 from bench.way_home import PROMPT, sustain
 from homing import demo
+from homing.store import statements
 
 RATE_PER_S: Final = 2_000
 VIEWERS: Final = 10
@@ -55,9 +56,9 @@ async def run(folder: Path, seconds: float) -> list[Row]:
         await homing.set_carriers(PROMPT)
         await homing.set_report_url(sink.url)
         async with homing.database() as database:
-            row = await database.row("account_find", demo.ACCOUNT, None)
+            row = await statements.admin.account_find(database, name=demo.ACCOUNT, account_id=None)
             assert row is not None
-            people = [None, row["account_id"]]
+            people = [None, row.account_id]
             viewers = [
                 await signed_in(homing, database, f"viewer-{n}", people[n % len(people)]) for n in range(VIEWERS)
             ]

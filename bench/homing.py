@@ -20,6 +20,7 @@ from homing.common.money import MICRO
 from homing.ledger.postings import post, top_up
 from homing.ledger.proof import LedgerProof, prove
 from homing.routing.rules import RouteScope
+from homing.store import statements
 from homing.store.database import FREE_PLANS, Database
 from homing.store.embedded.server import EmbeddedPostgres
 
@@ -108,9 +109,9 @@ class Homing:
     async def fund(self) -> None:
         """Money enough for any bench, and no limit of the account's own: what the gateway can do is measured."""
         async with _Database(self.data) as database, database.transaction() as transaction:
-            account = await transaction.row("account_find", demo.ACCOUNT, None)
+            account = await statements.admin.account_find(transaction, name=demo.ACCOUNT, account_id=None)
             assert account is not None
-            await post(transaction, account["account_id"], top_up(FUNDS_MICRO), "bench", "load")
+            await post(transaction, account.account_id, top_up(FUNDS_MICRO), "bench", "load")
             await transaction.raw.execute("UPDATE account SET submits_per_s = NULL WHERE name = $1", demo.ACCOUNT)
 
     async def set_carriers(self, settings: str) -> None:
@@ -137,7 +138,7 @@ class Homing:
     async def waiting(self) -> dict[str, int]:
         """How many messages and pushes wait, by kind."""
         async with _Database(self.data) as database:
-            return {row["kind"]: row["waiting"] for row in await database.fetch("depths")}
+            return {row.kind: row.waiting for row in await statements.observe.depths(database)}
 
     async def proof(self) -> LedgerProof:
         async with _Database(self.data) as database:

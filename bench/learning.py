@@ -26,10 +26,12 @@ from homing.guard.policy import LEVELS
 from homing.guard.rules import RULES, RuleMode
 from homing.guard.snapshot import Allowance, GuardSnapshot, NetworkLimits, Verdict, encode_snapshot
 from homing.model import Strategy
-from homing.reasons import Reason, ReasonCode
+from homing.reasons import Reason, ReasonCode, encode_reason
 from homing.routing.catalogue_cache import write_match
 from homing.routing.rules import RouteScope
+from homing.store import statements
 from homing.store.database import Database
+from homing.store.statements.learning import NewShares
 from homing.text.numbers import Numbering
 
 RATIO_MIN: Final = 0.90
@@ -84,11 +86,11 @@ async def run(folder: Path, rounds: int, seconds: float) -> list[Row]:
 async def _prepare(database: Database) -> int:
     """Costs of the two carriers; the demo account's id."""
     async with database.transaction() as transaction:
-        account = await transaction.row("account_find", demo.ACCOUNT, None)
+        account = await statements.admin.account_find(transaction, name=demo.ACCOUNT, account_id=None)
         assert account is not None
-        for row, cost in zip(await transaction.fetch("carrier_list"), (4_000, 3_000), strict=True):
-            await catalogue.set_costs(transaction, row["carrier_id"], [("", cost)])
-    return int(account["account_id"])
+        for row, cost in zip(await statements.admin.carrier_list(transaction), (4_000, 3_000), strict=True):
+            await catalogue.set_costs(transaction, row.carrier_id, [("", cost)])
+    return int(account.account_id)
 
 
 def _networks() -> set[tuple[str, str]]:
@@ -101,29 +103,35 @@ def _networks() -> set[tuple[str, str]]:
 async def _set(database: Database, *, is_on: bool) -> None:
     strategy = Strategy.ADAPTIVE if is_on else Strategy.PRIORITY
     async with database.transaction() as transaction:
-        for row in await transaction.fetch("carrier_list"):
-            await catalogue.set_route(transaction, RouteScope(), row["carrier_id"], strategy=strategy)
+        for row in await statements.admin.carrier_list(transaction):
+            await catalogue.set_route(transaction, RouteScope(), row.carrier_id, strategy=strategy)
         for rule in RULES:
-            await transaction.execute("guard_mode_set", 0, [rule], int(RuleMode.BLOCK if is_on else RuleMode.OFF))
+            await statements.guard.guard_mode_set(
+                transaction, account_id=0, rules=[rule], mode=int(RuleMode.BLOCK if is_on else RuleMode.OFF)
+            )
 
 
 async def _conclude(database: Database, account_id: int, networks: set[tuple[str, str]]) -> None:
     """Shares of nine to one in each network."""
-    carriers = [row["carrier_id"] for row in await database.fetch("carrier_list")]
+    carriers = [row.carrier_id for row in await statements.admin.carrier_list(database)]
     listed = sorted(networks)
-    count = len(listed)
-    await database.execute(
-        "learn_shares_write",
-        datetime.now(UTC),
-        [account_id] * count,
-        [demo.APP_ID] * count,
-        [country for country, _network in listed],
-        [network for _country, network in listed],
-        [write_match(RouteScope())] * count,
-        ["written for the bench"] * count,
-        ["{}"] * count,
-        [",".join(map(str, carriers))] * count,
-        ["9000,1000"] * count,
+    await statements.learning.learn_shares_write(
+        database,
+        made_at=datetime.now(UTC),
+        shares=[
+            NewShares(
+                account_id=account_id,
+                app_id=demo.APP_ID,
+                country=country,
+                network=network,
+                rule=write_match(RouteScope()),
+                reason=encode_reason(Reason.of(ReasonCode.LEGACY_TEXT, text="written for the bench")),
+                rests_on="{}",
+                carriers=",".join(map(str, carriers)),
+                weights="9000,1000",
+            )
+            for country, network in listed
+        ],
     )
 
 
@@ -146,7 +154,7 @@ def _write_snapshots(data: Path, account_id: int, networks: set[tuple[str, str]]
                 encoded = encode_snapshot(
                     _snapshot(account_id, networks, time.time()), limits.GUARD_SNAPSHOT_RANGES_MAX
                 )
-                await database.execute("guard_book_write", datetime.now(UTC), encoded)
+                await statements.guard.guard_book_write(database, made_at=datetime.now(UTC), book=encoded)
                 await asyncio.sleep(limits.GUARD_SNAPSHOT_S)
 
     asyncio.run(write())

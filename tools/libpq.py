@@ -3,6 +3,7 @@ columns, but not which column of which table they are.
 """
 
 import ctypes
+import re
 from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, Final
@@ -41,11 +42,13 @@ class Libpq:
         if self._library.PQstatus(self._connection) != CONNECTION_OK:
             raise ValueError(self._library.PQerrorMessage(self._connection).decode())
         self._types = {row[0]: row[1] for row in self.query("SELECT oid, typname FROM pg_type")}
-        attributes = self.query(
-            "SELECT attrelid, attnum, relname, attnotnull FROM pg_attribute JOIN pg_class ON oid = attrelid"
-        )
-        self._attributes = {
-            (table, number): (name, is_certain == "t") for table, number, name, is_certain in attributes
+        attributes = self.query("SELECT attrelid, attnum, attnotnull FROM pg_attribute")
+        self._certain = {(table, number) for table, number, is_not_null in attributes if is_not_null == "t"}
+        self._tables = {
+            oid: (name, view or None)
+            for oid, name, view in self.query(
+                "SELECT oid, relname, CASE WHEN relkind = 'v' THEN pg_get_viewdef(oid) ELSE '' END FROM pg_class"
+            )
         }
         return self
 
@@ -58,9 +61,19 @@ class Libpq:
         """As the catalogue spells it: `int8`, and `_int8` for an array of such."""
         return self._types[str(oid)]
 
-    def attribute(self, table: int, number: int) -> tuple[str, bool]:
-        """The table's name, and whether the column is NOT NULL."""
-        return self._attributes[str(table), str(number)]
+    def is_certain(self, statement: str, table: int, number: int) -> bool:
+        """Whether a statement's column, which is this one of a table, can hold no null as far as the catalogue knows.
+        Of an expression (table 0) it knows nothing, and the answer is yes.
+        """
+        if table == 0:
+            return True
+        name, view = self._tables[str(table)]
+        if re.search(rf"LEFT JOIN {name}\b", statement):
+            return False
+        if view is None:
+            return (str(table), str(number)) in self._certain
+        _name, _type, origin, place = self.describe(view.rstrip(";")).columns[number - 1]
+        return self.is_certain(view, origin, place)
 
     def describe(self, statement: str) -> Described:
         prepared = self._library.PQprepare(self._connection, b"", statement.encode(), 0, None)

@@ -10,6 +10,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import textwrap
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
@@ -27,6 +28,7 @@ WIDTH: Final = 120
 TYPES: Final[Mapping[str, str]] = {
     "bool": "bool",
     "bytea": "bytes",
+    "cidr": "IPv4Network | IPv6Network",
     "date": "date",
     "float4": "float",
     "float8": "float",
@@ -81,11 +83,9 @@ class Bindings:
 
     def __init__(self, database: Libpq) -> None:
         self._database = database
-        self._modules = {
-            name: queries.read(queries.text_of(name)) for name in queries.names() if "$1" not in queries.text_of(name)
-        }
+        self._modules = {name: queries.read(queries.text_of(name)) for name in queries.names()}
         self._described = {
-            definition.name: database.describe(definition.text)
+            definition.name: _described(database, definition)
             for module in self._modules.values()
             for definition in module.definitions.values()
         }
@@ -127,10 +127,7 @@ class Bindings:
     def _columns(self, definition: queries.Definition, described: Described) -> list[Member]:
         members = []
         for name, oid, table, number in described.columns:
-            is_certain = True
-            if table:
-                table_name, is_certain = self._database.attribute(table, number)
-                is_certain &= not re.search(rf"LEFT JOIN {table_name}\b", definition.text)
+            is_certain = self._database.is_certain(definition.text, table, number)
             is_nullable = name in definition.nullable or (not is_certain and name not in definition.certain)
             members.append(Member(name, self._python(oid), is_nullable))
         return members
@@ -157,9 +154,9 @@ class Bindings:
     def _module(self, name: str) -> Iterator[str]:
         module = self._modules[name]
         body = "".join(self._body(name))
-        about = module.doc or f"Statements of sql/{name}.sql."
+        about = textwrap.fill(module.doc or f"Statements of sql/{name}.sql.", WIDTH, initial_indent="   ").lstrip()
         yield f'"""{about}\n\nMade by tools/sql_bindings.py from sql/{name}.sql.\n"""\n\n'
-        words = set(_words(body))
+        words = set(re.findall(r"\w+", re.sub(r'""".*?"""', "", body, flags=re.DOTALL)))
         if "AsyncIterator" in words or "Sequence" in words:
             of_abc = [word for word in ("AsyncIterator", "Sequence") if word in words]
             yield f"from collections.abc import {', '.join(of_abc)}\n"
@@ -168,6 +165,8 @@ class Bindings:
             yield f"from datetime import {', '.join(of_datetime)}\n"
         if "Decimal" in words:
             yield "from decimal import Decimal\n"
+        if "IPv4Network" in words:
+            yield "from ipaddress import IPv4Network, IPv6Network\n"
         yield "from typing import Final\n\n"
         if "msgspec" in words:
             yield "import msgspec\n\n"
@@ -177,9 +176,12 @@ class Bindings:
         helpers = ("Executor", "Streamer", "columns", "execute", "many", "nullable", "one", "one_or_none", "single")
         used = [word for word in (*helpers, "stream") if word in words]
         yield f"from homing.store.rows import {', '.join(used)}\n"
-        foreign = sorted({(s.module, s.name) for s in self._shapes.values() if s.name in words and s.module != name})
-        for other, struct in foreign:
-            yield f"from homing.store.statements.{other} import {struct}\n"
+        foreign: dict[str, list[str]] = {}
+        for shape in self._shapes.values():
+            if shape.name in words and shape.module != name:
+                foreign.setdefault(shape.module, []).append(shape.name)
+        for other, structs in sorted(foreign.items()):
+            yield f"from homing.store.statements.{other} import {', '.join(sorted(structs))}\n"
         yield f'\n_SQL: Final = queries.load("{name}")\n'
         yield body
 
@@ -223,6 +225,13 @@ class Bindings:
         yield f"    {before}{helper}({', '.join(arguments)})\n"
 
 
+def _described(database: Libpq, definition: queries.Definition) -> Described:
+    try:
+        return database.describe(definition.text)
+    except ValueError as error:
+        raise ValueError(f"{definition.name}: {error}") from error
+
+
 def _struct(shape: Shape) -> Iterator[str]:
     options = "frozen=True, kw_only=True, gc=False" if shape.is_batch else "frozen=True, gc=False"
     yield f"\n\nclass {shape.name}(msgspec.Struct, {options}):\n"
@@ -234,12 +243,15 @@ def _struct(shape: Shape) -> Iterator[str]:
 
 
 def _indented(doc: str) -> str:
-    lines = doc.split("\n")
-    return lines[0] if len(lines) == 1 else "\n    ".join(lines) + "\n    "
-
-
-def _words(text: str) -> Iterator[str]:
-    return iter(re.findall(r"\w+", text))
+    """A docstring's text of a function or class, wrapped."""
+    text = "\n\n".join(
+        textwrap.fill(
+            paragraph, WIDTH - 3, initial_indent="    " if n else "       ", subsequent_indent="    "
+        ).lstrip()
+        for n, paragraph in enumerate(doc.split("\n\n"))
+    )
+    lines = text.replace("\n\n", "\n\n    ").split("\n")
+    return lines[0] if len(lines) == 1 else "\n".join(lines) + "\n    "
 
 
 def make(dsn: str) -> Mapping[str, str]:

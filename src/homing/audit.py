@@ -9,7 +9,9 @@ from typing import Any
 
 import msgspec
 
-from homing.store.database import Database, DatabaseConnection, Record
+from homing.store import statements
+from homing.store.database import Database, DatabaseConnection
+from homing.store.statements.audit import AuditRow
 
 
 def at_the_machine() -> Mapping[str, str]:
@@ -26,7 +28,7 @@ def machine_user() -> str:
 
 async def act_as(transaction: DatabaseConnection, actor: str, address: str) -> None:
     """Names who makes the changes of this transaction, and from where."""
-    await transaction.execute("audit_actor", actor, address)
+    await statements.audit.audit_actor(transaction, actor=actor, address=address)
 
 
 async def record(
@@ -39,7 +41,15 @@ async def record(
     after: Mapping[str, Any] | None = None,
 ) -> None:
     """An act that changes no audited table, such as a push sent again."""
-    await transaction.execute("audit_record", kind, act, account_id, subject, _json(before), _json(after))
+    await statements.audit.audit_record(
+        transaction,
+        kind=kind,
+        act=act,
+        account_id=account_id,
+        subject=subject,
+        before=_json(before),
+        after=_json(after),
+    )
 
 
 async def read_audit(
@@ -49,9 +59,11 @@ async def read_audit(
     account_id: int | None = None,
     actor: str | None = None,
     kind: str | None = None,
-) -> Sequence[Record]:
+) -> Sequence[AuditRow]:
     """The latest rows with an id below `before_id`."""
-    return await database.fetch("audit_page", before_id, account_id, actor, kind, rows_max)
+    return await statements.audit.audit_page(
+        database, before_id=before_id, account_id=account_id, actor=actor, kind=kind, rows_max=rows_max
+    )
 
 
 def _json(value: Mapping[str, Any] | None) -> str | None:

@@ -13,6 +13,7 @@ from homing.dialects.base import Dialect
 from homing.ledger.postings import gift, post, top_up
 from homing.model import GENERAL
 from homing.routing.rules import RouteScope
+from homing.store import statements
 from homing.store.database import Database
 
 ACCOUNT: Final = "demo"
@@ -34,8 +35,7 @@ AUTHOR: Final = "demo"
 async def load(database: Database, vault: Vault, dialects: Iterable[Dialect]) -> None:
     """Fills an empty database. Raises `InvalidInput` when there is anything in it already."""
     async with database.transaction() as transaction:
-        state = await transaction.row("is_empty")
-        if state is None or not state["is_empty"]:
+        if not await statements.admin.is_empty(transaction):
             raise errors.InvalidInput("the demo needs an empty database, but this one has accounts or carriers")
         account_id = await account_settings.create_account(transaction, ACCOUNT)
         for dialect in dialects:

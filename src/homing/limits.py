@@ -49,6 +49,7 @@ STATEMENT_ROWS: Final = 1_000  # that are read at once for a download
 STATEMENT_DOWNLOADS_MAX: Final = 2  # at once in a process, one of a user
 STATEMENT_WAIT_S: Final = 3.0  # for a place among them
 DATABASE_STATEMENT_TIMEOUT_S: Final = 5.0  # a statement of the data plane; longer counts as our failure
+DATABASE_PREFETCH_ROWS: Final = 1_000  # of rows that are read one by one
 DATABASE_SLOW_TIMEOUT_S: Final = 600.0  # proofs, exports and migrations
 DATABASE_CONNECT_TIMEOUT_S: Final = 3.0  # to borrow a connection, which may have to be made
 DATABASE_HOST_TIMEOUT_S: Final = 1.4  # to connect to one host of the URL: then the next is tried

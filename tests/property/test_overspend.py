@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
@@ -12,6 +13,8 @@ from homing.accounts.profile import Profile
 from homing.intake import intake
 from homing.intake.prepare import Prepared
 from homing.ledger.postings import post, top_up
+from homing.store.queries import Statement
+from homing.store.rows import Record
 from tests.support.bank import NOWHERE, PRICES, Bank, Purse, group, opened, outcomes
 from tests.support.server import new_database
 
@@ -184,9 +187,9 @@ async def test_what_fits_is_accepted_when_a_dearer_one_before_it_loses_its_money
     database = bank.databases[0]
     fetch, rounds = database.fetch, 0
 
-    async def fetch_and_lose(name: str, *values: object) -> list[object]:
+    async def fetch_and_lose(statement: Statement, *values: Any, timeout_s: float | None = None) -> Sequence[Record]:
         nonlocal rounds
-        found = await fetch(name, *values)
+        found = await fetch(statement, *values, timeout_s=timeout_s)
         rounds += 1
         if rounds == 1:
             await bank.send(1, account, [group("1", 5)])

@@ -119,7 +119,7 @@ def test_a_submission_costs_segments_times_price_for_each_that_has_one(
     charges = [price[1] * len(split(text)) for price in prices if price is not None]
     assert prepared.total_micro == sum(charges)
     assert [isinstance(fate, AcceptedMessage) for fate in prepared.fates] == [price is not None for price in prices]
-    assert [message.charge_micro for message in prepared.messages] == charges
+    assert [message.price_micro * message.segments for message in prepared.messages] == charges
 
 
 candidates = st.lists(st.tuples(st.integers(1, 3), st.integers(1, 9)), min_size=1, max_size=6).map(

@@ -27,7 +27,7 @@ from homing.dispatch.failover import Failover
 from homing.dispatch.reroute import RerouteSweep
 from homing.intake.submission import MessageGroup
 from homing.messages.cancellation import cancel_message
-from homing.model import Answer, CarrierReceipt, Outbound, Outcome, Recipient, Traffic
+from homing.model import Answer, CarrierReceipt, Outbound, Outcome, PeriodGrain, Recipient, Traffic
 from homing.observe.work import WorkMetrics
 from homing.receipts.inbox import ArrivedReceipt, ReceiptInbox
 from homing.routing.catalogue_cache import read_catalogue
@@ -36,6 +36,7 @@ from homing.states import MessageState
 from homing.statistics.delta import totals
 from homing.statistics.proof import prove
 from homing.statistics.rollup import Rollup
+from homing.store import statements
 from homing.store.leader_lease import LeaderLease
 from tests.support.bank import Bank
 from tests.support.server import new_database
@@ -88,26 +89,28 @@ class World:
         """The carrier claims what it has and answers all of it alike."""
         for traffic in Traffic:
             lane = carrier_id * limits.LANES_PER_CARRIER + traffic
-            rows = await self.database.fetch("queue_claim", lane, self.now(), 100, timedelta(seconds=60), "me")
+            rows = await statements.dispatch.queue_claim(
+                self.database, lane=lane, now=self.now(), rows_max=100, lease=timedelta(seconds=60), owner="me"
+            )
             answered = []
             for row in rows:
                 message = Outbound(
-                    row["account_id"],
-                    row["message_id"],
-                    row["attempts"],
-                    row["number"],
-                    row["sender"],
-                    row["text"],
-                    row["encoding"],
-                    row["segments"],
-                    row["expires_at"],
+                    row.account_id,
+                    row.message_id,
+                    row.attempts,
+                    row.number,
+                    row.sender,
+                    row.text,
+                    row.encoding,
+                    row.segments,
+                    row.expires_at,
                     int(traffic),
                 )
-                ref = f"{row['message_id']}-{row['attempts']}"
+                ref = f"{row.message_id}-{row.attempts}"
                 said = Answer(outcome, ref if outcome is Outcome.ACCEPTED else None, None, None)
                 answered.append(AnsweredMessage(lane, message, said, self.now()))
                 if outcome is not Outcome.REFUSED:
-                    self.refs.append((carrier_id, ref, row["number"]))
+                    self.refs.append((carrier_id, ref, row.number))
             if answered:
                 await self.recorders[carrier_id].record(answered)
 
@@ -190,7 +193,7 @@ class StatisticsMachine(RuleBasedStateMachine):
     @rule()
     def reroute(self) -> None:
         async def sweep() -> None:
-            for row in await self.world.database.fetch("carriers_by_health"):
+            for row in await statements.dispatch.carriers_by_health(self.world.database):
                 await self.world.sweep._sweep_carrier(row)
 
         self.run(sweep())
@@ -439,8 +442,9 @@ def test_a_message_that_is_changed_behind_the_statistics_is_seen(
             undo = connection.raw.transaction()
             await undo.start()
             await connection.raw.execute(lie)
-            sql = connection._sql["stat_prove"]
-            found = await connection.raw.fetch(sql, 1440, 0, None, 100)
+            found = await statements.statistics.stat_prove(
+                connection, grain=PeriodGrain.DAY, first_period=0, account_id=None, rows_max=100
+            )
             await undo.rollback()
         assert found
 

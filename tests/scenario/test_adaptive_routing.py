@@ -34,7 +34,7 @@ async def bank(postgres: str, worker: str) -> AsyncIterator[Bank]:
     opened = await Bank.open(await new_database(postgres, f"learning_{worker}"), 2)
     async with opened.plain.transaction() as transaction:
         good = await catalogue.add_carrier(transaction, GOOD, "simulator")
-        poor = (await catalogue.find_carrier(transaction, POOR))["carrier_id"]
+        poor = (await catalogue.find_carrier(transaction, POOR)).carrier_id
         match = RouteScope(prefix="86")
         await catalogue.set_route(transaction, match, poor, priority=1, strategy=Strategy.ADAPTIVE)
         await catalogue.set_route(transaction, match, good, priority=2, strategy=Strategy.ADAPTIVE)
@@ -131,7 +131,7 @@ async def test_what_converts_gets_the_traffic_in_every_process_and_each_message_
     assert "96.7% delivered, 0.012 a segment" in candidates[0]
     assert candidates[1].startswith("sim: share 1.0 %, 60 of 600 messages converted")
     (draw,) = [detail for what, detail in told if what == "draw"]
-    assert f": {row['route_carrier']} has " in draw, "the draw leads to the carrier that was chosen"
+    assert f": {row.route_carrier} has " in draw, "the draw leads to the carrier that was chosen"
     assert any(what == "route" and "adaptive: drawn of " in detail for what, detail in told)
 
     explained = await homing_json(

@@ -176,7 +176,7 @@ async def bank(postgres: str, worker: str) -> AsyncIterator[Bank]:
     opened = await Bank.open(await new_database(postgres, f"stops_{worker}"), 1)
     async with opened.plain.transaction() as transaction:
         dear = await catalogue.add_carrier(transaction, "dear", "simulator")
-        cheap = (await catalogue.find_carrier(transaction, "sim"))["carrier_id"]
+        cheap = (await catalogue.find_carrier(transaction, "sim")).carrier_id
         for carrier_id, cost in ((dear, 12_000), (cheap, 10_000)):
             await catalogue.set_route(transaction, RouteScope(prefix="86"), carrier_id, strategy=Strategy.ADAPTIVE)
             await catalogue.set_costs(transaction, carrier_id, [("", cost)])

@@ -14,8 +14,11 @@ from homing.statistics.delta import Delta
 from homing.statistics.proof import prove
 from homing.statistics.reading import StatisticsCell
 from homing.statistics.rollup import forget_old
+from homing.store import statements
 from homing.store.alarms import read_alarms
-from homing.store.database import Database, DatabaseConnection
+from homing.store.database import Database
+from homing.store.rows import Executor
+from homing.store.statements.statistics import PendingChange
 from tests.support.bank import Bank, group
 from tests.support.server import new_database
 
@@ -163,14 +166,13 @@ async def test_a_round_that_came_to_nothing_is_done_again(
     brain, _other = brains(bank, ears, Clock())
     await brain.turn()
     await bank.send(0, account, [group("1", 3)])
-    execute = DatabaseConnection.execute
+    stat_await = statements.statistics.stat_await
 
-    async def cut_off(self: DatabaseConnection, name: str, *values: object, **more: float | None) -> None:
-        await execute(self, name, *values, **more)
-        if name == "stat_await":
-            raise errors.DatabaseUnavailable
+    async def cut_off(db: Executor, *, changes: Sequence[PendingChange]) -> None:
+        await stat_await(db, changes=changes)
+        raise errors.DatabaseUnavailable
 
-    monkeypatch.setattr(DatabaseConnection, "execute", cut_off)
+    monkeypatch.setattr(statements.statistics, "stat_await", cut_off)
     with pytest.raises(errors.DatabaseUnavailable):
         await brain.turn()
     monkeypatch.undo()

@@ -152,7 +152,7 @@ async def test_a_look_at_the_carriers_that_fails_is_not_the_last(
         await bank.query("INSERT INTO carrier (name, kind, settings) VALUES ('foxtrot', 'simulator', '{}')")
 
         async def running() -> set[str]:
-            return {one.row["name"] for one in fleet._running.values()}
+            return {one.row.name for one in fleet._running.values()}
 
         await until(running, lambda names: "foxtrot" in names)
     finally:

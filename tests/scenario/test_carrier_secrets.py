@@ -56,7 +56,7 @@ async def test_no_secret_of_a_carrier_stands_in_the_database_and_all_can_be_open
     for name, kind, settings in (("one", "smpp", SMPP), ("two", "http", HTTP)):
         await catalogue.add_carrier(database, name, kind, json.dumps(settings), VAULT)
         row = await catalogue.find_carrier(database, name)
-        assert json.loads(open_text(VAULT, name, kind, row["settings"])) == settings
+        assert json.loads(open_text(VAULT, name, kind, row.settings)) == settings
     async with database.transaction() as transaction:
         row = await catalogue.find_carrier(transaction, "one")
         await catalogue.change_carrier(transaction, row, {"password": "hush-two", "port": 2776}, VAULT)

@@ -13,6 +13,7 @@ from homing.admin import account_settings, catalogue
 from homing.common import money
 from homing.ledger.postings import adjustment, post
 from homing.model import GENERAL, UserRole
+from homing.store import statements
 from tests.support.server import Account, Server
 from tests.support.sink import Sink
 from tests.support.viewer import Seen, Viewer, signed_in
@@ -40,8 +41,8 @@ async def owner(server: Server, console: str, account: Account) -> Viewer:
 
 async def purse(server: Server, account: Account) -> tuple[int, int, int]:
     """Gift, balance and credit in micro-units."""
-    row = (await server.database.fetch("purses", [account.account_id]))[0]
-    return row["gift_micro"], row["balance_micro"], row["credit_micro"]
+    row = (await statements.ledger.balances_of(server.database, account_ids=[account.account_id]))[0]
+    return row.gift_micro, row.balance_micro, row.credit_micro
 
 
 async def send(server: Server, account: Account) -> str:
@@ -94,7 +95,7 @@ async def test_an_account_that_cannot_be_is_not_made_and_what_was_entered_stays(
     assert HOSTILE not in answer.text
     if values["email"]:
         assert 'value="no mail"' in answer.text
-    assert await server.database.row("account_find", "fine-name", None) is None
+    assert await statements.admin.account_find(server.database, name="fine-name", account_id=None) is None
 
 
 async def test_pages_of_accounts_follow_each_other_without_a_gap(server: Server, console: str) -> None:

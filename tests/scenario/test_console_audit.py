@@ -13,6 +13,7 @@ from homing.audit import act_as, at_the_machine
 from homing.cli import main
 from homing.console.pages.audit import ACTS, KINDS
 from homing.ledger.postings import adjustment, post
+from homing.store import statements
 from tests.support.server import Server
 from tests.support.viewer import Viewer, accept, signed_in
 
@@ -92,7 +93,7 @@ async def test_no_secret_is_in_the_audit(server: Server) -> None:
         )
         row = await catalogue.find_carrier(transaction, "audited-carrier")
         await catalogue.change_carrier(transaction, row, {"password": "hush-two"}, server.vault)
-        await transaction.execute("carrier_switch", carrier_id, False, False)
+        await statements.admin.carrier_switch(transaction, carrier_id=carrier_id, enabled=False, is_draining=False)
     added, changed, _disabled = await rows_of(server, "carrier", "audited-carrier")
     assert added["after"]["settings"]["system_id"] == "us"
     assert added["after"]["settings"]["password"] == "(hidden)"

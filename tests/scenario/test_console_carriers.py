@@ -6,6 +6,7 @@ from homing.admin import catalogue
 from homing.model import Outcome, UserRole
 from homing.routing.catalogue_cache import read_catalogue
 from homing.routing.rules import RouteRequest, RouteScope
+from homing.store import statements
 from tests.support.server import Server
 from tests.support.viewer import Viewer, signed_in
 
@@ -76,15 +77,15 @@ async def test_a_drained_carrier_is_offered_to_no_message_and_runs_on(server: Se
     assert "Carrier full is draining" in (await viewer.follow(answer)).words
     assert not await is_offered()
     await shows(viewer, "/carriers", "full simulator Draining")
-    row = await server.database.row("carrier_find", "full", None)
+    row = await statements.admin.carrier_find(server.database, name="full", carrier_id=None)
     assert row
-    assert catalogue.carrier_mode_of(row) is catalogue.CarrierMode.DRAINING
+    assert catalogue.carrier_mode_of(enabled=row.enabled, is_draining=row.is_draining) is catalogue.CarrierMode.DRAINING
     stale = await viewer.post("/carriers/full", {"course": "disabled", "version": version})
     assert stale.status == 422
     assert "Someone else has changed this" in stale.words
-    row = await server.database.row("carrier_find", "full", None)
+    row = await statements.admin.carrier_find(server.database, name="full", carrier_id=None)
     assert row
-    assert row["enabled"], "a stale form changes nothing"
+    assert row.enabled, "a stale form changes nothing"
     version = stale.text.split('name="version" value="')[1][:16]
     assert (await viewer.post("/carriers/full", {"course": "enabled", "version": version})).status == 303
     assert await is_offered()

@@ -214,7 +214,7 @@ async def test_a_search_that_would_look_at_too_many_stops_and_can_go_on(server: 
     )
     wanted = MessageFilter(account_id=account.account_id, states=(MessageState.FAILED,))
     whole = await search(server.database, wanted, 51, now)
-    assert [row["message_id"] for row in whole.rows] == [first + 5 * 4096]
+    assert [row.message_id for row in whole.rows] == [first + 5 * 4096]
     assert (whole.stopped_id, whole.looked) == (None, 9000)
     cut = await search(server.database, wanted, 51, now, looked_max=5_000)
     assert (list(cut.rows), cut.looked) == ([], 5_000)
@@ -222,8 +222,8 @@ async def test_a_search_that_would_look_at_too_many_stops_and_can_go_on(server: 
     on = await search(
         server.database, MessageFilter(account.account_id, None, (MessageState.FAILED,), 0, cut.stopped_id), 51, now
     )
-    assert [row["message_id"] for row in on.rows] == [first + 5 * 4096]
+    assert [row.message_id for row in on.rows] == [first + 5 * 4096]
     for key, value in ((MessageKey.NUMBER, "8613800000000"), (MessageKey.REFERENCE, "same")):
         keyed = MessageFilter(account.account_id, key=key, value=value)
         latest = await search(server.database, keyed, 51, now, looked_max=3_000)
-        assert [row["message_id"] for row in latest.rows] == [first + n * 4096 for n in range(9000, 8949, -1)]
+        assert [row.message_id for row in latest.rows] == [first + n * 4096 for n in range(9000, 8949, -1)]

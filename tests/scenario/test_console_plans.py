@@ -1,7 +1,7 @@
 """What the console asks is found by an index, with a history behind it: nothing reads a large table from end to end."""
 
 import re
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,38 +11,39 @@ import pytest
 from bench.console_load import load
 from homing import limits
 from homing.common import ids
-from homing.store import queries
 from homing.store.database import FREE_PLANS, Database
 from homing.store.migrate import migrate
 from tests.support import server as serving
+from tests.support.statements import definition_of, in_order
 
 MESSAGES = 60_000
 LARGE = ("message", "attempt", "receipt", "part", "push", "push_attempt", "parked_receipt", "entry", "conversion")
-WINDOW = (0, ids.ID_MAX, 51, None, None, 51)
-ASKED: Mapping[str, Sequence[Any]] = {
-    "search_latest": (None, *WINDOW),
-    "search_number": (None, *WINDOW, "number"),
-    "search_reference": (None, *WINDOW, "reference"),
-    "search_carrier_ref": (None, *WINDOW, "carrier_ref"),
-    "search_part": (None, 17),
-    "messages_listed": ([1], ["message_id"]),
-    "timeline_message": ("message_id",),
-    "timeline_attempts": ("account_id", "message_id"),
-    "timeline_receipts": ("account_id", "message_id"),
-    "timeline_parts": ("account_id", "message_id"),
-    "timeline_pushes": ("account_id", "message_id"),
-    "timeline_push_attempts": ("account_id", "message_id"),
-    "timeline_conversion": ("account_id", "message_id"),
-    "timeline_queue": ("message_id", limits.LANES_PER_CARRIER, 0),
-    "ledger_of_message": ("account_id", "message_id", "message_id"),
-    "pushes_recent": (None, None, 51),
-    "pushes_given_up": (None, None, 51),
-    "pushes_failing": (None, None, 51, limits.PUSHES_LOOKED_MAX, limits.PUSH_LANES),
-    "pushes_given_up_count": (None, limits.PUSHES_REPLAYED_MAX),
-    "push_find": (17,),
-    "unmatched_list": (None, None, 51, datetime(2026, 11, 1, tzinfo=UTC), 17),
-    "unmatched_show": (17,),
-    "attention_pushes": (None, 5),
+WINDOW = {"first_id": 0, "beyond_id": ids.ID_MAX, "looked_max": 51, "rows_max": 51}
+MESSAGE = {"account_id": "account_id", "message_id": "message_id"}
+ASKED: Mapping[str, Mapping[str, Any]] = {
+    "search_latest": WINDOW,
+    "search_number": {**WINDOW, "number": "number"},
+    "search_reference": {**WINDOW, "reference": "reference"},
+    "search_carrier_ref": {**WINDOW, "carrier_ref": "carrier_ref"},
+    "search_part": {"part_id": 17},
+    "messages_listed": {"account_id": [1], "message_id": ["message_id"]},
+    "timeline_message": {"message_id": "message_id"},
+    "timeline_attempts": MESSAGE,
+    "timeline_receipts": MESSAGE,
+    "timeline_parts": MESSAGE,
+    "timeline_pushes": MESSAGE,
+    "timeline_push_attempts": MESSAGE,
+    "timeline_conversion": MESSAGE,
+    "timeline_queue": {"message_id": "message_id", "traffic": 0},
+    "ledger_of_message": {**MESSAGE, "submission_id": "message_id"},
+    "pushes_recent": {"rows_max": 51},
+    "pushes_given_up": {"rows_max": 51},
+    "pushes_failing": {"rows_max": 51, "looked_max": limits.PUSHES_LOOKED_MAX},
+    "pushes_given_up_count": {"counted_max": limits.PUSHES_REPLAYED_MAX},
+    "push_find": {"push_id": 17},
+    "unmatched_list": {"rows_max": 51, "before_at": datetime(2026, 11, 1, tzinfo=UTC), "before_id": 17},
+    "unmatched_show": {"parked_id": 17},
+    "attention_pushes": {"rows_max": 5},
 }
 """Each statement and its values; a text that names a column stands for what a message has in it."""
 
@@ -72,9 +73,9 @@ async def test_a_page_reads_no_large_table_from_end_to_end(
     history: tuple[asyncpg.Connection, Mapping[str, Any]], name: str, mode: str
 ) -> None:
     connection, known = history
-    values = ", ".join(_literal(value, known) for value in ASKED[name])
+    values = ", ".join(_literal(value, known) for value in in_order(name, ASKED[name]))
     await connection.execute(f"SET plan_cache_mode = {mode}")
-    await connection.execute(f"PREPARE kept AS {queries.load_all()[name]}")
+    await connection.execute(f"PREPARE kept AS {definition_of(name).text}")
     try:
         plan = [row[0] for row in await connection.fetch(f"EXPLAIN EXECUTE kept ({values})")]
     finally:

@@ -142,10 +142,8 @@ async def test_what_is_learnt_is_shown_by_cell_and_script_in_it_as_text(server: 
 async def test_support_reads_routes_and_customers_do_not(server: Server, console: str) -> None:
     account = await server.account()
     carrier = await catalogue.find_carrier(server.database, SIMULATOR)
-    made = await catalogue.set_route(
-        server.database, RouteScope(account.account_id, prefix="4488"), carrier["carrier_id"]
-    )
-    path = f"/routes/{made['route_id']}"
+    made = await catalogue.set_route(server.database, RouteScope(account.account_id, prefix="4488"), carrier.carrier_id)
+    path = f"/routes/{made.route_id}"
     _name, support = await signed_in(console, server.database, UserRole.SUPPORT)
     page = await support.get(path)
     assert page.status == 200

@@ -16,6 +16,8 @@ from homing.dialects.lia.number import NUMBER as LIA
 from homing.dialects.registry import DIALECTS
 from homing.messages.timeline import find_message, read_timeline
 from homing.states import MessageState
+from homing.store import statements
+from homing.store.statements.dispatch import MessageReroute
 from tests.support.receipts import NUMBER, PostRoom
 from tests.support.server import new_database
 
@@ -64,6 +66,7 @@ class Desk:
     async def told(self, message_id: int) -> str:
         async with self.room.database.transaction() as connection:
             message = await find_message(connection, message_id)
+            assert message is not None
             moments = await read_timeline(connection, message, DIALECTS)
         return "\n".join(f"{moment.what}: {moment.detail}" for moment in moments)
 
@@ -258,7 +261,9 @@ async def test_a_late_receipt_of_the_carrier_that_lost_its_answer_moves_the_mess
     lost, other = desk.carrier, await desk.room.carrier()
     message_id = await desk.room.submit(lost)
     await desk.room.answer(message_id, lost, ["late-1"], waits=False)
-    await desk.room.database.execute("messages_reroute", [1], [message_id], [other])
+    await statements.dispatch.messages_reroute(
+        desk.room.database, moves=[MessageReroute(account_id=1, message_id=message_id, carrier_id=other)]
+    )
     await desk.room.report(lost, "late-1")
     assert (await desk.room.message(message_id))["carrier_id"] == lost
     rows = await desk.room.sql(

@@ -172,7 +172,7 @@ async def test_messages_of_a_carrier_that_is_down_go_by_another_as_soon_as_a_rou
     } == {MessageState.QUEUED}, "nobody else takes them yet, and nothing was tried in vain"
     second = await catalogue.find_carrier(server.database, "second")
     async with server.database.transaction() as transaction:
-        await catalogue.set_route(transaction, RouteScope(prefix=AWAY), second["carrier_id"], priority=2)
+        await catalogue.set_route(transaction, RouteScope(prefix=AWAY), second.carrier_id, priority=2)
     await become(server, codes + campaign, MessageState.DELIVERED)
     for message_id in codes + campaign:
         assert await attempts(server, message_id) == [("first", Outcome.DEFERRED), ("second", Outcome.ACCEPTED)]

@@ -10,6 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from homing import errors, limits
+from homing.store import statements
 from homing.store.connecting import Connector, hosts_of
 from homing.store.database import FREE_PLANS, Database
 from tests.support.command import homing
@@ -93,7 +94,7 @@ async def test_a_host_that_hangs_from_the_start_is_passed_over(host: tuple[Host,
     started_s = time.monotonic()
     await database.open()
     try:
-        await database.row("is_empty")
+        await statements.admin.is_empty(database)
         assert time.monotonic() - started_s < 3 * limits.DATABASE_HOST_TIMEOUT_S
         connector = Connector(url)
         await (await connector.connect()).close()
@@ -110,12 +111,12 @@ async def test_a_host_that_begins_to_hang_is_left_for_the_next_within_seconds(ho
     database = Database(url, 2, FREE_PLANS)
     await database.open()
     try:
-        await database.row("is_empty")
+        await statements.admin.is_empty(database)
         first.hangs = True
 
         async def answers() -> bool:
             try:
-                return await database.row("is_empty") is not None
+                return await statements.admin.is_empty(database) is not None
             except errors.PlatformFailure:
                 return False
 

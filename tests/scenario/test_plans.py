@@ -9,10 +9,10 @@ from typing import Any
 import asyncpg
 import pytest
 
-from homing.store import queries
 from homing.store.database import FREE_PLANS, INDEX_PLANS
 from homing.store.migrate import migrate
 from tests.support import server as serving
+from tests.support.statements import definition_of, in_order
 
 KEYED: dict[str, tuple[str, *tuple[set[str], ...]]] = {
     "messages_move": ("message", {"account_id", "message_id"}),
@@ -44,7 +44,7 @@ KEYED: dict[str, tuple[str, *tuple[set[str], ...]]] = {
     "binds_release": ("bind", {"account_id", "bind_id"}),
     "long_members": ("long_part", {"account_id", "number", "sender", "reference", "total"}),
     "long_end": ("long_part", {"account_id", "part_id"}),
-    "purses": ("balance", {"account_id"}),
+    "balances_of": ("balance", {"account_id"}),
     "ledger_entries": ("entry", {"account_id"}),
     "attempts_add": ("message", {"account_id", "message_id"}),
     "messages_reroute": ("message", {"account_id", "message_id"}),
@@ -60,11 +60,11 @@ another look into it.
 """
 REFERENCE_KEY = re.compile(r"ltrim\(btrim\(lower\((\w+)\), '.*?'::text\), '0x'::text\)", re.DOTALL)
 """What PostgreSQL makes of `reference_key(column)`, over several lines: a line feed is among what is trimmed."""
-ALL_IDS = "0, 9223372036854775807"
-ARGUMENTS = {
-    "receipts_match": f"NULL, NULL, {ALL_IDS}, 1, 1",
-    "receipts_match_parts": f"NULL, NULL, {ALL_IDS}, 1, 1",
-    "attempts_unanswered": f"NULL, NULL, {ALL_IDS}, NULL, 1",
+ALL_IDS = {"first_id": 0, "beyond_id": 9223372036854775807}
+ARGUMENTS: Mapping[str, Mapping[str, int]] = {
+    "receipts_match": {**ALL_IDS, "looked_max": 1, "candidates_max": 1},
+    "receipts_match_parts": {**ALL_IDS, "looked_max": 1, "candidates_max": 1},
+    "attempts_unanswered": {**ALL_IDS, "rows_max": 1},
 }
 """Of statements that name a span of ids: one that leaves no partition out."""
 
@@ -120,11 +120,14 @@ async def test_a_hot_statement_finds_its_rows_by_their_whole_key(
     connections: dict[str, asyncpg.Connection], name: str, state: str
 ) -> None:
     table, *keys = KEYED[name]
-    connection, statement = connections[state], queries.load_all()[name]
-    values = ARGUMENTS.get(name) or ", ".join(
-        "0" if parameter.name in ("int4", "int8") else "NULL"
-        for parameter in (await connection.prepare(statement)).get_parameters()
-    )
+    connection, statement = connections[state], definition_of(name).text
+    if name in ARGUMENTS:
+        values = ", ".join("NULL" if value is None else str(value) for value in in_order(name, ARGUMENTS[name]))
+    else:
+        values = ", ".join(
+            "0" if parameter.name in ("int4", "int8") else "NULL"
+            for parameter in (await connection.prepare(statement)).get_parameters()
+        )
     await connection.execute(f"PREPARE kept AS {statement}")
     plan = [row[0] for row in await connection.fetch(f"EXPLAIN EXECUTE kept ({values})")]
     await connection.execute("DEALLOCATE kept")
@@ -182,41 +185,69 @@ ANALYZE;
 """
 
 NEW = ["628177777", "628177778"]
-FOUND = [1, 1], ["app", "app"], ["51010", "51010"], NEW
-AT_SIZE: Mapping[str, tuple[Mapping[str, str], Sequence[Any], str]] = {
+FOUND = {"account_id": [1, 1], "app_id": ["app", "app"], "network": ["51010", "51010"], "digits": NEW}
+AT_SIZE: Mapping[str, tuple[Mapping[str, str], Mapping[str, Any], str]] = {
     "stat_cells_find": (
         INDEX_PLANS,
-        ([2, 3], ["app1", "app2"], ["ID"] * 2, ["51010"] * 2, ["600001", "600002"], [1, 1], ["S", "S"]),
+        {
+            "account_id": [2, 3],
+            "app_id": ["app1", "app2"],
+            "country": ["ID"] * 2,
+            "network": ["51010"] * 2,
+            "prefix": ["600001", "600002"],
+            "carrier_id": [1, 1],
+            "sender": ["S", "S"],
+        },
         "stat_cell",
     ),
-    "stat_cells": (INDEX_PLANS, (1, MINUTE - 1, MINUTE, 1, 10_000), "stat_minute"),
-    "stat_forget": (INDEX_PLANS, (60, MINUTE // 60 - 19), "stat_hour"),
-    "learn_shares_read": (INDEX_PLANS, (CHOICES - 2,), "learn_shares"),
-    "learn_shares_drop": (INDEX_PLANS, ([1], ["app"], ["ID"], ["7"], ["[]"]), "learn_shares"),
-    "learn_choice": (INDEX_PLANS, (1, 50), "learn_choice"),
-    "learn_choices_forget": (INDEX_PLANS, (NOW - timedelta(minutes=CHOICES - 50),), "learn_choice"),
-    "guard_verdicts_active": (INDEX_PLANS, (NOW + timedelta(minutes=110),), "guard_verdict"),
-    "guard_verdicts_lifted": (INDEX_PLANS, (NOW - timedelta(days=2),), "guard_verdict"),
-    "guard_verdicts_end": (INDEX_PLANS, (*FOUND, NOW), "guard_verdict"),
+    "stat_cells": (
+        INDEX_PLANS,
+        {"grain": 1, "first_period": MINUTE - 1, "beyond_period": MINUTE, "account_id": 1, "rows_max": 10_000},
+        "stat_minute",
+    ),
+    "stat_forget": (INDEX_PLANS, {"grain": 60, "before_period": MINUTE // 60 - 19}, "stat_hour"),
+    "learn_shares_read": (INDEX_PLANS, {"after_version": CHOICES - 2}, "learn_shares"),
+    "learn_shares_drop": (
+        INDEX_PLANS,
+        {"account_id": [1], "app_id": ["app"], "country": ["ID"], "network": ["7"], "rule": ["[]"]},
+        "learn_shares",
+    ),
+    "learn_choice": (INDEX_PLANS, {"account_id": 1, "version": 50}, "learn_choice"),
+    "learn_choices_forget": (INDEX_PLANS, {"before": NOW - timedelta(minutes=CHOICES - 50)}, "learn_choice"),
+    "guard_verdicts_active": (INDEX_PLANS, {"now": NOW + timedelta(minutes=110)}, "guard_verdict"),
+    "guard_verdicts_lifted": (INDEX_PLANS, {"since": NOW - timedelta(days=2)}, "guard_verdict"),
+    "guard_verdicts_end": (INDEX_PLANS, {**FOUND, "until": NOW}, "guard_verdict"),
     "guard_verdicts_add": (
         INDEX_PLANS,
-        (*FOUND[:2], ["ID"] * 2, *FOUND[2:], [REASON] * 2, [""] * 2, [True] * 2, [NOW] * 2, [NOW] * 2, 4),
+        {
+            **FOUND,
+            "country": ["ID"] * 2,
+            "reason": [REASON] * 2,
+            "text": [""] * 2,
+            "is_sure": [True] * 2,
+            "since": [NOW] * 2,
+            "until": [NOW] * 2,
+        },
         "guard_verdict",
     ),
-    "guard_forget": (INDEX_PLANS, (NOW - timedelta(minutes=DECISIONS - 50),), "guard_decision"),
-    "guard_refusal": (FREE_PLANS, (1,), "guard_decision"),
-    "guard_saved": (FREE_PLANS, (1, NOW - timedelta(minutes=500)), "guard_decision"),
-    "guard_reason_counts": (FREE_PLANS, (NOW - timedelta(minutes=500), NOW, None), "guard_decision"),
+    "guard_forget": (INDEX_PLANS, {"before": NOW - timedelta(minutes=DECISIONS - 50)}, "guard_decision"),
+    "guard_refusal": (FREE_PLANS, {"message_id": 1}, "guard_decision"),
+    "guard_saved": (FREE_PLANS, {"account_id": 1, "since": NOW - timedelta(minutes=500)}, "guard_decision"),
+    "guard_reason_counts": (FREE_PLANS, {"since": NOW - timedelta(minutes=500), "before": NOW}, "guard_decision"),
     "guard_decisions_page_for": (
         FREE_PLANS,
-        (None, None, "guard.flood", None, None, 51, 51),
+        {"code": "guard.flood", "looked_max": 51, "rows_max": 51},
         "guard_decision",
     ),
-    "guard_decisions_of": (FREE_PLANS, (None, None, 50), "guard_decision"),
-    "guard_verdicts_of": (FREE_PLANS, (None, False, 50), "guard_verdict"),
-    "guard_verdict_lift": (FREE_PLANS, ("6281000001", None, None), "guard_verdict"),
-    "stat_report": (FREE_PLANS, ("carrier", 1, MINUTE, MINUTE + 1, 1), "stat_minute"),
-    "learn_shares_of": (FREE_PLANS, (1, "app"), "learn_shares"),
+    "guard_decisions_of": (FREE_PLANS, {"rows_max": 50}, "guard_decision"),
+    "guard_verdicts_of": (FREE_PLANS, {"with_past": False, "rows_max": 50}, "guard_verdict"),
+    "guard_verdict_lift": (FREE_PLANS, {"digits": "6281000001"}, "guard_verdict"),
+    "stat_report": (
+        FREE_PLANS,
+        {"by": "carrier", "grain": 1, "first_period": MINUTE, "beyond_period": MINUTE + 1, "account_id": 1},
+        "stat_minute",
+    ),
+    "learn_shares_of": (FREE_PLANS, {"account_id": 1, "app_id": "app"}, "learn_shares"),
 }
 """Each statement that runs every second or is asked for by people: its plans, values, and the table whose rows it must
 not read in the mass.
@@ -250,11 +281,11 @@ async def test_a_statement_reads_no_more_of_a_large_table_than_it_asks_for(
     try:
         for setting, value in plans.items():
             await grown.execute(f"SET LOCAL {setting} = {value}")
-        statement = queries.load_all()[name]
+        statement = definition_of(name).text
         types = [parameter.name for parameter in (await grown.prepare(statement)).get_parameters()]
         given = [
             f"{await grown.fetchval(f'SELECT quote_nullable($1::{kind}::text)', value)}::{kind}"
-            for value, kind in zip(values, types, strict=True)
+            for value, kind in zip(in_order(name, values), types, strict=True)
         ]
         await grown.execute(f"PREPARE kept_{name} AS {statement}")
         (plan,) = json.loads(

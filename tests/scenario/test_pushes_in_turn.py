@@ -4,7 +4,6 @@ import asyncio
 import ipaddress
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 
@@ -13,6 +12,8 @@ from homing.common.networks import Network
 from homing.delivery.safe_http import SafeHttpClient
 from homing.messages.outbox import LEASE
 from homing.model import PushKind, PushOutcome
+from homing.store import statements
+from homing.store.statements.pushes import PushResult
 from tests.support.bank import Bank
 from tests.support.server import new_database
 
@@ -49,8 +50,16 @@ async def claim(
     bank: Bank, process: int = 0, full: list[int] | None = None, in_hand: list[int] | None = None
 ) -> list[int]:
     now = datetime.now(UTC)
-    rows = await bank.databases[process].fetch("pushes_claim", 0, now, 100, LEASE, full or [], in_hand or [])
-    return sorted(row["push_id"] for row in rows)
+    rows = await statements.pushes.pushes_claim(
+        bank.databases[process],
+        lane=0,
+        now=now,
+        rows_max=100,
+        lease=LEASE,
+        full_account_ids=full or [],
+        held_push_ids=in_hand or [],
+    )
+    return sorted(row.push_id for row in rows)
 
 
 async def record(
@@ -58,19 +67,19 @@ async def record(
 ) -> None:
     now = datetime.now(UTC)
     due_at = None if wait_s is None else now + timedelta(seconds=wait_s)
-    columns: list[list[Any]] = [
-        [account_id],
-        [push_id],
-        [1],
-        [now],
-        [3],
-        [200],
-        [""],
-        [int(outcome)],
-        [due_at],
-        [message_id],
-    ]
-    await bank.databases[0].execute("pushes_record", *columns)
+    result = PushResult(
+        account_id=account_id,
+        push_id=push_id,
+        attempt=1,
+        at=now,
+        took_ms=3,
+        status=200,
+        answer="",
+        outcome=outcome,
+        due_at=due_at,
+        message_id=message_id,
+    )
+    await statements.pushes.pushes_record(bank.databases[0], results=[result])
 
 
 async def outcome_of(bank: Bank, push_id: int) -> int:

@@ -13,9 +13,11 @@ from homing.model import CarrierReceipt, Outcome, Traffic
 from homing.receipts.id_formats import IdFormat
 from homing.receipts.inbox import ArrivedReceipt
 from homing.receipts.learnt_formats import learnt_id_format
-from homing.receipts.matching import ReceiptCandidate
+from homing.receipts.lookup import part_candidates_of
 from homing.receipts.parts import PartReport, take_parts
 from homing.states import MessageState
+from homing.store import statements
+from homing.store.statements.dispatch import MessageRef, QueueKey
 from tests.support import server as serving
 from tests.support.receipts import NUMBER, PRICE_MICRO, SENDER, PostRoom
 
@@ -331,7 +333,9 @@ async def test_a_replayed_receipt_has_its_five_minutes_anew(post: PostRoom, carr
     await tried_for(post, limits.RECEIPT_PARK_S_MAX + limits.RECEIPT_PARK_RETRY_S_LONGEST)
     received = (await post.parked(carrier))[0]["received_at"]
     post.now = datetime.now(UTC)
-    await post.database.fetch("unmatched_replay", None, carrier, None, None)
+    await statements.receipts.unmatched_replay(
+        post.database, parked_ids=None, carrier_id=carrier, since=None, rows_max=None
+    )
     (row,) = await post.parked(carrier)
     assert (row["given_up_at"], row["received_at"], row["replays"]) == (None, received, 1)
     post.wait(10)
@@ -570,10 +574,8 @@ async def test_two_processes_that_hear_of_the_last_two_parts_do_not_both_miss_th
     post: PostRoom, carrier: int
 ) -> None:
     message_id = await post.sent(carrier, "last-1", "last-2")
-    found = await post.database.fetch(
-        "receipts_match_parts", [carrier], ["last-1"], message_id, message_id + 1, 1_000, 1
-    )
-    first = PartReport(ReceiptCandidate(*found[0][1:]), MessageState.DELIVERED, post.now, None)
+    found = await part_candidates_of(post.database, [(0, carrier, "last-1")], (message_id, message_id + 1))
+    first = PartReport(found[0][0], MessageState.DELIVERED, post.now, None)
     async with post.database.transaction() as one_process:
         _moved, ends = await take_parts(one_process, [first], post.now)
         assert ends == []
@@ -588,10 +590,10 @@ async def test_the_sweep_steps_aside_for_a_receipt_that_is_under_way(post: PostR
     message_id = await post.sent(carrier, "swept")
     post.wait(90_000)
     async with post.database.transaction() as receiving:
-        await receiving.execute("parts_lock", [1], [message_id])
+        await statements.receipts.parts_lock(receiving, keys=[MessageRef(account_id=1, message_id=message_id)])
         sweeping = asyncio.create_task(post.sweep())
         await asyncio.sleep(HELD_UP_S)
-        await receiving.execute("queue_leave", [0], [message_id])
+        await statements.messages.queue_leave(receiving, keys=[QueueKey(lane=0, message_id=message_id)])
     await sweeping
     assert await post.state(message_id) is MessageState.SENT
 

@@ -11,6 +11,7 @@ from homing.common.ids import first_id_at
 from homing.dialects.registry import DIALECTS
 from homing.model import CarrierInbound
 from homing.receipts.inbound_messages import InboundMessages
+from homing.store import statements
 from homing.text.numbers import Numbering
 from tests.support import server as serving
 from tests.support.receipts import NUMBER, SENDER, PostRoom
@@ -44,11 +45,11 @@ async def test_texts_are_blanked_after_the_retention_wherever_they_stand(post: P
         await post.report(carrier, f"nobody-{age}")
         await mail.take(carrier, [CarrierInbound(NUMBER, SENDER, age, post.now)])
     await post.sql("UPDATE parked_receipt SET given_up_at = now()")
-    await post.database.execute("retention_blank", limits.RECEIPT_MATCH_DAYS)
+    await statements.messages.retention_blank(post.database, receipt_days=limits.RECEIPT_MATCH_DAYS)
     assert "" not in [row["raw"] for row in await post.parked(carrier)], "no account wants anything forgotten yet"
     await post.sql("INSERT INTO account (name, queries_per_s, retention_days) VALUES ('other', 1, 300)")
     await post.sql("UPDATE account SET retention_days = $1 WHERE account_id = 1", RETENTION_DAYS)
-    await post.database.execute("retention_blank", limits.RECEIPT_MATCH_DAYS)
+    await statements.messages.retention_blank(post.database, receipt_days=limits.RECEIPT_MATCH_DAYS)
     texts = [row["text"] for row in await post.sql("SELECT text FROM message ORDER BY message_id")]
     quotes = [bool(row["raw"]) for row in await post.sql("SELECT raw FROM receipt ORDER BY message_id")]
     replies = [row["content"] for row in await post.sql("SELECT content FROM inbound ORDER BY received_at")]
@@ -60,7 +61,7 @@ async def test_a_receipt_that_comes_for_a_blanked_message_is_blanked_too(post: P
     carrier = await post.carrier()
     await post.sql("UPDATE account SET retention_days = $1", RETENTION_DAYS)
     message_id = await post.sent(carrier, "ref")
-    await post.database.execute("retention_blank", limits.RECEIPT_MATCH_DAYS)
+    await statements.messages.retention_blank(post.database, receipt_days=limits.RECEIPT_MATCH_DAYS)
     await post.report(carrier, "ref")
-    await post.database.execute("retention_blank", limits.RECEIPT_MATCH_DAYS)
+    await statements.messages.retention_blank(post.database, receipt_days=limits.RECEIPT_MATCH_DAYS)
     assert [row["raw"] for row in await post.sql("SELECT raw FROM receipt WHERE message_id = $1", message_id)] == [""]

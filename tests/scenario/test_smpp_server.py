@@ -350,6 +350,7 @@ async def test_the_timeline_tells_of_the_bind(server: Server, esme: Esme) -> Non
     async def told() -> list[str]:
         async with server.database.transaction() as transaction:
             row = await timeline.find_message(transaction, int(sent))
+            assert row is not None
             moments = await timeline.read_timeline(transaction, row, DIALECTS)
         lines = [f"{one.what}: {one.detail}" for one in moments]
         return lines if any("ESME_ROK" in line for line in lines) else []

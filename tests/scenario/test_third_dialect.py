@@ -9,6 +9,7 @@ import pytest
 from homing import config
 from homing.admin import account_settings
 from homing.console.snippets import Snippets
+from homing.store import statements
 from tests.support.server import Server, new_database, running
 from tests.support.sink import Sink
 from tests.third_dialect.dialect import NUMBER
@@ -47,9 +48,9 @@ async def test_a_message_is_sent_and_its_report_pushed_in_the_dialects_own_form(
     first, second = await box.first(2)
     said = json.dumps(f"{DELIVERED}: Delivered").encode()
     assert (first.body, second.body) == (said, said)
-    row = await their_server.database.row("timeline_message", reply.json["id"])
+    row = await statements.timeline.timeline_message(their_server.database, message_id=reply.json["id"])
     assert row is not None
-    assert row["dialect"] == NUMBER
+    assert row.dialect == NUMBER
     other = await their_server.client.laaffic(account, "GET", "/v3/getBalance")
     assert other.json["status"] == "0"
 

@@ -18,12 +18,12 @@ from homing.common.ids import first_id_at
 from homing.dialects.registry import DIALECTS
 from homing.model import CarrierInbound
 from homing.receipts.inbound_messages import InboundMessages
-from homing.store import queries
 from homing.store.database import INDEX_PLANS
 from homing.store.queue_depths import queue_depths
 from homing.text.numbers import Numbering
 from tests.support import server as serving
 from tests.support.receipts import PostRoom
+from tests.support.statements import definition_of, in_order
 
 PERSON = "4915112345678"
 NUMBERING = Numbering.load()
@@ -170,8 +170,10 @@ async def test_what_is_nobodys_is_forgotten_after_its_time_and_beyond_its_bound(
 async def test_the_owner_of_a_reply_is_found_by_indexes_alone(dsn: str, post: PostRoom) -> None:
     connection = await asyncpg.connect(dsn, server_settings=dict(INDEX_PLANS))
     try:
-        await connection.execute(f"PREPARE owner AS {queries.load_all()['inbound_owner']}")
-        rows = await connection.fetch("EXPLAIN EXECUTE owner ('{1,2}', '{a,b}', 1, 'a')")
+        await connection.execute(f"PREPARE owner AS {definition_of('inbound_owner').text}")
+        values = {"numbers": "'{1,2}'", "senders": "'{a,b}'", "bound_days": "1", "recipient": "'a'"}
+        given = ", ".join(in_order("inbound_owner", values))
+        rows = await connection.fetch(f"EXPLAIN EXECUTE owner ({given})")
     finally:
         await connection.close()
     plan = "\n".join(row[0] for row in rows)

@@ -16,12 +16,13 @@ from prometheus_client import CollectorRegistry
 from homing.delivery.safe_http import SafeHttpClient
 from homing.dialects.registry import DIALECTS
 from homing.ledger.proof import prove
-from homing.messages.outbox import LEASE, ClaimedPush
+from homing.messages.outbox import LEASE
 from homing.model import CarrierReceipt
 from homing.observe.work import WorkMetrics
 from homing.receipts.inbox import ArrivedReceipt, ReceiptInbox
 from homing.states import MessageState
 from homing.store.database import Database
+from homing.store.statements.pushes import ClaimedPush
 from tests.support.proofs import all_adds_up
 from tests.support.server import QUEUED, REPLYING, Account, Server
 from tests.support.sink import Box, Push, Sink

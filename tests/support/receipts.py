@@ -19,8 +19,10 @@ from homing.model import CarrierReceipt, Outcome, Traffic
 from homing.observe.work import WorkMetrics
 from homing.receipts.inbox import ArrivedReceipt, ReceiptInbox
 from homing.states import MessageState
+from homing.store import statements
 from homing.store.database import Database
 from homing.store.migrate import migrate
+from homing.store.statements.dispatch import NewAttempt, NewPart, QueueKey
 
 NUMBER = "447700900123"
 SENDER = "HOMING"
@@ -144,34 +146,38 @@ class PostRoom:
         )
         first = refs[0] if refs else None
         async with self.database.transaction() as transaction:
-            await transaction.execute(
-                "attempts_add",
-                carrier_id,
-                self.now,
-                [1],
-                [message_id],
-                [attempt],
-                [self.now],
-                [int(outcome)],
-                [first],
-                [None],
-                [None],
+            await statements.dispatch.attempts_add(
+                transaction,
+                carrier_id=carrier_id,
+                answered_at=self.now,
+                attempts=[
+                    NewAttempt(
+                        account_id=1,
+                        message_id=message_id,
+                        attempt=attempt,
+                        started_at=self.now,
+                        outcome=int(outcome),
+                        carrier_ref=first,
+                        error_code=None,
+                        error_text=None,
+                    )
+                ],
             )
             if len(refs) > 1:
-                count = len(refs)
-                await transaction.execute(
-                    "parts_add",
-                    carrier_id,
-                    [1] * count,
-                    [message_id] * count,
-                    [attempt] * count,
-                    list(range(1, count + 1)),
-                    list(refs),
+                await statements.dispatch.parts_add(
+                    transaction,
+                    carrier_id=carrier_id,
+                    parts=[
+                        NewPart(account_id=1, message_id=message_id, attempt=attempt, part=number, carrier_ref=ref)
+                        for number, ref in enumerate(refs, 1)
+                    ],
                 )
             if not waits:
                 return
-            await transaction.execute(
-                "queue_await", [row["lane"]], [message_id], timedelta(seconds=limits.EXPIRY_GRACE_S)
+            await statements.dispatch.queue_await(
+                transaction,
+                grace=timedelta(seconds=limits.EXPIRY_GRACE_S),
+                keys=[QueueKey(lane=row["lane"], message_id=message_id)],
             )
             state = MessageState.SENT if outcome is Outcome.ACCEPTED else MessageState.UNKNOWN
             await apply(

@@ -27,6 +27,7 @@ from homing.dialects.registry import DIALECTS
 from homing.ledger.postings import gift, post, top_up
 from homing.model import GENERAL
 from homing.routing.rules import RouteScope
+from homing.store import statements
 from homing.store.database import FREE_PLANS, Database
 from homing.store.migrate import migrate
 from tests.support.client import Client
@@ -350,12 +351,13 @@ async def running(
     vault = crypto.Vault(crypto.load_key("", data / "secret.key"))
     await demo.load(database, vault, DIALECTS)
     await odd_destinations(database)
-    row = await database.row("account_find", demo.ACCOUNT, None)
+    row = await statements.admin.account_find(database, name=demo.ACCOUNT, account_id=None)
     assert row is not None
     known = (lia.DEMO_KEY, lia.DEMO_PASSWORD, laaffic.DEMO_KEY, laaffic.DEMO_SECRET, demo.APP_ID, demo.SENDERS[0])
     address = f"127.0.0.1:{free_port()}"
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("HOMING_")},
+        "HOMING_VERIFY_ROWS": "1",
         "PYTHONPATH": str(Path(homing.__file__).parents[1]),
         "HOMING_DATA": str(data),
         "HOMING_DATABASE_URL": dsn,
@@ -367,7 +369,7 @@ async def running(
         "HOMING_LIA_ALLOWED_ORIGINS": f"https://shop.example.com,http://127.0.0.1:{free_port()}",
         **settings,
     }
-    shown = Account(row["account_id"], demo.ACCOUNT, "", *known)
+    shown = Account(row.account_id, demo.ACCOUNT, "", *known)
     server = Server(
         dsn, data, database, vault, environment, address, Client(f"http://{address}"), shown, under=under, module=module
     )

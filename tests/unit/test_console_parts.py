@@ -181,11 +181,11 @@ def test_paths_are_apart_and_every_entry_leads_to_a_page_that_its_readers_may_se
 
 
 def test_a_page_of_rows_knows_where_the_older_ones_begin() -> None:
-    rows = [{"id": n} for n in range(9, 0, -1)]
-    assert page_of(rows, "id", 3).older == 7
-    assert [row["id"] for row in page_of(rows, "id", 3).rows] == [9, 8, 7]
-    assert page_of(rows[:3], "id", 3).older is None
-    assert page_of([], "id", 3).older is None
+    rows = list(range(9, 0, -1))
+    assert page_of(rows, int, 3).older == 7
+    assert page_of(rows, int, 3).rows == [9, 8, 7]
+    assert page_of(rows[:3], int, 3).older is None
+    assert page_of([], int, 3).older is None
 
 
 INLINE = re.compile(r"<style|<script(?![^>]* src=)|\sstyle\s*=|\son\w+\s*=|javascript:", re.IGNORECASE)

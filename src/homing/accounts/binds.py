@@ -9,7 +9,10 @@ import msgspec
 from homing import errors, limits
 from homing.common.batching import Batcher
 from homing.model import BindKind
+from homing.store import statements
 from homing.store.database import Database
+from homing.store.rows import Executor
+from homing.store.statements.binds import BindKey, NewBind
 
 
 class RegisteredBind(msgspec.Struct, frozen=True):
@@ -60,10 +63,15 @@ class BindRegister:
 
     async def seen(self, accounts: Sequence[int]) -> None:
         """These have a bind that receives: inbound messages are kept for them from now on."""
-        await self._database.execute("binds_seen", *self._seen(accounts))
+        await self._seen(self._database, accounts)
 
-    def _seen(self, accounts: Iterable[int]) -> tuple[list[int], datetime, timedelta]:
-        return sorted(set(accounts)), self._clock(), timedelta(seconds=limits.BIND_SEEN_S)
+    async def _seen(self, db: Executor, accounts: Iterable[int]) -> None:
+        await statements.binds.binds_seen(
+            db,
+            account_ids=sorted(set(accounts)),
+            seen_at=self._clock(),
+            resolution=timedelta(seconds=limits.BIND_SEEN_S),
+        )
 
     async def tidy(self, is_dead: Callable[[str], bool]) -> None:
         """Drops the binds of processes that are no more, and ours that could not be released. `is_dead` tells of an
@@ -72,36 +80,36 @@ class BindRegister:
         owed, self._owed = self._owed, []
         for bind in owed:
             self.release(bind)
-        rows = await self._database.fetch("binds_owners")
-        dead = [
-            row["owner"]
-            for row in rows
-            if row["owner"] != self._owner and (not row["is_alive"] or is_dead(row["owner"]))
-        ]
+        rows = await statements.binds.binds_owners(self._database)
+        dead = [row.owner for row in rows if row.owner != self._owner and (not row.is_alive or is_dead(row.owner))]
         if dead:
-            await self._database.execute("binds_forget", dead)
+            await statements.binds.binds_forget(self._database, owners=dead)
 
     async def _take(self, binds: Sequence[RegisteredBind]) -> list[bool]:
-        accounts = [bind.account_id for bind in binds]
         async with self._database.transaction() as transaction:
-            await transaction.fetch("binds_lock", accounts)
-            rows = await transaction.fetch(
-                "binds_take",
-                self._owner,
-                accounts,
-                [bind.bind_id for bind in binds],
-                [int(bind.kind) for bind in binds],
-                [bind.system_id for bind in binds],
-                [bind.address for bind in binds],
+            await statements.binds.binds_lock(transaction, account_ids=[bind.account_id for bind in binds])
+            taken = await statements.binds.binds_take(
+                transaction,
+                owner=self._owner,
+                binds=[
+                    NewBind(
+                        account_id=bind.account_id,
+                        bind_id=bind.bind_id,
+                        kind=bind.kind,
+                        system_id=bind.system_id,
+                        address=bind.address,
+                    )
+                    for bind in binds
+                ],
             )
-            taken = {row["bind_id"] for row in rows}
             hearing = [bind for bind in binds if bind.bind_id in taken and bind.kind is not BindKind.TRANSMITTER]
             if hearing:
-                await transaction.execute("binds_seen", *self._seen(bind.account_id for bind in hearing))
+                await self._seen(transaction, [bind.account_id for bind in hearing])
         return [bind.bind_id in taken for bind in binds]
 
     async def _release(self, binds: Sequence[RegisteredBind]) -> list[None]:
-        await self._database.execute(
-            "binds_release", [bind.account_id for bind in binds], [bind.bind_id for bind in binds]
+        await statements.binds.binds_release(
+            self._database,
+            binds=[BindKey(account_id=bind.account_id, bind_id=bind.bind_id) for bind in binds],
         )
         return [None] * len(binds)

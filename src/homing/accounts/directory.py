@@ -11,7 +11,15 @@ from homing.accounts.profile import Credential, Profile
 from homing.common.batching import Batcher
 from homing.common.crypto import Vault
 from homing.model import GENERAL, App, Template
-from homing.store.database import Database, Record
+from homing.store import statements
+from homing.store.database import Database
+from homing.store.statements.accounts import (
+    AccountProfileRow,
+    AppProfileRow,
+    CredentialKey,
+    SenderProfileRow,
+    TemplateProfileRow,
+)
 
 log = structlog.get_logger()
 Key = tuple[int, str]
@@ -81,13 +89,13 @@ class Directory:
     async def _load(self, keys: Sequence[Key]) -> list[Credential | None]:
         changes = self._changes
         unique = list(dict.fromkeys(keys))
-        rows = await self._database.fetch(
-            "credentials_find", [k[0] for k in unique], [k[1] for k in unique], self._email_keyed
+        rows = await statements.accounts.credentials_find(
+            self._database, email_keyed=self._email_keyed, keys=[CredentialKey(dialect=k[0], key=k[1]) for k in unique]
         )
-        profiles = await self._profiles({row["account_id"] for row in rows})
+        profiles = await self._profiles({row.account_id for row in rows})
         found = {
-            (row["dialect"], row["asked"]): Credential(
-                row["dialect"], row["asked"], self._vault.open(row["secret"]), profiles[row["account_id"]]
+            (row.dialect, row.asked): Credential(
+                row.dialect, row.asked, self._vault.open(row.secret), profiles[row.account_id]
             )
             for row in rows
         }
@@ -112,39 +120,40 @@ class Directory:
             return {}
         wanted = list(account_ids)
         accounts, apps, senders, templates = await asyncio.gather(
-            self._database.fetch("profiles_accounts", wanted),
-            self._database.fetch("profiles_apps", wanted),
-            self._database.fetch("profiles_senders", wanted),
-            self._database.fetch("profiles_templates", wanted),
+            statements.accounts.profiles_accounts(self._database, account_ids=wanted),
+            statements.accounts.profiles_apps(self._database, account_ids=wanted),
+            statements.accounts.profiles_senders(self._database, account_ids=wanted),
+            statements.accounts.profiles_templates(self._database, account_ids=wanted),
         )
-        return {row["account_id"]: _profile(row, apps, senders, templates) for row in accounts}
+        return {row.account_id: _profile(row, apps, senders, templates) for row in accounts}
 
 
 def _profile(
-    account: Record, apps: Sequence[Record], senders: Sequence[Record], templates: Sequence[Record]
+    account: AccountProfileRow,
+    apps: Sequence[AppProfileRow],
+    senders: Sequence[SenderProfileRow],
+    templates: Sequence[TemplateProfileRow],
 ) -> Profile:
-    mine = account["account_id"]
-    own_senders = [row["sender"] for row in senders if row["account_id"] == mine]
+    mine = account.account_id
+    own_senders = [row.sender for row in senders if row.account_id == mine]
     return Profile(
         account_id=mine,
-        name=account["name"],
-        locked=account["locked_at"] is not None,
-        allowed_networks=tuple(account["allowed_networks"]),
-        queries_per_s=account["queries_per_s"],
-        templates_required=account["templates_required"],
-        default_sender=account["default_sender"] or (own_senders[0] if own_senders else None),
+        name=account.name,
+        locked=account.locked_at is not None,
+        allowed_networks=tuple(account.allowed_networks),
+        queries_per_s=account.queries_per_s,
+        templates_required=account.templates_required,
+        default_sender=account.default_sender or (own_senders[0] if own_senders else None),
         senders=frozenset(own_senders),
         apps={
-            row["app_id"]: App(row["app_id"], row["name"], row["report_url"], row["inbound_url"])
+            row.app_id: App(row.app_id, row.name, row.report_url, row.inbound_url)
             for row in apps
-            if row["account_id"] == mine
+            if row.account_id == mine
         },
-        templates=tuple(
-            Template(row["template_id"], row["name"], row["body"]) for row in templates if row["account_id"] == mine
-        ),
-        binds_max=account["binds_max"],
-        bind_window=account["bind_window"],
-        submits_per_s=account["submits_per_s"],
-        smpp_charset=account["smpp_charset"],
-        unicode_fallback=account["unicode_fallback"],
+        templates=tuple(Template(row.template_id, row.name, row.body) for row in templates if row.account_id == mine),
+        binds_max=account.binds_max,
+        bind_window=account.bind_window,
+        submits_per_s=account.submits_per_s,
+        smpp_charset=account.smpp_charset,
+        unicode_fallback=account.unicode_fallback,
     )

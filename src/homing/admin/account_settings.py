@@ -18,7 +18,9 @@ from homing.common.networks import Network
 from homing.common.url_spelling import is_web_address
 from homing.dialects.base import Dialect, Dialects
 from homing.statistics.reading import shows_conversions
-from homing.store.database import Database, DatabaseConnection, Record
+from homing.store import statements
+from homing.store.database import Database, DatabaseConnection
+from homing.store.statements.admin import AccountRow, AppListRow, MatchingCredential
 
 NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,62}", re.ASCII)
 BOUNDS: Final = {
@@ -43,10 +45,10 @@ def as_id(text: str) -> int | None:
     return int(text) if re.fullmatch(r"[0-9]{1,18}", text) else None
 
 
-async def find_account(connection: DatabaseConnection | Database, name_or_id: str) -> Record:
+async def find_account(connection: DatabaseConnection | Database, name_or_id: str) -> AccountRow:
     """An account by its name or its id. Raises `InvalidInput` when there is none."""
     account_id = as_id(name_or_id)
-    row = await connection.row("account_find", name_or_id, account_id)
+    row = await statements.admin.account_find(connection, name=name_or_id, account_id=account_id)
     if row is None:
         raise errors.InvalidInput(
             "account {name} does not exist; `homing account list` lists the accounts", name=repr(name_or_id)
@@ -61,25 +63,29 @@ async def create_account(connection: DatabaseConnection, name: str, email: str |
             "{name} is not a valid account name: use letters, digits and _ . @ - (not only digits)", name=repr(name)
         )
     _check_email(email)
-    row = await connection.row(
-        "account_create", name, email, limits.QUERIES_PER_S_DEFAULT, limits.SUBMITS_PER_S_DEFAULT
+    account_id = await statements.admin.account_create(
+        connection,
+        name=name,
+        email=email,
+        queries_per_s=limits.QUERIES_PER_S_DEFAULT,
+        submits_per_s=limits.SUBMITS_PER_S_DEFAULT,
     )
-    if row is None:
+    if account_id is None:
         raise errors.InvalidInput("an account with the name {name} or this email already exists", name=repr(name))
-    await connection.execute("purse_create", row["account_id"])
-    return int(row["account_id"])
+    await statements.ledger.balance_create(connection, account_id=account_id)
+    return account_id
 
 
 async def set_lock(connection: DatabaseConnection, account_id: int, reason: str | None) -> None:
     """Locks with a reason, unlocks with None."""
-    await connection.execute("account_lock", account_id, reason)
+    await statements.admin.account_lock(connection, account_id=account_id, lock_reason=reason)
 
 
 async def set_credit(connection: DatabaseConnection, account_id: int, credit_micro: int) -> None:
     """How far below zero the balance may go."""
     if not 0 <= credit_micro <= AMOUNT_MICRO_MAX:
         raise errors.InvalidInput("the credit limit must be 0 or more")
-    await connection.execute("purse_credit", account_id, credit_micro)
+    await statements.ledger.balance_set_credit(connection, account_id=account_id, credit_micro=credit_micro)
 
 
 async def change_account(connection: DatabaseConnection, account_id: int, changes: Mapping[str, Any]) -> None:
@@ -87,8 +93,8 @@ async def change_account(connection: DatabaseConnection, account_id: int, change
     refund_undeliverable, default_sender, retention_days, binds_max, bind_window, submits_per_s (None: any),
     smpp_charset, unicode_fallback. Raises `InvalidInput` for a value that cannot be.
     """
-    values = dict(await connection.row("account_settings", account_id) or {})
-    values.update(changes)
+    row = await statements.admin.account_settings(connection, account_id=account_id)
+    values: dict[str, Any] = {**(msgspec.structs.asdict(row) if row else {}), **changes}
     networks = [_network(str(text)) for text in values["allowed_networks"]]
     if not 1 <= values["queries_per_s"] <= 1_000_000:
         raise errors.InvalidInput("the query rate must be 1 to 1000000 per second")
@@ -103,21 +109,21 @@ async def change_account(connection: DatabaseConnection, account_id: int, change
     if changes.get("default_sender") is not None:
         await _check_sender(connection, account_id, changes["default_sender"])
     try:
-        await connection.execute(
-            "account_change",
-            account_id,
-            values["email"],
-            networks,
-            values["queries_per_s"],
-            values["templates_required"],
-            values["refund_undeliverable"],
-            values["default_sender"],
-            values["retention_days"],
-            values["binds_max"],
-            values["bind_window"],
-            values["submits_per_s"],
-            values["smpp_charset"],
-            values["unicode_fallback"],
+        await statements.admin.account_change(
+            connection,
+            account_id=account_id,
+            email=values["email"],
+            allowed_networks=networks,
+            queries_per_s=values["queries_per_s"],
+            templates_required=values["templates_required"],
+            refund_undeliverable=values["refund_undeliverable"],
+            default_sender=values["default_sender"],
+            retention_days=values["retention_days"],
+            binds_max=values["binds_max"],
+            bind_window=values["bind_window"],
+            submits_per_s=values["submits_per_s"],
+            smpp_charset=values["smpp_charset"],
+            unicode_fallback=values["unicode_fallback"],
         )
     except asyncpg.UniqueViolationError:
         raise errors.InvalidInput("the email {email} belongs to another account", email=repr(values["email"])) from None
@@ -155,10 +161,12 @@ async def create_credential(
         raise errors.InvalidInput(
             "{name} can have at most {n} characters", name=rules.secret_name, n=rules.secret_chars_max
         )
-    row = await connection.row("credential_create", account_id, dialect.number, key, vault.seal(secret), label)
-    if row is None:
+    credential_id = await statements.admin.credential_create(
+        connection, account_id=account_id, dialect=dialect.number, key=key, secret=vault.seal(secret), label=label
+    )
+    if credential_id is None:
         raise errors.InvalidInput("the key {key} is already in use", key=repr(key))
-    return NewCredential(row["credential_id"], dialect, key, secret)
+    return NewCredential(credential_id, dialect, key, secret)
 
 
 async def revoke_credential(
@@ -167,23 +175,23 @@ async def revoke_credential(
     key_or_id: str,
     dialect: int | None = None,
     account_id: int | None = None,
-) -> Record:
+) -> MatchingCredential:
     """Ends a credential, named by its id or its key; gives what it was. With a dialect the text is a key of it,
     with an account only that account's are meant.
 
     Raises `InvalidInput` when none is meant, or more than one: a key of digits can look like another's id.
     """
-    rows = await connection.fetch("credential_matching", key_or_id, as_id(key_or_id), dialect, account_id)
+    rows = await statements.admin.credential_matching(
+        connection, key=key_or_id, credential_id=as_id(key_or_id), dialect=dialect, account_id=account_id
+    )
     if not rows:
         raise errors.InvalidInput("no active credential has the key or ID {key}", key=repr(key_or_id))
     if len(rows) > 1:
-        meant = ", ".join(
-            f"{dialects.name_of(row['dialect'])} {row['key']} (id {row['credential_id']})" for row in rows
-        )
+        meant = ", ".join(f"{dialects.name_of(row.dialect)} {row.key} (id {row.credential_id})" for row in rows)
         raise errors.InvalidInput(
             "{key} is ambiguous ({meant}): give the key and its dialect", key=repr(key_or_id), meant=meant
         )
-    await connection.execute("credential_revoke", rows[0]["credential_id"])
+    await statements.admin.credential_revoke(connection, credential_id=rows[0].credential_id)
     return rows[0]
 
 
@@ -199,10 +207,17 @@ async def create_app(
     app_id = app_id or make_secret(8)
     check_url(report_url)
     check_url(inbound_url)
-    await connection.execute("account_settings", account_id)  # its lock: two of one name cannot be made at once
-    if any(row["name"] == name for row in await connection.fetch("app_list", account_id)):
+    await statements.admin.account_settings(
+        connection, account_id=account_id
+    )  # its lock: two of one name cannot be made at once
+    if any(row.name == name for row in await statements.admin.app_list(connection, account_id=account_id)):
         raise errors.InvalidInput("the account already has an app named {name}", name=repr(name))
-    if await connection.row("app_create", app_id, account_id, name, report_url, inbound_url) is None:
+    if (
+        await statements.admin.app_create(
+            connection, app_id=app_id, account_id=account_id, name=name, report_url=report_url, inbound_url=inbound_url
+        )
+        is None
+    ):
         raise errors.InvalidInput("the app ID {app} is already in use", app=repr(app_id))
     return app_id
 
@@ -211,16 +226,20 @@ async def change_app(connection: DatabaseConnection, app_id: str, changes: Mappi
     """Changes `report_url` or `inbound_url` (None: nothing is pushed) or `expects_conversions` (None: as its traffic
     shows). Raises `InvalidInput`.
     """
-    row = await connection.row("app_find", app_id)
+    row = await statements.admin.app_find(connection, app_id=app_id)
     if row is None:
         raise errors.InvalidInput(
             "app {app} does not exist; `homing app list` lists an account's apps", app=repr(app_id)
         )
-    values = {**row, **changes}
-    check_url(values["report_url"])
-    check_url(values["inbound_url"])
-    await connection.execute(
-        "app_change", app_id, values["report_url"], values["inbound_url"], values["expects_conversions"]
+    changed = msgspec.structs.replace(row, **changes)
+    check_url(changed.report_url)
+    check_url(changed.inbound_url)
+    await statements.admin.app_change(
+        connection,
+        app_id=app_id,
+        report_url=changed.report_url,
+        inbound_url=changed.inbound_url,
+        expects_conversions=changed.expects_conversions,
     )
 
 
@@ -228,16 +247,16 @@ async def add_sender(connection: DatabaseConnection, account_id: int, sender: st
     """Registers a sender ID; the first one, or one added as such, is the account's default."""
     if not SENDER.fullmatch(sender) or not sender.strip():
         raise errors.InvalidInput("a sender ID must have 1 to 32 printable ASCII characters")
-    await connection.execute("sender_add", account_id, sender)
+    await statements.admin.sender_add(connection, account_id=account_id, sender=sender)
     if default:
-        await connection.execute("sender_default", account_id, sender)
+        await statements.admin.sender_default(connection, account_id=account_id, sender=sender)
 
 
 async def remove_sender(connection: DatabaseConnection, account_id: int, sender: str) -> None:
     """Raises `InvalidInput` when it is not the account's. If it was the default, the first of the others is now."""
     await _check_sender(connection, account_id, sender)
-    await connection.execute("sender_remove", account_id, sender)
-    await connection.execute("sender_default_forget", account_id, sender)
+    await statements.admin.sender_remove(connection, account_id=account_id, sender=sender)
+    await statements.admin.sender_default_forget(connection, account_id=account_id, sender=sender)
 
 
 async def add_template(connection: DatabaseConnection, account_id: int, name: str, body: str) -> int:
@@ -246,30 +265,31 @@ async def add_template(connection: DatabaseConnection, account_id: int, name: st
         raise errors.InvalidInput("the template text is empty")
     if not name.strip() or "\0" in name or as_id(name) is not None:
         raise errors.InvalidInput("the template needs a name that is not only digits (digits are template IDs)")
-    row = await connection.row("template_add", account_id, name, body)
-    if row is None:
+    template_id = await statements.admin.template_add(connection, account_id=account_id, name=name, body=body)
+    if template_id is None:
         raise errors.InvalidInput("the account already has a template named {name}", name=repr(name))
-    return int(row["template_id"])
+    return template_id
 
 
 async def remove_template(connection: DatabaseConnection | Database, account_id: int, name_or_id: str) -> int:
     """Gives its id. Raises `InvalidInput` when the account has none of that name or id."""
-    row = await connection.row("template_remove", account_id, name_or_id, as_id(name_or_id))
-    if row is None:
+    template_id = await statements.admin.template_remove(
+        connection, account_id=account_id, name=name_or_id, template_id=as_id(name_or_id)
+    )
+    if template_id is None:
         raise errors.InvalidInput("the account has no template {name}", name=repr(name_or_id))
-    return int(row["template_id"])
+    return template_id
 
 
-def shown_app(row: Mapping[str, Any]) -> dict[str, Any]:
+def shown_app(row: AppListRow) -> dict[str, Any]:
     """A row of `app_list` with `reports_conversions`: whether its traffic of the last days shows any; None: too little
     of it to tell.
     """
-    return {**row, "reports_conversions": shows_conversions(row["sent"], row["converted"])}
+    return {**msgspec.structs.asdict(row), "reports_conversions": shows_conversions(row.sent, row.converted)}
 
 
 async def _check_sender(connection: DatabaseConnection, account_id: int, sender: str) -> None:
-    row = await connection.row("sender_exists", account_id, sender)
-    if row is None or not row["it_does"]:
+    if not await statements.admin.sender_exists(connection, account_id=account_id, sender=sender):
         raise errors.InvalidInput("the account has no sender ID {sender}", sender=repr(sender))
 
 

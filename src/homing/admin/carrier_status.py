@@ -8,7 +8,9 @@ import msgspec
 
 from homing import limits
 from homing.carriers.kinds import shown
-from homing.store.database import Database, Record
+from homing.store import statements
+from homing.store.database import Database
+from homing.store.statements.admin import CarrierErrorRow
 
 ERRORS_OF: Final = timedelta(hours=1)
 
@@ -17,29 +19,31 @@ async def carriers_now(database: Database) -> Sequence[dict[str, Any]]:
     """Every carrier's row with its settings as people may see them; `state` (up, down), `owner` and `detail` are None
     when no process has it.
     """
-    sessions = {row["carrier_id"]: row for row in await database.fetch("carrier_sessions")}
-    queues = {row["carrier_id"]: row for row in await database.fetch("carrier_queues", limits.LANES_PER_CARRIER)}
+    sessions = {row.carrier_id: row for row in await statements.admin.carrier_sessions(database)}
+    queues = {row.carrier_id: row for row in await statements.admin.carrier_queues(database)}
     found = []
-    for row in await database.fetch("carrier_list"):
-        session, queue = sessions[row["carrier_id"]], queues.get(row["carrier_id"], {})
-        is_owned = session["owner"] is not None and not session["is_lapsed"]
+    for row in await statements.admin.carrier_list(database):
+        session, queue = sessions[row.carrier_id], queues.get(row.carrier_id)
+        is_owned = session.owner is not None and not session.is_lapsed
         found.append(
             {
-                **row,
-                "settings": shown(row["kind"], row["settings"]),
-                "state": ("up" if session["is_up"] else "down") if is_owned else None,
-                "owner": session["owner"] if is_owned else None,
-                "changed_at": session["changed_at"],
-                "detail": msgspec.json.decode(session["detail"]) if is_owned else None,
-                "waiting": queue.get("waiting", 0),
-                "under_way": queue.get("under_way", 0),
+                **msgspec.structs.asdict(row),
+                "settings": shown(row.kind, row.settings),
+                "state": ("up" if session.is_up else "down") if is_owned else None,
+                "owner": session.owner if is_owned else None,
+                "changed_at": session.changed_at,
+                "detail": msgspec.json.decode(session.detail or "{}") if is_owned else None,
+                "waiting": queue.waiting if queue else 0,
+                "under_way": queue.under_way if queue else 0,
             }
         )
     return found
 
 
-async def carrier_errors(database: Database, now: datetime, carrier_id: int | None = None) -> Sequence[Record]:
+async def carrier_errors(database: Database, now: datetime, carrier_id: int | None = None) -> Sequence[CarrierErrorRow]:
     """What carriers answered within the last hour but "accepted", by outcome, code and text, with one message;
     of each carrier's latest answers, of which there may be more.
     """
-    return await database.fetch("carrier_errors", carrier_id, now - ERRORS_OF, limits.CARRIER_ERRORS_MAX)
+    return await statements.admin.carrier_errors(
+        database, carrier_id=carrier_id, since=now - ERRORS_OF, answers_max=limits.CARRIER_ERRORS_MAX
+    )

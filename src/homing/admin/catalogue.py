@@ -18,7 +18,9 @@ from homing.common.money import AMOUNT_MICRO_MAX
 from homing.model import GENERAL, Strategy
 from homing.routing.catalogue import fold
 from homing.routing.rules import RouteScope
-from homing.store.database import Database, DatabaseConnection, Record
+from homing.store import statements
+from homing.store.database import Database, DatabaseConnection
+from homing.store.statements.admin import CarrierRow, PrefixAmount, RouteSet
 
 PRIORITY_MAX: Final = 1_000_000
 WEIGHT_MAX: Final = 1_000_000
@@ -45,36 +47,31 @@ async def set_prices(connection: DatabaseConnection, account_id: int, prices: Se
     for prefix, micro in prices:
         check_prefix(prefix)
         check_price(micro)
-    await connection.execute(
-        "prices_set",
-        account_id,
-        [prefix for prefix, _micro in prices],
-        [micro for _prefix, micro in prices],
-        timeout_s=limits.DATABASE_SLOW_TIMEOUT_S,
+    await statements.admin.prices_set(
+        connection,
+        account_id=account_id,
+        prices=[PrefixAmount(prefix=prefix, micro=micro) for prefix, micro in prices],
     )
 
 
 async def replace_prices(connection: DatabaseConnection, account_id: int, prices: Sequence[tuple[str, int]]) -> None:
     """As `set_prices`, and what the list holds beside them goes."""
     await set_prices(connection, account_id, prices)
-    await connection.execute(
-        "prices_clear",
-        account_id,
-        [prefix for prefix, _micro in prices],
-        timeout_s=limits.DATABASE_SLOW_TIMEOUT_S,
+    await statements.admin.prices_clear(
+        connection, account_id=account_id, kept_prefixes=[prefix for prefix, _micro in prices]
     )
 
 
 async def remove_price(connection: DatabaseConnection | Database, account_id: int, prefix: str) -> None:
     """Raises `InvalidInput` when the list has no such price."""
-    if await connection.row("price_remove", account_id, prefix) is None:
+    if await statements.admin.price_remove(connection, account_id=account_id, prefix=prefix) is None:
         raise errors.InvalidInput("the price list has no price for prefix {prefix}", prefix=prefix or "*")
 
 
-async def find_carrier(connection: DatabaseConnection | Database, name_or_id: str) -> Record:
+async def find_carrier(connection: DatabaseConnection | Database, name_or_id: str) -> CarrierRow:
     """A carrier by its name or its id. Raises `InvalidInput` when there is none."""
     carrier_id = int(name_or_id) if re.fullmatch(r"[0-9]{1,9}", name_or_id) else None
-    row = await connection.row("carrier_find", name_or_id, carrier_id)
+    row = await statements.admin.carrier_find(connection, name=name_or_id, carrier_id=carrier_id)
     if row is None:
         raise errors.InvalidInput(
             "carrier {name} does not exist; `homing carrier list` lists the carriers", name=repr(name_or_id)
@@ -93,10 +90,12 @@ async def add_carrier(
             f"{name!r} cannot be a carrier's name: letters, digits and _ . - (and not digits alone)"
         )
     carries_flash = _checked(kind, settings)
-    row = await connection.row("carrier_add", name, kind, _sealed(vault, name, kind, settings), carries_flash)
-    if row is None:
+    carrier_id = await statements.admin.carrier_add(
+        connection, name=name, kind=kind, settings=_sealed(vault, name, kind, settings), carries_flash=carries_flash
+    )
+    if carrier_id is None:
         raise errors.InvalidInput(f"there is a carrier {name!r} already")
-    return int(row["carrier_id"])
+    return carrier_id
 
 
 def _checked(kind: str, settings: str) -> bool:
@@ -122,17 +121,21 @@ def _sealed(vault: Vault | None, name: str, kind: str, settings: str) -> str:
     return msgspec.json.encode(seal_settings(vault, name, kind, plain)).decode()
 
 
-async def change_carrier(connection: DatabaseConnection, row: Record, changes: Mapping[str, Any], vault: Vault) -> None:
+async def change_carrier(
+    connection: DatabaseConnection, row: CarrierRow, changes: Mapping[str, Any], vault: Vault
+) -> None:
     """Lays `changes` over a carrier's settings; None takes a setting back to its kind's default. `row` is of
     `find_carrier`. Raises `InvalidInput` for settings that its kind cannot use.
     """
-    name, kind = row["name"], row["kind"]
-    settings = open_settings(vault, name, kind, msgspec.json.decode(row["settings"]))
+    name, kind = row.name, row.kind
+    settings = open_settings(vault, name, kind, msgspec.json.decode(row.settings))
     settings.update(changes)
     settings = {member: value for member, value in settings.items() if value is not None}
     text = msgspec.json.encode(settings).decode()
     carries_flash = _checked(kind, text)
-    await connection.execute("carrier_change", row["carrier_id"], _sealed(vault, name, kind, text), carries_flash)
+    await statements.admin.carrier_change(
+        connection, carrier_id=row.carrier_id, settings=_sealed(vault, name, kind, text), carries_flash=carries_flash
+    )
 
 
 class CarrierMode(enum.Enum):
@@ -143,16 +146,19 @@ class CarrierMode(enum.Enum):
     CLOSED = "disabled"  # none at all, and its sessions are closed
 
 
-def carrier_mode_of(row: Mapping[str, Any]) -> CarrierMode:
-    """Of a row of `carrier`."""
-    if not row["enabled"]:
+def carrier_mode_of(*, enabled: bool, is_draining: bool) -> CarrierMode:
+    """Of the columns of `carrier`."""
+    if not enabled:
         return CarrierMode.CLOSED
-    return CarrierMode.DRAINING if row["is_draining"] else CarrierMode.OPEN
+    return CarrierMode.DRAINING if is_draining else CarrierMode.OPEN
 
 
 async def switch_carrier(connection: DatabaseConnection | Database, carrier_id: int, course: CarrierMode) -> None:
-    await connection.execute(
-        "carrier_switch", carrier_id, course is not CarrierMode.CLOSED, course is CarrierMode.DRAINING
+    await statements.admin.carrier_switch(
+        connection,
+        carrier_id=carrier_id,
+        enabled=course is not CarrierMode.CLOSED,
+        is_draining=course is CarrierMode.DRAINING,
     )
 
 
@@ -161,18 +167,16 @@ async def set_costs(connection: DatabaseConnection, carrier_id: int, costs: Sequ
     for prefix, micro in costs:
         check_prefix(prefix)
         check_price(micro)
-    await connection.execute(
-        "costs_set",
-        carrier_id,
-        [prefix for prefix, _micro in costs],
-        [micro for _prefix, micro in costs],
-        timeout_s=limits.DATABASE_SLOW_TIMEOUT_S,
+    await statements.admin.costs_set(
+        connection,
+        carrier_id=carrier_id,
+        costs=[PrefixAmount(prefix=prefix, micro=micro) for prefix, micro in costs],
     )
 
 
 async def remove_cost(connection: DatabaseConnection | Database, carrier_id: int, prefix: str) -> None:
     """Raises `InvalidInput` when the carrier has no such cost."""
-    if await connection.row("cost_remove", carrier_id, prefix) is None:
+    if await statements.admin.cost_remove(connection, carrier_id=carrier_id, prefix=prefix) is None:
         raise errors.InvalidInput(f"the carrier has no cost for the prefix {prefix or '*'}")
 
 
@@ -184,7 +188,7 @@ async def set_route(
     weight: int | None = None,
     strategy: Strategy | None = None,
     ceiling_micro: int | None = None,
-) -> Record:
+) -> RouteSet:
     """Sends what a match names by a carrier; gives route_id, priority and weight. A route of the same match and carrier
     is changed.
 
@@ -203,20 +207,20 @@ async def set_route(
         await _check_app(connection, match)
     if sum(map(bool, (match.prefix, match.country, match.network))) > 1:
         raise errors.InvalidInput("a route can match a prefix, a country or a network, but only one of them")
-    row = await connection.row(
-        "route_set",
-        match.account_id,
-        match.app_id,
-        match.sender,
-        match.traffic,
-        match.country,
-        match.network,
-        match.prefix,
-        carrier_id,
-        priority,
-        weight,
-        strategy,
-        ceiling_micro,
+    row = await statements.admin.route_set(
+        connection,
+        account_id=match.account_id,
+        app_id=match.app_id,
+        sender=match.sender,
+        traffic=match.traffic,
+        country=match.country,
+        network=match.network,
+        prefix=match.prefix,
+        carrier_id=carrier_id,
+        priority=priority,
+        weight=weight,
+        strategy=strategy,
+        ceiling_micro=ceiling_micro,
     )
     assert row is not None
     return row
@@ -224,22 +228,22 @@ async def set_route(
 
 async def forget_ceiling(connection: DatabaseConnection | Database, match: RouteScope) -> None:
     """The most that a segment may cost is what the customer pays for it, again."""
-    await connection.execute("route_ceiling_forget", *msgspec.structs.astuple(match))
+    await statements.admin.route_ceiling_forget(connection, **msgspec.structs.asdict(match))
 
 
 async def _check_app(connection: DatabaseConnection | Database, match: RouteScope) -> None:
-    app = await connection.row("app_find", match.app_id)
+    app = await statements.admin.app_find(connection, app_id=match.app_id)
     if app is None:
         raise errors.InvalidInput(
             "app {app} does not exist; `homing app list ACCOUNT` lists the account's apps", app=repr(match.app_id)
         )
-    if match.account_id not in (GENERAL, app["account_id"]):
+    if match.account_id not in (GENERAL, app.account_id):
         raise errors.InvalidInput("app {app} belongs to another account", app=match.app_id)
 
 
 async def remove_route(connection: DatabaseConnection | Database, route_id: int) -> None:
     """Messages that were accepted with it still go. Raises `InvalidInput` when there is none."""
-    if await connection.row("route_remove", route_id) is None:
+    if await statements.admin.route_remove(connection, route_id=route_id) is None:
         raise errors.InvalidInput("route {route} does not exist; `homing route list` lists the routes", route=route_id)
 
 
@@ -258,10 +262,10 @@ async def add_word(connection: DatabaseConnection | Database, account_id: int, w
         raise errors.InvalidInput(
             "a sensitive word needs at least one visible character; an empty one would match every message"
         )
-    await connection.execute("word_add", account_id, word)
+    await statements.admin.word_add(connection, account_id=account_id, word=word)
 
 
 async def remove_word(connection: DatabaseConnection | Database, account_id: int, word: str) -> None:
     """Lets a word pass again. Raises `InvalidInput` when it is not refused for this account, or (0) for all."""
-    if await connection.row("word_remove", account_id, word) is None:
+    if await statements.admin.word_remove(connection, account_id=account_id, word=word) is None:
         raise errors.InvalidInput("{word} is not on this list of sensitive words", word=repr(word))

@@ -11,11 +11,12 @@ from typing import Any, Final
 
 import msgspec
 
-from homing import errors, limits
+from homing import errors
 from homing.admin.account_settings import check_url
 from homing.guard.budgets import TrafficHour, suggest_budget
 from homing.guard.rules import DEFAULT_MODES, RULES, RuleMode
 from homing.guard.snapshot import WHOLE_NETWORK
+from homing.store import statements
 from homing.store.database import Database, DatabaseConnection
 from homing.text.numbers import first_digits
 
@@ -35,29 +36,29 @@ async def read_modes(
     connection: DatabaseConnection | Database, account_id: int | None = None
 ) -> Sequence[GuardModeSetting]:
     """What holds for everyone, by default where nothing is set; then what is set for single accounts, or for one."""
-    rows = await connection.fetch("guard_rules_of", account_id)
-    general = {row["rule"]: RuleMode(row["mode"]) for row in rows if row["account"] is None}
+    rows = await statements.guard.guard_rules_of(connection, account_id=account_id)
+    general = {row.rule: RuleMode(row.mode) for row in rows if row.account is None}
     everyone = [
         GuardModeSetting(rule, general.get(rule, DEFAULT_MODES[rule]), None, meaning) for rule, meaning in RULES.items()
     ]
     meanings = {str(rule): meaning for rule, meaning in RULES.items()}
     own = [
-        GuardModeSetting(row["rule"], RuleMode(row["mode"]), row["account"], meanings[row["rule"]])
+        GuardModeSetting(row.rule, RuleMode(row.mode), row.account, meanings[row.rule])
         for row in rows
-        if row["account"] is not None
+        if row.account is not None
     ]
     return [*everyone, *own]
 
 
 async def hold_modes(transaction: DatabaseConnection) -> None:
     """Until the transaction ends nobody else sets a mode: what is read now is what is changed."""
-    await transaction.execute("guard_modes_hold")
+    await statements.guard.guard_modes_hold(transaction)
 
 
 async def set_modes(
     connection: DatabaseConnection | Database, account_id: int, rules: Sequence[str], mode: RuleMode
 ) -> None:
-    await connection.execute("guard_mode_set", account_id, list(rules), int(mode))
+    await statements.guard.guard_mode_set(connection, account_id=account_id, rules=list(rules), mode=int(mode))
 
 
 def read_destination(destination: str) -> tuple[str, str]:
@@ -100,15 +101,22 @@ async def set_listed(
     note: str,
 ) -> None:
     """Puts a (kind, value) on the allow or the deny list."""
-    await connection.execute("guard_list_set", account_id, *destination, is_allowed, note)
+    kind, value = destination
+    await statements.guard.guard_list_set(
+        connection, account_id=account_id, kind=kind, value=value, is_allowed=is_allowed, note=note
+    )
 
 
 async def remove_listed(
     connection: DatabaseConnection | Database, account_id: int, destination: tuple[str, str], is_allowed: bool
 ) -> None:
     """Raises `InvalidInput` when it is not there."""
-    if await connection.row("guard_list_remove", account_id, *destination, is_allowed) is None:
-        raise errors.InvalidInput("{value} is not on the list", value=destination[1])
+    kind, value = destination
+    removed = await statements.guard.guard_list_remove(
+        connection, account_id=account_id, kind=kind, value=value, is_allowed=is_allowed
+    )
+    if removed is None:
+        raise errors.InvalidInput("{value} is not on the list", value=value)
 
 
 async def set_budget(
@@ -126,12 +134,20 @@ async def set_budget(
         raise errors.InvalidInput("a budget needs a limit: messages or an amount, per hour or per day")
     if any(value is not None and value < 0 for value in values):
         raise errors.InvalidInput("a budget must be 0 or more")
-    await connection.execute("guard_budget_set", account_id, country, *values)
+    await statements.guard.guard_budget_set(
+        connection,
+        account_id=account_id,
+        country=country,
+        hour_messages=hour_messages,
+        day_messages=day_messages,
+        hour_micro=hour_micro,
+        day_micro=day_micro,
+    )
 
 
 async def remove_budget(connection: DatabaseConnection | Database, account_id: int, country: str) -> None:
     """Raises `InvalidInput` when there is none."""
-    if await connection.row("guard_budget_remove", account_id, country) is None:
+    if await statements.guard.guard_budget_remove(connection, account_id=account_id, country=country) is None:
         raise errors.InvalidInput("{country} has no budget", country=country)
 
 
@@ -141,7 +157,11 @@ async def lift(connection: DatabaseConnection | Database, destination: str, acco
     """
     network = _network(destination)
     digits = destination if network is None else WHOLE_NETWORK
-    rows = await connection.fetch("guard_verdict_lift", digits, account_id, network) if destination else ()
+    rows = (
+        await statements.guard.guard_verdict_lift(connection, digits=digits, account_id=account_id, network=network)
+        if destination
+        else ()
+    )
     if not rows:
         raise errors.InvalidInput("{range} is not currently suspected", range=destination)
     return len(rows)
@@ -150,27 +170,25 @@ async def lift(connection: DatabaseConnection | Database, destination: str, acco
 async def set_alert(connection: DatabaseConnection | Database, account_id: int, url: str) -> None:
     """Where verdicts are pushed. Raises `InvalidInput` for what is no address."""
     check_url(url)
-    await connection.execute("guard_alert_set", account_id, url)
+    await statements.guard.guard_alert_set(connection, account_id=account_id, url=url)
 
 
 async def remove_alert(connection: DatabaseConnection | Database, account_id: int) -> None:
     """Raises `InvalidInput` when nobody is told."""
-    if await connection.row("guard_alert_remove", account_id) is None:
+    if await statements.guard.guard_alert_remove(connection, account_id=account_id) is None:
         raise errors.InvalidInput("there is no alert webhook for these accounts")
 
 
 async def suggestions(database: Database, now: datetime, account_id: int | None = None) -> Sequence[dict[str, Any]]:
     """By account and country, the budget within which the last 14 days' people would have kept."""
     beyond = int(now.timestamp()) // 3600 + 1
-    found = await database.fetch(
-        "guard_hours", beyond - 1 - SUGGEST_DAYS * 24, beyond, account_id, timeout_s=limits.DATABASE_SLOW_TIMEOUT_S
+    found = await statements.guard.guard_hours(
+        database, first_hour=beyond - 1 - SUGGEST_DAYS * 24, beyond_hour=beyond, account_id=account_id
     )
     hours: dict[tuple[int, str], list[TrafficHour]] = defaultdict(list)
     for row in found:
-        hours[row["account_id"], row["country"]].append(
-            TrafficHour(row["submitted"], row["converted"], row["revenue_micro"])
-        )
-    names = {row["account_id"]: row["name"] for row in await database.fetch("account_list")}
+        hours[row.account_id, row.country].append(TrafficHour(row.submitted, row.converted, row.revenue_micro))
+    names = {row.account_id: row.name for row in await statements.admin.account_list(database)}
     rows = []
     for (owner_id, country), known in sorted(hours.items()):
         suggestion = suggest_budget(known)

@@ -26,7 +26,9 @@ from homing.learning.posteriors import RoutingLearner
 from homing.reasons import decode_reason, encode_reason
 from homing.statistics.delta import Delta
 from homing.statistics.reading import StatisticsCell
+from homing.store import statements
 from homing.store.database import Database
+from homing.store.statements.guard import GuardMemory, GuardRangeKey, NewGuardVerdict
 
 log = structlog.get_logger()
 
@@ -75,9 +77,9 @@ class GuardListener:
         if now_s - self._updated_s < limits.GUARD_SNAPSHOT_S:
             return
         self._updated_s = now_s
-        for row in await database.fetch("guard_verdicts_lifted", self._lifted_at):
-            self.model.lift((row["account_id"], row["app_id"], row["network"], row["digits"]))
-            self._lifted_at = max(self._lifted_at, row["lifted_at"])
+        for row in await statements.guard.guard_verdicts_lifted(database, since=self._lifted_at):
+            self.model.lift((row.account_id, row.app_id, row.network, row.digits))
+            self._lifted_at = max(self._lifted_at, row.lifted_at)
         if now_s - self._risks_s >= limits.GUARD_RISKS_S:
             await self._read_settings(database, now)
         learner = self._learner()
@@ -85,12 +87,12 @@ class GuardListener:
         snapshot = self.model.snapshot
         await self._store_verdicts(database, self._without_allowed(_verdicts_of(snapshot, now_s)), now)
         encoded = await asyncio.to_thread(encode_snapshot, snapshot, limits.GUARD_SNAPSHOT_RANGES_MAX)
-        await database.execute("guard_book_write", now, encoded)
+        await statements.guard.guard_book_write(database, made_at=now, book=encoded)
         if now_s - self._saved_s >= limits.GUARD_SAVE_S:
             await self._save_state(database, now)
         if now_s - self._deleted_s >= limits.CONCLUSIONS_FORGET_S:
             self._deleted_s = now_s
-            await database.execute("guard_forget", now - timedelta(days=limits.GUARD_KEEP_DAYS))
+            await statements.guard.guard_forget(database, before=now - timedelta(days=limits.GUARD_KEEP_DAYS))
 
     async def _read_settings(self, database: Database, now: datetime) -> None:
         """Operators' rules and risks, and once a day the risks that the days before taught."""
@@ -121,23 +123,34 @@ class GuardListener:
         stored = self._stored_verdicts
         ended = [key for key, verdict in stored.items() if key not in verdicts and verdict.until_s > self._now_s]
         if ended:
-            await database.execute("guard_verdicts_end", *map(list, zip(*ended, strict=True)), now)
+            await statements.guard.guard_verdicts_end(
+                database,
+                ranges=[
+                    GuardRangeKey(account_id=account_id, app_id=app_id, network=network, digits=digits)
+                    for account_id, app_id, network, digits in ended
+                ],
+                until=now,
+            )
         new = [(key, verdict) for key, verdict in verdicts.items() if stored.get(key) != verdict]
         if new:
             countries = self.model.network_countries()
-            await database.execute(
-                "guard_verdicts_add",
-                [key[0] for key, _verdict in new],
-                [key[1] for key, _verdict in new],
-                [countries[key[:3]] for key, _verdict in new],
-                [key[2] for key, _verdict in new],
-                [key[3] for key, _verdict in new],
-                [encode_reason(verdict.reason) for _key, verdict in new],
-                [reason_text(verdict.reason) for _key, verdict in new],
-                [verdict.may_block for _key, verdict in new],
-                [datetime.fromtimestamp(verdict.since_s, UTC) for _key, verdict in new],
-                [datetime.fromtimestamp(verdict.until_s, UTC) for _key, verdict in new],
-                limits.PUSH_LANES,
+            await statements.guard.guard_verdicts_add(
+                database,
+                verdicts=[
+                    NewGuardVerdict(
+                        account_id=key[0],
+                        app_id=key[1],
+                        country=countries[key[:3]],
+                        network=key[2],
+                        digits=key[3],
+                        reason=encode_reason(verdict.reason),
+                        text=reason_text(verdict.reason),
+                        is_sure=verdict.may_block,
+                        since=datetime.fromtimestamp(verdict.since_s, UTC),
+                        until=datetime.fromtimestamp(verdict.until_s, UTC),
+                    )
+                    for key, verdict in new
+                ],
             )
             for key, verdict in new:
                 log.warning("guard_range_flagged", account=key[0], range=key[3], reason=verdict.reason.code)
@@ -147,14 +160,13 @@ class GuardListener:
         encoded = await asyncio.to_thread(self._encode_state)
         self._saved_s = self._now_s
         if encoded:
-            await database.execute(
-                "guard_memory_write",
-                [key[0] for key, _state in encoded],
-                [key[1] for key, _state in encoded],
-                [key[2] for key, _state in encoded],
-                [state for _key, state in encoded],
-                now,
-                timeout_s=limits.DATABASE_SLOW_TIMEOUT_S,
+            await statements.guard.guard_memory_write(
+                database,
+                saved_at=now,
+                memories=[
+                    GuardMemory(account_id=key[0], app_id=key[1], network=key[2], memory=state)
+                    for key, state in encoded
+                ],
             )
 
     def _encode_state(self) -> Sequence[tuple[NetworkKey, bytes]]:
@@ -167,21 +179,19 @@ class GuardListener:
 
     async def _restore(self, database: Database, now: datetime) -> None:
         state = self.model.state
-        rows = await database.fetch(
-            "guard_memory_read", limits.GUARD_NETWORKS_MAX, timeout_s=limits.DATABASE_SLOW_TIMEOUT_S
-        )
+        rows = await statements.guard.guard_memory_read(database, rows_max=limits.GUARD_NETWORKS_MAX)
         for row in rows:
             try:
-                saved = msgspec.msgpack.decode(zlib.decompress(row["memory"]), type=SavedNetwork)
+                saved = msgspec.msgpack.decode(zlib.decompress(row.memory), type=SavedNetwork)
             except (msgspec.DecodeError, zlib.error) as error:  # of another release: the network is learnt anew
                 log.warning("guard_state_undecodable", detail=str(error))
                 continue
-            restore_network(state, (row["account_id"], row["app_id"], row["network"]), saved)
+            restore_network(state, (row.account_id, row.app_id, row.network), saved)
         verdicts = {}
-        for row in await database.fetch("guard_verdicts_active", now):
-            key = row["account_id"], row["app_id"], row["network"], row["digits"]
+        for active in await statements.guard.guard_verdicts_active(database, now=now):
+            key = active.account_id, active.app_id, active.network, active.digits
             verdicts[key] = Verdict(
-                decode_reason(row["reason"]), row["since"].timestamp(), row["until"].timestamp(), row["is_sure"]
+                decode_reason(active.reason), active.since.timestamp(), active.until.timestamp(), active.is_sure
             )
             restore_verdict(state, key, verdicts[key])
         self._stored_verdicts = verdicts

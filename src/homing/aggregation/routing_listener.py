@@ -24,7 +24,9 @@ from homing.routing.cells import CellKey
 from homing.routing.rules import RouteScope
 from homing.statistics.delta import Delta
 from homing.statistics.reading import StatisticsCell
+from homing.store import statements
 from homing.store.database import Database
+from homing.store.statements.learning import NewFake, NewShares, SharesKey, SharesRow
 
 log = structlog.get_logger()
 
@@ -80,8 +82,8 @@ class RoutingListener:
         if now_s - self._thought_s < self._pause_s:
             return
         if now_s - self._declared_s >= limits.LEARN_SETTINGS_S:
-            for row in await database.fetch("learn_declared"):
-                self.learner.declare(row["app_id"], row["expects_conversions"])
+            for row in await statements.learning.learn_declared(database):
+                self.learner.declare(row.app_id, row.expects_conversions)
             self._declared_s = now_s
         self._thought_s = now_s
         began = time.monotonic()
@@ -92,7 +94,9 @@ class RoutingListener:
         if findings:
             await _write_findings(database, findings, at)
         if now_s - self._forgot_s >= limits.CONCLUSIONS_FORGET_S:
-            await database.execute("learn_choices_forget", at - timedelta(days=limits.LEARN_CHOICE_DAYS))
+            await statements.learning.learn_choices_forget(
+                database, before=at - timedelta(days=limits.LEARN_CHOICE_DAYS)
+            )
             self._forgot_s = now_s
 
     def _conclude(
@@ -105,36 +109,46 @@ class RoutingListener:
         self, database: Database, decisions: Mapping[tuple[RouteScope, CellKey], ShareDecision], at: datetime
     ) -> None:
         if self._written is None:  # a process before us may have left some behind
-            rows = await database.fetch("learn_shares_read", 0)
+            rows = await statements.learning.learn_shares_read(database, after_version=0)
             self._written = {_key_of(row): {} for row in rows}
         written = self._written
         changed = [one for key, one in decisions.items() if written.get(key) != one.shares.weights]
         if changed:
             names = {one.match: write_match(one.match) for one in changed}
-            await database.execute(
-                "learn_shares_write",
-                at,
-                [one.cell.account_id for one in changed],
-                [one.cell.app_id for one in changed],
-                [one.cell.country for one in changed],
-                [one.cell.network for one in changed],
-                [names[one.match] for one in changed],
-                [encode_reason(one.shares.reason) for one in changed],
-                [msgspec.json.encode(rests_on(one)).decode() for one in changed],
-                [",".join(map(str, one.shares.weights)) for one in changed],
-                [",".join(map(str, one.shares.weights.values())) for one in changed],
+            await statements.learning.learn_shares_write(
+                database,
+                made_at=at,
+                shares=[
+                    NewShares(
+                        account_id=one.cell.account_id,
+                        app_id=one.cell.app_id,
+                        country=one.cell.country,
+                        network=one.cell.network,
+                        rule=names[one.match],
+                        reason=encode_reason(one.shares.reason),
+                        rests_on=msgspec.json.encode(rests_on(one)).decode(),
+                        carriers=",".join(map(str, one.shares.weights)),
+                        weights=",".join(map(str, one.shares.weights.values())),
+                    )
+                    for one in changed
+                ],
             )
             for one in changed:
                 written[one.match, one.cell] = one.shares.weights
         gone = [key for key in written if key not in decisions]
         if gone:
-            await database.execute(
-                "learn_shares_drop",
-                [cell.account_id for _match, cell in gone],
-                [cell.app_id for _match, cell in gone],
-                [cell.country for _match, cell in gone],
-                [cell.network for _match, cell in gone],
-                [write_match(match) for match, _cell in gone],
+            await statements.learning.learn_shares_drop(
+                database,
+                shares=[
+                    SharesKey(
+                        account_id=cell.account_id,
+                        app_id=cell.app_id,
+                        country=cell.country,
+                        network=cell.network,
+                        rule=write_match(match),
+                    )
+                    for match, cell in gone
+                ],
             )
             for key in gone:
                 del written[key]
@@ -175,15 +189,20 @@ def rests_on(decision: ShareDecision) -> dict[str, Any]:
 
 
 async def _write_findings(database: Database, findings: Sequence[FakeReceiptSign], at: datetime) -> None:
-    await database.execute(
-        "learn_fakes_write",
-        at,
-        [one.carrier_id for one in findings],
-        [one.kind for one in findings],
-        [encode_reason(one.reason) for one in findings],
+    await statements.learning.learn_fakes_write(
+        database,
+        seen_at=at,
+        fakes=[
+            NewFake(
+                carrier_id=one.carrier_id,
+                kind=one.kind,
+                reason=encode_reason(one.reason),
+            )
+            for one in findings
+        ],
     )
 
 
-def _key_of(row: Mapping[str, Any]) -> tuple[RouteScope, CellKey]:
-    cell = CellKey(row["account_id"], row["app_id"], row["country"], row["network"])
-    return read_match(row["rule"]), cell
+def _key_of(row: SharesRow) -> tuple[RouteScope, CellKey]:
+    cell = CellKey(row.account_id, row.app_id, row.country, row.network)
+    return read_match(row.rule), cell

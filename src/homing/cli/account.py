@@ -3,6 +3,7 @@
 from typing import Any
 
 import click
+import msgspec
 
 from homing import limits
 from homing.accounts.profile import SMPP_CHARSETS
@@ -30,6 +31,7 @@ from homing.cli.show import (
 from homing.cli.template import TEMPLATES
 from homing.common.money import trimmed
 from homing.model import BindKind
+from homing.store import statements
 
 PURSE = (
     Column("balance_micro", "Balance", MONEY),
@@ -119,7 +121,7 @@ async def list_accounts(context: CommandContext) -> Reply:
     \b
     Example:  homing account list
     """
-    rows = await context.database.fetch("account_list")
+    rows = await statements.admin.account_list(context.database)
     return Table(LIST_COLUMNS, rows, "No accounts yet. Create one: homing account create NAME")
 
 
@@ -135,17 +137,25 @@ async def show(context: CommandContext, account: str) -> Reply:
     Example:  homing account show demo
     """
     row = await context.account(account)
-    account_id = row["account_id"]
-    account_balance = (await context.database.fetch("purses", [account_id]))[0]
-    available_micro = account_balance["gift_micro"] + account_balance["balance_micro"] + account_balance["credit_micro"]
+    account_id = row.account_id
+    account_balance = (await statements.ledger.balances_of(context.database, account_ids=[account_id]))[0]
+    available_micro = account_balance.gift_micro + account_balance.balance_micro + account_balance.credit_micro
     parts = {
-        "credentials": Table(CREDENTIALS, await context.database.fetch("credential_list", account_id)),
-        "apps": Table(APPS, [shown(one) for one in await context.database.fetch("app_list", account_id)]),
-        "senders": Table(SENDERS, await context.database.fetch("sender_list", account_id)),
-        "binds": Table(BINDS, await context.database.fetch("binds_list", account_id)),
-        "templates": Table(TEMPLATES, await context.database.fetch("template_list", account_id)),
+        "credentials": Table(
+            CREDENTIALS, await statements.admin.credential_list(context.database, account_id=account_id)
+        ),
+        "apps": Table(
+            APPS, [shown(one) for one in await statements.admin.app_list(context.database, account_id=account_id)]
+        ),
+        "senders": Table(SENDERS, await statements.admin.sender_list(context.database, account_id=account_id)),
+        "binds": Table(BINDS, await statements.binds.binds_list(context.database, account_id=account_id)),
+        "templates": Table(TEMPLATES, await statements.admin.template_list(context.database, account_id=account_id)),
     }
-    return Detail(SHOW_COLUMNS, {**row, **account_balance, "available_micro": available_micro}, parts)
+    return Detail(
+        SHOW_COLUMNS,
+        {**msgspec.structs.asdict(row), **msgspec.structs.asdict(account_balance), "available_micro": available_micro},
+        parts,
+    )
 
 
 @account.command("lock")
@@ -176,9 +186,9 @@ async def unlock(context: CommandContext, account: str) -> Reply:
 async def _lock(context: CommandContext, account: str, reason: str | None) -> Reply:
     row = await context.account(account)
     async with context.database.transaction() as transaction:
-        await account_settings.set_lock(transaction, row["account_id"], reason)
-    facts = {"account_id": row["account_id"], "name": row["name"], "locked": reason is not None, "lock_reason": reason}
-    return Confirmation(f"Account {row['name']} {f'locked: {reason}' if reason else 'unlocked'}.", facts)
+        await account_settings.set_lock(transaction, row.account_id, reason)
+    facts = {"account_id": row.account_id, "name": row.name, "locked": reason is not None, "lock_reason": reason}
+    return Confirmation(f"Account {row.name} {f'locked: {reason}' if reason else 'unlocked'}.", facts)
 
 
 @account.command("set")
@@ -253,9 +263,9 @@ async def change(
         raise click.UsageError("nothing to change: give a setting, such as --credit 50")
     row = await context.account(account)
     async with context.database.transaction() as transaction:
-        await account_settings.change_account(transaction, row["account_id"], changes)
+        await account_settings.change_account(transaction, row.account_id, changes)
         if credit is not None:
-            await account_settings.set_credit(transaction, row["account_id"], credit)
+            await account_settings.set_credit(transaction, row.account_id, credit)
             changes["credit"] = trimmed(credit)
     names = ", ".join(sorted(name.replace("_", " ") for name in changes))
-    return Confirmation(f"Account {row['name']}: changed {names}.", {"account_id": row["account_id"], **changes})
+    return Confirmation(f"Account {row.name}: changed {names}.", {"account_id": row.account_id, **changes})

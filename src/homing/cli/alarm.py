@@ -44,7 +44,7 @@ async def list_alarms(context: CommandContext) -> Reply:
 async def _shown(context: CommandContext, found: Alarm) -> Mapping[str, Any]:
     row = msgspec.structs.asdict(found)
     if found.code == ACCOUNT_SKIPPED:
-        row["subject"] = (await context.account(found.subject))["name"]
+        row["subject"] = (await context.account(found.subject)).name
     return row
 
 

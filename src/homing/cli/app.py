@@ -1,13 +1,15 @@
 """`homing app`."""
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 import click
 
 from homing.admin import account_settings
 from homing.cli.context import CommandContext, CommandGroup, in_context
 from homing.cli.show import COUNT, PROSE, TIME, YES, Column, ColumnKind, Confirmation, Reply, Table
+from homing.store import statements
+from homing.store.statements.admin import AppListRow
 
 EXPECTS: Final[Mapping[str, bool | None]] = {"yes": True, "no": False, "detect": None}
 APPS = (
@@ -65,10 +67,10 @@ async def create(
     row = await context.account(account)
     async with context.database.transaction() as transaction:
         app_id = await account_settings.create_app(
-            transaction, row["account_id"], name, app_id, report_url or None, inbound_url or None
+            transaction, row.account_id, name, app_id, report_url or None, inbound_url or None
         )
     return Confirmation(
-        f"App {name} of {row['name']} created with ID {app_id}.",
+        f"App {name} of {row.name} created with ID {app_id}.",
         {"app_id": app_id, "name": name},
         context.push_warnings(report_url, inbound_url),
     )
@@ -87,18 +89,18 @@ async def list_apps(context: CommandContext, account: str) -> Reply:
     Example:  homing app list acme
     """
     row = await context.account(account)
-    rows = await context.database.fetch("app_list", row["account_id"])
+    rows = await statements.admin.app_list(context.database, account_id=row.account_id)
     return Table(APPS, [shown(one) for one in rows], "No apps yet.")
 
 
-def shown(row: Mapping[str, Any]) -> dict[str, object]:
+def shown(row: AppListRow) -> dict[str, object]:
     """A row of `app_list` with `expects`: what is set, and where the traffic decides, what it shows."""
-    row = account_settings.shown_app(row)
+    app = account_settings.shown_app(row)
     detected = {True: "detect: yes", False: "detect: no", None: "detect: not enough traffic"}[
-        row["reports_conversions"]
+        app["reports_conversions"]
     ]
-    said = {True: "yes", False: "no", None: detected}[row["expects_conversions"]]
-    return {**row, "expects": said}
+    said = {True: "yes", False: "no", None: detected}[row.expects_conversions]
+    return {**app, "expects": said}
 
 
 @app.command("set")

@@ -16,6 +16,7 @@ from homing.carriers.kinds import KINDS
 from homing.cli.context import CommandContext, CommandGroup, in_context
 from homing.cli.cost import COSTS
 from homing.cli.show import COUNT, TIME, YES, Column, ColumnKind, Confirmation, Detail, Reply, Table
+from homing.store import statements
 
 SETTINGS = ColumnKind(text=lambda value: msgspec.json.encode(value).decode(), wraps=True)
 STATES = ColumnKind(absent="not running in any process")
@@ -123,10 +124,10 @@ async def show(context: CommandContext, carrier: str) -> Reply:
     \b
     Example:  homing carrier show test
     """
-    carrier_id = (await catalogue.find_carrier(context.database, carrier))["carrier_id"]
+    carrier_id = (await catalogue.find_carrier(context.database, carrier)).carrier_id
     (row,) = [one for one in await carriers_now(context.database) if one["carrier_id"] == carrier_id]
-    forms = await context.database.fetch("reference_forms", carrier_id)
-    costs = await context.database.fetch("cost_list", carrier_id)
+    forms = await statements.receipts.reference_forms(context.database, carrier_id=carrier_id)
+    costs = await statements.admin.cost_list(context.database, carrier_id=carrier_id)
     return Detail(
         SHOWN,
         _shown(row),
@@ -158,8 +159,8 @@ async def change(context: CommandContext, carrier: str, settings: str) -> Reply:
         row = await catalogue.find_carrier(transaction, carrier)
         await catalogue.change_carrier(transaction, row, changes, vault)
     return Confirmation(
-        f"Carrier {row['name']} changed: {', '.join(sorted(changes))}.",
-        {"carrier_id": row["carrier_id"]},
+        f"Carrier {row.name} changed: {', '.join(sorted(changes))}.",
+        {"carrier_id": row.carrier_id},
         [*map(str, carrier_warnings(changes))],
     )
 
@@ -202,12 +203,12 @@ async def drain(context: CommandContext, carrier: str) -> Reply:
 
 async def _switch(context: CommandContext, name_or_id: str, course: CarrierMode) -> Reply:
     row = await catalogue.find_carrier(context.database, name_or_id)
-    await catalogue.switch_carrier(context.database, row["carrier_id"], course)
+    await catalogue.switch_carrier(context.database, row.carrier_id, course)
     return Confirmation(
-        f"Carrier {row['name']} is {course.value}.",
+        f"Carrier {row.name} is {course.value}.",
         {
-            "carrier_id": row["carrier_id"],
-            "name": row["name"],
+            "carrier_id": row.carrier_id,
+            "name": row.name,
             "enabled": course is not CarrierMode.CLOSED,
             "is_draining": course is CarrierMode.DRAINING,
         },

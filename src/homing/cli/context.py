@@ -22,10 +22,12 @@ from homing.common.crypto import Vault, load_key
 from homing.common.private_files import make_data_folder
 from homing.dialects.registry import DIALECTS
 from homing.model import GENERAL
-from homing.store.database import FREE_PLANS, Database, Record
+from homing.store import statements
+from homing.store.database import FREE_PLANS, Database
 from homing.store.embedded.location import has_cluster
 from homing.store.embedded.server import EmbeddedPostgres
 from homing.store.migrate import migrate
+from homing.store.statements.admin import AccountRow
 
 CONNECTIONS_MAX: Final = 2
 
@@ -55,12 +57,12 @@ class CommandContext(msgspec.Struct, frozen=True):
     data: Path
     database: Database
 
-    async def account(self, name_or_id: str) -> Record:
+    async def account(self, name_or_id: str) -> AccountRow:
         return await find_account(self.database, name_or_id)
 
     async def scope(self, name_or_id: str | None) -> int:
         """The account_id that a setting is kept under; without an account it holds for everyone."""
-        return GENERAL if name_or_id is None else int((await self.account(name_or_id))["account_id"])
+        return GENERAL if name_or_id is None else int((await self.account(name_or_id)).account_id)
 
     def push_warnings(self, *urls: str | None) -> Sequence[str]:
         """Which of these addresses nothing will be pushed to, by the settings of the data folder."""
@@ -73,8 +75,7 @@ class CommandContext(msgspec.Struct, frozen=True):
         """
         given, file = os.environ.get("HOMING_SECRET_KEY", ""), self.data / "secret.key"
         if not given and not file.exists():
-            state = await self.database.row("is_sealed")
-            if state and state["is_sealed"]:
+            if await statements.admin.is_sealed(self.database):
                 raise errors.InvalidInput(
                     f"the key of this database's secrets is not in {self.data}: name Homing's data folder with --data"
                     " or HOMING_DATA, or the key with HOMING_SECRET_KEY"

@@ -11,6 +11,7 @@ from homing.cli.show import MONEY, TIME, Column, Confirmation, Reply, Table
 from homing.cli.show import PREFIX as PREFIX_KIND
 from homing.common.money import trimmed
 from homing.model import CURRENCY
+from homing.store import statements
 
 COSTS = (
     Column("carrier", "Carrier"),
@@ -48,11 +49,11 @@ async def change(context: CommandContext, carrier: str, prefix: str, amount: int
     """
     row = await catalogue.find_carrier(context.database, carrier)
     async with context.database.transaction() as transaction:
-        await catalogue.set_costs(transaction, row["carrier_id"], [(prefix, amount)])
+        await catalogue.set_costs(transaction, row.carrier_id, [(prefix, amount)])
     shown = PREFIX_KIND.text(prefix)
     return Confirmation(
-        f"{row['name']}: {trimmed(amount)} {CURRENCY} per segment for {shown}.",
-        {"carrier": row["name"], "prefix": shown, "cost": trimmed(amount)},
+        f"{row.name}: {trimmed(amount)} {CURRENCY} per segment for {shown}.",
+        {"carrier": row.name, "prefix": shown, "cost": trimmed(amount)},
     )
 
 
@@ -65,8 +66,8 @@ async def list_costs(context: CommandContext, carrier: str | None) -> Reply:
     \b
     Example:  homing cost list --carrier fast
     """
-    only = None if carrier is None else (await catalogue.find_carrier(context.database, carrier))["carrier_id"]
-    return Table(COSTS, await context.database.fetch("cost_list", only), "No costs set.")
+    only = None if carrier is None else (await catalogue.find_carrier(context.database, carrier)).carrier_id
+    return Table(COSTS, await statements.admin.cost_list(context.database, carrier_id=only), "No costs set.")
 
 
 @cost.command("remove")
@@ -80,9 +81,9 @@ async def remove(context: CommandContext, carrier: str, prefix: str) -> Reply:
     Example:  homing cost remove fast 86
     """
     row = await catalogue.find_carrier(context.database, carrier)
-    await catalogue.remove_cost(context.database, row["carrier_id"], prefix)
+    await catalogue.remove_cost(context.database, row.carrier_id, prefix)
     shown = PREFIX_KIND.text(prefix)
-    return Confirmation(f"Cost of {row['name']} for {shown} removed.", {"carrier": row["name"], "prefix": shown})
+    return Confirmation(f"Cost of {row.name} for {shown} removed.", {"carrier": row.name, "prefix": shown})
 
 
 @cost.command("import")
@@ -101,5 +102,5 @@ async def import_(context: CommandContext, carrier: str, file: TextIO) -> Reply:
     costs = price_sheet.read(file, getattr(file, "name", "-"))
     row = await catalogue.find_carrier(context.database, carrier)
     async with context.database.transaction() as transaction:
-        await catalogue.set_costs(transaction, row["carrier_id"], costs)
-    return Confirmation(f"{len(costs)} costs set for {row['name']}.", {"costs": len(costs), "carrier": row["name"]})
+        await catalogue.set_costs(transaction, row.carrier_id, costs)
+    return Confirmation(f"{len(costs)} costs set for {row.name}.", {"costs": len(costs), "carrier": row.name})

@@ -7,6 +7,7 @@ from homing.cli import dialects
 from homing.cli.context import CommandContext, CommandGroup, in_context
 from homing.cli.show import COUNT, TIME, Column, Confirmation, Detail, Reply, Table
 from homing.dialects.registry import DIALECTS
+from homing.store import statements
 
 CREDENTIALS = (
     Column("credential_id", "ID", COUNT),
@@ -76,7 +77,7 @@ async def create(
         made = await account_settings.create_credential(
             transaction,
             vault,
-            row["account_id"],
+            row.account_id,
             DIALECTS.named(dialect),
             key,
             secret,
@@ -85,7 +86,7 @@ async def create(
         )
     values = {
         "credential_id": made.credential_id,
-        "account": row["name"],
+        "account": row.name,
         "dialect": made.dialect.number,
         "key": made.key,
         "secret": made.secret,
@@ -103,7 +104,11 @@ async def list_credentials(context: CommandContext, account: str) -> Reply:
     Example:  homing credential list acme
     """
     row = await context.account(account)
-    return Table(CREDENTIALS, await context.database.fetch("credential_list", row["account_id"]), "No credentials yet.")
+    return Table(
+        CREDENTIALS,
+        await statements.admin.credential_list(context.database, account_id=row.account_id),
+        "No credentials yet.",
+    )
 
 
 @credential.command("revoke")
@@ -119,8 +124,8 @@ async def revoke(context: CommandContext, key_or_id: str, dialect: str | None) -
     number = None if dialect is None else DIALECTS.named(dialect).number
     async with context.database.transaction() as transaction:
         row = await account_settings.revoke_credential(transaction, DIALECTS, key_or_id, number)
-    name = DIALECTS.name_of(row["dialect"])
+    name = DIALECTS.name_of(row.dialect)
     return Confirmation(
-        f"Credential {row['credential_id']} ({name} {row['key']}) revoked.",
-        {"credential_id": row["credential_id"], "dialect": name, "key": row["key"], "revoked": True},
+        f"Credential {row.credential_id} ({name} {row.key}) revoked.",
+        {"credential_id": row.credential_id, "dialect": name, "key": row.key, "revoked": True},
     )

@@ -11,7 +11,9 @@ from urllib.parse import urlsplit
 from homing import demo, limits
 from homing.dialects.base import Dialect
 from homing.dialects.registry import DIALECTS
+from homing.store import statements
 from homing.store.database import Database
+from homing.store.statements.accounts import CredentialKey
 from homing.users.admin import has_operator
 from homing.users.links import make_link
 
@@ -43,8 +45,8 @@ async def greeting(dsn: str, data: Path, address: str, smpp: str, console: str) 
     database = Database(dsn, connections_max=1)
     await database.open()
     shown = [dialect for dialect in DIALECTS if dialect.demo is not None]
-    numbers, keys = [each.number for each in shown], [each.demo.key for each in shown if each.demo]
-    found = await database.fetch("credentials_find", numbers, keys, [])
+    keys = [CredentialKey(dialect=each.number, key=each.demo.key) for each in shown if each.demo]
+    found = await statements.accounts.credentials_find(database, email_keyed=[], keys=keys)
     await database.close()
     lines = [f"\nHoming serves {address}    (health: {address}/healthz, metrics: {address}/metrics)"]
     if smpp:

@@ -16,6 +16,8 @@ from homing.guard.risk import RiskLevel, learn_risks
 from homing.guard.rules import RULES, RuleMode
 from homing.guard.service import read_country_traffic
 from homing.i18n.reasons import TITLES, reason_title
+from homing.store import statements
+from homing.store.statements.guard import NamedGuardList
 from homing.text.numbers import dashed
 
 LEVELS = {level.name.lower(): level for level in RiskLevel}
@@ -48,12 +50,14 @@ async def show(context: CommandContext, account: str | None) -> Reply:
     """
     scope = None if account is None else await context.scope(account)
     modes = await guard_settings.read_modes(context.database, scope)
-    lists = await context.database.fetch("guard_lists_of", scope)
-    budgets = await context.database.fetch("guard_budgets_of", scope)
-    risks = await context.database.fetch("guard_risks_of", scope)
-    alerts = await context.database.fetch("guard_alerts_of", scope)
-    verdicts = await context.database.fetch("guard_verdicts_of", scope, False, 100_000)
-    row = {"verdicts": len(verdicts), "may_block": sum(1 for one in verdicts if one["is_sure"])}
+    lists = await statements.guard.guard_lists_of(context.database, account_id=scope)
+    budgets = await statements.guard.guard_budgets_of(context.database, account_id=scope)
+    risks = await statements.guard.guard_risks_of(context.database, account_id=scope)
+    alerts = await statements.guard.guard_alerts_of(context.database, account_id=scope)
+    verdicts = await statements.guard.guard_verdicts_of(
+        context.database, account_id=scope, with_past=False, rows_max=100_000
+    )
+    row = {"verdicts": len(verdicts), "may_block": sum(1 for one in verdicts if one.is_sure)}
     parts = {
         "rules": Table(tables.RULES_SET, [msgspec.structs.asdict(one) for one in modes]),
         "lists": Table(tables.LISTS, [_entry(one) for one in lists], "The lists are empty."),
@@ -192,12 +196,14 @@ async def risk(
     told = {"kind": kind, "value": value, "account": account, "level": level}
     whose = account or "every account"
     if remove:
-        if await context.database.row("guard_risk_remove", scope, kind, value) is None:
+        if await statements.guard.guard_risk_remove(context.database, account_id=scope, kind=kind, value=value) is None:
             raise errors.InvalidInput(f"no risk level of {value} is set for {whose}")
         return Confirmation(f"Risk level of {value} removed for {whose}: the learned risk applies again.", told)
     if level is None:
         raise errors.InvalidInput(f"give a risk level: {', '.join(LEVELS)}; or --remove")
-    await context.database.execute("guard_risk_set", scope, kind, value, LEVELS[level], note)
+    await statements.guard.guard_risk_set(
+        context.database, account_id=scope, kind=kind, value=value, level=LEVELS[level], note=note
+    )
     return Confirmation(f"Risk level of {value} set to {level} for {whose}; it applies within 30 seconds.", told)
 
 
@@ -213,7 +219,7 @@ async def risks(context: CommandContext, account: str | None) -> Reply:
     Example:  homing guard risks
     """
     scope = None if account is None else await context.scope(account)
-    names = {row["account_id"]: row["name"] for row in await context.database.fetch("account_list")}
+    names = {row.account_id: row.name for row in await statements.admin.account_list(context.database)}
     traffic = await read_country_traffic(context.database, datetime.now(UTC))
     learnt = sorted(
         (risk for risk in learn_risks(traffic) if scope in (None, risk.account_id)),
@@ -221,7 +227,11 @@ async def risks(context: CommandContext, account: str | None) -> Reply:
     )
     rows = [{**msgspec.structs.asdict(one), "account": names.get(one.account_id)} for one in learnt]
     parts = {
-        "told": Table(tables.RISKS, await context.database.fetch("guard_risks_of", scope), "No risk levels set."),
+        "told": Table(
+            tables.RISKS,
+            await statements.guard.guard_risks_of(context.database, account_id=scope),
+            "No risk levels set.",
+        ),
         "learnt": Table(tables.LEARNT, rows, "No conversions before today: nothing learned yet."),
     }
     return Detail((), {}, parts)
@@ -244,11 +254,18 @@ async def decisions(
     """
     scope = None if account is None else await context.scope(account)
     if reason is None:
-        rows = await context.database.fetch("guard_decisions_of", scope, rule, limit)
+        rows = await statements.guard.guard_decisions_of(context.database, account_id=scope, rule=rule, rows_max=limit)
     else:
         looked_at = max(limit, limits.GUARD_DECISIONS_LOOKED_AT)
-        rows = await context.database.fetch(
-            "guard_decisions_page_for", None, None, reason, scope, rule, looked_at, limit
+        rows = await statements.guard.guard_decisions_page_for(
+            context.database,
+            before_at=None,
+            before_id=None,
+            code=reason,
+            account_id=scope,
+            rule=rule,
+            looked_max=looked_at,
+            rows_max=limit,
         )
     return Table(tables.DECISIONS, rows, "No message was blocked or would have been blocked.")
 
@@ -267,10 +284,10 @@ async def reasons(context: CommandContext, account: str | None, days: int) -> Re
     """
     scope = None if account is None else await context.scope(account)
     now = datetime.now(UTC)
-    rows = await context.database.fetch(
-        "guard_reason_counts", now - timedelta(days=days), now, scope, timeout_s=limits.DATABASE_SLOW_TIMEOUT_S
+    rows = await statements.guard.guard_reason_counts(
+        context.database, since=now - timedelta(days=days), before=now, account_id=scope
     )
-    shown = [{**row, "title": reason_title(row["reason_code"]).text} for row in rows]
+    shown = [{**msgspec.structs.asdict(row), "title": reason_title(row.reason_code).text} for row in rows]
     return Table(tables.REASONS, shown, "No message was blocked or would have been blocked.")
 
 
@@ -287,7 +304,9 @@ async def saved(context: CommandContext, account: str | None, days: int) -> Repl
     Example:  homing guard saved --days 7
     """
     scope = None if account is None else await context.scope(account)
-    rows = await context.database.fetch("guard_saved", scope, datetime.now(UTC) - timedelta(days=days))
+    rows = await statements.guard.guard_saved(
+        context.database, account_id=scope, since=datetime.now(UTC) - timedelta(days=days)
+    )
     return Table(tables.SAVED, rows, "Nothing was blocked or would have been blocked.")
 
 
@@ -321,8 +340,12 @@ async def verdicts(context: CommandContext, account: str | None, with_past: bool
     Example:  homing guard verdicts
     """
     scope = None if account is None else await context.scope(account)
-    rows = await context.database.fetch("guard_verdicts_of", scope, with_past, limit)
-    shown = [{**row, "range": row["digits"] or f"whole network {dashed(row['network'])}"} for row in rows]
+    rows = await statements.guard.guard_verdicts_of(
+        context.database, account_id=scope, with_past=with_past, rows_max=limit
+    )
+    shown = [
+        {**msgspec.structs.asdict(row), "range": row.digits or f"whole network {dashed(row.network)}"} for row in rows
+    ]
     return Table(tables.VERDICTS, shown, "No suspected number ranges.")
 
 
@@ -374,13 +397,13 @@ async def alert(context: CommandContext, url: str | None, account: str | None, r
     )
 
 
-def _entry(row: dict[str, object]) -> dict[str, object]:
+def _entry(row: NamedGuardList) -> dict[str, object]:
     return {
-        "entry": "allow" if row["is_allowed"] else "deny",
-        "kind": row["kind"],
-        "value": row["value"],
-        "account": row["account"],
-        "note": row["note"],
+        "entry": "allow" if row.is_allowed else "deny",
+        "kind": row.kind,
+        "value": row.value,
+        "account": row.account,
+        "note": row.note,
     }
 
 

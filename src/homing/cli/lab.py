@@ -299,7 +299,7 @@ async def replay(
         {} if prices is None else read_prices(prices),
         None if strategy is None else Strategy[strategy.upper().replace("-", "_")],
     )
-    account_id = None if account is None else int((await context.account(account))["account_id"])
+    account_id = None if account is None else int((await context.account(account)).account_id)
     async with context.database.transaction("repeatable_read") as transaction:
         found = await replayed(transaction, changes, start, end, account_id)
     would = found.would

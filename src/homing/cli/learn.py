@@ -33,8 +33,10 @@ from homing.routing.catalogue_cache import objectives_of
 from homing.routing.explain import candidates
 from homing.routing.shares import Objective
 from homing.statistics.reading import shows_conversions
+from homing.store import statements
 from homing.store.alarms import LEARNER
-from homing.store.database import Record
+from homing.store.statements.admin import AppRow
+from homing.store.statements.learning import AppKey, FakeMessageRow, LearnTermsRow
 
 SHARE: Final = ColumnKind(text=lambda share: f"{share / 100:.1f} %", json=lambda share: share / 10_000, right=True)
 RATE: Final = ColumnKind(text=lambda rate: f"{rate:.1%}", json=lambda rate: rate, right=True)
@@ -153,32 +155,44 @@ async def change(
         raise click.UsageError("give an app, or an account with --account")
     if worth is not None and worth <= 0:
         raise click.UsageError("the worth must be greater than 0; --no-worth removes it")
-    if account is not None:
-        row = await context.account(account)
-    else:
-        row = await _app(context, app_id or "")
-    account_id, app_id = int(row["account_id"]), app_id or ""
-    known = {(one["account_id"], one["app_id"]): one for one in await context.database.fetch("learn_terms")}
-    kept: Mapping[str, Any] = known.get((account_id, app_id)) or {}
+    row = await context.account(account) if account is not None else await _app(context, app_id or "")
+    account_id, app_id = row.account_id, app_id or ""
+    known = {(one.account_id, one.app_id): one for one in await statements.learning.learn_terms(context.database)}
+    kept = known.get((account_id, app_id)) or LearnTermsRow(
+        account_id=account_id,
+        app_id=app_id,
+        worth_micro=None,
+        quality_floor=None,
+        explore_min=None,
+        share_max=None,
+        opted_out=False,
+    )
     changes = {"quality_floor": quality_floor, "explore_min": explore, "share_max": share_max, "opted_out": opted_out}
     if worth is not None or no_worth:
         changes["worth_micro"] = worth
     elif all(value is None for value in changes.values()):
         raise click.UsageError("nothing to change: give --worth, --quality-floor, --explore, --share-max or --off")
-    names = ("worth_micro", "quality_floor", "explore_min", "share_max", "opted_out")
-    values = {name: kept.get(name) for name in names}
-    values["opted_out"] = bool(values["opted_out"])
-    values.update({name: value for name, value in changes.items() if value is not None or name == "worth_micro"})
-    await context.database.execute("learn_terms_set", account_id, app_id, *values.values())
-    whose = f"app {app_id}" if app_id else f"account {row['name']}"
-    terms = objectives_of(values)
+    set_ones = {name: value for name, value in changes.items() if value is not None or name == "worth_micro"}
+    changed = msgspec.structs.replace(kept, **set_ones)
+    await statements.learning.learn_terms_set(
+        context.database,
+        account_id=account_id,
+        app_id=app_id,
+        worth_micro=changed.worth_micro,
+        quality_floor=changed.quality_floor,
+        explore_min=changed.explore_min,
+        share_max=changed.share_max,
+        opted_out=changed.opted_out,
+    )
+    whose = f"app {app_id}" if app_id else f"account {row.name}"
+    terms = objectives_of(changed)
     return Confirmation(
         f"The {whose}: {_said(terms)}.", {"account_id": account_id, "app_id": app_id or None, **_json(terms)}
     )
 
 
-async def _app(context: CommandContext, app_id: str) -> Record:
-    row = await context.database.row("app_find", app_id)
+async def _app(context: CommandContext, app_id: str) -> AppRow:
+    row = await statements.admin.app_find(context.database, app_id=app_id)
     if row is None:
         raise errors.InvalidInput(f"app {app_id!r} does not exist; `homing app list ACCOUNT` lists the account's apps")
     return row
@@ -215,24 +229,28 @@ async def show(context: CommandContext, app_id: str | None, account: str | None)
     \b
     Example:  homing learn show 4luaKsL2
     """
-    account_id = None if account is None else int((await context.account(account))["account_id"])
+    account_id = None if account is None else (await context.account(account)).account_id
     if app_id is not None:
-        account_id = int((await _app(context, app_id))["account_id"])
+        account_id = (await _app(context, app_id)).account_id
     names = await carrier_names(context)
     rows: list[dict[str, Any]] = []
-    for found in await context.database.fetch("learn_shares_of", account_id, app_id):
-        cell: dict[str, Any] = {name: found[name] or None for name in ("app_id", "country", "network")}
-        cell["place"] = " ".join(filter(None, (found["country"], found["network"]))) or "all"
+    for found in await statements.learning.learn_shares_of(context.database, account_id=account_id, app_id=app_id):
+        cell: dict[str, Any] = {
+            "app_id": found.app_id or None,
+            "country": found.country or None,
+            "network": found.network or None,
+        }
+        cell["place"] = " ".join(filter(None, (found.country, found.network))) or "all"
         rows += [{**cell, **with_name(row, names)} for row in candidates(found)]
-    accounts = {row["account_id"]: row["name"] for row in await context.database.fetch("account_list")}
+    accounts = {row.account_id: row.name for row in await statements.admin.account_list(context.database)}
     terms = [
         {
-            "account": accounts[row["account_id"]],
-            "app_id": row["app_id"] or None,
+            "account": accounts[row.account_id],
+            "app_id": row.app_id or None,
             **msgspec.structs.asdict(objectives_of(row)),
         }
-        for row in await context.database.fetch("learn_terms")
-        if account_id in (None, row["account_id"]) and app_id in (None, row["app_id"])
+        for row in await statements.learning.learn_terms(context.database)
+        if account_id in (None, row.account_id) and app_id in (None, row.app_id)
     ]
     empty = "No data yet: no adaptive route had traffic in the last hour."
     return Detail(
@@ -244,7 +262,7 @@ async def show(context: CommandContext, app_id: str | None, account: str | None)
 
 
 async def carrier_names(context: CommandContext) -> Mapping[int, str]:
-    return {row["carrier_id"]: row["name"] for row in await context.database.fetch("carrier_list")}
+    return {row.carrier_id: row.name for row in await statements.admin.carrier_list(context.database)}
 
 
 def with_name(candidate: Mapping[str, Any], names: Mapping[int, str]) -> dict[str, Any]:
@@ -273,20 +291,18 @@ async def fakes(context: CommandContext, carrier: str | None, days: int) -> Repl
               homing learn fakes --csv cheap --days 14
     """
     if carrier is None:
-        return Table(FAKES, await context.database.fetch("learn_fakes"), "No suspected fake receipts.")
+        return Table(FAKES, await statements.learning.learn_fakes(context.database), "No suspected fake receipts.")
     row = await catalogue.find_carrier(context.database, carrier)
     until = datetime.now(UTC)
     since = until - timedelta(days=days)
     apps = await _reporting_apps(context, since)
-    found = await context.database.fetch(
-        "learn_fake_messages",
-        row["carrier_id"],
-        first_id_at(int(since.timestamp() * 1000)),
-        first_id_at(int((until.timestamp() - limits.LEARN_MATURE_S) * 1000)),
-        [account_id for account_id, _app_id in apps],
-        [app_id for _account_id, app_id in apps],
-        limits.LEARN_CLAIM_MESSAGES_MAX,
-        timeout_s=limits.DATABASE_SLOW_TIMEOUT_S,
+    found = await statements.learning.learn_fake_messages(
+        context.database,
+        carrier_id=row.carrier_id,
+        first_id=first_id_at(int(since.timestamp() * 1000)),
+        beyond_id=first_id_at(int((until.timestamp() - limits.LEARN_MATURE_S) * 1000)),
+        rows_max=limits.LEARN_CLAIM_MESSAGES_MAX,
+        apps=[AppKey(account_id=account_id, app_id=app_id) for account_id, app_id in apps],
     )
     return CsvRows(EVIDENCE, [_evidence(one) for one in found])
 
@@ -294,19 +310,18 @@ async def fakes(context: CommandContext, carrier: str | None, days: int) -> Repl
 async def _reporting_apps(context: CommandContext, since: datetime) -> Sequence[tuple[int, str]]:
     """Apps whose messages are to lead to conversions: as set, or as their traffic shows."""
     day = int(since.timestamp()) // 86_400
-    rows = await context.database.fetch("learn_apps", day, timeout_s=limits.DATABASE_SLOW_TIMEOUT_S)
+    rows = await statements.learning.learn_apps(context.database, first_day=day)
     return [
-        (row["account_id"], row["app_id"])
+        (row.account_id, row.app_id)
         for row in rows
-        if row["expects_conversions"]
-        or (row["expects_conversions"] is None and shows_conversions(row["sent"], row["converted"]))
+        if row.expects_conversions or (row.expects_conversions is None and shows_conversions(row.sent, row.converted))
     ]
 
 
-def _evidence(row: Record) -> dict[str, object]:
-    told = {name: row[name] for name in EVIDENCE if name != "cost"}
+def _evidence(row: FakeMessageRow) -> dict[str, object]:
+    told = msgspec.structs.asdict(row)
     for name in ("submitted_at", "sent_at", "final_at"):
         told[name] = None if told[name] is None else told[name].isoformat(timespec="milliseconds")
     told["receipt_s"] = None if told["receipt_s"] is None else round(told["receipt_s"], 3)
-    told["cost"] = None if row["carrier_cost_micro"] is None else trimmed(row["carrier_cost_micro"])
+    told["cost"] = None if row.carrier_cost_micro is None else trimmed(row.carrier_cost_micro)
     return told

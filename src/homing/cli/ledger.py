@@ -1,9 +1,7 @@
 """`homing ledger`."""
 
-from collections.abc import Mapping
-from typing import Any
-
 import click
+import msgspec
 
 from homing.cli.account import PURSE
 from homing.cli.context import CommandContext, CommandGroup, in_context
@@ -12,6 +10,8 @@ from homing.cli.show import COUNT, MONEY, PROSE, TIME, YES, Column, Detail, Repl
 from homing.ledger.proof import prove as prove_ledger
 from homing.ledger.statement import read_statement
 from homing.model import LedgerAccount, PostingKind
+from homing.store import statements
+from homing.store.statements.ledger import EntryRow
 
 ENTRIES = (
     Column("entry_id", programs_only=True),
@@ -65,19 +65,21 @@ async def show(context: CommandContext, account: str, limit: int) -> Reply:
     Example:  homing ledger show acme --limit 10
     """
     row = await context.account(account)
-    account_balance = (await context.database.fetch("purses", [row["account_id"]]))[0]
-    entries = await read_statement(context.database, row["account_id"], limit)
-    shown = [{**entry, "about": _about(entry)} for entry in entries]
+    account_balance = (await statements.ledger.balances_of(context.database, account_ids=[row.account_id]))[0]
+    entries = await read_statement(context.database, row.account_id, limit)
+    shown = [{**msgspec.structs.asdict(entry), "about": _about(entry)} for entry in entries]
     columns = (Column("account_id", programs_only=True), Column("name", "Account"), *PURSE)
-    return Detail(columns, {"name": row["name"], **account_balance}, {"entries": Table(ENTRIES, shown)})
+    return Detail(
+        columns, {"name": row.name, **msgspec.structs.asdict(account_balance)}, {"entries": Table(ENTRIES, shown)}
+    )
 
 
-def _about(entry: Mapping[str, Any]) -> str:
-    if entry["submission_id"] is not None:
-        return f"submission {entry['submission_id']}"
-    if entry["message_id"] is not None:
-        return f"message {entry['message_id']}"
-    return f"{entry['reason']} (by {entry['author']})"
+def _about(entry: EntryRow) -> str:
+    if entry.submission_id is not None:
+        return f"submission {entry.submission_id}"
+    if entry.message_id is not None:
+        return f"message {entry.message_id}"
+    return f"{entry.reason} (by {entry.author})"
 
 
 @ledger.command("prove")
@@ -93,7 +95,7 @@ async def prove(context: CommandContext, account: str | None) -> Reply:
     Example:  homing ledger prove
               homing ledger prove acme
     """
-    account_id = None if account is None else (await context.account(account))["account_id"]
+    account_id = None if account is None else (await context.account(account)).account_id
     proof = await prove_ledger(context.database, account_id)
     counted = {"accounts": proof.accounts, "entries": proof.entries, "messages": proof.messages, "holds": proof.holds}
     differences = [

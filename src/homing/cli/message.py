@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 import click
+import msgspec
 
 from homing import errors, limits
 from homing.admin.catalogue import find_carrier
@@ -15,6 +16,7 @@ from homing.i18n.reasons import reason_document
 from homing.messages import timeline
 from homing.messages.search import MessageFilter, MessageKey, search
 from homing.states import MessageState
+from homing.store import statements
 
 MESSAGES = (
     Column("message_id", "Message", COUNT),
@@ -99,12 +101,12 @@ async def show(context: CommandContext, message_id: int) -> Reply:
     async with context.database.transaction() as transaction:
         row = await timeline.find_message(transaction, message_id)
         if row is None:
-            refused = await transaction.row("guard_refusal", message_id)
+            refused = await statements.guard.guard_refusal(transaction, message_id=message_id)
             if refused is not None:
-                return Detail(REFUSED, {**refused, "state": "blocked by the guard"})
+                return Detail(REFUSED, {**msgspec.structs.asdict(refused), "state": "blocked by the guard"})
             raise errors.InvalidInput(f"message {message_id} does not exist; `homing message list` lists the latest")
         moments = await timeline.read_timeline(transaction, row, DIALECTS)
-    return Detail(MESSAGE, row, {"timeline": Table(MOMENTS, [_moment(one, row["submitted_at"]) for one in moments])})
+    return Detail(MESSAGE, row, {"timeline": Table(MOMENTS, [_moment(one, row.submitted_at) for one in moments])})
 
 
 def _moment(moment: timeline.TimelineEntry, submitted_at: datetime) -> dict[str, object]:
@@ -137,8 +139,8 @@ async def list_messages(
               homing message list --carrier globe --state undeliverable
     """
     wanted = MessageFilter(
-        account_id=None if account is None else (await context.account(account))["account_id"],
-        carrier_id=None if carrier is None else (await find_carrier(context.database, carrier))["carrier_id"],
+        account_id=None if account is None else (await context.account(account)).account_id,
+        carrier_id=None if carrier is None else (await find_carrier(context.database, carrier)).carrier_id,
         states=tuple(MessageState[name.upper()] for name in states),
         key=None if number is None else MessageKey.NUMBER,
         value=number or "",

@@ -12,6 +12,7 @@ from homing.cli.show import Confirmation, Reply
 from homing.common.money import trimmed
 from homing.ledger import postings
 from homing.model import CURRENCY, LedgerAccount
+from homing.store import statements
 
 
 @click.command(context_settings=MINUS_IS_A_SIGN)
@@ -71,17 +72,17 @@ async def _move(
     within_credit: bool = False,
 ) -> Reply:
     row = await context.account(account)
-    account_id = row["account_id"]
+    account_id = row.account_id
     async with context.database.transaction() as transaction:
         await postings.post(
             transaction, account_id, movement, author or machine_user(), reason, within_credit=within_credit
         )
-        account_balance = (await transaction.fetch("purses", [account_id]))[0]
-    balance, gift = trimmed(account_balance["balance_micro"]), trimmed(account_balance["gift_micro"])
+        account_balance = (await statements.ledger.balances_of(transaction, account_ids=[account_id]))[0]
+    balance, gift = trimmed(account_balance.balance_micro), trimmed(account_balance.gift_micro)
     return Confirmation(
         f"{movement.kind.name.capitalize()} of {trimmed(movement.amount_micro)} {CURRENCY} from"
         f" {movement.from_book.name.lower()} to {movement.to_book.name.lower()}."
-        f" {row['name']} now has a balance of {balance} and a bonus balance of {gift}.",
+        f" {row.name} now has a balance of {balance} and a bonus balance of {gift}.",
         {
             "account_id": account_id,
             "kind": movement.kind.name.lower(),

@@ -11,6 +11,7 @@ from homing.cli.show import MONEY, SCOPE, TIME, Column, Confirmation, Reply, Tab
 from homing.cli.show import PREFIX as PREFIX_KIND
 from homing.common.money import trimmed
 from homing.model import CURRENCY, GENERAL
+from homing.store import statements
 
 PRICES = (
     Column("prefix", "Prefix", PREFIX_KIND),
@@ -64,7 +65,11 @@ async def list_prices(context: CommandContext, account: str | None) -> Reply:
     Example:  homing price list --account acme
     """
     scope = None if account is None else [GENERAL, await context.scope(account)]
-    return Table(PRICES, await context.database.fetch("price_list", scope), "No prices yet: all messages are rejected.")
+    return Table(
+        PRICES,
+        await statements.admin.price_list(context.database, account_ids=scope),
+        "No prices yet: all messages are rejected.",
+    )
 
 
 @price.command("remove")

@@ -1,9 +1,7 @@
 """`homing push`."""
 
-from collections.abc import Mapping
-from typing import Any
-
 import click
+import msgspec
 
 from homing.cli import dialects
 from homing.cli.context import CommandContext, CommandGroup, in_context
@@ -12,6 +10,7 @@ from homing.cli.show import COUNT, PROSE, TIME, URL, Column, Confirmation, Reply
 from homing.common.passwords_in_urls import without_password
 from homing.delivery.pushes import PushSelection, read_pushes, replay_push
 from homing.model import PushKind, PushOutcome
+from homing.store.statements.pushes import PushRow
 
 PUSHES = (
     Column("push_id", "Push", COUNT),
@@ -52,17 +51,17 @@ async def list_pushes(context: CommandContext, account: str | None, failed: bool
     \b
     Example:  homing push list acme --failed
     """
-    account_id = None if account is None else (await context.account(account))["account_id"]
+    account_id = None if account is None else (await context.account(account)).account_id
     lists = (PushSelection.GIVEN_UP, PushSelection.FAILING) if failed else (PushSelection.RECENT,)
     found = [row for which in lists for row in await read_pushes(context.database, which, account_id, None, limit)]
-    rows = sorted(found, key=lambda row: -int(row["push_id"]))[:limit]
-    return Table(PUSHES, [{**row, "told": _told(row)} for row in rows], "No pushes.")
+    rows = sorted(found, key=lambda row: -int(row.push_id))[:limit]
+    return Table(PUSHES, [{**msgspec.structs.asdict(row), "told": _told(row)} for row in rows], "No pushes.")
 
 
-def _told(push: Mapping[str, Any]) -> str:
-    status = None if push["status"] is None or not push["url"] else f"HTTP {push['status']}"
-    to = without_password(push["url"]) if push["url"] else "SMPP session"
-    return ": ".join(text for text in (to, status, push["answer"]) if text)
+def _told(push: PushRow) -> str:
+    status = None if push.status is None or not push.url else f"HTTP {push.status}"
+    to = without_password(push.url) if push.url else "SMPP session"
+    return ": ".join(text for text in (to, status, push.answer) if text)
 
 
 @push.command("replay")
@@ -78,4 +77,4 @@ async def replay(context: CommandContext, push_id: int) -> Reply:
     """
     async with context.database.transaction() as transaction:
         row = await replay_push(transaction, push_id)
-    return Confirmation(f"Push {push_id} will be sent again.", {"push_id": push_id, "account_id": row["account_id"]})
+    return Confirmation(f"Push {push_id} will be sent again.", {"push_id": push_id, "account_id": row.account_id})

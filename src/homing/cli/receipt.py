@@ -6,7 +6,7 @@ from typing import Final
 import click
 import msgspec
 
-from homing import errors, limits
+from homing import errors
 from homing.admin.catalogue import find_carrier
 from homing.cli.context import CommandContext, CommandGroup, in_context
 from homing.cli.parameters import MOMENT, ROW_ID, limit_option
@@ -14,6 +14,7 @@ from homing.cli.show import COUNT, PROSE, TIME, Column, ColumnKind, Confirmation
 from homing.receipts.learnt_formats import learnt_id_format
 from homing.receipts.unmatched import consider, drop_unmatched, find_unmatched, read_unmatched, replay_unmatched
 from homing.states import MessageState
+from homing.store import statements
 
 UNMATCHED = (
     Column("parked_id", "ID", COUNT),
@@ -93,8 +94,8 @@ async def count(context: CommandContext, carrier: str | None, since: datetime | 
     \b
     Example:  homing receipt count --since 1d
     """
-    rows = await context.database.fetch(
-        "unmatched_count", await _carrier_id(context, carrier), since, timeout_s=limits.DATABASE_SLOW_TIMEOUT_S
+    rows = await statements.receipts.unmatched_count(
+        context.database, carrier_id=await _carrier_id(context, carrier), since=since
     )
     return Table(COUNTS, rows, NONE_LEFT)
 
@@ -111,8 +112,11 @@ async def show(context: CommandContext, parked_id: int) -> Reply:
     row = await find_unmatched(context.database, parked_id)
     async with context.database.connection() as connection:
         considered = await consider(connection, row, datetime.now(UTC))
-    learnt = await learnt_id_format(context.database, row["carrier_id"])
-    told = {**row, "learnt_form": None if learnt is None else f"{learnt.form}, confirmed {learnt.confirmed} times"}
+    learnt = await learnt_id_format(context.database, row.carrier_id)
+    told = {
+        **msgspec.structs.asdict(row),
+        "learnt_form": None if learnt is None else f"{learnt.form}, confirmed {learnt.confirmed} times",
+    }
     rows = [msgspec.structs.asdict(one) for one in considered]
     return Detail(RECEIPT, told, {"considered": Table(CONSIDERED, rows, "No message has a matching ID.")})
 
@@ -164,7 +168,7 @@ async def drop(
 
 
 async def _carrier_id(context: CommandContext, carrier: str | None) -> int | None:
-    return None if carrier is None else int((await find_carrier(context.database, carrier))["carrier_id"])
+    return None if carrier is None else int((await find_carrier(context.database, carrier)).carrier_id)
 
 
 def _chosen(parked_ids: tuple[int, ...], everything: bool) -> list[int] | None:

@@ -72,7 +72,7 @@ async def count(context: CommandContext) -> Reply:
     \b
     Example:  homing reply count
     """
-    rows = [row for row in await count_unmatched_inbound(context.database) if row["messages"]]
+    rows = [row for row in await count_unmatched_inbound(context.database) if row.messages]
     return Table(COUNTS, rows, NONE_LEFT)
 
 
@@ -115,7 +115,7 @@ async def drop(context: CommandContext, unmatched_ids: tuple[int, ...], everythi
 
 
 async def _carrier_id(context: CommandContext, carrier: str | None) -> int | None:
-    return None if carrier is None else int((await find_carrier(context.database, carrier))["carrier_id"])
+    return None if carrier is None else int((await find_carrier(context.database, carrier)).carrier_id)
 
 
 def _chosen(unmatched_ids: tuple[int, ...], everything: bool) -> list[int] | None:

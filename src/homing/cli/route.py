@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import click
+import msgspec
 
 from homing.admin import catalogue
 from homing.cli.context import CommandContext, CommandGroup, in_context
@@ -33,6 +34,7 @@ from homing.reasons import Reason, ReasonCode, encode_reason
 from homing.routing.explain import CandidateStatus
 from homing.routing.explain import explain as explain_route
 from homing.routing.rules import ANY_TRAFFIC, RouteRule, RouteScope
+from homing.store import statements
 from homing.text.numbers import UNKNOWN, Numbering, dashed
 
 TRAFFIC = ColumnKind(
@@ -160,22 +162,16 @@ async def change(
         account_id, app_id, sender, TRAFFICS[traffic] if traffic else ANY_TRAFFIC, country, network, prefix
     )
     made = await catalogue.set_route(
-        context.database,
-        match,
-        row["carrier_id"],
-        priority,
-        weight,
-        STRATEGIES[strategy] if strategy else None,
-        ceiling,
+        context.database, match, row.carrier_id, priority, weight, STRATEGIES[strategy] if strategy else None, ceiling
     )
     if no_ceiling:
         await catalogue.forget_ceiling(context.database, match)
-    whose = _whose({"account": account, "app_id": app_id, "sender": sender, "traffic": match.traffic})
+    whose = _whose(account, app_id, sender, match.traffic)
     return Confirmation(
-        f"Route {made['route_id']}: {_place(country, network, prefix)} of {whose} through {row['name']},"
-        f" priority {made['priority']}, weight {made['weight']}.",
+        f"Route {made.route_id}: {_place(country, network, prefix)} of {whose} through {row.name},"
+        f" priority {made.priority}, weight {made.weight}.",
         {
-            "route_id": made["route_id"],
+            "route_id": made.route_id,
             "account": account,
             "app_id": app_id or None,
             "sender": sender or None,
@@ -183,18 +179,18 @@ async def change(
             "prefix": PREFIX_KIND.text(prefix),
             "country": country or None,
             "network": network or None,
-            "carrier": row["name"],
-            "priority": made["priority"],
-            "weight": made["weight"],
+            "carrier": row.name,
+            "priority": made.priority,
+            "weight": made.weight,
         },
     )
 
 
-def _whose(row: Mapping[str, Any]) -> str:
+def _whose(account: str | None, app_id: str, sender: str, traffic: int) -> str:
     named = [
-        row["account"] or "everyone",
-        *(f"{name} {row[source]}" for name, source in (("app", "app_id"), ("sender", "sender")) if row[source]),
-        *([TRAFFIC.text(row["traffic"])] if row["traffic"] != ANY_TRAFFIC else []),
+        account or "everyone",
+        *(f"{name} {value}" for name, value in (("app", app_id), ("sender", sender)) if value),
+        *([TRAFFIC.text(traffic)] if traffic != ANY_TRAFFIC else []),
     ]
     return ", ".join(named)
 
@@ -216,8 +212,12 @@ async def list_routes(context: CommandContext, account: str | None) -> Reply:
     """
     scope = None if account is None else [GENERAL, await context.scope(account)]
     rows = [
-        {**row, "whose": _whose(row), "place": _place(row["country"], row["network"], row["prefix"])}
-        for row in await context.database.fetch("route_list", scope)
+        {
+            **msgspec.structs.asdict(row),
+            "whose": _whose(row.account, row.app_id, row.sender, row.traffic),
+            "place": _place(row.country, row.network, row.prefix),
+        }
+        for row in await statements.admin.route_list(context.database, account_ids=scope)
     ]
     return Table(ROUTES, rows, "No routes yet: all messages are rejected.")
 

@@ -6,6 +6,7 @@ from homing.admin import account_settings
 from homing.admin.setting_warnings import sender_warnings
 from homing.cli.context import CommandContext, CommandGroup, in_context
 from homing.cli.show import TIME, YES, Column, Confirmation, Reply, Table
+from homing.store import statements
 
 SENDERS = (
     Column("sender", "Sender ID"),
@@ -38,10 +39,10 @@ async def add(context: CommandContext, account: str, sender: str, default: bool)
     """
     row = await context.account(account)
     async with context.database.transaction() as transaction:
-        await account_settings.add_sender(transaction, row["account_id"], sender, default)
+        await account_settings.add_sender(transaction, row.account_id, sender, default)
     return Confirmation(
-        f"Sender ID {sender} added for {row['name']}.",
-        {"account_id": row["account_id"], "sender": sender},
+        f"Sender ID {sender} added for {row.name}.",
+        {"account_id": row.account_id, "sender": sender},
         [*map(str, sender_warnings(sender))],
     )
 
@@ -56,7 +57,9 @@ async def list_senders(context: CommandContext, account: str) -> Reply:
     Example:  homing sender list acme
     """
     row = await context.account(account)
-    return Table(SENDERS, await context.database.fetch("sender_list", row["account_id"]), "No sender IDs yet.")
+    return Table(
+        SENDERS, await statements.admin.sender_list(context.database, account_id=row.account_id), "No sender IDs yet."
+    )
 
 
 @sender.command("remove")
@@ -71,7 +74,7 @@ async def remove(context: CommandContext, account: str, sender: str) -> Reply:
     """
     row = await context.account(account)
     async with context.database.transaction() as transaction:
-        await account_settings.remove_sender(transaction, row["account_id"], sender)
+        await account_settings.remove_sender(transaction, row.account_id, sender)
     return Confirmation(
-        f"Sender ID {sender} removed from {row['name']}.", {"account_id": row["account_id"], "sender": sender}
+        f"Sender ID {sender} removed from {row.name}.", {"account_id": row.account_id, "sender": sender}
     )

@@ -17,6 +17,7 @@ from homing import errors, limits
 from homing.cli.context import OpenedDatabase, data_option, database_url, in_one_line, json_option, opened_database
 from homing.cli.show import Confirmation, print_reply
 from homing.common.private_files import make_data_folder, open_private
+from homing.store import statements
 
 if TYPE_CHECKING:
     from homing.common.crypto import Vault
@@ -268,12 +269,12 @@ async def _database_risks(dsn: str, is_embedded: bool) -> Sequence[str]:
     database = Database(dsn, connections_max=1)
     try:
         await database.open()
-        row = await database.row("is_superuser")
+        is_superuser = await statements.observe.is_superuser(database)
     except errors.PlatformFailure:
-        row = None
+        is_superuser = False
     finally:
         await database.close()
-    if not row or not row["is_superuser"]:
+    if not is_superuser:
         return ()
     if is_embedded:
         return (

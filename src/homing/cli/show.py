@@ -88,6 +88,13 @@ REASON: Final = ColumnKind(
 )
 
 
+Row = Mapping[str, Any] | msgspec.Struct  # what is shown of it: members by name
+
+
+def member(row: Row, name: str) -> Any:
+    return getattr(row, name) if isinstance(row, msgspec.Struct) else row[name]
+
+
 class Column(msgspec.Struct, frozen=True):
     """A value of a row: where it comes from, what people read above it; `programs_only` leaves it out of tables, and
     `people_only` out of JSON. A table that is too wide is printed in blocks, and in each of them stand its `is_key`
@@ -106,12 +113,12 @@ class Column(msgspec.Struct, frozen=True):
         """The member's name in JSON, where amounts are decimal texts and no longer micro-units."""
         return self.source.removesuffix("_micro")
 
-    def text(self, row: Mapping[str, Any]) -> str:
-        value = row[self.source]
+    def text(self, row: Row) -> str:
+        value = member(row, self.source)
         return _printable(self.kind.absent if value is None or value == [] else self.kind.text(value))
 
-    def json(self, row: Mapping[str, Any]) -> object:
-        value = row[self.source]
+    def json(self, row: Row) -> object:
+        value = member(row, self.source)
         return None if value is None else self.kind.json(value)
 
 
@@ -119,7 +126,7 @@ class Table(msgspec.Struct, frozen=True):
     """Rows of the same columns; `empty` is said where there are none."""
 
     columns: Sequence[Column]
-    rows: Sequence[Mapping[str, Any]]
+    rows: Sequence[Row]
     empty: str = "none"
 
 
@@ -127,7 +134,7 @@ class Detail(msgspec.Struct, frozen=True):
     """One thing: its values below each other, and tables that belong to it, by name. `note` is for people."""
 
     columns: Sequence[Column]
-    row: Mapping[str, Any]
+    row: Row
     parts: Mapping[str, Table] = {}
     note: str = ""
     failed: bool = False
@@ -145,7 +152,7 @@ class CsvRows(msgspec.Struct, frozen=True):
     """Rows for a spreadsheet: CSV for people, and as they are for programs."""
 
     columns: Sequence[str]
-    rows: Sequence[Mapping[str, Any]]
+    rows: Sequence[Row]
 
 
 Reply = Table | Detail | Confirmation | CsvRows
@@ -179,14 +186,14 @@ def _document(reply: Reply) -> object:
     if isinstance(reply, Confirmation):
         return reply.facts
     if isinstance(reply, CsvRows):
-        return [{name: row[name] for name in reply.columns} for row in reply.rows]
+        return [{name: member(row, name) for name in reply.columns} for row in reply.rows]
     if isinstance(reply, Table):
         return [_members(reply.columns, row) for row in reply.rows]
     parts = {name: _document(table) for name, table in reply.parts.items()}
     return {**_members(reply.columns, reply.row), **parts}
 
 
-def _members(columns: Sequence[Column], row: Mapping[str, Any]) -> dict[str, object]:
+def _members(columns: Sequence[Column], row: Row) -> dict[str, object]:
     return {column.name: column.json(row) for column in columns if not column.people_only}
 
 
@@ -195,7 +202,8 @@ def _print_sheet(sheet: CsvRows) -> None:
     writer = csv.writer(page, lineterminator="\n")
     writer.writerow(sheet.columns)
     for row in sheet.rows:
-        writer.writerow([plain_cell(_printable(v)) if isinstance(v := row[name], str) else v for name in sheet.columns])
+        values = [member(row, name) for name in sheet.columns]
+        writer.writerow([plain_cell(_printable(value)) if isinstance(value, str) else value for value in values])
     click.echo(page.getvalue(), nl=False)
 
 

@@ -113,7 +113,7 @@ async def show(context: CommandContext, by: str, since: datetime, until: datetim
     Example:  homing stats show --by country --since 7d
               homing stats show --by hour --since 2026-11-26 --json
     """
-    account_id = None if account is None else (await context.account(account))["account_id"]
+    account_id = None if account is None else (await context.account(account)).account_id
     now = datetime.now(UTC)
     until = until or now
     if until <= since:
@@ -144,7 +144,7 @@ async def prove(context: CommandContext, account: str | None) -> Reply:
     \b
     Example:  homing stats prove
     """
-    account_id = None if account is None else (await context.account(account))["account_id"]
+    account_id = None if account is None else (await context.account(account)).account_id
     differences = await prove_statistics(context.database, datetime.now(UTC), account_id)
     rows: list[Mapping[str, Any]] = [
         {**msgspec.structs.asdict(one), "begins_at": _at(one.minute), "grain": PeriodGrain(one.grain)}

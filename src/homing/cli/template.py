@@ -6,6 +6,7 @@ from homing.admin import account_settings
 from homing.admin.setting_warnings import template_warnings
 from homing.cli.context import CommandContext, CommandGroup, in_context
 from homing.cli.show import COUNT, PROSE, TIME, Column, Confirmation, Reply, Table
+from homing.store import statements
 
 TEMPLATES = (
     Column("template_id", "ID", COUNT),
@@ -41,9 +42,9 @@ async def add(context: CommandContext, account: str, name: str, body: str) -> Re
     """
     row = await context.account(account)
     async with context.database.transaction() as transaction:
-        template_id = await account_settings.add_template(transaction, row["account_id"], name, body)
+        template_id = await account_settings.add_template(transaction, row.account_id, name, body)
     return Confirmation(
-        f"Template {name} of {row['name']} added with ID {template_id}.",
+        f"Template {name} of {row.name} added with ID {template_id}.",
         {"template_id": template_id, "name": name, "body": body},
         [*map(str, template_warnings(body))],
     )
@@ -59,7 +60,11 @@ async def list_templates(context: CommandContext, account: str) -> Reply:
     Example:  homing template list acme
     """
     row = await context.account(account)
-    return Table(TEMPLATES, await context.database.fetch("template_list", row["account_id"]), "No templates yet.")
+    return Table(
+        TEMPLATES,
+        await statements.admin.template_list(context.database, account_id=row.account_id),
+        "No templates yet.",
+    )
 
 
 @template.command("remove")
@@ -73,5 +78,5 @@ async def remove(context: CommandContext, account: str, name_or_id: str) -> Repl
     Example:  homing template remove acme code
     """
     row = await context.account(account)
-    template_id = await account_settings.remove_template(context.database, row["account_id"], name_or_id)
-    return Confirmation(f"Template {name_or_id} of {row['name']} removed.", {"template_id": template_id})
+    template_id = await account_settings.remove_template(context.database, row.account_id, name_or_id)
+    return Confirmation(f"Template {name_or_id} of {row.name} removed.", {"template_id": template_id})

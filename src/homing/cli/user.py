@@ -7,6 +7,7 @@ from homing.cli.context import CommandContext, CommandGroup, in_context
 from homing.cli.show import TIME, YES, Column, Confirmation, Reply, Table, named
 from homing.dialects.registry import DIALECTS
 from homing.model import UserRole
+from homing.store import statements
 from homing.users import admin, second_factor
 from homing.users.links import make_link
 
@@ -46,7 +47,7 @@ async def create(context: CommandContext, name: str, role: str, account: str | N
     \b
     Example:  homing user create ada --role operator
     """
-    account_id = None if account is None else (await context.account(account))["account_id"]
+    account_id = None if account is None else (await context.account(account)).account_id
     async with context.database.transaction() as transaction:
         user_id = await admin.create_user(transaction, name, UserRole[role.upper()], account_id)
         token = await make_link(transaction, user_id)
@@ -61,7 +62,9 @@ async def list_users(context: CommandContext) -> Reply:
     \b
     Example:  homing user list
     """
-    return Table(USERS, await context.database.fetch("user_list"), "No users yet. Create one: homing user create NAME")
+    return Table(
+        USERS, await statements.users.user_list(context.database), "No users yet. Create one: homing user create NAME"
+    )
 
 
 @user.command("password")
@@ -98,7 +101,7 @@ async def change_role(context: CommandContext, name: str, role: str, account: st
     Example:  homing user role ada --role support
     """
     found = await admin.find_user(context.database, name)
-    account_id = None if account is None else (await context.account(account))["account_id"]
+    account_id = None if account is None else (await context.account(account)).account_id
     async with context.database.transaction() as transaction:
         await admin.set_role(transaction, found.user_id, UserRole[role.upper()], account_id)
     return Confirmation(

@@ -7,6 +7,7 @@ from homing.cli.context import CommandContext, CommandGroup, in_context
 from homing.cli.parameters import account_option
 from homing.cli.show import SCOPE, TIME, Column, Confirmation, Reply, Table
 from homing.model import GENERAL
+from homing.store import statements
 
 WORDS = (
     Column("word", "Word"),
@@ -55,7 +56,9 @@ async def list_words(context: CommandContext, account: str | None) -> Reply:
     Example:  homing word list --account acme
     """
     scope = None if account is None else [GENERAL, await context.scope(account)]
-    return Table(WORDS, await context.database.fetch("word_list", scope), "No sensitive words yet.")
+    return Table(
+        WORDS, await statements.admin.word_list(context.database, account_ids=scope), "No sensitive words yet."
+    )
 
 
 @word.command("remove")

@@ -11,7 +11,7 @@ from homing.console.languages import N_
 from homing.console.page import CUSTOMERS, Handler, Page
 from homing.console.request_context import RequestContext
 from homing.model import UserRole
-from homing.store.database import Record
+from homing.store.statements.admin import AccountRow
 
 TABS = (
     ("", N_("Account")),
@@ -30,17 +30,17 @@ class AccountScope(msgspec.Struct, frozen=True):
     business, such as its credentials.
     """
 
-    account: Record
+    account: AccountRow
     is_own: bool
     may_change: bool
 
     @property
     def account_id(self) -> int:
-        return int(self.account["account_id"])
+        return int(self.account.account_id)
 
     @property
     def name(self) -> str:
-        return str(self.account["name"])
+        return str(self.account.name)
 
     def path(self, part: str = "") -> str:
         """Of one of the account's pages."""

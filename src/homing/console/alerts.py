@@ -9,6 +9,7 @@ import msgspec
 from homing.admin.account_settings import find_account
 from homing.admin.carrier_status import carriers_now
 from homing.console.languages import N_
+from homing.store import statements
 from homing.store.alarms import (
     ACCOUNT_SKIPPED,
     CARRIER,
@@ -92,7 +93,7 @@ async def _alarms(database: Database) -> Sequence[AttentionItem]:
         text, path = ALARMS.get((alarm.component, alarm.code)) or OTHER_ALARMS[alarm.component]
         values = {"subject": alarm.subject, "code": alarm.code}
         if alarm.code == ACCOUNT_SKIPPED:
-            values["account"] = (await find_account(database, alarm.subject))["name"]
+            values["account"] = (await find_account(database, alarm.subject)).name
         found.append(AttentionItem("bad", text, values, path))
     return found
 
@@ -112,19 +113,21 @@ async def _carriers(database: Database) -> Sequence[AttentionItem]:
 
 
 async def _guesses(database: Database) -> Sequence[AttentionItem]:
-    row = await database.row("password_locks_count")
-    if row is None or not row["networks"]:
+    networks = await statements.passwords.password_locks_count(database)
+    if not networks:
         return []
     text = N_("Addresses locked out in the last hour for guessing API passwords: {n}.")
-    return [AttentionItem("warn", text, {"n": row["networks"]}, "/accounts")]
+    return [AttentionItem("warn", text, {"n": networks}, "/accounts")]
 
 
 async def _balances(database: Database, now: datetime, account_id: int | None) -> Sequence[AttentionItem]:
     hour = int(now.timestamp()) // 3600
-    rows = await database.fetch("attention_balances", account_id, hour - 24, ROWS_MAX)
+    rows = await statements.attention.attention_balances(
+        database, account_id=account_id, after_hour=hour - 24, rows_max=ROWS_MAX
+    )
     found = []
     for row in rows:
-        hours = max(0, row["available_micro"]) * 24 // row["day_micro"]
+        hours = max(0, row.available_micro) * 24 // row.day_micro
         text = (
             N_(
                 "Account {account} has {available_micro} available, enough for about {n} h at the rate of"
@@ -136,45 +139,43 @@ async def _balances(database: Database, now: datetime, account_id: int | None) -
                 " rate of the last 24 hours."
             )
         )
-        values = {"account": row["account"], "available_micro": row["available_micro"], "n": hours}
-        found.append(AttentionItem("warn" if hours else "bad", text, values, f"/accounts/{row['account']}"))
+        values = {"account": row.account, "available_micro": row.available_micro, "n": hours}
+        found.append(AttentionItem("warn" if hours else "bad", text, values, f"/accounts/{row.account}"))
     return found
 
 
 async def _pushes(database: Database, account_id: int | None) -> Sequence[AttentionItem]:
-    rows = await database.fetch("attention_pushes", account_id, ROWS_MAX)
+    rows = await statements.attention.attention_pushes(database, account_id=account_id, rows_max=ROWS_MAX)
     text = N_("Failed pushes to account {account} in the last 24 hours: {n}.")
-    return [AttentionItem("warn", text, {"n": row["pushes"], "account": row["account"]}, "/pushes") for row in rows]
+    return [AttentionItem("warn", text, {"n": row.pushes, "account": row.account}, "/pushes") for row in rows]
 
 
 async def _verdicts(database: Database, account_id: int | None) -> Sequence[AttentionItem]:
-    row = await database.row("attention_verdicts", account_id)
-    if row is None or not row["ranges"]:
+    row = await statements.attention.attention_verdicts(database, account_id=account_id)
+    if not row.ranges:
         return []
     text = N_("Number ranges suspected of SMS pumping: {n}.")
-    return [AttentionItem("warn", text, {"n": row["ranges"]}, "/guard")]
+    return [AttentionItem("warn", text, {"n": row.ranges}, "/guard")]
 
 
 async def _fakes(database: Database) -> Sequence[AttentionItem]:
     text = N_("The receipts of carrier {carrier} look fake.")
     return [
-        AttentionItem("warn", text, {"carrier": row["carrier"]}, "/carriers")
-        for row in await database.fetch("attention_fakes")
+        AttentionItem("warn", text, {"carrier": carrier}, "/carriers")
+        for carrier in await statements.attention.attention_fakes(database)
     ]
 
 
 async def _unmatched(database: Database) -> Sequence[AttentionItem]:
-    row = await database.row("attention_unmatched", UNMATCHED_MAX)
-    if row is None or not row["receipts"]:
+    receipts = await statements.attention.attention_unmatched(database, counted_max=UNMATCHED_MAX)
+    if not receipts:
         return []
-    return [
-        AttentionItem("warn", N_("Unmatched receipts in the last 24 hours: {n}."), {"n": row["receipts"]}, "/receipts")
-    ]
+    return [AttentionItem("warn", N_("Unmatched receipts in the last 24 hours: {n}."), {"n": receipts}, "/receipts")]
 
 
 async def _unmatched_inbound(database: Database) -> Sequence[AttentionItem]:
-    row = await database.row("attention_unmatched_inbound", UNMATCHED_MAX)
-    if row is None or not row["messages"]:
+    messages = await statements.attention.attention_unmatched_inbound(database, counted_max=UNMATCHED_MAX)
+    if not messages:
         return []
     text = N_("Unmatched inbound messages in the last 24 hours: {n}.")
-    return [AttentionItem("warn", text, {"n": row["messages"]}, "/replies")]
+    return [AttentionItem("warn", text, {"n": messages}, "/replies")]

@@ -18,7 +18,9 @@ from homing.console.snippets import Snippets
 from homing.console.templating import Templates
 from homing.delivery.safe_http import SafeHttpClient
 from homing.dialects.base import Dialects
-from homing.store.database import Database, Record
+from homing.store import statements
+from homing.store.database import Database
+from homing.store.statements.admin import CarrierRow
 from homing.text.numbers import Numbering
 from homing.users.passwords import Passwords
 
@@ -69,12 +71,9 @@ class AppState:
     def numbering(self) -> Numbering:
         return Numbering.load()
 
-    async def carriers(self) -> Sequence[Record]:
+    async def carriers(self) -> Sequence[CarrierRow]:
         """All of them, as they were half a minute ago at most."""
-        rows: Sequence[Record] = await self.live.kept_longer.get(
-            "carriers", lambda: self.database.fetch("carrier_list")
-        )
-        return rows
+        return await self.live.kept_longer.get("carriers", lambda: statements.admin.carrier_list(self.database))
 
     def may_try_push(self, account_id: int, now_s: float) -> bool:
         """Whether an account may have another test push now."""

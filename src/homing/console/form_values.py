@@ -5,6 +5,7 @@ from homing.admin.account_settings import as_id
 from homing.common import money
 from homing.console.request_context import RequestContext
 from homing.model import CURRENCY, GENERAL
+from homing.store import statements
 
 
 def amount(context: RequestContext, name: str) -> int:
@@ -46,7 +47,7 @@ async def account_id(context: RequestContext, name_or_id: str) -> int:
     """Of an account by its name or id; GENERAL where none is named. For pages that only staff sees."""
     if not name_or_id:
         return GENERAL
-    row = await context.database.row("account_find", name_or_id, as_id(name_or_id))
+    row = await statements.admin.account_find(context.database, name=name_or_id, account_id=as_id(name_or_id))
     if row is None:
         raise errors.InvalidInput(context.say("Account {name} does not exist.", name=name_or_id[:80]))
-    return int(row["account_id"])
+    return int(row.account_id)

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Final, TypeVar, cast
 
 from homing import errors, limits
+from homing.store import statements
 from homing.store.database import Database
 
 V = TypeVar("V")
@@ -104,9 +105,11 @@ class LiveUpdates:
         seen: object = None
         while self._viewers:
             with contextlib.suppress(errors.PlatformFailure):
-                row = await self._database.row("stat_pulse", self._minutes_ago(PULSE_MINUTES))
-                if row is not None and tuple(row) != seen:
-                    seen = tuple(row)
+                row = await statements.statistics.stat_pulse(
+                    self._database, first_minute=self._minutes_ago(PULSE_MINUTES)
+                )
+                if row != seen:
+                    seen = row
                     self._turn += 1
                     self.kept.forget()  # or who is told would be shown what was before
                     self._wake()

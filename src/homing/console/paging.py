@@ -3,9 +3,9 @@ there are and whatever was added meanwhile.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Final, Generic, TypeVar
 
 import msgspec
 
@@ -15,17 +15,20 @@ from homing.admin.account_settings import as_id
 EPOCH: Final = datetime.fromtimestamp(0, UTC)
 
 
-class ListPage(msgspec.Struct, frozen=True):
+T = TypeVar("T")
+
+
+class ListPage(msgspec.Struct, Generic[T], frozen=True):
     """The rows of a page, and the key below which the older ones begin; None: there are none."""
 
-    rows: Sequence[Any]
+    rows: Sequence[T]
     older: int | None
 
 
-def page_of(rows: Sequence[Any], key: str, rows_max: int = limits.CONSOLE_PAGE_ROWS) -> ListPage:
+def page_of(rows: Sequence[T], key: Callable[[T], int], rows_max: int = limits.CONSOLE_PAGE_ROWS) -> ListPage[T]:
     """`rows`: the latest first, one more than a page shows if there are as many."""
     shown = rows[:rows_max]
-    return ListPage(shown, shown[-1][key] if len(rows) > rows_max else None)
+    return ListPage(shown, key(shown[-1]) if len(rows) > rows_max else None)
 
 
 def moment_key(at: datetime, row_id: int) -> str:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlencode
 
+import msgspec
 from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
@@ -25,7 +26,8 @@ from homing.console.languages import Language
 from homing.console.security import local_path
 from homing.i18n.phrases import Phrase, tell
 from homing.model import UserRole
-from homing.store.database import DatabaseConnection, Record
+from homing.store.database import DatabaseConnection
+from homing.store.statements.admin import AccountRow
 from homing.users.admin import ConsoleUser
 from homing.users.sessions import UserSession
 from homing.users.tokens import bound, make_token
@@ -111,13 +113,13 @@ class RequestContext:
         """For templates: whether the viewer has one of these roles."""
         return self.is_signed_in and self.user.role.name.lower() in roles
 
-    async def account(self, name_or_id: str) -> Record:
+    async def account(self, name_or_id: str) -> AccountRow:
         """An account by its name or id, if the viewer may see it. Raises `PageNotFound`."""
         try:
             row = await find_account(self.database, name_or_id)
         except errors.InvalidInput:
             raise PageNotFound from None
-        if self.scope is not None and row["account_id"] != self.scope:
+        if self.scope is not None and row.account_id != self.scope:
             raise PageNotFound
         return row
 
@@ -192,11 +194,12 @@ class RequestContext:
             self.filled = {name: values[0] for name, values in (self._form or {}).items() if not _is_secret(name)}
 
     @staticmethod
-    def version(row: Mapping[str, Any]) -> str:
+    def version(row: Mapping[str, Any] | msgspec.Struct) -> str:
         """What a form that changes a row carries along in a hidden field `version`."""
-        return hashlib.sha256(repr(sorted(row.items())).encode()).hexdigest()[:16]
+        members = msgspec.structs.asdict(row) if isinstance(row, msgspec.Struct) else row
+        return hashlib.sha256(repr(sorted(members.items())).encode()).hexdigest()[:16]
 
-    def check_version(self, row: Mapping[str, Any]) -> None:
+    def check_version(self, row: Mapping[str, Any] | msgspec.Struct) -> None:
         """Raises `StaleForm` when the row, read again under its lock, is no longer what the form was made of."""
         if not same(self.field("version"), self.version(row)):
             raise StaleForm(

@@ -1,8 +1,8 @@
 """A message's timeline as a viewer reads it: in their language and zone, and for customers without what is inside."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
@@ -69,9 +69,9 @@ def state_tone(state: int) -> str:
     return "bad" if TABLE[MessageState(state)].final else "blue" if state == MessageState.SENT else ""
 
 
-def outcome_tone(push: Mapping[str, Any]) -> str:
+def outcome_tone(outcome: int) -> str:
     """Likewise, of a push's outcome."""
-    return {PushOutcome.ACKNOWLEDGED: "good", PushOutcome.GIVEN_UP: "bad"}.get(push["outcome"], "")
+    return {PushOutcome.ACKNOWLEDGED: "good", PushOutcome.GIVEN_UP: "bad"}.get(PushOutcome(outcome), "")
 
 
 def steps(context: RequestContext, moments: Sequence[TimelineEntry], submitted_at: datetime) -> Sequence[TimelineStep]:

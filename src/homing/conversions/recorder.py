@@ -14,7 +14,9 @@ import msgspec
 from homing import limits
 from homing.common import ids
 from homing.common.batching import Batcher
+from homing.store import statements
 from homing.store.database import Database
+from homing.store.statements.conversions import ReportedConversion
 
 CREDIT_IDS: Final = limits.CREDIT_S * 1000 << ids.SHIFT
 """How far apart in ids, which are times, messages to one person may be for one conversion to be of either."""
@@ -57,8 +59,9 @@ class ConversionRecorder:
 
     async def latest_to(self, account_id: int, number: str, app_id: str) -> int | None:
         """The id of the latest message to a number in an app: what a report without an id is about."""
-        row = await self._database.row("message_latest_to_number", account_id, number, app_id)
-        return None if row is None else int(row["message_id"])
+        return await statements.messages.message_latest_to_number(
+            self._database, account_id=account_id, number=number, app_id=app_id
+        )
 
     async def drained(self) -> None:
         await self._records.drained()
@@ -66,18 +69,23 @@ class ConversionRecorder:
     async def _record(self, reports: Sequence[ConversionReport]) -> list[ConversionOutcome]:
         first = {(report.account_id, report.message_id): report for report in reversed(reports)}
         ordered = sorted(first.items())  # one order for all, so that two batches cannot wait for each other
-        rows = await self._database.fetch(
-            "conversions_record",
-            [report.account_id for _key, report in ordered],
-            [report.message_id for _key, report in ordered],
-            [report.dialect for _key, report in ordered],
-            [report.reported_at for _key, report in ordered],
-            self._clock(),
-            CREDIT_IDS,
-            limits.CREDIT_CANDIDATE_MESSAGES_MAX,
-            PARTITION_IDS,
+        rows = await statements.conversions.conversions_record(
+            self._database,
+            now=self._clock(),
+            credit_ids=CREDIT_IDS,
+            candidates_max=limits.CREDIT_CANDIDATE_MESSAGES_MAX,
+            partition_ids=PARTITION_IDS,
+            reports=[
+                ReportedConversion(
+                    account_id=report.account_id,
+                    message_id=report.message_id,
+                    dialect=report.dialect,
+                    reported_at=report.reported_at,
+                )
+                for _key, report in ordered
+            ],
         )
-        recorded = {(row["account_id"], row["message_id"]): row["recorded"] for row in rows}
+        recorded = {(row.account_id, row.message_id): row.recorded for row in rows}
         verdicts = []
         for report in reports:
             key = (report.account_id, report.message_id)

@@ -29,7 +29,10 @@ from homing.smpp.connection import SmppConnection
 from homing.smpp.pdus import DeliverSm, ResponsePdu
 from homing.smpp.session import RequestFailure, ResponseOrFailure
 from homing.smpp.statuses import meaning
-from homing.store.database import Database, Record
+from homing.store import statements
+from homing.store.database import Database
+from homing.store.statements.binds import BindRoom, DeliveryRow
+from homing.store.statements.pushes import PushResult
 
 log = structlog.get_logger()
 
@@ -51,7 +54,7 @@ class ReceivingSession(Protocol):
 class DeliveryAttempt(msgspec.Struct, frozen=True):
     """An attempt that has ended, and when the next is due (None: no more)."""
 
-    row: Record
+    row: DeliveryRow
     at: datetime
     took_ms: int
     status: int | None
@@ -141,17 +144,16 @@ class BindDelivery:
         rooms = {account_id: room for account_id in self._receivers if (room := self._room(account_id))}
         if not rooms:
             return False
-        rows = await self._database.fetch(
-            "deliveries_claim",
-            list(rooms),
-            list(rooms.values()),
-            self._clock(),
-            limits.BIND_CLAIM_ITEMS_MAX,
-            timedelta(seconds=limits.BIND_LEASE_S),
+        rows = await statements.binds.deliveries_claim(
+            self._database,
+            now=self._clock(),
+            rows_max=limits.BIND_CLAIM_ITEMS_MAX,
+            lease=timedelta(seconds=limits.BIND_LEASE_S),
+            rooms=[BindRoom(account_id=account_id, room=room) for account_id, room in rooms.items()],
         )
         taken: dict[int, int] = {}
-        for row in sorted(rows, key=lambda row: int(row["push_id"])):
-            taken[row["account_id"]] = taken.get(row["account_id"], 0) + 1
+        for row in sorted(rows, key=lambda row: int(row.push_id)):
+            taken[row.account_id] = taken.get(row.account_id, 0) + 1
             self._deliver(row)
         self._hungry = {account_id for account_id, count in taken.items() if count >= rooms[account_id]}
         return len(rows) >= limits.BIND_CLAIM_ITEMS_MAX
@@ -174,31 +176,31 @@ class BindDelivery:
                 return receivers[0]
         return None
 
-    def _deliver(self, row: Record) -> None:
+    def _deliver(self, row: DeliveryRow) -> None:
         now = self._clock()
-        receiver = self._receiver(row["account_id"])
+        receiver = self._receiver(row.account_id)
         if receiver is None:
             self._put(DeliveryAttempt(row, now, UNSENT_MS, None, "", PushOutcome.PENDING, now))
             return
         try:
             pdus = pdus_of(
-                PushKind(row["kind"]),
-                row["body"],
-                row["push_id"],
+                PushKind(row.kind),
+                row.body,
+                row.push_id,
                 with_tlvs=receiver.with_tlvs,
                 charset=receiver.charset,
             )
             connection = receiver.connection
             PendingDelivery(connection, iter(pdus), lambda answer, s: self._ended(row, connection, now, answer, s)).go()
         except ValueError as error:
-            log.warning("delivery_impossible", push_id=row["push_id"], **describe(error))
+            log.warning("delivery_impossible", push_id=row.push_id, **describe(error))
             self._put(DeliveryAttempt(row, now, 0, None, "it makes no message", PushOutcome.GIVEN_UP, None))
 
     def _ended(
-        self, row: Record, connection: SmppConnection, at: datetime, answer: ResponseOrFailure, took_s: float
+        self, row: DeliveryRow, connection: SmppConnection, at: datetime, answer: ResponseOrFailure, took_s: float
     ) -> None:
-        if row["account_id"] in self._hungry and 2 * connection.room >= connection.session.window_out:
-            self._hungry.discard(row["account_id"])
+        if row.account_id in self._hungry and 2 * connection.room >= connection.session.window_out:
+            self._hungry.discard(row.account_id)
             self._wanted.set()
         took_ms = round(took_s * 1000)
         if isinstance(answer, ResponsePdu):
@@ -213,7 +215,7 @@ class BindDelivery:
             return
         else:
             status, said = None, answer.value
-        wait_s = scheduled_s(row["attempts"] - row["attempts_replayed"], limits.BIND_WAITS_S, self._chance)
+        wait_s = scheduled_s(row.attempts - row.attempts_replayed, limits.BIND_WAITS_S, self._chance)
         if wait_s is None:
             self._put(DeliveryAttempt(row, at, took_ms, status, said, PushOutcome.GIVEN_UP, None))
             return
@@ -242,24 +244,31 @@ class BindDelivery:
         return [None] * len(done)
 
     async def _write(self, done: Sequence[DeliveryAttempt]) -> None:
-        await self._database.execute(
-            "pushes_record",
-            [one.row["account_id"] for one in done],
-            [one.row["push_id"] for one in done],
-            [one.row["attempts"] for one in done],
-            [one.at for one in done],
-            [one.took_ms for one in done],
-            [one.status for one in done],
-            [one.answer for one in done],
-            [int(one.outcome) for one in done],
-            [one.due_at for one in done],
-            [one.row["message_id"] for one in done],
+        await statements.pushes.pushes_record(
+            self._database,
+            results=[
+                PushResult(
+                    account_id=one.row.account_id,
+                    push_id=one.row.push_id,
+                    attempt=one.row.attempts,
+                    at=one.at,
+                    took_ms=one.took_ms,
+                    status=one.status,
+                    answer=one.answer,
+                    outcome=int(one.outcome),
+                    due_at=one.due_at,
+                    message_id=one.row.message_id,
+                )
+                for one in done
+            ],
         )
 
     async def _give_up(self) -> None:
         since = self._clock() - timedelta(days=limits.BIND_KEEP_DAYS)
         while True:
-            rows = await self._database.fetch("deliveries_give_up", since, limits.BIND_CLAIM_ITEMS_MAX)
+            rows = await statements.binds.deliveries_give_up(
+                self._database, due_since=since, rows_max=limits.BIND_CLAIM_ITEMS_MAX
+            )
             self._tally.pushed(PushOutcome.GIVEN_UP.name.lower(), len(rows))
             if len(rows) < limits.BIND_CLAIM_ITEMS_MAX:
                 return

@@ -16,11 +16,13 @@ from homing.common.backoff import scheduled_s
 from homing.common.batching import Batcher
 from homing.delivery.safe_http import PostResult, SafeHttpClient
 from homing.dialects.base import Dialects
-from homing.messages.outbox import LEASE, ClaimedPush
+from homing.messages.outbox import LEASE
 from homing.model import PushKind, PushOutcome
 from homing.observe.work import WorkMetrics
+from homing.store import statements
 from homing.store.database import Database
 from homing.store.due_poller import DuePoller
+from homing.store.statements.pushes import ClaimedPush, PushResult
 
 log = structlog.get_logger()
 
@@ -161,8 +163,16 @@ class Pusher:
         free, share = limits.PUSH_IN_FLIGHT_MAX - self._in_flight, self._share()
         count = min(limits.PUSH_BATCH_MAX, max(1, free // 4))  # which may all be of one account
         full = [account_id for account_id, places in self._of_account.items() if places >= share]
-        rows = await self._database.fetch("pushes_claim", lane, self._clock(), count, LEASE, full, list(self._in_hand))
-        self.serve([ClaimedPush(*row) for row in rows])
+        rows = await statements.pushes.pushes_claim(
+            self._database,
+            lane=lane,
+            now=self._clock(),
+            rows_max=count,
+            lease=LEASE,
+            full_account_ids=full,
+            held_push_ids=list(self._in_hand),
+        )
+        self.serve(rows)
         return len(rows) == count
 
     async def _serve(self, chain: Sequence[ClaimedPush]) -> None:
@@ -207,18 +217,23 @@ class Pusher:
         return self._dialects.of(push.dialect).is_acknowledged(status)
 
     async def _record(self, done: Sequence[PushAttempt]) -> list[None]:
-        await self._database.execute(
-            "pushes_record",
-            [one.push.account_id for one in done],
-            [one.push.push_id for one in done],
-            [one.push.attempts for one in done],
-            [one.at for one in done],
-            [one.posted.took_ms for one in done],
-            [one.posted.status for one in done],
-            [one.posted.answer for one in done],
-            [int(one.outcome) for one in done],
-            [one.due_at for one in done],
-            [one.push.message_id for one in done],
+        await statements.pushes.pushes_record(
+            self._database,
+            results=[
+                PushResult(
+                    account_id=one.push.account_id,
+                    push_id=one.push.push_id,
+                    attempt=one.push.attempts,
+                    at=one.at,
+                    took_ms=one.posted.took_ms,
+                    status=one.posted.status,
+                    answer=one.posted.answer,
+                    outcome=int(one.outcome),
+                    due_at=one.due_at,
+                    message_id=one.push.message_id,
+                )
+                for one in done
+            ],
         )
         for outcome in PushOutcome:
             self._tally.pushed(outcome.name.lower(), sum(1 for one in done if one.outcome is outcome))

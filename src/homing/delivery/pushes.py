@@ -4,11 +4,12 @@ call it.
 
 import enum
 from collections.abc import Sequence
-from typing import Final
 
 from homing import errors, limits
 from homing.audit import record
-from homing.store.database import Database, DatabaseConnection, Record
+from homing.store import statements
+from homing.store.database import Database, DatabaseConnection
+from homing.store.statements.pushes import PushKeyRow, PushRow
 
 
 class PushSelection(enum.StrEnum):
@@ -19,51 +20,62 @@ class PushSelection(enum.StrEnum):
     RECENT = "recent"
 
 
-STATEMENTS: Final = {
-    PushSelection.GIVEN_UP: "pushes_given_up",
-    PushSelection.FAILING: "pushes_failing",
-    PushSelection.RECENT: "pushes_recent",
-}
-
-
 async def read_pushes(
     database: Database, which: PushSelection, account_id: int | None, before_id: int | None, rows_max: int
-) -> Sequence[Record]:
+) -> Sequence[PushRow]:
     """The latest `rows_max` below an id, of one account or all, with the last answer. Of those that fail no more than
     `limits.PUSHES_LOOKED_MAX` a lane are looked at, those that have failed most.
     """
-    more = (limits.PUSHES_LOOKED_MAX, limits.PUSH_LANES) if which is PushSelection.FAILING else ()
-    return await database.fetch(STATEMENTS[which], account_id, before_id, rows_max, *more)
+    match which:
+        case PushSelection.GIVEN_UP:
+            return await statements.pushes.pushes_given_up(
+                database, account_id=account_id, before_id=before_id, rows_max=rows_max
+            )
+        case PushSelection.RECENT:
+            return await statements.pushes.pushes_recent(
+                database, account_id=account_id, before_id=before_id, rows_max=rows_max
+            )
+        case PushSelection.FAILING:
+            return await statements.pushes.pushes_failing(
+                database,
+                account_id=account_id,
+                before_id=before_id,
+                rows_max=rows_max,
+                looked_max=limits.PUSHES_LOOKED_MAX,
+            )
 
 
-async def replay_push(transaction: DatabaseConnection, push_id: int, message_id: int | None = None) -> Record:
+async def replay_push(transaction: DatabaseConnection, push_id: int, message_id: int | None = None) -> PushKeyRow:
     """Sends a push again that has ended, whether it was acknowledged or given up: it gets all its tries once more.
     Raises `InvalidInput` when there is no such push (of this message), or it has not ended.
     """
-    row = await transaction.row("push_find", push_id)
-    if row is None or message_id not in (None, row["message_id"]):
+    row = await statements.pushes.push_find(transaction, push_id=push_id)
+    if row is None or message_id not in (None, row.message_id):
         raise errors.InvalidInput("push {push} does not exist", push=push_id)
-    if await transaction.row("push_replay", row["account_id"], push_id) is None:
-        if row["due_at"] is None:
+    if await statements.pushes.push_replay(transaction, account_id=row.account_id, push_id=push_id) is None:
+        if row.due_at is None:
             raise errors.InvalidInput("push {push} is already being sent again", push=push_id)
-        at = f"{row['due_at']:%Y-%m-%d %H:%M:%S}"
+        at = f"{row.due_at:%Y-%m-%d %H:%M:%S}"
         raise errors.InvalidInput("push {push} is still pending: the next attempt is at {at} UTC", push=push_id, at=at)
-    await record(transaction, "push", "replay", str(push_id), row["account_id"])
+    await record(transaction, "push", "replay", str(push_id), row.account_id)
     return row
 
 
 async def count_given_up(database: Database, account_id: int | None) -> tuple[int, int]:
     """(how many there are to send again by one act, the latest's id)."""
-    row = await database.row("pushes_given_up_count", account_id, limits.PUSHES_REPLAYED_MAX)
-    assert row is not None
-    return row["pushes"], row["latest_id"] or 0
+    row = await statements.pushes.pushes_given_up_count(
+        database, account_id=account_id, counted_max=limits.PUSHES_REPLAYED_MAX
+    )
+    return row.pushes, row.latest_id or 0
 
 
 async def replay_given_up(transaction: DatabaseConnection, account_id: int | None, latest_id: int) -> int:
     """Sends the latest of those again that were given up, from an id down, as many as one act may; gives how many."""
-    rows = await transaction.fetch("pushes_replay", account_id, latest_id, limits.PUSHES_REPLAYED_MAX)
-    if rows:
-        ids = sorted(row["push_id"] for row in rows)
+    replayed = await statements.pushes.pushes_replay(
+        transaction, account_id=account_id, latest_id=latest_id, rows_max=limits.PUSHES_REPLAYED_MAX
+    )
+    if replayed:
+        ids = sorted(replayed)
         subject = f"{len(ids)}: {ids[0]} - {ids[-1]}"
         await record(transaction, "push", "replay", subject, account_id)
-    return len(rows)
+    return len(replayed)

@@ -17,7 +17,9 @@ from homing.messages.transitions import StateChange, apply
 from homing.model import Answer, Outbound, Outcome, Traffic
 from homing.smpp.statuses import INVALID_DESTINATION
 from homing.states import MessageState
+from homing.store import statements
 from homing.store.database import Database, DatabaseConnection
+from homing.store.statements.dispatch import NewAttempt, NewPart, QueueDeferral, QueueKey
 
 
 class AnsweredMessage(msgspec.Struct, frozen=True):
@@ -99,11 +101,12 @@ class AnswerRecorder:
         ]
 
     async def _defer(self, transaction: DatabaseConnection, answered: Sequence[AnsweredMessage], now: datetime) -> None:
-        await transaction.execute(
-            "queue_defer",
-            [one.lane for one in answered],
-            [one.message.message_id for one in answered],
-            [now + self._wait(one) for one in answered],
+        await statements.dispatch.queue_defer(
+            transaction,
+            deferrals=[
+                QueueDeferral(lane=one.lane, message_id=one.message.message_id, due_at=now + self._wait(one))
+                for one in answered
+            ],
         )
 
     def _wait(self, one: AnsweredMessage) -> timedelta:
@@ -117,11 +120,10 @@ class AnswerRecorder:
         """Those that have left, as far as we know, and those that never will."""
         gone = [one for one in answered if one.answer.outcome in (Outcome.ACCEPTED, Outcome.UNKNOWN)]
         if gone:
-            await transaction.execute(
-                "queue_await",
-                [one.lane for one in gone],
-                [one.message.message_id for one in gone],
-                timedelta(seconds=limits.EXPIRY_GRACE_S),
+            await statements.dispatch.queue_await(
+                transaction,
+                grace=timedelta(seconds=limits.EXPIRY_GRACE_S),
+                keys=[QueueKey(lane=one.lane, message_id=one.message.message_id) for one in gone],
             )
         await apply(transaction, [self._event(one, now) for one in answered], Outbox(self._dialects))
 
@@ -143,18 +145,23 @@ class AnswerRecorder:
     async def _add_attempts(
         self, transaction: DatabaseConnection, answered: Sequence[AnsweredMessage], now: datetime
     ) -> None:
-        await transaction.execute(
-            "attempts_add",
-            self._carrier_id,
-            now,
-            [one.message.account_id for one in answered],
-            [one.message.message_id for one in answered],
-            [one.message.attempt for one in answered],
-            [one.started_at for one in answered],
-            [int(one.answer.outcome) for one in answered],
-            [one.answer.carrier_ref for one in answered],
-            [one.answer.error_code for one in answered],
-            [_words(one.answer) for one in answered],
+        await statements.dispatch.attempts_add(
+            transaction,
+            carrier_id=self._carrier_id,
+            answered_at=now,
+            attempts=[
+                NewAttempt(
+                    account_id=one.message.account_id,
+                    message_id=one.message.message_id,
+                    attempt=one.message.attempt,
+                    started_at=one.started_at,
+                    outcome=int(one.answer.outcome),
+                    carrier_ref=one.answer.carrier_ref,
+                    error_code=one.answer.error_code,
+                    error_text=_words(one.answer),
+                )
+                for one in answered
+            ],
         )
         parts = [
             (one.message, number, carrier_ref)
@@ -163,14 +170,19 @@ class AnswerRecorder:
             for number, carrier_ref in enumerate(one.answer.part_refs, 1)
         ]
         if parts:
-            await transaction.execute(
-                "parts_add",
-                self._carrier_id,
-                [message.account_id for message, _number, _ref in parts],
-                [message.message_id for message, _number, _ref in parts],
-                [message.attempt for message, _number, _ref in parts],
-                [number for _message, number, _ref in parts],
-                [carrier_ref for _message, _number, carrier_ref in parts],
+            await statements.dispatch.parts_add(
+                transaction,
+                carrier_id=self._carrier_id,
+                parts=[
+                    NewPart(
+                        account_id=message.account_id,
+                        message_id=message.message_id,
+                        attempt=message.attempt,
+                        part=number,
+                        carrier_ref=carrier_ref,
+                    )
+                    for message, number, carrier_ref in parts
+                ],
             )
 
 

@@ -23,9 +23,11 @@ from homing.observe.logs import describe
 from homing.observe.work import WorkMetrics
 from homing.routing.lanes import lane_of
 from homing.states import TABLE, MessageState
-from homing.store.database import Database, Record
+from homing.store import statements
+from homing.store.database import Database
 from homing.store.due_poller import DuePoller
 from homing.store.owners import is_dead
+from homing.store.statements.dispatch import ClaimedMessage, QueueKey
 
 log = structlog.get_logger()
 T = TypeVar("T")
@@ -117,8 +119,13 @@ class Dispatcher:
 
     async def _take(self, lane: int, room: int) -> int:
         now = self._clock()
-        rows = await self._database.fetch(
-            "queue_claim", lane, now, room, timedelta(seconds=limits.CLAIM_LEASE_S), self._owner
+        rows = await statements.dispatch.queue_claim(
+            self._database,
+            lane=lane,
+            now=now,
+            rows_max=room,
+            lease=timedelta(seconds=limits.CLAIM_LEASE_S),
+            owner=self._owner,
         )
         if rows:
             await self._start(lane, rows, now)
@@ -148,23 +155,23 @@ class Dispatcher:
             if room > 0:
                 return room
 
-    async def _start(self, lane: int, rows: Sequence[Record], now: datetime) -> None:
+    async def _start(self, lane: int, rows: Sequence[ClaimedMessage], now: datetime) -> None:
         traffic = lane % limits.LANES_PER_CARRIER
         fit, late = [], []
         for row in rows:
-            if row["message_id"] in self._in_hand:
+            if row.message_id in self._in_hand:
                 # Ours, and its claim has ended only because the database was away: its answer comes, or waits to be
                 # stored. It must not go twice; the claim that it has just been given covers the rest of its way.
                 continue
-            if row["expires_at"] <= now or TABLE[MessageState(row["state"])].final:
+            if row.expires_at <= now or TABLE[MessageState(row.state)].final:
                 late.append(row)
                 continue
             message = _outbound(row, traffic)
-            if row["lapsed_of"] is not None and self._may_have_left(row):
-                before = _outbound(row, traffic, row["attempts"] - 1)
+            if row.lapsed_of is not None and self._may_have_left(row):
+                before = _outbound(row, traffic, row.attempts - 1)
                 goes_again = traffic == Traffic.TRANSACTIONAL
-                lapsed = OWNER_DIED if is_dead(row["lapsed_of"], self._owner) else LAPSED
-                self._keep(AnsweredMessage(lane, before, lapsed, row["lapsed_since"] or now, goes_again))
+                lapsed = OWNER_DIED if is_dead(row.lapsed_of, self._owner) else LAPSED
+                self._keep(AnsweredMessage(lane, before, lapsed, row.lapsed_since or now, goes_again))
                 if not goes_again:
                     continue
             self._in_hand.take(message.message_id)
@@ -198,14 +205,18 @@ class Dispatcher:
     def _leaving(self, messages: Sequence[Outbound]) -> None:
         self._marks.mark([(message.message_id, message.attempt) for message in messages])
 
-    def _may_have_left(self, row: Record) -> bool:
+    def _may_have_left(self, row: ClaimedMessage) -> bool:
         """Whether the claim of a row that has lapsed may have been carried out. One that certainly was not leaves no
         attempt: the message goes as if it had never been claimed.
         """
-        claimed_at = row["lapsed_since"]
-        if claimed_at is None or self._marks.may_have_left(EndedClaim(row["message_id"], row["lapsed_of"], claimed_at)):
+        owner, claimed_at = row.lapsed_of, row.lapsed_since
+        if (
+            owner is None
+            or claimed_at is None
+            or self._marks.may_have_left(EndedClaim(row.message_id, owner, claimed_at))
+        ):
             return True
-        log.info("claim_expired_unsent", carrier=self._name, message_id=row["message_id"], owner=row["lapsed_of"])
+        log.info("claim_expired_unsent", carrier=self._name, message_id=row.message_id, owner=row.lapsed_of)
         return False
 
     def _heard(self, lane: int, message: Outbound, answer: Answer, started_at: datetime) -> None:
@@ -267,11 +278,11 @@ class Dispatcher:
             failure=str(failure),
         )
 
-    async def _expire(self, lane: int, rows: Sequence[Record], now: datetime) -> None:
+    async def _expire(self, lane: int, rows: Sequence[ClaimedMessage], now: datetime) -> None:
         events = [
             StateChange(
-                row["account_id"],
-                row["message_id"],
+                row.account_id,
+                row.message_id,
                 MessageState.EXPIRED,
                 now,
                 lane,
@@ -282,22 +293,24 @@ class Dispatcher:
         ]
         async with self._database.transaction() as transaction:
             moved = await apply(transaction, events, Outbox(self._dialects))
-            stray = [row["message_id"] for row in rows if row["message_id"] not in moved]
+            stray = [row.message_id for row in rows if row.message_id not in moved]
             if stray:  # ended by another way while its row was still here
-                await transaction.execute("queue_leave", [lane] * len(stray), stray)
+                await statements.messages.queue_leave(
+                    transaction, keys=[QueueKey(lane=lane, message_id=message_id) for message_id in stray]
+                )
 
 
-def _outbound(row: Record, traffic: int, attempt: int | None = None) -> Outbound:
+def _outbound(row: ClaimedMessage, traffic: int, attempt: int | None = None) -> Outbound:
     return Outbound(
-        row["account_id"],
-        row["message_id"],
-        row["attempts"] if attempt is None else attempt,
-        row["number"],
-        row["sender"],
-        row["text"],
-        row["encoding"],
-        row["segments"],
-        row["expires_at"],
+        row.account_id,
+        row.message_id,
+        row.attempts if attempt is None else attempt,
+        row.number,
+        row.sender,
+        row.text,
+        row.encoding,
+        row.segments,
+        row.expires_at,
         traffic,
-        options_of(row["notes"]),
+        options_of(row.notes),
     )

@@ -13,7 +13,9 @@ from homing.dialects.base import Dialects
 from homing.messages.outbox import Outbox
 from homing.messages.transitions import StateChange, apply
 from homing.states import MessageState
-from homing.store.database import Database, DatabaseConnection, Record
+from homing.store import statements
+from homing.store.database import Database, DatabaseConnection
+from homing.store.statements.dispatch import ExpiredMessage, MessageRef, QueueKey
 
 log = structlog.get_logger()
 
@@ -49,46 +51,47 @@ class ExpirySweep:
         """One batch of those that wait for a receipt; whether there may be more."""
         now = self._clock()
         async with self._database.transaction() as transaction:
-            rows = await transaction.fetch("queue_expired", now, limits.CLAIM_MESSAGES_MAX)
+            rows = await statements.dispatch.queue_expired(transaction, now=now, rows_max=limits.CLAIM_MESSAGES_MAX)
             if rows:
                 # read under the messages' locks: a receipt of a part that came a moment ago is seen
                 delivered = {
-                    row["message_id"]: row["at"]
-                    for row in await transaction.fetch(
-                        "parts_delivered", [row["account_id"] for row in rows], [row["message_id"] for row in rows]
+                    row.message_id: row.at
+                    for row in await statements.receipts.parts_delivered(
+                        transaction,
+                        keys=[MessageRef(account_id=row.account_id, message_id=row.message_id) for row in rows],
                     )
                 }
-                await self._end(
-                    transaction, rows, [_silent(row, delivered.get(row["message_id"]), now) for row in rows]
-                )
+                await self._end(transaction, rows, [_silent(row, delivered.get(row.message_id), now) for row in rows])
         return len(rows) == limits.CLAIM_MESSAGES_MAX
 
     async def sweep_unsent(self) -> bool:
         """One batch of those that wait for their carrier; whether there may be more."""
         now = self._clock()
         async with self._database.transaction() as transaction:
-            rows = await transaction.fetch(
-                "queue_overdue", now, limits.CLAIM_MESSAGES_MAX, timedelta(seconds=limits.CLAIM_LEASE_S)
+            rows = await statements.dispatch.queue_overdue(
+                transaction, now=now, rows_max=limits.CLAIM_MESSAGES_MAX, grace=timedelta(seconds=limits.CLAIM_LEASE_S)
             )
             if rows:
                 await self._end(transaction, rows, [_expired(row, now, "not sent within its validity") for row in rows])
         return len(rows) == limits.CLAIM_MESSAGES_MAX
 
     async def _end(
-        self, transaction: DatabaseConnection, rows: Sequence[Record], events: Sequence[StateChange]
+        self, transaction: DatabaseConnection, rows: Sequence[ExpiredMessage], events: Sequence[StateChange]
     ) -> None:
         await apply(transaction, events, Outbox(self._dialects))
-        await transaction.execute("queue_leave", [row["lane"] for row in rows], [row["message_id"] for row in rows])
+        await statements.messages.queue_leave(
+            transaction, keys=[QueueKey(lane=row.lane, message_id=row.message_id) for row in rows]
+        )
 
 
-def _silent(row: Record, delivered_at: datetime | None, now: datetime) -> StateChange:
+def _silent(row: ExpiredMessage, delivered_at: datetime | None, now: datetime) -> StateChange:
     """Delivered without a word of explanation: an error text would reach the customer beside the good news, and the
     timeline shows what was reported of each part.
     """
     if delivered_at is None:
         return _expired(row, now, "no receipt within its validity")
-    return StateChange(row["account_id"], row["message_id"], MessageState.DELIVERED, delivered_at, row["lane"])
+    return StateChange(row.account_id, row.message_id, MessageState.DELIVERED, delivered_at, row.lane)
 
 
-def _expired(row: Record, now: datetime, reason: str) -> StateChange:
-    return StateChange(row["account_id"], row["message_id"], MessageState.EXPIRED, now, row["lane"], None, reason)
+def _expired(row: ExpiredMessage, now: datetime, reason: str) -> StateChange:
+    return StateChange(row.account_id, row.message_id, MessageState.EXPIRED, now, row.lane, None, reason)

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
 
 import msgspec
 
@@ -11,7 +10,9 @@ from homing.routing.catalogue_cache import CatalogueCache
 from homing.routing.lanes import lane_of
 from homing.routing.rules import RouteCandidate, route_request_of
 from homing.routing.selection import order
+from homing.store import statements
 from homing.store.database import DatabaseConnection
+from homing.store.statements.dispatch import MessageRef, MessageReroute, QueueMove, RerouteFacts
 
 
 class Reassignment(msgspec.Struct, frozen=True):
@@ -55,42 +56,49 @@ class Failover:
         `messages`: (account_id, message_id). A carrier that has had the message is not asked again: it refused it or
         may have sent it. With `even_deferred` one that only put it off is.
         """
-        rows = await transaction.fetch(
-            "reroute_facts", [account for account, _id in messages], [message for _account, message in messages]
+        rows = await statements.dispatch.reroute_facts(
+            transaction,
+            keys=[MessageRef(account_id=account, message_id=message) for account, message in messages],
         )
         found = {}
         for row in rows:
-            tried = {carrier_id, *(row["had_by"] if even_deferred else row["tried"])}
+            tried = {carrier_id, *(row.had_by if even_deferred else row.tried)}
             chosen = self._next(row, tried)
             if chosen is not None:
-                found[row["message_id"]] = chosen
+                found[row.message_id] = chosen
         return found
 
-    def _next(self, row: Mapping[str, Any], tried: set[int]) -> RouteCandidate | None:
+    def _next(self, row: RerouteFacts, tried: set[int]) -> RouteCandidate | None:
         catalogue = self._board.catalogue
-        offered = catalogue.offer(route_request_of(row), row["price_micro"])
+        offered = catalogue.offer(route_request_of(row), row.price_micro)
         if offered is None:
             return None
-        usable = (one for one in order(offered, row["message_id"]) if not catalogue.is_down(one.carrier_id))
-        if options_of(row["notes"]).flash:
+        usable = (one for one in order(offered, row.message_id) if not catalogue.is_down(one.carrier_id))
+        if options_of(row.notes).flash:
             usable = (one for one in usable if catalogue.carries_flash(one.carrier_id))
         return next((one for one in usable if one.carrier_id not in tried), None)
 
 
 async def reassign(transaction: DatabaseConnection, moves: Sequence[Reassignment]) -> None:
     """Hands queued messages over to other carriers."""
-    await transaction.execute(
-        "queue_move",
-        [one.lane for one in moves],
-        [one.message_id for one in moves],
-        [lane_of(one.to.carrier_id, one.traffic) for one in moves],
-        [one.due_at for one in moves],
-        [one.uncounted for one in moves],
+    await statements.dispatch.queue_move(
+        transaction,
+        moves=[
+            QueueMove(
+                lane=one.lane,
+                message_id=one.message_id,
+                to_lane=lane_of(one.to.carrier_id, one.traffic),
+                due_at=one.due_at,
+                uncounted=one.uncounted,
+            )
+            for one in moves
+        ],
     )
     ordered = sorted(moves, key=lambda one: (one.account_id, one.message_id))
-    await transaction.execute(
-        "messages_reroute",
-        [one.account_id for one in ordered],
-        [one.message_id for one in ordered],
-        [one.to.carrier_id for one in ordered],
+    await statements.dispatch.messages_reroute(
+        transaction,
+        moves=[
+            MessageReroute(account_id=one.account_id, message_id=one.message_id, carrier_id=one.to.carrier_id)
+            for one in ordered
+        ],
     )

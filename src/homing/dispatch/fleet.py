@@ -26,10 +26,12 @@ from homing.model import Outstanding, Traffic
 from homing.observe.logs import describe
 from homing.observe.work import WorkMetrics
 from homing.routing.lanes import lane_of
+from homing.store import statements
 from homing.store.alarms import CARRIER, UNUSABLE, clear_alarms, raise_alarm
-from homing.store.database import Database, Record
+from homing.store.database import Database
 from homing.store.due_poller import DuePoller
 from homing.store.loops import SupervisedLoop, run_supervised
+from homing.store.statements.dispatch import EnabledCarrier
 
 log = structlog.get_logger()
 
@@ -41,7 +43,7 @@ class RunningCarrier:
     """One carrier with its dispatcher and its reader of reports."""
 
     def __init__(
-        self, row: Record, carrier: Carrier, dispatcher: Dispatcher, *, sink: ReportSink, database: Database
+        self, row: EnabledCarrier, carrier: Carrier, dispatcher: Dispatcher, *, sink: ReportSink, database: Database
     ) -> None:
         self.row = row
         self._database = database
@@ -94,7 +96,7 @@ class RunningCarrier:
             self._failures = {"work_failed": {**describe(error), "when": when}}
 
         pause_s = limits.DISPATCH_ERROR_PAUSE_S
-        loop = SupervisedLoop(CARRIER, code, self.row["name"])
+        loop = SupervisedLoop(CARRIER, code, self.row.name)
         await run_supervised(loop, endless, self._database, pause_s=pause_s, pause_s_max=pause_s, failed=failed)
 
     async def _read(self) -> None:
@@ -103,9 +105,9 @@ class RunningCarrier:
 
     async def _keep(self, batch: Sequence[CarrierReport]) -> None:
         """Until they are durable: the carrier forgets a batch when it is asked for the next."""
-        name = self.row["name"]
+        name = self.row.name
         await until_durable(
-            lambda some: self._sink(self.row["carrier_id"], name, some),
+            lambda some: self._sink(self.row.carrier_id, name, some),
             batch,
             waits=lambda _some, failure: log.warning(
                 "database_unavailable", component="receipts", carrier=name, failure=str(failure)
@@ -149,7 +151,7 @@ class CarrierFleet:
         self._leases = CarrierLeases(database, owner)
         self._running: dict[int, RunningCarrier] = {}
         self._closing: dict[int, asyncio.Task[None]] = {}
-        self._unusable: dict[int, Record] = {}  # an alarm stands for each
+        self._unusable: dict[int, EnabledCarrier] = {}  # an alarm stands for each
         self._in_hand: dict[int, InHand] = {}
         self._waits_until_s = 0.0
         self._is_ending = False
@@ -192,11 +194,11 @@ class CarrierFleet:
                 await self._abandon()
 
     async def _reconcile(self) -> None:
-        listed = [] if self._is_ending else await self._database.fetch("carriers_enabled")
+        listed = [] if self._is_ending else await statements.dispatch.carriers_enabled(self._database)
         if self._was_away:  # the database is back: whoever has answers in memory is given the time to store them
             self._was_away = False
             self._waits_until_s = time.monotonic() + limits.CARRIER_RETURN_GRACE_S
-        rows = {row["carrier_id"]: row for row in listed}
+        rows = {row.carrier_id: row for row in listed}
         usable = [carrier_id for carrier_id, row in rows.items() if self._unusable.get(carrier_id) != row]
         owned = await self._leases.tick(
             usable, {carrier_id: running.health() for carrier_id, running in self._running.items()}
@@ -205,7 +207,7 @@ class CarrierFleet:
             if carrier_id not in owned or rows.get(carrier_id) != running.row:
                 self._stop(carrier_id)
         for carrier_id in set(self._unusable) - set(rows):
-            await clear_alarms(self._database, CARRIER, UNUSABLE, self._unusable.pop(carrier_id)["name"])
+            await clear_alarms(self._database, CARRIER, UNUSABLE, self._unusable.pop(carrier_id).name)
         idle = owned - set(self._running) - set(self._closing)
         if time.monotonic() >= self._waits_until_s:
             for carrier_id in sorted(idle.intersection(usable)):
@@ -214,7 +216,7 @@ class CarrierFleet:
             await self._leases.release(idle.difference(usable))
         surplus = self._leases.surplus()
         if surplus in self._running:
-            log.info("carrier_given_up", carrier=self._running[surplus].row["name"])
+            log.info("carrier_given_up", carrier=self._running[surplus].row.name)
             self._stop(surplus)
 
     def _stop(self, carrier_id: int) -> None:
@@ -225,12 +227,10 @@ class CarrierFleet:
             try:
                 await running.close()
                 with contextlib.suppress(errors.PlatformFailure):
-                    await clear_alarms(self._database, CARRIER, None, running.row["name"])
+                    await clear_alarms(self._database, CARRIER, None, running.row.name)
                     await self._leases.release({carrier_id})
             except Exception as error:
-                log.error(
-                    "carrier_close_failed", carrier=running.row["name"], **describe(error), text=repr(error)[:500]
-                )
+                log.error("carrier_close_failed", carrier=running.row.name, **describe(error), text=repr(error)[:500])
             finally:
                 del self._closing[carrier_id]
                 self.changed()
@@ -246,25 +246,25 @@ class CarrierFleet:
             if isinstance(ended, Exception):
                 log.error("carrier_close_failed", **describe(ended), text=repr(ended)[:500])
 
-    async def _start(self, row: Record) -> None:
-        carrier_id = row["carrier_id"]
+    async def _start(self, row: EnabledCarrier) -> None:
+        carrier_id = row.carrier_id
         try:
-            settings = open_text(self._vault, row["name"], row["kind"], row["settings"])
-            carrier = make(row["kind"], settings, self._chance, self._clock)
+            settings = open_text(self._vault, row.name, row.kind, row.settings)
+            carrier = make(row.kind, settings, self._chance, self._clock)
         except errors.InvalidInput as error:
-            log.error("carrier_unusable", carrier=row["name"], detail=str(error))
-            await raise_alarm(self._database, CARRIER, UNUSABLE, row["name"], {"text": str(error)})
+            log.error("carrier_unusable", carrier=row.name, detail=str(error))
+            await raise_alarm(self._database, CARRIER, UNUSABLE, row.name, {"text": str(error)})
             self._unusable[carrier_id] = row
             await self._leases.release({carrier_id})
             return
-        await clear_alarms(self._database, CARRIER, None, row["name"])  # of a former life
+        await clear_alarms(self._database, CARRIER, None, row.name)  # of a former life
         recorder = AnswerRecorder(
             self._database, carrier_id, self._failover, self._clock, self._chance, self._unknown_retry_s, self._dialects
         )
         dispatcher = Dispatcher(
             self._database,
             carrier_id,
-            row["name"],
+            row.name,
             carrier,
             self._owner,
             self._pulse,
@@ -276,13 +276,13 @@ class CarrierFleet:
             self._marks,
             self._dialects,
         )
-        await self._database.execute(
-            "claims_release", [lane_of(carrier_id, traffic) for traffic in Traffic], self._owner
+        await statements.dispatch.claims_release(
+            self._database, lanes=[lane_of(carrier_id, traffic) for traffic in Traffic], owner=self._owner
         )
-        found = await self._database.fetch("carrier_outstanding", carrier_id, limits.OUTSTANDING_MAX)
+        found = await statements.dispatch.carrier_outstanding(
+            self._database, carrier_id=carrier_id, rows_max=limits.OUTSTANDING_MAX
+        )
         running = RunningCarrier(row, carrier, dispatcher, sink=self._sink, database=self._database)
-        await running.open(
-            [Outstanding(one["carrier_ref"], one["number"], one["sender"], one["sent_at"]) for one in found]
-        )
+        await running.open([Outstanding(one.carrier_ref, one.number, one.sender, one.sent_at) for one in found])
         self._running[carrier_id] = running
-        log.info("carrier_started", carrier=row["name"], kind=row["kind"], outstanding=len(found))
+        log.info("carrier_started", carrier=row.name, kind=row.kind, outstanding=len(found))

@@ -12,8 +12,10 @@ from datetime import timedelta
 from homing import limits
 from homing.carriers.base import CarrierHealth
 from homing.common.storable_text import storable_json
+from homing.store import statements
 from homing.store.database import Database
 from homing.store.owners import is_dead
+from homing.store.statements.dispatch import CarrierHealthReport
 
 
 class CarrierLeases:
@@ -60,7 +62,7 @@ class CarrierLeases:
     async def release(self, carriers: set[int]) -> None:
         """Frees carriers for others at once; call it when their sessions are closed."""
         self._owned -= carriers
-        await self._database.execute("carrier_release", sorted(carriers), self._owner)
+        await statements.dispatch.carrier_release(self._database, carrier_ids=sorted(carriers), owner=self._owner)
 
     def surplus(self) -> int | None:
         """A carrier to give up, because another process has been below its share for a while; None: none."""
@@ -77,24 +79,25 @@ class CarrierLeases:
 
     async def _renew(self, health: Mapping[int, CarrierHealth]) -> set[int]:
         told = {carrier_id: health.get(carrier_id, CarrierHealth(False)) for carrier_id in sorted(self._owned)}
-        rows = await self._database.fetch(
-            "carriers_renew",
-            self._owner,
-            self._lease,
-            list(told),
-            [one.is_up for one in told.values()],
-            [storable_json(one.detail) for one in told.values()],
+        renewed = await statements.dispatch.carriers_renew(
+            self._database,
+            owner=self._owner,
+            lease=self._lease,
+            reports=[
+                CarrierHealthReport(carrier_id=carrier_id, is_up=one.is_up, detail=storable_json(one.detail))
+                for carrier_id, one in told.items()
+            ],
         )
-        return {row["carrier_id"] for row in rows}
+        return set(renewed)
 
     async def _take(self, wanted: Sequence[int], now_s: float) -> None:
-        rows = {row["carrier_id"]: row for row in await self._database.fetch("carriers_owned")}
-        dead = [row["owner"] for row in rows.values() if is_dead(row["owner"], self._owner)]
+        rows = {row.carrier_id: row for row in await statements.dispatch.carriers_owned(self._database)}
+        dead = [row.owner for row in rows.values() if is_dead(row.owner, self._owner)]
         free = [
             carrier_id
             for carrier_id in wanted
             if carrier_id not in self._owned
-            and (carrier_id not in rows or rows[carrier_id]["is_lapsed"] or rows[carrier_id]["owner"] in dead)
+            and (carrier_id not in rows or rows[carrier_id].is_lapsed or rows[carrier_id].owner in dead)
         ]
         self._free_since_s = {one: self._free_since_s.get(one, now_s) for one in free}
         if not free:
@@ -102,11 +105,13 @@ class CarrierLeases:
         overdue = {one for one in free if now_s - self._free_since_s[one] > limits.CARRIER_FREE_S}
         asked = [one for n, one in enumerate(free) if one in overdue or n < self._fair_share - len(self._owned)]
         if asked:
-            taken = await self._database.fetch("carriers_take", self._owner, self._lease, asked, dead)
-            self._owned |= {row["carrier_id"] for row in taken}
+            taken = await statements.dispatch.carriers_take(
+                self._database, owner=self._owner, lease=self._lease, carrier_ids=asked, dead_owners=dead
+            )
+            self._owned.update(taken)
 
     async def _count_links(self, carriers: int) -> None:
-        links = {row["owner"] for row in await self._database.fetch("links_alive")}
-        links = {owner for owner in links if not is_dead(owner, self._owner)} | {self._owner}
+        alive = await statements.dispatch.links_alive(self._database)
+        links = {owner for owner in alive if not is_dead(owner, self._owner)} | {self._owner}
         self._fair_share = math.ceil(carriers / len(links))
         self._are_others = len(links) > 1

@@ -10,7 +10,9 @@ from homing import errors, limits
 from homing.dispatch.failover import Failover, Reassignment, reassign
 from homing.model import Outcome, Traffic
 from homing.routing.lanes import lane_of
-from homing.store.database import Database, DatabaseConnection, Record
+from homing.store import statements
+from homing.store.database import Database, DatabaseConnection
+from homing.store.statements.dispatch import CarrierHealthRow, NewAttempt, OveragedMessage
 
 log = structlog.get_logger()
 Cursor = tuple[datetime, int]
@@ -33,47 +35,55 @@ class RerouteSweep:
         while True:
             await asyncio.sleep(limits.REROUTE_SWEEP_S)
             try:
-                for row in await self._database.fetch("carriers_by_health"):
+                for row in await statements.dispatch.carriers_by_health(self._database):
                     await self._sweep_carrier(row)
             except errors.PlatformFailure as failure:
                 log.warning("database_unavailable", component="reroute", failure=str(failure))
 
-    async def _sweep_carrier(self, carrier: Record) -> None:
-        stuck = [Traffic.TRANSACTIONAL, *([Traffic.PROMOTIONAL] if carrier["is_down"] else [])]
+    async def _sweep_carrier(self, carrier: CarrierHealthRow) -> None:
+        stuck = [Traffic.TRANSACTIONAL, *([Traffic.PROMOTIONAL] if carrier.is_down else [])]
         for traffic in stuck:
-            lane = lane_of(carrier["carrier_id"], traffic)
+            lane = lane_of(carrier.carrier_id, traffic)
             cursor: Cursor | None = None
             for _page in range(limits.REROUTE_PAGES_MAX):
                 cursor = await self._sweep_page(carrier, lane, traffic, cursor)
                 if cursor is None:
                     break
 
-    async def _sweep_page(self, carrier: Record, lane: int, traffic: Traffic, after: Cursor | None) -> Cursor | None:
+    async def _sweep_page(
+        self, carrier: CarrierHealthRow, lane: int, traffic: Traffic, after: Cursor | None
+    ) -> Cursor | None:
         """One transaction; where the next page begins, or None when this was the last."""
         now = self._clock()
+        after_due_at, after_message_id = after or (None, None)
         async with self._database.transaction() as transaction:
-            rows = await transaction.fetch(
-                "queue_overaged", lane, now - self._age, *(after or (None, None)), limits.CLAIM_MESSAGES_MAX
+            rows = await statements.dispatch.queue_overaged(
+                transaction,
+                lane=lane,
+                due_to=now - self._age,
+                after_due_at=after_due_at,
+                after_message_id=after_message_id,
+                rows_max=limits.CLAIM_MESSAGES_MAX,
             )
             if not rows:
                 return None
             found = await self._failover.alternatives(
                 transaction,
-                [(row["account_id"], row["message_id"]) for row in rows],
-                carrier["carrier_id"],
-                even_deferred=carrier["is_down"],
+                [(row.account_id, row.message_id) for row in rows],
+                carrier.carrier_id,
+                even_deferred=carrier.is_down,
             )
-            going = [row for row in rows if row["message_id"] in found and _may_go(row, traffic)]
+            going = [row for row in rows if row.message_id in found and _may_go(row, traffic)]
             if going:
                 await self._tell(transaction, carrier, going, now)
                 await reassign(
                     transaction,
                     [
                         Reassignment(
-                            row["account_id"],
-                            row["message_id"],
+                            row.account_id,
+                            row.message_id,
                             lane,
-                            found[row["message_id"]],
+                            found[row.message_id],
                             traffic,
                             now,
                             _uncounted(row),
@@ -81,37 +91,41 @@ class RerouteSweep:
                         for row in going
                     ],
                 )
-                log.warning("messages_rerouted", carrier=carrier["name"], messages=len(going))
-        return (rows[-1]["due_at"], rows[-1]["message_id"]) if len(rows) == limits.CLAIM_MESSAGES_MAX else None
+                log.warning("messages_rerouted", carrier=carrier.name, messages=len(going))
+        return (rows[-1].due_at, rows[-1].message_id) if len(rows) == limits.CLAIM_MESSAGES_MAX else None
 
     async def _tell(
-        self, transaction: DatabaseConnection, carrier: Record, rows: Sequence[Record], now: datetime
+        self, transaction: DatabaseConnection, carrier: CarrierHealthRow, rows: Sequence[OveragedMessage], now: datetime
     ) -> None:
         """Each move is an attempt on the message's timeline."""
-        down = "down" if carrier["is_down"] else "slow"
-        await transaction.execute(
-            "attempts_add",
-            carrier["carrier_id"],
-            now,
-            [row["account_id"] for row in rows],
-            [row["message_id"] for row in rows],
-            [row["attempts"] + _uncounted(row) for row in rows],
-            [row["due_at"] for row in rows],
-            [int(Outcome.UNKNOWN if row["claimed_by"] else Outcome.DEFERRED) for row in rows],
-            [None] * len(rows),
-            [None] * len(rows),
-            [
-                "the process that was submitting it died" if row["claimed_by"] else f"the carrier is {down}: not taken"
+        down = "down" if carrier.is_down else "slow"
+        await statements.dispatch.attempts_add(
+            transaction,
+            carrier_id=carrier.carrier_id,
+            answered_at=now,
+            attempts=[
+                NewAttempt(
+                    account_id=row.account_id,
+                    message_id=row.message_id,
+                    attempt=row.attempts + _uncounted(row),
+                    started_at=row.due_at,
+                    outcome=int(Outcome.UNKNOWN if row.claimed_by else Outcome.DEFERRED),
+                    carrier_ref=None,
+                    error_code=None,
+                    error_text="the process that was submitting it died"
+                    if row.claimed_by
+                    else f"the carrier is {down}: not taken",
+                )
                 for row in rows
             ],
         )
 
 
-def _uncounted(row: Record) -> int:
+def _uncounted(row: OveragedMessage) -> int:
     """A claim counts its attempt already; waiting for one is an attempt that came to nothing."""
-    return 0 if row["claimed_by"] else 1
+    return 0 if row.claimed_by else 1
 
 
-def _may_go(row: Record, traffic: Traffic) -> bool:
+def _may_go(row: OveragedMessage, traffic: Traffic) -> bool:
     """What was claimed may have been sent, and a campaign's message does not go twice."""
-    return traffic is Traffic.TRANSACTIONAL or row["claimed_by"] is None
+    return traffic is Traffic.TRANSACTIONAL or row.claimed_by is None

@@ -2,9 +2,9 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 import structlog
@@ -15,14 +15,14 @@ from homing.guard.risk import CountryTraffic, RiskLevel, RiskSetting
 from homing.guard.rules import CountryBudget, GuardRules, ListEntry, RuleMode
 from homing.guard.snapshot import decode_snapshot
 from homing.reasons import encode_reason
+from homing.store import statements
 from homing.store.database import Database
 from homing.store.notices import SETTINGS_CHANNEL
 from homing.store.refreshing import refresh_on_change
+from homing.store.statements.guard import GuardBudgetRow, NewGuardDecision
 
 SNAPSHOT_CHANNEL: Final = "homing_guard"
 log = structlog.get_logger()
-DecisionRow = tuple[object, ...]
-"""A value for each array of guard_decisions_add."""
 
 
 class GuardService:
@@ -35,7 +35,7 @@ class GuardService:
         self._unix_s = unix_s
         self._enforcer = Enforcer()
         self._rules_stale, self._snapshot_stale = asyncio.Event(), asyncio.Event()
-        self._decisions: list[DecisionRow] = []
+        self._decisions: list[NewGuardDecision] = []
         self._dropped = 0
         self._has_decisions = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
@@ -72,19 +72,19 @@ class GuardService:
             if len(self._decisions) < limits.GUARD_DECISIONS_PENDING_MAX:
                 destination = request.destination
                 self._decisions.append(
-                    (
-                        request.account_id,
-                        datetime.fromtimestamp(now_s, UTC),
-                        request.message_id,
-                        request.app_id,
-                        request.number,
-                        destination.country,
-                        destination.mcc + destination.mnc,
-                        int(decision.action),
-                        decision.rule,
-                        encode_reason(decision.reason),
-                        decision.scope,
-                        request.charge_micro,
+                    NewGuardDecision(
+                        account_id=request.account_id,
+                        at=datetime.fromtimestamp(now_s, UTC),
+                        message_id=request.message_id,
+                        app_id=request.app_id,
+                        number=request.number,
+                        country=destination.country,
+                        network=destination.mcc + destination.mnc,
+                        action=decision.action,
+                        rule=decision.rule,
+                        reason=encode_reason(decision.reason),
+                        scope=decision.scope,
+                        charge_micro=request.charge_micro,
                     )
                 )
                 self._has_decisions.set()
@@ -96,12 +96,12 @@ class GuardService:
         self._enforcer.use_rules(await read_rules(self._database))
 
     async def _read_snapshot(self) -> None:
-        row = await self._database.row("guard_book_read")
-        if row is None or row["made_at"] == self._made_at:
+        row = await statements.guard.guard_book_read(self._database)
+        if row is None or row.made_at == self._made_at:
             return
-        self._made_at = row["made_at"]
+        self._made_at = row.made_at
         try:
-            self._enforcer.use_snapshot(decode_snapshot(row["book"]))
+            self._enforcer.use_snapshot(decode_snapshot(row.book))
         except msgspec.DecodeError as error:  # of another release
             log.warning("guard_snapshot_undecodable", detail=str(error))
 
@@ -125,7 +125,7 @@ class GuardService:
 
     async def _flush(self) -> None:
         batch = self._decisions[: limits.GUARD_DECISIONS_BATCH_MAX]
-        await self._database.execute("guard_decisions_add", *map(list, zip(*batch, strict=True)))
+        await statements.guard.guard_decisions_add(self._database, decisions=batch)
         del self._decisions[: len(batch)]
 
     def _drop(self, count: int) -> None:
@@ -134,29 +134,36 @@ class GuardService:
 
 
 async def read_rules(database: Database) -> GuardRules:
-    modes = await database.fetch("guard_modes")
-    lists = await database.fetch("guard_lists")
-    budgets = await database.fetch("guard_budgets")
+    modes = await statements.guard.guard_modes(database)
+    lists = await statements.guard.guard_lists(database)
+    budgets = await statements.guard.guard_budgets(database)
     return GuardRules(
-        {(row["account_id"], row["rule"]): RuleMode(row["mode"]) for row in modes},
-        [ListEntry(row["account_id"], row["kind"], row["value"], row["is_allowed"]) for row in lists],
-        {(row["account_id"], row["country"]): _budget(row) for row in budgets},
+        {(row.account_id, row.rule): RuleMode(row.mode) for row in modes},
+        [ListEntry(row.account_id, row.kind, row.value, row.is_allowed) for row in lists],
+        {(row.account_id, row.country): _budget(row) for row in budgets},
     )
 
 
 async def read_risk_settings(database: Database) -> Sequence[RiskSetting]:
-    rows = await database.fetch("guard_risks")
-    return [RiskSetting(row["account_id"], row["kind"], row["value"], RiskLevel(row["level"])) for row in rows]
+    rows = await statements.guard.guard_risks(database)
+    return [RiskSetting(row.account_id, row.kind, row.value, RiskLevel(row.level)) for row in rows]
 
 
 async def read_country_traffic(database: Database, now: datetime) -> Sequence[CountryTraffic]:
     """Of the `GUARD_RISK_DAYS` before today."""
     today = int(now.timestamp()) // 86_400
-    rows = await database.fetch(
-        "guard_spends", today - limits.GUARD_RISK_DAYS, today, timeout_s=limits.DATABASE_SLOW_TIMEOUT_S
-    )
-    return [CountryTraffic(*row) for row in rows]
+    rows = await statements.guard.guard_spends(database, first_day=today - limits.GUARD_RISK_DAYS, beyond_day=today)
+    return [
+        CountryTraffic(
+            account_id=row.account_id,
+            app_id=row.app_id,
+            country=row.country,
+            messages=row.messages,
+            converted=row.converted,
+        )
+        for row in rows
+    ]
 
 
-def _budget(row: Mapping[str, Any]) -> CountryBudget:
-    return CountryBudget(row["hour_messages"], row["day_messages"], row["hour_micro"], row["day_micro"])
+def _budget(row: GuardBudgetRow) -> CountryBudget:
+    return CountryBudget(row.hour_messages, row.day_messages, row.hour_micro, row.day_micro)

@@ -13,7 +13,7 @@ from homing.reasons import Reason, ReasonCode
 from homing.routing.catalogue import Catalogue
 from homing.routing.rules import RouteRequest
 from homing.routing.selection import choose, order
-from homing.store.submissions import NewMessage
+from homing.store.statements.intake import NewMessage
 from homing.text.numbers import Numbering
 from homing.text.segments import Segmentation, count
 

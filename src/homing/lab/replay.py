@@ -24,9 +24,10 @@ from homing.routing.rules import route_request_of
 from homing.routing.share_table import ShareTable
 from homing.states import TABLE, MessageState
 from homing.statistics.delta import Delta, block_of, minute_of
-from homing.store.database import DatabaseConnection, Record
+from homing.store import statements
+from homing.store.database import DatabaseConnection
+from homing.store.statements.lab import ReplayedMessage
 
-PAGE: Final = 1_000
 THINK_S: Final = 60.0
 """Of the replayed time, between two thoughts of the learner: the traffic's own time would take its own time."""
 COST_COLUMNS: Final = ("carrier", "prefix", "price")
@@ -111,16 +112,20 @@ async def replay(
     """Reads the messages of a time one by one and tells what the changed settings would have made of them. `connection`
     is in a transaction. Raises `InvalidInput` for a carrier that there is not.
     """
-    names = {row["carrier_id"]: row["name"] for row in await connection.fetch("carrier_list")}
+    names = {row.carrier_id: row.name for row in await statements.admin.carrier_list(connection)}
     unknown = sorted({carrier for carrier, _prefix in changes.costs} - set(names.values()))
     if unknown:
         raise errors.InvalidInput(f"there is no carrier {unknown[0]!r}; `homing carrier list` shows them")
     now, then = await _catalogues(connection, changes, names)
     learnt = _Learnt(then) if changes.strategy is Strategy.ADAPTIVE else None
     books = _Books(names)
-    bounds = (ids.first_id_at(int(since.timestamp() * 1000)), ids.first_id_at(int(until.timestamp() * 1000)))
-    async for row in connection.cursor("replay_messages", *bounds, account_id, prefetch=PAGE):
-        if row["sent_at"] is None:
+    async for row in statements.lab.replay_messages(
+        connection,
+        first_id=ids.first_id_at(int(since.timestamp() * 1000)),
+        beyond_id=ids.first_id_at(int(until.timestamp() * 1000)),
+        account_id=account_id,
+    ):
+        if row.sent_at is None:
             books.unsent += 1
             continue
         catalogue = then
@@ -135,10 +140,14 @@ async def _catalogues(
     connection: DatabaseConnection, changes: ReplayChanges, names: Mapping[int, str]
 ) -> tuple[Catalogue, Catalogue]:
     """The settings as they are and as they are changed. No carrier counts as down."""
-    prices = [(row["account_id"], row["prefix"], row["price_micro"]) for row in await connection.fetch("tariff_prices")]
-    costs = [(row["carrier_id"], row["prefix"], row["cost_micro"]) for row in await connection.fetch("tariff_costs")]
-    rules = rules_of(await connection.fetch("tariff_routes"))
-    carriers = [row["carrier_id"] for row in await connection.fetch("tariff_carriers")]
+    prices = [
+        (row.account_id, row.prefix, row.price_micro) for row in await statements.catalogue.catalogue_prices(connection)
+    ]
+    costs = [
+        (row.carrier_id, row.prefix, row.cost_micro) for row in await statements.catalogue.catalogue_costs(connection)
+    ]
+    rules = rules_of(await statements.catalogue.catalogue_routes(connection))
+    carriers = [row.carrier_id for row in await statements.catalogue.catalogue_carriers(connection)]
     ids_by_name = {name: carrier_id for carrier_id, name in names.items()}
     other_costs = {(carrier, prefix): micro for carrier, prefix, micro in costs}
     other_costs.update({(ids_by_name[name], prefix): micro for (name, prefix), micro in changes.costs.items()})
@@ -168,31 +177,31 @@ class _Books:
         self._would_cost = self._would_uncosted = 0.0
         self.unsent = 0
 
-    def enter(self, row: Record, now: Catalogue, then: Catalogue, changes: ReplayChanges) -> None:
-        segments, converted = row["segments"], row["credited_at"] is not None
+    def enter(self, row: ReplayedMessage, now: Catalogue, then: Catalogue, changes: ReplayChanges) -> None:
+        segments, converted = row.segments, row.credited_at is not None
         cell = cell_of(row)
-        was = self._was.setdefault(row["carrier_id"], [0, 0])
+        was = self._was.setdefault(row.carrier_id, [0, 0])
         was[0] += 1
         was[1] += converted
         self._messages += 1
         self._converted += converted
-        self._revenue += row["charge_micro"] - row["refund_micro"]
-        self._strata.saw(cell, row["carrier_id"], converted)
-        cost = now.cost(row["carrier_id"], row["number"])
+        self._revenue += row.charge_micro - row.refund_micro
+        self._strata.saw(cell, row.carrier_id, converted)
+        cost = now.cost(row.carrier_id, row.number)
         self._uncosted += cost is None
         self._cost += (cost or 0) * segments
-        price = then.price(row["account_id"], row["number"]) if changes.prices else None
-        price_micro = row["price_micro"] if price is None else price.micro
+        price = then.price(row.account_id, row.number) if changes.prices else None
+        price_micro = row.price_micro if price is None else price.micro
         offered = then.offer(route_request_of(row), price_micro)
         if offered is None or not offered.groups:
             self._unroutable += 1
             return
-        self._would_revenue += price_micro * segments if changes.prices else row["charge_micro"] - row["refund_micro"]
+        self._would_revenue += price_micro * segments if changes.prices else row.charge_micro - row.refund_micro
         best = offered.groups[0]
         for candidate in best.rows:
             chance = candidate.weight / best.weight
             self._strata.wants(cell, candidate.carrier_id, chance)
-            asks = then.cost(candidate.carrier_id, row["number"])
+            asks = then.cost(candidate.carrier_id, row.number)
             if asks is None:
                 self._would_uncosted += chance
             else:
@@ -237,27 +246,28 @@ class _Learnt:
         self._thought_s = 0.0
         self._count = 0
 
-    def saw(self, row: Record) -> None:
+    def saw(self, row: ReplayedMessage) -> None:
         """A message at its submit; its later facts wait for their time."""
-        at_s = ids.id_time_ms(row["message_id"]) / 1000
+        at_s = ids.id_time_ms(row.message_id) / 1000
         if at_s - self._thought_s >= THINK_S:
             self._think(at_s)
         cell = cell_of(row)
         which = (
-            minute_of(row["message_id"]),
+            minute_of(row.message_id),
             cell.account_id,
             cell.app_id,
             cell.country,
             cell.network,
-            block_of(row["number"]),
-            row["carrier_id"],
-            row["sender"],
+            block_of(row.number),
+            row.carrier_id,
+            row.sender,
         )
         self._learner.hear([Delta(*which, submitted=1, sent=1)])
-        sent_s = row["sent_at"].timestamp()
-        state = MessageState(row["state"])
-        if TABLE[state].final and row["final_at"] is not None:
-            final_s = row["final_at"].timestamp()
+        assert row.sent_at is not None
+        sent_s = row.sent_at.timestamp()
+        state = MessageState(row.state)
+        if TABLE[state].final and row.final_at is not None:
+            final_s = row.final_at.timestamp()
             is_delivered = state is MessageState.DELIVERED
             self._wait(
                 final_s,
@@ -268,8 +278,8 @@ class _Learnt:
                     receipt_bucket=histogram.bucket_of(final_s - sent_s),
                 ),
             )
-        if row["credited_at"] is not None:
-            came_s = row["credited_at"].timestamp()
+        if row.credited_at is not None:
+            came_s = row.credited_at.timestamp()
             self._wait(came_s, Delta(*which, converted=1, conversion_bucket=histogram.bucket_of(came_s - at_s)))
 
     def _wait(self, at_s: float, delta: Delta) -> None:
@@ -287,5 +297,5 @@ class _Learnt:
         self.catalogue = self._plain.with_shares(ShareTable({key: one.shares for key, one in decided.items()}))
 
 
-def cell_of(row: Record) -> CellKey:
-    return CellKey(row["account_id"], row["app_id"], row["country"], row["mcc"] + row["mnc"])
+def cell_of(row: ReplayedMessage) -> CellKey:
+    return CellKey(row.account_id, row.app_id, row.country, row.mcc + row.mnc)

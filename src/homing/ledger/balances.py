@@ -6,6 +6,7 @@ import msgspec
 
 from homing import errors, limits
 from homing.common.batching import Batcher
+from homing.store import statements
 from homing.store.database import Database
 
 
@@ -34,11 +35,8 @@ class BalanceReader:
         return await self._reads.put(account_id)
 
     async def _read(self, account_ids: Sequence[int]) -> list[AccountBalance]:
-        rows = await self._database.fetch("purses", list(set(account_ids)))
-        found = {
-            row["account_id"]: AccountBalance(row["gift_micro"], row["balance_micro"], row["credit_micro"])
-            for row in rows
-        }
+        rows = await statements.ledger.balances_of(self._database, account_ids=list(set(account_ids)))
+        found = {row.account_id: AccountBalance(row.gift_micro, row.balance_micro, row.credit_micro) for row in rows}
         if len(found) < len(set(account_ids)):
             raise errors.DatabaseFailed("an account has no purse")
         return [found[account_id] for account_id in account_ids]

@@ -7,6 +7,7 @@ import msgspec
 from homing import errors
 from homing.common.money import AMOUNT_MICRO_MAX
 from homing.model import LedgerAccount, PostingKind
+from homing.store import statements
 from homing.store.database import DatabaseConnection
 
 
@@ -58,20 +59,26 @@ async def post(
         raise errors.InvalidInput("a transaction needs an author and a reason")
     gift_micro = _effect(movement, LedgerAccount.GIFT)
     balance_micro = _effect(movement, LedgerAccount.BALANCE)
-    account_balance = await transaction.row("purse_move", account_id, gift_micro, balance_micro, within_credit)
+    account_balance = await statements.ledger.balance_move(
+        transaction,
+        account_id=account_id,
+        gift_micro=gift_micro,
+        balance_micro=balance_micro,
+        within_credit=within_credit,
+    )
     if account_balance is None:
         if gift_micro >= 0:
             raise CreditLimitReached("the balance would exceed the account's credit limit")
         raise errors.InvalidInput("insufficient bonus balance")
-    await transaction.execute(
-        "entry_add",
-        account_id,
-        movement.kind,
-        movement.from_book,
-        movement.to_book,
-        movement.amount_micro,
-        author,
-        reason,
+    await statements.ledger.entry_add(
+        transaction,
+        account_id=account_id,
+        kind=movement.kind,
+        from_book=movement.from_book,
+        to_book=movement.to_book,
+        amount_micro=movement.amount_micro,
+        author=author,
+        reason=reason,
     )
 
 

@@ -1,11 +1,19 @@
 """The proof: every balance from its entries, every charge and refund from messages. One micro-unit is a failure."""
 
+from typing import Final
+
 import msgspec
 
-from homing import limits
+from homing.store import statements
 from homing.store.database import Database
 
-STATEMENTS = ("prove_balances", "prove_submissions", "prove_refunds", "prove_outcomes", "prove_prices")
+PROOFS: Final = (
+    statements.ledger.prove_balances,
+    statements.ledger.prove_submissions,
+    statements.ledger.prove_refunds,
+    statements.ledger.prove_outcomes,
+    statements.ledger.prove_prices,
+)
 
 
 class LedgerDifference(msgspec.Struct, frozen=True):
@@ -34,15 +42,12 @@ async def prove(database: Database, account_id: int | None = None) -> LedgerProo
         transaction = connection.raw.transaction(isolation="repeatable_read", readonly=True)
         await transaction.start()
         try:
-            slow_s = limits.DATABASE_SLOW_TIMEOUT_S
-            counted = await connection.fetch("prove_counts", account_id, timeout_s=slow_s)
-            found: list[LedgerDifference] = []
-            for statement in STATEMENTS:
-                rows = await connection.fetch(statement, account_id, timeout_s=slow_s)
-                found.extend(
-                    LedgerDifference(row["account_id"], row["what"], int(row["recorded"]), int(row["computed"]))
-                    for row in rows
-                )
+            counted = await statements.ledger.prove_counts(connection, account_id=account_id)
+            found = [
+                LedgerDifference(row.account_id, row.what, row.recorded, row.computed)
+                for proof in PROOFS
+                for row in await proof(connection, account_id=account_id)
+            ]
         finally:
             await transaction.rollback()
-    return LedgerProof(counted[0]["accounts"], counted[0]["entries"], counted[0]["messages"], found)
+    return LedgerProof(counted.accounts, counted.entries, counted.messages, found)

@@ -2,15 +2,17 @@
 
 import csv
 import io
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC
-from typing import Any, Final
+from typing import Final
 
 from homing import limits
 from homing.common.csv_cells import plain_cell
 from homing.common.money import trimmed
 from homing.model import LedgerAccount, PostingKind
-from homing.store.database import Database, Record
+from homing.store import statements
+from homing.store.database import Database
+from homing.store.statements.ledger import EntryRow
 
 COLUMNS: Final = (
     "entry_id",
@@ -29,17 +31,19 @@ PURSES: Final = (LedgerAccount.GIFT, LedgerAccount.BALANCE)
 
 async def read_statement(
     database: Database, account_id: int, rows_max: int, before_id: int | None = None
-) -> Sequence[Record]:
+) -> Sequence[EntryRow]:
     """The latest entries with an id below `before_id`."""
-    return await database.fetch("ledger_entries", account_id, before_id, rows_max)
+    return await statements.ledger.ledger_entries(
+        database, account_id=account_id, before_id=before_id, rows_max=rows_max
+    )
 
 
-def effect(entry: Mapping[str, Any]) -> tuple[LedgerAccount, int]:
+def effect(entry: EntryRow) -> tuple[LedgerAccount, int]:
     """Which purse of the account an entry moves, and by how much: micro-units, below zero where it takes."""
-    from_book, to_book = LedgerAccount(entry["from_book"]), LedgerAccount(entry["to_book"])
+    from_book, to_book = LedgerAccount(entry.from_book), LedgerAccount(entry.to_book)
     if to_book in PURSES:
-        return to_book, int(entry["amount_micro"])
-    return from_book, -int(entry["amount_micro"])
+        return to_book, int(entry.amount_micro)
+    return from_book, -int(entry.amount_micro)
 
 
 async def statement_csv(database: Database, account_id: int, currency: str) -> AsyncIterator[str]:
@@ -48,21 +52,21 @@ async def statement_csv(database: Database, account_id: int, currency: str) -> A
     before_id: int | None = None
     while rows := await read_statement(database, account_id, limits.STATEMENT_ROWS, before_id):
         yield _csv([_line(row, currency) for row in rows])
-        before_id = rows[-1]["entry_id"]
+        before_id = rows[-1].entry_id
 
 
-def _line(entry: Record, currency: str) -> Sequence[object]:
+def _line(entry: EntryRow, currency: str) -> Sequence[object]:
     book, micro = effect(entry)
     return (
-        entry["entry_id"],
-        entry["at"].astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        PostingKind(entry["kind"]).name.lower(),
+        entry.entry_id,
+        entry.at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        PostingKind(entry.kind).name.lower(),
         book.name.lower(),
         trimmed(micro),
         currency,
-        entry["submission_id"],
-        entry["message_id"],
-        plain_cell(entry["reason"] or ""),
+        entry.submission_id,
+        entry.message_id,
+        plain_cell(entry.reason or ""),
     )
 
 

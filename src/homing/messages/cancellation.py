@@ -2,11 +2,11 @@
 
 from datetime import datetime
 
-from homing import limits
 from homing.dialects.base import Dialects
 from homing.messages.outbox import Outbox
 from homing.messages.transitions import StateChange, apply
 from homing.states import MessageState
+from homing.store import statements
 from homing.store.database import Database
 
 REASON = "cancelled by the customer"
@@ -19,8 +19,8 @@ async def cancel_message(
     given back in the same transaction. False when it is too late for that.
     """
     async with database.transaction() as transaction:
-        row = await transaction.row("queue_withdraw", account_id, message_id, limits.LANES_PER_CARRIER)
-        if row is None:
+        lane = await statements.messages.queue_withdraw(transaction, account_id=account_id, message_id=message_id)
+        if lane is None:
             return False
-        event = StateChange(account_id, message_id, MessageState.FAILED, now, row["lane"], None, REASON)
+        event = StateChange(account_id, message_id, MessageState.FAILED, now, lane, None, REASON)
         return message_id in await apply(transaction, [event], Outbox(dialects))

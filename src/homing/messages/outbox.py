@@ -5,28 +5,14 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 
-import msgspec
-
 from homing import limits
 from homing.dialects.base import Dialects, NewPush
 from homing.messages import smpp_form
+from homing.store import statements
 from homing.store.database import DatabaseConnection
+from homing.store.statements.pushes import ClaimedPush, OutboxPush
 
 LEASE: Final = timedelta(seconds=limits.PUSH_LEASE_S)
-
-
-class ClaimedPush(msgspec.Struct, frozen=True):
-    """A push that a process has claimed until the lease of its row ends. `attempts`: with the one that it now has."""
-
-    account_id: int
-    push_id: int
-    message_id: int
-    dialect: int
-    kind: int
-    url: str
-    body: str
-    attempts: int
-    attempts_replayed: int
 
 
 class LocalDelivery(Protocol):
@@ -57,19 +43,21 @@ class Outbox:
     async def add(self, transaction: DatabaseConnection, pushes: Sequence[NewPush]) -> None:
         alone = self._within_room([push for push in pushes if push.is_only])
         if self._handover and alone:
-            rows = await transaction.fetch("pushes_add_claimed", *_columns(alone), self._handover.leased_until())
-            ids = {row["message_id"]: row["push_id"] for row in rows}
+            rows = await statements.pushes.pushes_add_claimed(
+                transaction, pushes=_rows(alone), due_at=self._handover.leased_until()
+            )
+            ids = {row.message_id: row.push_id for row in rows}
             self._claimed += [
                 ClaimedPush(
-                    push.account_id,
-                    ids[push.message_id],
-                    push.message_id,
-                    push.dialect,
-                    push.kind,
-                    push.url,
-                    push.body,
-                    1,
-                    0,
+                    account_id=push.account_id,
+                    push_id=ids[push.message_id],
+                    message_id=push.message_id,
+                    dialect=push.dialect,
+                    kind=push.kind,
+                    url=push.url,
+                    body=push.body,
+                    attempts=1,
+                    attempts_replayed=0,
                 )
                 for push in alone
             ]
@@ -99,16 +87,19 @@ def lane_of(push: NewPush) -> int:
 
 async def add_pushes(transaction: DatabaseConnection, pushes: Sequence[NewPush]) -> None:
     """Puts them into the outbox, due at once."""
-    await transaction.execute("pushes_add", *_columns(pushes))
+    await statements.pushes.pushes_add(transaction, pushes=_rows(pushes))
 
 
-def _columns(pushes: Sequence[NewPush]) -> Sequence[Sequence[int | str]]:
-    return (
-        [push.account_id for push in pushes],
-        [lane_of(push) for push in pushes],
-        [push.message_id for push in pushes],
-        [push.dialect for push in pushes],
-        [int(push.kind) for push in pushes],
-        [push.url for push in pushes],
-        [push.body for push in pushes],
-    )
+def _rows(pushes: Sequence[NewPush]) -> Sequence[OutboxPush]:
+    return [
+        OutboxPush(
+            account_id=push.account_id,
+            lane=lane_of(push),
+            message_id=push.message_id,
+            dialect=push.dialect,
+            kind=push.kind,
+            url=push.url,
+            body=push.body,
+        )
+        for push in pushes
+    ]

@@ -9,7 +9,9 @@ from homing.common.money import trimmed
 from homing.i18n.phrases import Phrase
 from homing.i18n.reasons import reason_phrase
 from homing.reasons import Reason, ReasonCode, decode_reason, plain_reason
+from homing.store import statements
 from homing.store.database import DatabaseConnection
+from homing.store.statements.timeline import TimelineMessage
 
 SOURCES: Final[Mapping[str, Phrase]] = {
     "conversions": Phrase("conversions"),
@@ -31,21 +33,21 @@ def route_phrases(reasons: Sequence[Reason]) -> Iterator[Phrase]:
         yield reason_phrase(reason)
 
 
-async def read_choice(connection: DatabaseConnection, message: Mapping[str, Any]) -> Sequence[Choice]:
+async def read_choice(connection: DatabaseConnection, message: TimelineMessage) -> Sequence[Choice]:
     """What an adaptive route's choice rested on: its candidates, and the draw. Empty for other routes."""
-    reasons = route_reasons(json.loads(message["notes"] or "{}"))
+    reasons = route_reasons(json.loads(message.notes or "{}"))
     values = next((reason.values for reason in reasons if reason.code is ReasonCode.ROUTE_SHARES), {})
     name, version, total = Phrase("choice"), values.get("version"), values.get("total")
     if not isinstance(version, int) or not isinstance(total, int):
         return []
-    made = await connection.row("learn_choice", message["account_id"], version)
+    made = await statements.learning.learn_choice(connection, account_id=message.account_id, version=version)
     if made is None:
         return [(name, Phrase("the data behind shares version {version} is no longer stored", version=version))]
-    names = {row["carrier_id"]: row["name"] for row in await connection.fetch("timeline_carriers")}
-    rests_on = json.loads(made["rests_on"])
+    names = {row.carrier_id: row.name for row in await statements.timeline.timeline_carriers(connection)}
+    rests_on = json.loads(made.rests_on)
     candidates = sorted(rests_on["candidates"], key=lambda one: (-one["share"], one["carrier_id"]))
-    why = reason_phrase(decode_reason(made["reason"]))
-    moments = [(name, Phrase("shares {version} of {at}: {reason}", version=version, at=made["made_at"], reason=why))]
+    why = reason_phrase(decode_reason(made.reason))
+    moments = [(name, Phrase("shares {version} of {at}: {reason}", version=version, at=made.made_at, reason=why))]
     moments += [(Phrase("candidate"), _candidate(one, names)) for one in candidates]
     moments.append((Phrase("draw"), _draw(message, candidates, total, names)))
     return moments
@@ -73,10 +75,10 @@ def _candidate(one: Mapping[str, Any], names: Mapping[int, str]) -> Phrase:
 
 
 def _draw(
-    message: Mapping[str, Any], candidates: Sequence[Mapping[str, Any]], total: int, names: Mapping[int, str]
+    message: TimelineMessage, candidates: Sequence[Mapping[str, Any]], total: int, names: Mapping[int, str]
 ) -> Phrase:
     """The same draw as in routing/selection.py: through the candidates in the order of their routes."""
-    ticket = mix64(message["message_id"]) % total
+    ticket = mix64(message.message_id) % total
     if total != sum(max(1, one["share"]) for one in candidates):
         return Phrase("{ticket} of {total}, among the candidates available at that time", ticket=ticket, total=total)
     below = 0

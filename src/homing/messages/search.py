@@ -14,7 +14,10 @@ import msgspec
 
 from homing import limits
 from homing.common import ids
-from homing.store.database import Database, Record
+from homing.store import statements
+from homing.store.database import Database
+from homing.store.statements.dispatch import MessageRef
+from homing.store.statements.search import ListedMessage, SearchHit
 
 MILLISECOND: Final = 1 << ids.SHIFT
 NARROW: Final = 15_000 << ids.SHIFT  # 15 s of ids
@@ -29,14 +32,6 @@ class MessageKey(enum.StrEnum):
     NUMBER = "number"
     REFERENCE = "reference"
     CARRIER_REF = "carrier_ref"
-
-
-STATEMENTS: Final = {
-    None: "search_latest",
-    MessageKey.NUMBER: "search_number",
-    MessageKey.REFERENCE: "search_reference",
-    MessageKey.CARRIER_REF: "search_carrier_ref",
-}
 
 
 class MessageFilter(msgspec.Struct, frozen=True):
@@ -61,7 +56,7 @@ class FoundMessages(msgspec.Struct, frozen=True):
     work; None: the search came to its end, or found as many as were asked for. `looked` is how many it looked at.
     """
 
-    rows: Sequence[Record]
+    rows: Sequence[ListedMessage]
     stopped_id: int | None
     looked: int
 
@@ -73,26 +68,27 @@ async def search(
     newest_ms = int(now.timestamp() * 1000) + DAY_MS  # ids can be ahead of this clock
     beyond = min(wanted.beyond_id, ids.first_id_at(newest_ms))
     width = NARROW if wanted.key is None else DAY
-    value = [] if wanted.key is None else [wanted.value]
-    found: list[tuple[int, int]] = []
+    found: list[MessageRef] = []
     looked = 0
     while beyond > wanted.first_id and len(found) < rows_max and looked < looked_max:
         lacking, left = rows_max - len(found), looked_max - looked
         step = left if wanted.key else min(left, lacking if wanted.is_any else limits.SEARCH_STEP)
         first = max(wanted.first_id, beyond - width)
-        states = list(wanted.states) or None
-        rows = await database.fetch(
-            STATEMENTS[wanted.key], wanted.account_id, first, beyond, step, wanted.carrier_id, states, lacking, *value
-        )
-        is_full = rows[0]["looked"] >= step
+        rows = await _look(database, wanted, first_id=first, beyond_id=beyond, looked_max=step, rows_max=lacking)
+        is_full = rows[0].looked >= step
         if is_full and wanted.key and width > MILLISECOND:
             width = max(MILLISECOND, width // WIDER)  # not the latest of them: they were taken as they came
             continue
-        looked += rows[0]["looked"]
-        found += [(row["account_id"], row["message_id"]) for row in rows if row["message_id"] is not None]
-        if is_full and wanted.key is None:
-            width = beyond - rows[0]["lowest_id"]  # about as many again
-            beyond = rows[0]["lowest_id"]
+        looked += rows[0].looked
+        found += [
+            MessageRef(account_id=row.account_id, message_id=row.message_id)
+            for row in rows
+            if row.account_id is not None and row.message_id is not None
+        ]
+        lowest_id = rows[0].lowest_id
+        if is_full and wanted.key is None and lowest_id is not None:
+            width = beyond - lowest_id  # about as many again
+            beyond = lowest_id
         else:
             width = width if is_full else width * WIDER
             beyond = first
@@ -100,20 +96,74 @@ async def search(
     return FoundMessages(await _listed(database, found), beyond if has_stopped else None, looked)
 
 
+async def _look(
+    database: Database, wanted: MessageFilter, *, first_id: int, beyond_id: int, looked_max: int, rows_max: int
+) -> Sequence[SearchHit]:
+    """What fits in a window of ids; at least one row, which says how many were looked at."""
+    states = list(wanted.states) or None
+    account_id, carrier_id, value = wanted.account_id, wanted.carrier_id, wanted.value
+    match wanted.key:
+        case None:
+            return await statements.search.search_latest(
+                database,
+                account_id=account_id,
+                first_id=first_id,
+                beyond_id=beyond_id,
+                looked_max=looked_max,
+                carrier_id=carrier_id,
+                states=states,
+                rows_max=rows_max,
+            )
+        case MessageKey.NUMBER:
+            return await statements.search.search_number(
+                database,
+                number=value,
+                account_id=account_id,
+                first_id=first_id,
+                beyond_id=beyond_id,
+                looked_max=looked_max,
+                carrier_id=carrier_id,
+                states=states,
+                rows_max=rows_max,
+            )
+        case MessageKey.REFERENCE:
+            return await statements.search.search_reference(
+                database,
+                reference=value,
+                account_id=account_id,
+                first_id=first_id,
+                beyond_id=beyond_id,
+                looked_max=looked_max,
+                carrier_id=carrier_id,
+                states=states,
+                rows_max=rows_max,
+            )
+        case MessageKey.CARRIER_REF:
+            return await statements.search.search_carrier_ref(
+                database,
+                carrier_ref=value,
+                account_id=account_id,
+                first_id=first_id,
+                beyond_id=beyond_id,
+                looked_max=looked_max,
+                carrier_id=carrier_id,
+                states=states,
+                rows_max=rows_max,
+            )
+
+
 async def find_id(database: Database, message_id: int, account_id: int | None) -> int | None:
     """The id of the message that a customer may know by this id: its own, or that of a part in which it came."""
     if message_id > ids.ID_MAX:
         return None
-    row = await database.row("timeline_message", message_id)
+    row = await statements.timeline.timeline_message(database, message_id=message_id)
     if row is None:
-        row = await database.row("search_part", account_id, message_id)
-    if row is None or (account_id is not None and row["account_id"] != account_id):
-        return None
-    return int(row["message_id"])
+        part = await statements.search.search_part(database, account_id=account_id, part_id=message_id)
+        return part.message_id if part else None
+    return row.message_id if account_id in (None, row.account_id) else None
 
 
-async def _listed(database: Database, found: Sequence[tuple[int, int]]) -> Sequence[Record]:
+async def _listed(database: Database, found: Sequence[MessageRef]) -> Sequence[ListedMessage]:
     if not found:
         return []
-    accounts, messages = zip(*found, strict=True)
-    return await database.fetch("messages_listed", accounts, messages)
+    return await statements.search.messages_listed(database, keys=found)

@@ -10,7 +10,6 @@ from typing import Any, Final
 
 import msgspec
 
-from homing import limits
 from homing.common.money import trimmed
 from homing.common.passwords_in_urls import without_password
 from homing.dialects.base import Dialects
@@ -21,11 +20,21 @@ from homing.messages.route_choice import read_choice, route_phrases, route_reaso
 from homing.model import CURRENCY, Outcome, PushOutcome
 from homing.reasons import Reason, plain_reason
 from homing.states import TABLE, MessageState
-from homing.store.database import DatabaseConnection, Record
+from homing.store import statements
+from homing.store.database import DatabaseConnection
+from homing.store.statements.ledger import EntryRow
+from homing.store.statements.timeline import (
+    TimelineAttempt,
+    TimelineConversion,
+    TimelineMessage,
+    TimelinePart,
+    TimelinePush,
+    TimelinePushAttempt,
+    TimelineQueue,
+    TimelineReceipt,
+)
 from homing.text.numbers import UNKNOWN
 from homing.text.segments import TextEncoding
-
-Row = Mapping[str, Any]
 
 NOTES_TOLD_ELSEWHERE: Final = (
     "sender_asked",
@@ -68,30 +77,34 @@ class TimelineEntry(msgspec.Struct, frozen=True):
 RECEIPT: Final = Phrase("receipt")
 
 
-async def find_message(connection: DatabaseConnection, message_id: int) -> Record | None:
+async def find_message(connection: DatabaseConnection, message_id: int) -> TimelineMessage | None:
     """A message's row with the names of its account, app, route and carrier; None when there is none."""
-    return await connection.row("timeline_message", message_id)
+    return await statements.timeline.timeline_message(connection, message_id=message_id)
 
 
-async def read_timeline(connection: DatabaseConnection, message: Record, dialects: Dialects) -> list[TimelineEntry]:
+async def read_timeline(
+    connection: DatabaseConnection, message: TimelineMessage, dialects: Dialects
+) -> list[TimelineEntry]:
     """The story of a row of `find_message`, in the order of time. What is still to come stands at the end, at the
     time when it is due.
     """
-    key = message["account_id"], message["message_id"]
-    entries = await connection.fetch("ledger_of_message", *key, message["submission_id"])
-    attempts = await connection.fetch("timeline_attempts", *key)
-    receipts = await connection.fetch("timeline_receipts", *key)
-    parts = await connection.fetch("timeline_parts", *key)
-    pushes = await connection.fetch("timeline_pushes", *key)
-    posts = await connection.fetch("timeline_push_attempts", *key)
-    conversion = await connection.row("timeline_conversion", *key)
-    waiting = await connection.fetch(
-        "timeline_queue", message["message_id"], limits.LANES_PER_CARRIER, message["traffic"]
+    account_id, message_id = message.account_id, message.message_id
+    entries = await statements.ledger.ledger_of_message(
+        connection, account_id=account_id, message_id=message_id, submission_id=message.submission_id
+    )
+    attempts = await statements.timeline.timeline_attempts(connection, account_id=account_id, message_id=message_id)
+    receipts = await statements.timeline.timeline_receipts(connection, account_id=account_id, message_id=message_id)
+    parts = await statements.timeline.timeline_parts(connection, account_id=account_id, message_id=message_id)
+    pushes = await statements.timeline.timeline_pushes(connection, account_id=account_id, message_id=message_id)
+    posts = await statements.timeline.timeline_push_attempts(connection, account_id=account_id, message_id=message_id)
+    conversion = await statements.timeline.timeline_conversion(connection, account_id=account_id, message_id=message_id)
+    waiting = await statements.timeline.timeline_queue(
+        connection, message_id=message.message_id, traffic=message.traffic
     )
     choice = await read_choice(connection, message)
     ours = chain(
         _accepted(message, dialects),
-        (TimelineEntry(message["submitted_at"], name, (told,), is_inside=True) for name, told in choice),
+        (TimelineEntry(message.submitted_at, name, (told,), is_inside=True) for name, told in choice),
         _entries(message, entries),
         map(_attempt, attempts),
         _sent(message),
@@ -108,7 +121,7 @@ async def read_timeline(connection: DatabaseConnection, message: Record, dialect
     )
     # The cause comes first, also where clocks differ by a moment: a message's time is its id's, which in a burst is
     # ahead of the clock, and a receipt's is the carrier's, which can be of whole minutes and lie before the submit.
-    submitted_at, sent_at = message["submitted_at"], message["sent_at"] or message["submitted_at"]
+    submitted_at, sent_at = message.submitted_at, message.sent_at or message.submitted_at
     ordered = [(max(moment.at, submitted_at), moment) for moment in ours]
     ordered += [(max(moment.at, submitted_at, sent_at), moment) for moment in since]
     return [
@@ -117,10 +130,10 @@ async def read_timeline(connection: DatabaseConnection, message: Record, dialect
     ]
 
 
-def _accepted(message: Row, dialects: Dialects) -> Iterator[TimelineEntry]:
+def _accepted(message: TimelineMessage, dialects: Dialects) -> Iterator[TimelineEntry]:
     """What was decided before the message was taken."""
-    at = message["submitted_at"]
-    notes = json.loads(message["notes"] or "{}")
+    at = message.submitted_at
+    notes = json.loads(message.notes or "{}")
     yield TimelineEntry(at, Phrase("submitted"), tuple(_submitted(message, dialects)))
     yield TimelineEntry(at, Phrase("number"), tuple(_number(message)))
     replaced = (plain_reason(notes["sender_replaced"]),) if "sender_replaced" in notes else ()
@@ -131,13 +144,13 @@ def _accepted(message: Row, dialects: Dialects) -> Iterator[TimelineEntry]:
         yield TimelineEntry(at, Phrase("guard"), (reason_phrase(judged),), reasons=(judged,))
     price = Phrase(
         "{price} per segment × {segments} = {charge} {currency}",
-        price=trimmed(message["price_micro"]),
-        segments=message["segments"],
-        charge=trimmed(message["charge_micro"]),
+        price=trimmed(message.price_micro),
+        segments=message.segments,
+        charge=trimmed(message.charge_micro),
         currency=CURRENCY,
     )
-    gift = [Phrase(", of which {gift} from the bonus balance", gift=trimmed(message["gift_micro"]))] * bool(
-        message["gift_micro"]
+    gift = [Phrase(", of which {gift} from the bonus balance", gift=trimmed(message.gift_micro))] * bool(
+        message.gift_micro
     )
     yield TimelineEntry(at, Phrase("price"), (price, *gift))
     chosen = route_reasons(notes)
@@ -146,45 +159,43 @@ def _accepted(message: Row, dialects: Dialects) -> Iterator[TimelineEntry]:
     )
 
 
-def _submitted(message: Row, dialects: Dialects) -> Iterator[Phrase]:
-    app = f"{message['app']} ({message['app_id']})" if message["app"] else message["app_id"]
+def _submitted(message: TimelineMessage, dialects: Dialects) -> Iterator[Phrase]:
+    app = f"{message.app} ({message.app_id})" if message.app else message.app_id
     yield Phrase(
         "through {dialect}, app {app}, request {request}",
-        dialect=dialects.title_of(message["dialect"]),
+        dialect=dialects.title_of(message.dialect),
         app=app or Phrase("none"),
-        request=message["request_id"],
+        request=message.request_id,
     )
-    if message["reference"] is not None:
-        yield Phrase(", reference {reference}", reference=message["reference"])
+    if message.reference is not None:
+        yield Phrase(", reference {reference}", reference=message.reference)
 
 
-def _number(message: Row) -> Iterator[Phrase]:
-    yield Phrase(
-        "{number}, {country}", number=message["number"], country=message["country"] or Phrase("unknown country")
-    )
-    known = [code for code in (message["mcc"], message["mnc"]) if code != UNKNOWN]
+def _number(message: TimelineMessage) -> Iterator[Phrase]:
+    yield Phrase("{number}, {country}", number=message.number, country=message.country or Phrase("unknown country"))
+    known = [code for code in (message.mcc, message.mnc) if code != UNKNOWN]
     if known:
         yield Phrase(", network {network}", network="-".join(known))
-    if message["raw_number"]:
-        yield Phrase(", submitted as {written}", written=repr(message["raw_number"]))
+    if message.raw_number:
+        yield Phrase(", submitted as {written}", written=repr(message.raw_number))
 
 
-def _sender(message: Row, notes: Row, replaced: Sequence[Reason]) -> Iterator[Phrase]:
-    yield Phrase("{sender}", sender=message["sender"] or Phrase("none"))
+def _sender(message: TimelineMessage, notes: Mapping[str, Any], replaced: Sequence[Reason]) -> Iterator[Phrase]:
+    yield Phrase("{sender}", sender=message.sender or Phrase("none"))
     if "sender_asked" in notes:
         yield Phrase(", replaces {asked}", asked=repr(notes["sender_asked"]))
     for reason in replaced:
         yield Phrase(": {why}", why=reason_phrase(reason))
 
 
-def _text(message: Row, notes: Row) -> Iterator[Phrase]:
-    yield Phrase("{encoding}", encoding=TextEncoding(message["encoding"]).name)
+def _text(message: TimelineMessage, notes: Mapping[str, Any]) -> Iterator[Phrase]:
+    yield Phrase("{encoding}", encoding=TextEncoding(message.encoding).name)
     if "encoding_asked" in notes:
         yield Phrase(", replaces {asked}, which cannot encode the text", asked=notes["encoding_asked"])
-    n = message["segments"]
+    n = message.segments
     yield Phrase(", 1 segment") if n == 1 else Phrase(", {n} segments", n=n)
-    yield Phrase(", {traffic}", traffic=TRAFFIC[message["traffic"]])
-    yield Phrase(", valid until {at}", at=message["expires_at"])
+    yield Phrase(", {traffic}", traffic=TRAFFIC[message.traffic])
+    yield Phrase(", valid until {at}", at=message.expires_at)
     if notes.get("flash"):
         yield Phrase(", flash message")
     for name, value in notes.items():
@@ -197,186 +208,186 @@ def _text(message: Row, notes: Row) -> Iterator[Phrase]:
         yield Phrase(", received in {n} parts: {ids}", n=len(parts), ids=ids)
 
 
-def _route(message: Row) -> Phrase:
-    if message["route_prefix"] is None:
-        return Phrase("route {route}, since removed", route=message["route_id"])
+def _route(message: TimelineMessage) -> Phrase:
+    if message.route_prefix is None:
+        return Phrase("route {route}, since removed", route=message.route_id)
     return Phrase(
         "{carrier}, by route {route} (prefix {prefix}, priority {priority}, weight {weight})",
-        carrier=message["route_carrier"],
-        route=message["route_id"],
-        prefix=message["route_prefix"] or "*",
-        priority=message["route_priority"],
-        weight=message["route_weight"],
+        carrier=message.route_carrier,
+        route=message.route_id,
+        prefix=message.route_prefix or "*",
+        priority=message.route_priority,
+        weight=message.route_weight,
     )
 
 
-def _entries(message: Row, entries: Sequence[Row]) -> Iterator[TimelineEntry]:
+def _entries(message: TimelineMessage, entries: Sequence[EntryRow]) -> Iterator[TimelineEntry]:
     """A charge is for a whole submission, which is said where that is more than this message."""
-    charged = [entry for entry in entries if entry["submission_id"] is not None]
-    is_shared = sum(entry["amount_micro"] for entry in charged) > message["charge_micro"]
+    charged = [entry for entry in entries if entry.submission_id is not None]
+    is_shared = sum(entry.amount_micro for entry in charged) > message.charge_micro
     for entry in entries:
         moved = Phrase(
             "{amount} {currency} from {source} to {target}",
-            amount=trimmed(entry["amount_micro"]),
+            amount=trimmed(entry.amount_micro),
             currency=CURRENCY,
-            source=BOOKS[entry["from_book"]],
-            target=BOOKS[entry["to_book"]],
+            source=BOOKS[entry.from_book],
+            target=BOOKS[entry.to_book],
         )
-        whole = [Phrase(", for the whole submission {submission}", submission=entry["submission_id"])]
-        number = Phrase(" (entry {entry})", entry=entry["entry_id"])
+        whole = [Phrase(", for the whole submission {submission}", submission=entry.submission_id)]
+        number = Phrase(" (entry {entry})", entry=entry.entry_id)
         told = (moved, *(whole if is_shared and entry in charged else ()), number)
-        yield TimelineEntry(entry["at"], ENTRIES[entry["kind"]], told)
+        yield TimelineEntry(entry.at, ENTRIES[entry.kind], told)
 
 
-def _attempt(attempt: Row) -> TimelineEntry:
-    took_ms = round((attempt["answered_at"] - attempt["started_at"]).total_seconds() * 1000)
-    if attempt["outcome"] == Outcome.UNKNOWN:
+def _attempt(attempt: TimelineAttempt) -> TimelineEntry:
+    took_ms = round((attempt.answered_at - attempt.started_at).total_seconds() * 1000)
+    if attempt.outcome == Outcome.UNKNOWN:
         told = Phrase(
             "submitted to {carrier}, no answer after {n} ms: it may have been sent",
-            carrier=attempt["carrier"],
+            carrier=attempt.carrier,
             n=took_ms,
         )
-    elif attempt["carrier_ref"]:
+    elif attempt.carrier_ref:
         told = Phrase(
             "{outcome} by {carrier} as {ref} after {n} ms",
-            carrier=attempt["carrier"],
-            outcome=OUTCOMES[attempt["outcome"]],
-            ref=attempt["carrier_ref"],
+            carrier=attempt.carrier,
+            outcome=OUTCOMES[attempt.outcome],
+            ref=attempt.carrier_ref,
             n=took_ms,
         )
     else:
         told = Phrase(
             "{outcome} by {carrier} after {n} ms",
-            carrier=attempt["carrier"],
-            outcome=OUTCOMES[attempt["outcome"]],
+            carrier=attempt.carrier,
+            outcome=OUTCOMES[attempt.outcome],
             n=took_ms,
         )
-    name = Phrase("attempt {n}", n=attempt["attempt"])
-    return TimelineEntry(attempt["started_at"], name, (told, *_error(attempt)), is_inside=True)
+    name = Phrase("attempt {n}", n=attempt.attempt)
+    return TimelineEntry(attempt.started_at, name, (told, *_error(attempt)), is_inside=True)
 
 
-def _receipt(receipt: Row) -> TimelineEntry:
-    told = [Phrase("{carrier} reports {state}", carrier=receipt["carrier"], state=STATES[receipt["state"]])]
-    if receipt["error_code"] and receipt["state"] != MessageState.DELIVERED:
-        told.append(Phrase(": {error}", error=receipt["error_code"]))
-    if not receipt["applied"]:
+def _receipt(receipt: TimelineReceipt) -> TimelineEntry:
+    told = [Phrase("{carrier} reports {state}", carrier=receipt.carrier, state=STATES[receipt.state])]
+    if receipt.error_code and receipt.state != MessageState.DELIVERED:
+        told.append(Phrase(": {error}", error=receipt.error_code))
+    if not receipt.applied:
         told.append(Phrase("; late or duplicate, ignored"))
-    if receipt["raw"]:
-        told.append(Phrase("; raw: {raw}", raw=receipt["raw"]))
-    return TimelineEntry(receipt["received_at"], RECEIPT, tuple(told), is_inside=True)
+    if receipt.raw:
+        told.append(Phrase("; raw: {raw}", raw=receipt.raw))
+    return TimelineEntry(receipt.received_at, RECEIPT, tuple(told), is_inside=True)
 
 
-def _sent(message: Row) -> Iterator[TimelineEntry]:
-    if message["sent_at"] is not None:
-        cost_micro = message["carrier_cost_micro"]
+def _sent(message: TimelineMessage) -> Iterator[TimelineEntry]:
+    if message.sent_at is not None:
+        cost_micro = message.carrier_cost_micro
         told = [Phrase("accepted by the carrier")]
         if cost_micro is not None:
             told.append(
                 Phrase(", carrier cost {cost} {currency}", cost=trimmed(cost_micro), currency=CURRENCY, is_inside=True)
             )
-        yield TimelineEntry(message["sent_at"], STATES[MessageState.SENT], tuple(told))
+        yield TimelineEntry(message.sent_at, STATES[MessageState.SENT], tuple(told))
 
 
-def _parts(parts: Sequence[Row]) -> Iterator[TimelineEntry]:
+def _parts(parts: Sequence[TimelinePart]) -> Iterator[TimelineEntry]:
     for part in parts:
-        if part["reported_at"] is not None:
+        if part.reported_at is not None:
             told = Phrase(
                 "attempt {attempt}, carrier message ID {ref}: {state}",
-                attempt=part["attempt"],
-                ref=part["carrier_ref"],
-                state=STATES[part["state"]],
+                attempt=part.attempt,
+                ref=part.carrier_ref,
+                state=STATES[part.state],
             )
-            error = [Phrase(": {error}", error=part["error_code"])] * bool(part["error_code"])
-            yield TimelineEntry(part["reported_at"], Phrase("part {n}", n=part["part"]), (told, *error), is_inside=True)
+            error = [Phrase(": {error}", error=part.error_code)] * bool(part.error_code)
+            yield TimelineEntry(part.reported_at, Phrase("part {n}", n=part.part), (told, *error), is_inside=True)
 
 
-def _ended(message: Row, parts: Sequence[Row]) -> Iterator[TimelineEntry]:
-    state = MessageState(message["state"])
-    if message["final_at"] is not None and TABLE[state].final:
+def _ended(message: TimelineMessage, parts: Sequence[TimelinePart]) -> Iterator[TimelineEntry]:
+    state = MessageState(message.state)
+    if message.final_at is not None and TABLE[state].final:
         told = [Phrase("final"), *_error(message)]
-        silent = ", ".join(str(part["part"]) for part in parts if part["reported_at"] is None)
+        silent = ", ".join(str(part.part) for part in parts if part.reported_at is None)
         if silent and state is MessageState.DELIVERED:
             told.append(Phrase("; no receipt for part {parts}", parts=silent))
-        if message["refund_micro"]:
-            back = trimmed(message["refund_micro"])
+        if message.refund_micro:
+            back = trimmed(message.refund_micro)
             told.append(Phrase("; {amount} {currency} refunded", amount=back, currency=CURRENCY))
-        yield TimelineEntry(message["final_at"], STATES[state], tuple(told))
+        yield TimelineEntry(message.final_at, STATES[state], tuple(told))
 
 
-def _push(push: Row, dialects: Dialects) -> TimelineEntry:
+def _push(push: TimelinePush, dialects: Dialects) -> TimelineEntry:
     """A push as it was written. What came of it stands with its last attempt, where it had one."""
-    kind = PUSHES[push["kind"]](dialects.title_of(push["dialect"]))
-    target = without_password(push["url"]) or Phrase("SMPP session")
+    kind = PUSHES[push.kind](dialects.title_of(push.dialect))
+    target = without_password(push.url) or Phrase("SMPP session")
     told = (
         Phrase("{kind} to {target}", kind=kind, target=target)
-        if push["attempts"]
-        else Phrase("{kind} to {target}: {outcome}", kind=kind, target=target, outcome=PUSH_OUTCOMES[push["outcome"]])
+        if push.attempts
+        else Phrase("{kind} to {target}: {outcome}", kind=kind, target=target, outcome=PUSH_OUTCOMES[push.outcome])
     )
-    return TimelineEntry(push["created_at"], Phrase("push {id}", id=push["push_id"]), (told,))
+    return TimelineEntry(push.created_at, Phrase("push {id}", id=push.push_id), (told,))
 
 
-def _post(post: Row) -> TimelineEntry:
-    values = {"n": post["attempt"], "ms": post["took_ms"], "status": post["status"]}
-    if post["status"] is None:
-        told = Phrase("attempt {n} failed after {ms} ms", **values)
-    elif post["is_for_bind"]:
-        told = Phrase("attempt {n} answered after {ms} ms", **values)
+def _post(post: TimelinePushAttempt) -> TimelineEntry:
+    if post.status is None:
+        told = Phrase("attempt {n} failed after {ms} ms", n=post.attempt, ms=post.took_ms)
+    elif post.is_for_bind:
+        told = Phrase("attempt {n} answered after {ms} ms", n=post.attempt, ms=post.took_ms)
     else:
-        told = Phrase("attempt {n} answered with HTTP {status} after {ms} ms", **values)
-    answer = [Phrase(": {answer}", answer=post["answer"])] * bool(post["answer"])
-    is_last = post["attempt"] == post["attempts"] and post["outcome"] != PushOutcome.PENDING
-    outcome = [Phrase("; {outcome}", outcome=PUSH_OUTCOMES[post["outcome"]])] * is_last
-    return TimelineEntry(post["at"], Phrase("push {id}", id=post["push_id"]), (told, *answer, *outcome))
+        told = Phrase(
+            "attempt {n} answered with HTTP {status} after {ms} ms", n=post.attempt, status=post.status, ms=post.took_ms
+        )
+    answer = [Phrase(": {answer}", answer=post.answer)] * bool(post.answer)
+    is_last = post.attempt == post.attempts and post.outcome != PushOutcome.PENDING
+    outcome = [Phrase("; {outcome}", outcome=PUSH_OUTCOMES[post.outcome])] * is_last
+    return TimelineEntry(post.at, Phrase("push {id}", id=post.push_id), (told, *answer, *outcome))
 
 
-def _due_push(push: Row) -> Iterator[TimelineEntry]:
-    if push["due_at"] is not None:
-        told = Phrase("attempt {n} is due", n=push["attempts"] + 1)
-        yield TimelineEntry(push["due_at"], Phrase("push {id}", id=push["push_id"]), (told,))
+def _due_push(push: TimelinePush) -> Iterator[TimelineEntry]:
+    if push.due_at is not None:
+        told = Phrase("attempt {n} is due", n=push.attempts + 1)
+        yield TimelineEntry(push.due_at, Phrase("push {id}", id=push.push_id), (told,))
 
 
-def _converted(conversion: Row | None, dialects: Dialects) -> Iterator[TimelineEntry]:
+def _converted(conversion: TimelineConversion | None, dialects: Dialects) -> Iterator[TimelineEntry]:
     """What was reported of this message, and whose credit that is; a credit can also come of a report about another."""
     if conversion is None:
         return
-    message_id = conversion["message_id"]
-    if conversion["recorded_at"] is not None:
-        reported_by = dialects.title_of(conversion["dialect"])
+    message_id = conversion.message_id
+    if conversion.recorded_at is not None and conversion.dialect is not None:
+        reported_by = dialects.title_of(conversion.dialect)
         told = [Phrase("conversion reported through {dialect}", dialect=reported_by)]
-        if conversion["reported_at"]:
-            told.append(Phrase(", converted at {at}", at=conversion["reported_at"]))
-        to = conversion["credited_to"]
+        if conversion.reported_at:
+            told.append(Phrase(", converted at {at}", at=conversion.reported_at))
+        to = conversion.credited_to
         told.append(
             Phrase("; attributed to this message")
             if to == message_id
             else Phrase("; attributed to message {message}, which reached this number later", message=to)
         )
-        yield TimelineEntry(conversion["recorded_at"], Phrase("converted"), tuple(told))
-    if conversion["credited_at"] is not None and conversion["credited_by"] != message_id:
+        yield TimelineEntry(conversion.recorded_at, Phrase("converted"), tuple(told))
+    if conversion.credited_at is not None and conversion.credited_by != message_id:
         told_of = Phrase(
             "conversion reported for message {message}; this was the last message to reach the number",
-            message=conversion["credited_by"],
+            message=conversion.credited_by,
         )
-        yield TimelineEntry(conversion["credited_at"], Phrase("attributed"), (told_of,))
+        yield TimelineEntry(conversion.credited_at, Phrase("attributed"), (told_of,))
 
 
-def _waits(queued: Row) -> TimelineEntry:
+def _waits(queued: TimelineQueue) -> TimelineEntry:
     """The queue's row: for its carrier, for an answer under a lease, or in lane 0 for its receipt."""
-    if queued["carrier"] is None:
+    if queued.carrier is None:
         told = Phrase("expires unless a receipt arrives first")
-        return TimelineEntry(queued["due_at"], Phrase("due"), (told,))
-    values = {"carrier": queued["carrier"], "lane": queued["lane"]}
-    n = queued["attempts"]
+        return TimelineEntry(queued.due_at, Phrase("due"), (told,))
+    n = queued.attempts
     tried = Phrase(", 1 attempt so far") if n == 1 else Phrase(", {n} attempts so far", n=n)
-    if not queued["claimed_by"]:
-        told = Phrase("queued for {carrier} (lane {lane})", **values)
-        return TimelineEntry(queued["due_at"], Phrase("due"), (told, tried), is_inside=True)
-    told = Phrase("being sent through {carrier} (lane {lane})", **values)
-    claimed = Phrase("; leased by {process} until then", process=queued["claimed_by"])
-    return TimelineEntry(queued["due_at"], Phrase("due"), (told, tried, claimed), is_inside=True)
+    if not queued.claimed_by:
+        told = Phrase("queued for {carrier} (lane {lane})", carrier=queued.carrier, lane=queued.lane)
+        return TimelineEntry(queued.due_at, Phrase("due"), (told, tried), is_inside=True)
+    told = Phrase("being sent through {carrier} (lane {lane})", carrier=queued.carrier, lane=queued.lane)
+    claimed = Phrase("; leased by {process} until then", process=queued.claimed_by)
+    return TimelineEntry(queued.due_at, Phrase("due"), (told, tried, claimed), is_inside=True)
 
 
-def _error(row: Row) -> Iterator[Phrase]:
-    told = " ".join(text for text in (row["error_code"], row["error_text"]) if text)
+def _error(row: TimelineMessage | TimelineAttempt) -> Iterator[Phrase]:
+    told = " ".join(text for text in (row.error_code, row.error_text) if text)
     if told:
         yield Phrase(": {error}", error=told)

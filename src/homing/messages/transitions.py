@@ -11,7 +11,11 @@ import msgspec
 from homing.dialects.base import ChangedMessage
 from homing.messages.outbox import Outbox
 from homing.states import RANKS, TABLE, MessageState
-from homing.store.database import DatabaseConnection, Record
+from homing.store import statements
+from homing.store.database import DatabaseConnection
+from homing.store.statements.dispatch import QueueKey
+from homing.store.statements.ledger import Refund
+from homing.store.statements.messages import MessageEvent, MovedMessage
 
 AWAITING_LANE = 0  # where a sent message waits for its receipt or its expiry
 
@@ -43,75 +47,86 @@ async def apply(transaction: DatabaseConnection, events: Sequence[StateChange], 
     if not events:
         return set()
     ordered = sorted(events, key=lambda event: (event.account_id, event.message_id))
-    moved = await transaction.fetch(
-        "messages_move",
-        RANKS,
-        [e.account_id for e in ordered],
-        [e.message_id for e in ordered],
-        [int(e.state) for e in ordered],
-        [TABLE[e.state].rank for e in ordered],
-        [TABLE[e.state].final for e in ordered],
-        [TABLE[e.state].refunded for e in ordered],
-        [e.at for e in ordered],
-        [e.error_code for e in ordered],
-        [e.error_text for e in ordered],
-        [e.carrier_id for e in ordered],
-        [e.carrier_ref for e in ordered],
-        int(MessageState.UNDELIVERABLE),
-        [e.cost_micro for e in ordered],
-        outbox.dialects.app_reporting,
+    moved = await statements.messages.messages_move(
+        transaction,
+        ranks=RANKS,
+        app_reporting=outbox.dialects.app_reporting,
+        events=[
+            MessageEvent(
+                account_id=e.account_id,
+                message_id=e.message_id,
+                state=int(e.state),
+                rank=TABLE[e.state].rank,
+                final=TABLE[e.state].final,
+                refunded=TABLE[e.state].refunded,
+                at=e.at,
+                error_code=e.error_code,
+                error_text=e.error_text,
+                carrier_id=e.carrier_id,
+                carrier_ref=e.carrier_ref,
+                cost_micro=e.cost_micro,
+            )
+            for e in ordered
+        ],
     )
     lanes = {event.message_id: event.lane for event in ordered}
     await _settle(transaction, moved, lanes, outbox)
-    return {row["message_id"] for row in moved}
+    return {row.message_id for row in moved}
 
 
 async def _settle(
-    transaction: DatabaseConnection, moved: Sequence[Record], lanes: dict[int, int], outbox: Outbox
+    transaction: DatabaseConnection, moved: Sequence[MovedMessage], lanes: dict[int, int], outbox: Outbox
 ) -> None:
-    refunds = [row for row in moved if row["refund_micro"] > 0]
+    refunds = [row for row in moved if row.refund_micro > 0]
     if refunds:
-        await transaction.execute(
-            "refunds_book",
-            [row["account_id"] for row in refunds],
-            [row["message_id"] for row in refunds],
-            [row["gift_micro"] for row in refunds],
-            [row["refund_micro"] - row["gift_micro"] for row in refunds],
+        await statements.ledger.refunds_book(
+            transaction,
+            refunds=[
+                Refund(
+                    account_id=row.account_id,
+                    message_id=row.message_id,
+                    gift_micro=row.gift_micro,
+                    rest_micro=row.refund_micro - row.gift_micro,
+                )
+                for row in refunds
+            ],
         )
-    ended = [row["message_id"] for row in moved if TABLE[MessageState(row["state"])].final]
+    ended = [row.message_id for row in moved if TABLE[MessageState(row.state)].final]
     if ended:
-        await transaction.execute("queue_leave", [lanes[message_id] for message_id in ended], ended)
+        await statements.messages.queue_leave(
+            transaction, keys=[QueueKey(lane=lanes[message_id], message_id=message_id) for message_id in ended]
+        )
     changed = map(_changed, moved)
     pushes = [push for message in changed for push in outbox.dialects.of(message.dialect).reports(message)]
     if pushes:
         await outbox.add(transaction, pushes)
 
 
-def _changed(row: Record) -> ChangedMessage:
+def _changed(row: MovedMessage) -> ChangedMessage:
     return ChangedMessage(
-        account_id=row["account_id"],
-        message_id=row["message_id"],
-        submission_id=row["submission_id"],
-        dialect=row["dialect"],
-        app_id=row["app_id"],
-        number=row["number"],
-        raw_number=row["raw_number"],
-        sender=row["sender"],
-        mcc=row["mcc"],
-        mnc=row["mnc"],
-        segments=row["segments"],
-        reference=row["reference"],
-        callback_url=row["callback_url"],
-        report_url=row["report_url"],
-        registered=row["registered"],
-        state=MessageState(row["state"]),
-        at=row["at"],
-        carrier_ref=row["carrier_ref"],
-        error_code=row["error_code"],
-        error_text=row["error_text"],
-        price_micro=row["price_micro"],
-        charge_micro=row["charge_micro"],
-        refund_micro=row["refund_micro"],
-        beginning=row["beginning"],
-        parts=row["parts"],
+        account_id=row.account_id,
+        message_id=row.message_id,
+        submission_id=row.submission_id,
+        dialect=row.dialect,
+        app_id=row.app_id,
+        number=row.number,
+        raw_number=row.raw_number,
+        sender=row.sender,
+        mcc=row.mcc,
+        mnc=row.mnc,
+        segments=row.segments,
+        reference=row.reference,
+        callback_url=row.callback_url,
+        report_url=row.report_url,
+        registered=row.registered,
+        state=MessageState(row.state),
+        at=row.at,
+        carrier_ref=row.carrier_ref,
+        error_code=row.error_code,
+        error_text=row.error_text,
+        price_micro=row.price_micro,
+        charge_micro=row.charge_micro,
+        refund_micro=row.refund_micro,
+        beginning=row.beginning,
+        parts=row.parts,
     )

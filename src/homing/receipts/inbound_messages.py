@@ -12,7 +12,9 @@ from homing.dialects.base import Dialects, InboundMessage
 from homing.messages.outbox import add_pushes
 from homing.model import CarrierInbound
 from homing.receipts.address_variants import in_any_country, person_number, sender_key
-from homing.store.database import Database, DatabaseConnection, Record
+from homing.store import statements
+from homing.store.database import Database, DatabaseConnection
+from homing.store.statements.receipts import InboundOwner
 from homing.text.numbers import Numbering
 
 log = structlog.get_logger()
@@ -55,50 +57,51 @@ class InboundMessages:
     async def replay_due(self) -> int:
         """Tries those that are to be tried again; how many they were. What finds its account leaves the list."""
         async with self._database.transaction() as transaction:
-            rows = await transaction.fetch("unmatched_inbound_claim", limits.INBOUND_REPLAY_BATCH)
+            rows = await statements.receipts.unmatched_inbound_claim(transaction, rows_max=limits.INBOUND_REPLAY_BATCH)
             for row in rows:
-                one = CarrierInbound(
-                    row["number"], row["recipient"], row["content"], row["received_at"], row["carrier_ref"]
-                )
-                is_given = await self._give(row["carrier_id"], one, transaction)
-                statement = "unmatched_inbound_leave" if is_given else "unmatched_inbound_rest"
-                await transaction.execute(statement, row["unmatched_id"])
+                one = CarrierInbound(row.number, row.recipient, row.content, row.received_at, row.carrier_ref)
+                is_given = await self._give(row.carrier_id, one, transaction)
+                if is_given:
+                    await statements.receipts.unmatched_inbound_leave(transaction, unmatched_id=row.unmatched_id)
+                else:
+                    await statements.receipts.unmatched_inbound_rest(transaction, unmatched_id=row.unmatched_id)
         return len(rows)
 
     async def forget_old(self) -> None:
-        await self._database.execute(
-            "unmatched_inbound_forget",
-            limits.INBOUND_UNMATCHED_DAYS,
-            limits.INBOUND_UNMATCHED_MESSAGES_MAX,
-            timeout_s=limits.DATABASE_SLOW_TIMEOUT_S,
+        await statements.receipts.unmatched_inbound_forget(
+            self._database, days=limits.INBOUND_UNMATCHED_DAYS, rows_max=limits.INBOUND_UNMATCHED_MESSAGES_MAX
         )
 
     async def _keep(self, carrier_id: int, one: CarrierInbound) -> None:
         log.warning("inbound_for_nobody", carrier_id=carrier_id)
-        await self._database.execute(
-            "unmatched_inbound_add",
-            carrier_id,
-            storable_text(one.number, limits.INBOUND_ADDRESS_CHARS_MAX),
-            storable_text(one.recipient, limits.INBOUND_ADDRESS_CHARS_MAX),
-            storable_text(one.content, limits.INBOUND_TEXT_CHARS_MAX),
-            storable_text(one.carrier_ref, limits.RECEIPT_REF_CHARS_MAX),
-            one.received_at,
+        await statements.receipts.unmatched_inbound_add(
+            self._database,
+            carrier_id=carrier_id,
+            number=storable_text(one.number, limits.INBOUND_ADDRESS_CHARS_MAX),
+            recipient=storable_text(one.recipient, limits.INBOUND_ADDRESS_CHARS_MAX),
+            content=storable_text(one.content, limits.INBOUND_TEXT_CHARS_MAX),
+            carrier_ref=storable_text(one.carrier_ref, limits.RECEIPT_REF_CHARS_MAX),
+            received_at=one.received_at,
         )
 
-    async def _owner(self, said: str, recipient: str) -> Record | None:
+    async def _owner(self, said: str, recipient: str) -> InboundOwner | None:
         """The owner and the number as it was written to. A number without its country code is one that was written to,
         if there is no other that it could be: a wrong account is worse than none.
         """
         senders = [sender_key(recipient)]
         number = person_number(said)
         exact = [number] if number else [said]
-        owner = await self._database.row("inbound_owner", exact, senders, limits.BIND_INBOUND_DAYS, recipient)
+        owner = await statements.receipts.inbound_owner(
+            self._database, numbers=exact, senders=senders, bound_days=limits.BIND_INBOUND_DAYS, recipient=recipient
+        )
         if owner is not None:
             return owner
         more = [*exact, *in_any_country(said, self._numbering)]
         senders += in_any_country(recipient, self._numbering)
-        owner = await self._database.row("inbound_owner", more, senders, limits.BIND_INBOUND_DAYS, recipient)
-        return owner if owner is not None and owner["numbers"] == 1 else None
+        owner = await statements.receipts.inbound_owner(
+            self._database, numbers=more, senders=senders, bound_days=limits.BIND_INBOUND_DAYS, recipient=recipient
+        )
+        return owner if owner is not None and owner.numbers == 1 else None
 
     async def _give(self, carrier_id: int, one: CarrierInbound, within: DatabaseConnection | None = None) -> bool:
         """Whether it has an account. `within`: the transaction that it is part of."""
@@ -114,49 +117,49 @@ class InboundMessages:
         return True
 
     async def _store(
-        self, transaction: DatabaseConnection, carrier_id: int, one: CarrierInbound, owner: Record
+        self, transaction: DatabaseConnection, carrier_id: int, one: CarrierInbound, owner: InboundOwner
     ) -> None:
-        number, recipient = owner["number"], owner["sender"]
+        number, recipient = owner.number, owner.sender
         place = self._numbering.locate(number)
         inbound_id = self._next_id()
         content = storable_text(one.content)
         carrier_ref = storable_text(one.carrier_ref, limits.RECEIPT_REF_CHARS_MAX)
         if carrier_ref:
-            await transaction.fetch("inbound_lock", f"{number} {carrier_ref}", carrier_id)
+            await statements.receipts.inbound_lock(transaction, key=f"{number} {carrier_ref}", seed=carrier_id)
             since_id = first_id_at(id_time_ms(inbound_id) - limits.INBOUND_TWIN_DAYS * 86_400_000)
-            twins = await transaction.fetch(
-                "inbound_twin",
-                owner["account_id"],
-                carrier_id,
-                number,
-                carrier_ref,
-                recipient,
-                content,
-                since_id,
+            twin_id = await statements.receipts.inbound_twin(
+                transaction,
+                account_id=owner.account_id,
+                carrier_id=carrier_id,
+                number=number,
+                carrier_ref=carrier_ref,
+                recipient=recipient,
+                content=content,
+                since_id=since_id,
             )
-            if twins:
+            if twin_id is not None:
                 return
-        await transaction.execute(
-            "inbound_add",
-            owner["account_id"],
-            inbound_id,
-            owner["app_id"],
-            carrier_id,
-            number,
-            recipient,
-            content,
-            one.received_at,
-            place.mcc,
-            place.mnc,
-            place.network,
-            carrier_ref,
+        await statements.receipts.inbound_add(
+            transaction,
+            account_id=owner.account_id,
+            inbound_id=inbound_id,
+            app_id=owner.app_id,
+            carrier_id=carrier_id,
+            number=number,
+            recipient=recipient,
+            content=content,
+            received_at=one.received_at,
+            mcc=place.mcc,
+            mnc=place.mnc,
+            operator=place.network,
+            carrier_ref=carrier_ref,
         )
         message = InboundMessage(
-            account_id=owner["account_id"],
+            account_id=owner.account_id,
             inbound_id=inbound_id,
-            app_id=owner["app_id"],
-            inbound_url=owner["inbound_url"],
-            is_bound=owner["is_bound"],
+            app_id=owner.app_id,
+            inbound_url=owner.inbound_url,
+            is_bound=owner.is_bound,
             number=number,
             recipient=recipient,
             content=content,

@@ -26,7 +26,9 @@ from homing.receipts.lookup import ArrivedReceipt, ReceiptLookup
 from homing.receipts.matching import ReceiptCandidate
 from homing.receipts.parts import PartReport, take_parts
 from homing.states import TABLE, MessageState
+from homing.store import statements
 from homing.store.database import Database, DatabaseConnection
+from homing.store.statements.receipts import NewParkedReceipt, NewReceipt
 
 __all__ = ["ArrivedReceipt", "ReceiptInbox"]
 
@@ -118,29 +120,29 @@ class ReceiptInbox:
         breaks it alone.
         """
         now = self._clock()
-        rows = await self._database.fetch(
-            "parked_claim",
-            now,
-            limits.RECEIPTS_BATCH_MAX,
-            timedelta(seconds=limits.RECEIPT_PARK_RETRY_S),
-            timedelta(seconds=limits.RECEIPT_PARK_RETRY_S_LONGEST),
-            now - timedelta(seconds=limits.RECEIPT_PARK_S_MAX),
+        rows = await statements.receipts.parked_claim(
+            self._database,
+            now=now,
+            rows_max=limits.RECEIPTS_BATCH_MAX,
+            wait_min=timedelta(seconds=limits.RECEIPT_PARK_RETRY_S),
+            wait_max=timedelta(seconds=limits.RECEIPT_PARK_RETRY_S_LONGEST),
+            last_try_since=now - timedelta(seconds=limits.RECEIPT_PARK_S_MAX),
         )
         waiting = [
             ArrivedReceipt(
-                row["carrier_id"],
-                row["carrier"],
+                row.carrier_id,
+                row.carrier,
                 CarrierReceipt(
-                    row["carrier_ref"],
-                    row["state"],
-                    row["received_at"],
-                    row["error_code"],
-                    row["raw"],
-                    row["number"],
+                    row.carrier_ref,
+                    row.state,
+                    row.received_at,
+                    row.error_code,
+                    row.raw,
+                    row.number,
                 ),
-                row["parked_id"],
-                row["waiting_since"],
-                row["is_last"],
+                row.parked_id,
+                row.waiting_since,
+                row.is_last,
             )
             for row in rows
         ]
@@ -152,7 +154,7 @@ class ReceiptInbox:
 
     async def _forget_old(self) -> None:
         before = self._clock() - timedelta(days=limits.RECEIPT_UNMATCHED_DAYS)
-        await self._database.execute("parked_forget", before, timeout_s=limits.DATABASE_SLOW_TIMEOUT_S)
+        await statements.receipts.parked_forget(self._database, before=before)
 
     async def _store(self, batches: Sequence[Sequence[ArrivedReceipt]]) -> list[None]:
         arrived = [one for batch in batches for one in batch]
@@ -322,35 +324,45 @@ async def _leave_parked(transaction: DatabaseConnection, matched: list[MatchedRe
     waited = [one.arrived.parked_id for one in matched if one.arrived.parked_id is not None]
     if not waited:
         return matched
-    left = {row["parked_id"] for row in await transaction.fetch("parked_leave", waited)}
+    left = set(await statements.receipts.parked_leave(transaction, parked_ids=waited))
     return [one for one in matched if one.arrived.parked_id is None or one.arrived.parked_id in left]
 
 
 async def _keep(transaction: DatabaseConnection, matched: Sequence[MatchedReceipt]) -> None:
-    await transaction.execute(
-        "receipts_add",
-        [one.candidate.account_id for one in matched],
-        [one.candidate.message_id for one in matched],
-        [one.arrived.carrier_id for one in matched],
-        [one.arrived.receipt.carrier_ref for one in matched],
-        [one.arrived.receipt.received_at for one in matched],
-        [one.arrived.receipt.state for one in matched],
-        [one.arrived.receipt.error_code for one in matched],
-        [one.arrived.receipt.raw for one in matched],
-        [one.applied for one in matched],
+    await statements.receipts.receipts_add(
+        transaction,
+        receipts=[
+            NewReceipt(
+                account_id=one.candidate.account_id,
+                message_id=one.candidate.message_id,
+                carrier_id=one.arrived.carrier_id,
+                carrier_ref=one.arrived.receipt.carrier_ref,
+                received_at=one.arrived.receipt.received_at,
+                state=one.arrived.receipt.state,
+                error_code=one.arrived.receipt.error_code,
+                raw=one.arrived.receipt.raw,
+                applied=one.applied,
+            )
+            for one in matched
+        ],
     )
 
 
 async def _park(transaction: DatabaseConnection, parked: Sequence[ArrivedReceipt], now: datetime) -> None:
-    await transaction.execute(
-        "parked_add",
-        [one.carrier_id for one in parked],
-        [one.receipt.carrier_ref for one in parked],
-        [one.receipt.received_at for one in parked],
-        [one.receipt.state for one in parked],
-        [one.receipt.error_code for one in parked],
-        [one.receipt.raw for one in parked],
-        [one.receipt.number for one in parked],
-        now,
-        timedelta(seconds=limits.RECEIPT_PARK_RETRY_S),
+    await statements.receipts.parked_add(
+        transaction,
+        waiting_since=now,
+        first_wait=timedelta(seconds=limits.RECEIPT_PARK_RETRY_S),
+        receipts=[
+            NewParkedReceipt(
+                carrier_id=one.carrier_id,
+                carrier_ref=one.receipt.carrier_ref,
+                received_at=one.receipt.received_at,
+                state=one.receipt.state,
+                error_code=one.receipt.error_code,
+                raw=one.receipt.raw,
+                number=one.receipt.number,
+            )
+            for one in parked
+        ],
     )

@@ -7,10 +7,13 @@ from homing import limits
 from homing.common.storable_text import storable_text
 from homing.dialects.base import Dialects
 from homing.messages.outbox import Outbox
-from homing.messages.transitions import AWAITING_LANE, StateChange, apply
+from homing.messages.transitions import StateChange, apply
 from homing.model import LateAnswer
 from homing.states import MessageState
+from homing.store import statements
 from homing.store.database import Database
+from homing.store.statements.dispatch import NewPart
+from homing.store.statements.receipts import LateAnswerKey
 
 
 class LateAnswers:
@@ -26,33 +29,37 @@ class LateAnswers:
         ordered = sorted(answers, key=lambda one: (one.account_id, one.message_id))
         parts = [(one, number, ref) for one in ordered for number, ref in enumerate(one.part_refs, 1)]
         async with self._database.transaction() as transaction:
-            rows = await transaction.fetch(
-                "answers_late",
-                [one.account_id for one in ordered],
-                [one.message_id for one in ordered],
-                [one.attempt for one in ordered],
-                [storable_text(one.carrier_ref, limits.RECEIPT_REF_CHARS_MAX) for one in ordered],
-                timedelta(seconds=limits.EXPIRY_GRACE_S),
-                AWAITING_LANE,
-                limits.LANES_PER_CARRIER,
+            rows = await statements.receipts.answers_late(
+                transaction,
+                grace=timedelta(seconds=limits.EXPIRY_GRACE_S),
+                answers=[
+                    LateAnswerKey(
+                        account_id=one.account_id,
+                        message_id=one.message_id,
+                        attempt=one.attempt,
+                        carrier_ref=storable_text(one.carrier_ref, limits.RECEIPT_REF_CHARS_MAX),
+                    )
+                    for one in ordered
+                ],
             )
             if parts:
-                await transaction.execute(
-                    "parts_add",
-                    carrier_id,
-                    [one.account_id for one, _number, _ref in parts],
-                    [one.message_id for one, _number, _ref in parts],
-                    [one.attempt for one, _number, _ref in parts],
-                    [number for _one, number, _ref in parts],
-                    [storable_text(ref, limits.RECEIPT_REF_CHARS_MAX) for _one, _number, ref in parts],
+                await statements.dispatch.parts_add(
+                    transaction,
+                    carrier_id=carrier_id,
+                    parts=[
+                        NewPart(
+                            account_id=one.account_id,
+                            message_id=one.message_id,
+                            attempt=one.attempt,
+                            part=number,
+                            carrier_ref=storable_text(ref, limits.RECEIPT_REF_CHARS_MAX),
+                        )
+                        for one, number, ref in parts
+                    ],
                 )
             now = self._clock()
             await apply(
                 transaction,
-                [
-                    StateChange(row["account_id"], row["message_id"], MessageState.SENT, now)
-                    for row in rows
-                    if row["is_current"]
-                ],
+                [StateChange(row.account_id, row.message_id, MessageState.SENT, now) for row in rows if row.is_current],
                 Outbox(self._dialects),
             )

@@ -9,7 +9,9 @@ import msgspec
 
 from homing import limits
 from homing.receipts.id_formats import IdFormat
+from homing.store import statements
 from homing.store.database import Database
+from homing.store.statements.receipts import FormCount
 
 NUMBERS_DIFFER: Final = "numbers differ"
 """Counted beside the forms: receipts with the very id of one message, and a number that is not its recipient's."""
@@ -25,9 +27,9 @@ class LearntIdFormat(msgspec.Struct, frozen=True):
 
 async def learnt_id_format(database: Database, carrier_id: int) -> LearntIdFormat | None:
     """What is known of a carrier, for people; None while its receipts have not told."""
-    mine = {row["form"]: row for row in await database.fetch("reference_forms", carrier_id)}
-    form = _settled({name: row["confirmed"] for name, row in mine.items()})
-    return None if form is None else LearntIdFormat(form, mine[form]["confirmed"], mine[form]["first_at"])
+    mine = {row.form: row for row in await statements.receipts.reference_forms(database, carrier_id=carrier_id)}
+    form = _settled({name: row.confirmed for name, row in mine.items()})
+    return None if form is None else LearntIdFormat(form, mine[form].confirmed, mine[form].first_at)
 
 
 class LearntIdFormats:
@@ -63,18 +65,19 @@ class LearntIdFormats:
         try:
             if fresh:
                 told = sorted(fresh.items())
-                await self._database.execute(
-                    "forms_count",
-                    [carrier_id for (carrier_id, _form), _count in told],
-                    [form for (_carrier_id, form), _count in told],
-                    [count for _key, count in told],
+                await statements.receipts.forms_count(
+                    self._database,
+                    counts=[
+                        FormCount(carrier_id=carrier_id, form=form, confirmed=count)
+                        for (carrier_id, form), count in told
+                    ],
                 )
         except BaseException:
             self._fresh.update(fresh)
             raise
         counts: dict[int, dict[str, int]] = {}
-        for row in await self._database.fetch("forms_all"):
-            counts.setdefault(row["carrier_id"], {})[row["form"]] = row["confirmed"]
+        for row in await statements.receipts.forms_all(self._database):
+            counts.setdefault(row.carrier_id, {})[row.form] = row.confirmed
         settled = {carrier_id: _settled(mine) for carrier_id, mine in counts.items()}
         self._forms = {carrier_id: form for carrier_id, form in settled.items() if form is not None}
         self._strange = frozenset(carrier_id for carrier_id, mine in counts.items() if _is_strange(mine))

@@ -8,13 +8,15 @@ import msgspec
 
 from homing import limits
 from homing.common import ids
-from homing.messages.transitions import AWAITING_LANE
 from homing.model import CarrierReceipt
 from homing.receipts.id_formats import key_in_format, keys
 from homing.receipts.learnt_formats import LearntIdFormats
 from homing.receipts.matching import PartKey, ReceiptCandidate, ReceiptMatch, agrees, choose, is_contradicted
 from homing.states import TABLE, MessageState
-from homing.store.database import DatabaseConnection, Record
+from homing.store import statements
+from homing.store.database import DatabaseConnection
+from homing.store.rows import Executor
+from homing.store.statements.receipts import AttemptName, CandidateRow, ReceiptReference, UnansweredAttempt
 
 
 class ArrivedReceipt(msgspec.Struct, frozen=True):
@@ -46,17 +48,15 @@ class ReceiptLookup:
         """One answer for each receipt, in their order."""
         span = span_of(arrived, self._clock())
         likely = [self._likely(one) for one in arrived]
-        found = await candidates_of(transaction, "receipts_match", _wanted(arrived, enumerate(likely)), span)
+        found = await candidates_of(transaction, _wanted(arrived, enumerate(likely)), span)
         matches = [self._first(one, found.get(nth)) for nth, one in enumerate(arrived)]
         unsettled = [nth for nth, match in enumerate(matches) if match is None or match.candidate.segments > 1]
         if unsettled:
             others = [(nth, _keys_of(arrived[nth]) - likely[nth]) for nth in unsettled if matches[nth] is None]
-            for nth, more in (
-                await candidates_of(transaction, "receipts_match", _wanted(arrived, others), span)
-            ).items():
+            for nth, more in (await candidates_of(transaction, _wanted(arrived, others), span)).items():
                 found.setdefault(nth, []).extend(more)
             every = [(nth, _keys_of(arrived[nth])) for nth in unsettled]
-            parts = await candidates_of(transaction, "receipts_match_parts", _wanted(arrived, every), span)
+            parts = await part_candidates_of(transaction, _wanted(arrived, every), span)
             self._settle(arrived, matches, unsettled, found, parts)
         for one, match in zip(arrived, matches, strict=True):
             if match and match.confirmed:
@@ -151,7 +151,7 @@ class ReceiptLookup:
         for nth, one in open_ones:
             fitting = [row for row in rows if _fits(one, row)]
             if len(fitting) == 1:
-                candidate = ReceiptCandidate(*fitting[0][: len(ReceiptCandidate.__struct_fields__)])
+                candidate = _candidate(fitting[0])
                 claims.setdefault((candidate.message_id, candidate.attempt), []).append((nth, candidate))
         lone = [
             claim for claim in claims.values() if len({arrived[nth].receipt.carrier_ref for nth, _one in claim}) == 1
@@ -162,20 +162,22 @@ class ReceiptLookup:
                 if (candidate.message_id, candidate.attempt) in named:
                     matches[nth] = ReceiptMatch(candidate)
 
-    async def _unanswered(self, transaction: DatabaseConnection, arrived: Sequence[ArrivedReceipt]) -> Sequence[Record]:
+    async def _unanswered(
+        self, transaction: DatabaseConnection, arrived: Sequence[ArrivedReceipt]
+    ) -> Sequence[UnansweredAttempt]:
         oldest = min(one.receipt.received_at for one in arrived)
-        carrier_ids = sorted({one.carrier_id for one in arrived})
-        rows = await transaction.fetch(
-            "attempts_unanswered",
-            carrier_ids,
-            [AWAITING_LANE] * len(carrier_ids),
-            *span_of(arrived, self._clock()),
-            oldest - timedelta(seconds=limits.RECEIPT_UNANSWERED_S_MAX),
-            limits.RECEIPT_UNANSWERED_MAX,
+        first_id, beyond_id = span_of(arrived, self._clock())
+        rows = await statements.receipts.attempts_unanswered(
+            transaction,
+            carrier_ids=sorted({one.carrier_id for one in arrived}),
+            first_id=first_id,
+            beyond_id=beyond_id,
+            started_since=oldest - timedelta(seconds=limits.RECEIPT_UNANSWERED_S_MAX),
+            rows_max=limits.RECEIPT_UNANSWERED_MAX,
         )
-        counts = Counter(row["carrier_id"] for row in rows)
+        counts = Counter(row.carrier_id for row in rows)
         # where there are more than were read, none can be told to be the only one
-        return [row for row in rows if counts[row["carrier_id"]] < limits.RECEIPT_UNANSWERED_MAX]
+        return [row for row in rows if counts[row.carrier_id] < limits.RECEIPT_UNANSWERED_MAX]
 
     async def _name(
         self,
@@ -187,33 +189,84 @@ class ReceiptLookup:
         if not claims:
             return set()
         ordered = sorted(claims, key=lambda claim: (claim[1].account_id, claim[1].message_id))
-        rows = await transaction.fetch(
-            "attempts_name",
-            [candidate.account_id for _nth, candidate in ordered],
-            [candidate.message_id for _nth, candidate in ordered],
-            [candidate.attempt for _nth, candidate in ordered],
-            [arrived[nth].receipt.carrier_ref for nth, _candidate in ordered],
-            [candidate.is_current for _nth, candidate in ordered],
+        rows = await statements.receipts.attempts_name(
+            transaction,
+            attempts=[
+                AttemptName(
+                    account_id=candidate.account_id,
+                    message_id=candidate.message_id,
+                    attempt=candidate.attempt,
+                    carrier_ref=arrived[nth].receipt.carrier_ref,
+                    is_current=candidate.is_current,
+                )
+                for nth, candidate in ordered
+            ],
         )
-        return {(row["message_id"], row["attempt"]) for row in rows}
+        return {(row.message_id, row.attempt) for row in rows}
 
 
 async def candidates_of(
-    connection: DatabaseConnection, statement: str, wanted: Sequence[Wanted], span: tuple[int, int]
+    db: Executor, wanted: Sequence[Wanted], span: tuple[int, int]
 ) -> dict[int, list[ReceiptCandidate]]:
-    """What has one of the keys, by the receipt's place. `statement`: receipts_match looks among messages as wholes,
-    receipts_match_parts among parts; their columns are the key's place and then a candidate's, in their order.
-    """
+    """The messages, meant as wholes, that have one of the keys, by the receipt's place."""
+    if not wanted:
+        return {}
+    first_id, beyond_id = span
+    rows = await statements.receipts.receipts_match(
+        db,
+        references=_references(wanted),
+        first_id=first_id,
+        beyond_id=beyond_id,
+        looked_max=limits.RECEIPT_REPEATED_REFS_MAX,
+        candidates_max=limits.RECEIPT_CANDIDATES_MAX,
+    )
+    return _by_place(wanted, rows)
+
+
+async def part_candidates_of(
+    db: Executor, wanted: Sequence[Wanted], span: tuple[int, int]
+) -> dict[int, list[ReceiptCandidate]]:
+    """As above, of parts of messages."""
+    if not wanted:
+        return {}
+    first_id, beyond_id = span
+    rows = await statements.receipts.receipts_match_parts(
+        db,
+        references=_references(wanted),
+        first_id=first_id,
+        beyond_id=beyond_id,
+        looked_max=limits.RECEIPT_REPEATED_REFS_MAX,
+        candidates_max=limits.RECEIPT_PART_CANDIDATES_MAX,
+    )
+    return _by_place(wanted, rows)
+
+
+def _references(wanted: Sequence[Wanted]) -> Sequence[ReceiptReference]:
+    return [ReceiptReference(carrier_id=carrier_id, key=each) for _place, carrier_id, each in wanted]
+
+
+def _by_place(wanted: Sequence[Wanted], rows: Sequence[CandidateRow]) -> dict[int, list[ReceiptCandidate]]:
     found: dict[int, list[ReceiptCandidate]] = {}
-    if wanted:
-        most = limits.RECEIPT_CANDIDATES_MAX if statement == "receipts_match" else limits.RECEIPT_PART_CANDIDATES_MAX
-        places, carrier_ids, wanted_keys = zip(*wanted, strict=True)
-        rows = await connection.fetch(
-            statement, carrier_ids, wanted_keys, *span, limits.RECEIPT_REPEATED_REFS_MAX, most
-        )
-        for nth, *candidate in rows:
-            found.setdefault(places[nth - 1], []).append(ReceiptCandidate(*candidate))
+    for row in rows:
+        place, _carrier_id, _key = wanted[row.nth - 1]
+        found.setdefault(place, []).append(_candidate(row))
     return found
+
+
+def _candidate(row: CandidateRow | UnansweredAttempt) -> ReceiptCandidate:
+    return ReceiptCandidate(
+        account_id=row.account_id,
+        message_id=row.message_id,
+        attempt=row.attempt,
+        part=row.part,
+        state=row.state,
+        carrier_ref=row.carrier_ref,
+        number=row.number,
+        sender=row.sender,
+        segments=row.segments,
+        is_current=row.is_current,
+        sent_at=row.sent_at,
+    )
 
 
 def span_of(arrived: Sequence[ArrivedReceipt], now: datetime) -> tuple[int, int]:
@@ -237,12 +290,12 @@ def _wanted(arrived: Sequence[ArrivedReceipt], wanted: Iterable[tuple[int, Itera
     return [(nth, arrived[nth].carrier_id, each) for nth, wanted_keys in wanted for each in wanted_keys]
 
 
-def _fits(one: ArrivedReceipt, unanswered: Record) -> bool:
-    began_s = (one.receipt.received_at - unanswered["started_at"]).total_seconds()
+def _fits(one: ArrivedReceipt, unanswered: UnansweredAttempt) -> bool:
+    began_s = (one.receipt.received_at - unanswered.started_at).total_seconds()
     return (
-        unanswered["carrier_id"] == one.carrier_id
+        unanswered.carrier_id == one.carrier_id
         and -limits.RECEIPT_CLOCK_AHEAD_S_MAX <= began_s <= limits.RECEIPT_UNANSWERED_S_MAX
-        and agrees(one.receipt.number, unanswered["number"], unanswered["sender"]) is True
+        and agrees(one.receipt.number, unanswered.number, unanswered.sender) is True
     )
 
 

@@ -14,7 +14,10 @@ from homing import limits
 from homing.messages.transitions import AWAITING_LANE
 from homing.receipts.matching import PartKey, ReceiptCandidate
 from homing.states import RANKS, TABLE, MessageState
+from homing.store import statements
 from homing.store.database import DatabaseConnection
+from homing.store.statements.dispatch import MessageRef, QueueKey
+from homing.store.statements.receipts import AttemptKey, PartMove
 
 
 class PartReport(msgspec.Struct, frozen=True):
@@ -72,23 +75,27 @@ async def take_parts(
     makes of their messages.
     """
     ordered = sorted(reports, key=lambda one: (one.candidate.account_id, *one.key))
-    await transaction.execute(
-        "parts_lock",
-        [one.candidate.account_id for one in ordered],
-        [one.candidate.message_id for one in ordered],
+    await statements.receipts.parts_lock(
+        transaction,
+        keys=[MessageRef(account_id=one.candidate.account_id, message_id=one.candidate.message_id) for one in ordered],
     )
-    rows = await transaction.fetch(
-        "parts_move",
-        RANKS,
-        [one.candidate.account_id for one in ordered],
-        [one.candidate.message_id for one in ordered],
-        [one.candidate.attempt for one in ordered],
-        [one.candidate.part for one in ordered],
-        [int(one.state) for one in ordered],
-        [one.error_code for one in ordered],
-        [one.at for one in ordered],
+    rows = await statements.receipts.parts_move(
+        transaction,
+        ranks=RANKS,
+        reports=[
+            PartMove(
+                account_id=one.candidate.account_id,
+                message_id=one.candidate.message_id,
+                attempt=one.candidate.attempt,
+                part=one.candidate.part,
+                state=int(one.state),
+                error_code=one.error_code,
+                at=one.at,
+            )
+            for one in ordered
+        ],
     )
-    moved: set[PartKey] = {(row["message_id"], row["attempt"], row["part"]) for row in rows}
+    moved: set[PartKey] = {(row.message_id, row.attempt, row.part) for row in rows}
     touched = {one.key[:2]: one.candidate for one in ordered if one.key in moved}
     if not touched:
         return moved, []
@@ -101,12 +108,11 @@ async def take_parts(
         elif any(one.state is MessageState.DELIVERED for one in parts[key]):
             partly.append(candidate.message_id)
     if partly:
-        await transaction.execute(
-            "queue_await_parts",
-            [AWAITING_LANE] * len(partly),
-            partly,
-            now + timedelta(seconds=limits.PART_GRACE_S),
-            timedelta(seconds=limits.EXPIRY_GRACE_S),
+        await statements.receipts.queue_await_parts(
+            transaction,
+            until=now + timedelta(seconds=limits.PART_GRACE_S),
+            grace=timedelta(seconds=limits.EXPIRY_GRACE_S),
+            keys=[QueueKey(lane=AWAITING_LANE, message_id=message_id) for message_id in partly],
         )
     return moved, ends
 
@@ -115,14 +121,14 @@ async def _parts_of(
     transaction: DatabaseConnection, candidates: Sequence[ReceiptCandidate]
 ) -> Mapping[tuple[int, int], list[PartState]]:
     parts: dict[tuple[int, int], list[PartState]] = {}
-    for row in await transaction.fetch(
-        "parts_of",
-        [one.account_id for one in candidates],
-        [one.message_id for one in candidates],
-        [one.attempt for one in candidates],
+    for row in await statements.receipts.parts_of(
+        transaction,
+        attempts=[
+            AttemptKey(account_id=one.account_id, message_id=one.message_id, attempt=one.attempt) for one in candidates
+        ],
     ):
-        state = PartState(row["part"], MessageState(row["state"]), row["error_code"], row["reported_at"])
-        parts.setdefault((row["message_id"], row["attempt"]), []).append(state)
+        state = PartState(row.part, MessageState(row.state), row.error_code, row.reported_at)
+        parts.setdefault((row.message_id, row.attempt), []).append(state)
     return parts
 
 

@@ -7,13 +7,15 @@ from datetime import datetime
 
 import msgspec
 
-from homing import errors, limits
+from homing import errors
 from homing.audit import record
 from homing.model import CarrierReceipt
 from homing.receipts.id_formats import IdFormat, key, keys
-from homing.receipts.lookup import ArrivedReceipt, candidates_of, span_of
+from homing.receipts.lookup import ArrivedReceipt, candidates_of, part_candidates_of, span_of
 from homing.receipts.matching import ReceiptCandidate, agrees
-from homing.store.database import Database, DatabaseConnection, Record
+from homing.store import statements
+from homing.store.database import Database, DatabaseConnection
+from homing.store.statements.receipts import UnmatchedReceiptDetail, UnmatchedReceiptRow
 
 
 class ConsideredMessage(msgspec.Struct, frozen=True):
@@ -33,14 +35,17 @@ async def read_unmatched(
     since: datetime | None,
     rows_max: int,
     before: tuple[datetime, int] | None = None,
-) -> Sequence[Record]:
+) -> Sequence[UnmatchedReceiptRow]:
     """The latest, of one carrier or all; `before`: (received_at, parked_id) of the last row that was seen."""
-    return await database.fetch("unmatched_list", carrier_id, since, rows_max, *(before or (None, None)))
+    before_at, before_id = before or (None, None)
+    return await statements.receipts.unmatched_list(
+        database, carrier_id=carrier_id, since=since, rows_max=rows_max, before_at=before_at, before_id=before_id
+    )
 
 
-async def find_unmatched(connection: DatabaseConnection | Database, parked_id: int) -> Record:
+async def find_unmatched(connection: DatabaseConnection | Database, parked_id: int) -> UnmatchedReceiptDetail:
     """Raises `InvalidInput` when there is none of this id."""
-    row = await connection.row("unmatched_show", parked_id)
+    row = await statements.receipts.unmatched_show(connection, parked_id=parked_id)
     if row is None:
         raise errors.InvalidInput("there is no unmatched receipt {receipt}", receipt=parked_id)
     return row
@@ -56,7 +61,10 @@ async def replay_unmatched(
     """Looks for the messages of these again, or of all that the filter chooses; gives their ids. Raises `InvalidInput`
     when receipts are named and there is none of them.
     """
-    return await _moved(transaction, "unmatched_replay", "replay", parked_ids, carrier_id, since, most)
+    moved = await statements.receipts.unmatched_replay(
+        transaction, parked_ids=parked_ids, carrier_id=carrier_id, since=since, rows_max=most
+    )
+    return await _audited(transaction, "replay", parked_ids, moved)
 
 
 async def drop_unmatched(
@@ -67,22 +75,16 @@ async def drop_unmatched(
     most: int | None = None,
 ) -> Sequence[int]:
     """Forgets these, or all that the filter chooses. Likewise."""
-    return await _moved(transaction, "unmatched_drop", "delete", parked_ids, carrier_id, before, most)
-
-
-async def _moved(
-    transaction: DatabaseConnection,
-    statement: str,
-    act: str,
-    parked_ids: Sequence[int] | None,
-    carrier_id: int | None,
-    at: datetime | None,
-    most: int | None,
-) -> Sequence[int]:
-    rows = await transaction.fetch(
-        statement, parked_ids, carrier_id, at, most, timeout_s=limits.DATABASE_SLOW_TIMEOUT_S
+    moved = await statements.receipts.unmatched_drop(
+        transaction, parked_ids=parked_ids, carrier_id=carrier_id, before=before, rows_max=most
     )
-    moved = sorted(row["parked_id"] for row in rows)
+    return await _audited(transaction, "delete", parked_ids, moved)
+
+
+async def _audited(
+    transaction: DatabaseConnection, act: str, parked_ids: Sequence[int] | None, moved_ids: Sequence[int]
+) -> Sequence[int]:
+    moved = sorted(moved_ids)
     if parked_ids and not moved:
         missing = ", ".join(map(str, sorted(parked_ids)))
         raise errors.InvalidInput("no unmatched receipt has the ID {receipt}", receipt=missing)
@@ -92,22 +94,25 @@ async def _moved(
     return moved
 
 
-async def consider(connection: DatabaseConnection, parked: Record, now: datetime) -> Sequence[ConsideredMessage]:
+async def consider(
+    connection: DatabaseConnection, parked: UnmatchedReceiptDetail, now: datetime
+) -> Sequence[ConsideredMessage]:
     """Every message that a row of `unmatched_show` may be about by its id, the latest first."""
     receipt = CarrierReceipt(
-        parked["carrier_ref"],
-        parked["state"],
-        parked["received_at"],
-        parked["error_code"],
-        parked["raw"],
-        parked["number"],
+        parked.carrier_ref,
+        parked.state,
+        parked.received_at,
+        parked.error_code,
+        parked.raw,
+        parked.number,
     )
     keyed = keys(receipt.carrier_ref)
-    wanted = [(0, parked["carrier_id"], each) for each in set(keyed.values())]
-    span = span_of([ArrivedReceipt(parked["carrier_id"], "", receipt, parked["parked_id"])], now)
-    found: list[ReceiptCandidate] = []
-    for statement in ("receipts_match", "receipts_match_parts"):
-        found += (await candidates_of(connection, statement, wanted, span)).get(0, [])
+    wanted = [(0, parked.carrier_id, each) for each in set(keyed.values())]
+    span = span_of([ArrivedReceipt(parked.carrier_id, "", receipt, parked.parked_id)], now)
+    found = [
+        *(await candidates_of(connection, wanted, span)).get(0, []),
+        *(await part_candidates_of(connection, wanted, span)).get(0, []),
+    ]
     forms = {written: form for form, written in reversed(keyed.items())}
     return [
         ConsideredMessage(

@@ -7,7 +7,9 @@ from datetime import datetime
 
 from homing import errors, limits
 from homing.audit import record
-from homing.store.database import Database, DatabaseConnection, Record
+from homing.store import statements
+from homing.store.database import Database, DatabaseConnection
+from homing.store.statements.receipts import UnmatchedInboundCounts, UnmatchedInboundRow
 
 
 async def read_unmatched_inbound(
@@ -17,14 +19,16 @@ async def read_unmatched_inbound(
     since: datetime | None,
     rows_max: int,
     before_id: int | None = None,
-) -> Sequence[Record]:
+) -> Sequence[UnmatchedInboundRow]:
     """The latest, of one carrier or all; `before_id`: the last row that was seen."""
-    return await database.fetch("unmatched_inbound_list", carrier_id, since, rows_max, before_id)
+    return await statements.receipts.unmatched_inbound_list(
+        database, carrier_id=carrier_id, since=since, rows_max=rows_max, before_id=before_id
+    )
 
 
-async def count_unmatched_inbound(database: Database) -> Sequence[Record]:
+async def count_unmatched_inbound(database: Database) -> Sequence[UnmatchedInboundCounts]:
     """By carrier, each up to a bound."""
-    return await database.fetch("unmatched_inbound_counts", limits.RECEIPTS_COUNTED_MAX)
+    return await statements.receipts.unmatched_inbound_counts(database, counted_max=limits.RECEIPTS_COUNTED_MAX)
 
 
 async def replay_unmatched_inbound(
@@ -33,25 +37,26 @@ async def replay_unmatched_inbound(
     """Asks that the accounts of these are looked for again, or of all (of a carrier); how many they are. Raises
     `InvalidInput` when some are named and there is none of them.
     """
-    return await _change(transaction, "unmatched_inbound_replay", "replay", unmatched_ids, carrier_id)
+    changed = await statements.receipts.unmatched_inbound_replay(
+        transaction, unmatched_ids=unmatched_ids, carrier_id=carrier_id
+    )
+    return await _audited(transaction, "replay", unmatched_ids, changed)
 
 
 async def drop_unmatched_inbound(
     transaction: DatabaseConnection, unmatched_ids: Sequence[int] | None, carrier_id: int | None = None
 ) -> int:
     """Forgets these, or all (of a carrier). Likewise."""
-    return await _change(transaction, "unmatched_inbound_drop", "delete", unmatched_ids, carrier_id)
+    changed = await statements.receipts.unmatched_inbound_drop(
+        transaction, unmatched_ids=unmatched_ids, carrier_id=carrier_id
+    )
+    return await _audited(transaction, "delete", unmatched_ids, changed)
 
 
-async def _change(
-    transaction: DatabaseConnection,
-    statement: str,
-    act: str,
-    unmatched_ids: Sequence[int] | None,
-    carrier_id: int | None,
+async def _audited(
+    transaction: DatabaseConnection, act: str, unmatched_ids: Sequence[int] | None, changed: Sequence[int]
 ) -> int:
-    rows = await transaction.fetch(statement, unmatched_ids, carrier_id, timeout_s=limits.DATABASE_SLOW_TIMEOUT_S)
-    ids = sorted(row["unmatched_id"] for row in rows)
+    ids = sorted(changed)
     if unmatched_ids and not ids:
         missing = ", ".join(map(str, sorted(unmatched_ids)))
         raise errors.InvalidInput("no unmatched inbound message has the ID {reply}", reply=missing)

@@ -16,8 +16,11 @@ from homing.routing.cells import CellKey
 from homing.routing.rules import RouteCandidate, RouteRule, RouteScope
 from homing.routing.share_table import NO_SHARES, ShareTable
 from homing.routing.shares import Objective, RouteShares
-from homing.store.database import Database, Record
+from homing.store import statements
+from homing.store.database import Database
 from homing.store.refreshing import refresh_on_change
+from homing.store.statements.catalogue import CatalogueRoute
+from homing.store.statements.learning import LearnTermsRow, NamedLearnTerms
 
 SHARES_CHANNEL: Final = "homing_shares"
 
@@ -78,19 +81,17 @@ class SharesReader:
     async def read(self, database: Database) -> bool:
         """Whether anything may have changed. Raises a `PlatformFailure`."""
         is_whole = time.monotonic() - self._whole_s >= limits.SHARES_AGE_S_MAX
-        rows = await database.fetch("learn_shares_read", 0 if is_whole else self._version)
+        rows = await statements.learning.learn_shares_read(database, after_version=0 if is_whole else self._version)
         if is_whole:
             self._whole_s = time.monotonic()
             self._known.clear()
         elif not rows:
             return False
         for row in rows:
-            cell = CellKey(row["account_id"], row["app_id"], row["country"], row["network"])
-            weights = dict(zip(row["carriers"], row["weights"], strict=True))
-            self._known[read_match(row["rule"]), cell] = RouteShares(
-                weights, decode_reason(row["reason"]), row["version"]
-            )
-            self._version = max(self._version, row["version"])
+            cell = CellKey(row.account_id, row.app_id, row.country, row.network)
+            weights = dict(zip(row.carriers, row.weights, strict=True))
+            self._known[read_match(row.rule), cell] = RouteShares(weights, decode_reason(row.reason), row.version)
+            self._version = max(self._version, row.version)
         self.book = ShareTable(self._known)
         return True
 
@@ -106,50 +107,55 @@ def write_match(match: RouteScope) -> str:
 
 async def read_catalogue(database: Database) -> Catalogue:
     async with database.transaction("repeatable_read") as transaction:
-        prices = await transaction.fetch("tariff_prices")
-        routes = await transaction.fetch("tariff_routes")
-        carriers = await transaction.fetch("tariff_carriers")
-        costs = await transaction.fetch("tariff_costs")
-        words = await transaction.fetch("tariff_words")
-        terms = await transaction.fetch("learn_terms")
+        prices = await statements.catalogue.catalogue_prices(transaction)
+        routes = await statements.catalogue.catalogue_routes(transaction)
+        carriers = await statements.catalogue.catalogue_carriers(transaction)
+        costs = await statements.catalogue.catalogue_costs(transaction)
+        words = await statements.catalogue.catalogue_words(transaction)
+        terms = await statements.learning.learn_terms(transaction)
     return Catalogue(
-        ((row["account_id"], row["prefix"], row["price_micro"]) for row in prices),
+        ((row.account_id, row.prefix, row.price_micro) for row in prices),
         rules_of(routes),
-        [row["carrier_id"] for row in carriers],
-        ((row["account_id"], row["word"]) for row in words),
-        ((row["carrier_id"], row["prefix"], row["cost_micro"]) for row in costs),
-        frozenset(row["carrier_id"] for row in carriers if row["is_down"]),
-        {(row["account_id"], row["app_id"]): objectives_of(row) for row in terms},
-        frozenset(row["carrier_id"] for row in carriers if not row["carries_flash"]),
+        [row.carrier_id for row in carriers],
+        ((row.account_id, row.word) for row in words),
+        ((row.carrier_id, row.prefix, row.cost_micro) for row in costs),
+        frozenset(row.carrier_id for row in carriers if row.is_down),
+        {(row.account_id, row.app_id): objectives_of(row) for row in terms},
+        frozenset(row.carrier_id for row in carriers if not row.carries_flash),
     )
 
 
-def objectives_of(row: Record) -> Objective:
-    """A row of learn_terms; what it leaves open is as by default."""
-    named = {name: row[name] for name in ("quality_floor", "explore_min", "share_max") if row[name] is not None}
-    return Objective(worth_micro=row["worth_micro"], opted_out=row["opted_out"], **named)
+def objectives_of(row: LearnTermsRow | NamedLearnTerms) -> Objective:
+    """What a row of learn_terms leaves open is as by default."""
+    named = {
+        "quality_floor": row.quality_floor,
+        "explore_min": row.explore_min,
+        "share_max": row.share_max,
+    }
+    set_ones = {name: value for name, value in named.items() if value is not None}
+    return msgspec.structs.replace(Objective(worth_micro=row.worth_micro, opted_out=row.opted_out), **set_ones)
 
 
-def rules_of(rows: Iterable[Record]) -> list[RouteRule]:
+def rules_of(rows: Iterable[CatalogueRoute]) -> list[RouteRule]:
     """The table's rows gathered into rules. The strategy and the ceiling are the same in all rows of a match."""
-    grouped: dict[RouteScope, list[Record]] = {}
+    grouped: dict[RouteScope, list[CatalogueRoute]] = {}
     for row in rows:
         match = RouteScope(
-            row["account_id"],
-            row["app_id"],
-            row["sender"],
-            row["traffic"],
-            row["country"],
-            row["network"],
-            row["prefix"],
+            row.account_id,
+            row.app_id,
+            row.sender,
+            row.traffic,
+            row.country,
+            row.network,
+            row.prefix,
         )
         grouped.setdefault(match, []).append(row)
     return [
         RouteRule(
             match,
-            Strategy(found[0]["strategy"]),
-            found[0]["ceiling_micro"],
-            tuple(RouteCandidate(row["route_id"], row["carrier_id"], row["priority"], row["weight"]) for row in found),
+            Strategy(found[0].strategy),
+            found[0].ceiling_micro,
+            tuple(RouteCandidate(row.route_id, row.carrier_id, row.priority, row.weight) for row in found),
         )
         for match, found in grouped.items()
     ]

@@ -12,7 +12,9 @@ from homing.routing.catalogue import Catalogue
 from homing.routing.catalogue_cache import SharesReader, read_catalogue
 from homing.routing.rules import RouteCandidate, RouteRequest, RouteRule
 from homing.routing.selection import RankedCandidates, order
-from homing.store.database import Database, Record
+from homing.store import statements
+from homing.store.database import Database
+from homing.store.statements.learning import LearnChoiceRow, SharesPageRow, SharesReason
 from homing.text.numbers import Destination, Numbering
 
 
@@ -67,7 +69,7 @@ async def explain(
         return RouteExplanation(number, place, None if price is None else price.micro, None, None, None, (), None)
     learnt = None
     if offered.version:
-        choice = await database.row("learn_choice", account_id, offered.version)
+        choice = await statements.learning.learn_choice(database, account_id=account_id, version=offered.version)
         learnt = [] if choice is None else list(candidates(choice))
     ceiling_micro = price.micro if offered.rule.ceiling_micro is None else offered.rule.ceiling_micro
     verdicts = list(_verdicts(offered, catalogue))
@@ -83,14 +85,14 @@ def _reason(offered: RankedCandidates, catalogue: Catalogue, wanted: RouteReques
     return Reason.of(ReasonCode.ROUTE_NO_RECENT_TRAFFIC)
 
 
-def candidates(found: Record) -> Iterator[dict[str, Any]]:
+def candidates(found: LearnChoiceRow | SharesReason | SharesPageRow) -> Iterator[dict[str, Any]]:
     """What is believed of each carrier of a stored choice (a row of learn_shares_of or learn_choice), the largest share
     first: carrier_id, share (per 10,000), messages, conversions, mean, low and high of the rate, delivered, cost_micro,
     source.
     """
-    rests_on = msgspec.json.decode(found["rests_on"])
+    rests_on = msgspec.json.decode(found.rests_on)
     for one in sorted(rests_on["candidates"], key=lambda one: (-one["share"], one["carrier_id"])):
-        yield {**one, "version": found["version"], "made_at": found["made_at"], "reason": found["reason"]}
+        yield {**one, "version": found.version, "made_at": found.made_at, "reason": found.reason}
 
 
 def _verdicts(offered: RankedCandidates, catalogue: Catalogue) -> Iterator[CandidateStatus]:

@@ -7,12 +7,14 @@ closest, then the longest prefix, then the country.
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
 from homing.model import GENERAL, Strategy
 from homing.routing.prefixes import PrefixTable
+from homing.store.statements.dispatch import RerouteFacts
+from homing.store.statements.lab import ReplayedMessage
 
 ANY_TRAFFIC: Final = -1
 Whose = tuple[str, int, str, int]  # app, account, sender, traffic; '', 0, '' and -1 stand for any
@@ -67,16 +69,16 @@ class RouteRequest(msgspec.Struct, frozen=True):
     network: str
 
 
-def route_request_of(row: Mapping[str, Any]) -> RouteRequest:
+def route_request_of(row: RerouteFacts | ReplayedMessage) -> RouteRequest:
     """What decides the route of a message that is stored: from its row."""
     return RouteRequest(
-        row["account_id"],
-        row["app_id"],
-        row["sender"],
-        row["traffic"],
-        row["number"],
-        row["country"],
-        row["mcc"] + row["mnc"],
+        row.account_id,
+        row.app_id,
+        row.sender,
+        row.traffic,
+        row.number,
+        row.country,
+        row.mcc + row.mnc,
     )
 
 

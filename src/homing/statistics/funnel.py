@@ -2,14 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
 from homing.model import PeriodGrain
 from homing.statistics.reading import shows_conversions
 from homing.statistics.report import RateWithInterval, rate
+from homing.store import statements
 from homing.store.database import Database
+from homing.store.statements.statistics import FunnelLine
 
 RECENT_DAYS: Final = 1
 """Before today: what an app's traffic is judged by, as `homing app list` does."""
@@ -55,15 +57,17 @@ async def read_funnel(
 ) -> Funnel:
     """Of the last so many periods, the current one included."""
     beyond = int(now.timestamp()) // 60 // grain + 1
-    rows = await database.fetch("stat_funnel", int(grain), beyond - periods, beyond, account_id)
+    rows = await statements.statistics.stat_funnel(
+        database, grain=int(grain), first_period=beyond - periods, beyond_period=beyond, account_id=account_id
+    )
     steps: dict[str, list[FunnelStep]] = {"country": [], "network": [], "carrier": [], "app": []}
     total = FunnelStep("", 0, 0, 0, 0)
     for row in rows:
         step = _step(row)
-        if row["by"] == "all":
+        if row.by == "all":
             total = step
         elif step.sent or step.delivered or step.converted:
-            steps[row["by"]].append(step)
+            steps[row.by].append(step)
     return Funnel(total, {by: sorted(found, key=lambda one: (-one.sent, one.key)) for by, found in steps.items()})
 
 
@@ -72,20 +76,20 @@ async def read_reporting(
 ) -> Mapping[str, AppReportingFigures]:
     """By app_id, of those that there are."""
     day = int(now.timestamp()) // 86_400 - RECENT_DAYS
-    rows = await database.fetch("apps_reporting", list(app_ids), day, account_id)
+    rows = await statements.statistics.apps_reporting(
+        database, app_ids=list(app_ids), first_day=day, account_id=account_id
+    )
     return {
-        row["app_id"]: AppReportingFigures(
-            row["app_id"],
-            row["name"],
-            row["account"],
-            row["expects_conversions"],
-            shows_conversions(row["sent"], row["converted"]),
+        row.app_id: AppReportingFigures(
+            row.app_id,
+            row.name,
+            row.account,
+            row.expects_conversions,
+            shows_conversions(row.sent, row.converted),
         )
         for row in rows
     }
 
 
-def _step(row: Any) -> FunnelStep:
-    return FunnelStep(
-        row["key"], row["sent"] or 0, row["delivered"] or 0, row["converted"] or 0, row["revenue_micro"] or 0
-    )
+def _step(row: FunnelLine) -> FunnelStep:
+    return FunnelStep(row.key, row.sent or 0, row.delivered or 0, row.converted or 0, row.revenue_micro or 0)

@@ -8,7 +8,9 @@ import msgspec
 
 from homing.model import PeriodGrain
 from homing.statistics.report import RateWithInterval, rate
-from homing.store.database import Database, Record
+from homing.store import statements
+from homing.store.database import Database
+from homing.store.statements.statistics import OverviewLine
 
 K = TypeVar("K", str, int)
 
@@ -62,10 +64,12 @@ async def read_overview(
     """The last so many periods, the current one included."""
     beyond = int(now.timestamp()) // 60 // grain + 1
     first = beyond - periods
-    rows = await database.fetch("stat_overview", int(grain), first, beyond, account_id)
-    over_time = {row["period"]: _figures(row) for row in rows if row["is_period"]}
-    countries = {row["country"]: _figures(row) for row in rows if row["is_country"]}
-    carriers = {row["carrier_id"]: _figures(row) for row in rows if not row["is_period"] and not row["is_country"]}
+    rows = await statements.statistics.stat_overview(
+        database, grain=int(grain), first_period=first, beyond_period=beyond, account_id=account_id
+    )
+    over_time = {row.period: _figures(row) for row in rows if row.period is not None}
+    countries = {row.country: _figures(row) for row in rows if row.country is not None}
+    carriers = {row.carrier_id: _figures(row) for row in rows if row.carrier_id is not None}
     return TrafficOverview(
         grain,
         first * grain,
@@ -75,8 +79,8 @@ async def read_overview(
     )
 
 
-def _figures(row: Record) -> PeriodFigures:
-    return PeriodFigures(*(row[name] for name in PeriodFigures.__struct_fields__))
+def _figures(row: OverviewLine) -> PeriodFigures:
+    return msgspec.convert(row, PeriodFigures, from_attributes=True)
 
 
 def _largest_first(figures: Mapping[K, PeriodFigures]) -> Mapping[K, PeriodFigures]:

@@ -7,6 +7,7 @@ import msgspec
 
 from homing import limits
 from homing.statistics.rollup import first_minutes
+from homing.store import statements
 from homing.store.database import Database
 
 
@@ -36,13 +37,28 @@ async def prove(database: Database, now: datetime, account_id: int | None = None
     found = []
     for grain, first in first_minutes(now).items():
         period = first // grain + 2 if first else 0  # what was dropped a moment ago is not missed
-        rows = await database.fetch(
-            "stat_prove",
-            int(grain),
-            period,
-            account_id,
-            limits.STAT_DIFFERENCE_ITEMS_MAX,
-            timeout_s=limits.DATABASE_SLOW_TIMEOUT_S,
+        rows = await statements.statistics.stat_prove(
+            database,
+            grain=int(grain),
+            first_period=period,
+            account_id=account_id,
+            rows_max=limits.STAT_DIFFERENCE_ITEMS_MAX,
         )
-        found += [StatisticsDifference(int(grain), row[0] * grain, *row[1:]) for row in rows]
+        found += [
+            StatisticsDifference(
+                grain=grain,
+                minute=row.period * grain,
+                account_id=row.account_id,
+                app_id=row.app_id,
+                country=row.country,
+                network=row.network,
+                prefix=row.prefix,
+                carrier_id=row.carrier_id,
+                sender=row.sender,
+                figure=row.name,
+                recorded=row.recorded,
+                counted=row.counted,
+            )
+            for row in rows
+        ]
     return found

@@ -8,6 +8,7 @@ import msgspec
 from homing import limits
 from homing.model import PeriodGrain
 from homing.statistics.delta import Delta
+from homing.store import statements
 from homing.store.database import Database
 
 
@@ -71,16 +72,38 @@ async def read_cells(
     """The cells of the periods that begin in [since, until), rounded down to whole periods, the latest first; of one
     account or of all. The oldest are left out beyond `items_max`.
     """
-    rows = await database.fetch(
-        "stat_cells",
-        int(grain),
-        since_minute // grain,
-        until_minute // grain,
-        account_id,
-        items_max,
-        timeout_s=limits.DATABASE_SLOW_TIMEOUT_S,
+    rows = await statements.statistics.stat_cells(
+        database,
+        grain=int(grain),
+        first_period=since_minute // grain,
+        beyond_period=until_minute // grain,
+        account_id=account_id,
+        rows_max=items_max,
     )
-    return [StatisticsCell(*(*row[:-2], tuple(row[-2] or ()), tuple(row[-1] or ()))) for row in rows]
+    return [
+        StatisticsCell(
+            minute=row.minute,
+            grain=row.grain,
+            account_id=row.account_id,
+            app_id=row.app_id,
+            country=row.country,
+            network=row.network,
+            prefix=row.prefix,
+            carrier_id=row.carrier_id,
+            sender=row.sender,
+            submitted=row.submitted,
+            sent=row.sent,
+            delivered=row.delivered,
+            undelivered=row.undelivered,
+            converted=row.converted,
+            refused=row.refused,
+            cost_micro=row.cost_micro,
+            revenue_micro=row.revenue_micro,
+            receipt_times=tuple(row.receipt_times or ()),
+            conversion_times=tuple(row.conversion_times or ()),
+        )
+        for row in rows
+    ]
 
 
 async def read_past(database: Database, now: datetime) -> Sequence[StatisticsCell]:

@@ -13,6 +13,7 @@ from homing.common import histogram
 from homing.common.confidence import Z_95
 from homing.model import PeriodGrain
 from homing.statistics.rollup import first_minutes
+from homing.store import statements
 from homing.store.database import Database
 
 
@@ -110,19 +111,22 @@ async def report(
     grain = grain_for(by, since, until, now)
     first = int(since.timestamp()) // 60 // grain
     beyond = -(-int(until.timestamp()) // 60 // grain)
-    span = by.value, int(grain), first, beyond, account_id
-    rows = await database.fetch("stat_report", *span, timeout_s=limits.DATABASE_SLOW_TIMEOUT_S)
+    rows = await statements.statistics.stat_report(
+        database, by=by.value, grain=grain, first_period=first, beyond_period=beyond, account_id=account_id
+    )
     times: dict[tuple[str, str], list[int]] = {}
-    for row in await database.fetch("stat_report_times", *span, timeout_s=limits.DATABASE_SLOW_TIMEOUT_S):
-        times.setdefault((row["key"], row["kind"]), histogram.empty())[row["bucket"]] = row["n"]
+    for row in await statements.statistics.stat_report_times(
+        database, by=by.value, grain=grain, first_period=first, beyond_period=beyond, account_id=account_id
+    ):
+        times.setdefault((row.key, row.kind), histogram.empty())[row.bucket] = row.n
     lines = [
         msgspec.convert(
             {
-                **row,
-                "delivered_rate": rate(row["delivered"], row["sent"]),
-                "converted_rate": rate(row["converted"], row["sent"]),
-                "receipt_s": histogram.quantile(times.get((row["key"], "r"), ()), 0.5),
-                "conversion_s": histogram.quantile(times.get((row["key"], "c"), ()), 0.5),
+                **msgspec.structs.asdict(row),
+                "delivered_rate": rate(row.delivered, row.sent),
+                "converted_rate": rate(row.converted, row.sent),
+                "receipt_s": histogram.quantile(times.get((row.key, "r"), ()), 0.5),
+                "conversion_s": histogram.quantile(times.get((row.key, "c"), ()), 0.5),
             },
             ReportLine,
         )

@@ -11,13 +11,14 @@ import msgspec
 from homing import limits
 from homing.model import PeriodGrain
 from homing.statistics.delta import Delta
-from homing.statistics.sums import CellNames, add_up, names_of
+from homing.statistics.sums import CellNames, Key, add_up, names_of
+from homing.store import statements
 from homing.store.database import Database, DatabaseConnection
 from homing.store.leader_lease import LeaderLease
+from homing.store.statements.statistics import NewStatCell, PendingChange, StatCellRow, StatDeltaRow
 
 KEPT_DAYS: Final = {PeriodGrain.MINUTE: limits.STAT_MINUTE_DAYS, PeriodGrain.HOUR: limits.STAT_HOUR_DAYS}
 """Days are kept for ever."""
-DELTA_FIELDS: Final = len(Delta.__struct_fields__)
 
 
 class RollupTurn(msgspec.Struct, frozen=True):
@@ -45,19 +46,19 @@ class Rollup:
             number = await self._duty.renew(transaction)
             if number is None:
                 return None
-            rows = await transaction.fetch("stat_take", limits.ROLLUP_BATCH_MAX)
-            deltas = [delta for row in rows if _says(delta := Delta(*row[:DELTA_FIELDS]))]
+            rows = await statements.statistics.stat_take(transaction, rows_max=limits.ROLLUP_BATCH_MAX)
+            deltas = [delta for row in rows if _says(delta := _delta(row))]
             cells = await self._numbers(transaction, {names_of(delta) for delta in deltas})
             sums = add_up(deltas, cells)
             if sums:
-                await transaction.execute(
-                    "stat_await", *zip(*sums.keys(), strict=True), *zip(*sums.values(), strict=True)
+                await statements.statistics.stat_await(
+                    transaction, changes=[_change(key, figures) for key, figures in sums.items()]
                 )
         # Not before: cells that were made in a transaction that came to nothing have no numbers.
         if len(self._cells) + len(cells) > limits.ROLLUP_KEYS_MAX:
             self._cells.clear()
         self._cells.update(cells)
-        return RollupTurn(number, deltas, sum(row["taken"] for row in rows) == limits.ROLLUP_BATCH_MAX)
+        return RollupTurn(number, deltas, sum(row.taken for row in rows) == limits.ROLLUP_BATCH_MAX)
 
     async def settle(self) -> bool:
         """Adds up what has been taken out; whether there may be more."""
@@ -65,26 +66,85 @@ class Rollup:
         async with self._database.transaction() as transaction:
             if await self._duty.renew(transaction, turns=0) is None:
                 return False
-            (row,) = await transaction.fetch(
-                "stat_settle",
-                limits.SETTLE_BATCH_MAX,
-                kept_from[PeriodGrain.MINUTE],
-                kept_from[PeriodGrain.HOUR],
-                timeout_s=limits.DATABASE_SLOW_TIMEOUT_S,
+            taken = await statements.statistics.stat_settle(
+                transaction,
+                rows_max=limits.SETTLE_BATCH_MAX,
+                first_minute=kept_from[PeriodGrain.MINUTE],
+                first_hour_minute=kept_from[PeriodGrain.HOUR],
             )
-        return bool(row["taken"] == limits.SETTLE_BATCH_MAX)
+        return taken == limits.SETTLE_BATCH_MAX
 
     async def _numbers(self, transaction: DatabaseConnection, wanted: set[CellNames]) -> dict[CellNames, int]:
         found = {names: self._cells[names] for names in wanted if names in self._cells}
         unknown = sorted(wanted - found.keys())
         if unknown:
-            rows = await transaction.fetch("stat_cells_find", *zip(*unknown, strict=True))
-            found.update((unknown[row["nth"] - 1], row["cell_id"]) for row in rows)
+            rows = await statements.statistics.stat_cells_find(transaction, cells=list(map(_cell, unknown)))
+            found.update((unknown[row.nth - 1], row.cell_id) for row in rows)
         new = [names for names in unknown if names not in found]
         if new:
-            rows = await transaction.fetch("stat_cells_make", *zip(*new, strict=True))
-            found.update((tuple(row)[:-1], row["cell_id"]) for row in rows)
+            made = await statements.statistics.stat_cells_make(transaction, cells=list(map(_cell, new)))
+            found.update((_names(row), row.cell_id) for row in made)
         return found
+
+
+def _delta(row: StatDeltaRow) -> Delta:
+    return Delta(
+        minute=row.minute,
+        account_id=row.account_id,
+        app_id=row.app_id,
+        country=row.country,
+        network=row.network,
+        block=row.block,
+        carrier_id=row.carrier_id,
+        sender=row.sender,
+        submitted=row.submitted,
+        sent=row.sent,
+        delivered=row.delivered,
+        undelivered=row.undelivered,
+        converted=row.converted,
+        refused=row.refused,
+        cost_micro=row.cost_micro,
+        revenue_micro=row.revenue_micro,
+        receipt_bucket=row.receipt_bucket,
+        conversion_bucket=row.conversion_bucket,
+    )
+
+
+def _change(key: Key, figures: Sequence[int]) -> PendingChange:
+    account_id, minute, cell_id, receipt_bucket, conversion_bucket = key
+    submitted, sent, delivered, undelivered, converted, refused, cost_micro, revenue_micro = figures
+    return PendingChange(
+        account_id=account_id,
+        minute=minute,
+        cell_id=cell_id,
+        receipt_bucket=receipt_bucket,
+        conversion_bucket=conversion_bucket,
+        submitted=submitted,
+        sent=sent,
+        delivered=delivered,
+        undelivered=undelivered,
+        converted=converted,
+        refused=refused,
+        cost_micro=cost_micro,
+        revenue_micro=revenue_micro,
+    )
+
+
+def _cell(names: CellNames) -> NewStatCell:
+    account_id, app_id, country, network, prefix, carrier_id, sender = names
+    return NewStatCell(
+        account_id=account_id,
+        app_id=app_id,
+        country=country,
+        network=network,
+        prefix=prefix,
+        carrier_id=carrier_id,
+        sender=sender,
+    )
+
+
+def _names(row: StatCellRow) -> CellNames:
+    return row.account_id, row.app_id, row.country, row.network, row.prefix, row.carrier_id, row.sender
 
 
 def first_minutes(now: datetime) -> dict[PeriodGrain, int]:
@@ -99,8 +159,8 @@ async def forget_old(database: Database, now: datetime) -> None:
     """Drops the minutes and hours that are not kept any longer, and gives back what a backlog took."""
     for grain, minute in first_minutes(now).items():
         if minute:
-            await database.execute("stat_forget", int(grain), minute // grain, timeout_s=limits.DATABASE_SLOW_TIMEOUT_S)
-    await database.execute("stat_shrink", timeout_s=limits.DATABASE_SLOW_TIMEOUT_S)
+            await statements.statistics.stat_forget(database, grain=int(grain), before_period=minute // grain)
+    await statements.statistics.stat_shrink(database)
 
 
 def _says(delta: Delta) -> bool:

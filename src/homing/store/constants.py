@@ -5,28 +5,45 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from homing import limits, model
+from homing import limits
+from homing.model import (
+    GENERAL,
+    GuardAction,
+    LedgerAccount,
+    Outcome,
+    PeriodGrain,
+    PostingKind,
+    PushKind,
+    PushLane,
+    PushOutcome,
+    QueueLane,
+    Strategy,
+    UserRole,
+)
 from homing.states import MessageState
 
 ENUMS: Final[Mapping[str, type[enum.IntEnum]]] = MappingProxyType(
     {
-        "LedgerAccount": model.LedgerAccount,
-        "PostingKind": model.PostingKind,
-        "GuardAction": model.GuardAction,
-        "Outcome": model.Outcome,
-        "PeriodGrain": model.PeriodGrain,
-        "PushKind": model.PushKind,
-        "PushLane": model.PushLane,
-        "PushOutcome": model.PushOutcome,
-        "QueueLane": model.QueueLane,
-        "MessageState": MessageState,
-        "Strategy": model.Strategy,
-        "UserRole": model.UserRole,
+        each.__name__: each
+        for each in (
+            LedgerAccount,
+            PostingKind,
+            GuardAction,
+            Outcome,
+            PeriodGrain,
+            PushKind,
+            PushLane,
+            PushOutcome,
+            QueueLane,
+            MessageState,
+            Strategy,
+            UserRole,
+        )
     }
 )
 NUMBERS: Final[Mapping[str, int]] = MappingProxyType(
     {
-        "GENERAL": model.GENERAL,
+        "GENERAL": GENERAL,
         "LANES_PER_CARRIER": limits.LANES_PER_CARRIER,
         "PUSH_LANES": limits.PUSH_LANES,
     }

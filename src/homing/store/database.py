@@ -1,23 +1,21 @@
-"""The one engine, seen from Python: a pool, named statements, and a clear word when the database is away."""
+"""The one engine, seen from Python: a pool, and a clear word when the database is away."""
 
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any
 
 import asyncpg
 import structlog
 
 from homing import errors, limits
-from homing.store import queries
 from homing.store.connecting import Connector
 from homing.store.notices import NotifyListener
+from homing.store.queries import Statement
+from homing.store.rows import Record
 from homing.store.unavailable import UNAVAILABLE_ERRORS
 
-Record = Any  # asyncpg.Record: a tuple with names
-
-COLUMNS = (list, tuple)
 POISON_CLASSES = ("22", "23")  # SQLSTATE: data exception, integrity violation
 
 # A batch statement joins a few hundred keys to tables of any size. Its plan is kept, and one that was made while the
@@ -46,35 +44,22 @@ def translate(error: BaseException) -> errors.PlatformFailure:
     return errors.DatabaseFailed(f"{type(error).__name__} {state}", poison=state[:2] in POISON_CLASSES)
 
 
-def _slim(value: Any) -> Any:
-    """A column of nothing but nulls as an empty one, which unnest pads to the others' length: encoding a null costs as
-    much as encoding a value, and most messages have no error, no reference and no callback.
-    """
-    if type(value) in COLUMNS and value and value[0] is None and all(one is None for one in value):
-        return ()
-    return value
-
-
 class DatabaseConnection:
-    """One connection; statements are called by name. Raises `DatabaseUnavailable` or `DatabaseFailed`."""
+    """One connection, on which statements run (homing.store.statements).
 
-    def __init__(self, raw: Any, sql: Mapping[str, str]) -> None:
+    Raises `DatabaseUnavailable` or `DatabaseFailed`.
+    """
+
+    def __init__(self, raw: Any) -> None:
         self.raw = raw
-        self._sql = sql
 
-    async def fetch(self, name: str, *values: Any, timeout_s: float | None = None) -> list[Record]:
-        rows: list[Record] = await self.raw.fetch(self._sql.get(name, name), *map(_slim, values), timeout=timeout_s)
+    async def fetch(self, statement: Statement, *values: Any, timeout_s: float | None = None) -> Sequence[Record]:
+        rows: list[Record] = await self.raw.fetch(statement, *values, timeout=timeout_s)
         return rows
 
-    async def row(self, name: str, *values: Any) -> Record | None:
-        return await self.raw.fetchrow(self._sql.get(name, name), *values)
-
-    async def execute(self, name: str, *values: Any, timeout_s: float | None = None) -> None:
-        await self.raw.fetch(self._sql.get(name, name), *map(_slim, values), timeout=timeout_s)
-
-    def cursor(self, name: str, *values: Any, prefetch: int = 500) -> AsyncIterator[Record]:
+    def cursor(self, statement: Statement, *values: Any) -> AsyncIterator[Record]:
         """Rows one by one in bounded memory; inside a transaction only."""
-        rows: AsyncIterator[Record] = self.raw.cursor(self._sql.get(name, name), *values, prefetch=prefetch)
+        rows: AsyncIterator[Record] = self.raw.cursor(statement, *values, prefetch=limits.DATABASE_PREFETCH_ROWS)
         return rows
 
 
@@ -104,7 +89,6 @@ class Database:
         self._connector = Connector(dsn)
         self._switches = 0
         self._notices = NotifyListener(dsn)
-        self.sql = queries.load_all()
         self.away = False
         self.full_at_s = float("-inf")  # when a write last found the disk full, by the monotonic clock
 
@@ -141,7 +125,7 @@ class Database:
             raise errors.DatabaseUnavailable
         try:
             async with self._pool.acquire(timeout=limits.DATABASE_CONNECT_TIMEOUT_S) as raw:
-                yield DatabaseConnection(raw, self.sql)
+                yield DatabaseConnection(raw)
         except errors.HomingError:
             raise
         except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError) as error:
@@ -158,17 +142,9 @@ class Database:
         async with self.connection() as connection, connection.raw.transaction(isolation=isolation):
             yield connection
 
-    async def fetch(self, name: str, *values: Any, timeout_s: float | None = None) -> list[Record]:
+    async def fetch(self, statement: Statement, *values: Any, timeout_s: float | None = None) -> Sequence[Record]:
         async with self.connection() as connection:
-            return await connection.fetch(name, *values, timeout_s=timeout_s)
-
-    async def row(self, name: str, *values: Any) -> Record | None:
-        async with self.connection() as connection:
-            return await connection.row(name, *values)
-
-    async def execute(self, name: str, *values: Any, timeout_s: float | None = None) -> None:
-        async with self.connection() as connection:
-            await connection.execute(name, *values, timeout_s=timeout_s)
+            return await connection.fetch(statement, *values, timeout_s=timeout_s)
 
     async def listen(
         self,

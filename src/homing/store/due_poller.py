@@ -8,6 +8,7 @@ from typing import Literal
 import structlog
 
 from homing import errors, limits
+from homing.store import statements
 from homing.store.database import Database
 
 log = structlog.get_logger()
@@ -43,20 +44,20 @@ class DuePoller:
             if not self._sleepers:
                 continue
             try:
-                rows = await self._database.fetch(
-                    "lanes_due",
-                    [lane for table, lane in self._sleepers if table == "queue"],
-                    [lane for table, lane in self._sleepers if table == "push"],
-                    self._clock(),
+                rows = await statements.observe.lanes_due(
+                    self._database,
+                    queue_lanes=[lane for table, lane in self._sleepers if table == "queue"],
+                    push_lanes=[lane for table, lane in self._sleepers if table == "push"],
+                    now=self._clock(),
                 )
             except errors.PlatformFailure:
                 await asyncio.sleep(limits.DISPATCH_ERROR_PAUSE_S)
                 continue
             found: dict[asyncio.Future[list[int]], list[int]] = {}
             for row in rows:
-                sleeper = self._sleepers.get((row["source"], row["lane"]))
+                sleeper = self._sleepers.get(("queue" if row.source == "queue" else "push", row.lane))
                 if sleeper is not None:
-                    found.setdefault(sleeper, []).append(row["lane"])
+                    found.setdefault(sleeper, []).append(row.lane)
             for sleeper, lanes in found.items():
                 if not sleeper.done():
                     sleeper.set_result(sorted(lanes))

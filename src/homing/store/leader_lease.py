@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from homing import limits
+from homing.store import statements
 from homing.store.database import Database, DatabaseConnection
 from homing.store.owners import is_dead
 
@@ -21,17 +22,19 @@ class LeaderLease:
 
     async def take(self) -> int | None:
         """How often the work has been done so far, now that it is ours; None: it is another's."""
-        row = await self._database.row("duty_owner", self._name)
-        dead = [row["owner"]] if row and (row["owner"] == self._owner or is_dead(row["owner"], self._owner)) else []
-        taken = await self._database.row("duty_take", self._name, self._owner, self._lease, dead)
-        return None if taken is None else int(taken["turns"])
+        owner = await statements.leader_lease.duty_owner(self._database, name=self._name)
+        dead = [owner] if owner and (owner == self._owner or is_dead(owner, self._owner)) else []
+        return await statements.leader_lease.duty_take(
+            self._database, name=self._name, owner=self._owner, lease=self._lease, dead_owners=dead
+        )
 
     async def renew(self, transaction: DatabaseConnection, turns: int = 1) -> int | None:
         """Begins a turn of the work in its transaction, which holds up others' until its end: its number, or None when
         the duty is no longer ours. `turns` 0: work beside it, that does not count.
         """
-        row = await transaction.row("duty_renew", self._name, self._owner, self._lease, turns)
-        return None if row is None else int(row["turns"])
+        return await statements.leader_lease.duty_renew(
+            transaction, name=self._name, owner=self._owner, lease=self._lease, turns=turns
+        )
 
     async def release(self) -> None:
-        await self._database.execute("duty_release", self._name, self._owner)
+        await statements.leader_lease.duty_release(self._database, name=self._name, owner=self._owner)

@@ -9,6 +9,7 @@ import structlog
 
 from homing import errors, limits
 from homing.observe.logs import describe
+from homing.store import statements
 from homing.store.database import Database
 from homing.store.migrate import add_partitions
 
@@ -20,9 +21,7 @@ async def run_maintenance(database: Database, dsn: str, *chores: Callable[[], Aw
     while True:
         try:
             await add_partitions(dsn)
-            await database.execute(
-                "retention_blank", limits.RECEIPT_MATCH_DAYS, timeout_s=limits.DATABASE_SLOW_TIMEOUT_S
-            )
+            await statements.messages.retention_blank(database, receipt_days=limits.RECEIPT_MATCH_DAYS)
             for chore in chores:
                 await chore()
         except errors.PlatformFailure as failure:

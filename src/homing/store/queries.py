@@ -54,7 +54,7 @@ TOKEN: Final = re.compile(
 )
 
 
-class Column(msgspec.Struct, frozen=True):
+class BatchColumn(msgspec.Struct, frozen=True):
     """A column of a batch."""
 
     name: str
@@ -68,7 +68,7 @@ class Parameter(msgspec.Struct):
     name: str
     is_nullable: bool = False
     struct: str | None = None
-    columns: tuple[Column, ...] = ()
+    columns: tuple[BatchColumn, ...] = ()
 
 
 class Definition(msgspec.Struct, frozen=True, kw_only=True):
@@ -105,16 +105,6 @@ def names() -> Sequence[str]:
 def load(name: str) -> Mapping[str, Statement]:
     """The statements of a file by their names. Raises ValueError as `read` does."""
     return MappingProxyType({each.name: each.text for each in read(text_of(name)).definitions.values()})
-
-
-def load_all() -> Mapping[str, str]:
-    """The statements of all files. Raises ValueError when two share a name."""
-    found: dict[str, str] = {}
-    for name in names():
-        for statement, text in load(name).items():
-            _must_be_new(statement, found)
-            found[statement] = text
-    return MappingProxyType(found)
 
 
 def text_of(name: str) -> str:
@@ -212,7 +202,7 @@ def _numbered(text: str, takes: Mapping[str, str]) -> tuple[str, tuple[Parameter
     parameters = _parameters(text, takes)
     numbers: dict[tuple[str, str], int] = {}
     for parameter in parameters.values():
-        for column in parameter.columns or (Column("", "", False),):
+        for column in parameter.columns or (BatchColumn("", "", False),):
             numbers[parameter.name, column.name] = len(numbers) + 1
 
     def spread(batch: re.Match[str]) -> str:
@@ -255,12 +245,12 @@ def _parameters(text: str, takes: Mapping[str, str]) -> Mapping[str, Parameter]:
     return found
 
 
-def _batch_columns(batch: re.Match[str]) -> Sequence[tuple[str, Column]]:
+def _batch_columns(batch: re.Match[str]) -> Sequence[tuple[str, BatchColumn]]:
     """The columns of a batch, each with the parameter that it comes of, "" for that of WITH ORDINALITY."""
     columns = []
     for written in batch[4].split(","):
         name, _space, type_ = written.strip().partition(" ")
-        columns.append(Column(name, type_.removesuffix("?"), type_.endswith("?")))
+        columns.append(BatchColumn(name, type_.removesuffix("?"), type_.endswith("?")))
     arrays = re.findall(r"\w+", batch[2])
     typed = sum(1 for column in columns if column.type)
     sources = [batch[1]] * (typed - len(arrays)) + arrays + [""] * (len(columns) - typed)

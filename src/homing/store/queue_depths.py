@@ -4,22 +4,23 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 
 from homing import errors
+from homing.store import statements
 from homing.store.database import Database
 
 
 async def queue_depths(database: Database) -> list[Metric]:
     """What waits, read when somebody asks."""
     try:
-        rows = await database.fetch("depths")
-        carriers = await database.fetch("unmatched_by_carrier")
+        rows = await statements.observe.depths(database)
+        carriers = await statements.receipts.unmatched_by_carrier(database)
     except errors.PlatformFailure:
         return []
     waiting = GaugeMetricFamily("homing_waiting", "Rows that wait, by kind", labels=("kind",))
     for row in rows:
-        waiting.add_metric((row["kind"],), row["waiting"])
+        waiting.add_metric((row.kind,), row.waiting)
     unmatched = GaugeMetricFamily(
         "homing_unmatched_receipts", "Receipts whose message was not found", labels=("carrier",)
     )
-    for row in carriers:
-        unmatched.add_metric((row["carrier"],), row["unmatched"])
+    for carrier in carriers:
+        unmatched.add_metric((carrier.carrier,), carrier.unmatched)
     return [waiting, unmatched]

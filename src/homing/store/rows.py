@@ -4,7 +4,8 @@ columns.
 
 import os
 from collections.abc import AsyncIterator, Callable, Sequence
-from typing import Any, Final, Protocol, TypeVar
+from types import UnionType
+from typing import Any, Final, Protocol, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -62,12 +63,12 @@ async def stream(db: Streamer, statement: Statement, shape: Callable[..., T], *v
 
 def single(kind: type[T]) -> Callable[[T], T]:
     """The shape of a row that is one value."""
-    return _same if not VERIFIES else lambda value: msgspec.convert(value, kind)
+    return _checked(kind) if VERIFIES else _same
 
 
 def nullable(kind: type[T]) -> Callable[[T | None], T | None]:
     """The shape of a row that is one value or null."""
-    return _same if not VERIFIES else lambda value: None if value is None else msgspec.convert(value, kind)
+    return _checked(kind | None) if VERIFIES else _same
 
 
 def _same(value: T) -> T:
@@ -75,11 +76,34 @@ def _same(value: T) -> T:
 
 
 def _read(shape: Callable[..., T], records: Sequence[Record]) -> list[T]:
-    if VERIFIES and isinstance(shape, type) and issubclass(shape, msgspec.Struct):
+    if VERIFIES and isinstance(shape, type):
+        kinds = get_type_hints(shape)
         for record in records:
-            members = dict(zip(shape.__struct_fields__, record, strict=True))
-            msgspec.convert(members, shape)
+            for (name, kind), value in zip(kinds.items(), record, strict=True):
+                _check(f"{shape.__name__}.{name}", kind, value)
     return [shape(*record) for record in records]
+
+
+def _checked(kind: Any) -> Callable[[T], T]:
+    def check(value: T) -> T:
+        _check("the value", kind, value)
+        return value
+
+    return check
+
+
+def _check(name: str, kind: Any, value: object) -> None:
+    if not _fits(kind, value):
+        raise TypeError(f"{name} is {value!r}: mark its column `null` in the statement, or mend its type")
+
+
+def _fits(kind: Any, value: object) -> bool:
+    if isinstance(kind, UnionType):
+        return any(_fits(one, value) for one in get_args(kind))
+    if get_origin(kind) is list:
+        (item,) = get_args(kind)
+        return isinstance(value, list) and all(_fits(item, one) for one in value)
+    return isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
 
 
 def columns(rows: Sequence[msgspec.Struct], count: int) -> Sequence[Sequence[Any]]:

@@ -5,46 +5,9 @@ from datetime import datetime
 
 import msgspec
 
-from homing import limits
+from homing.store import statements
 from homing.store.database import Database
-
-
-class NewMessage(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A message before it has been paid for. Its members are the columns that `submit` (store/sql/intake.sql) is given,
-    in their order there; a test holds them together.
-
-    `raw_number`: as the customer wrote it, None where that is `number`. `price_micro`: of a segment. `notes`: a JSON
-    object. `registered`: which reports an SMPP customer asked for (SMPP 3.4, 5.2.17).
-    """
-
-    account_id: int
-    message_id: int
-    submission_id: int
-    dialect: int
-    app_id: str
-    request_id: str
-    raw_number: str | None
-    number: str
-    country: str
-    mcc: str
-    mnc: str
-    sender: str
-    text: str
-    encoding: int
-    segments: int
-    traffic: int
-    reference: str | None
-    callback_url: str | None
-    price_micro: int
-    route_id: int
-    carrier_id: int
-    notes: str | None
-    validity_s: int
-    registered: int | None
-
-    @property
-    def charge_micro(self) -> int:
-        return self.price_micro * self.segments
+from homing.store.statements.intake import AccountCharge, NewMessage
 
 
 class Payment(msgspec.Struct, frozen=True):
@@ -63,15 +26,13 @@ async def submit(database: Database, messages: Sequence[NewMessage], *, now: dat
     for message in messages:
         spent_micro = charged_micro.get(message.account_id, 0)
         before_micro.append(spent_micro)
-        charged_micro[message.account_id] = spent_micro + message.charge_micro
+        charged_micro[message.account_id] = spent_micro + message.price_micro * message.segments
     accounts = sorted(charged_micro)  # one order for all, so that two batches cannot wait for each other
-    rows = await database.fetch(
-        "submit",
-        now,
-        accounts,
-        [charged_micro[account] for account in accounts],
-        *zip(*map(msgspec.structs.astuple, messages), strict=True),
-        before_micro,
-        limits.LANES_PER_CARRIER,
+    rows = await statements.intake.submit(
+        database,
+        now=now,
+        messages=messages,
+        before_micro=before_micro,
+        charges=[AccountCharge(account_id=account, total_micro=charged_micro[account]) for account in accounts],
     )
-    return {row["account_id"]: Payment(row["is_paid"], row["available_micro"]) for row in rows}
+    return {row.account_id: Payment(row.is_paid, row.available_micro) for row in rows}

@@ -10,7 +10,9 @@ import msgspec
 
 from homing import errors, limits
 from homing.model import UserRole
-from homing.store.database import Database, DatabaseConnection, Record
+from homing.store import statements
+from homing.store.database import Database, DatabaseConnection
+from homing.store.statements.users import SessionRow, UserRow
 
 NAME: Final = re.compile(rf"[A-Za-z0-9][A-Za-z0-9_.@+-]{{0,{limits.CONSOLE_USER_CHARS_MAX - 1}}}", re.ASCII)
 
@@ -28,17 +30,17 @@ class ConsoleUser(msgspec.Struct, frozen=True):
     disabled_at: datetime | None
 
     @classmethod
-    def of(cls, row: Record) -> "ConsoleUser":
+    def of(cls, row: UserRow | SessionRow) -> "ConsoleUser":
         """A row of `console_user` with its account's name."""
         return cls(
-            row["user_id"],
-            row["name"],
-            UserRole(row["role"]),
-            row["account_id"],
-            row["account"],
-            row["password"] is not None,
-            row["totp_secret"] is not None,
-            row["disabled_at"],
+            row.user_id,
+            row.name,
+            UserRole(row.role),
+            row.account_id,
+            row.account,
+            row.password is not None,
+            row.totp_secret is not None,
+            row.disabled_at,
         )
 
 
@@ -49,7 +51,7 @@ def as_name(text: str) -> str:
 
 async def find_user(connection: DatabaseConnection | Database, name: str) -> ConsoleUser:
     """Raises `InvalidInput` when there is none."""
-    row = await connection.row("user_find", as_name(name))
+    row = await statements.users.user_find(connection, name=as_name(name))
     if row is None:
         raise errors.InvalidInput("user {name} does not exist; `homing user list` lists the users", name=repr(name))
     return ConsoleUser.of(row)
@@ -65,16 +67,16 @@ async def create_user(connection: DatabaseConnection, name: str, role: UserRole,
             "{name} is not a valid user name: use letters, digits and _ . @ + -", name=repr(name[:80])
         )
     _check_role(role, account_id)
-    row = await connection.row("user_create", as_name(name), role, account_id)
-    if row is None:
+    user_id = await statements.users.user_create(connection, name=as_name(name), role=role, account_id=account_id)
+    if user_id is None:
         raise errors.InvalidInput("user {name} already exists", name=repr(as_name(name)))
-    return int(row["user_id"])
+    return user_id
 
 
 async def set_role(connection: DatabaseConnection, user_id: int, role: UserRole, account_id: int | None = None) -> None:
     """From the next page on; a customer needs an account, the others have none. Raises `InvalidInput`."""
     _check_role(role, account_id)
-    await connection.execute("user_role", user_id, role, account_id)
+    await statements.users.user_role(connection, user_id=user_id, role=role, account_id=account_id)
 
 
 def _check_role(role: UserRole, account_id: int | None) -> None:
@@ -84,21 +86,20 @@ def _check_role(role: UserRole, account_id: int | None) -> None:
 
 async def set_disabled(connection: DatabaseConnection, user_id: int, is_disabled: bool) -> None:
     """A disabled user's sessions and links end at once."""
-    await connection.execute("user_disable", user_id, is_disabled)
+    await statements.users.user_disable(connection, user_id=user_id, is_disabled=is_disabled)
     if is_disabled:
-        await connection.execute("sessions_end", user_id, None)
-        await connection.execute("links_forget", user_id)
+        await statements.users.sessions_end(connection, user_id=user_id, kept_session=None)
+        await statements.users.links_forget(connection, user_id=user_id)
 
 
 async def set_password(
     connection: DatabaseConnection, user_id: int, password_hash: str, kept_session: bytes | None
 ) -> None:
     """Ends the user's sessions but `kept_session` (a token's digest)."""
-    await connection.execute("user_password", user_id, password_hash)
-    await connection.execute("sessions_end", user_id, kept_session)
+    await statements.users.user_password(connection, user_id=user_id, password=password_hash)
+    await statements.users.sessions_end(connection, user_id=user_id, kept_session=kept_session)
 
 
 async def has_operator(connection: DatabaseConnection | Database) -> bool:
     """Whether anybody can sign in who may change everything."""
-    row = await connection.row("user_operators")
-    return row is not None and row["operators"] > 0
+    return await statements.users.user_operators(connection) > 0

@@ -5,6 +5,7 @@ from datetime import timedelta
 import msgspec
 
 from homing import limits
+from homing.store import statements
 from homing.store.database import DatabaseConnection
 from homing.users.tokens import digest, make_token
 
@@ -18,20 +19,22 @@ class PasswordLink(msgspec.Struct, frozen=True):
 
 async def make_link(connection: DatabaseConnection, user_id: int | None) -> str:
     """The token of a new link. Earlier ones for the same user are void."""
-    await connection.execute("links_forget", user_id)
+    await statements.users.links_forget(connection, user_id=user_id)
     token = make_token()
-    await connection.execute("link_add", digest(token), user_id, timedelta(seconds=limits.CONSOLE_LINK_S))
+    await statements.users.link_add(
+        connection, token=digest(token), user_id=user_id, lifetime=timedelta(seconds=limits.CONSOLE_LINK_S)
+    )
     return token
 
 
 async def find_link(connection: DatabaseConnection, token: str) -> PasswordLink | None:
     """None when it is unknown, used or too old, or its user is disabled."""
-    row = await connection.row("link_find", digest(token))
-    if row is None or row["disabled_at"] is not None:
+    row = await statements.users.link_find(connection, token=digest(token))
+    if row is None or row.disabled_at is not None:
         return None
-    return PasswordLink(row["user_id"], row["name"])
+    return PasswordLink(row.user_id, row.name)
 
 
 async def use_link(connection: DatabaseConnection, token: str) -> bool:
     """Whether it was still good; from now on it is not."""
-    return await connection.row("link_use", digest(token)) is not None
+    return await statements.users.link_use(connection, token=digest(token)) is not None

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.twofactor.totp import TOTP
 
 from homing import limits
 from homing.common.crypto import Vault, same
+from homing.store import statements
 from homing.store.database import DatabaseConnection
 from homing.users.tokens import digest
 
@@ -58,18 +59,18 @@ async def enrol(connection: DatabaseConnection, vault: Vault, user_id: int, secr
     """From now on the user signs in with codes of this secret, the later ones than `step`; gives recovery codes, which
     cannot be read again.
     """
-    await connection.execute("user_totp", user_id, vault.seal(secret))
-    await connection.execute("user_totp_step", user_id, step)
+    await statements.users.user_totp(connection, user_id=user_id, secret=vault.seal(secret))
+    await statements.users.user_totp_step(connection, user_id=user_id, step=step)
     codes = make_recovery_codes()
-    await connection.execute("recovery_codes_forget", user_id)
-    await connection.execute("recovery_codes_add", user_id, [digest(code) for code in codes])
+    await statements.users.recovery_codes_forget(connection, user_id=user_id)
+    await statements.users.recovery_codes_add(connection, user_id=user_id, codes=[digest(code) for code in codes])
     return codes
 
 
 async def forget(connection: DatabaseConnection, user_id: int) -> None:
     """The password alone is enough again."""
-    await connection.execute("user_totp", user_id, None)
-    await connection.execute("recovery_codes_forget", user_id)
+    await statements.users.user_totp(connection, user_id=user_id, secret=None)
+    await statements.users.recovery_codes_forget(connection, user_id=user_id)
 
 
 async def is_right(
@@ -80,9 +81,9 @@ async def is_right(
     """
     step = step_of(vault.open(sealed), code, *now)
     if step is not None:
-        return await connection.row("user_totp_step", user_id, step) is not None
+        return await statements.users.user_totp_step(connection, user_id=user_id, step=step) is not None
     written = "".join(code.split()).lower()
-    return await connection.row("recovery_code_use", user_id, digest(written)) is not None
+    return await statements.users.recovery_code_use(connection, user_id=user_id, code=digest(written)) is not None
 
 
 def _totp(secret: str) -> TOTP:

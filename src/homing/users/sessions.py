@@ -6,6 +6,7 @@ import msgspec
 
 from homing import limits
 from homing.common.storable_text import storable_text
+from homing.store import statements
 from homing.store.database import DatabaseConnection
 from homing.users.admin import ConsoleUser
 from homing.users.tokens import digest, make_token
@@ -26,30 +27,30 @@ async def open_session(
     connection: DatabaseConnection, user: ConsoleUser, is_complete: bool, address: str, agent: str
 ) -> str:
     """The token of a new session. What has ended is forgotten on the way."""
-    await connection.execute("sessions_forget", IDLE)
+    await statements.users.sessions_forget(connection, idle=IDLE)
     token = make_token()
     lasts_s = limits.CONSOLE_SESSION_S if is_complete else limits.CONSOLE_SECOND_FACTOR_S
-    await connection.execute(
-        "session_open",
-        digest(token),
-        user.user_id,
-        is_complete,
-        timedelta(seconds=lasts_s),
-        address,
-        storable_text(agent, limits.CONSOLE_TEXT_CHARS_MAX),
+    await statements.users.session_open(
+        connection,
+        token=digest(token),
+        user_id=user.user_id,
+        is_complete=is_complete,
+        lifetime=timedelta(seconds=lasts_s),
+        address=address,
+        agent=storable_text(agent, limits.CONSOLE_TEXT_CHARS_MAX),
     )
     return token
 
 
 async def find_session(connection: DatabaseConnection, token: str, now: datetime) -> UserSession | None:
     """None when it has ended or its user is disabled. It counts as used now."""
-    row = await connection.row("session_find", digest(token), IDLE)
+    row = await statements.users.session_find(connection, token=digest(token), idle=IDLE)
     if row is None:
         return None
-    if (now - row["seen_at"]).total_seconds() > limits.CONSOLE_SEEN_S:
-        await connection.execute("session_seen", digest(token))
-    return UserSession(ConsoleUser.of(row), row["is_complete"], row["signed_in_at"], row["seen_at"])
+    if (now - row.seen_at).total_seconds() > limits.CONSOLE_SEEN_S:
+        await statements.users.session_seen(connection, token=digest(token))
+    return UserSession(ConsoleUser.of(row), row.is_complete, row.signed_in_at, row.seen_at)
 
 
 async def end_session(connection: DatabaseConnection, token: str) -> None:
-    await connection.execute("session_end", digest(token))
+    await statements.users.session_end(connection, token=digest(token))

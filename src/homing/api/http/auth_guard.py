@@ -19,7 +19,9 @@ from homing.common.call_guard import CallGuard, Lock
 from homing.common.failure_counts import network_of
 from homing.common.storable_text import storable_text
 from homing.dialects.base import Dialects
+from homing.store import statements
 from homing.store.database import Database
+from homing.store.statements.passwords import KnownPassword, NewPasswordLock
 
 log = structlog.get_logger()
 
@@ -83,7 +85,7 @@ class AuthGuard:
 
     async def _ask(self, pair: tuple[str, str]) -> bool:
         try:
-            return await self._database.row("password_known", *pair) is not None
+            return await statements.passwords.password_known(self._database, network=pair[0], name=pair[1]) is not None
         except errors.PlatformFailure:
             return False
 
@@ -125,24 +127,26 @@ class AuthGuard:
     async def _share(self, locks: dict[Lock, tuple[int, float]], known: set[tuple[str, str]]) -> None:
         if known:
             pairs = sorted(known)  # in one order, so that processes do not wait for each other in a circle
-            await self._database.execute(
-                "password_known_add", [network for network, _name in pairs], [name for _network, name in pairs]
+            await statements.passwords.password_known_add(
+                self._database, pairs=[KnownPassword(network=network, name=name) for network, name in pairs]
             )
         if locks:
-            rows = await self._database.fetch(
-                "password_locks_add",
-                [network for network, _name in locks],
-                [name for _network, name in locks],
-                [dialect for dialect, _left_s in locks.values()],
-                [left_s for _door, left_s in locks.values()],
+            rows = await statements.passwords.password_locks_add(
+                self._database,
+                locks=[
+                    NewPasswordLock(network=network, name=name, dialect=dialect, left_s=left_s)
+                    for (network, name), (dialect, left_s) in locks.items()
+                ],
             )
             for row in rows:
-                if row["is_new"]:
-                    dialect = self._dialects.name_of(row["dialect"])
-                    log.warning("passwords_guessed", dialect=dialect, address=row["network"], key=row["name"])
+                if row.is_new:
+                    dialect = self._dialects.name_of(row.dialect)
+                    log.warning("passwords_guessed", dialect=dialect, address=row.network, key=row.name)
         now_s = self._clock_s()
-        for row in await self._database.fetch("password_locks", limits.PASSWORD_LOCKED_ITEMS_MAX):
-            self._guard.lock((row["network"], row["name"]), now_s + row["left_s"], now_s)
+        for lock in await statements.passwords.password_locks(
+            self._database, rows_max=limits.PASSWORD_LOCKED_ITEMS_MAX
+        ):
+            self._guard.lock((lock.network, lock.name), now_s + lock.left_s, now_s)
 
 
 def _row(network: str, name: str) -> tuple[str, str]:

@@ -20,6 +20,7 @@ from homing.carriers.kinds import listener, read_settings
 from homing.carriers.sealing import open_text
 from homing.common.crypto import Vault, same
 from homing.model import CarrierInbound
+from homing.store import statements
 from homing.store.database import Database
 from homing.text.segments import has_lone_surrogate
 
@@ -78,15 +79,15 @@ class PushingCarriers:
     async def _load(self) -> None:
         changes = self._changes
         known = {}
-        for row in await self._database.fetch("carrier_list"):
+        for row in await statements.admin.carrier_list(self._database):
             try:
-                settings = open_text(self._vault, row["name"], row["kind"], row["settings"])
-                reader = listener(row["kind"], settings, self._clock)
-                token = getattr(read_settings(row["kind"], settings), "push_token", "")
+                settings = open_text(self._vault, row.name, row.kind, row.settings)
+                reader = listener(row.kind, settings, self._clock)
+                token = getattr(read_settings(row.kind, settings), "push_token", "")
             except errors.InvalidInput:
                 continue  # the link tells of it
             if reader is not None and token:
-                known[row["name"]] = PushingCarrier(row["carrier_id"], row["name"], token, reader)
+                known[row.name] = PushingCarrier(row.carrier_id, row.name, token, reader)
         self._known = known
         if changes == self._changes:  # else it may be stale already
             self._fresh_until_s = self._clock_s() + limits.CARRIERS_AGE_S_MAX

@@ -21,7 +21,17 @@ from homing.intake.intake import Intake, Verdict
 from homing.messages.lookup import MessageLookup
 from homing.messages.outbox import add_pushes
 from homing.states import MessageState
-from homing.store.database import Database, DatabaseConnection, Record
+from homing.store import statements
+from homing.store.database import Database, DatabaseConnection
+from homing.store.statements.binds import (
+    LongPartEnd,
+    LongPartKey,
+    LongPartRow,
+    LongSetKey,
+    NewLongPart,
+    OverdueLongSet,
+    StoredLongPart,
+)
 
 log = structlog.get_logger()
 
@@ -64,9 +74,9 @@ class MultipartStore:
         """Raises `Overloaded`; the future raises a `PlatformFailure`."""
         return self._puts.put(part)
 
-    async def find(self, account_id: int, part_id: int) -> Record | None:
+    async def find(self, account_id: int, part_id: int) -> LongPartRow | None:
         """A part by its id: `message_id` of its message, `state` of what became none, `has_ended`."""
-        return await self._database.row("long_find", account_id, part_id)
+        return await statements.binds.long_find(self._database, account_id=account_id, part_id=part_id)
 
     async def drained(self) -> None:
         await self._puts.drained()
@@ -82,7 +92,9 @@ class MultipartStore:
                     pass
                 if loop.time() >= forget_at_s:
                     kept_since = self._clock() - timedelta(days=limits.LONG_KEEP_DAYS)
-                    await self._database.execute("long_forget", first_id_at(int(kept_since.timestamp() * 1000)))
+                    await statements.binds.long_forget(
+                        self._database, before_id=first_id_at(int(kept_since.timestamp() * 1000))
+                    )
                     forget_at_s = loop.time() + limits.PARTITION_SWEEP_S
             except errors.PlatformFailure as failure:
                 log.warning("database_unavailable", component="multipart_messages", failure=str(failure))
@@ -90,7 +102,7 @@ class MultipartStore:
     async def sweep(self) -> int:
         """How many parts were overdue."""
         now = self._clock()
-        rows = await self._database.fetch("long_overdue", now, limits.LONG_BATCH_ITEMS_MAX)
+        rows = await statements.binds.long_overdue(self._database, now=now, rows_max=limits.LONG_BATCH_ITEMS_MAX)
         keys = {_key(row) for row in rows}
         if not keys:
             return 0
@@ -110,7 +122,7 @@ class MultipartStore:
         async with self._database.transaction() as transaction:
             refused = await self._without_room(transaction, {part.account_id for part in batch})
             fresh = {key: part for key, part in fresh.items() if part.account_id not in refused}
-            await transaction.fetch("long_lock", _locks({part.set_key for part in fresh.values()}))
+            await statements.binds.long_lock(transaction, keys=_locks({part.set_key for part in fresh.values()}))
             ids = await self._insert(transaction, list(fresh.values()))
             members = await self._members(transaction, {part.set_key for part in fresh.values()})
             sets = multipart.complete_sets(part for part, _due_at in members)
@@ -132,35 +144,42 @@ class MultipartStore:
         could fill the database with them, and so could who never sends the last.
         """
         found: dict[int, errors.HomingError] = {}
-        for row in await transaction.fetch("long_room", sorted(accounts), limits.LONG_PARTS_OPEN_MAX):
-            if row["available_micro"] <= 0:
-                found[row["account_id"]] = errors.InsufficientBalance()
-            elif row["parts"] >= limits.LONG_PARTS_OPEN_MAX:
-                found[row["account_id"]] = errors.Overloaded("parts of long messages that wait for others")
+        for row in await statements.binds.long_room(
+            transaction, account_ids=sorted(accounts), counted_max=limits.LONG_PARTS_OPEN_MAX
+        ):
+            if row.available_micro <= 0:
+                found[row.account_id] = errors.InsufficientBalance()
+            elif row.parts >= limits.LONG_PARTS_OPEN_MAX:
+                found[row.account_id] = errors.Overloaded("parts of long messages that wait for others")
         return found
 
     async def _insert(
         self, transaction: DatabaseConnection, parts: Sequence[MessagePart]
     ) -> dict[tuple[object, ...], int]:
-        rows = await transaction.fetch(
-            "long_put",
-            self._clock() + timedelta(seconds=limits.LONG_WAIT_S),
-            [part.account_id for part in parts],
-            [part.part_id for part in parts],
-            [part.number for part in parts],
-            [part.sender for part in parts],
-            [part.reference for part in parts],
-            [part.total for part in parts],
-            [part.part for part in parts],
-            [part.content for part in parts],
-            [multipart.encode(part.form).decode() for part in parts],
+        rows = await statements.binds.long_put(
+            transaction,
+            due_at=self._clock() + timedelta(seconds=limits.LONG_WAIT_S),
+            parts=[
+                NewLongPart(
+                    account_id=part.account_id,
+                    part_id=part.part_id,
+                    number=part.number,
+                    sender=part.sender,
+                    reference=part.reference,
+                    total=part.total,
+                    part=part.part,
+                    content=part.content,
+                    form=multipart.encode(part.form).decode(),
+                )
+                for part in parts
+            ],
         )
-        return {(*_key(row), row["part"]): row["part_id"] for row in rows}
+        return {(*_key(row), row.part): row.part_id for row in rows}
 
     async def _hold(
         self, transaction: DatabaseConnection, keys: set[MultipartKey]
     ) -> list[tuple[MessagePart, datetime]]:
-        await transaction.fetch("long_lock", _locks(keys))
+        await statements.binds.long_lock(transaction, keys=_locks(keys))
         return await self._members(transaction, keys)
 
     async def _members(
@@ -168,21 +187,27 @@ class MultipartStore:
     ) -> list[tuple[MessagePart, datetime]]:
         if not keys:
             return []
-        rows = await transaction.fetch("long_members", *zip(*sorted(keys), strict=True))
+        rows = await statements.binds.long_members(
+            transaction,
+            sets=[
+                LongSetKey(account_id=account_id, number=number, sender=sender, reference=reference, total=total)
+                for account_id, number, sender, reference, total in sorted(keys)
+            ],
+        )
         return [
             (
                 MessagePart(
-                    row["account_id"],
-                    row["part_id"],
-                    row["number"],
-                    row["sender"],
-                    row["reference"],
-                    row["total"],
-                    row["part"],
-                    row["content"],
-                    multipart.decode(row["form"]),
+                    row.account_id,
+                    row.part_id,
+                    row.number,
+                    row.sender,
+                    row.reference,
+                    row.total,
+                    row.part,
+                    row.content,
+                    multipart.decode(row.form),
                 ),
-                row["due_at"],
+                row.due_at,
             )
             for row in rows
         ]
@@ -191,8 +216,10 @@ class MultipartStore:
         parts = [part for members in sets for part in members]
         if parts:
             until = self._clock() + timedelta(seconds=limits.LONG_LEASE_S)
-            await transaction.execute(
-                "long_lease", until, [part.account_id for part in parts], [part.part_id for part in parts]
+            await statements.binds.long_lease(
+                transaction,
+                due_at=until,
+                parts=[LongPartKey(account_id=part.account_id, part_id=part.part_id) for part in parts],
             )
 
     async def _finish(self, parts: Sequence[MessagePart], unanswered: frozenset[int]) -> Verdict:
@@ -239,14 +266,13 @@ class MultipartStore:
         """Ends parts, and gives a receipt to those of `told` that asked for one."""
         if not parts:
             return
-        rows = await transaction.fetch(
-            "long_end",
-            [part.account_id for part in parts],
-            [part.part_id for part in parts],
-            [message_id] * len(parts),
-            [int(state)] * len(parts),
+        ended = await statements.binds.long_end(
+            transaction,
+            parts=[
+                LongPartEnd(account_id=part.account_id, part_id=part.part_id, message_id=message_id, state=int(state))
+                for part in parts
+            ],
         )
-        ended = {row["part_id"] for row in rows}
         done_s = int(self._clock().timestamp())
         pushes = [
             receipt_push(
@@ -261,8 +287,8 @@ class MultipartStore:
             await add_pushes(transaction, pushes)
 
 
-def _key(row: Record) -> MultipartKey:
-    return row["account_id"], row["number"], row["sender"], row["reference"], row["total"]
+def _key(row: StoredLongPart | OverdueLongSet) -> MultipartKey:
+    return row.account_id, row.number, row.sender, row.reference, row.total
 
 
 def _locks(keys: set[MultipartKey]) -> list[int]:

@@ -2,7 +2,9 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
+
+import msgspec
 
 from homing import limits
 from homing.accounts.profile import Profile
@@ -25,6 +27,16 @@ ENROUTE: Final = 1  # message_state: SMPP 3.4, section 5.2.28
 ERROR_MAX: Final = 255
 
 Query = QuerySm | CancelSm | ReplaceSm
+
+
+class QueriedMessage(msgspec.Struct, frozen=True):
+    """What a query is about; a part whose message is not there yet has a state alone."""
+
+    state_seen: int
+    message_id: int | None = None
+    number: str | None = None
+    error_code: str | None = None
+    final_at: datetime | None = None
 
 
 class QueryHandler:
@@ -59,12 +71,12 @@ class QueryHandler:
 
     async def _query(self, account: Profile, request: QuerySm) -> ResponsePdu:
         found = await self._find(account, request.message_id, request.source_addr)
-        state = MessageState(found["state_seen"])
+        state = MessageState(found.state_seen)
         is_final = TABLE[state].final
-        code = found["error_code"] or ""
+        code = found.error_code or ""
         return QuerySmResp(
             request.message_id,
-            times.absolute(found["final_at"]) if is_final and found["final_at"] else "",
+            times.absolute(found.final_at) if is_final and found.final_at else "",
             STATE_WORDS[state][1] if is_final or state is MessageState.UNKNOWN else ENROUTE,
             int(code) if code.isascii() and code.isdigit() and len(code) <= 3 and int(code) <= ERROR_MAX else 0,
         )
@@ -72,17 +84,17 @@ class QueryHandler:
     async def _cancel(self, account: Profile, request: CancelSm) -> ResponsePdu:
         """By id alone; the addresses, where they are given, must be the message's."""
         found = await self._find(account, request.message_id, request.source_addr)
-        is_other = request.destination_addr and normalise(request.destination_addr) != found["number"]
-        if is_other or "message_id" not in found:
+        is_other = request.destination_addr and normalise(request.destination_addr) != found.number
+        if is_other or found.message_id is None:
             raise RequestRejected(CommandStatus.RCANCELFAIL)
         if not await cancel_message(
-            self._database, account.account_id, found["message_id"], self._clock(), self._dialects
+            self._database, account.account_id, found.message_id, self._clock(), self._dialects
         ):
             raise RequestRejected(CommandStatus.RCANCELFAIL, "it is on its way, or has ended")
         return CancelSmResp()
 
-    async def _find(self, account: Profile, text: str, source: str) -> Any:
-        """The message's row, or what is known of a part without one. Another account's messages do not exist here."""
+    async def _find(self, account: Profile, text: str, source: str) -> QueriedMessage:
+        """The message, or what is known of a part without one. Another account's messages do not exist here."""
         if not (text.isascii() and text.isdigit() and len(text) <= len(str(ID_MAX))):
             raise RequestRejected(CommandStatus.RINVMSGID)
         message_id = int(text)
@@ -91,12 +103,18 @@ class QueryHandler:
             part = await self._long.find(account.account_id, message_id)
             if part is None:
                 raise RequestRejected(CommandStatus.RINVMSGID)
-            if part["message_id"] is None:
-                state = part["state"] if part["has_ended"] else MessageState.QUEUED
-                return {"state_seen": state, "error_code": None, "final_at": None, "number": None}
-            found = await self._lookup.by_id(account.account_id, part["message_id"])
+            if part.message_id is None:
+                state = part.state if part.has_ended else MessageState.QUEUED
+                return QueriedMessage(state_seen=state)
+            found = await self._lookup.by_id(account.account_id, part.message_id)
         if found is None:
             raise RequestRejected(CommandStatus.RINVMSGID)
-        if source and found["sender"] not in (source[: limits.SENDER_CHARS_MAX], account.registered(source)):
+        if source and found.sender not in (source[: limits.SENDER_CHARS_MAX], account.registered(source)):
             raise RequestRejected(CommandStatus.RINVSRCADR)
-        return found
+        return QueriedMessage(
+            state_seen=found.state_seen,
+            message_id=found.message_id,
+            number=found.number,
+            error_code=found.error_code,
+            final_at=found.final_at,
+        )

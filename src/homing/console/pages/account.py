@@ -2,6 +2,7 @@
 
 from typing import Final
 
+import msgspec
 from starlette.responses import Response
 
 from homing import errors
@@ -17,6 +18,7 @@ from homing.ledger.balances import AccountBalance
 from homing.ledger.statement import effect, read_statement
 from homing.model import BindKind, LedgerAccount, PeriodGrain, UserRole
 from homing.statistics.overview import read_overview
+from homing.store import statements
 
 ENTRIES: Final = 8
 MOVES: Final = {
@@ -35,25 +37,27 @@ BINDS: Final = {
 async def show(context: RequestContext) -> Response:
     place = await account_scope_of(context)
     database, account_id, now = context.database, place.account_id, context.now
-    row = (await database.fetch("purses", [account_id]))[0]
+    row = (await statements.ledger.balances_of(database, account_ids=[account_id]))[0]
     overview = await context.shared.live.kept.get(
         ("account", account_id), lambda: read_overview(database, PeriodGrain.HOUR, 24, now, account_id)
     )
-    moved = await database.row("moved_by_people", account_id)
-    assert moved is not None
+    moved = await statements.ledger.moved_by_people(database, account_id=account_id)
     return context.page(
         "account.html",
         place=place,
         account=place.account,
-        account_balance=AccountBalance(row["gift_micro"], row["balance_micro"], row["credit_micro"]),
+        account_balance=AccountBalance(row.gift_micro, row.balance_micro, row.credit_micro),
         total=overview.total,
-        entries=[{**entry, "effect": effect(entry)} for entry in await read_statement(database, account_id, ENTRIES)],
-        binds=await database.fetch("binds_list", account_id),
+        entries=[
+            {**msgspec.structs.asdict(entry), "effect": effect(entry)}
+            for entry in await read_statement(database, account_id, ENTRIES)
+        ],
+        binds=await statements.binds.binds_list(database, account_id=account_id),
         kinds=KINDS,
         balance_reader=PURSES,
         moves=MOVES,
         bind_kinds=BINDS,
-        version=context.version(moved),
+        version=context.version({"moved": moved}),
     )
 
 
@@ -87,10 +91,9 @@ async def _move(context: RequestContext, place: AccountScope) -> Response:
         case _:
             raise errors.InvalidInput(context.say("Choose a transaction type."))
     async with context.changing() as transaction:
-        await transaction.execute("purse_lock", place.account_id)
-        moved = await transaction.row("moved_by_people", place.account_id)
-        assert moved is not None
-        context.check_version(moved)
+        await statements.ledger.balance_lock(transaction, account_id=place.account_id)
+        moved = await statements.ledger.moved_by_people(transaction, account_id=place.account_id)
+        context.check_version({"moved": moved})
         await postings.post(
             transaction,
             place.account_id,

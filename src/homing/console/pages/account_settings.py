@@ -12,7 +12,9 @@ from homing.console import form_values
 from homing.console.account_scope import account_scope_of
 from homing.console.page import Page, PageSection
 from homing.console.request_context import RequestContext
+from homing.store import statements
 from homing.store.database import Database, DatabaseConnection
+from homing.store.statements.admin import AccountRow, AccountSettingsRow
 
 RETENTION_DAYS_MAX: Final = 36_500
 DIGITS_MAX: Final = 9  # columns of 32 bits
@@ -39,7 +41,9 @@ async def show(context: RequestContext) -> Response:
         "account_settings.html",
         place=place,
         account=place.account,
-        senders=[row["sender"] for row in await context.database.fetch("sender_list", place.account_id)],
+        senders=[
+            row.sender for row in await statements.admin.sender_list(context.database, account_id=place.account_id)
+        ],
         credit=trimmed(credit_micro),
         bounds={
             "binds_max": limits.BINDS_MAX,
@@ -75,7 +79,7 @@ async def change(context: RequestContext) -> Response:
             context.say("Message texts can be kept for 1 to {n} days, or permanently.", n=RETENTION_DAYS_MAX)
         )
     async with context.changing() as transaction:
-        row = await transaction.row("account_settings", place.account_id)
+        row = await statements.admin.account_settings(transaction, account_id=place.account_id)
         assert row is not None
         context.check_version(_settings(row, await _credit(transaction, place.account_id)))
         await account_settings.change_account(transaction, place.account_id, changes)
@@ -84,11 +88,11 @@ async def change(context: RequestContext) -> Response:
 
 
 async def _credit(database: Database | DatabaseConnection, account_id: int) -> int:
-    return int((await database.fetch("purses", [account_id]))[0]["credit_micro"])
+    return (await statements.ledger.balances_of(database, account_ids=[account_id]))[0].credit_micro
 
 
-def _settings(row: Mapping[str, Any], credit_micro: int) -> Mapping[str, Any]:
-    return {**{name: row[name] for name in COLUMNS}, "credit_micro": credit_micro}
+def _settings(row: AccountRow | AccountSettingsRow, credit_micro: int) -> Mapping[str, Any]:
+    return {**{name: getattr(row, name) for name in COLUMNS}, "credit_micro": credit_micro}
 
 
 SECTION = PageSection((Page("/accounts/{account}/settings", show, change),))

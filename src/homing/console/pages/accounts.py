@@ -11,26 +11,30 @@ from homing.console.languages import N_
 from homing.console.page import NavigationEntry, NavigationGroup, Page, PageSection
 from homing.console.paging import page_of
 from homing.console.request_context import RequestContext
-from homing.store.database import Record
+from homing.store import statements
+from homing.store.statements.account_pages import AccountTraffic
 
 
 async def show(context: RequestContext) -> Response:
     search = context.asked("q")
-    rows = await context.database.fetch(
-        "account_page", search, context.asked_id("before"), limits.CONSOLE_PAGE_ROWS + 1
+    rows = await statements.account_pages.account_page(
+        context.database, search=search, before_id=context.asked_id("before"), rows_max=limits.CONSOLE_PAGE_ROWS + 1
     )
-    shown = page_of(rows, "account_id")
+    shown = page_of(rows, lambda row: row.account_id)
     return context.page(
         "accounts.html", rows=shown.rows, older_key=shown.older, search=search, traffic=await _traffic(context)
     )
 
 
-async def _traffic(context: RequestContext) -> Mapping[int, Record]:
+async def _traffic(context: RequestContext) -> Mapping[int, AccountTraffic]:
     """By account, of the last 24 hours."""
     first_hour = int(context.now.timestamp()) // 3600 - 23
 
-    async def read() -> Mapping[int, Record]:
-        return {row["account_id"]: row for row in await context.database.fetch("account_traffic", first_hour)}
+    async def read() -> Mapping[int, AccountTraffic]:
+        return {
+            row.account_id: row
+            for row in await statements.account_pages.account_traffic(context.database, first_hour=first_hour)
+        }
 
     return await context.shared.live.kept_longer.get("account traffic", read)
 

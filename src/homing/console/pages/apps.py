@@ -16,6 +16,7 @@ from homing.console.page import CUSTOMERS, NavigationEntry, NavigationGroup, Pag
 from homing.console.request_context import PageNotFound, RequestContext
 from homing.delivery.push_trial import PushTrial, try_address
 from homing.model import PushKind
+from homing.store import statements
 
 EXPECTS: Final[Mapping[str, bool | None]] = {"detect": None, "yes": True, "no": False}
 EXPECTS_SAID: Final = {
@@ -24,6 +25,7 @@ EXPECTS_SAID: Final = {
     "no": N_("No, conversions are not reported"),
 }
 URLS: Final = ("report_url", "inbound_url")
+SETTINGS: Final = (*URLS, "expects_conversions")
 KINDS: Final = {"report_url": PushKind.REPORT, "inbound_url": PushKind.INBOUND}
 
 
@@ -38,8 +40,8 @@ async def create(context: RequestContext) -> Response:
     if not name:
         raise errors.InvalidInput(context.say("Enter an app name."))
     async with context.changing() as transaction:
-        await transaction.execute("account_settings", place.account_id)  # its lock: one at a time
-        if len(await transaction.fetch("app_list", place.account_id)) >= limits.CONSOLE_APPS_MAX:
+        await statements.admin.account_settings(transaction, account_id=place.account_id)  # its lock: one at a time
+        if len(await statements.admin.app_list(transaction, account_id=place.account_id)) >= limits.CONSOLE_APPS_MAX:
             raise errors.InvalidInput(context.say("The account has reached its maximum number of apps."))
         await account_settings.create_app(
             transaction,
@@ -67,7 +69,7 @@ async def _show_one(context: RequestContext, trial: PushTrial | None) -> Respons
         app=app,
         expects=next(key for key, value in EXPECTS.items() if value is app["expects_conversions"]),
         expects_said=EXPECTS_SAID,
-        version=context.version(_settings(app)),
+        version=context.version({name: app[name] for name in SETTINGS}),
         trial=trial,
     )
 
@@ -86,14 +88,14 @@ async def change_one(context: RequestContext) -> Response:
 async def _save(context: RequestContext, place: AccountScope) -> Response:
     app_id = context.asked("id")
     async with context.changing() as transaction:
-        row = await transaction.row("app_lock", app_id, place.account_id)
+        row = await statements.admin.app_lock(transaction, app_id=app_id, account_id=place.account_id)
         if row is None:
             raise PageNotFound
-        context.check_version(_settings(row))
+        context.check_version({name: getattr(row, name) for name in SETTINGS})
         changes: dict[str, str | bool | None] = {name: context.field(name) or None for name in URLS}
         changes["expects_conversions"] = EXPECTS.get(context.field("expects"))
         await account_settings.change_app(transaction, app_id, changes)
-    return context.go(place.path("apps"), context.say("App {name} saved.", name=row["name"]), _warnings(context))
+    return context.go(place.path("apps"), context.say("App {name} saved.", name=row.name), _warnings(context))
 
 
 def _warnings(context: RequestContext) -> Iterator[SettingWarning]:
@@ -104,29 +106,27 @@ def _warnings(context: RequestContext) -> Iterator[SettingWarning]:
 async def _try(context: RequestContext, place: AccountScope) -> Response:
     """To the address as it is saved: what a form says at this moment is not yet where pushes go."""
     name, app_id = context.field("url"), context.asked("id")
-    row = await context.database.row("app_find", app_id)
-    if row is None or row["account_id"] != place.account_id or name not in KINDS:
+    row = await statements.admin.app_find(context.database, app_id=app_id)
+    if row is None or row.account_id != place.account_id or name not in KINDS:
         raise PageNotFound
-    if not row[name]:
+    url = row.report_url if name == "report_url" else row.inbound_url
+    if not url:
         raise errors.InvalidInput(context.say("Save an address first."))
     if not context.shared.may_try_push(place.account_id, asyncio.get_running_loop().time()):
         raise errors.InvalidInput(context.say("Too many test pushes. Wait a moment, then try again."))
     async with context.changing() as transaction:
-        await record(
-            transaction, "app", "try_push", f"{row['name']} {app_id}", place.account_id, after={"url": row[name]}
-        )
+        await record(transaction, "app", "try_push", f"{row.name} {app_id}", place.account_id, after={"url": url})
     trial = await try_address(
-        context.shared.poster, context.shared.dialects, place.account_id, KINDS[name], row[name], app_id, context.now
+        context.shared.poster, context.shared.dialects, place.account_id, KINDS[name], url, app_id, context.now
     )
     return await _show_one(context, trial)
 
 
 async def _apps(context: RequestContext, place: AccountScope) -> Sequence[Mapping[str, Any]]:
-    return [account_settings.shown_app(row) for row in await context.database.fetch("app_list", place.account_id)]
-
-
-def _settings(row: Mapping[str, Any]) -> Mapping[str, Any]:
-    return {name: row[name] for name in (*URLS, "expects_conversions")}
+    return [
+        account_settings.shown_app(row)
+        for row in await statements.admin.app_list(context.database, account_id=place.account_id)
+    ]
 
 
 SECTION = PageSection(

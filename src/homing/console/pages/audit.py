@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from typing import Any, Final
 
+import msgspec
 from starlette.responses import Response
 
 from homing import limits
@@ -61,10 +62,10 @@ async def show(context: RequestContext) -> Response:
         actor=actor or None,
         kind=kind if kind in KINDS else None,
     )
-    shown = page_of(rows, "audit_id")
+    shown = page_of(rows, lambda row: row.audit_id)
     return context.page(
         "audit.html",
-        rows=[{**row, "changes": _changes(row["before"], row["after"])} for row in shown.rows],
+        rows=[{**msgspec.structs.asdict(row), "changes": _changes(row.before, row.after)} for row in shown.rows],
         older_key=shown.older,
         kinds=KINDS,
         acts=ACTS,

@@ -16,7 +16,8 @@ from homing.console.languages import N_
 from homing.console.page import STAFF, NavigationEntry, NavigationGroup, Page, PageSection
 from homing.console.request_context import PageNotFound, RequestContext
 from homing.model import Outcome
-from homing.store.database import Record
+from homing.store import statements
+from homing.store.statements.admin import CarrierErrorRow, CarrierRow
 
 COSTS_MAX: Final = 200
 """Costs that are shown; the command line lists them all."""
@@ -104,7 +105,7 @@ async def show(context: RequestContext) -> Response:
     found = await _errors(context)
     failed: dict[int, int] = {}
     for one in found:
-        failed[one["carrier_id"]] = failed.get(one["carrier_id"], 0) + one["answers"]
+        failed[one.carrier_id] = failed.get(one.carrier_id, 0) + one.answers
     rows = [
         {**row, "shown": state_of(row), "links": links_of(row["detail"]), "errors": failed.get(row["carrier_id"], 0)}
         for row in await _carriers(context)
@@ -115,25 +116,25 @@ async def show(context: RequestContext) -> Response:
 async def show_one(context: RequestContext) -> Response:
     row = await _named(context)
     known = {one["carrier_id"]: one for one in await _carriers(context)}
-    if row["carrier_id"] not in known:  # added since the last look
+    if row.carrier_id not in known:  # added since the last look
         known = {one["carrier_id"]: one for one in await carriers_now(context.database)}
-    carrier = known[row["carrier_id"]]
-    found = [one for one in await _errors(context) if one["carrier_id"] == row["carrier_id"]]
-    costs = await context.database.fetch("cost_list", row["carrier_id"])
+    carrier = known[row.carrier_id]
+    found = [one for one in await _errors(context) if one.carrier_id == row.carrier_id]
+    costs = await statements.admin.cost_list(context.database, carrier_id=row.carrier_id)
     return context.page(
         "carrier.html",
-        carrier={**carrier, "enabled": row["enabled"], "is_draining": row["is_draining"]},
-        course=catalogue.carrier_mode_of(row).value,
+        carrier={**carrier, "enabled": row.enabled, "is_draining": row.is_draining},
+        course=catalogue.carrier_mode_of(enabled=row.enabled, is_draining=row.is_draining).value,
         version=context.version(row),
-        shown=state_of({**carrier, "enabled": row["enabled"], "is_draining": row["is_draining"]}),
+        shown=state_of({**carrier, "enabled": row.enabled, "is_draining": row.is_draining}),
         states=STATES,
         links=links_of(carrier["detail"]),
         link_tones=LINKS,
         since=datetime.fromisoformat,
         failures=found,
-        failed=sum(one["answers"] for one in found),
+        failed=sum(one.answers for one in found),
         outcomes=OUTCOMES,
-        forms=await context.database.fetch("reference_forms", row["carrier_id"]),
+        forms=await statements.receipts.reference_forms(context.database, carrier_id=row.carrier_id),
         form_words=FORMS,
         costs=costs[:COSTS_MAX],
         costs_more=max(0, len(costs) - COSTS_MAX),
@@ -150,15 +151,15 @@ async def change(context: RequestContext) -> Response:
     except ValueError:
         raise errors.InvalidInput(context.say("Choose an action for the carrier.")) from None
     async with context.changing() as transaction:
-        locked = await transaction.row("carrier_lock", row["carrier_id"])
+        locked = await statements.admin.carrier_lock(transaction, carrier_id=row.carrier_id)
         assert locked is not None, "carriers are not removed"
         context.check_version(locked)
-        await catalogue.switch_carrier(transaction, row["carrier_id"], course)
+        await catalogue.switch_carrier(transaction, row.carrier_id, course)
     context.shared.live.kept.forget()
-    return context.go(f"/carriers/{row['name']}", context.say(SWITCHED[course], carrier=row["name"]))
+    return context.go(f"/carriers/{row.name}", context.say(SWITCHED[course], carrier=row.name))
 
 
-async def _named(context: RequestContext) -> Record:
+async def _named(context: RequestContext) -> CarrierRow:
     try:
         return await catalogue.find_carrier(context.database, context.part("carrier"))
     except errors.InvalidInput:
@@ -170,7 +171,7 @@ async def _carriers(context: RequestContext) -> Sequence[dict[str, Any]]:
     return await context.shared.live.kept.get("carriers_now", lambda: carriers_now(context.database))
 
 
-async def _errors(context: RequestContext) -> Sequence[Record]:
+async def _errors(context: RequestContext) -> Sequence[CarrierErrorRow]:
     return await context.shared.live.kept.get("carrier_errors", lambda: carrier_errors(context.database, context.now))
 
 

@@ -41,7 +41,7 @@ async def show(context: RequestContext) -> Response:
     sees_carriers = context.scope is None
     names = {}
     if sees_carriers:
-        names = {str(row["carrier_id"]): row["name"] for row in await context.shared.carriers()}
+        names = {str(row.carrier_id): row.name for row in await context.shared.carriers()}
     return context.page(
         "conversions.html",
         spans=SPANS,

@@ -11,18 +11,20 @@ from homing.console.account_scope import AccountScope, account_scope_of, back, f
 from homing.console.languages import N_
 from homing.console.page import CUSTOMERS, NavigationEntry, NavigationGroup, PageSection
 from homing.console.request_context import PageNotFound, RequestContext
+from homing.store import statements
+from homing.store.statements.admin import AccountRow, AccountSettingsRow
 
 
 async def show(context: RequestContext) -> Response:
     place = await account_scope_of(context)
-    rows = await context.database.fetch("credential_list", place.account_id)
+    rows = await statements.admin.credential_list(context.database, account_id=place.account_id)
     return context.page(
         "credentials.html",
         place=place,
-        rows=[row for row in rows if row["revoked_at"] is None],
-        revoked=[row for row in rows if row["revoked_at"] is not None],
+        rows=[row for row in rows if row.revoked_at is None],
+        revoked=[row for row in rows if row.revoked_at is not None],
         dialects=context.shared.dialects,
-        networks="\n".join(map(str, place.account["allowed_networks"])),
+        networks="\n".join(map(str, place.account.allowed_networks)),
         version=context.version(_networks(place.account)),
     )
 
@@ -49,9 +51,9 @@ async def _create(context: RequestContext, place: AccountScope) -> Response:
     if not place.is_own:
         key, secret = context.field("key") or None, context.secret_field("secret") or None
     async with context.changing() as transaction:
-        await transaction.execute("account_settings", place.account_id)  # its lock: one at a time
-        rows = await transaction.fetch("credential_list", place.account_id)
-        if sum(row["revoked_at"] is None for row in rows) >= limits.CONSOLE_CREDENTIALS_MAX:
+        await statements.admin.account_settings(transaction, account_id=place.account_id)  # its lock: one at a time
+        rows = await statements.admin.credential_list(transaction, account_id=place.account_id)
+        if sum(row.revoked_at is None for row in rows) >= limits.CONSOLE_CREDENTIALS_MAX:
             raise errors.InvalidInput(
                 context.say("The account has reached its maximum number of credentials. Revoke one first.")
             )
@@ -71,14 +73,14 @@ async def _create(context: RequestContext, place: AccountScope) -> Response:
 async def _revoke(context: RequestContext, place: AccountScope) -> Response:
     given = context.field("credential")
     async with context.changing() as transaction:
-        rows = await transaction.fetch("credential_list", place.account_id)
-        row = next((row for row in rows if str(row["credential_id"]) == given), None)
+        rows = await statements.admin.credential_list(transaction, account_id=place.account_id)
+        row = next((row for row in rows if str(row.credential_id) == given), None)
         if row is None:
             raise PageNotFound
         await account_settings.revoke_credential(
-            transaction, context.shared.dialects, row["key"], row["dialect"], place.account_id
+            transaction, context.shared.dialects, row.key, row.dialect, place.account_id
         )
-    return context.go(place.path("credentials"), context.say("{key} revoked.", key=row["key"]))
+    return context.go(place.path("credentials"), context.say("{key} revoked.", key=row.key))
 
 
 async def _allow(context: RequestContext, place: AccountScope) -> Response:
@@ -86,7 +88,7 @@ async def _allow(context: RequestContext, place: AccountScope) -> Response:
     if len(networks) > limits.CONSOLE_NETWORKS_MAX:
         raise errors.InvalidInput(context.say("At most {n} networks.", n=limits.CONSOLE_NETWORKS_MAX))
     async with context.changing() as transaction:
-        row = await transaction.row("account_settings", place.account_id)
+        row = await statements.admin.account_settings(transaction, account_id=place.account_id)
         assert row is not None
         context.check_version(_networks(row))
         await account_settings.change_account(transaction, place.account_id, {"allowed_networks": networks})
@@ -98,8 +100,8 @@ async def _allow(context: RequestContext, place: AccountScope) -> Response:
     return context.go(place.path("credentials"), said)
 
 
-def _networks(row: Mapping[str, Any]) -> Mapping[str, Any]:
-    return {"allowed_networks": list(map(str, row["allowed_networks"]))}
+def _networks(row: AccountRow | AccountSettingsRow) -> Mapping[str, Any]:
+    return {"allowed_networks": list(map(str, row.allowed_networks))}
 
 
 SECTION = PageSection(

@@ -18,6 +18,8 @@ from homing.console.request_context import RequestContext
 from homing.guard.rules import RULES, RuleMode
 from homing.i18n.reasons import TITLES
 from homing.model import GENERAL, GuardAction
+from homing.store import statements
+from homing.store.statements.guard import ReasonCountRow, RuleSavingRow
 
 SAVED_DAYS: Final = 30
 ROWS_MAX: Final = 500
@@ -58,18 +60,20 @@ class GuardSavings(msgspec.Struct, frozen=True):
 
 async def show(context: RequestContext) -> Response:
     database = context.database
-    rows = await database.fetch("guard_verdicts_page", context.asked_id("before"), limits.CONSOLE_PAGE_ROWS + 1)
-    shown = page_of(rows, "verdict_id")
+    rows = await statements.guard.guard_verdicts_page(
+        database, before_id=context.asked_id("before"), rows_max=limits.CONSOLE_PAGE_ROWS + 1
+    )
+    shown = page_of(rows, lambda row: row.verdict_id)
     modes = await guard_settings.read_modes(database)
     since = context.now - timedelta(days=SAVED_DAYS)
     by_rule = await context.shared.live.kept_longer.get(
-        "guard_saved", lambda: database.fetch("guard_saved_by_rule", since)
+        "guard_saved", lambda: statements.guard.guard_saved_by_rule(database, since=since)
     )
     return context.page(
         "guard.html",
         verdicts=shown.rows,
         older_key=shown.older,
-        count=await database.row("guard_verdicts_count"),
+        count=await statements.guard.guard_verdicts_count(database),
         general=[one for one in modes if one.account is None],
         own=[one for one in modes if one.account is not None],
         version=_modes_version(context, modes),
@@ -116,25 +120,25 @@ def _modes_version(context: RequestContext, modes: Sequence[guard_settings.Guard
     return context.version({f"{one.account or ''}/{one.rule}": int(one.mode) for one in modes})
 
 
-def _saved(rows: Sequence[Any]) -> GuardSavings:
-    refused = [row for row in rows if row["action"] == GuardAction.BLOCK]
-    watched = [row for row in rows if row["action"] == GuardAction.MONITOR]
+def _saved(rows: Sequence[RuleSavingRow | ReasonCountRow]) -> GuardSavings:
+    refused = [row for row in rows if row.action == GuardAction.BLOCK]
+    watched = [row for row in rows if row.action == GuardAction.MONITOR]
     return GuardSavings(
-        sum(row["messages"] for row in refused),
-        sum(row["charge_micro"] for row in refused),
-        sum(row["messages"] for row in watched),
-        sum(row["charge_micro"] for row in watched),
+        sum(row.messages for row in refused),
+        sum(row.charge_micro for row in refused),
+        sum(row.messages for row in watched),
+        sum(row.charge_micro for row in watched),
     )
 
 
-def _by_rule(rows: Sequence[Any]) -> Mapping[str, GuardSavings]:
-    rules = {row["rule"] for row in rows}
-    return {rule: _saved([row for row in rows if row["rule"] == rule]) for rule in rules}
+def _by_rule(rows: Sequence[RuleSavingRow]) -> Mapping[str, GuardSavings]:
+    rules = {row.rule for row in rows}
+    return {rule: _saved([row for row in rows if row.rule == rule]) for rule in rules}
 
 
-def _by_reason(rows: Sequence[Any]) -> Mapping[str, GuardSavings]:
-    codes = dict.fromkeys(row["reason_code"] for row in rows)
-    return {code: _saved([row for row in rows if row["reason_code"] == code]) for code in codes}
+def _by_reason(rows: Sequence[ReasonCountRow]) -> Mapping[str, GuardSavings]:
+    codes = dict.fromkeys(row.reason_code for row in rows)
+    return {code: _saved([row for row in rows if row.reason_code == code]) for code in codes}
 
 
 # --- decisions ----------------------------------------------------------------------------------------------------
@@ -158,33 +162,46 @@ async def show_decisions(context: RequestContext) -> Response:
     if trouble:
         rows = []
     elif reason:
-        rows = await context.database.fetch(
-            "guard_decisions_page_for",
-            at,
-            before_id,
-            reason,
-            None if owner == GENERAL else owner,
-            rule or None,
-            looked_at,
-            rows_max + 1,
+        rows = await statements.guard.guard_decisions_page_for(
+            context.database,
+            before_at=at,
+            before_id=before_id,
+            code=reason,
+            account_id=None if owner == GENERAL else owner,
+            rule=rule or None,
+            looked_max=looked_at,
+            rows_max=rows_max + 1,
         )
     elif owner != GENERAL:
-        rows = await context.database.fetch(
-            "guard_decisions_page_of", owner, before_id, rule or None, looked_at, rows_max + 1
+        rows = await statements.guard.guard_decisions_page_of(
+            context.database,
+            account_id=owner,
+            before_id=before_id,
+            rule=rule or None,
+            looked_max=looked_at,
+            rows_max=rows_max + 1,
         )
     else:
-        rows = await context.database.fetch(
-            "guard_decisions_page", at, before_id, rule or None, looked_at, rows_max + 1
+        rows = await statements.guard.guard_decisions_page(
+            context.database,
+            before_at=at,
+            before_id=before_id,
+            rule=rule or None,
+            looked_max=looked_at,
+            rows_max=rows_max + 1,
         )
     since = context.now - timedelta(days=SAVED_DAYS)
     counts = await context.shared.live.kept_longer.get(
-        "guard_reasons", lambda: context.database.fetch("guard_reason_counts", since, context.now, None)
+        "guard_reasons",
+        lambda: statements.guard.guard_reason_counts(
+            context.database, since=since, before=context.now, account_id=None
+        ),
     )
     last = rows[rows_max - 1] if len(rows) > rows_max else None
     return context.page(
         "guard_decisions.html",
         rows=rows[:rows_max],
-        older_key=None if last is None else moment_key(last["at"], last["decision_id"]),
+        older_key=None if last is None else moment_key(last.at, last.decision_id),
         rule=rule,
         reason_code=reason,
         counts=_by_reason(counts),
@@ -201,15 +218,15 @@ async def show_decisions(context: RequestContext) -> Response:
 
 async def show_lists(context: RequestContext) -> Response:
     database = context.database
-    lists = await database.fetch("guard_lists_of", None)
-    budgets = await database.fetch("guard_budgets_of", None)
+    lists = await statements.guard.guard_lists_of(database, account_id=None)
+    budgets = await statements.guard.guard_budgets_of(database, account_id=None)
     found: Sequence[dict[str, Any]] = ()
     is_asked = context.asked("suggest") == "1"  # it reads two weeks of hours: not each time that somebody comes by
     if is_asked:
         found = await context.shared.live.kept_longer.get(
             "guard_suggestions", lambda: guard_settings.suggestions(database, context.now)
         )
-    known = {(row["account"], row["country"]) for row in budgets}
+    known = {(row.account, row.country) for row in budgets}
     return context.page(
         "guard_lists.html",
         lists=lists[:ROWS_MAX],
@@ -217,7 +234,7 @@ async def show_lists(context: RequestContext) -> Response:
         more=max(0, len(lists) - ROWS_MAX) + max(0, len(budgets) - ROWS_MAX),
         suggestions=[one for one in found if (one["account"], one["country"]) not in known][:ROWS_MAX],
         is_asked=is_asked,
-        alerts=await database.fetch("guard_alerts_of", None),
+        alerts=await statements.guard.guard_alerts_of(database, account_id=None),
         **WORDS,
     )
 

@@ -7,6 +7,7 @@ from homing.console.page import STRANGERS, Page, PageSection
 from homing.console.pages.sign_in import begin
 from homing.console.request_context import RequestContext
 from homing.model import UserRole
+from homing.store import statements
 from homing.store.database import DatabaseConnection
 from homing.users.admin import ConsoleUser, create_user, has_operator, set_password
 from homing.users.links import PasswordLink, find_link, use_link
@@ -50,7 +51,9 @@ async def _link(context: RequestContext) -> PasswordLink | None:
 
 
 async def _user(connection: DatabaseConnection, user_id: int) -> ConsoleUser:
-    return ConsoleUser.of(await connection.row("user_get", user_id))
+    row = await statements.users.user_get(connection, user_id=user_id)
+    assert row is not None, "users are not removed"
+    return ConsoleUser.of(row)
 
 
 SECTION = PageSection((Page("/welcome/{token}", show, accept, seen_by=STRANGERS),))

@@ -3,8 +3,9 @@
 import contextlib
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
+import msgspec
 from starlette.responses import Response
 
 from homing import errors, limits
@@ -21,6 +22,8 @@ from homing.delivery.pushes import replay_push
 from homing.messages.search import FoundMessages, MessageFilter, MessageKey, find_id, search
 from homing.messages.timeline import TimelineEntry, find_message, read_timeline
 from homing.states import TABLE, MessageState
+from homing.store import statements
+from homing.store.statements.timeline import TimelineMessage, TimelinePush
 from homing.text.numbers import normalise
 
 STATES: Final = {state.name.lower(): state for state in MessageState if state is not MessageState.SENDING}
@@ -36,7 +39,7 @@ async def show(context: RequestContext) -> Response:
         if message_id is not None:
             return context.go(f"/messages/{message_id}")
     found, key, trouble = await _find(context, sought)
-    shown = page_of(found.rows, "message_id")
+    shown = page_of(found.rows, lambda row: row.message_id)
     return context.page(
         "messages.html",
         rows=shown.rows,
@@ -97,7 +100,7 @@ async def _wanted(context: RequestContext) -> MessageFilter:
     carrier_id = None
     if carrier and context.scope is None:
         try:
-            carrier_id = (await find_carrier(context.database, carrier))["carrier_id"]
+            carrier_id = (await find_carrier(context.database, carrier)).carrier_id
         except errors.InvalidInput:
             raise errors.InvalidInput(context.say("Carrier {carrier} does not exist.", carrier=carrier)) from None
     states = (STATES[state],) if state in STATES else ()
@@ -127,10 +130,10 @@ def _message_id(text: str) -> int | None:
     return found if found is not None and found <= ids.ID_MAX else None
 
 
-async def _carriers(context: RequestContext) -> Sequence[Any]:
+async def _carriers(context: RequestContext) -> Sequence[tuple[str, str]]:
     if context.scope is not None:
         return []
-    return [(row["name"], row["name"]) for row in await context.shared.carriers()]
+    return [(row.name, row.name) for row in await context.shared.carriers()]
 
 
 async def show_one(context: RequestContext) -> Response:
@@ -138,32 +141,39 @@ async def show_one(context: RequestContext) -> Response:
     if message_id is None:
         raise PageNotFound
     read = await context.shared.live.kept.get(("message", message_id), lambda: _read(context, message_id))
-    if read is None or context.scope not in (None, read[0]["account_id"]):
+    if read is None or context.scope not in (None, read[0].account_id):
         raise PageNotFound
     message, moments, pushes = read
-    state = MessageState(message["state"])
-    ended_at = message["final_at"] if TABLE[state].final else None
+    state = MessageState(message.state)
+    ended_at = message.final_at if TABLE[state].final else None
     return context.page(
         "message.html",
         message=message,
-        steps=steps(context, moments, message["submitted_at"]),
-        pushes=[{**push, "label": OUTCOME_LABELS[push["outcome"]], "tone": outcome_tone(push)} for push in pushes],
+        steps=steps(context, moments, message.submitted_at),
+        pushes=[
+            {**msgspec.structs.asdict(push), "label": OUTCOME_LABELS[push.outcome], "tone": outcome_tone(push.outcome)}
+            for push in pushes
+        ],
         state=STATE_LABELS[state],
         tone=state_tone(state),
         is_live=ended_at is None or context.now - ended_at < STILL_LIVE,
-        is_blanked=message["text"] == "" and message["segments"] > 0,
-        took_s=(ended_at - message["submitted_at"]).total_seconds() if ended_at else None,
+        is_blanked=message.text == "" and message.segments > 0,
+        took_s=(ended_at - message.submitted_at).total_seconds() if ended_at else None,
     )
 
 
-async def _read(context: RequestContext, message_id: int) -> tuple[Any, Sequence[TimelineEntry], Sequence[Any]] | None:
+async def _read(
+    context: RequestContext, message_id: int
+) -> tuple[TimelineMessage, Sequence[TimelineEntry], Sequence[TimelinePush]] | None:
     """A message, its timeline and its pushes, for whoever may see them."""
     async with context.database.transaction() as transaction:
         message = await find_message(transaction, message_id)
         if message is None:
             return None
         moments = await read_timeline(transaction, message, context.shared.dialects)
-        pushes = await transaction.fetch("timeline_pushes", message["account_id"], message_id)
+        pushes = await statements.timeline.timeline_pushes(
+            transaction, account_id=message.account_id, message_id=message_id
+        )
     return message, moments, pushes
 
 

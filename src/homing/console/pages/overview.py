@@ -14,6 +14,7 @@ from homing.console.page import EVERYBODY, NavigationEntry, NavigationGroup, Pag
 from homing.console.request_context import RequestContext
 from homing.model import PeriodGrain
 from homing.statistics.overview import PeriodFigures, TrafficOverview, read_overview
+from homing.store import statements
 from homing.store.database import Database
 
 LINES_MAX: Final = 8
@@ -64,7 +65,7 @@ async def show(context: RequestContext) -> Response:
     matters = await live.kept_longer.get(
         ("attention", scope), lambda: read_attention(context.database, context.now, scope)
     )
-    names = {row["carrier_id"]: row["name"] for row in await context.shared.carriers()}
+    names = {row.carrier_id: row.name for row in await context.shared.carriers()}
     return context.page(
         "overview.html",
         spans=SPANS,
@@ -94,12 +95,14 @@ async def _read_saved(
     database: Database, overview: TrafficOverview, now: datetime, scope: int | None
 ) -> SavingsByPeriod:
     since = datetime.fromtimestamp(overview.first_minute * 60, UTC)
-    rows = await database.fetch("guard_saved_over_time", int(overview.grain), since, scope)
-    by_period = {row["period"] * overview.grain: row["charge_micro"] for row in rows}
+    rows = await statements.guard.guard_saved_over_time(
+        database, grain=int(overview.grain), since=since, account_id=scope
+    )
+    by_period = {row.period * overview.grain: row.charge_micro for row in rows}
     return SavingsByPeriod(
         [by_period.get(minute, 0) for minute in _minutes(overview)],
-        sum(row["messages"] for row in rows),
-        sum(row["charge_micro"] for row in rows),
+        sum(row.messages for row in rows),
+        sum(row.charge_micro for row in rows),
     )
 
 

@@ -15,6 +15,7 @@ from homing.console.languages import N_
 from homing.console.page import NavigationEntry, NavigationGroup, Page, PageSection
 from homing.console.request_context import RequestContext
 from homing.model import GENERAL
+from homing.store import statements
 from homing.text.numbers import first_digits
 
 SHEET: Final = "CSV"
@@ -24,8 +25,10 @@ async def show(context: RequestContext) -> Response:
     place = await _place(context)
     start = first_digits(context.asked("from"))
     start = "" if start == EVERY_NUMBER else start
-    rows = await context.database.fetch("price_page", _list(place), start, limits.CONSOLE_PAGE_ROWS + 1)
-    beyond = rows[limits.CONSOLE_PAGE_ROWS]["prefix"] if len(rows) > limits.CONSOLE_PAGE_ROWS else None
+    rows = await statements.account_pages.price_page(
+        context.database, account_id=_list(place), first_prefix=start, rows_max=limits.CONSOLE_PAGE_ROWS + 1
+    )
+    beyond = rows[limits.CONSOLE_PAGE_ROWS].prefix if len(rows) > limits.CONSOLE_PAGE_ROWS else None
     return context.page(
         "prices.html",
         place=place,
@@ -64,9 +67,9 @@ async def _set(context: RequestContext, place: AccountScope | None) -> Response:
 async def _remove(context: RequestContext, place: AccountScope | None) -> Response:
     prefix = _prefix(context)
     async with context.changing() as transaction:
-        row = await transaction.row("price_of", _list(place), prefix)
-        if row is not None:
-            context.check_version(row)
+        price_micro = await statements.account_pages.price_of(transaction, account_id=_list(place), prefix=prefix)
+        if price_micro is not None:
+            context.check_version({"price_micro": price_micro})
         await catalogue.remove_price(transaction, _list(place), prefix)
     return context.go(context.path, context.say("{prefix} removed from the price list.", prefix=prefix or EVERY_NUMBER))
 

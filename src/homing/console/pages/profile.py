@@ -1,5 +1,6 @@
 """The viewer's own page: password, second factor, sessions."""
 
+import msgspec
 import segno
 from markupsafe import Markup
 from starlette.responses import Response
@@ -9,6 +10,7 @@ from homing.audit import record
 from homing.console.page import EVERYBODY, Page, PageSection
 from homing.console.pages.sign_in import one_try
 from homing.console.request_context import RequestContext
+from homing.store import statements
 from homing.users import second_factor
 from homing.users.admin import set_password
 from homing.users.passwords import check_password
@@ -18,12 +20,12 @@ from homing.users.tokens import digest
 
 async def show(context: RequestContext) -> Response:
     token = context.session_token or ""
-    sessions = await context.database.fetch("session_list", context.user.user_id, IDLE)
-    left = await context.database.row("recovery_codes_left", context.user.user_id)
+    sessions = await statements.users.session_list(context.database, user_id=context.user.user_id, idle=IDLE)
+    left = await statements.users.recovery_codes_left(context.database, user_id=context.user.user_id)
     return context.page(
         "you.html",
-        sessions=[{**row, "is_this": row["token"] == digest(token)} for row in sessions],
-        codes_left=left["codes"] if left else 0,
+        sessions=[{**msgspec.structs.asdict(row), "is_this": row.token == digest(token)} for row in sessions],
+        codes_left=left,
     )
 
 
@@ -60,7 +62,9 @@ async def _forget_second_factor(context: RequestContext) -> Response:
 
 async def _end_sessions(context: RequestContext) -> Response:
     async with context.changing() as transaction:
-        await transaction.execute("sessions_end", context.user.user_id, digest(context.session_token or ""))
+        await statements.users.sessions_end(
+            transaction, user_id=context.user.user_id, kept_session=digest(context.session_token or "")
+        )
         await record(transaction, "console_user", "sign_out", context.user.name, context.user.account_id)
     return context.go("/you", context.say("You have been signed out on all other devices."))
 
@@ -82,7 +86,9 @@ async def enrol(context: RequestContext) -> Response:
         raise errors.InvalidInput(context.say("Wrong code. Check that your phone's clock is correct."))
     async with context.changing() as transaction:
         codes = await second_factor.enrol(transaction, context.shared.vault, context.user.user_id, secret, step)
-        await transaction.execute("sessions_end", context.user.user_id, digest(context.session_token or ""))
+        await statements.users.sessions_end(
+            transaction, user_id=context.user.user_id, kept_session=digest(context.session_token or "")
+        )
     return context.page("recovery_codes.html", codes=codes)
 
 
@@ -91,8 +97,8 @@ def _is_secret(text: str) -> bool:
 
 
 async def _check_own_password(context: RequestContext) -> None:
-    row = await context.database.row("user_get", context.user.user_id)
-    known = row["password"] if row else None
+    row = await statements.users.user_get(context.database, user_id=context.user.user_id)
+    known = row.password if row else None
     async with one_try(context, context.user.name) as tried:
         is_right = await context.shared.passwords.is_right(context.secret_field("password"), known)
         tried(is_right)

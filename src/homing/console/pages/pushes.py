@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
+import msgspec
 from starlette.responses import Response
 
 from homing import limits
@@ -14,6 +15,7 @@ from homing.console.request_context import PageNotFound, RequestContext
 from homing.console.timeline_view import OUTCOME_LABELS, outcome_tone
 from homing.delivery.pushes import PushSelection, count_given_up, read_pushes, replay_given_up, replay_push
 from homing.i18n.labels import PUSHES
+from homing.store.statements.pushes import PushRow
 
 TABS: Final = (
     (PushSelection.GIVEN_UP, N_("Push failed")),
@@ -30,11 +32,11 @@ async def show(context: RequestContext) -> Response:
         account_id = await _account_id(context, context.asked("account"))
     except PageNotFound:
         trouble = context.say("Account {account} does not exist.", account=context.asked("account"))
-    rows: Sequence[Any] = []
+    rows: Sequence[PushRow] = []
     if not trouble:
         before_id = context.asked_id("before")
         rows = await read_pushes(context.database, which, account_id, before_id, limits.CONSOLE_PAGE_ROWS + 1)
-    shown = page_of(rows, "push_id")
+    shown = page_of(rows, lambda row: row.push_id)
     return context.page(
         "pushes.html",
         tabs=TABS,
@@ -77,17 +79,17 @@ async def _account_id(context: RequestContext, account: str) -> int | None:
     """Of a filter by a name or an id; a customer's is the own one."""
     if context.scope is not None or not account:
         return context.scope
-    return int((await context.account(account))["account_id"])
+    return (await context.account(account)).account_id
 
 
-def _told(context: RequestContext, push: Any) -> dict[str, Any]:
+def _told(context: RequestContext, push: PushRow) -> dict[str, Any]:
     return {
-        **push,
-        "label": OUTCOME_LABELS[push["outcome"]],
-        "tone": outcome_tone(push),
-        "kind_label": context.tell([PUSHES[push["kind"]](context.shared.dialects.title_of(push["dialect"]))]),
-        "http_status": push["status"] if push["url"] else None,
-        "is_failing": push["due_at"] is not None and push["answered_at"] is not None,
+        **msgspec.structs.asdict(push),
+        "label": OUTCOME_LABELS[push.outcome],
+        "tone": outcome_tone(push.outcome),
+        "kind_label": context.tell([PUSHES[push.kind](context.shared.dialects.title_of(push.dialect))]),
+        "http_status": push.status if push.url else None,
+        "is_failing": push.due_at is not None and push.answered_at is not None,
     }
 
 

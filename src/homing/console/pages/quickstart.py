@@ -12,7 +12,8 @@ from homing.console.languages import N_
 from homing.console.page import CUSTOMERS, NavigationEntry, NavigationGroup, PageSection
 from homing.console.request_context import PageNotFound, RequestContext
 from homing.console.snippets import TONGUES
-from homing.store.database import Record
+from homing.store import statements
+from homing.store.statements.admin import CredentialRow
 from homing.text.numbers import normalise
 
 MASK: Final = "********"
@@ -29,18 +30,19 @@ async def reveal(context: RequestContext) -> Response:
     """Raises `PageNotFound` for a credential that is not the account's, or not in use."""
     place = await account_scope_of(context)
     row = next(
-        (one for one in await _credentials(context, place) if str(one["credential_id"]) == context.field("key_id")),
-        None,
+        (one for one in await _credentials(context, place) if str(one.credential_id) == context.field("key_id")), None
     )
     if row is None:
         raise PageNotFound
     async with context.changing() as transaction:
-        await record(transaction, "credential", "show_secret", row["key"], place.account_id)
-        sealed = await transaction.row("credential_sealed", place.account_id, row["credential_id"])
+        await record(transaction, "credential", "show_secret", row.key, place.account_id)
+        sealed = await statements.account_pages.credential_sealed(
+            transaction, account_id=place.account_id, credential_id=row.credential_id
+        )
     if sealed is None:
         raise PageNotFound
     try:
-        secret = context.shared.vault.open(sealed["secret"])
+        secret = context.shared.vault.open(sealed)
     except ValueError:
         context.trouble = context.say(
             "This secret was encrypted with a different key and cannot be displayed. Create a new credential."
@@ -55,20 +57,20 @@ async def _show(context: RequestContext, place: AccountScope, wanted: str, secre
     dialect = next((each for each in dialects if each.name == context.asked("dialect")), dialects[0])
     quickstart = dialect.quickstart
     assert quickstart is not None
-    rows = [row for row in await _credentials(context, place) if row["dialect"] == dialect.number]
-    if secret is not None and wanted not in {str(row["credential_id"]) for row in rows}:
+    rows = [row for row in await _credentials(context, place) if row.dialect == dialect.number]
+    if secret is not None and wanted not in {str(row.credential_id) for row in rows}:
         raise PageNotFound  # another dialect's secret has no place in these programs
-    chosen = next((row for row in rows if str(row["credential_id"]) == wanted), rows[0] if rows else None)
-    senders = await context.database.fetch("sender_list", place.account_id)
-    apps = await context.database.fetch("app_list", place.account_id)
-    sender = next((row["sender"] for row in senders if row["is_default"]), None)
+    chosen = next((row for row in rows if str(row.credential_id) == wanted), rows[0] if rows else None)
+    senders = await statements.admin.sender_list(context.database, account_id=place.account_id)
+    apps = await statements.admin.app_list(context.database, account_id=place.account_id)
+    sender = next((row.sender for row in senders if row.is_default), None)
     number = normalise(context.asked("number")) if context.asked("number") else None
     values = {
         "url": context.shared.api_url,
-        "key": chosen["key"] if chosen else "",
+        "key": chosen.key if chosen else "",
         "secret": secret or MASK,
         "sender": sender or "",
-        "app": apps[0]["app_id"] if apps else "",
+        "app": apps[0].app_id if apps else "",
         "number": number or NUMBER,
         "text": TEXT,
     }
@@ -88,10 +90,10 @@ async def _show(context: RequestContext, place: AccountScope, wanted: str, secre
     )
 
 
-async def _credentials(context: RequestContext, place: AccountScope) -> list[Record]:
+async def _credentials(context: RequestContext, place: AccountScope) -> list[CredentialRow]:
     """Those in use, the newest first."""
-    rows = await context.database.fetch("credential_list", place.account_id)
-    return [row for row in reversed(rows) if row["revoked_at"] is None]
+    rows = await statements.admin.credential_list(context.database, account_id=place.account_id)
+    return [row for row in reversed(rows) if row.revoked_at is None]
 
 
 SECTION = PageSection(

@@ -1,7 +1,7 @@
 """Carriers' receipts that belong to no message: what they say, why no message is theirs, looking again, forgetting."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
 from starlette.responses import Response
 
@@ -23,6 +23,8 @@ from homing.receipts.unmatched import (
     read_unmatched,
     replay_unmatched,
 )
+from homing.store import statements
+from homing.store.statements.receipts import UnmatchedReceiptRow
 
 FORMS: Final[Mapping[IdFormat, str]] = {
     IdFormat.SAME: N_("identical"),
@@ -44,7 +46,7 @@ async def show(context: RequestContext) -> Response:
         carrier_id = await _carrier_id(context, carrier)
     except errors.InvalidInput:
         trouble = context.say("Carrier {carrier} does not exist.", carrier=carrier)
-    rows: Sequence[Any] = []
+    rows: Sequence[UnmatchedReceiptRow] = []
     if not trouble:
         rows_max = limits.CONSOLE_PAGE_ROWS + 1
         rows = await read_unmatched(
@@ -52,12 +54,13 @@ async def show(context: RequestContext) -> Response:
         )
     shown = rows[: limits.CONSOLE_PAGE_ROWS]
     counts = await context.shared.live.kept_longer.get(
-        "unmatched_counts", lambda: context.database.fetch("unmatched_counts", limits.RECEIPTS_COUNTED_MAX)
+        "unmatched_counts",
+        lambda: statements.receipts.unmatched_counts(context.database, counted_max=limits.RECEIPTS_COUNTED_MAX),
     )
     return context.page(
         "receipts.html",
         rows=shown,
-        older_key=moment_key(shown[-1]["received_at"], shown[-1]["parked_id"]) if len(rows) > len(shown) else None,
+        older_key=moment_key(shown[-1].received_at, shown[-1].parked_id) if len(rows) > len(shown) else None,
         counts=counts,
         counted_max=limits.RECEIPTS_COUNTED_MAX,
         carrier=carrier,
@@ -81,10 +84,10 @@ async def show_one(context: RequestContext) -> Response:
         "receipt.html",
         receipt=row,
         considered=considered,
-        learnt=await learnt_id_format(context.database, row["carrier_id"]),
+        learnt=await learnt_id_format(context.database, row.carrier_id),
         forms=FORMS,
-        state=STATE_LABELS[row["state"]],
-        tone=state_tone(row["state"]),
+        state=STATE_LABELS[row.state],
+        tone=state_tone(row.state),
     )
 
 
@@ -111,8 +114,8 @@ async def _confirm(context: RequestContext, template: str) -> Response:
     carrier = context.field("carrier") or context.asked("carrier")
     receipt = context.field("receipt") or context.asked("receipt")
     await _carrier_or_nowhere(context, carrier)
-    rows = await context.database.fetch("unmatched_counts", limits.RECEIPTS_MOVED_MAX)
-    counted = sum(row["receipts"] for row in rows if carrier in ("", row["carrier"]))
+    rows = await statements.receipts.unmatched_counts(context.database, counted_max=limits.RECEIPTS_MOVED_MAX)
+    counted = sum(row.receipts for row in rows if carrier in ("", row.carrier))
     count = 1 if receipt else min(limits.RECEIPTS_MOVED_MAX, counted)
     return context.page(template, carrier=carrier, receipt=receipt, count=count, most=limits.RECEIPTS_MOVED_MAX)
 
@@ -143,7 +146,7 @@ def _back(context: RequestContext, said: str) -> Response:
 
 
 async def _carrier_id(context: RequestContext, carrier: str) -> int | None:
-    return int((await find_carrier(context.database, carrier))["carrier_id"]) if carrier else None
+    return int((await find_carrier(context.database, carrier)).carrier_id) if carrier else None
 
 
 async def _carrier_or_nowhere(context: RequestContext, carrier: str) -> None:

@@ -24,7 +24,7 @@ async def show(context: RequestContext) -> Response:
         before_id=as_id(context.asked("before")),
     )
     shown = rows[: limits.CONSOLE_PAGE_ROWS]
-    older_key = shown[-1]["unmatched_id"] if len(rows) > len(shown) else None
+    older_key = shown[-1].unmatched_id if len(rows) > len(shown) else None
     return context.page("replies.html", rows=shown, older_key=older_key)
 
 

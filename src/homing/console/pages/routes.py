@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+import msgspec
 from starlette.responses import Response
 
 from homing import errors
@@ -18,7 +19,8 @@ from homing.model import GENERAL, Strategy, Traffic
 from homing.routing.catalogue_cache import objectives_of
 from homing.routing.explain import RouteExplanation, candidates, explain
 from homing.routing.rules import ANY_TRAFFIC, RouteScope
-from homing.store.database import Record
+from homing.store import statements
+from homing.store.statements.admin import CarrierRow, LockedRoute, RouteListRow
 from homing.text.numbers import first_digits, normalise
 
 ROWS_MAX: Final = 500
@@ -46,10 +48,10 @@ async def show(context: RequestContext) -> Response:
         scope = [GENERAL, await form_values.account_id(context, account)] if account else None
     except errors.InvalidInput as error:
         scope, trouble = [GENERAL], context.word(error)
-    rows = await context.database.fetch("route_list", scope)
+    rows = await statements.admin.route_list(context.database, account_ids=scope)
     carrier = context.asked("carrier")
     if carrier:
-        rows = [row for row in rows if row["carrier"] == carrier]
+        rows = [row for row in rows if row.carrier == carrier]
     return context.page(
         "routes.html",
         rules=_rules(rows[:ROWS_MAX]),
@@ -62,17 +64,24 @@ async def show(context: RequestContext) -> Response:
     )
 
 
-def _rules(rows: Sequence[Record]) -> Sequence[tuple[Record, Sequence[Record]]]:
+def _rules(rows: Sequence[RouteListRow]) -> Sequence[tuple[RouteListRow, Sequence[RouteListRow]]]:
     """(one row for what its rows share, the rows) of each match, in the order of the rows."""
-    grouped: dict[RouteScope, list[Record]] = {}
+    grouped: dict[RouteScope, list[RouteListRow]] = {}
     for row in rows:
         grouped.setdefault(_match(row), []).append(row)
     return [(found[0], found) for found in grouped.values()]
 
 
-def _match(row: Mapping[str, Any]) -> RouteScope:
-    names = ("account_id", "app_id", "sender", "traffic", "country", "network", "prefix")
-    return RouteScope(*(row[name] for name in names))
+def _match(row: RouteListRow | LockedRoute) -> RouteScope:
+    return RouteScope(
+        account_id=row.account_id,
+        app_id=row.app_id,
+        sender=row.sender,
+        traffic=row.traffic,
+        country=row.country,
+        network=row.network,
+        prefix=row.prefix,
+    )
 
 
 # --- adding, changing, removing -----------------------------------------------------------------------------------
@@ -95,14 +104,14 @@ async def add(context: RequestContext) -> Response:
         first_digits(context.field("prefix")).removeprefix("*"),
     )
     async with context.changing() as transaction:
-        made = await catalogue.set_route(transaction, match, carrier["carrier_id"], *_terms(context))
-    said = context.say("Route {n} to carrier {carrier} added.", n=made["route_id"], carrier=carrier["name"])
+        made = await catalogue.set_route(transaction, match, carrier.carrier_id, *_terms(context))
+    said = context.say("Route {n} to carrier {carrier} added.", n=made.route_id, carrier=carrier.name)
     return context.go("/routes", said)
 
 
 async def show_one(context: RequestContext) -> Response:
     row = await _route(context)
-    ceiling_micro = row["ceiling_micro"]
+    ceiling_micro = row.ceiling_micro
     return context.page(
         "route.html",
         route=row,
@@ -115,20 +124,18 @@ async def show_one(context: RequestContext) -> Response:
 async def change(context: RequestContext) -> Response:
     row = await _route(context)
     async with context.changing() as transaction:
-        locked = await transaction.row("route_lock", row["route_id"])
+        locked = await statements.admin.route_lock(transaction, route_id=row.route_id)
         if locked is None:
             raise PageNotFound
         context.check_version(locked)
         if context.field("do") == "remove":
-            await catalogue.remove_route(transaction, row["route_id"])
-            return context.go("/routes", context.say("Route {n} removed.", n=row["route_id"]))
+            await catalogue.remove_route(transaction, row.route_id)
+            return context.go("/routes", context.say("Route {n} removed.", n=row.route_id))
         priority, weight, strategy, ceiling_micro = _terms(context)
-        await catalogue.set_route(
-            transaction, _match(row), row["carrier_id"], priority, weight, strategy, ceiling_micro
-        )
+        await catalogue.set_route(transaction, _match(row), row.carrier_id, priority, weight, strategy, ceiling_micro)
         if ceiling_micro is None:
             await catalogue.forget_ceiling(transaction, _match(row))
-    return context.go("/routes", context.say("Route {n} saved.", n=row["route_id"]))
+    return context.go("/routes", context.say("Route {n} saved.", n=row.route_id))
 
 
 def _terms(context: RequestContext) -> tuple[int | None, int | None, Strategy | None, int | None]:
@@ -143,11 +150,11 @@ def _terms(context: RequestContext) -> tuple[int | None, int | None, Strategy | 
     )
 
 
-async def _route(context: RequestContext) -> Record:
+async def _route(context: RequestContext) -> LockedRoute:
     part = context.part("route_id")
     route_id = as_id(part) if len(part) <= ROUTE_ID_DIGITS_MAX else None
     async with context.database.transaction() as transaction:
-        row = None if route_id is None else await transaction.row("route_lock", route_id)
+        row = None if route_id is None else await statements.admin.route_lock(transaction, route_id=route_id)
     if row is None:
         raise PageNotFound
     return row
@@ -164,7 +171,7 @@ async def show_explained(context: RequestContext) -> Response:
             found = await _explained(context)
         except errors.InvalidInput as error:
             trouble = context.word(error)
-    names = {row["carrier_id"]: row["name"] for row in await _carriers(context)}
+    names = {row.carrier_id: row.name for row in await _carriers(context)}
     return context.page("route_explained.html", found=found, wrong=trouble, names=names, sources=SOURCES, **WORDS)
 
 
@@ -190,10 +197,13 @@ async def _explained(context: RequestContext) -> RouteExplanation:
 
 async def show_learnt(context: RequestContext) -> Response:
     app = context.asked("app")
-    rows = await context.database.fetch("learn_shares_page", app or None, context.asked_id("before"), LEARNT_ROWS + 1)
-    shown = page_of(rows, "version", LEARNT_ROWS)
+    rows = await statements.learning.learn_shares_page(
+        context.database, app_id=app or None, before_version=context.asked_id("before"), rows_max=LEARNT_ROWS + 1
+    )
+    shown = page_of(rows, lambda row: row.version, LEARNT_ROWS)
     terms = [
-        {**row, "terms": objectives_of(row)} for row in await context.database.fetch("learn_terms_named", ROWS_MAX)
+        {**msgspec.structs.asdict(row), "terms": objectives_of(row)}
+        for row in await statements.learning.learn_terms_named(context.database, rows_max=ROWS_MAX)
     ]
     return context.page(
         "routes_learnt.html",
@@ -201,14 +211,14 @@ async def show_learnt(context: RequestContext) -> Response:
         older_key=shown.older,
         app=app,
         terms=terms,
-        fakes=await context.database.fetch("learn_fakes"),
-        names={row["carrier_id"]: row["name"] for row in await _carriers(context)},
+        fakes=await statements.learning.learn_fakes(context.database),
+        names={row.carrier_id: row.name for row in await _carriers(context)},
         sources=SOURCES,
     )
 
 
-async def _carriers(context: RequestContext) -> Sequence[Record]:
-    return await context.database.fetch("carrier_list")
+async def _carriers(context: RequestContext) -> Sequence[CarrierRow]:
+    return await statements.admin.carrier_list(context.database)
 
 
 SECTION = PageSection(

@@ -53,7 +53,7 @@ async def show(context: RequestContext) -> Response:
     live, database = context.shared.live, context.database
     processes = await live.kept.get("processes", lambda: statements.nodes.processes(database, gone_after=GONE))
     facts = await live.kept_longer.get("database_facts", lambda: statements.nodes.database_facts(database))
-    depths = await live.kept_longer.get("depths", lambda: database.fetch("depths"))
+    depths = await live.kept_longer.get("depths", lambda: statements.observe.depths(database))
     applied = await statements.nodes.migrations_applied(database)
     numbers = {row.number for row in applied}
     return context.page(
@@ -61,7 +61,7 @@ async def show(context: RequestContext) -> Response:
         processes=[_process(row) for row in processes],
         facts=facts,
         megabytes=facts.bytes // 1_000_000 if facts else None,
-        depths=[(WAITING.get(row["kind"], row["kind"]), row["waiting"]) for row in depths],
+        depths=[(WAITING.get(row.kind, row.kind), row.waiting) for row in depths],
         applied=applied,
         missing=[name for number, name, _sql in migrate.available() if number not in numbers],
         versions=_versions(),

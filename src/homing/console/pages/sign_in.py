@@ -13,7 +13,9 @@ from homing.audit import record
 from homing.console.page import EVERYBODY, STRANGERS, Page, PageSection
 from homing.console.request_context import RequestContext
 from homing.console.security import local_path
-from homing.store.database import DatabaseConnection, Record
+from homing.store import statements
+from homing.store.database import DatabaseConnection
+from homing.store.statements.users import UserRow
 from homing.users import second_factor
 from homing.users.admin import ConsoleUser, as_name
 from homing.users.sessions import end_session, open_session
@@ -31,8 +33,8 @@ async def enter(context: RequestContext) -> Response:
     name = as_name(context.field("name"))[: limits.CONSOLE_USER_CHARS_MAX]
     password = context.secret_field("password")
     async with one_try(context, name) as tried:
-        row = await context.database.row("user_find", name)
-        known = None if row is None or row["disabled_at"] else row["password"]
+        row = await statements.users.user_find(context.database, name=name)
+        known = None if row is None or row.disabled_at else row.password
         is_right = await context.shared.passwords.is_right(password, known)
         tried(is_right)
     if row is None or not is_right:
@@ -41,7 +43,9 @@ async def enter(context: RequestContext) -> Response:
     user = ConsoleUser.of(row)
     async with context.changing(user.name) as transaction:
         if known and context.shared.passwords.is_dated(known):
-            await transaction.execute("user_password", user.user_id, await context.shared.passwords.hash(password))
+            await statements.users.user_password(
+                transaction, user_id=user.user_id, password=await context.shared.passwords.hash(password)
+            )
         await begin(context, transaction, user, is_complete=not user.has_second_factor)
     onward = local_path(context.field("next", "/"))
     return context.go(f"/sign-in/code?{urlencode({'next': onward})}" if user.has_second_factor else onward)
@@ -60,7 +64,7 @@ async def enter_code(context: RequestContext) -> Response:
     if session is None or session.is_complete:
         return context.go("/sign-in")
     user = session.user
-    row = await context.database.row("user_get", user.user_id)
+    row = await statements.users.user_get(context.database, user_id=user.user_id)
     assert row is not None
     async with one_try(context, f"{user.name} code") as tried:
         attempt = await _try_code(context, user, row)
@@ -76,9 +80,9 @@ async def enter_code(context: RequestContext) -> Response:
     if attempt is CodeAttempt.WRONG:
         raise errors.InvalidInput(context.say("The code is wrong or has already been used."))
     async with context.changing(user.name) as transaction:
-        told = await transaction.row("user_codes_told", user.user_id)
+        untold = await statements.users.user_codes_told(transaction, user_id=user.user_id)
         await begin(context, transaction, user, is_complete=True)
-    wrong = told["untold"] if told else 0
+    wrong = untold or 0
     if wrong < limits.CONSOLE_CODE_ATTEMPTS_MAX:
         return context.go(context.field("next", "/"))
     return context.go(
@@ -100,20 +104,25 @@ class CodeAttempt(enum.Enum):
     RESTS = enum.auto()  # the user has, within this hour: it was not looked at
 
 
-async def _try_code(context: RequestContext, user: ConsoleUser, row: Record) -> CodeAttempt:
+async def _try_code(context: RequestContext, user: ConsoleUser, row: UserRow) -> CodeAttempt:
     """RFC 4226, section 7.3. The count is committed with what it was for."""
     token = digest(context.session_token or "")
     async with context.changing(user.name) as transaction:
-        counted = await transaction.row("session_code_try", token, limits.CONSOLE_CODE_ATTEMPTS_MAX)
+        counted = await statements.users.session_code_try(
+            transaction, token=token, codes_max=limits.CONSOLE_CODE_ATTEMPTS_MAX
+        )
         if counted is None:
             return CodeAttempt.SESSION_OVER
-        if not await transaction.row("user_code_try", user.user_id, limits.CONSOLE_USER_CODE_ATTEMPTS_MAX):
+        tried = await statements.users.user_code_try(
+            transaction, user_id=user.user_id, codes_max=limits.CONSOLE_USER_CODE_ATTEMPTS_MAX
+        )
+        if tried is None:
             return CodeAttempt.RESTS
-        if row["totp_secret"] is None or await second_factor.is_right(
-            transaction, context.shared.vault, user.user_id, row["totp_secret"], context.field("code"), *context.clocks
+        if row.totp_secret is None or await second_factor.is_right(
+            transaction, context.shared.vault, user.user_id, row.totp_secret, context.field("code"), *context.clocks
         ):
             return CodeAttempt.RIGHT
-    return CodeAttempt.SESSION_OVER if counted["codes_wrong"] >= limits.CONSOLE_CODE_ATTEMPTS_MAX else CodeAttempt.WRONG
+    return CodeAttempt.SESSION_OVER if counted >= limits.CONSOLE_CODE_ATTEMPTS_MAX else CodeAttempt.WRONG
 
 
 async def _ask_password_again(context: RequestContext) -> Response:
@@ -168,11 +177,11 @@ async def one_try(context: RequestContext, name: str) -> AsyncIterator[Callable[
         guard.tried(one, outcome[0] if outcome else None, clock())
 
 
-async def _note(context: RequestContext, row: Record | None, act: str) -> None:
+async def _note(context: RequestContext, row: UserRow | None, act: str) -> None:
     """Also of somebody who does not exist, or the time it takes would tell. What was entered as the name is not kept:
     people slip and enter their password there.
     """
-    name, account_id = (row["name"], row["account_id"]) if row else ("?", None)
+    name, account_id = (row.name, row.account_id) if row else ("?", None)
     async with context.changing(name) as transaction:
         await record(transaction, "console_user", act, name, account_id)
 

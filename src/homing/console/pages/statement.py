@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Final
 
+import msgspec
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
 from homing import limits
@@ -30,12 +31,12 @@ async def show(context: RequestContext) -> Response:
     rows = await read_statement(
         context.database, place.account_id, limits.CONSOLE_PAGE_ROWS + 1, context.asked_id("before")
     )
-    shown = page_of([{**row, "effect": effect(row)} for row in rows], "entry_id")
+    shown = page_of(rows, lambda row: row.entry_id)
     return context.page(
         "statement.html",
         place=place,
         account=place.account,
-        entries=shown.rows,
+        entries=[{**msgspec.structs.asdict(row), "effect": effect(row)} for row in shown.rows],
         older_key=shown.older,
         kinds=KINDS,
         balance_reader=PURSES,

@@ -9,23 +9,24 @@ from homing.console.account_scope import AccountScope, account_scope_of, back
 from homing.console.page import Page, PageSection
 from homing.console.request_context import RequestContext
 from homing.model import GENERAL
+from homing.store import statements
 
 
 async def show(context: RequestContext) -> Response:
     place = await account_scope_of(context)
-    words = await context.database.fetch("word_list", [GENERAL, place.account_id])
+    words = await statements.admin.word_list(context.database, account_ids=[GENERAL, place.account_id])
     return context.page(
         "texts.html",
         place=place,
-        senders=await context.database.fetch("sender_list", place.account_id),
-        templates=await context.database.fetch("template_list", place.account_id),
-        words=[row for row in words if row["account_id"] != GENERAL],
-        general=sum(row["account_id"] == GENERAL for row in words),
+        senders=await statements.admin.sender_list(context.database, account_id=place.account_id),
+        templates=await statements.admin.template_list(context.database, account_id=place.account_id),
+        words=[row for row in words if row.account_id != GENERAL],
+        general=sum(row.account_id == GENERAL for row in words),
     )
 
 
 async def show_general(context: RequestContext) -> Response:
-    return context.page("words.html", words=await context.database.fetch("word_list", [GENERAL]))
+    return context.page("words.html", words=await statements.admin.word_list(context.database, account_ids=[GENERAL]))
 
 
 async def change(context: RequestContext) -> Response:

@@ -13,7 +13,9 @@ from homing.console.page import OPERATORS, NavigationEntry, NavigationGroup, Pag
 from homing.console.paging import page_of
 from homing.console.request_context import PageNotFound, RequestContext
 from homing.model import GENERAL, UserRole
-from homing.store.database import DatabaseConnection, Record
+from homing.store import statements
+from homing.store.database import DatabaseConnection
+from homing.store.statements.users import LockedUser, UserRow
 from homing.users import admin
 from homing.users.links import make_link
 
@@ -27,10 +29,13 @@ HOURS: Final = round(limits.CONSOLE_LINK_S / 3600)
 
 async def show(context: RequestContext) -> Response:
     beginning = context.asked("name").lower()
-    rows = await context.database.fetch(
-        "user_page", beginning, context.asked_id("before"), limits.CONSOLE_PAGE_ROWS + 1
+    rows = await statements.users.user_page(
+        context.database,
+        beginning=beginning,
+        before_id=context.asked_id("before"),
+        rows_max=limits.CONSOLE_PAGE_ROWS + 1,
     )
-    shown = page_of(rows, "user_id")
+    shown = page_of(rows, lambda row: row.user_id)
     return context.page("users.html", rows=shown.rows, older_key=shown.older, beginning=beginning, roles=ROLES)
 
 
@@ -46,60 +51,60 @@ async def create(context: RequestContext) -> Response:
 
 async def show_one(context: RequestContext) -> Response:
     row = await _user(context)
-    sessions = await context.database.row("user_sessions", row["user_id"])
+    sessions = await statements.users.user_sessions(context.database, user_id=row.user_id)
     return context.page(
         "user.html",
         person=row,
-        sessions=sessions["sessions"] if sessions else 0,
-        seen_at=sessions["seen_at"] if sessions else None,
+        sessions=sessions.sessions,
+        seen_at=sessions.seen_at,
         version=_version(context, row),
         roles=ROLES,
-        is_self=row["user_id"] == context.user.user_id,
+        is_self=row.user_id == context.user.user_id,
     )
 
 
 async def change(context: RequestContext) -> Response:
     row = await _user(context)
-    role, account_id = await _role(context) if context.field("do") == "role" else (UserRole(row["role"]), None)
+    role, account_id = await _role(context) if context.field("do") == "role" else (UserRole(row.role), None)
     async with context.changing() as transaction:
-        locked = await transaction.row("user_lock", row["user_id"])
+        locked = await statements.users.user_lock(transaction, user_id=row.user_id)
         if locked is None:
             raise PageNotFound
-        context.check_version(dict(locked))
+        context.check_version(locked)
         match context.field("do"):
             case "link":
                 return await _new_link(context, transaction, locked)
             case "role":
                 _check_other(context, locked)
-                await admin.set_role(transaction, locked["user_id"], role, account_id)
-                said = context.say("Role of {name} changed.", name=locked["name"])
+                await admin.set_role(transaction, locked.user_id, role, account_id)
+                said = context.say("Role of {name} changed.", name=locked.name)
             case "disable":
                 _check_other(context, locked)
-                await admin.set_disabled(transaction, locked["user_id"], True)
-                said = context.say("User {name} disabled.", name=locked["name"])
+                await admin.set_disabled(transaction, locked.user_id, True)
+                said = context.say("User {name} disabled.", name=locked.name)
             case "enable":
-                await admin.set_disabled(transaction, locked["user_id"], False)
-                said = context.say("User {name} enabled.", name=locked["name"])
+                await admin.set_disabled(transaction, locked.user_id, False)
+                said = context.say("User {name} enabled.", name=locked.name)
             case _:
                 said = ""
-    return context.go(f"/users/{row['user_id']}", said)
+    return context.go(f"/users/{row.user_id}", said)
 
 
-async def _new_link(context: RequestContext, transaction: DatabaseConnection, row: Record) -> Response:
-    if row["disabled_at"] is not None:
+async def _new_link(context: RequestContext, transaction: DatabaseConnection, row: LockedUser) -> Response:
+    if row.disabled_at is not None:
         raise errors.InvalidInput(context.say("The user is disabled; enable the user before creating a link."))
-    token = await make_link(transaction, row["user_id"])
-    await record(transaction, "console_user", "link", row["name"], row["account_id"])
-    return _link(context, row["name"], token)
+    token = await make_link(transaction, row.user_id)
+    await record(transaction, "console_user", "link", row.name, row.account_id)
+    return _link(context, row.name, token)
 
 
 def _link(context: RequestContext, name: str, token: str) -> Response:
     return context.page("user_link.html", name=name, link=f"{context.shared.url}/welcome/{token}", hours=HOURS)
 
 
-def _check_other(context: RequestContext, row: Record) -> None:
+def _check_other(context: RequestContext, row: LockedUser) -> None:
     """Who changes another is an operator who can sign in: so one is left."""
-    if row["user_id"] == context.user.user_id:
+    if row.user_id == context.user.user_id:
         raise errors.InvalidInput(context.say("You cannot remove your own permissions. Ask another operator."))
 
 
@@ -112,17 +117,25 @@ async def _role(context: RequestContext) -> tuple[UserRole, int | None]:
     return role, None if account_id == GENERAL else account_id
 
 
-async def _user(context: RequestContext) -> Record:
+async def _user(context: RequestContext) -> UserRow:
     user_id = as_id(context.part("user_id"))
-    row = None if user_id is None else await context.database.row("user_get", user_id)
+    row = None if user_id is None else await statements.users.user_get(context.database, user_id=user_id)
     if row is None:
         raise PageNotFound
     return row
 
 
-def _version(context: RequestContext, row: Record) -> str:
+def _version(context: RequestContext, row: UserRow) -> str:
     """Of what `user_lock` reads."""
-    return context.version({name: row[name] for name in ("user_id", "name", "role", "account_id", "disabled_at")})
+    return context.version(
+        LockedUser(
+            user_id=row.user_id,
+            name=row.name,
+            role=row.role,
+            account_id=row.account_id,
+            disabled_at=row.disabled_at,
+        )
+    )
 
 
 SECTION = PageSection(

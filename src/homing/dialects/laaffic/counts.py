@@ -9,6 +9,7 @@ import msgspec
 from homing.common.token_bucket import TokenBucket
 from homing.dialects.laaffic import bounds
 from homing.states import FINAL_STATES, MessageState
+from homing.store import statements
 from homing.store.database import Database
 
 FINAL: Final = list(FINAL_STATES)
@@ -45,24 +46,24 @@ class SentCounts:
             return totals
         from_id, looked, delivered, failed = span.first_id, 0, 0, 0
         while True:
-            page = await self._database.row(
-                "messages_finished_count",
-                span.account_id,
-                span.app_id,
-                from_id,
-                span.beyond_id,
-                MessageState.DELIVERED,
-                bounds.COUNTED_ROWS,
-                FINAL,
+            page = await statements.messages.messages_finished_count(
+                self._database,
+                account_id=span.account_id,
+                app_id=span.app_id,
+                first_id=from_id,
+                beyond_id=span.beyond_id,
+                delivered=MessageState.DELIVERED,
+                looked_max=bounds.COUNTED_ROWS,
+                final_states=FINAL,
             )
-            assert page is not None
-            looked += page["looked"]
-            delivered += page["delivered"]
-            failed += page["failed"]
-            rows.owe(page["looked"] / bounds.COUNTED_ROWS_PER_READ)
-            if page["looked"] < bounds.COUNTED_ROWS:
+            looked += page.looked
+            delivered += page.delivered
+            failed += page.failed
+            rows.owe(page.looked / bounds.COUNTED_ROWS_PER_READ)
+            if page.looked < bounds.COUNTED_ROWS:
                 break
-            from_id = page["last_id"] + 1
+            assert page.last_id is not None
+            from_id = page.last_id + 1
         totals = SentTotals(delivered, failed)
         if looked > bounds.RECORDS_MAX:
             if len(self._remembered) >= bounds.COUNTS_KEYS_MAX:

@@ -21,7 +21,9 @@ from homing.dialects.laaffic.pushes import code_number
 from homing.dialects.laaffic.send import app_of
 from homing.messages.lookup import MessageLookup
 from homing.states import MessageState
-from homing.store.database import Database, Record
+from homing.store import statements
+from homing.store.database import Database
+from homing.store.statements.messages import FinishedMessage, InboundPageRow, MessageRow
 from homing.text.numbers import UNKNOWN
 
 encode: Final = msgspec.json.encode
@@ -99,8 +101,8 @@ class Queries:
         rows = []
         for message_id in ids_asked:
             message = None if message_id is None else found.get(message_id)
-            status = None if message is None else ROW_STATUSES[MessageState(message["state_seen"])]
-            if message is None or status is None or message["app_id"] != app_id:
+            status = None if message is None else ROW_STATUSES[MessageState(message.state_seen)]
+            if message is None or status is None or message.app_id != app_id:
                 continue
             counts[status] += 1
             rows.append(_report_row(message, status))
@@ -144,14 +146,21 @@ class Queries:
                 separator = b","
                 if not left or len(page) < bounds.RECORDS_STATEMENT_ROWS:
                     break
-                page = await self._page(span, page[-1]["message_id"] + 1, 0, left)
+                page = await self._page(span, page[-1].message_id + 1, 0, left)
             counts = await self._counts.read(span, rows)
             yield b'],"success":"%d","fail":"%d"}' % (counts.delivered, counts.failed)
 
-    async def _page(self, span: SentSpan, from_id: int, offset: int, rows_max: int) -> Sequence[Record]:
+    async def _page(self, span: SentSpan, from_id: int, offset: int, rows_max: int) -> Sequence[FinishedMessage]:
         size = min(rows_max, bounds.RECORDS_STATEMENT_ROWS)
-        return await self._database.fetch(
-            "messages_finished", span.account_id, span.app_id, from_id, span.beyond_id, FINAL, offset, size
+        return await statements.messages.messages_finished(
+            self._database,
+            account_id=span.account_id,
+            app_id=span.app_id,
+            first_id=from_id,
+            beyond_id=span.beyond_id,
+            states=FINAL,
+            offset=offset,
+            rows_max=size,
         )
 
     @contextlib.asynccontextmanager
@@ -172,11 +181,19 @@ class Queries:
             raise errors.BadShape("current is 1 or more")
         if not 1 <= size <= bounds.PAGE_RECORDS_MAX:
             raise errors.BadShape(f"size is 1 to {bounds.PAGE_RECORDS_MAX}")
-        key = (account.account_id, app_id, start, end)
         async with self._place(self._pages, account.account_id), self._database.connection() as connection:
-            counted = await connection.row("inbound_count", *key)
-            rows = await connection.fetch("inbound_page", *key, (current - 1) * size, size)
-        total = counted["total"] if counted else 0
+            total = await statements.messages.inbound_count(
+                connection, account_id=account.account_id, app_id=app_id, since=start, until=end
+            )
+            rows = await statements.messages.inbound_page(
+                connection,
+                account_id=account.account_id,
+                app_id=app_id,
+                since=start,
+                until=end,
+                offset=(current - 1) * size,
+                rows_max=size,
+            )
         page = InboundPage(total, size, current, -(-total // size), [_inbound_row(row) for row in rows])
         return encode(InboundReply("0", "success", page))
 
@@ -216,29 +233,29 @@ def iso(at: datetime | None) -> str | None:
     return None if at is None else at.astimezone(UTC).isoformat(timespec="seconds")
 
 
-def _report_row(message: Record, status: str) -> ReportRow:
+def _report_row(message: MessageRow, status: str) -> ReportRow:
     return ReportRow(
-        str(message["message_id"]),
-        message["raw_number"] or message["number"],
-        iso(message["final_at"]),
+        str(message.message_id),
+        message.raw_number or message.number,
+        iso(message.final_at),
         status,
-        price_detail(message["charge_micro"] - message["refund_micro"], message["segments"], message["price_micro"]),
+        price_detail(message.charge_micro - message.refund_micro, message.segments, message.price_micro),
     )
 
 
-def _sent_row(row: Record) -> SentRow:
-    delivered = row["state"] == MessageState.DELIVERED
-    return SentRow(str(row["message_id"]), row["number"], iso(row["final_at"]), "0" if delivered else "2")
+def _sent_row(row: FinishedMessage) -> SentRow:
+    delivered = row.state == MessageState.DELIVERED
+    return SentRow(str(row.message_id), row.number, iso(row.final_at), "0" if delivered else "2")
 
 
-def _inbound_row(row: Record) -> InboundRow:
+def _inbound_row(row: InboundPageRow) -> InboundRow:
     return InboundRow(
-        row["number"],
-        row["recipient"],
-        iso(row["received_at"]) or "",
-        row["content"],
-        code_number(row["mcc"]),
-        code_number(row["mnc"]),
-        row["operator"] or UNKNOWN,
+        row.number,
+        row.recipient,
+        iso(row.received_at) or "",
+        row.content,
+        code_number(row.mcc),
+        code_number(row.mnc),
+        row.operator or UNKNOWN,
         price_detail(0, 1, 0),
     )

@@ -25,7 +25,7 @@ from homing.dialects.lia.words import STATE_WORDS, SYSTEM_ERROR, remark_of
 from homing.dialects.serving import Services
 from homing.model import CURRENCY
 from homing.states import MessageState
-from homing.store.database import Record
+from homing.store.statements.messages import MessageRow
 from homing.text.segments import TextEncoding, utf16_units
 
 encode: Final = msgspec.json.encode
@@ -206,7 +206,7 @@ class LiaEndpoints:
             return _failure(TRACK[1008])
         return encode(_status_reply(message))
 
-    async def _find(self, account: Profile, parameters: Parameters) -> Record | None:
+    async def _find(self, account: Profile, parameters: Parameters) -> MessageRow | None:
         if "message_id" in parameters:
             message_id = _message_id(parameters["message_id"])
             return None if message_id is None else await self._lookup.by_id(account.account_id, message_id)
@@ -256,21 +256,21 @@ def _failure(remark: str, _uid: str = "") -> bytes:
     return encode(FailureReply("F", remark))
 
 
-def _status_reply(message: Record) -> StatusReply:
-    is_unicode = message["encoding"] == TextEncoding.UCS2
+def _status_reply(message: MessageRow) -> StatusReply:
+    is_unicode = message.encoding == TextEncoding.UCS2
     return StatusReply(
-        message_id=message["message_id"],
-        PhoneNumber=message["number"],
-        SMSMessage=message["text"],
+        message_id=message.message_id,
+        PhoneNumber=message.number,
+        SMSMessage=message.text,
         MessageType="Unicode" if is_unicode else "Text",
-        MessageLength=utf16_units(message["text"]) if is_unicode else len(message["text"]),
-        MessageParts=message["segments"],
-        ClientCost=currency_number(message["charge_micro"] - message["refund_micro"]),
-        DLRStatus=STATE_WORDS[MessageState(message["state_seen"])],
-        SMSID=message["carrier_ref"] or "",
-        ErrorCode=_number(message["error_code"]),
-        ErrorDescription=message["error_text"] or "",
-        SentDateUTC=(message["sent_at"] or message["submitted_at"]).strftime("%Y-%m-%dT%H:%M:%S"),
+        MessageLength=utf16_units(message.text) if is_unicode else len(message.text),
+        MessageParts=message.segments,
+        ClientCost=currency_number(message.charge_micro - message.refund_micro),
+        DLRStatus=STATE_WORDS[MessageState(message.state_seen)],
+        SMSID=message.carrier_ref or "",
+        ErrorCode=_number(message.error_code),
+        ErrorDescription=message.error_text or "",
+        SentDateUTC=(message.sent_at or message.submitted_at).strftime("%Y-%m-%dT%H:%M:%S"),
         Remarks="",
     )
 

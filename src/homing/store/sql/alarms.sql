@@ -7,7 +7,8 @@ SET detail = excluded.detail, last_at = now(), times = alarm.times + 1
 
 -- All of a component, or those of a code and of a subject.
 -- name: alarm_clear
-DELETE FROM alarm WHERE component = :component AND (:code?::text IS NULL OR code = :code) AND (:subject?::text IS NULL OR subject = :subject)
+DELETE FROM alarm WHERE component = :component AND (:code?::text IS NULL OR code = :code)
+    AND (:subject?::text IS NULL OR subject = :subject)
 
 -- name: alarms -> rows AlarmRow
 SELECT component, code, subject, detail::text AS detail, raised_at, last_at, times

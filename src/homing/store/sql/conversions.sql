@@ -1,27 +1,25 @@
--- A row comes back for each message that is the account's; `recorded` tells whether this report was the first.
---
--- The credit for a report goes to the last delivered one of the messages to the same number in the same app that were
--- sent within an hour of the reported one ($6, in ids) and before the person came back. Where none is delivered, to the
--- last that is on its way, else to the reported one. Whoever has a credit has it once. When the person came back is the
--- customer's word where that lies between the submit and now.
---
--- Of a number that has more messages than anybody gets ($7, since the beginning of the partition; $8 is its ids) those are looked at
--- that come first: a million tests to one number must not make each of their reports read them all.
--- name: conversions_record
+-- A row comes back for each message that is the account's; `recorded` tells whether this report was the first.  The
+-- credit for a report goes to the last delivered one of the messages to the same number in the same app that were sent
+-- within an hour of the reported one (`credit_ids`, in ids) and before the person came back. Where none is delivered,
+-- to the last that is on its way, else to the reported one. Whoever has a credit has it once. When the person came back
+-- is the customer's word where that lies between the submit and now.  Of a number that has more messages than anybody
+-- gets (`candidates_max`, since the beginning of the partition; `partition_ids` is its ids) those are looked at that
+-- come first: a million tests to one number must not make each of their reports read them all.
+-- name: conversions_record -> rows ConversionRow
+-- takes: reports ReportedConversion
 WITH report AS MATERIALIZED (
     SELECT r.account_id, r.message_id, r.dialect, r.reported_at, m.app_id, m.number, m.carrier_id, m.state,
         CASE
-            WHEN r.reported_at <= $5
+            WHEN r.reported_at <= :now
                 AND r.reported_at >= accepted_at(m.message_id) THEN r.reported_at
-            ELSE $5
+            ELSE :now
         END AS at,
         EXISTS (
             SELECT FROM conversion AS c
             WHERE c.account_id = ANY (ARRAY[r.account_id]) AND c.message_id = ANY (ARRAY[r.message_id])
                 AND c.recorded_at IS NOT NULL
         ) AS is_known
-    FROM unnest($1::bigint[], $2::bigint[], $3::smallint[], $4::timestamptz[])
-        AS r (account_id, message_id, dialect, reported_at)
+    FROM unnest(:reports) AS r (account_id bigint, message_id bigint, dialect smallint, reported_at timestamptz?)
     JOIN message AS m ON m.account_id = ANY (ARRAY[r.account_id]) AND m.message_id = ANY (ARRAY[r.message_id])
     WHERE m.state >= 0
 ), credit AS MATERIALIZED (
@@ -30,7 +28,11 @@ WITH report AS MATERIALIZED (
     FROM report
     CROSS JOIN LATERAL (
         SELECT near.message_id, near.carrier_id,
-            CASE WHEN near.state = 3 THEN 2 WHEN near.state IN (2, 8) THEN 1 ELSE 0 END AS arrived
+            CASE
+                WHEN near.state = :MessageState.DELIVERED THEN 2
+                WHEN near.state IN (:MessageState.SENT, :MessageState.UNKNOWN) THEN 1
+                ELSE 0
+            END AS arrived
         FROM (
             SELECT report.message_id, report.carrier_id, report.state
             UNION ALL
@@ -39,16 +41,17 @@ WITH report AS MATERIALIZED (
                 SELECT m.message_id, m.carrier_id, m.state, m.account_id, m.app_id
                 FROM message AS m
                 WHERE m.number = report.number
-                    AND m.message_id >= (report.message_id - $6::bigint) / $8::bigint * $8::bigint
-                LIMIT $7
+                    AND m.message_id >=
+                        (report.message_id - :credit_ids::bigint) / :partition_ids::bigint * :partition_ids::bigint
+                LIMIT :candidates_max
             ) AS alike
             WHERE alike.account_id = report.account_id AND alike.app_id = report.app_id
-                AND alike.message_id >= report.message_id - $6::bigint
-                AND alike.message_id <= report.message_id + $6::bigint
+                AND alike.message_id >= report.message_id - :credit_ids::bigint
+                AND alike.message_id <= report.message_id + :credit_ids::bigint
                 AND alike.message_id < first_id_at(report.at + interval '1 millisecond')
         ) AS near
-        ORDER BY arrived DESC, near.state NOT IN (2, 3, 8) AND near.message_id = report.message_id DESC,
-            near.message_id DESC
+        ORDER BY arrived DESC, near.state NOT IN (:MessageState.SENT, :MessageState.DELIVERED, :MessageState.UNKNOWN)
+            AND near.message_id = report.message_id DESC, near.message_id DESC
         LIMIT 1
     ) AS best
     WHERE NOT report.is_known
@@ -58,7 +61,7 @@ WITH report AS MATERIALIZED (
     SELECT account_id, message_id, max(recorded_at), max(reported_at), max(dialect), max(credited_to), min(credited_at),
         min(credited_by), max(carrier_id)
     FROM (
-        SELECT account_id, message_id, $5::timestamptz AS recorded_at, reported_at, dialect, credited_to,
+        SELECT account_id, message_id, :now::timestamptz AS recorded_at, reported_at, dialect, credited_to,
             NULL::timestamptz AS credited_at, NULL::bigint AS credited_by, NULL::int AS carrier_id
         FROM credit
         UNION ALL
@@ -97,8 +100,3 @@ FROM (
     SELECT account_id, message_id, true FROM written WHERE recorded
 ) AS answer
 GROUP BY account_id, message_id
-
--- name: purses
-SELECT account_id, gift_micro, balance_micro, credit_micro
-FROM balance
-WHERE account_id = ANY($1::bigint[])

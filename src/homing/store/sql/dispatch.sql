@@ -1,15 +1,15 @@
 -- A claim names one lane; the lease is the time at which the row is due again.
--- name: queue_claim
+-- name: queue_claim -> rows ClaimedMessage
 WITH due AS MATERIALIZED (
     SELECT lane, message_id
     FROM queue
-    WHERE lane = $1 AND due_at <= $2
+    WHERE lane = :lane AND due_at <= :now
     ORDER BY due_at
-    LIMIT $3
+    LIMIT :rows_max
     FOR UPDATE SKIP LOCKED
 ), claimed AS (
     UPDATE queue AS q
-    SET due_at = $2::timestamptz + $4::interval, attempts = q.attempts + 1, claimed_by = $5, claimed_at = $2
+    SET due_at = :now::timestamptz + :lease::interval, attempts = q.attempts + 1, claimed_by = :owner, claimed_at = :now
     FROM due
     WHERE q.lane = ANY (ARRAY[due.lane]) AND q.message_id = ANY (ARRAY[due.message_id])
     RETURNING q.account_id, q.message_id, q.attempts, q.expires_at, old.claimed_by AS lapsed_of,
@@ -20,82 +20,90 @@ SELECT c.account_id, c.message_id, c.attempts, c.expires_at, c.lapsed_of, c.laps
 FROM claimed AS c
 JOIN message AS m ON m.account_id = ANY (ARRAY[c.account_id]) AND m.message_id = ANY (ARRAY[c.message_id])
 
--- An attempt that was told as unknown, since its claim lapsed, has its answer after all: the answer stands. What a carrier
--- did not accept is told to statistics, or taken back there; the message may stand on another by now.
+-- An attempt that was told as unknown, since its claim lapsed, has its answer after all: the answer stands. What a
+-- carrier did not accept is told to statistics, or taken back there; the message may stand on another by now.
 -- name: attempts_add
+-- takes: attempts NewAttempt
 WITH added AS (
     INSERT INTO attempt (
         account_id, message_id, attempt, carrier_id, started_at, answered_at, outcome, carrier_ref, error_code,
         error_text
     )
-    SELECT account_id, message_id, attempt, $1, started_at, $2, outcome, carrier_ref, error_code, error_text
-    FROM unnest(
-        $3::bigint[], $4::bigint[], $5::smallint[], $6::timestamptz[], $7::smallint[], $8::text[], $9::text[],
-        $10::text[]
-    ) AS a (account_id, message_id, attempt, started_at, outcome, carrier_ref, error_code, error_text)
+    SELECT account_id, message_id, attempt, :carrier_id, started_at, :answered_at, outcome, carrier_ref, error_code,
+        error_text
+    FROM unnest(:attempts) AS a (
+        account_id bigint, message_id bigint, attempt smallint, started_at timestamptz, outcome smallint,
+        carrier_ref text?, error_code text?, error_text text?
+    )
     ON CONFLICT (account_id, message_id, attempt) DO UPDATE
     SET carrier_id = excluded.carrier_id, started_at = excluded.started_at, answered_at = excluded.answered_at,
         outcome = excluded.outcome, carrier_ref = excluded.carrier_ref, error_code = excluded.error_code,
         error_text = excluded.error_text
-    WHERE attempt.outcome = 4 AND excluded.outcome <> 4
+    WHERE attempt.outcome = :Outcome.UNKNOWN AND excluded.outcome <> :Outcome.UNKNOWN
     RETURNING account_id, message_id,
-        (new.outcome <> 1)::int - (old.outcome IS NOT NULL AND old.outcome <> 1)::int AS refused
+        (new.outcome <> :Outcome.ACCEPTED)::int
+            - (old.outcome IS NOT NULL AND old.outcome <> :Outcome.ACCEPTED)::int AS refused
 )
 INSERT INTO stat_delta (account_id, minute, carrier_id, app_id, country, network, block, sender, refused)
-SELECT m.account_id, accepted_minute(m.message_id), $1, m.app_id, m.country, m.mcc || m.mnc,
+SELECT m.account_id, accepted_minute(m.message_id), :carrier_id, m.app_id, m.country, m.mcc || m.mnc,
     left(m.number, -3), m.sender, a.refused
 FROM added AS a
 JOIN message AS m ON m.account_id = ANY (ARRAY[a.account_id]) AND m.message_id = ANY (ARRAY[a.message_id])
 WHERE a.refused <> 0
 
 -- name: parts_add
+-- takes: parts NewPart
 INSERT INTO part (account_id, message_id, attempt, part, carrier_id, carrier_ref)
-SELECT account_id, message_id, attempt, part, $1, carrier_ref
-FROM unnest($2::bigint[], $3::bigint[], $4::smallint[], $5::smallint[], $6::text[])
-    AS p (account_id, message_id, attempt, part, carrier_ref)
+SELECT account_id, message_id, attempt, part, :carrier_id, carrier_ref
+FROM unnest(:parts) AS p (account_id bigint, message_id bigint, attempt smallint, part smallint, carrier_ref text)
 ON CONFLICT DO NOTHING
 
--- Accepted messages wait in lane 0, due when their validity and the grace are over.
+-- Accepted messages wait in a lane of their own, due when their validity and the grace are over.
 -- name: queue_await
+-- takes: keys QueueKey
 UPDATE queue AS q
-SET lane = 0, due_at = q.expires_at + $3::interval, claimed_by = NULL
-FROM unnest($1::int[], $2::bigint[]) AS sent (lane, message_id)
+SET lane = :QueueLane.AWAITING_RECEIPT, due_at = q.expires_at + :grace::interval, claimed_by = NULL
+FROM unnest(:keys) AS sent (lane int, message_id bigint)
 WHERE q.lane = ANY (ARRAY[sent.lane]) AND q.message_id = ANY (ARRAY[sent.message_id])
 
 -- name: queue_defer
+-- takes: deferrals QueueDeferral
 UPDATE queue AS q
 SET due_at = later.due_at, claimed_by = NULL
-FROM unnest($1::int[], $2::bigint[], $3::timestamptz[]) AS later (lane, message_id, due_at)
+FROM unnest(:deferrals) AS later (lane int, message_id bigint, due_at timestamptz)
 WHERE q.lane = ANY (ARRAY[later.lane]) AND q.message_id = ANY (ARRAY[later.message_id])
 
 -- What decides a message's route, and which carriers have had it: `had_by` without those that only put it off.
--- name: reroute_facts
+-- name: reroute_facts -> rows RerouteFacts
+-- takes: keys MessageRef
 SELECT m.account_id, m.message_id, m.app_id, m.sender, m.traffic, m.number, m.country, m.mcc, m.mnc, m.price_micro,
     m.notes, tries.tried, tries.had_by
-FROM unnest($1::bigint[], $2::bigint[]) AS w (account_id, message_id)
+FROM unnest(:keys) AS w (account_id bigint, message_id bigint)
 JOIN message AS m ON m.account_id = ANY (ARRAY[w.account_id]) AND m.message_id = ANY (ARRAY[w.message_id])
 CROSS JOIN LATERAL (
     SELECT coalesce(array_agg(carrier_id), '{}') AS tried,
-        coalesce(array_agg(carrier_id) FILTER (WHERE outcome <> 3), '{}') AS had_by
+        coalesce(array_agg(carrier_id) FILTER (WHERE outcome <> :Outcome.DEFERRED), '{}') AS had_by
     FROM attempt AS a
     WHERE a.account_id = m.account_id AND a.message_id = m.message_id
 ) AS tries
 
 -- name: queue_move
+-- takes: moves QueueMove
 UPDATE queue AS q
 SET lane = going.to_lane, due_at = going.due_at, claimed_by = NULL, attempts = q.attempts + going.uncounted
-FROM unnest($1::int[], $2::bigint[], $3::int[], $4::timestamptz[], $5::smallint[])
-    AS going (lane, message_id, to_lane, due_at, uncounted)
+FROM unnest(:moves) AS going (lane int, message_id bigint, to_lane int, due_at timestamptz, uncounted smallint)
 WHERE q.lane = ANY (ARRAY[going.lane]) AND q.message_id = ANY (ARRAY[going.message_id])
 
 -- The route stays the one that was chosen at accept: the timeline tells it, and the attempts tell the rest.
 -- A message that has moved on meanwhile, by a late answer or receipt, stays with whom it is.
 -- name: messages_reroute
+-- takes: moves MessageReroute
 WITH moved AS (
     UPDATE message AS m
     SET carrier_id = r.carrier_id
-    FROM unnest($1::bigint[], $2::bigint[], $3::int[]) AS r (account_id, message_id, carrier_id)
-    WHERE m.account_id = ANY (ARRAY[r.account_id]) AND m.message_id = ANY (ARRAY[r.message_id]) AND m.state = 0
+    FROM unnest(:moves) AS r (account_id bigint, message_id bigint, carrier_id int)
+    WHERE m.account_id = ANY (ARRAY[r.account_id]) AND m.message_id = ANY (ARRAY[r.message_id])
+        AND m.state = :MessageState.QUEUED
     RETURNING m.account_id, m.message_id, m.app_id, m.country, m.mcc, m.mnc, m.number, m.sender, m.charge_micro,
         old.carrier_id AS carrier_before, m.carrier_id
 )
@@ -107,17 +115,21 @@ FROM moved
 CROSS JOIN LATERAL (VALUES (carrier_before, -1), (moved.carrier_id, 1)) AS side (carrier_id, one)
 WHERE moved.carrier_id <> carrier_before
 
--- What its carrier has not taken: due before $2, from the place that ($3, $4) names on.
--- name: queue_overaged
+-- What its carrier has not taken: due before `due_to`, from the place that (`after_due_at`, `after_message_id`) names
+-- on.
+-- name: queue_overaged -> rows OveragedMessage
 SELECT account_id, message_id, due_at, attempts, claimed_by
 FROM queue
-WHERE lane = $1 AND due_at <= $2
-    AND ($3::timestamptz IS NULL OR due_at >= $3 AND (due_at, message_id) > ($3, $4::bigint))
+WHERE lane = :lane AND due_at <= :due_to
+    AND (
+        :after_due_at?::timestamptz IS NULL
+        OR due_at >= :after_due_at AND (due_at, message_id) > (:after_due_at, :after_message_id?::bigint)
+    )
 ORDER BY due_at, message_id
-LIMIT $5
+LIMIT :rows_max
 FOR UPDATE SKIP LOCKED
 
--- name: carriers_by_health
+-- name: carriers_by_health -> rows CarrierHealthRow
 SELECT c.carrier_id, c.name, NOT c.enabled OR coalesce(NOT s.is_up OR s.leased_until < now(), true) AS is_down
 FROM carrier AS c
 LEFT JOIN carrier_session AS s USING (carrier_id)
@@ -126,68 +138,71 @@ ORDER BY c.carrier_id
 -- A new owner does not wait for its predecessor's claims to run out.
 -- name: claims_release
 UPDATE queue SET due_at = now()
-WHERE lane = ANY($1::int[]) AND claimed_by IS NOT NULL AND claimed_by <> $2 AND due_at > now()
+WHERE lane = ANY(:lanes::int[]) AND claimed_by IS NOT NULL AND claimed_by <> :owner AND due_at > now()
 
 -- --- leases on carriers --------------------------------------------------------------------------------------
 
 -- Renews what this process owns and tells how it does; gives what it still owns.
--- name: carriers_renew
+-- name: carriers_renew -> values
+-- takes: reports CarrierHealthReport
 UPDATE carrier_session AS s
-SET leased_until = now() + $2::interval, is_up = h.is_up, detail = h.detail::jsonb,
+SET leased_until = now() + :lease::interval, is_up = h.is_up, detail = h.detail::jsonb,
     changed_at = CASE WHEN s.is_up <> h.is_up THEN now() ELSE s.changed_at END
-FROM unnest($3::int[], $4::boolean[], $5::text[]) AS h (carrier_id, is_up, detail)
-WHERE s.carrier_id = h.carrier_id AND s.owner = $1
+FROM unnest(:reports) AS h (carrier_id int, is_up boolean, detail text)
+WHERE s.carrier_id = h.carrier_id AND s.owner = :owner
 RETURNING s.carrier_id
 
--- Free: nobody's, or of an owner whose lease has ended or who is known to be dead ($4).
--- name: carriers_take
+-- Free: nobody's, or of an owner whose lease has ended or who is known to be dead (`dead_owners`).
+-- name: carriers_take -> values
 INSERT INTO carrier_session AS s (carrier_id, owner, leased_until)
-SELECT carrier_id, $1, now() + $2::interval FROM unnest($3::int[]) AS wanted (carrier_id)
+SELECT carrier_id, :owner, now() + :lease::interval FROM unnest(:carrier_ids::int[]) AS wanted (carrier_id)
 ON CONFLICT (carrier_id) DO UPDATE
 SET owner = excluded.owner, leased_until = excluded.leased_until, is_up = false, detail = '{}', changed_at = now()
-WHERE s.leased_until < now() OR s.owner = ANY($4::text[])
+WHERE s.leased_until < now() OR s.owner = ANY(:dead_owners::text[])
 RETURNING carrier_id
 
--- name: carriers_owned
+-- name: carriers_owned -> rows CarrierOwnerRow
 SELECT carrier_id, owner, leased_until < now() AS is_lapsed FROM carrier_session
 
 -- name: carrier_release
-DELETE FROM carrier_session WHERE carrier_id = ANY($1::int[]) AND owner = $2
+DELETE FROM carrier_session WHERE carrier_id = ANY(:carrier_ids::int[]) AND owner = :owner
 
--- name: links_alive
+-- name: links_alive -> values
 SELECT owner FROM node WHERE leased_until > now() AND owner LIKE '%:link%'
 
 -- The message is locked, not its row here: receipts lock the message first and then take the row away, and whoever does
 -- it the other way round waits for them while they wait for him.
--- name: queue_expired
+-- name: queue_expired -> rows ExpiredMessage
 SELECT q.account_id, q.message_id, q.lane
 FROM queue AS q
 JOIN message AS m ON m.account_id = ANY (ARRAY[q.account_id]) AND m.message_id = ANY (ARRAY[q.message_id])
-WHERE q.lane = 0 AND q.due_at <= $1
+WHERE q.lane = :QueueLane.AWAITING_RECEIPT AND q.due_at <= :now
 ORDER BY q.due_at
-LIMIT $2
+LIMIT :rows_max
 FOR NO KEY UPDATE OF m SKIP LOCKED
 
--- Past their validity in a lane that nobody serves: a disabled carrier's. A claim that has just lapsed may have its answer
--- in somebody's memory, where the database was away for as long as that: $3 is left for it to be stored.
--- name: queue_overdue
+-- Past their validity in a lane that nobody serves: a disabled carrier's. A claim that has just lapsed may have its
+-- answer in somebody's memory, where the database was away for as long as that: `grace` is left for it to be stored.
+-- name: queue_overdue -> rows ExpiredMessage
 SELECT account_id, message_id, lane
 FROM queue
-WHERE lane <> 0 AND expires_at <= $1 AND due_at <= $1
-    AND (claimed_by IS NULL OR due_at <= $1::timestamptz - $3::interval)
-LIMIT $2
+WHERE lane <> :QueueLane.AWAITING_RECEIPT AND expires_at <= :now AND due_at <= :now
+    AND (claimed_by IS NULL OR due_at <= :now::timestamptz - :grace::interval)
+LIMIT :rows_max
 FOR UPDATE SKIP LOCKED
 
--- name: carriers_enabled
+-- name: carriers_enabled -> rows EnabledCarrier
 SELECT carrier_id, name, kind, settings::text AS settings
 FROM carrier
 WHERE enabled
 ORDER BY carrier_id
 
--- name: carrier_outstanding
+-- name: carrier_outstanding -> rows OutstandingRow
+-- not null: carrier_ref, sent_at
 SELECT m.carrier_ref, m.number, m.sender, m.sent_at
 FROM queue AS q
 JOIN message AS m USING (account_id, message_id)
-WHERE q.lane = 0 AND m.carrier_id = $1 AND m.state = 2 AND m.carrier_ref IS NOT NULL
+WHERE q.lane = :QueueLane.AWAITING_RECEIPT AND m.carrier_id = :carrier_id AND m.state = :MessageState.SENT
+    AND m.carrier_ref IS NOT NULL
 ORDER BY q.due_at
-LIMIT $2
+LIMIT :rows_max

@@ -1,34 +1,39 @@
 -- Adaptive routing: terms, shares, what they rest on, and fake receipts.
 
--- name: learn_terms
+-- name: learn_terms -> rows LearnTermsRow
 SELECT account_id, app_id, worth_micro, quality_floor, explore_min, share_max, opted_out FROM learn_terms
 
 -- name: learn_terms_set
 INSERT INTO learn_terms AS t (account_id, app_id, worth_micro, quality_floor, explore_min, share_max, opted_out)
-VALUES ($1, $2, $3, $4, $5, $6, $7)
+VALUES (:account_id, :app_id, :worth_micro?, :quality_floor?, :explore_min?, :share_max?, :opted_out?)
 ON CONFLICT (account_id, app_id) DO UPDATE
 SET worth_micro = excluded.worth_micro, quality_floor = excluded.quality_floor, explore_min = excluded.explore_min,
     share_max = excluded.share_max, opted_out = excluded.opted_out, changed_at = now()
 
--- name: learn_declared
+-- name: learn_declared -> rows DeclaredApp
+-- not null: expects_conversions
 SELECT app_id, expects_conversions FROM app WHERE expects_conversions IS NOT NULL
 
 -- Each change is kept as a version of its own; the shares in force are the latest. Who reads them is told.
 -- name: learn_shares_write
+-- takes: shares NewShares
 WITH made AS (
     INSERT INTO learn_choice (account_id, made_at, app_id, country, network, rule, reason, rests_on)
-    SELECT account_id, $1, app_id, country, network, rule::jsonb, reason::jsonb, rests_on::jsonb
-    FROM unnest($2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[])
-        AS t (account_id, app_id, country, network, rule, reason, rests_on)
+    SELECT account_id, :made_at, app_id, country, network, rule::jsonb, reason::jsonb, rests_on::jsonb
+    FROM unnest(:shares) AS t (
+        account_id bigint, app_id text, country text, network text, rule text, reason text, rests_on text
+    )
     RETURNING account_id, version, app_id, country, network, rule, reason
 ), weighed AS (
     SELECT w.account_id, w.app_id, w.country, w.network, w.rule::jsonb AS rule,
         string_to_array(w.carriers, ',')::int[] AS carriers, string_to_array(w.weights, ',')::int[] AS weights
-    FROM unnest($2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $9::text[], $10::text[])
-        AS w (account_id, app_id, country, network, rule, carriers, weights)
+    FROM unnest(:shares) AS w (
+        account_id bigint, app_id text, country text, network text, rule text, carriers text, weights text
+    )
 ), written AS (
-    INSERT INTO learn_shares AS s (account_id, app_id, country, network, rule, version, carriers, weights, reason, made_at)
-    SELECT account_id, app_id, country, network, rule, version, carriers, weights, reason, $1
+    INSERT INTO learn_shares AS s (account_id, app_id, country, network, rule, version, carriers, weights, reason,
+        made_at)
+    SELECT account_id, app_id, country, network, rule, version, carriers, weights, reason, :made_at
     FROM made
     JOIN weighed USING (account_id, app_id, country, network, rule)
     ORDER BY account_id, app_id, country, network, rule
@@ -40,83 +45,96 @@ WITH made AS (
 SELECT pg_notify('homing_shares', '') FROM (SELECT count(*) FROM written) AS all_of_them
 
 -- name: learn_shares_drop
+-- takes: shares SharesKey
 DELETE FROM learn_shares
-USING unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[]) AS gone (account_id, app_id, country, network, rule)
+USING unnest(:shares) AS gone (account_id bigint, app_id text, country text, network text, rule text)
 WHERE learn_shares.account_id = gone.account_id AND learn_shares.app_id = gone.app_id
     AND learn_shares.country = gone.country AND learn_shares.network = gone.network
     AND learn_shares.rule = gone.rule::jsonb
 
--- name: learn_shares_read
+-- name: learn_shares_read -> rows SharesRow
 SELECT account_id, app_id, country, network, rule, version, carriers, weights, reason
 FROM learn_shares
-WHERE version > $1
+WHERE version > :after_version
 
--- name: learn_shares_of
+-- name: learn_shares_of -> rows SharesReason
 SELECT s.account_id, s.app_id, s.country, s.network, s.rule, s.version, s.reason, s.made_at, c.rests_on
 FROM learn_shares AS s
 JOIN learn_choice AS c ON c.account_id = s.account_id AND c.version = s.version
-WHERE ($1::bigint IS NULL OR s.account_id = $1) AND ($2::text IS NULL OR s.app_id = $2)
+WHERE (:account_id?::bigint IS NULL OR s.account_id = :account_id) AND (:app_id?::text IS NULL OR s.app_id = :app_id)
 ORDER BY s.account_id, s.app_id, s.country, s.network, s.rule
 
--- Those that changed last first, below a version ($2); of an app ($1) or all.
--- name: learn_shares_page
-SELECT s.account_id, a.name AS account, s.app_id, s.country, s.network, s.rule, s.version, s.reason, s.made_at, c.rests_on
+-- Those that changed last first, below a version (`before_version`); of an app (`app_id`) or all.
+-- name: learn_shares_page -> rows SharesPageRow
+SELECT s.account_id, a.name AS account, s.app_id, s.country, s.network, s.rule, s.version, s.reason, s.made_at,
+    c.rests_on
 FROM learn_shares AS s
 JOIN learn_choice AS c ON c.account_id = s.account_id AND c.version = s.version
 JOIN account AS a ON a.account_id = s.account_id
-WHERE ($1::text IS NULL OR s.app_id = $1) AND ($2::bigint IS NULL OR s.version < $2)
+WHERE (:app_id?::text IS NULL OR s.app_id = :app_id)
+    AND (:before_version?::bigint IS NULL OR s.version < :before_version)
 ORDER BY s.version DESC
-LIMIT $3
+LIMIT :rows_max
 
--- name: learn_terms_named
-SELECT t.account_id, a.name AS account, t.app_id, t.worth_micro, t.quality_floor, t.explore_min, t.share_max, t.opted_out
+-- name: learn_terms_named -> rows NamedLearnTerms
+SELECT t.account_id, a.name AS account, t.app_id, t.worth_micro, t.quality_floor, t.explore_min, t.share_max,
+    t.opted_out
 FROM learn_terms AS t
 JOIN account AS a USING (account_id)
 ORDER BY a.name, t.app_id
-LIMIT $1
+LIMIT :rows_max
 
--- name: learn_choice
-SELECT made_at, version, country, network, reason, rests_on FROM learn_choice WHERE account_id = $1 AND version = $2
+-- name: learn_choice -> row? LearnChoiceRow
+SELECT made_at, version, country, network, reason, rests_on FROM learn_choice WHERE account_id = :account_id
+    AND version = :version
 
--- name: learn_apps
+-- name: learn_apps -> rows LearnAppRow
+-- slow
 SELECT app.account_id, app.app_id, app.expects_conversions, coalesce(sum(s.sent), 0)::bigint AS sent,
     coalesce(sum(s.converted), 0)::bigint AS converted
 FROM app
 LEFT JOIN stat_now AS s
-    ON s.account_id = app.account_id AND s.app_id = app.app_id AND s.grain = 1440 AND s.period >= $1
+    ON s.account_id = app.account_id AND s.app_id = app.app_id AND s.grain = :PeriodGrain.DAY AND s.period >= :first_day
 GROUP BY app.account_id, app.app_id, app.expects_conversions
 
 -- name: learn_choices_forget
 DELETE FROM learn_choice AS c
-WHERE c.made_at < $1
+WHERE c.made_at < :before
     AND NOT EXISTS (SELECT FROM learn_shares AS s WHERE s.account_id = c.account_id AND s.version = c.version)
 
 -- name: learn_fakes_write
+-- takes: fakes NewFake
 INSERT INTO learn_fake AS f (carrier_id, kind, found_at, seen_at, reason)
-SELECT t.carrier_id, t.kind, $1, $1, t.reason::jsonb
-FROM unnest($2::int[], $3::text[], $4::text[]) AS t (carrier_id, kind, reason)
+SELECT t.carrier_id, t.kind, :seen_at, :seen_at, t.reason::jsonb
+FROM unnest(:fakes) AS t (carrier_id int, kind text, reason text)
 JOIN carrier USING (carrier_id)
-ON CONFLICT (carrier_id, kind) DO UPDATE SET seen_at = excluded.seen_at, reason = excluded.reason
+ON CONFLICT (carrier_id, kind) DO UPDATE
+SET seen_at = excluded.seen_at, reason = excluded.reason
 
--- name: learn_fakes
+-- name: learn_fakes -> rows FakeRow
 SELECT f.carrier_id, c.name AS carrier, f.kind, f.found_at, f.seen_at, f.reason
 FROM learn_fake AS f
 JOIN carrier AS c USING (carrier_id)
 ORDER BY f.seen_at DESC, f.carrier_id, f.kind
 
 -- The evidence: messages that a carrier reported as delivered and that brought nobody back, of apps that report who
--- comes back, in [$2, $3) by id.
--- name: learn_fake_messages
+-- comes back, in [`first_id`, `beyond_id`) by id.
+-- name: learn_fake_messages -> rows FakeMessageRow
+-- takes: apps AppKey
+-- slow
 SELECT m.account_id, a.name AS account, m.app_id, m.message_id, m.carrier_ref, m.country, m.mcc, m.mnc, m.sender,
     accepted_at(m.message_id) AS submitted_at, m.sent_at, m.final_at,
     extract(epoch FROM m.final_at - m.sent_at)::float8 AS receipt_s, m.segments, m.carrier_cost_micro
 FROM account AS a
 JOIN message AS m USING (account_id)
-WHERE m.message_id >= $2 AND m.message_id < $3 AND m.carrier_id = $1 AND m.state = 3
+WHERE m.message_id >= :first_id AND m.message_id < :beyond_id AND m.carrier_id = :carrier_id
+    AND m.state = :MessageState.DELIVERED
     AND NOT EXISTS (
         SELECT FROM conversion AS c
         WHERE c.account_id = m.account_id AND c.message_id = m.message_id
     )
-    AND (m.account_id, m.app_id) IN (SELECT account_id, app_id FROM unnest($4::bigint[], $5::text[]) AS r (account_id, app_id))
+    AND (m.account_id, m.app_id) IN (SELECT account_id, app_id FROM unnest(:apps) AS r (
+        account_id bigint, app_id text
+    ))
 ORDER BY m.message_id
-LIMIT $6
+LIMIT :rows_max

@@ -43,4 +43,5 @@ SELECT number, name, applied_at FROM migration ORDER BY number DESC
 SELECT current_setting('server_version') AS version, pg_database_size(current_database()) AS bytes,
     pg_postmaster_start_time() AS started_at,
     (SELECT count(*) FROM account WHERE retention_days IS NOT NULL) AS accounts_with_retention,
-    (SELECT min(retention_days) FROM account) AS retention_min, (SELECT max(retention_days) FROM account) AS retention_max
+    (SELECT min(retention_days) FROM account) AS retention_min,
+    (SELECT max(retention_days) FROM account) AS retention_max

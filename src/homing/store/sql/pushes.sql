@@ -1,5 +1,6 @@
--- Pushes as people look at them (delivery/pushes.py). Of each list the latest $3 below push $2 (null: of all), of one
--- account ($1) or all, with the last answer.
+-- The outbox: pushes as they are owed, claimed and recorded, and as people look at them (delivery/pushes.py). Of each
+-- list the latest `rows_max` below push `before_id` (null: of all), of one account (`account_id`) or all, with the last
+-- answer.
 
 -- shared: last_answer
     SELECT at, status, answer
@@ -8,62 +9,68 @@
     ORDER BY t.attempt DESC
     LIMIT 1
 
--- name: pushes_recent
+-- name: pushes_recent -> rows PushRow
+-- null: answered_at, status, answer
 SELECT p.*, a.name AS account, last.at AS answered_at, last.status, last.answer
 FROM account AS a
 CROSS JOIN LATERAL (
     SELECT account_id, push_id, message_id, dialect, kind, url, created_at, due_at, attempts, outcome
     FROM push
-    WHERE push.account_id = a.account_id AND push.push_id < coalesce($2, 9223372036854775807)
+    WHERE push.account_id = a.account_id AND push.push_id < coalesce(:before_id?, 9223372036854775807)
     ORDER BY push.push_id DESC
-    LIMIT $3
+    LIMIT :rows_max
 ) AS p
 LEFT JOIN LATERAL (
     -- here: last_answer
 ) AS last ON true
-WHERE $1::bigint IS NULL OR a.account_id = $1
+WHERE :account_id?::bigint IS NULL OR a.account_id = :account_id
 ORDER BY p.push_id DESC
-LIMIT $3
+LIMIT :rows_max
 
--- name: pushes_given_up
+-- name: pushes_given_up -> rows PushRow
+-- null: answered_at, status, answer
 SELECT p.*, a.name AS account, last.at AS answered_at, last.status, last.answer
 FROM account AS a
 CROSS JOIN LATERAL (
     SELECT account_id, push_id, message_id, dialect, kind, url, created_at, due_at, attempts, outcome
     FROM push
-    WHERE push.account_id = a.account_id AND push.outcome = 2 AND push.push_id < coalesce($2, 9223372036854775807)
+    WHERE push.account_id = a.account_id AND push.outcome = :PushOutcome.GIVEN_UP
+        AND push.push_id < coalesce(:before_id?, 9223372036854775807)
     ORDER BY push.push_id DESC
-    LIMIT $3
+    LIMIT :rows_max
 ) AS p
 LEFT JOIN LATERAL (
     -- here: last_answer
 ) AS last ON true
-WHERE $1::bigint IS NULL OR a.account_id = $1
+WHERE :account_id?::bigint IS NULL OR a.account_id = :account_id
 ORDER BY p.push_id DESC
-LIMIT $3
+LIMIT :rows_max
 
 -- Those that failed and will be tried again. The waits grow from try to try, so that what is due last has failed most:
--- $4 of each lane are looked at, from that end.
--- name: pushes_failing
+-- `looked_max` of each lane are looked at, from that end.
+-- name: pushes_failing -> rows PushRow
+-- null: answered_at, status, answer
 SELECT p.*, a.name AS account, last.at AS answered_at, last.status, last.answer
-FROM generate_series(-1, $5::int - 1) AS lanes (lane)
+FROM generate_series(:PushLane.BINDS, :PUSH_LANES::int - 1) AS lanes (lane)
 CROSS JOIN LATERAL (
     SELECT account_id, push_id, message_id, dialect, kind, url, created_at, due_at, attempts, outcome
     FROM push
     WHERE push.lane = lanes.lane AND push.due_at IS NOT NULL
     ORDER BY push.due_at DESC
-    LIMIT $4
+    LIMIT :looked_max
 ) AS p
 JOIN account AS a ON a.account_id = p.account_id
 JOIN LATERAL (
     -- here: last_answer
 ) AS last ON true
-WHERE ($1::bigint IS NULL OR p.account_id = $1) AND p.push_id < coalesce($2, 9223372036854775807)
+WHERE (:account_id?::bigint IS NULL OR p.account_id = :account_id)
+    AND p.push_id < coalesce(:before_id?, 9223372036854775807)
 ORDER BY p.push_id DESC
-LIMIT $3
+LIMIT :rows_max
 
--- How many have been given up, counted up to $2, and the latest of them.
--- name: pushes_given_up_count
+-- How many have been given up, counted up to `counted_max`, and the latest of them.
+-- name: pushes_given_up_count -> row GivenUpPushes
+-- null: latest_id
 SELECT count(*) AS pushes, max(found.push_id) AS latest_id
 FROM (
     SELECT p.push_id
@@ -71,43 +78,130 @@ FROM (
     CROSS JOIN LATERAL (
         SELECT push_id
         FROM push
-        WHERE push.account_id = a.account_id AND push.outcome = 2
+        WHERE push.account_id = a.account_id AND push.outcome = :PushOutcome.GIVEN_UP
         ORDER BY push_id DESC
-        LIMIT $2
+        LIMIT :counted_max
     ) AS p
-    WHERE $1::bigint IS NULL OR a.account_id = $1
+    WHERE :account_id?::bigint IS NULL OR a.account_id = :account_id
     ORDER BY p.push_id DESC
-    LIMIT $2
+    LIMIT :counted_max
 ) AS found
 
--- The latest $3 of those given up, from push $2 down.
--- name: pushes_replay
+-- The latest `rows_max` of those given up, from push `latest_id` down.
+-- name: pushes_replay -> values
 WITH chosen AS MATERIALIZED (
     SELECT p.account_id, p.push_id
     FROM account AS a
     CROSS JOIN LATERAL (
         SELECT account_id, push_id
         FROM push
-        WHERE push.account_id = a.account_id AND push.outcome = 2 AND push.push_id <= $2
+        WHERE push.account_id = a.account_id AND push.outcome = :PushOutcome.GIVEN_UP AND push.push_id <= :latest_id
         ORDER BY push_id DESC
-        LIMIT $3
+        LIMIT :rows_max
     ) AS p
-    WHERE $1::bigint IS NULL OR a.account_id = $1
+    WHERE :account_id?::bigint IS NULL OR a.account_id = :account_id
     ORDER BY p.push_id DESC
-    LIMIT $3
+    LIMIT :rows_max
 )
 UPDATE push AS p
-SET due_at = now(), attempts_replayed = p.attempts, outcome = 0
+SET due_at = now(), attempts_replayed = p.attempts, outcome = :PushOutcome.PENDING
 FROM chosen
 WHERE p.account_id = ANY (ARRAY[chosen.account_id]) AND p.push_id = ANY (ARRAY[chosen.push_id]) AND p.due_at IS NULL
 RETURNING p.push_id
 
--- name: push_find
+-- name: push_find -> row? PushKeyRow
 SELECT p.account_id, p.push_id, p.message_id, p.outcome, p.due_at
 FROM account AS a
-JOIN push AS p ON p.account_id = a.account_id AND p.push_id = $1
+JOIN push AS p ON p.account_id = a.account_id AND p.push_id = :push_id
 
--- name: push_replay
-UPDATE push SET due_at = now(), attempts_replayed = attempts, outcome = 0
-WHERE account_id = $1 AND push_id = $2 AND due_at IS NULL
+-- name: push_replay -> value?
+UPDATE push SET due_at = now(), attempts_replayed = attempts, outcome = :PushOutcome.PENDING
+WHERE account_id = :account_id AND push_id = :push_id AND due_at IS NULL
 RETURNING push_id
+
+-- name: pushes_add
+-- takes: pushes OutboxPush
+INSERT INTO push (account_id, lane, message_id, dialect, kind, url, body, created_at, due_at)
+SELECT p.account_id, p.lane, p.message_id, p.dialect, p.kind, p.url, p.body, now(), now()
+FROM unnest(:pushes) AS p (
+    account_id bigint, lane smallint, message_id bigint, dialect smallint, kind smallint, url text, body text
+)
+
+-- As above, by the process that posts them at once: claimed as they are written, until `due_at`.
+-- name: pushes_add_claimed -> rows ClaimedPushKey
+-- takes: pushes OutboxPush
+INSERT INTO push (account_id, lane, message_id, dialect, kind, url, body, created_at, due_at, attempts, is_claimed)
+SELECT p.account_id, p.lane, p.message_id, p.dialect, p.kind, p.url, p.body, now(), :due_at::timestamptz, 1, true
+FROM unnest(:pushes) AS p (
+    account_id bigint, lane smallint, message_id bigint, dialect smallint, kind smallint, url text, body text
+)
+RETURNING message_id, push_id
+
+-- A message's pushes go one after the other: one waits while an earlier one is in somebody's hands or is due itself, in
+-- whatever process. One that was tried before, and has a later one beside it, is stale, and goes no more; unless
+-- somebody asked for it again. SMPP's receipts and alerts are each for itself. `full_account_ids`:
+-- accounts that have their share. `held_push_ids`: what the process has in its hands: a clock that is stepped forwards
+-- does not make it lapse.
+-- name: pushes_claim -> rows ClaimedPush
+WITH due AS MATERIALIZED (
+    SELECT p.account_id, p.push_id,
+        p.kind NOT IN (:PushKind.RECEIPT, :PushKind.ALERT) AND p.attempts > p.attempts_replayed AND EXISTS (
+            SELECT FROM push AS later
+            WHERE later.message_id = p.message_id AND later.account_id + 0 = p.account_id
+                AND later.push_id + 0 > p.push_id
+        ) AS is_stale
+    FROM push AS p
+    WHERE p.lane = :lane AND p.due_at <= :now AND p.account_id <> ALL (:full_account_ids::bigint[])
+        AND p.push_id <> ALL (:held_push_ids::bigint[])
+        AND (p.kind = :PushKind.ALERT OR NOT EXISTS (
+            SELECT FROM push AS earlier
+            WHERE earlier.message_id = p.message_id AND earlier.account_id + 0 = p.account_id
+                AND earlier.push_id + 0 < p.push_id AND earlier.due_at IS NOT NULL
+                AND (earlier.is_claimed OR earlier.due_at <= :now)
+        ))
+    ORDER BY p.due_at
+    LIMIT :rows_max
+    FOR UPDATE OF p SKIP LOCKED
+), superseded AS (
+    UPDATE push AS p
+    SET outcome = :PushOutcome.SUPERSEDED, due_at = NULL, is_claimed = false
+    FROM due
+    WHERE due.is_stale AND p.account_id = ANY (ARRAY[due.account_id]) AND p.push_id = ANY (ARRAY[due.push_id])
+)
+UPDATE push AS p
+SET due_at = :now::timestamptz + :lease::interval, attempts = p.attempts + 1, is_claimed = true
+FROM due
+WHERE NOT due.is_stale AND p.account_id = ANY (ARRAY[due.account_id]) AND p.push_id = ANY (ARRAY[due.push_id])
+RETURNING p.account_id, p.push_id, p.message_id, p.dialect, p.kind, p.url, p.body, p.attempts, p.attempts_replayed
+
+-- A failed push whose message has a later one is stale: a late "Acknowledged" may not follow "Delivered".
+-- SMPP's receipts are all final; a message that came in parts has several, and each is for itself.
+-- took_ms below zero: the address was resting, nothing was sent, and the attempt does not count.
+-- name: pushes_record
+-- takes: results PushResult
+WITH done AS MATERIALIZED (
+    SELECT * FROM unnest(:results) AS d (
+        account_id bigint, push_id bigint, attempt smallint, at timestamptz, took_ms int, status int?, answer text,
+        outcome smallint, due_at timestamptz?, message_id bigint
+    )
+), told AS (
+    INSERT INTO push_attempt (account_id, push_id, attempt, at, took_ms, status, answer)
+    SELECT account_id, push_id, attempt, at, took_ms, status, answer FROM done WHERE took_ms >= 0
+    ON CONFLICT DO NOTHING
+)
+UPDATE push AS p
+SET attempts = CASE WHEN d.took_ms < 0 THEN p.attempts - 1 ELSE p.attempts END,
+    outcome = CASE
+        WHEN stale.is_stale AND p.kind <> :PushKind.RECEIPT THEN :PushOutcome.SUPERSEDED
+        ELSE d.outcome
+    END,
+    due_at = CASE WHEN stale.is_stale AND p.kind <> :PushKind.RECEIPT THEN NULL ELSE d.due_at END,
+    is_claimed = false
+FROM done AS d
+CROSS JOIN LATERAL (
+    SELECT d.outcome = :PushOutcome.PENDING AND EXISTS (
+        SELECT FROM push AS later
+        WHERE later.message_id = d.message_id AND later.account_id + 0 = d.account_id AND later.push_id + 0 > d.push_id
+    ) AS is_stale
+) AS stale
+WHERE p.account_id = ANY (ARRAY[d.account_id]) AND p.push_id = ANY (ARRAY[d.push_id])

@@ -1,71 +1,80 @@
--- A receipt's id in a form that it may have in the answer ($2), and the messages that had such an answer. Cut off before
--- it is put in order: a carrier that gives one id to everything must not make each of its receipts read all of them.
--- One bound of the ids leaves partitions out; with both the planner takes the primary key for as good an index as the
--- reference's, and walks it.
--- name: receipts_match
-SELECT r.nth, a.account_id, a.message_id, a.attempt, 0 AS part, 2 AS state, a.carrier_ref, m.number, m.sender,
-    m.segments, (a.carrier_id = m.carrier_id AND a.carrier_ref = m.carrier_ref) IS TRUE AS is_current, m.sent_at
-FROM unnest($1::int[], $2::text[]) WITH ORDINALITY AS r (carrier_id, key, nth)
+-- A receipt's id in a form that it may have in the answer (`key`), and the messages that had such an answer. Cut off
+-- before it is put in order: a carrier that gives one id to everything must not make each of its receipts read all of
+-- them. One bound of the ids leaves partitions out; with both the planner takes the primary key for as good an index as
+-- the reference's, and walks it.
+-- name: receipts_match -> rows CandidateRow
+-- not null: carrier_ref
+-- takes: references ReceiptReference
+SELECT r.nth, a.account_id, a.message_id, a.attempt, 0 AS part, :MessageState.SENT AS state, a.carrier_ref, m.number,
+    m.sender, m.segments,
+    (a.carrier_id = m.carrier_id AND a.carrier_ref = m.carrier_ref) IS TRUE AS is_current, m.sent_at
+FROM unnest(:references) WITH ORDINALITY AS r (carrier_id int, key text, nth)
 CROSS JOIN LATERAL (
     SELECT *
     FROM (
         SELECT account_id, message_id, attempt, carrier_id, carrier_ref
         FROM attempt
         WHERE reference_key(carrier_ref) = r.key AND carrier_id = r.carrier_id
-            AND message_id >= $3 AND message_id + 0 < $4
-        LIMIT $5
+            AND message_id >= :first_id AND message_id + 0 < :beyond_id
+        LIMIT :looked_max
     ) AS alike
     ORDER BY message_id + 0 DESC
-    LIMIT $6
+    LIMIT :candidates_max
 ) AS a
 JOIN message AS m ON m.account_id = ANY (ARRAY[a.account_id]) AND m.message_id = ANY (ARRAY[a.message_id])
 
 -- As above, of parts. A part belongs to what its attempt belongs to.
--- name: receipts_match_parts
+-- name: receipts_match_parts -> rows CandidateRow
+-- not null: carrier_ref
+-- takes: references ReceiptReference
 SELECT r.nth, p.account_id, p.message_id, p.attempt, p.part, p.state, p.carrier_ref, m.number, m.sender,
     m.segments, (p.carrier_id = m.carrier_id AND a.carrier_ref = m.carrier_ref) IS TRUE AS is_current, m.sent_at
-FROM unnest($1::int[], $2::text[]) WITH ORDINALITY AS r (carrier_id, key, nth)
+FROM unnest(:references) WITH ORDINALITY AS r (carrier_id int, key text, nth)
 CROSS JOIN LATERAL (
     SELECT *
     FROM (
         SELECT account_id, message_id, attempt, part, state, carrier_id, carrier_ref
         FROM part
         WHERE reference_key(carrier_ref) = r.key AND carrier_id = r.carrier_id
-            AND message_id >= $3 AND message_id + 0 < $4
-        LIMIT $5
+            AND message_id >= :first_id AND message_id + 0 < :beyond_id
+        LIMIT :looked_max
     ) AS alike
     ORDER BY message_id + 0 DESC
-    LIMIT $6
+    LIMIT :candidates_max
 ) AS p
 JOIN attempt AS a ON a.account_id = ANY (ARRAY[p.account_id]) AND a.message_id = ANY (ARRAY[p.message_id])
     AND a.attempt = p.attempt
 JOIN message AS m ON m.account_id = ANY (ARRAY[p.account_id]) AND m.message_id = ANY (ARRAY[p.message_id])
 
--- Submits whose answer was lost. Current where no other attempt is, or is still to come: the message waits in lane $2.
--- name: attempts_unanswered
-SELECT a.account_id, a.message_id, a.attempt, 0 AS part, 2 AS state, '' AS carrier_ref, m.number, m.sender, m.segments,
+-- Submits whose answer was lost. Current where no other attempt is, or is still to come: the message awaits
+-- its receipt.
+-- name: attempts_unanswered -> rows UnansweredAttempt
+SELECT a.account_id, a.message_id, a.attempt, 0 AS part, :MessageState.SENT AS state, '' AS carrier_ref, m.number,
+    m.sender, m.segments,
     m.carrier_ref IS NULL AND EXISTS (
-        SELECT FROM queue AS q WHERE q.lane = ANY (ARRAY[r.lane]) AND q.message_id = ANY (ARRAY[a.message_id])
+        SELECT FROM queue AS q WHERE q.lane = :QueueLane.AWAITING_RECEIPT AND q.message_id = ANY (ARRAY[a.message_id])
     ) AS is_current,
     m.sent_at, a.carrier_id, a.started_at
-FROM unnest($1::int[], $2::int[]) AS r (carrier_id, lane)
+FROM unnest(:carrier_ids::int[]) AS r (carrier_id)
 CROSS JOIN LATERAL (
     WITH unanswered AS MATERIALIZED (
         SELECT account_id, message_id, attempt, carrier_id, started_at
         FROM attempt
-        WHERE carrier_id = r.carrier_id AND outcome = 4 AND carrier_ref IS NULL
-            AND message_id >= $3 AND message_id + 0 < $4 AND started_at >= $5
+        WHERE carrier_id = r.carrier_id AND outcome = :Outcome.UNKNOWN AND carrier_ref IS NULL
+            AND message_id >= :first_id AND message_id + 0 < :beyond_id AND started_at >= :started_since
     )
-    SELECT * FROM unanswered LIMIT $6
+    SELECT * FROM unanswered LIMIT :rows_max
 ) AS a
 JOIN message AS m ON m.account_id = ANY (ARRAY[a.account_id]) AND m.message_id = ANY (ARRAY[a.message_id])
 
 -- The answer that was lost, learnt from its receipt; the message's own where it stands on no other.
--- name: attempts_name
+-- name: attempts_name -> rows NamedAttempt
+-- takes: attempts AttemptName
 WITH told AS MATERIALIZED (
     SELECT *
-    FROM unnest($1::bigint[], $2::bigint[], $3::smallint[], $4::text[], $5::boolean[])
-        AS t (account_id, message_id, attempt, carrier_ref, is_current)
+    FROM unnest(:attempts) AS t (
+        account_id bigint, message_id bigint, attempt smallint, carrier_ref text, is_current boolean
+    )
 ), named AS (
     UPDATE attempt AS a
     SET carrier_ref = told.carrier_ref
@@ -78,7 +87,7 @@ WITH told AS MATERIALIZED (
     SET carrier_id = n.carrier_id, carrier_ref = n.carrier_ref
     FROM named AS n
     WHERE n.is_current AND m.account_id = ANY (ARRAY[n.account_id]) AND m.message_id = ANY (ARRAY[n.message_id])
-        AND m.carrier_ref IS NULL AND m.state IN (0, 8)
+        AND m.carrier_ref IS NULL AND m.state IN (:MessageState.QUEUED, :MessageState.UNKNOWN)
     RETURNING m.account_id, m.message_id, m.app_id, m.country, m.mcc, m.mnc, m.number, m.sender, m.charge_micro,
         old.carrier_id AS carrier_before, m.carrier_id
 ), told_statistics AS (
@@ -92,28 +101,28 @@ WITH told AS MATERIALIZED (
 )
 SELECT message_id, attempt FROM named
 
--- An answer that came late: the attempt's id; and the message's own, where it waits in lane $6 and stands on no other
+-- An answer that came late: the attempt's id; and the message's own, where it awaits its receipt and stands on no other
 -- attempt, or waits in a carrier's lane to go again, which it then does not.
--- name: answers_late
+-- name: answers_late -> rows LateAnswerRow
+-- takes: answers LateAnswerKey
 WITH told AS MATERIALIZED (
     SELECT *
-    FROM unnest($1::bigint[], $2::bigint[], $3::smallint[], $4::text[])
-        AS t (account_id, message_id, attempt, carrier_ref)
+    FROM unnest(:answers) AS t (account_id bigint, message_id bigint, attempt smallint, carrier_ref text)
 ), named AS (
     UPDATE attempt AS a
     SET carrier_ref = told.carrier_ref
     FROM told
     WHERE a.account_id = ANY (ARRAY[told.account_id]) AND a.message_id = ANY (ARRAY[told.message_id])
-        AND a.attempt = told.attempt AND a.outcome = 4 AND a.carrier_ref IS NULL
+        AND a.attempt = told.attempt AND a.outcome = :Outcome.UNKNOWN AND a.carrier_ref IS NULL
     RETURNING a.account_id, a.message_id, a.attempt, a.carrier_id, a.carrier_ref
 ), open AS MATERIALIZED (
-    SELECT n.*, m.carrier_id * $7::int + m.traffic AS lane
+    SELECT n.*, m.carrier_id * :LANES_PER_CARRIER::int + m.traffic AS lane
     FROM named AS n
     JOIN message AS m ON m.account_id = ANY (ARRAY[n.account_id]) AND m.message_id = ANY (ARRAY[n.message_id])
     WHERE m.carrier_ref IS NULL
 ), held AS (
     UPDATE queue AS q
-    SET lane = $6::int, due_at = q.expires_at + $5::interval
+    SET lane = :QueueLane.AWAITING_RECEIPT::int, due_at = q.expires_at + :grace::interval
     FROM open AS o
     WHERE q.lane = ANY (ARRAY[o.lane]) AND q.message_id = ANY (ARRAY[o.message_id])
         AND q.claimed_by IS NULL AND q.attempts = o.attempt
@@ -122,7 +131,8 @@ WITH told AS MATERIALIZED (
     SELECT o.*
     FROM open AS o
     WHERE o.message_id IN (SELECT message_id FROM held) OR EXISTS (
-        SELECT FROM queue AS q WHERE q.lane = ANY (ARRAY[$6::int]) AND q.message_id = ANY (ARRAY[o.message_id])
+        SELECT FROM queue AS q WHERE q.lane = ANY (ARRAY[:QueueLane.AWAITING_RECEIPT::int])
+            AND q.message_id = ANY (ARRAY[o.message_id])
     )
 ), current AS (
     UPDATE message AS m
@@ -133,102 +143,116 @@ WITH told AS MATERIALIZED (
 SELECT n.account_id, n.message_id, n.message_id IN (SELECT message_id FROM stands) AS is_current FROM named AS n
 
 -- name: receipts_add
+-- takes: receipts NewReceipt
 INSERT INTO receipt (
     account_id, message_id, carrier_id, carrier_ref, received_at, state, error_code, raw, applied
 )
-SELECT * FROM unnest(
-    $1::bigint[], $2::bigint[], $3::int[], $4::text[], $5::timestamptz[], $6::smallint[], $7::text[], $8::text[],
-    $9::boolean[]
+SELECT * FROM unnest(:receipts) AS r (
+    account_id bigint, message_id bigint, carrier_id int, carrier_ref text, received_at timestamptz, state smallint,
+    error_code text?, raw text, applied boolean
 )
 
 -- --- parts ------------------------------------------------------------------------------------------------
 
 -- Two processes that hear of a message's last two parts at once must not each miss the other's: they take turns.
 -- name: parts_lock
+-- takes: keys MessageRef
 SELECT m.message_id
-FROM unnest($1::bigint[], $2::bigint[]) AS w (account_id, message_id)
+FROM unnest(:keys) AS w (account_id bigint, message_id bigint)
 JOIN message AS m ON m.account_id = ANY (ARRAY[w.account_id]) AND m.message_id = ANY (ARRAY[w.message_id])
 FOR NO KEY UPDATE OF m
 
--- $1 gives each state's rank, and only a higher rank moves a part.
--- name: parts_move
+-- `ranks` gives each state's rank, and only a higher rank moves a part.
+-- name: parts_move -> rows MovedPart
+-- takes: reports PartMove
 UPDATE part AS p
 SET state = r.state, error_code = r.error_code, reported_at = r.at
-FROM unnest($2::bigint[], $3::bigint[], $4::smallint[], $5::smallint[], $6::smallint[], $7::text[], $8::timestamptz[])
-    AS r (account_id, message_id, attempt, part, state, error_code, at)
+FROM unnest(:reports) AS r (
+    account_id bigint, message_id bigint, attempt smallint, part smallint, state smallint, error_code text?,
+    at timestamptz
+)
 WHERE p.account_id = ANY (ARRAY[r.account_id]) AND p.message_id = ANY (ARRAY[r.message_id])
     AND p.attempt = r.attempt AND p.part = r.part
-    AND ($1::smallint[])[p.state + 1] < ($1::smallint[])[r.state + 1]
+    AND (:ranks::smallint[])[p.state + 1] < (:ranks::smallint[])[r.state + 1]
 RETURNING p.message_id, p.attempt, p.part
 
--- name: parts_of
+-- name: parts_of -> rows PartRow
+-- takes: attempts AttemptKey
 SELECT p.message_id, p.attempt, p.part, p.state, p.error_code, p.reported_at
-FROM unnest($1::bigint[], $2::bigint[], $3::smallint[]) AS w (account_id, message_id, attempt)
+FROM unnest(:attempts) AS w (account_id bigint, message_id bigint, attempt smallint)
 JOIN part AS p ON p.account_id = ANY (ARRAY[w.account_id]) AND p.message_id = ANY (ARRAY[w.message_id])
     AND p.attempt = w.attempt
 ORDER BY p.message_id, p.attempt, p.part
 
--- Some parts are delivered: the others have until $3 to be told of.
+-- Some parts are delivered: the others have until `until` to be told of.
 -- name: queue_await_parts
+-- takes: keys QueueKey
 UPDATE queue AS q
-SET due_at = least(q.expires_at + $4::interval, $3)
-FROM unnest($1::int[], $2::bigint[]) AS w (lane, message_id)
+SET due_at = least(q.expires_at + :grace::interval, :until)
+FROM unnest(:keys) AS w (lane int, message_id bigint)
 WHERE q.lane = ANY (ARRAY[w.lane]) AND q.message_id = ANY (ARRAY[w.message_id])
 
 -- Of overdue messages, those of which a part was delivered, and when the last one was.
--- name: parts_delivered
+-- name: parts_delivered -> rows DeliveredParts
+-- not null: at
+-- takes: keys MessageRef
 SELECT p.message_id, max(p.reported_at) AS at
-FROM unnest($1::bigint[], $2::bigint[]) AS w (account_id, message_id)
+FROM unnest(:keys) AS w (account_id bigint, message_id bigint)
 JOIN part AS p ON p.account_id = ANY (ARRAY[w.account_id]) AND p.message_id = ANY (ARRAY[w.message_id])
-WHERE p.state = 3
+WHERE p.state = :MessageState.DELIVERED
 GROUP BY p.message_id
 
 -- --- what carriers' ids look like ---------------------------------------------------------------------------
 
 -- name: forms_count
+-- takes: counts FormCount
 INSERT INTO reference_form AS f (carrier_id, form, confirmed)
 SELECT carrier_id, form, confirmed
-FROM unnest($1::int[], $2::text[], $3::bigint[]) AS r (carrier_id, form, confirmed)
+FROM unnest(:counts) AS r (carrier_id int, form text, confirmed bigint)
 WHERE EXISTS (SELECT FROM carrier AS c WHERE c.carrier_id = r.carrier_id)
 ON CONFLICT (carrier_id, form) DO UPDATE
 SET confirmed = f.confirmed + excluded.confirmed, last_at = now()
 
--- name: forms_all
+-- name: forms_all -> rows CarrierFormRow
 SELECT carrier_id, form, confirmed FROM reference_form
 
--- name: reference_forms
+-- name: reference_forms -> rows ReferenceFormRow
 SELECT form, confirmed, first_at, last_at
 FROM reference_form
-WHERE carrier_id = $1
+WHERE carrier_id = :carrier_id
 ORDER BY confirmed DESC, form
 
 -- --- parked: early, or nobody's -----------------------------------------------------------------------------
 
 -- name: parked_add
+-- takes: receipts NewParkedReceipt
 INSERT INTO parked_receipt (
     carrier_id, carrier_ref, received_at, state, error_code, raw, number, waiting_since, due_at
 )
-SELECT r.carrier_id, r.carrier_ref, r.received_at, r.state, r.error_code, r.raw, r.number, $8, $8::timestamptz + $9
-FROM unnest($1::int[], $2::text[], $3::timestamptz[], $4::smallint[], $5::text[], $6::text[], $7::text[])
-    AS r (carrier_id, carrier_ref, received_at, state, error_code, raw, number)
+SELECT r.carrier_id, r.carrier_ref, r.received_at, r.state, r.error_code, r.raw, r.number, :waiting_since,
+    :waiting_since::timestamptz + :first_wait
+FROM unnest(:receipts) AS r (
+    carrier_id int, carrier_ref text, received_at timestamptz, state smallint, error_code text?, raw text, number text?
+)
 
--- What is due for a try, at most $2. Each waits as long again as it has waited, between $3 and $4, so that those of which
--- little is to be hoped do not keep early ones from their turn; whoever waits since $5 has this try and no other. Where
--- nobody looked for longer than $4 after it was due, or the clock was stepped forwards, that time is none of its waiting.
--- name: parked_claim
+-- What is due for a try, at most `rows_max`. Each waits as long again as it has waited, between `wait_min` and
+-- `wait_max`, so that those of which little is to be hoped do not keep early ones from their turn; whoever waits since
+-- `last_try_since` has this try and no other. Where nobody looked for longer than `wait_max` after it was due, or the
+-- clock was stepped forwards, that time is none of its waiting.
+-- name: parked_claim -> rows ParkedReceiptRow
 WITH due AS MATERIALIZED (
     SELECT parked_id,
-        waiting_since + CASE WHEN $1 - due_at > $4::interval THEN $1 - due_at ELSE interval '0' END AS since
+        waiting_since + CASE WHEN :now - due_at > :wait_max::interval THEN :now - due_at ELSE interval '0' END AS since
     FROM parked_receipt
-    WHERE given_up_at IS NULL AND due_at <= $1
+    WHERE given_up_at IS NULL AND due_at <= :now
     ORDER BY due_at
-    LIMIT $2
+    LIMIT :rows_max
     FOR UPDATE SKIP LOCKED
 ), claimed AS (
     UPDATE parked_receipt AS p
-    SET due_at = $1::timestamptz + greatest($3::interval, least($4::interval, $1 - due.since)),
+    SET due_at = :now::timestamptz + greatest(:wait_min::interval, least(:wait_max::interval, :now - due.since)),
         waiting_since = due.since,
-        given_up_at = CASE WHEN due.since <= $5 THEN $1 END
+        given_up_at = CASE WHEN due.since <= :last_try_since THEN :now END
     FROM due
     WHERE p.parked_id = ANY (ARRAY[due.parked_id])
     RETURNING p.*
@@ -239,16 +263,17 @@ FROM claimed AS p
 JOIN carrier AS c ON c.carrier_id = ANY (ARRAY[p.carrier_id])
 ORDER BY p.received_at, p.parked_id
 
--- name: parked_leave
+-- name: parked_leave -> values
 DELETE FROM parked_receipt AS p
-USING unnest($1::bigint[]) AS w (parked_id)
+USING unnest(:parked_ids::bigint[]) AS w (parked_id)
 WHERE p.parked_id = ANY (ARRAY[w.parked_id])
 RETURNING p.parked_id
 
 -- name: parked_forget
-DELETE FROM parked_receipt WHERE given_up_at < $1
+-- slow
+DELETE FROM parked_receipt WHERE given_up_at < :before
 
--- name: unmatched_by_carrier
+-- name: unmatched_by_carrier -> rows UnmatchedByCarrier
 SELECT c.name AS carrier, p.unmatched
 FROM carrier AS c
 CROSS JOIN LATERAL (
@@ -257,60 +282,66 @@ CROSS JOIN LATERAL (
     WHERE carrier_id = c.carrier_id AND given_up_at IS NOT NULL
 ) AS p
 
--- The latest $3 of one carrier or all, received since $2, below the receipt $5 of the time $4. By carrier, which is how
--- the index has them.
--- name: unmatched_list
+-- The latest `rows_max` of one carrier or all, received since `since`, below the receipt `before_id` of the time
+-- `before_at`. By carrier, which is how the index has them.
+-- name: unmatched_list -> rows UnmatchedReceiptRow
+-- not null: given_up_at
 SELECT p.*, c.name AS carrier
 FROM carrier AS c
 CROSS JOIN LATERAL (
     SELECT parked_id, carrier_id, carrier_ref, number, received_at, state, error_code, raw, replays, given_up_at
     FROM parked_receipt AS r
     WHERE r.carrier_id = c.carrier_id AND r.given_up_at IS NOT NULL
-        AND r.received_at >= coalesce($2::timestamptz, '-infinity')
-        AND (r.received_at, r.parked_id) < (coalesce($4::timestamptz, 'infinity'), coalesce($5::bigint, 0))
+        AND r.received_at >= coalesce(:since?::timestamptz, '-infinity')
+        AND (r.received_at, r.parked_id)
+            < (coalesce(:before_at?::timestamptz, 'infinity'), coalesce(:before_id?::bigint, 0))
     ORDER BY r.received_at DESC, r.parked_id DESC
-    LIMIT $3
+    LIMIT :rows_max
 ) AS p
-WHERE $1::int IS NULL OR c.carrier_id = $1
+WHERE :carrier_id?::int IS NULL OR c.carrier_id = :carrier_id
 ORDER BY p.received_at DESC, p.parked_id DESC
-LIMIT $3
+LIMIT :rows_max
 
--- How many each carrier has, counted up to $1.
--- name: unmatched_counts
+-- How many each carrier has, counted up to `counted_max`.
+-- name: unmatched_counts -> rows UnmatchedCounts
 SELECT c.name AS carrier, found.receipts
 FROM carrier AS c
 CROSS JOIN LATERAL (
     SELECT count(*) AS receipts
     FROM (
-        SELECT FROM parked_receipt AS r WHERE r.carrier_id = c.carrier_id AND r.given_up_at IS NOT NULL LIMIT $1
+        SELECT FROM parked_receipt AS r WHERE r.carrier_id = c.carrier_id
+            AND r.given_up_at IS NOT NULL LIMIT :counted_max
     ) AS counted
 ) AS found
 WHERE found.receipts > 0
 ORDER BY found.receipts DESC, c.name
 
--- name: unmatched_show
+-- name: unmatched_show -> row? UnmatchedReceiptDetail
 SELECT p.*, c.name AS carrier
 FROM parked_receipt AS p
 LEFT JOIN carrier AS c USING (carrier_id)
-WHERE p.parked_id = $1
+WHERE p.parked_id = :parked_id
 
--- name: unmatched_count
+-- name: unmatched_count -> rows UnmatchedSpan
+-- slow
 SELECT c.name AS carrier, count(*) AS unmatched, min(p.received_at) AS oldest_at, max(p.received_at) AS newest_at
 FROM parked_receipt AS p
 LEFT JOIN carrier AS c USING (carrier_id)
-WHERE p.given_up_at IS NOT NULL AND ($1::int IS NULL OR p.carrier_id = $1)
-    AND ($2::timestamptz IS NULL OR p.received_at >= $2)
+WHERE p.given_up_at IS NOT NULL AND (:carrier_id?::int IS NULL OR p.carrier_id = :carrier_id)
+    AND (:since?::timestamptz IS NULL OR p.received_at >= :since)
 GROUP BY c.name
 ORDER BY count(*) DESC, c.name
 
--- The time that a receipt has begins anew; when it was received stays. $4: how many at most; null: all.
--- name: unmatched_replay
+-- The time that a receipt has begins anew; when it was received stays. `rows_max`: how many at most; null: all.
+-- name: unmatched_replay -> values
+-- slow
 WITH chosen AS MATERIALIZED (
     SELECT parked_id
     FROM parked_receipt
-    WHERE given_up_at IS NOT NULL AND ($1::bigint[] IS NULL OR parked_id = ANY ($1))
-        AND ($2::int IS NULL OR carrier_id = $2) AND ($3::timestamptz IS NULL OR received_at >= $3)
-    LIMIT $4
+    WHERE given_up_at IS NOT NULL AND (:parked_ids?::bigint[] IS NULL OR parked_id = ANY (:parked_ids))
+        AND (:carrier_id?::int IS NULL OR carrier_id = :carrier_id)
+        AND (:since?::timestamptz IS NULL OR received_at >= :since)
+    LIMIT :rows_max?
 )
 UPDATE parked_receipt AS p
 SET given_up_at = NULL, waiting_since = now(), due_at = now(), replays = least(p.replays + 1, 32767)
@@ -318,13 +349,15 @@ FROM chosen
 WHERE p.parked_id = ANY (ARRAY[chosen.parked_id]) AND p.given_up_at IS NOT NULL
 RETURNING p.parked_id
 
--- name: unmatched_drop
+-- name: unmatched_drop -> values
+-- slow
 WITH chosen AS MATERIALIZED (
     SELECT parked_id
     FROM parked_receipt
-    WHERE given_up_at IS NOT NULL AND ($1::bigint[] IS NULL OR parked_id = ANY ($1))
-        AND ($2::int IS NULL OR carrier_id = $2) AND ($3::timestamptz IS NULL OR received_at < $3)
-    LIMIT $4
+    WHERE given_up_at IS NOT NULL AND (:parked_ids?::bigint[] IS NULL OR parked_id = ANY (:parked_ids))
+        AND (:carrier_id?::int IS NULL OR carrier_id = :carrier_id)
+        AND (:before?::timestamptz IS NULL OR received_at < :before)
+    LIMIT :rows_max?
 )
 DELETE FROM parked_receipt AS p
 USING chosen
@@ -333,21 +366,23 @@ RETURNING p.parked_id
 
 -- --- inbound ------------------------------------------------------------------------------------------------
 
--- The latest message to one of the numbers $1 of an account that has one of the senders $2, as `ltrim(lower(sender),
--- '+0')` has them. `sender`: as the account spells it, $4 itself if it does so. `numbers`: to how many of $1 such accounts have written.
--- name: inbound_owner
+-- The latest message to one of the numbers `numbers` of an account that has one of the senders `senders`, as
+-- `ltrim(lower(sender), '+0')` has them. `sender`: as the account spells it, `recipient` itself if it does so.
+-- `numbers`: to how many of `numbers` such accounts have written.
+-- name: inbound_owner -> row? InboundOwner
 SELECT m.account_id, m.app_id, m.number, m.sender, app.inbound_url,
-    coalesce(a.bound_at > now() - make_interval(days => $3), false) AS is_bound,
+    coalesce(a.bound_at > now() - make_interval(days => :bound_days), false) AS is_bound,
     count(*) FILTER (WHERE m.is_first) OVER () AS numbers
 FROM (
-    SELECT found.*, s.sender, row_number() OVER (PARTITION BY found.number ORDER BY found.message_id DESC) = 1 AS is_first
+    SELECT found.*, s.sender,
+        row_number() OVER (PARTITION BY found.number ORDER BY found.message_id DESC) = 1 AS is_first
     FROM (
         SELECT DISTINCT ON (account_id) account_id, sender
         FROM sender
-        WHERE ltrim(lower(sender), '+0') = ANY ($2::text[])
-        ORDER BY account_id, sender = $4 DESC, sender
+        WHERE ltrim(lower(sender), '+0') = ANY (:senders::text[])
+        ORDER BY account_id, sender = :recipient DESC, sender
     ) AS s
-    CROSS JOIN unnest($1::text[]) AS said (number)
+    CROSS JOIN unnest(:numbers::text[]) AS said (number)
     CROSS JOIN LATERAL (
         SELECT account_id, app_id, message_id, number
         FROM message
@@ -363,82 +398,91 @@ LIMIT 1
 
 -- Two processes may be told of one message at once.
 -- name: inbound_lock
-SELECT pg_advisory_xact_lock(hashtextextended($1, $2::int))
+SELECT pg_advisory_xact_lock(hashtextextended(:key, :seed::int))
 
 -- The same message, brought before. Carriers use ids again, and some give one id to all parts of a message: its text
 -- must be the same.
--- name: inbound_twin
+-- name: inbound_twin -> value?
 SELECT inbound_id
 FROM inbound
-WHERE account_id = $1 AND carrier_id = $2 AND number = $3 AND carrier_ref = $4 AND carrier_ref <> ''
-    AND recipient = $5 AND content = $6 AND inbound_id >= $7
+WHERE account_id = :account_id AND carrier_id = :carrier_id AND number = :number AND carrier_ref = :carrier_ref
+    AND carrier_ref <> ''
+    AND recipient = :recipient AND content = :content AND inbound_id >= :since_id
 LIMIT 1
 
 -- name: inbound_add
 INSERT INTO inbound (
     account_id, inbound_id, app_id, carrier_id, number, recipient, content, received_at, mcc, mnc, operator, carrier_ref
 )
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+VALUES (:account_id, :inbound_id, :app_id, :carrier_id, :number, :recipient, :content, :received_at, :mcc?, :mnc?,
+    :operator?, :carrier_ref)
 
 -- --- inbound messages of which no account was found --------------------------------------------------------------
 
 -- What a carrier brings again under the same id is kept once.
 -- name: unmatched_inbound_add
 INSERT INTO unmatched_inbound (carrier_id, number, recipient, content, carrier_ref, received_at)
-SELECT $1, $2, $3, $4, $5, $6
-WHERE $5 = '' OR NOT EXISTS (
+SELECT :carrier_id, :number, :recipient, :content, :carrier_ref, :received_at
+WHERE :carrier_ref = '' OR NOT EXISTS (
     SELECT FROM unmatched_inbound
-    WHERE carrier_id = $1 AND carrier_ref = $5 AND carrier_ref <> '' AND number = $2 AND recipient = $3
-        AND content = $4
+    WHERE carrier_id = :carrier_id AND carrier_ref = :carrier_ref AND carrier_ref <> '' AND number = :number
+        AND recipient = :recipient
+        AND content = :content
 )
 
--- name: unmatched_inbound_list
+-- name: unmatched_inbound_list -> rows UnmatchedInboundRow
 SELECT u.*, c.name AS carrier
 FROM unmatched_inbound AS u
 LEFT JOIN carrier AS c USING (carrier_id)
-WHERE ($1::int IS NULL OR u.carrier_id = $1) AND u.received_at >= coalesce($2::timestamptz, '-infinity')
-    AND u.unmatched_id < coalesce($4::bigint, 9223372036854775807)
+WHERE (:carrier_id?::int IS NULL OR u.carrier_id = :carrier_id)
+    AND u.received_at >= coalesce(:since?::timestamptz, '-infinity')
+    AND u.unmatched_id < coalesce(:before_id?::bigint, 9223372036854775807)
 ORDER BY u.unmatched_id DESC
-LIMIT $3
+LIMIT :rows_max
 
--- How many each carrier has, counted up to $1.
--- name: unmatched_inbound_counts
+-- How many each carrier has, counted up to `counted_max`.
+-- name: unmatched_inbound_counts -> rows UnmatchedInboundCounts
 SELECT c.name AS carrier, counted.messages
 FROM carrier AS c
 CROSS JOIN LATERAL (
     SELECT count(*) AS messages
-    FROM (SELECT FROM unmatched_inbound AS u WHERE u.carrier_id = c.carrier_id LIMIT $1) AS few
+    FROM (SELECT FROM unmatched_inbound AS u WHERE u.carrier_id = c.carrier_id LIMIT :counted_max) AS few
 ) AS counted
 ORDER BY c.name
 
--- name: unmatched_inbound_replay
+-- name: unmatched_inbound_replay -> values
+-- slow
 UPDATE unmatched_inbound
 SET replay_at = now(), replays = least(replays + 1, 32767)
-WHERE ($1::bigint[] IS NULL OR unmatched_id = ANY ($1)) AND ($2::int IS NULL OR carrier_id = $2)
+WHERE (:unmatched_ids?::bigint[] IS NULL OR unmatched_id = ANY (:unmatched_ids))
+    AND (:carrier_id?::int IS NULL OR carrier_id = :carrier_id)
 RETURNING unmatched_id
 
--- name: unmatched_inbound_drop
+-- name: unmatched_inbound_drop -> values
+-- slow
 DELETE FROM unmatched_inbound
-WHERE ($1::bigint[] IS NULL OR unmatched_id = ANY ($1)) AND ($2::int IS NULL OR carrier_id = $2)
+WHERE (:unmatched_ids?::bigint[] IS NULL OR unmatched_id = ANY (:unmatched_ids))
+    AND (:carrier_id?::int IS NULL OR carrier_id = :carrier_id)
 RETURNING unmatched_id
 
--- name: unmatched_inbound_claim
+-- name: unmatched_inbound_claim -> rows ReplayedInbound
 SELECT unmatched_id, carrier_id, number, recipient, content, carrier_ref, received_at
 FROM unmatched_inbound
 WHERE replay_at IS NOT NULL
 ORDER BY replay_at, unmatched_id
-LIMIT $1
+LIMIT :rows_max
 FOR UPDATE SKIP LOCKED
 
 -- name: unmatched_inbound_rest
-UPDATE unmatched_inbound SET replay_at = NULL WHERE unmatched_id = $1
+UPDATE unmatched_inbound SET replay_at = NULL WHERE unmatched_id = :unmatched_id
 
 -- name: unmatched_inbound_leave
-DELETE FROM unmatched_inbound WHERE unmatched_id = $1
+DELETE FROM unmatched_inbound WHERE unmatched_id = :unmatched_id
 
--- Those kept for more than $1 days, and the oldest beyond $2.
+-- Those kept for more than `days` days, and the oldest beyond `rows_max`.
 -- name: unmatched_inbound_forget
+-- slow
 DELETE FROM unmatched_inbound
-WHERE kept_at < now() - make_interval(days => $1) OR unmatched_id <= (
-    SELECT unmatched_id FROM unmatched_inbound ORDER BY unmatched_id DESC OFFSET $2 LIMIT 1
+WHERE kept_at < now() - make_interval(days => :days) OR unmatched_id <= (
+    SELECT unmatched_id FROM unmatched_inbound ORDER BY unmatched_id DESC OFFSET :rows_max LIMIT 1
 )

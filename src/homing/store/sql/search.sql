@@ -1,6 +1,6 @@
--- Looking for messages (messages/search.py). Every statement looks at no more than $4 messages of a window of ids, $2 up
--- to $3, and gives of those that fit ($5 the carrier, $6 states) the latest $7; beside them how many it looked at and the
--- lowest of their ids. $1: one account, or null.
+-- Looking for messages (messages/search.py). Every statement looks at no more than `looked_max` messages of a window of
+-- ids, `first_id` up to `beyond_id`, and gives of those that fit (`carrier_id` the carrier, `states` states) the latest
+-- `rows_max`; beside them how many it looked at and the lowest of their ids. `account_id`: one account, or null.
 
 -- shared: fitting
 SELECT seen.looked, seen.lowest_id, fitting.account_id, fitting.message_id
@@ -8,80 +8,91 @@ FROM (SELECT count(*) AS looked, min(message_id) AS lowest_id FROM looked) AS se
 LEFT JOIN LATERAL (
     SELECT account_id, message_id
     FROM looked
-    WHERE ($5::int IS NULL OR carrier_id = $5) AND ($6::smallint[] IS NULL OR state = ANY ($6))
+    WHERE (:carrier_id?::int IS NULL OR carrier_id = :carrier_id)
+        AND (:states?::smallint[] IS NULL OR state = ANY (:states))
     ORDER BY message_id DESC
-    LIMIT $7
+    LIMIT :rows_max
 ) AS fitting ON true
 ORDER BY fitting.message_id DESC
 
 -- The latest of the window, by the primary key in each account.
--- name: search_latest
+-- name: search_latest -> rows SearchHit
+-- null: lowest_id, account_id, message_id
 WITH looked AS MATERIALIZED (
     SELECT m.*
     FROM account AS a
     CROSS JOIN LATERAL (
         SELECT account_id, message_id, carrier_id, state
         FROM message
-        WHERE message.account_id = a.account_id AND message_id >= $2 AND message_id < $3
+        WHERE message.account_id = a.account_id AND message_id >= :first_id AND message_id < :beyond_id
         ORDER BY message_id DESC
-        LIMIT $4
+        LIMIT :looked_max
     ) AS m
-    WHERE $1::bigint IS NULL OR a.account_id = $1
+    WHERE :account_id?::bigint IS NULL OR a.account_id = :account_id
     ORDER BY m.message_id DESC
-    LIMIT $4
+    LIMIT :looked_max
 )
 -- here: fitting
 
--- name: search_number
+-- name: search_number -> rows SearchHit
+-- null: lowest_id, account_id, message_id
 WITH looked AS MATERIALIZED (
     SELECT account_id, message_id, carrier_id, state
     FROM message
-    WHERE number = $8 AND message_id >= $2 AND message_id < $3 AND ($1::bigint IS NULL OR account_id + 0 = $1)
-    LIMIT $4
+    WHERE number = :number AND message_id >= :first_id AND message_id < :beyond_id
+        AND (:account_id?::bigint IS NULL OR account_id + 0 = :account_id)
+    LIMIT :looked_max
 )
 -- here: fitting
 
--- name: search_reference
+-- name: search_reference -> rows SearchHit
+-- null: lowest_id, account_id, message_id
 WITH looked AS MATERIALIZED (
     SELECT account_id, message_id, carrier_id, state
     FROM message
-    WHERE reference = $8 AND message_id >= $2 AND message_id < $3 AND ($1::bigint IS NULL OR account_id + 0 = $1)
-    LIMIT $4
+    WHERE reference = :reference AND message_id >= :first_id AND message_id < :beyond_id
+        AND (:account_id?::bigint IS NULL OR account_id + 0 = :account_id)
+    LIMIT :looked_max
 )
 -- here: fitting
 
 -- By the carrier's id of an attempt or of one of its parts, as the carrier wrote it or in another case.
--- name: search_carrier_ref
+-- name: search_carrier_ref -> rows SearchHit
+-- null: lowest_id, account_id, message_id
 WITH named AS (
     SELECT account_id, message_id
     FROM attempt
-    WHERE reference_key(carrier_ref) = reference_key($8) AND message_id >= $2 AND message_id < $3
+    WHERE reference_key(carrier_ref) = reference_key(:carrier_ref) AND message_id >= :first_id
+        AND message_id < :beyond_id
     UNION
     SELECT account_id, message_id
     FROM part
-    WHERE reference_key(carrier_ref) = reference_key($8) AND message_id >= $2 AND message_id < $3
-    LIMIT $4
+    WHERE reference_key(carrier_ref) = reference_key(:carrier_ref) AND message_id >= :first_id
+        AND message_id < :beyond_id
+    LIMIT :looked_max
 ), looked AS MATERIALIZED (
     SELECT m.account_id, m.message_id, m.carrier_id, m.state
     FROM named
     JOIN message AS m ON m.account_id = ANY (ARRAY[named.account_id]) AND m.message_id = ANY (ARRAY[named.message_id])
-    WHERE $1::bigint IS NULL OR m.account_id + 0 = $1
+    WHERE :account_id?::bigint IS NULL OR m.account_id + 0 = :account_id
 )
 -- here: fitting
 
 -- Of a message that came over SMPP in parts each has an id, and the customer may ask by any.
--- name: search_part
+-- name: search_part -> row? PartOwner
+-- not null: message_id
 SELECT p.account_id, p.message_id
 FROM account AS a
-JOIN long_part AS p ON p.account_id = a.account_id AND p.part_id = $2
-WHERE p.message_id IS NOT NULL AND ($1::bigint IS NULL OR a.account_id = $1)
+JOIN long_part AS p ON p.account_id = a.account_id AND p.part_id = :part_id
+WHERE p.message_id IS NOT NULL AND (:account_id?::bigint IS NULL OR a.account_id = :account_id)
 
 -- What lists show of messages.
--- name: messages_listed
+-- name: messages_listed -> rows ListedMessage
+-- takes: keys MessageRef
 SELECT m.account_id, m.message_id, m.number, m.country, m.sender, m.text, m.segments, m.state, m.state_seen,
     m.charge_micro, m.refund_micro, m.charge_micro - m.refund_micro AS cost_micro, m.reference, m.error_code,
     m.error_text, m.submitted_at, m.final_at, m.sent_at, m.carrier_id, a.name AS account, c.name AS carrier
-FROM unnest($1::bigint[], $2::bigint[]) AS wanted (account_id, message_id)
+FROM unnest(:keys) AS wanted (account_id bigint, message_id bigint)
 JOIN message_seen AS m
     ON m.account_id = ANY (ARRAY[wanted.account_id]) AND m.message_id = ANY (ARRAY[wanted.message_id])
 JOIN account AS a ON a.account_id = ANY (ARRAY[wanted.account_id])

@@ -2,10 +2,10 @@
 
 -- The oldest deltas first, since rows are added at the end. Another process that has taken some of them meanwhile keeps
 -- them.
--- name: stat_take
+-- name: stat_take -> rows StatDeltaRow
 WITH taken AS (
     DELETE FROM stat_delta
-    WHERE ctid = ANY (ARRAY(SELECT ctid FROM stat_delta LIMIT $1))
+    WHERE ctid = ANY (ARRAY(SELECT ctid FROM stat_delta LIMIT :rows_max))
     RETURNING *
 )
 SELECT minute, account_id, app_id, country, network, block, carrier_id, sender,
@@ -18,37 +18,44 @@ FROM taken
 GROUP BY minute, account_id, app_id, country, network, block, carrier_id, sender, taken.receipt_bucket,
     taken.conversion_bucket
 
--- name: stat_cells_find
+-- name: stat_cells_find -> rows FoundCell
+-- takes: cells NewStatCell
 SELECT c.cell_id, w.nth
-FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::int[], $7::text[]) WITH ORDINALITY
-    AS w (account_id, app_id, country, network, prefix, carrier_id, sender, nth)
+FROM unnest(:cells) WITH ORDINALITY AS w (
+    account_id bigint, app_id text, country text, network text, prefix text, carrier_id int, sender text, nth
+)
 JOIN stat_cell AS c
     ON c.account_id = ANY (ARRAY[w.account_id]) AND c.app_id = ANY (ARRAY[w.app_id])
     AND c.country = ANY (ARRAY[w.country]) AND c.network = ANY (ARRAY[w.network])
     AND c.prefix = ANY (ARRAY[w.prefix]) AND c.carrier_id = ANY (ARRAY[w.carrier_id])
     AND c.sender = ANY (ARRAY[w.sender])
 
--- name: stat_cells_make
+-- name: stat_cells_make -> rows StatCellRow
+-- takes: cells NewStatCell
 INSERT INTO stat_cell (account_id, app_id, country, network, prefix, carrier_id, sender)
 SELECT account_id, app_id, country, network, prefix, carrier_id, sender
-FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::int[], $7::text[])
-    AS w (account_id, app_id, country, network, prefix, carrier_id, sender)
+FROM unnest(:cells) AS w (
+    account_id bigint, app_id text, country text, network text, prefix text, carrier_id int, sender text
+)
 RETURNING account_id, app_id, country, network, prefix, carrier_id, sender, cell_id
 
 -- name: stat_await
+-- takes: changes PendingChange
 INSERT INTO stat_pending (account_id, minute, cell_id, receipt_bucket, conversion_bucket, submitted, sent, delivered,
     undelivered, converted, refused, cost_micro, revenue_micro)
 SELECT *
-FROM unnest(
-    $1::bigint[], $2::int[], $3::bigint[], $4::smallint[], $5::smallint[], $6::int[], $7::int[], $8::int[], $9::int[],
-    $10::int[], $11::int[], $12::bigint[], $13::bigint[]
+FROM unnest(:changes) AS r (
+    account_id bigint, minute int, cell_id bigint, receipt_bucket smallint, conversion_bucket smallint, submitted int,
+    sent int, delivered int, undelivered int, converted int, refused int, cost_micro bigint, revenue_micro bigint
 )
 
--- Adds what waits to its minutes (from $2 on), hours (from the minute $3 on) and days; how many rows that were.
--- name: stat_settle
+-- Adds what waits to its minutes (from `first_minute` on), hours (from the minute `first_hour_minute` on) and days; how
+-- many rows that were.
+-- name: stat_settle -> value
+-- slow
 WITH taken AS (
     DELETE FROM stat_pending
-    WHERE ctid = ANY (ARRAY(SELECT ctid FROM stat_pending LIMIT $1))
+    WHERE ctid = ANY (ARRAY(SELECT ctid FROM stat_pending LIMIT :rows_max))
     RETURNING *
 ), added AS (
     INSERT INTO stat AS s (grain, period, account_id, cell_id, submitted, sent, delivered, undelivered, converted,
@@ -57,7 +64,11 @@ WITH taken AS (
         sum(d.undelivered), sum(d.converted), sum(d.refused), sum(d.cost_micro), sum(d.revenue_micro),
         stat_times(d.receipt_bucket, d.delivered + d.undelivered), stat_times(d.conversion_bucket, d.converted)
     FROM taken AS d
-    CROSS JOIN (VALUES (1::smallint, $2::int), (60::smallint, $3::int), (1440::smallint, 0)) AS g (grain, first_minute)
+    CROSS JOIN (
+        VALUES (:PeriodGrain.MINUTE::smallint, :first_minute::int),
+            (:PeriodGrain.HOUR::smallint, :first_hour_minute::int),
+            (:PeriodGrain.DAY::smallint, 0)
+    ) AS g (grain, first_minute)
     WHERE d.minute >= g.first_minute
     GROUP BY 1, 2, 3, 4
     ORDER BY 1, 2, 3, 4
@@ -82,22 +93,26 @@ WITH taken AS (
 SELECT count(*) AS taken FROM taken
 
 -- name: stat_forget
-DELETE FROM stat WHERE grain = $1 AND period < $2
+-- slow
+DELETE FROM stat WHERE grain = :grain AND period < :before_period
 
 -- After a backlog the tables that are read whole every second give their pages back. Not by autovacuum, which would ask
 -- for the lock that this takes every few seconds.
 -- name: stat_shrink
+-- slow
 VACUUM (TRUNCATE) stat_delta, stat_pending
 
--- name: stat_cells
+-- name: stat_cells -> rows StatCellFigures
+-- slow
 SELECT s.period * s.grain AS minute, s.grain, s.account_id, c.app_id, c.country, c.network, c.prefix, c.carrier_id,
     c.sender, s.submitted, s.sent, s.delivered, s.undelivered, s.converted, s.refused, s.cost_micro, s.revenue_micro,
     s.receipt_times, s.conversion_times
 FROM stat AS s
 JOIN stat_cell AS c ON c.account_id = s.account_id AND c.cell_id = s.cell_id
-WHERE s.grain = $1 AND s.period >= $2 AND s.period < $3 AND ($4::bigint IS NULL OR s.account_id = $4)
+WHERE s.grain = :grain AND s.period >= :first_period AND s.period < :beyond_period
+    AND (:account_id?::bigint IS NULL OR s.account_id = :account_id)
 ORDER BY s.period DESC
-LIMIT $5
+LIMIT :rows_max
 
 -- shared: by
         WHEN 'country' THEN s.country
@@ -109,9 +124,11 @@ LIMIT $5
         WHEN 'sender' THEN s.sender
         ELSE (s.period::bigint * s.grain)::text
 
--- Figures by what $1 names, of periods of a grain ($2) from one ($3) to before another ($4), of one account or all.
--- name: stat_report
-SELECT CASE $1
+-- Figures by what `by` names, of periods of a grain (`grain`) from one (`first_period`) to before another
+-- (`beyond_period`), of one account or all.
+-- name: stat_report -> rows StatReportRow
+-- slow
+SELECT CASE :by
         -- here: by
     END AS key,
     sum(s.submitted)::bigint AS submitted, sum(s.sent)::bigint AS sent, sum(s.delivered)::bigint AS delivered,
@@ -121,13 +138,15 @@ SELECT CASE $1
 FROM stat_now AS s
 LEFT JOIN carrier AS c ON c.carrier_id = s.carrier_id
 LEFT JOIN account AS a ON a.account_id = s.account_id
-WHERE s.grain = $2 AND s.period >= $3 AND s.period < $4 AND ($5::bigint IS NULL OR s.account_id = $5)
+WHERE s.grain = :grain AND s.period >= :first_period AND s.period < :beyond_period
+    AND (:account_id?::bigint IS NULL OR s.account_id = :account_id)
 GROUP BY 1
 ORDER BY 2 DESC, 1
 
 -- As above: how many times lie in each bucket, of what kind (r: to the receipt, c: to the conversion).
--- name: stat_report_times
-SELECT CASE $1
+-- name: stat_report_times -> rows ReportTimes
+-- slow
+SELECT CASE :by
         -- here: by
     END AS key, times.kind, times.bucket, sum(times.n)::bigint AS n
 FROM stat_now AS s
@@ -142,32 +161,37 @@ CROSS JOIN LATERAL (
     UNION ALL
     SELECT 'c', s.converted, s.conversion_bucket WHERE s.conversion_bucket IS NOT NULL
 ) AS times (kind, n, bucket)
-WHERE s.grain = $2 AND s.period >= $3 AND s.period < $4 AND ($5::bigint IS NULL OR s.account_id = $5)
+WHERE s.grain = :grain AND s.period >= :first_period AND s.period < :beyond_period
+    AND (:account_id?::bigint IS NULL OR s.account_id = :account_id)
 GROUP BY 1, 2, 3
 HAVING sum(times.n) <> 0
 
--- Figures by period, by country and by carrier ($4: of one account or all), in one reading; each line is apart by one of
--- the three, and the others are null.
--- Added up by all three first, since that leaves few rows to be added up three times.
--- name: stat_overview
+-- Figures by period, by country and by carrier (`account_id`: of one account or all), in one reading; each line is
+-- apart by one of the three, and the others are null. Added up by all three first, since that leaves few rows to be
+-- added up three times.
+-- name: stat_overview -> rows OverviewLine
+-- null: period, country, carrier_id
 WITH told AS MATERIALIZED (
     SELECT s.period, s.country, s.carrier_id, sum(s.submitted) AS submitted, sum(s.sent) AS sent,
         sum(s.delivered) AS delivered, sum(s.undelivered) AS undelivered, sum(s.converted) AS converted,
-        sum(s.refused) AS refused, sum(s.cost_micro)::bigint AS cost_micro, sum(s.revenue_micro)::bigint AS revenue_micro
+        sum(s.refused) AS refused, sum(s.cost_micro)::bigint AS cost_micro,
+        sum(s.revenue_micro)::bigint AS revenue_micro
     FROM stat_now AS s
-    WHERE s.grain = $1 AND s.period >= $2 AND s.period < $3 AND ($4::bigint IS NULL OR s.account_id = $4)
+    WHERE s.grain = :grain AND s.period >= :first_period AND s.period < :beyond_period
+        AND (:account_id?::bigint IS NULL OR s.account_id = :account_id)
     GROUP BY s.period, s.country, s.carrier_id
 )
-SELECT t.period, t.country, t.carrier_id, grouping(t.period) = 0 AS is_period, grouping(t.country) = 0 AS is_country,
+SELECT t.period, t.country, t.carrier_id,
     sum(t.submitted)::bigint AS submitted, sum(t.sent)::bigint AS sent, sum(t.delivered)::bigint AS delivered,
     sum(t.undelivered)::bigint AS undelivered, sum(t.converted)::bigint AS converted, sum(t.refused)::bigint AS refused,
     sum(t.cost_micro)::bigint AS cost_micro, sum(t.revenue_micro)::bigint AS revenue_micro
 FROM told AS t
 GROUP BY GROUPING SETS ((t.period), (t.country), (t.carrier_id))
 
--- Figures by country, network, carrier and app, and of all ($4: of one account or all), in one reading; each line is
--- apart by one of them, named in `by`.
--- name: stat_funnel
+-- Figures by country, network, carrier and app, and of all (`account_id`: of one account or all), in one reading; each
+-- line is apart by one of them, named in `by`.
+-- name: stat_funnel -> rows FunnelLine
+-- null: sent, delivered, converted, revenue_micro
 SELECT CASE
         WHEN grouping(s.country) = 0 THEN 'country'
         WHEN grouping(s.network) = 0 THEN 'network'
@@ -179,12 +203,13 @@ SELECT CASE
     sum(s.sent)::bigint AS sent, sum(s.delivered)::bigint AS delivered, sum(s.converted)::bigint AS converted,
     sum(s.revenue_micro)::bigint AS revenue_micro
 FROM stat_now AS s
-WHERE s.grain = $1 AND s.period >= $2 AND s.period < $3 AND ($4::bigint IS NULL OR s.account_id = $4)
+WHERE s.grain = :grain AND s.period >= :first_period AND s.period < :beyond_period
+    AND (:account_id?::bigint IS NULL OR s.account_id = :account_id)
 GROUP BY GROUPING SETS ((s.country), (s.network), (s.carrier_id), (s.app_id), ())
 
--- Apps by their ids ($1), with what is declared of them, and what their last days show since the day $2; of one account
--- ($3) or all.
--- name: apps_reporting
+-- Apps by their ids (`app_ids`), with what is declared of them, and what their last days show since the day
+-- `first_day`; of one account (`account_id`) or all.
+-- name: apps_reporting -> rows ReportingApp
 SELECT app.app_id, app.name, app.account_id, a.name AS account, app.expects_conversions,
     coalesce(recent.sent, 0) AS sent, coalesce(recent.converted, 0) AS converted
 FROM app
@@ -192,59 +217,49 @@ JOIN account AS a USING (account_id)
 LEFT JOIN (
     SELECT app_id, sum(sent)::bigint AS sent, sum(converted)::bigint AS converted
     FROM stat_now
-    WHERE grain = 1440 AND period >= $2 AND ($3::bigint IS NULL OR account_id = $3)
+    WHERE grain = :PeriodGrain.DAY AND period >= :first_day
+        AND (:account_id?::bigint IS NULL OR account_id = :account_id)
     GROUP BY app_id
 ) AS recent USING (app_id)
-WHERE app.app_id = ANY ($1::text[]) AND ($3::bigint IS NULL OR app.account_id = $3)
+WHERE app.app_id = ANY (:app_ids::text[]) AND (:account_id::bigint IS NULL OR app.account_id = :account_id)
 
 -- Whether anything has happened lately: it differs when it has.
--- name: stat_pulse
+-- name: stat_pulse -> row StatPulse
+-- null: submitted, sent, delivered, undelivered, converted, refused
 SELECT sum(submitted) AS submitted, sum(sent) AS sent, sum(delivered) AS delivered, sum(undelivered) AS undelivered,
     sum(converted) AS converted, sum(refused) AS refused
 FROM stat_now
-WHERE grain = 1 AND period >= $1
-
--- --- work that one process does for all ----------------------------------------------------------------------
-
--- Whoever has it renews it in the transaction of its work: another that has taken it over makes the work come to nothing.
--- name: duty_renew
-UPDATE duty
-SET leased_until = now() + $3::interval, turns = turns + $4
-WHERE name = $1 AND owner = $2
-RETURNING turns
-
--- Free: nobody's, or of an owner whose lease has ended or who is known to be dead ($4).
--- name: duty_take
-INSERT INTO duty AS d (name, owner, leased_until)
-VALUES ($1, $2, now() + $3::interval)
-ON CONFLICT (name) DO UPDATE
-SET owner = excluded.owner, leased_until = excluded.leased_until
-WHERE d.leased_until < now() OR d.owner = ANY ($4::text[])
-RETURNING turns
-
--- name: duty_owner
-SELECT owner FROM duty WHERE name = $1
-
--- name: duty_release
-UPDATE duty SET leased_until = now() - interval '1 second' WHERE name = $1 AND owner = $2
+WHERE grain = :PeriodGrain.MINUTE AND period >= :first_minute
 
 -- --- the proof -------------------------------------------------------------------------------------------------
 
--- What is kept (and still to be added up) in periods of a grain ($1) from one ($2) on, against what messages, attempts
--- and conversions say, cell by cell. Times are compared by their number and their weights: each by its bucket's place.
--- name: stat_prove
+-- What is kept (and still to be added up) in periods of a grain (`grain`) from one (`first_period`) on, against what
+-- messages, attempts and conversions say, cell by cell. Times are compared by their number and their weights: each by
+-- its bucket's place.
+-- name: stat_prove -> rows StatDifference
+-- slow
 WITH sent_out AS (
-    SELECT accepted_minute(message_id) / $1 AS period, *
+    SELECT accepted_minute(message_id) / :grain AS period, *
     FROM message
-    WHERE message_id >= first_id_at(to_timestamp($2::bigint * $1 * 60))
-        AND ($3::bigint IS NULL OR account_id = $3)
+    WHERE message_id >= first_id_at(to_timestamp(:first_period::bigint * :grain * 60))
+        AND (:account_id?::bigint IS NULL OR account_id = :account_id)
 ), counted AS (
     SELECT period, account_id, app_id, country, mcc || mnc AS network, left(left(number, -3), 6) AS prefix, carrier_id,
-        sender, count(*) AS submitted, count(*) FILTER (WHERE sent_at IS NOT NULL OR state = 3) AS sent,
-        count(*) FILTER (WHERE state = 3) AS delivered, count(*) FILTER (WHERE state IN (4, 5, 6, 7)) AS undelivered,
+        sender, count(*) AS submitted,
+        count(*) FILTER (WHERE sent_at IS NOT NULL OR state = :MessageState.DELIVERED) AS sent,
+        count(*) FILTER (WHERE state = :MessageState.DELIVERED) AS delivered,
+        count(*) FILTER (
+            WHERE state IN (
+                :MessageState.UNDELIVERABLE, :MessageState.EXPIRED, :MessageState.REJECTED, :MessageState.FAILED
+            )
+        ) AS undelivered,
         0 AS converted, 0 AS refused, sum(coalesce(carrier_cost_micro, 0)) AS cost_micro,
         sum(charge_micro - refund_micro) AS revenue_micro,
-        coalesce(sum(stat_bucket(final_at - sent_at) + 1) FILTER (WHERE state IN (3, 4)), 0) AS receipt_times,
+        coalesce(
+            sum(stat_bucket(final_at - sent_at) + 1)
+                FILTER (WHERE state IN (:MessageState.DELIVERED, :MessageState.UNDELIVERABLE)),
+            0
+        ) AS receipt_times,
         0 AS conversion_times
     FROM sent_out
     GROUP BY 1, 2, 3, 4, 5, 6, 7, 8
@@ -253,7 +268,7 @@ WITH sent_out AS (
         m.sender, 0, 0, 0, 0, 0, count(*), 0, 0, 0, 0
     FROM attempt AS a
     JOIN sent_out AS m USING (account_id, message_id)
-    WHERE a.outcome <> 1
+    WHERE a.outcome <> :Outcome.ACCEPTED
     GROUP BY 1, 2, 3, 4, 5, 6, 7, 8
     UNION ALL
     SELECT m.period, m.account_id, m.app_id, m.country, m.mcc || m.mnc, left(left(m.number, -3), 6), c.carrier_id,
@@ -271,7 +286,7 @@ WITH sent_out AS (
         coalesce((SELECT sum(n * place) FROM unnest(conversion_times) WITH ORDINALITY AS times (n, place)), 0)
             + coalesce((conversion_bucket + 1) * converted, 0) AS conversion_times
     FROM stat_now
-    WHERE grain = $1 AND period >= $2 AND ($3::bigint IS NULL OR account_id = $3)
+    WHERE grain = :grain AND period >= :first_period AND (:account_id::bigint IS NULL OR account_id = :account_id)
 ), both_sides AS (
     SELECT 1 AS side, * FROM counted
     UNION ALL
@@ -293,4 +308,4 @@ SELECT period, account_id, app_id, country, network, prefix, carrier_id, sender,
 FROM compared
 WHERE coalesce(recorded, 0) <> coalesce(counted, 0)
 ORDER BY 1, 2, 3, 4, 5, 6, 7, 8, 9
-LIMIT $4
+LIMIT :rows_max

@@ -1,0 +1,97 @@
+"""Statements of sql/accounts.sql.
+
+Made by tools/sql_bindings.py from sql/accounts.sql.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from ipaddress import IPv4Network, IPv6Network
+from typing import Final
+
+import msgspec
+
+from homing.store import queries
+from homing.store.rows import Executor, columns, many
+
+_SQL: Final = queries.load("accounts")
+
+
+class CredentialKey(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What `credentials_find` is given."""
+
+    dialect: int
+    key: str
+
+
+class CredentialMatch(msgspec.Struct, frozen=True, gc=False):
+    """A row of `credentials_find`."""
+
+    dialect: int
+    asked: str
+    secret: bytes
+    account_id: int
+
+
+class AccountProfileRow(msgspec.Struct, frozen=True, gc=False):
+    """A row of `profiles_accounts`."""
+
+    account_id: int
+    name: str
+    locked_at: datetime | None
+    allowed_networks: list[IPv4Network | IPv6Network]
+    queries_per_s: int
+    templates_required: bool
+    default_sender: str | None
+    binds_max: int
+    bind_window: int
+    submits_per_s: int | None
+    smpp_charset: str
+    unicode_fallback: bool
+
+
+class AppProfileRow(msgspec.Struct, frozen=True, gc=False):
+    """A row of `profiles_apps`."""
+
+    account_id: int
+    app_id: str
+    name: str
+    report_url: str | None
+    inbound_url: str | None
+
+
+class SenderProfileRow(msgspec.Struct, frozen=True, gc=False):
+    """A row of `profiles_senders`."""
+
+    account_id: int
+    sender: str
+
+
+class TemplateProfileRow(msgspec.Struct, frozen=True, gc=False):
+    """A row of `profiles_templates`."""
+
+    account_id: int
+    template_id: int
+    name: str
+    body: str
+
+
+async def credentials_find(
+    db: Executor, *, keys: Sequence[CredentialKey], email_keyed: Sequence[int]
+) -> list[CredentialMatch]:
+    return await many(db, _SQL["credentials_find"], CredentialMatch, *columns(keys, 2), email_keyed)
+
+
+async def profiles_accounts(db: Executor, *, account_ids: Sequence[int]) -> list[AccountProfileRow]:
+    return await many(db, _SQL["profiles_accounts"], AccountProfileRow, account_ids)
+
+
+async def profiles_apps(db: Executor, *, account_ids: Sequence[int]) -> list[AppProfileRow]:
+    return await many(db, _SQL["profiles_apps"], AppProfileRow, account_ids)
+
+
+async def profiles_senders(db: Executor, *, account_ids: Sequence[int]) -> list[SenderProfileRow]:
+    return await many(db, _SQL["profiles_senders"], SenderProfileRow, account_ids)
+
+
+async def profiles_templates(db: Executor, *, account_ids: Sequence[int]) -> list[TemplateProfileRow]:
+    return await many(db, _SQL["profiles_templates"], TemplateProfileRow, account_ids)

@@ -1,0 +1,582 @@
+"""The guard: rules, books, verdicts, decisions.
+
+Made by tools/sql_bindings.py from sql/guard.sql.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+import msgspec
+
+from homing import limits
+from homing.store import queries
+from homing.store.rows import Executor, columns, execute, many, one, one_or_none, single
+
+_SQL: Final = queries.load("guard")
+
+
+class GuardModeRow(msgspec.Struct, frozen=True, gc=False):
+    """A row of `guard_modes`."""
+
+    account_id: int
+    rule: str
+    mode: int
+
+
+class GuardListRow(msgspec.Struct, frozen=True, gc=False):
+    """A row of `guard_lists`."""
+
+    account_id: int
+    kind: str
+    value: str
+    is_allowed: bool
+
+
+class GuardBudgetRow(msgspec.Struct, frozen=True, gc=False):
+    """A row of `guard_budgets`."""
+
+    account_id: int
+    country: str
+    hour_messages: int | None
+    day_messages: int | None
+    hour_micro: int | None
+    day_micro: int | None
+
+
+class GuardRiskRow(msgspec.Struct, frozen=True, gc=False):
+    """A row of `guard_risks`."""
+
+    account_id: int
+    kind: str
+    value: str
+    level: int
+
+
+class NamedGuardRisk(msgspec.Struct, frozen=True, gc=False):
+    """A row of `guard_risks_of`."""
+
+    account: str | None
+    kind: str
+    value: str
+    level: int
+    note: str
+    changed_at: datetime
+
+
+class GuardSpendRow(msgspec.Struct, frozen=True, gc=False):
+    """A row of `guard_spends`."""
+
+    account_id: int
+    app_id: str
+    country: str
+    messages: int
+    converted: int
+
+
+class NamedGuardAlert(msgspec.Struct, frozen=True, gc=False):
+    """A row of `guard_alerts_of`."""
+
+    account_id: int
+    account: str | None
+    url: str
+
+
+class NamedGuardRule(msgspec.Struct, frozen=True, gc=False):
+    """A row of `guard_rules_of`."""
+
+    account: str | None
+    rule: str
+    mode: int
+
+
+class NamedGuardList(msgspec.Struct, frozen=True, gc=False):
+    """A row of `guard_lists_of`."""
+
+    account: str | None
+    kind: str
+    value: str
+    is_allowed: bool
+    note: str
+    created_at: datetime
+
+
+class NamedGuardBudget(msgspec.Struct, frozen=True, gc=False):
+    """A row of `guard_budgets_of`."""
+
+    account: str | None
+    country: str
+    hour_messages: int | None
+    day_messages: int | None
+    hour_micro: int | None
+    day_micro: int | None
+
+
+class GuardBookRow(msgspec.Struct, frozen=True, gc=False):
+    """A row of `guard_book_read`."""
+
+    made_at: datetime
+    book: bytes
+
+
+class NewGuardVerdict(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What `guard_verdicts_add` is given."""
+
+    account_id: int
+    app_id: str
+    country: str
+    network: str
+    digits: str
+    reason: str
+    text: str
+    is_sure: bool
+    since: datetime
+    until: datetime
+
+
+class GuardRangeKey(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What `guard_verdicts_end` is given."""
+
+    account_id: int
+    app_id: str
+    network: str
+    digits: str
+
+
+class ActiveVerdict(msgspec.Struct, frozen=True, gc=False):
+    """A row of `guard_verdicts_active`."""
+
+    account_id: int
+    app_id: str
+    network: str
+    digits: str
+    reason: str
+    is_sure: bool
+    since: datetime
+    until: datetime
+
+
+class LiftedVerdict(msgspec.Struct, frozen=True, gc=False):
+    """A row of `guard_verdicts_lifted`."""
+
+    account_id: int
+    app_id: str
+    network: str
+    digits: str
+    lifted_at: datetime
+
+
+class NamedVerdict(msgspec.Struct, frozen=True, gc=False):
+    """A row of `guard_verdicts_of`."""
+
+    verdict_id: int
+    account: str | None
+    app: str | None
+    country: str
+    network: str
+    digits: str
+    reason: str
+    is_sure: bool
+    since: datetime
+    until: datetime
+    lifted_at: datetime | None
+
+
+class GuardMemory(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What `guard_memory_write` is given."""
+
+    account_id: int
+    app_id: str
+    network: str
+    memory: bytes
+
+
+class GuardMemoryRow(msgspec.Struct, frozen=True, gc=False):
+    """A row of `guard_memory_read`."""
+
+    account_id: int
+    app_id: str
+    network: str
+    memory: bytes
+
+
+class NewGuardDecision(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What `guard_decisions_add` is given."""
+
+    account_id: int
+    at: datetime
+    message_id: int
+    app_id: str
+    number: str
+    country: str
+    network: str
+    action: int
+    rule: str
+    reason: str
+    scope: str
+    charge_micro: int
+
+
+class GuardDecisionRow(msgspec.Struct, frozen=True, gc=False):
+    """A row of `guard_decisions_of`, `guard_decisions_page`, `guard_decisions_page_of`, `guard_decisions_page_for`."""
+
+    decision_id: int
+    at: datetime
+    account: str | None
+    message_id: int
+    number: str
+    country: str
+    network: str
+    action: int
+    rule: str
+    reason: str
+    scope: str
+    charge_micro: int
+
+
+class GuardRefusalRow(msgspec.Struct, frozen=True, gc=False):
+    """A row of `guard_refusal`."""
+
+    at: datetime
+    account: str | None
+    message_id: int
+    number: str
+    rule: str
+    reason: str
+    scope: str
+    charge_micro: int
+
+
+class ReasonCountRow(msgspec.Struct, frozen=True, gc=False):
+    """A row of `guard_reason_counts`."""
+
+    reason_code: str
+    action: int
+    messages: int
+    charge_micro: int
+    last_at: datetime
+
+
+class VerdictPageRow(msgspec.Struct, frozen=True, gc=False):
+    """A row of `guard_verdicts_page`."""
+
+    verdict_id: int
+    account_id: int
+    account: str | None
+    app: str | None
+    country: str
+    network: str
+    digits: str
+    reason: str
+    is_sure: bool
+    since: datetime
+    until: datetime
+
+
+class VerdictTotals(msgspec.Struct, frozen=True, gc=False):
+    """A row of `guard_verdicts_count`."""
+
+    verdicts: int
+    may_block: int
+
+
+class GuardSavingRow(msgspec.Struct, frozen=True, gc=False):
+    """A row of `guard_saved`."""
+
+    account: str | None
+    country: str
+    rule: str
+    action: int
+    messages: int
+    charge_micro: int
+
+
+class GuardHourRow(msgspec.Struct, frozen=True, gc=False):
+    """A row of `guard_hours`."""
+
+    account_id: int
+    country: str
+    period: int
+    submitted: int
+    converted: int
+    revenue_micro: int
+
+
+class RuleSavingRow(msgspec.Struct, frozen=True, gc=False):
+    """A row of `guard_saved_by_rule`."""
+
+    rule: str
+    action: int
+    messages: int
+    charge_micro: int
+
+
+class PeriodSavingRow(msgspec.Struct, frozen=True, gc=False):
+    """A row of `guard_saved_over_time`."""
+
+    period: int
+    messages: int
+    charge_micro: int
+
+
+async def guard_modes(db: Executor) -> list[GuardModeRow]:
+    return await many(db, _SQL["guard_modes"], GuardModeRow)
+
+
+async def guard_lists(db: Executor) -> list[GuardListRow]:
+    return await many(db, _SQL["guard_lists"], GuardListRow)
+
+
+async def guard_budgets(db: Executor) -> list[GuardBudgetRow]:
+    return await many(db, _SQL["guard_budgets"], GuardBudgetRow)
+
+
+async def guard_modes_hold(db: Executor) -> None:
+    """Rows that are not there yet cannot be locked, so that it is the table; messages' way only reads it."""
+    await execute(db, _SQL["guard_modes_hold"])
+
+
+async def guard_mode_set(db: Executor, *, account_id: int, mode: int, rules: Sequence[str]) -> None:
+    await execute(db, _SQL["guard_mode_set"], account_id, mode, rules)
+
+
+async def guard_list_set(db: Executor, *, account_id: int, kind: str, value: str, is_allowed: bool, note: str) -> None:
+    await execute(db, _SQL["guard_list_set"], account_id, kind, value, is_allowed, note)
+
+
+async def guard_list_remove(db: Executor, *, account_id: int, kind: str, value: str, is_allowed: bool) -> str | None:
+    return await one_or_none(db, _SQL["guard_list_remove"], single(str), account_id, kind, value, is_allowed)
+
+
+async def guard_budget_set(
+    db: Executor,
+    *,
+    account_id: int,
+    country: str,
+    hour_messages: int | None,
+    day_messages: int | None,
+    hour_micro: int | None,
+    day_micro: int | None,
+) -> None:
+    await execute(db, _SQL["guard_budget_set"], account_id, country, hour_messages, day_messages, hour_micro, day_micro)
+
+
+async def guard_budget_remove(db: Executor, *, account_id: int, country: str) -> str | None:
+    return await one_or_none(db, _SQL["guard_budget_remove"], single(str), account_id, country)
+
+
+async def guard_alert_set(db: Executor, *, account_id: int, url: str) -> None:
+    await execute(db, _SQL["guard_alert_set"], account_id, url)
+
+
+async def guard_alert_remove(db: Executor, *, account_id: int) -> str | None:
+    return await one_or_none(db, _SQL["guard_alert_remove"], single(str), account_id)
+
+
+async def guard_risks(db: Executor) -> list[GuardRiskRow]:
+    return await many(db, _SQL["guard_risks"], GuardRiskRow)
+
+
+async def guard_risk_set(db: Executor, *, account_id: int, kind: str, value: str, level: int, note: str) -> None:
+    await execute(db, _SQL["guard_risk_set"], account_id, kind, value, level, note)
+
+
+async def guard_risk_remove(db: Executor, *, account_id: int, kind: str, value: str) -> str | None:
+    return await one_or_none(db, _SQL["guard_risk_remove"], single(str), account_id, kind, value)
+
+
+async def guard_risks_of(db: Executor, *, account_id: int | None) -> list[NamedGuardRisk]:
+    return await many(db, _SQL["guard_risks_of"], NamedGuardRisk, account_id)
+
+
+async def guard_spends(db: Executor, *, first_day: int, beyond_day: int) -> list[GuardSpendRow]:
+    """What was paid for and may have come, and what of it converted, by app and country, on the days from
+    `first_day` to before `beyond_day`.
+    """
+    return await many(
+        db, _SQL["guard_spends"], GuardSpendRow, first_day, beyond_day, timeout_s=limits.DATABASE_SLOW_TIMEOUT_S
+    )
+
+
+async def guard_alerts_of(db: Executor, *, account_id: int | None) -> list[NamedGuardAlert]:
+    return await many(db, _SQL["guard_alerts_of"], NamedGuardAlert, account_id)
+
+
+async def guard_rules_of(db: Executor, *, account_id: int | None) -> list[NamedGuardRule]:
+    return await many(db, _SQL["guard_rules_of"], NamedGuardRule, account_id)
+
+
+async def guard_lists_of(db: Executor, *, account_id: int | None) -> list[NamedGuardList]:
+    return await many(db, _SQL["guard_lists_of"], NamedGuardList, account_id)
+
+
+async def guard_budgets_of(db: Executor, *, account_id: int | None) -> list[NamedGuardBudget]:
+    return await many(db, _SQL["guard_budgets_of"], NamedGuardBudget, account_id)
+
+
+async def guard_book_write(db: Executor, *, made_at: datetime, book: bytes) -> None:
+    await execute(db, _SQL["guard_book_write"], made_at, book)
+
+
+async def guard_book_read(db: Executor) -> GuardBookRow | None:
+    return await one_or_none(db, _SQL["guard_book_read"], GuardBookRow)
+
+
+async def guard_verdicts_add(db: Executor, *, verdicts: Sequence[NewGuardVerdict]) -> None:
+    """A new verdict is pushed to its account and to the operator, but a range's that was judged within the hour is
+    not told again. The push's message_id is the verdict's: pushes of one verdict go out in their order.
+    """
+    await execute(db, _SQL["guard_verdicts_add"], *columns(verdicts, 10))
+
+
+async def guard_verdicts_end(db: Executor, *, until: datetime, ranges: Sequence[GuardRangeKey]) -> None:
+    await execute(db, _SQL["guard_verdicts_end"], until, *columns(ranges, 4))
+
+
+async def guard_verdicts_active(db: Executor, *, now: datetime) -> list[ActiveVerdict]:
+    return await many(db, _SQL["guard_verdicts_active"], ActiveVerdict, now)
+
+
+async def guard_verdicts_lifted(db: Executor, *, since: datetime) -> list[LiftedVerdict]:
+    return await many(db, _SQL["guard_verdicts_lifted"], LiftedVerdict, since)
+
+
+async def guard_verdicts_of(
+    db: Executor, *, account_id: int | None, with_past: bool, rows_max: int
+) -> list[NamedVerdict]:
+    return await many(db, _SQL["guard_verdicts_of"], NamedVerdict, account_id, with_past, rows_max)
+
+
+async def guard_verdict_lift(db: Executor, *, digits: str, account_id: int | None, network: str | None) -> list[str]:
+    return await many(db, _SQL["guard_verdict_lift"], single(str), digits, account_id, network)
+
+
+async def guard_memory_write(db: Executor, *, saved_at: datetime, memories: Sequence[GuardMemory]) -> None:
+    await execute(
+        db, _SQL["guard_memory_write"], saved_at, *columns(memories, 4), timeout_s=limits.DATABASE_SLOW_TIMEOUT_S
+    )
+
+
+async def guard_memory_read(db: Executor, *, rows_max: int) -> list[GuardMemoryRow]:
+    return await many(db, _SQL["guard_memory_read"], GuardMemoryRow, rows_max, timeout_s=limits.DATABASE_SLOW_TIMEOUT_S)
+
+
+async def guard_decisions_add(db: Executor, *, decisions: Sequence[NewGuardDecision]) -> None:
+    await execute(db, _SQL["guard_decisions_add"], *columns(decisions, 12))
+
+
+async def guard_decisions_of(
+    db: Executor, *, account_id: int | None, rule: str | None, rows_max: int
+) -> list[GuardDecisionRow]:
+    return await many(db, _SQL["guard_decisions_of"], GuardDecisionRow, account_id, rule, rows_max)
+
+
+async def guard_refusal(db: Executor, *, message_id: int) -> GuardRefusalRow | None:
+    """A refused message by its id, which has the time of its decision to the second or two."""
+    return await one_or_none(db, _SQL["guard_refusal"], GuardRefusalRow, message_id)
+
+
+async def guard_decisions_page(
+    db: Executor, *, before_at: datetime | None, before_id: int | None, looked_max: int, rule: str | None, rows_max: int
+) -> list[GuardDecisionRow]:
+    """The latest first, below a key (`before_at` at, `before_id` id; null: from the top), of all accounts. With a
+    rule (`rule`) those of it among the first `looked_max`.
+    """
+    return await many(
+        db, _SQL["guard_decisions_page"], GuardDecisionRow, before_at, before_id, looked_max, rule, rows_max
+    )
+
+
+async def guard_decisions_page_of(
+    db: Executor, *, account_id: int, before_id: int | None, looked_max: int, rule: str | None, rows_max: int
+) -> list[GuardDecisionRow]:
+    """As above, of one account (`account_id`), below an id (`before_id`)."""
+    return await many(
+        db, _SQL["guard_decisions_page_of"], GuardDecisionRow, account_id, before_id, looked_max, rule, rows_max
+    )
+
+
+async def guard_decisions_page_for(
+    db: Executor,
+    *,
+    code: str,
+    before_at: datetime | None,
+    before_id: int | None,
+    looked_max: int,
+    account_id: int | None,
+    rule: str | None,
+    rows_max: int,
+) -> list[GuardDecisionRow]:
+    """The latest first, below a key (`before_at` at, `before_id` id; null: from the top), of a reason's code
+    (`code`). Of an account (`account_id`) or a rule (`rule`) those among the first `looked_max`.
+    """
+    return await many(
+        db,
+        _SQL["guard_decisions_page_for"],
+        GuardDecisionRow,
+        code,
+        before_at,
+        before_id,
+        looked_max,
+        account_id,
+        rule,
+        rows_max,
+    )
+
+
+async def guard_reason_counts(
+    db: Executor, *, since: datetime, before: datetime, account_id: int | None
+) -> list[ReasonCountRow]:
+    """How many for which reason, in [`since`, `before`); of one account (`account_id`) or all."""
+    return await many(
+        db,
+        _SQL["guard_reason_counts"],
+        ReasonCountRow,
+        since,
+        before,
+        account_id,
+        timeout_s=limits.DATABASE_SLOW_TIMEOUT_S,
+    )
+
+
+async def guard_verdicts_page(db: Executor, *, before_id: int | None, rows_max: int) -> list[VerdictPageRow]:
+    """What is judged now, the latest first, below an id (`before_id`)."""
+    return await many(db, _SQL["guard_verdicts_page"], VerdictPageRow, before_id, rows_max)
+
+
+async def guard_verdicts_count(db: Executor) -> VerdictTotals:
+    return await one(db, _SQL["guard_verdicts_count"], VerdictTotals)
+
+
+async def guard_saved(db: Executor, *, account_id: int | None, since: datetime) -> list[GuardSavingRow]:
+    return await many(db, _SQL["guard_saved"], GuardSavingRow, account_id, since)
+
+
+async def guard_hours(db: Executor, *, first_hour: int, beyond_hour: int, account_id: int | None) -> list[GuardHourRow]:
+    """What was sent to each country in each hour from `first_hour` (hours after 1970) to before `beyond_hour`; of
+    one account (`account_id`) or all.
+    """
+    return await many(
+        db,
+        _SQL["guard_hours"],
+        GuardHourRow,
+        first_hour,
+        beyond_hour,
+        account_id,
+        timeout_s=limits.DATABASE_SLOW_TIMEOUT_S,
+    )
+
+
+async def guard_saved_by_rule(db: Executor, *, since: datetime) -> list[RuleSavingRow]:
+    return await many(db, _SQL["guard_saved_by_rule"], RuleSavingRow, since)
+
+
+async def guard_saved_over_time(
+    db: Executor, *, grain: int, since: datetime, account_id: int | None
+) -> list[PeriodSavingRow]:
+    """What refusals (`account_id`: of one account or all) saved since `since`, by periods of `grain` minutes."""
+    return await many(db, _SQL["guard_saved_over_time"], PeriodSavingRow, grain, since, account_id)
+
+
+async def guard_forget(db: Executor, *, before: datetime) -> None:
+    await execute(db, _SQL["guard_forget"], before)

@@ -1,0 +1,169 @@
+"""Looking for messages (messages/search.py). Every statement looks at no more than `looked_max` messages of a window of
+ids, `first_id` up to `beyond_id`, and gives of those that fit (`carrier_id` the carrier, `states` states) the latest
+`rows_max`; beside them how many it looked at and the lowest of their ids. `account_id`: one account, or null.
+
+Made by tools/sql_bindings.py from sql/search.sql.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+import msgspec
+
+from homing.store import queries
+from homing.store.rows import Executor, columns, many, one_or_none
+from homing.store.statements.dispatch import MessageRef
+
+_SQL: Final = queries.load("search")
+
+
+class SearchHit(msgspec.Struct, frozen=True, gc=False):
+    """A row of `search_latest`, `search_number`, `search_reference`, `search_carrier_ref`."""
+
+    looked: int
+    lowest_id: int | None
+    account_id: int | None
+    message_id: int | None
+
+
+class PartOwner(msgspec.Struct, frozen=True, gc=False):
+    """A row of `search_part`."""
+
+    account_id: int
+    message_id: int
+
+
+class ListedMessage(msgspec.Struct, frozen=True, gc=False):
+    """A row of `messages_listed`."""
+
+    account_id: int
+    message_id: int
+    number: str
+    country: str
+    sender: str
+    text: str
+    segments: int
+    state: int
+    state_seen: int
+    charge_micro: int
+    refund_micro: int
+    cost_micro: int
+    reference: str | None
+    error_code: str | None
+    error_text: str | None
+    submitted_at: datetime
+    final_at: datetime | None
+    sent_at: datetime | None
+    carrier_id: int
+    account: str
+    carrier: str | None
+
+
+async def search_latest(
+    db: Executor,
+    *,
+    first_id: int,
+    beyond_id: int,
+    looked_max: int,
+    account_id: int | None,
+    carrier_id: int | None,
+    states: Sequence[int] | None,
+    rows_max: int,
+) -> list[SearchHit]:
+    """The latest of the window, by the primary key in each account."""
+    return await many(
+        db, _SQL["search_latest"], SearchHit, first_id, beyond_id, looked_max, account_id, carrier_id, states, rows_max
+    )
+
+
+async def search_number(
+    db: Executor,
+    *,
+    number: str,
+    first_id: int,
+    beyond_id: int,
+    account_id: int | None,
+    looked_max: int,
+    carrier_id: int | None,
+    states: Sequence[int] | None,
+    rows_max: int,
+) -> list[SearchHit]:
+    return await many(
+        db,
+        _SQL["search_number"],
+        SearchHit,
+        number,
+        first_id,
+        beyond_id,
+        account_id,
+        looked_max,
+        carrier_id,
+        states,
+        rows_max,
+    )
+
+
+async def search_reference(
+    db: Executor,
+    *,
+    reference: str,
+    first_id: int,
+    beyond_id: int,
+    account_id: int | None,
+    looked_max: int,
+    carrier_id: int | None,
+    states: Sequence[int] | None,
+    rows_max: int,
+) -> list[SearchHit]:
+    return await many(
+        db,
+        _SQL["search_reference"],
+        SearchHit,
+        reference,
+        first_id,
+        beyond_id,
+        account_id,
+        looked_max,
+        carrier_id,
+        states,
+        rows_max,
+    )
+
+
+async def search_carrier_ref(
+    db: Executor,
+    *,
+    carrier_ref: str,
+    first_id: int,
+    beyond_id: int,
+    looked_max: int,
+    account_id: int | None,
+    carrier_id: int | None,
+    states: Sequence[int] | None,
+    rows_max: int,
+) -> list[SearchHit]:
+    """By the carrier's id of an attempt or of one of its parts, as the carrier wrote it or in another case."""
+    return await many(
+        db,
+        _SQL["search_carrier_ref"],
+        SearchHit,
+        carrier_ref,
+        first_id,
+        beyond_id,
+        looked_max,
+        account_id,
+        carrier_id,
+        states,
+        rows_max,
+    )
+
+
+async def search_part(db: Executor, *, part_id: int, account_id: int | None) -> PartOwner | None:
+    """Of a message that came over SMPP in parts each has an id, and the customer may ask by any."""
+    return await one_or_none(db, _SQL["search_part"], PartOwner, part_id, account_id)
+
+
+async def messages_listed(db: Executor, *, keys: Sequence[MessageRef]) -> list[ListedMessage]:
+    """What lists show of messages."""
+    return await many(db, _SQL["messages_listed"], ListedMessage, *columns(keys, 2))
