@@ -279,7 +279,7 @@ def _failure(tried: "subprocess.CompletedProcess[str]", what: str) -> str:
 
 def main() -> int:
     """Does as that user what every process does first."""
-    import homing.app  # noqa: F401  # all that a process runs
+    import homing.app.process  # noqa: F401  # all that a process runs
     from homing import config
     from homing.dialects.registry import DIALECTS
     from homing.store.connecting import Connector

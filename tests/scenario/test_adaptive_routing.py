@@ -41,7 +41,7 @@ async def bank(postgres: str, worker: str) -> AsyncIterator[Bank]:
         await catalogue.set_costs(transaction, poor, [("", 10_000)])
         await catalogue.set_costs(transaction, good, [("", 12_000)])
     for board in opened._boards:
-        board.changed()  # a role hears of changed settings; here nobody listens
+        board.settings_missed()  # a role hears of changed settings; here nobody listens
     await until(lambda: all(board.catalogue.adaptive_rules() for board in opened._boards))
     yield opened
     await opened.close()
@@ -172,7 +172,7 @@ async def test_who_opts_out_is_routed_by_priority_at_once(bank: Bank, account: P
     board = bank._boards[1]
     said = await homing(bank.dsn, "learn", "set", "--account", account.name, "--off")
     assert "routes by priority" in said
-    board.changed()
+    board.settings_missed()
     await until(lambda: board.catalogue.terms(account.account_id, account.name).opted_out)
     assert await carriers_of(bank, await bank.send(1, account, [group("86", 50)])) == {POOR: 50}
     number = "8613800138000"

@@ -206,7 +206,7 @@ async def test_a_customer_that_stops_reporting_is_routed_by_receipts_says_so_and
         await bank.query(f"{told} NULL, NULL, NULL, 1, NULL, 4 {reported}", *who)
 
     board = bank._boards[0]
-    board.changed()
+    board.settings_missed()
     await until(lambda: board.catalogue.adaptive_rules())
     learning = RoutingListener(lambda: board.catalogue, random.Random(1), GuardSnapshot)
     before = Aggregator(bank.databases[0], "elsewhere:1:link", lambda: datetime.now(UTC))

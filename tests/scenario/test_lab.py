@@ -168,7 +168,7 @@ def test_a_wrong_file_is_told_in_one_line(tmp_path: Path) -> None:
 
 def test_nothing_but_the_lab_needs_numpy() -> None:
     program = (
-        "import sys\nfrom homing.cli import main\nimport homing.app, homing.cli.lab\n"
+        "import sys\nfrom homing.cli import main\nimport homing.app.process, homing.cli.lab\n"
         "sys.exit('numpy' in sys.modules or 'matplotlib' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", program], check=False, env={**os.environ, "PYTHONPATH": SOURCE})

@@ -10,8 +10,8 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from homing import config, limits
-from homing.app import Runtime
+from homing import config, errors, limits
+from homing.app.runtime import Runtime
 from homing.dialects.registry import DIALECTS
 from homing.store.alarms import DATABASE, RESTARTED, read_alarms
 from homing.store.embedded.errors import EmbeddedError
@@ -166,8 +166,6 @@ async def test_a_background_loop_that_fails_is_started_again_and_stands_as_an_al
     monkeypatch.setattr(limits, "LOOP_STEADY_S", 0.3)
     dsn = await new_database(postgres, f"loops_{worker}")
     await migrate(dsn)
-    around = Runtime(tmp_path, config.load(tmp_path, DIALECTS, {}), dsn, "api-1", DIALECTS)
-    await around.open()
     runs = 0
 
     async def work() -> None:
@@ -177,16 +175,80 @@ async def test_a_background_loop_that_fails_is_started_again_and_stands_as_an_al
             raise OSError(errno.ENOSPC, "No space left on device")
         await asyncio.Event().wait()
 
-    async def alarms() -> list[tuple[str, int]]:
-        return [(one.code, one.times) for one in await read_alarms(around.database)]
+    async with runtime_of(tmp_path, dsn) as runtime:
 
-    try:
-        around.background("sweeper", work)
+        async def alarms() -> list[tuple[str, int]]:
+            return [(alarm.code, alarm.times) for alarm in await read_alarms(runtime.database)]
+
+        runtime.background("sweeper", work)
         await until(alarms, lambda found: found == [("sweeper_failed", 3)])
         await until(alarms, lambda found: not found)
         assert runs == 4
-    finally:
-        await around.close()
+
+
+def runtime_of(data: Path, dsn: str) -> Runtime:
+    return Runtime(data=data, settings=config.load(data, DIALECTS, {}), dsn=dsn, process="api-1", dialects=DIALECTS)
+
+
+# ---- Parts that do not open or close
+
+
+class Part:
+    """Notes what is done with it; `error` is raised by `open`."""
+
+    def __init__(self, name: str, steps: list[str], error: Exception | None = None) -> None:
+        self.name = name
+        self.steps = steps
+        self.error = error
+
+    async def open(self) -> None:
+        if self.error:
+            raise self.error
+        self.steps.append(f"{self.name} opened")
+
+    async def close(self) -> None:
+        self.steps.append(f"{self.name} closed")
+
+
+async def test_a_part_that_does_not_open_has_the_earlier_ones_closed_in_reverse(
+    tmp_path: Path, postgres: str, worker: str
+) -> None:
+    dsn = await new_database(postgres, f"unwinding_{worker}")
+    await migrate(dsn)
+    steps: list[str] = []
+    runtime = runtime_of(tmp_path, dsn)
+
+    async def open_three() -> None:
+        async with runtime:
+            await runtime.enter(Part("first", steps))
+            await runtime.enter(Part("second", steps))
+            await runtime.enter(Part("third", steps, OSError("the address is taken")))
+
+    with pytest.raises(OSError, match="taken"):
+        await open_three()
+    assert steps == ["first opened", "second opened", "second closed", "first closed"]
+    with pytest.raises(errors.PlatformFailure):  # the pool is closed as well
+        async with runtime.database.connection():
+            raise AssertionError("the pool is open")
+
+
+async def test_a_part_that_does_not_close_in_time_is_named_and_the_others_are_closed(
+    tmp_path: Path, postgres: str, worker: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "DRAIN_TIMEOUT_S", 0.2)
+    dsn = await new_database(postgres, f"hanging_{worker}")
+    await migrate(dsn)
+    steps: list[str] = []
+
+    async def hang() -> None:
+        await asyncio.Event().wait()
+
+    async with runtime_of(tmp_path, dsn) as runtime:
+        await runtime.enter(Part("first", steps))
+        runtime.on_close(hang)
+    assert steps == ["first opened", "first closed"]
+    assert len(runtime.undrained) == 1
+    assert "hang" in runtime.undrained[0]
 
 
 # ---- No room for another process

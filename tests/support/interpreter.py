@@ -38,7 +38,7 @@ def environment_of(python: Path) -> dict[str, str]:
         "PYTHONDONTWRITEBYTECODE": "1",
     }
     tried = subprocess.run(
-        [python, "-c", "import homing.app"],
+        [python, "-c", "import homing.app.process"],
         env=environment,
         cwd="/",
         user="nobody",

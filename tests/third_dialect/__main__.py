@@ -2,7 +2,7 @@
 
 import sys
 
-from homing.app import main
+from homing.app.process import main
 from tests.third_dialect.registry import WITH_THIRD
 
 if __name__ == "__main__":

@@ -70,8 +70,8 @@ class Directory:
             credential = await self._loads.put((dialect, key))
         return credential
 
-    def changed(self, account: str) -> None:
-        """Forgets what is known of an account (its id as text); `0` concerns no account's profile."""
+    def settings_changed(self, account: str) -> None:
+        """Forgets the account's entries; "0" concerns no account's profile."""
         self._changes += 1
         self._unknown.clear()
         if account.isdigit() and int(account) != GENERAL:
@@ -80,8 +80,8 @@ class Directory:
                 key: entry for key, entry in self._known.items() if entry[1].profile.account_id != account_id
             }
 
-    def forget_all(self) -> None:
-        """Notices may have been missed."""
+    def settings_missed(self) -> None:
+        """Forgets every entry."""
         self._changes += 1
         self._unknown.clear()
         self._known.clear()

@@ -173,8 +173,10 @@ class CarrierFleet:
             self._follower.cancel()
             await asyncio.gather(self._follower, return_exceptions=True)
 
-    def changed(self) -> None:
-        """A setting has changed, or a carrier's health: looks at once instead of at the next tick."""
+    def settings_changed(self, _account: str) -> None:
+        self._woken.set()
+
+    def settings_missed(self) -> None:
         self._woken.set()
 
     async def _follow(self) -> None:
@@ -233,7 +235,7 @@ class CarrierFleet:
                 log.error("carrier_close_failed", carrier=running.row.name, **describe(error), text=repr(error)[:500])
             finally:
                 del self._closing[carrier_id]
-                self.changed()
+                self._woken.set()
 
         self._closing[carrier_id] = asyncio.get_running_loop().create_task(stop())
 
@@ -271,7 +273,7 @@ class CarrierFleet:
             self._clock,
             self._tally,
             recorder,
-            self.changed,
+            self._woken.set,
             self._in_hand.setdefault(carrier_id, InHand()),
             self._marks,
             self._dialects,

@@ -17,7 +17,6 @@ from homing.guard.snapshot import decode_snapshot
 from homing.reasons import encode_reason
 from homing.store import statements
 from homing.store.database import Database
-from homing.store.notices import SETTINGS_CHANNEL
 from homing.store.refreshing import refresh_on_change
 from homing.store.statements.guard import GuardBudgetRow, NewGuardDecision
 
@@ -45,15 +44,20 @@ class GuardService:
         """Reads rules and snapshot. Raises `DatabaseUnavailable` when it cannot."""
         await self._read_rules()
         await self._read_snapshot()
-        rules_changed, snapshot_changed = self._rules_stale.set, self._snapshot_stale.set
+        snapshot_changed = self._snapshot_stale.set
         coroutines = (
             refresh_on_change(self._rules_stale, self._read_rules, limits.PROFILE_AGE_S_MAX),
             refresh_on_change(self._snapshot_stale, self._read_snapshot, limits.GUARD_SNAPSHOT_S),
-            self._database.listen(SETTINGS_CHANNEL, lambda _payload: rules_changed(), rules_changed),
             self._database.listen(SNAPSHOT_CHANNEL, lambda _payload: snapshot_changed(), snapshot_changed),
             self._store_decisions(),
         )
         self._tasks = [asyncio.get_running_loop().create_task(coroutine) for coroutine in coroutines]
+
+    def settings_changed(self, _account: str) -> None:
+        self._rules_stale.set()
+
+    def settings_missed(self) -> None:
+        self._rules_stale.set()
 
     async def close(self) -> None:
         """Stores the decisions that wait, if the database can be reached."""

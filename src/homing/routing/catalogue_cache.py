@@ -57,7 +57,10 @@ class CatalogueCache:
         for reader in self._readers:
             reader.cancel()
 
-    def changed(self) -> None:
+    def settings_changed(self, _account: str) -> None:
+        self._stale.set()
+
+    def settings_missed(self) -> None:
         self._stale.set()
 
     async def _read(self) -> None:

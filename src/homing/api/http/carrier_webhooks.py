@@ -64,7 +64,10 @@ class PushingCarriers:
         self._changes = 0
         self._loading = asyncio.Lock()
 
-    def changed(self) -> None:
+    def settings_changed(self, _account: str) -> None:
+        self.settings_missed()
+
+    def settings_missed(self) -> None:
         self._changes += 1
         self._fresh_until_s = 0.0
 

@@ -145,13 +145,14 @@ class SmppListener:
         await self._register.drained()
         self._timer_wheel.stop()
 
-    def changed(self, account: str) -> None:
-        """An account's settings have changed (its id as text): its binds take them over, or end. Call it after the
-        directory's `changed`.
-        """
+    def settings_changed(self, account: str) -> None:
+        """The account's binds take the new settings over, or end. The directory must have been told before."""
         if account.isdigit() and int(account) in self._sessions:
             for session in self._sessions[int(account)]:
                 self._spawn(self._reload(session))
+
+    def settings_missed(self) -> None:
+        """Nothing to do: `watch` looks after every bind within `BIND_CHECK_S`."""
 
     def _bound(self) -> list[EsmeSession]:
         return [session for sessions in self._sessions.values() for session in sessions]

@@ -1,0 +1,103 @@
+"""The api role: customers over HTTP, in their dialects, and what carriers report by webhook."""
+
+import asyncio
+import contextlib
+from collections.abc import Mapping
+
+import msgspec
+
+from homing import config, errors, limits
+from homing.accounts.directory import Directory
+from homing.accounts.query_budget import QueryBudget
+from homing.api.http.adapter import HttpAdapter
+from homing.api.http.auth_guard import AuthGuard
+from homing.api.http.carrier_webhooks import CarrierWebhooks, PushingCarriers
+from homing.api.http.health import HealthEndpoints
+from homing.api.http.wire import HttpEndpoint
+from homing.app.runtime import Runtime
+from homing.conversions.recorder import ConversionRecorder
+from homing.dialects.serving import HttpDialect, Services
+from homing.guard.service import GuardService
+from homing.intake.intake import Intake
+from homing.ledger.balances import BalanceReader
+from homing.messages.lookup import MessageLookup
+from homing.observe.http import HttpMetrics
+from homing.observe.work import WorkMetrics
+from homing.receipts.inbound_messages import InboundMessages
+from homing.receipts.inbox import ReceiptInbox
+from homing.receipts.late_answers import LateAnswers
+from homing.receipts.report_store import ReportStore
+from homing.routing.catalogue_cache import CatalogueCache
+from homing.serving import HttpServer
+from homing.text.numbers import Numbering
+
+
+async def open_api(runtime: Runtime) -> None:
+    """The data plane: the dialects over HTTP, and what carriers push. At the end no new call is taken; those under way
+    are answered, and what they were promised is committed.
+    """
+    settings, database, clock = runtime.settings, runtime.database, runtime.clock
+    numbering = Numbering.load()
+    catalogue = await runtime.enter(CatalogueCache(database))
+    guard = await runtime.enter(GuardService(database, clock.unix_s))
+    directory = Directory(database, runtime.vault, runtime.dialects.email_keyed)
+    pushing_carriers = PushingCarriers(database, runtime.vault, clock)
+    runtime.follow_settings(catalogue, guard, directory, pushing_carriers)
+
+    intake = Intake(database, catalogue, numbering, runtime.node.next_id, clock, guard.check)
+    inbox = ReceiptInbox(database, clock, WorkMetrics(runtime.registry), runtime.dialects)
+    conversions = ConversionRecorder(database, clock)
+    runtime.on_close(inbox.drained)
+    runtime.on_close(conversions.drained)
+    runtime.on_close(intake.drained)
+    runtime.background("receipt_learning", lambda: _learn_from_pushed_receipts(inbox))
+
+    auth_guard = AuthGuard(database, runtime.registry, runtime.dialects)
+    with contextlib.suppress(errors.PlatformFailure):
+        await auth_guard.share()
+    runtime.background("password_locks", auth_guard.share_for_ever)
+
+    services = Services(
+        directory=directory,
+        auth_guard=auth_guard,
+        intake=intake,
+        balances=BalanceReader(database),
+        lookup=MessageLookup(database),
+        query_budget=QueryBudget(),
+        feedback=conversions,
+        database=database,
+        steady_s=clock.unix_s,
+    )
+    inbound = InboundMessages(database, numbering, runtime.node.next_id, runtime.dialects)
+    reports = ReportStore(inbox, inbound, LateAnswers(database, clock, runtime.dialects))
+    endpoints = {
+        **_dialect_endpoints(runtime, services),
+        **HealthEndpoints(database, runtime.metrics, lambda: runtime.is_draining, runtime.data).endpoints(),
+        **CarrierWebhooks(pushing_carriers, reports.keep).endpoints(),
+    }
+    metrics = HttpMetrics()
+    runtime.registry.register(metrics)
+    adapter = HttpAdapter(endpoints, config.networks(settings.http.trusted_proxies), metrics)
+    runtime.on_close(adapter.drained)
+    await runtime.enter(HttpServer(adapter, *config.host_port(settings.http.address)))
+
+
+def _dialect_endpoints(runtime: Runtime, services: Services) -> Mapping[str, HttpEndpoint]:
+    """Raises ValueError where two dialects serve one path."""
+    by_path: dict[str, HttpEndpoint] = {}
+    for dialect in runtime.dialects:
+        if isinstance(dialect, HttpDialect):
+            own = msgspec.structs.replace(services, settings=runtime.settings.dialects.get(dialect.name))
+            endpoints = dialect.endpoints(own)
+            if taken := by_path.keys() & endpoints.keys():
+                raise ValueError(f"{dialect.name} serves a path of another dialect: {', '.join(sorted(taken))}")
+            by_path |= endpoints
+    return by_path
+
+
+async def _learn_from_pushed_receipts(inbox: ReceiptInbox) -> None:
+    """The formats of ids that receipts by webhook teach; the link's process learns beside its parked receipts."""
+    while True:
+        await asyncio.sleep(limits.RECEIPT_LEARN_S)
+        with contextlib.suppress(errors.PlatformFailure):
+            await inbox.learn()

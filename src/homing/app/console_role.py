@@ -1,0 +1,35 @@
+"""The console role: the web pages of operators and customers."""
+
+from granian.constants import Interfaces
+
+from homing import config, limits
+from homing.app.runtime import Runtime
+from homing.console.app import Console
+from homing.console.app_state import AppState
+from homing.delivery.safe_http import SafeHttpClient
+from homing.serving import HttpServer
+from homing.store.database import FREE_PLANS, Database
+
+
+async def open_console(runtime: Runtime) -> None:
+    """The control plane: the operators' and customers' web pages, with database sessions of their own plans."""
+    settings = runtime.settings
+    url = settings.console.reached_at
+    name = f"homing {runtime.process} pages"
+    database = await runtime.enter(Database(runtime.dsn, limits.CONSOLE_CONNECTIONS_MAX, FREE_PLANS, name=name))
+    http = await runtime.enter(SafeHttpClient(config.networks(settings.push.allowed_networks)))
+    state = AppState(
+        database,
+        runtime.vault,
+        runtime.clock,
+        url.startswith("https:"),
+        settings.http.reached_at,
+        http,
+        url,
+        config.by_heading(settings),
+        dialects=runtime.dialects,
+    )
+    console = Console(state, url, config.networks(settings.http.trusted_proxies))
+    host, port = config.host_port(settings.console.address)
+    await runtime.enter(HttpServer(console.application, host, port, Interfaces.ASGINL))
+    runtime.on_close(state.live.close)

@@ -1,0 +1,80 @@
+"""The link role: carriers, receipts, pushes, timers."""
+
+import random
+
+from homing import config
+from homing.aggregation.aggregator import Aggregator
+from homing.app.listeners import LearnerAndGuard
+from homing.app.runtime import Runtime
+from homing.delivery.pusher import Pusher
+from homing.delivery.safe_http import SafeHttpClient
+from homing.dispatch.expiry import ExpirySweep
+from homing.dispatch.failover import Failover
+from homing.dispatch.fleet import CarrierFleet
+from homing.dispatch.reroute import RerouteSweep
+from homing.dispatch.written_marks import WrittenMarks
+from homing.guard.service import GuardService
+from homing.observe.work import WorkMetrics
+from homing.receipts.inbound_messages import InboundMessages
+from homing.receipts.inbox import ReceiptInbox
+from homing.receipts.late_answers import LateAnswers
+from homing.receipts.report_store import ReportStore
+from homing.roles import MARKS, RUN
+from homing.routing.catalogue_cache import CatalogueCache
+from homing.statistics.rollup import forget_old
+from homing.store.due_poller import DuePoller
+from homing.store.maintenance import run_maintenance
+from homing.text.numbers import Numbering
+
+
+async def open_link(runtime: Runtime) -> None:
+    """Carriers, receipts, pushes, timers. At the end there are no new binds and no new claims; what carriers were given
+    is answered for, and receipts at hand are stored.
+    """
+    settings, database, clock, dialects = runtime.settings, runtime.database, runtime.clock, runtime.dialects
+    metrics = WorkMetrics(runtime.registry)
+    rng = random.Random()  # noqa: S311 - jitter, not secrets
+    due_poller = DuePoller(database, clock)
+    http = await runtime.enter(SafeHttpClient(config.networks(settings.push.allowed_networks)))
+    catalogue = await runtime.enter(CatalogueCache(database))
+    guard = await runtime.enter(GuardService(database, clock.unix_s))
+    pusher = Pusher(database, http, due_poller, clock, metrics, rng, dialects)
+    inbox = ReceiptInbox(database, clock, metrics, dialects, pusher)
+    inbound = InboundMessages(database, Numbering.load(), runtime.node.next_id, dialects)
+    runtime.on_close(pusher.drained)
+    runtime.on_close(inbox.drained)
+
+    failover = Failover(catalogue)
+    marks = WrittenMarks(runtime.data / RUN / MARKS, runtime.owner, clock)
+    marks.open()
+    runtime.on_close(marks.close)
+    fleet = await runtime.enter(
+        CarrierFleet(
+            database,
+            ReportStore(inbox, inbound, LateAnswers(database, clock, dialects)).keep,
+            runtime.owner,
+            due_poller,
+            clock,
+            metrics,
+            rng,
+            failover,
+            settings.dispatch.unknown_retry_s,
+            runtime.vault,
+            marks,
+            dialects,
+        )
+    )
+    runtime.follow_settings(catalogue, guard, fleet)
+    runtime.background("reroute", RerouteSweep(database, failover, clock, settings.dispatch.queue_age_s).run)
+    runtime.background("due_poller", due_poller.run)
+    runtime.background("parked_receipts", inbox.retry_parked)
+    runtime.background("unmatched_inbound", inbound.replay_for_ever)
+    runtime.background("expiry", ExpirySweep(database, clock, dialects).run)
+    runtime.background(
+        "maintenance", lambda: run_maintenance(database, runtime.dsn, lambda: forget_old(database, clock()))
+    )
+    runtime.background("pusher", pusher.run)
+    listeners = LearnerAndGuard(lambda: catalogue.catalogue)
+    aggregator = Aggregator(database, runtime.owner, clock, listeners.factories())
+    runtime.on_close(aggregator.release)
+    runtime.background("statistics", aggregator.run)
