@@ -154,7 +154,7 @@ def _write_snapshots(data: Path, account_id: int, networks: set[tuple[str, str]]
                 encoded = encode_snapshot(
                     _snapshot(account_id, networks, time.time()), limits.GUARD_SNAPSHOT_RANGES_MAX
                 )
-                await statements.guard.guard_book_write(database, made_at=datetime.now(UTC), book=encoded)
+                await statements.guard.guard_snapshot_write(database, made_at=datetime.now(UTC), snapshot=encoded)
                 await asyncio.sleep(limits.GUARD_SNAPSHOT_S)
 
     asyncio.run(write())

@@ -77,8 +77,8 @@ async def heard(server: Server, account: Account, converted: int) -> dict[str, A
 
 
 async def latest_snapshot(server: Server) -> GuardSnapshot:
-    row = await server.query_row("SELECT book FROM guard_book")
-    return decode_snapshot(row["book"])
+    row = await server.query_row("SELECT snapshot FROM guard_snapshot")
+    return decode_snapshot(row["snapshot"])
 
 
 async def test_an_attack_with_forged_conversions_is_flagged_by_density_and_blocked(
@@ -227,8 +227,8 @@ async def test_a_customer_that_stops_reporting_is_routed_by_receipts_says_so_and
     assert cell[0]["reason"]["values"]["basis"] == {"code": "shares.from_receipts"}
     assert learning.learner.reporting(account.account_id, account.name) == "silent"
     assert await homing_json(bank.dsn, "guard", "verdicts") == []
-    (row,) = await bank.query("SELECT book FROM guard_book")
-    latest = decode_snapshot(row["book"])
+    (row,) = await bank.query("SELECT snapshot FROM guard_snapshot")
+    latest = decode_snapshot(row["snapshot"])
     assert (account.account_id, account.name) not in latest.reporting_apps
     assert all(not limits.may_block and limits.verdict is None for limits in latest.networks.values())
     await brain.release()

@@ -164,7 +164,7 @@ async def test_a_budget_is_suggested_and_set(server: Server, console: str) -> No
 async def test_a_verdict_is_shown_as_text_and_released(server: Server, console: str) -> None:
     account = await server.account()
     await server.query(
-        "INSERT INTO guard_verdict (account_id, app_id, country, network, digits, reason, is_sure, since, until)"
+        "INSERT INTO guard_verdict (account_id, app_id, country, network, digits, reason, may_block, since, until)"
         " VALUES ($1, $2, 'ID', '51010', '62812345', $3::text::jsonb, true, now(), now() + interval '1 hour')",
         account.account_id,
         account.app,

@@ -184,7 +184,7 @@ async def test_a_crowd_is_judged_told_and_in_monitor_mode_goes_on(server: Server
         return await server.query("SELECT * FROM guard_verdict WHERE account_id = $1", account.account_id)
 
     (verdict, *_more) = await until(judged)
-    assert (verdict["digits"], verdict["is_sure"]) == (block, False)
+    assert (verdict["digits"], verdict["may_block"]) == (block, False)
     reason = decode_reason(verdict["reason"])
     assert reason.code is ReasonCode.GUARD_RANGE_DENSE
 

@@ -29,7 +29,7 @@ async def bank(postgres: str, worker: str) -> AsyncIterator[Bank]:
 
 @pytest.fixture
 async def account(bank: Bank) -> Profile:
-    await bank.query("TRUNCATE stat, stat_cell, guard_risk, guard_book, guard_memory CASCADE")
+    await bank.query("TRUNCATE stat, stat_cell, guard_risk, guard_snapshot, guard_network_state CASCADE")
     return await bank.account()
 
 
@@ -90,8 +90,8 @@ async def test_risk_settings_and_learned_risks_reach_the_model_and_are_shown(ban
 
 
 async def test_a_wrong_risk_is_refused_in_one_line(bank: Bank, account: Profile) -> None:
-    assert "say how risky" in await homing(bank.dsn, "guard", "risk", "ID", status=1)
-    assert "no risk of KE" in await homing(bank.dsn, "guard", "risk", "KE", "--remove", status=1)
+    assert "give a risk level" in await homing(bank.dsn, "guard", "risk", "ID", status=1)
+    assert "no risk level of KE" in await homing(bank.dsn, "guard", "risk", "KE", "--remove", status=1)
     assert "two-letter" in await homing(bank.dsn, "guard", "risk", "Indonesia", "high", status=1)
 
 
@@ -146,7 +146,7 @@ async def test_a_network_flagged_as_a_whole_is_listed_and_alerted_once(bank: Ban
     (verdict,) = await homing_json(bank.dsn, "guard", "verdicts", "--account", account.name)
     assert (verdict["digits"], verdict["network"]) == ("", "24701")
     assert verdict["reason"]["code"] == "guard.network_unconverted"
-    assert "all of 247-01" in await homing(bank.dsn, "guard", "verdicts", "--account", account.name)
+    assert "whole network 247-01" in await homing(bank.dsn, "guard", "verdicts", "--account", account.name)
     (push,) = await bank.query("SELECT body FROM push WHERE account_id = $1", account.account_id)
     assert json.loads(push["body"])["network"] == "24701"
 

@@ -164,7 +164,7 @@ SELECT g.grain, {MINUTE} / g.grain - n / 2000, c.account_id, c.cell_id, 1, 1, 1,
 FROM generate_series(1, {CELLS}) AS n
 JOIN stat_cell AS c ON c.cell_id = n
 CROSS JOIN (VALUES (1::smallint), (60::smallint), (1440::smallint)) AS g (grain);
-INSERT INTO guard_verdict (account_id, app_id, country, network, digits, reason, is_sure, since, until)
+INSERT INTO guard_verdict (account_id, app_id, country, network, digits, reason, may_block, since, until)
 SELECT 1, 'app', 'ID', '51010', (6281000000 + n)::text, '{REASON}', true, now() - n * interval '2 minutes',
     now() - n * interval '2 minutes' + interval '2 hours'
 FROM generate_series(1, {VERDICTS}) AS n;
@@ -224,13 +224,13 @@ AT_SIZE: Mapping[str, tuple[Mapping[str, str], Mapping[str, Any], str]] = {
             "country": ["ID"] * 2,
             "reason": [REASON] * 2,
             "text": [""] * 2,
-            "is_sure": [True] * 2,
+            "may_block": [True] * 2,
             "since": [NOW] * 2,
             "until": [NOW] * 2,
         },
         "guard_verdict",
     ),
-    "guard_forget": (INDEX_PLANS, {"before": NOW - timedelta(minutes=DECISIONS - 50)}, "guard_decision"),
+    "guard_delete_old": (INDEX_PLANS, {"before": NOW - timedelta(minutes=DECISIONS - 50)}, "guard_decision"),
     "guard_refusal": (FREE_PLANS, {"message_id": 1}, "guard_decision"),
     "guard_saved": (FREE_PLANS, {"account_id": 1, "since": NOW - timedelta(minutes=500)}, "guard_decision"),
     "guard_reason_counts": (FREE_PLANS, {"since": NOW - timedelta(minutes=500), "before": NOW}, "guard_decision"),

@@ -28,7 +28,7 @@ from homing.statistics.delta import Delta
 from homing.statistics.reading import StatisticsCell
 from homing.store import statements
 from homing.store.database import Database
-from homing.store.statements.guard import GuardMemory, GuardRangeKey, NewGuardVerdict
+from homing.store.statements.guard import GuardRangeKey, NewGuardNetworkState, NewGuardVerdict
 
 log = structlog.get_logger()
 
@@ -87,12 +87,12 @@ class GuardListener:
         snapshot = self.model.snapshot
         await self._store_verdicts(database, self._without_allowed(_verdicts_of(snapshot, now_s)), now)
         encoded = await asyncio.to_thread(encode_snapshot, snapshot, limits.GUARD_SNAPSHOT_RANGES_MAX)
-        await statements.guard.guard_book_write(database, made_at=now, book=encoded)
+        await statements.guard.guard_snapshot_write(database, made_at=now, snapshot=encoded)
         if now_s - self._saved_s >= limits.GUARD_SAVE_S:
             await self._save_state(database, now)
         if now_s - self._deleted_s >= limits.CONCLUSIONS_FORGET_S:
             self._deleted_s = now_s
-            await statements.guard.guard_forget(database, before=now - timedelta(days=limits.GUARD_KEEP_DAYS))
+            await statements.guard.guard_delete_old(database, before=now - timedelta(days=limits.GUARD_KEEP_DAYS))
 
     async def _read_settings(self, database: Database, now: datetime) -> None:
         """Operators' rules and risks, and once a day the risks that the days before taught."""
@@ -145,7 +145,7 @@ class GuardListener:
                         digits=key[3],
                         reason=encode_reason(verdict.reason),
                         text=reason_text(verdict.reason),
-                        is_sure=verdict.may_block,
+                        may_block=verdict.may_block,
                         since=datetime.fromtimestamp(verdict.since_s, UTC),
                         until=datetime.fromtimestamp(verdict.until_s, UTC),
                     )
@@ -160,11 +160,11 @@ class GuardListener:
         encoded = await asyncio.to_thread(self._encode_state)
         self._saved_s = self._now_s
         if encoded:
-            await statements.guard.guard_memory_write(
+            await statements.guard.guard_network_states_write(
                 database,
                 saved_at=now,
-                memories=[
-                    GuardMemory(account_id=key[0], app_id=key[1], network=key[2], memory=state)
+                states=[
+                    NewGuardNetworkState(account_id=key[0], app_id=key[1], network=key[2], state=state)
                     for key, state in encoded
                 ],
             )
@@ -179,10 +179,10 @@ class GuardListener:
 
     async def _restore(self, database: Database, now: datetime) -> None:
         state = self.model.state
-        rows = await statements.guard.guard_memory_read(database, rows_max=limits.GUARD_NETWORKS_MAX)
+        rows = await statements.guard.guard_network_states_read(database, rows_max=limits.GUARD_NETWORKS_MAX)
         for row in rows:
             try:
-                saved = msgspec.msgpack.decode(zlib.decompress(row.memory), type=SavedNetwork)
+                saved = msgspec.msgpack.decode(zlib.decompress(row.state), type=SavedNetwork)
             except (msgspec.DecodeError, zlib.error) as error:  # of another release: the network is learnt anew
                 log.warning("guard_state_undecodable", detail=str(error))
                 continue
@@ -191,7 +191,7 @@ class GuardListener:
         for active in await statements.guard.guard_verdicts_active(database, now=now):
             key = active.account_id, active.app_id, active.network, active.digits
             verdicts[key] = Verdict(
-                decode_reason(active.reason), active.since.timestamp(), active.until.timestamp(), active.is_sure
+                decode_reason(active.reason), active.since.timestamp(), active.until.timestamp(), active.may_block
             )
             restore_verdict(state, key, verdicts[key])
         self._stored_verdicts = verdicts

@@ -57,7 +57,7 @@ async def show(context: CommandContext, account: str | None) -> Reply:
     verdicts = await statements.guard.guard_verdicts_of(
         context.database, account_id=scope, with_past=False, rows_max=100_000
     )
-    row = {"verdicts": len(verdicts), "may_block": sum(1 for one in verdicts if one.is_sure)}
+    row = {"verdicts": len(verdicts), "may_block": sum(1 for one in verdicts if one.may_block)}
     parts = {
         "rules": Table(tables.RULES_SET, [msgspec.structs.asdict(one) for one in modes]),
         "lists": Table(tables.LISTS, [_entry(one) for one in lists], "The lists are empty."),

@@ -97,7 +97,7 @@ VERDICTS = (
     Column("country", programs_only=True),
     Column("network", programs_only=True),
     Column("reason", "Reason", REASON),
-    Column("is_sure", "Can be blocked", YES),
+    Column("may_block", "Can be blocked", YES),
     Column("since", "Since (UTC)", LATELY),
     Column("until", "Until (UTC)", LATELY),
     Column("lifted_at", kind=TIME, programs_only=True),

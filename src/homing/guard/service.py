@@ -100,12 +100,12 @@ class GuardService:
         self._enforcer.use_rules(await read_rules(self._database))
 
     async def _read_snapshot(self) -> None:
-        row = await statements.guard.guard_book_read(self._database)
+        row = await statements.guard.guard_snapshot_read(self._database)
         if row is None or row.made_at == self._made_at:
             return
         self._made_at = row.made_at
         try:
-            self._enforcer.use_snapshot(decode_snapshot(row.book))
+            self._enforcer.use_snapshot(decode_snapshot(row.snapshot))
         except msgspec.DecodeError as error:  # of another release
             log.warning("guard_snapshot_undecodable", detail=str(error))
 
@@ -156,7 +156,9 @@ async def read_risk_settings(database: Database) -> Sequence[RiskSetting]:
 async def read_country_traffic(database: Database, now: datetime) -> Sequence[CountryTraffic]:
     """Of the `GUARD_RISK_DAYS` before today."""
     today = int(now.timestamp()) // 86_400
-    rows = await statements.guard.guard_spends(database, first_day=today - limits.GUARD_RISK_DAYS, beyond_day=today)
+    rows = await statements.guard.guard_country_traffic(
+        database, first_day=today - limits.GUARD_RISK_DAYS, beyond_day=today
+    )
     return [
         CountryTraffic(
             account_id=row.account_id,

@@ -21,9 +21,9 @@ FROM (SELECT FROM parked_receipt WHERE given_up_at > now() - interval '1 day' LI
 SELECT count(*) AS messages
 FROM (SELECT FROM unmatched_inbound WHERE kept_at > now() - interval '1 day' LIMIT :counted_max) AS found
 
--- Ranges that are judged as theft now: those that may be blocked, and all.
+-- Ranges and networks with a verdict in force: those that may be blocked, and all.
 -- name: attention_verdicts -> row VerdictCounts
-SELECT count(*) FILTER (WHERE is_sure) AS sure, count(*) AS ranges
+SELECT count(*) FILTER (WHERE may_block) AS may_block, count(*) AS ranges
 FROM guard_verdict
 WHERE until > now() AND lifted_at IS NULL AND (:account_id?::bigint IS NULL OR account_id = :account_id)
 

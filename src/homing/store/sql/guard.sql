@@ -1,4 +1,4 @@
--- The guard: rules, books, verdicts, decisions.
+-- The guard: rules, snapshots, verdicts, decisions.
 
 -- name: guard_modes -> rows GuardModeRow
 SELECT account_id, rule, mode FROM guard_mode
@@ -63,7 +63,7 @@ ORDER BY r.account_id, r.kind, r.value
 
 -- What was paid for and may have come, and what of it converted, by app and country, on the days from `first_day` to
 -- before `beyond_day`.
--- name: guard_spends -> rows GuardSpendRow
+-- name: guard_country_traffic -> rows GuardTrafficRow
 -- slow
 SELECT s.account_id, c.app_id, c.country, sum(s.sent - s.undelivered)::bigint AS messages,
     sum(s.converted)::bigint AS converted
@@ -96,29 +96,29 @@ FROM guard_budget AS b LEFT JOIN account AS a USING (account_id)
 WHERE :account_id?::bigint IS NULL OR b.account_id IN (:GENERAL, :account_id)
 ORDER BY b.account_id, b.country
 
--- name: guard_book_write
+-- name: guard_snapshot_write
 WITH written AS (
-    INSERT INTO guard_book (made_at, book) VALUES (:made_at, :book)
-    ON CONFLICT (only_one) DO UPDATE SET made_at = excluded.made_at, book = excluded.book
+    INSERT INTO guard_snapshot (made_at, snapshot) VALUES (:made_at, :snapshot)
+    ON CONFLICT (only_one) DO UPDATE SET made_at = excluded.made_at, snapshot = excluded.snapshot
     RETURNING only_one
 )
 SELECT pg_notify('homing_guard', '') FROM written
 
--- name: guard_book_read -> row? GuardBookRow
-SELECT made_at, book FROM guard_book
+-- name: guard_snapshot_read -> row? GuardSnapshotRow
+SELECT made_at, snapshot FROM guard_snapshot
 
--- A new verdict is pushed to its account and to the operator, but a range's that was judged within the hour is not told
--- again. The push's message_id is the verdict's: pushes of one verdict go out in their order.
+-- A new verdict is pushed to its account and to the operator, but not again for a range with a verdict of within the
+-- hour. The push's message_id is the verdict's: pushes of one verdict go out in their order.
 -- name: guard_verdicts_add
 -- takes: verdicts NewGuardVerdict
 WITH fresh AS (
     SELECT * FROM unnest(:verdicts) AS v (
         account_id bigint, app_id text, country text, network text, digits text, reason text, text text,
-        is_sure boolean, since timestamptz, until timestamptz
+        may_block boolean, since timestamptz, until timestamptz
     )
 ), added AS (
-    INSERT INTO guard_verdict (account_id, app_id, country, network, digits, reason, is_sure, since, until)
-    SELECT account_id, app_id, country, network, digits, reason::jsonb, is_sure, since, until FROM fresh
+    INSERT INTO guard_verdict (account_id, app_id, country, network, digits, reason, may_block, since, until)
+    SELECT account_id, app_id, country, network, digits, reason::jsonb, may_block, since, until FROM fresh
     RETURNING account_id, verdict_id, app_id, country, network, digits, reason, since, until
 )
 INSERT INTO push (account_id, lane, message_id, kind, url, body, created_at, due_at)
@@ -147,7 +147,7 @@ WHERE v.account_id = e.account_id AND v.app_id = e.app_id AND v.network = e.netw
     AND v.until > :until
 
 -- name: guard_verdicts_active -> rows ActiveVerdict
-SELECT account_id, app_id, network, digits, reason, is_sure, since, until
+SELECT account_id, app_id, network, digits, reason, may_block, since, until
 FROM guard_verdict
 WHERE until > :now AND lifted_at IS NULL
 
@@ -156,7 +156,7 @@ WHERE until > :now AND lifted_at IS NULL
 SELECT account_id, app_id, network, digits, lifted_at FROM guard_verdict WHERE lifted_at > :since
 
 -- name: guard_verdicts_of -> rows NamedVerdict
-SELECT v.verdict_id, a.name AS account, app.name AS app, v.country, v.network, v.digits, v.reason, v.is_sure,
+SELECT v.verdict_id, a.name AS account, app.name AS app, v.country, v.network, v.digits, v.reason, v.may_block,
     v.since, v.until, v.lifted_at
 FROM guard_verdict AS v
 LEFT JOIN account AS a USING (account_id)
@@ -174,18 +174,18 @@ WHERE digits = :digits AND (:account_id?::bigint IS NULL OR account_id = :accoun
     AND lifted_at IS NULL
 RETURNING digits
 
--- name: guard_memory_write
--- takes: memories GuardMemory
+-- name: guard_network_states_write
+-- takes: states NewGuardNetworkState
 -- slow
-INSERT INTO guard_memory (account_id, app_id, network, saved_at, memory)
-SELECT account_id, app_id, network, :saved_at, memory
-FROM unnest(:memories) AS m (account_id bigint, app_id text, network text, memory bytea)
+INSERT INTO guard_network_state (account_id, app_id, network, saved_at, state)
+SELECT account_id, app_id, network, :saved_at, state
+FROM unnest(:states) AS s (account_id bigint, app_id text, network text, state bytea)
 ORDER BY account_id, app_id, network
-ON CONFLICT (account_id, app_id, network) DO UPDATE SET saved_at = excluded.saved_at, memory = excluded.memory
+ON CONFLICT (account_id, app_id, network) DO UPDATE SET saved_at = excluded.saved_at, state = excluded.state
 
--- name: guard_memory_read -> rows GuardMemoryRow
+-- name: guard_network_states_read -> rows GuardNetworkStateRow
 -- slow
-SELECT account_id, app_id, network, memory FROM guard_memory ORDER BY saved_at DESC LIMIT :rows_max
+SELECT account_id, app_id, network, state FROM guard_network_state ORDER BY saved_at DESC LIMIT :rows_max
 
 -- name: guard_decisions_add
 -- takes: decisions NewGuardDecision
@@ -276,10 +276,10 @@ WHERE at >= :since AND at < :before AND (:account_id?::bigint IS NULL OR account
 GROUP BY reason_code, action
 ORDER BY messages DESC, reason_code, action
 
--- What is judged now, the latest first, below an id (`before_id`).
+-- Verdicts in force, the latest first, below an id (`before_id`).
 -- name: guard_verdicts_page -> rows VerdictPageRow
 SELECT v.verdict_id, v.account_id, a.name AS account, app.name AS app, v.country, v.network, v.digits, v.reason,
-    v.is_sure, v.since, v.until
+    v.may_block, v.since, v.until
 FROM guard_verdict AS v
 LEFT JOIN account AS a USING (account_id)
 LEFT JOIN app USING (app_id)
@@ -288,7 +288,7 @@ ORDER BY v.verdict_id DESC
 LIMIT :rows_max
 
 -- name: guard_verdicts_count -> row VerdictTotals
-SELECT count(*) AS verdicts, count(*) FILTER (WHERE is_sure) AS may_block
+SELECT count(*) AS verdicts, count(*) FILTER (WHERE may_block) AS may_block
 FROM guard_verdict
 WHERE until > now() AND lifted_at IS NULL
 
@@ -326,10 +326,10 @@ FROM guard_decision
 WHERE action = :GuardAction.BLOCK AND at >= :since AND (:account_id?::bigint IS NULL OR account_id = :account_id)
 GROUP BY 1
 
--- name: guard_forget
+-- name: guard_delete_old
 WITH decisions AS (
     DELETE FROM guard_decision WHERE at < :before
 ), verdicts AS (
     DELETE FROM guard_verdict WHERE until < :before
 )
-DELETE FROM guard_memory WHERE saved_at < :before
+DELETE FROM guard_network_state WHERE saved_at < :before

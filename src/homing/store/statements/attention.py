@@ -25,7 +25,7 @@ class FailedPushesRow(msgspec.Struct, frozen=True, gc=False):
 class VerdictCounts(msgspec.Struct, frozen=True, gc=False):
     """A row of `attention_verdicts`."""
 
-    sure: int
+    may_block: int
     ranges: int
 
 
@@ -53,7 +53,7 @@ async def attention_unmatched_inbound(db: Executor, *, counted_max: int) -> int:
 
 
 async def attention_verdicts(db: Executor, *, account_id: int | None) -> VerdictCounts:
-    """Ranges that are judged as theft now: those that may be blocked, and all."""
+    """Ranges and networks with a verdict in force: those that may be blocked, and all."""
     return await one(db, _SQL["attention_verdicts"], VerdictCounts, account_id)
 
 

@@ -1,4 +1,4 @@
-"""The guard: rules, books, verdicts, decisions.
+"""The guard: rules, snapshots, verdicts, decisions.
 
 Made by tools/sql_bindings.py from sql/guard.sql.
 """
@@ -64,8 +64,8 @@ class NamedGuardRisk(msgspec.Struct, frozen=True, gc=False):
     changed_at: datetime
 
 
-class GuardSpendRow(msgspec.Struct, frozen=True, gc=False):
-    """A row of `guard_spends`."""
+class GuardTrafficRow(msgspec.Struct, frozen=True, gc=False):
+    """A row of `guard_country_traffic`."""
 
     account_id: int
     app_id: str
@@ -112,11 +112,11 @@ class NamedGuardBudget(msgspec.Struct, frozen=True, gc=False):
     day_micro: int | None
 
 
-class GuardBookRow(msgspec.Struct, frozen=True, gc=False):
-    """A row of `guard_book_read`."""
+class GuardSnapshotRow(msgspec.Struct, frozen=True, gc=False):
+    """A row of `guard_snapshot_read`."""
 
     made_at: datetime
-    book: bytes
+    snapshot: bytes
 
 
 class NewGuardVerdict(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -129,7 +129,7 @@ class NewGuardVerdict(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     digits: str
     reason: str
     text: str
-    is_sure: bool
+    may_block: bool
     since: datetime
     until: datetime
 
@@ -151,7 +151,7 @@ class ActiveVerdict(msgspec.Struct, frozen=True, gc=False):
     network: str
     digits: str
     reason: str
-    is_sure: bool
+    may_block: bool
     since: datetime
     until: datetime
 
@@ -176,28 +176,28 @@ class NamedVerdict(msgspec.Struct, frozen=True, gc=False):
     network: str
     digits: str
     reason: str
-    is_sure: bool
+    may_block: bool
     since: datetime
     until: datetime
     lifted_at: datetime | None
 
 
-class GuardMemory(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What `guard_memory_write` is given."""
+class NewGuardNetworkState(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What `guard_network_states_write` is given."""
 
     account_id: int
     app_id: str
     network: str
-    memory: bytes
+    state: bytes
 
 
-class GuardMemoryRow(msgspec.Struct, frozen=True, gc=False):
-    """A row of `guard_memory_read`."""
+class GuardNetworkStateRow(msgspec.Struct, frozen=True, gc=False):
+    """A row of `guard_network_states_read`."""
 
     account_id: int
     app_id: str
     network: str
-    memory: bytes
+    state: bytes
 
 
 class NewGuardDecision(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -268,7 +268,7 @@ class VerdictPageRow(msgspec.Struct, frozen=True, gc=False):
     network: str
     digits: str
     reason: str
-    is_sure: bool
+    may_block: bool
     since: datetime
     until: datetime
 
@@ -389,12 +389,17 @@ async def guard_risks_of(db: Executor, *, account_id: int | None) -> list[NamedG
     return await many(db, _SQL["guard_risks_of"], NamedGuardRisk, account_id)
 
 
-async def guard_spends(db: Executor, *, first_day: int, beyond_day: int) -> list[GuardSpendRow]:
+async def guard_country_traffic(db: Executor, *, first_day: int, beyond_day: int) -> list[GuardTrafficRow]:
     """What was paid for and may have come, and what of it converted, by app and country, on the days from
     `first_day` to before `beyond_day`.
     """
     return await many(
-        db, _SQL["guard_spends"], GuardSpendRow, first_day, beyond_day, timeout_s=limits.DATABASE_SLOW_TIMEOUT_S
+        db,
+        _SQL["guard_country_traffic"],
+        GuardTrafficRow,
+        first_day,
+        beyond_day,
+        timeout_s=limits.DATABASE_SLOW_TIMEOUT_S,
     )
 
 
@@ -414,17 +419,17 @@ async def guard_budgets_of(db: Executor, *, account_id: int | None) -> list[Name
     return await many(db, _SQL["guard_budgets_of"], NamedGuardBudget, account_id)
 
 
-async def guard_book_write(db: Executor, *, made_at: datetime, book: bytes) -> None:
-    await execute(db, _SQL["guard_book_write"], made_at, book)
+async def guard_snapshot_write(db: Executor, *, made_at: datetime, snapshot: bytes) -> None:
+    await execute(db, _SQL["guard_snapshot_write"], made_at, snapshot)
 
 
-async def guard_book_read(db: Executor) -> GuardBookRow | None:
-    return await one_or_none(db, _SQL["guard_book_read"], GuardBookRow)
+async def guard_snapshot_read(db: Executor) -> GuardSnapshotRow | None:
+    return await one_or_none(db, _SQL["guard_snapshot_read"], GuardSnapshotRow)
 
 
 async def guard_verdicts_add(db: Executor, *, verdicts: Sequence[NewGuardVerdict]) -> None:
-    """A new verdict is pushed to its account and to the operator, but a range's that was judged within the hour is
-    not told again. The push's message_id is the verdict's: pushes of one verdict go out in their order.
+    """A new verdict is pushed to its account and to the operator, but not again for a range with a verdict of within
+    the hour. The push's message_id is the verdict's: pushes of one verdict go out in their order.
     """
     await execute(db, _SQL["guard_verdicts_add"], *columns(verdicts, 10))
 
@@ -451,14 +456,18 @@ async def guard_verdict_lift(db: Executor, *, digits: str, account_id: int | Non
     return await many(db, _SQL["guard_verdict_lift"], single(str), digits, account_id, network)
 
 
-async def guard_memory_write(db: Executor, *, saved_at: datetime, memories: Sequence[GuardMemory]) -> None:
+async def guard_network_states_write(
+    db: Executor, *, saved_at: datetime, states: Sequence[NewGuardNetworkState]
+) -> None:
     await execute(
-        db, _SQL["guard_memory_write"], saved_at, *columns(memories, 4), timeout_s=limits.DATABASE_SLOW_TIMEOUT_S
+        db, _SQL["guard_network_states_write"], saved_at, *columns(states, 4), timeout_s=limits.DATABASE_SLOW_TIMEOUT_S
     )
 
 
-async def guard_memory_read(db: Executor, *, rows_max: int) -> list[GuardMemoryRow]:
-    return await many(db, _SQL["guard_memory_read"], GuardMemoryRow, rows_max, timeout_s=limits.DATABASE_SLOW_TIMEOUT_S)
+async def guard_network_states_read(db: Executor, *, rows_max: int) -> list[GuardNetworkStateRow]:
+    return await many(
+        db, _SQL["guard_network_states_read"], GuardNetworkStateRow, rows_max, timeout_s=limits.DATABASE_SLOW_TIMEOUT_S
+    )
 
 
 async def guard_decisions_add(db: Executor, *, decisions: Sequence[NewGuardDecision]) -> None:
@@ -540,7 +549,7 @@ async def guard_reason_counts(
 
 
 async def guard_verdicts_page(db: Executor, *, before_id: int | None, rows_max: int) -> list[VerdictPageRow]:
-    """What is judged now, the latest first, below an id (`before_id`)."""
+    """Verdicts in force, the latest first, below an id (`before_id`)."""
     return await many(db, _SQL["guard_verdicts_page"], VerdictPageRow, before_id, rows_max)
 
 
@@ -578,5 +587,5 @@ async def guard_saved_over_time(
     return await many(db, _SQL["guard_saved_over_time"], PeriodSavingRow, grain, since, account_id)
 
 
-async def guard_forget(db: Executor, *, before: datetime) -> None:
-    await execute(db, _SQL["guard_forget"], before)
+async def guard_delete_old(db: Executor, *, before: datetime) -> None:
+    await execute(db, _SQL["guard_delete_old"], before)
