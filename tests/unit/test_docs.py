@@ -257,7 +257,7 @@ def test_the_bounds_that_customers_meet_are_those_of_the_code() -> None:
 def test_the_waits_between_pushes_are_those_of_the_code() -> None:
     page = (ROOT / "docs" / "operate" / "operating.md").read_text(encoding="utf-8")
     units = {"s": 1, "min": 60, "h": 3600}
-    line = next(line for line in page.splitlines() if line.startswith("| Tries |"))
+    line = next(line for line in page.splitlines() if line.startswith("| Attempts |"))
     waits = [int(count) * units[unit] for count, unit in re.findall(r"(\d+) (s|min|h)\b", line)]
     assert tuple(waits) == limits.PUSH_WAITS_S
     assert f"| {len(limits.PUSH_WAITS_S) + 1}:" in line
