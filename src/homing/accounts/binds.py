@@ -1,4 +1,4 @@
-"""Who is bound over SMPP, in all processes together: what an account's binds_max counts."""
+"""The SMPP binds of customers in all processes, which an account's binds_max counts."""
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
@@ -16,7 +16,7 @@ from homing.store.statements.binds import BindKey, NewBind
 
 
 class RegisteredBind(msgspec.Struct, frozen=True):
-    """A customer's bind. `address`: where it comes from."""
+    """A customer's bind. `address`: its IP address."""
 
     account_id: int
     bind_id: int
@@ -26,15 +26,15 @@ class RegisteredBind(msgspec.Struct, frozen=True):
 
 
 class BindRegister:
-    """One row for each bind. A process that dies leaves its rows, which count until its lease on a node number ends, or
-    until another process of the same machine sees that it is gone.
+    """One row for each bind. The rows of a process that died count until its lease on a node number ends, or until
+    another process of the same machine detects that it is gone.
     """
 
     def __init__(self, database: Database, owner: str, clock: Callable[[], datetime]) -> None:
         self._database = database
         self._owner = owner
         self._clock = clock
-        self._owed: list[RegisteredBind] = []
+        self._unreleased: list[RegisteredBind] = []
         self._takes: Batcher[RegisteredBind, bool] = Batcher(
             self._take, weight_max=limits.BIND_BATCH_ITEMS_MAX, pending_max=limits.BATCH_PENDING_MAX
         )
@@ -43,26 +43,26 @@ class BindRegister:
         )
 
     async def take(self, bind: RegisteredBind) -> bool:
-        """Whether the account may have this bind beside those that it has. Raises a `PlatformFailure`."""
+        """Registers a bind. False: the account has its maximum of binds. Raises a `PlatformFailure`."""
         return await self._takes.put(bind)
 
     def release(self, bind: RegisteredBind) -> None:
-        """Does not wait; what cannot be released now is with the next `tidy`."""
+        """Does not wait; a bind that cannot be released now is released by the next `tidy`."""
         try:
-            self._releases.put(bind).add_done_callback(lambda done: self._owe(bind, done))
+            self._releases.put(bind).add_done_callback(lambda released: self._retry_later(bind, released))
         except errors.Overloaded:
-            self._owed.append(bind)
+            self._unreleased.append(bind)
 
-    def _owe(self, bind: RegisteredBind, done: "asyncio.Future[None]") -> None:
-        if done.cancelled() or done.exception() is not None:
-            self._owed.append(bind)
+    def _retry_later(self, bind: RegisteredBind, released: "asyncio.Future[None]") -> None:
+        if released.cancelled() or released.exception() is not None:
+            self._unreleased.append(bind)
 
     async def drained(self) -> None:
         await self._takes.drained()
         await self._releases.drained()
 
     async def seen(self, accounts: Sequence[int]) -> None:
-        """These have a bind that receives: inbound messages are kept for them from now on."""
+        """Records that these accounts have a receiving bind: inbound messages are kept for them."""
         await self._seen(self._database, accounts)
 
     async def _seen(self, db: Executor, accounts: Iterable[int]) -> None:
@@ -74,11 +74,11 @@ class BindRegister:
         )
 
     async def tidy(self, is_dead: Callable[[str], bool]) -> None:
-        """Drops the binds of processes that are no more, and ours that could not be released. `is_dead` tells of an
-        owner whose lease has not ended yet.
+        """Removes the binds of processes that have ended, and ours that could not be released. `is_dead`: for owners
+        whose lease has not ended yet.
         """
-        owed, self._owed = self._owed, []
-        for bind in owed:
+        unreleased, self._unreleased = self._unreleased, []
+        for bind in unreleased:
             self.release(bind)
         rows = await statements.binds.binds_owners(self._database)
         dead = [row.owner for row in rows if row.owner != self._owner and (not row.is_alive or is_dead(row.owner))]
@@ -102,9 +102,9 @@ class BindRegister:
                     for bind in binds
                 ],
             )
-            hearing = [bind for bind in binds if bind.bind_id in taken and bind.kind is not BindKind.TRANSMITTER]
-            if hearing:
-                await self._seen(transaction, [bind.account_id for bind in hearing])
+            receiving = [bind for bind in binds if bind.bind_id in taken and bind.kind is not BindKind.TRANSMITTER]
+            if receiving:
+                await self._seen(transaction, [bind.account_id for bind in receiving])
         return [bind.bind_id in taken for bind in binds]
 
     async def _release(self, binds: Sequence[RegisteredBind]) -> list[None]:

@@ -1,8 +1,8 @@
-"""Receipts and inbound messages to customers' binds: claimed for the accounts that are bound here, sent over any of
-their binds that receive, and done when the customer has answered.
+"""Delivers receipts and inbound messages to customers' sessions: claims the outbox's rows of the accounts that are
+bound to this process, sends them over any of their receiving sessions, and records the responses.
 
-Rows wait in the outbox's lane -1 until a bind comes. They are looked for by account, so that whoever has no bind costs
-nothing.
+Rows wait in the outbox's lane -1 until the account binds. They are claimed by account, so that accounts without a bind
+cost nothing.
 """
 
 import asyncio
@@ -37,7 +37,7 @@ from homing.store.statements.pushes import PushResult
 log = structlog.get_logger()
 
 UNSENT_MS = -1
-"""In place of the time an attempt took: it was none, and does not count."""
+"""took_ms of a row that was not sent: no attempt, and not counted."""
 
 
 class ReceivingSession(Protocol):
@@ -52,7 +52,7 @@ class ReceivingSession(Protocol):
 
 
 class DeliveryAttempt(msgspec.Struct, frozen=True):
-    """An attempt that has ended, and when the next is due (None: no more)."""
+    """An attempt that has ended. `due_at`: when the next is due; None: never."""
 
     row: DeliveryRow
     at: datetime
@@ -64,25 +64,26 @@ class DeliveryAttempt(msgspec.Struct, frozen=True):
 
 
 class BindDelivery:
-    """`joined` and `left` tell which binds there are; `run` serves them."""
+    """`add` and `remove` sessions; `run` delivers to them."""
 
     def __init__(
         self,
+        *,
         database: Database,
         clock: Callable[[], datetime],
         tally: WorkMetrics,
-        smpp_tally: SmppMetrics,
+        smpp_metrics: SmppMetrics,
         chance: random.Random,
     ) -> None:
         self._database = database
         self._clock = clock
         self._tally = tally
-        self._smpp_tally = smpp_tally
+        self._smpp_metrics = smpp_metrics
         self._chance = chance
-        self._receivers: dict[int, deque[ReceivingSession]] = {}
-        self._wanted = asyncio.Event()
-        self._hungry: set[int] = set()
-        """Accounts whose binds were filled by the last claim: more may wait for them."""
+        self._sessions: dict[int, deque[ReceivingSession]] = {}
+        self._wake_up = asyncio.Event()
+        self._filled: set[int] = set()
+        """Accounts whose sessions were filled by the last claim: more rows may wait for them."""
         self._records: Batcher[DeliveryAttempt, None] = Batcher(
             self._record,
             weight_max=limits.PUSH_BATCH_MAX,
@@ -92,22 +93,22 @@ class BindDelivery:
 
     @property
     def accounts(self) -> list[int]:
-        """Those with a bind that receives."""
-        return list(self._receivers)
+        """The accounts with a receiving session."""
+        return list(self._sessions)
 
-    def joined(self, receiver: ReceivingSession) -> None:
-        """What waits for the account is looked for at once; binds that come close together share a look."""
-        self._receivers.setdefault(receiver.account_id, deque()).append(receiver)
-        asyncio.get_running_loop().call_later(limits.BIND_LINGER_S, self._wanted.set)
+    def add(self, session: ReceivingSession) -> None:
+        """Wakes `run`, a moment later: sessions that bind at the same time share a claim."""
+        self._sessions.setdefault(session.account_id, deque()).append(session)
+        asyncio.get_running_loop().call_later(limits.BIND_LINGER_S, self._wake_up.set)
 
-    def left(self, receiver: ReceivingSession) -> None:
-        receivers = self._receivers[receiver.account_id]
-        receivers.remove(receiver)
-        if not receivers:
-            del self._receivers[receiver.account_id]
+    def remove(self, session: ReceivingSession) -> None:
+        sessions = self._sessions[session.account_id]
+        sessions.remove(session)
+        if not sessions:
+            del self._sessions[session.account_id]
 
     async def run(self) -> None:
-        """For ever; cancel it to take nothing more."""
+        """Claims for ever; cancel it to stop."""
         loop = asyncio.get_running_loop()
         give_up_at_s = loop.time()
         while True:
@@ -120,28 +121,28 @@ class BindDelivery:
             except errors.PlatformFailure as failure:
                 log.warning("database_unavailable", component="bind_delivery", failure=str(failure))
                 await asyncio.sleep(limits.DISPATCH_ERROR_PAUSE_S)
-            await self._rest()
+            await self._pause()
 
     async def drained(self) -> None:
-        """Call it when the binds are closed: then every delivery has ended."""
+        """Returns when all results are recorded; to be called once the sessions are closed."""
         await self._records.drained()
 
-    async def _rest(self) -> None:
-        """Until the next look: at once when a bind has come or has room for what waits, else rarer the more accounts
-        there are to look for.
+    async def _pause(self) -> None:
+        """Until the next claim: at once when a session was added or has room again, else longer the more accounts there
+        are.
         """
         pause_s = limits.BIND_GIVE_UP_SWEEP_S
-        if self._receivers:
-            spread_s = len(self._receivers) * limits.BIND_LOOK_S_PER_ACCOUNT
+        if self._sessions:
+            spread_s = len(self._sessions) * limits.BIND_LOOK_S_PER_ACCOUNT
             pause_s = min(limits.PULSE_S + spread_s, limits.BIND_LOOK_S_MAX)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(pause_s):
-                await self._wanted.wait()
-        self._wanted.clear()
+                await self._wake_up.wait()
+        self._wake_up.clear()
 
     async def _claim(self) -> bool:
-        """One batch; whether there may be more that can be sent now."""
-        rooms = {account_id: room for account_id in self._receivers if (room := self._room(account_id))}
+        """Claims and sends one batch. Returns whether there may be more to send now."""
+        rooms = {account_id: room for account_id in self._sessions if (room := self._room(account_id))}
         if not rooms:
             return False
         rows = await statements.binds.deliveries_claim(
@@ -151,35 +152,35 @@ class BindDelivery:
             lease=timedelta(seconds=limits.BIND_LEASE_S),
             rooms=[BindRoom(account_id=account_id, room=room) for account_id, room in rooms.items()],
         )
-        taken: dict[int, int] = {}
+        claimed: dict[int, int] = {}
         for row in sorted(rows, key=lambda row: int(row.push_id)):
-            taken[row.account_id] = taken.get(row.account_id, 0) + 1
+            claimed[row.account_id] = claimed.get(row.account_id, 0) + 1
             self._deliver(row)
-        self._hungry = {account_id for account_id, count in taken.items() if count >= rooms[account_id]}
+        self._filled = {account_id for account_id, count in claimed.items() if count >= rooms[account_id]}
         return len(rows) >= limits.BIND_CLAIM_ITEMS_MAX
 
     def _room(self, account_id: int) -> int:
-        """How many deliveries the account's binds have room for, as far as one claim goes."""
+        """How many deliveries the account's sessions have room for, at most one claim's."""
         room = 0
-        for one in self._receivers[account_id]:
-            room += one.connection.room
+        for session in self._sessions[account_id]:
+            room += session.connection.room
             if room >= limits.BIND_CLAIM_ITEMS_MAX:
                 return limits.BIND_CLAIM_ITEMS_MAX
         return room
 
-    def _receiver(self, account_id: int) -> ReceivingSession | None:
-        """The account's binds take turns; None when none has room."""
-        receivers = self._receivers.get(account_id) or deque()
-        for _one in range(len(receivers)):
-            receivers.rotate(-1)
-            if receivers[0].connection.room:
-                return receivers[0]
+    def _session_with_room(self, account_id: int) -> ReceivingSession | None:
+        """The account's next session with room, in turn; None when none has room."""
+        sessions = self._sessions.get(account_id) or deque()
+        for _turn in range(len(sessions)):
+            sessions.rotate(-1)
+            if sessions[0].connection.room:
+                return sessions[0]
         return None
 
     def _deliver(self, row: DeliveryRow) -> None:
         now = self._clock()
-        receiver = self._receiver(row.account_id)
-        if receiver is None:
+        session = self._session_with_room(row.account_id)
+        if session is None:
             self._put(DeliveryAttempt(row, now, UNSENT_MS, None, "", PushOutcome.PENDING, now))
             return
         try:
@@ -187,79 +188,80 @@ class BindDelivery:
                 PushKind(row.kind),
                 row.body,
                 row.push_id,
-                with_tlvs=receiver.with_tlvs,
-                charset=receiver.charset,
+                with_tlvs=session.with_tlvs,
+                charset=session.charset,
             )
-            connection = receiver.connection
+            connection = session.connection
             PendingDelivery(connection, iter(pdus), lambda answer, s: self._ended(row, connection, now, answer, s)).go()
         except ValueError as error:
-            log.warning("delivery_impossible", push_id=row.push_id, **describe(error))
+            log.warning("delivery_not_encodable", push_id=row.push_id, **describe(error))
             self._put(DeliveryAttempt(row, now, 0, None, "it makes no message", PushOutcome.GIVEN_UP, None))
 
     def _ended(
         self, row: DeliveryRow, connection: SmppConnection, at: datetime, answer: ResponseOrFailure, took_s: float
     ) -> None:
-        if row.account_id in self._hungry and 2 * connection.room >= connection.session.window_out:
-            self._hungry.discard(row.account_id)
-            self._wanted.set()
+        if row.account_id in self._filled and 2 * connection.room >= connection.session.window_out:
+            self._filled.discard(row.account_id)
+            self._wake_up.set()
         took_ms = round(took_s * 1000)
         if isinstance(answer, ResponsePdu):
-            self._smpp_tally.count("deliver_sm", answer.status)
-            said = meaning(answer.status).name
+            self._smpp_metrics.count("deliver_sm", answer.status)
+            description = meaning(answer.status).name
             if not answer.status:
-                self._put(DeliveryAttempt(row, at, took_ms, answer.status, said, PushOutcome.ACKNOWLEDGED, None))
+                self._put(DeliveryAttempt(row, at, took_ms, answer.status, description, PushOutcome.ACKNOWLEDGED, None))
                 return
-            status: int | None = answer.status & 0x7FFF_FFFF  # as it is stored; none that is used is beyond
+            status: int | None = answer.status & 0x7FFF_FFFF  # the column is a signed integer
         elif answer is RequestFailure.NOT_SENT:
             self._put(DeliveryAttempt(row, at, UNSENT_MS, None, "", PushOutcome.PENDING, self._clock()))
             return
         else:
-            status, said = None, answer.value
+            status, description = None, answer.value
         wait_s = scheduled_s(row.attempts - row.attempts_replayed, limits.BIND_WAITS_S, self._chance)
         if wait_s is None:
-            self._put(DeliveryAttempt(row, at, took_ms, status, said, PushOutcome.GIVEN_UP, None))
+            self._put(DeliveryAttempt(row, at, took_ms, status, description, PushOutcome.GIVEN_UP, None))
             return
         due_at = self._clock() + timedelta(seconds=wait_s)
-        self._put(DeliveryAttempt(row, at, took_ms, status, said, PushOutcome.PENDING, due_at))
+        self._put(DeliveryAttempt(row, at, took_ms, status, description, PushOutcome.PENDING, due_at))
 
-    def _put(self, done: DeliveryAttempt) -> None:
+    def _put(self, attempt: DeliveryAttempt) -> None:
         try:
-            self._records.put(done).add_done_callback(_retrieve_exception)
+            self._records.put(attempt).add_done_callback(_retrieve_exception)
         except errors.Overloaded:
-            log.warning("delivery_not_recorded", failure="too many wait")
+            log.warning("delivery_not_recorded", failure="too many results wait")
 
-    async def _record(self, done: Sequence[DeliveryAttempt]) -> list[None]:
+    async def _record(self, attempts: Sequence[DeliveryAttempt]) -> list[None]:
         try:
-            await self._write(done)
+            await self._write(attempts)
         except errors.PlatformFailure as failure:
-            # They are due again when their lease ends: the customer gets them twice rather than never.
+            # They are delivered again when their lease ends: twice rather than never.
             log.warning(
-                "database_unavailable", component="bind_delivery_results", count=len(done), failure=str(failure)
+                "database_unavailable", component="bind_delivery_results", count=len(attempts), failure=str(failure)
             )
             raise
         for outcome in PushOutcome:
             self._tally.pushed(
-                outcome.name.lower(), sum(1 for one in done if one.outcome is outcome and one.took_ms != UNSENT_MS)
+                outcome.name.lower(),
+                sum(1 for attempt in attempts if attempt.outcome is outcome and attempt.took_ms != UNSENT_MS),
             )
-        return [None] * len(done)
+        return [None] * len(attempts)
 
-    async def _write(self, done: Sequence[DeliveryAttempt]) -> None:
+    async def _write(self, attempts: Sequence[DeliveryAttempt]) -> None:
         await statements.pushes.pushes_record(
             self._database,
             results=[
                 PushResult(
-                    account_id=one.row.account_id,
-                    push_id=one.row.push_id,
-                    attempt=one.row.attempts,
-                    at=one.at,
-                    took_ms=one.took_ms,
-                    status=one.status,
-                    answer=one.answer,
-                    outcome=int(one.outcome),
-                    due_at=one.due_at,
-                    message_id=one.row.message_id,
+                    account_id=attempt.row.account_id,
+                    push_id=attempt.row.push_id,
+                    attempt=attempt.row.attempts,
+                    at=attempt.at,
+                    took_ms=attempt.took_ms,
+                    status=attempt.status,
+                    answer=attempt.answer,
+                    outcome=int(attempt.outcome),
+                    due_at=attempt.due_at,
+                    message_id=attempt.row.message_id,
                 )
-                for one in done
+                for attempt in attempts
             ],
         )
 
@@ -275,8 +277,8 @@ class BindDelivery:
 
 
 class PendingDelivery:
-    """One row's PDUs over one bind, one after the other: the next goes when the one before is answered. `on_end` gets
-    the last answer, or the first that is not ok, and how many seconds it all took.
+    """Sends one row's PDUs over one session, each when the one before is answered. `on_end` gets the last response, or
+    the first that is not ROK, and the seconds that it took.
     """
 
     __slots__ = ("_began_s", "_connection", "_on_end", "_pdus")
@@ -303,5 +305,5 @@ class PendingDelivery:
 
 
 def _retrieve_exception(record: "asyncio.Future[None]") -> None:
-    """The batch's failure has been told; an exception that nobody looks at would be told once more."""
+    """The batch's failure is logged already; asyncio would log an exception that is not retrieved."""
     record.exception()

@@ -215,7 +215,7 @@ class SmppListener:
         self._sessions.setdefault(admitted.bind.account_id, set()).add(session)
         self._metrics.bound(admitted.bind.kind.name.lower(), 1)
         if session.receives:
-            self._delivery.joined(session)
+            self._delivery.add(session)
 
     def _refuse(self, session: EsmeSession, sequence: int, status: CommandStatus, reason: str) -> None:
         self._metrics.refused(reason)
@@ -233,7 +233,7 @@ class SmppListener:
         bind = session.admitted.bind
         self._metrics.bound(bind.kind.name.lower(), -1)
         if session.receives:
-            self._delivery.left(session)
+            self._delivery.remove(session)
         sessions = self._sessions[bind.account_id]
         sessions.discard(session)
         if not sessions:

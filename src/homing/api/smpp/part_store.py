@@ -1,5 +1,5 @@
-"""The parts of long messages, stored until all are there: a customer with a window of 1 waits for each part's answer
-before it sends the next, and any process may get the next (docs/decisions/0013-parts-of-long-messages.md).
+"""Stores the parts of multipart messages until all are there: a customer with a window of 1 waits for the response to
+each part before it sends the next, and any process may get that one (docs/decisions/0013-parts-of-long-messages.md).
 """
 
 import asyncio
@@ -37,8 +37,8 @@ log = structlog.get_logger()
 
 
 class StoredPart(msgspec.Struct, frozen=True):
-    """What became of a part: the id it has, and why its message is refused. `verdict` None: the part is stored, and its
-    message too if this was the last of its parts.
+    """A part's id, and why its message is refused. `verdict` None: the part is stored, and so is its message if this
+    was the last of its parts.
     """
 
     part_id: int
@@ -46,12 +46,13 @@ class StoredPart(msgspec.Struct, frozen=True):
 
 
 class MultipartStore:
-    """Takes parts, and turns whole sets into messages, exactly once: the message has the first part's id, and the
-    database refuses a second one with it.
+    """Stores parts, and turns complete sets into messages, exactly once: the message has the first part's id, and the
+    database refuses a second message with that id.
     """
 
     def __init__(
         self,
+        *,
         database: Database,
         intake: Intake,
         directory: Directory,
@@ -75,14 +76,14 @@ class MultipartStore:
         return self._puts.put(part)
 
     async def find(self, account_id: int, part_id: int) -> LongPartRow | None:
-        """A part by its id: `message_id` of its message, `state` of what became none, `has_ended`."""
+        """A part by its id: its `message_id`; its `state` if it became no message; `has_ended`."""
         return await statements.binds.long_find(self._database, account_id=account_id, part_id=part_id)
 
     async def drained(self) -> None:
         await self._puts.drained()
 
     async def run(self) -> None:
-        """Gives up what is incomplete, and finishes what a process that died had begun; for ever."""
+        """For ever: expires incomplete sets, and finishes complete ones that a process left when it died."""
         forget_at_s = 0.0
         loop = asyncio.get_running_loop()
         while True:
@@ -100,7 +101,7 @@ class MultipartStore:
                 log.warning("database_unavailable", component="multipart_messages", failure=str(failure))
 
     async def sweep(self) -> int:
-        """How many parts were overdue."""
+        """Handles overdue parts. Returns how many there were."""
         now = self._clock()
         rows = await statements.binds.long_overdue(self._database, now=now, rows_max=limits.LONG_BATCH_ITEMS_MAX)
         keys = {_key(row) for row in rows}
@@ -109,49 +110,49 @@ class MultipartStore:
         async with self._database.transaction() as transaction:
             members = await self._hold(transaction, keys)
             sets = multipart.complete_sets(part for part, _due_at in members)
-            whole = {parts[0].set_key for parts in sets}
-            late = [part for part, due_at in members if due_at <= now and part.set_key not in whole]
+            complete = {parts[0].set_key for parts in sets}
+            overdue = [part for part, due_at in members if due_at <= now and part.set_key not in complete]
             await self._lease(transaction, sets)
-            await self._end(transaction, late, None, MessageState.EXPIRED, late)
+            await self._end(transaction, overdue, None, MessageState.EXPIRED, overdue)
         for parts in sets:
             await self._finish(parts, frozenset())
         return len(rows)
 
     async def _put(self, batch: Sequence[MessagePart]) -> list[StoredPart]:
-        fresh = {(*part.set_key, part.part): part for part in batch}  # of one part that came twice, the later
+        by_position = {(*part.set_key, part.part): part for part in batch}  # of a repeated part the last
         async with self._database.transaction() as transaction:
             refused = await self._without_room(transaction, {part.account_id for part in batch})
-            fresh = {key: part for key, part in fresh.items() if part.account_id not in refused}
-            await statements.binds.long_lock(transaction, keys=_locks({part.set_key for part in fresh.values()}))
-            ids = await self._insert(transaction, list(fresh.values()))
-            members = await self._members(transaction, {part.set_key for part in fresh.values()})
+            by_position = {key: part for key, part in by_position.items() if part.account_id not in refused}
+            await statements.binds.long_lock(transaction, keys=_locks({part.set_key for part in by_position.values()}))
+            ids = await self._insert(transaction, list(by_position.values()))
+            members = await self._members(transaction, {part.set_key for part in by_position.values()})
             sets = multipart.complete_sets(part for part, _due_at in members)
             await self._lease(transaction, sets)
-        mine = frozenset(ids.values())
-        verdicts: dict[MultipartKey, Verdict] = {}
-        ended = await asyncio.gather(*(self._finish(parts, mine) for parts in sets))
+        unanswered = frozenset(ids.values())
+        verdict_of: dict[MultipartKey, Verdict] = {}
+        ended = await asyncio.gather(*(self._finish(parts, unanswered) for parts in sets))
         for parts, verdict in zip(sets, ended, strict=True):
-            verdicts[parts[0].set_key] = verdict
+            verdict_of[parts[0].set_key] = verdict
         return [
             StoredPart(part.part_id, refused[part.account_id])
             if part.account_id in refused
-            else StoredPart(ids[*part.set_key, part.part], verdicts.get(part.set_key))
+            else StoredPart(ids[*part.set_key, part.part], verdict_of.get(part.set_key))
             for part in batch
         ]
 
     async def _without_room(self, transaction: DatabaseConnection, accounts: set[int]) -> dict[int, errors.HomingError]:
-        """Accounts whose parts are not stored, and why. Nothing is charged for a part, so who can pay for no message
-        could fill the database with them, and so could who never sends the last.
+        """The accounts whose parts are not stored, and why. Nothing is charged for a part: without this an account that
+        cannot pay for a message, or never sends the last part, could fill the database.
         """
-        found: dict[int, errors.HomingError] = {}
+        refusals: dict[int, errors.HomingError] = {}
         for row in await statements.binds.long_room(
             transaction, account_ids=sorted(accounts), counted_max=limits.LONG_PARTS_OPEN_MAX
         ):
             if row.available_micro <= 0:
-                found[row.account_id] = errors.InsufficientBalance()
+                refusals[row.account_id] = errors.InsufficientBalance()
             elif row.parts >= limits.LONG_PARTS_OPEN_MAX:
-                found[row.account_id] = errors.Overloaded("parts of long messages that wait for others")
-        return found
+                refusals[row.account_id] = errors.Overloaded("parts of long messages that wait for others")
+        return refusals
 
     async def _insert(
         self, transaction: DatabaseConnection, parts: Sequence[MessagePart]
@@ -223,8 +224,8 @@ class MultipartStore:
             )
 
     async def _finish(self, parts: Sequence[MessagePart], unanswered: frozenset[int]) -> Verdict:
-        """Submits a whole set. `unanswered`: parts whose answers can still tell of a refusal; the others hear of it by
-        a receipt.
+        """Submits a complete set. `unanswered`: parts that have no response yet, which can still be refused; the others
+        get a receipt for a refusal.
         """
         verdict = await self._submit(parts)
         try:
@@ -232,11 +233,11 @@ class MultipartStore:
                 async with self._database.transaction() as transaction:
                     await self._end(transaction, parts, parts[0].part_id, MessageState.QUEUED, ())
             elif isinstance(verdict, errors.Refusal):
-                told = [part for part in parts if part.part_id not in unanswered]
+                notified = [part for part in parts if part.part_id not in unanswered]
                 async with self._database.transaction() as transaction:
-                    await self._end(transaction, parts, None, MessageState.REJECTED, told)
-        except errors.PlatformFailure as failure:  # the lease ends, and the sweep comes to the same verdict
-            log.warning("long_message_not_ended", failure=str(failure))
+                    await self._end(transaction, parts, None, MessageState.REJECTED, notified)
+        except errors.PlatformFailure as failure:  # after the lease the sweep reaches the same verdict
+            log.warning("database_unavailable", component="multipart_results", failure=str(failure))
         return verdict
 
     async def _submit(self, parts: Sequence[MessagePart]) -> Verdict:
@@ -261,9 +262,9 @@ class MultipartStore:
         parts: Sequence[MessagePart],
         message_id: int | None,
         state: MessageState,
-        told: Sequence[MessagePart],
+        notified: Sequence[MessagePart],
     ) -> None:
-        """Ends parts, and gives a receipt to those of `told` that asked for one."""
+        """Ends parts. Those of `notified` that requested a receipt get one."""
         if not parts:
             return
         ended = await statements.binds.long_end(
@@ -280,7 +281,7 @@ class MultipartStore:
                 part.part_id,
                 multipart.receipt_of(part, state, id_time_ms(part.part_id) // 1000, done_s),
             )
-            for part in told
+            for part in notified
             if part.part_id in ended and is_registered(part.form.registered, state)
         ]
         if pushes:
@@ -292,6 +293,6 @@ def _key(row: StoredLongPart | OverdueLongSet) -> MultipartKey:
 
 
 def _locks(keys: set[MultipartKey]) -> list[int]:
-    """Numbers to lock sets by, in one order for all. Two sets that share one only wait for each other."""
+    """The advisory locks of sets, in one order for all callers. Sets that share a lock only wait for each other."""
     digests = (hashlib.blake2b(repr(key).encode(), digest_size=8).digest() for key in keys)
     return sorted({int.from_bytes(digest, "big", signed=True) for digest in digests})

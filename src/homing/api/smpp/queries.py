@@ -1,4 +1,4 @@
-"""query_sm, cancel_sm and replace_sm: about messages that were submitted, by the id that their response gave."""
+"""query_sm, cancel_sm and replace_sm, by the message id of the submit's response."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -30,7 +30,7 @@ Query = QuerySm | CancelSm | ReplaceSm
 
 
 class QueriedMessage(msgspec.Struct, frozen=True):
-    """What a query is about; a part whose message is not there yet has a state alone."""
+    """The message of a request; of a part whose message is not complete yet, the state alone."""
 
     state_seen: int
     message_id: int | None = None
@@ -40,13 +40,14 @@ class QueriedMessage(msgspec.Struct, frozen=True):
 
 
 class QueryHandler:
-    """Each raises `RequestRejected`, a `Refusal` or a `PlatformFailure`."""
+    """`answer` raises `RequestRejected`, a `Refusal` or a `PlatformFailure`."""
 
     def __init__(
         self,
+        *,
         database: Database,
         lookup: MessageLookup,
-        long: MultipartStore,
+        part_store: MultipartStore,
         budget: QueryBudget,
         clock: Callable[[], datetime],
         dialects: Dialects,
@@ -54,7 +55,7 @@ class QueryHandler:
         self._dialects = dialects
         self._database = database
         self._lookup = lookup
-        self._long = long
+        self._part_store = part_store
         self._budget = budget
         self._clock = clock
 
@@ -70,51 +71,51 @@ class QueryHandler:
                 raise RequestRejected(CommandStatus.RREPLACEFAIL, "cancel it and submit another")
 
     async def _query(self, account: Profile, request: QuerySm) -> ResponsePdu:
-        found = await self._find(account, request.message_id, request.source_addr)
-        state = MessageState(found.state_seen)
+        message = await self._find(account, request.message_id, request.source_addr)
+        state = MessageState(message.state_seen)
         is_final = TABLE[state].final
-        code = found.error_code or ""
+        code = message.error_code or ""
         return QuerySmResp(
             request.message_id,
-            times.absolute(found.final_at) if is_final and found.final_at else "",
+            times.absolute(message.final_at) if is_final and message.final_at else "",
             STATE_WORDS[state][1] if is_final or state is MessageState.UNKNOWN else ENROUTE,
             int(code) if code.isascii() and code.isdigit() and len(code) <= 3 and int(code) <= ERROR_MAX else 0,
         )
 
     async def _cancel(self, account: Profile, request: CancelSm) -> ResponsePdu:
-        """By id alone; the addresses, where they are given, must be the message's."""
-        found = await self._find(account, request.message_id, request.source_addr)
-        is_other = request.destination_addr and normalise(request.destination_addr) != found.number
-        if is_other or found.message_id is None:
+        """Cancels by id; addresses, where they are given, must be the message's."""
+        message = await self._find(account, request.message_id, request.source_addr)
+        is_other = request.destination_addr and normalise(request.destination_addr) != message.number
+        if is_other or message.message_id is None:
             raise RequestRejected(CommandStatus.RCANCELFAIL)
         if not await cancel_message(
-            self._database, account.account_id, found.message_id, self._clock(), self._dialects
+            self._database, account.account_id, message.message_id, self._clock(), self._dialects
         ):
             raise RequestRejected(CommandStatus.RCANCELFAIL, "it is on its way, or has ended")
         return CancelSmResp()
 
     async def _find(self, account: Profile, text: str, source: str) -> QueriedMessage:
-        """The message, or what is known of a part without one. Another account's messages do not exist here."""
+        """The account's message, or a part that has none yet. Raises `RequestRejected`."""
         if not (text.isascii() and text.isdigit() and len(text) <= len(str(ID_MAX))):
             raise RequestRejected(CommandStatus.RINVMSGID)
         message_id = int(text)
-        found = await self._lookup.by_id(account.account_id, message_id)
-        if found is None:
-            part = await self._long.find(account.account_id, message_id)
+        message = await self._lookup.by_id(account.account_id, message_id)
+        if message is None:
+            part = await self._part_store.find(account.account_id, message_id)
             if part is None:
                 raise RequestRejected(CommandStatus.RINVMSGID)
             if part.message_id is None:
                 state = part.state if part.has_ended else MessageState.QUEUED
                 return QueriedMessage(state_seen=state)
-            found = await self._lookup.by_id(account.account_id, part.message_id)
-        if found is None:
+            message = await self._lookup.by_id(account.account_id, part.message_id)
+        if message is None:
             raise RequestRejected(CommandStatus.RINVMSGID)
-        if source and found.sender not in (source[: limits.SENDER_CHARS_MAX], account.registered(source)):
+        if source and message.sender not in (source[: limits.SENDER_CHARS_MAX], account.registered(source)):
             raise RequestRejected(CommandStatus.RINVSRCADR)
         return QueriedMessage(
-            state_seen=found.state_seen,
-            message_id=found.message_id,
-            number=found.number,
-            error_code=found.error_code,
-            final_at=found.final_at,
+            state_seen=message.state_seen,
+            message_id=message.message_id,
+            number=message.number,
+            error_code=message.error_code,
+            final_at=message.final_at,
         )
