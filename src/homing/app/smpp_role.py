@@ -40,8 +40,10 @@ async def open_smpp(runtime: Runtime) -> None:
     directory = Directory(database, runtime.vault, dialects.email_keyed)
     intake = Intake(database, catalogue, Numbering.load(), runtime.node.next_id, clock, guard.check)
     lookup = MessageLookup(database)
-    part_store = MultipartStore(database, intake, directory, lookup, clock)
-    delivery = BindDelivery(database, clock, WorkMetrics(runtime.registry), metrics, rng)
+    part_store = MultipartStore(database=database, intake=intake, directory=directory, lookup=lookup, clock=clock)
+    delivery = BindDelivery(
+        database=database, clock=clock, work_metrics=WorkMetrics(runtime.registry), smpp_metrics=metrics, rng=rng
+    )
     runtime.on_close(delivery.drained)
     runtime.on_close(intake.drained)
     runtime.on_close(part_store.drained)
@@ -61,7 +63,14 @@ async def open_smpp(runtime: Runtime) -> None:
     commands = CommandHandler(
         intake=intake,
         part_store=part_store,
-        queries=QueryHandler(database, lookup, part_store, QueryBudget(), clock, dialects),
+        queries=QueryHandler(
+            database=database,
+            lookup=lookup,
+            part_store=part_store,
+            budget=QueryBudget(),
+            clock=clock,
+            dialects=dialects,
+        ),
         metrics=metrics,
         next_id=runtime.node.next_id,
         clock=clock,

@@ -71,15 +71,15 @@ class BindDelivery:
         *,
         database: Database,
         clock: Callable[[], datetime],
-        tally: WorkMetrics,
+        work_metrics: WorkMetrics,
         smpp_metrics: SmppMetrics,
-        chance: random.Random,
+        rng: random.Random,
     ) -> None:
         self._database = database
         self._clock = clock
-        self._tally = tally
+        self._work_metrics = work_metrics
         self._smpp_metrics = smpp_metrics
-        self._chance = chance
+        self._rng = rng
         self._sessions: dict[int, deque[ReceivingSession]] = {}
         self._wake_up = asyncio.Event()
         self._filled: set[int] = set()
@@ -216,7 +216,7 @@ class BindDelivery:
             return
         else:
             status, description = None, answer.value
-        wait_s = scheduled_s(row.attempts - row.attempts_replayed, limits.BIND_WAITS_S, self._chance)
+        wait_s = scheduled_s(row.attempts - row.attempts_replayed, limits.BIND_WAITS_S, self._rng)
         if wait_s is None:
             self._put(DeliveryAttempt(row, at, took_ms, status, description, PushOutcome.GIVEN_UP, None))
             return
@@ -239,7 +239,7 @@ class BindDelivery:
             )
             raise
         for outcome in PushOutcome:
-            self._tally.pushed(
+            self._work_metrics.pushed(
                 outcome.name.lower(),
                 sum(1 for attempt in attempts if attempt.outcome is outcome and attempt.took_ms != UNSENT_MS),
             )
@@ -271,7 +271,7 @@ class BindDelivery:
             rows = await statements.binds.deliveries_give_up(
                 self._database, due_since=since, rows_max=limits.BIND_CLAIM_ITEMS_MAX
             )
-            self._tally.pushed(PushOutcome.GIVEN_UP.name.lower(), len(rows))
+            self._work_metrics.pushed(PushOutcome.GIVEN_UP.name.lower(), len(rows))
             if len(rows) < limits.BIND_CLAIM_ITEMS_MAX:
                 return
 

@@ -30,7 +30,7 @@ DIRECTIONS: Final = {"transceiver": (LinkDirection.BOTH,), "pair": (LinkDirectio
 class SmppCarrier:
     """See the module, and `Carrier` for the methods. Made in a running loop."""
 
-    def __init__(self, settings: SmppSettings, chance: random.Random, clock: Clock) -> None:
+    def __init__(self, settings: SmppSettings, rng: random.Random, clock: Clock) -> None:
         self._settings = settings
         self._clock = clock
         self._timer_wheel = TimerWheel()
@@ -41,7 +41,7 @@ class SmppCarrier:
                 direction=direction,
                 settings=settings,
                 timer_wheel=self._timer_wheel,
-                chance=chance,
+                rng=rng,
                 observer=self,
                 names=names,
             )
@@ -50,7 +50,7 @@ class SmppCarrier:
         ]
         self._reports = ReportQueue(settings, clock)
         self._scheduler = SubmitScheduler(
-            settings=settings, links=self._links, chance=chance, report_late=self._reports.add, clock=clock
+            settings=settings, links=self._links, rng=rng, report_late=self._reports.add, clock=clock
         )
         self._tasks: list[asyncio.Task[None]] = []
         self._submitted_before = 0

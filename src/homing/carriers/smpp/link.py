@@ -67,7 +67,7 @@ class CarrierLink:
         direction: LinkDirection,
         settings: SmppSettings,
         timer_wheel: TimerWheel,
-        chance: random.Random,
+        rng: random.Random,
         observer: LinkObserver,
         names: HostLookup,
     ) -> None:
@@ -81,7 +81,7 @@ class CarrierLink:
         self._number = number
         self._settings = settings
         self._timer_wheel = timer_wheel
-        self._chance = chance
+        self._rng = rng
         self._observer = observer
         self._timers = SessionTimers(
             session_init_s=settings.response_timeout_s,
@@ -194,7 +194,7 @@ class CarrierLink:
         first_s, longest_s = self._settings.reconnect_first_s, self._settings.reconnect_longest_s
         if was_refused:  # it would be refused again, and carriers lock accounts that keep trying
             first_s = min(longest_s, first_s * limits.SMPP_CARRIER_REFUSED_WAIT_FACTOR_S)
-        return doubling_s(failures, first_s, longest_s, self._chance)
+        return doubling_s(failures, first_s, longest_s, self._rng)
 
     async def _hold_connection(self, host: str, port: int) -> tuple[float, bool]:
         """One connection, to its end: for how many seconds it was bound, and whether the bind was refused for good."""

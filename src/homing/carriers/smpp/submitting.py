@@ -132,7 +132,7 @@ class SubmitScheduler:
         *,
         settings: SmppSettings,
         links: Sequence[CarrierLink],
-        chance: random.Random,
+        rng: random.Random,
         report_late: Callable[[LateAnswer], None],
         clock: Clock,
     ) -> None:
@@ -152,7 +152,7 @@ class SubmitScheduler:
         self._rate_per_s = settings.rate_per_s
         self._bucket = _bucket(settings.rate_per_s, self._loop.time())
         self._pacing: asyncio.TimerHandle | None = None
-        self._reference = chance.randrange(1 << 16)
+        self._reference = rng.randrange(1 << 16)
         self._queue: deque[OutgoingMessage] = deque()
         self._begun: dict[CarrierLink, deque[OutgoingMessage]] = {link: deque() for link in links}
         self._parts_waiting = 0
