@@ -6,6 +6,8 @@ from typing import Final
 
 import msgspec
 
+from homing.reasons import Reason
+
 
 class Traffic(enum.IntEnum):
     """Transactional messages (codes) leave before promotional ones."""
@@ -184,7 +186,8 @@ class Answer(msgspec.Struct, frozen=True):
     """A carrier's answer to one submitted message.
 
     `carrier_ref` is the carrier's id, set when it accepted; of a message that left in several parts it is the first
-    one's, and `part_refs` has the ids of all parts in their order.
+    one's, and `part_refs` has the ids of all parts in their order. Why it did not: the carrier's words are the
+    `error_text`, and where it said nothing there is a `reason`.
     """
 
     outcome: Outcome
@@ -192,6 +195,7 @@ class Answer(msgspec.Struct, frozen=True):
     error_code: str | None = None
     error_text: str | None = None
     part_refs: tuple[str, ...] = ()
+    reason: Reason | None = None
 
 
 class LateAnswer(msgspec.Struct, frozen=True):

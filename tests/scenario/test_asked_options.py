@@ -14,6 +14,7 @@ from homing.clients.lia import AsyncLiaClient, Encoding, Message
 from homing.dialects.registry import DIALECTS
 from homing.messages import timeline
 from homing.model import Outcome, Traffic
+from homing.reasons import ReasonCode, decode_reason
 from homing.routing.rules import RouteScope
 from homing.smpp import concatenation, udh
 from homing.smpp.pdus import SubmitSm
@@ -178,9 +179,10 @@ async def test_a_carrier_that_turns_out_to_have_no_flash_hands_on_to_the_next_or
     lost = await send(server, account, f"{LAST}000009", "FS")
     assert await ended(server, lost["message_id"]) is MessageState.REJECTED
     (attempt,) = await server.query(
-        "SELECT outcome, error_code, error_text FROM attempt WHERE message_id = $1", int(lost["message_id"])
+        "SELECT outcome, error_code, error_text, reason FROM attempt WHERE message_id = $1", int(lost["message_id"])
     )
-    assert tuple(attempt.values()) == (Outcome.REFUSED, "flash", "this carrier sends no flash messages")
+    assert tuple(attempt.values())[:3] == (Outcome.REFUSED, "flash", None)
+    assert decode_reason(attempt["reason"]).code is ReasonCode.ATTEMPT_NO_FLASH
     row = await server.query_row(
         "SELECT refund_micro, charge_micro FROM message WHERE message_id = $1", int(lost["message_id"])
     )
@@ -205,7 +207,7 @@ async def test_the_typed_client_asks_for_flash_and_the_timeline_tells_it(
     (route,) = [moment.detail for moment in moments if moment.what == "route"]
     assert route.startswith("able, by route")
     assert route.endswith("; carriers without flash SMS: 1")
-    assert text.endswith(", flash message, pe id 1101, template id 1107")
+    assert text.endswith(", flash message, PE id 1101 (DLT), template id 1107 (DLT)")
 
 
 # ---- Every parameter of a send, in both dialects

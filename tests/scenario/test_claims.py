@@ -23,6 +23,7 @@ from homing.dispatch.fleet import CarrierFleet
 from homing.dispatch.written_marks import EndedClaim, WrittenMarks
 from homing.model import Answer, Outbound, Outcome, Traffic
 from homing.observe.work import WorkMetrics
+from homing.reasons import ReasonCode, decode_reason
 from homing.routing.rules import RouteScope
 from homing.states import MessageState
 from homing.statistics.proof import prove
@@ -192,14 +193,16 @@ async def test_a_claim_that_lapsed_keeps_its_own_time_and_does_not_say_that_a_li
 
     async def lapsed() -> list[Any]:
         return await bank.query(
-            "SELECT started_at, error_text FROM attempt WHERE message_id = ANY($1) AND attempt = 1 ORDER BY message_id",
+            "SELECT started_at, reason FROM attempt WHERE message_id = ANY($1) AND attempt = 1 ORDER BY message_id",
             ids,
         )
 
     rows = await until(lapsed, lambda found: len(found) == 2)
     assert [row["started_at"] for row in rows] == [claimed_at] * 2
-    assert "died" not in rows[0]["error_text"]
-    assert "died" in rows[1]["error_text"]
+    assert [decode_reason(row["reason"]).code for row in rows] == [
+        ReasonCode.ATTEMPT_CLAIM_LAPSED,
+        ReasonCode.ATTEMPT_PROCESS_DIED,
+    ]
 
 
 async def test_what_the_next_carrier_has_in_hand_stays_marked_when_the_former_ones_answer_is_stored(

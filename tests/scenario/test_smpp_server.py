@@ -23,6 +23,7 @@ from homing.intake.intake import utc_now
 from homing.ledger.proof import prove
 from homing.messages import timeline
 from homing.model import Answer, CarrierReceipt, Outbound, Outcome
+from homing.reasons import ReasonCode, decode_reason
 from homing.smpp import concatenation, pdus, times, tlvs, udh
 from homing.smpp.codec import PduDecoder, encode
 from homing.smpp.pdus import DataSm, SmeAddress, SubmitMulti, SubmitMultiResp
@@ -769,7 +770,7 @@ async def test_query_cancel_and_replace(server: Server, esme: Esme, account: Acc
     right = pdus.CancelSm(message_id=sent, source_addr="HOMING", destination_addr=QUEUED + "5551234")
     assert await esme.ask(right) == pdus.CancelSmResp()
     row = await message(server, sent)
-    assert (row["state"], row["error_text"]) == (MessageState.FAILED, "cancelled by the customer")
+    assert (row["state"], decode_reason(row["reason"]).code) == (MessageState.FAILED, ReasonCode.MESSAGE_CANCELLED)
     after = await server.holdings(account)
     assert after[1:] == before[1:]
     assert (await esme.receipt(sent)).stat == "UNDELIV"

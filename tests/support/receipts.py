@@ -160,6 +160,7 @@ class PostRoom:
                         carrier_ref=first,
                         error_code=None,
                         error_text=None,
+                        reason=None,
                     )
                 ],
             )

@@ -16,7 +16,7 @@ from homing.guard.rules import RULES, CountryBudget, GuardRules, ListEntry, Rule
 from homing.guard.scoring import Density, RangeScore
 from homing.guard.snapshot import Allowance, GuardSnapshot, NetworkLimits
 from homing.i18n.phrases import english, tell
-from homing.i18n.reasons import TITLES, WORDINGS, reason_phrase, reason_text, reason_title
+from homing.i18n.reasons import TITLES, WORDINGS, failure_text, reason_phrase, reason_text, reason_title
 from homing.learning.fake_receipts import ReceiptYield, find_fakes
 from homing.messages.route_choice import route_phrases, route_reasons
 from homing.model import GENERAL, Strategy
@@ -270,3 +270,35 @@ def test_what_a_choice_of_route_notes() -> None:
 def test_a_sentence_of_before_in_a_messages_notes_is_shown_as_it_is() -> None:
     assert english(route_phrases(route_reasons({"route": "least cost of 3"}))) == "; least cost of 3"
     assert route_reasons({}) == []
+
+
+# ---- Attempts and messages
+
+
+REPORTED = {
+    ReasonCode.ATTEMPT_CLAIM_LAPSED: "its claim ended before its answer was recorded",
+    ReasonCode.ATTEMPT_PROCESS_DIED: "the process that was submitting it died",
+    ReasonCode.ATTEMPT_NO_ANSWER: "no answer",
+    ReasonCode.ATTEMPT_CARRIER_DOWN: "the carrier is down: not taken",
+    ReasonCode.ATTEMPT_CARRIER_SLOW: "the carrier is slow: not taken",
+    ReasonCode.ATTEMPT_NO_CONNECTION: "no free connection to the vendor",
+    ReasonCode.ATTEMPT_NO_FLASH: "this carrier sends no flash messages",
+    ReasonCode.MESSAGE_NO_RECEIPT: "no receipt within its validity",
+    ReasonCode.MESSAGE_NOT_SENT: "not sent within its validity",
+    ReasonCode.MESSAGE_CANCELLED: "cancelled by the customer",
+}
+"""Customers' programs see these in reports: they stay as they are."""
+
+
+@pytest.mark.parametrize("code", REPORTED)
+def test_a_report_says_a_failures_reason_in_these_words(code: ReasonCode) -> None:
+    reason = Reason(code)
+    check(reason)
+    assert failure_text(None, encode_reason(reason)) == REPORTED[code]
+
+
+def test_a_report_says_the_carriers_words_and_nothing_where_there_are_none() -> None:
+    assert failure_text("ESME_RSUBMITFAIL", None) == "ESME_RSUBMITFAIL"
+    assert failure_text(None, None) == ""
+    error = Reason.of(ReasonCode.ATTEMPT_CARRIER_FAILED, error="OSError(5)")
+    assert failure_text(None, encode_reason(error)) == "OSError(5)"

@@ -17,9 +17,10 @@ from homing.clients.errors import ClientError
 from homing.common.backoff import doubling_s
 from homing.common.storable_text import storable_text
 from homing.model import Answer, CarrierReceipt, Outbound, Outcome, Outstanding
+from homing.reasons import Reason, ReasonCode
 from homing.states import TABLE, MessageState
 
-LATE = Answer(Outcome.DEFERRED, error_text="no free connection to the vendor")
+LATE = Answer(Outcome.DEFERRED, reason=Reason.of(ReasonCode.ATTEMPT_NO_CONNECTION))
 
 PushToken = Annotated[str, SECRET, msgspec.Meta(pattern=rf"^([A-Za-z0-9_-]{{{limits.API_TOKEN_CHARS_MIN},128}})?$")]
 """What stands in the address that the vendor pushes to, /carriers/NAME/TOKEN/...; "" takes no pushes."""

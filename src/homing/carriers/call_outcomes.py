@@ -4,6 +4,7 @@ from typing import Final
 
 from homing.clients import errors
 from homing.model import Answer, Outcome
+from homing.reasons import Reason, ReasonCode
 from homing.smpp.statuses import INVALID_DESTINATION
 
 ABOUT_THE_MESSAGE: Final = (400, 406, 409, 413, 415, 422)
@@ -12,7 +13,7 @@ ABOUT_THE_MESSAGE: Final = (400, 406, 409, 413, 415, 422)
 ABOUT_US: Final = (errors.NotSent, errors.AccessRefused, errors.NumbersTooMany, errors.Redirected)
 """Certainly not gone, and not for anything in the message: a password, an address, a bound of ours."""
 
-NO_FLASH: Final = Answer(Outcome.REFUSED, None, "flash", "this carrier sends no flash messages")
+NO_FLASH: Final = Answer(Outcome.REFUSED, None, "flash", reason=Reason.of(ReasonCode.ATTEMPT_NO_FLASH))
 
 
 def answer_of(error: errors.ClientError) -> Answer:

@@ -33,6 +33,7 @@ MESSAGES = (
     Column("reference", programs_only=True),
     Column("error_code", programs_only=True),
     Column("error_text", programs_only=True),
+    Column("reason", kind=REASON, programs_only=True),
 )
 MESSAGE = (
     Column("message_id", "Message", COUNT),
@@ -53,6 +54,7 @@ MESSAGE = (
     Column("final_at", programs_only=True),
     Column("error_code", programs_only=True),
     Column("error_text", programs_only=True),
+    Column("reason", kind=REASON, programs_only=True),
 )
 MOMENTS = (
     Column("at", "Time (UTC)", TIME),

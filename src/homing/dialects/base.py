@@ -84,7 +84,8 @@ class ChangedMessage(msgspec.Struct, frozen=True, kw_only=True):
     `submission_id`: the first id of its submission. `reference`: the customer's. `callback_url`: named with the
     message; `report_url`: of its app, for dialects with `has_app_reports` alone. `registered`: SMPP's
     registered_delivery. `beginning` and `parts` (JSON: of each part its id and registered_delivery) are read where that
-    asks for receipts. `at`: when the state was reached. Money in micro-units.
+    asks for receipts. `error_text`: why it failed, in English; '' where nothing is known. `at`: when the state was
+    reached. Money in micro-units.
     """
 
     account_id: int
@@ -106,7 +107,7 @@ class ChangedMessage(msgspec.Struct, frozen=True, kw_only=True):
     at: datetime
     carrier_ref: str | None
     error_code: str | None
-    error_text: str | None
+    error_text: str
     price_micro: int
     charge_micro: int
     refund_micro: int

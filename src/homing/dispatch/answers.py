@@ -15,6 +15,7 @@ from homing.dispatch.failover import Failover, Reassignment, reassign
 from homing.messages.outbox import Outbox
 from homing.messages.transitions import StateChange, apply
 from homing.model import Answer, Outbound, Outcome, Traffic
+from homing.reasons import encode_reason
 from homing.smpp.statuses import INVALID_DESTINATION
 from homing.states import MessageState
 from homing.store import statements
@@ -140,6 +141,7 @@ class AnswerRecorder:
             self._carrier_id,
             answer.carrier_ref,
             self._failover.cost(self._carrier_id, message) if answer.outcome is Outcome.ACCEPTED else None,
+            answer.reason,
         )
 
     async def _add_attempts(
@@ -159,6 +161,7 @@ class AnswerRecorder:
                     carrier_ref=one.answer.carrier_ref,
                     error_code=one.answer.error_code,
                     error_text=_words(one.answer),
+                    reason=None if one.answer.reason is None else encode_reason(one.answer.reason),
                 )
                 for one in answered
             ],

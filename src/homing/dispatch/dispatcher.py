@@ -11,6 +11,7 @@ import structlog
 from homing import errors, limits
 from homing.carriers.base import Carrier
 from homing.common.durable import until_durable
+from homing.common.storable_text import storable_text
 from homing.dialects.base import Dialects
 from homing.dispatch.answers import AnsweredMessage, AnswerRecorder
 from homing.dispatch.breaker import CarrierBreaker
@@ -21,6 +22,7 @@ from homing.messages.transitions import StateChange, apply
 from homing.model import Answer, Outbound, Outcome, Traffic, options_of
 from homing.observe.logs import describe
 from homing.observe.work import WorkMetrics
+from homing.reasons import Reason, ReasonCode
 from homing.routing.lanes import lane_of
 from homing.states import TABLE, MessageState
 from homing.store import statements
@@ -32,8 +34,8 @@ from homing.store.statements.dispatch import ClaimedMessage, QueueKey
 log = structlog.get_logger()
 T = TypeVar("T")
 
-LAPSED = Answer(Outcome.UNKNOWN, error_text="its claim ended before its answer was recorded")
-OWNER_DIED = Answer(Outcome.UNKNOWN, error_text="the process that was submitting it died")
+LAPSED = Answer(Outcome.UNKNOWN, reason=Reason.of(ReasonCode.ATTEMPT_CLAIM_LAPSED))
+OWNER_DIED = Answer(Outcome.UNKNOWN, reason=Reason.of(ReasonCode.ATTEMPT_PROCESS_DIED))
 
 
 class Dispatcher:
@@ -190,17 +192,18 @@ class Dispatcher:
             if waiting.pop(message.message_id, None) is not None:
                 self._heard(lane, message, answer, started_at)
 
-        reason = "no answer"
+        reason = Reason.of(ReasonCode.ATTEMPT_NO_ANSWER)
         try:
             async with asyncio.timeout(limits.CARRIER_SUBMIT_TIMEOUT_S):
                 await self._carrier.submit(batch, answered, self._leaving)
         except Exception as error:
-            reason = repr(error)[: limits.CARRIER_WORDS_CHARS_MAX]
-            log.warning("carrier_failed", carrier=self._name, **describe(error), text=reason)
+            text = storable_text(repr(error), limits.CARRIER_WORDS_CHARS_MAX)
+            reason = Reason.of(ReasonCode.ATTEMPT_CARRIER_FAILED, error=text)
+            log.warning("carrier_failed", carrier=self._name, **describe(error), text=text)
         finally:
             for message in list(waiting.values()):
                 has_left = self._marks.is_marked(message.message_id, message.attempt)
-                answered(message, Answer(Outcome.UNKNOWN if has_left else Outcome.DEFERRED, error_text=reason))
+                answered(message, Answer(Outcome.UNKNOWN if has_left else Outcome.DEFERRED, reason=reason))
 
     def _leaving(self, messages: Sequence[Outbound]) -> None:
         self._marks.mark([(message.message_id, message.attempt) for message in messages])
@@ -223,7 +226,13 @@ class Dispatcher:
         self._under_way -= 1
         if self._breaker.heard(answer.outcome, time.monotonic()):
             state = "closed" if self._breaker.is_closed else "open"
-            log.warning("breaker_changed", carrier=self._name, breaker=state, answer=answer.error_text)
+            why = answer.error_text if answer.reason is None else answer.reason.code
+            log.warning(
+                "breaker_changed",
+                carrier=self._name,
+                breaker=state,
+                answer=why,
+            )
             self._health_changed()
         self._keep(AnsweredMessage(lane, message, answer, started_at))
 
@@ -286,8 +295,7 @@ class Dispatcher:
                 MessageState.EXPIRED,
                 now,
                 lane,
-                None,
-                "not sent within its validity",
+                reason=Reason.of(ReasonCode.MESSAGE_NOT_SENT),
             )
             for row in rows
         ]

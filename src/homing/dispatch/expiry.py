@@ -12,6 +12,7 @@ from homing import errors, limits
 from homing.dialects.base import Dialects
 from homing.messages.outbox import Outbox
 from homing.messages.transitions import StateChange, apply
+from homing.reasons import Reason, ReasonCode
 from homing.states import MessageState
 from homing.store import statements
 from homing.store.database import Database, DatabaseConnection
@@ -72,7 +73,8 @@ class ExpirySweep:
                 transaction, now=now, rows_max=limits.CLAIM_MESSAGES_MAX, grace=timedelta(seconds=limits.CLAIM_LEASE_S)
             )
             if rows:
-                await self._end(transaction, rows, [_expired(row, now, "not sent within its validity") for row in rows])
+                reason = Reason.of(ReasonCode.MESSAGE_NOT_SENT)
+                await self._end(transaction, rows, [_expired(row, now, reason) for row in rows])
         return len(rows) == limits.CLAIM_MESSAGES_MAX
 
     async def _end(
@@ -89,9 +91,9 @@ def _silent(row: ExpiredMessage, delivered_at: datetime | None, now: datetime) -
     timeline shows what was reported of each part.
     """
     if delivered_at is None:
-        return _expired(row, now, "no receipt within its validity")
+        return _expired(row, now, Reason.of(ReasonCode.MESSAGE_NO_RECEIPT))
     return StateChange(row.account_id, row.message_id, MessageState.DELIVERED, delivered_at, row.lane)
 
 
-def _expired(row: ExpiredMessage, now: datetime, reason: str) -> StateChange:
-    return StateChange(row.account_id, row.message_id, MessageState.EXPIRED, now, row.lane, None, reason)
+def _expired(row: ExpiredMessage, now: datetime, reason: Reason) -> StateChange:
+    return StateChange(row.account_id, row.message_id, MessageState.EXPIRED, now, row.lane, reason=reason)

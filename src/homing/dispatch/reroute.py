@@ -9,6 +9,7 @@ import structlog
 from homing import errors, limits
 from homing.dispatch.failover import Failover, Reassignment, reassign
 from homing.model import Outcome, Traffic
+from homing.reasons import Reason, ReasonCode, encode_reason
 from homing.routing.lanes import lane_of
 from homing.store import statements
 from homing.store.database import Database, DatabaseConnection
@@ -98,7 +99,11 @@ class RerouteSweep:
         self, transaction: DatabaseConnection, carrier: CarrierHealthRow, rows: Sequence[OveragedMessage], now: datetime
     ) -> None:
         """Each move is an attempt on the message's timeline."""
-        down = "down" if carrier.is_down else "slow"
+        died = encode_reason(Reason.of(ReasonCode.ATTEMPT_PROCESS_DIED))
+        not_taken = Reason.of(ReasonCode.ATTEMPT_CARRIER_SLOW)
+        if carrier.is_down:
+            not_taken = Reason.of(ReasonCode.ATTEMPT_CARRIER_DOWN)
+        waited = encode_reason(not_taken)
         await statements.dispatch.attempts_add(
             transaction,
             carrier_id=carrier.carrier_id,
@@ -112,9 +117,8 @@ class RerouteSweep:
                     outcome=int(Outcome.UNKNOWN if row.claimed_by else Outcome.DEFERRED),
                     carrier_ref=None,
                     error_code=None,
-                    error_text="the process that was submitting it died"
-                    if row.claimed_by
-                    else f"the carrier is {down}: not taken",
+                    error_text=None,
+                    reason=died if row.claimed_by else waited,
                 )
                 for row in rows
             ],

@@ -9,7 +9,7 @@ from typing import Final
 from homing.common.money import trimmed
 from homing.i18n.phrases import Phrase, english
 from homing.model import CURRENCY
-from homing.reasons import Reason, ReasonCode, encode_reason
+from homing.reasons import Reason, ReasonCode, decode_reason, encode_reason
 
 WORDINGS: Final[Mapping[ReasonCode, Phrase]] = {
     ReasonCode.LEGACY_TEXT: Phrase("{text}"),
@@ -56,6 +56,18 @@ WORDINGS: Final[Mapping[ReasonCode, Phrase]] = {
     ReasonCode.SHARES_FROM_RECEIPTS: Phrase("measured by receipts, since no conversions are reported"),
     ReasonCode.SHARES_FROM_PRIOR: Phrase("not measured yet"),
     ReasonCode.SENDER_NOT_REGISTERED: Phrase("not registered to the account"),
+    # those of attempts and messages reach customers in reports, as they stand here
+    ReasonCode.ATTEMPT_CLAIM_LAPSED: Phrase("its claim ended before its answer was recorded"),
+    ReasonCode.ATTEMPT_PROCESS_DIED: Phrase("the process that was submitting it died"),
+    ReasonCode.ATTEMPT_NO_ANSWER: Phrase("no answer"),
+    ReasonCode.ATTEMPT_CARRIER_FAILED: Phrase("{error}"),
+    ReasonCode.ATTEMPT_CARRIER_DOWN: Phrase("the carrier is down: not taken"),
+    ReasonCode.ATTEMPT_CARRIER_SLOW: Phrase("the carrier is slow: not taken"),
+    ReasonCode.ATTEMPT_NO_CONNECTION: Phrase("no free connection to the vendor"),
+    ReasonCode.ATTEMPT_NO_FLASH: Phrase("this carrier sends no flash messages"),
+    ReasonCode.MESSAGE_NO_RECEIPT: Phrase("no receipt within its validity"),
+    ReasonCode.MESSAGE_NOT_SENT: Phrase("not sent within its validity"),
+    ReasonCode.MESSAGE_CANCELLED: Phrase("cancelled by the customer"),
     ReasonCode.RECEIPTS_UNCONVERTED: Phrase(
         "conversions: {conversions} observed, {expected} expected from the rate of the other carriers in the same"
         " cells: {ratio_ppm} of it, Bayes factor {bayes_factor}; {delivered_ppm} of its messages reported as delivered,"
@@ -114,6 +126,11 @@ def reason_title(code: str) -> Phrase:
 def reason_text(reason: Reason) -> str:
     """A reason in English."""
     return english([reason_phrase(reason)])
+
+
+def failure_text(error_text: str | None, reason: str | None) -> str:
+    """What a report says of a failure: the carrier's words, or the reason (as JSON) in English; '' where neither is."""
+    return error_text or ("" if reason is None else reason_text(decode_reason(reason)))
 
 
 def reason_document(reason: Reason) -> Mapping[str, object]:

@@ -1,15 +1,17 @@
 """Taking a message back that has not left: the customer's cancel."""
 
 from datetime import datetime
+from typing import Final
 
 from homing.dialects.base import Dialects
 from homing.messages.outbox import Outbox
 from homing.messages.transitions import StateChange, apply
+from homing.reasons import Reason, ReasonCode
 from homing.states import MessageState
 from homing.store import statements
 from homing.store.database import Database
 
-REASON = "cancelled by the customer"
+CANCELLED: Final = Reason.of(ReasonCode.MESSAGE_CANCELLED)
 
 
 async def cancel_message(
@@ -22,5 +24,5 @@ async def cancel_message(
         lane = await statements.messages.queue_withdraw(transaction, account_id=account_id, message_id=message_id)
         if lane is None:
             return False
-        event = StateChange(account_id, message_id, MessageState.FAILED, now, lane, None, REASON)
+        event = StateChange(account_id, message_id, MessageState.FAILED, now, lane, reason=CANCELLED)
         return message_id in await apply(transaction, [event], Outbox(dialects))

@@ -18,7 +18,7 @@ from homing.i18n.phrases import Phrase, english
 from homing.i18n.reasons import reason_phrase
 from homing.messages.route_choice import read_choice, route_phrases, route_reasons
 from homing.model import CURRENCY, Outcome, PushOutcome
-from homing.reasons import Reason, plain_reason
+from homing.reasons import Reason, decode_reason, plain_reason
 from homing.states import TABLE, MessageState
 from homing.store import statements
 from homing.store.database import DatabaseConnection
@@ -36,15 +36,13 @@ from homing.store.statements.timeline import (
 from homing.text.numbers import UNKNOWN
 from homing.text.segments import TextEncoding
 
-NOTES_TOLD_ELSEWHERE: Final = (
-    "sender_asked",
-    "sender_replaced",
-    "route",
-    "parts",
-    "guard",
-    "flash",
-    "encoding_asked",
-)  # beside the sender and the route
+NOTES: Final[Mapping[str, Phrase]] = {
+    "template": Phrase(", template {value}"),
+    "service_type": Phrase(", service type {value}"),
+    "pe_id": Phrase(", PE id {value} (DLT)"),
+    "template_id": Phrase(", template id {value} (DLT)"),
+}
+"""What was noted of a message's text on its way in, by the notes' names."""
 
 
 class TimelineEntry(msgspec.Struct, frozen=True):
@@ -199,9 +197,8 @@ def _text(message: TimelineMessage, notes: Mapping[str, Any]) -> Iterator[Phrase
     if notes.get("flash"):
         yield Phrase(", flash message")
     for name, value in notes.items():
-        if name not in NOTES_TOLD_ELSEWHERE:
-            told = name.replace("_", " ")
-            yield Phrase(", {note}", note=told if value is True else f"{told} {value}")
+        if name in NOTES:
+            yield NOTES[name].of(value=value)
     parts = notes.get("parts")
     if isinstance(parts, list):
         ids = ", ".join(str(part_id) for part_id, _registered in parts)
@@ -263,7 +260,7 @@ def _attempt(attempt: TimelineAttempt) -> TimelineEntry:
             n=took_ms,
         )
     name = Phrase("attempt {n}", n=attempt.attempt)
-    return TimelineEntry(attempt.started_at, name, (told, *_error(attempt)), is_inside=True)
+    return TimelineEntry(attempt.started_at, name, (told, *_error(attempt)), is_inside=True, reasons=_reasons(attempt))
 
 
 def _receipt(receipt: TimelineReceipt) -> TimelineEntry:
@@ -311,7 +308,7 @@ def _ended(message: TimelineMessage, parts: Sequence[TimelinePart]) -> Iterator[
         if message.refund_micro:
             back = trimmed(message.refund_micro)
             told.append(Phrase("; {amount} {currency} refunded", amount=back, currency=CURRENCY))
-        yield TimelineEntry(message.final_at, STATES[state], tuple(told))
+        yield TimelineEntry(message.final_at, STATES[state], tuple(told), reasons=_reasons(message))
 
 
 def _push(push: TimelinePush, dialects: Dialects) -> TimelineEntry:
@@ -388,6 +385,12 @@ def _waits(queued: TimelineQueue) -> TimelineEntry:
 
 
 def _error(row: TimelineMessage | TimelineAttempt) -> Iterator[Phrase]:
-    told = " ".join(text for text in (row.error_code, row.error_text) if text)
-    if told:
-        yield Phrase(": {error}", error=told)
+    words = " ".join(text for text in (row.error_code, row.error_text) if text)
+    if words:
+        yield Phrase(": {error}", error=words)
+    for reason in _reasons(row):
+        yield Phrase(": {why}", why=reason_phrase(reason))
+
+
+def _reasons(row: TimelineMessage | TimelineAttempt) -> tuple[Reason, ...]:
+    return () if row.reason is None else (decode_reason(row.reason),)

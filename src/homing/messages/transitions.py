@@ -9,7 +9,9 @@ from datetime import datetime
 import msgspec
 
 from homing.dialects.base import ChangedMessage
+from homing.i18n.reasons import failure_text
 from homing.messages.outbox import Outbox
+from homing.reasons import Reason, encode_reason
 from homing.states import RANKS, TABLE, MessageState
 from homing.store import statements
 from homing.store.database import DatabaseConnection
@@ -23,6 +25,7 @@ AWAITING_LANE = 0  # where a sent message waits for its receipt or its expiry
 class StateChange(msgspec.Struct, frozen=True):
     """What happened to a message. `lane` is where its queue row lies; None leaves what the message has.
 
+    Why it failed is the carrier's `error_text` or our `reason`; the later of either takes the place of both.
     `cost_micro`: what the carrier that has taken it asks for all its segments; None: not known.
     """
 
@@ -36,6 +39,7 @@ class StateChange(msgspec.Struct, frozen=True):
     carrier_id: int | None = None
     carrier_ref: str | None = None
     cost_micro: int | None = None
+    reason: Reason | None = None
 
 
 async def apply(transaction: DatabaseConnection, events: Sequence[StateChange], outbox: Outbox) -> set[int]:
@@ -65,6 +69,7 @@ async def apply(transaction: DatabaseConnection, events: Sequence[StateChange], 
                 carrier_id=e.carrier_id,
                 carrier_ref=e.carrier_ref,
                 cost_micro=e.cost_micro,
+                reason=None if e.reason is None else encode_reason(e.reason),
             )
             for e in ordered
         ],
@@ -123,7 +128,7 @@ def _changed(row: MovedMessage) -> ChangedMessage:
         at=row.at,
         carrier_ref=row.carrier_ref,
         error_code=row.error_code,
-        error_text=row.error_text,
+        error_text=failure_text(row.error_text, row.reason),
         price_micro=row.price_micro,
         charge_micro=row.charge_micro,
         refund_micro=row.refund_micro,

@@ -23,6 +23,7 @@ from homing.dialects.lia.send import Sender, echo_of, failed, whole_failure
 from homing.dialects.lia.settings import LiaSettings
 from homing.dialects.lia.words import STATE_WORDS, SYSTEM_ERROR, remark_of
 from homing.dialects.serving import Services
+from homing.i18n.reasons import failure_text
 from homing.model import CURRENCY
 from homing.states import MessageState
 from homing.store.statements.messages import MessageRow
@@ -269,7 +270,7 @@ def _status_reply(message: MessageRow) -> StatusReply:
         DLRStatus=STATE_WORDS[MessageState(message.state_seen)],
         SMSID=message.carrier_ref or "",
         ErrorCode=_number(message.error_code),
-        ErrorDescription=message.error_text or "",
+        ErrorDescription=failure_text(message.error_text, message.reason),
         SentDateUTC=(message.sent_at or message.submitted_at).strftime("%Y-%m-%dT%H:%M:%S"),
         Remarks="",
     )

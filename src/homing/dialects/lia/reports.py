@@ -47,6 +47,6 @@ def report_of(message: ChangedMessage) -> Report:
         SMSID=message.carrier_ref or "",
         ClientCost=currency_number(message.charge_micro - message.refund_micro),
         ErrorCode=message.error_code or "0",
-        ErrorDescription=message.error_text or "",
+        ErrorDescription=message.error_text,
         Remarks="",
     )

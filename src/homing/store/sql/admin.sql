@@ -208,19 +208,20 @@ GROUP BY 1
 -- What the carriers (`carrier_id`: one, or null for all) answered since `since` but "accepted", by code: of the latest
 -- `answers_max` answers.
 -- name: carrier_errors -> rows CarrierErrorRow
-SELECT c.carrier_id, e.outcome, e.error_code, e.error_text, count(*) AS answers, max(e.answered_at) AS last_at,
+SELECT c.carrier_id, e.outcome, e.error_code, e.error_text, e.reason, count(*) AS answers,
+    max(e.answered_at) AS last_at,
     (array_agg(e.message_id ORDER BY e.answered_at DESC))[1] AS message_id
 FROM carrier AS c
 CROSS JOIN LATERAL (
-    SELECT a.outcome, a.error_code, left(a.error_text, 200) AS error_text, a.answered_at, a.message_id
+    SELECT a.outcome, a.error_code, left(a.error_text, 200) AS error_text, a.reason, a.answered_at, a.message_id
     FROM attempt AS a
     WHERE a.carrier_id = c.carrier_id AND a.outcome <> :Outcome.ACCEPTED AND a.answered_at >= :since
     ORDER BY a.answered_at DESC
     LIMIT :answers_max
 ) AS e
 WHERE :carrier_id?::int IS NULL OR c.carrier_id = :carrier_id
-GROUP BY c.carrier_id, e.outcome, e.error_code, e.error_text
-ORDER BY c.carrier_id, answers DESC, e.error_code, e.error_text
+GROUP BY c.carrier_id, e.outcome, e.error_code, e.error_text, e.reason
+ORDER BY c.carrier_id, answers DESC, e.error_code, e.error_text, e.reason
 
 -- name: costs_set
 -- takes: costs PrefixAmount

@@ -27,18 +27,18 @@ JOIN message AS m ON m.account_id = ANY (ARRAY[c.account_id]) AND m.message_id =
 WITH added AS (
     INSERT INTO attempt (
         account_id, message_id, attempt, carrier_id, started_at, answered_at, outcome, carrier_ref, error_code,
-        error_text
+        error_text, reason
     )
     SELECT account_id, message_id, attempt, :carrier_id, started_at, :answered_at, outcome, carrier_ref, error_code,
-        error_text
+        error_text, reason::jsonb
     FROM unnest(:attempts) AS a (
         account_id bigint, message_id bigint, attempt smallint, started_at timestamptz, outcome smallint,
-        carrier_ref text?, error_code text?, error_text text?
+        carrier_ref text?, error_code text?, error_text text?, reason text?
     )
     ON CONFLICT (account_id, message_id, attempt) DO UPDATE
     SET carrier_id = excluded.carrier_id, started_at = excluded.started_at, answered_at = excluded.answered_at,
         outcome = excluded.outcome, carrier_ref = excluded.carrier_ref, error_code = excluded.error_code,
-        error_text = excluded.error_text
+        error_text = excluded.error_text, reason = excluded.reason
     WHERE attempt.outcome = :Outcome.UNKNOWN AND excluded.outcome <> :Outcome.UNKNOWN
     RETURNING account_id, message_id,
         (new.outcome <> :Outcome.ACCEPTED)::int

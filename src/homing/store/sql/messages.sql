@@ -82,7 +82,8 @@ WITH moved AS (
         sent_at = CASE WHEN e.state = :MessageState.SENT THEN e.at ELSE m.sent_at END,
         final_at = CASE WHEN e.final THEN e.at ELSE m.final_at END,
         error_code = coalesce(e.error_code, m.error_code),
-        error_text = coalesce(e.error_text, m.error_text),
+        error_text = CASE WHEN e.reason IS NULL THEN coalesce(e.error_text, m.error_text) END,
+        reason = CASE WHEN e.error_text IS NULL THEN coalesce(e.reason::jsonb, m.reason) END,
         carrier_id = CASE WHEN m.sent_at IS NULL THEN coalesce(e.carrier_id, m.carrier_id) ELSE m.carrier_id END,
         carrier_ref = coalesce(e.carrier_ref, m.carrier_ref),
         carrier_cost_micro = CASE
@@ -105,14 +106,15 @@ WITH moved AS (
         END
     FROM unnest(:events) AS e (
         account_id bigint, message_id bigint, state smallint, rank smallint, final boolean, refunded boolean,
-        at timestamptz, error_code text?, error_text text?, carrier_id int?, carrier_ref text?, cost_micro bigint?
+        at timestamptz, error_code text?, error_text text?, carrier_id int?, carrier_ref text?, cost_micro bigint?,
+        reason text?
     )
     WHERE m.account_id = ANY (ARRAY[e.account_id]) AND m.message_id = ANY (ARRAY[e.message_id])
         AND (:ranks::smallint[])[m.state + 1] < e.rank
     RETURNING m.account_id, m.message_id, m.dialect, m.app_id, m.raw_number, m.number, m.country, m.mcc, m.mnc,
         m.segments, m.reference, m.callback_url, m.price_micro, m.charge_micro, m.gift_micro, m.refund_micro, m.state,
-        m.carrier_id, m.carrier_ref, m.carrier_cost_micro, m.error_code, m.error_text, e.at, e.final, m.registered,
-        m.sender, m.submission_id, m.sent_at, old.sent_at IS NULL AS was_unsent, old.carrier_id AS carrier_before,
+        m.carrier_id, m.carrier_ref, m.carrier_cost_micro, m.error_code, m.error_text, m.reason, e.at, e.final,
+        m.registered, m.sender, m.submission_id, m.sent_at, old.sent_at IS NULL AS was_unsent, old.carrier_id AS carrier_before,
         old.refund_micro AS refund_before,
         CASE WHEN m.registered <> 0 THEN left(m.text, 20) END AS beginning,
         CASE WHEN m.registered <> 0 THEN m.notes ->> 'parts' END AS parts,
@@ -146,7 +148,7 @@ WITH moved AS (
     WHERE moved.carrier_id <> carrier_before
 )
 SELECT account_id, message_id, dialect, app_id, raw_number, number, mcc, mnc, segments, reference, callback_url,
-    price_micro, charge_micro, gift_micro, refund_micro, state, carrier_ref, error_code, error_text, at, registered,
+    price_micro, charge_micro, gift_micro, refund_micro, state, carrier_ref, error_code, error_text, reason, at, registered,
     sender, submission_id, beginning, parts, report_url
 FROM moved
 

@@ -91,7 +91,7 @@ WHERE p.message_id IS NOT NULL AND (:account_id?::bigint IS NULL OR a.account_id
 -- takes: keys MessageRef
 SELECT m.account_id, m.message_id, m.number, m.country, m.sender, m.text, m.segments, m.state, m.state_seen,
     m.charge_micro, m.refund_micro, m.charge_micro - m.refund_micro AS cost_micro, m.reference, m.error_code,
-    m.error_text, m.submitted_at, m.final_at, m.sent_at, m.carrier_id, a.name AS account, c.name AS carrier
+    m.error_text, m.reason, m.submitted_at, m.final_at, m.sent_at, m.carrier_id, a.name AS account, c.name AS carrier
 FROM unnest(:keys) AS wanted (account_id bigint, message_id bigint)
 JOIN message_seen AS m
     ON m.account_id = ANY (ARRAY[wanted.account_id]) AND m.message_id = ANY (ARRAY[wanted.message_id])

@@ -16,7 +16,8 @@ LEFT JOIN carrier AS chosen ON chosen.carrier_id = r.carrier_id
 SELECT carrier_id, name FROM carrier
 
 -- name: timeline_attempts -> rows TimelineAttempt
-SELECT t.attempt, t.started_at, t.answered_at, t.outcome, t.carrier_ref, t.error_code, t.error_text, c.name AS carrier
+SELECT t.attempt, t.started_at, t.answered_at, t.outcome, t.carrier_ref, t.error_code, t.error_text, t.reason,
+    c.name AS carrier
 FROM attempt AS t
 LEFT JOIN carrier AS c USING (carrier_id)
 WHERE t.account_id = :account_id AND t.message_id = :message_id

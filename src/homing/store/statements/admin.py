@@ -213,6 +213,7 @@ class CarrierErrorRow(msgspec.Struct, frozen=True, gc=False):
     outcome: int
     error_code: str | None
     error_text: str
+    reason: str | None
     answers: int
     last_at: datetime
     message_id: int

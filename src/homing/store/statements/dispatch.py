@@ -44,6 +44,7 @@ class NewAttempt(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     carrier_ref: str | None
     error_code: str | None
     error_text: str | None
+    reason: str | None
 
 
 class NewPart(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -185,7 +186,7 @@ async def attempts_add(db: Executor, *, carrier_id: int, answered_at: datetime, 
     """An attempt that was told as unknown, since its claim lapsed, has its answer after all: the answer stands. What
     a carrier did not accept is told to statistics, or taken back there; the message may stand on another by now.
     """
-    await execute(db, _SQL["attempts_add"], carrier_id, answered_at, *columns(attempts, 8))
+    await execute(db, _SQL["attempts_add"], carrier_id, answered_at, *columns(attempts, 9))
 
 
 async def parts_add(db: Executor, *, carrier_id: int, parts: Sequence[NewPart]) -> None:

@@ -23,7 +23,7 @@ class MessageRow(msgspec.Struct, frozen=True, gc=False):
     account_id: int
     message_id: int
     submission_id: int
-    door: int
+    dialect: int
     app_id: str
     request_id: str
     raw_number: str | None
@@ -53,6 +53,8 @@ class MessageRow(msgspec.Struct, frozen=True, gc=False):
     error_code: str | None
     error_text: str | None
     registered: int | None
+    carrier_cost_micro: int | None
+    reason: str | None
     submitted_at: datetime
     state_seen: int
 
@@ -102,6 +104,7 @@ class MessageEvent(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     carrier_id: int | None
     carrier_ref: str | None
     cost_micro: int | None
+    reason: str | None
 
 
 class MovedMessage(msgspec.Struct, frozen=True, gc=False):
@@ -126,6 +129,7 @@ class MovedMessage(msgspec.Struct, frozen=True, gc=False):
     carrier_ref: str | None
     error_code: str | None
     error_text: str | None
+    reason: str | None
     at: datetime
     registered: int | None
     sender: str
@@ -228,7 +232,7 @@ async def messages_move(
     its event; one that is delivered without an answer to its submit was taken all the same, and costs what its
     carrier's list says now.
     """
-    return await many(db, _SQL["messages_move"], MovedMessage, *columns(events, 12), ranks, app_reporting)
+    return await many(db, _SQL["messages_move"], MovedMessage, *columns(events, 13), ranks, app_reporting)
 
 
 async def queue_leave(db: Executor, *, keys: Sequence[QueueKey]) -> None:

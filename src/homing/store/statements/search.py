@@ -52,6 +52,7 @@ class ListedMessage(msgspec.Struct, frozen=True, gc=False):
     reference: str | None
     error_code: str | None
     error_text: str | None
+    reason: str | None
     submitted_at: datetime
     final_at: datetime | None
     sent_at: datetime | None

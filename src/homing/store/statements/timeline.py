@@ -52,6 +52,7 @@ class TimelineMessage(msgspec.Struct, frozen=True, gc=False):
     error_text: str | None
     registered: int | None
     carrier_cost_micro: int | None
+    reason: str | None
     submitted_at: datetime
     account: str
     app: str | None
@@ -79,6 +80,7 @@ class TimelineAttempt(msgspec.Struct, frozen=True, gc=False):
     carrier_ref: str | None
     error_code: str | None
     error_text: str | None
+    reason: str | None
     carrier: str | None
 
 
