@@ -151,9 +151,9 @@ class Supervisor:
         while True:
             code = await child.ended()
             log.error("process_ended", name=child.name, code=code)
-            await self._start_again(child)
+            await self.start_again(child)
 
-    async def _start_again(self, child: ChildProcess) -> None:
+    async def start_again(self, child: ChildProcess) -> None:
         """Until it runs, with growing pauses, whatever keeps it from starting. While there is no database it is not
         tried, and comes as soon as there is: a pause that has grown in an outage must not outlive it.
         """

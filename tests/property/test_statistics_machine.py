@@ -68,7 +68,7 @@ class World:
         self.account = account
         self.carriers = carriers
         self.ahead = timedelta()
-        database, board, chance = bank.databases[0], bank._boards[0], random.Random(7)
+        database, board, chance = bank.databases[0], bank.boards[0], random.Random(7)
         self.database = database
         self.failover = Failover(board)
         self.recorders = {
@@ -140,9 +140,12 @@ class StatisticsMachine(RuleBasedStateMachine):
     @initialize(is_lenient=st.booleans(), first=answers)
     def begin(self, is_lenient: bool, first: Outcome) -> None:
         self.world: World = self.run(opened(self.bank, is_lenient))
+        self.duties = [
+            LeaderLease(database, "brain", f"elsewhere:{n}:link") for n, database in enumerate(self.bank.databases)
+        ]
         self.rollups = [
-            Rollup(database, LeaderLease(database, "brain", f"elsewhere:{n}:link"), self.world.now)
-            for n, database in enumerate(self.bank.databases)
+            Rollup(database, duty, self.world.now)
+            for database, duty in zip(self.bank.databases, self.duties, strict=True)
         ]
         self.turns = 0
         for prefix in ("1", "44"):  # whichever steps are drawn, there is something for them
@@ -246,7 +249,7 @@ class StatisticsMachine(RuleBasedStateMachine):
     @rule(process=st.integers(0, 1))
     def add_up(self, process: int) -> None:
         """Whoever does not have the duty takes nothing."""
-        self.run(self.rollups[process]._duty.take())
+        self.run(self.duties[process].take())
         turn = self.run(self.rollups[process].turn())
         if turn is not None:
             self.turns += 1
@@ -289,8 +292,8 @@ class StatisticsMachine(RuleBasedStateMachine):
             return
         self.run(self.world.inbox.drained())
         spent = self.run(self.bank.query("SELECT sum(charge_micro - refund_micro)::bigint, count(*) FROM message"))[0]
-        for owner in self.rollups:
-            self.run(owner._duty.take())
+        for owner, duty in zip(self.rollups, self.duties, strict=True):
+            self.run(duty.take())
             self.run(owner.turn())
             self.run(owner.settle())
         assert not self.run(self.bank.query("SELECT FROM stat_pending"))
@@ -326,7 +329,7 @@ def bank(postgres: str, worker: str, loop: asyncio.AbstractEventLoop) -> Iterato
             "INSERT INTO carrier_session (carrier_id, owner, leased_until, is_up)"
             " SELECT carrier_id, '', now() + interval '1 day', true FROM carrier"
         )
-        for database, board in zip(found.databases, found._boards, strict=True):
+        for database, board in zip(found.databases, found.boards, strict=True):
             board.catalogue = await read_catalogue(database)
         return found
 

@@ -40,9 +40,9 @@ async def bank(postgres: str, worker: str) -> AsyncIterator[Bank]:
         await catalogue.set_route(transaction, match, good, priority=2, strategy=Strategy.ADAPTIVE)
         await catalogue.set_costs(transaction, poor, [("", 10_000)])
         await catalogue.set_costs(transaction, good, [("", 12_000)])
-    for board in opened._boards:
+    for board in opened.boards:
         board.settings_missed()  # a role hears of changed settings; here nobody listens
-    await until(lambda: all(board.catalogue.adaptive_rules() for board in opened._boards))
+    await until(lambda: all(board.catalogue.adaptive_rules() for board in opened.boards))
     yield opened
     await opened.close()
 
@@ -76,7 +76,7 @@ async def happened(bank: Bank, account: Profile, carrier: str, sent: int, delive
 
 
 def brain_of(bank: Bank) -> Aggregator:
-    board = bank._boards[0]
+    board = bank.boards[0]
     return Aggregator(
         bank.databases[0],
         "elsewhere:1:link",
@@ -87,7 +87,7 @@ def brain_of(bank: Bank) -> Aggregator:
 
 async def learnt(bank: Bank, process: int, account: Profile) -> dict[int, int]:
     """The weights by which a process routes, once it has heard of any."""
-    reader = bank._boards[process]._shares
+    reader = bank.boards[process]._shares
 
     def mine() -> list[dict[int, int]]:
         known = reader._known.items()
@@ -169,7 +169,7 @@ async def test_who_opts_out_is_routed_by_priority_at_once(bank: Bank, account: P
     brain = brain_of(bank)
     await brain.turn()
     await learnt(bank, 1, account)
-    board = bank._boards[1]
+    board = bank.boards[1]
     said = await homing(bank.dsn, "learn", "set", "--account", account.name, "--off")
     assert "routes by priority" in said
     board.settings_missed()

@@ -22,9 +22,8 @@ from tests.support.bank import Bank
 from tests.support.command import homing_json
 from tests.support.proofs import all_adds_up
 from tests.support.server import Account, Server, new_database, running
-from tests.support.waiting import until
+from tests.support.waiting import WAIT_S, until
 
-WAIT_S = 30.0
 SURE_S = 60.0  # the mind looks every half minute whether an app reports
 PEOPLE = itertools.count(1)
 
@@ -205,7 +204,7 @@ async def test_a_customer_that_stops_reporting_is_routed_by_receipts_says_so_and
         reported = f"{where} WHERE m < {now_minute} - 60 AND n <= {rate}"
         await bank.query(f"{told} NULL, NULL, NULL, 1, NULL, 4 {reported}", *who)
 
-    board = bank._boards[0]
+    board = bank.boards[0]
     board.settings_missed()
     await until(lambda: board.catalogue.adaptive_rules())
     learning = RoutingListener(lambda: board.catalogue, random.Random(1), GuardSnapshot)

@@ -13,7 +13,7 @@ from homing.aggregation.aggregator import Aggregator
 from homing.statistics.delta import Delta
 from homing.statistics.proof import prove
 from homing.statistics.reading import StatisticsCell
-from homing.statistics.rollup import forget_old
+from homing.statistics.rollup import Rollup, forget_old
 from homing.store import statements
 from homing.store.alarms import read_alarms
 from homing.store.database import Database
@@ -21,6 +21,7 @@ from homing.store.rows import Executor
 from homing.store.statements.statistics import PendingChange
 from tests.support.bank import Bank, group
 from tests.support.server import new_database
+from tests.support.waiting import stays, until
 
 
 class Ear:
@@ -140,13 +141,13 @@ async def test_a_round_whose_end_was_not_seen_is_not_lost(
     brain, _other = brains(bank, ears, Clock())
     await brain.turn()
     await bank.send(0, account, [group("1", 3)])
-    turn = brain._rollup.turn
+    turn = Rollup.turn
 
-    async def cut_off() -> None:
-        await turn()
+    async def cut_off(rollup: Rollup) -> None:
+        await turn(rollup)
         raise errors.DatabaseUnavailable
 
-    monkeypatch.setattr(brain._rollup, "turn", cut_off)
+    monkeypatch.setattr(Rollup, "turn", cut_off)
     with pytest.raises(errors.DatabaseUnavailable):
         await brain.turn()
     monkeypatch.undo()
@@ -247,15 +248,10 @@ async def test_the_loop_goes_on_after_the_database_was_away(bank: Bank, account:
     running = asyncio.get_running_loop().create_task(brain.run())
     try:
         bank.databases[0].away = True
-        await asyncio.sleep(1.2)
-        assert not running.done()
+        await stays(running.done, False, for_s=1.2)
         bank.databases[0].away = False
         await bank.send(1, account, [group("1", 3)])
-        for _look in range(50):
-            await asyncio.sleep(0.1)
-            if ears and ears[-1].submitted == 3:
-                break
-        assert ears[-1].submitted == 3
+        await until(lambda: ears[-1].submitted if ears else 0, lambda count: count == 3)
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)

@@ -56,7 +56,7 @@ def fleet_of(bank: Bank, folder: Path) -> CarrierFleet:
         now,
         WorkMetrics(CollectorRegistry()),
         random.Random(1),
-        Failover(bank._boards[0]),
+        Failover(bank.boards[0]),
         10,
         Vault(bytes(32)),
         WrittenMarks(folder, OWNER, now),
@@ -140,20 +140,19 @@ async def test_a_look_at_the_carriers_that_fails_is_not_the_last(
     monkeypatch.setattr(limits, "CARRIER_LEASE_TICK_S", 0.05)
     fleet = fleet_of(bank, tmp_path)
     await fleet.open()
-    tick, failures = fleet._leases.tick, [KeyError("lost"), KeyError("lost")]
+    tick, failures = CarrierLeases.tick, [KeyError("lost"), KeyError("lost")]
 
-    async def failing(*asked: Any) -> set[int]:
+    async def failing(leases: CarrierLeases, *arguments: Any) -> set[int]:
         if failures:
             raise failures.pop()
-        return await tick(*asked)
+        return await tick(leases, *arguments)
 
-    monkeypatch.setattr(fleet._leases, "tick", failing)
+    monkeypatch.setattr(CarrierLeases, "tick", failing)
     try:
         await bank.query("INSERT INTO carrier (name, kind, settings) VALUES ('foxtrot', 'simulator', '{}')")
 
-        async def running() -> set[str]:
-            return {one.row.name for one in fleet._running.values()}
-
-        await until(running, lambda names: "foxtrot" in names)
+        leased = "SELECT FROM carrier_session JOIN carrier USING (carrier_id) WHERE name = 'foxtrot'"
+        await until(lambda: bank.query(leased))
+        assert failures == []
     finally:
         await fleet.close()

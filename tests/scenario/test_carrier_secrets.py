@@ -30,9 +30,14 @@ HTTP = {
 
 
 @pytest.fixture
-async def database(postgres: str, worker: str) -> AsyncIterator[Database]:
-    dsn = await new_database(postgres, f"secrets_{worker}")
-    await migrate(dsn)
+async def dsn(postgres: str, worker: str) -> str:
+    made = await new_database(postgres, f"secrets_{worker}")
+    await migrate(made)
+    return made
+
+
+@pytest.fixture
+async def database(dsn: str) -> AsyncIterator[Database]:
     made = Database(dsn, 2, FREE_PLANS)
     await made.open()
     yield made
@@ -114,9 +119,9 @@ async def test_a_secret_outside_of_secrets_is_refused(
 
 
 async def test_the_command_line_seals_shows_nothing_and_says_when_the_key_is_elsewhere(
-    database: Database, tmp_path: Path
+    database: Database, dsn: str, tmp_path: Path
 ) -> None:
-    dsn, data = database._dsn, tmp_path / "data"
+    data = tmp_path / "data"
     await homing(dsn, "carrier", "add", "one", "--kind", "smpp", "--settings", json.dumps(SMPP), data=data)
     assert (await stored(database, "one"))["password"].startswith(MARK)
     await homing(dsn, "carrier", "set", "one", "--settings", '{"port": 2777}', data=data)

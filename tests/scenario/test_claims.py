@@ -66,7 +66,7 @@ async def fleet(bank: Bank, tmp_path: Path) -> AsyncIterator[CarrierFleet]:
         now,
         WorkMetrics(CollectorRegistry()),
         chance,
-        Failover(bank._boards[1]),
+        Failover(bank.boards[1]),
         10,
         Vault(bytes(32)),
         marks,
@@ -139,7 +139,7 @@ async def test_a_claim_that_has_just_lapsed_is_given_time_for_its_answer_before_
 
 def recorder(bank: Bank) -> AnswerRecorder:
     return AnswerRecorder(
-        bank.databases[0], bank.lane // 2, Failover(bank._boards[0]), now, random.Random(1), 10, DIALECTS
+        bank.databases[0], bank.lane // 2, Failover(bank.boards[0]), now, random.Random(1), 10, DIALECTS
     )
 
 
@@ -223,7 +223,7 @@ async def test_what_the_next_carrier_has_in_hand_stays_marked_when_the_former_on
         for priority, settings in enumerate(('{"refused": 1.0, "submit_ms": 0}', '{"submit_ms": 6000}'), 1):
             carrier_id = await catalogue.add_carrier(transaction, f"in-turn-{priority}", "simulator", settings)
             await catalogue.set_route(transaction, RouteScope(prefix="44"), carrier_id, priority)
-    for board in bank._boards:
+    for board in bank.boards:
         await board._read()
     (message_id,) = await bank.send(0, await bank.account(balance=10_000_000), [group("44", 1)])
 

@@ -27,10 +27,9 @@ from homing.cli import COMMANDS, main
 from homing.common.crypto import Vault, load_key
 from tests.support.server import QUEUED, Server, new_database
 from tests.support.sink import Sink
-from tests.support.waiting import until
+from tests.support.waiting import WAIT_S, until
 
 COLUMNS = 100
-WAIT_S = 30.0
 SIMULATOR = ("--kind", "simulator")
 
 

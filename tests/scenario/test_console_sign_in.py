@@ -1,20 +1,23 @@
 """Signing in to the console, what protects it, and what is recorded of it: over HTTP against the real process."""
 
 import asyncio
+import base64
 import contextlib
 import re
 import time
 from datetime import UTC, datetime
 
 import pytest
+from cryptography.hazmat.primitives.hashes import SHA1
+from cryptography.hazmat.primitives.twofactor.totp import TOTP
 
 from homing import limits
 from homing.model import UserRole
-from homing.users import second_factor
 from homing.users.links import make_link
 from homing.users.tokens import digest
 from tests.support.server import Server, free_port
 from tests.support.viewer import PASSWORD, Viewer, accept, new_link, signed_in, stream
+from tests.support.waiting import in_time
 
 WRONG = "Wrong user name or password."
 INLINE = re.compile(r"<style|<script(?![^>]* src=)|\sstyle\s*=|\son\w+\s*=|javascript:", re.IGNORECASE)
@@ -24,8 +27,8 @@ CODES = re.compile(r"<code>([a-z2-9]{5}-[a-z2-9]{5})</code>")
 
 def code_of(secret: str, steps: int = 0) -> str:
     """What the app shows, so many steps from now."""
-    step = int(datetime.now(UTC).timestamp()) // second_factor.STEP_S + steps
-    return second_factor._totp(secret).generate(step * second_factor.STEP_S).decode()
+    app = TOTP(base64.b32decode(secret), 6, SHA1(), 30)
+    return app.generate(int(datetime.now(UTC).timestamp()) + 30 * steps).decode()
 
 
 async def enrolled(viewer: Viewer) -> tuple[str, list[str]]:
@@ -550,7 +553,7 @@ async def test_a_stream_tells_that_something_changed_and_ends_with_the_process(s
     process = await server.start("console", "console-live", HOMING_CONSOLE_ADDRESS=address)
     _name, viewer = await signed_in(f"http://{address}", server.database)
     account = await server.account()
-    async with stream(viewer, "/live") as events, asyncio.timeout(30):
+    async with stream(viewer, "/live") as events, in_time():
         assert await events.readline() == b"retry: 3000\n"
         seen = b""
         while b"event: changed" not in seen:

@@ -185,10 +185,12 @@ async def test_a_bind_outlives_an_outage_and_is_told_meanwhile(server: Server, o
         # What was under way, to a carrier or to us, when the database went is due again when its lease ends.
         await asyncio.sleep(2)
         await server.query("UPDATE queue SET due_at = now() WHERE claimed_by IS NOT NULL")
-        async with asyncio.timeout(DRAIN_S):
-            while not {receipt.id for receipt in esme.receipts} >= set(sent):
-                await server.query("UPDATE push SET due_at = now() WHERE lane = -1 AND due_at > now() + interval '5 s'")
-                await asyncio.sleep(0.5)
+        hastened = "UPDATE push SET due_at = now() WHERE lane = -1 AND due_at > now() + interval '5 s'"
+        await until(
+            lambda: server.query(hastened),
+            lambda _rows: {receipt.id for receipt in esme.receipts} >= set(sent),
+            within_s=DRAIN_S,
+        )
     await all_adds_up(server.database)
 
 
@@ -202,16 +204,16 @@ async def all_end(server: Server, traffic: Traffic, box: Box) -> None:
     # A claim whose answer was lost with the connection waits for its lease; a push for its next try.
     await asyncio.sleep(2)
     await server.query("UPDATE queue SET due_at = now() WHERE claimed_by IS NOT NULL")
-    async with asyncio.timeout(DRAIN_S):
-        while True:
-            await server.query("UPDATE push SET due_at = now() WHERE due_at > now() + interval '10 s'")
-            states = await server.query(
-                "SELECT state, count(*) FROM message WHERE reference LIKE $1 GROUP BY state", f"{traffic.name}-%"
-            )
-            told = {int(push.json["msgid"]) for push in box.pushes}
-            if all(TABLE[MessageState(row["state"])].final for row in states) and told >= set(stored.values()):
-                break
-            await asyncio.sleep(0.2)
+
+    async def is_over() -> bool:
+        await server.query("UPDATE push SET due_at = now() WHERE due_at > now() + interval '10 s'")
+        states = await server.query(
+            "SELECT state, count(*) FROM message WHERE reference LIKE $1 GROUP BY state", f"{traffic.name}-%"
+        )
+        pushed = {int(push.json["msgid"]) for push in box.pushes}
+        return all(TABLE[MessageState(row["state"])].final for row in states) and pushed >= set(stored.values())
+
+    await until(is_over, within_s=DRAIN_S)
     submits = await server.query(
         "SELECT count(*) AS times FROM attempt WHERE message_id = ANY($1) GROUP BY message_id HAVING count(*) > 1",
         list(stored.values()),

@@ -30,10 +30,9 @@ from homing.store.embedded.location import SOCKET_NAME, fingerprint, socket_fits
 from homing.store.embedded.programs import wheel_programs
 from homing.store.embedded.server import EmbeddedPostgres
 from tests.support.interpreter import copy_python, open_to_all
-from tests.support.waiting import until_blocking
+from tests.support.waiting import WAIT_S, until_blocking
 
 IS_ROOT = os.geteuid() == 0
-WAIT_S = 30.0
 
 HOLDER = """
 import json, sys

@@ -166,7 +166,7 @@ async def test_messages_of_a_carrier_that_is_down_go_by_another_as_soon_as_a_rou
 ) -> None:
     codes = await sent(server, account, AWAY, 3)
     campaign = await sent(server, account, AWAY, 3, traffic="P")
-    await asyncio.sleep(1.5)
+    await become(server, await sent(server, account, PROBE, 1), MessageState.DELIVERED)
     assert {
         row["state"] for row in await server.query("SELECT state FROM message WHERE message_id = ANY($1)", codes)
     } == {MessageState.QUEUED}, "nobody else takes them yet, and nothing was tried in vain"

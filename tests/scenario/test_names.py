@@ -18,6 +18,7 @@ from homing.clients.aiohttp_transport import AsyncTransport
 from homing.clients.call import CallTerms, ClientRequest, parse_base
 from homing.clients.errors import NotSent
 from homing.common.host_lookup import HostLookup
+from tests.support.waiting import WAIT_S, until
 
 SILENT = "slow.vendor.example"
 
@@ -50,7 +51,7 @@ async def test_an_smpp_vendors_silent_name_server_delays_no_other_name(asked: li
     carrier = make("smpp", json.dumps(settings), random.Random(1), lambda: datetime.now(UTC))
     await carrier.open()
     try:
-        await asyncio.sleep(0.2)
+        await until(lambda: asked.count(SILENT), lambda count: count >= limits.CARRIER_NAMES_THREADS)
         assert await others_wait_s() < 1
         assert asked.count(SILENT) == limits.CARRIER_NAMES_THREADS
     finally:
@@ -63,7 +64,7 @@ async def test_an_http_vendors_silent_name_server_delays_no_other_name(asked: li
         asyncio.ensure_future(transport.exchange(ClientRequest("GET", "/", {}, b""), 30.0)) for transport in transports
     ]
     try:
-        await asyncio.sleep(0.2)
+        await until(lambda: SILENT in asked)
         assert await others_wait_s() < 1
     finally:
         for call in calls:
@@ -97,4 +98,4 @@ async def test_a_look_up_for_which_there_is_no_thread_leaves_its_place(monkeypat
         short.setattr(threading.Thread, "start", none_left)
         with pytest.raises(OSError, match="new thread"):
             await names.look_up("localhost", 1)
-    assert await asyncio.wait_for(names.look_up("localhost", 1), 5)
+    assert await asyncio.wait_for(names.look_up("localhost", 1), WAIT_S)

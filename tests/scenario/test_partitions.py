@@ -10,6 +10,7 @@ import pytest
 from homing.store.migrate import PARTITIONED, add_partitions
 from tests.support.bank import Bank, group
 from tests.support.server import new_database
+from tests.support.waiting import in_time
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +66,7 @@ async def test_a_new_week_waits_for_no_reader_and_keeps_no_statement_waiting(ban
                 await bank.send(0, account, [group("1", 5)])
                 slowest_s = max(slowest_s, time.monotonic() - began_s)
 
-        async with asyncio.timeout(20):
+        async with in_time():
             await asyncio.gather(add_partitions(bank.dsn), write())
         await transaction.rollback()
     finally:

@@ -20,7 +20,7 @@ from tests.support.installation import CONNECTIONS, Installation, Traffic, event
 from tests.support.proofs import all_adds_up
 from tests.support.server import Process, Server, new_database, running
 from tests.support.sink import Box, Sink
-from tests.support.waiting import stays, until
+from tests.support.waiting import in_time, stays, until
 
 SILENT = "0005"
 """The simulator never reports such a number: it stays sent until its validity ends."""
@@ -170,7 +170,7 @@ async def test_sigterm_while_a_dead_process_is_being_replaced_is_a_good_end_too(
 
 async def test_a_second_serve_on_the_same_data_says_so_and_stops(serving: Installation) -> None:
     second = await serving.command("serve", "--http", "127.0.0.1:0")
-    async with asyncio.timeout(30):
+    async with in_time():
         _, said = await second.communicate()
     assert second.returncode not in (0, None)
     assert "already serves" in said.decode()
@@ -181,7 +181,7 @@ async def test_a_second_serve_on_the_same_data_says_so_and_stops(serving: Instal
 
 async def test_the_command_line_proves_the_ledger_beside_a_running_server(serving: Installation) -> None:
     proving = await serving.command("ledger", "prove", "--json")
-    async with asyncio.timeout(30):
+    async with in_time():
         said, errors = await proving.communicate()
     assert proving.returncode == 0, errors.decode()
     assert json.loads(said)["holds"] is True

@@ -126,8 +126,7 @@ async def test_a_customers_message_leaves_by_smpp_and_its_receipt_is_pushed(serv
 
         smsc.write_text(f"{PREFIX}000001", account.sender, "STOP")
         await until(lambda: server.query("SELECT FROM inbound WHERE content = 'STOP'"))
-        await asyncio.sleep(1.5)
-        detail = await is_up(server, carrier_id)
+        detail = await until(lambda: is_up(server, carrier_id), lambda detail: detail["received"] >= 5)
         assert detail["binds"][0]["state"] == "bound"
         assert detail["received"] == 5
         assert PASSWORD not in json.dumps(detail)

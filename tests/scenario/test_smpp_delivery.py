@@ -24,10 +24,9 @@ from homing.smpp.timer_wheel import TimerWheel
 from tests.support.esme import Esme, bound, call, refused, submit
 from tests.support.proofs import all_adds_up
 from tests.support.server import REPLYING, Account, Process, Server, new_database, running
-from tests.support.waiting import until
+from tests.support.waiting import in_time, stays, until
 
 DELIVERED = "8613800130001"
-WAIT_S = 30.0
 
 
 @pytest.fixture(scope="module")
@@ -167,8 +166,7 @@ async def test_no_more_is_under_way_than_the_window(server: Server, smpp: str, a
     await waiting(server, account, 12)
     async with bound(smpp, account.key, account.secret, pdus.BindReceiver, deliver=lambda _pdu: None) as one:
         await one.until(lambda esme: len(esme.arrived) == 3)
-        await asyncio.sleep(0.5)
-        assert len(one.arrived) == 3
+        await stays(lambda: len(one.arrived), 3, for_s=0.5)
         one.connection.close()
 
 
@@ -316,7 +314,7 @@ async def test_with_a_certificate_the_port_speaks_tls_only(
     esme.connection.close()
     reader, writer = await asyncio.open_connection(*address.split(":"))
     writer.write(b"\0\0\0\x10\0\0\0\x15\0\0\0\0\0\0\0\x01")
-    async with asyncio.timeout(30):
+    async with in_time():
         assert not (await reader.read(100)).startswith(b"\0\0\0")
     writer.close()
     timer_wheel.stop()

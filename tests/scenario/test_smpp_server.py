@@ -35,9 +35,8 @@ from homing.text import gsm7
 from tests.support.carriers import unmarked
 from tests.support.esme import Esme, bound, call, refused, submit
 from tests.support.server import NO_PRICE, NO_ROUTE, QUEUED, REPLYING, Account, Server
-from tests.support.waiting import until
+from tests.support.waiting import WAIT_S, in_time, until
 
-WAIT_S = 30.0
 DELIVERED, UNDELIVERABLE, REFUSED, EXPIRED, SILENT = (f"861380013{n:04d}" for n in range(1, 6))
 PRICE = 20_000
 """Of a segment, in micro-units, where the test destinations say nothing else."""
@@ -167,7 +166,7 @@ async def test_every_dialects_credential_binds_and_one_that_is_made_for_smpp(ser
 
 
 async def next_pdu(reader: asyncio.StreamReader) -> Any:
-    async with asyncio.timeout(WAIT_S):
+    async with in_time():
         size = await reader.readexactly(4)
         rest = await reader.readexactly(int.from_bytes(size, "big") - 4)
     ((_sequence, pdu),) = PduDecoder().feed(size + rest)
@@ -320,7 +319,7 @@ async def test_receipts_come_as_they_were_asked_for(esme: Esme) -> None:
     first, second = (one for one in esme.receipts if one.id == notices)
     assert (first.stat, first.pdu.esm_class) == ("ENROUTE", 0x20)
     assert (second.stat, second.pdu.esm_class) == ("DELIVRD", 0x04)
-    await asyncio.sleep(0.3)
+    await esme.receipt(await esme.sent(DELIVERED))
     assert not [one for one in esme.receipts if one.id in (none, failure_good)]
 
 

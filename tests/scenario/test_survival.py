@@ -21,7 +21,7 @@ from homing.store.migrate import migrate
 from homing.supervise import ChildProcess, Supervisor
 from tests.support.installation import Installation, Traffic, eventually, is_gone, nothing_left
 from tests.support.server import new_database
-from tests.support.waiting import until
+from tests.support.waiting import in_time, until
 
 BACK_S = 30.0
 DISK_BYTES = 400 * 2**20
@@ -286,8 +286,8 @@ async def test_a_process_that_the_machine_has_no_room_for_is_tried_again(
 
     child = Restarted(iter([refusal, refusal]))
     supervisor = Supervisor({}, tmp_path, "", database_answers=answers)
-    async with asyncio.timeout(10):
-        await supervisor._start_again(child)
+    async with in_time():
+        await supervisor.start_again(child)
     assert child.starts == 3
     assert next(looks, None) is None, "while there was no database it was not tried"
 
@@ -311,7 +311,7 @@ async def test_a_postgresql_that_the_machine_has_no_room_for_is_tried_again(
     monkeypatch.setattr(embedded, "revive", revive)
     keeping = asyncio.get_running_loop().create_task(keep_running(embedded, revived))
     try:
-        async with asyncio.timeout(10):
+        async with in_time():
             await told.wait()
     finally:
         keeping.cancel()

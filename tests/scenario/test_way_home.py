@@ -26,9 +26,8 @@ from homing.store.statements.pushes import ClaimedPush
 from tests.support.proofs import all_adds_up
 from tests.support.server import QUEUED, REPLYING, Account, Server
 from tests.support.sink import Box, Push, Sink
-from tests.support.waiting import until
+from tests.support.waiting import in_time, until
 
-WAIT_S = 30.0
 LIA_PUSH = {
     "message_id": int,
     "uid": str,
@@ -430,7 +429,7 @@ async def test_the_address_that_a_name_resolves_to_decides(sink: Sink, sink6: Si
         targets = [*(urls(box, host) for host in hosts), box6.url, urls(box, "[::]"), urls(box6, "[::]")]
         elsewhere = ("10.0.0.1", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "224.0.0.1", "[fe80::1]")
         targets += [f"http://{host}:9/" for host in (*elsewhere, "[fc00::1]", "[ff02::1]", "255.255.255.255")]
-        async with asyncio.timeout(30):
+        async with in_time():
             posted = await asyncio.gather(*(guarded.post(url, "{}", {}) for url in targets))
         for url, one in zip(targets, posted, strict=True):
             assert one.status is None, url

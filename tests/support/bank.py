@@ -57,7 +57,7 @@ class Bank:
     intakes: list[Intake]
     plain: Database
     lane: int
-    _boards: list[CatalogueCache]
+    boards: list[CatalogueCache]
     _names: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
 
     @classmethod
@@ -81,7 +81,7 @@ class Bank:
         return cls(dsn, databases, intakes, plain, carrier_id * 2, boards)
 
     async def close(self) -> None:
-        for board in self._boards:
+        for board in self.boards:
             await board.close()
         for database in (*self.databases, self.plain):
             await database.close()

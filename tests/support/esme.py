@@ -16,7 +16,7 @@ from homing.smpp.states import SessionRole
 from homing.smpp.statuses import CommandStatus
 from homing.smpp.timer_wheel import TimerWheel
 from homing.smpp.tlvs import Tlvs
-from tests.support.waiting import WAIT_S, until
+from tests.support.waiting import WAIT_S, in_time, until
 
 RECEIPT = re.compile(
     r"id:(?P<id>\d+) sub:001 dlvrd:00(?P<dlvrd>[01]) submit date:\d{10} done date:\d{10}"
@@ -67,7 +67,7 @@ class Esme:
         await until(lambda: condition(self), within_s=within_s, describe=lambda: self.arrived)
 
     async def ask(self, request: pdus.RequestPdu) -> ResponseOrFailure:
-        async with asyncio.timeout(WAIT_S):
+        async with in_time():
             return await self.connection.request(request)
 
     async def status_of(self, request: pdus.RequestPdu) -> int:

@@ -31,7 +31,7 @@ from homing.store.embedded.location import ROOT_HOME, fingerprint
 from homing.store.embedded.server import EmbeddedPostgres
 from tests.support.client import signed
 from tests.support.server import free_port
-from tests.support.waiting import until
+from tests.support.waiting import in_time, until
 
 START_S = 40.0
 CONNECTIONS = 6
@@ -206,7 +206,7 @@ class Installation:
         assert self.process
         if self.process.returncode is None:
             self.process.send_signal(signal.SIGTERM)
-        async with asyncio.timeout(60):
+        async with in_time():
             return await self.process.wait()
 
     @asynccontextmanager

@@ -80,6 +80,11 @@ def until_blocking(
     return answer
 
 
+def in_time() -> asyncio.Timeout:
+    """`async with in_time():` around what waits by itself, such as a read. Raises TimeoutError."""
+    return asyncio.timeout(WAIT_S)
+
+
 async def stays(ask: Callable[[], Any], expected: object, *, for_s: float) -> None:
     """`ask`'s answer is `expected` all the time. `ask` may be async.
 

@@ -27,7 +27,7 @@ from homing.intake.intake import utc_now
 from homing.model import Answer, CarrierInbound, CarrierReceipt, Options, Outbound, Outcome, Outstanding, Traffic
 from homing.states import MessageState
 from tests.support.carriers import first_answers, unmarked
-from tests.support.waiting import until
+from tests.support.waiting import WAIT_S, until
 
 PAGE = Path(__file__).parents[2] / "docs" / "operate" / "http-carriers.md"
 AT = datetime(2026, 11, 22, 5, 34, 12, tzinfo=UTC)
@@ -221,7 +221,7 @@ async def test_whoever_waits_for_room_is_woken() -> None:
         waiting = asyncio.create_task(one.until_room())
         await asyncio.sleep(0.01)
         assert not waiting.done()
-    await asyncio.wait_for(waiting, 1)
+    await asyncio.wait_for(waiting, WAIT_S)
 
 
 @pytest.mark.parametrize("turns", range(4))
@@ -406,7 +406,7 @@ async def test_outstanding_messages_are_asked_about_until_they_end() -> None:
     await until(lambda: vendor.refs_asked().count("ref-5") > 1)
     assert vendor.refs_asked().count("old") == 1, "what is too old is asked about once more"
     vendor.ends = {"ref-5": MessageState.DELIVERED}
-    (receipt,) = await asyncio.wait_for(waiting, 5)
+    (receipt,) = await asyncio.wait_for(waiting, WAIT_S)
     assert isinstance(receipt, CarrierReceipt)
     assert (receipt.carrier_ref, receipt.state) == ("ref-5", MessageState.DELIVERED)
     quiet = asyncio.ensure_future(anext(reports))
@@ -426,7 +426,7 @@ async def test_questions_that_fail_are_asked_again(monkeypatch: pytest.MonkeyPat
     waiting = asyncio.ensure_future(anext(one.reports()))
     await until(lambda: len(vendor.asked) >= 2)
     vendor.failure = None
-    (receipt,) = await asyncio.wait_for(waiting, 5)
+    (receipt,) = await asyncio.wait_for(waiting, WAIT_S)
     assert isinstance(receipt, CarrierReceipt)
     assert receipt.state is MessageState.EXPIRED
 
@@ -437,7 +437,7 @@ async def test_a_failure_of_our_own_while_asking_loses_no_question() -> None:
     await submit(one, [message(message_id=5)])
     vendor.failure = KeyError("status")
     with pytest.raises(KeyError):
-        await asyncio.wait_for(anext(one.reports()), 5)
+        await asyncio.wait_for(anext(one.reports()), WAIT_S)
     assert one.health().detail["to_ask_about"] == 1
 
 

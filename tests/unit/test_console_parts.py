@@ -300,7 +300,7 @@ async def test_callers_at_once_share_one_making_and_a_failure_is_not_kept() -> N
     assert await kept.get("another", make) == 3
 
 
-async def test_what_is_kept_is_bounded_and_made_anew_when_old() -> None:
+async def test_what_is_kept_is_made_anew_when_old() -> None:
     kept, made = CachedValues(0.0, items_max=3), []
 
     async def make() -> int:
@@ -308,9 +308,18 @@ async def test_what_is_kept_is_bounded_and_made_anew_when_old() -> None:
         return len(made)
 
     assert [await kept.get("key", make) for _ in range(3)] == [1, 2, 3]
-    for n in range(10):
-        await kept.get(n, make)
-    assert len(kept._values) == 3
+
+
+async def test_what_was_kept_longest_makes_room() -> None:
+    kept, made = CachedValues(60.0, items_max=3), []
+
+    async def make() -> int:
+        made.append(1)
+        return len(made)
+
+    assert [await kept.get(key, make) for key in ("first", "second", "third", "first")] == [1, 2, 3, 1]
+    await kept.get("fourth", make)
+    assert [await kept.get(key, make) for key in ("second", "first")] == [2, 5]
 
 
 # ---- The audit's secrets

@@ -26,7 +26,7 @@ async def test_who_is_late_is_told_and_the_others_are_not() -> None:
 
     outcomes = await asyncio.gather(*(wait(seconds) for seconds in (0.01, 5, 0.02, 5)))
     assert outcomes == ["in time", "late", "in time", "late"]
-    assert not limit._waits
+    assert len(limit) == 0
 
 
 async def test_a_cancel_from_elsewhere_stays_a_cancel() -> None:
@@ -41,11 +41,11 @@ async def test_a_cancel_from_elsewhere_stays_a_cancel() -> None:
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert not limit._waits
+    assert len(limit) == 0
 
 
 async def test_a_failure_inside_is_not_hidden() -> None:
     limit = Deadlines(5)
     with pytest.raises(KeyError), limit.limit():
         raise KeyError("x")
-    assert not limit._waits
+    assert len(limit) == 0

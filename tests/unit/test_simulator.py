@@ -1,6 +1,5 @@
 """The simulated carrier: a pure story for each message, by the odds that were set, and a carrier's manners."""
 
-import asyncio
 import json
 import random
 import time
@@ -27,6 +26,7 @@ from homing.intake.intake import utc_now
 from homing.model import Answer, CarrierInbound, CarrierReceipt, Outbound, Outcome, Outstanding
 from homing.states import MessageState
 from tests.support.carriers import first_answers, unmarked
+from tests.support.waiting import in_time
 
 SAMPLE = 20_000
 ODDS = SimulatorSettings(
@@ -140,7 +140,7 @@ async def submitted(carrier: SimulatorCarrier, batch: list[Outbound]) -> list[An
 
 async def reports(carrier: SimulatorCarrier, count: int) -> list[CarrierReport]:
     found: list[CarrierReport] = []
-    async with asyncio.timeout(5):
+    async with in_time():
         async for batch in carrier.reports():
             found += batch
             if len(found) >= count:

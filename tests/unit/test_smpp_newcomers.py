@@ -51,11 +51,15 @@ def test_whoever_has_bound_before_is_not_dropped_for_strangers() -> None:
 
 
 def test_all_of_one_are_forgotten_when_they_go() -> None:
-    waiting = newcomers([])
+    dropped: list[str] = []
+    waiting = newcomers(dropped, items=5, per_network=4)
     for n in range(50):
-        waiting.add(f"{n}", f"192.0.2.{n}")
+        waiting.add(f"{n}", f"192.0.2.{n % 2}")
         waiting.discard(f"{n}")
-    assert (len(waiting), waiting._networks, waiting._network_of) == (0, {}, {})
+    assert len(waiting) == 0
+    for n in range(4):
+        waiting.add(f"next-{n}", "192.0.2.0")
+    assert dropped == [], "who has gone counts no more"
 
 
 def test_room_is_made_by_letting_a_stranger_go_as_long_as_there_is_one() -> None:

@@ -6,10 +6,10 @@ import pytest
 
 from homing import limits
 from homing.smpp import pdus
+from homing.smpp import session as session_module
 from homing.smpp.codec import PduDecoder, PduFault, encode
 from homing.smpp.pdus import Pdu, RequestPdu
 from homing.smpp.session import (
-    SEQUENCE_MAX,
     IncomingRequest,
     RequestFailure,
     ResponseOrFailure,
@@ -259,12 +259,14 @@ def test_second_foreign_and_mistaken_answers_are_counted_and_change_nothing() ->
     assert session.end is None
 
 
-def test_numbers_run_to_their_greatest_then_from_one_past_those_in_use() -> None:
+def test_numbers_run_to_their_greatest_then_from_one_past_those_in_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session_module, "SEQUENCE_MAX", 6)
     session = bound_esme(window=5)
-    session._sequence = 1
-    assert session.send(SUBMIT, "old", 0.0) == 1
-    session._sequence = SEQUENCE_MAX
-    assert [session.send(SUBMIT, token, 0.0) for token in "abc"] == [SEQUENCE_MAX, 2, 3]
+    assert session.send(SUBMIT, "old", 0.0) == 2
+    for number in (3, 4, 5):
+        assert session.send(SUBMIT, "answered", 0.0) == number
+        hears(session, (number, pdus.SubmitSmResp("1")))
+    assert [session.send(SUBMIT, token, 0.0) for token in "abc"] == [6, 1, 3]
 
 
 def test_requests_are_answered_in_any_order_and_once() -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from tests.support.client import Client, signature, signed
 from tests.support.server import QUEUED, Account, Server, free_port
+from tests.support.waiting import in_time
 
 SIMULTANEOUS = 32
 
@@ -187,7 +188,7 @@ async def test_a_sent_message_is_expired_when_its_validity_is_over(server: Serve
         ValidityPeriodInSeconds=60,
     )
     message_id = reply.json["message_id"]
-    async with asyncio.timeout(30):
+    async with in_time():
         while not await server.query(
             "SELECT FROM queue WHERE message_id = $1 AND lane = 0 AND account_id = $2", message_id, account.account_id
         ):
@@ -196,7 +197,7 @@ async def test_a_sent_message_is_expired_when_its_validity_is_over(server: Serve
         await transaction.raw.execute(
             "UPDATE queue SET due_at = now() - interval '1 s' WHERE lane = 0 AND message_id = $1", message_id
         )
-    async with asyncio.timeout(30):
+    async with in_time():
         while (await server.client.lia(account, "GetDeliveryStatus", message_id=message_id)).json[
             "DLRStatus"
         ] != "Expired":
@@ -234,7 +235,7 @@ async def test_a_call_written_by_hand_on_a_socket_is_served(server: Server) -> N
     for byte in f"{head}\r\nconnection: close\r\n\r\n".encode() + body:  # one byte a packet
         writer.write(bytes([byte]))
         await writer.drain()
-    async with asyncio.timeout(30):
+    async with in_time():
         answer = await reader.read()
     writer.close()
     assert answer.startswith(b"HTTP/1.1 200")

@@ -17,8 +17,8 @@ from homing.states import MessageState
 from homing.text.segments import count
 from tests.support.carriers import unmarked
 from tests.support.server import free_port
+from tests.support.waiting import in_time
 
-WAIT_S = 30.0
 RECEIPT = "id:{id} sub:001 dlvrd:001 submit date:2611221200 done date:2611221201 stat:DELIVRD err:000 text:hello"
 
 
@@ -65,7 +65,7 @@ async def test_smpp34_is_bound_to_takes_messages_and_reports_them() -> None:
     tasks = [asyncio.create_task(serve()), asyncio.create_task(read())]
     answers: dict[str, Answer] = {}
     try:
-        async with asyncio.timeout(WAIT_S):
+        async with in_time():
             await carrier.until_room()
             batch = [
                 message("4915112340001", "hello"),

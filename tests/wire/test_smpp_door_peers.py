@@ -18,11 +18,10 @@ import pytest
 
 from homing.states import MessageState
 from tests.support.server import REPLYING, Account, Server, free_port
-from tests.support.waiting import until_blocking
+from tests.support.waiting import in_time, until_blocking
 
 GUIDE = Path(__file__).parents[2] / "docs" / "integrate" / "smpp.md"
 DELIVERED = "8613800130001"
-WAIT_S = 30.0
 
 
 @pytest.fixture
@@ -132,7 +131,7 @@ async def _smpp34(smpp: tuple[str, int], account: Account) -> tuple[str, list[by
 
     client = smpp34.Client(*smpp, account.key, account.secret, bind_type="TRX", window_size=10)
     heard: list[bytes] = []
-    async with asyncio.timeout(WAIT_S):
+    async with in_time():
         centre = await client.connect()
         answers = [
             await centre.submit_sm(

@@ -15,7 +15,7 @@ from homing.smpp.session import IncomingRequest, RequestFailure, ResponseOrFailu
 from homing.smpp.statuses import CommandStatus
 from homing.smpp.timer_wheel import TimerWheel
 from homing.smpp.timers import SessionTimers
-from tests.support.waiting import until
+from tests.support.waiting import in_time, until
 
 SUBMIT = pdus.SubmitSm(source_addr="HOMING", destination_addr="447700900123", short_message=b"hello")
 TIMERS = SessionTimers(session_init_s=10, enquire_link_s=30, inactivity_s=600, response_s=20)
@@ -62,7 +62,7 @@ class Peer:
         self._read: list[tuple[int, Pdu | PduFault]] = []
 
     async def next(self) -> tuple[int, Pdu | PduFault]:
-        async with asyncio.timeout(30):
+        async with in_time():
             while not self._read:
                 data = await self.reader.read(65536)
                 if not data:
@@ -72,7 +72,7 @@ class Peer:
 
     async def closes(self) -> bool:
         """Whether nothing follows but the end."""
-        async with asyncio.timeout(30):
+        async with in_time():
             try:
                 return not self._read and await self.reader.read() == b""
             except ConnectionResetError:
@@ -107,7 +107,7 @@ async def served() -> AsyncIterator[Place]:
         yield Place(keeper, Peer(reader, writer), clock, timer_wheel)
     finally:
         writer.close()
-        async with asyncio.timeout(30):
+        async with in_time():
             await keeper.end
         listening.close()
         assert len(timer_wheel) == 0
@@ -146,7 +146,7 @@ async def called() -> AsyncIterator[Called]:
         yield Called(keeper, connection, peer, clock, timer_wheel)
     finally:
         peer.writer.close()
-        async with asyncio.timeout(30):
+        async with in_time():
             await keeper.end
         listening.close()
         assert len(timer_wheel) == 0
@@ -261,7 +261,7 @@ async def test_a_peer_that_closes_before_its_bind_response_answers_the_bind_so()
     listening = await asyncio.start_server(lambda _reader, writer: writer.close(), "127.0.0.1", 0)
     keeper = Keeper()
     connection = await connect("127.0.0.1", listening.sockets[0].getsockname()[1], keeper, TimerWheel(Clock()))
-    async with asyncio.timeout(30):
+    async with in_time():
         assert await connection.request(pdus.BindTransceiver()) in (RequestFailure.LINK_LOST, RequestFailure.NOT_SENT)
         assert await keeper.end is SessionEnd.LOST
     listening.close()
@@ -277,7 +277,7 @@ async def test_a_peer_that_sends_but_never_reads_is_closed_in_bounded_memory() -
         session = place.keeper.connection.session
         flood = b"".join(encode(SUBMIT, sequence) for sequence in range(1, 20_000))
         writer = place.peer.writer
-        async with asyncio.timeout(30):
+        async with in_time():
             while not session.is_stalled:
                 if not writer.transport.get_write_buffer_size():
                     writer.write(flood)

@@ -40,6 +40,10 @@ class Deadlines:
         self._waits: dict[TimedWait, float] = {}  # by when they began, with their ends
         self._sweeper: asyncio.Task[None] | None = None
 
+    def __len__(self) -> int:
+        """How many waits are under way."""
+        return len(self._waits)
+
     def limit(self) -> TimedWait:
         """Counts from this call."""
         loop = asyncio.get_running_loop()

@@ -43,12 +43,13 @@ class ClockWatch:
     async def run(self) -> None:
         while True:
             try:
-                await self._look()
+                await self.look()
             except errors.PlatformFailure as failure:
                 log.warning("database_unavailable", component="clock", failure=str(failure))
             await asyncio.sleep(limits.CLOCK_WATCH_S)
 
-    async def _look(self) -> None:
+    async def look(self) -> None:
+        """Keeps the time, and tells the operator of a step. Raises what the database raises."""
         now, clock = self._clock(), self._clock
         if clock.stepped_s != self._told_s:
             self._told_s = clock.stepped_s
