@@ -3,6 +3,7 @@
 As a program it prints, in the catalogues' form, what a language lacks: `python -m tests.support.console_texts zh_Hans`.
 """
 
+import functools
 import io
 import sys
 from collections.abc import Iterator, Mapping
@@ -26,6 +27,7 @@ PHRASE_WORDS = {"Phrase": None}
 CODE_WORDS = {"N_": None, "say": None, "say_n": (1, 2)}
 
 
+@functools.cache
 def said() -> Mapping[str | tuple[str, ...], str]:
     """Every text in the code and the templates, with a place where it stands."""
     found: dict[str | tuple[str, ...], str] = {}

@@ -1,8 +1,9 @@
 """Every reason has a wording in every language, and a place that makes it."""
 
 import ast
+import functools
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from string import Formatter
 
@@ -36,16 +37,33 @@ LATIN = {"SMS", "AIT", "USD", "ID"}
 """Words that stay as they are in Chinese."""
 
 
-def made_in_the_code() -> Iterator[tuple[ReasonCode, frozenset[str], str]]:
+@functools.cache
+def made_in_the_code() -> Sequence[tuple[ReasonCode, frozenset[str], str]]:
     """Each `Reason.of(ReasonCode.X, name=…)`: its code, its values' names, where it stands."""
+    found = []
     for file in sorted(SOURCE.rglob("*.py")):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and ast.unparse(node.func) == "Reason.of":
+            if isinstance(node, ast.Call) and _is_reason_of(node.func):
                 code = node.args[0]
                 assert isinstance(code, ast.Attribute), f"{file}:{node.lineno} does not name its code"
                 assert ast.unparse(code.value) == "ReasonCode", f"{file}:{node.lineno} does not name its code"
                 names = frozenset(keyword.arg or "**" for keyword in node.keywords)
-                yield ReasonCode[code.attr], names, f"{file.name}:{node.lineno}"
+                found.append((ReasonCode[code.attr], names, f"{file.name}:{node.lineno}"))
+    return found
+
+
+def _is_reason_of(function: ast.expr) -> bool:
+    return (
+        isinstance(function, ast.Attribute)
+        and function.attr == "of"
+        and isinstance(function.value, ast.Name)
+        and function.value.id == "Reason"
+    )
+
+
+@functools.cache
+def languages() -> Languages:
+    return Languages()
 
 
 def names_in_order(text: str) -> list[str]:
@@ -58,7 +76,7 @@ def placeholders(text: str) -> set[str]:
 
 def said(reason: Reason, language: str) -> str:
     """As a page says it of what is stored."""
-    return tell([reason_phrase(decode_reason(encode_reason(reason)))], Languages().choose(language, "").say, str)
+    return tell([reason_phrase(decode_reason(encode_reason(reason)))], languages().choose(language, "").say, str)
 
 
 def left_in_english(reason: Reason, language: str) -> set[str]:
@@ -90,7 +108,7 @@ def test_a_wording_has_the_values_of_every_place_that_makes_its_reason() -> None
 
 @pytest.mark.parametrize("language", CHINESE)
 def test_every_wording_and_title_is_in_the_catalogue_with_the_same_values(language: str) -> None:
-    texts = Languages().choose(language, "").texts
+    texts = languages().choose(language, "").texts
     for phrase in (*WORDINGS.values(), *TITLES.values()):
         assert placeholders(texts[phrase.text]) == placeholders(phrase.text)
 
@@ -219,7 +237,7 @@ def test_shares_say_what_the_best_carrier_costs_or_gains_and_how_that_is_known()
             assert (reason.code, reason.values["carriers"]) == (code, 2)
             check(reason)
             for language in CHINESE:
-                assert tell([reason_phrase(BASES[source])], Languages().choose(language, "").say, str) in said(
+                assert tell([reason_phrase(BASES[source])], languages().choose(language, "").say, str) in said(
                     reason, language
                 )
 
