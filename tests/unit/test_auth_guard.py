@@ -2,6 +2,8 @@
 
 import asyncio
 import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -14,6 +16,7 @@ from homing.dialects.lia.number import NUMBER as LIA
 from homing.dialects.registry import DIALECTS
 from homing.smpp import pdus
 from homing.store.database import Database
+from homing.store.queries import Statement
 
 NOWHERE = "postgresql://nobody@127.0.0.1:1/nothing"
 """Nobody connects to it."""
@@ -25,9 +28,9 @@ class Asked(Database):
     times = 0
     known: tuple[str, str] | None = None
 
-    async def row(self, name: str, *values: Any) -> Any:
+    async def fetch(self, statement: Statement, *values: Any, timeout_s: float | None = None) -> Sequence[Any]:
         self.times += 1
-        return values if values == self.known else None
+        return [(datetime.now(UTC),)] if values == self.known else []
 
 
 def guard() -> tuple[AuthGuard, CollectorRegistry]:
