@@ -104,7 +104,7 @@ async def test_a_failure_in_a_carriers_work_stands_as_an_alarm_with_what_it_was_
 
     carrier: Any = SimpleNamespace(health=lambda: CarrierHealth(True, {"links": 1}))
     dispatcher: Any = SimpleNamespace(breaker_is_closed=True)
-    row: Any = {"name": "acme"}
+    row: Any = SimpleNamespace(name="acme")
     running = RunningCarrier(row, carrier, dispatcher, sink=sink, database=bank.databases[0])
     with structlog.testing.capture_logs() as logs:
         task = asyncio.get_running_loop().create_task(running._for_ever("sending_failed", work))
