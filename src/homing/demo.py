@@ -28,7 +28,7 @@ CARRIERS: Final = (
     ),
 )
 TEST_NUMBERS: Final = (("861380013", "the documents' test numbers"), ("91800333", "the documents' test numbers"))
-"""Prefixes of the numbers that the documents send to. Nobody answers there, so the guard would take them for theft."""
+"""Prefixes of the numbers that the documents send to. They never convert, so the guard would flag them."""
 AUTHOR: Final = "demo"
 
 

@@ -62,7 +62,7 @@ class PushKind(enum.IntEnum):
     INBOUND = 3
     RECEIPT = 4  # a final state over SMPP: one for each id that the customer was given, and none is ever stale
     NOTICE = 6  # a state on the way over SMPP; receipts wait for it
-    ALERT = 7  # a range that is judged as theft; no dialect's
+    ALERT = 7  # a range that is flagged as SMS pumping; no dialect's
 
 
 class PushOutcome(enum.IntEnum):

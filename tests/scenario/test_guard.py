@@ -172,7 +172,9 @@ async def test_an_allowed_number_passes_a_denied_prefix(server: Server, account:
     assert (await lia(server, account, f"{prefix}778"))["status"] == "F"
 
 
-async def test_a_crowd_is_judged_told_and_in_monitor_mode_goes_on(server: Server, account: Account, sink: Sink) -> None:
+async def test_a_dense_range_is_flagged_and_alerted_and_in_monitor_mode_its_messages_pass(
+    server: Server, account: Account, sink: Sink
+) -> None:
     """An app that reports nothing: density alone speaks, and nothing is refused for it."""
     box = sink.box()
     await command(server, "guard", "alert", box.url, "--account", account.name)
@@ -180,10 +182,10 @@ async def test_a_crowd_is_judged_told_and_in_monitor_mode_goes_on(server: Server
     for n in range(60):
         assert (await lia(server, account, f"{block}{n:03}"))["status"] == "S"
 
-    async def judged() -> Any:
+    async def verdicts() -> Any:
         return await server.query("SELECT * FROM guard_verdict WHERE account_id = $1", account.account_id)
 
-    (verdict, *_more) = await until(judged)
+    (verdict, *_more) = await until(verdicts)
     assert (verdict["digits"], verdict["may_block"]) == (block, False)
     reason = decode_reason(verdict["reason"])
     assert reason.code is ReasonCode.GUARD_RANGE_DENSE

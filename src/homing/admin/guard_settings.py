@@ -152,7 +152,7 @@ async def remove_budget(connection: DatabaseConnection | Database, account_id: i
 
 
 async def lift(connection: DatabaseConnection | Database, destination: str, account_id: int | None) -> int:
-    """Releases a range, or a network that is judged as a whole (MCC-MNC): it was no theft. How many verdicts that were.
+    """Releases a range, or a network that is flagged as a whole (MCC-MNC). Gives how many verdicts that were.
     Raises `InvalidInput` when there is none.
     """
     network = _network(destination)

@@ -34,7 +34,7 @@ class AcceptancePath(Protocol):
 
 
 class IntakePath:
-    """Every message through `intake.prepare`: numbers located, priced, judged, offered, chosen, made into rows.
+    """Every message through `intake.prepare`: numbers located, priced, checked by the guard, routed, made into rows.
 
     `guard` is a baseline's, which knows countries alone and stands before the intake; `enforcer` is Homing's.
     """

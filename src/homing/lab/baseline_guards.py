@@ -1,4 +1,4 @@
-"""The guards that people run today, as judges of the accept path: a budget of unverified codes, and hourly thresholds.
+"""Guards in common use, for comparison: a budget of unverified codes, and hourly thresholds.
 
 Both are given an ordinary history: as if 14 days like the scenario's own, without attacks and events, had been before.
 """
@@ -18,7 +18,7 @@ HOUR_MIN: Final = 60
 
 
 class GuardBaseline:
-    """A judge by country. `allows` is asked for every message before it is accepted and counts those it let pass."""
+    """A guard by country. `allows` is called for every message before it is accepted and counts those that pass."""
 
     def allows(self, country: str, minute: int) -> bool:
         raise NotImplementedError

@@ -19,7 +19,7 @@ GENERATED_FROM: Final = 1
 QUICK_HOURS: Final[Mapping[str, float]] = {"routing": 0.75, "guard": 1.5}
 QUICK_TICK_S: Final = 5
 QUICK_FLOOD_H: Final = 2.0
-"""A flood of at most so many hours keeps its length in a quick report: what passes before it is judged is the same
+"""A flood of at most so many hours keeps its length in a quick report: what passes before it is flagged is the same
 however long it is, and the share that is stopped would be another flood's.
 """
 QUICK_SEEDS: Final = 20

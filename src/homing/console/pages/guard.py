@@ -1,4 +1,4 @@
-"""The guard: what it judges and decided, what that saved, and what operators decide of it."""
+"""The guard: verdicts, decisions, what they saved, and operators' settings."""
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
