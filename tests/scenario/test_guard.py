@@ -144,7 +144,7 @@ async def test_every_decision_is_stored_and_what_was_saved_is_their_sum(server: 
     told = await command(server, "guard", "saved", "--account", account.name)
     assert "deny" in told
     shown = await command(server, "message", "show", str(rows[0]["message_id"]))
-    assert "refused by the guard" in shown
+    assert "blocked by the guard" in shown
     assert f"{prefix} is on the deny list" in shown
     (counted,) = await homing_json(server.dsn, "guard", "reasons", "--account", account.name)
     assert (counted["reason_code"], counted["action"]) == ("guard.deny_listed", "block")
