@@ -26,7 +26,7 @@ log = structlog.get_logger()
 async def run_role(*, role: str, process: str, data: Path, settings: Settings, dsn: str, dialects: Dialects) -> int:
     """Runs one role until SIGTERM or until the parent is gone; the exit code. Raises what keeps it from opening."""
     logs.start(settings.log.level, settings.log.format, process)
-    disable_created_metrics()  # type: ignore[no-untyped-call]
+    disable_created_metrics()
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     loop.add_signal_handler(signal.SIGTERM, stop.set)

@@ -6,7 +6,7 @@ A PDU that cannot be decoded comes out as a `PduFault` in its place, with the re
 import struct
 import sys
 from collections.abc import Callable
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, cast
 
 import msgspec
 
@@ -59,7 +59,9 @@ def _encoder(pdu: type[Pdu]) -> Callable[[Pdu, int], bytes]:
         octets = write(body)
         return _write_header(HEADER_OCTETS + len(octets), command_id, body.status, sequence) + octets
 
-    return encode_response if issubclass(pdu, ResponsePdu) else encode_request  # type: ignore[return-value]
+    if issubclass(pdu, ResponsePdu):
+        return cast(Callable[[Pdu, int], bytes], encode_response)
+    return encode_request
 
 
 _ENCODERS: Final = {pdu: _encoder(pdu) for pdu in (*pdus.REQUESTS, *pdus.RESPONSES)}

@@ -9,7 +9,7 @@ why there is none, by `receive`, `tick` or `close`.
 """
 
 import enum
-from typing import Final, Generic, TypeAlias, TypeVar
+from typing import Any, Final, Generic, TypeAlias, TypeVar
 
 from homing import limits
 from homing.common.token_bucket import TokenBucket
@@ -341,6 +341,7 @@ class SmppSession(Generic[T]):
             self._deferred = decoded
             return requests, answers
         outstanding, unanswered, window_in = self._outstanding, self._unanswered, self.window_in
+        body: Any  # narrowed by its exact type, which a checker does not follow
         for place, (sequence, body) in enumerate(decoded):
             kind = type(body)
             if kind in self._owner_commands:
@@ -353,14 +354,14 @@ class SmppSession(Generic[T]):
                     self._repeats.setdefault(sequence, []).append(body)
                 else:
                     unanswered[sequence] = kind
-                    requests.append((sequence, body))  # type: ignore[arg-type]
+                    requests.append((sequence, body))
                     if kind in BINDS:
                         self._bind_sequence = sequence
                         self._deferred = decoded[place + 1 :]
                         break
             elif sequence in outstanding and (kind is outstanding[sequence][1] or kind is GenericNack):
-                answers.append((outstanding.pop(sequence)[0], body))  # type: ignore[arg-type]
-                if kind in _BIND_RESPONSES and body.status == CommandStatus.ROK and not self.is_bound:  # type: ignore[union-attr]
+                answers.append((outstanding.pop(sequence)[0], body))
+                if kind in _BIND_RESPONSES and body.status == CommandStatus.ROK and not self.is_bound:
                     self._enter(_BIND_RESPONSES[kind])
             else:
                 self._handle_here(sequence, body, requests, now_s)

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
+from typing import Any
 
 from homing import errors, limits
 from homing.accounts.profile import Profile
@@ -83,14 +84,13 @@ class CommandHandler:
     def serve(self, session: EsmeSession, account: Profile, batch: Sequence[IncomingRequest]) -> None:
         """Never raises: every request gets its response, now or later."""
         now, began_s = self._clock(), self._clock_s()
+        request: Any  # narrowed by its exact type: isinstance of a union costs several times as much
         for sequence, request in batch:
-            kind = type(request)  # isinstance of a union costs several times as much
+            kind = type(request)
             if kind in SUBMITS:
-                self._submit(session, account, sequence, request, now, began_s)  # type: ignore[arg-type]
+                self._submit(session, account, sequence, request, now, began_s)
             elif kind in COMMANDS:
-                task = asyncio.get_running_loop().create_task(
-                    self._query(session, account, sequence, request)  # type: ignore[arg-type]
-                )
+                task = asyncio.get_running_loop().create_task(self._query(session, account, sequence, request))
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
             else:

@@ -4,6 +4,7 @@ that connections which never finish one would not be counted.
 
 import asyncio
 import contextlib
+import functools
 import socket
 import ssl
 from collections.abc import Callable
@@ -77,7 +78,10 @@ class TlsListener:
             work = loop.create_task(self._shake_hands(peer))
             handshake = TlsHandshake(work, peer)
             self._unbound.add(handshake, address[0])
-            work.add_done_callback(lambda _done, handshake=handshake: self._unbound.discard(handshake))  # type: ignore[misc]
+            work.add_done_callback(functools.partial(self._forget, handshake))
+
+    def _forget(self, handshake: TlsHandshake, _done: "asyncio.Task[None]") -> None:
+        self._unbound.discard(handshake)
 
     async def _shake_hands(self, peer: socket.socket) -> None:
         """Returns when the connection is made; any failure closes it."""
