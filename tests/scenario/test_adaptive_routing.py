@@ -128,7 +128,7 @@ async def test_what_converts_gets_the_traffic_in_every_process_and_each_message_
     candidates = [detail for what, detail in told if what == "candidate"]
     assert len(candidates) == 2
     assert candidates[0].startswith("good: share 99.0 %, 290 of 600 messages converted, rate 4")
-    assert "96.7% delivered, 0.012 a segment" in candidates[0]
+    assert "96.7% delivered, 0.012 per segment" in candidates[0]
     assert candidates[1].startswith("sim: share 1.0 %, 60 of 600 messages converted")
     (draw,) = [detail for what, detail in told if what == "draw"]
     assert f": {row.route_carrier} has " in draw, "the draw leads to the carrier that was chosen"
