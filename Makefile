@@ -8,19 +8,22 @@ TESTERS ?= $(shell echo $$(( $(CORES) + 1 )))
 # On a terminal pip shows what it is doing: a minute of silence looks like a hang.
 PIP    := $(BIN)/pip --disable-pip-version-check $(shell [ -t 2 ] || echo --quiet)
 
-.PHONY: help setup serve test unit check format bindings bench clean
+.PHONY: help setup lab serve test unit check format bindings bench clean
 
 help:
 	@echo "make serve   set up, and serve the demo on http://127.0.0.1:8080"
 	@echo "make test    set up, and run every test"
 	@echo "make unit    set up, and run the tests without processes and a database: half a minute"
 	@echo "make setup   the virtual environment alone"
+	@echo "make lab     what \`homing lab\` needs besides: numpy and matplotlib"
 	@echo "make check   lint, format, types, layers"
 	@echo "make bindings  the functions of the SQL statements, after one has changed"
 	@echo "make bench   measure, beside Kannel where it is installed"
 	@echo "make clean   remove the virtual environment and caches (not ./data)"
 
 setup: $(VENV)/runtime
+
+lab: $(VENV)/lab
 
 serve: $(VENV)/runtime
 	@$(BIN)/homing serve --demo
@@ -59,13 +62,17 @@ $(BIN)/pip:
 	@$(PYTHON) -m venv $(VENV) && [ -x $@ ] || \
 		{ rm -rf $(VENV); echo "Python could not make a virtual environment. On Debian or Ubuntu: apt install python3-venv"; exit 1; }
 
-$(VENV)/runtime: requirements.txt pyproject.toml | $(BIN)/pip
+$(VENV)/runtime: requirements.txt pyproject.toml clients/pyproject.toml | $(BIN)/pip
 	@echo "Installing Homing and its packages into $(VENV), once: one to four minutes ..."
 	@$(PIP) install --require-hashes -r requirements.txt
-	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@$(PIP) install --no-deps --no-build-isolation --editable ./clients --editable .
 	@touch $@
 
-$(VENV)/dev: $(VENV)/runtime requirements-dev.txt
+$(VENV)/lab: $(VENV)/runtime requirements-lab.txt
+	@$(PIP) install --require-hashes -r requirements-lab.txt
+	@touch $@
+
+$(VENV)/dev: $(VENV)/runtime requirements-lab.txt requirements-dev.txt
 	@echo "Installing what the tests need ..."
 	@$(PIP) install --require-hashes -r requirements-dev.txt
 	@touch $@

@@ -182,14 +182,6 @@ PUSH_WAITS_S: Final = (
 )  # about three days
 
 # --- Clients -----------------------------------------------------------------------------------------------
-CLIENT_CONNECT_TIMEOUT_S: Final = 5.0
-CLIENT_TIMEOUT_S: Final = 20.0  # a call as a whole, its tries and the waits between them
-CLIENT_ATTEMPTS_MAX: Final = 3
-CLIENT_RETRY_FIRST_S: Final = 0.2  # the first time, then doubling
-CLIENT_RETRY_LONGEST_S: Final = 5.0
-CLIENT_CONNECTIONS_MAX: Final = 100
-CLIENT_IDLE_S: Final = 4.0  # many servers close after 5 s: a send on such a connection would have an unknown fate
-CLIENT_REPLY_BYTES_MAX: Final = 16 * 1024 * 1024  # getSentRcd's 50 000 rows take about 7 MB
 
 # --- SMPP --------------------------------------------------------------------------------------------------
 SMPP_PDU_BYTES_MAX: Final = 72 * 1024  # a message_payload of 64 KiB and 255 destinations fit
@@ -442,7 +434,6 @@ PROCESS_RESTART_PAUSE_S: Final = 1.0
 PROCESS_RESTART_PAUSE_S_MAX: Final = 30.0
 
 assert CARRIER_SUBMIT_TIMEOUT_S < CLAIM_LEASE_S, "a lease outlives the submit it covers"
-assert CLIENT_CONNECT_TIMEOUT_S < CLIENT_TIMEOUT_S < CARRIER_SUBMIT_TIMEOUT_S, "a carrier's call ends before its submit"
 assert CARRIER_CLOSE_TIMEOUT_S < DRAIN_TIMEOUT_S, "a carrier that does not answer does not hold up the end"
 assert API_START_S + API_TIMEOUT_S < CARRIER_SUBMIT_TIMEOUT_S, "what waits for a connection is answered for in time"
 assert VALIDITY_S_MAX < API_ASK_S_MAX

@@ -10,7 +10,6 @@ import pytest
 
 from homing.admin import catalogue
 from homing.api.smpp.statuses import VendorStatus
-from homing.clients.lia import AsyncLiaClient, Encoding, Message
 from homing.dialects.registry import DIALECTS
 from homing.messages import timeline
 from homing.model import Outcome, Traffic
@@ -19,6 +18,7 @@ from homing.routing.rules import RouteScope
 from homing.smpp import concatenation, udh
 from homing.smpp.pdus import SubmitSm
 from homing.states import MessageState
+from homing_clients.lia import AsyncLiaClient, Encoding, Message
 from tests.support.esme import bound
 from tests.support.proofs import all_adds_up
 from tests.support.server import Account, Server, new_database, running

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from homing.clients import AsyncLaafficClient, AsyncLiaClient, CallTerms, LaafficClient, LiaClient, errors, laaffic, lia
+from homing_clients import AsyncLaafficClient, AsyncLiaClient, CallTerms, LaafficClient, LiaClient, errors, laaffic, lia
 from tests.support.server import REPLYING, Account, Server
 from tests.support.sink import Sink
 from tests.support.waiting import until
@@ -312,16 +312,14 @@ async def test_many_tasks_share_a_client(server: Server) -> None:
 
 def test_the_clients_can_be_used_without_the_rest_of_homing() -> None:
     program = (
-        "import sys; from homing.clients import LaafficClient, LiaClient;"
-        "print(*sorted(name for name in sys.modules if name.startswith('homing.') or '.' not in name))"
+        "import sys; from homing_clients import LaafficClient, LiaClient;"
+        "print(*sorted(name for name in sys.modules if name.partition('.')[0] == 'homing_clients' or '.' not in name))"
     )
     loaded = set(
         subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
     )
-    own_modules = {name for name in loaded if name.startswith("homing.")}
-    assert own_modules, "nothing was imported"
-    allowed = ("homing.clients", "homing.common", "homing.limits")
-    assert [name for name in own_modules if not name.startswith(allowed)] == []
+    assert any(name.startswith("homing_clients.") for name in loaded), "nothing was imported"
+    assert "homing" not in loaded
     assert "aiohttp" not in loaded, "slow, and synchronous callers do without it"
     assert not loaded & {
         "asyncpg",

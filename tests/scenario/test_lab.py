@@ -1,6 +1,7 @@
 """`homing lab` as people and programs meet it: the quick report, runs, drawn scenarios, replay on a real database."""
 
 import asyncio
+import importlib.util
 import json
 import os
 import subprocess
@@ -173,6 +174,14 @@ def test_nothing_but_the_lab_needs_numpy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], check=False, env={**os.environ, "PYTHONPATH": SOURCE})
     assert done.returncode == 0
+
+
+def test_an_installation_without_the_labs_libraries_says_how_to_get_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "numpy" else found(name))
+    answer = lab("scenarios", status=1)
+    assert "needs numpy" in answer
+    assert "make lab" in answer
 
 
 def test_a_run_whose_process_is_killed_is_run_again(tmp_path: Path) -> None:

@@ -14,10 +14,11 @@ import pytest
 
 from homing import limits
 from homing.carriers.kinds import make
-from homing.clients.aiohttp_transport import AsyncTransport
-from homing.clients.call import CallTerms, ClientRequest, parse_base
-from homing.clients.errors import NotSent
+from homing.carriers.resolver import CarrierResolver
 from homing.common.host_lookup import HostLookup
+from homing_clients.aiohttp_transport import AsyncTransport
+from homing_clients.call import CallTerms, ClientRequest, parse_base
+from homing_clients.errors import NotSent
 from tests.support.waiting import WAIT_S, until
 
 SILENT = "slow.vendor.example"
@@ -59,7 +60,10 @@ async def test_an_smpp_vendors_silent_name_server_delays_no_other_name(asked: li
 
 
 async def test_an_http_vendors_silent_name_server_delays_no_other_name(asked: list[str]) -> None:
-    transports = [AsyncTransport(parse_base(f"http://{SILENT}:{port}"), CallTerms()) for port in range(8001, 8033)]
+    transports = [
+        AsyncTransport(parse_base(f"http://{SILENT}:{port}"), CallTerms(resolver=CarrierResolver()))
+        for port in range(8001, 8033)
+    ]
     calls = [
         asyncio.ensure_future(transport.exchange(ClientRequest("GET", "/", {}, b""), 30.0)) for transport in transports
     ]
@@ -75,7 +79,7 @@ async def test_an_http_vendors_silent_name_server_delays_no_other_name(asked: li
 
 
 async def test_a_name_without_an_address_was_certainly_not_sent() -> None:
-    transport = AsyncTransport(parse_base("http://nothing.invalid"), CallTerms())
+    transport = AsyncTransport(parse_base("http://nothing.invalid"), CallTerms(resolver=CarrierResolver()))
     with pytest.raises(NotSent):
         await transport.exchange(ClientRequest("GET", "/", {}, b""), 30.0)
     await transport.close()

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import homing
+import homing_clients
 
 
 def copy_python(folder: Path) -> Path:
@@ -22,7 +23,9 @@ def copy_python(folder: Path) -> Path:
     library = Path(sysconfig.get_config_var("LIBDIR") or "", sysconfig.get_config_var("INSTSONAME") or "")
     if library.suffix != ".a" and library.is_file():
         shutil.copy(library, folder / "lib")
-    shutil.copytree(Path(homing.__file__).parent, folder / "src" / "homing")
+    for package in (homing, homing_clients):
+        own = Path(package.__file__ or "").parent
+        shutil.copytree(own, folder / "src" / own.name)
     return python
 
 

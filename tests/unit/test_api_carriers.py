@@ -22,10 +22,10 @@ from homing.carriers.http_reading import ReceivedDocument, TimePath, ValuePath, 
 from homing.carriers.http_template import TextTemplate, escape_for, in_header, values_of
 from homing.carriers.status_poller import StatusPoller
 from homing.carriers.window import CarrierWindow
-from homing.clients import errors
 from homing.intake.intake import utc_now
 from homing.model import Answer, CarrierInbound, CarrierReceipt, Options, Outbound, Outcome, Outstanding, Traffic
 from homing.states import MessageState
+from homing_clients import errors
 from tests.support.carriers import first_answers, unmarked
 from tests.support.waiting import WAIT_S, until
 

@@ -4,11 +4,11 @@ import random
 
 import pytest
 
-from homing.clients import errors
-from homing.clients.call import CallTerms, ClientCall, ClientEndpoint, ClientReply
-from homing.clients.course import RetryState
-from homing.clients.errors import ClientError
-from homing.clients.reading import Unreadable
+from homing_clients import errors
+from homing_clients.call import CallTerms, ClientCall, ClientEndpoint, ClientReply
+from homing_clients.course import RetryState
+from homing_clients.errors import ClientError
+from homing_clients.reading import Unreadable
 
 TERMS = CallTerms(timeout_s=10.0, attempts=3)
 NOW_S = 1000.0

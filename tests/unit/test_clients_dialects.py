@@ -11,15 +11,15 @@ from pathlib import Path
 import pytest
 
 from homing import errors as own_errors
-from homing.clients import errors, laaffic, lia
-from homing.clients.call import ClientReply, parse_base
-from homing.clients.laaffic_calls import CODES, LaafficCalls
-from homing.clients.lia_calls import REMARKS, TRACK, LiaCalls, refusal_of, status_of
-from homing.clients.reading import Unreadable
 from homing.dialects.laaffic import codes as laaffic_codes
 from homing.dialects.lia import endpoints as lia_door
 from homing.dialects.lia import words as lia_words
 from homing.states import MessageState
+from homing_clients import errors, laaffic, lia
+from homing_clients.call import ClientReply, parse_base
+from homing_clients.laaffic_calls import CODES, LaafficCalls
+from homing_clients.lia_calls import REMARKS, TRACK, LiaCalls, refusal_of, status_of
+from homing_clients.reading import Unreadable
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
 SEEDS = Path(__file__).parents[2].parent / "shared" / "seeds"

@@ -19,10 +19,6 @@ from homing.carriers.http_template import NAMES
 from homing.carriers.kinds import KINDS
 from homing.carriers.smpp.encoding import SubmitEncoder
 from homing.carriers.smpp.settings import SmppSettings
-from homing.clients import laaffic as laaffic_client
-from homing.clients import lia as lia_client
-from homing.clients.laaffic_calls import LaafficCalls
-from homing.clients.lia_calls import LiaCalls
 from homing.dialects.laaffic.parameters import Backfill, Batch, Group, RecordMo, Span
 from homing.intake.submission import Submission
 from homing.model import App, Options, Outbound, Traffic
@@ -31,6 +27,10 @@ from homing.smpp.fields import field_layouts
 from homing.smpp.pdus import DataSm, SmeAddress, SubmitMulti, SubmitSm
 from homing.smpp.statuses import CommandStatus
 from homing.text.segments import count
+from homing_clients import laaffic as laaffic_client
+from homing_clients import lia as lia_client
+from homing_clients.laaffic_calls import LaafficCalls
+from homing_clients.lia_calls import LiaCalls
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "reference" / "smpp.md").read_text(encoding="utf-8")

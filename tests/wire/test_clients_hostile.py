@@ -18,9 +18,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from homing import limits
-from homing.clients import AsyncLaafficClient, AsyncLiaClient, CallTerms, LaafficClient, LiaClient, errors
-from homing.clients.lia import Message
+from homing_clients import AsyncLaafficClient, AsyncLiaClient, CallTerms, LaafficClient, LiaClient, errors, limits
+from homing_clients.lia import Message
 from tests.support import hostile
 from tests.support.hostile import Deed, Vendor, answer, raw
 from tests.support.server import free_port
@@ -74,7 +73,7 @@ class Caller:
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Short waits between tries; how long they are is a matter of `Course`'s own tests."""
-    monkeypatch.setattr(limits, "CLIENT_RETRY_FIRST_S", 0.02)
+    monkeypatch.setattr(limits, "RETRY_FIRST_S", 0.02)
 
 
 @pytest.fixture(params=["laaffic", "lia"])
@@ -131,7 +130,7 @@ MADE_WORSE: dict[str, tuple[Deed, type[errors.ClientError], type[errors.ClientEr
         3,
     ),
     "gzip_bomb": (
-        answer(gzip.compress(b" " * (limits.CLIENT_REPLY_BYTES_MAX + 2)), content_encoding="gzip"),
+        answer(gzip.compress(b" " * (limits.REPLY_BYTES_MAX + 2)), content_encoding="gzip"),
         errors.TooLarge,
         errors.TooLarge,
         1,

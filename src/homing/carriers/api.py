@@ -13,12 +13,13 @@ from homing.carriers.call_outcomes import NO_FLASH, answer_of
 from homing.carriers.secret_mark import SECRET
 from homing.carriers.status_poller import PendingQuery, StatusPoller
 from homing.carriers.window import CarrierWindow
-from homing.clients.errors import ClientError
 from homing.common.backoff import doubling_s
 from homing.common.storable_text import storable_text
 from homing.model import Answer, CarrierReceipt, Outbound, Outcome, Outstanding
 from homing.reasons import Reason, ReasonCode
 from homing.states import TABLE, MessageState
+from homing_clients.call import CallTerms
+from homing_clients.errors import ClientError
 
 LATE = Answer(Outcome.DEFERRED, reason=Reason.of(ReasonCode.ATTEMPT_NO_CONNECTION))
 
@@ -43,6 +44,12 @@ class ApiSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     def carries_flash(self) -> bool:
         """Whether the vendor's API has a way to ask for messages of class 0."""
         return False
+
+    def call_terms(self) -> CallTerms:
+        """One try a call: whether a message may be sent again is decided by the dispatcher, not by the client."""
+        from homing.carriers.resolver import CarrierResolver  # aiohttp is slow to import: settings are read without it
+
+        return CallTerms(timeout_s=self.timeout_s, attempts=1, connections=self.connections, resolver=CarrierResolver())
 
 
 class CallShape(msgspec.Struct, frozen=True):

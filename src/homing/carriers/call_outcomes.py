@@ -2,10 +2,10 @@
 
 from typing import Final
 
-from homing.clients import errors
 from homing.model import Answer, Outcome
 from homing.reasons import Reason, ReasonCode
 from homing.smpp.statuses import INVALID_DESTINATION
+from homing_clients import errors
 
 ABOUT_THE_MESSAGE: Final = (400, 406, 409, 413, 415, 422)
 """HTTP statuses that speak of what was sent; other ones of 4xx speak of who sends, or where to."""

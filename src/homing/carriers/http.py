@@ -39,11 +39,11 @@ from homing.carriers.http_template import (
     values_of,
 )
 from homing.carriers.secret_mark import SECRET
-from homing.clients.call import CallTerms, ClientRequest, parse_base
-from homing.clients.errors import TooLarge
-from homing.clients.reading import Unreadable, body_of, failure_of
 from homing.common.url_spelling import in_request_line
 from homing.model import Answer, CarrierInbound, CarrierReceipt, Outbound, Outcome
+from homing_clients.call import ClientRequest, parse_base
+from homing_clients.errors import TooLarge
+from homing_clients.reading import Unreadable, body_of, failure_of
 
 SECRET_HOLE: Final = "{secret."  # noqa: S105 - what a secret's placeholder begins with
 AUTHENTICATING: Final = frozenset(("authorization", "proxy-authorization", "x-api-key", "api-key"))
@@ -169,16 +169,14 @@ class HttpApi:
     """Sends, and reads what is answered."""
 
     def __init__(self, settings: HttpCarrierSettings, clock: Clock) -> None:
-        from homing.clients.aiohttp_transport import AsyncTransport  # slow to import: settings are read without it
+        from homing_clients.aiohttp_transport import AsyncTransport  # slow to import: settings are read without it
 
         self._template = HttpTemplate(settings)
         self._reply = settings.reply
         self._words = settings.words
         self._timeout_s = settings.timeout_s
         self._clock = clock
-        self._transport = AsyncTransport(
-            self._template.base, CallTerms(timeout_s=settings.timeout_s, connections=settings.connections)
-        )
+        self._transport = AsyncTransport(self._template.base, settings.call_terms())
 
     async def send(self, messages: Sequence[Outbound]) -> Sequence[Answer]:
         (message,) = messages

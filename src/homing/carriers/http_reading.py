@@ -10,8 +10,8 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from homing import limits
-from homing.clients.reading import YEARS, Unreadable, letters, parse
 from homing.states import MessageState
+from homing_clients.reading import YEARS, Unreadable, letters, parse
 
 STEP: Final = re.compile(r"([^.\[\]]+)|\[(\d{1,6})\]")
 PATH: Final = re.compile(r"(?:[^.\[\]]+|\[\d{1,6}\])(?:\.[^.\[\]]+|\[\d{1,6}\])*")

@@ -16,9 +16,10 @@ from homing import limits
 from homing.carriers.api import ApiCarrier, ApiSettings, CallShape
 from homing.carriers.base import Clock, MalformedReport, WebhookRequest, WebhookResult
 from homing.carriers.secret_mark import Secret
-from homing.clients.call import CallTerms
-from homing.clients.errors import BadPush
-from homing.clients.laaffic import (
+from homing.model import Answer, CarrierInbound, CarrierReceipt, Outbound, Outcome
+from homing.states import MessageState
+from homing_clients.errors import BadPush
+from homing_clients.laaffic import (
     ACKNOWLEDGEMENT,
     BASE_URL,
     AsyncLaafficClient,
@@ -29,8 +30,6 @@ from homing.clients.laaffic import (
     parse_inbound_push,
     parse_report_push,
 )
-from homing.model import Answer, CarrierInbound, CarrierReceipt, Outbound, Outcome
-from homing.states import MessageState
 
 NUMBERS_MAX: Final = 1000
 REPORT_IDS_MAX: Final = 200
@@ -61,7 +60,7 @@ def make(settings: LaafficSettings, chance: random.Random, clock: Clock) -> ApiC
 class LaafficApi:
     def __init__(self, settings: LaafficSettings, clock: Clock) -> None:
         self._clock = clock
-        terms = CallTerms(timeout_s=settings.timeout_s, attempts=1, connections=settings.connections)
+        terms = settings.call_terms()
         self._client = AsyncLaafficClient(
             settings.key, settings.secret, app_id=settings.app_id, base_url=settings.base_url, terms=terms
         )

@@ -16,9 +16,11 @@ from homing.carriers.api import ApiCarrier, ApiSettings, CallShape
 from homing.carriers.base import Clock, MalformedReport, WebhookRequest, WebhookResult
 from homing.carriers.call_outcomes import answer_of
 from homing.carriers.secret_mark import Secret
-from homing.clients.call import CallTerms
-from homing.clients.errors import BadPush, MessageUnknown
-from homing.clients.lia import (
+from homing.model import Answer, CarrierReceipt, Outbound, Outcome, Traffic
+from homing.states import MessageState
+from homing.text.segments import TextEncoding
+from homing_clients.errors import BadPush, MessageUnknown
+from homing_clients.lia import (
     ACKNOWLEDGEMENT,
     BASE_URL,
     AsyncLiaClient,
@@ -30,9 +32,6 @@ from homing.clients.lia import (
     Status,
     parse_report_push,
 )
-from homing.model import Answer, CarrierReceipt, Outbound, Outcome, Traffic
-from homing.states import MessageState
-from homing.text.segments import TextEncoding
 
 STATES: Final = {
     Status.PENDING: MessageState.SENT,
@@ -86,7 +85,7 @@ def make(settings: LiaSettings, chance: random.Random, clock: Clock) -> ApiCarri
 
 class LiaApi:
     def __init__(self, settings: LiaSettings, clock: Clock) -> None:
-        terms = CallTerms(timeout_s=settings.timeout_s, attempts=1, connections=settings.connections)
+        terms = settings.call_terms()
         self._client = AsyncLiaClient(settings.api_id, settings.api_password, base_url=settings.base_url, terms=terms)
         self._callback_url = settings.callback_url
         self._clock = clock

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from homing import limits
-from homing.clients.errors import ClientError, NotSent, TooFrequent
 from homing.common.backoff import doubling_s
+from homing_clients.errors import ClientError, NotSent, TooFrequent
 
 ROUNDING: Final = 1e-6  # of a message: a tenth of a second has no exact double
 

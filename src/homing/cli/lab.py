@@ -1,6 +1,7 @@
 """`homing lab`. What it runs is imported when it runs: numpy and matplotlib are for nothing else."""
 
 import contextlib
+import importlib.util
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -62,6 +63,9 @@ ATTACKS: Final = (
     Column("converted", "Conversions claimed", COUNT),
 )
 
+LIBRARIES: Final = ("numpy", "matplotlib")
+"""Of the extra `lab`; nothing else uses them."""
+
 scenario_option: Final = click.option(
     "--scenario",
     "files",
@@ -116,6 +120,11 @@ def lab() -> None:
               homing lab generate --seed 7
               homing lab report --scenario mine.toml --seeds 5
     """
+    missing = [name for name in LIBRARIES if importlib.util.find_spec(name) is None]
+    if missing:
+        raise click.ClickException(
+            f"the lab needs {' and '.join(missing)}, which a gateway does not: `make lab`, or pip install 'homing[lab]'"
+        )
 
 
 @lab.command("report")

@@ -8,11 +8,10 @@ never followed by another try.
 import random
 from typing import Generic, TypeVar
 
-from homing import limits
-from homing.clients.call import CallTerms, ClientCall, ClientReply
-from homing.clients.errors import BadAnswer, ClientError, FateUnknown
-from homing.clients.reading import Unreadable
-from homing.common.backoff import doubling_s
+from homing_clients import limits
+from homing_clients.call import CallTerms, ClientCall, ClientReply
+from homing_clients.errors import BadAnswer, ClientError, FateUnknown
+from homing_clients.reading import Unreadable
 
 T = TypeVar("T")
 
@@ -42,7 +41,9 @@ class RetryState(Generic[T]):
         error.endpoint, error.parameters = self._call.endpoint.name, self._call.parameters
         self._failures += 1
         self._in_doubt = self._in_doubt or error.in_doubt
-        wait_s = doubling_s(self._failures, limits.CLIENT_RETRY_FIRST_S, limits.CLIENT_RETRY_LONGEST_S, self._chance)
+        wait_s = min(
+            limits.RETRY_S_MAX, limits.RETRY_FIRST_S * 2.0 ** min(self._failures - 1, 32)
+        ) * self._chance.uniform(0.8, 1.2)
         wait_s = max(wait_s, error.retry_after_s or 0.0)
         unsafe = error.in_doubt and not self._call.repeatable
         if unsafe:

@@ -8,10 +8,10 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from homing.clients import errors
-from homing.clients.call import HEADERS, ClientCall, ClientEndpoint, ClientReply, ClientRequest, parse_base
-from homing.clients.lia_results import Balance, Delivery, Message, Sent, Status
-from homing.clients.reading import Members, Unreadable, body_of, failure_of, members_of, parse
+from homing_clients import errors
+from homing_clients.call import HEADERS, ClientCall, ClientEndpoint, ClientReply, ClientRequest, parse_base
+from homing_clients.lia_results import Balance, Delivery, Message, Sent, Status
+from homing_clients.reading import Members, Unreadable, body_of, failure_of, members_of, parse
 
 T = TypeVar("T")
 

@@ -1,46 +1,18 @@
 """The asynchronous transport: aiohttp over kept connections."""
 
 import asyncio
-import socket
 from types import SimpleNamespace
 
 import aiohttp
-from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
-from homing import limits
-from homing.clients.call import BaseUrl, CallTerms, ClientReply, ClientRequest
-from homing.clients.errors import NotSent, TooLarge, Unanswered
-from homing.common.host_lookup import HostLookup
+from homing_clients import limits
+from homing_clients.call import BaseUrl, CallTerms, ClientReply, ClientRequest
+from homing_clients.errors import NotSent, TooLarge, Unanswered
 
 
 class ConnectionBroke(Exception):
     """A connection broke."""
-
-
-class _Resolver(AbstractResolver):
-    """A client's names wait for nobody else's."""
-
-    def __init__(self) -> None:
-        self._names = HostLookup(limits.CARRIER_NAMES_THREADS)
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
-    ) -> list[ResolveResult]:
-        return [
-            ResolveResult(
-                hostname=host,
-                host=address,
-                port=port,
-                family=kind,
-                proto=0,
-                flags=socket.AI_NUMERICHOST | socket.AI_NUMERICSERV,
-            )
-            for kind, address in await self._names.look_up(host, port, family)
-        ]
-
-    async def close(self) -> None:
-        """Nothing to close."""
 
 
 class AsyncTransport:
@@ -87,9 +59,9 @@ class AsyncTransport:
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(
                     limit=self._terms.connections,
-                    keepalive_timeout=limits.CLIENT_IDLE_S,
+                    keepalive_timeout=limits.IDLE_S,
                     ssl=self._terms.tls or True,
-                    resolver=_Resolver(),
+                    resolver=self._terms.resolver,
                 ),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=self._terms.connect_timeout_s),
@@ -117,17 +89,17 @@ async def _read(response: aiohttp.ClientResponse) -> bytes:
     """A body within bounds."""
     chunks: list[bytes] = []
     size = response.content_length or 0
-    if size <= limits.CLIENT_REPLY_BYTES_MAX:
+    if size <= limits.REPLY_BYTES_MAX:
         size = 0
         async for chunk in response.content.iter_any():
             chunks.append(chunk)
             size += len(chunk)
-            if size > limits.CLIENT_REPLY_BYTES_MAX:
+            if size > limits.REPLY_BYTES_MAX:
                 break
         else:
             return b"".join(chunks)
     response.close()
-    raise TooLarge(f"above {limits.CLIENT_REPLY_BYTES_MAX} bytes", http_status=response.status, in_doubt=True)
+    raise TooLarge(f"above {limits.REPLY_BYTES_MAX} bytes", http_status=response.status, in_doubt=True)
 
 
 def _reason(error: BaseException) -> str:

@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from homing.clients.errors import Refused
+from homing_clients.errors import Refused
 
 
 class Encoding(enum.StrEnum):

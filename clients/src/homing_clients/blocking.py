@@ -13,10 +13,10 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar, cast
 
-from homing import limits
-from homing.clients.call import BaseUrl, CallTerms, ClientCall, ClientDialect, ClientReply, ClientRequest
-from homing.clients.course import RetryState
-from homing.clients.errors import ClientError, NotSent, TooLarge, Unanswered
+from homing_clients import limits
+from homing_clients.call import BaseUrl, CallTerms, ClientCall, ClientDialect, ClientReply, ClientRequest
+from homing_clients.course import RetryState
+from homing_clients.errors import ClientError, NotSent, TooLarge, Unanswered
 
 C = TypeVar("C", bound=ClientDialect)
 P = ParamSpec("P")
@@ -171,7 +171,7 @@ class HttpConnection:
         """Whether the vendor is likely to read on: used lately, and silent. One that has closed its end, or speaks
         unasked, is readable.
         """
-        if time.monotonic() - self._used_s > limits.CLIENT_IDLE_S:
+        if time.monotonic() - self._used_s > limits.IDLE_S:
             return False
         poll = select.poll()
         poll.register(self._raw, select.POLLIN | select.POLLHUP | select.POLLERR)
@@ -254,12 +254,12 @@ def _read(response: http.client.HTTPResponse) -> bytes:
     in chunks.
     """
     if response.length is None:
-        body = response.read(limits.CLIENT_REPLY_BYTES_MAX + 1)
-        if len(body) <= limits.CLIENT_REPLY_BYTES_MAX:
+        body = response.read(limits.REPLY_BYTES_MAX + 1)
+        if len(body) <= limits.REPLY_BYTES_MAX:
             return body
-    elif response.length <= limits.CLIENT_REPLY_BYTES_MAX:
+    elif response.length <= limits.REPLY_BYTES_MAX:
         return response.read()
-    raise TooLarge(f"above {limits.CLIENT_REPLY_BYTES_MAX} bytes", http_status=response.status, in_doubt=True)
+    raise TooLarge(f"above {limits.REPLY_BYTES_MAX} bytes", http_status=response.status, in_doubt=True)
 
 
 def _reason(error: BaseException) -> str:

@@ -1,11 +1,11 @@
 """Clients of the laaffic dialect, and readers of its pushes. See docs/integrate/clients.md."""
 
-from homing.clients.asynchronous import AsyncClient, asynchronous
-from homing.clients.blocking import BlockingClient, blocking
-from homing.clients.call import USUAL, CallTerms
-from homing.clients.laaffic_calls import BASE_URL, LaafficCalls
-from homing.clients.laaffic_pushes import parse_inbound_push, parse_report_push
-from homing.clients.laaffic_results import (
+from homing_clients.asynchronous import AsyncClient, asynchronous
+from homing_clients.blocking import BlockingClient, blocking
+from homing_clients.call import USUAL, CallTerms
+from homing_clients.laaffic_calls import BASE_URL, LaafficCalls
+from homing_clients.laaffic_pushes import parse_inbound_push, parse_report_push
+from homing_clients.laaffic_results import (
     Balance,
     Inbound,
     InboundPage,
@@ -19,7 +19,7 @@ from homing.clients.laaffic_results import (
     SentRecord,
     Status,
 )
-from homing.clients.pushes import ACKNOWLEDGEMENT
+from homing_clients.pushes import ACKNOWLEDGEMENT
 
 __all__ = [
     "ACKNOWLEDGEMENT",
@@ -46,7 +46,7 @@ __all__ = [
 class LaafficClient(BlockingClient[LaafficCalls]):
     """Calls a vendor of the laaffic dialect; any number of threads may share one.
 
-    Every method raises a `ClientError` (homing.clients.errors). What they take and give is told at `LaafficCalls`.
+    Every method raises a `ClientError` (homing_clients.errors). What they take and give is told at `LaafficCalls`.
     """
 
     def __init__(

@@ -7,10 +7,10 @@ request, each may come more than once.
 from datetime import UTC, datetime, tzinfo
 from typing import Final
 
-from homing.clients.laaffic_calls import price_of, status_of
-from homing.clients.laaffic_results import Inbound, ReportPush, Status
-from homing.clients.pushes import parse_push
-from homing.clients.reading import Members, Unreadable
+from homing_clients.laaffic_calls import price_of, status_of
+from homing_clients.laaffic_results import Inbound, ReportPush, Status
+from homing_clients.pushes import parse_push
+from homing_clients.reading import Members, Unreadable
 
 WRONG_NUMBER: Final = "999"
 OF_INBOUND: Final = ("content", "reply_time", "sendid")

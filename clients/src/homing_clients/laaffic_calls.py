@@ -1,5 +1,6 @@
 """The laaffic dialect's seven calls: how each is written and its answer read (docs/reference/laaffic.md)."""
 
+import hashlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -8,8 +9,8 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from homing.clients import errors
-from homing.clients.call import (
+from homing_clients import errors
+from homing_clients.call import (
     HEADERS,
     ClientCall,
     ClientEndpoint,
@@ -18,7 +19,7 @@ from homing.clients.call import (
     check_credential,
     parse_base,
 )
-from homing.clients.laaffic_results import (
+from homing_clients.laaffic_results import (
     Balance,
     Inbound,
     InboundPage,
@@ -31,8 +32,7 @@ from homing.clients.laaffic_results import (
     SentRecord,
     Status,
 )
-from homing.clients.reading import Members, Unreadable, body_of, failure_of, members_of, parse
-from homing.common.crypto import md5_hex
+from homing_clients.reading import Members, Unreadable, body_of, failure_of, members_of, parse
 
 T = TypeVar("T")
 
@@ -93,7 +93,7 @@ class LaafficCalls:
             "Content-Type": "application/json;charset=UTF-8",
             "Api-Key": self._key,
             "Timestamp": timestamp,
-            "Sign": md5_hex(f"{self._key}{self._secret}{timestamp}"),
+            "Sign": hashlib.md5(f"{self._key}{self._secret}{timestamp}".encode(), usedforsecurity=False).hexdigest(),
         }
         target = f"{self.base.prefix}/{call.endpoint.name}"
         if call.endpoint.method == "POST":

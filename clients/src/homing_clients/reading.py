@@ -10,9 +10,9 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
-from homing import limits
-from homing.clients.call import ClientReply
-from homing.clients.errors import BadAnswer, ClientError, HttpRefused, Redirected, TooFrequent, TooLarge
+from homing_clients import limits
+from homing_clients.call import ClientReply
+from homing_clients.errors import BadAnswer, ClientError, HttpRefused, Redirected, TooFrequent, TooLarge
 
 DIGITS_MAX: Final = 20
 AMOUNT_CHARS_MAX: Final = 40
@@ -144,11 +144,11 @@ def body_of(reply: ClientReply) -> bytes:
         return reply.body
     inflater = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)
     try:
-        plain = inflater.decompress(reply.body, limits.CLIENT_REPLY_BYTES_MAX)
+        plain = inflater.decompress(reply.body, limits.REPLY_BYTES_MAX)
     except zlib.error:
         raise Unreadable(f"not the {encoding} that it says") from None
     if inflater.unconsumed_tail:
-        raise TooLarge(f"above {limits.CLIENT_REPLY_BYTES_MAX} bytes", http_status=reply.status, in_doubt=True)
+        raise TooLarge(f"above {limits.REPLY_BYTES_MAX} bytes", http_status=reply.status, in_doubt=True)
     if not inflater.eof:
         raise Unreadable(f"a {encoding} body that breaks off")
     return plain

@@ -8,9 +8,9 @@ from collections.abc import Callable, Coroutine
 from types import TracebackType
 from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar
 
-from homing.clients.call import CallTerms, ClientCall, ClientDialect
-from homing.clients.course import RetryState
-from homing.clients.errors import ClientError
+from homing_clients.call import CallTerms, ClientCall, ClientDialect
+from homing_clients.course import RetryState
+from homing_clients.errors import ClientError
 
 C = TypeVar("C", bound=ClientDialect)
 P = ParamSpec("P")
@@ -22,7 +22,7 @@ class AsyncClient(Generic[C]):
 
     def __init__(self, calls: C, terms: CallTerms) -> None:
         # aiohttp takes 0.3 s to import: whoever calls synchronously, or only reads settings, does without
-        from homing.clients.aiohttp_transport import AsyncTransport
+        from homing_clients.aiohttp_transport import AsyncTransport
 
         self._calls = calls
         self._terms = terms

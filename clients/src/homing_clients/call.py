@@ -2,12 +2,15 @@
 
 import ssl
 from collections.abc import Callable, Mapping
-from typing import Any, Final, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
 
-from homing import limits
+from homing_clients import limits
+
+if TYPE_CHECKING:
+    from aiohttp.abc import AbstractResolver
 
 T = TypeVar("T")
 
@@ -88,14 +91,16 @@ class CallTerms(msgspec.Struct, frozen=True):
     """How a client deals with its vendor. Times in seconds.
 
     `timeout_s` is for a call as a whole: connecting, every try and the waits between them. `connections`: how many at
-    once (async), or how many are kept for the next call (sync).
+    once (async), or how many are kept for the next call (sync). `resolver`: looks names up for an asynchronous client;
+    None: aiohttp's own.
     """
 
-    connect_timeout_s: float = limits.CLIENT_CONNECT_TIMEOUT_S
-    timeout_s: float = limits.CLIENT_TIMEOUT_S
-    attempts: int = limits.CLIENT_ATTEMPTS_MAX
-    connections: int = limits.CLIENT_CONNECTIONS_MAX
+    connect_timeout_s: float = limits.CONNECT_TIMEOUT_S
+    timeout_s: float = limits.CALL_TIMEOUT_S
+    attempts: int = limits.ATTEMPTS_MAX
+    connections: int = limits.CONNECTIONS_MAX
     tls: ssl.SSLContext | None = None
+    resolver: "AbstractResolver | None" = None
 
 
 USUAL: Final = CallTerms()

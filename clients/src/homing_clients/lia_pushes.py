@@ -4,10 +4,10 @@ Answer a report that was stored with `ACKNOWLEDGEMENT`. One report a request, on
 more than once, or after a later one.
 """
 
-from homing.clients.lia_calls import status_of
-from homing.clients.lia_results import ReportPush
-from homing.clients.pushes import parse_push
-from homing.clients.reading import Members, Unreadable
+from homing_clients.lia_calls import status_of
+from homing_clients.lia_results import ReportPush
+from homing_clients.pushes import parse_push
+from homing_clients.reading import Members, Unreadable
 
 
 def parse_report_push(body: bytes) -> ReportPush:

@@ -5,8 +5,8 @@ from typing import Final, TypeVar
 
 import msgspec
 
-from homing.clients.errors import BadPush
-from homing.clients.reading import Members, Unreadable, members_of_push
+from homing_clients.errors import BadPush
+from homing_clients.reading import Members, Unreadable, members_of_push
 
 T = TypeVar("T")
 

@@ -3,10 +3,10 @@
 Nothing of Homing's service is imported here. The guide is docs/integrate/clients.md.
 """
 
-from homing.clients.call import CallTerms
-from homing.clients.errors import ClientError, FateUnknown
-from homing.clients.laaffic import AsyncLaafficClient, LaafficClient
-from homing.clients.lia import AsyncLiaClient, LiaClient
+from homing_clients.call import CallTerms
+from homing_clients.errors import ClientError, FateUnknown
+from homing_clients.laaffic import AsyncLaafficClient, LaafficClient
+from homing_clients.lia import AsyncLiaClient, LiaClient
 
 __all__ = [
     "AsyncLaafficClient",

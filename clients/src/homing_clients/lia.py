@@ -1,12 +1,12 @@
 """Clients of the lia dialect, and the reader of its pushes. See docs/integrate/clients.md."""
 
-from homing.clients.asynchronous import AsyncClient, asynchronous
-from homing.clients.blocking import BlockingClient, blocking
-from homing.clients.call import USUAL, CallTerms
-from homing.clients.lia_calls import BASE_URL, LiaCalls
-from homing.clients.lia_pushes import parse_report_push
-from homing.clients.lia_results import Balance, Delivery, Encoding, Message, ReportPush, Sent, Status
-from homing.clients.pushes import ACKNOWLEDGEMENT
+from homing_clients.asynchronous import AsyncClient, asynchronous
+from homing_clients.blocking import BlockingClient, blocking
+from homing_clients.call import USUAL, CallTerms
+from homing_clients.lia_calls import BASE_URL, LiaCalls
+from homing_clients.lia_pushes import parse_report_push
+from homing_clients.lia_results import Balance, Delivery, Encoding, Message, ReportPush, Sent, Status
+from homing_clients.pushes import ACKNOWLEDGEMENT
 
 __all__ = [
     "ACKNOWLEDGEMENT",
@@ -27,7 +27,7 @@ __all__ = [
 class LiaClient(BlockingClient[LiaCalls]):
     """Calls a vendor of the lia dialect; any number of threads may share one.
 
-    Every method raises a `ClientError` (homing.clients.errors). What they take and give is told at `LiaCalls`.
+    Every method raises a `ClientError` (homing_clients.errors). What they take and give is told at `LiaCalls`.
     """
 
     def __init__(self, api_id: str, api_password: str, *, base_url: str = BASE_URL, terms: CallTerms = USUAL) -> None:
