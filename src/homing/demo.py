@@ -18,7 +18,7 @@ from homing.store.database import Database
 
 ACCOUNT: Final = "demo"
 APP_ID: Final = "4luaKsL2"
-SENDERS: Final = ("LIASMART", "HOMING")
+SENDER: Final = "HOMING"
 PRICES: Final = (("86", "0.031"), ("91", "0.004"), ("1", "0.008"), ("", "0.02"))
 CARRIERS: Final = (
     ("simulator-a", '{"seed": 1, "receipt_ms_mean": 600, "converted": 0.7}'),
@@ -30,6 +30,11 @@ CARRIERS: Final = (
 TEST_NUMBERS: Final = (("861380013", "the documents' test numbers"), ("91800333", "the documents' test numbers"))
 """Prefixes of the numbers that the documents send to. They never convert, so the guard would flag them."""
 AUTHOR: Final = "demo"
+
+
+def senders_of(dialects: Iterable[Dialect]) -> list[str]:
+    """The demo account's sender IDs, the default first."""
+    return [*(dialect.demo.sender for dialect in dialects if dialect.demo and dialect.demo.sender), SENDER]
 
 
 async def load(database: Database, vault: Vault, dialects: Iterable[Dialect]) -> None:
@@ -45,8 +50,9 @@ async def load(database: Database, vault: Vault, dialects: Iterable[Dialect]) ->
                     transaction, vault, account_id, dialect, key, secret, "demo", may_be_short=True
                 )
         await account_settings.create_app(transaction, account_id, "demo", APP_ID)
-        for sender in SENDERS:
-            await account_settings.add_sender(transaction, account_id, sender, default=sender == SENDERS[0])
+        senders = senders_of(dialects)
+        for sender in senders:
+            await account_settings.add_sender(transaction, account_id, sender, default=sender == senders[0])
         await catalogue.set_prices(transaction, GENERAL, [(prefix, money.parse(price)) for prefix, price in PRICES])
         await post(transaction, account_id, top_up(money.parse("99.99")), AUTHOR, "demo balance")
         await post(transaction, account_id, gift(money.parse("50")), AUTHOR, "demo gift")

@@ -19,9 +19,10 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from homing import demo, limits
+from homing import limits
 from homing.admin import catalogue
 from homing.common import crypto
+from homing.dialects.lia import dialect as lia
 from homing.routing.rules import RouteScope
 from homing.smpp.pdus import SubmitSm
 from tests.support.client import Client
@@ -118,7 +119,7 @@ class Course:
                 Customer(),
                 "SendSMS",
                 sms_type="T",
-                sender_id=demo.SENDERS[0],
+                sender_id=lia.DEMO_SENDER,
                 phonenumber=number,
                 textmessage="code",
                 callback_url=self.ends.url,

@@ -15,7 +15,7 @@ from tests.support.server import new_database
 BEFORE = """
 INSERT INTO account (name, queries_per_s) VALUES ('old', 1);
 INSERT INTO carrier (name, kind) VALUES ('one', 'simulator'), ('two', 'simulator');
-INSERT INTO message (account_id, message_id, submission_id, dialect, app_id, request_id, number, country, mcc, mnc,
+INSERT INTO message (account_id, message_id, submission_id, door, app_id, request_id, number, country, mcc, mnc,
     sender, text, encoding, segments, traffic, price_micro, charge_micro, gift_micro, refund_micro, route_id,
     carrier_id, expires_at, state, sent_at, final_at)
 SELECT 1, first.id + (n << 24), 1, 1, 'app', '', (254722000000 + n * 500)::text, 'KE', '639', '02', 'S', '', 0, 1, 0,
@@ -26,7 +26,7 @@ FROM (SELECT ((extract(epoch FROM now()) * 1000)::bigint - 1735689600000 - 86400
 CROSS JOIN generate_series(1, 200) AS n;
 INSERT INTO attempt (account_id, message_id, attempt, carrier_id, started_at, answered_at, outcome)
 SELECT account_id, message_id, n, 1 + n % 2, now(), now(), 1 + n FROM message CROSS JOIN generate_series(0, 3) AS n;
-INSERT INTO conversion (account_id, message_id, recorded_at, reported_at, dialect)
+INSERT INTO conversion (account_id, message_id, recorded_at, reported_at, door)
 SELECT account_id, message_id, now(), CASE message_id >> 24 & 3
         WHEN 0 THEN NULL WHEN 1 THEN now() - interval '1 year' WHEN 2 THEN now() + interval '1 day'
         ELSE now() - interval '1 hour' END, 1

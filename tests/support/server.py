@@ -353,7 +353,7 @@ async def running(
     await odd_destinations(database)
     row = await statements.admin.account_find(database, name=demo.ACCOUNT, account_id=None)
     assert row is not None
-    known = (lia.DEMO_KEY, lia.DEMO_PASSWORD, laaffic.DEMO_KEY, laaffic.DEMO_SECRET, demo.APP_ID, demo.SENDERS[0])
+    known = (lia.DEMO_KEY, lia.DEMO_PASSWORD, laaffic.DEMO_KEY, laaffic.DEMO_SECRET, demo.APP_ID, lia.DEMO_SENDER)
     address = f"127.0.0.1:{free_port()}"
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("HOMING_")},

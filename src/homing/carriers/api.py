@@ -141,7 +141,7 @@ class ApiCarrier:
             self._questions.add(message.carrier_ref, message.submitted_at.timestamp(), self._now_s())
 
     async def reports(self) -> AsyncIterator[Sequence[CarrierReport]]:
-        """What the vendor answers when it is asked; what it pushes comes in by a door."""
+        """What the vendor answers when it is asked; what it pushes comes in over HTTP."""
         failures = 0
         while True:
             asked = self._questions.take(self._now_s(), self._manner.ask_max)

@@ -9,6 +9,7 @@ from shlex import quote
 from urllib.parse import urlsplit
 
 from homing import demo, limits
+from homing.api.smpp.dialect import PASSWORD_CHARS_MAX
 from homing.dialects.base import Dialect
 from homing.dialects.registry import DIALECTS
 from homing.store import statements
@@ -74,12 +75,12 @@ async def greeting(dsn: str, data: Path, address: str, smpp: str, console: str) 
 
 def _bind_lines(shown: Sequence[Dialect]) -> Iterator[str]:
     """The first of the demo's credentials that fits what SMPP has room for."""
-    rules = DIALECTS.named("smpp").credentials
     for dialect in shown:
         credential = dialect.demo
-        if credential and dialect.credentials.may_bind and len(credential.secret) <= (rules.secret_chars_max or 0):
+        if credential and dialect.credentials.may_bind and len(credential.secret) <= PASSWORD_CHARS_MAX:
             yield "\nOver SMPP, as transmitter, receiver or transceiver:"
-            yield f"  system_id {credential.key}, password {credential.secret}, source_addr {demo.SENDERS[0]}"
+            sender = demo.senders_of(DIALECTS)[0]
+            yield f"  system_id {credential.key}, password {credential.secret}, source_addr {sender}"
             return
 
 

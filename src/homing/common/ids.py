@@ -1,7 +1,7 @@
 """Time-ordered 53-bit ids: 41 bits of milliseconds, 6 of node, 6 of sequence.
 
-Below 2^53 because the lia dialect's ids are JSON numbers, which JavaScript keeps exact only that far
-(docs/reference/lia.md). Ids of one process strictly increase; across processes they are ordered by millisecond.
+Below 2^53 because in some dialects ids are JSON numbers, which JavaScript keeps exact only that far. Ids of one
+process strictly increase; across processes they are ordered by millisecond.
 """
 
 import time

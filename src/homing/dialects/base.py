@@ -55,13 +55,14 @@ class Quickstart(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DemoCredential(msgspec.Struct, frozen=True):
-    """The credential of the demo's account, published and therefore no secret; `lines`: what a newcomer is shown to
-    paste into a shell, given the API's address and the demo's app.
+    """The credential of the demo's account, published and therefore no secret. `lines`: what a newcomer is shown to
+    paste into a shell, given the API's address and the demo's app. `sender`: the sender ID of published samples.
     """
 
     key: str
     secret: str
     lines: Callable[[str, str], Sequence[str]]
+    sender: str | None = None
 
 
 class NewPush(msgspec.Struct, frozen=True, kw_only=True):

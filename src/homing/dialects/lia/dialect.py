@@ -14,6 +14,7 @@ from homing.dialects.lia.words import REMARKS, STATE_WORDS
 from homing.dialects.serving import HttpDialect, Services
 
 DEMO_KEY: Final = "API4623444906"
+DEMO_SENDER: Final = "LIASMART"
 DEMO_PASSWORD: Final = "password@123"  # noqa: S105 - printed in the vendor's document
 
 
@@ -26,7 +27,7 @@ def demo_lines(address: str, _app_id: str) -> Sequence[str]:
     credential = f"api_id={DEMO_KEY}&api_password={DEMO_PASSWORD}"
     return (
         "Send with the lia dialect and query the status (numbers ending in 0001 are delivered at once):",
-        f"  curl '{address}/api/SendSMS?{credential}&sms_type=T&encoding=T&sender_id=LIASMART"
+        f"  curl '{address}/api/SendSMS?{credential}&sms_type=T&encoding=T&sender_id={DEMO_SENDER}"
         "&phonenumber=8613800130001&textmessage=Your+code+is+123456&uid=first'",
         f"  curl '{address}/api/GetDeliveryStatus?{credential}&uid=first'",
     )
@@ -46,7 +47,7 @@ class LiaDialect(HttpDialect):
     error_codes = REMARKS
     settings = LiaSettings
     quickstart = Quickstart(path="/api/SendSMS", package="homing.dialects.lia", needs_sender=True)
-    demo = DemoCredential(DEMO_KEY, DEMO_PASSWORD, demo_lines)
+    demo = DemoCredential(DEMO_KEY, DEMO_PASSWORD, demo_lines, DEMO_SENDER)
 
     def endpoints(self, services: Services) -> Mapping[str, HttpEndpoint]:
         assert isinstance(services.settings, LiaSettings)
