@@ -64,7 +64,7 @@ async def open_api(runtime: Runtime) -> None:
         balances=BalanceReader(database),
         lookup=MessageLookup(database),
         query_budget=QueryBudget(),
-        feedback=conversions,
+        conversions=conversions,
         database=database,
         steady_s=clock.unix_s,
     )

@@ -21,10 +21,11 @@ from homing.store.database import Database
 class Services(msgspec.Struct, frozen=True, kw_only=True):
     """What a process shares among its dialects. All are open while calls are served, and drained afterwards.
 
-    `directory`: accounts by credential. `auth_guard`: who guesses secrets is kept from it. `intake`: takes submissions.
-    `balances`, `lookup`: an account's money and messages. `query_budget`: how often an account may ask. `feedback`:
-    takes conversions. `database`: for queries that are this dialect's alone. `steady_s`: Unix time by the process's
-    clock, which does not step back. `settings`: the dialect's section, of its own `settings` type; None without one.
+    `directory`: accounts by credential. `auth_guard`: slows down and locks out those who guess secrets. `intake`: takes
+    submissions. `balances`, `lookup`: an account's money and messages. `query_budget`: an account's rate of queries.
+    `conversions`: records conversions. `database`: for queries that are this dialect's alone. `steady_s`: Unix time by
+    the process's clock, which does not step back. `settings`: the dialect's section, of its own `settings` type; None
+    without one.
     """
 
     directory: Directory
@@ -33,7 +34,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
     balances: BalanceReader
     lookup: MessageLookup
     query_budget: QueryBudget
-    feedback: ConversionRecorder
+    conversions: ConversionRecorder
     database: Database
     steady_s: Callable[[], float]
     settings: Any = None

@@ -59,7 +59,7 @@ class LaafficEndpoints:
         self._sender = Sender(services.intake)
         self._queries = Queries(services.database, services.lookup)
         self._balances = services.balances
-        self._feedback = services.feedback
+        self._feedback = services.conversions
         self._budget = services.query_budget
         self._failures = FailureLog()
 

@@ -105,7 +105,7 @@ class LiaEndpoints:
         self._sender = Sender(services.intake, settings.success_remark)
         self._balances = services.balances
         self._lookup = services.lookup
-        self._feedback = services.feedback
+        self._feedback = services.conversions
         self._cross_origin = CrossOrigin(settings.allowed_origins, BOTH)
         self._failures = FailureLog()
 
