@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from homing import demo
-from homing.admin import catalogue
+from homing.admin import carriers, routes
 from homing.common.money import MICRO
 from homing.ledger.postings import post, top_up
 from homing.ledger.proof import LedgerProof, prove
@@ -123,8 +123,8 @@ class Homing:
         """A carrier of this kind for all traffic, in place of the simulated ones."""
         async with _Database(self.data) as database, database.transaction() as transaction:
             await transaction.raw.execute("UPDATE carrier SET enabled = false")
-            carrier_id = await catalogue.add_carrier(transaction, "measured", kind, settings)
-            await catalogue.set_route(transaction, RouteScope(), carrier_id)
+            carrier_id = await carriers.add_carrier(transaction, "measured", kind, settings)
+            await routes.set_route(transaction, RouteScope(), carrier_id)
 
     async def let_bind(self, binds: int) -> None:
         """So many SMPP binds of the demo account at once."""

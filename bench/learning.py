@@ -21,7 +21,7 @@ from bench.accept import Figures, Load, measure_closed, per_s, runs
 from bench.homing import Homing, database_of
 from bench.report import Row
 from homing import demo, limits
-from homing.admin import catalogue
+from homing.admin import prices, routes
 from homing.guard.policy import LEVELS
 from homing.guard.rules import RULES, RuleMode
 from homing.guard.snapshot import Allowance, GuardSnapshot, NetworkLimits, Verdict, encode_snapshot
@@ -89,7 +89,7 @@ async def _prepare(database: Database) -> int:
         account = await statements.admin.account_find(transaction, name=demo.ACCOUNT, account_id=None)
         assert account is not None
         for row, cost in zip(await statements.admin.carrier_list(transaction), (4_000, 3_000), strict=True):
-            await catalogue.set_costs(transaction, row.carrier_id, [("", cost)])
+            await prices.set_costs(transaction, row.carrier_id, [("", cost)])
     return int(account.account_id)
 
 
@@ -104,7 +104,7 @@ async def _set(database: Database, *, is_on: bool) -> None:
     strategy = Strategy.ADAPTIVE if is_on else Strategy.PRIORITY
     async with database.transaction() as transaction:
         for row in await statements.admin.carrier_list(transaction):
-            await catalogue.set_route(transaction, RouteScope(), row.carrier_id, strategy=strategy)
+            await routes.set_route(transaction, RouteScope(), row.carrier_id, strategy=strategy)
         for rule in RULES:
             await statements.guard.guard_mode_set(
                 transaction, account_id=0, rules=[rule], mode=int(RuleMode.BLOCK if is_on else RuleMode.OFF)

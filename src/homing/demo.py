@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from homing import errors
-from homing.admin import account_settings, catalogue, guard_settings
+from homing.admin import account_settings, carriers, guard_settings, prices, routes
 from homing.common import money
 from homing.common.crypto import Vault
 from homing.dialects.base import Dialect
@@ -53,11 +53,11 @@ async def load(database: Database, vault: Vault, dialects: Iterable[Dialect]) ->
         senders = senders_of(dialects)
         for sender in senders:
             await account_settings.add_sender(transaction, account_id, sender, default=sender == senders[0])
-        await catalogue.set_prices(transaction, GENERAL, [(prefix, money.parse(price)) for prefix, price in PRICES])
+        await prices.set_prices(transaction, GENERAL, [(prefix, money.parse(price)) for prefix, price in PRICES])
         await post(transaction, account_id, top_up(money.parse("99.99")), AUTHOR, "demo balance")
         await post(transaction, account_id, gift(money.parse("50")), AUTHOR, "demo gift")
         for prefix, note in TEST_NUMBERS:
             await guard_settings.set_listed(transaction, account_id, ("prefix", prefix), True, note)
         for name, settings in CARRIERS:
-            carrier_id = await catalogue.add_carrier(transaction, name, "simulator", settings)
-            await catalogue.set_route(transaction, RouteScope(), carrier_id)
+            carrier_id = await carriers.add_carrier(transaction, name, "simulator", settings)
+            await routes.set_route(transaction, RouteScope(), carrier_id)

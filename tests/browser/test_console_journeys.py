@@ -5,7 +5,7 @@ import json
 import pytest
 from playwright.async_api import expect
 
-from homing.admin import catalogue
+from homing.admin import carriers, routes
 from homing.model import UserRole
 from homing.routing.rules import RouteScope
 from tests.support.browser import PHONE, Opening, picture
@@ -22,8 +22,8 @@ RECEIPT_MS = 6_000
 async def lingering(server: Server, console: str) -> None:
     settings = {"submit_ms": 0, "receipt_ms_mean": RECEIPT_MS, "undeliverable": 0, "expired": 0}
     async with server.database.transaction() as transaction:
-        carrier_id = await catalogue.add_carrier(transaction, "lingering", "simulator", json.dumps(settings))
-        await catalogue.set_route(transaction, RouteScope(prefix=LINGERING), carrier_id)
+        carrier_id = await carriers.add_carrier(transaction, "lingering", "simulator", json.dumps(settings))
+        await routes.set_route(transaction, RouteScope(prefix=LINGERING), carrier_id)
     await server.settled()
     session = "SELECT FROM carrier_session WHERE carrier_id = $1 AND leased_until > now()"
     await until(lambda: server.query(session, carrier_id))  # a process has the carrier's session

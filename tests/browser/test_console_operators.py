@@ -2,7 +2,7 @@
 
 from playwright.async_api import Page, expect
 
-from homing.admin import catalogue
+from homing.admin import carriers
 from tests.support.browser import PHONE, Opening, picture
 from tests.support.server import Server
 from tests.support.viewer import signed_in
@@ -63,7 +63,7 @@ async def test_a_prefix_is_blocked_without_scripts_and_the_dialect_refuses_it(
 
 
 async def test_a_carrier_is_drained_and_opened_again(opened: Opening, server: Server, console: str) -> None:
-    await catalogue.add_carrier(server.database, "spare", "simulator")
+    await carriers.add_carrier(server.database, "spare", "simulator")
     _name, viewer = await signed_in(console, server.database)
     async with opened(viewer.cookies) as page:
         await page.goto("/carriers/spare")

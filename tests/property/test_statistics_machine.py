@@ -17,7 +17,8 @@ from prometheus_client import CollectorRegistry
 
 from homing import errors, limits
 from homing.accounts.profile import Profile
-from homing.admin import catalogue
+from homing.admin import prices, routes
+from homing.admin.carriers import add_carrier
 from homing.conversions.recorder import ConversionOutcome, ConversionRecorder
 from homing.dialects.lia.number import NUMBER as LIA
 from homing.dialects.registry import DIALECTS
@@ -320,11 +321,11 @@ def bank(postgres: str, worker: str, loop: asyncio.AbstractEventLoop) -> Iterato
     async def open_bank() -> Bank:
         found = await Bank.open(await new_database(postgres, f"statistics_{worker}"), 2)
         async with found.plain.transaction() as transaction:
-            other = await catalogue.add_carrier(transaction, "other", "simulator")
+            other = await add_carrier(transaction, "other", "simulator")
             for prefix in ("1", "44"):
-                await catalogue.set_route(transaction, RouteScope(prefix=prefix), other)
+                await routes.set_route(transaction, RouteScope(prefix=prefix), other)
             for place, costs in COSTS.items():
-                await catalogue.set_costs(transaction, (found.lane // 2, other)[place], costs)
+                await prices.set_costs(transaction, (found.lane // 2, other)[place], costs)
         await found.query(
             "INSERT INTO carrier_session (carrier_id, owner, leased_until, is_up)"
             " SELECT carrier_id, '', now() + interval '1 day', true FROM carrier"

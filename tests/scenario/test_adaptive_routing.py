@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 import pytest
 
 from homing.accounts.profile import Profile
-from homing.admin import catalogue
+from homing.admin import carriers, prices, routes
 from homing.aggregation.aggregator import Aggregator
 from homing.aggregation.routing_listener import RoutingListener
 from homing.common.ids import first_id_at
@@ -33,13 +33,13 @@ POOR, GOOD = "sim", "good"
 async def bank(postgres: str, worker: str) -> AsyncIterator[Bank]:
     opened = await Bank.open(await new_database(postgres, f"learning_{worker}"), 2)
     async with opened.plain.transaction() as transaction:
-        good = await catalogue.add_carrier(transaction, GOOD, "simulator")
-        poor = (await catalogue.find_carrier(transaction, POOR)).carrier_id
+        good = await carriers.add_carrier(transaction, GOOD, "simulator")
+        poor = (await carriers.find_carrier(transaction, POOR)).carrier_id
         match = RouteScope(prefix="86")
-        await catalogue.set_route(transaction, match, poor, priority=1, strategy=Strategy.ADAPTIVE)
-        await catalogue.set_route(transaction, match, good, priority=2, strategy=Strategy.ADAPTIVE)
-        await catalogue.set_costs(transaction, poor, [("", 10_000)])
-        await catalogue.set_costs(transaction, good, [("", 12_000)])
+        await routes.set_route(transaction, match, poor, priority=1, strategy=Strategy.ADAPTIVE)
+        await routes.set_route(transaction, match, good, priority=2, strategy=Strategy.ADAPTIVE)
+        await prices.set_costs(transaction, poor, [("", 10_000)])
+        await prices.set_costs(transaction, good, [("", 12_000)])
     for board in opened.boards:
         board.settings_missed()  # a role hears of changed settings; here nobody listens
     await until(lambda: all(board.catalogue.adaptive_rules() for board in opened.boards))

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from homing.admin import catalogue
+from homing.admin import routes
+from homing.admin.carriers import add_carrier
 from homing.api.smpp.statuses import VendorStatus
 from homing.dialects.registry import DIALECTS
 from homing.messages import timeline
@@ -51,7 +52,7 @@ async def server(postgres: str, room: Path, worker: str, centre: Smsc) -> AsyncI
         async with made.database.transaction() as transaction:
 
             async def add(name: str, kind: str, settings: dict[str, Any]) -> int:
-                return await catalogue.add_carrier(transaction, name, kind, json.dumps(settings), made.vault)
+                return await add_carrier(transaction, name, kind, json.dumps(settings), made.vault)
 
             able = await add("able", "smpp", reached)
             unable = await add("unable", "simulator", {**certain, "flash": False})
@@ -64,7 +65,7 @@ async def server(postgres: str, room: Path, worker: str, centre: Smsc) -> AsyncI
                 LAST: (late,),
             }.items():
                 for priority, carrier_id in enumerate(carriers, 1):
-                    await catalogue.set_route(transaction, RouteScope(prefix=prefix), carrier_id, priority=priority)
+                    await routes.set_route(transaction, RouteScope(prefix=prefix), carrier_id, priority=priority)
         await centre.bound()
         await made.settled()
         yield made

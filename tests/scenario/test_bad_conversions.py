@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from homing.admin import catalogue
+from homing.admin import prices, routes
+from homing.admin.carriers import add_carrier, find_carrier
 from homing.aggregation.aggregator import Aggregator
 from homing.aggregation.guard_listener import GuardListener
 from homing.aggregation.routing_listener import RoutingListener
@@ -174,11 +175,11 @@ async def test_a_cell_with_one_message_is_told_with_its_doubt_and_judges_nobody(
 async def bank(postgres: str, worker: str) -> AsyncIterator[Bank]:
     opened = await Bank.open(await new_database(postgres, f"stops_{worker}"), 1)
     async with opened.plain.transaction() as transaction:
-        dear = await catalogue.add_carrier(transaction, "dear", "simulator")
-        cheap = (await catalogue.find_carrier(transaction, "sim")).carrier_id
+        dear = await add_carrier(transaction, "dear", "simulator")
+        cheap = (await find_carrier(transaction, "sim")).carrier_id
         for carrier_id, cost in ((dear, 12_000), (cheap, 10_000)):
-            await catalogue.set_route(transaction, RouteScope(prefix="86"), carrier_id, strategy=Strategy.ADAPTIVE)
-            await catalogue.set_costs(transaction, carrier_id, [("", cost)])
+            await routes.set_route(transaction, RouteScope(prefix="86"), carrier_id, strategy=Strategy.ADAPTIVE)
+            await prices.set_costs(transaction, carrier_id, [("", cost)])
     yield opened
     await opened.close()
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from homing import errors
-from homing.admin import catalogue
+from homing.admin import carriers
 from homing.admin.carrier_secrets import seal_stored
 from homing.carriers.sealing import MARK, open_text
 from homing.common.crypto import Vault
@@ -59,12 +59,12 @@ async def everything(database: Database) -> str:
 
 async def test_no_secret_of_a_carrier_stands_in_the_database_and_all_can_be_opened(database: Database) -> None:
     for name, kind, settings in (("one", "smpp", SMPP), ("two", "http", HTTP)):
-        await catalogue.add_carrier(database, name, kind, json.dumps(settings), VAULT)
-        row = await catalogue.find_carrier(database, name)
+        await carriers.add_carrier(database, name, kind, json.dumps(settings), VAULT)
+        row = await carriers.find_carrier(database, name)
         assert json.loads(open_text(VAULT, name, kind, row.settings)) == settings
     async with database.transaction() as transaction:
-        row = await catalogue.find_carrier(transaction, "one")
-        await catalogue.change_carrier(transaction, row, {"password": "hush-two", "port": 2776}, VAULT)
+        row = await carriers.find_carrier(transaction, "one")
+        await carriers.change_carrier(transaction, row, {"password": "hush-two", "port": 2776}, VAULT)
     assert "hush" not in await everything(database)
     settings = await stored(database, "one")
     assert settings["password"].startswith(MARK)
@@ -74,7 +74,7 @@ async def test_no_secret_of_a_carrier_stands_in_the_database_and_all_can_be_open
 
 
 async def test_a_sealed_secret_opens_in_its_place_alone_and_with_its_key_alone(database: Database) -> None:
-    await catalogue.add_carrier(database, "one", "smpp", json.dumps(SMPP), VAULT)
+    await carriers.add_carrier(database, "one", "smpp", json.dumps(SMPP), VAULT)
     settings = json.dumps(await stored(database, "one"))
     with pytest.raises(errors.InvalidInput, match="cannot be decrypted"):
         open_text(VAULT, "two", "smpp", settings)
@@ -115,7 +115,7 @@ async def test_a_secret_outside_of_secrets_is_refused(
 ) -> None:
     settings = {name: value for name, value in {**HTTP, **literal}.items() if value is not None}
     with pytest.raises(errors.InvalidInput, match=f"{place} contains the secret in plain text"):
-        await catalogue.add_carrier(database, "two", "http", json.dumps(settings), VAULT)
+        await carriers.add_carrier(database, "two", "http", json.dumps(settings), VAULT)
 
 
 async def test_the_command_line_seals_shows_nothing_and_says_when_the_key_is_elsewhere(

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from homing.admin import catalogue
+from homing.admin import carriers, routes
 from homing.model import Outcome
 from homing.routing.rules import RouteScope
 from homing.states import MessageState
@@ -57,8 +57,8 @@ class Ways:
         """A carrier; gives the prefix whose numbers go by it."""
         prefix = f"7{name.removeprefix('up-'):0>3}"
         async with self.server.database.transaction() as transaction:
-            carrier_id = await catalogue.add_carrier(transaction, name, kind, json.dumps(settings), self.server.vault)
-            await catalogue.set_route(transaction, RouteScope(prefix=prefix), carrier_id)
+            carrier_id = await carriers.add_carrier(transaction, name, kind, json.dumps(settings), self.server.vault)
+            await routes.set_route(transaction, RouteScope(prefix=prefix), carrier_id)
         await self.server.settled()
         return prefix
 
@@ -226,7 +226,7 @@ async def test_what_people_reply_comes_through_both(server: Server, vendor: Serv
     prefix = await ways.add(name, "laaffic", settings_of("laaffic", vendor.url, upstream, ways, name))
     match = RouteScope(prefix=prefix, account_id=upstream.account_id)
     async with vendor.database.transaction() as transaction:
-        await catalogue.set_route(transaction, match, answering["carrier_id"])
+        await routes.set_route(transaction, match, answering["carrier_id"])
     await vendor.settled()
     account = await server.account(balance="100", inbound_url=replied.url)
     await ways.send(account, [f"{prefix}25550022"])
@@ -326,11 +326,11 @@ async def pushed(server: Server) -> Push:
     """Calls the push door of a laaffic carrier."""
     settings = {"key": "k", "secret": "s", "app_id": "a", "base_url": "http://127.0.0.1:1", "push_token": TOKEN}
     async with server.database.transaction() as transaction:
-        await catalogue.add_carrier(
+        await carriers.add_carrier(
             transaction, "pushing", "laaffic", json.dumps({**settings, "ask_after_s": 0}), server.vault
         )
-        await catalogue.add_carrier(transaction, "silent", "simulator", "{}")
-        await catalogue.add_carrier(transaction, "tokenless", "lia", '{"api_id":"a","api_password":"b"}', server.vault)
+        await carriers.add_carrier(transaction, "silent", "simulator", "{}")
+        await carriers.add_carrier(transaction, "tokenless", "lia", '{"api_id":"a","api_password":"b"}', server.vault)
     await server.settled()
 
     async def call(path: str, body: bytes = b'{"msgid":"1","status":0,"mobile":"86"}') -> Any:
@@ -424,13 +424,13 @@ async def test_a_reply_that_is_pushed_twice_is_heard_once_and_a_second_reply_is_
 async def test_a_new_token_holds_at_once(server: Server, pushed: Push) -> None:
     settings = {"api_id": "a", "api_password": "b", "push_token": "first-token-of-all"}
     async with server.database.transaction() as transaction:
-        await catalogue.add_carrier(transaction, "turning", "lia", json.dumps(settings), server.vault)
+        await carriers.add_carrier(transaction, "turning", "lia", json.dumps(settings), server.vault)
     await server.settled()
     body = b'{"message_id":5,"DLRStatus":"Delivered"}'
     assert (await pushed("/carriers/turning/first-token-of-all/report", body)).status == 200
     async with server.database.transaction() as transaction:
-        row = await catalogue.find_carrier(transaction, "turning")
-        await catalogue.change_carrier(transaction, row, {"push_token": "second-token-of-all"}, server.vault)
+        row = await carriers.find_carrier(transaction, "turning")
+        await carriers.change_carrier(transaction, row, {"push_token": "second-token-of-all"}, server.vault)
     await server.settled()
     assert (await pushed("/carriers/turning/first-token-of-all/report", body)).status == 404
     assert (await pushed("/carriers/turning/second-token-of-all/report", body)).status == 200

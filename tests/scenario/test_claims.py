@@ -12,7 +12,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from homing import limits
-from homing.admin import catalogue
+from homing.admin import carriers, routes
 from homing.carriers.base import CarrierReport
 from homing.common.crypto import Vault
 from homing.dialects.registry import DIALECTS
@@ -221,8 +221,8 @@ async def test_what_the_next_carrier_has_in_hand_stays_marked_when_the_former_on
     monkeypatch.setattr(AnswerRecorder, "record", heard_late)
     async with bank.plain.transaction() as transaction:
         for priority, settings in enumerate(('{"refused": 1.0, "submit_ms": 0}', '{"submit_ms": 6000}'), 1):
-            carrier_id = await catalogue.add_carrier(transaction, f"in-turn-{priority}", "simulator", settings)
-            await catalogue.set_route(transaction, RouteScope(prefix="44"), carrier_id, priority)
+            carrier_id = await carriers.add_carrier(transaction, f"in-turn-{priority}", "simulator", settings)
+            await routes.set_route(transaction, RouteScope(prefix="44"), carrier_id, priority)
     for board in bank.boards:
         await board._read()
     (message_id,) = await bank.send(0, await bank.account(balance=10_000_000), [group("44", 1)])

@@ -20,7 +20,7 @@ import aiohttp
 import pytest
 
 from homing import limits
-from homing.admin import catalogue
+from homing.admin import carriers, routes
 from homing.common import crypto
 from homing.dialects.lia import dialect as lia
 from homing.routing.rules import RouteScope
@@ -220,8 +220,8 @@ async def _add_carrier(installation: Installation, smsc: Smsc) -> None:
     settings = {"host": "127.0.0.1", "port": smsc.port, "system_id": SYSTEM_ID, "password": PASSWORD}
     vault = crypto.Vault(crypto.load_key("", installation.data / "secret.key"))
     async with installation.looked_into() as database, database.transaction() as transaction:
-        carrier_id = await catalogue.add_carrier(transaction, "centre", "smpp", json.dumps(settings), vault)
-        await catalogue.set_route(transaction, RouteScope(prefix=PREFIX), carrier_id)
+        carrier_id = await carriers.add_carrier(transaction, "centre", "smpp", json.dumps(settings), vault)
+        await routes.set_route(transaction, RouteScope(prefix=PREFIX), carrier_id)
     await until(lambda: smsc.links)
 
 

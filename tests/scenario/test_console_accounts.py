@@ -9,7 +9,7 @@ from collections.abc import Mapping
 import pytest
 
 from homing import limits
-from homing.admin import account_settings, catalogue
+from homing.admin import account_settings, words
 from homing.common import money
 from homing.ledger.postings import adjustment, post
 from homing.model import GENERAL, UserRole
@@ -437,7 +437,7 @@ async def test_senders_templates_and_words_are_kept_for_the_account(server: Serv
     await viewer.post("/words", {"do": "add_word", "word": "for-everybody-refused"})
     assert "for-everybody-refused" in (await viewer.get("/words")).words
     async with server.database.transaction() as transaction:
-        await catalogue.remove_word(transaction, GENERAL, "for-everybody-refused")
+        await words.remove_word(transaction, GENERAL, "for-everybody-refused")
 
 
 async def test_what_will_not_work_is_said_in_the_viewers_language_when_it_is_set(server: Server, console: str) -> None:

@@ -8,7 +8,8 @@ from typing import Any
 
 from click.testing import CliRunner
 
-from homing.admin import account_settings, catalogue
+from homing.admin import account_settings, carriers
+from homing.admin.words import add_word
 from homing.audit import act_as, at_the_machine
 from homing.cli import main
 from homing.console.pages.audit import ACTS, KINDS
@@ -88,11 +89,11 @@ async def test_no_secret_is_in_the_audit(server: Server) -> None:
     account = await server.account()
     settings = {"host": "smpp.example", "port": 2775, "system_id": "us", "password": "hush-one"}
     async with server.database.transaction() as transaction:
-        carrier_id = await catalogue.add_carrier(
+        carrier_id = await carriers.add_carrier(
             transaction, "audited-carrier", "smpp", json.dumps(settings), server.vault
         )
-        row = await catalogue.find_carrier(transaction, "audited-carrier")
-        await catalogue.change_carrier(transaction, row, {"password": "hush-two"}, server.vault)
+        row = await carriers.find_carrier(transaction, "audited-carrier")
+        await carriers.change_carrier(transaction, row, {"password": "hush-two"}, server.vault)
         await statements.admin.carrier_switch(transaction, carrier_id=carrier_id, enabled=False, is_draining=False)
     added, changed, _disabled = await rows_of(server, "carrier", "audited-carrier")
     assert added["after"]["settings"]["system_id"] == "us"
@@ -192,7 +193,7 @@ async def test_the_pages_of_the_audit_follow_each_other_without_a_gap(server: Se
     async with server.database.transaction() as transaction:
         await act_as(transaction, "pager", "")
         for n in range(120):
-            await catalogue.add_word(transaction, 0, f"paged-{n:03d}")
+            await add_word(transaction, 0, f"paged-{n:03d}")
     seen: list[str] = []
     path: str | None = "/audit?actor=pager"
     while path:

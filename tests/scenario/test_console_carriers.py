@@ -2,7 +2,7 @@
 
 import json
 
-from homing.admin import catalogue
+from homing.admin import carriers, routes
 from homing.model import Outcome, UserRole
 from homing.routing.catalogue_cache import read_catalogue
 from homing.routing.rules import RouteRequest, RouteScope
@@ -14,7 +14,7 @@ HOSTILE = "<script>alert(1)</script>"
 
 
 async def carrier(server: Server, name: str, kind: str = "simulator", **settings: object) -> int:
-    return await catalogue.add_carrier(server.database, name, kind, json.dumps(settings), server.vault)
+    return await carriers.add_carrier(server.database, name, kind, json.dumps(settings), server.vault)
 
 
 async def shows(viewer: Viewer, path: str, *words: str) -> str:
@@ -59,7 +59,7 @@ async def test_what_a_carrier_did_not_take_is_counted_by_code_and_shown_as_text(
 async def test_a_drained_carrier_is_offered_to_no_message_and_runs_on(server: Server, console: str) -> None:
     carrier_id = await carrier(server, "full")
     account = await server.account()
-    await catalogue.set_route(server.database, RouteScope(account.account_id, prefix="4455"), carrier_id)
+    await routes.set_route(server.database, RouteScope(account.account_id, prefix="4455"), carrier_id)
     wanted = RouteRequest(account.account_id, "", "", 0, "445500001", "GB", "")
     _name, viewer = await signed_in(console, server.database)
     await shows(viewer, "/carriers", "full simulator Up")
@@ -79,7 +79,7 @@ async def test_a_drained_carrier_is_offered_to_no_message_and_runs_on(server: Se
     await shows(viewer, "/carriers", "full simulator Draining")
     row = await statements.admin.carrier_find(server.database, name="full", carrier_id=None)
     assert row
-    assert catalogue.carrier_mode_of(enabled=row.enabled, is_draining=row.is_draining) is catalogue.CarrierMode.DRAINING
+    assert carriers.carrier_mode_of(enabled=row.enabled, is_draining=row.is_draining) is carriers.CarrierMode.DRAINING
     stale = await viewer.post("/carriers/full", {"course": "disabled", "version": version})
     assert stale.status == 422
     assert "Someone else has changed this" in stale.words

@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from homing.admin import catalogue
+from homing.admin import carriers
 from homing.console.alerts import AttentionItem, read_attention
 from homing.model import PeriodGrain, UserRole
 from homing.statistics.overview import read_overview
@@ -97,7 +97,7 @@ async def test_what_wants_attention_is_told(server: Server) -> None:
     account = await server.account(balance="0.05")
     await send(server, account, "8613800130001")
     async with server.database.transaction() as transaction:
-        await catalogue.add_carrier(
+        await carriers.add_carrier(
             transaction, "sleeping", "smpp", json.dumps({"host": "127.0.0.1", "port": 1, "system_id": "x"})
         )
     await server.query(

@@ -2,7 +2,7 @@
 
 import re
 
-from homing.admin import catalogue
+from homing.admin import carriers, prices, routes
 from homing.model import Strategy, UserRole
 from homing.reasons import Reason, ReasonCode, encode_reason
 from homing.routing.rules import RouteScope
@@ -86,11 +86,11 @@ async def test_trying_a_number_tells_why_it_is_refused(server: Server, console: 
     assert "no route for this number" in (await viewer.get("/routes/explain?number=98555000001")).words
     assert "international format" in (await viewer.get("/routes/explain?number=%3Cscript%3E")).words
     assert "does not exist" in (await viewer.get("/routes/explain?number=98555000001&account=x%27y")).words
-    dear = await catalogue.add_carrier(server.database, "dear", "simulator")
+    dear = await carriers.add_carrier(server.database, "dear", "simulator")
     account = await server.account(prices={"4466": "0.01"})
     async with server.database.transaction() as transaction:
-        await catalogue.set_costs(transaction, dear, [("44", 50_000)])
-    await catalogue.set_route(server.database, RouteScope(account.account_id, prefix="4466"), dear)
+        await prices.set_costs(transaction, dear, [("44", 50_000)])
+    await routes.set_route(server.database, RouteScope(account.account_id, prefix="4466"), dear)
     page = await viewer.get(f"/routes/explain?number=446600000001&account={account.name}")
     assert "exceed the cost limit" in page.words
     assert "costs 0.05 USD a segment, above the ceiling of 0.01 USD" in page.words
@@ -102,10 +102,10 @@ async def test_trying_a_number_tells_the_cheapest_and_how_much_dearer_the_others
     _name, viewer = await signed_in(console, server.database)
     account = await server.account(prices={"4467": "0.09"})
     for name, cost_micro in (("at-three", 30_000), ("at-five", 50_000)):
-        carrier = await catalogue.add_carrier(server.database, name, "simulator")
+        carrier = await carriers.add_carrier(server.database, name, "simulator")
         async with server.database.transaction() as transaction:
-            await catalogue.set_costs(transaction, carrier, [("4467", cost_micro)])
-        await catalogue.set_route(
+            await prices.set_costs(transaction, carrier, [("4467", cost_micro)])
+        await routes.set_route(
             server.database, RouteScope(account.account_id, prefix="4467"), carrier, strategy=Strategy.LEAST_COST
         )
     words = re.compile(r"at-three 1 .*? cheapest at-five 2 .*? \$0\.02 more than the cheapest")
@@ -141,8 +141,8 @@ async def test_what_is_learnt_is_shown_by_cell_and_script_in_it_as_text(server: 
 
 async def test_support_reads_routes_and_customers_do_not(server: Server, console: str) -> None:
     account = await server.account()
-    carrier = await catalogue.find_carrier(server.database, SIMULATOR)
-    made = await catalogue.set_route(server.database, RouteScope(account.account_id, prefix="4488"), carrier.carrier_id)
+    carrier = await carriers.find_carrier(server.database, SIMULATOR)
+    made = await routes.set_route(server.database, RouteScope(account.account_id, prefix="4488"), carrier.carrier_id)
     path = f"/routes/{made.route_id}"
     _name, support = await signed_in(console, server.database, UserRole.SUPPORT)
     page = await support.get(path)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from homing.admin import catalogue
+from homing.admin import carriers, prices, routes
 from homing.common import money
 from homing.model import Outcome
 from homing.routing.rules import RouteScope
@@ -49,14 +49,14 @@ async def server(postgres: str, room: Path, worker: str) -> AsyncIterator[Server
     settings = {"HOMING_DISPATCH_UNKNOWN_RETRY_S": str(UNKNOWN_RETRY_S), "HOMING_DISPATCH_QUEUE_AGE_S": "1"}
     async with running(await new_database(postgres, f"failover_{worker}"), data, **settings) as made:
         async with made.database.transaction() as transaction:
-            second = await catalogue.add_carrier(transaction, "second", "simulator", json.dumps(CERTAIN))
+            second = await carriers.add_carrier(transaction, "second", "simulator", json.dumps(CERTAIN))
             for prefix, odds in FIRST.items():
                 chances = json.dumps({**CERTAIN, **odds})
-                first = await catalogue.add_carrier(transaction, f"first-{prefix}", "simulator", chances)
-                await catalogue.set_route(transaction, RouteScope(prefix=prefix), first, priority=1)
+                first = await carriers.add_carrier(transaction, f"first-{prefix}", "simulator", chances)
+                await routes.set_route(transaction, RouteScope(prefix=prefix), first, priority=1)
                 if prefix != AWAY:
-                    await catalogue.set_route(transaction, RouteScope(prefix=prefix), second, priority=2)
-            await catalogue.set_costs(transaction, second, [(DEAR, money.parse("0.021"))])
+                    await routes.set_route(transaction, RouteScope(prefix=prefix), second, priority=2)
+            await prices.set_costs(transaction, second, [(DEAR, money.parse("0.021"))])
         await made.settled()
         await failing_over(made)
         yield made
@@ -170,9 +170,9 @@ async def test_messages_of_a_carrier_that_is_down_go_by_another_as_soon_as_a_rou
     assert {
         row["state"] for row in await server.query("SELECT state FROM message WHERE message_id = ANY($1)", codes)
     } == {MessageState.QUEUED}, "nobody else takes them yet, and nothing was tried in vain"
-    second = await catalogue.find_carrier(server.database, "second")
+    second = await carriers.find_carrier(server.database, "second")
     async with server.database.transaction() as transaction:
-        await catalogue.set_route(transaction, RouteScope(prefix=AWAY), second.carrier_id, priority=2)
+        await routes.set_route(transaction, RouteScope(prefix=AWAY), second.carrier_id, priority=2)
     await become(server, codes + campaign, MessageState.DELIVERED)
     for message_id in codes + campaign:
         assert await attempts(server, message_id) == [("first", Outcome.DEFERRED), ("second", Outcome.ACCEPTED)]

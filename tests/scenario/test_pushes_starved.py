@@ -24,7 +24,7 @@ from typing import Any, Self
 import pytest
 from aiohttp import web
 
-from homing.admin import catalogue
+from homing.admin import carriers, routes
 from homing.routing.rules import RouteScope
 from tests.support.server import Account, Server, free_port, new_database, running
 from tests.support.waiting import until
@@ -227,8 +227,8 @@ async def bee(server: Server) -> AsyncIterator[Bee]:
         }
         async with server.database.transaction() as transaction:
             for prefix, kind, settings in ((QUICK, "simulator", certain), (VENDORS, "http", vendor)):
-                carrier_id = await catalogue.add_carrier(transaction, f"to-{prefix}", kind, json.dumps(settings))
-                await catalogue.set_route(transaction, RouteScope(prefix=prefix), carrier_id)
+                carrier_id = await carriers.add_carrier(transaction, f"to-{prefix}", kind, json.dumps(settings))
+                await routes.set_route(transaction, RouteScope(prefix=prefix), carrier_id)
         await server.settled()
         yield made
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from homing import limits
-from homing.admin import catalogue
+from homing.admin import carriers, routes
 from homing.model import Outcome
 from homing.routing.rules import RouteScope
 from homing.states import TABLE, MessageState
@@ -216,8 +216,8 @@ async def server(postgres: str, room: Path, worker: str) -> AsyncIterator[Server
     async with running(await new_database(postgres, f"leases_{worker}"), data) as made:
         async with made.database.transaction() as transaction:
             for prefix, settings in CARRIERS.items():
-                carrier_id = await catalogue.add_carrier(transaction, f"to-{prefix}", "simulator", json.dumps(settings))
-                await catalogue.set_route(transaction, RouteScope(prefix=prefix), carrier_id)
+                carrier_id = await carriers.add_carrier(transaction, f"to-{prefix}", "simulator", json.dumps(settings))
+                await routes.set_route(transaction, RouteScope(prefix=prefix), carrier_id)
         await made.settled()
         yield made
 
@@ -331,9 +331,9 @@ async def test_a_carrier_that_closes_slowly_costs_no_lease_and_no_message(server
     before = [await until_owned(server, f"to-{prefix}", by_other_than=None) for prefix in (LATE, STUCK)]
     ids = await sent_to(server, STUCK, 5)
     await until_claimed(server, ids, attempts=1)
-    row = await catalogue.find_carrier(server.database, f"to-{STUCK}")
+    row = await carriers.find_carrier(server.database, f"to-{STUCK}")
     async with server.database.transaction() as transaction:
-        await catalogue.change_carrier(transaction, row, {"seed": 99}, server.vault)
+        await carriers.change_carrier(transaction, row, {"seed": 99}, server.vault)
 
     async def owners() -> list[str | None]:
         return [await owner_of(server, f"to-{prefix}") for prefix in (LATE, STUCK)]

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from homing.admin import catalogue
+from homing.admin import carriers, routes
 from homing.model import Outcome
 from homing.routing.rules import RouteScope
 from homing.states import MessageState
@@ -51,8 +51,8 @@ async def server(postgres: str, room: Path, worker: str) -> AsyncIterator[Server
 async def add_carrier(server: Server, prefix: str, port: int, **settings: object) -> int:
     given = {"host": "127.0.0.1", "port": port, "system_id": SYSTEM_ID, "password": PASSWORD, **SOON, **settings}
     async with server.database.transaction() as transaction:
-        carrier_id = await catalogue.add_carrier(transaction, f"smpp-{prefix}", "smpp", json.dumps(given), server.vault)
-        await catalogue.set_route(transaction, RouteScope(prefix=prefix), carrier_id)
+        carrier_id = await carriers.add_carrier(transaction, f"smpp-{prefix}", "smpp", json.dumps(given), server.vault)
+        await routes.set_route(transaction, RouteScope(prefix=prefix), carrier_id)
     await server.settled()
     await is_up(server, carrier_id)
     return carrier_id

@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from homing import errors
 from homing.accounts.profile import Profile
-from homing.admin import account_settings, catalogue
+from homing.admin import account_settings, carriers, prices, routes
 from homing.common.ids import IdSource
 from homing.dialects.laaffic.number import NUMBER as LAAFFIC
 from homing.intake.intake import Intake
@@ -66,10 +66,10 @@ class Bank:
         plain = Database(dsn, CONNECTIONS, FREE_PLANS)
         await plain.open()
         async with plain.transaction() as transaction:
-            await catalogue.set_prices(transaction, GENERAL, list(PRICES.items()))
-            carrier_id = await catalogue.add_carrier(transaction, "sim", "simulator")
+            await prices.set_prices(transaction, GENERAL, list(PRICES.items()))
+            carrier_id = await carriers.add_carrier(transaction, "sim", "simulator")
             for prefix in PRICES:
-                await catalogue.set_route(transaction, RouteScope(prefix=prefix), carrier_id)
+                await routes.set_route(transaction, RouteScope(prefix=prefix), carrier_id)
         databases = [Database(dsn, CONNECTIONS) for _ in range(processes)]
         numbering = Numbering({"1": Destination("US", "1", "310", "-1", "")})
         boards, intakes = [], []

@@ -19,7 +19,10 @@ import asyncpg
 
 import homing
 from homing import demo
-from homing.admin import account_settings, catalogue
+from homing.admin import account_settings, routes
+from homing.admin.carriers import add_carrier
+from homing.admin.prices import remove_price, set_prices
+from homing.admin.words import add_word
 from homing.common import crypto, money
 from homing.dialects.laaffic import dialect as laaffic
 from homing.dialects.lia import dialect as lia
@@ -209,9 +212,9 @@ class Server:
             if locked:
                 await account_settings.set_lock(transaction, account_id, "test")
             own = [(prefix, money.parse(amount)) for prefix, amount in (prices or {}).items()]
-            await catalogue.set_prices(transaction, account_id, own)
+            await set_prices(transaction, account_id, own)
             for word in words:
-                await catalogue.add_word(transaction, account_id, word)
+                await add_word(transaction, account_id, word)
             if money.parse(balance):
                 await post(transaction, account_id, top_up(money.parse(balance)), "test", "test balance")
             if money.parse(gifted):
@@ -233,7 +236,7 @@ class Server:
         self._probe = self._probe or await self.account(balance="0")
         number = f"88{self._probe.account_id:06d}{next(self._names):05d}"
         async with self.database.transaction() as transaction:
-            await catalogue.set_prices(transaction, self._probe.account_id, [(number, 0)])
+            await set_prices(transaction, self._probe.account_id, [(number, 0)])
         probe, values = self._probe, {"appId": self._probe.app, "numbers": number, "content": "x"}
 
         async def is_taken() -> bool:
@@ -319,22 +322,22 @@ async def odd_destinations(database: Database) -> None:
     """In place of the demo's `anything else`: the same price and routes but for the prefixes named above."""
     usual = [*"2345678", "90", *(f"9{n}" for n in range(2, 6))]
     async with database.transaction() as transaction:
-        await catalogue.remove_price(transaction, GENERAL, "")
+        await remove_price(transaction, GENERAL, "")
         priced = [*usual, REPLYING, QUEUED, NO_ROUTE]
-        await catalogue.set_prices(transaction, GENERAL, [(prefix, money.parse("0.02")) for prefix in priced])
+        await set_prices(transaction, GENERAL, [(prefix, money.parse("0.02")) for prefix in priced])
         carriers = [row["carrier_id"] for row in await transaction.raw.fetch("SELECT carrier_id FROM carrier")]
         await transaction.raw.execute("DELETE FROM route")
         for prefix in ("1", "91", NO_PRICE, *usual):
             for carrier_id in carriers:
-                await catalogue.set_route(transaction, RouteScope(prefix=prefix), carrier_id)
+                await routes.set_route(transaction, RouteScope(prefix=prefix), carrier_id)
         certain = {"receipt_ms_mean": 0, "undeliverable": 0, "expired": 0, "replied": 1}
-        answering = await catalogue.add_carrier(transaction, "answering", "simulator", json.dumps(certain))
-        await catalogue.set_route(transaction, RouteScope(prefix=REPLYING), answering)
+        answering = await add_carrier(transaction, "answering", "simulator", json.dumps(certain))
+        await routes.set_route(transaction, RouteScope(prefix=REPLYING), answering)
         unusable = await transaction.raw.fetchval(
             "INSERT INTO carrier (name, kind, settings) VALUES ('unusable', 'simulator', '{\"no\": \"such setting\"}')"
             " RETURNING carrier_id"
         )
-        await catalogue.set_route(transaction, RouteScope(prefix=QUEUED), unusable)
+        await routes.set_route(transaction, RouteScope(prefix=QUEUED), unusable)
 
 
 @asynccontextmanager

@@ -5,7 +5,7 @@ from ipaddress import ip_network
 import pytest
 
 from homing.admin.account_settings import check_url
-from homing.common.url_spelling import is_web_address
+from homing.common.urls import is_web_address
 from homing.delivery.safe_http import AddressRefused, check_address
 from homing.errors import InvalidInput
 

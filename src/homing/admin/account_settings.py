@@ -15,7 +15,7 @@ from homing.accounts.profile import SMPP_CHARSETS
 from homing.common.crypto import Vault, make_secret
 from homing.common.money import AMOUNT_MICRO_MAX
 from homing.common.networks import Network
-from homing.common.url_spelling import is_web_address
+from homing.common.urls import is_web_address
 from homing.dialects.base import Dialect, Dialects
 from homing.statistics.reading import shows_conversions
 from homing.store import statements

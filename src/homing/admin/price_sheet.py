@@ -6,7 +6,7 @@ from itertools import chain
 from typing import Final
 
 from homing import errors
-from homing.admin.catalogue import check_prefix, check_price
+from homing.admin.prices import check_prefix, check_price
 from homing.common import money
 from homing.text.numbers import first_digits
 

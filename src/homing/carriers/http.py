@@ -39,7 +39,7 @@ from homing.carriers.http_template import (
     values_of,
 )
 from homing.carriers.secret_mark import SECRET
-from homing.common.url_spelling import in_request_line
+from homing.common.urls import in_request_line
 from homing.model import Answer, CarrierInbound, CarrierReceipt, Outbound, Outcome
 from homing_clients.call import ClientRequest, parse_base
 from homing_clients.errors import TooLarge

@@ -8,9 +8,9 @@ import click
 import msgspec
 
 from homing import errors
-from homing.admin import catalogue
+from homing.admin import carriers
 from homing.admin.carrier_status import carriers_now
-from homing.admin.catalogue import CarrierMode
+from homing.admin.carriers import CarrierMode
 from homing.admin.setting_warnings import carrier_warnings
 from homing.carriers.kinds import KINDS
 from homing.cli.context import CommandContext, CommandGroup, in_context
@@ -94,7 +94,7 @@ async def add(context: CommandContext, name: str, kind: str, settings: str) -> R
     \b
     Example:  homing carrier add test --kind simulator --settings @test.json
     """
-    carrier_id = await catalogue.add_carrier(context.database, name, kind, settings, await context.vault())
+    carrier_id = await carriers.add_carrier(context.database, name, kind, settings, await context.vault())
     return Confirmation(
         f"Carrier {name} added with ID {carrier_id}. Next, add a route: homing route set {name}",
         {"carrier_id": carrier_id, "name": name, "kind": kind, "enabled": True},
@@ -124,7 +124,7 @@ async def show(context: CommandContext, carrier: str) -> Reply:
     \b
     Example:  homing carrier show test
     """
-    carrier_id = (await catalogue.find_carrier(context.database, carrier)).carrier_id
+    carrier_id = (await carriers.find_carrier(context.database, carrier)).carrier_id
     (row,) = [one for one in await carriers_now(context.database) if one["carrier_id"] == carrier_id]
     forms = await statements.receipts.reference_forms(context.database, carrier_id=carrier_id)
     costs = await statements.admin.cost_list(context.database, carrier_id=carrier_id)
@@ -156,8 +156,8 @@ async def change(context: CommandContext, carrier: str, settings: str) -> Reply:
         raise errors.InvalidInput(f"settings: {error}") from None
     vault = await context.vault()
     async with context.database.transaction() as transaction:
-        row = await catalogue.find_carrier(transaction, carrier)
-        await catalogue.change_carrier(transaction, row, changes, vault)
+        row = await carriers.find_carrier(transaction, carrier)
+        await carriers.change_carrier(transaction, row, changes, vault)
     return Confirmation(
         f"Carrier {row.name} changed: {', '.join(sorted(changes))}.",
         {"carrier_id": row.carrier_id},
@@ -202,8 +202,8 @@ async def drain(context: CommandContext, carrier: str) -> Reply:
 
 
 async def _switch(context: CommandContext, name_or_id: str, course: CarrierMode) -> Reply:
-    row = await catalogue.find_carrier(context.database, name_or_id)
-    await catalogue.switch_carrier(context.database, row.carrier_id, course)
+    row = await carriers.find_carrier(context.database, name_or_id)
+    await carriers.switch_carrier(context.database, row.carrier_id, course)
     return Confirmation(
         f"Carrier {row.name} is {course.value}.",
         {

@@ -4,7 +4,7 @@ from typing import TextIO
 
 import click
 
-from homing.admin import catalogue, price_sheet
+from homing.admin import carriers, price_sheet, prices
 from homing.cli.context import CommandContext, CommandGroup, in_context
 from homing.cli.parameters import AMOUNT, MINUS_IS_A_SIGN, PREFIX
 from homing.cli.show import MONEY, TIME, Column, Confirmation, Reply, Table
@@ -47,9 +47,9 @@ async def change(context: CommandContext, carrier: str, prefix: str, amount: int
     \b
     Example:  homing cost set fast 86 0.025
     """
-    row = await catalogue.find_carrier(context.database, carrier)
+    row = await carriers.find_carrier(context.database, carrier)
     async with context.database.transaction() as transaction:
-        await catalogue.set_costs(transaction, row.carrier_id, [(prefix, amount)])
+        await prices.set_costs(transaction, row.carrier_id, [(prefix, amount)])
     shown = PREFIX_KIND.text(prefix)
     return Confirmation(
         f"{row.name}: {trimmed(amount)} {CURRENCY} per segment for {shown}.",
@@ -66,7 +66,7 @@ async def list_costs(context: CommandContext, carrier: str | None) -> Reply:
     \b
     Example:  homing cost list --carrier fast
     """
-    only = None if carrier is None else (await catalogue.find_carrier(context.database, carrier)).carrier_id
+    only = None if carrier is None else (await carriers.find_carrier(context.database, carrier)).carrier_id
     return Table(COSTS, await statements.admin.cost_list(context.database, carrier_id=only), "No costs set.")
 
 
@@ -80,8 +80,8 @@ async def remove(context: CommandContext, carrier: str, prefix: str) -> Reply:
     \b
     Example:  homing cost remove fast 86
     """
-    row = await catalogue.find_carrier(context.database, carrier)
-    await catalogue.remove_cost(context.database, row.carrier_id, prefix)
+    row = await carriers.find_carrier(context.database, carrier)
+    await prices.remove_cost(context.database, row.carrier_id, prefix)
     shown = PREFIX_KIND.text(prefix)
     return Confirmation(f"Cost of {row.name} for {shown} removed.", {"carrier": row.name, "prefix": shown})
 
@@ -100,7 +100,7 @@ async def import_(context: CommandContext, carrier: str, file: TextIO) -> Reply:
     Example:  homing cost import fast prices.csv
     """
     costs = price_sheet.read(file, getattr(file, "name", "-"))
-    row = await catalogue.find_carrier(context.database, carrier)
+    row = await carriers.find_carrier(context.database, carrier)
     async with context.database.transaction() as transaction:
-        await catalogue.set_costs(transaction, row.carrier_id, costs)
+        await prices.set_costs(transaction, row.carrier_id, costs)
     return Confirmation(f"{len(costs)} costs set for {row.name}.", {"costs": len(costs), "carrier": row.name})

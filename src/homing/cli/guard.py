@@ -11,7 +11,7 @@ from homing.cli import guard_tables as tables
 from homing.cli.context import CommandContext, CommandGroup, in_context
 from homing.cli.parameters import AMOUNT, WholeNumberType, account_option, limit_option
 from homing.cli.show import COUNT, Column, Confirmation, Detail, Reply, Table
-from homing.common.passwords_in_urls import without_password
+from homing.common.urls import without_password
 from homing.guard.risk import RiskLevel, learn_risks
 from homing.guard.rules import RULES, RuleMode
 from homing.guard.service import read_country_traffic

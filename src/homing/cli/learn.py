@@ -8,7 +8,7 @@ import click
 import msgspec
 
 from homing import errors, limits
-from homing.admin import catalogue
+from homing.admin import carriers
 from homing.cli.alarm import component_note
 from homing.cli.context import CommandContext, CommandGroup, in_context
 from homing.cli.parameters import AMOUNT, RealNumberType, WholeNumberType, account_option
@@ -292,7 +292,7 @@ async def fakes(context: CommandContext, carrier: str | None, days: int) -> Repl
     """
     if carrier is None:
         return Table(FAKES, await statements.learning.learn_fakes(context.database), "No suspected fake receipts.")
-    row = await catalogue.find_carrier(context.database, carrier)
+    row = await carriers.find_carrier(context.database, carrier)
     until = datetime.now(UTC)
     since = until - timedelta(days=days)
     apps = await _reporting_apps(context, since)

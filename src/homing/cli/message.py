@@ -7,7 +7,7 @@ import click
 import msgspec
 
 from homing import errors, limits
-from homing.admin.catalogue import find_carrier
+from homing.admin.carriers import find_carrier
 from homing.cli.context import CommandContext, CommandGroup, in_context
 from homing.cli.parameters import MESSAGE_ID, NUMBER, account_option, limit_option
 from homing.cli.show import COUNT, MONEY, PROSE, REASON, TIME, Column, ColumnKind, Detail, Reply, Table, named, span

@@ -7,8 +7,8 @@ from typing import Any, Final
 import click
 
 from homing import errors
-from homing.admin.catalogue import check_prefix
 from homing.admin.price_sheet import EVERY_NUMBER
+from homing.admin.prices import check_prefix
 from homing.common import ids, money
 from homing.text.numbers import first_digits, is_national, normalise
 

@@ -4,7 +4,8 @@ from typing import TextIO
 
 import click
 
-from homing.admin import catalogue, price_sheet
+from homing.admin import price_sheet
+from homing.admin.prices import remove_price, replace_prices, set_prices
 from homing.cli.context import CommandContext, CommandGroup, in_context
 from homing.cli.parameters import AMOUNT, MINUS_IS_A_SIGN, PREFIX, account_option
 from homing.cli.show import MONEY, SCOPE, TIME, Column, Confirmation, Reply, Table
@@ -47,7 +48,7 @@ async def change(context: CommandContext, prefix: str, amount: int, account: str
     Example:  homing price set 86 0.031
     """
     async with context.database.transaction() as transaction:
-        await catalogue.set_prices(transaction, await context.scope(account), [(prefix, amount)])
+        await set_prices(transaction, await context.scope(account), [(prefix, amount)])
     shown = PREFIX_KIND.text(prefix)
     return Confirmation(
         f"{shown}: {trimmed(amount)} {CURRENCY} per segment for {account or 'all accounts'}.",
@@ -82,7 +83,7 @@ async def remove(context: CommandContext, prefix: str, account: str | None) -> R
     \b
     Example:  homing price remove 86 --account acme
     """
-    await catalogue.remove_price(context.database, await context.scope(account), prefix)
+    await remove_price(context.database, await context.scope(account), prefix)
     shown = PREFIX_KIND.text(prefix)
     return Confirmation(
         f"Price for {shown} removed for {account or 'all accounts'}.", {"prefix": shown, "account": account}
@@ -106,7 +107,7 @@ async def import_(context: CommandContext, file: TextIO, account: str | None, re
     prices = price_sheet.read(file, getattr(file, "name", "-"))
     account_id = await context.scope(account)
     async with context.database.transaction() as transaction:
-        await (catalogue.replace_prices if replace else catalogue.set_prices)(transaction, account_id, prices)
+        await (replace_prices if replace else set_prices)(transaction, account_id, prices)
     return Confirmation(
         f"{len(prices)} prices set for {account or 'all accounts'}{'; all others removed' if replace else ''}.",
         {"prices": len(prices), "account": account, "replaced": replace},

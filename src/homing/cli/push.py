@@ -7,7 +7,7 @@ from homing.cli import dialects
 from homing.cli.context import CommandContext, CommandGroup, in_context
 from homing.cli.parameters import ROW_ID, limit_option
 from homing.cli.show import COUNT, PROSE, TIME, URL, Column, Confirmation, Reply, Table, named
-from homing.common.passwords_in_urls import without_password
+from homing.common.urls import without_password
 from homing.delivery.pushes import PushSelection, read_pushes, replay_push
 from homing.model import PushKind, PushOutcome
 from homing.store.statements.pushes import PushRow

@@ -7,7 +7,7 @@ import click
 import msgspec
 
 from homing import errors
-from homing.admin.catalogue import find_carrier
+from homing.admin.carriers import find_carrier
 from homing.cli.context import CommandContext, CommandGroup, in_context
 from homing.cli.parameters import MOMENT, ROW_ID, limit_option
 from homing.cli.show import COUNT, PROSE, TIME, Column, ColumnKind, Confirmation, Detail, Reply, Table, named

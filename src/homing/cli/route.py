@@ -7,7 +7,7 @@ from typing import Any
 import click
 import msgspec
 
-from homing.admin import catalogue
+from homing.admin import carriers, routes
 from homing.cli.context import CommandContext, CommandGroup, in_context
 from homing.cli.learn import CANDIDATES as CANDIDATES_LEARNT
 from homing.cli.learn import carrier_names, with_name
@@ -156,16 +156,16 @@ async def change(
     Example:  homing route set fast --prefix 86 --account acme
               homing route set cheap --country CN --traffic promotional --strategy least-cost
     """
-    row = await catalogue.find_carrier(context.database, carrier)
+    row = await carriers.find_carrier(context.database, carrier)
     account_id = await context.scope(account)
     match = RouteScope(
         account_id, app_id, sender, TRAFFICS[traffic] if traffic else ANY_TRAFFIC, country, network, prefix
     )
-    made = await catalogue.set_route(
+    made = await routes.set_route(
         context.database, match, row.carrier_id, priority, weight, STRATEGIES[strategy] if strategy else None, ceiling
     )
     if no_ceiling:
-        await catalogue.forget_ceiling(context.database, match)
+        await routes.forget_ceiling(context.database, match)
     whose = _whose(account, app_id, sender, match.traffic)
     return Confirmation(
         f"Route {made.route_id}: {_place(country, network, prefix)} of {whose} through {row.name},"
@@ -231,7 +231,7 @@ async def remove(context: CommandContext, route_id: int) -> Reply:
     \b
     Example:  homing route remove 3
     """
-    await catalogue.remove_route(context.database, route_id)
+    await routes.remove_route(context.database, route_id)
     return Confirmation(f"Route {route_id} removed.", {"route_id": route_id})
 
 

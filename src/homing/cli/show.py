@@ -18,7 +18,7 @@ from rich.text import Text
 
 from homing.common import money
 from homing.common.csv_cells import plain_cell
-from homing.common.passwords_in_urls import without_password
+from homing.common.urls import without_password
 from homing.i18n.reasons import reason_document, reason_text
 from homing.reasons import decode_reason
 

@@ -2,7 +2,7 @@
 
 import click
 
-from homing.admin import catalogue
+from homing.admin import words
 from homing.cli.context import CommandContext, CommandGroup, in_context
 from homing.cli.parameters import account_option
 from homing.cli.show import SCOPE, TIME, Column, Confirmation, Reply, Table
@@ -40,7 +40,7 @@ async def add(context: CommandContext, word: str, account: str | None) -> Reply:
     Example:  homing word add casino
     """
     async with context.database.transaction() as transaction:
-        await catalogue.add_word(transaction, await context.scope(account), word)
+        await words.add_word(transaction, await context.scope(account), word)
     return Confirmation(
         f"Sensitive word {word!r} added for {account or 'all accounts'}.", {"word": word, "account": account}
     )
@@ -71,7 +71,7 @@ async def remove(context: CommandContext, word: str, account: str | None) -> Rep
     \b
     Example:  homing word remove casino
     """
-    await catalogue.remove_word(context.database, await context.scope(account), word)
+    await words.remove_word(context.database, await context.scope(account), word)
     return Confirmation(
         f"Sensitive word {word!r} removed for {account or 'all accounts'}.", {"word": word, "account": account}
     )

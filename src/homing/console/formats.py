@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from babel import dates, numbers
 
 from homing.common.money import MICRO
-from homing.common.passwords_in_urls import without_password
+from homing.common.urls import without_password
 from homing.console.languages import Language
 from homing.model import CURRENCY
 from homing.statistics.report import RateWithInterval

@@ -14,7 +14,7 @@ from yarl import URL
 from homing import limits
 from homing.common.deadlines import Deadlines
 from homing.common.networks import Network
-from homing.common.url_spelling import divided, in_request_line
+from homing.common.urls import divided, in_request_line
 from homing.delivery.resolver import ASKED_BY, Lookup, PushResolver, system_lookup
 
 HEADERS: Final = {"Content-Type": "application/json; charset=utf-8", "User-Agent": "Homing"}

@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 from homing import errors
-from homing.admin.catalogue import check_prefix, check_price
+from homing.admin.prices import check_prefix, check_price
 from homing.common import histogram, ids, money
 from homing.lab.estimate import Estimate, Strata
 from homing.learning.adaptive import AdaptiveRouting

@@ -11,7 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from homing.common.money import trimmed
-from homing.common.passwords_in_urls import without_password
+from homing.common.urls import without_password
 from homing.dialects.base import Dialects
 from homing.i18n.labels import BOOKS, ENTRIES, OUTCOMES, PUSH_OUTCOMES, PUSHES, STATES, TRAFFIC
 from homing.i18n.phrases import Phrase, english

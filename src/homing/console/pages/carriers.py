@@ -8,9 +8,9 @@ import msgspec
 from starlette.responses import Response
 
 from homing import errors
-from homing.admin import catalogue
+from homing.admin import carriers
 from homing.admin.carrier_status import carrier_errors, carriers_now
-from homing.admin.catalogue import CarrierMode
+from homing.admin.carriers import CarrierMode
 from homing.admin.setting_warnings import carrier_warnings
 from homing.console.languages import N_
 from homing.console.page import STAFF, NavigationEntry, NavigationGroup, Page, PageSection
@@ -124,7 +124,7 @@ async def show_one(context: RequestContext) -> Response:
     return context.page(
         "carrier.html",
         carrier={**carrier, "enabled": row.enabled, "is_draining": row.is_draining},
-        course=catalogue.carrier_mode_of(enabled=row.enabled, is_draining=row.is_draining).value,
+        course=carriers.carrier_mode_of(enabled=row.enabled, is_draining=row.is_draining).value,
         version=context.version(row),
         shown=state_of({**carrier, "enabled": row.enabled, "is_draining": row.is_draining}),
         states=STATES,
@@ -154,14 +154,14 @@ async def change(context: RequestContext) -> Response:
         locked = await statements.admin.carrier_lock(transaction, carrier_id=row.carrier_id)
         assert locked is not None, "carriers are not removed"
         context.check_version(locked)
-        await catalogue.switch_carrier(transaction, row.carrier_id, course)
+        await carriers.switch_carrier(transaction, row.carrier_id, course)
     context.shared.live.kept.forget()
     return context.go(f"/carriers/{row.name}", context.say(SWITCHED[course], carrier=row.name))
 
 
 async def _named(context: RequestContext) -> CarrierRow:
     try:
-        return await catalogue.find_carrier(context.database, context.part("carrier"))
+        return await carriers.find_carrier(context.database, context.part("carrier"))
     except errors.InvalidInput:
         raise PageNotFound from None
 

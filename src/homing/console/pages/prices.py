@@ -6,8 +6,9 @@ from typing import Final
 from starlette.responses import Response
 
 from homing import errors, limits
-from homing.admin import catalogue, price_sheet
+from homing.admin import price_sheet
 from homing.admin.price_sheet import EVERY_NUMBER
+from homing.admin.prices import check_prefix, remove_price, replace_prices, set_prices
 from homing.common.money import trimmed
 from homing.console import form_values
 from homing.console.account_scope import AccountScope, account_scope_of, back
@@ -57,7 +58,7 @@ async def _set(context: RequestContext, place: AccountScope | None) -> Response:
     """One price, whatever it was."""
     prefix, micro = _prefix(context), form_values.amount(context, "price")
     async with context.changing() as transaction:
-        await catalogue.set_prices(transaction, _list(place), [(prefix, micro)])
+        await set_prices(transaction, _list(place), [(prefix, micro)])
     said = context.say(
         "{prefix}: {price} per segment.", prefix=prefix or EVERY_NUMBER, price=context.formats.exact(micro)
     )
@@ -70,7 +71,7 @@ async def _remove(context: RequestContext, place: AccountScope | None) -> Respon
         price_micro = await statements.account_pages.price_of(transaction, account_id=_list(place), prefix=prefix)
         if price_micro is not None:
             context.check_version({"price_micro": price_micro})
-        await catalogue.remove_price(transaction, _list(place), prefix)
+        await remove_price(transaction, _list(place), prefix)
     return context.go(context.path, context.say("{prefix} removed from the price list.", prefix=prefix or EVERY_NUMBER))
 
 
@@ -79,7 +80,7 @@ async def _import(context: RequestContext, place: AccountScope | None) -> Respon
     prices = price_sheet.read(io.StringIO(sheet.removeprefix("\ufeff")), SHEET)
     if not prices:
         raise errors.InvalidInput(context.say("The CSV contains no prices."))
-    put = catalogue.replace_prices if context.field("replace") else catalogue.set_prices
+    put = replace_prices if context.field("replace") else set_prices
     async with context.changing() as transaction:
         await put(transaction, _list(place), prices)
     said = context.language.say_n("One price saved.", "{count} prices saved.", len(prices), count=len(prices))
@@ -100,7 +101,7 @@ def _prefix(context: RequestContext) -> str:
     prefix = "" if given == EVERY_NUMBER else given
     if not given:
         raise errors.InvalidInput(context.say("Enter a prefix, or * for all numbers."))
-    catalogue.check_prefix(prefix)
+    check_prefix(prefix)
     return prefix
 
 

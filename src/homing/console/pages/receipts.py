@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from homing import errors, limits
 from homing.admin.account_settings import as_id
-from homing.admin.catalogue import find_carrier
+from homing.admin.carriers import find_carrier
 from homing.console import form_values
 from homing.console.languages import N_
 from homing.console.page import OPERATORS, STAFF, NavigationEntry, NavigationGroup, Page, PageSection

@@ -7,7 +7,7 @@ import msgspec
 from starlette.responses import Response
 
 from homing import errors
-from homing.admin import catalogue
+from homing.admin import carriers, routes
 from homing.admin.account_settings import as_id
 from homing.common import money
 from homing.console import form_values
@@ -92,7 +92,7 @@ async def show_new(context: RequestContext) -> Response:
 
 
 async def add(context: RequestContext) -> Response:
-    carrier = await catalogue.find_carrier(context.database, context.field("carrier"))
+    carrier = await carriers.find_carrier(context.database, context.field("carrier"))
     traffic = context.field("traffic")
     match = RouteScope(
         await form_values.account_id(context, context.field("account")),
@@ -104,7 +104,7 @@ async def add(context: RequestContext) -> Response:
         first_digits(context.field("prefix")).removeprefix("*"),
     )
     async with context.changing() as transaction:
-        made = await catalogue.set_route(transaction, match, carrier.carrier_id, *_terms(context))
+        made = await routes.set_route(transaction, match, carrier.carrier_id, *_terms(context))
     said = context.say("Route {n} to carrier {carrier} added.", n=made.route_id, carrier=carrier.name)
     return context.go("/routes", said)
 
@@ -129,12 +129,12 @@ async def change(context: RequestContext) -> Response:
             raise PageNotFound
         context.check_version(locked)
         if context.field("do") == "remove":
-            await catalogue.remove_route(transaction, row.route_id)
+            await routes.remove_route(transaction, row.route_id)
             return context.go("/routes", context.say("Route {n} removed.", n=row.route_id))
         priority, weight, strategy, ceiling_micro = _terms(context)
-        await catalogue.set_route(transaction, _match(row), row.carrier_id, priority, weight, strategy, ceiling_micro)
+        await routes.set_route(transaction, _match(row), row.carrier_id, priority, weight, strategy, ceiling_micro)
         if ceiling_micro is None:
-            await catalogue.forget_ceiling(transaction, _match(row))
+            await routes.forget_ceiling(transaction, _match(row))
     return context.go("/routes", context.say("Route {n} saved.", n=row.route_id))
 
 

@@ -3,8 +3,9 @@
 from starlette.responses import Response
 
 from homing import errors
-from homing.admin import account_settings, catalogue
+from homing.admin import account_settings
 from homing.admin.setting_warnings import sender_warnings, template_warnings
+from homing.admin.words import add_word, remove_word
 from homing.console.account_scope import AccountScope, account_scope_of, back
 from homing.console.page import Page, PageSection
 from homing.console.request_context import RequestContext
@@ -93,12 +94,12 @@ async def _change_word(context: RequestContext, account_id: int) -> Response:
         case "add_word":
             word = context.field("word")
             async with context.changing() as transaction:
-                await catalogue.add_word(transaction, account_id, word)
+                await add_word(transaction, account_id, word)
             return context.go(context.path, context.say("Texts containing {word} are now rejected.", word=word))
         case "remove_word":
             word = context.secret_field("word")
             async with context.changing() as transaction:
-                await catalogue.remove_word(transaction, account_id, word)
+                await remove_word(transaction, account_id, word)
             return context.go(context.path, context.say("{word} is no longer a sensitive word.", word=word))
         case _:
             return await back(context)

@@ -9,7 +9,7 @@ import msgspec
 from homing import errors, limits
 from homing.accounts.profile import Profile
 from homing.api.http.abnormal_numbers import why_abnormal
-from homing.common.url_spelling import is_web_address
+from homing.common.urls import is_web_address
 from homing.dialects.lia import bounds
 from homing.dialects.lia.number import NUMBER
 from homing.dialects.lia.parameters import Parameters, storable

@@ -1,5 +1,5 @@
-"""URLs as their owners wrote them: signed ones lose their signature when anything is respelt, and `%2F` is not `/` (RFC
-3986, 2.2). Pure.
+"""URLs of customers and operators, spelt as their owners wrote them: a signed one loses its signature when anything is
+respelt, and `%2F` is not `/` (RFC 3986, 2.2). Pure.
 """
 
 from typing import Final
@@ -33,3 +33,14 @@ def divided(url: str) -> tuple[str, str]:
     scheme, separator, rest = url.partition("://")
     end = min((rest.index(mark) for mark in "/?#" if mark in rest), default=len(rest))
     return f"{scheme}{separator}{rest[:end]}", rest[end:]
+
+
+def without_password(url: str) -> str:
+    """An address as it may be read over a shoulder: `https://homing:***@ops.example.com/alerts`."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return url
+    if parts.password is None:
+        return url
+    return parts._replace(netloc=f"{parts.username}:***@{parts.netloc.rpartition('@')[2]}").geturl()
