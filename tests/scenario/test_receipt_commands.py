@@ -86,8 +86,8 @@ async def test_since_is_a_time_or_a_span(homing: Homing, carriers: tuple[int, in
     assert refs(await homing("list", "--since", "2h")) == ["stray-3", "stray-2"]
     assert await homing("list", "--since", "2100-01-01T10:00") == []
     assert len(await homing("list", "--since", "2020-01-01")) == 3
-    assert "is no time" in await homing("list", "--since", "yesterday", status=2)
-    assert "is no time" in await homing("list", "--since", "999999d", status=2)
+    assert "is not a time" in await homing("list", "--since", "yesterday", status=2)
+    assert "is not a time" in await homing("list", "--since", "999999d", status=2)
 
 
 async def test_the_count_is_by_carrier(homing: Homing, carriers: tuple[int, int]) -> None:
@@ -170,8 +170,8 @@ async def test_dropped_receipts_are_gone_and_those_that_still_wait_are_not(
 
 @pytest.mark.parametrize("verb", ["replay", "drop"])
 async def test_what_is_meant_must_be_said(homing: Homing, carriers: tuple[int, int], verb: str) -> None:
-    assert "or say --all" in await homing(verb, status=1)
-    assert "or say --all" in await homing(verb, "1", "--all", status=1)
+    assert "or --all" in await homing(verb, status=1)
+    assert "or --all" in await homing(verb, "1", "--all", status=1)
     assert "no unmatched receipt has the ID 77" in await homing(verb, "77", status=1)
     assert "no unmatched receipt has the ID 4" in await homing(verb, "4", status=1), "it still waits"
     assert "carrier 'nobody' does not exist" in await homing(verb, "--all", "--carrier", "nobody", status=1)

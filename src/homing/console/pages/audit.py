@@ -35,7 +35,7 @@ KINDS: Final = {
     "receipt": N_("Receipt"),
     "reply": N_("Inbound message"),
     "route": N_("Route"),
-    "sender": N_("Sender"),
+    "sender": N_("Sender ID"),
     "sensitive_word": N_("Sensitive word"),
     "template": N_("Template"),
 }

@@ -44,5 +44,5 @@ async def change(context: RequestContext) -> Response:
 
 SECTION = PageSection(
     (Page("/replies", show, change, changed_by=STAFF),),
-    (NavigationEntry("/replies", N_("Unmatched inbound messages"), NavigationGroup.TRAFFIC, "receipt"),),
+    (NavigationEntry("/replies", N_("Unmatched inbound"), NavigationGroup.TRAFFIC, "receipt"),),
 )

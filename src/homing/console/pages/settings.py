@@ -22,7 +22,7 @@ PACKAGES: Final = ("homing", "asyncpg", "granian", "starlette", "aiohttp", "msgs
 WAITING: Final = {
     "messages_to_send": N_("Queued messages"),
     "messages_awaiting_receipt": N_("Messages waiting for a receipt"),
-    "pushes": N_("Pushes"),
+    "pushes": N_("Pending pushes"),
     "deliveries_to_binds": N_("Pending SMPP deliveries"),
     "receipts_parked": N_("Receipts being matched"),
     "receipts_unmatched": N_("Unmatched receipts"),
