@@ -124,7 +124,7 @@ class Homing:
         async with _Database(self.data) as database, database.transaction() as transaction:
             await transaction.raw.execute("UPDATE carrier SET enabled = false")
             carrier_id = await carriers.add_carrier(transaction, "measured", kind, settings)
-            await routes.set_route(transaction, RouteScope(), carrier_id)
+            await routes.set_route(transaction, RouteScope(), carrier_id=carrier_id)
 
     async def let_bind(self, binds: int) -> None:
         """So many SMPP binds of the demo account at once."""
@@ -169,7 +169,7 @@ class _Database:
 
     async def __aenter__(self) -> Database:
         dsn = await asyncio.to_thread(self._postgres.open)
-        self.database = Database(dsn, connections_max=1, plans=FREE_PLANS)
+        self.database = Database(dsn=dsn, connections_max=1, plans=FREE_PLANS)
         await self.database.open()
         return self.database
 

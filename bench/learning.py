@@ -104,7 +104,7 @@ async def _set(database: Database, *, is_on: bool) -> None:
     strategy = Strategy.ADAPTIVE if is_on else Strategy.PRIORITY
     async with database.transaction() as transaction:
         for row in await statements.admin.carrier_list(transaction):
-            await routes.set_route(transaction, RouteScope(), row.carrier_id, strategy=strategy)
+            await routes.set_route(transaction, RouteScope(), carrier_id=row.carrier_id, strategy=strategy)
         for rule in RULES:
             await statements.guard.guard_mode_set(
                 transaction, account_id=0, rules=[rule], mode=int(RuleMode.BLOCK if is_on else RuleMode.OFF)

@@ -59,11 +59,15 @@ def _thoughts(cells: int) -> list[float]:
         for at in range(cells)
     ]
     catalogue = Catalogue(
-        [(GENERAL, "62", 2 * PRICE_MICRO)],
-        [RouteRule(RouteScope(), Strategy.ADAPTIVE, None, tuple(RouteCandidate(one, one, one, 1) for one in CARRIERS))],
-        CARRIERS,
-        (),
-        [(one, "62", PRICE_MICRO + 1_000 * one) for one in CARRIERS],
+        prices=[(GENERAL, "62", 2 * PRICE_MICRO)],
+        rules=[
+            RouteRule(
+                RouteScope(), Strategy.ADAPTIVE, None, tuple(RouteCandidate(one, one, one, 1) for one in CARRIERS)
+            )
+        ],
+        carriers_enabled=CARRIERS,
+        words=(),
+        costs=[(one, "62", PRICE_MICRO + 1_000 * one) for one in CARRIERS],
     )
     learner, adaptive = RoutingLearner(), AdaptiveRouting(chance)
     took_s = []

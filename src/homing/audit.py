@@ -36,6 +36,7 @@ async def record(
     kind: str,
     act: str,
     subject: str,
+    *,
     account_id: int | None = None,
     before: Mapping[str, Any] | None = None,
     after: Mapping[str, Any] | None = None,
@@ -54,6 +55,7 @@ async def record(
 
 async def read_audit(
     database: Database,
+    *,
     rows_max: int,
     before_id: int | None = None,
     account_id: int | None = None,

@@ -47,9 +47,9 @@ async def load(database: Database, vault: Vault, dialects: Iterable[Dialect]) ->
             if dialect.demo is not None:
                 key, secret = dialect.demo.key, dialect.demo.secret
                 await account_settings.create_credential(
-                    transaction, vault, account_id, dialect, key, secret, "demo", may_be_short=True
+                    transaction, vault, account_id, dialect, key=key, secret=secret, label="demo", may_be_short=True
                 )
-        await account_settings.create_app(transaction, account_id, "demo", APP_ID)
+        await account_settings.create_app(transaction, account_id, name="demo", app_id=APP_ID)
         senders = senders_of(dialects)
         for sender in senders:
             await account_settings.add_sender(transaction, account_id, sender, default=sender == senders[0])
@@ -60,4 +60,4 @@ async def load(database: Database, vault: Vault, dialects: Iterable[Dialect]) ->
             await guard_settings.set_listed(transaction, account_id, ("prefix", prefix), True, note)
         for name, settings in CARRIERS:
             carrier_id = await carriers.add_carrier(transaction, name, "simulator", settings)
-            await routes.set_route(transaction, RouteScope(), carrier_id)
+            await routes.set_route(transaction, RouteScope(), carrier_id=carrier_id)

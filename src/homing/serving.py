@@ -38,7 +38,7 @@ class HttpServer:
     application, or an ASGI one without a lifespan of its own.
     """
 
-    def __init__(self, application: Any, host: str, port: int, interface: Interfaces = Interfaces.RSGI) -> None:
+    def __init__(self, *, application: Any, host: str, port: int, interface: Interfaces = Interfaces.RSGI) -> None:
         self._server = _Listening(
             application,
             address=host,

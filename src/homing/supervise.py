@@ -22,6 +22,7 @@ class ChildProcess:
 
     def __init__(
         self,
+        *,
         role: str,
         number: int,
         environment: Mapping[str, str],
@@ -102,10 +103,10 @@ class Supervisor:
 
     def __init__(
         self,
+        *,
         workers: Mapping[str, int],
         data: Path,
         dsn: str,
-        *,
         descriptors: Sequence[int] = (),
         database_answers: Callable[[], Awaitable[bool]],
         owner: ClusterOwner | None = None,
@@ -119,7 +120,7 @@ class Supervisor:
         self._database_answers = database_answers
         whole = {**os.environ, **(environment or {}), "HOMING_DATA": str(data), "HOMING_DATABASE_URL": dsn}
         self._children = [
-            ChildProcess(role, number, whole, descriptors, owner)
+            ChildProcess(role=role, number=number, environment=whole, descriptors=descriptors, owner=owner)
             for role, count in workers.items()
             for number in range(1, count + 1)
         ]

@@ -23,7 +23,7 @@ async def lingering(server: Server, console: str) -> None:
     settings = {"submit_ms": 0, "receipt_ms_mean": RECEIPT_MS, "undeliverable": 0, "expired": 0}
     async with server.database.transaction() as transaction:
         carrier_id = await carriers.add_carrier(transaction, "lingering", "simulator", json.dumps(settings))
-        await routes.set_route(transaction, RouteScope(prefix=LINGERING), carrier_id)
+        await routes.set_route(transaction, RouteScope(prefix=LINGERING), carrier_id=carrier_id)
     await server.settled()
     session = "SELECT FROM carrier_session WHERE carrier_id = $1 AND leased_until > now()"
     await until(lambda: server.query(session, carrier_id))  # a process has the carrier's session

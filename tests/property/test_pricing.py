@@ -41,8 +41,8 @@ def catalogue(
     enabled: tuple[int, ...] = (1,),
 ) -> Catalogue:
     return Catalogue(
-        ((account, prefix, micro) for account, table in prices.items() for prefix, micro in table.items()),
-        (
+        prices=((account, prefix, micro) for account, table in prices.items() for prefix, micro in table.items()),
+        rules=(
             RouteRule(
                 RouteScope(account, prefix=prefix),
                 Strategy.PRIORITY,
@@ -52,8 +52,8 @@ def catalogue(
             for account, table in (routes if routes is not None else {GENERAL: {"": 1}}).items()
             for n, (prefix, carrier) in enumerate(table.items())
         ),
-        enabled,
-        (),
+        carriers_enabled=enabled,
+        words=(),
     )
 
 
@@ -128,9 +128,12 @@ candidates = st.lists(st.tuples(st.integers(1, 3), st.integers(1, 9)), min_size=
 
 
 def ranked(rows: list[RouteCandidate]) -> RankedCandidates:
-    found = Catalogue((), [RouteRule(RouteScope(), Strategy.PRIORITY, None, tuple(rows))], (1,), ()).offer(
-        wanted("1"), 0
-    )
+    found = Catalogue(
+        prices=(),
+        rules=[RouteRule(RouteScope(), Strategy.PRIORITY, None, tuple(rows))],
+        carriers_enabled=(1,),
+        words=(),
+    ).offer(wanted("1"), 0)
     assert found is not None
     return found
 
@@ -191,7 +194,7 @@ def test_a_text_is_sensitive_if_it_holds_a_word_in_any_case_or_width(
 ) -> None:
     listed = [(GENERAL, word) for word in general] + [(OWN, word) for word in own] + [(OTHER, word) for word in other]
     expected = any(folded(word) in folded(text) for word in general + own)
-    assert Catalogue((), (), (), listed).sensitive(OWN, text) == expected
+    assert Catalogue(prices=(), rules=(), carriers_enabled=(), words=listed).sensitive(OWN, text) == expected
 
 
 @pytest.mark.parametrize(
@@ -207,12 +210,12 @@ def test_a_text_is_sensitive_if_it_holds_a_word_in_any_case_or_width(
     ],
 )
 def test_no_spelling_hides_a_word(word: str, text: str) -> None:
-    assert Catalogue((), (), (), [(OWN, word)]).sensitive(OWN, text)
-    assert not Catalogue((), (), (), [(OWN, word)]).sensitive(OTHER, text)
+    assert Catalogue(prices=(), rules=(), carriers_enabled=(), words=[(OWN, word)]).sensitive(OWN, text)
+    assert not Catalogue(prices=(), rules=(), carriers_enabled=(), words=[(OWN, word)]).sensitive(OTHER, text)
 
 
 @given(st.text("aB.*+?()[]|\\^$", min_size=1, max_size=5))
 def test_a_words_characters_stand_for_themselves(word: str) -> None:
-    held = Catalogue((), (), (), [(GENERAL, word)])
+    held = Catalogue(prices=(), rules=(), carriers_enabled=(), words=[(GENERAL, word)])
     assert held.sensitive(OWN, f"x{word.swapcase()}y")
     assert not held.sensitive(OWN, "nothing of the kind".replace("a", "").replace("b", ""))

@@ -133,7 +133,7 @@ def test_a_damaged_pdu_never_raises(pdu: Pdu, place: int, octet: int, how: str) 
 def test_a_session_takes_any_stream_and_writes_only_whole_pdus(
     frames: list[bytes], places: list[int], role: SessionRole
 ) -> None:
-    session: SmppSession[None] = SmppSession(role, 0.0)
+    session: SmppSession[None] = SmppSession(role=role, now_s=0.0)
     for piece in cut(b"".join(frames), places):
         requests, answers = session.receive(piece, 0.0)
         assert answers == []

@@ -72,7 +72,7 @@ def test_a_submit_is_taken_as_text_or_refused_with_a_status(pdu: Submit) -> None
     try:
         asked = read_submit(ACCOUNT, pdu, NOW)
         if asked.part is not None:
-            part = multipart.part_of(asked, ACCOUNT, 1, SMPP, "key", "a", "r")
+            part = multipart.part_of(asked, ACCOUNT, 1, dialect=SMPP, key="key", app_id="a", request_id="r")
             assert multipart.decode(multipart.encode(part.form)) == part.form
             return
         text = message_text.decode(asked.octets, asked.data_coding)

@@ -73,12 +73,22 @@ class World:
         self.database = database
         self.failover = Failover(board)
         self.recorders = {
-            carrier_id: AnswerRecorder(database, carrier_id, self.failover, self.now, chance, 1.0, DIALECTS)
+            carrier_id: AnswerRecorder(
+                database=database,
+                carrier_id=carrier_id,
+                failover=self.failover,
+                clock=self.now,
+                chance=chance,
+                unknown_retry_s=1.0,
+                dialects=DIALECTS,
+            )
             for carrier_id in carriers
         }
-        self.sweep = RerouteSweep(database, self.failover, self.now, 1.0)
+        self.sweep = RerouteSweep(database=database, failover=self.failover, clock=self.now, age_s=1.0)
         self.expiry = ExpirySweep(database, self.now, DIALECTS)
-        self.inbox = ReceiptInbox(database, self.now, WorkMetrics(CollectorRegistry()), DIALECTS)
+        self.inbox = ReceiptInbox(
+            database=database, clock=self.now, tally=WorkMetrics(CollectorRegistry()), dialects=DIALECTS
+        )
         self.feedback = ConversionRecorder(database, self.now)
         self.refs: list[tuple[int, str, str]] = []  # carrier, its id, number
         self.messages: list[int] = []
@@ -323,7 +333,7 @@ def bank(postgres: str, worker: str, loop: asyncio.AbstractEventLoop) -> Iterato
         async with found.plain.transaction() as transaction:
             other = await add_carrier(transaction, "other", "simulator")
             for prefix in ("1", "44"):
-                await routes.set_route(transaction, RouteScope(prefix=prefix), other)
+                await routes.set_route(transaction, RouteScope(prefix=prefix), carrier_id=other)
             for place, costs in COSTS.items():
                 await prices.set_costs(transaction, (found.lane // 2, other)[place], costs)
         await found.query(

@@ -36,8 +36,8 @@ async def bank(postgres: str, worker: str) -> AsyncIterator[Bank]:
         good = await carriers.add_carrier(transaction, GOOD, "simulator")
         poor = (await carriers.find_carrier(transaction, POOR)).carrier_id
         match = RouteScope(prefix="86")
-        await routes.set_route(transaction, match, poor, priority=1, strategy=Strategy.ADAPTIVE)
-        await routes.set_route(transaction, match, good, priority=2, strategy=Strategy.ADAPTIVE)
+        await routes.set_route(transaction, match, carrier_id=poor, priority=1, strategy=Strategy.ADAPTIVE)
+        await routes.set_route(transaction, match, carrier_id=good, priority=2, strategy=Strategy.ADAPTIVE)
         await prices.set_costs(transaction, poor, [("", 10_000)])
         await prices.set_costs(transaction, good, [("", 12_000)])
     for board in opened.boards:
@@ -78,10 +78,10 @@ async def happened(bank: Bank, account: Profile, carrier: str, sent: int, delive
 def brain_of(bank: Bank) -> Aggregator:
     board = bank.boards[0]
     return Aggregator(
-        bank.databases[0],
-        "elsewhere:1:link",
-        lambda: datetime.now(UTC),
-        {"learner": lambda: RoutingListener(lambda: board.catalogue, random.Random(1), GuardSnapshot)},
+        database=bank.databases[0],
+        owner="elsewhere:1:link",
+        clock=lambda: datetime.now(UTC),
+        listeners={"learner": lambda: RoutingListener(lambda: board.catalogue, random.Random(1), GuardSnapshot)},
     )
 
 

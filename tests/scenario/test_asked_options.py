@@ -65,7 +65,9 @@ async def server(postgres: str, room: Path, worker: str, centre: Smsc) -> AsyncI
                 LAST: (late,),
             }.items():
                 for priority, carrier_id in enumerate(carriers, 1):
-                    await routes.set_route(transaction, RouteScope(prefix=prefix), carrier_id, priority=priority)
+                    await routes.set_route(
+                        transaction, RouteScope(prefix=prefix), carrier_id=carrier_id, priority=priority
+                    )
         await centre.bound()
         await made.settled()
         yield made

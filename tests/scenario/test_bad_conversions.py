@@ -178,7 +178,9 @@ async def bank(postgres: str, worker: str) -> AsyncIterator[Bank]:
         dear = await add_carrier(transaction, "dear", "simulator")
         cheap = (await find_carrier(transaction, "sim")).carrier_id
         for carrier_id, cost in ((dear, 12_000), (cheap, 10_000)):
-            await routes.set_route(transaction, RouteScope(prefix="86"), carrier_id, strategy=Strategy.ADAPTIVE)
+            await routes.set_route(
+                transaction, RouteScope(prefix="86"), carrier_id=carrier_id, strategy=Strategy.ADAPTIVE
+            )
             await prices.set_costs(transaction, carrier_id, [("", cost)])
     yield opened
     await opened.close()
@@ -209,15 +211,15 @@ async def test_a_customer_that_stops_reporting_is_routed_by_receipts_says_so_and
     board.settings_missed()
     await until(lambda: board.catalogue.adaptive_rules())
     learning = RoutingListener(lambda: board.catalogue, random.Random(1), GuardSnapshot)
-    before = Aggregator(bank.databases[0], "elsewhere:1:link", lambda: datetime.now(UTC))
+    before = Aggregator(database=bank.databases[0], owner="elsewhere:1:link", clock=lambda: datetime.now(UTC))
     while await before.turn():
         pass
     await before.release()
     brain = Aggregator(
-        bank.databases[0],
-        "elsewhere:2:link",
-        lambda: datetime.now(UTC),
-        {"learner": lambda: learning, "guard": lambda: GuardListener(lambda: learning.learner)},
+        database=bank.databases[0],
+        owner="elsewhere:2:link",
+        clock=lambda: datetime.now(UTC),
+        listeners={"learner": lambda: learning, "guard": lambda: GuardListener(lambda: learning.learner)},
     )
     await brain.turn()
 

@@ -87,7 +87,7 @@ async def account(bank: Bank) -> Profile:
 
 def brains(bank: Bank, ears: list[Ear], clock: Clock) -> list[Aggregator]:
     return [
-        Aggregator(database, f"elsewhere:{n}:link", clock, {"ear": lambda: Ear(ears)})
+        Aggregator(database=database, owner=f"elsewhere:{n}:link", clock=clock, listeners={"ear": lambda: Ear(ears)})
         for n, database in enumerate(bank.databases)
     ]
 
@@ -219,7 +219,9 @@ async def test_an_account_that_a_listener_fails_on_is_left_out_and_told_and_hear
     ears: list[Ear] = []
     clock = Clock()
     bad = {account.account_id}
-    brain = Aggregator(bank.databases[0], "elsewhere:1:link", clock, {"ear": lambda: Ear(ears, bad)})
+    brain = Aggregator(
+        database=bank.databases[0], owner="elsewhere:1:link", clock=clock, listeners={"ear": lambda: Ear(ears, bad)}
+    )
     for sender in (*others, account):
         await bank.send(0, sender, [group("1", 1)])
     skipped = ("ear", "account_skipped", str(account.account_id))

@@ -49,18 +49,18 @@ async def bank(postgres: str, worker: str) -> AsyncIterator[Bank]:
 def fleet_of(bank: Bank, folder: Path) -> CarrierFleet:
     database = bank.databases[0]
     return CarrierFleet(
-        database,
-        sink,
-        OWNER,
-        DuePoller(database, now),
-        now,
-        WorkMetrics(CollectorRegistry()),
-        random.Random(1),
-        Failover(bank.boards[0]),
-        10,
-        Vault(bytes(32)),
-        WrittenMarks(folder, OWNER, now),
-        DIALECTS,
+        database=database,
+        sink=sink,
+        owner=OWNER,
+        pulse=DuePoller(database, now),
+        clock=now,
+        tally=WorkMetrics(CollectorRegistry()),
+        chance=random.Random(1),
+        failover=Failover(bank.boards[0]),
+        unknown_retry_s=10,
+        vault=Vault(bytes(32)),
+        marks=WrittenMarks(folder=folder, owner=OWNER, clock=now),
+        dialects=DIALECTS,
     )
 
 
@@ -105,7 +105,7 @@ async def test_a_failure_in_a_carriers_work_stands_as_an_alarm_with_what_it_was_
     carrier: Any = SimpleNamespace(health=lambda: CarrierHealth(True, {"links": 1}))
     dispatcher: Any = SimpleNamespace(breaker_is_closed=True)
     row: Any = SimpleNamespace(name="acme")
-    running = RunningCarrier(row, carrier, dispatcher, sink=sink, database=bank.databases[0])
+    running = RunningCarrier(row=row, carrier=carrier, dispatcher=dispatcher, sink=sink, database=bank.databases[0])
     with structlog.testing.capture_logs() as logs:
         task = asyncio.get_running_loop().create_task(running._for_ever("sending_failed", work))
         try:

@@ -38,7 +38,7 @@ async def dsn(postgres: str, worker: str) -> str:
 
 @pytest.fixture
 async def database(dsn: str) -> AsyncIterator[Database]:
-    made = Database(dsn, 2, FREE_PLANS)
+    made = Database(dsn=dsn, connections_max=2, plans=FREE_PLANS)
     await made.open()
     yield made
     await made.close()

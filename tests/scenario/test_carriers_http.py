@@ -58,7 +58,7 @@ class Ways:
         prefix = f"7{name.removeprefix('up-'):0>3}"
         async with self.server.database.transaction() as transaction:
             carrier_id = await carriers.add_carrier(transaction, name, kind, json.dumps(settings), self.server.vault)
-            await routes.set_route(transaction, RouteScope(prefix=prefix), carrier_id)
+            await routes.set_route(transaction, RouteScope(prefix=prefix), carrier_id=carrier_id)
         await self.server.settled()
         return prefix
 
@@ -226,7 +226,7 @@ async def test_what_people_reply_comes_through_both(server: Server, vendor: Serv
     prefix = await ways.add(name, "laaffic", settings_of("laaffic", vendor.url, upstream, ways, name))
     match = RouteScope(prefix=prefix, account_id=upstream.account_id)
     async with vendor.database.transaction() as transaction:
-        await routes.set_route(transaction, match, answering["carrier_id"])
+        await routes.set_route(transaction, match, carrier_id=answering["carrier_id"])
     await vendor.settled()
     account = await server.account(balance="100", inbound_url=replied.url)
     await ways.send(account, [f"{prefix}25550022"])

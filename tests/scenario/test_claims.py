@@ -56,21 +56,21 @@ async def fleet(bank: Bank, tmp_path: Path) -> AsyncIterator[CarrierFleet]:
     async def sink(_carrier_id: int, _name: str, _reports: Sequence[CarrierReport]) -> None:
         """Receipts are not what this is about."""
 
-    marks = WrittenMarks(tmp_path, OWNER, now)
+    marks = WrittenMarks(folder=tmp_path, owner=OWNER, clock=now)
     marks.open()
     made = CarrierFleet(
-        database,
-        sink,
-        OWNER,
-        pulse,
-        now,
-        WorkMetrics(CollectorRegistry()),
-        chance,
-        Failover(bank.boards[1]),
-        10,
-        Vault(bytes(32)),
-        marks,
-        DIALECTS,
+        database=database,
+        sink=sink,
+        owner=OWNER,
+        pulse=pulse,
+        clock=now,
+        tally=WorkMetrics(CollectorRegistry()),
+        chance=chance,
+        failover=Failover(bank.boards[1]),
+        unknown_retry_s=10,
+        vault=Vault(bytes(32)),
+        marks=marks,
+        dialects=DIALECTS,
     )
     pulsing = asyncio.get_running_loop().create_task(pulse.run())
     await made.open()
@@ -139,7 +139,13 @@ async def test_a_claim_that_has_just_lapsed_is_given_time_for_its_answer_before_
 
 def recorder(bank: Bank) -> AnswerRecorder:
     return AnswerRecorder(
-        bank.databases[0], bank.lane // 2, Failover(bank.boards[0]), now, random.Random(1), 10, DIALECTS
+        database=bank.databases[0],
+        carrier_id=bank.lane // 2,
+        failover=Failover(bank.boards[0]),
+        clock=now,
+        chance=random.Random(1),
+        unknown_retry_s=10,
+        dialects=DIALECTS,
     )
 
 
@@ -222,7 +228,7 @@ async def test_what_the_next_carrier_has_in_hand_stays_marked_when_the_former_on
     async with bank.plain.transaction() as transaction:
         for priority, settings in enumerate(('{"refused": 1.0, "submit_ms": 0}', '{"submit_ms": 6000}'), 1):
             carrier_id = await carriers.add_carrier(transaction, f"in-turn-{priority}", "simulator", settings)
-            await routes.set_route(transaction, RouteScope(prefix="44"), carrier_id, priority)
+            await routes.set_route(transaction, RouteScope(prefix="44"), carrier_id=carrier_id, priority=priority)
     for board in bank.boards:
         await board._read()
     (message_id,) = await bank.send(0, await bank.account(balance=10_000_000), [group("44", 1)])

@@ -27,7 +27,7 @@ class Machine:
 async def database(postgres: str, worker: str) -> "Database":
     dsn = await new_database(postgres, f"clock_{worker}")
     await migrate(dsn)
-    made = Database(dsn, 2, FREE_PLANS)
+    made = Database(dsn=dsn, connections_max=2, plans=FREE_PLANS)
     await made.open()
     return made
 

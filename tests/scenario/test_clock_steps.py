@@ -221,7 +221,7 @@ async def _add_carrier(installation: Installation, smsc: Smsc) -> None:
     vault = crypto.Vault(crypto.load_key("", installation.data / "secret.key"))
     async with installation.looked_into() as database, database.transaction() as transaction:
         carrier_id = await carriers.add_carrier(transaction, "centre", "smpp", json.dumps(settings), vault)
-        await routes.set_route(transaction, RouteScope(prefix=PREFIX), carrier_id)
+        await routes.set_route(transaction, RouteScope(prefix=PREFIX), carrier_id=carrier_id)
     await until(lambda: smsc.links)
 
 

@@ -59,7 +59,7 @@ async def test_what_a_carrier_did_not_take_is_counted_by_code_and_shown_as_text(
 async def test_a_drained_carrier_is_offered_to_no_message_and_runs_on(server: Server, console: str) -> None:
     carrier_id = await carrier(server, "full")
     account = await server.account()
-    await routes.set_route(server.database, RouteScope(account.account_id, prefix="4455"), carrier_id)
+    await routes.set_route(server.database, RouteScope(account.account_id, prefix="4455"), carrier_id=carrier_id)
     wanted = RouteRequest(account.account_id, "", "", 0, "445500001", "GB", "")
     _name, viewer = await signed_in(console, server.database)
     await shows(viewer, "/carriers", "full simulator Up")

@@ -53,7 +53,7 @@ async def history(postgres: str, worker: str) -> AsyncIterator[tuple[asyncpg.Con
     """A session with the console's settings on a database with a history, and a message of it."""
     dsn = await serving.new_database(postgres, f"console_plans_{worker}")
     await migrate(dsn)
-    database = Database(dsn, 1, FREE_PLANS)
+    database = Database(dsn=dsn, connections_max=1, plans=FREE_PLANS)
     await database.open()
     async with database.connection() as connection:
         await connection.raw.execute("INSERT INTO carrier (name, kind, settings) VALUES ('one', 'simulator', '{}')")

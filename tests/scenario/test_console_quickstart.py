@@ -103,8 +103,8 @@ async def test_no_key_or_secret_can_end_its_text_and_begin_code(
             server.vault,
             account.account_id,
             DIALECTS.of(LIA),
-            f"k{account.name}{odd}",
-            odd,
+            key=f"k{account.name}{odd}",
+            secret=odd,
             may_be_short=True,
         )
     page = await revealed(await owner(server, console, account), "lia")

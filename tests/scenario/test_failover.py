@@ -53,9 +53,9 @@ async def server(postgres: str, room: Path, worker: str) -> AsyncIterator[Server
             for prefix, odds in FIRST.items():
                 chances = json.dumps({**CERTAIN, **odds})
                 first = await carriers.add_carrier(transaction, f"first-{prefix}", "simulator", chances)
-                await routes.set_route(transaction, RouteScope(prefix=prefix), first, priority=1)
+                await routes.set_route(transaction, RouteScope(prefix=prefix), carrier_id=first, priority=1)
                 if prefix != AWAY:
-                    await routes.set_route(transaction, RouteScope(prefix=prefix), second, priority=2)
+                    await routes.set_route(transaction, RouteScope(prefix=prefix), carrier_id=second, priority=2)
             await prices.set_costs(transaction, second, [(DEAR, money.parse("0.021"))])
         await made.settled()
         await failing_over(made)
@@ -172,7 +172,7 @@ async def test_messages_of_a_carrier_that_is_down_go_by_another_as_soon_as_a_rou
     } == {MessageState.QUEUED}, "nobody else takes them yet, and nothing was tried in vain"
     second = await carriers.find_carrier(server.database, "second")
     async with server.database.transaction() as transaction:
-        await routes.set_route(transaction, RouteScope(prefix=AWAY), second.carrier_id, priority=2)
+        await routes.set_route(transaction, RouteScope(prefix=AWAY), carrier_id=second.carrier_id, priority=2)
     await become(server, codes + campaign, MessageState.DELIVERED)
     for message_id in codes + campaign:
         assert await attempts(server, message_id) == [("first", Outcome.DEFERRED), ("second", Outcome.ACCEPTED)]

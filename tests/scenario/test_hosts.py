@@ -90,7 +90,7 @@ async def test_a_host_that_hangs_from_the_start_is_passed_over(host: tuple[Host,
     first, url = host
     first.hangs = True
     await homing(url, "account", "list")
-    database = Database(url, 2, FREE_PLANS)
+    database = Database(dsn=url, connections_max=2, plans=FREE_PLANS)
     started_s = time.monotonic()
     await database.open()
     try:
@@ -108,7 +108,7 @@ async def test_a_host_that_hangs_from_the_start_is_passed_over(host: tuple[Host,
 async def test_a_host_that_begins_to_hang_is_left_for_the_next_within_seconds(host: tuple[Host, str]) -> None:
     first, url = host
     await homing(url, "account", "list")
-    database = Database(url, 2, FREE_PLANS)
+    database = Database(dsn=url, connections_max=2, plans=FREE_PLANS)
     await database.open()
     try:
         await statements.admin.is_empty(database)

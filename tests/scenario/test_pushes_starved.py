@@ -228,7 +228,7 @@ async def bee(server: Server) -> AsyncIterator[Bee]:
         async with server.database.transaction() as transaction:
             for prefix, kind, settings in ((QUICK, "simulator", certain), (VENDORS, "http", vendor)):
                 carrier_id = await carriers.add_carrier(transaction, f"to-{prefix}", kind, json.dumps(settings))
-                await routes.set_route(transaction, RouteScope(prefix=prefix), carrier_id)
+                await routes.set_route(transaction, RouteScope(prefix=prefix), carrier_id=carrier_id)
         await server.settled()
         yield made
 

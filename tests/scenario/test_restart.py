@@ -217,7 +217,7 @@ async def server(postgres: str, room: Path, worker: str) -> AsyncIterator[Server
         async with made.database.transaction() as transaction:
             for prefix, settings in CARRIERS.items():
                 carrier_id = await carriers.add_carrier(transaction, f"to-{prefix}", "simulator", json.dumps(settings))
-                await routes.set_route(transaction, RouteScope(prefix=prefix), carrier_id)
+                await routes.set_route(transaction, RouteScope(prefix=prefix), carrier_id=carrier_id)
         await made.settled()
         yield made
 

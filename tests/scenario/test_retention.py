@@ -35,7 +35,7 @@ async def test_texts_are_blanked_after_the_retention_wherever_they_stand(post: P
     def reply_id() -> int:
         return first_id_at(int(post.now.timestamp() * 1000)) + next(numbers)
 
-    mail = InboundMessages(post.database, Numbering.load(), reply_id, DIALECTS)
+    mail = InboundMessages(database=post.database, numbering=Numbering.load(), next_id=reply_id, dialects=DIALECTS)
     for age in ("old", "new"):
         if age == "new":
             post.wait((RETENTION_DAYS + 2) * 86_400)

@@ -52,7 +52,7 @@ async def add_carrier(server: Server, prefix: str, port: int, **settings: object
     given = {"host": "127.0.0.1", "port": port, "system_id": SYSTEM_ID, "password": PASSWORD, **SOON, **settings}
     async with server.database.transaction() as transaction:
         carrier_id = await carriers.add_carrier(transaction, f"smpp-{prefix}", "smpp", json.dumps(given), server.vault)
-        await routes.set_route(transaction, RouteScope(prefix=prefix), carrier_id)
+        await routes.set_route(transaction, RouteScope(prefix=prefix), carrier_id=carrier_id)
     await server.settled()
     await is_up(server, carrier_id)
     return carrier_id

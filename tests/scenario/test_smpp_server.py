@@ -94,7 +94,7 @@ async def test_another_homing_binds_with_a_long_http_credential_sends_and_hears_
     key, secret = f"{DIALECTS.name_of(dialect).upper()}{account.account_id}".ljust(32, "k"), "s" * 64
     async with server.database.transaction() as transaction:
         await account_settings.create_credential(
-            transaction, server.vault, account.account_id, DIALECTS.of(dialect), key, secret
+            transaction, server.vault, account.account_id, DIALECTS.of(dialect), key=key, secret=secret
         )
     host, _colon, port = smpp.rpartition(":")
     settings = {"host": host, "port": int(port), "system_id": key, "password": secret}
@@ -248,7 +248,7 @@ async def test_the_binds_of_a_dead_process_do_not_count(server: Server, smpp: st
 
 async def test_the_system_type_may_name_an_app(server: Server, smpp: str, account: Account) -> None:
     async with server.database.transaction() as transaction:
-        second = await account_settings.create_app(transaction, account.account_id, "second")
+        second = await account_settings.create_app(transaction, account.account_id, name="second")
     for system_type, app in (("", account.app), ("VMA", account.app), (second, second)):
         async with bound(smpp, account.key, account.secret, system_type=system_type) as one:
             row = await message(server, await one.sent(DELIVERED))

@@ -50,7 +50,7 @@ async def test_what_there_was_before_is_counted(postgres: str, worker: str) -> N
     await connection.close()
 
     assert "0003_statistics" in await migrate(dsn)
-    database = Database(dsn, 2, FREE_PLANS)
+    database = Database(dsn=dsn, connections_max=2, plans=FREE_PLANS)
     await database.open()
     now = datetime.now(UTC)
     assert await prove(database, now) == []
@@ -62,7 +62,9 @@ async def test_what_there_was_before_is_counted(postgres: str, worker: str) -> N
     while await rollup.settle():
         pass
     assert await prove(database, now) == []
-    (day,) = (await report(database, ReportGrouping.COUNTRY, datetime(2026, 1, 1, tzinfo=UTC), now, now)).lines
+    (day,) = (
+        await report(database, ReportGrouping.COUNTRY, since=datetime(2026, 1, 1, tzinfo=UTC), until=now, now=now)
+    ).lines
     assert (day.submitted, day.delivered, day.refused) == (200, 22, 600)
     assert day.converted == day.delivered
     await database.close()

@@ -258,7 +258,7 @@ class Restarted(ChildProcess):
     """A child whose first starts the machine has no room for."""
 
     def __init__(self, refusals: Iterator[Exception]) -> None:
-        super().__init__("api", 1, {}, ())
+        super().__init__(role="api", number=1, environment={}, descriptors=())
         self.refusals = refusals
         self.starts = 0
 
@@ -285,7 +285,7 @@ async def test_a_process_that_the_machine_has_no_room_for_is_tried_again(
         return next(looks)
 
     child = Restarted(iter([refusal, refusal]))
-    supervisor = Supervisor({}, tmp_path, "", database_answers=answers)
+    supervisor = Supervisor(workers={}, data=tmp_path, dsn="", database_answers=answers)
     async with in_time():
         await supervisor.start_again(child)
     assert child.starts == 3

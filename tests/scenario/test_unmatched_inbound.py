@@ -49,7 +49,10 @@ async def post(dsn: str) -> AsyncIterator[PostRoom]:
 def mail(post: PostRoom) -> InboundMessages:
     numbers = itertools.count()
     return InboundMessages(
-        post.database, NUMBERING, lambda: first_id_at(int(post.now.timestamp() * 1000)) + next(numbers), DIALECTS
+        database=post.database,
+        numbering=NUMBERING,
+        next_id=lambda: first_id_at(int(post.now.timestamp() * 1000)) + next(numbers),
+        dialects=DIALECTS,
     )
 
 

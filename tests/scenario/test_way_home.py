@@ -449,9 +449,11 @@ async def test_the_address_that_a_name_resolves_to_decides(sink: Sink, sink6: Si
 @pytest.fixture
 async def inbox(server: Server) -> AsyncIterator[ReceiptInbox]:
     """Where carriers' receipts arrive, over the server's database."""
-    database = Database(server.dsn)
+    database = Database(dsn=server.dsn)
     await database.open()
-    receiving = ReceiptInbox(database, lambda: datetime.now(UTC), WorkMetrics(CollectorRegistry()), DIALECTS)
+    receiving = ReceiptInbox(
+        database=database, clock=lambda: datetime.now(UTC), tally=WorkMetrics(CollectorRegistry()), dialects=DIALECTS
+    )
     yield receiving
     await receiving.drained()
     await database.close()
@@ -561,10 +563,16 @@ async def test_a_fresh_push_is_handed_over_and_comes_back_when_its_lease_ends(se
     ids = [await laaffic_send(server, account, f"86138{n}0000005") for n in range(3)]
     for message_id in ids:
         await becomes(server, account, message_id, "Acknowledged")
-    database = Database(server.dsn)
+    database = Database(dsn=server.dsn)
     await database.open()
     hands = Hands(room=2)
-    inbox = ReceiptInbox(database, lambda: datetime.now(UTC), WorkMetrics(CollectorRegistry()), DIALECTS, hands)
+    inbox = ReceiptInbox(
+        database=database,
+        clock=lambda: datetime.now(UTC),
+        tally=WorkMetrics(CollectorRegistry()),
+        dialects=DIALECTS,
+        handover=hands,
+    )
     rows = await server.query(
         "SELECT m.carrier_id, m.carrier_ref, c.name FROM message AS m JOIN carrier AS c USING (carrier_id)"
         " WHERE m.account_id = $1",
@@ -611,10 +619,16 @@ async def test_reports_of_every_change_are_not_handed_over_lest_they_overtake(se
     account = await server.account(balance="1")
     message_id = await lia_send(server, account, "8613800000005", callback_url=box.url)
     await becomes(server, account, message_id, "Acknowledged")
-    database = Database(server.dsn)
+    database = Database(dsn=server.dsn)
     await database.open()
     hands = Hands(room=100)
-    inbox = ReceiptInbox(database, lambda: datetime.now(UTC), WorkMetrics(CollectorRegistry()), DIALECTS, hands)
+    inbox = ReceiptInbox(
+        database=database,
+        clock=lambda: datetime.now(UTC),
+        tally=WorkMetrics(CollectorRegistry()),
+        dialects=DIALECTS,
+        handover=hands,
+    )
     try:
         await reported(server, inbox, account, message_id, MessageState.DELIVERED)
     finally:

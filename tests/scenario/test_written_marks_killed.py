@@ -32,7 +32,7 @@ sys.stdin.read()
 
 
 def opened(folder: Path, owner: str = HERE, **more: Path) -> WrittenMarks:
-    marks = WrittenMarks(folder, owner, lambda: STARTED, **more)
+    marks = WrittenMarks(folder=folder, owner=owner, clock=lambda: STARTED, **more)
     marks.open()
     return marks
 

@@ -63,21 +63,23 @@ class Bank:
     @classmethod
     async def open(cls, dsn: str, processes: int) -> Self:
         await migrate(dsn)
-        plain = Database(dsn, CONNECTIONS, FREE_PLANS)
+        plain = Database(dsn=dsn, connections_max=CONNECTIONS, plans=FREE_PLANS)
         await plain.open()
         async with plain.transaction() as transaction:
             await prices.set_prices(transaction, GENERAL, list(PRICES.items()))
             carrier_id = await carriers.add_carrier(transaction, "sim", "simulator")
             for prefix in PRICES:
-                await routes.set_route(transaction, RouteScope(prefix=prefix), carrier_id)
-        databases = [Database(dsn, CONNECTIONS) for _ in range(processes)]
+                await routes.set_route(transaction, RouteScope(prefix=prefix), carrier_id=carrier_id)
+        databases = [Database(dsn=dsn, connections_max=CONNECTIONS) for _ in range(processes)]
         numbering = Numbering({"1": Destination("US", "1", "310", "-1", "")})
         boards, intakes = [], []
         for node, database in enumerate(databases):
             await database.open()
             boards.append(CatalogueCache(database))
             await boards[-1].open()
-            intakes.append(Intake(database, boards[-1], numbering, IdSource(node).next))
+            intakes.append(
+                Intake(database=database, board=boards[-1], numbering=numbering, next_id=IdSource(node).next)
+            )
         return cls(dsn, databases, intakes, plain, carrier_id * 2, boards)
 
     async def close(self) -> None:

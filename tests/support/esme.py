@@ -123,7 +123,9 @@ async def call(
 
     def make() -> SmppConnection:
         return SmppConnection(
-            lambda _made: esme, SmppSession(SessionRole.ESME, time.monotonic(), timers.DEFAULT, window_out), timer_wheel
+            lambda _made: esme,
+            SmppSession(role=SessionRole.ESME, now_s=time.monotonic(), timers=timers.DEFAULT, window_out=window_out),
+            timer_wheel,
         )
 
     loop = asyncio.get_running_loop()

@@ -214,7 +214,7 @@ class Installation:
         """Its database, whether or not it runs."""
         embedded = EmbeddedPostgres(self.data)
         dsn = await asyncio.to_thread(embedded.open)
-        database = Database(dsn, 2, FREE_PLANS)
+        database = Database(dsn=dsn, connections_max=2, plans=FREE_PLANS)
         try:
             await database.open()
             yield database

@@ -44,10 +44,13 @@ class PostRoom:
     async def open(cls, dsn: str, now: datetime | None = None) -> Self:
         """`now`: where the clock of inboxes and messages stands; a partition is made for it if it is long ago."""
         await migrate(dsn)
-        room = cls(Database(dsn), now or datetime.now(UTC))
+        room = cls(Database(dsn=dsn), now or datetime.now(UTC))
         await room.database.open()
         tally = WorkMetrics(room.registry)
-        room.inboxes = [ReceiptInbox(room.database, room.clock, tally, DIALECTS) for _process in range(2)]
+        room.inboxes = [
+            ReceiptInbox(database=room.database, clock=room.clock, tally=tally, dialects=DIALECTS)
+            for _process in range(2)
+        ]
         await room.sql("INSERT INTO account (name, queries_per_s) VALUES ('room', 1)")
         await room.sql("INSERT INTO balance (account_id) VALUES (1)")
         if now:

@@ -196,7 +196,9 @@ class Server:
                 secret=crypto.make_secret(8),
                 may_be_short=True,
             )
-            app = await account_settings.create_app(transaction, account_id, name, None, report_url, inbound_url)
+            app = await account_settings.create_app(
+                transaction, account_id, name=name, app_id=None, report_url=report_url, inbound_url=inbound_url
+            )
             await account_settings.add_sender(transaction, account_id, "HOMING", default=True)
             listed = [
                 await account_settings.add_template(transaction, account_id, *one) for one in (templates or {}).items()
@@ -329,15 +331,15 @@ async def odd_destinations(database: Database) -> None:
         await transaction.raw.execute("DELETE FROM route")
         for prefix in ("1", "91", NO_PRICE, *usual):
             for carrier_id in carriers:
-                await routes.set_route(transaction, RouteScope(prefix=prefix), carrier_id)
+                await routes.set_route(transaction, RouteScope(prefix=prefix), carrier_id=carrier_id)
         certain = {"receipt_ms_mean": 0, "undeliverable": 0, "expired": 0, "replied": 1}
         answering = await add_carrier(transaction, "answering", "simulator", json.dumps(certain))
-        await routes.set_route(transaction, RouteScope(prefix=REPLYING), answering)
+        await routes.set_route(transaction, RouteScope(prefix=REPLYING), carrier_id=answering)
         unusable = await transaction.raw.fetchval(
             "INSERT INTO carrier (name, kind, settings) VALUES ('unusable', 'simulator', '{\"no\": \"such setting\"}')"
             " RETURNING carrier_id"
         )
-        await routes.set_route(transaction, RouteScope(prefix=QUEUED), unusable)
+        await routes.set_route(transaction, RouteScope(prefix=QUEUED), carrier_id=unusable)
 
 
 @asynccontextmanager
@@ -349,7 +351,7 @@ async def running(
     `under`, `module`: of its processes (`Process.start`). `settings`: environment variables beside these.
     """
     await migrate(dsn)
-    database = Database(dsn, plans=FREE_PLANS)
+    database = Database(dsn=dsn, plans=FREE_PLANS)
     await database.open()
     vault = crypto.Vault(crypto.load_key("", data / "secret.key"))
     await demo.load(database, vault, DIALECTS)

@@ -35,7 +35,7 @@ class Asked(Database):
 
 def guard() -> tuple[AuthGuard, CollectorRegistry]:
     registry = CollectorRegistry()
-    return AuthGuard(Asked(NOWHERE), registry, DIALECTS), registry
+    return AuthGuard(database=Asked(dsn=NOWHERE), registry=registry, dialects=DIALECTS), registry
 
 
 async def guess(guarded: AuthGuard, times: int) -> list[bool]:
@@ -71,9 +71,9 @@ async def test_a_known_pair_never_waits() -> None:
 
 
 async def test_where_a_password_was_right_before_a_restart_it_does_not_wait_for_those_who_guess_elsewhere() -> None:
-    database = Asked(NOWHERE)
+    database = Asked(dsn=NOWHERE)
     database.known = "192.0.2.1", "API1"
-    guarded = AuthGuard(database, CollectorRegistry(), DIALECTS)
+    guarded = AuthGuard(database=database, registry=CollectorRegistry(), dialects=DIALECTS)
     await guess(guarded, limits.PASSWORD_FAILURES_MAX)
     began_s = time.monotonic()
     assert await guarded.passes(LIA, "API1", "192.0.2.1", is_right=True)
@@ -81,8 +81,8 @@ async def test_where_a_password_was_right_before_a_restart_it_does_not_wait_for_
 
 
 async def test_who_is_locked_out_learns_nothing_from_the_time_that_a_right_password_takes() -> None:
-    database, now_s = Asked(NOWHERE), 1000.0
-    guarded = AuthGuard(database, CollectorRegistry(), DIALECTS, lambda: now_s)
+    database, now_s = Asked(dsn=NOWHERE), 1000.0
+    guarded = AuthGuard(database=database, registry=CollectorRegistry(), dialects=DIALECTS, clock_s=lambda: now_s)
 
     async def ask(is_right: bool) -> int:
         """How often the database was asked, which is what takes time."""

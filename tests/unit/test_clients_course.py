@@ -21,7 +21,9 @@ def course(*, repeatable: bool, terms: CallTerms = TERMS) -> RetryState[int]:
         return -1 if doubt else reply.status
 
     endpoint = ClientEndpoint("call", "POST", repeatable)
-    return RetryState(ClientCall(endpoint, {"to": "1"}, read, repeatable), terms, NOW_S, random.Random(1))
+    return RetryState(
+        call=ClientCall(endpoint, {"to": "1"}, read, repeatable), terms=terms, now_s=NOW_S, chance=random.Random(1)
+    )
 
 
 def test_waits_double_within_a_fifth_until_the_attempts_are_used_up() -> None:

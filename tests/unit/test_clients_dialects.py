@@ -25,7 +25,7 @@ REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
 SEEDS = Path(__file__).parents[2].parent / "shared" / "seeds"
 AT = datetime(2026, 11, 22, 8, 30, tzinfo=timezone(timedelta(hours=8)))
 
-own = LaafficCalls("bDqJFiq9", "7bz1lzh9", "app", "http://vendor.test/v3")
+own = LaafficCalls(key="bDqJFiq9", secret="7bz1lzh9", app_id="app", base_url="http://vendor.test/v3")
 theirs = LiaCalls("API4623444906", "password@123", "http://vendor.test/api")
 
 
@@ -134,7 +134,7 @@ def test_a_base_url_that_cannot_be_one_is_refused(url: str) -> None:
 @pytest.mark.parametrize("key", ["", "a b", "a\r\nX: y", "ключ"])
 def test_a_key_that_would_break_out_of_its_header_is_refused(key: str) -> None:
     with pytest.raises(ValueError):
-        LaafficCalls(key, "s", "", "http://vendor.test")
+        LaafficCalls(key=key, secret="s", app_id="", base_url="http://vendor.test")
 
 
 def test_a_base_url_knows_its_port_and_host() -> None:

@@ -336,7 +336,7 @@ def test_every_field_of_the_lia_clients_message_is_sent() -> None:
 def test_every_field_of_the_laaffic_clients_message_is_sent() -> None:
     values: dict[str, Any] = {"numbers": ("447700900123",), "text": "a text", "sender": "a sender", "order_ids": ("o",)}
     assert set(values) == set(laaffic_client.Message.__struct_fields__)
-    calls = LaafficCalls("key", "secret", "app", "http://127.0.0.1")
+    calls = LaafficCalls(key="key", secret="secret", app_id="app", base_url="http://127.0.0.1")
     groups: Any = calls.send_batch([laaffic_client.Message(**values)]).parameters["array"]
     (group,) = groups
     assert group == {"numbers": "447700900123", "content": "a text", "senderId": "a sender", "orderId": "o"}

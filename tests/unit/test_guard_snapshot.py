@@ -53,7 +53,9 @@ def test_nothing_is_learnt_about_a_carrier_from_fraud() -> None:
     came = msgspec.structs.replace(genuine, submitted=0, sent=0, converted=4, conversion_bucket=5)
 
     def believed(deltas: list[Delta], verdicts: Callable[[], GuardSnapshot]) -> Sequence[Posterior]:
-        learning = RoutingListener(lambda: Catalogue((), (), (), ()), random.Random(1), verdicts)
+        learning = RoutingListener(
+            lambda: Catalogue(prices=(), rules=(), carriers_enabled=(), words=()), random.Random(1), verdicts
+        )
         learning.learner.declare("app", True)
         learning.hear(deltas)
         learning.learner.think(SINCE_S + 4 * 3_600.0)

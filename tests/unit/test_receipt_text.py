@@ -260,7 +260,12 @@ SUBMITTED = datetime(2026, 6, 15, 11, 58, 59, tzinfo=UTC)
 
 def test_our_receipts_have_the_specified_layout_to_the_letter() -> None:
     composed = compose(
-        "244268819693824", MessageState.DELIVERED, SUBMITTED, NOW, None, "Your code is 1234, do not tell it"
+        "244268819693824",
+        MessageState.DELIVERED,
+        submitted_at=SUBMITTED,
+        done_at=NOW,
+        error_code=None,
+        text="Your code is 1234, do not tell it",
     )
     assert composed.text == (
         b"id:244268819693824 sub:001 dlvrd:001 submit date:2606151158 done date:2606151200 stat:DELIVRD err:000"
@@ -271,7 +276,7 @@ def test_our_receipts_have_the_specified_layout_to_the_letter() -> None:
 
 def test_dates_of_our_receipts_are_utc_whatever_zone_they_come_in() -> None:
     east = SUBMITTED.astimezone(__import__("zoneinfo").ZoneInfo("Asia/Shanghai"))
-    assert b"submit date:2606151158 " in compose("1", MessageState.DELIVERED, east, NOW).text
+    assert b"submit date:2606151158 " in compose("1", MessageState.DELIVERED, submitted_at=east, done_at=NOW).text
 
 
 @pytest.mark.parametrize(
@@ -290,13 +295,15 @@ def test_dates_of_our_receipts_are_utc_whatever_zone_they_come_in() -> None:
     ],
 )
 def test_an_error_code_keeps_to_its_three_characters(code: str | None, written: bytes, network: bytes | None) -> None:
-    composed = compose("1", MessageState.UNDELIVERABLE, SUBMITTED, NOW, code)
+    composed = compose("1", MessageState.UNDELIVERABLE, submitted_at=SUBMITTED, done_at=NOW, error_code=code)
     assert b" err:" + written + b" text:" in composed.text
     assert composed.tlvs.network_error_code == network
 
 
 def test_what_is_no_ascii_is_a_question_mark() -> None:
-    assert compose("1", MessageState.DELIVERED, SUBMITTED, NOW, None, "héllo\n世界 €").text.endswith(b"text:h?llo??? ?")
+    assert compose(
+        "1", MessageState.DELIVERED, submitted_at=SUBMITTED, done_at=NOW, error_code=None, text="héllo\n世界 €"
+    ).text.endswith(b"text:h?llo??? ?")
 
 
 @pytest.mark.parametrize("state", list(MessageState))
@@ -307,5 +314,10 @@ def test_every_state_of_ours_has_a_word_and_a_number_that_say_the_same(state: Me
 
 
 def test_counts_are_those_of_the_messages_parts() -> None:
-    assert b" sub:003 dlvrd:003 " in compose("1", MessageState.DELIVERED, SUBMITTED, NOW, parts=3).text
-    assert b" sub:003 dlvrd:000 " in compose("1", MessageState.EXPIRED, SUBMITTED, NOW, parts=3).text
+    assert (
+        b" sub:003 dlvrd:003 "
+        in compose("1", MessageState.DELIVERED, submitted_at=SUBMITTED, done_at=NOW, parts=3).text
+    )
+    assert (
+        b" sub:003 dlvrd:000 " in compose("1", MessageState.EXPIRED, submitted_at=SUBMITTED, done_at=NOW, parts=3).text
+    )

@@ -133,11 +133,11 @@ CELL = CellKey(7, "app", "CN", "46000")
 
 def adaptive(*cells: tuple[CellKey, dict[int, int]], terms: Objective | None = None) -> Catalogue:
     catalogue = Catalogue(
-        [(0, "", PRICE_MICRO)],
-        [rule(RouteScope(), 1, 2, 3, strategy=Strategy.ADAPTIVE)],
-        [1, 2, 3],
-        (),
-        [(1, "", 9_000), (2, "", 4_000), (3, "86", PRICE_MICRO + 1)],
+        prices=[(0, "", PRICE_MICRO)],
+        rules=[rule(RouteScope(), 1, 2, 3, strategy=Strategy.ADAPTIVE)],
+        carriers_enabled=[1, 2, 3],
+        words=(),
+        costs=[(1, "", 9_000), (2, "", 4_000), (3, "86", PRICE_MICRO + 1)],
         terms={} if terms is None else {(7, "app"): terms},
     )
     book = ShareTable({(RouteScope(), cell): RouteShares(weights, ONLY, 12) for cell, weights in cells})

@@ -31,7 +31,15 @@ def part(number: int, octets: bytes, total: int = 2, reference: int = 9, **more:
         short_message=concatenation.build_header(reference, total, number) + octets,
         **values,
     )
-    return part_of(read_submit(ACCOUNT, pdu, NOW), ACCOUNT, 100 + number, LAAFFIC, "key", "a", f"b/{number}")
+    return part_of(
+        read_submit(ACCOUNT, pdu, NOW),
+        ACCOUNT,
+        100 + number,
+        dialect=LAAFFIC,
+        key="key",
+        app_id="a",
+        request_id=f"b/{number}",
+    )
 
 
 def test_a_set_is_whole_when_every_part_is_there_in_whatever_order() -> None:

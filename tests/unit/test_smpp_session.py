@@ -43,7 +43,9 @@ def hears(
 
 
 def bound_esme(bind: type[RequestPdu] = pdus.BindTransceiver, window: int = 3) -> SmppSession[str]:
-    session: SmppSession[str] = SmppSession(SessionRole.ESME, 0.0, TIMERS, window, window)
+    session: SmppSession[str] = SmppSession(
+        role=SessionRole.ESME, now_s=0.0, timers=TIMERS, window_out=window, window_in=window
+    )
     assert session.send(bind(), "bind", 0.0) == 1
     session.take()
     _requests, answers = hears(session, (1, pdus.RESPONSE_OF[bind]()))
@@ -52,7 +54,9 @@ def bound_esme(bind: type[RequestPdu] = pdus.BindTransceiver, window: int = 3) -
 
 
 def bound_smsc(bind: type[RequestPdu] = pdus.BindTransceiver, window: int = 3) -> SmppSession[str]:
-    session: SmppSession[str] = SmppSession(SessionRole.SMSC, 0.0, TIMERS, window, window)
+    session: SmppSession[str] = SmppSession(
+        role=SessionRole.SMSC, now_s=0.0, timers=TIMERS, window_out=window, window_in=window
+    )
     assert hears(session, (1, bind())) == ([(1, bind())], [])
     assert session.respond(1, CommandStatus.ROK)
     session.take()
@@ -71,8 +75,8 @@ def test_a_bind_that_is_accepted_binds_both_ends(
 
 
 def test_a_bind_that_is_refused_leaves_both_ends_open() -> None:
-    esme: SmppSession[str] = SmppSession(SessionRole.ESME, 0.0, TIMERS)
-    smsc: SmppSession[str] = SmppSession(SessionRole.SMSC, 0.0, TIMERS)
+    esme: SmppSession[str] = SmppSession(role=SessionRole.ESME, now_s=0.0, timers=TIMERS)
+    smsc: SmppSession[str] = SmppSession(role=SessionRole.SMSC, now_s=0.0, timers=TIMERS)
     esme.send(pdus.BindTransceiver("x", "wrong"), "bind", 0.0)
     [(sequence, _bind)], _ = smsc.receive(esme.take(), 0.0)
     smsc.respond(sequence, CommandStatus.RINVPASWD)
@@ -83,8 +87,8 @@ def test_a_bind_that_is_refused_leaves_both_ends_open() -> None:
 
 
 def test_an_outbind_asks_for_a_bind() -> None:
-    smsc: SmppSession[str] = SmppSession(SessionRole.SMSC, 0.0, TIMERS)
-    esme: SmppSession[str] = SmppSession(SessionRole.ESME, 0.0, TIMERS)
+    smsc: SmppSession[str] = SmppSession(role=SessionRole.SMSC, now_s=0.0, timers=TIMERS)
+    esme: SmppSession[str] = SmppSession(role=SessionRole.ESME, now_s=0.0, timers=TIMERS)
     assert smsc.notify(pdus.Outbind("SMSC", "secret"))
     requests, _ = esme.receive(smsc.take(), 0.0)
     assert [request for _sequence, request in requests] == [pdus.Outbind("SMSC", "secret")]
@@ -130,7 +134,7 @@ def test_a_session_on_its_way_out_sends_no_request(role: SessionRole, state: Ses
 
 
 def test_what_comes_behind_a_bind_waits_for_its_answer() -> None:
-    session: SmppSession[str] = SmppSession(SessionRole.SMSC, 0.0, TIMERS)
+    session: SmppSession[str] = SmppSession(role=SessionRole.SMSC, now_s=0.0, timers=TIMERS)
     assert hears(session, (1, pdus.BindTransceiver()), (2, SUBMIT)) == ([(1, pdus.BindTransceiver())], [])
     assert hears(session, (3, SUBMIT)) == ([], [])
     assert not session.may_read
@@ -144,11 +148,11 @@ def test_what_comes_behind_a_bind_waits_for_its_answer() -> None:
     "pdu", [SUBMIT, pdus.EnquireLink(), pdus.Unbind(), pdus.EnquireLinkResp(), pdus.SubmitSmResp("1")]
 )
 def test_before_a_bind_nothing_but_a_bind_is_answered_and_the_third_ends_the_connection(pdu: pdus.Pdu) -> None:
-    session: SmppSession[str] = SmppSession(SessionRole.SMSC, 0.0, TIMERS)
+    session: SmppSession[str] = SmppSession(role=SessionRole.SMSC, now_s=0.0, timers=TIMERS)
     for number in range(1, limits.SMPP_FAULTS_UNBOUND_MAX):
         assert hears(session, (number, pdu)) == ([], [])
         assert session.end is None
-    again: SmppSession[str] = SmppSession(SessionRole.SMSC, 0.0, TIMERS)
+    again: SmppSession[str] = SmppSession(role=SessionRole.SMSC, now_s=0.0, timers=TIMERS)
     assert hears(again, (1, pdu), (2, pdu), (3, pdus.BindTransceiver())) == ([(3, pdus.BindTransceiver())], [])
     assert hears(session, (9, pdu), (10, pdus.BindTransceiver())) == ([], [])
     assert written(session) == []
@@ -185,8 +189,8 @@ def test_what_costs_a_peer_nothing_may_come_at_a_pace_and_not_without_end(pdu: p
 
 
 def test_a_peer_that_says_nothing_is_let_go_before_one_that_takes_its_time_to_bind() -> None:
-    mute: SmppSession[str] = SmppSession(SessionRole.SMSC, 0.0, TIMERS)
-    slow: SmppSession[str] = SmppSession(SessionRole.SMSC, 0.0, TIMERS)
+    mute: SmppSession[str] = SmppSession(role=SessionRole.SMSC, now_s=0.0, timers=TIMERS)
+    slow: SmppSession[str] = SmppSession(role=SessionRole.SMSC, now_s=0.0, timers=TIMERS)
     slow.receive(encode(pdus.BindTransceiver(), 1)[:10], 1.0)
     for session in (mute, slow):
         session.tick(limits.SMPP_FIRST_OCTET_S)
@@ -196,7 +200,7 @@ def test_a_peer_that_says_nothing_is_let_go_before_one_that_takes_its_time_to_bi
 
 
 def test_what_comes_behind_a_bind_that_is_refused_is_not_answered() -> None:
-    session: SmppSession[str] = SmppSession(SessionRole.SMSC, 0.0, TIMERS)
+    session: SmppSession[str] = SmppSession(role=SessionRole.SMSC, now_s=0.0, timers=TIMERS)
     hears(session, (1, pdus.BindTransceiver()), (2, SUBMIT))
     session.respond(1, CommandStatus.RINVPASWD)
     session.take()
@@ -205,7 +209,7 @@ def test_what_comes_behind_a_bind_that_is_refused_is_not_answered() -> None:
 
 
 def test_a_message_behind_a_bind_response_in_one_segment_is_taken() -> None:
-    session: SmppSession[str] = SmppSession(SessionRole.ESME, 0.0, TIMERS)
+    session: SmppSession[str] = SmppSession(role=SessionRole.ESME, now_s=0.0, timers=TIMERS)
     session.send(pdus.BindTransceiver(), "bind", 0.0)
     requests, answers = hears(session, (1, pdus.BindTransceiverResp("S")), (1, DELIVER))
     assert requests == [(1, DELIVER)]
@@ -335,7 +339,11 @@ def test_requests_under_one_number_fill_the_window_like_others() -> None:
 
 
 def test_an_enquire_link_is_answered_by_the_session_before_and_after_the_bind() -> None:
-    for session in (SmppSession[str](SessionRole.ESME, 0.0, TIMERS), bound_smsc(), bound_esme(pdus.BindTransmitter)):
+    for session in (
+        SmppSession[str](role=SessionRole.ESME, now_s=0.0, timers=TIMERS),
+        bound_smsc(),
+        bound_esme(pdus.BindTransmitter),
+    ):
         assert hears(session, (77, pdus.EnquireLink())) == ([], [])
         assert written(session) == [(77, pdus.EnquireLinkResp())]
 
@@ -351,7 +359,7 @@ def test_an_alert_comes_without_an_answer_to_give() -> None:
 
 
 def test_who_does_not_bind_in_time_is_closed() -> None:
-    session: SmppSession[str] = SmppSession(SessionRole.SMSC, 0.0, TIMERS)
+    session: SmppSession[str] = SmppSession(role=SessionRole.SMSC, now_s=0.0, timers=TIMERS)
     session.receive(encode(pdus.BindTransceiver(), 1)[:10], 0.5)
     assert session.tick(9.9) == []
     assert session.end is None
@@ -360,7 +368,7 @@ def test_who_does_not_bind_in_time_is_closed() -> None:
 
 
 def test_a_bind_that_we_are_slow_to_answer_is_not_held_against_its_sender() -> None:
-    session: SmppSession[str] = SmppSession(SessionRole.SMSC, 0.0, TIMERS)
+    session: SmppSession[str] = SmppSession(role=SessionRole.SMSC, now_s=0.0, timers=TIMERS)
     hears(session, (1, pdus.BindTransceiver()))
     session.tick(60.0)
     assert session.end is None
@@ -452,7 +460,7 @@ def test_a_peer_that_talks_without_answering_enquire_link_is_alive() -> None:
 
 def test_a_link_without_traffic_is_unbound_though_enquire_links_pass() -> None:
     timers = SessionTimers(session_init_s=10, enquire_link_s=30, inactivity_s=100, response_s=20)
-    session: SmppSession[str] = SmppSession(SessionRole.SMSC, 0.0, timers)
+    session: SmppSession[str] = SmppSession(role=SessionRole.SMSC, now_s=0.0, timers=timers)
     hears(session, (1, pdus.BindReceiver()))
     session.respond(1, CommandStatus.ROK)
     hears(session, (2, pdus.EnquireLink()), at_s=99.0)
@@ -466,7 +474,7 @@ def test_a_link_without_traffic_is_unbound_though_enquire_links_pass() -> None:
 
 def test_timers_that_are_off_never_run_out() -> None:
     session: SmppSession[str] = SmppSession(
-        SessionRole.ESME, 0.0, SessionTimers(enquire_link_s=None, inactivity_s=None)
+        role=SessionRole.ESME, now_s=0.0, timers=SessionTimers(enquire_link_s=None, inactivity_s=None)
     )
     session.send(pdus.BindTransceiver(), "bind", 0.0)
     hears(session, (1, pdus.BindTransceiverResp()))
@@ -613,7 +621,7 @@ def test_a_bound_session_outlives_pdus_that_it_cannot_read() -> None:
 
 
 def test_an_unbound_session_does_not_outlive_many() -> None:
-    session: SmppSession[str] = SmppSession(SessionRole.SMSC, 0.0, TIMERS)
+    session: SmppSession[str] = SmppSession(role=SessionRole.SMSC, now_s=0.0, timers=TIMERS)
     for _ in range(limits.SMPP_FAULTS_UNBOUND_MAX):
         assert session.end is None
         session.receive(b"\0\0\0\x10\0\0\x0f\xff\0\0\0\0\0\0\0\x01", 0.0)

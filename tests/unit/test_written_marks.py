@@ -17,7 +17,7 @@ LATER = STARTED + timedelta(seconds=10)
 
 
 def opened(folder: Path, owner: str = HERE, **more: Path) -> WrittenMarks:
-    marks = WrittenMarks(folder, owner, lambda: STARTED, **more)
+    marks = WrittenMarks(folder=folder, owner=owner, clock=lambda: STARTED, **more)
     marks.open()
     return marks
 

@@ -135,7 +135,7 @@ async def test_a_client_that_takes_nothing_of_its_answer_is_cut_off(monkeypatch:
             await transport.send_bytes(b"x" * 65_536)
 
     port = free_port()
-    server = HttpServer(endless, "127.0.0.1", port)
+    server = HttpServer(application=endless, host="127.0.0.1", port=port)
     await server.open()
     client = socket.create_connection(("127.0.0.1", port))
     try:

@@ -172,7 +172,7 @@ async def test_what_is_guessed_at_one_door_counts_at_the_others(server: Server) 
         return bool(await server.query("SELECT FROM password_lock WHERE name = $1", account.api_id))
 
     await until(stored)
-    guard = AuthGuard(server.database, CollectorRegistry(), DIALECTS)
+    guard = AuthGuard(database=server.database, registry=CollectorRegistry(), dialects=DIALECTS)
     await guard.share()
     assert not await guard.passes(SMPP, account.api_id, guesser, is_right=True)
     assert await refused(server.environment["HOMING_SMPP_ADDRESS"], account.key, "guess") == CommandStatus.RINVPASWD
@@ -187,7 +187,7 @@ async def test_what_is_guessed_at_one_door_counts_at_the_others(server: Server) 
 
 
 async def test_keys_that_no_table_can_hold_are_counted_all_the_same(server: Server) -> None:
-    guard = AuthGuard(server.database, CollectorRegistry(), DIALECTS)
+    guard = AuthGuard(database=server.database, registry=CollectorRegistry(), dialects=DIALECTS)
     for name in ("a\0b", "\ud83d", "x" * 100_000):
         for _ in range(limits.PASSWORD_FAILURES_MAX):
             guard.unknown(LIA, name, "198.18.255.1\0")

@@ -31,7 +31,7 @@ class AsyncClient(Generic[C]):
 
     async def run(self, call: ClientCall[T]) -> T:
         """A call's result. Raises a `ClientError`."""
-        course = RetryState(call, self._terms, time.monotonic(), self._chance)
+        course = RetryState(call=call, terms=self._terms, now_s=time.monotonic(), chance=self._chance)
         while True:
             try:
                 request = self._calls.render(call, time.time())

@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 class RetryState(Generic[T]):
-    def __init__(self, call: ClientCall[T], terms: CallTerms, now_s: float, chance: random.Random) -> None:
+    def __init__(self, *, call: ClientCall[T], terms: CallTerms, now_s: float, chance: random.Random) -> None:
         """`now_s` and all other times are of one monotonic clock."""
         self._call = call
         self._attempts_left = terms.attempts

@@ -53,7 +53,7 @@ class LaafficClient(BlockingClient[LaafficCalls]):
         self, key: str, secret: str, *, app_id: str = "", base_url: str = BASE_URL, terms: CallTerms = USUAL
     ) -> None:
         """`app_id` serves every call that does not name its own; `base_url` includes /v3 (or /sms)."""
-        super().__init__(LaafficCalls(key, secret, app_id, base_url), terms)
+        super().__init__(LaafficCalls(key=key, secret=secret, app_id=app_id, base_url=base_url), terms)
 
     balance = blocking(LaafficCalls.balance)
     send = blocking(LaafficCalls.send)
@@ -70,7 +70,7 @@ class AsyncLaafficClient(AsyncClient[LaafficCalls]):
     def __init__(
         self, key: str, secret: str, *, app_id: str = "", base_url: str = BASE_URL, terms: CallTerms = USUAL
     ) -> None:
-        super().__init__(LaafficCalls(key, secret, app_id, base_url), terms)
+        super().__init__(LaafficCalls(key=key, secret=secret, app_id=app_id, base_url=base_url), terms)
 
     balance = asynchronous(LaafficCalls.balance)
     send = asynchronous(LaafficCalls.send)

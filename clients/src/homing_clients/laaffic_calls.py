@@ -78,7 +78,7 @@ ROW_STATUS: Final = {"0": Status.DELIVERED, "-1": Status.SENDING}
 class LaafficCalls:
     """Builds the calls of one credential, and signs them."""
 
-    def __init__(self, key: str, secret: str, app_id: str, base_url: str) -> None:
+    def __init__(self, *, key: str, secret: str, app_id: str, base_url: str) -> None:
         """Raises ValueError for a base URL or a key that cannot be one."""
         self.base = parse_base(base_url)
         self._key = check_credential("the key", key)

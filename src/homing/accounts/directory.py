@@ -34,6 +34,7 @@ class Directory:
 
     def __init__(
         self,
+        *,
         database: Database,
         vault: Vault,
         email_keyed: Sequence[int],

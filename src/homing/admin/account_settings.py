@@ -134,10 +134,10 @@ async def create_credential(
     vault: Vault,
     account_id: int,
     dialect: Dialect,
+    *,
     key: str | None = None,
     secret: str | None = None,
     label: str = "",
-    *,
     may_be_short: bool = False,
 ) -> NewCredential:
     """A new key and secret in the dialect's own form, unless given. `may_be_short`: a secret that is in use elsewhere
@@ -198,6 +198,7 @@ async def revoke_credential(
 async def create_app(
     connection: DatabaseConnection,
     account_id: int,
+    *,
     name: str,
     app_id: str | None = None,
     report_url: str | None = None,

@@ -122,6 +122,7 @@ async def remove_listed(
 async def set_budget(
     connection: DatabaseConnection | Database,
     account_id: int,
+    *,
     country: str,
     hour_messages: int | None,
     day_messages: int | None,

@@ -22,6 +22,7 @@ WEIGHT_MAX: Final = 1_000_000
 async def set_route(
     connection: DatabaseConnection | Database,
     match: RouteScope,
+    *,
     carrier_id: int,
     priority: int | None = None,
     weight: int | None = None,

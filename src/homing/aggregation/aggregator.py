@@ -74,6 +74,7 @@ class Aggregator:
 
     def __init__(
         self,
+        *,
         database: Database,
         owner: str,
         clock: Callable[[], datetime],

@@ -40,19 +40,26 @@ async def open_api(runtime: Runtime) -> None:
     numbering = Numbering.load()
     catalogue = await runtime.enter(CatalogueCache(database))
     guard = await runtime.enter(GuardService(database, clock.unix_s))
-    directory = Directory(database, runtime.vault, runtime.dialects.email_keyed)
-    pushing_carriers = PushingCarriers(database, runtime.vault, clock)
+    directory = Directory(database=database, vault=runtime.vault, email_keyed=runtime.dialects.email_keyed)
+    pushing_carriers = PushingCarriers(database=database, vault=runtime.vault, clock=clock)
     runtime.follow_settings(catalogue, guard, directory, pushing_carriers)
 
-    intake = Intake(database, catalogue, numbering, runtime.node.next_id, clock, guard.check)
-    inbox = ReceiptInbox(database, clock, WorkMetrics(runtime.registry), runtime.dialects)
+    intake = Intake(
+        database=database,
+        board=catalogue,
+        numbering=numbering,
+        next_id=runtime.node.next_id,
+        clock=clock,
+        check=guard.check,
+    )
+    inbox = ReceiptInbox(database=database, clock=clock, tally=WorkMetrics(runtime.registry), dialects=runtime.dialects)
     conversions = ConversionRecorder(database, clock)
     runtime.on_close(inbox.drained)
     runtime.on_close(conversions.drained)
     runtime.on_close(intake.drained)
     runtime.background("receipt_learning", lambda: _learn_from_pushed_receipts(inbox))
 
-    auth_guard = AuthGuard(database, runtime.registry, runtime.dialects)
+    auth_guard = AuthGuard(database=database, registry=runtime.registry, dialects=runtime.dialects)
     with contextlib.suppress(errors.PlatformFailure):
         await auth_guard.share()
     runtime.background("password_locks", auth_guard.share_for_ever)
@@ -68,18 +75,23 @@ async def open_api(runtime: Runtime) -> None:
         database=database,
         steady_s=clock.unix_s,
     )
-    inbound = InboundMessages(database, numbering, runtime.node.next_id, runtime.dialects)
+    inbound = InboundMessages(
+        database=database, numbering=numbering, next_id=runtime.node.next_id, dialects=runtime.dialects
+    )
     reports = ReportStore(inbox, inbound, LateAnswers(database, clock, runtime.dialects))
     endpoints = {
         **_dialect_endpoints(runtime, services),
-        **HealthEndpoints(database, runtime.metrics, lambda: runtime.is_draining, runtime.data).endpoints(),
+        **HealthEndpoints(
+            database=database, board=runtime.metrics, draining=lambda: runtime.is_draining, data=runtime.data
+        ).endpoints(),
         **CarrierWebhooks(pushing_carriers, reports.keep).endpoints(),
     }
     metrics = HttpMetrics()
     runtime.registry.register(metrics)
     adapter = HttpAdapter(endpoints, config.networks(settings.http.trusted_proxies), metrics)
     runtime.on_close(adapter.drained)
-    await runtime.enter(HttpServer(adapter, *config.host_port(settings.http.address)))
+    host, port = config.host_port(settings.http.address)
+    await runtime.enter(HttpServer(application=adapter, host=host, port=port))
 
 
 def _dialect_endpoints(runtime: Runtime, services: Services) -> Mapping[str, HttpEndpoint]:

@@ -16,20 +16,22 @@ async def open_console(runtime: Runtime) -> None:
     settings = runtime.settings
     url = settings.console.reached_at
     name = f"homing {runtime.process} pages"
-    database = await runtime.enter(Database(runtime.dsn, limits.CONSOLE_CONNECTIONS_MAX, FREE_PLANS, name=name))
+    database = await runtime.enter(
+        Database(dsn=runtime.dsn, connections_max=limits.CONSOLE_CONNECTIONS_MAX, plans=FREE_PLANS, name=name)
+    )
     http = await runtime.enter(SafeHttpClient(config.networks(settings.push.allowed_networks)))
     state = AppState(
-        database,
-        runtime.vault,
-        runtime.clock,
-        url.startswith("https:"),
-        settings.http.reached_at,
-        http,
-        url,
-        config.by_heading(settings),
+        database=database,
+        vault=runtime.vault,
+        clock=runtime.clock,
+        is_secure=url.startswith("https:"),
+        api_url=settings.http.reached_at,
+        poster=http,
+        url=url,
+        settings=config.by_heading(settings),
         dialects=runtime.dialects,
     )
     console = Console(state, url, config.networks(settings.http.trusted_proxies))
     host, port = config.host_port(settings.console.address)
-    await runtime.enter(HttpServer(console.application, host, port, Interfaces.ASGINL))
+    await runtime.enter(HttpServer(application=console.application, host=host, port=port, interface=Interfaces.ASGINL))
     runtime.on_close(state.live.close)

@@ -38,34 +38,41 @@ async def open_link(runtime: Runtime) -> None:
     http = await runtime.enter(SafeHttpClient(config.networks(settings.push.allowed_networks)))
     catalogue = await runtime.enter(CatalogueCache(database))
     guard = await runtime.enter(GuardService(database, clock.unix_s))
-    pusher = Pusher(database, http, due_poller, clock, metrics, rng, dialects)
-    inbox = ReceiptInbox(database, clock, metrics, dialects, pusher)
-    inbound = InboundMessages(database, Numbering.load(), runtime.node.next_id, dialects)
+    pusher = Pusher(
+        database=database, poster=http, pulse=due_poller, clock=clock, tally=metrics, chance=rng, dialects=dialects
+    )
+    inbox = ReceiptInbox(database=database, clock=clock, tally=metrics, dialects=dialects, handover=pusher)
+    inbound = InboundMessages(
+        database=database, numbering=Numbering.load(), next_id=runtime.node.next_id, dialects=dialects
+    )
     runtime.on_close(pusher.drained)
     runtime.on_close(inbox.drained)
 
     failover = Failover(catalogue)
-    marks = WrittenMarks(runtime.data / RUN / MARKS, runtime.owner, clock)
+    marks = WrittenMarks(folder=runtime.data / RUN / MARKS, owner=runtime.owner, clock=clock)
     marks.open()
     runtime.on_close(marks.close)
     fleet = await runtime.enter(
         CarrierFleet(
-            database,
-            ReportStore(inbox, inbound, LateAnswers(database, clock, dialects)).keep,
-            runtime.owner,
-            due_poller,
-            clock,
-            metrics,
-            rng,
-            failover,
-            settings.dispatch.unknown_retry_s,
-            runtime.vault,
-            marks,
-            dialects,
+            database=database,
+            sink=ReportStore(inbox, inbound, LateAnswers(database, clock, dialects)).keep,
+            owner=runtime.owner,
+            pulse=due_poller,
+            clock=clock,
+            tally=metrics,
+            chance=rng,
+            failover=failover,
+            unknown_retry_s=settings.dispatch.unknown_retry_s,
+            vault=runtime.vault,
+            marks=marks,
+            dialects=dialects,
         )
     )
     runtime.follow_settings(catalogue, guard, fleet)
-    runtime.background("reroute", RerouteSweep(database, failover, clock, settings.dispatch.queue_age_s).run)
+    runtime.background(
+        "reroute",
+        RerouteSweep(database=database, failover=failover, clock=clock, age_s=settings.dispatch.queue_age_s).run,
+    )
     runtime.background("due_poller", due_poller.run)
     runtime.background("parked_receipts", inbox.retry_parked)
     runtime.background("unmatched_inbound", inbound.replay_for_ever)
@@ -75,6 +82,6 @@ async def open_link(runtime: Runtime) -> None:
     )
     runtime.background("pusher", pusher.run)
     listeners = LearnerAndGuard(lambda: catalogue.catalogue)
-    aggregator = Aggregator(database, runtime.owner, clock, listeners.factories())
+    aggregator = Aggregator(database=database, owner=runtime.owner, clock=clock, listeners=listeners.factories())
     runtime.on_close(aggregator.release)
     runtime.background("statistics", aggregator.run)

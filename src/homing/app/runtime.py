@@ -58,7 +58,7 @@ class Runtime:
         self.dsn = dsn
         self.process = process
         self.dialects = dialects
-        self.database = Database(dsn, name=f"homing {process}")
+        self.database = Database(dsn=dsn, name=f"homing {process}")
         self.owner = f"{_machine()}:{os.getpid()}:{process}"
         self.place = f"{_machine()} {process}"
         self.clock = SteadyClock(step_s_min=limits.CLOCK_STEP_S_MIN)

@@ -37,8 +37,15 @@ async def open_smpp(runtime: Runtime) -> None:
     runtime.registry.register(metrics)
     catalogue = await runtime.enter(CatalogueCache(database))
     guard = await runtime.enter(GuardService(database, clock.unix_s))
-    directory = Directory(database, runtime.vault, dialects.email_keyed)
-    intake = Intake(database, catalogue, Numbering.load(), runtime.node.next_id, clock, guard.check)
+    directory = Directory(database=database, vault=runtime.vault, email_keyed=dialects.email_keyed)
+    intake = Intake(
+        database=database,
+        board=catalogue,
+        numbering=Numbering.load(),
+        next_id=runtime.node.next_id,
+        clock=clock,
+        check=guard.check,
+    )
     lookup = MessageLookup(database)
     part_store = MultipartStore(database=database, intake=intake, directory=directory, lookup=lookup, clock=clock)
     delivery = BindDelivery(
@@ -48,7 +55,7 @@ async def open_smpp(runtime: Runtime) -> None:
     runtime.on_close(intake.drained)
     runtime.on_close(part_store.drained)
 
-    auth_guard = AuthGuard(database, runtime.registry, dialects)
+    auth_guard = AuthGuard(database=database, registry=runtime.registry, dialects=dialects)
     with contextlib.suppress(errors.PlatformFailure):
         await auth_guard.share()
     runtime.background("password_locks", auth_guard.share_for_ever)

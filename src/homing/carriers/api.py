@@ -84,6 +84,7 @@ class ApiCarrier:
 
     def __init__(
         self,
+        *,
         api: VendorApi,
         settings: ApiSettings,
         manner: CallShape,
@@ -95,7 +96,7 @@ class ApiCarrier:
         self._manner = manner
         self._chance = chance
         self._clock = clock
-        self._window = CarrierWindow(settings.window, settings.per_s, chance)
+        self._window = CarrierWindow(size=settings.window, per_s=settings.per_s, chance=chance)
         self._connections = asyncio.Semaphore(settings.connections)
         self._questions = StatusPoller(manner.ask_after_s)
         self._asked_more = asyncio.Event()

@@ -207,7 +207,7 @@ class HttpApi:
 
 
 def make(settings: HttpCarrierSettings, chance: random.Random, clock: Clock) -> ApiCarrier:
-    return ApiCarrier(HttpApi(settings, clock), settings, CallShape(), chance, clock)
+    return ApiCarrier(api=HttpApi(settings, clock), settings=settings, manner=CallShape(), chance=chance, clock=clock)
 
 
 class FormMismatch(MalformedReport):

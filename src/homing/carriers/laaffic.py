@@ -54,7 +54,7 @@ class LaafficSettings(ApiSettings, frozen=True, kw_only=True, forbid_unknown_fie
 
 def make(settings: LaafficSettings, chance: random.Random, clock: Clock) -> ApiCarrier:
     manner = CallShape(settings.send_max, settings.ask_after_s, REPORT_IDS_MAX, settings.asks_per_s)
-    return ApiCarrier(LaafficApi(settings, clock), settings, manner, chance, clock)
+    return ApiCarrier(api=LaafficApi(settings, clock), settings=settings, manner=manner, chance=chance, clock=clock)
 
 
 class LaafficApi:

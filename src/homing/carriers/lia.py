@@ -80,7 +80,7 @@ class LiaSettings(ApiSettings, frozen=True, kw_only=True, forbid_unknown_fields=
 
 def make(settings: LiaSettings, chance: random.Random, clock: Clock) -> ApiCarrier:
     manner = CallShape(settings.send_max, settings.ask_after_s, 1, settings.asks_per_s)
-    return ApiCarrier(LiaApi(settings, clock), settings, manner, chance, clock)
+    return ApiCarrier(api=LiaApi(settings, clock), settings=settings, manner=manner, chance=chance, clock=clock)
 
 
 class LiaApi:

@@ -22,7 +22,7 @@ class CarrierWindow:
     """
 
     def __init__(
-        self, size: int, per_s: float | None, chance: random.Random, clock_s: Callable[[], float] | None = None
+        self, *, size: int, per_s: float | None, chance: random.Random, clock_s: Callable[[], float] | None = None
     ) -> None:
         """`per_s`: messages a second; None for as many as there is room for."""
         self._size = size

@@ -67,7 +67,12 @@ async def create(
     row = await context.account(account)
     async with context.database.transaction() as transaction:
         app_id = await account_settings.create_app(
-            transaction, row.account_id, name, app_id, report_url or None, inbound_url or None
+            transaction,
+            row.account_id,
+            name=name,
+            app_id=app_id,
+            report_url=report_url or None,
+            inbound_url=inbound_url or None,
         )
     return Confirmation(
         f"App {name} of {row.name} created with ID {app_id}.",

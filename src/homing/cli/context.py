@@ -142,7 +142,7 @@ def opened_database(data: Path, *, may_create: bool = False) -> Iterator[OpenedD
 
 
 async def _with_database(dsn: str, work: Callable[[Database], Awaitable[Reply]]) -> Reply:
-    database = Database(dsn, CONNECTIONS_MAX, {**FREE_PLANS, **at_the_machine()})
+    database = Database(dsn=dsn, connections_max=CONNECTIONS_MAX, plans={**FREE_PLANS, **at_the_machine()})
     try:
         await migrate(dsn)
         await database.open()

@@ -79,9 +79,9 @@ async def create(
             vault,
             row.account_id,
             DIALECTS.named(dialect),
-            key,
-            secret,
-            label,
+            key=key,
+            secret=secret,
+            label=label,
             may_be_short=short_secret,
         )
     values = {

@@ -21,7 +21,7 @@ from homing.users.links import make_link
 
 async def console_greeting(dsn: str, url: str) -> str:
     """Where the console is; while nobody is its operator, the one-time link that makes the first one."""
-    database = Database(dsn, connections_max=1)
+    database = Database(dsn=dsn, connections_max=1)
     await database.open()
     try:
         async with database.transaction() as transaction:
@@ -43,7 +43,7 @@ async def console_greeting(dsn: str, url: str) -> str:
 
 async def greeting(dsn: str, data: Path, address: str, smpp: str, console: str) -> str:
     """What a newcomer needs: where it runs, and lines to paste. Keys are shown only if they are the demo's."""
-    database = Database(dsn, connections_max=1)
+    database = Database(dsn=dsn, connections_max=1)
     await database.open()
     shown = [dialect for dialect in DIALECTS if dialect.demo is not None]
     keys = [CredentialKey(dialect=each.number, key=each.demo.key) for each in shown if each.demo]

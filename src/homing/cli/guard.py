@@ -168,7 +168,13 @@ async def budget(
         await guard_settings.remove_budget(context.database, scope, country)
         return Confirmation(f"Budget for {country} removed for {account or 'every account'}.", told)
     await guard_settings.set_budget(
-        context.database, scope, country, hour_messages, day_messages, hour_money, day_money
+        context.database,
+        scope,
+        country=country,
+        hour_messages=hour_messages,
+        day_messages=day_messages,
+        hour_micro=hour_money,
+        day_micro=day_money,
     )
     return Confirmation(f"Budget for {country} saved for {account or 'every account'}.", told)
 

@@ -162,7 +162,13 @@ async def change(
         account_id, app_id, sender, TRAFFICS[traffic] if traffic else ANY_TRAFFIC, country, network, prefix
     )
     made = await routes.set_route(
-        context.database, match, row.carrier_id, priority, weight, STRATEGIES[strategy] if strategy else None, ceiling
+        context.database,
+        match,
+        carrier_id=row.carrier_id,
+        priority=priority,
+        weight=weight,
+        strategy=STRATEGIES[strategy] if strategy else None,
+        ceiling_micro=ceiling,
     )
     if no_ceiling:
         await routes.forget_ceiling(context.database, match)
@@ -254,7 +260,13 @@ async def explain(
     """
     account_id = await context.scope(account)
     found = await explain_route(
-        context.database, Numbering.load(), number, account_id, app_id, sender, TRAFFICS[traffic]
+        context.database,
+        Numbering.load(),
+        number,
+        account_id=account_id,
+        app_id=app_id,
+        sender=sender,
+        traffic=TRAFFICS[traffic],
     )
     names = await carrier_names(context)
     parts: dict[str, Table] = {}

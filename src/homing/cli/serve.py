@@ -113,9 +113,9 @@ async def _serve(data: Path, database: OpenedDatabase, settings: "Settings", dem
         "console": 1 if console.address else 0,
     }
     supervisor = Supervisor(
-        workers,
-        data,
-        dsn,
+        workers=workers,
+        data=data,
+        dsn=dsn,
         descriptors=[embedded.share] if embedded else [],
         database_answers=lambda: answers(dsn),
         owner=chosen.owner,
@@ -191,7 +191,7 @@ async def _seal_carriers(dsn: str, vault: "Vault") -> None:
     from homing.admin.carrier_secrets import seal_stored
     from homing.store.database import FREE_PLANS, Database
 
-    database = Database(dsn, connections_max=1, plans=FREE_PLANS)
+    database = Database(dsn=dsn, connections_max=1, plans=FREE_PLANS)
     try:
         await database.open()
         await seal_stored(database, vault)
@@ -204,7 +204,7 @@ async def _tell_restarted(dsn: str) -> None:
     from homing.store.alarms import DATABASE, RESTARTED, raise_alarm
     from homing.store.database import Database
 
-    database = Database(dsn, connections_max=1)
+    database = Database(dsn=dsn, connections_max=1)
     with contextlib.suppress(errors.PlatformFailure):
         await database.open()
         await raise_alarm(database, DATABASE, RESTARTED)
@@ -230,7 +230,7 @@ async def _load_demo(dsn: str, vault: "Vault") -> None:
     from homing.dialects.registry import DIALECTS
     from homing.store.database import FREE_PLANS, Database
 
-    database = Database(dsn, connections_max=1, plans={**FREE_PLANS, "homing.actor": demo.AUTHOR})
+    database = Database(dsn=dsn, connections_max=1, plans={**FREE_PLANS, "homing.actor": demo.AUTHOR})
     await database.open()
     try:
         await demo.load(database, vault, DIALECTS)
@@ -266,7 +266,7 @@ async def _database_risks(dsn: str, is_embedded: bool) -> Sequence[str]:
     """That the database's role may do more than Homing needs. Nothing when the database does not say."""
     from homing.store.database import Database
 
-    database = Database(dsn, connections_max=1)
+    database = Database(dsn=dsn, connections_max=1)
     try:
         await database.open()
         is_superuser = await statements.observe.is_superuser(database)

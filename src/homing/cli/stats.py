@@ -118,7 +118,7 @@ async def show(context: CommandContext, by: str, since: datetime, until: datetim
     until = until or now
     if until <= since:
         raise click.UsageError("the time range ends before it begins")
-    found = await report(context.database, ReportGrouping(by), since, until, now, account_id)
+    found = await report(context.database, ReportGrouping(by), since=since, until=until, now=now, account_id=account_id)
     columns = (Column("key", by.capitalize() + (" (UTC)" if ReportGrouping(by) in GRAINS else "")), *FIGURES)
     return Table(columns, [_shown(line, ReportGrouping(by)) for line in found.lines], "No messages.")
 

@@ -25,7 +25,7 @@ class PasswordTry:
 
     __slots__ = ("address", "count", "name", "wait_s")
 
-    def __init__(self, address: str, name: str, wait_s: float, count: FailureCount) -> None:
+    def __init__(self, *, address: str, name: str, wait_s: float, count: FailureCount) -> None:
         self.address = address
         self.name = name
         self.wait_s = wait_s
@@ -69,7 +69,7 @@ class PasswordGuard:
                 grown_s = limits.PASSWORD_DELAY_FIRST_S * 2.0 ** min(beyond - 1, 30)
                 wait_s = max(wait_s, min(grown_s, limits.PASSWORD_STRANGER_DELAY_S_MAX))
         own.pending += 1
-        return PasswordTry(address, name, wait_s, own)
+        return PasswordTry(address=address, name=name, wait_s=wait_s, count=own)
 
     def tried(self, one: PasswordTry, is_right: bool | None, now_s: float) -> None:
         """How it went; None: it could not be looked at. Once for each try."""

@@ -82,7 +82,7 @@ class Console:
         if token:
             async with shared.database.connection() as connection:
                 session = await find_session(connection, token, now)
-        return RequestContext(request, shared, session, address, now)
+        return RequestContext(request=request, shared=shared, session=session, address=address, now=now)
 
     async def _answer(self, page: Page, context: RequestContext) -> Response:
         refused = self._refused(page, context)

@@ -33,6 +33,7 @@ class AppState:
 
     def __init__(
         self,
+        *,
         database: Database,
         vault: Vault,
         clock: Callable[[], datetime],
@@ -41,7 +42,6 @@ class AppState:
         poster: SafeHttpClient,
         url: str = "",
         settings: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
-        *,
         dialects: Dialects,
     ) -> None:
         self.dialects = dialects

@@ -56,7 +56,7 @@ class RequestContext:
     """
 
     def __init__(
-        self, request: Request, shared: AppState, session: UserSession | None, address: str, now: datetime
+        self, *, request: Request, shared: AppState, session: UserSession | None, address: str, now: datetime
     ) -> None:
         self.request = request
         self.shared = shared

@@ -43,10 +43,10 @@ def _receipt_pdu(receipt: ReceiptBody, with_tlvs: bool) -> DeliverSm:
     composed = receipt_text.compose(
         receipt.message_id,
         MessageState(receipt.state),
-        datetime.fromtimestamp(receipt.submitted_s, UTC),
-        datetime.fromtimestamp(receipt.done_s, UTC),
-        receipt.error_code,
-        receipt.beginning,
+        submitted_at=datetime.fromtimestamp(receipt.submitted_s, UTC),
+        done_at=datetime.fromtimestamp(receipt.done_s, UTC),
+        error_code=receipt.error_code,
+        text=receipt.beginning,
     )
     kind = receipt_text.TYPE_INTERMEDIATE if receipt.is_intermediate else receipt_text.TYPE_RECEIPT
     tlvs = _tlvs(receipt, composed.tlvs) if with_tlvs else ()

@@ -21,6 +21,7 @@ class PushTrial(msgspec.Struct, frozen=True):
 async def try_address(
     poster: SafeHttpClient,
     dialects: Dialects,
+    *,
     account_id: int,
     kind: PushKind,
     url: str,

@@ -77,6 +77,7 @@ class Pusher:
 
     def __init__(
         self,
+        *,
         database: Database,
         poster: SafeHttpClient,
         pulse: DuePoller,

@@ -57,7 +57,7 @@ async def replay_push(transaction: DatabaseConnection, push_id: int, message_id:
             raise errors.InvalidInput("push {push} is already being sent again", push=push_id)
         at = f"{row.due_at:%Y-%m-%d %H:%M:%S}"
         raise errors.InvalidInput("push {push} is still pending: the next attempt is at {at} UTC", push=push_id, at=at)
-    await record(transaction, "push", "replay", str(push_id), row.account_id)
+    await record(transaction, "push", "replay", str(push_id), account_id=row.account_id)
     return row
 
 
@@ -77,5 +77,5 @@ async def replay_given_up(transaction: DatabaseConnection, account_id: int | Non
     if replayed:
         ids = sorted(replayed)
         subject = f"{len(ids)}: {ids[0]} - {ids[-1]}"
-        await record(transaction, "push", "replay", subject, account_id)
+        await record(transaction, "push", "replay", subject, account_id=account_id)
     return len(replayed)

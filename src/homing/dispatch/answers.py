@@ -46,6 +46,7 @@ class AnswerRecorder:
 
     def __init__(
         self,
+        *,
         database: Database,
         carrier_id: int,
         failover: Failover,

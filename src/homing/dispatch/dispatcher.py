@@ -49,6 +49,7 @@ class Dispatcher:
 
     def __init__(
         self,
+        *,
         database: Database,
         carrier_id: int,
         name: str,

@@ -43,7 +43,7 @@ class RunningCarrier:
     """One carrier with its dispatcher and its reader of reports."""
 
     def __init__(
-        self, row: EnabledCarrier, carrier: Carrier, dispatcher: Dispatcher, *, sink: ReportSink, database: Database
+        self, *, row: EnabledCarrier, carrier: Carrier, dispatcher: Dispatcher, sink: ReportSink, database: Database
     ) -> None:
         self.row = row
         self._database = database
@@ -122,6 +122,7 @@ class CarrierFleet:
 
     def __init__(
         self,
+        *,
         database: Database,
         sink: ReportSink,
         owner: str,
@@ -261,22 +262,28 @@ class CarrierFleet:
             return
         await clear_alarms(self._database, CARRIER, None, row.name)  # of a former life
         recorder = AnswerRecorder(
-            self._database, carrier_id, self._failover, self._clock, self._chance, self._unknown_retry_s, self._dialects
+            database=self._database,
+            carrier_id=carrier_id,
+            failover=self._failover,
+            clock=self._clock,
+            chance=self._chance,
+            unknown_retry_s=self._unknown_retry_s,
+            dialects=self._dialects,
         )
         dispatcher = Dispatcher(
-            self._database,
-            carrier_id,
-            row.name,
-            carrier,
-            self._owner,
-            self._pulse,
-            self._clock,
-            self._tally,
-            recorder,
-            self._woken.set,
-            self._in_hand.setdefault(carrier_id, InHand()),
-            self._marks,
-            self._dialects,
+            database=self._database,
+            carrier_id=carrier_id,
+            name=row.name,
+            carrier=carrier,
+            owner=self._owner,
+            pulse=self._pulse,
+            clock=self._clock,
+            tally=self._tally,
+            recorder=recorder,
+            health_changed=self._woken.set,
+            in_hand=self._in_hand.setdefault(carrier_id, InHand()),
+            marks=self._marks,
+            dialects=self._dialects,
         )
         await statements.dispatch.claims_release(
             self._database, lanes=[lane_of(carrier_id, traffic) for traffic in Traffic], owner=self._owner
@@ -284,7 +291,9 @@ class CarrierFleet:
         found = await statements.dispatch.carrier_outstanding(
             self._database, carrier_id=carrier_id, rows_max=limits.OUTSTANDING_MAX
         )
-        running = RunningCarrier(row, carrier, dispatcher, sink=self._sink, database=self._database)
+        running = RunningCarrier(
+            row=row, carrier=carrier, dispatcher=dispatcher, sink=self._sink, database=self._database
+        )
         await running.open([Outstanding(one.carrier_ref, one.number, one.sender, one.sent_at) for one in found])
         self._running[carrier_id] = running
         log.info("carrier_started", carrier=row.name, kind=row.kind, outstanding=len(found))

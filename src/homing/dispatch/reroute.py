@@ -26,7 +26,7 @@ class RerouteSweep:
     is down or disabled, because waiting for a carrier's rate is what they are for.
     """
 
-    def __init__(self, database: Database, failover: Failover, clock: Callable[[], datetime], age_s: float) -> None:
+    def __init__(self, *, database: Database, failover: Failover, clock: Callable[[], datetime], age_s: float) -> None:
         self._database = database
         self._failover = failover
         self._clock = clock

@@ -48,7 +48,7 @@ class WrittenMarks:
     mark is one write into it, and takes some two microseconds.
     """
 
-    def __init__(self, folder: Path, owner: str, clock: Callable[[], datetime], boot_id: Path = BOOT_ID) -> None:
+    def __init__(self, *, folder: Path, owner: str, clock: Callable[[], datetime], boot_id: Path = BOOT_ID) -> None:
         """`owner`: this process, as claims name it. `clock`: the one that claims are dated by."""
         self._folder = folder
         self._owner = owner

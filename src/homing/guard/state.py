@@ -200,7 +200,7 @@ class NetworkState(AreaState):
         "verdict",
     )
 
-    def __init__(self, key: CellKey, app: AppState, country: AreaState, policy: GuardPolicy) -> None:
+    def __init__(self, *, key: CellKey, app: AppState, country: AreaState, policy: GuardPolicy) -> None:
         super().__init__()
         self._policy = policy
         self.key = key
@@ -343,10 +343,10 @@ class ModelState:
         state = self.networks.get((account_id, app_id, network))
         if state is None:
             state = self.networks[account_id, app_id, network] = NetworkState(
-                CellKey(account_id, app_id, country, network),
-                self.app(account_id, app_id),
-                self.country(account_id, app_id, country),
-                self.policy,
+                key=CellKey(account_id, app_id, country, network),
+                app=self.app(account_id, app_id),
+                country=self.country(account_id, app_id, country),
+                policy=self.policy,
             )
         return state
 

@@ -28,6 +28,7 @@ class Intake:
 
     def __init__(
         self,
+        *,
         database: Database,
         board: CatalogueCache,
         numbering: Numbering,

@@ -45,11 +45,11 @@ def catalogue(
     prefixes = world.prefixes()
     carriers = range(1, len(world.scenario.carriers) + 1)
     return Catalogue(
-        [(GENERAL, prefix, int(truth.price_micro[country])) for prefix, country in prefixes.items()],
-        rules,
-        carriers,
-        (),
-        [
+        prices=[(GENERAL, prefix, int(truth.price_micro[country])) for prefix, country in prefixes.items()],
+        rules=rules,
+        carriers_enabled=carriers,
+        words=(),
+        costs=[
             (carrier, prefix, int(truth.cost_micro[minute, country, carrier - 1]))
             for carrier in carriers
             for prefix, country in prefixes.items()

@@ -156,13 +156,13 @@ async def _catalogues(
     other_rules = rules
     if changes.strategy is not None:
         other_rules = [msgspec.structs.replace(rule, strategy=changes.strategy) for rule in rules]
-    now = Catalogue(prices, rules, carriers, (), costs)
+    now = Catalogue(prices=prices, rules=rules, carriers_enabled=carriers, words=(), costs=costs)
     then = Catalogue(
-        ((account, prefix, micro) for (account, prefix), micro in other_prices.items()),
-        other_rules,
-        carriers,
-        (),
-        ((carrier, prefix, micro) for (carrier, prefix), micro in other_costs.items()),
+        prices=((account, prefix, micro) for (account, prefix), micro in other_prices.items()),
+        rules=other_rules,
+        carriers_enabled=carriers,
+        words=(),
+        costs=((carrier, prefix, micro) for (carrier, prefix), micro in other_costs.items()),
     )
     return now, then
 

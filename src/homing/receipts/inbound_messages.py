@@ -26,7 +26,7 @@ class InboundMessages:
     """
 
     def __init__(
-        self, database: Database, numbering: Numbering, next_id: Callable[[], int], dialects: Dialects
+        self, *, database: Database, numbering: Numbering, next_id: Callable[[], int], dialects: Dialects
     ) -> None:
         self._database = database
         self._numbering = numbering

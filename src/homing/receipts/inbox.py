@@ -51,6 +51,7 @@ class ReceiptInbox:
 
     def __init__(
         self,
+        *,
         database: Database,
         clock: Callable[[], datetime],
         tally: WorkMetrics,

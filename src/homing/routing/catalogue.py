@@ -32,6 +32,7 @@ class Catalogue:
 
     def __init__(
         self,
+        *,
         prices: Iterable[tuple[int, str, int]],
         rules: Iterable[RouteRule],
         carriers_enabled: Iterable[int],

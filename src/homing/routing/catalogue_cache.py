@@ -38,7 +38,7 @@ class CatalogueCache:
         self._shares_stale = asyncio.Event()
         self._readers: list[asyncio.Task[None]] = []
         self._shares = SharesReader()
-        self.catalogue = Catalogue((), (), (), ())
+        self.catalogue = Catalogue(prices=(), rules=(), carriers_enabled=(), words=())
 
     async def open(self) -> None:
         """Reads the tariff. Raises `DatabaseUnavailable` when it cannot."""
@@ -117,14 +117,14 @@ async def read_catalogue(database: Database) -> Catalogue:
         words = await statements.catalogue.catalogue_words(transaction)
         terms = await statements.learning.learn_terms(transaction)
     return Catalogue(
-        ((row.account_id, row.prefix, row.price_micro) for row in prices),
-        rules_of(routes),
-        [row.carrier_id for row in carriers],
-        ((row.account_id, row.word) for row in words),
-        ((row.carrier_id, row.prefix, row.cost_micro) for row in costs),
-        frozenset(row.carrier_id for row in carriers if row.is_down),
-        {(row.account_id, row.app_id): objectives_of(row) for row in terms},
-        frozenset(row.carrier_id for row in carriers if not row.carries_flash),
+        prices=((row.account_id, row.prefix, row.price_micro) for row in prices),
+        rules=rules_of(routes),
+        carriers_enabled=[row.carrier_id for row in carriers],
+        words=((row.account_id, row.word) for row in words),
+        costs=((row.carrier_id, row.prefix, row.cost_micro) for row in costs),
+        down=frozenset(row.carrier_id for row in carriers if row.is_down),
+        terms={(row.account_id, row.app_id): objectives_of(row) for row in terms},
+        without_flash=frozenset(row.carrier_id for row in carriers if not row.carries_flash),
     )
 
 

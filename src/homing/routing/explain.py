@@ -54,7 +54,7 @@ class RouteExplanation(msgspec.Struct, frozen=True):
 
 
 async def explain(
-    database: Database, numbering: Numbering, number: str, account_id: int, app_id: str, sender: str, traffic: int
+    database: Database, numbering: Numbering, number: str, *, account_id: int, app_id: str, sender: str, traffic: int
 ) -> RouteExplanation:
     """Of a number in E.164 digits, as a message of this account (0: anybody's), app and sender ('': any)."""
     place = numbering.locate(number)

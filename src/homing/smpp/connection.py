@@ -305,7 +305,13 @@ async def connect(
     def make() -> SmppConnection:
         return SmppConnection(
             lambda _made: owner,
-            SmppSession(SessionRole.ESME, timer_wheel.read(), timers, window_out, window_in),
+            SmppSession(
+                role=SessionRole.ESME,
+                now_s=timer_wheel.read(),
+                timers=timers,
+                window_out=window_out,
+                window_in=window_in,
+            ),
             timer_wheel,
         )
 
@@ -338,7 +344,15 @@ async def serve(
 
     def make() -> SmppConnection:
         return SmppConnection(
-            accept, SmppSession(SessionRole.SMSC, timer_wheel.read(), timers, window_out, window_in), timer_wheel
+            accept,
+            SmppSession(
+                role=SessionRole.SMSC,
+                now_s=timer_wheel.read(),
+                timers=timers,
+                window_out=window_out,
+                window_in=window_in,
+            ),
+            timer_wheel,
         )
 
     loop = asyncio.get_running_loop()

@@ -241,6 +241,7 @@ def parse(
 def compose(
     carrier_ref: str,
     state: MessageState,
+    *,
     submitted_at: datetime,
     done_at: datetime,
     error_code: str | None = None,

@@ -130,6 +130,7 @@ class SmppSession(Generic[T]):
 
     def __init__(
         self,
+        *,
         role: SessionRole,
         now_s: float,
         timers: SessionTimers = defaults.DEFAULT,

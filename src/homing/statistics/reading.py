@@ -64,6 +64,7 @@ class StatisticsCell(msgspec.Struct, frozen=True, gc=False):
 async def read_cells(
     database: Database,
     grain: PeriodGrain,
+    *,
     since_minute: int,
     until_minute: int,
     account_id: int | None = None,
@@ -113,8 +114,12 @@ async def read_past(database: Database, now: datetime) -> Sequence[StatisticsCel
     now_minute = int(now.timestamp()) // 60
     turn = (now_minute - limits.PAST_MINUTES_S // 60) // PeriodGrain.HOUR * PeriodGrain.HOUR
     first = now_minute - limits.PAST_HOURS_DAYS * PeriodGrain.DAY
-    minutes = await read_cells(database, PeriodGrain.MINUTE, turn, now_minute + PeriodGrain.HOUR)
-    hours = await read_cells(database, PeriodGrain.HOUR, first, turn, items_max=limits.PAST_ITEMS_MAX)
+    minutes = await read_cells(
+        database, PeriodGrain.MINUTE, since_minute=turn, until_minute=now_minute + PeriodGrain.HOUR
+    )
+    hours = await read_cells(
+        database, PeriodGrain.HOUR, since_minute=first, until_minute=turn, items_max=limits.PAST_ITEMS_MAX
+    )
     return [*reversed(hours), *reversed(minutes)]
 
 

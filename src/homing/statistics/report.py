@@ -102,6 +102,7 @@ def grain_for(by: ReportGrouping, since: datetime, until: datetime, now: datetim
 async def report(
     database: Database,
     by: ReportGrouping,
+    *,
     since: datetime,
     until: datetime,
     now: datetime,

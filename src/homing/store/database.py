@@ -72,6 +72,7 @@ class Database:
 
     def __init__(
         self,
+        *,
         dsn: str,
         connections_max: int = limits.DATABASE_CONNECTIONS_MAX,
         plans: Mapping[str, str] = INDEX_PLANS,

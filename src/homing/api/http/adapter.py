@@ -58,7 +58,7 @@ class HttpAdapter:
         status = 500
         # Each look at the scope is a call into the server, and copies what it gives.
         method, path, query, headers = scope.method, scope.path, scope.query_string, scope.headers
-        call = _Call(self, scope, headers, protocol, method)
+        call = _Call(door=self, scope=scope, headers=headers, protocol=protocol, method=method)
         try:
             endpoint = self._find(path)
             if len(headers.get_all("host")) != 1 and scope.http_version == "1.1":
@@ -116,7 +116,7 @@ class _Call:
 
     __slots__ = ("_door", "_headers", "_protocol", "_scope", "is_body_left")
 
-    def __init__(self, door: HttpAdapter, scope: Any, headers: Any, protocol: Any, method: str) -> None:
+    def __init__(self, *, door: HttpAdapter, scope: Any, headers: Any, protocol: Any, method: str) -> None:
         self._door = door
         self._scope = scope
         self._headers = headers

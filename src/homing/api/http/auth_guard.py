@@ -33,6 +33,7 @@ class AuthGuard:
 
     def __init__(
         self,
+        *,
         database: Database,
         registry: CollectorRegistry,
         dialects: Dialects,

@@ -52,7 +52,7 @@ class PushingCarriers:
     """
 
     def __init__(
-        self, database: Database, vault: Vault, clock: Clock, clock_s: Callable[[], float] = time.monotonic
+        self, *, database: Database, vault: Vault, clock: Clock, clock_s: Callable[[], float] = time.monotonic
     ) -> None:
         """`vault`: what opens the carriers' secrets. `clock`: what they tell came about at, where they do not say."""
         self._clock = clock

@@ -24,7 +24,7 @@ class HealthEndpoints:
     the reason while it drains or has no database.
     """
 
-    def __init__(self, database: Database, board: MetricsExporter, draining: Callable[[], bool], data: Path) -> None:
+    def __init__(self, *, database: Database, board: MetricsExporter, draining: Callable[[], bool], data: Path) -> None:
         self._database = database
         self._board = board
         self._draining = draining

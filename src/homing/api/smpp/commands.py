@@ -170,7 +170,13 @@ class CommandHandler:
     ) -> None:
         credential = session.credential
         part = multipart.part_of(
-            submit, account, self._next_id(), credential.dialect, credential.key, session.app_id, request_id
+            submit,
+            account,
+            self._next_id(),
+            dialect=credential.dialect,
+            key=credential.key,
+            app_id=session.app_id,
+            request_id=request_id,
         )
         self._part_store.put(part).add_done_callback(partial(self._part_stored, session, sequence, pdu, began_s))
 

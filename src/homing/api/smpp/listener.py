@@ -103,7 +103,14 @@ class SmppListener:
         for (host, port), tls in self._addresses:
             if tls is not None:
                 self._listeners.append(
-                    TlsListener(host, port, tls, connect=self._connect, unbound=self._unbound, has_room=self._has_room)
+                    TlsListener(
+                        host=host,
+                        port=port,
+                        tls=tls,
+                        connect=self._connect,
+                        unbound=self._unbound,
+                        has_room=self._has_room,
+                    )
                 )
             else:
                 self._servers.append(
@@ -161,7 +168,9 @@ class SmppListener:
 
     def _connect(self) -> SmppConnection:
         # Not the timer wheel's time: that stands still while there are no connections.
-        return SmppConnection(self._accept, SmppSession(SessionRole.SMSC, time.monotonic()), self._timer_wheel)
+        return SmppConnection(
+            self._accept, SmppSession(role=SessionRole.SMSC, now_s=time.monotonic()), self._timer_wheel
+        )
 
     def _accept(self, connection: SmppConnection) -> EsmeSession | None:
         if not self._has_room():

@@ -66,7 +66,7 @@ decode: Final = msgspec.json.Decoder(PartRequest).decode
 
 
 def part_of(
-    submit: SubmitRequest, account: Profile, part_id: int, dialect: int, key: str, app_id: str, request_id: str
+    submit: SubmitRequest, account: Profile, part_id: int, *, dialect: int, key: str, app_id: str, request_id: str
 ) -> MessagePart:
     """Raises `RequestRejected` for a part that is too long, or no text by itself."""
     assert submit.part is not None

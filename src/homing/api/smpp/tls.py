@@ -38,10 +38,10 @@ class TlsListener:
 
     def __init__(
         self,
+        *,
         host: str,
         port: int,
         tls: ssl.SSLContext,
-        *,
         connect: Callable[[], SmppConnection],
         unbound: UnboundConnections[Any],
         has_room: Callable[[], bool],

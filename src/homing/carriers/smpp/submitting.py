@@ -105,7 +105,7 @@ class PendingSubmit:
     __slots__ = ("_scheduler", "link", "outgoing", "part", "sent_s")
 
     def __init__(
-        self, scheduler: "SubmitScheduler", outgoing: OutgoingMessage, part: int, link: CarrierLink, sent_s: float
+        self, *, scheduler: "SubmitScheduler", outgoing: OutgoingMessage, part: int, link: CarrierLink, sent_s: float
     ) -> None:
         self._scheduler = scheduler
         self.outgoing = outgoing
@@ -279,7 +279,10 @@ class SubmitScheduler:
             part = outgoing.waiting.pop(0)
             self._parts_waiting -= 1
             try:
-                connection.send(outgoing.parts[part], PendingSubmit(self, outgoing, part, link, now_s))
+                connection.send(
+                    outgoing.parts[part],
+                    PendingSubmit(scheduler=self, outgoing=outgoing, part=part, link=link, sent_s=now_s),
+                )
             except UnencodablePdu as fault:
                 self._set_result(outgoing, part, PartResult(PartOutcome.REFUSED, description=str(fault)))
                 self._finish_if_done(outgoing)

@@ -46,10 +46,10 @@ async def create(context: RequestContext) -> Response:
         await account_settings.create_app(
             transaction,
             place.account_id,
-            name,
-            None,
-            context.field("report_url") or None,
-            context.field("inbound_url") or None,
+            name=name,
+            app_id=None,
+            report_url=context.field("report_url") or None,
+            inbound_url=context.field("inbound_url") or None,
         )
     return context.go(place.path("apps"), context.say("App {name} created.", name=name), _warnings(context))
 
@@ -115,9 +115,17 @@ async def _try(context: RequestContext, place: AccountScope) -> Response:
     if not context.shared.may_try_push(place.account_id, asyncio.get_running_loop().time()):
         raise errors.InvalidInput(context.say("Too many test pushes. Wait a moment, then try again."))
     async with context.changing() as transaction:
-        await record(transaction, "app", "try_push", f"{row.name} {app_id}", place.account_id, after={"url": url})
+        await record(
+            transaction, "app", "try_push", f"{row.name} {app_id}", account_id=place.account_id, after={"url": url}
+        )
     trial = await try_address(
-        context.shared.poster, context.shared.dialects, place.account_id, KINDS[name], url, app_id, context.now
+        context.shared.poster,
+        context.shared.dialects,
+        account_id=place.account_id,
+        kind=KINDS[name],
+        url=url,
+        app_id=app_id,
+        now=context.now,
     )
     return await _show_one(context, trial)
 

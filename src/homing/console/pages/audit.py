@@ -57,8 +57,8 @@ async def show(context: RequestContext) -> Response:
     kind, actor = context.asked("kind"), context.asked("actor")
     rows = await read_audit(
         context.database,
-        limits.CONSOLE_PAGE_ROWS + 1,
-        context.asked_id("before"),
+        rows_max=limits.CONSOLE_PAGE_ROWS + 1,
+        before_id=context.asked_id("before"),
         actor=actor or None,
         kind=kind if kind in KINDS else None,
     )

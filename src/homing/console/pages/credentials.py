@@ -62,9 +62,9 @@ async def _create(context: RequestContext, place: AccountScope) -> Response:
             context.shared.vault,
             place.account_id,
             dialect,
-            key,
-            secret,
-            context.field("label"),
+            key=key,
+            secret=secret,
+            label=context.field("label"),
             may_be_short=bool(context.field("short")),
         )
     return context.page("credential_new.html", place=place, made=made)

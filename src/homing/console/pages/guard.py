@@ -283,14 +283,14 @@ async def _remove_listed(context: RequestContext, owner: int) -> str:
 
 async def _set_budget(context: RequestContext, owner: int) -> str:
     country = guard_settings.read_country(context.field("country"))
-    values = (
-        form_values.whole(context, "hour_messages"),
-        form_values.whole(context, "day_messages"),
-        form_values.amount_if_any(context, "hour_money"),
-        form_values.amount_if_any(context, "day_money"),
-    )
+    budget = {
+        "hour_messages": form_values.whole(context, "hour_messages"),
+        "day_messages": form_values.whole(context, "day_messages"),
+        "hour_micro": form_values.amount_if_any(context, "hour_money"),
+        "day_micro": form_values.amount_if_any(context, "day_money"),
+    }
     async with context.changing() as transaction:
-        await guard_settings.set_budget(transaction, owner, country, *values)
+        await guard_settings.set_budget(transaction, owner, country=country, **budget)
     return context.say("Budget for {country} saved.", country=context.formats.country(country))
 
 

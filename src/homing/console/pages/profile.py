@@ -65,7 +65,7 @@ async def _end_sessions(context: RequestContext) -> Response:
         await statements.users.sessions_end(
             transaction, user_id=context.user.user_id, kept_session=digest(context.session_token or "")
         )
-        await record(transaction, "console_user", "sign_out", context.user.name, context.user.account_id)
+        await record(transaction, "console_user", "sign_out", context.user.name, account_id=context.user.account_id)
     return context.go("/you", context.say("You have been signed out on all other devices."))
 
 

@@ -35,7 +35,7 @@ async def reveal(context: RequestContext) -> Response:
     if row is None:
         raise PageNotFound
     async with context.changing() as transaction:
-        await record(transaction, "credential", "show_secret", row.key, place.account_id)
+        await record(transaction, "credential", "show_secret", row.key, account_id=place.account_id)
         sealed = await statements.account_pages.credential_sealed(
             transaction, account_id=place.account_id, credential_id=row.credential_id
         )

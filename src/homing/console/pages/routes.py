@@ -1,7 +1,7 @@
 """Routes: which numbers go by which carrier, what would become of one number, and what the learner believes."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypedDict
 
 import msgspec
 from starlette.responses import Response
@@ -104,7 +104,7 @@ async def add(context: RequestContext) -> Response:
         first_digits(context.field("prefix")).removeprefix("*"),
     )
     async with context.changing() as transaction:
-        made = await routes.set_route(transaction, match, carrier.carrier_id, *_terms(context))
+        made = await routes.set_route(transaction, match, carrier_id=carrier.carrier_id, **_terms(context))
     said = context.say("Route {n} to carrier {carrier} added.", n=made.route_id, carrier=carrier.name)
     return context.go("/routes", said)
 
@@ -131,23 +131,28 @@ async def change(context: RequestContext) -> Response:
         if context.field("do") == "remove":
             await routes.remove_route(transaction, row.route_id)
             return context.go("/routes", context.say("Route {n} removed.", n=row.route_id))
-        priority, weight, strategy, ceiling_micro = _terms(context)
-        await routes.set_route(transaction, _match(row), row.carrier_id, priority, weight, strategy, ceiling_micro)
-        if ceiling_micro is None:
+        terms = _terms(context)
+        await routes.set_route(transaction, _match(row), carrier_id=row.carrier_id, **terms)
+        if terms["ceiling_micro"] is None:
             await routes.forget_ceiling(transaction, _match(row))
     return context.go("/routes", context.say("Route {n} saved.", n=row.route_id))
 
 
-def _terms(context: RequestContext) -> tuple[int | None, int | None, Strategy | None, int | None]:
-    """Priority, weight, strategy and ceiling as entered."""
-    strategy = context.field("strategy")
-    known = {str(int(one)): one for one in Strategy}
-    return (
-        form_values.whole(context, "priority"),
-        form_values.whole(context, "weight"),
-        known.get(strategy),
-        form_values.amount_if_any(context, "ceiling"),
-    )
+class _RouteTerms(TypedDict):
+    priority: int | None
+    weight: int | None
+    strategy: Strategy | None
+    ceiling_micro: int | None
+
+
+def _terms(context: RequestContext) -> _RouteTerms:
+    strategies = {str(int(strategy)): strategy for strategy in Strategy}
+    return {
+        "priority": form_values.whole(context, "priority"),
+        "weight": form_values.whole(context, "weight"),
+        "strategy": strategies.get(context.field("strategy")),
+        "ceiling_micro": form_values.amount_if_any(context, "ceiling"),
+    }
 
 
 async def _route(context: RequestContext) -> LockedRoute:
@@ -185,10 +190,10 @@ async def _explained(context: RequestContext) -> RouteExplanation:
         context.database,
         context.shared.numbering,
         number,
-        account_id,
-        context.asked("app"),
-        context.asked("sender"),
-        int(traffic),
+        account_id=account_id,
+        app_id=context.asked("app"),
+        sender=context.asked("sender"),
+        traffic=int(traffic),
     )
 
 

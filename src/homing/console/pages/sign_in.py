@@ -140,7 +140,7 @@ async def begin(context: RequestContext, transaction: DatabaseConnection, user: 
     agent = context.request.headers.get("user-agent", "")
     context.keep_session(await open_session(transaction, user, is_complete, context.address, agent))
     if is_complete:
-        await record(transaction, "console_user", "sign_in", user.name, user.account_id)
+        await record(transaction, "console_user", "sign_in", user.name, account_id=user.account_id)
 
 
 async def leave(context: RequestContext) -> Response:
@@ -150,7 +150,11 @@ async def leave(context: RequestContext) -> Response:
             await end_session(transaction, token)
             if context.session.is_complete:
                 await record(
-                    transaction, "console_user", "sign_out", context.session.user.name, context.session.user.account_id
+                    transaction,
+                    "console_user",
+                    "sign_out",
+                    context.session.user.name,
+                    account_id=context.session.user.account_id,
                 )
     context.leave_session()
     return context.go("/sign-in", context.say("You have signed out."))
@@ -183,7 +187,7 @@ async def _note(context: RequestContext, row: UserRow | None, act: str) -> None:
     """
     name, account_id = (row.name, row.account_id) if row else ("?", None)
     async with context.changing(name) as transaction:
-        await record(transaction, "console_user", act, name, account_id)
+        await record(transaction, "console_user", act, name, account_id=account_id)
 
 
 SECTION = PageSection(

@@ -94,7 +94,7 @@ async def _new_link(context: RequestContext, transaction: DatabaseConnection, ro
     if row.disabled_at is not None:
         raise errors.InvalidInput(context.say("The user is disabled; enable the user before creating a link."))
     token = await make_link(transaction, row.user_id)
-    await record(transaction, "console_user", "link", row.name, row.account_id)
+    await record(transaction, "console_user", "link", row.name, account_id=row.account_id)
     return _link(context, row.name, token)
 
 

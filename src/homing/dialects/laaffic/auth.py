@@ -19,6 +19,7 @@ class Authentication:
 
     def __init__(
         self,
+        *,
         directory: Directory,
         guard: AuthGuard,
         clock_s: Callable[[], float] = time.time,

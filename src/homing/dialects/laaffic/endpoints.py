@@ -55,7 +55,9 @@ class LaafficEndpoints:
     """Each call: authenticate it, read the parameters, do the one thing, word the answer."""
 
     def __init__(self, services: Services) -> None:
-        self._authentication = Authentication(services.directory, services.auth_guard, steady_s=services.steady_s)
+        self._authentication = Authentication(
+            directory=services.directory, guard=services.auth_guard, steady_s=services.steady_s
+        )
         self._sender = Sender(services.intake)
         self._queries = Queries(services.database, services.lookup)
         self._balances = services.balances
