@@ -107,7 +107,7 @@ async def run(folder: Path, rounds: int, seconds: float) -> list[Row]:
             "no difference",
             f"{len(proof.differences)} differences",
             proof.holds,
-            f"{proof.messages:,} messages, {proof.entries:,} entries",
+            f"{proof.messages:,} messages, {proof.postings:,} postings",
         )
     )
     return rows

@@ -55,7 +55,7 @@ TABLES: Final = (
     SELECT account_id, message_id, carrier_id, to_hex(n + 1000000000), at + interval '4 s', state,
         'id:' || to_hex(n + 1000000000) || ' sub:001 dlvrd:001 stat:DELIVRD err:000', true
     FROM m WHERE state IN (3, 4)""",
-    """INSERT INTO entry (account_id, at, kind, from_book, to_book, amount_micro, submission_id)
+    """INSERT INTO posting (account_id, at, kind, source, destination, amount_micro, submission_id)
     SELECT account_id, at, 1, 2, 3, 31000, message_id FROM m WHERE n % 5 = 0""",
     """, told AS (
         INSERT INTO push (account_id, lane, message_id, kind, url, body, created_at, due_at, attempts, outcome)

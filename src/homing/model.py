@@ -17,7 +17,7 @@ class Traffic(enum.IntEnum):
 
 
 class LedgerAccount(enum.IntEnum):
-    """The ledger's books. Every customer has one of each; an entry moves an amount from one to another."""
+    """The accounts of the ledger. Every customer has one of each; a posting moves an amount from one to another."""
 
     GIFT = 1
     BALANCE = 2
@@ -28,7 +28,7 @@ class LedgerAccount(enum.IntEnum):
 
 
 class PostingKind(enum.IntEnum):
-    """Why money moved."""
+    """What a posting is made for."""
 
     CHARGE = 1
     REFUND = 2

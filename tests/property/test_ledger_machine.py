@@ -39,18 +39,18 @@ T = TypeVar("T")
 
 HELD = """
 SELECT gift_micro, balance_micro, credit_micro,
-    sum(amount) FILTER (WHERE book = 1), sum(amount) FILTER (WHERE book = 2), sum(amount)
+    sum(amount) FILTER (WHERE account = 1), sum(amount) FILTER (WHERE account = 2), sum(amount)
 FROM unnest($1::bigint[]) WITH ORDINALITY AS mine (account_id, place)
 JOIN balance USING (account_id)
 CROSS JOIN LATERAL (
-    SELECT to_book AS book, amount_micro AS amount FROM entry WHERE entry.account_id = mine.account_id
-    UNION ALL SELECT from_book, -amount_micro FROM entry WHERE entry.account_id = mine.account_id
+    SELECT destination AS account, amount_micro AS amount FROM posting WHERE posting.account_id = mine.account_id
+    UNION ALL SELECT source, -amount_micro FROM posting WHERE posting.account_id = mine.account_id
     UNION ALL VALUES (1, 0), (2, 0)
 ) AS legs
 GROUP BY place, gift_micro, balance_micro, credit_micro
 ORDER BY place
 """
-"""Each account's purse beside what its entries come to: gift, balance, and all books together."""
+"""The balances of each account and the sums of its postings: gift, balance, and all ledger accounts together."""
 
 
 @dataclass
@@ -97,10 +97,10 @@ picks = st.lists(st.tuples(st.integers(0, 10_000), ends), min_size=1, max_size=4
 TAMPERINGS = {
     "a balance": ("balance", "balance_micro", "account_id", "true"),
     "a gift": ("balance", "gift_micro", "account_id", "true"),
-    "a charge's entry": ("entry", "amount_micro", "entry_id", "kind = 1"),
-    "a refund's entry": ("entry", "amount_micro", "entry_id", "kind = 2"),
-    "a top-up's entry": ("entry", "amount_micro", "entry_id", "kind IN (3, 4)"),
-    "an adjustment's entry": ("entry", "amount_micro", "entry_id", "kind = 5"),
+    "a charge's posting": ("posting", "amount_micro", "posting_id", "kind = 1"),
+    "a refund's posting": ("posting", "amount_micro", "posting_id", "kind = 2"),
+    "a top-up's posting": ("posting", "amount_micro", "posting_id", "kind IN (3, 4)"),
+    "an adjustment's posting": ("posting", "amount_micro", "posting_id", "kind = 5"),
     "a message's charge": ("message", "charge_micro", "message_id", "true"),
     "a message's price": ("message", "price_micro", "message_id", "true"),
     "what the gift paid": ("message", "gift_micro", "message_id", "true"),
@@ -121,7 +121,7 @@ async def proof_off_by(bank: Bank, account: Profile, name: str, off: int) -> Led
     if not found:
         return None
     (row,) = found
-    least = {("entry", "amount_micro"): 1, ("balance", "gift_micro"): 0}.get((table, column))
+    least = {("posting", "amount_micro"): 1, ("balance", "gift_micro"): 0}.get((table, column))
     if least is not None and row["value"] + off < least:
         off = 1  # the other way the table's own check stands against it
     update = f"UPDATE {table} SET {column} = $3 WHERE account_id = $1 AND {key} = $2"
@@ -256,7 +256,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @invariant()
     def everything_adds_up(self) -> None:
-        """The purses are the model's, our own sum over the entries, and proved; what is not final waits."""
+        """The balances are the model's, our own sums of the postings, and proved; what is not final waits."""
         if not self.accounts:
             return
         mine = [account.account_id for account in self.accounts]
@@ -449,7 +449,7 @@ def test_a_charge_takes_a_balance_no_further_than_its_credit(
 
 @pytest.fixture(scope="module")
 def busy(bank: Bank, loop: asyncio.AbstractEventLoop) -> Profile:
-    """An account with every kind of entry, and messages that the gift paid whole, in part and not at all."""
+    """An account with every kind of posting, and messages that the gift paid whole, in part and not at all."""
 
     async def fill() -> Profile:
         await bank.clear()
@@ -484,43 +484,43 @@ def test_one_micro_unit_off_anywhere_is_seen(
 
 TAKEN_BY = "UPDATE balance SET gift_micro = gift_micro + $2, balance_micro = balance_micro + $3 WHERE account_id = $1"
 CONSISTENT_LIES = {
-    "a refund that went into the wrong purse": (
-        "UPDATE entry SET to_book = 2 WHERE account_id = $1 AND kind = 2 AND to_book = 1",
+    "a refund that went into the wrong ledger account": (
+        "UPDATE posting SET destination = 2 WHERE account_id = $1 AND kind = 2 AND destination = 1",
         (-8_000, 8_000),
     ),
     "a rejected message that was not refunded": (
-        "WITH gone AS (DELETE FROM entry WHERE account_id = $1 AND kind = 2)"
+        "WITH gone AS (DELETE FROM posting WHERE account_id = $1 AND kind = 2)"
         " UPDATE message SET refund_micro = 0 WHERE account_id = $1 AND refund_micro > 0",
         (-8_000, 0),
     ),
     "a delivered message that was refunded": (
-        "WITH given AS (INSERT INTO entry (account_id, at, kind, from_book, to_book, amount_micro, message_id)"
+        "WITH given AS (INSERT INTO posting (account_id, at, kind, source, destination, amount_micro, message_id)"
         " SELECT account_id, now(), 2, 3, 1, charge_micro, message_id FROM message WHERE account_id = $1 AND state = 3)"
         " UPDATE message SET refund_micro = charge_micro WHERE account_id = $1 AND state = 3",
         (8_000, 0),
     ),
-    "a refund that is noted and was never booked": (
+    "a refund that is noted and was never posted": (
         "UPDATE message SET refund_micro = charge_micro WHERE account_id = $1 AND state = 3",
         (0, 0),
     ),
-    "a refund that is booked and was never noted": (
+    "a refund that is posted and was never noted": (
         "UPDATE message SET refund_micro = 0 WHERE account_id = $1 AND refund_micro > 0",
         (0, 0),
     ),
     "a charge for no submission": (
-        "INSERT INTO entry (account_id, at, kind, from_book, to_book, amount_micro) VALUES ($1, now(), 1, 2, 3, 1)",
+        "INSERT INTO posting (account_id, at, kind, source, destination, amount_micro) VALUES ($1, now(), 1, 2, 3, 1)",
         (0, -1),
     ),
     "a refund for no message": (
-        "INSERT INTO entry (account_id, at, kind, from_book, to_book, amount_micro) VALUES ($1, now(), 2, 3, 2, 1)",
+        "INSERT INTO posting (account_id, at, kind, source, destination, amount_micro) VALUES ($1, now(), 2, 3, 2, 1)",
         (0, 1),
     ),
 }
-"""Wrong books whose sums agree: what is done to the entries and messages, and to the purse so that it fits them."""
+"""Wrong postings whose sums agree: the change of postings and messages, and that of the balance to agree with them."""
 
 
 @pytest.mark.parametrize("lie", CONSISTENT_LIES)
-def test_books_that_agree_with_each_other_and_not_with_what_happened_are_seen(
+def test_postings_that_agree_with_the_balance_and_not_with_the_messages_are_seen(
     bank: Bank, loop: asyncio.AbstractEventLoop, lie: str
 ) -> None:
     """One message that the gift paid was rejected and refunded, another was delivered."""

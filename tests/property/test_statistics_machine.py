@@ -132,7 +132,7 @@ class World:
 async def opened(bank: Bank, is_lenient: bool) -> World:
     """A fresh account in a database without messages."""
     await bank.query(
-        "TRUNCATE account, balance, entry, message, queue, push, attempt, receipt, parked_receipt, conversion, stat,"
+        "TRUNCATE account, balance, posting, message, queue, push, attempt, receipt, parked_receipt, conversion, stat,"
         " stat_cell, stat_delta, stat_pending, duty CASCADE"
     )
     account = await bank.account(balance=2_000_000, gifted=10_000, refund_undeliverable=is_lenient)

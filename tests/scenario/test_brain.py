@@ -81,7 +81,9 @@ class Clock:
 
 @pytest.fixture
 async def account(bank: Bank) -> Profile:
-    await bank.query("TRUNCATE message, queue, balance, entry, stat, stat_cell, stat_delta, stat_pending, duty CASCADE")
+    await bank.query(
+        "TRUNCATE message, queue, balance, posting, stat, stat_cell, stat_delta, stat_pending, duty CASCADE"
+    )
     return await bank.account(balance=10_000_000)
 
 

@@ -414,22 +414,22 @@ def test_money_moves_up_and_down_and_the_ledger_tells_it(terminal: Terminal, acc
     terminal("adjust", account, "--reason", "oops", "--", "-0.25")
     shown = terminal.json("ledger", "show", account)
     assert (shown["balance"], shown["gift"]) == ("8.25", "0.5")
-    told = [(one["kind"], one["from_book"], one["to_book"], one["amount"]) for one in shown["entries"]]
+    told = [(one["kind"], one["source"], one["destination"], one["amount"]) for one in shown["postings"]]
     assert told == [
         ("adjustment", "balance", "adjustment", "0.25"),
         ("adjustment", "balance", "adjustment", "1.5"),
         ("gift", "promotion", "gift", "0.5"),
         ("topup", "funding", "balance", "10"),
     ]
-    assert [one["author"] for one in shown["entries"]][-1] == "ann"
-    assert all(one["author"] and one["reason"] for one in shown["entries"])
-    assert len(terminal.json("ledger", "show", account, "--limit", "2")["entries"]) == 2
+    assert [one["author"] for one in shown["postings"]][-1] == "ann"
+    assert all(one["author"] and one["reason"] for one in shown["postings"])
+    assert len(terminal.json("ledger", "show", account, "--limit", "2")["postings"]) == 2
 
 
 def test_a_gift_is_not_adjusted_below_zero(terminal: Terminal, account: str) -> None:
     said = terminal("adjust", account, "-.000001", "--gift", "--reason", "oops", status=1)
     assert "insufficient bonus balance" in said.err
-    assert terminal.json("ledger", "show", account)["entries"] == []
+    assert terminal.json("ledger", "show", account)["postings"] == []
 
 
 def test_taking_more_than_balance_and_credit_hold_needs_a_word(terminal: Terminal, account: str) -> None:
@@ -540,7 +540,7 @@ def test_a_secret_is_not_sealed_with_a_key_that_nobody_else_has(
 def test_the_proof_fails_on_a_difference_of_one_micro_unit(terminal: Terminal, account: str) -> None:
     terminal("topup", account, "10")
     proof = terminal.json("ledger", "prove", account)
-    assert proof == {"accounts": 1, "entries": 1, "messages": 0, "holds": True, "differences": []}
+    assert proof == {"accounts": 1, "postings": 1, "messages": 0, "holds": True, "differences": []}
     account_id = terminal.json("account", "show", account)["account_id"]
     terminal.sql("UPDATE balance SET balance_micro = balance_micro + 1 WHERE account_id = $1", account_id)
     try:

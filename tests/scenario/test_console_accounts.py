@@ -130,7 +130,7 @@ async def test_money_is_moved_once_however_often_the_form_is_sent(server: Server
     assert HOSTILE in page.words
     assert HOSTILE not in page.text
     (entry,) = await server.query(
-        "SELECT * FROM entry WHERE account_id = $1 AND reason = $2", account.account_id, HOSTILE
+        "SELECT * FROM posting WHERE account_id = $1 AND reason = $2", account.account_id, HOSTILE
     )
     assert entry["author"].startswith("operator-")
 
@@ -196,7 +196,7 @@ async def test_a_statement_is_complete_on_its_pages_and_as_a_file(server: Server
     assert account.name in file.headers["content-disposition"]
     lines = list(csv.DictReader(io.StringIO(file.text)))
     assert len(lines) == limits.STATEMENT_ROWS + 10
-    assert (lines[0]["kind"], lines[0]["amount"], lines[0]["purse"]) == ("charge", "-0.031", "balance")
+    assert (lines[0]["kind"], lines[0]["amount"], lines[0]["ledger_account"]) == ("charge", "-0.031", "balance")
     assert (lines[1]["reason"], lines[1]["amount"]) == ("'=1+1", "-0.0025")
     assert sum(money.parse(line["amount"]) for line in lines) == sum((await purse(server, account))[:2])
     assert "ada" not in file.text
@@ -570,4 +570,4 @@ async def test_every_change_is_in_the_audit_under_the_viewers_name(server: Serve
         name,
         account.account_id,
     )
-    assert [tuple(row) for row in rows] == [(kind, viewer.address) for kind in ("entry", "account", "sender")]
+    assert [tuple(row) for row in rows] == [(kind, viewer.address) for kind in ("posting", "account", "sender")]

@@ -37,7 +37,7 @@ async def test_no_table_of_settings_is_without_the_trigger(server: Server) -> No
     audited = {row["name"] for row in rows if "audited" in row["triggers"]}
     assert len(settings) > 10
     assert settings - audited == {"carrier_session"}, "which processes write themselves"
-    assert {"console_user", "entry", "balance", "guard_alert", "guard_verdict"} <= audited
+    assert {"console_user", "posting", "balance", "guard_alert", "guard_verdict"} <= audited
 
 
 async def test_every_kind_that_is_recorded_has_a_name_on_the_page(server: Server) -> None:
@@ -115,12 +115,12 @@ async def test_money_that_people_move_is_in_it_and_charges_are_not(server: Serve
         await post(transaction, account.account_id, adjustment(-1_000_000), "ada", "audited adjustment")
         await account_settings.set_credit(transaction, account.account_id, 3_000_000)
     rows = await server.query(
-        "SELECT kind, subject FROM audit WHERE account_id = $1 AND kind IN ('entry', 'balance') ORDER BY audit_id",
+        "SELECT kind, subject FROM audit WHERE account_id = $1 AND kind IN ('posting', 'balance') ORDER BY audit_id",
         account.account_id,
     )
     assert [tuple(row) for row in rows] == [
-        ("entry", "test balance"),
-        ("entry", "audited adjustment"),
+        ("posting", "test balance"),
+        ("posting", "audited adjustment"),
         ("balance", str(account.account_id)),
     ]
 

@@ -17,7 +17,7 @@ from tests.support import server as serving
 from tests.support.statements import definition_of, in_order
 
 MESSAGES = 60_000
-LARGE = ("message", "attempt", "receipt", "part", "push", "push_attempt", "parked_receipt", "entry", "conversion")
+LARGE = ("message", "attempt", "receipt", "part", "push", "push_attempt", "parked_receipt", "posting", "conversion")
 WINDOW = {"first_id": 0, "beyond_id": ids.ID_MAX, "looked_max": 51, "rows_max": 51}
 MESSAGE = {"account_id": "account_id", "message_id": "message_id"}
 ASKED: Mapping[str, Mapping[str, Any]] = {

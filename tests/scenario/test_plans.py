@@ -45,7 +45,7 @@ KEYED: dict[str, tuple[str, *tuple[set[str], ...]]] = {
     "long_members": ("long_part", {"account_id", "number", "sender", "reference", "total"}),
     "long_end": ("long_part", {"account_id", "part_id"}),
     "balances_of": ("balance", {"account_id"}),
-    "ledger_entries": ("entry", {"account_id"}),
+    "postings_page": ("posting", {"account_id"}),
     "attempts_add": ("message", {"account_id", "message_id"}),
     "messages_reroute": ("message", {"account_id", "message_id"}),
     "carrier_errors": ("attempt", {"carrier_id"}),

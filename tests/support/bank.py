@@ -108,7 +108,7 @@ class Bank:
 
     async def clear(self) -> None:
         """Forgets all accounts, their money and their messages."""
-        await self.query("TRUNCATE account, balance, entry, message, queue, push CASCADE")
+        await self.query("TRUNCATE account, balance, posting, message, queue, push CASCADE")
 
     async def send(
         self, process: int, account: Profile, groups: Sequence[MessageGroup], request_id: str = "r"

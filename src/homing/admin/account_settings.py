@@ -17,6 +17,7 @@ from homing.common.money import AMOUNT_MICRO_MAX
 from homing.common.networks import Network
 from homing.common.urls import is_web_address
 from homing.dialects.base import Dialect, Dialects
+from homing.ledger.balances import create_balance, set_credit_limit
 from homing.statistics.reading import shows_conversions
 from homing.store import statements
 from homing.store.database import Database, DatabaseConnection
@@ -57,7 +58,7 @@ async def find_account(connection: DatabaseConnection | Database, name_or_id: st
 
 
 async def create_account(connection: DatabaseConnection, name: str, email: str | None = None) -> int:
-    """Makes an account with an empty purse. Raises `InvalidInput` when the name is taken or cannot be one."""
+    """Makes an account with balances of zero. Raises `InvalidInput` when the name is taken or cannot be one."""
     if not NAME.fullmatch(name) or name.isdigit():
         raise errors.InvalidInput(
             "{name} is not a valid account name: use letters, digits and _ . @ - (not only digits)", name=repr(name)
@@ -72,7 +73,7 @@ async def create_account(connection: DatabaseConnection, name: str, email: str |
     )
     if account_id is None:
         raise errors.InvalidInput("an account with the name {name} or this email already exists", name=repr(name))
-    await statements.ledger.balance_create(connection, account_id=account_id)
+    await create_balance(connection, account_id)
     return account_id
 
 
@@ -85,7 +86,7 @@ async def set_credit(connection: DatabaseConnection, account_id: int, credit_mic
     """How far below zero the balance may go."""
     if not 0 <= credit_micro <= AMOUNT_MICRO_MAX:
         raise errors.InvalidInput("the credit limit must be 0 or more")
-    await statements.ledger.balance_set_credit(connection, account_id=account_id, credit_micro=credit_micro)
+    await set_credit_limit(connection, account_id, credit_micro)
 
 
 async def change_account(connection: DatabaseConnection, account_id: int, changes: Mapping[str, Any]) -> None:

@@ -7,18 +7,18 @@ from homing.cli.account import PURSE
 from homing.cli.context import CommandContext, CommandGroup, in_context
 from homing.cli.parameters import limit_option
 from homing.cli.show import COUNT, MONEY, PROSE, TIME, YES, Column, Detail, Reply, Table, named
+from homing.ledger.account_statement import read_statement
+from homing.ledger.balances import read_balance
 from homing.ledger.proof import prove as prove_ledger
-from homing.ledger.statement import read_statement
 from homing.model import LedgerAccount, PostingKind
-from homing.store import statements
-from homing.store.statements.ledger import EntryRow
+from homing.store.statements.ledger import PostingRow
 
-ENTRIES = (
-    Column("entry_id", programs_only=True),
+POSTINGS = (
+    Column("posting_id", programs_only=True),
     Column("at", "Time (UTC)", TIME),
     Column("kind", "Kind", named(PostingKind)),
-    Column("from_book", "From", named(LedgerAccount)),
-    Column("to_book", "To", named(LedgerAccount)),
+    Column("source", "From", named(LedgerAccount)),
+    Column("destination", "To", named(LedgerAccount)),
     Column("amount_micro", "Amount", MONEY),
     Column("about", "Details", PROSE),
     Column("submission_id", programs_only=True),
@@ -28,7 +28,7 @@ ENTRIES = (
 )
 PROOF = (
     Column("accounts", "Accounts", COUNT),
-    Column("entries", "Entries", COUNT),
+    Column("postings", "Postings", COUNT),
     Column("messages", "Messages", COUNT),
     Column("holds", "Adds up", YES),
 )
@@ -43,9 +43,9 @@ DIFFERENCES = (
 
 @click.group(cls=CommandGroup)
 def ledger() -> None:
-    """Ledger entries, and the proof that they add up.
+    """Ledger postings, and the proof that they add up.
 
-    Double entry: each entry moves an amount from one ledger account to another. A customer has a balance and a bonus
+    Double entry: each posting moves an amount from one ledger account to another. A customer has a balance and a bonus
     balance (gift); sales, funding, promotion and adjustment are the counterparts.
 
     \b
@@ -59,27 +59,26 @@ def ledger() -> None:
 @limit_option
 @in_context
 async def show(context: CommandContext, account: str, limit: int) -> Reply:
-    """Show an account's balances and its entries, newest first.
+    """Show an account's balances and its postings, newest first.
 
     \b
     Example:  homing ledger show acme --limit 10
     """
     row = await context.account(account)
-    account_balance = (await statements.ledger.balances_of(context.database, account_ids=[row.account_id]))[0]
-    entries = await read_statement(context.database, row.account_id, limit)
-    shown = [{**msgspec.structs.asdict(entry), "about": _about(entry)} for entry in entries]
+    account_balance = await read_balance(context.database, row.account_id)
+    postings = await read_statement(context.database, row.account_id, limit)
+    shown = [{**msgspec.structs.asdict(posting), "about": _about(posting)} for posting in postings]
     columns = (Column("account_id", programs_only=True), Column("name", "Account"), *PURSE)
-    return Detail(
-        columns, {"name": row.name, **msgspec.structs.asdict(account_balance)}, {"entries": Table(ENTRIES, shown)}
-    )
+    values = {"account_id": row.account_id, "name": row.name, **msgspec.structs.asdict(account_balance)}
+    return Detail(columns, values, {"postings": Table(POSTINGS, shown)})
 
 
-def _about(entry: EntryRow) -> str:
-    if entry.submission_id is not None:
-        return f"submission {entry.submission_id}"
-    if entry.message_id is not None:
-        return f"message {entry.message_id}"
-    return f"{entry.reason} (by {entry.author})"
+def _about(posting: PostingRow) -> str:
+    if posting.submission_id is not None:
+        return f"submission {posting.submission_id}"
+    if posting.message_id is not None:
+        return f"message {posting.message_id}"
+    return f"{posting.reason} (by {posting.author})"
 
 
 @ledger.command("prove")
@@ -88,7 +87,7 @@ def _about(entry: EntryRow) -> str:
 async def prove(context: CommandContext, account: str | None) -> Reply:
     """Recompute every balance, charge and refund, and compare.
 
-    Balances are recomputed from the entries, charges and refunds from the messages. Any difference, down to one
+    Balances are recomputed from the postings, charges and refunds from the messages. Any difference, down to one
     micro-unit (0.000001), is listed, and the exit status is 1.
 
     \b
@@ -97,15 +96,15 @@ async def prove(context: CommandContext, account: str | None) -> Reply:
     """
     account_id = None if account is None else (await context.account(account)).account_id
     proof = await prove_ledger(context.database, account_id)
-    counted = {"accounts": proof.accounts, "entries": proof.entries, "messages": proof.messages, "holds": proof.holds}
+    counts = {"accounts": proof.accounts, "postings": proof.postings, "messages": proof.messages, "holds": proof.holds}
     differences = [
         {
-            "account_id": one.account_id,
-            "what": one.what,
-            "recorded_micro": one.recorded,
-            "computed_micro": one.computed,
-            "difference_micro": one.recorded - one.computed,
+            "account_id": difference.account_id,
+            "what": difference.what,
+            "recorded_micro": difference.recorded,
+            "computed_micro": difference.computed,
+            "difference_micro": difference.recorded - difference.computed,
         }
-        for one in proof.differences
+        for difference in proof.differences
     ]
-    return Detail(PROOF, counted, {"differences": Table(DIFFERENCES, differences)}, failed=not proof.holds)
+    return Detail(PROOF, counts, {"differences": Table(DIFFERENCES, differences)}, failed=not proof.holds)

@@ -11,8 +11,8 @@ from homing.cli.parameters import AMOUNT, MINUS_IS_A_SIGN, author_option
 from homing.cli.show import Confirmation, Reply
 from homing.common.money import trimmed
 from homing.ledger import postings
+from homing.ledger.balances import read_balance
 from homing.model import CURRENCY, LedgerAccount
-from homing.store import statements
 
 
 @click.command(context_settings=MINUS_IS_A_SIGN)
@@ -31,8 +31,8 @@ async def topup(
     Example:  homing topup acme 200 --reason "invoice 2026-117"
               homing topup acme 5 --gift
     """
-    movement = postings.gift(amount) if gift else postings.top_up(amount)
-    return await _move(context, account, movement, author, reason or ("gift" if gift else "top-up"))
+    posting = postings.gift(amount) if gift else postings.top_up(amount)
+    return await _post(context, account, posting, author, reason or ("gift" if gift else "top-up"))
 
 
 @click.command(context_settings=MINUS_IS_A_SIGN)
@@ -53,19 +53,19 @@ async def adjust(
     \b
     Example:  homing adjust acme -1.5 --reason "paid twice by mistake"
     """
-    movement = postings.adjustment(amount, LedgerAccount.GIFT if gift else LedgerAccount.BALANCE)
+    posting = postings.adjustment(amount, LedgerAccount.GIFT if gift else LedgerAccount.BALANCE)
     try:
-        return await _move(context, account, movement, author, reason, within_credit=not force)
+        return await _post(context, account, posting, author, reason, within_credit=not force)
     except postings.CreditLimitReached as error:
         if not (sys.stdin.isatty() and click.confirm(f"{str(error).capitalize()}. Post it anyway?", err=True)):
             raise errors.InvalidInput(f"{error}: add --force to post it anyway") from None
-        return await _move(context, account, movement, author, reason)
+        return await _post(context, account, posting, author, reason)
 
 
-async def _move(
+async def _post(
     context: CommandContext,
     account: str,
-    movement: postings.Posting,
+    posting: postings.Posting,
     author: str | None,
     reason: str,
     *,
@@ -75,20 +75,20 @@ async def _move(
     account_id = row.account_id
     async with context.database.transaction() as transaction:
         await postings.post(
-            transaction, account_id, movement, author or machine_user(), reason, within_credit=within_credit
+            transaction, account_id, posting, author or machine_user(), reason, within_credit=within_credit
         )
-        account_balance = (await statements.ledger.balances_of(transaction, account_ids=[account_id]))[0]
+        account_balance = await read_balance(transaction, account_id)
     balance, gift = trimmed(account_balance.balance_micro), trimmed(account_balance.gift_micro)
     return Confirmation(
-        f"{movement.kind.name.capitalize()} of {trimmed(movement.amount_micro)} {CURRENCY} from"
-        f" {movement.from_book.name.lower()} to {movement.to_book.name.lower()}."
+        f"{posting.kind.name.capitalize()} of {trimmed(posting.amount_micro)} {CURRENCY} from"
+        f" {posting.source.name.lower()} to {posting.destination.name.lower()}."
         f" {row.name} now has a balance of {balance} and a bonus balance of {gift}.",
         {
             "account_id": account_id,
-            "kind": movement.kind.name.lower(),
-            "from_book": movement.from_book.name.lower(),
-            "to_book": movement.to_book.name.lower(),
-            "amount": trimmed(movement.amount_micro),
+            "kind": posting.kind.name.lower(),
+            "source": posting.source.name.lower(),
+            "destination": posting.destination.name.lower(),
+            "amount": trimmed(posting.amount_micro),
             "balance": balance,
             "gift": gift,
         },

@@ -22,7 +22,7 @@ TRAFFIC: Final[Mapping[int, Phrase]] = {
     Traffic.TRANSACTIONAL: Phrase("transactional"),
     Traffic.PROMOTIONAL: Phrase("promotional"),
 }
-BOOKS: Final[Mapping[int, Phrase]] = {
+LEDGER_ACCOUNTS: Final[Mapping[int, Phrase]] = {
     LedgerAccount.GIFT: Phrase("bonus balance"),
     LedgerAccount.BALANCE: Phrase("balance"),
     LedgerAccount.SALES: Phrase("sales"),
@@ -30,7 +30,7 @@ BOOKS: Final[Mapping[int, Phrase]] = {
     LedgerAccount.PROMOTION: Phrase("promotion"),
     LedgerAccount.ADJUSTMENT: Phrase("adjustment"),
 }
-ENTRIES: Final[Mapping[int, Phrase]] = {
+POSTINGS: Final[Mapping[int, Phrase]] = {
     PostingKind.CHARGE: Phrase("charge"),
     PostingKind.REFUND: Phrase("refund"),
     PostingKind.TOPUP: Phrase("top-up"),

@@ -1,4 +1,4 @@
-"""The proof: every balance from its entries, every charge and refund from messages. One micro-unit is a failure."""
+"""The ledger proof: recomputes balances from postings, and charges and refunds from messages, to the micro-unit."""
 
 from typing import Final
 
@@ -17,7 +17,7 @@ PROOFS: Final = (
 
 
 class LedgerDifference(msgspec.Struct, frozen=True):
-    """Two figures that should be equal (micro-units, or a count where the name says so)."""
+    """A stored amount that is not the recomputed one, in micro-units. `what` names it, for people."""
 
     account_id: int
     what: str
@@ -26,8 +26,10 @@ class LedgerDifference(msgspec.Struct, frozen=True):
 
 
 class LedgerProof(msgspec.Struct, frozen=True):
+    """How many accounts, postings and messages were checked, and the differences that were found."""
+
     accounts: int
-    entries: int
+    postings: int
     messages: int
     differences: list[LedgerDifference]
 
@@ -37,17 +39,17 @@ class LedgerProof(msgspec.Struct, frozen=True):
 
 
 async def prove(database: Database, account_id: int | None = None) -> LedgerProof:
-    """Proves all accounts or one, on one snapshot: traffic may go on meanwhile."""
+    """Checks all accounts or one, on one snapshot of the database, so that concurrent traffic makes no difference."""
     async with database.connection() as connection:
         transaction = connection.raw.transaction(isolation="repeatable_read", readonly=True)
         await transaction.start()
         try:
-            counted = await statements.ledger.prove_counts(connection, account_id=account_id)
-            found = [
+            counts = await statements.ledger.prove_counts(connection, account_id=account_id)
+            differences = [
                 LedgerDifference(row.account_id, row.what, row.recorded, row.computed)
                 for proof in PROOFS
                 for row in await proof(connection, account_id=account_id)
             ]
         finally:
             await transaction.rollback()
-    return LedgerProof(counted.accounts, counted.entries, counted.messages, found)
+    return LedgerProof(counts.accounts, counts.postings, counts.messages, differences)

@@ -13,16 +13,17 @@ import msgspec
 from homing.common.money import trimmed
 from homing.common.urls import without_password
 from homing.dialects.base import Dialects
-from homing.i18n.labels import BOOKS, ENTRIES, OUTCOMES, PUSH_OUTCOMES, PUSHES, STATES, TRAFFIC
+from homing.i18n.labels import LEDGER_ACCOUNTS, OUTCOMES, POSTINGS, PUSH_OUTCOMES, PUSHES, STATES, TRAFFIC
 from homing.i18n.phrases import Phrase, english
 from homing.i18n.reasons import reason_phrase
+from homing.ledger.account_statement import read_message_postings
 from homing.messages.route_choice import read_choice, route_phrases, route_reasons
 from homing.model import CURRENCY, Outcome, PushOutcome
 from homing.reasons import Reason, decode_reason, plain_reason
 from homing.states import TABLE, MessageState
 from homing.store import statements
 from homing.store.database import DatabaseConnection
-from homing.store.statements.ledger import EntryRow
+from homing.store.statements.ledger import PostingRow
 from homing.store.statements.timeline import (
     TimelineAttempt,
     TimelineConversion,
@@ -87,9 +88,7 @@ async def read_timeline(
     time when it is due.
     """
     account_id, message_id = message.account_id, message.message_id
-    entries = await statements.ledger.ledger_of_message(
-        connection, account_id=account_id, message_id=message_id, submission_id=message.submission_id
-    )
+    postings = await read_message_postings(connection, account_id, message_id, message.submission_id)
     attempts = await statements.timeline.timeline_attempts(connection, account_id=account_id, message_id=message_id)
     receipts = await statements.timeline.timeline_receipts(connection, account_id=account_id, message_id=message_id)
     parts = await statements.timeline.timeline_parts(connection, account_id=account_id, message_id=message_id)
@@ -103,7 +102,7 @@ async def read_timeline(
     ours = chain(
         _accepted(message, dialects),
         (TimelineEntry(message.submitted_at, name, (told,), is_inside=True) for name, told in choice),
-        _entries(message, entries),
+        _postings(message, postings),
         map(_attempt, attempts),
         _sent(message),
     )
@@ -218,22 +217,24 @@ def _route(message: TimelineMessage) -> Phrase:
     )
 
 
-def _entries(message: TimelineMessage, entries: Sequence[EntryRow]) -> Iterator[TimelineEntry]:
-    """A charge is for a whole submission, which is said where that is more than this message."""
-    charged = [entry for entry in entries if entry.submission_id is not None]
-    is_shared = sum(entry.amount_micro for entry in charged) > message.charge_micro
-    for entry in entries:
-        moved = Phrase(
-            "{amount} {currency} from {source} to {target}",
-            amount=trimmed(entry.amount_micro),
-            currency=CURRENCY,
-            source=BOOKS[entry.from_book],
-            target=BOOKS[entry.to_book],
-        )
-        whole = [Phrase(", for the whole submission {submission}", submission=entry.submission_id)]
-        number = Phrase(" (entry {entry})", entry=entry.entry_id)
-        told = (moved, *(whole if is_shared and entry in charged else ()), number)
-        yield TimelineEntry(entry.at, ENTRIES[entry.kind], told)
+def _postings(message: TimelineMessage, postings: Sequence[PostingRow]) -> Iterator[TimelineEntry]:
+    """A charge is for a whole submission; its entry names the submission when that has other messages too."""
+    charges = [posting for posting in postings if posting.submission_id is not None]
+    is_shared = sum(charge.amount_micro for charge in charges) > message.charge_micro
+    for posting in postings:
+        detail = [
+            Phrase(
+                "{amount} {currency} from {source} to {target}",
+                amount=trimmed(posting.amount_micro),
+                currency=CURRENCY,
+                source=LEDGER_ACCOUNTS[posting.source],
+                target=LEDGER_ACCOUNTS[posting.destination],
+            )
+        ]
+        if is_shared and posting in charges:
+            detail.append(Phrase(", for the whole submission {submission}", submission=posting.submission_id))
+        detail.append(Phrase(" (posting {posting})", posting=posting.posting_id))
+        yield TimelineEntry(posting.at, POSTINGS[posting.kind], tuple(detail))
 
 
 def _attempt(attempt: TimelineAttempt) -> TimelineEntry:

@@ -10,6 +10,7 @@ import msgspec
 
 from homing.dialects.base import ChangedMessage
 from homing.i18n.reasons import failure_text
+from homing.ledger.postings import refund_messages
 from homing.messages.outbox import Outbox
 from homing.reasons import Reason, encode_reason
 from homing.states import RANKS, TABLE, MessageState
@@ -84,9 +85,9 @@ async def _settle(
 ) -> None:
     refunds = [row for row in moved if row.refund_micro > 0]
     if refunds:
-        await statements.ledger.refunds_book(
+        await refund_messages(
             transaction,
-            refunds=[
+            [
                 Refund(
                     account_id=row.account_id,
                     message_id=row.message_id,

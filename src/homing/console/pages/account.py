@@ -11,16 +11,16 @@ from homing.console import form_values
 from homing.console.account_scope import AccountScope, account_scope_of, back, for_both
 from homing.console.languages import N_
 from homing.console.page import CUSTOMERS, NavigationEntry, NavigationGroup, PageSection
-from homing.console.pages.statement import KINDS, PURSES
+from homing.console.pages.statement import KINDS, LEDGER_ACCOUNTS
 from homing.console.request_context import PageNotFound, RequestContext
 from homing.ledger import postings
-from homing.ledger.balances import AccountBalance
-from homing.ledger.statement import effect, read_statement
+from homing.ledger.account_statement import effect, latest_manual_posting, read_statement
+from homing.ledger.balances import lock_balance, read_balance
 from homing.model import BindKind, LedgerAccount, PeriodGrain, UserRole
 from homing.statistics.overview import read_overview
 from homing.store import statements
 
-ENTRIES: Final = 8
+POSTINGS_SHOWN: Final = 8
 MOVES: Final = {
     "topup": N_("Top-up"),
     "gift": N_("Bonus (used before the balance)"),
@@ -37,27 +37,26 @@ BINDS: Final = {
 async def show(context: RequestContext) -> Response:
     place = await account_scope_of(context)
     database, account_id, now = context.database, place.account_id, context.now
-    row = (await statements.ledger.balances_of(database, account_ids=[account_id]))[0]
     overview = await context.shared.live.kept.get(
         ("account", account_id), lambda: read_overview(database, PeriodGrain.HOUR, 24, now, account_id)
     )
-    moved = await statements.ledger.moved_by_people(database, account_id=account_id)
+    latest = await latest_manual_posting(database, account_id)
     return context.page(
         "account.html",
         place=place,
         account=place.account,
-        account_balance=AccountBalance(row.gift_micro, row.balance_micro, row.credit_micro),
+        account_balance=await read_balance(database, account_id),
         total=overview.total,
-        entries=[
-            {**msgspec.structs.asdict(entry), "effect": effect(entry)}
-            for entry in await read_statement(database, account_id, ENTRIES)
+        postings=[
+            {**msgspec.structs.asdict(posting), "effect": effect(posting)}
+            for posting in await read_statement(database, account_id, POSTINGS_SHOWN)
         ],
         binds=await statements.binds.binds_list(database, account_id=account_id),
         kinds=KINDS,
-        balance_reader=PURSES,
+        ledger_accounts=LEDGER_ACCOUNTS,
         moves=MOVES,
         bind_kinds=BINDS,
-        version=context.version({"moved": moved}),
+        version=context.version({"latest": latest}),
     )
 
 
@@ -67,7 +66,7 @@ async def change(context: RequestContext) -> Response:
     place = await account_scope_of(context)
     match context.field("do"):
         case "move":
-            return await _move(context, place)
+            return await _post(context, place)
         case "lock":
             return await _lock(context, place, context.field("lock_reason") or "by the operator")
         case "unlock":
@@ -76,28 +75,27 @@ async def change(context: RequestContext) -> Response:
             return await back(context)
 
 
-async def _move(context: RequestContext, place: AccountScope) -> Response:
-    """Once: a form that is sent again, or that knows nothing of what somebody else has booked meanwhile, is stale."""
+async def _post(context: RequestContext, place: AccountScope) -> Response:
+    """Makes a posting once: a form that is sent again, or was shown before somebody else's posting, is stale."""
     micro, reason = form_values.amount(context, "amount"), context.field("reason")
     match context.field("kind"):
         case "topup":
-            movement, reason = postings.top_up(micro), reason or "top-up"
+            posting, reason = postings.top_up(micro), reason or "top-up"
         case "gift":
-            movement, reason = postings.gift(micro), reason or "gift"
+            posting, reason = postings.gift(micro), reason or "gift"
         case "adjust":
-            movement = postings.adjustment(micro)
+            posting = postings.adjustment(micro)
         case "adjust_gift":
-            movement = postings.adjustment(micro, LedgerAccount.GIFT)
+            posting = postings.adjustment(micro, LedgerAccount.GIFT)
         case _:
             raise errors.InvalidInput(context.say("Choose a transaction type."))
     async with context.changing() as transaction:
-        await statements.ledger.balance_lock(transaction, account_id=place.account_id)
-        moved = await statements.ledger.moved_by_people(transaction, account_id=place.account_id)
-        context.check_version({"moved": moved})
+        await lock_balance(transaction, place.account_id)
+        context.check_version({"latest": await latest_manual_posting(transaction, place.account_id)})
         await postings.post(
             transaction,
             place.account_id,
-            movement,
+            posting,
             context.user.name,
             reason,
             within_credit=not context.field("below_credit"),

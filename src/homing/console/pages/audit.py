@@ -22,7 +22,7 @@ KINDS: Final = {
     "carrier_cost": N_("Carrier cost"),
     "console_user": N_("User"),
     "credential": N_("Credential"),
-    "entry": N_("Money"),
+    "posting": N_("Money"),
     "guard_alert": N_("Guard: alerts"),
     "guard_budget": N_("Guard: budget"),
     "guard_list": N_("Guard: list"),

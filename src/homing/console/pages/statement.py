@@ -1,4 +1,4 @@
-"""Every movement of an account's money, and all of them as a file."""
+"""The statement of an account: its postings by page, and all of them as a file."""
 
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Final
@@ -13,7 +13,7 @@ from homing.console.languages import N_
 from homing.console.page import PageSection
 from homing.console.paging import page_of
 from homing.console.request_context import RequestContext
-from homing.ledger.statement import effect, read_statement, statement_csv
+from homing.ledger.account_statement import effect, read_statement, statement_csv
 from homing.model import CURRENCY, LedgerAccount, PostingKind
 
 KINDS: Final = {
@@ -23,7 +23,7 @@ KINDS: Final = {
     PostingKind.GIFT: N_("Bonus balance"),
     PostingKind.ADJUSTMENT: N_("Adjustment"),
 }
-PURSES: Final = {LedgerAccount.GIFT: N_("Bonus balance"), LedgerAccount.BALANCE: N_("Balance")}
+LEDGER_ACCOUNTS: Final = {LedgerAccount.GIFT: N_("Bonus balance"), LedgerAccount.BALANCE: N_("Balance")}
 
 
 async def show(context: RequestContext) -> Response:
@@ -31,15 +31,15 @@ async def show(context: RequestContext) -> Response:
     rows = await read_statement(
         context.database, place.account_id, limits.CONSOLE_PAGE_ROWS + 1, context.asked_id("before")
     )
-    shown = page_of(rows, lambda row: row.entry_id)
+    shown = page_of(rows, lambda row: row.posting_id)
     return context.page(
         "statement.html",
         place=place,
         account=place.account,
-        entries=[{**msgspec.structs.asdict(row), "effect": effect(row)} for row in shown.rows],
+        postings=[{**msgspec.structs.asdict(row), "effect": effect(row)} for row in shown.rows],
         older_key=shown.older,
         kinds=KINDS,
-        balance_reader=PURSES,
+        ledger_accounts=LEDGER_ACCOUNTS,
     )
 
 

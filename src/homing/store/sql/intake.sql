@@ -3,19 +3,19 @@
 -- 3.4, 5.2.17).
 -- struct: NewMessage
 
--- One statement, one transaction: a conditional UPDATE takes the money of each account that can pay for all it asks
--- in this batch, and only what is paid is stored and queued. An account that falls short gets nothing; the caller
--- sees what it has and sends what that covers. `old` is the purse as the UPDATE found it, under its lock: a value
--- read beside it, even FOR UPDATE, can be the one that a concurrent batch has just spent.
+-- One statement, one transaction: a conditional UPDATE charges each account that can pay for all of its messages in
+-- this batch, and only messages that are paid for are stored and queued. An account that cannot pay for all of them is
+-- not charged; the caller reads its available amount and submits again what that covers. `old` is the balance that the
+-- UPDATE locked: a value that is read beside it, even FOR UPDATE, may have been spent by a concurrent batch.
 -- name: submit -> rows PaymentRow
 -- takes: charges AccountCharge, messages NewMessage
-WITH asked AS MATERIALIZED (
+WITH charge AS MATERIALIZED (
     SELECT * FROM unnest(:charges) AS a (account_id bigint, total_micro bigint)
-), paying AS (
+), paid AS (
     UPDATE balance AS b
     SET gift_micro = b.gift_micro - least(b.gift_micro, a.total_micro),
         balance_micro = b.balance_micro - (a.total_micro - least(b.gift_micro, a.total_micro))
-    FROM asked AS a
+    FROM charge AS a
     WHERE b.account_id = ANY (ARRAY[a.account_id]) AND b.gift_micro + b.balance_micro + b.credit_micro >= a.total_micro
     RETURNING b.account_id, old.gift_micro
 ), fresh AS MATERIALIZED (
@@ -27,7 +27,7 @@ WITH asked AS MATERIALIZED (
         segments smallint, traffic smallint, reference text?, callback_url text?, price_micro bigint, route_id int,
         carrier_id int, notes text?, validity_s int, registered smallint?, before_micro bigint
     )
-    JOIN paying AS p USING (account_id)
+    JOIN paid AS p USING (account_id)
 ), stored AS (
     INSERT INTO message (
         account_id, message_id, submission_id, dialect, app_id, request_id, raw_number, number,
@@ -45,15 +45,15 @@ WITH asked AS MATERIALIZED (
     SELECT carrier_id * :LANES_PER_CARRIER::int + traffic, message_id, account_id, :now::timestamptz,
         :now::timestamptz + make_interval(secs => validity_s)
     FROM fresh
-), told AS (
+), counted AS (
     INSERT INTO stat_delta (account_id, minute, carrier_id, app_id, country, network, block, sender, submitted,
         revenue_micro)
     SELECT account_id, accepted_minute(message_id), carrier_id, app_id, country, mcc || mnc,
         left(number, -3), sender, 1, charge_micro
     FROM fresh
-), booked AS (
-    INSERT INTO entry (account_id, at, kind, from_book, to_book, amount_micro, submission_id)
-    SELECT account_id, :now::timestamptz, :PostingKind.CHARGE, part.book, :LedgerAccount.SALES, part.amount_micro,
+), posted AS (
+    INSERT INTO posting (account_id, at, kind, source, destination, amount_micro, submission_id)
+    SELECT account_id, :now::timestamptz, :PostingKind.CHARGE, part.account, :LedgerAccount.SALES, part.amount_micro,
         submission_id
     FROM (
         SELECT account_id, submission_id, sum(from_gift_micro)::bigint AS gift_micro,
@@ -63,11 +63,11 @@ WITH asked AS MATERIALIZED (
     ) AS charged
     CROSS JOIN LATERAL (
         VALUES (:LedgerAccount.GIFT, charged.gift_micro), (:LedgerAccount.BALANCE, charged.rest_micro)
-    ) AS part (book, amount_micro)
+    ) AS part (account, amount_micro)
     WHERE part.amount_micro > 0
 )
 SELECT a.account_id, p.account_id IS NOT NULL AS is_paid,
     (SELECT gift_micro + balance_micro + credit_micro FROM balance AS b WHERE b.account_id = a.account_id)
         AS available_micro
-FROM asked AS a
-LEFT JOIN paying AS p USING (account_id)
+FROM charge AS a
+LEFT JOIN paid AS p USING (account_id)

@@ -1,5 +1,6 @@
--- `within_credit`: only if the balance stays within the credit, where money is taken from it.
--- name: balance_move -> value?
+-- Changes an account's stored balances; null: it is refused, since the bonus balance would fall below zero or, with
+-- `within_credit`, a deduction would take the balance below the credit limit.
+-- name: balance_change -> value?
 UPDATE balance
 SET gift_micro = gift_micro + :gift_micro, balance_micro = balance_micro + :balance_micro
 WHERE account_id = :account_id AND gift_micro + :gift_micro >= 0
@@ -9,56 +10,56 @@ RETURNING account_id
 -- name: balance_set_credit
 UPDATE balance SET credit_micro = :credit_micro WHERE account_id = :account_id
 
--- name: entry_add
-INSERT INTO entry (account_id, at, kind, from_book, to_book, amount_micro, author, reason)
-VALUES (:account_id, now(), :kind, :from_book, :to_book, :amount_micro, :author?, :reason?)
+-- name: posting_add
+INSERT INTO posting (account_id, at, kind, source, destination, amount_micro, author, reason)
+VALUES (:account_id, now(), :kind, :source, :destination, :amount_micro, :author?, :reason?)
 
--- Newest first, those below an id (`before_id`) if one is given.
--- name: ledger_entries -> rows EntryRow
-SELECT entry_id, at, kind, from_book, to_book, amount_micro, submission_id, message_id, author, reason
-FROM entry
-WHERE account_id = :account_id AND entry_id < coalesce(:before_id?, 9223372036854775807)
-ORDER BY entry_id DESC
+-- The newest first, below `before_id` (null: from the newest on).
+-- name: postings_page -> rows PostingRow
+SELECT posting_id, at, kind, source, destination, amount_micro, submission_id, message_id, author, reason
+FROM posting
+WHERE account_id = :account_id AND posting_id < coalesce(:before_id?, 9223372036854775807)
+ORDER BY posting_id DESC
 LIMIT :rows_max
 
--- Locks the purse.
+-- Locks the account's balance until the transaction ends.
 -- name: balance_lock
 SELECT account_id FROM balance WHERE account_id = :account_id FOR UPDATE
 
--- The latest that people moved, by its row in the audit: the entries themselves are too many to look through.
--- name: moved_by_people -> value
-SELECT coalesce(max(audit_id), 0) AS latest FROM audit WHERE account_id = :account_id AND kind = 'entry'
+-- The audit ID of the latest posting made by hand; 0: none. Read from the audit, which has those alone.
+-- name: manual_posting_latest -> value
+SELECT coalesce(max(audit_id), 0) AS latest FROM audit WHERE account_id = :account_id AND kind = 'posting'
 
--- name: ledger_of_message -> rows EntryRow
-SELECT entry_id, at, kind, from_book, to_book, amount_micro, submission_id, message_id, author, reason
-FROM entry
+-- name: postings_of_message -> rows PostingRow
+SELECT posting_id, at, kind, source, destination, amount_micro, submission_id, message_id, author, reason
+FROM posting
 WHERE account_id = :account_id AND submission_id = :submission_id
 UNION ALL
-SELECT entry_id, at, kind, from_book, to_book, amount_micro, submission_id, message_id, author, reason
-FROM entry
+SELECT posting_id, at, kind, source, destination, amount_micro, submission_id, message_id, author, reason
+FROM posting
 WHERE account_id = :account_id AND message_id = :message_id
-ORDER BY entry_id
+ORDER BY posting_id
 
 -- name: prove_counts -> row ProofCounts
 -- slow
 SELECT
     (SELECT count(*) FROM balance WHERE :account_id?::bigint IS NULL OR account_id = :account_id) AS accounts,
-    (SELECT count(*) FROM entry WHERE :account_id::bigint IS NULL OR account_id = :account_id) AS entries,
+    (SELECT count(*) FROM posting WHERE :account_id::bigint IS NULL OR account_id = :account_id) AS postings,
     (SELECT count(*) FROM message WHERE :account_id::bigint IS NULL OR account_id = :account_id) AS messages
 
--- The two books that customers hold, against what their entries come to.
+-- The stored bonus balance and balance against the sums of their postings.
 -- name: prove_balances -> rows ProofDifference
 -- slow
 WITH legs AS (
-    SELECT account_id, to_book AS book, amount_micro
-    FROM entry
+    SELECT account_id, destination AS account, amount_micro
+    FROM posting
     WHERE :account_id?::bigint IS NULL OR account_id = :account_id
     UNION ALL
-    SELECT account_id, from_book, -amount_micro FROM entry WHERE :account_id::bigint IS NULL OR account_id = :account_id
+    SELECT account_id, source, -amount_micro FROM posting WHERE :account_id::bigint IS NULL OR account_id = :account_id
 ), computed AS (
     SELECT account_id,
-        coalesce(sum(amount_micro) FILTER (WHERE book = :LedgerAccount.GIFT), 0) AS gift_micro,
-        coalesce(sum(amount_micro) FILTER (WHERE book = :LedgerAccount.BALANCE), 0) AS balance_micro
+        coalesce(sum(amount_micro) FILTER (WHERE account = :LedgerAccount.GIFT), 0) AS gift_micro,
+        coalesce(sum(amount_micro) FILTER (WHERE account = :LedgerAccount.BALANCE), 0) AS balance_micro
     FROM legs
     GROUP BY account_id
 ), compared AS (
@@ -74,7 +75,7 @@ WHERE gift <> gift_computed
 UNION ALL
 SELECT account_id, 'balance', balance, balance_computed::bigint FROM compared WHERE balance <> balance_computed
 
--- What each submission's messages were charged, by the book that paid, against its entries.
+-- The charges of each submission's messages, by the account that paid, against its postings.
 -- name: prove_submissions -> rows ProofDifference
 -- slow
 WITH charged AS (
@@ -82,35 +83,35 @@ WITH charged AS (
     FROM message
     WHERE :account_id?::bigint IS NULL OR account_id = :account_id
     GROUP BY account_id, submission_id
-), booked AS (
+), posted AS (
     SELECT account_id, submission_id,
         coalesce(
-            sum(amount_micro) FILTER (WHERE from_book = :LedgerAccount.GIFT AND to_book = :LedgerAccount.SALES), 0
+            sum(amount_micro) FILTER (WHERE source = :LedgerAccount.GIFT AND destination = :LedgerAccount.SALES), 0
         ) AS gift_micro,
         coalesce(
-            sum(amount_micro) FILTER (WHERE from_book = :LedgerAccount.BALANCE AND to_book = :LedgerAccount.SALES), 0
+            sum(amount_micro) FILTER (WHERE source = :LedgerAccount.BALANCE AND destination = :LedgerAccount.SALES), 0
         ) AS balance_micro
-    FROM entry
+    FROM posting
     WHERE submission_id IS NOT NULL AND (:account_id::bigint IS NULL OR account_id = :account_id)
     GROUP BY account_id, submission_id
 )
 SELECT account_id, 'charge of submission ' || submission_id AS what,
-    coalesce(booked.gift_micro + booked.balance_micro, 0)::bigint AS recorded,
+    coalesce(posted.gift_micro + posted.balance_micro, 0)::bigint AS recorded,
     coalesce(charged.gift_micro + charged.balance_micro, 0)::bigint AS computed
 FROM charged
-FULL JOIN booked USING (account_id, submission_id)
-WHERE coalesce(charged.gift_micro, 0) <> coalesce(booked.gift_micro, 0)
-    OR coalesce(charged.balance_micro, 0) <> coalesce(booked.balance_micro, 0)
+FULL JOIN posted USING (account_id, submission_id)
+WHERE coalesce(charged.gift_micro, 0) <> coalesce(posted.gift_micro, 0)
+    OR coalesce(charged.balance_micro, 0) <> coalesce(posted.balance_micro, 0)
 
--- Each refund against its message, purse by purse: what the gift had paid goes back to the gift.
+-- The refund of each message against its postings. What the bonus balance paid is refunded to the bonus balance.
 -- name: prove_refunds -> rows ProofDifference
 -- slow
-WITH booked AS (
+WITH posted AS (
     SELECT account_id, message_id,
-        coalesce(sum(amount_micro) FILTER (WHERE to_book = :LedgerAccount.GIFT), 0) AS gift_micro,
-        coalesce(sum(amount_micro) FILTER (WHERE to_book = :LedgerAccount.BALANCE), 0) AS balance_micro
-    FROM entry
-    WHERE message_id IS NOT NULL AND from_book = :LedgerAccount.SALES
+        coalesce(sum(amount_micro) FILTER (WHERE destination = :LedgerAccount.GIFT), 0) AS gift_micro,
+        coalesce(sum(amount_micro) FILTER (WHERE destination = :LedgerAccount.BALANCE), 0) AS balance_micro
+    FROM posting
+    WHERE message_id IS NOT NULL AND source = :LedgerAccount.SALES
         AND (:account_id?::bigint IS NULL OR account_id = :account_id)
     GROUP BY account_id, message_id
 ), given AS (
@@ -119,22 +120,23 @@ WITH booked AS (
     WHERE refund_micro <> 0 AND (:account_id::bigint IS NULL OR account_id = :account_id)
 ), compared AS (
     SELECT account_id, message_id,
-        coalesce(b.gift_micro, 0) AS gift_booked, coalesce(g.gift_micro, 0) AS gift_given,
-        coalesce(b.balance_micro, 0) AS balance_booked, coalesce(g.balance_micro, 0) AS balance_given
+        coalesce(b.gift_micro, 0) AS gift_posted, coalesce(g.gift_micro, 0) AS gift_given,
+        coalesce(b.balance_micro, 0) AS balance_posted, coalesce(g.balance_micro, 0) AS balance_given
     FROM given AS g
-    FULL JOIN booked AS b USING (account_id, message_id)
+    FULL JOIN posted AS b USING (account_id, message_id)
 )
 SELECT account_id, 'refund to the gift of message ' || message_id AS what,
-    gift_booked::bigint AS recorded, gift_given AS computed
+    gift_posted::bigint AS recorded, gift_given AS computed
 FROM compared
-WHERE gift_booked <> gift_given
+WHERE gift_posted <> gift_given
 UNION ALL
-SELECT account_id, 'refund to the balance of message ' || message_id, balance_booked::bigint, balance_given
+SELECT account_id, 'refund to the balance of message ' || message_id, balance_posted::bigint, balance_given
 FROM compared
-WHERE balance_booked <> balance_given
+WHERE balance_posted <> balance_given
 
--- Messages that ended refused, expired or failed have their money back; delivered ones and those on
--- their way have not. Undeliverable ones followed their account's policy of the day.
+-- Rejected, expired and failed messages are refunded; delivered and pending ones are not. Undeliverable ones are not
+-- checked: their refund followed the account's setting at that time. Every charge names a submission, every refund a
+-- message.
 -- name: prove_outcomes -> rows ProofDifference
 -- slow
 SELECT account_id, 'refund by the outcome of message ' || message_id AS what, refund_micro AS recorded,
@@ -152,12 +154,12 @@ WHERE (:account_id?::bigint IS NULL OR account_id = :account_id)
         ) AND refund_micro <> 0
     )
 UNION ALL
-SELECT account_id, 'what entry ' || entry_id || ' is for', amount_micro, 0
-FROM entry
+SELECT account_id, 'purpose of posting ' || posting_id, amount_micro, 0
+FROM posting
 WHERE (:account_id::bigint IS NULL OR account_id = :account_id)
     AND (
-        to_book = :LedgerAccount.SALES AND submission_id IS NULL
-        OR from_book = :LedgerAccount.SALES AND message_id IS NULL
+        destination = :LedgerAccount.SALES AND submission_id IS NULL
+        OR source = :LedgerAccount.SALES AND message_id IS NULL
     )
 
 -- name: prove_prices -> rows ProofDifference
@@ -177,8 +179,8 @@ WHERE account_id = ANY(:account_ids::bigint[])
 -- name: balance_create
 INSERT INTO balance (account_id) VALUES (:account_id)
 
--- Back to where it came from: first what the gift paid, then the rest.
--- name: refunds_book
+-- Refunds each message to the accounts that paid for it: `gift_micro` to the bonus balance, `rest_micro` to the balance.
+-- name: refunds_post
 -- takes: refunds Refund
 WITH refund AS MATERIALIZED (
     SELECT * FROM unnest(:refunds) AS r (account_id bigint, message_id bigint, gift_micro bigint, rest_micro bigint)
@@ -192,10 +194,10 @@ WITH refund AS MATERIALIZED (
     FROM (SELECT * FROM total ORDER BY account_id) AS t
     WHERE b.account_id = ANY (ARRAY[t.account_id])
 )
-INSERT INTO entry (account_id, at, kind, from_book, to_book, amount_micro, message_id)
-SELECT account_id, now(), :PostingKind.REFUND, :LedgerAccount.SALES, part.book, part.amount_micro, message_id
+INSERT INTO posting (account_id, at, kind, source, destination, amount_micro, message_id)
+SELECT account_id, now(), :PostingKind.REFUND, :LedgerAccount.SALES, part.account, part.amount_micro, message_id
 FROM refund
 CROSS JOIN LATERAL (
     VALUES (:LedgerAccount.GIFT, refund.gift_micro), (:LedgerAccount.BALANCE, refund.rest_micro)
-) AS part (book, amount_micro)
+) AS part (account, amount_micro)
 WHERE part.amount_micro > 0

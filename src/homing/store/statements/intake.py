@@ -70,9 +70,10 @@ async def submit(
     before_micro: Sequence[int],
     now: datetime,
 ) -> list[PaymentRow]:
-    """One statement, one transaction: a conditional UPDATE takes the money of each account that can pay for all it
-    asks in this batch, and only what is paid is stored and queued. An account that falls short gets nothing; the
-    caller sees what it has and sends what that covers. `old` is the purse as the UPDATE found it, under its lock: a
-    value read beside it, even FOR UPDATE, can be the one that a concurrent batch has just spent.
+    """One statement, one transaction: a conditional UPDATE charges each account that can pay for all of its messages
+    in this batch, and only messages that are paid for are stored and queued. An account that cannot pay for all of
+    them is not charged; the caller reads its available amount and submits again what that covers. `old` is the
+    balance that the UPDATE locked: a value that is read beside it, even FOR UPDATE, may have been spent by a
+    concurrent batch.
     """
     return await many(db, _SQL["submit"], PaymentRow, *columns(charges, 2), *columns(messages, 24), before_micro, now)

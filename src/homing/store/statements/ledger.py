@@ -16,14 +16,14 @@ from homing.store.rows import Executor, columns, execute, many, one, one_or_none
 _SQL: Final = queries.load("ledger")
 
 
-class EntryRow(msgspec.Struct, frozen=True, gc=False):
-    """A row of `ledger_entries`, `ledger_of_message`."""
+class PostingRow(msgspec.Struct, frozen=True, gc=False):
+    """A row of `postings_page`, `postings_of_message`."""
 
-    entry_id: int
+    posting_id: int
     at: datetime
     kind: int
-    from_book: int
-    to_book: int
+    source: int
+    destination: int
     amount_micro: int
     submission_id: int | None
     message_id: int | None
@@ -35,7 +35,7 @@ class ProofCounts(msgspec.Struct, frozen=True, gc=False):
     """A row of `prove_counts`."""
 
     accounts: int
-    entries: int
+    postings: int
     messages: int
 
 
@@ -58,7 +58,7 @@ class BalanceRow(msgspec.Struct, frozen=True, gc=False):
 
 
 class Refund(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What `refunds_book` is given."""
+    """What `refunds_post` is given."""
 
     account_id: int
     message_id: int
@@ -66,12 +66,14 @@ class Refund(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     rest_micro: int
 
 
-async def balance_move(
+async def balance_change(
     db: Executor, *, gift_micro: int, balance_micro: int, account_id: int, within_credit: bool
 ) -> int | None:
-    """`within_credit`: only if the balance stays within the credit, where money is taken from it."""
+    """Changes an account's stored balances; null: it is refused, since the bonus balance would fall below zero or,
+    with `within_credit`, a deduction would take the balance below the credit limit.
+    """
     return await one_or_none(
-        db, _SQL["balance_move"], single(int), gift_micro, balance_micro, account_id, within_credit
+        db, _SQL["balance_change"], single(int), gift_micro, balance_micro, account_id, within_credit
     )
 
 
@@ -79,37 +81,39 @@ async def balance_set_credit(db: Executor, *, credit_micro: int, account_id: int
     await execute(db, _SQL["balance_set_credit"], credit_micro, account_id)
 
 
-async def entry_add(
+async def posting_add(
     db: Executor,
     *,
     account_id: int,
     kind: int,
-    from_book: int,
-    to_book: int,
+    source: int,
+    destination: int,
     amount_micro: int,
     author: str | None,
     reason: str | None,
 ) -> None:
-    await execute(db, _SQL["entry_add"], account_id, kind, from_book, to_book, amount_micro, author, reason)
+    await execute(db, _SQL["posting_add"], account_id, kind, source, destination, amount_micro, author, reason)
 
 
-async def ledger_entries(db: Executor, *, account_id: int, before_id: int | None, rows_max: int) -> list[EntryRow]:
-    """Newest first, those below an id (`before_id`) if one is given."""
-    return await many(db, _SQL["ledger_entries"], EntryRow, account_id, before_id, rows_max)
+async def postings_page(db: Executor, *, account_id: int, before_id: int | None, rows_max: int) -> list[PostingRow]:
+    """The newest first, below `before_id` (null: from the newest on)."""
+    return await many(db, _SQL["postings_page"], PostingRow, account_id, before_id, rows_max)
 
 
 async def balance_lock(db: Executor, *, account_id: int) -> None:
-    """Locks the purse."""
+    """Locks the account's balance until the transaction ends."""
     await execute(db, _SQL["balance_lock"], account_id)
 
 
-async def moved_by_people(db: Executor, *, account_id: int) -> int:
-    """The latest that people moved, by its row in the audit: the entries themselves are too many to look through."""
-    return await one(db, _SQL["moved_by_people"], single(int), account_id)
+async def manual_posting_latest(db: Executor, *, account_id: int) -> int:
+    """The audit ID of the latest posting made by hand; 0: none. Read from the audit, which has those alone."""
+    return await one(db, _SQL["manual_posting_latest"], single(int), account_id)
 
 
-async def ledger_of_message(db: Executor, *, account_id: int, submission_id: int, message_id: int) -> list[EntryRow]:
-    return await many(db, _SQL["ledger_of_message"], EntryRow, account_id, submission_id, message_id)
+async def postings_of_message(
+    db: Executor, *, account_id: int, submission_id: int, message_id: int
+) -> list[PostingRow]:
+    return await many(db, _SQL["postings_of_message"], PostingRow, account_id, submission_id, message_id)
 
 
 async def prove_counts(db: Executor, *, account_id: int | None) -> ProofCounts:
@@ -117,25 +121,26 @@ async def prove_counts(db: Executor, *, account_id: int | None) -> ProofCounts:
 
 
 async def prove_balances(db: Executor, *, account_id: int | None) -> list[ProofDifference]:
-    """The two books that customers hold, against what their entries come to."""
+    """The stored bonus balance and balance against the sums of their postings."""
     return await many(db, _SQL["prove_balances"], ProofDifference, account_id, timeout_s=limits.DATABASE_SLOW_TIMEOUT_S)
 
 
 async def prove_submissions(db: Executor, *, account_id: int | None) -> list[ProofDifference]:
-    """What each submission's messages were charged, by the book that paid, against its entries."""
+    """The charges of each submission's messages, by the account that paid, against its postings."""
     return await many(
         db, _SQL["prove_submissions"], ProofDifference, account_id, timeout_s=limits.DATABASE_SLOW_TIMEOUT_S
     )
 
 
 async def prove_refunds(db: Executor, *, account_id: int | None) -> list[ProofDifference]:
-    """Each refund against its message, purse by purse: what the gift had paid goes back to the gift."""
+    """The refund of each message against its postings. What the bonus balance paid is refunded to the bonus balance."""
     return await many(db, _SQL["prove_refunds"], ProofDifference, account_id, timeout_s=limits.DATABASE_SLOW_TIMEOUT_S)
 
 
 async def prove_outcomes(db: Executor, *, account_id: int | None) -> list[ProofDifference]:
-    """Messages that ended refused, expired or failed have their money back; delivered ones and those on their way
-    have not. Undeliverable ones followed their account's policy of the day.
+    """Rejected, expired and failed messages are refunded; delivered and pending ones are not. Undeliverable ones are
+    not checked: their refund followed the account's setting at that time. Every charge names a submission, every
+    refund a message.
     """
     return await many(db, _SQL["prove_outcomes"], ProofDifference, account_id, timeout_s=limits.DATABASE_SLOW_TIMEOUT_S)
 
@@ -152,6 +157,8 @@ async def balance_create(db: Executor, *, account_id: int) -> None:
     await execute(db, _SQL["balance_create"], account_id)
 
 
-async def refunds_book(db: Executor, *, refunds: Sequence[Refund]) -> None:
-    """Back to where it came from: first what the gift paid, then the rest."""
-    await execute(db, _SQL["refunds_book"], *columns(refunds, 4))
+async def refunds_post(db: Executor, *, refunds: Sequence[Refund]) -> None:
+    """Refunds each message to the accounts that paid for it: `gift_micro` to the bonus balance, `rest_micro` to the
+    balance.
+    """
+    await execute(db, _SQL["refunds_post"], *columns(refunds, 4))
