@@ -23,7 +23,7 @@ from bench.console_load import load
 from bench.homing import Homing
 from bench.machine import describe
 from bench.report import Row, terminal_table
-from homing import limits
+from homing.console.live import CONSOLE_LIVE_S
 from homing.model import UserRole
 from homing.store.database import Database
 from homing.users.admin import create_user
@@ -188,7 +188,7 @@ def _measure(asked: dict[str, tuple[Viewer, str]], rounds: int) -> dict[str, lis
             assert status == 200, (path, status, text[:300])
             if nth:  # the first opens the connections of the pool and fills its caches of statements
                 took[name].append(ms)
-        time.sleep(max(0.0, limits.CONSOLE_LIVE_S + 0.1 - (time.monotonic() - began_s)))
+        time.sleep(max(0.0, CONSOLE_LIVE_S + 0.1 - (time.monotonic() - began_s)))
     return took
 
 

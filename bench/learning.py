@@ -22,6 +22,7 @@ from bench.homing import Homing, database_of
 from bench.report import Row
 from homing import demo, limits
 from homing.admin import prices, routes
+from homing.aggregation.guard_listener import GUARD_SNAPSHOT_RANGES_MAX
 from homing.guard.policy import LEVELS
 from homing.guard.rules import RULES, RuleMode
 from homing.guard.snapshot import Allowance, GuardSnapshot, NetworkLimits, Verdict, encode_snapshot
@@ -151,9 +152,7 @@ def _write_snapshots(data: Path, account_id: int, networks: set[tuple[str, str]]
     async def write() -> None:
         async with database_of(data) as database:
             while True:
-                encoded = encode_snapshot(
-                    _snapshot(account_id, networks, time.time()), limits.GUARD_SNAPSHOT_RANGES_MAX
-                )
+                encoded = encode_snapshot(_snapshot(account_id, networks, time.time()), GUARD_SNAPSHOT_RANGES_MAX)
                 await statements.guard.guard_snapshot_write(database, made_at=datetime.now(UTC), snapshot=encoded)
                 await asyncio.sleep(limits.GUARD_SNAPSHOT_S)
 

@@ -10,15 +10,16 @@ from typing import Final
 
 from bench.report import Row
 from homing import limits
-from homing.aggregation.routing_listener import pause_s
+from homing.aggregation.routing_listener import LEARN_BUSY_SHARE_MAX, pause_s
+from homing.app.process import GC_THRESHOLDS
 from homing.learning.adaptive import AdaptiveRouting
-from homing.learning.posteriors import RoutingLearner
+from homing.learning.posteriors import LEARN_CELLS_MAX, RoutingLearner
 from homing.model import GENERAL, Strategy
 from homing.routing.catalogue import Catalogue
 from homing.routing.rules import RouteCandidate, RouteRule, RouteScope
 from homing.statistics.delta import Delta
 
-CELLS: Final = (10, 1_000, limits.LEARN_CELLS_MAX)
+CELLS: Final = (10, 1_000, LEARN_CELLS_MAX)
 CARRIERS: Final = (1, 2, 3, 4)
 NETWORKS_A_COUNTRY: Final = 4
 APPS: Final = 10
@@ -33,7 +34,7 @@ PRICE_MICRO: Final = 20_000
 def run() -> list[Row]:
     """A row for each number of cells. The collector runs as it does in service."""
     before = gc.get_threshold()
-    gc.set_threshold(*limits.GC_THRESHOLDS)
+    gc.set_threshold(*GC_THRESHOLDS)
     try:
         return [_row(cells, _thoughts(cells)) for cells in CELLS]
     finally:
@@ -45,9 +46,9 @@ def _row(cells: int, took_s: list[float]) -> Row:
     every_s = pause_s(median_s)
     return Row(
         f"a thought, {cells:,} cells of {len(CARRIERS)} carriers",
-        f"≤ {limits.LEARN_BUSY_SHARE_MAX:.0%} of a core",
+        f"≤ {LEARN_BUSY_SHARE_MAX:.0%} of a core",
         f"{median_s * 1000:,.0f} ms",
-        median_s / every_s <= limits.LEARN_BUSY_SHARE_MAX,
+        median_s / every_s <= LEARN_BUSY_SHARE_MAX,
         f"slowest {slowest_s * 1000:,.0f} ms; every {every_s:.0f} s: {median_s / every_s:.1%} of a core",
     )
 

@@ -11,7 +11,12 @@ from granian.http import HTTP1Settings
 from granian.net import SocketSpec  # type: ignore[attr-defined]  # not in its stubs
 from granian.server.embed import Server
 
-from homing import limits
+HTTP_HEADER_TIMEOUT_MS: Final = 10_000  # a client that dribbles its headers is cut off
+HTTP_UNREAD_TIMEOUT_MS: Final = 20_000  # a client that takes nothing of its answer for so long is cut off
+HTTP_HEAD_BUFFER_BYTES: Final = 8192 + 4096 * 30  # the server's read buffer, which also bounds a header flood
+HTTP_BACKLOG: Final = 4096
+HTTP_START_TIMEOUT_S: Final = 15.0
+
 
 SERVER: Final = "http"
 """The header `Server` of every answer: left out, the server would name itself and its kind."""
@@ -30,7 +35,7 @@ class _Listening(Server):
             return
         # The server keeps what is not read yet, without a bound. A reader that takes nothing loses its connection.
         with socket.socket(fileno=os.dup(holder.get_fd())) as listening:
-            listening.setsockopt(socket.IPPROTO_TCP, option, limits.HTTP_UNREAD_TIMEOUT_MS)
+            listening.setsockopt(socket.IPPROTO_TCP, option, HTTP_UNREAD_TIMEOUT_MS)
 
 
 class HttpServer:
@@ -46,10 +51,10 @@ class HttpServer:
             interface=interface,
             http=HTTPModes.http1,
             websockets=False,
-            backlog=limits.HTTP_BACKLOG,
+            backlog=HTTP_BACKLOG,
             http1_settings=HTTP1Settings(
-                header_read_timeout=limits.HTTP_HEADER_TIMEOUT_MS,
-                max_buffer_size=limits.HTTP_HEAD_BUFFER_BYTES,
+                header_read_timeout=HTTP_HEADER_TIMEOUT_MS,
+                max_buffer_size=HTTP_HEAD_BUFFER_BYTES,
             ),
             log_enabled=False,
         )
@@ -61,7 +66,7 @@ class HttpServer:
         """Returns when connections are taken. Raises OSError when the address cannot be served."""
         loop = asyncio.get_running_loop()
         self._serving = loop.create_task(self._server.serve())
-        deadline_s = loop.time() + limits.HTTP_START_TIMEOUT_S
+        deadline_s = loop.time() + HTTP_START_TIMEOUT_S
         while loop.time() < deadline_s:
             if self._serving.done():
                 self._serving.result()

@@ -7,12 +7,17 @@ import signal
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
 import structlog
 
 from homing import errors, limits
 from homing.roles import READY
 from homing.store.embedded.location import ClusterOwner
+
+PROCESS_START_TIMEOUT_S: Final = 60.0
+PROCESS_RESTART_PAUSE_S_MAX: Final = 30.0
+
 
 log = structlog.get_logger()
 
@@ -62,7 +67,7 @@ class ChildProcess:
         )
         assert self._process.stdout is not None
         try:
-            async with asyncio.timeout(limits.PROCESS_START_TIMEOUT_S):
+            async with asyncio.timeout(PROCESS_START_TIMEOUT_S):
                 word = (await self._process.stdout.readline()).decode().strip()
         except TimeoutError:
             word = "silence"
@@ -168,5 +173,5 @@ class Supervisor:
                 await child.start()
                 return
             except Exception as error:  # also no thread for whoever waits for its end, which is a RuntimeError
-                pause_s = min(pause_s * 2, limits.PROCESS_RESTART_PAUSE_S_MAX)
+                pause_s = min(pause_s * 2, PROCESS_RESTART_PAUSE_S_MAX)
                 log.error("process_not_restarted", name=child.name, detail=str(error), again_in_s=pause_s)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from homing import errors, limits
+from homing import errors
 from homing.accounts.profile import Profile
 from homing.intake import intake
 from homing.intake.prepare import Prepared
@@ -170,7 +170,7 @@ async def test_what_was_paid_in_a_first_round_is_said_even_if_later_rounds_fail(
     bank: Bank, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An account that cannot pay for its part needs another round; the others of its batch are committed by then."""
-    monkeypatch.setattr(limits, "REQUERY_ROUNDS_MAX", 1)
+    monkeypatch.setattr("homing.intake.intake.REQUERY_ROUNDS_MAX", 1)
     rich, poor = await bank.account(balance=10 * PRICE), await bank.account(balance=PRICE)
     sends = (bank.send(0, account, [group("1", 1)]) for account in (rich, poor, poor))
     accepted, *_ = await asyncio.gather(*sends, return_exceptions=True)

@@ -7,12 +7,20 @@ from math import isclose
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from homing import limits
 from homing.learning.fake_receipts import bayes_factor
 from homing.model import Strategy
 from homing.routing.cells import CellKey, Posterior
 from homing.routing.rules import RouteCandidate, RouteRule, RouteScope
-from homing.routing.shares import WHOLE, Objective, PosteriorDraws, RouteShares, ShareCalculator, bound, whole
+from homing.routing.shares import (
+    LEARN_EXPLORE_SHARE_MAX,
+    WHOLE,
+    Objective,
+    PosteriorDraws,
+    RouteShares,
+    ShareCalculator,
+    bound,
+    whole,
+)
 
 CELL = CellKey(7, "app", "CN", "46000")
 
@@ -63,7 +71,7 @@ def test_shares_are_of_the_rule_s_carriers_and_add_up(
 @given(st.dictionaries(st.integers(1, 9), st.floats(0, 1), min_size=2, max_size=9), terms_of)
 def test_each_share_lies_between_its_floor_and_its_ceiling(shares: dict[int, float], terms: Objective) -> None:
     bounded = bound(shares, terms)
-    floor = min(terms.explore_min, limits.LEARN_EXPLORE_SHARE_MAX / (len(shares) - 1), 1 / len(shares))
+    floor = min(terms.explore_min, LEARN_EXPLORE_SHARE_MAX / (len(shares) - 1), 1 / len(shares))
     ceiling = max(terms.share_max, 1 / len(shares))
     assert isclose(sum(bounded.values()), 1.0, abs_tol=1e-9)
     assert all(floor - 1e-9 <= share <= ceiling + 1e-9 for share in bounded.values())

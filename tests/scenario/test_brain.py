@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 import asyncpg
 import pytest
 
-from homing import errors, limits
+from homing import errors
 from homing.accounts.profile import Profile
-from homing.aggregation.aggregator import Aggregator
+from homing.aggregation.aggregator import LISTENER_SKIP_S, Aggregator
 from homing.statistics.delta import Delta
 from homing.statistics.proof import prove
 from homing.statistics.reading import StatisticsCell
@@ -240,7 +240,7 @@ async def test_an_account_that_a_listener_fails_on_is_left_out_and_told_and_hear
     assert await alarms(bank) == [skipped]
 
     bad.clear()  # as a release does that mends it
-    clock.ahead = timedelta(seconds=limits.LISTENER_SKIP_S + 60)
+    clock.ahead = timedelta(seconds=LISTENER_SKIP_S + 60)
     await brain.turn()
     assert ears[-1].submitted == len(others) + 2 + 1 + 7
     assert await alarms(bank) == []

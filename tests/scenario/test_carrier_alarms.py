@@ -92,7 +92,7 @@ async def test_a_failure_in_a_carriers_work_stands_as_an_alarm_with_what_it_was_
     bank: Bank, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(limits, "DISPATCH_ERROR_PAUSE_S", 0.05)
-    monkeypatch.setattr(limits, "LOOP_STEADY_S", 0.3)
+    monkeypatch.setattr("homing.store.loops.LOOP_STEADY_S", 0.3)
     runs = 0
 
     async def work() -> None:

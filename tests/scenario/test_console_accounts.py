@@ -11,6 +11,8 @@ import pytest
 from homing import limits
 from homing.admin import account_settings, words
 from homing.common import money
+from homing.console.app_state import CONSOLE_PUSH_TRIALS_BURST
+from homing.ledger.account_statement import STATEMENT_ROWS
 from homing.ledger.postings import adjustment, post
 from homing.model import GENERAL, UserRole
 from homing.store import statements
@@ -178,7 +180,7 @@ async def test_a_movement_that_cannot_be_is_not_booked(
 async def test_a_statement_is_complete_on_its_pages_and_as_a_file(server: Server, console: str) -> None:
     account, viewer = await server.account(balance="5"), await operator(server, console)
     async with server.database.transaction() as transaction:
-        for n in range(limits.STATEMENT_ROWS + 7):
+        for n in range(STATEMENT_ROWS + 7):
             await post(transaction, account.account_id, adjustment(1_000), "ada", f"entry {n:04d}")
         await post(transaction, account.account_id, adjustment(-2_500), "ada", "=1+1")
     assert await send(server, account) == "0"
@@ -189,13 +191,13 @@ async def test_a_statement_is_complete_on_its_pages_and_as_a_file(server: Server
         seen += re.findall(r"entry (\d{4})", answer.words)
         older = re.search(r'href="(\?before=\d+)"', answer.text)
         path = f"/accounts/{account.name}/statement{older[1]}" if older else None
-    assert seen == [f"{n:04d}" for n in range(limits.STATEMENT_ROWS + 6, -1, -1)]
+    assert seen == [f"{n:04d}" for n in range(STATEMENT_ROWS + 6, -1, -1)]
     customer = await owner(server, console, account)
     file = await customer.get("/account/statement.csv")
     assert file.headers["content-type"] == "text/csv; charset=utf-8"
     assert account.name in file.headers["content-disposition"]
     lines = list(csv.DictReader(io.StringIO(file.text)))
-    assert len(lines) == limits.STATEMENT_ROWS + 10
+    assert len(lines) == STATEMENT_ROWS + 10
     assert (lines[0]["kind"], lines[0]["amount"], lines[0]["ledger_account"]) == ("charge", "-0.031", "balance")
     assert (lines[1]["reason"], lines[1]["amount"]) == ("'=1+1", "-0.0025")
     assert sum(money.parse(line["amount"]) for line in lines) == sum((await purse(server, account))[:2])
@@ -343,9 +345,7 @@ async def test_a_test_push_is_refused_where_pushes_are_and_after_many(server: Se
     assert "not acknowledged" in tried.words
     assert "address refused: 10.1.2.3 is not a public address" in tried.words
     assert "Save an address first." in (await viewer.post(path, {"do": "try", "url": "inbound_url"})).words
-    answers = [
-        await viewer.post(path, {"do": "try", "url": "report_url"}) for _n in range(limits.CONSOLE_PUSH_TRIALS_BURST)
-    ]
+    answers = [await viewer.post(path, {"do": "try", "url": "report_url"}) for _n in range(CONSOLE_PUSH_TRIALS_BURST)]
     assert "Too many test pushes." in answers[-1].words
 
 

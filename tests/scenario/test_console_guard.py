@@ -4,8 +4,8 @@ import asyncio
 import re
 import time
 
-from homing import limits
 from homing.admin import guard_settings
+from homing.console.live import CONSOLE_SLOW_S
 from homing.guard.rules import RuleMode
 from homing.model import UserRole
 from homing.reasons import Reason, ReasonCode, encode_reason
@@ -41,7 +41,7 @@ async def test_decisions_are_counted_by_reason(server: Server, console: str) -> 
     page = await until(  # counts are kept for a while
         lambda: viewer.get("/guard/decisions"),
         lambda page: "Network without conversions 21 $0.21 20 $0.20" in page.words,
-        within_s=limits.CONSOLE_SLOW_S + 10,
+        within_s=CONSOLE_SLOW_S + 10,
     )
     listed = await viewer.get("/guard/decisions?reason=guard.network_unconverted")
     assert 'href="/guard/decisions?reason=guard.network_unconverted"' in page.text

@@ -11,6 +11,7 @@ import pytest
 from bench.console_load import load
 from homing import limits
 from homing.common import ids
+from homing.delivery.pushes import PUSHES_LOOKED_MAX
 from homing.store.database import FREE_PLANS, Database
 from homing.store.migrate import migrate
 from tests.support import server as serving
@@ -38,7 +39,7 @@ ASKED: Mapping[str, Mapping[str, Any]] = {
     "ledger_of_message": {**MESSAGE, "submission_id": "message_id"},
     "pushes_recent": {"rows_max": 51},
     "pushes_given_up": {"rows_max": 51},
-    "pushes_failing": {"rows_max": 51, "looked_max": limits.PUSHES_LOOKED_MAX},
+    "pushes_failing": {"rows_max": 51, "looked_max": PUSHES_LOOKED_MAX},
     "pushes_given_up_count": {"counted_max": limits.PUSHES_REPLAYED_MAX},
     "push_find": {"push_id": 17},
     "unmatched_list": {"rows_max": 51, "before_at": datetime(2026, 11, 1, tzinfo=UTC), "before_id": 17},

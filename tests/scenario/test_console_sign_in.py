@@ -12,8 +12,11 @@ from cryptography.hazmat.primitives.hashes import SHA1
 from cryptography.hazmat.primitives.twofactor.totp import TOTP
 
 from homing import limits
+from homing.console.live import CONSOLE_VIEWERS_PER_USER_MAX
+from homing.console.request_context import CONSOLE_BODY_BYTES_MAX, CONSOLE_STRANGER_BODY_BYTES_MAX
 from homing.model import UserRole
 from homing.users.links import make_link
+from homing.users.second_factor import CONSOLE_RECOVERY_CODES
 from homing.users.tokens import digest
 from tests.support.server import Server, free_port
 from tests.support.viewer import PASSWORD, Viewer, accept, new_link, signed_in, stream
@@ -38,7 +41,7 @@ async def enrolled(viewer: Viewer) -> tuple[str, list[str]]:
     fields = {"totp_secret": secret[1], "code": code_of(secret[1]), "password": PASSWORD}
     done = await viewer.post("/you/second-factor", fields)
     codes = CODES.findall(done.text)
-    assert len(codes) == limits.CONSOLE_RECOVERY_CODES, done.words
+    assert len(codes) == CONSOLE_RECOVERY_CODES, done.words
     return secret[1], codes
 
 
@@ -399,7 +402,7 @@ async def test_a_name_that_is_not_the_consoles_is_not_served(server: Server, con
 async def test_a_stranger_sends_no_more_than_a_form_of_his_needs(server: Server, console: str) -> None:
     stranger = Viewer(console)
     await stranger.get("/sign-in")
-    large = "x" * limits.CONSOLE_STRANGER_BODY_BYTES_MAX
+    large = "x" * CONSOLE_STRANGER_BODY_BYTES_MAX
     refused = await stranger.post("/sign-in", {"name": "ada", "password": large, "next": "/"})
     assert "form is too large" in refused.words
 
@@ -408,7 +411,7 @@ async def test_one_user_does_not_hold_all_streams(server: Server, console: str) 
     _name, viewer = await signed_in(console, server.database)
     _name, other = await signed_in(console, server.database)
     async with contextlib.AsyncExitStack() as open_streams:
-        for _ in range(limits.CONSOLE_VIEWERS_PER_USER_MAX):
+        for _ in range(CONSOLE_VIEWERS_PER_USER_MAX):
             events = await open_streams.enter_async_context(stream(viewer, "/live"))
             assert await events.readuntil(b"\n\n") == b"retry: 3000\n\n"
         events = await open_streams.enter_async_context(stream(viewer, "/live"))
@@ -466,7 +469,7 @@ async def test_a_change_that_another_site_sends_is_refused(
 
 @pytest.mark.parametrize(
     "body",
-    [b"x=" + b"y" * (limits.CONSOLE_BODY_BYTES_MAX + 1), b"&".join(b"a%d=1" % n for n in range(500)), b"\xff\xfe=1"],
+    [b"x=" + b"y" * (CONSOLE_BODY_BYTES_MAX + 1), b"&".join(b"a%d=1" % n for n in range(500)), b"\xff\xfe=1"],
     ids=["large", "many fields", "no text"],
 )
 async def test_a_form_that_no_page_sends_is_answered_with_a_word(body: bytes, server: Server, console: str) -> None:

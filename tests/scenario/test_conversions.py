@@ -8,10 +8,9 @@ from datetime import datetime, timedelta
 import asyncpg
 import pytest
 
-from homing import limits
 from homing.common import ids
 from homing.common.histogram import BUCKETS, EDGES_S, bucket_of
-from homing.conversions.recorder import ConversionOutcome, ConversionRecorder
+from homing.conversions.recorder import CREDIT_S, ConversionOutcome, ConversionRecorder
 from homing.dialects.lia.number import NUMBER as LIA
 from homing.dialects.registry import DIALECTS
 from homing.messages.timeline import find_message, read_timeline
@@ -140,14 +139,14 @@ async def test_a_repeated_report_gives_no_credit_to_a_later_message(desk: Desk) 
     assert await desk.credited() == {first: first}
 
 
-@pytest.mark.parametrize("apart_s", [limits.CREDIT_S - 1, limits.CREDIT_S + 1])
+@pytest.mark.parametrize("apart_s", [CREDIT_S - 1, CREDIT_S + 1])
 async def test_messages_more_than_an_hour_apart_are_of_different_visits(desk: Desk, apart_s: int) -> None:
     first = await desk.deliver()
     desk.room.wait(apart_s)
     second = await desk.deliver()
     desk.room.wait(10)
     await desk.report(first)
-    assert list(await desk.credited()) == [second if apart_s < limits.CREDIT_S else first]
+    assert list(await desk.credited()) == [second if apart_s < CREDIT_S else first]
 
 
 async def test_other_numbers_and_other_apps_are_other_people(desk: Desk) -> None:

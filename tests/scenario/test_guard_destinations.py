@@ -8,9 +8,10 @@ import pytest
 
 from homing import limits
 from homing.accounts.profile import Profile
-from homing.aggregation.guard_listener import GuardListener
+from homing.aggregation.guard_listener import GUARD_RISKS_S, GuardListener
 from homing.guard.persistence import restore_statistics
 from homing.guard.risk import LEARNED_NATS_MAX, LEVEL_NATS, DestinationRisks, RiskLevel
+from homing.guard.service import GUARD_RISK_DAYS
 from homing.learning.posteriors import RoutingLearner
 from homing.statistics.delta import Delta
 from tests.support.bank import Bank
@@ -60,7 +61,7 @@ async def test_risk_settings_and_learned_risks_reach_the_model_and_are_shown(ban
     await sent(bank, account, "ID", TODAY - 1, 1_000, 500)
     await sent(bank, account, "LV", TODAY - 1, 1_000, 0)
     await sent(bank, account, "KE", TODAY, 1_000, 0)  # today's may still convert
-    await sent(bank, account, "TN", TODAY - limits.GUARD_RISK_DAYS - 1, 1_000, 0)
+    await sent(bank, account, "TN", TODAY - GUARD_RISK_DAYS - 1, 1_000, 0)
     await homing(bank.dsn, "guard", "risk", "ID", "high", "--note", "since spring")
     await homing(bank.dsn, "guard", "risk", "62812", "low", "--account", account.name)
     watch, now_s = GuardListener(RoutingLearner), time.time()
@@ -86,7 +87,7 @@ async def test_risk_settings_and_learned_risks_reach_the_model_and_are_shown(ban
     assert (await risks_of(bank, watch, now_s + limits.GUARD_SNAPSHOT_S)).nats(who, "ID", "51011") == LEVEL_NATS[
         RiskLevel.HIGH
     ]
-    assert (await risks_of(bank, watch, now_s + limits.GUARD_RISKS_S)).nats(who, "ID", "51011") == 0.0
+    assert (await risks_of(bank, watch, now_s + GUARD_RISKS_S)).nats(who, "ID", "51011") == 0.0
 
 
 async def test_a_wrong_risk_is_refused_in_one_line(bank: Bank, account: Profile) -> None:
@@ -125,9 +126,9 @@ async def test_a_network_on_an_allow_list_has_no_verdict(bank: Bank, account: Pr
 
     assert await verdicts(0) == []
     await homing(bank.dsn, "guard", "allow", "247-01", "--account", account.name, "--remove")
-    assert await verdicts(limits.GUARD_RISKS_S) == ["24701"]
+    assert await verdicts(GUARD_RISKS_S) == ["24701"]
     await homing(bank.dsn, "guard", "allow", "LV", "--account", account.name)
-    assert await verdicts(3 * limits.GUARD_RISKS_S) == []
+    assert await verdicts(3 * GUARD_RISKS_S) == []
 
 
 async def test_a_network_flagged_as_a_whole_is_listed_and_alerted_once(bank: Bank, account: Profile) -> None:

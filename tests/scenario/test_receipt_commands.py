@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from homing import limits
 from homing.cli import main
 from homing.receipts.id_formats import IdFormat
+from homing.receipts.learnt_formats import RECEIPT_FORM_NUMBERS_MIN
 from homing.states import MessageState
 from homing.store.queue_depths import queue_depths
 from tests.support import server as serving
@@ -111,7 +112,7 @@ async def test_one_is_shown_with_the_messages_that_its_id_could_mean(
     await post.sql(
         "INSERT INTO reference_form (carrier_id, form, confirmed) VALUES ($1, 'decimal', $2)",
         one,
-        limits.RECEIPT_FORM_NUMBERS_MIN,
+        RECEIPT_FORM_NUMBERS_MIN,
     )
     other = await post.sent(one, "1E240", number=OTHER)
     await post.sent(one, "abc", "123456", number=OTHER)
@@ -120,7 +121,7 @@ async def test_one_is_shown_with_the_messages_that_its_id_could_mean(
     (row,) = [row for row in await homing("list") if row["carrier_ref"] == "123456"]
     shown = await homing("show", str(row["parked_id"]))
     assert shown["carrier_ref"] == "123456"
-    assert shown["learnt_form"] == f"{IdFormat.DECIMAL}, confirmed {limits.RECEIPT_FORM_NUMBERS_MIN} times"
+    assert shown["learnt_form"] == f"{IdFormat.DECIMAL}, confirmed {RECEIPT_FORM_NUMBERS_MIN} times"
     told = [(one["carrier_ref"], one["part"], one["form"], one["says"]) for one in shown["considered"]]
     assert told == [
         ("123456", 2, "same", "the receipt has a different number"),

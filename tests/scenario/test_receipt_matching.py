@@ -11,10 +11,10 @@ from homing.dialects.registry import DIALECTS
 from homing.messages.timeline import find_message, read_timeline
 from homing.model import CarrierReceipt, Outcome, Traffic
 from homing.receipts.id_formats import IdFormat
-from homing.receipts.inbox import ArrivedReceipt
-from homing.receipts.learnt_formats import learnt_id_format
-from homing.receipts.lookup import part_candidates_of
-from homing.receipts.parts import PartReport, take_parts
+from homing.receipts.inbox import RECEIPT_PARK_RETRY_S, ArrivedReceipt
+from homing.receipts.learnt_formats import RECEIPT_FORM_NUMBERS_MIN, learnt_id_format
+from homing.receipts.lookup import RECEIPT_UNANSWERED_S_MAX, part_candidates_of
+from homing.receipts.parts import PART_GRACE_S, PartReport, take_parts
 from homing.states import MessageState
 from homing.store import statements
 from homing.store.statements.dispatch import MessageRef, QueueKey
@@ -23,7 +23,7 @@ from tests.support.receipts import NUMBER, PRICE_MICRO, SENDER, PostRoom
 
 OTHER = "447700900999"
 HELD_UP_S = 0.3
-EARLY_S = limits.RECEIPT_PARK_RETRY_S * 2
+EARLY_S = RECEIPT_PARK_RETRY_S * 2
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +38,7 @@ async def carrier(post: PostRoom) -> int:
     return await post.carrier()
 
 
-async def teach(post: PostRoom, carrier_id: int, form: IdFormat, count: int = limits.RECEIPT_FORM_NUMBERS_MIN) -> None:
+async def teach(post: PostRoom, carrier_id: int, form: IdFormat, count: int = RECEIPT_FORM_NUMBERS_MIN) -> None:
     await post.sql(
         "INSERT INTO reference_form (carrier_id, form, confirmed) VALUES ($1, $2, $3)", carrier_id, form, count
     )
@@ -185,7 +185,7 @@ async def test_a_carrier_that_gives_everything_one_id_costs_no_more_than_others(
 async def test_a_carriers_form_is_learnt_from_numbers_that_agree_and_known_to_every_process(
     post: PostRoom, carrier: int
 ) -> None:
-    count = limits.RECEIPT_FORM_NUMBERS_MIN
+    count = RECEIPT_FORM_NUMBERS_MIN
     for n in range(count):
         assert await learnt_id_format(post.database, carrier) is None
         await post.sent(carrier, f"ab{n:02x}")
@@ -238,7 +238,7 @@ async def test_counts_are_written_once_in_a_while_and_survive_a_database_that_is
 
 async def test_a_carrier_that_never_names_the_recipient_is_believed_its_ids(post: PostRoom, carrier: int) -> None:
     imsi = "234150999999999"
-    waiting = [await post.sent(carrier, f"imsi-{n}") for n in range(limits.RECEIPT_FORM_NUMBERS_MIN)]
+    waiting = [await post.sent(carrier, f"imsi-{n}") for n in range(RECEIPT_FORM_NUMBERS_MIN)]
     for n in range(len(waiting)):
         await post.report(carrier, f"imsi-{n}", number=imsi)
     assert {await post.state(message_id) for message_id in waiting} == {MessageState.SENT}
@@ -310,7 +310,7 @@ async def test_time_in_which_nobody_looked_is_no_waiting(post: PostRoom, carrier
     (row,) = await post.parked(carrier)
     assert row["given_up_at"] is None
     await post.answer(message_id, carrier, ["early"])
-    await tried_for(post, limits.RECEIPT_PARK_RETRY_S_LONGEST)
+    await tried_for(post, limits.RECEIPT_PARK_RETRY_S_MAX)
     assert await post.state(message_id) is MessageState.DELIVERED
 
 
@@ -319,7 +319,7 @@ async def test_a_receipt_that_finds_nothing_is_given_up_counted_and_kept(post: P
     await tried_for(post, limits.RECEIPT_PARK_S_MAX - 1)
     (row,) = await post.parked(carrier)
     assert row["given_up_at"] is None
-    post.wait(limits.RECEIPT_PARK_RETRY_S_LONGEST)
+    post.wait(limits.RECEIPT_PARK_RETRY_S_MAX)
     await post.retry()
     (row,) = await post.parked(carrier)
     assert row["given_up_at"] == post.now
@@ -330,7 +330,7 @@ async def test_a_receipt_that_finds_nothing_is_given_up_counted_and_kept(post: P
 
 async def test_a_replayed_receipt_has_its_five_minutes_anew(post: PostRoom, carrier: int) -> None:
     await post.report(carrier, "replayed")
-    await tried_for(post, limits.RECEIPT_PARK_S_MAX + limits.RECEIPT_PARK_RETRY_S_LONGEST)
+    await tried_for(post, limits.RECEIPT_PARK_S_MAX + limits.RECEIPT_PARK_RETRY_S_MAX)
     received = (await post.parked(carrier))[0]["received_at"]
     post.now = datetime.now(UTC)
     await statements.receipts.unmatched_replay(
@@ -490,8 +490,8 @@ async def test_silence_about_the_other_parts_counts_as_delivered_after_five_minu
     post.wait(100)
     await post.report(carrier, "s-1")
     reported_at = post.now
-    assert await post.waits_until(message_id) == reported_at + timedelta(seconds=limits.PART_GRACE_S)
-    post.wait(limits.PART_GRACE_S - 1)
+    assert await post.waits_until(message_id) == reported_at + timedelta(seconds=PART_GRACE_S)
+    post.wait(PART_GRACE_S - 1)
     await post.sweep()
     assert await post.state(message_id) is MessageState.SENT
     post.wait(2)
@@ -509,7 +509,7 @@ async def test_silence_about_the_other_parts_counts_as_delivered_after_five_minu
 async def test_a_part_that_fails_within_those_minutes_still_ends_the_message(post: PostRoom, carrier: int) -> None:
     message_id = await post.sent(carrier, "g-1", "g-2")
     await post.report(carrier, "g-1")
-    post.wait(limits.PART_GRACE_S - 5)
+    post.wait(PART_GRACE_S - 5)
     await post.report(carrier, "g-2", MessageState.UNDELIVERABLE, error="027")
     assert await post.state(message_id) is MessageState.UNDELIVERABLE
 
@@ -726,7 +726,7 @@ async def test_without_its_number_no_such_submit_is_guessed(post: PostRoom, carr
 
 async def test_an_old_submit_without_an_answer_is_not_guessed(post: PostRoom, carrier: int) -> None:
     message_id = await lost(post, carrier, "447700911007")
-    post.wait(limits.RECEIPT_UNANSWERED_S_MAX + 60)
+    post.wait(RECEIPT_UNANSWERED_S_MAX + 60)
     await post.report(carrier, "much-later", number="447700911007")
     await unknown_ids_are_tried(post)
     assert await post.state(message_id) is MessageState.UNKNOWN

@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from homing import errors, limits
+from homing import errors
 from homing.admin import account_settings
 from homing.api.smpp.listener import listen_addresses
 from homing.config import SmppServerSettings
+from homing.delivery.bind_delivery import BIND_KEEP_DAYS, BIND_WAITS_S
 from homing.model import PushKind, PushOutcome
 from homing.smpp import pdus
 from homing.smpp.connection import connect
@@ -115,7 +116,7 @@ async def test_a_delivery_that_is_refused_comes_again(server: Server, smpp: str,
         sent = await one.sent(DELIVERED)
         await one.until(lambda esme: len(esme.arrived) == 2)
         assert {receipt.id for receipt in one.receipts} == {sent}
-        assert one.at_s[1] - one.at_s[0] >= limits.BIND_WAITS_S[0]
+        assert one.at_s[1] - one.at_s[0] >= BIND_WAITS_S[0]
         await waiting(server, account, 0)
     told = await attempts(server, account)
     assert [said[0] for said in told] == [status & 0x7FFFFFFF, 0]
@@ -280,7 +281,7 @@ async def test_what_nobody_comes_for_is_given_up_after_days(server: Server, smpp
     await server.query(
         "UPDATE push SET due_at = now() - make_interval(days => $2, secs => 5) WHERE account_id = $1",
         account.account_id,
-        limits.BIND_KEEP_DAYS,
+        BIND_KEEP_DAYS,
     )
     again = await server.start("smpp", "smpp-4", HOMING_SMPP_ADDRESS=f"127.0.0.1:{_port()}")  # it sweeps when it starts
     await waiting(server, account, 0)

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from homing import limits
 from homing.admin import account_settings
 from homing.api.smpp.dialect import NUMBER as SMPP
+from homing.api.smpp.multipart import MULTIPART_PART_BYTES_MAX
+from homing.api.smpp.part_store import MULTIPART_PARTS_OPEN_MAX
 from homing.api.smpp.statuses import VendorStatus
 from homing.carriers.base import CarrierReport
 from homing.carriers.kinds import make
@@ -679,7 +680,7 @@ async def test_open_parts_are_bounded_by_account_and_others_are_not_concerned(
         "INSERT INTO long_part (account_id, part_id, number, sender, reference, total, part, content, form, due_at)"
         " SELECT $1, n, '49', 'x', n, 2, 1, '', '{}', now() + interval '1 hour' FROM generate_series(1, $2::int) AS n",
         account.account_id,
-        limits.LONG_PARTS_OPEN_MAX,
+        MULTIPART_PARTS_OPEN_MAX,
     )
     try:
         answer = await esme.ask(parts_of(DELIVERED, TEXTS)[0])
@@ -702,7 +703,7 @@ async def test_a_part_that_is_longer_than_a_part_can_be_is_refused(esme: Esme) -
             tlvs.SAR_MSG_REF_NUM.make(7),
             tlvs.SAR_TOTAL_SEGMENTS.make(2),
             tlvs.SAR_SEGMENT_SEQNUM.make(1),
-            tlvs.MESSAGE_PAYLOAD.make(b"x" * (limits.LONG_PART_BYTES_MAX + 1)),
+            tlvs.MESSAGE_PAYLOAD.make(b"x" * (MULTIPART_PART_BYTES_MAX + 1)),
         ),
     )
     answer = await esme.ask(long)

@@ -162,8 +162,8 @@ def fill_again(ballast: Path) -> bool:
 async def test_a_background_loop_that_fails_is_started_again_and_stands_as_an_alarm_until_it_holds(
     postgres: str, worker: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(limits, "LOOP_RESTART_PAUSE_S", 0.05)
-    monkeypatch.setattr(limits, "LOOP_STEADY_S", 0.3)
+    monkeypatch.setattr("homing.store.loops.LOOP_RESTART_PAUSE_S", 0.05)
+    monkeypatch.setattr("homing.store.loops.LOOP_STEADY_S", 0.3)
     dsn = await new_database(postgres, f"loops_{worker}")
     await migrate(dsn)
     runs = 0

@@ -12,12 +12,11 @@ import asyncpg
 import pytest
 from click.testing import CliRunner
 
-from homing import limits
 from homing.cli import main
 from homing.common.ids import first_id_at
 from homing.dialects.registry import DIALECTS
 from homing.model import CarrierInbound
-from homing.receipts.inbound_messages import InboundMessages
+from homing.receipts.inbound_messages import INBOUND_UNMATCHED_DAYS, InboundMessages
 from homing.store.database import INDEX_PLANS
 from homing.store.queue_depths import queue_depths
 from homing.text.numbers import Numbering
@@ -163,9 +162,9 @@ async def test_what_is_nobodys_is_forgotten_after_its_time_and_beyond_its_bound(
     await mail.take(carrier, [said(PERSON, "NOBODY", str(n)) for n in range(5)])
     await post.sql(
         "UPDATE unmatched_inbound SET kept_at = now() - make_interval(days => $1) WHERE content = '4'",
-        limits.INBOUND_UNMATCHED_DAYS + 1,
+        INBOUND_UNMATCHED_DAYS + 1,
     )
-    monkeypatch.setattr(limits, "INBOUND_UNMATCHED_MESSAGES_MAX", 3)
+    monkeypatch.setattr("homing.receipts.inbound_messages.INBOUND_UNMATCHED_MESSAGES_MAX", 3)
     await mail.forget_old()
     assert [row["content"] for row in await unmatched(post)] == ["2", "3"]
 

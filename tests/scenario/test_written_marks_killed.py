@@ -8,8 +8,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from homing import limits
-from homing.dispatch.written_marks import EndedClaim, WrittenMarks
+from homing.dispatch.written_marks import WRITTEN_KEPT_S, EndedClaim, WrittenMarks
 
 HERE = f"here:{os.getpid()}:link-1"
 STARTED = datetime(2026, 1, 1, tzinfo=UTC)
@@ -76,7 +75,7 @@ def test_without_a_file_or_after_the_machine_has_started_anew_anything_may_have_
 def test_marks_of_the_long_dead_are_forgotten(tmp_path: Path) -> None:
     owner = killed(tmp_path)
     (file,) = tmp_path.glob("*link-2.marks")
-    long_ago = file.stat().st_mtime - limits.WRITTEN_KEPT_S - 1
+    long_ago = file.stat().st_mtime - WRITTEN_KEPT_S - 1
     os.utime(file, (long_ago, long_ago))
     assert left(opened(tmp_path), owner, [1]) == [True]
     assert not file.exists()

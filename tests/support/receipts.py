@@ -77,7 +77,7 @@ class PostRoom:
         """As a link that runs meanwhile: it looks at parked receipts again and again."""
         end = self.now + timedelta(seconds=seconds)
         while self.now < end:
-            self.wait(min(limits.RECEIPT_PARK_RETRY_S_LONGEST / 4, (end - self.now).total_seconds()))
+            self.wait(min(limits.RECEIPT_PARK_RETRY_S_MAX / 4, (end - self.now).total_seconds()))
             await self.retry(process)
 
     async def sql(self, statement: str, *values: Any) -> list[asyncpg.Record]:

@@ -20,8 +20,8 @@ from homing.carriers.base import MalformedReport, WebhookRequest, WebhookResult
 from homing.carriers.call_outcomes import answer_of
 from homing.carriers.http_reading import ReceivedDocument, TimePath, ValuePath, walk
 from homing.carriers.http_template import TextTemplate, escape_for, in_header, values_of
-from homing.carriers.status_poller import StatusPoller
-from homing.carriers.window import CarrierWindow
+from homing.carriers.status_poller import API_ASK_PAUSE_S_MAX, StatusPoller
+from homing.carriers.window import API_REST_FIRST_S, API_REST_S_MAX, CarrierWindow
 from homing.intake.intake import utc_now
 from homing.model import Answer, CarrierInbound, CarrierReceipt, Options, Outbound, Outcome, Outstanding, Traffic
 from homing.states import MessageState
@@ -185,7 +185,7 @@ def test_without_a_connection_it_rests_then_lets_one_try() -> None:
     one.failed(errors.NotSent())
     one.failed(errors.NotSent())
     assert (one.room(), one.is_up) == (0, False)
-    clock.now_s += limits.API_REST_FIRST_S * 1.2
+    clock.now_s += API_REST_FIRST_S * 1.2
     assert one.room() == 1
     with one.holding(1):
         assert one.room() == 0
@@ -204,7 +204,7 @@ def test_rests_grow_to_their_bound() -> None:
         rests.append(clock.now_s - start_s)
     assert rests[0] < 0.7
     assert rests[3] > rests[0] * 3
-    assert limits.API_REST_LONGEST_S * 0.75 < rests[-1] <= limits.API_REST_LONGEST_S * 1.25
+    assert API_REST_S_MAX * 0.75 < rests[-1] <= API_REST_S_MAX * 1.25
 
 
 def test_a_vendor_that_is_called_too_often_is_left_alone_as_long_as_it_says() -> None:
@@ -256,8 +256,8 @@ def test_messages_are_asked_about_later_and_later_until_none_can_answer() -> Non
         times.append(now_s)
         one.again(asked, now_s)
     assert times[:5] == [10.0, 20.0, 40.0, 80.0, 160.0]
-    assert max(b - a for a, b in pairwise(times)) == limits.API_ASK_LONGEST_S
-    assert limits.VALIDITY_S_MAX < times[-1] <= limits.API_ASK_S_MAX + limits.API_ASK_LONGEST_S
+    assert max(b - a for a, b in pairwise(times)) == API_ASK_PAUSE_S_MAX
+    assert limits.VALIDITY_S_MAX < times[-1] <= limits.API_ASK_S_MAX + API_ASK_PAUSE_S_MAX
 
 
 def test_old_messages_are_asked_about_at_once_and_none_where_nobody_asks() -> None:

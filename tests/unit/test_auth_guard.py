@@ -10,8 +10,9 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from homing import limits
-from homing.api.http.auth_guard import AuthGuard
+from homing.api.http.auth_guard import PASSWORD_LOCKS_S, AuthGuard
 from homing.api.smpp.bind import BindAuthenticator, BindRefused
+from homing.common.failure_counts import PASSWORD_DELAY_FIRST_S
 from homing.dialects.lia.number import NUMBER as LIA
 from homing.dialects.registry import DIALECTS
 from homing.smpp import pdus
@@ -58,7 +59,7 @@ async def test_who_is_locked_out_is_refused_at_once() -> None:
     await guess(guarded, limits.PASSWORD_FAILURES_MAX)
     began_s = time.monotonic()
     await guess(guarded, 100)
-    assert time.monotonic() - began_s < limits.PASSWORD_DELAY_FIRST_S
+    assert time.monotonic() - began_s < PASSWORD_DELAY_FIRST_S
 
 
 async def test_a_known_pair_never_waits() -> None:
@@ -67,7 +68,7 @@ async def test_a_known_pair_never_waits() -> None:
     await guess(guarded, limits.PASSWORD_FAILURES_MAX)
     began_s = time.monotonic()
     assert await guarded.passes(LIA, "API1", "192.0.2.1", is_right=True)
-    assert time.monotonic() - began_s < limits.PASSWORD_DELAY_FIRST_S
+    assert time.monotonic() - began_s < PASSWORD_DELAY_FIRST_S
 
 
 async def test_where_a_password_was_right_before_a_restart_it_does_not_wait_for_those_who_guess_elsewhere() -> None:
@@ -77,7 +78,7 @@ async def test_where_a_password_was_right_before_a_restart_it_does_not_wait_for_
     await guess(guarded, limits.PASSWORD_FAILURES_MAX)
     began_s = time.monotonic()
     assert await guarded.passes(LIA, "API1", "192.0.2.1", is_right=True)
-    assert time.monotonic() - began_s < limits.PASSWORD_DELAY_FIRST_S
+    assert time.monotonic() - began_s < PASSWORD_DELAY_FIRST_S
 
 
 async def test_who_is_locked_out_learns_nothing_from_the_time_that_a_right_password_takes() -> None:
@@ -92,14 +93,14 @@ async def test_who_is_locked_out_learns_nothing_from_the_time_that_a_right_passw
 
     await guess(guarded, limits.PASSWORD_FAILURES_MAX)
     for first in (False, True):
-        now_s += limits.PASSWORD_LOCKS_S + 1
+        now_s += PASSWORD_LOCKS_S + 1
         assert [await ask(is_right) for is_right in (first, True, False, True, False)] == [1, 0, 0, 0, 0]
 
 
 async def test_a_bind_that_waits_for_its_turn_has_it_when_others_of_its_network_are_done(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(limits, "PASSWORD_PENDING_WAIT_S", 2.0)
+    monkeypatch.setattr("homing.api.smpp.bind.PASSWORD_PENDING_WAIT_S", 2.0)
     looked = asyncio.Event()
 
     class Directory:

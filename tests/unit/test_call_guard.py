@@ -4,6 +4,12 @@ import pytest
 
 from homing import limits
 from homing.common.call_guard import CallGuard
+from homing.common.failure_counts import (
+    PASSWORD_FORGET_S,
+    PASSWORD_LOCK_S,
+    PASSWORD_LOCK_S_MAX,
+    PASSWORD_STRANGER_DELAY_S_MAX,
+)
 
 TEN = limits.PASSWORD_FAILURES_MAX
 MANY = limits.PASSWORD_ADDRESS_FAILURES_MAX
@@ -22,8 +28,8 @@ def test_ten_wrong_passwords_lock_the_name_for_the_address_alone() -> None:
     guard = CallGuard()
     assert not wrong(guard, "192.0.2.1", "acme", times=TEN - 1)
     assert not guard.is_locked("192.0.2.1", "acme", 0)
-    assert wrong(guard, "192.0.2.1", "acme") == {("192.0.2.1", "acme"): limits.PASSWORD_LOCK_S}
-    assert guard.is_locked("192.0.2.1", "acme", limits.PASSWORD_LOCK_S - 1)
+    assert wrong(guard, "192.0.2.1", "acme") == {("192.0.2.1", "acme"): PASSWORD_LOCK_S}
+    assert guard.is_locked("192.0.2.1", "acme", PASSWORD_LOCK_S - 1)
     assert not guard.is_locked("192.0.2.1", "other", 0)
     assert not guard.is_locked("192.0.2.2", "acme", 0)
 
@@ -37,8 +43,8 @@ def test_a_lock_lasts_longer_each_time_and_has_an_end() -> None:
         assert not guard.is_locked("192.0.2.1", "acme", now_s + left_s)
         lasts_s.append(left_s)
         now_s += left_s
-    assert lasts_s[:3] == [limits.PASSWORD_LOCK_S * factor for factor in (1, 2, 4)]
-    assert lasts_s[-1] == limits.PASSWORD_LOCK_S_MAX
+    assert lasts_s[:3] == [PASSWORD_LOCK_S * factor for factor in (1, 2, 4)]
+    assert lasts_s[-1] == PASSWORD_LOCK_S_MAX
 
 
 def test_who_goes_through_names_is_locked_out_for_all_of_them() -> None:
@@ -78,9 +84,9 @@ def test_strangers_wait_for_a_name_that_many_guess() -> None:
     guard = CallGuard()
     for n in range(1_000):
         wrong(guard, f"198.51.{n // 250}.{n % 250}", "acme")
-    assert guard.wait_s("acme", 0) == limits.PASSWORD_STRANGER_DELAY_S_MAX
+    assert guard.wait_s("acme", 0) == PASSWORD_STRANGER_DELAY_S_MAX
     assert guard.wait_s("other", 0) == 0
-    assert guard.wait_s("acme", limits.PASSWORD_FORGET_S + 1) == 0
+    assert guard.wait_s("acme", PASSWORD_FORGET_S + 1) == 0
 
 
 def test_what_another_process_locked_is_locked_here() -> None:

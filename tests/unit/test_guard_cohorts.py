@@ -2,17 +2,16 @@
 
 import pytest
 
-from homing import limits
 from homing.guard.active_verdicts import ActiveVerdicts
-from homing.guard.cohorts import Cohort, CohortSeries
+from homing.guard.cohorts import GUARD_COARSE_MINUTES, GUARD_FINE_MINUTES, Cohort, CohortSeries
 from homing.guard.policy import GuardPolicy
 from homing.guard.snapshot import Verdict
 from homing.guard.state import RangeState
 from homing.reasons import Reason, ReasonCode
 
-HALF_HOUR = 1_000 * limits.GUARD_COARSE_MINUTES
+HALF_HOUR = 1_000 * GUARD_COARSE_MINUTES
 LONG_WINDOW_MIN = 360
-MERGED_AT = HALF_HOUR + limits.GUARD_COARSE_MINUTES + limits.GUARD_FINE_MINUTES
+MERGED_AT = HALF_HOUR + GUARD_COARSE_MINUTES + GUARD_FINE_MINUTES
 POLICY = GuardPolicy()
 KEY = (1, "app", "51010", "628120001")
 VERDICT = Verdict(Reason.of(ReasonCode.GUARD_RANGE_UNCONVERTED, conversions=0, expected=9.0, odds=99.0), 0.0, 7_200.0)

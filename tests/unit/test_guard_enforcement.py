@@ -2,8 +2,7 @@
 
 import pytest
 
-from homing import limits
-from homing.guard.enforcement import PASS, Enforcer, GuardDecision, GuardRequest
+from homing.guard.enforcement import GUARD_PROBE_LOST_S, GUARD_REPEATS_MAX, PASS, Enforcer, GuardDecision, GuardRequest
 from homing.guard.rules import RULES, CountryBudget, GuardRules, ListEntry, RuleMode
 from homing.guard.snapshot import (
     Allowance,
@@ -73,7 +72,7 @@ def test_one_message_to_a_flagged_range_passes_when_a_probe_is_due() -> None:
     assert decision == [GuardAction.PASS, *[GuardAction.BLOCK] * 3]
     enforcer.use_snapshot(GuardSnapshot(NOW_S + 5, {}, {name: FLAGGED}, due_probes=frozenset({name})))
     assert decide(enforcer, at=NOW_S + 5).action is GuardAction.BLOCK  # the model has not observed it yet
-    assert decide(enforcer, at=NOW_S + 4 + limits.GUARD_PROBE_LOST_S) is PASS
+    assert decide(enforcer, at=NOW_S + 4 + GUARD_PROBE_LOST_S) is PASS
 
 
 def test_a_probe_of_a_range_passes_its_networks_verdict_and_a_networks_probe_passes_no_flagged_range() -> None:
@@ -138,7 +137,7 @@ def test_messages_counted_in_the_snapshot_count() -> None:
 
 def test_repeated_messages_to_a_number_count_once() -> None:
     enforcer = enforcer_of()
-    assert all(decide(enforcer) is PASS for _ in range(1 + limits.GUARD_REPEATS_MAX))
+    assert all(decide(enforcer) is PASS for _ in range(1 + GUARD_REPEATS_MAX))
 
 
 def test_counts_are_dropped_when_no_new_snapshot_comes() -> None:

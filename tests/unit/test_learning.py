@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 import pytest
 
 from homing import limits
-from homing.aggregation.routing_listener import pause_s
+from homing.aggregation.routing_listener import LEARN_BUSY_SHARE_MAX, pause_s
 from homing.common.histogram import bucket_of
 from homing.learning.posteriors import RoutingLearner
 from homing.model import Strategy
@@ -474,8 +474,8 @@ def test_what_is_only_tried_costs_little_however_many_there_are() -> None:
 
 def test_long_thoughts_come_less_often() -> None:
     assert pause_s(0.01) == limits.LEARN_S
-    assert pause_s(limits.LEARN_S * limits.LEARN_BUSY_SHARE_MAX) == limits.LEARN_S
-    assert pause_s(4.0) == 4.0 / limits.LEARN_BUSY_SHARE_MAX
+    assert pause_s(limits.LEARN_S * LEARN_BUSY_SHARE_MAX) == limits.LEARN_S
+    assert pause_s(4.0) == 4.0 / LEARN_BUSY_SHARE_MAX
 
 
 @pytest.mark.parametrize("refused", [0, 1])

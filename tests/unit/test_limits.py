@@ -31,7 +31,7 @@ def test_every_bound_is_a_positive_number_that_names_what_it_counts(name: str) -
 def test_leases_outlive_the_work_that_they_cover() -> None:
     assert limits.CARRIER_SUBMIT_TIMEOUT_S + limits.DATABASE_STATEMENT_TIMEOUT_S < limits.CLAIM_LEASE_S
     assert limits.PUSH_TIMEOUT_S + limits.DATABASE_STATEMENT_TIMEOUT_S < limits.PUSH_LEASE_S
-    assert 3 * limits.NODE_RENEW_S < limits.NODE_LEASE_S
+    assert 3 * limits.ID_NODE_RENEW_S < limits.ID_NODE_LEASE_S
     assert limits.ID_AHEAD_MS_MAX < 3_000, "a released node number rests for three seconds (nodes.sql)"
 
 

@@ -3,7 +3,8 @@
 import pytest
 
 from homing import limits
-from homing.common.password_guard import PasswordGuard, PasswordTry
+from homing.common.failure_counts import PASSWORD_FORGET_S, PASSWORD_LOCK_S, PASSWORD_STRANGER_DELAY_S_MAX
+from homing.common.password_guard import PASSWORD_DELAY_S_MAX, PasswordGuard, PasswordTry
 
 
 def wrong(guard: PasswordGuard, address: str, system_id: str, now_s: float, times: int = 1) -> None:
@@ -42,24 +43,24 @@ def test_each_wrong_password_makes_the_next_try_wait_longer_up_to_a_bound() -> N
     assert waits[:3] == [0.5, 1.0, 2.0]
     assert all(wait is not None for wait in waits)
     assert waits == sorted(wait or 0.0 for wait in waits)
-    assert waits[-1] == limits.PASSWORD_DELAY_S_MAX
+    assert waits[-1] == PASSWORD_DELAY_S_MAX
 
 
 def test_an_address_is_locked_out_after_ten_whatever_it_tries_and_longer_each_time() -> None:
     guard = PasswordGuard()
     for n in range(limits.PASSWORD_FAILURES_MAX):
         wrong(guard, "192.0.2.1", f"customer-{n}", 0)
-    assert guard.may_try("192.0.2.1", "another", limits.PASSWORD_LOCK_S - 1) is None
-    wrong(guard, "192.0.2.1", "acme", limits.PASSWORD_LOCK_S)
-    assert guard.may_try("192.0.2.1", "acme", 2.9 * limits.PASSWORD_LOCK_S) is None
-    assert wait_s(guard, "192.0.2.1", "acme", 3 * limits.PASSWORD_LOCK_S) is not None
+    assert guard.may_try("192.0.2.1", "another", PASSWORD_LOCK_S - 1) is None
+    wrong(guard, "192.0.2.1", "acme", PASSWORD_LOCK_S)
+    assert guard.may_try("192.0.2.1", "acme", 2.9 * PASSWORD_LOCK_S) is None
+    assert wait_s(guard, "192.0.2.1", "acme", 3 * PASSWORD_LOCK_S) is not None
 
 
 def test_nobody_can_lock_out_a_customer_who_comes_from_elsewhere() -> None:
     guard = PasswordGuard()
     for n in range(1_000):
         wrong(guard, f"198.51.{n // 250}.{n % 250}", "acme", 0)
-    assert right(guard, "192.0.2.1", "acme", 0) == limits.PASSWORD_STRANGER_DELAY_S_MAX
+    assert right(guard, "192.0.2.1", "acme", 0) == PASSWORD_STRANGER_DELAY_S_MAX
     assert right(guard, "192.0.2.1", "acme", 0) == 0, "a known pair waits for nobody"
     assert wait_s(guard, "192.0.2.1", "other", 0) == 0
 
@@ -96,7 +97,7 @@ def test_a_right_password_does_not_wipe_out_what_its_address_did_wrong() -> None
 def test_wrong_passwords_are_forgotten_after_a_while() -> None:
     guard = PasswordGuard()
     wrong(guard, "192.0.2.1", "acme", 0, 5)
-    assert wait_s(guard, "192.0.2.1", "acme", limits.PASSWORD_FORGET_S + 1) == 0
+    assert wait_s(guard, "192.0.2.1", "acme", PASSWORD_FORGET_S + 1) == 0
 
 
 def test_a_stranger_has_few_passwords_looked_at_at_once_and_a_known_pair_any_number() -> None:

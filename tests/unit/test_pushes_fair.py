@@ -7,15 +7,20 @@ from typing import Any
 
 import pytest
 
-from homing import limits
-from homing.delivery.pusher import HostBreaker
-from homing.delivery.resolver import ASKED_BY, PushResolver, domain_of
+from homing.delivery.pusher import PUSH_BREAKER_FAILURES, HostBreaker
+from homing.delivery.resolver import (
+    ASKED_BY,
+    PUSH_RESOLVE_FAILURES,
+    PUSH_RESOLVES_PER_ACCOUNT_MAX,
+    PushResolver,
+    domain_of,
+)
 from homing.delivery.safe_http import AddressRefused, check_address, check_port
 
 
 def test_a_breaker_counts_by_host_whatever_path_is_asked_for() -> None:
     breaker = HostBreaker()
-    for n in range(limits.PUSH_BREAKER_FAILURES):
+    for n in range(PUSH_BREAKER_FAILURES):
         breaker.note(f"http://Dead.example:8080/tar{n}?x={n}", False, 0.0)
     assert breaker.open_for_s("http://user:pw@dead.example:8080/another", 1.0) > 0
     assert breaker.open_for_s("http://dead.example/another", 1.0) == 0, "another port is another server"
@@ -27,7 +32,7 @@ def test_a_breaker_counts_by_host_whatever_path_is_asked_for() -> None:
 async def test_names_that_never_resolve_are_given_up_and_cost_their_account_alone(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(limits, "PUSH_RESOLVE_TIMEOUT_S", 0.1)
+    monkeypatch.setattr("homing.delivery.resolver.PUSH_RESOLVE_TIMEOUT_S", 0.1)
     released = threading.Event()
     asked: list[str] = []
 
@@ -40,7 +45,7 @@ async def test_names_that_never_resolve_are_given_up_and_cost_their_account_alon
     resolver = PushResolver(lookup)
     try:
         ASKED_BY.set(1)
-        for n in range(limits.PUSH_RESOLVES_PER_ACCOUNT_MAX):
+        for n in range(PUSH_RESOLVES_PER_ACCOUNT_MAX):
             with pytest.raises(OSError, match="in time"):
                 await resolver.resolve(f"slow{n}.attacker{n}.example", 80)
         for n in range(20):
@@ -51,7 +56,7 @@ async def test_names_that_never_resolve_are_given_up_and_cost_their_account_alon
         (found,) = await resolver.resolve("honest.example", 80)
         assert time.monotonic() - began_s < 0.1
         assert found["host"] == "127.0.0.1"
-        assert len(asked) == limits.PUSH_RESOLVES_PER_ACCOUNT_MAX + 1
+        assert len(asked) == PUSH_RESOLVES_PER_ACCOUNT_MAX + 1
         default = asyncio.get_running_loop().run_in_executor(None, lambda: "free")
         assert await asyncio.wait_for(default, 1) == "free", "the threads of all others are not used"
         released.set()
@@ -75,12 +80,12 @@ async def test_a_domain_whose_names_are_not_there_rests_for_the_account_that_ask
     resolver = PushResolver(lookup)
     try:
         ASKED_BY.set(1)
-        for n in range(limits.PUSH_RESOLVE_FAILURES):
+        for n in range(PUSH_RESOLVE_FAILURES):
             with pytest.raises(OSError, match="not known"):
                 await resolver.resolve(f"no{n}.shop.co.uk", 80)
         with pytest.raises(OSError, match=r"names of co\.uk"):
             await resolver.resolve("no99.shop.co.uk", 80)
-        assert len(asked) == limits.PUSH_RESOLVE_FAILURES
+        assert len(asked) == PUSH_RESOLVE_FAILURES
         ASKED_BY.set(2)
         (found,) = await resolver.resolve("honest.co.uk", 80)
         assert found["host"] == "127.0.0.1", "others' names in it are looked up"
@@ -100,7 +105,7 @@ async def test_a_look_up_for_which_there_is_no_thread_takes_none_of_the_accounts
     try:
         with monkeypatch.context() as short:
             short.setattr(loop, "run_in_executor", none_left)
-            for n in range(limits.PUSH_RESOLVES_PER_ACCOUNT_MAX):
+            for n in range(PUSH_RESOLVES_PER_ACCOUNT_MAX):
                 with pytest.raises(OSError, match="new thread"):
                     await resolver.resolve(f"name{n}.shop{n}.example", 80)
         (found,) = await resolver.resolve("honest.example", 80)

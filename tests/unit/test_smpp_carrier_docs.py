@@ -8,9 +8,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from homing import limits
 from homing.carriers.kinds import read_settings
+from homing.carriers.smpp.inbound import SMPP_CARRIER_FRAGMENTS_S
+from homing.carriers.smpp.reports import SMPP_CARRIER_FRAGMENT_HOLD_S
 from homing.carriers.smpp.settings import SmppSettings
+from homing.carriers.smpp.submitting import SMPP_CARRIER_THROTTLED_ATTEMPTS_MAX
 from homing.smpp.statuses import TABLE, StatusKind
 
 PAGE = (Path(__file__).parents[2] / "docs" / "operate" / "carriers.md").read_text(encoding="utf-8")
@@ -55,7 +57,7 @@ def test_what_is_said_of_statuses_and_bounds_is_so() -> None:
     line = next(line for line in PAGE.splitlines() if line.startswith("| has a temporary failure"))
     statuses = {int(status, 16) for status in re.findall(r"0x[0-9A-F]{2}", line)}
     assert statuses == {status for status, meaning in TABLE.items() if meaning.kind is StatusKind.TEMPORARY}
-    assert limits.SMPP_CARRIER_THROTTLED_ATTEMPTS_MAX == 4
+    assert SMPP_CARRIER_THROTTLED_ATTEMPTS_MAX == 4
     assert "up to four times" in PAGE
-    assert limits.SMPP_CARRIER_FRAGMENTS_S == 5 * 60
-    assert limits.SMPP_CARRIER_FRAGMENT_HOLD_S == 1
+    assert SMPP_CARRIER_FRAGMENTS_S == 5 * 60
+    assert SMPP_CARRIER_FRAGMENT_HOLD_S == 1

@@ -14,10 +14,16 @@ from homing import errors, limits
 from homing.carriers.kinds import HIDDEN, read_settings, shown
 from homing.carriers.smpp.answers import NO_REFERENCE, PartOutcome, PartResult, combine
 from homing.carriers.smpp.encoding import SubmitEncoder, address, validity
-from homing.carriers.smpp.inbound import DeliveryReader, InboundPart, ReassemblyTable
+from homing.carriers.smpp.inbound import (
+    SMPP_CARRIER_FRAGMENTS_BYTES_MAX,
+    SMPP_CARRIER_FRAGMENTS_S,
+    DeliveryReader,
+    InboundPart,
+    ReassemblyTable,
+)
 from homing.carriers.smpp.link import is_lasting
 from homing.carriers.smpp.queries import receipt_from_answer
-from homing.carriers.smpp.settings import SmppSettings
+from homing.carriers.smpp.settings import SMPP_CARRIER_BINDS_MAX, SMPP_CARRIER_WINDOW_MAX, SmppSettings
 from homing.carriers.smpp.throttle import CongestionWindow
 from homing.model import Answer, CarrierInbound, CarrierReceipt, Options, Outbound, Outcome, Outstanding
 from homing.smpp import concatenation, udh
@@ -69,8 +75,8 @@ def message(text: str = "hello", sender: str = "HOMING", left_s: float = 3600) -
         ({"password": "x" * 256}, "password"),
         ({"password": "pässword"}, "password"),
         ({"binds": 0}, "binds"),
-        ({"binds": limits.SMPP_CARRIER_BINDS_MAX + 1}, "binds"),
-        ({"window": limits.SMPP_CARRIER_WINDOW_MAX + 1}, "window"),
+        ({"binds": SMPP_CARRIER_BINDS_MAX + 1}, "binds"),
+        ({"window": SMPP_CARRIER_WINDOW_MAX + 1}, "window"),
         ({"rate_per_s": 0}, "rate_per_s"),
         ({"response_timeout_s": limits.SMPP_CARRIER_RESPONSE_S_MAX + 1}, "response_timeout_s"),
         ({"charset": "utf-8"}, "charset"),
@@ -517,19 +523,19 @@ def test_what_does_not_become_whole_is_given_up_in_time_oldest_first() -> None:
     table = ReassemblyTable()
     table.add(fragment(2, source="a"), 0)
     table.add(fragment(1, source="b"), 1)
-    assert table.overdue(limits.SMPP_CARRIER_FRAGMENTS_S - 0.1) == []
-    assert table.overdue(limits.SMPP_CARRIER_FRAGMENTS_S) == [[fragment(2, source="a")]]
+    assert table.overdue(SMPP_CARRIER_FRAGMENTS_S - 0.1) == []
+    assert table.overdue(SMPP_CARRIER_FRAGMENTS_S) == [[fragment(2, source="a")]]
     assert len(table) == 1
 
 
 def test_a_flood_of_parts_is_bounded() -> None:
     table = ReassemblyTable()
     big = b"x" * 65_000
-    given = limits.SMPP_CARRIER_FRAGMENTS_BYTES_MAX // len(big) + 10
+    given = SMPP_CARRIER_FRAGMENTS_BYTES_MAX // len(big) + 10
     for n in range(given):
         table.add(fragment(1, source=str(n), octets=big), float(n) / 1000)
     assert table.overdue(1)
-    assert len(table) * len(big) <= limits.SMPP_CARRIER_FRAGMENTS_BYTES_MAX
+    assert len(table) * len(big) <= SMPP_CARRIER_FRAGMENTS_BYTES_MAX
 
 
 # ---- Asking

@@ -4,12 +4,17 @@ from collections.abc import Callable
 
 import pytest
 
-from homing import limits
 from homing.smpp import pdus
 from homing.smpp import session as session_module
 from homing.smpp.codec import PduDecoder, PduFault, encode
 from homing.smpp.pdus import Pdu, RequestPdu
 from homing.smpp.session import (
+    SMPP_FAULTS_UNBOUND_MAX,
+    SMPP_FIRST_OCTET_S,
+    SMPP_FREE_BURST,
+    SMPP_FREE_PER_S,
+    SMPP_GIVEN_UP_MAX,
+    SMPP_PDUS_A_TURN_MAX,
     IncomingRequest,
     RequestFailure,
     ResponseOrFailure,
@@ -149,7 +154,7 @@ def test_what_comes_behind_a_bind_waits_for_its_answer() -> None:
 )
 def test_before_a_bind_nothing_but_a_bind_is_answered_and_the_third_ends_the_connection(pdu: pdus.Pdu) -> None:
     session: SmppSession[str] = SmppSession(role=SessionRole.SMSC, now_s=0.0, timers=TIMERS)
-    for number in range(1, limits.SMPP_FAULTS_UNBOUND_MAX):
+    for number in range(1, SMPP_FAULTS_UNBOUND_MAX):
         assert hears(session, (number, pdu)) == ([], [])
         assert session.end is None
     again: SmppSession[str] = SmppSession(role=SessionRole.SMSC, now_s=0.0, timers=TIMERS)
@@ -160,8 +165,8 @@ def test_before_a_bind_nothing_but_a_bind_is_answered_and_the_third_ends_the_con
 
 
 def test_a_turn_takes_so_many_pdus_and_the_rest_waits_with_reading_paused() -> None:
-    session = bound_smsc(window=10 * limits.SMPP_PDUS_A_TURN_MAX)
-    flood = b"".join(encode(SUBMIT, number) for number in range(1, 3 * limits.SMPP_PDUS_A_TURN_MAX + 6))
+    session = bound_smsc(window=10 * SMPP_PDUS_A_TURN_MAX)
+    flood = b"".join(encode(SUBMIT, number) for number in range(1, 3 * SMPP_PDUS_A_TURN_MAX + 6))
     taken = []
     requests, _ = session.receive(flood + encode(SUBMIT, 9_999)[:20], 0.0)
     taken.append(len(requests))
@@ -169,7 +174,7 @@ def test_a_turn_takes_so_many_pdus_and_the_rest_waits_with_reading_paused() -> N
         assert not session.may_read
         requests, _ = session.receive(b"", 0.0)
         taken.append(len(requests))
-    assert taken == [limits.SMPP_PDUS_A_TURN_MAX] * 3 + [5]
+    assert taken == [SMPP_PDUS_A_TURN_MAX] * 3 + [5]
     assert session.may_read
     requests, _ = session.receive(encode(SUBMIT, 9_999)[20:], 0.0)
     assert [number for number, _request in requests] == [9_999]
@@ -180,10 +185,10 @@ def test_what_costs_a_peer_nothing_may_come_at_a_pace_and_not_without_end(pdu: p
     session = bound_smsc()
     seconds = 100
     for second in range(seconds):
-        octets = b"".join(encode(pdu, number) for number in range(1, int(limits.SMPP_FREE_PER_S) + 1))
+        octets = b"".join(encode(pdu, number) for number in range(1, int(SMPP_FREE_PER_S) + 1))
         session.receive(octets, float(second))
     assert session.end is None, "so many a second are nobody's harm"
-    for _ in range(int(limits.SMPP_FREE_BURST) + 1):
+    for _ in range(int(SMPP_FREE_BURST) + 1):
         session.receive(encode(pdu, 7), float(seconds))
     assert session.end is SessionEnd.FLOOD
 
@@ -193,7 +198,7 @@ def test_a_peer_that_says_nothing_is_let_go_before_one_that_takes_its_time_to_bi
     slow: SmppSession[str] = SmppSession(role=SessionRole.SMSC, now_s=0.0, timers=TIMERS)
     slow.receive(encode(pdus.BindTransceiver(), 1)[:10], 1.0)
     for session in (mute, slow):
-        session.tick(limits.SMPP_FIRST_OCTET_S)
+        session.tick(SMPP_FIRST_OCTET_S)
     assert (mute.end, slow.end) == (SessionEnd.NOT_BOUND, None)
     slow.tick(TIMERS.session_init_s)
     assert slow.end is SessionEnd.NOT_BOUND
@@ -400,10 +405,10 @@ def test_a_late_answer_is_heard_once_and_only_if_it_is_of_the_request() -> None:
 
 def test_late_answers_are_no_flood_even_of_requests_that_are_no_longer_known() -> None:
     """As of a message centre that stood still for some windows, and then answers all of them at once."""
-    session = bound_esme(window=limits.SMPP_GIVEN_UP_MAX)
+    session = bound_esme(window=SMPP_GIVEN_UP_MAX)
     sent = []
     for began_s in (1.0, 21.0, 41.0):
-        sent += [session.send(SUBMIT, "x", began_s) or 0 for _n in range(limits.SMPP_GIVEN_UP_MAX)]
+        sent += [session.send(SUBMIT, "x", began_s) or 0 for _n in range(SMPP_GIVEN_UP_MAX)]
         hears(session, (1, pdus.EnquireLink()), at_s=began_s + 10)
         session.take()
         session.tick(began_s + 20)
@@ -411,15 +416,15 @@ def test_late_answers_are_no_flood_even_of_requests_that_are_no_longer_known() -
     while session.has_deferred:
         session.receive(b"", 61.0)
     assert session.end is None
-    assert len(session.late_responses) == limits.SMPP_GIVEN_UP_MAX
-    for _n in range(int(limits.SMPP_FREE_BURST) + 1):
+    assert len(session.late_responses) == SMPP_GIVEN_UP_MAX
+    for _n in range(int(SMPP_FREE_BURST) + 1):
         hears(session, (sent[0], pdus.SubmitSmResp("1")), at_s=61.0)
     assert session.end is SessionEnd.FLOOD, "each is answered late once"
 
 
 def test_of_answers_that_never_come_a_bounded_number_is_waited_for() -> None:
-    session = bound_esme(window=limits.SMPP_GIVEN_UP_MAX + 1)
-    sent = [session.send(SUBMIT, "x", 1.0) or 0 for _n in range(limits.SMPP_GIVEN_UP_MAX + 1)]
+    session = bound_esme(window=SMPP_GIVEN_UP_MAX + 1)
+    sent = [session.send(SUBMIT, "x", 1.0) or 0 for _n in range(SMPP_GIVEN_UP_MAX + 1)]
     session.take()
     assert len(session.tick(21.0)) == len(sent)
     hears(session, (sent[0], pdus.SubmitSmResp("1")), (sent[1], pdus.SubmitSmResp("2")))
@@ -622,7 +627,7 @@ def test_a_bound_session_outlives_pdus_that_it_cannot_read() -> None:
 
 def test_an_unbound_session_does_not_outlive_many() -> None:
     session: SmppSession[str] = SmppSession(role=SessionRole.SMSC, now_s=0.0, timers=TIMERS)
-    for _ in range(limits.SMPP_FAULTS_UNBOUND_MAX):
+    for _ in range(SMPP_FAULTS_UNBOUND_MAX):
         assert session.end is None
         session.receive(b"\0\0\0\x10\0\0\x0f\xff\0\0\0\0\0\0\0\x01", 0.0)
     assert session.end is SessionEnd.GARBAGE

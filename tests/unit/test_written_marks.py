@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from homing import limits
-from homing.dispatch.written_marks import EndedClaim, WrittenMarks
+from homing.dispatch.written_marks import WRITTEN_SLOTS, EndedClaim, WrittenMarks
 
 HERE = f"here:{os.getpid()}:link-1"
 STARTED = datetime(2026, 1, 1, tzinfo=UTC)
@@ -73,7 +72,7 @@ def test_marks_that_cannot_be_written_are_no_proof_for_others_and_are_kept_for_i
         return write(descriptor, octets, offset)
 
     monkeypatch.setattr(os, "pwrite", full)
-    many = range(1, limits.WRITTEN_SLOTS + 10)
+    many = range(1, WRITTEN_SLOTS + 10)
     marks.mark([(message_id, 1) for message_id in many])
     assert list(tmp_path.glob("*.marks")) == []
     assert left(marks, HERE, [*many, 10**9]) == [True] * len(many) + [False]

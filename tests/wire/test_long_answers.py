@@ -11,7 +11,6 @@ from urllib.parse import urlencode
 
 import pytest
 
-from homing import limits
 from homing.serving import HttpServer
 from tests.support.client import signed
 from tests.support.server import QUEUED, Account, Server, free_port
@@ -127,7 +126,7 @@ async def test_an_account_reads_so_many_rows_and_then_has_to_wait(server: Server
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the option that cuts such clients off is Linux's")
 async def test_a_client_that_takes_nothing_of_its_answer_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "HTTP_UNREAD_TIMEOUT_MS", 1_000)
+    monkeypatch.setattr("homing.serving.HTTP_UNREAD_TIMEOUT_MS", 1_000)
 
     async def endless(_scope: Any, protocol: Any) -> None:
         transport = protocol.response_stream(200, [("content-type", "text/plain")])

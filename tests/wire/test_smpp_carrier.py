@@ -19,6 +19,14 @@ from homing import limits
 from homing.carriers.base import CarrierReport
 from homing.carriers.kinds import make, read_settings
 from homing.carriers.smpp.carrier import SmppCarrier
+from homing.carriers.smpp.reports import SMPP_CARRIER_FRAGMENT_HOLD_S
+from homing.carriers.smpp.settings import SMPP_CARRIER_WINDOW_DEFAULT
+from homing.carriers.smpp.submitting import (
+    SMPP_CARRIER_BURST_S,
+    SMPP_CARRIER_DOWN_S,
+    SMPP_CARRIER_THROTTLED_ATTEMPTS_MAX,
+)
+from homing.dispatch.dispatcher import CLAIM_LINGER_S
 from homing.errors import InvalidInput
 from homing.intake.intake import utc_now
 from homing.model import Answer, CarrierInbound, CarrierReceipt, LateAnswer, Outbound, Outcome, Outstanding
@@ -193,7 +201,7 @@ async def test_open_returns_at_once_though_nobody_listens(smsc: Smsc) -> None:
         await stays(waiting.done, False, for_s=0.1)
         await smsc.start()
         await asyncio.wait_for(waiting, WAIT_S)
-        assert line.carrier.room() == 2 * limits.SMPP_CARRIER_WINDOW_DEFAULT
+        assert line.carrier.room() == 2 * SMPP_CARRIER_WINDOW_DEFAULT
         assert line.carrier.health().is_up
 
 
@@ -401,7 +409,7 @@ async def test_what_no_link_takes_is_given_back_within_seconds(smsc: Smsc) -> No
         await smsc.stop()
         started_s = time.monotonic()
         answers = await sending
-        assert time.monotonic() - started_s <= limits.SMPP_CARRIER_DOWN_S + LATE_S
+        assert time.monotonic() - started_s <= SMPP_CARRIER_DOWN_S + LATE_S
         assert [answer.outcome for answer in answers] == [Outcome.UNKNOWN] + [Outcome.DEFERRED] * 4
         assert answers[1].error_text == "no link is up"
 
@@ -636,7 +644,7 @@ async def test_one_full_mailbox_does_not_hold_up_the_others(smsc: Smsc) -> None:
         assert (answers[0].outcome, answers[0].error_code) == (Outcome.DEFERRED, "20")
         assert {answer.outcome for answer in answers[1:]} == {Outcome.ACCEPTED}
         tries = [submit for submit in smsc.submits if submit.destination_addr == full]
-        assert len(tries) == limits.SMPP_CARRIER_THROTTLED_ATTEMPTS_MAX
+        assert len(tries) == SMPP_CARRIER_THROTTLED_ATTEMPTS_MAX
 
 
 async def test_a_centre_that_throttles_for_ever_gets_little_and_the_messages_come_back(smsc: Smsc) -> None:
@@ -677,7 +685,7 @@ async def test_the_rate_is_kept_over_all_links_parts_counted(smsc: Smsc, rate_pe
         async with LoopDelay() as delay:
             await line.send(*wanted)
         took_s = time.monotonic() - started_s
-        burst = max(2, rate_per_s * limits.SMPP_CARRIER_BURST_S)
+        burst = max(2, rate_per_s * SMPP_CARRIER_BURST_S)
         assert took_s >= 0.9 * (parts - burst) / rate_per_s
         assert took_s - delay.total_s <= 1.25 * parts / rate_per_s + 0.1
 
@@ -789,7 +797,7 @@ async def test_a_centre_that_sends_one_part_at_a_time_is_answered_before_the_mes
         parts = smsc.parts(sender, b"a" * 130, "udh8")
         for part in parts:
             answer = await asyncio.wait_for(
-                smsc.links[0].connection.request(part), limits.SMPP_CARRIER_FRAGMENT_HOLD_S + LATE_S
+                smsc.links[0].connection.request(part), SMPP_CARRIER_FRAGMENT_HOLD_S + LATE_S
             )
             assert status_of(answer) == CommandStatus.ROK
         await line.until(lambda: line.inbound)
@@ -799,7 +807,7 @@ async def test_a_centre_that_sends_one_part_at_a_time_is_answered_before_the_mes
 async def test_a_message_whose_last_part_never_comes_is_passed_on_without_it(
     smsc: Smsc, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(limits, "SMPP_CARRIER_FRAGMENTS_S", 1.0)
+    monkeypatch.setattr("homing.carriers.smpp.inbound.SMPP_CARRIER_FRAGMENTS_S", 1.0)
     async with lined(smsc) as line:
         sender = DeliverSm(source_addr="447700900555", destination_addr="HOMING")
         for part in smsc.parts(sender, b"a" * 60 + b"b" * 60 + b"c" * 9, "sar")[:2]:
@@ -851,7 +859,7 @@ async def test_a_receipt_is_answered_only_once_it_is_stored_and_what_waits_is_on
 async def test_when_receipts_are_not_stored_the_reading_stops_and_nothing_is_lost(
     smsc: Smsc, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(limits, "SMPP_CARRIER_WINDOW_IN", 20)
+    monkeypatch.setattr("homing.carriers.smpp.link.SMPP_CARRIER_WINDOW_IN", 20)
     async with lined(smsc) as line:
         line.may_store.clear()
         for n in range(300):
@@ -960,7 +968,7 @@ async def saturated(line: Line, seconds: float) -> float:
     async with LoopDelay() as delay:
         while time.monotonic() < began_s + seconds:
             await asyncio.wait_for(line.carrier.until_room(), WAIT_S)
-            await asyncio.sleep(limits.CLAIM_LINGER_S)
+            await asyncio.sleep(CLAIM_LINGER_S)
             batch = [message(n + one) for one in range(line.carrier.room())]
             n = (n + len(batch)) % 90_000
             await asyncio.sleep(0.005)  # the database is asked

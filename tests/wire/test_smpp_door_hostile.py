@@ -11,10 +11,13 @@ from typing import Any
 import pytest
 
 from homing import limits
+from homing.api.smpp.listener import BIND_FILES_RESERVED, BIND_UNBOUND_CONNECTIONS_MAX
 from homing.smpp import pdus
 from homing.smpp.codec import PduDecoder, encode
 from homing.smpp.pdus import Pdu
+from homing.smpp.session import SMPP_FIRST_OCTET_S
 from homing.smpp.statuses import CommandStatus
+from homing.smpp.timers import SMPP_SESSION_INIT_S
 from tests.support.esme import bound, refused, submit
 from tests.support.server import Account, Process, Server, free_port, new_database, running
 from tests.support.tls import contexts
@@ -77,7 +80,7 @@ async def test_a_connection_that_never_binds_is_closed_and_a_bound_one_is_not(sm
         slow = [await asyncio.open_connection(*smpp.split(":")) for _ in range(50)]
         for _reader, writer in slow:
             writer.write(encode(pdus.BindTransceiver(account.key, account.secret), 1)[:10])
-        for connections, after_s in ((mute, limits.SMPP_FIRST_OCTET_S), (slow, limits.SMPP_SESSION_INIT_S)):
+        for connections, after_s in ((mute, SMPP_FIRST_OCTET_S), (slow, SMPP_SESSION_INIT_S)):
             for reader, writer in connections:
                 assert await all_that_comes(reader) == []
                 writer.close()
@@ -156,7 +159,7 @@ async def test_strangers_that_never_bind_keep_no_customer_out(server: Server, sm
         pass
     host, port = smpp.split(":")
     strangers = []
-    for n in range(limits.BIND_UNBOUND_CONNECTIONS_MAX + 200):
+    for n in range(BIND_UNBOUND_CONNECTIONS_MAX + 200):
         source = f"127.0.1.{1 + n % 5}"
         strangers.append(await asyncio.open_connection(host, int(port), local_addr=(source, 0)))
     try:
@@ -186,7 +189,7 @@ async def test_strangers_keep_no_customer_out_where_files_are_few(
     name = f"smpp-few-{door}"
     process = await Process.start("smpp", name, server.data / f"{name}.log", {**server.environment, **settings})
     server.processes.append(process)
-    few = limits.BIND_FILES_RESERVED + 100
+    few = BIND_FILES_RESERVED + 100
     resource.prlimit(process.process.pid, resource.RLIMIT_NOFILE, (few, few))
     await process.ready()
     host, port = addresses[door].split(":")
@@ -197,7 +200,7 @@ async def test_strangers_keep_no_customer_out_where_files_are_few(
         async with bound(addresses["plain"], account.key, account.secret, source="127.0.2.2") as customer:
             await customer.sent(DELIVERED)
             open_files = len(list(Path(f"/proc/{process.process.pid}/fd").iterdir()))
-            assert open_files < few - limits.BIND_FILES_RESERVED // 2
+            assert open_files < few - BIND_FILES_RESERVED // 2
     finally:
         for _reader, writer in strangers:
             writer.close()

@@ -9,11 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from homing import limits
 from homing.smpp import pdus
 from homing.smpp.codec import UnencodablePdu, encode
 from homing.smpp.connection import SmppConnection, connect, serve
-from homing.smpp.session import IncomingRequest, RequestFailure, ResponseOrFailure, SessionEnd
+from homing.smpp.session import SMPP_PDUS_A_TURN_MAX, IncomingRequest, RequestFailure, ResponseOrFailure, SessionEnd
 from homing.smpp.states import SessionState
 from homing.smpp.statuses import CommandStatus
 from homing.smpp.timer_wheel import TimerWheel
@@ -306,7 +305,7 @@ async def test_a_link_over_tls_is_a_link(tmp_path: Path) -> None:
 
 async def test_a_peer_that_sends_more_than_a_turn_takes_stops_no_clock_of_ours() -> None:
     """What waits for its next turn is not what we have no room for: an answer that never comes is given up in time."""
-    count = 2 * limits.SMPP_PDUS_A_TURN_MAX
+    count = 2 * SMPP_PDUS_A_TURN_MAX
     async with linked() as link:
         link.server.holds = True
         link.far.session.window_out = count

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
+from typing import Final
 
 import msgspec
 
@@ -13,6 +14,9 @@ from homing.store import statements
 from homing.store.database import Database
 from homing.store.rows import Executor
 from homing.store.statements.binds import BindKey, NewBind
+
+BIND_SEEN_S: Final = 3_600.0  # how exactly it is known when an account was last bound
+BIND_BATCH_ITEMS_MAX: Final = 500  # binds that share a transaction
 
 
 class RegisteredBind(msgspec.Struct, frozen=True):
@@ -36,10 +40,10 @@ class BindRegister:
         self._clock = clock
         self._unreleased: list[RegisteredBind] = []
         self._takes: Batcher[RegisteredBind, bool] = Batcher(
-            self._take, weight_max=limits.BIND_BATCH_ITEMS_MAX, pending_max=limits.BATCH_PENDING_MAX
+            self._take, weight_max=BIND_BATCH_ITEMS_MAX, pending_max=limits.BATCH_PENDING_MAX
         )
         self._releases: Batcher[RegisteredBind, None] = Batcher(
-            self._release, weight_max=limits.BIND_BATCH_ITEMS_MAX, pending_max=limits.BATCH_PENDING_MAX
+            self._release, weight_max=BIND_BATCH_ITEMS_MAX, pending_max=limits.BATCH_PENDING_MAX
         )
 
     async def take(self, bind: RegisteredBind) -> bool:
@@ -70,7 +74,7 @@ class BindRegister:
             db,
             account_ids=sorted(set(accounts)),
             seen_at=self._clock(),
-            resolution=timedelta(seconds=limits.BIND_SEEN_S),
+            resolution=timedelta(seconds=BIND_SEEN_S),
         )
 
     async def tidy(self, is_dead: Callable[[str], bool]) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Sequence
+from typing import Final
 
 import structlog
 
@@ -20,6 +21,9 @@ from homing.store.statements.accounts import (
     SenderProfileRow,
     TemplateProfileRow,
 )
+
+UNKNOWN_KEYS_MAX: Final = 10_000
+
 
 log = structlog.get_logger()
 Key = tuple[int, str]
@@ -108,7 +112,7 @@ class Directory:
         fresh_until = self._clock_s() + limits.PROFILE_AGE_S_MAX
         if len(self._known) + len(found) > limits.PROFILES_MAX:
             self._known.clear()
-        if len(self._unknown) + len(asked) > limits.UNKNOWN_KEYS_MAX:
+        if len(self._unknown) + len(asked) > UNKNOWN_KEYS_MAX:
             self._unknown.clear()
         for key in asked:
             if key in found:

@@ -8,6 +8,9 @@ from homing import limits
 from homing.common.networks import Network, is_within
 from homing.model import App, Template
 
+BINDS_MAX_DEFAULT: Final = 8  # of an account, over all processes
+
+
 SMPP_CHARSET_DEFAULT: Final = "gsm7"
 SMPP_CHARSETS: Final = (SMPP_CHARSET_DEFAULT, "latin-1", "ascii", "utf-8")
 """What a customer may take SMPP's default alphabet (data_coding 0) for: GSM 03.38, or one of Python's codecs."""
@@ -26,7 +29,7 @@ class Profile(msgspec.Struct, frozen=True):
     senders: frozenset[str]
     apps: dict[str, App]
     templates: tuple[Template, ...]
-    binds_max: int = limits.BINDS_DEFAULT_MAX
+    binds_max: int = BINDS_MAX_DEFAULT
     bind_window: int = limits.BIND_WINDOW_DEFAULT
     submits_per_s: int | None = None
     """Over SMPP; None: as fast as it can."""

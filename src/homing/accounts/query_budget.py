@@ -2,10 +2,13 @@
 
 import time
 from collections.abc import Callable
+from typing import Final
 
 from homing import errors, limits
 from homing.accounts.profile import Profile
 from homing.common.token_bucket import TokenBucket, TokenBuckets
+
+QUERIES_BURST_FACTOR: Final = 2
 
 
 class QueryBudget:
@@ -18,7 +21,7 @@ class QueryBudget:
     def spend(self, account: Profile, query: str) -> None:
         """Raises `QueryTooFrequent`."""
         rate_per_s = account.queries_per_s
-        self.take(account.account_id, query, rate_per_s, rate_per_s * limits.QUERIES_BURST_FACTOR)
+        self.take(account.account_id, query, rate_per_s, rate_per_s * QUERIES_BURST_FACTOR)
 
     def take(self, account_id: int, kind: str, rate_per_s: float, burst: float) -> TokenBucket:
         """The account's bucket of a kind, one token of which is spent. Raises `QueryTooFrequent` when it has none."""

@@ -6,11 +6,13 @@ from typing import Any, Final
 
 import msgspec
 
-from homing import limits
 from homing.carriers.kinds import shown
 from homing.store import statements
 from homing.store.database import Database
 from homing.store.statements.admin import CarrierErrorRow
+
+CARRIER_ERRORS_MAX: Final = 2_000  # latest failed answers of a carrier that are looked at
+
 
 ERRORS_OF: Final = timedelta(hours=1)
 
@@ -45,5 +47,5 @@ async def carrier_errors(database: Database, now: datetime, carrier_id: int | No
     of each carrier's latest answers, of which there may be more.
     """
     return await statements.admin.carrier_errors(
-        database, carrier_id=carrier_id, since=now - ERRORS_OF, answers_max=limits.CARRIER_ERRORS_MAX
+        database, carrier_id=carrier_id, since=now - ERRORS_OF, answers_max=CARRIER_ERRORS_MAX
     )

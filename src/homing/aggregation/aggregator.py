@@ -5,7 +5,7 @@ import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
-from typing import Protocol
+from typing import Final, Protocol
 
 import msgspec
 import structlog
@@ -19,6 +19,11 @@ from homing.statistics.rollup import Rollup
 from homing.store.alarms import ACCOUNT_SKIPPED, FAILED, clear_alarms, raise_alarm
 from homing.store.database import Database
 from homing.store.leader_lease import LeaderLease
+
+SETTLE_S: Final = 30.0  # between two rounds of adding them to minutes, hours and days
+LISTENER_REST_S: Final = 30.0  # after a failure of its own that no account is to blame for
+LISTENER_SKIP_S: Final = 3600.0  # then an account that a listener failed on is heard again
+
 
 DUTY = "brain"
 log = structlog.get_logger()
@@ -125,8 +130,8 @@ class Aggregator:
 
     async def _settle(self, at_once: bool = False) -> None:
         now_s = self._clock().timestamp()
-        if at_once or not 0 <= self._settle_at_s - now_s <= limits.SETTLE_S:
-            self._settle_at_s = now_s + limits.SETTLE_S
+        if at_once or not 0 <= self._settle_at_s - now_s <= SETTLE_S:
+            self._settle_at_s = now_s + SETTLE_S
             while await self._rollup.settle():
                 pass
 
@@ -164,7 +169,7 @@ class Aggregator:
         found = await asyncio.to_thread(failing_accounts, seat.make, past, now_s)
         if found:
             log.error("listener_skips_accounts", listener=seat.name, accounts=sorted(found)[:20], count=len(found))
-            seat.skipped, seat.skipped_until_s = found, now_s + limits.LISTENER_SKIP_S
+            seat.skipped, seat.skipped_until_s = found, now_s + LISTENER_SKIP_S
 
     async def _tell(self, deltas: Sequence[Delta]) -> None:
         now_s = self._clock().timestamp()
@@ -176,7 +181,7 @@ class Aggregator:
                         seat.listener.hear(heard)
                     seat.listener.think(now_s)
                     await seat.listener.save(self._database)
-                    if now_s - seat.failed_s >= limits.LISTENER_REST_S:
+                    if now_s - seat.failed_s >= LISTENER_REST_S:
                         seat.failure = None
             await self._alarm(seat)
 
@@ -211,5 +216,5 @@ class Aggregator:
             seat.listener = None
             seat.failed_s = self._clock().timestamp()
             if seat.failure is not None:
-                seat.rests_until_s = seat.failed_s + limits.LISTENER_REST_S
+                seat.rests_until_s = seat.failed_s + LISTENER_REST_S
             seat.failure = describe(error)

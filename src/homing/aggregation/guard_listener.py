@@ -4,6 +4,7 @@ import asyncio
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
+from typing import Final
 
 import msgspec
 import structlog
@@ -29,6 +30,13 @@ from homing.statistics.reading import StatisticsCell
 from homing.store import statements
 from homing.store.database import Database
 from homing.store.statements.guard import GuardRangeKey, NewGuardNetworkState, NewGuardVerdict
+
+GUARD_NETWORKS_MAX: Final = 20_000
+GUARD_SNAPSHOT_RANGES_MAX: Final = 20_000  # verdicts in a snapshot, and allowances
+GUARD_SAVE_S: Final = 30.0  # between two times that the model's state is stored
+GUARD_SAVE_NETWORKS_MAX: Final = 500
+GUARD_RISKS_S: Final = 30.0  # between two reads of the risk settings
+
 
 log = structlog.get_logger()
 
@@ -80,15 +88,15 @@ class GuardListener:
         for row in await statements.guard.guard_verdicts_lifted(database, since=self._lifted_at):
             self.model.lift((row.account_id, row.app_id, row.network, row.digits))
             self._lifted_at = max(self._lifted_at, row.lifted_at)
-        if now_s - self._risks_s >= limits.GUARD_RISKS_S:
+        if now_s - self._risks_s >= GUARD_RISKS_S:
             await self._read_settings(database, now)
         learner = self._learner()
         await asyncio.to_thread(self.model.update, now_s, learner.expected_rate, learner.reporting)
         snapshot = self.model.snapshot
         await self._store_verdicts(database, self._without_allowed(_verdicts_of(snapshot, now_s)), now)
-        encoded = await asyncio.to_thread(encode_snapshot, snapshot, limits.GUARD_SNAPSHOT_RANGES_MAX)
+        encoded = await asyncio.to_thread(encode_snapshot, snapshot, GUARD_SNAPSHOT_RANGES_MAX)
         await statements.guard.guard_snapshot_write(database, made_at=now, snapshot=encoded)
-        if now_s - self._saved_s >= limits.GUARD_SAVE_S:
+        if now_s - self._saved_s >= GUARD_SAVE_S:
             await self._save_state(database, now)
         if now_s - self._deleted_s >= limits.CONCLUSIONS_FORGET_S:
             self._deleted_s = now_s
@@ -174,12 +182,12 @@ class GuardListener:
         since_s = self._saved_s - 120.0
         return [
             (key, zlib.compress(msgspec.msgpack.encode(saved), 1))
-            for key, saved in export_networks(self.model.state, since_s, limits.GUARD_SAVE_NETWORKS_MAX)
+            for key, saved in export_networks(self.model.state, since_s, GUARD_SAVE_NETWORKS_MAX)
         ]
 
     async def _restore(self, database: Database, now: datetime) -> None:
         state = self.model.state
-        rows = await statements.guard.guard_network_states_read(database, rows_max=limits.GUARD_NETWORKS_MAX)
+        rows = await statements.guard.guard_network_states_read(database, rows_max=GUARD_NETWORKS_MAX)
         for row in rows:
             try:
                 saved = msgspec.msgpack.decode(zlib.decompress(row.state), type=SavedNetwork)

@@ -7,7 +7,7 @@ import random
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 import structlog
@@ -27,6 +27,13 @@ from homing.statistics.reading import StatisticsCell
 from homing.store import statements
 from homing.store.database import Database
 from homing.store.statements.learning import NewFake, NewShares, SharesKey, SharesRow
+
+LEARN_BUSY_SHARE_MAX: Final = (
+    0.2  # of the time that thoughts may take: where many cells make them long, they come less often
+)
+LEARN_LAG_S: Final = 2.0  # what has happened since then may not have been heard
+LEARN_SETTINGS_S: Final = 30.0  # between two looks at what apps declare
+
 
 log = structlog.get_logger()
 
@@ -81,7 +88,7 @@ class RoutingListener:
         now_s = self._now_s
         if now_s - self._thought_s < self._pause_s:
             return
-        if now_s - self._declared_s >= limits.LEARN_SETTINGS_S:
+        if now_s - self._declared_s >= LEARN_SETTINGS_S:
             for row in await statements.learning.learn_declared(database):
                 self.learner.declare(row.app_id, row.expects_conversions)
             self._declared_s = now_s
@@ -102,7 +109,7 @@ class RoutingListener:
     def _conclude(
         self, catalogue: Catalogue, now_s: float
     ) -> tuple[dict[tuple[RouteScope, CellKey], ShareDecision], Sequence[FakeReceiptSign]]:
-        self.learner.think(now_s - limits.LEARN_LAG_S)
+        self.learner.think(now_s - LEARN_LAG_S)
         return self._adaptive.decide(catalogue, self.learner, now_s), find_fakes(self.learner.yields())
 
     async def _write(
@@ -158,7 +165,7 @@ def pause_s(took_s: float) -> float:
     """Seconds from the beginning of a thought that took so long to that of the next. A link's sessions share the
     process: they keep most of it however many cells there are.
     """
-    return max(limits.LEARN_S, took_s / limits.LEARN_BUSY_SHARE_MAX)
+    return max(limits.LEARN_S, took_s / LEARN_BUSY_SHARE_MAX)
 
 
 def rests_on(decision: ShareDecision) -> dict[str, Any]:

@@ -1,14 +1,18 @@
 """The console role: the web pages of operators and customers."""
 
+from typing import Final
+
 from granian.constants import Interfaces
 
-from homing import config, limits
+from homing import config
 from homing.app.runtime import Runtime
 from homing.console.app import Console
 from homing.console.app_state import AppState
 from homing.delivery.safe_http import SafeHttpClient
 from homing.serving import HttpServer
 from homing.store.database import FREE_PLANS, Database
+
+CONSOLE_CONNECTIONS_MAX: Final = 4
 
 
 async def open_console(runtime: Runtime) -> None:
@@ -17,7 +21,7 @@ async def open_console(runtime: Runtime) -> None:
     url = settings.console.reached_at
     name = f"homing {runtime.process} pages"
     database = await runtime.enter(
-        Database(dsn=runtime.dsn, connections_max=limits.CONSOLE_CONNECTIONS_MAX, plans=FREE_PLANS, name=name)
+        Database(dsn=runtime.dsn, connections_max=CONSOLE_CONNECTIONS_MAX, plans=FREE_PLANS, name=name)
     )
     http = await runtime.enter(SafeHttpClient(config.networks(settings.push.allowed_networks)))
     state = AppState(

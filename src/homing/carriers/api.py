@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections.abc import AsyncIterator, Iterable, Sequence
-from typing import Annotated, Protocol
+from typing import Annotated, Final, Protocol
 
 import msgspec
 
@@ -21,6 +21,10 @@ from homing.states import TABLE, MessageState
 from homing_clients.call import CallTerms
 from homing_clients.errors import ClientError
 
+API_WINDOW_DEFAULT: Final = 500
+API_CONNECTIONS_DEFAULT: Final = 32
+
+
 LATE = Answer(Outcome.DEFERRED, reason=Reason.of(ReasonCode.ATTEMPT_NO_CONNECTION))
 
 PushToken = Annotated[str, SECRET, msgspec.Meta(pattern=rf"^([A-Za-z0-9_-]{{{limits.API_TOKEN_CHARS_MIN},128}})?$")]
@@ -34,8 +38,8 @@ class ApiSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     a limit. `push_token`: see `PushToken`.
     """
 
-    window: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = limits.API_WINDOW_DEFAULT
-    connections: Annotated[int, msgspec.Meta(ge=1, le=1_000)] = limits.API_CONNECTIONS_DEFAULT
+    window: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = API_WINDOW_DEFAULT
+    connections: Annotated[int, msgspec.Meta(ge=1, le=1_000)] = API_CONNECTIONS_DEFAULT
     per_s: Annotated[float, msgspec.Meta(gt=0, le=100_000)] | None = None
     timeout_s: Annotated[float, msgspec.Meta(gt=0, le=limits.API_TIMEOUT_S)] = limits.API_TIMEOUT_S
     push_token: PushToken = ""
@@ -153,7 +157,7 @@ class ApiCarrier:
                 receipts = await self._api.ask([one.carrier_ref for one in asked])
             except ClientError as error:
                 failures += 1
-                self._last_error = storable_text(str(error), limits.CARRIER_WORDS_CHARS_MAX)
+                self._last_error = storable_text(str(error), limits.CARRIER_TEXT_CHARS_MAX)
                 pause_s = doubling_s(failures, limits.API_THROTTLE_S, limits.API_THROTTLE_S_MAX, self._chance)
                 self._put_back(asked, pause_s)
                 await asyncio.sleep(pause_s)
@@ -188,7 +192,7 @@ class ApiCarrier:
         try:
             answers = await self._api.send(messages)
         except ClientError as error:
-            self._last_error = storable_text(str(error), limits.CARRIER_WORDS_CHARS_MAX)
+            self._last_error = storable_text(str(error), limits.CARRIER_TEXT_CHARS_MAX)
             self._window.failed(error)
             answers = [answer_of(error)] * len(messages)
         else:
@@ -206,7 +210,7 @@ class ApiCarrier:
         next_s = self._questions.next_s()
         self._asked_more.clear()
         try:
-            async with asyncio.timeout(None if next_s is None else max(limits.PULSE_S, next_s - self._now_s())):
+            async with asyncio.timeout(None if next_s is None else max(limits.DUE_POLL_S, next_s - self._now_s())):
                 await self._asked_more.wait()
         except TimeoutError:
             return

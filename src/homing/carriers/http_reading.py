@@ -9,9 +9,11 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
-from homing import limits
 from homing.states import MessageState
 from homing_clients.reading import YEARS, Unreadable, letters, parse
+
+API_REPLY_CHARS_MAX: Final = 65_536  # of a template's reply, looked at by its patterns
+
 
 STEP: Final = re.compile(r"([^.\[\]]+)|\[(\d{1,6})\]")
 PATH: Final = re.compile(r"(?:[^.\[\]]+|\[\d{1,6}\])(?:\.[^.\[\]]+|\[\d{1,6}\])*")
@@ -46,7 +48,7 @@ class ReceivedDocument:
 
     def __init__(self, body: bytes, charset: str = "", boundary: bytes = b"") -> None:
         """`boundary`: of multipart/form-data."""
-        self.text = decoded(body, charset)[: limits.API_REPLY_CHARS_MAX]
+        self.text = decoded(body, charset)[:API_REPLY_CHARS_MAX]
         self.members = _parts(body, boundary, charset) if boundary else _members(body, charset)
 
 

@@ -73,7 +73,7 @@ class LaafficApi:
             order_ids=[f"{message.message_id}-{message.attempt}" for message in messages],
         )
         return [
-            Answer(Outcome.REFUSED, None, "fail", result.reason[: limits.RECEIPT_WORDS_CHARS_MAX] or NOT_TAKEN)
+            Answer(Outcome.REFUSED, None, "fail", result.reason[: limits.RECEIPT_STATUS_CHARS_MAX] or NOT_TAKEN)
             if result.message_id is None
             else Answer(Outcome.ACCEPTED, result.message_id)
             for result in sending.results
@@ -139,7 +139,7 @@ def _pushed_receipt(push: ReportPush, body: bytes, now: datetime) -> CarrierRece
         push.message_id,
         state,
         push.reported_at or now,
-        push.reason[: limits.RECEIPT_WORDS_CHARS_MAX] or None,
+        push.reason[: limits.RECEIPT_STATUS_CHARS_MAX] or None,
         body.decode(errors="replace"),
         push.number or None,
     )

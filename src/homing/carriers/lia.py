@@ -168,4 +168,4 @@ def _asked_receipt(carrier_ref: str, delivery: Delivery, now: datetime) -> Carri
 
 
 def _code(error_code: str) -> str | None:
-    return error_code[: limits.RECEIPT_WORDS_CHARS_MAX] or None
+    return error_code[: limits.RECEIPT_STATUS_CHARS_MAX] or None

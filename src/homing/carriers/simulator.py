@@ -18,13 +18,15 @@ from typing import Annotated, Final
 
 import msgspec
 
-from homing import limits
 from homing.carriers.base import Answered, CarrierHealth, CarrierReport, Clock, Leaving
 from homing.carriers.call_outcomes import NO_FLASH
 from homing.common.mixing import mix64
 from homing.model import Answer, CarrierInbound, CarrierReceipt, Outbound, Outcome, Outstanding
 from homing.smpp.statuses import INVALID_DESTINATION, CommandStatus, error_code
 from homing.states import MessageState
+
+CARRIER_WINDOW_DEFAULT: Final = 2_000  # messages under way at a carrier
+
 
 GATHER_S: Final = 0.02  # receipts due within this time leave together, as carriers' links bunch them
 REPORT_BATCH_MAX: Final = 500
@@ -55,7 +57,7 @@ class SimulatorSettings(SimulatedDestination, frozen=True, forbid_unknown_fields
 
     seed: int = 1
     is_down: bool = False
-    window: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = limits.CARRIER_WINDOW_DEFAULT
+    window: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = CARRIER_WINDOW_DEFAULT
     prefixes: dict[str, SimulatedDestination] = {}
     flash: bool = True
 

@@ -6,10 +6,13 @@ come any more.
 
 import heapq
 import itertools
+from typing import Final
 
 import msgspec
 
 from homing import limits
+
+API_ASK_PAUSE_S_MAX: Final = 3_600.0  # between two questions about one message
 
 
 class PendingQuery(msgspec.Struct, frozen=True):
@@ -50,7 +53,7 @@ class StatusPoller:
     def again(self, asked: PendingQuery, now_s: float) -> None:
         """It is still on its way: later, unless too much time has passed."""
         if now_s - asked.sent_s < limits.API_ASK_S_MAX:
-            wait_s = min(limits.API_ASK_LONGEST_S, self._first_s * 2.0 ** min(asked.times, 32))
+            wait_s = min(API_ASK_PAUSE_S_MAX, self._first_s * 2.0 ** min(asked.times, 32))
             self._put(msgspec.structs.replace(asked, times=asked.times + 1), now_s + wait_s)
 
     def put_back(self, asked: PendingQuery, at_s: float) -> None:

@@ -11,6 +11,11 @@ from homing import limits
 from homing.common.backoff import doubling_s
 from homing_clients.errors import ClientError, NotSent, TooFrequent
 
+API_REST_FIRST_S: Final = 0.5  # without a connection; then doubling
+API_REST_S_MAX: Final = 30.0
+API_BURST_S: Final = 1.0  # a rate's messages that may leave at once
+
+
 ROUNDING: Final = 1e-6  # of a message: a tenth of a second has no exact double
 
 
@@ -27,7 +32,7 @@ class CarrierWindow:
         """`per_s`: messages a second; None for as many as there is room for."""
         self._size = size
         self._per_s = per_s
-        self._burst_s = max(limits.API_BURST_S, 1 / per_s) if per_s else 0.0
+        self._burst_s = max(API_BURST_S, 1 / per_s) if per_s else 0.0
         self._chance = chance
         self._clock_s = clock_s or (lambda: asyncio.get_running_loop().time())
         self._under_way = 0
@@ -80,7 +85,7 @@ class CarrierWindow:
         if isinstance(error, NotSent):
             if now_s >= self._rests_until_s:  # of many calls that fail together one counts
                 self._failures += 1
-                rest_s = doubling_s(self._failures, limits.API_REST_FIRST_S, limits.API_REST_LONGEST_S, self._chance)
+                rest_s = doubling_s(self._failures, API_REST_FIRST_S, API_REST_S_MAX, self._chance)
                 self._rests_until_s = now_s + rest_s
             return
         self._failures = 0  # it answers, or takes what it is given

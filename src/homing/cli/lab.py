@@ -12,10 +12,12 @@ import msgspec
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn, TimeRemainingColumn
 
-from homing import limits
 from homing.cli.context import CommandContext, CommandGroup, in_context, in_one_line, json_option
 from homing.cli.parameters import MOMENT, RealNumberType, WholeNumberType, account_option
 from homing.cli.show import COUNT, MONEY, PROSE, TIME, Column, ColumnKind, Detail, Reply, Table, print_reply
+
+LAB_SEEDS_MAX: Final = 1_000
+
 
 if TYPE_CHECKING:
     from homing.lab.estimate import Estimate
@@ -130,7 +132,7 @@ def lab() -> None:
 @lab.command("report")
 @scenario_option
 @click.option("--only", multiple=True, metavar="NAME", help="Of the shipped and drawn scenarios these alone.")
-@click.option("--seeds", type=WholeNumberType(1, limits.LAB_SEEDS_MAX), default=20, show_default=True)
+@click.option("--seeds", type=WholeNumberType(1, LAB_SEEDS_MAX), default=20, show_default=True)
 @click.option("--hours", type=RealNumberType(0.25), help="Cut longer scenarios to so many hours.")
 @click.option(
     "--out",

@@ -7,7 +7,7 @@ from typing import Any, Final
 import click
 import msgspec
 
-from homing import errors, limits
+from homing import errors
 from homing.admin import carriers
 from homing.cli.alarm import component_note
 from homing.cli.context import CommandContext, CommandGroup, in_context
@@ -37,6 +37,10 @@ from homing.store import statements
 from homing.store.alarms import LEARNER
 from homing.store.statements.admin import AppRow
 from homing.store.statements.learning import AppKey, FakeMessageRow, LearnTermsRow
+
+LEARN_MATURE_S: Final = 3_600.0  # then a message that nobody came back for is evidence
+LEARN_CLAIM_MESSAGES_MAX: Final = 100_000  # of one list of evidence
+
 
 SHARE: Final = ColumnKind(text=lambda share: f"{share / 100:.1f} %", json=lambda share: share / 10_000, right=True)
 RATE: Final = ColumnKind(text=lambda rate: f"{rate:.1%}", json=lambda rate: rate, right=True)
@@ -300,8 +304,8 @@ async def fakes(context: CommandContext, carrier: str | None, days: int) -> Repl
         context.database,
         carrier_id=row.carrier_id,
         first_id=first_id_at(int(since.timestamp() * 1000)),
-        beyond_id=first_id_at(int((until.timestamp() - limits.LEARN_MATURE_S) * 1000)),
-        rows_max=limits.LEARN_CLAIM_MESSAGES_MAX,
+        beyond_id=first_id_at(int((until.timestamp() - LEARN_MATURE_S) * 1000)),
+        rows_max=LEARN_CLAIM_MESSAGES_MAX,
         apps=[AppKey(account_id=account_id, app_id=app_id) for account_id, app_id in apps],
     )
     return CsvRows(EVIDENCE, [_evidence(one) for one in found])

@@ -8,7 +8,7 @@ import signal
 import socket
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 from msgspec.structs import replace
@@ -18,6 +18,9 @@ from homing.cli.context import OpenedDatabase, data_option, database_url, in_one
 from homing.cli.show import Confirmation, print_reply
 from homing.common.private_files import make_data_folder, open_private
 from homing.store import statements
+
+API_WORKERS_AUTO_MAX: Final = 8
+
 
 if TYPE_CHECKING:
     from homing.common.crypto import Vault
@@ -105,7 +108,7 @@ async def _serve(data: Path, database: OpenedDatabase, settings: "Settings", dem
         asyncio.to_thread(choose, settings, data, dsn, spoken_key, embedded.owner if embedded else None),
         _prepare(dsn, vault, demo),
     )
-    api_workers = settings.http.workers or max(1, min((os.cpu_count() or 1) // 2, limits.API_WORKERS_AUTO_MAX))
+    api_workers = settings.http.workers or max(1, min((os.cpu_count() or 1) // 2, API_WORKERS_AUTO_MAX))
     workers = {
         "link": settings.link.workers,
         "smpp": settings.smpp.workers if settings.smpp.address else 0,

@@ -10,7 +10,14 @@ from collections import OrderedDict
 from typing import Final
 
 from homing import limits
-from homing.common.failure_counts import FailureCounts, network_of, wider_networks
+from homing.common.failure_counts import (
+    PASSWORD_DELAY_FIRST_S,
+    PASSWORD_SPARED_FAILURES,
+    PASSWORD_STRANGER_DELAY_S_MAX,
+    FailureCounts,
+    network_of,
+    wider_networks,
+)
 
 Lock = tuple[str, str]
 """A network, and the name that it may not try; "" for any."""
@@ -39,10 +46,10 @@ class CallGuard:
     def wait_s(self, name: str, now_s: float) -> float:
         """How long strangers wait who try this name."""
         count = self._names.peek(name, now_s)
-        beyond = count.failures - limits.PASSWORD_SPARED_FAILURES if count else 0
+        beyond = count.failures - PASSWORD_SPARED_FAILURES if count else 0
         if beyond <= 0:
             return 0.0
-        return min(limits.PASSWORD_DELAY_FIRST_S * 2.0 ** min(beyond - 1, 30), limits.PASSWORD_STRANGER_DELAY_S_MAX)
+        return min(PASSWORD_DELAY_FIRST_S * 2.0 ** min(beyond - 1, 30), PASSWORD_STRANGER_DELAY_S_MAX)
 
     def is_locked(self, address: str, name: str, now_s: float) -> bool:
         network = network_of(address)

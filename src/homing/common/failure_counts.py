@@ -7,6 +7,14 @@ from typing import Final, Generic, TypeVar
 
 from homing import limits
 
+PASSWORD_LOCK_S: Final = 60.0  # the first time, then doubling with each further failure
+PASSWORD_LOCK_S_MAX: Final = 3_600.0
+PASSWORD_DELAY_FIRST_S: Final = 0.5  # after the first wrong password, then doubling
+PASSWORD_SPARED_FAILURES: Final = 5  # of a name (a system_id, a user) from anywhere, before strangers have to wait
+PASSWORD_STRANGER_DELAY_S_MAX: Final = 3.0
+PASSWORD_FORGET_S: Final = 900.0  # without a further one, wrong passwords are forgotten
+
+
 K = TypeVar("K", bound=Hashable)
 
 IPV6_PREFIX: Final = 64
@@ -31,7 +39,7 @@ class FailureCount:
         if failures_max is None or self.failures < failures_max:
             return False
         beyond = min(self.failures - failures_max, 30)
-        self.locked_until_s = now_s + min(limits.PASSWORD_LOCK_S * 2.0**beyond, limits.PASSWORD_LOCK_S_MAX)
+        self.locked_until_s = now_s + min(PASSWORD_LOCK_S * 2.0**beyond, PASSWORD_LOCK_S_MAX)
         return True
 
 
@@ -43,7 +51,7 @@ class FailureCounts(Generic[K]):
 
     def peek(self, key: K, now_s: float) -> FailureCount | None:
         count = self._counts.get(key)
-        if count is not None and now_s > max(count.at_s + limits.PASSWORD_FORGET_S, count.locked_until_s):
+        if count is not None and now_s > max(count.at_s + PASSWORD_FORGET_S, count.locked_until_s):
             count.failures = 0
         return count
 

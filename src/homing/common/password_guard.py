@@ -13,9 +13,21 @@ A name is whatever somebody signs in as: an SMPP system_id, a user of the consol
 """
 
 from collections import OrderedDict
+from typing import Final
 
 from homing import limits
-from homing.common.failure_counts import FailureCount, FailureCounts, network_of, wider_networks
+from homing.common.failure_counts import (
+    PASSWORD_DELAY_FIRST_S,
+    PASSWORD_SPARED_FAILURES,
+    PASSWORD_STRANGER_DELAY_S_MAX,
+    FailureCount,
+    FailureCounts,
+    network_of,
+    wider_networks,
+)
+
+PASSWORD_DELAY_S_MAX: Final = 8.0
+
 
 Pair = tuple[str, str]
 
@@ -61,13 +73,13 @@ class PasswordGuard:
             return None
         wait_s = 0.0
         if own.failures:
-            wait_s = min(limits.PASSWORD_DELAY_FIRST_S * 2.0 ** min(own.failures - 1, 30), limits.PASSWORD_DELAY_S_MAX)
+            wait_s = min(PASSWORD_DELAY_FIRST_S * 2.0 ** min(own.failures - 1, 30), PASSWORD_DELAY_S_MAX)
         if not self.is_known(address, name):
             target = self._targets.peek(name, now_s)
-            beyond = target.failures - limits.PASSWORD_SPARED_FAILURES if target else 0
+            beyond = target.failures - PASSWORD_SPARED_FAILURES if target else 0
             if beyond > 0:
-                grown_s = limits.PASSWORD_DELAY_FIRST_S * 2.0 ** min(beyond - 1, 30)
-                wait_s = max(wait_s, min(grown_s, limits.PASSWORD_STRANGER_DELAY_S_MAX))
+                grown_s = PASSWORD_DELAY_FIRST_S * 2.0 ** min(beyond - 1, 30)
+                wait_s = max(wait_s, min(grown_s, PASSWORD_STRANGER_DELAY_S_MAX))
         own.pending += 1
         return PasswordTry(address=address, name=name, wait_s=wait_s, count=own)
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Final
 
 from homing import config, limits
 from homing.common.crypto import Vault
@@ -23,6 +23,11 @@ from homing.store.database import Database
 from homing.store.statements.admin import CarrierRow
 from homing.text.numbers import Numbering
 from homing.users.passwords import Passwords
+
+STATEMENT_DOWNLOADS_MAX: Final = 2  # at once in a process, one of a user
+STATEMENT_WAIT_S: Final = 3.0  # for a place among them
+CONSOLE_PUSH_TRIALS_PER_S: Final = 0.1  # test pushes of an account, after the first few
+CONSOLE_PUSH_TRIALS_BURST: Final = 5
 
 
 class AppState:
@@ -55,7 +60,7 @@ class AppState:
         self.languages = Languages()
         self.passwords = Passwords()
         self.guard = PasswordGuard()
-        self.downloads = Slots(limits.STATEMENT_DOWNLOADS_MAX, limits.STATEMENT_WAIT_S)
+        self.downloads = Slots(STATEMENT_DOWNLOADS_MAX, STATEMENT_WAIT_S)
         self.templates = Templates()
         self.snippets = Snippets(dialects)
         self.api_url = api_url
@@ -77,5 +82,5 @@ class AppState:
 
     def may_try_push(self, account_id: int, now_s: float) -> bool:
         """Whether an account may have another test push now."""
-        rate_per_s, burst = limits.CONSOLE_PUSH_TRIALS_PER_S, float(limits.CONSOLE_PUSH_TRIALS_BURST)
+        rate_per_s, burst = CONSOLE_PUSH_TRIALS_PER_S, float(CONSOLE_PUSH_TRIALS_BURST)
         return self._trials.bucket(account_id, rate_per_s, burst, now_s).take(now_s)

@@ -9,9 +9,16 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import datetime
 from typing import Final, TypeVar, cast
 
-from homing import errors, limits
+from homing import errors
 from homing.store import statements
 from homing.store.database import Database
+
+CONSOLE_LIVE_S: Final = 3.0  # between two looks that all viewers share
+CONSOLE_SLOW_S: Final = 30.0  # likewise, of what reads more and changes less
+CONSOLE_LIVE_KEEP_ALIVE_S: Final = 20.0  # something goes down a quiet stream, so that a dead one is noticed
+CONSOLE_VIEWERS_MAX: Final = 500  # open streams
+CONSOLE_VIEWERS_PER_USER_MAX: Final = 20
+
 
 V = TypeVar("V")
 PULSE_MINUTES: Final = 10
@@ -56,8 +63,8 @@ class LiveUpdates:
     def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
         self._database = database
         self._clock = clock
-        self.kept = CachedValues(limits.CONSOLE_LIVE_S)
-        self.kept_longer = CachedValues(limits.CONSOLE_SLOW_S)
+        self.kept = CachedValues(CONSOLE_LIVE_S)
+        self.kept_longer = CachedValues(CONSOLE_SLOW_S)
         self._viewers: set[asyncio.Event] = set()
         self._streams: Counter[int] = Counter()  # by user
         self._looking: asyncio.Task[None] | None = None
@@ -66,8 +73,8 @@ class LiveUpdates:
 
     async def stream(self, user_id: int) -> AsyncIterator[bytes]:
         """Server-sent events until the viewer goes or this process stops."""
-        is_full = len(self._viewers) >= limits.CONSOLE_VIEWERS_MAX
-        if self._is_closed or is_full or self._streams[user_id] >= limits.CONSOLE_VIEWERS_PER_USER_MAX:
+        is_full = len(self._viewers) >= CONSOLE_VIEWERS_MAX
+        if self._is_closed or is_full or self._streams[user_id] >= CONSOLE_VIEWERS_PER_USER_MAX:
             yield b"retry: 30000\n\n"
             return
         woken = asyncio.Event()
@@ -79,7 +86,7 @@ class LiveUpdates:
             yield b"retry: 3000\n\n"
             while not self._is_closed:
                 try:
-                    async with asyncio.timeout(limits.CONSOLE_LIVE_KEEP_ALIVE_S):
+                    async with asyncio.timeout(CONSOLE_LIVE_KEEP_ALIVE_S):
                         await woken.wait()
                 except TimeoutError:
                     yield b": still here\n\n"
@@ -113,7 +120,7 @@ class LiveUpdates:
                     self._turn += 1
                     self.kept.forget()  # or who is told would be shown what was before
                     self._wake()
-            await asyncio.sleep(limits.CONSOLE_LIVE_S)
+            await asyncio.sleep(CONSOLE_LIVE_S)
 
     def _minutes_ago(self, minutes: int) -> int:
         return int(self._clock().timestamp()) // 60 - minutes

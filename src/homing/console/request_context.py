@@ -32,6 +32,12 @@ from homing.users.admin import ConsoleUser
 from homing.users.sessions import UserSession
 from homing.users.tokens import bound, make_token
 
+CONSOLE_BODY_BYTES_MAX: Final = 1024 * 1024  # a form; a sheet of prices is the largest
+CONSOLE_STRANGER_BODY_BYTES_MAX: Final = 16 * 1024  # a form of somebody who is not signed in
+CONSOLE_FIELDS_MAX: Final = 200  # of a form
+CONSOLE_COOKIE_S: Final = 31_536_000  # language, theme and zone are remembered
+
+
 SESSION_COOKIE: Final = "homing_session"
 VISITOR_COOKIE: Final = "homing_visitor"
 FLASH_COOKIE: Final = "homing_said"
@@ -169,7 +175,7 @@ class RequestContext:
     async def read_form(self) -> None:
         """Reads a URL-encoded body of bounded size. Raises `InvalidInput` when it is too large or no form."""
         body = bytearray()
-        bytes_max = limits.CONSOLE_BODY_BYTES_MAX if self.is_signed_in else limits.CONSOLE_STRANGER_BODY_BYTES_MAX
+        bytes_max = CONSOLE_BODY_BYTES_MAX if self.is_signed_in else CONSOLE_STRANGER_BODY_BYTES_MAX
         try:
             async with asyncio.timeout(limits.HTTP_BODY_TIMEOUT_S):
                 async for chunk in self.request.stream():
@@ -180,7 +186,7 @@ class RequestContext:
             raise errors.InvalidInput(self.say("The form took too long to arrive.")) from None
         form: dict[str, list[str]] = {}
         try:
-            pairs = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=limits.CONSOLE_FIELDS_MAX)
+            pairs = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=CONSOLE_FIELDS_MAX)
         except (ValueError, UnicodeDecodeError):
             raise errors.InvalidInput(self.say("The form could not be read.")) from None
         for name, value in pairs:
@@ -293,7 +299,7 @@ class RequestContext:
         is_ours_alone = self.is_secure and name in (SESSION_COOKIE, VISITOR_COOKIE, FLASH_COOKIE)
         return f"__Host-{name}" if is_ours_alone else name
 
-    def set_cookie(self, name: str, value: str, lasts_s: float | None = limits.CONSOLE_COOKIE_S) -> None:
+    def set_cookie(self, name: str, value: str, lasts_s: float | None = CONSOLE_COOKIE_S) -> None:
         """`lasts_s`: None until the browser is closed, 0 for a cookie that is to go."""
         self._cookies = [one for one in self._cookies if one[0] != name] + [(name, value, lasts_s)]
 

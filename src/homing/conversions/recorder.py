@@ -18,7 +18,11 @@ from homing.store import statements
 from homing.store.database import Database
 from homing.store.statements.conversions import ReportedConversion
 
-CREDIT_IDS: Final = limits.CREDIT_S * 1000 << ids.SHIFT
+CREDIT_S: Final = 3_600  # messages to a person within it share one conversion
+CREDIT_CANDIDATE_MESSAGES_MAX: Final = 1_000  # messages to a number that are looked at for one
+
+
+CREDIT_IDS: Final = CREDIT_S * 1000 << ids.SHIFT
 """How far apart in ids, which are times, messages to one person may be for one conversion to be of either."""
 PARTITION_IDS: Final = limits.PARTITION_DAYS * 86_400_000 << ids.SHIFT
 
@@ -73,7 +77,7 @@ class ConversionRecorder:
             self._database,
             now=self._clock(),
             credit_ids=CREDIT_IDS,
-            candidates_max=limits.CREDIT_CANDIDATE_MESSAGES_MAX,
+            candidates_max=CREDIT_CANDIDATE_MESSAGES_MAX,
             partition_ids=PARTITION_IDS,
             reports=[
                 ReportedConversion(

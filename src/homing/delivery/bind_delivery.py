@@ -12,7 +12,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Final, Protocol
 
 import msgspec
 import structlog
@@ -33,6 +33,15 @@ from homing.store import statements
 from homing.store.database import Database
 from homing.store.statements.binds import BindRoom, DeliveryRow
 from homing.store.statements.pushes import PushResult
+
+BIND_CLAIM_ITEMS_MAX: Final = 1_000
+BIND_LINGER_S: Final = 0.02
+BIND_LOOK_S_PER_ACCOUNT: Final = 0.00005  # looks for deliveries come this much rarer for each bound account
+BIND_LOOK_S_MAX: Final = 1.0
+BIND_GIVE_UP_SWEEP_S: Final = 60.0
+BIND_KEEP_DAYS: Final = 3  # receipts and inbound messages wait so long for a bind that receives
+BIND_WAITS_S: Final = (1, 5, 30, 120, 600, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400)
+
 
 log = structlog.get_logger()
 
@@ -88,7 +97,7 @@ class BindDelivery:
             self._record,
             weight_max=limits.PUSH_BATCH_MAX,
             pending_max=limits.SUBMIT_PENDING_MAX,
-            linger_s=limits.BIND_LINGER_S,
+            linger_s=BIND_LINGER_S,
         )
 
     @property
@@ -99,7 +108,7 @@ class BindDelivery:
     def add(self, session: ReceivingSession) -> None:
         """Wakes `run`, a moment later: sessions that bind at the same time share a claim."""
         self._sessions.setdefault(session.account_id, deque()).append(session)
-        asyncio.get_running_loop().call_later(limits.BIND_LINGER_S, self._wake_up.set)
+        asyncio.get_running_loop().call_later(BIND_LINGER_S, self._wake_up.set)
 
     def remove(self, session: ReceivingSession) -> None:
         sessions = self._sessions[session.account_id]
@@ -114,7 +123,7 @@ class BindDelivery:
         while True:
             try:
                 if loop.time() >= give_up_at_s:
-                    give_up_at_s = loop.time() + limits.BIND_GIVE_UP_SWEEP_S
+                    give_up_at_s = loop.time() + BIND_GIVE_UP_SWEEP_S
                     await self._give_up()
                 while await self._claim():
                     pass
@@ -131,10 +140,10 @@ class BindDelivery:
         """Until the next claim: at once when a session was added or has room again, else longer the more accounts there
         are.
         """
-        pause_s = limits.BIND_GIVE_UP_SWEEP_S
+        pause_s = BIND_GIVE_UP_SWEEP_S
         if self._sessions:
-            spread_s = len(self._sessions) * limits.BIND_LOOK_S_PER_ACCOUNT
-            pause_s = min(limits.PULSE_S + spread_s, limits.BIND_LOOK_S_MAX)
+            spread_s = len(self._sessions) * BIND_LOOK_S_PER_ACCOUNT
+            pause_s = min(limits.DUE_POLL_S + spread_s, BIND_LOOK_S_MAX)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(pause_s):
                 await self._wake_up.wait()
@@ -148,7 +157,7 @@ class BindDelivery:
         rows = await statements.binds.deliveries_claim(
             self._database,
             now=self._clock(),
-            rows_max=limits.BIND_CLAIM_ITEMS_MAX,
+            rows_max=BIND_CLAIM_ITEMS_MAX,
             lease=timedelta(seconds=limits.BIND_LEASE_S),
             rooms=[BindRoom(account_id=account_id, room=room) for account_id, room in rooms.items()],
         )
@@ -157,15 +166,15 @@ class BindDelivery:
             claimed[row.account_id] = claimed.get(row.account_id, 0) + 1
             self._deliver(row)
         self._filled = {account_id for account_id, count in claimed.items() if count >= rooms[account_id]}
-        return len(rows) >= limits.BIND_CLAIM_ITEMS_MAX
+        return len(rows) >= BIND_CLAIM_ITEMS_MAX
 
     def _room(self, account_id: int) -> int:
         """How many deliveries the account's sessions have room for, at most one claim's."""
         room = 0
         for session in self._sessions[account_id]:
             room += session.connection.room
-            if room >= limits.BIND_CLAIM_ITEMS_MAX:
-                return limits.BIND_CLAIM_ITEMS_MAX
+            if room >= BIND_CLAIM_ITEMS_MAX:
+                return BIND_CLAIM_ITEMS_MAX
         return room
 
     def _session_with_room(self, account_id: int) -> ReceivingSession | None:
@@ -216,7 +225,7 @@ class BindDelivery:
             return
         else:
             status, description = None, answer.value
-        wait_s = scheduled_s(row.attempts - row.attempts_replayed, limits.BIND_WAITS_S, self._rng)
+        wait_s = scheduled_s(row.attempts - row.attempts_replayed, BIND_WAITS_S, self._rng)
         if wait_s is None:
             self._put(DeliveryAttempt(row, at, took_ms, status, description, PushOutcome.GIVEN_UP, None))
             return
@@ -266,13 +275,13 @@ class BindDelivery:
         )
 
     async def _give_up(self) -> None:
-        since = self._clock() - timedelta(days=limits.BIND_KEEP_DAYS)
+        since = self._clock() - timedelta(days=BIND_KEEP_DAYS)
         while True:
             rows = await statements.binds.deliveries_give_up(
-                self._database, due_since=since, rows_max=limits.BIND_CLAIM_ITEMS_MAX
+                self._database, due_since=since, rows_max=BIND_CLAIM_ITEMS_MAX
             )
             self._work_metrics.pushed(PushOutcome.GIVEN_UP.name.lower(), len(rows))
-            if len(rows) < limits.BIND_CLAIM_ITEMS_MAX:
+            if len(rows) < BIND_CLAIM_ITEMS_MAX:
                 return
 
 

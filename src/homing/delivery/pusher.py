@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from typing import Final
 from urllib.parse import urlsplit
 
 import msgspec
@@ -23,6 +24,11 @@ from homing.store import statements
 from homing.store.database import Database
 from homing.store.due_poller import DuePoller
 from homing.store.statements.pushes import ClaimedPush, PushResult
+
+PUSH_LINGER_S: Final = 0.02
+PUSH_BREAKER_FAILURES: Final = 10  # in a row, then the host rests
+PUSH_BREAKER_REST_S: Final = 30.0
+
 
 log = structlog.get_logger()
 
@@ -57,8 +63,8 @@ class HostBreaker:
             self._rests_until_s.pop(host, None)
             return
         count = self._failures[host] = self._failures.get(host, 0) + 1
-        if count >= limits.PUSH_BREAKER_FAILURES:
-            self._rests_until_s[host] = now_s + limits.PUSH_BREAKER_REST_S
+        if count >= PUSH_BREAKER_FAILURES:
+            self._rests_until_s[host] = now_s + PUSH_BREAKER_REST_S
         if len(self._failures) > limits.PROFILES_MAX:
             self._failures.clear()
             self._rests_until_s.clear()
@@ -104,7 +110,7 @@ class Pusher:
             self._record,
             weight_max=limits.PUSH_BATCH_MAX,
             pending_max=limits.SUBMIT_PENDING_MAX,
-            linger_s=limits.PUSH_LINGER_S,
+            linger_s=PUSH_LINGER_S,
         )
 
     async def run(self) -> None:

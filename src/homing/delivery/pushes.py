@@ -4,12 +4,15 @@ call it.
 
 import enum
 from collections.abc import Sequence
+from typing import Final
 
 from homing import errors, limits
 from homing.audit import record
 from homing.store import statements
 from homing.store.database import Database, DatabaseConnection
 from homing.store.statements.pushes import PushKeyRow, PushRow
+
+PUSHES_LOOKED_MAX: Final = 2_000  # of those that wait, in each lane
 
 
 class PushSelection(enum.StrEnum):
@@ -24,7 +27,7 @@ async def read_pushes(
     database: Database, which: PushSelection, account_id: int | None, before_id: int | None, rows_max: int
 ) -> Sequence[PushRow]:
     """The latest `rows_max` below an id, of one account or all, with the last answer. Of those that fail no more than
-    `limits.PUSHES_LOOKED_MAX` a lane are looked at, those that have failed most.
+    `PUSHES_LOOKED_MAX` a lane are looked at, those that have failed most.
     """
     match which:
         case PushSelection.GIVEN_UP:
@@ -41,7 +44,7 @@ async def read_pushes(
                 account_id=account_id,
                 before_id=before_id,
                 rows_max=rows_max,
-                looked_max=limits.PUSHES_LOOKED_MAX,
+                looked_max=PUSHES_LOOKED_MAX,
             )
 
 

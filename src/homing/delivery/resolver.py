@@ -13,6 +13,13 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 
 from homing import limits
 
+PUSH_RESOLVE_TIMEOUT_S: Final = 4.0
+PUSH_RESOLVER_THREADS: Final = 32  # their own: names that never resolve hold up nothing else
+PUSH_RESOLVES_PER_ACCOUNT_MAX: Final = 2  # threads that an account's names have at once: others have theirs
+PUSH_RESOLVE_FAILURES: Final = 3  # of an account's names in a domain, then it has none of it looked up for a while
+PUSH_RESOLVE_REST_S: Final = 60.0
+
+
 Lookup = Callable[[str, int, int], Any]
 ASKED_BY: Final = ContextVar("asked_by", default=0)
 """The account whose address is being connected to: the HTTP client hands a resolver the name alone."""
@@ -29,7 +36,7 @@ class PushResolver(AbstractResolver):
 
     def __init__(self, lookup: Lookup = system_lookup) -> None:
         self._lookup = lookup
-        self._executor = ThreadPoolExecutor(limits.PUSH_RESOLVER_THREADS, "push-names")
+        self._executor = ThreadPoolExecutor(PUSH_RESOLVER_THREADS, "push-names")
         self._places: dict[int, asyncio.Semaphore] = {}
         self._failures: dict[tuple[int, str], tuple[int, float]] = {}
 
@@ -40,17 +47,17 @@ class PushResolver(AbstractResolver):
         loop, account_id = asyncio.get_running_loop(), ASKED_BY.get()
         key = account_id, domain_of(host)
         count, until_s = self._failures.get(key, (0, 0.0))
-        if count >= limits.PUSH_RESOLVE_FAILURES and loop.time() < until_s:
+        if count >= PUSH_RESOLVE_FAILURES and loop.time() < until_s:
             raise OSError(None, f"names of {key[1]} have not been found lately")
         looking: asyncio.Future[Any] | None = None
         try:
-            async with asyncio.timeout(limits.PUSH_RESOLVE_TIMEOUT_S):
+            async with asyncio.timeout(PUSH_RESOLVE_TIMEOUT_S):
                 looking = await self._begin(account_id, host, port, family)
                 found = await asyncio.shield(looking)
         except (OSError, TimeoutError) as error:
             if looking is None and isinstance(error, TimeoutError):
                 raise OSError(None, "other names of the account are still being looked up") from error
-            self._failures[key] = count + 1, loop.time() + limits.PUSH_RESOLVE_REST_S
+            self._failures[key] = count + 1, loop.time() + PUSH_RESOLVE_REST_S
             if len(self._failures) > limits.PROFILES_MAX:
                 self._failures.clear()
             raise OSError(None, str(error) or "no answer from the name server in time") from error
@@ -71,7 +78,7 @@ class PushResolver(AbstractResolver):
         """Returns when the account has a thread free, which counts as its own until the look-up ends, however long ago
         its caller gave up.
         """
-        places = self._places.setdefault(account_id, asyncio.Semaphore(limits.PUSH_RESOLVES_PER_ACCOUNT_MAX))
+        places = self._places.setdefault(account_id, asyncio.Semaphore(PUSH_RESOLVES_PER_ACCOUNT_MAX))
         await places.acquire()
 
         def ended(looking: asyncio.Future[Any]) -> None:

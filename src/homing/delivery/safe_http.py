@@ -17,6 +17,11 @@ from homing.common.networks import Network
 from homing.common.urls import divided, in_request_line
 from homing.delivery.resolver import ASKED_BY, Lookup, PushResolver, system_lookup
 
+PUSH_IN_FLIGHT_PER_ADDRESS_MAX: Final = 100
+PUSH_CONNECT_TIMEOUT_S: Final = 5.0
+PUSH_ANSWER_CHARS_MAX: Final = 200
+
+
 HEADERS: Final = {"Content-Type": "application/json; charset=utf-8", "User-Agent": "Homing"}
 
 
@@ -48,12 +53,12 @@ class SafeHttpClient:
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
                 limit=limits.PUSH_IN_FLIGHT_MAX,
-                limit_per_host=limits.PUSH_IN_FLIGHT_PER_ADDRESS_MAX,
+                limit_per_host=PUSH_IN_FLIGHT_PER_ADDRESS_MAX,
                 socket_factory=self._socket,
                 resolver=PushResolver(self._lookup),
             ),
             cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=limits.PUSH_CONNECT_TIMEOUT_S),
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=PUSH_CONNECT_TIMEOUT_S),
             headers=HEADERS,
             skip_auto_headers=("Accept", "Accept-Encoding"),
             auto_decompress=False,
@@ -76,7 +81,7 @@ class SafeHttpClient:
                 async with self._session.post(
                     as_written(url), data=body.encode(), headers=headers, allow_redirects=False
                 ) as response:
-                    start = await response.content.read(limits.PUSH_ANSWER_CHARS_MAX)
+                    start = await response.content.read(PUSH_ANSWER_CHARS_MAX)
                     status: int | None = response.status
                     answer = start.decode(errors="replace").replace("\0", "")
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
@@ -155,4 +160,4 @@ def _reason(error: BaseException) -> str:
         cause = cause.__cause__ or getattr(cause, "os_error", None)
     if isinstance(error, TimeoutError):
         return "timeout"
-    return f"{type(error).__name__}: {error}"[: limits.PUSH_ANSWER_CHARS_MAX]
+    return f"{type(error).__name__}: {error}"[:PUSH_ANSWER_CHARS_MAX]

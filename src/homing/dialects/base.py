@@ -8,7 +8,7 @@ numbers and asks here.
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import ClassVar
+from typing import ClassVar, Final
 
 import msgspec
 
@@ -16,6 +16,8 @@ from homing import errors, limits
 from homing.dialects.error_codes import ErrorCodes
 from homing.model import PushKind
 from homing.states import MessageState
+
+SECRET_CHARS_MIN: Final = 16  # 95 bits: against a recorded signature guesses cost no call
 
 
 class CredentialFormat(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,7 +33,7 @@ class CredentialFormat(msgspec.Struct, frozen=True, kw_only=True):
     key_name: str
     secret_name: str
     make_key: Callable[[], str]
-    secret_chars_min: int = limits.SECRET_CHARS_MIN
+    secret_chars_min: int = SECRET_CHARS_MIN
     key_chars_max: int = limits.KEY_CHARS_MAX
     secret_chars_max: int | None = None
     is_email_a_key: bool = False

@@ -22,6 +22,11 @@ from homing.store import statements
 from homing.store.database import Database, DatabaseConnection
 from homing.store.statements.dispatch import NewAttempt, NewPart, QueueDeferral, QueueKey
 
+ATTEMPTS_MAX: Final = 5  # after an answer that was lost: each may have reached the person
+DEFERRALS_MAX: Final = 1_000  # certainly unsent, so it is the validity that ends them
+RETRY_FIRST_S: Final = 5.0
+RETRY_S_MAX: Final = 300.0
+
 
 class AnsweredMessage(msgspec.Struct, frozen=True):
     """One message's answer, and the lane it was claimed from. `is_retried`: it is already under way again, and only the
@@ -114,9 +119,7 @@ class AnswerRecorder:
     def _wait(self, one: AnsweredMessage) -> timedelta:
         if one.answer.outcome is Outcome.UNKNOWN:
             return self._unknown_retry
-        return timedelta(
-            seconds=doubling_s(one.message.attempt, limits.RETRY_FIRST_S, limits.RETRY_LONGEST_S, self._chance)
-        )
+        return timedelta(seconds=doubling_s(one.message.attempt, RETRY_FIRST_S, RETRY_S_MAX, self._chance))
 
     async def _end(self, transaction: DatabaseConnection, answered: Sequence[AnsweredMessage], now: datetime) -> None:
         """Those that have left, as far as we know, and those that never will."""
@@ -204,9 +207,9 @@ def _may_move(one: AnsweredMessage) -> bool:
         case Outcome.REFUSED:
             return one.answer.error_code != INVALID_DESTINATION
         case Outcome.DEFERRED:
-            return one.message.traffic == Traffic.TRANSACTIONAL and one.message.attempt < limits.DEFERRALS_MAX
+            return one.message.traffic == Traffic.TRANSACTIONAL and one.message.attempt < DEFERRALS_MAX
         case Outcome.UNKNOWN:
-            return one.message.traffic == Traffic.TRANSACTIONAL and one.message.attempt < limits.ATTEMPTS_MAX
+            return one.message.traffic == Traffic.TRANSACTIONAL and one.message.attempt < ATTEMPTS_MAX
         case _:
             return False
 
@@ -215,12 +218,12 @@ def _comes_again(one: AnsweredMessage) -> bool:
     """Whether a message that no other carrier takes comes to this one again."""
     match one.answer.outcome:
         case Outcome.DEFERRED:
-            return one.message.attempt < limits.DEFERRALS_MAX
+            return one.message.attempt < DEFERRALS_MAX
         case Outcome.UNKNOWN:
-            return one.message.traffic == Traffic.TRANSACTIONAL and one.message.attempt < limits.ATTEMPTS_MAX
+            return one.message.traffic == Traffic.TRANSACTIONAL and one.message.attempt < ATTEMPTS_MAX
         case _:
             return False
 
 
 def _words(answer: Answer) -> str | None:
-    return None if answer.error_text is None else storable_text(answer.error_text, limits.CARRIER_WORDS_CHARS_MAX)
+    return None if answer.error_text is None else storable_text(answer.error_text, limits.CARRIER_TEXT_CHARS_MAX)

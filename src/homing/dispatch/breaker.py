@@ -1,7 +1,13 @@
 """The circuit breaker of a carrier: after many failures in a row it opens, then one message probes the carrier."""
 
-from homing import limits
+from typing import Final
+
 from homing.model import Outcome
+
+BREAKER_FAILURES: Final = 10  # unanswered or deferred in a row, then the carrier rests
+BREAKER_REFUSALS: Final = 100  # refused in a row: a wrong password refuses everything
+BREAKER_REST_S: Final = 5.0  # the first rest, then doubling
+BREAKER_REST_S_MAX: Final = 60.0
 
 
 class CarrierBreaker:
@@ -45,12 +51,12 @@ class CarrierBreaker:
         if self._open_until_s is not None and now_s < self._open_until_s and self._failures:
             return False  # the rest of what was under way when it opened
         if (
-            self._failures < limits.BREAKER_FAILURES
-            and self._refusals < limits.BREAKER_REFUSALS
+            self._failures < BREAKER_FAILURES
+            and self._refusals < BREAKER_REFUSALS
             and (was_closed or not self._failures)
         ):
             self._open_until_s = None
             return not was_closed
-        self._open_until_s = now_s + min(limits.BREAKER_REST_S_MAX, limits.BREAKER_REST_S * 2.0**self._trips)
+        self._open_until_s = now_s + min(BREAKER_REST_S_MAX, BREAKER_REST_S * 2.0**self._trips)
         self._trips += 1
         return was_closed

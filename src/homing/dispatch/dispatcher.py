@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable, Coroutine, Sequence
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import structlog
 
@@ -30,6 +30,11 @@ from homing.store.database import Database
 from homing.store.due_poller import DuePoller
 from homing.store.owners import is_dead
 from homing.store.statements.dispatch import ClaimedMessage, QueueKey
+
+CLAIM_LINGER_S: Final = 0.02  # for a little more room, so that claims are not of one message each
+ANSWERS_PENDING_MAX: Final = 20_000  # answered and not yet stored: then no more is claimed
+ANSWERS_LINGER_S: Final = 0.02
+
 
 log = structlog.get_logger()
 T = TypeVar("T")
@@ -144,16 +149,16 @@ class Dispatcher:
     async def _room(self) -> int:
         """Waits until the carrier, the breaker and the answers that are still to be stored leave room."""
         while True:
-            while len(self._pending) >= limits.ANSWERS_PENDING_MAX:
+            while len(self._pending) >= ANSWERS_PENDING_MAX:
                 self._written.clear()
                 await self._written.wait()
             await self._carrier.until_room()
             allowed = self._breaker.room(time.monotonic(), self._under_way)
             if allowed == 0:
-                await asyncio.sleep(max(limits.PULSE_S, self._breaker.rest_s(time.monotonic())))
+                await asyncio.sleep(max(limits.DUE_POLL_S, self._breaker.rest_s(time.monotonic())))
                 continue
             if allowed is None and self._under_way:
-                await asyncio.sleep(limits.CLAIM_LINGER_S)
+                await asyncio.sleep(CLAIM_LINGER_S)
             room = min(self._carrier.room(), limits.CLAIM_MESSAGES_MAX, allowed or limits.CLAIM_MESSAGES_MAX)
             if room > 0:
                 return room
@@ -198,7 +203,7 @@ class Dispatcher:
             async with asyncio.timeout(limits.CARRIER_SUBMIT_TIMEOUT_S):
                 await self._carrier.submit(batch, answered, self._leaving)
         except Exception as error:
-            text = storable_text(repr(error), limits.CARRIER_WORDS_CHARS_MAX)
+            text = storable_text(repr(error), limits.CARRIER_TEXT_CHARS_MAX)
             reason = Reason.of(ReasonCode.ATTEMPT_CARRIER_FAILED, error=text)
             log.warning("carrier_failed", carrier=self._name, **describe(error), text=text)
         finally:
@@ -246,7 +251,7 @@ class Dispatcher:
         """Stores answers, those of a few milliseconds together, until there are no more."""
         try:
             while self._pending:
-                await asyncio.sleep(limits.ANSWERS_LINGER_S)
+                await asyncio.sleep(ANSWERS_LINGER_S)
                 batch = self._pending[: limits.CLAIM_MESSAGES_MAX]
                 self._tally.submitted(self._name, [one.answer for one in batch])
                 refused = await self._store(batch)

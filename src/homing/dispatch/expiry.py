@@ -5,6 +5,7 @@ sent.
 import asyncio
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from typing import Final
 
 import structlog
 
@@ -17,6 +18,10 @@ from homing.states import MessageState
 from homing.store import statements
 from homing.store.database import Database, DatabaseConnection
 from homing.store.statements.dispatch import ExpiredMessage, MessageRef, QueueKey
+
+EXPIRY_SWEEP_S: Final = 5.0
+OVERDUE_SWEEP_S: Final = 60.0
+
 
 log = structlog.get_logger()
 
@@ -43,10 +48,10 @@ class ExpirySweep:
                 if loop.time() >= overdue_at_s:
                     while await self.sweep_unsent():
                         pass
-                    overdue_at_s = loop.time() + limits.OVERDUE_SWEEP_S
+                    overdue_at_s = loop.time() + OVERDUE_SWEEP_S
             except errors.PlatformFailure as failure:
                 log.warning("database_unavailable", component="expiry", failure=str(failure))
-            await asyncio.sleep(limits.EXPIRY_SWEEP_S)
+            await asyncio.sleep(EXPIRY_SWEEP_S)
 
     async def sweep_silent(self) -> bool:
         """One batch of those that wait for a receipt; whether there may be more."""

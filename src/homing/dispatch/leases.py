@@ -8,6 +8,7 @@ import asyncio
 import math
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from typing import Final
 
 from homing import limits
 from homing.carriers.base import CarrierHealth
@@ -16,6 +17,9 @@ from homing.store import statements
 from homing.store.database import Database
 from homing.store.owners import is_dead
 from homing.store.statements.dispatch import CarrierHealthReport
+
+CARRIER_FREE_S: Final = 2.0  # free for so long: taken above one's share as well
+CARRIER_SHARE_S: Final = 5.0  # above one's share for so long while others are below: one is given up
 
 
 class CarrierLeases:
@@ -72,7 +76,7 @@ class CarrierLeases:
             self._unfair_since_s = None
         elif self._unfair_since_s is None:
             self._unfair_since_s = now_s
-        elif now_s - self._unfair_since_s > limits.CARRIER_SHARE_S:
+        elif now_s - self._unfair_since_s > CARRIER_SHARE_S:
             self._unfair_since_s = None
             return max(self._owned)
         return None
@@ -102,7 +106,7 @@ class CarrierLeases:
         self._free_since_s = {one: self._free_since_s.get(one, now_s) for one in free}
         if not free:
             return
-        overdue = {one for one in free if now_s - self._free_since_s[one] > limits.CARRIER_FREE_S}
+        overdue = {one for one in free if now_s - self._free_since_s[one] > CARRIER_FREE_S}
         asked = [one for n, one in enumerate(free) if one in overdue or n < self._fair_share - len(self._owned)]
         if asked:
             taken = await statements.dispatch.carriers_take(

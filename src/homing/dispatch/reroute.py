@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from typing import Final
 
 import structlog
 
@@ -14,6 +15,10 @@ from homing.routing.lanes import lane_of
 from homing.store import statements
 from homing.store.database import Database, DatabaseConnection
 from homing.store.statements.dispatch import CarrierHealthRow, NewAttempt, OveragedMessage
+
+REROUTE_SWEEP_S: Final = 1.0
+REROUTE_PAGES_MAX: Final = 20  # of a lane, in one sweep
+
 
 log = structlog.get_logger()
 Cursor = tuple[datetime, int]
@@ -34,7 +39,7 @@ class RerouteSweep:
 
     async def run(self) -> None:
         while True:
-            await asyncio.sleep(limits.REROUTE_SWEEP_S)
+            await asyncio.sleep(REROUTE_SWEEP_S)
             try:
                 for row in await statements.dispatch.carriers_by_health(self._database):
                     await self._sweep_carrier(row)
@@ -46,7 +51,7 @@ class RerouteSweep:
         for traffic in stuck:
             lane = lane_of(carrier.carrier_id, traffic)
             cursor: Cursor | None = None
-            for _page in range(limits.REROUTE_PAGES_MAX):
+            for _page in range(REROUTE_PAGES_MAX):
                 cursor = await self._sweep_page(carrier, lane, traffic, cursor)
                 if cursor is None:
                     break

@@ -20,8 +20,11 @@ from urllib.parse import quote, unquote
 import msgspec
 import structlog
 
-from homing import limits
 from homing.store.owners import is_dead
+
+WRITTEN_SLOTS: Final = 4_096  # of marks, by which their file grows
+WRITTEN_KEPT_S: Final = 7 * 86_400.0  # the marks of a dead process: a carrier may be disabled for days
+
 
 log = structlog.get_logger()
 
@@ -161,11 +164,11 @@ class WrittenMarks:
     def _grow(self) -> None:
         """More slots, which are written at once: a mark of later needs no room on the disk any more."""
         if self._file is not None:
-            empty = bytes(limits.WRITTEN_SLOTS * SLOT.size)
+            empty = bytes(WRITTEN_SLOTS * SLOT.size)
             if os.pwrite(self._file, empty, HEAD_BYTES + self._size * SLOT.size) != len(empty):
                 raise OSError("no room for more marks")
-        self._free.extend(range(self._size + limits.WRITTEN_SLOTS - 1, self._size - 1, -1))
-        self._size += limits.WRITTEN_SLOTS
+        self._free.extend(range(self._size + WRITTEN_SLOTS - 1, self._size - 1, -1))
+        self._size += WRITTEN_SLOTS
 
     def _give_up(self, error: OSError) -> None:
         """A file that lacks a mark would be taken for proof that a message has not left: it must go."""
@@ -181,7 +184,7 @@ class WrittenMarks:
 
     def _forget_old(self) -> None:
         """Of processes that are long dead: nobody has a claim of theirs any more."""
-        before_s = time.time() - limits.WRITTEN_KEPT_S
+        before_s = time.time() - WRITTEN_KEPT_S
         for path in self._folder.glob(f"*{SUFFIX}"):
             with contextlib.suppress(OSError):
                 if path.stat().st_mtime < before_s and is_dead(unquote(path.stem), self._owner):

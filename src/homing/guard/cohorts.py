@@ -1,8 +1,10 @@
 """Messages of a number range, network or country by the minute of their submit. Pure."""
 
 from collections.abc import Sequence
+from typing import Final
 
-from homing import limits
+GUARD_FINE_MINUTES: Final = 90  # for which each minute is a cohort of its own
+GUARD_COARSE_MINUTES: Final = 30  # that older cohorts are merged into
 
 
 class Cohort:
@@ -68,7 +70,7 @@ class CohortSeries:
         """
         cohort = self.cohorts.get(minute)
         if cohort is None and not is_new:
-            cohort = self.cohorts.get(minute - minute % limits.GUARD_COARSE_MINUTES)
+            cohort = self.cohorts.get(minute - minute % GUARD_COARSE_MINUTES)
         if cohort is None:
             cohort = self.cohorts[minute] = Cohort()
         return cohort
@@ -84,7 +86,7 @@ class CohortSeries:
         self.archived_conversions *= decay
         if not self.cohorts:
             return 0.0
-        fine, oldest = now_minute - limits.GUARD_FINE_MINUTES, now_minute - long_window_min
+        fine, oldest = now_minute - GUARD_FINE_MINUTES, now_minute - long_window_min
         archived = 0.0
         for minute in [minute for minute in self.cohorts if minute < fine]:
             cohort = self.cohorts[minute]
@@ -98,9 +100,9 @@ class CohortSeries:
                 self.archived_messages += cohort.messages
                 self.archived_exposure += cohort.exposure
                 self.archived_conversions += cohort.conversions
-            elif minute % limits.GUARD_COARSE_MINUTES:
+            elif minute % GUARD_COARSE_MINUTES:
                 del self.cohorts[minute]
-                half_hour = minute - minute % limits.GUARD_COARSE_MINUTES
+                half_hour = minute - minute % GUARD_COARSE_MINUTES
                 merged = self.cohorts.get(half_hour)
                 if merged is None:
                     self.cohorts[half_hour] = cohort
@@ -138,7 +140,7 @@ class CohortSeries:
     def subtract(self, other: "CohortSeries") -> None:
         """Takes out the messages of a range that lies within and is scored by itself."""
         for minute, cohort in other.cohorts.items():
-            mine = self.cohorts.get(minute) or self.cohorts.get(minute - minute % limits.GUARD_COARSE_MINUTES)
+            mine = self.cohorts.get(minute) or self.cohorts.get(minute - minute % GUARD_COARSE_MINUTES)
             if mine is not None:
                 mine.subtract(cohort)
         self.archived_messages = max(0.0, self.archived_messages - other.archived_messages)

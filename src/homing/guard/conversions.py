@@ -2,8 +2,11 @@
 
 from typing import Final
 
-from homing import limits
 from homing.common import histogram
+from homing.guard.cohorts import GUARD_FINE_MINUTES
+
+GUARD_WEIGHT_MINUTES: Final = 150  # of exposure weights: until every range's cohorts were merged
+
 
 PRIOR_DELAY_COUNTS: Final = (0.0, 0.0, 0.2, 0.8, 2.5, 5.0, 6.0, 3.0, 1.2, 0.6, 0.3, 0.2, 0.1, 0.05, 0.05, 0.0, 0.0)
 """Conversions by time from submit, by bucket of the histogram: worth twenty, with a median of about 35 s."""
@@ -31,7 +34,7 @@ class ConversionDelays:
         if total > DELAY_COUNT_MAX:
             self._counts = [count / 2 for count in self._counts]
         self._shares = [
-            histogram.share_by(self._counts, minute * 60.0) or 0.0 for minute in range(limits.GUARD_FINE_MINUTES + 1)
+            histogram.share_by(self._counts, minute * 60.0) or 0.0 for minute in range(GUARD_FINE_MINUTES + 1)
         ]
 
     def share_by(self, age_min: int) -> float:
@@ -76,8 +79,8 @@ class ConversionRatios:
 
     def update(self, now_minute: int, delays: ConversionDelays) -> None:
         """Computes the ratios of the last `GUARD_FINE_MINUTES`; those of the minutes before stay as they are."""
-        first = now_minute - limits.GUARD_FINE_MINUTES
-        oldest = now_minute - limits.GUARD_WEIGHT_MINUTES
+        first = now_minute - GUARD_FINE_MINUTES
+        oldest = now_minute - GUARD_WEIGHT_MINUTES
         settled = {minute: ratio for minute, ratio in self._ratios.items() if oldest < minute < first}
         for minute in [minute for minute in self._votes if minute < first]:
             del self._votes[minute]

@@ -4,9 +4,12 @@ from collections.abc import Sequence
 from heapq import nsmallest
 from typing import Final
 
-from homing import limits
 from homing.guard.snapshot import NetworkKey, RangeKey
 from homing.guard.state import ModelState
+
+GUARD_RANGES_MAX: Final = 150_000  # in the fraud model; beyond it the longest idle are dropped
+GUARD_TRIM_S: Final = 60.0  # between two rounds of decay
+
 
 SWEEP_S: Final = 1_800.0  # for all ranges once
 SWEEP_RANGES_MIN: Final = 100
@@ -22,7 +25,7 @@ class Decay:
         self._to_sweep: list[RangeKey] = []
 
     def is_due(self, now_s: float) -> bool:
-        return now_s - self._trimmed_s >= limits.GUARD_TRIM_S
+        return now_s - self._trimmed_s >= GUARD_TRIM_S
 
     def trim(self, now_s: float, minute: int) -> Sequence[NetworkKey]:
         """All networks and countries, and a part of the ranges. Gives the networks that were dropped."""
@@ -78,7 +81,7 @@ class Decay:
     def _drop_beyond_limit(self) -> None:
         """The ranges that were flagged least often, and of these the longest idle."""
         state = self._state
-        excess = len(state.ranges) - limits.GUARD_RANGES_MAX
+        excess = len(state.ranges) - GUARD_RANGES_MAX
         if excess > 0:
             droppable = (key for key in state.ranges if key not in state.verdicts.by_range)
 

@@ -10,7 +10,6 @@ from typing import Final
 
 import msgspec
 
-from homing import limits
 from homing.guard.policy import LEVELS
 from homing.guard.rules import RULES, CountryBudget, GuardRules, RuleMode
 from homing.guard.snapshot import (
@@ -25,6 +24,12 @@ from homing.guard.snapshot import (
 from homing.model import GuardAction
 from homing.reasons import Reason, ReasonCode
 from homing.text.numbers import Destination
+
+GUARD_COUNTED_RANGES_MAX: Final = 100_000  # that an enforcer counts between two snapshots
+GUARD_REPEATS_MAX: Final = 4  # messages to one number that are not counted in a burst
+GUARD_PROBE_LOST_S: Final = 30.0  # after which a probe that the model has not observed is taken for lost
+GUARD_UNKNOWN_LIMITS: Final = (8, 40, 120)  # messages between two snapshots to ranges of a network without history
+
 
 DENY, BUDGET, RANGE, BURST, NETWORK, FLOOD = range(len(RULES))
 RULE_NAMES: Final = tuple(RULES)
@@ -70,7 +75,7 @@ class _BlockCounts:
 
     def is_repeat(self, number: str) -> bool:
         bit = 1 << int(number[-LEVELS[0] :])
-        if self._seen & bit and self._repeats < limits.GUARD_REPEATS_MAX:
+        if self._seen & bit and self._repeats < GUARD_REPEATS_MAX:
             self._repeats += 1
             return True
         self._seen |= bit
@@ -125,7 +130,7 @@ class Enforcer:
         self._rules = GuardRules()
         self._snapshot = GuardSnapshot()
         self._views: Mapping[NetworkKey, _NetworkView] = {}
-        self._unknown = NetworkLimits(limits.GUARD_UNKNOWN_LIMITS, None, None)
+        self._unknown = NetworkLimits(GUARD_UNKNOWN_LIMITS, None, None)
         self._unknown_unreported = msgspec.structs.replace(self._unknown, may_block=False)
         self._no_view, self._no_counts = _NetworkView(None), _NetworkCounts()
         self._counts, self._earlier = _Counts(), _Counts()  # since the last snapshot, and since the one before
@@ -264,7 +269,7 @@ class Enforcer:
         another rule have blocked it, another message passes after a while.
         """
         is_due = key in self._snapshot.due_probes
-        if not is_due or now_s - self._probed.get(key, 0.0) < limits.GUARD_PROBE_LOST_S:
+        if not is_due or now_s - self._probed.get(key, 0.0) < GUARD_PROBE_LOST_S:
             return False
         self._probed[key] = now_s
         return True
@@ -275,7 +280,7 @@ class Enforcer:
             counts = self._counts.networks[key] = _NetworkCounts()
         of_block = counts.blocks.get(block)
         if of_block is None:
-            if self._counts.blocks >= limits.GUARD_COUNTED_RANGES_MAX:
+            if self._counts.blocks >= GUARD_COUNTED_RANGES_MAX:
                 self._begin_counts()
                 counts = self._counts.networks[key] = _NetworkCounts()
             of_block = counts.blocks[block] = _BlockCounts()

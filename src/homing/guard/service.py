@@ -20,6 +20,12 @@ from homing.store.database import Database
 from homing.store.refreshing import refresh_on_change
 from homing.store.statements.guard import GuardBudgetRow, NewGuardDecision
 
+GUARD_DECISIONS_PENDING_MAX: Final = 50_000  # not yet stored; beyond it they are counted and dropped
+GUARD_DECISIONS_BATCH_MAX: Final = 1_000
+GUARD_DECISIONS_LINGER_S: Final = 0.5
+GUARD_RISK_DAYS: Final = 30  # before today, that the learned risk of countries rests on
+
+
 SNAPSHOT_CHANNEL: Final = "homing_guard"
 log = structlog.get_logger()
 
@@ -73,7 +79,7 @@ class GuardService:
         now_s = self._unix_s()
         decision = self._enforcer.decide(request, now_s)
         if decision.reason is not None:
-            if len(self._decisions) < limits.GUARD_DECISIONS_PENDING_MAX:
+            if len(self._decisions) < GUARD_DECISIONS_PENDING_MAX:
                 destination = request.destination
                 self._decisions.append(
                     NewGuardDecision(
@@ -113,7 +119,7 @@ class GuardService:
         while True:
             await self._has_decisions.wait()
             self._has_decisions.clear()
-            await asyncio.sleep(limits.GUARD_DECISIONS_LINGER_S)
+            await asyncio.sleep(GUARD_DECISIONS_LINGER_S)
             try:
                 while self._decisions:
                     await self._flush()
@@ -121,14 +127,14 @@ class GuardService:
                 log.warning("database_unavailable", component="guard_decisions", failure=str(failure))
                 self._has_decisions.set()
                 if isinstance(failure, errors.DatabaseFailed) and failure.poison:
-                    self._drop(limits.GUARD_DECISIONS_BATCH_MAX)
+                    self._drop(GUARD_DECISIONS_BATCH_MAX)
                 await asyncio.sleep(limits.DATABASE_PROBE_INTERVAL_S)
             if self._dropped:
                 log.warning("guard_decisions_dropped", messages=self._dropped)
                 self._dropped = 0
 
     async def _flush(self) -> None:
-        batch = self._decisions[: limits.GUARD_DECISIONS_BATCH_MAX]
+        batch = self._decisions[:GUARD_DECISIONS_BATCH_MAX]
         await statements.guard.guard_decisions_add(self._database, decisions=batch)
         del self._decisions[: len(batch)]
 
@@ -156,9 +162,7 @@ async def read_risk_settings(database: Database) -> Sequence[RiskSetting]:
 async def read_country_traffic(database: Database, now: datetime) -> Sequence[CountryTraffic]:
     """Of the `GUARD_RISK_DAYS` before today."""
     today = int(now.timestamp()) // 86_400
-    rows = await statements.guard.guard_country_traffic(
-        database, first_day=today - limits.GUARD_RISK_DAYS, beyond_day=today
-    )
+    rows = await statements.guard.guard_country_traffic(database, first_day=today - GUARD_RISK_DAYS, beyond_day=today)
     return [
         CountryTraffic(
             account_id=row.account_id,

@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 from typing import Final
 
-from homing import limits
 from homing.guard.active_verdicts import ActiveVerdicts
-from homing.guard.cohorts import CohortSeries
-from homing.guard.conversions import ConversionDelays, ConversionRatios
+from homing.guard.cohorts import GUARD_COARSE_MINUTES, CohortSeries
+from homing.guard.conversions import GUARD_WEIGHT_MINUTES, ConversionDelays, ConversionRatios
 from homing.guard.policy import LEVELS, GuardPolicy
 from homing.guard.risk import NO_RISKS
 from homing.guard.snapshot import WHOLE_NETWORK, NetworkKey, RangeKey, Verdict
@@ -82,7 +81,7 @@ class RangeState(CohortSeries):
 
     def history_before(self, minute: int) -> float:
         """Capped messages of before a minute: archived ones, and those that only wait to be."""
-        step = limits.GUARD_COARSE_MINUTES
+        step = GUARD_COARSE_MINUTES
         waiting = [cohort.capped_messages for first, cohort in self.cohorts.items() if first - first % step < minute]
         return self.history + sum(waiting)
 
@@ -249,7 +248,7 @@ class NetworkState(AreaState):
         if self._weights_of != basis:
             self._weights_of = basis
             share_by, ratio = self.app.delays.share_by, self.app.ratios.ratio
-            weights = [share_by(age) * ratio(minute - age) for age in range(limits.GUARD_WEIGHT_MINUTES)]
+            weights = [share_by(age) * ratio(minute - age) for age in range(GUARD_WEIGHT_MINUTES)]
             if is_proven:
                 own = self.ratios.ratio
                 weights = [min(weight, share_by(age) * own(minute - age)) for age, weight in enumerate(weights)]
@@ -298,7 +297,7 @@ class NetworkState(AreaState):
 
     def record_range_counts(self, minute: int) -> None:
         """Once in each half hour."""
-        half_hour = minute - minute % limits.GUARD_COARSE_MINUTES
+        half_hour = minute - minute % GUARD_COARSE_MINUTES
         if half_hour not in self.range_counts_at:
             self.range_counts_at[half_hour] = self._estimate_ranges()
             for old in [at for at in self.range_counts_at if at < minute - self._policy.long_window_min]:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from itertools import chain
+from typing import Final
 
 from homing import errors, limits
 from homing.common.batching import Batcher
@@ -13,6 +14,12 @@ from homing.routing.catalogue_cache import CatalogueCache
 from homing.store.database import Database
 from homing.store.submissions import submit
 from homing.text.numbers import Numbering
+
+SUBMIT_LINGER_S: Final = 0.001  # what arrives within it shares a transaction
+SUBMIT_LINGER_S_MAX: Final = 0.01  # while more keeps coming and batches take long
+SUBMIT_BATCH_MESSAGES_TARGET: Final = 24  # messages that bear a transaction's own cost together: nobody waits for more
+REQUERY_ROUNDS_MAX: Final = 8  # how often a submit batch is cut down to what the balance carries
+
 
 Clock = Callable[[], datetime]
 Verdict = errors.HomingError | None
@@ -47,9 +54,9 @@ class Intake:
             weight_max=limits.SUBMIT_MESSAGES_MAX,
             pending_max=limits.SUBMIT_PENDING_MAX,
             lanes=2,  # one is being written while the other gathers and is encoded
-            linger_s=limits.SUBMIT_LINGER_S,
-            linger_longest_s=limits.SUBMIT_LINGER_S_LONGEST,
-            company=limits.SUBMIT_COMPANY,
+            linger_s=SUBMIT_LINGER_S,
+            linger_longest_s=SUBMIT_LINGER_S_MAX,
+            company=SUBMIT_BATCH_MESSAGES_TARGET,
             weigh=lambda prepared: len(prepared.messages),
         )
 
@@ -90,7 +97,7 @@ class Intake:
         verdicts: dict[int, Verdict] = {}
         accounts = _by_account(batch)
         attempt = list(batch)
-        for _round in range(limits.REQUERY_ROUNDS_MAX):
+        for _round in range(REQUERY_ROUNDS_MAX):
             try:
                 messages = list(chain.from_iterable(prepared.messages for prepared in attempt))
                 payments = await submit(self._database, messages, now=self._clock())

@@ -12,9 +12,11 @@ from typing import Final
 
 import msgspec
 
-from homing import limits
 from homing.common.confidence import Z_95
 from homing.routing.cells import CellKey
+
+LAB_REPLAY_CELLS_MAX: Final = 200_000  # cells x carriers that a replay keeps; the rest counts as one cell
+
 
 THIN: Final = 30
 """Messages below which a carrier's rate in a cell is told apart as resting on little."""
@@ -81,6 +83,6 @@ class Strata:
 
     def _at(self, cell: CellKey, carrier_id: int) -> _Stratum:
         key = cell, carrier_id
-        if key not in self._strata and len(self._strata) >= limits.LAB_REPLAY_CELLS_MAX:
+        if key not in self._strata and len(self._strata) >= LAB_REPLAY_CELLS_MAX:
             key = REST, carrier_id
         return self._strata.setdefault(key, _Stratum())

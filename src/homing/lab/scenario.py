@@ -11,8 +11,13 @@ from typing import Annotated, Final, Literal, TypeGuard
 
 import msgspec
 
-from homing import errors, limits
+from homing import errors
 from homing.common import money
+
+LAB_HOURS_MAX: Final = 24.0 * 31
+LAB_RATE_PER_S_MAX: Final = 2_000.0
+LAB_TRIES_MAX: Final = 3  # messages that a person asks for in a row
+
 
 Chance = Annotated[float, msgspec.Meta(ge=0, le=1)]
 Positive = Annotated[float, msgspec.Meta(gt=0)]
@@ -114,7 +119,7 @@ class People(_Part, frozen=True, kw_only=True):
 
     ask_again: Chance = 0.6
     ask_again_after_s: Positive = 60.0
-    messages_max: Annotated[int, msgspec.Meta(ge=1, le=limits.LAB_TRIES_MAX)] = 3
+    messages_max: Annotated[int, msgspec.Meta(ge=1, le=LAB_TRIES_MAX)] = 3
     code_valid_s: Positive = 600.0
 
 
@@ -166,9 +171,9 @@ class Scenario(_Part, frozen=True, kw_only=True):
     goal: Goal = "routing"
     watched: Name | None = None
     traits: tuple[Trait, ...] = ()
-    hours: Annotated[float, msgspec.Meta(gt=0, le=limits.LAB_HOURS_MAX)] = 24.0
+    hours: Annotated[float, msgspec.Meta(gt=0, le=LAB_HOURS_MAX)] = 24.0
     measure_from_h: NotNegative = 0.0
-    rate_per_s: Annotated[float, msgspec.Meta(gt=0, le=limits.LAB_RATE_PER_S_MAX)] = 20.0
+    rate_per_s: Annotated[float, msgspec.Meta(gt=0, le=LAB_RATE_PER_S_MAX)] = 20.0
     rate_swing: Chance = 0.5
     rate_peak_h: NotNegative = 19.0
     tick_s: Literal[1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30, 60] = 5

@@ -12,9 +12,9 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from homing import errors, limits
+from homing import errors
 from homing.lab import truth as truths
-from homing.lab.scenario import Attack, Scenario, ScenarioEvent, micro
+from homing.lab.scenario import LAB_TRIES_MAX, Attack, Scenario, ScenarioEvent, micro
 from homing.text.numbers import Numbering
 
 START_S: Final = 1_767_571_200  # 2026-01-05T00:00:00Z, a Monday; unix time has no summer time and no leap seconds
@@ -39,7 +39,7 @@ NEED: Final = np.dtype(
         ("refused", np.bool_),  # one of them was
         ("comes", np.float32),  # uniform: whether this person comes back when a code arrives
         ("takes", np.float32),  # standard normal: how long that takes
-        ("luck", np.float32, (limits.LAB_TRIES_MAX, LUCK)),
+        ("luck", np.float32, (LAB_TRIES_MAX, LUCK)),
         ("first_s", np.float64),  # when the first of the codes arrived; inf: none did
         ("last_s", np.float64),  # the latest to arrive so far, and the message that conversions are credited to
         ("last_minute", np.int32),
@@ -213,9 +213,9 @@ class World:
         needs["app"] = np.searchsorted(np.cumsum(self._apps)[:-1], generator.random(size), side="right")
         needs["comes"] = generator.random(size)
         needs["takes"] = generator.standard_normal(size)
-        luck = generator.random((size, limits.LAB_TRIES_MAX, LUCK))
+        luck = generator.random((size, LAB_TRIES_MAX, LUCK))
         for normal in (LATENCY, RECEIPT):
-            luck[:, :, normal] = generator.standard_normal((size, limits.LAB_TRIES_MAX))
+            luck[:, :, normal] = generator.standard_normal((size, LAB_TRIES_MAX))
         needs["luck"] = luck
         needs["first_s"] = needs["last_s"] = np.inf
         needs["source"] = source.number

@@ -2,16 +2,18 @@
 
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from typing import Final
 
 import msgspec
 
-from homing import limits
 from homing.learning.posteriors import RoutingLearner
 from homing.model import GENERAL
 from homing.routing.catalogue import Catalogue
 from homing.routing.cells import CellKey, Posterior
 from homing.routing.rules import RouteRule, RouteScope
 from homing.routing.shares import Objective, RouteShares, ShareCalculator
+
+LEARN_SHARES_MAX: Final = 5_000  # of rules and cells, in force at once
 
 
 class ShareDecision(msgspec.Struct, frozen=True):
@@ -37,7 +39,7 @@ class AdaptiveRouting:
     def decide(
         self, catalogue: Catalogue, learner: RoutingLearner, now_s: float
     ) -> dict[tuple[RouteScope, CellKey], ShareDecision]:
-        """The latest active cells first, up to limits.LEARN_SHARES_MAX."""
+        """The latest active cells first, up to LEARN_SHARES_MAX."""
         made: dict[tuple[RouteScope, CellKey], ShareDecision] = {}
         rules = catalogue.adaptive_rules()
         if rules:
@@ -45,7 +47,7 @@ class AdaptiveRouting:
                 key = (rule.match, cell)
                 if key in made:
                     continue
-                if len(made) >= limits.LEARN_SHARES_MAX:
+                if len(made) >= LEARN_SHARES_MAX:
                     break
                 made[key] = self._decide(rule, cell, block, catalogue, learner, now_s)
         self._sharer.forget(made.keys())

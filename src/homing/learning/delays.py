@@ -5,9 +5,11 @@ from collections.abc import Hashable, Iterable, Sequence
 from itertools import pairwise
 from typing import Final
 
-from homing import limits
 from homing.common.histogram import BUCKETS, EDGES_S, empty
 from homing.learning.policy import LearningPolicy
+
+LEARN_MEANS_MAX: Final = 1_000  # of one set of curves, remembered
+
 
 Key = tuple[Hashable, ...]
 FINITE: Final = BUCKETS - 1  # what took longer than the last edge is no part of the curve
@@ -74,7 +76,7 @@ class DelayBounds:
         ages = youngest_s, oldest_s
         found = self._means.get(ages)
         if found is None:
-            if len(self._means) >= limits.LEARN_MEANS_MAX:
+            if len(self._means) >= LEARN_MEANS_MAX:
                 self._means.clear()
             found = self._means[ages] = (
                 self.likely.between(youngest_s, oldest_s),

@@ -12,6 +12,11 @@ import msgspec
 from homing import limits
 from homing.learning.delays import DelayBounds
 
+LEARN_FINE_MINUTES: Final = 17  # minutes of which each is a cohort of its own
+LEARN_COARSE_MINUTES: Final = 10  # minutes that older cohorts span
+LEARN_COHORTS_S_MAX: Final = 21_600.0  # an older cohort counts in full, whatever its conversions' times
+
+
 CONVERSIONS: Final = 0
 RECEIPTS: Final = 1
 CHANNELS: Final = (CONVERSIONS, RECEIPTS)
@@ -74,10 +79,10 @@ class CarrierMemory:
         its silence by the share `seen`: 0 where nobody reported.
         """
         age = now_minute - minute
-        if age < limits.LEARN_FINE_MINUTES:
+        if age < LEARN_FINE_MINUTES:
             cohorts, key = self._fine, minute
-        elif age * 60 < limits.LEARN_COHORTS_S_MAX:
-            cohorts, key = self._coarse, minute // limits.LEARN_COARSE_MINUTES
+        elif age * 60 < LEARN_COHORTS_S_MAX:
+            cohorts, key = self._coarse, minute // LEARN_COARSE_MINUTES
         else:
             self._settle(minute, (sent, converted, delivered), weight_old, seen)
             return
@@ -146,9 +151,9 @@ class CarrierMemory:
         for step in steps[at:]:
             came += step[1]
             trials += step[2]
-        width_s = limits.LEARN_COARSE_MINUTES * 60.0
+        width_s = LEARN_COARSE_MINUTES * 60.0
         for block, cohort in self._coarse.items():
-            if block * limits.LEARN_COARSE_MINUTES >= since:
+            if block * LEARN_COARSE_MINUTES >= since:
                 age_s = until_s - block * width_s
                 came += cohort[place]
                 share = curves.likely.between(age_s - width_s, age_s)
@@ -194,18 +199,18 @@ class CarrierMemory:
         self._aged_s = now_s
         self._old = [value * kept for value in self._old]
         now_minute = int(now_s // 60)
-        for minute in [one for one in self._fine if now_minute - one >= limits.LEARN_FINE_MINUTES]:
+        for minute in [one for one in self._fine if now_minute - one >= LEARN_FINE_MINUTES]:
             cohort = self._fine.pop(minute)
-            block = self._coarse.setdefault(minute // limits.LEARN_COARSE_MINUTES, [0.0, 0.0, 0.0])
+            block = self._coarse.setdefault(minute // LEARN_COARSE_MINUTES, [0.0, 0.0, 0.0])
             for place, value in enumerate(cohort):
                 block[place] += value
         ripe_s = min(until_s - converts.least.ends_s, now_s - reports.least.ends_s)
-        ripe_s = max(ripe_s, now_s - limits.LEARN_COHORTS_S_MAX)
-        width_s = limits.LEARN_COARSE_MINUTES * 60.0
+        ripe_s = max(ripe_s, now_s - LEARN_COHORTS_S_MAX)
+        width_s = LEARN_COARSE_MINUTES * 60.0
         for key in [one for one in self._coarse if (one + 1) * width_s <= ripe_s]:
             start_s = key * width_s
             seen = 1.0 if until_s >= now_s else converts.likely.between(until_s - start_s - width_s, until_s - start_s)
-            self._settle(key * limits.LEARN_COARSE_MINUTES, self._coarse.pop(key), 1.0, seen)
+            self._settle(key * LEARN_COARSE_MINUTES, self._coarse.pop(key), 1.0, seen)
 
     def cut(self, channel: int, from_minute: int) -> None:
         """Forgets what is older than a minute, as good as all of it."""

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from math import exp, log, sqrt
 from typing import Final
 
-from homing import limits
 from homing.common.confidence import Z_95
 from homing.learning.changes import CarrierChange, ChangeSample, strongest, window_of, windows_of
 from homing.learning.delays import Delays, Key
@@ -22,6 +21,10 @@ from homing.learning.trust import ReceiptTrust
 from homing.model import GENERAL
 from homing.routing.cells import CellKey, Posterior
 from homing.statistics.delta import Delta
+
+LEARN_CELLS_MAX: Final = 5_000  # kept in memory; the longest idle are let go
+LEARN_ACTIVE_S: Final = 3_600.0  # a cell without traffic for so long gets no shares of its own
+
 
 NETWORK_UNKNOWN: Final = "-1-1"
 
@@ -146,7 +149,7 @@ class RoutingLearner:
 
     def _forget(self, now_s: float) -> None:
         """Of too many cells the longest idle are let go."""
-        over = len(self._cells) - limits.LEARN_CELLS_MAX
+        over = len(self._cells) - LEARN_CELLS_MAX
         if over > 0:
             for cell in sorted(self._cells.values(), key=lambda one: one.seen_s)[:over]:
                 del self._cells[cell.key]
@@ -426,7 +429,7 @@ class RoutingLearner:
 
     def active(self) -> Sequence[CellKey]:
         """Cells with traffic lately."""
-        since_s = self._now_s - limits.LEARN_ACTIVE_S
+        since_s = self._now_s - LEARN_ACTIVE_S
         return [key for key, cell in self._cells.items() if cell.seen_s >= since_s]
 
     def block(self, cell: CellKey) -> str:

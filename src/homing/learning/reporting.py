@@ -5,8 +5,8 @@ Where one has stopped, silence says nothing: exposures are counted up to the las
 
 from typing import Final
 
-from homing import limits
 from homing.learning.delays import DelayCurve
+from homing.learning.memory import LEARN_FINE_MINUTES
 from homing.learning.policy import LearningPolicy
 
 REPORTING: Final = "reporting"
@@ -44,7 +44,7 @@ class AppReporting:
 
     def think(self, now_s: float, rate: float, curve: DelayCurve) -> None:
         """`rate`: the app's conversion rate as last known."""
-        oldest = int(now_s // 60) - limits.LEARN_FINE_MINUTES
+        oldest = int(now_s // 60) - LEARN_FINE_MINUTES
         self._sent = {minute: sent for minute, sent in self._sent.items() if minute > oldest}
         if self._heard_now or self.heard_s is None:
             if self._heard_now:

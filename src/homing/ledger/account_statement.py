@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import UTC
 from typing import Final
 
-from homing import limits
 from homing.common.csv_cells import plain_cell
 from homing.common.money import trimmed
 from homing.model import LedgerAccount, PostingKind
@@ -14,6 +13,7 @@ from homing.store import statements
 from homing.store.database import Database, DatabaseConnection
 from homing.store.statements.ledger import PostingRow
 
+STATEMENT_ROWS: Final = 1_000  # that are read at once for a download
 COLUMNS: Final = (
     "posting_id",
     "time_utc",
@@ -61,13 +61,13 @@ def effect(posting: PostingRow) -> tuple[LedgerAccount, int]:
 
 
 async def statement_csv(database: Database, account_id: int, currency: str) -> AsyncIterator[str]:
-    """The whole statement as CSV, in pieces of `limits.STATEMENT_ROWS` rows.
+    """The whole statement as CSV, in pieces of `STATEMENT_ROWS` rows.
 
     No connection is held between pieces, however slow the reader. Postings added meanwhile are not included.
     """
     yield _csv([COLUMNS])
     before_id: int | None = None
-    while rows := await read_statement(database, account_id, limits.STATEMENT_ROWS, before_id):
+    while rows := await read_statement(database, account_id, STATEMENT_ROWS, before_id):
         yield _csv([_line(row, currency) for row in rows])
         before_id = rows[-1].posting_id
 

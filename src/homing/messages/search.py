@@ -19,6 +19,9 @@ from homing.store.database import Database
 from homing.store.statements.dispatch import MessageRef
 from homing.store.statements.search import ListedMessage, SearchHit
 
+SEARCH_STEP: Final = 2_500  # of these at once
+
+
 MILLISECOND: Final = 1 << ids.SHIFT
 NARROW: Final = 15_000 << ids.SHIFT  # 15 s of ids
 DAY_MS: Final = 86_400_000
@@ -72,7 +75,7 @@ async def search(
     looked = 0
     while beyond > wanted.first_id and len(found) < rows_max and looked < looked_max:
         lacking, left = rows_max - len(found), looked_max - looked
-        step = left if wanted.key else min(left, lacking if wanted.is_any else limits.SEARCH_STEP)
+        step = left if wanted.key else min(left, lacking if wanted.is_any else SEARCH_STEP)
         first = max(wanted.first_id, beyond - width)
         rows = await _look(database, wanted, first_id=first, beyond_id=beyond, looked_max=step, rows_max=lacking)
         is_full = rows[0].looked >= step

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from typing import Final
 
 import structlog
 
@@ -16,6 +17,15 @@ from homing.store import statements
 from homing.store.database import Database, DatabaseConnection
 from homing.store.statements.receipts import InboundOwner
 from homing.text.numbers import Numbering
+
+INBOUND_ADDRESS_CHARS_MAX: Final = 32
+INBOUND_UNMATCHED_DAYS: Final = 30  # replies of which no account was found are kept so long, for people to see
+INBOUND_UNMATCHED_MESSAGES_MAX: Final = 100_000  # of them; the oldest go first
+INBOUND_REPLAY_S: Final = 5.0  # between two looks for those that somebody wants tried again
+INBOUND_REPLAY_BATCH: Final = 100
+INBOUND_DUPLICATE_DAYS: Final = 4  # vendors that push again do so for three days or less
+BIND_INBOUND_DAYS: Final = 3  # inbound messages are kept for a bind if there was one within so many
+
 
 log = structlog.get_logger()
 
@@ -48,16 +58,16 @@ class InboundMessages:
                 if loop.time() >= tidy_at_s:
                     await self.forget_old()
                     tidy_at_s = loop.time() + limits.PARTITION_SWEEP_S
-                while await self.replay_due() == limits.INBOUND_REPLAY_BATCH:
+                while await self.replay_due() == INBOUND_REPLAY_BATCH:
                     pass
             except errors.PlatformFailure as failure:
                 log.warning("database_unavailable", component="unmatched_inbound", failure=str(failure))
-            await asyncio.sleep(limits.INBOUND_REPLAY_S)
+            await asyncio.sleep(INBOUND_REPLAY_S)
 
     async def replay_due(self) -> int:
         """Tries those that are to be tried again; how many they were. What finds its account leaves the list."""
         async with self._database.transaction() as transaction:
-            rows = await statements.receipts.unmatched_inbound_claim(transaction, rows_max=limits.INBOUND_REPLAY_BATCH)
+            rows = await statements.receipts.unmatched_inbound_claim(transaction, rows_max=INBOUND_REPLAY_BATCH)
             for row in rows:
                 one = CarrierInbound(row.number, row.recipient, row.content, row.received_at, row.carrier_ref)
                 is_given = await self._give(row.carrier_id, one, transaction)
@@ -69,7 +79,7 @@ class InboundMessages:
 
     async def forget_old(self) -> None:
         await statements.receipts.unmatched_inbound_forget(
-            self._database, days=limits.INBOUND_UNMATCHED_DAYS, rows_max=limits.INBOUND_UNMATCHED_MESSAGES_MAX
+            self._database, days=INBOUND_UNMATCHED_DAYS, rows_max=INBOUND_UNMATCHED_MESSAGES_MAX
         )
 
     async def _keep(self, carrier_id: int, one: CarrierInbound) -> None:
@@ -77,8 +87,8 @@ class InboundMessages:
         await statements.receipts.unmatched_inbound_add(
             self._database,
             carrier_id=carrier_id,
-            number=storable_text(one.number, limits.INBOUND_ADDRESS_CHARS_MAX),
-            recipient=storable_text(one.recipient, limits.INBOUND_ADDRESS_CHARS_MAX),
+            number=storable_text(one.number, INBOUND_ADDRESS_CHARS_MAX),
+            recipient=storable_text(one.recipient, INBOUND_ADDRESS_CHARS_MAX),
             content=storable_text(one.content, limits.INBOUND_TEXT_CHARS_MAX),
             carrier_ref=storable_text(one.carrier_ref, limits.RECEIPT_REF_CHARS_MAX),
             received_at=one.received_at,
@@ -92,21 +102,21 @@ class InboundMessages:
         number = person_number(said)
         exact = [number] if number else [said]
         owner = await statements.receipts.inbound_owner(
-            self._database, numbers=exact, senders=senders, bound_days=limits.BIND_INBOUND_DAYS, recipient=recipient
+            self._database, numbers=exact, senders=senders, bound_days=BIND_INBOUND_DAYS, recipient=recipient
         )
         if owner is not None:
             return owner
         more = [*exact, *in_any_country(said, self._numbering)]
         senders += in_any_country(recipient, self._numbering)
         owner = await statements.receipts.inbound_owner(
-            self._database, numbers=more, senders=senders, bound_days=limits.BIND_INBOUND_DAYS, recipient=recipient
+            self._database, numbers=more, senders=senders, bound_days=BIND_INBOUND_DAYS, recipient=recipient
         )
         return owner if owner is not None and owner.numbers == 1 else None
 
     async def _give(self, carrier_id: int, one: CarrierInbound, within: DatabaseConnection | None = None) -> bool:
         """Whether it has an account. `within`: the transaction that it is part of."""
-        recipient = storable_text(one.recipient, limits.INBOUND_ADDRESS_CHARS_MAX)
-        owner = await self._owner(storable_text(one.number, limits.INBOUND_ADDRESS_CHARS_MAX), recipient)
+        recipient = storable_text(one.recipient, INBOUND_ADDRESS_CHARS_MAX)
+        owner = await self._owner(storable_text(one.number, INBOUND_ADDRESS_CHARS_MAX), recipient)
         if owner is None:
             return False
         if within is not None:
@@ -126,7 +136,7 @@ class InboundMessages:
         carrier_ref = storable_text(one.carrier_ref, limits.RECEIPT_REF_CHARS_MAX)
         if carrier_ref:
             await statements.receipts.inbound_lock(transaction, key=f"{number} {carrier_ref}", seed=carrier_id)
-            since_id = first_id_at(id_time_ms(inbound_id) - limits.INBOUND_TWIN_DAYS * 86_400_000)
+            since_id = first_id_at(id_time_ms(inbound_id) - INBOUND_DUPLICATE_DAYS * 86_400_000)
             twin_id = await statements.receipts.inbound_twin(
                 transaction,
                 account_id=owner.account_id,

@@ -30,6 +30,13 @@ from homing.store import statements
 from homing.store.database import Database, DatabaseConnection
 from homing.store.statements.receipts import NewParkedReceipt, NewReceipt
 
+RECEIPTS_PENDING_MAX: Final = 50_000
+RECEIPTS_LINGER_S: Final = 0.01
+RECEIPT_PARK_RETRY_S: Final = 0.05  # the first time, then doubling
+RECEIPT_PARK_SWEEP_S_MAX: Final = 1.0
+RECEIPT_TEXT_CHARS_MAX: Final = 1_024
+
+
 __all__ = ["ArrivedReceipt", "ReceiptInbox"]
 
 STATES: Final = tuple(MessageState)  # by their numbers: a look here costs a tenth of a conversion
@@ -70,8 +77,8 @@ class ReceiptInbox:
         self._batches: Batcher[Sequence[ArrivedReceipt], None] = Batcher(
             self._store,
             weight_max=limits.RECEIPTS_BATCH_MAX,
-            pending_max=limits.RECEIPTS_PENDING_MAX,
-            linger_s=limits.RECEIPTS_LINGER_S,
+            pending_max=RECEIPTS_PENDING_MAX,
+            linger_s=RECEIPTS_LINGER_S,
             weigh=len,
         )
 
@@ -91,7 +98,7 @@ class ReceiptInbox:
         up beside it.
         """
         loop = asyncio.get_running_loop()
-        pause_s = limits.RECEIPT_PARK_RETRY_S_MAX
+        pause_s = RECEIPT_PARK_SWEEP_S_MAX
         learn_at_s = tidy_at_s = loop.time()
         while True:
             try:
@@ -105,13 +112,13 @@ class ReceiptInbox:
                     pass
             except errors.PlatformFailure as failure:
                 log.warning("database_unavailable", component="parked_receipts", failure=str(failure))
-            pause_s = min(pause_s * 2, limits.RECEIPT_PARK_RETRY_S_MAX)
+            pause_s = min(pause_s * 2, RECEIPT_PARK_SWEEP_S_MAX)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(pause_s):
                     await self._parked.wait()
             if self._parked.is_set():
                 self._parked.clear()
-                pause_s = limits.RECEIPT_PARK_RETRY_S
+                pause_s = RECEIPT_PARK_RETRY_S
                 await asyncio.sleep(pause_s)
 
     async def retry_due(self) -> int:
@@ -125,8 +132,8 @@ class ReceiptInbox:
             self._database,
             now=now,
             rows_max=limits.RECEIPTS_BATCH_MAX,
-            wait_min=timedelta(seconds=limits.RECEIPT_PARK_RETRY_S),
-            wait_max=timedelta(seconds=limits.RECEIPT_PARK_RETRY_S_LONGEST),
+            wait_min=timedelta(seconds=RECEIPT_PARK_RETRY_S),
+            wait_max=timedelta(seconds=limits.RECEIPT_PARK_RETRY_S_MAX),
             last_try_since=now - timedelta(seconds=limits.RECEIPT_PARK_S_MAX),
         )
         waiting = [
@@ -242,19 +249,19 @@ def _storable(one: ArrivedReceipt) -> ArrivedReceipt:
     if (
         at.tzinfo
         and 0 <= receipt.state < len(STATES)
-        and _is_storable(receipt.raw, limits.RECEIPT_TEXT_CHARS_MAX)
+        and _is_storable(receipt.raw, RECEIPT_TEXT_CHARS_MAX)
         and _is_storable(receipt.carrier_ref, limits.RECEIPT_REF_CHARS_MAX)
-        and _is_storable(receipt.error_code or "", limits.RECEIPT_WORDS_CHARS_MAX)
-        and _is_storable(receipt.number or "", limits.RECEIPT_WORDS_CHARS_MAX)
+        and _is_storable(receipt.error_code or "", limits.RECEIPT_STATUS_CHARS_MAX)
+        and _is_storable(receipt.number or "", limits.RECEIPT_STATUS_CHARS_MAX)
     ):
         return one
     clean = CarrierReceipt(
         storable_text(receipt.carrier_ref, limits.RECEIPT_REF_CHARS_MAX),
         receipt.state if 0 <= receipt.state < len(STATES) else MessageState.UNKNOWN,
         at if at.tzinfo else at.replace(tzinfo=UTC),
-        None if receipt.error_code is None else storable_text(receipt.error_code, limits.RECEIPT_WORDS_CHARS_MAX),
-        storable_text(receipt.raw, limits.RECEIPT_TEXT_CHARS_MAX),
-        None if receipt.number is None else storable_text(receipt.number, limits.RECEIPT_WORDS_CHARS_MAX),
+        None if receipt.error_code is None else storable_text(receipt.error_code, limits.RECEIPT_STATUS_CHARS_MAX),
+        storable_text(receipt.raw, RECEIPT_TEXT_CHARS_MAX),
+        None if receipt.number is None else storable_text(receipt.number, limits.RECEIPT_STATUS_CHARS_MAX),
     )
     return msgspec.structs.replace(one, receipt=clean)
 
@@ -353,7 +360,7 @@ async def _park(transaction: DatabaseConnection, parked: Sequence[ArrivedReceipt
     await statements.receipts.parked_add(
         transaction,
         waiting_since=now,
-        first_wait=timedelta(seconds=limits.RECEIPT_PARK_RETRY_S),
+        first_wait=timedelta(seconds=RECEIPT_PARK_RETRY_S),
         receipts=[
             NewParkedReceipt(
                 carrier_id=one.carrier_id,

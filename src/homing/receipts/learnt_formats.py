@@ -7,11 +7,13 @@ from typing import Final
 
 import msgspec
 
-from homing import limits
 from homing.receipts.id_formats import IdFormat
 from homing.store import statements
 from homing.store.database import Database
 from homing.store.statements.receipts import FormCount
+
+RECEIPT_FORM_NUMBERS_MIN: Final = 20  # numbers that agreed before a carrier's form counts as learnt
+
 
 NUMBERS_DIFFER: Final = "numbers differ"
 """Counted beside the forms: receipts with the very id of one message, and a number that is not its recipient's."""
@@ -85,10 +87,10 @@ class LearntIdFormats:
 
 def _settled(counts: Mapping[str, int]) -> IdFormat | None:
     forms = [IdFormat(name) for name in counts if name != NUMBERS_DIFFER]
-    if len(forms) == 1 and counts[forms[0]] >= limits.RECEIPT_FORM_NUMBERS_MIN:
+    if len(forms) == 1 and counts[forms[0]] >= RECEIPT_FORM_NUMBERS_MIN:
         return forms[0]
     return None
 
 
 def _is_strange(counts: Mapping[str, int]) -> bool:
-    return set(counts) == {NUMBERS_DIFFER} and counts[NUMBERS_DIFFER] >= limits.RECEIPT_FORM_NUMBERS_MIN
+    return set(counts) == {NUMBERS_DIFFER} and counts[NUMBERS_DIFFER] >= RECEIPT_FORM_NUMBERS_MIN

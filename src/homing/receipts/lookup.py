@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Final
 
 import msgspec
 
@@ -17,6 +18,14 @@ from homing.store import statements
 from homing.store.database import DatabaseConnection
 from homing.store.rows import Executor
 from homing.store.statements.receipts import AttemptName, CandidateRow, ReceiptReference, UnansweredAttempt
+
+RECEIPT_CANDIDATES_MAX: Final = 8  # messages of one reference that are looked at: the latest
+RECEIPT_PART_CANDIDATES_MAX: Final = 64
+RECEIPT_REPEATED_REFS_MAX: Final = 1_000  # read for those: a carrier that answers the same id for ever costs no more
+RECEIPT_MATCH_AHEAD_S: Final = 3_600.0  # ids of machines whose clocks are ahead
+RECEIPT_REPLAY_DAYS_MAX: Final = 60  # how far back a replayed receipt's match days may begin
+RECEIPT_UNANSWERED_S_MAX: Final = 21_600.0  # such a submit began at most this long before its receipt
+RECEIPT_UNANSWERED_MAX: Final = 10_000
 
 
 class ArrivedReceipt(msgspec.Struct, frozen=True):
@@ -172,12 +181,12 @@ class ReceiptLookup:
             carrier_ids=sorted({one.carrier_id for one in arrived}),
             first_id=first_id,
             beyond_id=beyond_id,
-            started_since=oldest - timedelta(seconds=limits.RECEIPT_UNANSWERED_S_MAX),
-            rows_max=limits.RECEIPT_UNANSWERED_MAX,
+            started_since=oldest - timedelta(seconds=RECEIPT_UNANSWERED_S_MAX),
+            rows_max=RECEIPT_UNANSWERED_MAX,
         )
         counts = Counter(row.carrier_id for row in rows)
         # where there are more than were read, none can be told to be the only one
-        return [row for row in rows if counts[row.carrier_id] < limits.RECEIPT_UNANSWERED_MAX]
+        return [row for row in rows if counts[row.carrier_id] < RECEIPT_UNANSWERED_MAX]
 
     async def _name(
         self,
@@ -217,8 +226,8 @@ async def candidates_of(
         references=_references(wanted),
         first_id=first_id,
         beyond_id=beyond_id,
-        looked_max=limits.RECEIPT_REPEATED_REFS_MAX,
-        candidates_max=limits.RECEIPT_CANDIDATES_MAX,
+        looked_max=RECEIPT_REPEATED_REFS_MAX,
+        candidates_max=RECEIPT_CANDIDATES_MAX,
     )
     return _by_place(wanted, rows)
 
@@ -235,8 +244,8 @@ async def part_candidates_of(
         references=_references(wanted),
         first_id=first_id,
         beyond_id=beyond_id,
-        looked_max=limits.RECEIPT_REPEATED_REFS_MAX,
-        candidates_max=limits.RECEIPT_PART_CANDIDATES_MAX,
+        looked_max=RECEIPT_REPEATED_REFS_MAX,
+        candidates_max=RECEIPT_PART_CANDIDATES_MAX,
     )
     return _by_place(wanted, rows)
 
@@ -274,10 +283,10 @@ def span_of(arrived: Sequence[ArrivedReceipt], now: datetime) -> tuple[int, int]
     the last ones. The upper bound spares a look into the partitions of the weeks to come.
     """
     oldest = min((one.receipt.received_at for one in arrived if one.parked_id is not None), default=now)
-    oldest = max(min(oldest, now), now - timedelta(days=limits.RECEIPT_REPLAY_DAYS_MAX))
+    oldest = max(min(oldest, now), now - timedelta(days=RECEIPT_REPLAY_DAYS_MAX))
     return (
         _id_at(oldest - timedelta(days=limits.RECEIPT_MATCH_DAYS)),
-        _id_at(now + timedelta(seconds=limits.RECEIPT_MATCH_AHEAD_S)),
+        _id_at(now + timedelta(seconds=RECEIPT_MATCH_AHEAD_S)),
     )
 
 
@@ -294,7 +303,7 @@ def _fits(one: ArrivedReceipt, unanswered: UnansweredAttempt) -> bool:
     began_s = (one.receipt.received_at - unanswered.started_at).total_seconds()
     return (
         unanswered.carrier_id == one.carrier_id
-        and -limits.RECEIPT_CLOCK_AHEAD_S_MAX <= began_s <= limits.RECEIPT_UNANSWERED_S_MAX
+        and -limits.RECEIPT_CLOCK_AHEAD_S_MAX <= began_s <= RECEIPT_UNANSWERED_S_MAX
         and agrees(one.receipt.number, unanswered.number, unanswered.sender) is True
     )
 

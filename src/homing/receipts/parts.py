@@ -7,6 +7,7 @@ nothing is heard, it waits a while and counts as delivered: there are carriers t
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Final
 
 import msgspec
 
@@ -18,6 +19,8 @@ from homing.store import statements
 from homing.store.database import DatabaseConnection
 from homing.store.statements.dispatch import MessageRef, QueueKey
 from homing.store.statements.receipts import AttemptKey, PartMove
+
+PART_GRACE_S: Final = 300.0  # silence after a delivered part: then the message counts as delivered
 
 
 class PartReport(msgspec.Struct, frozen=True):
@@ -110,7 +113,7 @@ async def take_parts(
     if partly:
         await statements.receipts.queue_await_parts(
             transaction,
-            until=now + timedelta(seconds=limits.PART_GRACE_S),
+            until=now + timedelta(seconds=PART_GRACE_S),
             grace=timedelta(seconds=limits.EXPIRY_GRACE_S),
             keys=[QueueKey(lane=AWAITING_LANE, message_id=message_id) for message_id in partly],
         )

@@ -22,6 +22,9 @@ from homing.store.refreshing import refresh_on_change
 from homing.store.statements.catalogue import CatalogueRoute
 from homing.store.statements.learning import LearnTermsRow, NamedLearnTerms
 
+SHARES_AGE_S_MAX: Final = 30.0  # even if a notice is missed
+
+
 SHARES_CHANNEL: Final = "homing_shares"
 
 
@@ -48,7 +51,7 @@ class CatalogueCache:
         listening = self._database.listen(SHARES_CHANNEL, lambda _payload: stale(), stale)
         works = (
             refresh_on_change(self._stale, self._read, limits.PROFILE_AGE_S_MAX),
-            refresh_on_change(self._shares_stale, self._read_shares, limits.SHARES_AGE_S_MAX),
+            refresh_on_change(self._shares_stale, self._read_shares, SHARES_AGE_S_MAX),
             listening,
         )
         self._readers = [asyncio.get_running_loop().create_task(work) for work in works]
@@ -83,7 +86,7 @@ class SharesReader:
 
     async def read(self, database: Database) -> bool:
         """Whether anything may have changed. Raises a `PlatformFailure`."""
-        is_whole = time.monotonic() - self._whole_s >= limits.SHARES_AGE_S_MAX
+        is_whole = time.monotonic() - self._whole_s >= SHARES_AGE_S_MAX
         rows = await statements.learning.learn_shares_read(database, after_version=0 if is_whole else self._version)
         if is_whole:
             self._whole_s = time.monotonic()

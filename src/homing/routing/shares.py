@@ -12,10 +12,13 @@ from typing import Final
 
 import msgspec
 
-from homing import limits
 from homing.reasons import Reason, ReasonCode, ppm
 from homing.routing.cells import CellKey, Posterior
 from homing.routing.rules import RouteRule, RouteScope
+
+LEARN_DRAWS: Final = 100  # of each posterior and thought
+LEARN_EXPLORE_SHARE_MAX: Final = 0.02  # of a cell's traffic, over all carriers that are only tried
+
 
 WHOLE: Final = 10_000
 GAIN: Final = 0.25
@@ -30,7 +33,7 @@ NORMALS: Final = random.Random(0).sample(  # noqa: S311 - a table: a slice of it
 )
 UNIFORMS: Final = random.Random(1).sample([(n + 0.5) / 4096 for n in range(4096)], 4096)  # noqa: S311 - likewise
 FURTHEST: Final = max(NORMALS)  # they lie as far below zero as above it
-HALF: Final = limits.LEARN_DRAWS // 2
+HALF: Final = LEARN_DRAWS // 2
 DRAWS: Final = 2 * HALF
 UNFIT: Final = -1.0  # what a rate below the quality floor is worth, where that is never below zero
 NORMAL_FROM: Final = 8.0  # a Beta with both parameters above it is drawn as a normal
@@ -152,7 +155,7 @@ class ShareCalculator:
 
 
 def chances(priced: Sequence[tuple[Posterior, int]], terms: Objective, chance: random.Random) -> dict[int, float]:
-    """The probability of each carrier that it is the best, from limits.LEARN_DRAWS draws. `priced`: with its cost in
+    """The probability of each carrier that it is the best, from LEARN_DRAWS draws. `priced`: with its cost in
     micro-units a segment.
     """
     drawn = [PosteriorDraws(belief, chance) for belief, _cost in priced]
@@ -247,7 +250,7 @@ def proven(priced: Sequence[tuple[Posterior, int]]) -> float:
 def bound(shares: Mapping[int, float], terms: Objective) -> dict[int, float]:
     """Each share within its floor and ceiling, and all of them 1. What is only tried is bounded in all as well."""
     others = len(shares) - 1
-    floor = min(terms.explore_min, limits.LEARN_EXPLORE_SHARE_MAX / others, 1.0 / len(shares))
+    floor = min(terms.explore_min, LEARN_EXPLORE_SHARE_MAX / others, 1.0 / len(shares))
     ceiling = max(terms.share_max, 1.0 / len(shares))
     bounded = dict(shares)
     fixed: dict[int, float] = {}

@@ -7,16 +7,28 @@ read are one batch for the owner.
 import asyncio
 import ssl
 from collections.abc import Callable
-from typing import Protocol, TypeAlias, cast
+from typing import Final, Protocol, TypeAlias, cast
 
 from homing import limits
 from homing.common.host_lookup import HostLookup
 from homing.smpp import timers as defaults
 from homing.smpp.pdus import RequestPdu, ResponsePdu
-from homing.smpp.session import IncomingRequest, RequestFailure, ResponseOrFailure, SessionEnd, SmppSession
+from homing.smpp.session import (
+    SMPP_WINDOW_IN_DEFAULT,
+    SMPP_WINDOW_OUT_DEFAULT,
+    IncomingRequest,
+    RequestFailure,
+    ResponseOrFailure,
+    SessionEnd,
+    SmppSession,
+)
 from homing.smpp.states import SessionRole, SessionState
 from homing.smpp.timer_wheel import TimerWheel
 from homing.smpp.timers import SessionTimers
+
+SMPP_SOCKET_BUFFER_BYTES_MAX: Final = 256 * 1024  # handed to the transport before we wait for it
+SMPP_CONNECT_TIMEOUT_S: Final = 10.0
+
 
 ResponseCallback: TypeAlias = Callable[[ResponseOrFailure], None]
 """Called once, from the loop, with the response to a request or the reason why there is none. If it has a method
@@ -149,7 +161,7 @@ class SmppConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
-        self._transport.set_write_buffer_limits(high=limits.SMPP_SOCKET_BUFFER_BYTES_MAX)
+        self._transport.set_write_buffer_limits(high=SMPP_SOCKET_BUFFER_BYTES_MAX)
         name = transport.get_extra_info("peername")
         if isinstance(name, tuple):
             self.peer = (name[0], name[1])
@@ -291,8 +303,8 @@ async def connect(
     timer_wheel: TimerWheel,
     *,
     timers: SessionTimers = defaults.DEFAULT,
-    window_out: int = limits.SMPP_WINDOW_OUT_DEFAULT,
-    window_in: int = limits.SMPP_WINDOW_IN_DEFAULT,
+    window_out: int = SMPP_WINDOW_OUT_DEFAULT,
+    window_in: int = SMPP_WINDOW_IN_DEFAULT,
     tls: ssl.SSLContext | None = None,
     names: HostLookup | None = None,
 ) -> SmppConnection:
@@ -317,7 +329,7 @@ async def connect(
 
     loop = asyncio.get_running_loop()
     failure: OSError = ConnectionError(f"{host} has no address")
-    async with asyncio.timeout(limits.SMPP_CONNECT_TIMEOUT_S):
+    async with asyncio.timeout(SMPP_CONNECT_TIMEOUT_S):
         for _family, address in await (names or HostLookup(1)).look_up(host, port):
             try:
                 _transport, connection = await loop.create_connection(
@@ -336,8 +348,8 @@ async def serve(
     timer_wheel: TimerWheel,
     *,
     timers: SessionTimers = defaults.DEFAULT,
-    window_out: int = limits.SMPP_WINDOW_OUT_DEFAULT,
-    window_in: int = limits.SMPP_WINDOW_IN_DEFAULT,
+    window_out: int = SMPP_WINDOW_OUT_DEFAULT,
+    window_in: int = SMPP_WINDOW_IN_DEFAULT,
     tls: ssl.SSLContext | None = None,
 ) -> asyncio.Server:
     """Listens; `accept` returns each connection's owner. Port 0: any free one, `sockets[0].getsockname()[1]`."""

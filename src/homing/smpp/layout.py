@@ -12,11 +12,13 @@ from typing import Any, Final, TypeAlias
 
 import msgspec
 
-from homing import limits
 from homing.smpp import tlvs
 from homing.smpp.fields import CountedOctetsLayout, CStringLayout, FieldLayout, IntegerLayout, ListLayout, field_layouts
 from homing.smpp.pdus import DeliverSm, Pdu, ResponsePdu
 from homing.smpp.statuses import CommandStatus
+
+SMPP_CSTRING_BYTES_MAX: Final = 255  # read where the specification allows fewer; requests with more are refused
+
 
 Fields: TypeAlias = list[tuple[str, FieldLayout]]
 PduBodyReader: TypeAlias = Callable[[bytes, str, int, int, int], Pdu]
@@ -25,7 +27,7 @@ PduBodyWriter: TypeAlias = Callable[[Pdu], bytes]
 """The body's octets; raises UnencodablePdu."""
 
 _LATIN_1: Final = "latin-1"
-_TOLERATED: Final = limits.SMPP_CSTRING_BYTES_MAX
+_TOLERATED: Final = SMPP_CSTRING_BYTES_MAX
 
 
 class MalformedBody(Exception):

@@ -17,6 +17,10 @@ from homing import limits
 from homing.smpp.data_coding import BYTE_ORDER_MARKS
 from homing.states import MessageState
 
+RECEIPT_READ_CHARS_MAX: Final = 4_096  # of a receipt's text, looked at for fields
+RECEIPT_CLOCK_BEHIND_S_MAX: Final = 172_800.0  # a carrier's date further back than this is nonsense
+
+
 TYPE_MASK: Final = 0x3C  # esm_class, section 5.2.12: the bits of the message's type
 TYPE_RECEIPT: Final = 0x04
 TYPE_INTERMEDIATE: Final = 0x20
@@ -27,7 +31,7 @@ ERROR_CHARS: Final = 3
 DATE_CHARS_MAX: Final = 40
 UTF_16: Final = ([True, False, True, False], [False, True, False, True])
 """Which of the first four octets of ASCII in UTF-16 are zero, in either order. One zero alone is only in front."""
-CLOCK_BEHIND_MAX: Final = timedelta(seconds=limits.RECEIPT_CLOCK_BEHIND_S_MAX)
+CLOCK_BEHIND_MAX: Final = timedelta(seconds=RECEIPT_CLOCK_BEHIND_S_MAX)
 CLOCK_AHEAD_MAX: Final = timedelta(seconds=limits.RECEIPT_CLOCK_AHEAD_S_MAX)
 NO_TIME: Final = timedelta(0)
 
@@ -222,7 +226,7 @@ def parse(
     """
     characters = readable(text)
     fields = _fields(characters)
-    words = (fields.get("stat", "") or _bare_word(characters))[: limits.RECEIPT_WORDS_CHARS_MAX]
+    words = (fields.get("stat", "") or _bare_word(characters))[: limits.RECEIPT_STATUS_CHARS_MAX]
     error = _error(tlvs.network_error_code, fields.get("err", ""))
     state = _outcome(tlvs.message_state, words, fields, error)
     if intermediate and state is not MessageState.DELIVERED:
@@ -281,15 +285,15 @@ def _minute(minutes: int) -> str:
 def readable(text: bytes | str) -> str:
     """A receipt as characters, whatever its data_coding: receipts come in ASCII, Latin-1, GSM 03.38 or UCS-2."""
     if isinstance(text, str):
-        return text[: limits.RECEIPT_READ_CHARS_MAX].lstrip("\0")
+        return text[:RECEIPT_READ_CHARS_MAX].lstrip("\0")
     if text[:2] == b"\0\0":
         text = b"\0" * (text.lstrip(b"\0")[1:2] == b"\0") + text.lstrip(b"\0")
     if text[:2] in BYTE_ORDER_MARKS or [octet == 0 for octet in text[:4]] in UTF_16:
         order = "utf-16-be" if text[0] in (0, 0xFE) else "utf-16-le"
-        return text.decode(order, "replace")[: limits.RECEIPT_READ_CHARS_MAX].lstrip("\ufeff")
+        return text.decode(order, "replace")[:RECEIPT_READ_CHARS_MAX].lstrip("\ufeff")
     text = text.lstrip(b"\0")
     # 0x11 is GSM 03.38's underscore, which some ids have
-    return text[: limits.RECEIPT_READ_CHARS_MAX].decode("latin-1").replace("\x11", "_")
+    return text[:RECEIPT_READ_CHARS_MAX].decode("latin-1").replace("\x11", "_")
 
 
 def _fields(text: str) -> dict[str, str]:
@@ -356,7 +360,7 @@ def _error(tlv: bytes | None, text: str) -> str | None:
     code = int.from_bytes(tlv[-2:], "big") if tlv else 0
     if code:
         return f"{code:03d}"
-    return None if ZERO.fullmatch(text) else text[: limits.RECEIPT_WORDS_CHARS_MAX]
+    return None if ZERO.fullmatch(text) else text[: limits.RECEIPT_STATUS_CHARS_MAX]
 
 
 def _count(digits: str) -> int:

@@ -32,6 +32,17 @@ from homing.smpp.states import BINDS, BOUND, SessionRole, SessionState, may_send
 from homing.smpp.statuses import CommandStatus
 from homing.smpp.timers import SessionTimers
 
+SMPP_PDU_UNBOUND_BYTES_MAX: Final = 4 * 1024  # before a bind
+SMPP_WINDOW_OUT_DEFAULT: Final = 100  # requests that wait for the other end's answer
+SMPP_WINDOW_IN_DEFAULT: Final = 1_000  # requests that wait for ours; beyond it they are told to slow down
+SMPP_GIVEN_UP_MAX: Final = 1_000  # requests of a link whose answer is still known when it comes late
+SMPP_FAULTS_UNBOUND_MAX: Final = 3  # PDUs before a bind that are none, then the connection ends
+SMPP_PDUS_A_TURN_MAX: Final = 200  # of one connection in one turn of the loop: others have theirs between
+SMPP_FREE_PER_S: Final = 50.0  # PDUs of a peer that cost it nothing and us an answer or a look: enquire_link, strays
+SMPP_FREE_BURST: Final = 200.0  # of such at once; beyond it the connection ends
+SMPP_FIRST_OCTET_S: Final = 3.0  # from connecting to anything at all
+
+
 T = TypeVar("T")
 
 SEQUENCE_MAX: Final = 0x7FFF_FFFF
@@ -134,8 +145,8 @@ class SmppSession(Generic[T]):
         role: SessionRole,
         now_s: float,
         timers: SessionTimers = defaults.DEFAULT,
-        window_out: int = limits.SMPP_WINDOW_OUT_DEFAULT,
-        window_in: int = limits.SMPP_WINDOW_IN_DEFAULT,
+        window_out: int = SMPP_WINDOW_OUT_DEFAULT,
+        window_in: int = SMPP_WINDOW_IN_DEFAULT,
     ) -> None:
         """`window_out`: how many requests may wait for the other end's response; `window_in`: for ours."""
         self.role = role
@@ -147,8 +158,8 @@ class SmppSession(Generic[T]):
         """Set when the session is over: write what `take` returns, then close the connection."""
         # No long PDU comes before a bind: until then a large length is garbage, and its octets are not awaited.
         is_smsc = role is SessionRole.SMSC
-        self._decoder = PduDecoder(limits.SMPP_PDU_UNBOUND_BYTES_MAX if is_smsc else limits.SMPP_PDU_BYTES_MAX)
-        self._overhead_budget = TokenBucket(limits.SMPP_FREE_PER_S, limits.SMPP_FREE_BURST, now_s)
+        self._decoder = PduDecoder(SMPP_PDU_UNBOUND_BYTES_MAX if is_smsc else limits.SMPP_PDU_BYTES_MAX)
+        self._overhead_budget = TokenBucket(SMPP_FREE_PER_S, SMPP_FREE_BURST, now_s)
         self._out: list[bytes] = []
         self._unwritten_count = 0
         self._sequence = 1
@@ -326,7 +337,7 @@ class SmppSession(Generic[T]):
 
     def receive(self, data: bytes, now_s: float) -> tuple[list[IncomingRequest], list[tuple[T, ResponseOrFailure]]]:
         """Decodes octets: the requests for the owner to respond to, and the responses to its own, at most
-        `limits.SMPP_PDUS_A_TURN_MAX` together; `has_deferred` is set when there are more.
+        `SMPP_PDUS_A_TURN_MAX` together; `has_deferred` is set when there are more.
 
         Never raises, whatever `data` holds: errors are answered here.
         """
@@ -335,7 +346,7 @@ class SmppSession(Generic[T]):
         if self.end is not None:
             return requests, answers
         self._received_s = now_s
-        decoded = self._decoder.feed(data, limits.SMPP_PDUS_A_TURN_MAX - len(self._deferred))
+        decoded = self._decoder.feed(data, SMPP_PDUS_A_TURN_MAX - len(self._deferred))
         if self._deferred:
             decoded, self._deferred = self._deferred + decoded, []
         if self._bind_sequence is not None:
@@ -386,7 +397,7 @@ class SmppSession(Generic[T]):
             and not isinstance(body, PduFault)
         ):
             self.counters.faults += 1
-            if self.counters.faults >= limits.SMPP_FAULTS_UNBOUND_MAX:
+            if self.counters.faults >= SMPP_FAULTS_UNBOUND_MAX:
                 self.end = SessionEnd.GARBAGE
             return
         if not self._is_late(sequence, body) and not self._overhead_budget.take(now_s):
@@ -430,7 +441,7 @@ class SmppSession(Generic[T]):
         if fault.answer is not None:
             self._write_response(fault.answer, sequence)
         is_unbound = self.state in (SessionState.OPEN, SessionState.OUTBOUND)
-        if fault.fatal or (is_unbound and self.counters.faults >= limits.SMPP_FAULTS_UNBOUND_MAX):
+        if fault.fatal or (is_unbound and self.counters.faults >= SMPP_FAULTS_UNBOUND_MAX):
             self.end = SessionEnd.GARBAGE
 
     def _handle_unexpected(self, sequence: int, response: ResponsePdu) -> None:
@@ -477,7 +488,7 @@ class SmppSession(Generic[T]):
         return (
             self.role is SessionRole.SMSC
             and self._received_s == self._opened_s
-            and now_s - self._opened_s >= min(self.timers.session_init_s, limits.SMPP_FIRST_OCTET_S)
+            and now_s - self._opened_s >= min(self.timers.session_init_s, SMPP_FIRST_OCTET_S)
         )
 
     def _check_link(self, now_s: float) -> None:
@@ -514,7 +525,7 @@ class SmppSession(Generic[T]):
             token, response, _sent_s = self._outstanding.pop(sequence)
             answers.append((token, RequestFailure.NO_ANSWER))
             self._timed_out[sequence] = token, response
-        while len(self._timed_out) > limits.SMPP_GIVEN_UP_MAX:
+        while len(self._timed_out) > SMPP_GIVEN_UP_MAX:
             del self._timed_out[next(iter(self._timed_out))]
             self._forgotten_count += 1
         if self.state is SessionState.UNBINDING:

@@ -2,13 +2,15 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Final
 
 import msgspec
 
-from homing import limits
 from homing.statistics.rollup import first_minutes
 from homing.store import statements
 from homing.store.database import Database
+
+STAT_DIFFERENCE_ITEMS_MAX: Final = 200
 
 
 class StatisticsDifference(msgspec.Struct, frozen=True):
@@ -29,7 +31,7 @@ class StatisticsDifference(msgspec.Struct, frozen=True):
 
 
 async def prove(database: Database, now: datetime, account_id: int | None = None) -> Sequence[StatisticsDifference]:
-    """What does not add up, at most `limits.STAT_DIFFERENCE_ITEMS_MAX` of each grain; nothing: all of it does.
+    """What does not add up, at most `STAT_DIFFERENCE_ITEMS_MAX` of each grain; nothing: all of it does.
 
     Each grain is held against the messages of the time for which it is kept. While Homing works it is read in one
     statement a grain, so what changes meanwhile makes no difference.
@@ -42,7 +44,7 @@ async def prove(database: Database, now: datetime, account_id: int | None = None
             grain=int(grain),
             first_period=period,
             account_id=account_id,
-            rows_max=limits.STAT_DIFFERENCE_ITEMS_MAX,
+            rows_max=STAT_DIFFERENCE_ITEMS_MAX,
         )
         found += [
             StatisticsDifference(

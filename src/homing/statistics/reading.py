@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Final
 
 import msgspec
 
@@ -10,6 +11,8 @@ from homing.model import PeriodGrain
 from homing.statistics.delta import Delta
 from homing.store import statements
 from homing.store.database import Database
+
+PAST_ITEMS_MAX: Final = 100_000
 
 
 class StatisticsCell(msgspec.Struct, frozen=True, gc=False):
@@ -68,7 +71,7 @@ async def read_cells(
     since_minute: int,
     until_minute: int,
     account_id: int | None = None,
-    items_max: int = limits.PAST_ITEMS_MAX,
+    items_max: int = PAST_ITEMS_MAX,
 ) -> list[StatisticsCell]:
     """The cells of the periods that begin in [since, until), rounded down to whole periods, the latest first; of one
     account or of all. The oldest are left out beyond `items_max`.
@@ -118,7 +121,7 @@ async def read_past(database: Database, now: datetime) -> Sequence[StatisticsCel
         database, PeriodGrain.MINUTE, since_minute=turn, until_minute=now_minute + PeriodGrain.HOUR
     )
     hours = await read_cells(
-        database, PeriodGrain.HOUR, since_minute=first, until_minute=turn, items_max=limits.PAST_ITEMS_MAX
+        database, PeriodGrain.HOUR, since_minute=first, until_minute=turn, items_max=PAST_ITEMS_MAX
     )
     return [*reversed(hours), *reversed(minutes)]
 

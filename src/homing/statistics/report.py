@@ -8,13 +8,14 @@ from typing import Final
 
 import msgspec
 
-from homing import limits
 from homing.common import histogram
 from homing.common.confidence import Z_95
 from homing.model import PeriodGrain
 from homing.statistics.rollup import first_minutes
 from homing.store import statements
 from homing.store.database import Database
+
+STAT_MINUTES_SPAN_S: Final = 10_800  # read by minute; longer ones by hour
 
 
 class ReportGrouping(enum.Enum):
@@ -94,7 +95,7 @@ def grain_for(by: ReportGrouping, since: datetime, until: datetime, now: datetim
     if by in GRAINS:
         return GRAINS[by]
     kept, since_minute = first_minutes(now), int(since.timestamp()) // 60
-    if until - since <= timedelta(seconds=limits.STAT_MINUTES_SPAN_S) and since_minute >= kept[PeriodGrain.MINUTE]:
+    if until - since <= timedelta(seconds=STAT_MINUTES_SPAN_S) and since_minute >= kept[PeriodGrain.MINUTE]:
         return PeriodGrain.MINUTE
     return PeriodGrain.HOUR if since_minute >= kept[PeriodGrain.HOUR] else PeriodGrain.DAY
 

@@ -17,6 +17,11 @@ from homing.store.database import Database, DatabaseConnection
 from homing.store.leader_lease import LeaderLease
 from homing.store.statements.statistics import NewStatCell, PendingChange, StatCellRow, StatDeltaRow
 
+ROLLUP_BATCH_MAX: Final = 5_000  # deltas of one round
+SETTLE_BATCH_MAX: Final = 50_000
+ROLLUP_KEYS_MAX: Final = 200_000  # of which a process remembers the numbers
+
+
 KEPT_DAYS: Final = {PeriodGrain.MINUTE: limits.STAT_MINUTE_DAYS, PeriodGrain.HOUR: limits.STAT_HOUR_DAYS}
 """Days are kept for ever."""
 
@@ -46,7 +51,7 @@ class Rollup:
             number = await self._duty.renew(transaction)
             if number is None:
                 return None
-            rows = await statements.statistics.stat_take(transaction, rows_max=limits.ROLLUP_BATCH_MAX)
+            rows = await statements.statistics.stat_take(transaction, rows_max=ROLLUP_BATCH_MAX)
             deltas = [delta for row in rows if _says(delta := _delta(row))]
             cells = await self._numbers(transaction, {names_of(delta) for delta in deltas})
             sums = add_up(deltas, cells)
@@ -55,10 +60,10 @@ class Rollup:
                     transaction, changes=[_change(key, figures) for key, figures in sums.items()]
                 )
         # Not before: cells that were made in a transaction that came to nothing have no numbers.
-        if len(self._cells) + len(cells) > limits.ROLLUP_KEYS_MAX:
+        if len(self._cells) + len(cells) > ROLLUP_KEYS_MAX:
             self._cells.clear()
         self._cells.update(cells)
-        return RollupTurn(number, deltas, sum(row.taken for row in rows) == limits.ROLLUP_BATCH_MAX)
+        return RollupTurn(number, deltas, sum(row.taken for row in rows) == ROLLUP_BATCH_MAX)
 
     async def settle(self) -> bool:
         """Adds up what has been taken out; whether there may be more."""
@@ -68,11 +73,11 @@ class Rollup:
                 return False
             taken = await statements.statistics.stat_settle(
                 transaction,
-                rows_max=limits.SETTLE_BATCH_MAX,
+                rows_max=SETTLE_BATCH_MAX,
                 first_minute=kept_from[PeriodGrain.MINUTE],
                 first_hour_minute=kept_from[PeriodGrain.HOUR],
             )
-        return taken == limits.SETTLE_BATCH_MAX
+        return taken == SETTLE_BATCH_MAX
 
     async def _numbers(self, transaction: DatabaseConnection, wanted: set[CellNames]) -> dict[CellNames, int]:
         found = {names: self._cells[names] for names in wanted if names in self._cells}

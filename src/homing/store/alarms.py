@@ -10,11 +10,14 @@ import msgspec
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 
-from homing import errors, limits
+from homing import errors
 from homing.common.storable_text import storable_json
 from homing.store import statements
 from homing.store.database import Database
 from homing.store.rows import Executor
+
+ALARMS_MAX: Final = 1_000  # shown at once
+
 
 LEARNER: Final = "learner"
 GUARD: Final = "guard"
@@ -71,7 +74,7 @@ async def read_alarms(db: Executor) -> Sequence[Alarm]:
             last_at=row.last_at,
             times=row.times,
         )
-        for row in await statements.alarms.alarms(db, alarms_max=limits.ALARMS_MAX)
+        for row in await statements.alarms.alarms(db, alarms_max=ALARMS_MAX)
     ]
 
 

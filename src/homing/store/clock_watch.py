@@ -4,6 +4,7 @@ machine's clock was stepped is told of.
 
 import asyncio
 from datetime import timedelta
+from typing import Final
 
 import structlog
 
@@ -12,6 +13,10 @@ from homing.common.steady_clock import SteadyClock
 from homing.store import statements
 from homing.store.alarms import CLOCK, STEPPED_BACK, clear_alarms, raise_alarm
 from homing.store.database import Database
+
+CLOCK_WATCH_S: Final = 2.0  # between looks whether the machine's clock was stepped
+CLOCK_AHEAD_S_MAX: Final = 86_400.0  # a latest time that lies further ahead was a wrong clock's: nobody goes on from it
+
 
 log = structlog.get_logger()
 
@@ -35,7 +40,7 @@ class ClockWatch:
         if latest_at is None:
             return
         now = self._clock()
-        if latest_at - now < timedelta(seconds=limits.CLOCK_AHEAD_S_MAX):
+        if latest_at - now < timedelta(seconds=CLOCK_AHEAD_S_MAX):
             self._clock.no_earlier_than(latest_at)
         else:
             log.error("clock_far_behind", seconds=round((latest_at - now).total_seconds()))
@@ -46,7 +51,7 @@ class ClockWatch:
                 await self.look()
             except errors.PlatformFailure as failure:
                 log.warning("database_unavailable", component="clock", failure=str(failure))
-            await asyncio.sleep(limits.CLOCK_WATCH_S)
+            await asyncio.sleep(CLOCK_WATCH_S)
 
     async def look(self) -> None:
         """Keeps the time, and tells the operator of a step. Raises what the database raises."""

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import asyncpg
 import structlog
@@ -15,6 +15,9 @@ from homing.store.notices import NotifyListener
 from homing.store.queries import Statement
 from homing.store.rows import Record
 from homing.store.unavailable import UNAVAILABLE_ERRORS
+
+DATABASE_PREFETCH_ROWS: Final = 1_000  # of rows that are read one by one
+
 
 POISON_CLASSES = ("22", "23")  # SQLSTATE: data exception, integrity violation
 
@@ -59,7 +62,7 @@ class DatabaseConnection:
 
     def cursor(self, statement: Statement, *values: Any) -> AsyncIterator[Record]:
         """Rows one by one in bounded memory; inside a transaction only."""
-        rows: AsyncIterator[Record] = self.raw.cursor(statement, *values, prefetch=limits.DATABASE_PREFETCH_ROWS)
+        rows: AsyncIterator[Record] = self.raw.cursor(statement, *values, prefetch=DATABASE_PREFETCH_ROWS)
         return rows
 
 

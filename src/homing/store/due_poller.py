@@ -40,7 +40,7 @@ class DuePoller:
 
     async def run(self) -> None:
         while True:
-            await asyncio.sleep(limits.PULSE_S)
+            await asyncio.sleep(limits.DUE_POLL_S)
             if not self._sleepers:
                 continue
             try:

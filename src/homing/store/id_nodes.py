@@ -28,7 +28,7 @@ class IdNodeLease:
         self._clock_ms = clock_ms
         self._database = database
         self._owner = owner
-        self._lease = timedelta(seconds=limits.NODE_LEASE_S)
+        self._lease = timedelta(seconds=limits.ID_NODE_LEASE_S)
         self._renewal: asyncio.Task[None] | None = None
         self._source: ids.IdSource | None = None
         self._certain_until_s = 0.0
@@ -56,16 +56,16 @@ class IdNodeLease:
         if node is None:
             raise errors.Overloaded(f"all {ids.NODES} node numbers are in use")
         self._source = ids.IdSource(node, self._clock_ms)
-        self._certain_until_s = asked_s + limits.NODE_LEASE_S
+        self._certain_until_s = asked_s + limits.ID_NODE_LEASE_S
 
     async def _renew(self) -> None:
         while True:
-            await asyncio.sleep(limits.NODE_RENEW_S)
+            await asyncio.sleep(limits.ID_NODE_RENEW_S)
             asked_s = time.monotonic()
             try:
                 renewed = await statements.nodes.node_renew(self._database, owner=self._owner, lease=self._lease)
                 if renewed is not None:
-                    self._certain_until_s = asked_s + limits.NODE_LEASE_S
+                    self._certain_until_s = asked_s + limits.ID_NODE_LEASE_S
                 else:
                     await self._take()
             except errors.PlatformFailure as failure:

@@ -18,7 +18,7 @@ class LeaderLease:
         self._database = database
         self._name = name
         self._owner = owner
-        self._lease = timedelta(seconds=limits.DUTY_LEASE_S)
+        self._lease = timedelta(seconds=limits.LEADER_LEASE_S)
 
     async def take(self) -> int | None:
         """How often the work has been done so far, now that it is ours; None: it is another's."""

@@ -4,14 +4,20 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Awaitable, Callable
+from typing import Final
 
 import msgspec
 import structlog
 
-from homing import errors, limits
+from homing import errors
 from homing.observe.logs import describe
 from homing.store.alarms import clear_alarms, raise_alarm
 from homing.store.database import Database
+
+LOOP_RESTART_PAUSE_S: Final = 1.0  # before a background loop that failed is started again, then doubling
+LOOP_RESTART_PAUSE_S_MAX: Final = 30.0
+LOOP_STEADY_S: Final = 60.0  # without a failure, then it counts as well again
+
 
 log = structlog.get_logger()
 
@@ -29,8 +35,8 @@ async def run_supervised(
     work: Callable[[], Awaitable[None]],
     database: Database,
     *,
-    pause_s: float = limits.LOOP_RESTART_PAUSE_S,
-    pause_s_max: float = limits.LOOP_RESTART_PAUSE_S_MAX,
+    pause_s: float = LOOP_RESTART_PAUSE_S,
+    pause_s_max: float = LOOP_RESTART_PAUSE_S_MAX,
     failed: Callable[[Exception], None] = lambda _error: None,
 ) -> None:
     """Returns when `work` does. When that fails it is started again after `pause_s`, which doubles up to `pause_s_max`
@@ -46,7 +52,7 @@ async def run_supervised(
             where = describe(error)
             log.error("background_loop_failed", loop=loop.code, subject=loop.subject, **where, text=repr(error)[:500])
             failed(error)
-            if time.monotonic() - started_s > limits.LOOP_STEADY_S:
+            if time.monotonic() - started_s > LOOP_STEADY_S:
                 pause_s = first_s
             with contextlib.suppress(errors.PlatformFailure):
                 await raise_alarm(database, loop.component, loop.code, loop.subject, where)
@@ -59,6 +65,6 @@ async def run_supervised(
 
 
 async def _clear_when_steady(loop: SupervisedLoop, database: Database) -> None:
-    await asyncio.sleep(limits.LOOP_STEADY_S)
+    await asyncio.sleep(LOOP_STEADY_S)
     with contextlib.suppress(errors.PlatformFailure):
         await clear_alarms(database, loop.component, loop.code, loop.subject)

@@ -3,12 +3,18 @@
 import importlib.resources
 import re
 from datetime import UTC, datetime
+from typing import Final
 
 import asyncpg
 
 from homing import errors, limits
 from homing.common import ids
 from homing.store.connecting import Connector
+
+MIGRATION_LOCK_TIMEOUT_S: Final = 60.0
+PARTITION_LOCK_TIMEOUT_MS: Final = 1_000  # then it is tried again an hour later: there are weeks of time
+PARTITIONS_AHEAD: Final = 4
+
 
 LOCK_KEY = 4_803_664  # any number that is only ours
 WEEK_MS = limits.PARTITION_DAYS * 86_400_000
@@ -35,7 +41,7 @@ async def migrate(dsn: str) -> list[str]:
     """
     connection = await Connector(dsn).connect()
     try:
-        await connection.execute("SELECT pg_advisory_lock($1)", LOCK_KEY, timeout=limits.MIGRATION_LOCK_TIMEOUT_S)
+        await connection.execute("SELECT pg_advisory_lock($1)", LOCK_KEY, timeout=MIGRATION_LOCK_TIMEOUT_S)
         return await _apply(connection)
     finally:
         await connection.close()
@@ -69,7 +75,7 @@ async def add_partitions(dsn: str) -> None:
     """Makes the partitions of this and the coming weeks; called at start and by the housekeeping."""
     connection = await Connector(dsn).connect()
     try:
-        await connection.execute("SELECT pg_advisory_lock($1)", LOCK_KEY, timeout=limits.MIGRATION_LOCK_TIMEOUT_S)
+        await connection.execute("SELECT pg_advisory_lock($1)", LOCK_KEY, timeout=MIGRATION_LOCK_TIMEOUT_S)
         await _add_partitions(connection, ids.wall_clock_ms())
     finally:
         await connection.close()
@@ -77,7 +83,7 @@ async def add_partitions(dsn: str) -> None:
 
 async def _add_partitions(connection: "asyncpg.Connection[asyncpg.Record]", now_ms: int) -> None:
     this_week = (now_ms - ids.EPOCH_MS) // WEEK_MS
-    for week in range(this_week - 1, this_week + limits.PARTITIONS_AHEAD + 1):
+    for week in range(this_week - 1, this_week + PARTITIONS_AHEAD + 1):
         start_ms = ids.EPOCH_MS + week * WEEK_MS
         suffix = datetime.fromtimestamp(start_ms / 1000, UTC).strftime("%Y%m%d")
         first, beyond = ids.first_id_at(start_ms), ids.first_id_at(start_ms + WEEK_MS)
@@ -93,7 +99,7 @@ async def _add_partition(
     ... PARTITION OF` would wait for whoever reads (a dump, a proof), and every statement would wait behind it.
     """
     async with connection.transaction():
-        await connection.execute(f"SET LOCAL lock_timeout = '{limits.PARTITION_LOCK_TIMEOUT_MS}ms'")
+        await connection.execute(f"SET LOCAL lock_timeout = '{PARTITION_LOCK_TIMEOUT_MS}ms'")
         await connection.execute(
             f"CREATE TABLE {name} (LIKE {table} INCLUDING ALL EXCLUDING IDENTITY) {STORAGE.get(table, '')}"
         )

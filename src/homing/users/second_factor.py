@@ -12,11 +12,13 @@ from typing import Final
 from cryptography.hazmat.primitives.hashes import SHA1
 from cryptography.hazmat.primitives.twofactor.totp import TOTP
 
-from homing import limits
 from homing.common.crypto import Vault, same
 from homing.store import statements
 from homing.store.database import DatabaseConnection
 from homing.users.tokens import digest
+
+CONSOLE_RECOVERY_CODES: Final = 10
+
 
 DIGITS: Final = 6
 STEP_S: Final = 30
@@ -51,7 +53,7 @@ def make_recovery_codes() -> Sequence[str]:
     """Such as `k7dm3-q2xw9`: 49 bits each."""
     return [
         "-".join("".join(secrets.choice(RECOVERY_LETTERS) for _ in range(5)) for _ in range(2))
-        for _ in range(limits.CONSOLE_RECOVERY_CODES)
+        for _ in range(CONSOLE_RECOVERY_CODES)
     ]
 
 

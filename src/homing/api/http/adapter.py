@@ -22,6 +22,9 @@ from homing.observe.http import HttpMetrics
 from homing.observe.logs import describe
 from homing.serving import SERVER
 
+HTTP_ADDRESSES_KEYS_MAX: Final = 5_000  # peers and X-Forwarded-For whose caller is remembered
+
+
 log = structlog.get_logger()
 PLAIN: Final = "text/plain; charset=utf-8"
 SERVER_HEADER: Final = ("server", SERVER)
@@ -105,7 +108,7 @@ class HttpAdapter:
         asked = (peer, *headers.get_all("x-forwarded-for"))
         address = self._addresses.get(asked)
         if address is None:
-            if len(self._addresses) >= limits.HTTP_ADDRESSES_KEYS_MAX:
+            if len(self._addresses) >= HTTP_ADDRESSES_KEYS_MAX:
                 self._addresses.clear()
             address = self._addresses[asked] = client_address(peer, asked[1:], self._trusted)
         return address

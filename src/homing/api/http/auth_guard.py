@@ -9,7 +9,7 @@ import contextlib
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import Literal
+from typing import Final, Literal
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter
@@ -22,6 +22,10 @@ from homing.dialects.base import Dialects
 from homing.store import statements
 from homing.store.database import Database
 from homing.store.statements.passwords import KnownPassword, NewPasswordLock
+
+PASSWORD_LOCKS_S: Final = 3.0  # between two looks at what other processes have locked
+PASSWORD_LOCKS_PENDING_MAX: Final = 1_000  # not yet stored
+
 
 log = structlog.get_logger()
 
@@ -64,7 +68,7 @@ class AuthGuard:
             return False
         if is_right:
             guard.know(address, name)
-            if len(self._known) < limits.PASSWORD_LOCKS_PENDING_MAX:
+            if len(self._known) < PASSWORD_LOCKS_PENDING_MAX:
                 self._known.add(_row(network_of(address), name))
             return True
         self._wrong(dialect, name, address, "password")
@@ -78,7 +82,7 @@ class AuthGuard:
         asked, until_s = self._asked.get(pair, (None, 0.0))
         if asked is None or now_s >= until_s:
             asked = asyncio.get_running_loop().create_task(self._ask(pair))
-            self._asked[pair] = asked, now_s + limits.PASSWORD_LOCKS_S
+            self._asked[pair] = asked, now_s + PASSWORD_LOCKS_S
             self._asked.move_to_end(pair)
             if len(self._asked) > limits.PASSWORD_GUARD_KEYS_MAX:
                 self._asked.popitem(last=False)
@@ -104,13 +108,13 @@ class AuthGuard:
         self.count(dialect, reason)
         now_s = self._clock_s()
         for (network, locked), left_s in self._guard.wrong(address, name, now_s).items():
-            if len(self._locks) < limits.PASSWORD_LOCKS_PENDING_MAX:
+            if len(self._locks) < PASSWORD_LOCKS_PENDING_MAX:
                 self._locks[_row(network, locked)] = dialect, left_s
 
     async def share_for_ever(self) -> None:
         """Tells the other processes what is locked here, and hears what is there."""
         while True:
-            await asyncio.sleep(limits.PASSWORD_LOCKS_S)
+            await asyncio.sleep(PASSWORD_LOCKS_S)
             with contextlib.suppress(errors.PlatformFailure):
                 await self.share()
 

@@ -2,11 +2,14 @@
 
 import asyncio
 import contextlib
-from typing import Any
+from typing import Any, Final
 
 from homing import limits
 from homing.api.http.wire import BYTE_ORDER_MARK
 from homing.common.deadlines import Deadlines
+
+HTTP_LINGER_BYTES_MAX: Final = 16 * 1024 * 1024  # of a refused body that is still read, so that its sender hears why
+HTTP_LINGER_S: Final = 5.0
 
 
 class BodyFailure(Exception):
@@ -68,10 +71,10 @@ async def linger(protocol: Any) -> None:
     """
     size = 0
     with contextlib.suppress(TimeoutError, RuntimeError):
-        async with asyncio.timeout(limits.HTTP_LINGER_S):
+        async with asyncio.timeout(HTTP_LINGER_S):
             async for chunk in protocol:
                 size += len(chunk)
-                if size > limits.HTTP_LINGER_BYTES_MAX:
+                if size > HTTP_LINGER_BYTES_MAX:
                     return
 
 

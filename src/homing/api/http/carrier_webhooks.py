@@ -24,6 +24,10 @@ from homing.store import statements
 from homing.store.database import Database
 from homing.text.segments import has_lone_surrogate
 
+INBOUND_NAME_CHARS_MAX: Final = 64  # its number and its recipient
+CARRIERS_AGE_S_MAX: Final = 30.0  # even if a change notice is missed
+
+
 log = structlog.get_logger()
 
 PATH: Final = "/carriers/"
@@ -93,7 +97,7 @@ class PushingCarriers:
                 known[row.name] = PushingCarrier(row.carrier_id, row.name, token, reader)
         self._known = known
         if changes == self._changes:  # else it may be stale already
-            self._fresh_until_s = self._clock_s() + limits.CARRIERS_AGE_S_MAX
+            self._fresh_until_s = self._clock_s() + CARRIERS_AGE_S_MAX
 
 
 class CarrierWebhooks:
@@ -133,7 +137,7 @@ def _check(reports: Sequence[CarrierReport]) -> None:
     """Raises `MalformedReport` for an inbound message that cannot be stored as it is. Receipts have own bounds."""
     for one in reports:
         if isinstance(one, CarrierInbound) and (
-            max(len(one.number), len(one.recipient)) > limits.INBOUND_NAME_CHARS_MAX
+            max(len(one.number), len(one.recipient)) > INBOUND_NAME_CHARS_MAX
             or len(one.content) > limits.INBOUND_TEXT_CHARS_MAX
             or "\0" in one.number + one.recipient
             or any(map(has_lone_surrogate, (one.number, one.recipient, one.content)))

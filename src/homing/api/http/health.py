@@ -4,16 +4,21 @@ import shutil
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Final
 
 import msgspec
 from prometheus_client.metrics_core import Metric
 
-from homing import errors, limits
+from homing import errors
 from homing.api.http.wire import HttpEndpoint, HttpRequest, HttpResponse
 from homing.observe.metrics import MetricsExporter
 from homing.store.alarms import alarm_metric, read_alarms
 from homing.store.database import Database
 from homing.store.queue_depths import queue_depths
+
+DISK_FREE_BYTES_MIN: Final = 64 * 2**20  # of the data folder; with less, health says so
+DISK_FULL_S: Final = 10.0  # after a write that found the disk full, the process counts as unable to take traffic
+
 
 GET = frozenset(("GET", "HEAD"))
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
@@ -43,11 +48,11 @@ class HealthEndpoints:
             alarms = await read_alarms(self._database)
         except errors.PlatformFailure:
             return HttpResponse(b'{"status":"unavailable","database":"away"}', 503)
-        if time.monotonic() - self._database.full_at_s < limits.DISK_FULL_S:
+        if time.monotonic() - self._database.full_at_s < DISK_FULL_S:
             return HttpResponse(b'{"status":"unavailable","database":"ok","disk":"full"}', 503)
         said: dict[str, object] = {"status": "ok", "database": "ok"}
         free_bytes = shutil.disk_usage(self._data).free
-        if free_bytes < limits.DISK_FREE_BYTES_MIN:
+        if free_bytes < DISK_FREE_BYTES_MIN:
             said["disk"] = f"{free_bytes // 2**20} MiB free"
         if alarms:
             said["alarms"] = sorted({f"{alarm.component}.{alarm.code}" for alarm in alarms})

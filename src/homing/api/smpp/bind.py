@@ -21,6 +21,9 @@ from homing.model import BindKind
 from homing.smpp import pdus
 from homing.smpp.statuses import CommandStatus
 
+PASSWORD_PENDING_WAIT_S: Final = 5.0
+
+
 KINDS: Final[dict[type[pdus.RequestPdu], BindKind]] = {
     pdus.BindTransmitter: BindKind.TRANSMITTER,
     pdus.BindReceiver: BindKind.RECEIVER,
@@ -98,7 +101,7 @@ class BindAuthenticator:
     async def _turn(self, address: str, system_id: str) -> PasswordTry:
         """Waits until fewer passwords of this address are being checked."""
         try:
-            async with asyncio.timeout(limits.PASSWORD_PENDING_WAIT_S):
+            async with asyncio.timeout(PASSWORD_PENDING_WAIT_S):
                 while self._guard.is_busy(address, system_id, self._clock_s()):
                     await self._woken(address)
         except TimeoutError:

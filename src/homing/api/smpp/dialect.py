@@ -7,7 +7,6 @@ from typing import Final
 
 import msgspec
 
-from homing import limits
 from homing.api.smpp.statuses import STATUSES
 from homing.common.crypto import make_secret
 from homing.common.ids import id_time_ms
@@ -16,6 +15,9 @@ from homing.messages import smpp_form
 from homing.model import PushKind
 from homing.smpp.receipt_text import STATE_WORDS
 from homing.states import TABLE, MessageState
+
+SECRET_SMPP_CHARS_MIN: Final = 8  # what SMPP 3.4 has room for
+
 
 NUMBER: Final = 4
 SYSTEM_ID_CHARS_MAX: Final = 15  # SMPP 3.4, section 4.1.1
@@ -37,7 +39,7 @@ class SmppDialect(Dialect):
         key_name="system_id",
         secret_name="password",  # noqa: S106 - what SMPP calls it
         make_key=make_key,
-        secret_chars_min=limits.SECRET_SMPP_CHARS_MIN,
+        secret_chars_min=SECRET_SMPP_CHARS_MIN,
         key_chars_max=SYSTEM_ID_CHARS_MAX,
         secret_chars_max=PASSWORD_CHARS_MAX,
     )

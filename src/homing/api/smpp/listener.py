@@ -36,6 +36,14 @@ from homing.smpp.statuses import CommandStatus
 from homing.smpp.timer_wheel import TimerWheel
 from homing.smpp.tlvs import SC_INTERFACE_VERSION
 
+BIND_UNBOUND_CONNECTIONS_MAX: Final = 2_000  # connections that have not bound; beyond it new ones are closed
+BIND_UNBOUND_PER_ADDRESS_CONNECTIONS_MAX: Final = 500
+BIND_KNOWN_NETWORKS_MAX: Final = 10_000  # of which it is remembered that they have bound: they are no strangers
+BIND_FILES_RESERVED: Final = 256  # open files that no customer's connection may take: for the database and the rest
+BIND_CHECK_S: Final = 60.0  # between looks whether those who are bound still may
+BIND_CLOSE_S: Final = 5.0  # for customers to answer our unbind, when we stop
+
+
 SYSTEM_ID = "homing"
 """Our system_id in the response to a bind."""
 
@@ -81,9 +89,9 @@ class SmppListener:
         self._listeners: list[TlsListener] = []
         self._sessions: dict[int, set[EsmeSession]] = {}
         self._unbound: UnboundConnections[EsmeSession | TlsHandshake] = UnboundConnections(
-            items_max=limits.BIND_UNBOUND_CONNECTIONS_MAX,
-            per_network_max=limits.BIND_UNBOUND_PER_ADDRESS_CONNECTIONS_MAX,
-            known_max=limits.BIND_KNOWN_NETWORKS_MAX,
+            items_max=BIND_UNBOUND_CONNECTIONS_MAX,
+            per_network_max=BIND_UNBOUND_PER_ADDRESS_CONNECTIONS_MAX,
+            known_max=BIND_KNOWN_NETWORKS_MAX,
             drop=self._drop,
         )
         self._bound_count = 0
@@ -97,7 +105,7 @@ class SmppListener:
 
     async def open(self) -> None:
         """Raises OSError when an address cannot be bound, a `PlatformFailure` when the database is unavailable."""
-        self._files_max = raise_open_files() - limits.BIND_FILES_RESERVED
+        self._files_max = raise_open_files() - BIND_FILES_RESERVED
         await self._register.tidy(self._is_dead)
         loop = asyncio.get_running_loop()
         for (host, port), tls in self._addresses:
@@ -120,7 +128,7 @@ class SmppListener:
     async def watch(self) -> None:
         """For ever: checks whether the binds are still allowed, also where a notification was missed."""
         while True:
-            await asyncio.sleep(limits.BIND_CHECK_S)
+            await asyncio.sleep(BIND_CHECK_S)
             try:
                 await self._register.tidy(self._is_dead)
                 if self._delivery.accounts:
@@ -144,7 +152,7 @@ class SmppListener:
         self._emptied.clear()
         if self._sessions:
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(limits.BIND_CLOSE_S):
+                async with asyncio.timeout(BIND_CLOSE_S):
                     await self._emptied.wait()
         for session in self._bound():
             session.connection.close()

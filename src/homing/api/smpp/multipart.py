@@ -9,7 +9,6 @@ from typing import Any, Final
 
 import msgspec
 
-from homing import limits
 from homing.accounts.profile import Profile
 from homing.api.smpp import message_text
 from homing.api.smpp.dialect import NUMBER
@@ -21,6 +20,9 @@ from homing.model import NO_OPTIONS, Options, Recipient, Traffic
 from homing.smpp.statuses import CommandStatus
 from homing.states import MessageState
 from homing.text.segments import TextEncoding
+
+MULTIPART_PART_BYTES_MAX: Final = 254  # SMPP 3.4, 4.4.1: short_message holds no more, and a part by SAR needs no more
+
 
 MultipartKey = tuple[int, str, str, int, int]
 """Of the parts of one message: account, number, sender, the customer's reference, how many parts."""
@@ -70,8 +72,8 @@ def part_of(
 ) -> MessagePart:
     """Raises `RequestRejected` for a part that is too long, or no text by itself."""
     assert submit.part is not None
-    if len(submit.octets) > limits.LONG_PART_BYTES_MAX:
-        raise RequestRejected(CommandStatus.RINVMSGLEN, f"a part holds at most {limits.LONG_PART_BYTES_MAX} octets")
+    if len(submit.octets) > MULTIPART_PART_BYTES_MAX:
+        raise RequestRejected(CommandStatus.RINVMSGLEN, f"a part holds at most {MULTIPART_PART_BYTES_MAX} octets")
     message_text.check(submit.octets, submit.data_coding, account.smpp_charset)
     (recipient,) = submit.recipients
     return MessagePart(

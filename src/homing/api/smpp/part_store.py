@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from typing import Final
 
 import msgspec
 import structlog
@@ -32,6 +33,13 @@ from homing.store.statements.binds import (
     OverdueLongSet,
     StoredLongPart,
 )
+
+MULTIPART_PARTS_OPEN_MAX: Final = 10_000  # of an account, that wait for others of their message
+MULTIPART_LEASE_S: Final = 60.0  # for the message to be stored once all parts are there
+MULTIPART_BATCH_ITEMS_MAX: Final = 500
+MULTIPART_LINGER_S: Final = 0.003
+MULTIPART_KEEP_DAYS: Final = 8  # a part's id leads to its message for so long
+
 
 log = structlog.get_logger()
 
@@ -66,9 +74,9 @@ class MultipartStore:
         self._clock = clock
         self._puts: Batcher[MessagePart, StoredPart] = Batcher(
             self._put,
-            weight_max=limits.LONG_BATCH_ITEMS_MAX,
+            weight_max=MULTIPART_BATCH_ITEMS_MAX,
             pending_max=limits.BATCH_PENDING_MAX,
-            linger_s=limits.LONG_LINGER_S,
+            linger_s=MULTIPART_LINGER_S,
         )
 
     def put(self, part: MessagePart) -> "asyncio.Future[StoredPart]":
@@ -87,12 +95,12 @@ class MultipartStore:
         forget_at_s = 0.0
         loop = asyncio.get_running_loop()
         while True:
-            await asyncio.sleep(limits.LONG_SWEEP_S)
+            await asyncio.sleep(limits.MULTIPART_SWEEP_S)
             try:
-                while await self.sweep() == limits.LONG_BATCH_ITEMS_MAX:
+                while await self.sweep() == MULTIPART_BATCH_ITEMS_MAX:
                     pass
                 if loop.time() >= forget_at_s:
-                    kept_since = self._clock() - timedelta(days=limits.LONG_KEEP_DAYS)
+                    kept_since = self._clock() - timedelta(days=MULTIPART_KEEP_DAYS)
                     await statements.binds.long_forget(
                         self._database, before_id=first_id_at(int(kept_since.timestamp() * 1000))
                     )
@@ -103,7 +111,7 @@ class MultipartStore:
     async def sweep(self) -> int:
         """Handles overdue parts. Returns how many there were."""
         now = self._clock()
-        rows = await statements.binds.long_overdue(self._database, now=now, rows_max=limits.LONG_BATCH_ITEMS_MAX)
+        rows = await statements.binds.long_overdue(self._database, now=now, rows_max=MULTIPART_BATCH_ITEMS_MAX)
         keys = {_key(row) for row in rows}
         if not keys:
             return 0
@@ -146,11 +154,11 @@ class MultipartStore:
         """
         refusals: dict[int, errors.HomingError] = {}
         for row in await statements.binds.long_room(
-            transaction, account_ids=sorted(accounts), counted_max=limits.LONG_PARTS_OPEN_MAX
+            transaction, account_ids=sorted(accounts), counted_max=MULTIPART_PARTS_OPEN_MAX
         ):
             if row.available_micro <= 0:
                 refusals[row.account_id] = errors.InsufficientBalance()
-            elif row.parts >= limits.LONG_PARTS_OPEN_MAX:
+            elif row.parts >= MULTIPART_PARTS_OPEN_MAX:
                 refusals[row.account_id] = errors.Overloaded("parts of long messages that wait for others")
         return refusals
 
@@ -159,7 +167,7 @@ class MultipartStore:
     ) -> dict[tuple[object, ...], int]:
         rows = await statements.binds.long_put(
             transaction,
-            due_at=self._clock() + timedelta(seconds=limits.LONG_WAIT_S),
+            due_at=self._clock() + timedelta(seconds=limits.MULTIPART_WAIT_S),
             parts=[
                 NewLongPart(
                     account_id=part.account_id,
@@ -216,7 +224,7 @@ class MultipartStore:
     async def _lease(self, transaction: DatabaseConnection, sets: Sequence[Sequence[MessagePart]]) -> None:
         parts = [part for members in sets for part in members]
         if parts:
-            until = self._clock() + timedelta(seconds=limits.LONG_LEASE_S)
+            until = self._clock() + timedelta(seconds=MULTIPART_LEASE_S)
             await statements.binds.long_lease(
                 transaction,
                 due_at=until,

@@ -16,6 +16,9 @@ from homing import limits
 from homing.api.smpp.unbound import UnboundConnections
 from homing.smpp.connection import SmppConnection
 
+SMPP_HANDSHAKE_S: Final = 10.0  # of TLS
+
+
 PAUSE_S: Final = 0.1
 """After an accept that failed: the machine is short of a resource."""
 
@@ -87,7 +90,7 @@ class TlsListener:
         """Returns when the connection is made; any failure closes it."""
         try:
             await asyncio.get_running_loop().connect_accepted_socket(
-                self._connect, peer, ssl=self._tls, ssl_handshake_timeout=limits.SMPP_HANDSHAKE_S
+                self._connect, peer, ssl=self._tls, ssl_handshake_timeout=SMPP_HANDSHAKE_S
             )
         except (OSError, asyncio.CancelledError):
             with contextlib.suppress(OSError):

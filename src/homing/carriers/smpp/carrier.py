@@ -13,7 +13,7 @@ from typing import Final
 from homing import limits
 from homing.carriers.base import Answered, CarrierHealth, CarrierReport, Clock, Leaving
 from homing.carriers.smpp.link import CarrierLink, LinkDirection
-from homing.carriers.smpp.queries import query_all
+from homing.carriers.smpp.queries import SMPP_CARRIER_QUERY_PAUSE_S, query_all
 from homing.carriers.smpp.reports import ReportQueue
 from homing.carriers.smpp.settings import SmppSettings
 from homing.carriers.smpp.submitting import SubmitScheduler
@@ -103,7 +103,7 @@ class SmppCarrier:
             for link in self._links:
                 if link.connection is not None and link.room > 0:
                     return link.connection
-            await asyncio.sleep(limits.SMPP_CARRIER_QUERY_PAUSE_S)
+            await asyncio.sleep(SMPP_CARRIER_QUERY_PAUSE_S)
 
     # ---- For the links
 

@@ -5,7 +5,6 @@ from typing import Final
 
 import msgspec
 
-from homing import limits
 from homing.carriers.smpp.settings import SmppSettings
 from homing.model import CarrierInbound, CarrierReceipt
 from homing.smpp import data_coding, receipt_text, udh
@@ -23,6 +22,10 @@ from homing.smpp.tlvs import (
 from homing.smpp.udh import MalformedUdh
 from homing.states import MessageState
 from homing.text import gsm7
+
+SMPP_CARRIER_FRAGMENTS_BYTES_MAX: Final = 4 * 1024 * 1024  # of inbound messages that are not complete
+SMPP_CARRIER_FRAGMENTS_S: Final = 300.0  # then what there is of an inbound message is passed on
+
 
 OF_ONE_OCTET: Final = frozenset({"ascii", "iso8859-5", "iso8859-8"})
 """Charsets of one octet a character in which some octets have no character."""
@@ -195,8 +198,8 @@ class ReassemblyTable:
         expired = []
         while self._open:
             key, reassembly = next(iter(self._open.items()))
-            is_late = now_s - reassembly.started_s >= limits.SMPP_CARRIER_FRAGMENTS_S
-            if not is_late and self._bytes <= limits.SMPP_CARRIER_FRAGMENTS_BYTES_MAX:
+            is_late = now_s - reassembly.started_s >= SMPP_CARRIER_FRAGMENTS_S
+            if not is_late and self._bytes <= SMPP_CARRIER_FRAGMENTS_BYTES_MAX:
                 break
             expired.append(self._take(key))
         return expired

@@ -8,7 +8,6 @@ from typing import Final, Protocol
 
 import structlog
 
-from homing import limits
 from homing.carriers.smpp.answers import describe_status
 from homing.carriers.smpp.settings import SmppSettings
 from homing.carriers.smpp.throttle import CongestionWindow
@@ -22,6 +21,11 @@ from homing.smpp.session import IncomingRequest, RequestFailure, ResponseOrFailu
 from homing.smpp.statuses import CommandStatus, StatusKind, meaning
 from homing.smpp.timer_wheel import TimerWheel
 from homing.smpp.timers import SessionTimers
+
+SMPP_CARRIER_STEADY_S: Final = 30.0  # a link that lived so long was not a failure
+SMPP_CARRIER_REFUSED_WAIT_FACTOR_S: Final = 10.0  # how much longer a refused bind waits than a lost link
+SMPP_CARRIER_WINDOW_IN: Final = 500  # receipts of one link that wait to be stored; beyond it we do not read
+
 
 log = structlog.get_logger()
 
@@ -177,7 +181,7 @@ class CarrierLink:
             for host, port in self._settings.targets:
                 bound_s, was_refused = await self._hold_connection(host, port)
                 if bound_s:
-                    failures = 0 if bound_s >= limits.SMPP_CARRIER_STEADY_S else failures
+                    failures = 0 if bound_s >= SMPP_CARRIER_STEADY_S else failures
                     break
             failures += 1
             self._set_state("refused" if was_refused else "waiting")
@@ -193,7 +197,7 @@ class CarrierLink:
     def _wait_s(self, failures: int, was_refused: bool) -> float:
         first_s, longest_s = self._settings.reconnect_first_s, self._settings.reconnect_longest_s
         if was_refused:  # it would be refused again, and carriers lock accounts that keep trying
-            first_s = min(longest_s, first_s * limits.SMPP_CARRIER_REFUSED_WAIT_FACTOR_S)
+            first_s = min(longest_s, first_s * SMPP_CARRIER_REFUSED_WAIT_FACTOR_S)
         return doubling_s(failures, first_s, longest_s, self._rng)
 
     async def _hold_connection(self, host: str, port: int) -> tuple[float, bool]:
@@ -209,7 +213,7 @@ class CarrierLink:
                 self._timer_wheel,
                 timers=self._timers,
                 window_out=self._settings.window,
-                window_in=limits.SMPP_CARRIER_WINDOW_IN,
+                window_in=SMPP_CARRIER_WINDOW_IN,
                 tls=self._settings.context(),
                 names=self._names,
             )

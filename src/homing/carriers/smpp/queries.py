@@ -3,8 +3,8 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
+from typing import Final
 
-from homing import limits
 from homing.carriers.base import CarrierReport, Clock
 from homing.carriers.smpp.encoding import address
 from homing.carriers.smpp.settings import SmppSettings
@@ -15,6 +15,9 @@ from homing.smpp.pdus import QuerySm, QuerySmResp
 from homing.smpp.receipt_text import MESSAGE_STATES
 from homing.smpp.session import ResponseOrFailure
 from homing.smpp.statuses import CommandStatus
+
+SMPP_CARRIER_QUERY_AGE_S: Final = 300.0
+SMPP_CARRIER_QUERY_PAUSE_S: Final = 0.1  # between two query_sm
 
 
 async def query_all(
@@ -27,7 +30,7 @@ async def query_all(
     """Queries one message after the other, at a bounded rate. A message that was sent recently is left to its receipt.
     `connection_with_room`: waits for one.
     """
-    newest = clock() - timedelta(seconds=limits.SMPP_CARRIER_QUERY_AGE_S)
+    newest = clock() - timedelta(seconds=SMPP_CARRIER_QUERY_AGE_S)
     for message in outstanding:
         if message.submitted_at > newest:
             continue
@@ -37,7 +40,7 @@ async def query_all(
         report = receipt_from_answer(message, await connection.request(query), clock())
         if report is not None:
             report_to(report)
-        await asyncio.sleep(limits.SMPP_CARRIER_QUERY_PAUSE_S)
+        await asyncio.sleep(SMPP_CARRIER_QUERY_PAUSE_S)
 
 
 def receipt_from_answer(message: Outstanding, answer: ResponseOrFailure, now: datetime) -> CarrierReceipt | None:

@@ -4,11 +4,11 @@ stored.
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from typing import Final
 
 import msgspec
 import structlog
 
-from homing import limits
 from homing.carriers.base import CarrierReport, Clock
 from homing.carriers.smpp.inbound import DeliveryReader, InboundPart, ReassemblyKey, ReassemblyTable
 from homing.carriers.smpp.settings import SmppSettings
@@ -16,6 +16,10 @@ from homing.model import CarrierReceipt
 from homing.smpp.connection import SmppConnection
 from homing.smpp.pdus import DataSm, DeliverSm
 from homing.smpp.statuses import CommandStatus
+
+SMPP_CARRIER_REPORTS_BATCH_MAX: Final = 500
+SMPP_CARRIER_FRAGMENT_HOLD_S: Final = 1.0  # an inbound part waits so long for the others before it is answered
+
 
 log = structlog.get_logger()
 
@@ -104,7 +108,7 @@ class ReportQueue:
         """Batches of reports. Asking for the next batch confirms that the last one is stored."""
         while True:
             while not self._in_hand:
-                self._in_hand = self._queued[: limits.SMPP_CARRIER_REPORTS_BATCH_MAX]
+                self._in_hand = self._queued[:SMPP_CARRIER_REPORTS_BATCH_MAX]
                 del self._queued[: len(self._in_hand)]
                 if not self._in_hand:
                     self._has_new.clear()
@@ -124,7 +128,7 @@ class ReportQueue:
         for parts in self._reassembly.overdue(now_s):
             self._finish(self._reassembly.key(parts[0]), parts)
         for key, pending in list(self._pending.items()):
-            overdue = [part for part in pending if now_s - part.since_s >= limits.SMPP_CARRIER_FRAGMENT_HOLD_S]
+            overdue = [part for part in pending if now_s - part.since_s >= SMPP_CARRIER_FRAGMENT_HOLD_S]
             for part in overdue:
                 part.respond()
             self._pending[key] = [part for part in pending if part not in overdue]

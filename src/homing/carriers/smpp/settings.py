@@ -8,6 +8,11 @@ import msgspec
 from homing import limits
 from homing.carriers.secret_mark import SECRET
 
+SMPP_CARRIER_BINDS_MAX: Final = 32  # links of a carrier; of pairs, so many of each
+SMPP_CARRIER_WINDOW_MAX: Final = 1_000
+SMPP_CARRIER_WINDOW_DEFAULT: Final = 10
+
+
 PORT: Final = 2775
 """Registered for SMPP by IANA."""
 
@@ -72,17 +77,17 @@ class SmppSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     ] = "transceiver"
     binds: Annotated[
         int,
-        msgspec.Meta(ge=1, le=limits.SMPP_CARRIER_BINDS_MAX),
+        msgspec.Meta(ge=1, le=SMPP_CARRIER_BINDS_MAX),
         _described("number of links; with `pair`, of each kind"),
     ] = 1
     window: Annotated[
         int,
-        msgspec.Meta(ge=1, le=limits.SMPP_CARRIER_WINDOW_MAX),
+        msgspec.Meta(ge=1, le=SMPP_CARRIER_WINDOW_MAX),
         _described(
             "submits of one link that may wait for their response; a link carries window / round trip time submits a"
             " second"
         ),
-    ] = limits.SMPP_CARRIER_WINDOW_DEFAULT
+    ] = SMPP_CARRIER_WINDOW_DEFAULT
     rate_per_s: Annotated[
         Annotated[float, msgspec.Meta(ge=0.1, le=100_000)] | None,
         _described("submits a second over all links; each part of a multipart message counts; null: no limit"),

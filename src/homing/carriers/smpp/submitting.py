@@ -21,6 +21,13 @@ from homing.smpp.codec import UnencodablePdu
 from homing.smpp.pdus import SubmitSm
 from homing.smpp.session import RequestFailure
 
+SMPP_CARRIER_AHEAD_S: Final = 1.0  # of what the rate allows, waiting in the carrier
+SMPP_CARRIER_BURST_S: Final = 0.1  # of what the rate allows, in one go
+SMPP_CARRIER_PACE_S_MIN: Final = 0.005
+SMPP_CARRIER_THROTTLED_ATTEMPTS_MAX: Final = 4  # of a message at one stay: a full mailbox must not hold up a link
+SMPP_CARRIER_DOWN_S: Final = 3.0  # without any link, then what waits in the carrier is given back
+
+
 PARTS_MEAN_WEIGHT: Final = 0.1
 """Weight of the latest batch in the mean number of parts of a message, which converts room in parts to messages."""
 POLLS_PER_TOKEN: Final = 10
@@ -176,7 +183,7 @@ class SubmitScheduler:
             return 0
         free = sum(2 * link.congestion.allowed - link.in_flight for link in sending) - self._parts_waiting
         if self._rate_per_s is not None:
-            ahead = max(1, int(self._rate_per_s * limits.SMPP_CARRIER_AHEAD_S))
+            ahead = max(1, int(self._rate_per_s * SMPP_CARRIER_AHEAD_S))
             free = min(free, ahead - self._parts_waiting)
         return max(1, int(free / self._parts_per_message)) if free > 0 else 0
 
@@ -302,7 +309,7 @@ class SubmitScheduler:
     def _schedule_pump(self) -> None:
         """Pumps again at about the time of the next token."""
         assert self._rate_per_s is not None, "without a rate there is no bucket"
-        pause_s = max(limits.SMPP_CARRIER_PACE_S_MIN, 1 / self._rate_per_s / POLLS_PER_TOKEN)
+        pause_s = max(SMPP_CARRIER_PACE_S_MIN, 1 / self._rate_per_s / POLLS_PER_TOKEN)
         self._pacing = self._loop.call_later(pause_s, self._pump_after_pause)
 
     def _pump_after_pause(self) -> None:
@@ -356,10 +363,7 @@ class SubmitScheduler:
         """Whether a part that the carrier certainly did not accept is submitted again."""
         if result.outcome not in (PartOutcome.NOT_SENT, PartOutcome.THROTTLED) or outgoing.has_failed:
             return False
-        return (
-            outgoing.attempts[part] < limits.SMPP_CARRIER_THROTTLED_ATTEMPTS_MAX
-            and self._loop.time() < outgoing.write_by_s
-        )
+        return outgoing.attempts[part] < SMPP_CARRIER_THROTTLED_ATTEMPTS_MAX and self._loop.time() < outgoing.write_by_s
 
     def _set_result(self, outgoing: OutgoingMessage, part: int, result: PartResult) -> None:
         outgoing.results[part] = result
@@ -419,7 +423,7 @@ class SubmitScheduler:
             self._down_since_s = None
         elif self._down_since_s is None:
             self._down_since_s = now_s
-        is_down = self._down_since_s is not None and now_s - self._down_since_s >= limits.SMPP_CARRIER_DOWN_S
+        is_down = self._down_since_s is not None and now_s - self._down_since_s >= SMPP_CARRIER_DOWN_S
         for queue in (self._queue, *self._begun.values()):
             if not queue:
                 continue
@@ -444,4 +448,4 @@ def _bucket(rate_per_s: float | None, now_s: float) -> TokenBucket | None:
     """At least two tokens, so that one that comes between two pumps is not lost."""
     if rate_per_s is None:
         return None
-    return TokenBucket(rate_per_s, max(2.0, rate_per_s * limits.SMPP_CARRIER_BURST_S), now_s)
+    return TokenBucket(rate_per_s, max(2.0, rate_per_s * SMPP_CARRIER_BURST_S), now_s)

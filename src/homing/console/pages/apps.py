@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from starlette.responses import Response
 
-from homing import errors, limits
+from homing import errors
 from homing.admin import account_settings
 from homing.admin.setting_warnings import SettingWarning, push_address_warnings
 from homing.audit import record
@@ -17,6 +17,9 @@ from homing.console.request_context import PageNotFound, RequestContext
 from homing.delivery.push_trial import PushTrial, try_address
 from homing.model import PushKind
 from homing.store import statements
+
+CONSOLE_APPS_MAX: Final = 50
+
 
 EXPECTS: Final[Mapping[str, bool | None]] = {"detect": None, "yes": True, "no": False}
 EXPECTS_SAID: Final = {
@@ -41,7 +44,7 @@ async def create(context: RequestContext) -> Response:
         raise errors.InvalidInput(context.say("Enter an app name."))
     async with context.changing() as transaction:
         await statements.admin.account_settings(transaction, account_id=place.account_id)  # its lock: one at a time
-        if len(await statements.admin.app_list(transaction, account_id=place.account_id)) >= limits.CONSOLE_APPS_MAX:
+        if len(await statements.admin.app_list(transaction, account_id=place.account_id)) >= CONSOLE_APPS_MAX:
             raise errors.InvalidInput(context.say("The account has reached its maximum number of apps."))
         await account_settings.create_app(
             transaction,

@@ -1,11 +1,11 @@
 """An account's keys, and where calls may come from. A secret is shown once, in the answer to the form that made it."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from starlette.responses import Response
 
-from homing import errors, limits
+from homing import errors
 from homing.admin import account_settings
 from homing.console.account_scope import AccountScope, account_scope_of, back, for_both
 from homing.console.languages import N_
@@ -13,6 +13,9 @@ from homing.console.page import CUSTOMERS, NavigationEntry, NavigationGroup, Pag
 from homing.console.request_context import PageNotFound, RequestContext
 from homing.store import statements
 from homing.store.statements.admin import AccountRow, AccountSettingsRow
+
+CONSOLE_CREDENTIALS_MAX: Final = 50  # in use, of an account
+CONSOLE_NETWORKS_MAX: Final = 100
 
 
 async def show(context: RequestContext) -> Response:
@@ -53,7 +56,7 @@ async def _create(context: RequestContext, place: AccountScope) -> Response:
     async with context.changing() as transaction:
         await statements.admin.account_settings(transaction, account_id=place.account_id)  # its lock: one at a time
         rows = await statements.admin.credential_list(transaction, account_id=place.account_id)
-        if sum(row.revoked_at is None for row in rows) >= limits.CONSOLE_CREDENTIALS_MAX:
+        if sum(row.revoked_at is None for row in rows) >= CONSOLE_CREDENTIALS_MAX:
             raise errors.InvalidInput(
                 context.say("The account has reached its maximum number of credentials. Revoke one first.")
             )
@@ -85,8 +88,8 @@ async def _revoke(context: RequestContext, place: AccountScope) -> Response:
 
 async def _allow(context: RequestContext, place: AccountScope) -> Response:
     networks = context.field("networks").replace(",", " ").split()
-    if len(networks) > limits.CONSOLE_NETWORKS_MAX:
-        raise errors.InvalidInput(context.say("At most {n} networks.", n=limits.CONSOLE_NETWORKS_MAX))
+    if len(networks) > CONSOLE_NETWORKS_MAX:
+        raise errors.InvalidInput(context.say("At most {n} networks.", n=CONSOLE_NETWORKS_MAX))
     async with context.changing() as transaction:
         row = await statements.admin.account_settings(transaction, account_id=place.account_id)
         assert row is not None

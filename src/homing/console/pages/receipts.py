@@ -26,6 +26,9 @@ from homing.receipts.unmatched import (
 from homing.store import statements
 from homing.store.statements.receipts import UnmatchedReceiptRow
 
+RECEIPTS_MOVED_MAX: Final = 5_000  # unmatched receipts that one act of the console looks for again or forgets
+
+
 FORMS: Final[Mapping[IdFormat, str]] = {
     IdFormat.SAME: N_("identical"),
     IdFormat.DECIMAL: N_("decimal of a hexadecimal ID"),
@@ -114,16 +117,16 @@ async def _confirm(context: RequestContext, template: str) -> Response:
     carrier = context.field("carrier") or context.asked("carrier")
     receipt = context.field("receipt") or context.asked("receipt")
     await _carrier_or_nowhere(context, carrier)
-    rows = await statements.receipts.unmatched_counts(context.database, counted_max=limits.RECEIPTS_MOVED_MAX)
+    rows = await statements.receipts.unmatched_counts(context.database, counted_max=RECEIPTS_MOVED_MAX)
     counted = sum(row.receipts for row in rows if carrier in ("", row.carrier))
-    count = 1 if receipt else min(limits.RECEIPTS_MOVED_MAX, counted)
-    return context.page(template, carrier=carrier, receipt=receipt, count=count, most=limits.RECEIPTS_MOVED_MAX)
+    count = 1 if receipt else min(RECEIPTS_MOVED_MAX, counted)
+    return context.page(template, carrier=carrier, receipt=receipt, count=count, most=RECEIPTS_MOVED_MAX)
 
 
 async def replay_all(context: RequestContext) -> Response:
     carrier_id = await _carrier_id(context, context.field("carrier"))
     async with context.changing() as transaction:
-        moved = await replay_unmatched(transaction, None, carrier_id, most=limits.RECEIPTS_MOVED_MAX)
+        moved = await replay_unmatched(transaction, None, carrier_id, most=RECEIPTS_MOVED_MAX)
     said = context.language.say_n("Retrying to match one receipt.", "Retrying to match {n} receipts.", len(moved))
     return _back(context, said)
 
@@ -135,7 +138,7 @@ async def drop(context: RequestContext) -> Response:
     parked_id = form_values.row_id(context, "receipt", missing) if context.field("receipt") else None
     async with context.changing() as transaction:
         chosen = None if parked_id is None else [parked_id]
-        moved = await drop_unmatched(transaction, chosen, carrier_id, most=limits.RECEIPTS_MOVED_MAX)
+        moved = await drop_unmatched(transaction, chosen, carrier_id, most=RECEIPTS_MOVED_MAX)
     said = context.language.say_n("One receipt deleted.", "{n} receipts deleted.", len(moved))
     return _back(context, said)
 

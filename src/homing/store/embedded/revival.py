@@ -2,11 +2,15 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Final
 
 import structlog
 
 from homing import limits
 from homing.store.embedded.server import EmbeddedPostgres
+
+DATABASE_RESTART_PAUSE_S_MAX: Final = 30.0
+
 
 log = structlog.get_logger()
 
@@ -26,7 +30,7 @@ async def keep_running(embedded: EmbeddedPostgres, revived: Callable[[], Awaitab
                 log.error("database_restarted")
                 await revived()
         except Exception as error:
-            pause_s = min(2 * pause_s, limits.DATABASE_RESTART_PAUSE_S_MAX)
+            pause_s = min(2 * pause_s, DATABASE_RESTART_PAUSE_S_MAX)
             log.error("database_not_restarted", detail=str(error)[-500:], again_in_s=pause_s)
             continue
         pause_s = limits.DATABASE_WATCH_S
