@@ -31,7 +31,7 @@ serve: $(VENV)/runtime
 # A file's tests run one after the other in one process: they share the servers that they start. Nothing is run again:
 # what fails has failed.
 test: $(VENV)/dev
-	@$(BIN)/pytest -n $(TESTERS) --dist loadfile
+	@$(BIN)/pytest -n $(TESTERS) --dist loadfile --no-loadscope-reorder
 
 unit: $(VENV)/dev
 	@$(BIN)/pytest -n $(CORES) tests/unit

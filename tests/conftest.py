@@ -21,6 +21,30 @@ pytest_plugins = ["tests.support.quarantine"]
 
 ROOM = "HOMING_TEST_ROOM"
 
+LONGEST = (
+    "scenario/test_restart.py",
+    "scenario/test_survival.py",
+    "scenario/test_lab.py",
+    "scenario/test_embedded.py",
+    "scenario/test_cli.py",
+    "simulation/test_guard_model.py",
+    "scenario/test_bad_conversions.py",
+    "scenario/test_carriers_http.py",
+    "wire/test_smpp_carrier.py",
+    "scenario/test_pushes_starved.py",
+    "scenario/test_privileges.py",
+    "scenario/test_clock_steps.py",
+    "scenario/test_docs_commands.py",
+    "scenario/test_database_away.py",
+    "browser/test_console_looks.py",
+    "wire/test_hostile.py",
+    "simulation/test_lab_policies.py",
+    "scenario/test_smpp_carrier_whole.py",
+    "property/test_statistics_machine.py",
+    "property/test_ledger_machine.py",
+)
+"""Files that take longest, the longest first: a run that begins with them does not end with one process at work."""
+
 
 def pytest_configure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):
@@ -32,6 +56,13 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_unconfigure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput") and ROOM in os.environ:
         shutil.rmtree(os.environ.pop(ROOM), ignore_errors=True)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The files of LONGEST first, then the others of each folder."""
+    folder = Path(__file__).parent
+    places = {folder / name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path, len(places)))
 
 
 @pytest.fixture(scope="session")

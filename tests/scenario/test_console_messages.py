@@ -13,7 +13,6 @@ from tests.support.sink import Sink
 from tests.support.viewer import Seen, Viewer, signed_in
 from tests.support.waiting import until
 
-SETTLE_S = 30.0
 HOSTILE = "<img src=x onerror=alert(1)>\"'><script>alert(1)</script>"
 
 

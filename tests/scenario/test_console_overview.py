@@ -14,8 +14,6 @@ from tests.support.server import Account, Server
 from tests.support.viewer import Viewer, signed_in
 from tests.support.waiting import until
 
-SETTLE_S = 90.0  # what is sent has to be added up, by a process that others keep busy
-
 
 async def send(server: Server, account: Account, *numbers: str) -> None:
     reply = await server.client.laaffic(

@@ -10,7 +10,6 @@ from tests.support.viewer import signed_in
 from tests.support.waiting import until
 
 HOSTILE = "<img src=x onerror=alert(1)>\"'><script>alert(1)</script>"
-SETTLE_S = 30.0
 
 
 async def give_up(server: Server, account: Account, count: int = 1, answer: str = "no") -> list[int]:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import LONGEST
+
 ROOT = Path(__file__).parents[2]
 FORBIDDEN = {
     "a path of somebody's machine": re.compile(r"(?<![\w.\-/$}*)])/(?:work|root|home/\w+|Users/\w+)(?![\w-])"),
@@ -29,3 +31,7 @@ def test_no_file_holds(what: str) -> None:
         text = file.read_bytes().decode("utf-8", errors="ignore")
         found += [f"{file.relative_to(ROOT)}: {match[0]}" for match in FORBIDDEN[what].finditer(text)]
     assert found == []
+
+
+def test_the_files_that_run_first_are_there() -> None:
+    assert [name for name in LONGEST if not (ROOT / "tests" / name).is_file()] == []

@@ -33,7 +33,6 @@ from tests.support.client import signed
 from tests.support.server import free_port
 from tests.support.waiting import in_time, until
 
-START_S = 40.0
 CONNECTIONS = 6
 
 

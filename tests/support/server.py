@@ -1,9 +1,11 @@
 """A running Homing for tests: the real processes over a database of their own, and accounts made to measure."""
 
 import asyncio
+import contextlib
 import itertools
 import json
 import os
+import random
 import re
 import signal
 import socket
@@ -34,12 +36,7 @@ from homing.store import statements
 from homing.store.database import FREE_PLANS, Database
 from homing.store.migrate import migrate
 from tests.support.client import Client
-from tests.support.waiting import until
-
-START_S = 30.0
-STOP_S = 15.0
-SETTLE_S = 5.0
-POLL_S = 0.02
+from tests.support.waiting import WAIT_S, in_time, until
 
 NO_PRICE = "99"
 """Numbers that begin so have a route and no price."""
@@ -49,6 +46,9 @@ REPLYING = "97"
 """Everybody with such a number gets the message at once and answers it a second later."""
 QUEUED = "96"
 """Messages to such numbers stay queued: their carrier's settings cannot be used, so that nobody serves its lanes."""
+
+
+PORTS = (10_000, 32_000)
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ class Process:
 
     async def ready(self) -> None:
         assert self.process.stdout
-        async with asyncio.timeout(START_S):
+        async with in_time():
             line = await self.process.stdout.readline()
         assert line.strip() == b"ready", f"{self.name} did not start:\n{self.log.read_text()[-4000:]}"
 
@@ -114,12 +114,12 @@ class Process:
         if self.process.returncode is None:
             self.process.send_signal(signal.SIGTERM)
         try:
-            async with asyncio.timeout(STOP_S):
+            async with in_time():
                 return await self.process.wait()
         except TimeoutError:
             self.process.kill()
             await self.process.wait()
-            raise AssertionError(f"{self.name} did not stop within {STOP_S:.0f} s of SIGTERM") from None
+            raise AssertionError(f"{self.name} did not stop within {WAIT_S:.0f} s of SIGTERM") from None
 
 
 @dataclass
@@ -275,10 +275,15 @@ class Server:
 
 
 def free_port(host: str = "127.0.0.1") -> int:
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
-        probe.bind((host, 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port that nobody listens at. It lies below those that the system gives to connections, of which tests make so
+    many that one of them would now and then have taken the port before it is listened at.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    while True:
+        port = random.randrange(*PORTS)
+        with socket.socket(family) as probe, contextlib.suppress(OSError):
+            probe.bind((host, port))
+            return port
 
 
 def database_url(server_dsn: str, name: str) -> str:

@@ -286,11 +286,16 @@ def _kannel(smpp: tuple[str, int], account: Account, folder: Path) -> list[str]:
                     ends.discard((query["id"][0], query["type"][0]))
             return not ends and any(call.startswith("/reply") for call in calls)
 
+        def shows(*words: str) -> bool:
+            assert [process.poll() for process in processes] == [None] * len(processes), "Kannel has ended"
+            found = status()
+            return all(word in found for word in words)
+
         try:
             processes.append(_start("bearerbox", configuration))
-            until_blocking(lambda: "Status: running" in status())
+            until_blocking(lambda: shows("Status: running"), describe=status)
             processes.append(_start("smsbox", configuration))
-            until_blocking(lambda: "smsbox:" in status() and "(online" in status())
+            until_blocking(lambda: shows("smsbox:", "(online"), describe=status)
             sendsms(DELIVERED, "hello", "short")
             sendsms(DELIVERED, "x" * 200, "long")
             sendsms("8613800130002", "hello", "bad")
