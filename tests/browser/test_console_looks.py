@@ -100,7 +100,7 @@ async def customer(server: Server, console: str, shop: Account) -> Mapping[str, 
     return viewer.cookies
 
 
-@pytest.mark.parametrize(("size", "theme"), [(DESK, "light"), (DESK, "dark"), (PHONE, "light"), (PHONE, "dark")])
+@pytest.mark.parametrize(("size", "theme"), [(DESK, "light"), (PHONE, "dark")])
 @pytest.mark.parametrize("name", PAGES)
 async def test_a_page_looks_right(
     name: str, size: tuple[int, int], theme: str, opened: Opening, operator: Mapping[str, str]
@@ -184,10 +184,10 @@ async def test_a_page_before_signing_in_looks_right(name: str, theme: str, opene
             await check(page, name)
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
-async def test_a_page_fits_in_every_language(language: str, opened: Opening, operator: Mapping[str, str]) -> None:
-    for path in PAGES.values():
-        async with opened({**operator, "homing_language": language}, size=PHONE) as page:
+@pytest.mark.parametrize("language", [language for language in LANGUAGES if language != "en"])
+async def test_a_page_fits_in_every_other_language(language: str, opened: Opening, operator: Mapping[str, str]) -> None:
+    async with opened({**operator, "homing_language": language}, size=PHONE) as page:
+        for path in PAGES.values():
             await page.goto(path)
             assert await page.locator("html").get_attribute("lang") == language
             await check(page, path)
