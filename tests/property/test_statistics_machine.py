@@ -78,7 +78,7 @@ class World:
                 carrier_id=carrier_id,
                 failover=self.failover,
                 clock=self.now,
-                chance=chance,
+                rng=chance,
                 unknown_retry_s=1.0,
                 dialects=DIALECTS,
             )
@@ -87,7 +87,7 @@ class World:
         self.sweep = RerouteSweep(database=database, failover=self.failover, clock=self.now, age_s=1.0)
         self.expiry = ExpirySweep(database, self.now, DIALECTS)
         self.inbox = ReceiptInbox(
-            database=database, clock=self.now, tally=WorkMetrics(CollectorRegistry()), dialects=DIALECTS
+            database=database, clock=self.now, work_metrics=WorkMetrics(CollectorRegistry()), dialects=DIALECTS
         )
         self.feedback = ConversionRecorder(database, self.now)
         self.refs: list[tuple[int, str, str]] = []  # carrier, its id, number

@@ -452,7 +452,10 @@ async def inbox(server: Server) -> AsyncIterator[ReceiptInbox]:
     database = Database(dsn=server.dsn)
     await database.open()
     receiving = ReceiptInbox(
-        database=database, clock=lambda: datetime.now(UTC), tally=WorkMetrics(CollectorRegistry()), dialects=DIALECTS
+        database=database,
+        clock=lambda: datetime.now(UTC),
+        work_metrics=WorkMetrics(CollectorRegistry()),
+        dialects=DIALECTS,
     )
     yield receiving
     await receiving.drained()
@@ -569,9 +572,9 @@ async def test_a_fresh_push_is_handed_over_and_comes_back_when_its_lease_ends(se
     inbox = ReceiptInbox(
         database=database,
         clock=lambda: datetime.now(UTC),
-        tally=WorkMetrics(CollectorRegistry()),
+        work_metrics=WorkMetrics(CollectorRegistry()),
         dialects=DIALECTS,
-        handover=hands,
+        local_delivery=hands,
     )
     rows = await server.query(
         "SELECT m.carrier_id, m.carrier_ref, c.name FROM message AS m JOIN carrier AS c USING (carrier_id)"
@@ -625,9 +628,9 @@ async def test_reports_of_every_change_are_not_handed_over_lest_they_overtake(se
     inbox = ReceiptInbox(
         database=database,
         clock=lambda: datetime.now(UTC),
-        tally=WorkMetrics(CollectorRegistry()),
+        work_metrics=WorkMetrics(CollectorRegistry()),
         dialects=DIALECTS,
-        handover=hands,
+        local_delivery=hands,
     )
     try:
         await reported(server, inbox, account, message_id, MessageState.DELIVERED)

@@ -78,7 +78,7 @@ class Bank:
             boards.append(CatalogueCache(database))
             await boards[-1].open()
             intakes.append(
-                Intake(database=database, board=boards[-1], numbering=numbering, next_id=IdSource(node).next)
+                Intake(database=database, catalogue_cache=boards[-1], numbering=numbering, next_id=IdSource(node).next)
             )
         return cls(dsn, databases, intakes, plain, carrier_id * 2, boards)
 

@@ -48,7 +48,7 @@ class PostRoom:
         await room.database.open()
         tally = WorkMetrics(room.registry)
         room.inboxes = [
-            ReceiptInbox(database=room.database, clock=room.clock, tally=tally, dialects=DIALECTS)
+            ReceiptInbox(database=room.database, clock=room.clock, work_metrics=tally, dialects=DIALECTS)
             for _process in range(2)
         ]
         await room.sql("INSERT INTO account (name, queries_per_s) VALUES ('room', 1)")

@@ -133,7 +133,7 @@ async def test_flash_and_plain_messages_of_one_text_share_no_call_and_a_vendor_w
             api=Vendor(),
             settings=kinds.read_settings(kind, settings),
             manner=CallShape(10),
-            chance=random.Random(1),
+            rng=random.Random(1),
             clock=utc_now,
         )
         answers = await submit(carrier, batch)
@@ -145,7 +145,7 @@ async def test_flash_and_plain_messages_of_one_text_share_no_call_and_a_vendor_w
 
 
 def window(clock: Clock, size: int = 10, per_s: float | None = None) -> CarrierWindow:
-    return CarrierWindow(size=size, per_s=per_s, chance=random.Random(1), clock_s=clock)
+    return CarrierWindow(size=size, per_s=per_s, rng=random.Random(1), clock_s=clock)
 
 
 def test_what_is_under_way_takes_room() -> None:
@@ -222,7 +222,7 @@ def test_a_vendor_that_is_called_too_often_is_left_alone_as_long_as_it_says() ->
 
 
 async def test_whoever_waits_for_room_is_woken() -> None:
-    one = CarrierWindow(size=1, per_s=None, chance=random.Random(1))
+    one = CarrierWindow(size=1, per_s=None, rng=random.Random(1))
     with one.holding(1):
         waiting = asyncio.create_task(one.until_room())
         await asyncio.sleep(0.01)
@@ -232,7 +232,7 @@ async def test_whoever_waits_for_room_is_woken() -> None:
 
 @pytest.mark.parametrize("turns", range(4))
 async def test_whoever_is_cancelled_when_just_woken_is_cancelled(turns: int) -> None:
-    one = CarrierWindow(size=2, per_s=0.1, chance=random.Random(1))
+    one = CarrierWindow(size=2, per_s=0.1, rng=random.Random(1))
     with one.holding(1):
         waiting = asyncio.create_task(one.until_room())
         await asyncio.sleep(0.01)
@@ -346,9 +346,7 @@ class Vendor:
 
 
 def carrier(vendor: Vendor, manner: CallShape = CallShape(), **settings: Any) -> ApiCarrier:  # noqa: B008
-    return ApiCarrier(
-        api=vendor, settings=ApiSettings(**settings), manner=manner, chance=random.Random(1), clock=utc_now
-    )
+    return ApiCarrier(api=vendor, settings=ApiSettings(**settings), manner=manner, rng=random.Random(1), clock=utc_now)
 
 
 async def submit(one: ApiCarrier, batch: Sequence[Outbound]) -> dict[int, Answer]:

@@ -46,13 +46,15 @@ async def open_api(runtime: Runtime) -> None:
 
     intake = Intake(
         database=database,
-        board=catalogue,
+        catalogue_cache=catalogue,
         numbering=numbering,
         next_id=runtime.node.next_id,
         clock=clock,
         check=guard.check,
     )
-    inbox = ReceiptInbox(database=database, clock=clock, tally=WorkMetrics(runtime.registry), dialects=runtime.dialects)
+    inbox = ReceiptInbox(
+        database=database, clock=clock, work_metrics=WorkMetrics(runtime.registry), dialects=runtime.dialects
+    )
     conversions = ConversionRecorder(database, clock)
     runtime.on_close(inbox.drained)
     runtime.on_close(conversions.drained)
@@ -82,7 +84,7 @@ async def open_api(runtime: Runtime) -> None:
     endpoints = {
         **_dialect_endpoints(runtime, services),
         **HealthEndpoints(
-            database=database, board=runtime.metrics, draining=lambda: runtime.is_draining, data=runtime.data
+            database=database, metrics=runtime.metrics, draining=lambda: runtime.is_draining, data=runtime.data
         ).endpoints(),
         **CarrierWebhooks(pushing_carriers, reports.keep).endpoints(),
     }

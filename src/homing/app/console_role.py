@@ -30,7 +30,7 @@ async def open_console(runtime: Runtime) -> None:
         clock=runtime.clock,
         is_secure=url.startswith("https:"),
         api_url=settings.http.reached_at,
-        poster=http,
+        http_client=http,
         url=url,
         settings=config.by_heading(settings),
         dialects=runtime.dialects,

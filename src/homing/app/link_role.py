@@ -39,9 +39,15 @@ async def open_link(runtime: Runtime) -> None:
     catalogue = await runtime.enter(CatalogueCache(database))
     guard = await runtime.enter(GuardService(database, clock.unix_s))
     pusher = Pusher(
-        database=database, poster=http, pulse=due_poller, clock=clock, tally=metrics, chance=rng, dialects=dialects
+        database=database,
+        http_client=http,
+        due_poller=due_poller,
+        clock=clock,
+        work_metrics=metrics,
+        rng=rng,
+        dialects=dialects,
     )
-    inbox = ReceiptInbox(database=database, clock=clock, tally=metrics, dialects=dialects, handover=pusher)
+    inbox = ReceiptInbox(database=database, clock=clock, work_metrics=metrics, dialects=dialects, local_delivery=pusher)
     inbound = InboundMessages(
         database=database, numbering=Numbering.load(), next_id=runtime.node.next_id, dialects=dialects
     )
@@ -57,10 +63,10 @@ async def open_link(runtime: Runtime) -> None:
             database=database,
             sink=ReportStore(inbox, inbound, LateAnswers(database, clock, dialects)).keep,
             owner=runtime.owner,
-            pulse=due_poller,
+            due_poller=due_poller,
             clock=clock,
-            tally=metrics,
-            chance=rng,
+            work_metrics=metrics,
+            rng=rng,
             failover=failover,
             unknown_retry_s=settings.dispatch.unknown_retry_s,
             vault=runtime.vault,

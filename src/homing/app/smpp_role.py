@@ -40,7 +40,7 @@ async def open_smpp(runtime: Runtime) -> None:
     directory = Directory(database=database, vault=runtime.vault, email_keyed=dialects.email_keyed)
     intake = Intake(
         database=database,
-        board=catalogue,
+        catalogue_cache=catalogue,
         numbering=Numbering.load(),
         next_id=runtime.node.next_id,
         clock=clock,

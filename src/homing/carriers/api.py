@@ -92,15 +92,15 @@ class ApiCarrier:
         api: VendorApi,
         settings: ApiSettings,
         manner: CallShape,
-        chance: random.Random,
+        rng: random.Random,
         clock: Clock,
     ) -> None:
         self._api = api
         self._settings = settings
         self._manner = manner
-        self._chance = chance
+        self._rng = rng
         self._clock = clock
-        self._window = CarrierWindow(size=settings.window, per_s=settings.per_s, chance=chance)
+        self._window = CarrierWindow(size=settings.window, per_s=settings.per_s, rng=rng)
         self._connections = asyncio.Semaphore(settings.connections)
         self._questions = StatusPoller(manner.ask_after_s)
         self._asked_more = asyncio.Event()
@@ -158,7 +158,7 @@ class ApiCarrier:
             except ClientError as error:
                 failures += 1
                 self._last_error = storable_text(str(error), limits.CARRIER_TEXT_CHARS_MAX)
-                pause_s = doubling_s(failures, limits.API_THROTTLE_S, limits.API_THROTTLE_S_MAX, self._chance)
+                pause_s = doubling_s(failures, limits.API_THROTTLE_S, limits.API_THROTTLE_S_MAX, self._rng)
                 self._put_back(asked, pause_s)
                 await asyncio.sleep(pause_s)
                 continue

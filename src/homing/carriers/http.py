@@ -206,8 +206,8 @@ class HttpApi:
         await self._transport.close()
 
 
-def make(settings: HttpCarrierSettings, chance: random.Random, clock: Clock) -> ApiCarrier:
-    return ApiCarrier(api=HttpApi(settings, clock), settings=settings, manner=CallShape(), chance=chance, clock=clock)
+def make(settings: HttpCarrierSettings, rng: random.Random, clock: Clock) -> ApiCarrier:
+    return ApiCarrier(api=HttpApi(settings, clock), settings=settings, manner=CallShape(), rng=rng, clock=clock)
 
 
 class FormMismatch(MalformedReport):

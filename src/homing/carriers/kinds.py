@@ -26,7 +26,7 @@ class CarrierKind(msgspec.Struct, frozen=True):
 
 
 KINDS: Final[Mapping[str, CarrierKind]] = {
-    "simulator": CarrierKind(SimulatorSettings, lambda settings, _chance, clock: SimulatorCarrier(settings, clock)),
+    "simulator": CarrierKind(SimulatorSettings, lambda settings, _rng, clock: SimulatorCarrier(settings, clock)),
     "laaffic": CarrierKind(laaffic.LaafficSettings, laaffic.make, laaffic.LaafficWebhookParser),
     "lia": CarrierKind(lia.LiaSettings, lia.make, lia.LiaWebhookParser),
     "http": CarrierKind(http.HttpCarrierSettings, http.make, http.HttpWebhookParser),
@@ -34,11 +34,11 @@ KINDS: Final[Mapping[str, CarrierKind]] = {
 }
 
 
-def make(kind: str, settings: str, chance: random.Random, clock: Clock) -> Carrier:
-    """A carrier from its row; `chance` is for jitter. `clock`: by which submits have their times, which receipts
+def make(kind: str, settings: str, rng: random.Random, clock: Clock) -> Carrier:
+    """A carrier from its row; `rng` is for jitter. `clock`: by which submits have their times, which receipts
     are held against. Raises `InvalidInput` when the kind or a setting is unknown.
     """
-    return _kind(kind).build(read_settings(kind, settings), chance, clock)
+    return _kind(kind).build(read_settings(kind, settings), rng, clock)
 
 
 def listener(kind: str, settings: str, clock: Clock) -> WebhookParser | None:

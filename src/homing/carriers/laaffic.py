@@ -52,9 +52,9 @@ class LaafficSettings(ApiSettings, frozen=True, kw_only=True, forbid_unknown_fie
     zone_hours: Annotated[float, msgspec.Meta(ge=-12, le=14)] = 0.0
 
 
-def make(settings: LaafficSettings, chance: random.Random, clock: Clock) -> ApiCarrier:
+def make(settings: LaafficSettings, rng: random.Random, clock: Clock) -> ApiCarrier:
     manner = CallShape(settings.send_max, settings.ask_after_s, REPORT_IDS_MAX, settings.asks_per_s)
-    return ApiCarrier(api=LaafficApi(settings, clock), settings=settings, manner=manner, chance=chance, clock=clock)
+    return ApiCarrier(api=LaafficApi(settings, clock), settings=settings, manner=manner, rng=rng, clock=clock)
 
 
 class LaafficApi:

@@ -78,9 +78,9 @@ class LiaSettings(ApiSettings, frozen=True, kw_only=True, forbid_unknown_fields=
         return self.flash
 
 
-def make(settings: LiaSettings, chance: random.Random, clock: Clock) -> ApiCarrier:
+def make(settings: LiaSettings, rng: random.Random, clock: Clock) -> ApiCarrier:
     manner = CallShape(settings.send_max, settings.ask_after_s, 1, settings.asks_per_s)
-    return ApiCarrier(api=LiaApi(settings, clock), settings=settings, manner=manner, chance=chance, clock=clock)
+    return ApiCarrier(api=LiaApi(settings, clock), settings=settings, manner=manner, rng=rng, clock=clock)
 
 
 class LiaApi:

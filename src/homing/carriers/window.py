@@ -27,13 +27,13 @@ class CarrierWindow:
     """
 
     def __init__(
-        self, *, size: int, per_s: float | None, chance: random.Random, clock_s: Callable[[], float] | None = None
+        self, *, size: int, per_s: float | None, rng: random.Random, clock_s: Callable[[], float] | None = None
     ) -> None:
         """`per_s`: messages a second; None for as many as there is room for."""
         self._size = size
         self._per_s = per_s
         self._burst_s = max(API_BURST_S, 1 / per_s) if per_s else 0.0
-        self._chance = chance
+        self._rng = rng
         self._clock_s = clock_s or (lambda: asyncio.get_running_loop().time())
         self._under_way = 0
         self._failures = 0
@@ -85,7 +85,7 @@ class CarrierWindow:
         if isinstance(error, NotSent):
             if now_s >= self._rests_until_s:  # of many calls that fail together one counts
                 self._failures += 1
-                rest_s = doubling_s(self._failures, API_REST_FIRST_S, API_REST_S_MAX, self._chance)
+                rest_s = doubling_s(self._failures, API_REST_FIRST_S, API_REST_S_MAX, self._rng)
                 self._rests_until_s = now_s + rest_s
             return
         self._failures = 0  # it answers, or takes what it is given

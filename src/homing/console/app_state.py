@@ -32,8 +32,8 @@ CONSOLE_PUSH_TRIALS_BURST: Final = 5
 
 class AppState:
     """Made once for the process. `is_secure`: the console is reached over TLS. `api_url`: where the customers' APIs
-    are; `poster`: what goes to customers' addresses; `url`: where people reach the console; `settings` by heading and
-    name, for people to see.
+    are; `http_client`: for requests to customers' addresses; `url`: where people reach the console; `settings` by
+    heading and name, for people to see.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class AppState:
         clock: Callable[[], datetime],
         is_secure: bool,
         api_url: str,
-        poster: SafeHttpClient,
+        http_client: SafeHttpClient,
         url: str = "",
         settings: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
         dialects: Dialects,
@@ -64,7 +64,7 @@ class AppState:
         self.templates = Templates()
         self.snippets = Snippets(dialects)
         self.api_url = api_url
-        self.poster = poster
+        self.http_client = http_client
         self._trials: TokenBuckets[int] = TokenBuckets(limits.PROFILES_MAX)
 
     @cached_property

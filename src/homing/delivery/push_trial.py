@@ -19,7 +19,7 @@ class PushTrial(msgspec.Struct, frozen=True):
 
 
 async def try_address(
-    poster: SafeHttpClient,
+    http_client: SafeHttpClient,
     dialects: Dialects,
     *,
     account_id: int,
@@ -32,7 +32,7 @@ async def try_address(
     refused as always. Raises ValueError where no dialect pushes such to apps.
     """
     dialect, body = _sample(dialects, kind, app_id, now)
-    posted = await poster.post(url, body, {"webhook-id": f"push_test_{int(now.timestamp() * 1000)}"}, account_id)
+    posted = await http_client.post(url, body, {"webhook-id": f"push_test_{int(now.timestamp() * 1000)}"}, account_id)
     return PushTrial(url, body, posted, posted.status is not None and dialect.is_acknowledged(posted.status))
 
 

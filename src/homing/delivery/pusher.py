@@ -85,20 +85,20 @@ class Pusher:
         self,
         *,
         database: Database,
-        poster: SafeHttpClient,
-        pulse: DuePoller,
+        http_client: SafeHttpClient,
+        due_poller: DuePoller,
         clock: Callable[[], datetime],
-        tally: WorkMetrics,
-        chance: random.Random,
+        work_metrics: WorkMetrics,
+        rng: random.Random,
         dialects: Dialects,
     ) -> None:
         self._dialects = dialects
         self._database = database
-        self._poster = poster
-        self._pulse = pulse
+        self._http_client = http_client
+        self._due_poller = due_poller
         self._clock = clock
-        self._tally = tally
-        self._chance = chance
+        self._work_metrics = work_metrics
+        self._rng = rng
         self._breaker = HostBreaker()
         self._is_running = False
         self._in_flight = 0
@@ -119,7 +119,7 @@ class Pusher:
         self._is_running = True
         try:
             while True:
-                for lane in await self._pulse.wait("push", lanes):
+                for lane in await self._due_poller.wait("push", lanes):
                     try:
                         while await self._claim(lane):
                             pass
@@ -202,16 +202,16 @@ class Pusher:
         rest_s = self._breaker.open_for_s(push.url, time.monotonic())
         now = self._clock()
         if rest_s:
-            due_at = now + timedelta(seconds=rest_s * self._chance.uniform(1.0, 1.5))
+            due_at = now + timedelta(seconds=rest_s * self._rng.uniform(1.0, 1.5))
             return PushAttempt(push, now, PostResult(None, "", -1), PushOutcome.PENDING, due_at)
-        posted = await self._poster.post(
+        posted = await self._http_client.post(
             push.url, push.body, {"webhook-id": f"push_{push.push_id}"}, account_id=push.account_id
         )
         acknowledged = self._is_acknowledged(push, posted.status)
         self._breaker.note(push.url, acknowledged, time.monotonic())
         if acknowledged:
             return PushAttempt(push, now, posted, PushOutcome.ACKNOWLEDGED, None)
-        wait_s = scheduled_s(push.attempts - push.attempts_replayed, limits.PUSH_WAITS_S, self._chance)
+        wait_s = scheduled_s(push.attempts - push.attempts_replayed, limits.PUSH_WAITS_S, self._rng)
         if wait_s is None:
             return PushAttempt(push, now, posted, PushOutcome.GIVEN_UP, None)
         return PushAttempt(push, now, posted, PushOutcome.PENDING, now + timedelta(seconds=wait_s))
@@ -243,7 +243,7 @@ class Pusher:
             ],
         )
         for outcome in PushOutcome:
-            self._tally.pushed(outcome.name.lower(), sum(1 for one in done if one.outcome is outcome))
+            self._work_metrics.pushed(outcome.name.lower(), sum(1 for one in done if one.outcome is outcome))
         return [None] * len(done)
 
 

@@ -56,7 +56,7 @@ class AnswerRecorder:
         carrier_id: int,
         failover: Failover,
         clock: Callable[[], datetime],
-        chance: random.Random,
+        rng: random.Random,
         unknown_retry_s: float,
         dialects: Dialects,
     ) -> None:
@@ -65,7 +65,7 @@ class AnswerRecorder:
         self._carrier_id = carrier_id
         self._failover = failover
         self._clock = clock
-        self._chance = chance
+        self._rng = rng
         self._unknown_retry = timedelta(seconds=unknown_retry_s)
 
     async def record(self, answered: Sequence[AnsweredMessage]) -> None:
@@ -119,7 +119,7 @@ class AnswerRecorder:
     def _wait(self, one: AnsweredMessage) -> timedelta:
         if one.answer.outcome is Outcome.UNKNOWN:
             return self._unknown_retry
-        return timedelta(seconds=doubling_s(one.message.attempt, RETRY_FIRST_S, RETRY_S_MAX, self._chance))
+        return timedelta(seconds=doubling_s(one.message.attempt, RETRY_FIRST_S, RETRY_S_MAX, self._rng))
 
     async def _end(self, transaction: DatabaseConnection, answered: Sequence[AnsweredMessage], now: datetime) -> None:
         """Those that have left, as far as we know, and those that never will."""

@@ -60,9 +60,9 @@ class Dispatcher:
         name: str,
         carrier: Carrier,
         owner: str,
-        pulse: DuePoller,
+        due_poller: DuePoller,
         clock: Callable[[], datetime],
-        tally: WorkMetrics,
+        work_metrics: WorkMetrics,
         recorder: AnswerRecorder,
         health_changed: Callable[[], None],
         in_hand: InHand,
@@ -78,9 +78,9 @@ class Dispatcher:
         self._carrier = carrier
         self._owner = owner
         self._lanes = tuple(lane_of(carrier_id, traffic) for traffic in Traffic)
-        self._pulse = pulse
+        self._due_poller = due_poller
         self._clock = clock
-        self._tally = tally
+        self._work_metrics = work_metrics
         self._recorder = recorder
         self._health_changed = health_changed
         self._in_hand = in_hand
@@ -99,7 +99,7 @@ class Dispatcher:
     async def run(self) -> None:
         """Claims for ever; cancel it to stop taking new work, then await `drained`."""
         while True:
-            lanes = await self._pulse.wait("queue", self._lanes)
+            lanes = await self._due_poller.wait("queue", self._lanes)
             try:
                 while await self._claim(lanes):
                     pass
@@ -253,7 +253,7 @@ class Dispatcher:
             while self._pending:
                 await asyncio.sleep(ANSWERS_LINGER_S)
                 batch = self._pending[: limits.CLAIM_MESSAGES_MAX]
-                self._tally.submitted(self._name, [one.answer for one in batch])
+                self._work_metrics.submitted(self._name, [one.answer for one in batch])
                 refused = await self._store(batch)
                 for one in batch:
                     if not one.is_retried:

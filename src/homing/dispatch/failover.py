@@ -32,15 +32,15 @@ class Reassignment(msgspec.Struct, frozen=True):
 class Failover:
     """Finds other carriers by the same rules and the same price ceiling as at accept, as they are now."""
 
-    def __init__(self, board: CatalogueCache) -> None:
-        self._board = board
+    def __init__(self, catalogue_cache: CatalogueCache) -> None:
+        self._catalogue_cache = catalogue_cache
 
     def is_down(self, carrier_id: int) -> bool:
-        return self._board.catalogue.is_down(carrier_id)
+        return self._catalogue_cache.catalogue.is_down(carrier_id)
 
     def cost(self, carrier_id: int, message: Outbound) -> int | None:
         """What a carrier asks for all of a message's segments, in micro-units; None: not known."""
-        segment_micro = self._board.catalogue.cost(carrier_id, message.number)
+        segment_micro = self._catalogue_cache.catalogue.cost(carrier_id, message.number)
         return None if segment_micro is None else segment_micro * message.segments
 
     async def alternatives(
@@ -69,7 +69,7 @@ class Failover:
         return found
 
     def _next(self, row: RerouteFacts, tried: set[int]) -> RouteCandidate | None:
-        catalogue = self._board.catalogue
+        catalogue = self._catalogue_cache.catalogue
         offered = catalogue.offer(route_request_of(row), row.price_micro)
         if offered is None:
             return None

@@ -126,10 +126,10 @@ class CarrierFleet:
         database: Database,
         sink: ReportSink,
         owner: str,
-        pulse: DuePoller,
+        due_poller: DuePoller,
         clock: Callable[[], datetime],
-        tally: WorkMetrics,
-        chance: random.Random,
+        work_metrics: WorkMetrics,
+        rng: random.Random,
         failover: Failover,
         unknown_retry_s: float,
         vault: Vault,
@@ -143,10 +143,10 @@ class CarrierFleet:
         self._database = database
         self._sink = sink
         self._owner = owner
-        self._pulse = pulse
+        self._due_poller = due_poller
         self._clock = clock
-        self._tally = tally
-        self._chance = chance
+        self._work_metrics = work_metrics
+        self._rng = rng
         self._failover = failover
         self._unknown_retry_s = unknown_retry_s
         self._leases = CarrierLeases(database, owner)
@@ -253,7 +253,7 @@ class CarrierFleet:
         carrier_id = row.carrier_id
         try:
             settings = open_text(self._vault, row.name, row.kind, row.settings)
-            carrier = make(row.kind, settings, self._chance, self._clock)
+            carrier = make(row.kind, settings, self._rng, self._clock)
         except errors.InvalidInput as error:
             log.error("carrier_unusable", carrier=row.name, detail=str(error))
             await raise_alarm(self._database, CARRIER, UNUSABLE, row.name, {"text": str(error)})
@@ -266,7 +266,7 @@ class CarrierFleet:
             carrier_id=carrier_id,
             failover=self._failover,
             clock=self._clock,
-            chance=self._chance,
+            rng=self._rng,
             unknown_retry_s=self._unknown_retry_s,
             dialects=self._dialects,
         )
@@ -276,9 +276,9 @@ class CarrierFleet:
             name=row.name,
             carrier=carrier,
             owner=self._owner,
-            pulse=self._pulse,
+            due_poller=self._due_poller,
             clock=self._clock,
-            tally=self._tally,
+            work_metrics=self._work_metrics,
             recorder=recorder,
             health_changed=self._woken.set,
             in_hand=self._in_hand.setdefault(carrier_id, InHand()),

@@ -37,14 +37,14 @@ class Intake:
         self,
         *,
         database: Database,
-        board: CatalogueCache,
+        catalogue_cache: CatalogueCache,
         numbering: Numbering,
         next_id: Callable[[], int],
         clock: Clock = utc_now,
         check: GuardCheck | None = None,
     ) -> None:
         self._database = database
-        self._board = board
+        self._catalogue_cache = catalogue_cache
         self._numbering = numbering
         self._next_id = next_id
         self._clock = clock
@@ -81,7 +81,7 @@ class Intake:
         with the id is refused by the database, which raises `DatabaseFailed` with `poison`.
         """
         next_id = self._next_id if message_id is None else lambda: message_id
-        prepared = prepare(submission, self._board.catalogue, self._numbering, next_id, self._check)
+        prepared = prepare(submission, self._catalogue_cache.catalogue, self._numbering, next_id, self._check)
         return prepared.fates, self._commits.put(prepared)
 
     async def drained(self) -> None:

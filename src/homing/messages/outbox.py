@@ -35,16 +35,16 @@ class Outbox:
     A message's further pushes wait for their turn: nothing may overtake what was owed before it.
     """
 
-    def __init__(self, dialects: Dialects, handover: LocalDelivery | None = None) -> None:
+    def __init__(self, dialects: Dialects, local_delivery: LocalDelivery | None = None) -> None:
         self.dialects = dialects
-        self._handover = handover
+        self._local_delivery = local_delivery
         self._claimed: list[ClaimedPush] = []
 
     async def add(self, transaction: DatabaseConnection, pushes: Sequence[NewPush]) -> None:
         alone = self._within_room([push for push in pushes if push.is_only])
-        if self._handover and alone:
+        if self._local_delivery and alone:
             rows = await statements.pushes.pushes_add_claimed(
-                transaction, pushes=_rows(alone), due_at=self._handover.leased_until()
+                transaction, pushes=_rows(alone), due_at=self._local_delivery.leased_until()
             )
             ids = {row.message_id: row.push_id for row in rows}
             self._claimed += [
@@ -66,19 +66,19 @@ class Outbox:
             await add_pushes(transaction, [push for push in pushes if id(push) not in taken])
 
     def _within_room(self, pushes: Sequence[NewPush]) -> Sequence[NewPush]:
-        if self._handover is None:
+        if self._local_delivery is None:
             return ()
         taken, within = Counter(push.account_id for push in self._claimed), []
         for push in pushes:
-            if self._handover.has_room(push.account_id, taken):
+            if self._local_delivery.has_room(push.account_id, taken):
                 taken[push.account_id] += 1
                 within.append(push)
         return within
 
     def committed(self) -> None:
         """To be called when the transaction is durable, and not otherwise."""
-        if self._handover and self._claimed:
-            self._handover.serve(self._claimed)
+        if self._local_delivery and self._claimed:
+            self._local_delivery.serve(self._claimed)
 
 
 def lane_of(push: NewPush) -> int:

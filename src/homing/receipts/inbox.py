@@ -61,16 +61,16 @@ class ReceiptInbox:
         *,
         database: Database,
         clock: Callable[[], datetime],
-        tally: WorkMetrics,
+        work_metrics: WorkMetrics,
         dialects: Dialects,
-        handover: LocalDelivery | None = None,
+        local_delivery: LocalDelivery | None = None,
     ) -> None:
-        """`handover`: who posts pushes in this process."""
+        """`local_delivery`: who posts pushes in this process."""
         self._dialects = dialects
         self._database = database
-        self._handover = handover
+        self._local_delivery = local_delivery
         self._clock = clock
-        self._tally = tally
+        self._work_metrics = work_metrics
         self._learning = LearntIdFormats(database)
         self._lookup = ReceiptLookup(self._learning, clock)
         self._parked = asyncio.Event()
@@ -166,7 +166,7 @@ class ReceiptInbox:
 
     async def _store(self, batches: Sequence[Sequence[ArrivedReceipt]]) -> list[None]:
         arrived = [one for batch in batches for one in batch]
-        outbox = Outbox(self._dialects, self._handover)
+        outbox = Outbox(self._dialects, self._local_delivery)
         async with self._database.transaction() as transaction:
             await self._apply(transaction, arrived, outbox)
         outbox.committed()
@@ -229,7 +229,7 @@ class ReceiptInbox:
         for name, effect in told:
             effects[name, effect] = effects.get((name, effect), 0) + 1
         for (name, effect), count in effects.items():
-            self._tally.received(name, effect, count)
+            self._work_metrics.received(name, effect, count)
         if given_up:
             log.warning("receipts_unmatched", count=len(given_up))
 

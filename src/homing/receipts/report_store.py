@@ -9,10 +9,10 @@ from homing.receipts.late_answers import LateAnswers
 
 
 class ReportStore:
-    def __init__(self, inbox: ReceiptInbox, mail: InboundMessages, late: LateAnswers) -> None:
-        self._inbox = inbox
-        self._mail = mail
-        self._late = late
+    def __init__(self, receipt_inbox: ReceiptInbox, inbound_messages: InboundMessages, late: LateAnswers) -> None:
+        self._receipt_inbox = receipt_inbox
+        self._inbound_messages = inbound_messages
+        self._late_answers = late
 
     async def keep(
         self, carrier_id: int, carrier: str, batch: Sequence[CarrierReceipt | CarrierInbound | LateAnswer]
@@ -20,10 +20,10 @@ class ReportStore:
         """Durable when it returns. Raises a `PlatformFailure` when it is not."""
         late = [one for one in batch if isinstance(one, LateAnswer)]
         if late:  # first: the receipts may be theirs
-            await self._late.take(carrier_id, late)
+            await self._late_answers.take(carrier_id, late)
         receipts = [ArrivedReceipt(carrier_id, carrier, one) for one in batch if isinstance(one, CarrierReceipt)]
         inbound = [one for one in batch if isinstance(one, CarrierInbound)]
         if receipts:
-            await self._inbox.take(receipts)
+            await self._receipt_inbox.take(receipts)
         if inbound:
-            await self._mail.take(carrier_id, inbound)
+            await self._inbound_messages.take(carrier_id, inbound)

@@ -29,9 +29,11 @@ class HealthEndpoints:
     the reason while it drains or has no database.
     """
 
-    def __init__(self, *, database: Database, board: MetricsExporter, draining: Callable[[], bool], data: Path) -> None:
+    def __init__(
+        self, *, database: Database, metrics: MetricsExporter, draining: Callable[[], bool], data: Path
+    ) -> None:
         self._database = database
-        self._board = board
+        self._metrics_exporter = metrics
         self._draining = draining
         self._data = data
 
@@ -59,7 +61,7 @@ class HealthEndpoints:
         return HttpResponse(msgspec.json.encode(said))
 
     async def _metrics(self, _request: HttpRequest) -> HttpResponse:
-        return HttpResponse(await self._board.render(self._on_demand), 200, TEXT)
+        return HttpResponse(await self._metrics_exporter.render(self._on_demand), 200, TEXT)
 
     async def _on_demand(self) -> list[Metric]:
         return [*await queue_depths(self._database), *await alarm_metric(self._database)]

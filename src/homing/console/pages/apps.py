@@ -122,7 +122,7 @@ async def _try(context: RequestContext, place: AccountScope) -> Response:
             transaction, "app", "try_push", f"{row.name} {app_id}", account_id=place.account_id, after={"url": url}
         )
     trial = await try_address(
-        context.shared.poster,
+        context.shared.http_client,
         context.shared.dialects,
         account_id=place.account_id,
         kind=KINDS[name],
