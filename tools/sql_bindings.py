@@ -45,13 +45,13 @@ TYPES: Final[Mapping[str, str]] = {
 }
 GIVES: Final[Mapping[str, tuple[str, str]]] = {  # the helper of homing.store.rows, and the type that it returns
     "": ("execute", "None"),
-    "row": ("one", "{}"),
-    "row?": ("one_or_none", "{} | None"),
-    "rows": ("many", "list[{}]"),
-    "stream": ("stream", "AsyncIterator[{}]"),
-    "value": ("one", "{}"),
-    "value?": ("one_or_none", "{} | None"),
-    "values": ("many", "list[{}]"),
+    "row": ("fetch_row", "{}"),
+    "row?": ("fetch_row_or_none", "{} | None"),
+    "rows": ("fetch_rows", "list[{}]"),
+    "stream": ("stream_rows", "AsyncIterator[{}]"),
+    "value": ("fetch_row", "{}"),
+    "value?": ("fetch_row_or_none", "{} | None"),
+    "values": ("fetch_rows", "list[{}]"),
 }
 
 
@@ -173,8 +173,8 @@ class Bindings:
         if "limits" in words:
             yield "from homing import limits\n"
         yield "from homing.store import queries\n"
-        helpers = ("Executor", "Streamer", "columns", "execute", "many", "nullable", "one", "one_or_none", "single")
-        used = [word for word in (*helpers, "stream") if word in words]
+        helpers = ("Executor", "Streamer", "columns", "execute", "fetch_row", "fetch_row_or_none", "fetch_rows")
+        used = [word for word in (*helpers, "nullable", "single", "stream_rows") if word in words]
         yield f"from homing.store.rows import {', '.join(used)}\n"
         foreign: dict[str, list[str]] = {}
         for shape in self._shapes.values():

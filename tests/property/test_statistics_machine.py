@@ -133,7 +133,7 @@ async def opened(bank: Bank, is_lenient: bool) -> World:
     """A fresh account in a database without messages."""
     await bank.query(
         "TRUNCATE account, balance, posting, message, queue, push, attempt, receipt, parked_receipt, conversion, stat,"
-        " stat_cell, stat_delta, stat_pending, duty CASCADE"
+        " stat_cell, stat_delta, stat_pending, leader_lease CASCADE"
     )
     account = await bank.account(balance=2_000_000, gifted=10_000, refund_undeliverable=is_lenient)
     rows = await bank.query("SELECT carrier_id FROM carrier ORDER BY 1")
@@ -152,7 +152,7 @@ class StatisticsMachine(RuleBasedStateMachine):
     def begin(self, is_lenient: bool, first: Outcome) -> None:
         self.world: World = self.run(opened(self.bank, is_lenient))
         self.duties = [
-            LeaderLease(database, "brain", f"elsewhere:{n}:link") for n, database in enumerate(self.bank.databases)
+            LeaderLease(database, "aggregator", f"elsewhere:{n}:link") for n, database in enumerate(self.bank.databases)
         ]
         self.rollups = [
             Rollup(database, duty, self.world.now)
@@ -398,7 +398,7 @@ def busy(bank: Bank, loop: asyncio.AbstractEventLoop) -> World:
         await world.inbox.take(reported)
         await world.inbox.drained()
         await world.feedback.report(world.account.account_id, sent[0], LIA, None)
-        duty = LeaderLease(bank.databases[0], "brain", "elsewhere:1:link")
+        duty = LeaderLease(bank.databases[0], "aggregator", "elsewhere:1:link")
         await duty.take()
         rollup = Rollup(bank.databases[0], duty, world.now)
         turn = await rollup.turn()

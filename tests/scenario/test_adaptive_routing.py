@@ -50,8 +50,8 @@ async def bank(postgres: str, worker: str) -> AsyncIterator[Bank]:
 @pytest.fixture
 async def account(bank: Bank) -> Profile:
     await bank.query(
-        "TRUNCATE message, queue, balance, posting, stat, stat_cell, stat_delta, stat_pending, duty, learn_shares,"
-        " learn_choice, learn_terms, learn_fake CASCADE"
+        "TRUNCATE message, queue, balance, posting, stat, stat_cell, stat_delta, stat_pending, leader_lease,"
+        " learn_shares, learn_choice, learn_terms, learn_fake CASCADE"
     )
     await asyncio.sleep(0.1)
     made = await bank.account(balance=100_000_000)

@@ -82,7 +82,7 @@ class Clock:
 @pytest.fixture
 async def account(bank: Bank) -> Profile:
     await bank.query(
-        "TRUNCATE message, queue, balance, posting, stat, stat_cell, stat_delta, stat_pending, duty CASCADE"
+        "TRUNCATE message, queue, balance, posting, stat, stat_cell, stat_delta, stat_pending, leader_lease CASCADE"
     )
     return await bank.account(balance=10_000_000)
 
@@ -126,7 +126,7 @@ async def test_an_owner_that_was_stalled_finds_that_the_duty_is_another_s(bank: 
     ears: list[Ear] = []
     first, second = brains(bank, ears, Clock())
     await first.turn()
-    await bank.query("UPDATE duty SET leased_until = now() - interval '1 minute'")
+    await bank.query("UPDATE leader_lease SET leased_until = now() - interval '1 minute'")
     await second.turn()
     await bank.send(0, account, [group("1", 3)])
     await first.turn()

@@ -54,7 +54,7 @@ async def test_what_there_was_before_is_counted(postgres: str, worker: str) -> N
     await database.open()
     now = datetime.now(UTC)
     assert await prove(database, now) == []
-    duty = LeaderLease(database, "brain", "elsewhere:1:link")
+    duty = LeaderLease(database, "aggregator", "elsewhere:1:link")
     await duty.take()
     rollup = Rollup(database, duty, lambda: now)
     while (turn := await rollup.turn()) and turn.is_more:

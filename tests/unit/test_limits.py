@@ -32,7 +32,7 @@ def test_leases_outlive_the_work_that_they_cover() -> None:
     assert limits.CARRIER_SUBMIT_TIMEOUT_S + limits.DATABASE_STATEMENT_TIMEOUT_S < limits.CLAIM_LEASE_S
     assert limits.PUSH_TIMEOUT_S + limits.DATABASE_STATEMENT_TIMEOUT_S < limits.PUSH_LEASE_S
     assert 3 * limits.ID_NODE_RENEW_S < limits.ID_NODE_LEASE_S
-    assert limits.ID_AHEAD_MS_MAX < 3_000, "a released node number rests for three seconds (nodes.sql)"
+    assert limits.ID_AHEAD_MS_MAX < 3_000, "a released node number rests for three seconds (id_nodes.sql)"
 
 
 def test_the_longest_texts_of_each_dialect_are_within_the_segments_bound() -> None:

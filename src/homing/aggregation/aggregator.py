@@ -25,7 +25,7 @@ LISTENER_REST_S: Final = 30.0  # after a failure of its own that no account is t
 LISTENER_SKIP_S: Final = 3600.0  # then an account that a listener failed on is heard again
 
 
-DUTY = "brain"
+LEASE_NAME: Final = "aggregator"
 log = structlog.get_logger()
 
 
@@ -88,7 +88,7 @@ class Aggregator:
         """`listeners`: by the component's name in alarms, what makes each of them, called anew at each take-over."""
         self._database = database
         self._clock = clock
-        self._duty = LeaderLease(database, DUTY, owner)
+        self._duty = LeaderLease(database, LEASE_NAME, owner)
         self._rollup = Rollup(database, self._duty, clock)
         self._seats = [ListenerSlot(name, make) for name, make in listeners.items()]
         self._settle_at_s = 0.0

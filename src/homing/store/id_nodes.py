@@ -42,7 +42,7 @@ class IdNodeLease:
         if self._renewal:
             self._renewal.cancel()
         with contextlib.suppress(errors.PlatformFailure):
-            await statements.nodes.node_release(self._database, owner=self._owner)
+            await statements.id_nodes.id_node_release(self._database, owner=self._owner)
 
     def next_id(self) -> int:
         """Raises `DatabaseUnavailable` when the lease has run out and could not be renewed."""
@@ -51,21 +51,23 @@ class IdNodeLease:
         return self._source.next()
 
     async def _take(self) -> None:
-        asked_s = time.monotonic()
-        node = await statements.nodes.node_take(self._database, owner=self._owner, lease=self._lease, nodes=ids.NODES)
+        requested_s = time.monotonic()
+        node = await statements.id_nodes.id_node_take(
+            self._database, owner=self._owner, lease=self._lease, nodes=ids.NODES
+        )
         if node is None:
             raise errors.Overloaded(f"all {ids.NODES} node numbers are in use")
         self._source = ids.IdSource(node, self._clock_ms)
-        self._certain_until_s = asked_s + limits.ID_NODE_LEASE_S
+        self._certain_until_s = requested_s + limits.ID_NODE_LEASE_S
 
     async def _renew(self) -> None:
         while True:
             await asyncio.sleep(limits.ID_NODE_RENEW_S)
-            asked_s = time.monotonic()
+            requested_s = time.monotonic()
             try:
-                renewed = await statements.nodes.node_renew(self._database, owner=self._owner, lease=self._lease)
+                renewed = await statements.id_nodes.id_node_renew(self._database, owner=self._owner, lease=self._lease)
                 if renewed is not None:
-                    self._certain_until_s = asked_s + limits.ID_NODE_LEASE_S
+                    self._certain_until_s = requested_s + limits.ID_NODE_LEASE_S
                 else:
                     await self._take()
             except errors.PlatformFailure as failure:

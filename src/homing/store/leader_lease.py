@@ -1,4 +1,4 @@
-"""Work that one process does for all of them, under a lease that is renewed in the transaction of the work itself."""
+"""A lease for work that one process does for all, renewed in the transaction of the work."""
 
 from datetime import timedelta
 
@@ -9,9 +9,10 @@ from homing.store.owners import is_dead
 
 
 class LeaderLease:
-    """One such work, by its name. Whoever finds it free takes it; a dead process of our own machine is free at once.
+    """A lease by its name. A process takes it when it is free; one that a dead process of our machine held is free at
+    once.
 
-    A stalled owner cannot do harm: its next transaction finds that the duty is another's and comes to nothing.
+    A stalled owner does no harm: its next transaction fails to renew the lease and is rolled back.
     """
 
     def __init__(self, database: Database, name: str, owner: str) -> None:
@@ -21,20 +22,20 @@ class LeaderLease:
         self._lease = timedelta(seconds=limits.LEADER_LEASE_S)
 
     async def take(self) -> int | None:
-        """How often the work has been done so far, now that it is ours; None: it is another's."""
-        owner = await statements.leader_lease.duty_owner(self._database, name=self._name)
+        """The number of rounds so far, if the lease is ours now; None: another process has it."""
+        owner = await statements.leader_lease.lease_owner(self._database, name=self._name)
         dead = [owner] if owner and (owner == self._owner or is_dead(owner, self._owner)) else []
-        return await statements.leader_lease.duty_take(
+        return await statements.leader_lease.lease_take(
             self._database, name=self._name, owner=self._owner, lease=self._lease, dead_owners=dead
         )
 
     async def renew(self, transaction: DatabaseConnection, turns: int = 1) -> int | None:
-        """Begins a turn of the work in its transaction, which holds up others' until its end: its number, or None when
-        the duty is no longer ours. `turns` 0: work beside it, that does not count.
+        """Begins a round in its transaction, which locks the lease until it ends; gives the round's number, None when
+        the lease is no longer ours. `turns` 0: work that is not counted as a round.
         """
-        return await statements.leader_lease.duty_renew(
+        return await statements.leader_lease.lease_renew(
             transaction, name=self._name, owner=self._owner, lease=self._lease, turns=turns
         )
 
     async def release(self) -> None:
-        await statements.leader_lease.duty_release(self._database, name=self._name, owner=self._owner)
+        await statements.leader_lease.lease_release(self._database, name=self._name, owner=self._owner)

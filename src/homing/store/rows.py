@@ -1,6 +1,4 @@
-"""The rows that statements give, as structs: each is read by position here alone, for a struct made in the order of its
-columns.
-"""
+"""Rows of statements as structs. Columns are read by position here alone, into structs with members in their order."""
 
 import os
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -12,13 +10,15 @@ import msgspec
 from homing.store.queries import Statement
 
 T = TypeVar("T")
-Record = Sequence[Any]  # a row as the driver has it
+Record = Sequence[Any]  # a row of the driver
 VERIFIES: Final = bool(os.environ.get("HOMING_VERIFY_ROWS"))
-"""Whether each row is held against its struct: set for tests, since PostgreSQL does not say what can be null."""
+"""Whether each row is checked against its struct: set for tests, since PostgreSQL does not say which columns can be
+null.
+"""
 
 
 class Executor(Protocol):
-    """What runs statements: a connection, or a database, which takes one of its connections for each.
+    """Runs statements: a connection, or a database, which takes one of its connections for each.
 
     Raises `DatabaseUnavailable` or `DatabaseFailed`.
     """
@@ -27,7 +27,7 @@ class Executor(Protocol):
 
 
 class Streamer(Protocol):
-    """What gives rows one by one, in bounded memory: a connection in a transaction."""
+    """Streams rows in bounded memory: a connection in a transaction."""
 
     def cursor(self, statement: Statement, *values: Any) -> AsyncIterator[Record]: ...
 
@@ -36,27 +36,27 @@ async def execute(db: Executor, statement: Statement, *values: Any, timeout_s: f
     await db.fetch(statement, *values, timeout_s=timeout_s)
 
 
-async def many(
+async def fetch_rows(
     db: Executor, statement: Statement, shape: Callable[..., T], *values: Any, timeout_s: float | None = None
 ) -> list[T]:
     return _read(shape, await db.fetch(statement, *values, timeout_s=timeout_s))
 
 
-async def one_or_none(
+async def fetch_row_or_none(
     db: Executor, statement: Statement, shape: Callable[..., T], *values: Any, timeout_s: float | None = None
 ) -> T | None:
     rows = _read(shape, await db.fetch(statement, *values, timeout_s=timeout_s))
     return rows[0] if rows else None
 
 
-async def one(
+async def fetch_row(
     db: Executor, statement: Statement, shape: Callable[..., T], *values: Any, timeout_s: float | None = None
 ) -> T:
     (row,) = _read(shape, await db.fetch(statement, *values, timeout_s=timeout_s))
     return row
 
 
-async def stream(db: Streamer, statement: Statement, shape: Callable[..., T], *values: Any) -> AsyncIterator[T]:
+async def stream_rows(db: Streamer, statement: Statement, shape: Callable[..., T], *values: Any) -> AsyncIterator[T]:
     async for record in db.cursor(statement, *values):
         yield _read(shape, (record,))[0]
 
@@ -94,22 +94,22 @@ def _checked(kind: Any) -> Callable[[T], T]:
 
 def _check(name: str, kind: Any, value: object) -> None:
     if not _fits(kind, value):
-        raise TypeError(f"{name} is {value!r}: mark its column `null` in the statement, or mend its type")
+        raise TypeError(f"{name} is {value!r}: mark its column `null` in the statement, or correct its type")
 
 
 def _fits(kind: Any, value: object) -> bool:
     if isinstance(kind, UnionType):
-        return any(_fits(one, value) for one in get_args(kind))
+        return any(_fits(member, value) for member in get_args(kind))
     if get_origin(kind) is list:
         (item,) = get_args(kind)
-        return isinstance(value, list) and all(_fits(item, one) for one in value)
+        return isinstance(value, list) and all(_fits(item, element) for element in value)
     return isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
 
 
 def columns(rows: Sequence[msgspec.Struct], count: int) -> Sequence[Sequence[Any]]:
-    """Structs of `count` members as so many arrays.
+    """Structs of `count` members as that many arrays, one of each column.
 
-    An array of nothing but nulls is given as an empty one, which unnest pads to the others' length: encoding a null
+    An array of nulls alone becomes an empty one, which unnest pads to the others' length: encoding a null
     costs as much as encoding a value, and most messages have no error, no reference and no callback.
     """
     if not rows:

@@ -14,7 +14,7 @@ from homing.console.languages import N_
 from homing.console.page import OPERATORS, NavigationEntry, NavigationGroup, Page, PageSection
 from homing.console.request_context import RequestContext
 from homing.store import migrate, statements
-from homing.store.statements.nodes import ProcessRow
+from homing.store.statements.observe import ProcessRow
 
 GONE: Final = timedelta(minutes=2)
 """A process whose leases ended longer ago is not shown."""
@@ -40,21 +40,21 @@ KEPT: Final = (
 
 
 class ProcessStatus(msgspec.Struct, frozen=True):
-    """`name`, and `place` as host and process id; the carriers and duties that it holds."""
+    """`name`, and `place` as host and process id; the carriers and leader leases that it holds."""
 
     name: str
     place: str
     is_alive: bool
     carriers: Sequence[str]
-    duties: Sequence[str]
+    leases: Sequence[str]
 
 
 async def show(context: RequestContext) -> Response:
     live, database = context.shared.live, context.database
-    processes = await live.kept.get("processes", lambda: statements.nodes.processes(database, gone_after=GONE))
-    facts = await live.kept_longer.get("database_facts", lambda: statements.nodes.database_facts(database))
+    processes = await live.kept.get("processes", lambda: statements.observe.processes(database, gone_after=GONE))
+    facts = await live.kept_longer.get("database_facts", lambda: statements.observe.database_facts(database))
     depths = await live.kept_longer.get("depths", lambda: statements.observe.depths(database))
-    applied = await statements.nodes.migrations_applied(database)
+    applied = await statements.observe.migrations_applied(database)
     numbers = {row.number for row in applied}
     return context.page(
         "settings.html",
@@ -72,13 +72,13 @@ async def show(context: RequestContext) -> Response:
 
 def _process(row: ProcessRow) -> ProcessStatus:
     place, _colon, name = row.owner.rpartition(":")
-    works = [work.partition(":") for work in row.works]
+    leases = [lease.partition(":") for lease in row.leases]
     return ProcessStatus(
         name,
         place,
         row.is_alive,
-        [what for kind, _colon, what in works if kind == "carrier"],
-        [what for kind, _colon, what in works if kind == "duty"],
+        [subject for kind, _colon, subject in leases if kind == "carrier"],
+        [subject for kind, _colon, subject in leases if kind == "leader_lease"],
     )
 
 

@@ -18,7 +18,7 @@ WITH asked AS MATERIALIZED (
     SELECT b.account_id, count(*) AS others
     FROM bind AS b
     WHERE b.account_id = ANY (ARRAY(SELECT k.account_id FROM asked AS k))
-        AND b.owner = ANY (ARRAY(SELECT n.owner FROM node AS n WHERE n.leased_until > now()))
+        AND b.owner = ANY (ARRAY(SELECT n.owner FROM id_node AS n WHERE n.leased_until > now()))
     GROUP BY b.account_id
 )
 INSERT INTO bind (account_id, bind_id, owner, kind, system_id, address)
@@ -38,7 +38,7 @@ WHERE b.account_id = ANY (ARRAY[w.account_id]) AND b.bind_id = ANY (ARRAY[w.bind
 -- name: binds_owners -> rows BindOwnerRow
 SELECT DISTINCT b.owner, n.owner IS NOT NULL AS is_alive
 FROM bind AS b
-LEFT JOIN node AS n ON n.owner = b.owner AND n.leased_until > now()
+LEFT JOIN id_node AS n ON n.owner = b.owner AND n.leased_until > now()
 
 -- name: binds_forget
 DELETE FROM bind WHERE owner = ANY (:owners::text[])
@@ -46,7 +46,7 @@ DELETE FROM bind WHERE owner = ANY (:owners::text[])
 -- name: binds_list -> rows BindRow
 SELECT kind, system_id, address, since, owner
 FROM bind
-WHERE account_id = :account_id AND owner IN (SELECT owner FROM node WHERE leased_until > now())
+WHERE account_id = :account_id AND owner IN (SELECT owner FROM id_node WHERE leased_until > now())
 ORDER BY since, bind_id
 
 -- name: binds_seen

@@ -168,7 +168,7 @@ SELECT carrier_id, owner, leased_until < now() AS is_lapsed FROM carrier_session
 DELETE FROM carrier_session WHERE carrier_id = ANY(:carrier_ids::int[]) AND owner = :owner
 
 -- name: links_alive -> values
-SELECT owner FROM node WHERE leased_until > now() AND owner LIKE '%:link%'
+SELECT owner FROM id_node WHERE leased_until > now() AND owner LIKE '%:link%'
 
 -- The message is locked, not its row here: receipts lock the message first and then take the row away, and whoever does
 -- it the other way round waits for them while they wait for him.

@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 
 from homing.store import queries
-from homing.store.rows import Executor, many, one_or_none, single
+from homing.store.rows import Executor, fetch_row_or_none, fetch_rows, single
 
 _SQL: Final = queries.load("account_pages")
 
@@ -49,22 +49,22 @@ async def account_page(db: Executor, *, before_id: int | None, search: str, rows
     """Accounts whose name or e-mail holds `search`, or whose id it is ('': all), the latest first, below an id
     (`before_id`) if one is given.
     """
-    return await many(db, _SQL["account_page"], AccountPageRow, before_id, search, rows_max)
+    return await fetch_rows(db, _SQL["account_page"], AccountPageRow, before_id, search, rows_max)
 
 
 async def account_traffic(db: Executor, *, first_hour: int) -> list[AccountTraffic]:
     """What accounts sent in the hours from `first_hour` on."""
-    return await many(db, _SQL["account_traffic"], AccountTraffic, first_hour)
+    return await fetch_rows(db, _SQL["account_traffic"], AccountTraffic, first_hour)
 
 
 async def price_page(db: Executor, *, account_id: int, first_prefix: str, rows_max: int) -> list[PricePageRow]:
     """Of one price list, by prefix, from one (`first_prefix`) on."""
-    return await many(db, _SQL["price_page"], PricePageRow, account_id, first_prefix, rows_max)
+    return await fetch_rows(db, _SQL["price_page"], PricePageRow, account_id, first_prefix, rows_max)
 
 
 async def price_of(db: Executor, *, account_id: int, prefix: str) -> int | None:
-    return await one_or_none(db, _SQL["price_of"], single(int), account_id, prefix)
+    return await fetch_row_or_none(db, _SQL["price_of"], single(int), account_id, prefix)
 
 
 async def credential_sealed(db: Executor, *, account_id: int, credential_id: int) -> bytes | None:
-    return await one_or_none(db, _SQL["credential_sealed"], single(bytes), account_id, credential_id)
+    return await fetch_row_or_none(db, _SQL["credential_sealed"], single(bytes), account_id, credential_id)

@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 from homing.store import queries
-from homing.store.rows import Executor, columns, many
+from homing.store.rows import Executor, columns, fetch_rows
 
 _SQL: Final = queries.load("accounts")
 
@@ -78,20 +78,20 @@ class TemplateProfileRow(msgspec.Struct, frozen=True, gc=False):
 async def credentials_find(
     db: Executor, *, keys: Sequence[CredentialKey], email_keyed: Sequence[int]
 ) -> list[CredentialMatch]:
-    return await many(db, _SQL["credentials_find"], CredentialMatch, *columns(keys, 2), email_keyed)
+    return await fetch_rows(db, _SQL["credentials_find"], CredentialMatch, *columns(keys, 2), email_keyed)
 
 
 async def profiles_accounts(db: Executor, *, account_ids: Sequence[int]) -> list[AccountProfileRow]:
-    return await many(db, _SQL["profiles_accounts"], AccountProfileRow, account_ids)
+    return await fetch_rows(db, _SQL["profiles_accounts"], AccountProfileRow, account_ids)
 
 
 async def profiles_apps(db: Executor, *, account_ids: Sequence[int]) -> list[AppProfileRow]:
-    return await many(db, _SQL["profiles_apps"], AppProfileRow, account_ids)
+    return await fetch_rows(db, _SQL["profiles_apps"], AppProfileRow, account_ids)
 
 
 async def profiles_senders(db: Executor, *, account_ids: Sequence[int]) -> list[SenderProfileRow]:
-    return await many(db, _SQL["profiles_senders"], SenderProfileRow, account_ids)
+    return await fetch_rows(db, _SQL["profiles_senders"], SenderProfileRow, account_ids)
 
 
 async def profiles_templates(db: Executor, *, account_ids: Sequence[int]) -> list[TemplateProfileRow]:
-    return await many(db, _SQL["profiles_templates"], TemplateProfileRow, account_ids)
+    return await fetch_rows(db, _SQL["profiles_templates"], TemplateProfileRow, account_ids)

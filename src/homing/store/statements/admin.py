@@ -12,7 +12,7 @@ import msgspec
 
 from homing import limits
 from homing.store import queries
-from homing.store.rows import Executor, columns, execute, many, one, one_or_none, single
+from homing.store.rows import Executor, columns, execute, fetch_row, fetch_row_or_none, fetch_rows, single
 
 _SQL: Final = queries.load("admin")
 
@@ -279,17 +279,17 @@ class LockedRoute(msgspec.Struct, frozen=True, gc=False):
 
 
 async def account_find(db: Executor, *, account_id: int | None, name: str) -> AccountRow | None:
-    return await one_or_none(db, _SQL["account_find"], AccountRow, account_id, name)
+    return await fetch_row_or_none(db, _SQL["account_find"], AccountRow, account_id, name)
 
 
 async def account_list(db: Executor) -> list[AccountListRow]:
-    return await many(db, _SQL["account_list"], AccountListRow)
+    return await fetch_rows(db, _SQL["account_list"], AccountListRow)
 
 
 async def account_create(
     db: Executor, *, name: str, email: str | None, queries_per_s: int | None, submits_per_s: int | None
 ) -> int | None:
-    return await one_or_none(db, _SQL["account_create"], single(int), name, email, queries_per_s, submits_per_s)
+    return await fetch_row_or_none(db, _SQL["account_create"], single(int), name, email, queries_per_s, submits_per_s)
 
 
 async def account_lock(db: Executor, *, lock_reason: str | None, account_id: int) -> None:
@@ -297,7 +297,7 @@ async def account_lock(db: Executor, *, lock_reason: str | None, account_id: int
 
 
 async def account_settings(db: Executor, *, account_id: int) -> AccountSettingsRow | None:
-    return await one_or_none(db, _SQL["account_settings"], AccountSettingsRow, account_id)
+    return await fetch_row_or_none(db, _SQL["account_settings"], AccountSettingsRow, account_id)
 
 
 async def account_change(
@@ -339,17 +339,19 @@ async def account_change(
 async def credential_create(
     db: Executor, *, account_id: int, dialect: int, key: str, secret: bytes, label: str
 ) -> int | None:
-    return await one_or_none(db, _SQL["credential_create"], single(int), account_id, dialect, key, secret, label)
+    return await fetch_row_or_none(db, _SQL["credential_create"], single(int), account_id, dialect, key, secret, label)
 
 
 async def credential_list(db: Executor, *, account_id: int) -> list[CredentialRow]:
-    return await many(db, _SQL["credential_list"], CredentialRow, account_id)
+    return await fetch_rows(db, _SQL["credential_list"], CredentialRow, account_id)
 
 
 async def credential_matching(
     db: Executor, *, key: str, dialect: int | None, credential_id: int | None, account_id: int | None
 ) -> list[MatchingCredential]:
-    return await many(db, _SQL["credential_matching"], MatchingCredential, key, dialect, credential_id, account_id)
+    return await fetch_rows(
+        db, _SQL["credential_matching"], MatchingCredential, key, dialect, credential_id, account_id
+    )
 
 
 async def credential_revoke(db: Executor, *, credential_id: int) -> None:
@@ -359,20 +361,22 @@ async def credential_revoke(db: Executor, *, credential_id: int) -> None:
 async def app_create(
     db: Executor, *, app_id: str, account_id: int, name: str, report_url: str | None, inbound_url: str | None
 ) -> str | None:
-    return await one_or_none(db, _SQL["app_create"], single(str), app_id, account_id, name, report_url, inbound_url)
+    return await fetch_row_or_none(
+        db, _SQL["app_create"], single(str), app_id, account_id, name, report_url, inbound_url
+    )
 
 
 async def app_list(db: Executor, *, account_id: int) -> list[AppListRow]:
     """With what its last days show: `sent` and `converted` of today and of the day before."""
-    return await many(db, _SQL["app_list"], AppListRow, account_id)
+    return await fetch_rows(db, _SQL["app_list"], AppListRow, account_id)
 
 
 async def app_find(db: Executor, *, app_id: str) -> AppRow | None:
-    return await one_or_none(db, _SQL["app_find"], AppRow, app_id)
+    return await fetch_row_or_none(db, _SQL["app_find"], AppRow, app_id)
 
 
 async def app_lock(db: Executor, *, app_id: str, account_id: int) -> AppRow | None:
-    return await one_or_none(db, _SQL["app_lock"], AppRow, app_id, account_id)
+    return await fetch_row_or_none(db, _SQL["app_lock"], AppRow, app_id, account_id)
 
 
 async def app_change(
@@ -394,28 +398,28 @@ async def sender_default_forget(db: Executor, *, account_id: int, sender: str) -
 
 
 async def sender_exists(db: Executor, *, account_id: int, sender: str) -> bool:
-    return await one(db, _SQL["sender_exists"], single(bool), account_id, sender)
+    return await fetch_row(db, _SQL["sender_exists"], single(bool), account_id, sender)
 
 
 async def sender_list(db: Executor, *, account_id: int) -> list[SenderRow]:
     """The first is the default where none is named."""
-    return await many(db, _SQL["sender_list"], SenderRow, account_id)
+    return await fetch_rows(db, _SQL["sender_list"], SenderRow, account_id)
 
 
 async def sender_remove(db: Executor, *, account_id: int, sender: str) -> str | None:
-    return await one_or_none(db, _SQL["sender_remove"], single(str), account_id, sender)
+    return await fetch_row_or_none(db, _SQL["sender_remove"], single(str), account_id, sender)
 
 
 async def template_add(db: Executor, *, account_id: int, name: str, body: str) -> int | None:
-    return await one_or_none(db, _SQL["template_add"], single(int), account_id, name, body)
+    return await fetch_row_or_none(db, _SQL["template_add"], single(int), account_id, name, body)
 
 
 async def template_list(db: Executor, *, account_id: int) -> list[TemplateRow]:
-    return await many(db, _SQL["template_list"], TemplateRow, account_id)
+    return await fetch_rows(db, _SQL["template_list"], TemplateRow, account_id)
 
 
 async def template_remove(db: Executor, *, account_id: int, name: str, template_id: int | None) -> int | None:
-    return await one_or_none(db, _SQL["template_remove"], single(int), account_id, name, template_id)
+    return await fetch_row_or_none(db, _SQL["template_remove"], single(int), account_id, name, template_id)
 
 
 async def word_add(db: Executor, *, account_id: int, word: str) -> None:
@@ -423,11 +427,11 @@ async def word_add(db: Executor, *, account_id: int, word: str) -> None:
 
 
 async def word_list(db: Executor, *, account_ids: Sequence[int] | None) -> list[SensitiveWordRow]:
-    return await many(db, _SQL["word_list"], SensitiveWordRow, account_ids)
+    return await fetch_rows(db, _SQL["word_list"], SensitiveWordRow, account_ids)
 
 
 async def word_remove(db: Executor, *, account_id: int, word: str) -> str | None:
-    return await one_or_none(db, _SQL["word_remove"], single(str), account_id, word)
+    return await fetch_row_or_none(db, _SQL["word_remove"], single(str), account_id, word)
 
 
 async def prices_set(db: Executor, *, account_id: int, prices: Sequence[PrefixAmount]) -> None:
@@ -435,7 +439,7 @@ async def prices_set(db: Executor, *, account_id: int, prices: Sequence[PrefixAm
 
 
 async def price_list(db: Executor, *, account_ids: Sequence[int] | None) -> list[PriceRow]:
-    return await many(db, _SQL["price_list"], PriceRow, account_ids)
+    return await fetch_rows(db, _SQL["price_list"], PriceRow, account_ids)
 
 
 async def prices_clear(db: Executor, *, account_id: int, kept_prefixes: Sequence[str]) -> None:
@@ -443,23 +447,23 @@ async def prices_clear(db: Executor, *, account_id: int, kept_prefixes: Sequence
 
 
 async def price_remove(db: Executor, *, account_id: int, prefix: str) -> str | None:
-    return await one_or_none(db, _SQL["price_remove"], single(str), account_id, prefix)
+    return await fetch_row_or_none(db, _SQL["price_remove"], single(str), account_id, prefix)
 
 
 async def carrier_add(db: Executor, *, name: str, kind: str, settings: str, carries_flash: bool) -> int | None:
-    return await one_or_none(db, _SQL["carrier_add"], single(int), name, kind, settings, carries_flash)
+    return await fetch_row_or_none(db, _SQL["carrier_add"], single(int), name, kind, settings, carries_flash)
 
 
 async def carrier_list(db: Executor) -> list[CarrierRow]:
-    return await many(db, _SQL["carrier_list"], CarrierRow)
+    return await fetch_rows(db, _SQL["carrier_list"], CarrierRow)
 
 
 async def carrier_find(db: Executor, *, name: str, carrier_id: int | None) -> CarrierRow | None:
-    return await one_or_none(db, _SQL["carrier_find"], CarrierRow, name, carrier_id)
+    return await fetch_row_or_none(db, _SQL["carrier_find"], CarrierRow, name, carrier_id)
 
 
 async def carrier_lock(db: Executor, *, carrier_id: int) -> CarrierRow | None:
-    return await one_or_none(db, _SQL["carrier_lock"], CarrierRow, carrier_id)
+    return await fetch_row_or_none(db, _SQL["carrier_lock"], CarrierRow, carrier_id)
 
 
 async def carrier_seal(db: Executor, *, settings: str, carrier_id: int) -> None:
@@ -475,12 +479,12 @@ async def carrier_change(db: Executor, *, settings: str, carries_flash: bool, ca
 
 
 async def carrier_sessions(db: Executor) -> list[CarrierSessionRow]:
-    return await many(db, _SQL["carrier_sessions"], CarrierSessionRow)
+    return await fetch_rows(db, _SQL["carrier_sessions"], CarrierSessionRow)
 
 
 async def carrier_queues(db: Executor) -> list[CarrierQueueRow]:
     """Waiting and under way, by carrier."""
-    return await many(db, _SQL["carrier_queues"], CarrierQueueRow)
+    return await fetch_rows(db, _SQL["carrier_queues"], CarrierQueueRow)
 
 
 async def carrier_errors(
@@ -489,7 +493,7 @@ async def carrier_errors(
     """What the carriers (`carrier_id`: one, or null for all) answered since `since` but "accepted", by code: of the
     latest `answers_max` answers.
     """
-    return await many(db, _SQL["carrier_errors"], CarrierErrorRow, since, answers_max, carrier_id)
+    return await fetch_rows(db, _SQL["carrier_errors"], CarrierErrorRow, since, answers_max, carrier_id)
 
 
 async def costs_set(db: Executor, *, carrier_id: int, costs: Sequence[PrefixAmount]) -> None:
@@ -497,11 +501,11 @@ async def costs_set(db: Executor, *, carrier_id: int, costs: Sequence[PrefixAmou
 
 
 async def cost_remove(db: Executor, *, carrier_id: int, prefix: str) -> str | None:
-    return await one_or_none(db, _SQL["cost_remove"], single(str), carrier_id, prefix)
+    return await fetch_row_or_none(db, _SQL["cost_remove"], single(str), carrier_id, prefix)
 
 
 async def cost_list(db: Executor, *, carrier_id: int | None) -> list[CostRow]:
-    return await many(db, _SQL["cost_list"], CostRow, carrier_id)
+    return await fetch_rows(db, _SQL["cost_list"], CostRow, carrier_id)
 
 
 async def route_set(
@@ -521,7 +525,7 @@ async def route_set(
     weight: int | None,
 ) -> RouteSet:
     """The rows of a match share its strategy and its ceiling: what is given here goes to all of them."""
-    return await one(
+    return await fetch_row(
         db,
         _SQL["route_set"],
         RouteSet,
@@ -541,7 +545,7 @@ async def route_set(
 
 
 async def route_list(db: Executor, *, account_ids: Sequence[int] | None) -> list[RouteListRow]:
-    return await many(db, _SQL["route_list"], RouteListRow, account_ids)
+    return await fetch_rows(db, _SQL["route_list"], RouteListRow, account_ids)
 
 
 async def route_ceiling_forget(
@@ -551,17 +555,17 @@ async def route_ceiling_forget(
 
 
 async def route_lock(db: Executor, *, route_id: int) -> LockedRoute | None:
-    return await one_or_none(db, _SQL["route_lock"], LockedRoute, route_id)
+    return await fetch_row_or_none(db, _SQL["route_lock"], LockedRoute, route_id)
 
 
 async def route_remove(db: Executor, *, route_id: int) -> int | None:
-    return await one_or_none(db, _SQL["route_remove"], single(int), route_id)
+    return await fetch_row_or_none(db, _SQL["route_remove"], single(int), route_id)
 
 
 async def is_sealed(db: Executor) -> bool:
     """Whether anything is sealed with the vault's key."""
-    return await one(db, _SQL["is_sealed"], single(bool))
+    return await fetch_row(db, _SQL["is_sealed"], single(bool))
 
 
 async def is_empty(db: Executor) -> bool:
-    return await one(db, _SQL["is_empty"], single(bool))
+    return await fetch_row(db, _SQL["is_empty"], single(bool))

@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 
 from homing.store import queries
-from homing.store.rows import Executor, execute, many
+from homing.store.rows import Executor, execute, fetch_rows
 
 _SQL: Final = queries.load("alarms")
 
@@ -36,4 +36,4 @@ async def alarm_clear(db: Executor, *, component: str, code: str | None, subject
 
 
 async def alarms(db: Executor, *, alarms_max: int) -> list[AlarmRow]:
-    return await many(db, _SQL["alarms"], AlarmRow, alarms_max)
+    return await fetch_rows(db, _SQL["alarms"], AlarmRow, alarms_max)

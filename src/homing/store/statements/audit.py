@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 
 from homing.store import queries
-from homing.store.rows import Executor, execute, many
+from homing.store.rows import Executor, execute, fetch_rows
 
 _SQL: Final = queries.load("audit")
 
@@ -44,4 +44,4 @@ async def audit_page(
     db: Executor, *, before_id: int | None, account_id: int | None, actor: str | None, kind: str | None, rows_max: int
 ) -> list[AuditRow]:
     """The latest before `before_id`, with a row more than are shown: whether there are older ones."""
-    return await many(db, _SQL["audit_page"], AuditRow, before_id, account_id, actor, kind, rows_max)
+    return await fetch_rows(db, _SQL["audit_page"], AuditRow, before_id, account_id, actor, kind, rows_max)

@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 
 from homing.store import queries
-from homing.store.rows import Executor, columns, execute, many, one_or_none, single
+from homing.store.rows import Executor, columns, execute, fetch_row_or_none, fetch_rows, single
 
 _SQL: Final = queries.load("binds")
 
@@ -169,7 +169,7 @@ async def binds_take(db: Executor, *, binds: Sequence[NewBind], owner: str) -> l
     """Under the lock above, as a statement of its own, so that it sees what whoever held the lock before has
     written. A process's binds count while it holds a node number.
     """
-    return await many(db, _SQL["binds_take"], single(int), *columns(binds, 5), owner)
+    return await fetch_rows(db, _SQL["binds_take"], single(int), *columns(binds, 5), owner)
 
 
 async def binds_release(db: Executor, *, binds: Sequence[BindKey]) -> None:
@@ -177,7 +177,7 @@ async def binds_release(db: Executor, *, binds: Sequence[BindKey]) -> None:
 
 
 async def binds_owners(db: Executor) -> list[BindOwnerRow]:
-    return await many(db, _SQL["binds_owners"], BindOwnerRow)
+    return await fetch_rows(db, _SQL["binds_owners"], BindOwnerRow)
 
 
 async def binds_forget(db: Executor, *, owners: Sequence[str]) -> None:
@@ -185,7 +185,7 @@ async def binds_forget(db: Executor, *, owners: Sequence[str]) -> None:
 
 
 async def binds_list(db: Executor, *, account_id: int) -> list[BindRow]:
-    return await many(db, _SQL["binds_list"], BindRow, account_id)
+    return await fetch_rows(db, _SQL["binds_list"], BindRow, account_id)
 
 
 async def binds_seen(db: Executor, *, seen_at: datetime, account_ids: Sequence[int], resolution: timedelta) -> None:
@@ -203,17 +203,17 @@ async def long_room(db: Executor, *, counted_max: int, account_ids: Sequence[int
     """By account, what it can spend and how many of its parts wait for others; no more than `counted_max` of those
     are counted.
     """
-    return await many(db, _SQL["long_room"], LongRoomRow, counted_max, account_ids)
+    return await fetch_rows(db, _SQL["long_room"], LongRoomRow, counted_max, account_ids)
 
 
 async def long_put(db: Executor, *, due_at: datetime, parts: Sequence[NewLongPart]) -> list[StoredLongPart]:
     """A part that comes again, because its answer was late, is the one that there is."""
-    return await many(db, _SQL["long_put"], StoredLongPart, due_at, *columns(parts, 9))
+    return await fetch_rows(db, _SQL["long_put"], StoredLongPart, due_at, *columns(parts, 9))
 
 
 async def long_members(db: Executor, *, sets: Sequence[LongSetKey]) -> list[LongMemberRow]:
     """`ended + 0`: so that the set's other columns are what finds it (docs/decisions/0002-plans-and-indexes.md)."""
-    return await many(db, _SQL["long_members"], LongMemberRow, *columns(sets, 5))
+    return await fetch_rows(db, _SQL["long_members"], LongMemberRow, *columns(sets, 5))
 
 
 async def long_lease(db: Executor, *, due_at: datetime, parts: Sequence[LongPartKey]) -> None:
@@ -221,15 +221,15 @@ async def long_lease(db: Executor, *, due_at: datetime, parts: Sequence[LongPart
 
 
 async def long_end(db: Executor, *, parts: Sequence[LongPartEnd]) -> list[int]:
-    return await many(db, _SQL["long_end"], single(int), *columns(parts, 4))
+    return await fetch_rows(db, _SQL["long_end"], single(int), *columns(parts, 4))
 
 
 async def long_overdue(db: Executor, *, now: datetime, rows_max: int) -> list[OverdueLongSet]:
-    return await many(db, _SQL["long_overdue"], OverdueLongSet, now, rows_max)
+    return await fetch_rows(db, _SQL["long_overdue"], OverdueLongSet, now, rows_max)
 
 
 async def long_find(db: Executor, *, account_id: int, part_id: int) -> LongPartRow | None:
-    return await one_or_none(db, _SQL["long_find"], LongPartRow, account_id, part_id)
+    return await fetch_row_or_none(db, _SQL["long_find"], LongPartRow, account_id, part_id)
 
 
 async def long_forget(db: Executor, *, before_id: int) -> None:
@@ -242,9 +242,9 @@ async def deliveries_claim(
     """For each account as many as its binds have `room` for. A receipt waits for the notice that went before it:
     they arrive in their order, whichever binds they take.
     """
-    return await many(db, _SQL["deliveries_claim"], DeliveryRow, *columns(rooms, 2), now, rows_max, lease)
+    return await fetch_rows(db, _SQL["deliveries_claim"], DeliveryRow, *columns(rooms, 2), now, rows_max, lease)
 
 
 async def deliveries_give_up(db: Executor, *, due_since: datetime, rows_max: int) -> list[int]:
     """For whom nobody has come: due since `due_since` and not tried since."""
-    return await many(db, _SQL["deliveries_give_up"], single(int), due_since, rows_max)
+    return await fetch_rows(db, _SQL["deliveries_give_up"], single(int), due_since, rows_max)

@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 
 from homing.store import queries
-from homing.store.rows import Executor, many
+from homing.store.rows import Executor, fetch_rows
 
 _SQL: Final = queries.load("catalogue")
 
@@ -63,21 +63,21 @@ class CatalogueWord(msgspec.Struct, frozen=True, gc=False):
 
 
 async def catalogue_prices(db: Executor) -> list[CataloguePrice]:
-    return await many(db, _SQL["catalogue_prices"], CataloguePrice)
+    return await fetch_rows(db, _SQL["catalogue_prices"], CataloguePrice)
 
 
 async def catalogue_routes(db: Executor) -> list[CatalogueRoute]:
-    return await many(db, _SQL["catalogue_routes"], CatalogueRoute)
+    return await fetch_rows(db, _SQL["catalogue_routes"], CatalogueRoute)
 
 
 async def catalogue_costs(db: Executor) -> list[CatalogueCost]:
-    return await many(db, _SQL["catalogue_costs"], CatalogueCost)
+    return await fetch_rows(db, _SQL["catalogue_costs"], CatalogueCost)
 
 
 async def catalogue_carriers(db: Executor) -> list[CatalogueCarrier]:
     """A carrier that no process owns yet is not down: none has looked."""
-    return await many(db, _SQL["catalogue_carriers"], CatalogueCarrier)
+    return await fetch_rows(db, _SQL["catalogue_carriers"], CatalogueCarrier)
 
 
 async def catalogue_words(db: Executor) -> list[CatalogueWord]:
-    return await many(db, _SQL["catalogue_words"], CatalogueWord)
+    return await fetch_rows(db, _SQL["catalogue_words"], CatalogueWord)

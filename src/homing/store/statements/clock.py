@@ -7,13 +7,13 @@ from datetime import datetime
 from typing import Final
 
 from homing.store import queries
-from homing.store.rows import Executor, execute, one_or_none, single
+from homing.store.rows import Executor, execute, fetch_row_or_none, single
 
 _SQL: Final = queries.load("clock")
 
 
 async def clock_latest(db: Executor) -> datetime | None:
-    return await one_or_none(db, _SQL["clock_latest"], single(datetime))
+    return await fetch_row_or_none(db, _SQL["clock_latest"], single(datetime))
 
 
 async def clock_keep(db: Executor, *, latest_at: datetime) -> None:

@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 
 from homing.store import queries
-from homing.store.rows import Executor, columns, many
+from homing.store.rows import Executor, columns, fetch_rows
 
 _SQL: Final = queries.load("conversions")
 
@@ -50,7 +50,7 @@ async def conversions_record(
     ids) those are looked at that come first: a million tests to one number must not make each of their reports read
     them all.
     """
-    return await many(
+    return await fetch_rows(
         db,
         _SQL["conversions_record"],
         ConversionRow,

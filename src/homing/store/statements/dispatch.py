@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 
 from homing.store import queries
-from homing.store.rows import Executor, columns, execute, many, single
+from homing.store.rows import Executor, columns, execute, fetch_rows, single
 
 _SQL: Final = queries.load("dispatch")
 
@@ -179,7 +179,7 @@ async def queue_claim(
     db: Executor, *, lane: int, now: datetime, rows_max: int, lease: timedelta, owner: str
 ) -> list[ClaimedMessage]:
     """A claim names one lane; the lease is the time at which the row is due again."""
-    return await many(db, _SQL["queue_claim"], ClaimedMessage, lane, now, rows_max, lease, owner)
+    return await fetch_rows(db, _SQL["queue_claim"], ClaimedMessage, lane, now, rows_max, lease, owner)
 
 
 async def attempts_add(db: Executor, *, carrier_id: int, answered_at: datetime, attempts: Sequence[NewAttempt]) -> None:
@@ -204,7 +204,7 @@ async def queue_defer(db: Executor, *, deferrals: Sequence[QueueDeferral]) -> No
 
 async def reroute_facts(db: Executor, *, keys: Sequence[MessageRef]) -> list[RerouteFacts]:
     """What decides a message's route, and which carriers have had it: `had_by` without those that only put it off."""
-    return await many(db, _SQL["reroute_facts"], RerouteFacts, *columns(keys, 2))
+    return await fetch_rows(db, _SQL["reroute_facts"], RerouteFacts, *columns(keys, 2))
 
 
 async def queue_move(db: Executor, *, moves: Sequence[QueueMove]) -> None:
@@ -230,13 +230,13 @@ async def queue_overaged(
     """What its carrier has not taken: due before `due_to`, from the place that (`after_due_at`, `after_message_id`)
     names on.
     """
-    return await many(
+    return await fetch_rows(
         db, _SQL["queue_overaged"], OveragedMessage, lane, due_to, after_due_at, after_message_id, rows_max
     )
 
 
 async def carriers_by_health(db: Executor) -> list[CarrierHealthRow]:
-    return await many(db, _SQL["carriers_by_health"], CarrierHealthRow)
+    return await fetch_rows(db, _SQL["carriers_by_health"], CarrierHealthRow)
 
 
 async def claims_release(db: Executor, *, lanes: Sequence[int], owner: str) -> None:
@@ -248,18 +248,18 @@ async def carriers_renew(
     db: Executor, *, lease: timedelta, reports: Sequence[CarrierHealthReport], owner: str
 ) -> list[int]:
     """Renews what this process owns and tells how it does; gives what it still owns."""
-    return await many(db, _SQL["carriers_renew"], single(int), lease, *columns(reports, 3), owner)
+    return await fetch_rows(db, _SQL["carriers_renew"], single(int), lease, *columns(reports, 3), owner)
 
 
 async def carriers_take(
     db: Executor, *, owner: str, lease: timedelta, carrier_ids: Sequence[int], dead_owners: Sequence[str]
 ) -> list[int]:
     """Free: nobody's, or of an owner whose lease has ended or who is known to be dead (`dead_owners`)."""
-    return await many(db, _SQL["carriers_take"], single(int), owner, lease, carrier_ids, dead_owners)
+    return await fetch_rows(db, _SQL["carriers_take"], single(int), owner, lease, carrier_ids, dead_owners)
 
 
 async def carriers_owned(db: Executor) -> list[CarrierOwnerRow]:
-    return await many(db, _SQL["carriers_owned"], CarrierOwnerRow)
+    return await fetch_rows(db, _SQL["carriers_owned"], CarrierOwnerRow)
 
 
 async def carrier_release(db: Executor, *, carrier_ids: Sequence[int], owner: str) -> None:
@@ -267,14 +267,14 @@ async def carrier_release(db: Executor, *, carrier_ids: Sequence[int], owner: st
 
 
 async def links_alive(db: Executor) -> list[str]:
-    return await many(db, _SQL["links_alive"], single(str))
+    return await fetch_rows(db, _SQL["links_alive"], single(str))
 
 
 async def queue_expired(db: Executor, *, now: datetime, rows_max: int) -> list[ExpiredMessage]:
     """The message is locked, not its row here: receipts lock the message first and then take the row away, and
     whoever does it the other way round waits for them while they wait for him.
     """
-    return await many(db, _SQL["queue_expired"], ExpiredMessage, now, rows_max)
+    return await fetch_rows(db, _SQL["queue_expired"], ExpiredMessage, now, rows_max)
 
 
 async def queue_overdue(db: Executor, *, now: datetime, grace: timedelta, rows_max: int) -> list[ExpiredMessage]:
@@ -282,12 +282,12 @@ async def queue_overdue(db: Executor, *, now: datetime, grace: timedelta, rows_m
     its answer in somebody's memory, where the database was away for as long as that: `grace` is left for it to be
     stored.
     """
-    return await many(db, _SQL["queue_overdue"], ExpiredMessage, now, grace, rows_max)
+    return await fetch_rows(db, _SQL["queue_overdue"], ExpiredMessage, now, grace, rows_max)
 
 
 async def carriers_enabled(db: Executor) -> list[EnabledCarrier]:
-    return await many(db, _SQL["carriers_enabled"], EnabledCarrier)
+    return await fetch_rows(db, _SQL["carriers_enabled"], EnabledCarrier)
 
 
 async def carrier_outstanding(db: Executor, *, carrier_id: int, rows_max: int) -> list[OutstandingRow]:
-    return await many(db, _SQL["carrier_outstanding"], OutstandingRow, carrier_id, rows_max)
+    return await fetch_rows(db, _SQL["carrier_outstanding"], OutstandingRow, carrier_id, rows_max)

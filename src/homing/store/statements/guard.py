@@ -11,7 +11,7 @@ import msgspec
 
 from homing import limits
 from homing.store import queries
-from homing.store.rows import Executor, columns, execute, many, one, one_or_none, single
+from homing.store.rows import Executor, columns, execute, fetch_row, fetch_row_or_none, fetch_rows, single
 
 _SQL: Final = queries.load("guard")
 
@@ -320,15 +320,15 @@ class PeriodSavingRow(msgspec.Struct, frozen=True, gc=False):
 
 
 async def guard_modes(db: Executor) -> list[GuardModeRow]:
-    return await many(db, _SQL["guard_modes"], GuardModeRow)
+    return await fetch_rows(db, _SQL["guard_modes"], GuardModeRow)
 
 
 async def guard_lists(db: Executor) -> list[GuardListRow]:
-    return await many(db, _SQL["guard_lists"], GuardListRow)
+    return await fetch_rows(db, _SQL["guard_lists"], GuardListRow)
 
 
 async def guard_budgets(db: Executor) -> list[GuardBudgetRow]:
-    return await many(db, _SQL["guard_budgets"], GuardBudgetRow)
+    return await fetch_rows(db, _SQL["guard_budgets"], GuardBudgetRow)
 
 
 async def guard_modes_hold(db: Executor) -> None:
@@ -345,7 +345,7 @@ async def guard_list_set(db: Executor, *, account_id: int, kind: str, value: str
 
 
 async def guard_list_remove(db: Executor, *, account_id: int, kind: str, value: str, is_allowed: bool) -> str | None:
-    return await one_or_none(db, _SQL["guard_list_remove"], single(str), account_id, kind, value, is_allowed)
+    return await fetch_row_or_none(db, _SQL["guard_list_remove"], single(str), account_id, kind, value, is_allowed)
 
 
 async def guard_budget_set(
@@ -362,7 +362,7 @@ async def guard_budget_set(
 
 
 async def guard_budget_remove(db: Executor, *, account_id: int, country: str) -> str | None:
-    return await one_or_none(db, _SQL["guard_budget_remove"], single(str), account_id, country)
+    return await fetch_row_or_none(db, _SQL["guard_budget_remove"], single(str), account_id, country)
 
 
 async def guard_alert_set(db: Executor, *, account_id: int, url: str) -> None:
@@ -370,11 +370,11 @@ async def guard_alert_set(db: Executor, *, account_id: int, url: str) -> None:
 
 
 async def guard_alert_remove(db: Executor, *, account_id: int) -> str | None:
-    return await one_or_none(db, _SQL["guard_alert_remove"], single(str), account_id)
+    return await fetch_row_or_none(db, _SQL["guard_alert_remove"], single(str), account_id)
 
 
 async def guard_risks(db: Executor) -> list[GuardRiskRow]:
-    return await many(db, _SQL["guard_risks"], GuardRiskRow)
+    return await fetch_rows(db, _SQL["guard_risks"], GuardRiskRow)
 
 
 async def guard_risk_set(db: Executor, *, account_id: int, kind: str, value: str, level: int, note: str) -> None:
@@ -382,18 +382,18 @@ async def guard_risk_set(db: Executor, *, account_id: int, kind: str, value: str
 
 
 async def guard_risk_remove(db: Executor, *, account_id: int, kind: str, value: str) -> str | None:
-    return await one_or_none(db, _SQL["guard_risk_remove"], single(str), account_id, kind, value)
+    return await fetch_row_or_none(db, _SQL["guard_risk_remove"], single(str), account_id, kind, value)
 
 
 async def guard_risks_of(db: Executor, *, account_id: int | None) -> list[NamedGuardRisk]:
-    return await many(db, _SQL["guard_risks_of"], NamedGuardRisk, account_id)
+    return await fetch_rows(db, _SQL["guard_risks_of"], NamedGuardRisk, account_id)
 
 
 async def guard_country_traffic(db: Executor, *, first_day: int, beyond_day: int) -> list[GuardTrafficRow]:
     """What was paid for and may have come, and what of it converted, by app and country, on the days from
     `first_day` to before `beyond_day`.
     """
-    return await many(
+    return await fetch_rows(
         db,
         _SQL["guard_country_traffic"],
         GuardTrafficRow,
@@ -404,19 +404,19 @@ async def guard_country_traffic(db: Executor, *, first_day: int, beyond_day: int
 
 
 async def guard_alerts_of(db: Executor, *, account_id: int | None) -> list[NamedGuardAlert]:
-    return await many(db, _SQL["guard_alerts_of"], NamedGuardAlert, account_id)
+    return await fetch_rows(db, _SQL["guard_alerts_of"], NamedGuardAlert, account_id)
 
 
 async def guard_rules_of(db: Executor, *, account_id: int | None) -> list[NamedGuardRule]:
-    return await many(db, _SQL["guard_rules_of"], NamedGuardRule, account_id)
+    return await fetch_rows(db, _SQL["guard_rules_of"], NamedGuardRule, account_id)
 
 
 async def guard_lists_of(db: Executor, *, account_id: int | None) -> list[NamedGuardList]:
-    return await many(db, _SQL["guard_lists_of"], NamedGuardList, account_id)
+    return await fetch_rows(db, _SQL["guard_lists_of"], NamedGuardList, account_id)
 
 
 async def guard_budgets_of(db: Executor, *, account_id: int | None) -> list[NamedGuardBudget]:
-    return await many(db, _SQL["guard_budgets_of"], NamedGuardBudget, account_id)
+    return await fetch_rows(db, _SQL["guard_budgets_of"], NamedGuardBudget, account_id)
 
 
 async def guard_snapshot_write(db: Executor, *, made_at: datetime, snapshot: bytes) -> None:
@@ -424,7 +424,7 @@ async def guard_snapshot_write(db: Executor, *, made_at: datetime, snapshot: byt
 
 
 async def guard_snapshot_read(db: Executor) -> GuardSnapshotRow | None:
-    return await one_or_none(db, _SQL["guard_snapshot_read"], GuardSnapshotRow)
+    return await fetch_row_or_none(db, _SQL["guard_snapshot_read"], GuardSnapshotRow)
 
 
 async def guard_verdicts_add(db: Executor, *, verdicts: Sequence[NewGuardVerdict]) -> None:
@@ -439,21 +439,21 @@ async def guard_verdicts_end(db: Executor, *, until: datetime, ranges: Sequence[
 
 
 async def guard_verdicts_active(db: Executor, *, now: datetime) -> list[ActiveVerdict]:
-    return await many(db, _SQL["guard_verdicts_active"], ActiveVerdict, now)
+    return await fetch_rows(db, _SQL["guard_verdicts_active"], ActiveVerdict, now)
 
 
 async def guard_verdicts_lifted(db: Executor, *, since: datetime) -> list[LiftedVerdict]:
-    return await many(db, _SQL["guard_verdicts_lifted"], LiftedVerdict, since)
+    return await fetch_rows(db, _SQL["guard_verdicts_lifted"], LiftedVerdict, since)
 
 
 async def guard_verdicts_of(
     db: Executor, *, account_id: int | None, with_past: bool, rows_max: int
 ) -> list[NamedVerdict]:
-    return await many(db, _SQL["guard_verdicts_of"], NamedVerdict, account_id, with_past, rows_max)
+    return await fetch_rows(db, _SQL["guard_verdicts_of"], NamedVerdict, account_id, with_past, rows_max)
 
 
 async def guard_verdict_lift(db: Executor, *, digits: str, account_id: int | None, network: str | None) -> list[str]:
-    return await many(db, _SQL["guard_verdict_lift"], single(str), digits, account_id, network)
+    return await fetch_rows(db, _SQL["guard_verdict_lift"], single(str), digits, account_id, network)
 
 
 async def guard_network_states_write(
@@ -465,7 +465,7 @@ async def guard_network_states_write(
 
 
 async def guard_network_states_read(db: Executor, *, rows_max: int) -> list[GuardNetworkStateRow]:
-    return await many(
+    return await fetch_rows(
         db, _SQL["guard_network_states_read"], GuardNetworkStateRow, rows_max, timeout_s=limits.DATABASE_SLOW_TIMEOUT_S
     )
 
@@ -477,12 +477,12 @@ async def guard_decisions_add(db: Executor, *, decisions: Sequence[NewGuardDecis
 async def guard_decisions_of(
     db: Executor, *, account_id: int | None, rule: str | None, rows_max: int
 ) -> list[GuardDecisionRow]:
-    return await many(db, _SQL["guard_decisions_of"], GuardDecisionRow, account_id, rule, rows_max)
+    return await fetch_rows(db, _SQL["guard_decisions_of"], GuardDecisionRow, account_id, rule, rows_max)
 
 
 async def guard_refusal(db: Executor, *, message_id: int) -> GuardRefusalRow | None:
     """A refused message by its id, which has the time of its decision to the second or two."""
-    return await one_or_none(db, _SQL["guard_refusal"], GuardRefusalRow, message_id)
+    return await fetch_row_or_none(db, _SQL["guard_refusal"], GuardRefusalRow, message_id)
 
 
 async def guard_decisions_page(
@@ -491,7 +491,7 @@ async def guard_decisions_page(
     """The latest first, below a key (`before_at` at, `before_id` id; null: from the top), of all accounts. With a
     rule (`rule`) those of it among the first `looked_max`.
     """
-    return await many(
+    return await fetch_rows(
         db, _SQL["guard_decisions_page"], GuardDecisionRow, before_at, before_id, looked_max, rule, rows_max
     )
 
@@ -500,7 +500,7 @@ async def guard_decisions_page_of(
     db: Executor, *, account_id: int, before_id: int | None, looked_max: int, rule: str | None, rows_max: int
 ) -> list[GuardDecisionRow]:
     """As above, of one account (`account_id`), below an id (`before_id`)."""
-    return await many(
+    return await fetch_rows(
         db, _SQL["guard_decisions_page_of"], GuardDecisionRow, account_id, before_id, looked_max, rule, rows_max
     )
 
@@ -519,7 +519,7 @@ async def guard_decisions_page_for(
     """The latest first, below a key (`before_at` at, `before_id` id; null: from the top), of a reason's code
     (`code`). Of an account (`account_id`) or a rule (`rule`) those among the first `looked_max`.
     """
-    return await many(
+    return await fetch_rows(
         db,
         _SQL["guard_decisions_page_for"],
         GuardDecisionRow,
@@ -537,7 +537,7 @@ async def guard_reason_counts(
     db: Executor, *, since: datetime, before: datetime, account_id: int | None
 ) -> list[ReasonCountRow]:
     """How many for which reason, in [`since`, `before`); of one account (`account_id`) or all."""
-    return await many(
+    return await fetch_rows(
         db,
         _SQL["guard_reason_counts"],
         ReasonCountRow,
@@ -550,22 +550,22 @@ async def guard_reason_counts(
 
 async def guard_verdicts_page(db: Executor, *, before_id: int | None, rows_max: int) -> list[VerdictPageRow]:
     """Verdicts in force, the latest first, below an id (`before_id`)."""
-    return await many(db, _SQL["guard_verdicts_page"], VerdictPageRow, before_id, rows_max)
+    return await fetch_rows(db, _SQL["guard_verdicts_page"], VerdictPageRow, before_id, rows_max)
 
 
 async def guard_verdicts_count(db: Executor) -> VerdictTotals:
-    return await one(db, _SQL["guard_verdicts_count"], VerdictTotals)
+    return await fetch_row(db, _SQL["guard_verdicts_count"], VerdictTotals)
 
 
 async def guard_saved(db: Executor, *, account_id: int | None, since: datetime) -> list[GuardSavingRow]:
-    return await many(db, _SQL["guard_saved"], GuardSavingRow, account_id, since)
+    return await fetch_rows(db, _SQL["guard_saved"], GuardSavingRow, account_id, since)
 
 
 async def guard_hours(db: Executor, *, first_hour: int, beyond_hour: int, account_id: int | None) -> list[GuardHourRow]:
     """What was sent to each country in each hour from `first_hour` (hours after 1970) to before `beyond_hour`; of
     one account (`account_id`) or all.
     """
-    return await many(
+    return await fetch_rows(
         db,
         _SQL["guard_hours"],
         GuardHourRow,
@@ -577,14 +577,14 @@ async def guard_hours(db: Executor, *, first_hour: int, beyond_hour: int, accoun
 
 
 async def guard_saved_by_rule(db: Executor, *, since: datetime) -> list[RuleSavingRow]:
-    return await many(db, _SQL["guard_saved_by_rule"], RuleSavingRow, since)
+    return await fetch_rows(db, _SQL["guard_saved_by_rule"], RuleSavingRow, since)
 
 
 async def guard_saved_over_time(
     db: Executor, *, grain: int, since: datetime, account_id: int | None
 ) -> list[PeriodSavingRow]:
     """What refusals (`account_id`: of one account or all) saved since `since`, by periods of `grain` minutes."""
-    return await many(db, _SQL["guard_saved_over_time"], PeriodSavingRow, grain, since, account_id)
+    return await fetch_rows(db, _SQL["guard_saved_over_time"], PeriodSavingRow, grain, since, account_id)
 
 
 async def guard_delete_old(db: Executor, *, before: datetime) -> None:

@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 
 from homing.store import queries
-from homing.store.rows import Executor, columns, many
+from homing.store.rows import Executor, columns, fetch_rows
 
 _SQL: Final = queries.load("intake")
 
@@ -76,4 +76,6 @@ async def submit(
     balance that the UPDATE locked: a value that is read beside it, even FOR UPDATE, may have been spent by a
     concurrent batch.
     """
-    return await many(db, _SQL["submit"], PaymentRow, *columns(charges, 2), *columns(messages, 24), before_micro, now)
+    return await fetch_rows(
+        db, _SQL["submit"], PaymentRow, *columns(charges, 2), *columns(messages, 24), before_micro, now
+    )

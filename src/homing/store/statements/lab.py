@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 
 from homing.store import queries
-from homing.store.rows import Streamer, stream
+from homing.store.rows import Streamer, stream_rows
 
 _SQL: Final = queries.load("lab")
 
@@ -44,4 +44,4 @@ def replay_messages(
     """What became of the messages of a time, in the order of their submits. A scan and a sort, by nobody but `lab
     replay`: it has its session to itself, and the sort spills to disk.
     """
-    return stream(db, _SQL["replay_messages"], ReplayedMessage, first_id, beyond_id, account_id)
+    return stream_rows(db, _SQL["replay_messages"], ReplayedMessage, first_id, beyond_id, account_id)

@@ -8,26 +8,28 @@ from datetime import timedelta
 from typing import Final
 
 from homing.store import queries
-from homing.store.rows import Executor, execute, one_or_none, single
+from homing.store.rows import Executor, execute, fetch_row_or_none, single
 
 _SQL: Final = queries.load("leader_lease")
 
 
-async def duty_renew(db: Executor, *, lease: timedelta, turns: int, name: str, owner: str) -> int | None:
-    """Whoever has it renews it in the transaction of its work: another that has taken it over makes the work come to
-    nothing.
+async def lease_renew(db: Executor, *, lease: timedelta, turns: int, name: str, owner: str) -> int | None:
+    """The owner renews it in the transaction of the work, which is rolled back when another process has taken the
+    lease.
     """
-    return await one_or_none(db, _SQL["duty_renew"], single(int), lease, turns, name, owner)
+    return await fetch_row_or_none(db, _SQL["lease_renew"], single(int), lease, turns, name, owner)
 
 
-async def duty_take(db: Executor, *, name: str, owner: str, lease: timedelta, dead_owners: Sequence[str]) -> int | None:
-    """Free: nobody's, or of an owner whose lease has ended or who is known to be dead (`dead_owners`)."""
-    return await one_or_none(db, _SQL["duty_take"], single(int), name, owner, lease, dead_owners)
+async def lease_take(
+    db: Executor, *, name: str, owner: str, lease: timedelta, dead_owners: Sequence[str]
+) -> int | None:
+    """Takes a lease that is free, has ended or is owned by one of `dead_owners`."""
+    return await fetch_row_or_none(db, _SQL["lease_take"], single(int), name, owner, lease, dead_owners)
 
 
-async def duty_owner(db: Executor, *, name: str) -> str | None:
-    return await one_or_none(db, _SQL["duty_owner"], single(str), name)
+async def lease_owner(db: Executor, *, name: str) -> str | None:
+    return await fetch_row_or_none(db, _SQL["lease_owner"], single(str), name)
 
 
-async def duty_release(db: Executor, *, name: str, owner: str) -> None:
-    await execute(db, _SQL["duty_release"], name, owner)
+async def lease_release(db: Executor, *, name: str, owner: str) -> None:
+    await execute(db, _SQL["lease_release"], name, owner)

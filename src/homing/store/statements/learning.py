@@ -11,7 +11,7 @@ import msgspec
 
 from homing import limits
 from homing.store import queries
-from homing.store.rows import Executor, columns, execute, many, one_or_none
+from homing.store.rows import Executor, columns, execute, fetch_row_or_none, fetch_rows
 
 _SQL: Final = queries.load("learning")
 
@@ -183,7 +183,7 @@ class FakeMessageRow(msgspec.Struct, frozen=True, gc=False):
 
 
 async def learn_terms(db: Executor) -> list[LearnTermsRow]:
-    return await many(db, _SQL["learn_terms"], LearnTermsRow)
+    return await fetch_rows(db, _SQL["learn_terms"], LearnTermsRow)
 
 
 async def learn_terms_set(
@@ -203,7 +203,7 @@ async def learn_terms_set(
 
 
 async def learn_declared(db: Executor) -> list[DeclaredApp]:
-    return await many(db, _SQL["learn_declared"], DeclaredApp)
+    return await fetch_rows(db, _SQL["learn_declared"], DeclaredApp)
 
 
 async def learn_shares_write(db: Executor, *, made_at: datetime, shares: Sequence[NewShares]) -> None:
@@ -216,30 +216,30 @@ async def learn_shares_drop(db: Executor, *, shares: Sequence[SharesKey]) -> Non
 
 
 async def learn_shares_read(db: Executor, *, after_version: int) -> list[SharesRow]:
-    return await many(db, _SQL["learn_shares_read"], SharesRow, after_version)
+    return await fetch_rows(db, _SQL["learn_shares_read"], SharesRow, after_version)
 
 
 async def learn_shares_of(db: Executor, *, account_id: int | None, app_id: str | None) -> list[SharesReason]:
-    return await many(db, _SQL["learn_shares_of"], SharesReason, account_id, app_id)
+    return await fetch_rows(db, _SQL["learn_shares_of"], SharesReason, account_id, app_id)
 
 
 async def learn_shares_page(
     db: Executor, *, app_id: str | None, before_version: int | None, rows_max: int
 ) -> list[SharesPageRow]:
     """Those that changed last first, below a version (`before_version`); of an app (`app_id`) or all."""
-    return await many(db, _SQL["learn_shares_page"], SharesPageRow, app_id, before_version, rows_max)
+    return await fetch_rows(db, _SQL["learn_shares_page"], SharesPageRow, app_id, before_version, rows_max)
 
 
 async def learn_terms_named(db: Executor, *, rows_max: int) -> list[NamedLearnTerms]:
-    return await many(db, _SQL["learn_terms_named"], NamedLearnTerms, rows_max)
+    return await fetch_rows(db, _SQL["learn_terms_named"], NamedLearnTerms, rows_max)
 
 
 async def learn_choice(db: Executor, *, account_id: int, version: int) -> LearnChoiceRow | None:
-    return await one_or_none(db, _SQL["learn_choice"], LearnChoiceRow, account_id, version)
+    return await fetch_row_or_none(db, _SQL["learn_choice"], LearnChoiceRow, account_id, version)
 
 
 async def learn_apps(db: Executor, *, first_day: int) -> list[LearnAppRow]:
-    return await many(db, _SQL["learn_apps"], LearnAppRow, first_day, timeout_s=limits.DATABASE_SLOW_TIMEOUT_S)
+    return await fetch_rows(db, _SQL["learn_apps"], LearnAppRow, first_day, timeout_s=limits.DATABASE_SLOW_TIMEOUT_S)
 
 
 async def learn_choices_forget(db: Executor, *, before: datetime) -> None:
@@ -251,7 +251,7 @@ async def learn_fakes_write(db: Executor, *, seen_at: datetime, fakes: Sequence[
 
 
 async def learn_fakes(db: Executor) -> list[FakeRow]:
-    return await many(db, _SQL["learn_fakes"], FakeRow)
+    return await fetch_rows(db, _SQL["learn_fakes"], FakeRow)
 
 
 async def learn_fake_messages(
@@ -260,7 +260,7 @@ async def learn_fake_messages(
     """The evidence: messages that a carrier reported as delivered and that brought nobody back, of apps that report
     who comes back, in [`first_id`, `beyond_id`) by id.
     """
-    return await many(
+    return await fetch_rows(
         db,
         _SQL["learn_fake_messages"],
         FakeMessageRow,

@@ -11,7 +11,7 @@ import msgspec
 
 from homing import limits
 from homing.store import queries
-from homing.store.rows import Executor, columns, execute, many, one, one_or_none, single
+from homing.store.rows import Executor, columns, execute, fetch_row, fetch_row_or_none, fetch_rows, single
 
 _SQL: Final = queries.load("ledger")
 
@@ -72,7 +72,7 @@ async def balance_change(
     """Changes an account's stored balances; null: it is refused, since the bonus balance would fall below zero or,
     with `within_credit`, a deduction would take the balance below the credit limit.
     """
-    return await one_or_none(
+    return await fetch_row_or_none(
         db, _SQL["balance_change"], single(int), gift_micro, balance_micro, account_id, within_credit
     )
 
@@ -97,7 +97,7 @@ async def posting_add(
 
 async def postings_page(db: Executor, *, account_id: int, before_id: int | None, rows_max: int) -> list[PostingRow]:
     """The newest first, below `before_id` (null: from the newest on)."""
-    return await many(db, _SQL["postings_page"], PostingRow, account_id, before_id, rows_max)
+    return await fetch_rows(db, _SQL["postings_page"], PostingRow, account_id, before_id, rows_max)
 
 
 async def balance_lock(db: Executor, *, account_id: int) -> None:
@@ -107,34 +107,38 @@ async def balance_lock(db: Executor, *, account_id: int) -> None:
 
 async def manual_posting_latest(db: Executor, *, account_id: int) -> int:
     """The audit ID of the latest posting made by hand; 0: none. Read from the audit, which has those alone."""
-    return await one(db, _SQL["manual_posting_latest"], single(int), account_id)
+    return await fetch_row(db, _SQL["manual_posting_latest"], single(int), account_id)
 
 
 async def postings_of_message(
     db: Executor, *, account_id: int, submission_id: int, message_id: int
 ) -> list[PostingRow]:
-    return await many(db, _SQL["postings_of_message"], PostingRow, account_id, submission_id, message_id)
+    return await fetch_rows(db, _SQL["postings_of_message"], PostingRow, account_id, submission_id, message_id)
 
 
 async def prove_counts(db: Executor, *, account_id: int | None) -> ProofCounts:
-    return await one(db, _SQL["prove_counts"], ProofCounts, account_id, timeout_s=limits.DATABASE_SLOW_TIMEOUT_S)
+    return await fetch_row(db, _SQL["prove_counts"], ProofCounts, account_id, timeout_s=limits.DATABASE_SLOW_TIMEOUT_S)
 
 
 async def prove_balances(db: Executor, *, account_id: int | None) -> list[ProofDifference]:
     """The stored bonus balance and balance against the sums of their postings."""
-    return await many(db, _SQL["prove_balances"], ProofDifference, account_id, timeout_s=limits.DATABASE_SLOW_TIMEOUT_S)
+    return await fetch_rows(
+        db, _SQL["prove_balances"], ProofDifference, account_id, timeout_s=limits.DATABASE_SLOW_TIMEOUT_S
+    )
 
 
 async def prove_submissions(db: Executor, *, account_id: int | None) -> list[ProofDifference]:
     """The charges of each submission's messages, by the account that paid, against its postings."""
-    return await many(
+    return await fetch_rows(
         db, _SQL["prove_submissions"], ProofDifference, account_id, timeout_s=limits.DATABASE_SLOW_TIMEOUT_S
     )
 
 
 async def prove_refunds(db: Executor, *, account_id: int | None) -> list[ProofDifference]:
     """The refund of each message against its postings. What the bonus balance paid is refunded to the bonus balance."""
-    return await many(db, _SQL["prove_refunds"], ProofDifference, account_id, timeout_s=limits.DATABASE_SLOW_TIMEOUT_S)
+    return await fetch_rows(
+        db, _SQL["prove_refunds"], ProofDifference, account_id, timeout_s=limits.DATABASE_SLOW_TIMEOUT_S
+    )
 
 
 async def prove_outcomes(db: Executor, *, account_id: int | None) -> list[ProofDifference]:
@@ -142,15 +146,19 @@ async def prove_outcomes(db: Executor, *, account_id: int | None) -> list[ProofD
     not checked: their refund followed the account's setting at that time. Every charge names a submission, every
     refund a message.
     """
-    return await many(db, _SQL["prove_outcomes"], ProofDifference, account_id, timeout_s=limits.DATABASE_SLOW_TIMEOUT_S)
+    return await fetch_rows(
+        db, _SQL["prove_outcomes"], ProofDifference, account_id, timeout_s=limits.DATABASE_SLOW_TIMEOUT_S
+    )
 
 
 async def prove_prices(db: Executor, *, account_id: int | None) -> list[ProofDifference]:
-    return await many(db, _SQL["prove_prices"], ProofDifference, account_id, timeout_s=limits.DATABASE_SLOW_TIMEOUT_S)
+    return await fetch_rows(
+        db, _SQL["prove_prices"], ProofDifference, account_id, timeout_s=limits.DATABASE_SLOW_TIMEOUT_S
+    )
 
 
 async def balances_of(db: Executor, *, account_ids: Sequence[int]) -> list[BalanceRow]:
-    return await many(db, _SQL["balances_of"], BalanceRow, account_ids)
+    return await fetch_rows(db, _SQL["balances_of"], BalanceRow, account_ids)
 
 
 async def balance_create(db: Executor, *, account_id: int) -> None:

@@ -11,7 +11,7 @@ import msgspec
 
 from homing import limits
 from homing.store import queries
-from homing.store.rows import Executor, columns, execute, many, one, one_or_none, single
+from homing.store.rows import Executor, columns, execute, fetch_row, fetch_row_or_none, fetch_rows, single
 from homing.store.statements.dispatch import MessageRef, QueueKey
 
 _SQL: Final = queries.load("messages")
@@ -143,19 +143,19 @@ async def messages_by_id(db: Executor, *, keys: Sequence[MessageRef]) -> list[Me
     """`account_id + 0` and `message_id + 0` keep the planner from walking the primary key where the number, the
     reference or the carrier's id is what finds a handful of rows (docs/decisions/0002-plans-and-indexes.md).
     """
-    return await many(db, _SQL["messages_by_id"], MessageRow, *columns(keys, 2))
+    return await fetch_rows(db, _SQL["messages_by_id"], MessageRow, *columns(keys, 2))
 
 
 async def message_by_reference(db: Executor, *, reference: str, account_id: int) -> MessageRow | None:
-    return await one_or_none(db, _SQL["message_by_reference"], MessageRow, reference, account_id)
+    return await fetch_row_or_none(db, _SQL["message_by_reference"], MessageRow, reference, account_id)
 
 
 async def message_by_carrier_ref(db: Executor, *, carrier_ref: str, account_id: int) -> MessageRow | None:
-    return await one_or_none(db, _SQL["message_by_carrier_ref"], MessageRow, carrier_ref, account_id)
+    return await fetch_row_or_none(db, _SQL["message_by_carrier_ref"], MessageRow, carrier_ref, account_id)
 
 
 async def message_latest_to_number(db: Executor, *, number: str, account_id: int, app_id: str) -> int | None:
-    return await one_or_none(db, _SQL["message_latest_to_number"], single(int), number, account_id, app_id)
+    return await fetch_row_or_none(db, _SQL["message_latest_to_number"], single(int), number, account_id, app_id)
 
 
 async def messages_finished(
@@ -172,7 +172,7 @@ async def messages_finished(
     """Finished messages of an app by submit time, which is the order of their ids. A page of the finished messages
     of a span: from `first_id` on, below `beyond_id`. Only a first page has an offset (`offset`).
     """
-    return await many(
+    return await fetch_rows(
         db,
         _SQL["messages_finished"],
         FinishedMessage,
@@ -200,7 +200,7 @@ async def messages_finished_count(
     """How many messages of a span, finished or not, `looked_max` at most, and how many of them ended in state
     `delivered` and in another of `final_states`.
     """
-    return await one(
+    return await fetch_row(
         db,
         _SQL["messages_finished_count"],
         FinishedCounts,
@@ -215,13 +215,15 @@ async def messages_finished_count(
 
 
 async def inbound_count(db: Executor, *, account_id: int, app_id: str, since: datetime, until: datetime) -> int:
-    return await one(db, _SQL["inbound_count"], single(int), account_id, app_id, since, until)
+    return await fetch_row(db, _SQL["inbound_count"], single(int), account_id, app_id, since, until)
 
 
 async def inbound_page(
     db: Executor, *, account_id: int, app_id: str, since: datetime, until: datetime, offset: int, rows_max: int
 ) -> list[InboundPageRow]:
-    return await many(db, _SQL["inbound_page"], InboundPageRow, account_id, app_id, since, until, offset, rows_max)
+    return await fetch_rows(
+        db, _SQL["inbound_page"], InboundPageRow, account_id, app_id, since, until, offset, rows_max
+    )
 
 
 async def messages_move(
@@ -232,7 +234,7 @@ async def messages_move(
     its event; one that is delivered without an answer to its submit was taken all the same, and costs what its
     carrier's list says now.
     """
-    return await many(db, _SQL["messages_move"], MovedMessage, *columns(events, 13), ranks, app_reporting)
+    return await fetch_rows(db, _SQL["messages_move"], MovedMessage, *columns(events, 13), ranks, app_reporting)
 
 
 async def queue_leave(db: Executor, *, keys: Sequence[QueueKey]) -> None:
@@ -241,7 +243,7 @@ async def queue_leave(db: Executor, *, keys: Sequence[QueueKey]) -> None:
 
 async def queue_withdraw(db: Executor, *, account_id: int, message_id: int) -> int | None:
     """Queued, under no claim, and at no carrier: a submit whose answer was lost may have gone out."""
-    return await one_or_none(db, _SQL["queue_withdraw"], single(int), account_id, message_id)
+    return await fetch_row_or_none(db, _SQL["queue_withdraw"], single(int), account_id, message_id)
 
 
 async def retention_blank(db: Executor, *, receipt_days: int) -> None:

@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 
 from homing.store import queries
-from homing.store.rows import Executor, columns, execute, many, one, one_or_none, single
+from homing.store.rows import Executor, columns, execute, fetch_row, fetch_row_or_none, fetch_rows, single
 
 _SQL: Final = queries.load("passwords")
 
@@ -50,16 +50,16 @@ class KnownPassword(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 async def password_locks_add(db: Executor, *, locks: Sequence[NewPasswordLock]) -> list[PasswordLockRow]:
     """Gives those that were not there: old ones are forgotten after a day."""
-    return await many(db, _SQL["password_locks_add"], PasswordLockRow, *columns(locks, 4))
+    return await fetch_rows(db, _SQL["password_locks_add"], PasswordLockRow, *columns(locks, 4))
 
 
 async def password_locks(db: Executor, *, rows_max: int) -> list[PasswordLockLeft]:
-    return await many(db, _SQL["password_locks"], PasswordLockLeft, rows_max)
+    return await fetch_rows(db, _SQL["password_locks"], PasswordLockLeft, rows_max)
 
 
 async def password_locks_count(db: Executor) -> int:
     """Networks that were locked within an hour."""
-    return await one(db, _SQL["password_locks_count"], single(int))
+    return await fetch_row(db, _SQL["password_locks_count"], single(int))
 
 
 async def password_known_add(db: Executor, *, pairs: Sequence[KnownPassword]) -> None:
@@ -68,4 +68,4 @@ async def password_known_add(db: Executor, *, pairs: Sequence[KnownPassword]) ->
 
 
 async def password_known(db: Executor, *, network: str, name: str) -> datetime | None:
-    return await one_or_none(db, _SQL["password_known"], single(datetime), network, name)
+    return await fetch_row_or_none(db, _SQL["password_known"], single(datetime), network, name)

@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 
 from homing.store import queries
-from homing.store.rows import Executor, columns, execute, many, one, one_or_none, single
+from homing.store.rows import Executor, columns, execute, fetch_row, fetch_row_or_none, fetch_rows, single
 
 _SQL: Final = queries.load("pushes")
 
@@ -102,13 +102,13 @@ class PushResult(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 async def pushes_recent(db: Executor, *, before_id: int | None, rows_max: int, account_id: int | None) -> list[PushRow]:
-    return await many(db, _SQL["pushes_recent"], PushRow, before_id, rows_max, account_id)
+    return await fetch_rows(db, _SQL["pushes_recent"], PushRow, before_id, rows_max, account_id)
 
 
 async def pushes_given_up(
     db: Executor, *, before_id: int | None, rows_max: int, account_id: int | None
 ) -> list[PushRow]:
-    return await many(db, _SQL["pushes_given_up"], PushRow, before_id, rows_max, account_id)
+    return await fetch_rows(db, _SQL["pushes_given_up"], PushRow, before_id, rows_max, account_id)
 
 
 async def pushes_failing(
@@ -117,25 +117,25 @@ async def pushes_failing(
     """Those that failed and will be tried again. The waits grow from try to try, so that what is due last has failed
     most: `looked_max` of each lane are looked at, from that end.
     """
-    return await many(db, _SQL["pushes_failing"], PushRow, looked_max, account_id, before_id, rows_max)
+    return await fetch_rows(db, _SQL["pushes_failing"], PushRow, looked_max, account_id, before_id, rows_max)
 
 
 async def pushes_given_up_count(db: Executor, *, counted_max: int, account_id: int | None) -> GivenUpPushes:
     """How many have been given up, counted up to `counted_max`, and the latest of them."""
-    return await one(db, _SQL["pushes_given_up_count"], GivenUpPushes, counted_max, account_id)
+    return await fetch_row(db, _SQL["pushes_given_up_count"], GivenUpPushes, counted_max, account_id)
 
 
 async def pushes_replay(db: Executor, *, latest_id: int, rows_max: int, account_id: int | None) -> list[int]:
     """The latest `rows_max` of those given up, from push `latest_id` down."""
-    return await many(db, _SQL["pushes_replay"], single(int), latest_id, rows_max, account_id)
+    return await fetch_rows(db, _SQL["pushes_replay"], single(int), latest_id, rows_max, account_id)
 
 
 async def push_find(db: Executor, *, push_id: int) -> PushKeyRow | None:
-    return await one_or_none(db, _SQL["push_find"], PushKeyRow, push_id)
+    return await fetch_row_or_none(db, _SQL["push_find"], PushKeyRow, push_id)
 
 
 async def push_replay(db: Executor, *, account_id: int, push_id: int) -> int | None:
-    return await one_or_none(db, _SQL["push_replay"], single(int), account_id, push_id)
+    return await fetch_row_or_none(db, _SQL["push_replay"], single(int), account_id, push_id)
 
 
 async def pushes_add(db: Executor, *, pushes: Sequence[OutboxPush]) -> None:
@@ -144,7 +144,7 @@ async def pushes_add(db: Executor, *, pushes: Sequence[OutboxPush]) -> None:
 
 async def pushes_add_claimed(db: Executor, *, due_at: datetime, pushes: Sequence[OutboxPush]) -> list[ClaimedPushKey]:
     """As above, by the process that posts them at once: claimed as they are written, until `due_at`."""
-    return await many(db, _SQL["pushes_add_claimed"], ClaimedPushKey, due_at, *columns(pushes, 7))
+    return await fetch_rows(db, _SQL["pushes_add_claimed"], ClaimedPushKey, due_at, *columns(pushes, 7))
 
 
 async def pushes_claim(
@@ -163,7 +163,7 @@ async def pushes_claim(
     accounts that have their share. `held_push_ids`: what the process has in its hands: a clock that is stepped
     forwards does not make it lapse.
     """
-    return await many(
+    return await fetch_rows(
         db, _SQL["pushes_claim"], ClaimedPush, lane, now, full_account_ids, held_push_ids, rows_max, lease
     )
 

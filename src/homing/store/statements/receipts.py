@@ -11,7 +11,7 @@ import msgspec
 
 from homing import limits
 from homing.store import queries
-from homing.store.rows import Executor, columns, execute, many, one_or_none, single
+from homing.store.rows import Executor, columns, execute, fetch_row_or_none, fetch_rows, single
 from homing.store.statements.dispatch import MessageRef, QueueKey
 
 _SQL: Final = queries.load("receipts")
@@ -324,7 +324,7 @@ async def receipts_match(
     all of them. One bound of the ids leaves partitions out; with both the planner takes the primary key for as good
     an index as the reference's, and walks it.
     """
-    return await many(
+    return await fetch_rows(
         db,
         _SQL["receipts_match"],
         CandidateRow,
@@ -346,7 +346,7 @@ async def receipts_match_parts(
     candidates_max: int,
 ) -> list[CandidateRow]:
     """As above, of parts. A part belongs to what its attempt belongs to."""
-    return await many(
+    return await fetch_rows(
         db,
         _SQL["receipts_match_parts"],
         CandidateRow,
@@ -364,21 +364,21 @@ async def attempts_unanswered(
     """Submits whose answer was lost. Current where no other attempt is, or is still to come: the message awaits its
     receipt.
     """
-    return await many(
+    return await fetch_rows(
         db, _SQL["attempts_unanswered"], UnansweredAttempt, carrier_ids, first_id, beyond_id, started_since, rows_max
     )
 
 
 async def attempts_name(db: Executor, *, attempts: Sequence[AttemptName]) -> list[NamedAttempt]:
     """The answer that was lost, learnt from its receipt; the message's own where it stands on no other."""
-    return await many(db, _SQL["attempts_name"], NamedAttempt, *columns(attempts, 5))
+    return await fetch_rows(db, _SQL["attempts_name"], NamedAttempt, *columns(attempts, 5))
 
 
 async def answers_late(db: Executor, *, answers: Sequence[LateAnswerKey], grace: timedelta) -> list[LateAnswerRow]:
     """An answer that came late: the attempt's id; and the message's own, where it awaits its receipt and stands on
     no other attempt, or waits in a carrier's lane to go again, which it then does not.
     """
-    return await many(db, _SQL["answers_late"], LateAnswerRow, *columns(answers, 4), grace)
+    return await fetch_rows(db, _SQL["answers_late"], LateAnswerRow, *columns(answers, 4), grace)
 
 
 async def receipts_add(db: Executor, *, receipts: Sequence[NewReceipt]) -> None:
@@ -392,11 +392,11 @@ async def parts_lock(db: Executor, *, keys: Sequence[MessageRef]) -> None:
 
 async def parts_move(db: Executor, *, reports: Sequence[PartMove], ranks: Sequence[int]) -> list[MovedPart]:
     """`ranks` gives each state's rank, and only a higher rank moves a part."""
-    return await many(db, _SQL["parts_move"], MovedPart, *columns(reports, 7), ranks)
+    return await fetch_rows(db, _SQL["parts_move"], MovedPart, *columns(reports, 7), ranks)
 
 
 async def parts_of(db: Executor, *, attempts: Sequence[AttemptKey]) -> list[PartRow]:
-    return await many(db, _SQL["parts_of"], PartRow, *columns(attempts, 3))
+    return await fetch_rows(db, _SQL["parts_of"], PartRow, *columns(attempts, 3))
 
 
 async def queue_await_parts(db: Executor, *, grace: timedelta, until: datetime, keys: Sequence[QueueKey]) -> None:
@@ -406,7 +406,7 @@ async def queue_await_parts(db: Executor, *, grace: timedelta, until: datetime, 
 
 async def parts_delivered(db: Executor, *, keys: Sequence[MessageRef]) -> list[DeliveredParts]:
     """Of overdue messages, those of which a part was delivered, and when the last one was."""
-    return await many(db, _SQL["parts_delivered"], DeliveredParts, *columns(keys, 2))
+    return await fetch_rows(db, _SQL["parts_delivered"], DeliveredParts, *columns(keys, 2))
 
 
 async def forms_count(db: Executor, *, counts: Sequence[FormCount]) -> None:
@@ -414,11 +414,11 @@ async def forms_count(db: Executor, *, counts: Sequence[FormCount]) -> None:
 
 
 async def forms_all(db: Executor) -> list[CarrierFormRow]:
-    return await many(db, _SQL["forms_all"], CarrierFormRow)
+    return await fetch_rows(db, _SQL["forms_all"], CarrierFormRow)
 
 
 async def reference_forms(db: Executor, *, carrier_id: int) -> list[ReferenceFormRow]:
-    return await many(db, _SQL["reference_forms"], ReferenceFormRow, carrier_id)
+    return await fetch_rows(db, _SQL["reference_forms"], ReferenceFormRow, carrier_id)
 
 
 async def parked_add(
@@ -435,11 +435,13 @@ async def parked_claim(
     since `last_try_since` has this try and no other. Where nobody looked for longer than `wait_max` after it was
     due, or the clock was stepped forwards, that time is none of its waiting.
     """
-    return await many(db, _SQL["parked_claim"], ParkedReceiptRow, now, wait_max, rows_max, wait_min, last_try_since)
+    return await fetch_rows(
+        db, _SQL["parked_claim"], ParkedReceiptRow, now, wait_max, rows_max, wait_min, last_try_since
+    )
 
 
 async def parked_leave(db: Executor, *, parked_ids: Sequence[int]) -> list[int]:
-    return await many(db, _SQL["parked_leave"], single(int), parked_ids)
+    return await fetch_rows(db, _SQL["parked_leave"], single(int), parked_ids)
 
 
 async def parked_forget(db: Executor, *, before: datetime) -> None:
@@ -447,7 +449,7 @@ async def parked_forget(db: Executor, *, before: datetime) -> None:
 
 
 async def unmatched_by_carrier(db: Executor) -> list[UnmatchedByCarrier]:
-    return await many(db, _SQL["unmatched_by_carrier"], UnmatchedByCarrier)
+    return await fetch_rows(db, _SQL["unmatched_by_carrier"], UnmatchedByCarrier)
 
 
 async def unmatched_list(
@@ -462,22 +464,22 @@ async def unmatched_list(
     """The latest `rows_max` of one carrier or all, received since `since`, below the receipt `before_id` of the time
     `before_at`. By carrier, which is how the index has them.
     """
-    return await many(
+    return await fetch_rows(
         db, _SQL["unmatched_list"], UnmatchedReceiptRow, since, before_at, before_id, rows_max, carrier_id
     )
 
 
 async def unmatched_counts(db: Executor, *, counted_max: int) -> list[UnmatchedCounts]:
     """How many each carrier has, counted up to `counted_max`."""
-    return await many(db, _SQL["unmatched_counts"], UnmatchedCounts, counted_max)
+    return await fetch_rows(db, _SQL["unmatched_counts"], UnmatchedCounts, counted_max)
 
 
 async def unmatched_show(db: Executor, *, parked_id: int) -> UnmatchedReceiptDetail | None:
-    return await one_or_none(db, _SQL["unmatched_show"], UnmatchedReceiptDetail, parked_id)
+    return await fetch_row_or_none(db, _SQL["unmatched_show"], UnmatchedReceiptDetail, parked_id)
 
 
 async def unmatched_count(db: Executor, *, carrier_id: int | None, since: datetime | None) -> list[UnmatchedSpan]:
-    return await many(
+    return await fetch_rows(
         db, _SQL["unmatched_count"], UnmatchedSpan, carrier_id, since, timeout_s=limits.DATABASE_SLOW_TIMEOUT_S
     )
 
@@ -491,7 +493,7 @@ async def unmatched_replay(
     rows_max: int | None,
 ) -> list[int]:
     """The time that a receipt has begins anew; when it was received stays. `rows_max`: how many at most; null: all."""
-    return await many(
+    return await fetch_rows(
         db,
         _SQL["unmatched_replay"],
         single(int),
@@ -511,7 +513,7 @@ async def unmatched_drop(
     before: datetime | None,
     rows_max: int | None,
 ) -> list[int]:
-    return await many(
+    return await fetch_rows(
         db,
         _SQL["unmatched_drop"],
         single(int),
@@ -530,7 +532,7 @@ async def inbound_owner(
     `ltrim(lower(sender), '+0')` has them. `sender`: as the account spells it, `recipient` itself if it does so.
     `numbers`: to how many of `numbers` such accounts have written.
     """
-    return await one_or_none(db, _SQL["inbound_owner"], InboundOwner, bound_days, senders, recipient, numbers)
+    return await fetch_row_or_none(db, _SQL["inbound_owner"], InboundOwner, bound_days, senders, recipient, numbers)
 
 
 async def inbound_lock(db: Executor, *, key: str, seed: int) -> None:
@@ -552,7 +554,7 @@ async def inbound_twin(
     """The same message, brought before. Carriers use ids again, and some give one id to all parts of a message: its
     text must be the same.
     """
-    return await one_or_none(
+    return await fetch_row_or_none(
         db, _SQL["inbound_twin"], single(int), account_id, carrier_id, number, carrier_ref, recipient, content, since_id
     )
 
@@ -601,18 +603,20 @@ async def unmatched_inbound_add(
 async def unmatched_inbound_list(
     db: Executor, *, carrier_id: int | None, since: datetime | None, before_id: int | None, rows_max: int
 ) -> list[UnmatchedInboundRow]:
-    return await many(db, _SQL["unmatched_inbound_list"], UnmatchedInboundRow, carrier_id, since, before_id, rows_max)
+    return await fetch_rows(
+        db, _SQL["unmatched_inbound_list"], UnmatchedInboundRow, carrier_id, since, before_id, rows_max
+    )
 
 
 async def unmatched_inbound_counts(db: Executor, *, counted_max: int) -> list[UnmatchedInboundCounts]:
     """How many each carrier has, counted up to `counted_max`."""
-    return await many(db, _SQL["unmatched_inbound_counts"], UnmatchedInboundCounts, counted_max)
+    return await fetch_rows(db, _SQL["unmatched_inbound_counts"], UnmatchedInboundCounts, counted_max)
 
 
 async def unmatched_inbound_replay(
     db: Executor, *, unmatched_ids: Sequence[int] | None, carrier_id: int | None
 ) -> list[int]:
-    return await many(
+    return await fetch_rows(
         db,
         _SQL["unmatched_inbound_replay"],
         single(int),
@@ -625,7 +629,7 @@ async def unmatched_inbound_replay(
 async def unmatched_inbound_drop(
     db: Executor, *, unmatched_ids: Sequence[int] | None, carrier_id: int | None
 ) -> list[int]:
-    return await many(
+    return await fetch_rows(
         db,
         _SQL["unmatched_inbound_drop"],
         single(int),
@@ -636,7 +640,7 @@ async def unmatched_inbound_drop(
 
 
 async def unmatched_inbound_claim(db: Executor, *, rows_max: int) -> list[ReplayedInbound]:
-    return await many(db, _SQL["unmatched_inbound_claim"], ReplayedInbound, rows_max)
+    return await fetch_rows(db, _SQL["unmatched_inbound_claim"], ReplayedInbound, rows_max)
 
 
 async def unmatched_inbound_rest(db: Executor, *, unmatched_id: int) -> None:

@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 
 from homing.store import queries
-from homing.store.rows import Executor, columns, many, one_or_none
+from homing.store.rows import Executor, columns, fetch_row_or_none, fetch_rows
 from homing.store.statements.dispatch import MessageRef
 
 _SQL: Final = queries.load("search")
@@ -73,7 +73,7 @@ async def search_latest(
     rows_max: int,
 ) -> list[SearchHit]:
     """The latest of the window, by the primary key in each account."""
-    return await many(
+    return await fetch_rows(
         db, _SQL["search_latest"], SearchHit, first_id, beyond_id, looked_max, account_id, carrier_id, states, rows_max
     )
 
@@ -90,7 +90,7 @@ async def search_number(
     states: Sequence[int] | None,
     rows_max: int,
 ) -> list[SearchHit]:
-    return await many(
+    return await fetch_rows(
         db,
         _SQL["search_number"],
         SearchHit,
@@ -117,7 +117,7 @@ async def search_reference(
     states: Sequence[int] | None,
     rows_max: int,
 ) -> list[SearchHit]:
-    return await many(
+    return await fetch_rows(
         db,
         _SQL["search_reference"],
         SearchHit,
@@ -145,7 +145,7 @@ async def search_carrier_ref(
     rows_max: int,
 ) -> list[SearchHit]:
     """By the carrier's id of an attempt or of one of its parts, as the carrier wrote it or in another case."""
-    return await many(
+    return await fetch_rows(
         db,
         _SQL["search_carrier_ref"],
         SearchHit,
@@ -162,9 +162,9 @@ async def search_carrier_ref(
 
 async def search_part(db: Executor, *, part_id: int, account_id: int | None) -> PartOwner | None:
     """Of a message that came over SMPP in parts each has an id, and the customer may ask by any."""
-    return await one_or_none(db, _SQL["search_part"], PartOwner, part_id, account_id)
+    return await fetch_row_or_none(db, _SQL["search_part"], PartOwner, part_id, account_id)
 
 
 async def messages_listed(db: Executor, *, keys: Sequence[MessageRef]) -> list[ListedMessage]:
     """What lists show of messages."""
-    return await many(db, _SQL["messages_listed"], ListedMessage, *columns(keys, 2))
+    return await fetch_rows(db, _SQL["messages_listed"], ListedMessage, *columns(keys, 2))

@@ -10,7 +10,7 @@ import msgspec
 
 from homing import limits
 from homing.store import queries
-from homing.store.rows import Executor, columns, execute, many, one, single
+from homing.store.rows import Executor, columns, execute, fetch_row, fetch_rows, single
 
 _SQL: Final = queries.load("statistics")
 
@@ -207,15 +207,15 @@ async def stat_take(db: Executor, *, rows_max: int) -> list[StatDeltaRow]:
     """The oldest deltas first, since rows are added at the end. Another process that has taken some of them
     meanwhile keeps them.
     """
-    return await many(db, _SQL["stat_take"], StatDeltaRow, rows_max)
+    return await fetch_rows(db, _SQL["stat_take"], StatDeltaRow, rows_max)
 
 
 async def stat_cells_find(db: Executor, *, cells: Sequence[NewStatCell]) -> list[FoundCell]:
-    return await many(db, _SQL["stat_cells_find"], FoundCell, *columns(cells, 7))
+    return await fetch_rows(db, _SQL["stat_cells_find"], FoundCell, *columns(cells, 7))
 
 
 async def stat_cells_make(db: Executor, *, cells: Sequence[NewStatCell]) -> list[StatCellRow]:
-    return await many(db, _SQL["stat_cells_make"], StatCellRow, *columns(cells, 7))
+    return await fetch_rows(db, _SQL["stat_cells_make"], StatCellRow, *columns(cells, 7))
 
 
 async def stat_await(db: Executor, *, changes: Sequence[PendingChange]) -> None:
@@ -226,7 +226,7 @@ async def stat_settle(db: Executor, *, rows_max: int, first_minute: int, first_h
     """Adds what waits to its minutes (from `first_minute` on), hours (from the minute `first_hour_minute` on) and
     days; how many rows that were.
     """
-    return await one(
+    return await fetch_row(
         db,
         _SQL["stat_settle"],
         single(int),
@@ -251,7 +251,7 @@ async def stat_shrink(db: Executor) -> None:
 async def stat_cells(
     db: Executor, *, grain: int, first_period: int, beyond_period: int, account_id: int | None, rows_max: int
 ) -> list[StatCellFigures]:
-    return await many(
+    return await fetch_rows(
         db,
         _SQL["stat_cells"],
         StatCellFigures,
@@ -270,7 +270,7 @@ async def stat_report(
     """Figures by what `by` names, of periods of a grain (`grain`) from one (`first_period`) to before another
     (`beyond_period`), of one account or all.
     """
-    return await many(
+    return await fetch_rows(
         db,
         _SQL["stat_report"],
         StatReportRow,
@@ -287,7 +287,7 @@ async def stat_report_times(
     db: Executor, *, by: str, grain: int, first_period: int, beyond_period: int, account_id: int | None
 ) -> list[ReportTimes]:
     """As above: how many times lie in each bucket, of what kind (r: to the receipt, c: to the conversion)."""
-    return await many(
+    return await fetch_rows(
         db,
         _SQL["stat_report_times"],
         ReportTimes,
@@ -307,7 +307,7 @@ async def stat_overview(
     is apart by one of the three, and the others are null. Added up by all three first, since that leaves few rows to
     be added up three times.
     """
-    return await many(db, _SQL["stat_overview"], OverviewLine, grain, first_period, beyond_period, account_id)
+    return await fetch_rows(db, _SQL["stat_overview"], OverviewLine, grain, first_period, beyond_period, account_id)
 
 
 async def stat_funnel(
@@ -316,7 +316,7 @@ async def stat_funnel(
     """Figures by country, network, carrier and app, and of all (`account_id`: of one account or all), in one
     reading; each line is apart by one of them, named in `by`.
     """
-    return await many(db, _SQL["stat_funnel"], FunnelLine, grain, first_period, beyond_period, account_id)
+    return await fetch_rows(db, _SQL["stat_funnel"], FunnelLine, grain, first_period, beyond_period, account_id)
 
 
 async def apps_reporting(
@@ -325,12 +325,12 @@ async def apps_reporting(
     """Apps by their ids (`app_ids`), with what is declared of them, and what their last days show since the day
     `first_day`; of one account (`account_id`) or all.
     """
-    return await many(db, _SQL["apps_reporting"], ReportingApp, first_day, account_id, app_ids)
+    return await fetch_rows(db, _SQL["apps_reporting"], ReportingApp, first_day, account_id, app_ids)
 
 
 async def stat_pulse(db: Executor, *, first_minute: int) -> StatPulse:
     """Whether anything has happened lately: it differs when it has."""
-    return await one(db, _SQL["stat_pulse"], StatPulse, first_minute)
+    return await fetch_row(db, _SQL["stat_pulse"], StatPulse, first_minute)
 
 
 async def stat_prove(
@@ -340,7 +340,7 @@ async def stat_prove(
     what messages, attempts and conversions say, cell by cell. Times are compared by their number and their weights:
     each by its bucket's place.
     """
-    return await many(
+    return await fetch_rows(
         db,
         _SQL["stat_prove"],
         StatDifference,

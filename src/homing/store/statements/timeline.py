@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 
 from homing.store import queries
-from homing.store.rows import Executor, many, one_or_none
+from homing.store.rows import Executor, fetch_row_or_none, fetch_rows
 
 _SQL: Final = queries.load("timeline")
 
@@ -157,39 +157,39 @@ class TimelineQueue(msgspec.Struct, frozen=True, gc=False):
 
 
 async def timeline_message(db: Executor, *, message_id: int) -> TimelineMessage | None:
-    return await one_or_none(db, _SQL["timeline_message"], TimelineMessage, message_id)
+    return await fetch_row_or_none(db, _SQL["timeline_message"], TimelineMessage, message_id)
 
 
 async def timeline_carriers(db: Executor) -> list[CarrierName]:
-    return await many(db, _SQL["timeline_carriers"], CarrierName)
+    return await fetch_rows(db, _SQL["timeline_carriers"], CarrierName)
 
 
 async def timeline_attempts(db: Executor, *, account_id: int, message_id: int) -> list[TimelineAttempt]:
-    return await many(db, _SQL["timeline_attempts"], TimelineAttempt, account_id, message_id)
+    return await fetch_rows(db, _SQL["timeline_attempts"], TimelineAttempt, account_id, message_id)
 
 
 async def timeline_receipts(db: Executor, *, account_id: int, message_id: int) -> list[TimelineReceipt]:
-    return await many(db, _SQL["timeline_receipts"], TimelineReceipt, account_id, message_id)
+    return await fetch_rows(db, _SQL["timeline_receipts"], TimelineReceipt, account_id, message_id)
 
 
 async def timeline_parts(db: Executor, *, account_id: int, message_id: int) -> list[TimelinePart]:
-    return await many(db, _SQL["timeline_parts"], TimelinePart, account_id, message_id)
+    return await fetch_rows(db, _SQL["timeline_parts"], TimelinePart, account_id, message_id)
 
 
 async def timeline_pushes(db: Executor, *, account_id: int, message_id: int) -> list[TimelinePush]:
-    return await many(db, _SQL["timeline_pushes"], TimelinePush, account_id, message_id)
+    return await fetch_rows(db, _SQL["timeline_pushes"], TimelinePush, account_id, message_id)
 
 
 async def timeline_push_attempts(db: Executor, *, account_id: int, message_id: int) -> list[TimelinePushAttempt]:
-    return await many(db, _SQL["timeline_push_attempts"], TimelinePushAttempt, account_id, message_id)
+    return await fetch_rows(db, _SQL["timeline_push_attempts"], TimelinePushAttempt, account_id, message_id)
 
 
 async def timeline_conversion(db: Executor, *, account_id: int, message_id: int) -> TimelineConversion | None:
-    return await one_or_none(db, _SQL["timeline_conversion"], TimelineConversion, account_id, message_id)
+    return await fetch_row_or_none(db, _SQL["timeline_conversion"], TimelineConversion, account_id, message_id)
 
 
 async def timeline_queue(db: Executor, *, traffic: int, message_id: int) -> list[TimelineQueue]:
     """The queue's key begins with the lane: lane 0, and of each carrier (`lanes_per_carrier` lanes) the one of the
     message's traffic (`traffic`).
     """
-    return await many(db, _SQL["timeline_queue"], TimelineQueue, traffic, message_id)
+    return await fetch_rows(db, _SQL["timeline_queue"], TimelineQueue, traffic, message_id)

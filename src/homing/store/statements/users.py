@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 
 from homing.store import queries
-from homing.store.rows import Executor, execute, many, nullable, one, one_or_none, single
+from homing.store.rows import Executor, execute, fetch_row, fetch_row_or_none, fetch_rows, nullable, single
 
 _SQL: Final = queries.load("users")
 
@@ -99,28 +99,28 @@ class LinkRow(msgspec.Struct, frozen=True, gc=False):
 
 
 async def user_find(db: Executor, *, name: str) -> UserRow | None:
-    return await one_or_none(db, _SQL["user_find"], UserRow, name)
+    return await fetch_row_or_none(db, _SQL["user_find"], UserRow, name)
 
 
 async def user_get(db: Executor, *, user_id: int) -> UserRow | None:
-    return await one_or_none(db, _SQL["user_get"], UserRow, user_id)
+    return await fetch_row_or_none(db, _SQL["user_get"], UserRow, user_id)
 
 
 async def user_list(db: Executor) -> list[UserListRow]:
-    return await many(db, _SQL["user_list"], UserListRow)
+    return await fetch_rows(db, _SQL["user_list"], UserListRow)
 
 
 async def user_page(db: Executor, *, beginning: str, before_id: int | None, rows_max: int) -> list[UserListRow]:
     """Those whose names begin with `beginning`, the latest first, below an id (`before_id`)."""
-    return await many(db, _SQL["user_page"], UserListRow, beginning, before_id, rows_max)
+    return await fetch_rows(db, _SQL["user_page"], UserListRow, beginning, before_id, rows_max)
 
 
 async def user_sessions(db: Executor, *, user_id: int) -> UserSessions:
-    return await one(db, _SQL["user_sessions"], UserSessions, user_id)
+    return await fetch_row(db, _SQL["user_sessions"], UserSessions, user_id)
 
 
 async def user_lock(db: Executor, *, user_id: int) -> LockedUser | None:
-    return await one_or_none(db, _SQL["user_lock"], LockedUser, user_id)
+    return await fetch_row_or_none(db, _SQL["user_lock"], LockedUser, user_id)
 
 
 async def user_role(db: Executor, *, role: int, account_id: int | None, user_id: int) -> None:
@@ -128,11 +128,11 @@ async def user_role(db: Executor, *, role: int, account_id: int | None, user_id:
 
 
 async def user_operators(db: Executor) -> int:
-    return await one(db, _SQL["user_operators"], single(int))
+    return await fetch_row(db, _SQL["user_operators"], single(int))
 
 
 async def user_create(db: Executor, *, name: str, role: int, account_id: int | None) -> int | None:
-    return await one_or_none(db, _SQL["user_create"], single(int), name, role, account_id)
+    return await fetch_row_or_none(db, _SQL["user_create"], single(int), name, role, account_id)
 
 
 async def user_password(db: Executor, *, password: str | None, user_id: int) -> None:
@@ -149,24 +149,24 @@ async def user_totp(db: Executor, *, secret: bytes | None, user_id: int) -> None
 
 async def user_totp_step(db: Executor, *, step: int, user_id: int) -> int | None:
     """A code is good once: only a later step than the last one counts."""
-    return await one_or_none(db, _SQL["user_totp_step"], single(int), step, user_id)
+    return await fetch_row_or_none(db, _SQL["user_totp_step"], single(int), step, user_id)
 
 
 async def session_code_try(db: Executor, *, token: bytes, codes_max: int) -> int | None:
     """A try of a half session, counted as wrong before the code is looked at, so that tries at once are not all
     looked at; nothing when the session has had `codes_max` of them.
     """
-    return await one_or_none(db, _SQL["session_code_try"], single(int), token, codes_max)
+    return await fetch_row_or_none(db, _SQL["session_code_try"], single(int), token, codes_max)
 
 
 async def user_code_try(db: Executor, *, user_id: int, codes_max: int) -> int | None:
     """The same of the user; nothing when there were `codes_max` within the hour."""
-    return await one_or_none(db, _SQL["user_code_try"], single(int), user_id, codes_max)
+    return await fetch_row_or_none(db, _SQL["user_code_try"], single(int), user_id, codes_max)
 
 
 async def user_codes_told(db: Executor, *, user_id: int) -> int | None:
     """The code was right: gives how many were not, since the last one that was."""
-    return await one_or_none(db, _SQL["user_codes_told"], single(int), user_id)
+    return await fetch_row_or_none(db, _SQL["user_codes_told"], single(int), user_id)
 
 
 async def recovery_codes_forget(db: Executor, *, user_id: int) -> None:
@@ -178,11 +178,11 @@ async def recovery_codes_add(db: Executor, *, user_id: int, codes: Sequence[byte
 
 
 async def recovery_code_use(db: Executor, *, user_id: int, code: bytes) -> int | None:
-    return await one_or_none(db, _SQL["recovery_code_use"], single(int), user_id, code)
+    return await fetch_row_or_none(db, _SQL["recovery_code_use"], single(int), user_id, code)
 
 
 async def recovery_codes_left(db: Executor, *, user_id: int) -> int:
-    return await one(db, _SQL["recovery_codes_left"], single(int), user_id)
+    return await fetch_row(db, _SQL["recovery_codes_left"], single(int), user_id)
 
 
 async def session_open(
@@ -193,7 +193,7 @@ async def session_open(
 
 async def session_find(db: Executor, *, token: bytes, idle: timedelta) -> SessionRow | None:
     """A live session with its user."""
-    return await one_or_none(db, _SQL["session_find"], SessionRow, token, idle)
+    return await fetch_row_or_none(db, _SQL["session_find"], SessionRow, token, idle)
 
 
 async def session_seen(db: Executor, *, token: bytes) -> None:
@@ -201,7 +201,7 @@ async def session_seen(db: Executor, *, token: bytes) -> None:
 
 
 async def session_list(db: Executor, *, user_id: int, idle: timedelta) -> list[SessionListRow]:
-    return await many(db, _SQL["session_list"], SessionListRow, user_id, idle)
+    return await fetch_rows(db, _SQL["session_list"], SessionListRow, user_id, idle)
 
 
 async def session_end(db: Executor, *, token: bytes) -> None:
@@ -226,8 +226,8 @@ async def link_add(db: Executor, *, token: bytes, user_id: int | None, lifetime:
 
 
 async def link_find(db: Executor, *, token: bytes) -> LinkRow | None:
-    return await one_or_none(db, _SQL["link_find"], LinkRow, token)
+    return await fetch_row_or_none(db, _SQL["link_find"], LinkRow, token)
 
 
 async def link_use(db: Executor, *, token: bytes) -> int | None:
-    return await one_or_none(db, _SQL["link_use"], nullable(int), token)
+    return await fetch_row_or_none(db, _SQL["link_use"], nullable(int), token)
