@@ -8,7 +8,7 @@ TESTERS ?= $(shell echo $$(( $(CORES) + 1 )))
 # On a terminal pip shows what it is doing: a minute of silence looks like a hang.
 PIP    := $(BIN)/pip --disable-pip-version-check $(shell [ -t 2 ] || echo --quiet)
 
-.PHONY: help setup lab serve test unit check format bindings bench clean
+.PHONY: help setup lab serve test unit check format bindings prefixes bench clean
 
 help:
 	@echo "make serve   set up, and serve the demo on http://127.0.0.1:8080"
@@ -18,6 +18,7 @@ help:
 	@echo "make lab     what \`homing lab\` needs besides: numpy and matplotlib"
 	@echo "make check   lint, format, types, layers"
 	@echo "make bindings  the functions of the SQL statements, after one has changed"
+	@echo "make prefixes  the table of number prefixes, from libphonenumber"
 	@echo "make bench   measure, beside Kannel where it is installed"
 	@echo "make clean   remove the virtual environment and caches (not ./data)"
 
@@ -48,6 +49,9 @@ format: $(VENV)/dev
 
 bindings: $(VENV)/dev
 	$(BIN)/python -m tools.sql_bindings
+
+prefixes: $(VENV)/dev
+	$(BIN)/python -m tools.prefixes.build
 
 bench: $(VENV)/dev
 	$(BIN)/python -m bench

@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 from homing.model import GENERAL
-from homing.routing.prefixes import PrefixTable
+from homing.text.prefix_table import PrefixTable
 
 
 class RiskLevel(enum.IntEnum):
@@ -145,8 +145,8 @@ class DestinationRisks:
         if account_id not in self._settings:
             return None
         prefixes, networks, countries = self._settings[account_id]
-        match = prefixes.find(digits)
-        return match[1] if match is not None else networks.get(network, countries.get(country))
+        nats = prefixes.find(digits)
+        return nats if nats is not None else networks.get(network, countries.get(country))
 
 
 NO_RISKS: Final = DestinationRisks()

@@ -7,7 +7,7 @@ from typing import Final, Literal
 import msgspec
 
 from homing.model import GENERAL
-from homing.routing.prefixes import PrefixTable
+from homing.text.prefix_table import PrefixTable
 
 
 class RuleMode(enum.IntEnum):
@@ -64,14 +64,14 @@ class _Lists:
         for entry in entries:
             table = tables[entry.kind]
             table[entry.value] = table.get(entry.value, False) or entry.is_allowed  # allow wins ties
-        self._prefixes = PrefixTable(tables["prefix"]) if tables["prefix"] else None
+        prefixes = {prefix: (is_allowed, prefix) for prefix, is_allowed in tables["prefix"].items()}
+        self._prefixes = PrefixTable(prefixes) if prefixes else None
         self._networks, self._countries = tables["network"], tables["country"]
 
     def find(self, number: str, network: str, country: str) -> tuple[bool, str] | None:
         """(is allowed, the entry's value): the longest prefix, or else the network, or else the country."""
         if self._prefixes is not None and (match := self._prefixes.find(number)) is not None:
-            prefix, is_allowed = match
-            return is_allowed, prefix
+            return match
         if network in self._networks:
             return self._networks[network], network
         if country in self._countries:

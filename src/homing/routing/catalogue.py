@@ -9,11 +9,11 @@ from typing import Final
 import msgspec
 
 from homing.model import GENERAL, Strategy
-from homing.routing.prefixes import PrefixTable
 from homing.routing.rules import RouteRequest, RouteRule, RouteTable
 from homing.routing.selection import RankedCandidates, by_priority, rank
 from homing.routing.share_table import NO_SHARES, ShareTable
 from homing.routing.shares import Objective
+from homing.text.prefix_table import PrefixTable
 
 OFFERS_KEPT_MAX: Final = 10_000
 NO_COSTS: Final[Mapping[int, int]] = {}
@@ -79,9 +79,9 @@ class Catalogue:
         """The price a segment to this number, None when nothing is listed."""
         for account in (account_id, GENERAL):
             table = self._prices.get(account)
-            found = table.find(number) if table else None
-            if found is not None:
-                return found[1]
+            price = table.find(number) if table else None
+            if price is not None:
+                return price
         return None
 
     def offer(self, wanted: RouteRequest, price_micro: int) -> RankedCandidates | None:
@@ -130,8 +130,7 @@ class Catalogue:
     def cost(self, carrier_id: int, number: str) -> int | None:
         """What a carrier asks for a segment to this number, in micro-units; None: not known."""
         table = self._costs.get(carrier_id)
-        found = table.find(number) if table else None
-        return None if found is None else found[1]
+        return table.find(number) if table else None
 
     def carries_flash(self, carrier_id: int) -> bool:
         """Whether a carrier sends messages of class 0."""

@@ -12,9 +12,9 @@ from typing import Final
 import msgspec
 
 from homing.model import GENERAL, Strategy
-from homing.routing.prefixes import PrefixTable
 from homing.store.statements.dispatch import RerouteFacts
 from homing.store.statements.lab import ReplayedMessage
+from homing.text.prefix_table import PrefixTable
 
 ANY_TRAFFIC: Final = -1
 Whose = tuple[str, int, str, int]  # app, account, sender, traffic; '', 0, '' and -1 stand for any
@@ -96,8 +96,8 @@ class _Places:
     def find(self, wanted: RouteRequest) -> RouteRule | None:
         if self.networks and wanted.network in self.networks:
             return self.networks[wanted.network]
-        if self.prefixes is not None and (found := self.prefixes.find(wanted.number)) is not None:
-            return found[1]
+        if self.prefixes is not None and (rule := self.prefixes.find(wanted.number)) is not None:
+            return rule
         if self.countries and wanted.country in self.countries:
             return self.countries[wanted.country]
         return self.everywhere

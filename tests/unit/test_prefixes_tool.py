@@ -7,8 +7,9 @@ from pathlib import Path
 import phonenumbers
 import pytest
 
-from homing.text import build_prefixes, e212, numbers
-from homing.text.patterns import Remainders, after, parse
+from homing.text import numbers
+from tools.prefixes import build, e212
+from tools.prefixes.patterns import Remainders, after, parse
 
 
 def _read(pattern: str, digits: str) -> Remainders:
@@ -60,7 +61,7 @@ def test_a_pattern_that_numbers_have_no_use_for_is_refused(pattern: str) -> None
 
 
 def test_countries_that_share_a_calling_code_are_told_apart() -> None:
-    countries = build_prefixes.countries()
+    countries = build.countries()
     assert countries["1"] == "US"
     assert countries["1416"] == "CA"
     assert countries["7"] == "RU"
@@ -71,7 +72,7 @@ def test_countries_that_share_a_calling_code_are_told_apart() -> None:
 
 def test_a_network_code_that_no_range_uses_is_reported() -> None:
     with pytest.raises(ValueError, match="China Mobile"):
-        build_prefixes.check({})
+        build.check({})
 
 
 def test_codes_have_the_digits_of_e212() -> None:
@@ -87,5 +88,5 @@ def test_the_shipped_table_is_what_the_tool_makes(tmp_path: Path) -> None:
     shipped = Path(numbers.__file__).with_name("prefixes.csv").read_text(encoding="utf-8")
     if phonenumbers.__version__ not in shipped.partition("\n")[0]:
         pytest.skip("the table was made from another edition of libphonenumber")
-    build_prefixes.write(tmp_path / "prefixes.csv")
+    build.write(tmp_path / "prefixes.csv")
     assert (tmp_path / "prefixes.csv").read_text(encoding="utf-8") == shipped

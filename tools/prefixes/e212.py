@@ -1,8 +1,7 @@
-"""Mobile country and network codes: facts of ITU-T E.212 as literals, for `build_prefixes` alone.
+"""Mobile country and network codes of ITU-T E.212.
 
-Only what is certain is here. An operator whose codes differ by region with none that stands for it (India's
-circles, most of Brazil, the United States) is left out, and so is a brand that carriers report under its
-host's code.
+Certain codes only. An operator whose codes differ by region without a principal one (India's circles, most of Brazil,
+the United States) is left out, and so is a brand that carriers report under its host network's code.
 """
 
 from typing import Final
@@ -181,5 +180,4 @@ _MNC_LISTS: Final = {
 }
 
 MNC: Final = {(country, name): mnc for country, names in _MNC_LISTS.items() for name, mnc in _pairs(names).items()}
-"""Country and the operator's name as libphonenumber has it, to the operator's principal mobile network
-code."""
+"""Country and operator name as in libphonenumber, to the operator's principal mobile network code."""

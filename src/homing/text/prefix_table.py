@@ -13,12 +13,10 @@ class PrefixTable(Generic[T]):
         self._values = dict(values)
         self._lengths = sorted({len(prefix) for prefix in values}, reverse=True)
 
-    def find(self, number: str) -> tuple[str, T] | None:
-        """(prefix, value), or None when no prefix matches."""
-        values = self._values
+    def find(self, number: str) -> T | None:
+        """The value of the longest prefix of `number`."""
         for length in self._lengths:
-            prefix = number[:length]
-            value = values.get(prefix)
-            if value is not None and len(prefix) == length:
-                return prefix, value
+            value = self._values.get(number[:length])
+            if value is not None:
+                return value
         return None

@@ -1,20 +1,15 @@
-"""Makes `prefixes.csv`, the table that `numbers.Numbering` reads. A developer's tool, not used at run time.
+"""Makes `src/homing/text/prefixes.csv`, the table that `homing.text.numbers.Numbering` reads: `make prefixes`.
 
-    pip install phonenumbers        # the full package: phonenumberslite has no operators' names
-    python -m homing.text.build_prefixes src/homing/text/prefixes.csv
+Sources: numbering plans and operators' ranges from libphonenumber by way of `phonenumbers` (Apache-2.0; the full
+package, because phonenumberslite has no operator names); mobile country and network codes from `e212`.
 
-Sources: numbering plans and operators' ranges from libphonenumber by way of `phonenumbers` (Apache-2.0);
-mobile country and network codes from `e212`.
-
-A calling code that one country has is one prefix. Where several share it (+1, +7, +44 and nine more), the
-countries' number patterns are searched for the shortest prefixes that tell them apart. A prefix that no
-country's patterns admit, such as an area code not yet opened, goes to the calling code's main country: a
-price can then still be found.
+A calling code of a single country is one prefix. Where several countries share it (+1, +7, +44 and nine more), their
+number patterns are searched for the shortest prefixes that distinguish them. A prefix that no country's patterns
+admit, such as an area code not yet opened, goes to the calling code's main country, so that it still has a price.
 """
 
 import csv
 import importlib
-import sys
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from functools import cache
@@ -23,11 +18,13 @@ from typing import Final, TypeAlias, TypeVar
 
 import phonenumbers
 
-from homing.text import e212
 from homing.text.numbers import COLUMNS, UNKNOWN, Destination
-from homing.text.patterns import ANYTHING, DIGITS, Remainders, after, parse
+from tools.prefixes import e212
+from tools.prefixes.patterns import ANYTHING, DIGITS, Remainders, after, parse
 
 T = TypeVar("T")
+
+TABLE: Final = Path(__file__).parents[2] / "src/homing/text/prefixes.csv"
 
 NATIONAL_DIGITS_MAX: Final = 6
 """How deep a shared calling code is searched: the Channel Islands' mobile ranges need all six."""
@@ -48,7 +45,7 @@ _NUMBER_KINDS: Final = (
 
 
 def _patterns(region: str) -> Remainders:
-    """What makes a number of a shared calling code this region's: its leading digits, else its patterns."""
+    """How to recognise a region's numbers under a shared calling code: by its leading digits, else by its patterns."""
     metadata = phonenumbers.PhoneMetadata.metadata_for_region(region)
     if metadata is None:
         return frozenset()
@@ -59,14 +56,14 @@ def _patterns(region: str) -> Remainders:
 
 
 Claims: TypeAlias = tuple[tuple[str, Remainders], ...]
-"""The regions that some digits may still belong to, in libphonenumber's order, and what each expects next."""
+"""The regions that some digits may still belong to, in libphonenumber's order, each with its remaining patterns."""
 
 
 @cache
 def _owners(claims: Claims, digits_left: int) -> dict[str, str]:
-    """Further digits, as few as tell the regions apart, and whose number they make it.
+    """Region by the shortest further digits that distinguish the regions.
 
-    Where several still claim it after the last digit, the first has it, as in libphonenumber.
+    Where several still match after the last digit, the first wins, as in libphonenumber.
     """
     if not claims:
         return {}
@@ -96,7 +93,7 @@ def countries() -> dict[str, str]:
 
 
 def networks() -> dict[str, str]:
-    """Prefix to the operator it was given to, by the English name where libphonenumber has one."""
+    """Prefix to the name of the operator it is assigned to, in English where libphonenumber has that."""
     # By name, because the type checker sees phonenumberslite, which lacks this module.
     data: dict[str, dict[str, str]] = importlib.import_module("phonenumbers.carrierdata").CARRIER_DATA
     return {prefix: " ".join((names.get("en") or names[min(names)]).split()) for prefix, names in data.items()}
@@ -106,7 +103,7 @@ def networks() -> dict[str, str]:
 
 
 def destinations() -> dict[str, Destination]:
-    """Every prefix whose destination is not already that of the next shorter one in the table."""
+    """Every prefix whose destination differs from that of the next shorter prefix in the table."""
     country_of, network_of = countries(), networks()
     table: dict[str, Destination] = {}
     for prefix in sorted(country_of.keys() | network_of.keys()):
@@ -125,19 +122,19 @@ def destinations() -> dict[str, Destination]:
 
 
 def _longest(table: Mapping[str, T], number: str) -> T | None:
-    """What the longest prefix of `number` leads to, itself included."""
+    """The value of the longest prefix of `number`, itself included."""
     return next((table[number[:n]] for n in range(len(number), 0, -1) if number[:n] in table), None)
 
 
 def check(table: Mapping[str, Destination]) -> None:
-    """Raises ValueError for a network code in `e212` that no range uses: its operator was renamed."""
+    """Raises ValueError for a network code in `e212` that no range uses, as when its operator was renamed."""
     used = {(destination.country, destination.network) for destination in table.values()}
     if unused := e212.MNC.keys() - used:
         raise ValueError(f"no range belongs to {sorted(unused)}")
 
 
 def rows(table: Mapping[str, Destination]) -> Iterator[list[str]]:
-    """The table by destination in the order of their first prefixes: a new edition changes few lines."""
+    """The table by destination, in the order of their first prefixes, so that a new edition changes few lines."""
     grouped = defaultdict(list)
     for prefix in sorted(table):
         grouped[table[prefix]].append(prefix)
@@ -152,11 +149,11 @@ def write(path: Path) -> None:
     table = destinations()
     check(table)
     with path.open("w", encoding="utf-8", newline="") as file:
-        file.write(f"# Made by build_prefixes.py from libphonenumber {phonenumbers.__version__} (Apache-2.0)\n")
+        file.write(f"# Made by tools/prefixes from libphonenumber {phonenumbers.__version__} (Apache-2.0)\n")
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS)
         writer.writerows(rows(table))
 
 
 if __name__ == "__main__":
-    write(Path(sys.argv[1]))
+    write(TABLE)

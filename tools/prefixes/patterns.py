@@ -1,8 +1,8 @@
-"""libphonenumber's number patterns read digit by digit, for `build_prefixes` alone.
+"""Matches libphonenumber's number patterns digit by digit.
 
-A pattern is a regular expression over digits. After some digits it has become a set of *remainders*: what may
-still follow (Antimirov's partial derivatives). Two prefixes with the same remainders have the same future,
-which is what makes a search over millions of prefixes a matter of a few thousand steps.
+A pattern is a regular expression over digits. After some digits it has become a set of *remainders*: the expressions
+that may still follow (Antimirov's partial derivatives). Two prefixes with the same remainders continue alike, which
+reduces a search over millions of prefixes to a few thousand steps.
 """
 
 import importlib
@@ -18,28 +18,27 @@ class Choice(NamedTuple):
 
 
 class Repeat(NamedTuple):
-    """A sequence from `least` to `most` times."""
+    """A sequence from `minimum` to `maximum` times."""
 
-    least: int
-    most: int
+    minimum: int
+    maximum: int
     body: "Sequence"
 
 
 Sequence: TypeAlias = "tuple[str | Choice | Repeat, ...]"
-"""Parts that follow each other; a string is a set of digits of which one is read."""
+"""Consecutive parts; a string is a set of digits, of which one is matched."""
 
 Remainders: TypeAlias = frozenset[Sequence]
 
 DIGITS: Final = "0123456789"
 ANYTHING: Final = Repeat(0, 15, (DIGITS,))
 
-# CPython's own parser instead of a third-party one: a tool that runs once a release can bear that it is not
-# public.
+# CPython's own parser rather than a dependency: it is private, which is acceptable in a tool that runs once a release.
 _regex: Final[Any] = importlib.import_module("re._parser")
 
 
 def parse(pattern: str) -> Sequence:
-    """The parts of a regular expression. Raises ValueError for what number patterns have no use for."""
+    """The parts of a regular expression. Raises ValueError for constructs that number patterns do not use."""
     return tuple(_parts(_regex.parse(pattern)))
 
 
@@ -55,8 +54,8 @@ def _parts(tree: Iterable[tuple[Any, Any]]) -> Iterator[str | Choice | Repeat]:
             case "BRANCH":
                 yield Choice(tuple(tuple(_parts(branch)) for branch in argument[1]))
             case "MAX_REPEAT":
-                least, most, body = argument
-                yield Repeat(least, int(most), tuple(_parts(body)))
+                minimum, maximum, body = argument
+                yield Repeat(minimum, int(maximum), tuple(_parts(body)))
             case unknown:
                 raise ValueError(f"{unknown} in a number pattern")
 
@@ -75,7 +74,7 @@ def _members(kind: Any, value: Any) -> Iterable[str]:
 
 @cache
 def after(remainders: Remainders, digit: str) -> Remainders:
-    """What may follow once `digit` is read; empty when it cannot be read."""
+    """The remainders after `digit`; empty when it does not match."""
     return frozenset(rest for sequence in remainders for rest in _after(sequence, digit))
 
 
@@ -87,8 +86,8 @@ def _after(sequence: Sequence, digit: str) -> Iterator[Sequence]:
         case (Choice(branches), *rest):
             for branch in branches:
                 yield from _after((*branch, *rest), digit)
-        case (Repeat(least, most, body), *rest):
-            if least == 0:
+        case (Repeat(minimum, maximum, body), *rest):
+            if minimum == 0:
                 yield from _after(tuple(rest), digit)
-            if most > 0:
-                yield from _after((*body, Repeat(max(least - 1, 0), most - 1, body), *rest), digit)
+            if maximum > 0:
+                yield from _after((*body, Repeat(max(minimum - 1, 0), maximum - 1, body), *rest), digit)
