@@ -28,7 +28,7 @@ from homing.guard.rules import RULES, RuleMode
 from homing.guard.snapshot import Allowance, GuardSnapshot, NetworkLimits, Verdict, encode_snapshot
 from homing.model import Strategy
 from homing.reasons import Reason, ReasonCode, encode_reason
-from homing.routing.catalogue_cache import write_match
+from homing.routing.catalogue_cache import encode_scope
 from homing.routing.rules import RouteScope
 from homing.store import statements
 from homing.store.database import Database
@@ -125,7 +125,7 @@ async def _conclude(database: Database, account_id: int, networks: set[tuple[str
                 app_id=demo.APP_ID,
                 country=country,
                 network=network,
-                rule=write_match(RouteScope()),
+                rule=encode_scope(RouteScope()),
                 reason=encode_reason(Reason.of(ReasonCode.LEGACY_TEXT, text="written for the bench")),
                 rests_on="{}",
                 carriers=",".join(map(str, carriers)),

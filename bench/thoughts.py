@@ -10,10 +10,10 @@ from typing import Final
 
 from bench.report import Row
 from homing import limits
-from homing.aggregation.routing_listener import LEARN_BUSY_SHARE_MAX, pause_s
+from homing.aggregation.routing_listener import LEARN_BUSY_SHARE_MAX, interval_s
 from homing.app.process import GC_THRESHOLDS
 from homing.learning.adaptive import AdaptiveRouting
-from homing.learning.posteriors import LEARN_CELLS_MAX, RoutingLearner
+from homing.learning.learner import LEARN_CELLS_MAX, RoutingLearner
 from homing.model import GENERAL, Strategy
 from homing.routing.catalogue import Catalogue
 from homing.routing.rules import RouteCandidate, RouteRule, RouteScope
@@ -43,7 +43,7 @@ def run() -> list[Row]:
 
 def _row(cells: int, took_s: list[float]) -> Row:
     median_s, slowest_s = statistics.median(took_s), max(took_s)
-    every_s = pause_s(median_s)
+    every_s = interval_s(median_s)
     return Row(
         f"a thought, {cells:,} cells of {len(CARRIERS)} carriers",
         f"≤ {LEARN_BUSY_SHARE_MAX:.0%} of a core",
@@ -61,14 +61,9 @@ def _thoughts(cells: int) -> list[float]:
     ]
     catalogue = Catalogue(
         prices=[(GENERAL, "62", 2 * PRICE_MICRO)],
-        rules=[
-            RouteRule(
-                RouteScope(), Strategy.ADAPTIVE, None, tuple(RouteCandidate(one, one, one, 1) for one in CARRIERS)
-            )
-        ],
-        carriers_enabled=CARRIERS,
-        words=(),
-        costs=[(one, "62", PRICE_MICRO + 1_000 * one) for one in CARRIERS],
+        rules=[RouteRule(RouteScope(), Strategy.ADAPTIVE, None, tuple(RouteCandidate(n, n, n, 1) for n in CARRIERS))],
+        enabled=CARRIERS,
+        costs=[(n, "62", PRICE_MICRO + 1_000 * n) for n in CARRIERS],
     )
     learner, adaptive = RoutingLearner(), AdaptiveRouting(chance)
     took_s = []
@@ -81,9 +76,9 @@ def _thoughts(cells: int) -> list[float]:
             facts = [Delta(*which, submitted=1, sent=1), Delta(*which, delivered=1, receipt_bucket=3)]
             if chance.random() < CONVERTS:
                 facts.append(Delta(*which, converted=1, conversion_bucket=5))
-            learner.hear(facts)
+            learner.observe(facts)
         began = time.perf_counter()
-        learner.think(now_s)
+        learner.update(now_s)
         adaptive.decide(catalogue, learner, now_s)
         took_s.append(time.perf_counter() - began)
     return took_s[WARM:]

@@ -52,8 +52,7 @@ def catalogue(
             for account, table in (routes if routes is not None else {GENERAL: {"": 1}}).items()
             for n, (prefix, carrier) in enumerate(table.items())
         ),
-        carriers_enabled=enabled,
-        words=(),
+        enabled=enabled,
     )
 
 
@@ -88,11 +87,11 @@ def test_an_accounts_list_stands_before_the_general_one_wherever_it_matches(
 def test_routes_of_disabled_carriers_are_as_if_they_were_not_there(
     own: dict[str, int], general: dict[str, int], number: str
 ) -> None:
-    found = catalogue({}, {GENERAL: general, OWN: own}, enabled=(1,)).offer(wanted(number), 0)
+    found = catalogue({}, {GENERAL: general, OWN: own}, enabled=(1,)).rank(wanted(number), 0)
     expected = next(
         (hit for table in (own, general) if (hit := longest({p: c for p, c in table.items() if c == 1}, number))), None
     )
-    chosen = None if found is None else (found.rule.match.prefix, found.groups[0].rows[0].carrier_id)
+    chosen = None if found is None else (found.rule.scope.prefix, found.tiers[0].candidates[0].carrier_id)
     assert chosen == expected
 
 
@@ -129,12 +128,9 @@ candidates = st.lists(st.tuples(st.integers(1, 3), st.integers(1, 9)), min_size=
 
 
 def ranked(rows: list[RouteCandidate]) -> RankedCandidates:
-    found = Catalogue(
-        prices=(),
-        rules=[RouteRule(RouteScope(), Strategy.PRIORITY, None, tuple(rows))],
-        carriers_enabled=(1,),
-        words=(),
-    ).offer(wanted("1"), 0)
+    found = Catalogue(rules=[RouteRule(RouteScope(), Strategy.PRIORITY, None, tuple(rows))], enabled=(1,)).rank(
+        wanted("1"), 0
+    )
     assert found is not None
     return found
 
@@ -195,7 +191,7 @@ def test_a_text_is_sensitive_if_it_holds_a_word_in_any_case_or_width(
 ) -> None:
     listed = [(GENERAL, word) for word in general] + [(OWN, word) for word in own] + [(OTHER, word) for word in other]
     expected = any(folded(word) in folded(text) for word in general + own)
-    assert Catalogue(prices=(), rules=(), carriers_enabled=(), words=listed).sensitive(OWN, text) == expected
+    assert Catalogue(words=listed).is_sensitive(OWN, text) == expected
 
 
 @pytest.mark.parametrize(
@@ -211,12 +207,12 @@ def test_a_text_is_sensitive_if_it_holds_a_word_in_any_case_or_width(
     ],
 )
 def test_no_spelling_hides_a_word(word: str, text: str) -> None:
-    assert Catalogue(prices=(), rules=(), carriers_enabled=(), words=[(OWN, word)]).sensitive(OWN, text)
-    assert not Catalogue(prices=(), rules=(), carriers_enabled=(), words=[(OWN, word)]).sensitive(OTHER, text)
+    assert Catalogue(words=[(OWN, word)]).is_sensitive(OWN, text)
+    assert not Catalogue(words=[(OWN, word)]).is_sensitive(OTHER, text)
 
 
 @given(st.text("aB.*+?()[]|\\^$", min_size=1, max_size=5))
 def test_a_words_characters_stand_for_themselves(word: str) -> None:
-    held = Catalogue(prices=(), rules=(), carriers_enabled=(), words=[(GENERAL, word)])
-    assert held.sensitive(OWN, f"x{word.swapcase()}y")
-    assert not held.sensitive(OWN, "nothing of the kind".replace("a", "").replace("b", ""))
+    held = Catalogue(words=[(GENERAL, word)])
+    assert held.is_sensitive(OWN, f"x{word.swapcase()}y")
+    assert not held.is_sensitive(OWN, "nothing of the kind".replace("a", "").replace("b", ""))

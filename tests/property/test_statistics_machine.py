@@ -261,7 +261,7 @@ class StatisticsMachine(RuleBasedStateMachine):
     def add_up(self, process: int) -> None:
         """Whoever does not have the duty takes nothing."""
         self.run(self.duties[process].take())
-        turn = self.run(self.rollups[process].turn())
+        turn = self.run(self.rollups[process].run_round())
         if turn is not None:
             self.turns += 1
             assert turn.number == self.turns
@@ -305,7 +305,7 @@ class StatisticsMachine(RuleBasedStateMachine):
         spent = self.run(self.bank.query("SELECT sum(charge_micro - refund_micro)::bigint, count(*) FROM message"))[0]
         for owner, duty in zip(self.rollups, self.duties, strict=True):
             self.run(duty.take())
-            self.run(owner.turn())
+            self.run(owner.run_round())
             self.run(owner.settle())
         assert not self.run(self.bank.query("SELECT FROM stat_pending"))
         is_young = self.world.ahead < timedelta(days=limits.STAT_MINUTE_DAYS, hours=-1)
@@ -401,7 +401,7 @@ def busy(bank: Bank, loop: asyncio.AbstractEventLoop) -> World:
         duty = LeaderLease(bank.databases[0], "aggregator", "elsewhere:1:link")
         await duty.take()
         rollup = Rollup(bank.databases[0], duty, world.now)
-        turn = await rollup.turn()
+        turn = await rollup.run_round()
         assert turn is not None
         assert not await rollup.settle()
         sums = totals(turn.deltas)

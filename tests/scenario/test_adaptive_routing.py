@@ -75,7 +75,7 @@ async def happened(bank: Bank, account: Profile, carrier: str, sent: int, delive
     await bank.query((told + values).format("converted, conversion_bucket", "$5, 5"), *cell, converted)
 
 
-def brain_of(bank: Bank) -> Aggregator:
+def aggregator_of(bank: Bank) -> Aggregator:
     board = bank.boards[0]
     return Aggregator(
         database=bank.databases[0],
@@ -90,7 +90,7 @@ async def learnt(bank: Bank, process: int, account: Profile) -> dict[int, int]:
     reader = bank.boards[process]._shares
 
     def mine() -> list[dict[int, int]]:
-        known = reader._known.items()
+        known = reader._shares.items()
         return [
             dict(one.weights) for (_match, cell), one in known if cell.account_id == account.account_id and cell.network
         ]
@@ -111,8 +111,8 @@ async def test_what_converts_gets_the_traffic_in_every_process_and_each_message_
 ) -> None:
     await happened(bank, account, POOR, 600, 590, 60)
     await happened(bank, account, GOOD, 600, 580, 290)
-    brain = brain_of(bank)
-    await brain.turn()
+    aggregator = aggregator_of(bank)
+    await aggregator.run_round()
     ids = await carrier_ids(bank)
     for process in range(2):
         assert await learnt(bank, process, account) == {ids[GOOD]: 9_900, ids[POOR]: 100}
@@ -144,18 +144,18 @@ async def test_what_converts_gets_the_traffic_in_every_process_and_each_message_
     assert " % to the best of 2 carriers: " in explained["reason"]["text"]
     shown = await homing_json(bank.dsn, "learn", "show", account.name)
     assert {row["carrier"]: row["share"] for row in shown["beliefs"] if row["network"]} == {GOOD: 0.99, POOR: 0.01}
-    await brain.release()
+    await aggregator.release()
 
 
 async def test_a_new_process_comes_to_the_same_from_what_was_added_up(bank: Bank, account: Profile) -> None:
     await happened(bank, account, POOR, 600, 590, 60)
     await happened(bank, account, GOOD, 600, 580, 290)
-    first = brain_of(bank)
-    await first.turn()
+    first = aggregator_of(bank)
+    await first.run_round()
     await first.release()
     await bank.query("TRUNCATE learn_shares, learn_choice")
-    second = brain_of(bank)
-    await second.turn()
+    second = aggregator_of(bank)
+    await second.run_round()
     ids = await carrier_ids(bank)
     (row,) = await bank.query("SELECT carriers, weights FROM learn_shares WHERE network <> ''")
     assert dict(zip(row["carriers"], row["weights"], strict=True)) == {ids[GOOD]: 9_900, ids[POOR]: 100}
@@ -166,14 +166,14 @@ async def test_a_new_process_comes_to_the_same_from_what_was_added_up(bank: Bank
 async def test_who_opts_out_is_routed_by_priority_at_once(bank: Bank, account: Profile) -> None:
     await happened(bank, account, POOR, 600, 590, 60)
     await happened(bank, account, GOOD, 600, 580, 290)
-    brain = brain_of(bank)
-    await brain.turn()
+    aggregator = aggregator_of(bank)
+    await aggregator.run_round()
     await learnt(bank, 1, account)
     board = bank.boards[1]
     said = await homing(bank.dsn, "learn", "set", "--account", account.name, "--off")
     assert "routes by priority" in said
     board.settings_missed()
-    await until(lambda: board.catalogue.terms(account.account_id, account.name).opted_out)
+    await until(lambda: board.catalogue.objective(account.account_id, account.name).opted_out)
     assert await carriers_of(bank, await bank.send(1, account, [group("86", 50)])) == {POOR: 50}
     number = "8613800138000"
     explained = await homing_json(
@@ -189,7 +189,7 @@ async def test_who_opts_out_is_routed_by_priority_at_once(bank: Bank, account: P
         (None, None, True),
         (account.name, "0.4", False),
     ]
-    await brain.release()
+    await aggregator.release()
 
 
 async def test_a_carrier_that_calls_delivered_what_nobody_got_is_found_with_its_messages(
@@ -197,8 +197,8 @@ async def test_a_carrier_that_calls_delivered_what_nobody_got_is_found_with_its_
 ) -> None:
     await happened(bank, account, POOR, 900, 900, 40)
     await happened(bank, account, GOOD, 900, 800, 400)
-    brain = brain_of(bank)
-    await brain.turn()
+    aggregator = aggregator_of(bank)
+    await aggregator.run_round()
     (found,) = await homing_json(bank.dsn, "learn", "fakes")
     assert (found["carrier"], found["kind"]) == (POOR, "unconverted")
     assert found["reason"]["values"]["ratio_ppm"] < 150_000
@@ -217,4 +217,4 @@ async def test_a_carrier_that_calls_delivered_what_nobody_got_is_found_with_its_
     rows = list(csv.DictReader(io.StringIO(await homing(bank.dsn, "learn", "fakes", "--csv", POOR))))
     assert sorted(int(row["message_id"]) for row in rows) == [old, old + 1, old + 2]
     assert {row["receipt_s"] for row in rows} == {"2.0"}
-    await brain.release()
+    await aggregator.release()

@@ -1,4 +1,4 @@
-"""Customers who report wrongly, late, all at once, or no longer: through the dialects, and by the brain's own clock."""
+"""Customers who report wrongly, late, all at once, or no longer: through the dialects, by the aggregator's clock."""
 
 import asyncio
 import itertools
@@ -212,16 +212,16 @@ async def test_a_customer_that_stops_reporting_is_routed_by_receipts_says_so_and
     await until(lambda: board.catalogue.adaptive_rules())
     learning = RoutingListener(lambda: board.catalogue, random.Random(1), GuardSnapshot)
     before = Aggregator(database=bank.databases[0], owner="elsewhere:1:link", clock=lambda: datetime.now(UTC))
-    while await before.turn():
+    while await before.run_round():
         pass
     await before.release()
-    brain = Aggregator(
+    aggregator = Aggregator(
         database=bank.databases[0],
         owner="elsewhere:2:link",
         clock=lambda: datetime.now(UTC),
         listeners={"learner": lambda: learning, "guard": lambda: GuardListener(lambda: learning.learner)},
     )
-    await brain.turn()
+    await aggregator.run_round()
 
     shown = await homing_json(bank.dsn, "learn", "show", account.name)
     cell = [one for one in shown["beliefs"] if one["network"]]
@@ -233,4 +233,4 @@ async def test_a_customer_that_stops_reporting_is_routed_by_receipts_says_so_and
     latest = decode_snapshot(row["snapshot"])
     assert (account.account_id, account.name) not in latest.reporting_apps
     assert all(not limits.may_block and limits.verdict is None for limits in latest.networks.values())
-    await brain.release()
+    await aggregator.release()

@@ -65,9 +65,9 @@ async def test_a_drained_carrier_is_offered_to_no_message_and_runs_on(server: Se
     await shows(viewer, "/carriers", "full simulator Up")
 
     async def is_offered() -> bool:
-        offered = (await read_catalogue(server.database)).offer(wanted, 1)
+        offered = (await read_catalogue(server.database)).rank(wanted, 1)
         return offered is not None and any(
-            row.carrier_id == carrier_id for group in offered.groups for row in group.rows
+            row.carrier_id == carrier_id for group in offered.tiers for row in group.candidates
         )
 
     assert await is_offered()

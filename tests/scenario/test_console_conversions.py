@@ -6,7 +6,8 @@ import pytest
 
 from homing.admin import account_settings
 from homing.model import PeriodGrain, UserRole
-from homing.statistics.funnel import read_funnel, read_reporting
+from homing.statistics.app_reporting import read_reporting
+from homing.statistics.funnel import read_funnel
 from homing.statistics.report import rate
 from tests.support.server import Account, Server
 from tests.support.viewer import Viewer, signed_in

@@ -12,7 +12,7 @@ from homing.aggregation.guard_listener import GUARD_RISKS_S, GuardListener
 from homing.guard.persistence import restore_statistics
 from homing.guard.risk import LEARNED_NATS_MAX, LEVEL_NATS, DestinationRisks, RiskLevel
 from homing.guard.service import GUARD_RISK_DAYS
-from homing.learning.posteriors import RoutingLearner
+from homing.learning.learner import RoutingLearner
 from homing.statistics.delta import Delta
 from tests.support.bank import Bank
 from tests.support.command import homing, homing_json
@@ -52,7 +52,7 @@ async def sent(bank: Bank, account: Profile, country: str, day: int, messages: i
 
 
 async def risks_of(bank: Bank, watch: GuardListener, now_s: float) -> DestinationRisks:
-    watch.think(now_s)
+    watch.advance(now_s)
     await watch.save(bank.databases[0])
     return watch.model.state.risks
 
@@ -113,14 +113,14 @@ async def test_a_network_on_an_allow_list_has_no_verdict(bank: Bank, account: Pr
     minute = int(time.time()) // 60 - 10
     deltas = silent_network(account, minute)
     learner = RoutingLearner()
-    learner.hear(deltas)
-    learner.think(minute * 60.0)
+    learner.observe(deltas)
+    learner.update(minute * 60.0)
     watch, now_s = GuardListener(lambda: learner), minute * 60.0
-    watch.hear(deltas)
+    watch.observe(deltas)
 
     async def verdicts(after_s: float) -> list[str]:
         for turn in range(3):
-            watch.think(now_s + after_s + turn * limits.GUARD_SNAPSHOT_S)
+            watch.advance(now_s + after_s + turn * limits.GUARD_SNAPSHOT_S)
             await watch.save(bank.databases[0])
         return [one["network"] for one in await homing_json(bank.dsn, "guard", "verdicts", "--account", account.name)]
 
@@ -137,12 +137,12 @@ async def test_a_network_flagged_as_a_whole_is_listed_and_alerted_once(bank: Ban
     minute = int(time.time()) // 60
     deltas = silent_network(account, minute)
     learner = RoutingLearner()
-    learner.hear(deltas)
-    learner.think(minute * 60.0)
+    learner.observe(deltas)
+    learner.update(minute * 60.0)
     watch, now_s = GuardListener(lambda: learner), time.time()
-    watch.hear(deltas)
+    watch.observe(deltas)
     for turn in range(3):
-        watch.think(now_s + turn * limits.GUARD_SNAPSHOT_S)
+        watch.advance(now_s + turn * limits.GUARD_SNAPSHOT_S)
         await watch.save(bank.databases[0])
     (verdict,) = await homing_json(bank.dsn, "guard", "verdicts", "--account", account.name)
     assert (verdict["digits"], verdict["network"]) == ("", "24701")
@@ -155,7 +155,7 @@ async def test_a_network_flagged_as_a_whole_is_listed_and_alerted_once(bank: Ban
     for delta in deltas:
         restore_statistics(successor.model.state, delta, ())
     for turn in range(2):
-        successor.think(now_s + (3 + turn) * limits.GUARD_SNAPSHOT_S)
+        successor.advance(now_s + (3 + turn) * limits.GUARD_SNAPSHOT_S)
         await successor.save(bank.databases[0])
     (upheld,) = await homing_json(bank.dsn, "guard", "verdicts", "--account", account.name)
     assert upheld["since"] == verdict["since"]
@@ -164,6 +164,6 @@ async def test_a_network_flagged_as_a_whole_is_listed_and_alerted_once(bank: Ban
     assert "247-02 is not currently suspected" in await homing(bank.dsn, "guard", "lift", "247-02", status=1)
     assert "released" in await homing(bank.dsn, "guard", "lift", "247-01", "--account", account.name)
     for turn in range(3, 6):
-        watch.think(now_s + turn * limits.GUARD_SNAPSHOT_S)
+        watch.advance(now_s + turn * limits.GUARD_SNAPSHOT_S)
         await watch.save(bank.databases[0])
     assert await homing_json(bank.dsn, "guard", "verdicts", "--account", account.name) == []

@@ -57,7 +57,7 @@ async def test_what_there_was_before_is_counted(postgres: str, worker: str) -> N
     duty = LeaderLease(database, "aggregator", "elsewhere:1:link")
     await duty.take()
     rollup = Rollup(database, duty, lambda: now)
-    while (turn := await rollup.turn()) and turn.is_more:
+    while (turn := await rollup.run_round()) and turn.is_more:
         pass
     while await rollup.settle():
         pass

@@ -140,7 +140,7 @@ def test_the_unverified_budget_is_the_formula() -> None:
     by_day = sum(guard.allows("ID", minute) for minute in range(60, 1440) for _ in range(10))
     assert passed + by_day == 208
     guard = UnverifiedBudget(world)
-    guard.hear([delta(0, 400)])
+    guard.observe([delta(0, 400)])
     assert sum(guard.allows("ID", 1) for _ in range(2_000)) == 400 + 80
 
 

@@ -68,7 +68,7 @@ class Hearing(routers.FixedRouter):
         super().__init__(world, Strategy.WEIGHTED)
         self.heard: list[Delta] = []
 
-    def hear(self, deltas: Iterable[Delta]) -> None:
+    def observe(self, deltas: Iterable[Delta]) -> None:
         self.heard += deltas
 
 

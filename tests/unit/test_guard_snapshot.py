@@ -8,9 +8,10 @@ import pytest
 
 from homing.aggregation.routing_listener import RoutingListener
 from homing.guard.snapshot import GuardSnapshot, Verdict
+from homing.learning.posterior import Posterior
 from homing.reasons import Reason, ReasonCode
 from homing.routing.catalogue import Catalogue
-from homing.routing.cells import CellKey, Posterior
+from homing.routing.cells import CellKey
 from homing.statistics.delta import Delta
 
 SINCE_S = 1_800_000_000.0
@@ -53,13 +54,11 @@ def test_nothing_is_learnt_about_a_carrier_from_fraud() -> None:
     came = msgspec.structs.replace(genuine, submitted=0, sent=0, converted=4, conversion_bucket=5)
 
     def believed(deltas: list[Delta], verdicts: Callable[[], GuardSnapshot]) -> Sequence[Posterior]:
-        learning = RoutingListener(
-            lambda: Catalogue(prices=(), rules=(), carriers_enabled=(), words=()), random.Random(1), verdicts
-        )
+        learning = RoutingListener(lambda: Catalogue(), random.Random(1), verdicts)
         learning.learner.declare("app", True)
-        learning.hear(deltas)
-        learning.learner.think(SINCE_S + 4 * 3_600.0)
-        return learning.learner.beliefs(CellKey(7, "app", "LK", "41302"), [3])
+        learning.observe(deltas)
+        learning.learner.update(SINCE_S + 4 * 3_600.0)
+        return learning.learner.posteriors(CellKey(7, "app", "LK", "41302"), [3])
 
     alone = believed([genuine, came], GuardSnapshot)
     assert believed([SENT, genuine, SENT, came], lambda: flagging("9477123")) == alone

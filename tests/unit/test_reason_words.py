@@ -19,12 +19,14 @@ from homing.guard.snapshot import Allowance, GuardSnapshot, NetworkLimits
 from homing.i18n.phrases import english, tell
 from homing.i18n.reasons import TITLES, WORDINGS, failure_text, reason_phrase, reason_text, reason_title
 from homing.learning.fake_receipts import ReceiptYield, find_fakes
+from homing.learning.posterior import Posterior
+from homing.learning.shares import SOURCE_REASONS, ShareCalculator
 from homing.messages.route_choice import route_phrases, route_reasons
 from homing.model import GENERAL, Strategy
 from homing.reasons import Reason, ReasonCode, decode_reason, encode_reason
-from homing.routing.cells import CellKey, Posterior
+from homing.routing.cells import CellKey
+from homing.routing.objective import Objective
 from homing.routing.rules import RouteCandidate, RouteRule, RouteScope
-from homing.routing.shares import BASES, Objective, ShareCalculator
 from homing.text.numbers import Destination
 
 PLACE = Destination("ID", "62", "510", "10", "")
@@ -214,37 +216,46 @@ def test_the_reasons_of_a_verdict() -> None:
 COSTS = {1: 22_000, 2: 44_000}
 
 
-def shares_of(beliefs: list[Posterior], terms: Objective, costs: Mapping[int, int] = COSTS) -> Reason:
+def shares_of(posteriors: list[Posterior], objective: Objective, costs: Mapping[int, int] = COSTS) -> Reason:
     rule = RouteRule(RouteScope(), Strategy.ADAPTIVE, None, tuple(RouteCandidate(n, n, n, 1) for n in (1, 2)))
     cell = CellKey(1, "app", "ID", "51010")
-    sharer = ShareCalculator()
-    return sharer.share(cell, rule, costs, frozenset(), beliefs, terms, NOW_S, random.Random(1)).reason
+    calculator = ShareCalculator()
+    return calculator.share(
+        cell=cell,
+        rule=rule,
+        costs=costs,
+        down=frozenset(),
+        posteriors=posteriors,
+        objective=objective,
+        now_s=NOW_S,
+        rng=random.Random(1),
+    ).reason
 
 
-def belief(carrier_id: int, source: str = "conversions") -> Posterior:
+def posterior(carrier_id: int, source: str = "conversions") -> Posterior:
     return Posterior(carrier_id, 100.0, 80.0, 0.8, 0.7, 0.9, 80.0, 20.0, 0.95, source)
 
 
 def test_shares_say_what_the_best_carrier_costs_or_gains_and_how_that_is_known() -> None:
-    for source in BASES:
-        both = [belief(1, source), belief(2, source)]
-        for terms, costs, code in (
+    for source in SOURCE_REASONS:
+        both = [posterior(1, source), posterior(2, source)]
+        for objective, costs, code in (
             (Objective(), COSTS, ReasonCode.SHARES_BY_COST),
             (Objective(), {}, ReasonCode.SHARES_BY_RATE),
             (Objective(worth_micro=500_000), COSTS, ReasonCode.SHARES_BY_GAIN),
         ):
-            reason = shares_of(both, terms, costs)
+            reason = shares_of(both, objective, costs)
             assert (reason.code, reason.values["carriers"]) == (code, 2)
             check(reason)
             for language in CHINESE:
-                assert tell([reason_phrase(BASES[source])], languages().choose(language, "").say, str) in said(
+                assert tell([reason_phrase(SOURCE_REASONS[source])], languages().choose(language, "").say, str) in said(
                     reason, language
                 )
 
 
 @pytest.mark.parametrize("language", CHINESE)
 def test_the_only_carrier_and_a_customer_who_opted_out_are_said_in_chinese(language: str) -> None:
-    only, opted_out = shares_of([belief(1)], Objective()), shares_of([belief(1)], Objective(opted_out=True))
+    only, opted_out = shares_of([posterior(1)], Objective()), shares_of([posterior(1)], Objective(opted_out=True))
     assert (reason_text(only), said(only, language)) == ("the only carrier that can be used", "唯一可用的通道")
     assert (
         said(opted_out, language)
@@ -257,7 +268,7 @@ def test_the_only_carrier_and_a_customer_who_opted_out_are_said_in_chinese(langu
 
 def test_every_sign_of_receipts_that_are_made_up() -> None:
     honest = ReceiptYield(1, 0.95, 400.0, 400.0, 400.0, [100.0] * 12)
-    fast = msgspec.structs.replace(honest, carrier_id=2, times=[1_000.0] + [0.0] * 11, converted=50.0)
+    fast = msgspec.structs.replace(honest, carrier_id=2, delays=[1_000.0] + [0.0] * 11, conversions=50.0)
     findings = find_fakes([honest, fast])
     assert [one.reason.code for one in findings] == [
         ReasonCode.RECEIPTS_UNCONVERTED,

@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 
 from homing import limits
 from homing.model import PeriodGrain
+from homing.statistics.app_reporting import shows_conversions
 from homing.statistics.delta import FIGURES, Delta
-from homing.statistics.reading import shows_conversions
 from homing.statistics.report import ReportGrouping, grain_for, rate
 from homing.statistics.rollup import first_minutes
-from homing.statistics.sums import add_up, names_of
+from homing.statistics.sums import labels_of, sum_by_cell
 
 NOW = datetime(2026, 11, 26, 12, 30, tzinfo=UTC)
 places = st.builds(
@@ -39,25 +39,25 @@ places = st.builds(
 
 @given(st.lists(places, max_size=40))
 def test_sums_by_cell_lose_nothing_and_mix_nothing(deltas: list[Delta]) -> None:
-    cells = {names: number for number, names in enumerate(sorted({names_of(one) for one in deltas}))}
-    sums = add_up(deltas, cells)
+    cells = {names: number for number, names in enumerate(sorted({labels_of(one) for one in deltas}))}
+    sums = sum_by_cell(deltas, cells)
     for (account_id, minute, cell_id, receipt, conversion), figures in sums.items():
         mine = [
             one
             for one in deltas
             if (one.account_id, one.minute, one.receipt_bucket, one.conversion_bucket)
             == (account_id, minute, receipt, conversion)
-            and cells[names_of(one)] == cell_id
+            and cells[labels_of(one)] == cell_id
         ]
         assert mine
         assert figures == [sum(getattr(one, name) for one in mine) for name in FIGURES]
-    assert len(sums) == len({(one.minute, names_of(one), one.receipt_bucket, one.conversion_bucket) for one in deltas})
+    assert len(sums) == len({(one.minute, labels_of(one), one.receipt_bucket, one.conversion_bucket) for one in deltas})
 
 
 def test_numbers_of_one_prefix_share_a_cell_whatever_their_blocks() -> None:
     near = Delta(1, 7, "a", "KE", "63902", "254722123", 3, "")
     far = Delta(1, 7, "a", "KE", "63902", "254722999", 3, "")
-    assert names_of(near) == names_of(far)
+    assert labels_of(near) == labels_of(far)
 
 
 def test_a_rate_comes_with_the_interval_that_its_count_allows() -> None:

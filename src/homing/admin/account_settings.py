@@ -18,7 +18,7 @@ from homing.common.networks import Network
 from homing.common.urls import is_web_address
 from homing.dialects.base import Dialect, Dialects
 from homing.ledger.balances import create_balance, set_credit_limit
-from homing.statistics.reading import shows_conversions
+from homing.statistics.app_reporting import shows_conversions
 from homing.store import statements
 from homing.store.database import Database, DatabaseConnection
 from homing.store.statements.admin import AccountRow, AppListRow, MatchingCredential

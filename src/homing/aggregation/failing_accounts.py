@@ -1,31 +1,33 @@
-"""Which accounts a listener fails on. Pure but for the listeners it makes."""
+"""The accounts whose data makes a listener fail. Pure but for the listeners that it makes."""
 
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from homing.statistics.reading import StatisticsCell
+from homing.statistics.history import StatisticsCell
 
 
 class ListenerCheck(Protocol):
-    """What is tried of a listener (aggregation/aggregator.py)."""
+    """The part of a listener (aggregation/aggregator.py) that is tried."""
 
     def start(self, cells: Sequence[StatisticsCell]) -> None: ...
 
     def check(self, now_s: float) -> None: ...
 
 
-def failing_accounts(make: Callable[[], ListenerCheck], past: Sequence[StatisticsCell], now_s: float) -> frozenset[int]:
-    """Accounts without whose past a listener starts and draws its conclusions, found by halving: a few starts for one
-    among many. Empty where it fails on none, or on no account by itself.
+def failing_accounts(
+    make: Callable[[], ListenerCheck], history: Sequence[StatisticsCell], now_s: float
+) -> frozenset[int]:
+    """The accounts that a listener fails on, each by itself. By halving, so that one account among many takes a few
+    starts. Empty when it fails on none, or only on several together.
     """
 
     def works(accounts: Sequence[int]) -> bool:
         included = set(accounts)
         listener = make()
         try:
-            listener.start([cell for cell in past if cell.account_id in included])
+            listener.start([cell for cell in history if cell.account_id in included])
             listener.check(now_s)
-        except Exception:  # whatever it is: that it fails is what is asked
+        except Exception:  # only whether it fails matters here
             return False
         return True
 
@@ -37,5 +39,5 @@ def failing_accounts(make: Callable[[], ListenerCheck], past: Sequence[Statistic
         middle = len(accounts) // 2
         return search(accounts[:middle]) + search(accounts[middle:])
 
-    accounts = sorted({cell.account_id for cell in past})
+    accounts = sorted({cell.account_id for cell in history})
     return frozenset(search(accounts)) if accounts else frozenset()

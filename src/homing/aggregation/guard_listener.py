@@ -23,10 +23,10 @@ from homing.guard.rules import GuardRules
 from homing.guard.service import read_country_traffic, read_risk_settings, read_rules
 from homing.guard.snapshot import WHOLE_NETWORK, GuardSnapshot, NetworkKey, RangeKey, Verdict, encode_snapshot
 from homing.i18n.reasons import reason_text
-from homing.learning.posteriors import RoutingLearner
+from homing.learning.learner import RoutingLearner
 from homing.reasons import decode_reason, encode_reason
 from homing.statistics.delta import Delta
-from homing.statistics.reading import StatisticsCell
+from homing.statistics.history import StatisticsCell
 from homing.store import statements
 from homing.store.database import Database
 from homing.store.statements.guard import GuardRangeKey, NewGuardNetworkState, NewGuardVerdict
@@ -42,8 +42,8 @@ log = structlog.get_logger()
 
 
 class GuardListener:
-    """A listener of the brain (aggregation/aggregator.py). It concludes nothing before it has restored the stored
-    state. The model is updated in a thread; no delta is observed meanwhile.
+    """A listener of the aggregator. It concludes nothing before it has restored the stored state. The model is updated
+    in a thread; meanwhile no delta is observed.
     """
 
     def __init__(self, learner: Callable[[], RoutingLearner]) -> None:
@@ -63,10 +63,10 @@ class GuardListener:
         for cell in cells:
             restore_statistics(self.model.state, cell.as_delta(), cell.conversion_times)
 
-    def hear(self, deltas: Sequence[Delta]) -> None:
+    def observe(self, deltas: Sequence[Delta]) -> None:
         self.model.observe(deltas)
 
-    def think(self, now_s: float) -> None:
+    def advance(self, now_s: float) -> None:
         self._now_s = now_s
 
     def check(self, now_s: float) -> None:

@@ -1,5 +1,5 @@
-"""Adaptive routing's place beside the statistics: hears what changes, thinks every few seconds, and writes down the
-shares that all processes route by, with what each rests on.
+"""The listener for adaptive routing: updates the learner every few seconds, and stores the shares that all processes
+route by, with the figures that they come from.
 """
 
 import asyncio
@@ -16,134 +16,129 @@ from homing import limits
 from homing.guard.snapshot import GuardSnapshot
 from homing.learning.adaptive import AdaptiveRouting, ShareDecision
 from homing.learning.fake_receipts import FakeReceiptSign, find_fakes
-from homing.learning.posteriors import RoutingLearner
+from homing.learning.learner import RoutingLearner
 from homing.reasons import encode_reason
 from homing.routing.catalogue import Catalogue
-from homing.routing.catalogue_cache import read_match, write_match
+from homing.routing.catalogue_cache import decode_scope, encode_scope
 from homing.routing.cells import CellKey
 from homing.routing.rules import RouteScope
 from homing.statistics.delta import Delta
-from homing.statistics.reading import StatisticsCell
+from homing.statistics.history import StatisticsCell
 from homing.store import statements
 from homing.store.database import Database
 from homing.store.statements.learning import NewFake, NewShares, SharesKey, SharesRow
 
-LEARN_BUSY_SHARE_MAX: Final = (
-    0.2  # of the time that thoughts may take: where many cells make them long, they come less often
-)
-LEARN_LAG_S: Final = 2.0  # what has happened since then may not have been heard
-LEARN_SETTINGS_S: Final = 30.0  # between two looks at what apps declare
-
-
+LEARN_BUSY_SHARE_MAX: Final = 0.2  # of the time that updates may take: long updates come less often
+LEARN_LAG_S: Final = 2.0  # deltas of later events may not have arrived yet
+LEARN_SETTINGS_S: Final = 30.0  # between two reads of the apps' settings
 log = structlog.get_logger()
 
 
 class RoutingListener:
-    """A listener of the brain (aggregation/aggregator.py). A thought runs in a thread, so that a link's sessions do not
-    wait for it; nothing is heard while one is under way.
+    """A listener of the aggregator. Updates run in a thread, so that a link's sessions do not wait for them; meanwhile
+    no delta is observed.
     """
 
     def __init__(
-        self, catalogue: Callable[[], Catalogue], chance: random.Random, guard: Callable[[], GuardSnapshot]
+        self, catalogue: Callable[[], Catalogue], rng: random.Random, guard: Callable[[], GuardSnapshot]
     ) -> None:
-        """`catalogue`: the one in force, which has the rules, costs and terms. `verdicts`: the guard's, of whose
-        messages nothing is learnt.
+        """`catalogue` gives the current rules, costs and objectives; `guard` the current snapshot, whose fraudulent
+        messages the learner does not observe.
         """
         self._catalogue = catalogue
         self._guard = guard
         self.learner = RoutingLearner()
-        self._adaptive = AdaptiveRouting(chance)
-        self._written: dict[tuple[RouteScope, CellKey], Mapping[int, int]] | None = None
+        self._adaptive = AdaptiveRouting(rng)
+        self._stored: dict[tuple[RouteScope, CellKey], Mapping[int, int]] | None = None  # weights; None: unknown
         self._now_s = 0.0
-        self._thought_s = 0.0
-        self._pause_s = limits.LEARN_S
+        self._updated_s = 0.0
+        self._interval_s = limits.LEARN_S
         self._declared_s = 0.0
-        self._forgot_s = 0.0
+        self._expired_s = 0.0
 
     def start(self, cells: Sequence[StatisticsCell]) -> None:
-        """Takes in the past, oldest first."""
         if not cells:
             return
         reported: dict[tuple[int, str], float] = {}
         for cell in cells:
             if cell.converted:
                 reported[cell.account_id, cell.app_id] = (cell.minute + cell.grain) * 60.0
-        self.learner.begin(max((cell.minute + cell.grain) * 60.0 for cell in cells), reported)
+        self.learner.begin_restore(max((cell.minute + cell.grain) * 60.0 for cell in cells), reported)
         for cell in cells:
-            self.learner.recall(cell.as_delta(), cell.receipt_times, cell.conversion_times)
+            self.learner.restore(cell.as_delta(), cell.receipt_times, cell.conversion_times)
 
-    def hear(self, deltas: Sequence[Delta]) -> None:
-        self.learner.hear(self._guard().without_fraud(deltas))
+    def observe(self, deltas: Sequence[Delta]) -> None:
+        self.learner.observe(self._guard().without_fraud(deltas))
 
-    def think(self, now_s: float) -> None:
+    def advance(self, now_s: float) -> None:
         self._now_s = now_s
 
     def check(self, now_s: float) -> None:
-        self._conclude(self._catalogue(), now_s)
+        self._update(self._catalogue(), now_s)
 
     async def save(self, database: Database) -> None:
-        """Thinks, when it is time, and writes the shares that have changed. Raises a `PlatformFailure`: then they are
-        written the next time.
+        """Updates the learner, when it is time, and stores the shares that have changed. Raises a `PlatformFailure`:
+        then the next call stores them.
         """
         now_s = self._now_s
-        if now_s - self._thought_s < self._pause_s:
+        if now_s - self._updated_s < self._interval_s:
             return
         if now_s - self._declared_s >= LEARN_SETTINGS_S:
             for row in await statements.learning.learn_declared(database):
                 self.learner.declare(row.app_id, row.expects_conversions)
             self._declared_s = now_s
-        self._thought_s = now_s
+        self._updated_s = now_s
         began = time.monotonic()
-        decisions, findings = await asyncio.to_thread(self._conclude, self._catalogue(), now_s)
-        self._pause_s = pause_s(time.monotonic() - began)
+        decisions, signs = await asyncio.to_thread(self._update, self._catalogue(), now_s)
+        self._interval_s = interval_s(time.monotonic() - began)
         at = datetime.fromtimestamp(now_s, UTC)
-        await self._write(database, decisions, at)
-        if findings:
-            await _write_findings(database, findings, at)
-        if now_s - self._forgot_s >= limits.CONCLUSIONS_FORGET_S:
+        await self._store_shares(database, decisions, at)
+        if signs:
+            await _store_signs(database, signs, at)
+        if now_s - self._expired_s >= limits.CONCLUSIONS_FORGET_S:
             await statements.learning.learn_choices_forget(
                 database, before=at - timedelta(days=limits.LEARN_CHOICE_DAYS)
             )
-            self._forgot_s = now_s
+            self._expired_s = now_s
 
-    def _conclude(
+    def _update(
         self, catalogue: Catalogue, now_s: float
     ) -> tuple[dict[tuple[RouteScope, CellKey], ShareDecision], Sequence[FakeReceiptSign]]:
-        self.learner.think(now_s - LEARN_LAG_S)
-        return self._adaptive.decide(catalogue, self.learner, now_s), find_fakes(self.learner.yields())
+        self.learner.update(now_s - LEARN_LAG_S)
+        return self._adaptive.decide(catalogue, self.learner, now_s), find_fakes(self.learner.receipt_yields())
 
-    async def _write(
+    async def _store_shares(
         self, database: Database, decisions: Mapping[tuple[RouteScope, CellKey], ShareDecision], at: datetime
     ) -> None:
-        if self._written is None:  # a process before us may have left some behind
+        if self._stored is None:  # an earlier process may have left shares
             rows = await statements.learning.learn_shares_read(database, after_version=0)
-            self._written = {_key_of(row): {} for row in rows}
-        written = self._written
-        changed = [one for key, one in decisions.items() if written.get(key) != one.shares.weights]
+            self._stored = {_key_of(row): {} for row in rows}
+        stored = self._stored
+        changed = [decision for key, decision in decisions.items() if stored.get(key) != decision.shares.weights]
         if changed:
-            names = {one.match: write_match(one.match) for one in changed}
+            rules = {decision.scope: encode_scope(decision.scope) for decision in changed}
             await statements.learning.learn_shares_write(
                 database,
                 made_at=at,
                 shares=[
                     NewShares(
-                        account_id=one.cell.account_id,
-                        app_id=one.cell.app_id,
-                        country=one.cell.country,
-                        network=one.cell.network,
-                        rule=names[one.match],
-                        reason=encode_reason(one.shares.reason),
-                        rests_on=msgspec.json.encode(rests_on(one)).decode(),
-                        carriers=",".join(map(str, one.shares.weights)),
-                        weights=",".join(map(str, one.shares.weights.values())),
+                        account_id=decision.cell.account_id,
+                        app_id=decision.cell.app_id,
+                        country=decision.cell.country,
+                        network=decision.cell.network,
+                        rule=rules[decision.scope],
+                        reason=encode_reason(decision.shares.reason),
+                        rests_on=msgspec.json.encode(evidence_of(decision)).decode(),
+                        carriers=",".join(map(str, decision.shares.weights)),
+                        weights=",".join(map(str, decision.shares.weights.values())),
                     )
-                    for one in changed
+                    for decision in changed
                 ],
             )
-            for one in changed:
-                written[one.match, one.cell] = one.shares.weights
-        gone = [key for key in written if key not in decisions]
-        if gone:
+            for decision in changed:
+                stored[decision.scope, decision.cell] = decision.shares.weights
+        obsolete = [key for key in stored if key not in decisions]
+        if obsolete:
             await statements.learning.learn_shares_drop(
                 database,
                 shares=[
@@ -152,64 +147,59 @@ class RoutingListener:
                         app_id=cell.app_id,
                         country=cell.country,
                         network=cell.network,
-                        rule=write_match(match),
+                        rule=encode_scope(scope),
                     )
-                    for match, cell in gone
+                    for scope, cell in obsolete
                 ],
             )
-            for key in gone:
-                del written[key]
+            for key in obsolete:
+                del stored[key]
 
 
-def pause_s(took_s: float) -> float:
-    """Seconds from the beginning of a thought that took so long to that of the next. A link's sessions share the
-    process: they keep most of it however many cells there are.
+def interval_s(took_s: float) -> float:
+    """Seconds between the beginnings of two updates, after one that took `took_s`. The process also serves a link's
+    sessions: updates take at most LEARN_BUSY_SHARE_MAX of its time, however many cells there are.
     """
     return max(limits.LEARN_S, took_s / LEARN_BUSY_SHARE_MAX)
 
 
-def rests_on(decision: ShareDecision) -> dict[str, Any]:
-    """What a decision rests on, as it is kept: candidates with counts, intervals, costs and shares, and the terms."""
+def evidence_of(decision: ShareDecision) -> dict[str, Any]:
+    """The inputs of a decision as stored: candidates with counts, intervals, costs and shares, and the objective."""
     weights = decision.shares.weights
     return {
         "candidates": [
             {
-                "carrier_id": belief.carrier_id,
-                "route_id": decision.routes[belief.carrier_id],
-                "share": weights.get(belief.carrier_id, 0),
-                "cost_micro": decision.costs.get(belief.carrier_id),
-                "is_down": belief.carrier_id in decision.down,
-                "messages": round(belief.trials, 1),
-                "conversions": round(belief.conversions, 1),
-                "mean": round(belief.mean, 5),
-                "low": round(belief.low, 5),
-                "high": round(belief.high, 5),
-                "delivered": None if belief.delivered_rate is None else round(belief.delivered_rate, 5),
-                "alpha": round(belief.alpha, 2),
-                "beta": round(belief.beta, 2),
-                "source": belief.source,
+                "carrier_id": posterior.carrier_id,
+                "route_id": decision.routes[posterior.carrier_id],
+                "share": weights.get(posterior.carrier_id, 0),
+                "cost_micro": decision.costs.get(posterior.carrier_id),
+                "is_down": posterior.carrier_id in decision.down,
+                "messages": round(posterior.trials, 1),
+                "conversions": round(posterior.conversions, 1),
+                "mean": round(posterior.mean, 5),
+                "low": round(posterior.low, 5),
+                "high": round(posterior.high, 5),
+                "delivered": None if posterior.delivered_rate is None else round(posterior.delivered_rate, 5),
+                "alpha": round(posterior.alpha, 2),
+                "beta": round(posterior.beta, 2),
+                "source": posterior.source,
             }
-            for belief in decision.beliefs
+            for posterior in decision.posteriors
         ],
-        "terms": msgspec.structs.asdict(decision.terms),
+        "terms": msgspec.structs.asdict(decision.objective),
     }
 
 
-async def _write_findings(database: Database, findings: Sequence[FakeReceiptSign], at: datetime) -> None:
+async def _store_signs(database: Database, signs: Sequence[FakeReceiptSign], at: datetime) -> None:
     await statements.learning.learn_fakes_write(
         database,
         seen_at=at,
         fakes=[
-            NewFake(
-                carrier_id=one.carrier_id,
-                kind=one.kind,
-                reason=encode_reason(one.reason),
-            )
-            for one in findings
+            NewFake(carrier_id=sign.carrier_id, kind=sign.kind, reason=encode_reason(sign.reason)) for sign in signs
         ],
     )
 
 
 def _key_of(row: SharesRow) -> tuple[RouteScope, CellKey]:
     cell = CellKey(row.account_id, row.app_id, row.country, row.network)
-    return read_match(row.rule), cell
+    return decode_scope(row.rule), cell

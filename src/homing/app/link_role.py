@@ -21,7 +21,7 @@ from homing.receipts.late_answers import LateAnswers
 from homing.receipts.report_store import ReportStore
 from homing.roles import MARKS, RUN
 from homing.routing.catalogue_cache import CatalogueCache
-from homing.statistics.rollup import forget_old
+from homing.statistics.rollup import delete_expired
 from homing.store.due_poller import DuePoller
 from homing.store.maintenance import run_maintenance
 from homing.text.numbers import Numbering
@@ -84,7 +84,7 @@ async def open_link(runtime: Runtime) -> None:
     runtime.background("unmatched_inbound", inbound.replay_for_ever)
     runtime.background("expiry", ExpirySweep(database, clock, dialects).run)
     runtime.background(
-        "maintenance", lambda: run_maintenance(database, runtime.dsn, lambda: forget_old(database, clock()))
+        "maintenance", lambda: run_maintenance(database, runtime.dsn, lambda: delete_expired(database, clock()))
     )
     runtime.background("pusher", pusher.run)
     listeners = LearnerAndGuard(lambda: catalogue.catalogue)

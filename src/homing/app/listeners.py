@@ -9,7 +9,7 @@ from homing.aggregation.aggregator import AggregateListener
 from homing.aggregation.guard_listener import GuardListener
 from homing.aggregation.routing_listener import RoutingListener
 from homing.guard.snapshot import GuardSnapshot
-from homing.learning.posteriors import RoutingLearner
+from homing.learning.learner import RoutingLearner
 from homing.routing.catalogue import Catalogue
 from homing.store.alarms import GUARD, LEARNER
 

@@ -29,10 +29,10 @@ from homing.cli.show import (
 )
 from homing.common.ids import first_id_at
 from homing.common.money import trimmed
-from homing.routing.catalogue_cache import objectives_of
-from homing.routing.explain import candidates
-from homing.routing.shares import Objective
-from homing.statistics.reading import shows_conversions
+from homing.routing.catalogue_cache import objective_of
+from homing.routing.explain import candidate_evidence
+from homing.routing.objective import Objective
+from homing.statistics.app_reporting import shows_conversions
 from homing.store import statements
 from homing.store.alarms import LEARNER
 from homing.store.statements.admin import AppRow
@@ -189,7 +189,7 @@ async def change(
         opted_out=changed.opted_out,
     )
     whose = f"app {app_id}" if app_id else f"account {row.name}"
-    terms = objectives_of(changed)
+    terms = objective_of(changed)
     return Confirmation(
         f"The {whose}: {_said(terms)}.", {"account_id": account_id, "app_id": app_id or None, **_json(terms)}
     )
@@ -245,13 +245,13 @@ async def show(context: CommandContext, app_id: str | None, account: str | None)
             "network": found.network or None,
         }
         cell["place"] = " ".join(filter(None, (found.country, found.network))) or "all"
-        rows += [{**cell, **with_name(row, names)} for row in candidates(found)]
+        rows += [{**cell, **with_name(row, names)} for row in candidate_evidence(found)]
     accounts = {row.account_id: row.name for row in await statements.admin.account_list(context.database)}
     terms = [
         {
             "account": accounts[row.account_id],
             "app_id": row.app_id or None,
-            **msgspec.structs.asdict(objectives_of(row)),
+            **msgspec.structs.asdict(objective_of(row)),
         }
         for row in await statements.learning.learn_terms(context.database)
         if account_id in (None, row.account_id) and app_id in (None, row.app_id)
@@ -270,7 +270,7 @@ async def carrier_names(context: CommandContext) -> Mapping[int, str]:
 
 
 def with_name(candidate: Mapping[str, Any], names: Mapping[int, str]) -> dict[str, Any]:
-    """A row of BELIEFS from what `candidates` gives."""
+    """A row of BELIEFS from a row of `candidate_evidence`."""
     return {
         **candidate,
         "carrier": names.get(candidate["carrier_id"], str(candidate["carrier_id"])),

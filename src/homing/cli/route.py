@@ -259,7 +259,7 @@ async def explain(
     Example:  homing route explain 8613800138000 --account acme
     """
     account_id = await context.scope(account)
-    found = await explain_route(
+    explanation = await explain_route(
         context.database,
         Numbering.load(),
         number,
@@ -270,27 +270,29 @@ async def explain(
     )
     names = await carrier_names(context)
     parts: dict[str, Table] = {}
-    if found.learnt is not None:
-        learnt = [with_name(one, names) for one in found.learnt]
-        parts["learnt"] = Table(CANDIDATES_LEARNT, learnt, "The data behind the shares is no longer stored.")
-    place = found.place
-    told = {
+    if explanation.evidence is not None:
+        evidence = [with_name(row, names) for row in explanation.evidence]
+        parts["learnt"] = Table(CANDIDATES_LEARNT, evidence, "The data behind the shares is no longer stored.")
+    place = explanation.destination
+    values = {
         "number": number,
         "country": place.country or None,
         "network": None if UNKNOWN in (place.mcc, place.mnc) else f"{place.mcc}-{place.mnc}",
-        "price_micro": found.price_micro,
-        "rule": None if found.rule is None else _words(found.rule),
-        "reason": None if found.reason is None else encode_reason(found.reason),
-        "is_refused": found.is_refused,
+        "price_micro": explanation.price_micro,
+        "rule": None if explanation.rule is None else _words(explanation.rule),
+        "reason": None if explanation.reason is None else encode_reason(explanation.reason),
+        "is_refused": explanation.is_refused,
     }
-    rows = [_verdict(one, names) for one in found.verdicts]
-    is_unnamed = found.reason == Reason.of(ReasonCode.ROUTE_NO_RECENT_TRAFFIC) and (account_id == GENERAL or not app_id)
+    rows = [_status_row(status, names) for status in explanation.statuses]
+    has_no_app = account_id == GENERAL or not app_id
+    is_unnamed = has_no_app and explanation.reason == Reason.of(ReasonCode.ROUTE_NO_RECENT_TRAFFIC)
     note = "Shares are learnt for an account's app: name --account and --app." if is_unnamed else ""
-    return Detail(EXPLAINED, told, {"candidates": Table(CANDIDATES, rows, "No route for this number."), **parts}, note)
+    candidates = Table(CANDIDATES, rows, "No route for this number.")
+    return Detail(EXPLAINED, values, {"candidates": candidates, **parts}, note)
 
 
 def _words(rule: RouteRule) -> str:
-    match = rule.match
+    match = rule.scope
     whose = [
         word
         for word, is_named in (
@@ -306,26 +308,26 @@ def _words(rule: RouteRule) -> str:
     return ", ".join([*whose, f"to {place}", STRATEGY.text(rule.strategy), f"cost limit {ceiling}"])
 
 
-def _verdict(found: CandidateStatus, names: Mapping[int, str]) -> dict[str, Any]:
-    if found.barred is not None:
-        state = f"not used: {reason_text(found.barred)}"
-    elif found.is_down:
+def _status_row(status: CandidateStatus, names: Mapping[int, str]) -> dict[str, Any]:
+    if status.excluded is not None:
+        state = f"not used: {reason_text(status.excluded)}"
+    elif status.is_down:
         state = "down: used only if all carriers are down"
-    elif found.share is not None:
-        state = f"gets {found.share * 100:.0f} % of its priority level"
-    elif found.dearer_micro is None:
+    elif status.share is not None:
+        state = f"gets {status.share * 100:.0f} % of its priority level"
+    elif status.above_cheapest_micro is None:
         state = "only carrier at its priority level"
     else:
-        dearer = money.trimmed(found.dearer_micro)
-        state = f"{dearer} more than the cheapest" if found.dearer_micro else "cheapest"
-    row = found.candidate
+        above = money.trimmed(status.above_cheapest_micro)
+        state = f"{above} more than the cheapest" if status.above_cheapest_micro else "cheapest"
+    row = status.candidate
     return {
-        "order": found.place,
+        "order": status.position,
         "carrier": names[row.carrier_id],
         "route_id": row.route_id,
         "priority": row.priority,
         "weight": row.weight,
-        "cost_micro": found.cost_micro,
+        "cost_micro": status.cost_micro,
         "verdict": state,
-        "reason": None if found.barred is None else encode_reason(found.barred),
+        "reason": None if status.excluded is None else encode_reason(status.excluded),
     }

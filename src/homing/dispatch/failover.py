@@ -70,10 +70,10 @@ class Failover:
 
     def _next(self, row: RerouteFacts, tried: set[int]) -> RouteCandidate | None:
         catalogue = self._catalogue_cache.catalogue
-        offered = catalogue.offer(route_request_of(row), row.price_micro)
-        if offered is None:
+        ranked = catalogue.rank(route_request_of(row), row.price_micro)
+        if ranked is None:
             return None
-        usable = (one for one in order(offered, row.message_id) if not catalogue.is_down(one.carrier_id))
+        usable = (one for one in order(ranked, row.message_id) if not catalogue.is_down(one.carrier_id))
         if options_of(row.notes).flash:
             usable = (one for one in usable if catalogue.carries_flash(one.carrier_id))
         return next((one for one in usable if one.carrier_id not in tried), None)

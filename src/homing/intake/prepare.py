@@ -73,7 +73,7 @@ def prepare(
                 if decision.action is GuardAction.BLOCK:
                     fates.append(RefusedRecipient(recipient, errors.DestinationBlocked()))
                     continue
-            wanted = RouteRequest(
+            request = RouteRequest(
                 account.account_id,
                 submission.app_id,
                 group.sender,
@@ -82,14 +82,14 @@ def prepare(
                 place.country,
                 place.mcc + place.mnc,
             )
-            offered = None if price is None else catalogue.offer(wanted, price.micro)
-            route = None if offered is None else choose(offered, message_id)
-            if price is None or offered is None or route is None:
+            ranked = None if price is None else catalogue.rank(request, price.micro)
+            route = None if ranked is None else choose(ranked, message_id)
+            if price is None or ranked is None or route is None:
                 fates.append(RefusedRecipient(recipient, errors.NoRoute()))
                 continue
-            route_notes = offered.notes
+            route_notes = ranked.notes
             if group.options.flash and not catalogue.carries_flash(route.carrier_id):
-                candidates = list(order(offered, message_id))
+                candidates = list(order(ranked, message_id))
                 able = [one for one in candidates if catalogue.carries_flash(one.carrier_id)]
                 if not able:
                     fates.append(RefusedRecipient(recipient, errors.FlashNotCarried()))
@@ -159,7 +159,7 @@ def screen(submission: Submission, group: MessageGroup, catalogue: Catalogue) ->
             raise errors.TemplateMissing
         if match_any(account.templates, group.text) is None:
             raise errors.TemplateMismatch
-    if catalogue.sensitive(account.account_id, group.text):
+    if catalogue.is_sensitive(account.account_id, group.text):
         raise errors.SensitiveWords
     segmentation = count(group.text, group.encoding)
     if segmentation.parts > limits.SEGMENTS_MAX:

@@ -124,15 +124,15 @@ class SharesPath:
             for p, place in enumerate(world.places):
                 number = self._world.sample(p)
                 price = catalogue.price(ACCOUNT_ID, number)
-                wanted = RouteRequest(
+                request = RouteRequest(
                     ACCOUNT_ID, app.name, SENDER, int(Traffic.TRANSACTIONAL), number, place.country, place.network
                 )
-                offer = None if price is None else catalogue.offer(wanted, price.micro)
-                if offer is None or not offer.groups:
+                ranked = None if price is None else catalogue.rank(request, price.micro)
+                if ranked is None or not ranked.tiers:
                     continue
-                best = offer.groups[0]
+                best = ranked.tiers[0]
                 total = 0
-                for k, row in enumerate(best.rows):
+                for k, row in enumerate(best.candidates):
                     total += row.weight
                     self._carriers[a * places + p, k] = row.carrier_id - 1
                     self._edges[a * places + p, k:] = total

@@ -23,7 +23,7 @@ class GuardBaseline:
     def allows(self, country: str, minute: int) -> bool:
         raise NotImplementedError
 
-    def hear(self, deltas: Sequence[Delta]) -> None:
+    def observe(self, deltas: Sequence[Delta]) -> None:
         pass
 
 
@@ -37,7 +37,7 @@ class UnverifiedBudget(GuardBaseline):
         self._unverified: defaultdict[str, _Window] = defaultdict(_Window)
         self._verified: defaultdict[str, _Window] = defaultdict(_Window)
 
-    def hear(self, deltas: Sequence[Delta]) -> None:
+    def observe(self, deltas: Sequence[Delta]) -> None:
         for delta in deltas:
             if delta.converted:
                 self._verified[delta.country].add(delta.minute - START_MINUTE, delta.converted)

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from homing.lab.world import World
 from homing.model import GENERAL, Strategy
 from homing.routing.catalogue import Catalogue
+from homing.routing.objective import Objective
 from homing.routing.rules import RouteCandidate, RouteRule, RouteScope
-from homing.routing.shares import Objective
 
 WEIGHT: int = 10_000
 """What shares are parts of."""
@@ -38,7 +38,7 @@ def rules_by_network(world: World, shares: Mapping[str, Sequence[float]], others
 
 
 def catalogue(
-    world: World, rules: Sequence[RouteRule], minute: int, terms: Mapping[tuple[int, str], Objective] | None = None
+    world: World, rules: Sequence[RouteRule], minute: int, objectives: Mapping[tuple[int, str], Objective] | None = None
 ) -> Catalogue:
     """Prices and costs as they are at a minute."""
     truth = world.truth
@@ -47,12 +47,11 @@ def catalogue(
     return Catalogue(
         prices=[(GENERAL, prefix, int(truth.price_micro[country])) for prefix, country in prefixes.items()],
         rules=rules,
-        carriers_enabled=carriers,
-        words=(),
+        enabled=carriers,
         costs=[
             (carrier, prefix, int(truth.cost_micro[minute, country, carrier - 1]))
             for carrier in carriers
             for prefix, country in prefixes.items()
         ],
-        terms=terms,
+        objectives=objectives,
     )

@@ -14,14 +14,14 @@ class GuardedRouter:
         self._guard = guard
         self.listens = router.listens or guard is not None
 
-    def hear(self, deltas: Sequence[Delta]) -> None:
+    def observe(self, deltas: Sequence[Delta]) -> None:
         if self._guard is not None:
-            self._guard.hear(deltas)
+            self._guard.observe(deltas)
         if self._router.listens:
-            self._router.hear(deltas)
+            self._router.observe(deltas)
 
-    def think(self, now_s: float) -> None:
-        self._router.think(now_s)
+    def update(self, now_s: float) -> None:
+        self._router.update(now_s)
 
     def catalogue(self) -> Catalogue:
         return self._router.catalogue()

@@ -12,11 +12,11 @@ from homing.lab.catalogues import catalogue, one_rule
 from homing.lab.event_queue import ACCOUNT_ID
 from homing.lab.world import START_S, World, worth_micro
 from homing.learning.adaptive import AdaptiveRouting
-from homing.learning.posteriors import RoutingLearner
+from homing.learning.learner import RoutingLearner
 from homing.model import GENERAL, Strategy
 from homing.routing.catalogue import Catalogue
-from homing.routing.share_table import ShareTable
-from homing.routing.shares import Objective
+from homing.routing.objective import Objective
+from homing.routing.shares import ShareTable
 from homing.statistics.delta import Delta
 
 GUARDED_LEARN_S: Final = 30.0
@@ -44,16 +44,16 @@ class HomingRouter:
         self._plain: Catalogue | None = None
         self._catalogue: Catalogue | None = None
 
-    def hear(self, deltas: Sequence[Delta]) -> None:
-        self._learner.hear(deltas)
+    def observe(self, deltas: Sequence[Delta]) -> None:
+        self._learner.observe(deltas)
 
-    def think(self, now_s: float) -> None:
+    def update(self, now_s: float) -> None:
         if now_s - self._thought_s < self.learn_s:
             return
         self._thought_s = now_s
         now = START_S + now_s
         plain = self._priced(int(now_s // 60))
-        self._learner.think(now)
+        self._learner.update(now)
         decided = self._adaptive.decide(plain, self._learner, now)
         self._catalogue = plain.with_shares(ShareTable({key: decision.shares for key, decision in decided.items()}))
 
@@ -82,11 +82,11 @@ class HomingGuardedRouter(HomingRouter):
         self.enforcer = Enforcer()
         self.enforcer.use_rules(GuardRules({(GENERAL, rule): RuleMode.BLOCK for rule in RULES}))
 
-    def hear(self, deltas: Sequence[Delta]) -> None:
-        super().hear(self._model.snapshot.without_fraud(deltas))
+    def observe(self, deltas: Sequence[Delta]) -> None:
+        super().observe(self._model.snapshot.without_fraud(deltas))
         self._model.observe(deltas)
 
-    def think(self, now_s: float) -> None:
-        super().think(now_s)
+    def update(self, now_s: float) -> None:
+        super().update(now_s)
         self._model.update(START_S + now_s, self._learner.expected_rate, self._learner.reporting)
         self.enforcer.use_snapshot(self._model.snapshot)

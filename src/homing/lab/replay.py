@@ -15,13 +15,13 @@ from homing.admin.prices import check_prefix, check_price
 from homing.common import histogram, ids, money
 from homing.lab.estimate import Estimate, Strata
 from homing.learning.adaptive import AdaptiveRouting
-from homing.learning.posteriors import RoutingLearner
+from homing.learning.learner import RoutingLearner
 from homing.model import GENERAL, Strategy
 from homing.routing.catalogue import Catalogue
 from homing.routing.catalogue_cache import rules_of
 from homing.routing.cells import CellKey
 from homing.routing.rules import route_request_of
-from homing.routing.share_table import ShareTable
+from homing.routing.shares import ShareTable
 from homing.states import TABLE, MessageState
 from homing.statistics.delta import Delta, block_of, minute_of
 from homing.store import statements
@@ -156,12 +156,11 @@ async def _catalogues(
     other_rules = rules
     if changes.strategy is not None:
         other_rules = [msgspec.structs.replace(rule, strategy=changes.strategy) for rule in rules]
-    now = Catalogue(prices=prices, rules=rules, carriers_enabled=carriers, words=(), costs=costs)
+    now = Catalogue(prices=prices, rules=rules, enabled=carriers, costs=costs)
     then = Catalogue(
         prices=((account, prefix, micro) for (account, prefix), micro in other_prices.items()),
         rules=other_rules,
-        carriers_enabled=carriers,
-        words=(),
+        enabled=carriers,
         costs=((carrier, prefix, micro) for (carrier, prefix), micro in other_costs.items()),
     )
     return now, then
@@ -192,13 +191,13 @@ class _Books:
         self._cost += (cost or 0) * segments
         price = then.price(row.account_id, row.number) if changes.prices else None
         price_micro = row.price_micro if price is None else price.micro
-        offered = then.offer(route_request_of(row), price_micro)
-        if offered is None or not offered.groups:
+        ranked = then.rank(route_request_of(row), price_micro)
+        if ranked is None or not ranked.tiers:
             self._unroutable += 1
             return
         self._would_revenue += price_micro * segments if changes.prices else row.charge_micro - row.refund_micro
-        best = offered.groups[0]
-        for candidate in best.rows:
+        best = ranked.tiers[0]
+        for candidate in best.candidates:
             chance = candidate.weight / best.weight
             self._strata.wants(cell, candidate.carrier_id, chance)
             asks = then.cost(candidate.carrier_id, row.number)
@@ -262,7 +261,7 @@ class _Learnt:
             row.carrier_id,
             row.sender,
         )
-        self._learner.hear([Delta(*which, submitted=1, sent=1)])
+        self._learner.observe([Delta(*which, submitted=1, sent=1)])
         assert row.sent_at is not None
         sent_s = row.sent_at.timestamp()
         state = MessageState(row.state)
@@ -291,8 +290,8 @@ class _Learnt:
         come = []
         while self._due and self._due[0][0] <= now_s:
             come.append(heapq.heappop(self._due)[2])
-        self._learner.hear(come)
-        self._learner.think(now_s)
+        self._learner.observe(come)
+        self._learner.update(now_s)
         decided = self._adaptive.decide(self._plain, self._learner, now_s)
         self.catalogue = self._plain.with_shares(ShareTable({key: one.shares for key, one in decided.items()}))
 

@@ -21,9 +21,9 @@ class Router(Protocol):
 
     listens: bool
 
-    def hear(self, deltas: Sequence[Delta]) -> None: ...
+    def observe(self, deltas: Sequence[Delta]) -> None: ...
 
-    def think(self, now_s: float) -> None:
+    def update(self, now_s: float) -> None:
         """Called before each tick's messages; `now_s` is from the scenario's beginning."""
 
     def catalogue(self) -> Catalogue: ...
@@ -56,10 +56,10 @@ class FixedRouter:
         self._rules = one_rule(world, strategy)
         self._minute = 0
 
-    def hear(self, deltas: Sequence[Delta]) -> None:
+    def observe(self, deltas: Sequence[Delta]) -> None:
         pass
 
-    def think(self, now_s: float) -> None:
+    def update(self, now_s: float) -> None:
         self._minute = int(now_s // 60)
 
     def catalogue(self) -> Catalogue:
@@ -85,12 +85,12 @@ class DeliveryRateRouter:
         self._minute = -1
         self._is_changed = True
 
-    def hear(self, deltas: Sequence[Delta]) -> None:
+    def observe(self, deltas: Sequence[Delta]) -> None:
         for delta in deltas:
             self._sent.add(delta, delta.sent)
             self._delivered.add(delta, delta.delivered)
 
-    def think(self, now_s: float) -> None:
+    def update(self, now_s: float) -> None:
         minute = int(now_s // 60)
         if minute == self._minute:
             return
@@ -144,13 +144,13 @@ class GovernmentRouter:
         self._is_changed = True
         self._now_minute = START_MINUTE
 
-    def hear(self, deltas: Sequence[Delta]) -> None:
+    def observe(self, deltas: Sequence[Delta]) -> None:
         for delta in deltas:
             self._sent.add(delta, delta.sent)
             if self._now_minute - delta.minute <= self.SLOW_MIN:
                 self._in_time.add(delta, delta.delivered)
 
-    def think(self, now_s: float) -> None:
+    def update(self, now_s: float) -> None:
         minute = int(now_s // 60)
         if minute == self._minute:
             return
@@ -209,10 +209,10 @@ class OracleRouter:
         self._minute = -1
         self._is_changed = True
 
-    def hear(self, deltas: Sequence[Delta]) -> None:
+    def observe(self, deltas: Sequence[Delta]) -> None:
         pass
 
-    def think(self, now_s: float) -> None:
+    def update(self, now_s: float) -> None:
         minute = min(int(now_s // 60), len(self._changes))
         self._is_changed |= self._minute < 0 or any(self._changes[self._minute : minute])
         self._minute = minute

@@ -38,8 +38,8 @@ def run(
             if watch:
                 watch(span, world.spans)
         if calendar is not None:
-            router.hear(calendar.take(tick))
-        router.think(now_s)
+            router.observe(calendar.take(tick))
+        router.update(now_s)
         last = int(np.searchsorted(waiting["at_s"], now_s + tick_s, side="left"))
         parts = [waiting[upto:last], *again.pop(tick, ())]
         upto = last

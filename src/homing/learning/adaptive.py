@@ -1,4 +1,4 @@
-"""Which shares are to be in force: each adaptive rule x each cell it is for, and wider ones for cells to come. Pure."""
+"""The shares in force: each adaptive rule x each active cell, and wider shares for cells without any. Pure."""
 
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
@@ -6,75 +6,106 @@ from typing import Final
 
 import msgspec
 
-from homing.learning.posteriors import RoutingLearner
+from homing.learning.learner import RoutingLearner
+from homing.learning.posterior import Posterior
+from homing.learning.shares import ShareCalculator
 from homing.model import GENERAL
 from homing.routing.catalogue import Catalogue
-from homing.routing.cells import CellKey, Posterior
+from homing.routing.cells import CellKey
+from homing.routing.objective import Objective
 from homing.routing.rules import RouteRule, RouteScope
-from homing.routing.shares import Objective, RouteShares, ShareCalculator
+from homing.routing.shares import RouteShares
 
-LEARN_SHARES_MAX: Final = 5_000  # of rules and cells, in force at once
+LEARN_SHARES_MAX: Final = 5_000  # rules x cells, in force at once
 
 
-class ShareDecision(msgspec.Struct, frozen=True):
-    """The shares of a rule in a cell, and all that they rest on."""
+class ShareDecision(msgspec.Struct, frozen=True, kw_only=True):
+    """The shares of a rule in a cell, with all inputs of the decision.
 
-    match: RouteScope
+    `costs` (micro-units per segment) and `routes` (route ids) are by carrier id.
+    """
+
+    scope: RouteScope
     cell: CellKey
     shares: RouteShares
-    beliefs: Sequence[Posterior]
+    posteriors: Sequence[Posterior]
     costs: Mapping[int, int]
-    routes: Mapping[int, int]  # by carrier: in the order of their ids the draw goes through them
+    routes: Mapping[int, int]
     down: Set[int]
-    terms: Objective
+    objective: Objective
 
 
 class AdaptiveRouting:
-    """Derives all shares anew from beliefs. Holds the last ones, which changes are measured against."""
+    """Calculates all shares from the posteriors. Remembers the last shares, which the next are smoothed against."""
 
-    def __init__(self, chance: random.Random) -> None:
-        self._sharer = ShareCalculator()
-        self._chance = chance
+    def __init__(self, rng: random.Random) -> None:
+        self._calculator = ShareCalculator()
+        self._rng = rng
 
     def decide(
         self, catalogue: Catalogue, learner: RoutingLearner, now_s: float
     ) -> dict[tuple[RouteScope, CellKey], ShareDecision]:
-        """The latest active cells first, up to LEARN_SHARES_MAX."""
-        made: dict[tuple[RouteScope, CellKey], ShareDecision] = {}
+        """At most LEARN_SHARES_MAX decisions: those of cells first, then of their countries, then of all
+        destinations.
+        """
+        decisions: dict[tuple[RouteScope, CellKey], ShareDecision] = {}
         rules = catalogue.adaptive_rules()
         if rules:
-            for rule, cell, block in _pairs(rules, learner.active(), learner.block):
-                key = (rule.match, cell)
-                if key in made:
+            for rule, cell, block in _pairs(rules, learner.active_cells(), learner.block):
+                key = (rule.scope, cell)
+                if key in decisions:
                     continue
-                if len(made) >= LEARN_SHARES_MAX:
+                if len(decisions) >= LEARN_SHARES_MAX:
                     break
-                made[key] = self._decide(rule, cell, block, catalogue, learner, now_s)
-        self._sharer.forget(made.keys())
-        return made
+                decisions[key] = self._decide(rule, cell, block, catalogue, learner, now_s)
+        self._calculator.retain(decisions.keys())
+        return decisions
 
     def _decide(
         self, rule: RouteRule, cell: CellKey, block: str, catalogue: Catalogue, learner: RoutingLearner, now_s: float
     ) -> ShareDecision:
         carriers = [row.carrier_id for row in rule.candidates]
-        costs = {one: cost for one in carriers if (cost := catalogue.cost(one, block)) is not None}
-        down = frozenset(one for one in carriers if catalogue.is_down(one))
-        routes = {row.carrier_id: row.route_id for row in rule.candidates}
-        beliefs = learner.beliefs(cell, sorted(set(carriers)))
-        terms = catalogue.terms(cell.account_id, cell.app_id)
-        shares = self._sharer.share(cell, rule, costs, down, beliefs, terms, now_s, self._chance)
-        return ShareDecision(rule.match, cell, shares, beliefs, costs, routes, down, terms)
+        costs = {
+            carrier_id: cost
+            for carrier_id in carriers
+            if (cost := catalogue.cost(carrier_id, number=block)) is not None
+        }
+        down = frozenset(carrier_id for carrier_id in carriers if catalogue.is_down(carrier_id))
+        posteriors = learner.posteriors(cell, sorted(set(carriers)))
+        objective = catalogue.objective(cell.account_id, cell.app_id)
+        shares = self._calculator.share(
+            cell=cell,
+            rule=rule,
+            costs=costs,
+            down=down,
+            posteriors=posteriors,
+            objective=objective,
+            now_s=now_s,
+            rng=self._rng,
+        )
+        return ShareDecision(
+            scope=rule.scope,
+            cell=cell,
+            shares=shares,
+            posteriors=posteriors,
+            costs=costs,
+            routes={row.carrier_id: row.route_id for row in rule.candidates},
+            down=down,
+            objective=objective,
+        )
 
 
 def _pairs(
     rules: Sequence[RouteRule], cells: Sequence[CellKey], block_of: Callable[[CellKey], str]
 ) -> Iterator[tuple[RouteRule, CellKey, str]]:
-    """Each rule with the cells it may be for, the closest ones first, then their countries, then everywhere."""
+    """Each rule with the cells that it may apply to, then with their countries, then with all destinations; and the
+    cell's block of numbers.
+    """
     blocks = [(cell, block_of(cell)) for cell in cells]
     for level in range(3):
         for rule in rules:
             for cell, block in blocks:
-                if _fits(rule.match, cell, block):
+                if _may_apply(rule.scope, cell, block):
                     yield rule, _widened(cell, level), block
 
 
@@ -84,12 +115,12 @@ def _widened(cell: CellKey, level: int) -> CellKey:
     return CellKey(cell.account_id, cell.app_id, cell.country if level == 1 else "", "")
 
 
-def _fits(match: RouteScope, cell: CellKey, block: str) -> bool:
-    """Whether messages of a cell may fall under a rule. A closer rule may have them: then these shares lie idle."""
+def _may_apply(scope: RouteScope, cell: CellKey, block: str) -> bool:
+    """Whether a rule may apply to messages of a cell. Where a more specific rule does, these shares are not used."""
     return (
-        match.account_id in (GENERAL, cell.account_id)
-        and match.app_id in ("", cell.app_id)
-        and match.country in ("", cell.country)
-        and match.network in ("", cell.network)
-        and (block.startswith(match.prefix) or match.prefix.startswith(block))
+        scope.account_id in (GENERAL, cell.account_id)
+        and scope.app_id in ("", cell.app_id)
+        and scope.country in ("", cell.country)
+        and scope.network in ("", cell.network)
+        and (block.startswith(scope.prefix) or scope.prefix.startswith(block))
     )

@@ -1,73 +1,79 @@
-"""How far a carrier's receipts are believed: the conversions of what they call delivered, against what the carrier's
-peers in the same cells make of as much. Pure.
+"""How far a carrier's receipts are trusted: conversions of the messages that it reports as delivered, relative to its
+peers in the same cells. Pure.
 """
 
 from collections.abc import Iterable, Mapping, Set
 from math import erf, sqrt
+from typing import Final
 
 from homing.learning.effects import CarrierEffects
 from homing.learning.memory import ChannelSums
 from homing.learning.policy import LearningPolicy
 from homing.model import GENERAL
 
+RATIO_MIN: Final = 0.6
+"""Relative to the best peer: below it receipts are worth nothing."""
+
 
 class ReceiptTrust:
-    """By account and carrier, made anew with every thought. `GENERAL` stands for all accounts, of which each counts up
-    to its cap: so it is for one without conversions of its own.
+    """By account and carrier; recalculated in each update of the learner.
+
+    `GENERAL` stands for all accounts together, each up to its cap: it applies to accounts without conversions.
     """
 
     def __init__(self, policy: LearningPolicy) -> None:
         self._strength = policy.effect_strength
         self._effects = CarrierEffects(policy, policy.account_cap)
         self._carriers: set[int] = set()
-        self._found: dict[tuple[int, int], tuple[float, float]] = {}
+        self._results: dict[tuple[int, int], tuple[float, float]] = {}
 
     def begin(self) -> None:
         self._effects.begin({})
         self._carriers.clear()
 
-    def see(self, carriers: Iterable[int]) -> None:
-        """Carriers that take messages, whether or not conversions tell of them."""
+    def add_carriers(self, carriers: Iterable[int]) -> None:
+        """Carriers with traffic, with or without conversions."""
         self._carriers.update(carriers)
 
     def add(self, account_id: int, sums: Mapping[int, ChannelSums]) -> None:
-        """What conversions tell of a cell's carriers."""
-        told = sum(one.told for one in sums.values())
-        if told < 1.0:
+        """The conversions of a cell, by carrier id."""
+        claimed = sum(carrier_sums.claimed for carrier_sums in sums.values())
+        if claimed < 1.0:
             return
-        kept = max(0.0, sum(one.successes for one in sums.values())) / told
-        for carrier_id, one in sums.items():
-            self._effects.add(account_id, "", "", carrier_id, one.successes, max(0.0, one.told) * kept)
+        cell_yield = max(0.0, sum(carrier_sums.successes for carrier_sums in sums.values())) / claimed
+        for carrier_id, carrier_sums in sums.items():
+            expected = max(0.0, carrier_sums.claimed) * cell_yield
+            self._effects.add(account_id, "", "", carrier_id, carrier_sums.successes, expected)
 
-    def conclude(self, accounts: Set[int]) -> None:
-        self._effects.ready()
-        self._found.clear()
+    def finish(self, accounts: Set[int]) -> None:
+        """Calculates trust and honesty for these accounts and for GENERAL."""
+        self._effects.finish()
+        self._results.clear()
         for account_id in {GENERAL, *accounts}:
             ratios = {}
             for carrier_id in self._carriers:
-                successes, promised = self._effects.pair(account_id, ("", "", carrier_id))
-                ratio = (max(0.0, successes) + self._strength) / (promised + self._strength)
-                spread = sqrt(max(0.0, successes) + self._strength) / (promised + self._strength)
-                ratios[carrier_id] = ratio, spread
-            for carrier_id, (ratio, spread) in ratios.items():
-                best = max([1.0, *(one - sd for other, (one, sd) in ratios.items() if other != carrier_id)])
-                trust = _normal((ratio / best - 0.6) / (spread / best))
-                self._found[account_id, carrier_id] = trust, min(1.0, ratio / best)
+                successes, expected = self._effects.pair(account_id, ("", "", carrier_id))
+                ratio = (max(0.0, successes) + self._strength) / (expected + self._strength)
+                deviation = sqrt(max(0.0, successes) + self._strength) / (expected + self._strength)
+                ratios[carrier_id] = ratio, deviation
+            for carrier_id, (ratio, deviation) in ratios.items():
+                best = max([1.0, *(mean - sd for peer_id, (mean, sd) in ratios.items() if peer_id != carrier_id)])
+                trust = _normal((ratio / best - RATIO_MIN) / (deviation / best))
+                self._results[account_id, carrier_id] = trust, min(1.0, ratio / best)
 
-    def of(self, account_id: int, carrier_id: int) -> float:
-        """0..1: the chance that its receipts are worth something."""
-        return self._pair(account_id, carrier_id)[0]
+    def trust(self, account_id: int, carrier_id: int) -> float:
+        """0..1: the probability that a carrier's receipts are worth something."""
+        return self._result(account_id, carrier_id)[0]
 
-    def honest(self, account_id: int, carrier_id: int) -> float:
-        """0..1: what part of the messages that its receipts call delivered is."""
-        return self._pair(account_id, carrier_id)[1]
+    def honesty(self, account_id: int, carrier_id: int) -> float:
+        """0..1: the part of a carrier's delivered messages that is really delivered, relative to the best peer."""
+        return self._result(account_id, carrier_id)[1]
 
     def carriers(self) -> Set[int]:
-        """Those that were seen."""
         return self._carriers
 
-    def _pair(self, account_id: int, carrier_id: int) -> tuple[float, float]:
-        return self._found.get((account_id, carrier_id), self._found.get((GENERAL, carrier_id), (1.0, 1.0)))
+    def _result(self, account_id: int, carrier_id: int) -> tuple[float, float]:
+        return self._results.get((account_id, carrier_id), self._results.get((GENERAL, carrier_id), (1.0, 1.0)))
 
 
 def _normal(z: float) -> float:

@@ -1,4 +1,6 @@
-"""Prices, routes, costs and sensitive words: the settings that every submission is held against, as one value."""
+"""The settings that every submission is checked against, as one immutable value: prices, routes, costs and sensitive
+words.
+"""
 
 import copy
 import re
@@ -9,74 +11,76 @@ from typing import Final
 import msgspec
 
 from homing.model import GENERAL, Strategy
+from homing.routing.objective import Objective
 from homing.routing.rules import RouteRequest, RouteRule, RouteTable
 from homing.routing.selection import RankedCandidates, by_priority, rank
-from homing.routing.share_table import NO_SHARES, ShareTable
-from homing.routing.shares import Objective
+from homing.routing.shares import NO_SHARES, ShareTable
 from homing.text.prefix_table import PrefixTable
 
-OFFERS_KEPT_MAX: Final = 10_000
+RANKINGS_MAX: Final = 10_000
+"""Cached rankings; at the limit the cache is emptied."""
 NO_COSTS: Final[Mapping[int, int]] = {}
-DEFAULT_TERMS: Final = Objective()
+DEFAULT_OBJECTIVE: Final = Objective()
 
 
 class SegmentPrice(msgspec.Struct, frozen=True):
-    """Micro-units a segment."""
+    """`micro` is the price of a segment in micro-units; `prefix` is the price list's entry."""
 
     prefix: str
     micro: int
 
 
 class Catalogue:
-    """The settings at one moment. Of prices an account's own list, where it matches, stands before the general one."""
+    """The settings at one moment. An account's own price list takes precedence over the general one."""
 
     def __init__(
         self,
         *,
-        prices: Iterable[tuple[int, str, int]],
-        rules: Iterable[RouteRule],
-        carriers_enabled: Iterable[int],
-        words: Iterable[tuple[int, str]],
+        prices: Iterable[tuple[int, str, int]] = (),
+        rules: Iterable[RouteRule] = (),
+        enabled: Iterable[int] = (),
+        words: Iterable[tuple[int, str]] = (),
         costs: Iterable[tuple[int, str, int]] = (),
         down: Set[int] = frozenset(),
-        terms: Mapping[tuple[int, str], Objective] | None = None,
+        objectives: Mapping[tuple[int, str], Objective] | None = None,
         without_flash: Set[int] = frozenset(),
     ) -> None:
-        """`prices`: (account_id, prefix, micro); `words`: (account_id, word); `costs`: (carrier_id, prefix, micro).
+        """`prices`: (account_id, prefix, micro-units); `costs`: (carrier_id, prefix, micro-units); `words`:
+        (account_id, word); `objectives`: by (account_id, app_id), where app_id '' stands for all of an account's apps.
 
-        `terms`: by (account_id, app_id), of adaptive routing; app_id '' for all of an account's apps.
-        Carriers that are not enabled are as if no rule named them; those that are `down` are chosen last.
+        `enabled`, `down` and `without_flash` are ids of carriers. A rule's candidates that are not enabled are left
+        out; those that are `down` are tried last; those `without_flash` cannot send messages of class 0.
         """
         self._prices = _price_tables(prices)
-        enabled = list(_enabled(rules, frozenset(carriers_enabled)))
-        self._routes = RouteTable(enabled)
-        self._adaptive_rules = [rule for rule in enabled if rule.strategy is Strategy.ADAPTIVE]
-        self._terms = dict(terms or {})
+        enabled_rules = list(_enabled(rules, frozenset(enabled)))
+        self._routes = RouteTable(enabled_rules)
+        self._adaptive_rules = [rule for rule in enabled_rules if rule.strategy is Strategy.ADAPTIVE]
+        self._objectives = dict(objectives or {})
         self._costs = _cost_tables(costs)
         self._down = down
         self._without_flash = without_flash
         self._words = _patterns(words)
-        self._offers: dict[tuple[object, ...], RankedCandidates] = {}
-        self._book = NO_SHARES
-        self._adapted: dict[tuple[object, ...], RankedCandidates] = {}
+        self._rankings: dict[tuple[object, ...], RankedCandidates] = {}
+        self._shares = NO_SHARES
+        self._adaptive_rankings: dict[tuple[object, ...], RankedCandidates] = {}
 
-    def with_shares(self, book: ShareTable) -> "Catalogue":
-        """The same settings with other shares. Cheap: it copies nothing but the offers that rest on shares."""
+    def with_shares(self, shares: ShareTable) -> "Catalogue":
+        """The same settings with other shares. Cheap: all tables are shared, only adaptive rankings are dropped."""
         other = copy.copy(self)
-        other._book = book
-        other._adapted = {}
+        other._shares = shares
+        other._adaptive_rankings = {}
         return other
 
     def adaptive_rules(self) -> Sequence[RouteRule]:
         return self._adaptive_rules
 
-    def terms(self, account_id: int, app_id: str) -> Objective:
-        """An app's terms of adaptive routing, or else its account's, or else the defaults."""
-        terms = self._terms
-        return terms.get((account_id, app_id)) or terms.get((account_id, "")) or DEFAULT_TERMS
+    def objective(self, account_id: int, app_id: str) -> Objective:
+        """The objective of an app, else of its account, else the default."""
+        objectives = self._objectives
+        return objectives.get((account_id, app_id)) or objectives.get((account_id, "")) or DEFAULT_OBJECTIVE
 
     def price(self, account_id: int, number: str) -> SegmentPrice | None:
-        """The price a segment to this number, None when nothing is listed."""
+        """The price of a segment to a number in E.164 digits, None when no price is listed."""
         for account in (account_id, GENERAL):
             table = self._prices.get(account)
             price = table.find(number) if table else None
@@ -84,51 +88,51 @@ class Catalogue:
                 return price
         return None
 
-    def offer(self, wanted: RouteRequest, price_micro: int) -> RankedCandidates | None:
-        """The candidates for a message in their order, None when no rule with an enabled carrier fits.
+    def rank(self, request: RouteRequest, price_micro: int) -> RankedCandidates | None:
+        """The candidates for a message in order; None when no rule with an enabled carrier applies.
 
-        Offers are kept: the same rule at the same costs and ceiling makes the same one.
+        Cached: the same rule with the same costs and ceiling gives the same object.
         """
-        rule = self._routes.find(wanted)
+        rule = self._routes.find(request)
         if rule is None:
             return None
-        costs = self._costs_of(rule, wanted.number) if self._costs else NO_COSTS
+        costs = self._costs_of(rule, request.number) if self._costs else NO_COSTS
         ceiling = price_micro if costs and rule.ceiling_micro is None else None
         if rule.strategy is Strategy.ADAPTIVE:
-            return self._adaptive(rule, wanted, costs, price_micro, ceiling)
+            return self._rank_adaptive(rule, request, costs, price_micro, ceiling)
         key = (rule.candidates[0].route_id, ceiling, *costs.items())
-        kept = self._offers.get(key)
-        if kept is None:
-            if len(self._offers) >= OFFERS_KEPT_MAX:
-                self._offers.clear()
-            kept = self._offers[key] = rank(rule, costs, price_micro, self._down)
-        return kept
+        ranked = self._rankings.get(key)
+        if ranked is None:
+            if len(self._rankings) >= RANKINGS_MAX:
+                self._rankings.clear()
+            ranked = self._rankings[key] = rank(rule, costs, price_micro, self._down)
+        return ranked
 
-    def _adaptive(
-        self, rule: RouteRule, wanted: RouteRequest, costs: Mapping[int, int], price_micro: int, ceiling: int | None
+    def _rank_adaptive(
+        self, rule: RouteRule, request: RouteRequest, costs: Mapping[int, int], price_micro: int, ceiling: int | None
     ) -> RankedCandidates:
         key = (
             rule.candidates[0].route_id,
             ceiling,
-            wanted.account_id,
-            wanted.app_id,
-            wanted.country,
-            wanted.network,
+            request.account_id,
+            request.app_id,
+            request.country,
+            request.network,
             *costs.items(),
         )
-        kept = self._adapted.get(key)
-        if kept is None:
-            if len(self._adapted) >= OFFERS_KEPT_MAX:
-                self._adapted.clear()
-            if self.terms(wanted.account_id, wanted.app_id).opted_out:
-                kept = rank(by_priority(rule), costs, price_micro, self._down)
+        ranked = self._adaptive_rankings.get(key)
+        if ranked is None:
+            if len(self._adaptive_rankings) >= RANKINGS_MAX:
+                self._adaptive_rankings.clear()
+            if self.objective(request.account_id, request.app_id).opted_out:
+                ranked = rank(by_priority(rule), costs, price_micro, self._down)
             else:
-                kept = rank(rule, costs, price_micro, self._down, self._book.find(rule.match, wanted))
-            self._adapted[key] = kept
-        return kept
+                ranked = rank(rule, costs, price_micro, self._down, self._shares.find(rule.scope, request))
+            self._adaptive_rankings[key] = ranked
+        return ranked
 
     def cost(self, carrier_id: int, number: str) -> int | None:
-        """What a carrier asks for a segment to this number, in micro-units; None: not known."""
+        """A carrier's cost of a segment to a number, in micro-units; None: not known."""
         table = self._costs.get(carrier_id)
         return table.find(number) if table else None
 
@@ -140,17 +144,17 @@ class Catalogue:
         return carrier_id in self._down
 
     def _costs_of(self, rule: RouteRule, number: str) -> Mapping[int, int]:
-        found = {}
+        costs = {}
         for row in rule.candidates:
             cost_micro = self.cost(row.carrier_id, number)
             if cost_micro is not None:
-                found[row.carrier_id] = cost_micro
-        return found
+                costs[row.carrier_id] = cost_micro
+        return costs
 
-    def sensitive(self, account_id: int, text: str) -> bool:
-        """Whether a text holds a word that neither the platform nor this account lets pass.
+    def is_sensitive(self, account_id: int, text: str) -> bool:
+        """Whether a text contains a sensitive word of the platform or of this account.
 
-        Compared without regard to case and to compatibility forms (full-width letters and the like).
+        Case and compatibility forms (full-width letters and the like) make no difference.
         """
         general, own = self._words.get(GENERAL), self._words.get(account_id)
         if general is None and own is None:
@@ -160,7 +164,7 @@ class Catalogue:
 
 
 def fold(text: str) -> str:
-    """The form in which words are compared."""
+    """The form in which words are compared: NFKC, then case-folded."""
     return unicodedata.normalize("NFKC", text).casefold()
 
 
@@ -168,7 +172,7 @@ def _enabled(rules: Iterable[RouteRule], carriers: Set[int]) -> Iterable[RouteRu
     for rule in rules:
         rows = tuple(row for row in rule.candidates if row.carrier_id in carriers)
         if rows:
-            yield RouteRule(rule.match, rule.strategy, rule.ceiling_micro, rows)
+            yield RouteRule(rule.scope, rule.strategy, rule.ceiling_micro, rows)
 
 
 def _price_tables(prices: Iterable[tuple[int, str, int]]) -> dict[int, PrefixTable[SegmentPrice]]:
@@ -189,4 +193,4 @@ def _patterns(words: Iterable[tuple[int, str]]) -> dict[int, re.Pattern[str]]:
     grouped: dict[int, list[str]] = {}
     for account, word in words:
         grouped.setdefault(account, []).append(re.escape(fold(word)))
-    return {account: re.compile("|".join(found)) for account, found in grouped.items()}
+    return {account: re.compile("|".join(alternatives)) for account, alternatives in grouped.items()}

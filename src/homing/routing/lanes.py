@@ -1,8 +1,8 @@
-"""Queue lanes: a carrier's traffic waits in its own, codes apart from campaigns, so that neither holds up the other."""
+"""Queue lanes: each carrier has one lane per traffic class, so that codes and campaigns do not delay each other."""
 
 from homing import limits
 
 
 def lane_of(carrier_id: int, traffic: int) -> int:
-    """The lane of a carrier's traffic. Lane 0 is nobody's: there sent messages wait for their receipt."""
+    """The lane of a carrier's traffic class. Lane 0 belongs to no carrier: sent messages wait there for receipts."""
     return carrier_id * limits.LANES_PER_CARRIER + traffic

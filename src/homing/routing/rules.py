@@ -1,9 +1,9 @@
-"""Routes: which messages a rule is for, which carriers it names, and which rule a message falls under.
+"""Routing rules: the messages that a rule is for, its candidate carriers, and the rule that applies to a message.
 
-A rule says whose messages (app, account, sender, traffic) and where to (network, prefix or country). The closest
-"whose" wins: an app's rule before an account's, that before a sender's, that before a traffic class's, and more of them
-together before fewer. Where its rules name no place that fits, the next closest is asked. Of the places the network is
-closest, then the longest prefix, then the country.
+A rule's scope has an origin (app, account, sender, traffic class) and a destination (network, prefix or country). The
+rules of the most specific origin come first: an app before an account, an account before a sender, a sender before a
+traffic class, and more of them together before fewer. Where none of them covers the destination, the next origin is
+tried. Of the destinations a network is the most specific, then the longest prefix, then the country.
 """
 
 from collections.abc import Iterable, Mapping
@@ -17,10 +17,11 @@ from homing.store.statements.lab import ReplayedMessage
 from homing.text.prefix_table import PrefixTable
 
 ANY_TRAFFIC: Final = -1
-Whose = tuple[str, int, str, int]  # app, account, sender, traffic; '', 0, '' and -1 stand for any
+Origin = tuple[str, int, str, int]
+"""App, account, sender, traffic class; '', 0, '' and -1 stand for any."""
 
 APP, ACCOUNT, SENDER, TRAFFIC = 8, 4, 2, 1
-"""What a whose names, as bits whose sum is how close it is."""
+"""What an origin names, as bits; their sum is its specificity."""
 
 
 class RouteScope(msgspec.Struct, frozen=True):
@@ -35,12 +36,12 @@ class RouteScope(msgspec.Struct, frozen=True):
     prefix: str = ""
 
     @property
-    def whose(self) -> Whose:
+    def origin(self) -> Origin:
         return self.app_id, self.account_id, self.sender, self.traffic
 
 
 class RouteCandidate(msgspec.Struct, frozen=True):
-    """A route's row: by which carrier, how early, with which share among equals."""
+    """A carrier of a rule. Lower priorities come first; `weight` is its part of the traffic among equals."""
 
     route_id: int
     carrier_id: int
@@ -49,16 +50,18 @@ class RouteCandidate(msgspec.Struct, frozen=True):
 
 
 class RouteRule(msgspec.Struct, frozen=True):
-    """A match and its candidates. `ceiling_micro`: the most a segment may cost; None: what the customer pays for it."""
+    """A scope and its candidates. `ceiling_micro`: the maximum cost of a segment, in micro-units; None: the customer's
+    price.
+    """
 
-    match: RouteScope
+    scope: RouteScope
     strategy: Strategy
     ceiling_micro: int | None
     candidates: tuple[RouteCandidate, ...]
 
 
 class RouteRequest(msgspec.Struct, frozen=True):
-    """What of a message decides its route. `network` is its MCC and MNC as digits."""
+    """The properties of a message that decide its route. `network` is its MCC and MNC as digits."""
 
     account_id: int
     app_id: str
@@ -70,7 +73,7 @@ class RouteRequest(msgspec.Struct, frozen=True):
 
 
 def route_request_of(row: RerouteFacts | ReplayedMessage) -> RouteRequest:
-    """What decides the route of a message that is stored: from its row."""
+    """The request of a stored message."""
     return RouteRequest(
         row.account_id,
         row.app_id,
@@ -82,55 +85,57 @@ def route_request_of(row: RerouteFacts | ReplayedMessage) -> RouteRequest:
     )
 
 
-class _Places:
-    """The rules of one whose, by place."""
+class _Destinations:
+    """The rules of one origin, by destination."""
 
     def __init__(self, rules: Iterable[RouteRule]) -> None:
         listed = list(rules)
-        self.networks = {rule.match.network: rule for rule in listed if rule.match.network}
-        self.countries = {rule.match.country: rule for rule in listed if rule.match.country}
-        named = {rule.match.prefix: rule for rule in listed if rule.match.prefix}
-        self.prefixes = PrefixTable(named) if named else None
-        self.everywhere = next((r for r in listed if not (r.match.network or r.match.country or r.match.prefix)), None)
+        self.networks = {rule.scope.network: rule for rule in listed if rule.scope.network}
+        self.countries = {rule.scope.country: rule for rule in listed if rule.scope.country}
+        by_prefix = {rule.scope.prefix: rule for rule in listed if rule.scope.prefix}
+        self.prefixes = PrefixTable(by_prefix) if by_prefix else None
+        self.everywhere = next((r for r in listed if not (r.scope.network or r.scope.country or r.scope.prefix)), None)
 
-    def find(self, wanted: RouteRequest) -> RouteRule | None:
-        if self.networks and wanted.network in self.networks:
-            return self.networks[wanted.network]
-        if self.prefixes is not None and (rule := self.prefixes.find(wanted.number)) is not None:
+    def find(self, request: RouteRequest) -> RouteRule | None:
+        if self.networks and request.network in self.networks:
+            return self.networks[request.network]
+        if self.prefixes is not None and (rule := self.prefixes.find(request.number)) is not None:
             return rule
-        if self.countries and wanted.country in self.countries:
-            return self.countries[wanted.country]
+        if self.countries and request.country in self.countries:
+            return self.countries[request.country]
         return self.everywhere
 
 
 class RouteTable:
-    """All rules. A look-up probes one dictionary for each kind of whose in use, the closest first."""
+    """All rules. A look-up probes one dictionary per level of origin in use, the most specific first."""
 
     def __init__(self, rules: Iterable[RouteRule]) -> None:
-        grouped: dict[Whose, list[RouteRule]] = {}
+        grouped: dict[Origin, list[RouteRule]] = {}
         for rule in rules:
-            grouped.setdefault(rule.match.whose, []).append(rule)
-        self._places: Mapping[Whose, _Places] = {whose: _Places(found) for whose, found in grouped.items()}
-        self._kinds = sorted({specificity(whose) for whose in grouped}, reverse=True)
+            grouped.setdefault(rule.scope.origin, []).append(rule)
+        self._destinations: Mapping[Origin, _Destinations] = {
+            origin: _Destinations(origin_rules) for origin, origin_rules in grouped.items()
+        }
+        self._levels = sorted({specificity(origin) for origin in grouped}, reverse=True)
 
-    def find(self, wanted: RouteRequest) -> RouteRule | None:
-        """The rule that a message falls under, None when there is none."""
-        for kind in self._kinds:
-            whose = (
-                wanted.app_id if kind & APP else "",
-                wanted.account_id if kind & ACCOUNT else GENERAL,
-                wanted.sender if kind & SENDER else "",
-                wanted.traffic if kind & TRAFFIC else ANY_TRAFFIC,
+    def find(self, request: RouteRequest) -> RouteRule | None:
+        """The rule that applies to a message, None when there is none."""
+        for level in self._levels:
+            origin = (
+                request.app_id if level & APP else "",
+                request.account_id if level & ACCOUNT else GENERAL,
+                request.sender if level & SENDER else "",
+                request.traffic if level & TRAFFIC else ANY_TRAFFIC,
             )
-            places = self._places.get(whose)
-            rule = places.find(wanted) if places else None
+            destinations = self._destinations.get(origin)
+            rule = destinations.find(request) if destinations else None
             if rule is not None:
                 return rule
         return None
 
 
-def specificity(whose: Whose) -> int:
-    app_id, account_id, sender, traffic = whose
+def specificity(origin: Origin) -> int:
+    app_id, account_id, sender, traffic = origin
     return (
         (APP if app_id else 0)
         + (ACCOUNT if account_id != GENERAL else 0)

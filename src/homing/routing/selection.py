@@ -1,4 +1,6 @@
-"""Which carrier takes a message: pure, from a rule, facts and a draw, so that every choice can be told and replayed."""
+"""Which carrier takes a message. Pure: from a rule, costs, the state of carriers and a draw, so that every choice can
+be explained and repeated.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence, Set
 
@@ -12,25 +14,27 @@ from homing.routing.shares import RouteShares
 
 
 class Tier(msgspec.Struct, frozen=True):
-    """Candidates that share the traffic by weight."""
+    """Candidates of equal rank, which divide the traffic by weight. `weight` is their sum."""
 
-    rows: tuple[RouteCandidate, ...]
+    candidates: tuple[RouteCandidate, ...]
     weight: int
 
 
 class RankedCandidates(msgspec.Struct, frozen=True):
-    """A rule's candidates in their order, and those that cannot be used, with the reason.
+    """A rule's candidates in the order in which they are tried, and the excluded ones with the reason.
 
-    `notes`: what of the choice the rule's own words do not say: costs, carriers that are down, others too dear.
+    `costs`: carrier id -> micro-units per segment, where known. `notes` explain what the rule alone does not: costs,
+    carriers that are down or too expensive. Of an adaptive rule `reason` explains its shares, and `version` is the id
+    of the stored choice; 0: not stored.
     """
 
     rule: RouteRule
-    groups: tuple[Tier, ...]
-    barred: tuple[tuple[RouteCandidate, Reason], ...]
+    tiers: tuple[Tier, ...]
+    excluded: tuple[tuple[RouteCandidate, Reason], ...]
     costs: Mapping[int, int]
     notes: tuple[Reason, ...]
-    reason: Reason | None = None  # of an adaptive rule: why its shares are as they are
-    version: int = 0  # of those shares, where what they rest on is stored; 0: it is not
+    reason: Reason | None = None
+    version: int = 0
 
 
 def rank(
@@ -38,15 +42,15 @@ def rank(
 ) -> RankedCandidates:
     """Puts a rule's candidates in order.
 
-    `costs`: carrier id → micro-units a segment to this number, where known; what costs more than the rule's ceiling (or
-    else than the customer pays) is barred. Carriers that are `down` come last, all others by the strategy; of an
-    adaptive rule by the `shares`, and where there are none by cost.
+    `costs`: carrier id -> micro-units per segment to this number, where known. A candidate that costs more than the
+    rule's ceiling, or without one more than `price_micro`, is excluded. Carriers in `down` come last. The others follow
+    the rule's strategy: an adaptive rule its `shares`, or the cost when there are no shares.
     """
     if rule.strategy is Strategy.ADAPTIVE and shares is not None:
         rule = _by_shares(rule, shares)
     ceiling_micro = price_micro if rule.ceiling_micro is None else rule.ceiling_micro
     usable = [row for row in rule.candidates if costs.get(row.carrier_id, 0) <= ceiling_micro]
-    barred = tuple(
+    excluded = tuple(
         (row, Reason.of(ReasonCode.ROUTE_ABOVE_CEILING, cost_micro=costs[row.carrier_id], ceiling_micro=ceiling_micro))
         for row in rule.candidates
         if row not in usable
@@ -54,36 +58,43 @@ def rank(
     by_rank: dict[tuple[int, ...], list[RouteCandidate]] = {}
     for row in sorted(usable, key=lambda row: row.route_id):
         by_rank.setdefault(_rank(row, rule.strategy, costs, down, shares is not None), []).append(row)
-    groups = tuple(Tier(tuple(rows), sum(row.weight for row in rows)) for _rank, rows in sorted(by_rank.items()))
-    learnt = (None, 0) if shares is None else (shares.reason, shares.version)
-    return RankedCandidates(rule, groups, barred, costs, _notes(rule, usable, barred, costs, down, shares), *learnt)
+    tiers = tuple(Tier(tuple(rows), sum(row.weight for row in rows)) for _rank, rows in sorted(by_rank.items()))
+    return RankedCandidates(
+        rule,
+        tiers,
+        excluded,
+        costs,
+        _notes(rule, usable, excluded, costs, down, shares),
+        reason=None if shares is None else shares.reason,
+        version=0 if shares is None else shares.version,
+    )
 
 
 def by_priority(rule: RouteRule) -> RouteRule:
-    """The rule as it holds for customers who want no adaptive routing."""
+    """The rule for customers who opted out of adaptive routing."""
     return msgspec.structs.replace(rule, strategy=Strategy.PRIORITY)
 
 
 def _by_shares(rule: RouteRule, shares: RouteShares) -> RouteRule:
-    """The rule with its shares as weights. A carrier without one is kept for when the others fail: it draws last."""
+    """The rule with its shares as weights. A carrier without a share has weight 1, so that failover can reach it."""
     rows = tuple(
         msgspec.structs.replace(row, weight=max(1, shares.weights.get(row.carrier_id, 0))) for row in rule.candidates
     )
     return msgspec.structs.replace(rule, candidates=rows)
 
 
-def choose(offered: RankedCandidates, draw: int) -> RouteCandidate | None:
-    """The first in order; `draw` is any integer, the message's id for one. None when every candidate is barred."""
-    if not offered.groups:
+def choose(ranked: RankedCandidates, draw: int) -> RouteCandidate | None:
+    """The candidate to try first; None when all are excluded. `draw` is any integer, usually the message's id."""
+    if not ranked.tiers:
         return None
-    best = offered.groups[0]
-    return best.rows[0] if len(best.rows) == 1 else _pick(best.rows, best.weight, draw)
+    best = ranked.tiers[0]
+    return best.candidates[0] if len(best.candidates) == 1 else _pick(best.candidates, best.weight, draw)
 
 
-def order(offered: RankedCandidates, draw: int) -> Iterator[RouteCandidate]:
-    """All usable candidates, the choice first: where the message goes when the ones before it fail."""
-    for group in offered.groups:
-        rows, weight = list(group.rows), group.weight
+def order(ranked: RankedCandidates, draw: int) -> Iterator[RouteCandidate]:
+    """All usable candidates in the order of failover, the choice first."""
+    for tier in ranked.tiers:
+        rows, weight = list(tier.candidates), tier.weight
         while rows:
             row = _pick(rows, weight, draw)
             rows.remove(row)
@@ -115,7 +126,7 @@ def _rank(
 def _notes(
     rule: RouteRule,
     usable: Sequence[RouteCandidate],
-    barred: Sequence[tuple[RouteCandidate, Reason]],
+    excluded: Sequence[tuple[RouteCandidate, Reason]],
     costs: Mapping[int, int],
     down: Set[int],
     shares: RouteShares | None,
@@ -126,21 +137,23 @@ def _notes(
         notes.append(Reason.of(ReasonCode.ROUTE_NOTHING_LEARNT) if shares is None else _reference(shares, total))
     if rule.strategy is Strategy.LEAST_COST:
         notes.append(_least_cost(len(usable), [costs[row.carrier_id] for row in usable if row.carrier_id in costs]))
-    if away := sum(1 for row in usable if row.carrier_id in down):
-        notes.append(Reason.of(ReasonCode.ROUTE_CARRIERS_DOWN, down=away, carriers=len(usable)))
-    if barred:
-        notes.append(Reason.of(ReasonCode.ROUTE_CARRIERS_TOO_DEAR, carriers=len(barred)))
+    if down_count := sum(1 for row in usable if row.carrier_id in down):
+        notes.append(Reason.of(ReasonCode.ROUTE_CARRIERS_DOWN, down=down_count, carriers=len(usable)))
+    if excluded:
+        notes.append(Reason.of(ReasonCode.ROUTE_CARRIERS_TOO_DEAR, carriers=len(excluded)))
     return tuple(notes)
 
 
-def _least_cost(carriers: int, known_micro: Sequence[int]) -> Reason:
-    if not known_micro:
+def _least_cost(carriers: int, costs_micro: Sequence[int]) -> Reason:
+    if not costs_micro:
         return Reason.of(ReasonCode.ROUTE_LEAST_COST_UNKNOWN, carriers=carriers)
-    return Reason.of(ReasonCode.ROUTE_LEAST_COST, carriers=carriers, cost_micro=min(known_micro))
+    return Reason.of(ReasonCode.ROUTE_LEAST_COST, carriers=carriers, cost_micro=min(costs_micro))
 
 
 def _reference(shares: RouteShares, total: int) -> Reason:
-    """Short, since every message keeps it: the whole is stored under the version. `total`: what was drawn of."""
+    """A short note, since every message stores it; the details are stored once, under the version. `total`: the sum of
+    the weights drawn from.
+    """
     if not shares.version:
         return shares.reason
     return Reason.of(ReasonCode.ROUTE_SHARES, version=shares.version, total=total)

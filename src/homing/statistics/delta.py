@@ -1,4 +1,4 @@
-"""One change of what is counted: the fact that statistics, learning and the guard all hear of. Pure."""
+"""A delta: one change of the figures, from which statistics, routing and the guard learn. Pure."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -8,41 +8,40 @@ import msgspec
 from homing.common import ids
 
 PREFIX_DIGITS: Final = 6
-"""Of a number, in the cells that are kept."""
+"""The digits of a number that cells distinguish."""
 BLOCK_DIGITS: Final = 3
-"""A number's last ones, that a block of a thousand leaves off."""
+"""The last digits of a number, which a block of a thousand numbers leaves off."""
 
 
 class Delta(msgspec.Struct, frozen=True, gc=False):
-    """What changed, of one or more messages that share everything up to `sender`.
+    """A change of the figures of one or more messages that share everything up to `sender`.
 
-    It counts for the minute of the message's submit, whenever it happened: a rate is one of the messages of a time, and
-    the later facts about them find their own cohort. Counts may be negative: a message that moves to another carrier
-    takes its submit with it.
+    It counts for the minute of the messages' submit, whenever it happened, so that a rate is always of the messages of
+    one time. Counts may be negative: a message that moves to another carrier takes its submit with it.
     """
 
     minute: int  # unix minute of the submit, which is the id's time
     account_id: int
     app_id: str
     country: str  # ISO 3166; '': unknown
-    network: str  # MCC and MNC as digits, as in `routing.rules.Wanted`
+    network: str  # MCC and MNC as digits
     block: str  # the number without its last three digits
-    carrier_id: int  # the one that the message stands on now
+    carrier_id: int  # the message's current carrier
     sender: str
     submitted: int = 0  # messages, not segments
-    sent: int = 0  # a carrier took it
+    sent: int = 0  # accepted by a carrier
     delivered: int = 0
     undelivered: int = 0  # any other final state
-    converted: int = 0  # credited to this message
-    refused: int = 0  # attempts that this carrier refused, put off or left unanswered
-    cost_micro: int = 0  # segments x the carrier's cost, booked when sent; 0 where it is unknown
-    revenue_micro: int = 0  # the charge without what was given back
-    receipt_bucket: int = -1  # of seconds from sent to the final receipt (common/histogram.py); -1: not told
-    conversion_bucket: int = -1  # of seconds from submit to conversion; -1: not told
+    converted: int = 0  # conversions credited to the message
+    refused: int = 0  # attempts that this carrier refused, deferred or did not answer
+    cost_micro: int = 0  # segments x the carrier's cost, counted when sent; 0 where it is unknown
+    revenue_micro: int = 0  # the charge less refunds
+    receipt_bucket: int = -1  # of seconds from sent to the final receipt (common/histogram.py); -1: none
+    conversion_bucket: int = -1  # of seconds from submit to conversion; -1: none
 
     @property
     def prefix(self) -> str:
-        """The number's first digits, by which cells are kept."""
+        """The number's first digits, as cells distinguish them."""
         return self.block[:PREFIX_DIGITS]
 
 
@@ -56,7 +55,7 @@ FIGURES: Final = (
     "cost_micro",
     "revenue_micro",
 )
-"""The fields of a delta that add up."""
+"""The fields of a delta that are summed."""
 
 
 def minute_of(message_id: int) -> int:

@@ -1,4 +1,4 @@
-"""Figures of a span at a glance: over time, by country and by carrier, from one reading."""
+"""Figures of a time range: over time, by country and by carrier, from one query."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -16,7 +16,7 @@ K = TypeVar("K", str, int)
 
 
 class PeriodFigures(msgspec.Struct, frozen=True):
-    """What became of some messages."""
+    """Figures of the messages of one period, country or carrier. Amounts are micro-units."""
 
     submitted: int = 0
     sent: int = 0
@@ -29,11 +29,12 @@ class PeriodFigures(msgspec.Struct, frozen=True):
 
     @property
     def under_way(self) -> int:
+        """Messages without a final state."""
         return max(0, self.submitted - self.delivered - self.undelivered)
 
     @property
     def delivered_rate(self) -> RateWithInterval | None:
-        """Of those that a carrier took."""
+        """Of the messages sent."""
         return rate(self.delivered, self.sent)
 
     @property
@@ -43,7 +44,7 @@ class PeriodFigures(msgspec.Struct, frozen=True):
 
 class TrafficOverview(msgspec.Struct, frozen=True):
     """`periods` has one entry for each whole period of `grain` from unix minute `first_minute` on; `countries` and
-    `carriers` (by id) hold those with any messages, the largest first.
+    `carriers` (by id) hold those with any messages, largest first.
     """
 
     grain: PeriodGrain
@@ -55,13 +56,13 @@ class TrafficOverview(msgspec.Struct, frozen=True):
     @property
     def total(self) -> PeriodFigures:
         names = PeriodFigures.__struct_fields__
-        return PeriodFigures(*(sum(getattr(one, name) for one in self.periods) for name in names))
+        return PeriodFigures(*(sum(getattr(period, name) for period in self.periods) for name in names))
 
 
 async def read_overview(
     database: Database, grain: PeriodGrain, periods: int, now: datetime, account_id: int | None = None
 ) -> TrafficOverview:
-    """The last so many periods, the current one included."""
+    """The last `periods`, the current one included. Raises a `PlatformFailure`."""
     beyond = int(now.timestamp()) // 60 // grain + 1
     first = beyond - periods
     rows = await statements.statistics.stat_overview(

@@ -1,4 +1,4 @@
-"""The proof that what is kept adds up to the messages. It reads whole tables: for sessions with FREE_PLANS."""
+"""Verifies that the stored figures add up to the messages. Reads whole tables: for sessions with FREE_PLANS."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -14,7 +14,7 @@ STAT_DIFFERENCE_ITEMS_MAX: Final = 200
 
 
 class StatisticsDifference(msgspec.Struct, frozen=True):
-    """A figure of one cell and period that is not what the messages say; `minute` is where the period begins."""
+    """A figure of one cell and period that differs from the messages. `minute`: the unix minute in which it begins."""
 
     grain: int
     minute: int
@@ -31,14 +31,14 @@ class StatisticsDifference(msgspec.Struct, frozen=True):
 
 
 async def prove(database: Database, now: datetime, account_id: int | None = None) -> Sequence[StatisticsDifference]:
-    """What does not add up, at most `STAT_DIFFERENCE_ITEMS_MAX` of each grain; nothing: all of it does.
+    """The differences, at most `STAT_DIFFERENCE_ITEMS_MAX` of each grain; empty when everything adds up.
 
-    Each grain is held against the messages of the time for which it is kept. While Homing works it is read in one
-    statement a grain, so what changes meanwhile makes no difference.
+    Each grain is compared with the messages of the time for which it is kept, in one statement, so that concurrent
+    changes make no difference. Raises a `PlatformFailure`.
     """
-    found = []
+    differences = []
     for grain, first in first_minutes(now).items():
-        period = first // grain + 2 if first else 0  # what was dropped a moment ago is not missed
+        period = first // grain + 2 if first else 0  # periods that were deleted a moment ago
         rows = await statements.statistics.stat_prove(
             database,
             grain=int(grain),
@@ -46,7 +46,7 @@ async def prove(database: Database, now: datetime, account_id: int | None = None
             account_id=account_id,
             rows_max=STAT_DIFFERENCE_ITEMS_MAX,
         )
-        found += [
+        differences += [
             StatisticsDifference(
                 grain=grain,
                 minute=row.period * grain,
@@ -63,4 +63,4 @@ async def prove(database: Database, now: datetime, account_id: int | None = None
             )
             for row in rows
         ]
-    return found
+    return differences

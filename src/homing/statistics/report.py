@@ -1,4 +1,4 @@
-"""Figures by country, carrier, hour and so on: what the command line and the console show."""
+"""Figures by country, carrier, hour and so on, for the command line and the console."""
 
 import enum
 from collections.abc import Sequence
@@ -15,11 +15,11 @@ from homing.statistics.rollup import first_minutes
 from homing.store import statements
 from homing.store.database import Database
 
-STAT_MINUTES_SPAN_S: Final = 10_800  # read by minute; longer ones by hour
+STAT_MINUTES_SPAN_S: Final = 10_800  # longer time ranges are read by hour
 
 
 class ReportGrouping(enum.Enum):
-    """What figures are apart by."""
+    """The dimension that figures are grouped by."""
 
     COUNTRY = "country"
     NETWORK = "network"
@@ -41,7 +41,7 @@ GRAINS: Final = {
 
 
 class RateWithInterval(msgspec.Struct, frozen=True):
-    """A share (0..1) and the interval in which the true one lies, as a rule in 95 of 100 such cases."""
+    """A share (0..1) with its 95 % confidence interval."""
 
     mean: float
     low: float
@@ -49,7 +49,7 @@ class RateWithInterval(msgspec.Struct, frozen=True):
 
 
 class ReportLine(msgspec.Struct, frozen=True):
-    """What became of the messages of one `key`. Times are medians in seconds; None: nothing to tell it from."""
+    """Figures of one group of messages. Amounts are micro-units; times are medians in seconds, None without data."""
 
     key: str
     submitted: int
@@ -68,7 +68,7 @@ class ReportLine(msgspec.Struct, frozen=True):
 
 
 class StatisticsReport(msgspec.Struct, frozen=True):
-    """Lines, and the span that they are of: whole periods of a grain, so `since` can lie before what was asked."""
+    """Lines of a time range, which is rounded to whole periods of the grain: it may begin before the requested one."""
 
     lines: Sequence[ReportLine]
     grain: PeriodGrain
@@ -77,8 +77,8 @@ class StatisticsReport(msgspec.Struct, frozen=True):
 
 
 def rate(hits: int, trials: int) -> RateWithInterval | None:
-    """With Wilson's interval at 95 %; None of no trials. More hits than trials (late facts of others) count as
-    all.
+    """A rate with the 95 % Wilson interval; None without trials. Hits above the number of trials, which late events can
+    cause, count as a rate of 1.
     """
     if trials <= 0:
         return None
@@ -91,13 +91,13 @@ def rate(hits: int, trials: int) -> RateWithInterval | None:
 
 
 def grain_for(by: ReportGrouping, since: datetime, until: datetime, now: datetime) -> PeriodGrain:
-    """The finest periods that are kept for the whole span and are not too many to read."""
+    """The finest grain that is kept for the whole time range and does not give too many periods to read."""
     if by in GRAINS:
         return GRAINS[by]
-    kept, since_minute = first_minutes(now), int(since.timestamp()) // 60
-    if until - since <= timedelta(seconds=STAT_MINUTES_SPAN_S) and since_minute >= kept[PeriodGrain.MINUTE]:
+    retained, since_minute = first_minutes(now), int(since.timestamp()) // 60
+    if until - since <= timedelta(seconds=STAT_MINUTES_SPAN_S) and since_minute >= retained[PeriodGrain.MINUTE]:
         return PeriodGrain.MINUTE
-    return PeriodGrain.HOUR if since_minute >= kept[PeriodGrain.HOUR] else PeriodGrain.DAY
+    return PeriodGrain.HOUR if since_minute >= retained[PeriodGrain.HOUR] else PeriodGrain.DAY
 
 
 async def report(
@@ -109,7 +109,7 @@ async def report(
     now: datetime,
     account_id: int | None = None,
 ) -> StatisticsReport:
-    """What became of the messages that were submitted in [since, until), up to this moment."""
+    """The figures so far of the messages submitted in [since, until). Raises a `PlatformFailure`."""
     grain = grain_for(by, since, until, now)
     first = int(since.timestamp()) // 60 // grain
     beyond = -(-int(until.timestamp()) // 60 // grain)

@@ -1,5 +1,5 @@
-"""Adding up what changed, in two steps: deltas are taken out every second, told to those who listen and put by under
-their cells; what has gathered is added to minutes, hours and days twice a minute. Each step is one transaction.
+"""Adds up deltas in two steps, each one transaction: every second deltas are taken and their sums stored as pending
+under their cells; twice a minute pending sums are added to minutes, hours and days.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,7 +11,7 @@ import msgspec
 from homing import limits
 from homing.model import PeriodGrain
 from homing.statistics.delta import Delta
-from homing.statistics.sums import CellNames, Key, add_up, names_of
+from homing.statistics.sums import CellLabels, SumKey, labels_of, sum_by_cell
 from homing.store import statements
 from homing.store.database import Database, DatabaseConnection
 from homing.store.leader_lease import LeaderLease
@@ -19,15 +19,13 @@ from homing.store.statements.statistics import NewStatCell, PendingChange, StatC
 
 ROLLUP_BATCH_MAX: Final = 5_000  # deltas of one round
 SETTLE_BATCH_MAX: Final = 50_000
-ROLLUP_KEYS_MAX: Final = 200_000  # of which a process remembers the numbers
+ROLLUP_KEYS_MAX: Final = 200_000  # cached ids of cells
+RETENTION_DAYS: Final = {PeriodGrain.MINUTE: limits.STAT_MINUTE_DAYS, PeriodGrain.HOUR: limits.STAT_HOUR_DAYS}
+"""Days are kept without limit."""
 
 
-KEPT_DAYS: Final = {PeriodGrain.MINUTE: limits.STAT_MINUTE_DAYS, PeriodGrain.HOUR: limits.STAT_HOUR_DAYS}
-"""Days are kept for ever."""
-
-
-class RollupTurn(msgspec.Struct, frozen=True):
-    """One round: its number, the deltas that it took out, and whether there may be more."""
+class RollupRound(msgspec.Struct, frozen=True):
+    """A committed round: its number, the deltas that it took, and whether there may be more."""
 
     number: int
     deltas: Sequence[Delta]
@@ -35,41 +33,42 @@ class RollupTurn(msgspec.Struct, frozen=True):
 
 
 class Rollup:
-    """Takes deltas out once each, whatever crashes; the process that has the duty does it for all."""
+    """Takes each delta exactly once, whatever crashes. Works in the process that holds the lease."""
 
-    def __init__(self, database: Database, duty: LeaderLease, clock: Callable[[], datetime]) -> None:
+    def __init__(self, database: Database, lease: LeaderLease, clock: Callable[[], datetime]) -> None:
         self._database = database
-        self._duty = duty
+        self._lease = lease
         self._clock = clock
-        self._cells: dict[CellNames, int] = {}
+        self._cell_ids: dict[CellLabels, int] = {}
 
-    async def turn(self) -> RollupTurn | None:
-        """Takes deltas out; None when the duty is another's. Raises a `PlatformFailure`: then it may have happened or
-        not, which the next one's number tells.
+    async def run_round(self) -> RollupRound | None:
+        """Takes deltas; None when another process holds the lease.
+
+        Raises a `PlatformFailure`; the round may then be committed or not, which the next round's number shows.
         """
         async with self._database.transaction() as transaction:
-            number = await self._duty.renew(transaction)
+            number = await self._lease.renew(transaction)
             if number is None:
                 return None
             rows = await statements.statistics.stat_take(transaction, rows_max=ROLLUP_BATCH_MAX)
-            deltas = [delta for row in rows if _says(delta := _delta(row))]
-            cells = await self._numbers(transaction, {names_of(delta) for delta in deltas})
-            sums = add_up(deltas, cells)
+            deltas = [delta for row in rows if _is_nonzero(delta := _delta(row))]
+            cell_ids = await self._find_cells(transaction, {labels_of(delta) for delta in deltas})
+            sums = sum_by_cell(deltas, cell_ids)
             if sums:
                 await statements.statistics.stat_await(
                     transaction, changes=[_change(key, figures) for key, figures in sums.items()]
                 )
-        # Not before: cells that were made in a transaction that came to nothing have no numbers.
-        if len(self._cells) + len(cells) > ROLLUP_KEYS_MAX:
-            self._cells.clear()
-        self._cells.update(cells)
-        return RollupTurn(number, deltas, sum(row.taken for row in rows) == ROLLUP_BATCH_MAX)
+        # After the commit: cells that were created in a transaction that was rolled back do not exist.
+        if len(self._cell_ids) + len(cell_ids) > ROLLUP_KEYS_MAX:
+            self._cell_ids.clear()
+        self._cell_ids.update(cell_ids)
+        return RollupRound(number, deltas, sum(row.taken for row in rows) == ROLLUP_BATCH_MAX)
 
     async def settle(self) -> bool:
-        """Adds up what has been taken out; whether there may be more."""
+        """Adds pending sums to minutes, hours and days; whether there may be more. Raises a `PlatformFailure`."""
         kept_from = first_minutes(self._clock())
         async with self._database.transaction() as transaction:
-            if await self._duty.renew(transaction, turns=0) is None:
+            if await self._lease.renew(transaction, turns=0) is None:
                 return False
             taken = await statements.statistics.stat_settle(
                 transaction,
@@ -79,17 +78,18 @@ class Rollup:
             )
         return taken == SETTLE_BATCH_MAX
 
-    async def _numbers(self, transaction: DatabaseConnection, wanted: set[CellNames]) -> dict[CellNames, int]:
-        found = {names: self._cells[names] for names in wanted if names in self._cells}
-        unknown = sorted(wanted - found.keys())
-        if unknown:
-            rows = await statements.statistics.stat_cells_find(transaction, cells=list(map(_cell, unknown)))
-            found.update((unknown[row.nth - 1], row.cell_id) for row in rows)
-        new = [names for names in unknown if names not in found]
+    async def _find_cells(self, transaction: DatabaseConnection, labels: set[CellLabels]) -> dict[CellLabels, int]:
+        """The ids of cells; new cells are created."""
+        cell_ids = {cell: self._cell_ids[cell] for cell in labels if cell in self._cell_ids}
+        uncached = sorted(labels - cell_ids.keys())
+        if uncached:
+            rows = await statements.statistics.stat_cells_find(transaction, cells=list(map(_cell, uncached)))
+            cell_ids.update((uncached[row.nth - 1], row.cell_id) for row in rows)
+        new = [cell for cell in uncached if cell not in cell_ids]
         if new:
-            made = await statements.statistics.stat_cells_make(transaction, cells=list(map(_cell, new)))
-            found.update((_names(row), row.cell_id) for row in made)
-        return found
+            created = await statements.statistics.stat_cells_make(transaction, cells=list(map(_cell, new)))
+            cell_ids.update((_labels(row), row.cell_id) for row in created)
+        return cell_ids
 
 
 def _delta(row: StatDeltaRow) -> Delta:
@@ -115,7 +115,7 @@ def _delta(row: StatDeltaRow) -> Delta:
     )
 
 
-def _change(key: Key, figures: Sequence[int]) -> PendingChange:
+def _change(key: SumKey, figures: Sequence[int]) -> PendingChange:
     account_id, minute, cell_id, receipt_bucket, conversion_bucket = key
     submitted, sent, delivered, undelivered, converted, refused, cost_micro, revenue_micro = figures
     return PendingChange(
@@ -135,8 +135,8 @@ def _change(key: Key, figures: Sequence[int]) -> PendingChange:
     )
 
 
-def _cell(names: CellNames) -> NewStatCell:
-    account_id, app_id, country, network, prefix, carrier_id, sender = names
+def _cell(labels: CellLabels) -> NewStatCell:
+    account_id, app_id, country, network, prefix, carrier_id, sender = labels
     return NewStatCell(
         account_id=account_id,
         app_id=app_id,
@@ -148,28 +148,30 @@ def _cell(names: CellNames) -> NewStatCell:
     )
 
 
-def _names(row: StatCellRow) -> CellNames:
+def _labels(row: StatCellRow) -> CellLabels:
     return row.account_id, row.app_id, row.country, row.network, row.prefix, row.carrier_id, row.sender
 
 
 def first_minutes(now: datetime) -> dict[PeriodGrain, int]:
-    """The first minute for which each grain is kept."""
+    """The first unix minute for which each grain is kept."""
     return {
-        grain: int((now - timedelta(days=KEPT_DAYS[grain])).timestamp()) // 60 if grain in KEPT_DAYS else 0
+        grain: int((now - timedelta(days=RETENTION_DAYS[grain])).timestamp()) // 60 if grain in RETENTION_DAYS else 0
         for grain in PeriodGrain
     }
 
 
-async def forget_old(database: Database, now: datetime) -> None:
-    """Drops the minutes and hours that are not kept any longer, and gives back what a backlog took."""
+async def delete_expired(database: Database, now: datetime) -> None:
+    """Deletes minutes and hours beyond their retention, and returns the disk space of a past backlog. Raises a
+    `PlatformFailure`.
+    """
     for grain, minute in first_minutes(now).items():
         if minute:
             await statements.statistics.stat_forget(database, grain=int(grain), before_period=minute // grain)
     await statements.statistics.stat_shrink(database)
 
 
-def _says(delta: Delta) -> bool:
-    """Whether anything is left of a delta: a message that went to a carrier and back within a round changes nothing."""
+def _is_nonzero(delta: Delta) -> bool:
+    """False where changes cancel out: a message that moved to a carrier and back within a round."""
     return bool(
         delta.submitted
         or delta.sent

@@ -7,7 +7,7 @@ T = TypeVar("T")
 
 
 class PrefixTable(Generic[T]):
-    """Values by number prefix; the longest prefix wins. A look-up costs one dictionary probe per length in use."""
+    """The longest prefix wins. A look-up costs one dictionary probe per length in use."""
 
     def __init__(self, values: Mapping[str, T]) -> None:
         self._values = dict(values)

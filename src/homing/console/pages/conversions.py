@@ -12,7 +12,8 @@ from homing.console.page import EVERYBODY, NavigationEntry, NavigationGroup, Pag
 from homing.console.pages.overview import OverviewSpan
 from homing.console.request_context import RequestContext
 from homing.model import GENERAL, PeriodGrain
-from homing.statistics.funnel import AppReportingFigures, Funnel, FunnelStep, read_funnel, read_reporting
+from homing.statistics.app_reporting import AppReportingFigures, read_reporting
+from homing.statistics.funnel import Funnel, FunnelStep, read_funnel
 
 LINES_MAX: Final = 20
 """Of each kind."""

@@ -16,8 +16,8 @@ from homing.console.page import STAFF, NavigationEntry, NavigationGroup, Page, P
 from homing.console.paging import page_of
 from homing.console.request_context import PageNotFound, RequestContext
 from homing.model import GENERAL, Strategy, Traffic
-from homing.routing.catalogue_cache import objectives_of
-from homing.routing.explain import RouteExplanation, candidates, explain
+from homing.routing.catalogue_cache import objective_of
+from homing.routing.explain import RouteExplanation, candidate_evidence, explain
 from homing.routing.rules import ANY_TRAFFIC, RouteScope
 from homing.store import statements
 from homing.store.statements.admin import CarrierRow, LockedRoute, RouteListRow
@@ -207,12 +207,12 @@ async def show_learnt(context: RequestContext) -> Response:
     )
     shown = page_of(rows, lambda row: row.version, LEARNT_ROWS)
     terms = [
-        {**msgspec.structs.asdict(row), "terms": objectives_of(row)}
+        {**msgspec.structs.asdict(row), "terms": objective_of(row)}
         for row in await statements.learning.learn_terms_named(context.database, rows_max=ROWS_MAX)
     ]
     return context.page(
         "routes_learnt.html",
-        cells=[(row, list(candidates(row))) for row in shown.rows],
+        cells=[(row, list(candidate_evidence(row))) for row in shown.rows],
         older_key=shown.older,
         app=app,
         terms=terms,

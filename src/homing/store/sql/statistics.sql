@@ -1,4 +1,4 @@
--- What changed of messages, taken out and added up (statistics/rollup.py), and read (statistics/reading.py).
+-- What changed of messages, taken out and added up (statistics/rollup.py), and read (statistics/history.py).
 
 -- The oldest deltas first, since rows are added at the end. Another process that has taken some of them meanwhile keeps
 -- them.

@@ -1,4 +1,4 @@
-"""What changed of messages, taken out and added up (statistics/rollup.py), and read (statistics/reading.py).
+"""What changed of messages, taken out and added up (statistics/rollup.py), and read (statistics/history.py).
 
 Made by tools/sql_bindings.py from sql/statistics.sql.
 """

@@ -1,4 +1,4 @@
-"""What is added up, read back: cells of a span, for whoever starts and has to know what went before."""
+"""Reads stored cells, to restore the state of listeners at start."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -16,10 +16,10 @@ PAST_ITEMS_MAX: Final = 100_000
 
 
 class StatisticsCell(msgspec.Struct, frozen=True, gc=False):
-    """A period of one cell: of the messages that were submitted in it, what became of them so far.
+    """One cell in one period: the figures so far of the messages submitted in it.
 
     `minute` is the unix minute in which the period begins, `grain` its length in minutes. Times are counts by bucket
-    (common/histogram.py), () where there are none.
+    (common/histogram.py), () where there are none. Amounts are micro-units.
     """
 
     minute: int
@@ -43,7 +43,7 @@ class StatisticsCell(msgspec.Struct, frozen=True, gc=False):
     conversion_times: tuple[int, ...]
 
     def as_delta(self) -> Delta:
-        """The same figures as one change of the minute in which the period begins; times are left out."""
+        """The same figures as one delta of the minute in which the period begins, without times."""
         return Delta(
             self.minute,
             self.account_id,
@@ -73,8 +73,8 @@ async def read_cells(
     account_id: int | None = None,
     items_max: int = PAST_ITEMS_MAX,
 ) -> list[StatisticsCell]:
-    """The cells of the periods that begin in [since, until), rounded down to whole periods, the latest first; of one
-    account or of all. The oldest are left out beyond `items_max`.
+    """The cells of the periods that begin in [since, until), rounded down to whole periods, latest first; of one
+    account or of all. Beyond `items_max` the oldest are left out. Raises a `PlatformFailure`.
     """
     rows = await statements.statistics.stat_cells(
         database,
@@ -110,24 +110,17 @@ async def read_cells(
     ]
 
 
-async def read_past(database: Database, now: datetime) -> Sequence[StatisticsCell]:
-    """What a listener is told when it starts: the last two hours or so by minute, and the days before them by hour.
-    No message is in it twice. Oldest first.
+async def read_history(database: Database, now: datetime) -> Sequence[StatisticsCell]:
+    """The cells that a listener starts from, oldest first: the last two to three hours by minute, and the days before
+    by hour. No message is in it twice. Raises a `PlatformFailure`.
     """
     now_minute = int(now.timestamp()) // 60
-    turn = (now_minute - limits.PAST_MINUTES_S // 60) // PeriodGrain.HOUR * PeriodGrain.HOUR
+    boundary = (now_minute - limits.PAST_MINUTES_S // 60) // PeriodGrain.HOUR * PeriodGrain.HOUR
     first = now_minute - limits.PAST_HOURS_DAYS * PeriodGrain.DAY
     minutes = await read_cells(
-        database, PeriodGrain.MINUTE, since_minute=turn, until_minute=now_minute + PeriodGrain.HOUR
+        database, PeriodGrain.MINUTE, since_minute=boundary, until_minute=now_minute + PeriodGrain.HOUR
     )
     hours = await read_cells(
-        database, PeriodGrain.HOUR, since_minute=first, until_minute=turn, items_max=PAST_ITEMS_MAX
+        database, PeriodGrain.HOUR, since_minute=first, until_minute=boundary, items_max=PAST_ITEMS_MAX
     )
     return [*reversed(hours), *reversed(minutes)]
-
-
-def shows_conversions(sent: int, converted: int) -> bool | None:
-    """Whether messages of some days show that their app reports conversions; None: they are too few to tell."""
-    if converted >= max(limits.REPORTING_MESSAGES_MIN, sent / limits.REPORTING_MESSAGES_PER_CONVERSION_MAX):
-        return True
-    return False if sent >= limits.REPORTING_MESSAGES_PER_CONVERSION_MAX else None
