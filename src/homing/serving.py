@@ -16,8 +16,6 @@ HTTP_UNREAD_TIMEOUT_MS: Final = 20_000  # a client that takes nothing of its ans
 HTTP_HEAD_BUFFER_BYTES: Final = 8192 + 4096 * 30  # the server's read buffer, which also bounds a header flood
 HTTP_BACKLOG: Final = 4096
 HTTP_START_TIMEOUT_S: Final = 15.0
-
-
 SERVER: Final = "http"
 """The header `Server` of every answer: left out, the server would name itself and its kind."""
 

@@ -17,8 +17,6 @@ from homing.store.embedded.location import ClusterOwner
 
 PROCESS_START_TIMEOUT_S: Final = 60.0
 PROCESS_RESTART_PAUSE_S_MAX: Final = 30.0
-
-
 log = structlog.get_logger()
 
 

@@ -107,8 +107,8 @@ async def test_settings_show_what_holds_and_how_the_installation_does(server: Se
     assert "link-1" in page.words
     assert "running" in page.words
     assert "up to date" in page.words
-    for _number, name, _sql in migrate.available():
-        assert name in page.words
+    for migration in migrate.available():
+        assert migration.name in page.words
     assert 'trusted_proxies ["127.0.0.1"]' in page.words
     assert server.environment["HOMING_HTTP_ADDRESS"] in page.words
     password = server.dsn.split("://")[1].split("@")[0].split(":")[-1]

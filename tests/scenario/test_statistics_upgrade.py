@@ -41,10 +41,10 @@ async def test_what_there_was_before_is_counted(postgres: str, worker: str) -> N
     await connection.execute(
         "CREATE TABLE migration (number int PRIMARY KEY, name text NOT NULL, applied_at timestamptz DEFAULT now())"
     )
-    for number, name, sql in available():
-        if number <= 2:
-            await connection.execute(sql)
-            await connection.execute("INSERT INTO migration VALUES ($1, $2)", number, name)
+    for migration in available():
+        if migration.number <= 2:
+            await connection.execute(migration.sql)
+            await connection.execute("INSERT INTO migration VALUES ($1, $2)", migration.number, migration.name)
     await add_partitions(dsn)
     await connection.execute(BEFORE)
     await connection.close()

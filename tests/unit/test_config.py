@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 
 from homing import config, errors
-from homing.dialects.lia.settings import LiaSettings
+from homing.dialects.lia.settings import LiaDialectSettings
 from homing.dialects.registry import DIALECTS
 
 
-def lia_settings(settings: config.Settings) -> LiaSettings:
+def lia_settings(settings: config.Settings) -> LiaDialectSettings:
     found = settings.dialects["lia"]
-    assert isinstance(found, LiaSettings)
+    assert isinstance(found, LiaDialectSettings)
     return found
 
 

@@ -23,8 +23,6 @@ from homing.store.statements.accounts import (
 )
 
 UNKNOWN_KEYS_MAX: Final = 10_000
-
-
 log = structlog.get_logger()
 Key = tuple[int, str]
 

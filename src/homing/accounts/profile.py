@@ -9,8 +9,6 @@ from homing.common.networks import Network, is_within
 from homing.model import App, Template
 
 BINDS_MAX_DEFAULT: Final = 8  # of an account, over all processes
-
-
 SMPP_CHARSET_DEFAULT: Final = "gsm7"
 SMPP_CHARSETS: Final = (SMPP_CHARSET_DEFAULT, "latin-1", "ascii", "utf-8")
 """What a customer may take SMPP's default alphabet (data_coding 0) for: GSM 03.38, or one of Python's codecs."""

@@ -12,8 +12,6 @@ from homing.store.database import Database
 from homing.store.statements.admin import CarrierErrorRow
 
 CARRIER_ERRORS_MAX: Final = 2_000  # latest failed answers of a carrier that are looked at
-
-
 ERRORS_OF: Final = timedelta(hours=1)
 
 

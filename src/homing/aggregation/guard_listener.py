@@ -36,8 +36,6 @@ GUARD_SNAPSHOT_RANGES_MAX: Final = 20_000  # verdicts in a snapshot, and allowan
 GUARD_SAVE_S: Final = 30.0  # between two times that the model's state is stored
 GUARD_SAVE_NETWORKS_MAX: Final = 500
 GUARD_RISKS_S: Final = 30.0  # between two reads of the risk settings
-
-
 log = structlog.get_logger()
 
 

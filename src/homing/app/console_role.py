@@ -7,7 +7,7 @@ from granian.constants import Interfaces
 from homing import config
 from homing.app.runtime import Runtime
 from homing.console.app import Console
-from homing.console.app_state import AppState
+from homing.console.app_state import ConsoleState
 from homing.delivery.safe_http import SafeHttpClient
 from homing.serving import HttpServer
 from homing.store.database import FREE_PLANS, Database
@@ -24,7 +24,7 @@ async def open_console(runtime: Runtime) -> None:
         Database(dsn=runtime.dsn, connections_max=CONSOLE_CONNECTIONS_MAX, plans=FREE_PLANS, name=name)
     )
     http = await runtime.enter(SafeHttpClient(config.networks(settings.push.allowed_networks)))
-    state = AppState(
+    state = ConsoleState(
         database=database,
         vault=runtime.vault,
         clock=runtime.clock,

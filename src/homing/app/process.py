@@ -24,8 +24,6 @@ THREAD_SWITCH_S: Final = (
     0.0005  # the HTTP server's thread hands over call by call: at Python's 5 ms it queues behind a batch
 )
 GC_THRESHOLDS: Final = (20_000, 50, 100)  # a call makes some hundred objects that reference counting frees
-
-
 log = structlog.get_logger()
 
 

@@ -23,8 +23,6 @@ from homing_clients.errors import ClientError
 
 API_WINDOW_DEFAULT: Final = 500
 API_CONNECTIONS_DEFAULT: Final = 32
-
-
 LATE = Answer(Outcome.DEFERRED, reason=Reason.of(ReasonCode.ATTEMPT_NO_CONNECTION))
 
 PushToken = Annotated[str, SECRET, msgspec.Meta(pattern=rf"^([A-Za-z0-9_-]{{{limits.API_TOKEN_CHARS_MIN},128}})?$")]

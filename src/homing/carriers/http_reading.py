@@ -13,8 +13,6 @@ from homing.states import MessageState
 from homing_clients.reading import YEARS, Unreadable, letters, parse
 
 API_REPLY_CHARS_MAX: Final = 65_536  # of a template's reply, looked at by its patterns
-
-
 STEP: Final = re.compile(r"([^.\[\]]+)|\[(\d{1,6})\]")
 PATH: Final = re.compile(r"(?:[^.\[\]]+|\[\d{1,6}\])(?:\.[^.\[\]]+|\[\d{1,6}\])*")
 FIELDS_MAX: Final = 200

@@ -26,8 +26,6 @@ from homing.smpp.statuses import INVALID_DESTINATION, CommandStatus, error_code
 from homing.states import MessageState
 
 CARRIER_WINDOW_DEFAULT: Final = 2_000  # messages under way at a carrier
-
-
 GATHER_S: Final = 0.02  # receipts due within this time leave together, as carriers' links bunch them
 REPORT_BATCH_MAX: Final = 500
 

@@ -14,8 +14,6 @@ from homing_clients.errors import ClientError, NotSent, TooFrequent
 API_REST_FIRST_S: Final = 0.5  # without a connection; then doubling
 API_REST_S_MAX: Final = 30.0
 API_BURST_S: Final = 1.0  # a rate's messages that may leave at once
-
-
 ROUNDING: Final = 1e-6  # of a message: a tenth of a second has no exact double
 
 

@@ -76,8 +76,6 @@ scenario_option: Final = click.option(
     metavar="FILE",
     help="Run this scenario in place of the shipped ones; can be repeated.",
 )
-
-
 REPLAYED: Final = (
     Column("since", "From (UTC)", TIME),
     Column("until", "To (UTC)", TIME),

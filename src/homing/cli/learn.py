@@ -40,8 +40,6 @@ from homing.store.statements.learning import AppKey, FakeMessageRow, LearnTermsR
 
 LEARN_MATURE_S: Final = 3_600.0  # then a message that nobody came back for is evidence
 LEARN_CLAIM_MESSAGES_MAX: Final = 100_000  # of one list of evidence
-
-
 SHARE: Final = ColumnKind(text=lambda share: f"{share / 100:.1f} %", json=lambda share: share / 10_000, right=True)
 RATE: Final = ColumnKind(text=lambda rate: f"{rate:.1%}", json=lambda rate: rate, right=True)
 ALL: Final = ColumnKind(absent="all")

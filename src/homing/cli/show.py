@@ -79,8 +79,6 @@ LIST: Final = ColumnKind(
 )
 PREFIX: Final = ColumnKind(text=lambda prefix: prefix or EVERY_NUMBER, json=lambda prefix: prefix or EVERY_NUMBER)
 SCOPE: Final = ColumnKind(absent="everyone")  # an account's name, or none where a setting holds for all
-
-
 REASON: Final = ColumnKind(
     text=lambda written: reason_text(decode_reason(written)),
     json=lambda written: reason_document(decode_reason(written)),

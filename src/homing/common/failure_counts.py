@@ -13,8 +13,6 @@ PASSWORD_DELAY_FIRST_S: Final = 0.5  # after the first wrong password, then doub
 PASSWORD_SPARED_FAILURES: Final = 5  # of a name (a system_id, a user) from anywhere, before strangers have to wait
 PASSWORD_STRANGER_DELAY_S_MAX: Final = 3.0
 PASSWORD_FORGET_S: Final = 900.0  # without a further one, wrong passwords are forgotten
-
-
 K = TypeVar("K", bound=Hashable)
 
 IPV6_PREFIX: Final = 64

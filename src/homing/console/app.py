@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from homing import errors
 from homing.common.client_address import client_address
 from homing.common.networks import Network
-from homing.console.app_state import AppState
+from homing.console.app_state import ConsoleState
 from homing.console.page import Page
 from homing.console.pages import SECTIONS
 from homing.console.request_context import SESSION_COOKIE, PageNotFound, RequestContext
@@ -30,7 +30,7 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 class Console:
     """`application` answers. `url` is where people reach it."""
 
-    def __init__(self, shared: AppState, url: str, trusted_proxies: Sequence[Network]) -> None:
+    def __init__(self, shared: ConsoleState, url: str, trusted_proxies: Sequence[Network]) -> None:
         self._shared = shared
         self._origin = origin_of(url)
         self._trusted = trusted_proxies

@@ -30,7 +30,7 @@ CONSOLE_PUSH_TRIALS_PER_S: Final = 0.1  # test pushes of an account, after the f
 CONSOLE_PUSH_TRIALS_BURST: Final = 5
 
 
-class AppState:
+class ConsoleState:
     """Made once for the process. `is_secure`: the console is reached over TLS. `api_url`: where the customers' APIs
     are; `http_client`: for requests to customers' addresses; `url`: where people reach the console; `settings` by
     heading and name, for people to see.

@@ -18,8 +18,6 @@ CONSOLE_SLOW_S: Final = 30.0  # likewise, of what reads more and changes less
 CONSOLE_LIVE_KEEP_ALIVE_S: Final = 20.0  # something goes down a quiet stream, so that a dead one is noticed
 CONSOLE_VIEWERS_MAX: Final = 500  # open streams
 CONSOLE_VIEWERS_PER_USER_MAX: Final = 20
-
-
 V = TypeVar("V")
 PULSE_MINUTES: Final = 10
 

@@ -13,8 +13,6 @@ from homing import limits
 from homing.admin.account_settings import as_id
 
 EPOCH: Final = datetime.fromtimestamp(0, UTC)
-
-
 T = TypeVar("T")
 
 

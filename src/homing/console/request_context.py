@@ -20,7 +20,7 @@ from homing.admin.setting_warnings import SettingWarning
 from homing.audit import act_as
 from homing.common.crypto import same
 from homing.common.storable_text import storable_text
-from homing.console.app_state import AppState
+from homing.console.app_state import ConsoleState
 from homing.console.formats import Formats, zone_named
 from homing.console.languages import Language
 from homing.console.security import local_path
@@ -36,8 +36,6 @@ CONSOLE_BODY_BYTES_MAX: Final = 1024 * 1024  # a form; a sheet of prices is the 
 CONSOLE_STRANGER_BODY_BYTES_MAX: Final = 16 * 1024  # a form of somebody who is not signed in
 CONSOLE_FIELDS_MAX: Final = 200  # of a form
 CONSOLE_COOKIE_S: Final = 31_536_000  # language, theme and zone are remembered
-
-
 SESSION_COOKIE: Final = "homing_session"
 VISITOR_COOKIE: Final = "homing_visitor"
 FLASH_COOKIE: Final = "homing_said"
@@ -62,7 +60,7 @@ class RequestContext:
     """
 
     def __init__(
-        self, *, request: Request, shared: AppState, session: UserSession | None, address: str, now: datetime
+        self, *, request: Request, shared: ConsoleState, session: UserSession | None, address: str, now: datetime
     ) -> None:
         self.request = request
         self.shared = shared

@@ -20,8 +20,6 @@ from homing.store.statements.conversions import ReportedConversion
 
 CREDIT_S: Final = 3_600  # messages to a person within it share one conversion
 CREDIT_CANDIDATE_MESSAGES_MAX: Final = 1_000  # messages to a number that are looked at for one
-
-
 CREDIT_IDS: Final = CREDIT_S * 1000 << ids.SHIFT
 """How far apart in ids, which are times, messages to one person may be for one conversion to be of either."""
 PARTITION_IDS: Final = limits.PARTITION_DAYS * 86_400_000 << ids.SHIFT

@@ -41,8 +41,6 @@ BIND_LOOK_S_MAX: Final = 1.0
 BIND_GIVE_UP_SWEEP_S: Final = 60.0
 BIND_KEEP_DAYS: Final = 3  # receipts and inbound messages wait so long for a bind that receives
 BIND_WAITS_S: Final = (1, 5, 30, 120, 600, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400)
-
-
 log = structlog.get_logger()
 
 UNSENT_MS = -1

@@ -28,8 +28,6 @@ from homing.store.statements.pushes import ClaimedPush, PushResult
 PUSH_LINGER_S: Final = 0.02
 PUSH_BREAKER_FAILURES: Final = 10  # in a row, then the host rests
 PUSH_BREAKER_REST_S: Final = 30.0
-
-
 log = structlog.get_logger()
 
 

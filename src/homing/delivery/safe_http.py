@@ -20,8 +20,6 @@ from homing.delivery.resolver import ASKED_BY, Lookup, PushResolver, system_look
 PUSH_IN_FLIGHT_PER_ADDRESS_MAX: Final = 100
 PUSH_CONNECT_TIMEOUT_S: Final = 5.0
 PUSH_ANSWER_CHARS_MAX: Final = 200
-
-
 HEADERS: Final = {"Content-Type": "application/json; charset=utf-8", "User-Agent": "Homing"}
 
 

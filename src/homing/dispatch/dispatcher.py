@@ -34,8 +34,6 @@ from homing.store.statements.dispatch import ClaimedMessage, QueueKey
 CLAIM_LINGER_S: Final = 0.02  # for a little more room, so that claims are not of one message each
 ANSWERS_PENDING_MAX: Final = 20_000  # answered and not yet stored: then no more is claimed
 ANSWERS_LINGER_S: Final = 0.02
-
-
 log = structlog.get_logger()
 T = TypeVar("T")
 

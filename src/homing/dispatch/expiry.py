@@ -21,8 +21,6 @@ from homing.store.statements.dispatch import ExpiredMessage, MessageRef, QueueKe
 
 EXPIRY_SWEEP_S: Final = 5.0
 OVERDUE_SWEEP_S: Final = 60.0
-
-
 log = structlog.get_logger()
 
 

@@ -18,8 +18,6 @@ from homing.store.statements.dispatch import CarrierHealthRow, NewAttempt, Overa
 
 REROUTE_SWEEP_S: Final = 1.0
 REROUTE_PAGES_MAX: Final = 20  # of a lane, in one sweep
-
-
 log = structlog.get_logger()
 Cursor = tuple[datetime, int]
 

@@ -24,8 +24,6 @@ from homing.store.owners import is_dead
 
 WRITTEN_SLOTS: Final = 4_096  # of marks, by which their file grows
 WRITTEN_KEPT_S: Final = 7 * 86_400.0  # the marks of a dead process: a carrier may be disabled for days
-
-
 log = structlog.get_logger()
 
 BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")

@@ -6,8 +6,6 @@ from homing.common import histogram
 from homing.guard.cohorts import GUARD_FINE_MINUTES
 
 GUARD_WEIGHT_MINUTES: Final = 150  # of exposure weights: until every range's cohorts were merged
-
-
 PRIOR_DELAY_COUNTS: Final = (0.0, 0.0, 0.2, 0.8, 2.5, 5.0, 6.0, 3.0, 1.2, 0.6, 0.3, 0.2, 0.1, 0.05, 0.05, 0.0, 0.0)
 """Conversions by time from submit, by bucket of the histogram: worth twenty, with a median of about 35 s."""
 DELAY_COUNT_MAX: Final = 20_000.0  # beyond it all counts are halved, so that recent ones count more

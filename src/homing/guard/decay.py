@@ -9,8 +9,6 @@ from homing.guard.state import ModelState
 
 GUARD_RANGES_MAX: Final = 150_000  # in the fraud model; beyond it the longest idle are dropped
 GUARD_TRIM_S: Final = 60.0  # between two rounds of decay
-
-
 SWEEP_S: Final = 1_800.0  # for all ranges once
 SWEEP_RANGES_MIN: Final = 100
 CARRIER_HALF_LIFE_S: Final = 300.0

@@ -24,8 +24,6 @@ GUARD_DECISIONS_PENDING_MAX: Final = 50_000  # not yet stored; beyond it they ar
 GUARD_DECISIONS_BATCH_MAX: Final = 1_000
 GUARD_DECISIONS_LINGER_S: Final = 0.5
 GUARD_RISK_DAYS: Final = 30  # before today, that the learned risk of countries rests on
-
-
 SNAPSHOT_CHANNEL: Final = "homing_guard"
 log = structlog.get_logger()
 

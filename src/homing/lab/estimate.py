@@ -16,8 +16,6 @@ from homing.common.confidence import Z_95
 from homing.routing.cells import CellKey
 
 LAB_REPLAY_CELLS_MAX: Final = 200_000  # cells x carriers that a replay keeps; the rest counts as one cell
-
-
 THIN: Final = 30
 """Messages below which a carrier's rate in a cell is told apart as resting on little."""
 REST: Final = CellKey(0, "", "", "")

@@ -12,8 +12,6 @@ from homing.lab.scenario import Scenario, shipped
 from homing.lab.worker_pool import RunTask
 
 LAB_QUICK_S: Final = 38.0  # a quick report begins no further round of seeds after it
-
-
 SEEDS: Final = 20
 GENERATED: Final = 3
 """Scenarios of each goal that a report draws, from seeds of `GENERATED_FROM` on or of whatever its reader likes."""

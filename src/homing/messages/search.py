@@ -20,8 +20,6 @@ from homing.store.statements.dispatch import MessageRef
 from homing.store.statements.search import ListedMessage, SearchHit
 
 SEARCH_STEP: Final = 2_500  # of these at once
-
-
 MILLISECOND: Final = 1 << ids.SHIFT
 NARROW: Final = 15_000 << ids.SHIFT  # 15 s of ids
 DAY_MS: Final = 86_400_000

@@ -25,8 +25,6 @@ INBOUND_REPLAY_S: Final = 5.0  # between two looks for those that somebody wants
 INBOUND_REPLAY_BATCH: Final = 100
 INBOUND_DUPLICATE_DAYS: Final = 4  # vendors that push again do so for three days or less
 BIND_INBOUND_DAYS: Final = 3  # inbound messages are kept for a bind if there was one within so many
-
-
 log = structlog.get_logger()
 
 

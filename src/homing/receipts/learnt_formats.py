@@ -13,8 +13,6 @@ from homing.store.database import Database
 from homing.store.statements.receipts import FormCount
 
 RECEIPT_FORM_NUMBERS_MIN: Final = 20  # numbers that agreed before a carrier's form counts as learnt
-
-
 NUMBERS_DIFFER: Final = "numbers differ"
 """Counted beside the forms: receipts with the very id of one message, and a number that is not its recipient's."""
 

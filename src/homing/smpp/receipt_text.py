@@ -19,8 +19,6 @@ from homing.states import MessageState
 
 RECEIPT_READ_CHARS_MAX: Final = 4_096  # of a receipt's text, looked at for fields
 RECEIPT_CLOCK_BEHIND_S_MAX: Final = 172_800.0  # a carrier's date further back than this is nonsense
-
-
 TYPE_MASK: Final = 0x3C  # esm_class, section 5.2.12: the bits of the message's type
 TYPE_RECEIPT: Final = 0x04
 TYPE_INTERMEDIATE: Final = 0x20

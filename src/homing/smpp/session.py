@@ -41,8 +41,6 @@ SMPP_PDUS_A_TURN_MAX: Final = 200  # of one connection in one turn of the loop: 
 SMPP_FREE_PER_S: Final = 50.0  # PDUs of a peer that cost it nothing and us an answer or a look: enquire_link, strays
 SMPP_FREE_BURST: Final = 200.0  # of such at once; beyond it the connection ends
 SMPP_FIRST_OCTET_S: Final = 3.0  # from connecting to anything at all
-
-
 T = TypeVar("T")
 
 SEQUENCE_MAX: Final = 0x7FFF_FFFF

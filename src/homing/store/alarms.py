@@ -17,8 +17,6 @@ from homing.store.database import Database
 from homing.store.rows import Executor
 
 ALARMS_MAX: Final = 1_000  # shown at once
-
-
 LEARNER: Final = "learner"
 GUARD: Final = "guard"
 DATABASE: Final = "database"

@@ -16,8 +16,6 @@ from homing.store.database import Database
 
 CLOCK_WATCH_S: Final = 2.0  # between looks whether the machine's clock was stepped
 CLOCK_AHEAD_S_MAX: Final = 86_400.0  # a latest time that lies further ahead was a wrong clock's: nobody goes on from it
-
-
 log = structlog.get_logger()
 
 

@@ -17,8 +17,6 @@ from homing.store.rows import Record
 from homing.store.unavailable import UNAVAILABLE_ERRORS
 
 DATABASE_PREFETCH_ROWS: Final = 1_000  # of rows that are read one by one
-
-
 POISON_CLASSES = ("22", "23")  # SQLSTATE: data exception, integrity violation
 
 # A batch statement joins a few hundred keys to tables of any size. Its plan is kept, and one that was made while the

@@ -17,8 +17,6 @@ from homing.store.database import Database
 LOOP_RESTART_PAUSE_S: Final = 1.0  # before a background loop that failed is started again, then doubling
 LOOP_RESTART_PAUSE_S_MAX: Final = 30.0
 LOOP_STEADY_S: Final = 60.0  # without a failure, then it counts as well again
-
-
 log = structlog.get_logger()
 
 

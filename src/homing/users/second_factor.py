@@ -18,8 +18,6 @@ from homing.store.database import DatabaseConnection
 from homing.users.tokens import digest
 
 CONSOLE_RECOVERY_CODES: Final = 10
-
-
 DIGITS: Final = 6
 STEP_S: Final = 30
 SECRET_BYTES: Final = 20

@@ -23,8 +23,6 @@ from homing.observe.logs import describe
 from homing.serving import SERVER
 
 HTTP_ADDRESSES_KEYS_MAX: Final = 5_000  # peers and X-Forwarded-For whose caller is remembered
-
-
 log = structlog.get_logger()
 PLAIN: Final = "text/plain; charset=utf-8"
 SERVER_HEADER: Final = ("server", SERVER)

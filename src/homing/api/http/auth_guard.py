@@ -25,8 +25,6 @@ from homing.store.statements.passwords import KnownPassword, NewPasswordLock
 
 PASSWORD_LOCKS_S: Final = 3.0  # between two looks at what other processes have locked
 PASSWORD_LOCKS_PENDING_MAX: Final = 1_000  # not yet stored
-
-
 log = structlog.get_logger()
 
 Reason = Literal["key", "password", "locked_out", "address"]

@@ -26,8 +26,6 @@ from homing.text.segments import has_lone_surrogate
 
 INBOUND_NAME_CHARS_MAX: Final = 64  # its number and its recipient
 CARRIERS_AGE_S_MAX: Final = 30.0  # even if a change notice is missed
-
-
 log = structlog.get_logger()
 
 PATH: Final = "/carriers/"

@@ -18,8 +18,6 @@ from homing.store.queue_depths import queue_depths
 
 DISK_FREE_BYTES_MIN: Final = 64 * 2**20  # of the data folder; with less, health says so
 DISK_FULL_S: Final = 10.0  # after a write that found the disk full, the process counts as unable to take traffic
-
-
 GET = frozenset(("GET", "HEAD"))
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
 

@@ -22,8 +22,6 @@ from homing.smpp import pdus
 from homing.smpp.statuses import CommandStatus
 
 PASSWORD_PENDING_WAIT_S: Final = 5.0
-
-
 KINDS: Final[dict[type[pdus.RequestPdu], BindKind]] = {
     pdus.BindTransmitter: BindKind.TRANSMITTER,
     pdus.BindReceiver: BindKind.RECEIVER,

@@ -17,8 +17,6 @@ from homing.smpp.receipt_text import STATE_WORDS
 from homing.states import TABLE, MessageState
 
 SECRET_SMPP_CHARS_MIN: Final = 8  # what SMPP 3.4 has room for
-
-
 NUMBER: Final = 4
 SYSTEM_ID_CHARS_MAX: Final = 15  # SMPP 3.4, section 4.1.1
 PASSWORD_CHARS_MAX: Final = 8

@@ -42,8 +42,6 @@ BIND_KNOWN_NETWORKS_MAX: Final = 10_000  # of which it is remembered that they h
 BIND_FILES_RESERVED: Final = 256  # open files that no customer's connection may take: for the database and the rest
 BIND_CHECK_S: Final = 60.0  # between looks whether those who are bound still may
 BIND_CLOSE_S: Final = 5.0  # for customers to answer our unbind, when we stop
-
-
 SYSTEM_ID = "homing"
 """Our system_id in the response to a bind."""
 

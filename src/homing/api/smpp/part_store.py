@@ -39,8 +39,6 @@ MULTIPART_LEASE_S: Final = 60.0  # for the message to be stored once all parts a
 MULTIPART_BATCH_ITEMS_MAX: Final = 500
 MULTIPART_LINGER_S: Final = 0.003
 MULTIPART_KEEP_DAYS: Final = 8  # a part's id leads to its message for so long
-
-
 log = structlog.get_logger()
 
 

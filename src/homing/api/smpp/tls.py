@@ -17,8 +17,6 @@ from homing.api.smpp.unbound import UnboundConnections
 from homing.smpp.connection import SmppConnection
 
 SMPP_HANDSHAKE_S: Final = 10.0  # of TLS
-
-
 PAUSE_S: Final = 0.1
 """After an accept that failed: the machine is short of a resource."""
 

@@ -25,8 +25,6 @@ from homing.text import gsm7
 
 SMPP_CARRIER_FRAGMENTS_BYTES_MAX: Final = 4 * 1024 * 1024  # of inbound messages that are not complete
 SMPP_CARRIER_FRAGMENTS_S: Final = 300.0  # then what there is of an inbound message is passed on
-
-
 OF_ONE_OCTET: Final = frozenset({"ascii", "iso8859-5", "iso8859-8"})
 """Charsets of one octet a character in which some octets have no character."""
 

@@ -25,8 +25,6 @@ from homing.smpp.timers import SessionTimers
 SMPP_CARRIER_STEADY_S: Final = 30.0  # a link that lived so long was not a failure
 SMPP_CARRIER_REFUSED_WAIT_FACTOR_S: Final = 10.0  # how much longer a refused bind waits than a lost link
 SMPP_CARRIER_WINDOW_IN: Final = 500  # receipts of one link that wait to be stored; beyond it we do not read
-
-
 log = structlog.get_logger()
 
 RTT_WEIGHT: Final = 0.05

@@ -19,8 +19,6 @@ from homing.smpp.statuses import CommandStatus
 
 SMPP_CARRIER_REPORTS_BATCH_MAX: Final = 500
 SMPP_CARRIER_FRAGMENT_HOLD_S: Final = 1.0  # an inbound part waits so long for the others before it is answered
-
-
 log = structlog.get_logger()
 
 

@@ -11,8 +11,6 @@ from homing.carriers.secret_mark import SECRET
 SMPP_CARRIER_BINDS_MAX: Final = 32  # links of a carrier; of pairs, so many of each
 SMPP_CARRIER_WINDOW_MAX: Final = 1_000
 SMPP_CARRIER_WINDOW_DEFAULT: Final = 10
-
-
 PORT: Final = 2775
 """Registered for SMPP by IANA."""
 

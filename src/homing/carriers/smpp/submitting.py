@@ -26,8 +26,6 @@ SMPP_CARRIER_BURST_S: Final = 0.1  # of what the rate allows, in one go
 SMPP_CARRIER_PACE_S_MIN: Final = 0.005
 SMPP_CARRIER_THROTTLED_ATTEMPTS_MAX: Final = 4  # of a message at one stay: a full mailbox must not hold up a link
 SMPP_CARRIER_DOWN_S: Final = 3.0  # without any link, then what waits in the carrier is given back
-
-
 PARTS_MEAN_WEIGHT: Final = 0.1
 """Weight of the latest batch in the mean number of parts of a message, which converts room in parts to messages."""
 POLLS_PER_TOKEN: Final = 10

@@ -19,8 +19,6 @@ from homing.model import PushKind
 from homing.store import statements
 
 CONSOLE_APPS_MAX: Final = 50
-
-
 EXPECTS: Final[Mapping[str, bool | None]] = {"detect": None, "yes": True, "no": False}
 EXPECTS_SAID: Final = {
     "detect": N_("Detect automatically"),

@@ -27,8 +27,6 @@ from homing.store import statements
 from homing.store.statements.receipts import UnmatchedReceiptRow
 
 RECEIPTS_MOVED_MAX: Final = 5_000  # unmatched receipts that one act of the console looks for again or forgets
-
-
 FORMS: Final[Mapping[IdFormat, str]] = {
     IdFormat.SAME: N_("identical"),
     IdFormat.DECIMAL: N_("decimal of a hexadecimal ID"),

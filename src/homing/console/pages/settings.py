@@ -63,7 +63,7 @@ async def show(context: RequestContext) -> Response:
         megabytes=facts.bytes // 1_000_000 if facts else None,
         depths=[(WAITING.get(row.kind, row.kind), row.waiting) for row in depths],
         applied=applied,
-        missing=[name for number, name, _sql in migrate.available() if number not in numbers],
+        missing=[migration.name for migration in migrate.available() if migration.number not in numbers],
         versions=_versions(),
         kept=KEPT,
         settings=[(heading, _members(members)) for heading, members in context.shared.settings.items()],

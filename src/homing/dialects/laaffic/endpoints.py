@@ -17,7 +17,7 @@ from homing.dialects.laaffic.auth import Authentication
 from homing.dialects.laaffic.codes import CODES
 from homing.dialects.laaffic.number import NUMBER
 from homing.dialects.laaffic.queries import Queries
-from homing.dialects.laaffic.send import Sender, SendFailed, app_of, failed, reason_of
+from homing.dialects.laaffic.send import LaafficSender, SendFailed, app_of, failed, reason_of
 from homing.dialects.serving import Services
 from homing.text.numbers import normalise
 
@@ -37,7 +37,7 @@ class Failure(msgspec.Struct):
     reason: str
 
 
-class BalanceReply(msgspec.Struct):
+class LaafficBalanceReply(msgspec.Struct):
     status: str
     reason: str
     balance: str
@@ -58,7 +58,7 @@ class LaafficEndpoints:
         self._authentication = Authentication(
             directory=services.directory, guard=services.auth_guard, steady_s=services.steady_s
         )
-        self._sender = Sender(services.intake)
+        self._sender = LaafficSender(services.intake)
         self._queries = Queries(services.database, services.lookup)
         self._balances = services.balances
         self._feedback = services.conversions
@@ -114,7 +114,7 @@ class LaafficEndpoints:
         account_balance = await self._balances.read(account.account_id)
         return HttpResponse(
             encode(
-                BalanceReply(
+                LaafficBalanceReply(
                     "0",
                     "success",
                     fixed(account_balance.balance_micro, 6),

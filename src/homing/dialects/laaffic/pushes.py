@@ -20,7 +20,7 @@ encode: Final = msgspec.json.encode
 WRONG_NUMBER_MCC: Final = "999"
 
 
-class Report(msgspec.Struct):
+class LaafficReport(msgspec.Struct):
     """`msgid` in lower case, `status` an integer: 0 success, else failure; `orderId` is "" where none was given."""
 
     appId: str
@@ -68,11 +68,11 @@ def reports(message: ChangedMessage) -> Iterator[NewPush]:
         )
 
 
-def report_of(message: ChangedMessage) -> Report:
+def report_of(message: ChangedMessage) -> LaafficReport:
     delivered = message.state is MessageState.DELIVERED
     # Carriers of all kinds word a wrong or barred number as SMPP does (section 5.1.3).
     is_wrong_number = message.state is MessageState.REJECTED and message.error_code == INVALID_DESTINATION
-    return Report(
+    return LaafficReport(
         appId=message.app_id,
         orderId=message.reference or "",
         msgid=str(message.message_id),

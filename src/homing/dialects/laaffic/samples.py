@@ -6,7 +6,7 @@ from typing import Final
 import msgspec
 
 from homing.dialects.laaffic.prices import price_detail
-from homing.dialects.laaffic.pushes import Inbound, Report
+from homing.dialects.laaffic.pushes import Inbound, LaafficReport
 from homing.model import PushKind
 
 ORDER: Final = "homing-test"
@@ -26,8 +26,8 @@ def sample(kind: PushKind, app_id: str, now: datetime) -> str | None:
             return None
 
 
-def _report(app_id: str, now: datetime) -> Report:
-    return Report(
+def _report(app_id: str, now: datetime) -> LaafficReport:
+    return LaafficReport(
         appId=app_id,
         orderId=ORDER,
         msgid=MESSAGE,

@@ -36,7 +36,7 @@ class FailedNumber(msgspec.Struct):
     reason: str
 
 
-class SendReply(msgspec.Struct, omit_defaults=True):
+class LaafficSendReply(msgspec.Struct, omit_defaults=True):
     """Members in the contract's order; the counts are decimal strings. `failArray` is left out where nothing failed."""
 
     status: str
@@ -56,12 +56,12 @@ class SendFailed(Exception):
         self.numbers = numbers
 
 
-def failed(error: errors.HomingError, numbers: Sequence[str] = ()) -> SendReply:
+def failed(error: errors.HomingError, numbers: Sequence[str] = ()) -> LaafficSendReply:
     """The reply to a send of which nothing was accepted."""
     reason = reason_of(error)
     is_of_numbers = isinstance(error, errors.NumbersAbnormal)
     listed = [FailedNumber("", raw, _why(raw) if is_of_numbers else reason) for raw in numbers]
-    return SendReply(CODES.of(type(error)), reason, "0", str(len(numbers)), [], listed)
+    return LaafficSendReply(CODES.of(type(error)), reason, "0", str(len(numbers)), [], listed)
 
 
 def _why(raw: str) -> str:
@@ -85,13 +85,13 @@ class Parsed(msgspec.Struct):
     invalid: list[str]
 
 
-class Sender:
+class LaafficSender:
     """Turns send calls into one submission each: all groups are checked before anything is accepted."""
 
     def __init__(self, intake: Intake) -> None:
         self._intake = intake
 
-    async def send(self, account: Profile, call: Group, numbers_max: int, request_id: str) -> SendReply:
+    async def send(self, account: Profile, call: Group, numbers_max: int, request_id: str) -> LaafficSendReply:
         """Raises `SendFailed` when nothing is accepted."""
         try:
             app_id = app_of(account, call.appId)
@@ -99,7 +99,7 @@ class Sender:
         except errors.HomingError as error:
             raise SendFailed(error, _numbers([call])) from error
 
-    async def send_batch(self, account: Profile, call: Batch, request_id: str) -> SendReply:
+    async def send_batch(self, account: Profile, call: Batch, request_id: str) -> LaafficSendReply:
         """Raises `SendFailed` when nothing is accepted."""
         try:
             return await self._send_groups(account, call, request_id)
@@ -108,7 +108,7 @@ class Sender:
         except errors.HomingError as error:
             raise SendFailed(error, _numbers(call.array or ())) from error
 
-    async def _send_groups(self, account: Profile, call: Batch, request_id: str) -> SendReply:
+    async def _send_groups(self, account: Profile, call: Batch, request_id: str) -> LaafficSendReply:
         app_id = app_of(account, call.appId)
         if not call.array:
             raise errors.BatchEmpty
@@ -122,7 +122,9 @@ class Sender:
             left -= len(parsed[-1].group.recipients) + len(parsed[-1].invalid)
         return await self._submit(account, app_id, parsed, request_id)
 
-    async def _submit(self, account: Profile, app_id: str, parsed: Sequence[Parsed], request_id: str) -> SendReply:
+    async def _submit(
+        self, account: Profile, app_id: str, parsed: Sequence[Parsed], request_id: str
+    ) -> LaafficSendReply:
         groups = [one.group for one in parsed if one.group.recipients]
         if not groups:
             kinds = {why_abnormal(raw) for one in parsed for raw in one.invalid}
@@ -141,7 +143,7 @@ class Sender:
             for fate in fates
             if isinstance(fate, RefusedRecipient)
         ]
-        return SendReply("0", "success", str(len(sent)), str(len(unsent)), sent, unsent or msgspec.UNSET)
+        return LaafficSendReply("0", "success", str(len(sent)), str(len(unsent)), sent, unsent or msgspec.UNSET)
 
 
 def _numbers(groups: Sequence[Group]) -> list[str]:

@@ -9,7 +9,7 @@ from homing.dialects.base import ChangedMessage, CredentialFormat, DemoCredentia
 from homing.dialects.lia import reports
 from homing.dialects.lia.endpoints import LiaEndpoints
 from homing.dialects.lia.number import NUMBER
-from homing.dialects.lia.settings import LiaSettings
+from homing.dialects.lia.settings import LiaDialectSettings
 from homing.dialects.lia.words import REMARKS, STATE_WORDS
 from homing.dialects.serving import HttpDialect, Services
 
@@ -45,12 +45,12 @@ class LiaDialect(HttpDialect):
     )
     states = STATE_WORDS
     error_codes = REMARKS
-    settings = LiaSettings
+    settings = LiaDialectSettings
     quickstart = Quickstart(path="/api/SendSMS", package="homing.dialects.lia", needs_sender=True)
     demo = DemoCredential(DEMO_KEY, DEMO_PASSWORD, demo_lines, DEMO_SENDER)
 
     def endpoints(self, services: Services) -> Mapping[str, HttpEndpoint]:
-        assert isinstance(services.settings, LiaSettings)
+        assert isinstance(services.settings, LiaDialectSettings)
         return LiaEndpoints(services, services.settings).by_path()
 
     def reports(self, message: ChangedMessage) -> Iterable[NewPush]:

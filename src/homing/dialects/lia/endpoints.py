@@ -19,8 +19,8 @@ from homing.dialects.lia import parameters as lia_parameters
 from homing.dialects.lia.money import currency_number
 from homing.dialects.lia.number import NUMBER
 from homing.dialects.lia.parameters import Parameters
-from homing.dialects.lia.send import Sender, echo_of, failed, whole_failure
-from homing.dialects.lia.settings import LiaSettings
+from homing.dialects.lia.send import LiaSender, echo_of, failed, whole_failure
+from homing.dialects.lia.settings import LiaDialectSettings
 from homing.dialects.lia.words import STATE_WORDS, SYSTEM_ERROR, remark_of
 from homing.dialects.serving import Services
 from homing.i18n.reasons import failure_text
@@ -53,7 +53,7 @@ class TrackReply(msgspec.Struct):
     ErrorDescription: str
 
 
-class BalanceReply(msgspec.Struct):
+class LiaBalanceReply(msgspec.Struct):
     BalanceAmount: float
     CurrenceCode: str
     Message: str
@@ -99,10 +99,10 @@ TRACK: Final = {
 class LiaEndpoints:
     """Each call: read the parameters, open the account, do the one thing, word the answer."""
 
-    def __init__(self, services: Services, settings: LiaSettings) -> None:
+    def __init__(self, services: Services, settings: LiaDialectSettings) -> None:
         self._directory = services.directory
         self._guard = services.auth_guard
-        self._sender = Sender(services.intake, settings.success_remark)
+        self._sender = LiaSender(services.intake, settings.success_remark)
         self._balances = services.balances
         self._lookup = services.lookup
         self._feedback = services.conversions
@@ -197,7 +197,7 @@ class LiaEndpoints:
         account = await self._unlocked(request, parameters)
         account_balance = await self._balances.read(account.account_id)
         return encode(
-            BalanceReply(currency_number(account_balance.gift_micro + account_balance.balance_micro), CURRENCY, "OK")
+            LiaBalanceReply(currency_number(account_balance.gift_micro + account_balance.balance_micro), CURRENCY, "OK")
         )
 
     async def _status(self, request: HttpRequest, parameters: Parameters) -> bytes:

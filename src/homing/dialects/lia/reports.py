@@ -11,7 +11,7 @@ from homing.dialects.lia.words import STATE_WORDS
 from homing.model import PushKind
 
 
-class Report(msgspec.Struct):
+class LiaReport(msgspec.Struct):
     """Members in the contract's order; empty strings instead of null."""
 
     message_id: int
@@ -38,8 +38,8 @@ def reports(message: ChangedMessage) -> Iterator[NewPush]:
         )
 
 
-def report_of(message: ChangedMessage) -> Report:
-    return Report(
+def report_of(message: ChangedMessage) -> LiaReport:
+    return LiaReport(
         message_id=message.message_id,
         uid=message.reference or "",
         PhoneNumber=message.number,

@@ -23,8 +23,6 @@ from homing.text.numbers import normalise
 from homing.text.segments import TextEncoding, utf16_units
 
 TEMPLATE_VARIABLES: Final = 5
-
-
 TRAFFIC: Final = {"T": Traffic.TRANSACTIONAL, "P": Traffic.PROMOTIONAL, "O": Traffic.TRANSACTIONAL}
 """O: a one-time code, as other brands of the platform say it."""
 ENCODINGS: Final = {
@@ -35,7 +33,7 @@ ENCODINGS: Final = {
 }
 
 
-class SendReply(msgspec.Struct):
+class LiaSendReply(msgspec.Struct):
     """The wire's reply for one number; members in the contract's order."""
 
     message_id: int
@@ -44,11 +42,11 @@ class SendReply(msgspec.Struct):
     uid: str
 
 
-def failed(remarks: str, uid: str = "") -> SendReply:
-    return SendReply(0, "F", remarks, uid)
+def failed(remarks: str, uid: str = "") -> LiaSendReply:
+    return LiaSendReply(0, "F", remarks, uid)
 
 
-def whole_failure(replies: Sequence[SendReply]) -> SendReply | None:
+def whole_failure(replies: Sequence[LiaSendReply]) -> LiaSendReply | None:
     """The reply to a call of which every number failed alike, None for any other: drivers take an array for success
     (contract, section 4). What stands behind a remark's colon explains; where that differs, it is left out.
     """
@@ -67,7 +65,7 @@ def echo_of(parameters: Parameters) -> str:
     return uid if len(uid) <= bounds.REFERENCE_CHARS_MAX and storable(uid) else ""
 
 
-class Sender:
+class LiaSender:
     """Turns a call's parameters into submissions, one for each number: a number that fails fails alone."""
 
     def __init__(self, intake: Intake, success_remark: str) -> None:
@@ -76,7 +74,7 @@ class Sender:
 
     async def send(
         self, account: Profile, parameters: Parameters, numbers: Sequence[str], request_id: str
-    ) -> list[SendReply]:
+    ) -> list[LiaSendReply]:
         """A reply per number, in order. Raises a `Refusal` when the call as a whole is wrong.
 
         The checks run in the contract's order of parameters; the number's own comes between the sender's and the
@@ -116,7 +114,7 @@ class Sender:
             return [await self._submit(submissions[0], uid or "")]
         return await asyncio.gather(*(self._submit(submission, uid or "") for submission in submissions))
 
-    async def _submit(self, submission: Submission | type[errors.NumbersAbnormal], uid: str) -> SendReply:
+    async def _submit(self, submission: Submission | type[errors.NumbersAbnormal], uid: str) -> LiaSendReply:
         if not isinstance(submission, Submission):
             return failed(REMARKS.of(submission), uid)
         try:
@@ -126,7 +124,7 @@ class Sender:
         except errors.PlatformFailure:
             return failed(SYSTEM_ERROR, uid)
         assert isinstance(fate, AcceptedMessage)
-        return SendReply(fate.message_id, "S", self._success_remark, uid)
+        return LiaSendReply(fate.message_id, "S", self._success_remark, uid)
 
 
 def _one_of(parameters: Parameters, name: str, table: dict[str, Traffic]) -> Traffic:

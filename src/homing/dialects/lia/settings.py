@@ -8,6 +8,6 @@ Origin = Annotated[str, msgspec.Meta(pattern=r"^https?://[a-z0-9.\-\[\]:]+$")]
 """As browsers send it: scheme, host in small letters and, where it is not the scheme's own, port."""
 
 
-class LiaSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class LiaDialectSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     success_remark: str
     allowed_origins: list[Origin]

@@ -10,8 +10,6 @@ from homing import limits
 from homing.store.embedded.server import EmbeddedPostgres
 
 DATABASE_RESTART_PAUSE_S_MAX: Final = 30.0
-
-
 log = structlog.get_logger()
 
 
