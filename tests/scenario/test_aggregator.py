@@ -261,9 +261,9 @@ async def test_the_loop_goes_on_after_the_database_was_away(bank: Bank, account:
     aggregator, _other = aggregators(bank, listeners, Clock())
     running = asyncio.get_running_loop().create_task(aggregator.run())
     try:
-        bank.databases[0].away = True
+        bank.databases[0].is_unavailable = True
         await stays(running.done, False, for_s=1.2)
-        bank.databases[0].away = False
+        bank.databases[0].is_unavailable = False
         await bank.send(1, account, [group("1", 3)])
         await until(lambda: listeners[-1].submitted if listeners else 0, lambda count: count == 3)
     finally:

@@ -101,12 +101,12 @@ async def test_what_was_answered_while_the_database_was_away_does_not_go_again(b
         return int(row["n"])
 
     await until(claimed, lambda count: count == len(ids))
-    bank.databases[1].away = True
+    bank.databases[1].is_unavailable = True
     try:
         await asyncio.sleep(limits.CARRIER_LEASE_S + 1)
         await bank.query("UPDATE queue SET due_at = now() - interval '1 s' WHERE message_id = ANY($1)", ids)
     finally:
-        bank.databases[1].away = False
+        bank.databases[1].is_unavailable = False
 
     async def states() -> set[int]:
         return {row["state"] for row in await bank.query("SELECT state FROM message WHERE message_id = ANY($1)", ids)}
@@ -184,7 +184,7 @@ async def test_a_claim_that_lapsed_keeps_its_own_time_and_does_not_say_that_a_li
 ) -> None:
     account = await bank.account(balance=10_000_000)
     claimed_at = now() - timedelta(minutes=3)
-    bank.databases[1].away = True  # until the claims stand as another process left them
+    bank.databases[1].is_unavailable = True  # until the claims stand as another process left them
     try:
         ids = await bank.send(0, account, [group("1", 2)])
         for message_id, owner in zip(ids, ("elsewhere:1:link-1", "here:4194999:link-1"), strict=True):
@@ -195,7 +195,7 @@ async def test_a_claim_that_lapsed_keeps_its_own_time_and_does_not_say_that_a_li
                 claimed_at,
             )
     finally:
-        bank.databases[1].away = False
+        bank.databases[1].is_unavailable = False
 
     async def lapsed() -> list[Any]:
         return await bank.query(

@@ -35,19 +35,19 @@ async def test_a_process_that_starts_after_a_step_back_goes_on_and_the_operator_
     machine = Machine()
     first = ClockWatch(database, machine.clock(), "here link-1")
     await first.open()
-    await first.look()
+    await first.check()
     assert await read_alarms(database) == []
     machine.now -= HOUR
     clock = machine.clock()
     second = ClockWatch(database, clock, "here link-1")
     await second.open()
     assert abs(clock() - (machine.now + HOUR)) < timedelta(seconds=1)
-    await second.look()
+    await second.check()
     (alarm,) = await read_alarms(database)
     assert (alarm.component, alarm.code, alarm.subject) == ("clock", "stepped_back", "here link-1")
     assert abs(alarm.detail["seconds"] - 3_600) <= 2
     machine.now += HOUR
-    await second.look()
+    await second.check()
     assert await read_alarms(database) == []
     await database.close()
 
@@ -57,7 +57,7 @@ async def test_nobody_goes_on_from_the_time_of_a_clock_that_was_wrong_by_years(d
     right = machine.now
     machine.now += timedelta(seconds=CLOCK_AHEAD_S_MAX + 60)
     wrong = ClockWatch(database, machine.clock(), "here api-1")
-    await wrong.look()
+    await wrong.check()
     machine.now = right
     clock = machine.clock()
     await ClockWatch(database, clock, "here api-1").open()

@@ -226,10 +226,10 @@ async def test_counts_are_written_once_in_a_while_and_survive_a_database_that_is
         await post.report(carrier, f"word-{n}")
     inbox = post.inboxes[0]
     assert await post.sql("SELECT FROM reference_form WHERE carrier_id = $1", carrier) == []
-    post.database.away = True
+    post.database.is_unavailable = True
     with pytest.raises(errors.DatabaseUnavailable):
         await inbox.learn()
-    post.database.away = False
+    post.database.is_unavailable = False
     await inbox.learn()
     await inbox.learn()
     rows = await post.sql("SELECT form, confirmed FROM reference_form WHERE carrier_id = $1", carrier)

@@ -114,7 +114,9 @@ async def test_while_the_database_is_away_every_call_says_so_at_once_and_service
     reply = await until(
         lambda: client.laaffic(stranger, "GET", "/v3/getBalance"), lambda r: r.json["status"] == "0", within_s=BACK_S
     )
-    await until(lambda: not server.database.away, within_s=BACK_S)  # the test's own connections come back the same way
+    await until(
+        lambda: not server.database.is_unavailable, within_s=BACK_S
+    )  # the test's own connections come back the same way
     assert await server.holdings(account) == before, "a refused call left something behind"
     sent = await until(lambda: lia_send(server, account), lambda r: r.json["status"] == "S", within_s=BACK_S)
     await until(  # the link is back at work too

@@ -99,10 +99,13 @@ async def change_account(connection: DatabaseConnection, account_id: int, change
     networks = [_network(str(text)) for text in values["allowed_networks"]]
     if not 1 <= values["queries_per_s"] <= 1_000_000:
         raise errors.InvalidInput("the query rate must be 1 to 1000000 per second")
-    for name, (least, most) in BOUNDS.items():
-        if values[name] is not None and not least <= values[name] <= most:
+    for name, (minimum, maximum) in BOUNDS.items():
+        if values[name] is not None and not minimum <= values[name] <= maximum:
             raise errors.InvalidInput(
-                "{name} must be between {least} and {most}", name=name.replace("_", " "), least=least, most=most
+                "{name} must be between {minimum} and {maximum}",
+                name=name.replace("_", " "),
+                minimum=minimum,
+                maximum=maximum,
             )
     if values["smpp_charset"] not in SMPP_CHARSETS:
         raise errors.InvalidInput("the default alphabet must be one of {names}", names=", ".join(SMPP_CHARSETS))

@@ -61,7 +61,7 @@ def read(lines: Iterable[str], name: str) -> list[tuple[str, int]]:
 def _price(row: list[str], positions: list[int]) -> tuple[str, int]:
     if len(row) <= max(positions):
         raise errors.InvalidInput(
-            "the row has {n} columns; at least {least} are needed", n=len(row), least=max(positions) + 1
+            "the row has {n} columns; at least {minimum} are needed", n=len(row), minimum=max(positions) + 1
         )
     prefix, price = (row[position].strip() for position in positions)
     prefix = "" if prefix == EVERY_NUMBER else first_digits(prefix)

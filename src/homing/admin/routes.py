@@ -38,9 +38,9 @@ async def set_route(
     check_prefix(match.prefix)
     _check_place(match)
     if priority is not None and not 0 <= priority <= PRIORITY_MAX:
-        raise errors.InvalidInput("the priority must be between 0 and {most}", most=PRIORITY_MAX)
+        raise errors.InvalidInput("the priority must be between 0 and {maximum}", maximum=PRIORITY_MAX)
     if weight is not None and not 1 <= weight <= WEIGHT_MAX:
-        raise errors.InvalidInput("the weight must be between 1 and {most}", most=WEIGHT_MAX)
+        raise errors.InvalidInput("the weight must be between 1 and {maximum}", maximum=WEIGHT_MAX)
     if ceiling_micro is not None:
         check_price(ceiling_micro)
     if match.app_id:

@@ -33,14 +33,14 @@ def sender_warnings(sender: str) -> Iterator[SettingWarning]:
     if not (digits.isascii() and digits.isdigit()):
         if len(sender) > ALPHANUMERIC_CHARS_MAX:
             yield SettingWarning(
-                "an alphanumeric sender ID can have at most {most} GSM characters; {sender} has {length},"
+                "an alphanumeric sender ID can have at most {maximum} GSM characters; {sender} has {length},"
                 " and carriers will truncate or reject it",
-                {"most": ALPHANUMERIC_CHARS_MAX, "sender": repr(sender), "length": len(sender)},
+                {"maximum": ALPHANUMERIC_CHARS_MAX, "sender": repr(sender), "length": len(sender)},
             )
     elif len(digits) > INTERNATIONAL_DIGITS_MAX:
         yield SettingWarning(
-            "a number has at most {most} digits (E.164); carriers will reject {sender}",
-            {"most": INTERNATIONAL_DIGITS_MAX, "sender": sender},
+            "a number has at most {maximum} digits (E.164); carriers will reject {sender}",
+            {"maximum": INTERNATIONAL_DIGITS_MAX, "sender": sender},
         )
     elif digits.startswith("0"):
         yield SettingWarning(
@@ -52,13 +52,13 @@ def sender_warnings(sender: str) -> Iterator[SettingWarning]:
 
 def carrier_warnings(settings: Mapping[str, Any]) -> Iterator[SettingWarning]:
     """What a message centre may not take of an `smpp` carrier's settings (SMPP 3.4, 4.1.1). Names no secret."""
-    for name, most in BIND_CHARS_MAX.items():
+    for name, chars_max in BIND_CHARS_MAX.items():
         value = settings.get(name)
-        if isinstance(value, str) and len(value) > most:
+        if isinstance(value, str) and len(value) > chars_max:
             yield SettingWarning(
-                "{name} has {length} characters; SMPP 3.4 allows at most {most}. It is sent in full, but"
+                "{name} has {length} characters; SMPP 3.4 allows at most {maximum}. It is sent in full, but"
                 " some SMSCs will reject it",
-                {"name": name, "length": len(value), "most": most},
+                {"name": name, "length": len(value), "maximum": chars_max},
             )
 
 

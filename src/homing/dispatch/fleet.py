@@ -97,7 +97,7 @@ class RunningCarrier:
 
         pause_s = limits.DISPATCH_ERROR_PAUSE_S
         loop = SupervisedLoop(CARRIER, code, self.row.name)
-        await run_supervised(loop, endless, self._database, pause_s=pause_s, pause_s_max=pause_s, failed=failed)
+        await run_supervised(loop, endless, self._database, pause_s=pause_s, pause_s_max=pause_s, on_failure=failed)
 
     async def _read(self) -> None:
         async for batch in self._carrier.reports():

@@ -1,5 +1,5 @@
-"""Alarms: what is wrong now in the platform itself, seen without reading logs. Kept as rows, since whoever notices runs
-in one process and those who show it (health, metrics, command line, console) in others.
+"""Alarms: present faults of the platform itself. They are rows, since a fault is detected in one process and shown
+(health, metrics, command line, console) by others.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,15 +23,15 @@ DATABASE: Final = "database"
 PROCESS: Final = "process"
 CLOCK: Final = "clock"
 CARRIER: Final = "carrier"
-FAILED: Final = "failed"  # the component stands still, and is tried again
-ACCOUNT_SKIPPED: Final = "account_skipped"  # it goes on without what this account's messages tell
-STEPPED_BACK: Final = "stepped_back"  # the machine's clock is behind the time that the platform has got to
-UNUSABLE: Final = "unusable"  # a carrier's settings cannot be used
-RESTARTED: Final = "restarted"  # it had ended, and was started again: an event of the last hour
+FAILED: Final = "failed"  # the component has stopped, and is restarted
+ACCOUNT_SKIPPED: Final = "account_skipped"  # the component goes on without this account's messages
+STEPPED_BACK: Final = "stepped_back"  # the machine's clock is behind the platform's latest time
+UNUSABLE: Final = "unusable"  # a carrier's settings are invalid
+RESTARTED: Final = "restarted"  # the process ended and was restarted within the last hour
 
 
 class Alarm(msgspec.Struct, frozen=True):
-    """`times`: how often it was raised since `raised_at`."""
+    """A fault. `times`: how often it was raised since `raised_at`."""
 
     component: str
     code: str
@@ -49,19 +49,19 @@ async def raise_alarm(
     subject: str = "",
     detail: Mapping[str, Any] | None = None,
 ) -> None:
-    """Says that something is wrong, or is so still. Raises a `PlatformFailure`."""
+    """Raises an alarm, or counts it once more where it stands. Raises a `PlatformFailure`."""
     await statements.alarms.alarm_raise(
         db, component=component, code=code, subject=subject, detail=storable_json(detail or {})
     )
 
 
 async def clear_alarms(db: Executor, component: str, code: str | None = None, subject: str | None = None) -> None:
-    """It is over: all of a component's alarms, or those of a code and a subject. Raises a `PlatformFailure`."""
+    """Clears a component's alarms, or those of a code and a subject. Raises a `PlatformFailure`."""
     await statements.alarms.alarm_clear(db, component=component, code=code, subject=subject)
 
 
 async def read_alarms(db: Executor) -> Sequence[Alarm]:
-    """Those that stand, the oldest first. Raises a `PlatformFailure`."""
+    """Active alarms, the oldest first. Raises a `PlatformFailure`."""
     return [
         Alarm(
             component=row.component,
@@ -77,15 +77,15 @@ async def read_alarms(db: Executor) -> Sequence[Alarm]:
 
 
 async def alarm_metric(database: Database) -> Sequence[Metric]:
-    """`homing_alarms` by component and code, read when somebody asks; nothing while the database is away."""
+    """`homing_alarms` by component and code, read at each scrape; nothing while the database is unavailable."""
     try:
         alarms = await read_alarms(database)
     except errors.PlatformFailure:
         return []
-    found = GaugeMetricFamily("homing_alarms", "What is wrong now", labels=("component", "code"))
+    metric = GaugeMetricFamily("homing_alarms", "Active alarms", labels=("component", "code"))
     counts: dict[tuple[str, str], int] = {}
     for alarm in alarms:
         counts[alarm.component, alarm.code] = counts.get((alarm.component, alarm.code), 0) + 1
     for labels, count in counts.items():
-        found.add_metric(labels, count)
-    return [found]
+        metric.add_metric(labels, count)
+    return [metric]

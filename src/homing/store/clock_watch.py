@@ -1,5 +1,5 @@
-"""Looks after a process's clock: the time that all have got to is kept, so that whoever starts goes on from it; that a
-machine's clock was stepped is told of.
+"""Stores the latest time of all processes, from which a process that starts goes on, and raises an alarm when the
+machine's clock was stepped.
 """
 
 import asyncio
@@ -14,24 +14,24 @@ from homing.store import statements
 from homing.store.alarms import CLOCK, STEPPED_BACK, clear_alarms, raise_alarm
 from homing.store.database import Database
 
-CLOCK_WATCH_S: Final = 2.0  # between looks whether the machine's clock was stepped
-CLOCK_AHEAD_S_MAX: Final = 86_400.0  # a latest time that lies further ahead was a wrong clock's: nobody goes on from it
+CLOCK_WATCH_S: Final = 2.0  # between two checks of the machine's clock
+CLOCK_AHEAD_S_MAX: Final = 86_400.0  # a stored time that is further ahead is a wrong clock's, and ignored
 log = structlog.get_logger()
 
 
 class ClockWatch:
-    """`open` before the clock decides anything, then `run` for ever."""
+    """`open` before the clock is used, then `run`."""
 
     def __init__(self, database: Database, clock: SteadyClock, place: str) -> None:
         """`place`: the machine and the process, for people."""
         self._database = database
         self._clock = clock
         self._place = place
-        self._told_s = 0.0
+        self._logged_s = 0.0
         self._is_alarmed = False
 
     async def open(self) -> None:
-        """Goes on from the latest time there was, unless that lies so far ahead that it was a wrong clock's. Raises a
+        """Continues from the latest stored time, unless that is so far ahead that a wrong clock stored it. Raises a
         `PlatformFailure`.
         """
         latest_at = await statements.clock.clock_latest(self._database)
@@ -46,16 +46,16 @@ class ClockWatch:
     async def run(self) -> None:
         while True:
             try:
-                await self.look()
+                await self.check()
             except errors.PlatformFailure as failure:
                 log.warning("database_unavailable", component="clock", failure=str(failure))
             await asyncio.sleep(CLOCK_WATCH_S)
 
-    async def look(self) -> None:
-        """Keeps the time, and tells the operator of a step. Raises what the database raises."""
+    async def check(self) -> None:
+        """Stores the time, and logs and alarms a step. Raises a `PlatformFailure`."""
         now, clock = self._clock(), self._clock
-        if clock.stepped_s != self._told_s:
-            self._told_s = clock.stepped_s
+        if clock.stepped_s != self._logged_s:
+            self._logged_s = clock.stepped_s
             log.error("clock_stepped", seconds=round(clock.stepped_s, 1), ahead_s=round(clock.ahead_s, 1))
         await statements.clock.clock_keep(self._database, latest_at=now)
         is_ahead = clock.ahead_s >= limits.CLOCK_STEP_S_MIN

@@ -2,7 +2,7 @@
 
 A URL may name several hosts: a primary and the standby that takes over. The driver's time-out is for all of them
 together, so a host that hangs (stopped, or dead behind a firewall) would use it up before the next is tried. Here each
-host has a time of its own, as libpq's connect_timeout counts, and the host that answered last is tried first.
+host has its own time-out, as libpq's connect_timeout counts, and the host that answered last is tried first.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from homing.store.unavailable import UNAVAILABLE_ERRORS
 
 
 def hosts_of(dsn: str) -> Sequence[str]:
-    """The URL once for each host that it names, in their order; what else it says stands in each."""
+    """A URL for each host that this one names, in their order, with the other parts unchanged."""
     parts = urlsplit(dsn)
     credentials, at, places = parts.netloc.rpartition("@")
     if "," in places:
@@ -46,7 +46,7 @@ async def answers(dsn: str) -> bool:
 
 
 class Connector:
-    """Connects to whichever host of a URL answers. `switches`: how often another host than the one before did."""
+    """Connects to the first host of a URL that answers. `switches`: how often that was another host than before."""
 
     def __init__(self, dsn: str) -> None:
         self._hosts = list(hosts_of(dsn))
@@ -54,14 +54,14 @@ class Connector:
 
     async def connect(self, *, timeout_s: float = limits.DATABASE_HOST_TIMEOUT_S, **settings: Any) -> Any:
         """A connection of asyncpg; `settings` are its own. Raises what the last host failed with, of
-        `UNAVAILABLE_ERRORS`, TimeoutError and asyncpg's errors; one that refuses what it is asked (a password) is not
-        asked for twice.
+        `UNAVAILABLE_ERRORS`, TimeoutError and asyncpg's errors. When a host refuses the connection (a wrong password),
+        no other is tried.
         """
         failure: BaseException = TimeoutError()
         for host in tuple(self._hosts):
             try:
                 async with asyncio.timeout(timeout_s):
-                    found = await asyncpg.connect(host, **settings)
+                    connection = await asyncpg.connect(host, **settings)
             except (*UNAVAILABLE_ERRORS, TimeoutError, asyncpg.exceptions.TargetServerAttributeNotMatched) as error:
                 failure = error
                 continue
@@ -69,12 +69,12 @@ class Connector:
                 self._hosts.remove(host)
                 self._hosts.insert(0, host)
                 self.switches += 1
-            return found
+            return connection
         raise failure
 
     async def for_pool(self, _dsn: str, **settings: Any) -> Any:
-        """What a pool of asyncpg calls for each of its connections; its own time-out is for all hosts together, and so
-        has no say here.
+        """Called by asyncpg's pool for each of its connections. The pool's time-out is for all hosts together and is
+        ignored.
         """
         settings.pop("timeout", None)
         return await self.connect(**settings)

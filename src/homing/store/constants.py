@@ -1,4 +1,4 @@
-"""What statements call by its name instead of by its number."""
+"""Enumerations and constants that statements use by name."""
 
 import enum
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""The one engine, seen from Python: a pool, and a clear word when the database is away."""
+"""PostgreSQL: a connection pool that fails at once while the database is unavailable."""
 
 import asyncio
 import contextlib
@@ -19,24 +19,24 @@ from homing.store.unavailable import UNAVAILABLE_ERRORS
 DATABASE_PREFETCH_ROWS: Final = 1_000  # of rows that are read one by one
 POISON_CLASSES = ("22", "23")  # SQLSTATE: data exception, integrity violation
 
-# A batch statement joins a few hundred keys to tables of any size. Its plan is kept, and one that was made while the
-# table was small would scan it for ever; pinned to index look-ups it costs the same at ten rows and at 10^8. The other
-# half of the pin is in the statements: `key = ANY (ARRAY[...])` can be looked up by but not merged or hashed by, so the
-# batch drives and the table is probed (docs/decisions/0002-plans-and-indexes.md; tests/scenario/test_plans.py).
+# A batch statement joins a few hundred keys to tables of any size. Its plan is cached, and one that was made while the
+# table was small would scan it for ever; restricted to index look-ups it costs the same at ten rows and at 10^8. The
+# statements do their part: `key = ANY (ARRAY[...])` allows an index look-up but no merge or hash join, so the batch
+# drives and the table is probed (docs/decisions/0002-plans-and-indexes.md; tests/scenario/test_plans.py).
 INDEX_PLANS: Mapping[str, str] = {
-    "plan_cache_mode": "force_generic_plan",  # planning a batch anew took as long as running it
+    "plan_cache_mode": "force_generic_plan",  # planning a batch each time took as long as running it
     "enable_seqscan": "off",
     "enable_bitmapscan": "off",
     "enable_hashjoin": "off",
     "enable_mergejoin": "off",
 }
-FREE_PLANS: Mapping[str, str] = {}  # for proofs and lists, which read whole tables
+FREE_PLANS: Mapping[str, str] = {}  # for proofs and lists, which read large parts of tables
 
 log = structlog.get_logger()
 
 
 def translate(error: BaseException) -> errors.PlatformFailure:
-    """What a driver's error means for the caller."""
+    """The failure that a caller gets for a driver's error."""
     if isinstance(error, TimeoutError):
         return errors.DatabaseFailed("timeout")
     if isinstance(error, UNAVAILABLE_ERRORS):
@@ -59,7 +59,7 @@ class DatabaseConnection:
         return rows
 
     def cursor(self, statement: Statement, *values: Any) -> AsyncIterator[Record]:
-        """Rows one by one in bounded memory; inside a transaction only."""
+        """Streams rows in bounded memory; inside a transaction only."""
         rows: AsyncIterator[Record] = self.raw.cursor(statement, *values, prefetch=DATABASE_PREFETCH_ROWS)
         return rows
 
@@ -67,8 +67,8 @@ class DatabaseConnection:
 class Database:
     """A pool over one PostgreSQL.
 
-    While the server cannot be reached every call fails at once with `DatabaseUnavailable`; a probe in the background
-    notices when it is back, so that nobody waits for a dead database and nobody has to restart Homing.
+    While the server cannot be reached every call fails at once with `DatabaseUnavailable`, so that no caller waits for
+    it. A probe in the background detects when it is available again.
     """
 
     def __init__(
@@ -79,8 +79,8 @@ class Database:
         plans: Mapping[str, str] = INDEX_PLANS,
         name: str = "homing",
     ) -> None:
-        """`plans`: settings of the sessions, mostly the planner's; the hot statements are pinned to index look-ups.
-        `name`: what pg_stat_activity calls the sessions.
+        """`plans`: planner settings of the sessions; `INDEX_PLANS` for the data plane. `name`: the sessions'
+        application_name, as in pg_stat_activity.
         """
         self._dsn = dsn
         self._plans = plans
@@ -91,8 +91,8 @@ class Database:
         self._connector = Connector(dsn)
         self._switches = 0
         self._notices = NotifyListener(dsn)
-        self.away = False
-        self.full_at_s = float("-inf")  # when a write last found the disk full, by the monotonic clock
+        self.is_unavailable = False
+        self.full_at_s = float("-inf")  # when a write last failed as the disk was full, by the monotonic clock
 
     async def open(self) -> None:
         """Connects. Raises `DatabaseUnavailable` when there is no database."""
@@ -123,7 +123,7 @@ class Database:
     @contextlib.asynccontextmanager
     async def connection(self) -> AsyncIterator[DatabaseConnection]:
         """A connection for one or more statements, each its own transaction."""
-        if self.away:
+        if self.is_unavailable:
             raise errors.DatabaseUnavailable
         try:
             async with self._pool.acquire(timeout=limits.DATABASE_CONNECT_TIMEOUT_S) as raw:
@@ -135,7 +135,7 @@ class Database:
             if isinstance(error, asyncpg.DiskFullError):
                 self.full_at_s = time.monotonic()
             if isinstance(failure, errors.DatabaseUnavailable) or isinstance(error, TimeoutError):
-                self._start_probe(away=isinstance(failure, errors.DatabaseUnavailable))
+                self._start_probe(is_unavailable=isinstance(failure, errors.DatabaseUnavailable))
             raise failure from error
 
     @contextlib.asynccontextmanager
@@ -151,16 +151,18 @@ class Database:
     async def listen(
         self,
         channel: str,
-        heard: Callable[[str], None],
-        lost: Callable[[], None],
+        on_notice: Callable[[str], None],
+        on_lost: Callable[[], None],
     ) -> None:
-        """Calls `heard` with each notice's payload for ever; `lost` whenever notices may have been missed."""
-        await self._notices.listen(channel, heard, lost)
+        """Calls `on_notice` with each notice's payload until it is cancelled, and `on_lost` whenever notices may have
+        been missed.
+        """
+        await self._notices.listen(channel, on_notice, on_lost)
 
-    def _start_probe(self, away: bool) -> None:
-        if away and not self.away:
+    def _start_probe(self, is_unavailable: bool) -> None:
+        if is_unavailable and not self.is_unavailable:
             log.error("database_unavailable", component="connection_pool")
-        self.away = self.away or away
+        self.is_unavailable = self.is_unavailable or is_unavailable
         if self._probe is None or self._probe.done():
             self._probe = asyncio.get_running_loop().create_task(self._wait_until_back())
 
@@ -173,19 +175,19 @@ class Database:
                 finally:
                     raw.terminate()
             except (*UNAVAILABLE_ERRORS, TimeoutError, asyncpg.PostgresError):
-                if not self.away:
-                    self.away = True
+                if not self.is_unavailable:
+                    self.is_unavailable = True
                     log.error("database_unavailable", component="connection_pool")
                 await asyncio.sleep(limits.DATABASE_PROBE_INTERVAL_S)
             else:
-                if self._connector.switches != self._switches:  # what the pool holds belongs to a host that hangs
+                if self._connector.switches != self._switches:  # the pool's connections belong to a host that hangs
                     self._switches = self._connector.switches
                     await self._pool.expire_connections()
-                if self.away:
+                if self.is_unavailable:
                     log.info("database_available")
-                self.away = False
+                self.is_unavailable = False
                 return
 
 
 async def _keep_session(_connection: object) -> None:
-    """Nothing to reset: no statement changes a session's settings, and a round trip per borrow would cost more."""
+    """No statement changes a session's settings, so there is nothing to reset, which would cost a round trip."""

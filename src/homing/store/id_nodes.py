@@ -1,4 +1,4 @@
-"""Node numbers: each process that gives out message ids holds one of 64 under a lease."""
+"""Node numbers for message IDs: each process that makes IDs holds one of 64 under a lease."""
 
 import asyncio
 import contextlib
@@ -17,14 +17,14 @@ log = structlog.get_logger()
 
 
 class IdNodeLease:
-    """Takes a free node number and keeps renewing it; `ids` gives ids only while the lease is certain.
+    """Takes a free node number and renews its lease; `next_id` gives IDs only while the lease is certain.
 
     After a database outage longer than the lease another process may hold the number; the next id then comes
     from a newly taken one.
     """
 
     def __init__(self, database: Database, owner: str, clock_ms: Callable[[], int] = ids.wall_clock_ms) -> None:
-        """`clock_ms`: what the ids go by."""
+        """`clock_ms`: the time of the IDs."""
         self._clock_ms = clock_ms
         self._database = database
         self._owner = owner

@@ -1,4 +1,4 @@
-"""Work that must not end: started again when it fails, which stands as an alarm until it has held for a while."""
+"""Background work that is restarted when it fails, with an alarm until it has run for a while."""
 
 import asyncio
 import contextlib
@@ -21,7 +21,7 @@ log = structlog.get_logger()
 
 
 class SupervisedLoop(msgspec.Struct, frozen=True):
-    """What is run, by the alarm that tells of its failures: `component`.`code` of `subject`."""
+    """The alarm that is raised when the work fails: `component`.`code` of `subject`."""
 
     component: str
     code: str
@@ -35,10 +35,10 @@ async def run_supervised(
     *,
     pause_s: float = LOOP_RESTART_PAUSE_S,
     pause_s_max: float = LOOP_RESTART_PAUSE_S_MAX,
-    failed: Callable[[Exception], None] = lambda _error: None,
+    on_failure: Callable[[Exception], None] = lambda _error: None,
 ) -> None:
     """Returns when `work` does. When that fails it is started again after `pause_s`, which doubles up to `pause_s_max`
-    while it keeps failing; `failed` is called with each failure.
+    while it keeps failing; `on_failure` is called with each failure.
     """
     first_s, steady = pause_s, None
     while True:
@@ -49,7 +49,7 @@ async def run_supervised(
         except Exception as error:
             where = describe(error)
             log.error("background_loop_failed", loop=loop.code, subject=loop.subject, **where, text=repr(error)[:500])
-            failed(error)
+            on_failure(error)
             if time.monotonic() - started_s > LOOP_STEADY_S:
                 pause_s = first_s
             with contextlib.suppress(errors.PlatformFailure):

@@ -1,6 +1,4 @@
-"""Timers of the store: partitions for the coming weeks, blanking what accounts do not want kept, and what others give
-it to tidy up.
-"""
+"""Hourly maintenance: partitions of the coming weeks, deletion of texts past their retention, other rooms' chores."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -17,7 +15,7 @@ log = structlog.get_logger()
 
 
 async def run_maintenance(database: Database, dsn: str, *chores: Callable[[], Awaitable[None]]) -> None:
-    """Every hour, for ever."""
+    """Runs until it is cancelled. `chores`: other rooms' hourly work."""
     while True:
         try:
             await add_partitions(dsn)

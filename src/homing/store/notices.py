@@ -1,4 +1,4 @@
-"""Notices: who changes something tells it on a channel, and every process that listens hears of it."""
+"""LISTEN and NOTIFY: a change is announced on a channel to every process that listens."""
 
 import asyncio
 import contextlib
@@ -17,69 +17,69 @@ SETTINGS_CHANNEL: Final = "homing_settings"
 
 
 class Subscription(msgspec.Struct, frozen=True):
-    """`lost` is called whenever notices may have been missed."""
+    """`on_lost` is called whenever notices may have been missed."""
 
-    heard: Callable[[str], None]
-    lost: Callable[[], None]
+    on_notice: Callable[[str], None]
+    on_lost: Callable[[], None]
 
 
 class NotifyListener:
-    """Listens on any number of channels by one connection, which it opens for the first listener and opens again when
-    it breaks.
+    """Listens on any number of channels over one connection, which is opened for the first subscription and reopened
+    when it breaks.
     """
 
     def __init__(self, dsn: str) -> None:
         self._connector = Connector(dsn)
-        self._ears: dict[str, list[Subscription]] = {}
-        self._attended: set[str] = set()
-        self._woken = asyncio.Event()
-        self._hearing: asyncio.Task[None] | None = None
+        self._subscriptions: dict[str, list[Subscription]] = {}
+        self._listened: set[str] = set()
+        self._changed = asyncio.Event()
+        self._listening: asyncio.Task[None] | None = None
 
-    async def listen(self, channel: str, heard: Callable[[str], None], lost: Callable[[], None]) -> None:
-        """For ever; cancel it to listen no more."""
-        ear = Subscription(heard, lost)
-        self._ears.setdefault(channel, []).append(ear)
-        if channel in self._attended:
-            lost()
-        self._woken.set()
-        if self._hearing is None:
-            self._hearing = asyncio.get_running_loop().create_task(self._hear())
+    async def listen(self, channel: str, on_notice: Callable[[str], None], on_lost: Callable[[], None]) -> None:
+        """Runs until it is cancelled."""
+        subscription = Subscription(on_notice, on_lost)
+        self._subscriptions.setdefault(channel, []).append(subscription)
+        if channel in self._listened:
+            on_lost()
+        self._changed.set()
+        if self._listening is None:
+            self._listening = asyncio.get_running_loop().create_task(self._run())
         try:
-            await asyncio.shield(self._hearing)
+            await asyncio.shield(self._listening)
         finally:
-            self._ears[channel].remove(ear)
-            if self._hearing is not None and not any(self._ears.values()):
-                self._hearing.cancel()
-                self._hearing = None
+            self._subscriptions[channel].remove(subscription)
+            if self._listening is not None and not any(self._subscriptions.values()):
+                self._listening.cancel()
+                self._listening = None
 
-    async def _hear(self) -> None:
+    async def _run(self) -> None:
         while True:
             with contextlib.suppress(*UNAVAILABLE_ERRORS, TimeoutError, asyncpg.PostgresError):
                 raw = await self._connector.connect()
                 try:
-                    await self._attend(raw)
+                    await self._serve(raw)
                 finally:
-                    self._attended.clear()
+                    self._listened.clear()
                     raw.terminate()
-            for channel in self._ears:
-                self._tell_lost(channel)
+            for channel in self._subscriptions:
+                self._report_lost(channel)
             await asyncio.sleep(limits.DATABASE_PROBE_INTERVAL_S)
 
-    async def _attend(self, raw: Any) -> None:
-        """Until the connection ends."""
-        raw.add_termination_listener(lambda _connection: self._woken.set())
+    async def _serve(self, raw: Any) -> None:
+        """Returns when the connection ends."""
+        raw.add_termination_listener(lambda _connection: self._changed.set())
         while not raw.is_closed():
-            self._woken.clear()
-            for channel in [channel for channel in self._ears if channel not in self._attended]:
+            self._changed.clear()
+            for channel in [channel for channel in self._subscriptions if channel not in self._listened]:
                 await raw.add_listener(channel, self._on_notice)
-                self._attended.add(channel)
-                self._tell_lost(channel)
-            await self._woken.wait()
+                self._listened.add(channel)
+                self._report_lost(channel)
+            await self._changed.wait()
 
     def _on_notice(self, _connection: object, _pid: int, channel: str, payload: str) -> None:
-        for ear in tuple(self._ears[channel]):
-            ear.heard(payload)
+        for subscription in tuple(self._subscriptions[channel]):
+            subscription.on_notice(payload)
 
-    def _tell_lost(self, channel: str) -> None:
-        for ear in tuple(self._ears[channel]):
-            ear.lost()
+    def _report_lost(self, channel: str) -> None:
+        for subscription in tuple(self._subscriptions[channel]):
+            subscription.on_lost()

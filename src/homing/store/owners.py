@@ -1,12 +1,12 @@
-"""Processes as rows name them: `host:pid:process`."""
+"""Owners of leases: `host:pid:process`."""
 
 import os
 
 
-def is_dead(owner: str, beside: str) -> bool:
-    """Whether an owner (`host:pid:process`) ran where we do and runs no longer."""
+def is_dead(owner: str, own: str) -> bool:
+    """Whether an owner ran on the machine of `own` and has ended."""
     host, pid, _process = owner.rsplit(":", 2)
-    if host != beside.rsplit(":", 2)[0] or not pid.isdigit():
+    if host != own.rsplit(":", 2)[0] or not pid.isdigit():
         return False
     try:
         os.kill(int(pid), 0)

@@ -1,4 +1,4 @@
-"""How much waits in the database, as metrics that are read when somebody scrapes."""
+"""Queue lengths as metrics, read from the database at each scrape."""
 
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
@@ -9,13 +9,13 @@ from homing.store.database import Database
 
 
 async def queue_depths(database: Database) -> list[Metric]:
-    """What waits, read when somebody asks."""
+    """Waiting rows by kind, and unmatched receipts by carrier; nothing while the database is unavailable."""
     try:
         rows = await statements.observe.depths(database)
         carriers = await statements.receipts.unmatched_by_carrier(database)
     except errors.PlatformFailure:
         return []
-    waiting = GaugeMetricFamily("homing_waiting", "Rows that wait, by kind", labels=("kind",))
+    waiting = GaugeMetricFamily("homing_waiting", "Waiting rows by kind", labels=("kind",))
     for row in rows:
         waiting.add_metric((row.kind,), row.waiting)
     unmatched = GaugeMetricFamily(

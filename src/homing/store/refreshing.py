@@ -1,4 +1,4 @@
-"""Keeping in memory what the database holds: read again when told that it has changed, and now and then untold."""
+"""Reloads a cache when a notice says that it is stale, and at least every `age_s`."""
 
 import asyncio
 import contextlib
@@ -8,8 +8,8 @@ from homing import errors, limits
 
 
 async def refresh_on_change(stale: asyncio.Event, read: Callable[[], Awaitable[None]], age_s: float) -> None:
-    """For ever: reads when `stale` is set, and at the latest when the last look is `age_s` old. While the database is
-    away it tries again.
+    """Calls `read` when `stale` is set, and at the latest `age_s` after the last time, until it is cancelled. While the
+    database is unavailable it tries again.
     """
     while True:
         with contextlib.suppress(TimeoutError):

@@ -1,4 +1,4 @@
-"""New messages on their way into the database: paid, stored and queued by one statement."""
+"""Charges, stores and queues new messages by one statement."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -11,15 +11,15 @@ from homing.store.statements.intake import AccountCharge, NewMessage
 
 
 class Payment(msgspec.Struct, frozen=True):
-    """What became of an account's part of a batch: whether it was paid for, and what the account had for it."""
+    """Whether an account's part of a batch was charged, and what the account had available before."""
 
     is_paid: bool
     available_micro: int
 
 
 async def submit(database: Database, messages: Sequence[NewMessage], *, now: datetime) -> Mapping[int, Payment]:
-    """One transaction, by account: who can pay for all of its part has it charged, stored and queued; of the others
-    nothing is written. Raises a `PlatformFailure`.
+    """One transaction. An account that can pay for its whole part of the batch has it charged, stored and queued; of
+    the others nothing is written. Raises a `PlatformFailure`.
     """
     charged_micro: dict[int, int] = {}
     before_micro = []

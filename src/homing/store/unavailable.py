@@ -1,4 +1,4 @@
-"""Which of the driver's errors mean that the database cannot be reached."""
+"""The driver's errors that mean that the database cannot be reached."""
 
 from typing import Final
 

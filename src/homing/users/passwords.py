@@ -20,9 +20,9 @@ def check_password(password: str, name: str) -> None:
     """
     if not CONSOLE_PASSWORD_CHARS_MIN <= len(password) <= CONSOLE_PASSWORD_CHARS_MAX:
         raise errors.InvalidInput(
-            "a password must have {least} to {most} characters",
-            least=CONSOLE_PASSWORD_CHARS_MIN,
-            most=CONSOLE_PASSWORD_CHARS_MAX,
+            "a password must have {minimum} to {maximum} characters",
+            minimum=CONSOLE_PASSWORD_CHARS_MIN,
+            maximum=CONSOLE_PASSWORD_CHARS_MAX,
         )
     if (name and password.lower().startswith(name.lower())) or len(set(password)) < 5:
         raise errors.InvalidInput("this password is too easy to guess")
