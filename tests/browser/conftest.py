@@ -8,9 +8,10 @@ from contextlib import asynccontextmanager
 from typing import Any, Literal
 
 import pytest
-from playwright.async_api import Browser, BrowserContext, Page, async_playwright
+from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
 
 from tests.support.browser import DESK, Opening
+from tests.support.waiting import WAIT_S
 
 ARGUMENTS = (
     "--headless",
@@ -28,6 +29,7 @@ async def browser() -> AsyncIterator[Browser]:
     program = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
     if program is None:
         pytest.skip("there is no Chromium here: install the package chromium, or name the program in CHROMIUM")
+    expect.set_options(timeout=WAIT_S * 1000)
     async with async_playwright() as playwright:
         started = await playwright.chromium.launch(executable_path=program, args=list(ARGUMENTS))
         yield started
@@ -57,7 +59,7 @@ def opened(browser: Browser, console: str) -> Opening:
             timezone_id="Asia/Shanghai",
             **settings,
         )
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(WAIT_S * 1000)
         await context.add_cookies(
             [{"name": name, "value": value, "url": console} for name, value in (cookies or {}).items()]
         )

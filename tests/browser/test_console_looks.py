@@ -163,7 +163,7 @@ async def test_an_operator_tops_up_and_locks_an_account(opened: Opening, server:
         await page.get_by_role("link", name=account.name, exact=True).click()
         await page.get_by_label("Amount (USD)").fill("25")
         await page.get_by_role("button", name="Confirm").click()
-        await expect(page.locator("[role=status]")).to_have_text("$25.00 is booked.")
+        await expect(page.locator("[role=status]")).to_have_text("$25.00 posted.")
         await expect(page.locator(".tile dd").first).to_have_text("$25.00")
         await page.get_by_label("Reason for locking").fill("unpaid")
         await page.get_by_role("button", name="Lock the account").click()
@@ -292,12 +292,12 @@ async def test_an_open_page_follows_what_happens(opened: Opening, server: Server
             account, "POST", "/v3/sendSms", body={"appId": account.app, "numbers": "8613800130001", "content": "x"}
         )
         assert reply.json["status"] == "0"
-        await expect(figure).to_have_text("1", timeout=20_000)
+        await expect(figure).to_have_text("1")
         await page.locator("#text-messages summary").click()
         await server.client.laaffic(
             account, "POST", "/v3/sendSms", body={"appId": account.app, "numbers": "8613800130001", "content": "x"}
         )
-        await expect(figure).to_have_text("2", timeout=20_000)
+        await expect(figure).to_have_text("2")
         assert await page.locator("#text-messages").get_attribute("open") is not None
 
 
