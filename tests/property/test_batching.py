@@ -240,7 +240,7 @@ class Slow:
 
 async def test_what_keeps_coming_is_waited_for_while_batches_take_long() -> None:
     slow = Slow(0.1)
-    batcher = Batcher(slow.run, weight_max=100, pending_max=100, lanes=2, linger_s=0.02, linger_longest_s=1.0)
+    batcher = Batcher(slow.run, weight_max=100, pending_max=100, lanes=2, linger_s=0.02, linger_s_max=1.0)
     loop = asyncio.get_running_loop()
     began_s = loop.time()
     await batcher.put(1)
@@ -258,7 +258,7 @@ async def test_what_keeps_coming_is_waited_for_while_batches_take_long() -> None
 
 async def test_what_keeps_coming_is_not_waited_for_while_batches_take_no_time() -> None:
     quick = Slow(0.0)
-    batcher = Batcher(quick.run, weight_max=9_999, pending_max=9_999, linger_s=0.002, linger_longest_s=10.0)
+    batcher = Batcher(quick.run, weight_max=9_999, pending_max=9_999, linger_s=0.002, linger_s_max=10.0)
     loop = asyncio.get_running_loop()
     began_s = loop.time()
     puts = [batcher.put(0)]
@@ -270,7 +270,7 @@ async def test_what_keeps_coming_is_not_waited_for_while_batches_take_no_time() 
 
 async def test_a_full_batch_leaves_without_waiting_for_more() -> None:
     slow = Slow(0.0)
-    batcher = Batcher(slow.run, weight_max=5, pending_max=100, linger_s=5.0, linger_longest_s=10.0)
+    batcher = Batcher(slow.run, weight_max=5, pending_max=100, linger_s=5.0, linger_s_max=10.0)
     await asyncio.wait_for(asyncio.gather(*(batcher.put(item) for item in range(5))), 4)
     assert slow.sizes == [5]
 
@@ -278,7 +278,7 @@ async def test_a_full_batch_leaves_without_waiting_for_more() -> None:
 async def test_enough_company_is_not_made_to_wait_for_more() -> None:
     slow = Slow(0.5)
     batcher = Batcher(
-        slow.run, weight_max=100, pending_max=100, lanes=2, linger_s=0.05, linger_longest_s=5.0, company=8
+        slow.run, weight_max=100, pending_max=100, lanes=2, linger_s=0.05, linger_s_max=5.0, weight_target=8
     )
     for _batch in range(3):
         await batcher.put(0)  # teaches it that batches take long
@@ -293,7 +293,7 @@ async def test_enough_company_is_not_made_to_wait_for_more() -> None:
 
 async def test_one_lane_gathers_at_a_time() -> None:
     slow = Slow(0.05)
-    batcher = Batcher(slow.run, weight_max=100, pending_max=1_000, lanes=3, linger_s=0.01, linger_longest_s=0.05)
+    batcher = Batcher(slow.run, weight_max=100, pending_max=1_000, lanes=3, linger_s=0.01, linger_s_max=0.05)
     puts = []
     for item in range(60):
         puts.append(batcher.put(item))

@@ -32,7 +32,7 @@ class Shelf:
         self.failures.append(failure)
 
     async def take(self, batch: Sequence[int]) -> None:
-        await until_durable(self.store, batch, waits=self.waits, refused=self.told.append, pause_s=0)
+        await until_durable(self.store, batch, on_failure=self.waits, on_refused=self.told.append, pause_s=0)
 
 
 @given(st.integers(1, 70), st.sets(st.integers(0, 69)), st.integers(0, 3))
@@ -55,4 +55,6 @@ async def test_a_fault_of_our_own_is_not_taken_for_the_databases() -> None:
         raise KeyError("name")
 
     with pytest.raises(KeyError):
-        await until_durable(store, [1], waits=lambda _batch, _failure: None, refused=lambda _one: None, pause_s=0)
+        await until_durable(
+            store, [1], on_failure=lambda _batch, _failure: None, on_refused=lambda _one: None, pause_s=0
+        )

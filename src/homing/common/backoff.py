@@ -1,12 +1,12 @@
-"""Waits that grow: doubling with jitter, or along a given schedule."""
+"""Retry waits: exponential with jitter, or by a schedule."""
 
 import random
 from collections.abc import Sequence
 
 
-def doubling_s(failures: int, first_s: float, longest_s: float, rng: random.Random) -> float:
+def doubling_s(failures: int, first_s: float, wait_s_max: float, rng: random.Random) -> float:
     """Wait after the n-th failure in a row (1-based), within ±20 % so that peers do not come back in step."""
-    wait_s = min(longest_s, first_s * 2.0 ** min(failures - 1, 32))
+    wait_s = min(wait_s_max, first_s * 2.0 ** min(failures - 1, 32))
     return wait_s * rng.uniform(0.8, 1.2)
 
 

@@ -1,9 +1,9 @@
 """Group commit: work that arrives while a batch is under way becomes the next batch.
 
-A batch may also linger for a few milliseconds before it leaves, so that what arrives close together shares it. That is
-how a hundred callers share one fsync, and what makes a row cost a tenth of what it costs alone. Who comes alone leaves
-after one short wait. While more keep coming and they are few, it is worth waiting on, twice as long as a batch takes:
-on an idle machine that is nothing, on a busy one it is what lets it keep up.
+A batch may also linger for a few milliseconds before it leaves, so that what arrives close together shares it. So a
+hundred callers share one fsync, and a row costs a tenth of what it costs alone. A single item leaves after one short
+wait. While more items arrive and are still few, the batch waits on, at most twice as long as a batch takes: that is
+nothing on an idle machine, and lets a busy one keep up.
 """
 
 import asyncio
@@ -17,15 +17,15 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 RUN_WEIGHT: Final = 0.2
-"""Of the latest batch in how long batches take."""
+"""Of the latest batch in the average time of a batch."""
 
 
 class Batcher(Generic[Item, Result]):
     """Gathers items and runs them through `run`, `lanes` batches at a time.
 
     `run` gets up to `weight_max` worth of items and returns one result each, in order. When it fails for a batch of
-    several, the batch is cut in two and tried again, so that one poisoned item fails alone; a database that is
-    away fails all at once, because trying again would only make callers wait.
+    several, the batch is cut in two and tried again, so that one poisoned item fails alone; while the
+    database is unavailable all fail at once, since a retry would only make callers wait.
     """
 
     def __init__(
@@ -36,17 +36,18 @@ class Batcher(Generic[Item, Result]):
         pending_max: int,
         lanes: int = 1,
         linger_s: float = 0.0,
-        linger_longest_s: float = 0.0,
-        company: int | None = None,
+        linger_s_max: float = 0.0,
+        weight_target: int | None = None,
         weigh: Callable[[Item], int] = lambda _item: 1,
     ) -> None:
+        """`weight_target`: the weight at which a batch stops waiting for more (None: `weight_max`)."""
         self._run = run
         self._weight_max = weight_max
         self._pending_max = pending_max
         self._lanes = lanes
         self._linger_s = linger_s
-        self._linger_longest_s = linger_longest_s
-        self._company = weight_max if company is None else company
+        self._linger_s_max = linger_s_max
+        self._weight_target = weight_max if weight_target is None else weight_target
         self._run_s = 0.0
         self._weigh = weigh
         self._waiting: list[tuple[Item, asyncio.Future[Result]]] = []
@@ -71,7 +72,7 @@ class Batcher(Generic[Item, Result]):
             await asyncio.gather(*self._workers, return_exceptions=True)
 
     def _gather(self) -> None:
-        """Sees to it that one lane, where one is free, gathers what waits."""
+        """Starts a lane that gathers what waits, if one is free and none gathers."""
         if self._waiting and not self._is_gathering and len(self._workers) < self._lanes:
             self._is_gathering = True
             self._workers.add(asyncio.get_running_loop().create_task(self._work()))
@@ -86,7 +87,7 @@ class Batcher(Generic[Item, Result]):
                     self._is_gathering = False
                 self._gather()
                 await self._serve(batch)
-                if self._is_gathering or not self._waiting:  # what waits is another lane's
+                if self._is_gathering or not self._waiting:  # another lane gathers what waits
                     return
                 self._is_gathering = True
         finally:
@@ -94,18 +95,18 @@ class Batcher(Generic[Item, Result]):
             self._workers.discard(asyncio.current_task())
 
     async def _linger(self) -> None:
-        """Waits `linger_s`, and on while more comes that is not yet `company` enough: twice as long as batches take, at
-        most `linger_longest_s`.
+        """Waits `linger_s`, and again while more arrives and the weight is below `weight_target`: in all twice as long
+        as a batch takes, at most `linger_s_max`.
         """
         if not self._linger_s or self._waiting_weight >= self._weight_max:
             return
-        longest_s = min(self._run_s * 2, self._linger_longest_s)
+        limit_s = min(self._run_s * 2, self._linger_s_max)
         lingered_s = 0.0
         while True:
             before = self._waiting_weight
             await asyncio.sleep(self._linger_s)
             lingered_s += self._linger_s
-            if self._waiting_weight == before or self._waiting_weight >= self._company or lingered_s >= longest_s:
+            if self._waiting_weight == before or self._waiting_weight >= self._weight_target or lingered_s >= limit_s:
                 return
 
     def _take(self) -> list[tuple[Item, asyncio.Future[Result]]]:
@@ -132,8 +133,8 @@ class Batcher(Generic[Item, Result]):
             self._run_s += RUN_WEIGHT * (time.monotonic() - began_s - self._run_s)
             if len(results) != len(batch):
                 raise errors.DatabaseFailed(f"{len(results)} results for {len(batch)} items")
-        except errors.DatabaseUnavailable as away:
-            self._fail(batch, away)
+        except errors.DatabaseUnavailable as failure:
+            self._fail(batch, failure)
         except Exception as error:
             if len(batch) == 1 or (isinstance(error, errors.DatabaseFailed) and not error.poison):
                 self._fail(batch, error)

@@ -1,9 +1,9 @@
-"""Wrong passwords of calls, which come in any number at once. Pure; the clock is passed in.
+"""Guessed passwords of API calls, of which any number come at once. Pure; the clock is passed in.
 
-As for binds and people (common/password_guard.py), with two differences. A right password from where one was right
-before always passes and is never slowed: a customer's one machine with an old secret must not stop his others. And
-nobody's wrong passwords stop the others behind the same address at once: a name is locked for the address after ten,
-the address for all strangers after many more.
+It differs from binds and people (common/password_guard.py) in two points. A right password from an address where it
+was right before always passes without delay: a customer's machine with an old secret must not stop the others. And
+wrong passwords do not stop all callers of an address at once: a name is locked for the address after ten, the address
+for all unknown callers after many more.
 """
 
 from collections import OrderedDict
@@ -24,14 +24,14 @@ Lock = tuple[str, str]
 
 
 LOOPBACK: Final = ("127.", "::/")
-"""The machine itself, or a proxy on it that nobody told us of: all customers may share it, so it is never locked as a
-whole.
+"""The machine itself, or a proxy on it that is not configured as trusted: all customers may share it, so it is never
+locked as a whole.
 """
 
 
 class CallGuard:
-    """For a stranger: wait for `wait_s`, then ask `is_locked`, then look at the password and say how it went, all
-    without a pause between, so that calls at once are not all looked at.
+    """For an unknown caller: wait `wait_s`, then check `is_locked`, check the password and report the result without an
+    await in between, so that concurrent calls cannot all have their passwords checked.
     """
 
     def __init__(self) -> None:
@@ -44,7 +44,7 @@ class CallGuard:
         return (address, name) in self._known
 
     def wait_s(self, name: str, now_s: float) -> float:
-        """How long strangers wait who try this name."""
+        """The delay of unknown callers for this name, in seconds."""
         count = self._names.peek(name, now_s)
         beyond = count.failures - PASSWORD_SPARED_FAILURES if count else 0
         if beyond <= 0:
@@ -58,13 +58,13 @@ class CallGuard:
         return any(self._networks.is_locked(wider, now_s) for wider, _factor in wider_networks(network))
 
     def know(self, address: str, name: str) -> None:
-        """Its password was right there."""
+        """Records that its password was right from this address."""
         self._known[(address, name)] = None
         if len(self._known) > limits.PASSWORD_GUARD_KEYS_MAX:
             self._known.popitem(last=False)
 
     def wrong(self, address: str, name: str, now_s: float) -> dict[Lock, float]:
-        """Counts it; gives what is locked by it now, and for how long (seconds)."""
+        """Counts a wrong password; gives the locks that follow, with their seconds."""
         network = network_of(address)
         self._names.touch(name, now_s).add(now_s)
         locks: dict[Lock, float] = {}
@@ -80,7 +80,7 @@ class CallGuard:
         return locks
 
     def lock(self, lock: Lock, until_s: float, now_s: float) -> None:
-        """What another process has locked."""
+        """Takes over another process's lock."""
         network, name = lock
         count = self._pairs.touch(lock, now_s) if name else self._networks.touch(network, now_s)
         count.locked_until_s = max(count.locked_until_s, until_s)

@@ -1,4 +1,4 @@
-"""The address a call really came from: the socket's peer, or what trusted proxies say of it."""
+"""The address of a call's client: the socket's peer, or the address that trusted proxies report."""
 
 from collections.abc import Sequence
 
@@ -6,11 +6,11 @@ from homing.common.networks import Network, is_within
 
 
 def client_address(peer: str, forwarded_for: Sequence[str], trusted: Sequence[Network]) -> str:
-    """The caller's IP address.
+    """The client's IP address.
 
-    `forwarded_for`: the lines of X-Forwarded-For in their order, which are one list (RFC 9110, section 5.3). It counts
-    only as far as the chain is made of trusted proxies: it is read from the right, and the first address that is not a
-    trusted proxy's is the caller. Anybody can write the header, so without a trusted peer it is not read at all.
+    `forwarded_for`: the lines of X-Forwarded-For in their order, which are one list (RFC 9110, section 5.3). It is
+    read from the right, and the first address that is not a trusted proxy's is the client's. Anybody can send the
+    header, so it is ignored unless the peer is trusted.
     """
     if not forwarded_for or not trusted or not is_within(peer, trusted):
         return peer
@@ -26,7 +26,7 @@ def client_address(peer: str, forwarded_for: Sequence[str], trusted: Sequence[Ne
 
 
 def _without_port(hop: str) -> str:
-    """`203.0.113.9:4711` and `[2001:db8::1]:4711` are what some load balancers write; what is no address stays."""
+    """`203.0.113.9:4711` and `[2001:db8::1]:4711` are the form of some load balancers; other text stays."""
     if hop.startswith("["):
         return hop[1:].partition("]")[0]
     address, colon, port = hop.partition(":")

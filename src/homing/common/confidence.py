@@ -1,4 +1,4 @@
-"""The one confidence that every interval of a rate is given with: in command line, console, learning and lab."""
+"""The confidence level of every interval: in command line, console, learning and lab."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""Secrets at rest (AES-256-GCM), made-up secrets, and comparing in constant time."""
+"""Encryption of secrets at rest (AES-256-GCM), random secrets, and comparison in constant time."""
 
 import base64
 import contextlib
@@ -19,20 +19,20 @@ ALPHABET: Final = string.ascii_letters + string.digits
 
 
 class Vault:
-    """Encrypts secrets of customers and carriers. Some dialects sign with the plain secret, and so do we with
-    carriers, so a hash would not do.
+    """Encrypts secrets of customers and carriers. A hash would not do: some dialects, and our calls to carriers, sign
+    with the plain secret.
     """
 
     def __init__(self, key: bytes) -> None:
         self._aead = AESGCM(key)
 
     def seal(self, secret: str, about: str = "") -> bytes:
-        """nonce + ciphertext + tag. `about`: what it belongs to; it opens with the same alone."""
+        """nonce + ciphertext + tag. `about`: its owner; `open` needs the same."""
         nonce = os.urandom(NONCE_BYTES)
         return nonce + self._aead.encrypt(nonce, secret.encode(), about.encode() or None)
 
     def open(self, sealed: bytes, about: str = "") -> str:
-        """Raises ValueError when the key is not the one that sealed it, or what it belongs to is not that."""
+        """Raises ValueError when it was sealed with another key or for another owner."""
         try:
             return self._aead.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], about.encode() or None).decode()
         except InvalidTag:
@@ -40,7 +40,7 @@ class Vault:
 
 
 def load_key(from_environment: str, file: Path) -> bytes:
-    """The vault's key: 32 bytes as base64 from the environment, else from a 0600 file that is made if need be."""
+    """The vault's key: 32 bytes as base64 from the environment, else from a 0600 file, which is created if missing."""
     if from_environment:
         return _key(from_environment.encode(), "HOMING_SECRET_KEY")
     if not file.exists():
@@ -49,8 +49,8 @@ def load_key(from_environment: str, file: Path) -> bytes:
 
 
 def _make_key(file: Path) -> None:
-    """Whole and on the disk before it has its name: secrets that are sealed with it will outlive a power cut. When two
-    processes make one at once, the first one's stands.
+    """Written and synced before it is renamed, so that secrets sealed with it survive a power cut. When two processes
+    create one at once, the first is kept.
     """
     beside = file.with_name(f"{file.name}.{os.getpid()}")
     descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -67,7 +67,7 @@ def _make_key(file: Path) -> None:
 
 
 def _key(text: bytes, source: str) -> bytes:
-    """Raises ValueError: another key in its place would lock every stored secret in."""
+    """Raises ValueError for an invalid key: a new one in its place could not open any stored secret."""
     try:
         key = base64.b64decode(text, validate=True)
     except ValueError:
@@ -83,7 +83,7 @@ def make_secret(length: int = 16) -> str:
 
 
 def md5_hex(text: str) -> str:
-    """32 lower-case digits: for signatures that a protocol defines so."""
+    """32 lower-case hex digits, for signatures that a protocol defines with MD5."""
     return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
 
 

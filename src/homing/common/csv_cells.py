@@ -4,12 +4,12 @@ import unicodedata
 from typing import Final
 
 FORMULA: Final = frozenset("=+-@＝＋－＠")
-"""How a cell begins that a spreadsheet would compute; some take the full-width signs alike."""
+"""First characters of a cell that a spreadsheet takes for a formula; some accept the full-width ones."""
 
 
 def plain_cell(text: str) -> str:
-    """What people wrote, so that it is shown and not computed: behind an apostrophe where it begins with such a sign or
-    with a control character, which some spreadsheets drop before they look.
+    """The text as a cell that is shown and not computed: with an apostrophe before it if it begins with such a
+    character or a control character, which some spreadsheets drop first.
     """
     if text and (text[0] in FORMULA or unicodedata.category(text[0]) in ("Cc", "Cf")):
         return f"'{text}"

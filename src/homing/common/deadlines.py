@@ -1,7 +1,7 @@
 """Time limits for many short waits at once: one sweep a second instead of a timer for each.
 
-All waits of one kind have the same limit, so they run out in the order in which they began: a queue does what a timer
-for each would, at a tenth of the cost. A wait may last up to a second longer than its limit.
+All waits have the same limit, so they end in the order in which they began: a queue replaces their timers at a tenth of
+the cost. A wait may last up to a second longer than its limit.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ SWEEP_S = 1.0
 
 
 class TimedWait:
-    """A task's stay inside a limit."""
+    """A task's wait under a limit."""
 
     __slots__ = ("_waits", "is_late", "task")
 
@@ -22,12 +22,14 @@ class TimedWait:
         self.is_late = False
 
     def __enter__(self) -> None:
-        """Nothing to do: it runs since it was made."""
+        """The time counts from the constructor."""
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._waits.pop(self, None)  # gone with its call: what lived on until the sweep would cost the collector
+        self._waits.pop(
+            self, None
+        )  # removed with its call: objects that lived until the sweep would burden the garbage collector
         if self.is_late and isinstance(error, asyncio.CancelledError):
             raise TimeoutError from None
 
@@ -37,7 +39,7 @@ class Deadlines:
 
     def __init__(self, limit_s: float) -> None:
         self._limit_s = limit_s
-        self._waits: dict[TimedWait, float] = {}  # by when they began, with their ends
+        self._waits: dict[TimedWait, float] = {}  # in the order of their beginning, with their ends
         self._sweeper: asyncio.Task[None] | None = None
 
     def __len__(self) -> int:

@@ -1,4 +1,4 @@
-"""Counts of wrong passwords in bounded tables, and the networks that an address is counted under. Pure."""
+"""Counts of wrong passwords in bounded tables, by address and by network. Pure."""
 
 import ipaddress
 from collections import OrderedDict
@@ -16,9 +16,9 @@ PASSWORD_FORGET_S: Final = 900.0  # without a further one, wrong passwords are f
 K = TypeVar("K", bound=Hashable)
 
 IPV6_PREFIX: Final = 64
-"""Whoever has one address of such a network has all of them."""
+"""A host with one address of such a network has all of them."""
 IPV6_WIDER: Final = ((56, 4), (48, 16))
-"""Networks that one customer of a provider can have, and how many times as many failures they are spared."""
+"""Networks that one customer of a provider can have, with the factor by which their limits are higher."""
 
 
 class FailureCount:
@@ -31,7 +31,7 @@ class FailureCount:
         self.locked_until_s = 0.0
 
     def add(self, now_s: float, failures_max: int | None = None) -> bool:
-        """One failure more. From `failures_max` on it locks, for longer each time; gives whether it did so now."""
+        """Counts a failure. From `failures_max` on it locks, for longer each time; gives whether it locked now."""
         self.failures += 1
         self.at_s = now_s
         if failures_max is None or self.failures < failures_max:
@@ -42,7 +42,7 @@ class FailureCount:
 
 
 class FailureCounts(Generic[K]):
-    """A bounded table of counts: the one not touched for longest goes first."""
+    """A bounded table of counts, of which the least recently used is dropped."""
 
     def __init__(self) -> None:
         self._counts: OrderedDict[K, FailureCount] = OrderedDict()
@@ -68,7 +68,7 @@ class FailureCounts(Generic[K]):
 
 
 def network_of(address: str) -> str:
-    """An IPv4 address, or the network that an IPv6 address's owner has to himself."""
+    """An IPv4 address, or the /64 network of an IPv6 address."""
     if ":" not in address:
         return address
     try:
@@ -81,7 +81,7 @@ def network_of(address: str) -> str:
 
 
 def wider_networks(network: str) -> Sequence[tuple[str, int]]:
-    """The wider networks of what `network_of` gave, each with how many times as many failures it is spared."""
+    """The wider networks of a network of `network_of`, each with the factor by which its limits are higher."""
     if ":" not in network or "/" not in network:
         return ()
     inner = ipaddress.IPv6Network(network)

@@ -1,4 +1,4 @@
-"""Times as counts in fixed buckets, fine at the seconds and coarse at the hours. Pure; counts of two spans add up."""
+"""Histograms of times in fixed buckets, fine for seconds and coarse for hours. Pure; histograms can be added."""
 
 from bisect import bisect_left
 from collections.abc import Sequence
@@ -6,12 +6,12 @@ from itertools import accumulate
 from typing import Final
 
 EDGES_S: Final = (1, 2, 4, 8, 15, 30, 60, 120, 240, 480, 900, 1800, 3600, 7200, 21600, 86400, float("inf"))
-"""Upper edges, each bucket's own: a time of exactly 2 s lies in the second bucket."""
+"""Upper edges, which are inclusive: a time of exactly 2 s is in the second bucket."""
 BUCKETS: Final = len(EDGES_S)
 
 
 def bucket_of(seconds: float) -> int:
-    """The bucket of a time in seconds; one below zero (clocks differ) counts as none at all."""
+    """The bucket of a time in seconds; a negative one (clocks differ) counts as 0."""
     return bisect_left(EDGES_S, seconds)
 
 
@@ -27,25 +27,25 @@ def empty() -> list[int]:
 def quantile(counts: Sequence[float], share: float) -> float | None:
     """The time in seconds below which `share` (0..1) of the counts lie, linear inside a bucket; None of no counts.
 
-    In the last bucket, which has no end, it is that bucket's beginning.
+    In the last bucket, which has no end, it is the bucket's beginning.
     """
     total = sum(counts)
     if total <= 0:
         return None
-    wanted = share * total
+    target = share * total
     for bucket, (count, until) in enumerate(zip(counts, accumulate(counts), strict=True)):
-        if count > 0 and until >= wanted:
+        if count > 0 and until >= target:
             lower_s, upper_s = edges_of(bucket)
             if bucket == BUCKETS - 1:
                 return lower_s
-            return lower_s + (upper_s - lower_s) * max(0.0, wanted - (until - count)) / count
+            return lower_s + (upper_s - lower_s) * max(0.0, target - (until - count)) / count
     return edges_of(BUCKETS - 1)[0]
 
 
 def share_by(counts: Sequence[float], age_s: float) -> float | None:
     """What share (0..1) of the counts lies at or below an age in seconds, linear inside a bucket; None of no counts.
 
-    What lies in the last bucket counts only at an age without end.
+    Counts of the last bucket are included only at an infinite age.
     """
     total = sum(counts)
     if total <= 0:

@@ -24,10 +24,10 @@ def wall_clock_ms() -> int:
 
 
 class IdSource:
-    """Gives out ids for one node number (0..63), which the process holds under a lease in the database.
+    """Makes IDs for one node number (0..63), which the process holds under a lease in the database.
 
     When a millisecond's 64 ids are used up, the next ones borrow from the milliseconds to come; a clock that
-    steps back is waited out the same way. Raises `Overloaded` when that would lead too far ahead of the clock.
+    steps back is handled the same way. Raises `Overloaded` when that would lead too far ahead of the clock.
     """
 
     def __init__(self, node: int, clock_ms: Callable[[], int] = wall_clock_ms) -> None:

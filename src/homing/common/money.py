@@ -1,4 +1,4 @@
-"""Money as integer micro-units (10^-6 of the currency), and its forms on the wire. Never a float."""
+"""Amounts as integer micro-units (10^-6 of the currency), and as text. Never a float."""
 
 import re
 from typing import Final

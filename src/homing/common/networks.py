@@ -1,4 +1,4 @@
-"""Addresses and networks of either version."""
+"""IPv4 and IPv6 addresses and networks."""
 
 import ipaddress
 from collections.abc import Iterable
@@ -7,8 +7,8 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 def is_within(address: str, networks: Iterable[Network]) -> bool:
-    """Whether an address lies in one of the networks; an IPv4 address written as IPv6 counts as what it is. What is no
-    address lies nowhere.
+    """Whether an address lies in one of the networks; an IPv4-mapped IPv6 address counts as IPv4. Text that is not
+    an address is in none.
     """
     try:
         ip = ipaddress.ip_address(address)

@@ -1,15 +1,15 @@
-"""Wrong passwords: how long whoever tries has to wait, and when nobody listens any more. Pure; the clock is passed in.
+"""Guessed passwords: delays and lock-outs. Pure; the clock is passed in.
 
-What is counted, and what follows:
+Wrong passwords are counted
 
-- by address (of IPv6 by /64; by /56 and /48 too, with more to spare): each wrong password makes the next try wait
-  longer; after ten the address is locked out, for longer each time.
-- by address and name, once that pair had a right one: it is known, has a count of its own, and what strangers do at
-  the same address or to the same name is not held against it.
-- by name: while wrong passwords come for it, strangers have to wait. It is never locked, so that nobody can lock out
-  its owner who comes from elsewhere.
+- by address (IPv6 by /64, and with higher limits by /56 and /48): each delays the next attempt longer; after ten the
+  address is locked out, for longer each time.
+- by address and name, once that pair had a right password: it is known and has its own count, and wrong passwords of
+  others at the address or for the name do not affect it.
+- by name: while wrong passwords are tried for it, unknown pairs are delayed. It is never locked, so that nobody can
+  lock out its owner elsewhere.
 
-A name is whatever somebody signs in as: an SMPP system_id, a user of the console.
+A name is what somebody signs in as: an SMPP system_id, a user of the console.
 """
 
 from collections import OrderedDict
@@ -33,7 +33,7 @@ Pair = tuple[str, str]
 
 
 class PasswordTry:
-    """A password that may be looked at once `wait_s` are over."""
+    """An attempt whose password may be checked after `wait_s`."""
 
     __slots__ = ("address", "count", "name", "wait_s")
 
@@ -45,7 +45,7 @@ class PasswordTry:
 
 
 class PasswordGuard:
-    """`may_try` before a password is looked at, then `tried` with how it went."""
+    """`may_try` before a password is checked, then `tried` with the result."""
 
     def __init__(self) -> None:
         self._addresses: FailureCounts[str] = FailureCounts()
@@ -58,15 +58,15 @@ class PasswordGuard:
         return (network_of(address), name) in self._known
 
     def is_busy(self, address: str, name: str, now_s: float) -> bool:
-        """Whether so many tries of this stranger are under way that another has to wait for its turn."""
+        """Whether an unknown pair has so many attempts in progress that another has to wait."""
         count = self._own(address, name, now_s)
         if self.is_known(address, name):
             return False
         return count.pending > 0 and count.failures + count.pending >= limits.PASSWORD_PENDING_MAX
 
     def may_try(self, address: str, name: str, now_s: float) -> PasswordTry | None:
-        """The try, which counts as under way until `tried`; None: locked out. Its wait is the same for a right password
-        and for a wrong one.
+        """The attempt, which is in progress until `tried`; None: locked out. Its delay is the same for a right and a
+        wrong password.
         """
         own = self._own(address, name, now_s)
         if now_s < own.locked_until_s or self._is_wider_locked(address, name, now_s):
@@ -83,17 +83,17 @@ class PasswordGuard:
         own.pending += 1
         return PasswordTry(address=address, name=name, wait_s=wait_s, count=own)
 
-    def tried(self, one: PasswordTry, is_right: bool | None, now_s: float) -> None:
-        """How it went; None: it could not be looked at. Once for each try."""
-        one.count.pending -= 1
+    def tried(self, attempt: PasswordTry, is_right: bool | None, now_s: float) -> None:
+        """Records the result, once for each attempt; None: the password could not be checked."""
+        attempt.count.pending -= 1
         if is_right:
-            self._know((network_of(one.address), one.name), now_s)
+            self._know((network_of(attempt.address), attempt.name), now_s)
         elif is_right is False:
-            one.count.add(now_s, limits.PASSWORD_FAILURES_MAX)
-            if not self.is_known(one.address, one.name):
-                for network, factor in wider_networks(network_of(one.address)):
+            attempt.count.add(now_s, limits.PASSWORD_FAILURES_MAX)
+            if not self.is_known(attempt.address, attempt.name):
+                for network, factor in wider_networks(network_of(attempt.address)):
                     self._wider.touch(network, now_s).add(now_s, factor * limits.PASSWORD_FAILURES_MAX)
-            target = self._targets.touch(one.name, now_s)
+            target = self._targets.touch(attempt.name, now_s)
             target.failures += 1
             target.at_s = now_s
 
@@ -109,8 +109,8 @@ class PasswordGuard:
         return self._addresses.touch(network, now_s)
 
     def _know(self, pair: Pair, now_s: float) -> None:
-        """A right password wipes out the pair's own mistakes. Those of its address stay: an attacker may have a
-        customer's credential of his own.
+        """A right password resets the pair's own count. The address's stays: an attacker may have a valid credential of
+        his own.
         """
         self._known[pair] = None
         self._known.move_to_end(pair)

@@ -1,4 +1,4 @@
-"""Places for work that costs much: few at once, and one of an owner, so that nobody's takes all of them."""
+"""Slots for expensive work: few in all, and one for each owner, so that nobody takes all of them."""
 
 import asyncio
 import contextlib
@@ -6,14 +6,14 @@ from collections.abc import AsyncIterator, Hashable
 
 
 class NoFreeSlot(Exception):
-    """None became free in time."""
+    """No slot became free in time."""
 
 
 class Slots:
-    """`async with places.take(owner):` waits at most `wait_s` for a place, of which there are `places_max`."""
+    """`async with slots.take(owner):` waits at most `wait_s` for one of `slots_max` slots."""
 
-    def __init__(self, places_max: int, wait_s: float) -> None:
-        self._places_max = places_max
+    def __init__(self, slots_max: int, wait_s: float) -> None:
+        self._slots_max = slots_max
         self._wait_s = wait_s
         self._owners: set[Hashable] = set()
         self._freed = asyncio.Event()
@@ -37,4 +37,4 @@ class Slots:
             freed.set()
 
     def _is_free(self, owner: Hashable) -> bool:
-        return len(self._owners) < self._places_max and owner not in self._owners
+        return len(self._owners) < self._slots_max and owner not in self._owners

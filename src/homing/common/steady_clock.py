@@ -1,4 +1,4 @@
-"""A process's time, which does not go back when the machine's clock is stepped."""
+"""A process's clock, which does not go back when the machine's clock is stepped."""
 
 import time
 from collections.abc import Callable
@@ -6,12 +6,11 @@ from datetime import UTC, datetime
 
 
 class SteadyClock:
-    """Called, it gives the time. It follows the machine's clock, but not backwards: where that is stepped back, time
-    goes on at its own pace from where it was, so that what is due stays due, leases end when they should and ids
-    increase.
+    """Called, it gives the time. It follows the machine's clock, but not backwards: when that is stepped back, time
+    goes on at the normal pace, so that due work stays due, leases end in time and IDs increase.
 
-    `ahead_s`: how far it runs before the machine's clock. `stepped_s`: by how much the machine's clock was last found
-    stepped, forwards above zero; 0 while it never was.
+    `ahead_s`: how far it is ahead of the machine's clock. `stepped_s`: the last step of the machine's clock, positive
+    for forwards; 0 if there was none.
     """
 
     def __init__(
@@ -20,7 +19,7 @@ class SteadyClock:
         monotonic_s: Callable[[], float] = time.monotonic,
         step_s_min: float = 2.0,
     ) -> None:
-        """`step_s_min`: a smaller difference between the two clocks is drift, and none is told of."""
+        """`step_s_min`: a smaller difference between the two clocks is drift."""
         self._wall_s = wall_s
         self._monotonic_s = monotonic_s
         self._step_s_min = step_s_min
@@ -35,7 +34,7 @@ class SteadyClock:
         read_s = self._monotonic_s()
         lead_s = self._wall_s() - read_s
         ahead_s = self._lead_s - lead_s
-        if ahead_s or self.ahead_s:  # most often neither: the clocks go alike
+        if ahead_s or self.ahead_s:  # usually both are 0: the clocks agree
             if abs(ahead_s - self.ahead_s) >= self._step_s_min:
                 self.stepped_s = self.ahead_s - ahead_s
             if ahead_s > 0.0:
@@ -49,7 +48,7 @@ class SteadyClock:
         return int(self.unix_s() * 1000)
 
     def no_earlier_than(self, at: datetime) -> None:
-        """Another process, or this one before it was started anew, had got as far as `at`."""
+        """Advances to `at`, a time that another process, or this one before a restart, has reached."""
         missing_s = at.timestamp() - self.unix_s()
         if missing_s > 0.0:
             self._lead_s += missing_s

@@ -1,4 +1,4 @@
-"""Text from outside as PostgreSQL keeps it."""
+"""Text from outside in a form that PostgreSQL stores."""
 
 from typing import Any
 
@@ -6,14 +6,14 @@ import msgspec
 
 
 def storable_text(text: str, chars_max: int | None = None) -> str:
-    """Cut to `chars_max` characters, without NUL, which PostgreSQL refuses, and without halves of characters, which are
-    no UTF-8. A hostile peer's text has no end: who stores it names one, unless it was bounded before.
+    """Cut to `chars_max` characters, without NUL, which PostgreSQL refuses, and without lone surrogates, which are not
+    UTF-8. A caller whose text is not bounded yet must give `chars_max`.
     """
     return text[:chars_max].replace("\0", "").encode("utf-8", "replace").decode()
 
 
 def storable_json(value: Any) -> str:
-    """A JSON document whose strings are storable: jsonb refuses a NUL though it is written as an escape."""
+    """A JSON document whose strings are storable: jsonb refuses NUL even as an escape."""
     return msgspec.json.encode(_storable(value)).decode()
 
 
@@ -21,7 +21,7 @@ def _storable(value: Any) -> Any:
     if isinstance(value, str):
         return storable_text(value)
     if isinstance(value, dict):
-        return {_storable(name): _storable(one) for name, one in value.items()}
+        return {_storable(name): _storable(member) for name, member in value.items()}
     if isinstance(value, list | tuple):
-        return [_storable(one) for one in value]
+        return [_storable(member) for member in value]
     return value

@@ -1,4 +1,4 @@
-"""Token buckets: so many a second, and a burst. One, or one for each key."""
+"""Token buckets: a rate and a burst, for one thing or for each key."""
 
 from collections.abc import Hashable
 from typing import Generic, TypeVar
@@ -18,7 +18,7 @@ class TokenBucket:
         self._at_s = now_s
 
     def take(self, now_s: float, tokens: float = 1.0) -> bool:
-        """Takes the tokens if they are there; False leaves the bucket as it was."""
+        """Takes the tokens if there are enough; False leaves the bucket unchanged."""
         if now_s > self._at_s:
             self._tokens = min(self.burst, self._tokens + (now_s - self._at_s) * self.rate_per_s)
             self._at_s = now_s
@@ -28,12 +28,12 @@ class TokenBucket:
         return True
 
     def owe(self, tokens: float) -> None:
-        """Takes tokens that may not be there yet: nothing more is given until they are."""
+        """Takes tokens even if there are not enough; `take` fails until they are replaced."""
         self._tokens -= tokens
 
 
 class TokenBuckets(Generic[K]):
-    """A bucket for each key, made full when it is first asked for. Bounded: beyond `keys_max` the oldest goes."""
+    """A bucket for each key, full at first. Beyond `keys_max` the oldest is dropped."""
 
     def __init__(self, keys_max: int) -> None:
         self._keys_max = keys_max

@@ -9,34 +9,32 @@ PRINTABLE: Final = bytes(range(0x21, 0x7F))
 
 
 def is_web_address(url: str) -> bool:
-    """Whether something can be posted there: an http or https URL that names a host, and a port only if there can be
-    one.
-    """
+    """Whether it is an http or https URL with a host and, if any, a valid port."""
     if not (url.lower().startswith(("http://", "https://")) and url.isprintable()):
         return False
     try:
         parts = urlsplit(url)
         return bool(parts.hostname) and parts.port != 0
-    except ValueError:  # a port above 65535, an IPv6 address that is none
+    except ValueError:  # a port above 65535, an invalid IPv6 address
         return False
 
 
 def in_request_line(target: str) -> str:
-    """A path and query with what no request line can hold, white space and what is no ASCII, percent-encoded as UTF-8;
-    all else stays byte for byte.
+    """A path and query with white space and non-ASCII characters percent-encoded as UTF-8; all else stays byte for
+    byte.
     """
     return quote(target, safe=PRINTABLE)
 
 
 def divided(url: str) -> tuple[str, str]:
-    """Scheme and authority, and the path, query and fragment behind them, as written."""
+    """The URL cut in two: scheme and authority; path, query and fragment. Both as written."""
     scheme, separator, rest = url.partition("://")
     end = min((rest.index(mark) for mark in "/?#" if mark in rest), default=len(rest))
     return f"{scheme}{separator}{rest[:end]}", rest[end:]
 
 
 def without_password(url: str) -> str:
-    """An address as it may be read over a shoulder: `https://homing:***@ops.example.com/alerts`."""
+    """The URL as it may be shown: `https://homing:***@ops.example.com/alerts`."""
     try:
         parts = urlsplit(url)
     except ValueError:

@@ -276,8 +276,8 @@ class Dispatcher:
         await until_durable(
             self._recorder.record,
             batch,
-            waits=self._wait_with,
-            refused=refuse,
+            on_failure=self._wait_with,
+            on_refused=refuse,
             pause_s=limits.DISPATCH_ERROR_PAUSE_S,
         )
         return refused

@@ -109,10 +109,10 @@ class RunningCarrier:
         await until_durable(
             lambda some: self._sink(self.row.carrier_id, name, some),
             batch,
-            waits=lambda _some, failure: log.warning(
+            on_failure=lambda _some, failure: log.warning(
                 "database_unavailable", component="receipts", carrier=name, failure=str(failure)
             ),
-            refused=lambda _one: log.error("report_refused", carrier=name),
+            on_refused=lambda _one: log.error("report_refused", carrier=name),
             pause_s=limits.DISPATCH_ERROR_PAUSE_S,
         )
 

@@ -55,8 +55,8 @@ class Intake:
             pending_max=limits.SUBMIT_PENDING_MAX,
             lanes=2,  # one is being written while the other gathers and is encoded
             linger_s=SUBMIT_LINGER_S,
-            linger_longest_s=SUBMIT_LINGER_S_MAX,
-            company=SUBMIT_BATCH_MESSAGES_TARGET,
+            linger_s_max=SUBMIT_LINGER_S_MAX,
+            weight_target=SUBMIT_BATCH_MESSAGES_TARGET,
             weigh=lambda prepared: len(prepared.messages),
         )
 
