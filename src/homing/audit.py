@@ -1,5 +1,5 @@
-"""Who changed what. Changed settings are recorded by the tables' triggers, in the change's own transaction; here is who
-is named with them, what is recorded beside them, and how it is read.
+"""The audit log. Triggers record changes of settings in the same transaction; here the actor is set, other acts are
+recorded, and the log is read.
 """
 
 import getpass
@@ -15,7 +15,7 @@ from homing.store.statements.audit import AuditRow
 
 
 def at_the_machine() -> Mapping[str, str]:
-    """Session settings for a command of this machine's user."""
+    """Session settings that name this machine's user as the actor."""
     return {"homing.actor": f"{machine_user()} (command line)"}
 
 
@@ -27,7 +27,7 @@ def machine_user() -> str:
 
 
 async def act_as(transaction: DatabaseConnection, actor: str, address: str) -> None:
-    """Names who makes the changes of this transaction, and from where."""
+    """Sets the actor and address of this transaction's changes."""
     await statements.audit.audit_actor(transaction, actor=actor, address=address)
 
 
@@ -41,7 +41,7 @@ async def record(
     before: Mapping[str, Any] | None = None,
     after: Mapping[str, Any] | None = None,
 ) -> None:
-    """An act that changes no audited table, such as a push sent again."""
+    """Records an act that changes no audited table, such as a replayed push."""
     await statements.audit.audit_record(
         transaction,
         kind=kind,
@@ -62,7 +62,7 @@ async def read_audit(
     actor: str | None = None,
     kind: str | None = None,
 ) -> Sequence[AuditRow]:
-    """The latest rows with an id below `before_id`."""
+    """The latest rows, or those with a lower ID than `before_id`."""
     return await statements.audit.audit_page(
         database, before_id=before_id, account_id=account_id, actor=actor, kind=kind, rows_max=rows_max
     )

@@ -15,7 +15,7 @@ from homing.store.database import Database
 from homing.store.rows import Executor
 from homing.store.statements.binds import BindKey, NewBind
 
-BIND_SEEN_S: Final = 3_600.0  # how exactly it is known when an account was last bound
+BIND_SEEN_S: Final = 3_600.0  # resolution of an account's last bind
 BIND_BATCH_ITEMS_MAX: Final = 500  # binds that share a transaction
 
 

@@ -1,4 +1,4 @@
-"""Credentials and profiles by key: from memory on the hot path, from the database when new or changed."""
+"""Credentials and profiles by key, cached until they change."""
 
 import asyncio
 import time
@@ -28,10 +28,11 @@ Key = tuple[int, str]
 
 
 class Directory:
-    """Looks up credentials. Entries live until their account changes (a notice from the database) or 30 s pass.
+    """Looks up credentials. An entry is cached until its account changes (a notice from the database), for 30 s at
+    most.
 
-    Unknown keys are remembered too, in a table of their own with a bound, so that a flood of wrong keys neither
-    reaches the database nor crowds out the customers.
+    Unknown keys are cached too, in a bounded table of their own, so that a flood of wrong keys neither reaches the
+    database nor displaces customers.
     """
 
     def __init__(
@@ -47,47 +48,48 @@ class Directory:
         self._database = database
         self._vault = vault
         self._clock_s = clock_s
-        self._known: dict[Key, tuple[float, Credential]] = {}
-        self._unknown: dict[Key, float] = {}
+        self._credentials: dict[Key, tuple[float, Credential]] = {}
+        self._unknown_keys: dict[Key, float] = {}
         self._changes = 0
         self._loads: Batcher[Key, Credential | None] = Batcher(
             self._load, weight_max=limits.BATCH_ITEMS_MAX, pending_max=limits.BATCH_PENDING_MAX
         )
 
     def peek(self, dialect: int, key: str) -> Credential | None:
-        """The credential if it is in memory and fresh; no waiting."""
-        entry = self._known.get((dialect, key))
+        """The credential if it is cached."""
+        entry = self._credentials.get((dialect, key))
         if entry is not None and entry[0] > self._clock_s():
             return entry[1]
         return None
 
     async def find(self, dialect: int, key: str) -> Credential | None:
-        """The credential of a key (or of an account's e-mail, where a dialect takes it for a key) or None.
+        """The credential of a key (or of an account's e-mail, where a dialect accepts it as a key), None for an unknown
+        key.
 
-        Raises `DatabaseUnavailable` or `DatabaseFailed` when it is not in memory and cannot be read.
+        Raises `DatabaseUnavailable` or `DatabaseFailed` when it is not cached and cannot be read.
         """
         if len(key) > limits.KEY_CHARS_MAX or "\0" in key or not key.isprintable():
             return None
         credential = self.peek(dialect, key)
-        if credential is None and self._unknown.get((dialect, key), 0.0) <= self._clock_s():
+        if credential is None and self._unknown_keys.get((dialect, key), 0.0) <= self._clock_s():
             credential = await self._loads.put((dialect, key))
         return credential
 
     def settings_changed(self, account: str) -> None:
-        """Forgets the account's entries; "0" concerns no account's profile."""
+        """Drops the account's entries; "0" concerns no profile."""
         self._changes += 1
-        self._unknown.clear()
+        self._unknown_keys.clear()
         if account.isdigit() and int(account) != GENERAL:
             account_id = int(account)
-            self._known = {
-                key: entry for key, entry in self._known.items() if entry[1].profile.account_id != account_id
+            self._credentials = {
+                key: entry for key, entry in self._credentials.items() if entry[1].profile.account_id != account_id
             }
 
     def settings_missed(self) -> None:
-        """Forgets every entry."""
+        """Drops every entry."""
         self._changes += 1
-        self._unknown.clear()
-        self._known.clear()
+        self._unknown_keys.clear()
+        self._credentials.clear()
 
     async def _load(self, keys: Sequence[Key]) -> list[Credential | None]:
         changes = self._changes
@@ -96,37 +98,37 @@ class Directory:
             self._database, email_keyed=self._email_keyed, keys=[CredentialKey(dialect=k[0], key=k[1]) for k in unique]
         )
         profiles = await self._profiles({row.account_id for row in rows})
-        found = {
+        credentials = {
             (row.dialect, row.asked): Credential(
                 row.dialect, row.asked, self._vault.open(row.secret), profiles[row.account_id]
             )
             for row in rows
         }
-        if changes == self._changes:  # else it may be stale already: answer with it, but do not keep it
-            self._keep(unique, found)
-        return [found.get(key) for key in keys]
+        if changes == self._changes:  # else it may be stale already: it is returned but not cached
+            self._cache(unique, credentials)
+        return [credentials.get(key) for key in keys]
 
-    def _keep(self, asked: Sequence[Key], found: dict[Key, Credential]) -> None:
+    def _cache(self, keys: Sequence[Key], credentials: dict[Key, Credential]) -> None:
         fresh_until = self._clock_s() + limits.PROFILE_AGE_S_MAX
-        if len(self._known) + len(found) > limits.PROFILES_MAX:
-            self._known.clear()
-        if len(self._unknown) + len(asked) > UNKNOWN_KEYS_MAX:
-            self._unknown.clear()
-        for key in asked:
-            if key in found:
-                self._known[key] = (fresh_until, found[key])
+        if len(self._credentials) + len(credentials) > limits.PROFILES_MAX:
+            self._credentials.clear()
+        if len(self._unknown_keys) + len(keys) > UNKNOWN_KEYS_MAX:
+            self._unknown_keys.clear()
+        for key in keys:
+            if key in credentials:
+                self._credentials[key] = (fresh_until, credentials[key])
             else:
-                self._unknown[key] = fresh_until
+                self._unknown_keys[key] = fresh_until
 
     async def _profiles(self, account_ids: set[int]) -> dict[int, Profile]:
         if not account_ids:
             return {}
-        wanted = list(account_ids)
+        ids = list(account_ids)
         accounts, apps, senders, templates = await asyncio.gather(
-            statements.accounts.profiles_accounts(self._database, account_ids=wanted),
-            statements.accounts.profiles_apps(self._database, account_ids=wanted),
-            statements.accounts.profiles_senders(self._database, account_ids=wanted),
-            statements.accounts.profiles_templates(self._database, account_ids=wanted),
+            statements.accounts.profiles_accounts(self._database, account_ids=ids),
+            statements.accounts.profiles_apps(self._database, account_ids=ids),
+            statements.accounts.profiles_senders(self._database, account_ids=ids),
+            statements.accounts.profiles_templates(self._database, account_ids=ids),
         )
         return {row.account_id: _profile(row, apps, senders, templates) for row in accounts}
 
@@ -137,10 +139,10 @@ def _profile(
     senders: Sequence[SenderProfileRow],
     templates: Sequence[TemplateProfileRow],
 ) -> Profile:
-    mine = account.account_id
-    own_senders = [row.sender for row in senders if row.account_id == mine]
+    account_id = account.account_id
+    own_senders = [row.sender for row in senders if row.account_id == account_id]
     return Profile(
-        account_id=mine,
+        account_id=account_id,
         name=account.name,
         locked=account.locked_at is not None,
         allowed_networks=tuple(account.allowed_networks),
@@ -151,9 +153,11 @@ def _profile(
         apps={
             row.app_id: App(row.app_id, row.name, row.report_url, row.inbound_url)
             for row in apps
-            if row.account_id == mine
+            if row.account_id == account_id
         },
-        templates=tuple(Template(row.template_id, row.name, row.body) for row in templates if row.account_id == mine),
+        templates=tuple(
+            Template(row.template_id, row.name, row.body) for row in templates if row.account_id == account_id
+        ),
         binds_max=account.binds_max,
         bind_window=account.bind_window,
         submits_per_s=account.submits_per_s,

@@ -1,4 +1,4 @@
-"""What a dialect needs to know of an account, read once and kept until a setting changes."""
+"""An account's settings as dialects need them, cached until one changes."""
 
 from typing import Final
 
@@ -11,7 +11,8 @@ from homing.model import App, Template
 BINDS_MAX_DEFAULT: Final = 8  # of an account, over all processes
 SMPP_CHARSET_DEFAULT: Final = "gsm7"
 SMPP_CHARSETS: Final = (SMPP_CHARSET_DEFAULT, "latin-1", "ascii", "utf-8")
-"""What a customer may take SMPP's default alphabet (data_coding 0) for: GSM 03.38, or one of Python's codecs."""
+"""Meanings of SMPP's default alphabet (data_coding 0) that a customer may choose: GSM 03.38, or one of Python's codecs.
+"""
 
 
 class Profile(msgspec.Struct, frozen=True):
@@ -30,27 +31,27 @@ class Profile(msgspec.Struct, frozen=True):
     binds_max: int = BINDS_MAX_DEFAULT
     bind_window: int = limits.BIND_WINDOW_DEFAULT
     submits_per_s: int | None = None
-    """Over SMPP; None: as fast as it can."""
+    """Over SMPP; None: no limit."""
     smpp_charset: str = SMPP_CHARSET_DEFAULT
     """One of `SMPP_CHARSETS`."""
     unicode_fallback: bool = False
-    """A text that GSM 7-bit cannot carry goes as Unicode although the call asks for GSM 7-bit."""
+    """A text that GSM 7-bit cannot encode is sent as Unicode even if the call asks for GSM 7-bit."""
 
     @property
     def default_app(self) -> App | None:
-        """The app that messages of dialects without apps belong to: the account's first."""
+        """The app of messages of dialects without apps: the account's first."""
         return next(iter(self.apps.values()), None)
 
     def registered(self, sender: str) -> str | None:
-        """The account's sender ID that this is; None: it has none such. A number is the same with `+` and without, for
-        carriers get its digits; and in a query where nobody encoded it a `+` is a space.
+        """The account's registered sender ID that `sender` stands for, None if there is none. A number is the same with
+        and without `+`, since carriers get its digits; an unencoded `+` in a query string arrives as a space.
         """
         if sender in self.senders:
             return sender
         digits = sender[1:] if sender[:1] in ("+", " ") else sender
         if not (digits.isascii() and digits.isdigit()):
             return None
-        return next((one for one in (digits, f"+{digits}") if one in self.senders), None)
+        return next((candidate for candidate in (digits, f"+{digits}") if candidate in self.senders), None)
 
     def allows(self, address: str) -> bool:
         """Whether a call may come from this address; an empty list allows all."""
@@ -58,7 +59,7 @@ class Profile(msgspec.Struct, frozen=True):
 
 
 class Credential(msgspec.Struct, frozen=True):
-    """A key with its plain secret, in memory only. `key` is the account's e-mail where that was asked for."""
+    """A key with its plain secret, in memory only. `key` is the account's e-mail if the call was made with it."""
 
     dialect: int
     key: str

@@ -1,4 +1,4 @@
-"""How often an account may query."""
+"""The rate limit of an account's queries."""
 
 import time
 from collections.abc import Callable
@@ -12,7 +12,7 @@ QUERIES_BURST_FACTOR: Final = 2
 
 
 class QueryBudget:
-    """How often an account may query, for each kind of query; kept in this process."""
+    """The rate limits of accounts for each kind of query, in this process."""
 
     def __init__(self, clock_s: Callable[[], float] = time.monotonic) -> None:
         self._clock_s = clock_s
@@ -24,7 +24,9 @@ class QueryBudget:
         self.take(account.account_id, query, rate_per_s, rate_per_s * QUERIES_BURST_FACTOR)
 
     def take(self, account_id: int, kind: str, rate_per_s: float, burst: float) -> TokenBucket:
-        """The account's bucket of a kind, one token of which is spent. Raises `QueryTooFrequent` when it has none."""
+        """Takes a token of the account's bucket of a kind, and gives the bucket. Raises `QueryTooFrequent` when it is
+        empty.
+        """
         now_s = self._clock_s()
         bucket = self._buckets.bucket((account_id, kind), rate_per_s, burst, now_s)
         if not bucket.take(now_s):

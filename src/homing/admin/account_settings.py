@@ -1,6 +1,4 @@
-"""Changing accounts: what the command line and the console call. Every change is one transaction and is noticed by the
-running processes at once (triggers tell them).
-"""
+"""Changes of accounts, for the command line and the console. Running processes notice each at once, by triggers."""
 
 import ipaddress
 import re
@@ -33,7 +31,7 @@ SENDER: Final = re.compile(r"[\x20-\x7e]{1,32}", re.ASCII)
 
 
 class NewCredential(msgspec.Struct, frozen=True):
-    """A credential as it is shown, once: the secret cannot be read back."""
+    """A new credential, which is shown once: its secret cannot be read again."""
 
     credential_id: int
     dialect: Dialect
@@ -42,7 +40,7 @@ class NewCredential(msgspec.Struct, frozen=True):
 
 
 def as_id(text: str) -> int | None:
-    """The id that a text spells, None when it cannot be one."""
+    """The ID that a text spells, None if it is not one."""
     return int(text) if re.fullmatch(r"[0-9]{1,18}", text) else None
 
 
@@ -92,7 +90,7 @@ async def set_credit(connection: DatabaseConnection, account_id: int, credit_mic
 async def change_account(connection: DatabaseConnection, account_id: int, changes: Mapping[str, Any]) -> None:
     """Changes settings by column name: email, allowed_networks (texts), queries_per_s, templates_required,
     refund_undeliverable, default_sender, retention_days, binds_max, bind_window, submits_per_s (None: any),
-    smpp_charset, unicode_fallback. Raises `InvalidInput` for a value that cannot be.
+    smpp_charset, unicode_fallback. Raises `InvalidInput` for an invalid value.
     """
     row = await statements.admin.account_settings(connection, account_id=account_id)
     values: dict[str, Any] = {**(msgspec.structs.asdict(row) if row else {}), **changes}
@@ -144,8 +142,8 @@ async def create_credential(
     label: str = "",
     may_be_short: bool = False,
 ) -> NewCredential:
-    """A new key and secret in the dialect's own form, unless given. `may_be_short`: a secret that is in use elsewhere
-    has to stay as it is. Raises `InvalidInput` when the key is taken, or the secret can be guessed.
+    """Creates a credential; key and secret that are not given are made in the dialect's form. `may_be_short` accepts a
+    short secret that is in use elsewhere. Raises `InvalidInput` when the key is taken or the secret can be guessed.
     """
     rules = dialect.credentials
     key = rules.make_key() if key is None else key
@@ -180,10 +178,10 @@ async def revoke_credential(
     dialect: int | None = None,
     account_id: int | None = None,
 ) -> MatchingCredential:
-    """Ends a credential, named by its id or its key; gives what it was. With a dialect the text is a key of it,
-    with an account only that account's are meant.
+    """Revokes a credential, named by its ID or its key, and gives it. With a dialect the text is a key of it; with an
+    account only that account's credentials match.
 
-    Raises `InvalidInput` when none is meant, or more than one: a key of digits can look like another's id.
+    Raises `InvalidInput` when none matches, or more than one: a key of digits can look like another's ID.
     """
     rows = await statements.admin.credential_matching(
         connection, key=key_or_id, credential_id=as_id(key_or_id), dialect=dialect, account_id=account_id
@@ -208,13 +206,13 @@ async def create_app(
     report_url: str | None = None,
     inbound_url: str | None = None,
 ) -> str:
-    """An SMS application; gives its id. Raises `InvalidInput` when the id is taken or the account has one so named."""
+    """Creates an app; gives its ID. Raises `InvalidInput` when the ID or, in the account, the name is taken."""
     app_id = app_id or make_secret(8)
     check_url(report_url)
     check_url(inbound_url)
     await statements.admin.account_settings(
         connection, account_id=account_id
-    )  # its lock: two of one name cannot be made at once
+    )  # locks the account: two apps of one name cannot be created at once
     if any(row.name == name for row in await statements.admin.app_list(connection, account_id=account_id)):
         raise errors.InvalidInput("the account already has an app named {name}", name=repr(name))
     if (
@@ -228,8 +226,8 @@ async def create_app(
 
 
 async def change_app(connection: DatabaseConnection, app_id: str, changes: Mapping[str, str | bool | None]) -> None:
-    """Changes `report_url` or `inbound_url` (None: nothing is pushed) or `expects_conversions` (None: as its traffic
-    shows). Raises `InvalidInput`.
+    """Changes `report_url` or `inbound_url` (None: nothing is pushed) or `expects_conversions` (None: inferred from its
+    traffic). Raises `InvalidInput`.
     """
     row = await statements.admin.app_find(connection, app_id=app_id)
     if row is None:
@@ -249,7 +247,7 @@ async def change_app(connection: DatabaseConnection, app_id: str, changes: Mappi
 
 
 async def add_sender(connection: DatabaseConnection, account_id: int, sender: str, default: bool = False) -> None:
-    """Registers a sender ID; the first one, or one added as such, is the account's default."""
+    """Registers a sender ID; the first one, or one added with `default`, is the account's default."""
     if not SENDER.fullmatch(sender) or not sender.strip():
         raise errors.InvalidInput("a sender ID must have 1 to 32 printable ASCII characters")
     await statements.admin.sender_add(connection, account_id=account_id, sender=sender)
@@ -258,14 +256,14 @@ async def add_sender(connection: DatabaseConnection, account_id: int, sender: st
 
 
 async def remove_sender(connection: DatabaseConnection, account_id: int, sender: str) -> None:
-    """Raises `InvalidInput` when it is not the account's. If it was the default, the first of the others is now."""
+    """Raises `InvalidInput` when it is not the account's. If it was the default, the first of the others becomes it."""
     await _check_sender(connection, account_id, sender)
     await statements.admin.sender_remove(connection, account_id=account_id, sender=sender)
     await statements.admin.sender_default_forget(connection, account_id=account_id, sender=sender)
 
 
 async def add_template(connection: DatabaseConnection, account_id: int, name: str, body: str) -> int:
-    """A template; {V1}..{V5} in its body stand for variables. Gives its id."""
+    """Adds a template and gives its ID; {V1}..{V5} in its body are variables."""
     if not body or "\0" in body:
         raise errors.InvalidInput("the template text is empty")
     if not name.strip() or "\0" in name or as_id(name) is not None:
@@ -277,7 +275,7 @@ async def add_template(connection: DatabaseConnection, account_id: int, name: st
 
 
 async def remove_template(connection: DatabaseConnection | Database, account_id: int, name_or_id: str) -> int:
-    """Gives its id. Raises `InvalidInput` when the account has none of that name or id."""
+    """Gives its ID. Raises `InvalidInput` when the account has none of that name or ID."""
     template_id = await statements.admin.template_remove(
         connection, account_id=account_id, name=name_or_id, template_id=as_id(name_or_id)
     )
@@ -288,7 +286,7 @@ async def remove_template(connection: DatabaseConnection | Database, account_id:
 
 def shown_app(row: AppListRow) -> dict[str, Any]:
     """A row of `app_list` with `reports_conversions`: whether its traffic of the last days shows any; None: too little
-    of it to tell.
+    traffic to tell.
     """
     return {**msgspec.structs.asdict(row), "reports_conversions": shows_conversions(row.sent, row.converted)}
 

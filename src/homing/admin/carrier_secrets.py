@@ -1,4 +1,4 @@
-"""Seals carriers' secrets that were stored in clear. The audit never held any: its trigger hides them."""
+"""Encrypts carriers' secrets that were stored in plain text. The audit has none: its trigger hides them."""
 
 import msgspec
 
@@ -9,7 +9,7 @@ from homing.store.database import Database
 
 
 async def seal_stored(database: Database, vault: Vault) -> int:
-    """At start; how many carriers had one. Raises a `PlatformFailure`."""
+    """Called at start; gives how many carriers had one. Raises a `PlatformFailure`."""
     sealed = 0
     async with database.transaction() as transaction:
         for row in await statements.admin.carrier_list(transaction):

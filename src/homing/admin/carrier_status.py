@@ -1,4 +1,4 @@
-"""Carriers as they are at this moment: settings, who runs them, what waits for them, what they refused lately."""
+"""The present status of carriers: settings, owning process, queue and recent errors."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -12,20 +12,20 @@ from homing.store.database import Database
 from homing.store.statements.admin import CarrierErrorRow
 
 CARRIER_ERRORS_MAX: Final = 2_000  # latest failed answers of a carrier that are looked at
-ERRORS_OF: Final = timedelta(hours=1)
+ERRORS_SPAN: Final = timedelta(hours=1)
 
 
 async def carriers_now(database: Database) -> Sequence[dict[str, Any]]:
-    """Every carrier's row with its settings as people may see them; `state` (up, down), `owner` and `detail` are None
-    when no process has it.
+    """Every carrier's row with its settings, secrets hidden; `state` (up, down), `owner` and `detail` are None when no
+    process runs it.
     """
     sessions = {row.carrier_id: row for row in await statements.admin.carrier_sessions(database)}
     queues = {row.carrier_id: row for row in await statements.admin.carrier_queues(database)}
-    found = []
+    carriers = []
     for row in await statements.admin.carrier_list(database):
         session, queue = sessions[row.carrier_id], queues.get(row.carrier_id)
         is_owned = session.owner is not None and not session.is_lapsed
-        found.append(
+        carriers.append(
             {
                 **msgspec.structs.asdict(row),
                 "settings": shown(row.kind, row.settings),
@@ -37,13 +37,13 @@ async def carriers_now(database: Database) -> Sequence[dict[str, Any]]:
                 "under_way": queue.under_way if queue else 0,
             }
         )
-    return found
+    return carriers
 
 
 async def carrier_errors(database: Database, now: datetime, carrier_id: int | None = None) -> Sequence[CarrierErrorRow]:
-    """What carriers answered within the last hour but "accepted", by outcome, code and text, with one message;
-    of each carrier's latest answers, of which there may be more.
+    """Answers of the last hour other than "accepted", by outcome, code and text, each with an example message. Only
+    each carrier's latest answers are counted.
     """
     return await statements.admin.carrier_errors(
-        database, carrier_id=carrier_id, since=now - ERRORS_OF, answers_max=CARRIER_ERRORS_MAX
+        database, carrier_id=carrier_id, since=now - ERRORS_SPAN, answers_max=CARRIER_ERRORS_MAX
     )

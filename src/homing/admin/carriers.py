@@ -33,8 +33,8 @@ async def find_carrier(connection: DatabaseConnection | Database, name_or_id: st
 async def add_carrier(
     connection: DatabaseConnection | Database, name: str, kind: str, settings: str = "{}", vault: Vault | None = None
 ) -> int:
-    """A carrier, enabled; gives its id. `settings` is the JSON object that its kind reads. The vault seals its secrets;
-    without it there may be none. Raises `InvalidInput` when the name is taken, or the kind or a setting is unknown.
+    """Adds an enabled carrier; gives its ID. `settings`: a JSON object for its kind. The vault encrypts its secrets;
+    without it there must be none. Raises `InvalidInput` when the name is taken, or the kind or a setting is unknown.
     """
     if not CARRIER_NAME.fullmatch(name) or name.isdigit():
         raise errors.InvalidInput(
@@ -50,8 +50,8 @@ async def add_carrier(
 
 
 def _checked(kind: str, settings: str) -> bool:
-    """Whether such a carrier does flash. Raises `InvalidInput` for settings that cannot be, or that hold a secret in a
-    place which everybody is shown.
+    """Whether such a carrier sends flash messages. Raises `InvalidInput` for invalid settings, and for a secret in a
+    setting that is not hidden.
     """
     read = read_settings(kind, settings)
     if isinstance(read, HttpCarrierSettings) and (place := open_secret(read)):
@@ -75,8 +75,8 @@ def _sealed(vault: Vault | None, name: str, kind: str, settings: str) -> str:
 async def change_carrier(
     connection: DatabaseConnection, row: CarrierRow, changes: Mapping[str, Any], vault: Vault
 ) -> None:
-    """Lays `changes` over a carrier's settings; None takes a setting back to its kind's default. `row` is of
-    `find_carrier`. Raises `InvalidInput` for settings that its kind cannot use.
+    """Merges `changes` into a carrier's settings; None resets a setting to its kind's default. `row`: of
+    `find_carrier`. Raises `InvalidInput` for settings that are invalid for its kind.
     """
     name, kind = row.name, row.kind
     settings = open_settings(vault, name, kind, msgspec.json.decode(row.settings))
@@ -90,24 +90,24 @@ async def change_carrier(
 
 
 class CarrierMode(enum.Enum):
-    """Whether messages go by a carrier."""
+    """Whether messages are sent through a carrier."""
 
     OPEN = "enabled"
-    DRAINING = "draining"  # no new ones; what waits goes, and receipts are taken
-    CLOSED = "disabled"  # none at all, and its sessions are closed
+    DRAINING = "draining"  # no new messages; queued ones are sent, and receipts processed
+    CLOSED = "disabled"  # no messages, and its sessions are closed
 
 
 def carrier_mode_of(*, enabled: bool, is_draining: bool) -> CarrierMode:
-    """Of the columns of `carrier`."""
+    """From the columns of `carrier`."""
     if not enabled:
         return CarrierMode.CLOSED
     return CarrierMode.DRAINING if is_draining else CarrierMode.OPEN
 
 
-async def switch_carrier(connection: DatabaseConnection | Database, carrier_id: int, course: CarrierMode) -> None:
+async def switch_carrier(connection: DatabaseConnection | Database, carrier_id: int, mode: CarrierMode) -> None:
     await statements.admin.carrier_switch(
         connection,
         carrier_id=carrier_id,
-        enabled=course is not CarrierMode.CLOSED,
-        is_draining=course is CarrierMode.DRAINING,
+        enabled=mode is not CarrierMode.CLOSED,
+        is_draining=mode is CarrierMode.DRAINING,
     )

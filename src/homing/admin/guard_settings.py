@@ -1,7 +1,7 @@
-"""What operators decide of the guard: how far its rules may go, who is allowed and denied, what a country may cost, who
-is told. Called by the command line and the console; running processes notice every change at once (triggers tell them).
+"""Settings of the guard for the command line and the console: rule modes, allow and deny lists, budgets of countries,
+alerts. Running processes notice each change at once, by triggers.
 
-Each names whose setting it is by an account_id, GENERAL for every account by itself.
+`account_id`: whose setting it is; GENERAL: every account's.
 """
 
 from collections import defaultdict
@@ -35,7 +35,7 @@ class GuardModeSetting(msgspec.Struct, frozen=True):
 async def read_modes(
     connection: DatabaseConnection | Database, account_id: int | None = None
 ) -> Sequence[GuardModeSetting]:
-    """What holds for everyone, by default where nothing is set; then what is set for single accounts, or for one."""
+    """The general modes, with defaults where none is set; then those of accounts, or of one account."""
     rows = await statements.guard.guard_rules_of(connection, account_id=account_id)
     general = {row.rule: RuleMode(row.mode) for row in rows if row.account is None}
     everyone = [
@@ -51,7 +51,7 @@ async def read_modes(
 
 
 async def hold_modes(transaction: DatabaseConnection) -> None:
-    """Until the transaction ends nobody else sets a mode: what is read now is what is changed."""
+    """Locks the modes until the transaction ends, so that they can be read and then changed."""
     await statements.guard.guard_modes_hold(transaction)
 
 
@@ -62,8 +62,8 @@ async def set_modes(
 
 
 def read_destination(destination: str) -> tuple[str, str]:
-    """(kind, value) of what an operator wrote: a country's two letters, MCC-MNC, or a number's first digits. Raises
-    `InvalidInput`.
+    """(kind, value) of a destination as operators write it: a country's two letters, MCC-MNC, or a number's first
+    digits. Raises `InvalidInput`.
     """
     network = _network(destination)
     if network is not None:
@@ -79,10 +79,10 @@ def read_destination(destination: str) -> tuple[str, str]:
 
 
 def _network(destination: str) -> str | None:
-    """The digits of an MCC-MNC, None of what is none."""
+    """The digits of an MCC-MNC, None for other text."""
     mcc, dash, mnc = destination.partition("-")
-    is_one = dash and len(mcc) == 3 and 2 <= len(mnc) <= 3 and (mcc + mnc).isascii() and (mcc + mnc).isdigit()
-    return mcc + mnc if is_one else None
+    is_network = dash and len(mcc) == 3 and 2 <= len(mnc) <= 3 and (mcc + mnc).isascii() and (mcc + mnc).isdigit()
+    return mcc + mnc if is_network else None
 
 
 def read_country(country: str) -> str:
@@ -110,7 +110,7 @@ async def set_listed(
 async def remove_listed(
     connection: DatabaseConnection | Database, account_id: int, destination: tuple[str, str], is_allowed: bool
 ) -> None:
-    """Raises `InvalidInput` when it is not there."""
+    """Raises `InvalidInput` when it is not on the list."""
     kind, value = destination
     removed = await statements.guard.guard_list_remove(
         connection, account_id=account_id, kind=kind, value=value, is_allowed=is_allowed
@@ -129,7 +129,7 @@ async def set_budget(
     hour_micro: int | None,
     day_micro: int | None,
 ) -> None:
-    """Raises `InvalidInput` when no bound is named."""
+    """Raises `InvalidInput` when no limit is given."""
     values = (hour_messages, day_messages, hour_micro, day_micro)
     if all(value is None for value in values):
         raise errors.InvalidInput("a budget needs a limit: messages or an amount, per hour or per day")
@@ -153,7 +153,7 @@ async def remove_budget(connection: DatabaseConnection | Database, account_id: i
 
 
 async def lift(connection: DatabaseConnection | Database, destination: str, account_id: int | None) -> int:
-    """Releases a range, or a network that is flagged as a whole (MCC-MNC). Gives how many verdicts that were.
+    """Lifts the verdicts on a range, or on a network as a whole (MCC-MNC). Gives how many those were.
     Raises `InvalidInput` when there is none.
     """
     network = _network(destination)
@@ -169,30 +169,30 @@ async def lift(connection: DatabaseConnection | Database, destination: str, acco
 
 
 async def set_alert(connection: DatabaseConnection | Database, account_id: int, url: str) -> None:
-    """Where verdicts are pushed. Raises `InvalidInput` for what is no address."""
+    """Sets the URL that verdicts are pushed to. Raises `InvalidInput` when it is invalid."""
     check_url(url)
     await statements.guard.guard_alert_set(connection, account_id=account_id, url=url)
 
 
 async def remove_alert(connection: DatabaseConnection | Database, account_id: int) -> None:
-    """Raises `InvalidInput` when nobody is told."""
+    """Raises `InvalidInput` when there is none."""
     if await statements.guard.guard_alert_remove(connection, account_id=account_id) is None:
         raise errors.InvalidInput("there is no alert webhook for these accounts")
 
 
 async def suggestions(database: Database, now: datetime, account_id: int | None = None) -> Sequence[dict[str, Any]]:
-    """By account and country, the budget within which the last 14 days' people would have kept."""
+    """By account and country, a budget that the traffic of the last 14 days would not have exceeded."""
     beyond = int(now.timestamp()) // 3600 + 1
-    found = await statements.guard.guard_hours(
+    traffic_rows = await statements.guard.guard_hours(
         database, first_hour=beyond - 1 - SUGGEST_DAYS * 24, beyond_hour=beyond, account_id=account_id
     )
     hours: dict[tuple[int, str], list[TrafficHour]] = defaultdict(list)
-    for row in found:
+    for row in traffic_rows:
         hours[row.account_id, row.country].append(TrafficHour(row.submitted, row.converted, row.revenue_micro))
     names = {row.account_id: row.name for row in await statements.admin.account_list(database)}
     rows = []
-    for (owner_id, country), known in sorted(hours.items()):
-        suggestion = suggest_budget(known)
+    for (owner_id, country), traffic in sorted(hours.items()):
+        suggestion = suggest_budget(traffic)
         if suggestion is not None:
             rows.append({"account": names[owner_id], "country": country, **msgspec.structs.asdict(suggestion)})
     return rows

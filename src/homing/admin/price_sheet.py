@@ -1,4 +1,4 @@
-"""A price list as CSV, the way it comes out of a spreadsheet: columns `prefix` and `price`, others are passed over."""
+"""A price list as CSV from a spreadsheet: columns `prefix` and `price`; others are ignored."""
 
 import csv
 from collections.abc import Iterable
@@ -13,15 +13,15 @@ from homing.text.numbers import first_digits
 COLUMNS: Final = ("prefix", "price")
 EVERY_NUMBER: Final = "*"
 DELIMITERS: Final = ",;\t"
-"""The header tells which: where the comma is in decimals, spreadsheets write semicolons."""
+"""The header shows which: where decimals have a comma, spreadsheets write semicolons."""
 
 
 def read(lines: Iterable[str], name: str) -> list[tuple[str, int]]:
-    """(prefix, micro-units a segment) of every row; the prefix `*` or nothing stands for every number.
+    """(prefix, micro-units a segment) of every row; the prefix `*` or none matches every number.
 
-    `name` is the file's, for the messages. Raises `InvalidInput` with a line for each row that cannot be used.
+    `name`: the file's, for messages. Raises `InvalidInput` with a line for each invalid row.
     """
-    wrong: list[str] = []
+    problems: list[str] = []
     prices: dict[str, int] = {}
     try:
         lines = iter(lines)
@@ -48,13 +48,13 @@ def read(lines: Iterable[str], name: str) -> list[tuple[str, int]]:
                     raise errors.InvalidInput("the prefix {prefix} appears twice", prefix=prefix or EVERY_NUMBER)
                 prices[prefix] = micro
             except (ValueError, errors.InvalidInput) as error:
-                wrong.append(f"{name}:{rows.line_num}: {error}")
+                problems.append(f"{name}:{rows.line_num}: {error}")
     except csv.Error as error:
-        wrong.append(f"{name}:{rows.line_num}: {error}")
+        problems.append(f"{name}:{rows.line_num}: {error}")
     except UnicodeDecodeError:
         raise errors.InvalidInput("{file} is not UTF-8 text", file=name) from None
-    if wrong:
-        raise errors.InvalidInput("nothing was changed:\n{lines}", lines="\n".join(wrong))
+    if problems:
+        raise errors.InvalidInput("nothing was changed:\n{lines}", lines="\n".join(problems))
     return list(prices.items())
 
 

@@ -12,22 +12,24 @@ from homing.store.statements.admin import PrefixAmount
 
 
 def check_prefix(prefix: str) -> None:
-    """Raises `InvalidInput` unless it is digits, or '' for every number."""
-    is_beginning = prefix.isascii() and prefix.isdigit() and len(prefix) <= limits.PREFIX_DIGITS_MAX
-    if prefix and (not is_beginning or prefix.startswith("0")):
+    """Raises `InvalidInput` unless it is digits, or "" for every number."""
+    is_prefix = prefix.isascii() and prefix.isdigit() and len(prefix) <= limits.PREFIX_DIGITS_MAX
+    if prefix and (not is_prefix or prefix.startswith("0")):
         raise errors.InvalidInput(
             "{prefix} is not a valid prefix: use digits without + or 00, or * for all numbers", prefix=repr(prefix)
         )
 
 
 def check_price(micro: int) -> None:
-    """Raises `InvalidInput` for what cannot be asked for a segment."""
+    """Raises `InvalidInput` unless it is a valid price of a segment."""
     if not 0 <= micro <= AMOUNT_MICRO_MAX:
         raise errors.InvalidInput("the price must be 0 or more")
 
 
 async def set_prices(connection: DatabaseConnection, account_id: int, prices: Sequence[tuple[str, int]]) -> None:
-    """Sets (prefix, micro-units a segment) rows; account_id 0 is the general list. '' stands for every number."""
+    """Sets prices, (prefix, micro-units a segment); account_id 0 is the general list. The prefix "" matches every
+    number.
+    """
     for prefix, micro in prices:
         check_prefix(prefix)
         check_price(micro)
@@ -39,7 +41,7 @@ async def set_prices(connection: DatabaseConnection, account_id: int, prices: Se
 
 
 async def replace_prices(connection: DatabaseConnection, account_id: int, prices: Sequence[tuple[str, int]]) -> None:
-    """As `set_prices`, and what the list holds beside them goes."""
+    """As `set_prices`, and removes the list's other prices."""
     await set_prices(connection, account_id, prices)
     await statements.admin.prices_clear(
         connection, account_id=account_id, kept_prefixes=[prefix for prefix, _micro in prices]
@@ -53,7 +55,7 @@ async def remove_price(connection: DatabaseConnection | Database, account_id: in
 
 
 async def set_costs(connection: DatabaseConnection, carrier_id: int, costs: Sequence[tuple[str, int]]) -> None:
-    """Sets what a carrier asks: (prefix, micro-units a segment) rows. '' stands for every number."""
+    """Sets a carrier's costs, (prefix, micro-units a segment). The prefix "" matches every number."""
     for prefix, micro in costs:
         check_prefix(prefix)
         check_price(micro)

@@ -21,7 +21,7 @@ WEIGHT_MAX: Final = 1_000_000
 
 async def set_route(
     connection: DatabaseConnection | Database,
-    match: RouteScope,
+    scope: RouteScope,
     *,
     carrier_id: int,
     priority: int | None = None,
@@ -29,33 +29,33 @@ async def set_route(
     strategy: Strategy | None = None,
     ceiling_micro: int | None = None,
 ) -> RouteSet:
-    """Sends what a match names by a carrier; gives route_id, priority and weight. A route of the same match and carrier
-    is changed.
+    """Adds a carrier to the rule of a scope; gives route_id, priority and weight. An existing route of that scope and
+    carrier is changed.
 
-    The strategy and the ceiling are the match's, whatever row they were given with. None leaves what there is; a first
-    row has priority 10, weight 1, the order of priorities, and the customer's price as its ceiling.
+    Strategy and ceiling belong to the scope. None leaves the present value; a new route has priority 10 and weight 1, a
+    new scope the strategy PRIORITY and the customer's price as its ceiling.
     """
-    check_prefix(match.prefix)
-    _check_place(match)
+    check_prefix(scope.prefix)
+    _check_destination(scope)
     if priority is not None and not 0 <= priority <= PRIORITY_MAX:
         raise errors.InvalidInput("the priority must be between 0 and {maximum}", maximum=PRIORITY_MAX)
     if weight is not None and not 1 <= weight <= WEIGHT_MAX:
         raise errors.InvalidInput("the weight must be between 1 and {maximum}", maximum=WEIGHT_MAX)
     if ceiling_micro is not None:
         check_price(ceiling_micro)
-    if match.app_id:
-        await _check_app(connection, match)
-    if sum(map(bool, (match.prefix, match.country, match.network))) > 1:
+    if scope.app_id:
+        await _check_app(connection, scope)
+    if sum(map(bool, (scope.prefix, scope.country, scope.network))) > 1:
         raise errors.InvalidInput("a route can match a prefix, a country or a network, but only one of them")
     row = await statements.admin.route_set(
         connection,
-        account_id=match.account_id,
-        app_id=match.app_id,
-        sender=match.sender,
-        traffic=match.traffic,
-        country=match.country,
-        network=match.network,
-        prefix=match.prefix,
+        account_id=scope.account_id,
+        app_id=scope.app_id,
+        sender=scope.sender,
+        traffic=scope.traffic,
+        country=scope.country,
+        network=scope.network,
+        prefix=scope.prefix,
         carrier_id=carrier_id,
         priority=priority,
         weight=weight,
@@ -66,31 +66,31 @@ async def set_route(
     return row
 
 
-async def forget_ceiling(connection: DatabaseConnection | Database, match: RouteScope) -> None:
-    """The most that a segment may cost is what the customer pays for it, again."""
-    await statements.admin.route_ceiling_forget(connection, **msgspec.structs.asdict(match))
+async def forget_ceiling(connection: DatabaseConnection | Database, scope: RouteScope) -> None:
+    """Resets a scope's price ceiling to the customer's price."""
+    await statements.admin.route_ceiling_forget(connection, **msgspec.structs.asdict(scope))
 
 
-async def _check_app(connection: DatabaseConnection | Database, match: RouteScope) -> None:
-    app = await statements.admin.app_find(connection, app_id=match.app_id)
+async def _check_app(connection: DatabaseConnection | Database, scope: RouteScope) -> None:
+    app = await statements.admin.app_find(connection, app_id=scope.app_id)
     if app is None:
         raise errors.InvalidInput(
-            "app {app} does not exist; `homing app list ACCOUNT` lists the account's apps", app=repr(match.app_id)
+            "app {app} does not exist; `homing app list ACCOUNT` lists the account's apps", app=repr(scope.app_id)
         )
-    if match.account_id not in (GENERAL, app.account_id):
-        raise errors.InvalidInput("app {app} belongs to another account", app=match.app_id)
+    if scope.account_id not in (GENERAL, app.account_id):
+        raise errors.InvalidInput("app {app} belongs to another account", app=scope.app_id)
 
 
 async def remove_route(connection: DatabaseConnection | Database, route_id: int) -> None:
-    """Messages that were accepted with it still go. Raises `InvalidInput` when there is none."""
+    """Messages that were accepted with it are still sent. Raises `InvalidInput` when there is none."""
     if await statements.admin.route_remove(connection, route_id=route_id) is None:
         raise errors.InvalidInput("route {route} does not exist; `homing route list` lists the routes", route=route_id)
 
 
-def _check_place(match: RouteScope) -> None:
-    if match.country and not re.fullmatch(r"[A-Z]{2}", match.country):
-        raise errors.InvalidInput("{country} is not a two-letter country code, such as CN", country=repr(match.country))
-    if match.network and not re.fullmatch(r"[0-9]{5,6}", match.network):
+def _check_destination(scope: RouteScope) -> None:
+    if scope.country and not re.fullmatch(r"[A-Z]{2}", scope.country):
+        raise errors.InvalidInput("{country} is not a two-letter country code, such as CN", country=repr(scope.country))
+    if scope.network and not re.fullmatch(r"[0-9]{5,6}", scope.network):
         raise errors.InvalidInput(
-            "{network} is not a network code (MCC-MNC), such as 460-01", network=repr(match.network)
+            "{network} is not a network code (MCC-MNC), such as 460-01", network=repr(scope.network)
         )

@@ -1,4 +1,4 @@
-"""What is allowed and will probably not work: said at once to whoever sets it, by command line and console. Pure."""
+"""Warnings about settings that are allowed and will probably not work, for command line and console. Pure."""
 
 import ipaddress
 import re
@@ -18,7 +18,7 @@ BRACES: Final = re.compile(r"\{[^{}]*\}")
 
 
 class SettingWarning(msgspec.Struct, frozen=True):
-    """A sentence with {names} for `values`, as `InvalidInput` has it: the console says it in the viewer's language."""
+    """A text with {names} for `values`, like `InvalidInput`: the console translates it."""
 
     text: str
     values: Mapping[str, Any]
@@ -28,7 +28,7 @@ class SettingWarning(msgspec.Struct, frozen=True):
 
 
 def sender_warnings(sender: str) -> Iterator[SettingWarning]:
-    """What carriers will not do with a sender ID."""
+    """Why carriers may reject a sender ID."""
     digits = sender.removeprefix("+")
     if not (digits.isascii() and digits.isdigit()):
         if len(sender) > ALPHANUMERIC_CHARS_MAX:
@@ -51,7 +51,7 @@ def sender_warnings(sender: str) -> Iterator[SettingWarning]:
 
 
 def carrier_warnings(settings: Mapping[str, Any]) -> Iterator[SettingWarning]:
-    """What a message centre may not take of an `smpp` carrier's settings (SMPP 3.4, 4.1.1). Names no secret."""
+    """Settings of an `smpp` carrier that an SMSC may reject (SMPP 3.4, 4.1.1). The texts contain no secret."""
     for name, chars_max in BIND_CHARS_MAX.items():
         value = settings.get(name)
         if isinstance(value, str) and len(value) > chars_max:
@@ -63,8 +63,8 @@ def carrier_warnings(settings: Mapping[str, Any]) -> Iterator[SettingWarning]:
 
 
 def push_address_warnings(url: str | None, allowed: Sequence[Network]) -> Iterator[SettingWarning]:
-    """Whether pushes to an address are refused because of where it lies. A name is not resolved here: it can mean
-    another address at each push, and each is checked then.
+    """Whether pushes to a URL are refused because its address is not public. A name is not resolved here, since it is
+    resolved and checked at each push.
 
     `allowed`: the networks of the setting push.allowed_networks.
     """
@@ -78,7 +78,7 @@ def push_address_warnings(url: str | None, allowed: Sequence[Network]) -> Iterat
 
 
 def template_warnings(body: str) -> Iterator[SettingWarning]:
-    """What looks like a variable and is none."""
+    """Text that looks like a variable and is not one."""
     others = [piece for piece in BRACES.findall(body) if not VARIABLE.fullmatch(piece)]
     if others:
         yield SettingWarning(
@@ -95,7 +95,7 @@ def _host(url: str | None) -> str:
 
 
 def _is_public(host: str) -> bool:
-    """A name counts as public, except the one that always means this machine."""
+    """A name counts as public, except `localhost`."""
     try:
         return ipaddress.ip_address(host).is_global
     except ValueError:

@@ -9,7 +9,7 @@ from homing.store.database import Database, DatabaseConnection
 
 
 async def add_word(connection: DatabaseConnection | Database, account_id: int, word: str) -> None:
-    """Refuses texts that hold a word, for an account or (0) for all."""
+    """Refuses texts that contain a word, for an account or (0) for all."""
     if not fold(word).strip() or "\0" in word:
         raise errors.InvalidInput(
             "a sensitive word needs at least one visible character; an empty one would match every message"
@@ -18,6 +18,6 @@ async def add_word(connection: DatabaseConnection | Database, account_id: int, w
 
 
 async def remove_word(connection: DatabaseConnection | Database, account_id: int, word: str) -> None:
-    """Lets a word pass again. Raises `InvalidInput` when it is not refused for this account, or (0) for all."""
+    """Raises `InvalidInput` when it is not on the list of this account, or (0) of all."""
     if await statements.admin.word_remove(connection, account_id=account_id, word=word) is None:
         raise errors.InvalidInput("{word} is not on this list of sensitive words", word=repr(word))

@@ -1,5 +1,5 @@
-"""Changing users: what the command line and the console call. A user's password and second factor are the user's own:
-whoever makes one hands on a one-time link (users/links.py).
+"""Changes of users, for the command line and the console. Users set their password and second factor themselves, by a
+one-time link (users/links.py).
 """
 
 import re
@@ -45,7 +45,7 @@ class ConsoleUser(msgspec.Struct, frozen=True):
 
 
 def as_name(text: str) -> str:
-    """Names differ by more than the case of their letters."""
+    """Upper and lower case are the same in names."""
     return text.strip().lower()
 
 
@@ -58,9 +58,9 @@ async def find_user(connection: DatabaseConnection | Database, name: str) -> Con
 
 
 async def create_user(connection: DatabaseConnection, name: str, role: UserRole, account_id: int | None = None) -> int:
-    """Makes a user who has no password yet; gives the id. A customer needs an account, the others have none.
+    """Creates a user without a password; gives the ID. A customer needs an account, the others have none.
 
-    Raises `InvalidInput` when the name is taken or cannot be one.
+    Raises `InvalidInput` when the name is taken or invalid.
     """
     if not NAME.fullmatch(name.strip()):
         raise errors.InvalidInput(
@@ -74,7 +74,7 @@ async def create_user(connection: DatabaseConnection, name: str, role: UserRole,
 
 
 async def set_role(connection: DatabaseConnection, user_id: int, role: UserRole, account_id: int | None = None) -> None:
-    """From the next page on; a customer needs an account, the others have none. Raises `InvalidInput`."""
+    """Takes effect at the next request; a customer needs an account, the others have none. Raises `InvalidInput`."""
     _check_role(role, account_id)
     await statements.users.user_role(connection, user_id=user_id, role=role, account_id=account_id)
 
@@ -101,5 +101,5 @@ async def set_password(
 
 
 async def has_operator(connection: DatabaseConnection | Database) -> bool:
-    """Whether anybody can sign in who may change everything."""
+    """Whether there is an operator who can sign in."""
     return await statements.users.user_operators(connection) > 0

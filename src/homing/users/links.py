@@ -1,4 +1,4 @@
-"""One-time links by which a user sets a password; the first operator's is made at start."""
+"""One-time links by which a user sets a password; the first operator's is created at start."""
 
 from datetime import timedelta
 
@@ -11,14 +11,14 @@ from homing.users.tokens import digest, make_token
 
 
 class PasswordLink(msgspec.Struct, frozen=True):
-    """Whose password a link sets; without a user it makes the first operator."""
+    """The user whose password a link sets; None: it creates the first operator."""
 
     user_id: int | None
     name: str | None
 
 
 async def make_link(connection: DatabaseConnection, user_id: int | None) -> str:
-    """The token of a new link. Earlier ones for the same user are void."""
+    """The token of a new link. Earlier links of the user become invalid."""
     await statements.users.links_forget(connection, user_id=user_id)
     token = make_token()
     await statements.users.link_add(
@@ -28,7 +28,7 @@ async def make_link(connection: DatabaseConnection, user_id: int | None) -> str:
 
 
 async def find_link(connection: DatabaseConnection, token: str) -> PasswordLink | None:
-    """None when it is unknown, used or too old, or its user is disabled."""
+    """None when it is unknown, used or expired, or its user is disabled."""
     row = await statements.users.link_find(connection, token=digest(token))
     if row is None or row.disabled_at is not None:
         return None
@@ -36,5 +36,5 @@ async def find_link(connection: DatabaseConnection, token: str) -> PasswordLink 
 
 
 async def use_link(connection: DatabaseConnection, token: str) -> bool:
-    """Whether it was still good; from now on it is not."""
+    """Marks a link as used; False when it was no longer valid."""
     return await statements.users.link_use(connection, token=digest(token)) is not None

@@ -1,4 +1,4 @@
-"""Passwords of people: argon2id, off the event loop and a few at a time."""
+"""Users' passwords: argon2id, in threads and a few at a time."""
 
 import asyncio
 from typing import Final
@@ -29,33 +29,33 @@ def check_password(password: str, name: str) -> None:
 
 
 class Passwords:
-    """Hashes and checks. Checking takes as long for a user that does not exist as for one that does."""
+    """Hashes and checks passwords. A check takes as long for an unknown user as for a known one."""
 
     def __init__(self) -> None:
         self._hasher = PasswordHasher()
-        self._turn = asyncio.Semaphore(CONSOLE_HASHES_MAX)
-        self._nobodys: str | None = None
+        self._hashing = asyncio.Semaphore(CONSOLE_HASHES_MAX)
+        self._dummy_hash: str | None = None
 
     async def hash(self, password: str) -> str:
-        async with self._turn:
+        async with self._hashing:
             return await asyncio.to_thread(self._hasher.hash, password)
 
-    async def is_right(self, password: str, known: str | None) -> bool:
-        """`known`: the stored hash, None where there is nobody or no password."""
+    async def is_right(self, password: str, stored_hash: str | None) -> bool:
+        """`stored_hash`: None for an unknown user or one without a password."""
         if len(password) > CONSOLE_PASSWORD_CHARS_MAX:
-            password, known = "", None
-        if self._nobodys is None:
-            self._nobodys = await self.hash(make_token())
-        async with self._turn:
-            fits = await asyncio.to_thread(self._fits, password, known or self._nobodys)
-        return fits and known is not None
+            password, stored_hash = "", None
+        if self._dummy_hash is None:
+            self._dummy_hash = await self.hash(make_token())
+        async with self._hashing:
+            is_match = await asyncio.to_thread(self._matches, password, stored_hash or self._dummy_hash)
+        return is_match and stored_hash is not None
 
-    def is_dated(self, known: str) -> bool:
-        """Whether a hash was made with weaker parameters than are used today."""
-        return self._hasher.check_needs_rehash(known)
+    def is_dated(self, stored_hash: str) -> bool:
+        """Whether a hash was made with weaker parameters than today's."""
+        return self._hasher.check_needs_rehash(stored_hash)
 
-    def _fits(self, password: str, known: str) -> bool:
+    def _matches(self, password: str, stored_hash: str) -> bool:
         try:
-            return self._hasher.verify(known, password)
+            return self._hasher.verify(stored_hash, password)
         except (VerificationError, InvalidHashError):
             return False

@@ -1,5 +1,5 @@
 """The second factor: time-based codes (RFC 6238: SHA-1, six digits, 30 s, as every authenticator app has them), and
-recovery codes for who has lost the app.
+recovery codes for a lost app.
 """
 
 import base64
@@ -28,23 +28,23 @@ ISSUER: Final = "Homing"
 
 
 def make_secret() -> str:
-    """As base32, which is how apps take it."""
+    """In base32, as apps expect it."""
     return base64.b32encode(os.urandom(SECRET_BYTES)).decode()
 
 
 def uri(secret: str, name: str) -> str:
-    """What the QR code says."""
+    """The content of the QR code."""
     return _totp(secret).get_provisioning_uri(name, ISSUER)
 
 
 def step_of(secret: str, code: str, *now: datetime) -> int | None:
-    """The time step that a code is of, None when it is wrong. `now`: by each clock that may be the right one."""
-    totp, given = _totp(secret), "".join(code.split())
-    found = None
+    """A code's time step, None when it is wrong. `now`: the time by each clock that may be right."""
+    totp, digits = _totp(secret), "".join(code.split())
+    matching_step = None
     for step in {int(at.timestamp()) // STEP_S + drift for at in now for drift in DRIFT_STEPS}:
-        if same(totp.generate(step * STEP_S).decode(), given):
-            found = step
-    return found
+        if same(totp.generate(step * STEP_S).decode(), digits):
+            matching_step = step
+    return matching_step
 
 
 def make_recovery_codes() -> Sequence[str]:
@@ -56,8 +56,8 @@ def make_recovery_codes() -> Sequence[str]:
 
 
 async def enrol(connection: DatabaseConnection, vault: Vault, user_id: int, secret: str, step: int) -> Sequence[str]:
-    """From now on the user signs in with codes of this secret, the later ones than `step`; gives recovery codes, which
-    cannot be read again.
+    """Enables the second factor with this secret; codes up to `step` are used. Gives recovery codes, which cannot be
+    read again.
     """
     await statements.users.user_totp(connection, user_id=user_id, secret=vault.seal(secret))
     await statements.users.user_totp_step(connection, user_id=user_id, step=step)
@@ -68,7 +68,7 @@ async def enrol(connection: DatabaseConnection, vault: Vault, user_id: int, secr
 
 
 async def forget(connection: DatabaseConnection, user_id: int) -> None:
-    """The password alone is enough again."""
+    """Disables the second factor."""
     await statements.users.user_totp(connection, user_id=user_id, secret=None)
     await statements.users.recovery_codes_forget(connection, user_id=user_id)
 
@@ -76,14 +76,14 @@ async def forget(connection: DatabaseConnection, user_id: int) -> None:
 async def is_right(
     connection: DatabaseConnection, vault: Vault, user_id: int, sealed: bytes, code: str, *now: datetime
 ) -> bool:
-    """Whether a code of the app, or a recovery code, is right and was not used before. It is used now. `now`: as for
+    """Whether a code of the app, or a recovery code, is right and unused; it is marked as used. `now`: as for
     `step_of`.
     """
     step = step_of(vault.open(sealed), code, *now)
     if step is not None:
         return await statements.users.user_totp_step(connection, user_id=user_id, step=step) is not None
-    written = "".join(code.split()).lower()
-    return await statements.users.recovery_code_use(connection, user_id=user_id, code=digest(written)) is not None
+    recovery_code = "".join(code.split()).lower()
+    return await statements.users.recovery_code_use(connection, user_id=user_id, code=digest(recovery_code)) is not None
 
 
 def _totp(secret: str) -> TOTP:

@@ -1,4 +1,4 @@
-"""Sessions of the console, in the database: they end with sign-out, with time, and when the user's password changes."""
+"""Console sessions, stored in the database. They end by sign-out, by time, and when the user's password changes."""
 
 from datetime import datetime, timedelta
 
@@ -15,7 +15,7 @@ IDLE = timedelta(seconds=limits.CONSOLE_IDLE_S)
 
 
 class UserSession(msgspec.Struct, frozen=True):
-    """Who is signed in. Until it `is_complete` the password was right and the second factor is awaited."""
+    """A signed-in user. Until it `is_complete` the password was right and the second factor is pending."""
 
     user: ConsoleUser
     is_complete: bool
@@ -26,16 +26,16 @@ class UserSession(msgspec.Struct, frozen=True):
 async def open_session(
     connection: DatabaseConnection, user: ConsoleUser, is_complete: bool, address: str, agent: str
 ) -> str:
-    """The token of a new session. What has ended is forgotten on the way."""
+    """The token of a new session. Ended sessions are deleted."""
     await statements.users.sessions_forget(connection, idle=IDLE)
     token = make_token()
-    lasts_s = limits.CONSOLE_SESSION_S if is_complete else limits.CONSOLE_SECOND_FACTOR_S
+    lifetime_s = limits.CONSOLE_SESSION_S if is_complete else limits.CONSOLE_SECOND_FACTOR_S
     await statements.users.session_open(
         connection,
         token=digest(token),
         user_id=user.user_id,
         is_complete=is_complete,
-        lifetime=timedelta(seconds=lasts_s),
+        lifetime=timedelta(seconds=lifetime_s),
         address=address,
         agent=storable_text(agent, limits.CONSOLE_TEXT_CHARS_MAX),
     )
@@ -43,7 +43,7 @@ async def open_session(
 
 
 async def find_session(connection: DatabaseConnection, token: str, now: datetime) -> UserSession | None:
-    """None when it has ended or its user is disabled. It counts as used now."""
+    """None when it has ended or its user is disabled; else it is marked as used now."""
     row = await statements.users.session_find(connection, token=digest(token), idle=IDLE)
     if row is None:
         return None

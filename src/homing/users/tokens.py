@@ -1,4 +1,4 @@
-"""Random tokens: the holder has the text, the database its digest."""
+"""Random tokens, of which the database stores the digest."""
 
 import hashlib
 import hmac
@@ -13,10 +13,10 @@ def make_token() -> str:
 
 
 def digest(token: str) -> bytes:
-    """SHA-256: a token is random, so it needs nothing slower."""
+    """SHA-256: random tokens need no slow hash."""
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
 
 
 def bound(token: str, purpose: str) -> str:
-    """A value that only the holder of `token` and we can make, for one purpose."""
+    """A value for one purpose that only we and the holder of `token` can compute."""
     return hmac.new(token.encode("utf-8", "surrogatepass"), purpose.encode(), hashlib.sha256).hexdigest()
