@@ -279,11 +279,14 @@ def _failure(tried: "subprocess.CompletedProcess[str]", what: str) -> str:
 
 def main() -> int:
     """Does as that user what every process does first."""
-    import homing.app.process  # noqa: F401  # all that a process runs
+    import homing.app.process  # noqa: F401
     from homing import config
+    from homing.app.roles import ROLES, load_role
     from homing.dialects.registry import DIALECTS
     from homing.store.connecting import Connector
 
+    for role in ROLES:  # all that the processes run can be read
+        load_role(role)
     data = Path(os.environ["HOMING_DATA"])
     config.load(data, DIALECTS)
     if not os.access(data / RUN, os.W_OK | os.X_OK):

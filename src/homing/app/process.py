@@ -12,7 +12,7 @@ import structlog
 from prometheus_client import disable_created_metrics
 
 from homing import config, errors, limits
-from homing.app.roles import ROLES
+from homing.app.roles import load_role
 from homing.app.runtime import Runtime
 from homing.config import Settings
 from homing.dialects.base import Dialects
@@ -37,7 +37,7 @@ async def run_role(*, role: str, process: str, data: Path, settings: Settings, d
     loop.add_signal_handler(signal.SIGINT, stop.set)
     _stop_with_parent(stop)
     async with Runtime(data=data, settings=settings, dsn=dsn, process=process, dialects=dialects) as runtime:
-        opening, stopping = loop.create_task(ROLES[role](runtime)), loop.create_task(stop.wait())
+        opening, stopping = loop.create_task(load_role(role)(runtime)), loop.create_task(stop.wait())
         await asyncio.wait((opening, stopping), return_when=asyncio.FIRST_COMPLETED)
         if opening.done():
             await opening
