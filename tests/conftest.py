@@ -12,12 +12,17 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from homing.store.embedded.server import EmbeddedPostgres
 from tests.support import server as serving
 from tests.support.sink import Sink
 
 pytest_plugins = ["tests.support.quarantine"]
+
+# How long an example takes says how busy the machine is: what must be fast is measured by tests of speed.
+settings.register_profile("homing", deadline=None)
+settings.load_profile("homing")
 
 ROOM = "HOMING_TEST_ROOM"
 
