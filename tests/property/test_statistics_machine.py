@@ -30,7 +30,7 @@ from homing.intake.submission import MessageGroup
 from homing.messages.cancellation import cancel_message
 from homing.model import Answer, CarrierReceipt, Outbound, Outcome, PeriodGrain, Recipient, Traffic
 from homing.observe.work import WorkMetrics
-from homing.receipts.inbox import ArrivedReceipt, ReceiptInbox
+from homing.receipts.inbox import IncomingReceipt, ReceiptInbox
 from homing.routing.catalogue_cache import read_catalogue
 from homing.routing.rules import RouteScope
 from homing.states import MessageState
@@ -197,8 +197,8 @@ class StatisticsMachine(RuleBasedStateMachine):
         for pick, state, off_s in drawn:
             carrier_id, ref, number = world.refs[pick % len(world.refs)]
             at = world.now() + timedelta(seconds=off_s)
-            arrived.append(ArrivedReceipt(carrier_id, "c", CarrierReceipt(ref, int(state), at, None, "", number)))
-        self.run(world.inbox.take(arrived))
+            arrived.append(IncomingReceipt(carrier_id, "c", CarrierReceipt(ref, int(state), at, None, "", number)))
+        self.run(world.inbox.store(arrived))
 
     @rule()
     def try_parked_ones(self) -> None:
@@ -390,12 +390,12 @@ def busy(bank: Bank, loop: asyncio.AbstractEventLoop) -> World:
         await world.answer(world.carriers[0], Outcome.REFUSED)
         await world.answer(world.carriers[1], Outcome.ACCEPTED)
         reported = [
-            ArrivedReceipt(one, "c", CarrierReceipt(ref, int(state), world.now(), None, "", number))
+            IncomingReceipt(one, "c", CarrierReceipt(ref, int(state), world.now(), None, "", number))
             for (one, ref, number), state in zip(
                 world.refs, (MessageState.DELIVERED, MessageState.UNDELIVERABLE), strict=False
             )
         ]
-        await world.inbox.take(reported)
+        await world.inbox.store(reported)
         await world.inbox.drained()
         await world.feedback.report(world.account.account_id, sent[0], LIA, None)
         duty = LeaderLease(bank.databases[0], "aggregator", "elsewhere:1:link")

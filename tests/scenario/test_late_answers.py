@@ -38,7 +38,7 @@ async def unanswered(post: PostRoom, carrier: int, *, waits: bool, segments: int
 
 async def hear(post: PostRoom, carrier: int, message_id: int, *refs: str, attempt: int = 1) -> None:
     late = LateAnswers(post.database, post.clock, DIALECTS)
-    await late.take(carrier, [LateAnswer(1, message_id, attempt, refs[0], refs if len(refs) > 1 else ())])
+    await late.store(carrier, [LateAnswer(1, message_id, attempt, refs[0], refs if len(refs) > 1 else ())])
 
 
 async def refs(post: PostRoom, message_id: int) -> tuple[str | None, str | None]:

@@ -28,7 +28,7 @@ KEYED: dict[str, tuple[str, *tuple[set[str], ...]]] = {
     "receipts_match": ("attempt", {"carrier_ref"}),
     "receipts_match_parts": ("part", {"carrier_ref"}),
     "attempts_unanswered": ("attempt", {"carrier_id"}),
-    "attempts_name": ("attempt", {"account_id", "message_id"}),
+    "attempts_set_reference": ("attempt", {"account_id", "message_id"}),
     "parts_lock": ("message", {"account_id", "message_id"}),
     "parts_move": ("part", {"account_id", "message_id"}),
     "parts_of": ("part", {"account_id", "message_id"}),
@@ -36,14 +36,14 @@ KEYED: dict[str, tuple[str, *tuple[set[str], ...]]] = {
     "queue_await_parts": ("queue", {"lane", "message_id"}),
     "queue_expired": ("message", {"account_id", "message_id"}),
     "parked_claim": ("parked_receipt", {"parked_id"}),
-    "parked_leave": ("parked_receipt", {"parked_id"}),
+    "parked_remove": ("parked_receipt", {"parked_id"}),
     "pushes_claim": ("push", {"account_id", "push_id"}),
     "pushes_record": ("push", {"account_id", "push_id"}),
     "deliveries_claim": ("push", {"account_id", "push_id"}),
     "queue_withdraw": ("queue", {"lane", "message_id"}),
     "binds_release": ("bind", {"account_id", "bind_id"}),
-    "long_members": ("long_part", {"account_id", "number", "sender", "reference", "total"}),
-    "long_end": ("long_part", {"account_id", "part_id"}),
+    "part_set_members": ("submitted_part", {"account_id", "number", "sender", "reference", "total"}),
+    "submitted_parts_end": ("submitted_part", {"account_id", "part_id"}),
     "balances_of": ("balance", {"account_id"}),
     "postings_page": ("posting", {"account_id"}),
     "attempts_add": ("message", {"account_id", "message_id"}),
@@ -90,7 +90,7 @@ INSERT INTO stat_cell (account_id, app_id, country, network, prefix, carrier_id,
 SELECT account_id, '', '', '', number, 1, '' FROM message;
 INSERT INTO bind (account_id, bind_id, owner, kind, system_id, address)
 SELECT account_id, message_id, '', 1, '', '' FROM message;
-INSERT INTO long_part (account_id, part_id, number, sender, reference, total, part, content, form, due_at)
+INSERT INTO submitted_part (account_id, part_id, number, sender, reference, total, part, content, request, due_at)
 SELECT account_id, message_id, number, '', 1, 2, 1, '', '', now() FROM message;
 ANALYZE;
 """

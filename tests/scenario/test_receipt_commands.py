@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from homing import limits
 from homing.cli import main
 from homing.receipts.id_formats import IdFormat
-from homing.receipts.learnt_formats import RECEIPT_FORM_NUMBERS_MIN
+from homing.receipts.learnt_formats import CONFIRMATIONS_MIN
 from homing.states import MessageState
 from homing.store.queue_depths import queue_depths
 from tests.support import server as serving
@@ -33,7 +33,7 @@ async def post(dsn: str) -> AsyncIterator[PostRoom]:
     opened = await PostRoom.open(dsn)
     yield opened
     await opened.sql(
-        "TRUNCATE message, attempt, part, receipt, queue, parked_receipt, reference_form, balance, account, carrier"
+        "TRUNCATE message, attempt, part, receipt, queue, parked_receipt, id_format, balance, account, carrier"
         " RESTART IDENTITY CASCADE"
     )
     await opened.close()
@@ -110,9 +110,9 @@ async def test_one_is_shown_with_the_messages_that_its_id_could_mean(
 ) -> None:
     one, _two = carriers
     await post.sql(
-        "INSERT INTO reference_form (carrier_id, form, confirmed) VALUES ($1, 'decimal', $2)",
+        "INSERT INTO id_format (carrier_id, format, confirmed) VALUES ($1, 'decimal', $2)",
         one,
-        RECEIPT_FORM_NUMBERS_MIN,
+        CONFIRMATIONS_MIN,
     )
     other = await post.sent(one, "1E240", number=OTHER)
     await post.sent(one, "abc", "123456", number=OTHER)
@@ -121,13 +121,13 @@ async def test_one_is_shown_with_the_messages_that_its_id_could_mean(
     (row,) = [row for row in await homing("list") if row["carrier_ref"] == "123456"]
     shown = await homing("show", str(row["parked_id"]))
     assert shown["carrier_ref"] == "123456"
-    assert shown["learnt_form"] == f"{IdFormat.DECIMAL}, confirmed {RECEIPT_FORM_NUMBERS_MIN} times"
-    told = [(one["carrier_ref"], one["part"], one["form"], one["says"]) for one in shown["considered"]]
+    assert shown["learnt_format"] == f"{IdFormat.DECIMAL}, confirmed {CONFIRMATIONS_MIN} times"
+    told = [(one["carrier_ref"], one["part"], one["format"], one["check"]) for one in shown["possible_messages"]]
     assert told == [
         ("123456", 2, "same", "the receipt has a different number"),
         ("1E240", 0, "decimal", "the receipt has a different number"),
     ]
-    assert shown["considered"][1]["message_id"] == other
+    assert shown["possible_messages"][1]["message_id"] == other
     assert "there is no unmatched receipt 99" in await homing("show", "99", status=1)
 
 

@@ -110,9 +110,9 @@ async def test_a_receipt_comes_out_as_the_corpus_says(post: PostRoom, case: Mapp
     post.now = SENT_AT
     carriers = {"main": await post.carrier(), "backup": await post.carrier()}
     if "learnt" in case:
-        await post.sql("INSERT INTO reference_form VALUES ($1, $2, 1000)", carriers["main"], case["learnt"])
+        await post.sql("INSERT INTO id_format VALUES ($1, $2, 1000)", carriers["main"], case["learnt"])
         for inbox in post.inboxes:
-            await inbox.learn()
+            await inbox.exchange_formats()
     play = Play(post, carriers, case.get("sender", SENDER))
     for step in steps_of(case):
         await play.step(step)

@@ -11,8 +11,8 @@ from homing.dialects.registry import DIALECTS
 from homing.messages.timeline import find_message, read_timeline
 from homing.model import CarrierReceipt, Outcome, Traffic
 from homing.receipts.id_formats import IdFormat
-from homing.receipts.inbox import RECEIPT_PARK_RETRY_S, ArrivedReceipt
-from homing.receipts.learnt_formats import RECEIPT_FORM_NUMBERS_MIN, learnt_id_format
+from homing.receipts.inbox import RECEIPT_PARK_RETRY_S, IncomingReceipt
+from homing.receipts.learnt_formats import CONFIRMATIONS_MIN, learnt_id_format
 from homing.receipts.lookup import RECEIPT_UNANSWERED_S_MAX, part_candidates_of
 from homing.receipts.parts import PART_GRACE_S, PartReport, take_parts
 from homing.states import MessageState
@@ -38,12 +38,10 @@ async def carrier(post: PostRoom) -> int:
     return await post.carrier()
 
 
-async def teach(post: PostRoom, carrier_id: int, form: IdFormat, count: int = RECEIPT_FORM_NUMBERS_MIN) -> None:
-    await post.sql(
-        "INSERT INTO reference_form (carrier_id, form, confirmed) VALUES ($1, $2, $3)", carrier_id, form, count
-    )
+async def teach(post: PostRoom, carrier_id: int, form: IdFormat, count: int = CONFIRMATIONS_MIN) -> None:
+    await post.sql("INSERT INTO id_format (carrier_id, format, confirmed) VALUES ($1, $2, $3)", carrier_id, form, count)
     for inbox in post.inboxes:
-        await inbox.learn()
+        await inbox.exchange_formats()
 
 
 # --- ids and numbers ---------------------------------------------------------------------------------------
@@ -185,17 +183,17 @@ async def test_a_carrier_that_gives_everything_one_id_costs_no_more_than_others(
 async def test_a_carriers_form_is_learnt_from_numbers_that_agree_and_known_to_every_process(
     post: PostRoom, carrier: int
 ) -> None:
-    count = RECEIPT_FORM_NUMBERS_MIN
+    count = CONFIRMATIONS_MIN
     for n in range(count):
         assert await learnt_id_format(post.database, carrier) is None
         await post.sent(carrier, f"ab{n:02x}")
         await post.report(carrier, str(0xAB00 + n))
-        await post.inboxes[0].learn()
+        await post.inboxes[0].exchange_formats()
     learnt = await learnt_id_format(post.database, carrier)
     assert learnt is not None
-    assert (learnt.form, learnt.confirmed) == (IdFormat.DECIMAL, count)
-    await post.inboxes[1].learn()
-    assert [inbox._learning.form(carrier) for inbox in post.inboxes] == [IdFormat.DECIMAL] * 2
+    assert (learnt.format, learnt.confirmed) == (IdFormat.DECIMAL, count)
+    await post.inboxes[1].exchange_formats()
+    assert [inbox._formats.learnt(carrier) for inbox in post.inboxes] == [IdFormat.DECIMAL] * 2
 
 
 async def test_receipts_without_numbers_and_ids_that_are_one_in_all_forms_teach_nothing(
@@ -205,15 +203,15 @@ async def test_receipts_without_numbers_and_ids_that_are_one_in_all_forms_teach_
         message_id = await post.sent(carrier, ref)
         await post.report(carrier, ref, number=number)
         assert await post.state(message_id) is MessageState.DELIVERED
-    await post.inboxes[0].learn()
-    assert await post.sql("SELECT FROM reference_form WHERE carrier_id = $1", carrier) == []
+    await post.inboxes[0].exchange_formats()
+    assert await post.sql("SELECT FROM id_format WHERE carrier_id = $1", carrier) == []
 
 
 async def test_a_carrier_with_ids_in_two_forms_has_no_learnt_one(post: PostRoom, carrier: int) -> None:
     await teach(post, carrier, IdFormat.SAME, 1_000)
     message_id = await post.sent(carrier, "beef1")
     await post.report(carrier, str(0xBEEF1))
-    await post.inboxes[0].learn()
+    await post.inboxes[0].exchange_formats()
     assert await post.state(message_id) is MessageState.DELIVERED
     assert await learnt_id_format(post.database, carrier) is None
 
@@ -225,24 +223,24 @@ async def test_counts_are_written_once_in_a_while_and_survive_a_database_that_is
         await post.sent(carrier, f"word-{n}")
         await post.report(carrier, f"word-{n}")
     inbox = post.inboxes[0]
-    assert await post.sql("SELECT FROM reference_form WHERE carrier_id = $1", carrier) == []
+    assert await post.sql("SELECT FROM id_format WHERE carrier_id = $1", carrier) == []
     post.database.is_unavailable = True
     with pytest.raises(errors.DatabaseUnavailable):
-        await inbox.learn()
+        await inbox.exchange_formats()
     post.database.is_unavailable = False
-    await inbox.learn()
-    await inbox.learn()
-    rows = await post.sql("SELECT form, confirmed FROM reference_form WHERE carrier_id = $1", carrier)
+    await inbox.exchange_formats()
+    await inbox.exchange_formats()
+    rows = await post.sql("SELECT format, confirmed FROM id_format WHERE carrier_id = $1", carrier)
     assert [tuple(row) for row in rows] == [("same", 3)]
 
 
 async def test_a_carrier_that_never_names_the_recipient_is_believed_its_ids(post: PostRoom, carrier: int) -> None:
     imsi = "234150999999999"
-    waiting = [await post.sent(carrier, f"imsi-{n}") for n in range(RECEIPT_FORM_NUMBERS_MIN)]
+    waiting = [await post.sent(carrier, f"imsi-{n}") for n in range(CONFIRMATIONS_MIN)]
     for n in range(len(waiting)):
         await post.report(carrier, f"imsi-{n}", number=imsi)
     assert {await post.state(message_id) for message_id in waiting} == {MessageState.SENT}
-    await post.inboxes[0].learn()
+    await post.inboxes[0].exchange_formats()
     post.wait(EARLY_S)
     await post.retry()
     assert {await post.state(message_id) for message_id in waiting} == {MessageState.DELIVERED}
@@ -269,8 +267,8 @@ async def test_two_processes_that_try_a_parked_receipt_apply_it_once(post: PostR
     await post.answer(message_id, carrier, ["contended"])
     (row,) = await post.parked(carrier)
     receipt = CarrierReceipt("contended", int(MessageState.DELIVERED), post.now, None, "", NUMBER)
-    one = ArrivedReceipt(carrier, f"carrier-{carrier}", receipt, row["parked_id"], row["waiting_since"])
-    await asyncio.gather(*(inbox.take([one]) for inbox in post.inboxes))
+    one = IncomingReceipt(carrier, f"carrier-{carrier}", receipt, row["parked_id"], row["waiting_since"])
+    await asyncio.gather(*(inbox.store([one]) for inbox in post.inboxes))
     assert await post.receipts(message_id) == [(MessageState.DELIVERED, True)]
 
 

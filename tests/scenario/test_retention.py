@@ -43,7 +43,7 @@ async def test_texts_are_blanked_after_the_retention_wherever_they_stand(post: P
         await post.sql("UPDATE message SET text = $1 WHERE message_id = $2", age, message_id)
         await post.report(carrier, f"ref-{age}")
         await post.report(carrier, f"nobody-{age}")
-        await mail.take(carrier, [CarrierInbound(NUMBER, SENDER, age, post.now)])
+        await mail.store(carrier, [CarrierInbound(NUMBER, SENDER, age, post.now)])
     await post.sql("UPDATE parked_receipt SET given_up_at = now()")
     await statements.messages.retention_blank(post.database, receipt_days=limits.RECEIPT_MATCH_DAYS)
     assert "" not in [row["raw"] for row in await post.parked(carrier)], "no account wants anything forgotten yet"

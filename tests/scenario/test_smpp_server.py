@@ -651,7 +651,7 @@ async def test_an_incomplete_message_costs_nothing_and_its_parts_are_told_of(
     answer = await esme.ask(pdus.QuerySm(ids[0]))
     assert isinstance(answer, pdus.QuerySmResp)
     assert answer.message_state == 1
-    await server.query("UPDATE long_part SET due_at = now() WHERE account_id = $1", account.account_id)
+    await server.query("UPDATE submitted_part SET due_at = now() WHERE account_id = $1", account.account_id)
     for part_id in ids:
         receipt = await esme.receipt(part_id)
         assert receipt.stat == "EXPIRED"
@@ -659,7 +659,7 @@ async def test_an_incomplete_message_costs_nothing_and_its_parts_are_told_of(
     answer = await esme.ask(pdus.QuerySm(ids[0]))
     assert isinstance(answer, pdus.QuerySmResp)
     assert answer.message_state == 3
-    row = await server.query_row("SELECT content FROM long_part WHERE part_id = $1", int(ids[0]))
+    row = await server.query_row("SELECT content FROM submitted_part WHERE part_id = $1", int(ids[0]))
     assert row["content"] == b""
 
 
@@ -670,14 +670,15 @@ async def test_parts_of_who_can_pay_for_nothing_are_refused_and_not_stored(serve
     assert {answer.status for answer in answers if isinstance(answer, pdus.ResponsePdu)} == {
         VendorStatus.INSUFFICIENT_BALANCE
     }
-    assert await server.query("SELECT FROM long_part WHERE account_id = $1", poor.account_id) == []
+    assert await server.query("SELECT FROM submitted_part WHERE account_id = $1", poor.account_id) == []
 
 
 async def test_open_parts_are_bounded_by_account_and_others_are_not_concerned(
     server: Server, esme: Esme, account: Account, smpp: str
 ) -> None:
     await server.query(
-        "INSERT INTO long_part (account_id, part_id, number, sender, reference, total, part, content, form, due_at)"
+        "INSERT INTO submitted_part (account_id, part_id, number, sender, reference, total, part, content, request,"
+        " due_at)"
         " SELECT $1, n, '49', 'x', n, 2, 1, '', '{}', now() + interval '1 hour' FROM generate_series(1, $2::int) AS n",
         account.account_id,
         MULTIPART_PARTS_OPEN_MAX,
@@ -692,7 +693,7 @@ async def test_open_parts_are_bounded_by_account_and_others_are_not_concerned(
             answers = [await neighbour.ask(pdu) for pdu in parts_of(DELIVERED, TEXTS)]
         assert {one.status for one in answers if isinstance(one, pdus.ResponsePdu)} == {0}
     finally:
-        await server.query("DELETE FROM long_part WHERE account_id = $1", account.account_id)
+        await server.query("DELETE FROM submitted_part WHERE account_id = $1", account.account_id)
 
 
 async def test_a_part_that_is_longer_than_a_part_can_be_is_refused(esme: Esme) -> None:
@@ -742,13 +743,13 @@ async def test_what_a_dead_process_had_begun_with_a_whole_message_is_finished_on
     stored = await message(server, ids[0])
     # As if the process had died between submitting the message and noting that it had.
     await server.query(
-        "UPDATE long_part SET message_id = NULL, ended = 0, due_at = now(), content = convert_to('x', 'UTF8')"
+        "UPDATE submitted_part SET message_id = NULL, ended = 0, due_at = now(), content = convert_to('x', 'UTF8')"
         " WHERE account_id = $1",
         account.account_id,
     )
 
     async def ended() -> bool:
-        rows = await server.query("SELECT message_id FROM long_part WHERE account_id = $1", account.account_id)
+        rows = await server.query("SELECT message_id FROM submitted_part WHERE account_id = $1", account.account_id)
         return all(row["message_id"] == int(ids[0]) for row in rows)
 
     await until(ended)

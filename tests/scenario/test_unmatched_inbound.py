@@ -92,7 +92,7 @@ async def test_a_reply_reaches_its_account_however_the_carrier_writes_the_addres
     carrier = await post.carrier()
     await post.sql("INSERT INTO sender (account_id, sender) VALUES (1, $1)", sender)
     await post.submit(carrier, PERSON, sender=sender)
-    await mail.take(carrier, [said(number, recipient)])
+    await mail.store(carrier, [said(number, recipient)])
     assert await inbound(post) == [(PERSON, sender, "STOP")]
     assert await unmatched(post) == []
 
@@ -103,10 +103,10 @@ async def test_a_national_number_that_may_be_of_two_countries_is_nobodys(post: P
     twins = list(NUMBERING.in_countries("612345678"))[:2]
     for number in twins:
         await post.submit(carrier, number, sender="HOMING")
-    await mail.take(carrier, [said("0612345678", "HOMING")])
+    await mail.store(carrier, [said("0612345678", "HOMING")])
     assert await inbound(post) == []
     assert len(await unmatched(post)) == 1
-    await mail.take(carrier, [said(twins[1], "HOMING")])
+    await mail.store(carrier, [said(twins[1], "HOMING")])
     assert await inbound(post) == [(twins[1], "HOMING", "STOP")]
 
 
@@ -115,8 +115,8 @@ async def test_a_person_who_was_never_written_to_and_a_sender_that_nobody_has_ar
 ) -> None:
     carrier = await post.carrier()
     await post.sql("INSERT INTO sender (account_id, sender) VALUES (1, 'HOMING')")
-    await mail.take(carrier, [said(PERSON, "HOMING", "a", "ref-1"), said(PERSON, "NOBODY\0", "b\0", "")])
-    await mail.take(carrier, [said(PERSON, "HOMING", "a", "ref-1"), said(PERSON, "HOMING", "other", "ref-1")])
+    await mail.store(carrier, [said(PERSON, "HOMING", "a", "ref-1"), said(PERSON, "NOBODY\0", "b\0", "")])
+    await mail.store(carrier, [said(PERSON, "HOMING", "a", "ref-1"), said(PERSON, "HOMING", "other", "ref-1")])
     kept = [(row["number"], row["recipient"], row["content"]) for row in await unmatched(post)]
     assert kept == [(PERSON, "HOMING", "a"), (PERSON, "NOBODY", "b"), (PERSON, "HOMING", "other")]
     waiting = next(metric for metric in await queue_depths(post.database) if metric.name == "homing_waiting")
@@ -137,7 +137,7 @@ async def test_operators_list_replay_and_drop_what_is_nobodys(
         return json.loads(run.stdout)
 
     carrier = await post.carrier()
-    await mail.take(carrier, [said(PERSON, "LATE", "yes"), said(PERSON, "NEVER", "no")])
+    await mail.store(carrier, [said(PERSON, "LATE", "yes"), said(PERSON, "NEVER", "no")])
     assert [row["content"] for row in await homing("list")] == ["no", "yes"]
     assert [row["messages"] for row in await homing("count")] == [2]
     await post.sql("INSERT INTO sender (account_id, sender) VALUES (1, 'LATE')")
@@ -159,13 +159,13 @@ async def test_what_is_nobodys_is_forgotten_after_its_time_and_beyond_its_bound(
     post: PostRoom, mail: InboundMessages, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     carrier = await post.carrier()
-    await mail.take(carrier, [said(PERSON, "NOBODY", str(n)) for n in range(5)])
+    await mail.store(carrier, [said(PERSON, "NOBODY", str(n)) for n in range(5)])
     await post.sql(
         "UPDATE unmatched_inbound SET kept_at = now() - make_interval(days => $1) WHERE content = '4'",
         INBOUND_UNMATCHED_DAYS + 1,
     )
     monkeypatch.setattr("homing.receipts.inbound_messages.INBOUND_UNMATCHED_MESSAGES_MAX", 3)
-    await mail.forget_old()
+    await mail.delete_old()
     assert [row["content"] for row in await unmatched(post)] == ["2", "3"]
 
 

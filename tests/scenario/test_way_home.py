@@ -19,7 +19,7 @@ from homing.ledger.proof import prove
 from homing.messages.outbox import LEASE
 from homing.model import CarrierReceipt
 from homing.observe.work import WorkMetrics
-from homing.receipts.inbox import ArrivedReceipt, ReceiptInbox
+from homing.receipts.inbox import IncomingReceipt, ReceiptInbox
 from homing.states import MessageState
 from homing.store.database import Database
 from homing.store.statements.pushes import ClaimedPush
@@ -473,7 +473,7 @@ async def reported(
         message_id,
     )
     receipts = [CarrierReceipt(row["carrier_ref"], int(state), datetime.now(UTC), None, state.name) for state in states]
-    await inbox.take([ArrivedReceipt(row["carrier_id"], row["name"], receipt) for receipt in receipts])
+    await inbox.store([IncomingReceipt(row["carrier_id"], row["name"], receipt) for receipt in receipts])
 
 
 FINAL = (
@@ -537,7 +537,7 @@ async def test_a_receipt_that_comes_much_later_settles_the_message_once(
 async def test_a_receipt_that_nobody_expects_is_kept_and_harms_nothing(server: Server, inbox: ReceiptInbox) -> None:
     carrier = await server.query_row("SELECT carrier_id, name FROM carrier WHERE name = 'simulator-a'")
     receipt = CarrierReceipt("nobody's-id", int(MessageState.DELIVERED), datetime.now(UTC), "000", "stat:DELIVRD")
-    await inbox.take([ArrivedReceipt(carrier["carrier_id"], carrier["name"], receipt)])
+    await inbox.store([IncomingReceipt(carrier["carrier_id"], carrier["name"], receipt)])
     rows = await server.query("SELECT raw FROM parked_receipt WHERE carrier_ref = 'nobody''s-id'")
     assert [row["raw"] for row in rows] == ["stat:DELIVRD"]
 
@@ -582,7 +582,7 @@ async def test_a_fresh_push_is_handed_over_and_comes_back_when_its_lease_ends(se
         account.account_id,
     )
     receipts = [
-        ArrivedReceipt(
+        IncomingReceipt(
             row["carrier_id"],
             row["name"],
             CarrierReceipt(row["carrier_ref"], int(MessageState.DELIVERED), datetime.now(UTC), None, "DELIVRD"),
@@ -590,7 +590,7 @@ async def test_a_fresh_push_is_handed_over_and_comes_back_when_its_lease_ends(se
         for row in rows
     ]
     try:
-        await asyncio.gather(*(inbox.take([receipt]) for receipt in receipts))
+        await asyncio.gather(*(inbox.store([receipt]) for receipt in receipts))
         await inbox.drained()
     finally:
         await database.close()

@@ -17,7 +17,7 @@ from homing.messages.outbox import Outbox
 from homing.messages.transitions import StateChange, apply
 from homing.model import CarrierReceipt, Outcome, Traffic
 from homing.observe.work import WorkMetrics
-from homing.receipts.inbox import ArrivedReceipt, ReceiptInbox
+from homing.receipts.inbox import IncomingReceipt, ReceiptInbox
 from homing.states import MessageState
 from homing.store import statements
 from homing.store.database import Database
@@ -211,7 +211,9 @@ class PostRoom:
         await self.take(carrier_id, receipt, process=process)
 
     async def take(self, carrier_id: int, *receipts: CarrierReceipt, process: int = 0) -> None:
-        await self.inboxes[process].take([ArrivedReceipt(carrier_id, f"carrier-{carrier_id}", one) for one in receipts])
+        await self.inboxes[process].store(
+            [IncomingReceipt(carrier_id, f"carrier-{carrier_id}", one) for one in receipts]
+        )
 
     async def retry(self, process: int = 0) -> None:
         """What is due is tried."""

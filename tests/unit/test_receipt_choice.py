@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from homing.receipts.id_formats import IdFormat, keys
+from homing.receipts.id_formats import IdFormat, keys_by_format
 from homing.receipts.matching import ReceiptCandidate, agrees, choose, is_contradicted
 from homing.receipts.parts import PartState, roll_up
 from homing.states import MessageState
@@ -20,7 +20,7 @@ def candidate(message_id: int, ref: str, number: str = MINE, part: int = 0, stat
 def chosen(
     ref: str, said: str | None, *candidates: ReceiptCandidate, learnt: IdFormat | None = None, waited: bool = False
 ) -> int | None:
-    match = choose(ref, said, keys(ref), candidates, learnt, waited=waited)
+    match = choose(ref, said, keys_by_format(ref), candidates, learnt, has_waited=waited)
     return match.candidate.message_id if match else None
 
 
@@ -86,7 +86,7 @@ def test_without_a_number_a_form_that_the_carrier_does_not_use_counts_after_a_wa
 def test_a_form_is_confirmed_by_the_number_where_the_id_can_tell_forms_apart(
     ref: str, stored: str, said: str | None, form: IdFormat | None
 ) -> None:
-    match = choose(ref, said, keys(ref), [candidate(1, stored)], None)
+    match = choose(ref, said, keys_by_format(ref), [candidate(1, stored)], None)
     assert match
     assert match.confirmed is form
 
@@ -95,7 +95,7 @@ def test_parts_of_one_id_have_their_receipts_in_their_order_and_the_last_has_the
     parts = [candidate(1, "one", part=1, state=3), candidate(1, "one", part=2), candidate(1, "one", part=3)]
 
     def next_part(*taken: int) -> int:
-        match = choose("one", MINE, keys("one"), parts, None, taken={(1, 1, part) for part in taken})
+        match = choose("one", MINE, keys_by_format("one"), parts, None, reported={(1, 1, part) for part in taken})
         assert match
         return match.candidate.part
 

@@ -86,7 +86,7 @@ async def open_api(runtime: Runtime) -> None:
         **HealthEndpoints(
             database=database, metrics=runtime.metrics, draining=lambda: runtime.is_draining, data=runtime.data
         ).endpoints(),
-        **CarrierWebhooks(pushing_carriers, reports.keep).endpoints(),
+        **CarrierWebhooks(pushing_carriers, reports.store).endpoints(),
     }
     metrics = HttpMetrics()
     runtime.registry.register(metrics)
@@ -114,4 +114,4 @@ async def _learn_from_pushed_receipts(inbox: ReceiptInbox) -> None:
     while True:
         await asyncio.sleep(limits.RECEIPT_LEARN_S)
         with contextlib.suppress(errors.PlatformFailure):
-            await inbox.learn()
+            await inbox.exchange_formats()

@@ -61,7 +61,7 @@ async def open_link(runtime: Runtime) -> None:
     fleet = await runtime.enter(
         CarrierFleet(
             database=database,
-            sink=ReportStore(inbox, inbound, LateAnswers(database, clock, dialects)).keep,
+            sink=ReportStore(inbox, inbound, LateAnswers(database, clock, dialects)).store,
             owner=runtime.owner,
             due_poller=due_poller,
             clock=clock,
@@ -81,7 +81,7 @@ async def open_link(runtime: Runtime) -> None:
     )
     runtime.background("due_poller", due_poller.run)
     runtime.background("parked_receipts", inbox.retry_parked)
-    runtime.background("unmatched_inbound", inbound.replay_for_ever)
+    runtime.background("unmatched_inbound", inbound.run_replays)
     runtime.background("expiry", ExpirySweep(database, clock, dialects).run)
     runtime.background(
         "maintenance", lambda: run_maintenance(database, runtime.dsn, lambda: delete_expired(database, clock()))

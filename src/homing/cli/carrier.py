@@ -51,8 +51,8 @@ SHOWN = (
     Column("detail", "Sessions", SETTINGS),
     Column("settings", "Settings", SETTINGS),
 )
-FORMS = (
-    Column("form", "Message ID format"),
+ID_FORMATS = (
+    Column("format", "Message ID format"),
     Column("confirmed", "Confirmed", COUNT),
     Column("first_at", "Since (UTC)", TIME),
     Column("last_at", "Last (UTC)", TIME),
@@ -126,14 +126,14 @@ async def show(context: CommandContext, carrier: str) -> Reply:
     """
     carrier_id = (await carriers.find_carrier(context.database, carrier)).carrier_id
     (row,) = [one for one in await carriers_now(context.database) if one["carrier_id"] == carrier_id]
-    forms = await statements.receipts.reference_forms(context.database, carrier_id=carrier_id)
+    id_formats = await statements.receipts.id_formats_of_carrier(context.database, carrier_id=carrier_id)
     costs = await statements.admin.cost_list(context.database, carrier_id=carrier_id)
     return Detail(
         SHOWN,
         _shown(row),
         {
             "costs": Table(COSTS, costs, "No costs set."),
-            "reference_forms": Table(FORMS, forms, "Not detected yet: no receipt contained a number."),
+            "id_formats": Table(ID_FORMATS, id_formats, "Not detected yet: no receipt contained a number."),
         },
     )
 

@@ -12,7 +12,13 @@ from homing.cli.context import CommandContext, CommandGroup, in_context
 from homing.cli.parameters import MOMENT, ROW_ID, limit_option
 from homing.cli.show import COUNT, PROSE, TIME, Column, ColumnKind, Confirmation, Detail, Reply, Table, named
 from homing.receipts.learnt_formats import learnt_id_format
-from homing.receipts.unmatched import consider, drop_unmatched, find_unmatched, read_unmatched, replay_unmatched
+from homing.receipts.unmatched_receipts import (
+    delete_unmatched,
+    find_unmatched,
+    possible_messages,
+    read_unmatched,
+    replay_unmatched,
+)
 from homing.states import MessageState
 from homing.store import statements
 
@@ -32,16 +38,16 @@ RECEIPT = (
     *UNMATCHED[:-2],
     Column("waiting_since", "Waiting since (UTC)", TIME),
     Column("given_up_at", "Unmatched since (UTC)", TIME),
-    Column("learnt_form", "Message ID format", ColumnKind(absent="not detected yet")),
+    Column("learnt_format", "Message ID format", ColumnKind(absent="not detected yet")),
     Column("raw", "Raw", PROSE),
 )
-CONSIDERED = (
+POSSIBLE = (
     Column("message_id", "Message", COUNT),
     Column("part", "Part", ColumnKind(text=lambda part: str(part or "-"), right=True)),
     Column("carrier_ref", "Carrier message ID", PROSE),
-    Column("form", "Interpreted as"),
+    Column("format", "Interpreted as"),
     Column("number", "Number"),
-    Column("says", "Check", PROSE),
+    Column("check", "Check", PROSE),
 )
 COUNTS = (
     Column("carrier", "Carrier"),
@@ -111,14 +117,14 @@ async def show(context: CommandContext, parked_id: int) -> Reply:
     """
     row = await find_unmatched(context.database, parked_id)
     async with context.database.connection() as connection:
-        considered = await consider(connection, row, datetime.now(UTC))
+        possible = await possible_messages(connection, row, datetime.now(UTC))
     learnt = await learnt_id_format(context.database, row.carrier_id)
     told = {
         **msgspec.structs.asdict(row),
-        "learnt_form": None if learnt is None else f"{learnt.form}, confirmed {learnt.confirmed} times",
+        "learnt_format": None if learnt is None else f"{learnt.format}, confirmed {learnt.confirmed} times",
     }
-    rows = [msgspec.structs.asdict(one) for one in considered]
-    return Detail(RECEIPT, told, {"considered": Table(CONSIDERED, rows, "No message has a matching ID.")})
+    rows = [msgspec.structs.asdict(message) for message in possible]
+    return Detail(RECEIPT, told, {"possible_messages": Table(POSSIBLE, rows, "No message has a matching ID.")})
 
 
 @receipt.command("replay")
@@ -163,7 +169,7 @@ async def drop(
     chosen = _chosen(parked_ids, everything)
     carrier_id = await _carrier_id(context, carrier)
     async with context.database.transaction() as transaction:
-        moved = await drop_unmatched(transaction, chosen, carrier_id, before)
+        moved = await delete_unmatched(transaction, chosen, carrier_id, before)
     return Confirmation(f"{_reports(len(moved))} deleted.", {"dropped": len(moved)})
 
 

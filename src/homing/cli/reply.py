@@ -12,7 +12,7 @@ from homing.cli.parameters import MOMENT, ROW_ID, limit_option
 from homing.cli.show import COUNT, PROSE, TIME, Column, Confirmation, Reply, Table
 from homing.receipts.unmatched_inbound import (
     count_unmatched_inbound,
-    drop_unmatched_inbound,
+    delete_unmatched_inbound,
     read_unmatched_inbound,
     replay_unmatched_inbound,
 )
@@ -110,7 +110,7 @@ async def drop(context: CommandContext, unmatched_ids: tuple[int, ...], everythi
     """
     chosen, carrier_id = _chosen(unmatched_ids, everything), await _carrier_id(context, carrier)
     async with context.database.transaction() as transaction:
-        number = await drop_unmatched_inbound(transaction, chosen, carrier_id)
+        number = await delete_unmatched_inbound(transaction, chosen, carrier_id)
     return Confirmation(f"{_replies(number)} deleted.", {"dropped": number})
 
 

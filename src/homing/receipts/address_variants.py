@@ -1,33 +1,35 @@
-"""The spellings of the two addresses of a reply: what people's numbers and senders may be that a carrier writes in its
-own way. Pure; the counterpart of what `matching.agrees` is for receipts, as keys of an index.
+"""The ways in which carriers write the two addresses of an inbound message, as the numbers and sender IDs that they may
+stand for. Pure. Receipts need no such list, since they compare two numbers (`matching.agrees`); here an index is asked.
 """
 
 from collections.abc import Sequence
 
-from homing.receipts.matching import DIGITS_TELLING_MIN, PUNCTUATION
+from homing.receipts.matching import PUNCTUATION, SIGNIFICANT_DIGITS_MIN
 from homing.text.numbers import Numbering, normalise
 
 
-def digits_of(address: str) -> str:
-    """Its digits without what is put between them and before them (+, 00, a trunk 0); '' for what is no number."""
+def significant_digits(address: str) -> str:
+    """A number's digits without punctuation and without what precedes them (+, 00, a trunk 0); '' if it is
+    no number.
+    """
     digits = address.translate(PUNCTUATION)
     return digits.lstrip("0") if digits.isascii() and digits.isdigit() else ""
 
 
 def sender_key(sender: str) -> str:
-    """What the index has of a sender: letter case, + and zeros before it are the carrier's."""
-    return (digits_of(sender) or sender.strip()).lower().lstrip("+0")
+    """The index key of a sender ID: carriers change letter case and add or drop + and leading zeros."""
+    return (significant_digits(sender) or sender.strip()).lower().lstrip("+0")
 
 
-def person_number(number: str) -> str | None:
-    """The number in full, if it was written so; None: it has a trunk 0 in place of a country code, or is none."""
+def international_number(number: str) -> str | None:
+    """The E.164 digits of a number with its country code; None: it begins with a trunk 0, or is no number."""
     digits = number.translate(PUNCTUATION).removeprefix("00")
     return None if digits[:1] == "0" else normalise(digits)
 
 
-def in_any_country(address: str, numbering: Numbering) -> Sequence[str]:
-    """What a number without its country code may be; nothing for what is too short to tell anybody."""
-    national = digits_of(address)
-    if len(national) < DIGITS_TELLING_MIN:
+def numbers_in_any_country(address: str, numbering: Numbering) -> Sequence[str]:
+    """The E.164 numbers that a national number may be; none for one that is too short to identify a subscriber."""
+    national = significant_digits(address)
+    if len(national) < SIGNIFICANT_DIGITS_MIN:
         return ()
     return tuple(numbering.in_countries(national))

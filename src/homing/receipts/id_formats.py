@@ -1,9 +1,9 @@
-"""The forms of a carrier's ids: what a receipt's id may look like in the answer to the submit.
+"""The formats of a carrier's message IDs: how the ID in a receipt is written, given the ID in the submit answer.
 
-A carrier counts in one place and prints in two: the answer shows an id in hexadecimal and the receipt in decimal, or
-the other way round, in capitals or not, with leading zeros or 0x or without, in braces or quotes or without. Case,
-what is put around and these beginnings are taken out of both by the index (`reference_key(carrier_ref)`, a function of
-the database); what is left are the forms below.
+Some carriers print one counter in two ways: hexadecimal in the answer and decimal in the receipt or the other way
+round, upper or lower case, with or without leading zeros, 0x, braces or quotes. The database's index normalises case,
+wrapping and prefix (`reference_key(carrier_ref)`, of which `reference_key` here is the equal); what remains are the
+formats below.
 """
 
 import enum
@@ -11,56 +11,61 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Final
 
-DIGITS: Final = re.compile(r"-?[0-9]{1,39}")
-HEX: Final = re.compile(r"(?:0x)?[0-9a-f]{1,32}", re.IGNORECASE)
-WORD: Final = 1 << 32
+DECIMAL_ID: Final = re.compile(r"-?[0-9]{1,39}")
+HEX_ID: Final = re.compile(r"(?:0x)?[0-9a-f]{1,32}", re.IGNORECASE)
+UINT32_VALUES: Final = 1 << 32
 
 
 class IdFormat(enum.StrEnum):
-    """How a receipt writes the id of its answer."""
+    """How a receipt writes the message ID of the submit answer."""
 
     SAME = "same"
-    DECIMAL = "decimal"  # hexadecimal in the answer
-    HEX = "hex"  # decimal in the answer
+    DECIMAL = "decimal"  # the answer is hexadecimal
+    HEX = "hex"  # the answer is decimal
 
 
 WRAPPING: Final = " \t\r\n\"'{}[]()<>,;|&"
-"""What carriers put around an id on one side or on both: no part of it. Migration 0016 has the same."""
+"""Characters that carriers put around an ID, on one side or on both. Migration 0016 has the same."""
 
 
-def key(ref: str) -> str:
-    """What the index holds of a reference."""
+def reference_key(ref: str) -> str:
+    """The index key of a message ID."""
     return ref.lower().strip(WRAPPING).lstrip("0x")
 
 
-def _decimal(ref: str) -> str | None:
-    """Below zero: a 32-bit count that was printed as signed."""
+def _hex_key_of_decimal(ref: str) -> str | None:
+    """A negative ID is a 32-bit counter that was printed as a signed number."""
     ref = ref.strip(WRAPPING)
-    if not DIGITS.fullmatch(ref):
+    if not DECIMAL_ID.fullmatch(ref):
         return None
     value = int(ref)
-    if value < -(WORD >> 1):
+    if value < -(UINT32_VALUES >> 1):
         return None
-    return key(f"{value % WORD if value < 0 else value:x}")
+    return reference_key(f"{value % UINT32_VALUES if value < 0 else value:x}")
 
 
-def _hex(ref: str) -> str | None:
+def _decimal_key_of_hex(ref: str) -> str | None:
     ref = ref.strip(WRAPPING)
-    return key(str(int(ref, 16))) if HEX.fullmatch(ref) else None
+    return reference_key(str(int(ref, 16))) if HEX_ID.fullmatch(ref) else None
 
 
-WRITTEN: Final[Mapping[IdFormat, Callable[[str], str | None]]] = {
-    IdFormat.SAME: key,
-    IdFormat.DECIMAL: _decimal,
-    IdFormat.HEX: _hex,
+_KEY_FUNCTIONS: Final[Mapping[IdFormat, Callable[[str], str | None]]] = {
+    IdFormat.SAME: reference_key,
+    IdFormat.DECIMAL: _hex_key_of_decimal,
+    IdFormat.HEX: _decimal_key_of_hex,
 }
 
 
-def key_in_format(form: IdFormat, ref: str) -> str | None:
-    """The index key of the answer's id, if the receipt writes it as `ref` in this form; None: it cannot be."""
-    return WRITTEN[form](ref)
+def key_in_format(id_format: IdFormat, ref: str) -> str | None:
+    """The index key of the answer's ID, if the receipt writes it as `ref` in this format; None: `ref`
+    cannot be in it.
+    """
+    return _KEY_FUNCTIONS[id_format](ref)
 
 
-def keys(ref: str) -> dict[IdFormat, str]:
-    """Every key that an answer to this receipt's id may have. Two forms may share one, as with ids of one digit."""
-    return {form: found for form, written in WRITTEN.items() if (found := written(ref)) is not None}
+def keys_by_format(ref: str) -> dict[IdFormat, str]:
+    """The index keys that the answer of a receipt with ID `ref` may have. Formats may share one: 7 is 7 in
+    all of them.
+    """
+    keys = {id_format: key_of(ref) for id_format, key_of in _KEY_FUNCTIONS.items()}
+    return {id_format: key for id_format, key in keys.items() if key is not None}

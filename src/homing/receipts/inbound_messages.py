@@ -1,4 +1,6 @@
-"""Inbound messages (MO): given to the account and app that last wrote to the person, and pushed to it."""
+"""Inbound messages (MO): assigned to the account and app of the latest message to the sender's number, stored, and
+pushed to the customer. Those without an account are stored for operators.
+"""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -12,25 +14,28 @@ from homing.common.storable_text import storable_text
 from homing.dialects.base import Dialects, InboundMessage
 from homing.messages.outbox import add_pushes
 from homing.model import CarrierInbound
-from homing.receipts.address_variants import in_any_country, person_number, sender_key
+from homing.receipts.address_variants import international_number, numbers_in_any_country, sender_key
 from homing.store import statements
 from homing.store.database import Database, DatabaseConnection
 from homing.store.statements.receipts import InboundOwner
 from homing.text.numbers import Numbering
 
 INBOUND_ADDRESS_CHARS_MAX: Final = 32
-INBOUND_UNMATCHED_DAYS: Final = 30  # replies of which no account was found are kept so long, for people to see
-INBOUND_UNMATCHED_MESSAGES_MAX: Final = 100_000  # of them; the oldest go first
-INBOUND_REPLAY_S: Final = 5.0  # between two looks for those that somebody wants tried again
+INBOUND_UNMATCHED_DAYS: Final = 30  # then an inbound message without an account is deleted
+INBOUND_UNMATCHED_MESSAGES_MAX: Final = 100_000  # of them; the oldest are deleted first
+INBOUND_REPLAY_S: Final = 5.0  # between checks for replays that an operator has asked for
 INBOUND_REPLAY_BATCH: Final = 100
-INBOUND_DUPLICATE_DAYS: Final = 4  # vendors that push again do so for three days or less
-BIND_INBOUND_DAYS: Final = 3  # inbound messages are kept for a bind if there was one within so many
+INBOUND_DUPLICATE_DAYS: Final = 4  # vendors repeat a message for three days or less
+BIND_INBOUND_DAYS: Final = 3  # after an account's last bind, its inbound messages wait so long for the next one
+
 log = structlog.get_logger()
 
 
 class InboundMessages:
-    """Stores what people send back. Whose it is: of the messages to this number, the latest one's account and app, of
-    the accounts that have the sender. Carriers write both addresses in their own way. What is nobody's is kept as such.
+    """Stores carriers' inbound messages.
+
+    The owner is found by both addresses: of the messages to the person's number, sent by accounts that have the sender
+    ID, the latest one's account and app. Carriers write both addresses in their own ways (`address_variants`).
     """
 
     def __init__(
@@ -41,21 +46,26 @@ class InboundMessages:
         self._next_id = next_id
         self._dialects = dialects
 
-    async def take(self, carrier_id: int, inbound: Sequence[CarrierInbound]) -> None:
-        """Durable when it returns. A message that was brought before is heard once."""
-        for one in inbound:
-            if not await self._give(carrier_id, one):
-                await self._keep(carrier_id, one)
+    async def store(self, carrier_id: int, batch: Sequence[CarrierInbound]) -> None:
+        """The messages are durable when this returns. Raises a `PlatformFailure` when some may not be.
 
-    async def replay_for_ever(self) -> None:
-        """Looks for the accounts of those that somebody wants tried again; forgets the old ones."""
+        A message that is stored already, by the carrier's ID of it, is not stored again.
+        """
+        for inbound in batch:
+            if not await self._store_for_owner(carrier_id, inbound):
+                await self._store_unmatched(carrier_id, inbound)
+
+    async def run_replays(self) -> None:
+        """Looks for the accounts of messages that an operator has asked to be replayed, and deletes old ones. Never
+        returns; cancel it to stop.
+        """
         loop = asyncio.get_running_loop()
-        tidy_at_s = loop.time()
+        delete_old_at_s = loop.time()
         while True:
             try:
-                if loop.time() >= tidy_at_s:
-                    await self.forget_old()
-                    tidy_at_s = loop.time() + limits.PARTITION_SWEEP_S
+                if loop.time() >= delete_old_at_s:
+                    await self.delete_old()
+                    delete_old_at_s = loop.time() + limits.PARTITION_SWEEP_S
                 while await self.replay_due() == INBOUND_REPLAY_BATCH:
                     pass
             except errors.PlatformFailure as failure:
@@ -63,79 +73,85 @@ class InboundMessages:
             await asyncio.sleep(INBOUND_REPLAY_S)
 
     async def replay_due(self) -> int:
-        """Tries those that are to be tried again; how many they were. What finds its account leaves the list."""
+        """Replays one batch. Those whose account is found leave the list. Returns how many were replayed."""
         async with self._database.transaction() as transaction:
             rows = await statements.receipts.unmatched_inbound_claim(transaction, rows_max=INBOUND_REPLAY_BATCH)
             for row in rows:
-                one = CarrierInbound(row.number, row.recipient, row.content, row.received_at, row.carrier_ref)
-                is_given = await self._give(row.carrier_id, one, transaction)
-                if is_given:
-                    await statements.receipts.unmatched_inbound_leave(transaction, unmatched_id=row.unmatched_id)
+                inbound = CarrierInbound(row.number, row.recipient, row.content, row.received_at, row.carrier_ref)
+                if await self._store_for_owner(row.carrier_id, inbound, transaction):
+                    await statements.receipts.unmatched_inbound_remove(transaction, unmatched_id=row.unmatched_id)
                 else:
-                    await statements.receipts.unmatched_inbound_rest(transaction, unmatched_id=row.unmatched_id)
+                    await statements.receipts.unmatched_inbound_end_replay(transaction, unmatched_id=row.unmatched_id)
         return len(rows)
 
-    async def forget_old(self) -> None:
-        await statements.receipts.unmatched_inbound_forget(
+    async def delete_old(self) -> None:
+        """Deletes messages without an account: those that are too old, and the oldest of too many."""
+        await statements.receipts.unmatched_inbound_delete_old(
             self._database, days=INBOUND_UNMATCHED_DAYS, rows_max=INBOUND_UNMATCHED_MESSAGES_MAX
         )
 
-    async def _keep(self, carrier_id: int, one: CarrierInbound) -> None:
-        log.warning("inbound_for_nobody", carrier_id=carrier_id)
+    async def _store_unmatched(self, carrier_id: int, inbound: CarrierInbound) -> None:
+        log.warning("inbound_unmatched", carrier_id=carrier_id)
         await statements.receipts.unmatched_inbound_add(
             self._database,
             carrier_id=carrier_id,
-            number=storable_text(one.number, INBOUND_ADDRESS_CHARS_MAX),
-            recipient=storable_text(one.recipient, INBOUND_ADDRESS_CHARS_MAX),
-            content=storable_text(one.content, limits.INBOUND_TEXT_CHARS_MAX),
-            carrier_ref=storable_text(one.carrier_ref, limits.RECEIPT_REF_CHARS_MAX),
-            received_at=one.received_at,
+            number=storable_text(inbound.number, INBOUND_ADDRESS_CHARS_MAX),
+            recipient=storable_text(inbound.recipient, INBOUND_ADDRESS_CHARS_MAX),
+            content=storable_text(inbound.content, limits.INBOUND_TEXT_CHARS_MAX),
+            carrier_ref=storable_text(inbound.carrier_ref, limits.RECEIPT_REF_CHARS_MAX),
+            received_at=inbound.received_at,
         )
 
-    async def _owner(self, said: str, recipient: str) -> InboundOwner | None:
-        """The owner and the number as it was written to. A number without its country code is one that was written to,
-        if there is no other that it could be: a wrong account is worse than none.
+    async def _find_owner(self, written_number: str, recipient: str) -> InboundOwner | None:
+        """The owner, with the number and sender ID of its message; None: none, or not a certain one.
+
+        A number without country code is looked up in every country, and has an owner only if one such number has
+        received messages: a wrong account is worse than none.
         """
         senders = [sender_key(recipient)]
-        number = person_number(said)
-        exact = [number] if number else [said]
+        number = international_number(written_number)
+        exact = [number] if number else [written_number]
         owner = await statements.receipts.inbound_owner(
             self._database, numbers=exact, senders=senders, bound_days=BIND_INBOUND_DAYS, recipient=recipient
         )
         if owner is not None:
             return owner
-        more = [*exact, *in_any_country(said, self._numbering)]
-        senders += in_any_country(recipient, self._numbering)
+        variants = [*exact, *numbers_in_any_country(written_number, self._numbering)]
+        senders += numbers_in_any_country(recipient, self._numbering)
         owner = await statements.receipts.inbound_owner(
-            self._database, numbers=more, senders=senders, bound_days=BIND_INBOUND_DAYS, recipient=recipient
+            self._database, numbers=variants, senders=senders, bound_days=BIND_INBOUND_DAYS, recipient=recipient
         )
         return owner if owner is not None and owner.numbers == 1 else None
 
-    async def _give(self, carrier_id: int, one: CarrierInbound, within: DatabaseConnection | None = None) -> bool:
-        """Whether it has an account. `within`: the transaction that it is part of."""
-        recipient = storable_text(one.recipient, INBOUND_ADDRESS_CHARS_MAX)
-        owner = await self._owner(storable_text(one.number, INBOUND_ADDRESS_CHARS_MAX), recipient)
+    async def _store_for_owner(
+        self, carrier_id: int, inbound: CarrierInbound, transaction: DatabaseConnection | None = None
+    ) -> bool:
+        """Whether the message has an owner, and so is stored. Without a `transaction` it is stored in one
+        of its own.
+        """
+        recipient = storable_text(inbound.recipient, INBOUND_ADDRESS_CHARS_MAX)
+        owner = await self._find_owner(storable_text(inbound.number, INBOUND_ADDRESS_CHARS_MAX), recipient)
         if owner is None:
             return False
-        if within is not None:
-            await self._store(within, carrier_id, one, owner)
+        if transaction is not None:
+            await self._store(transaction, carrier_id, inbound, owner)
         else:
-            async with self._database.transaction() as transaction:
-                await self._store(transaction, carrier_id, one, owner)
+            async with self._database.transaction() as own_transaction:
+                await self._store(own_transaction, carrier_id, inbound, owner)
         return True
 
     async def _store(
-        self, transaction: DatabaseConnection, carrier_id: int, one: CarrierInbound, owner: InboundOwner
+        self, transaction: DatabaseConnection, carrier_id: int, inbound: CarrierInbound, owner: InboundOwner
     ) -> None:
         number, recipient = owner.number, owner.sender
-        place = self._numbering.locate(number)
+        destination = self._numbering.locate(number)
         inbound_id = self._next_id()
-        content = storable_text(one.content)
-        carrier_ref = storable_text(one.carrier_ref, limits.RECEIPT_REF_CHARS_MAX)
+        content = storable_text(inbound.content)
+        carrier_ref = storable_text(inbound.carrier_ref, limits.RECEIPT_REF_CHARS_MAX)
         if carrier_ref:
             await statements.receipts.inbound_lock(transaction, key=f"{number} {carrier_ref}", seed=carrier_id)
             since_id = first_id_at(id_time_ms(inbound_id) - INBOUND_DUPLICATE_DAYS * 86_400_000)
-            twin_id = await statements.receipts.inbound_twin(
+            duplicate_id = await statements.receipts.inbound_duplicate(
                 transaction,
                 account_id=owner.account_id,
                 carrier_id=carrier_id,
@@ -145,7 +161,7 @@ class InboundMessages:
                 content=content,
                 since_id=since_id,
             )
-            if twin_id is not None:
+            if duplicate_id is not None:
                 return
         await statements.receipts.inbound_add(
             transaction,
@@ -156,10 +172,10 @@ class InboundMessages:
             number=number,
             recipient=recipient,
             content=content,
-            received_at=one.received_at,
-            mcc=place.mcc,
-            mnc=place.mnc,
-            operator=place.network,
+            received_at=inbound.received_at,
+            mcc=destination.mcc,
+            mnc=destination.mnc,
+            operator=destination.network,
             carrier_ref=carrier_ref,
         )
         message = InboundMessage(
@@ -171,10 +187,10 @@ class InboundMessages:
             number=number,
             recipient=recipient,
             content=content,
-            received_at=one.received_at,
-            mcc=place.mcc,
-            mnc=place.mnc,
-            network=place.network,
+            received_at=inbound.received_at,
+            mcc=destination.mcc,
+            mnc=destination.mnc,
+            network=destination.network,
         )
         pushes = [push for dialect in self._dialects for push in dialect.inbound(message)]
         if pushes:

@@ -1,4 +1,6 @@
-"""What receipts have taught about carriers: the form of their ids, and whether their numbers are to be believed."""
+"""What receipts have shown about each carrier: the format of its message IDs, and whether its receipts name
+recipients.
+"""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -10,85 +12,90 @@ import msgspec
 from homing.receipts.id_formats import IdFormat
 from homing.store import statements
 from homing.store.database import Database
-from homing.store.statements.receipts import FormCount
+from homing.store.statements.receipts import IdFormatCount
 
-RECEIPT_FORM_NUMBERS_MIN: Final = 20  # numbers that agreed before a carrier's form counts as learnt
-NUMBERS_DIFFER: Final = "numbers differ"
-"""Counted beside the forms: receipts with the very id of one message, and a number that is not its recipient's."""
+CONFIRMATIONS_MIN: Final = 20
+"""Receipts that must confirm a carrier's format, or contradict its numbers, before that is relied on."""
+
+NUMBER_MISMATCH: Final = "number_mismatch"
+"""Counted beside the formats: receipts with the exact ID of one message and another number than its recipient's."""
 
 
 class LearntIdFormat(msgspec.Struct, frozen=True):
-    """The form of a carrier's ids: how many receipts confirmed it by their number, and since when."""
+    """The format of a carrier's message IDs, how many receipts confirmed it by their number, and since when."""
 
-    form: IdFormat
+    format: IdFormat
     confirmed: int
     since: datetime
 
 
 async def learnt_id_format(database: Database, carrier_id: int) -> LearntIdFormat | None:
-    """What is known of a carrier, for people; None while its receipts have not told."""
-    mine = {row.form: row for row in await statements.receipts.reference_forms(database, carrier_id=carrier_id)}
-    form = _settled({name: row.confirmed for name, row in mine.items()})
-    return None if form is None else LearntIdFormat(form, mine[form].confirmed, mine[form].first_at)
+    """A carrier's learnt format, for people; None while there are too few receipts, or several formats."""
+    rows = await statements.receipts.id_formats_of_carrier(database, carrier_id=carrier_id)
+    by_format = {row.format: row for row in rows}
+    learnt = _learnt({row.format: row.confirmed for row in rows})
+    return None if learnt is None else LearntIdFormat(learnt, by_format[learnt].confirmed, by_format[learnt].first_at)
 
 
 class LearntIdFormats:
-    """Counts what this process's receipts confirm and knows what those of all processes have confirmed.
+    """Counts what this process's receipts confirm, and holds what those of all processes have confirmed.
 
-    Counts are written every few seconds, one row a carrier and form.
+    The counts are exchanged through the database every few seconds, one row for each carrier and format.
     """
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._fresh: Counter[tuple[int, str]] = Counter()
-        self._forms: Mapping[int, IdFormat] = {}
-        self._strange: frozenset[int] = frozenset()
+        self._new_counts: Counter[tuple[int, str]] = Counter()  # by carrier and format
+        self._formats: Mapping[int, IdFormat] = {}
+        self._mismatching: frozenset[int] = frozenset()
 
-    def form(self, carrier_id: int) -> IdFormat | None:
-        """The one form that a carrier's ids have, once enough receipts have confirmed it and none another."""
-        return self._forms.get(carrier_id)
+    def learnt(self, carrier_id: int) -> IdFormat | None:
+        """The carrier's format, if enough receipts have confirmed it and none another."""
+        return self._formats.get(carrier_id)
 
-    def believes_numbers(self, carrier_id: int) -> bool:
-        """Not those of a carrier whose receipts never name the recipient, but for instance the subscriber's IMSI."""
-        return carrier_id not in self._strange
+    def has_recipient_numbers(self, carrier_id: int) -> bool:
+        """False for a carrier whose receipts never name the recipient, but for instance the subscriber's IMSI."""
+        return carrier_id not in self._mismatching
 
-    def confirm(self, carrier_id: int, form: IdFormat) -> None:
-        self._fresh[carrier_id, form] += 1
+    def confirm(self, carrier_id: int, id_format: IdFormat) -> None:
+        """A receipt in this format named its message's recipient."""
+        self._new_counts[carrier_id, id_format] += 1
 
-    def contradict(self, carrier_id: int) -> None:
-        """A receipt had the very id of one message and named another number."""
-        self._fresh[carrier_id, NUMBERS_DIFFER] += 1
+    def count_mismatch(self, carrier_id: int) -> None:
+        """A receipt had the exact ID of one message and another number than its recipient's."""
+        self._new_counts[carrier_id, NUMBER_MISMATCH] += 1
 
     async def exchange(self) -> None:
-        """Writes what is new, and reads what is known. Raises a `PlatformFailure`; nothing is lost by it."""
-        fresh, self._fresh = self._fresh, Counter()
+        """Adds this process's counts to the database and reads the totals. Raises a `PlatformFailure`; the counts are
+        then added the next time.
+        """
+        new_counts, self._new_counts = self._new_counts, Counter()
         try:
-            if fresh:
-                told = sorted(fresh.items())
-                await statements.receipts.forms_count(
+            if new_counts:
+                await statements.receipts.id_formats_count(
                     self._database,
                     counts=[
-                        FormCount(carrier_id=carrier_id, form=form, confirmed=count)
-                        for (carrier_id, form), count in told
+                        IdFormatCount(carrier_id=carrier_id, format=id_format, confirmed=count)
+                        for (carrier_id, id_format), count in sorted(new_counts.items())
                     ],
                 )
         except BaseException:
-            self._fresh.update(fresh)
+            self._new_counts.update(new_counts)
             raise
-        counts: dict[int, dict[str, int]] = {}
-        for row in await statements.receipts.forms_all(self._database):
-            counts.setdefault(row.carrier_id, {})[row.form] = row.confirmed
-        settled = {carrier_id: _settled(mine) for carrier_id, mine in counts.items()}
-        self._forms = {carrier_id: form for carrier_id, form in settled.items() if form is not None}
-        self._strange = frozenset(carrier_id for carrier_id, mine in counts.items() if _is_strange(mine))
+        totals: dict[int, dict[str, int]] = {}
+        for row in await statements.receipts.id_formats_all(self._database):
+            totals.setdefault(row.carrier_id, {})[row.format] = row.confirmed
+        learnt = {carrier_id: _learnt(counts) for carrier_id, counts in totals.items()}
+        self._formats = {carrier_id: id_format for carrier_id, id_format in learnt.items() if id_format is not None}
+        self._mismatching = frozenset(carrier_id for carrier_id, counts in totals.items() if _only_mismatches(counts))
 
 
-def _settled(counts: Mapping[str, int]) -> IdFormat | None:
-    forms = [IdFormat(name) for name in counts if name != NUMBERS_DIFFER]
-    if len(forms) == 1 and counts[forms[0]] >= RECEIPT_FORM_NUMBERS_MIN:
-        return forms[0]
+def _learnt(counts: Mapping[str, int]) -> IdFormat | None:
+    formats = [IdFormat(name) for name in counts if name != NUMBER_MISMATCH]
+    if len(formats) == 1 and counts[formats[0]] >= CONFIRMATIONS_MIN:
+        return formats[0]
     return None
 
 
-def _is_strange(counts: Mapping[str, int]) -> bool:
-    return set(counts) == {NUMBERS_DIFFER} and counts[NUMBERS_DIFFER] >= RECEIPT_FORM_NUMBERS_MIN
+def _only_mismatches(counts: Mapping[str, int]) -> bool:
+    return set(counts) == {NUMBER_MISMATCH} and counts[NUMBER_MISMATCH] >= CONFIRMATIONS_MIN

@@ -1,7 +1,8 @@
-"""Whose a receipt is, of the messages whose ids it may mean. Pure: a wrong match is worse than none.
+"""Chooses the message that a receipt is about, among those whose IDs it may mean. Pure.
 
-The recipient's number decides. A message to another number than the receipt names is not its message, however well the
-ids agree: carriers start their counters anew, and one's decimal id is another's hexadecimal one.
+No match is better than a wrong one. The recipient's number decides first: a message to another number than the receipt
+names is not its message, whatever its ID, since carriers restart their counters and one message's decimal ID is
+another's hexadecimal one (docs/decisions/0010-matching-receipts.md).
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -10,18 +11,20 @@ from typing import Final
 
 import msgspec
 
-from homing.receipts.id_formats import IdFormat, key
+from homing.receipts.id_formats import IdFormat, reference_key
 from homing.states import MessageState
 
-DIGITS_TELLING_MIN: Final = 6
-"""A shorter number is a short code or an extension and names nobody."""
+SIGNIFICANT_DIGITS_MIN: Final = 6
+"""A shorter number is a short code or an extension, and identifies no subscriber."""
 
 PUNCTUATION: Final = str.maketrans("", "", " +-./()")
 
 
 class ReceiptCandidate(msgspec.Struct, frozen=True, gc=False):
-    """A submitted message that a receipt may be about, or one part of it: `part` counts from 1, and is 0 where the
-    message is meant as a whole. `is_current`: the attempt is the one that the message now stands on.
+    """A submitted message that a receipt may be about, or one part of it.
+
+    `part` counts from 1; 0: the whole message. `is_current`: the attempt is the message's latest, and so decides its
+    state.
     """
 
     account_id: int
@@ -38,30 +41,34 @@ class ReceiptCandidate(msgspec.Struct, frozen=True, gc=False):
 
 
 class ReceiptMatch(msgspec.Struct, frozen=True, gc=False):
-    """A receipt's message; `confirmed` is the form of its id that the number has confirmed, where ids can tell it."""
+    """A receipt's message. `confirmed`: the ID format that the recipient's number has confirmed; None: no
+    single one.
+    """
 
     candidate: ReceiptCandidate
     confirmed: IdFormat | None = None
 
 
 PartKey = tuple[int, int, int]
+"""Message ID, attempt, part."""
 
 
-def agrees(said: str | None, number: str, sender: str) -> bool | None:
-    """Whether a receipt that names `said` is about a message to `number`; None where it does not tell.
+def agrees(receipt_number: str | None, number: str, sender: str) -> bool | None:
+    """Whether the number in a receipt is the recipient's (`number`, E.164 digits); None: it does not say.
 
-    Compared from the end: receipts leave out the country code, or put +, 00, a trunk 0 or a routing prefix before it.
-    One that names our sender ID has the addresses in the order of the submit, and the recipient nowhere.
+    Numbers are compared from their end: receipts omit the country code, or put +, 00, a trunk 0 or a routing prefix in
+    front. A receipt with our sender ID in that place has the addresses in the order of the submit, and not the
+    recipient.
     """
-    if said is None:
+    if receipt_number is None:
         return None
-    if said == number:
+    if receipt_number == number:
         return True
-    digits = said.translate(PUNCTUATION)
+    digits = receipt_number.translate(PUNCTUATION)
     if not (digits.isascii() and digits.isdigit()):
         return None
     tail = digits.lstrip("0")
-    if len(tail) < DIGITS_TELLING_MIN:
+    if len(tail) < SIGNIFICANT_DIGITS_MIN:
         return None
     if number.endswith(tail) or tail.endswith(number):
         return True
@@ -70,79 +77,86 @@ def agrees(said: str | None, number: str, sender: str) -> bool | None:
 
 def choose(
     ref: str,
-    said: str | None,
-    keyed: Mapping[IdFormat, str],
+    receipt_number: str | None,
+    format_keys: Mapping[IdFormat, str],
     candidates: Sequence[ReceiptCandidate],
     learnt: IdFormat | None,
     *,
-    waited: bool = False,
-    taken: Collection[PartKey] = (),
+    has_waited: bool = False,
+    reported: Collection[PartKey] = (),
 ) -> ReceiptMatch | None:
-    """The message that a receipt with id `ref` for the number `said` is about, or None.
+    """The message of a receipt with ID `ref` for `receipt_number`; None: none of the candidates.
 
-    `keyed`: what the id may be in each form. Of several messages to the right number, and where no number is told: the
-    one with exactly this id, then by the form that this carrier's ids are known to have, then with this id but for case
-    and zeros, then the latest. Without a number a form that is not the learnt one counts only for a receipt that has
-    `waited`: the answer that it belongs to may be still to come. `taken`: parts that have had theirs, for carriers that
-    give all parts of a message one id.
+    `format_keys`: the keys of `ref` by format (`keys_by_format`). `learnt`: the carrier's format, if it is known.
+    Candidates with the receipt's number come first; without one, those that the number does not exclude. Among these
+    the exact ID wins, then the learnt format, then the ID but for case and leading zeros, then the latest message.
+    Without a number, an ID in another format than the learnt one counts only for a receipt that `has_waited`: until
+    then the answer that it belongs to may still come. `reported`: parts that other receipts of the batch are about;
+    needed for carriers that give all parts of a message the same ID.
     """
-    agreed = [one for one in candidates if agrees(said, one.number, one.sender)]
-    pool = agreed or [
-        one
-        for one in candidates
-        if agrees(said, one.number, one.sender) is None and _may_stand_alone(one, keyed, learnt, waited)
+    with_number = [each for each in candidates if agrees(receipt_number, each.number, each.sender)]
+    eligible = with_number or [
+        each
+        for each in candidates
+        if agrees(receipt_number, each.number, each.sender) is None
+        and _is_eligible_by_id(each, format_keys, learnt, has_waited)
     ]
-    if not pool:
+    if not eligible:
         return None
-    best = max(pool, key=lambda one: _rank(one, ref, keyed, learnt))
-    chosen = _next_part(best, pool, taken) if best.part else best
-    return ReceiptMatch(chosen, _telling_form(chosen, keyed) if agreed else None)
+    best = max(eligible, key=lambda each: _rank(each, ref, format_keys, learnt))
+    chosen = _next_part(best, eligible, reported) if best.part else best
+    return ReceiptMatch(chosen, _single_format(chosen, format_keys) if with_number else None)
 
 
-def is_contradicted(ref: str, said: str | None, candidates: Sequence[ReceiptCandidate]) -> bool:
-    """Whether exactly one message has this very id, and it went to another number than the receipt names."""
-    same = {one.message_id: one for one in candidates if one.carrier_ref == ref}
-    return len(same) == 1 and all(agrees(said, one.number, one.sender) is False for one in same.values())
+def is_contradicted(ref: str, receipt_number: str | None, candidates: Sequence[ReceiptCandidate]) -> bool:
+    """Whether exactly one message has this exact ID, and the receipt names another number than its recipient's."""
+    exact = {each.message_id: each for each in candidates if each.carrier_ref == ref}
+    return len(exact) == 1 and all(agrees(receipt_number, each.number, each.sender) is False for each in exact.values())
 
 
-def _may_stand_alone(
-    one: ReceiptCandidate, keyed: Mapping[IdFormat, str], learnt: IdFormat | None, waited: bool
+def _is_eligible_by_id(
+    candidate: ReceiptCandidate, format_keys: Mapping[IdFormat, str], learnt: IdFormat | None, has_waited: bool
 ) -> bool:
-    found = key(one.carrier_ref)
-    return waited or learnt is None or found in (keyed[IdFormat.SAME], keyed.get(learnt))
+    key = reference_key(candidate.carrier_ref)
+    return has_waited or learnt is None or key in (format_keys[IdFormat.SAME], format_keys.get(learnt))
 
 
 def _rank(
-    one: ReceiptCandidate, ref: str, keyed: Mapping[IdFormat, str], learnt: IdFormat | None
+    candidate: ReceiptCandidate, ref: str, format_keys: Mapping[IdFormat, str], learnt: IdFormat | None
 ) -> tuple[bool, bool, bool, int, int]:
-    found = key(one.carrier_ref)
-    is_learnt = learnt is not None and found == keyed.get(learnt)
-    return one.carrier_ref == ref, is_learnt, found == keyed[IdFormat.SAME], one.message_id, one.attempt
+    key = reference_key(candidate.carrier_ref)
+    return (
+        candidate.carrier_ref == ref,
+        learnt is not None and key == format_keys.get(learnt),
+        key == format_keys[IdFormat.SAME],
+        candidate.message_id,
+        candidate.attempt,
+    )
 
 
 def _next_part(
-    best: ReceiptCandidate, pool: Sequence[ReceiptCandidate], taken: Collection[PartKey]
+    best: ReceiptCandidate, eligible: Sequence[ReceiptCandidate], reported: Collection[PartKey]
 ) -> ReceiptCandidate:
-    """Of parts that share one id, the first that nobody has reported on; the last where all have been."""
-    sharing = sorted(
+    """Of the parts that share an ID the first without a receipt; the last one, if all have theirs."""
+    parts = sorted(
         (
-            one
-            for one in pool
-            if (one.message_id, one.attempt) == (best.message_id, best.attempt)
-            and key(one.carrier_ref) == key(best.carrier_ref)
+            each
+            for each in eligible
+            if (each.message_id, each.attempt) == (best.message_id, best.attempt)
+            and reference_key(each.carrier_ref) == reference_key(best.carrier_ref)
         ),
-        key=lambda one: one.part,
+        key=lambda each: each.part,
     )
-    open_ones = (
-        one
-        for one in sharing
-        if one.state == MessageState.SENT and (one.message_id, one.attempt, one.part) not in taken
+    open_parts = (
+        each
+        for each in parts
+        if each.state == MessageState.SENT and (each.message_id, each.attempt, each.part) not in reported
     )
-    return next(open_ones, sharing[-1])
+    return next(open_parts, parts[-1])
 
 
-def _telling_form(one: ReceiptCandidate, keyed: Mapping[IdFormat, str]) -> IdFormat | None:
-    """The only form that makes the ids agree: an id of one digit is the same in all of them and tells nothing."""
-    found = key(one.carrier_ref)
-    forms = [form for form, written in keyed.items() if written == found]
-    return forms[0] if len(forms) == 1 else None
+def _single_format(candidate: ReceiptCandidate, format_keys: Mapping[IdFormat, str]) -> IdFormat | None:
+    """The only format in which the IDs are equal; None: several, as with an ID of one digit."""
+    key = reference_key(candidate.carrier_ref)
+    formats = [id_format for id_format, format_key in format_keys.items() if format_key == key]
+    return formats[0] if len(formats) == 1 else None

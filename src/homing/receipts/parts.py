@@ -1,8 +1,8 @@
-"""Long messages: what the receipts of a message's parts make of the message.
+"""Receipts of the parts of a multipart message, and the state of the message that follows from them.
 
-It is delivered when all parts are, and undelivered as soon as one part is. When some were delivered and of the others
-nothing is heard, it waits a while and counts as delivered: there are carriers that report one part alone
-(docs/decisions/0010-matching-receipts.md). That end is made by the sweep of what is due (dispatch/expiry.py).
+It is delivered when all parts are, and failed as soon as one part is. When some parts are delivered and the others have
+no receipt, it counts as delivered after `PART_GRACE_S`: some carriers report one part alone
+(docs/decisions/0010-matching-receipts.md). The expiry sweep ends it then (dispatch/expiry.py).
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,11 +20,11 @@ from homing.store.database import DatabaseConnection
 from homing.store.statements.dispatch import MessageRef, QueueKey
 from homing.store.statements.receipts import AttemptKey, PartMove
 
-PART_GRACE_S: Final = 300.0  # silence after a delivered part: then the message counts as delivered
+PART_GRACE_S: Final = 300.0  # without further receipts after a delivered part; then the message counts as delivered
 
 
 class PartReport(msgspec.Struct, frozen=True):
-    """A receipt of one part: the state it tells, and when it came about."""
+    """A receipt of one part: its state and the time of it."""
 
     candidate: ReceiptCandidate
     state: MessageState
@@ -37,7 +37,7 @@ class PartReport(msgspec.Struct, frozen=True):
 
 
 class PartState(msgspec.Struct, frozen=True):
-    """A row of `part`."""
+    """The stored state of a part; `reported_at` None: it has no receipt yet."""
 
     part: int
     state: MessageState
@@ -46,7 +46,7 @@ class PartState(msgspec.Struct, frozen=True):
 
 
 class MessageResult(msgspec.Struct, frozen=True):
-    """What becomes of a message by its parts."""
+    """The state of a message that follows from its parts. `error_text` names the part that failed."""
 
     candidate: ReceiptCandidate
     state: MessageState
@@ -56,78 +56,85 @@ class MessageResult(msgspec.Struct, frozen=True):
 
 
 def roll_up(parts: Sequence[PartState]) -> tuple[MessageState, PartState] | None:
-    """What the parts of an attempt, in their order, make of it, and the part that decided; None while it is open.
+    """The state of an attempt by all of its parts, and the part that decides it; None: it is still open.
 
-    The first part that failed names the failure, the last one that was delivered the time. Unknown, and every part
-    delivered or unknown: the message is unknown, which a receipt may still settle.
+    The first part that failed decides error and time; if all are delivered, the last one. If some parts are unknown and
+    the others delivered, the message is unknown, and a later receipt may still settle it.
     """
-    reported = sorted((one for one in parts if one.reported_at), key=lambda one: (one.reported_at, one.part))
-    failed = next((one for one in reported if TABLE[one.state].final and one.state is not MessageState.DELIVERED), None)
+    reported = sorted((part for part in parts if part.reported_at), key=lambda part: (part.reported_at, part.part))
+    failed = next(
+        (part for part in reported if TABLE[part.state].final and part.state is not MessageState.DELIVERED), None
+    )
     if failed:
         return failed.state, failed
     if len(reported) < len(parts):
         return None
-    unknown = next((one for one in reversed(reported) if one.state is MessageState.UNKNOWN), None)
+    unknown = next((part for part in reversed(reported) if part.state is MessageState.UNKNOWN), None)
     return (MessageState.UNKNOWN, unknown) if unknown else (MessageState.DELIVERED, reported[-1])
 
 
 async def take_parts(
     transaction: DatabaseConnection, reports: Sequence[PartReport], now: datetime
 ) -> tuple[set[PartKey], list[MessageResult]]:
-    """Writes down what parts were reported as, at most one report a part, and gives those that moved, and what that
-    makes of their messages.
+    """Stores the states of parts, at most one report for each; returns the parts that moved, and the results of
+    messages that are thereby decided.
     """
-    ordered = sorted(reports, key=lambda one: (one.candidate.account_id, *one.key))
+    ordered = sorted(reports, key=lambda report: (report.candidate.account_id, *report.key))
     await statements.receipts.parts_lock(
         transaction,
-        keys=[MessageRef(account_id=one.candidate.account_id, message_id=one.candidate.message_id) for one in ordered],
+        keys=[
+            MessageRef(account_id=report.candidate.account_id, message_id=report.candidate.message_id)
+            for report in ordered
+        ],
     )
     rows = await statements.receipts.parts_move(
         transaction,
         ranks=RANKS,
         reports=[
             PartMove(
-                account_id=one.candidate.account_id,
-                message_id=one.candidate.message_id,
-                attempt=one.candidate.attempt,
-                part=one.candidate.part,
-                state=int(one.state),
-                error_code=one.error_code,
-                at=one.at,
+                account_id=report.candidate.account_id,
+                message_id=report.candidate.message_id,
+                attempt=report.candidate.attempt,
+                part=report.candidate.part,
+                state=int(report.state),
+                error_code=report.error_code,
+                at=report.at,
             )
-            for one in ordered
+            for report in ordered
         ],
     )
     moved: set[PartKey] = {(row.message_id, row.attempt, row.part) for row in rows}
-    touched = {one.key[:2]: one.candidate for one in ordered if one.key in moved}
-    if not touched:
+    attempts = {report.key[:2]: report.candidate for report in ordered if report.key in moved}
+    if not attempts:
         return moved, []
-    parts = await _parts_of(transaction, list(touched.values()))
-    ends, partly = [], []
-    for key, candidate in touched.items():
-        decided = roll_up(parts[key])
+    parts_by_attempt = await _read_parts(transaction, list(attempts.values()))
+    results, partly_delivered = [], []
+    for key, candidate in attempts.items():
+        parts = parts_by_attempt[key]
+        decided = roll_up(parts)
         if decided:
-            ends.append(_rolled_up(candidate, *decided, len(parts[key])))
-        elif any(one.state is MessageState.DELIVERED for one in parts[key]):
-            partly.append(candidate.message_id)
-    if partly:
+            results.append(_message_result(candidate, *decided, len(parts)))
+        elif any(part.state is MessageState.DELIVERED for part in parts):
+            partly_delivered.append(candidate.message_id)
+    if partly_delivered:
         await statements.receipts.queue_await_parts(
             transaction,
             until=now + timedelta(seconds=PART_GRACE_S),
             grace=timedelta(seconds=limits.EXPIRY_GRACE_S),
-            keys=[QueueKey(lane=AWAITING_LANE, message_id=message_id) for message_id in partly],
+            keys=[QueueKey(lane=AWAITING_LANE, message_id=message_id) for message_id in partly_delivered],
         )
-    return moved, ends
+    return moved, results
 
 
-async def _parts_of(
+async def _read_parts(
     transaction: DatabaseConnection, candidates: Sequence[ReceiptCandidate]
 ) -> Mapping[tuple[int, int], list[PartState]]:
     parts: dict[tuple[int, int], list[PartState]] = {}
     for row in await statements.receipts.parts_of(
         transaction,
         attempts=[
-            AttemptKey(account_id=one.account_id, message_id=one.message_id, attempt=one.attempt) for one in candidates
+            AttemptKey(account_id=candidate.account_id, message_id=candidate.message_id, attempt=candidate.attempt)
+            for candidate in candidates
         ],
     ):
         state = PartState(row.part, MessageState(row.state), row.error_code, row.reported_at)
@@ -135,7 +142,7 @@ async def _parts_of(
     return parts
 
 
-def _rolled_up(candidate: ReceiptCandidate, state: MessageState, part: PartState, count: int) -> MessageResult:
+def _message_result(candidate: ReceiptCandidate, state: MessageState, part: PartState, count: int) -> MessageResult:
     assert part.reported_at
     if state in (MessageState.DELIVERED, MessageState.UNKNOWN):
         return MessageResult(candidate, state, part.reported_at)

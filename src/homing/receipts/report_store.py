@@ -1,29 +1,36 @@
-"""What carriers report, made durable: receipts, inbound messages and late answers each by their own way."""
+"""Stores carriers' reports: receipts, inbound messages and late submit answers."""
 
 from collections.abc import Sequence
 
 from homing.model import CarrierInbound, CarrierReceipt, LateAnswer
 from homing.receipts.inbound_messages import InboundMessages
-from homing.receipts.inbox import ArrivedReceipt, ReceiptInbox
+from homing.receipts.inbox import IncomingReceipt, ReceiptInbox
 from homing.receipts.late_answers import LateAnswers
 
 
 class ReportStore:
-    def __init__(self, receipt_inbox: ReceiptInbox, inbound_messages: InboundMessages, late: LateAnswers) -> None:
-        self._receipt_inbox = receipt_inbox
-        self._inbound_messages = inbound_messages
-        self._late_answers = late
+    """The sink of all carriers' reports, whether a carrier's session, poll or webhook brought them."""
 
-    async def keep(
+    def __init__(self, receipts: ReceiptInbox, inbound_messages: InboundMessages, late_answers: LateAnswers) -> None:
+        self._receipts = receipts
+        self._inbound_messages = inbound_messages
+        self._late_answers = late_answers
+
+    async def store(
         self, carrier_id: int, carrier: str, batch: Sequence[CarrierReceipt | CarrierInbound | LateAnswer]
     ) -> None:
-        """Durable when it returns. Raises a `PlatformFailure` when it is not."""
-        late = [one for one in batch if isinstance(one, LateAnswer)]
-        if late:  # first: the receipts may be theirs
-            await self._late_answers.take(carrier_id, late)
-        receipts = [ArrivedReceipt(carrier_id, carrier, one) for one in batch if isinstance(one, CarrierReceipt)]
-        inbound = [one for one in batch if isinstance(one, CarrierInbound)]
+        """The batch is durable when this returns. Raises a `PlatformFailure` when some of it may not be.
+
+        `carrier`: its name. Storing a batch again is safe.
+        """
+        late_answers = [report for report in batch if isinstance(report, LateAnswer)]
+        receipts = [
+            IncomingReceipt(carrier_id, carrier, report) for report in batch if isinstance(report, CarrierReceipt)
+        ]
+        inbound = [report for report in batch if isinstance(report, CarrierInbound)]
+        if late_answers:  # before the receipts, which may match only with the IDs of these answers
+            await self._late_answers.store(carrier_id, late_answers)
         if receipts:
-            await self._receipt_inbox.take(receipts)
+            await self._receipts.store(receipts)
         if inbound:
-            await self._inbound_messages.take(carrier_id, inbound)
+            await self._inbound_messages.store(carrier_id, inbound)

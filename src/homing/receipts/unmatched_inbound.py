@@ -1,6 +1,4 @@
-"""What people sent and no account was found for: lists, trying again, forgetting. The command line and the console call
-it; `InboundMessages` does what is asked for here.
-"""
+"""Inbound messages without an account, for operators: lists, replay (done by `InboundMessages`) and deletion."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -20,43 +18,44 @@ async def read_unmatched_inbound(
     rows_max: int,
     before_id: int | None = None,
 ) -> Sequence[UnmatchedInboundRow]:
-    """The latest, of one carrier or all; `before_id`: the last row that was seen."""
+    """The latest `rows_max` messages of one carrier or all; `before_id`: the last one of the previous page."""
     return await statements.receipts.unmatched_inbound_list(
         database, carrier_id=carrier_id, since=since, rows_max=rows_max, before_id=before_id
     )
 
 
 async def count_unmatched_inbound(database: Database) -> Sequence[UnmatchedInboundCounts]:
-    """By carrier, each up to a bound."""
+    """How many each carrier has, counted up to `limits.RECEIPTS_COUNTED_MAX`."""
     return await statements.receipts.unmatched_inbound_counts(database, counted_max=limits.RECEIPTS_COUNTED_MAX)
 
 
 async def replay_unmatched_inbound(
     transaction: DatabaseConnection, unmatched_ids: Sequence[int] | None, carrier_id: int | None = None
 ) -> int:
-    """Asks that the accounts of these are looked for again, or of all (of a carrier); how many they are. Raises
-    `InvalidInput` when some are named and there is none of them.
+    """Requests a replay of these messages, or without IDs of all (of a carrier); returns how many.
+
+    Raises `InvalidInput` when IDs are given and none of them is an unmatched message.
     """
-    changed = await statements.receipts.unmatched_inbound_replay(
+    changed_ids = await statements.receipts.unmatched_inbound_replay(
         transaction, unmatched_ids=unmatched_ids, carrier_id=carrier_id
     )
-    return await _audited(transaction, "replay", unmatched_ids, changed)
+    return await _audited(transaction, "replay", unmatched_ids, changed_ids)
 
 
-async def drop_unmatched_inbound(
+async def delete_unmatched_inbound(
     transaction: DatabaseConnection, unmatched_ids: Sequence[int] | None, carrier_id: int | None = None
 ) -> int:
-    """Forgets these, or all (of a carrier). Likewise."""
-    changed = await statements.receipts.unmatched_inbound_drop(
+    """Deletes these messages, or all (of a carrier); as `replay_unmatched_inbound` otherwise."""
+    changed_ids = await statements.receipts.unmatched_inbound_delete(
         transaction, unmatched_ids=unmatched_ids, carrier_id=carrier_id
     )
-    return await _audited(transaction, "delete", unmatched_ids, changed)
+    return await _audited(transaction, "delete", unmatched_ids, changed_ids)
 
 
 async def _audited(
-    transaction: DatabaseConnection, act: str, unmatched_ids: Sequence[int] | None, changed: Sequence[int]
+    transaction: DatabaseConnection, act: str, unmatched_ids: Sequence[int] | None, changed_ids: Sequence[int]
 ) -> int:
-    ids = sorted(changed)
+    ids = sorted(changed_ids)
     if unmatched_ids and not ids:
         missing = ", ".join(map(str, sorted(unmatched_ids)))
         raise errors.InvalidInput("no unmatched inbound message has the ID {reply}", reply=missing)

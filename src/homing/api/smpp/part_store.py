@@ -25,13 +25,13 @@ from homing.states import MessageState
 from homing.store import statements
 from homing.store.database import Database, DatabaseConnection
 from homing.store.statements.binds import (
-    LongPartEnd,
-    LongPartKey,
-    LongPartRow,
-    LongSetKey,
-    NewLongPart,
-    OverdueLongSet,
-    StoredLongPart,
+    NewSubmittedPart,
+    OverduePartSet,
+    PartSetKey,
+    PutSubmittedPart,
+    SubmittedPartEnd,
+    SubmittedPartKey,
+    SubmittedPartRow,
 )
 
 MULTIPART_PARTS_OPEN_MAX: Final = 10_000  # of an account, that wait for others of their message
@@ -81,9 +81,9 @@ class MultipartStore:
         """Raises `Overloaded`; the future raises a `PlatformFailure`."""
         return self._puts.put(part)
 
-    async def find(self, account_id: int, part_id: int) -> LongPartRow | None:
+    async def find(self, account_id: int, part_id: int) -> SubmittedPartRow | None:
         """A part by its id: its `message_id`; its `state` if it became no message; `has_ended`."""
-        return await statements.binds.long_find(self._database, account_id=account_id, part_id=part_id)
+        return await statements.binds.submitted_part_find(self._database, account_id=account_id, part_id=part_id)
 
     async def drained(self) -> None:
         await self._puts.drained()
@@ -99,7 +99,7 @@ class MultipartStore:
                     pass
                 if loop.time() >= forget_at_s:
                     kept_since = self._clock() - timedelta(days=MULTIPART_KEEP_DAYS)
-                    await statements.binds.long_forget(
+                    await statements.binds.submitted_parts_delete_old(
                         self._database, before_id=first_id_at(int(kept_since.timestamp() * 1000))
                     )
                     forget_at_s = loop.time() + limits.PARTITION_SWEEP_S
@@ -109,7 +109,7 @@ class MultipartStore:
     async def sweep(self) -> int:
         """Handles overdue parts. Returns how many there were."""
         now = self._clock()
-        rows = await statements.binds.long_overdue(self._database, now=now, rows_max=MULTIPART_BATCH_ITEMS_MAX)
+        rows = await statements.binds.part_sets_overdue(self._database, now=now, rows_max=MULTIPART_BATCH_ITEMS_MAX)
         keys = {_key(row) for row in rows}
         if not keys:
             return 0
@@ -129,7 +129,9 @@ class MultipartStore:
         async with self._database.transaction() as transaction:
             refused = await self._without_room(transaction, {part.account_id for part in batch})
             by_position = {key: part for key, part in by_position.items() if part.account_id not in refused}
-            await statements.binds.long_lock(transaction, keys=_locks({part.set_key for part in by_position.values()}))
+            await statements.binds.part_sets_lock(
+                transaction, keys=_locks({part.set_key for part in by_position.values()})
+            )
             ids = await self._insert(transaction, list(by_position.values()))
             members = await self._members(transaction, {part.set_key for part in by_position.values()})
             sets = multipart.complete_sets(part for part, _due_at in members)
@@ -151,7 +153,7 @@ class MultipartStore:
         cannot pay for a message, or never sends the last part, could fill the database.
         """
         refusals: dict[int, errors.HomingError] = {}
-        for row in await statements.binds.long_room(
+        for row in await statements.binds.part_allowances(
             transaction, account_ids=sorted(accounts), counted_max=MULTIPART_PARTS_OPEN_MAX
         ):
             if row.available_micro <= 0:
@@ -163,11 +165,11 @@ class MultipartStore:
     async def _insert(
         self, transaction: DatabaseConnection, parts: Sequence[MessagePart]
     ) -> dict[tuple[object, ...], int]:
-        rows = await statements.binds.long_put(
+        rows = await statements.binds.submitted_parts_put(
             transaction,
             due_at=self._clock() + timedelta(seconds=limits.MULTIPART_WAIT_S),
             parts=[
-                NewLongPart(
+                NewSubmittedPart(
                     account_id=part.account_id,
                     part_id=part.part_id,
                     number=part.number,
@@ -176,7 +178,7 @@ class MultipartStore:
                     total=part.total,
                     part=part.part,
                     content=part.content,
-                    form=multipart.encode(part.form).decode(),
+                    request=multipart.encode(part.form).decode(),
                 )
                 for part in parts
             ],
@@ -186,7 +188,7 @@ class MultipartStore:
     async def _hold(
         self, transaction: DatabaseConnection, keys: set[MultipartKey]
     ) -> list[tuple[MessagePart, datetime]]:
-        await statements.binds.long_lock(transaction, keys=_locks(keys))
+        await statements.binds.part_sets_lock(transaction, keys=_locks(keys))
         return await self._members(transaction, keys)
 
     async def _members(
@@ -194,10 +196,10 @@ class MultipartStore:
     ) -> list[tuple[MessagePart, datetime]]:
         if not keys:
             return []
-        rows = await statements.binds.long_members(
+        rows = await statements.binds.part_set_members(
             transaction,
             sets=[
-                LongSetKey(account_id=account_id, number=number, sender=sender, reference=reference, total=total)
+                PartSetKey(account_id=account_id, number=number, sender=sender, reference=reference, total=total)
                 for account_id, number, sender, reference, total in sorted(keys)
             ],
         )
@@ -212,7 +214,7 @@ class MultipartStore:
                     row.total,
                     row.part,
                     row.content,
-                    multipart.decode(row.form),
+                    multipart.decode(row.request),
                 ),
                 row.due_at,
             )
@@ -223,10 +225,10 @@ class MultipartStore:
         parts = [part for members in sets for part in members]
         if parts:
             until = self._clock() + timedelta(seconds=MULTIPART_LEASE_S)
-            await statements.binds.long_lease(
+            await statements.binds.submitted_parts_lease(
                 transaction,
                 due_at=until,
-                parts=[LongPartKey(account_id=part.account_id, part_id=part.part_id) for part in parts],
+                parts=[SubmittedPartKey(account_id=part.account_id, part_id=part.part_id) for part in parts],
             )
 
     async def _finish(self, parts: Sequence[MessagePart], unanswered: frozenset[int]) -> Verdict:
@@ -273,10 +275,12 @@ class MultipartStore:
         """Ends parts. Those of `notified` that requested a receipt get one."""
         if not parts:
             return
-        ended = await statements.binds.long_end(
+        ended = await statements.binds.submitted_parts_end(
             transaction,
             parts=[
-                LongPartEnd(account_id=part.account_id, part_id=part.part_id, message_id=message_id, state=int(state))
+                SubmittedPartEnd(
+                    account_id=part.account_id, part_id=part.part_id, message_id=message_id, state=int(state)
+                )
                 for part in parts
             ],
         )
@@ -294,7 +298,7 @@ class MultipartStore:
             await add_pushes(transaction, pushes)
 
 
-def _key(row: StoredLongPart | OverdueLongSet) -> MultipartKey:
+def _key(row: PutSubmittedPart | OverduePartSet) -> MultipartKey:
     return row.account_id, row.number, row.sender, row.reference, row.total
 
 

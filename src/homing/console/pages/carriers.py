@@ -44,10 +44,11 @@ LINKS: Final = {
     "waiting": "warn",
     "refused": "bad",
 }
-FORMS: Final = {
+ID_FORMATS: Final = {
     "same": N_("Same as in the submit response"),
     "decimal": N_("Decimal (submit response: hexadecimal)"),
     "hex": N_("Hexadecimal (submit response: decimal)"),
+    "number_mismatch": N_("Receipts with a different number"),
 }
 SWITCHED: Final = {
     CarrierMode.OPEN: N_("Carrier {carrier} enabled."),
@@ -134,8 +135,8 @@ async def show_one(context: RequestContext) -> Response:
         failures=found,
         failed=sum(one.answers for one in found),
         outcomes=OUTCOMES,
-        forms=await statements.receipts.reference_forms(context.database, carrier_id=row.carrier_id),
-        form_words=FORMS,
+        id_formats=await statements.receipts.id_formats_of_carrier(context.database, carrier_id=row.carrier_id),
+        id_format_names=ID_FORMATS,
         costs=costs[:COSTS_MAX],
         costs_more=max(0, len(costs) - COSTS_MAX),
         told=[(name, _written(value)) for name, value in (carrier["detail"] or {}).items() if name not in APART],

@@ -16,10 +16,10 @@ from homing.console.request_context import PageNotFound, RequestContext
 from homing.console.timeline_view import STATE_LABELS, state_tone
 from homing.receipts.id_formats import IdFormat
 from homing.receipts.learnt_formats import learnt_id_format
-from homing.receipts.unmatched import (
-    consider,
-    drop_unmatched,
+from homing.receipts.unmatched_receipts import (
+    delete_unmatched,
     find_unmatched,
+    possible_messages,
     read_unmatched,
     replay_unmatched,
 )
@@ -27,17 +27,19 @@ from homing.store import statements
 from homing.store.statements.receipts import UnmatchedReceiptRow
 
 RECEIPTS_MOVED_MAX: Final = 5_000  # unmatched receipts that one act of the console looks for again or forgets
-FORMS: Final[Mapping[IdFormat, str]] = {
+
+
+ID_FORMATS: Final[Mapping[IdFormat, str]] = {
     IdFormat.SAME: N_("identical"),
     IdFormat.DECIMAL: N_("decimal of a hexadecimal ID"),
     IdFormat.HEX: N_("hexadecimal of a decimal ID"),
 }
-SAYS: Final = (
+CHECKS: Final = (
     N_("the number matches"),
     N_("the receipt has a different number"),
     N_("the receipt has no number"),
 )
-"""What receipts/unmatched.py says of the numbers."""
+"""The results of comparing numbers (receipts/unmatched_receipts.py)."""
 
 
 async def show(context: RequestContext) -> Response:
@@ -80,13 +82,13 @@ async def show_one(context: RequestContext) -> Response:
     except errors.InvalidInput:
         raise PageNotFound from None
     async with context.database.connection() as connection:
-        considered = await consider(connection, row, context.now)
+        possible = await possible_messages(connection, row, context.now)
     return context.page(
         "receipt.html",
         receipt=row,
-        considered=considered,
+        possible=possible,
         learnt=await learnt_id_format(context.database, row.carrier_id),
-        forms=FORMS,
+        id_formats=ID_FORMATS,
         state=STATE_LABELS[row.state],
         tone=state_tone(row.state),
     )
@@ -118,13 +120,13 @@ async def _confirm(context: RequestContext, template: str) -> Response:
     rows = await statements.receipts.unmatched_counts(context.database, counted_max=RECEIPTS_MOVED_MAX)
     counted = sum(row.receipts for row in rows if carrier in ("", row.carrier))
     count = 1 if receipt else min(RECEIPTS_MOVED_MAX, counted)
-    return context.page(template, carrier=carrier, receipt=receipt, count=count, most=RECEIPTS_MOVED_MAX)
+    return context.page(template, carrier=carrier, receipt=receipt, count=count, rows_max=RECEIPTS_MOVED_MAX)
 
 
 async def replay_all(context: RequestContext) -> Response:
     carrier_id = await _carrier_id(context, context.field("carrier"))
     async with context.changing() as transaction:
-        moved = await replay_unmatched(transaction, None, carrier_id, most=RECEIPTS_MOVED_MAX)
+        moved = await replay_unmatched(transaction, None, carrier_id, rows_max=RECEIPTS_MOVED_MAX)
     said = context.language.say_n("Retrying to match one receipt.", "Retrying to match {n} receipts.", len(moved))
     return _back(context, said)
 
@@ -136,7 +138,7 @@ async def drop(context: RequestContext) -> Response:
     parked_id = form_values.row_id(context, "receipt", missing) if context.field("receipt") else None
     async with context.changing() as transaction:
         chosen = None if parked_id is None else [parked_id]
-        moved = await drop_unmatched(transaction, chosen, carrier_id, most=RECEIPTS_MOVED_MAX)
+        moved = await delete_unmatched(transaction, chosen, carrier_id, rows_max=RECEIPTS_MOVED_MAX)
     said = context.language.say_n("One receipt deleted.", "{n} receipts deleted.", len(moved))
     return _back(context, said)
 

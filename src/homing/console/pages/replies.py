@@ -9,7 +9,7 @@ from homing.console.languages import N_
 from homing.console.page import STAFF, NavigationEntry, NavigationGroup, Page, PageSection
 from homing.console.request_context import RequestContext
 from homing.receipts.unmatched_inbound import (
-    drop_unmatched_inbound,
+    delete_unmatched_inbound,
     read_unmatched_inbound,
     replay_unmatched_inbound,
 )
@@ -34,7 +34,7 @@ async def change(context: RequestContext) -> Response:
     if context.field("drop"):
         unmatched_id = form_values.row_id(context, "drop", missing)
         async with context.changing() as transaction:
-            await drop_unmatched_inbound(transaction, [unmatched_id])
+            await delete_unmatched_inbound(transaction, [unmatched_id])
         return context.go("/replies", context.say("Inbound message deleted."))
     unmatched_id = form_values.row_id(context, "replay", missing)
     async with context.changing() as transaction:

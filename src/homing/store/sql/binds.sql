@@ -58,77 +58,77 @@ WHERE account_id = ANY (:account_ids::bigint[])
 
 -- Whoever adds to a set or ends one holds this first: two processes that store a set's last two parts at once must not
 -- each miss the other's.
--- name: long_lock
+-- name: part_sets_lock
 SELECT pg_advisory_xact_lock(key) FROM unnest(:keys::bigint[]) AS key
 
 -- By account, what it can spend and how many of its parts wait for others; no more than `counted_max` of those are
 -- counted.
--- name: long_room -> rows LongRoomRow
+-- name: part_allowances -> rows PartAllowance
 SELECT b.account_id, b.gift_micro + b.balance_micro + b.credit_micro AS available_micro,
     (
         SELECT count(*)
-        FROM (SELECT FROM long_part AS p WHERE p.account_id = b.account_id
-            AND p.due_at IS NOT NULL LIMIT :counted_max) AS found
+        FROM (SELECT FROM submitted_part AS p WHERE p.account_id = b.account_id
+            AND p.due_at IS NOT NULL LIMIT :counted_max) AS open_parts
     ) AS parts
 FROM balance AS b
 WHERE b.account_id = ANY (:account_ids::bigint[])
 
 -- A part that comes again, because its answer was late, is the one that there is.
--- name: long_put -> rows StoredLongPart
--- takes: parts NewLongPart
-INSERT INTO long_part (account_id, part_id, number, sender, reference, total, part, content, form, due_at)
+-- name: submitted_parts_put -> rows PutSubmittedPart
+-- takes: parts NewSubmittedPart
+INSERT INTO submitted_part (account_id, part_id, number, sender, reference, total, part, content, request, due_at)
 SELECT p.*, :due_at
 FROM unnest(:parts) AS p (
     account_id bigint, part_id bigint, number text, sender text, reference int, total smallint, part smallint,
-    content bytea, form text
+    content bytea, request text
 )
 ON CONFLICT (account_id, number, sender, reference, total, part, ended) DO UPDATE
-SET content = excluded.content, form = excluded.form, due_at = excluded.due_at
+SET content = excluded.content, request = excluded.request, due_at = excluded.due_at
 RETURNING account_id, part_id, number, sender, reference, total, part
 
 -- `ended + 0`: so that the set's other columns are what finds it (docs/decisions/0002-plans-and-indexes.md).
--- name: long_members -> rows LongMemberRow
+-- name: part_set_members -> rows PartSetMember
 -- not null: due_at
--- takes: sets LongSetKey
-SELECT p.account_id, p.part_id, p.number, p.sender, p.reference, p.total, p.part, p.content, p.form, p.due_at
+-- takes: sets PartSetKey
+SELECT p.account_id, p.part_id, p.number, p.sender, p.reference, p.total, p.part, p.content, p.request, p.due_at
 FROM (
     SELECT DISTINCT * FROM unnest(:sets) AS w (
         account_id bigint, number text, sender text, reference int, total smallint
     )
 ) AS w
-JOIN long_part AS p ON p.account_id = ANY (ARRAY[w.account_id]) AND p.number = ANY (ARRAY[w.number])
+JOIN submitted_part AS p ON p.account_id = ANY (ARRAY[w.account_id]) AND p.number = ANY (ARRAY[w.number])
     AND p.sender = ANY (ARRAY[w.sender]) AND p.reference = ANY (ARRAY[w.reference]) AND p.total = ANY (ARRAY[w.total])
 WHERE p.ended + 0 = 0
 ORDER BY p.part_id
 FOR UPDATE OF p
 
--- name: long_lease
--- takes: parts LongPartKey
-UPDATE long_part AS p
+-- name: submitted_parts_lease
+-- takes: parts SubmittedPartKey
+UPDATE submitted_part AS p
 SET due_at = :due_at
 FROM unnest(:parts) AS w (account_id bigint, part_id bigint)
 WHERE p.account_id = ANY (ARRAY[w.account_id]) AND p.part_id = ANY (ARRAY[w.part_id])
 
--- name: long_end -> values
--- takes: parts LongPartEnd
-UPDATE long_part AS p
+-- name: submitted_parts_end -> values
+-- takes: parts SubmittedPartEnd
+UPDATE submitted_part AS p
 SET due_at = NULL, ended = p.part_id, content = '', message_id = w.message_id, state = w.state
 FROM unnest(:parts) AS w (account_id bigint, part_id bigint, message_id bigint?, state smallint)
 WHERE p.account_id = ANY (ARRAY[w.account_id]) AND p.part_id = ANY (ARRAY[w.part_id]) AND p.ended + 0 = 0
 RETURNING p.part_id
 
--- name: long_overdue -> rows OverdueLongSet
+-- name: part_sets_overdue -> rows OverduePartSet
 SELECT account_id, number, sender, reference, total
-FROM long_part
+FROM submitted_part
 WHERE due_at <= :now
 ORDER BY due_at
 LIMIT :rows_max
 
--- name: long_find -> row? LongPartRow
-SELECT message_id, state, ended <> 0 AS has_ended FROM long_part WHERE account_id = :account_id AND part_id = :part_id
+-- name: submitted_part_find -> row? SubmittedPartRow
+SELECT message_id, state, ended <> 0 AS has_ended FROM submitted_part WHERE account_id = :account_id AND part_id = :part_id
 
--- name: long_forget
-DELETE FROM long_part WHERE ended <> 0 AND part_id < :before_id
+-- name: submitted_parts_delete_old
+DELETE FROM submitted_part WHERE ended <> 0 AND part_id < :before_id
 
 -- --- deliveries ---------------------------------------------------------------------------------------------
 

@@ -5,4 +5,4 @@ SELECT latest_at FROM clock
 
 -- name: clock_keep
 INSERT INTO clock (latest_at) VALUES (:latest_at)
-ON CONFLICT (is_it) DO UPDATE SET latest_at = excluded.latest_at WHERE clock.latest_at < excluded.latest_at
+ON CONFLICT (single_row) DO UPDATE SET latest_at = excluded.latest_at WHERE clock.latest_at < excluded.latest_at

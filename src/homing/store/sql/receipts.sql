@@ -1,7 +1,7 @@
--- A receipt's id in a form that it may have in the answer (`key`), and the messages that had such an answer. Cut off
--- before it is put in order: a carrier that gives one id to everything must not make each of its receipts read all of
--- them. One bound of the ids leaves partitions out; with both the planner takes the primary key for as good an index as
--- the reference's, and walks it.
+-- The messages whose submit answer had a reference with one of the keys (`reference_key`), the newest first. The rows
+-- are limited before they are sorted (`looked_max`): a carrier that answers every submit with the same ID must not make
+-- each receipt read all of them. One bound on message IDs prunes partitions; with both bounds the planner would take
+-- the primary key in place of the reference's index.
 -- name: receipts_match -> rows CandidateRow
 -- not null: carrier_ref
 -- takes: references ReceiptReference
@@ -17,13 +17,13 @@ CROSS JOIN LATERAL (
         WHERE reference_key(carrier_ref) = r.key AND carrier_id = r.carrier_id
             AND message_id >= :first_id AND message_id + 0 < :beyond_id
         LIMIT :looked_max
-    ) AS alike
+    ) AS same_key
     ORDER BY message_id + 0 DESC
     LIMIT :candidates_max
 ) AS a
 JOIN message AS m ON m.account_id = ANY (ARRAY[a.account_id]) AND m.message_id = ANY (ARRAY[a.message_id])
 
--- As above, of parts. A part belongs to what its attempt belongs to.
+-- As above, for parts of messages.
 -- name: receipts_match_parts -> rows CandidateRow
 -- not null: carrier_ref
 -- takes: references ReceiptReference
@@ -38,7 +38,7 @@ CROSS JOIN LATERAL (
         WHERE reference_key(carrier_ref) = r.key AND carrier_id = r.carrier_id
             AND message_id >= :first_id AND message_id + 0 < :beyond_id
         LIMIT :looked_max
-    ) AS alike
+    ) AS same_key
     ORDER BY message_id + 0 DESC
     LIMIT :candidates_max
 ) AS p
@@ -46,8 +46,7 @@ JOIN attempt AS a ON a.account_id = ANY (ARRAY[p.account_id]) AND a.message_id =
     AND a.attempt = p.attempt
 JOIN message AS m ON m.account_id = ANY (ARRAY[p.account_id]) AND m.message_id = ANY (ARRAY[p.message_id])
 
--- Submits whose answer was lost. Current where no other attempt is, or is still to come: the message awaits
--- its receipt.
+-- Attempts whose submit answer was lost. `is_current`: no other attempt follows, since the message awaits its receipt.
 -- name: attempts_unanswered -> rows UnansweredAttempt
 SELECT a.account_id, a.message_id, a.attempt, 0 AS part, :MessageState.SENT AS state, '' AS carrier_ref, m.number,
     m.sender, m.segments,
@@ -67,80 +66,81 @@ CROSS JOIN LATERAL (
 ) AS a
 JOIN message AS m ON m.account_id = ANY (ARRAY[a.account_id]) AND m.message_id = ANY (ARRAY[a.message_id])
 
--- The answer that was lost, learnt from its receipt; the message's own where it stands on no other.
--- name: attempts_name -> rows NamedAttempt
--- takes: attempts AttemptName
-WITH told AS MATERIALIZED (
+-- Stores the reference of attempts whose answer was lost, taken from their receipt; and the message's, where the
+-- attempt is its current one. Returns the attempts that had none.
+-- name: attempts_set_reference -> rows ReferencedAttempt
+-- takes: attempts AttemptReference
+WITH reference AS MATERIALIZED (
     SELECT *
     FROM unnest(:attempts) AS t (
         account_id bigint, message_id bigint, attempt smallint, carrier_ref text, is_current boolean
     )
-), named AS (
+), updated AS (
     UPDATE attempt AS a
-    SET carrier_ref = told.carrier_ref
-    FROM told
-    WHERE a.account_id = ANY (ARRAY[told.account_id]) AND a.message_id = ANY (ARRAY[told.message_id])
-        AND a.attempt = told.attempt AND a.carrier_ref IS NULL
-    RETURNING a.account_id, a.message_id, a.attempt, a.carrier_id, a.carrier_ref, told.is_current
+    SET carrier_ref = reference.carrier_ref
+    FROM reference
+    WHERE a.account_id = ANY (ARRAY[reference.account_id]) AND a.message_id = ANY (ARRAY[reference.message_id])
+        AND a.attempt = reference.attempt AND a.carrier_ref IS NULL
+    RETURNING a.account_id, a.message_id, a.attempt, a.carrier_id, a.carrier_ref, reference.is_current
 ), current AS (
     UPDATE message AS m
     SET carrier_id = n.carrier_id, carrier_ref = n.carrier_ref
-    FROM named AS n
+    FROM updated AS n
     WHERE n.is_current AND m.account_id = ANY (ARRAY[n.account_id]) AND m.message_id = ANY (ARRAY[n.message_id])
         AND m.carrier_ref IS NULL AND m.state IN (:MessageState.QUEUED, :MessageState.UNKNOWN)
     RETURNING m.account_id, m.message_id, m.app_id, m.country, m.mcc, m.mnc, m.number, m.sender, m.charge_micro,
         old.carrier_id AS carrier_before, m.carrier_id
-), told_statistics AS (
+), counted AS (
     INSERT INTO stat_delta (account_id, minute, carrier_id, app_id, country, network, block, sender, submitted,
         revenue_micro)
     SELECT account_id, accepted_minute(message_id), side.carrier_id, app_id, country, mcc || mnc,
-        left(number, -3), sender, side.one, side.one * charge_micro
+        left(number, -3), sender, side.change, side.change * charge_micro
     FROM current
-    CROSS JOIN LATERAL (VALUES (carrier_before, -1), (current.carrier_id, 1)) AS side (carrier_id, one)
+    CROSS JOIN LATERAL (VALUES (carrier_before, -1), (current.carrier_id, 1)) AS side (carrier_id, change)
     WHERE current.carrier_id <> carrier_before
 )
-SELECT message_id, attempt FROM named
+SELECT message_id, attempt FROM updated
 
--- An answer that came late: the attempt's id; and the message's own, where it awaits its receipt and stands on no other
--- attempt, or waits in a carrier's lane to go again, which it then does not.
--- name: answers_late -> rows LateAnswerRow
--- takes: answers LateAnswerKey
-WITH told AS MATERIALIZED (
+-- Stores the reference of a late submit answer with its attempt. Where no later attempt has an answer it becomes the
+-- message's too: a message that waits in a carrier's lane to be sent again waits for its receipt instead.
+-- name: late_answers_apply -> rows LateAnswerRow
+-- takes: answers LateAnswerReference
+WITH answer AS MATERIALIZED (
     SELECT *
     FROM unnest(:answers) AS t (account_id bigint, message_id bigint, attempt smallint, carrier_ref text)
-), named AS (
+), updated AS (
     UPDATE attempt AS a
-    SET carrier_ref = told.carrier_ref
-    FROM told
-    WHERE a.account_id = ANY (ARRAY[told.account_id]) AND a.message_id = ANY (ARRAY[told.message_id])
-        AND a.attempt = told.attempt AND a.outcome = :Outcome.UNKNOWN AND a.carrier_ref IS NULL
+    SET carrier_ref = answer.carrier_ref
+    FROM answer
+    WHERE a.account_id = ANY (ARRAY[answer.account_id]) AND a.message_id = ANY (ARRAY[answer.message_id])
+        AND a.attempt = answer.attempt AND a.outcome = :Outcome.UNKNOWN AND a.carrier_ref IS NULL
     RETURNING a.account_id, a.message_id, a.attempt, a.carrier_id, a.carrier_ref
 ), open AS MATERIALIZED (
     SELECT n.*, m.carrier_id * :LANES_PER_CARRIER::int + m.traffic AS lane
-    FROM named AS n
+    FROM updated AS n
     JOIN message AS m ON m.account_id = ANY (ARRAY[n.account_id]) AND m.message_id = ANY (ARRAY[n.message_id])
     WHERE m.carrier_ref IS NULL
-), held AS (
+), requeued AS (
     UPDATE queue AS q
     SET lane = :QueueLane.AWAITING_RECEIPT::int, due_at = q.expires_at + :grace::interval
     FROM open AS o
     WHERE q.lane = ANY (ARRAY[o.lane]) AND q.message_id = ANY (ARRAY[o.message_id])
         AND q.claimed_by IS NULL AND q.attempts = o.attempt
     RETURNING q.message_id
-), stands AS MATERIALIZED (
+), now_current AS MATERIALIZED (
     SELECT o.*
     FROM open AS o
-    WHERE o.message_id IN (SELECT message_id FROM held) OR EXISTS (
+    WHERE o.message_id IN (SELECT message_id FROM requeued) OR EXISTS (
         SELECT FROM queue AS q WHERE q.lane = ANY (ARRAY[:QueueLane.AWAITING_RECEIPT::int])
             AND q.message_id = ANY (ARRAY[o.message_id])
     )
 ), current AS (
     UPDATE message AS m
     SET carrier_id = s.carrier_id, carrier_ref = s.carrier_ref
-    FROM stands AS s
+    FROM now_current AS s
     WHERE m.account_id = ANY (ARRAY[s.account_id]) AND m.message_id = ANY (ARRAY[s.message_id])
 )
-SELECT n.account_id, n.message_id, n.message_id IN (SELECT message_id FROM stands) AS is_current FROM named AS n
+SELECT n.account_id, n.message_id, n.message_id IN (SELECT message_id FROM now_current) AS is_current FROM updated AS n
 
 -- name: receipts_add
 -- takes: receipts NewReceipt
@@ -154,7 +154,7 @@ SELECT * FROM unnest(:receipts) AS r (
 
 -- --- parts ------------------------------------------------------------------------------------------------
 
--- Two processes that hear of a message's last two parts at once must not each miss the other's: they take turns.
+-- Serialises processes that store receipts of parts of one message, so that each sees the parts of the other.
 -- name: parts_lock
 -- takes: keys MessageRef
 SELECT m.message_id
@@ -162,7 +162,8 @@ FROM unnest(:keys) AS w (account_id bigint, message_id bigint)
 JOIN message AS m ON m.account_id = ANY (ARRAY[w.account_id]) AND m.message_id = ANY (ARRAY[w.message_id])
 FOR NO KEY UPDATE OF m
 
--- `ranks` gives each state's rank, and only a higher rank moves a part.
+-- Moves parts to states of a higher rank; `ranks`: each state's rank, by the state's number. Returns the parts that
+-- moved.
 -- name: parts_move -> rows MovedPart
 -- takes: reports PartMove
 UPDATE part AS p
@@ -184,7 +185,7 @@ JOIN part AS p ON p.account_id = ANY (ARRAY[w.account_id]) AND p.message_id = AN
     AND p.attempt = w.attempt
 ORDER BY p.message_id, p.attempt, p.part
 
--- Some parts are delivered: the others have until `until` to be told of.
+-- Some parts are delivered: the receipts of the others are awaited until `until` and no longer.
 -- name: queue_await_parts
 -- takes: keys QueueKey
 UPDATE queue AS q
@@ -192,7 +193,7 @@ SET due_at = least(q.expires_at + :grace::interval, :until)
 FROM unnest(:keys) AS w (lane int, message_id bigint)
 WHERE q.lane = ANY (ARRAY[w.lane]) AND q.message_id = ANY (ARRAY[w.message_id])
 
--- Of overdue messages, those of which a part was delivered, and when the last one was.
+-- Of overdue messages, those with a delivered part, and the time of the last delivery.
 -- name: parts_delivered -> rows DeliveredParts
 -- not null: at
 -- takes: keys MessageRef
@@ -202,27 +203,27 @@ JOIN part AS p ON p.account_id = ANY (ARRAY[w.account_id]) AND p.message_id = AN
 WHERE p.state = :MessageState.DELIVERED
 GROUP BY p.message_id
 
--- --- what carriers' ids look like ---------------------------------------------------------------------------
+-- --- formats of carriers' message IDs --------------------------------------------------------------------------
 
--- name: forms_count
--- takes: counts FormCount
-INSERT INTO reference_form AS f (carrier_id, form, confirmed)
-SELECT carrier_id, form, confirmed
-FROM unnest(:counts) AS r (carrier_id int, form text, confirmed bigint)
+-- name: id_formats_count
+-- takes: counts IdFormatCount
+INSERT INTO id_format AS f (carrier_id, format, confirmed)
+SELECT carrier_id, format, confirmed
+FROM unnest(:counts) AS r (carrier_id int, format text, confirmed bigint)
 WHERE EXISTS (SELECT FROM carrier AS c WHERE c.carrier_id = r.carrier_id)
-ON CONFLICT (carrier_id, form) DO UPDATE
+ON CONFLICT (carrier_id, format) DO UPDATE
 SET confirmed = f.confirmed + excluded.confirmed, last_at = now()
 
--- name: forms_all -> rows CarrierFormRow
-SELECT carrier_id, form, confirmed FROM reference_form
+-- name: id_formats_all -> rows CarrierIdFormatRow
+SELECT carrier_id, format, confirmed FROM id_format
 
--- name: reference_forms -> rows ReferenceFormRow
-SELECT form, confirmed, first_at, last_at
-FROM reference_form
+-- name: id_formats_of_carrier -> rows IdFormatRow
+SELECT format, confirmed, first_at, last_at
+FROM id_format
 WHERE carrier_id = :carrier_id
-ORDER BY confirmed DESC, form
+ORDER BY confirmed DESC, format
 
--- --- parked: early, or nobody's -----------------------------------------------------------------------------
+-- --- parked receipts: early, or of no message -----------------------------------------------------------------
 
 -- name: parked_add
 -- takes: receipts NewParkedReceipt
@@ -235,10 +236,10 @@ FROM unnest(:receipts) AS r (
     carrier_id int, carrier_ref text, received_at timestamptz, state smallint, error_code text?, raw text, number text?
 )
 
--- What is due for a try, at most `rows_max`. Each waits as long again as it has waited, between `wait_min` and
--- `wait_max`, so that those of which little is to be hoped do not keep early ones from their turn; whoever waits since
--- `last_try_since` has this try and no other. Where nobody looked for longer than `wait_max` after it was due, or the
--- clock was stepped forwards, that time is none of its waiting.
+-- Claims receipts that are due for a retry, at most `rows_max`. The next retry is due after as long again as a receipt
+-- has waited, between `wait_min` and `wait_max`, so that old receipts do not delay recent ones. One that has waited
+-- since `last_try_since` is claimed for the last time. Time that passed while no process ran, or because the clock was
+-- stepped forwards (more than `wait_max` after `due_at`), does not count as waiting.
 -- name: parked_claim -> rows ParkedReceiptRow
 WITH due AS MATERIALIZED (
     SELECT parked_id,
@@ -263,13 +264,13 @@ FROM claimed AS p
 JOIN carrier AS c ON c.carrier_id = ANY (ARRAY[p.carrier_id])
 ORDER BY p.received_at, p.parked_id
 
--- name: parked_leave -> values
+-- name: parked_remove -> values
 DELETE FROM parked_receipt AS p
 USING unnest(:parked_ids::bigint[]) AS w (parked_id)
 WHERE p.parked_id = ANY (ARRAY[w.parked_id])
 RETURNING p.parked_id
 
--- name: parked_forget
+-- name: parked_delete_old
 -- slow
 DELETE FROM parked_receipt WHERE given_up_at < :before
 
@@ -282,8 +283,8 @@ CROSS JOIN LATERAL (
     WHERE carrier_id = c.carrier_id AND given_up_at IS NOT NULL
 ) AS p
 
--- The latest `rows_max` of one carrier or all, received since `since`, below the receipt `before_id` of the time
--- `before_at`. By carrier, which is how the index has them.
+-- The latest `rows_max` of one carrier or all, received since `since` and before the row (`before_at`, `before_id`).
+-- Read carrier by carrier, as the index is ordered.
 -- name: unmatched_list -> rows UnmatchedReceiptRow
 -- not null: given_up_at
 SELECT p.*, c.name AS carrier
@@ -304,17 +305,17 @@ LIMIT :rows_max
 
 -- How many each carrier has, counted up to `counted_max`.
 -- name: unmatched_counts -> rows UnmatchedCounts
-SELECT c.name AS carrier, found.receipts
+SELECT c.name AS carrier, counted.receipts
 FROM carrier AS c
 CROSS JOIN LATERAL (
     SELECT count(*) AS receipts
     FROM (
         SELECT FROM parked_receipt AS r WHERE r.carrier_id = c.carrier_id
             AND r.given_up_at IS NOT NULL LIMIT :counted_max
-    ) AS counted
-) AS found
-WHERE found.receipts > 0
-ORDER BY found.receipts DESC, c.name
+    ) AS limited
+) AS counted
+WHERE counted.receipts > 0
+ORDER BY counted.receipts DESC, c.name
 
 -- name: unmatched_show -> row? UnmatchedReceiptDetail
 SELECT p.*, c.name AS carrier
@@ -332,7 +333,7 @@ WHERE p.given_up_at IS NOT NULL AND (:carrier_id?::int IS NULL OR p.carrier_id =
 GROUP BY c.name
 ORDER BY count(*) DESC, c.name
 
--- The time that a receipt has begins anew; when it was received stays. `rows_max`: how many at most; null: all.
+-- Parks given-up receipts again, as if they had just arrived; `received_at` stays. `rows_max` null: all that match.
 -- name: unmatched_replay -> values
 -- slow
 WITH chosen AS MATERIALIZED (
@@ -349,7 +350,7 @@ FROM chosen
 WHERE p.parked_id = ANY (ARRAY[chosen.parked_id]) AND p.given_up_at IS NOT NULL
 RETURNING p.parked_id
 
--- name: unmatched_drop -> values
+-- name: unmatched_delete -> values
 -- slow
 WITH chosen AS MATERIALIZED (
     SELECT parked_id
@@ -366,43 +367,43 @@ RETURNING p.parked_id
 
 -- --- inbound ------------------------------------------------------------------------------------------------
 
--- The latest message to one of the numbers `numbers` of an account that has one of the senders `senders`, as
--- `ltrim(lower(sender), '+0')` has them. `sender`: as the account spells it, `recipient` itself if it does so.
--- `numbers`: to how many of `numbers` such accounts have written.
+-- The latest message to one of `numbers`, of an account with one of the sender IDs `senders` (as `ltrim(lower(sender),
+-- '+0')`). Returns `sender` as the account spells it, if possible like `recipient`; `numbers`: how many of the numbers
+-- such accounts have sent messages to.
 -- name: inbound_owner -> row? InboundOwner
 SELECT m.account_id, m.app_id, m.number, m.sender, app.inbound_url,
     coalesce(a.bound_at > now() - make_interval(days => :bound_days), false) AS is_bound,
     count(*) FILTER (WHERE m.is_first) OVER () AS numbers
 FROM (
-    SELECT found.*, s.sender,
-        row_number() OVER (PARTITION BY found.number ORDER BY found.message_id DESC) = 1 AS is_first
+    SELECT latest.*, s.sender,
+        row_number() OVER (PARTITION BY latest.number ORDER BY latest.message_id DESC) = 1 AS is_first
     FROM (
         SELECT DISTINCT ON (account_id) account_id, sender
         FROM sender
         WHERE ltrim(lower(sender), '+0') = ANY (:senders::text[])
         ORDER BY account_id, sender = :recipient DESC, sender
     ) AS s
-    CROSS JOIN unnest(:numbers::text[]) AS said (number)
+    CROSS JOIN unnest(:numbers::text[]) AS given (number)
     CROSS JOIN LATERAL (
         SELECT account_id, app_id, message_id, number
         FROM message
-        WHERE number = ANY (ARRAY[said.number]) AND account_id + 0 = s.account_id
+        WHERE number = ANY (ARRAY[given.number]) AND account_id + 0 = s.account_id
         ORDER BY message_id + 0 DESC
         LIMIT 1
-    ) AS found
+    ) AS latest
 ) AS m
 JOIN account AS a ON a.account_id = ANY (ARRAY[m.account_id])
 LEFT JOIN app ON app.app_id = m.app_id
 ORDER BY m.message_id DESC
 LIMIT 1
 
--- Two processes may be told of one message at once.
+-- Serialises processes that receive the same message at once.
 -- name: inbound_lock
 SELECT pg_advisory_xact_lock(hashtextextended(:key, :seed::int))
 
--- The same message, brought before. Carriers use ids again, and some give one id to all parts of a message: its text
--- must be the same.
--- name: inbound_twin -> value?
+-- The same message, received before. The text must be equal too: carriers reuse IDs, and some give all parts of a
+-- message the same ID.
+-- name: inbound_duplicate -> value?
 SELECT inbound_id
 FROM inbound
 WHERE account_id = :account_id AND carrier_id = :carrier_id AND number = :number AND carrier_ref = :carrier_ref
@@ -417,9 +418,9 @@ INSERT INTO inbound (
 VALUES (:account_id, :inbound_id, :app_id, :carrier_id, :number, :recipient, :content, :received_at, :mcc?, :mnc?,
     :operator?, :carrier_ref)
 
--- --- inbound messages of which no account was found --------------------------------------------------------------
+-- --- inbound messages without an account -----------------------------------------------------------------------
 
--- What a carrier brings again under the same id is kept once.
+-- A message that a carrier repeats under the same ID is stored once.
 -- name: unmatched_inbound_add
 INSERT INTO unmatched_inbound (carrier_id, number, recipient, content, carrier_ref, received_at)
 SELECT :carrier_id, :number, :recipient, :content, :carrier_ref, :received_at
@@ -458,7 +459,7 @@ WHERE (:unmatched_ids?::bigint[] IS NULL OR unmatched_id = ANY (:unmatched_ids))
     AND (:carrier_id?::int IS NULL OR carrier_id = :carrier_id)
 RETURNING unmatched_id
 
--- name: unmatched_inbound_drop -> values
+-- name: unmatched_inbound_delete -> values
 -- slow
 DELETE FROM unmatched_inbound
 WHERE (:unmatched_ids?::bigint[] IS NULL OR unmatched_id = ANY (:unmatched_ids))
@@ -473,14 +474,14 @@ ORDER BY replay_at, unmatched_id
 LIMIT :rows_max
 FOR UPDATE SKIP LOCKED
 
--- name: unmatched_inbound_rest
+-- name: unmatched_inbound_end_replay
 UPDATE unmatched_inbound SET replay_at = NULL WHERE unmatched_id = :unmatched_id
 
--- name: unmatched_inbound_leave
+-- name: unmatched_inbound_remove
 DELETE FROM unmatched_inbound WHERE unmatched_id = :unmatched_id
 
--- Those kept for more than `days` days, and the oldest beyond `rows_max`.
--- name: unmatched_inbound_forget
+-- Those stored more than `days` days ago, and the oldest beyond `rows_max`.
+-- name: unmatched_inbound_delete_old
 -- slow
 DELETE FROM unmatched_inbound
 WHERE kept_at < now() - make_interval(days => :days) OR unmatched_id <= (

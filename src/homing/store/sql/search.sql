@@ -83,7 +83,7 @@ WITH named AS (
 -- not null: message_id
 SELECT p.account_id, p.message_id
 FROM account AS a
-JOIN long_part AS p ON p.account_id = a.account_id AND p.part_id = :part_id
+JOIN submitted_part AS p ON p.account_id = a.account_id AND p.part_id = :part_id
 WHERE p.message_id IS NOT NULL AND (:account_id?::bigint IS NULL OR a.account_id = :account_id)
 
 -- What lists show of messages.

@@ -49,16 +49,16 @@ class BindRow(msgspec.Struct, frozen=True, gc=False):
     owner: str
 
 
-class LongRoomRow(msgspec.Struct, frozen=True, gc=False):
-    """A row of `long_room`."""
+class PartAllowance(msgspec.Struct, frozen=True, gc=False):
+    """A row of `part_allowances`."""
 
     account_id: int
     available_micro: int
     parts: int
 
 
-class NewLongPart(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What `long_put` is given."""
+class NewSubmittedPart(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What `submitted_parts_put` is given."""
 
     account_id: int
     part_id: int
@@ -68,11 +68,11 @@ class NewLongPart(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     total: int
     part: int
     content: bytes
-    form: str
+    request: str
 
 
-class StoredLongPart(msgspec.Struct, frozen=True, gc=False):
-    """A row of `long_put`."""
+class PutSubmittedPart(msgspec.Struct, frozen=True, gc=False):
+    """A row of `submitted_parts_put`."""
 
     account_id: int
     part_id: int
@@ -83,8 +83,8 @@ class StoredLongPart(msgspec.Struct, frozen=True, gc=False):
     part: int
 
 
-class LongSetKey(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What `long_members` is given."""
+class PartSetKey(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What `part_set_members` is given."""
 
     account_id: int
     number: str
@@ -93,8 +93,8 @@ class LongSetKey(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     total: int
 
 
-class LongMemberRow(msgspec.Struct, frozen=True, gc=False):
-    """A row of `long_members`."""
+class PartSetMember(msgspec.Struct, frozen=True, gc=False):
+    """A row of `part_set_members`."""
 
     account_id: int
     part_id: int
@@ -104,19 +104,19 @@ class LongMemberRow(msgspec.Struct, frozen=True, gc=False):
     total: int
     part: int
     content: bytes
-    form: str
+    request: str
     due_at: datetime
 
 
-class LongPartKey(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What `long_lease` is given."""
+class SubmittedPartKey(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What `submitted_parts_lease` is given."""
 
     account_id: int
     part_id: int
 
 
-class LongPartEnd(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What `long_end` is given."""
+class SubmittedPartEnd(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What `submitted_parts_end` is given."""
 
     account_id: int
     part_id: int
@@ -124,8 +124,8 @@ class LongPartEnd(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     state: int
 
 
-class OverdueLongSet(msgspec.Struct, frozen=True, gc=False):
-    """A row of `long_overdue`."""
+class OverduePartSet(msgspec.Struct, frozen=True, gc=False):
+    """A row of `part_sets_overdue`."""
 
     account_id: int
     number: str
@@ -134,8 +134,8 @@ class OverdueLongSet(msgspec.Struct, frozen=True, gc=False):
     total: int
 
 
-class LongPartRow(msgspec.Struct, frozen=True, gc=False):
-    """A row of `long_find`."""
+class SubmittedPartRow(msgspec.Struct, frozen=True, gc=False):
+    """A row of `submitted_part_find`."""
 
     message_id: int | None
     state: int
@@ -192,48 +192,50 @@ async def binds_seen(db: Executor, *, seen_at: datetime, account_ids: Sequence[i
     await execute(db, _SQL["binds_seen"], seen_at, account_ids, resolution)
 
 
-async def long_lock(db: Executor, *, keys: Sequence[int]) -> None:
+async def part_sets_lock(db: Executor, *, keys: Sequence[int]) -> None:
     """Whoever adds to a set or ends one holds this first: two processes that store a set's last two parts at once
     must not each miss the other's.
     """
-    await execute(db, _SQL["long_lock"], keys)
+    await execute(db, _SQL["part_sets_lock"], keys)
 
 
-async def long_room(db: Executor, *, counted_max: int, account_ids: Sequence[int]) -> list[LongRoomRow]:
+async def part_allowances(db: Executor, *, counted_max: int, account_ids: Sequence[int]) -> list[PartAllowance]:
     """By account, what it can spend and how many of its parts wait for others; no more than `counted_max` of those
     are counted.
     """
-    return await fetch_rows(db, _SQL["long_room"], LongRoomRow, counted_max, account_ids)
+    return await fetch_rows(db, _SQL["part_allowances"], PartAllowance, counted_max, account_ids)
 
 
-async def long_put(db: Executor, *, due_at: datetime, parts: Sequence[NewLongPart]) -> list[StoredLongPart]:
+async def submitted_parts_put(
+    db: Executor, *, due_at: datetime, parts: Sequence[NewSubmittedPart]
+) -> list[PutSubmittedPart]:
     """A part that comes again, because its answer was late, is the one that there is."""
-    return await fetch_rows(db, _SQL["long_put"], StoredLongPart, due_at, *columns(parts, 9))
+    return await fetch_rows(db, _SQL["submitted_parts_put"], PutSubmittedPart, due_at, *columns(parts, 9))
 
 
-async def long_members(db: Executor, *, sets: Sequence[LongSetKey]) -> list[LongMemberRow]:
+async def part_set_members(db: Executor, *, sets: Sequence[PartSetKey]) -> list[PartSetMember]:
     """`ended + 0`: so that the set's other columns are what finds it (docs/decisions/0002-plans-and-indexes.md)."""
-    return await fetch_rows(db, _SQL["long_members"], LongMemberRow, *columns(sets, 5))
+    return await fetch_rows(db, _SQL["part_set_members"], PartSetMember, *columns(sets, 5))
 
 
-async def long_lease(db: Executor, *, due_at: datetime, parts: Sequence[LongPartKey]) -> None:
-    await execute(db, _SQL["long_lease"], due_at, *columns(parts, 2))
+async def submitted_parts_lease(db: Executor, *, due_at: datetime, parts: Sequence[SubmittedPartKey]) -> None:
+    await execute(db, _SQL["submitted_parts_lease"], due_at, *columns(parts, 2))
 
 
-async def long_end(db: Executor, *, parts: Sequence[LongPartEnd]) -> list[int]:
-    return await fetch_rows(db, _SQL["long_end"], single(int), *columns(parts, 4))
+async def submitted_parts_end(db: Executor, *, parts: Sequence[SubmittedPartEnd]) -> list[int]:
+    return await fetch_rows(db, _SQL["submitted_parts_end"], single(int), *columns(parts, 4))
 
 
-async def long_overdue(db: Executor, *, now: datetime, rows_max: int) -> list[OverdueLongSet]:
-    return await fetch_rows(db, _SQL["long_overdue"], OverdueLongSet, now, rows_max)
+async def part_sets_overdue(db: Executor, *, now: datetime, rows_max: int) -> list[OverduePartSet]:
+    return await fetch_rows(db, _SQL["part_sets_overdue"], OverduePartSet, now, rows_max)
 
 
-async def long_find(db: Executor, *, account_id: int, part_id: int) -> LongPartRow | None:
-    return await fetch_row_or_none(db, _SQL["long_find"], LongPartRow, account_id, part_id)
+async def submitted_part_find(db: Executor, *, account_id: int, part_id: int) -> SubmittedPartRow | None:
+    return await fetch_row_or_none(db, _SQL["submitted_part_find"], SubmittedPartRow, account_id, part_id)
 
 
-async def long_forget(db: Executor, *, before_id: int) -> None:
-    await execute(db, _SQL["long_forget"], before_id)
+async def submitted_parts_delete_old(db: Executor, *, before_id: int) -> None:
+    await execute(db, _SQL["submitted_parts_delete_old"], before_id)
 
 
 async def deliveries_claim(

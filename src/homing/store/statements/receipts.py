@@ -59,8 +59,8 @@ class UnansweredAttempt(msgspec.Struct, frozen=True, gc=False):
     started_at: datetime
 
 
-class AttemptName(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What `attempts_name` is given."""
+class AttemptReference(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What `attempts_set_reference` is given."""
 
     account_id: int
     message_id: int
@@ -69,15 +69,15 @@ class AttemptName(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     is_current: bool
 
 
-class NamedAttempt(msgspec.Struct, frozen=True, gc=False):
-    """A row of `attempts_name`."""
+class ReferencedAttempt(msgspec.Struct, frozen=True, gc=False):
+    """A row of `attempts_set_reference`."""
 
     message_id: int
     attempt: int
 
 
-class LateAnswerKey(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What `answers_late` is given."""
+class LateAnswerReference(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What `late_answers_apply` is given."""
 
     account_id: int
     message_id: int
@@ -86,7 +86,7 @@ class LateAnswerKey(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class LateAnswerRow(msgspec.Struct, frozen=True, gc=False):
-    """A row of `answers_late`."""
+    """A row of `late_answers_apply`."""
 
     account_id: int
     message_id: int
@@ -153,26 +153,26 @@ class DeliveredParts(msgspec.Struct, frozen=True, gc=False):
     at: datetime
 
 
-class FormCount(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What `forms_count` is given."""
+class IdFormatCount(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What `id_formats_count` is given."""
 
     carrier_id: int
-    form: str
+    format: str
     confirmed: int
 
 
-class CarrierFormRow(msgspec.Struct, frozen=True, gc=False):
-    """A row of `forms_all`."""
+class CarrierIdFormatRow(msgspec.Struct, frozen=True, gc=False):
+    """A row of `id_formats_all`."""
 
     carrier_id: int
-    form: str
+    format: str
     confirmed: int
 
 
-class ReferenceFormRow(msgspec.Struct, frozen=True, gc=False):
-    """A row of `reference_forms`."""
+class IdFormatRow(msgspec.Struct, frozen=True, gc=False):
+    """A row of `id_formats_of_carrier`."""
 
-    form: str
+    format: str
     confirmed: int
     first_at: datetime
     last_at: datetime
@@ -319,10 +319,10 @@ async def receipts_match(
     looked_max: int,
     candidates_max: int,
 ) -> list[CandidateRow]:
-    """A receipt's id in a form that it may have in the answer (`key`), and the messages that had such an answer. Cut
-    off before it is put in order: a carrier that gives one id to everything must not make each of its receipts read
-    all of them. One bound of the ids leaves partitions out; with both the planner takes the primary key for as good
-    an index as the reference's, and walks it.
+    """The messages whose submit answer had a reference with one of the keys (`reference_key`), the newest first. The
+    rows are limited before they are sorted (`looked_max`): a carrier that answers every submit with the same ID must
+    not make each receipt read all of them. One bound on message IDs prunes partitions; with both bounds the planner
+    would take the primary key in place of the reference's index.
     """
     return await fetch_rows(
         db,
@@ -345,7 +345,7 @@ async def receipts_match_parts(
     looked_max: int,
     candidates_max: int,
 ) -> list[CandidateRow]:
-    """As above, of parts. A part belongs to what its attempt belongs to."""
+    """As above, for parts of messages."""
     return await fetch_rows(
         db,
         _SQL["receipts_match_parts"],
@@ -361,7 +361,7 @@ async def receipts_match_parts(
 async def attempts_unanswered(
     db: Executor, *, carrier_ids: Sequence[int], first_id: int, beyond_id: int, started_since: datetime, rows_max: int
 ) -> list[UnansweredAttempt]:
-    """Submits whose answer was lost. Current where no other attempt is, or is still to come: the message awaits its
+    """Attempts whose submit answer was lost. `is_current`: no other attempt follows, since the message awaits its
     receipt.
     """
     return await fetch_rows(
@@ -369,16 +369,20 @@ async def attempts_unanswered(
     )
 
 
-async def attempts_name(db: Executor, *, attempts: Sequence[AttemptName]) -> list[NamedAttempt]:
-    """The answer that was lost, learnt from its receipt; the message's own where it stands on no other."""
-    return await fetch_rows(db, _SQL["attempts_name"], NamedAttempt, *columns(attempts, 5))
-
-
-async def answers_late(db: Executor, *, answers: Sequence[LateAnswerKey], grace: timedelta) -> list[LateAnswerRow]:
-    """An answer that came late: the attempt's id; and the message's own, where it awaits its receipt and stands on
-    no other attempt, or waits in a carrier's lane to go again, which it then does not.
+async def attempts_set_reference(db: Executor, *, attempts: Sequence[AttemptReference]) -> list[ReferencedAttempt]:
+    """Stores the reference of attempts whose answer was lost, taken from their receipt; and the message's, where the
+    attempt is its current one. Returns the attempts that had none.
     """
-    return await fetch_rows(db, _SQL["answers_late"], LateAnswerRow, *columns(answers, 4), grace)
+    return await fetch_rows(db, _SQL["attempts_set_reference"], ReferencedAttempt, *columns(attempts, 5))
+
+
+async def late_answers_apply(
+    db: Executor, *, answers: Sequence[LateAnswerReference], grace: timedelta
+) -> list[LateAnswerRow]:
+    """Stores the reference of a late submit answer with its attempt. Where no later attempt has an answer it becomes
+    the message's too: a message that waits in a carrier's lane to be sent again waits for its receipt instead.
+    """
+    return await fetch_rows(db, _SQL["late_answers_apply"], LateAnswerRow, *columns(answers, 4), grace)
 
 
 async def receipts_add(db: Executor, *, receipts: Sequence[NewReceipt]) -> None:
@@ -386,12 +390,14 @@ async def receipts_add(db: Executor, *, receipts: Sequence[NewReceipt]) -> None:
 
 
 async def parts_lock(db: Executor, *, keys: Sequence[MessageRef]) -> None:
-    """Two processes that hear of a message's last two parts at once must not each miss the other's: they take turns."""
+    """Serialises processes that store receipts of parts of one message, so that each sees the parts of the other."""
     await execute(db, _SQL["parts_lock"], *columns(keys, 2))
 
 
 async def parts_move(db: Executor, *, reports: Sequence[PartMove], ranks: Sequence[int]) -> list[MovedPart]:
-    """`ranks` gives each state's rank, and only a higher rank moves a part."""
+    """Moves parts to states of a higher rank; `ranks`: each state's rank, by the state's number. Returns the parts
+    that moved.
+    """
     return await fetch_rows(db, _SQL["parts_move"], MovedPart, *columns(reports, 7), ranks)
 
 
@@ -400,25 +406,25 @@ async def parts_of(db: Executor, *, attempts: Sequence[AttemptKey]) -> list[Part
 
 
 async def queue_await_parts(db: Executor, *, grace: timedelta, until: datetime, keys: Sequence[QueueKey]) -> None:
-    """Some parts are delivered: the others have until `until` to be told of."""
+    """Some parts are delivered: the receipts of the others are awaited until `until` and no longer."""
     await execute(db, _SQL["queue_await_parts"], grace, until, *columns(keys, 2))
 
 
 async def parts_delivered(db: Executor, *, keys: Sequence[MessageRef]) -> list[DeliveredParts]:
-    """Of overdue messages, those of which a part was delivered, and when the last one was."""
+    """Of overdue messages, those with a delivered part, and the time of the last delivery."""
     return await fetch_rows(db, _SQL["parts_delivered"], DeliveredParts, *columns(keys, 2))
 
 
-async def forms_count(db: Executor, *, counts: Sequence[FormCount]) -> None:
-    await execute(db, _SQL["forms_count"], *columns(counts, 3))
+async def id_formats_count(db: Executor, *, counts: Sequence[IdFormatCount]) -> None:
+    await execute(db, _SQL["id_formats_count"], *columns(counts, 3))
 
 
-async def forms_all(db: Executor) -> list[CarrierFormRow]:
-    return await fetch_rows(db, _SQL["forms_all"], CarrierFormRow)
+async def id_formats_all(db: Executor) -> list[CarrierIdFormatRow]:
+    return await fetch_rows(db, _SQL["id_formats_all"], CarrierIdFormatRow)
 
 
-async def reference_forms(db: Executor, *, carrier_id: int) -> list[ReferenceFormRow]:
-    return await fetch_rows(db, _SQL["reference_forms"], ReferenceFormRow, carrier_id)
+async def id_formats_of_carrier(db: Executor, *, carrier_id: int) -> list[IdFormatRow]:
+    return await fetch_rows(db, _SQL["id_formats_of_carrier"], IdFormatRow, carrier_id)
 
 
 async def parked_add(
@@ -430,22 +436,22 @@ async def parked_add(
 async def parked_claim(
     db: Executor, *, now: datetime, wait_max: timedelta, rows_max: int, wait_min: timedelta, last_try_since: datetime
 ) -> list[ParkedReceiptRow]:
-    """What is due for a try, at most `rows_max`. Each waits as long again as it has waited, between `wait_min` and
-    `wait_max`, so that those of which little is to be hoped do not keep early ones from their turn; whoever waits
-    since `last_try_since` has this try and no other. Where nobody looked for longer than `wait_max` after it was
-    due, or the clock was stepped forwards, that time is none of its waiting.
+    """Claims receipts that are due for a retry, at most `rows_max`. The next retry is due after as long again as a
+    receipt has waited, between `wait_min` and `wait_max`, so that old receipts do not delay recent ones. One that
+    has waited since `last_try_since` is claimed for the last time. Time that passed while no process ran, or because
+    the clock was stepped forwards (more than `wait_max` after `due_at`), does not count as waiting.
     """
     return await fetch_rows(
         db, _SQL["parked_claim"], ParkedReceiptRow, now, wait_max, rows_max, wait_min, last_try_since
     )
 
 
-async def parked_leave(db: Executor, *, parked_ids: Sequence[int]) -> list[int]:
-    return await fetch_rows(db, _SQL["parked_leave"], single(int), parked_ids)
+async def parked_remove(db: Executor, *, parked_ids: Sequence[int]) -> list[int]:
+    return await fetch_rows(db, _SQL["parked_remove"], single(int), parked_ids)
 
 
-async def parked_forget(db: Executor, *, before: datetime) -> None:
-    await execute(db, _SQL["parked_forget"], before, timeout_s=limits.DATABASE_SLOW_TIMEOUT_S)
+async def parked_delete_old(db: Executor, *, before: datetime) -> None:
+    await execute(db, _SQL["parked_delete_old"], before, timeout_s=limits.DATABASE_SLOW_TIMEOUT_S)
 
 
 async def unmatched_by_carrier(db: Executor) -> list[UnmatchedByCarrier]:
@@ -461,8 +467,8 @@ async def unmatched_list(
     rows_max: int,
     carrier_id: int | None,
 ) -> list[UnmatchedReceiptRow]:
-    """The latest `rows_max` of one carrier or all, received since `since`, below the receipt `before_id` of the time
-    `before_at`. By carrier, which is how the index has them.
+    """The latest `rows_max` of one carrier or all, received since `since` and before the row (`before_at`,
+    `before_id`). Read carrier by carrier, as the index is ordered.
     """
     return await fetch_rows(
         db, _SQL["unmatched_list"], UnmatchedReceiptRow, since, before_at, before_id, rows_max, carrier_id
@@ -492,7 +498,9 @@ async def unmatched_replay(
     since: datetime | None,
     rows_max: int | None,
 ) -> list[int]:
-    """The time that a receipt has begins anew; when it was received stays. `rows_max`: how many at most; null: all."""
+    """Parks given-up receipts again, as if they had just arrived; `received_at` stays. `rows_max` null: all that
+    match.
+    """
     return await fetch_rows(
         db,
         _SQL["unmatched_replay"],
@@ -505,7 +513,7 @@ async def unmatched_replay(
     )
 
 
-async def unmatched_drop(
+async def unmatched_delete(
     db: Executor,
     *,
     parked_ids: Sequence[int] | None,
@@ -515,7 +523,7 @@ async def unmatched_drop(
 ) -> list[int]:
     return await fetch_rows(
         db,
-        _SQL["unmatched_drop"],
+        _SQL["unmatched_delete"],
         single(int),
         parked_ids,
         carrier_id,
@@ -528,19 +536,19 @@ async def unmatched_drop(
 async def inbound_owner(
     db: Executor, *, bound_days: int, senders: Sequence[str], recipient: str, numbers: Sequence[str]
 ) -> InboundOwner | None:
-    """The latest message to one of the numbers `numbers` of an account that has one of the senders `senders`, as
-    `ltrim(lower(sender), '+0')` has them. `sender`: as the account spells it, `recipient` itself if it does so.
-    `numbers`: to how many of `numbers` such accounts have written.
+    """The latest message to one of `numbers`, of an account with one of the sender IDs `senders` (as
+    `ltrim(lower(sender), '+0')`). Returns `sender` as the account spells it, if possible like `recipient`;
+    `numbers`: how many of the numbers such accounts have sent messages to.
     """
     return await fetch_row_or_none(db, _SQL["inbound_owner"], InboundOwner, bound_days, senders, recipient, numbers)
 
 
 async def inbound_lock(db: Executor, *, key: str, seed: int) -> None:
-    """Two processes may be told of one message at once."""
+    """Serialises processes that receive the same message at once."""
     await execute(db, _SQL["inbound_lock"], key, seed)
 
 
-async def inbound_twin(
+async def inbound_duplicate(
     db: Executor,
     *,
     account_id: int,
@@ -551,11 +559,20 @@ async def inbound_twin(
     content: str,
     since_id: int,
 ) -> int | None:
-    """The same message, brought before. Carriers use ids again, and some give one id to all parts of a message: its
-    text must be the same.
+    """The same message, received before. The text must be equal too: carriers reuse IDs, and some give all parts of
+    a message the same ID.
     """
     return await fetch_row_or_none(
-        db, _SQL["inbound_twin"], single(int), account_id, carrier_id, number, carrier_ref, recipient, content, since_id
+        db,
+        _SQL["inbound_duplicate"],
+        single(int),
+        account_id,
+        carrier_id,
+        number,
+        carrier_ref,
+        recipient,
+        content,
+        since_id,
     )
 
 
@@ -596,7 +613,7 @@ async def inbound_add(
 async def unmatched_inbound_add(
     db: Executor, *, carrier_id: int, number: str, recipient: str, content: str, carrier_ref: str, received_at: datetime
 ) -> None:
-    """What a carrier brings again under the same id is kept once."""
+    """A message that a carrier repeats under the same ID is stored once."""
     await execute(db, _SQL["unmatched_inbound_add"], carrier_id, number, recipient, content, carrier_ref, received_at)
 
 
@@ -626,12 +643,12 @@ async def unmatched_inbound_replay(
     )
 
 
-async def unmatched_inbound_drop(
+async def unmatched_inbound_delete(
     db: Executor, *, unmatched_ids: Sequence[int] | None, carrier_id: int | None
 ) -> list[int]:
     return await fetch_rows(
         db,
-        _SQL["unmatched_inbound_drop"],
+        _SQL["unmatched_inbound_delete"],
         single(int),
         unmatched_ids,
         carrier_id,
@@ -643,14 +660,14 @@ async def unmatched_inbound_claim(db: Executor, *, rows_max: int) -> list[Replay
     return await fetch_rows(db, _SQL["unmatched_inbound_claim"], ReplayedInbound, rows_max)
 
 
-async def unmatched_inbound_rest(db: Executor, *, unmatched_id: int) -> None:
-    await execute(db, _SQL["unmatched_inbound_rest"], unmatched_id)
+async def unmatched_inbound_end_replay(db: Executor, *, unmatched_id: int) -> None:
+    await execute(db, _SQL["unmatched_inbound_end_replay"], unmatched_id)
 
 
-async def unmatched_inbound_leave(db: Executor, *, unmatched_id: int) -> None:
-    await execute(db, _SQL["unmatched_inbound_leave"], unmatched_id)
+async def unmatched_inbound_remove(db: Executor, *, unmatched_id: int) -> None:
+    await execute(db, _SQL["unmatched_inbound_remove"], unmatched_id)
 
 
-async def unmatched_inbound_forget(db: Executor, *, days: int, rows_max: int) -> None:
-    """Those kept for more than `days` days, and the oldest beyond `rows_max`."""
-    await execute(db, _SQL["unmatched_inbound_forget"], days, rows_max, timeout_s=limits.DATABASE_SLOW_TIMEOUT_S)
+async def unmatched_inbound_delete_old(db: Executor, *, days: int, rows_max: int) -> None:
+    """Those stored more than `days` days ago, and the oldest beyond `rows_max`."""
+    await execute(db, _SQL["unmatched_inbound_delete_old"], days, rows_max, timeout_s=limits.DATABASE_SLOW_TIMEOUT_S)
