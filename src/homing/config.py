@@ -26,9 +26,9 @@ class HttpSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     trusted_proxies: list[str]
 
     @property
-    def reached_at(self) -> str:
-        """Where customers reach it, without a slash at the end."""
-        return _reached_at(self.url, self.address)
+    def base_url(self) -> str:
+        """The base URL for customers, without a trailing slash."""
+        return _base_url(self.url, self.address)
 
 
 class LinkSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -53,9 +53,9 @@ class ConsoleSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     url: str
 
     @property
-    def reached_at(self) -> str:
-        """Where people reach it, without a slash at the end."""
-        return _reached_at(self.url, self.address)
+    def base_url(self) -> str:
+        """The base URL for users, without a trailing slash."""
+        return _base_url(self.url, self.address)
 
 
 class PushSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -68,7 +68,7 @@ class LogSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Headings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One value per heading of default.toml, which explains each."""
+    """A member for each section of default.toml, which explains the settings."""
 
     http: HttpSettings
     link: LinkSettings
@@ -80,13 +80,13 @@ class Headings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Settings(Headings, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """`dialects`: by name, the settings of those that have any, which their settings.toml explains."""
+    """`dialects`: by name, the settings of those that have any; their settings.toml explains them."""
 
     dialects: Mapping[str, msgspec.Struct]
 
 
 def load(data: Path, dialects: Iterable[Dialect], environment: Mapping[str, str] | None = None) -> Settings:
-    """Raises `InvalidInput` that names the setting which cannot be used."""
+    """Raises `InvalidInput` that names the invalid setting."""
     environment = os.environ if environment is None else environment
     sections = {dialect.name: dialect.settings for dialect in dialects if dialect.settings is not None}
     values = tomllib.loads(resources.files("homing").joinpath("default.toml").read_text(encoding="utf-8"))
@@ -96,51 +96,51 @@ def load(data: Path, dialects: Iterable[Dialect], environment: Mapping[str, str]
     own = data / "homing.toml"
     if own.exists():
         try:
-            _lay_over(values, tomllib.loads(own.read_text(encoding="utf-8")))
+            _merge(values, tomllib.loads(own.read_text(encoding="utf-8")))
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise errors.InvalidInput(f"{own}: {error}") from None
-    _lay_over(values, _from_environment(values, environment))
+    _merge(values, _from_environment(values, environment))
     shape = msgspec.defstruct("Sections", list(sections.items()), bases=(Headings,), frozen=True, kw_only=True)
     try:
-        found = msgspec.convert(values, shape)
+        read = msgspec.convert(values, shape)
     except msgspec.ValidationError as error:
         raise errors.InvalidInput(f"settings: {error}") from None
-    core = {name: getattr(found, name) for name in Headings.__struct_fields__}
-    return Settings(**core, dialects={name: getattr(found, name) for name in sections})
+    core = {name: getattr(read, name) for name in Headings.__struct_fields__}
+    return Settings(**core, dialects={name: getattr(read, name) for name in sections})
 
 
 def settings_file(dialect: Dialect) -> Traversable:
-    """Where a dialect's settings have their defaults and explanations."""
+    """A dialect's settings.toml, with defaults and explanations."""
     package = type(dialect).__module__.rpartition(".")[0]
     return resources.files(package).joinpath("settings.toml")
 
 
 def by_heading(settings: Settings) -> dict[str, dict[str, Any]]:
-    """All settings as plain values, those of dialects beside the others."""
+    """All settings as plain values by section; a dialect's section is named like it."""
     values: dict[str, dict[str, Any]] = msgspec.to_builtins(settings)
     return {**values, **values.pop("dialects")}
 
 
-def _lay_over(values: dict[str, Any], above: Mapping[str, Any]) -> None:
-    for heading, members in above.items():
+def _merge(values: dict[str, Any], overrides: Mapping[str, Any]) -> None:
+    for heading, members in overrides.items():
         if not isinstance(members, dict):
             raise errors.InvalidInput(f"settings: {heading} must be a section, as in [{heading}]")
         values.setdefault(heading, {}).update(members)
 
 
 def _from_environment(values: Mapping[str, Any], environment: Mapping[str, str]) -> dict[str, Any]:
-    found: dict[str, dict[str, Any]] = {}
+    read: dict[str, dict[str, Any]] = {}
     for heading, members in values.items():
         for name, default in members.items():
             text = environment.get(f"HOMING_{heading}_{name}".upper())
             if text is not None:
-                found.setdefault(heading, {})[name] = _read(text, default)
-    known = {f"HOMING_{heading}_{name}".upper() for heading, members in values.items() for name in members}
+                read.setdefault(heading, {})[name] = _read(text, default)
+    names = {f"HOMING_{heading}_{name}".upper() for heading, members in values.items() for name in members}
     headings = tuple(f"HOMING_{heading}_".upper() for heading in values)
-    misspelt = sorted(name for name in environment if name.startswith(headings) and name not in known)
-    if misspelt:
-        raise errors.InvalidInput(f"setting {misspelt[0]} does not exist")
-    return found
+    unknown = sorted(name for name in environment if name.startswith(headings) and name not in names)
+    if unknown:
+        raise errors.InvalidInput(f"setting {unknown[0]} does not exist")
+    return read
 
 
 def _read(text: str, default: object) -> object:
@@ -155,14 +155,14 @@ def _read(text: str, default: object) -> object:
 
 
 def networks(texts: list[str]) -> list[Network]:
-    """Addresses and networks. Raises `InvalidInput` for what is neither."""
+    """Addresses and networks. Raises `InvalidInput` for other text."""
     try:
         return [ipaddress.ip_network(text, strict=False) for text in texts]
     except ValueError as error:
         raise errors.InvalidInput(str(error)) from None
 
 
-def _reached_at(url: str, address: str) -> str:
+def _base_url(url: str, address: str) -> str:
     if url:
         return url.rstrip("/")
     host, port = host_port(address)

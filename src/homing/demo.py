@@ -1,5 +1,5 @@
-"""The demo: an account with the dialects' own sample credentials, prices, senders and two simulated carriers, so
-that their printed examples run against this machine as they stand.
+"""The demo: an account with the dialects' published sample credentials, prices, senders and two simulated carriers, so
+that the examples of their documents run unchanged.
 """
 
 from collections.abc import Iterable
@@ -28,7 +28,7 @@ CARRIERS: Final = (
     ),
 )
 TEST_NUMBERS: Final = (("861380013", "the documents' test numbers"), ("91800333", "the documents' test numbers"))
-"""Prefixes of the numbers that the documents send to. They never convert, so the guard would flag them."""
+"""Prefixes of the documents' test numbers. They never convert, so the guard would flag them."""
 AUTHOR: Final = "demo"
 
 
@@ -38,7 +38,7 @@ def senders_of(dialects: Iterable[Dialect]) -> list[str]:
 
 
 async def load(database: Database, vault: Vault, dialects: Iterable[Dialect]) -> None:
-    """Fills an empty database. Raises `InvalidInput` when there is anything in it already."""
+    """Fills an empty database. Raises `InvalidInput` when it is not empty."""
     async with database.transaction() as transaction:
         if not await statements.admin.is_empty(transaction):
             raise errors.InvalidInput("the demo needs an empty database, but this one has accounts or carriers")

@@ -1,18 +1,18 @@
-"""Every refusal and failure that Homing can word, and what follows from each.
+"""Every refusal and failure, with its consequences.
 
     HomingError
-    ├── Refusal                   the caller's or the account's doing; each dialect has a code for it
+    ├── Refusal                   caused by the caller or the account; each dialect has a code for it
     │   ├── BadShape · BadParameter · NumbersAbnormal (NationalNumber) · ContentEmpty · ...
     │   ├── SensitiveWords · TemplateMismatch · TemplateMissing
     │   ├── NoRoute · FlashNotCarried · DestinationBlocked · InsufficientBalance
     │   └── ...
-    └── PlatformFailure           ours; the caller may come again
-        ├── StoreAway             no database: answered at once
-        ├── StoreFailed           the database refused or took too long
-        └── Overloaded            more waits than the bounds allow
+    └── PlatformFailure           ours; the caller may retry
+        ├── DatabaseUnavailable   answered at once
+        ├── DatabaseFailed        the database refused the statement or took too long
+        └── Overloaded            more work is waiting than the limits allow
 
-A class's docstring is its message; its code in a dialect stands in that dialect's table. `retryable` says whether the
-same request can succeed later; `fault` whose turn it is.
+A class's docstring is its message; its code in a dialect stands in that dialect's table. `retryable`: whether the
+same request can succeed later; `fault`: who has to act.
 """
 
 from typing import ClassVar, Literal
@@ -162,7 +162,7 @@ class Overloaded(PlatformFailure):
 class InvalidInput(HomingError):
     """A command cannot do what was asked; the text says why and what to do.
 
-    A text with {names} for `values` can be said in another language as well (`text`, `values`).
+    A text with {names} for `values` can be translated (`text`, `values`).
     """
 
     fault = "caller"

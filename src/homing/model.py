@@ -1,4 +1,4 @@
-"""The nouns: what the tables' small integers mean, and the frozen structs that pass between the parts."""
+"""The domain model: the enumerations behind the tables' small integers, and the structs that rooms exchange."""
 
 import enum
 from datetime import datetime
@@ -41,27 +41,27 @@ class Outcome(enum.IntEnum):
     """How a submit to a carrier ended."""
 
     ACCEPTED = 1
-    REFUSED = 2  # for good: this message will not pass here
-    DEFERRED = 3  # it certainly did not go: throttled, queue full, link down; come again later
-    UNKNOWN = 4  # it was handed over and the answer never came: it may have gone
+    REFUSED = 2  # permanently: this carrier will not take the message
+    DEFERRED = 3  # certainly not sent: throttled, queue full, link down; retry later
+    UNKNOWN = 4  # submitted, but there was no answer: it may have been sent
 
 
 class Strategy(enum.IntEnum):
-    """How a route's candidates are put in order."""
+    """How the carriers of a rule are ranked."""
 
     PRIORITY = 1  # the lowest priority first, equal ones share by weight
     WEIGHTED = 2  # all share by weight
     LEAST_COST = 3  # the cheapest first; those of unknown cost last
-    ADAPTIVE = 4  # shares by what conversions have taught; where nothing is known, as LEAST_COST
+    ADAPTIVE = 4  # shares learned from conversions; without data as LEAST_COST
 
 
 class PushKind(enum.IntEnum):
-    """What a push tells; its form is its dialect's."""
+    """The subject of a push; its format is the dialect's."""
 
     REPORT = 1  # a message's state; one of a later state makes it stale
     INBOUND = 3
-    RECEIPT = 4  # a final state over SMPP: one for each id that the customer was given, and none is ever stale
-    NOTICE = 6  # a state on the way over SMPP; receipts wait for it
+    RECEIPT = 4  # a final state over SMPP: one for each message ID that the customer has, and never stale
+    NOTICE = 6  # an intermediate state over SMPP; receipts wait for it
     ALERT = 7  # a range that is flagged as SMS pumping; no dialect's
 
 
@@ -73,13 +73,13 @@ class PushOutcome(enum.IntEnum):
 
 
 class PushLane(enum.IntEnum):
-    """Lanes of the outbox beside those that the processes post from, which count from 0."""
+    """Lanes of the outbox other than those of pushes over HTTP, which count from 0."""
 
-    BINDS = -1  # what goes to an SMPP customer's binds
+    BINDS = -1  # deliveries to customers' binds
 
 
 class QueueLane(enum.IntEnum):
-    """Lanes of the queue beside the carriers' (routing/lanes.py)."""
+    """Lanes of the queue other than the carriers' (routing/lanes.py)."""
 
     AWAITING_RECEIPT = 0  # accepted by a carrier
 
@@ -93,7 +93,7 @@ class GuardAction(enum.IntEnum):
 
 
 class PeriodGrain(enum.IntEnum):
-    """How long the periods are that figures are kept for, in minutes."""
+    """Length of a period of statistics, in minutes."""
 
     MINUTE = 1
     HOUR = 60
@@ -101,7 +101,7 @@ class PeriodGrain(enum.IntEnum):
 
 
 class BindKind(enum.IntEnum):
-    """What a customer's bind may do, as SMPP names it: from the customer's side."""
+    """The kind of a customer's bind, as SMPP names it from the customer's side."""
 
     TRANSMITTER = 1
     RECEIVER = 2
@@ -142,9 +142,9 @@ class Recipient(msgspec.Struct, frozen=True):
 
 
 class Options(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What a customer asked of a message beside its text, and every carrier that can is to hand on.
+    """Options of a message that a customer chose; a carrier that supports one must pass it on.
 
-    `flash`: message class 0, shown at once and not kept (3GPP TS 23.038, section 4). `pe_id` and `template_id`: the
+    `flash`: message class 0, shown at once and not stored (3GPP TS 23.038, section 4). `pe_id` and `template_id`: the
     sender's and the text's registration in India (DLT), "" for none.
     """
 
@@ -152,8 +152,8 @@ class Options(msgspec.Struct, frozen=True, omit_defaults=True):
     pe_id: str = ""
     template_id: str = ""
 
-    def noted(self) -> dict[str, object]:
-        """Those that are set, as they stand in the message's notes."""
+    def as_notes(self) -> dict[str, object]:
+        """Those that are set, as they are stored in the message's notes."""
         return {name: value for name in self.__struct_fields__ if (value := getattr(self, name))}
 
 
@@ -162,7 +162,7 @@ _read_options: Final = msgspec.json.Decoder(Options).decode
 
 
 def options_of(notes: str | None) -> Options:
-    """Of a message's notes as they are stored, a JSON object."""
+    """The options in a message's notes, a JSON object."""
     return NO_OPTIONS if notes is None else _read_options(notes)
 
 
@@ -185,9 +185,9 @@ class Outbound(msgspec.Struct, frozen=True):
 class Answer(msgspec.Struct, frozen=True):
     """A carrier's answer to one submitted message.
 
-    `carrier_ref` is the carrier's id, set when it accepted; of a message that left in several parts it is the first
-    one's, and `part_refs` has the ids of all parts in their order. Why it did not: the carrier's words are the
-    `error_text`, and where it said nothing there is a `reason`.
+    `carrier_ref` is the carrier's message ID, set when it accepted; of a multipart message it is the first part's, and
+    `part_refs` has those of all parts in order. Otherwise `error_text` is the carrier's text, or, where it sent none,
+    `reason` is ours.
     """
 
     outcome: Outcome
@@ -199,7 +199,7 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 class LateAnswer(msgspec.Struct, frozen=True):
-    """A carrier accepted an attempt after that was said to have no answer. The ids are as in `Answer`."""
+    """A carrier accepted an attempt after that had been recorded as unanswered. IDs as in `Answer`."""
 
     account_id: int
     message_id: int
@@ -209,10 +209,10 @@ class LateAnswer(msgspec.Struct, frozen=True):
 
 
 class CarrierReceipt(msgspec.Struct, frozen=True):
-    """A delivery report as a carrier made it: what it means (`state`), and what it said (`raw`).
+    """A delivery receipt of a carrier: its meaning (`state`) and its original text (`raw`).
 
-    `carrier_ref` as the carrier wrote it in the receipt, which need not be how it wrote it in its answer. `state` may
-    be one that is not final (on its way). `number` is the recipient where the receipt names it: it confirms a match.
+    `carrier_ref`: as written in the receipt, which may differ from the ID in the answer. `state` may be an intermediate
+    one. `number` is the recipient if the receipt has it: it confirms a match.
     """
 
     carrier_ref: str
@@ -224,8 +224,8 @@ class CarrierReceipt(msgspec.Struct, frozen=True):
 
 
 class CarrierInbound(msgspec.Struct, frozen=True):
-    """A message that a person sent: from `number` to one of our sender IDs. `carrier_ref`: the carrier's id of it, by
-    which it is known when it is brought twice; "" where there is none.
+    """A message that a person sent: from `number` to one of our sender IDs. `carrier_ref`: the carrier's ID of it, by
+    which a duplicate is recognised; "" if there is none.
     """
 
     number: str
@@ -236,7 +236,7 @@ class CarrierInbound(msgspec.Struct, frozen=True):
 
 
 class Outstanding(msgspec.Struct, frozen=True):
-    """A submitted message whose receipt has not come."""
+    """A submitted message without a receipt."""
 
     carrier_ref: str
     number: str

@@ -1,11 +1,11 @@
-"""What a parent and its processes agree on."""
+"""The interface between the parent process and its children."""
 
 from typing import Final
 
 READY: Final = "ready"
-"""The line that a process prints when it takes work."""
+"""The line that a process prints when it is ready."""
 
 RUN: Final = "run"
 METRICS: Final = "metrics"
 MARKS: Final = "written"
-"""Folders that the processes write: under the data folder, and in it those of metrics and of what may have left."""
+"""Folders that the processes write: `run` in the data folder, and in it those of metrics and written marks."""

@@ -17,32 +17,32 @@ HTTP_HEAD_BUFFER_BYTES: Final = 8192 + 4096 * 30  # the server's read buffer, wh
 HTTP_BACKLOG: Final = 4096
 HTTP_START_TIMEOUT_S: Final = 15.0
 SERVER: Final = "http"
-"""The header `Server` of every answer: left out, the server would name itself and its kind."""
+"""The header `Server` of every response; without it granian would name itself."""
 
 
-class _Listening(Server):
-    """The server on a socket that we have hold of: its options are those of every connection that it accepts."""
+class _TimedServer(Server):
+    """The server on a socket of ours: its options apply to every connection that it accepts."""
 
     def _init_shared_socket(self) -> None:
-        holder: Any = SocketSpec(self.bind_addr, self.bind_port, self.backlog).build()
-        self._shd = holder
-        self._sfd = holder.get_fd()
+        shared: Any = SocketSpec(self.bind_addr, self.bind_port, self.backlog).build()
+        self._shd = shared
+        self._sfd = shared.get_fd()
         self._ssp = None
         option = getattr(socket, "TCP_USER_TIMEOUT", None)
-        if option is None:  # Linux alone has it
+        if option is None:  # not on Linux
             return
-        # The server keeps what is not read yet, without a bound. A reader that takes nothing loses its connection.
-        with socket.socket(fileno=os.dup(holder.get_fd())) as listening:
+        # The server buffers unread data without a limit, so a client that reads nothing is disconnected.
+        with socket.socket(fileno=os.dup(shared.get_fd())) as listening:
             listening.setsockopt(socket.IPPROTO_TCP, option, HTTP_UNREAD_TIMEOUT_MS)
 
 
 class HttpServer:
-    """Serves an application on one address; HTTP/1.1 alone, which is what the dialects' clients speak. It is an RSGI
-    application, or an ASGI one without a lifespan of its own.
+    """Serves an application on one address; HTTP/1.1 alone, which the dialects' clients speak. It is an RSGI
+    application, or an ASGI one without lifespan events.
     """
 
     def __init__(self, *, application: Any, host: str, port: int, interface: Interfaces = Interfaces.RSGI) -> None:
-        self._server = _Listening(
+        self._server = _TimedServer(
             application,
             address=host,
             port=port,
@@ -61,7 +61,7 @@ class HttpServer:
         self._serving: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
-        """Returns when connections are taken. Raises OSError when the address cannot be served."""
+        """Returns when connections are accepted. Raises OSError when the address cannot be used."""
         loop = asyncio.get_running_loop()
         self._serving = loop.create_task(self._server.serve())
         deadline_s = loop.time() + HTTP_START_TIMEOUT_S

@@ -1,4 +1,4 @@
-"""The life of a message as one table: its states, and which may follow which.
+"""The life cycle of a message as one table: its states and their transitions.
 
 `queued → sending → sent → delivered | undeliverable | expired | rejected | failed | unknown`, monotone: an event moves
 a message only to a state of higher rank, so that late and repeated events change nothing. `unknown` ranks below
@@ -28,8 +28,8 @@ class MessageState(enum.IntEnum):
 class StateFacts:
     """One row of the table.
 
-    rank: an event may only raise it. final: no receipt moves it any more. refunded: the money goes back
-    whatever the account's policy says.
+    rank: an event may only raise it. final: no later receipt changes it. refunded: the charge is refunded
+    independent of the account's policy.
     """
 
     rank: int
@@ -59,5 +59,5 @@ def may_move(current: MessageState, to: MessageState) -> bool:
 
 
 def is_refunded(state: MessageState, refund_undeliverable: bool) -> bool:
-    """Whether a message that ends in `state` is given its money back under the account's policy."""
+    """Whether a message that ends in `state` is refunded under the account's policy."""
     return TABLE[state].refunded or (state is MessageState.UNDELIVERABLE and refund_undeliverable)

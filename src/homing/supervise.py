@@ -21,7 +21,7 @@ log = structlog.get_logger()
 
 
 class ChildProcess:
-    """One process of a role. It ends by itself when we die: its stdin is a pipe that we hold open."""
+    """A process of a role. It ends by itself when its parent dies: its stdin is a pipe from the parent."""
 
     def __init__(
         self,
@@ -32,8 +32,8 @@ class ChildProcess:
         descriptors: Sequence[int],
         owner: ClusterOwner | None = None,
     ) -> None:
-        """`descriptors`: open files that it is to hold as well, for as long as it lives. `owner`: whom it becomes
-        before it begins, with no group but his own; None: it stays who we are.
+        """`descriptors`: open files that it inherits. `owner`: the user that it runs as, with that user's group alone;
+        None: ours.
         """
         self.role = role
         self._descriptors = tuple(descriptors)
@@ -43,8 +43,8 @@ class ChildProcess:
         self._process: asyncio.subprocess.Process | None = None
 
     async def start(self) -> None:
-        """Returns when it is ready. Raises `InvalidInput` when it is not in time or ends before, OSError when the
-        machine has no room for another process.
+        """Returns when it is ready. Raises `InvalidInput` when it is not ready in time or ends before, OSError when
+        no process can be started.
         """
         owner = self._owner
         self._process = await asyncio.create_subprocess_exec(
@@ -57,7 +57,7 @@ class ChildProcess:
             stdout=asyncio.subprocess.PIPE,
             env=self._environment,
             pass_fds=self._descriptors,
-            start_new_session=True,  # Ctrl-C in a terminal is for us; we tell the children in order
+            start_new_session=True,  # Ctrl-C in a terminal is for the parent, which stops the children in order
             umask=0o077,
             user=owner.uid if owner else None,
             group=owner.gid if owner else None,
@@ -66,21 +66,21 @@ class ChildProcess:
         assert self._process.stdout is not None
         try:
             async with asyncio.timeout(PROCESS_START_TIMEOUT_S):
-                word = (await self._process.stdout.readline()).decode().strip()
+                line = (await self._process.stdout.readline()).decode().strip()
         except TimeoutError:
-            word = "silence"
-        if word != READY:
+            line = "silence"
+        if line != READY:
             await self.stop()
             raise errors.InvalidInput(f"process {self.name} did not start; see its output above")
 
     async def ended(self) -> int:
-        """Returns its exit code when it has ended."""
+        """Waits for its end; gives the exit code."""
         assert self._process is not None
         return await self._process.wait()
 
     async def stop(self) -> int:
-        """Asks it to drain, and kills it when it does not. 0 when it drained, or had nothing to drain: it was dead
-        already, or not ready yet.
+        """Sends SIGTERM, so that it drains, and SIGKILL when it does not. 0 when it drained, or had nothing to drain:
+        it had ended already, or was not ready yet.
         """
         if self._process is None or self._process.returncode is not None:
             return 0
@@ -95,14 +95,14 @@ class ChildProcess:
             return await self._process.wait()
 
     def _signal(self, number: signal.Signals) -> None:
-        """Not by asyncio's own way, which reaps a process that has just ended: then its exit code is lost."""
+        """Not by asyncio, which reaps a process that has just ended, so that its exit code is lost."""
         assert self._process is not None
         with contextlib.suppress(ProcessLookupError):
             os.kill(self._process.pid, number)
 
 
 class Supervisor:
-    """Runs children until it is told to stop."""
+    """Runs the processes of an installation until `stop`."""
 
     def __init__(
         self,
@@ -115,22 +115,22 @@ class Supervisor:
         owner: ClusterOwner | None = None,
         environment: Mapping[str, str] | None = None,
     ) -> None:
-        """`workers`: how many processes of each role, in starting order. `descriptors`: files that each of them holds
-        open, such as its share of the embedded PostgreSQL, which then outlives us as long as they drain.
-        `database_answers`: asked before a process is started again, since without a database none comes up. `owner`:
-        as whom they run, None for as ourselves; `environment`: what they hear beside ours.
+        """`workers`: the number of processes of each role, in starting order. `descriptors`: files that each inherits,
+        such as the share of the embedded PostgreSQL, which then runs until they have drained. `database_answers`:
+        awaited before a process is restarted, since none starts without a database. `owner`: the user that they run as,
+        None: ours. `environment`: variables added to ours.
         """
         self._database_answers = database_answers
-        whole = {**os.environ, **(environment or {}), "HOMING_DATA": str(data), "HOMING_DATABASE_URL": dsn}
+        variables = {**os.environ, **(environment or {}), "HOMING_DATA": str(data), "HOMING_DATABASE_URL": dsn}
         self._children = [
-            ChildProcess(role=role, number=number, environment=whole, descriptors=descriptors, owner=owner)
+            ChildProcess(role=role, number=number, environment=variables, descriptors=descriptors, owner=owner)
             for role, count in workers.items()
             for number in range(1, count + 1)
         ]
         self._watchers: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
-        """Raises `InvalidInput` when a child does not come up; those that did are stopped again."""
+        """Raises `InvalidInput` when a child does not start; those that did are stopped."""
         try:
             for child in self._children:
                 await child.start()
@@ -155,11 +155,11 @@ class Supervisor:
         while True:
             code = await child.ended()
             log.error("process_ended", name=child.name, code=code)
-            await self.start_again(child)
+            await self.restart(child)
 
-    async def start_again(self, child: ChildProcess) -> None:
-        """Until it runs, with growing pauses, whatever keeps it from starting. While there is no database it is not
-        tried, and comes as soon as there is: a pause that has grown in an outage must not outlive it.
+    async def restart(self, child: ChildProcess) -> None:
+        """Tries with growing pauses until it runs. While the database is unavailable it is not tried, and then at once:
+        a pause that grew in an outage must not outlast it.
         """
         pause_s = limits.PROCESS_RESTART_PAUSE_S
         while True:
@@ -170,6 +170,6 @@ class Supervisor:
             try:
                 await child.start()
                 return
-            except Exception as error:  # also no thread for whoever waits for its end, which is a RuntimeError
+            except Exception as error:  # also RuntimeError, when no thread can be started to wait for its end
                 pause_s = min(pause_s * 2, PROCESS_RESTART_PAUSE_S_MAX)
                 log.error("process_not_restarted", name=child.name, detail=str(error), again_in_s=pause_s)

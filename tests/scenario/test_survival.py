@@ -287,7 +287,7 @@ async def test_a_process_that_the_machine_has_no_room_for_is_tried_again(
     child = Restarted(iter([refusal, refusal]))
     supervisor = Supervisor(workers={}, data=tmp_path, dsn="", database_answers=answers)
     async with in_time():
-        await supervisor.start_again(child)
+        await supervisor.restart(child)
     assert child.starts == 3
     assert next(looks, None) is None, "while there was no database it was not tried"
 

@@ -288,7 +288,7 @@ SHARED = {"account_id", "attempt", "expires_at", "options"}
 
 def test_every_option_is_kept_with_the_message_and_every_template_can_name_it() -> None:
     assert set(OPTIONS) == set(Options.__struct_fields__)
-    assert Options(**OPTIONS).noted() == OPTIONS
+    assert Options(**OPTIONS).as_notes() == OPTIONS
     assert set(OPTIONS) <= set(NAMES)
     assert set(Outbound.__struct_fields__) - SHARED <= set(NAMES)
 

@@ -18,7 +18,7 @@ CONSOLE_CONNECTIONS_MAX: Final = 4
 async def open_console(runtime: Runtime) -> None:
     """The control plane: the operators' and customers' web pages, with database sessions of their own plans."""
     settings = runtime.settings
-    url = settings.console.reached_at
+    url = settings.console.base_url
     name = f"homing {runtime.process} pages"
     database = await runtime.enter(
         Database(dsn=runtime.dsn, connections_max=CONSOLE_CONNECTIONS_MAX, plans=FREE_PLANS, name=name)
@@ -29,7 +29,7 @@ async def open_console(runtime: Runtime) -> None:
         vault=runtime.vault,
         clock=runtime.clock,
         is_secure=url.startswith("https:"),
-        api_url=settings.http.reached_at,
+        api_url=settings.http.base_url,
         http_client=http,
         url=url,
         settings=config.by_heading(settings),

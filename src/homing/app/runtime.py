@@ -82,7 +82,7 @@ class Runtime:
             await self.enter(self.node)
             with contextlib.suppress(errors.PlatformFailure):
                 await clear_alarms(self.database, PROCESS, None, self.place)  # of an earlier process of this name
-            self.background("metrics", self.metrics.write_for_ever)
+            self.background("metrics", self.metrics.run)
             self.background("clock", clock_watch.run)
         except BaseException:
             await self._own.aclose()

@@ -137,7 +137,7 @@ async def _serve(data: Path, database: OpenedDatabase, settings: "Settings", dem
     binds = settings.smpp.address if settings.smpp.workers else ""
     if binds and settings.smpp.tls_address:
         binds += f", with TLS on {settings.smpp.tls_address}"
-    looks = await console_greeting(dsn, console.reached_at) if console.address else ""
+    looks = await console_greeting(dsn, console.base_url) if console.address else ""
     risks = (*_risks(settings, host, chosen.reason), *await _database_risks(dsn, embedded is not None))
     click.echo(await greeting(dsn, data, address, binds, looks))
     for warning in risks:

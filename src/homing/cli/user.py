@@ -142,6 +142,6 @@ async def _switch(context: CommandContext, name: str, is_disabled: bool) -> Repl
 
 
 def _link(context: CommandContext, said: str, name: str, token: str) -> Reply:
-    url = f"{config.load(context.data, DIALECTS).console.reached_at}/welcome/{token}"
+    url = f"{config.load(context.data, DIALECTS).console.base_url}/welcome/{token}"
     hours = round(limits.CONSOLE_LINK_S / 3600)
     return Confirmation(f"{said}. One-time link, valid for {hours} hours: {url}", {"name": name, "link": url})

@@ -51,7 +51,7 @@ def prepare(
         segmentation = screen(submission, group, catalogue)
         noted = group.notes or {}
         if group.options is not NO_OPTIONS:
-            noted = {**noted, **group.options.noted()}
+            noted = {**noted, **group.options.as_notes()}
         notes = _encode(noted) if noted else None
         for recipient in group.recipients:
             place = numbering.locate(recipient.number)

@@ -1,4 +1,4 @@
-"""Counts of HTTP calls, kept in plain integers on the hot path and read only when somebody scrapes."""
+"""Metrics of HTTP calls: integers on the hot path, turned into metrics at each scrape."""
 
 from bisect import bisect_left
 from collections.abc import Iterable
@@ -12,7 +12,7 @@ BOUNDS_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0,
 
 
 class HttpMetrics(Collector):
-    """A Prometheus collector over two dictionaries: a call costs one addition in each."""
+    """A Prometheus collector; a call costs one addition in each of two dictionaries."""
 
     def __init__(self) -> None:
         self._calls: dict[tuple[str, int], int] = {}

@@ -14,7 +14,7 @@ LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNI
 
 
 class LibraryLog(logging.Handler):
-    """What libraries say through `logging`, in our form: their sentence without its values, which can hold anything,
+    """Warnings of libraries from `logging` in our format: the message without its values, which can contain anything,
     and an exception's type without its traceback.
     """
 
@@ -22,13 +22,13 @@ class LibraryLog(logging.Handler):
         structlog.get_logger().warning(
             "library",
             logger=record.name,
-            said=str(record.msg)[:200],
+            message=str(record.msg)[:200],
             error=record.exc_info[0].__name__ if record.exc_info and record.exc_info[0] else "",
         )
 
 
 class UnfailingStream:
-    """A stream whose reader or disk may be gone or full: that costs the line, and not the work that wrote it."""
+    """A stream whose failure (reader gone, disk full) loses the line but does not fail the caller."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -44,7 +44,7 @@ class UnfailingStream:
 
 def start(level: str, form: str, process: str) -> None:
     """Sets logging up for this process. No line ever holds a query string, a body, a number or a secret: events name
-    ids, and an unforeseen error is told by its type and place (`describe`). `form`: json, text, or auto (text where
+    IDs, and an unexpected error is logged by its type and place (`describe`). `form`: json, text, or auto (text where
     stderr is a terminal).
     """
     renderer: structlog.typing.Processor = (
@@ -68,7 +68,7 @@ def start(level: str, form: str, process: str) -> None:
 
 
 def describe(error: BaseException) -> dict[str, object]:
-    """What may be logged of an unforeseen error: its type and place. Its text can hold a customer's data."""
+    """The loggable part of an unexpected error: its type and place. Its text can contain a customer's data."""
     frames = traceback.extract_tb(error.__traceback__)[-6:]
     return {
         "error": type(error).__name__,

@@ -1,7 +1,7 @@
 """One `GET /metrics` for all of an installation's processes.
 
-Each process writes its own metrics to a file every few seconds; the one that is asked shows its own and those of the
-others' files, a few seconds old. Every sample carries the label `process`.
+Each process writes its metrics to a file every few seconds; the process that is scraped returns its own and those of
+the others' files, a few seconds old. Every sample carries the label `process`.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ METRICS_AGE_S_MAX: Final = WRITE_INTERVAL_S
 
 
 class MetricsExporter:
-    """Writes this process's registry to `folder`, and renders everybody's."""
+    """Writes this process's registry to `folder`, and renders those of all processes."""
 
     def __init__(self, registry: CollectorRegistry, folder: Path, process: str) -> None:
         self._registry = registry
@@ -37,23 +37,23 @@ class MetricsExporter:
         self._rendering: asyncio.Task[bytes] | None = None
         self._rendered_at_s = 0.0
 
-    async def write_for_ever(self) -> None:
-        """A file that cannot be written (a full disk) costs the others' view of this process, and is said once."""
-        is_said = False
+    async def run(self) -> None:
+        """A file that cannot be written (a full disk) hides this process from the others, and is logged once."""
+        is_logged = False
         while True:
             try:
                 self._write()
-                is_said = False
+                is_logged = False
             except OSError as error:
-                if not is_said:
+                if not is_logged:
                     log.error("metrics_not_written", detail=str(error))
-                    is_said = True
+                    is_logged = True
             await asyncio.sleep(WRITE_INTERVAL_S)
 
     def _write(self) -> None:
         make_private_folder(self._folder)
         beside = self._file.with_suffix(".new")
-        beside.unlink(missing_ok=True)  # left by a process that was killed, perhaps of another user
+        beside.unlink(missing_ok=True)  # left by a killed process, perhaps another user's
         with open(open_private(beside, os.O_WRONLY | os.O_EXCL), "wb") as file:
             file.write(generate_latest(self._registry))
         os.replace(beside, self._file)
@@ -63,8 +63,8 @@ class MetricsExporter:
             self._file.unlink(missing_ok=True)
 
     async def render(self, read_extra: Callable[[], Awaitable[Iterable[Metric]]]) -> bytes:
-        """Prometheus text, at most `METRICS_AGE_S_MAX` old: however often it is asked for, it is put together that
-        often, and in a thread of its own. `read_extra` gives families that are read on demand.
+        """Prometheus text, at most `METRICS_AGE_S_MAX` old: it is rendered no more often than that, in a
+        thread of its own. `read_extra` gives families that are read on demand.
         """
         now_s = asyncio.get_running_loop().time()
         if self._rendering is None or (self._rendering.done() and now_s - self._rendered_at_s >= METRICS_AGE_S_MAX):
@@ -78,7 +78,7 @@ class MetricsExporter:
 
     async def _render(self, read_extra: Callable[[], Awaitable[Iterable[Metric]]]) -> bytes:
         extra = list(await read_extra())
-        own = generate_latest(self._registry).decode()  # here: what it reads changes in this thread
+        own = generate_latest(self._registry).decode()  # here, since this thread changes the counters
         return await asyncio.to_thread(self._merge, own, extra)
 
     def _merge(self, own: str, extra: list[Metric]) -> bytes:

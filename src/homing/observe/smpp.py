@@ -1,4 +1,4 @@
-"""Metrics of customers' binds and their PDUs: plain integers, read when Prometheus scrapes."""
+"""Metrics of customers' binds and PDUs: integers, turned into metrics at each scrape."""
 
 from bisect import bisect_left
 from collections.abc import Iterable
@@ -36,7 +36,7 @@ class SmppMetrics(Collector):
         self._pdus[key] = self._pdus.get(key, 0) + 1
 
     def took(self, seconds: float, submits: int) -> None:
-        """Counts how long so many submits waited for their responses."""
+        """Counts submits by the time that they waited for their responses."""
         self._buckets[bisect_left(BOUNDS_S, seconds)] += submits
         self._seconds += seconds * submits
 

@@ -1,4 +1,4 @@
-"""Counters of the link's work, raised once a batch."""
+"""Counters of submits, receipts and pushes, incremented once a batch."""
 
 from collections.abc import Sequence
 
@@ -24,7 +24,7 @@ class WorkMetrics:
                 self._submits.labels(carrier, outcome.name.lower()).inc(count)
 
     def received(self, carrier: str, effect: str, count: int) -> None:
-        """`effect`: applied, repeated, intermediate (on its way), parked, or unmatched, once it is given up."""
+        """`effect`: applied, repeated, intermediate, parked, or unmatched once it is given up."""
         if count:
             self._receipts.labels(carrier, effect).inc(count)
 

@@ -38,7 +38,7 @@ LOG_LINES = 15
 
 @dataclass(frozen=True, slots=True)
 class Postmaster:
-    """What a cluster's postmaster.pid says about the server: a claim, true only if `answers`."""
+    """The content of a cluster's postmaster.pid, which is true only if `answers`."""
 
     cluster: Path
     pid: int
@@ -85,7 +85,7 @@ def password_of(data: Path, cluster: Path) -> str:
     path = data / PASSWORD_NAME
     if not path.exists() and cluster.exists():
         raise EmbeddedError(f"{path} is missing, and without it nobody can connect to the database: restore it.")
-    return _kept_password(path)
+    return _stored_password(path)
 
 
 def superuser_password(data: Path) -> str | None:
@@ -112,7 +112,7 @@ def ensure_cluster(data: Path, place: ClusterLocation, password: str, *, durable
         fresh = place.folder / "cluster.new"
         shutil.rmtree(fresh, ignore_errors=True)
         password_file = place.folder / "password"
-        write_durably(password_file, _kept_password(data / SUPERUSER_PASSWORD_NAME))
+        write_durably(password_file, _stored_password(data / SUPERUSER_PASSWORD_NAME))
         os.chown(password_file, place.owner.uid, place.owner.gid, follow_symlinks=False)
         try:
             _initdb(place, fresh, password_file, durable, starting)
@@ -129,7 +129,7 @@ def ensure_cluster(data: Path, place: ClusterLocation, password: str, *, durable
                 "postgres",
             ],
             starting,
-            said=f"CREATE ROLE {ROLE} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE PASSWORD {_literal(password)};\n\n"
+            stdin=f"CREATE ROLE {ROLE} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE PASSWORD {_literal(password)};\n\n"
             f"CREATE DATABASE {DATABASE} OWNER {ROLE};\n\n",
         )
         rename_durably(fresh, place.cluster)
@@ -150,7 +150,7 @@ def last_lines(path: Path) -> str:
         return ""
 
 
-def _kept_password(path: Path) -> str:
+def _stored_password(path: Path) -> str:
     if not path.exists():
         write_durably(path, secrets.token_urlsafe(32) + "\n")
     return path.read_text().strip()
@@ -177,15 +177,15 @@ def _initdb(place: ClusterLocation, cluster: Path, password_file: Path, durable:
     _run(place, ["initdb", "-D", str(cluster), *options], starting)
 
 
-def _run(place: ClusterLocation, command: list[str], starting: FileLock, said: str = "") -> None:
+def _run(place: ClusterLocation, command: list[str], starting: FileLock, stdin: str = "") -> None:
     """Runs a program of PostgreSQL's as the owner, in a session of its own so that Ctrl-C does not reach it."""
     us = place.owner.is_us
-    ended = subprocess.run(  # noqa: S603  # the wheel's program, arguments as a list
+    result = subprocess.run(  # noqa: S603  # the wheel's program, arguments as a list
         [str(place.programs / command[0]), *command[1:]],
         check=False,
         cwd=place.folder,
         env=ENVIRONMENT,
-        input=said,
+        input=stdin,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -198,6 +198,6 @@ def _run(place: ClusterLocation, command: list[str], starting: FileLock, said: s
         extra_groups=None if us else [],
         pass_fds=(starting.fileno(),),
     )
-    if ended.returncode != 0:
-        tail = "\n".join(ended.stdout.splitlines()[-LOG_LINES:])
+    if result.returncode != 0:
+        tail = "\n".join(result.stdout.splitlines()[-LOG_LINES:])
         raise EmbeddedError(f"PostgreSQL's {command[0]} could not make the database in {place.folder}:\n{tail}")

@@ -1,4 +1,4 @@
-"""What can go wrong with the embedded PostgreSQL, in words for whoever runs Homing."""
+"""Errors of the embedded PostgreSQL, worded for operators."""
 
 from homing.errors import InvalidInput
 

@@ -45,7 +45,7 @@ reacts; its children notice.
 """
 
 ADOPTED_POLL_S = 0.2
-"""How often a keeper that is not the server's parent looks whether the server still exists."""
+"""Interval at which a keeper that is not the server's parent checks that the server exists."""
 
 NOT_FOR_US = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """Ignored: a supervisor that signals its whole group must not end the keeper before the server."""
@@ -89,20 +89,20 @@ def become(uid: int, gid: int) -> None:
 
 
 def start(command: list[str]) -> tuple[int, int]:
-    """Starts the server; returns its process id and the reading end of what it says. Raises OSError."""
-    output, said = os.pipe()
+    """Starts the server; returns its process ID and the reading end of its output. Raises OSError."""
+    output, writing_end = os.pipe()
     pid = os.posix_spawn(
         command[0],
         command,
         dict(os.environ),
         file_actions=[
             (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
-            (os.POSIX_SPAWN_DUP2, said, 1),
-            (os.POSIX_SPAWN_DUP2, said, 2),
+            (os.POSIX_SPAWN_DUP2, writing_end, 1),
+            (os.POSIX_SPAWN_DUP2, writing_end, 2),
         ],
         setsigdef=(*NOT_FOR_US, signal.SIGPIPE),  # ignored by us and by Python, not by what the server runs
     )
-    os.close(said)
+    os.close(writing_end)
     return pid, output
 
 
@@ -120,14 +120,14 @@ def end_with_users(lock_fd: int, pid: int, cluster: str) -> None:
 
 
 def open_log(path: str) -> None:
-    """Makes `path` our own standard error, so that a keeper's last words are in the log too."""
+    """Makes `path` our own standard error, so that a keeper's own errors are in the log too."""
     log_fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
     os.dup2(log_fd, 2)
     os.close(log_fd)
 
 
 def copy_log(output: int, path: str) -> None:
-    """Copies what the server says into the log until every process of it has closed its end, that is, ended."""
+    """Copies the server's output into the log until all its processes have ended."""
     while chunk := os.read(output, 65536):
         # A full disk costs the log, not the server: it would block on a pipe that nobody reads.
         with contextlib.suppress(OSError):

@@ -3,7 +3,7 @@
 An ordinary user runs it as himself, straight from the wheel, everything under the data folder:
 
     data/postgres/cluster      PostgreSQL's own data folder
-    data/postgres/server.log   what it says
+    data/postgres/server.log   its log
     data/postgres/.s.PGSQL...  its socket, unless that path is too long: then in a private temporary folder
 
 PostgreSQL refuses to run as root. So root runs it as an existing unprivileged user, from a copy of the
@@ -35,7 +35,8 @@ from homing.store.embedded.programs import copied_programs, own_folder, wheel_pr
 ROOT_HOME = Path("/var/lib/homing")
 USER_VARIABLE = "HOMING_USER"
 USERS = ("homing", "postgres", "nobody", "daemon")
-"""Whom root becomes unless told otherwise: the first of these that exists. The others are shared with strangers."""
+"""The user that root becomes by default: the first of these that exists. Other programs may run as all but the first.
+"""
 
 MEMORY_NAME = "postgres.path"
 """The file in the data folder that says where its database lies."""
@@ -45,7 +46,7 @@ SOCKET_PATH_BYTES_MAX = 103
 """sockaddr_un.sun_path holds 104 bytes on macOS (108 on Linux), one of them the final zero."""
 
 CHECK_S = 30.0
-"""How long the small program may take that tries to enter a folder as another user."""
+"""Time-out of the small program that tries to enter a folder as another user."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,7 @@ class ClusterLocation:
     owner: ClusterOwner
     programs: Path
     set_aside: Path | None = None
-    """Where the database went that a removed data folder had left behind."""
+    """The new place of a database that a removed data folder had left behind."""
 
     @property
     def cluster(self) -> Path:
@@ -89,23 +90,23 @@ class ClusterLocation:
 def find_location(data: Path, user: str | None, root_home: Path) -> ClusterLocation:
     """The place of the database of `data` (an existing folder, symlinks resolved), made on first use.
 
-    The choice is remembered in data/postgres.path, so a later change of modes or settings does not move it.
-    `user` is whom root becomes for a new database; None leaves it to HOMING_USER, then to USERS.
+    The choice is stored in data/postgres.path, so a later change of modes or settings does not move it.
+    `user`: the user that root becomes for a new database; None: HOMING_USER, else USERS.
     Raises EmbeddedError, OSError.
     """
     inside = data / "postgres"
     outside = root_home / "clusters" / fingerprint(data)
     memory = data / MEMORY_NAME
-    remembered, set_aside = _remembered(memory, inside, outside), None
+    known_folder, set_aside = _known_folder(memory, inside, outside), None
     if os.geteuid() != 0:
-        folder, owner, programs = remembered or inside, ClusterOwner(os.geteuid(), os.getegid()), wheel_programs()
+        folder, owner, programs = known_folder or inside, ClusterOwner(os.geteuid(), os.getegid()), wheel_programs()
     else:
         programs = copied_programs(root_home)
-        owner = _owner_of(remembered or inside) or _chosen_user(user)
-        folder = remembered or (inside if _can_enter(owner, data) and socket_fits(inside) else outside)
+        owner = _owner_of(known_folder or inside) or _chosen_user(user)
+        folder = known_folder or (inside if _can_enter(owner, data) and socket_fits(inside) else outside)
         if folder == outside:
             own_folder(outside.parent)
-            if remembered is None:
+            if known_folder is None:
                 set_aside = _set_aside_left_behind(data, outside)
             owner = _owner_of(outside) or owner
     _settle(folder, owner)
@@ -114,13 +115,13 @@ def find_location(data: Path, user: str | None, root_home: Path) -> ClusterLocat
             f"The database in {folder} belongs to the user {owner.name}, who can no longer enter it: "
             f"allow passing (x) through its parent folders as before."
         )
-    if remembered is None:
+    if known_folder is None:
         write_durably(memory, f"{folder.relative_to(data) if folder == inside else folder}\n")
     return ClusterLocation(folder, owner, programs, set_aside)
 
 
 def has_cluster(data: Path) -> bool:
-    """Whether a data folder has a database, or had one that somebody took away in part: then opening it says so."""
+    """Whether a data folder has a database, or the remains of one, which `open` reports."""
     return (data / MEMORY_NAME).exists() or (data / "postgres").exists()
 
 
@@ -149,7 +150,7 @@ def fingerprint(path: Path) -> str:
     return hashlib.sha256(os.fsencode(path)).hexdigest()[:16]
 
 
-def _remembered(memory: Path, inside: Path, outside: Path) -> Path | None:
+def _known_folder(memory: Path, inside: Path, outside: Path) -> Path | None:
     """The folder chosen before, None at first. Raises EmbeddedError if it is another data folder's."""
     if not memory.exists():
         return None
@@ -183,11 +184,11 @@ def _set_aside_left_behind(data: Path, outside: Path) -> Path | None:
     return aside
 
 
-def unprivileged_user(wanted: str | None) -> ClusterOwner | None:
+def unprivileged_user(name: str | None) -> ClusterOwner | None:
     """The user of that name, or the first of USERS that there is; None if there is none but root."""
-    for name in (wanted,) if wanted else USERS:
+    for candidate in (name,) if name else USERS:
         try:
-            entry = pwd.getpwnam(name)
+            entry = pwd.getpwnam(candidate)
         except KeyError:
             continue
         if entry.pw_uid != 0:
@@ -196,53 +197,53 @@ def unprivileged_user(wanted: str | None) -> ClusterOwner | None:
 
 
 def _chosen_user(user: str | None) -> ClusterOwner:
-    """The unprivileged user for a new database of root's. HOMING_USER=root is said of the processes alone."""
-    given = os.environ.get(USER_VARIABLE, "")
-    wanted = user or (given if given != "root" else "")
-    if owner := unprivileged_user(wanted):
+    """The unprivileged user for a new database of root's. HOMING_USER=root concerns the processes alone."""
+    configured = os.environ.get(USER_VARIABLE, "")
+    name = user or (configured if configured != "root" else "")
+    if owner := unprivileged_user(name):
         return owner
     raise EmbeddedError(
-        f"PostgreSQL does not run as root, and there is no other user {wanted or ', '.join(USERS)}: "
+        f"PostgreSQL does not run as root, and there is no other user {name or ', '.join(USERS)}: "
         f"name an existing one in {USER_VARIABLE}, run Homing as an ordinary user, or set HOMING_DATABASE_URL."
     )
 
 
 def _owner_of(folder: Path) -> ClusterOwner | None:
-    """Whom an existing folder belongs to: a database stays with who began it. None for root's or none."""
+    """The owner of an existing folder: a database keeps its owner. None for root's folder or a missing one."""
     try:
-        found = os.lstat(folder)
+        status = os.lstat(folder)
     except FileNotFoundError:
         return None
-    if found.st_uid == 0:
+    if status.st_uid == 0:
         return None
     try:
-        return ClusterOwner(found.st_uid, pwd.getpwuid(found.st_uid).pw_gid)
+        return ClusterOwner(status.st_uid, pwd.getpwuid(status.st_uid).pw_gid)
     except KeyError:
-        return ClusterOwner(found.st_uid, found.st_gid)
+        return ClusterOwner(status.st_uid, status.st_gid)
 
 
 def _settle(folder: Path, owner: ClusterOwner) -> None:
     """Makes `folder` the owner's private one, or checks that it is. Raises EmbeddedError if it is anything else."""
     with contextlib.suppress(FileExistsError):
         os.mkdir(folder, 0o700)
-    found = os.lstat(folder)
-    if stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid() != owner.uid and not os.listdir(folder):
+    status = os.lstat(folder)
+    if stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid() != owner.uid and not os.listdir(folder):
         # Made just now, or before a crash between the two steps. A symlink put here is not followed.
         os.chown(folder, owner.uid, owner.gid, follow_symlinks=False)
-        found = os.lstat(folder)
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != owner.uid or found.st_mode & 0o077:
+        status = os.lstat(folder)
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != owner.uid or status.st_mode & 0o077:
         raise EmbeddedError(
             f"{folder} must be a folder of the user {owner.name} that nobody else can enter (mode 0700), "
-            f"but it belongs to {ClusterOwner(found.st_uid, found.st_gid).name}, "
-            f"mode {stat.S_IMODE(found.st_mode):04o}: "
+            f"but it belongs to {ClusterOwner(status.st_uid, status.st_gid).name}, "
+            f"mode {stat.S_IMODE(status.st_mode):04o}: "
             f"remove it or, if it is your database, run Homing as its owner."
         )
 
 
 def _can_enter(owner: ClusterOwner, folder: Path) -> bool:
-    """Whether `owner` can pass through every parent into `folder`, found out by trying as that user.
+    """Whether `owner` can pass through every parent into `folder`, determined by trying as that user.
 
-    Trying respects access lists, mounts and security modules, which reading modes would not. Raises
+    That respects access lists, mounts and security modules, which reading modes would not. Raises
     EmbeddedError if we, though root, may not become that user.
     """
     attempt = (
@@ -250,7 +251,7 @@ def _can_enter(owner: ClusterOwner, folder: Path) -> bool:
         "os.setgroups([]); os.setgid(int(sys.argv[1])); os.setuid(int(sys.argv[2]))\n"
         "sys.exit(0 if os.access(sys.argv[3], os.X_OK) else 10)\n"
     )
-    tried = subprocess.run(  # noqa: S603  # our own interpreter, arguments as a list
+    result = subprocess.run(  # noqa: S603  # our own interpreter, arguments as a list
         [sys.executable, "-I", "-S", "-c", attempt, str(owner.gid), str(owner.uid), str(folder)],
         check=False,
         cwd="/",
@@ -258,10 +259,10 @@ def _can_enter(owner: ClusterOwner, folder: Path) -> bool:
         text=True,
         timeout=CHECK_S,
     )
-    if tried.returncode not in (0, 10):
-        why = tried.stderr.strip().splitlines()[-1:] or [f"exit status {tried.returncode}"]
+    if result.returncode not in (0, 10):
+        why = result.stderr.strip().splitlines()[-1:] or [f"exit status {result.returncode}"]
         raise EmbeddedError(
             f"PostgreSQL does not run as root, and this root may not become {owner.name} ({why[0]}), "
             f"as in a container without other users: run Homing as an ordinary user, or set HOMING_DATABASE_URL."
         )
-    return tried.returncode == 0
+    return result.returncode == 0

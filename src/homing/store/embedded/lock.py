@@ -16,7 +16,7 @@ class FileLock:
     """
 
     def __init__(self, path: Path) -> None:
-        """Opens `path`, creating it (mode 0600) if need be; takes no lock yet. Raises OSError."""
+        """Opens `path`, creating it (mode 0600) if missing; takes no lock yet. Raises OSError."""
         self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
     def try_shared(self) -> bool:

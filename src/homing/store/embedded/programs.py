@@ -97,8 +97,8 @@ def own_folder(folder: Path) -> None:
             f"Root keeps the embedded PostgreSQL in {folder}, which cannot be made ({error.strerror}): "
             f"make it writable, run Homing as an ordinary user, or set HOMING_DATABASE_URL."
         ) from error
-    found = folder.stat()
-    if found.st_uid != os.geteuid() or found.st_mode & 0o022:
+    status = folder.stat()
+    if status.st_uid != os.geteuid() or status.st_mode & 0o022:
         raise EmbeddedError(
             f"{folder} must belong to root and be writable by nobody else (mode 0755): "
             f"root's PostgreSQL is started from there."

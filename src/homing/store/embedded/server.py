@@ -1,4 +1,4 @@
-"""The embedded PostgreSQL: started on first use, shared by all who name the same data folder, gone with the last.
+"""The embedded PostgreSQL: started on first use, shared by all users of a data folder, stopped after the last.
 
 Three lock files in the data folder carry the whole protocol. All are flocks, which the kernel releases with their
 holder:
@@ -40,13 +40,13 @@ from homing.store.embedded.lock import FileLock
 from homing.store.embedded.settings import THROW_AWAY, server_command
 
 POLL_S = 0.01
-"""How often to look again while waiting. The server is up within 0.1 s, so longer pauses would be felt."""
+"""Poll interval. The server is up within 0.1 s, so longer intervals would be noticed."""
 
 START_S = 600.0
 """How long the server may take to be ready. Replaying the write-ahead log after a crash can take minutes."""
 
 STOP_S = sum(patience_s for _, patience_s in keeper_process.STOPPING) + 5.0
-"""How long stopping may take: all of the keeper's patience, and a little for the processes to go."""
+"""How long stopping may take: the keeper's time-outs, and some time for the processes to end."""
 
 TURN_S = START_S + STOP_S
 """How long another process may keep us waiting while it starts or stops the server."""
@@ -73,11 +73,11 @@ class EmbeddedPostgres:
         settings: Mapping[str, str] | None = None,
         root_home: Path = ROOT_HOME,
     ) -> None:
-        """Touches nothing yet.
+        """Does nothing on disk yet.
 
-        data: Homing's data folder, made on first use. user: as whom root runs a new database, None for the
-        usual choice. durable: False is for tests only: nothing waits for the disk. settings: PostgreSQL's,
-        over those of Homing, for whoever starts the server. root_home: where root keeps the programs and the
+        data: Homing's data folder, made on first use. user: the user that root runs a new database as, None for
+        the default. durable: False is for tests only: nothing waits for the disk. settings: PostgreSQL's,
+        over those of Homing, if this process starts the server. root_home: where root keeps the programs and the
         clusters that cannot lie in the data folder.
         """
         self._data = data
@@ -94,7 +94,7 @@ class EmbeddedPostgres:
         """Starts the server unless it runs; returns its DSN, over a Unix socket: the database `homing` as its owner,
         the role `homing`, which is no superuser.
 
-        Waits for whoever is starting or stopping it at the moment. Once open, returns the DSN again. The DSN
+        Waits while another process starts or stops it. Once open, returns the DSN again. The DSN
         holds the password: do not log it. Raises EmbeddedError.
         """
         if self._share is not None:
@@ -102,13 +102,13 @@ class EmbeddedPostgres:
         try:
             make_data_folder(self._data)
             self._data = self._data.resolve()
-            with self._turn() as starting:
+            with self._start_lock() as starting:
                 share = self._take_share()
                 try:
                     place = find_location(self._data, self._user, self._root_home)
                     password = password_of(self._data, place.cluster)
                     ensure_cluster(self._data, place, password, durable=self._durable, starting=starting)
-                    postmaster = self._bring_up(place)
+                    postmaster = self._ensure_running(place)
                 except BaseException:
                     share.close()  # and the keeper, if there is one already, stops what was started
                     raise
@@ -129,32 +129,32 @@ class EmbeddedPostgres:
             return
         share, self._share = self._share, None
         share.close()
-        with self._turn():
+        with self._start_lock():
             for _ in _ticks(STOP_S):
                 if self._has_other_users() or not self._is_running(self._place):
                     return
         raise EmbeddedError(f"PostgreSQL has not stopped within {STOP_S:.0f} s, see {self._place.log}.")
 
     def revive(self) -> bool:
-        """Starts the server again if it has ended under us; whether it had. The DSN stays as it is.
+        """Restarts the server if it has ended; gives whether it had. The DSN stays the same.
 
-        Waits for whoever is starting or stopping it at the moment. Raises EmbeddedError when it does not start; that
+        Waits while another process starts or stops it. Raises EmbeddedError when it does not start; that
         can be tried again.
         """
         assert self._share is not None
         assert self._place is not None
         try:
-            with self._turn():
+            with self._start_lock():
                 if self._is_running(self._place):
                     return False
-                self._bring_up(self._place)
+                self._ensure_running(self._place)
                 return True
         except (OSError, subprocess.TimeoutExpired) as error:
             raise EmbeddedError(f"The database of {self._data} cannot be started again: {error}.") from error
 
     @property
     def superuser_dsn(self) -> str | None:
-        """The DSN of the role that may do everything in the cluster, for an operator's or a test's own needs.
+        """The DSN of the cluster's superuser, for operators and tests.
 
         None for a cluster made before there was such a role: the superuser of that is the role `homing`. Call while
         open.
@@ -182,12 +182,12 @@ class EmbeddedPostgres:
 
     @property
     def set_aside(self) -> Path | None:
-        """Where the database went that a removed data folder of this name had left behind. None before `open`."""
+        """The new place of a database that a removed data folder of this name had left behind. None before `open`."""
         return self._place.set_aside if self._place else None
 
     @property
     def owner(self) -> ClusterOwner | None:
-        """Whom the database belongs to, who alone (beside root) can reach it. None before `open`."""
+        """The database's owner, the only user beside root who can connect. None before `open`."""
         return self._place.owner if self._place else None
 
     def __enter__(self) -> str:
@@ -203,7 +203,7 @@ class EmbeddedPostgres:
         return f"postgresql://{role}:{quote(password, safe='')}@/{DATABASE}?host={host}"
 
     @contextlib.contextmanager
-    def _turn(self) -> Iterator[FileLock]:
+    def _start_lock(self) -> Iterator[FileLock]:
         """Holds the start lock: inside, no other process starts, stops or counts the users."""
         with FileLock(self._data / "database.start.lock") as lock:
             for _ in _ticks(TURN_S):
@@ -224,7 +224,7 @@ class EmbeddedPostgres:
         share.close()
         raise EmbeddedError(f"The last PostgreSQL of {self._data} has not stopped within {STOP_S:.0f} s.")
 
-    def _bring_up(self, place: ClusterLocation) -> Postmaster:
+    def _ensure_running(self, place: ClusterLocation) -> Postmaster:
         """Returns once the server is ready, started by us if by nobody else. Our share keeps it from being stopped."""
         started = False
         for _ in _ticks(START_S):
@@ -246,11 +246,11 @@ class EmbeddedPostgres:
             postmaster = read_postmaster(place.cluster)
             if postmaster is None or not postmaster.answers():
                 return False
-            self._hire(place, lock, [], ENVIRONMENT)
+            self._start_keeper(place, lock, [], ENVIRONMENT)
             return True
 
     def _start(self, place: ClusterLocation) -> None:
-        """Starts a keeper that starts the server. Only when it is not running, in our turn."""
+        """Starts a keeper that starts the server. Only when it is not running, while we hold the start lock."""
         environment = dict(ENVIRONMENT)
         stale = read_postmaster(place.cluster)
         if stale is not None:
@@ -263,18 +263,18 @@ class EmbeddedPostgres:
         command = server_command(postgres, place.cluster, socket_folder(place), self._settings)
         with self._keeper_lock() as lock:
             if lock.try_exclusive():
-                self._hire(place, lock, command, environment)
+                self._start_keeper(place, lock, command, environment)
 
-    def _hire(
+    def _start_keeper(
         self, place: ClusterLocation, keeper_lock: FileLock, command: list[str], environment: Mapping[str, str]
     ) -> None:
         """Leaves a keeper behind that holds `keeper_lock`, which we hold and then only have to close."""
         owner = (-1, -1) if place.owner.is_us else (place.owner.uid, place.owner.gid)
         with FileLock(self._data / "database.lock") as users_lock:
             descriptors = (users_lock.fileno(), keeper_lock.fileno())
-            words = (*descriptors, *owner, place.cluster, place.log, *command)
-            hired = subprocess.run(  # noqa: S603  # our own interpreter, arguments as a list
-                [sys.executable, "-I", "-S", keeper_process.__file__, *map(str, words)],
+            arguments = (*descriptors, *owner, place.cluster, place.log, *command)
+            result = subprocess.run(  # noqa: S603  # our own interpreter, arguments as a list
+                [sys.executable, "-I", "-S", keeper_process.__file__, *map(str, arguments)],
                 check=False,
                 cwd="/",
                 env=environment,
@@ -285,14 +285,14 @@ class EmbeddedPostgres:
                 pass_fds=descriptors,
                 timeout=HIRE_S,
             )
-        if hired.returncode != 0:
-            raise EmbeddedError(f"The keeper of {place.folder} could not be started (exit status {hired.returncode}).")
+        if result.returncode != 0:
+            raise EmbeddedError(f"The keeper of {place.folder} could not be started (exit status {result.returncode}).")
 
     def _keeper_lock(self) -> FileLock:
         return FileLock(self._data / "database.keeper.lock")
 
     def _has_other_users(self) -> bool:
-        """Whether anybody holds a share. Ask in our turn and without a share, or the answer means nothing."""
+        """Whether anybody holds a share. Valid only while we hold the start lock and no share."""
         with FileLock(self._data / "database.lock") as lock:
             # If neither is possible, the keeper has it. That is no user: it is stopping the server.
             return not lock.try_exclusive() and lock.try_shared()

@@ -1,14 +1,14 @@
-"""How the embedded PostgreSQL is set up: the settings Homing gives it, each with its reason.
+"""The embedded PostgreSQL's settings, each with its reason.
 
-They go on the server's command line, so they hold whatever postgresql.conf and ALTER SYSTEM say; an
-installation changes them through Homing's own configuration. What is not named here has PostgreSQL's default.
+They go on the server's command line, so they override postgresql.conf and ALTER SYSTEM; an installation
+changes them through Homing's own configuration. Other settings have PostgreSQL's defaults.
 """
 
 from collections.abc import Mapping
 from pathlib import Path
 
 SETTINGS: Mapping[str, str] = {
-    # Who may come in: processes of this machine, through a socket in a folder that only the server's user may
+    # Access: processes of this machine, through a socket in a folder that only the server's user may
     # enter.
     "listen_addresses": "",
     "unix_socket_permissions": "0700",
