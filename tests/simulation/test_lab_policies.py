@@ -48,8 +48,8 @@ def changed(**fields: object) -> Scenario:
 def course(scenario: Scenario, policy: str) -> NDArray[np.float64]:
     """Shares by carrier and minute."""
     world = World(scenario, 1, NUMBERING)
-    made = policies.make(policy, world)
-    messages = run(world, made.router, made.door, made.with_blocks).messages[: world.minutes]
+    chosen = policies.make(policy, world)
+    messages = run(world, chosen.router, chosen.acceptance, chosen.with_blocks).messages[: world.minutes]
     shares: NDArray[np.float64] = messages / messages.sum(axis=1, keepdims=True)
     return shares
 
@@ -57,9 +57,9 @@ def course(scenario: Scenario, policy: str) -> NDArray[np.float64]:
 def _whole(scenario: Scenario, policy: str) -> tuple[int, ...]:
     """Messages, conversions and costs of a run."""
     world = World(scenario, 1, NUMBERING)
-    made = policies.make(policy, world)
-    tally = run(world, made.router, made.door, made.with_blocks)
-    return int(tally.messages.sum()), int(tally.converted.sum()), int(tally.cost_micro.sum())
+    chosen = policies.make(policy, world)
+    counts = run(world, chosen.router, chosen.acceptance, chosen.with_blocks)
+    return int(counts.messages.sum()), int(counts.converted.sum()), int(counts.cost_micro.sum())
 
 
 def test_the_simple_baselines_follow_their_names() -> None:
@@ -114,11 +114,12 @@ def test_the_oracle_leaves_what_costs_more_than_the_customer_pays() -> None:
 
 def test_no_policy_but_the_oracle_reads_chances() -> None:
     """Worlds that differ in nothing that is told lead to the same choices, whatever is true."""
-    deaf = [msgspec.structs.replace(one, receipts="none") for one in BASE.carriers]
+    silent_carriers = [msgspec.structs.replace(one, receipts="none") for one in BASE.carriers]
     silent = (msgspec.structs.replace(BASE.apps[0], reports=False),)
     people = People(ask_again=0.0)
-    one = changed(carriers=tuple(deaf), apps=silent, people=people, hours=0.5)
-    other = msgspec.structs.replace(one, carriers=tuple(msgspec.structs.replace(c, delivered=0.5) for c in deaf))
+    one = changed(carriers=tuple(silent_carriers), apps=silent, people=people, hours=0.5)
+    halved = tuple(msgspec.structs.replace(carrier, delivered=0.5) for carrier in silent_carriers)
+    other = msgspec.structs.replace(one, carriers=halved)
     for policy in policies.POLICIES:
         if policy != policies.ORACLE:
             assert np.array_equal(course(one, policy), course(other, policy)), policy
@@ -152,27 +153,27 @@ def test_the_unverified_budget_lets_a_new_country_have_the_least() -> None:
 
 def test_the_hourly_threshold_stops_at_its_count_and_begins_anew() -> None:
     guard = HourlyThreshold(small(1.0))
-    most = 3600 * 1.5
-    assert sum(guard.allows("ID", 0) for _ in range(10_000)) == pytest.approx(most, rel=0.01)
+    allowed_max = 3600 * 1.5
+    assert sum(guard.allows("ID", 0) for _ in range(10_000)) == pytest.approx(allowed_max, rel=0.01)
     assert guard.allows("ID", 60)
-    assert sum(guard.allows("PK", 0) for _ in range(1_000)) == HourlyThreshold.LEAST
+    assert sum(guard.allows("PK", 0) for _ in range(1_000)) == HourlyThreshold.MESSAGES_MIN
 
 
-def test_a_guard_refuses_and_the_books_tell_whom() -> None:
+def test_a_guard_refuses_and_the_counts_show_whom() -> None:
     from homing.lab.scenario import Attack
 
     attack = Attack(kind="burst", prefix="62815", digits=12, from_h=1.0, hours=1.0, rate_per_s=20.0, ranges=2)
     scenario = changed(attacks=(attack,), rate_per_s=2.0, goal="guard")
-    tallies: dict[str, RunCounts] = {}
-    for name in (policies.NONE, "unverified-budget", "hourly-threshold"):
+    counts_by_policy: dict[str, RunCounts] = {}
+    for name in (policies.NO_GUARD, "unverified-budget", "hourly-threshold"):
         world = World(scenario, 1, NUMBERING)
-        made = policies.make(name, world)
-        tallies[name] = run(world, made.router, made.door, made.with_blocks)
-    assert tallies[policies.NONE].refused.sum() == 0
+        policy = policies.make(name, world)
+        counts_by_policy[name] = run(world, policy.router, policy.acceptance, policy.with_blocks)
+    assert counts_by_policy[policies.NO_GUARD].refused.sum() == 0
     for name in ("unverified-budget", "hourly-threshold"):
-        tally = tallies[name]
-        assert tally.attack_spent_micro.sum() < tally.attack_wanted_micro.sum() * 0.7
-        assert tally.refused[:60].sum() == 0 < tally.refused.sum()
+        counts = counts_by_policy[name]
+        assert counts.attack_spent_micro.sum() < counts.attack_wanted_micro.sum() * 0.7
+        assert counts.refused[:60].sum() == 0 < counts.refused.sum()
 
 
 def test_baselines_in_ticks_of_a_minute_come_to_what_they_come_to_in_short_ones() -> None:

@@ -55,21 +55,21 @@ def changed(**fields: object) -> Scenario:
 
 def ran(scenario: Scenario, policy: str = "priority", seed: int = 1) -> RunCounts:
     world = World(scenario, seed, NUMBERING)
-    made = policies.make(policy, world)
-    return run(world, made.router, made.door, made.with_blocks)
+    chosen = policies.make(policy, world)
+    return run(world, chosen.router, chosen.acceptance, chosen.with_blocks)
 
 
-class Hearing(routers.FixedRouter):
-    """Round robin that keeps what it is told."""
+class RecordingRouter(routers.FixedRouter):
+    """Round robin that records deltas."""
 
     listens = True
 
     def __init__(self, world: World) -> None:
         super().__init__(world, Strategy.WEIGHTED)
-        self.heard: list[Delta] = []
+        self.observed: list[Delta] = []
 
     def observe(self, deltas: Iterable[Delta]) -> None:
-        self.heard += deltas
+        self.observed += deltas
 
 
 def near(share: float, expected: float, count: int) -> bool:
@@ -78,12 +78,12 @@ def near(share: float, expected: float, count: int) -> bool:
 
 
 def test_people_come_at_the_rate_and_carriers_deliver_what_they_are_said_to() -> None:
-    tally = ran(BASE)
-    people = tally.people.sum()
+    counts = ran(BASE)
+    people = counts.people.sum()
     assert abs(people - 72_000) < 4 * np.sqrt(72_000)
-    assert near(tally.delivered.sum() / people, 0.7, people)
-    assert near(tally.converted.sum() / people, 0.7 * 0.8, people)
-    assert tally.cost_micro.sum() == people * 20_000
+    assert near(counts.delivered.sum() / people, 0.7, people)
+    assert near(counts.converted.sum() / people, 0.7 * 0.8, people)
+    assert counts.cost_micro.sum() == people * 20_000
 
 
 def test_the_rate_over_the_day_swings_about_its_mean_and_peaks_when_it_is_said_to() -> None:
@@ -95,10 +95,10 @@ def test_the_rate_over_the_day_swings_about_its_mean_and_peaks_when_it_is_said_t
 
 
 def test_people_without_a_code_ask_again_and_convert_with_the_first_that_comes() -> None:
-    tally = ran(changed(people=People(ask_again=1.0, ask_again_after_s=60.0, messages_max=2), hours=2.0))
-    people = tally.people.sum()
-    assert tally.messages.sum() / people == pytest.approx(1.3, abs=0.02)
-    assert near(tally.converted.sum() / people, (1 - 0.3**2) * 0.8, people)
+    counts = ran(changed(people=People(ask_again=1.0, ask_again_after_s=60.0, messages_max=2), hours=2.0))
+    people = counts.people.sum()
+    assert counts.messages.sum() / people == pytest.approx(1.3, abs=0.02)
+    assert near(counts.converted.sum() / people, (1 - 0.3**2) * 0.8, people)
 
 
 def test_latency_beyond_a_codes_validity_converts_nobody() -> None:
@@ -108,13 +108,13 @@ def test_latency_beyond_a_codes_validity_converts_nobody() -> None:
 
 def test_an_outage_and_a_price_hold_for_their_time_alone() -> None:
     out = ScenarioChange(from_h=0.25, until_h=0.5, delivered=0.0)
-    dear = ScenarioChange(from_h=0.5, price="0.040")
-    tally = ran(changed(carriers=(msgspec.structs.replace(BASE.carriers[0], changes=(out, dear)),)))
-    delivered = tally.delivered[:, 0]
+    expensive = ScenarioChange(from_h=0.5, price="0.040")
+    counts = ran(changed(carriers=(msgspec.structs.replace(BASE.carriers[0], changes=(out, expensive)),)))
+    delivered = counts.delivered[:, 0]
     assert delivered[15:30].sum() == 0
     assert delivered[:15].sum() > 0 < delivered[30:].sum()
-    assert tally.cost_micro[:30].sum() == tally.messages[:30].sum() * 20_000
-    assert tally.cost_micro[30:].sum() == tally.messages[30:].sum() * 40_000
+    assert counts.cost_micro[:30].sum() == counts.messages[:30].sum() * 20_000
+    assert counts.cost_micro[30:].sum() == counts.messages[30:].sum() * 40_000
 
 
 def test_a_seed_gives_the_same_run_again_and_another_seed_another() -> None:
@@ -123,7 +123,7 @@ def test_a_seed_gives_the_same_run_again_and_another_seed_another() -> None:
     assert not np.array_equal(once.people, other.people)
 
 
-def test_under_every_policy_the_same_people_come_with_the_same_luck() -> None:
+def test_under_every_policy_the_same_people_come_with_the_same_draws() -> None:
     """One carrier twice: whichever is chosen, what becomes of each person is the same."""
     twins = (BASE.carriers[0], msgspec.structs.replace(BASE.carriers[0], name="twin"))
     one, two = (
@@ -135,61 +135,63 @@ def test_under_every_policy_the_same_people_come_with_the_same_luck() -> None:
 
 
 def test_a_better_carrier_never_loses_what_a_worse_one_delivers() -> None:
-    """The luck is common, so a comparison needs few seeds: the difference has less variance than either part."""
+    """The draws are common, so a comparison needs few seeds: the difference has less variance than either part."""
     worse, better = (ran(BASE, policy) for policy in ("priority", "oracle"))
     assert (better.delivered.sum(axis=1) >= worse.delivered.sum(axis=1)).all()
 
 
 @pytest.mark.parametrize("strategy", [Strategy.PRIORITY, Strategy.LEAST_COST, Strategy.WEIGHTED])
-def test_the_quick_door_chooses_as_the_whole_intake(strategy: Strategy) -> None:
+def test_the_shares_path_chooses_as_the_whole_intake(strategy: Strategy) -> None:
     scenario = changed(
         apps=(*BASE.apps, ScenarioApp(name="orders", share=0.5)), hours=0.5, people=People(ask_again=0.6)
     )
-    tallies = []
-    for door in (SharesPath, IntakePath):
+    both_counts = []
+    for acceptance in (SharesPath, IntakePath):
         world = World(scenario, 5, NUMBERING)
-        tallies.append(run(world, routers.FixedRouter(world, strategy), door(world)))
-    assert all(np.array_equal(*(getattr(tally, name) for tally in tallies)) for name in RunCounts.__struct_fields__)
+        both_counts.append(run(world, routers.FixedRouter(world, strategy), acceptance(world)))
+    assert all(
+        np.array_equal(*(getattr(counts, name) for counts in both_counts)) for name in RunCounts.__struct_fields__
+    )
 
 
-def test_what_is_told_adds_up_to_the_books_and_only_when_it_has_happened() -> None:
+def test_what_is_told_adds_up_to_the_counts_and_only_when_it_has_happened() -> None:
     scenario = changed(hours=0.5, people=People(ask_again=0.5))
     world = World(scenario, 1, NUMBERING)
-    router = Hearing(world)
-    tally = run(world, router, SharesPath(world))
-    told = totals(router.heard)
+    router = RecordingRouter(world)
+    counts = run(world, router, SharesPath(world))
+    observed_totals = totals(router.observed)
     upto = world.minutes - 10  # of what was sent in the last minutes not all is known yet
-    early = totals(delta for delta in router.heard if delta.minute - START_S // 60 < upto)
-    assert told["submitted"] == told["sent"] == tally.messages.sum() - tally.ticks[-1].sum()
-    assert early["delivered"] == tally.delivered[:upto].sum()
-    assert early["delivered"] + early["undelivered"] == tally.messages[:upto].sum()
-    assert early["converted"] == tally.converted[:upto].sum()
-    assert early["cost_micro"] == tally.cost_micro[:upto].sum()
-    assert {delta.network for delta in router.heard} == {"51010", "51001"}
+    early = totals(delta for delta in router.observed if delta.minute - START_S // 60 < upto)
+    assert observed_totals["submitted"] == observed_totals["sent"] == counts.messages.sum() - counts.ticks[-1].sum()
+    assert early["delivered"] == counts.delivered[:upto].sum()
+    assert early["delivered"] + early["undelivered"] == counts.messages[:upto].sum()
+    assert early["converted"] == counts.converted[:upto].sum()
+    assert early["cost_micro"] == counts.cost_micro[:upto].sum()
+    assert {delta.network for delta in router.observed} == {"51010", "51001"}
 
 
 def test_fake_receipts_say_delivered_of_everything_and_none_says_nothing() -> None:
     for receipts, share in (("fake", 1.0), ("none", 0.0)):
         liar = msgspec.structs.replace(BASE.carriers[0], receipts=receipts, fake_s_median=3.0)
         world = World(changed(carriers=(liar,), hours=0.5), 1, NUMBERING)
-        router = Hearing(world)
+        router = RecordingRouter(world)
         run(world, router, SharesPath(world))
-        told = totals(router.heard)
-        assert told["delivered"] == pytest.approx(share * told["sent"], rel=0.01)
-        assert told["undelivered"] == 0
+        observed_totals = totals(router.observed)
+        assert observed_totals["delivered"] == pytest.approx(share * observed_totals["sent"], rel=0.01)
+        assert observed_totals["undelivered"] == 0
 
 
 def test_a_customer_that_stops_reporting_is_not_heard_of_again() -> None:
     app = msgspec.structs.replace(BASE.apps[0], stops_reporting_at_h=0.25)
     world = World(changed(apps=(app,)), 1, NUMBERING)
-    router = Hearing(world)
-    tally = run(world, router, SharesPath(world))
+    router = RecordingRouter(world)
+    counts = run(world, router, SharesPath(world))
     minutes = Counter[int]()
-    for delta in router.heard:
+    for delta in router.observed:
         minutes[delta.minute - START_S // 60] += delta.converted
     assert sum(minutes.values()) > 0
     assert max(minute for minute, count in minutes.items() if count) < 15
-    assert tally.converted[15:].sum() > 0
+    assert counts.converted[15:].sum() > 0
 
 
 def test_attacks_are_counted_apart_and_convert_as_their_kind_does() -> None:
@@ -197,14 +199,14 @@ def test_attacks_are_counted_apart_and_convert_as_their_kind_does() -> None:
         Attack(kind="burst", prefix="62812", digits=12, from_h=0.25, hours=0.5, rate_per_s=5.0, ranges=2),
         Attack(kind="forged", prefix="62815", digits=12, from_h=0.0, hours=1.0, rate_per_s=1.0, ranges=1, converts=0.9),
     )
-    tally = ran(changed(attacks=attacks))
-    burst, forged = tally.attack_messages.sum(axis=1)
+    counts = ran(changed(attacks=attacks))
+    burst, forged = counts.attack_messages.sum(axis=1)
     assert abs(burst - 9_000) < 4 * np.sqrt(9_000)
-    assert tally.attack_messages[0, :15].sum() == 0 == tally.attack_messages[0, 46:].sum()
-    assert tally.attack_converted[0].sum() == 0
-    assert near(tally.attack_converted[1].sum() / forged, 0.9, forged)
-    assert (tally.attack_spent_micro == tally.attack_wanted_micro).all()
-    assert tally.people.sum() == ran(BASE).people.sum()
+    assert counts.attack_messages[0, :15].sum() == 0 == counts.attack_messages[0, 46:].sum()
+    assert counts.attack_converted[0].sum() == 0
+    assert near(counts.attack_converted[1].sum() / forged, 0.9, forged)
+    assert (counts.attack_spent_micro == counts.attack_wanted_micro).all()
+    assert counts.people.sum() == ran(BASE).people.sum()
 
 
 def test_an_attack_keeps_to_its_ranges_and_a_rotating_one_leaves_them() -> None:
@@ -212,10 +214,10 @@ def test_an_attack_keeps_to_its_ranges_and_a_rotating_one_leaves_them() -> None:
     moving = msgspec.structs.replace(steady, kind="rotating", rotate_min=5.0)
     for attack, count in ((steady, 3), (moving, 9)):
         world = World(changed(attacks=(attack,)), 1, NUMBERING)
-        needs = world.needs(0)
-        theirs = needs[needs["source"] == 1]
+        demand = world.demand(0)
+        theirs = demand[demand["source"] == 1]
         assert len(np.unique(theirs["number"] // 1000)) == count
-        assert set(theirs["place"].tolist()) == {0}
+        assert set(theirs["destination"].tolist()) == {0}
 
 
 def test_a_flash_sale_multiplies_and_a_launch_begins_from_nothing() -> None:
@@ -225,11 +227,11 @@ def test_a_flash_sale_multiplies_and_a_launch_begins_from_nothing() -> None:
         ScenarioEvent(kind="launch", from_h=0.5, hours=0.5, country="PH", rate_per_s=5.0, ramp_h=0.0),
     )
     world = World(changed(countries=(*BASE.countries, country), events=events), 1, NUMBERING)
-    needs = np.concatenate([world.needs(span) for span in range(world.spans)])
-    filipino = needs[needs["country"] == 1]
+    demand = np.concatenate([world.demand(span) for span in range(world.spans)])
+    filipino = demand[demand["country"] == 1]
     assert filipino["at_s"].min() >= 1800
     assert abs(len(filipino) - 9_000) < 4 * np.sqrt(9_000)
-    others = needs[needs["country"] == 0]
+    others = demand[demand["country"] == 0]
     sale = np.count_nonzero((others["at_s"] >= 1800) & (others["at_s"] < 2700))
     assert abs(sale - 4 * 18_000) < 4 * np.sqrt(4 * 18_000)
 

@@ -7,9 +7,9 @@ import msgspec
 import pytest
 
 from homing.lab import figures
-from homing.lab.confidence import mean_of
 from homing.lab.estimate import Strata
-from homing.lab.page import page, shown
+from homing.lab.html_report import html_report, shown
+from homing.lab.means import mean_of
 from homing.lab.policies import BASELINES, HOMING, ORACLE
 from homing.lab.result import AttackResult, RunResult
 from homing.lab.scenario import Attack, Scenario, shipped
@@ -146,7 +146,7 @@ def test_the_page_escapes_what_a_scenario_says_of_itself() -> None:
     report = LabReport(
         "now", True, "a machine", 1.0, 1, 1, 1, tuple(figures.figures([scenario], {}, None)), (), (scenario,), ()
     )
-    html = page(report, {})
+    html = html_report(report, {})
     assert "<script>" not in html
     assert "&lt;script&gt;" in html
 
@@ -155,20 +155,20 @@ def test_the_estimate_is_the_strata_s_rates_times_what_would_go_there() -> None:
     strata = Strata()
     other = CellKey(1, "app", "PH", "51502")
     for n in range(100):
-        strata.saw(CELL, 1, n < 80)
-        strata.saw(CELL, 2, n < 50)
-        strata.saw(other, 1, n < 20)
+        strata.add_observed(CELL, 1, n < 80)
+        strata.add_observed(CELL, 2, n < 50)
+        strata.add_observed(other, 1, n < 20)
     for _ in range(200):
-        strata.wants(CELL, 2, 0.5)
-        strata.wants(CELL, 1, 0.5)
-        strata.wants(other, 2, 1.0)
-    whole = strata.of()
+        strata.add_expected(CELL, 2, 0.5)
+        strata.add_expected(CELL, 1, 0.5)
+        strata.add_expected(other, 2, 1.0)
+    whole = strata.estimate()
     assert whole.messages == pytest.approx(400)
     assert whole.unknown == 200
     assert whole.conversions == pytest.approx(100 * 0.5 + 100 * 0.8)
     assert whole.low < 130 < whole.high
-    assert strata.of(2).conversions == pytest.approx(50)
-    assert strata.of(2).unknown == 200
+    assert strata.estimate(2).conversions == pytest.approx(50)
+    assert strata.estimate(2).unknown == 200
 
 
 def test_the_estimates_interval_holds_the_truth() -> None:
@@ -180,19 +180,19 @@ def test_the_estimates_interval_holds_the_truth() -> None:
         strata = Strata()
         for _message in range(500):
             carrier = 1 if draw.random() < logged else 2
-            strata.saw(CELL, carrier, draw.random() < rates[carrier])
-            strata.wants(CELL, 1, wanted)
-            strata.wants(CELL, 2, 1 - wanted)
-        whole = strata.of()
+            strata.add_observed(CELL, carrier, draw.random() < rates[carrier])
+            strata.add_expected(CELL, 1, wanted)
+            strata.add_expected(CELL, 2, 1 - wanted)
+        whole = strata.estimate()
         held += whole.low <= 500 * (wanted * 0.7 + (1 - wanted) * 0.5) <= whole.high
     assert held / 400 > 0.92
 
 
 def test_a_thin_stratum_is_told_apart() -> None:
     strata = Strata()
-    strata.saw(CELL, 1, True)
-    strata.wants(CELL, 1, 1.0)
-    whole = strata.of()
+    strata.add_observed(CELL, 1, True)
+    strata.add_expected(CELL, 1, 1.0)
+    whole = strata.estimate()
     assert whole.thin == 1.0
     assert whole.high - whole.low > 0.5
 

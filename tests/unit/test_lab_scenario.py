@@ -35,12 +35,12 @@ def test_a_shipped_scenario_can_be_built_and_written(one: scenario.Scenario) -> 
 
 @pytest.mark.parametrize("goal", ["routing", "guard"])
 def test_drawn_scenarios_are_valid_repeatable_and_differ(goal: Any) -> None:
-    drawn = [generate.generated(seed, goal) for seed in range(40)]
-    for one in drawn:
+    generated_scenarios = [generate.generated(seed, goal) for seed in range(40)]
+    for one in generated_scenarios:
         World(one, 1, NUMBERING)
         assert scenario.read(scenario.to_toml(one), "again") == one
-    assert generate.generated(7, goal) == drawn[7]
-    assert len({*map(scenario.to_toml, drawn)}) == 40
+    assert generate.generated(7, goal) == generated_scenarios[7]
+    assert len({*map(scenario.to_toml, generated_scenarios)}) == 40
 
 
 def test_names_of_shipped_scenarios_are_their_files() -> None:

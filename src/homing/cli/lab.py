@@ -240,11 +240,13 @@ def scenarios(as_json: bool) -> None:
     \b
     Example:  homing lab scenarios
     """
-    from homing.lab.plan import drawn
+    from homing.lab.plan import generated_scenarios
     from homing.lab.policies import POLICIES
     from homing.lab.scenario import shipped
 
-    rows = [{**msgspec.structs.asdict(one), "traits": ", ".join(one.traits)} for one in (*shipped(), *drawn())]
+    rows = [
+        {**msgspec.structs.asdict(one), "traits": ", ".join(one.traits)} for one in (*shipped(), *generated_scenarios())
+    ]
     print_reply(Table(LISTED, rows), as_json)
     if not as_json:
         click.echo(f"\nPolicies: {', '.join(POLICIES)}.")
@@ -311,7 +313,7 @@ async def replay(
     account_id = None if account is None else int((await context.account(account)).account_id)
     async with context.database.transaction("repeatable_read") as transaction:
         found = await replayed(transaction, changes, start, end, account_id)
-    would = found.would
+    would = found.estimate
     row = {
         **msgspec.structs.asdict(found),
         "since": start,
@@ -328,10 +330,10 @@ async def replay(
             "carrier": one.carrier,
             "messages": one.messages,
             "converted": one.converted,
-            "would_messages": round(one.would.messages, 1),
-            "would_converted": _around(one.would),
-            "unknown": round(one.would.unknown, 1),
-            "thin": round(one.would.thin, 1),
+            "would_messages": round(one.estimate.messages, 1),
+            "would_converted": _around(one.estimate),
+            "unknown": round(one.estimate.unknown, 1),
+            "thin": round(one.estimate.thin, 1),
         }
         for one in found.carriers
     ]
@@ -348,14 +350,14 @@ def _around(estimate: "Estimate") -> str:
 def _chosen(files: tuple[Path, ...], only: tuple[str, ...], drawn_from: int = 1) -> "tuple[Scenario, ...]":
     """The scenarios that were named; nothing: none was. Raises `InvalidInput`."""
     from homing import errors
-    from homing.lab.plan import drawn
+    from homing.lab.plan import generated_scenarios
     from homing.lab.scenario import load, shipped
 
     if files:
         return tuple(map(load, files))
     if not only:
         return ()
-    known = {one.name: one for one in (*shipped(), *drawn(drawn_from))}
+    known = {one.name: one for one in (*shipped(), *generated_scenarios(drawn_from))}
     unknown = [name for name in only if name not in known]
     if unknown:
         raise errors.InvalidInput(f"there is no scenario {unknown[0]!r}; `homing lab scenarios` lists them")
@@ -389,7 +391,7 @@ def _progress(total: int) -> Iterator[Callable[[int, int], None]]:
 
 
 def _figures(made: "LabReport") -> Table:
-    from homing.lab.page import shown
+    from homing.lab.html_report import shown
 
     words = {True: "yes", False: "NO", None: None}
     rows = [
@@ -410,15 +412,15 @@ def _figures(made: "LabReport") -> Table:
 def _write(made: "LabReport", out: Path) -> None:
     from homing import errors
     from homing.lab import plots
-    from homing.lab.page import page
+    from homing.lab.html_report import html_report
     from homing.lab.report import document
 
     try:
         out.mkdir(parents=True, exist_ok=True)
-        drawn = plots.draw(made)
-        for name, png in drawn.items():
+        generated_scenarios = plots.draw(made)
+        for name, png in generated_scenarios.items():
             (out / name).write_bytes(png)
-        (out / "report.html").write_text(page(made, drawn), encoding="utf-8")
+        (out / "report.html").write_text(html_report(made, generated_scenarios), encoding="utf-8")
         (out / "report.json").write_bytes(msgspec.json.format(msgspec.json.encode(document(made)), indent=2))
     except OSError as error:
         raise errors.InvalidInput(f"{out} cannot be written: {error.strerror}") from None

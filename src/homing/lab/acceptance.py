@@ -1,4 +1,4 @@
-"""How a tick's messages are accepted: through the whole of the real intake, or by the same draws for all at once."""
+"""How a tick's messages are accepted: each through the real intake, or all at once with the same draws."""
 
 from typing import Final, Protocol
 
@@ -13,30 +13,30 @@ from homing.intake.prepare import prepare
 from homing.intake.submission import AcceptedMessage, MessageGroup, Submission
 from homing.lab.baseline_guards import GuardBaseline
 from homing.lab.event_queue import ACCOUNT_ID, SENDER
-from homing.lab.world import START_S, Needs, World
+from homing.lab.world import START_S, Demand, World
 from homing.model import App, Recipient, Traffic
 from homing.routing.catalogue import Catalogue
 from homing.routing.rules import RouteRequest
 
 NODE: Final = 0
 REFUSED: Final = -1
-Chosen = NDArray[np.int64]
-
-
 DIALECT: Final = 0
-"""No dialect's number: the lab's messages come by none."""
+"""The number of no dialect."""
+ChosenCarriers = NDArray[np.int64]
+"""The index of each message's carrier in the scenario, or `REFUSED`."""
 
 
 class AcceptancePath(Protocol):
-    """Gives each message's carrier (its place in the scenario's list), or `REFUSED`. Needs come in order of app."""
+    """A way to accept messages."""
 
-    def accept(self, needs: Needs, catalogue: Catalogue, now_s: float) -> Chosen: ...
+    def accept(self, demand: Demand, catalogue: Catalogue, now_s: float) -> ChosenCarriers:
+        """`demand` is in order of app; `now_s` counts from the scenario's beginning."""
 
 
 class IntakePath:
-    """Every message through `intake.prepare`: numbers located, priced, checked by the guard, routed, made into rows.
+    """Each message goes through `intake.prepare`: number, price, guard and route, as in service.
 
-    `guard` is a baseline's, which knows countries alone and stands before the intake; `enforcer` is Homing's.
+    `guard` is a baseline, which decides by country before the intake; `enforcer` is Homing's guard.
     """
 
     def __init__(self, world: World, guard: GuardBaseline | None = None, enforcer: Enforcer | None = None) -> None:
@@ -48,31 +48,31 @@ class IntakePath:
         apps = {app.name: App(app.name, app.name, None, None) for app in world.scenario.apps}
         self._profile = Profile(ACCOUNT_ID, "lab", False, (), 20, False, SENDER, frozenset((SENDER,)), apps, ())
 
-    def accept(self, needs: Needs, catalogue: Catalogue, now_s: float) -> Chosen:
+    def accept(self, demand: Demand, catalogue: Catalogue, now_s: float) -> ChosenCarriers:
         if self._guard is None:
-            return self._prepared(needs, catalogue, now_s)
+            return self._prepare(demand, catalogue, now_s)
         codes = [country.code for country in self._world.scenario.countries]
         minute = int(now_s // 60)
         allows = self._guard.allows
-        allowed = np.array([allows(codes[country], minute) for country in needs["country"].tolist()], np.bool_)
-        chosen = np.full(len(needs), REFUSED, np.int64)
+        allowed = np.array([allows(codes[country], minute) for country in demand["country"].tolist()], np.bool_)
+        chosen = np.full(len(demand), REFUSED, np.int64)
         if allowed.any():
-            chosen[allowed] = self._prepared(needs[allowed], catalogue, now_s)
+            chosen[allowed] = self._prepare(demand[allowed], catalogue, now_s)
         return chosen
 
     def _check(self, request: GuardRequest) -> GuardDecision:
         assert self._enforcer is not None
         return self._enforcer.decide(request, ids.id_time_ms(request.message_id) / 1000)
 
-    def _prepared(self, needs: Needs, catalogue: Catalogue, now_s: float) -> Chosen:
+    def _prepare(self, demand: Demand, catalogue: Catalogue, now_s: float) -> ChosenCarriers:
         self._now_ms = int((START_S + now_s) * 1000)
         check = None if self._enforcer is None else self._check
         chosen: list[int] = []
-        edges = np.searchsorted(needs["app"], np.arange(len(self._world.scenario.apps) + 1))
+        edges = np.searchsorted(demand["app"], np.arange(len(self._world.scenario.apps) + 1))
         for app, first, last in zip(self._world.scenario.apps, edges, edges[1:], strict=False):
             if first == last:
                 continue
-            numbers = map(str, needs["number"][first:last].tolist())
+            numbers = map(str, demand["number"][first:last].tolist())
             recipients = [Recipient(number, number) for number in numbers]
             group = MessageGroup(self._world.scenario.text, SENDER, recipients)
             submission = Submission(self._profile, DIALECT, app.name, "lab", [group])
@@ -83,49 +83,58 @@ class IntakePath:
                 continue
             messages = iter(prepared.messages)
             chosen += [
-                next(messages).carrier_id - 1 if type(fate) is AcceptedMessage else REFUSED for fate in prepared.fates
+                next(messages).carrier_id - 1 if type(result) is AcceptedMessage else REFUSED
+                for result in prepared.fates
             ]
         return np.array(chosen, np.int64)
 
 
 class SharesPath:
-    """The choice alone, for a whole tick at once: the tariff's offer for each app and network, and `choose`'s own draw
-    by the ids that the intake would have given out. Chooses as `IntakePath` does (tests/simulation).
+    """Routes all messages of a tick at once: the catalogue's ranking for each app and destination, and the draw of
+    `choose` with the message ids that the intake would assign. Chooses as `IntakePath` does (tests/simulation).
     """
 
     def __init__(self, world: World) -> None:
         self._world = world
         self._catalogue: Catalogue | None = None
-        self._places = 0
+        self._destinations = 0
         self._carriers = np.empty((0, 0), np.int64)
         self._edges = np.empty((0, 0), np.uint64)
 
-    def accept(self, needs: Needs, catalogue: Catalogue, now_s: float) -> Chosen:
-        places = len(self._world.places)
-        if catalogue is not self._catalogue or places != self._places:
-            self._read(catalogue, places)
+    def accept(self, demand: Demand, catalogue: Catalogue, now_s: float) -> ChosenCarriers:
+        destinations = len(self._world.destinations)
+        if catalogue is not self._catalogue or destinations != self._destinations:
+            self._rank(catalogue, destinations)
         now_ms = int((START_S + now_s) * 1000) - ids.EPOCH_MS
-        nth = np.arange(len(needs), dtype=np.int64)
+        nth = np.arange(len(demand), dtype=np.int64)
         at_ms, sequence = now_ms + (nth >> ids.SEQUENCE_BITS), nth & ((1 << ids.SEQUENCE_BITS) - 1)
-        draws = _mix((at_ms << ids.SHIFT) | (NODE << ids.SEQUENCE_BITS) | sequence)
-        cell = needs["app"].astype(np.int64) * places + needs["place"]
+        draws = _mix64((at_ms << ids.SHIFT) | (NODE << ids.SEQUENCE_BITS) | sequence)
+        cell = demand["app"].astype(np.int64) * destinations + demand["destination"]
         edges = self._edges[cell]
         weight = edges[:, -1]
         ticket = draws % np.maximum(weight, 1)
         picked = (ticket[:, None] >= edges).sum(axis=1).clip(max=edges.shape[1] - 1)
         return np.where(weight > 0, self._carriers[cell, picked], REFUSED)
 
-    def _read(self, catalogue: Catalogue, places: int) -> None:
-        """The first group of each offer, as edges of the tickets that pick its rows; all 0 where there is no route."""
+    def _rank(self, catalogue: Catalogue, destinations: int) -> None:
+        """Tabulates the first tier of each app and destination: its carriers, and the edges of the tickets that pick
+        them; edges are 0 where there is no route.
+        """
         world = self._world
-        shape = len(world.scenario.apps) * places, len(world.scenario.carriers)
+        shape = len(world.scenario.apps) * destinations, len(world.scenario.carriers)
         self._carriers, self._edges = np.full(shape, REFUSED, np.int64), np.zeros(shape, np.uint64)
         for a, app in enumerate(world.scenario.apps):
-            for p, place in enumerate(world.places):
-                number = self._world.sample(p)
+            for d, destination in enumerate(world.destinations):
+                number = self._world.sample_number(d)
                 price = catalogue.price(ACCOUNT_ID, number)
                 request = RouteRequest(
-                    ACCOUNT_ID, app.name, SENDER, int(Traffic.TRANSACTIONAL), number, place.country, place.network
+                    account_id=ACCOUNT_ID,
+                    app_id=app.name,
+                    sender=SENDER,
+                    traffic=int(Traffic.TRANSACTIONAL),
+                    number=number,
+                    country=destination.country,
+                    network=destination.network,
                 )
                 ranked = None if price is None else catalogue.rank(request, price.micro)
                 if ranked is None or not ranked.tiers:
@@ -134,14 +143,14 @@ class SharesPath:
                 total = 0
                 for k, row in enumerate(best.candidates):
                     total += row.weight
-                    self._carriers[a * places + p, k] = row.carrier_id - 1
-                    self._edges[a * places + p, k:] = total
-        self._catalogue, self._places = catalogue, places
+                    self._carriers[a * destinations + d, k] = row.carrier_id - 1
+                    self._edges[a * destinations + d, k:] = total
+        self._catalogue, self._destinations = catalogue, destinations
 
 
-def _mix(values: NDArray[np.int64]) -> NDArray[np.uint64]:
-    """kit.spread.mix, of many."""
-    spread = values.astype(np.uint64)
-    spread = (spread ^ (spread >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    spread = (spread ^ (spread >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return spread ^ (spread >> np.uint64(31))
+def _mix64(values: NDArray[np.int64]) -> NDArray[np.uint64]:
+    """common.mixing.mix64 of an array."""
+    mixed = values.astype(np.uint64)
+    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return mixed ^ (mixed >> np.uint64(31))

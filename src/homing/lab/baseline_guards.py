@@ -1,10 +1,10 @@
 """Guards in common use, for comparison: a budget of unverified codes, and hourly thresholds.
 
-Both are given an ordinary history: as if 14 days like the scenario's own, without attacks and events, had been before.
+Both start with an ordinary history: 14 days like the scenario's own, without attacks and events.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -28,8 +28,8 @@ class GuardBaseline:
 
 
 class UnverifiedBudget(GuardBaseline):
-    """Per country, codes sent and not verified are at most: in 24 hours max(20, 0.3 x the 14-day peak of verified codes
-    a day, 0.3 x verified in 24 h); in an hour max(3, peak / 6 x 0.2, verified in 1 h x 0.2). Windows roll by minutes.
+    """Per country, the codes sent but not verified are at most: in 24 hours max(20, 0.3 x the 14-day peak of verified
+    codes per day, 0.3 x verified in 24 h); in an hour max(3, peak / 6 x 0.2, verified in 1 h x 0.2). Rolling windows.
     """
 
     def __init__(self, world: World) -> None:
@@ -45,21 +45,21 @@ class UnverifiedBudget(GuardBaseline):
     def allows(self, country: str, minute: int) -> bool:
         sent, verified = self._unverified[country], self._verified[country]
         peak = self._peaks.get(country, 0.0)
-        day, hour = verified.last(minute, DAY_MIN), verified.last(minute, HOUR_MIN)
-        if sent.last(minute, DAY_MIN) - day >= max(20, 0.3 * peak, 0.3 * day):
+        day, hour = verified.sum_of_last(minute, DAY_MIN), verified.sum_of_last(minute, HOUR_MIN)
+        if sent.sum_of_last(minute, DAY_MIN) - day >= max(20, 0.3 * peak, 0.3 * day):
             return False
-        if sent.last(minute, HOUR_MIN) - hour >= max(3, peak / 6 * 0.2, hour * 0.2):
+        if sent.sum_of_last(minute, HOUR_MIN) - hour >= max(3, peak / 6 * 0.2, hour * 0.2):
             return False
         sent.add(minute, 1)
         return True
 
 
 class HourlyThreshold(GuardBaseline):
-    """Per country at most so many messages in a clock hour: one and a half times the busiest hour of ordinary days, and
-    at least `LEAST`.
+    """Per country and clock hour, messages are at most `FACTOR` times those of the busiest ordinary hour, and at least
+    `MESSAGES_MIN`.
     """
 
-    LEAST: Final = 100
+    MESSAGES_MIN: Final = 100
     FACTOR: Final = 1.5
 
     def __init__(self, world: World) -> None:
@@ -67,21 +67,21 @@ class HourlyThreshold(GuardBaseline):
         busiest = (1 + scenario.rate_swing) / 24
         share = 1.0 / float(np.mean([app.conversion for app in scenario.apps]))
         self._limits: dict[str, float] = {
-            country: max(float(self.LEAST), verified * share * busiest * self.FACTOR)
+            country: max(float(self.MESSAGES_MIN), verified * share * busiest * self.FACTOR)
             for country, verified in ordinary_day(world).items()
         }
         self._counts: defaultdict[tuple[str, int], int] = defaultdict(int)
 
     def allows(self, country: str, minute: int) -> bool:
         key = country, minute // HOUR_MIN
-        if self._counts[key] >= self._limits.get(country, self.LEAST):
+        if self._counts[key] >= self._limits.get(country, self.MESSAGES_MIN):
             return False
         self._counts[key] += 1
         return True
 
 
 def ordinary_day(world: World) -> Mapping[str, float]:
-    """Verified codes by country of a day without attacks or events: a customer's own past, which is no secret."""
+    """Verified codes by country in a day without attacks or events, which a customer knows from its own past."""
     scenario = world.scenario
     total = sum(country.share for country in scenario.countries)
     conversion = float(
@@ -94,26 +94,24 @@ def ordinary_day(world: World) -> Mapping[str, float]:
 
 
 class _Window:
-    """Counts by minute; sums of the last day and hour, kept as time goes on."""
+    """Counts by minute, with running sums of the last day and hour."""
 
     def __init__(self) -> None:
         self._counts: defaultdict[int, int] = defaultdict(int)
         self._sums: dict[int, int] = {DAY_MIN: 0, HOUR_MIN: 0}
-        self._at = 0
+        self._minute = 0
 
     def add(self, minute: int, count: int) -> None:
-        """Of a minute that is not after the latest one asked about by more than the present."""
+        """`minute` must not be later than the current one."""
         self._counts[minute] += count
         for length in self._sums:
-            if minute > self._at - length:
+            if minute > self._minute - length:
                 self._sums[length] += count
 
-    def last(self, minute: int, length: int) -> int:
-        while self._at < minute:
-            self._at += 1
-            for one in self._sums:
-                self._sums[one] -= self._counts.get(self._at - one, 0)
+    def sum_of_last(self, minute: int, length: int) -> int:
+        """The sum of `length` minutes (DAY_MIN or HOUR_MIN) up to `minute`, which becomes the current one."""
+        while self._minute < minute:
+            self._minute += 1
+            for each in self._sums:
+                self._sums[each] -= self._counts.get(self._minute - each, 0)
         return self._sums[length]
-
-
-Makes = Callable[[World], GuardBaseline]

@@ -1,4 +1,4 @@
-"""What a run counts, by the minute of the submit: the lab's own books, which see everything and tell no policy."""
+"""What a run counts, by the minute of the submit. The counts know the truth; no policy sees them."""
 
 import msgspec
 import numpy as np
@@ -10,20 +10,20 @@ Counts = NDArray[np.int64]
 
 
 class RunCounts(msgspec.Struct, frozen=True):
-    """Real people's messages and the attacks'. A conversion stands at the message that it is credited to."""
+    """Messages of people and of attacks. A conversion counts for the message that it is credited to."""
 
-    people: Counts  # [minute] who came, at their first message
-    refused: Counts  # [minute] of them who met a refusal, at the first one
-    messages: Counts  # [minute, carrier] real people's that were sent
-    ticks: Counts  # [tick, carrier] as messages
-    delivered: Counts  # [minute, carrier] that reached the person
-    cost_micro: Counts  # [minute] of real people's messages
-    converted: Counts  # [minute]
-    refused_messages: Counts  # [minute] whoever's
-    attack_messages: Counts  # [attack, minute] tried
-    attack_wanted_micro: Counts  # [attack, minute] what they would have cost the customer
-    attack_spent_micro: Counts  # [attack, minute] what those that passed did cost it
-    attack_converted: Counts  # [attack, minute] forged or mimicked
+    people: Counts  # [minute] of their first message
+    refused: Counts  # [minute] people refused at least once, at their first refusal
+    messages: Counts  # [minute, carrier] of people, sent
+    ticks: Counts  # [tick, carrier] the same by tick
+    delivered: Counts  # [minute, carrier] of people, that reached them
+    cost_micro: Counts  # [minute] of people's messages
+    converted: Counts  # [minute] of people
+    refused_messages: Counts  # [minute] of people and attacks
+    attack_messages: Counts  # [attack, minute] submitted
+    attack_wanted_micro: Counts  # [attack, minute] the price of all submitted messages
+    attack_spent_micro: Counts  # [attack, minute] the price of those that were not refused
+    attack_converted: Counts  # [attack, minute] reported as converted
 
     @classmethod
     def of(cls, world: World) -> "RunCounts":
@@ -46,8 +46,8 @@ class RunCounts(msgspec.Struct, frozen=True):
         )
 
 
-class SentTick(msgspec.Struct, frozen=True):
-    """A tick's messages as arrays of one length, for the books. `carrier` -1: refused."""
+class SentTick(msgspec.Struct, frozen=True, kw_only=True):
+    """The messages of a tick, as arrays of one length. `carrier` -1: refused."""
 
     minute: int
     tick: int
@@ -60,22 +60,22 @@ class SentTick(msgspec.Struct, frozen=True):
     price_micro: NDArray[np.int64]
 
 
-def enter(tally: RunCounts, sent: SentTick) -> None:
+def count_tick(counts: RunCounts, sent: SentTick) -> None:
     minute = sent.minute
-    real = sent.source == PERSON
+    is_person = sent.source == PERSON
     passed = sent.carrier >= 0
-    kinds = tally.messages.shape[1]
-    tally.people[minute] += np.count_nonzero(real & (sent.tries == 0))
-    tally.refused[minute] += np.count_nonzero(real & ~passed & ~sent.was_refused)
-    tally.refused_messages[minute] += np.count_nonzero(~passed)
-    mine = real & passed
-    tally.ticks[sent.tick] = np.bincount(sent.carrier[mine], minlength=kinds)
-    tally.messages[minute] += tally.ticks[sent.tick]
-    tally.delivered[minute] += np.bincount(sent.carrier[mine & sent.reached], minlength=kinds)
-    tally.cost_micro[minute] += int(sent.cost_micro[mine].sum())
-    if not real.all():
-        for number in range(1, len(tally.attack_messages) + 1):
-            theirs = sent.source == number
-            tally.attack_messages[number - 1, minute] += np.count_nonzero(theirs)
-            tally.attack_wanted_micro[number - 1, minute] += int(sent.price_micro[theirs].sum())
-            tally.attack_spent_micro[number - 1, minute] += int(sent.price_micro[theirs & passed].sum())
+    carriers = counts.messages.shape[1]
+    counts.people[minute] += np.count_nonzero(is_person & (sent.tries == 0))
+    counts.refused[minute] += np.count_nonzero(is_person & ~passed & ~sent.was_refused)
+    counts.refused_messages[minute] += np.count_nonzero(~passed)
+    of_people = is_person & passed
+    counts.ticks[sent.tick] = np.bincount(sent.carrier[of_people], minlength=carriers)
+    counts.messages[minute] += counts.ticks[sent.tick]
+    counts.delivered[minute] += np.bincount(sent.carrier[of_people & sent.reached], minlength=carriers)
+    counts.cost_micro[minute] += int(sent.cost_micro[of_people].sum())
+    if not is_person.all():
+        for number in range(1, len(counts.attack_messages) + 1):
+            of_attack = sent.source == number
+            counts.attack_messages[number - 1, minute] += np.count_nonzero(of_attack)
+            counts.attack_wanted_micro[number - 1, minute] += int(sent.price_micro[of_attack].sum())
+            counts.attack_spent_micro[number - 1, minute] += int(sent.price_micro[of_attack & passed].sum())

@@ -1,9 +1,8 @@
-"""What other choices would have converted, from what was chosen: a stratified estimate. Pure.
+"""The conversions that another policy would have had, estimated by cell. Pure.
 
-Cells are an account's app and a network. In a cell, carrier k took n messages of which c converted; had the other
-policy sent m of the cell's messages by it, m x c / n of them would have: each message counts by the inverse of the
-share that its carrier had of its cell. That holds as far as carriers' messages in a cell are alike
-(docs/internals/lab.md).
+A cell is an account's app and a network. If carrier k took n messages of a cell, of which c converted, and the other
+policy would send it m messages of the cell, m x c / n of them are expected to convert: inverse propensity weighting by
+cell. It assumes that the carriers' messages in a cell are alike (docs/internals/lab.md).
 """
 
 import math
@@ -15,22 +14,25 @@ import msgspec
 from homing.common.confidence import Z_95
 from homing.routing.cells import CellKey
 
-LAB_REPLAY_CELLS_MAX: Final = 200_000  # cells x carriers that a replay keeps; the rest counts as one cell
-THIN: Final = 30
-"""Messages below which a carrier's rate in a cell is told apart as resting on little."""
-REST: Final = CellKey(0, "", "", "")
-"""Where cells beyond the bound are counted together."""
+LAB_REPLAY_CELLS_MAX: Final = 200_000  # cells x carriers; further cells count as one
+OVERFLOW: Final = CellKey(0, "", "", "")
+"""The cell for those beyond LAB_REPLAY_CELLS_MAX."""
+THIN_BELOW: Final = 30
+"""Messages below which a carrier's rate in a cell is reported as based on little data."""
 
 
 class _Stratum(msgspec.Struct):
+    """A carrier in a cell: its messages and conversions, and the messages expected under the other policy."""
+
     messages: int = 0
     converted: int = 0
-    wanted: float = 0.0
+    expected: float = 0.0
 
 
 class Estimate(msgspec.Struct, frozen=True):
-    """Of one carrier, or of all: `messages` that would go by it, of which `unknown` are in cells where it took none;
-    conversions of the others with a 95 % interval.
+    """The estimate of one carrier or of all: the `messages` expected under the other policy, of which `unknown` are in
+    cells where the carrier had none and `thin` in cells where it had few; and the conversions of all but the unknown
+    ones, with a 95 % interval.
     """
 
     messages: float
@@ -42,45 +44,46 @@ class Estimate(msgspec.Struct, frozen=True):
 
 
 class Strata:
+    """Observed and expected messages by cell and carrier."""
+
     def __init__(self) -> None:
         self._strata: dict[tuple[CellKey, int], _Stratum] = {}
 
-    def saw(self, cell: CellKey, carrier_id: int, converted: bool) -> None:
-        found = self._at(cell, carrier_id)
-        found.messages += 1
-        found.converted += converted
+    def add_observed(self, cell: CellKey, carrier_id: int, converted: bool) -> None:
+        stratum = self._stratum(cell, carrier_id)
+        stratum.messages += 1
+        stratum.converted += converted
 
-    def wants(self, cell: CellKey, carrier_id: int, chance: float) -> None:
-        """The other policy sends a message of the cell by this carrier with a chance 0..1."""
-        self._at(cell, carrier_id).wanted += chance
+    def add_expected(self, cell: CellKey, carrier_id: int, probability: float) -> None:
+        """The other policy sends a message of the cell to this carrier with a probability 0..1."""
+        self._stratum(cell, carrier_id).expected += probability
 
     def carriers(self) -> list[int]:
         return sorted({carrier_id for _cell, carrier_id in self._strata})
 
-    def of(self, carrier_id: int | None = None) -> Estimate:
-        """Of one carrier; None: of all together."""
+    def estimate(self, carrier_id: int | None = None) -> Estimate:
+        """The estimate of one carrier; None: of all together."""
         messages = unknown = thin = conversions = variance = 0.0
-        for (_cell, carrier), one in self._chosen(carrier_id):
-            del carrier
-            messages += one.wanted
-            if not one.messages:
-                unknown += one.wanted
+        for stratum in self._of_carrier(carrier_id):
+            messages += stratum.expected
+            if not stratum.messages:
+                unknown += stratum.expected
                 continue
-            if one.messages < THIN:
-                thin += one.wanted
-            rate = one.converted / one.messages
-            conversions += one.wanted * rate
-            # Agresti and Coull: a rate of 0 or 1 of a few messages is not certain.
-            near = (one.converted + 2) / (one.messages + 4)
-            variance += one.wanted**2 * near * (1 - near) / (one.messages + 4)
+            if stratum.messages < THIN_BELOW:
+                thin += stratum.expected
+            rate = stratum.converted / stratum.messages
+            conversions += stratum.expected * rate
+            # Agresti and Coull: with few messages an observed rate of 0 or 1 is not certain.
+            adjusted = (stratum.converted + 2) / (stratum.messages + 4)
+            variance += stratum.expected**2 * adjusted * (1 - adjusted) / (stratum.messages + 4)
         margin = Z_95 * math.sqrt(variance)
         return Estimate(messages, unknown, thin, conversions, max(0.0, conversions - margin), conversions + margin)
 
-    def _chosen(self, carrier_id: int | None) -> Iterator[tuple[tuple[CellKey, int], _Stratum]]:
-        return ((key, one) for key, one in self._strata.items() if carrier_id in (None, key[1]))
+    def _of_carrier(self, carrier_id: int | None) -> Iterator[_Stratum]:
+        return (stratum for (_cell, carrier), stratum in self._strata.items() if carrier_id in (None, carrier))
 
-    def _at(self, cell: CellKey, carrier_id: int) -> _Stratum:
+    def _stratum(self, cell: CellKey, carrier_id: int) -> _Stratum:
         key = cell, carrier_id
         if key not in self._strata and len(self._strata) >= LAB_REPLAY_CELLS_MAX:
-            key = REST, carrier_id
+            key = OVERFLOW, carrier_id
         return self._strata.setdefault(key, _Stratum())

@@ -1,4 +1,4 @@
-"""What comes back, when it comes back: receipts and conversions wait in a calendar and reach policies as `Delta`s."""
+"""Receipts and conversions until they become known to policies, as `Delta`s."""
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -16,13 +16,13 @@ SENDER: Final = "HOMING"
 SENT, DELIVERED, UNDELIVERED, CONVERTED = range(4)
 START_MINUTE: Final = START_S // 60
 EDGES_S: Final = np.array(histogram.EDGES_S)
-MINUTE_BITS, APP_BITS, PLACE_BITS, CARRIER_BITS, KIND_BITS, BUCKET_BITS = 16, 4, 9, 4, 2, 5
+MINUTE_BITS, APP_BITS, DESTINATION_BITS, CARRIER_BITS, KIND_BITS, BUCKET_BITS = 16, 4, 9, 4, 2, 5
 
 
 class EventQueue:
-    """Facts by the tick at which they become known. A fact is one integer, so that equal ones are counted, not stored.
+    """Events by the tick at which they become known. An event is one integer, so that equal events can be counted.
 
-    Without blocks all of a network's messages are told as of one range of numbers: routing does not look at ranges.
+    Without blocks all messages to a network count for one block of numbers: routing does not distinguish blocks.
     """
 
     def __init__(self, world: World, with_blocks: bool) -> None:
@@ -43,53 +43,53 @@ class EventQueue:
         )
 
     def blocks(self, numbers: NDArray[np.int64]) -> NDArray[np.int64]:
-        """The ranges of numbers, as small integers."""
+        """The ids of the numbers' blocks of a thousand."""
         if not self._with_blocks:
             return np.zeros(len(numbers), np.int64)
         ids = self._block_ids
-        found = []
+        block_ids = []
         for block in (numbers // BLOCK).tolist():
-            known = ids.get(block)
-            if known is None:
-                known = ids[block] = len(self._blocks)
+            block_id = ids.get(block)
+            if block_id is None:
+                block_id = ids[block] = len(self._blocks)
                 self._blocks.append(str(block))
-            found.append(known)
-        return np.array(found, np.int64)
+            block_ids.append(block_id)
+        return np.array(block_ids, np.int64)
 
-    def keys(
+    def event_keys(
         self,
         minute: int | NDArray[np.int64],
         app: NDArray[np.int16],
-        place: NDArray[np.int16],
+        destination: NDArray[np.int16],
         carrier: NDArray[np.int64],
         block: NDArray[np.int64],
     ) -> NDArray[np.int64]:
-        """Which messages a fact is about, before what it says of them."""
+        """The part of an event that identifies its messages; kind and bucket are 0."""
         key = (block << MINUTE_BITS) | minute
         key = (key << APP_BITS) | app
-        key = (key << PLACE_BITS) | place
+        key = (key << DESTINATION_BITS) | destination
         return ((key << CARRIER_BITS) | carrier) << (KIND_BITS + BUCKET_BITS)
 
-    def now(self, tick: int, keys: NDArray[np.int64]) -> None:
-        """Messages that were accepted and sent: known at the next tick."""
+    def add_sent(self, tick: int, keys: NDArray[np.int64]) -> None:
+        """Adds messages that were accepted and sent: known at the next tick."""
         self._due[tick + 1].extend(keys.tolist())
 
-    def later(
+    def add(
         self, kind: int, keys: NDArray[np.int64], at_s: NDArray[np.float64], took_s: NDArray[np.float64], tick: int
     ) -> None:
-        """A receipt or conversion at a time from the beginning; it is known at the tick that follows."""
+        """Adds receipts or conversions `at_s` from the beginning, `took_s` after the submit: known at the next tick."""
         codes = keys | (kind << BUCKET_BITS) | np.searchsorted(EDGES_S, took_s)
         due = np.maximum(np.ceil(at_s / self._world.scenario.tick_s).astype(np.int64), tick + 1)
-        calendar = self._due
-        for at, code in zip(due.tolist(), codes.tolist(), strict=True):
-            calendar[at].append(code)
+        events = self._due
+        for due_tick, code in zip(due.tolist(), codes.tolist(), strict=True):
+            events[due_tick].append(code)
 
-    def reported(self, app: NDArray[np.int16], at_s: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """Which conversions the customer tells of."""
+    def are_reported(self, app: NDArray[np.int16], at_s: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Whether the customer reports a conversion at this time, by app."""
         return at_s < self._reports_until_s[app]
 
     def take(self, tick: int) -> Sequence[Delta]:
-        """The facts of a tick. What is due later stays; nothing is told twice."""
+        """Removes and returns the events of a tick."""
         codes = self._due.pop(tick, None)
         return [] if codes is None else [self._delta(code, count) for code, count in Counter(codes).items()]
 
@@ -100,22 +100,22 @@ class EventQueue:
         code >>= KIND_BITS
         carrier = code & (1 << CARRIER_BITS) - 1
         code >>= CARRIER_BITS
-        at_place = code & (1 << PLACE_BITS) - 1
-        place = self._world.places[at_place]
-        code >>= PLACE_BITS
+        destination_id = code & (1 << DESTINATION_BITS) - 1
+        destination = self._world.destinations[destination_id]
+        code >>= DESTINATION_BITS
         app = self._apps[code & (1 << APP_BITS) - 1]
         code >>= APP_BITS
         minute = code & (1 << MINUTE_BITS) - 1
-        block = self._blocks[code >> MINUTE_BITS] or block_of(self._world.sample(at_place))
+        block = self._blocks[code >> MINUTE_BITS] or block_of(self._world.sample_number(destination_id))
         at = START_MINUTE + minute
-        which = (at, ACCOUNT_ID, app, place.country, place.network, block, carrier + 1, SENDER)
+        cohort = (at, ACCOUNT_ID, app, destination.country, destination.network, block, carrier + 1, SENDER)
         if kind == SENT:
             truth = self._world.truth
-            cost = int(truth.cost_micro[min(minute, len(truth.cost_micro) - 1), place.country_index, carrier])
-            price = int(truth.price_micro[place.country_index])
-            return Delta(*which, submitted=count, sent=count, cost_micro=cost * count, revenue_micro=price * count)
+            cost = int(truth.cost_micro[min(minute, len(truth.cost_micro) - 1), destination.country_index, carrier])
+            price = int(truth.price_micro[destination.country_index])
+            return Delta(*cohort, submitted=count, sent=count, cost_micro=cost * count, revenue_micro=price * count)
         if kind == DELIVERED:
-            return Delta(*which, delivered=count, receipt_bucket=bucket)
+            return Delta(*cohort, delivered=count, receipt_bucket=bucket)
         if kind == UNDELIVERED:
-            return Delta(*which, undelivered=count, receipt_bucket=bucket)
-        return Delta(*which, converted=count, conversion_bucket=bucket)
+            return Delta(*cohort, undelivered=count, receipt_bucket=bucket)
+        return Delta(*cohort, converted=count, conversion_bucket=bucket)

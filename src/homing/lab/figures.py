@@ -1,11 +1,11 @@
-"""The figures that the lab is judged by: what each is, what it must reach, and how it follows from the runs."""
+"""The lab's figures: definition, target, and calculation from the runs."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, Literal
 
 import msgspec
 
-from homing.lab.confidence import Mean, mean_of
+from homing.lab.means import Mean, mean_of
 from homing.lab.policies import BASELINES, HOMING, ORACLE
 from homing.lab.result import RunResult
 from homing.lab.scenario import KINDS, Scenario
@@ -25,7 +25,9 @@ PATH_US_MAX: Final = 15.0
 
 
 class Figure(msgspec.Struct, frozen=True):
-    """`met` None: there is no target, or nothing was measured. `by_scenario`: the means it is made of."""
+    """`met` is None without a target or a measurement. `by_scenario`: the mean of each scenario. `hours`: of virtual
+    time.
+    """
 
     name: str
     title: str
@@ -42,23 +44,24 @@ class Figure(msgspec.Struct, frozen=True):
 
 
 def figures(scenarios: Sequence[Scenario], runs: Runs, path_us: Mean | None) -> list[Figure]:
-    routing = [one for one in scenarios if one.goal == "routing"]
-    guard = [one for one in scenarios if one.goal == "guard"]
-    bad = [one for one in routing if {"fake-receipts", "degrading"} & set(one.traits)]
-    elsewhere = [one for one in routing if one not in bad]
-    found = [
+    """All figures. `path_us`: microseconds per message on the accept path (lab/path_cost.py)."""
+    routing = [scenario for scenario in scenarios if scenario.goal == "routing"]
+    guard = [scenario for scenario in scenarios if scenario.goal == "guard"]
+    degraded = [scenario for scenario in routing if {"fake-receipts", "degrading"} & set(scenario.traits)]
+    elsewhere = [scenario for scenario in routing if scenario not in degraded]
+    listed = [
         _ratio(
             "oracle_ratio",
             "cost per conversion against the oracle, whole run",
             ORACLE_RATIO_MAX,
-            {one.name: _against(runs, one, ORACLE) for one in routing},
+            {scenario.name: _ratios_to(runs, scenario, ORACLE) for scenario in routing},
             routing,
         ),
         _ratio(
             "oracle_ratio_late",
             "cost per conversion against the oracle, last quarter of the run",
             None,
-            {one.name: _against(runs, one, ORACLE, late=True) for one in routing},
+            {scenario.name: _ratios_to(runs, scenario, ORACLE, late=True) for scenario in routing},
             routing,
         ),
         _worst(
@@ -66,28 +69,36 @@ def figures(scenarios: Sequence[Scenario], runs: Runs, path_us: Mean | None) -> 
             "against the best baseline, with a fake-receipt or degrading carrier",
             "<",
             BASELINE_RATIO_BAD,
-            {one.name: _against_best(runs, one) for one in bad},
-            bad,
+            {scenario.name: _ratios_to_best(runs, scenario) for scenario in degraded},
+            degraded,
         ),
         _worst(
             "best_baseline_elsewhere",
             "against the best baseline, elsewhere",
             "<=",
             BASELINE_RATIO_ELSEWHERE,
-            {one.name: _against_best(runs, one) for one in elsewhere},
+            {scenario.name: _ratios_to_best(runs, scenario) for scenario in elsewhere},
             elsewhere,
         ),
         _conversions(routing, runs),
     ]
     for kind, target in (("honest", SHIFT_HONEST_S_MAX), ("lying", SHIFT_LYING_S_MAX)):
-        watched = [one for one in routing if one.watched and _lies(one) == (kind == "lying")]
-        words = "receipts" if kind == "honest" else "lying receipts"
-        found.append(
-            _shift(f"shift_{kind}_s", f"seconds to below 10 % share after losing 50 %, {words}", target, watched, runs)
+        watched = [
+            scenario for scenario in routing if scenario.watched and _has_fake_receipts(scenario) == (kind == "lying")
+        ]
+        receipts_label = "receipts" if kind == "honest" else "lying receipts"
+        listed.append(
+            _shift(
+                f"shift_{kind}_s",
+                f"seconds to below 10 % share after losing 50 %, {receipts_label}",
+                target,
+                watched,
+                runs,
+            )
         )
-    found += [_stopped(kind, guard, runs) for kind in KINDS]
-    found += _refused(guard, runs)
-    found.append(
+    listed += [_stopped(kind, guard, runs) for kind in KINDS]
+    listed += _refused(guard, runs)
+    listed.append(
         Figure(
             "path_us",
             "routing and guard on the accept path, microseconds a message",
@@ -101,23 +112,25 @@ def figures(scenarios: Sequence[Scenario], runs: Runs, path_us: Mean | None) -> 
             0.0,
         )
     )
-    return found
+    return listed
 
 
 def best_baseline(runs: Runs, scenario: Scenario) -> str | None:
-    """The baseline of the least mean cost per conversion, of those that keep the floor of quality: whose messages
-    convert at least at the floor's part of the rate that the oracle's do. By message, as the floor is defined for
-    everybody: by person, people who have to ask three times would hide it. None where no seed has them all.
+    """The baseline with the lowest mean cost per conversion, of those that meet the quality floor in most seeds: whose
+    conversions per message are at least `quality_floor` of the oracle's. The floor is by message: by person, repeated
+    requests would hide lost codes. None when no baseline meets it.
     """
     means: dict[str, float] = {}
     for name in BASELINES:
-        mine = _of(runs, scenario, name)
-        truth = [runs.get((scenario.name, one.seed, ORACLE)) for one in mine]
-        kept = [
-            one.yielded >= scenario.quality_floor * two.yielded for one, two in zip(mine, truth, strict=True) if two
+        results = _results_of(runs, scenario, name)
+        oracle = [runs.get((scenario.name, result.seed, ORACLE)) for result in results]
+        meets_floor = [
+            result.yielded >= scenario.quality_floor * optimum.yielded
+            for result, optimum in zip(results, oracle, strict=True)
+            if optimum
         ]
-        if mine and kept and sum(kept) * 2 > len(kept):
-            means[name] = sum(one.cost_per_conversion for one in mine) / len(mine)
+        if results and meets_floor and sum(meets_floor) * 2 > len(meets_floor):
+            means[name] = sum(result.cost_per_conversion for result in results) / len(results)
     return min(means, key=lambda name: means[name], default=None)
 
 
@@ -125,37 +138,37 @@ def seeds_of(runs: Runs) -> list[int]:
     return sorted({seed for _scenario, seed, _policy in runs})
 
 
-def _of(runs: Runs, scenario: Scenario, policy: str) -> list[RunResult]:
+def _results_of(runs: Runs, scenario: Scenario, policy: str) -> list[RunResult]:
     return [result for (name, _seed, by), result in sorted(runs.items()) if name == scenario.name and by == policy]
 
 
-def _against(runs: Runs, scenario: Scenario, policy: str, late: bool = False) -> dict[int, float]:
-    """Homing's cost per conversion over another policy's, by seed: of the same people."""
+def _ratios_to(runs: Runs, scenario: Scenario, policy: str, late: bool = False) -> dict[int, float]:
+    """Homing's cost per conversion divided by another policy's, by seed: with the same people."""
     ratios = {}
-    for mine in _of(runs, scenario, HOMING):
-        other = runs.get((scenario.name, mine.seed, policy))
+    for result in _results_of(runs, scenario, HOMING):
+        other = runs.get((scenario.name, result.seed, policy))
         if other is not None:
             pair = (
-                (mine.late_cost_per_conversion, other.late_cost_per_conversion)
+                (result.late_cost_per_conversion, other.late_cost_per_conversion)
                 if late
-                else (mine.cost_per_conversion, other.cost_per_conversion)
+                else (result.cost_per_conversion, other.cost_per_conversion)
             )
-            ratios[mine.seed] = pair[0] / pair[1]
+            ratios[result.seed] = pair[0] / pair[1]
     return ratios
 
 
-def _against_best(runs: Runs, scenario: Scenario) -> dict[int, float]:
+def _ratios_to_best(runs: Runs, scenario: Scenario) -> dict[int, float]:
     best = best_baseline(runs, scenario)
-    return {} if best is None else _against(runs, scenario, best)
+    return {} if best is None else _ratios_to(runs, scenario, best)
 
 
 def _hours(scenarios: Iterable[Scenario]) -> float:
-    return max((one.hours for one in scenarios), default=0.0)
+    return max((scenario.hours for scenario in scenarios), default=0.0)
 
 
 def _means(ratios: Mapping[str, Mapping[int, float]]) -> dict[str, Mean]:
-    found = {name: mean_of([*values.values()]) for name, values in ratios.items()}
-    return {name: mean for name, mean in found.items() if mean is not None}
+    listed = {name: mean_of([*values.values()]) for name, values in ratios.items()}
+    return {name: mean for name, mean in listed.items() if mean is not None}
 
 
 def _interval(mean: Mean | None) -> tuple[float, float] | None:
@@ -169,12 +182,12 @@ def _ratio(
     ratios: Mapping[str, Mapping[int, float]],
     scenarios: Sequence[Scenario],
 ) -> Figure:
-    """The mean over scenarios and seeds; the interval is of the seeds' means. Met where every scenario's mean is."""
+    """The mean over scenarios and seeds, with the interval of the seeds' means. Met if every scenario's mean is."""
     by_scenario = _means(ratios)
     seeds = sorted({seed for values in ratios.values() for seed in values})
-    each = [[values[seed] for values in ratios.values() if seed in values] for seed in seeds]
-    mean = mean_of([sum(values) / len(values) for values in each])
-    worst = max(by_scenario, key=lambda one: by_scenario[one].mean, default="")
+    by_seed = [[values[seed] for values in ratios.values() if seed in values] for seed in seeds]
+    mean = mean_of([sum(values) / len(values) for values in by_seed])
+    worst = max(by_scenario, key=lambda name: by_scenario[name].mean, default="")
     met = None if target is None or not worst else by_scenario[worst].mean <= target
     return Figure(
         name,
@@ -188,7 +201,7 @@ def _ratio(
         len(seeds),
         _hours(scenarios),
         f"{worst} {by_scenario[worst].mean:.3f}" if worst else "",
-        {one: value.mean for one, value in by_scenario.items()},
+        {name: value.mean for name, value in by_scenario.items()},
     )
 
 
@@ -203,7 +216,7 @@ def _worst(
 ) -> Figure:
     """The worst scenario's mean over its seeds."""
     by_scenario = _means(ratios)
-    worst = max(by_scenario, key=lambda one: by_scenario[one].mean, default="")
+    worst = max(by_scenario, key=lambda name: by_scenario[name].mean, default="")
     mean = by_scenario.get(worst)
     met = None if mean is None else (mean.mean <= target if relation == "<=" else mean.mean < target)
     return Figure(
@@ -218,34 +231,39 @@ def _worst(
         0 if mean is None else mean.count,
         _hours(scenarios),
         worst,
-        {one: value.mean for one, value in by_scenario.items()},
+        {name: value.mean for name, value in by_scenario.items()},
     )
 
 
 def _conversions(scenarios: Sequence[Scenario], runs: Runs) -> Figure:
-    """People who convert, against the oracle's: that costs are not saved at their expense."""
+    """People who convert, relative to the oracle: shows that costs are not saved at their expense."""
     ratios = {}
     for scenario in scenarios:
-        pairs = [(one, runs.get((scenario.name, one.seed, ORACLE))) for one in _of(runs, scenario, HOMING)]
+        results = _results_of(runs, scenario, HOMING)
+        pairs = [(result, runs.get((scenario.name, result.seed, ORACLE))) for result in results]
         ratios[scenario.name] = {
-            one.seed: one.conversion / two.conversion for one, two in pairs if two is not None and two.conversion
+            result.seed: result.conversion / oracle.conversion
+            for result, oracle in pairs
+            if oracle is not None and oracle.conversion
         }
     return _ratio("conversions_against_oracle", "people who convert, against the oracle's", None, ratios, scenarios)
 
 
-def _lies(scenario: Scenario) -> bool:
-    """Whether the watched carrier's receipts lie while it loses."""
+def _has_fake_receipts(scenario: Scenario) -> bool:
+    """Whether the watched carrier's receipts are fake while it loses messages."""
     watched = next(carrier for carrier in scenario.carriers if carrier.name == scenario.watched)
     return "fake" in {watched.receipts, *(change.receipts for change in watched.changes)}
 
 
 def _shift(name: str, title: str, target: float, scenarios: Sequence[Scenario], runs: Runs) -> Figure:
-    times = {
-        one.name: {result.seed: result.shift_s for result in _of(runs, one, HOMING) if result.shift_s is not None}
-        for one in scenarios
+    shift_times = {
+        scenario.name: {
+            result.seed: result.shift_s for result in _results_of(runs, scenario, HOMING) if result.shift_s is not None
+        }
+        for scenario in scenarios
     }
-    every = [value for values in times.values() for value in values.values()]
-    mean = mean_of(every)
+    all_times = [value for values in shift_times.values() for value in values.values()]
+    mean = mean_of(all_times)
     return Figure(
         name,
         title,
@@ -255,32 +273,33 @@ def _shift(name: str, title: str, target: float, scenarios: Sequence[Scenario], 
         None if mean is None else mean.mean,
         None if mean is None else mean.mean <= target,
         _interval(mean),
-        len({seed for values in times.values() for seed in values}),
+        len({seed for values in shift_times.values() for seed in values}),
         _hours(scenarios),
-        f"longest {max(every):.0f} s" if every else "",
-        {one: value.mean for one, value in _means(times).items()},
+        f"longest {max(all_times):.0f} s" if all_times else "",
+        {name: value.mean for name, value in _means(shift_times).items()},
     )
 
 
 def stopped_by(kind: str, scenarios: Sequence[Scenario], runs: Runs, policy: str) -> dict[str, dict[int, float]]:
     """The share of an attack's spend that was stopped, by scenario and seed."""
-    found: dict[str, dict[int, float]] = {}
+    shares: dict[str, dict[int, float]] = {}
     for scenario in scenarios:
-        for result in _of(runs, scenario, policy):
-            mine = [attack for attack in result.attacks if attack.kind == kind and attack.wanted_micro]
-            if mine:
-                spent, wanted = sum(one.spent_micro for one in mine), sum(one.wanted_micro for one in mine)
-                found.setdefault(scenario.name, {})[result.seed] = 1 - spent / wanted
-    return found
+        for result in _results_of(runs, scenario, policy):
+            attacks = [attack for attack in result.attacks if attack.kind == kind and attack.wanted_micro]
+            if attacks:
+                spent = sum(attack.spent_micro for attack in attacks)
+                wanted = sum(attack.wanted_micro for attack in attacks)
+                shares.setdefault(scenario.name, {})[result.seed] = 1 - spent / wanted
+    return shares
 
 
 def _stopped(kind: str, scenarios: Sequence[Scenario], runs: Runs) -> Figure:
     shares = stopped_by(kind, scenarios, runs, HOMING)
     seeds = sorted({seed for values in shares.values() for seed in values})
-    each = [[values[seed] for values in shares.values() if seed in values] for seed in seeds]
-    mean = mean_of([sum(values) / len(values) for values in each])
+    by_seed = [[values[seed] for values in shares.values() if seed in values] for seed in seeds]
+    mean = mean_of([sum(values) / len(values) for values in by_seed])
     target = STOPPED_MIN.get(kind)
-    mine = [one for one in scenarios if one.name in shares]
+    with_attacks = [scenario for scenario in scenarios if scenario.name in shares]
     return Figure(
         f"stopped_{kind}",
         f"attack spend stopped, {kind}",
@@ -291,25 +310,26 @@ def _stopped(kind: str, scenarios: Sequence[Scenario], runs: Runs) -> Figure:
         None if mean is None or target is None else mean.mean >= target,
         _interval(mean),
         len(seeds),
-        _hours(mine),
+        _hours(with_attacks),
         "",
-        {one: value.mean for one, value in _means(shares).items()},
+        {name: value.mean for name, value in _means(shares).items()},
     )
 
 
 def refused_by(scenario: Scenario, runs: Runs, policy: str) -> dict[int, float]:
-    return {one.seed: one.refused_share for one in _of(runs, scenario, policy)}
+    """The share of people who were refused at least once, by seed."""
+    return {result.seed: result.refused_share for result in _results_of(runs, scenario, policy)}
 
 
 def _refused(scenarios: Sequence[Scenario], runs: Runs) -> list[Figure]:
-    results = [result for one in scenarios for result in _of(runs, one, HOMING)]
+    results = [result for scenario in scenarios for result in _results_of(runs, scenario, HOMING)]
     seeds = sorted({result.seed for result in results})
     overall = []
     for seed in seeds:
-        mine = [result for result in results if result.seed == seed]
-        overall.append(sum(one.refused for one in mine) / max(1, sum(one.people for one in mine)))
+        of_seed = [result for result in results if result.seed == seed]
+        overall.append(sum(result.refused for result in of_seed) / max(1, sum(result.people for result in of_seed)))
     mean = mean_of(overall)
-    shares = {one.name: refused_by(one, runs, HOMING) for one in scenarios}
+    shares = {scenario.name: refused_by(scenario, runs, HOMING) for scenario in scenarios}
     return [
         Figure(
             "refused_overall",
@@ -323,7 +343,7 @@ def _refused(scenarios: Sequence[Scenario], runs: Runs) -> list[Figure]:
             len(seeds),
             _hours(scenarios),
             "",
-            {one: value.mean for one, value in _means(shares).items()},
+            {name: value.mean for name, value in _means(shares).items()},
         ),
         _worst(
             "refused_worst",

@@ -1,4 +1,4 @@
-"""Scenarios drawn from a seed: carriers, people and attackers whose parameters nobody chose."""
+"""Generates scenarios from a seed: carriers, people and attacks with random parameters."""
 
 import random
 from typing import Final, Literal
@@ -22,7 +22,7 @@ from homing.lab.scenario import (
     micro,
 )
 
-PLACES: Final = {
+RANGES: Final = {
     "ID": (("62812", 12), ("62815", 12), ("62817", 12)),
     "PH": (("63917", 12), ("63918", 12)),
     "VN": (("8490", 11), ("8498", 11), ("8491", 11)),
@@ -33,39 +33,39 @@ PLACES: Final = {
     "EG": (("201001", 12), ("201101", 12)),
     "GB": (("447400", 12), ("447900", 12)),
 }
-"""Countries with ranges of their operators: public numbering plans."""
+"""Countries -> (prefix, digits) of their operators, from public numbering plans."""
 CARRIERS: Final = ("alpha", "bravo", "charlie", "delta", "echo", "foxtrot")
 KINDS: Final[tuple[AttackKind, ...]] = ("burst", "rotating", "drip", "mimicry")
 
 
 def generated(seed: int, goal: Literal["routing", "guard"]) -> Scenario:
-    """The scenario of a seed: always the same one."""
-    draw = random.Random(f"{goal} {seed}")  # noqa: S311 - a simulation
-    countries = _countries(draw)
-    carriers, traits = _carriers(draw, goal)
+    """The scenario of a seed; the same seed gives the same scenario."""
+    rng = random.Random(f"{goal} {seed}")  # noqa: S311 - a simulation
+    countries = _countries(rng)
+    carriers, traits = _carriers(rng, goal)
     hours = 24.0 if goal == "routing" else 12.0
     apps = tuple(
         ScenarioApp(
             name=f"app{n}",
-            share=round(draw.uniform(0.2, 1.0), 2),
-            conversion=round(draw.uniform(0.6, 0.95), 3),
-            conversion_s_median=round(draw.uniform(12, 60), 1),
-            conversion_s_sigma=round(draw.uniform(0.4, 1.0), 2),
+            share=round(rng.uniform(0.2, 1.0), 2),
+            conversion=round(rng.uniform(0.6, 0.95), 3),
+            conversion_s_median=round(rng.uniform(12, 60), 1),
+            conversion_s_sigma=round(rng.uniform(0.4, 1.0), 2),
         )
-        for n in range(1, draw.randint(1, 3) + 1)
+        for n in range(1, rng.randint(1, 3) + 1)
     )
     attacks: tuple[Attack, ...] = ()
     events: tuple[ScenarioEvent, ...] = ()
     if goal == "guard":
-        attacks = (_attack(draw, countries),)
+        attacks = (_attack(rng, countries),)
         traits = ("attack",)
-        if draw.random() < 0.5:
+        if rng.random() < 0.5:
             events = (
                 ScenarioEvent(
                     kind="flash-sale",
-                    from_h=round(draw.uniform(6, 10), 2),
-                    hours=round(draw.uniform(0.5, 2), 2),
-                    factor=round(draw.uniform(2, 6), 1),
+                    from_h=round(rng.uniform(6, 10), 2),
+                    hours=round(rng.uniform(0.5, 2), 2),
+                    factor=round(rng.uniform(2, 6), 1),
                 ),
             )
             traits = ("attack", "event")
@@ -76,90 +76,90 @@ def generated(seed: int, goal: Literal["routing", "guard"]) -> Scenario:
         traits=traits,
         hours=hours,
         measure_from_h=6.0 if goal == "guard" else 0.0,
-        rate_per_s=20.0 if goal == "routing" else round(draw.uniform(1, 4), 2),
+        rate_per_s=20.0 if goal == "routing" else round(rng.uniform(1, 4), 2),
         tick_s=5 if goal == "routing" else 2,
-        rate_swing=round(draw.uniform(0.1, 0.8), 2),
-        rate_peak_h=round(draw.uniform(0, 24), 1),
+        rate_swing=round(rng.uniform(0.1, 0.8), 2),
+        rate_peak_h=round(rng.uniform(0, 24), 1),
         countries=countries,
         apps=apps,
         carriers=carriers,
-        people=People(ask_again=round(draw.uniform(0.3, 0.8), 2), ask_again_after_s=round(draw.uniform(45, 120), 0)),
+        people=People(ask_again=round(rng.uniform(0.3, 0.8), 2), ask_again_after_s=round(rng.uniform(45, 120), 0)),
         attacks=attacks,
         events=events,
     )
 
 
-def _countries(draw: random.Random) -> tuple[ScenarioCountry, ...]:
+def _countries(rng: random.Random) -> tuple[ScenarioCountry, ...]:
     return tuple(
         ScenarioCountry(
             code=code,
-            share=round(draw.uniform(0.1, 1.0), 2),
+            share=round(rng.uniform(0.1, 1.0), 2),
             networks=tuple(
-                ScenarioNetwork(prefix=prefix, digits=digits, share=round(draw.uniform(0.2, 1.0), 2))
-                for prefix, digits in PLACES[code]
+                ScenarioNetwork(prefix=prefix, digits=digits, share=round(rng.uniform(0.2, 1.0), 2))
+                for prefix, digits in RANGES[code]
             ),
         )
-        for code in sorted(draw.sample(sorted(PLACES), draw.randint(1, 4)))
+        for code in sorted(rng.sample(sorted(RANGES), rng.randint(1, 4)))
     )
 
 
-def _carriers(draw: random.Random, goal: str) -> tuple[tuple[ScenarioCarrier, ...], tuple[Trait, ...]]:
-    """Honest ones that differ; in routing scenarios often one that lies from the first, or that becomes worse.
+def _carriers(rng: random.Random, goal: str) -> tuple[tuple[ScenarioCarrier, ...], tuple[Trait, ...]]:
+    """Honest carriers that differ; in routing scenarios often also one with fake receipts, or one that degrades.
 
-    Those two are cheap: nobody would choose them otherwise. They stand in the order in which an operator would put them
-    on the first day: by price over what receipts say is delivered.
+    These two are cheap: otherwise nobody would choose them. Carriers are in the order in which an operator would put
+    them on the first day: by price over the delivery rate of their receipts.
     """
-    base = draw.uniform(0.008, 0.05)
-    made = [_carrier(draw, name, base * draw.uniform(1.0, 1.6)) for name in CARRIERS[: draw.randint(2, 4)]]
+    base = rng.uniform(0.008, 0.05)
+    carriers = [_carrier(rng, name, base * rng.uniform(1.0, 1.6)) for name in CARRIERS[: rng.randint(2, 4)]]
     traits: list[Trait] = []
-    names = CARRIERS[len(made) :]
-    if goal == "routing" and draw.random() < 0.5:
-        liar = _carrier(draw, names[0], base * draw.uniform(0.6, 0.95), receipts="fake")
-        made.append(msgspec.structs.replace(liar, delivered=round(draw.uniform(0.3, 0.75), 3)))
+    names = CARRIERS[len(carriers) :]
+    if goal == "routing" and rng.random() < 0.5:
+        faking = _carrier(rng, names[0], base * rng.uniform(0.6, 0.95), receipts="fake")
+        carriers.append(msgspec.structs.replace(faking, delivered=round(rng.uniform(0.3, 0.75), 3)))
         traits.append("fake-receipts")
-    if goal == "routing" and draw.random() < 0.6:
+    if goal == "routing" and rng.random() < 0.6:
         change = ScenarioChange(
-            from_h=round(draw.uniform(3, 16), 2),
-            ramp_h=round(draw.choice((0.0, draw.uniform(0.5, 4))), 2),
-            delivered_factor=round(draw.uniform(0.3, 0.7), 3),
-            receipts=draw.choice((None, "fake")),
+            from_h=round(rng.uniform(3, 16), 2),
+            ramp_h=round(rng.choice((0.0, rng.uniform(0.5, 4))), 2),
+            delivered_factor=round(rng.uniform(0.3, 0.7), 3),
+            receipts=rng.choice((None, "fake")),
         )
-        falling = _carrier(draw, names[1], base * draw.uniform(0.7, 0.95))
-        made.append(msgspec.structs.replace(falling, changes=(change,)))
+        degrading = _carrier(rng, names[1], base * rng.uniform(0.7, 0.95))
+        carriers.append(msgspec.structs.replace(degrading, changes=(change,)))
         traits.append("degrading")
-    made.sort(key=lambda one: micro(one.price) / (1.0 if one.receipts == "fake" else one.delivered))
-    return tuple(made), tuple(traits) or ("steady",)
+    carriers.sort(key=lambda carrier: micro(carrier.price) / (1.0 if carrier.receipts == "fake" else carrier.delivered))
+    return tuple(carriers), tuple(traits) or ("steady",)
 
 
-def _carrier(draw: random.Random, name: str, price: float, receipts: Receipts = "honest") -> ScenarioCarrier:
+def _carrier(rng: random.Random, name: str, price: float, receipts: Receipts = "honest") -> ScenarioCarrier:
     return ScenarioCarrier(
         name=name,
         price=trimmed(int(price * 1_000_000)),
-        delivered=round(draw.uniform(0.85, 0.98), 3),
-        latency_s_median=round(draw.uniform(2, 15), 1),
-        latency_s_sigma=round(draw.uniform(0.3, 1.0), 2),
+        delivered=round(rng.uniform(0.85, 0.98), 3),
+        latency_s_median=round(rng.uniform(2, 15), 1),
+        latency_s_sigma=round(rng.uniform(0.3, 1.0), 2),
         receipts=receipts,
-        receipts_lost=round(draw.choice((0.0, draw.uniform(0, 0.1))), 3),
-        failed_s_median=round(draw.uniform(8, 45), 1),
-        drift=round(draw.uniform(0, 0.3), 2),
+        receipts_lost=round(rng.choice((0.0, rng.uniform(0, 0.1))), 3),
+        failed_s_median=round(rng.uniform(8, 45), 1),
+        drift=round(rng.uniform(0, 0.3), 2),
     )
 
 
-def _attack(draw: random.Random, countries: tuple[ScenarioCountry, ...]) -> Attack:
-    """On ranges of a listed network: the hard case, real people live beside them."""
-    kind = draw.choice(KINDS)
-    network = draw.choice(draw.choice(countries).networks)
-    from_h = round(draw.uniform(6.5, 9), 2)
+def _attack(rng: random.Random, countries: tuple[ScenarioCountry, ...]) -> Attack:
+    """On ranges of a listed network: the hard case, since people use the same network."""
+    kind = rng.choice(KINDS)
+    network = rng.choice(rng.choice(countries).networks)
+    from_h = round(rng.uniform(6.5, 9), 2)
     if kind in ("burst", "rotating"):
         return Attack(
             kind=kind,
             prefix=network.prefix,
             digits=network.digits,
             from_h=from_h,
-            hours=round(draw.uniform(0.5, 3), 2),
-            rate_per_s=round(draw.uniform(1, 10), 2),
-            ranges=draw.randint(1, 8),
-            rotate_min=float(draw.randint(5, 20)) if kind == "rotating" else 0.0,
+            hours=round(rng.uniform(0.5, 3), 2),
+            rate_per_s=round(rng.uniform(1, 10), 2),
+            ranges=rng.randint(1, 8),
+            rotate_min=float(rng.randint(5, 20)) if kind == "rotating" else 0.0,
         )
     return Attack(
         kind=kind,
@@ -167,7 +167,7 @@ def _attack(draw: random.Random, countries: tuple[ScenarioCountry, ...]) -> Atta
         digits=network.digits,
         from_h=from_h,
         hours=round(12 - from_h, 2),
-        rate_per_s=round(draw.uniform(0.02, 0.2) if kind == "drip" else draw.uniform(0.3, 2), 3),
-        ranges=draw.randint(1, 4) if kind == "drip" else draw.randint(4, 40),
-        converts=0.0 if kind == "drip" else round(draw.uniform(0.1, 0.35), 2),
+        rate_per_s=round(rng.uniform(0.02, 0.2) if kind == "drip" else rng.uniform(0.3, 2), 3),
+        ranges=rng.randint(1, 4) if kind == "drip" else rng.randint(4, 40),
+        converts=0.0 if kind == "drip" else round(rng.uniform(0.1, 0.35), 2),
     )

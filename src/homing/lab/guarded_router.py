@@ -1,4 +1,4 @@
-"""A router with a guard beside it: both hear the same facts."""
+"""A router beside a baseline guard: both observe the same deltas."""
 
 from collections.abc import Sequence
 

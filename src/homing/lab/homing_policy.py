@@ -1,4 +1,4 @@
-"""Homing itself: the real learner, decider, fraud model and enforcer, fed as in service, on the virtual clock."""
+"""Homing itself: the real learner, adaptive routing, fraud model and enforcer, on the virtual clock."""
 
 import random
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from homing import limits
 from homing.guard.enforcement import Enforcer
 from homing.guard.model import FraudModel
 from homing.guard.rules import RULES, GuardRules, RuleMode
-from homing.lab.catalogues import catalogue, one_rule
+from homing.lab.catalogues import catalogue, single_rule
 from homing.lab.event_queue import ACCOUNT_ID
 from homing.lab.world import START_S, World, worth_micro
 from homing.learning.adaptive import AdaptiveRouting
@@ -19,62 +19,62 @@ from homing.routing.objective import Objective
 from homing.routing.shares import ShareTable
 from homing.statistics.delta import Delta
 
-GUARDED_LEARN_S: Final = 30.0
-"""Between the learner's thoughts where the guard is the subject: carriers stay as they are there, and it saves time."""
+GUARDED_UPDATE_S: Final = 30.0
+"""Between updates of the learner in guard scenarios, to save time: carriers do not change there."""
 
 
 class HomingRouter:
-    """One adaptive rule with all of the scenario's carriers. Thinks every `LEARN_S`, as the brain does.
+    """One adaptive rule with all of the scenario's carriers. The learner is updated every `LEARN_S`, as in service.
 
-    Apps are not declared: whether they report conversions is found out.
+    Apps do not declare whether they report conversions.
     """
 
     listens: bool = True
-    learn_s: float = limits.LEARN_S
+    update_s: float = limits.LEARN_S
 
     def __init__(self, world: World) -> None:
         self._world = world
         self._learner = RoutingLearner()
         self._adaptive = AdaptiveRouting(random.Random(f"homing {world.seed}"))  # noqa: S311 - draws of posteriors, repeatable
-        self._rules = one_rule(world, Strategy.ADAPTIVE)
-        terms = Objective(worth_micro=worth_micro(world.scenario), quality_floor=world.scenario.quality_floor)
-        self._terms = {(ACCOUNT_ID, ""): terms}
-        self._thought_s = -self.learn_s
+        self._rules = single_rule(world, Strategy.ADAPTIVE)
+        objective = Objective(worth_micro=worth_micro(world.scenario), quality_floor=world.scenario.quality_floor)
+        self._objectives = {(ACCOUNT_ID, ""): objective}
+        self._updated_s = -self.update_s
         self._minute = -1
-        self._plain: Catalogue | None = None
+        self._without_shares: Catalogue | None = None
         self._catalogue: Catalogue | None = None
 
     def observe(self, deltas: Sequence[Delta]) -> None:
         self._learner.observe(deltas)
 
     def update(self, now_s: float) -> None:
-        if now_s - self._thought_s < self.learn_s:
+        if now_s - self._updated_s < self.update_s:
             return
-        self._thought_s = now_s
-        now = START_S + now_s
-        plain = self._priced(int(now_s // 60))
-        self._learner.update(now)
-        decided = self._adaptive.decide(plain, self._learner, now)
-        self._catalogue = plain.with_shares(ShareTable({key: decision.shares for key, decision in decided.items()}))
+        self._updated_s = now_s
+        unix_s = START_S + now_s
+        priced = self._priced(int(now_s // 60))
+        self._learner.update(unix_s)
+        decisions = self._adaptive.decide(priced, self._learner, unix_s)
+        self._catalogue = priced.with_shares(ShareTable({key: decision.shares for key, decision in decisions.items()}))
 
     def catalogue(self) -> Catalogue:
         assert self._catalogue is not None
         return self._catalogue
 
     def _priced(self, minute: int) -> Catalogue:
-        """What carriers ask is no secret: it is in their price lists."""
+        """The catalogue with the costs of a minute, which a policy may know: they are in the carriers' price lists."""
         table = self._world.truth.cost_micro
         minute = min(minute, len(table) - 1)
-        if self._plain is None or (minute != self._minute and (table[minute] != table[self._minute]).any()):
-            self._plain = catalogue(self._world, self._rules, minute, self._terms)
+        if self._without_shares is None or (minute != self._minute and (table[minute] != table[self._minute]).any()):
+            self._without_shares = catalogue(self._world, self._rules, minute, self._objectives)
         self._minute = minute
-        return self._plain
+        return self._without_shares
 
 
 class HomingGuardedRouter(HomingRouter):
-    """With the guard, all of whose rules block. The model is updated at every tick, before the enforcer decides."""
+    """With the guard, whose rules all block. The fraud model is updated in each tick, before the enforcer decides."""
 
-    learn_s = GUARDED_LEARN_S
+    update_s = GUARDED_UPDATE_S
 
     def __init__(self, world: World) -> None:
         super().__init__(world)

@@ -1,20 +1,20 @@
-"""What becomes of a tick's messages: who gets a code, who comes back, who asks again, what carriers say about it."""
+"""The outcomes of a tick's messages: delivery, receipts, conversions, and repeated requests."""
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from homing.lab.counts import RunCounts, SentTick, enter
+from homing.lab.counts import RunCounts, SentTick, count_tick
 from homing.lab.event_queue import CONVERTED, DELIVERED, UNDELIVERED, EventQueue
 from homing.lab.scenario import Scenario
 from homing.lab.truth import RECEIPTS
-from homing.lab.world import ASKS, LATENCY, LOST, PERSON, RECEIPT, RECEIPT_LOST, Needs, World
+from homing.lab.world import LATENCY, LOST, PERSON, RECEIPT, RECEIPT_LOST, RETRY, Demand, World
 
 HONEST, FAKE, NONE = (RECEIPTS.index(kind) for kind in ("honest", "fake", "none"))
 
 
 class _Carriers(msgspec.Struct, frozen=True):
-    """What of the carriers never changes, by carrier; all float64."""
+    """The constant parameters of the carriers, each by carrier (index) as float64."""
 
     sigma: NDArray[np.float64]
     failed_median: NDArray[np.float64]
@@ -36,151 +36,170 @@ class _Carriers(msgspec.Struct, frozen=True):
         return cls(*(np.array([getattr(carrier, name) for carrier in scenario.carriers]) for name in names))
 
 
-class OutcomeModel:
-    """Turns messages and their carriers into facts, and into the messages that people ask for next."""
+class _Tick(msgspec.Struct, frozen=True, kw_only=True):
+    """The messages of one tick, as arrays of one length."""
 
-    def __init__(self, world: World, tally: RunCounts, calendar: EventQueue | None) -> None:
-        """`calendar` None: no policy listens, so what would be told is not worked out."""
+    tick: int
+    minute: int
+    demand: Demand
+    carrier: NDArray[np.int64]  # -1: refused
+    cell: tuple[NDArray[np.int16], NDArray[np.int64]]  # index of country and carrier, into the truth of a minute
+    draws: NDArray[np.float32]  # of the message, see world.DRAWS
+    reached: NDArray[np.bool_]  # whether the code reached the person
+    arrives_s: NDArray[np.float64]  # when; inf: never
+    event_keys: NDArray[np.int64] | None  # None: no policy observes
+
+
+class OutcomeModel:
+    """Decides the outcomes of messages and queues their events. Its draws come with the demand."""
+
+    def __init__(self, world: World, counts: RunCounts, events: EventQueue | None) -> None:
+        """`events` None: no policy observes, so no event is queued."""
         scenario = world.scenario
         self._world = world
-        self._tally = tally
-        self._calendar = calendar
+        self._counts = counts
+        self._events = events
         self._carriers = _Carriers.of(scenario)
         self._people = scenario.people
         self._conversion = np.array([app.conversion for app in scenario.apps])
-        self._takes_median = np.array([app.conversion_s_median for app in scenario.apps])
-        self._takes_sigma = np.array([app.conversion_s_sigma for app in scenario.apps])
-        self._converts = np.array([0.0, *(attack.converts for attack in scenario.attacks)])
+        self._delay_median_s = np.array([app.conversion_s_median for app in scenario.apps])
+        self._delay_sigma = np.array([app.conversion_s_sigma for app in scenario.apps])
+        self._attack_conversion = np.array([0.0, *(attack.converts for attack in scenario.attacks)])  # by source
         self._forges = np.array([False, *(attack.kind == "forged" for attack in scenario.attacks)])
         names = [carrier.name for carrier in scenario.carriers]
         self._colluding = np.array(
             [-2, *(-2 if attack.carrier is None else names.index(attack.carrier) for attack in scenario.attacks)]
         )
 
-    def settle(self, needs: Needs, carrier: NDArray[np.int64], tick: int) -> Needs:
-        """Settles a tick's messages, `carrier` -1 where one was refused; gives the next messages of those who ask again
-        (their `at_s` is when).
+    def resolve(self, demand: Demand, carrier: NDArray[np.int64], tick: int) -> Demand:
+        """Decides the outcomes of a tick's messages; `carrier` is -1 where one was refused. Returns the next messages
+        of people who request another code, with `at_s` when they do.
         """
         truth = self._world.truth
         minute = truth.minute(tick * self._world.scenario.tick_s)  # a tick does not span minutes
-        now_s = needs["at_s"]
-        country, app, source = needs["country"], needs["app"], needs["source"]
-        which = country, np.maximum(carrier, 0)
-        passed = carrier >= 0
-        luck = needs["luck"][np.arange(len(needs)), needs["tries"]]
-        reached = passed & (luck[:, LOST] < truth.delivered[minute][which])
-        latency = truth.latency_s_median[minute][which] * np.exp(
-            self._carriers.sigma[which[1]] * luck[:, LATENCY].astype(np.float64)
+        cell = demand["country"], np.maximum(carrier, 0)
+        draws = demand["draws"][np.arange(len(demand)), demand["tries"]]
+        reached = (carrier >= 0) & (draws[:, LOST] < truth.delivered[minute][cell])
+        latency_s = truth.latency_s_median[minute][cell] * np.exp(
+            self._carriers.sigma[cell[1]] * draws[:, LATENCY].astype(np.float64)
         )
-        arrives = np.where(reached, now_s + latency, np.inf)
-        enter(
-            self._tally,
+        count_tick(
+            self._counts,
             SentTick(
-                minute,
-                tick,
-                source,
-                needs["tries"],
-                needs["refused"],
-                carrier,
-                reached,
-                truth.cost_micro[minute][which],
-                truth.price_micro[country],
+                minute=minute,
+                tick=tick,
+                source=demand["source"],
+                tries=demand["tries"],
+                was_refused=demand["was_refused"],
+                carrier=carrier,
+                reached=reached,
+                cost_micro=truth.cost_micro[minute][cell],
+                price_micro=truth.price_micro[demand["country"]],
             ),
         )
-        keys = None
-        if self._calendar is not None:
-            keys = self._calendar.keys(minute, app, needs["place"], which[1], self._calendar.blocks(needs["number"]))
-            self._calendar.now(tick, keys[passed])
-            self._tell_receipts(needs, which, passed, reached, arrives, luck, keys, minute, tick)
-        return self._come_back(needs, carrier, arrives, luck, keys, minute, tick)
-
-    def _tell_receipts(
-        self,
-        needs: Needs,
-        which: tuple[NDArray[np.int16], NDArray[np.int64]],
-        passed: NDArray[np.bool_],
-        reached: NDArray[np.bool_],
-        arrives: NDArray[np.float64],
-        luck: NDArray[np.float32],
-        keys: NDArray[np.int64],
-        minute: int,
-        tick: int,
-    ) -> None:
-        assert self._calendar is not None
-        carriers, k = self._carriers, which[1]
-        now_s = needs["at_s"]
-        kind = self._world.truth.receipts[minute][which].astype(np.int64)
-        kind = np.where(k == self._colluding[needs["source"]], FAKE, kind)
-        spread = luck[:, RECEIPT].astype(np.float64)
-        failed = now_s + carriers.failed_median[k] * np.exp(carriers.failed_sigma[k] * spread)
-        faked = now_s + carriers.fake_median[k] * np.exp(carriers.fake_sigma[k] * spread)
-        at = np.where(kind == FAKE, faked, np.where(reached, arrives, failed))
-        told = passed & (kind != NONE) & (luck[:, RECEIPT_LOST] >= carriers.lost[k])
-        good = told & ((kind == FAKE) | reached)
-        bad = told & ~good
-        self._calendar.later(DELIVERED, keys[good], at[good], at[good] - now_s[good], tick)
-        self._calendar.later(UNDELIVERED, keys[bad], at[bad], at[bad] - now_s[bad], tick)
-
-    def _come_back(
-        self,
-        needs: Needs,
-        carrier: NDArray[np.int64],
-        arrives: NDArray[np.float64],
-        luck: NDArray[np.float32],
-        keys: NDArray[np.int64] | None,
-        minute: int,
-        tick: int,
-    ) -> Needs:
-        people, calendar = self._people, self._calendar
-        now_s = needs["at_s"]
-        source, app = needs["source"], needs["app"]
-        first = np.minimum(needs["first_s"], arrives)
-        waits_until = now_s + people.ask_again_after_s
-        real = source == PERSON
-        again = (
-            real
-            & (first > waits_until)
-            & (luck[:, ASKS] < people.ask_again)
-            & (needs["tries"] + 1 < people.messages_max)
+        event_keys = None
+        if self._events is not None:
+            blocks = self._events.blocks(demand["number"])
+            event_keys = self._events.event_keys(minute, demand["app"], demand["destination"], cell[1], blocks)
+        messages = _Tick(
+            tick=tick,
+            minute=minute,
+            demand=demand,
+            carrier=carrier,
+            cell=cell,
+            draws=draws,
+            reached=reached,
+            arrives_s=np.where(reached, demand["at_s"] + latency_s, np.inf),
+            event_keys=event_keys,
         )
-        # They type what they have when they type it: the code that came last before that is credited.
-        newest = np.isfinite(arrives) & ((arrives >= needs["last_s"]) | ~np.isfinite(needs["last_s"]))
-        takes = self._takes_median[app] * np.exp(self._takes_sigma[app] * needs["takes"].astype(np.float64))
-        chance = np.where(real, self._conversion[app], self._converts[source])
-        forged = self._forges[source] & (carrier >= 0)
-        at = np.where(np.isfinite(first), first, now_s) + takes
-        valid = np.where(newest, arrives - now_s, 0) <= people.code_valid_s
-        comes = ~again & (needs["comes"] < chance) & (np.isfinite(first) & valid | forged)
-        own = comes & (newest & (arrives <= at) | forged)
-        others = comes & ~own
-        self._credit(source, np.where(own, minute, needs["last_minute"]), comes)
-        if calendar is not None and keys is not None:
-            told = own & calendar.reported(app, at)
-            calendar.later(CONVERTED, keys[told], at[told], at[told] - now_s[told], tick)
-            told = others & calendar.reported(app, at)
-            if told.any():
-                late = needs[told]
-                kept = calendar.keys(
-                    late["last_minute"].astype(np.int64),
-                    late["app"],
-                    late["place"],
-                    late["last_carrier"].astype(np.int64),
-                    calendar.blocks(late["number"]),
-                )
-                calendar.later(CONVERTED, kept, at[told], at[told] - late["last_minute"] * 60.0, tick)
-        nexts: Needs = needs[again]
-        nexts["at_s"] = waits_until[again]
+        if self._events is not None and event_keys is not None:
+            self._events.add_sent(tick, event_keys[carrier >= 0])
+            self._queue_receipts(messages, event_keys, self._events)
+        return self._convert_and_retry(messages)
+
+    def _queue_receipts(self, messages: _Tick, event_keys: NDArray[np.int64], events: EventQueue) -> None:
+        carriers, carrier = self._carriers, messages.cell[1]
+        sent_s = messages.demand["at_s"]
+        kind = self._world.truth.receipts[messages.minute][messages.cell].astype(np.int64)
+        kind = np.where(carrier == self._colluding[messages.demand["source"]], FAKE, kind)
+        spread = messages.draws[:, RECEIPT].astype(np.float64)
+        failed_s = sent_s + carriers.failed_median[carrier] * np.exp(carriers.failed_sigma[carrier] * spread)
+        fake_s = sent_s + carriers.fake_median[carrier] * np.exp(carriers.fake_sigma[carrier] * spread)
+        at_s = np.where(kind == FAKE, fake_s, np.where(messages.reached, messages.arrives_s, failed_s))
+        is_lost = messages.draws[:, RECEIPT_LOST] < carriers.lost[carrier]
+        reported = (messages.carrier >= 0) & (kind != NONE) & ~is_lost
+        delivered = reported & ((kind == FAKE) | messages.reached)
+        undelivered = reported & ~delivered
+        for state, rows in ((DELIVERED, delivered), (UNDELIVERED, undelivered)):
+            events.add(state, event_keys[rows], at_s[rows], at_s[rows] - sent_s[rows], messages.tick)
+
+    def _convert_and_retry(self, messages: _Tick) -> Demand:
+        people, demand, carrier = self._people, messages.demand, messages.carrier
+        sent_s, source, app = demand["at_s"], demand["source"], demand["app"]
+        arrives_s = messages.arrives_s
+        first_s = np.minimum(demand["first_s"], arrives_s)
+        waits_until_s = sent_s + people.ask_again_after_s
+        is_person = source == PERSON
+        retries = (
+            is_person
+            & (first_s > waits_until_s)
+            & (messages.draws[:, RETRY] < people.ask_again)
+            & (demand["tries"] + 1 < people.messages_max)
+        )
+        # A person enters the last code that has arrived by then: its message gets the credit.
+        is_newest = np.isfinite(arrives_s) & ((arrives_s >= demand["last_s"]) | ~np.isfinite(demand["last_s"]))
+        delay_s = self._delay_median_s[app] * np.exp(
+            self._delay_sigma[app] * demand["conversion_delay_draw"].astype(np.float64)
+        )
+        probability = np.where(is_person, self._conversion[app], self._attack_conversion[source])
+        is_forged = self._forges[source] & (carrier >= 0)
+        at_s = np.where(np.isfinite(first_s), first_s, sent_s) + delay_s
+        is_valid = np.where(is_newest, arrives_s - sent_s, 0) <= people.code_valid_s
+        converts = ~retries & (demand["conversion_draw"] < probability) & (np.isfinite(first_s) & is_valid | is_forged)
+        by_this = converts & (is_newest & (arrives_s <= at_s) | is_forged)
+        by_earlier = converts & ~by_this
+        self._credit(source, np.where(by_this, messages.minute, demand["last_minute"]), converts)
+        if self._events is not None and messages.event_keys is not None:
+            self._queue_conversions(messages.event_keys, self._events, demand, by_this, by_earlier, at_s, messages.tick)
+        nexts: Demand = demand[retries]
+        nexts["at_s"] = waits_until_s[retries]
         nexts["tries"] += 1
-        nexts["refused"] |= carrier[again] < 0
-        nexts["first_s"] = first[again]
-        newer = newest[again]
-        nexts["last_s"][newer] = arrives[again][newer]
-        nexts["last_minute"][newer] = minute
-        nexts["last_carrier"][newer] = carrier[again][newer]
+        nexts["was_refused"] |= carrier[retries] < 0
+        nexts["first_s"] = first_s[retries]
+        has_newer = is_newest[retries]
+        nexts["last_s"][has_newer] = arrives_s[retries][has_newer]
+        nexts["last_minute"][has_newer] = messages.minute
+        nexts["last_carrier"][has_newer] = carrier[retries][has_newer]
         return nexts
 
-    def _credit(self, source: NDArray[np.int16], minute: NDArray[np.int64], comes: NDArray[np.bool_]) -> None:
-        mine = comes & (source == PERSON)
-        np.add.at(self._tally.converted, minute[mine], 1)
-        if len(self._tally.attack_converted) and (theirs := comes & (source != PERSON)).any():
-            np.add.at(self._tally.attack_converted, (source[theirs] - 1, minute[theirs]), 1)
+    @staticmethod
+    def _queue_conversions(
+        event_keys: NDArray[np.int64],
+        events: EventQueue,
+        demand: Demand,
+        by_this: NDArray[np.bool_],
+        by_earlier: NDArray[np.bool_],
+        at_s: NDArray[np.float64],
+        tick: int,
+    ) -> None:
+        """`by_this`: conversions credited to this tick's messages; `by_earlier`: to an earlier one of the person."""
+        reported = events.are_reported(demand["app"], at_s)
+        rows = by_this & reported
+        events.add(CONVERTED, event_keys[rows], at_s[rows], at_s[rows] - demand["at_s"][rows], tick)
+        rows = by_earlier & reported
+        if rows.any():
+            earlier = demand[rows]
+            earlier_keys = events.event_keys(
+                earlier["last_minute"].astype(np.int64),
+                earlier["app"],
+                earlier["destination"],
+                earlier["last_carrier"].astype(np.int64),
+                events.blocks(earlier["number"]),
+            )
+            events.add(CONVERTED, earlier_keys, at_s[rows], at_s[rows] - earlier["last_minute"] * 60.0, tick)
+
+    def _credit(self, source: NDArray[np.int16], minute: NDArray[np.int64], converts: NDArray[np.bool_]) -> None:
+        of_people = converts & (source == PERSON)
+        np.add.at(self._counts.converted, minute[of_people], 1)
+        if len(self._counts.attack_converted) and (of_attacks := converts & (source != PERSON)).any():
+            np.add.at(self._counts.attack_converted, (source[of_attacks] - 1, minute[of_attacks]), 1)

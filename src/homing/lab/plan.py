@@ -1,4 +1,4 @@
-"""What a report runs: which scenarios under which policies and seeds, and what a quick one leaves out."""
+"""The runs of a report: scenarios, policies and seeds, and the shorter form of a quick report."""
 
 from collections.abc import Mapping, Sequence
 from itertools import chain, zip_longest
@@ -14,13 +14,13 @@ from homing.lab.worker_pool import RunTask
 LAB_QUICK_S: Final = 38.0  # a quick report begins no further round of seeds after it
 SEEDS: Final = 20
 GENERATED: Final = 3
-"""Scenarios of each goal that a report draws, from seeds of `GENERATED_FROM` on or of whatever its reader likes."""
+"""Generated scenarios of each goal, from the seed `GENERATED_FROM` on or from another first seed."""
 GENERATED_FROM: Final = 1
 QUICK_HOURS: Final[Mapping[str, float]] = {"routing": 0.75, "guard": 1.5}
 QUICK_TICK_S: Final = 5
-QUICK_FLOOD_H: Final = 2.0
-"""A flood of at most so many hours keeps its length in a quick report: what passes before it is flagged is the same
-however long it is, and the share that is stopped would be another flood's.
+QUICK_ATTACK_H: Final = 2.0
+"""An attack of at most so many hours keeps its length in a quick report: how many messages pass before it is detected
+does not depend on its length, but the stopped share does.
 """
 QUICK_SEEDS: Final = 20
 QUICK_ROUTING: Final = ("loss-honest", "loss-lying", "steady")
@@ -28,7 +28,7 @@ QUICK_GUARD: Final = ("burst", "rotating", "drip", "mimicry", "flash-and-launch"
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """`tasks` in order: all of a seed's before the next seed's, a scenario's side by side."""
+    """`tasks` are in order of seed, then of scenario. `quick_s`: no run begins later; None: no limit."""
 
     scenarios: tuple[Scenario, ...]
     seeds: tuple[int, ...]
@@ -39,51 +39,51 @@ class Plan(msgspec.Struct, frozen=True):
 def full(
     scenarios: Sequence[Scenario] | None, seeds: int, hours: float | None, drawn_from: int = GENERATED_FROM
 ) -> Plan:
-    """Every shipped scenario and some drawn ones, or those given, at full length or for so many hours at most."""
-    chosen = tuple(scenarios) if scenarios else (*shipped(), *drawn(drawn_from))
+    """All shipped scenarios and some generated ones, or the given ones, at full length or cut to `hours`."""
+    chosen = tuple(scenarios) if scenarios else (*shipped(), *generated_scenarios(drawn_from))
     if hours is not None:
-        chosen = tuple(shortened(one, hours) for one in chosen)
+        chosen = tuple(shortened(scenario, hours) for scenario in chosen)
     return _plan(chosen, range(1, seeds + 1), None)
 
 
 def quick(scenarios: Sequence[Scenario] | None, drawn_from: int = GENERATED_FROM) -> Plan:
-    """A few scenarios, short; as many seeds as fit into the time."""
+    """A few scenarios in a short form, with as many seeds as fit into LAB_QUICK_S."""
     if scenarios:
-        chosen = tuple(quickened(one) for one in scenarios)
+        chosen = tuple(quickened(scenario) for scenario in scenarios)
     else:
-        by_name = {one.name: one for one in shipped()}
+        by_name = {scenario.name: scenario for scenario in shipped()}
         routing = [by_name[name] for name in QUICK_ROUTING] + [generated(drawn_from, "routing")]
         guard = [by_name[name] for name in QUICK_GUARD]
-        both = chain.from_iterable(zip_longest(routing, guard))  # in turn, should the time not be enough for all
-        chosen = tuple(quickened(one) for one in both if one is not None)
+        both = chain.from_iterable(zip_longest(routing, guard))  # alternating, in case the time is not enough for all
+        chosen = tuple(quickened(scenario) for scenario in both if scenario is not None)
     return _plan(chosen, range(1, QUICK_SEEDS + 1), LAB_QUICK_S, with_guards=False)
 
 
-def drawn(first: int = GENERATED_FROM) -> tuple[Scenario, ...]:
+def generated_scenarios(first: int = GENERATED_FROM) -> tuple[Scenario, ...]:
     seeds = range(first, first + GENERATED)
     return tuple(generated(seed, goal) for goal in ("routing", "guard") for seed in seeds)
 
 
 def shortened(scenario: Scenario, hours: float) -> Scenario:
-    """The beginning of a scenario; not shorter than what it measures needs."""
-    least = max(
+    """The first `hours` of a scenario, but not less than its measurements need."""
+    hours_min = max(
         [scenario.measure_from_h * 1.25]
         + [change.from_h + change.ramp_h + 2.0 for carrier in scenario.carriers for change in carrier.changes]
         + [attack.from_h + min(attack.hours, 1.0) for attack in scenario.attacks]
         + [event.from_h + min(event.hours, 1.0) for event in scenario.events]
     )
-    return msgspec.structs.replace(scenario, hours=min(scenario.hours, max(hours, least)))
+    return msgspec.structs.replace(scenario, hours=min(scenario.hours, max(hours, hours_min)))
 
 
 def quickened(scenario: Scenario) -> Scenario:
-    """A scenario of which everything happens sooner, so that a short run has all of it."""
+    """A scenario with all times scaled down, so that a short run contains everything."""
     factor = min(1.0, QUICK_HOURS[scenario.goal] / scenario.hours)
     replace = msgspec.structs.replace
     attacks = tuple(
         replace(
             attack,
             from_h=attack.from_h * factor,
-            hours=attack.hours if attack.hours <= QUICK_FLOOD_H else attack.hours * factor,
+            hours=attack.hours if attack.hours <= QUICK_ATTACK_H else attack.hours * factor,
         )
         for attack in scenario.attacks
     )

@@ -26,7 +26,7 @@ WIDTH_IN: Final = 11.0
 
 
 def draw(report: LabReport) -> dict[str, bytes]:
-    """PNG files by name; what was not run is not drawn."""
+    """PNG files by name, of what was run."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -44,8 +44,8 @@ def _new(height_in: float, rows: int = 1) -> tuple[Any, list["Axes"]]:
 
     canvas = Canvas(figsize=(WIDTH_IN, height_in), dpi=110, layout="constrained")
     axes = canvas.subplots(rows, 1, squeeze=False)
-    for one in axes[:, 0]:
-        one.spines[["top", "right"]].set_visible(False)
+    for axis in axes[:, 0]:
+        axis.spines[["top", "right"]].set_visible(False)
     return canvas, [*axes[:, 0]]
 
 
@@ -62,7 +62,7 @@ def _bars(
     width = 0.8 / len(policies)
     for k, policy in enumerate(policies):
         for n, name in enumerate(names):
-            line = next((one for one in lines if one.scenario == name and one.policy == policy), None)
+            line = next((result for result in lines if result.scenario == name and result.policy == policy), None)
             mean = None if line is None else getattr(line, what)
             if mean is None:
                 continue
@@ -74,7 +74,7 @@ def _bars(
 
 
 def _costs(report: LabReport) -> bytes | None:
-    names = [one.name for one in report.scenarios if one.goal == "routing"]
+    names = [scenario.name for scenario in report.scenarios if scenario.goal == "routing"]
     lines = [line for line in report.lines if line.against_oracle is not None]
     if not lines:
         return None
@@ -90,11 +90,11 @@ def _costs(report: LabReport) -> bytes | None:
 
 
 def _shares(report: LabReport) -> bytes | None:
-    watched = [one for one in report.scenarios if one.watched]
-    chosen = watched or [one for one in report.scenarios if one.goal == "routing"][:3]
+    watched = [scenario for scenario in report.scenarios if scenario.watched]
+    chosen = watched or [scenario for scenario in report.scenarios if scenario.goal == "routing"][:3]
     shown = []
     for scenario in chosen:
-        result = next((one for one in report.results if (one.scenario, one.policy) == (scenario.name, HOMING)), None)
+        result = next((run for run in report.results if (run.scenario, run.policy) == (scenario.name, HOMING)), None)
         if result is not None:
             shown.append((scenario, result))
     if not shown:
@@ -129,7 +129,7 @@ def _attacks(report: LabReport) -> bytes | None:
     for k, policy in enumerate(policies):
         axis.bar(0, 0, color=INK[policy], label=policy)
         for n, (name, kind) in enumerate(cells):
-            line = next((one for one in report.lines if (one.scenario, one.policy) == (name, policy)), None)
+            line = next((result for result in report.lines if (result.scenario, result.policy) == (name, policy)), None)
             if line is not None and kind in line.stopped:
                 mean = line.stopped[kind]
                 low = 0.0 if mean.low is None else mean.mean - mean.low
@@ -145,7 +145,7 @@ def _attacks(report: LabReport) -> bytes | None:
 
 
 def _refused(report: LabReport) -> bytes | None:
-    names = [one.name for one in report.scenarios if one.goal == "guard"]
+    names = [scenario.name for scenario in report.scenarios if scenario.goal == "guard"]
     lines = [line for line in report.lines if line.refused is not None]
     if not lines:
         return None

@@ -1,4 +1,4 @@
-"""The policies by name: what a run is made of."""
+"""The policies by name."""
 
 from collections.abc import Callable, Mapping
 from typing import Final
@@ -17,10 +17,10 @@ from homing.model import Strategy
 
 
 class LabPolicy(msgspec.Struct, frozen=True):
-    """Who decides, and by which way messages are accepted. `with_blocks`: it hears of ranges of numbers."""
+    """A router and the path on which messages are accepted. `with_blocks`: its deltas distinguish blocks of numbers."""
 
     router: Router
-    door: AcceptancePath
+    acceptance: AcceptancePath
     with_blocks: bool = False
 
 
@@ -28,9 +28,9 @@ def _fixed(strategy: Strategy) -> Callable[[World], LabPolicy]:
     return lambda world: LabPolicy(FixedRouter(world, strategy), SharesPath(world))
 
 
-def _guarded(makes: Callable[[World], GuardBaseline] | None) -> Callable[[World], LabPolicy]:
+def _guarded(guard_factory: Callable[[World], GuardBaseline] | None) -> Callable[[World], LabPolicy]:
     def make(world: World) -> LabPolicy:
-        guard = None if makes is None else makes(world)
+        guard = None if guard_factory is None else guard_factory(world)
         router = GuardedRouter(FixedRouter(world, Strategy.WEIGHTED), guard)
         return LabPolicy(router, IntakePath(world, guard))
 
@@ -51,35 +51,35 @@ BASELINES: Final[Mapping[str, Callable[[World], LabPolicy]]] = {
     "delivery-rate": lambda world: LabPolicy(DeliveryRateRouter(world), SharesPath(world)),
     "government": lambda world: LabPolicy(GovernmentRouter(world), SharesPath(world)),
 }
-BY_MINUTE_S: Final = 60
+MINUTE_S: Final = 60
 HOMING: Final = "homing"
 ORACLE: Final = "oracle"
 GUARDS: Final[Mapping[str, Callable[[World], LabPolicy]]] = {
     "unverified-budget": _guarded(UnverifiedBudget),
     "hourly-threshold": _guarded(HourlyThreshold),
 }
-NONE: Final = "no-guard"
+NO_GUARD: Final = "no-guard"
 POLICIES: Final[Mapping[str, Callable[[World], LabPolicy]]] = {
     **BASELINES,
     ORACLE: lambda world: LabPolicy(OracleRouter(world), SharesPath(world)),
-    NONE: _guarded(None),
+    NO_GUARD: _guarded(None),
     **GUARDS,
     HOMING: _homing,
 }
 
 
 def paced(scenario: Scenario, name: str) -> Scenario:
-    """The scenario in the ticks that a policy needs. Who routes and is not Homing decides at the minute, by what is
-    known then: its ticks are minutes, unless seconds are measured or somebody asks again within one.
+    """The scenario with the tick length that a policy needs. Routing policies other than Homing decide by the minute:
+    their ticks are minutes, unless seconds are measured or people retry within a minute.
     """
     by_minute = scenario.goal == "routing" and name != HOMING and scenario.watched is None
-    if not by_minute or scenario.people.ask_again_after_s < BY_MINUTE_S:
+    if not by_minute or scenario.people.ask_again_after_s < MINUTE_S:
         return scenario
-    return msgspec.structs.replace(scenario, tick_s=BY_MINUTE_S)
+    return msgspec.structs.replace(scenario, tick_s=MINUTE_S)
 
 
 def make(name: str, world: World) -> LabPolicy:
-    """Raises `InvalidInput` for an unknown name."""
+    """The policy of this name. Raises `InvalidInput` for an unknown one."""
     if name not in POLICIES:
         raise errors.InvalidInput(f"there is no policy {name!r}: {', '.join(POLICIES)}")
     return POLICIES[name](world)

@@ -28,15 +28,15 @@ from homing.store import statements
 from homing.store.database import DatabaseConnection
 from homing.store.statements.lab import ReplayedMessage
 
-THINK_S: Final = 60.0
-"""Of the replayed time, between two thoughts of the learner: the traffic's own time would take its own time."""
+UPDATE_S: Final = 60.0
+"""Replayed time between two updates of the learner; the interval of service would take too long."""
 COST_COLUMNS: Final = ("carrier", "prefix", "price")
 PRICE_COLUMNS: Final = ("prefix", "price")
 
 
 class ReplayChanges(msgspec.Struct, frozen=True):
-    """What is to be different. `costs`: (carrier name, prefix) → micro-units a segment, laid over what is listed;
-    `prices`: prefix → micro-units, laid over the general list; `strategy`: of every rule.
+    """The changed settings. `costs`: (carrier name, prefix) -> micro-units per segment, in addition to the cost lists;
+    `prices`: prefix -> micro-units, in addition to the general list; `strategy`: of every rule; None: unchanged.
     """
 
     costs: Mapping[tuple[str, str], int] = {}
@@ -45,17 +45,19 @@ class ReplayChanges(msgspec.Struct, frozen=True):
 
 
 class ReplayCarrier(msgspec.Struct, frozen=True):
-    """`messages` and `converted` as they were; `would` as they would have been."""
+    """`messages` and `converted` as stored; `estimate` under the changed settings."""
 
     carrier: str
     messages: int
     converted: int
-    would: Estimate
+    estimate: Estimate
 
 
 class Replay(msgspec.Struct, frozen=True):
-    """Costs in micro-units, at the lists as they are now and as they are changed; a message whose carrier's cost is not
-    listed counts under `uncosted` (as it was) and `would_uncosted`. `unroutable`: would have been refused.
+    """Stored messages, and what the changed settings would have made of them (`estimate`, `would_`).
+
+    Amounts are micro-units, by the current and by the changed lists. Messages whose cost is not listed count as
+    `uncosted` or `would_uncosted`; `unroutable` messages would have been refused; `unsent` ones are left out.
     """
 
     messages: int
@@ -64,7 +66,7 @@ class Replay(msgspec.Struct, frozen=True):
     cost_micro: int
     revenue_micro: int
     uncosted: int
-    would: Estimate
+    estimate: Estimate
     would_cost_micro: int
     would_revenue_micro: int
     would_uncosted: float
@@ -89,7 +91,7 @@ def _read(path: Path, columns: Sequence[str]) -> list[tuple[str, str, int]]:
             missing = [name for name in columns if name not in (rows.fieldnames or ())]
             if missing:
                 raise errors.InvalidInput(f"{path}:1: the header must name the column {' and '.join(missing)}")
-            found = []
+            entries = []
             for row in rows:
                 try:
                     prefix = (row["prefix"] or "").strip().replace("*", "")
@@ -98,8 +100,8 @@ def _read(path: Path, columns: Sequence[str]) -> list[tuple[str, str, int]]:
                     check_price(price)
                 except (ValueError, errors.InvalidInput) as error:
                     raise errors.InvalidInput(f"{path}:{rows.line_num}: {error}") from None
-                found.append(((row.get("carrier") or "").strip(), prefix, price))
-            return found
+                entries.append(((row.get("carrier") or "").strip(), prefix, price))
+            return entries
     except OSError as error:
         raise errors.InvalidInput(f"{path} cannot be read: {error.strerror}") from None
     except (UnicodeDecodeError, csv.Error) as error:
@@ -109,16 +111,16 @@ def _read(path: Path, columns: Sequence[str]) -> list[tuple[str, str, int]]:
 async def replay(
     connection: DatabaseConnection, changes: ReplayChanges, since: datetime, until: datetime, account_id: int | None
 ) -> Replay:
-    """Reads the messages of a time one by one and tells what the changed settings would have made of them. `connection`
-    is in a transaction. Raises `InvalidInput` for a carrier that there is not.
+    """Replays the messages submitted in [since, until) under changed settings. `connection` is in a transaction, since
+    messages are read by a cursor. Raises `InvalidInput` for an unknown carrier, or a `PlatformFailure`.
     """
     names = {row.carrier_id: row.name for row in await statements.admin.carrier_list(connection)}
     unknown = sorted({carrier for carrier, _prefix in changes.costs} - set(names.values()))
     if unknown:
         raise errors.InvalidInput(f"there is no carrier {unknown[0]!r}; `homing carrier list` shows them")
-    now, then = await _catalogues(connection, changes, names)
-    learnt = _Learnt(then) if changes.strategy is Strategy.ADAPTIVE else None
-    books = _Books(names)
+    current, changed = await _catalogues(connection, changes, names)
+    learner = _ReplayLearner(changed) if changes.strategy is Strategy.ADAPTIVE else None
+    counts = _ReplayCounts(names)
     async for row in statements.lab.replay_messages(
         connection,
         first_id=ids.first_id_at(int(since.timestamp() * 1000)),
@@ -126,20 +128,20 @@ async def replay(
         account_id=account_id,
     ):
         if row.sent_at is None:
-            books.unsent += 1
+            counts.unsent += 1
             continue
-        catalogue = then
-        if learnt is not None:
-            learnt.saw(row)
-            catalogue = learnt.catalogue
-        books.enter(row, now, catalogue, changes)
-    return books.whole()
+        catalogue = changed
+        if learner is not None:
+            learner.observe(row)
+            catalogue = learner.catalogue
+        counts.add(row, current, catalogue, changes)
+    return counts.result()
 
 
 async def _catalogues(
     connection: DatabaseConnection, changes: ReplayChanges, names: Mapping[int, str]
 ) -> tuple[Catalogue, Catalogue]:
-    """The settings as they are and as they are changed. No carrier counts as down."""
+    """The current and the changed settings. No carrier counts as down."""
     prices = [
         (row.account_id, row.prefix, row.price_micro) for row in await statements.catalogue.catalogue_prices(connection)
     ]
@@ -156,63 +158,65 @@ async def _catalogues(
     other_rules = rules
     if changes.strategy is not None:
         other_rules = [msgspec.structs.replace(rule, strategy=changes.strategy) for rule in rules]
-    now = Catalogue(prices=prices, rules=rules, enabled=carriers, costs=costs)
-    then = Catalogue(
+    current = Catalogue(prices=prices, rules=rules, enabled=carriers, costs=costs)
+    changed = Catalogue(
         prices=((account, prefix, micro) for (account, prefix), micro in other_prices.items()),
         rules=other_rules,
         enabled=carriers,
         costs=((carrier, prefix, micro) for (carrier, prefix), micro in other_costs.items()),
     )
-    return now, then
+    return current, changed
 
 
-class _Books:
+class _ReplayCounts:
+    """Counts the replayed messages under the current and the changed settings."""
+
     def __init__(self, names: Mapping[int, str]) -> None:
         self._names = names
         self._strata = Strata()
-        self._was: dict[int, list[int]] = {}
+        self._by_carrier: dict[int, list[int]] = {}
         self._messages = self._converted = self._uncosted = self._unroutable = 0
         self._cost = self._revenue = self._would_revenue = 0
         self._would_cost = self._would_uncosted = 0.0
         self.unsent = 0
 
-    def enter(self, row: ReplayedMessage, now: Catalogue, then: Catalogue, changes: ReplayChanges) -> None:
+    def add(self, row: ReplayedMessage, current: Catalogue, changed: Catalogue, changes: ReplayChanges) -> None:
         segments, converted = row.segments, row.credited_at is not None
         cell = cell_of(row)
-        was = self._was.setdefault(row.carrier_id, [0, 0])
-        was[0] += 1
-        was[1] += converted
+        carrier_counts = self._by_carrier.setdefault(row.carrier_id, [0, 0])
+        carrier_counts[0] += 1
+        carrier_counts[1] += converted
         self._messages += 1
         self._converted += converted
         self._revenue += row.charge_micro - row.refund_micro
-        self._strata.saw(cell, row.carrier_id, converted)
-        cost = now.cost(row.carrier_id, row.number)
+        self._strata.add_observed(cell, row.carrier_id, converted)
+        cost = current.cost(row.carrier_id, row.number)
         self._uncosted += cost is None
         self._cost += (cost or 0) * segments
-        price = then.price(row.account_id, row.number) if changes.prices else None
+        price = changed.price(row.account_id, row.number) if changes.prices else None
         price_micro = row.price_micro if price is None else price.micro
-        ranked = then.rank(route_request_of(row), price_micro)
+        ranked = changed.rank(route_request_of(row), price_micro)
         if ranked is None or not ranked.tiers:
             self._unroutable += 1
             return
         self._would_revenue += price_micro * segments if changes.prices else row.charge_micro - row.refund_micro
         best = ranked.tiers[0]
         for candidate in best.candidates:
-            chance = candidate.weight / best.weight
-            self._strata.wants(cell, candidate.carrier_id, chance)
-            asks = then.cost(candidate.carrier_id, row.number)
-            if asks is None:
-                self._would_uncosted += chance
+            probability = candidate.weight / best.weight
+            self._strata.add_expected(cell, candidate.carrier_id, probability)
+            cost_micro = changed.cost(candidate.carrier_id, row.number)
+            if cost_micro is None:
+                self._would_uncosted += probability
             else:
-                self._would_cost += chance * asks * segments
+                self._would_cost += probability * cost_micro * segments
 
-    def whole(self) -> Replay:
+    def result(self) -> Replay:
         carriers = [
             ReplayCarrier(
-                self._names.get(carrier_id, str(carrier_id)), messages, converted, self._strata.of(carrier_id)
+                self._names.get(carrier_id, str(carrier_id)), messages, converted, self._strata.estimate(carrier_id)
             )
             for carrier_id in self._strata.carriers()
-            for messages, converted in [self._was.get(carrier_id, [0, 0])]
+            for messages, converted in [self._by_carrier.get(carrier_id, [0, 0])]
         ]
         return Replay(
             self._messages,
@@ -221,7 +225,7 @@ class _Books:
             self._cost,
             self._revenue,
             self._uncosted,
-            self._strata.of(),
+            self._strata.estimate(),
             round(self._would_cost),
             self._would_revenue,
             self._would_uncosted,
@@ -230,28 +234,27 @@ class _Books:
         )
 
 
-class _Learnt:
-    """The shares that the learner would have set, hearing the stored facts when they came.
+class _ReplayLearner:
+    """The shares that the learner would have set, from the stored events in their order.
 
-    It hears what the carriers that were really used did: what the others would have done it can only suppose, as it
-    would with a new one.
+    It observes the carriers that were really used: about others it has no data, as about a new carrier.
     """
 
     def __init__(self, catalogue: Catalogue) -> None:
-        self._plain = self.catalogue = catalogue
+        self._without_shares = self.catalogue = catalogue
         self._learner = RoutingLearner()
         self._adaptive = AdaptiveRouting(random.Random("replay"))  # noqa: S311 - draws of posteriors, repeatable
         self._due: list[tuple[float, int, Delta]] = []
-        self._thought_s = 0.0
+        self._updated_s = 0.0
         self._count = 0
 
-    def saw(self, row: ReplayedMessage) -> None:
-        """A message at its submit; its later facts wait for their time."""
+    def observe(self, row: ReplayedMessage) -> None:
+        """Observes a message at its submit, and queues its later events."""
         at_s = ids.id_time_ms(row.message_id) / 1000
-        if at_s - self._thought_s >= THINK_S:
-            self._think(at_s)
+        if at_s - self._updated_s >= UPDATE_S:
+            self._update(at_s)
         cell = cell_of(row)
-        which = (
+        cohort = (
             minute_of(row.message_id),
             cell.account_id,
             cell.app_id,
@@ -261,39 +264,41 @@ class _Learnt:
             row.carrier_id,
             row.sender,
         )
-        self._learner.observe([Delta(*which, submitted=1, sent=1)])
+        self._learner.observe([Delta(*cohort, submitted=1, sent=1)])
         assert row.sent_at is not None
         sent_s = row.sent_at.timestamp()
         state = MessageState(row.state)
         if TABLE[state].final and row.final_at is not None:
             final_s = row.final_at.timestamp()
             is_delivered = state is MessageState.DELIVERED
-            self._wait(
+            self._queue(
                 final_s,
                 Delta(
-                    *which,
+                    *cohort,
                     delivered=int(is_delivered),
                     undelivered=int(not is_delivered),
                     receipt_bucket=histogram.bucket_of(final_s - sent_s),
                 ),
             )
         if row.credited_at is not None:
-            came_s = row.credited_at.timestamp()
-            self._wait(came_s, Delta(*which, converted=1, conversion_bucket=histogram.bucket_of(came_s - at_s)))
+            credited_s = row.credited_at.timestamp()
+            bucket = histogram.bucket_of(credited_s - at_s)
+            self._queue(credited_s, Delta(*cohort, converted=1, conversion_bucket=bucket))
 
-    def _wait(self, at_s: float, delta: Delta) -> None:
+    def _queue(self, at_s: float, delta: Delta) -> None:
         self._count += 1
         heapq.heappush(self._due, (at_s, self._count, delta))
 
-    def _think(self, now_s: float) -> None:
-        self._thought_s = now_s
-        come = []
+    def _update(self, now_s: float) -> None:
+        self._updated_s = now_s
+        due = []
         while self._due and self._due[0][0] <= now_s:
-            come.append(heapq.heappop(self._due)[2])
-        self._learner.observe(come)
+            due.append(heapq.heappop(self._due)[2])
+        self._learner.observe(due)
         self._learner.update(now_s)
-        decided = self._adaptive.decide(self._plain, self._learner, now_s)
-        self.catalogue = self._plain.with_shares(ShareTable({key: one.shares for key, one in decided.items()}))
+        decisions = self._adaptive.decide(self._without_shares, self._learner, now_s)
+        shares = ShareTable({key: decision.shares for key, decision in decisions.items()})
+        self.catalogue = self._without_shares.with_shares(shares)
 
 
 def cell_of(row: ReplayedMessage) -> CellKey:

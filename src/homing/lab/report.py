@@ -1,4 +1,4 @@
-"""The report: the runs of a plan, the figures that follow, and the document that tells them."""
+"""The report: the runs of a plan, their figures, and the JSON document."""
 
 import os
 import platform
@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from homing.lab import cost
-from homing.lab.confidence import Mean, mean_of
+from homing.lab import path_cost
 from homing.lab.figures import Figure, Runs, best_baseline, figures, refused_by, seeds_of, stopped_by
+from homing.lab.means import Mean, mean_of
 from homing.lab.plan import Plan, policies_for
 from homing.lab.policies import ORACLE
 from homing.lab.result import RunResult
@@ -22,7 +22,7 @@ Progress = Callable[[int, int], None]
 
 
 class PolicyResult(msgspec.Struct, frozen=True):
-    """A policy in a scenario, over its seeds. Costs are in USD for a conversion; shares 0..1."""
+    """A policy in a scenario, over its seeds. Costs are USD per conversion; shares 0..1."""
 
     scenario: str
     policy: str
@@ -50,33 +50,35 @@ class LabReport(msgspec.Struct, frozen=True):
     results: tuple[RunResult, ...]
 
 
-def make(plan: Plan, watch: Progress, workers: int | None = None, kept: StoredRuns | None = None) -> LabReport:
-    """Runs the plan and gives the report. A quick one begins no further run once its time is over; runs that are `kept`
-    are not made again.
-    """
+def make(plan: Plan, progress: Progress, workers: int | None = None, stored: StoredRuns | None = None) -> LabReport:
+    """Runs the plan. A quick plan begins no further run once its time is over; `stored` runs are not repeated."""
     began = time.monotonic()
 
     def may_begin(_task: RunTask) -> bool:
         return plan.quick_s is None or time.monotonic() - began < plan.quick_s
 
-    path_us = cost.measure(rounds=10 if plan.quick_s else 30)  # before the other core is busy with the runs
+    path_us = path_cost.measure(rounds=10 if plan.quick_s else 30)  # before the other core is busy with the runs
     runs: dict[tuple[str, int, str], RunResult] = {}
     tasks = []
     for task in plan.tasks:
-        had = [] if kept is None else [kept.find(task.scenario, task.seed, policy) for policy in task.policies]
-        runs.update({(one.scenario, one.seed, one.policy): one for one in had if one is not None})
-        if not had or None in had:
+        stored_results = (
+            [] if stored is None else [stored.find(task.scenario, task.seed, policy) for policy in task.policies]
+        )
+        runs.update({_key(result): result for result in stored_results if result is not None})
+        if not stored_results or None in stored_results:
             tasks.append(task)
-    before = len(plan.tasks) - len(tasks)
-    if before:
-        watch(before, len(plan.tasks))
+    stored_count = len(plan.tasks) - len(tasks)
+    if stored_count:
+        progress(stored_count, len(plan.tasks))
     by_name = {scenario.name: scenario for scenario in plan.scenarios}
-    for results in gather(tasks, workers or cores(), lambda done: watch(before + done, len(plan.tasks)), may_begin):
-        runs.update({(one.scenario, one.seed, one.policy): one for one in results})
-        if kept is not None:
-            kept.keep(by_name[results[0].scenario], results)
+    for results in gather(
+        tasks, workers or cores(), lambda done: progress(stored_count + done, len(plan.tasks)), may_begin
+    ):
+        runs.update({_key(result): result for result in results})
+        if stored is not None:
+            stored.add(by_name[results[0].scenario], results)
     took_s = time.monotonic() - began
-    messages = sum(result.messages + sum(one.messages for one in result.attacks) for result in runs.values())
+    messages = sum(result.messages + sum(attack.messages for attack in result.attacks) for result in runs.values())
     busy_s = sum(result.cpu_s for result in runs.values())
     return LabReport(
         datetime.now(UTC).isoformat(timespec="seconds"),
@@ -87,50 +89,56 @@ def make(plan: Plan, watch: Progress, workers: int | None = None, kept: StoredRu
         messages,
         round(messages / busy_s) if busy_s else 0,
         tuple(figures(plan.scenarios, runs, path_us)),
-        tuple(lines(plan.scenarios, runs)),
+        tuple(policy_results(plan.scenarios, runs)),
         plan.scenarios,
         tuple(runs[key] for key in sorted(runs)),
     )
 
 
-def lines(scenarios: Sequence[Scenario], runs: Runs) -> list[PolicyResult]:
-    made = []
+def _key(result: RunResult) -> tuple[str, int, str]:
+    return result.scenario, result.seed, result.policy
+
+
+def policy_results(scenarios: Sequence[Scenario], runs: Runs) -> list[PolicyResult]:
+    """By scenario and policy."""
+    lines = []
     for scenario in scenarios:
         best = best_baseline(runs, scenario)
         for policy in policies_for(scenario):
-            mine = [one for (name, _seed, by), one in sorted(runs.items()) if (name, by) == (scenario.name, policy)]
-            if not mine:
+            wanted = (scenario.name, policy)
+            results = [result for (name, _seed, by), result in sorted(runs.items()) if (name, by) == wanted]
+            if not results:
                 continue
-            truth = [runs.get((scenario.name, one.seed, ORACLE)) for one in mine]
+            oracle = [runs.get((scenario.name, result.seed, ORACLE)) for result in results]
             ratios = [
-                one.cost_per_conversion / two.cost_per_conversion
-                for one, two in zip(mine, truth, strict=True)
-                if two is not None
+                result.cost_per_conversion / optimum.cost_per_conversion
+                for result, optimum in zip(results, oracle, strict=True)
+                if optimum is not None
             ]
             stopped = {
                 kind: mean_of([*stopped_by(kind, [scenario], runs, policy).get(scenario.name, {}).values()])
                 for kind in dict.fromkeys(attack.kind for attack in scenario.attacks)
             }
             is_guard = scenario.goal == "guard"
-            made.append(
+            lines.append(
                 PolicyResult(
                     scenario.name,
                     policy,
-                    len(mine),
-                    mean_of([one.cost_per_conversion / 1e6 for one in mine if one.converted]),
+                    len(results),
+                    mean_of([result.cost_per_conversion / 1e6 for result in results if result.converted]),
                     mean_of(ratios),
-                    mean_of([one.conversion for one in mine]),
+                    mean_of([result.conversion for result in results]),
                     mean_of([*refused_by(scenario, runs, policy).values()]) if is_guard else None,
                     {kind: mean for kind, mean in stopped.items() if mean is not None},
-                    mean_of([one.shift_s for one in mine if one.shift_s is not None]),
+                    mean_of([result.shift_s for result in results if result.shift_s is not None]),
                     policy == best,
                 )
             )
-    return made
+    return lines
 
 
 def document(report: LabReport) -> dict[str, object]:
-    """For programs: everything but the runs' courses."""
+    """The report as JSON values, without the runs."""
     return {
         "made_at": report.made_at,
         "quick": report.quick,

@@ -1,4 +1,4 @@
-"""What is kept of a run: small enough to send between processes and to write into the report."""
+"""The result of a run: small enough to send between processes and to write into the report."""
 
 import math
 from typing import Final
@@ -12,9 +12,9 @@ from homing.lab.world import World
 
 SHIFTED_SHARE: Final = 0.10
 SHIFT_WINDOW_S: Final = 30
-"""A carrier is left when its share of the messages of so many seconds is below `SHIFTED_SHARE`."""
+"""A carrier counts as left when its share of the messages in a window of so many seconds is below `SHIFTED_SHARE`."""
 LATE_PART: Final = 0.25
-"""The last part of a run, told apart: what is left of the cost of learning then."""
+"""The last part of a run, reported separately: it shows the remaining cost of learning."""
 COURSE_MIN: Final = 10
 
 
@@ -32,7 +32,7 @@ class AttackResult(msgspec.Struct, frozen=True):
 
 
 class RunResult(msgspec.Struct, frozen=True):
-    """Of one scenario, seed and policy; counted from `measure_from_h` on. `cpu_s`: what the run took of a core."""
+    """The result of one scenario, seed and policy, counted from `measure_from_h` on. `cpu_s`: CPU time of the run."""
 
     scenario: str
     seed: int
@@ -45,7 +45,7 @@ class RunResult(msgspec.Struct, frozen=True):
     cost_micro: int
     late_converted: int
     late_cost_micro: int
-    shift_s: float | None  # None: not asked for
+    shift_s: float | None  # seconds until the watched carrier is left; None: none is watched
     attacks: tuple[AttackResult, ...]
     course: tuple[tuple[float, ...], ...]  # shares by carrier, every COURSE_MIN
     refused_course: tuple[int, ...]  # messages of real people and of attacks, every COURSE_MIN
@@ -62,12 +62,12 @@ class RunResult(msgspec.Struct, frozen=True):
 
     @property
     def conversion(self) -> float:
-        """Of the people who came."""
+        """The share of people who convert."""
         return self.converted / self.people if self.people else 0.0
 
     @property
     def yielded(self) -> float:
-        """Conversions of a message."""
+        """Conversions per message."""
         return self.converted / self.messages if self.messages else 0.0
 
     @property
@@ -75,7 +75,7 @@ class RunResult(msgspec.Struct, frozen=True):
         return self.refused / self.people if self.people else 0.0
 
 
-def result_of(world: World, policy: str, tally: RunCounts, cpu_s: float) -> RunResult:
+def result_of(world: World, policy: str, counts: RunCounts, cpu_s: float) -> RunResult:
     scenario = world.scenario
     since = int(scenario.measure_from_h * 60)
     late = since + int((world.minutes - since) * (1 - LATE_PART))
@@ -84,47 +84,47 @@ def result_of(world: World, policy: str, tally: RunCounts, cpu_s: float) -> RunR
         world.seed,
         policy,
         scenario.hours,
-        int(tally.people[since:].sum()),
-        int(tally.refused[since:].sum()),
-        int(tally.messages[since:].sum()),
-        int(tally.converted[since:].sum()),
-        int(tally.cost_micro[since:].sum()),
-        int(tally.converted[late:].sum()),
-        int(tally.cost_micro[late:].sum()),
-        _shift_s(world, tally),
+        int(counts.people[since:].sum()),
+        int(counts.refused[since:].sum()),
+        int(counts.messages[since:].sum()),
+        int(counts.converted[since:].sum()),
+        int(counts.cost_micro[since:].sum()),
+        int(counts.converted[late:].sum()),
+        int(counts.cost_micro[late:].sum()),
+        _shift_s(world, counts),
         tuple(
             AttackResult(
                 attack.kind,
-                int(tally.attack_messages[n, since:].sum()),
-                int(tally.attack_wanted_micro[n, since:].sum()),
-                int(tally.attack_spent_micro[n, since:].sum()),
-                int(tally.attack_converted[n, since:].sum()),
+                int(counts.attack_messages[n, since:].sum()),
+                int(counts.attack_wanted_micro[n, since:].sum()),
+                int(counts.attack_spent_micro[n, since:].sum()),
+                int(counts.attack_converted[n, since:].sum()),
             )
             for n, attack in enumerate(scenario.attacks)
         ),
-        _course(tally),
-        tuple(int(tally.refused_messages[at : at + COURSE_MIN].sum()) for at in range(0, world.minutes, COURSE_MIN)),
+        _course(counts),
+        tuple(int(counts.refused_messages[at : at + COURSE_MIN].sum()) for at in range(0, world.minutes, COURSE_MIN)),
         cpu_s,
     )
 
 
 def shift_begins_s(scenario: Scenario) -> float | None:
-    """When the carrier whose loss is watched begins to lose, which is at a whole minute; None where none is."""
+    """When the watched carrier begins to lose messages, at a whole minute; None when none is watched."""
     for carrier in scenario.carriers:
         if carrier.name == scenario.watched and carrier.changes:
             return math.ceil(min(change.from_h for change in carrier.changes) * 60 - 1e-9) * 60.0
     return None
 
 
-def _shift_s(world: World, tally: RunCounts) -> float | None:
-    """Seconds from the loss until the carrier's share is below a tenth; where it never is, until the end."""
+def _shift_s(world: World, counts: RunCounts) -> float | None:
+    """Seconds from the loss until the carrier is left; if it never is, until the end."""
     scenario = world.scenario
     begins_s = shift_begins_s(scenario)
     if begins_s is None:
         return None
     watched = [carrier.name for carrier in scenario.carriers].index(scenario.watched or "")
     window = max(1, SHIFT_WINDOW_S // scenario.tick_s)
-    sums = np.cumsum(tally.ticks, axis=0)
+    sums = np.cumsum(counts.ticks, axis=0)
     first = int(begins_s // scenario.tick_s) + window - 1
     for tick in range(first, len(sums)):
         recent = sums[tick] - (sums[tick - window] if tick >= window else 0)
@@ -133,9 +133,9 @@ def _shift_s(world: World, tally: RunCounts) -> float | None:
     return scenario.hours * 3600 - begins_s
 
 
-def _course(tally: RunCounts) -> tuple[tuple[float, ...], ...]:
+def _course(counts: RunCounts) -> tuple[tuple[float, ...], ...]:
     parts = []
-    for minute in range(0, len(tally.messages) - 1, COURSE_MIN):
-        counts = tally.messages[minute : minute + COURSE_MIN].sum(axis=0)
-        parts.append(tuple(round(float(share), 4) for share in counts / max(1, counts.sum())))
+    for minute in range(0, len(counts.messages) - 1, COURSE_MIN):
+        messages = counts.messages[minute : minute + COURSE_MIN].sum(axis=0)
+        parts.append(tuple(round(float(share), 4) for share in messages / max(1, messages.sum())))
     return tuple(parts)

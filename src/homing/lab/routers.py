@@ -1,4 +1,4 @@
-"""Who decides the shares: the baselines that people run today, and the oracle that knows the truth."""
+"""Routing policies for comparison: baselines in common use, and an oracle that knows the truth."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -7,7 +7,7 @@ from typing import Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from homing.lab.catalogues import catalogue, one_rule, rules_by_network
+from homing.lab.catalogues import catalogue, rules_by_network, single_rule
 from homing.lab.event_queue import START_MINUTE
 from homing.lab.world import World, worth_micro
 from homing.model import Strategy
@@ -17,7 +17,10 @@ from homing.statistics.delta import Delta
 
 
 class Router(Protocol):
-    """A policy. It hears what carriers and customers tell, as the real parts do, and never the truth."""
+    """A routing policy. It observes what carriers and customers report, as in service, and never the truth.
+
+    `listens`: whether it uses deltas at all.
+    """
 
     listens: bool
 
@@ -29,31 +32,31 @@ class Router(Protocol):
     def catalogue(self) -> Catalogue: ...
 
 
-class _Kept:
-    """A tariff, made again when its rules or what carriers ask have changed."""
+class _CachedCatalogue:
+    """A catalogue that is rebuilt when its rules or the carriers' costs change."""
 
     def __init__(self, world: World) -> None:
         self._world = world
         self._changes = np.any(np.diff(world.truth.cost_micro, axis=0) != 0, axis=(1, 2)).tolist()
         self._minute = -1
-        self._made: Catalogue | None = None
+        self._catalogue: Catalogue | None = None
 
     def get(self, rules: Callable[[], Sequence[RouteRule]], minute: int, is_changed: bool) -> Catalogue:
         minute = min(minute, len(self._changes))
-        if self._made is None or is_changed or any(self._changes[self._minute : minute]):
-            self._made = catalogue(self._world, rules(), minute)
+        if self._catalogue is None or is_changed or any(self._changes[self._minute : minute]):
+            self._catalogue = catalogue(self._world, rules(), minute)
         self._minute = minute
-        return self._made
+        return self._catalogue
 
 
 class FixedRouter:
-    """Static priority, least cost and round robin: the real strategies, which listen to nobody."""
+    """Static priority, least cost and round robin: the real strategies, without learning."""
 
     listens: bool = False
 
     def __init__(self, world: World, strategy: Strategy) -> None:
-        self._kept = _Kept(world)
-        self._rules = one_rule(world, strategy)
+        self._cached = _CachedCatalogue(world)
+        self._rules = single_rule(world, strategy)
         self._minute = 0
 
     def observe(self, deltas: Sequence[Delta]) -> None:
@@ -63,12 +66,13 @@ class FixedRouter:
         self._minute = int(now_s // 60)
 
     def catalogue(self) -> Catalogue:
-        return self._kept.get(lambda: self._rules, self._minute, False)
+        return self._cached.get(lambda: self._rules, self._minute, False)
 
 
 class DeliveryRateRouter:
-    """Nine in ten messages of a network go by the carrier whose receipts said "delivered" most in the last hour, one in
-    ten by the others. Messages of the last two minutes are not held against anybody; equal ones: the cheaper.
+    """Of a network's messages, nine in ten go to the carrier with the highest delivery rate of the last hour, by its
+    receipts, and one in ten to the others. Messages of the last two minutes do not count; of equal carriers the
+    cheapest is taken.
     """
 
     listens: bool = True
@@ -78,7 +82,7 @@ class DeliveryRateRouter:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._kept = _Kept(world)
+        self._cached = _CachedCatalogue(world)
         self._sent: MinuteCounts = MinuteCounts()
         self._delivered: MinuteCounts = MinuteCounts()
         self._shares: dict[str, Sequence[float]] = {}
@@ -97,15 +101,17 @@ class DeliveryRateRouter:
         self._minute = minute
         now = START_MINUTE + minute
         carriers = range(1, len(self._world.scenario.carriers) + 1)
-        costs = self._world.truth.cost_micro[min(minute, len(self._world.truth.cost_micro) - 1)]  # prices are no secret
-        for place in self._world.places:
-            sent = self._sent.window(place.network, now - self.WINDOW_MIN, now - self.YOUNG_MIN)
-            delivered = self._delivered.window(place.network, now - self.WINDOW_MIN, now - self.YOUNG_MIN)
+        costs = self._world.truth.cost_micro[
+            min(minute, len(self._world.truth.cost_micro) - 1)
+        ]  # known from price lists
+        for destination in self._world.destinations:
+            sent = self._sent.window(destination.network, now - self.WINDOW_MIN, now - self.YOUNG_MIN)
+            delivered = self._delivered.window(destination.network, now - self.WINDOW_MIN, now - self.YOUNG_MIN)
             rates = [(delivered.get(k, 0) + 1) / (sent.get(k, 0) + 1) for k in carriers]
-            best = max(carriers, key=lambda k: (round(rates[k - 1], 3), -costs[place.country_index, k - 1]))
-            shares = _leaning(len(rates), best - 1, self.BEST)
-            if self._shares.get(place.network) != shares:
-                self._shares[place.network] = shares
+            best = max(carriers, key=lambda k: (round(rates[k - 1], 3), -costs[destination.country_index, k - 1]))
+            shares = _favouring(len(rates), best - 1, self.BEST)
+            if self._shares.get(destination.network) != shares:
+                self._shares[destination.network] = shares
                 self._is_changed = True
         self._sent.forget(now - self.WINDOW_MIN)
         self._delivered.forget(now - self.WINDOW_MIN)
@@ -113,14 +119,14 @@ class DeliveryRateRouter:
     def catalogue(self) -> Catalogue:
         changed, self._is_changed = self._is_changed, False
         equal = [1 / len(self._world.scenario.carriers)] * len(self._world.scenario.carriers)
-        return self._kept.get(lambda: rules_by_network(self._world, self._shares, equal), self._minute, changed)
+        return self._cached.get(lambda: rules_by_network(self._world, self._shares, equal), self._minute, changed)
 
 
 class GovernmentRouter:
-    """The public rule of a government sender, for any number of carriers. Shares begin equal. A carrier is slow when at
-    least 15 % of its last 15 minutes' messages had no "delivered" within 5 minutes; while at least one is slow and one
-    is not, each slow one gives 10 points to those that are not, at most every 5 minutes. Without that, shares drift
-    back to equal, 10 points in 15 minutes. What is younger than 5 minutes cannot be judged yet.
+    """The published rule of a government sender, for any number of carriers. Shares begin equal. A carrier is slow when
+    at least 15 % of its messages of the last 15 minutes had no "delivered" within 5 minutes. While some are slow and
+    some are not, each slow one passes 10 points to the others, at most every 5 minutes; otherwise shares drift back to
+    equal, 10 points in 15 minutes. Messages younger than 5 minutes do not count.
     """
 
     listens: bool = True
@@ -129,11 +135,11 @@ class GovernmentRouter:
     WINDOW_MIN: Final = 15
     POINTS: Final = 0.10
     PAUSE_MIN: Final = 5
-    JUDGED_MESSAGES_MIN: Final = 20
+    MESSAGES_MIN: Final = 20
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._kept = _Kept(world)
+        self._cached = _CachedCatalogue(world)
         count = len(world.scenario.carriers)
         self._equal = 1 / count
         self._shares = [self._equal] * count
@@ -158,7 +164,7 @@ class GovernmentRouter:
         since, until = self._now_minute - self.WINDOW_MIN, self._now_minute - self.SLOW_MIN
         sent, in_time = self._sent.window(None, since, until), self._in_time.window(None, since, until)
         slow = [
-            sent.get(k, 0) >= self.JUDGED_MESSAGES_MIN and 1 - in_time.get(k, 0) / sent[k] >= self.SLOW_SHARE
+            sent.get(k, 0) >= self.MESSAGES_MIN and 1 - in_time.get(k, 0) / sent[k] >= self.SLOW_SHARE
             for k in range(1, len(self._shares) + 1)
         ]
         if any(slow) and not all(slow):
@@ -182,28 +188,30 @@ class GovernmentRouter:
         self._is_changed = True
 
     def _drift(self) -> None:
-        furthest = max(abs(share - self._equal) for share in self._shares)
-        if furthest > 0:
-            part = min(1.0, self.POINTS / furthest)
+        distance_max = max(abs(share - self._equal) for share in self._shares)
+        if distance_max > 0:
+            part = min(1.0, self.POINTS / distance_max)
             self._shares = [share + (self._equal - share) * part for share in self._shares]
             self._is_changed = True
 
     def catalogue(self) -> Catalogue:
         changed, self._is_changed = self._is_changed, False
-        return self._kept.get(lambda: one_rule(self._world, Strategy.WEIGHTED, self._shares), self._minute, changed)
+        return self._cached.get(
+            lambda: single_rule(self._world, Strategy.WEIGHTED, self._shares), self._minute, changed
+        )
 
 
 class OracleRouter:
-    """Knows every carrier's true chances at each minute, and takes the one that the objective names: of those whose
-    conversion rate is at least the floor's part of the best, the least cost per conversion; with a worth, the greatest
-    worth less cost.
+    """Knows every carrier's true rates at each minute, and takes the best one by the objective: of the carriers whose
+    conversion rate is at least `quality_floor` of the best rate, the lowest cost per conversion; with a worth, the
+    highest worth x rate - cost.
     """
 
     listens: bool = False
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._kept = _Kept(world)
+        self._cached = _CachedCatalogue(world)
         self._best = best_carriers(world)
         self._changes = np.any(np.diff(self._best, axis=0) != 0, axis=1).tolist()
         self._minute = -1
@@ -219,35 +227,38 @@ class OracleRouter:
 
     def catalogue(self) -> Catalogue:
         changed, self._is_changed = self._is_changed, False
-        return self._kept.get(self._rules, self._minute, changed)
+        return self._cached.get(self._rules, self._minute, changed)
 
     def _rules(self) -> Sequence[RouteRule]:
         best = self._best[self._minute]
         count = len(self._world.scenario.carriers)
-        shares = {place.network: _leaning(count, int(best[place.country_index]), 1.0) for place in self._world.places}
+        shares = {
+            destination.network: _favouring(count, int(best[destination.country_index]), 1.0)
+            for destination in self._world.destinations
+        }
         return rules_by_network(self._world, shares, [1 / count] * count)
 
 
 def best_carriers(world: World) -> NDArray[np.int64]:
-    """[minute, country]: the place in the list of the carrier that the objective names. Reads the truth."""
+    """[minute, country]: the index of the best carrier by the objective. Reads the truth."""
     truth, scenario = world.truth, world.scenario
     sigma = np.array([carrier.latency_s_sigma for carrier in scenario.carriers])
     in_time = _normal((np.log(scenario.people.code_valid_s) - np.log(truth.latency_s_median)) / np.maximum(sigma, 1e-9))
     shares = np.array([app.share for app in scenario.apps])
     conversion = float((np.array([app.conversion for app in scenario.apps]) * shares).sum() / shares.sum())
-    chance = truth.delivered * in_time * conversion
+    rate = truth.delivered * in_time * conversion
     cost = truth.cost_micro.astype(np.float64)
-    barred = truth.cost_micro > truth.price_micro[None, :, None]
+    too_expensive = truth.cost_micro > truth.price_micro[None, :, None]
     worth = worth_micro(scenario)
     if worth is not None:
-        value = np.where(barred, -np.inf, worth * chance - cost)
-        picked: NDArray[np.int64] = np.argmax(value, axis=2)
-        return picked
-    usable = np.where(barred, 0.0, chance)
-    good = ~barred & (usable >= scenario.quality_floor * usable.max(axis=2, keepdims=True))
-    each = np.where(good, cost / np.maximum(chance, 1e-12), np.inf)
-    least: NDArray[np.int64] = np.argmin(each, axis=2)
-    return least
+        gain = np.where(too_expensive, -np.inf, worth * rate - cost)
+        highest: NDArray[np.int64] = np.argmax(gain, axis=2)
+        return highest
+    usable_rate = np.where(too_expensive, 0.0, rate)
+    is_above_floor = ~too_expensive & (usable_rate >= scenario.quality_floor * usable_rate.max(axis=2, keepdims=True))
+    conversion_cost = np.where(is_above_floor, cost / np.maximum(rate, 1e-12), np.inf)
+    lowest: NDArray[np.int64] = np.argmin(conversion_cost, axis=2)
+    return lowest
 
 
 class MinuteCounts:
@@ -262,7 +273,7 @@ class MinuteCounts:
             counts[delta.carrier_id] = counts.get(delta.carrier_id, 0) + count
 
     def window(self, network: str | None, since: int, until: int) -> Mapping[int, int]:
-        """Counts by carrier of the minutes from `since` up to and without `until`; network None: of all."""
+        """Counts by carrier of the minutes in [since, until), of one network or of all."""
         total: dict[int, int] = {}
         networks: Iterable[str] = [*self._by_network] if network is None else [network]
         for name in networks:
@@ -278,14 +289,14 @@ class MinuteCounts:
                 del minutes[minute]
 
 
-def _leaning(count: int, best: int, share: float) -> tuple[float, ...]:
-    """`share` for one of so many, the rest in equal parts for the others."""
+def _favouring(count: int, best: int, share: float) -> tuple[float, ...]:
+    """`share` for the best of `count` carriers, the rest in equal parts for the others."""
     rest = (1 - share) / (count - 1) if count > 1 else 0.0
     return tuple(1.0 if count == 1 else share if k == best else rest for k in range(count))
 
 
 def _normal(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The standard normal's distribution function (Abramowitz and Stegun 26.2.17; below 1e-7 off)."""
+    """The standard normal distribution function (Abramowitz and Stegun 26.2.17; error below 1e-7)."""
     t = 1 / (1 + 0.2316419 * np.abs(values))
     poly = t * (0.319381530 + t * (-0.356563782 + t * (1.781477937 + t * (-1.821255978 + t * 1.330274429))))
     tail = np.exp(-(values**2) / 2) / np.sqrt(2 * np.pi) * poly

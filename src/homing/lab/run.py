@@ -10,48 +10,52 @@ from homing.lab.counts import RunCounts
 from homing.lab.event_queue import EventQueue
 from homing.lab.outcomes import OutcomeModel
 from homing.lab.routers import Router
-from homing.lab.world import NEED, SPAN_MIN, Needs, World
+from homing.lab.world import DEMAND_DTYPE, SPAN_MIN, Demand, World
 
-Watch = Callable[[int, int], None]
-"""Told after each span of traffic: spans done, of how many."""
+Progress = Callable[[int, int], None]
+"""Called after each span of demand with the number of spans done, and of all spans."""
 
 
 def run(
-    world: World, router: Router, door: AcceptancePath, with_blocks: bool = False, watch: Watch | None = None
+    world: World,
+    router: Router,
+    acceptance: AcceptancePath,
+    with_blocks: bool = False,
+    progress: Progress | None = None,
 ) -> RunCounts:
-    """Sends everybody's messages and gives the books. `with_blocks`: facts name ranges of numbers, as guards need.
+    """Simulates a world under one policy. `with_blocks`: events name blocks of numbers, which guards need.
 
-    In each tick first what is known by its beginning is heard, then the policy thinks, then the messages that come
-    during it are accepted: no choice rests on anything later than itself.
+    In each tick the policy first observes the events that are known at the tick's beginning, then it is updated, then
+    the tick's messages are accepted: no choice depends on later events.
     """
-    tally = RunCounts.of(world)
-    calendar = EventQueue(world, with_blocks) if router.listens else None
-    fates = OutcomeModel(world, tally, calendar)
+    counts = RunCounts.of(world)
+    events = EventQueue(world, with_blocks) if router.listens else None
+    outcomes = OutcomeModel(world, counts, events)
     tick_s = world.scenario.tick_s
-    again: defaultdict[int, list[Needs]] = defaultdict(list)
-    span, waiting, upto = 0, np.zeros(0, NEED), 0
+    retries: defaultdict[int, list[Demand]] = defaultdict(list)
+    span, waiting, first = 0, np.zeros(0, DEMAND_DTYPE), 0
     for tick in range(world.ticks):
         now_s = tick * tick_s
         while span < world.spans and span * SPAN_MIN * 60 < now_s + tick_s:
-            waiting, upto = np.concatenate((waiting[upto:], world.needs(span))), 0
+            waiting, first = np.concatenate((waiting[first:], world.demand(span))), 0
             span += 1
-            if watch:
-                watch(span, world.spans)
-        if calendar is not None:
-            router.observe(calendar.take(tick))
+            if progress:
+                progress(span, world.spans)
+        if events is not None:
+            router.observe(events.take(tick))
         router.update(now_s)
         last = int(np.searchsorted(waiting["at_s"], now_s + tick_s, side="left"))
-        parts = [waiting[upto:last], *again.pop(tick, ())]
-        upto = last
-        needs = np.concatenate(parts) if len(parts) > 1 else parts[0]
-        if not len(needs):
+        parts = [waiting[first:last], *retries.pop(tick, ())]
+        first = last
+        demand = np.concatenate(parts) if len(parts) > 1 else parts[0]
+        if not len(demand):
             continue
         if len(world.scenario.apps) > 1:
-            needs = needs[np.argsort(needs["app"], kind="stable")]
-        carrier = door.accept(needs, router.catalogue(), now_s)
-        later = fates.settle(needs, carrier, tick)
-        if len(later):
-            due = np.maximum((later["at_s"] // tick_s).astype(np.int64), tick + 1)
+            demand = demand[np.argsort(demand["app"], kind="stable")]
+        carrier = acceptance.accept(demand, router.catalogue(), now_s)
+        retrying = outcomes.resolve(demand, carrier, tick)
+        if len(retrying):
+            due = np.maximum((retrying["at_s"] // tick_s).astype(np.int64), tick + 1)
             for at in np.unique(due).tolist():
-                again[at].append(later[due == at])
-    return tally
+                retries[at].append(retrying[due == at])
+    return counts

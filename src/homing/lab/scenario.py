@@ -1,7 +1,7 @@
-"""A scenario: everything that is true in a simulated world, as one file that somebody else can write (TOML).
+"""A scenario: the definition of a simulated world, as a TOML file.
 
-docs/internals/lab.md tells every field. Times are hours from the scenario's beginning, which is midnight UTC; amounts
-are decimal texts in USD a segment; chances are 0..1.
+docs/internals/lab.md describes every field. Times are hours from the scenario's beginning, which is midnight UTC;
+amounts are decimal strings in USD per segment; probabilities are 0..1.
 """
 
 from collections.abc import Iterable
@@ -19,7 +19,7 @@ LAB_RATE_PER_S_MAX: Final = 2_000.0
 LAB_TRIES_MAX: Final = 3  # messages that a person asks for in a row
 
 
-Chance = Annotated[float, msgspec.Meta(ge=0, le=1)]
+Probability = Annotated[float, msgspec.Meta(ge=0, le=1)]
 Positive = Annotated[float, msgspec.Meta(gt=0)]
 NotNegative = Annotated[float, msgspec.Meta(ge=0)]
 Digits = Annotated[str, msgspec.Meta(pattern=r"^[0-9]+$", min_length=1, max_length=15)]
@@ -35,12 +35,12 @@ KINDS: Final[tuple[AttackKind, ...]] = ("burst", "rotating", "drip", "mimicry", 
 RANGE_DIGITS_MAX: Final = 10
 
 
-class _Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class _ScenarioPart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     pass
 
 
-class ScenarioNetwork(_Part, frozen=True, kw_only=True):
-    """A range of numbers with one operator. `prefix` begins them all, `digits` is their length."""
+class ScenarioNetwork(_ScenarioPart, frozen=True, kw_only=True):
+    """A range of numbers of one operator: their common prefix and their length in digits."""
 
     prefix: Digits
     digits: Annotated[int, msgspec.Meta(ge=8, le=15)]
@@ -48,8 +48,8 @@ class ScenarioNetwork(_Part, frozen=True, kw_only=True):
     people: Annotated[int, msgspec.Meta(ge=1, le=100_000_000)] = 200_000
 
 
-class ScenarioCountry(_Part, frozen=True, kw_only=True):
-    """Where people live. `price`: what the customer pays a segment; None: one and a half of the dearest carrier's."""
+class ScenarioCountry(_ScenarioPart, frozen=True, kw_only=True):
+    """A country and its networks. `price`: the customer's; None: 1.5 times that of the most expensive carrier."""
 
     code: Code
     networks: Annotated[tuple[ScenarioNetwork, ...], msgspec.Meta(min_length=1)]
@@ -57,55 +57,55 @@ class ScenarioCountry(_Part, frozen=True, kw_only=True):
     price: str | None = None
 
 
-class ScenarioApp(_Part, frozen=True, kw_only=True):
-    """`conversion`: how many of those who get a code come back with it; the time they take is lognormal.
+class ScenarioApp(_ScenarioPart, frozen=True, kw_only=True):
+    """`conversion`: the probability that a person who gets a code enters it, after a lognormal delay.
 
-    `reports`: whether the customer tells us of it; `stops_reporting_at_h`: when it ceases to.
+    `reports`: whether the customer reports conversions; `stops_reporting_at_h`: when it stops.
     """
 
     name: Name
     share: Positive = 1.0
-    conversion: Chance = 0.85
+    conversion: Probability = 0.85
     conversion_s_median: Positive = 25.0
     conversion_s_sigma: NotNegative = 0.7
     reports: bool = True
     stops_reporting_at_h: NotNegative | None = None
 
 
-class ScenarioChange(_Part, frozen=True, kw_only=True):
-    """What is different with a carrier from `from_h` until `until_h` (None: for good). None: as before.
+class ScenarioChange(_ScenarioPart, frozen=True, kw_only=True):
+    """A change of a carrier from `from_h` until `until_h` (None: the end). Fields that are None do not change.
 
-    `delivered` replaces the chance; `delivered_factor` multiplies it; over `ramp_h` the change comes gradually.
+    `delivered` replaces the delivery probability, `delivered_factor` multiplies it, gradually over `ramp_h`.
     """
 
     from_h: NotNegative
     until_h: Positive | None = None
     ramp_h: NotNegative = 0.0
     countries: tuple[Code, ...] = ()
-    delivered: Chance | None = None
-    delivered_factor: Chance | None = None
+    delivered: Probability | None = None
+    delivered_factor: Probability | None = None
     latency_s_median: Positive | None = None
     receipts: Receipts | None = None
     price: str | None = None
 
 
-class ScenarioCarrier(_Part, frozen=True, kw_only=True):
-    """A way out. `delivered`: the chance that a message reaches its person, `delivered_in` by country.
+class ScenarioCarrier(_ScenarioPart, frozen=True, kw_only=True):
+    """`delivered`: the probability that a message reaches its person; `delivered_in` by country.
 
-    Receipts: `honest` tell what became of the message when it is known, `fake` always tell "delivered" after a time of
-    their own (`fake_s_median`, `fake_s_sigma`; a small sigma is regular), `none` do not come. `drift` is how far the
-    log odds of delivery walk in a day (standard deviation).
+    Receipts: `honest` report the outcome when it is known; `fake` always report "delivered" after a delay of their own
+    (`fake_s_median`, `fake_s_sigma`; a small sigma is regular); `none`: there are no receipts. `drift`: the standard
+    deviation of the random walk of the log odds of delivery over a day.
     """
 
     name: Name
     price: str
     prices: dict[Code, str] = {}
-    delivered: Chance = 0.95
-    delivered_in: dict[Code, Chance] = {}
+    delivered: Probability = 0.95
+    delivered_in: dict[Code, Probability] = {}
     latency_s_median: Positive = 4.0
     latency_s_sigma: NotNegative = 0.6
     receipts: Receipts = "honest"
-    receipts_lost: Chance = 0.0
+    receipts_lost: Probability = 0.0
     failed_s_median: Positive = 20.0
     failed_s_sigma: NotNegative = 0.7
     fake_s_median: Positive = 3.0
@@ -114,21 +114,21 @@ class ScenarioCarrier(_Part, frozen=True, kw_only=True):
     changes: tuple[ScenarioChange, ...] = ()
 
 
-class People(_Part, frozen=True, kw_only=True):
-    """What people do when no code comes: some ask again after a while, so often at most; a code works for so long."""
+class People(_ScenarioPart, frozen=True, kw_only=True):
+    """People without a code request another one with probability `ask_again`, up to `messages_max` messages in all."""
 
-    ask_again: Chance = 0.6
+    ask_again: Probability = 0.6
     ask_again_after_s: Positive = 60.0
     messages_max: Annotated[int, msgspec.Meta(ge=1, le=LAB_TRIES_MAX)] = 3
     code_valid_s: Positive = 600.0
 
 
-class Attack(_Part, frozen=True, kw_only=True):
-    """Traffic that nobody asked for. It goes to `ranges` ranges of a thousand numbers under `prefix`.
+class Attack(_ScenarioPart, frozen=True, kw_only=True):
+    """Artificial traffic to `ranges` blocks of a thousand numbers under `prefix`.
 
-    `rotate_min`: every so many minutes to other ranges (0: never). `converts`: the chance that a message of it is
-    reported as converted (mimicry, forgery). `carrier`: the colluding one; its receipts of the attack's messages say
-    "delivered".
+    `rotate_min`: minutes after which other blocks are used (0: never). `converts`: the probability that a message is
+    reported as converted (mimicry, forged). `carrier`: the colluding one, whose receipts of the attack's messages are
+    always "delivered".
     """
 
     kind: AttackKind
@@ -139,14 +139,14 @@ class Attack(_Part, frozen=True, kw_only=True):
     rate_per_s: Positive
     ranges: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 1
     rotate_min: NotNegative = 0.0
-    converts: Chance = 0.0
+    converts: Probability = 0.0
     carrier: Name | None = None
     app: Name | None = None
 
 
-class ScenarioEvent(_Part, frozen=True, kw_only=True):
-    """Real people in unusual number. `flash-sale`: the rate times `factor`, in `country` or everywhere. `launch`:
-    people of a country (listed with share 0) begin to come, up to `rate_per_s` over `ramp_h`.
+class ScenarioEvent(_ScenarioPart, frozen=True, kw_only=True):
+    """Genuine traffic above the usual rate. `flash-sale`: the rate times `factor`, in `country` or everywhere.
+    `launch`: traffic of a country that is listed with share 0 begins, up to `rate_per_s` over `ramp_h`.
     """
 
     kind: Literal["flash-sale", "launch"]
@@ -158,12 +158,12 @@ class ScenarioEvent(_Part, frozen=True, kw_only=True):
     ramp_h: NotNegative = 0.25
 
 
-class Scenario(_Part, frozen=True, kw_only=True):
-    """The whole world. `worth`: of a conversion to the customer; None: what counts is cost per conversion at
-    `quality_floor` times the best carrier's conversion rate.
+class Scenario(_ScenarioPart, frozen=True, kw_only=True):
+    """`worth`: of a conversion to the customer; None: the objective is the cost per conversion, at `quality_floor`
+    times the best carrier's conversion rate or more.
 
-    `watched`: the carrier of which it is measured how soon, after its first change, its share is below a tenth.
-    `measure_from_h`: what is before is not counted (guards need a history to hold attacks against).
+    `watched`: the carrier for which the time from its first change until its share is below a tenth is measured.
+    `measure_from_h`: counting begins then (guards need a history before an attack).
     """
 
     name: Name
@@ -174,12 +174,12 @@ class Scenario(_Part, frozen=True, kw_only=True):
     hours: Annotated[float, msgspec.Meta(gt=0, le=LAB_HOURS_MAX)] = 24.0
     measure_from_h: NotNegative = 0.0
     rate_per_s: Annotated[float, msgspec.Meta(gt=0, le=LAB_RATE_PER_S_MAX)] = 20.0
-    rate_swing: Chance = 0.5
+    rate_swing: Probability = 0.5
     rate_peak_h: NotNegative = 19.0
     tick_s: Literal[1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30, 60] = 5
     seed: int = 0
     worth: str | None = None
-    quality_floor: Chance = 0.9
+    quality_floor: Probability = 0.9
     text: str = "Your code is 123456. Do not share it."
     countries: Annotated[tuple[ScenarioCountry, ...], msgspec.Meta(min_length=1, max_length=64)]
     apps: Annotated[tuple[ScenarioApp, ...], msgspec.Meta(min_length=1, max_length=16)]
@@ -190,20 +190,21 @@ class Scenario(_Part, frozen=True, kw_only=True):
 
 
 def read(text: str, where: str) -> Scenario:
-    """A scenario from TOML. Raises `InvalidInput` that names the field, or what does not fit together."""
+    """Parses TOML. `where` names the source in errors. Raises `InvalidInput` naming the field, or the inconsistency."""
     try:
         scenario = msgspec.toml.decode(text, type=Scenario)
     except msgspec.ValidationError as error:
         raise errors.InvalidInput(f"{where}: {error}") from None
     except (msgspec.DecodeError, ValueError) as error:
         raise errors.InvalidInput(f"{where} is not TOML: {error}") from None
-    wrong = list(_faults(scenario))
-    if wrong:
-        raise errors.InvalidInput("\n".join(f"{where}: {fault}" for fault in wrong))
+    problems = list(_problems(scenario))
+    if problems:
+        raise errors.InvalidInput("\n".join(f"{where}: {problem}" for problem in problems))
     return scenario
 
 
 def load(path: Path) -> Scenario:
+    """Reads a file. Raises `InvalidInput`."""
     try:
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError:
@@ -214,19 +215,19 @@ def load(path: Path) -> Scenario:
 
 
 def shipped() -> tuple[Scenario, ...]:
-    """The scenarios that come with Homing, by name."""
+    """The scenarios that are part of Homing, in order of name."""
     folder = resources.files(__package__).joinpath("scenarios")
     files = sorted((file for file in folder.iterdir() if file.name.endswith(".toml")), key=lambda file: file.name)
     return tuple(read(file.read_text(encoding="utf-8"), file.name) for file in files)
 
 
 def micro(amount: str) -> int:
-    """Micro-units of an amount that `read` has checked."""
+    """Micro-units of an amount that `read` has validated."""
     return money.parse(amount)
 
 
-def _faults(scenario: Scenario) -> Iterable[str]:
-    """What no single field shows. Each is one sentence."""
+def _problems(scenario: Scenario) -> Iterable[str]:
+    """Inconsistencies between fields, each as one sentence."""
     countries = {country.code for country in scenario.countries}
     carriers = {carrier.name for carrier in scenario.carriers}
     apps = {app.name for app in scenario.apps}
@@ -248,11 +249,17 @@ def _faults(scenario: Scenario) -> Iterable[str]:
     for country in scenario.countries:
         amounts.append((f"the price of {country.code}", country.price))
         for network in country.networks:
-            yield from _range_faults(f"the network {network.prefix} of {country.code}", network.prefix, network.digits)
+            yield from _range_problems(
+                f"the network {network.prefix} of {country.code}", network.prefix, network.digits
+            )
     for carrier in scenario.carriers:
         amounts.append((f"the price of {carrier.name}", carrier.price))
         amounts += [(f"the price of {carrier.name} in {code}", price) for code, price in carrier.prices.items()]
-        named = {*carrier.prices, *carrier.delivered_in, *(code for one in carrier.changes for code in one.countries)}
+        named = {
+            *carrier.prices,
+            *carrier.delivered_in,
+            *(code for change in carrier.changes for code in change.countries),
+        }
         yield from (f"{carrier.name} names {code}, which is no country here" for code in sorted(named - countries))
         for change in carrier.changes:
             amounts.append((f"a changed price of {carrier.name}", change.price))
@@ -261,38 +268,38 @@ def _faults(scenario: Scenario) -> Iterable[str]:
             if change.delivered is not None and change.delivered_factor is not None:
                 yield f"a change of {carrier.name} has delivered and delivered_factor: one of them"
     for attack in scenario.attacks:
-        yield from _range_faults(f"the {attack.kind} attack", attack.prefix, attack.digits)
+        yield from _range_problems(f"the {attack.kind} attack", attack.prefix, attack.digits)
         if attack.carrier is not None and attack.carrier not in carriers:
             yield f"the {attack.kind} attack names the carrier {attack.carrier}, which is not there"
         if attack.app is not None and attack.app not in apps:
             yield f"the {attack.kind} attack names the app {attack.app}, which is not there"
-        room = 10 ** max(0, attack.digits - len(attack.prefix) - 3)
-        if attack.ranges > room:
-            yield f"the {attack.kind} attack wants {attack.ranges} ranges; under {attack.prefix} there are {room}"
+        ranges_max = 10 ** max(0, attack.digits - len(attack.prefix) - 3)
+        if attack.ranges > ranges_max:
+            yield f"the {attack.kind} attack wants {attack.ranges} ranges; under {attack.prefix} there are {ranges_max}"
     for event in scenario.events:
         if event.kind == "launch" and (event.country is None or not event.rate_per_s):
             yield "a launch names its country and rate_per_s"
         if event.country is not None and event.country not in countries:
             yield f"a {event.kind} names {event.country}, which is no country here"
-    for what, amount in amounts:
+    for subject, amount in amounts:
         if amount is not None:
             try:
                 if money.parse(amount) < 0:
-                    yield f"{what} is below zero"
+                    yield f"{subject} is below zero"
             except ValueError as error:
-                yield f"{what}: {error}"
+                yield f"{subject}: {error}"
 
 
-def _range_faults(what: str, prefix: str, digits: int) -> Iterable[str]:
+def _range_problems(subject: str, prefix: str, digits: int) -> Iterable[str]:
     if not 3 <= digits - len(prefix) <= RANGE_DIGITS_MAX:
-        yield f"{what} has {digits} digits: beyond its prefix it needs 3 to {RANGE_DIGITS_MAX} of them"
+        yield f"{subject} has {digits} digits: beyond its prefix it needs 3 to {RANGE_DIGITS_MAX} of them"
 
 
 def to_toml(scenario: Scenario) -> str:
-    """The file of a scenario, whose `read` gives it back; what has its default is left out."""
-    told = _told(scenario)
-    lines = [f"{name} = {_inline(value)}" for name, value in told.items() if not _is_tables(value)]
-    for name, value in told.items():
+    """The TOML of a scenario, without fields that have their default. `read` gives the scenario back."""
+    set_fields = _set_fields(scenario)
+    lines = [f"{name} = {_inline(value)}" for name, value in set_fields.items() if not _is_tables(value)]
+    for name, value in set_fields.items():
         for table in value if _is_tables(value) else ():
             lines += ["", f"[[{name}]]", *(f"{field} = {_inline(inner)}" for field, inner in table.items())]
     return "\n".join(lines) + "\n"
@@ -310,15 +317,15 @@ def _inline(value: object) -> str:
     return msgspec.json.encode(value).decode()
 
 
-def _told(part: msgspec.Struct) -> dict[str, object]:
-    told = {}
+def _set_fields(part: msgspec.Struct) -> dict[str, object]:
+    set_fields = {}
     for field in msgspec.structs.fields(part):
         value = getattr(part, field.name)
         if value is None or value in ((), {}) or value == field.default:
             continue
         if isinstance(value, msgspec.Struct):
-            value = _told(value)
+            value = _set_fields(value)
         elif isinstance(value, tuple):
-            value = [_told(one) if isinstance(one, msgspec.Struct) else one for one in value]
-        told[field.name] = value
-    return told
+            value = [_set_fields(item) if isinstance(item, msgspec.Struct) else item for item in value]
+        set_fields[field.name] = value
+    return set_fields

@@ -1,4 +1,4 @@
-"""Runs kept on disk as they end, so that a report of hours that is cut short goes on where it was."""
+"""Stores runs on disk as they end, so that an interrupted report can be continued."""
 
 import hashlib
 from collections.abc import Iterable
@@ -17,13 +17,13 @@ NAME: Final = "runs.jsonl"
 
 
 class _Line(msgspec.Struct, frozen=True):
-    scenario: str  # digest of everything it says
+    scenario: str  # digest of the scenario
     code: str  # digest of the code that ran it
     result: RunResult
 
 
 class StoredRuns:
-    """The file of runs in a folder, one a line. A run counts only for the same scenario, seed, policy and code.
+    """A file in a folder, with one run per line. A run is found only for the same scenario, seed, policy and code.
 
     Raises `InvalidInput` where the folder cannot be written.
     """
@@ -31,7 +31,7 @@ class StoredRuns:
     def __init__(self, folder: Path) -> None:
         self._path = folder / NAME
         self._code = code_digest()
-        self._found: dict[tuple[str, int, str], RunResult] = {}
+        self._results: dict[tuple[str, int, str], RunResult] = {}
         try:
             folder.mkdir(parents=True, exist_ok=True)
             lines = self._path.read_bytes().splitlines() if self._path.exists() else []
@@ -41,32 +41,32 @@ class StoredRuns:
             try:
                 line = msgspec.json.decode(text, type=_Line)
             except (msgspec.DecodeError, msgspec.ValidationError):
-                continue  # a line that was being written when the process was killed
+                continue  # written in part when the process was killed
             if line.code == self._code:
-                self._found[line.scenario, line.result.seed, line.result.policy] = line.result
+                self._results[line.scenario, line.result.seed, line.result.policy] = line.result
 
     def find(self, scenario: Scenario, seed: int, policy: str) -> RunResult | None:
-        return self._found.get((_digest(scenario), seed, policy))
+        return self._results.get((_digest(scenario), seed, policy))
 
-    def keep(self, scenario: Scenario, results: Iterable[RunResult]) -> None:
+    def add(self, scenario: Scenario, results: Iterable[RunResult]) -> None:
         digest = _digest(scenario)
         lines = [msgspec.json.encode(_Line(digest, self._code, result)) + b"\n" for result in results]
         try:
             with self._path.open("ab") as file:
-                if file.tell() and not self._ends_whole():
+                if file.tell() and not self._ends_with_newline():
                     file.write(b"\n")
                 file.write(b"".join(lines))
         except OSError as error:
             raise errors.InvalidInput(f"{self._path} cannot be written: {error.strerror}") from None
 
-    def _ends_whole(self) -> bool:
+    def _ends_with_newline(self) -> bool:
         with self._path.open("rb") as file:
             file.seek(-1, 2)
             return file.read(1) == b"\n"
 
 
 def code_digest() -> str:
-    """Of every Python file of the package: what a run's outcome may rest on."""
+    """A digest of all Python files of the package, on which results depend."""
     digest = hashlib.sha256()
     for name, text in sorted(_sources(resources.files("homing"), "")):
         digest.update(name.encode() + b"\0" + text + b"\0")

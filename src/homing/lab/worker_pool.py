@@ -1,4 +1,4 @@
-"""Runs on all cores: tasks of scenario, seed and policies, in processes that keep nothing between them."""
+"""Runs tasks on all cores, in stateless worker processes."""
 
 import multiprocessing
 import os
@@ -24,7 +24,7 @@ DEATHS_MAX: Final = 3
 
 
 class RunTask(msgspec.Struct, frozen=True):
-    """One or more policies in turn: quick ones share a task, since a process must load what it needs for each."""
+    """One or more policies of a scenario and seed, run in turn: short runs share the cost of loading."""
 
     scenario: Scenario
     seed: int
@@ -32,27 +32,27 @@ class RunTask(msgspec.Struct, frozen=True):
 
 
 def work(task: RunTask) -> list[RunResult]:
-    """The runs of a task, in this process. Raises `InvalidInput` for a policy or a prefix that does not fit."""
+    """Runs a task in this process. Raises `InvalidInput` for an unknown policy or a prefix of another country."""
     numbering = Numbering.load()
-    found = []
+    results = []
     for name in task.policies:
         began = time.process_time()
         world = World(paced(task.scenario, name), task.seed, numbering)
         policy = make(name, world)
-        tally = run(world, policy.router, policy.door, policy.with_blocks)
-        found.append(result_of(world, name, tally, time.process_time() - began))
-    return found
+        counts = run(world, policy.router, policy.acceptance, policy.with_blocks)
+        results.append(result_of(world, name, counts, time.process_time() - began))
+    return results
 
 
-def _live_no_longer_than(parent: int) -> None:
-    """Ends this process soon after the one that it works for, which may be killed in the middle of a run of minutes."""
+def _end_with_parent(parent: int) -> None:
+    """Ends this process soon after its parent, which may be killed during a run of minutes."""
 
-    def watch() -> None:
+    def progress() -> None:
         while os.getppid() == parent:
             time.sleep(1.0)
         os._exit(1)
 
-    threading.Thread(target=watch, daemon=True).start()
+    threading.Thread(target=progress, daemon=True).start()
 
 
 def cores() -> int:
@@ -60,32 +60,32 @@ def cores() -> int:
 
 
 def gather(
-    tasks: Sequence[RunTask], workers: int, watch: Callable[[int], None], may_begin: Callable[[RunTask], bool]
+    tasks: Sequence[RunTask], workers: int, progress: Callable[[int], None], may_begin: Callable[[RunTask], bool]
 ) -> Iterator[list[RunResult]]:
-    """Results of tasks as they come. A task that `may_begin` does not allow when its turn comes is left out; one whose
-    process died is run again. Raises `InvalidInput` when processes keep dying.
+    """Results of tasks as they are finished. A task is left out if `may_begin` is False when its turn comes, and run
+    again if its process died. Raises `InvalidInput` when processes keep dying.
     """
-    todo = deque(tasks)
+    pending = deque(tasks)
     running: dict[Future[list[RunResult]], RunTask] = {}
     done = deaths = 0
     context = multiprocessing.get_context("spawn")  # nothing of this process's threads and files is taken along
-    while todo:
-        with ProcessPoolExecutor(workers, context, _live_no_longer_than, (os.getpid(),)) as pool:
+    while pending:
+        with ProcessPoolExecutor(workers, context, _end_with_parent, (os.getpid(),)) as pool:
             try:
-                while todo or running:
-                    while todo and len(running) < workers:
-                        task = todo.popleft()
+                while pending or running:
+                    while pending and len(running) < workers:
+                        task = pending.popleft()
                         if may_begin(task):
                             running[pool.submit(work, task)] = task
                     for future in wait(running, return_when=FIRST_COMPLETED).done:
-                        found = future.result()
+                        results = future.result()
                         del running[future]
                         done += 1
-                        watch(done)
-                        yield found
+                        progress(done)
+                        yield results
             except BrokenProcessPool:
                 deaths += 1
                 if deaths > DEATHS_MAX:
                     raise errors.InvalidInput("processes are killed again and again: out of memory?") from None
-                todo.extendleft(running.values())
+                pending.extendleft(running.values())
                 running.clear()

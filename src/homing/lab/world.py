@@ -1,8 +1,8 @@
-"""A scenario under one seed: who wants a code when, from which number, with what luck. No policy changes any of it.
+"""The demand of a scenario under one seed: who wants a code, when, at which number. No policy changes any of it.
 
-Whatever is left to chance is drawn here, before any policy is asked, from a stream of its own for each source of
-traffic and span of time: under two policies the same people come at the same moments, and their n-th message has the
-same luck.
+All random draws are made here, before a policy decides anything, from a stream of its own for each source of traffic
+and span of time (common random numbers): under all policies the same people come at the same times, and their n-th
+message has the same draws.
 """
 
 from collections.abc import Sequence
@@ -19,40 +19,40 @@ from homing.text.numbers import Numbering
 
 START_S: Final = 1_767_571_200  # 2026-01-05T00:00:00Z, a Monday; unix time has no summer time and no leap seconds
 SPAN_MIN: Final = 15
-"""Minutes that are drawn together: how much of the future is in memory."""
+"""Minutes whose demand is drawn at once and held in memory."""
 PERSON: Final = 0
-"""The source of messages that people asked for; attacks count from 1."""
-LUCK: Final = 5
-LOST, LATENCY, ASKS, RECEIPT, RECEIPT_LOST = range(LUCK)
-"""A message's draws: uniform, but LATENCY and RECEIPT, which are standard normal."""
+"""The source of genuine messages; attacks are numbered from 1."""
+DRAWS: Final = 5
+LOST, LATENCY, RETRY, RECEIPT, RECEIPT_LOST = range(DRAWS)
+"""The draws of a message, by index: uniform, but LATENCY and RECEIPT, which are standard normal."""
 BLOCK: Final = 1_000
 
-NEED: Final = np.dtype(
+DEMAND_DTYPE: Final = np.dtype(
     [
-        ("at_s", np.float64),  # from the scenario's beginning
+        ("at_s", np.float64),  # seconds from the scenario's beginning
         ("number", np.int64),
-        ("place", np.int16),
-        ("country", np.int16),
-        ("app", np.int16),
+        ("destination", np.int16),  # index into World.destinations
+        ("country", np.int16),  # index into Scenario.countries
+        ("app", np.int16),  # index into Scenario.apps
         ("source", np.int16),
-        ("tries", np.int8),  # messages before this one
-        ("refused", np.bool_),  # one of them was
-        ("comes", np.float32),  # uniform: whether this person comes back when a code arrives
-        ("takes", np.float32),  # standard normal: how long that takes
-        ("luck", np.float32, (LAB_TRIES_MAX, LUCK)),
-        ("first_s", np.float64),  # when the first of the codes arrived; inf: none did
-        ("last_s", np.float64),  # the latest to arrive so far, and the message that conversions are credited to
+        ("tries", np.int8),  # earlier messages of the same person
+        ("was_refused", np.bool_),  # whether one of them was refused
+        ("conversion_draw", np.float32),  # uniform: whether the person enters a code that arrives
+        ("conversion_delay_draw", np.float32),  # standard normal: how long that takes
+        ("draws", np.float32, (LAB_TRIES_MAX, DRAWS)),
+        ("first_s", np.float64),  # when the first code arrived; inf: none yet
+        ("last_s", np.float64),  # when the last code arrived; a conversion is credited to its message
         ("last_minute", np.int32),
         ("last_carrier", np.int8),
     ]
 )
-"""Somebody who wants a code: one row for each message, the same person's next one with what became of the last."""
+"""One row per wanted message. A person's next message has the outcome of the previous ones."""
 
-Needs = NDArray[np.void]
+Demand = NDArray[np.void]
 
 
 class NetworkOfCountry(msgspec.Struct, frozen=True):
-    """A network of a country, as the numbering table tells it."""
+    """A network of a country by the numbering table. `country_index`: in Scenario.countries."""
 
     country: str
     network: str
@@ -62,24 +62,30 @@ class NetworkOfCountry(msgspec.Struct, frozen=True):
 
 
 class _Source(msgspec.Struct, frozen=True):
-    """One kind of traffic: its rate by minute, and either people of networks or an attack."""
+    """A source of traffic: its rate by minute, and either the number ranges of its people or an attack."""
 
     rate_per_s: NDArray[np.float64]
-    mix: tuple[tuple[int, float], ...]  # (index into World.networks, probability); empty for attacks
+    mix: tuple[tuple[int, float], ...]  # (index into World._ranges, probability); empty for attacks
     attack: Attack | None = None
     number: int = PERSON
 
 
-class _Network(msgspec.Struct, frozen=True):
-    place: int
-    first: int  # the number that all begin at
-    room: int
+class _NumberRange(msgspec.Struct, frozen=True):
+    """The numbers of a network: `size` from `first` on, of which `people` are in use (see `_permute`)."""
+
+    destination: int
+    country_index: int
+    share: float  # of the country's people
+    first: int
+    size: int
     people: int
     step: int
     offset: int
 
 
 class World:
+    """The simulated world: true rates of carriers, and the demand for codes."""
+
     def __init__(self, scenario: Scenario, seed: int, numbering: Numbering) -> None:
         """Raises `InvalidInput` where a prefix is not in the country that lists it."""
         self.scenario = scenario
@@ -88,83 +94,91 @@ class World:
         self.ticks = int(scenario.hours * 3600 // scenario.tick_s)
         self.minutes = int(np.ceil(scenario.hours * 60))
         self.truth = truths.build(scenario, self._generator(0))
-        self.places: list[NetworkOfCountry] = []
-        self._place_of: dict[tuple[str, str], int] = {}
+        self.destinations: list[NetworkOfCountry] = []
+        self._destination_ids: dict[tuple[str, str], int] = {}
         self._samples: list[str] = []
         self._blocks: dict[int, int] = {}
-        self._networks = self._read_networks(self._generator(1))
+        self._ranges = self._read_ranges(self._generator(1))
         self._sources = self._read_sources()
         self._apps = _normalised([app.share for app in scenario.apps])
         for attack in scenario.attacks:
-            self._place_at(attack.prefix.ljust(attack.digits, "0"), f"the {attack.kind} attack")
+            self._destination_of(attack.prefix.ljust(attack.digits, "0"), f"the {attack.kind} attack")
 
-    def needs(self, span: int) -> Needs:
-        """Everybody who first asks in a span of `SPAN_MIN` minutes, in order of time."""
-        found = [self._draw(source, index, span) for index, source in enumerate(self._sources)]
-        whole = np.concatenate(found)
-        return whole[np.argsort(whole["at_s"], kind="stable")]
+    def demand(self, span: int) -> Demand:
+        """The first messages of people and attacks in a span of `SPAN_MIN` minutes, in order of time."""
+        by_source = [self._draw(source, index, span) for index, source in enumerate(self._sources)]
+        demand = np.concatenate(by_source)
+        return demand[np.argsort(demand["at_s"], kind="stable")]
 
     @property
     def spans(self) -> int:
         return -(-self.minutes // SPAN_MIN)
 
-    def sample(self, place: int) -> str:
-        """A number of a place."""
-        return self._samples[place]
+    def sample_number(self, destination: int) -> str:
+        """A number at a destination, by its index."""
+        return self._samples[destination]
 
     def prefixes(self) -> dict[str, int]:
-        """Each prefix in use with its country's index: what prices and costs are listed by."""
-        found = {
+        """Each prefix in use, by which prices and costs are listed -> the index of its country."""
+        countries = {
             network.prefix: index
             for index, country in enumerate(self.scenario.countries)
             for network in country.networks
         }
         for attack in self.scenario.attacks:
-            if attack.prefix not in found:
-                place = self._place_at(attack.prefix.ljust(attack.digits, "0"), "")
-                found[attack.prefix] = self.places[place].country_index
-        return found
+            if attack.prefix not in countries:
+                destination = self._destination_of(attack.prefix.ljust(attack.digits, "0"), "")
+                countries[attack.prefix] = self.destinations[destination].country_index
+        return countries
 
     def _generator(self, *stream: int) -> np.random.Generator:
         return np.random.Generator(np.random.SFC64([self.seed, *stream]))
 
-    # ---- places
+    # ---- destinations
 
-    def _place_at(self, number: str, whose: str) -> int:
-        found = self.numbering.locate(number)
-        key = found.country, found.mcc + found.mnc
-        if key not in self._place_of:
+    def _destination_of(self, number: str, what: str) -> int:
+        """The index of a number's destination. `what` names the number in an error."""
+        located = self.numbering.locate(number)
+        key = located.country, located.mcc + located.mnc
+        if key not in self._destination_ids:
             codes = [country.code for country in self.scenario.countries]
-            if found.country not in codes:
+            if located.country not in codes:
                 raise errors.InvalidInput(
-                    f"{self.scenario.name}: {whose} begins with {number[:8]}, which is in "
-                    f"{found.country or 'no country'}; the scenario lists {', '.join(codes)}"
+                    f"{self.scenario.name}: {what} begins with {number[:8]}, which is in "
+                    f"{located.country or 'no country'}; the scenario lists {', '.join(codes)}"
                 )
-            self._place_of[key] = len(self.places)
+            self._destination_ids[key] = len(self.destinations)
             self._samples.append(number)
-            self.places.append(NetworkOfCountry(*key, codes.index(found.country), found.mcc, found.mnc))
-        return self._place_of[key]
+            self.destinations.append(NetworkOfCountry(*key, codes.index(located.country), located.mcc, located.mnc))
+        return self._destination_ids[key]
 
-    def _read_networks(self, generator: np.random.Generator) -> list[tuple[int, float, _Network]]:
-        networks = []
+    def _read_ranges(self, generator: np.random.Generator) -> list[_NumberRange]:
+        ranges = []
         for index, country in enumerate(self.scenario.countries):
             shares = _normalised([network.share for network in country.networks])
             for network, share in zip(country.networks, shares, strict=True):
                 what = f"the network {network.prefix} of {country.code}"
-                place = self._place_at(network.prefix.ljust(network.digits, "0"), what)
-                if self.places[place].country_index != index:
+                destination = self._destination_of(network.prefix.ljust(network.digits, "0"), what)
+                if self.destinations[destination].country_index != index:
                     raise errors.InvalidInput(
-                        f"{self.scenario.name}: {what} is in {self.places[place].country} by its number"
+                        f"{self.scenario.name}: {what} is in {self.destinations[destination].country} by its number"
                     )
-                room = 10 ** (network.digits - len(network.prefix))
-                step = (
-                    int(generator.integers(room // 3, room)) // 10 * 10 + 7
-                )  # no factor of ten: nobody shares a number
-                people = min(network.people, room)
-                offset = int(generator.integers(room))
-                made = _Network(place, int(network.prefix) * room, room, people, step, offset)
-                networks.append((index, share, made))
-        return networks
+                size = 10 ** (network.digits - len(network.prefix))
+                step = int(generator.integers(size // 3, size)) // 10 * 10 + 7  # coprime to 10: no number is used twice
+                offset = int(generator.integers(size))
+                ranges.append(
+                    _NumberRange(
+                        destination=destination,
+                        country_index=index,
+                        share=share,
+                        first=int(network.prefix) * size,
+                        size=size,
+                        people=min(network.people, size),
+                        step=step,
+                        offset=offset,
+                    )
+                )
+        return ranges
 
     def _read_sources(self) -> list[_Source]:
         scenario = self.scenario
@@ -173,8 +187,7 @@ class World:
             1 + scenario.rate_swing * np.cos((hours - scenario.rate_peak_h) * (2 * np.pi / 24))
         )
         shares = _normalised([country.share for country in scenario.countries])
-        everybody = self._mix(list(shares))
-        sources = [_Source(day, everybody)]
+        sources = [_Source(day, self._mix(list(shares)))]
         sources.extend(self._event(event, hours, day, list(shares)) for event in scenario.events)
         for number, attack in enumerate(scenario.attacks, 1):
             during = (hours >= attack.from_h) & (hours < attack.from_h + attack.hours)
@@ -195,83 +208,87 @@ class World:
         return _Source(during * ramp * day * (event.factor - 1) * share, mix)
 
     def _mix(self, shares: Sequence[float]) -> tuple[tuple[int, float], ...]:
-        return tuple((n, shares[index] * share) for n, (index, share, _network) in enumerate(self._networks))
+        """The probability of each number range, from the countries' shares."""
+        return tuple((n, shares[numbers.country_index] * numbers.share) for n, numbers in enumerate(self._ranges))
 
     # ---- draws
 
-    def _draw(self, source: _Source, index: int, span: int) -> Needs:
+    def _draw(self, source: _Source, index: int, span: int) -> Demand:
         generator = self._generator(2, index, span)
         first = span * SPAN_MIN
         rates = source.rate_per_s[first : first + SPAN_MIN]
         counts = generator.poisson(rates * 60)
         size = int(counts.sum())
-        needs = np.zeros(size, NEED)
+        demand = np.zeros(size, DEMAND_DTYPE)
         if not size:
-            return needs
+            return demand
         minute = np.repeat(np.arange(first, first + len(rates)), counts)
-        needs["at_s"] = (minute + generator.random(size)) * 60
-        needs["app"] = np.searchsorted(np.cumsum(self._apps)[:-1], generator.random(size), side="right")
-        needs["comes"] = generator.random(size)
-        needs["takes"] = generator.standard_normal(size)
-        luck = generator.random((size, LAB_TRIES_MAX, LUCK))
+        demand["at_s"] = (minute + generator.random(size)) * 60
+        demand["app"] = np.searchsorted(np.cumsum(self._apps)[:-1], generator.random(size), side="right")
+        demand["conversion_draw"] = generator.random(size)
+        demand["conversion_delay_draw"] = generator.standard_normal(size)
+        draws = generator.random((size, LAB_TRIES_MAX, DRAWS))
         for normal in (LATENCY, RECEIPT):
-            luck[:, :, normal] = generator.standard_normal((size, LAB_TRIES_MAX))
-        needs["luck"] = luck
-        needs["first_s"] = needs["last_s"] = np.inf
-        needs["source"] = source.number
+            draws[:, :, normal] = generator.standard_normal((size, LAB_TRIES_MAX))
+        demand["draws"] = draws
+        demand["first_s"] = demand["last_s"] = np.inf
+        demand["source"] = source.number
         if source.attack is not None:
-            self._attacked(needs, source.attack, source.number, generator)
+            self._assign_attack_numbers(demand, source.attack, source.number, generator)
         else:
-            self._called(needs, source, generator)
-        return needs
+            self._assign_numbers(demand, source, generator)
+        return demand
 
-    def _called(self, needs: Needs, source: _Source, generator: np.random.Generator) -> None:
-        """Gives people their numbers: always the same ones, spread over their network's range."""
-        which = np.array([n for n, _share in source.mix])
-        edges = np.cumsum([share for _n, share in source.mix])
-        drawn = which[
-            np.searchsorted(edges / edges[-1], generator.random(len(needs)), side="right").clip(max=len(which) - 1)
+    def _assign_numbers(self, demand: Demand, source: _Source, generator: np.random.Generator) -> None:
+        """Assigns numbers to people: each person has one number, and they are spread over the network's range."""
+        indexes = np.array([n for n, _probability in source.mix])
+        edges = np.cumsum([probability for _n, probability in source.mix])
+        drawn = indexes[
+            np.searchsorted(edges / edges[-1], generator.random(len(demand)), side="right").clip(max=len(indexes) - 1)
         ]
-        person = generator.random(len(needs))
+        person = generator.random(len(demand))
         for n in np.unique(drawn):
-            network = self._networks[n][2]
-            mine = drawn == n
-            someone = (person[mine] * network.people).astype(np.int64)
-            needs["number"][mine] = network.first + _times(someone, network.step, network.offset, network.room)
-            needs["place"][mine] = network.place
-            needs["country"][mine] = self._networks[n][0]
+            numbers = self._ranges[n]
+            rows = drawn == n
+            person_index = (person[rows] * numbers.people).astype(np.int64)
+            demand["number"][rows] = numbers.first + _permute(person_index, numbers.step, numbers.offset, numbers.size)
+            demand["destination"][rows] = numbers.destination
+            demand["country"][rows] = numbers.country_index
 
-    def _attacked(self, needs: Needs, attack: Attack, number: int, generator: np.random.Generator) -> None:
-        """Numbers of an attack: so many ranges at a time, others after each turn."""
+    def _assign_attack_numbers(
+        self, demand: Demand, attack: Attack, number: int, generator: np.random.Generator
+    ) -> None:
+        """Assigns numbers of `attack.ranges` blocks of a thousand, and of other blocks after each rotation."""
         if attack.app is not None:
-            needs["app"] = [app.name for app in self.scenario.apps].index(attack.app)
+            demand["app"] = [app.name for app in self.scenario.apps].index(attack.app)
         blocks = 10 ** (attack.digits - len(attack.prefix) - 3)
         layout = self._generator(3, number)
         step, offset = int(layout.integers(blocks // 3 + 1, blocks + 1)) // 10 * 10 + 7, int(layout.integers(blocks))
-        turn = np.zeros(len(needs), np.int64)
+        rotation = np.zeros(len(demand), np.int64)
         if attack.rotate_min:
-            turn = ((needs["at_s"] / 60 - attack.from_h * 60) // attack.rotate_min).astype(np.int64)
-        which = turn * attack.ranges + generator.integers(attack.ranges, size=len(needs))
-        block = int(attack.prefix) * blocks + _times(which, step, offset, blocks)
-        needs["number"] = block * BLOCK + generator.integers(BLOCK, size=len(needs))
-        for one in np.unique(block).tolist():
-            place = self._blocks.get(one)
-            if place is None:
-                place = self._blocks[one] = self._place_at(str(one) + "000", f"the {attack.kind} attack")
-            mine = block == one
-            needs["place"][mine] = place
-            needs["country"][mine] = self.places[place].country_index
+            rotation = ((demand["at_s"] / 60 - attack.from_h * 60) // attack.rotate_min).astype(np.int64)
+        index = rotation * attack.ranges + generator.integers(attack.ranges, size=len(demand))
+        block = int(attack.prefix) * blocks + _permute(index, step, offset, blocks)
+        demand["number"] = block * BLOCK + generator.integers(BLOCK, size=len(demand))
+        for value in np.unique(block).tolist():
+            destination = self._blocks.get(value)
+            if destination is None:
+                number_of_block = str(value) + "000"
+                destination = self._blocks[value] = self._destination_of(number_of_block, f"the {attack.kind} attack")
+            rows = block == value
+            demand["destination"][rows] = destination
+            demand["country"][rows] = self.destinations[destination].country_index
 
 
-def _times(values: NDArray[np.int64], step: int, offset: int, room: int) -> NDArray[np.int64]:
-    """A permutation of 0..room: `step` has no factor in common with a power of ten."""
-    return (values % room * (step % room) + offset) % room
+def _permute(values: NDArray[np.int64], step: int, offset: int, size: int) -> NDArray[np.int64]:
+    """A permutation of 0..size - 1: `size` is a power of ten, and `step` coprime to it."""
+    return (values % size * (step % size) + offset) % size
 
 
 def _normalised(shares: Sequence[float]) -> NDArray[np.float64]:
     values = np.array(shares, np.float64)
-    shared: NDArray[np.float64] = values / values.sum()
-    return shared
+    normalised: NDArray[np.float64] = values / values.sum()
+    return normalised
 
 
 def worth_micro(scenario: Scenario) -> int | None:

@@ -16,7 +16,7 @@ T_975: Final = (
 
 
 class Mean(msgspec.Struct, frozen=True):
-    """`low` and `high` are None of fewer than two values."""
+    """A mean with its 95 % confidence interval; `low` and `high` are None for fewer than two values."""
 
     mean: float
     low: float | None
@@ -25,7 +25,7 @@ class Mean(msgspec.Struct, frozen=True):
 
 
 def mean_of(values: Sequence[float]) -> Mean | None:
-    """None of no values."""
+    """None without values."""
     count = len(values)
     if not count:
         return None

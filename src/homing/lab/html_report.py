@@ -1,12 +1,12 @@
-"""The report as one HTML page that stands alone: tables, and the plots inside it."""
+"""The report as one self-contained HTML page with tables and plots."""
 
 import base64
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Final
 
-from homing.lab.confidence import Mean
 from homing.lab.figures import Figure
+from homing.lab.means import Mean
 from homing.lab.report import LabReport, PolicyResult
 
 STYLE: Final = """
@@ -20,8 +20,8 @@ tr.homing { background: #e3fafc } img { max-width: 100% }
 """
 
 
-def page(report: LabReport, plots: Mapping[str, bytes]) -> str:
-    """The whole page. `plots`: PNG by file name."""
+def html_report(report: LabReport, plots: Mapping[str, bytes]) -> str:
+    """The page. `plots`: PNG files by name."""
     return "\n".join(
         [
             '<!doctype html><html lang="en"><meta charset="utf-8">',
@@ -66,7 +66,7 @@ def _figure_row(figure: Figure) -> Sequence[str]:
 
 
 def shown(value: float, unit: str) -> str:
-    """A figure in the form that its unit is read in."""
+    """A value with its unit."""
     if unit == "share":
         return f"{value * 100:.3g} %" if value < 0.1 else f"{value * 100:.2f} %"
     if unit == "s":
@@ -119,7 +119,7 @@ def _mean(mean: Mean | None, unit: str) -> str:
 
 
 def _table(heads: Sequence[str], rows: Iterable[Sequence[str]], classes: Sequence[str] = ()) -> str:
-    """Cells are HTML; a heading that begins with `>` stands to the right, and so does its column."""
+    """Cells are HTML; `>` at the start of a heading aligns its column to the right."""
     right = [' class="n"' if head.startswith(">") else "" for head in heads]
     head = "".join(f"<th{css}>{escape(text.removeprefix('>'))}</th>" for text, css in zip(heads, right, strict=True))
     body = []
