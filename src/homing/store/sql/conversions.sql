@@ -8,20 +8,23 @@
 -- name: conversions_record -> rows ConversionRow
 -- takes: reports ReportedConversion
 WITH report AS MATERIALIZED (
-    SELECT r.account_id, r.message_id, r.dialect, r.reported_at, m.app_id, m.number, m.carrier_id, m.state,
-        CASE
-            WHEN r.reported_at <= :now
-                AND r.reported_at >= accepted_at(m.message_id) THEN r.reported_at
-            ELSE :now
-        END AS at,
-        EXISTS (
-            SELECT FROM conversion AS c
-            WHERE c.account_id = ANY (ARRAY[r.account_id]) AND c.message_id = ANY (ARRAY[r.message_id])
-                AND c.recorded_at IS NOT NULL
-        ) AS is_known
-    FROM unnest(:reports) AS r (account_id bigint, message_id bigint, dialect smallint, reported_at timestamptz?)
-    JOIN message AS m ON m.account_id = ANY (ARRAY[r.account_id]) AND m.message_id = ANY (ARRAY[r.message_id])
-    WHERE m.state >= 0
+    SELECT r.*, first_id_at(r.at + interval '1 millisecond') AS before_id
+    FROM (
+        SELECT r.account_id, r.message_id, r.dialect, r.reported_at, m.app_id, m.number, m.carrier_id, m.state,
+            CASE
+                WHEN r.reported_at <= :now
+                    AND r.reported_at >= accepted_at(m.message_id) THEN r.reported_at
+                ELSE :now
+            END AS at,
+            EXISTS (
+                SELECT FROM conversion AS c
+                WHERE c.account_id = ANY (ARRAY[r.account_id]) AND c.message_id = ANY (ARRAY[r.message_id])
+                    AND c.recorded_at IS NOT NULL
+            ) AS is_known
+        FROM unnest(:reports) AS r (account_id bigint, message_id bigint, dialect smallint, reported_at timestamptz?)
+        JOIN message AS m ON m.account_id = ANY (ARRAY[r.account_id]) AND m.message_id = ANY (ARRAY[r.message_id])
+        WHERE m.state >= 0
+    ) AS r
 ), credit AS MATERIALIZED (
     SELECT report.account_id, report.message_id, report.dialect, report.reported_at, report.at,
         best.message_id AS credited_to, best.carrier_id
@@ -48,7 +51,7 @@ WITH report AS MATERIALIZED (
             WHERE alike.account_id = report.account_id AND alike.app_id = report.app_id
                 AND alike.message_id >= report.message_id - :credit_ids::bigint
                 AND alike.message_id <= report.message_id + :credit_ids::bigint
-                AND alike.message_id < first_id_at(report.at + interval '1 millisecond')
+                AND alike.message_id < report.before_id
         ) AS near
         ORDER BY arrived DESC, near.state NOT IN (:MessageState.SENT, :MessageState.DELIVERED, :MessageState.UNKNOWN)
             AND near.message_id = report.message_id DESC, near.message_id DESC
