@@ -1,9 +1,9 @@
-"""As whom the processes of `homing serve` run when root starts it: as an unprivileged user who can do their work.
+"""Chooses the user that the processes of `homing serve` run as when root starts it: an unprivileged one, if possible.
 
-What they need is tried as that user before, so that a process which cannot read a file says so at the start and not at
-three in the morning. What stands against it leaves them with root, and is said.
+Their needs are first tried as that user, so that a file which a process cannot read is reported at the start and not
+hours later. If something is not possible they run as root, and the reason is reported.
 
-    python -m homing.privileges     as that user, with a process's environment: its obstacle on standard output, if any
+    python -m homing.privileges     run as that user with a process's environment: prints the obstacle, if any
 """
 
 import asyncio
@@ -32,13 +32,13 @@ from homing.store.embedded.location import USER_VARIABLE, USERS, ClusterOwner, u
 LOW_PORTS_END: Final = Path("/proc/sys/net/ipv4/ip_unprivileged_port_start")
 LOW_PORTS_END_USUAL: Final = 1024
 TRIAL_S: Final = 60.0
-"""How long trying may take. A process of a busy machine needs some seconds to load what it runs."""
+"""Time-out of a trial. On a busy machine a process needs some seconds to load its modules."""
 
 RUN_FOLDERS: Final = (METRICS, MARKS)
-"""What the processes write, under data/run."""
+"""Folders that the processes write, under data/run."""
 
 DENIED: Final = 10
-"""The exit status that says: the words on standard output are what stands against it."""
+"""The exit status of a trial whose standard output is the obstacle."""
 
 TRY_PATHS: Final = """
 import json, os, sys
@@ -55,48 +55,50 @@ for path, mode in passed.items():
         print("read" if mode == os.R_OK else "enter" if os.path.isdir(path) else "run", path)
         sys.exit(10)
 """
-"""Tries paths, with what is above them and above where links lead, and says the first that does not let the user."""
+"""Tries paths, their parents and those of link targets, and prints the first that the user cannot access."""
 
 
 class ProcessOwner(msgspec.Struct, frozen=True):
-    """`owner`: whom the processes become; None: they stay who we are. `reason`: why they stay with root, else empty."""
+    """`owner`: the user that the processes run as, None: ours. `reason`: why they run as root, else empty."""
 
     owner: ClusterOwner | None = None
     reason: str = ""
 
 
-def choose(settings: Settings, data: Path, dsn: str, key: str, database_owner: ClusterOwner | None) -> ProcessOwner:
-    """As whom the processes run, and `data`/run made theirs. Takes a second, as root.
+def choose_owner(
+    settings: Settings, data: Path, dsn: str, key: str, database_owner: ClusterOwner | None
+) -> ProcessOwner:
+    """Chooses the user and gives `data`/run to it. Takes a second, as root.
 
-    `key`: what HOMING_SECRET_KEY will say to them. `database_owner`: whom the embedded database belongs to, None
-    where it is a server of HOMING_DATABASE_URL. Raises `InvalidInput` when HOMING_USER names somebody who cannot.
+    `key`: their HOMING_SECRET_KEY. `database_owner`: the owner of the embedded database, None for a server of
+    HOMING_DATABASE_URL. Raises `InvalidInput` when the processes cannot run as the user in HOMING_USER.
     """
     if os.geteuid() != 0:
         settle_run(data, None)
         return ProcessOwner()
-    wanted = os.environ.get(USER_VARIABLE, "")
-    if wanted == "root":
+    user = os.environ.get(USER_VARIABLE, "")
+    if user == "root":
         settle_run(data, None)
         return ProcessOwner(None, f"{USER_VARIABLE} says so")
-    owner = unprivileged_user(wanted or None) if wanted or not database_owner else database_owner
+    owner = unprivileged_user(user or None) if user or not database_owner else database_owner
     reason = (
         _obstacle(owner, settings, data, dsn, key, database_owner)
         if owner
-        else f"there is no other user {wanted or ', '.join(USERS)}"
+        else f"there is no other user {user or ', '.join(USERS)}"
     )
     if not reason:
         return ProcessOwner(owner)
     settle_run(data, None)
-    if wanted:
+    if user:
         raise errors.InvalidInput(
-            f"the processes cannot run as {wanted}: {reason}; with {USER_VARIABLE}=root they run as root"
+            f"the processes cannot run as {user}: {reason}; with {USER_VARIABLE}=root they run as root"
         )
     return ProcessOwner(None, reason)
 
 
 def environment_of(owner: ClusterOwner, key: str) -> Mapping[str, str]:
-    """What a process of `owner` has to hear beside our environment: the key, which only root can read in its file, and
-    a home that is not root's. A database URL without a role goes on to mean the role of our name.
+    """Variables of a process of `owner` in addition to ours: the key, whose file only root can read, and a home that is
+    not root's. A database URL without a role still means the role with our name.
     """
     try:
         home = pwd.getpwuid(owner.uid).pw_dir
@@ -111,11 +113,10 @@ def environment_of(owner: ClusterOwner, key: str) -> Mapping[str, str]:
 
 def settle_run(data: Path, owner: ClusterOwner | None) -> None:
     """Makes `data`/run, mode 0700, for `owner` or for us. Raises OSError when it cannot be given to `owner`; one that
-    cannot be made for us is said by those who write there.
+    cannot be made for us fails when it is written to.
 
-    As root, what another user has laid out there is replaced, so that root writes nowhere that he chose the way to. The
-    marks of what may have left (`homing.dispatch.written_marks`) go along, by the same files: a process of before may
-    still write into one.
+    As root, another user's folders there are replaced, so that root never follows a path that the user controls. The
+    files of `homing.dispatch.written_marks` are moved and not copied: an earlier process may still write to one.
     """
     folder = data / RUN
     if os.geteuid() != 0:
@@ -135,7 +136,7 @@ def _settle_as_root(folder: Path, owner: ClusterOwner) -> None:
         for name in RUN_FOLDERS:
             make_private_folder(fresh / name)
         with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-            _take_files_along(folder, fresh, MARKS)
+            _move_files(folder, fresh, MARKS)
         _remove(folder)
         for path in (*fresh.rglob("*"), fresh):
             os.chown(path, owner.uid, owner.gid, follow_symlinks=False)
@@ -147,10 +148,10 @@ def _settle_as_root(folder: Path, owner: ClusterOwner) -> None:
         os.close(descriptor)
 
 
-def _take_files_along(old: Path, fresh: Path, name: str) -> None:
-    """Moves the files of `old`/`name`, which another user may be changing meanwhile, into `fresh`/`name`, which is
-    root's. Looked at when they are there: what is no file of that user's own alone (a link, also a hard one, to what
-    he may not read) is removed.
+def _move_files(old: Path, fresh: Path, name: str) -> None:
+    """Moves the files of `old`/`name`, which another user may be changing, into `fresh`/`name`, which is root's.
+    They are checked there: anything but a regular file of that user with a single link (a symbolic or hard link to a
+    file that he may not read) is removed.
     """
     with contextlib.ExitStack() as opened:
 
@@ -161,24 +162,24 @@ def _take_files_along(old: Path, fresh: Path, name: str) -> None:
 
         source = enter(name, enter(old, None))
         target = enter(fresh / name, None)
-        whose = os.fstat(source).st_uid
+        owner_uid = os.fstat(source).st_uid
         for file in os.listdir(source):
             os.rename(file, file, src_dir_fd=source, dst_dir_fd=target)
-            found = os.stat(file, dir_fd=target, follow_symlinks=False)
-            if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1 or found.st_uid != whose:
+            status = os.stat(file, dir_fd=target, follow_symlinks=False)
+            if not stat.S_ISREG(status.st_mode) or status.st_nlink != 1 or status.st_uid != owner_uid:
                 _remove(fresh / name / file)
 
 
 def _is_theirs(path: Path, owner: ClusterOwner) -> bool:
     try:
-        found = path.lstat()
+        status = path.lstat()
     except FileNotFoundError:
         return False
-    return stat.S_ISDIR(found.st_mode) and found.st_uid == owner.uid
+    return stat.S_ISDIR(status.st_mode) and status.st_uid == owner.uid
 
 
 def _remove(path: Path) -> None:
-    """Whatever it is; links are not followed."""
+    """Removes a file or folder; links are not followed."""
     with contextlib.suppress(FileNotFoundError):
         if stat.S_ISDIR(path.lstat().st_mode):
             shutil.rmtree(path)
@@ -187,22 +188,22 @@ def _remove(path: Path) -> None:
 
 
 def low_port(settings: Settings) -> int | None:
-    """A port among those to serve that only root may, None if there is none."""
+    """A configured port that only root may serve, None if there is none."""
     try:
         end = int(LOW_PORTS_END.read_text())
     except (OSError, ValueError):
         end = LOW_PORTS_END_USUAL
     smpp = settings.smpp
-    places = (settings.http.address, smpp.address, smpp.address and smpp.tls_address, settings.console.address)
-    return next((port for place in places if place and (port := host_port(place)[1]) < end), None)
+    addresses = (settings.http.address, smpp.address, smpp.address and smpp.tls_address, settings.console.address)
+    return next((port for address in addresses if address and (port := host_port(address)[1]) < end), None)
 
 
-def denied(owner: ClusterOwner, needs: Sequence[tuple[Path, int]]) -> str:
-    """What `owner` cannot do of `needs`: paths, each with os.R_OK or os.X_OK. As words, such as `nobody cannot enter
-    /srv/closed`; empty when nothing. Found out by trying as that user: that respects access lists, mounts and security
-    modules.
+def denial(owner: ClusterOwner, needs: Sequence[tuple[Path, int]]) -> str:
+    """The first of `needs` (paths, each with os.R_OK or os.X_OK) that `owner` cannot do, such as `nobody cannot enter
+    /srv/closed`; empty when there is none. Determined by trying as that user, which respects access lists, mounts and
+    security modules.
     """
-    tried = subprocess.run(  # noqa: S603  # our own interpreter, arguments as a list
+    result = subprocess.run(  # noqa: S603  # our own interpreter, arguments as a list
         [sys.executable, "-I", "-S", "-c", TRY_PATHS, str(owner.gid), str(owner.uid)],
         check=False,
         cwd="/",
@@ -211,25 +212,25 @@ def denied(owner: ClusterOwner, needs: Sequence[tuple[Path, int]]) -> str:
         text=True,
         timeout=TRIAL_S,
     )
-    if tried.returncode == DENIED:
-        return f"{owner.name} cannot {tried.stdout.strip()}"
-    return _failure(tried, f"this root may not become {owner.name}")
+    if result.returncode == DENIED:
+        return f"{owner.name} cannot {result.stdout.strip()}"
+    return _failure(result, f"this root may not become {owner.name}")
 
 
 def _obstacle(
     owner: ClusterOwner, settings: Settings, data: Path, dsn: str, key: str, database_owner: ClusterOwner | None
 ) -> str:
-    """What stands against running as `owner`; empty when nothing does: then data/run is his."""
+    """The obstacle to running as `owner`; empty when there is none: then data/run belongs to it."""
     if database_owner and database_owner != owner:
         return f"the embedded database belongs to {database_owner.name}, and nobody else can reach it"
     port = low_port(settings)
     if port is not None:
         return f"only root may serve port {port}"
     try:
-        if reason := denied(owner, _needs(settings, data)):
+        if reason := denial(owner, _needs(settings, data)):
             return reason
         settle_run(data, owner)
-        tried = subprocess.run(
+        result = subprocess.run(
             [sys.executable, "-m", "homing.privileges"],
             check=False,
             env={
@@ -249,36 +250,36 @@ def _obstacle(
         )
     except (OSError, subprocess.SubprocessError) as error:
         return f"{owner.name} cannot be tried: {error}"
-    if tried.returncode == DENIED:
-        return f"{owner.name} cannot {tried.stdout.strip()}"
-    return _failure(tried, f"they do not start as {owner.name}")
+    if result.returncode == DENIED:
+        return f"{owner.name} cannot {result.stdout.strip()}"
+    return _failure(result, f"they do not start as {owner.name}")
 
 
 def _needs(settings: Settings, data: Path) -> Sequence[tuple[Path, int]]:
-    """The files and folders that a process opens or passes, also late: our own texts and statements."""
+    """The files and folders that a process opens or passes at any time, our own texts and statements included."""
     package = Path(homing.__file__).parent
-    own = [file for file in sorted(package.rglob("*")) if file.is_file() and file.suffix != ".pyc"]
+    package_files = [file for file in sorted(package.rglob("*")) if file.is_file() and file.suffix != ".pyc"]
     smpp = settings.smpp
     certificates = [Path(name) for name in (smpp.tls_certificate, smpp.tls_key) if name]
-    given = data / "homing.toml"
+    settings_file = data / "homing.toml"
     return [
         (data, os.X_OK),
-        *((file, os.R_OK) for file in ([given] if given.exists() else [])),
+        *((file, os.R_OK) for file in ([settings_file] if settings_file.exists() else [])),
         *((file, os.R_OK) for file in certificates),
         (Path(sys.executable), os.X_OK),
-        *((file, os.R_OK) for file in own),
+        *((file, os.R_OK) for file in package_files),
     ]
 
 
-def _failure(tried: "subprocess.CompletedProcess[str]", what: str) -> str:
-    if tried.returncode == 0:
+def _failure(result: "subprocess.CompletedProcess[str]", what: str) -> str:
+    if result.returncode == 0:
         return ""
-    why = tried.stderr.strip().splitlines()[-1:] or [f"exit status {tried.returncode}"]
+    why = result.stderr.strip().splitlines()[-1:] or [f"exit status {result.returncode}"]
     return f"{what} ({why[0][:300]})"
 
 
 def main() -> int:
-    """Does as that user what every process does first."""
+    """Does the first steps of every process."""
     import homing.app.process  # noqa: F401
     from homing import config
     from homing.app.roles import ROLES, load_role

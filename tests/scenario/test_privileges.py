@@ -18,7 +18,7 @@ import pytest
 
 from homing import config, demo, errors
 from homing.dialects.registry import DIALECTS
-from homing.privileges import LOW_PORTS_END, ProcessOwner, choose, denied, low_port, settle_run
+from homing.privileges import LOW_PORTS_END, ProcessOwner, choose_owner, denial, low_port, settle_run
 from homing.store.embedded.location import ClusterOwner, unprivileged_user
 from homing.store.embedded.server import EmbeddedPostgres
 from tests.support.client import signed
@@ -307,15 +307,15 @@ def test_the_first_thing_that_the_user_cannot_do_is_named(nobody: ClusterOwner, 
     closed.mkdir(0o755)
     file.touch(0o600)
     (passable / "link").symlink_to(file)
-    assert denied(nobody, [(passable, os.X_OK), (closed, os.R_OK)]) == ""
-    assert denied(nobody, [(file, os.R_OK)]) == f"nobody cannot read {file}"
-    assert denied(nobody, [(passable / "link", os.R_OK)]) == f"nobody cannot read {passable / 'link'}"
+    assert denial(nobody, [(passable, os.X_OK), (closed, os.R_OK)]) == ""
+    assert denial(nobody, [(file, os.R_OK)]) == f"nobody cannot read {file}"
+    assert denial(nobody, [(passable / "link", os.R_OK)]) == f"nobody cannot read {passable / 'link'}"
     file.chmod(0o644)
-    assert denied(nobody, [(passable / "link", os.R_OK)]) == ""
-    assert denied(nobody, [(file, os.X_OK)]) == f"nobody cannot run {file}"
+    assert denial(nobody, [(passable / "link", os.R_OK)]) == ""
+    assert denial(nobody, [(file, os.X_OK)]) == f"nobody cannot run {file}"
     closed.chmod(0o700)
-    assert denied(nobody, [(file, os.R_OK)]) == f"nobody cannot enter {closed}"
-    assert denied(nobody, [(passable / "link", os.R_OK)]) == f"nobody cannot enter {closed}"
+    assert denial(nobody, [(file, os.R_OK)]) == f"nobody cannot enter {closed}"
+    assert denial(nobody, [(passable / "link", os.R_OK)]) == f"nobody cannot enter {closed}"
 
 
 @as_root
@@ -340,17 +340,17 @@ def test_what_stands_against_it_is_said(
     if "775" in said and LOW_PORTS_END.exists() and int(LOW_PORTS_END.read_text()) <= 775:
         pytest.skip("here anybody may serve low ports")
     chosen = config.load(passable, DIALECTS, {name: value.format(data=passable) for name, value in settings.items()})
-    found = choose(chosen, passable, "", "", nobody)
+    found = choose_owner(chosen, passable, "", "", nobody)
     assert found.owner is None
     assert found.reason.endswith(said.format(data=passable))
     monkeypatch.setenv("HOMING_USER", "nobody")
     with pytest.raises(errors.InvalidInput, match=r"cannot run as nobody: .*; with HOMING_USER=root"):
-        choose(chosen, passable, "", "", nobody)
+        choose_owner(chosen, passable, "", "", nobody)
     monkeypatch.setenv("HOMING_USER", "root")
-    assert choose(chosen, passable, "", "", nobody) == ProcessOwner(None, "HOMING_USER says so")
+    assert choose_owner(chosen, passable, "", "", nobody) == ProcessOwner(None, "HOMING_USER says so")
     monkeypatch.setenv("HOMING_USER", "nobody-of-that-name")
     with pytest.raises(errors.InvalidInput, match="there is no other user nobody-of-that-name"):
-        choose(chosen, passable, "", "", nobody)
+        choose_owner(chosen, passable, "", "", nobody)
 
 
 @as_root
@@ -359,13 +359,13 @@ def test_a_user_who_is_not_the_databases_is_refused(
 ) -> None:
     monkeypatch.setenv("HOMING_USER", "daemon")
     with pytest.raises(errors.InvalidInput, match="the embedded database belongs to nobody"):
-        choose(config.load(passable, DIALECTS, {}), passable, "", "", nobody)
+        choose_owner(config.load(passable, DIALECTS, {}), passable, "", "", nobody)
 
 
 def test_whoever_is_not_root_stays_who_he_is(passable: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: os.getuid() or 1)
     monkeypatch.setenv("HOMING_USER", "nobody")
-    assert choose(config.load(passable, DIALECTS, {}), passable, "", "", None) == ProcessOwner()
+    assert choose_owner(config.load(passable, DIALECTS, {}), passable, "", "", None) == ProcessOwner()
 
 
 def test_only_low_ports_need_root(tmp_path: Path) -> None:

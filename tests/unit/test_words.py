@@ -30,7 +30,21 @@ MADE_BY_A_TOOL = SOURCE / "store" / "statements"
 PRIVATE_WORDS = frozenset(
     {
         *("brain", "dear", "desk", "docket", "mind", "owed", "pulse", "puzzle", "surroundings", "theft", "thief"),
-        *("thought", "twin", "verdict_book", "welcome"),
+        *(
+            "thought",
+            "twin",
+            "verdict_book",
+            "welcome",
+            "away",
+            "book",
+            "duty",
+            "ear",
+            "ears",
+            "hear",
+            "judge",
+            "seat",
+            "seats",
+        ),
     }
 )
 """Names that a reader had to decode. The field's words stand in their place (docs/glossary.md)."""

@@ -89,7 +89,7 @@ async def _serve(data: Path, database: OpenedDatabase, settings: "Settings", dem
     from homing.cli.greeting import console_greeting, greeting
     from homing.common.crypto import Vault, load_key
     from homing.observe import logs
-    from homing.privileges import choose, environment_of
+    from homing.privileges import choose_owner, environment_of
     from homing.store.connecting import answers
     from homing.store.embedded.revival import keep_running
     from homing.supervise import Supervisor
@@ -105,7 +105,7 @@ async def _serve(data: Path, database: OpenedDatabase, settings: "Settings", dem
     key = load_key(os.environ.get("HOMING_SECRET_KEY", ""), data / "secret.key")
     vault, spoken_key = Vault(key), base64.b64encode(key).decode()
     chosen, _ = await asyncio.gather(
-        asyncio.to_thread(choose, settings, data, dsn, spoken_key, embedded.owner if embedded else None),
+        asyncio.to_thread(choose_owner, settings, data, dsn, spoken_key, embedded.owner if embedded else None),
         _prepare(dsn, vault, demo),
     )
     api_workers = settings.http.workers or max(1, min((os.cpu_count() or 1) // 2, API_WORKERS_AUTO_MAX))

@@ -57,7 +57,7 @@ class ClockWatch:
         if clock.stepped_s != self._logged_s:
             self._logged_s = clock.stepped_s
             log.error("clock_stepped", seconds=round(clock.stepped_s, 1), ahead_s=round(clock.ahead_s, 1))
-        await statements.clock.clock_keep(self._database, latest_at=now)
+        await statements.clock.clock_advance(self._database, latest_at=now)
         is_ahead = clock.ahead_s >= limits.CLOCK_STEP_S_MIN
         if is_ahead:
             await raise_alarm(self._database, CLOCK, STEPPED_BACK, self._place, {"seconds": round(clock.ahead_s)})

@@ -63,7 +63,7 @@ class BatchColumn(msgspec.Struct, frozen=True):
 
 
 class Parameter(msgspec.Struct):
-    """What a statement is given. `columns`: those of a batch, each of which is a placeholder of its own."""
+    """A statement's parameter. `columns`: those of a batch, each of which is a placeholder of its own."""
 
     name: str
     is_nullable: bool = False
@@ -88,7 +88,7 @@ class Definition(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Module(msgspec.Struct, frozen=True):
-    """A file of statements. `structs`: what is written about a struct."""
+    """A file of statements. `structs`: docstrings by the struct's name."""
 
     doc: str
     definitions: Mapping[str, Definition]
@@ -112,7 +112,7 @@ def text_of(name: str) -> str:
 
 
 def read(text: str) -> Module:
-    """A file of statements. Raises ValueError when it is not written as the module's docstring says."""
+    """Parses a file of statements. Raises ValueError when its syntax is not that of the module's docstring."""
     pieces = PIECE.split(text)
     bodies, docs = zip(*map(_cut_comment, pieces[0::3]), strict=True)
     headings = list(zip(pieces[1::3], map(str.strip, pieces[2::3]), bodies[1:], docs[:-1], strict=True))
@@ -135,13 +135,13 @@ def read(text: str) -> Module:
     return Module(_without_dashes(about.strip().split("\n")), definitions, structs)
 
 
-def _must_be_new(name: str, known: Mapping[str, object]) -> None:
-    if name in known:
+def _must_be_new(name: str, pieces_so_far: Mapping[str, object]) -> None:
+    if name in pieces_so_far:
         raise ValueError(f"two pieces are named {name}")
 
 
 def _cut_comment(piece: str) -> tuple[str, str]:
-    """What a piece says itself, without the comments at its end, and the comment right above what follows it."""
+    """A piece without the comments at its end, and the comment directly above the next piece."""
     lines = piece.rstrip().split("\n")
     end = len(lines)
     if not piece.endswith("\n\n"):
@@ -227,14 +227,14 @@ def _numbered(text: str, takes: Mapping[str, str]) -> tuple[str, tuple[Parameter
 
 
 def _parameters(text: str, takes: Mapping[str, str]) -> Mapping[str, Parameter]:
-    """What a statement is given, in the order in which it first names it."""
-    found: dict[str, Parameter] = {}
+    """A statement's parameters in the order of their first use."""
+    parameters: dict[str, Parameter] = {}
     batches = {batch.start(): batch for batch in BATCH.finditer(text)}
     for token in TOKEN.finditer(text):
         if not token["name"]:
             continue
         batch = batches.get(token.start() - len("unnest("))
-        parameter = found.setdefault(token["name"], Parameter(token["name"]))
+        parameter = parameters.setdefault(token["name"], Parameter(token["name"]))
         parameter.is_nullable |= bool(token["null"])
         if batch:
             parameter.struct = takes.get(parameter.name)
@@ -242,7 +242,7 @@ def _parameters(text: str, takes: Mapping[str, str]) -> Mapping[str, Parameter]:
                 raise ValueError(f"no struct is named for {parameter.name}")
             own = [column for name, column in _batch_columns(batch) if name == parameter.name]
             parameter.columns += tuple(column for column in own if column not in parameter.columns)
-    return found
+    return parameters
 
 
 def _batch_columns(batch: re.Match[str]) -> Sequence[tuple[str, BatchColumn]]:

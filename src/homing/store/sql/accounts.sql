@@ -5,7 +5,7 @@ FROM unnest(:keys) AS asked (dialect smallint, key text)
 JOIN credential USING (dialect, key)
 WHERE credential.revoked_at IS NULL
 UNION ALL
--- In some dialects (`email_keyed`) an account's e-mail works as its key, with the newest password.
+-- In some dialects (`email_keyed`) an account's e-mail is accepted as its key, with the newest password.
 SELECT newest.* FROM (
     SELECT DISTINCT ON (asked.dialect, asked.key) asked.dialect, asked.key, credential.secret, credential.account_id
     FROM unnest(:keys) AS asked (dialect smallint, key text)

@@ -65,7 +65,7 @@ VALUES (:app_id, :account_id, :name, :report_url?, :inbound_url?)
 ON CONFLICT DO NOTHING
 RETURNING app_id
 
--- With what its last days show: `sent` and `converted` of today and of the day before.
+-- With `sent` and `converted` of today and the day before.
 -- name: app_list -> rows AppListRow
 SELECT app.*, coalesce(recent.sent, 0) AS sent, coalesce(recent.converted, 0) AS converted
 FROM app
@@ -102,7 +102,7 @@ UPDATE account SET default_sender = NULL WHERE account_id = :account_id AND defa
 -- name: sender_exists -> value
 SELECT EXISTS (SELECT FROM sender WHERE account_id = :account_id AND sender = :sender) AS it_does
 
--- The first is the default where none is named.
+-- The first is the default if none is set.
 -- name: sender_list -> rows SenderRow
 SELECT s.sender, s.created_at,
     coalesce(s.sender = a.default_sender, row_number() OVER (ORDER BY s.created_at, s.sender) = 1) AS is_default
@@ -197,7 +197,7 @@ SELECT c.carrier_id, s.owner, s.leased_until, s.leased_until < now() AS is_lapse
 FROM carrier AS c
 LEFT JOIN carrier_session AS s USING (carrier_id)
 
--- Waiting and under way, by carrier.
+-- Queued and in flight, by carrier.
 -- name: carrier_queues -> rows CarrierQueueRow
 SELECT lane / :LANES_PER_CARRIER::int AS carrier_id, count(*) FILTER (WHERE claimed_by IS NULL) AS waiting,
     count(*) FILTER (WHERE claimed_by IS NOT NULL) AS under_way
@@ -205,7 +205,7 @@ FROM queue
 WHERE lane <> :QueueLane.AWAITING_RECEIPT
 GROUP BY 1
 
--- What the carriers (`carrier_id`: one, or null for all) answered since `since` but "accepted", by code: of the latest
+-- Answers other than "accepted" since `since` by code, of a carrier (`carrier_id`) or (null) all; of the latest
 -- `answers_max` answers.
 -- name: carrier_errors -> rows CarrierErrorRow
 SELECT c.carrier_id, e.outcome, e.error_code, e.error_text, e.reason, count(*) AS answers,
@@ -240,7 +240,7 @@ JOIN carrier AS c USING (carrier_id)
 WHERE :carrier_id?::int IS NULL OR k.carrier_id = :carrier_id
 ORDER BY c.name, k.prefix
 
--- The rows of a match share its strategy and its ceiling: what is given here goes to all of them.
+-- The routes of a scope share strategy and ceiling: both are written to all of them.
 -- name: route_set -> row RouteSet
 WITH siblings AS (
     UPDATE route
@@ -289,7 +289,7 @@ FOR UPDATE OF r
 -- name: route_remove -> value?
 DELETE FROM route WHERE route_id = :route_id RETURNING route_id
 
--- Whether anything is sealed with the vault's key.
+-- Whether any secret is encrypted with the vault's key.
 -- name: is_sealed -> value
 SELECT EXISTS (SELECT FROM credential)
     OR EXISTS (SELECT FROM carrier WHERE settings::text LIKE '%"sealed:%') AS is_sealed

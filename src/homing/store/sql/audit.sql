@@ -1,4 +1,4 @@
--- Who changed what (audit.py). Rows of changed settings are written by triggers (0007_console.sql).
+-- The audit log (audit.py). Triggers write the rows of changed settings (0007_console.sql).
 
 -- name: audit_actor
 SELECT set_config('homing.actor', :actor, true), set_config('homing.address', :address, true)
@@ -7,7 +7,7 @@ SELECT set_config('homing.actor', :actor, true), set_config('homing.address', :a
 INSERT INTO audit (kind, act, account_id, subject, before, after)
 VALUES (:kind, :act, :account_id?, :subject, :before?::text::jsonb, :after?::text::jsonb)
 
--- The latest before `before_id`, with a row more than are shown: whether there are older ones.
+-- The latest rows below `before_id`.
 -- name: audit_page -> rows AuditRow
 -- null: before, after
 SELECT u.audit_id, u.at, u.change, u.actor, u.address, u.kind, u.act, a.name AS account, u.subject,

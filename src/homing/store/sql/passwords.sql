@@ -1,4 +1,4 @@
--- Who is kept from trying passwords, for all processes (api/http/auth_guard.py).
+-- Lock-outs after wrong passwords, shared by all processes (api/http/auth_guard.py).
 
 -- Gives those that were not there: old ones are forgotten after a day.
 -- name: password_locks_add -> rows PasswordLockRow
@@ -22,7 +22,7 @@ LIMIT :rows_max
 -- name: password_locks_count -> value
 SELECT count(DISTINCT network) AS networks FROM password_lock WHERE until > now() - interval '1 hour'
 
--- What has not been seen for a quarter is forgotten.
+-- Entries that were not used for a quarter are deleted.
 -- name: password_known_add
 -- takes: pairs KnownPassword
 WITH forgotten AS (DELETE FROM password_known WHERE seen_at < now() - interval '90 days')

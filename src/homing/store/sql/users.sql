@@ -1,4 +1,4 @@
--- Who may use the console (users/).
+-- Users of the console (users/).
 
 -- name: user_find -> row? UserRow
 SELECT u.*, a.name AS account
@@ -22,7 +22,7 @@ LEFT JOIN console_session AS s ON s.user_id = u.user_id
 GROUP BY u.user_id, a.name
 ORDER BY u.name
 
--- Those whose names begin with `beginning`, the latest first, below an id (`before_id`).
+-- Users whose names begin with `beginning`, the latest first, with IDs below `before_id`.
 -- name: user_page -> rows UserListRow
 -- null: seen_at
 SELECT u.user_id, u.name, u.role, u.account_id, a.name AS account, u.password IS NOT NULL AS has_password,
@@ -70,18 +70,18 @@ UPDATE console_user SET disabled_at = CASE WHEN :is_disabled::boolean THEN now()
 -- name: user_totp
 UPDATE console_user SET totp_secret = :secret?, totp_step = 0 WHERE user_id = :user_id
 
--- A code is good once: only a later step than the last one counts.
+-- A code is valid once: only a later step than the last one counts.
 -- name: user_totp_step -> value?
 UPDATE console_user SET totp_step = :step WHERE user_id = :user_id AND totp_step < :step RETURNING user_id
 
--- A try of a half session, counted as wrong before the code is looked at, so that tries at once are not all looked at;
--- nothing when the session has had `codes_max` of them.
+-- An attempt of an incomplete session, counted as wrong before the code is checked, so that concurrent attempts cannot
+-- all be checked; no row when the session has had `codes_max` of them.
 -- name: session_code_try -> value?
 UPDATE console_session SET codes_wrong = codes_wrong + 1
 WHERE token = :token AND NOT is_complete AND codes_wrong < :codes_max
 RETURNING codes_wrong
 
--- The same of the user; nothing when there were `codes_max` within the hour.
+-- The same for the user; no row when there were `codes_max` within the hour.
 -- name: user_code_try -> value?
 INSERT INTO console_codes AS c (user_id, codes_wrong, untold) VALUES (:user_id, 1, 1)
 ON CONFLICT (user_id) DO UPDATE
@@ -91,7 +91,7 @@ SET codes_wrong = CASE WHEN c.since < now() - interval '1 hour' THEN 1 ELSE c.co
 WHERE c.since < now() - interval '1 hour' OR c.codes_wrong < :codes_max
 RETURNING codes_wrong
 
--- The code was right: gives how many were not, since the last one that was.
+-- Records a right code; gives the number of wrong ones since the last right one.
 -- name: user_codes_told -> value?
 DELETE FROM console_codes WHERE user_id = :user_id RETURNING untold - 1 AS untold
 
@@ -113,7 +113,7 @@ SELECT count(*) AS codes FROM console_recovery_code WHERE user_id = :user_id
 INSERT INTO console_session (token, user_id, is_complete, expires_at, address, agent)
 VALUES (:token, :user_id, :is_complete, now() + :lifetime::interval, :address, :agent)
 
--- A live session with its user.
+-- An active session with its user.
 -- name: session_find -> row? SessionRow
 SELECT s.is_complete, s.created_at AS signed_in_at, s.seen_at, u.*, a.name AS account
 FROM console_session AS s

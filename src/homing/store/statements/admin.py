@@ -367,7 +367,7 @@ async def app_create(
 
 
 async def app_list(db: Executor, *, account_id: int) -> list[AppListRow]:
-    """With what its last days show: `sent` and `converted` of today and of the day before."""
+    """With `sent` and `converted` of today and the day before."""
     return await fetch_rows(db, _SQL["app_list"], AppListRow, account_id)
 
 
@@ -402,7 +402,7 @@ async def sender_exists(db: Executor, *, account_id: int, sender: str) -> bool:
 
 
 async def sender_list(db: Executor, *, account_id: int) -> list[SenderRow]:
-    """The first is the default where none is named."""
+    """The first is the default if none is set."""
     return await fetch_rows(db, _SQL["sender_list"], SenderRow, account_id)
 
 
@@ -483,15 +483,15 @@ async def carrier_sessions(db: Executor) -> list[CarrierSessionRow]:
 
 
 async def carrier_queues(db: Executor) -> list[CarrierQueueRow]:
-    """Waiting and under way, by carrier."""
+    """Queued and in flight, by carrier."""
     return await fetch_rows(db, _SQL["carrier_queues"], CarrierQueueRow)
 
 
 async def carrier_errors(
     db: Executor, *, since: datetime, answers_max: int, carrier_id: int | None
 ) -> list[CarrierErrorRow]:
-    """What the carriers (`carrier_id`: one, or null for all) answered since `since` but "accepted", by code: of the
-    latest `answers_max` answers.
+    """Answers other than "accepted" since `since` by code, of a carrier (`carrier_id`) or (null) all; of the latest
+    `answers_max` answers.
     """
     return await fetch_rows(db, _SQL["carrier_errors"], CarrierErrorRow, since, answers_max, carrier_id)
 
@@ -524,7 +524,7 @@ async def route_set(
     priority: int | None,
     weight: int | None,
 ) -> RouteSet:
-    """The rows of a match share its strategy and its ceiling: what is given here goes to all of them."""
+    """The routes of a scope share strategy and ceiling: both are written to all of them."""
     return await fetch_row(
         db,
         _SQL["route_set"],
@@ -563,7 +563,7 @@ async def route_remove(db: Executor, *, route_id: int) -> int | None:
 
 
 async def is_sealed(db: Executor) -> bool:
-    """Whether anything is sealed with the vault's key."""
+    """Whether any secret is encrypted with the vault's key."""
     return await fetch_row(db, _SQL["is_sealed"], single(bool))
 
 

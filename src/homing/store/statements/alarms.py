@@ -1,4 +1,4 @@
-"""What is wrong now in the platform itself (store/alarms.py).
+"""Active alarms (store/alarms.py).
 
 Made by tools/sql_bindings.py from sql/alarms.sql.
 """
@@ -31,7 +31,7 @@ async def alarm_raise(db: Executor, *, component: str, code: str, subject: str, 
 
 
 async def alarm_clear(db: Executor, *, component: str, code: str | None, subject: str | None) -> None:
-    """All of a component, or those of a code and of a subject."""
+    """Clears all alarms of a component, or those of a code and a subject."""
     await execute(db, _SQL["alarm_clear"], component, code, subject)
 
 

@@ -1,4 +1,4 @@
-"""Who changed what (audit.py). Rows of changed settings are written by triggers (0007_console.sql).
+"""The audit log (audit.py). Triggers write the rows of changed settings (0007_console.sql).
 
 Made by tools/sql_bindings.py from sql/audit.sql.
 """
@@ -43,5 +43,5 @@ async def audit_record(
 async def audit_page(
     db: Executor, *, before_id: int | None, account_id: int | None, actor: str | None, kind: str | None, rows_max: int
 ) -> list[AuditRow]:
-    """The latest before `before_id`, with a row more than are shown: whether there are older ones."""
+    """The latest rows below `before_id`."""
     return await fetch_rows(db, _SQL["audit_page"], AuditRow, before_id, account_id, actor, kind, rows_max)

@@ -1,4 +1,4 @@
-"""The latest time that any process has gone by (store/clock_watch.py).
+"""The latest time of all processes (store/clock_watch.py).
 
 Made by tools/sql_bindings.py from sql/clock.sql.
 """
@@ -16,5 +16,5 @@ async def clock_latest(db: Executor) -> datetime | None:
     return await fetch_row_or_none(db, _SQL["clock_latest"], single(datetime))
 
 
-async def clock_keep(db: Executor, *, latest_at: datetime) -> None:
-    await execute(db, _SQL["clock_keep"], latest_at)
+async def clock_advance(db: Executor, *, latest_at: datetime) -> None:
+    await execute(db, _SQL["clock_advance"], latest_at)

@@ -1,4 +1,4 @@
-"""Who is kept from trying passwords, for all processes (api/http/auth_guard.py).
+"""Lock-outs after wrong passwords, shared by all processes (api/http/auth_guard.py).
 
 Made by tools/sql_bindings.py from sql/passwords.sql.
 """
@@ -63,7 +63,7 @@ async def password_locks_count(db: Executor) -> int:
 
 
 async def password_known_add(db: Executor, *, pairs: Sequence[KnownPassword]) -> None:
-    """What has not been seen for a quarter is forgotten."""
+    """Entries that were not used for a quarter are deleted."""
     await execute(db, _SQL["password_known_add"], *columns(pairs, 2))
 
 

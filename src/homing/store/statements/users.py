@@ -1,4 +1,4 @@
-"""Who may use the console (users/).
+"""Users of the console (users/).
 
 Made by tools/sql_bindings.py from sql/users.sql.
 """
@@ -111,7 +111,7 @@ async def user_list(db: Executor) -> list[UserListRow]:
 
 
 async def user_page(db: Executor, *, beginning: str, before_id: int | None, rows_max: int) -> list[UserListRow]:
-    """Those whose names begin with `beginning`, the latest first, below an id (`before_id`)."""
+    """Users whose names begin with `beginning`, the latest first, with IDs below `before_id`."""
     return await fetch_rows(db, _SQL["user_page"], UserListRow, beginning, before_id, rows_max)
 
 
@@ -148,24 +148,24 @@ async def user_totp(db: Executor, *, secret: bytes | None, user_id: int) -> None
 
 
 async def user_totp_step(db: Executor, *, step: int, user_id: int) -> int | None:
-    """A code is good once: only a later step than the last one counts."""
+    """A code is valid once: only a later step than the last one counts."""
     return await fetch_row_or_none(db, _SQL["user_totp_step"], single(int), step, user_id)
 
 
 async def session_code_try(db: Executor, *, token: bytes, codes_max: int) -> int | None:
-    """A try of a half session, counted as wrong before the code is looked at, so that tries at once are not all
-    looked at; nothing when the session has had `codes_max` of them.
+    """An attempt of an incomplete session, counted as wrong before the code is checked, so that concurrent attempts
+    cannot all be checked; no row when the session has had `codes_max` of them.
     """
     return await fetch_row_or_none(db, _SQL["session_code_try"], single(int), token, codes_max)
 
 
 async def user_code_try(db: Executor, *, user_id: int, codes_max: int) -> int | None:
-    """The same of the user; nothing when there were `codes_max` within the hour."""
+    """The same for the user; no row when there were `codes_max` within the hour."""
     return await fetch_row_or_none(db, _SQL["user_code_try"], single(int), user_id, codes_max)
 
 
 async def user_codes_told(db: Executor, *, user_id: int) -> int | None:
-    """The code was right: gives how many were not, since the last one that was."""
+    """Records a right code; gives the number of wrong ones since the last right one."""
     return await fetch_row_or_none(db, _SQL["user_codes_told"], single(int), user_id)
 
 
@@ -192,7 +192,7 @@ async def session_open(
 
 
 async def session_find(db: Executor, *, token: bytes, idle: timedelta) -> SessionRow | None:
-    """A live session with its user."""
+    """An active session with its user."""
     return await fetch_row_or_none(db, _SQL["session_find"], SessionRow, token, idle)
 
 
