@@ -257,7 +257,7 @@ async def test_a_stranger_becomes_an_operator_with_a_second_factor(opened: Openi
         await page.get_by_role("textbox", name="Code").fill("000000")
         await page.get_by_label("Your password").fill("a long enough password")
         await page.get_by_role("button", name="Turn on").click()
-        assert "The code is wrong" in await page.locator("[role=alert]").inner_text()
+        assert "Wrong code" in await page.locator("[role=alert]").inner_text()
         await picture(page, "second-factor-wrong-phone-light")
 
 

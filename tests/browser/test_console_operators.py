@@ -27,7 +27,7 @@ async def test_a_route_is_made_and_a_number_tried(opened: Opening, server: Serve
         await page.get_by_label("Number prefix").fill("4499")
         await page.get_by_label("Strategy").select_option("Adaptive")
         await page.get_by_role("button", name="Add").click()
-        assert "leads to simulator-a." in await flash(page)
+        assert "to carrier simulator-a added." in await flash(page)
         await page.get_by_role("link", name="Route tester").click()
         await page.get_by_label("Number", exact=True).fill("+449900000001")
         await page.get_by_label("Account").fill(account.name)
@@ -52,7 +52,7 @@ async def test_a_prefix_is_blocked_without_scripts_and_the_dialect_refuses_it(
         await form.get_by_label("Account").fill(account.name)
         await form.get_by_label("Note").fill(hostile)
         await form.get_by_role("button", name="Add").click()
-        assert "8613822 is denied." in await flash(page)
+        assert "8613822 added to the deny list." in await flash(page)
         await expect(page.locator("tbody").first).to_contain_text(hostile)
         await picture(page, "guard-lists-blocked-phone-light")
     await server.settled()
@@ -85,7 +85,7 @@ async def test_a_mode_is_chosen_by_keyboard(opened: Opening, server: Server, con
         await page.get_by_label("Apply to account").fill(account.name)
         await page.keyboard.press("Enter")
         assert "Rules saved." in await flash(page)
-        await expect(page.get_by_text(f"for {account.name} alone")).to_be_visible()
+        await expect(page.get_by_text(f"only for account {account.name}")).to_be_visible()
     await server.query("DELETE FROM guard_mode WHERE account_id = $1", account.account_id)
 
 

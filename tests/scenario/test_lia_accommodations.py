@@ -50,7 +50,7 @@ async def test_an_operator_looks_a_number_up_however_it_is_written(server: Serve
     }
     assert explained == {"8613800000005"}
     refused = await homing(server.dsn, "route", "explain", "013800000005", data=server.data, status=2)
-    assert "begins with 0" in refused
+    assert "starts with 0" in refused
 
 
 async def test_a_sender_that_is_a_number_is_the_same_with_its_plus_and_without(server: Server) -> None:
