@@ -11,7 +11,7 @@ import pytest
 from homing import limits
 from homing.admin import account_settings, words
 from homing.common import money
-from homing.console.app_state import CONSOLE_PUSH_TRIALS_BURST
+from homing.console.console_state import CONSOLE_PUSH_TRIALS_BURST
 from homing.ledger.account_statement import STATEMENT_ROWS
 from homing.ledger.postings import adjustment, post
 from homing.model import GENERAL, UserRole

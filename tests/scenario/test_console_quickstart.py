@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from homing.admin import account_settings
-from homing.console.snippets import TONGUES, ProgrammingLanguage, Snippets
+from homing.console.snippets import LANGUAGES, ProgrammingLanguage, Snippets
 from homing.dialects.laaffic.number import NUMBER as LAAFFIC
 from homing.dialects.lia.number import NUMBER as LIA
 from homing.dialects.registry import DIALECTS
@@ -44,18 +44,18 @@ async def revealed(viewer: Viewer, dialect: str, path: str = "/quickstart") -> S
     return await viewer.post(unescape(action[1]), {"key_id": key_id[1]})
 
 
-def program(page: Seen, tongue: str) -> str:
-    found = re.search(rf'<code id="p-{tongue}">(.*?)</code>', page.text, re.DOTALL)
+def program(page: Seen, language: str) -> str:
+    found = re.search(rf'<code id="p-{language}">(.*?)</code>', page.text, re.DOTALL)
     assert found
     return unescape(found[1])
 
 
-async def run(tongue: ProgrammingLanguage, text: str, folder: Path) -> str:
+async def run(language: ProgrammingLanguage, text: str, folder: Path) -> str:
     """As the page says: pasted into a shell, or kept under its name and run by its command."""
     command = text
-    if tongue.file:
-        (folder / tongue.file).write_text(text, encoding="utf-8")
-        command = tongue.run
+    if language.file:
+        (folder / language.file).write_text(text, encoding="utf-8")
+        command = language.run
     environment = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
     process = await asyncio.create_subprocess_exec(
         "bash",
@@ -72,29 +72,29 @@ async def run(tongue: ProgrammingLanguage, text: str, folder: Path) -> str:
     return printed.decode()
 
 
-@pytest.mark.parametrize("tongue", TONGUES, ids=lambda tongue: tongue.key)
+@pytest.mark.parametrize("language", LANGUAGES, ids=lambda language: language.key)
 @pytest.mark.parametrize("dialect", ["lia", "laaffic"])
 async def test_a_program_of_the_page_sends_a_message_that_arrives(
-    dialect: str, tongue: ProgrammingLanguage, server: Server, console: str, tmp_path: Path
+    dialect: str, language: ProgrammingLanguage, server: Server, console: str, tmp_path: Path
 ) -> None:
-    missing = [tool for tool in TOOLS[tongue.key] if shutil.which(tool) is None]
+    missing = [tool for tool in TOOLS[language.key] if shutil.which(tool) is None]
     if missing:
         pytest.skip(f"the program cannot be run here: {' and '.join(missing)} is not installed")
     account = await server.account()
     page = await revealed(await owner(server, console, account), dialect)
     assert page.status == 200
-    answer = await run(tongue, program(page, tongue.key), tmp_path)
+    answer = await run(language, program(page, language.key), tmp_path)
     assert ('"status":"S"' if dialect == "lia" else '"status":"0"') in answer
     sent = "SELECT FROM message WHERE account_id = $1 AND state = $2 AND text = 'Your code is 123456'"
     await until(lambda: server.query(sent, account.account_id, DELIVERED))
 
 
-@pytest.mark.parametrize("tongue", [one for one in TONGUES if one.key != "java"], ids=lambda tongue: tongue.key)
+@pytest.mark.parametrize("language", [one for one in LANGUAGES if one.key != "java"], ids=lambda language: language.key)
 async def test_no_key_or_secret_can_end_its_text_and_begin_code(
-    tongue: ProgrammingLanguage, server: Server, console: str, tmp_path: Path
+    language: ProgrammingLanguage, server: Server, console: str, tmp_path: Path
 ) -> None:
-    if any(shutil.which(tool) is None for tool in TOOLS[tongue.key]):
-        pytest.skip(f"{tongue.label} is not installed")
+    if any(shutil.which(tool) is None for tool in TOOLS[language.key]):
+        pytest.skip(f"{language.label} is not installed")
     account = await server.account()
     odd = '\'"\\$(touch broken)`touch broken`<key>"; 密'
     async with server.database.transaction() as transaction:
@@ -108,7 +108,7 @@ async def test_no_key_or_secret_can_end_its_text_and_begin_code(
             may_be_short=True,
         )
     page = await revealed(await owner(server, console, account), "lia")
-    assert '"status":"S"' in await run(tongue, program(page, tongue.key), tmp_path)
+    assert '"status":"S"' in await run(language, program(page, language.key), tmp_path)
     assert not (tmp_path / "broken").exists()
 
 
@@ -119,7 +119,7 @@ def test_every_program_names_every_value_that_its_dialect_needs() -> None:
         ("laaffic", ("key", "secret", "app")),
     ):
         for snippet in Snippets(DIALECTS).fill(DIALECTS.named(dialect), {"url": "http://api.example", **values}):
-            assert all(f"the-{name}" in snippet.program for name in needed), snippet.tongue.key
+            assert all(f"the-{name}" in snippet.program for name in needed), snippet.language.key
             assert "http://api.example" in snippet.program
             assert not re.search(r"<(url|key|secret|sender|app|number|text|body)>", snippet.program)
 
@@ -135,7 +135,7 @@ async def test_a_secret_is_masked_until_it_is_asked_for_and_that_is_recorded(ser
         assert key in page.words
         assert secret not in page.text
         shown = await revealed(viewer, dialect)
-        assert shown.text.count(secret) >= len(TONGUES)
+        assert shown.text.count(secret) >= len(LANGUAGES)
         assert shown.headers["cache-control"] == "no-store"
         assert not re.findall(rf'(?:href|action|value)="[^"]*{re.escape(secret)}', shown.text)
         assert secret not in (await viewer.get(f"/quickstart?dialect={dialect}")).text

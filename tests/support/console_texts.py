@@ -24,7 +24,7 @@ ERROR_WORDS = {"InvalidInput": None, "CreditLimitReached": None, "SettingWarning
 PHRASE_FOLDERS = ("i18n", "messages")
 """Whose sentences the console tells."""
 PHRASE_WORDS = {"Phrase": None}
-CODE_WORDS = {"N_": None, "say": None, "say_n": (1, 2)}
+CODE_WORDS = {"N_": None, "translate": None, "translate_plural": (1, 2)}
 
 
 @functools.cache

@@ -831,7 +831,7 @@ LEAST: dict[str, Any] = {"url": "http://a/", "reply": {"rules": [{"outcome": "ac
 def test_secrets_are_not_shown(kind: str, settings: dict[str, Any], secrets: tuple[str, ...]) -> None:
     text = json.dumps(settings)
     kinds.read_settings(kind, text)
-    shown = kinds.shown(kind, text)
+    shown = kinds.visible_settings(kind, text)
     assert "HUSH" not in str(shown)
     assert {name for name, value in shown.items() if value == kinds.HIDDEN} == set(secrets)
 

@@ -22,7 +22,7 @@ def course(*, repeatable: bool, terms: CallTerms = TERMS) -> RetryState[int]:
 
     endpoint = ClientEndpoint("call", "POST", repeatable)
     return RetryState(
-        call=ClientCall(endpoint, {"to": "1"}, read, repeatable), terms=terms, now_s=NOW_S, chance=random.Random(1)
+        call=ClientCall(endpoint, {"to": "1"}, read, repeatable), terms=terms, now_s=NOW_S, rng=random.Random(1)
     )
 
 

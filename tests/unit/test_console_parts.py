@@ -13,7 +13,7 @@ from homing.carriers.kinds import KINDS
 from homing.carriers.secret_mark import SECRET
 from homing.console import charts, security
 from homing.console.formats import Formats, zone_named
-from homing.console.languages import SPELLINGS, Languages
+from homing.console.languages import LANGUAGE_FOLDERS, Languages
 from homing.console.live import CachedValues
 from homing.console.pages import SECTIONS
 from homing.console.paging import page_of
@@ -120,7 +120,7 @@ def test_the_language_is_the_chosen_one_else_what_the_browser_asks_for(
 
 
 def test_every_language_has_a_folder() -> None:
-    assert [folder.name for folder in FOLDERS] == sorted(one.folder for one in SPELLINGS if one.folder)
+    assert [folder.name for folder in FOLDERS] == sorted(one.folder for one in LANGUAGE_FOLDERS if one.folder)
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)

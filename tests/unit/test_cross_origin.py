@@ -21,7 +21,7 @@ def allowed(response: HttpResponse) -> str | None:
 
 
 async def test_a_preflight_of_a_named_origin_is_allowed_without_asking_the_call() -> None:
-    response = await CrossOrigin([SHOP], ("GET", "POST")).around(answer)(request("OPTIONS", SHOP))
+    response = await CrossOrigin([SHOP], ("GET", "POST")).wrap(answer)(request("OPTIONS", SHOP))
     assert (response.status, response.body, allowed(response)) == (204, b"", SHOP)
     told = dict(response.headers)
     assert told["access-control-allow-methods"] == "GET, POST"
@@ -30,7 +30,7 @@ async def test_a_preflight_of_a_named_origin_is_allowed_without_asking_the_call(
 
 
 async def test_an_answer_is_readable_for_named_origins_alone() -> None:
-    handler = CrossOrigin([SHOP], ("GET", "POST")).around(answer)
+    handler = CrossOrigin([SHOP], ("GET", "POST")).wrap(answer)
     assert allowed(await handler(request("POST", SHOP))) == SHOP
     for other in (None, "", "null", "https://shop.example.com.evil.example", "http://shop.example.com", f"{SHOP}:443"):
         for method in ("OPTIONS", "POST"):
@@ -42,4 +42,4 @@ async def test_an_answer_is_readable_for_named_origins_alone() -> None:
 async def test_without_named_origins_nothing_is_added_and_preflights_are_no_method() -> None:
     nobody = CrossOrigin([], ("GET", "POST"))
     assert nobody.methods == {"GET", "POST"}
-    assert (await nobody.around(answer)(request("POST", SHOP))).headers == ()
+    assert (await nobody.wrap(answer)(request("POST", SHOP))).headers == ()

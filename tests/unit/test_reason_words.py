@@ -78,7 +78,7 @@ def placeholders(text: str) -> set[str]:
 
 def said(reason: Reason, language: str) -> str:
     """As a page says it of what is stored."""
-    return tell([reason_phrase(decode_reason(encode_reason(reason)))], languages().choose(language, "").say, str)
+    return tell([reason_phrase(decode_reason(encode_reason(reason)))], languages().choose(language, "").translate, str)
 
 
 def left_in_english(reason: Reason, language: str) -> set[str]:
@@ -248,9 +248,9 @@ def test_shares_say_what_the_best_carrier_costs_or_gains_and_how_that_is_known()
             assert (reason.code, reason.values["carriers"]) == (code, 2)
             check(reason)
             for language in CHINESE:
-                assert tell([reason_phrase(SOURCE_REASONS[source])], languages().choose(language, "").say, str) in said(
-                    reason, language
-                )
+                assert tell(
+                    [reason_phrase(SOURCE_REASONS[source])], languages().choose(language, "").translate, str
+                ) in said(reason, language)
 
 
 @pytest.mark.parametrize("language", CHINESE)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from homing import errors, limits
-from homing.carriers.kinds import HIDDEN, read_settings, shown
+from homing.carriers.kinds import HIDDEN, read_settings, visible_settings
 from homing.carriers.smpp.answers import NO_REFERENCE, PartOutcome, PartResult, combine
 from homing.carriers.smpp.encoding import SubmitEncoder, address, validity
 from homing.carriers.smpp.inbound import (
@@ -95,7 +95,7 @@ def test_a_setting_that_cannot_be_is_named(changes: dict[str, object], told: str
 
 def test_the_password_is_hidden_and_nothing_else_is() -> None:
     given = {"host": "h", "system_id": "us", "password": "pass-wrd"}
-    assert shown("smpp", json.dumps(given)) == {**given, "password": HIDDEN}
+    assert visible_settings("smpp", json.dumps(given)) == {**given, "password": HIDDEN}
 
 
 def test_addresses_may_be_of_either_kind() -> None:

@@ -30,11 +30,11 @@ class BlockingClient(Generic[C]):
         self._calls = calls
         self._terms = terms
         self._transport = BlockingTransport(calls.base, terms)
-        self._chance = random.SystemRandom()
+        self._rng = random.SystemRandom()
 
     def run(self, call: ClientCall[T]) -> T:
         """A call's result. Raises a `ClientError`."""
-        course = RetryState(call=call, terms=self._terms, now_s=time.monotonic(), chance=self._chance)
+        course = RetryState(call=call, terms=self._terms, now_s=time.monotonic(), rng=self._rng)
         while True:
             try:
                 request = self._calls.render(call, time.time())

@@ -17,12 +17,12 @@ T = TypeVar("T")
 
 
 class RetryState(Generic[T]):
-    def __init__(self, *, call: ClientCall[T], terms: CallTerms, now_s: float, chance: random.Random) -> None:
+    def __init__(self, *, call: ClientCall[T], terms: CallTerms, now_s: float, rng: random.Random) -> None:
         """`now_s` and all other times are of one monotonic clock."""
         self._call = call
         self._attempts_left = terms.attempts
         self._deadline_s = now_s + terms.timeout_s
-        self._chance = chance
+        self._rng = rng
         self._failures = 0
         self._in_doubt = False
 
@@ -41,9 +41,9 @@ class RetryState(Generic[T]):
         error.endpoint, error.parameters = self._call.endpoint.name, self._call.parameters
         self._failures += 1
         self._in_doubt = self._in_doubt or error.in_doubt
-        wait_s = min(
-            limits.RETRY_S_MAX, limits.RETRY_FIRST_S * 2.0 ** min(self._failures - 1, 32)
-        ) * self._chance.uniform(0.8, 1.2)
+        wait_s = min(limits.RETRY_S_MAX, limits.RETRY_FIRST_S * 2.0 ** min(self._failures - 1, 32)) * self._rng.uniform(
+            0.8, 1.2
+        )
         wait_s = max(wait_s, error.retry_after_s or 0.0)
         unsafe = error.in_doubt and not self._call.repeatable
         if unsafe:
@@ -53,8 +53,8 @@ class RetryState(Generic[T]):
         return wait_s
 
     def _tell_of_doubt(self, error: ClientError) -> None:
-        told = FateUnknown(
+        unknown = FateUnknown(
             f"{type(error).__name__}: {error.words}", code=error.code, http_status=error.http_status, in_doubt=True
         )
-        told.endpoint, told.parameters = error.endpoint, error.parameters
-        raise told from error
+        unknown.endpoint, unknown.parameters = error.endpoint, error.parameters
+        raise unknown from error

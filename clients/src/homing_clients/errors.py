@@ -57,9 +57,9 @@ class ClientError(Exception):
         """Which call it was, without its credentials."""
 
     def __str__(self) -> str:
-        told = f"{self.code} {self.words}".strip()
+        detail = f"{self.code} {self.words}".strip()
         where = f"{self.endpoint}: " if self.endpoint else ""
-        return where + type(self).message() + (f" ({told})" if told else "")
+        return where + type(self).message() + (f" ({detail})" if detail else "")
 
     @classmethod
     def message(cls) -> str:

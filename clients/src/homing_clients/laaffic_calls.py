@@ -197,8 +197,8 @@ def _group(message: Message) -> dict[str, str]:
 
 def numbers_of(message: Message) -> list[str]:
     """A message's numbers one by one: a comma list counts as its parts."""
-    given = (message.numbers,) if isinstance(message.numbers, str) else message.numbers
-    return [number for listed in given for number in listed.split(",") if number.strip()]
+    groups = (message.numbers,) if isinstance(message.numbers, str) else message.numbers
+    return [number for numbers in groups for number in numbers.split(",") if number.strip()]
 
 
 def _aware(at: datetime) -> datetime:
@@ -254,14 +254,14 @@ def _sending(messages: Sequence[Message], members: Members) -> Sending:
         if "msgId" not in row:
             raise Unreadable("a message without msgId")
         ids.setdefault((_digits(row.text("number")), row.text("orderId")), []).append(row.text("msgId"))
-    found, nothing = {key: iter(listed) for key, listed in ids.items()}, iter(())
+    unused_ids, nothing = {key: iter(numbers) for key, numbers in ids.items()}, iter(())
     reasons = _reasons(members)
     results = []
     for message in messages:
         numbers = numbers_of(message)
         for number, order_id in zip(numbers, message.order_ids or [""] * len(numbers), strict=True):
-            own, unnamed = ((_digits(number), order) for order in (order_id, ""))
-            message_id = next(found.get(own, nothing), None) or next(found.get(unnamed, nothing), None)
+            exact, unnamed = ((_digits(number), order) for order in (order_id, ""))
+            message_id = next(unused_ids.get(exact, nothing), None) or next(unused_ids.get(unnamed, nothing), None)
             reason = "" if message_id is not None else reasons.get(_digits(number), "")
             results.append(Sent(number, order_id, message_id, reason))
     accepted = sum(1 for result in results if result.message_id is not None)

@@ -129,7 +129,7 @@ def _call(
 
 
 def _parameters(message: Message) -> dict[str, object]:
-    given: dict[str, object] = {
+    parameters: dict[str, object] = {
         "sms_type": "T" if message.transactional else "P",
         "encoding": message.encoding.value,
         "sender_id": message.sender,
@@ -142,7 +142,7 @@ def _parameters(message: Message) -> dict[str, object]:
         "template_id": message.template_id,
         **{f"V{position}": value for position, value in enumerate(message.variables, 1)},
     }
-    return {name: value for name, value in given.items() if value != ""}
+    return {name: value for name, value in parameters.items() if value != ""}
 
 
 def _json(reply: ClientReply) -> Any:
@@ -166,10 +166,10 @@ def _check(members: Members) -> None:
 
 def refusal_of(remark: str) -> errors.Refused:
     """What a remark means (contract, sections 3 and 5)."""
-    known = remark.strip().lower()
-    kind = REMARKS.get(known) or REMARKS.get(known.partition(":")[0])  # what follows a colon explains
+    normalised = remark.strip().lower()
+    kind = REMARKS.get(normalised) or REMARKS.get(normalised.partition(":")[0])  # what follows a colon explains
     if kind is None:
-        complains = known.startswith("invalid ") or known.endswith(" not specified")
+        complains = normalised.startswith("invalid ") or normalised.endswith(" not specified")
         kind = errors.BadParameter if complains else errors.Refused
     return kind(remark, in_doubt=issubclass(kind, errors.VendorFault))
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
-from homing.carriers.kinds import shown
+from homing.carriers.kinds import visible_settings
 from homing.store import statements
 from homing.store.database import Database
 from homing.store.statements.admin import CarrierErrorRow
@@ -28,7 +28,7 @@ async def carriers_now(database: Database) -> Sequence[dict[str, Any]]:
         carriers.append(
             {
                 **msgspec.structs.asdict(row),
-                "settings": shown(row.kind, row.settings),
+                "settings": visible_settings(row.kind, row.settings),
                 "state": ("up" if session.is_up else "down") if is_owned else None,
                 "owner": session.owner if is_owned else None,
                 "changed_at": session.changed_at,

@@ -7,7 +7,7 @@ from granian.constants import Interfaces
 from homing import config
 from homing.app.runtime import Runtime
 from homing.console.app import Console
-from homing.console.app_state import ConsoleState
+from homing.console.console_state import ConsoleState
 from homing.delivery.safe_http import SafeHttpClient
 from homing.serving import HttpServer
 from homing.store.database import FREE_PLANS, Database

@@ -101,7 +101,7 @@ class ApiCarrier:
         self._window = CarrierWindow(size=settings.window, per_s=settings.per_s, rng=rng)
         self._connections = asyncio.Semaphore(settings.connections)
         self._questions = StatusPoller(manner.ask_after_s)
-        self._asked_more = asyncio.Event()
+        self._query_added = asyncio.Event()
         self._last_error = ""
 
     async def open(self) -> None:
@@ -135,7 +135,7 @@ class ApiCarrier:
             batch = [message for message in batch if not message.options.flash]
         with self._window.holding(len(batch)):
             calls = [self._send(messages, answered, leaving) for messages in _calls(batch, self._manner.send_max)]
-            failures = [one for one in await asyncio.gather(*calls, return_exceptions=True) if one is not None]
+            failures = [error for error in await asyncio.gather(*calls, return_exceptions=True) if error is not None]
         if failures:
             raise failures[0]
 
@@ -147,34 +147,34 @@ class ApiCarrier:
         """What the vendor answers when it is asked; what it pushes comes in over HTTP."""
         failures = 0
         while True:
-            asked = self._questions.take(self._now_s(), self._manner.ask_max)
-            if not asked:
+            queries = self._questions.take(self._now_s(), self._manner.ask_max)
+            if not queries:
                 await self._until_due()
                 continue
             try:
-                receipts = await self._api.ask([one.carrier_ref for one in asked])
+                receipts = await self._api.ask([query.carrier_ref for query in queries])
             except ClientError as error:
                 failures += 1
                 self._last_error = storable_text(str(error), limits.CARRIER_TEXT_CHARS_MAX)
                 pause_s = doubling_s(failures, limits.API_THROTTLE_S, limits.API_THROTTLE_S_MAX, self._rng)
-                self._put_back(asked, pause_s)
+                self._put_back(queries, pause_s)
                 await asyncio.sleep(pause_s)
                 continue
             except Exception:  # ours: whoever runs this tells of it and begins anew
-                self._put_back(asked, limits.API_THROTTLE_S)
+                self._put_back(queries, limits.API_THROTTLE_S)
                 raise
             failures = 0
             if receipts:
                 yield receipts
-            self._ask_again(asked, receipts)
+            self._requeue(queries, receipts)
             await asyncio.sleep(1 / self._manner.asks_per_s)
 
     def _now_s(self) -> float:
         return self._clock().timestamp()
 
-    def _put_back(self, asked: Sequence[PendingQuery], pause_s: float) -> None:
+    def _put_back(self, queries: Sequence[PendingQuery], pause_s: float) -> None:
         at_s = self._now_s() + pause_s
-        for question in asked:
+        for question in queries:
             self._questions.put_back(question, at_s)
 
     async def _send(self, messages: Sequence[Outbound], answered: Answered, leaving: Leaving) -> None:
@@ -202,30 +202,30 @@ class ApiCarrier:
             answered(message, answer)
             if answer.outcome is Outcome.ACCEPTED and answer.carrier_ref:
                 self._questions.add(answer.carrier_ref, now_s, now_s)
-        self._asked_more.set()
+        self._query_added.set()
 
     async def _until_due(self) -> None:
         next_s = self._questions.next_s()
-        self._asked_more.clear()
+        self._query_added.clear()
         try:
             async with asyncio.timeout(None if next_s is None else max(limits.DUE_POLL_S, next_s - self._now_s())):
-                await self._asked_more.wait()
+                await self._query_added.wait()
         except TimeoutError:
             return
 
-    def _ask_again(self, asked: Sequence[PendingQuery], receipts: Sequence[CarrierReceipt]) -> None:
-        ended = {one.carrier_ref for one in receipts if TABLE[MessageState(one.state)].final}
-        for one in asked:
-            if one.carrier_ref not in ended:
-                self._questions.again(one, self._now_s())
+    def _requeue(self, queries: Sequence[PendingQuery], receipts: Sequence[CarrierReceipt]) -> None:
+        ended = {receipt.carrier_ref for receipt in receipts if TABLE[MessageState(receipt.state)].final}
+        for query in queries:
+            if query.carrier_ref not in ended:
+                self._questions.again(query, self._now_s())
 
 
 def _calls(batch: Sequence[Outbound], send_max: int) -> Iterable[Sequence[Outbound]]:
     """The batch by what one call can carry."""
     alike: dict[tuple[object, ...], list[Outbound]] = {}
     for message in batch:
-        shared = message.sender, message.text, message.encoding, message.traffic, message.options
-        alike.setdefault(shared, []).append(message)
+        key = message.sender, message.text, message.encoding, message.traffic, message.options
+        alike.setdefault(key, []).append(message)
     for messages in alike.values():
         for start in range(0, len(messages), send_max):
             yield messages[start : start + send_max]

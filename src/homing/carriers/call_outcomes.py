@@ -20,15 +20,15 @@ def answer_of(error: errors.ClientError) -> Answer:
     """UNKNOWN where the vendor may have taken them; DEFERRED where it did not and others, or it later, may; else
     REFUSED.
     """
-    code, words = error.code or type(error).__name__, error.words or error.message()
+    code, text = error.code or type(error).__name__, error.words or error.message()
     if error.in_doubt:
-        return Answer(Outcome.UNKNOWN, None, code, words)
+        return Answer(Outcome.UNKNOWN, None, code, text)
     if isinstance(error, errors.NumbersInvalid):
-        return Answer(Outcome.REFUSED, None, INVALID_DESTINATION, words)
+        return Answer(Outcome.REFUSED, None, INVALID_DESTINATION, text)
     if isinstance(error, ABOUT_US) or (isinstance(error, errors.Refused) and error.retryable):
-        return Answer(Outcome.DEFERRED, None, code, words)
+        return Answer(Outcome.DEFERRED, None, code, text)
     if isinstance(error, errors.HttpRefused) and error.http_status not in ABOUT_THE_MESSAGE:
-        return Answer(Outcome.DEFERRED, None, code, words)
+        return Answer(Outcome.DEFERRED, None, code, text)
     if isinstance(error, errors.Refused):
-        return Answer(Outcome.REFUSED, None, code, words)
-    return Answer(Outcome.UNKNOWN, None, code, words)
+        return Answer(Outcome.REFUSED, None, code, text)
+    return Answer(Outcome.UNKNOWN, None, code, text)

@@ -194,9 +194,11 @@ class HttpApi:
             raise failure_of(reply)
         outcome = Outcome.UNKNOWN if rule is None else OUTCOMES[rule.outcome]
         if outcome is Outcome.ACCEPTED:
-            return [Answer(outcome, _found(self._reply.ref, document))]
-        words = _found(self._reply.error_text, document) or ("an answer that no rule knows" if rule is None else None)
-        return [Answer(outcome, None, _found(self._reply.error_code, document), words)]
+            return [Answer(outcome, _value_of(self._reply.ref, document))]
+        error_text = _value_of(self._reply.error_text, document) or (
+            "an answer that no rule knows" if rule is None else None
+        )
+        return [Answer(outcome, None, _value_of(self._reply.error_code, document), error_text)]
 
     async def ask(self, carrier_refs: Sequence[str]) -> Sequence[CarrierReceipt]:
         """Such vendors push; they are not asked."""
@@ -255,14 +257,14 @@ class HttpWebhookParser:
         if form is None:
             raise FormMismatch(NOT_DESCRIBED)
         other = self._inbound if form.each else None
-        return _heard([self._read_receipt(form, one, other) for one in _each(form.each, document)], form.answer)
+        return _result([self._read_receipt(form, member, other) for member in _each(form.each, document)], form.answer)
 
     def _read_replies(self, document: ReceivedDocument) -> WebhookResult:
         form = self._inbound
         if form is None:
             raise FormMismatch(NOT_DESCRIBED)
         other = self._receipt if form.each else None
-        return _heard([self._read_inbound(form, one, other) for one in _each(form.each, document)], form.answer)
+        return _result([self._read_inbound(form, member, other) for member in _each(form.each, document)], form.answer)
 
     def _read_receipt(
         self, form: ReceiptForm, document: ReceivedDocument, other: InboundForm | None = None
@@ -281,9 +283,9 @@ class HttpWebhookParser:
             ref,
             state,
             (form.time.find(document) if form.time else None) or self._clock(),
-            _found(form.error_code, document),
+            _value_of(form.error_code, document),
             document.text,
-            _found(form.number, document),
+            _value_of(form.number, document),
         )
 
     def _read_inbound(
@@ -296,7 +298,7 @@ class HttpWebhookParser:
                     return self._read_receipt(other, document)
             raise FormMismatch("no number, recipient or text")
         at = (form.time.find(document) if form.time else None) or self._clock()
-        return CarrierInbound(number, recipient, text, at, _found(form.ref, document) or "")
+        return CarrierInbound(number, recipient, text, at, _value_of(form.ref, document) or "")
 
 
 def _type(settings: HttpCarrierSettings) -> str:
@@ -311,7 +313,7 @@ def _encoded(pairs: dict[str, TextTemplate], values: Values) -> str:
     return "&".join(f"{in_url(name)}={in_url(text.fill(values))}" for name, text in pairs.items())
 
 
-def _found(pick: ValuePath | None, document: ReceivedDocument) -> str | None:
+def _value_of(pick: ValuePath | None, document: ReceivedDocument) -> str | None:
     return None if pick is None else pick.find(document) or None
 
 
@@ -319,15 +321,17 @@ def _each(path: str, whole: ReceivedDocument) -> list[ReceivedDocument]:
     """The documents that a push holds: itself, or the members of its list."""
     if not path:
         return [whole]
-    listed = whole.members if path == WHOLE else walk(whole.members, path)
-    if isinstance(listed, dict):  # one, which some vendors push without its list
-        return [whole] if path == WHOLE else [ReceivedDocument(msgspec.json.encode(listed))]
-    if not isinstance(listed, list):
+    members = whole.members if path == WHOLE else walk(whole.members, path)
+    if isinstance(members, dict):  # one, which some vendors push without its list
+        return [whole] if path == WHOLE else [ReceivedDocument(msgspec.json.encode(members))]
+    if not isinstance(members, list):
         raise FormMismatch(f"no list at {path}")
-    if len(listed) > limits.RECEIPTS_BATCH_MAX:
+    if len(members) > limits.RECEIPTS_BATCH_MAX:
         raise MalformedReport(f"too long a list at {path}")
-    return [ReceivedDocument(msgspec.json.encode(one)) for one in listed]
+    return [ReceivedDocument(msgspec.json.encode(member)) for member in members]
 
 
-def _heard(reports: Sequence[CarrierReport], said: PushAcknowledgement) -> WebhookResult:
-    return WebhookResult(tuple(reports), said.status, said.content_type, said.body.encode())
+def _result(reports: Sequence[CarrierReport], acknowledgement: PushAcknowledgement) -> WebhookResult:
+    return WebhookResult(
+        tuple(reports), acknowledgement.status, acknowledgement.content_type, acknowledgement.body.encode()
+    )

@@ -97,7 +97,7 @@ class AnswerRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         value = ValuePath(self.at, self.pattern).find(document)
         if value is None or not self.values:
             return value is not None
-        return value.strip().lower() in (one.lower() for one in self.values)
+        return value.strip().lower() in (allowed.lower() for allowed in self.values)
 
 
 class SendAnswerRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -165,9 +165,9 @@ class ReceiptForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         check_each(self.each)
 
     def state_of(self, word: str) -> MessageState | None:
-        known = {name.lower(): state for name, state in self.states.items()}
-        found = known.get(word.strip().lower(), self.otherwise)
-        return None if found is None else MessageState[found.upper()]
+        states = {name.lower(): state for name, state in self.states.items()}
+        state = states.get(word.strip().lower(), self.otherwise)
+        return None if state is None else MessageState[state.upper()]
 
 
 class InboundForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -196,10 +196,10 @@ def check_each(path: str) -> None:
 def known_charset(name: str) -> str:
     """Python's name of a charset of `CHARSETS`; '' for any other."""
     try:
-        found = codecs.lookup(name).name
+        charset = codecs.lookup(name).name
     except (LookupError, ValueError):
         return ""
-    return found if found in CHARSETS else ""
+    return charset if charset in CHARSETS else ""
 
 
 def parameter_of(content_type: str, name: str) -> str:

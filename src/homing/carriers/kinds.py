@@ -43,8 +43,8 @@ def make(kind: str, settings: str, rng: random.Random, clock: Clock) -> Carrier:
 
 def listener(kind: str, settings: str, clock: Clock) -> WebhookParser | None:
     """Who reads the carrier's calls; None for a kind that does not push. `clock` and what it raises: as `make`."""
-    found = _kind(kind).listener
-    return None if found is None else found(read_settings(kind, settings), clock)
+    parser_of = _kind(kind).listener
+    return None if parser_of is None else parser_of(read_settings(kind, settings), clock)
 
 
 def read_settings(kind: str, settings: str) -> Any:
@@ -52,15 +52,15 @@ def read_settings(kind: str, settings: str) -> Any:
     try:
         return msgspec.json.decode(settings, type=_kind(kind).settings)
     except msgspec.MsgspecError as error:
-        known = ", ".join(field.encode_name for field in msgspec.structs.fields(_kind(kind).settings))
-        raise errors.InvalidInput(f"settings of a {kind} carrier: {error}. Known settings: {known}") from None
+        names = ", ".join(field.encode_name for field in msgspec.structs.fields(_kind(kind).settings))
+        raise errors.InvalidInput(f"settings of a {kind} carrier: {error}. Known settings: {names}") from None
 
 
-def shown(kind: str, settings: str) -> Mapping[str, Any]:
+def visible_settings(kind: str, settings: str) -> Mapping[str, Any]:
     """A row's settings as people may see them."""
-    found: dict[str, Any] = msgspec.json.decode(settings)
+    values: dict[str, Any] = msgspec.json.decode(settings)
     secrets = secret_names(kind)
-    return {name: HIDDEN if name in secrets and value else value for name, value in found.items()}
+    return {name: HIDDEN if name in secrets and value else value for name, value in values.items()}
 
 
 def secret_names(kind: str) -> frozenset[str]:

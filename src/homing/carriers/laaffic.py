@@ -85,7 +85,7 @@ class LaafficApi:
             return []
         reports = await self._client.reports(ours)
         return [
-            _asked_receipt(report, self._clock()) for report in reports.messages if report.status is not Status.SENDING
+            _polled_receipt(report, self._clock()) for report in reports.messages if report.status is not Status.SENDING
         ]
 
     async def close(self) -> None:
@@ -114,12 +114,12 @@ class LaafficWebhookParser:
                 raise MalformedReport(str(error)) from None
 
     def _read_report(self, body: bytes) -> WebhookResult:
-        return _heard(_pushed_receipt(parse_report_push(body), body, self._clock()))
+        return _result(_pushed_receipt(parse_report_push(body), body, self._clock()))
 
     def _read_inbound(self, body: bytes) -> WebhookResult:
         inbound = parse_inbound_push(body, self._zone)
         at = inbound.received_at or self._clock()
-        return _heard(CarrierInbound(inbound.number, inbound.sender, inbound.text, at, _inbound_ref(inbound)))
+        return _result(CarrierInbound(inbound.number, inbound.sender, inbound.text, at, _inbound_ref(inbound)))
 
 
 def _inbound_ref(inbound: Inbound) -> str:
@@ -129,7 +129,7 @@ def _inbound_ref(inbound: Inbound) -> str:
     return f"{inbound.message_id} {inbound.received_at.timestamp():.0f}"
 
 
-def _heard(report: CarrierReceipt | CarrierInbound) -> WebhookResult:
+def _result(report: CarrierReceipt | CarrierInbound) -> WebhookResult:
     return WebhookResult((report,), ACKNOWLEDGEMENT.status, ACKNOWLEDGEMENT.content_type, ACKNOWLEDGEMENT.body)
 
 
@@ -145,7 +145,7 @@ def _pushed_receipt(push: ReportPush, body: bytes, now: datetime) -> CarrierRece
     )
 
 
-def _asked_receipt(report: Report, now: datetime) -> CarrierReceipt:
+def _polled_receipt(report: Report, now: datetime) -> CarrierReceipt:
     return CarrierReceipt(
         report.message_id,
         _state(report.status, ""),
@@ -160,5 +160,7 @@ def _state(status: Status, reason: str) -> MessageState:
     """The dialect tells delivered from failed; more is in the reason, where there is one."""
     if status is Status.DELIVERED:
         return MessageState.DELIVERED
-    told = reason.strip().upper()
-    return next((state for word, state in FAILURES if told.startswith(word)), MessageState.UNDELIVERABLE)
+    reason_text = reason.strip().upper()
+    return next(
+        (state for beginning, state in FAILURES if reason_text.startswith(beginning)), MessageState.UNDELIVERABLE
+    )

@@ -94,7 +94,7 @@ class LiaApi:
         message = self._message(messages)
         if len(messages) == 1:
             return [_answer(await self._client.send(messages[0].number, message))]
-        return [_answer(sent) for sent in await self._client.send_many([one.number for one in messages], message)]
+        return [_answer(sent) for sent in await self._client.send_many([each.number for each in messages], message)]
 
     async def ask(self, carrier_refs: Sequence[str]) -> Sequence[CarrierReceipt]:
         receipts = []
@@ -104,7 +104,7 @@ class LiaApi:
             except MessageUnknown:
                 continue
             if STATES[delivery.status] is not MessageState.SENT:
-                receipts.append(_asked_receipt(carrier_ref, delivery, self._clock()))
+                receipts.append(_polled_receipt(carrier_ref, delivery, self._clock()))
         return receipts
 
     async def close(self) -> None:
@@ -156,7 +156,7 @@ def _pushed_receipt(push: ReportPush, body: bytes, now: datetime) -> CarrierRece
     return CarrierReceipt(str(push.message_id), state, now, _code(push.error_code), raw, push.number or None)
 
 
-def _asked_receipt(carrier_ref: str, delivery: Delivery, now: datetime) -> CarrierReceipt:
+def _polled_receipt(carrier_ref: str, delivery: Delivery, now: datetime) -> CarrierReceipt:
     return CarrierReceipt(
         carrier_ref,
         STATES[delivery.status],

@@ -64,12 +64,14 @@ def has_plain(kind: str, settings: Mapping[str, Any]) -> bool:
 
 
 def _each(name: str, kind: str, settings: Mapping[str, Any], change: Callable[[str, str], str]) -> dict[str, Any]:
-    found = dict(settings)
+    changed = dict(settings)
     for member in secret_names(kind):
-        value = found.get(member)
+        value = changed.get(member)
         about = f"carrier/{name}/{member}"
         if isinstance(value, str) and value:
-            found[member] = change(value, about)
+            changed[member] = change(value, about)
         elif isinstance(value, dict):
-            found[member] = {key: change(str(one), f"{about}/{key}") if one else one for key, one in value.items()}
-    return found
+            changed[member] = {
+                key: change(str(secret), f"{about}/{key}") if secret else secret for key, secret in value.items()
+            }
+    return changed

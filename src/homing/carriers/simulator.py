@@ -97,44 +97,44 @@ def outcome_of(settings: SimulatorSettings, carrier_ref: str, number: str) -> Si
     forced = MAGIC.get(number[-4:])
     if forced is not None:
         return forced
-    place = _place(settings, number)
+    destination = _destination(settings, number)
     draw = RandomDraws(mix64(settings.seed) ^ int(carrier_ref, 16) ^ mix64(int(number)))
-    if draw.next() < place.refused:
+    if draw.next() < destination.refused:
         return MAGIC["0003"]
-    receipt_ms = -math.log(1.0 - draw.next()) * place.receipt_ms_mean
-    truth = _truth(place, draw.next())
+    receipt_ms = -math.log(1.0 - draw.next()) * destination.receipt_ms_mean
+    truth = _truth(destination, draw.next())
     reached = truth is MessageState.DELIVERED
-    faked = not reached and draw.next() < place.fake
+    faked = not reached and draw.next() < destination.fake
     return SimulatedOutcome(
         False,
         MessageState.DELIVERED if faked else truth,
         reached,
-        reached and draw.next() < place.converted,
-        reached and draw.next() < place.replied,
+        reached and draw.next() < destination.converted,
+        reached and draw.next() < destination.replied,
         receipt_ms,
     )
 
 
-def _truth(place: SimulatedDestination, draw: float) -> MessageState | None:
+def _truth(destination: SimulatedDestination, draw: float) -> MessageState | None:
     """What really happens to an accepted message; None: nobody ever hears of it."""
-    if draw < place.lost:
+    if draw < destination.lost:
         return None
-    if draw < place.lost + place.undeliverable:
+    if draw < destination.lost + destination.undeliverable:
         return MessageState.UNDELIVERABLE
-    if draw < place.lost + place.undeliverable + place.expired:
+    if draw < destination.lost + destination.undeliverable + destination.expired:
         return MessageState.EXPIRED
     return MessageState.DELIVERED
 
 
-def _trouble(settings: SimulatorSettings, carrier_ref: str, number: str) -> Answer | None:
+def _failure(settings: SimulatorSettings, carrier_ref: str, number: str) -> Answer | None:
     """What befalls a submit before the carrier has looked at the message; a forced outcome is spared."""
-    place = _place(settings, number)
-    if not (place.deferred or place.unanswered) or number[-4:] in MAGIC:
+    destination = _destination(settings, number)
+    if not (destination.deferred or destination.unanswered) or number[-4:] in MAGIC:
         return None
     draw = RandomDraws(mix64(settings.seed + 1) ^ int(carrier_ref, 16) ^ mix64(int(number))).next()
-    if draw < place.deferred:
+    if draw < destination.deferred:
         return Answer(Outcome.DEFERRED, None, "88", "Throttled")
-    if draw < place.deferred + place.unanswered:
+    if draw < destination.deferred + destination.unanswered:
         return Answer(Outcome.UNKNOWN, None, None, "no answer")
     return None
 
@@ -152,12 +152,12 @@ class RandomDraws:
         return (mix64(self._state) >> 11) * 2.0**-53
 
 
-def _place(settings: SimulatorSettings, number: str) -> SimulatedDestination:
+def _destination(settings: SimulatorSettings, number: str) -> SimulatedDestination:
     if settings.prefixes:
         for length in range(min(len(number), 15), 0, -1):
-            place = settings.prefixes.get(number[:length])
-            if place is not None:
-                return place
+            destination = settings.prefixes.get(number[:length])
+            if destination is not None:
+                return destination
     return settings
 
 
@@ -212,7 +212,7 @@ class SimulatorCarrier:
         leaving(batch)
         self._under_way += len(batch)
         try:
-            await asyncio.sleep(max(_place(self._settings, m.number).submit_ms for m in batch) / 1000)
+            await asyncio.sleep(max(_destination(self._settings, m.number).submit_ms for m in batch) / 1000)
             self._answer(batch, answered)
         finally:
             self._under_way -= len(batch)
@@ -225,23 +225,25 @@ class SimulatorCarrier:
                 answered(message, NO_FLASH)
                 continue
             carrier_ref = f"{now_ms:011x}{self._mark:04x}{next(self._count) & 0xFFFFF:05x}"
-            fate = outcome_of(self._settings, carrier_ref, message.number)
-            trouble = _trouble(self._settings, carrier_ref, message.number)
-            if trouble is not None:
-                answered(message, trouble)
-                if trouble.outcome is Outcome.UNKNOWN:
-                    self._schedule(carrier_ref, message.number, message.sender, fate, now_ms)
-            elif fate.refused:
+            outcome = outcome_of(self._settings, carrier_ref, message.number)
+            failure = _failure(self._settings, carrier_ref, message.number)
+            if failure is not None:
+                answered(message, failure)
+                if failure.outcome is Outcome.UNKNOWN:
+                    self._schedule(carrier_ref, message.number, message.sender, outcome, now_ms)
+            elif outcome.refused:
                 answered(message, WRONG_NUMBER if message.number[-4:] in MAGIC else SUBMIT_FAILED)
             else:
                 answered(message, Answer(Outcome.ACCEPTED, carrier_ref))
-                self._schedule(carrier_ref, message.number, message.sender, fate, now_ms)
+                self._schedule(carrier_ref, message.number, message.sender, outcome, now_ms)
 
     async def resume(self, outstanding: Sequence[Outstanding]) -> None:
         """The receipts that were still to come are scheduled again, overdue ones for now."""
         for message in outstanding:
-            fate = outcome_of(self._settings, message.carrier_ref, message.number)
-            self._schedule(message.carrier_ref, message.number, message.sender, fate, int(message.carrier_ref[:11], 16))
+            outcome = outcome_of(self._settings, message.carrier_ref, message.number)
+            self._schedule(
+                message.carrier_ref, message.number, message.sender, outcome, int(message.carrier_ref[:11], 16)
+            )
 
     async def reports(self) -> AsyncIterator[Sequence[CarrierReport]]:
         while True:
@@ -260,19 +262,21 @@ class SimulatorCarrier:
             except TimeoutError:
                 continue
 
-    def _schedule(self, carrier_ref: str, number: str, sender: str, fate: SimulatedOutcome, submitted_ms: int) -> None:
-        if fate.reported is None:
+    def _schedule(
+        self, carrier_ref: str, number: str, sender: str, outcome: SimulatedOutcome, submitted_ms: int
+    ) -> None:
+        if outcome.reported is None:
             return
-        due_ms = submitted_ms + fate.receipt_ms
-        word, error = RECEIPT_WORDS[fate.reported]
+        due_ms = submitted_ms + outcome.receipt_ms
+        state_word, error = RECEIPT_WORDS[outcome.reported]
         at = datetime.fromtimestamp(due_ms / 1000, UTC)
         raw = (
-            f"id:{carrier_ref} sub:001 dlvrd:{1 if fate.reported is MessageState.DELIVERED else 0:03d}"
+            f"id:{carrier_ref} sub:001 dlvrd:{1 if outcome.reported is MessageState.DELIVERED else 0:03d}"
             f" submit date:{_minute(submitted_ms // 60_000)}"
-            f" done date:{_minute(int(due_ms) // 60_000)} stat:{word} err:{error}"
+            f" done date:{_minute(int(due_ms) // 60_000)} stat:{state_word} err:{error}"
         )
-        self._push(due_ms, CarrierReceipt(carrier_ref, fate.reported, at, error, raw, number))
-        if fate.replied:
+        self._push(due_ms, CarrierReceipt(carrier_ref, outcome.reported, at, error, raw, number))
+        if outcome.replied:
             self._push(due_ms + 1_000, CarrierInbound(number, sender, "OK", at))
 
     def _push(self, due_ms: float, report: CarrierReceipt | CarrierInbound) -> None:

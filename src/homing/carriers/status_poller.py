@@ -43,22 +43,22 @@ class StatusPoller:
         """When there is something to ask; None: nothing."""
         return self._due[0][0] if self._due else None
 
-    def take(self, now_s: float, most: int) -> list[PendingQuery]:
+    def take(self, now_s: float, queries_max: int) -> list[PendingQuery]:
         """What is to be asked now, the longest due first."""
-        taken: list[PendingQuery] = []
-        while self._due and self._due[0][0] <= now_s and len(taken) < most:
-            taken.append(heapq.heappop(self._due)[2])
-        return taken
+        queries: list[PendingQuery] = []
+        while self._due and self._due[0][0] <= now_s and len(queries) < queries_max:
+            queries.append(heapq.heappop(self._due)[2])
+        return queries
 
-    def again(self, asked: PendingQuery, now_s: float) -> None:
+    def again(self, query: PendingQuery, now_s: float) -> None:
         """It is still on its way: later, unless too much time has passed."""
-        if now_s - asked.sent_s < limits.API_ASK_S_MAX:
-            wait_s = min(API_ASK_PAUSE_S_MAX, self._first_s * 2.0 ** min(asked.times, 32))
-            self._put(msgspec.structs.replace(asked, times=asked.times + 1), now_s + wait_s)
+        if now_s - query.sent_s < limits.API_ASK_S_MAX:
+            wait_s = min(API_ASK_PAUSE_S_MAX, self._first_s * 2.0 ** min(query.times, 32))
+            self._put(msgspec.structs.replace(query, times=query.times + 1), now_s + wait_s)
 
-    def put_back(self, asked: PendingQuery, at_s: float) -> None:
+    def put_back(self, query: PendingQuery, at_s: float) -> None:
         """It could not be asked."""
-        self._put(asked, at_s)
+        self._put(query, at_s)
 
-    def _put(self, asked: PendingQuery, at_s: float) -> None:
-        heapq.heappush(self._due, (at_s, next(self._order), asked))
+    def _put(self, query: PendingQuery, at_s: float) -> None:
+        heapq.heappush(self._due, (at_s, next(self._order), query))

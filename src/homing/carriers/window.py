@@ -53,7 +53,7 @@ class CarrierWindow:
             return 0
         if self._failures:
             return 0 if self._under_way else 1
-        return max(0, min(self._size - self._under_way, self._allowed(now_s)))
+        return max(0, min(self._size - self._under_way, self._allowed_messages(now_s)))
 
     async def until_room(self) -> None:
         while not self.room():
@@ -91,7 +91,7 @@ class CarrierWindow:
             rest_s = min(error.retry_after_s or limits.API_THROTTLE_S, limits.API_THROTTLE_S_MAX)
             self._rests_until_s = max(self._rests_until_s, now_s + rest_s)
 
-    def _allowed(self, now_s: float) -> int:
+    def _allowed_messages(self, now_s: float) -> int:
         """What the rate leaves: the messages of `API_BURST_S` may go at once."""
         if not self._per_s:
             return self._size

@@ -8,7 +8,7 @@ import msgspec
 from homing import limits
 from homing.accounts.profile import SMPP_CHARSETS
 from homing.admin import account_settings
-from homing.cli.app import APPS, shown
+from homing.cli.app import APPS, app_row
 from homing.cli.context import CommandContext, CommandGroup, in_context
 from homing.cli.credential import CREDENTIALS
 from homing.cli.parameters import AMOUNT, WholeNumberType
@@ -26,7 +26,7 @@ from homing.cli.show import (
     Detail,
     Reply,
     Table,
-    named,
+    enum_kind,
 )
 from homing.cli.template import TEMPLATES
 from homing.common.money import trimmed
@@ -70,7 +70,7 @@ SHOW_COLUMNS = (
     Column("retention_days", "Text retention", ColumnKind(lambda days: f"{days} days", absent="permanent")),
 )
 BINDS = (
-    Column("kind", "Bind type", named(BindKind)),
+    Column("kind", "Bind type", enum_kind(BindKind)),
     Column("system_id", "System ID"),
     Column("address", "IP address"),
     Column("since", "Since (UTC)", TIME),
@@ -145,7 +145,7 @@ async def show(context: CommandContext, account: str) -> Reply:
             CREDENTIALS, await statements.admin.credential_list(context.database, account_id=account_id)
         ),
         "apps": Table(
-            APPS, [shown(one) for one in await statements.admin.app_list(context.database, account_id=account_id)]
+            APPS, [app_row(app) for app in await statements.admin.app_list(context.database, account_id=account_id)]
         ),
         "senders": Table(SENDERS, await statements.admin.sender_list(context.database, account_id=account_id)),
         "binds": Table(BINDS, await statements.binds.binds_list(context.database, account_id=account_id)),

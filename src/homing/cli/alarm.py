@@ -38,17 +38,17 @@ async def list_alarms(context: CommandContext) -> Reply:
     \b
     Example:  homing alarm list
     """
-    return Table(ALARMS, [await _shown(context, found) for found in await read_alarms(context.database)], "No alarms.")
+    return Table(ALARMS, [await _row(context, alarm) for alarm in await read_alarms(context.database)], "No alarms.")
 
 
-async def _shown(context: CommandContext, found: Alarm) -> Mapping[str, Any]:
-    row = msgspec.structs.asdict(found)
-    if found.code == ACCOUNT_SKIPPED:
-        row["subject"] = (await context.account(found.subject)).name
+async def _row(context: CommandContext, alarm: Alarm) -> Mapping[str, Any]:
+    row = msgspec.structs.asdict(alarm)
+    if alarm.code == ACCOUNT_SKIPPED:
+        row["subject"] = (await context.account(alarm.subject)).name
     return row
 
 
 async def component_note(context: CommandContext, component: str) -> str:
     """A line for whoever looks at a component's conclusions while it has alarms; empty when it has none."""
-    codes = sorted({found.code for found in await read_alarms(context.database) if found.component == component})
+    codes = sorted({alarm.code for alarm in await read_alarms(context.database) if alarm.component == component})
     return f"Some data may be outdated ({', '.join(codes)}): see `homing alarm list`." if codes else ""

@@ -17,7 +17,7 @@ APPS = (
     Column("name", "Name"),
     Column("report_url", "Receipt URL", PROSE),
     Column("inbound_url", "Inbound URL", PROSE),
-    Column("expects", "Conversions", ColumnKind(json=lambda said: said.partition(":")[0])),
+    Column("expects", "Conversions", ColumnKind(json=lambda text: text.partition(":")[0])),
     Column("reports_conversions", kind=YES, programs_only=True),
     Column("sent", kind=COUNT, programs_only=True),
     Column("converted", kind=COUNT, programs_only=True),
@@ -95,17 +95,17 @@ async def list_apps(context: CommandContext, account: str) -> Reply:
     """
     row = await context.account(account)
     rows = await statements.admin.app_list(context.database, account_id=row.account_id)
-    return Table(APPS, [shown(one) for one in rows], "No apps yet.")
+    return Table(APPS, [app_row(app) for app in rows], "No apps yet.")
 
 
-def shown(row: AppListRow) -> dict[str, object]:
+def app_row(row: AppListRow) -> dict[str, object]:
     """A row of `app_list` with `expects`: what is set, and where the traffic decides, what it shows."""
     app = account_settings.shown_app(row)
     detected = {True: "detect: yes", False: "detect: no", None: "detect: not enough traffic"}[
         app["reports_conversions"]
     ]
-    said = {True: "yes", False: "no", None: detected}[row.expects_conversions]
-    return {**app, "expects": said}
+    expected = {True: "yes", False: "no", None: detected}[row.expects_conversions]
+    return {**app, "expects": expected}
 
 
 @app.command("set")

@@ -22,7 +22,7 @@ SETTINGS = ColumnKind(text=lambda value: msgspec.json.encode(value).decode(), wr
 STATES = ColumnKind(absent="not running in any process")
 
 
-def _shown(row: Mapping[str, Any]) -> Mapping[str, Any]:
+def _carrier_row(row: Mapping[str, Any]) -> Mapping[str, Any]:
     """A row of `carriers_now` with its state for people: up, or down and what its sessions last met."""
     detail = row["detail"] or {}
     sessions = detail.get("binds") or [detail]
@@ -110,7 +110,7 @@ async def list_carriers(context: CommandContext) -> Reply:
     \b
     Example:  homing carrier list
     """
-    return Table(CARRIERS, [_shown(row) for row in await carriers_now(context.database)], "No carriers yet.")
+    return Table(CARRIERS, [_carrier_row(row) for row in await carriers_now(context.database)], "No carriers yet.")
 
 
 @carrier.command("show")
@@ -125,12 +125,12 @@ async def show(context: CommandContext, carrier: str) -> Reply:
     Example:  homing carrier show test
     """
     carrier_id = (await carriers.find_carrier(context.database, carrier)).carrier_id
-    (row,) = [one for one in await carriers_now(context.database) if one["carrier_id"] == carrier_id]
+    (row,) = [carrier for carrier in await carriers_now(context.database) if carrier["carrier_id"] == carrier_id]
     id_formats = await statements.receipts.id_formats_of_carrier(context.database, carrier_id=carrier_id)
     costs = await statements.admin.cost_list(context.database, carrier_id=carrier_id)
     return Detail(
         SHOWN,
-        _shown(row),
+        _carrier_row(row),
         {
             "costs": Table(COSTS, costs, "No costs set."),
             "id_formats": Table(ID_FORMATS, id_formats, "Not detected yet: no receipt contained a number."),

@@ -66,15 +66,15 @@ class CommandContext(msgspec.Struct, frozen=True):
 
     def push_warnings(self, *urls: str | None) -> Sequence[str]:
         """Which of these addresses nothing will be pushed to, by the settings of the data folder."""
-        allowed = config.networks(config.load(self.data, DIALECTS).push.allowed_networks)
-        return [str(warning) for url in urls for warning in push_address_warnings(url, allowed)]
+        allowed_networks = config.networks(config.load(self.data, DIALECTS).push.allowed_networks)
+        return [str(warning) for url in urls for warning in push_address_warnings(url, allowed_networks)]
 
     async def vault(self) -> Vault:
         """What seals the customers' secrets. Raises `InvalidInput` when its key cannot be used, or when there are
         sealed secrets and no key: a new one could open none of them, and `homing serve` none of what it seals.
         """
-        given, file = os.environ.get("HOMING_SECRET_KEY", ""), self.data / "secret.key"
-        if not given and not file.exists():
+        from_environment, file = os.environ.get("HOMING_SECRET_KEY", ""), self.data / "secret.key"
+        if not from_environment and not file.exists():
             if await statements.admin.is_sealed(self.database):
                 raise errors.InvalidInput(
                     f"the key of this database's secrets is not in {self.data}: name Homing's data folder with --data"
@@ -82,7 +82,7 @@ class CommandContext(msgspec.Struct, frozen=True):
                 )
             make_data_folder(self.data)
         try:
-            return Vault(load_key(given, file))
+            return Vault(load_key(from_environment, file))
         except ValueError as error:
             raise errors.InvalidInput(str(error)) from None
 
@@ -97,7 +97,7 @@ def in_context(work: Callable[..., Coroutine[Any, Any, Reply]]) -> Callable[...,
     @functools.wraps(work)
     def command(data: Path, as_json: bool, **values: Any) -> None:
         _refuse_broken_text(values)
-        with in_one_line(), database_url(data) as dsn:
+        with errors_in_one_line(), database_url(data) as dsn:
             reply = asyncio.run(_with_database(dsn, lambda database: work(CommandContext(data, database), **values)))
         print_reply(reply, as_json)
         if isinstance(reply, Detail) and reply.failed:
@@ -127,9 +127,9 @@ class OpenedDatabase(msgspec.Struct, frozen=True):
 @contextlib.contextmanager
 def opened_database(data: Path, *, may_create: bool = False) -> Iterator[OpenedDatabase]:
     """What `database_url` gives, with the embedded PostgreSQL itself, for whoever looks after it."""
-    given = os.environ.get("HOMING_DATABASE_URL")
-    if given:
-        yield OpenedDatabase(given, None)
+    from_environment = os.environ.get("HOMING_DATABASE_URL")
+    if from_environment:
+        yield OpenedDatabase(from_environment, None)
         return
     if not may_create and not has_cluster(data):
         raise errors.InvalidInput(
@@ -155,7 +155,7 @@ async def _with_database(dsn: str, work: Callable[[Database], Awaitable[Reply]])
 
 
 @contextlib.contextmanager
-def in_one_line() -> Iterator[None]:
+def errors_in_one_line() -> Iterator[None]:
     """What Homing can word becomes one line on stderr and status 1."""
     try:
         yield

@@ -50,10 +50,10 @@ async def change(context: CommandContext, carrier: str, prefix: str, amount: int
     row = await carriers.find_carrier(context.database, carrier)
     async with context.database.transaction() as transaction:
         await prices.set_costs(transaction, row.carrier_id, [(prefix, amount)])
-    shown = PREFIX_KIND.text(prefix)
+    prefix_text = PREFIX_KIND.text(prefix)
     return Confirmation(
-        f"{row.name}: {trimmed(amount)} {CURRENCY} per segment for {shown}.",
-        {"carrier": row.name, "prefix": shown, "cost": trimmed(amount)},
+        f"{row.name}: {trimmed(amount)} {CURRENCY} per segment for {prefix_text}.",
+        {"carrier": row.name, "prefix": prefix_text, "cost": trimmed(amount)},
     )
 
 
@@ -82,8 +82,8 @@ async def remove(context: CommandContext, carrier: str, prefix: str) -> Reply:
     """
     row = await carriers.find_carrier(context.database, carrier)
     await prices.remove_cost(context.database, row.carrier_id, prefix)
-    shown = PREFIX_KIND.text(prefix)
-    return Confirmation(f"Cost of {row.name} for {shown} removed.", {"carrier": row.name, "prefix": shown})
+    prefix_text = PREFIX_KIND.text(prefix)
+    return Confirmation(f"Cost of {row.name} for {prefix_text} removed.", {"carrier": row.name, "prefix": prefix_text})
 
 
 @cost.command("import")

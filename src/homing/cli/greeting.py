@@ -31,23 +31,23 @@ async def console_greeting(dsn: str, url: str) -> str:
     finally:
         await database.close()
     hours = round(limits.CONSOLE_LINK_S / 3600)
-    said = (
+    text = (
         f"Console: {url}. Create the first operator with this one-time link (valid for {hours} hours):\n"
         f"  {url}/welcome/{token}"
     )
     at = urlsplit(url)
     if os.environ.get("SSH_CONNECTION") and at.hostname == "127.0.0.1":
-        said += f"\n  (from your own machine, first: ssh -L {at.port}:127.0.0.1:{at.port} and this host)"
-    return said
+        text += f"\n  (from your own machine, first: ssh -L {at.port}:127.0.0.1:{at.port} and this host)"
+    return text
 
 
 async def greeting(dsn: str, data: Path, address: str, smpp: str, console: str) -> str:
     """What a newcomer needs: where it runs, and lines to paste. Keys are shown only if they are the demo's."""
     database = Database(dsn=dsn, connections_max=1)
     await database.open()
-    shown = [dialect for dialect in DIALECTS if dialect.demo is not None]
-    keys = [CredentialKey(dialect=each.number, key=each.demo.key) for each in shown if each.demo]
-    found = await statements.accounts.credentials_find(database, email_keyed=[], keys=keys)
+    demo_dialects = [dialect for dialect in DIALECTS if dialect.demo is not None]
+    keys = [CredentialKey(dialect=each.number, key=each.demo.key) for each in demo_dialects if each.demo]
+    credentials = await statements.accounts.credentials_find(database, email_keyed=[], keys=keys)
     await database.close()
     lines = [f"\nHoming serves {address}    (health: {address}/healthz, metrics: {address}/metrics)"]
     if smpp:
@@ -55,17 +55,17 @@ async def greeting(dsn: str, data: Path, address: str, smpp: str, console: str) 
     if console:
         lines.append(console)
     program, where = calling(data)
-    if not found:
+    if not credentials:
         lines.append(
             f"\nCreate an account:  {program} account create acme{where}      All commands: {program} --help\n"
         )
         return "\n".join(lines)
-    for dialect in shown:
+    for dialect in demo_dialects:
         assert dialect.demo is not None
         first, *rest = dialect.demo.lines(address, demo.APP_ID)
         lines += [f"\n{first}", *rest]
     if smpp:
-        lines += _bind_lines(shown)
+        lines += _bind_lines(demo_dialects)
     lines += [
         f"\nList messages:                     {program} message list{where}",
         f"Show one message by its ID:        {program} message show ID{where}        Stop: Ctrl-C\n",
@@ -73,9 +73,9 @@ async def greeting(dsn: str, data: Path, address: str, smpp: str, console: str) 
     return "\n".join(lines)
 
 
-def _bind_lines(shown: Sequence[Dialect]) -> Iterator[str]:
+def _bind_lines(demo_dialects: Sequence[Dialect]) -> Iterator[str]:
     """The first of the demo's credentials that fits what SMPP has room for."""
-    for dialect in shown:
+    for dialect in demo_dialects:
         credential = dialect.demo
         if credential and dialect.credentials.may_bind and len(credential.secret) <= PASSWORD_CHARS_MAX:
             yield "\nOver SMPP, as transmitter, receiver or transceiver:"
@@ -88,7 +88,7 @@ def calling(data: Path) -> tuple[str, str]:
     """(program, option): how a shell in this folder calls this `homing`, and what names this data folder to it. The
     option is empty where the folder is the one that a command takes by itself.
     """
-    here = Path.cwd()
+    folder = Path.cwd()
     called = Path(sys.argv[0])
     if called.name != "homing":  # python -m homing.cli
         program = f"{quote(sys.executable)} -m homing.cli"
@@ -96,7 +96,7 @@ def calling(data: Path) -> tuple[str, str]:
         program = "homing"
     else:
         called = called.absolute()
-        program = quote(str(called.relative_to(here) if called.is_relative_to(here) else called))
-    is_usual = data == here / "data"
-    option = "" if is_usual else f" --data {quote(str(data.relative_to(here) if data.is_relative_to(here) else data))}"
-    return program, option
+        program = quote(str(called.relative_to(folder) if called.is_relative_to(folder) else called))
+    is_usual = data == folder / "data"
+    shortest = data.relative_to(folder) if data.is_relative_to(folder) else data
+    return program, "" if is_usual else f" --data {quote(str(shortest))}"

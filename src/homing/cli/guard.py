@@ -57,10 +57,10 @@ async def show(context: CommandContext, account: str | None) -> Reply:
     verdicts = await statements.guard.guard_verdicts_of(
         context.database, account_id=scope, with_past=False, rows_max=100_000
     )
-    row = {"verdicts": len(verdicts), "may_block": sum(1 for one in verdicts if one.may_block)}
+    row = {"verdicts": len(verdicts), "may_block": sum(1 for row in verdicts if row.may_block)}
     parts = {
-        "rules": Table(tables.RULES_SET, [msgspec.structs.asdict(one) for one in modes]),
-        "lists": Table(tables.LISTS, [_entry(one) for one in lists], "The lists are empty."),
+        "rules": Table(tables.RULES_SET, [msgspec.structs.asdict(row) for row in modes]),
+        "lists": Table(tables.LISTS, [_entry(row) for row in lists], "The lists are empty."),
         "budgets": Table(tables.BUDGETS, budgets, "No budgets set."),
         "risks": Table(tables.RISKS, risks, "No risk levels set."),
         "alerts": Table(tables.ALERTS, alerts, "No alert webhooks."),
@@ -80,7 +80,7 @@ async def rules(context: CommandContext, account: str | None) -> Reply:
     """
     scope = None if account is None else await context.scope(account)
     modes = await guard_settings.read_modes(context.database, scope)
-    return Table(tables.RULES_SET, [msgspec.structs.asdict(one) for one in modes])
+    return Table(tables.RULES_SET, [msgspec.structs.asdict(row) for row in modes])
 
 
 @guard.command("mode")
@@ -98,8 +98,8 @@ async def mode(context: CommandContext, mode: str, rule: tuple[str, ...], accoun
     """
     named_rules = list(RULES) if "all" in rule else list(dict.fromkeys(rule))
     await guard_settings.set_modes(context.database, await context.scope(account), named_rules, MODES[mode])
-    told = ", ".join(named_rules)
-    return Confirmation(f"{told}: {mode}, for {account or 'all accounts'}.", {"rules": named_rules, "mode": mode})
+    values = ", ".join(named_rules)
+    return Confirmation(f"{values}: {mode}, for {account or 'all accounts'}.", {"rules": named_rules, "mode": mode})
 
 
 @guard.command("allow")
@@ -163,10 +163,10 @@ async def budget(
     Example:  homing guard budget ID --hour 400 --day-money 50
     """
     scope, country = await context.scope(account), guard_settings.read_country(country)
-    told = {"country": country, "account": account}
+    values = {"country": country, "account": account}
     if remove:
         await guard_settings.remove_budget(context.database, scope, country)
-        return Confirmation(f"Budget for {country} removed for {account or 'every account'}.", told)
+        return Confirmation(f"Budget for {country} removed for {account or 'every account'}.", values)
     await guard_settings.set_budget(
         context.database,
         scope,
@@ -176,7 +176,7 @@ async def budget(
         hour_micro=hour_money,
         day_micro=day_money,
     )
-    return Confirmation(f"Budget for {country} saved for {account or 'every account'}.", told)
+    return Confirmation(f"Budget for {country} saved for {account or 'every account'}.", values)
 
 
 @guard.command("risk")
@@ -199,18 +199,18 @@ async def risk(
     """
     scope = await context.scope(account)
     kind, value = guard_settings.read_destination(destination)
-    told = {"kind": kind, "value": value, "account": account, "level": level}
-    whose = account or "every account"
+    values = {"kind": kind, "value": value, "account": account, "level": level}
+    owner = account or "every account"
     if remove:
         if await statements.guard.guard_risk_remove(context.database, account_id=scope, kind=kind, value=value) is None:
-            raise errors.InvalidInput(f"no risk level of {value} is set for {whose}")
-        return Confirmation(f"Risk level of {value} removed for {whose}: the learned risk applies again.", told)
+            raise errors.InvalidInput(f"no risk level of {value} is set for {owner}")
+        return Confirmation(f"Risk level of {value} removed for {owner}: the learned risk applies again.", values)
     if level is None:
         raise errors.InvalidInput(f"give a risk level: {', '.join(LEVELS)}; or --remove")
     await statements.guard.guard_risk_set(
         context.database, account_id=scope, kind=kind, value=value, level=LEVELS[level], note=note
     )
-    return Confirmation(f"Risk level of {value} set to {level} for {whose}; it applies within 30 seconds.", told)
+    return Confirmation(f"Risk level of {value} set to {level} for {owner}; it applies within 30 seconds.", values)
 
 
 @guard.command("risks")
@@ -229,9 +229,9 @@ async def risks(context: CommandContext, account: str | None) -> Reply:
     traffic = await read_country_traffic(context.database, datetime.now(UTC))
     learnt = sorted(
         (risk for risk in learn_risks(traffic) if scope in (None, risk.account_id)),
-        key=lambda one: (-one.nats, one.country, one.account_id),
+        key=lambda row: (-row.nats, row.country, row.account_id),
     )
-    rows = [{**msgspec.structs.asdict(one), "account": names.get(one.account_id)} for one in learnt]
+    rows = [{**msgspec.structs.asdict(row), "account": names.get(row.account_id)} for row in learnt]
     parts = {
         "told": Table(
             tables.RISKS,
@@ -293,8 +293,8 @@ async def reasons(context: CommandContext, account: str | None, days: int) -> Re
     rows = await statements.guard.guard_reason_counts(
         context.database, since=now - timedelta(days=days), before=now, account_id=scope
     )
-    shown = [{**msgspec.structs.asdict(row), "title": reason_title(row.reason_code).text} for row in rows]
-    return Table(tables.REASONS, shown, "No message was blocked or would have been blocked.")
+    rows_with_titles = [{**msgspec.structs.asdict(row), "title": reason_title(row.reason_code).text} for row in rows]
+    return Table(tables.REASONS, rows_with_titles, "No message was blocked or would have been blocked.")
 
 
 @guard.command("saved")
@@ -349,10 +349,10 @@ async def verdicts(context: CommandContext, account: str | None, with_past: bool
     rows = await statements.guard.guard_verdicts_of(
         context.database, account_id=scope, with_past=with_past, rows_max=limit
     )
-    shown = [
+    rows_with_titles = [
         {**msgspec.structs.asdict(row), "range": row.digits or f"whole network {dashed(row.network)}"} for row in rows
     ]
-    return Table(tables.VERDICTS, shown, "No suspected number ranges.")
+    return Table(tables.VERDICTS, rows_with_titles, "No suspected number ranges.")
 
 
 @guard.command("lift")
@@ -388,17 +388,17 @@ async def alert(context: CommandContext, url: str | None, account: str | None, r
     Example:  homing guard alert https://homing:secret@ops.example.com/alerts
     """
     scope = await context.scope(account)
-    whose = f"{account}'s" if account else "all"
+    owner = f"{account}'s" if account else "all"
     if remove:
         await guard_settings.remove_alert(context.database, scope)
-        return Confirmation(f"Alert webhook for {whose} detections removed.", {"account": account})
+        return Confirmation(f"Alert webhook for {owner} detections removed.", {"account": account})
     if url is None:
         raise errors.InvalidInput("give an address, or --remove")
     await guard_settings.set_alert(context.database, scope, url)
-    shown = without_password(url)
+    rows_with_titles = without_password(url)
     return Confirmation(
-        f"Alert webhook for {whose} detections: {shown}.",
-        {"account": account, "url": shown},
+        f"Alert webhook for {owner} detections: {rows_with_titles}.",
+        {"account": account, "url": rows_with_titles},
         context.push_warnings(url),
     )
 
@@ -417,11 +417,11 @@ async def _list(
     context: CommandContext, destination: str, account: str | None, note: str, remove: bool, *, is_allowed: bool
 ) -> Reply:
     scope = await context.scope(account)
-    kind, value = found = guard_settings.read_destination(destination)
-    word = "allow" if is_allowed else "deny"
-    told = {"kind": kind, "value": value, "account": account, "list": "allow" if is_allowed else "deny"}
+    kind, value = destination_key = guard_settings.read_destination(destination)
+    list_name = "allow" if is_allowed else "deny"
+    values = {"kind": kind, "value": value, "account": account, "list": "allow" if is_allowed else "deny"}
     if remove:
-        await guard_settings.remove_listed(context.database, scope, found, is_allowed)
-        return Confirmation(f"{value} removed from the {word} list for {account or 'all accounts'}.", told)
-    await guard_settings.set_listed(context.database, scope, found, is_allowed, note)
-    return Confirmation(f"{kind} {value} added to the {word} list for {account or 'all accounts'}.", told)
+        await guard_settings.remove_listed(context.database, scope, destination_key, is_allowed)
+        return Confirmation(f"{value} removed from the {list_name} list for {account or 'all accounts'}.", values)
+    await guard_settings.set_listed(context.database, scope, destination_key, is_allowed, note)
+    return Confirmation(f"{kind} {value} added to the {list_name} list for {account or 'all accounts'}.", values)

@@ -13,7 +13,7 @@ from homing.cli.show import (
     YES,
     Column,
     ColumnKind,
-    named,
+    enum_kind,
 )
 from homing.guard.risk import RiskLevel
 from homing.guard.rules import RuleMode
@@ -21,7 +21,7 @@ from homing.model import GuardAction
 
 RULES_SET = (
     Column("rule", "Rule"),
-    Column("mode", "Mode", named(RuleMode)),
+    Column("mode", "Mode", enum_kind(RuleMode)),
     Column("account", "For", SCOPE),
     Column("meaning", "Blocks when", PROSE),
 )
@@ -45,7 +45,7 @@ RISKS = (
     Column("value", "Destination"),
     Column("kind", "Kind"),
     Column("account", "For", SCOPE),
-    Column("level", "Risk", named(RiskLevel)),
+    Column("level", "Risk", enum_kind(RiskLevel)),
     Column("note", "Note", PROSE),
 )
 LEARNT = (
@@ -67,7 +67,7 @@ DECISIONS = (
     Column("message_id", programs_only=True),
     Column("number", "Number", is_key=True),
     Column("country", programs_only=True),
-    Column("action", "Action", named(GuardAction)),
+    Column("action", "Action", enum_kind(GuardAction)),
     Column("rule", "Rule"),
     Column("scope", "Where"),
     Column("reason", "Reason", REASON),
@@ -77,14 +77,14 @@ SAVED = (
     Column("account", "Account"),
     Column("country", "Country"),
     Column("rule", "Rule"),
-    Column("action", "Action", named(GuardAction)),
+    Column("action", "Action", enum_kind(GuardAction)),
     Column("messages", "Messages", COUNT),
     Column("charge_micro", "Charge", MONEY),
 )
 REASONS = (
     Column("reason_code", "Reason"),
     Column("title", "Meaning"),
-    Column("action", "Action", named(GuardAction)),
+    Column("action", "Action", enum_kind(GuardAction)),
     Column("messages", "Messages", COUNT),
     Column("charge_micro", "Charge", MONEY),
     Column("last_at", "Last (UTC)", LATELY),

@@ -12,7 +12,7 @@ import msgspec
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn, TimeRemainingColumn
 
-from homing.cli.context import CommandContext, CommandGroup, in_context, in_one_line, json_option
+from homing.cli.context import CommandContext, CommandGroup, errors_in_one_line, in_context, json_option
 from homing.cli.parameters import MOMENT, RealNumberType, WholeNumberType, account_option
 from homing.cli.show import COUNT, MONEY, PROSE, TIME, Column, ColumnKind, Detail, Reply, Table, print_reply
 
@@ -165,25 +165,25 @@ def report(
     Example:  homing lab report --quick --json
               homing lab report --seeds 20 --out lab
     """
-    with in_one_line():
+    with errors_in_one_line():
         from homing.lab import plan as plans
         from homing.lab import report as reports
         from homing.lab.stored_runs import StoredRuns
 
         chosen = _chosen(files, only, drawn_from)
         plan = plans.quick(chosen, drawn_from) if quick else plans.full(chosen, seeds, hours, drawn_from)
-        kept = None if out is None or quick else StoredRuns(out)
+        stored_runs = None if out is None or quick else StoredRuns(out)
         with _progress(len(plan.tasks)) as watch:
-            made = reports.make(plan, watch, workers, kept)
+            result = reports.make(plan, watch, workers, stored_runs)
         if out is not None:
-            _write(made, out)
+            _write(result, out)
     if as_json:
-        click.echo(msgspec.json.format(msgspec.json.encode(reports.document(made)), indent=2).decode())
+        click.echo(msgspec.json.format(msgspec.json.encode(reports.document(result)), indent=2).decode())
         return
-    print_reply(_figures(made), False)
+    print_reply(_figures(result), False)
     click.echo(
-        f"\n{made.seeds} seeds, {made.messages:,} simulated messages in {made.took_s:.0f} s "
-        f"({made.messages_per_s:,} a second and core) on {made.machine}."
+        f"\n{result.seeds} seeds, {result.messages:,} simulated messages in {result.took_s:.0f} s "
+        f"({result.messages_per_s:,} a second and core) on {result.machine}."
     )
     if out is not None:
         click.echo(f"Written: {out / 'report.html'}, report.json and the plots.")
@@ -203,7 +203,7 @@ def run(scenario: str, policy: str, seed: int, hours: float | None, as_json: boo
     \b
     Example:  homing lab run loss-honest --hours 4
     """
-    with in_one_line():
+    with errors_in_one_line():
         from homing.lab.plan import shortened
         from homing.lab.worker_pool import RunTask, work
 
@@ -312,18 +312,18 @@ async def replay(
     )
     account_id = None if account is None else int((await context.account(account)).account_id)
     async with context.database.transaction("repeatable_read") as transaction:
-        found = await replayed(transaction, changes, start, end, account_id)
-    would = found.estimate
+        replay = await replayed(transaction, changes, start, end, account_id)
+    would = replay.estimate
     row = {
-        **msgspec.structs.asdict(found),
+        **msgspec.structs.asdict(replay),
         "since": start,
         "until": end,
-        "would_converted": _around(would),
+        "would_converted": _estimate_text(would),
         "would_conversions": round(would.conversions, 2),
         "interval": [round(would.low, 2), round(would.high, 2)],
         "unknown": round(would.unknown, 2),
         "thin": round(would.thin, 2),
-        "would_uncosted": round(found.would_uncosted, 2),
+        "would_uncosted": round(replay.would_uncosted, 2),
     }
     parts = [
         {
@@ -331,11 +331,11 @@ async def replay(
             "messages": one.messages,
             "converted": one.converted,
             "would_messages": round(one.estimate.messages, 1),
-            "would_converted": _around(one.estimate),
+            "would_converted": _estimate_text(one.estimate),
             "unknown": round(one.estimate.unknown, 1),
             "thin": round(one.estimate.thin, 1),
         }
-        for one in found.carriers
+        for one in replay.carriers
     ]
     note = ""
     if would.unknown:
@@ -343,7 +343,7 @@ async def replay(
     return Detail(REPLAYED, row, {"carriers": Table(PARTS, parts, "No messages.")}, note)
 
 
-def _around(estimate: "Estimate") -> str:
+def _estimate_text(estimate: "Estimate") -> str:
     return f"{estimate.conversions:,.0f} ({estimate.low:,.0f} to {estimate.high:,.0f})"
 
 
@@ -369,12 +369,12 @@ def _progress(total: int) -> Iterator[Callable[[int, int], None]]:
     """Shown on stderr: a bar in a terminal, else a line at every tenth."""
     console = Console(stderr=True)
     if not console.is_terminal:
-        told = 0
+        tenths = 0
 
         def tell(done: int, whole: int) -> None:
-            nonlocal told
-            if done * 10 // whole > told:
-                told = done * 10 // whole
+            nonlocal tenths
+            if done * 10 // whole > tenths:
+                tenths = done * 10 // whole
                 click.echo(f"{done} of {whole} runs", err=True)
 
         yield tell
@@ -390,26 +390,26 @@ def _progress(total: int) -> Iterator[Callable[[int, int], None]]:
         yield lambda done, _whole: progress.update(bar, completed=done)
 
 
-def _figures(made: "LabReport") -> Table:
+def _figures(result: "LabReport") -> Table:
     from homing.lab.html_report import shown
 
-    words = {True: "yes", False: "NO", None: None}
+    met_labels = {True: "yes", False: "NO", None: None}
     rows = [
         {
             "title": one.title,
             "target": None if one.target is None else f"{one.relation} {shown(one.target, one.unit)}",
             "measured": None if one.measured is None else shown(one.measured, one.unit),
             "interval": None if one.interval is None else " … ".join(shown(value, one.unit) for value in one.interval),
-            "met": words[one.met],
+            "met": met_labels[one.met],
             "decided_by": one.decided_by,
             "seeds": one.seeds,
         }
-        for one in made.figures
+        for one in result.figures
     ]
     return Table(FIGURES, rows)
 
 
-def _write(made: "LabReport", out: Path) -> None:
+def _write(result: "LabReport", out: Path) -> None:
     from homing import errors
     from homing.lab import plots
     from homing.lab.html_report import html_report
@@ -417,10 +417,10 @@ def _write(made: "LabReport", out: Path) -> None:
 
     try:
         out.mkdir(parents=True, exist_ok=True)
-        generated_scenarios = plots.draw(made)
-        for name, png in generated_scenarios.items():
+        images = plots.draw(result)
+        for name, png in images.items():
             (out / name).write_bytes(png)
-        (out / "report.html").write_text(html_report(made, generated_scenarios), encoding="utf-8")
-        (out / "report.json").write_bytes(msgspec.json.format(msgspec.json.encode(document(made)), indent=2))
+        (out / "report.html").write_text(html_report(result, images), encoding="utf-8")
+        (out / "report.json").write_bytes(msgspec.json.format(msgspec.json.encode(document(result)), indent=2))
     except OSError as error:
         raise errors.InvalidInput(f"{out} cannot be written: {error.strerror}") from None

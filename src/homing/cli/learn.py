@@ -159,8 +159,8 @@ async def change(
         raise click.UsageError("the worth must be greater than 0; --no-worth removes it")
     row = await context.account(account) if account is not None else await _app(context, app_id or "")
     account_id, app_id = row.account_id, app_id or ""
-    known = {(one.account_id, one.app_id): one for one in await statements.learning.learn_terms(context.database)}
-    kept = known.get((account_id, app_id)) or LearnTermsRow(
+    stored = {(row.account_id, row.app_id): row for row in await statements.learning.learn_terms(context.database)}
+    current = stored.get((account_id, app_id)) or LearnTermsRow(
         account_id=account_id,
         app_id=app_id,
         worth_micro=None,
@@ -174,8 +174,8 @@ async def change(
         changes["worth_micro"] = worth
     elif all(value is None for value in changes.values()):
         raise click.UsageError("nothing to change: give --worth, --quality-floor, --explore, --share-max or --off")
-    set_ones = {name: value for name, value in changes.items() if value is not None or name == "worth_micro"}
-    changed = msgspec.structs.replace(kept, **set_ones)
+    changes = {name: value for name, value in changes.items() if value is not None or name == "worth_micro"}
+    changed = msgspec.structs.replace(current, **changes)
     await statements.learning.learn_terms_set(
         context.database,
         account_id=account_id,
@@ -186,10 +186,11 @@ async def change(
         share_max=changed.share_max,
         opted_out=changed.opted_out,
     )
-    whose = f"app {app_id}" if app_id else f"account {row.name}"
+    subject = f"app {app_id}" if app_id else f"account {row.name}"
     terms = objective_of(changed)
     return Confirmation(
-        f"The {whose}: {_said(terms)}.", {"account_id": account_id, "app_id": app_id or None, **_json(terms)}
+        f"The {subject}: {_objective_text(terms)}.",
+        {"account_id": account_id, "app_id": app_id or None, **_json(terms)},
     )
 
 
@@ -200,7 +201,7 @@ async def _app(context: CommandContext, app_id: str) -> AppRow:
     return row
 
 
-def _said(terms: Objective) -> str:
+def _objective_text(terms: Objective) -> str:
     if terms.opted_out:
         return "routes by priority, ignoring what was learned"
     aim = (
@@ -212,9 +213,9 @@ def _said(terms: Objective) -> str:
 
 
 def _json(terms: Objective) -> dict[str, object]:
-    named = msgspec.structs.asdict(terms)
-    worth_micro = named.pop("worth_micro")
-    return {"worth": None if worth_micro is None else trimmed(worth_micro), **named}
+    values = msgspec.structs.asdict(terms)
+    worth_micro = values.pop("worth_micro")
+    return {"worth": None if worth_micro is None else trimmed(worth_micro), **values}
 
 
 @learn.command("show")
@@ -236,14 +237,14 @@ async def show(context: CommandContext, app_id: str | None, account: str | None)
         account_id = (await _app(context, app_id)).account_id
     names = await carrier_names(context)
     rows: list[dict[str, Any]] = []
-    for found in await statements.learning.learn_shares_of(context.database, account_id=account_id, app_id=app_id):
+    for row in await statements.learning.learn_shares_of(context.database, account_id=account_id, app_id=app_id):
         cell: dict[str, Any] = {
-            "app_id": found.app_id or None,
-            "country": found.country or None,
-            "network": found.network or None,
+            "app_id": row.app_id or None,
+            "country": row.country or None,
+            "network": row.network or None,
         }
-        cell["place"] = " ".join(filter(None, (found.country, found.network))) or "all"
-        rows += [{**cell, **with_name(row, names)} for row in candidate_evidence(found)]
+        cell["place"] = " ".join(filter(None, (row.country, row.network))) or "all"
+        rows += [{**cell, **with_name(row, names)} for row in candidate_evidence(row)]
     accounts = {row.account_id: row.name for row in await statements.admin.account_list(context.database)}
     terms = [
         {
@@ -298,7 +299,7 @@ async def fakes(context: CommandContext, carrier: str | None, days: int) -> Repl
     until = datetime.now(UTC)
     since = until - timedelta(days=days)
     apps = await _reporting_apps(context, since)
-    found = await statements.learning.learn_fake_messages(
+    messages = await statements.learning.learn_fake_messages(
         context.database,
         carrier_id=row.carrier_id,
         first_id=first_id_at(int(since.timestamp() * 1000)),
@@ -306,7 +307,7 @@ async def fakes(context: CommandContext, carrier: str | None, days: int) -> Repl
         rows_max=LEARN_CLAIM_MESSAGES_MAX,
         apps=[AppKey(account_id=account_id, app_id=app_id) for account_id, app_id in apps],
     )
-    return CsvRows(EVIDENCE, [_evidence(one) for one in found])
+    return CsvRows(EVIDENCE, [_evidence(message) for message in messages])
 
 
 async def _reporting_apps(context: CommandContext, since: datetime) -> Sequence[tuple[int, str]]:
@@ -321,9 +322,9 @@ async def _reporting_apps(context: CommandContext, since: datetime) -> Sequence[
 
 
 def _evidence(row: FakeMessageRow) -> dict[str, object]:
-    told = msgspec.structs.asdict(row)
+    values = msgspec.structs.asdict(row)
     for name in ("submitted_at", "sent_at", "final_at"):
-        told[name] = None if told[name] is None else told[name].isoformat(timespec="milliseconds")
-    told["receipt_s"] = None if told["receipt_s"] is None else round(told["receipt_s"], 3)
-    told["cost"] = None if row.carrier_cost_micro is None else trimmed(row.carrier_cost_micro)
-    return told
+        values[name] = None if values[name] is None else values[name].isoformat(timespec="milliseconds")
+    values["receipt_s"] = None if values["receipt_s"] is None else round(values["receipt_s"], 3)
+    values["cost"] = None if row.carrier_cost_micro is None else trimmed(row.carrier_cost_micro)
+    return values

@@ -6,7 +6,7 @@ import msgspec
 from homing.cli.account import PURSE
 from homing.cli.context import CommandContext, CommandGroup, in_context
 from homing.cli.parameters import limit_option
-from homing.cli.show import COUNT, MONEY, PROSE, TIME, YES, Column, Detail, Reply, Table, named
+from homing.cli.show import COUNT, MONEY, PROSE, TIME, YES, Column, Detail, Reply, Table, enum_kind
 from homing.ledger.account_statement import read_statement
 from homing.ledger.balances import read_balance
 from homing.ledger.proof import prove as prove_ledger
@@ -16,9 +16,9 @@ from homing.store.statements.ledger import PostingRow
 POSTINGS = (
     Column("posting_id", programs_only=True),
     Column("at", "Time (UTC)", TIME),
-    Column("kind", "Kind", named(PostingKind)),
-    Column("source", "From", named(LedgerAccount)),
-    Column("destination", "To", named(LedgerAccount)),
+    Column("kind", "Kind", enum_kind(PostingKind)),
+    Column("source", "From", enum_kind(LedgerAccount)),
+    Column("destination", "To", enum_kind(LedgerAccount)),
     Column("amount_micro", "Amount", MONEY),
     Column("about", "Details", PROSE),
     Column("submission_id", programs_only=True),

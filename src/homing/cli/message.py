@@ -10,7 +10,7 @@ from homing import errors, limits
 from homing.admin.carriers import find_carrier
 from homing.cli.context import CommandContext, CommandGroup, in_context
 from homing.cli.parameters import MESSAGE_ID, NUMBER, account_option, limit_option
-from homing.cli.show import COUNT, MONEY, PROSE, REASON, TIME, Column, ColumnKind, Detail, Reply, Table, named, span
+from homing.cli.show import COUNT, MONEY, PROSE, REASON, TIME, Column, ColumnKind, Detail, Reply, Table, enum_kind, span
 from homing.dialects.registry import DIALECTS
 from homing.i18n.reasons import reason_document
 from homing.messages import timeline
@@ -29,7 +29,7 @@ MESSAGES = (
     Column("cost_micro", "Cost", MONEY),
     Column("charge_micro", kind=MONEY, programs_only=True),
     Column("refund_micro", kind=MONEY, programs_only=True),
-    Column("state", "State", named(MessageState)),
+    Column("state", "State", enum_kind(MessageState)),
     Column("reference", programs_only=True),
     Column("error_code", programs_only=True),
     Column("error_text", programs_only=True),
@@ -43,7 +43,7 @@ MESSAGE = (
     Column("sender", "Sender ID"),
     Column("text", "Text", ColumnKind(absent="", wraps=True)),
     Column("segments", programs_only=True),
-    Column("state", "State", named(MessageState)),
+    Column("state", "State", enum_kind(MessageState)),
     Column("reference", "Reference"),
     Column("carrier", "Carrier"),
     Column("carrier_ref", "Carrier message ID"),
@@ -56,7 +56,7 @@ MESSAGE = (
     Column("error_text", programs_only=True),
     Column("reason", kind=REASON, programs_only=True),
 )
-MOMENTS = (
+TIMELINE = (
     Column("at", "Time (UTC)", TIME),
     Column("after_s", "After", ColumnKind(text=span, right=True)),
     Column("what", "What"),
@@ -107,14 +107,16 @@ async def show(context: CommandContext, message_id: int) -> Reply:
             if refused is not None:
                 return Detail(REFUSED, {**msgspec.structs.asdict(refused), "state": "blocked by the guard"})
             raise errors.InvalidInput(f"message {message_id} does not exist; `homing message list` lists the latest")
-        moments = await timeline.read_timeline(transaction, row, DIALECTS)
-    return Detail(MESSAGE, row, {"timeline": Table(MOMENTS, [_moment(one, row.submitted_at) for one in moments])})
+        entries = await timeline.read_timeline(transaction, row, DIALECTS)
+    return Detail(
+        MESSAGE, row, {"timeline": Table(TIMELINE, [_timeline_row(entry, row.submitted_at) for entry in entries])}
+    )
 
 
-def _moment(moment: timeline.TimelineEntry, submitted_at: datetime) -> dict[str, object]:
-    after_s = round((moment.at - submitted_at).total_seconds(), 3)
-    named = {"at": moment.at, "what": moment.what, "detail": moment.detail, "after_s": after_s}
-    return {**named, "reasons": moment.reasons}
+def _timeline_row(entry: timeline.TimelineEntry, submitted_at: datetime) -> dict[str, object]:
+    after_s = round((entry.at - submitted_at).total_seconds(), 3)
+    enum_kind = {"at": entry.at, "what": entry.what, "detail": entry.detail, "after_s": after_s}
+    return {**enum_kind, "reasons": entry.reasons}
 
 
 @message.command("list")
@@ -140,7 +142,7 @@ async def list_messages(
     Example:  homing message list --account acme --limit 10
               homing message list --carrier globe --state undeliverable
     """
-    wanted = MessageFilter(
+    message_filter = MessageFilter(
         account_id=None if account is None else (await context.account(account)).account_id,
         carrier_id=None if carrier is None else (await find_carrier(context.database, carrier)).carrier_id,
         states=tuple(MessageState[name.upper()] for name in states),
@@ -148,6 +150,6 @@ async def list_messages(
         value=number or "",
     )
     looked_max = max(limit, limits.SEARCH_LOOKED_MAX)
-    found = await search(context.database, wanted, limit, datetime.now(UTC), looked_max)
-    stopped = f" among the latest {found.looked}" if found.stopped_id else ""
-    return Table(MESSAGES, found.rows, f"No messages{stopped}.")
+    result = await search(context.database, message_filter, limit, datetime.now(UTC), looked_max)
+    stopped = f" among the latest {result.looked}" if result.stopped_id else ""
+    return Table(MESSAGES, result.rows, f"No messages{stopped}.")

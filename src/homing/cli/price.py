@@ -49,10 +49,10 @@ async def change(context: CommandContext, prefix: str, amount: int, account: str
     """
     async with context.database.transaction() as transaction:
         await set_prices(transaction, await context.scope(account), [(prefix, amount)])
-    shown = PREFIX_KIND.text(prefix)
+    prefix_text = PREFIX_KIND.text(prefix)
     return Confirmation(
-        f"{shown}: {trimmed(amount)} {CURRENCY} per segment for {account or 'all accounts'}.",
-        {"prefix": shown, "price": trimmed(amount), "account": account},
+        f"{prefix_text}: {trimmed(amount)} {CURRENCY} per segment for {account or 'all accounts'}.",
+        {"prefix": prefix_text, "price": trimmed(amount), "account": account},
     )
 
 
@@ -84,9 +84,9 @@ async def remove(context: CommandContext, prefix: str, account: str | None) -> R
     Example:  homing price remove 86 --account acme
     """
     await remove_price(context.database, await context.scope(account), prefix)
-    shown = PREFIX_KIND.text(prefix)
+    prefix_text = PREFIX_KIND.text(prefix)
     return Confirmation(
-        f"Price for {shown} removed for {account or 'all accounts'}.", {"prefix": shown, "account": account}
+        f"Price for {prefix_text} removed for {account or 'all accounts'}.", {"prefix": prefix_text, "account": account}
     )
 
 

@@ -6,7 +6,7 @@ import msgspec
 from homing.cli import dialects
 from homing.cli.context import CommandContext, CommandGroup, in_context
 from homing.cli.parameters import ROW_ID, limit_option
-from homing.cli.show import COUNT, PROSE, TIME, URL, Column, Confirmation, Reply, Table, named
+from homing.cli.show import COUNT, PROSE, TIME, URL, Column, Confirmation, Reply, Table, enum_kind
 from homing.common.urls import without_password
 from homing.delivery.pushes import PushSelection, read_pushes, replay_push
 from homing.model import PushKind, PushOutcome
@@ -17,9 +17,9 @@ PUSHES = (
     Column("account", "Account"),
     Column("message_id", "Message", COUNT),
     Column("dialect", programs_only=True, kind=dialects.NUMBER),
-    Column("kind", programs_only=True, kind=named(PushKind)),
+    Column("kind", programs_only=True, kind=enum_kind(PushKind)),
     Column("url", kind=URL, programs_only=True),
-    Column("outcome", "Outcome", named(PushOutcome)),
+    Column("outcome", "Outcome", enum_kind(PushOutcome)),
     Column("attempts", "Attempts", COUNT),
     Column("created_at", programs_only=True),
     Column("due_at", "Next attempt (UTC)", TIME),
@@ -53,12 +53,14 @@ async def list_pushes(context: CommandContext, account: str | None, failed: bool
     """
     account_id = None if account is None else (await context.account(account)).account_id
     lists = (PushSelection.GIVEN_UP, PushSelection.FAILING) if failed else (PushSelection.RECENT,)
-    found = [row for which in lists for row in await read_pushes(context.database, which, account_id, None, limit)]
-    rows = sorted(found, key=lambda row: -int(row.push_id))[:limit]
-    return Table(PUSHES, [{**msgspec.structs.asdict(row), "told": _told(row)} for row in rows], "No pushes.")
+    pushes = [
+        row for selection in lists for row in await read_pushes(context.database, selection, account_id, None, limit)
+    ]
+    rows = sorted(pushes, key=lambda row: -int(row.push_id))[:limit]
+    return Table(PUSHES, [{**msgspec.structs.asdict(row), "told": _response_text(row)} for row in rows], "No pushes.")
 
 
-def _told(push: PushRow) -> str:
+def _response_text(push: PushRow) -> str:
     status = None if push.status is None or not push.url else f"HTTP {push.status}"
     to = without_password(push.url) if push.url else "SMPP session"
     return ": ".join(text for text in (to, status, push.answer) if text)

@@ -10,7 +10,7 @@ from homing import errors
 from homing.admin.carriers import find_carrier
 from homing.cli.context import CommandContext, CommandGroup, in_context
 from homing.cli.parameters import MOMENT, ROW_ID, limit_option
-from homing.cli.show import COUNT, PROSE, TIME, Column, ColumnKind, Confirmation, Detail, Reply, Table, named
+from homing.cli.show import COUNT, PROSE, TIME, Column, ColumnKind, Confirmation, Detail, Reply, Table, enum_kind
 from homing.receipts.learnt_formats import learnt_id_format
 from homing.receipts.unmatched_receipts import (
     delete_unmatched,
@@ -28,7 +28,7 @@ UNMATCHED = (
     Column("carrier", "Carrier"),
     Column("carrier_ref", "Carrier message ID", PROSE),
     Column("number", "Number"),
-    Column("state", "Status", named(MessageState)),
+    Column("state", "Status", enum_kind(MessageState)),
     Column("error_code", "Error"),
     Column("replays", "Replays", COUNT),
     Column("raw", "Raw", PROSE),
@@ -119,12 +119,12 @@ async def show(context: CommandContext, parked_id: int) -> Reply:
     async with context.database.connection() as connection:
         possible = await possible_messages(connection, row, datetime.now(UTC))
     learnt = await learnt_id_format(context.database, row.carrier_id)
-    told = {
+    receipt_row = {
         **msgspec.structs.asdict(row),
         "learnt_format": None if learnt is None else f"{learnt.format}, confirmed {learnt.confirmed} times",
     }
     rows = [msgspec.structs.asdict(message) for message in possible]
-    return Detail(RECEIPT, told, {"possible_messages": Table(POSSIBLE, rows, "No message has a matching ID.")})
+    return Detail(RECEIPT, receipt_row, {"possible_messages": Table(POSSIBLE, rows, "No message has a matching ID.")})
 
 
 @receipt.command("replay")

@@ -161,7 +161,7 @@ async def change(
     match = RouteScope(
         account_id, app_id, sender, TRAFFICS[traffic] if traffic else ANY_TRAFFIC, country, network, prefix
     )
-    made = await routes.set_route(
+    route = await routes.set_route(
         context.database,
         match,
         carrier_id=row.carrier_id,
@@ -172,12 +172,12 @@ async def change(
     )
     if no_ceiling:
         await routes.forget_ceiling(context.database, match)
-    whose = _whose(account, app_id, sender, match.traffic)
+    owner = _owner_text(account, app_id, sender, match.traffic)
     return Confirmation(
-        f"Route {made.route_id}: {_place(country, network, prefix)} of {whose} through {row.name},"
-        f" priority {made.priority}, weight {made.weight}.",
+        f"Route {route.route_id}: {_destination_text(country, network, prefix)} of {owner} through {row.name},"
+        f" priority {route.priority}, weight {route.weight}.",
         {
-            "route_id": made.route_id,
+            "route_id": route.route_id,
             "account": account,
             "app_id": app_id or None,
             "sender": sender or None,
@@ -186,22 +186,22 @@ async def change(
             "country": country or None,
             "network": network or None,
             "carrier": row.name,
-            "priority": made.priority,
-            "weight": made.weight,
+            "priority": route.priority,
+            "weight": route.weight,
         },
     )
 
 
-def _whose(account: str | None, app_id: str, sender: str, traffic: int) -> str:
-    named = [
+def _owner_text(account: str | None, app_id: str, sender: str, traffic: int) -> str:
+    parts = [
         account or "everyone",
         *(f"{name} {value}" for name, value in (("app", app_id), ("sender", sender)) if value),
         *([TRAFFIC.text(traffic)] if traffic != ANY_TRAFFIC else []),
     ]
-    return ", ".join(named)
+    return ", ".join(parts)
 
 
-def _place(country: str, network: str, prefix: str) -> str:
+def _destination_text(country: str, network: str, prefix: str) -> str:
     if network:
         return f"network {dashed(network)}"
     return f"country {country}" if country else PREFIX_KIND.text(prefix)
@@ -220,8 +220,8 @@ async def list_routes(context: CommandContext, account: str | None) -> Reply:
     rows = [
         {
             **msgspec.structs.asdict(row),
-            "whose": _whose(row.account, row.app_id, row.sender, row.traffic),
-            "place": _place(row.country, row.network, row.prefix),
+            "whose": _owner_text(row.account, row.app_id, row.sender, row.traffic),
+            "place": _destination_text(row.country, row.network, row.prefix),
         }
         for row in await statements.admin.route_list(context.database, account_ids=scope)
     ]
@@ -273,13 +273,13 @@ async def explain(
     if explanation.evidence is not None:
         evidence = [with_name(row, names) for row in explanation.evidence]
         parts["learnt"] = Table(CANDIDATES_LEARNT, evidence, "The data behind the shares is no longer stored.")
-    place = explanation.destination
+    destination = explanation.destination
     values = {
         "number": number,
-        "country": place.country or None,
-        "network": None if UNKNOWN in (place.mcc, place.mnc) else f"{place.mcc}-{place.mnc}",
+        "country": destination.country or None,
+        "network": None if UNKNOWN in (destination.mcc, destination.mnc) else f"{destination.mcc}-{destination.mnc}",
         "price_micro": explanation.price_micro,
-        "rule": None if explanation.rule is None else _words(explanation.rule),
+        "rule": None if explanation.rule is None else _rule_text(explanation.rule),
         "reason": None if explanation.reason is None else encode_reason(explanation.reason),
         "is_refused": explanation.is_refused,
     }
@@ -291,11 +291,11 @@ async def explain(
     return Detail(EXPLAINED, values, {"candidates": candidates, **parts}, note)
 
 
-def _words(rule: RouteRule) -> str:
+def _rule_text(rule: RouteRule) -> str:
     match = rule.scope
-    whose = [
-        word
-        for word, is_named in (
+    owner = [
+        text
+        for text, is_named in (
             (f"app {match.app_id}", match.app_id),
             (f"account {match.account_id}", match.account_id != GENERAL),
             (f"sender {match.sender}", match.sender),
@@ -303,9 +303,9 @@ def _words(rule: RouteRule) -> str:
         )
         if is_named
     ]
-    place = _place(match.country, match.network, match.prefix)
+    destination = _destination_text(match.country, match.network, match.prefix)
     ceiling = "the customer price" if rule.ceiling_micro is None else money.trimmed(rule.ceiling_micro)
-    return ", ".join([*whose, f"to {place}", STRATEGY.text(rule.strategy), f"cost limit {ceiling}"])
+    return ", ".join([*owner, f"to {destination}", STRATEGY.text(rule.strategy), f"cost limit {ceiling}"])
 
 
 def _status_row(status: CandidateStatus, names: Mapping[int, str]) -> dict[str, Any]:

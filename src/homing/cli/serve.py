@@ -14,7 +14,14 @@ import click
 from msgspec.structs import replace
 
 from homing import errors, limits
-from homing.cli.context import OpenedDatabase, data_option, database_url, in_one_line, json_option, opened_database
+from homing.cli.context import (
+    OpenedDatabase,
+    data_option,
+    database_url,
+    errors_in_one_line,
+    json_option,
+    opened_database,
+)
 from homing.cli.show import Confirmation, print_reply
 from homing.common.private_files import make_data_folder, open_private
 from homing.store import statements
@@ -55,7 +62,7 @@ def serve(demo: bool, data: Path, http: str | None, smpp: str | None, console: s
     from homing.dialects.registry import DIALECTS
 
     data = data.resolve()
-    with in_one_line():
+    with errors_in_one_line():
         make_data_folder(data)
         settings = config.load(data, DIALECTS)
         if demo:
@@ -78,10 +85,10 @@ def migrate(data: Path, as_json: bool) -> None:
     """
     from homing.store import migrate as migrations
 
-    with in_one_line(), database_url(data, may_create=True) as dsn:
+    with errors_in_one_line(), database_url(data, may_create=True) as dsn:
         applied = asyncio.run(migrations.migrate(dsn))
-    said = "\n".join(f"applied {name}" for name in applied) or "nothing to do"
-    print_reply(Confirmation(said, {"applied": applied}), as_json)
+    text = "\n".join(f"applied {name}" for name in applied) or "nothing to do"
+    print_reply(Confirmation(text, {"applied": applied}), as_json)
 
 
 async def _serve(data: Path, database: OpenedDatabase, settings: "Settings", demo: bool) -> int:
@@ -220,8 +227,10 @@ def _local_demo(settings: "Settings") -> "Settings":
     """
     from homing import config
 
-    addresses = [place for place in (settings.http.address, settings.smpp.address, settings.console.address) if place]
-    is_local = all(config.host_port(place)[0] in LOOPBACK for place in addresses)
+    addresses = [
+        address for address in (settings.http.address, settings.smpp.address, settings.console.address) if address
+    ]
+    is_local = all(config.host_port(address)[0] in LOOPBACK for address in addresses)
     if settings.push.allowed_networks or not is_local:
         return settings
     os.environ["HOMING_PUSH_ALLOWED_NETWORKS"] = ",".join(LOOPBACK_NETWORKS)  # the children read it there
@@ -294,15 +303,15 @@ def _check_addresses(settings: "Settings") -> None:
     """Before anything is set up for them. Raises `InvalidInput` that says how to take another."""
     from homing import config
 
-    for place, option in (
+    for address, option in (
         (settings.http.address, "--http"),
         (settings.smpp.address, "--smpp"),
         (settings.smpp.address and settings.smpp.tls_address, "smpp.tls_address"),
         (settings.console.address, "--console"),
     ):
-        if place:
+        if address:
             try:
-                _check_free(*config.host_port(place))
+                _check_free(*config.host_port(address))
             except errors.InvalidInput as error:
                 raise errors.InvalidInput(f"{error}; another address: {option} HOST:PORT") from None
 

@@ -38,7 +38,7 @@ class ColumnKind(msgspec.Struct, frozen=True):
     wraps: bool = False
 
 
-def named(numbers: type[IntEnum]) -> ColumnKind:
+def enum_kind(numbers: type[IntEnum]) -> ColumnKind:
     """Small integers by the names that model.py and states.py give them."""
 
     def name(value: int) -> str:
@@ -209,14 +209,14 @@ def _print_table(console: Console, table: Table) -> None:
     if not table.rows:
         console.print(Text(table.empty, style="dim"))
         return
-    shown = [column for column in table.columns if not column.programs_only]
-    cells = {column.source: [Text(column.text(row)) for row in table.rows] for column in shown}
-    widths = {column.source: _width(column, cells[column.source]) for column in shown}
-    keys = [column for column in shown if column.is_key] or shown[:1]
-    for place, block in enumerate(
-        _blocks(keys, [column for column in shown if column not in keys], widths, console.width)
+    visible = [column for column in table.columns if not column.programs_only]
+    cells = {column.source: [Text(column.text(row)) for row in table.rows] for column in visible}
+    widths = {column.source: _width(column, cells[column.source]) for column in visible}
+    keys = [column for column in visible if column.is_key] or visible[:1]
+    for index, block in enumerate(
+        _blocks(keys, [column for column in visible if column not in keys], widths, console.width)
     ):
-        if place:
+        if index:
             console.print()
         _print_block(console, block, cells, _total(block, widths))
 

@@ -15,12 +15,12 @@ from homing.statistics.proof import prove as prove_statistics
 from homing.statistics.report import GRAINS, RateWithInterval, ReportGrouping, ReportLine, report
 
 
-def _percent(found: RateWithInterval) -> str:
-    return interval(found.mean, found.low, found.high)
+def _percent(rate: RateWithInterval) -> str:
+    return interval(rate.mean, rate.low, rate.high)
 
 
-def _rounded(found: RateWithInterval) -> dict[str, float]:
-    return {name: round(value, 6) for name, value in msgspec.structs.asdict(found).items()}
+def _rounded(rate: RateWithInterval) -> dict[str, float]:
+    return {name: round(value, 6) for name, value in msgspec.structs.asdict(rate).items()}
 
 
 def _seconds(seconds: float) -> str:
@@ -118,12 +118,12 @@ async def show(context: CommandContext, by: str, since: datetime, until: datetim
     until = until or now
     if until <= since:
         raise click.UsageError("the time range ends before it begins")
-    found = await report(context.database, ReportGrouping(by), since=since, until=until, now=now, account_id=account_id)
+    rate = await report(context.database, ReportGrouping(by), since=since, until=until, now=now, account_id=account_id)
     columns = (Column("key", by.capitalize() + (" (UTC)" if ReportGrouping(by) in GRAINS else "")), *FIGURES)
-    return Table(columns, [_shown(line, ReportGrouping(by)) for line in found.lines], "No messages.")
+    return Table(columns, [_line_row(line, ReportGrouping(by)) for line in rate.lines], "No messages.")
 
 
-def _shown(line: ReportLine, by: ReportGrouping) -> dict[str, object]:
+def _line_row(line: ReportLine, by: ReportGrouping) -> dict[str, object]:
     key = clock(_at(int(line.key))) if by in GRAINS else line.key or "-"
     return {**{name: getattr(line, name) for name in line.__struct_fields__}, "key": key}
 
@@ -147,8 +147,12 @@ async def prove(context: CommandContext, account: str | None) -> Reply:
     account_id = None if account is None else (await context.account(account)).account_id
     differences = await prove_statistics(context.database, datetime.now(UTC), account_id)
     rows: list[Mapping[str, Any]] = [
-        {**msgspec.structs.asdict(one), "begins_at": _at(one.minute), "grain": PeriodGrain(one.grain)}
-        for one in differences
+        {
+            **msgspec.structs.asdict(difference),
+            "begins_at": _at(difference.minute),
+            "grain": PeriodGrain(difference.grain),
+        }
+        for difference in differences
     ]
     parts = {"differences": Table(DIFFERENCES, rows)}
     return Detail(PROOF, {"holds": not differences}, parts, failed=bool(differences))

@@ -4,7 +4,7 @@ import click
 
 from homing import config, limits
 from homing.cli.context import CommandContext, CommandGroup, in_context
-from homing.cli.show import TIME, YES, Column, Confirmation, Reply, Table, named
+from homing.cli.show import TIME, YES, Column, Confirmation, Reply, Table, enum_kind
 from homing.dialects.registry import DIALECTS
 from homing.model import UserRole
 from homing.store import statements
@@ -14,7 +14,7 @@ from homing.users.links import make_link
 ROLES = click.Choice([role.name.lower() for role in UserRole])
 USERS = (
     Column("name", "Name"),
-    Column("role", "Role", named(UserRole)),
+    Column("role", "Role", enum_kind(UserRole)),
     Column("account", "Account"),
     Column("has_password", "Password", YES),
     Column("has_second_factor", "Two-factor", YES),
@@ -81,12 +81,12 @@ async def password(context: CommandContext, name: str, forget_second_factor: boo
     \b
     Example:  homing user password ada
     """
-    found = await admin.find_user(context.database, name)
+    user = await admin.find_user(context.database, name)
     async with context.database.transaction() as transaction:
-        token = await make_link(transaction, found.user_id)
+        token = await make_link(transaction, user.user_id)
         if forget_second_factor:
-            await second_factor.forget(transaction, found.user_id)
-    return _link(context, f"Password link for {found.name} created", found.name, token)
+            await second_factor.forget(transaction, user.user_id)
+    return _link(context, f"Password link for {user.name} created", user.name, token)
 
 
 @user.command("role")
@@ -100,12 +100,12 @@ async def change_role(context: CommandContext, name: str, role: str, account: st
     \b
     Example:  homing user role ada --role support
     """
-    found = await admin.find_user(context.database, name)
+    user = await admin.find_user(context.database, name)
     account_id = None if account is None else (await context.account(account)).account_id
     async with context.database.transaction() as transaction:
-        await admin.set_role(transaction, found.user_id, UserRole[role.upper()], account_id)
+        await admin.set_role(transaction, user.user_id, UserRole[role.upper()], account_id)
     return Confirmation(
-        f"User {found.name} now has the role {role}.", {"name": found.name, "role": role, "account": account}
+        f"User {user.name} now has the role {role}.", {"name": user.name, "role": role, "account": account}
     )
 
 
@@ -134,14 +134,14 @@ async def enable(context: CommandContext, name: str) -> Reply:
 
 
 async def _switch(context: CommandContext, name: str, is_disabled: bool) -> Reply:
-    found = await admin.find_user(context.database, name)
+    user = await admin.find_user(context.database, name)
     async with context.database.transaction() as transaction:
-        await admin.set_disabled(transaction, found.user_id, is_disabled)
-    word = "disabled" if is_disabled else "enabled"
-    return Confirmation(f"User {found.name} {word}.", {"name": found.name, "disabled": is_disabled})
+        await admin.set_disabled(transaction, user.user_id, is_disabled)
+    state = "disabled" if is_disabled else "enabled"
+    return Confirmation(f"User {user.name} {state}.", {"name": user.name, "disabled": is_disabled})
 
 
-def _link(context: CommandContext, said: str, name: str, token: str) -> Reply:
+def _link(context: CommandContext, text: str, name: str, token: str) -> Reply:
     url = f"{config.load(context.data, DIALECTS).console.base_url}/welcome/{token}"
     hours = round(limits.CONSOLE_LINK_S / 3600)
-    return Confirmation(f"{said}. One-time link, valid for {hours} hours: {url}", {"name": name, "link": url})
+    return Confirmation(f"{text}. One-time link, valid for {hours} hours: {url}", {"name": name, "link": url})

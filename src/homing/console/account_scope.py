@@ -8,7 +8,8 @@ import msgspec
 from starlette.responses import Response
 
 from homing.console.languages import N_
-from homing.console.page import CUSTOMERS, Handler, Page
+from homing.console.navigation import CUSTOMERS
+from homing.console.page import Handler, Page
 from homing.console.request_context import RequestContext
 from homing.model import UserRole
 from homing.store.statements.admin import AccountRow
@@ -57,7 +58,7 @@ class AccountScope(msgspec.Struct, frozen=True):
 async def account_scope_of(context: RequestContext) -> AccountScope:
     """Raises `PageNotFound` for an account that is none, or not the viewer's."""
     is_own = context.scope is not None
-    account = await context.account(str(context.scope) if is_own else context.part("account"))
+    account = await context.account(str(context.scope) if is_own else context.path_part("account"))
     return AccountScope(account, is_own, context.user.role in (UserRole.OPERATOR, UserRole.CUSTOMER))
 
 
@@ -72,4 +73,4 @@ def for_both(part: str, show: Handler, change: Handler | None = None) -> Sequenc
 
 async def back(context: RequestContext) -> Response:
     """For forms of an unknown kind."""
-    return context.go(context.path)
+    return context.redirect(context.path)

@@ -43,19 +43,19 @@ class AttentionItem(msgspec.Struct, frozen=True):
 
 async def read_attention(database: Database, now: datetime, account_id: int | None = None) -> Sequence[AttentionItem]:
     """Of everything, or of what concerns one account's owner."""
-    found: list[AttentionItem] = []
+    items: list[AttentionItem] = []
     if account_id is None:
-        found += await _alarms(database)
-        found += await _carriers(database)
-        found += await _guesses(database)
-    found += await _balances(database, now, account_id)
-    found += await _pushes(database, account_id)
-    found += await _verdicts(database, account_id)
+        items += await _alarms(database)
+        items += await _carriers(database)
+        items += await _guesses(database)
+    items += await _balances(database, now, account_id)
+    items += await _pushes(database, account_id)
+    items += await _verdicts(database, account_id)
     if account_id is None:
-        found += await _fakes(database)
-        found += await _unmatched(database)
-        found += await _unmatched_inbound(database)
-    return sorted(found, key=lambda matter: matter.weight)
+        items += await _fakes(database)
+        items += await _unmatched(database)
+        items += await _unmatched_inbound(database)
+    return sorted(items, key=lambda item: item.weight)
 
 
 ALARMS: Final = {
@@ -88,18 +88,18 @@ OTHER_ALARMS: Final = {
 
 
 async def _alarms(database: Database) -> Sequence[AttentionItem]:
-    found = []
+    items = []
     for alarm in await read_alarms(database):
         text, path = ALARMS.get((alarm.component, alarm.code)) or OTHER_ALARMS[alarm.component]
         values = {"subject": alarm.subject, "code": alarm.code}
         if alarm.code == ACCOUNT_SKIPPED:
             values["account"] = (await find_account(database, alarm.subject)).name
-        found.append(AttentionItem("bad", text, values, path))
-    return found
+        items.append(AttentionItem("bad", text, values, path))
+    return items
 
 
 async def _carriers(database: Database) -> Sequence[AttentionItem]:
-    found = []
+    items = []
     for carrier in await carriers_now(database):
         if not carrier["enabled"] or carrier["state"] == "up":
             continue
@@ -108,8 +108,8 @@ async def _carriers(database: Database) -> Sequence[AttentionItem]:
             if carrier["state"] == "down"
             else N_("No process is running carrier {carrier}. Messages waiting for it: {n}.")
         )
-        found.append(AttentionItem("bad", text, {"carrier": carrier["name"], "n": carrier["waiting"]}, "/carriers"))
-    return found
+        items.append(AttentionItem("bad", text, {"carrier": carrier["name"], "n": carrier["waiting"]}, "/carriers"))
+    return items
 
 
 async def _guesses(database: Database) -> Sequence[AttentionItem]:
@@ -125,7 +125,7 @@ async def _balances(database: Database, now: datetime, account_id: int | None) -
     rows = await statements.attention.attention_balances(
         database, account_id=account_id, after_hour=hour - 24, rows_max=ROWS_MAX
     )
-    found = []
+    items = []
     for row in rows:
         hours = max(0, row.available_micro) * 24 // row.day_micro
         text = (
@@ -140,8 +140,8 @@ async def _balances(database: Database, now: datetime, account_id: int | None) -
             )
         )
         values = {"account": row.account, "available_micro": row.available_micro, "n": hours}
-        found.append(AttentionItem("warn" if hours else "bad", text, values, f"/accounts/{row.account}"))
-    return found
+        items.append(AttentionItem("warn" if hours else "bad", text, values, f"/accounts/{row.account}"))
+    return items
 
 
 async def _pushes(database: Database, account_id: int | None) -> Sequence[AttentionItem]:

@@ -13,7 +13,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from homing import errors
 from homing.common.client_address import client_address
 from homing.common.networks import Network
-from homing.console.app_state import ConsoleState
+from homing.console.console_state import ConsoleState
+from homing.console.navigation import Navigation
 from homing.console.page import Page
 from homing.console.pages import SECTIONS
 from homing.console.request_context import SESSION_COOKIE, PageNotFound, RequestContext
@@ -30,26 +31,31 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 class Console:
     """`application` answers. `url` is where people reach it."""
 
-    def __init__(self, shared: ConsoleState, url: str, trusted_proxies: Sequence[Network]) -> None:
-        self._shared = shared
+    def __init__(self, console_state: ConsoleState, url: str, trusted_proxies: Sequence[Network]) -> None:
+        self._console_state = console_state
         self._origin = origin_of(url)
         self._trusted = trusted_proxies
-        shared.templates.sections = SECTIONS
+        console_state.templates.navigation = Navigation(
+            (entry for section in SECTIONS for entry in section.entries),
+            ((page.path, page.seen_by) for section in SECTIONS for page in section.pages),
+        )
         routes = [
             Route(page.path, self._endpoint(page), methods=["GET", "POST"] if page.change else ["GET"])
             for section in SECTIONS
             for page in section.pages
         ]
-        routes += [Route(file.url, _static(file)) for file in shared.templates.files.values()]
-        routes += [Route("/favicon.ico", _static(shared.templates.files["homing.svg"]))]
-        routes += [Route("/{rest:path}", self._nowhere, methods=["GET", "POST"])]
-        self.application: ASGIApp = _with_headers(_for_us_alone(Starlette(routes=routes), url), shared.is_secure)
+        routes += [Route(file.url, _static(file)) for file in console_state.templates.files.values()]
+        routes += [Route("/favicon.ico", _static(console_state.templates.files["homing.svg"]))]
+        routes += [Route("/{rest:path}", self._not_found, methods=["GET", "POST"])]
+        self.application: ASGIApp = _with_headers(
+            _own_host_only(Starlette(routes=routes), url), console_state.is_secure
+        )
 
     def _endpoint(self, page: Page) -> Endpoint:
         async def endpoint(request: Request) -> Response:
             context: RequestContext | None = None
             try:
-                context = await self._visit(request)
+                context = await self._request_context(request)
                 return await self._answer(page, context)
             except errors.PlatformFailure as failure:
                 log.warning(
@@ -59,52 +65,52 @@ class Console:
                     failure=str(failure),
                     **describe(failure),
                 )
-                return _plainly("The database cannot be reached. Try again in a moment.", 503)
+                return _plain("The database cannot be reached. Try again in a moment.", 503)
             except Exception as error:
                 log.error("console_failed", path=page.path, **describe(error))
                 if context is None:
-                    return _plainly("Something went wrong. It is in the log.", 500)
-                return context.page("failed.html", 500)
+                    return _plain("Something went wrong. It is in the log.", 500)
+                return context.page("500.html", 500)
 
         return endpoint
 
-    async def _nowhere(self, request: Request) -> Response:
-        context = await self._visit(request)
-        return context.page("nowhere.html", 404)
+    async def _not_found(self, request: Request) -> Response:
+        context = await self._request_context(request)
+        return context.page("404.html", 404)
 
-    async def _visit(self, request: Request) -> RequestContext:
-        shared, now = self._shared, self._shared.clock()
+    async def _request_context(self, request: Request) -> RequestContext:
+        console_state, now = self._console_state, self._console_state.clock()
         peer = request.client.host if request.client else ""
         address = client_address(peer, request.headers.getlist("x-forwarded-for"), self._trusted)
-        name = f"__Host-{SESSION_COOKIE}" if shared.is_secure else SESSION_COOKIE
+        name = f"__Host-{SESSION_COOKIE}" if console_state.is_secure else SESSION_COOKIE
         token = request.cookies.get(name)
         session = None
         if token:
-            async with shared.database.connection() as connection:
+            async with console_state.database.connection() as connection:
                 session = await find_session(connection, token, now)
-        return RequestContext(request=request, shared=shared, session=session, address=address, now=now)
+        return RequestContext(request=request, console_state=console_state, session=session, address=address, now=now)
 
     async def _answer(self, page: Page, context: RequestContext) -> Response:
-        refused = self._refused(page, context)
-        if refused is not None:
-            return refused
+        refusal = self._refusal(page, context)
+        if refusal is not None:
+            return refusal
         try:
             if context.request.method != "POST":
                 return await page.show(context)
             return await self._change(page, context)
         except PageNotFound:
-            return context.page("nowhere.html", 404)
+            return context.page("404.html", 404)
 
-    def _refused(self, page: Page, context: RequestContext) -> Response | None:
+    def _refusal(self, page: Page, context: RequestContext) -> Response | None:
         """The answer where the viewer may not be here; None: welcome."""
         if not page.seen_by:
             return None
         if not context.is_signed_in:
             back = context.path + ("?" + context.request.url.query if context.request.url.query else "")
             is_start = back == "/" or context.request.method == "POST"
-            return context.go("/sign-in" if is_start else f"/sign-in?{urlencode({'next': back})}")
+            return context.redirect("/sign-in" if is_start else f"/sign-in?{urlencode({'next': back})}")
         if context.user.role not in page.seen_by:
-            return context.page("nowhere.html", 404)
+            return context.page("404.html", 404)
         return None
 
     async def _change(self, page: Page, context: RequestContext) -> Response:
@@ -112,16 +118,16 @@ class Console:
         host = context.request.headers.get("host", "")
         origins = frozenset((self._origin, f"http://{host}", f"https://{host}"))
         if not is_own_request(context.request.headers, origins):
-            return context.page("stale.html", 403)
+            return context.page("form_expired.html", 403)
         try:
             await context.read_form()
         except errors.InvalidInput as error:
             context.refill(error)
             return await page.show(context)
-        if not context.holds_form_token():
-            return context.page("stale.html", 403)
+        if not context.has_valid_form_token():
+            return context.page("form_expired.html", 403)
         if page.seen_by and context.user.role not in page.changed_by:
-            return context.page("forbidden.html", 403)
+            return context.page("403.html", 403)
         try:
             return await page.change(context)
         except errors.InvalidInput as error:
@@ -137,11 +143,11 @@ def _static(file: StaticFile) -> Endpoint:
     return endpoint
 
 
-def _plainly(text: str, status: int) -> Response:
+def _plain(text: str, status: int) -> Response:
     return PlainTextResponse(text + "\n", status)
 
 
-def _for_us_alone(application: ASGIApp, url: str) -> ASGIApp:
+def _own_host_only(application: ASGIApp, url: str) -> ASGIApp:
     """Requests for another host are told where the console is."""
     text = f"This console is at {url}: that is what console.url says. Other names are not served.\n"
     refusal = PlainTextResponse(text, 421)
@@ -168,7 +174,7 @@ def _with_headers(application: ASGIApp, is_secure: bool) -> ASGIApp:
         async def send_with(message: Message) -> None:
             if message["type"] == "http.response.start":
                 own = {name for name, _value in message["headers"]}
-                message["headers"] = [*message["headers"], *(one for one in encoded if one[0] not in own)]
+                message["headers"] = [*message["headers"], *(header for header in encoded if header[0] not in own)]
             await send(message)
 
         await application(scope, receive, send_with)

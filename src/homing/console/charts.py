@@ -57,7 +57,7 @@ class Plot(msgspec.Struct, frozen=True):
 
     @property
     def is_empty(self) -> bool:
-        return not any(value for one in self.series for value in one.values)
+        return not any(value for line in self.series for value in line.values)
 
 
 def round_top(value: float) -> float:
@@ -70,24 +70,24 @@ def round_top(value: float) -> float:
 
 def stacked(titles: Sequence[str], series: Sequence[Series]) -> Plot:
     """Bars of what adds up, the first series at the bottom. `titles`: what is told of each period."""
-    sums = [sum(max(0.0, one.values[n] or 0) for one in series) for n in range(len(titles))]
+    sums = [sum(max(0.0, line.values[n] or 0) for line in series) for n in range(len(titles))]
     top, room = round_top(max(sums, default=0)), WIDTH / max(1, len(titles))
     bars = []
     for n in range(len(titles)):
         base = HEIGHT
-        for one in series:
-            height = max(0.0, one.values[n] or 0) / top * HEIGHT
+        for line in series:
+            height = max(0.0, line.values[n] or 0) / top * HEIGHT
             if height:
                 base -= height
-                bars.append(Bar(_r(room * (n + GAP / 2)), _r(base), _r(room * (1 - GAP)), _r(height), one.tone))
+                bars.append(Bar(_r(room * (n + GAP / 2)), _r(base), _r(room * (1 - GAP)), _r(height), line.tone))
     return Plot(top, series, titles, bars=bars, slots=_slots(titles))
 
 
 def lines(titles: Sequence[str], series: Sequence[Series], top: float | None = None) -> Plot:
     """Lines through the middle of each period."""
-    highest = max((value for one in series for value in one.values if value is not None), default=0)
+    highest = max((value for line in series for value in line.values if value is not None), default=0)
     top = top or round_top(highest)
-    return Plot(top, series, titles, lines=[_line(one, top, len(titles)) for one in series], slots=_slots(titles))
+    return Plot(top, series, titles, lines=[_line(line, top, len(titles)) for line in series], slots=_slots(titles))
 
 
 def _line(series: Series, top: float, periods: int) -> ChartLine:

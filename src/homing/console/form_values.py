@@ -1,4 +1,4 @@
-"""What was entered in a form, as values. Each raises `InvalidInput` in the viewer's words."""
+"""Reads form fields as values. Each function raises `InvalidInput` with a text in the viewer's language."""
 
 from homing import errors
 from homing.admin.account_settings import as_id
@@ -14,40 +14,40 @@ def amount(context: RequestContext, name: str) -> int:
     try:
         return money.parse(text)
     except ValueError:
-        said = context.say(
+        message = context.translate(
             "{entered} is not a valid {currency} amount, such as 12.50.", entered=text[:40], currency=CURRENCY
         )
-        raise errors.InvalidInput(said) from None
+        raise errors.InvalidInput(message) from None
 
 
 def amount_if_any(context: RequestContext, name: str) -> int | None:
-    """Likewise; None where nothing was entered."""
+    """Likewise; None for an empty field."""
     return amount(context, name) if context.field(name) else None
 
 
 def whole(context: RequestContext, name: str, digits_max: int = 12) -> int | None:
-    """A number of things; None where nothing was entered."""
+    """A whole number; None for an empty field."""
     text = context.field(name)
     if not text:
         return None
     if not (text.isascii() and text.isdigit() and len(text) <= digits_max):
-        raise errors.InvalidInput(context.say("{entered} is not a whole number.", entered=text[:40]))
+        raise errors.InvalidInput(context.translate("{entered} is not a whole number.", entered=text[:40]))
     return int(text)
 
 
 def row_id(context: RequestContext, name: str, missing: str) -> int:
-    """The id of a row. `missing`: what is said, in the viewer's words, where it can be none."""
-    found = as_id(context.field(name))
-    if found is None:
+    """The id of a row. `missing`: the error, in the viewer's language, for any other text."""
+    value = as_id(context.field(name))
+    if value is None:
         raise errors.InvalidInput(missing)
-    return found
+    return value
 
 
 async def account_id(context: RequestContext, name_or_id: str) -> int:
-    """Of an account by its name or id; GENERAL where none is named. For pages that only staff sees."""
+    """Id of an account by its name or id; GENERAL for an empty text. For pages that only staff sees."""
     if not name_or_id:
         return GENERAL
     row = await statements.admin.account_find(context.database, name=name_or_id, account_id=as_id(name_or_id))
     if row is None:
-        raise errors.InvalidInput(context.say("Account {name} does not exist.", name=name_or_id[:80]))
+        raise errors.InvalidInput(context.translate("Account {name} does not exist.", name=name_or_id[:80]))
     return int(row.account_id)

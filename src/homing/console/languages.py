@@ -1,7 +1,7 @@
-"""Languages: the English text is the key, a catalogue has the others (locales/LANGUAGE/*.po, read as they are).
+"""Languages: the English text is the key of the catalogues (locales/LANGUAGE/*.po, read at start).
 
-`N_` marks a text where it is written and said elsewhere; `_` and `ngettext` in templates and `Language.say` say it. A
-text may hold `{names}` for values.
+`N_` marks a text that is translated elsewhere; `_` and `ngettext` in templates and `Language.translate` translate. A
+text may contain `{names}` of values.
 """
 
 import io
@@ -21,21 +21,21 @@ def N_(text: str) -> str:
 
 
 class Language(msgspec.Struct, frozen=True):
-    """`code` as in HTML and in the cookie, `name` in the language itself; `several`: what is said of more than one."""
+    """`code` as in HTML and in the cookie, `name` in the language itself; `plurals`: by the singular."""
 
     code: str
     name: str
     locale: Locale
     texts: Mapping[str, str]
-    several: Mapping[str, str]
+    plurals: Mapping[str, str]
 
-    def say(self, text: str, **values: object) -> str:
-        said = self.texts.get(text, text)
-        return said.format(**values) if values else said
+    def translate(self, text: str, **values: object) -> str:
+        translation = self.texts.get(text, text)
+        return translation.format(**values) if values else translation
 
-    def say_n(self, one: str, many: str, n: int, **values: object) -> str:
-        """`one` of 1, else `many`; {n} is the number."""
-        plain = self.texts.get(one, one) if n == 1 else self.several.get(one, many)
+    def translate_plural(self, singular: str, plural: str, n: int, **values: object) -> str:
+        """`singular` for 1, else `plural`; {n} is the number."""
+        plain = self.texts.get(singular, singular) if n == 1 else self.plurals.get(singular, plural)
         return plain.format(n=n, **values)
 
 
@@ -48,7 +48,7 @@ class LocaleFolder(msgspec.Struct, frozen=True):
     folder: str | None
 
 
-SPELLINGS: Final = (
+LANGUAGE_FOLDERS: Final = (
     LocaleFolder("en", "English", "en", None),
     LocaleFolder("zh-Hans", "简体中文", "zh_Hans_CN", "zh_Hans"),
     LocaleFolder("zh-Hant", "繁體中文", "zh_Hant_TW", "zh_Hant"),
@@ -60,27 +60,27 @@ class Languages:
     """All of them, by code."""
 
     def __init__(self) -> None:
-        self._known = {one.code: _load(one) for one in SPELLINGS}
+        self._languages = {source.code: _load(source) for source in LANGUAGE_FOLDERS}
 
     def __iter__(self) -> Iterator[Language]:
-        return iter(self._known.values())
+        return iter(self._languages.values())
 
     def choose(self, chosen: str | None, accepted: str) -> Language:
-        """What a visitor has chosen, else what the browser asks for (Accept-Language), else English."""
-        if chosen in self._known:
-            return self._known[chosen]
+        """The visitor's choice, else the first of Accept-Language, else English."""
+        if chosen in self._languages:
+            return self._languages[chosen]
         for tag in _in_order(accepted):
             if tag.startswith(TRADITIONAL):
-                return self._known["zh-Hant"]
+                return self._languages["zh-Hant"]
             if tag.startswith("zh"):
-                return self._known["zh-Hans"]
+                return self._languages["zh-Hans"]
             if tag.startswith("en"):
                 break
-        return self._known["en"]
+        return self._languages["en"]
 
 
 def _in_order(accepted: str) -> Sequence[str]:
-    """The tags of an Accept-Language header, the most wanted first."""
+    """The tags of an Accept-Language header, by quality."""
     weighed = []
     for piece in itertools.islice(accepted.split(","), 20):
         tag, _semicolon, quality = piece.partition(";")
@@ -89,20 +89,20 @@ def _in_order(accepted: str) -> Sequence[str]:
         except ValueError:
             weight = 0.0
         weighed.append((-weight, tag.strip().lower()))
-    return [tag for _weight, tag in sorted(weighed, key=lambda one: one[0])]
+    return [tag for _weight, tag in sorted(weighed, key=lambda pair: pair[0])]
 
 
-def _load(spelling: LocaleFolder) -> Language:
+def _load(source: LocaleFolder) -> Language:
     texts: dict[str, str] = {}
-    several: dict[str, str] = {}
-    if spelling.folder:
-        folder = resources.files("homing.console").joinpath("locales").joinpath(spelling.folder)
+    plurals: dict[str, str] = {}
+    if source.folder:
+        folder = resources.files("homing.console").joinpath("locales").joinpath(source.folder)
         for file in sorted(folder.iterdir(), key=lambda file: file.name):
-            for message in read_po(io.BytesIO(file.read_bytes()), locale=spelling.locale):
+            for message in read_po(io.BytesIO(file.read_bytes()), locale=source.locale):
                 if not message.id or message.fuzzy:
                     continue
                 if isinstance(message.id, str):
                     texts[message.id] = str(message.string)
                 elif message.string:  # these languages have one form for every number
-                    texts[message.id[0]] = several[message.id[0]] = message.string[0]
-    return Language(spelling.code, spelling.name, Locale.parse(spelling.locale), texts, several)
+                    texts[message.id[0]] = plurals[message.id[0]] = message.string[0]
+    return Language(source.code, source.name, Locale.parse(source.locale), texts, plurals)

@@ -61,8 +61,8 @@ class LiveUpdates:
     def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
         self._database = database
         self._clock = clock
-        self.kept = CachedValues(CONSOLE_LIVE_S)
-        self.kept_longer = CachedValues(CONSOLE_SLOW_S)
+        self.cache = CachedValues(CONSOLE_LIVE_S)
+        self.slow_cache = CachedValues(CONSOLE_SLOW_S)
         self._viewers: set[asyncio.Event] = set()
         self._streams: Counter[int] = Counter()  # by user
         self._looking: asyncio.Task[None] | None = None
@@ -116,7 +116,7 @@ class LiveUpdates:
                 if row != seen:
                     seen = row
                     self._turn += 1
-                    self.kept.forget()  # or who is told would be shown what was before
+                    self.cache.forget()  # or who is told would be shown what was before
                     self._wake()
             await asyncio.sleep(CONSOLE_LIVE_S)
 

@@ -25,8 +25,8 @@ class ListPage(msgspec.Struct, Generic[T], frozen=True):
 
 def page_of(rows: Sequence[T], key: Callable[[T], int], rows_max: int = limits.CONSOLE_PAGE_ROWS) -> ListPage[T]:
     """`rows`: the latest first, one more than a page shows if there are as many."""
-    shown = rows[:rows_max]
-    return ListPage(shown, key(shown[-1]) if len(rows) > rows_max else None)
+    visible = rows[:rows_max]
+    return ListPage(visible, key(visible[-1]) if len(rows) > rows_max else None)
 
 
 def moment_key(at: datetime, row_id: int) -> str:

@@ -1,4 +1,4 @@
-"""One request: who asks, in which language and zone, and what a page's functions answer with."""
+"""A request to the console: its viewer, language and time zone, its parameters, and the responses to it."""
 
 import asyncio
 import contextlib
@@ -20,7 +20,7 @@ from homing.admin.setting_warnings import SettingWarning
 from homing.audit import act_as
 from homing.common.crypto import same
 from homing.common.storable_text import storable_text
-from homing.console.app_state import ConsoleState
+from homing.console.console_state import ConsoleState
 from homing.console.formats import Formats, zone_named
 from homing.console.languages import Language
 from homing.console.security import local_path
@@ -38,7 +38,7 @@ CONSOLE_FIELDS_MAX: Final = 200  # of a form
 CONSOLE_COOKIE_S: Final = 31_536_000  # language, theme and zone are remembered
 SESSION_COOKIE: Final = "homing_session"
 VISITOR_COOKIE: Final = "homing_visitor"
-FLASH_COOKIE: Final = "homing_said"
+NOTICE_COOKIE: Final = "homing_said"
 LANGUAGE_COOKIE: Final = "homing_language"
 THEME_COOKIE: Final = "homing_theme"
 ZONE_COOKIE: Final = "homing_zone"
@@ -46,56 +46,56 @@ THEMES: Final = ("auto", "light", "dark")
 
 
 class PageNotFound(Exception):
-    """There is nothing of that name, or nothing that this viewer may know of."""
+    """Nothing has this name, or the viewer may not know of it."""
 
 
 class StaleForm(errors.InvalidInput):
-    """What the form was made of has changed: it is shown as it is now, without what was entered."""
+    """The row that a form edits has changed since: the form is shown with the new values, without the entered ones."""
 
 
 class RequestContext:
-    """A page's functions get one of these and answer with its `page` or `go`.
+    """The argument of a page's functions, which respond with its `page` or `redirect`.
 
-    `trouble` is what the last try to change something failed with, and `filled` what was entered then.
+    After a change that failed, `error` is the message and `form_values` are the values entered.
     """
 
     def __init__(
-        self, *, request: Request, shared: ConsoleState, session: UserSession | None, address: str, now: datetime
+        self, *, request: Request, console_state: ConsoleState, session: UserSession | None, address: str, now: datetime
     ) -> None:
         self.request = request
-        self.shared = shared
-        self.database = shared.database
+        self.console_state = console_state
+        self.database = console_state.database
         self.session = session
         self.address = address
         self.now = now
-        self.trouble: str | None = None
-        self.filled: Mapping[str, str] = {}
+        self.error: str | None = None
+        self.form_values: Mapping[str, str] = {}
         cookies = request.cookies
-        self.language: Language = shared.languages.choose(
+        self.language: Language = console_state.languages.choose(
             cookies.get(LANGUAGE_COOKIE), request.headers.get("accept-language", "")
         )
         self.zone = zone_named(cookies.get(ZONE_COOKIE))
         self.formats = Formats(self.language, self.zone, now)
         theme = cookies.get(THEME_COOKIE, "")
         self.theme = theme if theme in THEMES else "auto"
-        self.is_secure = shared.is_secure
+        self.is_secure = console_state.is_secure
         self._token = cookies.get(self.cookie(SESSION_COOKIE)) if session else None
         self._visitor = cookies.get(self.cookie(VISITOR_COOKIE))
         self._form: Mapping[str, list[str]] | None = None
         self._cookies: list[tuple[str, str, float | None]] = []
 
-    # --- who asks -----------------------------------------------------------------------------------------------
+    # --- viewer -------------------------------------------------------------------------------------------------
 
     @property
     def clocks(self) -> tuple[datetime, datetime]:
-        """Now, by the process's clock and by the machine's, for what is held against another one, such as a phone's:
-        where the machine's was stepped, either may be right.
+        """The time by the process's clock and by the system's, to compare with another device's, such as a phone's:
+        after the system's clock was stepped, either may be right.
         """
         return self.now, datetime.now(UTC)
 
     @property
     def user(self) -> ConsoleUser:
-        """Whoever is signed in; on a page for which somebody has to be."""
+        """Of the session; only on pages that require one."""
         assert self.session is not None
         assert self.session.is_complete
         return self.session.user
@@ -110,15 +110,15 @@ class RequestContext:
 
     @property
     def scope(self) -> int | None:
-        """The one account that a customer may see; None: all. It goes into every statement that reads."""
+        """Id of the only account that a customer may see; None: all. A parameter of every statement that reads."""
         return self.user.account_id if self.user.role is UserRole.CUSTOMER else None
 
     def may(self, *roles: str) -> bool:
-        """For templates: whether the viewer has one of these roles."""
+        """Whether the viewer has one of these roles (by name); for templates."""
         return self.is_signed_in and self.user.role.name.lower() in roles
 
     async def account(self, name_or_id: str) -> AccountRow:
-        """An account by its name or id, if the viewer may see it. Raises `PageNotFound`."""
+        """Raises `PageNotFound`, also when the viewer may not see the account."""
         try:
             row = await find_account(self.database, name_or_id)
         except errors.InvalidInput:
@@ -127,51 +127,51 @@ class RequestContext:
             raise PageNotFound
         return row
 
-    # --- what is asked ------------------------------------------------------------------------------------------
+    # --- parameters ---------------------------------------------------------------------------------------------
 
     @property
     def path(self) -> str:
         return self.request.url.path
 
     @property
-    def here(self) -> str:
-        """The path with its query: where a switch comes back to. A page that only a form leads to has none."""
+    def url(self) -> str:
+        """Path and query, for forms that return to the same page."""
         query = self.request.url.query
         return self.path + (f"?{query}" if query else "")
 
-    def part(self, name: str) -> str:
-        """A piece of the path, such as `{message_id}`, without what a database cannot hold."""
+    def path_part(self, name: str) -> str:
+        """A parameter of the path, such as `{message_id}`, without characters that PostgreSQL cannot store."""
         return storable_text(str(self.request.path_params[name]), limits.CONSOLE_TEXT_CHARS_MAX)
 
-    def asked(self, name: str, default: str = "") -> str:
-        """A parameter of the query, without what a database cannot hold."""
+    def query_value(self, name: str, default: str = "") -> str:
+        """A parameter of the query, without characters that PostgreSQL cannot store."""
         return storable_text(self.request.query_params.get(name, default), limits.CONSOLE_TEXT_CHARS_MAX).strip()
 
-    def asked_id(self, name: str) -> int | None:
-        """Likewise, as a row's id; None where it is none."""
-        return as_id(self.asked(name))
+    def query_id(self, name: str) -> int | None:
+        """Likewise, as a row's id; None for any other text."""
+        return as_id(self.query_value(name))
 
     def query(self, **changes: object) -> str:
-        """The query as it is, with changes; None leaves one out."""
-        asked = {name: value for name, value in self.request.query_params.items() if name not in changes}
-        asked.update({name: str(value) for name, value in changes.items() if value is not None})
-        return "?" + urlencode(asked) if asked else self.path
+        """The current query with changes; None removes a parameter."""
+        parameters = {name: value for name, value in self.request.query_params.items() if name not in changes}
+        parameters.update({name: str(value) for name, value in changes.items() if value is not None})
+        return "?" + urlencode(parameters) if parameters else self.path
 
     def field(self, name: str, default: str = "") -> str:
-        """What a form's field holds, without spaces around it."""
-        return self.secret_field(name, default).strip()
+        """The value of a form field, stripped."""
+        return self.raw_field(name, default).strip()
 
-    def secret_field(self, name: str, default: str = "") -> str:
-        """Likewise, with them: a password is what was typed."""
-        found = (self._form or {}).get(name)
-        return storable_text(found[0]) if found else default
+    def raw_field(self, name: str, default: str = "") -> str:
+        """Likewise, not stripped: for passwords and for values that a form carries along."""
+        values = (self._form or {}).get(name)
+        return storable_text(values[0]) if values else default
 
     def fields(self, name: str) -> list[str]:
-        """All values of a field that can be given more than once."""
+        """All values of a field that can occur more than once."""
         return [storable_text(value) for value in (self._form or {}).get(name, ())]
 
     async def read_form(self) -> None:
-        """Reads a URL-encoded body of bounded size. Raises `InvalidInput` when it is too large or no form."""
+        """Reads a URL-encoded body of bounded size. Raises `InvalidInput` when it is too large or malformed."""
         body = bytearray()
         bytes_max = CONSOLE_BODY_BYTES_MAX if self.is_signed_in else CONSOLE_STRANGER_BODY_BYTES_MAX
         try:
@@ -179,35 +179,35 @@ class RequestContext:
                 async for chunk in self.request.stream():
                     body += chunk
                     if len(body) > bytes_max:
-                        raise errors.InvalidInput(self.say("The form is too large."))
+                        raise errors.InvalidInput(self.translate("The form is too large."))
         except TimeoutError:
-            raise errors.InvalidInput(self.say("The form took too long to arrive.")) from None
+            raise errors.InvalidInput(self.translate("The form took too long to arrive.")) from None
         form: dict[str, list[str]] = {}
         try:
             pairs = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=CONSOLE_FIELDS_MAX)
         except (ValueError, UnicodeDecodeError):
-            raise errors.InvalidInput(self.say("The form could not be read.")) from None
+            raise errors.InvalidInput(self.translate("The form could not be read.")) from None
         for name, value in pairs:
             form.setdefault(name, []).append(value)
         self._form = form
 
     def refill(self, error: errors.InvalidInput) -> None:
-        """Says what went wrong; what was entered is shown again, but no secrets."""
-        self.trouble = self.word(error)
+        """Has the page show the error, and the entered values again, except secrets."""
+        self.error = self.sentence(error)
         if not isinstance(error, StaleForm):
-            self.filled = {name: values[0] for name, values in (self._form or {}).items() if not _is_secret(name)}
+            self.form_values = {name: values[0] for name, values in (self._form or {}).items() if not _is_secret(name)}
 
     @staticmethod
     def version(row: Mapping[str, Any] | msgspec.Struct) -> str:
-        """What a form that changes a row carries along in a hidden field `version`."""
+        """Hash of a row's values: the hidden field `version` of a form that changes the row."""
         members = msgspec.structs.asdict(row) if isinstance(row, msgspec.Struct) else row
         return hashlib.sha256(repr(sorted(members.items())).encode()).hexdigest()[:16]
 
     def check_version(self, row: Mapping[str, Any] | msgspec.Struct) -> None:
-        """Raises `StaleForm` when the row, read again under its lock, is no longer what the form was made of."""
+        """Raises `StaleForm` when the row, read again under its lock, differs from the one that the form shows."""
         if not same(self.field("version"), self.version(row)):
             raise StaleForm(
-                self.say(
+                self.translate(
                     "Someone else has changed this in the meantime. Your changes were not saved; the current"
                     " values are shown below."
                 )
@@ -217,14 +217,14 @@ class RequestContext:
 
     @contextlib.asynccontextmanager
     async def changing(self, actor: str | None = None) -> AsyncIterator[DatabaseConnection]:
-        """A transaction whose changes the audit knows as the viewer's."""
+        """A transaction whose changes are audited under the viewer's name."""
         async with self.database.transaction() as transaction:
             await act_as(transaction, actor or self.user.name, self.address)
             yield transaction
 
     @property
     def _key(self) -> str:
-        """What forms and notes are bound to: the session, and before there is one the visit."""
+        """Binds forms and notices to the session, or before sign-in to the visitor's cookie."""
         if self._token:
             return self._token
         if self._visitor is None or len(self._visitor) < 32:
@@ -235,56 +235,57 @@ class RequestContext:
     def form_token(self) -> str:
         return bound(self._key, "form")
 
-    def holds_form_token(self) -> bool:
-        return same(self.secret_field("form_token"), self.form_token())
+    def has_valid_form_token(self) -> bool:
+        return same(self.raw_field("form_token"), self.form_token())
 
-    def keep_session(self, token: str) -> None:
-        """The viewer's session from now on: one of before a sign-in must not become one of after it."""
+    def start_session(self, token: str) -> None:
+        """Replaces the session: a token from before the sign-in must not be valid after it (session fixation)."""
         self._token = token
         self.set_cookie(SESSION_COOKIE, token, None)
 
-    def leave_session(self) -> None:
+    def end_session(self) -> None:
         self._token = None
         self.session = None
         self.set_cookie(SESSION_COOKIE, "", 0)
 
-    # --- answers ------------------------------------------------------------------------------------------------
+    # --- responses ----------------------------------------------------------------------------------------------
 
-    def say(self, text: str, **values: object) -> str:
-        return self.language.say(text, **values)
+    def translate(self, text: str, **values: object) -> str:
+        return self.language.translate(text, **values)
 
-    def tell(self, phrases: Iterable[Phrase]) -> str:
-        return tell(phrases, self.language.say, self.formats.time)
+    def translate_phrases(self, phrases: Iterable[Phrase]) -> str:
+        return tell(phrases, self.language.translate, self.formats.time)
 
-    def word(self, error: errors.InvalidInput | SettingWarning) -> str:
-        """What an error or a warning says, in the viewer's language where the catalogue has it; as a sentence."""
-        said = self.language.say(error.text, **error.values)
-        ends = said.endswith((".", "?", "!", "。"))
-        return said[:1].upper() + said[1:] + ("" if ends else "." if said.isascii() else "。")
+    def sentence(self, error: errors.InvalidInput | SettingWarning) -> str:
+        """An error's or a warning's text as a sentence, in the viewer's language if the catalogue has it."""
+        text = self.language.translate(error.text, **error.values)
+        ends = text.endswith((".", "?", "!", "。"))
+        return text[:1].upper() + text[1:] + ("" if ends else "." if text.isascii() else "。")
 
     def page(self, template: str, status: int = 200, **values: Any) -> Response:
         """A rendered template."""
-        if self.trouble and status == 200:
+        if self.error and status == 200:
             status = 422
-        said = self._take_flash()
-        text = self.shared.templates.render(template, self, said=said, **values)
-        return self.finish(HTMLResponse(text, status))
+        html = self.console_state.templates.render(template, self, notice=self._take_notice(), **values)
+        return self.finish(HTMLResponse(html, status))
 
-    def go(self, path: str, said: str = "", warnings: Iterable[SettingWarning] = ()) -> Response:
-        """Elsewhere, with a note that is shown there: what was done, and what of it will not work."""
-        said = " ".join([said, *(self.say("Warning: {warning}", warning=self.word(one)) for one in warnings)])
-        if said:
-            value = json.dumps(said)
-            self.set_cookie(FLASH_COOKIE, f"{bound(self._key, 'said' + value)}.{value.encode().hex()}", 60)
+    def redirect(self, path: str, notice: str = "", warnings: Iterable[SettingWarning] = ()) -> Response:
+        """A redirect; the next page shows the notice and the warnings."""
+        notice = " ".join(
+            [notice, *(self.translate("Warning: {warning}", warning=self.sentence(warning)) for warning in warnings)]
+        )
+        if notice:
+            value = json.dumps(notice)
+            self.set_cookie(NOTICE_COOKIE, f"{bound(self._key, 'said' + value)}.{value.encode().hex()}", 60)
         return self.finish(RedirectResponse(local_path(path), 303))
 
     def finish(self, response: Response) -> Response:
-        """Puts the cookies in."""
-        for name, value, lasts_s in self._cookies:
+        """Adds the cookies."""
+        for name, value, lifetime_s in self._cookies:
             response.set_cookie(
                 self.cookie(name),
                 value,
-                max_age=None if lasts_s is None else int(lasts_s),
+                max_age=None if lifetime_s is None else int(lifetime_s),
                 path="/",
                 secure=self.is_secure,
                 httponly=name != ZONE_COOKIE,
@@ -293,20 +294,20 @@ class RequestContext:
         return response
 
     def cookie(self, name: str) -> str:
-        """Over TLS a cookie's name itself keeps other hosts from setting it."""
-        is_ours_alone = self.is_secure and name in (SESSION_COOKIE, VISITOR_COOKIE, FLASH_COOKIE)
-        return f"__Host-{name}" if is_ours_alone else name
+        """A cookie's name; over TLS with the prefix `__Host-`, under which no other host can set it."""
+        is_host_bound = self.is_secure and name in (SESSION_COOKIE, VISITOR_COOKIE, NOTICE_COOKIE)
+        return f"__Host-{name}" if is_host_bound else name
 
-    def set_cookie(self, name: str, value: str, lasts_s: float | None = CONSOLE_COOKIE_S) -> None:
-        """`lasts_s`: None until the browser is closed, 0 for a cookie that is to go."""
-        self._cookies = [one for one in self._cookies if one[0] != name] + [(name, value, lasts_s)]
+    def set_cookie(self, name: str, value: str, lifetime_s: float | None = CONSOLE_COOKIE_S) -> None:
+        """`lifetime_s`: None until the browser is closed, 0 deletes the cookie."""
+        self._cookies = [cookie for cookie in self._cookies if cookie[0] != name] + [(name, value, lifetime_s)]
 
-    def _take_flash(self) -> Markup | str:
-        given = self.request.cookies.get(self.cookie(FLASH_COOKIE))
-        if not given:
+    def _take_notice(self) -> Markup | str:
+        sealed = self.request.cookies.get(self.cookie(NOTICE_COOKIE))
+        if not sealed:
             return ""
-        self.set_cookie(FLASH_COOKIE, "", 0)
-        seal, _dot, text = given.partition(".")
+        self.set_cookie(NOTICE_COOKIE, "", 0)
+        seal, _dot, text = sealed.partition(".")
         try:
             value = bytes.fromhex(text).decode()
         except ValueError:

@@ -28,7 +28,7 @@ class ProgrammingLanguage(msgspec.Struct, frozen=True):
 
 
 class Snippet(msgspec.Struct, frozen=True):
-    tongue: ProgrammingLanguage
+    language: ProgrammingLanguage
     program: str
 
 
@@ -51,7 +51,7 @@ def java(text: str) -> str:
     return json.dumps(text)
 
 
-TONGUES: Final = (
+LANGUAGES: Final = (
     ProgrammingLanguage("curl", "curl", "", N_("Paste into a shell."), shell),
     ProgrammingLanguage("python", "Python", "send.py", "python3 send.py", quoted),
     ProgrammingLanguage("php", "PHP", "send.php", "php send.php", php),
@@ -73,14 +73,16 @@ class Snippets:
         Whatever one holds, it stays a value.
         """
         assert dialect.quickstart is not None
-        known = {
+        literals = {
             **values,
             "url": values["url"] + dialect.quickstart.path,
             "body": dialect.quickstart.make_body(values),
         }
         programs = self._programs[dialect.number]
         return [
-            Snippet(tongue, _fill(programs[tongue.key], tongue, known)) for tongue in TONGUES if tongue.key in programs
+            Snippet(language, _fill(programs[language.key], language, literals))
+            for language in LANGUAGES
+            if language.key in programs
         ]
 
 
@@ -93,5 +95,5 @@ def _read(package: str) -> Mapping[str, str]:
     }
 
 
-def _fill(program: str, tongue: ProgrammingLanguage, known: Mapping[str, str]) -> str:
-    return NAME.sub(lambda match: tongue.literal(known[match[1]]), program).rstrip("\n")
+def _fill(program: str, language: ProgrammingLanguage, literals: Mapping[str, str]) -> str:
+    return NAME.sub(lambda match: language.literal(literals[match[1]]), program).rstrip("\n")

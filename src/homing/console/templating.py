@@ -1,21 +1,22 @@
-"""Templates: Jinja2 with everything escaped, and our own static files under addresses that change with them."""
+"""Jinja2 templates with autoescape, and the static files under URLs that contain a digest of their content."""
 
 import hashlib
 import mimetypes
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from importlib import resources
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, Protocol
 
 import msgspec
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from homing.console.page import NavigationEntry, NavigationGroup, PageSection
+from homing.console.formats import Formats
+from homing.console.languages import Language, Languages
+from homing.console.navigation import Navigation
+from homing.i18n.phrases import Phrase
 from homing.i18n.reasons import reason_phrase, reason_title
 from homing.reasons import Reason, decode_reason
-
-if TYPE_CHECKING:
-    from homing.console.request_context import RequestContext
+from homing.users.admin import ConsoleUser
 
 
 class StaticFile(msgspec.Struct, frozen=True):
@@ -27,24 +28,44 @@ class StaticFile(msgspec.Struct, frozen=True):
 
 
 def load_files() -> Mapping[str, StaticFile]:
-    """By name. The address holds a digest of the content, so that browsers may keep it for ever."""
-    found = {}
+    """By name. The URL contains a digest of the content, so that browsers may cache it without end."""
+    files = {}
     for file in resources.files("homing.console").joinpath("static").iterdir():
         body = file.read_bytes()
         kind, _encoding = mimetypes.guess_type(file.name)
         digest = hashlib.sha256(body).hexdigest()[:12]
-        found[file.name] = StaticFile(f"/static/{digest}/{file.name}", body, kind or "application/octet-stream")
-    return found
+        files[file.name] = StaticFile(f"/static/{digest}/{file.name}", body, kind or "application/octet-stream")
+    return files
+
+
+class Viewer(Protocol):
+    """Whom a page is rendered for: a request context."""
+
+    language: Language
+    formats: Formats
+
+    @property
+    def is_signed_in(self) -> bool: ...
+
+    @property
+    def user(self) -> ConsoleUser: ...
+
+    def form_token(self) -> str: ...
+
+    def translate_phrases(self, phrases: Iterable[Phrase]) -> str: ...
 
 
 class Templates:
-    """Renders for a visit: `context`, `format` (formats.Formats), `_`, `ngettext` and `reason` (a reason or its JSON,
-    said) are there in every template.
+    """The template environment. Every template has `context` (the viewer), `format` (their Formats), `_` and `ngettext`
+    (texts in their language), `reason` (the text of a Reason or of its JSON) and `reason_title`.
+
+    `navigation` is set once the pages are known.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, languages: Languages) -> None:
         self.files: Final = load_files()
-        self.sections: Sequence[PageSection] = ()
+        self.navigation = Navigation()
+        self._languages = languages
         self._environment = Environment(
             loader=PackageLoader("homing.console", "templates"),
             autoescape=True,
@@ -55,46 +76,33 @@ class Templates:
         )
         self._environment.globals.update(file=lambda name: self.files[name].url, ngettext=_unbound, _=_unbound)
 
-    def render(self, template: str, context: "RequestContext", **values: Any) -> str:
-        def say(text: str, **inner: object) -> Markup:
-            """Values are escaped, unless they are markup already."""
-            said = escape(context.language.say(text))
-            return said.format(**inner) if inner else said
+    def render(self, template: str, viewer: Viewer, **values: Any) -> str:
+        def translate(text: str, **inner: object) -> Markup:
+            """Values are escaped, unless they are markup."""
+            html = escape(viewer.language.translate(text))
+            return html.format(**inner) if inner else html
 
-        def say_n(one: str, many: str, n: int, **inner: object) -> str:
-            return context.language.say_n(one, many, n, **{"count": context.formats.number(n), **inner})
+        def translate_plural(singular: str, plural: str, n: int, **inner: object) -> str:
+            values = {"count": viewer.formats.number(n), **inner}
+            return viewer.language.translate_plural(singular, plural, n, **values)
+
+        def reason_text(reason: Reason | str) -> str:
+            decoded = reason if isinstance(reason, Reason) else decode_reason(reason)
+            return viewer.translate_phrases([reason_phrase(decoded)])
 
         return self._environment.get_template(template).render(
-            context=context,
-            format=context.formats,
-            _=say,
-            ngettext=say_n,
-            reason=lambda why: context.tell([reason_phrase(why if isinstance(why, Reason) else decode_reason(why))]),
-            reason_title=lambda code: context.tell([reason_title(code)]),
-            navigation=self._navigation(context),
-            languages=context.shared.languages,
-            leads_somewhere=lambda path: self._leads_somewhere(context, path),
-            form_token=lambda: _hidden("form_token", context.form_token()),
+            context=viewer,
+            format=viewer.formats,
+            _=translate,
+            ngettext=translate_plural,
+            reason=reason_text,
+            reason_title=lambda code: viewer.translate_phrases([reason_title(code)]),
+            navigation=self.navigation.groups(viewer.user.role) if viewer.is_signed_in else (),
+            languages=self._languages,
+            has_page=lambda path: self.navigation.has_page(path, viewer.user.role),
+            form_token=lambda: _hidden("form_token", viewer.form_token()),
             **values,
         )
-
-    def _leads_somewhere(self, context: "RequestContext", path: str) -> bool:
-        """Whether there is a page at a path's beginning that this viewer may see."""
-        beginning = path.split("/")[1]
-        return any(
-            page.path.split("/")[1] == beginning and context.user.role in page.seen_by
-            for section in self.sections
-            for page in section.pages
-        )
-
-    def _navigation(self, context: "RequestContext") -> Sequence[tuple[NavigationGroup, Sequence[NavigationEntry]]]:
-        """The groups that hold anything for this viewer."""
-        if not context.is_signed_in:
-            return ()
-        entries = [entry for section in self.sections for entry in section.entries]
-        mine = [entry for entry in entries if context.user.role in entry.seen_by]
-        grouped = [(group, [entry for entry in mine if entry.group is group]) for group in NavigationGroup]
-        return [(group, entries) for group, entries in grouped if entries]
 
 
 def _hidden(name: str, value: str) -> Markup:
@@ -102,4 +110,4 @@ def _hidden(name: str, value: str) -> Markup:
 
 
 def _unbound(*_texts: object, **_values: object) -> str:
-    raise RuntimeError("a macro that says something is imported `with context`")
+    raise RuntimeError("a macro that translates texts is imported `with context`")

@@ -1,4 +1,4 @@
-"""A message's timeline as a viewer reads it: in their language and zone, and for customers without what is inside."""
+"""A message's timeline in the viewer's language and time zone; for customers without internal details."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -48,22 +48,22 @@ ICONS: Final = {
     "attributed": "person",
     "due": "wait",
 }
-"""By the English text of what a moment is; the others have a dot."""
+"""By the English title of an entry; the others have a dot."""
 
 
 class TimelineStep(msgspec.Struct, frozen=True):
-    """A moment in words. `after`: since the message was submitted, in seconds."""
+    """A timeline entry as text. `after_s`: since the submission."""
 
     at: datetime
     after_s: float
-    what: str
-    told: str
+    title: str
+    text: str
     icon: str
     tone: str
 
 
 def state_tone(state: int) -> str:
-    """The colour of a state's tag."""
+    """The tone of a state's tag."""
     if state == MessageState.DELIVERED:
         return "good"
     return "bad" if TABLE[MessageState(state)].final else "blue" if state == MessageState.SENT else ""
@@ -74,22 +74,22 @@ def outcome_tone(outcome: int) -> str:
     return {PushOutcome.ACKNOWLEDGED: "good", PushOutcome.GIVEN_UP: "bad"}.get(PushOutcome(outcome), "")
 
 
-def steps(context: RequestContext, moments: Sequence[TimelineEntry], submitted_at: datetime) -> Sequence[TimelineStep]:
-    """What this viewer may know, in order."""
-    seen: Iterable[TimelineEntry | None] = (
-        moments if context.scope is None else (moment.outside() for moment in moments)
+def steps(context: RequestContext, entries: Sequence[TimelineEntry], submitted_at: datetime) -> Sequence[TimelineStep]:
+    """The entries that this viewer may see, in order."""
+    visible: Iterable[TimelineEntry | None] = (
+        entries if context.scope is None else (entry.outside() for entry in entries)
     )
-    return [_step(context, moment, submitted_at) for moment in seen if moment is not None]
+    return [_step(context, entry, submitted_at) for entry in visible if entry is not None]
 
 
-def _step(context: RequestContext, moment: TimelineEntry, submitted_at: datetime) -> TimelineStep:
-    name = moment.name.text
+def _step(context: RequestContext, entry: TimelineEntry, submitted_at: datetime) -> TimelineStep:
+    name = entry.name.text
     state = next((state for state in MessageState if TABLE[state].final and state.name.lower() == name), None)
     return TimelineStep(
-        moment.at,
-        (moment.at - submitted_at).total_seconds(),
-        context.tell([moment.name]),
-        context.tell(moment.told),
+        entry.at,
+        (entry.at - submitted_at).total_seconds(),
+        context.translate_phrases([entry.name]),
+        context.translate_phrases(entry.told),
         "check" if state is MessageState.DELIVERED else "warn" if state else ICONS.get(name, ""),
         "" if state is None else state_tone(state),
     )

@@ -4,6 +4,6 @@ from homing import errors
 from homing.text.numbers import is_national
 
 
-def why_abnormal(raw: str) -> type[errors.NumbersAbnormal]:
+def number_refusal(raw: str) -> type[errors.NumbersAbnormal]:
     """Of a number that `normalise` refuses."""
     return errors.NationalNumber if is_national(raw) else errors.NumbersAbnormal

@@ -34,12 +34,12 @@ class HttpAdapter:
     """
 
     def __init__(
-        self, endpoints: Mapping[str, HttpEndpoint], trusted_proxies: Sequence[Network], tally: HttpMetrics
+        self, endpoints: Mapping[str, HttpEndpoint], trusted_proxies: Sequence[Network], metrics: HttpMetrics
     ) -> None:
         self._endpoints = dict(endpoints)
         self._beginnings = tuple(path for path in endpoints if path.endswith("/"))
         self._trusted = tuple(trusted_proxies)
-        self._tally = tally
+        self._metrics = metrics
         self._addresses: dict[tuple[str, ...], str] = {}
         self.bodies = BodyReader()
         self._prefix = secrets.token_hex(4)
@@ -80,7 +80,7 @@ class HttpAdapter:
             self._in_flight -= 1
             if not self._in_flight:
                 self._idle.set()
-            self._tally.count(endpoint.name if endpoint else "none", status, time.perf_counter() - started_s)
+            self._metrics.count(endpoint.name if endpoint else "none", status, time.perf_counter() - started_s)
 
     async def drained(self) -> None:
         """Returns when no call is under way."""
@@ -94,7 +94,7 @@ class HttpAdapter:
             if endpoint is None and plain[:5].lower() == "/api/":
                 endpoint = self._endpoints.get(plain.lower())
             if endpoint is None:
-                beginning = next((one for one in self._beginnings if path.startswith(one)), "")
+                beginning = next((each for each in self._beginnings if path.startswith(each)), "")
                 endpoint = self._endpoints.get(beginning)
         return endpoint
 
@@ -103,12 +103,12 @@ class HttpAdapter:
         peer: str = scope.client.rpartition(":")[0].strip("[]")
         if not self._trusted or headers.get("x-forwarded-for") is None:
             return peer
-        asked = (peer, *headers.get_all("x-forwarded-for"))
-        address = self._addresses.get(asked)
+        key = (peer, *headers.get_all("x-forwarded-for"))
+        address = self._addresses.get(key)
         if address is None:
             if len(self._addresses) >= HTTP_ADDRESSES_KEYS_MAX:
                 self._addresses.clear()
-            address = self._addresses[asked] = client_address(peer, asked[1:], self._trusted)
+            address = self._addresses[key] = client_address(peer, key[1:], self._trusted)
         return address
 
 

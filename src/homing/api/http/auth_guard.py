@@ -46,8 +46,8 @@ class AuthGuard:
         self._clock_s = clock_s
         self._guard = CallGuard()
         self._locks: dict[Lock, tuple[int, float]] = {}
-        self._known: set[tuple[str, str]] = set()
-        self._asked: OrderedDict[tuple[str, str], tuple[asyncio.Task[bool], float]] = OrderedDict()
+        self._good_pairs: set[tuple[str, str]] = set()
+        self._lookups: OrderedDict[tuple[str, str], tuple[asyncio.Task[bool], float]] = OrderedDict()
         self._failures = Counter(
             "homing_auth_failures", "Calls whose credentials were refused", ("dialect", "reason"), registry=registry
         )
@@ -66,8 +66,8 @@ class AuthGuard:
             return False
         if is_right:
             guard.know(address, name)
-            if len(self._known) < PASSWORD_LOCKS_PENDING_MAX:
-                self._known.add(_row(network_of(address), name))
+            if len(self._good_pairs) < PASSWORD_LOCKS_PENDING_MAX:
+                self._good_pairs.add(_row(network_of(address), name))
             return True
         self._wrong(dialect, name, address, "password")
         return False
@@ -77,14 +77,14 @@ class AuthGuard:
         that a right one takes would tell it to who is locked out; the database is asked once in a while for a pair.
         """
         pair, now_s = _row(network_of(address), name), self._clock_s()
-        asked, until_s = self._asked.get(pair, (None, 0.0))
-        if asked is None or now_s >= until_s:
-            asked = asyncio.get_running_loop().create_task(self._ask(pair))
-            self._asked[pair] = asked, now_s + PASSWORD_LOCKS_S
-            self._asked.move_to_end(pair)
-            if len(self._asked) > limits.PASSWORD_GUARD_KEYS_MAX:
-                self._asked.popitem(last=False)
-        return await asyncio.shield(asked)
+        lookup, until_s = self._lookups.get(pair, (None, 0.0))
+        if lookup is None or now_s >= until_s:
+            lookup = asyncio.get_running_loop().create_task(self._ask(pair))
+            self._lookups[pair] = lookup, now_s + PASSWORD_LOCKS_S
+            self._lookups.move_to_end(pair)
+            if len(self._lookups) > limits.PASSWORD_GUARD_KEYS_MAX:
+                self._lookups.popitem(last=False)
+        return await asyncio.shield(lookup)
 
     async def _ask(self, pair: tuple[str, str]) -> bool:
         try:
@@ -119,17 +119,17 @@ class AuthGuard:
     async def share(self) -> None:
         """Once. Raises a `PlatformFailure`; then it is told the next time."""
         locks, self._locks = dict(sorted(self._locks.items())), {}
-        known, self._known = self._known, set()
+        good_pairs, self._good_pairs = self._good_pairs, set()
         try:
-            await self._share(locks, known)
+            await self._share(locks, good_pairs)
         except errors.PlatformFailure:
             self._locks = {**locks, **self._locks}
-            self._known |= known
+            self._good_pairs |= good_pairs
             raise
 
-    async def _share(self, locks: dict[Lock, tuple[int, float]], known: set[tuple[str, str]]) -> None:
-        if known:
-            pairs = sorted(known)  # in one order, so that processes do not wait for each other in a circle
+    async def _share(self, locks: dict[Lock, tuple[int, float]], good_pairs: set[tuple[str, str]]) -> None:
+        if good_pairs:
+            pairs = sorted(good_pairs)  # in one order, so that processes do not wait for each other in a circle
             await statements.passwords.password_known_add(
                 self._database, pairs=[KnownPassword(network=network, name=name) for network, name in pairs]
             )

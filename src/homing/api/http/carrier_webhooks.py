@@ -61,7 +61,7 @@ class PushingCarriers:
         self._vault = vault
         self._database = database
         self._clock_s = clock_s
-        self._known: Mapping[str, PushingCarrier] = {}
+        self._by_name: Mapping[str, PushingCarrier] = {}
         self._fresh_until_s = 0.0
         self._changes = 0
         self._loading = asyncio.Lock()
@@ -79,11 +79,11 @@ class PushingCarriers:
             async with self._loading:
                 if self._clock_s() >= self._fresh_until_s:
                     await self._load()
-        return self._known.get(name)
+        return self._by_name.get(name)
 
     async def _load(self) -> None:
         changes = self._changes
-        known = {}
+        carriers = {}
         for row in await statements.admin.carrier_list(self._database):
             try:
                 settings = open_text(self._vault, row.name, row.kind, row.settings)
@@ -92,8 +92,8 @@ class PushingCarriers:
             except errors.InvalidInput:
                 continue  # the link tells of it
             if reader is not None and token:
-                known[row.name] = PushingCarrier(row.carrier_id, row.name, token, reader)
-        self._known = known
+                carriers[row.name] = PushingCarrier(row.carrier_id, row.name, token, reader)
+        self._by_name = carriers
         if changes == self._changes:  # else it may be stale already
             self._fresh_until_s = self._clock_s() + CARRIERS_AGE_S_MAX
 
@@ -114,31 +114,31 @@ class CarrierWebhooks:
         name, _slash, rest = request.path.removeprefix(PATH).partition("/")
         token, _slash, path = rest.partition("/")
         try:
-            known = await self._carriers.find(name)
-            if not same(token, known.token if known else NOBODY) or known is None:
+            carrier = await self._carriers.find(name)
+            if not same(token, carrier.token if carrier else NOBODY) or carrier is None:
                 return HttpResponse(b"not found\n", 404, PLAIN)
             await request.read(limits.HTTP_BODY_BYTES_MAX)
-            heard = known.listener.read(_pushed(request, path.rstrip("/")))
-            _check(heard.reports)
-            if heard.reports:
-                await self._keep(known.carrier_id, known.name, heard.reports)
+            result = carrier.listener.read(_pushed(request, path.rstrip("/")))
+            _check(result.reports)
+            if result.reports:
+                await self._keep(carrier.carrier_id, carrier.name, result.reports)
         except MalformedReport as error:
             log.warning("push_not_understood", carrier=name, request_id=request.request_id, detail=str(error))
             return HttpResponse(f"{error}\n".encode(), 400, PLAIN)
         except errors.PlatformFailure as failure:
             self._failures.tell(request.request_id, "carriers.push", failure)
             return HttpResponse(b"not stored, come again\n", 503, PLAIN)
-        return HttpResponse(heard.body, heard.status, heard.content_type)
+        return HttpResponse(result.body, result.status, result.content_type)
 
 
 def _check(reports: Sequence[CarrierReport]) -> None:
     """Raises `MalformedReport` for an inbound message that cannot be stored as it is. Receipts have own bounds."""
-    for one in reports:
-        if isinstance(one, CarrierInbound) and (
-            max(len(one.number), len(one.recipient)) > INBOUND_NAME_CHARS_MAX
-            or len(one.content) > limits.INBOUND_TEXT_CHARS_MAX
-            or "\0" in one.number + one.recipient
-            or any(map(has_lone_surrogate, (one.number, one.recipient, one.content)))
+    for report in reports:
+        if isinstance(report, CarrierInbound) and (
+            max(len(report.number), len(report.recipient)) > INBOUND_NAME_CHARS_MAX
+            or len(report.content) > limits.INBOUND_TEXT_CHARS_MAX
+            or "\0" in report.number + report.recipient
+            or any(map(has_lone_surrogate, (report.number, report.recipient, report.content)))
         ):
             raise MalformedReport("a number, recipient or text that cannot be stored")
 

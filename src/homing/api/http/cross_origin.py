@@ -24,7 +24,7 @@ class CrossOrigin:
         )
         self.methods = frozenset((*methods, PREFLIGHT)) if self._origins else frozenset(methods)
 
-    def around(
+    def wrap(
         self, handler: Callable[[HttpRequest], Awaitable[HttpResponse]]
     ) -> Callable[[HttpRequest], Awaitable[HttpResponse]]:
         """The handler with preflights answered, and its answers readable by pages of the named origins. A page of
@@ -35,9 +35,9 @@ class CrossOrigin:
 
         async def answering(request: HttpRequest) -> HttpResponse:
             origin = request.headers.get("origin") or ""
-            allowed = (VARY, ("access-control-allow-origin", origin)) if origin in self._origins else (VARY,)
+            headers = (VARY, ("access-control-allow-origin", origin)) if origin in self._origins else (VARY,)
             if request.method == PREFLIGHT:
-                return HttpResponse(b"", 204, headers=(*allowed, *self._preflight))
-            return msgspec.structs.replace(await handler(request), headers=allowed)
+                return HttpResponse(b"", 204, headers=(*headers, *self._preflight))
+            return msgspec.structs.replace(await handler(request), headers=headers)
 
         return answering

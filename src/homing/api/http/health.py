@@ -50,13 +50,13 @@ class HealthEndpoints:
             return HttpResponse(b'{"status":"unavailable","database":"away"}', 503)
         if time.monotonic() - self._database.full_at_s < DISK_FULL_S:
             return HttpResponse(b'{"status":"unavailable","database":"ok","disk":"full"}', 503)
-        said: dict[str, object] = {"status": "ok", "database": "ok"}
+        health: dict[str, object] = {"status": "ok", "database": "ok"}
         free_bytes = shutil.disk_usage(self._data).free
         if free_bytes < DISK_FREE_BYTES_MIN:
-            said["disk"] = f"{free_bytes // 2**20} MiB free"
+            health["disk"] = f"{free_bytes // 2**20} MiB free"
         if alarms:
-            said["alarms"] = sorted({f"{alarm.component}.{alarm.code}" for alarm in alarms})
-        return HttpResponse(msgspec.json.encode(said))
+            health["alarms"] = sorted({f"{alarm.component}.{alarm.code}" for alarm in alarms})
+        return HttpResponse(msgspec.json.encode(health))
 
     async def _metrics(self, _request: HttpRequest) -> HttpResponse:
         return HttpResponse(await self._metrics_exporter.render(self._on_demand), 200, TEXT)

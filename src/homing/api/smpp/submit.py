@@ -9,7 +9,7 @@ import msgspec
 
 from homing import limits
 from homing.accounts.profile import Profile
-from homing.api.http.abnormal_numbers import why_abnormal
+from homing.api.http.abnormal_numbers import number_refusal
 from homing.api.smpp import message_text
 from homing.api.smpp.dialect import NUMBER
 from homing.api.smpp.statuses import RequestRejected, VendorStatus
@@ -170,7 +170,7 @@ def _recipients(pdu: Submit, reference: str | None) -> tuple[Recipient, ...]:
     raw = cast("SubmitSm | DataSm", pdu).destination_addr
     number = normalise(raw)
     if number is None:
-        raise RequestRejected(CommandStatus.RINVDSTADR, why_abnormal(raw).message())
+        raise RequestRejected(CommandStatus.RINVDSTADR, number_refusal(raw).message())
     return (Recipient(raw, number, reference),)
 
 

@@ -10,7 +10,8 @@ from homing.admin import account_settings
 from homing.console import form_values
 from homing.console.account_scope import AccountScope, account_scope_of, back, for_both
 from homing.console.languages import N_
-from homing.console.page import CUSTOMERS, NavigationEntry, NavigationGroup, PageSection
+from homing.console.navigation import CUSTOMERS, NavigationEntry, NavigationGroup
+from homing.console.page import PageSection
 from homing.console.pages.statement import KINDS, LEDGER_ACCOUNTS
 from homing.console.request_context import PageNotFound, RequestContext
 from homing.ledger import postings
@@ -35,16 +36,16 @@ BINDS: Final = {
 
 
 async def show(context: RequestContext) -> Response:
-    place = await account_scope_of(context)
-    database, account_id, now = context.database, place.account_id, context.now
-    overview = await context.shared.live.kept.get(
+    account_scope = await account_scope_of(context)
+    database, account_id, now = context.database, account_scope.account_id, context.now
+    overview = await context.console_state.live.cache.get(
         ("account", account_id), lambda: read_overview(database, PeriodGrain.HOUR, 24, now, account_id)
     )
     latest = await latest_manual_posting(database, account_id)
     return context.page(
         "account.html",
-        place=place,
-        account=place.account,
+        account_scope=account_scope,
+        account=account_scope.account,
         account_balance=await read_balance(database, account_id),
         total=overview.total,
         postings=[
@@ -63,19 +64,19 @@ async def show(context: RequestContext) -> Response:
 async def change(context: RequestContext) -> Response:
     if context.user.role is not UserRole.OPERATOR:
         raise PageNotFound
-    place = await account_scope_of(context)
+    account_scope = await account_scope_of(context)
     match context.field("do"):
         case "move":
-            return await _post(context, place)
+            return await _post(context, account_scope)
         case "lock":
-            return await _lock(context, place, context.field("lock_reason") or "by the operator")
+            return await _lock(context, account_scope, context.field("lock_reason") or "by the operator")
         case "unlock":
-            return await _lock(context, place, None)
+            return await _lock(context, account_scope, None)
         case _:
             return await back(context)
 
 
-async def _post(context: RequestContext, place: AccountScope) -> Response:
+async def _post(context: RequestContext, account_scope: AccountScope) -> Response:
     """Makes a posting once: a form that is sent again, or was shown before somebody else's posting, is stale."""
     micro, reason = form_values.amount(context, "amount"), context.field("reason")
     match context.field("kind"):
@@ -88,26 +89,28 @@ async def _post(context: RequestContext, place: AccountScope) -> Response:
         case "adjust_gift":
             posting = postings.adjustment(micro, LedgerAccount.GIFT)
         case _:
-            raise errors.InvalidInput(context.say("Choose a transaction type."))
+            raise errors.InvalidInput(context.translate("Choose a transaction type."))
     async with context.changing() as transaction:
-        await lock_balance(transaction, place.account_id)
-        context.check_version({"latest": await latest_manual_posting(transaction, place.account_id)})
+        await lock_balance(transaction, account_scope.account_id)
+        context.check_version({"latest": await latest_manual_posting(transaction, account_scope.account_id)})
         await postings.post(
             transaction,
-            place.account_id,
+            account_scope.account_id,
             posting,
             context.user.name,
             reason,
             within_credit=not context.field("below_credit"),
         )
-    return context.go(place.path(), context.say("{amount} posted.", amount=context.formats.exact(micro)))
+    return context.redirect(
+        account_scope.path(), context.translate("{amount} posted.", amount=context.formats.exact(micro))
+    )
 
 
-async def _lock(context: RequestContext, place: AccountScope, reason: str | None) -> Response:
+async def _lock(context: RequestContext, account_scope: AccountScope, reason: str | None) -> Response:
     async with context.changing() as transaction:
-        await account_settings.set_lock(transaction, place.account_id, reason)
-    said = context.say("Account locked.") if reason else context.say("Account unlocked.")
-    return context.go(place.path(), said)
+        await account_settings.set_lock(transaction, account_scope.account_id, reason)
+    notice = context.translate("Account locked.") if reason else context.translate("Account unlocked.")
+    return context.redirect(account_scope.path(), notice)
 
 
 SECTION = PageSection(

@@ -35,14 +35,15 @@ COLUMNS: Final = (
 
 
 async def show(context: RequestContext) -> Response:
-    place = await account_scope_of(context)
-    credit_micro = await _credit(context.database, place.account_id)
+    account_scope = await account_scope_of(context)
+    credit_micro = await _credit(context.database, account_scope.account_id)
     return context.page(
         "account_settings.html",
-        place=place,
-        account=place.account,
+        account_scope=account_scope,
+        account=account_scope.account,
         senders=[
-            row.sender for row in await statements.admin.sender_list(context.database, account_id=place.account_id)
+            row.sender
+            for row in await statements.admin.sender_list(context.database, account_id=account_scope.account_id)
         ],
         credit=trimmed(credit_micro),
         bounds={
@@ -52,16 +53,16 @@ async def show(context: RequestContext) -> Response:
             "retention_days": RETENTION_DAYS_MAX,
         },
         charsets=list(CHARSETS.items()),
-        version=context.version(_settings(place.account, credit_micro)),
+        version=context.version(_settings(account_scope.account, credit_micro)),
     )
 
 
 async def change(context: RequestContext) -> Response:
-    place = await account_scope_of(context)
+    account_scope = await account_scope_of(context)
     credit_micro = form_values.amount(context, "credit")
     changes: dict[str, Any] = {
         "email": context.field("email") or None,
-        "default_sender": context.secret_field("default_sender") or None,
+        "default_sender": context.raw_field("default_sender") or None,
         "templates_required": bool(context.field("templates_required")),
         "refund_undeliverable": bool(context.field("refund_undeliverable")),
         "unicode_fallback": bool(context.field("unicode_fallback")),
@@ -72,19 +73,19 @@ async def change(context: RequestContext) -> Response:
     for name in ("queries_per_s", "binds_max", "bind_window"):
         changes[name] = form_values.whole(context, name, DIGITS_MAX)
         if changes[name] is None:
-            raise errors.InvalidInput(context.say("Enter a number."))
+            raise errors.InvalidInput(context.translate("Enter a number."))
     days = changes["retention_days"]
     if days is not None and not 1 <= days <= RETENTION_DAYS_MAX:
         raise errors.InvalidInput(
-            context.say("Message texts can be kept for 1 to {n} days, or permanently.", n=RETENTION_DAYS_MAX)
+            context.translate("Message texts can be kept for 1 to {n} days, or permanently.", n=RETENTION_DAYS_MAX)
         )
     async with context.changing() as transaction:
-        row = await statements.admin.account_settings(transaction, account_id=place.account_id)
+        row = await statements.admin.account_settings(transaction, account_id=account_scope.account_id)
         assert row is not None
-        context.check_version(_settings(row, await _credit(transaction, place.account_id)))
-        await account_settings.change_account(transaction, place.account_id, changes)
-        await account_settings.set_credit(transaction, place.account_id, credit_micro)
-    return context.go(place.path("settings"), context.say("Settings saved."))
+        context.check_version(_settings(row, await _credit(transaction, account_scope.account_id)))
+        await account_settings.change_account(transaction, account_scope.account_id, changes)
+        await account_settings.set_credit(transaction, account_scope.account_id, credit_micro)
+    return context.redirect(account_scope.path("settings"), context.translate("Settings saved."))
 
 
 async def _credit(database: Database | DatabaseConnection, account_id: int) -> int:

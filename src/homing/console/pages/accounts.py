@@ -8,7 +8,8 @@ from homing import limits
 from homing.admin import account_settings
 from homing.console import form_values
 from homing.console.languages import N_
-from homing.console.page import NavigationEntry, NavigationGroup, Page, PageSection
+from homing.console.navigation import NavigationEntry, NavigationGroup
+from homing.console.page import Page, PageSection
 from homing.console.paging import page_of
 from homing.console.request_context import RequestContext
 from homing.store import statements
@@ -16,13 +17,13 @@ from homing.store.statements.account_pages import AccountTraffic
 
 
 async def show(context: RequestContext) -> Response:
-    search = context.asked("q")
+    search = context.query_value("q")
     rows = await statements.account_pages.account_page(
-        context.database, search=search, before_id=context.asked_id("before"), rows_max=limits.CONSOLE_PAGE_ROWS + 1
+        context.database, search=search, before_id=context.query_id("before"), rows_max=limits.CONSOLE_PAGE_ROWS + 1
     )
-    shown = page_of(rows, lambda row: row.account_id)
+    page = page_of(rows, lambda row: row.account_id)
     return context.page(
-        "accounts.html", rows=shown.rows, older_key=shown.older, search=search, traffic=await _traffic(context)
+        "accounts.html", rows=page.rows, older_key=page.older, search=search, traffic=await _traffic(context)
     )
 
 
@@ -36,7 +37,7 @@ async def _traffic(context: RequestContext) -> Mapping[int, AccountTraffic]:
             for row in await statements.account_pages.account_traffic(context.database, first_hour=first_hour)
         }
 
-    return await context.shared.live.kept_longer.get("account traffic", read)
+    return await context.console_state.live.slow_cache.get("account traffic", read)
 
 
 async def create(context: RequestContext) -> Response:
@@ -45,7 +46,9 @@ async def create(context: RequestContext) -> Response:
     async with context.changing() as transaction:
         account_id = await account_settings.create_account(transaction, name, context.field("email") or None)
         await account_settings.set_credit(transaction, account_id, credit_micro)
-    return context.go(f"/accounts/{name}", context.say("Account created. Next, add funds and create a credential."))
+    return context.redirect(
+        f"/accounts/{name}", context.translate("Account created. Next, add funds and create a credential.")
+    )
 
 
 SECTION = PageSection(

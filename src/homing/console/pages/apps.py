@@ -12,7 +12,8 @@ from homing.admin.setting_warnings import SettingWarning, push_address_warnings
 from homing.audit import record
 from homing.console.account_scope import AccountScope, account_scope_of, back, for_both
 from homing.console.languages import N_
-from homing.console.page import CUSTOMERS, NavigationEntry, NavigationGroup, PageSection
+from homing.console.navigation import CUSTOMERS, NavigationEntry, NavigationGroup
+from homing.console.page import PageSection
 from homing.console.request_context import PageNotFound, RequestContext
 from homing.delivery.push_trial import PushTrial, try_address
 from homing.model import PushKind
@@ -20,7 +21,7 @@ from homing.store import statements
 
 CONSOLE_APPS_MAX: Final = 50
 EXPECTS: Final[Mapping[str, bool | None]] = {"detect": None, "yes": True, "no": False}
-EXPECTS_SAID: Final = {
+EXPECTS_LABELS: Final = {
     "detect": N_("Detect automatically"),
     "yes": N_("Yes, conversions are reported"),
     "no": N_("No, conversions are not reported"),
@@ -31,28 +32,32 @@ KINDS: Final = {"report_url": PushKind.REPORT, "inbound_url": PushKind.INBOUND}
 
 
 async def show(context: RequestContext) -> Response:
-    place = await account_scope_of(context)
-    return context.page("apps.html", place=place, rows=await _apps(context, place))
+    account_scope = await account_scope_of(context)
+    return context.page("apps.html", account_scope=account_scope, rows=await _apps(context, account_scope))
 
 
 async def create(context: RequestContext) -> Response:
-    place = await account_scope_of(context)
+    account_scope = await account_scope_of(context)
     name = context.field("name")
     if not name:
-        raise errors.InvalidInput(context.say("Enter an app name."))
+        raise errors.InvalidInput(context.translate("Enter an app name."))
     async with context.changing() as transaction:
-        await statements.admin.account_settings(transaction, account_id=place.account_id)  # its lock: one at a time
-        if len(await statements.admin.app_list(transaction, account_id=place.account_id)) >= CONSOLE_APPS_MAX:
-            raise errors.InvalidInput(context.say("The account has reached its maximum number of apps."))
+        await statements.admin.account_settings(
+            transaction, account_id=account_scope.account_id
+        )  # its lock: one at a time
+        if len(await statements.admin.app_list(transaction, account_id=account_scope.account_id)) >= CONSOLE_APPS_MAX:
+            raise errors.InvalidInput(context.translate("The account has reached its maximum number of apps."))
         await account_settings.create_app(
             transaction,
-            place.account_id,
+            account_scope.account_id,
             name=name,
             app_id=None,
             report_url=context.field("report_url") or None,
             inbound_url=context.field("inbound_url") or None,
         )
-    return context.go(place.path("apps"), context.say("App {name} created.", name=name), _warnings(context))
+    return context.redirect(
+        account_scope.path("apps"), context.translate("App {name} created.", name=name), _warnings(context)
+    )
 
 
 async def show_one(context: RequestContext) -> Response:
@@ -60,69 +65,76 @@ async def show_one(context: RequestContext) -> Response:
 
 
 async def _show_one(context: RequestContext, trial: PushTrial | None) -> Response:
-    place = await account_scope_of(context)
-    app = next((row for row in await _apps(context, place) if row["app_id"] == context.asked("id")), None)
+    account_scope = await account_scope_of(context)
+    app = next((row for row in await _apps(context, account_scope) if row["app_id"] == context.query_value("id")), None)
     if app is None:
         raise PageNotFound
     return context.page(
         "app.html",
-        place=place,
+        account_scope=account_scope,
         app=app,
         expects=next(key for key, value in EXPECTS.items() if value is app["expects_conversions"]),
-        expects_said=EXPECTS_SAID,
+        expects_labels=EXPECTS_LABELS,
         version=context.version({name: app[name] for name in SETTINGS}),
         trial=trial,
     )
 
 
 async def change_one(context: RequestContext) -> Response:
-    place = await account_scope_of(context)
+    account_scope = await account_scope_of(context)
     match context.field("do"):
         case "save":
-            return await _save(context, place)
+            return await _save(context, account_scope)
         case "try":
-            return await _try(context, place)
+            return await _try(context, account_scope)
         case _:
             return await back(context)
 
 
-async def _save(context: RequestContext, place: AccountScope) -> Response:
-    app_id = context.asked("id")
+async def _save(context: RequestContext, account_scope: AccountScope) -> Response:
+    app_id = context.query_value("id")
     async with context.changing() as transaction:
-        row = await statements.admin.app_lock(transaction, app_id=app_id, account_id=place.account_id)
+        row = await statements.admin.app_lock(transaction, app_id=app_id, account_id=account_scope.account_id)
         if row is None:
             raise PageNotFound
         context.check_version({name: getattr(row, name) for name in SETTINGS})
         changes: dict[str, str | bool | None] = {name: context.field(name) or None for name in URLS}
         changes["expects_conversions"] = EXPECTS.get(context.field("expects"))
         await account_settings.change_app(transaction, app_id, changes)
-    return context.go(place.path("apps"), context.say("App {name} saved.", name=row.name), _warnings(context))
+    return context.redirect(
+        account_scope.path("apps"), context.translate("App {name} saved.", name=row.name), _warnings(context)
+    )
 
 
 def _warnings(context: RequestContext) -> Iterator[SettingWarning]:
     for name in URLS:
-        yield from push_address_warnings(context.field(name), context.shared.push_networks)
+        yield from push_address_warnings(context.field(name), context.console_state.push_networks)
 
 
-async def _try(context: RequestContext, place: AccountScope) -> Response:
+async def _try(context: RequestContext, account_scope: AccountScope) -> Response:
     """To the address as it is saved: what a form says at this moment is not yet where pushes go."""
-    name, app_id = context.field("url"), context.asked("id")
+    name, app_id = context.field("url"), context.query_value("id")
     row = await statements.admin.app_find(context.database, app_id=app_id)
-    if row is None or row.account_id != place.account_id or name not in KINDS:
+    if row is None or row.account_id != account_scope.account_id or name not in KINDS:
         raise PageNotFound
     url = row.report_url if name == "report_url" else row.inbound_url
     if not url:
-        raise errors.InvalidInput(context.say("Save an address first."))
-    if not context.shared.may_try_push(place.account_id, asyncio.get_running_loop().time()):
-        raise errors.InvalidInput(context.say("Too many test pushes. Wait a moment, then try again."))
+        raise errors.InvalidInput(context.translate("Save an address first."))
+    if not context.console_state.may_try_push(account_scope.account_id, asyncio.get_running_loop().time()):
+        raise errors.InvalidInput(context.translate("Too many test pushes. Wait a moment, then try again."))
     async with context.changing() as transaction:
         await record(
-            transaction, "app", "try_push", f"{row.name} {app_id}", account_id=place.account_id, after={"url": url}
+            transaction,
+            "app",
+            "try_push",
+            f"{row.name} {app_id}",
+            account_id=account_scope.account_id,
+            after={"url": url},
         )
     trial = await try_address(
-        context.shared.http_client,
-        context.shared.dialects,
-        account_id=place.account_id,
+        context.console_state.http_client,
+        context.console_state.dialects,
+        account_id=account_scope.account_id,
         kind=KINDS[name],
         url=url,
         app_id=app_id,
@@ -131,10 +143,10 @@ async def _try(context: RequestContext, place: AccountScope) -> Response:
     return await _show_one(context, trial)
 
 
-async def _apps(context: RequestContext, place: AccountScope) -> Sequence[Mapping[str, Any]]:
+async def _apps(context: RequestContext, account_scope: AccountScope) -> Sequence[Mapping[str, Any]]:
     return [
         account_settings.shown_app(row)
-        for row in await statements.admin.app_list(context.database, account_id=place.account_id)
+        for row in await statements.admin.app_list(context.database, account_id=account_scope.account_id)
     ]
 
 

@@ -10,7 +10,8 @@ from starlette.responses import Response
 from homing import limits
 from homing.audit import read_audit
 from homing.console.languages import N_
-from homing.console.page import OPERATORS, NavigationEntry, NavigationGroup, Page, PageSection
+from homing.console.navigation import OPERATORS, NavigationEntry, NavigationGroup
+from homing.console.page import Page, PageSection
 from homing.console.paging import page_of
 from homing.console.request_context import RequestContext
 
@@ -54,19 +55,19 @@ ACTS: Final = {
 
 
 async def show(context: RequestContext) -> Response:
-    kind, actor = context.asked("kind"), context.asked("actor")
+    kind, actor = context.query_value("kind"), context.query_value("actor")
     rows = await read_audit(
         context.database,
         rows_max=limits.CONSOLE_PAGE_ROWS + 1,
-        before_id=context.asked_id("before"),
+        before_id=context.query_id("before"),
         actor=actor or None,
         kind=kind if kind in KINDS else None,
     )
-    shown = page_of(rows, lambda row: row.audit_id)
+    page = page_of(rows, lambda row: row.audit_id)
     return context.page(
         "audit.html",
-        rows=[{**msgspec.structs.asdict(row), "changes": _changes(row.before, row.after)} for row in shown.rows],
-        older_key=shown.older,
+        rows=[{**msgspec.structs.asdict(row), "changes": _changes(row.before, row.after)} for row in page.rows],
+        older_key=page.older,
         kinds=KINDS,
         acts=ACTS,
         kind=kind,
@@ -78,10 +79,10 @@ def _changes(before: str | None, after: str | None) -> Sequence[tuple[str, Any, 
     """(name, what it was, what it is) of each member; None: there was or is none."""
     was, now = json.loads(before or "{}"), json.loads(after or "{}")
     names = [*was, *(name for name in now if name not in was)]
-    return [(name, _told(was.get(name)), _told(now.get(name))) for name in names]
+    return [(name, _text(was.get(name)), _text(now.get(name))) for name in names]
 
 
-def _told(value: object) -> str | None:
+def _text(value: object) -> str | None:
     if value is None or isinstance(value, str):
         return value
     return json.dumps(value, ensure_ascii=False)

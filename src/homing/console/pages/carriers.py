@@ -1,4 +1,4 @@
-"""Carriers: how each does now, its links, what it refused lately, and whether messages go by it."""
+"""Carriers: state, links, recent refusals, and the mode (open, draining, closed)."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -13,16 +13,17 @@ from homing.admin.carrier_status import carrier_errors, carriers_now
 from homing.admin.carriers import CarrierMode
 from homing.admin.setting_warnings import carrier_warnings
 from homing.console.languages import N_
-from homing.console.page import STAFF, NavigationEntry, NavigationGroup, Page, PageSection
+from homing.console.navigation import STAFF, NavigationEntry, NavigationGroup
+from homing.console.page import Page, PageSection
 from homing.console.request_context import PageNotFound, RequestContext
 from homing.model import Outcome
 from homing.store import statements
 from homing.store.statements.admin import CarrierErrorRow, CarrierRow
 
 COSTS_MAX: Final = 200
-"""Costs that are shown; the command line lists them all."""
+"""Costs shown; the command line lists all."""
 APART: Final = frozenset({"binds", "last_error", "under_way", "window", "submitted_per_s"})
-"""What of a carrier's health has a place of its own."""
+"""Members of a carrier's health that the page shows elsewhere than in the table of the others."""
 STATES: Final = {
     "up": ("good", N_("Up")),
     "down": ("bad", N_("Down")),
@@ -30,7 +31,7 @@ STATES: Final = {
     "draining": ("warn", N_("Draining")),
     "disabled": ("", N_("Disabled")),
 }
-"""By what `state_of` gives: the tone and the word."""
+"""Tone and label by the result of `state_of`."""
 OUTCOMES: Final = {
     Outcome.REFUSED: N_("Rejected"),
     Outcome.DEFERRED: N_("Deferred, will be retried"),
@@ -60,7 +61,7 @@ SWITCHED: Final = {
 
 
 class CarrierLinks(msgspec.Struct, frozen=True):
-    """A carrier's sessions together; None where its kind does not tell."""
+    """A carrier's sessions in total; None where its kind does not report the figure."""
 
     up: int | None
     all: int | None
@@ -73,19 +74,19 @@ class CarrierLinks(msgspec.Struct, frozen=True):
 
 
 def links_of(detail: Mapping[str, Any] | None) -> CarrierLinks:
-    """From what a carrier's health tells, whatever its kind."""
+    """From the health of a carrier of any kind."""
     detail = detail or {}
     binds = detail.get("binds")
     if binds is None:
         window, error = detail.get("window"), detail.get("last_error")
         return CarrierLinks(None, None, detail.get("under_way"), window, None, None, error, ())
-    trips = [one["round_trip_ms"] for one in binds if one["round_trip_ms"] is not None]
-    failed = [one["last_error"] for one in binds if one["last_error"]]
+    trips = [link["round_trip_ms"] for link in binds if link["round_trip_ms"] is not None]
+    failed = [link["last_error"] for link in binds if link["last_error"]]
     return CarrierLinks(
-        sum(1 for one in binds if one["state"] in ("bound", "throttled", "doubtful")),
+        sum(1 for link in binds if link["state"] in ("bound", "throttled", "doubtful")),
         len(binds),
-        sum(one["in_flight"] for one in binds),
-        sum(one["window"] or 0 for one in binds),
+        sum(link["in_flight"] for link in binds),
+        sum(link["window"] or 0 for link in binds),
         detail.get("submitted_per_s"),
         sum(trips) / len(trips) if trips else None,
         failed[0] if failed else None,
@@ -94,7 +95,7 @@ def links_of(detail: Mapping[str, Any] | None) -> CarrierLinks:
 
 
 def state_of(carrier: Mapping[str, Any]) -> str:
-    """One of STATES. What is wrong is said before that it is being drained."""
+    """A key of STATES. A failure has precedence over draining."""
     if not carrier["enabled"]:
         return "disabled"
     if carrier["state"] != "up":
@@ -103,77 +104,83 @@ def state_of(carrier: Mapping[str, Any]) -> str:
 
 
 async def show(context: RequestContext) -> Response:
-    found = await _errors(context)
     failed: dict[int, int] = {}
-    for one in found:
-        failed[one.carrier_id] = failed.get(one.carrier_id, 0) + one.answers
+    for row in await _errors(context):
+        failed[row.carrier_id] = failed.get(row.carrier_id, 0) + row.answers
     rows = [
-        {**row, "shown": state_of(row), "links": links_of(row["detail"]), "errors": failed.get(row["carrier_id"], 0)}
-        for row in await _carriers(context)
+        {
+            **carrier,
+            "state_name": state_of(carrier),
+            "links": links_of(carrier["detail"]),
+            "errors": failed.get(carrier["carrier_id"], 0),
+        }
+        for carrier in await _carriers(context)
     ]
     return context.page("carriers.html", rows=rows, states=STATES)
 
 
 async def show_one(context: RequestContext) -> Response:
-    row = await _named(context)
-    known = {one["carrier_id"]: one for one in await _carriers(context)}
-    if row.carrier_id not in known:  # added since the last look
-        known = {one["carrier_id"]: one for one in await carriers_now(context.database)}
-    carrier = known[row.carrier_id]
-    found = [one for one in await _errors(context) if one.carrier_id == row.carrier_id]
+    row = await _carrier(context)
+    by_id = {carrier["carrier_id"]: carrier for carrier in await _carriers(context)}
+    if row.carrier_id not in by_id:  # added since the cache was filled
+        by_id = {carrier["carrier_id"]: carrier for carrier in await carriers_now(context.database)}
+    carrier = by_id[row.carrier_id]
+    refusals = [refusal for refusal in await _errors(context) if refusal.carrier_id == row.carrier_id]
     costs = await statements.admin.cost_list(context.database, carrier_id=row.carrier_id)
     return context.page(
         "carrier.html",
         carrier={**carrier, "enabled": row.enabled, "is_draining": row.is_draining},
-        course=carriers.carrier_mode_of(enabled=row.enabled, is_draining=row.is_draining).value,
+        mode=carriers.carrier_mode_of(enabled=row.enabled, is_draining=row.is_draining).value,
         version=context.version(row),
-        shown=state_of({**carrier, "enabled": row.enabled, "is_draining": row.is_draining}),
+        state=state_of({**carrier, "enabled": row.enabled, "is_draining": row.is_draining}),
         states=STATES,
         links=links_of(carrier["detail"]),
         link_tones=LINKS,
         since=datetime.fromisoformat,
-        failures=found,
-        failed=sum(one.answers for one in found),
+        failures=refusals,
+        failed=sum(refusal.answers for refusal in refusals),
         outcomes=OUTCOMES,
         id_formats=await statements.receipts.id_formats_of_carrier(context.database, carrier_id=row.carrier_id),
         id_format_names=ID_FORMATS,
         costs=costs[:COSTS_MAX],
         costs_more=max(0, len(costs) - COSTS_MAX),
-        told=[(name, _written(value)) for name, value in (carrier["detail"] or {}).items() if name not in APART],
-        warnings=[context.word(one) for one in carrier_warnings(carrier["settings"])],
+        health=[(name, _written(value)) for name, value in (carrier["detail"] or {}).items() if name not in APART],
+        warnings=[context.sentence(warning) for warning in carrier_warnings(carrier["settings"])],
         settings=[(name, _written(value)) for name, value in carrier["settings"].items()],
     )
 
 
 async def change(context: RequestContext) -> Response:
-    row = await _named(context)
+    row = await _carrier(context)
     try:
-        course = CarrierMode(context.field("course"))
+        mode = CarrierMode(context.field("course"))
     except ValueError:
-        raise errors.InvalidInput(context.say("Choose an action for the carrier.")) from None
+        raise errors.InvalidInput(context.translate("Choose an action for the carrier.")) from None
     async with context.changing() as transaction:
         locked = await statements.admin.carrier_lock(transaction, carrier_id=row.carrier_id)
         assert locked is not None, "carriers are not removed"
         context.check_version(locked)
-        await carriers.switch_carrier(transaction, row.carrier_id, course)
-    context.shared.live.kept.forget()
-    return context.go(f"/carriers/{row.name}", context.say(SWITCHED[course], carrier=row.name))
+        await carriers.switch_carrier(transaction, row.carrier_id, mode)
+    context.console_state.live.cache.forget()
+    return context.redirect(f"/carriers/{row.name}", context.translate(SWITCHED[mode], carrier=row.name))
 
 
-async def _named(context: RequestContext) -> CarrierRow:
+async def _carrier(context: RequestContext) -> CarrierRow:
     try:
-        return await carriers.find_carrier(context.database, context.part("carrier"))
+        return await carriers.find_carrier(context.database, context.path_part("carrier"))
     except errors.InvalidInput:
         raise PageNotFound from None
 
 
 async def _carriers(context: RequestContext) -> Sequence[dict[str, Any]]:
-    """Of all accounts together: customers do not come here."""
-    return await context.shared.live.kept.get("carriers_now", lambda: carriers_now(context.database))
+    """Unscoped: customers may not see the page."""
+    return await context.console_state.live.cache.get("carriers_now", lambda: carriers_now(context.database))
 
 
 async def _errors(context: RequestContext) -> Sequence[CarrierErrorRow]:
-    return await context.shared.live.kept.get("carrier_errors", lambda: carrier_errors(context.database, context.now))
+    return await context.console_state.live.cache.get(
+        "carrier_errors", lambda: carrier_errors(context.database, context.now)
+    )
 
 
 def _written(value: object) -> str:

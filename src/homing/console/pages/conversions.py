@@ -1,4 +1,4 @@
-"""Conversions: how many messages were sent, delivered, and brought their people back."""
+"""Conversions: how many messages were sent, delivered and converted."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -8,7 +8,8 @@ from starlette.responses import Response
 from homing import errors
 from homing.console import form_values
 from homing.console.languages import N_
-from homing.console.page import EVERYBODY, NavigationEntry, NavigationGroup, Page, PageSection
+from homing.console.navigation import EVERYBODY, NavigationEntry, NavigationGroup
+from homing.console.page import Page, PageSection
 from homing.console.pages.overview import OverviewSpan
 from homing.console.request_context import RequestContext
 from homing.model import GENERAL, PeriodGrain
@@ -25,36 +26,36 @@ SPANS: Final = (
 
 
 async def show(context: RequestContext) -> Response:
-    """A customer sees the own account and no carriers, whatever is asked for."""
-    span = next((one for one in SPANS if one.key == context.asked("span")), SPANS[1])
-    account, scope, trouble = context.asked("account"), context.scope, None
+    """A customer sees the own account and no carriers, whatever the query says."""
+    span = next((span for span in SPANS if span.key == context.query_value("span")), SPANS[1])
+    account, scope, filter_error = context.query_value("account"), context.scope, None
     if scope is None and account:
         try:
             scope = await form_values.account_id(context, account)
         except errors.InvalidInput as error:
-            trouble, scope = context.word(error), GENERAL  # nobody's
-    database, now, slow = context.database, context.now, context.shared.live.kept_longer
+            filter_error, scope = context.sentence(error), GENERAL  # matches no account
+    database, now, slow = context.database, context.now, context.console_state.live.slow_cache
     funnel = await slow.get(
         ("funnel", span.key, scope), lambda: read_funnel(database, span.grain, span.periods, now, scope)
     )
-    apps = [one.key for one in funnel.by["app"][:LINES_MAX]]
+    apps = [step.key for step in funnel.by["app"][:LINES_MAX]]
     reporting = await slow.get(("reporting", tuple(apps), scope), lambda: read_reporting(database, apps, now, scope))
     sees_carriers = context.scope is None
     names = {}
     if sees_carriers:
-        names = {str(row.carrier_id): row.name for row in await context.shared.carriers()}
+        names = {str(row.carrier_id): row.name for row in await context.console_state.carriers()}
     return context.page(
         "conversions.html",
         spans=SPANS,
         span=span,
         account=account if context.scope is None else "",
-        wrong=trouble,
+        filter_error=filter_error,
         total=funnel.total,
         countries=_lines(funnel, "country"),
         networks=_lines(funnel, "network"),
         carriers=_lines(funnel, "carrier") if sees_carriers else [],
-        apps=[(one, reporting.get(one.key)) for one in _lines(funnel, "app")],
-        more={by: max(0, len(found) - LINES_MAX) for by, found in funnel.by.items()},
+        apps=[(step, reporting.get(step.key)) for step in _lines(funnel, "app")],
+        more={by: max(0, len(figures) - LINES_MAX) for by, figures in funnel.by.items()},
         names=names,
         expects=_expects,
     )
@@ -64,15 +65,15 @@ def _lines(funnel: Funnel, by: str) -> Sequence[FunnelStep]:
     return funnel.by[by][:LINES_MAX]
 
 
-def _expects(found: AppReportingFigures | None) -> tuple[str, str]:
-    """The tone and the word of whether an app's messages are to lead to conversions."""
-    if found is None:
+def _expects(figures: AppReportingFigures | None) -> tuple[str, str]:
+    """Tone and label: whether conversions are expected of an app's messages."""
+    if figures is None:
         return "", ""
-    if found.declared is not None:
-        return ("good", N_("declared: yes")) if found.declared else ("", N_("declared: no"))
-    if found.shown is None:
+    if figures.declared is not None:
+        return ("good", N_("declared: yes")) if figures.declared else ("", N_("declared: no"))
+    if figures.shown is None:
         return "", N_("not enough traffic")
-    return ("good", N_("detected: yes")) if found.shown else ("warn", N_("detected: no"))
+    return ("good", N_("detected: yes")) if figures.shown else ("warn", N_("detected: no"))
 
 
 SECTION = PageSection(

@@ -9,7 +9,8 @@ from homing import errors
 from homing.admin import account_settings
 from homing.console.account_scope import AccountScope, account_scope_of, back, for_both
 from homing.console.languages import N_
-from homing.console.page import CUSTOMERS, NavigationEntry, NavigationGroup, PageSection
+from homing.console.navigation import CUSTOMERS, NavigationEntry, NavigationGroup
+from homing.console.page import PageSection
 from homing.console.request_context import PageNotFound, RequestContext
 from homing.store import statements
 from homing.store.statements.admin import AccountRow, AccountSettingsRow
@@ -19,88 +20,90 @@ CONSOLE_NETWORKS_MAX: Final = 100
 
 
 async def show(context: RequestContext) -> Response:
-    place = await account_scope_of(context)
-    rows = await statements.admin.credential_list(context.database, account_id=place.account_id)
+    account_scope = await account_scope_of(context)
+    rows = await statements.admin.credential_list(context.database, account_id=account_scope.account_id)
     return context.page(
         "credentials.html",
-        place=place,
+        account_scope=account_scope,
         rows=[row for row in rows if row.revoked_at is None],
         revoked=[row for row in rows if row.revoked_at is not None],
-        dialects=context.shared.dialects,
-        networks="\n".join(map(str, place.account.allowed_networks)),
-        version=context.version(_networks(place.account)),
+        dialects=context.console_state.dialects,
+        networks="\n".join(map(str, account_scope.account.allowed_networks)),
+        version=context.version(_networks(account_scope.account)),
     )
 
 
 async def change(context: RequestContext) -> Response:
-    place = await account_scope_of(context)
+    account_scope = await account_scope_of(context)
     match context.field("do"):
         case "create":
-            return await _create(context, place)
+            return await _create(context, account_scope)
         case "revoke":
-            return await _revoke(context, place)
+            return await _revoke(context, account_scope)
         case "allow":
-            return await _allow(context, place)
+            return await _allow(context, account_scope)
         case _:
             return await back(context)
 
 
-async def _create(context: RequestContext, place: AccountScope) -> Response:
+async def _create(context: RequestContext, account_scope: AccountScope) -> Response:
     """Customers get keys that Homing makes: one of their own choice would tell them which are taken."""
-    dialect = next((each for each in context.shared.dialects if each.name == context.field("dialect")), None)
+    dialect = next((each for each in context.console_state.dialects if each.name == context.field("dialect")), None)
     if dialect is None:
-        raise errors.InvalidInput(context.say("Choose the API dialect."))
+        raise errors.InvalidInput(context.translate("Choose the API dialect."))
     key = secret = None
-    if not place.is_own:
-        key, secret = context.field("key") or None, context.secret_field("secret") or None
+    if not account_scope.is_own:
+        key, secret = context.field("key") or None, context.raw_field("secret") or None
     async with context.changing() as transaction:
-        await statements.admin.account_settings(transaction, account_id=place.account_id)  # its lock: one at a time
-        rows = await statements.admin.credential_list(transaction, account_id=place.account_id)
+        await statements.admin.account_settings(
+            transaction, account_id=account_scope.account_id
+        )  # its lock: one at a time
+        rows = await statements.admin.credential_list(transaction, account_id=account_scope.account_id)
         if sum(row.revoked_at is None for row in rows) >= CONSOLE_CREDENTIALS_MAX:
             raise errors.InvalidInput(
-                context.say("The account has reached its maximum number of credentials. Revoke one first.")
+                context.translate("The account has reached its maximum number of credentials. Revoke one first.")
             )
-        made = await account_settings.create_credential(
+        credential = await account_settings.create_credential(
             transaction,
-            context.shared.vault,
-            place.account_id,
+            context.console_state.vault,
+            account_scope.account_id,
             dialect,
             key=key,
             secret=secret,
             label=context.field("label"),
             may_be_short=bool(context.field("short")),
         )
-    return context.page("credential_new.html", place=place, made=made)
+    return context.page("credential_new.html", account_scope=account_scope, made=credential)
 
 
-async def _revoke(context: RequestContext, place: AccountScope) -> Response:
-    given = context.field("credential")
+async def _revoke(context: RequestContext, account_scope: AccountScope) -> Response:
+    key = context.field("credential")
     async with context.changing() as transaction:
-        rows = await statements.admin.credential_list(transaction, account_id=place.account_id)
-        row = next((row for row in rows if str(row.credential_id) == given), None)
+        rows = await statements.admin.credential_list(transaction, account_id=account_scope.account_id)
+        row = next((row for row in rows if str(row.credential_id) == key), None)
         if row is None:
             raise PageNotFound
         await account_settings.revoke_credential(
-            transaction, context.shared.dialects, row.key, row.dialect, place.account_id
+            transaction, context.console_state.dialects, row.key, row.dialect, account_scope.account_id
         )
-    return context.go(place.path("credentials"), context.say("{key} revoked.", key=row.key))
+    return context.redirect(account_scope.path("credentials"), context.translate("{key} revoked.", key=row.key))
 
 
-async def _allow(context: RequestContext, place: AccountScope) -> Response:
+async def _allow(context: RequestContext, account_scope: AccountScope) -> Response:
     networks = context.field("networks").replace(",", " ").split()
     if len(networks) > CONSOLE_NETWORKS_MAX:
-        raise errors.InvalidInput(context.say("At most {n} networks.", n=CONSOLE_NETWORKS_MAX))
+        raise errors.InvalidInput(context.translate("At most {n} networks.", n=CONSOLE_NETWORKS_MAX))
     async with context.changing() as transaction:
-        row = await statements.admin.account_settings(transaction, account_id=place.account_id)
+        row = await statements.admin.account_settings(transaction, account_id=account_scope.account_id)
         assert row is not None
         context.check_version(_networks(row))
-        await account_settings.change_account(transaction, place.account_id, {"allowed_networks": networks})
-    said = (
-        context.say("Only these addresses are allowed now.")
+        await account_settings.change_account(transaction, account_scope.account_id, {"allowed_networks": networks})
+    notice = (
+        context.translate("Only these addresses are allowed now.")
         if networks
-        else context.say("All addresses are allowed now.")
+        else context.translate("All addresses are allowed now.")
     )
-    return context.go(place.path("credentials"), said)
+    return context.redirect(account_scope.path("credentials"), notice)
 
 
 def _networks(row: AccountRow | AccountSettingsRow) -> Mapping[str, Any]:

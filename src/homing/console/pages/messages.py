@@ -14,7 +14,8 @@ from homing.admin.carriers import find_carrier
 from homing.common import ids
 from homing.console import form_values
 from homing.console.languages import N_
-from homing.console.page import EVERYBODY, STAFF, NavigationEntry, NavigationGroup, Page, PageSection
+from homing.console.navigation import EVERYBODY, STAFF, NavigationEntry, NavigationGroup
+from homing.console.page import Page, PageSection
 from homing.console.paging import page_of
 from homing.console.request_context import PageNotFound, RequestContext
 from homing.console.timeline_view import OUTCOME_LABELS, STATE_LABELS, outcome_tone, state_tone, steps
@@ -29,71 +30,77 @@ from homing.text.numbers import normalise
 STATES: Final = {state.name.lower(): state for state in MessageState if state is not MessageState.SENDING}
 MINUTE: Final = timedelta(minutes=1)
 STILL_LIVE: Final = timedelta(minutes=10)
-"""How long after its end a message's page still follows: pushes, late receipts and conversions come then."""
+"""How long after its final state a message's page is still live: pushes, late receipts and conversions arrive then."""
 
 
 async def show(context: RequestContext) -> Response:
-    sought = context.asked("find")
-    if _message_id(sought) is not None and not context.asked("before"):
-        message_id = await find_id(context.database, int(sought), context.scope)
+    query = context.query_value("find")
+    if _message_id(query) is not None and not context.query_value("before"):
+        message_id = await find_id(context.database, int(query), context.scope)
         if message_id is not None:
-            return context.go(f"/messages/{message_id}")
-    found, key, trouble = await _find(context, sought)
-    shown = page_of(found.rows, lambda row: row.message_id)
+            return context.redirect(f"/messages/{message_id}")
+    result, key, filter_error = await _find(context, query)
+    page = page_of(result.rows, lambda row: row.message_id)
     return context.page(
         "messages.html",
-        rows=shown.rows,
-        older_key=shown.older,
-        found=found,
-        stopped_at=_time_of(found.stopped_id),
+        rows=page.rows,
+        older_key=page.older,
+        result=result,
+        stopped_at=_time_of(result.stopped_id),
         key=key,
-        trouble=trouble,
-        sought=sought,
+        filter_error=filter_error,
+        query=query,
         carriers=await _carriers(context),
         states=[(name, STATE_LABELS[state]) for name, state in STATES.items()],
         labels=STATE_LABELS,
         tone=state_tone,
-        is_filtered=any(context.asked(name) for name in ("find", "account", "carrier", "state", "from", "to")),
+        is_filtered=any(context.query_value(name) for name in ("find", "account", "carrier", "state", "from", "to")),
     )
 
 
-async def _find(context: RequestContext, sought: str) -> tuple[FoundMessages, MessageKey | None, str]:
-    """What the filter finds, by which key, and what is wrong with the filter."""
+async def _find(context: RequestContext, query: str) -> tuple[FoundMessages, MessageKey | None, str]:
+    """The result, the key that found it, and the error of the filter."""
     try:
-        wanted = await _wanted(context)
+        message_filter = await _message_filter(context)
     except errors.InvalidInput as error:
-        return FoundMessages([], None, 0), None, context.word(error)
+        return FoundMessages([], None, 0), None, context.sentence(error)
     rows_max = limits.CONSOLE_PAGE_ROWS + 1
-    for key, value in _keys(context, sought):
-        found = await search(context.database, _with(wanted, key, value), rows_max, context.now)
-        if found.rows or found.stopped_id:
-            return found, key, ""
+    for key, value in _keys(context, query):
+        result = await search(context.database, _with(message_filter, key, value), rows_max, context.now)
+        if result.rows or result.stopped_id:
+            return result, key, ""
     return (
-        (FoundMessages([], None, 0) if sought else await search(context.database, wanted, rows_max, context.now)),
+        (
+            FoundMessages([], None, 0)
+            if query
+            else await search(context.database, message_filter, rows_max, context.now)
+        ),
         None,
         "",
     )
 
 
-def _with(wanted: MessageFilter, key: MessageKey, value: str) -> MessageFilter:
-    return MessageFilter(
-        wanted.account_id, wanted.carrier_id, wanted.states, wanted.first_id, wanted.beyond_id, key, value
-    )
+def _with(base: MessageFilter, key: MessageKey, value: str) -> MessageFilter:
+    return MessageFilter(base.account_id, base.carrier_id, base.states, base.first_id, base.beyond_id, key, value)
 
 
-def _keys(context: RequestContext, sought: str) -> Sequence[tuple[MessageKey, str]]:
-    """What a text that somebody pasted may be, in the order of trying; an older page goes on with its own key."""
-    if not sought:
+def _keys(context: RequestContext, query: str) -> Sequence[tuple[MessageKey, str]]:
+    """Interpretations of a pasted text, in the order of the search; an older page continues with its own key."""
+    if not query:
         return []
-    number = normalise(sought)
+    number = normalise(query)
     tried = [(MessageKey.NUMBER, number)] if number else []
-    tried += [(MessageKey.REFERENCE, sought), (MessageKey.CARRIER_REF, sought)]
-    chosen = [one for one in tried if one[0] == context.asked("by")]
+    tried += [(MessageKey.REFERENCE, query), (MessageKey.CARRIER_REF, query)]
+    chosen = [candidate for candidate in tried if candidate[0] == context.query_value("by")]
     return chosen or tried
 
 
-async def _wanted(context: RequestContext) -> MessageFilter:
-    account, carrier, state = context.asked("account"), context.asked("carrier"), context.asked("state")
+async def _message_filter(context: RequestContext) -> MessageFilter:
+    account, carrier, state = (
+        context.query_value("account"),
+        context.query_value("carrier"),
+        context.query_value("state"),
+    )
     account_id = context.scope
     if account and context.scope is None:
         account_id = await form_values.account_id(context, account)
@@ -102,23 +109,23 @@ async def _wanted(context: RequestContext) -> MessageFilter:
         try:
             carrier_id = (await find_carrier(context.database, carrier)).carrier_id
         except errors.InvalidInput:
-            raise errors.InvalidInput(context.say("Carrier {carrier} does not exist.", carrier=carrier)) from None
+            raise errors.InvalidInput(context.translate("Carrier {carrier} does not exist.", carrier=carrier)) from None
     states = (STATES[state],) if state in STATES else ()
-    first_id, beyond_id, before_id = _id_at(context, "from"), _id_at(context, "to", MINUTE), context.asked_id("before")
-    bounds = [one for one in (beyond_id, before_id) if one is not None]
+    first_id, beyond_id, before_id = _id_at(context, "from"), _id_at(context, "to", MINUTE), context.query_id("before")
+    bounds = [bound for bound in (beyond_id, before_id) if bound is not None]
     return MessageFilter(account_id, carrier_id, states, first_id or 0, min(bounds, default=ids.ID_MAX))
 
 
 def _id_at(context: RequestContext, name: str, later: timedelta = timedelta(0)) -> int | None:
-    """The first id of a time in the viewer's zone, to the minute as the field gives it."""
-    text = context.asked(name)
+    """The first id at a time in the viewer's zone; the field has minutes."""
+    text = context.query_value(name)
     if not text:
         return None
     with contextlib.suppress(ValueError, OverflowError):
         at = datetime.fromisoformat(text)
         at = at if at.tzinfo else at.replace(tzinfo=context.zone)
         return min(ids.ID_MAX, ids.first_id_at(int((at + later).timestamp() * 1000)))
-    raise errors.InvalidInput(context.say("{entered} is not a valid date and time.", entered=text))
+    raise errors.InvalidInput(context.translate("{entered} is not a valid date and time.", entered=text))
 
 
 def _time_of(message_id: int | None) -> datetime | None:
@@ -126,30 +133,30 @@ def _time_of(message_id: int | None) -> datetime | None:
 
 
 def _message_id(text: str) -> int | None:
-    found = as_id(text)
-    return found if found is not None and found <= ids.ID_MAX else None
+    message_id = as_id(text)
+    return message_id if message_id is not None and message_id <= ids.ID_MAX else None
 
 
 async def _carriers(context: RequestContext) -> Sequence[tuple[str, str]]:
     if context.scope is not None:
         return []
-    return [(row.name, row.name) for row in await context.shared.carriers()]
+    return [(row.name, row.name) for row in await context.console_state.carriers()]
 
 
 async def show_one(context: RequestContext) -> Response:
-    message_id = _message_id(context.part("message_id"))
+    message_id = _message_id(context.path_part("message_id"))
     if message_id is None:
         raise PageNotFound
-    read = await context.shared.live.kept.get(("message", message_id), lambda: _read(context, message_id))
+    read = await context.console_state.live.cache.get(("message", message_id), lambda: _read(context, message_id))
     if read is None or context.scope not in (None, read[0].account_id):
         raise PageNotFound
-    message, moments, pushes = read
+    message, entries, pushes = read
     state = MessageState(message.state)
     ended_at = message.final_at if TABLE[state].final else None
     return context.page(
         "message.html",
         message=message,
-        steps=steps(context, moments, message.submitted_at),
+        steps=steps(context, entries, message.submitted_at),
         pushes=[
             {**msgspec.structs.asdict(push), "label": OUTCOME_LABELS[push.outcome], "tone": outcome_tone(push.outcome)}
             for push in pushes
@@ -170,20 +177,20 @@ async def _read(
         message = await find_message(transaction, message_id)
         if message is None:
             return None
-        moments = await read_timeline(transaction, message, context.shared.dialects)
+        entries = await read_timeline(transaction, message, context.console_state.dialects)
         pushes = await statements.timeline.timeline_pushes(
             transaction, account_id=message.account_id, message_id=message_id
         )
-    return message, moments, pushes
+    return message, entries, pushes
 
 
 async def resend(context: RequestContext) -> Response:
     """Sends a push of this message again."""
-    push_id = form_values.row_id(context, "push", context.say("The push does not exist."))
+    push_id = form_values.row_id(context, "push", context.translate("The push does not exist."))
     async with context.changing() as transaction:
-        await replay_push(transaction, push_id, _message_id(context.part("message_id")))
-    context.shared.live.kept.forget()
-    return context.go(context.path, context.say("The push will be sent again."))
+        await replay_push(transaction, push_id, _message_id(context.path_part("message_id")))
+    context.console_state.live.cache.forget()
+    return context.redirect(context.path, context.translate("The push will be sent again."))
 
 
 SECTION = PageSection(

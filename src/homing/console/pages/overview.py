@@ -1,4 +1,4 @@
-"""The start page: what happens now, and what wants attention."""
+"""The start page: current traffic, and items that need attention."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -10,7 +10,8 @@ from starlette.responses import Response
 from homing.console import charts
 from homing.console.alerts import AttentionItem, read_attention
 from homing.console.languages import N_
-from homing.console.page import EVERYBODY, NavigationEntry, NavigationGroup, Page, PageSection
+from homing.console.navigation import EVERYBODY, NavigationEntry, NavigationGroup
+from homing.console.page import Page, PageSection
 from homing.console.request_context import RequestContext
 from homing.model import PeriodGrain
 from homing.statistics.overview import PeriodFigures, TrafficOverview, read_overview
@@ -18,11 +19,11 @@ from homing.store import statements
 from homing.store.database import Database
 
 LINES_MAX: Final = 8
-"""Countries and carriers that have a line of their own."""
+"""Of countries and of carriers."""
 
 
 class OverviewSpan(msgspec.Struct, frozen=True):
-    """How far back, and in which periods."""
+    """A time span and its division into periods."""
 
     key: str
     label: str
@@ -39,7 +40,7 @@ SPANS: Final = (
 
 
 class SavingsByPeriod(msgspec.Struct, frozen=True):
-    """What the guard's refusals saved: of each period, and in all."""
+    """Savings by the guard's refusals: charges by period (micro-units), and totals."""
 
     periods: Sequence[int]
     messages: int
@@ -47,7 +48,7 @@ class SavingsByPeriod(msgspec.Struct, frozen=True):
 
 
 class OverviewFigures(msgspec.Struct, frozen=True):
-    """A span's figures and the plots of them, which take as long to draw as all the rest of the page."""
+    """A span's figures and their plots, which take as long as the rest of the page."""
 
     overview: TrafficOverview
     saved: SavingsByPeriod
@@ -56,38 +57,38 @@ class OverviewFigures(msgspec.Struct, frozen=True):
 
 
 async def show(context: RequestContext) -> Response:
-    span = next((one for one in SPANS if one.key == context.asked("span")), SPANS[1])
-    live, scope = context.shared.live, context.scope
-    shown = await live.kept.get(
-        ("overview", span.key, scope, context.language.code, context.zone.key), lambda: _shown(context, span)
+    span = next((span for span in SPANS if span.key == context.query_value("span")), SPANS[1])
+    live, scope = context.console_state.live, context.scope
+    figures = await live.cache.get(
+        ("overview", span.key, scope, context.language.code, context.zone.key), lambda: _figures(context, span)
     )
-    overview = shown.overview
-    matters = await live.kept_longer.get(
+    overview = figures.overview
+    items = await live.slow_cache.get(
         ("attention", scope), lambda: read_attention(context.database, context.now, scope)
     )
-    names = {row.carrier_id: row.name for row in await context.shared.carriers()}
+    names = {row.carrier_id: row.name for row in await context.console_state.carriers()}
     return context.page(
         "overview.html",
         spans=SPANS,
         span=span,
         overview=overview,
         total=overview.total,
-        saved=shown.saved,
-        matters=[(matter, _values(context, matter)) for matter in matters],
+        saved=figures.saved,
+        items=[(item, _values(context, item)) for item in items],
         countries=_top(overview.countries),
-        carriers=[(names.get(carrier_id, carrier_id), one) for carrier_id, one in _top(overview.carriers)],
-        plots=shown.plots,
-        labels=shown.labels,
+        carriers=[(names.get(carrier_id, carrier_id), total) for carrier_id, total in _top(overview.carriers)],
+        plots=figures.plots,
+        labels=figures.labels,
         updated_at=context.now,
     )
 
 
-async def _shown(context: RequestContext, span: OverviewSpan) -> OverviewFigures:
-    live, scope, database, now = context.shared.live, context.scope, context.database, context.now
-    overview = await live.kept.get(
+async def _figures(context: RequestContext, span: OverviewSpan) -> OverviewFigures:
+    live, scope, database, now = context.console_state.live, context.scope, context.database, context.now
+    overview = await live.cache.get(
         ("figures", span.key, scope), lambda: read_overview(database, span.grain, span.periods, now, scope)
     )
-    saved = await live.kept_longer.get(("saved", span.key, scope), lambda: _read_saved(database, overview, now, scope))
+    saved = await live.slow_cache.get(("saved", span.key, scope), lambda: _read_saved(database, overview, now, scope))
     return OverviewFigures(overview, saved, _plots(context, span, overview, saved), _labels(context, overview))
 
 
@@ -110,14 +111,14 @@ def _minutes(overview: TrafficOverview) -> Sequence[int]:
     return [overview.first_minute + n * overview.grain for n in range(len(overview.periods))]
 
 
-def _values(context: RequestContext, matter: AttentionItem) -> Mapping[str, object]:
+def _values(context: RequestContext, item: AttentionItem) -> Mapping[str, object]:
     return {
         name: context.formats.money(value)
         if name.endswith("_micro")
         else context.formats.number(value)
         if isinstance(value, int)
         else value
-        for name, value in matter.values.items()
+        for name, value in item.values.items()
     }
 
 
@@ -128,8 +129,8 @@ def _top(figures: Mapping[Any, PeriodFigures]) -> Sequence[tuple[Any, PeriodFigu
 def _labels(context: RequestContext, overview: TrafficOverview) -> Sequence[str]:
     """Under the time axis: its beginning, middle and end."""
     minutes = _minutes(overview)
-    told = [minutes[0], minutes[len(minutes) // 2], minutes[-1] + overview.grain]
-    times = [datetime.fromtimestamp(minute * 60, UTC) for minute in told]
+    minutes_shown = [minutes[0], minutes[len(minutes) // 2], minutes[-1] + overview.grain]
+    times = [datetime.fromtimestamp(minute * 60, UTC) for minute in minutes_shown]
     is_long = times[2] - times[0] > timedelta(days=2)
     return [context.formats.day(at) if is_long else context.formats.clock(at) for at in times]
 
@@ -137,57 +138,61 @@ def _labels(context: RequestContext, overview: TrafficOverview) -> Sequence[str]
 def _plots(
     context: RequestContext, span: OverviewSpan, overview: TrafficOverview, saved: SavingsByPeriod
 ) -> Mapping[str, charts.Plot]:
-    """Each period's title tells its figures, for who points at it."""
-    say, shown = context.say, context.formats
+    """Each period's title has its figures, shown under the pointer."""
+    translate, formats = context.translate, context.formats
     periods = overview.periods
     times = [datetime.fromtimestamp(minute * 60, UTC) for minute in _minutes(overview)]
     whens = [_when(context, span, at) for at in times]
     messages = [
         f"{when}: "
-        + say(
+        + translate(
             "{submitted} messages, {delivered} delivered, {undelivered} not delivered",
-            submitted=shown.number(one.submitted),
-            delivered=shown.number(one.delivered),
-            undelivered=shown.number(one.undelivered),
+            submitted=formats.number(period.submitted),
+            delivered=formats.number(period.delivered),
+            undelivered=formats.number(period.undelivered),
         )
-        for when, one in zip(whens, periods, strict=True)
+        for when, period in zip(whens, periods, strict=True)
     ]
     rates = [
         f"{when}: "
-        + say(
+        + translate(
             "{delivered} delivered, {converted} converted",
-            delivered=shown.percent(one.delivered_rate),
-            converted=shown.percent(one.converted_rate),
+            delivered=formats.percent(period.delivered_rate),
+            converted=formats.percent(period.converted_rate),
         )
-        for when, one in zip(whens, periods, strict=True)
+        for when, period in zip(whens, periods, strict=True)
     ]
     money = [
         f"{when}: "
-        + say("{spent} charged, {saved} saved", spent=shown.money(one.revenue_micro), saved=shown.money(kept))
-        for when, one, kept in zip(whens, periods, saved.periods, strict=True)
+        + translate(
+            "{spent} charged, {saved} saved",
+            spent=formats.money(period.revenue_micro),
+            saved=formats.money(micro),
+        )
+        for when, period, micro in zip(whens, periods, saved.periods, strict=True)
     ]
     return {
         "messages": charts.stacked(
             messages,
             [
-                charts.Series(say("Delivered"), "good", [one.delivered for one in periods]),
-                charts.Series(say("Not delivered"), "bad", [one.undelivered for one in periods]),
-                charts.Series(say("In progress"), "wait", [one.under_way for one in periods]),
+                charts.Series(translate("Delivered"), "good", [period.delivered for period in periods]),
+                charts.Series(translate("Not delivered"), "bad", [period.undelivered for period in periods]),
+                charts.Series(translate("In progress"), "wait", [period.under_way for period in periods]),
             ],
         ),
         "rates": charts.lines(
             rates,
             [
-                charts.Series(say("Delivered"), "good", [_share(one.delivered, one.sent) for one in periods]),
-                charts.Series(say("Converted"), "blue", [_share(one.converted, one.sent) for one in periods]),
+                charts.Series(translate("Delivered"), "good", [_share(each.delivered, each.sent) for each in periods]),
+                charts.Series(translate("Converted"), "blue", [_share(each.converted, each.sent) for each in periods]),
             ],
             top=1.0,
         ),
         "money": charts.stacked(
             money,
             [
-                charts.Series(say("Charges"), "blue", [one.revenue_micro for one in periods]),
-                charts.Series(say("Saved by blocking"), "save", list(saved.periods)),
+                charts.Series(translate("Charges"), "blue", [period.revenue_micro for period in periods]),
+                charts.Series(translate("Saved by blocking"), "save", list(saved.periods)),
             ],
         ),
     }

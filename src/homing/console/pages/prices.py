@@ -13,7 +13,8 @@ from homing.common.money import trimmed
 from homing.console import form_values
 from homing.console.account_scope import AccountScope, account_scope_of, back
 from homing.console.languages import N_
-from homing.console.page import NavigationEntry, NavigationGroup, Page, PageSection
+from homing.console.navigation import NavigationEntry, NavigationGroup
+from homing.console.page import Page, PageSection
 from homing.console.request_context import RequestContext
 from homing.model import GENERAL
 from homing.store import statements
@@ -23,16 +24,16 @@ SHEET: Final = "CSV"
 
 
 async def show(context: RequestContext) -> Response:
-    place = await _place(context)
-    start = first_digits(context.asked("from"))
+    account_scope = await _account_scope(context)
+    start = first_digits(context.query_value("from"))
     start = "" if start == EVERY_NUMBER else start
     rows = await statements.account_pages.price_page(
-        context.database, account_id=_list(place), first_prefix=start, rows_max=limits.CONSOLE_PAGE_ROWS + 1
+        context.database, account_id=_list(account_scope), first_prefix=start, rows_max=limits.CONSOLE_PAGE_ROWS + 1
     )
     beyond = rows[limits.CONSOLE_PAGE_ROWS].prefix if len(rows) > limits.CONSOLE_PAGE_ROWS else None
     return context.page(
         "prices.html",
-        place=place,
+        account_scope=account_scope,
         rows=rows[: limits.CONSOLE_PAGE_ROWS],
         start=start,
         beyond=beyond,
@@ -42,65 +43,71 @@ async def show(context: RequestContext) -> Response:
 
 
 async def change(context: RequestContext) -> Response:
-    place = await _place(context)
+    account_scope = await _account_scope(context)
     match context.field("do"):
         case "set":
-            return await _set(context, place)
+            return await _set(context, account_scope)
         case "remove":
-            return await _remove(context, place)
+            return await _remove(context, account_scope)
         case "import":
-            return await _import(context, place)
+            return await _import(context, account_scope)
         case _:
             return await back(context)
 
 
-async def _set(context: RequestContext, place: AccountScope | None) -> Response:
+async def _set(context: RequestContext, account_scope: AccountScope | None) -> Response:
     """One price, whatever it was."""
     prefix, micro = _prefix(context), form_values.amount(context, "price")
     async with context.changing() as transaction:
-        await set_prices(transaction, _list(place), [(prefix, micro)])
-    said = context.say(
+        await set_prices(transaction, _list(account_scope), [(prefix, micro)])
+    notice = context.translate(
         "{prefix}: {price} per segment.", prefix=prefix or EVERY_NUMBER, price=context.formats.exact(micro)
     )
-    return context.go(context.path, said)
+    return context.redirect(context.path, notice)
 
 
-async def _remove(context: RequestContext, place: AccountScope | None) -> Response:
+async def _remove(context: RequestContext, account_scope: AccountScope | None) -> Response:
     prefix = _prefix(context)
     async with context.changing() as transaction:
-        price_micro = await statements.account_pages.price_of(transaction, account_id=_list(place), prefix=prefix)
+        price_micro = await statements.account_pages.price_of(
+            transaction, account_id=_list(account_scope), prefix=prefix
+        )
         if price_micro is not None:
             context.check_version({"price_micro": price_micro})
-        await remove_price(transaction, _list(place), prefix)
-    return context.go(context.path, context.say("{prefix} removed from the price list.", prefix=prefix or EVERY_NUMBER))
+        await remove_price(transaction, _list(account_scope), prefix)
+    return context.redirect(
+        context.path, context.translate("{prefix} removed from the price list.", prefix=prefix or EVERY_NUMBER)
+    )
 
 
-async def _import(context: RequestContext, place: AccountScope | None) -> Response:
-    sheet = context.secret_field("sheet")
+async def _import(context: RequestContext, account_scope: AccountScope | None) -> Response:
+    sheet = context.raw_field("sheet")
     prices = price_sheet.read(io.StringIO(sheet.removeprefix("\ufeff")), SHEET)
     if not prices:
-        raise errors.InvalidInput(context.say("The CSV contains no prices."))
+        raise errors.InvalidInput(context.translate("The CSV contains no prices."))
     put = replace_prices if context.field("replace") else set_prices
     async with context.changing() as transaction:
-        await put(transaction, _list(place), prices)
-    said = context.language.say_n("One price saved.", "{count} prices saved.", len(prices), count=len(prices))
-    return context.go(context.path, said)
+        await put(transaction, _list(account_scope), prices)
+    notice = context.language.translate_plural(
+        "One price saved.", "{count} prices saved.", len(prices), count=len(prices)
+    )
+    return context.redirect(context.path, notice)
 
 
-async def _place(context: RequestContext) -> AccountScope | None:
+async def _account_scope(context: RequestContext) -> AccountScope | None:
     """None: the general list."""
     return await account_scope_of(context) if "account" in context.request.path_params else None
 
 
-def _list(place: AccountScope | None) -> int:
-    return place.account_id if place else GENERAL
+def _list(account_scope: AccountScope | None) -> int:
+    return account_scope.account_id if account_scope else GENERAL
 
 
 def _prefix(context: RequestContext) -> str:
-    given = first_digits(context.field("prefix"))
-    prefix = "" if given == EVERY_NUMBER else given
-    if not given:
-        raise errors.InvalidInput(context.say("Enter a prefix, or * for all numbers."))
+    entered_prefix = first_digits(context.field("prefix"))
+    prefix = "" if entered_prefix == EVERY_NUMBER else entered_prefix
+    if not entered_prefix:
+        raise errors.InvalidInput(context.translate("Enter a prefix, or * for all numbers."))
     check_prefix(prefix)
     return prefix
 

@@ -1,4 +1,4 @@
-"""What customers were told and did not take, and telling it again."""
+"""Pushes that customers did not acknowledge, and sending them again."""
 
 from collections.abc import Sequence
 from typing import Any, Final
@@ -9,7 +9,8 @@ from starlette.responses import Response
 from homing import limits
 from homing.console import form_values
 from homing.console.languages import N_
-from homing.console.page import EVERYBODY, STAFF, NavigationEntry, NavigationGroup, Page, PageSection
+from homing.console.navigation import EVERYBODY, STAFF, NavigationEntry, NavigationGroup
+from homing.console.page import Page, PageSection
 from homing.console.paging import page_of
 from homing.console.request_context import PageNotFound, RequestContext
 from homing.console.timeline_view import OUTCOME_LABELS, outcome_tone
@@ -25,54 +26,54 @@ TABS: Final = (
 
 
 async def show(context: RequestContext) -> Response:
-    chosen = context.asked("show")
-    which = next((one for one, _label in TABS if one == chosen), PushSelection.GIVEN_UP)
-    trouble, account_id = "", context.scope
+    chosen = context.query_value("show")
+    selection = next((selection for selection, _label in TABS if selection == chosen), PushSelection.GIVEN_UP)
+    filter_error, account_id = "", context.scope
     try:
-        account_id = await _account_id(context, context.asked("account"))
+        account_id = await _account_id(context, context.query_value("account"))
     except PageNotFound:
-        trouble = context.say("Account {account} does not exist.", account=context.asked("account"))
+        filter_error = context.translate("Account {account} does not exist.", account=context.query_value("account"))
     rows: Sequence[PushRow] = []
-    if not trouble:
-        before_id = context.asked_id("before")
-        rows = await read_pushes(context.database, which, account_id, before_id, limits.CONSOLE_PAGE_ROWS + 1)
-    shown = page_of(rows, lambda row: row.push_id)
+    if not filter_error:
+        before_id = context.query_id("before")
+        rows = await read_pushes(context.database, selection, account_id, before_id, limits.CONSOLE_PAGE_ROWS + 1)
+    page = page_of(rows, lambda row: row.push_id)
     return context.page(
         "pushes.html",
         tabs=TABS,
-        which=which,
-        rows=[_told(context, row) for row in shown.rows],
-        older_key=shown.older,
-        account=context.asked("account"),
-        trouble=trouble,
+        selection=selection,
+        rows=[_push_row(context, row) for row in page.rows],
+        older_key=page.older,
+        account=context.query_value("account"),
+        filter_error=filter_error,
     )
 
 
 async def replay_one(context: RequestContext) -> Response:
     """From the list's buttons."""
-    push_id = form_values.row_id(context, "push", context.say("The push does not exist."))
+    push_id = form_values.row_id(context, "push", context.translate("The push does not exist."))
     async with context.changing() as transaction:
         await replay_push(transaction, push_id)
-    return context.go(context.here, context.say("The push will be sent again."))
+    return context.redirect(context.url, context.translate("The push will be sent again."))
 
 
 async def confirm(context: RequestContext) -> Response:
-    """How many would go out again, and to whom, before it is done."""
-    account = context.field("account") or context.asked("account")
+    """Shows how many pushes would be sent again."""
+    account = context.field("account") or context.query_value("account")
     count, latest_id = await count_given_up(context.database, await _account_id(context, account))
     return context.page(
-        "pushes_replay.html", account=account, count=count, latest_id=latest_id, most=limits.PUSHES_REPLAYED_MAX
+        "pushes_replay.html", account=account, count=count, latest_id=latest_id, items_max=limits.PUSHES_REPLAYED_MAX
     )
 
 
 async def replay_all(context: RequestContext) -> Response:
     account = context.field("account")
-    latest_id = form_values.row_id(context, "latest", context.say("The push does not exist."))
+    latest_id = form_values.row_id(context, "latest", context.translate("The push does not exist."))
     account_id = await _account_id(context, account)
     async with context.changing() as transaction:
         count = await replay_given_up(transaction, account_id, latest_id)
-    said = context.language.say_n("One push will be sent again.", "{n} pushes will be sent again.", count)
-    return context.go(f"/pushes?account={account}" if account else "/pushes", said)
+    notice = context.language.translate_plural("One push will be sent again.", "{n} pushes will be sent again.", count)
+    return context.redirect(f"/pushes?account={account}" if account else "/pushes", notice)
 
 
 async def _account_id(context: RequestContext, account: str) -> int | None:
@@ -82,12 +83,14 @@ async def _account_id(context: RequestContext, account: str) -> int | None:
     return (await context.account(account)).account_id
 
 
-def _told(context: RequestContext, push: PushRow) -> dict[str, Any]:
+def _push_row(context: RequestContext, push: PushRow) -> dict[str, Any]:
     return {
         **msgspec.structs.asdict(push),
         "label": OUTCOME_LABELS[push.outcome],
         "tone": outcome_tone(push.outcome),
-        "kind_label": context.tell([PUSHES[push.kind](context.shared.dialects.title_of(push.dialect))]),
+        "kind_label": context.translate_phrases(
+            [PUSHES[push.kind](context.console_state.dialects.title_of(push.dialect))]
+        ),
         "http_status": push.status if push.url else None,
         "is_failing": push.due_at is not None and push.answered_at is not None,
     }

@@ -10,7 +10,8 @@ from homing.admin.account_settings import as_id
 from homing.admin.carriers import find_carrier
 from homing.console import form_values
 from homing.console.languages import N_
-from homing.console.page import OPERATORS, STAFF, NavigationEntry, NavigationGroup, Page, PageSection
+from homing.console.navigation import OPERATORS, STAFF, NavigationEntry, NavigationGroup
+from homing.console.page import Page, PageSection
 from homing.console.paging import moment_key, read_moment_key
 from homing.console.request_context import PageNotFound, RequestContext
 from homing.console.timeline_view import STATE_LABELS, state_tone
@@ -43,38 +44,38 @@ CHECKS: Final = (
 
 
 async def show(context: RequestContext) -> Response:
-    carrier = context.asked("carrier")
-    carrier_id, trouble = None, ""
+    carrier = context.query_value("carrier")
+    carrier_id, filter_error = None, ""
     try:
         carrier_id = await _carrier_id(context, carrier)
     except errors.InvalidInput:
-        trouble = context.say("Carrier {carrier} does not exist.", carrier=carrier)
+        filter_error = context.translate("Carrier {carrier} does not exist.", carrier=carrier)
     rows: Sequence[UnmatchedReceiptRow] = []
-    if not trouble:
+    if not filter_error:
         rows_max = limits.CONSOLE_PAGE_ROWS + 1
         rows = await read_unmatched(
-            context.database, carrier_id, None, rows_max, read_moment_key(context.asked("before"))
+            context.database, carrier_id, None, rows_max, read_moment_key(context.query_value("before"))
         )
-    shown = rows[: limits.CONSOLE_PAGE_ROWS]
-    counts = await context.shared.live.kept_longer.get(
+    visible = rows[: limits.CONSOLE_PAGE_ROWS]
+    counts = await context.console_state.live.slow_cache.get(
         "unmatched_counts",
         lambda: statements.receipts.unmatched_counts(context.database, counted_max=limits.RECEIPTS_COUNTED_MAX),
     )
     return context.page(
         "receipts.html",
-        rows=shown,
-        older_key=moment_key(shown[-1].received_at, shown[-1].parked_id) if len(rows) > len(shown) else None,
+        rows=visible,
+        older_key=moment_key(visible[-1].received_at, visible[-1].parked_id) if len(rows) > len(visible) else None,
         counts=counts,
         counted_max=limits.RECEIPTS_COUNTED_MAX,
         carrier=carrier,
-        trouble=trouble,
+        filter_error=filter_error,
         labels=STATE_LABELS,
         tone=state_tone,
     )
 
 
 async def show_one(context: RequestContext) -> Response:
-    parked_id = as_id(context.part("parked_id"))
+    parked_id = as_id(context.path_part("parked_id"))
     if parked_id is None:
         raise PageNotFound
     try:
@@ -98,11 +99,11 @@ async def replay_one(context: RequestContext) -> Response:
     """From the list's buttons, or of the page's own receipt."""
     parked_id = as_id(context.request.path_params.get("parked_id") or context.field("receipt"))
     if parked_id is None:
-        raise errors.InvalidInput(context.say("The receipt does not exist."))
+        raise errors.InvalidInput(context.translate("The receipt does not exist."))
     async with context.changing() as transaction:
         await replay_unmatched(transaction, [parked_id])
-    back = context.here if context.path == "/receipts" else "/receipts"
-    return context.go(back, context.say("Homing will try to match the receipt for the next five minutes."))
+    back = context.url if context.path == "/receipts" else "/receipts"
+    return context.redirect(back, context.translate("Homing will try to match the receipt for the next five minutes."))
 
 
 async def confirm_replay(context: RequestContext) -> Response:
@@ -114,45 +115,47 @@ async def confirm_drop(context: RequestContext) -> Response:
 
 
 async def _confirm(context: RequestContext, template: str) -> Response:
-    carrier = context.field("carrier") or context.asked("carrier")
-    receipt = context.field("receipt") or context.asked("receipt")
-    await _carrier_or_nowhere(context, carrier)
+    carrier = context.field("carrier") or context.query_value("carrier")
+    receipt = context.field("receipt") or context.query_value("receipt")
+    await _check_carrier(context, carrier)
     rows = await statements.receipts.unmatched_counts(context.database, counted_max=RECEIPTS_MOVED_MAX)
     counted = sum(row.receipts for row in rows if carrier in ("", row.carrier))
     count = 1 if receipt else min(RECEIPTS_MOVED_MAX, counted)
-    return context.page(template, carrier=carrier, receipt=receipt, count=count, rows_max=RECEIPTS_MOVED_MAX)
+    return context.page(template, carrier=carrier, receipt=receipt, count=count, items_max=RECEIPTS_MOVED_MAX)
 
 
 async def replay_all(context: RequestContext) -> Response:
     carrier_id = await _carrier_id(context, context.field("carrier"))
     async with context.changing() as transaction:
         moved = await replay_unmatched(transaction, None, carrier_id, rows_max=RECEIPTS_MOVED_MAX)
-    said = context.language.say_n("Retrying to match one receipt.", "Retrying to match {n} receipts.", len(moved))
-    return _back(context, said)
+    notice = context.language.translate_plural(
+        "Retrying to match one receipt.", "Retrying to match {n} receipts.", len(moved)
+    )
+    return _back(context, notice)
 
 
 async def drop(context: RequestContext) -> Response:
     """One, or all of a carrier, or all."""
     carrier_id = await _carrier_id(context, context.field("carrier"))
-    missing = context.say("The receipt does not exist.")
+    missing = context.translate("The receipt does not exist.")
     parked_id = form_values.row_id(context, "receipt", missing) if context.field("receipt") else None
     async with context.changing() as transaction:
         chosen = None if parked_id is None else [parked_id]
         moved = await delete_unmatched(transaction, chosen, carrier_id, rows_max=RECEIPTS_MOVED_MAX)
-    said = context.language.say_n("One receipt deleted.", "{n} receipts deleted.", len(moved))
-    return _back(context, said)
+    notice = context.language.translate_plural("One receipt deleted.", "{n} receipts deleted.", len(moved))
+    return _back(context, notice)
 
 
-def _back(context: RequestContext, said: str) -> Response:
-    context.shared.live.kept_longer.forget()
-    return context.go("/receipts", said)
+def _back(context: RequestContext, notice: str) -> Response:
+    context.console_state.live.slow_cache.forget()
+    return context.redirect("/receipts", notice)
 
 
 async def _carrier_id(context: RequestContext, carrier: str) -> int | None:
     return int((await find_carrier(context.database, carrier)).carrier_id) if carrier else None
 
 
-async def _carrier_or_nowhere(context: RequestContext, carrier: str) -> None:
+async def _check_carrier(context: RequestContext, carrier: str) -> None:
     try:
         await _carrier_id(context, carrier)
     except errors.InvalidInput:

@@ -1,4 +1,4 @@
-"""Routes: which numbers go by which carrier, what would become of one number, and what the learner believes."""
+"""Routes: the rules, the test of a number against them, and the learned shares."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, TypedDict
@@ -12,7 +12,8 @@ from homing.admin.account_settings import as_id
 from homing.common import money
 from homing.console import form_values
 from homing.console.languages import N_
-from homing.console.page import STAFF, NavigationEntry, NavigationGroup, Page, PageSection
+from homing.console.navigation import STAFF, NavigationEntry, NavigationGroup
+from homing.console.page import Page, PageSection
 from homing.console.paging import page_of
 from homing.console.request_context import PageNotFound, RequestContext
 from homing.model import GENERAL, Strategy, Traffic
@@ -34,7 +35,7 @@ STRATEGIES: Final = {
     Strategy.ADAPTIVE: N_("Adaptive"),
 }
 TRAFFICS: Final = {Traffic.TRANSACTIONAL: N_("OTP and notifications"), Traffic.PROMOTIONAL: N_("Marketing")}
-WORDS: Final[Mapping[str, Any]] = {"strategies": STRATEGIES, "traffics": TRAFFICS, "any_traffic": ANY_TRAFFIC}
+LABELS: Final[Mapping[str, Any]] = {"strategies": STRATEGIES, "traffics": TRAFFICS, "any_traffic": ANY_TRAFFIC}
 SOURCES: Final = {
     "conversions": N_("Conversions"),
     "receipts": N_("Receipts"),
@@ -43,13 +44,13 @@ SOURCES: Final = {
 
 
 async def show(context: RequestContext) -> Response:
-    account, trouble = context.asked("account"), None
+    account, filter_error = context.query_value("account"), None
     try:
         scope = [GENERAL, await form_values.account_id(context, account)] if account else None
     except errors.InvalidInput as error:
-        scope, trouble = [GENERAL], context.word(error)
+        scope, filter_error = [GENERAL], context.sentence(error)
     rows = await statements.admin.route_list(context.database, account_ids=scope)
-    carrier = context.asked("carrier")
+    carrier = context.query_value("carrier")
     if carrier:
         rows = [row for row in rows if row.carrier == carrier]
     return context.page(
@@ -58,18 +59,18 @@ async def show(context: RequestContext) -> Response:
         more=max(0, len(rows) - ROWS_MAX),
         account=account,
         carrier=carrier,
-        account_trouble=trouble,
+        account_error=filter_error,
         carriers=await _carriers(context),
-        **WORDS,
+        **LABELS,
     )
 
 
 def _rules(rows: Sequence[RouteListRow]) -> Sequence[tuple[RouteListRow, Sequence[RouteListRow]]]:
-    """(one row for what its rows share, the rows) of each match, in the order of the rows."""
+    """(a row for the common values, the rows) of each match, in the order of the rows."""
     grouped: dict[RouteScope, list[RouteListRow]] = {}
     for row in rows:
         grouped.setdefault(_match(row), []).append(row)
-    return [(found[0], found) for found in grouped.values()]
+    return [(group[0], group) for group in grouped.values()]
 
 
 def _match(row: RouteListRow | LockedRoute) -> RouteScope:
@@ -88,7 +89,7 @@ def _match(row: RouteListRow | LockedRoute) -> RouteScope:
 
 
 async def show_new(context: RequestContext) -> Response:
-    return context.page("route_new.html", carriers=await _carriers(context), **WORDS)
+    return context.page("route_new.html", carriers=await _carriers(context), **LABELS)
 
 
 async def add(context: RequestContext) -> Response:
@@ -98,15 +99,15 @@ async def add(context: RequestContext) -> Response:
         await form_values.account_id(context, context.field("account")),
         context.field("app"),
         context.field("sender"),
-        int(traffic) if traffic in {str(int(one)) for one in Traffic} else ANY_TRAFFIC,
+        int(traffic) if traffic in {str(int(kind)) for kind in Traffic} else ANY_TRAFFIC,
         context.field("country").upper(),
         context.field("network").replace("-", ""),
         first_digits(context.field("prefix")).removeprefix("*"),
     )
     async with context.changing() as transaction:
-        made = await routes.set_route(transaction, match, carrier_id=carrier.carrier_id, **_terms(context))
-    said = context.say("Route {n} to carrier {carrier} added.", n=made.route_id, carrier=carrier.name)
-    return context.go("/routes", said)
+        route = await routes.set_route(transaction, match, carrier_id=carrier.carrier_id, **_terms(context))
+    notice = context.translate("Route {n} to carrier {carrier} added.", n=route.route_id, carrier=carrier.name)
+    return context.redirect("/routes", notice)
 
 
 async def show_one(context: RequestContext) -> Response:
@@ -117,7 +118,7 @@ async def show_one(context: RequestContext) -> Response:
         route=row,
         ceiling_entered="" if ceiling_micro is None else money.trimmed(ceiling_micro),
         version=context.version(row),
-        **WORDS,
+        **LABELS,
     )
 
 
@@ -130,12 +131,12 @@ async def change(context: RequestContext) -> Response:
         context.check_version(locked)
         if context.field("do") == "remove":
             await routes.remove_route(transaction, row.route_id)
-            return context.go("/routes", context.say("Route {n} removed.", n=row.route_id))
+            return context.redirect("/routes", context.translate("Route {n} removed.", n=row.route_id))
         terms = _terms(context)
         await routes.set_route(transaction, _match(row), carrier_id=row.carrier_id, **terms)
         if terms["ceiling_micro"] is None:
             await routes.forget_ceiling(transaction, _match(row))
-    return context.go("/routes", context.say("Route {n} saved.", n=row.route_id))
+    return context.redirect("/routes", context.translate("Route {n} saved.", n=row.route_id))
 
 
 class _RouteTerms(TypedDict):
@@ -156,7 +157,7 @@ def _terms(context: RequestContext) -> _RouteTerms:
 
 
 async def _route(context: RequestContext) -> LockedRoute:
-    part = context.part("route_id")
+    part = context.path_part("route_id")
     route_id = as_id(part) if len(part) <= ROUTE_ID_DIGITS_MAX else None
     async with context.database.transaction() as transaction:
         row = None if route_id is None else await statements.admin.route_lock(transaction, route_id=route_id)
@@ -165,55 +166,64 @@ async def _route(context: RequestContext) -> LockedRoute:
     return row
 
 
-# --- what would become of a number --------------------------------------------------------------------------------
+# --- the route tester ---------------------------------------------------------------------------------------------
 
 
 async def show_explained(context: RequestContext) -> Response:
-    """Everything is in the address, so that it can be sent to a colleague."""
-    found, trouble = None, None
-    if context.asked("number"):
+    """All parameters are in the URL, so that it can be sent to a colleague."""
+    explanation, filter_error = None, None
+    if context.query_value("number"):
         try:
-            found = await _explained(context)
+            explanation = await _explained(context)
         except errors.InvalidInput as error:
-            trouble = context.word(error)
+            filter_error = context.sentence(error)
     names = {row.carrier_id: row.name for row in await _carriers(context)}
-    return context.page("route_explained.html", found=found, wrong=trouble, names=names, sources=SOURCES, **WORDS)
+    return context.page(
+        "route_explained.html",
+        explanation=explanation,
+        filter_error=filter_error,
+        names=names,
+        sources=SOURCES,
+        **LABELS,
+    )
 
 
 async def _explained(context: RequestContext) -> RouteExplanation:
-    number = normalise(context.asked("number"))
+    number = normalise(context.query_value("number"))
     if number is None:
-        raise errors.InvalidInput(context.say("Enter the number in international format, such as +8613800138000."))
-    account_id = await form_values.account_id(context, context.asked("account"))
-    traffic = Traffic.PROMOTIONAL if context.asked("traffic") == "1" else Traffic.TRANSACTIONAL
+        raise errors.InvalidInput(
+            context.translate("Enter the number in international format, such as +8613800138000.")
+        )
+    account_id = await form_values.account_id(context, context.query_value("account"))
+    traffic = Traffic.PROMOTIONAL if context.query_value("traffic") == "1" else Traffic.TRANSACTIONAL
     return await explain(
         context.database,
-        context.shared.numbering,
+        context.console_state.numbering,
         number,
         account_id=account_id,
-        app_id=context.asked("app"),
-        sender=context.asked("sender"),
+        app_id=context.query_value("app"),
+        sender=context.query_value("sender"),
         traffic=int(traffic),
     )
 
 
-# --- what is believed ---------------------------------------------------------------------------------------------
+# --- learned shares -----------------------------------------------------------------------------------------------
 
 
 async def show_learnt(context: RequestContext) -> Response:
-    app = context.asked("app")
+    app = context.query_value("app")
     rows = await statements.learning.learn_shares_page(
-        context.database, app_id=app or None, before_version=context.asked_id("before"), rows_max=LEARNT_ROWS + 1
+        context.database, app_id=app or None, before_version=context.query_id("before"), rows_max=LEARNT_ROWS + 1
     )
-    shown = page_of(rows, lambda row: row.version, LEARNT_ROWS)
+    page = page_of(rows, lambda row: row.version, LEARNT_ROWS)
     terms = [
         {**msgspec.structs.asdict(row), "terms": objective_of(row)}
         for row in await statements.learning.learn_terms_named(context.database, rows_max=ROWS_MAX)
     ]
     return context.page(
         "routes_learnt.html",
-        cells=[(row, list(candidate_evidence(row))) for row in shown.rows],
-        older_key=shown.older,
+        cells=[(row, list(candidate_evidence(row))) for row in page.rows],
+        older_key=page.older,
         app=app,
         terms=terms,
         fakes=await statements.learning.learn_fakes(context.database),

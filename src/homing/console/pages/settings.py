@@ -11,7 +11,8 @@ from starlette.responses import Response
 
 from homing import limits
 from homing.console.languages import N_
-from homing.console.page import OPERATORS, NavigationEntry, NavigationGroup, Page, PageSection
+from homing.console.navigation import OPERATORS, NavigationEntry, NavigationGroup
+from homing.console.page import Page, PageSection
 from homing.console.request_context import RequestContext
 from homing.store import migrate, statements
 from homing.store.statements.observe import ProcessRow
@@ -29,7 +30,7 @@ WAITING: Final = {
     "inbound_unmatched": N_("Unmatched inbound messages"),
     "changes_to_add_up": N_("Statistics updates to aggregate"),
 }
-KEPT: Final = (
+RETENTION: Final = (
     (N_("Statistics by minute"), limits.STAT_MINUTE_DAYS),
     (N_("Statistics by hour"), limits.STAT_HOUR_DAYS),
     (N_("Guard: decisions and suspected ranges"), limits.GUARD_KEEP_DAYS),
@@ -40,20 +41,20 @@ KEPT: Final = (
 
 
 class ProcessStatus(msgspec.Struct, frozen=True):
-    """`name`, and `place` as host and process id; the carriers and leader leases that it holds."""
+    """`name`, `host` with the process id, and the carriers and leader leases that it holds."""
 
     name: str
-    place: str
+    host: str
     is_alive: bool
     carriers: Sequence[str]
     leases: Sequence[str]
 
 
 async def show(context: RequestContext) -> Response:
-    live, database = context.shared.live, context.database
-    processes = await live.kept.get("processes", lambda: statements.observe.processes(database, gone_after=GONE))
-    facts = await live.kept_longer.get("database_facts", lambda: statements.observe.database_facts(database))
-    depths = await live.kept_longer.get("depths", lambda: statements.observe.depths(database))
+    live, database = context.console_state.live, context.database
+    processes = await live.cache.get("processes", lambda: statements.observe.processes(database, gone_after=GONE))
+    facts = await live.slow_cache.get("database_facts", lambda: statements.observe.database_facts(database))
+    depths = await live.slow_cache.get("depths", lambda: statements.observe.depths(database))
     applied = await statements.observe.migrations_applied(database)
     numbers = {row.number for row in applied}
     return context.page(
@@ -65,17 +66,17 @@ async def show(context: RequestContext) -> Response:
         applied=applied,
         missing=[migration.name for migration in migrate.available() if migration.number not in numbers],
         versions=_versions(),
-        kept=KEPT,
-        settings=[(heading, _members(members)) for heading, members in context.shared.settings.items()],
+        retention=RETENTION,
+        settings=[(heading, _members(members)) for heading, members in context.console_state.settings.items()],
     )
 
 
 def _process(row: ProcessRow) -> ProcessStatus:
-    place, _colon, name = row.owner.rpartition(":")
+    host, _colon, name = row.owner.rpartition(":")
     leases = [lease.partition(":") for lease in row.leases]
     return ProcessStatus(
         name,
-        place,
+        host,
         row.is_alive,
         [subject for kind, _colon, subject in leases if kind == "carrier"],
         [subject for kind, _colon, subject in leases if kind == "leader_lease"],
@@ -90,13 +91,13 @@ def _members(members: Mapping[str, Any]) -> Sequence[tuple[str, str]]:
 
 
 def _versions() -> Sequence[tuple[str, str]]:
-    found = [("Python", platform.python_version())]
+    versions = [("Python", platform.python_version())]
     for package in PACKAGES:
         try:
-            found.append((package, version(package)))
+            versions.append((package, version(package)))
         except PackageNotFoundError:
             continue
-    return found
+    return versions
 
 
 SECTION = PageSection(

@@ -10,7 +10,8 @@ from starlette.responses import Response
 
 from homing import errors, limits
 from homing.audit import record
-from homing.console.page import EVERYBODY, STRANGERS, Page, PageSection
+from homing.console.navigation import EVERYBODY, STRANGERS
+from homing.console.page import Page, PageSection
 from homing.console.request_context import RequestContext
 from homing.console.security import local_path
 from homing.store import statements
@@ -24,49 +25,49 @@ from homing.users.tokens import digest
 
 async def show(context: RequestContext) -> Response:
     if context.is_signed_in:
-        return context.go(context.asked("next", "/"))
-    return context.page("sign_in.html", next=context.asked("next", "/"))
+        return context.redirect(context.query_value("next", "/"))
+    return context.page("sign_in.html", next=context.query_value("next", "/"))
 
 
 async def enter(context: RequestContext) -> Response:
     """One answer for a wrong password, a user that does not exist and one who is disabled, and it takes as long."""
     name = as_name(context.field("name"))[: limits.CONSOLE_USER_CHARS_MAX]
-    password = context.secret_field("password")
-    async with one_try(context, name) as tried:
+    password = context.raw_field("password")
+    async with password_attempt(context, name) as tried:
         row = await statements.users.user_find(context.database, name=name)
-        known = None if row is None or row.disabled_at else row.password
-        is_right = await context.shared.passwords.is_right(password, known)
+        password_hash = None if row is None or row.disabled_at else row.password
+        is_right = await context.console_state.passwords.is_right(password, password_hash)
         tried(is_right)
     if row is None or not is_right:
         await _note(context, row, "sign_in_failed")
-        raise errors.InvalidInput(context.say("Wrong user name or password."))
+        raise errors.InvalidInput(context.translate("Wrong user name or password."))
     user = ConsoleUser.of(row)
     async with context.changing(user.name) as transaction:
-        if known and context.shared.passwords.is_dated(known):
+        if password_hash and context.console_state.passwords.is_dated(password_hash):
             await statements.users.user_password(
-                transaction, user_id=user.user_id, password=await context.shared.passwords.hash(password)
+                transaction, user_id=user.user_id, password=await context.console_state.passwords.hash(password)
             )
         await begin(context, transaction, user, is_complete=not user.has_second_factor)
     onward = local_path(context.field("next", "/"))
-    return context.go(f"/sign-in/code?{urlencode({'next': onward})}" if user.has_second_factor else onward)
+    return context.redirect(f"/sign-in/code?{urlencode({'next': onward})}" if user.has_second_factor else onward)
 
 
 async def show_code(context: RequestContext) -> Response:
     if context.session is None:
-        return context.go("/sign-in")
+        return context.redirect("/sign-in")
     if context.is_signed_in:
-        return context.go(context.asked("next", "/"))
-    return context.page("sign_in_code.html", next=context.asked("next", "/"))
+        return context.redirect(context.query_value("next", "/"))
+    return context.page("sign_in_code.html", next=context.query_value("next", "/"))
 
 
 async def enter_code(context: RequestContext) -> Response:
     session = context.session
     if session is None or session.is_complete:
-        return context.go("/sign-in")
+        return context.redirect("/sign-in")
     user = session.user
     row = await statements.users.user_get(context.database, user_id=user.user_id)
     assert row is not None
-    async with one_try(context, f"{user.name} code") as tried:
+    async with password_attempt(context, f"{user.name} code") as tried:
         attempt = await _try_code(context, user, row)
         tried(attempt is CodeAttempt.RIGHT)
     if attempt is not CodeAttempt.RIGHT:
@@ -75,19 +76,19 @@ async def enter_code(context: RequestContext) -> Response:
         return await _ask_password_again(context)
     if attempt is CodeAttempt.RESTS:
         raise errors.InvalidInput(
-            context.say("Too many wrong codes for this user. Codes are not accepted for the rest of the hour.")
+            context.translate("Too many wrong codes for this user. Codes are not accepted for the rest of the hour.")
         )
     if attempt is CodeAttempt.WRONG:
-        raise errors.InvalidInput(context.say("The code is wrong or has already been used."))
+        raise errors.InvalidInput(context.translate("The code is wrong or has already been used."))
     async with context.changing(user.name) as transaction:
         untold = await statements.users.user_codes_told(transaction, user_id=user.user_id)
         await begin(context, transaction, user, is_complete=True)
     wrong = untold or 0
     if wrong < limits.CONSOLE_CODE_ATTEMPTS_MAX:
-        return context.go(context.field("next", "/"))
-    return context.go(
+        return context.redirect(context.field("next", "/"))
+    return context.redirect(
         context.field("next", "/"),
-        context.say(
+        context.translate(
             "Since your last sign-in, {n} wrong codes were entered after the correct password. If"
             " that was not you, someone knows your password: change it.",
             n=wrong,
@@ -119,7 +120,12 @@ async def _try_code(context: RequestContext, user: ConsoleUser, row: UserRow) ->
         if tried is None:
             return CodeAttempt.RESTS
         if row.totp_secret is None or await second_factor.is_right(
-            transaction, context.shared.vault, user.user_id, row.totp_secret, context.field("code"), *context.clocks
+            transaction,
+            context.console_state.vault,
+            user.user_id,
+            row.totp_secret,
+            context.field("code"),
+            *context.clocks,
         ):
             return CodeAttempt.RIGHT
     return CodeAttempt.SESSION_OVER if counted >= limits.CONSOLE_CODE_ATTEMPTS_MAX else CodeAttempt.WRONG
@@ -128,8 +134,8 @@ async def _try_code(context: RequestContext, user: ConsoleUser, row: UserRow) ->
 async def _ask_password_again(context: RequestContext) -> Response:
     async with context.changing(context.session.user.name if context.session else "?") as transaction:
         await end_session(transaction, context.session_token or "")
-    context.leave_session()
-    return context.go("/sign-in", context.say("Too many wrong codes. Sign in again with your password."))
+    context.end_session()
+    return context.redirect("/sign-in", context.translate("Too many wrong codes. Sign in again with your password."))
 
 
 async def begin(context: RequestContext, transaction: DatabaseConnection, user: ConsoleUser, is_complete: bool) -> None:
@@ -138,7 +144,7 @@ async def begin(context: RequestContext, transaction: DatabaseConnection, user: 
     if former:
         await end_session(transaction, former)
     agent = context.request.headers.get("user-agent", "")
-    context.keep_session(await open_session(transaction, user, is_complete, context.address, agent))
+    context.start_session(await open_session(transaction, user, is_complete, context.address, agent))
     if is_complete:
         await record(transaction, "console_user", "sign_in", user.name, account_id=user.account_id)
 
@@ -156,29 +162,29 @@ async def leave(context: RequestContext) -> Response:
                     context.session.user.name,
                     account_id=context.session.user.account_id,
                 )
-    context.leave_session()
-    return context.go("/sign-in", context.say("You have signed out."))
+    context.end_session()
+    return context.redirect("/sign-in", context.translate("You have signed out."))
 
 
 async def back(context: RequestContext) -> Response:
-    return context.go("/")
+    return context.redirect("/")
 
 
 @contextlib.asynccontextmanager
-async def one_try(context: RequestContext, name: str) -> AsyncIterator[Callable[[bool], None]]:
+async def password_attempt(context: RequestContext, name: str) -> AsyncIterator[Callable[[bool], None]]:
     """Waits as long as wrong passwords of before demand, and counts this one. Raises `InvalidInput` when too many were
     wrong.
     """
-    guard, clock = context.shared.guard, asyncio.get_running_loop().time
-    one = None if guard.is_busy(context.address, name, clock()) else guard.may_try(context.address, name, clock())
-    if one is None:
-        raise errors.InvalidInput(context.say("Too many failed attempts. Wait a few minutes, then try again."))
+    guard, clock = context.console_state.guard, asyncio.get_running_loop().time
+    attempt = None if guard.is_busy(context.address, name, clock()) else guard.may_try(context.address, name, clock())
+    if attempt is None:
+        raise errors.InvalidInput(context.translate("Too many failed attempts. Wait a few minutes, then try again."))
     outcome: list[bool] = []
     try:
-        await asyncio.sleep(one.wait_s)
+        await asyncio.sleep(attempt.wait_s)
         yield outcome.append
     finally:
-        guard.tried(one, outcome[0] if outcome else None, clock())
+        guard.tried(attempt, outcome[0] if outcome else None, clock())
 
 
 async def _note(context: RequestContext, row: UserRow | None, act: str) -> None:

@@ -27,17 +27,17 @@ LEDGER_ACCOUNTS: Final = {LedgerAccount.GIFT: N_("Bonus balance"), LedgerAccount
 
 
 async def show(context: RequestContext) -> Response:
-    place = await account_scope_of(context)
+    account_scope = await account_scope_of(context)
     rows = await read_statement(
-        context.database, place.account_id, limits.CONSOLE_PAGE_ROWS + 1, context.asked_id("before")
+        context.database, account_scope.account_id, limits.CONSOLE_PAGE_ROWS + 1, context.query_id("before")
     )
-    shown = page_of(rows, lambda row: row.posting_id)
+    page = page_of(rows, lambda row: row.posting_id)
     return context.page(
         "statement.html",
-        place=place,
-        account=place.account,
-        postings=[{**msgspec.structs.asdict(row), "effect": effect(row)} for row in shown.rows],
-        older_key=shown.older,
+        account_scope=account_scope,
+        account=account_scope.account,
+        postings=[{**msgspec.structs.asdict(row), "effect": effect(row)} for row in page.rows],
+        older_key=page.older,
         kinds=KINDS,
         ledger_accounts=LEDGER_ACCOUNTS,
     )
@@ -45,20 +45,22 @@ async def show(context: RequestContext) -> Response:
 
 async def _within_places(context: RequestContext, pieces: AsyncIterator[str]) -> AsyncGenerator[str, None]:
     """Nothing, once it may begin; then the pieces."""
-    async with context.shared.downloads.take(context.user.user_id):
+    async with context.console_state.downloads.take(context.user.user_id):
         yield ""
         async for piece in pieces:
             yield piece
 
 
 async def download(context: RequestContext) -> Response:
-    place = await account_scope_of(context)
-    pieces = _within_places(context, statement_csv(context.database, place.account_id, CURRENCY))
+    account_scope = await account_scope_of(context)
+    pieces = _within_places(context, statement_csv(context.database, account_scope.account_id, CURRENCY))
     try:
         await anext(pieces)
     except NoFreeSlot:
-        return PlainTextResponse(context.say("Other downloads are in progress. Try again in a moment.") + "\n", 429)
-    name = f"homing-{place.name}-{context.now:%Y-%m-%d}.csv"
+        return PlainTextResponse(
+            context.translate("Other downloads are in progress. Try again in a moment.") + "\n", 429
+        )
+    name = f"homing-{account_scope.name}-{context.now:%Y-%m-%d}.csv"
     headers = {"content-disposition": f'attachment; filename="{name}"'}
     return context.finish(StreamingResponse(pieces, media_type="text/csv; charset=utf-8", headers=headers))
 

@@ -14,79 +14,85 @@ from homing.store import statements
 
 
 async def show(context: RequestContext) -> Response:
-    place = await account_scope_of(context)
-    words = await statements.admin.word_list(context.database, account_ids=[GENERAL, place.account_id])
+    account_scope = await account_scope_of(context)
+    words = await statements.admin.word_list(context.database, account_ids=[GENERAL, account_scope.account_id])
     return context.page(
         "texts.html",
-        place=place,
-        senders=await statements.admin.sender_list(context.database, account_id=place.account_id),
-        templates=await statements.admin.template_list(context.database, account_id=place.account_id),
+        account_scope=account_scope,
+        senders=await statements.admin.sender_list(context.database, account_id=account_scope.account_id),
+        templates=await statements.admin.template_list(context.database, account_id=account_scope.account_id),
         words=[row for row in words if row.account_id != GENERAL],
         general=sum(row.account_id == GENERAL for row in words),
     )
 
 
 async def show_general(context: RequestContext) -> Response:
-    return context.page("words.html", words=await statements.admin.word_list(context.database, account_ids=[GENERAL]))
+    return context.page(
+        "sensitive_words.html", words=await statements.admin.word_list(context.database, account_ids=[GENERAL])
+    )
 
 
 async def change(context: RequestContext) -> Response:
-    place = await account_scope_of(context)
+    account_scope = await account_scope_of(context)
     match context.field("do"):
         case "add_sender":
-            return await _add_sender(context, place)
+            return await _add_sender(context, account_scope)
         case "default_sender":
-            return await _change_default(context, place)
+            return await _change_default(context, account_scope)
         case "remove_sender":
-            return await _remove_sender(context, place)
+            return await _remove_sender(context, account_scope)
         case "add_template":
-            return await _add_template(context, place)
+            return await _add_template(context, account_scope)
         case "remove_template":
-            return await _remove_template(context, place)
+            return await _remove_template(context, account_scope)
         case _:
-            return await _change_word(context, place.account_id)
+            return await _change_word(context, account_scope.account_id)
 
 
 async def change_general(context: RequestContext) -> Response:
     return await _change_word(context, GENERAL)
 
 
-async def _add_sender(context: RequestContext, place: AccountScope) -> Response:
+async def _add_sender(context: RequestContext, account_scope: AccountScope) -> Response:
     sender = context.field("sender")
     async with context.changing() as transaction:
-        await account_settings.add_sender(transaction, place.account_id, sender, bool(context.field("is_default")))
-    return context.go(context.path, context.say("Sender ID {sender} added.", sender=sender), sender_warnings(sender))
+        await account_settings.add_sender(
+            transaction, account_scope.account_id, sender, bool(context.field("is_default"))
+        )
+    return context.redirect(
+        context.path, context.translate("Sender ID {sender} added.", sender=sender), sender_warnings(sender)
+    )
 
 
-async def _change_default(context: RequestContext, place: AccountScope) -> Response:
-    sender = context.secret_field("sender")
+async def _change_default(context: RequestContext, account_scope: AccountScope) -> Response:
+    sender = context.raw_field("sender")
     async with context.changing() as transaction:
-        await account_settings.change_account(transaction, place.account_id, {"default_sender": sender})
-    return context.go(context.path, context.say("{sender} is now the default sender ID.", sender=sender))
+        await account_settings.change_account(transaction, account_scope.account_id, {"default_sender": sender})
+    return context.redirect(context.path, context.translate("{sender} is now the default sender ID.", sender=sender))
 
 
-async def _remove_sender(context: RequestContext, place: AccountScope) -> Response:
-    sender = context.secret_field("sender")
+async def _remove_sender(context: RequestContext, account_scope: AccountScope) -> Response:
+    sender = context.raw_field("sender")
     async with context.changing() as transaction:
-        await account_settings.remove_sender(transaction, place.account_id, sender)
-    return context.go(context.path, context.say("Sender ID {sender} removed.", sender=sender))
+        await account_settings.remove_sender(transaction, account_scope.account_id, sender)
+    return context.redirect(context.path, context.translate("Sender ID {sender} removed.", sender=sender))
 
 
-async def _add_template(context: RequestContext, place: AccountScope) -> Response:
+async def _add_template(context: RequestContext, account_scope: AccountScope) -> Response:
     """A form sends its line ends as CR LF; messages hold LF."""
     body = context.field("template_body").replace("\r\n", "\n")
     async with context.changing() as transaction:
-        await account_settings.add_template(transaction, place.account_id, context.field("template_name"), body)
-    return context.go(context.path, context.say("Template saved."), template_warnings(body))
+        await account_settings.add_template(transaction, account_scope.account_id, context.field("template_name"), body)
+    return context.redirect(context.path, context.translate("Template saved."), template_warnings(body))
 
 
-async def _remove_template(context: RequestContext, place: AccountScope) -> Response:
-    given = context.field("template")
-    if account_settings.as_id(given) is None:
-        raise errors.InvalidInput(context.say("The template no longer exists."))
+async def _remove_template(context: RequestContext, account_scope: AccountScope) -> Response:
+    template_id = context.field("template")
+    if account_settings.as_id(template_id) is None:
+        raise errors.InvalidInput(context.translate("The template no longer exists."))
     async with context.changing() as transaction:
-        await account_settings.remove_template(transaction, place.account_id, given)
-    return context.go(context.path, context.say("Template removed."))
+        await account_settings.remove_template(transaction, account_scope.account_id, template_id)
+    return context.redirect(context.path, context.translate("Template removed."))
 
 
 async def _change_word(context: RequestContext, account_id: int) -> Response:
@@ -95,12 +101,14 @@ async def _change_word(context: RequestContext, account_id: int) -> Response:
             word = context.field("word")
             async with context.changing() as transaction:
                 await add_word(transaction, account_id, word)
-            return context.go(context.path, context.say("Texts containing {word} are now rejected.", word=word))
+            return context.redirect(
+                context.path, context.translate("Texts containing {word} are now rejected.", word=word)
+            )
         case "remove_word":
-            word = context.secret_field("word")
+            word = context.raw_field("word")
             async with context.changing() as transaction:
                 await remove_word(transaction, account_id, word)
-            return context.go(context.path, context.say("{word} is no longer a sensitive word.", word=word))
+            return context.redirect(context.path, context.translate("{word} is no longer a sensitive word.", word=word))
         case _:
             return await back(context)
 

@@ -9,7 +9,8 @@ from homing.admin.account_settings import as_id
 from homing.audit import record
 from homing.console import form_values
 from homing.console.languages import N_
-from homing.console.page import OPERATORS, NavigationEntry, NavigationGroup, Page, PageSection
+from homing.console.navigation import OPERATORS, NavigationEntry, NavigationGroup
+from homing.console.page import Page, PageSection
 from homing.console.paging import page_of
 from homing.console.request_context import PageNotFound, RequestContext
 from homing.model import GENERAL, UserRole
@@ -28,15 +29,15 @@ HOURS: Final = round(limits.CONSOLE_LINK_S / 3600)
 
 
 async def show(context: RequestContext) -> Response:
-    beginning = context.asked("name").lower()
+    beginning = context.query_value("name").lower()
     rows = await statements.users.user_page(
         context.database,
         beginning=beginning,
-        before_id=context.asked_id("before"),
+        before_id=context.query_id("before"),
         rows_max=limits.CONSOLE_PAGE_ROWS + 1,
     )
-    shown = page_of(rows, lambda row: row.user_id)
-    return context.page("users.html", rows=shown.rows, older_key=shown.older, beginning=beginning, roles=ROLES)
+    page = page_of(rows, lambda row: row.user_id)
+    return context.page("users.html", rows=page.rows, older_key=page.older, beginning=beginning, roles=ROLES)
 
 
 async def create(context: RequestContext) -> Response:
@@ -77,48 +78,48 @@ async def change(context: RequestContext) -> Response:
             case "role":
                 _check_other(context, locked)
                 await admin.set_role(transaction, locked.user_id, role, account_id)
-                said = context.say("Role of {name} changed.", name=locked.name)
+                notice = context.translate("Role of {name} changed.", name=locked.name)
             case "disable":
                 _check_other(context, locked)
                 await admin.set_disabled(transaction, locked.user_id, True)
-                said = context.say("User {name} disabled.", name=locked.name)
+                notice = context.translate("User {name} disabled.", name=locked.name)
             case "enable":
                 await admin.set_disabled(transaction, locked.user_id, False)
-                said = context.say("User {name} enabled.", name=locked.name)
+                notice = context.translate("User {name} enabled.", name=locked.name)
             case _:
-                said = ""
-    return context.go(f"/users/{row.user_id}", said)
+                notice = ""
+    return context.redirect(f"/users/{row.user_id}", notice)
 
 
 async def _new_link(context: RequestContext, transaction: DatabaseConnection, row: LockedUser) -> Response:
     if row.disabled_at is not None:
-        raise errors.InvalidInput(context.say("The user is disabled; enable the user before creating a link."))
+        raise errors.InvalidInput(context.translate("The user is disabled; enable the user before creating a link."))
     token = await make_link(transaction, row.user_id)
     await record(transaction, "console_user", "link", row.name, account_id=row.account_id)
     return _link(context, row.name, token)
 
 
 def _link(context: RequestContext, name: str, token: str) -> Response:
-    return context.page("user_link.html", name=name, link=f"{context.shared.url}/welcome/{token}", hours=HOURS)
+    return context.page("user_link.html", name=name, link=f"{context.console_state.url}/welcome/{token}", hours=HOURS)
 
 
 def _check_other(context: RequestContext, row: LockedUser) -> None:
     """Who changes another is an operator who can sign in: so one is left."""
     if row.user_id == context.user.user_id:
-        raise errors.InvalidInput(context.say("You cannot remove your own permissions. Ask another operator."))
+        raise errors.InvalidInput(context.translate("You cannot remove your own permissions. Ask another operator."))
 
 
 async def _role(context: RequestContext) -> tuple[UserRole, int | None]:
     try:
         role = UserRole(int(context.field("role")))
     except ValueError:
-        raise errors.InvalidInput(context.say("Choose a role.")) from None
+        raise errors.InvalidInput(context.translate("Choose a role.")) from None
     account_id = await form_values.account_id(context, context.field("account"))
     return role, None if account_id == GENERAL else account_id
 
 
 async def _user(context: RequestContext) -> UserRow:
-    user_id = as_id(context.part("user_id"))
+    user_id = as_id(context.path_part("user_id"))
     row = None if user_id is None else await statements.users.user_get(context.database, user_id=user_id)
     if row is None:
         raise PageNotFound

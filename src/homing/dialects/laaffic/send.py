@@ -7,7 +7,7 @@ import msgspec
 
 from homing import errors, limits
 from homing.accounts.profile import Profile
-from homing.api.http.abnormal_numbers import why_abnormal
+from homing.api.http.abnormal_numbers import number_refusal
 from homing.dialects.laaffic import bounds
 from homing.dialects.laaffic.codes import CODES, INTERFACE_FAULT
 from homing.dialects.laaffic.number import NUMBER
@@ -66,7 +66,7 @@ def failed(error: errors.HomingError, numbers: Sequence[str] = ()) -> LaafficSen
 
 def _why(raw: str) -> str:
     """Why one of several numbers is not valid."""
-    why = why_abnormal(raw)
+    why = number_refusal(raw)
     return "The number is not valid" if why is errors.NumbersAbnormal else why.message()
 
 
@@ -127,7 +127,7 @@ class LaafficSender:
     ) -> LaafficSendReply:
         groups = [one.group for one in parsed if one.group.recipients]
         if not groups:
-            kinds = {why_abnormal(raw) for one in parsed for raw in one.invalid}
+            kinds = {number_refusal(raw) for one in parsed for raw in one.invalid}
             raise kinds.pop() if len(kinds) == 1 else errors.NumbersAbnormal
         fates = await self._intake.submit(
             intake.Submission(account=account, dialect=NUMBER, app_id=app_id, request_id=request_id, groups=groups)

@@ -124,7 +124,7 @@ class LiaEndpoints:
         }
         return {
             path: HttpEndpoint(
-                name, self._cross_origin.methods, self._cross_origin.around(self._worded(name, call, refuse))
+                name, self._cross_origin.methods, self._cross_origin.wrap(self._worded(name, call, refuse))
             )
             for path, (name, call, refuse) in calls.items()
         }

@@ -8,7 +8,7 @@ import msgspec
 
 from homing import errors, limits
 from homing.accounts.profile import Profile
-from homing.api.http.abnormal_numbers import why_abnormal
+from homing.api.http.abnormal_numbers import number_refusal
 from homing.common.urls import is_web_address
 from homing.dialects.lia import bounds
 from homing.dialects.lia.number import NUMBER
@@ -165,7 +165,7 @@ def _recipients(numbers: Sequence[str], uid: str | None) -> list[Recipient | typ
     recipients: list[Recipient | type[errors.NumbersAbnormal]] = []
     for raw in numbers:
         number = normalise(raw)
-        recipients.append(why_abnormal(raw) if number is None else Recipient(raw, number, uid))
+        recipients.append(number_refusal(raw) if number is None else Recipient(raw, number, uid))
     if len(recipients) == 1 and not isinstance(recipients[0], Recipient):
         raise recipients[0]
     return recipients

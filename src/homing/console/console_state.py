@@ -61,7 +61,7 @@ class ConsoleState:
         self.passwords = Passwords()
         self.guard = PasswordGuard()
         self.downloads = Slots(STATEMENT_DOWNLOADS_MAX, STATEMENT_WAIT_S)
-        self.templates = Templates()
+        self.templates = Templates(self.languages)
         self.snippets = Snippets(dialects)
         self.api_url = api_url
         self.http_client = http_client
@@ -78,7 +78,7 @@ class ConsoleState:
 
     async def carriers(self) -> Sequence[CarrierRow]:
         """All of them, as they were half a minute ago at most."""
-        return await self.live.kept_longer.get("carriers", lambda: statements.admin.carrier_list(self.database))
+        return await self.live.slow_cache.get("carriers", lambda: statements.admin.carrier_list(self.database))
 
     def may_try_push(self, account_id: int, now_s: float) -> bool:
         """Whether an account may have another test push now."""
