@@ -182,9 +182,9 @@ async def remove_alert(connection: DatabaseConnection | Database, account_id: in
 
 async def suggestions(database: Database, now: datetime, account_id: int | None = None) -> Sequence[dict[str, Any]]:
     """By account and country, a budget that the traffic of the last 14 days would not have exceeded."""
-    beyond = int(now.timestamp()) // 3600 + 1
+    end_hour = int(now.timestamp()) // 3600 + 1
     traffic_rows = await statements.guard.guard_hours(
-        database, first_hour=beyond - 1 - SUGGEST_DAYS * 24, beyond_hour=beyond, account_id=account_id
+        database, first_hour=end_hour - 1 - SUGGEST_DAYS * 24, beyond_hour=end_hour, account_id=account_id
     )
     hours: dict[tuple[int, str], list[TrafficHour]] = defaultdict(list)
     for row in traffic_rows:

@@ -46,10 +46,10 @@ class CallGuard:
     def wait_s(self, name: str, now_s: float) -> float:
         """The delay of unknown callers for this name, in seconds."""
         count = self._names.peek(name, now_s)
-        beyond = count.failures - PASSWORD_SPARED_FAILURES if count else 0
-        if beyond <= 0:
+        excess = count.failures - PASSWORD_SPARED_FAILURES if count else 0
+        if excess <= 0:
             return 0.0
-        return min(PASSWORD_DELAY_FIRST_S * 2.0 ** min(beyond - 1, 30), PASSWORD_STRANGER_DELAY_S_MAX)
+        return min(PASSWORD_DELAY_FIRST_S * 2.0 ** min(excess - 1, 30), PASSWORD_STRANGER_DELAY_S_MAX)
 
     def is_locked(self, address: str, name: str, now_s: float) -> bool:
         network = network_of(address)

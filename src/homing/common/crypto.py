@@ -52,15 +52,15 @@ def _make_key(file: Path) -> None:
     """Written and synced before it is renamed, so that secrets sealed with it survive a power cut. When two processes
     create one at once, the first is kept.
     """
-    beside = file.with_name(f"{file.name}.{os.getpid()}")
-    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    temporary = file.with_name(f"{file.name}.{os.getpid()}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "wb") as out:
         out.write(base64.b64encode(os.urandom(KEY_BYTES)))
         out.flush()
         os.fsync(out.fileno())
     with contextlib.suppress(FileExistsError):
-        os.link(beside, file)
-    beside.unlink()
+        os.link(temporary, file)
+    temporary.unlink()
     folder = os.open(file.parent, os.O_RDONLY)
     os.fsync(folder)
     os.close(folder)

@@ -36,8 +36,8 @@ class FailureCount:
         self.at_s = now_s
         if failures_max is None or self.failures < failures_max:
             return False
-        beyond = min(self.failures - failures_max, 30)
-        self.locked_until_s = now_s + min(PASSWORD_LOCK_S * 2.0**beyond, PASSWORD_LOCK_S_MAX)
+        excess = min(self.failures - failures_max, 30)
+        self.locked_until_s = now_s + min(PASSWORD_LOCK_S * 2.0**excess, PASSWORD_LOCK_S_MAX)
         return True
 
 

@@ -17,11 +17,11 @@ def parse(text: str) -> int:
     match = PLAIN.fullmatch(text.strip())
     if match is None:
         raise ValueError(f"{text[:40]!r} is not an amount")
-    sign, whole, part = match.groups(default="")
-    part = part.rstrip("0")
-    if len(part) > DECIMALS:
+    sign, units, fraction = match.groups(default="")
+    fraction = fraction.rstrip("0")
+    if len(fraction) > DECIMALS:
         raise ValueError(f"{text[:40]!r} has more than six decimals")
-    micro = int(whole or 0) * MICRO + int(part.ljust(DECIMALS, "0"))
+    micro = int(units or 0) * MICRO + int(fraction.ljust(DECIMALS, "0"))
     if micro > AMOUNT_MICRO_MAX:
         raise ValueError(f"{text[:40]!r} is out of range")
     return -micro if sign == "-" else micro
@@ -30,8 +30,8 @@ def parse(text: str) -> int:
 def fixed(micro: int, decimals: int = 6) -> str:
     """With exactly so many decimals (0..6), cut towards zero: `99.990000`."""
     sign = "-" if micro < 0 else ""
-    whole, part = divmod(abs(micro), MICRO)
-    return f"{sign}{whole}.{part:06d}"[: len(sign) + len(str(whole)) + 1 + decimals].rstrip(".")
+    units, fraction = divmod(abs(micro), MICRO)
+    return f"{sign}{units}.{fraction:06d}"[: len(sign) + len(str(units)) + 1 + decimals].rstrip(".")
 
 
 def trimmed(micro: int) -> str:

@@ -76,9 +76,9 @@ class PasswordGuard:
             wait_s = min(PASSWORD_DELAY_FIRST_S * 2.0 ** min(own.failures - 1, 30), PASSWORD_DELAY_S_MAX)
         if not self.is_known(address, name):
             target = self._targets.peek(name, now_s)
-            beyond = target.failures - PASSWORD_SPARED_FAILURES if target else 0
-            if beyond > 0:
-                grown_s = PASSWORD_DELAY_FIRST_S * 2.0 ** min(beyond - 1, 30)
+            excess = target.failures - PASSWORD_SPARED_FAILURES if target else 0
+            if excess > 0:
+                grown_s = PASSWORD_DELAY_FIRST_S * 2.0 ** min(excess - 1, 30)
                 wait_s = max(wait_s, min(grown_s, PASSWORD_STRANGER_DELAY_S_MAX))
         own.pending += 1
         return PasswordTry(address=address, name=name, wait_s=wait_s, count=own)

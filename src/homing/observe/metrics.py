@@ -52,11 +52,11 @@ class MetricsExporter:
 
     def _write(self) -> None:
         make_private_folder(self._folder)
-        beside = self._file.with_suffix(".new")
-        beside.unlink(missing_ok=True)  # left by a killed process, perhaps another user's
-        with open(open_private(beside, os.O_WRONLY | os.O_EXCL), "wb") as file:
+        temporary = self._file.with_suffix(".new")
+        temporary.unlink(missing_ok=True)  # left by a killed process, perhaps another user's
+        with open(open_private(temporary, os.O_WRONLY | os.O_EXCL), "wb") as file:
             file.write(generate_latest(self._registry))
-        os.replace(beside, self._file)
+        os.replace(temporary, self._file)
 
     def close(self) -> None:
         with contextlib.suppress(OSError):

@@ -22,11 +22,11 @@ log = structlog.get_logger()
 class ClockWatch:
     """`open` before the clock is used, then `run`."""
 
-    def __init__(self, database: Database, clock: SteadyClock, place: str) -> None:
+    def __init__(self, database: Database, clock: SteadyClock, process: str) -> None:
         """`place`: the machine and the process, for people."""
         self._database = database
         self._clock = clock
-        self._place = place
+        self._process = process
         self._logged_s = 0.0
         self._is_alarmed = False
 
@@ -60,7 +60,7 @@ class ClockWatch:
         await statements.clock.clock_advance(self._database, latest_at=now)
         is_ahead = clock.ahead_s >= limits.CLOCK_STEP_S_MIN
         if is_ahead:
-            await raise_alarm(self._database, CLOCK, STEPPED_BACK, self._place, {"seconds": round(clock.ahead_s)})
+            await raise_alarm(self._database, CLOCK, STEPPED_BACK, self._process, {"seconds": round(clock.ahead_s)})
         elif self._is_alarmed:
-            await clear_alarms(self._database, CLOCK, STEPPED_BACK, self._place)
+            await clear_alarms(self._database, CLOCK, STEPPED_BACK, self._process)
         self._is_alarmed = is_ahead

@@ -19,18 +19,19 @@ from homing.store.unavailable import UNAVAILABLE_ERRORS
 def hosts_of(dsn: str) -> Sequence[str]:
     """A URL for each host that this one names, in their order, with the other parts unchanged."""
     parts = urlsplit(dsn)
-    credentials, at, places = parts.netloc.rpartition("@")
-    if "," in places:
-        return [parts._replace(netloc=f"{credentials}{at}{place}").geturl() for place in places.split(",")]
+    credentials, at, hosts = parts.netloc.rpartition("@")
+    if "," in hosts:
+        return [parts._replace(netloc=f"{credentials}{at}{host}").geturl() for host in hosts.split(",")]
     options = dict(parse_qsl(parts.query, keep_blank_values=True))
     names = options.get("host", "").split(",")
     if len(names) == 1:
         return [dsn]
     ports = options.get("port", "").split(",")
     each = ports if len(ports) == len(names) else ports[:1] * len(names)
-    rest = {name: value for name, value in options.items() if name not in ("host", "port")}
+    other_options = {name: value for name, value in options.items() if name not in ("host", "port")}
     queries = [
-        {**rest, "host": name, **({"port": port} if port else {})} for name, port in zip(names, each, strict=True)
+        {**other_options, "host": name, **({"port": port} if port else {})}
+        for name, port in zip(names, each, strict=True)
     ]
     return [parts._replace(query=urlencode(query)).geturl() for query in queries]
 

@@ -47,13 +47,15 @@ async def run_supervised(
             await work()
             return
         except Exception as error:
-            where = describe(error)
-            log.error("background_loop_failed", loop=loop.code, subject=loop.subject, **where, text=repr(error)[:500])
+            description = describe(error)
+            log.error(
+                "background_loop_failed", loop=loop.code, subject=loop.subject, **description, text=repr(error)[:500]
+            )
             on_failure(error)
             if time.monotonic() - started_s > LOOP_STEADY_S:
                 pause_s = first_s
             with contextlib.suppress(errors.PlatformFailure):
-                await raise_alarm(database, loop.component, loop.code, loop.subject, where)
+                await raise_alarm(database, loop.component, loop.code, loop.subject, description)
         finally:
             if steady:
                 steady.cancel()

@@ -120,14 +120,14 @@ async def _add_partitions(connection: "asyncpg.Connection[asyncpg.Record]", now_
     for week in range(this_week - 1, this_week + PARTITIONS_AHEAD + 1):
         start_ms = ids.EPOCH_MS + week * WEEK_MS
         suffix = datetime.fromtimestamp(start_ms / 1000, UTC).strftime("%Y%m%d")
-        first, beyond = ids.first_id_at(start_ms), ids.first_id_at(start_ms + WEEK_MS)
+        first_id, end_id = ids.first_id_at(start_ms), ids.first_id_at(start_ms + WEEK_MS)
         for table in PARTITIONED:
             if await connection.fetchval(IS_PARTITION, f"{table}_{suffix}") is None:
-                await _add_partition(connection, table, f"{table}_{suffix}", first, beyond)
+                await _add_partition(connection, table, f"{table}_{suffix}", first_id, end_id)
 
 
 async def _add_partition(
-    connection: "asyncpg.Connection[asyncpg.Record]", table: str, name: str, first: int, beyond: int
+    connection: "asyncpg.Connection[asyncpg.Record]", table: str, name: str, first_id: int, end_id: int
 ) -> None:
     """Creates the partition on its own and then attaches it, without a lock that blocks readers or writers. `CREATE
     TABLE ... PARTITION OF` would wait for long reads (a dump, a proof), and every statement would wait behind it.
@@ -137,4 +137,6 @@ async def _add_partition(
         await connection.execute(
             f"CREATE TABLE {name} (LIKE {table} INCLUDING ALL EXCLUDING IDENTITY) {STORAGE.get(table, '')}"
         )
-        await connection.execute(f"ALTER TABLE {table} ATTACH PARTITION {name} FOR VALUES FROM ({first}) TO ({beyond})")
+        await connection.execute(
+            f"ALTER TABLE {table} ATTACH PARTITION {name} FOR VALUES FROM ({first_id}) TO ({end_id})"
+        )

@@ -99,7 +99,7 @@ def superuser_password(data: Path) -> str | None:
         return None
 
 
-def ensure_cluster(data: Path, place: ClusterLocation, password: str, *, durable: bool, starting: FileLock) -> None:
+def ensure_cluster(data: Path, location: ClusterLocation, password: str, *, durable: bool, starting: FileLock) -> None:
     """Makes the cluster with its roles and database unless it is there; checks that our PostgreSQL can serve it.
 
     Homing's role gets `password` and owns the database; the superuser's password is in data/database.superuser
@@ -108,18 +108,18 @@ def ensure_cluster(data: Path, place: ClusterLocation, password: str, *, durable
     the caller be killed, the next one waits for them to end instead of working in the same folder. Raises
     EmbeddedError, OSError.
     """
-    if not place.cluster.exists():
-        fresh = place.folder / "cluster.new"
+    if not location.cluster.exists():
+        fresh = location.folder / "cluster.new"
         shutil.rmtree(fresh, ignore_errors=True)
-        password_file = place.folder / "password"
+        password_file = location.folder / "password"
         write_durably(password_file, _stored_password(data / SUPERUSER_PASSWORD_NAME))
-        os.chown(password_file, place.owner.uid, place.owner.gid, follow_symlinks=False)
+        os.chown(password_file, location.owner.uid, location.owner.gid, follow_symlinks=False)
         try:
-            _initdb(place, fresh, password_file, durable, starting)
+            _initdb(location, fresh, password_file, durable, starting)
         finally:
             password_file.unlink(missing_ok=True)
         _run(
-            place,
+            location,
             # -j: a statement ends with a semicolon and an empty line. Single-user mode needs no server, so
             # role and database are part of what becomes visible by the rename. It goes on after a failed
             # statement unless told otherwise, and shows it, with the password.
@@ -132,13 +132,13 @@ def ensure_cluster(data: Path, place: ClusterLocation, password: str, *, durable
             stdin=f"CREATE ROLE {ROLE} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE PASSWORD {_literal(password)};\n\n"
             f"CREATE DATABASE {DATABASE} OWNER {ROLE};\n\n",
         )
-        rename_durably(fresh, place.cluster)
-    ours = wheel_version().split(".")[0]
-    theirs = (place.cluster / "PG_VERSION").read_text().strip()
-    if ours != theirs:
+        rename_durably(fresh, location.cluster)
+    wheel_major = wheel_version().split(".")[0]
+    cluster_major = (location.cluster / "PG_VERSION").read_text().strip()
+    if wheel_major != cluster_major:
         raise EmbeddedError(
-            f"The database in {place.cluster} was made by PostgreSQL {theirs}, but the installed {WHEEL} is "
-            f"{ours}.*: install {WHEEL} {theirs}.*, or dump with that one and restore with this one."
+            f"The database in {location.cluster} was made by PostgreSQL {cluster_major}, but the installed {WHEEL} is "
+            f"{wheel_major}.*: install {WHEEL} {cluster_major}.*, or dump with that one and restore with this one."
         )
 
 
@@ -161,7 +161,7 @@ def _literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def _initdb(place: ClusterLocation, cluster: Path, password_file: Path, durable: bool, starting: FileLock) -> None:
+def _initdb(location: ClusterLocation, cluster: Path, password_file: Path, durable: bool, starting: FileLock) -> None:
     options = [
         "--encoding=UTF8",
         # Sorts by code point and knows the letters of all languages, from tables inside PostgreSQL: the order
@@ -174,16 +174,16 @@ def _initdb(place: ClusterLocation, cluster: Path, password_file: Path, durable:
         f"--pwfile={password_file}",
         *([] if durable else ["--no-sync"]),
     ]
-    _run(place, ["initdb", "-D", str(cluster), *options], starting)
+    _run(location, ["initdb", "-D", str(cluster), *options], starting)
 
 
-def _run(place: ClusterLocation, command: list[str], starting: FileLock, stdin: str = "") -> None:
+def _run(location: ClusterLocation, command: list[str], starting: FileLock, stdin: str = "") -> None:
     """Runs a program of PostgreSQL's as the owner, in a session of its own so that Ctrl-C does not reach it."""
-    us = place.owner.is_us
+    us = location.owner.is_us
     result = subprocess.run(  # noqa: S603  # the wheel's program, arguments as a list
-        [str(place.programs / command[0]), *command[1:]],
+        [str(location.programs / command[0]), *command[1:]],
         check=False,
-        cwd=place.folder,
+        cwd=location.folder,
         env=ENVIRONMENT,
         input=stdin,
         stdout=subprocess.PIPE,
@@ -193,11 +193,11 @@ def _run(place: ClusterLocation, command: list[str], starting: FileLock, stdin: 
         timeout=PROGRAM_S,
         umask=0o077,
         start_new_session=True,
-        user=None if us else place.owner.uid,
-        group=None if us else place.owner.gid,
+        user=None if us else location.owner.uid,
+        group=None if us else location.owner.gid,
         extra_groups=None if us else [],
         pass_fds=(starting.fileno(),),
     )
     if result.returncode != 0:
         tail = "\n".join(result.stdout.splitlines()[-LOG_LINES:])
-        raise EmbeddedError(f"PostgreSQL's {command[0]} could not make the database in {place.folder}:\n{tail}")
+        raise EmbeddedError(f"PostgreSQL's {command[0]} could not make the database in {location.folder}:\n{tail}")

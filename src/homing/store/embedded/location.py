@@ -125,17 +125,17 @@ def has_cluster(data: Path) -> bool:
     return (data / MEMORY_NAME).exists() or (data / "postgres").exists()
 
 
-def socket_folder(place: ClusterLocation) -> Path:
+def socket_folder(location: ClusterLocation) -> Path:
     """The folder for the server's socket: the place itself, or a private temporary one if that is too long.
 
     Raises EmbeddedError if somebody else has made a folder of that name, who could then pose as the database.
     """
-    if socket_fits(place.folder):
-        return place.folder
-    name = f"homing-{place.owner.uid}-{fingerprint(place.folder)}"
+    if socket_fits(location.folder):
+        return location.folder
+    name = f"homing-{location.owner.uid}-{fingerprint(location.folder)}"
     candidates = [Path(tempfile.gettempdir()) / name, Path("/tmp") / name]  # noqa: S108  # made and checked below
     folder = next((path for path in candidates if socket_fits(path)), candidates[-1])
-    _settle(folder, place.owner)
+    _settle(folder, location.owner)
     return folder
 
 

@@ -86,7 +86,7 @@ class EmbeddedPostgres:
         self._settings = {**({} if durable else THROW_AWAY), **(settings or {})}
         self._root_home = root_home
         self._share: FileLock | None = None
-        self._place: ClusterLocation | None = None
+        self._location: ClusterLocation | None = None
         self._sockets = Path()
         self._dsn = ""
 
@@ -105,16 +105,16 @@ class EmbeddedPostgres:
             with self._start_lock() as starting:
                 share = self._take_share()
                 try:
-                    place = find_location(self._data, self._user, self._root_home)
-                    password = password_of(self._data, place.cluster)
-                    ensure_cluster(self._data, place, password, durable=self._durable, starting=starting)
-                    postmaster = self._ensure_running(place)
+                    location = find_location(self._data, self._user, self._root_home)
+                    password = password_of(self._data, location.cluster)
+                    ensure_cluster(self._data, location, password, durable=self._durable, starting=starting)
+                    postmaster = self._ensure_running(location)
                 except BaseException:
                     share.close()  # and the keeper, if there is one already, stops what was started
                     raise
         except (OSError, subprocess.TimeoutExpired) as error:
             raise EmbeddedError(f"The database of {self._data} cannot be opened: {error}.") from error
-        self._share, self._place = share, place
+        self._share, self._location = share, location
         self._sockets = postmaster.sockets
         self._dsn = self._dsn_of(ROLE, password)
         return self._dsn
@@ -125,15 +125,15 @@ class EmbeddedPostgres:
         Close every connection first: the server breaks off those that are left. Does nothing if not open.
         Raises EmbeddedError if the server does not stop, OSError if the data folder has gone.
         """
-        if self._share is None or self._place is None:
+        if self._share is None or self._location is None:
             return
         share, self._share = self._share, None
         share.close()
         with self._start_lock():
             for _ in _ticks(STOP_S):
-                if self._has_other_users() or not self._is_running(self._place):
+                if self._has_other_users() or not self._is_running(self._location):
                     return
-        raise EmbeddedError(f"PostgreSQL has not stopped within {STOP_S:.0f} s, see {self._place.log}.")
+        raise EmbeddedError(f"PostgreSQL has not stopped within {STOP_S:.0f} s, see {self._location.log}.")
 
     def revive(self) -> bool:
         """Restarts the server if it has ended; gives whether it had. The DSN stays the same.
@@ -142,12 +142,12 @@ class EmbeddedPostgres:
         can be tried again.
         """
         assert self._share is not None
-        assert self._place is not None
+        assert self._location is not None
         try:
             with self._start_lock():
-                if self._is_running(self._place):
+                if self._is_running(self._location):
                     return False
-                self._ensure_running(self._place)
+                self._ensure_running(self._location)
                 return True
         except (OSError, subprocess.TimeoutExpired) as error:
             raise EmbeddedError(f"The database of {self._data} cannot be started again: {error}.") from error
@@ -172,23 +172,23 @@ class EmbeddedPostgres:
     @property
     def pid(self) -> int | None:
         """The process id of the server (of its postmaster), None if it is not running or this is not open."""
-        postmaster = read_postmaster(self._place.cluster) if self._share and self._place else None
+        postmaster = read_postmaster(self._location.cluster) if self._share and self._location else None
         return postmaster.pid if postmaster else None
 
     @property
     def folder(self) -> Path | None:
         """Where the database lies; for root it may be outside the data folder. None before `open`."""
-        return self._place.folder if self._place else None
+        return self._location.folder if self._location else None
 
     @property
     def set_aside(self) -> Path | None:
         """The new place of a database that a removed data folder of this name had left behind. None before `open`."""
-        return self._place.set_aside if self._place else None
+        return self._location.set_aside if self._location else None
 
     @property
     def owner(self) -> ClusterOwner | None:
         """The database's owner, the only user beside root who can connect. None before `open`."""
-        return self._place.owner if self._place else None
+        return self._location.owner if self._location else None
 
     def __enter__(self) -> str:
         return self.open()
@@ -224,55 +224,57 @@ class EmbeddedPostgres:
         share.close()
         raise EmbeddedError(f"The last PostgreSQL of {self._data} has not stopped within {STOP_S:.0f} s.")
 
-    def _ensure_running(self, place: ClusterLocation) -> Postmaster:
+    def _ensure_running(self, location: ClusterLocation) -> Postmaster:
         """Returns once the server is ready, started by us if by nobody else. Our share keeps it from being stopped."""
         started = False
         for _ in _ticks(START_S):
-            if not self._is_running(place):
+            if not self._is_running(location):
                 if started:
-                    raise EmbeddedError(f"PostgreSQL did not start. Last log lines:\n{last_lines(place.log)}")
-                self._start(place)
+                    raise EmbeddedError(f"PostgreSQL did not start. Last log lines:\n{last_lines(location.log)}")
+                self._start(location)
                 started = True
-            postmaster = read_postmaster(place.cluster)
+            postmaster = read_postmaster(location.cluster)
             if postmaster and postmaster.ready and postmaster.answers():
                 return postmaster
-        raise EmbeddedError(f"PostgreSQL is not ready after {START_S:.0f} s. Last log lines:\n{last_lines(place.log)}")
+        raise EmbeddedError(
+            f"PostgreSQL is not ready after {START_S:.0f} s. Last log lines:\n{last_lines(location.log)}"
+        )
 
-    def _is_running(self, place: ClusterLocation) -> bool:
+    def _is_running(self, location: ClusterLocation) -> bool:
         """Whether a keeper looks after a server. One that has lost its keeper gets a new one."""
         with self._keeper_lock() as lock:
             if not lock.try_exclusive():
                 return True
-            postmaster = read_postmaster(place.cluster)
+            postmaster = read_postmaster(location.cluster)
             if postmaster is None or not postmaster.answers():
                 return False
-            self._start_keeper(place, lock, [], ENVIRONMENT)
+            self._start_keeper(location, lock, [], ENVIRONMENT)
             return True
 
-    def _start(self, place: ClusterLocation) -> None:
+    def _start(self, location: ClusterLocation) -> None:
         """Starts a keeper that starts the server. Only when it is not running, while we hold the start lock."""
         environment = dict(ENVIRONMENT)
-        stale = read_postmaster(place.cluster)
+        stale = read_postmaster(location.cluster)
         if stale is not None:
             # The server crashed and left its file. If its process id now belongs to somebody else of the same
             # user, PostgreSQL takes that for a running server, unless it is told that the process is its
             # grandparent (as pg_ctl tells it). Its other check, that nobody is attached to the old shared
             # memory, still holds.
             environment["PG_GRANDPARENT_PID"] = str(stale.pid)
-        postgres = place.programs / "postgres"
-        command = server_command(postgres, place.cluster, socket_folder(place), self._settings)
+        postgres = location.programs / "postgres"
+        command = server_command(postgres, location.cluster, socket_folder(location), self._settings)
         with self._keeper_lock() as lock:
             if lock.try_exclusive():
-                self._start_keeper(place, lock, command, environment)
+                self._start_keeper(location, lock, command, environment)
 
     def _start_keeper(
-        self, place: ClusterLocation, keeper_lock: FileLock, command: list[str], environment: Mapping[str, str]
+        self, location: ClusterLocation, keeper_lock: FileLock, command: list[str], environment: Mapping[str, str]
     ) -> None:
         """Leaves a keeper behind that holds `keeper_lock`, which we hold and then only have to close."""
-        owner = (-1, -1) if place.owner.is_us else (place.owner.uid, place.owner.gid)
+        owner = (-1, -1) if location.owner.is_us else (location.owner.uid, location.owner.gid)
         with FileLock(self._data / "database.lock") as users_lock:
             descriptors = (users_lock.fileno(), keeper_lock.fileno())
-            arguments = (*descriptors, *owner, place.cluster, place.log, *command)
+            arguments = (*descriptors, *owner, location.cluster, location.log, *command)
             result = subprocess.run(  # noqa: S603  # our own interpreter, arguments as a list
                 [sys.executable, "-I", "-S", keeper_process.__file__, *map(str, arguments)],
                 check=False,
@@ -286,7 +288,9 @@ class EmbeddedPostgres:
                 timeout=HIRE_S,
             )
         if result.returncode != 0:
-            raise EmbeddedError(f"The keeper of {place.folder} could not be started (exit status {result.returncode}).")
+            raise EmbeddedError(
+                f"The keeper of {location.folder} could not be started (exit status {result.returncode})."
+            )
 
     def _keeper_lock(self) -> FileLock:
         return FileLock(self._data / "database.keeper.lock")
