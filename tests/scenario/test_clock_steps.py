@@ -173,7 +173,7 @@ time.sleep = lambda seconds: select.select([], [], [], seconds) and None
 """As `sitecustomize`: libfaketime (0.9.10) refuses the call by which Python's own sleep goes by the monotonic clock."""
 POSTGRESQL = """
 import os
-from homing.store.embedded_cluster import ENVIRONMENT
+from homing.store.embedded.cluster import ENVIRONMENT
 fakes = {name: value for name, value in os.environ.items() if name.startswith("FAKETIME_") or name == "LD_PRELOAD"}
 fakes.pop("FAKETIME_SHARED", None)
 ENVIRONMENT.update(fakes, FAKETIME_ONLY_CMDS="postgres")

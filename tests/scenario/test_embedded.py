@@ -37,7 +37,7 @@ IS_ROOT = os.geteuid() == 0
 HOLDER = """
 import json, sys
 from pathlib import Path
-from homing.store.embedded import EmbeddedPostgres
+from homing.store.embedded.server import EmbeddedPostgres
 data, root_home, options = sys.argv[1:]
 database = EmbeddedPostgres(Path(data), root_home=Path(root_home), **json.loads(options))
 dsn = database.open()

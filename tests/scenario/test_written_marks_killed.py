@@ -17,7 +17,7 @@ KILLED = """
 import os, sys
 from datetime import UTC, datetime
 from pathlib import Path
-from homing.dispatch.written import WrittenMarks
+from homing.dispatch.written_marks import WrittenMarks
 
 marks = WrittenMarks(Path(sys.argv[1]), f"here:{os.getpid()}:link-2", lambda: datetime(2026, 1, 1, tzinfo=UTC))
 marks.open()
