@@ -246,7 +246,7 @@ async def test_a_stranger_becomes_an_operator_with_a_second_factor(opened: Openi
         await page.goto(path)
         await picture(page, "welcome-phone-light")
         await check(page, "welcome")
-        await page.get_by_label("Password").fill("a long enough password")
+        await page.get_by_label("Password", exact=True).fill("a long enough password")
         await page.get_by_label("Confirm password").fill("a long enough password")
         await page.get_by_role("button", name="Continue").click()
         await page.wait_for_url("**/")
@@ -266,7 +266,7 @@ async def test_everything_works_without_scripts(opened: Opening, server: Server,
     async with opened(scripts=False) as page:
         await page.goto("/sign-in")
         await page.get_by_label("Name").fill(name)
-        await page.get_by_label("Password").fill("a long enough password")
+        await page.get_by_label("Password", exact=True).fill("a long enough password")
         await page.get_by_role("button", name="Sign in").click()
         await page.get_by_role("link", name="7 days").click()
         assert await page.get_by_role("link", name="7 days").get_attribute("aria-current") == "true"
