@@ -13,6 +13,7 @@ CORE_ROOMS = (
     *(
         "accounts",
         "admin",
+        "aggregation",
         "api",
         "carriers",
         "delivery",
@@ -22,7 +23,7 @@ CORE_ROOMS = (
         "intake",
         "learning",
     ),
-    *("ledger", "messages", "observe", "receipts", "routing", "smpp", "store", "users"),
+    *("ledger", "messages", "observe", "receipts", "routing", "smpp", "statistics", "store", "users"),
 )
 MADE_BY_A_TOOL = SOURCE / "store" / "statements"
 """Rows of SQL statements: a test holds them against the statements."""

@@ -101,9 +101,8 @@ class DeliveryRateRouter:
         self._minute = minute
         now = START_MINUTE + minute
         carriers = range(1, len(self._world.scenario.carriers) + 1)
-        costs = self._world.truth.cost_micro[
-            min(minute, len(self._world.truth.cost_micro) - 1)
-        ]  # known from price lists
+        table = self._world.truth.cost_micro  # known to policies: carriers have price lists
+        costs = table[min(minute, len(table) - 1)]
         for destination in self._world.destinations:
             sent = self._sent.window(destination.network, now - self.WINDOW_MIN, now - self.YOUNG_MIN)
             delivered = self._delivered.window(destination.network, now - self.WINDOW_MIN, now - self.YOUNG_MIN)

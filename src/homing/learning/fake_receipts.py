@@ -52,12 +52,12 @@ class FakeReceiptSign(msgspec.Struct, frozen=True):
 
 def find_fakes(yields: Sequence[ReceiptYield]) -> list[FakeReceiptSign]:
     """The signs of all carriers. A sign is a reason to examine messages, not a proof."""
-    found = []
+    signs: list[FakeReceiptSign] = []
     for carrier in yields:
         peers = [peer for peer in yields if peer.carrier_id != carrier.carrier_id and sum(peer.delays) >= RECEIPTS_MIN]
-        signs = (_unconverted(carrier), _fast(carrier, peers), _regular(carrier, peers))
-        found += [sign for sign in signs if sign is not None]
-    return found
+        checked = (_unconverted(carrier), _fast(carrier, peers), _regular(carrier, peers))
+        signs += [sign for sign in checked if sign is not None]
+    return signs
 
 
 def bayes_factor(conversions: float, expected: float, peer_conversions: float) -> float:

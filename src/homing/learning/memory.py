@@ -33,7 +33,7 @@ SUCCESSES: Final = (CONVERTED, DELIVERED)
 Segment = tuple[float, float, float]
 """Sent from, until (unix seconds), and how many messages."""
 WindowSums = tuple[float, float, float, float]
-"""Successes, trials, and the bounds of the trials: least and most."""
+"""Successes, trials, and the lower and upper bound of the trials."""
 
 
 class ChannelSums(msgspec.Struct, gc=False):
@@ -164,10 +164,10 @@ class CarrierMemory:
                 continue
             sent = cohort[SENT]
             if until_s - minute * 60.0 - 60.0 >= complete_s:
-                likely = least = most = sent
+                likely = lower = upper = sent
             else:
-                likely, least, most = self._exposures(minute, sent, curves, until_s)
-            cohorts.append((now_minute - minute if minute < now_minute else 0, cohort[index], likely, least, most))
+                likely, lower, upper = self._exposures(minute, sent, curves, until_s)
+            cohorts.append((now_minute - minute if minute < now_minute else 0, cohort[index], likely, lower, upper))
             if sent > 0:
                 claimed += cohort[DELIVERED] * likely / sent
         cohorts.sort()
@@ -176,11 +176,11 @@ class CarrierMemory:
         n, count = 0, len(cohorts)
         for length in WINDOWS_MIN:
             while n < count and cohorts[n][0] < length:
-                _age, cohort_successes, likely, least, most = cohorts[n]
+                _age, cohort_successes, likely, lower, upper = cohorts[n]
                 successes += cohort_successes
                 trials += likely
-                trials_min += least
-                trials_max += most
+                trials_min += lower
+                trials_max += upper
                 n += 1
             windows.append((successes, trials, trials_min, trials_max))
         for older in cohorts[n:]:
@@ -205,13 +205,13 @@ class CarrierMemory:
     def _exposures(self, minute: int, sent: float, curves: DelayBounds, until_s: float) -> tuple[float, float, float]:
         """The exposure of a minute's messages: likely, lower and upper bound."""
         start_s = minute * 60.0
-        likely = least = most = 0.0
+        likely = lower = upper = 0.0
         for first_s, last_s, count in self._segments.get(minute) or ((start_s, start_s + 60.0, sent),):
             share, share_lower, share_upper = curves.mean_between(until_s - last_s, until_s - first_s)
             likely += count * share
-            least += count * share_lower
-            most += count * share_upper
-        return likely, least, most
+            lower += count * share_lower
+            upper += count * share_upper
+        return likely, lower, upper
 
     def _place(self, now_s: float) -> None:
         """Messages observed since the last update were sent since then, or else at the end of their minute: traffic
