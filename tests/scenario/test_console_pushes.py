@@ -15,8 +15,8 @@ HOSTILE = "<img src=x onerror=alert(1)>\"'><script>alert(1)</script>"
 async def give_up(server: Server, account: Account, count: int = 1, answer: str = "no") -> list[int]:
     """Pushes of an account that were given up, each of a message of its own, the first one's id first."""
     rows: list[asyncpg.Record] = await server.query(
-        "INSERT INTO push (account_id, lane, message_id, kind, url, body, created_at, attempts, outcome)"
-        " SELECT $1, 0, nextval('push_push_id_seq'), 2, 'http://127.0.0.1:9/reports', '{}', now(), 11, 2"
+        "INSERT INTO push (account_id, lane, message_id, dialect, kind, url, body, created_at, attempts, outcome)"
+        " SELECT $1, 0, nextval('push_push_id_seq'), 2, 1, 'http://127.0.0.1:9/reports', '{}', now(), 11, 2"
         " FROM generate_series(1, $2::int) RETURNING push_id",
         account.account_id,
         count,
