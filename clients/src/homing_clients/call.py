@@ -1,4 +1,4 @@
-"""A call and its HTTP form, without any I/O: what is asked, how it is written, and how its answer is read."""
+"""A call and its HTTP form, without I/O: parameters, request, and how the response is read."""
 
 import ssl
 from collections.abc import Callable, Mapping

@@ -1,8 +1,7 @@
-"""The course of one call: after each failure, whether and when it is tried again, and what its caller is told.
+"""Retries: whether and when a call is repeated after a failure, and which error its caller gets.
 
-A call is tried again when that can help (`soon`) and cannot harm: either nothing was done (`in_doubt` is false), or
-doing it twice does no more than doing it once (`repeatable`). Everything ends at the call's deadline, so a time-out is
-never followed by another try.
+A call is retried if that may help (`soon`) and is safe: either nothing was done (`in_doubt` is false), or the call is
+idempotent (`repeatable`). Retries end at the call's deadline, so a timeout is never followed by another attempt.
 """
 
 import random
@@ -37,7 +36,7 @@ class RetryState(Generic[T]):
             raise BadAnswer(str(error), http_status=reply.status, in_doubt=True) from None
 
     def pause_s(self, error: ClientError, now_s: float) -> float:
-        """How long to wait before the next try. Raises what the caller is told when there is none."""
+        """Seconds to wait before the next attempt. Raises the caller's error when there is none."""
         error.endpoint, error.parameters = self._call.endpoint.name, self._call.parameters
         self._failures += 1
         self._in_doubt = self._in_doubt or error.in_doubt
@@ -47,12 +46,12 @@ class RetryState(Generic[T]):
         wait_s = max(wait_s, error.retry_after_s or 0.0)
         unsafe = error.in_doubt and not self._call.repeatable
         if unsafe:
-            self._tell_of_doubt(error)
+            self._raise_unknown(error)
         if not error.soon or self._failures >= self._attempts_left or wait_s >= self.left_s(now_s):
             raise error
         return wait_s
 
-    def _tell_of_doubt(self, error: ClientError) -> None:
+    def _raise_unknown(self, error: ClientError) -> None:
         unknown = FateUnknown(
             f"{type(error).__name__}: {error.words}", code=error.code, http_status=error.http_status, in_doubt=True
         )

@@ -1,8 +1,8 @@
-"""What can go wrong between a client and a vendor, and what follows from it.
+"""Errors of the clients, and their consequences.
 
     ClientError
-    ├── NotSent             no connection: the vendor never saw the call
-    ├── Refused             the vendor says no; nothing was done
+    ├── NotSent             no connection: the call did not reach the vendor
+    ├── Refused             the vendor refused the call; nothing was done
     │   ├── AccessRefused   NotAuthenticated · AddressNotAllowed · AccountLocked · ClockOff
     │   ├── BadParameter · NumbersEmpty · NumbersTooMany · NumbersInvalid · ContentEmpty · ContentTooLong
     │   ├── SensitiveWords · TemplateMismatch · TemplateMissing · BadTime · OutOfRange
@@ -12,15 +12,15 @@
     │   ├── HttpRefused     an HTTP status of 4xx without the dialect's words
     │   └── VendorFault     the vendor's own failure; a send may have been done all the same
     │       └── BatchFailed
-    ├── Unanswered          the call left and no answer came back
-    ├── BadAnswer           an answer that is not of the contract: 5xx, a web page, garbage
+    ├── Unanswered          no response to a call that was sent
+    ├── BadAnswer           a response that is not of the contract: 5xx, a web page, garbage
     │   └── Redirected · TooLarge
-    ├── FateUnknown         one of the doubtful ones above, at a call that must not be made twice
+    ├── FateUnknown         one of those in doubt above, for a call that must not be repeated
     └── BadPush             a push that is not of the contract
 
 A class's docstring is its message. `retryable`: the same call can succeed later. `soon`: within seconds, so that a
-client tries again by itself where that is safe. `in_doubt`: the vendor may have done what was asked. `fault`: whose
-turn it is.
+client tries again by itself where that is safe. `in_doubt`: the vendor may have done what was asked. `fault`: who has
+to act.
 """
 
 from collections.abc import Mapping
@@ -54,7 +54,7 @@ class ClientError(Exception):
         self.in_doubt = in_doubt
         self.endpoint = ""
         self.parameters: Mapping[str, object] = {}
-        """Which call it was, without its credentials."""
+        """The parameters of the call, without credentials."""
 
     def __str__(self) -> str:
         detail = f"{self.code} {self.words}".strip()

@@ -1,4 +1,4 @@
-"""What is alike in both dialects' pushes: how one is read, and the answer that ends its repetition."""
+"""Common to both dialects' pushes: parsing, and the response that ends the retries."""
 
 from collections.abc import Callable
 from typing import Final, TypeVar

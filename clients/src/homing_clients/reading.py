@@ -28,7 +28,7 @@ decoder: Final = msgspec.json.Decoder(float_hook=Decimal)
 
 
 class Unreadable(ValueError):
-    """Not what the contract says; the text tells what is wrong with it."""
+    """Not of the contract; the text has the reason."""
 
 
 class Members:
@@ -130,7 +130,7 @@ def members_of_push(body: bytes) -> Members:
 
 
 def letters(octets: bytes) -> str:
-    """UTF-8, or Latin-1 for what is none, so that no letter is lost."""
+    """Decodes UTF-8, or Latin-1 where the octets are not UTF-8, so that no letter is lost."""
     try:
         return octets.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -155,7 +155,7 @@ def body_of(reply: ClientReply) -> bytes:
 
 
 def failure_of(reply: ClientReply) -> ClientError:
-    """What an HTTP status other than 200 means where the body does not say it in the dialect's words."""
+    """The error of an HTTP status other than 200 whose body has none of the dialect."""
     status = reply.status
     if status == 429:
         return TooFrequent("HTTP 429", http_status=status, retry_after_s=_retry_after_s(reply))

@@ -1,6 +1,4 @@
-"""The contract of a carrier: say how much it can take, take it, answer for each message, and tell later what became
-of them.
-"""
+"""The contract of a carrier: reports its free capacity, submits messages, answers for each, delivers receipts."""
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime
@@ -14,11 +12,11 @@ CarrierReport = CarrierReceipt | CarrierInbound | LateAnswer
 Answered = Callable[[Outbound, Answer], None]
 Leaving = Callable[[Sequence[Outbound]], None]
 Clock = Callable[[], datetime]
-"""The process's (common/steady_clock.py). Submits' times are by it, and so must be all that is held against them."""
+"""The process's clock (common/steady_clock.py). Submit times are by it, and so must be all times compared with them."""
 
 
 class CarrierHealth(msgspec.Struct, frozen=True):
-    """How a carrier's sessions do. `detail` is for people: links, window, rate, last errors."""
+    """The state of a carrier's sessions. `detail` is for people: links, window, rate, last errors."""
 
     is_up: bool
     detail: Mapping[str, object] = {}
@@ -62,7 +60,7 @@ class Carrier(Protocol):
 
 
 class WebhookRequest(msgspec.Struct, frozen=True):
-    """A call by which a carrier tells us something: `path` is what follows the carrier's own address."""
+    """A carrier's push. `path` is the part after the carrier's own URL."""
 
     method: str
     path: str
@@ -72,7 +70,7 @@ class WebhookRequest(msgspec.Struct, frozen=True):
 
 
 class WebhookResult(msgspec.Struct, frozen=True):
-    """What a carrier's call said, and what it is answered once that is durable."""
+    """The contents of a push, and the response to it once they are durable."""
 
     reports: Sequence[CarrierReport]
     status: int = 200
@@ -81,10 +79,10 @@ class WebhookResult(msgspec.Struct, frozen=True):
 
 
 class WebhookParser(Protocol):
-    """A kind whose carriers push: reads their calls. Pure; raises `MalformedReport` for what it cannot read."""
+    """Reads the pushes of a kind of carriers. Pure. Raises `MalformedReport`."""
 
     def read(self, pushed: WebhookRequest) -> WebhookResult: ...
 
 
 class MalformedReport(Exception):
-    """A carrier's call that cannot be read; the text says why."""
+    """A push that cannot be read; the text has the reason."""

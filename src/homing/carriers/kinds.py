@@ -1,4 +1,4 @@
-"""The kinds of carriers there are, and how a row's settings become one."""
+"""The kinds of carriers, and how a row's settings become a carrier."""
 
 import random
 from collections.abc import Callable, Mapping
@@ -18,7 +18,7 @@ HIDDEN: Final = "(hidden)"
 
 
 class CarrierKind(msgspec.Struct, frozen=True):
-    """What a kind's settings are, how they become a carrier, and who reads its calls where its carriers push."""
+    """A kind's settings, its constructor, and the parser of its pushes, if its carriers push."""
 
     settings: type[msgspec.Struct]
     build: Callable[[Any, random.Random, Clock], Carrier]
@@ -42,7 +42,7 @@ def make(kind: str, settings: str, rng: random.Random, clock: Clock) -> Carrier:
 
 
 def listener(kind: str, settings: str, clock: Clock) -> WebhookParser | None:
-    """Who reads the carrier's calls; None for a kind that does not push. `clock` and what it raises: as `make`."""
+    """The parser of the carrier's pushes; None for a kind that does not push. Parameters and errors as of `make`."""
     parser_of = _kind(kind).listener
     return None if parser_of is None else parser_of(read_settings(kind, settings), clock)
 
@@ -57,14 +57,14 @@ def read_settings(kind: str, settings: str) -> Any:
 
 
 def visible_settings(kind: str, settings: str) -> Mapping[str, Any]:
-    """A row's settings as people may see them."""
+    """A row's settings without secrets."""
     values: dict[str, Any] = msgspec.json.decode(settings)
     secrets = secret_names(kind)
     return {name: HIDDEN if name in secrets and value else value for name, value in values.items()}
 
 
 def secret_names(kind: str) -> frozenset[str]:
-    """The settings of a kind that nobody is shown; none of a kind that there is not."""
+    """Names of the secret settings of a kind; empty for an unknown kind."""
     if kind not in KINDS:
         return frozenset()
     hints = get_type_hints(KINDS[kind].settings, include_extras=True)

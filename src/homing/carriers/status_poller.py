@@ -1,4 +1,4 @@
-"""Which messages a vendor is to be asked about, and when: pure, the clock is passed in, in seconds.
+"""Which messages to query at a vendor, and when. Pure: the clock is passed in, in seconds.
 
 A message is asked about some time after it was sent, then less and less often, until its end is known or no answer can
 come any more.

@@ -1,4 +1,4 @@
-"""How much a carrier over HTTP can take: its window, its rate, its rests. Pure but for the waiting."""
+"""The capacity of a carrier over HTTP: window, rate and pauses. Pure except for the waiting."""
 
 import asyncio
 import contextlib
@@ -64,7 +64,7 @@ class CarrierWindow:
 
     @contextlib.contextmanager
     def holding(self, messages: int) -> Iterator[None]:
-        """While these are under way."""
+        """Counts the messages as in flight inside the block."""
         self._under_way += messages
         if self._per_s:
             self._paid_until_s = max(self._paid_until_s, self._clock_s()) + messages / self._per_s
@@ -75,7 +75,7 @@ class CarrierWindow:
             self._freed.set()
 
     def worked(self) -> None:
-        """The vendor took a call."""
+        """A call succeeded."""
         self._failures = 0
 
     def failed(self, error: ClientError) -> None:

@@ -1,4 +1,4 @@
-"""What every command stands on: the data folder, the open database, one way to fail and one way to answer."""
+"""What every command shares: the data folder, the open database, errors and output."""
 
 import asyncio
 import contextlib
@@ -45,14 +45,14 @@ json_option: Final = click.option("--json", "as_json", is_flag=True, help="Print
 
 
 class CommandGroup(SuggestingGroup):
-    """A noun's verbs, in the order in which they are written."""
+    """The commands of a noun, in the order of their definition."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.commands)
 
 
 class CommandContext(msgspec.Struct, frozen=True):
-    """What a command works with."""
+    """The data folder and the open database of a command."""
 
     data: Path
     database: Database
@@ -61,11 +61,11 @@ class CommandContext(msgspec.Struct, frozen=True):
         return await find_account(self.database, name_or_id)
 
     async def scope(self, name_or_id: str | None) -> int:
-        """The account_id that a setting is kept under; without an account it holds for everyone."""
+        """The account_id of a setting; GENERAL, for all accounts, without an account."""
         return GENERAL if name_or_id is None else int((await self.account(name_or_id)).account_id)
 
     def push_warnings(self, *urls: str | None) -> Sequence[str]:
-        """Which of these addresses nothing will be pushed to, by the settings of the data folder."""
+        """Warnings about addresses that the settings of the data folder exclude from pushes."""
         allowed_networks = config.networks(config.load(self.data, DIALECTS).push.allowed_networks)
         return [str(warning) for url in urls for warning in push_address_warnings(url, allowed_networks)]
 
@@ -126,7 +126,7 @@ class OpenedDatabase(msgspec.Struct, frozen=True):
 
 @contextlib.contextmanager
 def opened_database(data: Path, *, may_create: bool = False) -> Iterator[OpenedDatabase]:
-    """What `database_url` gives, with the embedded PostgreSQL itself, for whoever looks after it."""
+    """As `database_url`, with the embedded PostgreSQL itself."""
     from_environment = os.environ.get("HOMING_DATABASE_URL")
     if from_environment:
         yield OpenedDatabase(from_environment, None)
@@ -156,7 +156,7 @@ async def _with_database(dsn: str, work: Callable[[Database], Awaitable[Reply]])
 
 @contextlib.contextmanager
 def errors_in_one_line() -> Iterator[None]:
-    """What Homing can word becomes one line on stderr and status 1."""
+    """Turns expected errors into one line on stderr and status 1."""
     try:
         yield
     except errors.InvalidInput as error:
@@ -170,7 +170,7 @@ def errors_in_one_line() -> Iterator[None]:
 
 
 def _refuse_broken_text(values: dict[str, Any]) -> None:
-    """Arguments that are not UTF-8 reach Python as lone surrogates, which no database takes."""
+    """Refuses arguments that are not UTF-8: Python has them as lone surrogates, which PostgreSQL cannot store."""
     for name, value in values.items():
         for text in value if isinstance(value, tuple) else (value,):
             if isinstance(text, str) and not text.isascii() and any("\ud800" <= c <= "\udfff" for c in text):

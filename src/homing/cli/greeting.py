@@ -1,4 +1,4 @@
-"""What `homing serve` says when all of it runs: where, and lines to paste."""
+"""What `homing serve` prints once everything runs: addresses, and commands to paste."""
 
 import os
 import shutil
@@ -20,7 +20,7 @@ from homing.users.links import make_link
 
 
 async def console_greeting(dsn: str, url: str) -> str:
-    """Where the console is; while nobody is its operator, the one-time link that makes the first one."""
+    """The console's URL; while there is no operator, the one-time link that creates the first."""
     database = Database(dsn=dsn, connections_max=1)
     await database.open()
     try:
@@ -42,7 +42,7 @@ async def console_greeting(dsn: str, url: str) -> str:
 
 
 async def greeting(dsn: str, data: Path, address: str, smpp: str, console: str) -> str:
-    """What a newcomer needs: where it runs, and lines to paste. Keys are shown only if they are the demo's."""
+    """Addresses, and commands to paste. Keys are shown only if they are the demo's."""
     database = Database(dsn=dsn, connections_max=1)
     await database.open()
     demo_dialects = [dialect for dialect in DIALECTS if dialect.demo is not None]

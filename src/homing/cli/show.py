@@ -1,4 +1,4 @@
-"""How answers are printed: tables for people, one JSON document for programs, from the same values."""
+"""Prints replies: tables for people, one JSON document for programs, from the same values."""
 
 import csv
 import io

@@ -1,5 +1,5 @@
-"""Whose pages these are: an account's, as staff see it under /accounts/NAME, and as its own people do without the name.
-One module of pages serves both.
+"""Pages of an account, which staff see under /accounts/NAME and the account's own users without the name. One module
+of pages serves both.
 """
 
 from collections.abc import Sequence
@@ -27,8 +27,8 @@ TABS = (
 
 
 class AccountScope(msgspec.Struct, frozen=True):
-    """`account` is a row of the account; `is_own`: the viewer belongs to it. `may_change`: what is the account's own
-    business, such as its credentials.
+    """`is_own`: the viewer belongs to the account. `may_change`: whether the viewer may change what the account's own
+    users may, such as its credentials.
     """
 
     account: AccountRow
@@ -44,26 +44,26 @@ class AccountScope(msgspec.Struct, frozen=True):
         return str(self.account.name)
 
     def path(self, part: str = "") -> str:
-        """Of one of the account's pages."""
+        """The path of one of the account's pages."""
         if not self.is_own:
             return f"/accounts/{self.name}" + (f"/{part}" if part else "")
         return f"/account/{part}" if part.startswith("statement") else f"/{part or 'account'}"
 
     @property
     def tabs(self) -> Sequence[tuple[str, str]]:
-        """(path, label) of the account's pages; for its own people the navigation has them."""
+        """(path, label) of the account's pages; empty for its own users, whose navigation has them."""
         return () if self.is_own else [(self.path(part), label) for part, label in TABS]
 
 
 async def account_scope_of(context: RequestContext) -> AccountScope:
-    """Raises `PageNotFound` for an account that is none, or not the viewer's."""
+    """Raises `PageNotFound` for an account that does not exist or that the viewer may not see."""
     is_own = context.scope is not None
     account = await context.account(str(context.scope) if is_own else context.path_part("account"))
     return AccountScope(account, is_own, context.user.role in (UserRole.OPERATOR, UserRole.CUSTOMER))
 
 
 def for_both(part: str, show: Handler, change: Handler | None = None) -> Sequence[Page]:
-    """A page as staff have it, which operators may change, and as the account's own people do, who may as well."""
+    """The page for staff, which operators may change, and the page for the account's own users, who may change it."""
     own = f"/account/{part}" if part.startswith("statement") else f"/{part or 'account'}"
     return (
         Page(f"/accounts/{{account}}/{part}" if part else "/accounts/{account}", show, change),
@@ -72,5 +72,5 @@ def for_both(part: str, show: Handler, change: Handler | None = None) -> Sequenc
 
 
 async def back(context: RequestContext) -> Response:
-    """For forms of an unknown kind."""
+    """The response to a form of an unknown action."""
     return context.redirect(context.path)

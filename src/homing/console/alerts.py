@@ -1,4 +1,4 @@
-"""What wants somebody's attention now, as sentences with the page that tells more. The worst first."""
+"""Items that need attention now, each with the page that has the details; the most severe first."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -42,7 +42,7 @@ class AttentionItem(msgspec.Struct, frozen=True):
 
 
 async def read_attention(database: Database, now: datetime, account_id: int | None = None) -> Sequence[AttentionItem]:
-    """Of everything, or of what concerns one account's owner."""
+    """The items of the whole installation, or those for an account's own users."""
     items: list[AttentionItem] = []
     if account_id is None:
         items += await _alarms(database)
@@ -79,12 +79,12 @@ ALARMS: Final = {
         "/guard",
     ),
 }
-"""What alarms say to people, and the page that tells more."""
+"""Text and page of an alarm."""
 OTHER_ALARMS: Final = {
     CARRIER: (N_("Carrier {subject} is only partly working: {code}."), "/carriers"),
     PROCESS: (N_("Process {subject} is only partly working: {code}."), "/settings"),
 }
-"""Likewise, of components whose codes are many."""
+"""Text and page for components with many codes."""
 
 
 async def _alarms(database: Database) -> Sequence[AttentionItem]:

@@ -1,4 +1,4 @@
-"""The console as an ASGI application: finds the page, asks who is there, and holds every change to the rules."""
+"""The console as an ASGI application: routing, sessions, and the checks before every change."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from urllib.parse import urlencode
@@ -29,7 +29,7 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 class Console:
-    """`application` answers. `url` is where people reach it."""
+    """`application` is the ASGI application. `url`: where people reach the console."""
 
     def __init__(self, console_state: ConsoleState, url: str, trusted_proxies: Sequence[Network]) -> None:
         self._console_state = console_state
@@ -102,7 +102,7 @@ class Console:
             return context.page("404.html", 404)
 
     def _refusal(self, page: Page, context: RequestContext) -> Response | None:
-        """The answer where the viewer may not be here; None: welcome."""
+        """The response for a viewer who may not see the page; None: they may."""
         if not page.seen_by:
             return None
         if not context.is_signed_in:
@@ -148,7 +148,7 @@ def _plain(text: str, status: int) -> Response:
 
 
 def _own_host_only(application: ASGIApp, url: str) -> ASGIApp:
-    """Requests for another host are told where the console is."""
+    """Answers requests for another host with the console's URL."""
     text = f"This console is at {url}: that is what console.url says. Other names are not served.\n"
     refusal = PlainTextResponse(text, 421)
     malformed = PlainTextResponse("one Host is needed\n", 400)
@@ -166,7 +166,7 @@ def _own_host_only(application: ASGIApp, url: str) -> ASGIApp:
 
 
 def _with_headers(application: ASGIApp, is_secure: bool) -> ASGIApp:
-    """Every answer, whoever made it, has the headers."""
+    """Adds the security headers to every response."""
     common = {**HEADERS, **(TLS_HEADERS if is_secure else {})}
     encoded = [(name.encode(), value.encode()) for name, value in common.items()]
 

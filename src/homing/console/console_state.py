@@ -1,4 +1,4 @@
-"""What all visits share: the database, languages, templates, and what is counted of wrong passwords."""
+"""What all requests of a process share: database, languages, templates, caches and the password guard."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -77,7 +77,7 @@ class ConsoleState:
         return Numbering.load()
 
     async def carriers(self) -> Sequence[CarrierRow]:
-        """All of them, as they were half a minute ago at most."""
+        """All carriers, cached for half a minute."""
         return await self.live.slow_cache.get("carriers", lambda: statements.admin.carrier_list(self.database))
 
     def may_try_push(self, account_id: int, now_s: float) -> bool:

@@ -1,5 +1,5 @@
-"""Live pages: one look every few seconds that all viewers share. Who watches is told that something has changed, and
-asks for the page's live parts again; what pages read is kept as long, so that viewers together cost no more than one.
+"""Live pages: one poll every few seconds for all viewers. Open pages get an event when something has changed, and
+request their live parts again; the values they read are cached as long, so that many viewers cost no more than one.
 """
 
 import asyncio
@@ -13,9 +13,9 @@ from homing import errors
 from homing.store import statements
 from homing.store.database import Database
 
-CONSOLE_LIVE_S: Final = 3.0  # between two looks that all viewers share
-CONSOLE_SLOW_S: Final = 30.0  # likewise, of what reads more and changes less
-CONSOLE_LIVE_KEEP_ALIVE_S: Final = 20.0  # something goes down a quiet stream, so that a dead one is noticed
+CONSOLE_LIVE_S: Final = 3.0  # between two polls
+CONSOLE_SLOW_S: Final = 30.0  # age of cached values that cost more and change less
+CONSOLE_LIVE_KEEP_ALIVE_S: Final = 20.0  # a comment on a quiet stream, so that a dead connection is noticed
 CONSOLE_VIEWERS_MAX: Final = 500  # open streams
 CONSOLE_VIEWERS_PER_USER_MAX: Final = 20
 V = TypeVar("V")
@@ -23,7 +23,7 @@ PULSE_MINUTES: Final = 10
 
 
 class CachedValues:
-    """Values by key, each made again when it is asked for and older than `age_s`; callers at once share the making."""
+    """Values by key, computed again on request when older than `age_s`; concurrent callers share a computation."""
 
     def __init__(self, age_s: float, items_max: int = 1_000) -> None:
         self._age_s = age_s
@@ -31,7 +31,7 @@ class CachedValues:
         self._values: dict[object, tuple[float, asyncio.Task[object]]] = {}
 
     async def get(self, key: object, make: Callable[[], Awaitable[V]]) -> V:
-        """Raises what `make` raises; a failure is not kept."""
+        """Raises what `make` raises; a failure is not cached."""
         now_s = asyncio.get_running_loop().time()
         made_s, task = self._values.get(key, (0.0, None))
         if task is None or now_s - made_s >= self._age_s or (task.done() and _failed(task)):
@@ -43,7 +43,7 @@ class CachedValues:
         return cast(V, await asyncio.shield(task))
 
     def forget(self) -> None:
-        """What is asked for next is made anew."""
+        """Drops all values."""
         self._values.clear()
 
 
@@ -56,7 +56,7 @@ def _failed(task: "asyncio.Task[object]") -> bool:
 
 
 class LiveUpdates:
-    """The look, while anybody watches, and the streams of those who do."""
+    """The poll, which runs while there are viewers, and their event streams."""
 
     def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
         self._database = database
@@ -116,7 +116,7 @@ class LiveUpdates:
                 if row != seen:
                     seen = row
                     self._turn += 1
-                    self.cache.forget()  # or who is told would be shown what was before
+                    self.cache.forget()  # before the event, so that viewers do not get the old values
                     self._wake()
             await asyncio.sleep(CONSOLE_LIVE_S)
 

@@ -1,5 +1,5 @@
-"""Pages of a long list by key, never by counting: the next page begins below the last row's key, however many rows
-there are and whatever was added meanwhile.
+"""Pages of a long list by key, never by offset: the next page begins below the last row's key, whatever the number of
+rows and whatever was added meanwhile.
 """
 
 import re

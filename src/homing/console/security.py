@@ -1,4 +1,4 @@
-"""What a browser is held to: response headers, and whether a change was meant by who is signed in. Pure."""
+"""Security headers, and checks of a request's origin and host. Pure."""
 
 import contextlib
 import ipaddress
@@ -20,7 +20,7 @@ CONTENT_POLICY: Final = "; ".join(
         "frame-ancestors 'none'",
     )
 )
-"""Nothing is inline, nothing comes from elsewhere."""
+"""No inline code, nothing from other origins."""
 
 HEADERS: Final[Mapping[str, str]] = {
     "content-security-policy": CONTENT_POLICY,
@@ -34,7 +34,7 @@ HEADERS: Final[Mapping[str, str]] = {
     "cache-control": "no-store",
     "server": SERVER,
 }
-"""Of every answer; static files alone may be kept."""
+"""Of every response; only static files may be cached."""
 LOOPBACK: Final = "localhost"
 TLS_HEADERS: Final[Mapping[str, str]] = {"strict-transport-security": "max-age=31536000"}
 
@@ -73,7 +73,7 @@ def origin_of(url: str) -> str:
 
 
 def local_path(text: str) -> str:
-    """Where to go after a sign-in or a switch: a path of ours, or the start page."""
+    """The target of a redirect from a parameter: a path of the console, or the start page."""
     if not text.startswith("/") or text.startswith(("//", "/\\")) or not text.isprintable() or "\\" in text:
         return "/"
     return text

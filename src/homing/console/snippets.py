@@ -16,8 +16,8 @@ NAME: Final = re.compile(r"<(url|key|secret|sender|app|number|text|body)>")
 
 
 class ProgrammingLanguage(msgspec.Struct, frozen=True):
-    """A programming language: how it is called, the name under which its program is kept ('': it is pasted), what runs
-    that, and how it writes a text.
+    """A programming language: its label, the file name of its program ('': pasted into a shell), the command that runs
+    it, and a function that writes a string literal.
     """
 
     key: str
@@ -70,7 +70,7 @@ class Snippets:
 
     def fill(self, dialect: Dialect, values: Mapping[str, str]) -> list[Snippet]:
         """`dialect`: one with a quickstart. `values`: url (where the APIs are), key, secret, sender, app, number, text.
-        Whatever one holds, it stays a value.
+        A value cannot end its string literal.
         """
         assert dialect.quickstart is not None
         literals = {

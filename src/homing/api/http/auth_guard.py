@@ -1,7 +1,7 @@
-"""Who guesses passwords of keys is kept from it, counted and told of (common/call_guard.py).
+"""Slows down, locks out, counts and logs those who guess passwords of keys (common/call_guard.py).
 
-Whoever is locked out hears what a wrong password hears. Locks are rows, so that all processes know them: every few
-seconds each writes its own and reads the others'.
+The answer to a locked-out caller is that to a wrong password. Locks are rows: every few seconds each process writes its
+own and reads those of the others.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ from homing.store import statements
 from homing.store.database import Database
 from homing.store.statements.passwords import KnownPassword, NewPasswordLock
 
-PASSWORD_LOCKS_S: Final = 3.0  # between two looks at what other processes have locked
+PASSWORD_LOCKS_S: Final = 3.0  # between two exchanges of locks with other processes
 PASSWORD_LOCKS_PENDING_MAX: Final = 1_000  # not yet stored
 log = structlog.get_logger()
 
@@ -93,7 +93,7 @@ class AuthGuard:
             return False
 
     def unknown(self, dialect: int, name: str, address: str) -> None:
-        """A key that nobody has was tried."""
+        """Counts an attempt with an unknown key."""
         if self._guard.is_locked(address, name, self._clock_s()):
             self.count(dialect, "locked_out")
         else:
@@ -110,14 +110,14 @@ class AuthGuard:
                 self._locks[_row(network, locked)] = dialect, left_s
 
     async def share_for_ever(self) -> None:
-        """Tells the other processes what is locked here, and hears what is there."""
+        """Exchanges locks with the other processes every few seconds."""
         while True:
             await asyncio.sleep(PASSWORD_LOCKS_S)
             with contextlib.suppress(errors.PlatformFailure):
                 await self.share()
 
     async def share(self) -> None:
-        """Once. Raises a `PlatformFailure`; then it is told the next time."""
+        """Exchanges locks once. Raises a `PlatformFailure`; the locks are then written the next time."""
         locks, self._locks = dict(sorted(self._locks.items())), {}
         good_pairs, self._good_pairs = self._good_pairs, set()
         try:
@@ -153,5 +153,5 @@ class AuthGuard:
 
 
 def _row(network: str, name: str) -> tuple[str, str]:
-    """As the database can hold it: both can be anything that somebody sent."""
+    """The pair in a form that PostgreSQL can store: both come from callers."""
     return storable_text(network, limits.KEY_CHARS_MAX), storable_text(name, limits.KEY_CHARS_MAX)

@@ -1,4 +1,4 @@
-"""A request and a response as the doors see them, whatever server carries them."""
+"""HTTP request and response, independent of the server."""
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Protocol
@@ -17,7 +17,7 @@ class Headers(Protocol):
 
 
 class HttpCall(Protocol):
-    """What the server has of a call, worked out only when somebody asks."""
+    """Parts of a call that the server reads on demand."""
 
     def find_address(self) -> str:
         """The client's, behind the proxies that are trusted."""
