@@ -46,6 +46,16 @@ PRIVATE_WORDS = frozenset(
             "seat",
             "seats",
         ),
+        *(
+            "around",
+            "chance",
+            "luck",
+            "offer",
+            "tally",
+            "think",
+            "trouble",
+            "visit",
+        ),
     }
 )
 """Names that a reader had to decode. The field's words stand in their place (docs/glossary.md)."""
